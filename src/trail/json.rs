@@ -1,0 +1,278 @@
+//! JSON read where it stands: fields are visited and values kept as slices of their record, so
+//! that a subtree nobody asks for is skipped without a copy, a tree or a recursion.
+//!
+//! Reading is lenient on purpose. A repeated key overwrites, a string with a lone surrogate gets a
+//! replacement character, and a value of another type than expected is no value.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserializer as _;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::trail::{Rejection, Text};
+
+/// A JSON value that has not been looked into yet: a slice of the record it stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Json<'a>(&'a str);
+
+/// Visits the fields of a JSON object in their order.
+///
+/// # Errors
+/// [`Rejection::NotAnObject`] for other JSON, [`Rejection::NotJson`] for anything else.
+pub fn each_field<'a>(text: &'a str, visit: impl FnMut(&[u8], Json<'a>)) -> Result<(), Rejection> {
+    if matches!(text.trim_start().as_bytes().first(), Some(b) if b"[\"-0123456789tfn".contains(b))
+        && serde_json::from_str::<IgnoredAny>(text).is_ok()
+    {
+        return Err(Rejection::NotAnObject);
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    deserializer
+        .deserialize_map(Fields(visit))
+        .and_then(|()| deserializer.end())
+        .map_err(|error| Rejection::NotJson {
+            detail: error.to_string(),
+        })
+}
+
+impl<'a> Json<'a> {
+    /// Takes JSON text as it is; text that is no JSON reads as absent everywhere.
+    pub fn new(text: &'a str) -> Self {
+        Self(text)
+    }
+
+    /// Returns the JSON text.
+    pub fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// Returns the value unless it is null.
+    pub fn present(self) -> Option<Self> {
+        (self.0 != "null").then_some(self)
+    }
+
+    /// Returns a string's content, `None` for an empty string and for other types.
+    pub fn text(self) -> Option<Text<'a>> {
+        if !self.0.starts_with('"') {
+            return None;
+        }
+        let mut deserializer = serde_json::Deserializer::from_str(self.0);
+        let text = deserializer.deserialize_bytes(LossyText).ok()?;
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// Returns a boolean, also one that is spelled as a string, which CloudTrail does.
+    pub fn boolean(self) -> Option<bool> {
+        match self.0 {
+            "true" => Some(true),
+            "false" => Some(false),
+            quoted => match quoted.trim_matches('"').to_ascii_lowercase().as_str() {
+                "true" | "yes" => Some(true),
+                "false" | "no" => Some(false),
+                _ => None,
+            },
+        }
+    }
+
+    /// Visits the fields of an object.
+    ///
+    /// # Errors
+    /// As [`each_field`].
+    pub fn each_field(self, visit: impl FnMut(&[u8], Json<'a>)) -> Result<(), Rejection> {
+        each_field(self.0, visit)
+    }
+
+    /// Returns the value under a path of keys.
+    pub fn at(self, path: &[&str]) -> Option<Json<'a>> {
+        let mut value = self;
+        for wanted in path {
+            let mut found = None;
+            value
+                .each_field(|key, value| {
+                    if key == wanted.as_bytes() {
+                        found = value.present();
+                    }
+                })
+                .ok()?;
+            value = found?;
+        }
+        Some(value)
+    }
+
+    /// Returns the string under a path of keys.
+    pub fn text_at(self, path: &[&str]) -> Option<Text<'a>> {
+        self.at(path)?.text()
+    }
+
+    /// Returns the elements of an array, empty for other types.
+    pub fn elements(self) -> Vec<Json<'a>> {
+        let mut deserializer = serde_json::Deserializer::from_str(self.0);
+        deserializer.deserialize_seq(Elements).unwrap_or_default()
+    }
+
+    /// Collects the strings of a value at any depth of up to 16, at most `max` of them.
+    pub fn strings(self, max: usize) -> Vec<Text<'a>> {
+        let mut strings = Vec::new();
+        self.collect_strings(max, 16, &mut strings);
+        strings
+    }
+
+    fn collect_strings(self, max: usize, depth: usize, strings: &mut Vec<Text<'a>>) {
+        if depth == 0 || strings.len() >= max {
+            return;
+        }
+        match self.0.as_bytes().first() {
+            Some(b'"') => strings.extend(self.text()),
+            Some(b'[') => {
+                for element in self.elements() {
+                    element.collect_strings(max, depth - 1, strings);
+                }
+            }
+            Some(b'{') => {
+                let _ = self.each_field(|_, value| value.collect_strings(max, depth - 1, strings));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Visits an object's fields, keys as bytes because a key may hold a lone surrogate.
+struct Fields<F>(F);
+
+impl<'de, F: FnMut(&[u8], Json<'de>)> Visitor<'de> for Fields<F> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key_seed(Key)? {
+            let value: &RawValue = map.next_value()?;
+            (self.0)(&key, Json(value.get()));
+        }
+        Ok(())
+    }
+}
+
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Cow<'de, [u8]>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, key: D) -> Result<Self::Value, D::Error> {
+        key.deserialize_bytes(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key {
+    type Value = Cow<'de, [u8]>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a key")
+    }
+
+    fn visit_borrowed_bytes<E>(self, key: &'de [u8]) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(key))
+    }
+
+    fn visit_bytes<E>(self, key: &[u8]) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(key.to_vec()))
+    }
+}
+
+/// A string whose escapes may name lone surrogates: those become U+FFFD.
+struct LossyText;
+
+impl<'de> Visitor<'de> for LossyText {
+    type Value = Text<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a string")
+    }
+
+    fn visit_borrowed_bytes<E>(self, text: &'de [u8]) -> Result<Self::Value, E> {
+        Ok(String::from_utf8_lossy(text))
+    }
+
+    fn visit_bytes<E>(self, text: &[u8]) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(String::from_utf8_lossy(text).into_owned()))
+    }
+}
+
+struct Elements;
+
+impl<'de> Visitor<'de> for Elements {
+    type Value = Vec<Json<'de>>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = elements.next_element::<&RawValue>()? {
+            values.push(Json(value.get()));
+        }
+        Ok(values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repeated_key_overwrites_and_a_lone_surrogate_is_replaced() {
+        let mut last = None;
+        each_field(r#"{"a":1,"a":"x\ud800y","\ud800":2}"#, |key, value| {
+            if key == b"a" {
+                last = value.text().map(Cow::into_owned);
+            }
+        })
+        .unwrap();
+        assert_eq!(last.unwrap().chars().next(), Some('x'));
+    }
+
+    #[test]
+    fn depth_that_nobody_asks_for_costs_no_stack() {
+        let deep = format!(
+            "{{\"a\":{}1{},\"b\":\"x\"}}",
+            "[".repeat(100_000),
+            "]".repeat(100_000)
+        );
+        let mut b = None;
+        each_field(&deep, |key, value| {
+            if key == b"b" {
+                b = value.text().map(Cow::into_owned);
+            }
+        })
+        .unwrap();
+        assert_eq!(b.as_deref(), Some("x"));
+    }
+
+    #[test]
+    fn other_json_and_no_json_are_told_apart() {
+        for text in ["[]", "\"x\"", "-1", "true", "null"] {
+            assert_eq!(
+                each_field(text, |_, _| {}),
+                Err(Rejection::NotAnObject),
+                "{text}"
+            );
+        }
+        for text in ["", "{", "{} {}", "NaN", "nul"] {
+            assert!(
+                matches!(each_field(text, |_, _| {}), Err(Rejection::NotJson { .. })),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn strings_are_found_at_any_depth_and_keys_are_not_values() {
+        let value = Json::new(r#"{"a":"x","b":[{"c":"y"},1,null,["z"]]}"#);
+        assert_eq!(value.strings(64), ["x", "y", "z"]);
+        assert_eq!(value.strings(2).len(), 2);
+    }
+}
