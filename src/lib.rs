@@ -1,4 +1,29 @@
 //! The map of cloudtrail-inspector, in reading order. `ARCHITECTURE.md` tells the story behind it.
 
-/// What CloudTrail says: inputs opened, records cut out and read, callers and texts understood.
+// What CloudTrail says: inputs opened, records cut out and read, callers and texts understood.
 pub mod trail;
+
+// What we conclude: classes, identities, tallies, clusters and how they live.
+pub mod cluster;
+
+// What we tell: severity with its reasons, and what to do.
+pub mod alert;
+
+// One outcome per record, and the books that must balance.
+pub mod report;
+
+// Believable trails made from a seed, for the demo, the tests and the benchmarks.
+pub mod demo;
+
+// The ports through which the verbs reach the outside world.
+pub mod ports;
+
+// The outside world in memory.
+pub mod memory;
+
+// The verb that turns an input into clusters.
+pub mod ingest;
+
+// The store in one SQLite file.
+#[cfg(feature = "io")]
+pub mod sqlite;

@@ -7,7 +7,15 @@
 //!
 //! Field names and meanings: AWS CloudTrail User Guide, "CloudTrail record contents".
 
+pub mod denial;
+pub mod envelope;
+pub mod file;
 pub mod json;
+pub mod message;
+pub mod origin;
+pub mod principal;
+pub mod redact;
+mod split;
 pub mod time;
 
 use std::borrow::Cow;

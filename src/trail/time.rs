@@ -17,13 +17,17 @@ pub struct EventTime(i64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Window(i64);
 
-const FIRST: i64 = 1_136_073_600; // 2006-01-01T00:00:00Z
-const LAST: i64 = 4_102_444_799; // 2099-12-31T23:59:59Z
-
 impl EventTime {
+    /// The earliest moment, 2006-01-01T00:00:00Z.
+    pub const FIRST: Self = Self(1_136_073_600);
+    /// The latest moment, 2099-12-31T23:59:59Z.
+    pub const LAST: Self = Self(4_102_444_799);
+
     /// Takes seconds since 1970, unless they are out of range.
     pub fn from_seconds(seconds: i64) -> Option<Self> {
-        (FIRST..=LAST).contains(&seconds).then_some(Self(seconds))
+        (Self::FIRST..=Self::LAST)
+            .contains(&Self(seconds))
+            .then_some(Self(seconds))
     }
 
     /// Reads RFC 3339 text, such as `2026-11-21T08:15:00Z`.

@@ -1,1 +1,76 @@
-fn main() {}
+//! The command line: a thin door around the engine, one file a command.
+
+mod explain;
+mod generate;
+mod inputs;
+mod json;
+mod output;
+mod scan;
+mod since;
+mod table;
+mod top;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+/// What is newly failing in your AWS accounts, who does it, and does it matter.
+///
+/// Reads CloudTrail records and folds their errors into clusters. Works on trail files, without
+/// AWS. Exit codes: 0 done, 1 something failed, 2 wrong usage.
+#[derive(Debug, Parser)]
+#[command(name = "cloudtrail-inspector", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Scan(scan::Arguments),
+    Explain(explain::Arguments),
+    Top(top::Arguments),
+    Generate(generate::Arguments),
+    Completions(Completions),
+}
+
+/// Print a completion script for a shell
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    cloudtrail-inspector completions bash > /etc/bash_completion.d/cloudtrail-inspector\n  \
+    cloudtrail-inspector completions zsh > ~/.zfunc/_cloudtrail-inspector")]
+struct Completions {
+    /// The shell to complete for
+    shell: clap_complete::Shell,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Scan(arguments) => scan::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Top(arguments) => top::run(&arguments),
+        Command::Generate(arguments) => generate::run(&arguments),
+        Command::Completions(arguments) => completions(&arguments),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::complain(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn completions(arguments: &Completions) -> anyhow::Result<ExitCode> {
+    let mut script = Vec::new();
+    let mut command = Arguments::command();
+    clap_complete::generate(
+        arguments.shell,
+        &mut command,
+        "cloudtrail-inspector",
+        &mut script,
+    );
+    output::print(&String::from_utf8_lossy(&script))?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,49 @@
+# What one can do with cloudtrail-inspector. `make` alone prints it.
+
+DEMO ?= demo
+BINARY := target/release/cloudtrail-inspector
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test core check fmt lint deny quality accept build clean
+
+help: ## Print what one can do
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+demo: build ## Write a made-up trail into demo/, scan it into demo/trail.db, print the clusters
+	@rm -rf $(DEMO) && mkdir -p $(DEMO)
+	$(BINARY) generate $(DEMO)/trail
+	$(BINARY) scan --db $(DEMO)/trail.db $(DEMO)/trail
+
+test: ## Pass all tests; those on real events are skipped where there are none
+	cargo test --locked
+	cargo test --locked --lib --no-default-features
+	python3 tests/quality.py target/debug/cloudtrail-inspector
+
+core: ## Pass the tests of the pure house alone, in seconds
+	cargo test --locked --lib --no-default-features
+
+check: fmt lint deny test ## Everything that must hold before a change goes in
+
+fmt: ## Check the format
+	cargo fmt --check
+
+lint: ## Check with clippy; a warning is an error
+	cargo clippy --locked --all-targets -- -D warnings
+
+deny: ## Check licences, sources and unused dependencies (cargo-deny and cargo-machete)
+	cargo deny --offline check bans licenses sources
+	cargo machete
+
+quality: ## Score the identity against labelled errors, with every split and merge
+	cargo build --locked
+	python3 tests/quality.py target/debug/cloudtrail-inspector
+
+accept: ## Accept what changed in the expected texts of the tests
+	UPDATE_EXPECT=1 cargo test --locked --test it
+
+build: ## Build the command line
+	cargo build --locked --release
+
+clean: ## Remove what was built and the demo
+	cargo clean
+	rm -rf $(DEMO)

@@ -1,0 +1,299 @@
+//! How loud: a score made of terms, each with its reason, so that nobody has to guess why one
+//! denial is an error and the next one is not worth a look.
+//!
+//! Points are tenths of a step; thresholds stand in [`Severity::of_points`]. The terms weigh what
+//! people on call ask first: does it fail because somebody is not allowed to (class), does it
+//! change something (access), is it a caller with unusual power or from outside (principal), or is
+//! it a machine that is known to probe (origin).
+
+use crate::cluster::class::Class;
+use crate::cluster::facet::{Facets, Kind};
+use crate::cluster::fingerprint::Identity;
+use crate::cluster::{Cluster, Span};
+
+/// How loud a cluster or a sighting is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// For the record.
+    Info,
+    /// For the next working day.
+    Warning,
+    /// For today.
+    Error,
+    /// Now.
+    Critical,
+}
+
+/// A severity with the terms that it is the sum of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Assessment {
+    /// The severity.
+    pub severity: Severity,
+    /// The sum of the terms.
+    pub points: i32,
+    /// Each term with its sign, such as `+10 changes something`.
+    pub reasons: Vec<String>,
+}
+
+impl Severity {
+    /// Returns the stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+            Self::Critical => "critical",
+        }
+    }
+
+    fn of_points(points: i32) -> Self {
+        match points {
+            ..8 => Self::Info,
+            8..18 => Self::Warning,
+            18..28 => Self::Error,
+            28.. => Self::Critical,
+        }
+    }
+}
+
+/// Services whose refusals concern who may do what, and what is recorded.
+const SENSITIVE: [&str; 6] = [
+    "iam",
+    "kms",
+    "sts",
+    "cloudtrail",
+    "organizations",
+    "secretsmanager",
+];
+
+/// Reads that the console and service back ends send without anybody asking for them.
+const PROBES: [&str; 8] = [
+    "DescribeEventAggregates",
+    "DescribeOrganization",
+    "ListAccounts",
+    "ListDelegatedAdministrators",
+    "GetMetricData",
+    "ListResourceTags",
+    "GetAccountPublicAccessBlock",
+    "ListNotificationHubs",
+];
+
+/// A failing AWS service is quiet at first; past this it is not going away by itself.
+const PERSISTING_SECONDS: i64 = 86_400;
+
+/// Assesses a cluster: the loudest of its scenes.
+pub fn of_cluster(cluster: &Cluster) -> Assessment {
+    cluster
+        .scenes
+        .iter()
+        .map(|facets| of_sighting(&cluster.facts.identity, facets, cluster.span))
+        .max_by(|one, other| (one.points, &other.reasons).cmp(&(other.points, &one.reasons)))
+        .unwrap_or_else(|| of_sighting(&cluster.facts.identity, &Facets::default(), cluster.span))
+}
+
+/// Assesses one combination of facets within a cluster that was seen over a span.
+pub fn of_sighting(identity: &Identity, facets: &Facets, span: Span) -> Assessment {
+    let mut terms = Terms::default();
+    terms.class(identity.class);
+    terms.access(identity, facets);
+    terms.principal(identity, facets);
+    terms.origin(identity, facets, span);
+    Assessment {
+        severity: Severity::of_points(terms.points),
+        points: terms.points,
+        reasons: terms.reasons,
+    }
+}
+
+#[derive(Default)]
+struct Terms {
+    points: i32,
+    reasons: Vec<String>,
+}
+
+impl Terms {
+    fn add(&mut self, points: i32, reason: &str) {
+        self.points += points;
+        self.reasons.push(format!("{points:+} {reason}"));
+    }
+
+    fn class(&mut self, class: Class) {
+        let (points, reason) = match class {
+            Class::Vpce => (10, "refused by a VPC endpoint"),
+            Class::Signin => (10, "a sign-in failed"),
+            Class::Denied => (10, "access was denied"),
+            Class::Auth => (10, "credentials were not accepted"),
+            Class::Quota => (10, "a limit was reached"),
+            Class::Server => (10, "AWS failed"),
+            Class::Other => (10, "an error of no known class"),
+            Class::Watch => (10, "a sensitive call succeeded"),
+            Class::Throttle => (0, "too many requests at a time"),
+            Class::Absent => (0, "what was asked for is not there"),
+            Class::Conflict => (0, "it is in another state"),
+            Class::Invalid => (0, "the request made no sense to the service"),
+            Class::Dryrun => (0, "a dry run"),
+        };
+        self.add(points, reason);
+    }
+
+    fn access(&mut self, identity: &Identity, facets: &Facets) {
+        let writes = facets.get(Kind::Access) == Some("write");
+        if writes && matches!(identity.class, Class::Denied | Class::Vpce | Class::Absent) {
+            self.add(10, "the call changes something");
+        }
+        let sensitive = SENSITIVE.contains(&identity.service.as_str());
+        if sensitive && matches!(identity.class, Class::Denied | Class::Auth | Class::Watch) {
+            self.add(5, "the service decides who may do what");
+        }
+    }
+
+    fn principal(&mut self, identity: &Identity, facets: &Facets) {
+        let refusal = matches!(
+            identity.class,
+            Class::Denied | Class::Auth | Class::Signin | Class::Vpce | Class::Watch
+        );
+        if !refusal {
+            return;
+        }
+        if facets.get(Kind::PrincipalKind) == Some("root") {
+            self.add(10, "the root user");
+        }
+        if facets
+            .get(Kind::AccessKey)
+            .is_some_and(|key| key.starts_with("AKIA"))
+        {
+            self.add(3, "a long-term access key");
+        }
+        let caller = facets.get(Kind::CallerAccount);
+        if caller.is_some_and(|caller| caller != identity.account_id) {
+            self.add(5, "a caller of another account");
+        }
+        if identity.class == Class::Signin && facets.get(Kind::Mfa) == Some("yes") {
+            self.add(
+                10,
+                "failed after the second factor was asked for: the password was right",
+            );
+        }
+    }
+
+    fn origin(&mut self, identity: &Identity, facets: &Facets, span: Span) {
+        let reads = facets.get(Kind::Access) == Some("read");
+        match facets.get(Kind::Origin) {
+            Some("console") if reads => {
+                self.add(-10, "a page of the console reads more than it needs");
+            }
+            Some("aws-service") => {
+                self.add(-15, "an AWS service called");
+                let persists = match (span.first_seen, span.last_seen) {
+                    (Some(first), Some(last)) => last.seconds_since(first) > PERSISTING_SECONDS,
+                    _ => false,
+                };
+                if persists && identity.class == Class::Denied {
+                    self.add(15, "it has been failing for more than a day");
+                }
+            }
+            Some("scanner") => self.add(-10, "a scanner tries everything"),
+            Some("attack-tool") => self.add(15, "a tool made for attacks"),
+            _ => {}
+        }
+        if reads && identity.class == Class::Denied && PROBES.contains(&identity.action.as_str()) {
+            self.add(-5, "a call that consoles make unasked");
+        }
+        if facets.get(Kind::PrincipalKind) == Some("anonymous") {
+            self.add(-10, "nobody signed the request");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn severity(class: Class, service: &str, facets: &[(Kind, &str)]) -> (Severity, String) {
+        let identity = Identity {
+            partition: "aws".to_owned(),
+            account_id: "111122223333".to_owned(),
+            service: service.to_owned(),
+            action: "X".to_owned(),
+            class,
+            code: "X".to_owned(),
+            cause: None,
+            template: None,
+        };
+        let mut given = Facets::default();
+        for (kind, value) in facets {
+            given.set(*kind, Some(value));
+        }
+        let assessment = of_sighting(&identity, &given, Span::default());
+        (assessment.severity, assessment.reasons.join("; "))
+    }
+
+    #[test]
+    fn who_and_what_decide_how_loud_a_refusal_is() {
+        use Kind::{Access, AccessKey, CallerAccount, Mfa, Origin, PrincipalKind};
+        for (class, service, facets, wanted) in [
+            (
+                Class::Denied,
+                "s3",
+                &[(Access, "read")][..],
+                Severity::Warning,
+            ),
+            (Class::Denied, "s3", &[(Access, "write")], Severity::Error),
+            (
+                Class::Denied,
+                "s3",
+                &[(Access, "read"), (Origin, "console")],
+                Severity::Info,
+            ),
+            (
+                Class::Denied,
+                "s3",
+                &[(Access, "read"), (Origin, "scanner")],
+                Severity::Info,
+            ),
+            (
+                Class::Denied,
+                "s3",
+                &[(Access, "write"), (Origin, "aws-service")],
+                Severity::Info,
+            ),
+            (
+                Class::Denied,
+                "iam",
+                &[(Access, "write"), (AccessKey, "AKIAEXAMPLE")],
+                Severity::Critical,
+            ),
+            (
+                Class::Denied,
+                "s3",
+                &[(Access, "read"), (PrincipalKind, "root")],
+                Severity::Error,
+            ),
+            (
+                Class::Denied,
+                "s3",
+                &[(Access, "read"), (CallerAccount, "999999999999")],
+                Severity::Warning,
+            ),
+            (
+                Class::Denied,
+                "s3",
+                &[(Access, "read"), (Origin, "attack-tool")],
+                Severity::Error,
+            ),
+            (Class::Signin, "signin", &[(Mfa, "yes")], Severity::Error),
+            (
+                Class::Signin,
+                "signin",
+                &[(Mfa, "yes"), (PrincipalKind, "root")],
+                Severity::Critical,
+            ),
+            (Class::Absent, "s3", &[(Access, "read")], Severity::Info),
+            (Class::Absent, "s3", &[(Access, "write")], Severity::Warning),
+            (Class::Throttle, "ssm", &[(Access, "write")], Severity::Info),
+        ] {
+            let (severity, reasons) = severity(class, service, facets);
+            assert_eq!(severity, wanted, "{class:?} {facets:?}: {reasons}");
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! The JSON that programs read: shapes that stay, built here and nowhere else.
+
+use std::collections::BTreeMap;
+
+use cloudtrail_inspector::alert::hint::hint;
+use cloudtrail_inspector::alert::severity::{self, Assessment};
+use cloudtrail_inspector::cluster::facet::{Facets, Kind};
+use cloudtrail_inspector::cluster::fingerprint::{Identity, VERSION};
+use cloudtrail_inspector::cluster::lifecycle::Status;
+use cloudtrail_inspector::cluster::ranking::Entry;
+use cloudtrail_inspector::cluster::{Census, Cluster, Conclusion, FacetValues, Span};
+use cloudtrail_inspector::report::Books;
+use cloudtrail_inspector::trail::redact::sanitize;
+use cloudtrail_inspector::trail::time::EventTime;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::inputs::Failure;
+use crate::scan::Scanned;
+
+#[derive(Serialize)]
+struct Scan<'a> {
+    records: Records,
+    files: Files<'a>,
+    quarantined: Vec<QuarantinedRecord<'a>>,
+    clusters: Vec<ClusterShape>,
+}
+
+#[derive(Serialize)]
+struct Records {
+    read: u64,
+    selected: u64,
+    clustered: u64,
+    duplicate: u64,
+    ignored: u64,
+    quarantined: u64,
+    not_selected: BTreeMap<&'static str, u64>,
+    unknown_codes: u64,
+    unknown_denials: u64,
+}
+
+#[derive(Serialize)]
+struct Files<'a> {
+    read: usize,
+    failed: &'a [Failure],
+}
+
+#[derive(Serialize)]
+struct QuarantinedRecord<'a> {
+    file: &'a str,
+    record: u64,
+    reason: &'static str,
+    detail: String,
+}
+
+#[derive(Serialize)]
+struct ClusterShape {
+    cluster_id: String,
+    account_id: String,
+    event_source: String,
+    event_name: String,
+    error_code: Option<String>,
+    class: &'static str,
+    template: String,
+    count: u64,
+    first_seen: Option<String>,
+    last_seen: Option<String>,
+    severity: &'static str,
+    severity_reasons: Vec<String>,
+    hint: String,
+    status: &'static str,
+    identity: IdentityShape,
+    facets: BTreeMap<&'static str, FacetShape>,
+    samples: Vec<Box<RawValue>>,
+}
+
+#[derive(Serialize)]
+pub struct IdentityShape {
+    version: &'static str,
+    partition: String,
+    account_id: String,
+    service: String,
+    action: String,
+    class: &'static str,
+    code: String,
+    cause: Option<String>,
+    template: Option<String>,
+}
+
+#[derive(Serialize)]
+struct FacetShape {
+    distinct: usize,
+    values: Vec<ValueShape>,
+}
+
+#[derive(Serialize)]
+struct ValueShape {
+    value: String,
+    count: u64,
+    first_seen: Option<String>,
+    last_seen: Option<String>,
+}
+
+/// Returns what a scan found, as one JSON document.
+pub fn scan(scanned: &Scanned, census: &Census) -> anyhow::Result<String> {
+    let as_of = census.last_seen();
+    let clusters = census.clusters();
+    pretty(&Scan {
+        records: Records::of(&scanned.books),
+        files: Files {
+            read: scanned.files,
+            failed: &scanned.failed,
+        },
+        quarantined: scanned
+            .quarantined
+            .iter()
+            .map(|(file, record)| QuarantinedRecord {
+                file,
+                record: record.number,
+                reason: record.rejection.name(),
+                detail: record.rejection.to_string(),
+            })
+            .collect(),
+        clusters: clusters
+            .iter()
+            .map(|cluster| ClusterShape::of(cluster, as_of))
+            .collect(),
+    })
+}
+
+fn pretty(value: &impl Serialize) -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(value)? + "\n")
+}
+
+fn text(time: Option<EventTime>) -> Option<String> {
+    time.map(|time| time.to_string())
+}
+
+impl Records {
+    fn of(books: &Books) -> Self {
+        Self {
+            read: books.read,
+            selected: books.selected,
+            clustered: books.clustered,
+            duplicate: books.duplicate,
+            ignored: books.ignored(),
+            quarantined: books.quarantined(),
+            not_selected: books.not_selected.clone(),
+            unknown_codes: books.unknown_codes,
+            unknown_denials: books.unknown_denials,
+        }
+    }
+}
+
+impl ClusterShape {
+    fn of(cluster: &Cluster, as_of: Option<EventTime>) -> Self {
+        let identity = &cluster.facts.identity;
+        let assessment = severity::of_cluster(cluster);
+        let Span {
+            count,
+            first_seen,
+            last_seen,
+        } = cluster.span;
+        Self {
+            cluster_id: cluster.id.to_string(),
+            account_id: identity.account_id.clone(),
+            event_source: shown(&identity.event_source()),
+            event_name: shown(&identity.action),
+            error_code: cluster.error_code().map(str::to_owned),
+            class: identity.class.name(),
+            template: shown(&cluster.facts.template),
+            count,
+            first_seen: text(first_seen),
+            last_seen: text(last_seen),
+            severity: assessment.severity.name(),
+            severity_reasons: assessment.reasons,
+            hint: hint(identity, &cluster.typical()),
+            status: as_of
+                .map_or(Status::New, |as_of| cluster.status(as_of))
+                .name(),
+            identity: IdentityShape::of(identity),
+            facets: cluster
+                .facets
+                .iter()
+                .map(|(kind, values)| (kind.name(), FacetShape::of(values)))
+                .collect(),
+            samples: cluster
+                .samples
+                .iter()
+                .filter_map(|sample| RawValue::from_string(sample.json.clone()).ok())
+                .collect(),
+        }
+    }
+}
+
+/// Codes and event names come from AWS, but a file can hold anything.
+fn shown(text: &str) -> String {
+    sanitize(text, 512)
+}
+
+impl IdentityShape {
+    fn of(identity: &Identity) -> Self {
+        Self {
+            version: VERSION,
+            partition: identity.partition.clone(),
+            account_id: identity.account_id.clone(),
+            service: shown(&identity.service),
+            action: shown(&identity.action),
+            class: identity.class.name(),
+            code: shown(&identity.code),
+            cause: identity.cause.as_deref().map(shown),
+            template: identity.template.as_deref().map(shown),
+        }
+    }
+}
+
+impl FacetShape {
+    fn of(facet: &FacetValues) -> Self {
+        let value = |value: &cloudtrail_inspector::cluster::FacetValue| ValueShape {
+            value: value.value.clone(),
+            count: value.span.count,
+            first_seen: text(value.span.first_seen),
+            last_seen: text(value.span.last_seen),
+        };
+        Self {
+            distinct: facet.distinct,
+            values: facet.values.iter().map(value).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct EntryShape<'a> {
+    name: &'a str,
+    count: u64,
+    clusters: usize,
+    principals: usize,
+    first_seen: Option<String>,
+    last_seen: Option<String>,
+}
+
+/// Returns a ranking as a JSON array.
+pub fn top(entries: &[Entry]) -> anyhow::Result<String> {
+    let shapes: Vec<EntryShape<'_>> = entries
+        .iter()
+        .map(|entry| EntryShape {
+            name: &entry.name,
+            count: entry.span.count,
+            clusters: entry.clusters,
+            principals: entry.principals,
+            first_seen: text(entry.span.first_seen),
+            last_seen: text(entry.span.last_seen),
+        })
+        .collect();
+    pretty(&shapes)
+}
+
+/// What is said of one event.
+#[derive(Serialize, Default)]
+pub struct Explanation {
+    pub event_id: Option<String>,
+    pub selected: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    pub class: Option<&'static str>,
+    pub cluster_id: Option<String>,
+    pub identity: Option<IdentityShape>,
+    pub template: Option<String>,
+    pub facets: BTreeMap<&'static str, String>,
+    pub severity: Option<&'static str>,
+    pub severity_reasons: Vec<String>,
+    pub hint: Option<String>,
+}
+
+impl Explanation {
+    /// Adds what was concluded.
+    pub fn conclude(&mut self, conclusion: &Conclusion<'_>) {
+        let understanding = &conclusion.understanding;
+        let identity = &understanding.identity;
+        let Assessment {
+            severity, reasons, ..
+        } = severity::of_sighting(identity, &conclusion.facets, Span::at(conclusion.at));
+        self.cluster_id = Some(identity.cluster_id().to_string());
+        self.identity = Some(IdentityShape::of(identity));
+        self.template = Some(shown(&understanding.template));
+        self.facets = flat(&conclusion.facets);
+        self.severity = Some(severity.name());
+        self.severity_reasons = reasons;
+        self.hint = Some(hint(identity, &conclusion.facets));
+    }
+
+    /// Returns the components of the identity, as a person reads them.
+    pub fn components(&self) -> Vec<(&'static str, &str)> {
+        let Some(identity) = &self.identity else {
+            return Vec::new();
+        };
+        let mut components = vec![
+            ("account", identity.account_id.as_str()),
+            ("service", &identity.service),
+            ("action", &identity.action),
+            ("class", identity.class),
+            ("code", &identity.code),
+        ];
+        components.extend(identity.cause.as_deref().map(|cause| ("cause", cause)));
+        components.extend(
+            identity
+                .template
+                .as_deref()
+                .map(|template| ("template", template)),
+        );
+        components
+    }
+
+    /// Returns the explanation as one line of JSON.
+    pub fn line(&self) -> anyhow::Result<String> {
+        Ok(serde_json::to_string(self)? + "\n")
+    }
+}
+
+fn flat(facets: &Facets) -> BTreeMap<&'static str, String> {
+    facets
+        .iter()
+        .map(|(kind, value): (Kind, &str)| (kind.name(), value.to_owned()))
+        .collect()
+}

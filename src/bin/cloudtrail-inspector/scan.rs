@@ -1,0 +1,185 @@
+//! `scan`: trail files in, clusters out.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use cloudtrail_inspector::cluster::Census;
+use cloudtrail_inspector::ingest;
+use cloudtrail_inspector::memory::MemoryStore;
+use cloudtrail_inspector::ports::{Quarantined, Store};
+use cloudtrail_inspector::report::Books;
+use cloudtrail_inspector::sqlite::SqliteStore;
+use cloudtrail_inspector::trail::file::Limits;
+
+use crate::inputs::{Failure, Input, Inputs, progress};
+use crate::since::Since;
+use crate::{json, output, table};
+
+/// Fold the errors in CloudTrail records into clusters
+///
+/// PATH is a trail file (.json, .json.gz), JSON lines (.jsonl, .jsonl.gz), a saved subscription
+/// payload, a folder of these, or - for standard input. What is scanned twice counts once.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    cloudtrail-inspector scan AWSLogs/\n  \
+    cloudtrail-inspector scan --db trail.db AWSLogs/ && sqlite3 trail.db 'SELECT * FROM clusters'\n  \
+    aws s3 cp s3://trail/2026/11/21/x.json.gz - | cloudtrail-inspector scan --format json -")]
+pub struct Arguments {
+    /// Trail files, folders, or - for standard input
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    source: SourceArguments,
+    /// How to print the clusters
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+    /// How many clusters the table shows; 0 shows all
+    #[arg(long, default_value_t = 30)]
+    limit: usize,
+}
+
+/// Where clusters are kept, and how far an input is trusted.
+#[derive(Debug, Args)]
+pub struct SourceArguments {
+    /// Keep clusters in this SQLite file; the next scan continues it
+    #[arg(long, value_name = "FILE")]
+    pub db: Option<PathBuf>,
+    /// Refuse a compressed file that inflates to more than this many MiB
+    #[arg(long, value_name = "MIB", default_value_t = 256)]
+    pub inflated_mib_max: u64,
+}
+
+/// The forms of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// What a scan did.
+#[derive(Debug, Default)]
+pub struct Scanned {
+    /// What became of the records.
+    pub books: Books,
+    /// Inputs read to their end.
+    pub files: usize,
+    /// Inputs that could not be read, and why.
+    pub failed: Vec<Failure>,
+    /// Records that could not be read, by input.
+    pub quarantined: Vec<(String, Quarantined)>,
+}
+
+impl SourceArguments {
+    fn limits(&self) -> Limits {
+        Limits {
+            inflated_bytes_max: self.inflated_mib_max << 20,
+            ..Limits::default()
+        }
+    }
+
+    /// Scans the inputs into the store that was asked for and sums up what is in it, all or since
+    /// a moment.
+    pub fn scan(
+        &self,
+        paths: &[PathBuf],
+        since: Option<Since>,
+    ) -> anyhow::Result<(Scanned, Census)> {
+        match &self.db {
+            None => scan_into(&mut MemoryStore::default(), paths, &self.limits(), since),
+            Some(path) => {
+                let mut store =
+                    SqliteStore::open(path).with_context(|| path.display().to_string())?;
+                scan_into(&mut store, paths, &self.limits(), since)
+                    .with_context(|| path.display().to_string())
+            }
+        }
+    }
+}
+
+fn scan_into(
+    store: &mut impl Store,
+    paths: &[PathBuf],
+    limits: &Limits,
+    since: Option<Since>,
+) -> anyhow::Result<(Scanned, Census)> {
+    let mut scanned = Scanned::default();
+    if !paths.is_empty() {
+        let inputs = Inputs::find(paths)?;
+        let bar = progress(&inputs);
+        scanned.failed = inputs.failed;
+        for input in &inputs.found {
+            bar.set_message(input.name());
+            scanned.input(store, input, limits, &bar)?;
+        }
+        bar.finish_and_clear();
+    }
+    let mut census = pollster::block_on(store.census(None))?;
+    if let (Some(since), Some(newest)) = (since, census.last_seen()) {
+        census = pollster::block_on(store.census(Some(since.moment(newest))))?;
+    }
+    Ok((scanned, census))
+}
+
+impl Scanned {
+    fn input(
+        &mut self,
+        store: &mut impl Store,
+        input: &Input,
+        limits: &Limits,
+        bar: &indicatif::ProgressBar,
+    ) -> anyhow::Result<()> {
+        let folded = match input.fold(limits, bar) {
+            Ok(folded) => folded,
+            Err(failure) => {
+                self.failed.push(failure);
+                return Ok(());
+            }
+        };
+        let name = input.name();
+        let (books, quarantined) = pollster::block_on(ingest::commit(store, &name, folded))?;
+        self.books.add(&books);
+        self.files += 1;
+        self.quarantined
+            .extend(quarantined.into_iter().map(|record| (name.clone(), record)));
+        Ok(())
+    }
+
+    /// Complains about everything that could not be read.
+    pub fn complain(&self) {
+        const SHOWN: usize = 20;
+        for failure in &self.failed {
+            output::complain(&format!("error: {}: {}", failure.file, failure.error));
+        }
+        for (file, record) in self.quarantined.iter().take(SHOWN) {
+            let Quarantined { number, rejection } = record;
+            output::complain(&format!(
+                "quarantined: {file}: record {number}: {rejection}"
+            ));
+        }
+        if let Some(more @ 1..) = self.quarantined.len().checked_sub(SHOWN) {
+            output::complain(&format!(
+                "quarantined: {more} more; --format json lists them"
+            ));
+        }
+    }
+
+    /// Returns 1 when an input could not be read.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(u8::from(!self.failed.is_empty()))
+    }
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let (scanned, census) = arguments.source.scan(&arguments.paths, None)?;
+    scanned.complain();
+    match arguments.format {
+        Format::Table => output::print(&table::scan(&scanned, &census, arguments.limit))?,
+        Format::Json => output::print(&json::scan(&scanned, &census)?)?,
+    }
+    Ok(scanned.exit_code())
+}

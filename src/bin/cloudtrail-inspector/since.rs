@@ -1,0 +1,61 @@
+//! `--since`: a moment, or how long before the newest event.
+//!
+//! Durations count back from the newest event and not from now: the trail of an incident last
+//! month is looked at as of last month.
+
+use std::str::FromStr;
+
+use cloudtrail_inspector::trail::time::EventTime;
+
+/// When to begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// At a moment.
+    At(EventTime),
+    /// So many seconds before the newest event.
+    Before(i64),
+}
+
+impl Since {
+    /// Returns the moment, given that of the newest event.
+    pub fn moment(self, newest: EventTime) -> EventTime {
+        match self {
+            Self::At(moment) => moment,
+            Self::Before(seconds) => {
+                // Further back than any event time is the same as from the beginning.
+                let begin = newest.seconds().saturating_sub(seconds);
+                EventTime::from_seconds(begin).unwrap_or(EventTime::FIRST)
+            }
+        }
+    }
+}
+
+impl FromStr for Since {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let time =
+            EventTime::parse(text).or_else(|| EventTime::parse(&format!("{text}T00:00:00Z")));
+        if let Some(time) = time {
+            return Ok(Self::At(time));
+        }
+        let seconds = text.chars().next_back().and_then(|unit| {
+            let unit_seconds = match unit {
+                'm' => 60,
+                'h' => 3600,
+                'd' => 86_400,
+                'w' => 7 * 86_400,
+                _ => return None,
+            };
+            let amount: i64 = text[..text.len() - 1].parse().ok()?;
+            amount
+                .checked_mul(unit_seconds)
+                .filter(|seconds| *seconds > 0)
+        });
+        seconds.map(Self::Before).ok_or_else(|| {
+            "give a time (2026-11-21T08:00:00Z), a date (2026-11-21), or how long before the \
+             newest event (30m, 24h, 7d, 2w)"
+                .to_owned()
+        })
+    }
+}

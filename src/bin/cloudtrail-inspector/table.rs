@@ -1,0 +1,228 @@
+//! What people read in a terminal: the books in a sentence, the clusters in a table that fits.
+
+use cloudtrail_inspector::alert::severity::{self, Severity};
+use cloudtrail_inspector::cluster::class::Class;
+use cloudtrail_inspector::cluster::facet::Kind;
+use cloudtrail_inspector::cluster::ranking::Entry;
+use cloudtrail_inspector::cluster::{Census, Cluster, Span};
+use cloudtrail_inspector::report::Books;
+use cloudtrail_inspector::trail::redact::sanitize;
+use comfy_table::{Attribute, Cell, Color, ContentArrangement, Row, Table, presets};
+
+use crate::output;
+use crate::scan::Scanned;
+
+/// How wide a table is where no terminal tells its width.
+const COLUMNS_WITHOUT_TERMINAL: u16 = 160;
+
+/// Returns what a scan found.
+pub fn scan(scanned: &Scanned, census: &Census, limit: usize) -> String {
+    let mut clusters: Vec<(Severity, Cluster)> = census
+        .clusters()
+        .into_iter()
+        .map(|cluster| (severity::of_cluster(&cluster).severity, cluster))
+        .collect();
+    // The sort is stable: within a severity the largest stay first.
+    clusters.sort_by_key(|(severity, _)| std::cmp::Reverse(*severity));
+    let shown = if limit == 0 { clusters.len() } else { limit };
+    let mut text = String::new();
+    if !clusters.is_empty() {
+        let mut table = table(&["severity", "count", "what", "who", "seen (UTC)", "status"]);
+        let as_of = census.last_seen();
+        for (severity, cluster) in clusters.iter().take(shown) {
+            let status = as_of.map_or("new", |as_of| cluster.status(as_of).name());
+            table.add_row(row(*severity, cluster, status));
+        }
+        text.push_str(&table.trim_fmt());
+        text.push('\n');
+    }
+    if let Some(more @ 1..) = clusters.len().checked_sub(shown) {
+        text.push_str(&format!("… and {more} more; --limit 0 shows all\n"));
+    }
+    text.push_str(&books(&scanned.books, scanned, clusters.len()));
+    text
+}
+
+/// Returns a ranking.
+pub fn top(entries: &[Entry], census: &Census) -> String {
+    if entries.is_empty() {
+        return "nothing failed\n".to_owned();
+    }
+    let mut table = table(&["count", "name", "clusters", "principals", "seen (UTC)"]);
+    for entry in entries {
+        table.add_row(vec![
+            Cell::new(entry.span.count),
+            Cell::new(name(entry, census)),
+            Cell::new(entry.clusters),
+            Cell::new(entry.principals),
+            Cell::new(seen(entry.span)),
+        ]);
+    }
+    table.trim_fmt() + "\n"
+}
+
+fn name(entry: &Entry, census: &Census) -> String {
+    let cluster = census
+        .facts
+        .iter()
+        .find(|(id, _)| id.to_string() == entry.name);
+    match cluster {
+        Some((_, facts)) => {
+            let identity = &facts.identity;
+            let what = format!("{}:{} {}", identity.service, identity.action, identity.code);
+            format!("{}\n{}", entry.name, sanitize(&what, 200))
+        }
+        None => entry.name.clone(),
+    }
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    let width = table.width().unwrap_or(COLUMNS_WITHOUT_TERMINAL);
+    table
+        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(width);
+    if output::colours() {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    table.set_header(
+        header
+            .iter()
+            .map(|name| Cell::new(name).add_attribute(Attribute::Bold)),
+    );
+    table
+}
+
+fn row(severity: Severity, cluster: &Cluster, status: &str) -> Row {
+    let colour = match severity {
+        Severity::Critical => Color::Magenta,
+        Severity::Error => Color::Red,
+        Severity::Warning => Color::Yellow,
+        Severity::Info => Color::Grey,
+    };
+    Row::from(vec![
+        Cell::new(severity.name()).fg(colour),
+        Cell::new(cluster.span.count),
+        Cell::new(what(cluster)),
+        Cell::new(who(cluster)),
+        Cell::new(seen(cluster.span)),
+        Cell::new(status),
+    ])
+}
+
+/// Says what failed: the call, the error and its reason, the cluster's id.
+fn what(cluster: &Cluster) -> String {
+    let identity = &cluster.facts.identity;
+    let error = cluster.error_code().unwrap_or(&identity.code);
+    let error = if identity.class == Class::Watch {
+        "succeeded"
+    } else {
+        error
+    };
+    let call = format!("{}:{} {error}", identity.service, identity.action);
+    let mut lines = vec![sanitize(&call, 200)];
+    let layers = cluster.facets.get(&Kind::Layer);
+    if let Some(cause) = &identity.cause {
+        lines.push(sanitize(cause, 200));
+    }
+    if let Some(layers) = layers {
+        let layers: Vec<&str> = layers
+            .values
+            .iter()
+            .map(|layer| layer.value.as_str())
+            .collect();
+        lines.push(format!("denied by {}", layers.join(", ")));
+    } else if !cluster.facts.template.is_empty() {
+        lines.push(sanitize(&cluster.facts.template, 200));
+    }
+    lines.push(format!("{} {}", identity.account_id, cluster.id));
+    lines.join("\n")
+}
+
+/// Says who: the most frequent callers, by the part of their name that tells.
+fn who(cluster: &Cluster) -> String {
+    const SHOWN: usize = 2;
+    let Some(principals) = cluster.facets.get(&Kind::Principal) else {
+        return String::new();
+    };
+    let mut lines: Vec<String> = principals
+        .values
+        .iter()
+        .take(SHOWN)
+        .map(|principal| short(&principal.value).to_owned())
+        .collect();
+    if let Some(more @ 1..) = principals.distinct.checked_sub(SHOWN) {
+        lines.push(format!("and {more} more"));
+    }
+    lines.join("\n")
+}
+
+/// Returns an ARN without what the account column says already.
+fn short(principal: &str) -> &str {
+    match principal.strip_prefix("arn:") {
+        Some(arn) => arn.splitn(5, ':').last().unwrap_or(principal),
+        None => principal,
+    }
+}
+
+fn seen(span: Span) -> String {
+    let minute = |time: Option<_>| {
+        time.map_or(
+            "undated".to_owned(),
+            |time: cloudtrail_inspector::trail::time::EventTime| {
+                time.to_string()
+                    .replace('T', " ")
+                    .chars()
+                    .take(16)
+                    .collect()
+            },
+        )
+    };
+    let (first, last) = (minute(span.first_seen), minute(span.last_seen));
+    if first == last {
+        first
+    } else {
+        format!("{first}\n{last}")
+    }
+}
+
+fn books(books: &Books, scanned: &Scanned, clusters: usize) -> String {
+    let counted = |counts: &std::collections::BTreeMap<&str, u64>| -> String {
+        let reasons: Vec<String> = counts
+            .iter()
+            .map(|(reason, count)| format!("{count} {reason}"))
+            .collect();
+        if reasons.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", reasons.join(", "))
+        }
+    };
+    let mut text = format!(
+        "{} records in {} files: {} not selected{}, {} selected\n\
+         {} selected: {} clustered, {} duplicate, {} ignored{}, {} quarantined{}\n\
+         {clusters} clusters\n",
+        books.read,
+        scanned.files,
+        books.not_selected(),
+        counted(&books.not_selected),
+        books.selected,
+        books.selected,
+        books.clustered,
+        books.duplicate,
+        books.ignored(),
+        counted(&books.ignored),
+        books.quarantined(),
+        counted(&books.quarantined),
+    );
+    if !scanned.failed.is_empty() {
+        text.push_str(&format!(
+            "{} files could not be read\n",
+            scanned.failed.len()
+        ));
+    }
+    text
+}

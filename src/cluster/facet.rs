@@ -1,0 +1,306 @@
+//! Facets: what is remembered under a cluster besides its count, each value with its own first and
+//! last sighting: who called, from where, with which key, refused by which layer, on what.
+//!
+//! One sighting has at most one value of each kind. Values are sanitized here, once, so that
+//! nothing behind this room has to ask who wrote them.
+
+use std::borrow::Cow;
+
+use crate::cluster::fingerprint::{Understanding, unversioned};
+use crate::trail::denial::is_action;
+use crate::trail::json::Json;
+use crate::trail::origin::origin;
+use crate::trail::principal::{self, network, principal};
+use crate::trail::redact::sanitize;
+use crate::trail::{Record, Text};
+
+/// The kinds of facets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// Who called, as one stable name.
+    Principal,
+    /// What the caller is: user, role, service and so on.
+    PrincipalKind,
+    /// The account the caller belongs to.
+    CallerAccount,
+    /// The region that was called.
+    Region,
+    /// The means of the call: console, SDK, an AWS service and so on.
+    Origin,
+    /// The layer of policy that refused, and its stance.
+    Layer,
+    /// The caller's network: a /24, a /48, or the name of a service.
+    Network,
+    /// The caller's address.
+    SourceIp,
+    /// The id of the access key that signed.
+    AccessKey,
+    /// The name of the role session.
+    Session,
+    /// The EC2 instance that a session belongs to.
+    Instance,
+    /// What was called on; objects of a bucket count as the bucket.
+    Resource,
+    /// The IAM action that was missing or called.
+    IamAction,
+    /// The error code as the service spelled it.
+    ErrorCode,
+    /// The first word of what the caller's program says it is.
+    UserAgent,
+    /// The VPC endpoint the call came through.
+    VpcEndpoint,
+    /// Whether the call reads or writes.
+    Access,
+    /// Whether a second factor was used, for sign-ins.
+    Mfa,
+}
+
+impl Kind {
+    /// All kinds, in the order they are shown.
+    pub const ALL: [Self; 18] = [
+        Self::Principal,
+        Self::PrincipalKind,
+        Self::CallerAccount,
+        Self::Region,
+        Self::Origin,
+        Self::Layer,
+        Self::Network,
+        Self::SourceIp,
+        Self::AccessKey,
+        Self::Session,
+        Self::Instance,
+        Self::Resource,
+        Self::IamAction,
+        Self::ErrorCode,
+        Self::UserAgent,
+        Self::VpcEndpoint,
+        Self::Access,
+        Self::Mfa,
+    ];
+
+    /// Returns the stable name, which is also the name of its column in the embedded store.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Principal => "principal",
+            Self::PrincipalKind => "principal_kind",
+            Self::CallerAccount => "caller_account",
+            Self::Region => "region",
+            Self::Origin => "origin",
+            Self::Layer => "layer",
+            Self::Network => "network",
+            Self::SourceIp => "source_ip",
+            Self::AccessKey => "access_key",
+            Self::Session => "session",
+            Self::Instance => "instance",
+            Self::Resource => "resource",
+            Self::IamAction => "iam_action",
+            Self::ErrorCode => "error_code",
+            Self::UserAgent => "user_agent",
+            Self::VpcEndpoint => "vpc_endpoint",
+            Self::Access => "access",
+            Self::Mfa => "mfa",
+        }
+    }
+}
+
+/// The facets of one sighting.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Facets([Option<Box<str>>; Kind::ALL.len()]);
+
+/// The longest value kept, in characters; ARNs are shorter than that but for S3 keys.
+const VALUE_CHARS_MAX: usize = 256;
+
+impl Facets {
+    /// Reads the facets of an understood record.
+    pub fn of(record: &Record<'_>, understanding: &Understanding<'_>) -> Self {
+        let mut facets = Self::default();
+        facets.set_caller(record);
+        facets.set(Kind::Region, record.aws_region.as_deref());
+        facets.set(Kind::Origin, Some(origin(record).name()));
+        facets.set(Kind::Layer, layer(understanding).as_deref());
+        facets.set(Kind::Resource, resource(record, understanding).as_deref());
+        facets.set(
+            Kind::IamAction,
+            iam_action(record, understanding).as_deref(),
+        );
+        facets.set(Kind::ErrorCode, record.error_code.as_deref());
+        facets.set(Kind::UserAgent, record.user_agent.as_deref().map(program));
+        facets.set(Kind::VpcEndpoint, record.vpc_endpoint_id.as_deref());
+        facets.set(
+            Kind::Access,
+            Some(if reads(record) { "read" } else { "write" }),
+        );
+        facets.set(Kind::Mfa, mfa_used(record));
+        facets
+    }
+
+    /// Returns the value of a kind.
+    pub fn get(&self, kind: Kind) -> Option<&str> {
+        self.0[kind as usize].as_deref()
+    }
+
+    /// Sets the value of a kind; empty text is no value.
+    pub fn set(&mut self, kind: Kind, value: Option<&str>) {
+        self.0[kind as usize] = value
+            .map(|value| sanitize(value, VALUE_CHARS_MAX))
+            .filter(|value| !value.is_empty())
+            .map(String::into_boxed_str);
+    }
+
+    /// Returns the kinds that have a value, with it.
+    pub fn iter(&self) -> impl Iterator<Item = (Kind, &str)> {
+        Kind::ALL
+            .into_iter()
+            .filter_map(|kind| Some((kind, self.get(kind)?)))
+    }
+
+    fn set_caller(&mut self, record: &Record<'_>) {
+        let caller = principal(record);
+        self.set(Kind::Principal, Some(&caller.name));
+        self.set(Kind::PrincipalKind, Some(caller.kind.name()));
+        self.set(Kind::CallerAccount, caller.account_id.as_deref());
+        self.set(Kind::Session, caller.session.as_deref());
+        self.set(Kind::Instance, caller.instance.as_deref());
+        self.set(Kind::AccessKey, principal::access_key(record));
+        if let Some(address) = record.source_ip_address.as_deref() {
+            self.set(Kind::SourceIp, Some(address));
+            self.set(Kind::Network, Some(&network(address)));
+        }
+    }
+}
+
+fn layer(understanding: &Understanding<'_>) -> Option<String> {
+    let denial = understanding.denial.as_ref()?;
+    let layer = denial.layer?;
+    Some(format!("{} {}", layer.name(), denial.stance.name()))
+}
+
+/// Elements of requests that name what was called on, the most telling first.
+const RESOURCE_PARAMETERS: [&str; 18] = [
+    "bucketName",
+    "functionName",
+    "instanceId",
+    "roleArn",
+    "roleName",
+    "userName",
+    "keyId",
+    "secretId",
+    "tableName",
+    "queueUrl",
+    "topicArn",
+    "logGroupName",
+    "clusterName",
+    "name",
+    "policyArn",
+    "groupName",
+    "resourceArn",
+    "dBInstanceIdentifier",
+];
+
+fn resource(record: &Record<'_>, understanding: &Understanding<'_>) -> Option<String> {
+    let refused = understanding
+        .denial
+        .as_ref()
+        .and_then(|denial| denial.resource);
+    let named = || {
+        record
+            .resources?
+            .elements()
+            .into_iter()
+            .find_map(|r| r.text_at(&["ARN"]))
+    };
+    let resource = refused
+        .map(Cow::Borrowed)
+        .or_else(named)
+        .or_else(|| requested_resource(record.request_parameters?))?;
+    Some(whole_bucket(&resource))
+}
+
+fn requested_resource(request: Json<'_>) -> Option<Text<'_>> {
+    let mut best: Option<(usize, Text<'_>)> = None;
+    let _ = request.each_field(|key, value| {
+        let rank = RESOURCE_PARAMETERS
+            .iter()
+            .position(|name| name.as_bytes() == key);
+        if let (Some(rank), Some(text)) = (rank, value.text())
+            && best.as_ref().is_none_or(|(found, _)| rank < *found)
+        {
+            best = Some((rank, text));
+        }
+    });
+    best.map(|(_, text)| text)
+}
+
+/// Objects of a bucket are one resource; keys are many, and may hold anything.
+fn whole_bucket(resource: &str) -> String {
+    match resource.split_once(":s3:::") {
+        Some((arn, path)) => match path.split_once('/') {
+            Some((bucket, _)) => format!("{arn}:s3:::{bucket}/*"),
+            None => resource.to_owned(),
+        },
+        None => resource.to_owned(),
+    }
+}
+
+/// APIs whose IAM action has another name. Source: AWS Service Authorization Reference.
+const ACTIONS: [(&str, &str, &str); 12] = [
+    ("s3", "ListBuckets", "s3:ListAllMyBuckets"),
+    ("s3", "ListObjects", "s3:ListBucket"),
+    ("s3", "ListObjectsV2", "s3:ListBucket"),
+    ("s3", "HeadBucket", "s3:ListBucket"),
+    ("s3", "HeadObject", "s3:GetObject"),
+    ("s3", "CopyObject", "s3:PutObject"),
+    ("s3", "CreateMultipartUpload", "s3:PutObject"),
+    ("s3", "UploadPart", "s3:PutObject"),
+    ("s3", "DeleteObjects", "s3:DeleteObject"),
+    ("s3", "GetBucketLifecycle", "s3:GetLifecycleConfiguration"),
+    ("lambda", "Invoke", "lambda:InvokeFunction"),
+    (
+        "monitoring",
+        "GetMetricStatistics",
+        "cloudwatch:GetMetricStatistics",
+    ),
+];
+
+/// Returns the IAM action: as the refusal names it, else by the table, else by the API's name.
+fn iam_action(record: &Record<'_>, understanding: &Understanding<'_>) -> Option<String> {
+    if let Some((prefix, name)) = understanding
+        .denial
+        .as_ref()
+        .and_then(|denial| denial.action?.split_once(':'))
+    {
+        return Some(format!("{}:{name}", prefix.to_ascii_lowercase()));
+    }
+    let event = unversioned(record.event_name.as_deref()?);
+    let listed = ACTIONS
+        .iter()
+        .find(|(service, name, _)| *service == record.service() && *name == event);
+    match listed {
+        Some((_, _, action)) => Some((*action).to_owned()),
+        None => Some(format!("{}:{event}", record.service())).filter(|action| is_action(action)),
+    }
+}
+
+/// Returns the program's name and version: what stands before the first space.
+fn program(user_agent: &str) -> &str {
+    let agent = user_agent.trim_start_matches('[');
+    agent.split([' ', ']']).next().unwrap_or_default()
+}
+
+/// How the names of reading APIs begin, for records that do not say `readOnly`.
+const READING: [&str; 13] = [
+    "Get", "List", "Describe", "Head", "BatchGet", "Lookup", "Search", "Query", "Scan", "Select",
+    "View", "Check", "Test",
+];
+
+fn reads(record: &Record<'_>) -> bool {
+    record.read_only.unwrap_or_else(|| {
+        let name = record.event_name.as_deref().unwrap_or_default();
+        READING.iter().any(|head| name.starts_with(head))
+    })
+}
+
+fn mfa_used(record: &Record<'_>) -> Option<&'static str> {
+    let used = record.additional_event_data?.at(&["MFAUsed"])?.boolean()?;
+    Some(if used { "yes" } else { "no" })
+}

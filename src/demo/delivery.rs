@@ -1,0 +1,91 @@
+//! How the demo's events reach their files: a few minutes late, some much later, one in a hundred
+//! twice, in one file for each account, region and quarter of an hour.
+
+use std::collections::BTreeMap;
+
+use crate::demo::event::{Event, Mark};
+use crate::demo::oddities::BROKEN;
+use crate::demo::random::Random;
+use crate::demo::{TrailFile, Truth};
+use crate::trail::time::EventTime;
+
+/// How long a file collects. AWS takes about five minutes; fewer and fuller files keep the demo's
+/// folder small.
+const PERIOD: i64 = 900;
+/// With the period on top, a late event is at most 45 minutes older than its file.
+const LATEST: i64 = 1800;
+/// One file in so many carries a text that is no record, beginning with an early one.
+const BROKEN_EVERY: usize = 40;
+
+/// When a file is closed, for which account, for which region.
+type Place = (i64, &'static str, &'static str);
+
+/// Delivers the events, and counts what is written.
+pub fn deliver(events: Vec<Event>, random: &mut Random, truth: &mut Truth) -> Vec<TrailFile> {
+    let mut files: BTreeMap<Place, Vec<String>> = BTreeMap::new();
+    for event in events {
+        let closed = closing_time(&event, random);
+        let place = |closed| (closed, event.account.id, event.region);
+        count(&event, truth);
+        if random.chance(1) && event.id.is_some() {
+            count(&event, truth);
+            let later = closed + PERIOD * random.seconds(1, 3);
+            files
+                .entry(place(later))
+                .or_default()
+                .push(event.text.clone());
+        }
+        files.entry(place(closed)).or_default().push(event.text);
+    }
+    let mut delivered = Vec::with_capacity(files.len());
+    for (number, (place, mut records)) in files.into_iter().enumerate() {
+        if number % BROKEN_EVERY == 3 {
+            let text = BROKEN[number / BROKEN_EVERY % BROKEN.len()];
+            let index = random.below(records.len() + 1);
+            records.insert(index, text.to_owned());
+            truth.records += 1;
+            truth.broken += 1;
+        }
+        delivered.push(TrailFile {
+            name: name(place, random),
+            records,
+        });
+    }
+    delivered
+}
+
+fn closing_time(event: &Event, random: &mut Random) -> i64 {
+    let delay = match event.delay {
+        Some(delay) => delay,
+        None if random.chance(1) => random.seconds(LATEST * 2 / 3, LATEST),
+        None => random.seconds(60, 600),
+    };
+    (event.time + delay).div_euclid(PERIOD) * PERIOD + PERIOD
+}
+
+fn count(event: &Event, truth: &mut Truth) {
+    truth.records += 1;
+    match (event.mark, &event.id) {
+        (Mark::Plain, _) => {}
+        (Mark::Failing, Some(id)) => {
+            truth.failing_ids.insert(id.clone());
+        }
+        (Mark::Failing, None) => truth.failing_without_id += 1,
+        (Mark::DryRun, _) => truth.dry_runs += 1,
+        (Mark::Watched, id) => truth.watch_ids.extend(id.clone()),
+        (Mark::Broken, _) => truth.broken += 1,
+        (Mark::NonApi, _) => truth.non_api += 1,
+    }
+}
+
+fn name((closed, account, region): Place, random: &mut Random) -> String {
+    let text = EventTime::from_seconds(closed).map_or_else(String::new, |time| time.to_string());
+    let (date, time) = text.split_once('T').unwrap_or_default();
+    let folder = date.replace('-', "/");
+    let minute: String = time.split(':').take(2).collect();
+    let stamp = format!("{}T{minute}Z", date.replace('-', ""));
+    let unique = random.base32(16);
+    format!(
+        "AWSLogs/{account}/CloudTrail/{region}/{folder}/{account}_CloudTrail_{region}_{stamp}_{unique}.json.gz"
+    )
+}

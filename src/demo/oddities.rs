@@ -1,0 +1,133 @@
+//! The records that break naive readers: late ones, corrections, Insight and digest records,
+//! fields of the wrong type, and text that is no record at all.
+
+use crate::demo::call::{Call, Class};
+use crate::demo::cast;
+use crate::demo::event::{Draft, Event, Mark, Object, moment};
+use crate::demo::stage::Stage;
+
+/// An ordinary denial; the odd records are this one with a change.
+const USUAL: Call = Call {
+    class: Class::Denied,
+    weight: 1,
+    service: "ecs",
+    name: "ListClusters",
+    actors: &["legacy-batch"],
+    code: "AccessDeniedException",
+    message: "",
+    params: "null",
+};
+
+type Changes = &'static [(&'static str, &'static str)];
+
+/// The changes, each with what the truth says about the outcome; `""` leaves a field out.
+#[rustfmt::skip]
+const CHANGES: &[(Mark, Changes)] = &[
+    (Mark::Failing, &[("eventID", "")]),
+    (Mark::Failing, &[("userIdentity", r#""arn:aws:iam::111122223333:user/lena.varga""#)]),
+    (Mark::Failing, &[("userIdentity", "null")]),
+    (Mark::Failing, &[("errorMessage", "404"), ("awsRegion", "7"), ("requestParameters", "12")]),
+    (Mark::Failing, &[("recipientAccountId", "null"), ("eventCategory", "null"), ("readOnly", "null"), ("userAgent", "null")]),
+    (Mark::Failing, &[("recipientAccountId", ""), ("eventVersion", "")]),
+    (Mark::Failing, &[("eventTime", "null")]),
+    (Mark::Failing, &[("sharedEventID", r#""6f0a1c52-6a0e-4d0f-9a51-0c2f7a3e51b4""#), ("resources", r#"[{"accountId":"111122223333","type":"AWS::ECS::Cluster","ARN":"arn:aws:ecs:eu-west-1:111122223333:cluster/web"}]"#)]),
+    // No code, only words; and a correction, which counts no new failure.
+    (Mark::Failing, &[("errorCode", ""), ("errorMessage", r#""The agent gave no reason""#)]),
+    (Mark::Plain, &[("errorCode", ""), ("addendum", r#"{"reason":"UPDATED_DATA","updatedFields":"responseElements","originalRequestID":"31d0c1a9-85be-4c4e-9d35-6a9b8a1f2c07","originalEventID":"0d2f1f6e-3a6b-4e55-8f0e-3b1d6a7c9e12"}"#)]),
+    (Mark::Broken, &[("eventVersion", r#""2.0""#)]),
+];
+
+/// Texts that are no records, yet leave the borders of their neighbours intact.
+pub const BROKEN: &[&str] = &[
+    r#"{"eventVersion":"1.11","eventTime":nonsense}"#,
+    r#"{"eventVersion":"1.11","eventName":"ListUsers","errorCode":}"#,
+    r#""a stray sentence, with a \" and a { in it""#,
+    r#"["not","a","record"]"#,
+    r#"{"eventVersion":"1.11" "eventName":"GetObject"}"#,
+    "42",
+];
+
+/// Lets each odd record happen once, and one come two hours late.
+pub fn odd_records(stage: &mut Stage) {
+    for (mark, changes) in CHANGES {
+        let time = stage.random.seconds(stage.start, stage.last());
+        odd_record(stage, *mark, changes, time);
+    }
+    let delayed = &[("addendum", r#"{"reason":"DELIVERY_DELAY"}"#)];
+    odd_record(stage, Mark::Failing, delayed, stage.at(480));
+    if let Some(event) = stage.events.last_mut() {
+        event.delay = Some(7200);
+    }
+    for thousandths in [350, 640, 660] {
+        let event = insight(stage, thousandths);
+        stage.events.push(event);
+    }
+    let event = digest(stage);
+    stage.events.push(event);
+}
+
+fn odd_record(stage: &mut Stage, mark: Mark, changes: Changes, time: i64) {
+    let caller = cast::find(USUAL.actors[0]).call(&mut stage.random, time);
+    let region = caller.account.region(USUAL.service, &mut stage.random);
+    let draft = stage.draft(&USUAL, &caller, time, region, "", "null");
+    stage.play(&Draft {
+        changes,
+        mark,
+        ..draft
+    });
+}
+
+fn insight(stage: &mut Stage, thousandths: i64) -> Event {
+    let id = stage.random.uuid();
+    let details = Object::default()
+        .text("state", if thousandths == 640 { "Start" } else { "End" })
+        .text("eventSource", "s3.amazonaws.com")
+        .text("eventName", "PutObject")
+        .text("insightType", "ApiErrorRateInsight")
+        .text("errorCode", "AccessDenied")
+        .raw(
+            "insightContext",
+            r#"{"statistics":{"baseline":{"average":0.2},"insight":{"average":18.5}}}"#,
+        )
+        .end();
+    let object = Object::default()
+        .text("eventVersion", "1.11")
+        .text("eventTime", &moment(stage.at(thousandths)))
+        .text("awsRegion", "eu-central-1")
+        .text("eventID", &id)
+        .text("eventType", "AwsCloudTrailInsight")
+        .text("recipientAccountId", "111122223333")
+        .text("sharedEventID", &stage.random.uuid())
+        .raw("insightDetails", &details)
+        .text("eventCategory", "Insight");
+    non_api(stage, thousandths, id, object.end())
+}
+
+fn digest(stage: &mut Stage) -> Event {
+    let text = Object::default()
+        .text("awsAccountId", "111122223333")
+        .text("digestStartTime", &moment(stage.at(400)))
+        .text("digestEndTime", &moment(stage.at(420)))
+        .text("digestS3Bucket", "shop-trail")
+        .text(
+            "digestS3Object",
+            "AWSLogs/111122223333/CloudTrail-Digest/eu-central-1/digest.gz",
+        )
+        .raw("logFiles", "[]");
+    let mut event = non_api(stage, 420, String::new(), text.end());
+    event.id = None;
+    event
+}
+
+fn non_api(stage: &Stage, thousandths: i64, id: String, text: String) -> Event {
+    let account = cast::find("root").account;
+    Event {
+        time: stage.at(thousandths),
+        delay: None,
+        account,
+        region: "eu-central-1",
+        id: Some(id),
+        mark: Mark::NonApi,
+        text,
+    }
+}

@@ -1,0 +1,352 @@
+//! The stories in the demo: a bucket that refuses logs for days, a leaked key that looks around, a
+//! role that a policy change broke, a job that fails each night, throttling, sign-ins, and the
+//! everyday traffic around them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::demo::call::{Call, Class};
+use crate::demo::cast;
+use crate::demo::event::{Draft, Mark};
+use crate::demo::failures::FAILURES;
+use crate::demo::routine::{ROUTINE, WATCHED};
+use crate::demo::stage::Stage;
+use crate::demo::{Plan, Recon, Storm};
+
+/// A refusal; the stories make theirs from it.
+const REFUSED: Call = Call {
+    class: Class::Denied,
+    weight: 1,
+    service: "s3",
+    name: "",
+    actors: &[],
+    code: "AccessDenied",
+    message: "",
+    params: "null",
+};
+
+/// Lets a service fail to deliver logs to one bucket, evenly from an eighth of the plan to nearly
+/// its end; `count` times.
+pub fn storm(stage: &mut Stage, count: usize) -> Storm {
+    const BUCKET: &str = "shop-flow-logs";
+    const SERVICE: &str = "delivery.logs.amazonaws.com";
+    let put = Call {
+        name: "PutObject",
+        message: "Access Denied",
+        params: r#"{"bucketName":"shop-flow-logs","key":"AWSLogs/$account/vpcflowlogs/$uuid.log.gz"}"#,
+        ..REFUSED
+    };
+    let head = Call {
+        name: "HeadBucket",
+        params: r#"{"bucketName":"shop-flow-logs"}"#,
+        ..put
+    };
+    let mut events = BTreeMap::new();
+    let (first, last) = (stage.at(125), stage.at(950));
+    for number in 0..count {
+        let call = if number % 12 == 11 { &head } else { &put };
+        let even = first + (last - first) * number as i64 / count.max(1) as i64;
+        let time = even + stage.random.seconds(0, 30);
+        stage.burst(call, SERVICE, &[time]);
+        *events.entry(call.name.to_owned()).or_default() += 1;
+    }
+    let account_id = cast::find(SERVICE).account.id.to_owned();
+    let (event_source, error_code) = ("s3.amazonaws.com".to_owned(), put.code.to_owned());
+    let (invoked_by, bucket) = (SERVICE.to_owned(), BUCKET.to_owned());
+    Storm {
+        account_id,
+        invoked_by,
+        event_source,
+        error_code,
+        bucket,
+        events,
+    }
+}
+
+/// What somebody with a stolen key tries first, as service and API.
+const LOOKING_AROUND: &[(&str, &str)] = &[
+    ("s3", "ListBuckets"),
+    ("iam", "ListUsers"),
+    ("iam", "ListRoles"),
+    ("iam", "ListAttachedUserPolicies"),
+    ("iam", "GetAccountAuthorizationDetails"),
+    ("iam", "GetAccountSummary"),
+    ("ec2", "DescribeInstances"),
+    ("ec2", "DescribeSecurityGroups"),
+    ("ec2", "DescribeSnapshots"),
+    ("ec2", "DescribeVpcs"),
+    ("rds", "DescribeDBInstances"),
+    ("rds", "DescribeDBSnapshots"),
+    ("lambda", "ListFunctions20150331"),
+    ("secretsmanager", "ListSecrets"),
+    ("ssm", "DescribeParameters"),
+    ("dynamodb", "ListTables"),
+    ("kms", "ListKeys"),
+    ("sns", "ListTopics"),
+    ("sqs", "ListQueues"),
+    ("ecr", "DescribeRepositories"),
+    ("eks", "ListClusters"),
+    ("cloudtrail", "DescribeTrails"),
+    ("guardduty", "ListDetectors"),
+    ("organizations", "ListAccounts"),
+    ("ses", "GetSendQuota"),
+];
+
+/// Lets a leaked key try many APIs within six minutes, from one address of a network that the
+/// account has not seen.
+pub fn recon(stage: &mut Stage) -> Recon {
+    let actor = cast::find("leaked-ci-key");
+    let began = stage.at(620);
+    let caller = actor.call(&mut stage.random, began);
+    let mut apis = BTreeSet::new();
+    for (number, (service, name)) in LOOKING_AROUND.iter().enumerate() {
+        let action = name.trim_end_matches("20150331");
+        let message = format!(
+            "User: {} is not authorized to perform: {service}:{action} because no identity-based \
+             policy allows the {service}:{action} action",
+            caller.arn
+        );
+        let code = if *service == "ec2" {
+            "Client.UnauthorizedOperation"
+        } else {
+            "AccessDenied"
+        };
+        let call = Call {
+            service,
+            name,
+            code,
+            ..REFUSED
+        };
+        let time = began + number as i64 * 13 + stage.random.seconds(0, 12);
+        let region = caller.account.region(service, &mut stage.random);
+        stage.play(&stage.draft(&call, &caller, time, region, &message, "null"));
+        apis.insert(format!("{service}:{name}"));
+    }
+    Recon {
+        principal_arn: caller.arn,
+        access_key_id: actor.key(),
+        denied_apis: apis.len(),
+    }
+}
+
+/// Lets a key that has slept for years wake up once; returns the key.
+pub fn sleeping_key(stage: &mut Stage) -> String {
+    let call = Call {
+        name: "ListBuckets",
+        message: "User: $arn is not authorized to perform: s3:ListAllMyBuckets because no \
+                  identity-based policy allows the s3:ListAllMyBuckets action",
+        ..REFUSED
+    };
+    stage.burst(&call, "backup-2019", &[stage.at(410)]);
+    cast::find("backup-2019").key()
+}
+
+/// Lets a job fail at two each night, with retries.
+pub fn nightly_job(stage: &mut Stage) {
+    let call = Call {
+        service: "rds",
+        name: "StartExportTask",
+        code: "AccessDenied",
+        message: "User: $arn is not authorized to perform: rds:StartExportTask on resource: \
+                  arn:aws:rds:$region:$account:snapshot:orders-nightly because no identity-based \
+                  policy allows the rds:StartExportTask action",
+        params: r#"{"exportTaskIdentifier":"orders-nightly","sourceArn":"arn:aws:rds:$region:$account:snapshot:orders-nightly"}"#,
+        ..REFUSED
+    };
+    let midnight = stage.start - stage.start.rem_euclid(86_400);
+    let nights = (midnight + 7200..=stage.last()).step_by(86_400);
+    for night in nights
+        .filter(|night| *night >= stage.start)
+        .collect::<Vec<_>>()
+    {
+        let tries: Vec<i64> = (0..9)
+            .map(|number| night + 4 + number * number * 3)
+            .collect();
+        stage.burst(&call, "nightly-export", &tries);
+    }
+}
+
+/// Lets a role read prices all the time and, after a policy change, fail in four of ten calls.
+pub fn broken_role(stage: &mut Stage, per_hour: usize) {
+    let works = Call {
+        class: Class::Fine,
+        service: "secretsmanager",
+        name: "BatchGetSecretValue",
+        code: "",
+        params: r#"{"secretIdList":["$secret"]}"#,
+        ..REFUSED
+    };
+    let fails = Call {
+        class: Class::Denied,
+        code: "AccessDeniedException",
+        message: "User: $arn is not authorized to perform: secretsmanager:BatchGetSecretValue \
+                  because no identity-based policy allows the secretsmanager:BatchGetSecretValue \
+                  action",
+        ..works
+    };
+    let changed = stage.at(700);
+    let count = stage.length * per_hour as i64 / 3600;
+    for number in 0..count {
+        let time = stage.start + stage.length * number / count;
+        let broken = time > changed && stage.random.chance(40);
+        stage.burst(
+            if broken { &fails } else { &works },
+            "checkout-api",
+            &[time],
+        );
+    }
+}
+
+/// Lets the autoscaler run into a rate limit, many times within three minutes.
+pub fn throttle_burst(stage: &mut Stage) {
+    let rows = FAILURES.iter().filter(|row| row.class == Class::Throttle);
+    for row in rows {
+        let times: Vec<i64> = (0..45).map(|number| stage.at(530) + number * 4).collect();
+        stage.burst(row, row.actors[0], &times);
+    }
+}
+
+/// Lets every sensitive success happen once.
+pub fn watch_list(stage: &mut Stage) {
+    for (number, call) in WATCHED.iter().enumerate() {
+        // This one is the policy change that breaks the role.
+        let time = if call.name == "PutRolePolicy" {
+            700
+        } else {
+            300 + number as i64 * 30
+        };
+        stage.perform(call, stage.at(time));
+    }
+}
+
+/// A sign-in: actor, event, spelling of its type, error code and message, response, the rest.
+type SignIn = (
+    &'static str,
+    &'static str,
+    &'static str,
+    (&'static str, &'static str),
+    &'static str,
+    &'static [(&'static str, &'static str)],
+);
+
+const NO_MFA: &[(&str, &str)] = &[(
+    "additionalEventData",
+    r#"{"MobileVersion":"No","MFAUsed":"No"}"#,
+)];
+const MFA: &[(&str, &str)] = &[(
+    "additionalEventData",
+    r#"{"MobileVersion":"No","MFAUsed":"Yes"}"#,
+)];
+const FAILED: &str = r#"{"ConsoleLogin":"Failure"}"#;
+
+/// Each shape in which a failed sign-in comes.
+#[rustfmt::skip]
+const FAILED_SIGN_INS: &[SignIn] = &[
+    ("lena.varga", "ConsoleLogin", "AwsConsoleSignIn", ("", "Failed authentication"), FAILED, NO_MFA),
+    ("lena.varga", "ConsoleLogin", "AwsConsoleSignIn", ("", ""), FAILED, NO_MFA),
+    ("lena.varga", "ConsoleLogin", "AwsConsoleSignIn", ("", "Failed authentication"), FAILED, MFA),
+    ("mistyped", "ConsoleLogin", "AwsConsoleSignin", ("", "No username found in supplied account"), FAILED, NO_MFA),
+    ("root", "ConsoleLogin", "AwsConsoleSignIn", ("", "Failed authentication"), FAILED, NO_MFA),
+    ("jonas.berg@example.com", "ConsoleLogin", "AwsConsoleSignIn", ("", "Failed authentication"), "null", NO_MFA),
+    ("lena.varga", "ConsoleLogin", "AwsConsoleSignIn", ("AccountLocked", "Too many attempts"), FAILED, NO_MFA),
+    ("root", "CheckMfa", "AwsConsoleSignIn", ("", ""), r#"{"CheckMfa":"Failure"}"#, &[("additionalEventData", r#"{"MfaType":"Virtual MFA"}"#)]),
+    ("lena.varga", "SwitchRole", "AwsConsoleSignIn", ("", "Invalid information in one or more fields"), r#"{"SwitchRole":"Failure"}"#, &[("additionalEventData", r#"{"SwitchTo":"arn:aws:iam::444455556666:role/Operators"}"#)]),
+    ("directory-login", "ExternalIdPDirectoryLogin", "AwsConsoleSignIn", ("", ""), r#"{"ExternalIdPDirectoryLogin":"Failure"}"#, NO_MFA),
+    ("someone", "CredentialVerification", "AwsServiceEvent", ("", ""), "null", &[("serviceEventDetails", r#"{"CredentialVerification":"Failure"}"#), ("additionalEventData", r#"{"CredentialType":"PASSWORD"}"#)]),
+];
+
+#[rustfmt::skip]
+const SIGN_INS: &[SignIn] = &[
+    ("lena.varga", "ConsoleLogin", "AwsConsoleSignIn", ("", ""), r#"{"ConsoleLogin":"Success"}"#, MFA),
+    ("root", "ConsoleLogin", "AwsConsoleSignIn", ("", ""), r#"{"ConsoleLogin":"Success"}"#, NO_MFA),
+];
+
+/// Lets people sign in, and fail to, each shape of failure `repeats` times.
+pub fn sign_ins(stage: &mut Stage, repeats: usize) {
+    let failed = FAILED_SIGN_INS
+        .iter()
+        .map(|row| (row, Mark::Failing, repeats));
+    let done = SIGN_INS.iter().map(|row| (row, Mark::Watched, 1));
+    for (row, mark, repeats) in failed.chain(done) {
+        for _ in 0..repeats {
+            sign_in(stage, row, mark);
+        }
+    }
+}
+
+fn sign_in(stage: &mut Stage, row: &SignIn, mark: Mark) {
+    let (actor, name, kind, (code, message), response, changes) = *row;
+    let time = stage.random.seconds(stage.start, stage.last());
+    let caller = cast::find(actor).call(&mut stage.random, time);
+    let region = caller.account.global_region;
+    let call = Call {
+        class: Class::Fine,
+        service: "signin",
+        name,
+        code,
+        ..REFUSED
+    };
+    let draft = stage.draft(&call, &caller, time, region, message, "null");
+    stage.play(&Draft {
+        kind,
+        response,
+        changes,
+        mark,
+        ..draft
+    });
+}
+
+/// Lets every row of the tables occur once, spread over the plan, so that nothing is left to luck.
+pub fn roll_call(stage: &mut Stage) {
+    let rows: Vec<&Call> = ROUTINE.iter().chain(FAILURES).collect();
+    let pairs = rows
+        .iter()
+        .flat_map(|row| row.actors.iter().map(move |actor| (*row, *actor)));
+    for (row, actor) in pairs.collect::<Vec<_>>() {
+        let time = stage.random.seconds(stage.start, stage.last());
+        stage.burst(row, actor, &[time]);
+    }
+}
+
+/// Lets callers fail and retry until `count` events have failed.
+pub fn everyday_failures(stage: &mut Stage, mut count: usize) {
+    let rows = by_weight(FAILURES);
+    while count > 0 {
+        let row = *stage.random.pick(&rows);
+        let retries = count.min(1 + stage.random.below(7));
+        let mut time = stage.random.seconds(stage.start, stage.last());
+        let mut times = Vec::with_capacity(retries);
+        for _ in 0..retries {
+            times.push(time);
+            time += stage.random.seconds(1, 20);
+        }
+        let actor = *stage.random.pick(row.actors);
+        stage.burst(row, actor, &times);
+        count -= retries;
+    }
+}
+
+/// Fills every hour up to the plan's number of events.
+pub fn routine(stage: &mut Stage, plan: &Plan) {
+    let rows = by_weight(ROUTINE);
+    let mut scheduled: BTreeMap<i64, usize> = BTreeMap::new();
+    for event in &stage.events {
+        *scheduled
+            .entry((event.time - stage.start) / 3600)
+            .or_default() += 1;
+    }
+    for hour in 0..stage.length / 3600 {
+        let there = scheduled.get(&hour).copied().unwrap_or_default();
+        let begins = stage.start + hour * 3600;
+        for _ in there..plan.events_per_hour as usize {
+            let row = *stage.random.pick(&rows);
+            let time = stage.random.seconds(begins, begins + 3599);
+            stage.perform(row, time);
+        }
+    }
+}
+
+fn by_weight(rows: &'static [Call]) -> Vec<&'static Call> {
+    rows.iter()
+        .flat_map(|row| std::iter::repeat_n(row, row.weight))
+        .collect()
+}

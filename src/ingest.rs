@@ -1,0 +1,130 @@
+//! The verb that turns an input into clusters: open, fold, commit.
+//!
+//! Nothing is committed before the input was read to its end: a gzip stream whose checksum is
+//! wrong has given records that nobody should trust. A record that cannot be read is quarantined
+//! and costs nothing but itself.
+
+use std::io::Read;
+
+use crate::cluster::class::{Class, Selection, select};
+use crate::cluster::{Tally, conclude};
+use crate::ports::{Batch, Quarantined, Store, StoreError};
+use crate::report::Books;
+use crate::trail::denial::Layer;
+use crate::trail::file::{Item, Layout, Limits, ReadError, read};
+use crate::trail::{Record, Rejection, Wrapper};
+
+/// How many unreadable records of one input are kept with their place and reason; all are counted.
+pub const QUARANTINED_MAX: usize = 1000;
+
+/// An input, folded but not yet committed.
+#[derive(Debug, Default)]
+pub struct Folded {
+    tally: Tally,
+    quarantined: Vec<Quarantined>,
+    books: Books,
+}
+
+/// Reads an input to its end and folds its records.
+///
+/// `account_id` is the account that the input's name tells, for records that name none.
+///
+/// # Errors
+/// When the input as a whole cannot be trusted; nothing of it should be kept then.
+pub fn fold(
+    input: impl Read,
+    layout: Layout,
+    limits: &Limits,
+    account_id: Option<&str>,
+) -> Result<Folded, ReadError> {
+    let mut folded = Folded::default();
+    read(input, layout, limits, &mut |item| match item {
+        Item::Record {
+            number,
+            text,
+            wrapper,
+        } => {
+            let named = Wrapper {
+                account_id: wrapper.account_id.clone().or(account_id.map(str::to_owned)),
+                logged_at: wrapper.logged_at,
+            };
+            folded.record(number, &text, &named);
+        }
+        Item::Rejected { number, rejection } => folded.quarantine(number, rejection),
+        Item::ControlMessage => folded.books.control_messages += 1,
+    })?;
+    Ok(folded)
+}
+
+/// Commits a folded input and closes its books.
+///
+/// # Errors
+/// The store's; nothing of the input was kept then, and committing it again is safe.
+pub async fn commit(
+    store: &mut impl Store,
+    source: &str,
+    folded: Folded,
+) -> Result<(Books, Vec<Quarantined>), StoreError> {
+    let Folded {
+        tally,
+        quarantined,
+        mut books,
+    } = folded;
+    let observed = books.selected - books.ignored() - books.quarantined();
+    let committed = store
+        .commit(Batch {
+            source: source.to_owned(),
+            tally,
+            quarantined: quarantined.clone(),
+        })
+        .await?;
+    // Which of the observed events are duplicates is known only now: the store has the others.
+    books.clustered = committed.fresh;
+    books.duplicate = observed - committed.fresh;
+    debug_assert!(books.balances());
+    Ok((books, quarantined))
+}
+
+impl Folded {
+    fn record(&mut self, number: u64, text: &str, wrapper: &Wrapper) {
+        let record = match Record::parse(text) {
+            Ok(record) => record,
+            Err(rejection) => return self.quarantine(number, rejection),
+        };
+        self.books.read += 1;
+        match select(&record) {
+            Selection::NotSelected(reason) => {
+                *self.books.not_selected.entry(reason).or_default() += 1;
+            }
+            Selection::Ignored(_, reason) => {
+                self.books.selected += 1;
+                *self.books.ignored.entry(reason).or_default() += 1;
+            }
+            Selection::Clustered(class) => {
+                self.books.selected += 1;
+                self.observe(&record, wrapper, class);
+            }
+        }
+    }
+
+    fn observe(&mut self, record: &Record<'_>, wrapper: &Wrapper, class: Class) {
+        let conclusion = conclude(record, wrapper, class);
+        let denial = conclusion.understanding.denial.as_ref();
+        if denial.is_some_and(|denial| denial.layer == Some(Layer::Unknown)) {
+            self.books.unknown_denials += 1;
+        }
+        if class == Class::Other && record.error_code.is_some() {
+            self.books.unknown_codes += 1;
+        }
+        self.tally.observe(record, conclusion);
+    }
+
+    fn quarantine(&mut self, number: u64, rejection: Rejection) {
+        self.books.read += 1;
+        self.books.selected += 1;
+        *self.books.quarantined.entry(rejection.name()).or_default() += 1;
+        if self.quarantined.len() < QUARANTINED_MAX {
+            self.quarantined.push(Quarantined { number, rejection });
+        }
+    }
+}

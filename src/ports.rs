@@ -1,0 +1,79 @@
+//! The ports: what the verbs need of the outside world, and what whoever stands behind a port must
+//! guarantee.
+
+use std::error::Error;
+
+use crate::cluster::{Census, Tally};
+use crate::trail::Rejection;
+use crate::trail::time::EventTime;
+
+/// Where clusters are kept.
+///
+/// An implementor keeps a set: committing what is there already changes nothing. A crash during
+/// [`Store::commit`] leaves either nothing of the batch or all of it.
+#[expect(
+    async_fn_in_trait,
+    reason = "the verbs are generic over one store at a time and spawn nothing"
+)]
+pub trait Store {
+    /// Adds a batch, all or nothing, and tells how many of its events were not there before.
+    async fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError>;
+
+    /// Sums up all events, or those since a moment of event time.
+    async fn census(&self, since: Option<EventTime>) -> Result<Census, StoreError>;
+}
+
+/// What one input brings.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Where the records came from, as a person would name it.
+    pub source: String,
+    /// The records, folded.
+    pub tally: Tally,
+    /// The records that could not be read.
+    pub quarantined: Vec<Quarantined>,
+}
+
+/// A record that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    /// Its place in the input, counted from one.
+    pub number: u64,
+    /// Why it could not be read.
+    pub rejection: Rejection,
+}
+
+/// What a commit did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed {
+    /// Events that were not in the store before.
+    pub fresh: u64,
+}
+
+/// Why a store did not do what it was asked for; each variant asks for another next step.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The store was written by a newer version: update this program.
+    #[error(
+        "the store has schema version {found}, this program knows versions up to {known}; \
+         update cloudtrail-inspector, or scan into another file"
+    )]
+    Newer {
+        /// The version found.
+        found: i64,
+        /// The newest version known here.
+        known: i64,
+    },
+    /// It is something else: choose another file.
+    #[error("this is not a cloudtrail-inspector store; choose another file")]
+    Foreign,
+    /// It is busy or out of reach: try again.
+    #[error("the store is not available")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    /// What it holds makes no sense: restore it, or scan anew.
+    #[error("the store is damaged: {detail}; scan into a new file")]
+    Damaged {
+        /// What makes no sense.
+        detail: String,
+    },
+}

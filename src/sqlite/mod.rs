@@ -1,0 +1,144 @@
+//! The store in one SQLite file: one row an event, so that its primary key is the set that counts,
+//! and one row for each cluster and each combination of facets that the events point to.
+//!
+//! One batch is one transaction; a scan that is killed leaves whole batches, and the next scan
+//! completes the rest. The schema is `schema.sql`, documented in `docs/store.md` for queries.
+
+mod read;
+mod write;
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::cluster::Census;
+use crate::ports::{Batch, Committed, Store, StoreError};
+use crate::sqlite::write::{Rows, Writer};
+use crate::trail::time::EventTime;
+
+/// The version of the schema, kept in `PRAGMA user_version`.
+pub const SCHEMA_VERSION: i64 = 1;
+
+/// Marks the file as ours, in `PRAGMA application_id`: "`CTIn`".
+const APPLICATION_ID: i64 = 0x4354_496e;
+
+/// How long to wait for another scan of the same file to finish its transaction.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Clusters in a SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    connection: Connection,
+    rows: Rows,
+}
+
+impl SqliteStore {
+    /// Opens a store, and makes it where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`] for a store of a newer version and [`StoreError::Foreign`] for a file
+    /// that is something else; neither is touched.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let connection = Connection::open(path).map_err(unavailable)?;
+        connection.busy_timeout(BUSY).map_err(unavailable)?;
+        let mut store = Self {
+            connection,
+            rows: Rows::default(),
+        };
+        store.prepare()?;
+        Ok(store)
+    }
+
+    fn prepare(&mut self) -> Result<(), StoreError> {
+        let application = self.pragma("application_id")?;
+        let version = self.pragma("user_version")?;
+        if application != APPLICATION_ID && !self.is_empty()? {
+            return Err(StoreError::Foreign);
+        }
+        if application == APPLICATION_ID && version > SCHEMA_VERSION {
+            return Err(StoreError::Newer {
+                found: version,
+                known: SCHEMA_VERSION,
+            });
+        }
+        // A write-ahead log: a commit costs no flush, and a killed scan loses no finished one.
+        self.connection
+            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
+            .map_err(unavailable)?;
+        if application == APPLICATION_ID {
+            return Ok(());
+        }
+        let transaction = self.begin()?;
+        transaction
+            .execute_batch(include_str!("schema.sql"))
+            .map_err(unavailable)?;
+        transaction
+            .pragma_update(None, "application_id", APPLICATION_ID)
+            .and_then(|()| transaction.pragma_update(None, "user_version", SCHEMA_VERSION))
+            .and_then(|()| transaction.commit())
+            .map_err(unavailable)
+    }
+
+    fn pragma(&self, name: &str) -> Result<i64, StoreError> {
+        self.connection
+            .pragma_query_value(None, name, |row| row.get(0))
+            .map_err(unavailable)
+    }
+
+    fn is_empty(&self) -> Result<bool, StoreError> {
+        self.connection
+            .query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| {
+                row.get(0)
+            })
+            .map_err(unavailable)
+    }
+
+    fn begin(&mut self) -> Result<rusqlite::Transaction<'_>, StoreError> {
+        self.connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(unavailable)
+    }
+
+    fn write(&mut self, batch: Batch) -> Result<Committed, StoreError> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(unavailable)?;
+        let fresh = Writer::new(&transaction, &mut self.rows).write(batch)?;
+        transaction.commit().map_err(unavailable)?;
+        Ok(Committed { fresh })
+    }
+}
+
+impl Store for SqliteStore {
+    async fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError> {
+        let committed = self.write(batch);
+        if committed.is_err() {
+            // Rows made in a transaction that was rolled back do not exist.
+            self.rows = Rows::default();
+        }
+        committed
+    }
+
+    async fn census(&self, since: Option<EventTime>) -> Result<Census, StoreError> {
+        read::census(&self.connection, since)
+    }
+}
+
+/// Tells a file that is no database from a database that cannot be reached.
+fn unavailable(error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::NotADatabase) => StoreError::Foreign,
+        Some(rusqlite::ErrorCode::DatabaseCorrupt) => StoreError::Damaged {
+            detail: error.to_string(),
+        },
+        _ => StoreError::Unavailable(Box::new(error)),
+    }
+}
+
+fn damaged(detail: &str) -> StoreError {
+    StoreError::Damaged {
+        detail: detail.to_owned(),
+    }
+}

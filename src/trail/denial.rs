@@ -1,0 +1,395 @@
+//! The refusal, read from its sentence: which action on which resource was refused, by which layer
+//! of policy, and whether by a deny that somebody wrote or for want of an allow.
+//!
+//! AWS words refusals differently by service and over the years, names one layer even where several
+//! would refuse, and cuts the sentence at about 1 KB. So whatever is missing is absent, and a
+//! reason in words that are not known here is [`Layer::Unknown`], which the report counts, so that
+//! a new wording is noticed instead of being guessed at.
+//!
+//! Source: AWS IAM User Guide, "Troubleshoot access denied error messages".
+
+use memchr::memmem;
+
+/// A refusal, as far as its sentence tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial<'a> {
+    /// How much the sentence tells.
+    pub form: Form,
+    /// The IAM action that was refused, as spelled by the service.
+    pub action: Option<&'a str>,
+    /// The resource it was refused on: an ARN, a part of one, or `*`.
+    pub resource: Option<&'a str>,
+    /// The layer of policy that refused.
+    pub layer: Option<Layer>,
+    /// Whether a policy denies, or none allows.
+    pub stance: Stance,
+    /// Whether details are hidden in an encoded authorization failure message.
+    pub encoded: bool,
+    /// Whether that encoded message is whole, so that `sts:DecodeAuthorizationMessage` can read it.
+    pub decodable: bool,
+}
+
+/// How much the sentence of a refusal tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// "X is not authorized to perform Y": the authorization sentence.
+    Sentence,
+    /// "Access Denied" in any of its spellings, or nothing at all.
+    Generic,
+    /// Anything else: the service has a reason of its own, such as a feature not activated.
+    Specific,
+}
+
+/// The layer of policy that refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layer {
+    /// A policy attached to the caller.
+    Identity,
+    /// A policy attached to the resource.
+    Resource,
+    /// An organization's service control policy.
+    ServiceControl,
+    /// An organization's resource control policy.
+    ResourceControl,
+    /// The caller's permissions boundary.
+    Boundary,
+    /// A policy passed when the session was made.
+    Session,
+    /// The policy of a VPC endpoint on the way.
+    VpcEndpoint,
+    /// The trust policy of the role to be assumed.
+    Trust,
+    /// A layer in words that are not known here.
+    Unknown,
+}
+
+/// Whether a policy denies, or none allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stance {
+    /// No policy allows it. For service control policies AWS may word this as explicit.
+    Implicit,
+    /// A policy denies it; adding an allow elsewhere changes nothing.
+    Explicit,
+    /// The sentence does not say.
+    Unknown,
+}
+
+impl Layer {
+    /// Returns the stable name of the layer.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Resource => "resource",
+            Self::ServiceControl => "scp",
+            Self::ResourceControl => "rcp",
+            Self::Boundary => "boundary",
+            Self::Session => "session",
+            Self::VpcEndpoint => "vpce",
+            Self::Trust => "trust",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Stance {
+    /// Returns the stable name of the stance.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Implicit => "implicit",
+            Self::Explicit => "explicit",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What introduces the encoded part of a refusal.
+pub const ENCODED: &str = "Encoded authorization failure message:";
+
+/// CloudTrail cuts errorMessage at 1 KB: an encoded message that reaches so far is not whole.
+const MESSAGE_BYTES_MAX: usize = 1000;
+
+/// How the words before the action go; after the last of them comes the action itself.
+const BEFORE_ACTION: [&str; 4] = [
+    "is not authorized to perform",
+    "not authorized to perform",
+    "does not have permission to perform",
+    "does not have permissions to perform",
+];
+
+/// Other openings of an authorization sentence, which name no action.
+const SENTENCES: [&str; 4] = [
+    "is not authorized to access this resource",
+    "is not authorized to assume",
+    "does not have authorization to",
+    "is not authorized to",
+];
+
+/// Spellings of "Access Denied", lower case, without punctuation at the end.
+const GENERIC: [&str; 12] = [
+    "access denied",
+    "accessdenied",
+    "access is denied",
+    "accessdeniedexception",
+    "you are not authorized to perform this operation",
+    "you are not authorized to perform this action",
+    "user is not authorized to perform this action",
+    "not authorized",
+    "unauthorized",
+    "forbidden",
+    "permission denied",
+    "you do not have permission to access this resource",
+];
+
+/// Layers by the words that name them, each found after "no", "in a", "in the" and the like. The
+/// longer phrase first where one holds another.
+const LAYERS: [(&str, Layer); 12] = [
+    ("service control polic", Layer::ServiceControl),
+    ("resource control polic", Layer::ResourceControl),
+    ("permissions boundar", Layer::Boundary),
+    ("permission boundar", Layer::Boundary),
+    ("session polic", Layer::Session),
+    ("sessions polic", Layer::Session),
+    ("vpc endpoint polic", Layer::VpcEndpoint),
+    ("role trust polic", Layer::Trust),
+    ("trust polic", Layer::Trust),
+    ("identity-based polic", Layer::Identity),
+    ("resource-based polic", Layer::Resource),
+    ("resource polic", Layer::Resource),
+];
+
+/// Reads the sentence of a refusal; a total function, any text has an answer.
+pub fn parse(message: Option<&str>) -> Denial<'_> {
+    let message = message.unwrap_or_default().trim();
+    let (clear, encoded) = match memmem::find(message.as_bytes(), ENCODED.as_bytes()) {
+        Some(at) => (message[..at].trim_end(), true),
+        None => (message, false),
+    };
+    let mut denial = Denial {
+        form: Form::Generic,
+        action: None,
+        resource: None,
+        layer: None,
+        stance: Stance::Unknown,
+        encoded,
+        decodable: encoded && message.len() < MESSAGE_BYTES_MAX && !message.ends_with("..."),
+    };
+    if let Some(rest) = after_opening(clear) {
+        denial.form = Form::Sentence;
+        denial.read_sentence(rest);
+    } else if SENTENCES.iter().any(|sentence| clear.contains(sentence)) {
+        denial.form = Form::Sentence;
+        denial.read_reason(clear);
+    } else if !is_generic(clear) {
+        denial.form = Form::Specific;
+    }
+    denial
+}
+
+/// Returns what follows "not authorized to perform", unless that is "this operation".
+fn after_opening(clear: &str) -> Option<&str> {
+    BEFORE_ACTION.iter().find_map(|opening| {
+        let at = memmem::rfind(clear.as_bytes(), opening.as_bytes())?;
+        let rest = clear[at + opening.len()..].trim_start_matches([':', ' ']);
+        (!rest.starts_with("this ")).then_some(rest)
+    })
+}
+
+fn is_generic(clear: &str) -> bool {
+    let lower = clear.trim_end_matches(['.', '!', ' ']).to_ascii_lowercase();
+    lower.is_empty()
+        || GENERIC.contains(&lower.as_str())
+        || (lower.starts_with("access to the resource ") && lower.ends_with(" is denied"))
+}
+
+impl<'a> Denial<'a> {
+    fn read_sentence(&mut self, rest: &'a str) {
+        let token = rest.split([' ', ',']).next().unwrap_or_default();
+        let token = token.trim_end_matches(['.', ';']);
+        if is_action(token) {
+            self.action = Some(token);
+        }
+        if let Some((_, resource)) = rest.split_once("on resource: ") {
+            let resource = resource.split(" because ").next().unwrap_or_default();
+            let resource = resource
+                .split(" with an explicit")
+                .next()
+                .unwrap_or_default();
+            let resource = resource.split(' ').next().unwrap_or_default();
+            let resource = resource
+                .trim_end_matches("...")
+                .trim_end_matches(['.', ',', ';']);
+            self.resource = (!resource.is_empty()).then_some(resource);
+        }
+        self.read_reason(rest);
+    }
+
+    fn read_reason(&mut self, rest: &str) {
+        if let Some((_, reason)) = rest.split_once(" with an explicit deny") {
+            self.stance = Stance::Explicit;
+            // Some services say no more than that; a cut at 1 KB may leave a stump.
+            self.layer = match reason.trim_end_matches(['.', ' ']) {
+                "" => None,
+                reason => Some(layer_of(reason)),
+            };
+        } else if let Some((_, reason)) = rest.split_once(" because ") {
+            self.layer = Some(layer_of(reason));
+            self.stance = if reason.contains("explicit deny") {
+                Stance::Explicit
+            } else if reason.starts_with("no ") {
+                Stance::Implicit
+            } else {
+                Stance::Unknown
+            };
+        }
+    }
+}
+
+fn layer_of(reason: &str) -> Layer {
+    let lower = reason.to_ascii_lowercase();
+    LAYERS
+        .iter()
+        .filter_map(|(words, layer)| Some((lower.find(words)?, *layer)))
+        // "in a VPC endpoint policy transitively through a service control policy": the first named.
+        .min_by_key(|(at, _)| *at)
+        .map_or(Layer::Unknown, |(_, layer)| layer)
+}
+
+/// Tells whether a token is an IAM action: `prefix:Name`, where the name may end in `*`.
+pub fn is_action(token: &str) -> bool {
+    let Some((prefix, name)) = token.split_once(':') else {
+        return false;
+    };
+    let prefix_ok = prefix
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let name = name.strip_suffix('*').unwrap_or(name);
+    prefix_ok
+        && prefix
+            .bytes()
+            .next()
+            .is_some_and(|b| b.is_ascii_alphabetic())
+        && name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(message: &str) -> String {
+        let denial = parse(Some(message));
+        format!(
+            "{:?} {} {} {} {}",
+            denial.form,
+            denial.action.unwrap_or("-"),
+            denial.resource.unwrap_or("-"),
+            denial.layer.map_or("-", Layer::name),
+            denial.stance.name()
+        )
+    }
+
+    #[test]
+    fn each_known_wording_gives_its_layer_and_stance() {
+        let who = "User: arn:aws:iam::111122223333:user/mia is not authorized to perform: ";
+        for (tail, wanted) in [
+            (
+                "s3:GetObject on resource: arn:aws:s3:::shop/a b because no identity-based policy allows the s3:GetObject action",
+                "Sentence s3:GetObject arn:aws:s3:::shop/a identity implicit",
+            ),
+            (
+                "sqs:SendMessage on resource: arn:aws:sqs:us-east-1:111122223333:q with an explicit deny in a service control policy",
+                "Sentence sqs:SendMessage arn:aws:sqs:us-east-1:111122223333:q scp explicit",
+            ),
+            (
+                "s3:PutObject with an explicit deny in an identity-based policy: arn:aws:iam::111122223333:policy/no-put",
+                "Sentence s3:PutObject - identity explicit",
+            ),
+            (
+                "ec2:RunInstances because no permissions boundary allows the ec2:RunInstances action",
+                "Sentence ec2:RunInstances - boundary implicit",
+            ),
+            (
+                "s3:ListAllMyBuckets because no session policy allows the s3:ListAllMyBuckets action",
+                "Sentence s3:ListAllMyBuckets - session implicit",
+            ),
+            (
+                "sts:AssumeRole on resource: role/x with an explicit deny in the role trust policy",
+                "Sentence sts:AssumeRole role/x trust explicit",
+            ),
+            (
+                "s3:GetObject with an explicit deny in a sessions policy",
+                "Sentence s3:GetObject - session explicit",
+            ),
+            (
+                "s3:GetObject because no VPC endpoint policy allows the s3:GetObject action",
+                "Sentence s3:GetObject - vpce implicit",
+            ),
+            (
+                "s3:GetObject with an explicit deny in a VPC endpoint policy transitively through a service control policy",
+                "Sentence s3:GetObject - vpce explicit",
+            ),
+            (
+                "s3:GetObject with an explicit deny in a resource control policy",
+                "Sentence s3:GetObject - rcp explicit",
+            ),
+            (
+                "elasticfilesystem:DeleteFileSystem on the specified resource",
+                "Sentence elasticfilesystem:DeleteFileSystem - - unknown",
+            ),
+            (
+                "s3:GetObject with an explicit deny",
+                "Sentence s3:GetObject - - explicit",
+            ),
+            (
+                "s3:GetObject because the moon is full",
+                "Sentence s3:GetObject - unknown unknown",
+            ),
+        ] {
+            assert_eq!(told(&format!("{who}{tail}")), wanted);
+        }
+    }
+
+    #[test]
+    fn a_sentence_behind_a_generic_opening_is_still_read() {
+        assert_eq!(
+            told(
+                "You are not authorized to perform this operation. User: arn:aws:iam::111122223333:user/mia \
+                 is not authorized to perform: ec2:DescribeInstances because no identity-based policy allows \
+                 the ec2:DescribeInstances action"
+            ),
+            "Sentence ec2:DescribeInstances - identity implicit"
+        );
+    }
+
+    #[test]
+    fn generic_and_specific_refusals_are_told_apart() {
+        for generic in [
+            "",
+            "Access Denied",
+            "Access denied.",
+            "You are not authorized to perform this operation.",
+        ] {
+            assert_eq!(parse(Some(generic)).form, Form::Generic, "{generic}");
+        }
+        for specific in [
+            "IAM user access not activated",
+            "Cross-account pass role is not allowed.",
+        ] {
+            assert_eq!(parse(Some(specific)).form, Form::Specific, "{specific}");
+        }
+        assert_eq!(parse(None).form, Form::Generic);
+    }
+
+    #[test]
+    fn an_encoded_message_is_cut_off_and_known_to_be_whole_or_not() {
+        let opening = "You are not authorized to perform this operation. Encoded authorization failure message: ";
+        let whole = format!("{opening}{}", "aB3_-".repeat(100));
+        let denial = parse(Some(&whole));
+        assert_eq!(
+            (denial.form, denial.encoded, denial.decodable),
+            (Form::Generic, true, true)
+        );
+        let cut = format!("{opening}{}...", "aB3_-".repeat(180));
+        assert!(!parse(Some(&cut)).decodable);
+    }
+}

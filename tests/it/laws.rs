@@ -1,0 +1,250 @@
+//! What holds for any input: the same records give the same clusters however they arrive, the
+//! books balance, and nothing that anybody can write makes the engine stumble.
+
+use std::path::Path;
+
+use cloudtrail_inspector::alert::{hint, severity};
+use cloudtrail_inspector::cluster::class::{Selection, select};
+use cloudtrail_inspector::cluster::{Census, Span, conclude};
+use cloudtrail_inspector::memory::MemoryStore;
+use cloudtrail_inspector::ports::Store;
+use cloudtrail_inspector::sqlite::SqliteStore;
+use cloudtrail_inspector::trail::{Record, Wrapper, redact};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::records::{id, ingest, lines, record};
+
+const CODES: [&str; 6] = [
+    "AccessDenied",
+    "Client.UnauthorizedOperation",
+    "ThrottlingException",
+    "ValidationException",
+    "NoSuchBucket",
+    "FrobnicationFailed",
+];
+
+/// Failures whose content follows from their id, as with real events, but for `twist`.
+fn failure(number: u64, twist: u64) -> Value {
+    let code = CODES[((number + twist) % 6) as usize];
+    let name = ["GetObject", "GetBucket", "GetThing"][(number % 3) as usize];
+    let kind = if number.is_multiple_of(2) {
+        "red"
+    } else {
+        "blue"
+    };
+    let pick = |from: u64| (number.wrapping_mul(7) + from + twist) % 5;
+    record(json!({
+        "eventID": id(number),
+        "eventName": name,
+        "eventTime": format!("2026-11-0{}T0{}:00:00Z", 1 + pick(0), pick(1)),
+        "errorCode": code,
+        "errorMessage": format!("Value 'x{number}' of kind {kind} is not good"),
+        "awsRegion": if number.is_multiple_of(2) { "eu-central-1" } else { "us-east-1" },
+        "sourceIPAddress": format!("192.0.{}.1", pick(2)),
+    }))
+}
+
+/// How records arrive: in which order, how often, cut where, and after how many crashes.
+#[derive(Debug, Clone)]
+struct Arrival {
+    order: Vec<usize>,
+    cut: usize,
+    crashes: Vec<bool>,
+}
+
+fn arrival(records: usize) -> impl Strategy<Value = Arrival> {
+    let all: Vec<usize> = (0..records).collect();
+    let repeats = vec(0..records.max(1), 0..10);
+    (
+        Just(all).prop_shuffle(),
+        repeats,
+        1..6usize,
+        vec(any::<bool>(), 8),
+    )
+        .prop_map(|(mut order, repeats, cut, crashes)| {
+            order.extend(repeats);
+            Arrival {
+                order,
+                cut,
+                crashes,
+            }
+        })
+}
+
+fn arrivals() -> impl Strategy<Value = (Vec<u64>, Arrival)> {
+    vec(0..40u64, 1..25).prop_flat_map(|numbers| {
+        let count = numbers.len();
+        (Just(numbers), arrival(count))
+    })
+}
+
+/// Commits the records as they arrive; a crash loses a batch before its commit, and it comes again.
+fn arrive(store: &mut impl Store, records: &[Value], arrival: &Arrival) -> Census {
+    let arriving: Vec<Value> = arrival
+        .order
+        .iter()
+        .map(|&at| records[at % records.len()].clone())
+        .collect();
+    for (batch, crash) in arriving
+        .chunks(arrival.cut)
+        .zip(arrival.crashes.iter().cycle())
+    {
+        let books = ingest(store, &lines(batch));
+        assert!(books.balances(), "{books:?}");
+        if *crash {
+            // The answer was lost: the same batch is delivered again, cut differently.
+            for record in batch {
+                ingest(store, &lines(std::slice::from_ref(record)));
+            }
+        }
+    }
+    pollster::block_on(store.census(None)).unwrap()
+}
+
+fn in_one_go(records: &[Value]) -> Census {
+    let mut store = MemoryStore::default();
+    ingest(&mut store, &lines(records));
+    pollster::block_on(store.census(None)).unwrap()
+}
+
+fn json_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<f64>().prop_map(|number| json!(number)),
+        "\\PC{0,24}".prop_map(Value::from),
+        prop_oneof![
+            Just("AccessDenied"),
+            Just("arn:aws:sts::111122223333:assumed-role/app/s"),
+            Just("AssumedRole"),
+            Just("Failure"),
+            Just("2026-11-02T08:00:00Z"),
+            Just("signin.amazonaws.com"),
+            Just("ConsoleLogin"),
+        ]
+        .prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Value::from),
+            vec((key(), inner), 0..5)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+fn key() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[a-z]{0,6}",
+        proptest::sample::select(
+            &[
+                "eventVersion",
+                "eventID",
+                "eventTime",
+                "eventSource",
+                "eventName",
+                "errorCode",
+                "errorMessage",
+                "userIdentity",
+                "type",
+                "arn",
+                "principalId",
+                "accountId",
+                "sessionContext",
+                "sessionIssuer",
+                "userName",
+                "requestParameters",
+                "responseElements",
+                "ConsoleLogin",
+                "additionalEventData",
+                "resources",
+                "ARN",
+                "sourceIPAddress",
+                "userAgent",
+                "awsRegion",
+                "recipientAccountId",
+                "eventType",
+                "readOnly",
+                "addendum",
+                "insightDetails",
+                "vpcEndpointId",
+                "invokedBy",
+            ][..]
+        )
+        .prop_map(str::to_owned),
+    ]
+}
+
+/// Does everything the engine can do with a record.
+fn digest(text: &str) {
+    let Ok(record) = Record::parse(text) else {
+        return;
+    };
+    let _ = redact::sample(&record);
+    if let Selection::Clustered(class) = select(&record) {
+        let conclusion = conclude(&record, &Wrapper::default(), class);
+        let identity = &conclusion.understanding.identity;
+        let _ = severity::of_sighting(identity, &conclusion.facets, Span::at(conclusion.at));
+        let _ = hint::hint(identity, &conclusion.facets);
+        assert_eq!(identity.cluster_id().to_string().len(), 26);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn order_duplicates_cuts_and_crashes_change_nothing((numbers, arrival) in arrivals()) {
+        let records: Vec<Value> = numbers.iter().map(|&number| failure(number, 0)).collect();
+        let expected = in_one_go(&records);
+        let mut memory = MemoryStore::default();
+        prop_assert_eq!(&arrive(&mut memory, &records, &arrival), &expected);
+        let mut sqlite = SqliteStore::open(Path::new(":memory:")).unwrap();
+        prop_assert_eq!(&arrive(&mut sqlite, &records, &arrival), &expected);
+    }
+
+    #[test]
+    fn one_id_with_two_contents_counts_once_in_any_order((numbers, arrival) in arrivals()) {
+        let records: Vec<Value> =
+            numbers.iter().enumerate().map(|(at, &number)| failure(number / 4, at as u64 % 3)).collect();
+        let rows = |census: Census| census.rows;
+        let expected = rows(in_one_go(&records));
+        let mut memory = MemoryStore::default();
+        prop_assert_eq!(&rows(arrive(&mut memory, &records, &arrival)), &expected);
+        let mut sqlite = SqliteStore::open(Path::new(":memory:")).unwrap();
+        prop_assert_eq!(&rows(arrive(&mut sqlite, &records, &arrival)), &expected);
+    }
+
+    #[test]
+    fn no_json_makes_the_engine_stumble(value in json_value(), fields in vec((key(), json_value()), 0..16)) {
+        digest(&value.to_string());
+        let mut object: serde_json::Map<String, Value> = fields.into_iter().collect();
+        object.entry("eventSource").or_insert(json!("iam.amazonaws.com"));
+        object.entry("eventName").or_insert(json!("CreateUser"));
+        digest(&Value::Object(object).to_string());
+    }
+
+    #[test]
+    fn no_text_makes_the_engine_stumble(text in "\\PC{0,200}") {
+        digest(&text);
+    }
+
+    #[test]
+    fn the_books_balance_whatever_the_lines_say(
+        lines in vec(prop_oneof![
+            (0..9u64).prop_map(|number| failure(number, 0).to_string()),
+            json_value().prop_map(|value| value.to_string()),
+            "\\PC{0,40}".prop_map(String::from),
+        ], 0..20)
+    ) {
+        let mut store = MemoryStore::default();
+        let books = ingest(&mut store, &lines.join("\n"));
+        prop_assert!(books.balances(), "{:?}", books);
+        let again = ingest(&mut store, &lines.join("\n"));
+        prop_assert!(again.balances(), "{:?}", again);
+        prop_assert_eq!(again.clustered, 0);
+        prop_assert_eq!(again.read, books.read);
+    }
+}

@@ -1,0 +1,75 @@
+//! Records made by hand, short to write and whole to read, and inputs made of them.
+
+use cloudtrail_inspector::cluster::Census;
+use cloudtrail_inspector::ingest;
+use cloudtrail_inspector::memory::MemoryStore;
+use cloudtrail_inspector::ports::Store;
+use cloudtrail_inspector::report::Books;
+use cloudtrail_inspector::trail::file::{Layout, Limits};
+use serde_json::{Value, json};
+
+/// The account of all hand-made records.
+pub const ACCOUNT: &str = "111122223333";
+
+/// Returns a whole record, overwritten by the fields given; `null` removes one.
+pub fn record(fields: Value) -> Value {
+    let mut record = json!({
+        "eventVersion": "1.11",
+        "userIdentity": {
+            "type": "IAMUser",
+            "principalId": "AIDAEXAMPLEEXAMPLE001",
+            "arn": format!("arn:aws:iam::{ACCOUNT}:user/mia"),
+            "accountId": ACCOUNT,
+            "accessKeyId": "AKIAEXAMPLEEXAMPLE01",
+            "userName": "mia",
+        },
+        "eventTime": "2026-11-02T08:00:00Z",
+        "eventSource": "s3.amazonaws.com",
+        "eventName": "GetObject",
+        "awsRegion": "eu-central-1",
+        "sourceIPAddress": "192.0.2.10",
+        "userAgent": "Boto3/1.40.0 md/Botocore#1.40.0",
+        "requestID": "EXAMPLEREQUEST01",
+        "eventID": "00000000-0000-4000-8000-000000000001",
+        "readOnly": true,
+        "eventType": "AwsApiCall",
+        "recipientAccountId": ACCOUNT,
+    });
+    let (Value::Object(record), Value::Object(fields)) = (&mut record, fields) else {
+        panic!("fields are an object");
+    };
+    for (name, value) in fields {
+        if value.is_null() {
+            record.remove(&name);
+        } else {
+            record.insert(name, value);
+        }
+    }
+    Value::Object(record.clone())
+}
+
+/// Returns the id of the n-th event.
+pub fn id(number: u64) -> String {
+    format!("00000000-0000-4000-8000-{number:012x}")
+}
+
+/// Returns JSON lines.
+pub fn lines(records: &[Value]) -> String {
+    records.iter().map(|record| format!("{record}\n")).collect()
+}
+
+/// Folds and commits an input of JSON lines.
+pub fn ingest(store: &mut impl Store, lines: &str) -> Books {
+    let folded = ingest::fold(lines.as_bytes(), Layout::Lines, &Limits::default(), None).unwrap();
+    pollster::block_on(ingest::commit(store, "test", folded))
+        .unwrap()
+        .0
+}
+
+/// Returns the census of records, in memory.
+pub fn census(records: &[Value]) -> Census {
+    let mut store = MemoryStore::default();
+    let books = ingest(&mut store, &lines(records));
+    assert!(books.balances(), "{books:?}");
+    pollster::block_on(store.census(None)).unwrap()
+}

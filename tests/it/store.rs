@@ -1,0 +1,154 @@
+//! The contract of the store port, run against every store alike.
+
+use std::path::Path;
+
+use cloudtrail_inspector::cluster::guard::{NEW_CLUSTERS_MAX, is_overflow};
+use cloudtrail_inspector::memory::MemoryStore;
+use cloudtrail_inspector::ports::{Store, StoreError};
+use cloudtrail_inspector::sqlite::{SCHEMA_VERSION, SqliteStore};
+use cloudtrail_inspector::trail::time::EventTime;
+use serde_json::{Value, json};
+
+use crate::records::{id, ingest, lines, record};
+
+fn failures(count: u64, field: impl Fn(u64) -> Value) -> Vec<Value> {
+    let failure = |number| {
+        let mut failure = record(json!({"eventID": id(number), "errorCode": "AccessDenied"}));
+        if let (Value::Object(failure), Value::Object(fields)) = (&mut failure, field(number)) {
+            failure.extend(fields);
+        }
+        failure
+    };
+    (1..=count).map(failure).collect()
+}
+
+/// Runs each test against each store there is.
+macro_rules! contract {
+    ($($name:ident),* $(,)?) => {
+        mod memory { $(#[test] fn $name() { super::$name(super::MemoryStore::default()); })* }
+        mod sqlite {
+            $(#[test] fn $name() {
+                super::$name(super::SqliteStore::open(super::Path::new(":memory:")).unwrap());
+            })*
+        }
+    };
+}
+
+contract!(
+    what_is_committed_twice_counts_once,
+    a_census_can_begin_at_a_moment,
+    new_clusters_beyond_the_guard_go_to_an_exact_overflow_cluster,
+    an_event_that_overflowed_stays_when_its_cluster_is_admitted_later,
+);
+
+fn what_is_committed_twice_counts_once(mut store: impl Store) {
+    let records = failures(10, |_| json!({}));
+    let first = ingest(&mut store, &lines(&records));
+    assert_eq!((first.clustered, first.duplicate), (10, 0));
+    let before = pollster::block_on(store.census(None)).unwrap();
+    let again = ingest(&mut store, &lines(&records));
+    assert_eq!((again.clustered, again.duplicate), (0, 10));
+    assert!(
+        pollster::block_on(store.census(None)).unwrap() == before,
+        "the census changed"
+    );
+    assert_eq!(before.clusters()[0].span.count, 10);
+}
+
+fn a_census_can_begin_at_a_moment(mut store: impl Store) {
+    let hours = failures(
+        5,
+        |number| json!({"eventTime": format!("2026-11-02T0{number}:00:00Z")}),
+    );
+    ingest(&mut store, &lines(&hours));
+    let since = EventTime::parse("2026-11-02T04:00:00Z");
+    let census = pollster::block_on(store.census(since)).unwrap();
+    assert_eq!(census.clusters()[0].span.count, 2);
+    assert_eq!(census.clusters()[0].span.first_seen, since);
+}
+
+fn new_clusters_beyond_the_guard_go_to_an_exact_overflow_cluster(mut store: impl Store) {
+    let codes = failures(
+        1000,
+        |number| json!({"errorCode": format!("Made{}Up", "x".repeat(number as usize))}),
+    );
+    // In several batches, so that what was admitted before counts.
+    let mut clustered = 0;
+    for batch in codes.chunks(150) {
+        clustered += ingest(&mut store, &lines(batch)).clustered;
+    }
+    assert_eq!(clustered, 1000);
+    let clusters = pollster::block_on(store.census(None)).unwrap().clusters();
+    assert_eq!(clusters.len() as u32, NEW_CLUSTERS_MAX + 1);
+    let overflow = clusters
+        .iter()
+        .find(|cluster| is_overflow(&cluster.facts.identity))
+        .unwrap();
+    assert_eq!(overflow.span.count, 1000 - u64::from(NEW_CLUSTERS_MAX));
+}
+
+fn an_event_that_overflowed_stays_when_its_cluster_is_admitted_later(mut store: impl Store) {
+    let full = failures(
+        u64::from(NEW_CLUSTERS_MAX) + 1,
+        |number| json!({"errorCode": format!("Made{}Up", "x".repeat(number as usize))}),
+    );
+    ingest(&mut store, &lines(&full));
+    // The code that went to the overflow cluster comes again, in an hour that has room.
+    let mut later = full.clone();
+    for (number, record) in (5000..).zip(&mut later) {
+        record["eventID"] = json!(id(number));
+        record["eventTime"] = json!("2026-11-02T12:00:00Z");
+    }
+    ingest(&mut store, &lines(&later));
+    let before = pollster::block_on(store.census(None)).unwrap();
+    let again = ingest(&mut store, &lines(&full));
+    assert_eq!((again.clustered, again.duplicate), (0, full.len() as u64));
+    assert!(
+        pollster::block_on(store.census(None)).unwrap() == before,
+        "the census changed"
+    );
+    let events: u64 = before
+        .clusters()
+        .iter()
+        .map(|cluster| cluster.span.count)
+        .sum();
+    assert_eq!(events, 2 * full.len() as u64);
+}
+
+#[test]
+fn a_store_of_a_newer_version_is_refused_untouched() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("newer.db");
+    drop(SqliteStore::open(&path).unwrap());
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection
+        .pragma_update(None, "user_version", SCHEMA_VERSION + 1)
+        .unwrap();
+    drop(connection);
+    let error = SqliteStore::open(&path).unwrap_err();
+    assert!(matches!(error, StoreError::Newer { .. }), "{error}");
+    assert!(
+        error.to_string().contains("update cloudtrail-inspector"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_file_that_is_something_else_is_refused_untouched() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("notes.txt");
+    std::fs::write(&text, "x".repeat(10_000)).unwrap();
+    assert!(matches!(SqliteStore::open(&text), Err(StoreError::Foreign)));
+    assert_eq!(std::fs::read_to_string(&text).unwrap(), "x".repeat(10_000));
+
+    let other = folder.path().join("other.db");
+    let connection = rusqlite::Connection::open(&other).unwrap();
+    connection
+        .execute_batch("CREATE TABLE holiday (day TEXT)")
+        .unwrap();
+    drop(connection);
+    assert!(matches!(
+        SqliteStore::open(&other),
+        Err(StoreError::Foreign)
+    ));
+}
