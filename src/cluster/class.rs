@@ -337,13 +337,22 @@ pub fn select(record: &Record<'_>) -> Selection {
 
 fn not_an_api_event(record: &Record<'_>) -> Option<&'static str> {
     let insight = |text: &str| text.eq_ignore_ascii_case("AwsCloudTrailInsight");
-    if record.insight_details.is_some() || record.event_type.as_deref().is_some_and(insight) {
+    if record.event_type.as_deref().is_some_and(insight) {
         return Some("insight");
     }
-    if record.is_digest {
-        return Some("digest");
+    if record.event_source.is_some() && record.event_name.is_some() {
+        return None;
     }
-    (record.event_source.is_none() || record.event_name.is_none()).then_some("not_an_api_event")
+    Some(match record {
+        Record {
+            insight_details: Some(_),
+            ..
+        } => "insight",
+        Record {
+            is_digest: true, ..
+        } => "digest",
+        _ => "not_an_api_event",
+    })
 }
 
 /// A predicate on what a service answered.

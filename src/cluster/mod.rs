@@ -34,6 +34,8 @@ pub struct EventId([u8; 16]);
 /// What was seen of one event.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sighting {
+    /// Whether it is a watched success; should an id come with a failure too, that stands.
+    pub watched: bool,
     /// The cluster it belongs to.
     pub cluster: ClusterId,
     /// When the call was made, `None` for records without a usable time.
@@ -131,6 +133,7 @@ impl Tally {
         let fresh = self.insert(
             id,
             Sighting {
+                watched: understanding.identity.class == Class::Watch,
                 cluster,
                 at,
                 facets,

@@ -59,16 +59,22 @@ pub fn census(connection: &Connection, since: Option<EventTime>) -> Result<Censu
 pub fn sighting(connection: &Connection, id: EventId) -> Result<Sighting, StoreError> {
     let columns = Kind::ALL.map(Kind::name).join(", ");
     let select = format!(
-        "SELECT {columns}, cluster_id, at FROM event
+        "SELECT {columns}, cluster_id, class = 'watch' AS watched, at FROM event
          JOIN cluster ON cluster.id = event.cluster JOIN scene ON scene.id = event.scene
          WHERE event_id = ?1"
     );
-    let (cluster, at, facets): (String, Option<i64>, Facets) = connection
+    let (cluster, watched, at, facets): (String, bool, Option<i64>, Facets) = connection
         .query_row(&select, [id.bytes()], |row| {
-            Ok((row.get("cluster_id")?, row.get("at")?, facets(row)?))
+            Ok((
+                row.get("cluster_id")?,
+                row.get("watched")?,
+                row.get("at")?,
+                facets(row)?,
+            ))
         })
         .map_err(unavailable)?;
     Ok(Sighting {
+        watched,
         cluster: ClusterId::parse(&cluster).ok_or_else(|| damaged("a cluster id is no id"))?,
         at: at.and_then(EventTime::from_seconds),
         facets: Arc::new(facets),
