@@ -20,6 +20,10 @@ pub const SAMPLE_BYTES_MAX: usize = 8 * 1024;
 /// Text comes out in Unicode NFC, runs of whitespace as one space, no whitespace at the ends, and
 /// an ellipsis within the limit where something was cut.
 pub fn sanitize(text: &str, chars_max: usize) -> String {
+    // Nearly all text is plain and short; it need not go through Unicode's tables.
+    if text.len() <= chars_max && is_plain(text) {
+        return text.to_owned();
+    }
     let mut clean = String::with_capacity(text.len().min(chars_max));
     let mut count = 0;
     let mut gap = false;
@@ -40,6 +44,19 @@ pub fn sanitize(text: &str, chars_max: usize) -> String {
         gap = false;
     }
     clean
+}
+
+/// Tells text that stays as it is: printable ASCII with single spaces between words.
+fn is_plain(text: &str) -> bool {
+    let mut after_space = true;
+    for byte in text.bytes() {
+        match byte {
+            b' ' if after_space => return false,
+            b' '..=b'~' => after_space = byte == b' ',
+            _ => return false,
+        }
+    }
+    text.is_empty() || !after_space
 }
 
 /// Cuts text that something must follow, leaving room for the ellipsis.
