@@ -2,6 +2,9 @@
 //! proves; input and expectation stand in the test; time is a literal; nothing sleeps to wait.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod fixtures;
+mod golden;
+mod identity;
 mod laws;
 mod records;
 mod store;
