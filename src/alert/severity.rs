@@ -192,7 +192,7 @@ impl Terms {
                     self.add(15, "it has been failing for more than a day");
                 }
             }
-            Some("scanner") => self.add(-10, "a scanner tries everything"),
+            Some("scanner") if reads => self.add(-10, "a scanner tries everything"),
             Some("attack-tool") => self.add(15, "a tool made for attacks"),
             _ => {}
         }

@@ -161,6 +161,7 @@ const TABLE: [(Class, Code); 31] = [
             "IncompleteSignature",
             "RequestTimeTooSkewed",
             "RequestExpired",
+            "TokenRefreshRequired",
             "InvalidToken",
         ]),
     ),
@@ -223,6 +224,8 @@ const TABLE: [(Class, Code); 31] = [
             "ConditionalCheckFailed",
             "PreconditionFailed",
             "OptimisticLock",
+            "Disabled",
+            "KMS.Disabled",
         ]),
     ),
     (
@@ -236,7 +239,13 @@ const TABLE: [(Class, Code); 31] = [
     ),
     (
         Class::Server,
-        Ends(&["Internal", "InternalFailure", "InternalServer", "Timeout"]),
+        Ends(&[
+            "Internal",
+            "InternalFailure",
+            "InternalServer",
+            "Timeout",
+            "TimedOut",
+        ]),
     ),
     (
         Class::Server,
@@ -304,12 +313,11 @@ pub fn stem(code: &str) -> &str {
 /// Returns the class of an error code.
 pub fn of_code(code: &str) -> Class {
     let stem = stem(code);
-    if code.starts_with("Server.") {
-        return Class::Server;
-    }
+    // EC2 says that it was its fault; before that row of the table, the code says more.
+    let at_fault = code.starts_with("Server.");
     TABLE
         .iter()
-        .find(|(_, row)| row.matches(stem))
+        .find(|(class, row)| row.matches(stem) || (at_fault && *class == Class::Server))
         .map_or(Class::Other, |(class, _)| *class)
 }
 
@@ -329,7 +337,7 @@ pub fn select(record: &Record<'_>) -> Selection {
         }
         Some(class) => Selection::Clustered(class),
         None if record.error_message.is_some() => Selection::Clustered(Class::Other),
-        None if hidden_failure(record, &HIDDEN) => Selection::Clustered(Class::Other),
+        None if hidden_failure(record) => Selection::Clustered(Class::Other),
         None if watched(record) => Selection::Clustered(Class::Watch),
         None => Selection::NotSelected("no_error"),
     }
@@ -355,155 +363,74 @@ fn not_an_api_event(record: &Record<'_>) -> Option<&'static str> {
     })
 }
 
-/// A predicate on what a service answered.
-enum Answer {
-    /// The value is the word `Failure`.
-    Failure,
-    /// The value is a list or an object that is not empty.
-    NotEmpty,
-}
-
-/// A failure that carries no error code: service, event, the element that tells, the path in it.
-type Hidden = (&'static str, &'static str, &'static [&'static str], Answer);
-
-/// Sign-ins that failed. Source: AWS CloudTrail User Guide, "AWS Management Console sign-in
-/// events"; IAM Identity Center User Guide, "Understanding IAM Identity Center sign-in events".
-const SIGNINS: [Hidden; 6] = [
-    (
-        "signin",
-        "ConsoleLogin",
-        &["responseElements", "ConsoleLogin"],
-        Answer::Failure,
-    ),
-    (
-        "signin",
-        "CheckMfa",
-        &["responseElements", "CheckMfa"],
-        Answer::Failure,
-    ),
-    (
-        "signin",
-        "ExternalIdPDirectoryLogin",
-        &["responseElements", "ExternalIdPDirectoryLogin"],
-        Answer::Failure,
-    ),
-    (
-        "signin",
-        "SwitchRole",
-        &["responseElements", "SwitchRole"],
-        Answer::Failure,
-    ),
-    (
-        "sso",
-        "UserAuthentication",
-        &["serviceEventDetails", "UserAuthentication"],
-        Answer::Failure,
-    ),
-    (
-        "signin",
-        "CredentialVerification",
-        &["serviceEventDetails", "CredentialVerification"],
-        Answer::Failure,
-    ),
+/// Events that tell how a sign-in went, in an element of the same name that says `Success` or
+/// `Failure`. Source: AWS CloudTrail User Guide, "AWS Management Console sign-in events"; IAM
+/// Identity Center User Guide, "Understanding IAM Identity Center sign-in events".
+const SIGNINS: [&str; 6] = [
+    "ConsoleLogin",
+    "CheckMfa",
+    "CredentialVerification",
+    "ExternalIdPDirectoryLogin",
+    "SwitchRole",
+    "UserAuthentication",
 ];
+
+/// Where a call tells that it failed without an error code: service, event, and the path in its
+/// answer to a list or an object that is not empty then.
+type Hidden = (&'static str, &'static str, &'static [&'static str]);
 
 /// Calls that succeed and report what failed in their answer. An explicit list: a search for
 /// failing words in answers finds the empty `unprocessedAccounts` of every `GuardDuty` call.
 const HIDDEN: [Hidden; 9] = [
-    (
-        "ec2",
-        "CreateFleet",
-        &["responseElements", "CreateFleetResponse", "errorSet"],
-        Answer::NotEmpty,
-    ),
+    ("ec2", "CreateFleet", &["CreateFleetResponse", "errorSet"]),
     (
         "ec2",
         "CreateFlowLogs",
-        &["responseElements", "CreateFlowLogsResponse", "unsuccessful"],
-        Answer::NotEmpty,
+        &["CreateFlowLogsResponse", "unsuccessful"],
     ),
     (
         "ec2",
         "DeleteFlowLogs",
-        &["responseElements", "DeleteFlowLogsResponse", "unsuccessful"],
-        Answer::NotEmpty,
+        &["DeleteFlowLogsResponse", "unsuccessful"],
     ),
-    (
-        "ecs",
-        "RunTask",
-        &["responseElements", "failures"],
-        Answer::NotEmpty,
-    ),
-    (
-        "ecs",
-        "StartTask",
-        &["responseElements", "failures"],
-        Answer::NotEmpty,
-    ),
-    (
-        "guardduty",
-        "CreateMembers",
-        &["responseElements", "unprocessedAccounts"],
-        Answer::NotEmpty,
-    ),
-    (
-        "guardduty",
-        "InviteMembers",
-        &["responseElements", "unprocessedAccounts"],
-        Answer::NotEmpty,
-    ),
-    (
-        "secretsmanager",
-        "BatchGetSecretValue",
-        &["responseElements", "errors"],
-        Answer::NotEmpty,
-    ),
-    (
-        "glue",
-        "BatchCreatePartition",
-        &["responseElements", "errors"],
-        Answer::NotEmpty,
-    ),
+    ("ecs", "RunTask", &["failures"]),
+    ("ecs", "StartTask", &["failures"]),
+    ("guardduty", "CreateMembers", &["unprocessedAccounts"]),
+    ("guardduty", "InviteMembers", &["unprocessedAccounts"]),
+    ("secretsmanager", "BatchGetSecretValue", &["errors"]),
+    ("glue", "BatchCreatePartition", &["errors"]),
 ];
 
 fn failed_signin(record: &Record<'_>) -> bool {
     let event = record.event_name.as_deref().unwrap_or_default();
-    let signin = SIGNINS.iter().any(|(_, name, _, _)| *name == event)
-        && matches!(record.service(), "signin" | "sso");
-    let told = record.error_code.is_some() || record.error_message.is_some();
-    signin && (told || hidden_failure(record, &SIGNINS))
+    if !SIGNINS.contains(&event) || !matches!(record.service(), "signin" | "sso") {
+        return false;
+    }
+    let failure = |element: Option<Json<'_>>| {
+        let told = element.and_then(|element| element.text_at(&[event]));
+        told.is_some_and(|told| told.eq_ignore_ascii_case("failure"))
+    };
+    record.error_code.is_some()
+        || record.error_message.is_some()
+        || failure(record.response_elements)
+        || failure(record.service_event_details)
 }
 
-fn hidden_failure(record: &Record<'_>, table: &[Hidden]) -> bool {
-    table.iter().any(|(service, event, path, answer)| {
+fn hidden_failure(record: &Record<'_>) -> bool {
+    HIDDEN.iter().any(|(service, event, path)| {
         record.event_name.as_deref() == Some(event)
             && record.service() == *service
-            && element(record, path[0])
-                .and_then(|element| element.at(&path[1..]))
-                .is_some_and(|value| answer.matches(value))
+            && record
+                .response_elements
+                .and_then(|answer| answer.at(path))
+                .is_some_and(holds_something)
     })
 }
 
-fn element<'a>(record: &Record<'a>, name: &str) -> Option<Json<'a>> {
-    match name {
-        "responseElements" => record.response_elements,
-        _ => record.service_event_details,
-    }
-}
-
-impl Answer {
-    fn matches(&self, value: Json<'_>) -> bool {
-        match self {
-            Self::Failure => value
-                .text()
-                .is_some_and(|text| text.eq_ignore_ascii_case("failure")),
-            Self::NotEmpty => {
-                let mut fields = 0;
-                let _ = value.each_field(|_, _| fields += 1);
-                fields > 0 || !value.elements().is_empty()
-            }
-        }
-    }
+fn holds_something(value: Json<'_>) -> bool {
+    let mut fields = 0;
+    let _ = value.each_field(|_, _| fields += 1);
+    fields > 0 || !value.elements().is_empty()
 }
 
 /// Successful calls that change who may do what, or what is recorded: the default watch list.
@@ -594,7 +521,7 @@ mod tests {
                 Class::Absent,
             ),
             (
-                "Client.VpcLimitExceeded ServiceQuotaExceededException Server.X InsufficientInstanceCapacity",
+                "Client.VpcLimitExceeded ServiceQuotaExceededException Server.InsufficientInstanceCapacity",
                 Class::Quota,
             ),
             (
@@ -615,7 +542,7 @@ mod tests {
             ),
             ("Client.DryRunOperation", Class::Dryrun),
         ] {
-            for code in codes.split(' ').filter(|code| *code != "Server.X") {
+            for code in codes.split(' ') {
                 assert_eq!(of_code(code), class, "{code}");
             }
         }

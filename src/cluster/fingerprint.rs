@@ -9,7 +9,9 @@
 //! facets, remembered under the cluster, so that a known failure with a new caller is told as just
 //! that. The code is canonical, because services switch between `AccessDenied`,
 //! `AccessDeniedException` and `Client.UnauthorizedOperation` for one and the same refusal. The
-//! template counts only where the code says too little.
+//! template counts only where the code says too little: in the classes `invalid` and `other`, in
+//! sign-ins, and in a refusal that is neither an authorization sentence nor a generic one, such as
+//! a feature that was never activated.
 //!
 //! Identities are byte-stable: a change to anything that feeds them, the class table and the
 //! masking included, is a new version, and `tests/it/identity.rs` fails until it is made one.
@@ -70,11 +72,10 @@ pub fn understand<'a>(
     wrapper: &Wrapper,
     class: Class,
 ) -> Understanding<'a> {
-    let text = record.error_message.as_deref().unwrap_or_default();
     let refused = matches!(class, Class::Denied | Class::Vpce);
     let denial = refused.then(|| denial::parse(record.error_message.as_deref()));
     let counts = template_counts(class, denial.as_ref());
-    let template = masked(record, text, counts);
+    let template = masked(record);
     let service = record.service();
     let identity = Identity {
         partition: partition(record).to_owned(),
@@ -93,11 +94,13 @@ pub fn understand<'a>(
     }
 }
 
-fn masked(record: &Record<'_>, text: &str, counts: bool) -> String {
-    // A template that is only shown need not look into the request.
+fn masked(record: &Record<'_>) -> String {
+    let Some(text) = record.error_message.as_deref() else {
+        return String::new();
+    };
     let values = match record.request_parameters {
-        Some(request) if counts && !text.is_empty() => request.strings(message::REQUEST_VALUES_MAX),
-        _ => Vec::new(),
+        Some(request) => request.strings(message::REQUEST_VALUES_MAX),
+        None => Vec::new(),
     };
     message::template(text, &values)
 }

@@ -72,9 +72,7 @@ fn forget_overflowed<K: Known>(tally: &mut Tally, known: &K) -> Result<(), K::Er
             overflowed.push(*id);
         }
     }
-    for id in overflowed {
-        tally.forget(id);
-    }
+    tally.forget(&overflowed);
     Ok(())
 }
 

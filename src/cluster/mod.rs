@@ -168,12 +168,23 @@ impl Tally {
         }
     }
 
-    /// Takes an event out again.
-    pub fn forget(&mut self, id: EventId) {
-        if let Some(sighting) = self.sightings.remove(&id)
-            && let Some(samples) = self.samples.get_mut(&sighting.cluster)
-        {
-            samples.0.remove(&id.rank());
+    /// Takes events out again, and the clusters that none is left of.
+    pub fn forget(&mut self, ids: &[EventId]) {
+        for id in ids {
+            if let Some(sighting) = self.sightings.remove(id)
+                && let Some(samples) = self.samples.get_mut(&sighting.cluster)
+            {
+                samples.0.remove(&id.rank());
+            }
+        }
+        if !ids.is_empty() {
+            let left: BTreeSet<ClusterId> = self
+                .sightings
+                .values()
+                .map(|sighting| sighting.cluster)
+                .collect();
+            self.facts.retain(|cluster, _| left.contains(cluster));
+            self.samples.retain(|cluster, _| left.contains(cluster));
         }
     }
 

@@ -45,8 +45,8 @@ impl<'a> Writer<'a> {
             mut tally,
             quarantined,
         } = batch;
-        self.any_overflow =
-            self.exists("SELECT 1 FROM cluster WHERE code = ?1", guard::OVERFLOW)?;
+        let overflow = "SELECT 1 FROM cluster WHERE code = ?1 AND action = '*'";
+        self.any_overflow = self.exists(overflow, guard::OVERFLOW)?;
         let admitted = guard::admit(&mut tally, &self)?;
         for (cluster, facts) in &tally.facts {
             self.cluster(*cluster, facts, &admitted)?;
@@ -268,7 +268,7 @@ impl Known for Writer<'_> {
 
     fn overflowed(&self, event: EventId) -> Result<bool, StoreError> {
         let overflowed = "SELECT 1 FROM event JOIN cluster ON cluster.id = event.cluster
-                          WHERE event_id = ?1 AND code = 'overflow'";
+                          WHERE event_id = ?1 AND code = 'overflow' AND action = '*'";
         Ok(self.any_overflow && self.exists(overflowed, event.bytes())?)
     }
 
@@ -276,7 +276,8 @@ impl Known for Writer<'_> {
         self.transaction
             .prepare_cached(
                 "SELECT count(*) FROM cluster
-                 WHERE account_id = ?1 AND admitted_hour IS ?2 AND code <> ?3",
+                 WHERE account_id = ?1 AND admitted_hour IS ?2
+                     AND NOT (code = ?3 AND action = '*')",
             )
             .and_then(|mut count| {
                 count.query_row(

@@ -110,8 +110,8 @@ const MESSAGE_BYTES_MAX: usize = 1000;
 
 /// How the words before the action go; after the last of them comes the action itself.
 const BEFORE_ACTION: [&str; 4] = [
-    "is not authorized to perform",
     "not authorized to perform",
+    "Not authorized to perform",
     "does not have permission to perform",
     "does not have permissions to perform",
 ];
@@ -208,31 +208,18 @@ impl<'a> Denial<'a> {
         if is_action(token) {
             self.action = Some(token);
         }
-        if let Some((_, resource)) = rest.split_once("on resource: ") {
-            let resource = resource.split(" because ").next().unwrap_or_default();
-            let resource = resource
-                .split(" with an explicit")
-                .next()
-                .unwrap_or_default();
-            let resource = resource.split(' ').next().unwrap_or_default();
-            let resource = resource
-                .trim_end_matches("...")
-                .trim_end_matches(['.', ',', ';']);
-            self.resource = (!resource.is_empty()).then_some(resource);
-        }
+        self.resource = rest
+            .split_once("on resource: ")
+            .and_then(|(_, rest)| resource(rest));
         self.read_reason(rest);
     }
 
     fn read_reason(&mut self, rest: &str) {
         if let Some((_, reason)) = rest.split_once(" with an explicit deny") {
             self.stance = Stance::Explicit;
-            // Some services say no more than that; a cut at 1 KB may leave a stump.
-            self.layer = match reason.trim_end_matches(['.', ' ']) {
-                "" => None,
-                reason => Some(layer_of(reason)),
-            };
+            self.layer = layer_of(reason);
         } else if let Some((_, reason)) = rest.split_once(" because ") {
-            self.layer = Some(layer_of(reason));
+            self.layer = layer_of(reason);
             self.stance = if reason.contains("explicit deny") {
                 Stance::Explicit
             } else if reason.starts_with("no ") {
@@ -244,14 +231,30 @@ impl<'a> Denial<'a> {
     }
 }
 
-fn layer_of(reason: &str) -> Layer {
+/// Returns the resource: up to the next space, or the closing quote where S3 sets quotes.
+fn resource(rest: &str) -> Option<&str> {
+    let resource = match rest.strip_prefix('"') {
+        Some(quoted) => quoted.split('"').next(),
+        None => rest.split(' ').next(),
+    };
+    let resource = resource?.trim_end_matches(['.', ',', ';']);
+    (!resource.is_empty()).then_some(resource)
+}
+
+/// Returns the layer that a reason names; `None` where nothing is left to read of it.
+fn layer_of(reason: &str) -> Option<Layer> {
     let lower = reason.to_ascii_lowercase();
-    LAYERS
+    let named = LAYERS
         .iter()
         .filter_map(|(words, layer)| Some((lower.find(words)?, *layer)))
         // "in a VPC endpoint policy transitively through a service control policy": the first named.
-        .min_by_key(|(at, _)| *at)
-        .map_or(Layer::Unknown, |(_, layer)| layer)
+        .min_by_key(|(at, _)| *at);
+    match named {
+        Some((_, layer)) => Some(layer),
+        // Cut by CloudTrail, which is no new wording.
+        None if reason.ends_with("...") || reason.trim_matches(['.', ' ']).is_empty() => None,
+        None => Some(Layer::Unknown),
+    }
 }
 
 /// Tells whether a token is an IAM action: `prefix:Name`, where the name may end in `*`.

@@ -202,12 +202,16 @@ fn attested(record: &Record<'_>) -> Option<Origin> {
 }
 
 /// The console always signs with temporary credentials, so a long-term key with the user agent of
-/// a browser is a program in disguise.
+/// a browser is a program in disguise, and a browser without any is somebody at a public bucket.
 fn is_console_agent(record: &Record<'_>, agent: &str) -> bool {
     let is_key_long_term =
         principal::access_key(record).is_some_and(|key| KeyKind::of(key) == KeyKind::LongTerm);
+    let user = record.user_identity.as_ref();
+    let is_anonymous =
+        user.is_some_and(|user| user.account_id.as_deref() == Some(principal::ANONYMOUS));
     let agent = agent.trim_start_matches('[');
     !is_key_long_term
+        && !is_anonymous
         && (agent.starts_with("Mozilla/")
             || agent.starts_with("aws-internal")
             || agent.contains(" aws-internal/")

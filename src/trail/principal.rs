@@ -84,7 +84,7 @@ pub enum KeyKind {
 }
 
 /// What CloudTrail writes as the account and the caller of a request without credentials.
-const ANONYMOUS: &str = "ANONYMOUS_PRINCIPAL";
+pub(crate) const ANONYMOUS: &str = "ANONYMOUS_PRINCIPAL";
 /// What AWS writes instead of a name typed at sign-in that is no user: it may be a password.
 const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
 /// What CloudTrail writes where a nameless part of AWS called.

@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod corpus;
+mod fixtures;
+mod golden;
 mod house;
+mod identity;
 mod laws;
 mod records;
 mod store;

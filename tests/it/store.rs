@@ -39,6 +39,7 @@ contract!(
     a_census_can_begin_at_a_moment,
     new_clusters_beyond_the_guard_go_to_an_exact_overflow_cluster,
     an_event_that_overflowed_stays_when_its_cluster_is_admitted_later,
+    what_overflowed_is_not_admitted_by_coming_again,
 );
 
 fn what_is_committed_twice_counts_once(mut store: impl Store) {
@@ -113,6 +114,26 @@ fn an_event_that_overflowed_stays_when_its_cluster_is_admitted_later(mut store: 
         .map(|cluster| cluster.span.count)
         .sum();
     assert_eq!(events, 2 * full.len() as u64);
+}
+
+fn what_overflowed_is_not_admitted_by_coming_again(mut store: impl Store) {
+    let code = |number: u64| json!({"errorCode": format!("Made{}Up", "x".repeat(number as usize))});
+    let codes = failures(260, code);
+    ingest(&mut store, &lines(&codes));
+    ingest(&mut store, &lines(&codes));
+    let mut others = codes.clone();
+    for (number, record) in (5000..).zip(&mut others) {
+        record["eventID"] = json!(id(number));
+    }
+    ingest(&mut store, &lines(&others));
+    let census = pollster::block_on(store.census(None)).unwrap();
+    assert_eq!(census.facts.len() as u32, NEW_CLUSTERS_MAX + 1);
+    let events: u64 = census
+        .clusters()
+        .iter()
+        .map(|cluster| cluster.span.count)
+        .sum();
+    assert_eq!(events, 520);
 }
 
 #[test]

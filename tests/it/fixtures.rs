@@ -1,0 +1,48 @@
+//! Whole records of real shape with made-up content, one a file: `<service>-<API>-<what>.json`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/records")
+}
+
+/// Returns the record of a fixture, named without its ending.
+#[track_caller]
+pub fn fixture(name: &str) -> Value {
+    let path = folder().join(name).with_extension("json");
+    let text = fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("no fixture {name} at {}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("fixture {name}: {error}"))
+}
+
+/// Returns a fixture overwritten by the fields given; `null` removes one.
+#[track_caller]
+pub fn fixture_with(name: &str, fields: Value) -> Value {
+    let mut record = fixture(name);
+    let (Value::Object(fields), Some(record_fields)) = (fields, record.as_object_mut()) else {
+        panic!("fixture {name} and its fields are objects");
+    };
+    for (field, value) in fields {
+        if value.is_null() {
+            record_fields.remove(&field);
+        } else {
+            record_fields.insert(field, value);
+        }
+    }
+    record
+}
+
+/// Returns the names of all fixtures, sorted.
+pub fn names() -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
+        .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
