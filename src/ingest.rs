@@ -44,11 +44,7 @@ pub fn fold(
             text,
             wrapper,
         } => {
-            let named = Wrapper {
-                account_id: wrapper.account_id.clone().or(account_id.map(str::to_owned)),
-                logged_at: wrapper.logged_at,
-            };
-            folded.record(number, &text, &named);
+            folded.record(number, &text, &wrapper.or_account(account_id));
         }
         Item::Rejected { number, rejection } => folded.quarantine(number, rejection),
         Item::ControlMessage => folded.books.control_messages += 1,

@@ -79,7 +79,10 @@ GROUP BY cluster.id;
 
 CREATE VIEW events AS
 SELECT lower(hex(event_id)) AS event_id, datetime(at, 'unixepoch') AS time,
-       cluster_id, account_id, service, action, class, code, scene.*
+       cluster_id, account_id, service, action, class, code,
+       principal, principal_kind, caller_account, region, origin, layer, network, source_ip,
+       access_key, session, instance, resource, iam_action, error_code, user_agent, vpc_endpoint,
+       access, mfa
 FROM event
 JOIN cluster ON cluster.id = event.cluster
 JOIN scene ON scene.id = event.scene;

@@ -155,6 +155,19 @@ pub enum Rejection {
     },
 }
 
+impl Wrapper {
+    /// Returns the wrapper with an account that was told elsewhere, where it names none itself.
+    pub fn or_account(&self, account_id: Option<&str>) -> Cow<'_, Self> {
+        match account_id {
+            Some(account_id) if self.account_id.is_none() => Cow::Owned(Self {
+                account_id: Some(account_id.to_owned()),
+                ..self.clone()
+            }),
+            _ => Cow::Borrowed(self),
+        }
+    }
+}
+
 impl Rejection {
     /// Returns the stable short name used in counts and in the store.
     pub fn name(&self) -> &'static str {
