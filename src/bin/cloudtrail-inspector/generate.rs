@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use clap::Args;
 use cloudtrail_inspector::demo::{Plan, trail};
 
+use crate::inputs::shown;
 use crate::output;
 
 /// Write a believable, made-up trail into a folder
@@ -45,13 +46,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let parent = path.parent().unwrap_or(&arguments.folder);
         fs::create_dir_all(parent)
             .and_then(|()| fs::write(&path, file.gzip()))
-            .with_context(|| format!("{}: cannot be written", path.display()))?;
+            .with_context(|| format!("{}: cannot be written", shown(&path)))?;
     }
     output::complain(&format!(
         "wrote {} records in {} files to {}",
         demo.truth.records,
         demo.files.len(),
-        arguments.folder.display()
+        shown(&arguments.folder)
     ));
     Ok(ExitCode::SUCCESS)
 }

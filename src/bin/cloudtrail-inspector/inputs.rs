@@ -55,16 +55,25 @@ pub struct Failure {
 }
 
 impl Failure {
-    fn of(file: &Path, error: &dyn std::fmt::Display) -> Self {
+    /// Takes what was in the way of a walk. The walk's own wording repeats the path as it is.
+    fn of(folder: &Path, error: &walkdir::Error) -> Self {
+        let reason = match (error.loop_ancestor(), error.io_error()) {
+            (Some(ancestor), _) => format!(
+                "this link makes a loop, it leads back to {}; remove it",
+                shown(ancestor)
+            ),
+            (None, Some(error)) => error.to_string(),
+            (None, None) => sanitize(&error.to_string(), 512),
+        };
         Self {
-            file: shown(file),
-            error: error.to_string(),
+            file: shown(error.path().unwrap_or(folder)),
+            error: reason,
         }
     }
 }
 
 /// Returns a path as it may be printed: a file name can hold escape sequences, too.
-fn shown(path: &Path) -> String {
+pub fn shown(path: &Path) -> String {
     sanitize(&path.to_string_lossy(), 512)
 }
 
@@ -107,10 +116,7 @@ impl Inputs {
                     self.found.push(Input::File(entry.into_path()));
                 }
                 Ok(_) => {}
-                Err(error) => {
-                    let at = error.path().unwrap_or(folder).to_owned();
-                    self.failed.push(Failure::of(&at, &error));
-                }
+                Err(error) => self.failed.push(Failure::of(folder, &error)),
             }
         }
     }

@@ -230,8 +230,8 @@ impl FacetShape {
 }
 
 #[derive(Serialize)]
-struct EntryShape<'a> {
-    name: &'a str,
+struct EntryShape {
+    name: String,
     count: u64,
     clusters: usize,
     principals: usize,
@@ -241,10 +241,10 @@ struct EntryShape<'a> {
 
 /// Returns a ranking as a JSON array.
 pub fn top(entries: &[Entry]) -> anyhow::Result<String> {
-    let shapes: Vec<EntryShape<'_>> = entries
+    let shapes: Vec<EntryShape> = entries
         .iter()
         .map(|entry| EntryShape {
-            name: &entry.name,
+            name: shown(&entry.name),
             count: entry.span.count,
             clusters: entry.clusters,
             principals: entry.principals,

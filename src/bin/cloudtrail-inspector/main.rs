@@ -13,6 +13,7 @@ mod top;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
+use cloudtrail_inspector::trail::redact::sanitize;
 
 /// What is newly failing in your AWS accounts, who does it, and does it matter.
 ///
@@ -56,7 +57,8 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            output::complain(&format!("error: {error:#}"));
+            // What a library says may repeat a path as it is.
+            output::complain(&sanitize(&format!("error: {error:#}"), 2048));
             ExitCode::FAILURE
         }
     }

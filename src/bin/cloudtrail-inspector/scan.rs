@@ -8,12 +8,12 @@ use clap::{Args, ValueEnum};
 use cloudtrail_inspector::cluster::Census;
 use cloudtrail_inspector::ingest;
 use cloudtrail_inspector::memory::MemoryStore;
-use cloudtrail_inspector::ports::{Quarantined, Store};
+use cloudtrail_inspector::ports::{Quarantined, Store, StoreError};
 use cloudtrail_inspector::report::Books;
 use cloudtrail_inspector::sqlite::SqliteStore;
 use cloudtrail_inspector::trail::file::Limits;
 
-use crate::inputs::{Failure, Input, Inputs, progress};
+use crate::inputs::{Failure, Input, Inputs, progress, shown};
 use crate::since::Since;
 use crate::{json, output, table};
 
@@ -76,7 +76,7 @@ pub struct Scanned {
 impl SourceArguments {
     fn limits(&self) -> Limits {
         Limits {
-            inflated_bytes_max: self.inflated_mib_max << 20,
+            inflated_bytes_max: self.inflated_mib_max.saturating_mul(1 << 20),
             ..Limits::default()
         }
     }
@@ -91,10 +91,15 @@ impl SourceArguments {
         match &self.db {
             None => scan_into(&mut MemoryStore::default(), paths, &self.limits(), since),
             Some(path) => {
-                let mut store =
-                    SqliteStore::open(path).with_context(|| path.display().to_string())?;
-                scan_into(&mut store, paths, &self.limits(), since)
-                    .with_context(|| path.display().to_string())
+                let mut store = SqliteStore::open(path).with_context(|| shown(path))?;
+                // Only what the store says is about the store.
+                scan_into(&mut store, paths, &self.limits(), since).map_err(|error| {
+                    if error.is::<StoreError>() {
+                        error.context(shown(path))
+                    } else {
+                        error
+                    }
+                })
             }
         }
     }

@@ -72,7 +72,7 @@ fn name(entry: &Entry, census: &Census) -> String {
             let what = format!("{}:{} {}", identity.service, identity.action, identity.code);
             format!("{}\n{}", entry.name, sanitize(&what, 200))
         }
-        None => entry.name.clone(),
+        None => sanitize(&entry.name, 200),
     }
 }
 

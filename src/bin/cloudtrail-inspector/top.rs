@@ -7,6 +7,7 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 use cloudtrail_inspector::cluster::ranking::{self, rank};
 
+use crate::inputs::shown;
 use crate::scan::{Format, SourceArguments};
 use crate::since::Since;
 use crate::{json, output, table};
@@ -69,10 +70,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let (Some(db), true) = (&arguments.source.db, arguments.paths.is_empty())
         && !db.exists()
     {
-        bail!(
-            "{}: there is no such store; scan --db makes one",
-            db.display()
-        );
+        bail!("{}: there is no such store; scan --db makes one", shown(db));
     }
     let (scanned, census) = arguments.source.scan(&arguments.paths, arguments.since)?;
     scanned.complain();

@@ -1,0 +1,905 @@
+//! The command line as its users see it: what they type, what they read, what scripts rely on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read as _, Write as _};
+use std::process::Stdio;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use cloudtrail_inspector::demo::{Demo, Plan, payload, trail};
+use cloudtrail_inspector::sqlite::SCHEMA_VERSION;
+use cloudtrail_inspector::trail::time::EventTime;
+use expect_test::expect;
+use rusqlite::{Connection, OpenFlags};
+use serde_json::{Value, json};
+
+use crate::binary::Folder;
+use crate::records::{ACCOUNT, id, lines, record};
+
+const PLAN: Plan = Plan {
+    seed: 5,
+    hours: 6,
+    events_per_hour: 400,
+    start: EventTime::FIRST,
+};
+
+/// A small trail, the same for all tests.
+static DEMO: LazyLock<Demo> = LazyLock::new(|| trail(&PLAN));
+
+/// Returns a folder with the demo trail under `in`.
+fn demo() -> Folder {
+    let folder = Folder::new();
+    for file in &DEMO.files {
+        folder.write(format!("in/{}", file.name), file.gzip());
+    }
+    folder
+}
+
+/// Returns five failures of three kinds, small enough to read what is made of them.
+fn few() -> Vec<Value> {
+    let denied = "User: arn:aws:iam::111122223333:user/mia is not authorized to perform: \
+        s3:GetObject on resource: \"arn:aws:s3:::shop-logs/2026.gz\" because no identity-based \
+        policy allows the s3:GetObject action";
+    let mut records: Vec<Value> = (0..3)
+        .map(|minute| {
+            record(json!({
+                "eventID": id(minute + 1),
+                "eventTime": format!("2026-11-02T08:0{minute}:00Z"),
+                "errorCode": "AccessDenied",
+                "errorMessage": denied,
+                "requestParameters": {"bucketName": "shop-logs", "key": "2026.gz"},
+            }))
+        })
+        .collect();
+    records.push(record(json!({
+        "eventID": id(11),
+        "eventSource": "dynamodb.amazonaws.com",
+        "eventName": "PutItem",
+        "errorCode": "ThrottlingException",
+        "errorMessage": "Rate exceeded",
+        "readOnly": false,
+    })));
+    records.push(record(
+        json!({"eventID": id(12), "eventName": "ListBuckets"}),
+    ));
+    records
+}
+
+#[test]
+fn help_of_each_command_has_examples() {
+    let folder = Folder::new();
+    let help = folder.run(&["--help"]).printed();
+    for command in ["scan", "explain", "top", "generate", "completions"] {
+        assert!(help.contains(&format!("  {command} ")), "{help}");
+        let help = folder.run(&[command, "--help"]).printed();
+        let example = format!("\n  cloudtrail-inspector {command} ");
+        let piped = format!("| cloudtrail-inspector {command}");
+        assert!(help.contains("Examples:"), "{help}");
+        assert!(help.contains(&example) || help.contains(&piped), "{help}");
+    }
+    assert_eq!(
+        folder.run(&["--version"]).printed(),
+        format!("cloudtrail-inspector {}\n", env!("CARGO_PKG_VERSION"))
+    );
+}
+
+#[test]
+fn wrong_usage_exits_with_2_and_says_what_is_right() {
+    let folder = Folder::with_lines(lines(&few()));
+    for (arguments, saying) in [
+        (&[][..], "Usage: cloudtrail-inspector <COMMAND>"),
+        (&["frobnicate"], "unrecognized subcommand"),
+        (&["scan"], "required arguments were not provided"),
+        (
+            &["scan", "--bogus", "trail.jsonl"],
+            "unexpected argument '--bogus'",
+        ),
+        (
+            &["scan", "--format", "xml", "trail.jsonl"],
+            "possible values: table, json",
+        ),
+        (&["scan", "--limit", "-1", "trail.jsonl"], "limit"),
+        (
+            &["scan", "--inflated-mib-max", "x", "trail.jsonl"],
+            "invalid digit",
+        ),
+        (
+            &["explain", "--format", "json", "trail.jsonl"],
+            "possible values: text, jsonl",
+        ),
+        (&["top"], "required arguments were not provided"),
+        (
+            &["top", "--by", "mood", "trail.jsonl"],
+            "possible values: cluster, event, code, principal, key, source-ip, account",
+        ),
+        (&["generate"], "required arguments were not provided"),
+        (&["generate", "--hours", "0", "x"], "0 is not in 1..=8760"),
+        (&["completions", "cmd"], "possible values: bash"),
+    ] {
+        folder.run(arguments).fails(2, saying);
+    }
+}
+
+#[test]
+fn any_number_for_a_limit_is_taken_at_its_word() {
+    let folder = demo();
+    // Shifted to bytes, this one is 0 in 64 bits.
+    let scan = folder.scan(&["--inflated-mib-max", "17592186044416", "in"], 0);
+    assert_eq!(scan["records"]["read"], DEMO.truth.records);
+    let none = folder.run(&["scan", "--format", "json", "--inflated-mib-max", "0", "in"]);
+    none.fails(1, "inflates to more than 0 bytes");
+    assert_eq!(none.json()["records"]["read"], 0);
+}
+
+#[test]
+fn the_json_of_a_scan_keeps_its_shape() {
+    let scan = demo().scan(&["in"], 0);
+    let keys =
+        |value: &Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
+    assert_eq!(keys(&scan), ["clusters", "files", "quarantined", "records"]);
+    assert_eq!(
+        keys(&scan["records"]),
+        [
+            "clustered",
+            "duplicate",
+            "ignored",
+            "not_selected",
+            "quarantined",
+            "read",
+            "selected",
+            "unknown_codes",
+            "unknown_denials"
+        ]
+    );
+    assert_eq!(keys(&scan["files"]), ["failed", "read"]);
+    let clusters = scan["clusters"].as_array().unwrap();
+    let order: Vec<_> = clusters
+        .iter()
+        .map(|cluster| {
+            let count = cluster["count"].as_u64().unwrap();
+            (
+                std::cmp::Reverse(count),
+                cluster["cluster_id"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert!(order.is_sorted(), "{order:?}");
+    for cluster in clusters {
+        assert_eq!(
+            keys(cluster),
+            [
+                "account_id",
+                "class",
+                "cluster_id",
+                "count",
+                "error_code",
+                "event_name",
+                "event_source",
+                "facets",
+                "first_seen",
+                "hint",
+                "identity",
+                "last_seen",
+                "samples",
+                "severity",
+                "severity_reasons",
+                "status",
+                "template",
+            ]
+        );
+        let source = cluster["event_source"].as_str().unwrap();
+        assert!(source.ends_with(".amazonaws.com"), "{source}");
+        let (first, last) = (&cluster["first_seen"], &cluster["last_seen"]);
+        for time in [first, last].into_iter().filter_map(Value::as_str) {
+            assert!(EventTime::parse(time).is_some_and(|parsed| parsed.to_string() == time));
+            assert!(time.ends_with('Z') && time.len() == 20, "{time}");
+        }
+        assert!(first.as_str() <= last.as_str(), "{cluster}");
+        assert!(!cluster["hint"].as_str().unwrap().is_empty());
+        let severities = ["info", "warning", "error", "critical"];
+        assert!(severities.contains(&cluster["severity"].as_str().unwrap()));
+        for (kind, facet) in cluster["facets"].as_object().unwrap() {
+            assert_eq!(keys(facet), ["distinct", "values"], "{kind}");
+            for value in facet["values"].as_array().unwrap() {
+                assert_eq!(keys(value), ["count", "first_seen", "last_seen", "value"]);
+            }
+        }
+        for sample in cluster["samples"].as_array().unwrap() {
+            assert!(sample["requestParameters"].is_null() && sample["responseElements"].is_null());
+        }
+    }
+}
+
+#[test]
+fn the_books_of_a_scan_agree_with_how_the_trail_was_made() {
+    let scan = demo().scan(&["in"], 0);
+    let truth = &DEMO.truth;
+    let count = |name: &str| scan["records"][name].as_u64().unwrap();
+    let not_selected = &scan["records"]["not_selected"];
+    let reason = |name: &str| not_selected[name].as_u64().unwrap_or_default();
+    assert_eq!(count("read"), truth.records);
+    assert_eq!(count("quarantined"), truth.broken);
+    assert_eq!(count("ignored"), truth.dry_runs);
+    assert_eq!(reason("insight") + reason("digest"), truth.non_api);
+    let outcomes = ["clustered", "duplicate", "ignored", "quarantined"].map(count);
+    assert_eq!(count("selected"), outcomes.iter().sum::<u64>());
+    let others: u64 = not_selected
+        .as_object()
+        .unwrap()
+        .values()
+        .filter_map(Value::as_u64)
+        .sum();
+    assert_eq!(count("read"), count("selected") + others);
+    assert_eq!(
+        scan["quarantined"].as_array().unwrap().len() as u64,
+        truth.broken
+    );
+    assert_eq!(scan["files"]["read"], DEMO.files.len());
+    assert!(count("duplicate") > 0, "the trail has duplicates");
+
+    let clusters = scan["clusters"].as_array().unwrap();
+    let events = |watched: bool| -> u64 {
+        let those = clusters
+            .iter()
+            .filter(|cluster| (cluster["class"] == "watch") == watched);
+        those.filter_map(|cluster| cluster["count"].as_u64()).sum()
+    };
+    assert_eq!(events(true), truth.watch_ids.len() as u64);
+    assert_eq!(
+        events(false),
+        truth.failing_ids.len() as u64 + truth.failing_without_id
+    );
+    assert_eq!(count("clustered"), events(true) + events(false));
+
+    let storm = &truth.storm;
+    let found: BTreeMap<String, u64> = clusters
+        .iter()
+        .filter(|cluster| {
+            cluster["account_id"] == *storm.account_id
+                && cluster["event_source"] == *storm.event_source
+                && cluster["error_code"] == *storm.error_code
+                && storm
+                    .events
+                    .contains_key(cluster["event_name"].as_str().unwrap())
+        })
+        .map(|cluster| {
+            let name = cluster["event_name"].as_str().unwrap().to_owned();
+            (name, cluster["count"].as_u64().unwrap())
+        })
+        .collect();
+    assert_eq!(found, storm.events);
+}
+
+#[test]
+fn a_scan_prints_a_table_and_its_books() {
+    let folder = Folder::with_lines(lines(&few()));
+    let printed = folder.run(&["scan", "trail.jsonl"]).printed();
+    expect![[r#""#]].assert_eq(&printed);
+}
+
+#[test]
+fn a_table_fits_without_a_terminal_and_says_what_it_leaves_out() {
+    let folder = demo();
+    for arguments in [
+        &["scan", "in"][..],
+        &["scan", "--limit", "0", "in"],
+        &["top", "in"],
+    ] {
+        let printed = folder.run(arguments).printed();
+        // The books are a sentence, which a terminal wraps.
+        let table = printed.lines().filter(|line| !line.contains(" selected"));
+        for line in table {
+            assert!(line.chars().count() <= 160, "{line}");
+        }
+    }
+    let clusters = folder.scan(&["in"], 0)["clusters"]
+        .as_array()
+        .unwrap()
+        .len();
+    let limited = folder.run(&["scan", "--limit", "3", "in"]).printed();
+    assert!(
+        limited.contains(&format!("… and {} more; --limit 0 shows all", clusters - 3)),
+        "{limited}"
+    );
+    assert!(
+        !folder
+            .run(&["scan", "--limit", "0", "in"])
+            .printed()
+            .contains("--limit 0")
+    );
+}
+
+#[test]
+fn colours_are_for_terminals_and_for_those_who_insist() {
+    let folder = Folder::with_lines(lines(&few()));
+    // Not through the harness, which refuses all escapes.
+    let print = |variables: &[(&str, &str)]| {
+        let mut command = folder.command(&["scan", "trail.jsonl"]);
+        command.envs(variables.iter().copied());
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    let plain = print(&[]);
+    assert!(!plain.contains('\u{1b}'));
+    assert_eq!(print(&[("NO_COLOR", "1")]), plain);
+    assert_eq!(print(&[("NO_COLOR", "1"), ("CLICOLOR", "1")]), plain);
+    assert!(print(&[("CLICOLOR_FORCE", "1")]).contains('\u{1b}'));
+}
+
+#[test]
+fn scanning_again_or_in_halves_changes_nothing() {
+    let folder = demo();
+    let at_once = folder.scan(&["in"], 0);
+    let first = folder.scan(&["--db", "once.db", "in"], 0);
+    assert_eq!(first, at_once);
+    let again = folder.scan(&["--db", "once.db", "in"], 0);
+    assert_eq!(again["records"]["clustered"], 0);
+    assert_eq!(again["clusters"], at_once["clusters"]);
+
+    let names: Vec<String> = DEMO
+        .files
+        .iter()
+        .map(|file| format!("in/{}", file.name))
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (one, other) = names.split_at(names.len() / 2);
+    let mut clustered = 0;
+    for half in [other, one] {
+        let scan = folder.scan(&[&["--db", "halves.db"][..], half].concat(), 0);
+        clustered += scan["records"]["clustered"].as_u64().unwrap();
+    }
+    assert_eq!(at_once["records"]["clustered"], clustered);
+    let sum = folder
+        .run(&["scan", "--format", "json", "--db", "halves.db", names[0]])
+        .json();
+    assert_eq!(sum["clusters"], at_once["clusters"]);
+}
+
+#[test]
+fn a_scan_that_is_killed_and_repeated_equals_one_that_was_not() {
+    let folder = demo();
+    let uninterrupted = folder.scan(&["in"], 0);
+    // Standard input is read between the files and never ends, so that the scan cannot finish.
+    let names: Vec<String> = DEMO
+        .files
+        .iter()
+        .map(|file| format!("in/{}", file.name))
+        .collect();
+    let (one, other) = names.split_at(names.len() / 2);
+    let mut scan = folder
+        .command(&["scan", "--db", "x.db"])
+        .args(one)
+        .arg("-")
+        .args(other)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let held = scan.stdin.take();
+    let events = || -> rusqlite::Result<u64> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let connection = Connection::open_with_flags(folder.path("x.db"), flags)?;
+        connection.query_row("SELECT count(*) FROM event", [], |row| row.get(0))
+    };
+    let begin = Instant::now();
+    // The file is made, then the schema, then the first commit: errors only say "not yet".
+    while events().unwrap_or_default() == 0 {
+        assert!(
+            begin.elapsed() < Duration::from_secs(30),
+            "nothing was committed"
+        );
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    scan.kill().unwrap();
+    scan.wait().unwrap();
+    drop(held);
+    let kept = events().unwrap();
+    let all = uninterrupted["records"]["clustered"].as_u64().unwrap();
+    assert!((1..all).contains(&kept), "{kept} of {all}");
+    let repeated = folder.scan(&["--db", "x.db", "in"], 0);
+    assert_eq!(repeated["clusters"], uninterrupted["clusters"]);
+    assert_eq!(repeated["records"]["clustered"], all - kept);
+}
+
+#[test]
+fn a_store_that_is_not_ours_is_refused() {
+    let folder = Folder::with_lines(lines(&few()));
+    folder.scan(&["--db", "newer.db", "trail.jsonl"], 0);
+    let connection = Connection::open(folder.path("newer.db")).unwrap();
+    connection
+        .pragma_update(None, "user_version", SCHEMA_VERSION + 1)
+        .unwrap();
+    drop(connection);
+    folder.write("notes.txt", "x".repeat(10_000));
+    let connection = Connection::open(folder.path("other.db")).unwrap();
+    connection
+        .execute_batch("CREATE TABLE holiday (day TEXT)")
+        .unwrap();
+    drop(connection);
+    for (name, saying) in [
+        (
+            "newer.db",
+            "newer.db: the store has schema version 2, this program knows versions up to 1; update",
+        ),
+        (
+            "notes.txt",
+            "notes.txt: this is not a cloudtrail-inspector store; choose another file",
+        ),
+        (
+            "other.db",
+            "other.db: this is not a cloudtrail-inspector store; choose another file",
+        ),
+        (
+            "gone/x.db",
+            "gone/x.db: the store is not available: unable to open database file",
+        ),
+    ] {
+        folder
+            .run(&["scan", "--db", name, "trail.jsonl"])
+            .fails(1, saying);
+    }
+    folder
+        .run(&["top", "--db", "nowhere.db"])
+        .fails(1, "nowhere.db: there is no such store; scan --db makes one");
+    assert!(!folder.path("nowhere.db").exists());
+    // What is wrong with a path is not said of the store.
+    let ran = folder.run(&["scan", "--db", "x.db", "nowhere"]);
+    ran.fails(1, "error: nowhere: cannot be opened");
+}
+
+#[test]
+fn standard_input_takes_all_that_files_can_hold() {
+    let folder = Folder::new();
+    let records: Vec<String> = DEMO
+        .files
+        .iter()
+        .flat_map(|file| file.records.clone())
+        .collect();
+    let text = records.join("\n") + "\n";
+    let scan = |stdin: Vec<u8>| {
+        let ran = folder.run_with(stdin, &["scan", "--format", "json", "-"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        ran.json()
+    };
+    let expected = scan(text.clone().into());
+    assert_eq!(expected["records"]["read"], DEMO.truth.records);
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text.as_bytes()).unwrap();
+    assert_eq!(scan(encoder.finish().unwrap()), expected);
+    // Trail files and payloads of the same records, one after another.
+    let files: Vec<u8> = DEMO.files.iter().flat_map(|file| file.gzip()).collect();
+    assert_eq!(scan(files)["clusters"], expected["clusters"]);
+    let payloads: String = DEMO
+        .files
+        .iter()
+        .map(|file| {
+            let mut parts = file.name.split('/').skip(1);
+            let (account, region) = (parts.next().unwrap(), parts.nth(1).unwrap());
+            payload(account, region, &file.records) + "\n"
+        })
+        .collect();
+    let payloads = scan(payloads.into());
+    assert_eq!(payloads["records"], expected["records"]);
+    assert_eq!(payloads["clusters"], expected["clusters"]);
+}
+
+#[test]
+fn a_folder_of_payloads_gives_the_clusters_of_the_trail() {
+    let folder = demo();
+    for (number, file) in DEMO.files.iter().enumerate() {
+        let mut parts = file.name.split('/').skip(1);
+        let (account, region) = (parts.next().unwrap(), parts.nth(1).unwrap());
+        let payload = payload(account, region, &file.records);
+        folder.write(format!("payloads/{number:05}.json"), payload);
+    }
+    let (files, payloads) = (folder.scan(&["in"], 0), folder.scan(&["payloads"], 0));
+    assert_eq!(files["records"], payloads["records"]);
+    assert_eq!(files["clusters"], payloads["clusters"]);
+}
+
+#[test]
+fn an_explanation_says_why() {
+    let folder = Folder::with_lines(lines(&few()[2..]));
+    let printed = folder.run(&["explain", "trail.jsonl"]).printed();
+    expect![[r#""#]].assert_eq(&printed);
+}
+
+#[test]
+fn events_are_explained_one_a_line_in_order_with_their_reasons() {
+    let mut records = few();
+    records.push(record(
+        json!({"eventID": id(21), "errorCode": "Client.DryRunOperation"}),
+    ));
+    records.push(record(
+        json!({"eventID": id(22), "insightDetails": {"state": "Start"}}),
+    ));
+    records.push(json!({"eventID": id(23), "digestS3Object": "x"}));
+    records.push(json!({"eventID": id(24), "hello": "world"}));
+    records.push(record(json!({"eventID": id(25), "eventVersion": "2.0"})));
+    let folder = Folder::with_lines(lines(&records) + "nonsense\n");
+    let printed = folder
+        .run(&["explain", "--format", "jsonl", "trail.jsonl"])
+        .printed();
+    let explained: Vec<Value> = printed
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let short: Vec<Value> = explained
+        .iter()
+        .map(|line| {
+            json!([
+                line["event_id"],
+                line["selected"],
+                line["class"],
+                line["reason"]
+            ])
+        })
+        .collect();
+    let mut expected: Vec<Value> = (1..=3)
+        .map(|number| json!([id(number), true, "denied", null]))
+        .collect();
+    expected.extend([
+        json!([id(11), true, "throttle", null]),
+        json!([id(12), false, null, "no_error"]),
+        json!([id(21), true, "dryrun", "ignored: dry_run"]),
+        json!([id(22), false, null, "insight"]),
+        json!([id(23), false, null, "digest"]),
+        json!([id(24), false, null, "not_an_api_event"]),
+        json!([
+            null,
+            false,
+            null,
+            "quarantined: event version 2 is not known, only 1.x is"
+        ]),
+    ]);
+    assert_eq!(short[..10], expected);
+    assert_eq!(short.len(), 11);
+    assert!(
+        short[10][3]
+            .as_str()
+            .unwrap()
+            .starts_with("quarantined: not JSON: "),
+        "{}",
+        short[10]
+    );
+
+    // The explanation and the scan agree.
+    let scan = folder.scan(&["trail.jsonl"], 0);
+    let denied = &explained[0];
+    let cluster = &scan["clusters"][0];
+    for name in ["cluster_id", "class", "template", "identity", "hint"] {
+        assert_eq!(denied[name], cluster[name], "{name}");
+    }
+    assert_eq!(
+        denied["facets"]["principal"],
+        cluster["facets"]["principal"]["values"][0]["value"]
+    );
+    assert!(!denied["severity_reasons"].as_array().unwrap().is_empty());
+    let keys: Vec<&String> = denied.as_object().unwrap().keys().collect();
+    assert_eq!(
+        keys,
+        [
+            "class",
+            "cluster_id",
+            "event_id",
+            "facets",
+            "hint",
+            "identity",
+            "selected",
+            "severity",
+            "severity_reasons",
+            "template"
+        ]
+    );
+}
+
+#[test]
+fn every_event_of_a_trail_is_explained_as_it_is_counted() {
+    let folder = demo();
+    let printed = folder
+        .run(&["explain", "--format", "jsonl", "in"])
+        .printed();
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut explained = 0;
+    for line in printed.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        explained += 1;
+        if let (Some(cluster), Some(id)) = (line["cluster_id"].as_str(), line["event_id"].as_str())
+        {
+            found
+                .entry(cluster.to_owned())
+                .or_default()
+                .insert(id.to_owned());
+        }
+    }
+    assert_eq!(explained, DEMO.truth.records);
+    let explained: usize = found.values().map(BTreeSet::len).sum();
+    assert_eq!(
+        explained,
+        DEMO.truth.failing_ids.len() + DEMO.truth.watch_ids.len()
+    );
+    let scan = folder.scan(&["in"], 0);
+    for cluster in scan["clusters"].as_array().unwrap() {
+        let ids = found.get(cluster["cluster_id"].as_str().unwrap());
+        let without_id = u64::from(cluster["class"] != "watch") * DEMO.truth.failing_without_id;
+        let count = cluster["count"].as_u64().unwrap();
+        let ids = ids.map_or(0, BTreeSet::len) as u64;
+        assert!(
+            (ids..=ids + without_id).contains(&count),
+            "{ids}: {cluster}"
+        );
+    }
+}
+
+#[test]
+fn four_fields_are_enough_to_be_explained() {
+    let event = json!({
+        "eventSource": "s3.amazonaws.com",
+        "eventName": "GetObject",
+        "errorCode": "AccessDenied",
+        "errorMessage": "Access Denied",
+    });
+    let folder = Folder::new();
+    folder.write("event.json", serde_json::to_string_pretty(&event).unwrap());
+    for arguments in [
+        &["explain", "--format", "jsonl"][..],
+        &["explain", "--format", "jsonl", "-"],
+        &["explain", "--format", "jsonl", "event.json"],
+    ] {
+        let ran = folder.run_with(event.to_string(), arguments);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let explained = ran.json();
+        assert_eq!(explained["selected"], true);
+        assert_eq!(explained["class"], "denied");
+        assert_eq!(explained["event_id"], Value::Null);
+        assert_eq!(explained["identity"]["account_id"], "unknown");
+        assert_eq!(explained["identity"]["service"], "s3");
+    }
+    let text = folder.run_with(event.to_string(), &["explain"]).printed();
+    assert!(
+        text.starts_with("event without an id: selected, class denied\n"),
+        "{text}"
+    );
+}
+
+const BY: [&str; 7] = [
+    "cluster",
+    "event",
+    "code",
+    "principal",
+    "key",
+    "source-ip",
+    "account",
+];
+
+#[test]
+fn a_ranking_is_the_same_from_paths_and_from_a_store() {
+    let folder = demo();
+    let scan = folder.scan(&["--db", "x.db", "in"], 0);
+    let clustered = scan["records"]["clustered"].as_u64().unwrap();
+    for by in BY {
+        let top = |source: &[&str]| {
+            let arguments = [
+                &["top", "--by", by, "--limit", "0", "--format", "json"],
+                source,
+            ]
+            .concat();
+            serde_json::from_str::<Value>(&folder.run(&arguments).printed()).unwrap()
+        };
+        let from_paths = top(&["in"]);
+        assert_eq!(top(&["--db", "x.db"]), from_paths, "{by}");
+        let entries = from_paths.as_array().unwrap();
+        let counts: Vec<u64> = entries
+            .iter()
+            .map(|entry| entry["count"].as_u64().unwrap())
+            .collect();
+        assert!(
+            counts.is_sorted_by(|one, other| one >= other),
+            "{by}: {counts:?}"
+        );
+        assert_eq!(counts.iter().sum::<u64>(), clustered, "{by}");
+        let keys: Vec<&String> = entries[0].as_object().unwrap().keys().collect();
+        assert_eq!(
+            keys,
+            [
+                "clusters",
+                "count",
+                "first_seen",
+                "last_seen",
+                "name",
+                "principals"
+            ]
+        );
+        let table = folder
+            .run(&["top", "--by", by, "--limit", "2", "--db", "x.db"])
+            .printed();
+        assert!(
+            table.contains(entries[0]["name"].as_str().unwrap()),
+            "{by}: {table}"
+        );
+    }
+    let by_cluster = folder
+        .run(&["top", "--format", "json", "--limit", "1", "in"])
+        .json();
+    assert_eq!(by_cluster.as_array().unwrap().len(), 1);
+    assert_eq!(by_cluster[0]["count"], scan["clusters"][0]["count"]);
+}
+
+#[test]
+fn a_ranking_can_begin_at_a_time_a_date_or_so_long_before_the_newest_event() {
+    let days: Vec<Value> = (1..=9)
+        .map(|day| {
+            record(json!({
+                "eventID": id(day),
+                "eventTime": format!("2026-11-0{day}T08:00:00Z"),
+                "errorCode": "AccessDenied",
+            }))
+        })
+        .collect();
+    let folder = Folder::with_lines(lines(&days));
+    folder.scan(&["--db", "x.db", "trail.jsonl"], 0);
+    for (since, count) in [
+        ("2026-11-07T08:00:00Z", 3),
+        ("2026-11-07T08:00:01Z", 2),
+        ("2026-11-07T10:00:00+02:00", 3),
+        ("2026-11-07", 3),
+        ("30m", 1),
+        ("24h", 2),
+        ("1d", 2),
+        ("1w", 8),
+        ("9999999w", 9),
+        ("2026-11-30", 0),
+    ] {
+        for source in [&["--db", "x.db"][..], &["trail.jsonl"]] {
+            let arguments = [&["top", "--format", "json", "--since", since], source].concat();
+            let top = folder.run(&arguments).json();
+            let found = top[0]["count"].as_u64().unwrap_or_default();
+            assert_eq!(found, count, "{since}");
+        }
+    }
+    let nothing = folder.run(&["top", "--since", "2026-11-30", "trail.jsonl"]);
+    assert_eq!(nothing.printed(), "nothing failed\n");
+    for bad in [
+        "yesterday",
+        "7",
+        "d",
+        "0d",
+        "1.5h",
+        "7y",
+        "2026-13-45",
+        "",
+        "99999999999999999999d",
+        "24 h",
+        "7д",
+    ] {
+        let ran = folder.run(&["top", "--since", bad, "trail.jsonl"]);
+        ran.fails(
+            2,
+            "give a time (2026-11-21T08:00:00Z), a date (2026-11-21), or how long before",
+        );
+    }
+}
+
+#[test]
+fn a_trail_is_generated_the_same_for_the_same_seed() {
+    let folder = Folder::new();
+    let generate = |seed: &str, name: &str| {
+        let plan = ["--seed", seed, "--hours", "2", "--events-per-hour", "300"];
+        let ran = folder.run(&[&["generate"], &plan[..], &[name]].concat());
+        assert!(
+            ran.stderr.contains(&format!("files to {name}\n")),
+            "{ran:?}"
+        );
+        assert_eq!(ran.printed(), "");
+        let files = walkdir::WalkDir::new(folder.path(name)).sort_by_file_name();
+        files
+            .into_iter()
+            .map(Result::unwrap)
+            .filter(|entry| entry.file_type().is_file())
+            .map(|entry| {
+                let name = entry
+                    .path()
+                    .strip_prefix(folder.path(name))
+                    .unwrap()
+                    .to_owned();
+                (name, std::fs::read(entry.path()).unwrap())
+            })
+            .collect::<BTreeMap<_, _>>()
+    };
+    let (one, same, other) = (
+        generate("7", "one"),
+        generate("7", "same"),
+        generate("8", "other"),
+    );
+    assert!(one == same && one != other);
+    let scan = folder.scan(&["one"], 0);
+    assert_eq!(scan["files"]["read"], one.len());
+    assert!(scan["records"]["clustered"].as_u64().unwrap() > 50);
+}
+
+#[test]
+fn completions_know_the_commands() {
+    let folder = Folder::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let ran = Folder::new()
+            .command(&["completions", shell])
+            .output()
+            .unwrap();
+        let script = String::from_utf8(ran.stdout).unwrap();
+        for word in ["scan", "explain", "inflated-mib-max", "source-ip"] {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+    }
+    folder.run(&["completions"]).fails(2, "<SHELL>");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let folder = demo();
+    for arguments in [
+        &["explain", "in"][..],
+        &["explain", "--format", "jsonl", "in"],
+        &["scan", "--format", "json", "in"],
+        &["completions", "bash"],
+        &["completions", "zsh"],
+    ] {
+        let mut child = folder
+            .command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        stdout.read_exact(&mut [0]).unwrap();
+        drop(stdout);
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {stderr}");
+        assert!(
+            !stderr.contains("pipe") && !stderr.contains("panicked"),
+            "{stderr}"
+        );
+    }
+}
+
+#[test]
+fn an_account_that_a_record_lacks_is_told_by_the_name_of_the_file() {
+    let bare = json!({
+        "eventSource": "s3.amazonaws.com", "eventName": "GetObject", "errorCode": "AccessDenied",
+        "eventID": id(1),
+    });
+    let folder = Folder::new();
+    let name = format!("{ACCOUNT}_CloudTrail_eu-central-1_20261102T0800Z_x.json");
+    folder.write(&name, json!({"Records": [bare]}).to_string());
+    assert_eq!(
+        folder.scan(&[&name], 0)["clusters"][0]["account_id"],
+        ACCOUNT
+    );
+    let explained = folder.run(&["explain", "--format", "jsonl", &name]).json();
+    assert_eq!(explained["identity"]["account_id"], ACCOUNT);
+}
+
+#[test]
+fn more_quarantined_records_than_a_person_reads_are_summed_up() {
+    let folder = Folder::with_lines("nonsense\n".repeat(25));
+    let ran = folder.run(&["scan", "trail.jsonl"]);
+    assert_eq!(ran.code, Some(0), "bad records are no failure of the scan");
+    assert_eq!(ran.stderr.lines().count(), 21);
+    assert!(
+        ran.stderr
+            .starts_with("quarantined: trail.jsonl: record 1: not JSON"),
+        "{ran:?}"
+    );
+    assert!(
+        ran.stderr
+            .ends_with("quarantined: 5 more; --format json lists them\n"),
+        "{ran:?}"
+    );
+    assert_eq!(
+        folder.scan(&["trail.jsonl"], 0)["quarantined"]
+            .as_array()
+            .unwrap()
+            .len(),
+        25
+    );
+}
