@@ -651,7 +651,8 @@ fn damaged_gzip_fails_alone() {
     ] {
         let folder = one_good_file();
         folder.write("in/bad.jsonl.gz", bytes);
-        println!("{what}"); // shown when the test fails
+        // Shown when the test fails.
+        println!("{what}");
         fails_alone(
             &folder,
             "bad.jsonl.gz",
