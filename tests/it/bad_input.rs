@@ -650,14 +650,9 @@ fn damaged_gzip_fails_alone() {
         ("only a header", whole[..10].to_vec()),
     ] {
         let folder = one_good_file();
-        folder.write("in/bad.jsonl.gz", bytes);
-        // Shown when the test fails.
-        println!("{what}");
-        fails_alone(
-            &folder,
-            "bad.jsonl.gz",
-            "the gzip data is damaged or incomplete",
-        );
+        let name = format!("{what}.jsonl.gz");
+        folder.write(format!("in/{name}"), bytes);
+        fails_alone(&folder, &name, "the gzip data is damaged or incomplete");
     }
     let folder = one_good_file();
     folder.write("in/two.jsonl.gz", [whole.clone(), gzip(b"\n")].concat());
