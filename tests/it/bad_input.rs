@@ -834,7 +834,7 @@ mod memory {
             assert_eq!(scan["records"]["read"], records.len());
             // A fold keeps what failed and not what was read.
             assert!(
-                peak <= 48 * MIB,
+                peak <= 24 * MIB,
                 "{arguments:?}: {} KiB of {}",
                 peak >> 10,
                 size >> 10

@@ -7,7 +7,9 @@ use cloudtrail_inspector::cluster::ranking::Entry;
 use cloudtrail_inspector::cluster::{Census, Cluster, Span};
 use cloudtrail_inspector::report::Books;
 use cloudtrail_inspector::trail::redact::sanitize;
-use comfy_table::{Attribute, Cell, Color, ContentArrangement, Row, Table, presets};
+use comfy_table::{
+    Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Row, Table, Width, presets,
+};
 
 use crate::output;
 use crate::scan::Scanned;
@@ -15,8 +17,16 @@ use crate::scan::Scanned;
 /// How wide a table is where no terminal tells its width.
 const COLUMNS_WITHOUT_TERMINAL: u16 = 160;
 
+/// How wide a cluster's id is, with a space on either side.
+const ID_COLUMNS: u16 = 28;
+
 /// Returns what a scan found.
 pub fn scan(scanned: &Scanned, census: &Census, limit: usize) -> String {
+    scan_within(scanned, census, limit, None)
+}
+
+/// Returns what a scan found in so many columns, or in as many as the terminal has.
+fn scan_within(scanned: &Scanned, census: &Census, limit: usize, width: Option<u16>) -> String {
     let mut clusters: Vec<(Severity, Cluster)> = census
         .clusters()
         .into_iter()
@@ -27,7 +37,12 @@ pub fn scan(scanned: &Scanned, census: &Census, limit: usize) -> String {
     let shown = if limit == 0 { clusters.len() } else { limit };
     let mut text = String::new();
     if !clusters.is_empty() {
-        let mut table = table(&["severity", "count", "what", "who", "seen (UTC)", "status"]);
+        let header = ["severity", "count", "what", "who", "seen (UTC)", "status"];
+        let mut table = table(&header, width);
+        if let Some(what) = table.column_mut(2) {
+            // A cluster's id is there to be copied, so it stays in one piece.
+            what.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(ID_COLUMNS)));
+        }
         let as_of = census.last_seen();
         for (severity, cluster) in clusters.iter().take(shown) {
             let status = as_of.map_or("new", |as_of| cluster.status(as_of).name());
@@ -48,7 +63,8 @@ pub fn top(entries: &[Entry], census: &Census) -> String {
     if entries.is_empty() {
         return "nothing failed\n".to_owned();
     }
-    let mut table = table(&["count", "name", "clusters", "principals", "seen (UTC)"]);
+    let header = ["count", "name", "clusters", "principals", "seen (UTC)"];
+    let mut table = table(&header, None);
     for entry in entries {
         table.add_row(vec![
             Cell::new(entry.span.count),
@@ -76,9 +92,11 @@ fn name(entry: &Entry, census: &Census) -> String {
     }
 }
 
-fn table(header: &[&str]) -> Table {
+fn table(header: &[&str], width: Option<u16>) -> Table {
     let mut table = Table::new();
-    let width = table.width().unwrap_or(COLUMNS_WITHOUT_TERMINAL);
+    let width = width
+        .or_else(|| table.width())
+        .unwrap_or(COLUMNS_WITHOUT_TERMINAL);
     table
         .load_style(presets::UTF8_HORIZONTAL_ONLY)
         .set_content_arrangement(ContentArrangement::Dynamic)
@@ -225,4 +243,45 @@ fn books(books: &Books, scanned: &Scanned, clusters: usize) -> String {
         ));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use cloudtrail_inspector::demo::{Plan, trail};
+    use cloudtrail_inspector::ingest;
+    use cloudtrail_inspector::memory::MemoryStore;
+    use cloudtrail_inspector::ports::Store as _;
+    use cloudtrail_inspector::trail::file::{Layout, Limits};
+
+    use super::*;
+
+    #[test]
+    fn a_table_fits_its_terminal_and_keeps_ids_in_one_piece() {
+        let plan = Plan {
+            hours: 2,
+            events_per_hour: 300,
+            ..Plan::default()
+        };
+        let mut store = MemoryStore::default();
+        for file in trail(&plan).files {
+            let json = file.json();
+            let limits = Limits::default();
+            let folded = ingest::fold(json.as_bytes(), Layout::Guess, &limits, None).unwrap();
+            pollster::block_on(ingest::commit(&mut store, &file.name, folded)).unwrap();
+        }
+        let census = pollster::block_on(store.census(None)).unwrap();
+        for width in [80, 120, 200] {
+            let text = scan_within(&Scanned::default(), &census, 0, Some(width));
+            // The books are a sentence, which a terminal wraps.
+            for line in text.lines().filter(|line| !line.contains(" selected")) {
+                assert!(
+                    line.chars().count() <= usize::from(width),
+                    "{width}: {line}"
+                );
+            }
+            for cluster in census.clusters() {
+                assert!(text.contains(&cluster.id.to_string()), "{width}: {text}");
+            }
+        }
+    }
 }
