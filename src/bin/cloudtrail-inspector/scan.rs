@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use cloudtrail_inspector::cluster::Census;
-use cloudtrail_inspector::ingest;
+use cloudtrail_inspector::ingest::{self, QUARANTINED_MAX};
 use cloudtrail_inspector::memory::MemoryStore;
 use cloudtrail_inspector::ports::{Quarantined, Store, StoreError};
 use cloudtrail_inspector::report::Books;
@@ -165,9 +165,11 @@ impl Scanned {
                 "quarantined: {file}: record {number}: {rejection}"
             ));
         }
-        if let Some(more @ 1..) = self.quarantined.len().checked_sub(SHOWN) {
+        // Not all are kept with their place, but all are counted.
+        let shown = self.quarantined.len().min(SHOWN) as u64;
+        if let Some(more @ 1..) = self.books.quarantined().checked_sub(shown) {
             output::complain(&format!(
-                "quarantined: {more} more; --format json lists them"
+                "quarantined: {more} more; --format json lists up to {QUARANTINED_MAX} of a file"
             ));
         }
     }

@@ -39,16 +39,21 @@ fn scan_within(scanned: &Scanned, census: &Census, limit: usize, width: Option<u
     if !clusters.is_empty() {
         let header = ["severity", "count", "what", "who", "seen (UTC)", "status"];
         let mut table = table(&header, width);
-        if let Some(what) = table.column_mut(2) {
-            // A cluster's id is there to be copied, so it stays in one piece.
-            what.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(ID_COLUMNS)));
-        }
         let as_of = census.last_seen();
         for (severity, cluster) in clusters.iter().take(shown) {
             let status = as_of.map_or("new", |as_of| cluster.status(as_of).name());
             table.add_row(row(*severity, cluster, status));
         }
         text.push_str(&table.trim_fmt());
+        // A cluster's id is there to be copied. Where the columns are too narrow for it, this one
+        // gets just as much as it needs.
+        let mut ids = clusters.iter().take(shown).map(|(_, cluster)| cluster.id);
+        if ids.any(|id| !text.contains(&id.to_string()))
+            && let Some(what) = table.column_mut(2)
+        {
+            what.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(ID_COLUMNS)));
+            text = table.trim_fmt();
+        }
         text.push('\n');
     }
     if let Some(more @ 1..) = clusters.len().checked_sub(shown) {
