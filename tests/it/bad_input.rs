@@ -702,6 +702,8 @@ mod memory {
     use std::io::{Read as _, Write as _};
     use std::process::{Command, Stdio};
 
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
     use cloudtrail_inspector::demo::{Plan, trail};
     use flate2::Compression;
     use flate2::write::GzEncoder;
@@ -783,6 +785,46 @@ mod memory {
                 (peak - base) >> 10,
                 base >> 10
             );
+        }
+    }
+
+    #[test]
+    fn a_bomb_within_a_payload_is_refused_in_little_memory() {
+        let folder = Folder::new();
+        folder.write("small.jsonl", small());
+        let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
+        bomb.write_all(br#"{"messageType":"DATA_MESSAGE","logEvents":["#)
+            .unwrap();
+        let spaces = vec![b' '; 1 << 20];
+        for _ in 0..300 {
+            bomb.write_all(&spaces).unwrap();
+        }
+        let data = STANDARD.encode(bomb.finish().unwrap());
+        let payload = serde_json::json!({"awslogs": {"data": data}});
+        folder.write("payload.json", payload.to_string());
+        let (base, _) = peak(folder.command(&[&SCAN[..], &["small.jsonl"]].concat()));
+        let arguments = [&SCAN[..], &["small.jsonl", "payload.json"]].concat();
+        let (peak, scan) = peak(folder.command(&arguments));
+        let error = scan["files"]["failed"][0]["error"].as_str().unwrap();
+        assert!(error.contains("inflates to more than"), "{error}");
+        assert!(peak <= base + 16 * MIB, "{} KiB", peak >> 10);
+    }
+
+    #[test]
+    fn nesting_without_end_takes_little_memory() {
+        let folder = Folder::new();
+        folder.write("small.jsonl", small());
+        folder.write("lists.json", "[".repeat(20 << 20));
+        folder.write("objects.json", "{\"a\":".repeat(4 << 20));
+        let (base, _) = peak(folder.command(&[&SCAN[..], &["small.jsonl"]].concat()));
+        for name in ["lists.json", "objects.json"] {
+            let (peak, scan) = peak(folder.command(&[&SCAN[..], &["small.jsonl", name]].concat()));
+            let last = scan["quarantined"].as_array().unwrap().last().unwrap();
+            assert_eq!(
+                (&last["file"], &last["reason"]),
+                (&name.into(), &"truncated".into())
+            );
+            assert!(peak <= base + 16 * MIB, "{name}: {} KiB", peak >> 10);
         }
     }
 
