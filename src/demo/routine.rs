@@ -83,5 +83,5 @@ pub const WATCHED: &[Call] = &[
     watch("cloudtrail", "StopLogging", &["terraform-ci"], r#"{"name":"shop-trail"}"#),
     watch("iam", "PutRolePolicy", &["lena.varga"], r#"{"roleName":"checkout-api","policyName":"CheckoutAccess"}"#),
     watch("iam", "DeactivateMFADevice", &["root"], r#"{"userName":"theo.lindqvist","serialNumber":"arn:aws:iam::111122223333:mfa/theo"}"#),
-    watch("ec2", "AuthorizeSecurityGroupIngress", &["cn-sync"], r#"{"groupId":"$sg","ipPermissions":{"items":[{"ipProtocol":"tcp","fromPort":22,"toPort":22,"ipRanges":{"items":[{"cidrIp":"0.0.0.0/0"}]}}]}}"#),
+    fine(1, "ec2", "AuthorizeSecurityGroupIngress", &["cn-sync"], r#"{"groupId":"$sg","ipPermissions":{"items":[{"ipProtocol":"tcp","fromPort":22,"toPort":22,"ipRanges":{"items":[{"cidrIp":"0.0.0.0/0"}]}}]}}"#),
 ];
