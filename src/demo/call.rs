@@ -1,48 +1,18 @@
 //! A row of the demo's tables: a call with blanks in its texts, and the filling of the blanks, so
 //! that the name in an error message is the name that was asked for.
 
+use crate::cluster::class::Class;
 use crate::demo::cast::Caller;
 use crate::demo::event::Mark;
 use crate::demo::random::Random;
-
-/// What becomes of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Class {
-    /// It succeeds.
-    Fine,
-    /// It succeeds and deserves a look.
-    Watch,
-    /// The caller has no right to it.
-    Denied,
-    /// A VPC endpoint's policy stops it.
-    Vpce,
-    /// The credentials are no good.
-    Auth,
-    /// Too many calls.
-    Throttle,
-    /// It would have succeeded.
-    DryRun,
-    /// What it asks for is not there.
-    Absent,
-    /// A quota is used up.
-    Quota,
-    /// Something else is in its way.
-    Conflict,
-    /// AWS is at fault.
-    Server,
-    /// The request makes no sense.
-    Invalid,
-    /// Something that nobody has heard of.
-    Other,
-}
 
 /// One API call that somebody makes now and then.
 ///
 /// Texts hold blanks: `$bucket` and the like are filled by [`Blanks`].
 #[derive(Debug, Clone, Copy)]
 pub struct Call {
-    /// What becomes of it.
-    pub class: Class,
+    /// What becomes of it; `None` where it succeeds and nobody need look.
+    pub class: Option<Class>,
     /// How often it occurs compared with its neighbours.
     pub weight: usize,
     /// The service prefix.
@@ -71,7 +41,7 @@ impl Call {
     /// Returns the event category: calls on objects are data events.
     pub fn category(&self) -> &'static str {
         match self.class {
-            Class::Vpce => "NetworkActivity",
+            Some(Class::Vpce) => "NetworkActivity",
             _ if self.service == "s3" && OBJECT_CALLS.split(' ').any(|name| name == self.name) => {
                 "Data"
             }
@@ -81,7 +51,7 @@ impl Call {
 
     /// Returns the event type.
     pub fn kind(&self) -> &'static str {
-        if self.class == Class::Vpce {
+        if self.class == Some(Class::Vpce) {
             "AwsVpceEvent"
         } else {
             "AwsApiCall"
@@ -91,9 +61,9 @@ impl Call {
     /// Returns what the truth says about the call.
     pub fn mark(&self) -> Mark {
         match self.class {
-            Class::Fine => Mark::Plain,
-            Class::Watch => Mark::Watched,
-            Class::DryRun => Mark::DryRun,
+            None => Mark::Plain,
+            Some(Class::Watch) => Mark::Watched,
+            Some(Class::Dryrun) => Mark::DryRun,
             _ => Mark::Failing,
         }
     }

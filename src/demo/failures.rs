@@ -1,10 +1,10 @@
 //! What fails in the demo: one row for each way in which a call fails, in AWS's wordings, with the
 //! rows of a class together. A long row is easier to compare with its neighbours than a tall one.
 
-use crate::demo::call::Class::{
-    Absent, Auth, Conflict, Denied, DryRun, Invalid, Other, Quota, Server, Throttle, Vpce,
+use crate::cluster::class::Class::{
+    self, Absent, Auth, Conflict, Denied, Dryrun, Invalid, Other, Quota, Server, Throttle, Vpce,
 };
-use crate::demo::call::{Call, Class};
+use crate::demo::call::Call;
 
 const fn fail(
     (class, weight): (Class, usize),
@@ -14,7 +14,7 @@ const fn fail(
     params: &'static str,
 ) -> Call {
     Call {
-        class,
+        class: Some(class),
         weight,
         service,
         name,
@@ -73,8 +73,8 @@ pub const FAILURES: &[Call] = &[
     fail((Quota, 1), ("sagemaker", "CreateEndpoint"), &[SSO], ("ResourceLimitExceeded", "The account-level service limit for endpoints is $number Instances, with current utilization of $number Instances."), r#"{"endpointName":"ranker"}"#),
     fail((Quota, 1), ("ec2", "RunInstances"), &["AWSServiceRoleForAutoScaling"], ("Server.InsufficientInstanceCapacity", "We currently do not have sufficient $type capacity in the Availability Zone you requested."), r#"{"instanceType":"$type"}"#),
     // Answers that are no failures.
-    fail((DryRun, 3), ("ec2", "RunInstances"), &["terraform-ci", "security-audit"], ("Client.DryRunOperation", "Request would have succeeded, but DryRun flag is set."), r#"{"instanceType":"$type","dryRun":true}"#),
-    fail((DryRun, 1), ("ec2", "CreateSnapshot"), &["warehouse-loader"], ("DryRunOperation", "Request would have succeeded, but DryRun flag is set."), r#"{"volumeId":"$vol","dryRun":true}"#),
+    fail((Dryrun, 3), ("ec2", "RunInstances"), &["terraform-ci", "security-audit"], ("Client.DryRunOperation", "Request would have succeeded, but DryRun flag is set."), r#"{"instanceType":"$type","dryRun":true}"#),
+    fail((Dryrun, 1), ("ec2", "CreateSnapshot"), &["warehouse-loader"], ("DryRunOperation", "Request would have succeeded, but DryRun flag is set."), r#"{"volumeId":"$vol","dryRun":true}"#),
     // Things that are not there.
     fail((Absent, 6), ("s3", "GetObject"), &["checkout-api", "visitor"], ("NoSuchKey", "The specified key does not exist."), r#"{"bucketName":"shop-media","key":"$key"}"#),
     fail((Absent, 6), ("s3", "GetBucketLifecycle"), &["config-probe"], ("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"), r#"{"bucketName":"$bucket","lifecycle":""}"#),

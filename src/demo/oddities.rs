@@ -1,14 +1,15 @@
 //! The records that break naive readers: late ones, corrections, Insight and digest records,
 //! fields of the wrong type, and text that is no record at all.
 
-use crate::demo::call::{Call, Class};
+use crate::cluster::class::Class;
+use crate::demo::call::Call;
 use crate::demo::cast;
 use crate::demo::event::{Draft, Event, Mark, Object, moment};
 use crate::demo::stage::Stage;
 
 /// An ordinary denial; the odd records are this one with a change.
 const USUAL: Call = Call {
-    class: Class::Denied,
+    class: Some(Class::Denied),
     weight: 1,
     service: "ecs",
     name: "ListClusters",

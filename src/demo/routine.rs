@@ -1,7 +1,8 @@
 //! What goes well in the demo: the everyday calls that nine of ten records show, and the handful
 //! of sensitive ones that deserve a look although they succeed.
 
-use crate::demo::call::{Call, Class};
+use crate::cluster::class::Class;
+use crate::demo::call::Call;
 
 const fn fine(
     weight: usize,
@@ -11,7 +12,7 @@ const fn fine(
     params: &'static str,
 ) -> Call {
     Call {
-        class: Class::Fine,
+        class: None,
         weight,
         service,
         name,
@@ -29,7 +30,7 @@ const fn watch(
     params: &'static str,
 ) -> Call {
     Call {
-        class: Class::Watch,
+        class: Some(Class::Watch),
         ..fine(1, service, name, actors, params)
     }
 }

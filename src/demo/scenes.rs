@@ -4,7 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::demo::call::{Call, Class};
+use crate::cluster::class::Class;
+use crate::demo::call::Call;
 use crate::demo::cast;
 use crate::demo::event::{Draft, Mark};
 use crate::demo::failures::FAILURES;
@@ -14,7 +15,7 @@ use crate::demo::{Plan, Recon, Storm};
 
 /// A refusal; the stories make theirs from it.
 const REFUSED: Call = Call {
-    class: Class::Denied,
+    class: Some(Class::Denied),
     weight: 1,
     service: "s3",
     name: "",
@@ -168,7 +169,7 @@ pub fn nightly_job(stage: &mut Stage) {
 /// Lets a role read prices all the time and, after a policy change, fail in four of ten calls.
 pub fn broken_role(stage: &mut Stage, per_hour: usize) {
     let works = Call {
-        class: Class::Fine,
+        class: None,
         service: "secretsmanager",
         name: "BatchGetSecretValue",
         code: "",
@@ -176,7 +177,7 @@ pub fn broken_role(stage: &mut Stage, per_hour: usize) {
         ..REFUSED
     };
     let fails = Call {
-        class: Class::Denied,
+        class: Some(Class::Denied),
         code: "AccessDeniedException",
         message: "User: $arn is not authorized to perform: secretsmanager:BatchGetSecretValue \
                   because no identity-based policy allows the secretsmanager:BatchGetSecretValue \
@@ -198,7 +199,9 @@ pub fn broken_role(stage: &mut Stage, per_hour: usize) {
 
 /// Lets the autoscaler run into a rate limit, many times within three minutes.
 pub fn throttle_burst(stage: &mut Stage) {
-    let rows = FAILURES.iter().filter(|row| row.class == Class::Throttle);
+    let rows = FAILURES
+        .iter()
+        .filter(|row| row.class == Some(Class::Throttle));
     for row in rows {
         let times: Vec<i64> = (0..45).map(|number| stage.at(530) + number * 4).collect();
         stage.burst(row, row.actors[0], &times);
@@ -279,7 +282,7 @@ fn sign_in(stage: &mut Stage, row: &SignIn, mark: Mark) {
     let caller = cast::find(actor).call(&mut stage.random, time);
     let region = caller.account.global_region;
     let call = Call {
-        class: Class::Fine,
+        class: None,
         service: "signin",
         name,
         code,

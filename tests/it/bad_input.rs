@@ -602,7 +602,7 @@ fn fails_alone(folder: &Folder, name: &str, saying: &str) {
     let table = folder.run(&["scan", "in"]);
     table.fails(1, saying);
     assert!(
-        table.stdout.contains("1 files could not be read"),
+        table.stdout.contains("1 input could not be read"),
         "{table:?}"
     );
     folder.run(&["explain", "in"]).fails(1, saying);

@@ -294,7 +294,7 @@ fn a_scan_prints_a_table_and_its_books() {
                             Rate exceeded
                             111122223333 m5klgrfmt3elwujlnc32wpwq44
         ───────────────────────────────────────────────────────────────────────────────────────────────────
-        5 records in 1 files: 1 not selected (1 no_error), 4 selected
+        5 records in 1 file: 1 not selected (1 no_error), 4 selected
         4 selected: 4 clustered, 0 duplicate, 0 ignored, 0 quarantined
         2 clusters
     "#]].assert_eq(&printed);

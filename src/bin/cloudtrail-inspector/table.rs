@@ -1,5 +1,7 @@
 //! What people read in a terminal: the books in a sentence, the clusters in a table that fits.
 
+use std::collections::BTreeMap;
+
 use cloudtrail_inspector::alert::severity::{self, Severity};
 use cloudtrail_inspector::cluster::class::Class;
 use cloudtrail_inspector::cluster::facet::Kind;
@@ -212,42 +214,48 @@ fn seen(span: Span) -> String {
     }
 }
 
+/// Returns the books in sentences; their sums agree.
 fn books(books: &Books, scanned: &Scanned, clusters: usize) -> String {
-    let counted = |counts: &std::collections::BTreeMap<&str, u64>| -> String {
-        let reasons: Vec<String> = counts
-            .iter()
-            .map(|(reason, count)| format!("{count} {reason}"))
-            .collect();
-        if reasons.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", reasons.join(", "))
-        }
-    };
     let mut text = format!(
-        "{} records in {} files: {} not selected{}, {} selected\n\
+        "{} in {}: {} not selected{}, {} selected\n\
          {} selected: {} clustered, {} duplicate, {} ignored{}, {} quarantined{}\n\
-         {clusters} clusters\n",
-        books.read,
-        scanned.files,
+         {}\n",
+        counted(books.read, "record"),
+        counted(scanned.files as u64, "file"),
         books.not_selected(),
-        counted(&books.not_selected),
+        reasons(&books.not_selected),
         books.selected,
         books.selected,
         books.clustered,
         books.duplicate,
         books.ignored(),
-        counted(&books.ignored),
+        reasons(&books.ignored),
         books.quarantined(),
-        counted(&books.quarantined),
+        reasons(&books.quarantined),
+        counted(clusters as u64, "cluster"),
     );
     if !scanned.failed.is_empty() {
-        text.push_str(&format!(
-            "{} files could not be read\n",
-            scanned.failed.len()
-        ));
+        let failed = counted(scanned.failed.len() as u64, "input");
+        text.push_str(&format!("{failed} could not be read\n"));
     }
     text
+}
+
+fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
+fn reasons(counts: &BTreeMap<&str, u64>) -> String {
+    let reasons: Vec<String> = counts
+        .iter()
+        .map(|(reason, count)| format!("{count} {reason}"))
+        .collect();
+    if reasons.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", reasons.join(", "))
+    }
 }
 
 #[cfg(test)]
