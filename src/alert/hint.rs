@@ -31,6 +31,10 @@ fn denied(identity: &Identity, facets: &Facets, action: &str) -> String {
         );
     }
     match layer {
+        "" if facets.get(Kind::Encoded) == Some("whole") => format!(
+            "The reason for refusing {action} is in the event's encoded message; \
+             `aws sts decode-authorization-message` reads it."
+        ),
         "" => format!(
             "The service does not say which policy refused. Check at least the caller's policies \
              for {action}, then the resource's policy and the organization's."
@@ -98,24 +102,41 @@ fn by_class(class: Class) -> &'static str {
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_explicit_deny_is_never_answered_with_an_allow() {
-        let identity = Identity {
+    fn denied() -> Identity {
+        Identity {
             partition: "aws".to_owned(),
             account_id: "111122223333".to_owned(),
-            service: "s3".to_owned(),
-            action: "PutObject".to_owned(),
+            service: "ec2".to_owned(),
+            action: "RunInstances".to_owned(),
             class: Class::Denied,
             code: "Denied".to_owned(),
             cause: None,
             template: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_whole_encoded_message_is_to_be_decoded_and_a_cut_one_is_not() {
+        for (encoded, decodes) in [("whole", true), ("cut", false)] {
+            let mut facets = Facets::default();
+            facets.set(Kind::Encoded, Some(encoded));
+            let hint = hint(&denied(), &facets);
+            assert_eq!(
+                hint.contains("decode-authorization-message"),
+                decodes,
+                "{hint}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_explicit_deny_is_never_answered_with_an_allow() {
         for layer in [
             "identity", "resource", "scp", "rcp", "boundary", "session", "vpce", "trust", "unknown",
         ] {
             let mut facets = Facets::default();
             facets.set(Kind::Layer, Some(&format!("{layer} explicit")));
-            let hint = hint(&identity, &facets);
+            let hint = hint(&denied(), &facets);
             assert!(
                 hint.contains("explicitly") && !hint.contains("adds"),
                 "{hint}"

@@ -29,6 +29,8 @@ pub enum Kind {
     Origin,
     /// The layer of policy that refused, and its stance.
     Layer,
+    /// Whether a refusal holds an encoded message, and whether that is whole or cut.
+    Encoded,
     /// The caller's network: a /24, a /48, or the name of a service.
     Network,
     /// The caller's address.
@@ -57,13 +59,14 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, in the order they are shown.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Principal,
         Self::PrincipalKind,
         Self::CallerAccount,
         Self::Region,
         Self::Origin,
         Self::Layer,
+        Self::Encoded,
         Self::Network,
         Self::SourceIp,
         Self::AccessKey,
@@ -87,6 +90,7 @@ impl Kind {
             Self::Region => "region",
             Self::Origin => "origin",
             Self::Layer => "layer",
+            Self::Encoded => "encoded",
             Self::Network => "network",
             Self::SourceIp => "source_ip",
             Self::AccessKey => "access_key",
@@ -118,6 +122,7 @@ impl Facets {
         facets.set(Kind::Region, record.aws_region.as_deref());
         facets.set(Kind::Origin, Some(origin(record).name()));
         facets.set(Kind::Layer, layer(understanding).as_deref());
+        facets.set(Kind::Encoded, encoded(understanding));
         facets.set(Kind::Resource, resource(record, understanding).as_deref());
         facets.set(
             Kind::IamAction,
@@ -173,6 +178,13 @@ fn layer(understanding: &Understanding<'_>) -> Option<String> {
     let denial = understanding.denial.as_ref()?;
     let layer = denial.layer?;
     Some(format!("{} {}", layer.name(), denial.stance.name()))
+}
+
+fn encoded(understanding: &Understanding<'_>) -> Option<&'static str> {
+    let denial = understanding.denial.as_ref()?;
+    denial
+        .encoded
+        .then_some(if denial.decodable { "whole" } else { "cut" })
 }
 
 /// Elements of requests that name what was called on, the most telling first.

@@ -28,6 +28,7 @@ CREATE TABLE scene (
     region         TEXT,
     origin         TEXT,
     layer          TEXT,
+    encoded        TEXT,
     network        TEXT,
     source_ip      TEXT,
     access_key     TEXT,
@@ -80,8 +81,8 @@ GROUP BY cluster.id;
 CREATE VIEW events AS
 SELECT lower(hex(event_id)) AS event_id, datetime(at, 'unixepoch') AS time,
        cluster_id, account_id, service, action, class, code,
-       principal, principal_kind, caller_account, region, origin, layer, network, source_ip,
-       access_key, session, instance, resource, iam_action, error_code, user_agent, vpc_endpoint,
+       principal, principal_kind, caller_account, region, origin, layer, encoded, network,
+       source_ip, access_key, session, instance, resource, iam_action, error_code, user_agent, vpc_endpoint,
        access, mfa
 FROM event
 JOIN cluster ON cluster.id = event.cluster

@@ -662,6 +662,19 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_beyond_the_longest_message_is_not_looked_at() {
+        // Marks that never close are what makes a careless search quadratic.
+        for mark in ["'", "\"", "(", "[", "<", " '", "((a "] {
+            let endless = mark.repeat(1 << 20);
+            assert_eq!(
+                masked(&endless),
+                masked(&endless[..MESSAGE_BYTES_MAX]),
+                "{mark}"
+            );
+        }
+    }
+
+    #[test]
     fn a_long_message_is_cut_at_a_word() {
         let template = masked(&"sound ".repeat(100));
         assert!(template.len() <= TEMPLATE_BYTES_MAX && template.ends_with("sound"));
