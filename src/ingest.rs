@@ -6,10 +6,11 @@
 
 use std::io::Read;
 
-use crate::cluster::class::{Class, Selection, select};
-use crate::cluster::{Tally, conclude};
+use crate::cluster::class::Class;
+use crate::cluster::{Conclusion, Tally};
 use crate::ports::{Batch, Quarantined, Store, StoreError};
 use crate::report::Books;
+use crate::rules::{Fate, Hits, Rules};
 use crate::trail::denial::Layer;
 use crate::trail::file::{Item, Layout, Limits, ReadError, read};
 use crate::trail::{Record, Rejection, Wrapper};
@@ -23,11 +24,24 @@ pub struct Folded {
     tally: Tally,
     quarantined: Vec<Quarantined>,
     books: Books,
+    hits: Vec<Hits>,
+}
+
+/// What became of an input that was committed.
+#[derive(Debug)]
+pub struct Ingested {
+    /// What became of its records.
+    pub books: Books,
+    /// Those that could not be read, at most [`QUARANTINED_MAX`].
+    pub quarantined: Vec<Quarantined>,
+    /// How often each rule matched, in the order of the rules.
+    pub hits: Vec<Hits>,
 }
 
 /// Reads an input to its end and folds its records.
 ///
 /// `account_id` is the account that the input's name tells, for records that name none.
+/// `rules` may leave records out or change what is concluded of them.
 ///
 /// # Errors
 /// When the input as a whole cannot be trusted; nothing of it should be kept then.
@@ -36,15 +50,19 @@ pub fn fold(
     layout: Layout,
     limits: &Limits,
     account_id: Option<&str>,
+    rules: &Rules,
 ) -> Result<Folded, ReadError> {
-    let mut folded = Folded::default();
+    let mut folded = Folded {
+        hits: vec![Hits::default(); rules.all().len()],
+        ..Folded::default()
+    };
     read(input, layout, limits, &mut |item| match item {
         Item::Record {
             number,
             text,
             wrapper,
         } => {
-            folded.record(number, &text, &wrapper.or_account(account_id));
+            folded.record(number, &text, &wrapper.or_account(account_id), rules);
         }
         Item::Rejected { number, rejection } => folded.quarantine(number, rejection),
         Item::ControlMessage => folded.books.control_messages += 1,
@@ -60,11 +78,12 @@ pub async fn commit(
     store: &mut impl Store,
     source: &str,
     folded: Folded,
-) -> Result<(Books, Vec<Quarantined>), StoreError> {
+) -> Result<Ingested, StoreError> {
     let Folded {
         tally,
         quarantined,
         mut books,
+        hits,
     } = folded;
     let observed = books.selected - books.ignored() - books.quarantined();
     let committed = store
@@ -78,41 +97,45 @@ pub async fn commit(
     books.clustered = committed.fresh;
     books.duplicate = observed - committed.fresh;
     debug_assert!(books.balances());
-    Ok((books, quarantined))
+    Ok(Ingested {
+        books,
+        quarantined,
+        hits,
+    })
 }
 
 impl Folded {
-    fn record(&mut self, number: u64, text: &str, wrapper: &Wrapper) {
+    fn record(&mut self, number: u64, text: &str, wrapper: &Wrapper, rules: &Rules) {
         let record = match Record::parse(text) {
             Ok(record) => record,
             Err(rejection) => return self.quarantine(number, rejection),
         };
         self.books.read += 1;
-        match select(&record) {
-            Selection::NotSelected(reason) => {
+        let (fate, verdict) = rules.decide(&record, text, wrapper);
+        Hits::count(&mut self.hits, verdict);
+        self.books.selected += u64::from(!matches!(fate, Fate::NotSelected(_)));
+        match fate {
+            Fate::NotSelected(reason) => {
                 *self.books.not_selected.entry(reason).or_default() += 1;
             }
-            Selection::Ignored(_, reason) => {
-                self.books.selected += 1;
-                *self.books.ignored.entry(reason).or_default() += 1;
-            }
-            Selection::Clustered(class) => {
-                self.books.selected += 1;
-                self.observe(&record, wrapper, class);
+            Fate::Ignored(_, reason) => *self.books.ignored.entry(reason).or_default() += 1,
+            Fate::Clustered(conclusion) => {
+                self.count_unknown(&record, &conclusion);
+                self.tally.observe(&record, *conclusion);
             }
         }
     }
 
-    fn observe(&mut self, record: &Record<'_>, wrapper: &Wrapper, class: Class) {
-        let conclusion = conclude(record, wrapper, class);
-        let denial = conclusion.understanding.denial.as_ref();
+    /// Counts codes and wordings that are not known here, so that a new one is noticed.
+    fn count_unknown(&mut self, record: &Record<'_>, conclusion: &Conclusion<'_>) {
+        let understanding = &conclusion.understanding;
+        let denial = understanding.denial.as_ref();
         if denial.is_some_and(|denial| denial.layer == Some(Layer::Unknown)) {
             self.books.unknown_denials += 1;
         }
-        if class == Class::Other && record.error_code.is_some() {
+        if understanding.identity.class == Class::Other && record.error_code.is_some() {
             self.books.unknown_codes += 1;
         }
-        self.tally.observe(record, conclusion);
     }
 
     fn quarantine(&mut self, number: u64, rejection: Rejection) {

@@ -112,6 +112,7 @@ mod tests {
             code: "Denied".to_owned(),
             cause: None,
             template: None,
+            addition: None,
         }
     }
 

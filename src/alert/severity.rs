@@ -46,6 +46,12 @@ impl Severity {
         }
     }
 
+    /// Returns the severity of a stable name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let all = [Self::Info, Self::Warning, Self::Error, Self::Critical];
+        all.into_iter().find(|severity| severity.name() == name)
+    }
+
     fn of_points(points: i32) -> Self {
         match points {
             ..8 => Self::Info,
@@ -87,7 +93,13 @@ pub fn of_cluster(cluster: &Cluster) -> Assessment {
         .scenes
         .iter()
         .map(|facets| of_sighting(&cluster.facts.identity, facets, cluster.span))
-        .max_by(|one, other| (one.points, &other.reasons).cmp(&(other.points, &one.reasons)))
+        .max_by(|one, other| {
+            (one.severity, one.points, &other.reasons).cmp(&(
+                other.severity,
+                other.points,
+                &one.reasons,
+            ))
+        })
         .unwrap_or_else(|| of_sighting(&cluster.facts.identity, &Facets::default(), cluster.span))
 }
 
@@ -98,8 +110,17 @@ pub fn of_sighting(identity: &Identity, facets: &Facets, span: Span) -> Assessme
     terms.access(identity, facets);
     terms.principal(identity, facets);
     terms.origin(identity, facets, span);
+    let ruled = facets
+        .get(Kind::RuledSeverity)
+        .and_then(Severity::from_name);
+    if let Some(severity) = ruled {
+        let rule = facets.get(Kind::Rule).unwrap_or_default();
+        terms
+            .reasons
+            .push(format!("{} by the rule {rule:?}", severity.name()));
+    }
     Assessment {
-        severity: Severity::of_points(terms.points),
+        severity: ruled.unwrap_or(Severity::of_points(terms.points)),
         points: terms.points,
         reasons: terms.reasons,
     }
@@ -219,6 +240,7 @@ mod tests {
             code: "X".to_owned(),
             cause: None,
             template: None,
+            addition: None,
         };
         let mut given = Facets::default();
         for (kind, value) in facets {

@@ -55,11 +55,15 @@ pub enum Kind {
     Access,
     /// Whether a second factor was used, for sign-ins.
     Mfa,
+    /// The rule that was applied.
+    Rule,
+    /// The severity that the rule gives.
+    RuledSeverity,
 }
 
 impl Kind {
     /// All kinds, in the order they are shown.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Principal,
         Self::PrincipalKind,
         Self::CallerAccount,
@@ -79,6 +83,8 @@ impl Kind {
         Self::VpcEndpoint,
         Self::Access,
         Self::Mfa,
+        Self::Rule,
+        Self::RuledSeverity,
     ];
 
     /// Returns the stable name, which is also the name of its column in the embedded store.
@@ -103,6 +109,8 @@ impl Kind {
             Self::VpcEndpoint => "vpc_endpoint",
             Self::Access => "access",
             Self::Mfa => "mfa",
+            Self::Rule => "rule",
+            Self::RuledSeverity => "ruled_severity",
         }
     }
 }

@@ -53,6 +53,8 @@ pub struct Identity {
     pub cause: Option<String>,
     /// The masked message, where the class makes it meaningful.
     pub template: Option<String>,
+    /// What a rule adds, so that its clusters are apart; hashed only where there is one.
+    pub addition: Option<String>,
 }
 
 /// A failure understood: its identity, and what its text says.
@@ -86,6 +88,7 @@ pub fn understand<'a>(
         code: canonical_code(class, record.error_code.as_deref()),
         cause: cause(record, class, denial.as_ref()),
         template: counts.then(|| template.clone()),
+        addition: None,
     };
     Understanding {
         identity,
@@ -260,7 +263,8 @@ impl Identity {
             self.cause.as_deref(),
             self.template.as_deref(),
         ];
-        for component in components {
+        let addition = self.addition.as_deref().map(Some);
+        for component in components.into_iter().chain(addition) {
             // No text is as long as u32::MAX, which says "absent".
             let length = component.map_or(u32::MAX, |text| text.len() as u32);
             hash.update(length.to_be_bytes());
@@ -350,6 +354,7 @@ mod tests {
             code: "X".to_owned(),
             cause: None,
             template: template.map(str::to_owned),
+            addition: None,
         };
         let ids = [
             identity("ab", "c", None),

@@ -120,6 +120,7 @@ fn overflow(tally: &mut Tally, cluster: ClusterId) -> ClusterId {
         code: OVERFLOW.to_owned(),
         cause: None,
         template: None,
+        addition: None,
     };
     let id = identity.cluster_id();
     let facts = Facts {

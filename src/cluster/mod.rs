@@ -91,6 +91,8 @@ pub struct Conclusion<'a> {
     pub understanding: Understanding<'a>,
     /// Who, where, with what.
     pub facets: Facets,
+    /// The cluster that a rule counts it in instead of its own.
+    pub merged_into: Option<ClusterId>,
 }
 
 /// Event time further than this from when CloudWatch Logs took the record in is not believed.
@@ -105,11 +107,12 @@ pub fn conclude<'a>(record: &'a Record<'_>, wrapper: &Wrapper, class: Class) -> 
         at: event_time(record, wrapper),
         understanding,
         facets,
+        merged_into: None,
     }
 }
 
 /// Returns the event's time; CloudWatch's where the record's own is missing or beyond belief.
-fn event_time(record: &Record<'_>, wrapper: &Wrapper) -> Option<EventTime> {
+pub fn event_time(record: &Record<'_>, wrapper: &Wrapper) -> Option<EventTime> {
     let told = record.event_time.as_deref().and_then(EventTime::parse);
     match (told, wrapper.logged_at) {
         (Some(told), Some(logged)) if told.seconds_since(logged).abs() > LOGGED_SECONDS_MAX => {
@@ -127,8 +130,10 @@ impl Tally {
             at,
             understanding,
             facets,
+            merged_into,
         } = conclusion;
-        let cluster = understanding.identity.cluster_id();
+        let own = understanding.identity.cluster_id();
+        let cluster = merged_into.unwrap_or(own);
         let facets = self.intern(facets);
         let fresh = self.insert(
             id,
@@ -139,7 +144,10 @@ impl Tally {
                 facets,
             },
         );
-        self.facts_of(cluster, understanding.identity, understanding.template);
+        let Understanding {
+            identity, template, ..
+        } = understanding;
+        self.facts_of(cluster, Facts { identity, template });
         let samples = self.samples.entry(cluster).or_default();
         if samples.wants(id) {
             samples.insert(Sample {
@@ -154,7 +162,7 @@ impl Tally {
     /// Joins another tally into this one.
     pub fn join(&mut self, other: Self) {
         for (cluster, facts) in other.facts {
-            self.facts_of(cluster, facts.identity, facts.template);
+            self.facts_of(cluster, facts);
         }
         for (id, sighting) in other.sightings {
             let facets = match Arc::try_unwrap(sighting.facets) {
@@ -236,21 +244,31 @@ impl Tally {
         }
     }
 
-    fn facts_of(&mut self, cluster: ClusterId, identity: Identity, template: String) {
+    fn facts_of(&mut self, cluster: ClusterId, facts: Facts) {
         match self.facts.get_mut(&cluster) {
             None => {
-                self.facts.insert(cluster, Facts { identity, template });
+                self.facts.insert(cluster, facts);
             }
-            Some(facts) => facts.see(template),
+            Some(known) => known.join(cluster, facts),
         }
     }
 }
 
 impl Facts {
-    /// Sees another message of the cluster: the least that says anything stays.
-    pub fn see(&mut self, template: String) {
+    /// Joins what another event tells of the same cluster. Of several templates the least that says
+    /// anything stays. Of several identities, which only a rule that merges brings together, the
+    /// cluster's own stays, and the least until that is seen.
+    pub fn join(&mut self, cluster: ClusterId, other: Self) {
+        let template = other.template;
         if !template.is_empty() && (self.template.is_empty() || template < self.template) {
             self.template = template;
+        }
+        let own = |identity: &Identity| identity.cluster_id() == cluster;
+        if self.identity != other.identity
+            && !own(&self.identity)
+            && (own(&other.identity) || other.identity < self.identity)
+        {
+            self.identity = other.identity;
         }
     }
 }

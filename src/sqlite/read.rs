@@ -102,43 +102,56 @@ pub fn samples_of(connection: &Connection, cluster: i64) -> Result<Samples, Stor
     Ok(samples)
 }
 
+/// Reads what is known of a cluster, with its row.
+pub fn facts_of(
+    connection: &Connection,
+    cluster: ClusterId,
+) -> Result<Option<(i64, Facts)>, StoreError> {
+    let mut select = connection
+        .prepare_cached("SELECT * FROM cluster WHERE cluster_id = ?1")
+        .map_err(unavailable)?;
+    let mut found = select.query([cluster.to_string()]).map_err(unavailable)?;
+    match found.next().map_err(unavailable)? {
+        None => Ok(None),
+        Some(row) => Ok(Some((row.get("id").map_err(unavailable)?, facts(row)?))),
+    }
+}
+
 fn clusters(connection: &Connection) -> Result<BTreeMap<i64, (ClusterId, Facts)>, StoreError> {
     let mut select = connection
-        .prepare(
-            "SELECT id, cluster_id, class, partition, account_id, service, action, code, cause,
-                    identity_template, template FROM cluster",
-        )
+        .prepare("SELECT * FROM cluster")
         .map_err(unavailable)?;
     let mut found = select.query([]).map_err(unavailable)?;
     let mut clusters = BTreeMap::new();
     while let Some(row) = found.next().map_err(unavailable)? {
-        let (id, class): (String, String) = row
-            .get("cluster_id")
-            .and_then(|id| Ok((id, row.get("class")?)))
-            .map_err(unavailable)?;
+        let id: String = row.get("cluster_id").map_err(unavailable)?;
         let id = ClusterId::parse(&id).ok_or_else(|| damaged("a cluster id is no id"))?;
-        let class = Class::from_name(&class).ok_or_else(|| damaged("a class is no class"))?;
-        let facts = facts(row, class).map_err(unavailable)?;
-        clusters.insert(row.get("id").map_err(unavailable)?, (id, facts));
+        clusters.insert(row.get("id").map_err(unavailable)?, (id, facts(row)?));
     }
     Ok(clusters)
 }
 
-fn facts(row: &SqlRow<'_>, class: Class) -> rusqlite::Result<Facts> {
-    let identity = Identity {
-        partition: row.get("partition")?,
-        account_id: row.get("account_id")?,
-        service: row.get("service")?,
-        action: row.get("action")?,
-        class,
-        code: row.get("code")?,
-        cause: row.get("cause")?,
-        template: row.get("identity_template")?,
+fn facts(row: &SqlRow<'_>) -> Result<Facts, StoreError> {
+    let class: String = row.get("class").map_err(unavailable)?;
+    let class = Class::from_name(&class).ok_or_else(|| damaged("a class is no class"))?;
+    let read = || {
+        let identity = Identity {
+            partition: row.get("partition")?,
+            account_id: row.get("account_id")?,
+            service: row.get("service")?,
+            action: row.get("action")?,
+            class,
+            code: row.get("code")?,
+            cause: row.get("cause")?,
+            template: row.get("identity_template")?,
+            addition: row.get("addition")?,
+        };
+        Ok(Facts {
+            identity,
+            template: row.get("template")?,
+        })
     };
-    Ok(Facts {
-        identity,
-        template: row.get("template")?,
-    })
+    read().map_err(unavailable)
 }
 
 fn scenes(connection: &Connection) -> Result<HashMap<i64, Arc<Facets>>, StoreError> {

@@ -11,6 +11,7 @@ CREATE TABLE cluster (
     class          TEXT NOT NULL,         -- denied, auth, throttle ...
     code           TEXT NOT NULL,         -- the canonical code
     cause          TEXT,                  -- an IAM action of another service; the kind of user of a sign-in
+    addition       TEXT,                  -- what a rule adds to the identity
     identity_template TEXT,               -- the template, where it is part of the identity
     template       TEXT NOT NULL,         -- a template to show
     admitted_hour  INTEGER                -- hours since 1970: where the cardinality guard counted it
@@ -40,7 +41,9 @@ CREATE TABLE scene (
     user_agent     TEXT,
     vpc_endpoint   TEXT,
     access         TEXT,
-    mfa            TEXT
+    mfa            TEXT,
+    rule           TEXT,
+    ruled_severity TEXT
 ) STRICT;
 
 -- One row an event: its key is the set whose size is the count.
@@ -83,7 +86,7 @@ SELECT lower(hex(event_id)) AS event_id, datetime(at, 'unixepoch') AS time,
        cluster_id, account_id, service, action, class, code,
        principal, principal_kind, caller_account, region, origin, layer, encoded, network,
        source_ip, access_key, session, instance, resource, iam_action, error_code, user_agent, vpc_endpoint,
-       access, mfa
+       access, mfa, rule, ruled_severity
 FROM event
 JOIN cluster ON cluster.id = event.cluster
 JOIN scene ON scene.id = event.scene;

@@ -71,47 +71,79 @@ impl<'a> Writer<'a> {
             .map_err(unavailable)
     }
 
+    /// Writes what is known of a cluster, joined with what the store knows.
     fn cluster(
         &mut self,
         cluster: ClusterId,
         facts: &Facts,
         admitted: &Admitted,
     ) -> Result<(), StoreError> {
-        let identity = &facts.identity;
+        let row = match read::facts_of(self.transaction, cluster)? {
+            None => self.insert_cluster(cluster, facts, admitted)?,
+            Some((row, known)) => {
+                let mut joined = known.clone();
+                joined.join(cluster, facts.clone());
+                if joined != known {
+                    self.update_cluster(row, &joined)?;
+                }
+                row
+            }
+        };
+        self.rows.clusters.insert(cluster, row);
+        Ok(())
+    }
+
+    fn insert_cluster(
+        &self,
+        cluster: ClusterId,
+        facts: &Facts,
+        admitted: &Admitted,
+    ) -> Result<i64, StoreError> {
         let hour = admitted.get(&cluster).copied().flatten();
-        // Of several templates the least that says anything stays, as everywhere.
-        let row: i64 = self
-            .transaction
+        self.transaction
             .prepare_cached(
-                "INSERT INTO cluster (cluster_id, version, partition, account_id, service, action,
-                     class, code, cause, identity_template, template, admitted_hour)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-                 ON CONFLICT (cluster_id) DO UPDATE SET template =
-                     CASE WHEN template = '' OR (excluded.template <> '' AND excluded.template < template)
-                          THEN excluded.template ELSE template END
-                 RETURNING id",
+                "INSERT INTO cluster (cluster_id, version, admitted_hour, class, partition,
+                     account_id, service, action, code, template)
+                 VALUES (?1, ?2, ?3, '', '', '', '', '', '', '')",
             )
             .and_then(|mut insert| {
-                insert.query_row(
-                    params![
-                        cluster.to_string(),
-                        VERSION,
-                        identity.partition,
-                        identity.account_id,
-                        identity.service,
-                        identity.action,
-                        identity.class.name(),
-                        identity.code,
-                        identity.cause,
-                        identity.template,
-                        facts.template,
-                        hour.map(Window::hours),
-                    ],
-                    |row| row.get(0),
-                )
+                insert.execute(params![
+                    cluster.to_string(),
+                    VERSION,
+                    hour.map(Window::hours)
+                ])
             })
             .map_err(unavailable)?;
-        self.rows.clusters.insert(cluster, row);
+        let row = self.transaction.last_insert_rowid();
+        self.update_cluster(row, facts)?;
+        Ok(row)
+    }
+
+    fn update_cluster(&self, row: i64, facts: &Facts) -> Result<(), StoreError> {
+        let identity = &facts.identity;
+        self.transaction
+            .prepare_cached(
+                "UPDATE cluster SET partition = ?2, account_id = ?3, service = ?4, action = ?5,
+                     class = ?6, code = ?7, cause = ?8, identity_template = ?9, addition = ?10,
+                     template = ?11
+                 WHERE id = ?1",
+            )
+            .and_then(|mut update| {
+                update.execute(params![
+                    row,
+                    identity.partition,
+                    identity.account_id,
+                    identity.service,
+                    identity.action,
+                    identity.class.name(),
+                    identity.code,
+                    identity.cause,
+                    identity.template,
+                    identity.addition,
+                    facts.template,
+                ])
+            })
+            .map_err(unavailable)?;
         Ok(())
     }
 

@@ -18,6 +18,7 @@ use cloudtrail_inspector::ingest;
 use cloudtrail_inspector::memory::MemoryStore;
 use cloudtrail_inspector::ports::Store;
 use cloudtrail_inspector::report::Books;
+use cloudtrail_inspector::rules::Rules;
 use cloudtrail_inspector::sqlite::SqliteStore;
 use cloudtrail_inspector::trail::file::{Layout, Limits};
 use cloudtrail_inspector::trail::redact::sanitize;
@@ -991,12 +992,20 @@ fn a_flood_of_made_up_codes_counts_exactly_however_it_arrives() {
 
 /// Writes down what becomes of an input whose content tells what it is.
 fn outcome(input: &[u8]) -> String {
-    let folded = match ingest::fold(input, Layout::Guess, &Limits::default(), None) {
+    let folded = match ingest::fold(
+        input,
+        Layout::Guess,
+        &Limits::default(),
+        None,
+        &Rules::default(),
+    ) {
         Ok(folded) => folded,
         Err(error) => return format!("refused: {}", error.name()),
     };
     let mut store = MemoryStore::default();
-    let (books, _) = pollster::block_on(ingest::commit(&mut store, "test", folded)).unwrap();
+    let books = pollster::block_on(ingest::commit(&mut store, "test", folded))
+        .unwrap()
+        .books;
     assert!(books.balances(), "{books:?}");
     let mut outcome = format!("read {} clustered {}", books.read, books.clustered);
     if books.control_messages > 0 {

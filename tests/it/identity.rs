@@ -39,6 +39,7 @@ fn identity_line(name: &str) -> String {
         code,
         cause,
         template,
+        addition: _,
     } = &identity;
     for component in [
         Some(partition.as_str()),

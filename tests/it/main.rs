@@ -12,4 +12,5 @@ mod house;
 mod identity;
 mod laws;
 mod records;
+mod rules;
 mod store;

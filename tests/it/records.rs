@@ -5,6 +5,7 @@ use cloudtrail_inspector::ingest;
 use cloudtrail_inspector::memory::MemoryStore;
 use cloudtrail_inspector::ports::Store;
 use cloudtrail_inspector::report::Books;
+use cloudtrail_inspector::rules::Rules;
 use cloudtrail_inspector::trail::file::{Layout, Limits};
 use serde_json::{Value, json};
 
@@ -60,10 +61,17 @@ pub fn lines(records: &[Value]) -> String {
 
 /// Folds and commits an input of JSON lines.
 pub fn ingest(store: &mut impl Store, lines: &str) -> Books {
-    let folded = ingest::fold(lines.as_bytes(), Layout::Lines, &Limits::default(), None).unwrap();
+    let folded = ingest::fold(
+        lines.as_bytes(),
+        Layout::Lines,
+        &Limits::default(),
+        None,
+        &Rules::default(),
+    )
+    .unwrap();
     pollster::block_on(ingest::commit(store, "test", folded))
         .unwrap()
-        .0
+        .books
 }
 
 /// Returns the census of records, in memory.

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use cloudtrail_inspector::cluster::class::{Class, Selection, select};
-use cloudtrail_inspector::cluster::conclude;
+use cloudtrail_inspector::rules::{Fate, Rules};
 use cloudtrail_inspector::trail::file::{Item, Limits, read};
 use cloudtrail_inspector::trail::redact::sanitize;
 use cloudtrail_inspector::trail::{Record, Rejection, Wrapper};
@@ -14,7 +13,7 @@ use indicatif::ProgressBar;
 
 use crate::inputs::{Input, Inputs};
 use crate::json::Explanation;
-use crate::output;
+use crate::{output, rules};
 
 /// Say for each event whether it is selected, where it belongs and why
 ///
@@ -31,6 +30,9 @@ pub struct Arguments {
     /// How to print the explanations
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
+    /// Treat events as the rules in this TOML file say
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -43,6 +45,7 @@ enum Format {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let rules = rules::load(arguments.rules.as_deref())?;
     let inputs = Inputs::find(&arguments.paths)?;
     let mut failed = !inputs.failed.is_empty();
     for failure in &inputs.failed {
@@ -50,21 +53,26 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let mut stdout = io::BufWriter::new(io::stdout().lock());
     for input in &inputs.found {
-        failed |= !explain(input, arguments.format, &mut stdout)?;
+        failed |= !explain(input, &rules, arguments.format, &mut stdout)?;
     }
     stdout.flush()?;
     Ok(ExitCode::from(u8::from(failed)))
 }
 
 /// Explains an input; `false` says that it could not be read to its end.
-fn explain(input: &Input, format: Format, stdout: &mut impl io::Write) -> anyhow::Result<bool> {
+fn explain(
+    input: &Input,
+    rules: &Rules,
+    format: Format,
+    stdout: &mut impl io::Write,
+) -> anyhow::Result<bool> {
     let mut printed = Ok(());
     let opened = input
         .open(&ProgressBar::hidden())
         .map_err(|error| error.to_string());
     let read = opened.and_then(|(reader, layout)| {
         read(reader, layout, &Limits::default(), &mut |item| {
-            if let Some(explanation) = explanation_of(input, item)
+            if let Some(explanation) = explanation_of(input, rules, item)
                 && printed.is_ok()
             {
                 printed = print(&explanation, format, stdout);
@@ -91,15 +99,13 @@ fn print(
     Ok(stdout.write_all(text.as_bytes())?)
 }
 
-fn explanation_of(input: &Input, item: Item<'_>) -> Option<Explanation> {
+fn explanation_of(input: &Input, rules: &Rules, item: Item<'_>) -> Option<Explanation> {
     match item {
         Item::Record { text, wrapper, .. } => {
-            let wrapper = Wrapper {
-                account_id: wrapper.account_id.clone().or_else(|| input.account_id()),
-                logged_at: wrapper.logged_at,
-            };
+            let account_id = input.account_id();
+            let wrapper = wrapper.or_account(account_id.as_deref());
             Some(match Record::parse(&text) {
-                Ok(record) => explanation_of_record(&record, &wrapper),
+                Ok(record) => explanation_of_record(&record, &text, &wrapper, rules),
                 Err(rejection) => quarantined(&rejection),
             })
         }
@@ -115,23 +121,26 @@ fn quarantined(rejection: &Rejection) -> Explanation {
     }
 }
 
-fn explanation_of_record(record: &Record<'_>, wrapper: &Wrapper) -> Explanation {
+fn explanation_of_record(
+    record: &Record<'_>,
+    text: &str,
+    wrapper: &Wrapper,
+    rules: &Rules,
+) -> Explanation {
+    let (fate, verdict) = rules.decide(record, text, wrapper);
     let mut explanation = Explanation {
         event_id: record.event_id.as_deref().map(|id| sanitize(id, 64)),
+        selected: !matches!(fate, Fate::NotSelected(_)),
+        rule: verdict.applies.map(|place| rules.all()[place].name.clone()),
         ..Explanation::default()
     };
-    match select(record) {
-        Selection::NotSelected(reason) => explanation.reason = Some(reason.to_owned()),
-        Selection::Ignored(class, reason) => {
-            explanation.selected = true;
+    match fate {
+        Fate::NotSelected(reason) => explanation.reason = Some(reason.to_owned()),
+        Fate::Ignored(class, reason) => {
             explanation.class = Some(class.name());
             explanation.reason = Some(format!("ignored: {reason}"));
         }
-        Selection::Clustered(class) => {
-            explanation.selected = true;
-            explanation.class = Some(Class::name(class));
-            explanation.conclude(&conclude(record, wrapper, class));
-        }
+        Fate::Clustered(conclusion) => explanation.conclude(&conclusion),
     }
     explanation
 }
@@ -147,6 +156,9 @@ fn text(explanation: &Explanation) -> String {
         }
     )];
     let mut line = |name: &str, value: &str| lines.push(format!("  {name:<10} {value}"));
+    if let Some(rule) = &explanation.rule {
+        line("rule", &sanitize(rule, 200));
+    }
     if let Some(id) = &explanation.cluster_id {
         line("cluster", id);
         for (name, value) in explanation.components() {

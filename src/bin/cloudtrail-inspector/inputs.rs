@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use cloudtrail_inspector::ingest::{Folded, fold};
+use cloudtrail_inspector::rules::Rules;
 use cloudtrail_inspector::trail::file::{Layout, Limits};
 use cloudtrail_inspector::trail::redact::sanitize;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -172,13 +173,19 @@ impl Input {
     }
 
     /// Reads the input to its end and folds its records.
-    pub fn fold(&self, limits: &Limits, progress: &ProgressBar) -> Result<Folded, Failure> {
+    pub fn fold(
+        &self,
+        limits: &Limits,
+        rules: &Rules,
+        progress: &ProgressBar,
+    ) -> Result<Folded, Failure> {
         let failure = |error: &dyn std::fmt::Display| Failure {
             file: self.name(),
             error: error.to_string(),
         };
         let (input, layout) = self.open(progress).map_err(|error| failure(&error))?;
-        fold(input, layout, limits, self.account_id().as_deref()).map_err(|error| failure(&error))
+        fold(input, layout, limits, self.account_id().as_deref(), rules)
+            .map_err(|error| failure(&error))
     }
 }
 

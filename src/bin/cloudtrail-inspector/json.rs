@@ -23,6 +23,8 @@ struct Scan<'a> {
     records: Records,
     files: Files<'a>,
     quarantined: Vec<QuarantinedRecord<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rules: Vec<RuleShape<'a>>,
     clusters: Vec<ClusterShape>,
 }
 
@@ -51,6 +53,14 @@ struct QuarantinedRecord<'a> {
     record: u64,
     reason: &'static str,
     detail: String,
+}
+
+#[derive(Serialize)]
+struct RuleShape<'a> {
+    name: &'a str,
+    until: Option<String>,
+    applied: u64,
+    ended: u64,
 }
 
 #[derive(Serialize)]
@@ -85,6 +95,8 @@ pub struct IdentityShape {
     code: String,
     cause: Option<String>,
     template: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    addition: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -121,11 +133,24 @@ pub fn scan(scanned: &Scanned, census: &Census) -> anyhow::Result<String> {
                 detail: record.rejection.to_string(),
             })
             .collect(),
+        rules: rules(scanned),
         clusters: clusters
             .iter()
             .map(|cluster| ClusterShape::of(cluster, as_of))
             .collect(),
     })
+}
+
+fn rules(scanned: &Scanned) -> Vec<RuleShape<'_>> {
+    let rules = scanned.rules.all().iter().zip(&scanned.hits);
+    rules
+        .map(|(rule, hits)| RuleShape {
+            name: &rule.name,
+            until: text(rule.until),
+            applied: hits.applied,
+            ended: hits.ended,
+        })
+        .collect()
 }
 
 fn pretty(value: &impl Serialize) -> anyhow::Result<String> {
@@ -210,6 +235,7 @@ impl IdentityShape {
             code: shown(&identity.code),
             cause: identity.cause.as_deref().map(shown),
             template: identity.template.as_deref().map(shown),
+            addition: identity.addition.as_deref().map(shown),
         }
     }
 }
@@ -262,6 +288,8 @@ pub struct Explanation {
     pub selected: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
     pub class: Option<&'static str>,
     pub cluster_id: Option<String>,
     pub identity: Option<IdentityShape>,
@@ -280,7 +308,9 @@ impl Explanation {
         let Assessment {
             severity, reasons, ..
         } = severity::of_sighting(identity, &conclusion.facets, Span::at(conclusion.at));
-        self.cluster_id = Some(identity.cluster_id().to_string());
+        let own = identity.cluster_id();
+        self.class = Some(identity.class.name());
+        self.cluster_id = Some(conclusion.merged_into.unwrap_or(own).to_string());
         self.identity = Some(IdentityShape::of(identity));
         self.template = Some(shown(&understanding.template));
         self.facets = flat(&conclusion.facets);

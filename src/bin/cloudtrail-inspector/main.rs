@@ -5,6 +5,7 @@ mod generate;
 mod inputs;
 mod json;
 mod output;
+mod rules;
 mod scan;
 mod since;
 mod table;
@@ -31,6 +32,7 @@ enum Command {
     Scan(scan::Arguments),
     Explain(explain::Arguments),
     Top(top::Arguments),
+    Rules(rules::Arguments),
     Generate(generate::Arguments),
     Completions(Completions),
 }
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Scan(arguments) => scan::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Top(arguments) => top::run(&arguments),
+        Command::Rules(arguments) => rules::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Completions(arguments) => completions(&arguments),
     };

@@ -10,12 +10,13 @@ use cloudtrail_inspector::ingest::{self, QUARANTINED_MAX};
 use cloudtrail_inspector::memory::MemoryStore;
 use cloudtrail_inspector::ports::{Quarantined, Store, StoreError};
 use cloudtrail_inspector::report::Books;
+use cloudtrail_inspector::rules::{Hits, Rules};
 use cloudtrail_inspector::sqlite::SqliteStore;
 use cloudtrail_inspector::trail::file::Limits;
 
 use crate::inputs::{Failure, Input, Inputs, progress, shown};
 use crate::since::Since;
-use crate::{json, output, table};
+use crate::{json, output, rules, table};
 
 /// Fold the errors in CloudTrail records into clusters
 ///
@@ -40,6 +41,9 @@ pub struct Arguments {
     limit: usize,
 }
 
+/// A payload of 1 MiB can be made to inflate to 770 MiB; real files stay far below this.
+const INFLATED_MIB_MAX: u64 = 256;
+
 /// Where clusters are kept, and how far an input is trusted.
 #[derive(Debug, Args)]
 pub struct SourceArguments {
@@ -47,8 +51,11 @@ pub struct SourceArguments {
     #[arg(long, value_name = "FILE")]
     pub db: Option<PathBuf>,
     /// Refuse a compressed file that inflates to more than this many MiB
-    #[arg(long, value_name = "MIB", default_value_t = 256)]
+    #[arg(long, value_name = "MIB", default_value_t = INFLATED_MIB_MAX)]
     pub inflated_mib_max: u64,
+    /// Treat events as the rules in this TOML file say
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
 }
 
 /// The forms of the output.
@@ -71,9 +78,22 @@ pub struct Scanned {
     pub failed: Vec<Failure>,
     /// Records that could not be read, by input.
     pub quarantined: Vec<(String, Quarantined)>,
+    /// The rules, in their order.
+    pub rules: Rules,
+    /// How often each of them matched.
+    pub hits: Vec<Hits>,
 }
 
 impl SourceArguments {
+    /// Returns what scans into memory, by the rules of a file.
+    pub fn in_memory(rules: Option<PathBuf>) -> Self {
+        Self {
+            db: None,
+            inflated_mib_max: INFLATED_MIB_MAX,
+            rules,
+        }
+    }
+
     fn limits(&self) -> Limits {
         Limits {
             inflated_bytes_max: self.inflated_mib_max.saturating_mul(1 << 20),
@@ -88,12 +108,16 @@ impl SourceArguments {
         paths: &[PathBuf],
         since: Option<Since>,
     ) -> anyhow::Result<(Scanned, Census)> {
+        let scanned = Scanned::with(rules::load(self.rules.as_deref())?);
         match &self.db {
-            None => scan_into(&mut MemoryStore::default(), paths, &self.limits(), since),
+            None => {
+                let mut store = MemoryStore::default();
+                scan_into(&mut store, scanned, paths, &self.limits(), since)
+            }
             Some(path) => {
                 let mut store = SqliteStore::open(path).with_context(|| shown(path))?;
                 // Only what the store says is about the store.
-                scan_into(&mut store, paths, &self.limits(), since).map_err(|error| {
+                scan_into(&mut store, scanned, paths, &self.limits(), since).map_err(|error| {
                     if error.is::<StoreError>() {
                         error.context(shown(path))
                     } else {
@@ -107,11 +131,11 @@ impl SourceArguments {
 
 fn scan_into(
     store: &mut impl Store,
+    mut scanned: Scanned,
     paths: &[PathBuf],
     limits: &Limits,
     since: Option<Since>,
 ) -> anyhow::Result<(Scanned, Census)> {
-    let mut scanned = Scanned::default();
     if !paths.is_empty() {
         let inputs = Inputs::find(paths)?;
         let bar = progress(&inputs);
@@ -130,6 +154,16 @@ fn scan_into(
 }
 
 impl Scanned {
+    /// Returns what a scan with rules has done so far: nothing.
+    pub fn with(rules: Rules) -> Self {
+        let hits = vec![Hits::default(); rules.all().len()];
+        Self {
+            rules,
+            hits,
+            ..Self::default()
+        }
+    }
+
     fn input(
         &mut self,
         store: &mut impl Store,
@@ -137,7 +171,7 @@ impl Scanned {
         limits: &Limits,
         bar: &indicatif::ProgressBar,
     ) -> anyhow::Result<()> {
-        let folded = match input.fold(limits, bar) {
+        let folded = match input.fold(limits, &self.rules, bar) {
             Ok(folded) => folded,
             Err(failure) => {
                 self.failed.push(failure);
@@ -145,16 +179,23 @@ impl Scanned {
             }
         };
         let name = input.name();
-        let (books, quarantined) = pollster::block_on(ingest::commit(store, &name, folded))?;
-        self.books.add(&books);
+        let ingested = pollster::block_on(ingest::commit(store, &name, folded))?;
+        self.books.add(&ingested.books);
+        Hits::add(&mut self.hits, &ingested.hits);
         self.files += 1;
+        let quarantined = ingested.quarantined.into_iter();
         self.quarantined
-            .extend(quarantined.into_iter().map(|record| (name.clone(), record)));
+            .extend(quarantined.map(|record| (name.clone(), record)));
         Ok(())
     }
 
-    /// Complains about everything that could not be read.
+    /// Complains about everything that could not be read, and about rules that did nothing.
     pub fn complain(&self) {
+        for (rule, hits) in self.rules.all().iter().zip(&self.hits) {
+            if let Some(complaint) = rules::idle(rule, *hits) {
+                output::complain(&complaint);
+            }
+        }
         const SHOWN: usize = 20;
         for failure in &self.failed {
             output::complain(&format!("error: {}: {}", failure.file, failure.error));

@@ -264,6 +264,7 @@ mod tests {
     use cloudtrail_inspector::ingest;
     use cloudtrail_inspector::memory::MemoryStore;
     use cloudtrail_inspector::ports::Store as _;
+    use cloudtrail_inspector::rules::Rules;
     use cloudtrail_inspector::trail::file::{Layout, Limits};
 
     use super::*;
@@ -279,7 +280,14 @@ mod tests {
         for file in trail(&plan).files {
             let json = file.json();
             let limits = Limits::default();
-            let folded = ingest::fold(json.as_bytes(), Layout::Guess, &limits, None).unwrap();
+            let folded = ingest::fold(
+                json.as_bytes(),
+                Layout::Guess,
+                &limits,
+                None,
+                &Rules::default(),
+            )
+            .unwrap();
             pollster::block_on(ingest::commit(&mut store, &file.name, folded)).unwrap();
         }
         let census = pollster::block_on(store.census(None)).unwrap();

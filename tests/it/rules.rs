@@ -1,0 +1,371 @@
+//! Rules: which one applies, what it changes, when it ends, and what is said of a wrong file.
+
+use cloudtrail_inspector::alert::severity;
+use cloudtrail_inspector::cluster::Census;
+use cloudtrail_inspector::ingest::{self, Ingested};
+use cloudtrail_inspector::memory::MemoryStore;
+use cloudtrail_inspector::ports::Store;
+use cloudtrail_inspector::rules::Rules;
+use cloudtrail_inspector::sqlite::SqliteStore;
+use cloudtrail_inspector::trail::file::{Layout, Limits};
+use expect_test::expect;
+use serde_json::{Value, json};
+
+use crate::binary::Folder;
+use crate::records::{id, lines, record};
+
+fn denied(number: u64, fields: Value) -> Value {
+    let mut failure = record(json!({"eventID": id(number), "errorCode": "AccessDenied"}));
+    if let (Value::Object(failure), Value::Object(fields)) = (&mut failure, fields) {
+        failure.extend(fields);
+    }
+    failure
+}
+
+fn ingest_with(store: &mut impl Store, rules: &str, records: &[Value]) -> Ingested {
+    let rules = Rules::parse(rules).unwrap();
+    let lines = lines(records);
+    let limits = Limits::default();
+    let folded = ingest::fold(lines.as_bytes(), Layout::Lines, &limits, None, &rules).unwrap();
+    pollster::block_on(ingest::commit(store, "test", folded)).unwrap()
+}
+
+/// Ingests into both stores, which must agree, and returns what came of it.
+fn with_rules(rules: &str, records: &[Value]) -> (Ingested, Census) {
+    let mut memory = MemoryStore::default();
+    let ingested = ingest_with(&mut memory, rules, records);
+    assert!(ingested.books.balances(), "{:?}", ingested.books);
+    let census = pollster::block_on(memory.census(None)).unwrap();
+    let mut sqlite = SqliteStore::open(std::path::Path::new(":memory:")).unwrap();
+    // One record a batch and in reverse: no order may matter.
+    for record in records.iter().rev() {
+        ingest_with(&mut sqlite, rules, std::slice::from_ref(record));
+    }
+    assert!(
+        pollster::block_on(sqlite.census(None)).unwrap() == census,
+        "the stores disagree"
+    );
+    (ingested, census)
+}
+
+#[test]
+fn an_ignored_event_is_in_the_books_and_in_no_cluster() {
+    let rules = r#"
+        [[rule]]
+        name = "report"
+        when = { eventName = ["GetObject"] }
+        ignore = true
+        reason = "known"
+    "#;
+    let records = [
+        denied(1, json!({})),
+        denied(2, json!({"eventName": "PutObject"})),
+    ];
+    let (ingested, census) = with_rules(rules, &records);
+    assert_eq!(ingested.books.ignored.get("rule"), Some(&1));
+    assert_eq!(ingested.hits[0].applied, 1);
+    assert_eq!(census.clusters().len(), 1);
+}
+
+#[test]
+fn an_ignore_rule_that_has_ended_lets_the_event_come_and_is_counted() {
+    let rules = r#"
+        [[rule]]
+        name = "until the migration"
+        when = { eventName = ["GetObject"] }
+        ignore = true
+        reason = "being moved"
+        until = "2026-11-03"
+    "#;
+    let records = [
+        denied(1, json!({"eventTime": "2026-11-02T23:59:59Z"})),
+        denied(2, json!({"eventTime": "2026-11-03T00:00:00Z"})),
+        denied(3, json!({"eventTime": null})),
+    ];
+    let (ingested, census) = with_rules(rules, &records);
+    assert_eq!((ingested.hits[0].applied, ingested.hits[0].ended), (1, 2));
+    assert_eq!(census.clusters()[0].span.count, 2);
+}
+
+#[test]
+fn the_first_rule_that_matches_and_has_not_ended_is_applied() {
+    let rules = r#"
+        [[rule]]
+        name = "ended"
+        when = { errorCode = ["AccessDenied"] }
+        ignore = true
+        reason = "old"
+        until = "2026-01-01"
+
+        [[rule]]
+        name = "loud"
+        when = { errorCode = [{ prefix = "Access" }] }
+        severity = "critical"
+
+        [[rule]]
+        name = "quiet"
+        when = { errorCode = ["AccessDenied"] }
+        severity = "info"
+    "#;
+    let (ingested, census) = with_rules(rules, &[denied(1, json!({}))]);
+    let applied: Vec<u64> = ingested.hits.iter().map(|hits| hits.applied).collect();
+    assert_eq!(applied, [0, 1, 0]);
+    let assessment = severity::of_cluster(&census.clusters()[0]);
+    assert_eq!(assessment.severity.name(), "critical");
+    assert!(
+        assessment
+            .reasons
+            .last()
+            .unwrap()
+            .contains("by the rule \"loud\"")
+    );
+}
+
+#[test]
+fn a_rule_can_set_clusters_apart_by_a_value_of_the_record() {
+    let rules = r#"
+        [[rule]]
+        name = "per bucket"
+        when = { eventSource = ["s3.amazonaws.com"] }
+        fingerprint = ["requestParameters.bucketName"]
+    "#;
+    let bucket =
+        |number, name: &str| denied(number, json!({"requestParameters": {"bucketName": name}}));
+    let records = [bucket(1, "red"), bucket(2, "blue"), bucket(3, "red")];
+    let (_, census) = with_rules(rules, &records);
+    let counts: Vec<u64> = census
+        .clusters()
+        .iter()
+        .map(|cluster| cluster.span.count)
+        .collect();
+    assert_eq!(counts, [2, 1]);
+}
+
+#[test]
+fn a_merge_steers_future_events_and_the_target_keeps_its_own_identity() {
+    let (_, census) = with_rules("", &[denied(1, json!({}))]);
+    let target = census.clusters()[0].id;
+    let rules = format!(
+        r#"
+        [[rule]]
+        name = "the same thing"
+        when = {{ eventName = ["GetObjectAcl"] }}
+        merge = "{target}"
+        "#
+    );
+    let records = [
+        denied(2, json!({"eventName": "GetObjectAcl"})),
+        denied(1, json!({})),
+        denied(3, json!({"eventName": "GetObjectAcl"})),
+    ];
+    let (_, census) = with_rules(&rules, &records);
+    let clusters = census.clusters();
+    assert_eq!((clusters.len(), clusters[0].span.count), (1, 3));
+    assert_eq!(
+        (clusters[0].id, &*clusters[0].facts.identity.action),
+        (target, "GetObject")
+    );
+}
+
+#[test]
+fn a_rule_can_say_that_a_failure_is_of_another_class() {
+    let rules = r#"
+        [[rule]]
+        name = "probes"
+        when = { sourceIPAddress = [{ cidr = "192.0.2.0/24" }] }
+        class = "absent"
+    "#;
+    let (_, census) = with_rules(rules, &[denied(1, json!({}))]);
+    assert_eq!(census.clusters()[0].facts.identity.class.name(), "absent");
+}
+
+#[test]
+fn everything_that_is_wrong_in_a_file_is_said_with_line_and_column() {
+    let complaints = Rules::parse(
+        r#"
+[[rule]]
+name = "a"
+when = { eventNam = ["GetObject"] }
+severity = "loud"
+
+[[rule]]
+name = "a"
+when = { errorCode = [{ prefixx = "A" }] }
+ignore = true
+
+[[rule]]
+name = "b"
+when = {}
+until = "soon"
+
+[[rule]]
+name = "c"
+when = { errorCode = ["A"] }
+class = "nope"
+merge = "short"
+"#,
+    )
+    .unwrap_err();
+    let said: String = complaints
+        .iter()
+        .map(|complaint| format!("{complaint}\n"))
+        .collect();
+    expect![[r#"
+        4:8: eventNam is no field of a CloudTrail record
+        5:12: "loud" is not a severity
+        8:8: a rule needs a name that no other rule has
+        8:8: a rule that ignores needs a reason
+        9:8: invalid pattern: unknown operator 'prefixx'
+        13:8: a rule needs something to do: ignore, severity, class, merge or fingerprint
+        14:8: an empty pattern matches nothing; name a field
+        15:9: soon is neither a date (2026-12-31) nor a time in UTC
+        20:9: "nope" is not a class
+        21:9: "short" is not a cluster id
+    "#]]
+    .assert_eq(&said);
+}
+
+#[test]
+fn a_field_that_no_rule_has_is_said_with_line_and_column() {
+    let complaints =
+        Rules::parse("[[rule]]\nname = \"a\"\nwhen = { errorCode = [\"A\"] }\nsilence = true\n")
+            .unwrap_err();
+    expect!["4:1: unknown field `silence`, expected one of `name`, `when`, `until`, `reason`, `owner`, `ignore`, `severity`, `class`, `merge`, `fingerprint`"].assert_eq(&complaints[0].to_string());
+}
+
+#[test]
+fn the_example_that_is_shipped_is_right() {
+    let text = std::fs::read_to_string("infra/rules.example.toml").unwrap();
+    assert_eq!(Rules::parse(&text).unwrap().all().len(), 4);
+}
+
+const RULES: &str = r#"
+[[rule]]
+name = "quiet reads"
+when = { eventName = ["GetObject"] }
+severity = "info"
+
+[[rule]]
+name = "old"
+when = { eventName = ["PutObject"] }
+ignore = true
+reason = "was being moved"
+until = "2026-01-01"
+
+[[rule]]
+name = "nobody"
+when = { eventName = ["DeleteObject"] }
+ignore = true
+reason = "never happens"
+"#;
+
+/// Two refused reads and one refused write, which changes something and is loud.
+fn folder() -> Folder {
+    let write = json!({"eventName": "PutObject", "readOnly": false});
+    let records = [denied(1, json!({})), denied(2, json!({})), denied(3, write)];
+    let folder = Folder::with_lines(lines(&records));
+    folder.write("rules.toml", RULES);
+    folder
+}
+
+#[test]
+fn a_scan_says_which_rules_did_nothing_and_counts_the_others() {
+    let folder = folder();
+    let scan = [
+        "scan",
+        "--format",
+        "json",
+        "--rules",
+        "rules.toml",
+        "trail.jsonl",
+    ];
+    let ran = folder.run(&scan);
+    expect![[r#"
+        rule "old" (line 8) ended at 2026-01-01T00:00:00Z; it would have matched 1 records since
+        rule "nobody" (line 15) matched nothing
+    "#]]
+    .assert_eq(&ran.stderr);
+    let applied: Vec<u64> = ran.json()["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| rule["applied"].as_u64().unwrap())
+        .collect();
+    assert_eq!(applied, [2, 0, 0]);
+}
+
+#[test]
+fn an_explanation_names_the_rule_that_was_applied() {
+    let folder = folder();
+    let explain = [
+        "explain",
+        "--format",
+        "jsonl",
+        "--rules",
+        "rules.toml",
+        "trail.jsonl",
+    ];
+    let printed = folder.run(&explain).printed();
+    let first: Value = serde_json::from_str(printed.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (&first["rule"], &first["severity"]),
+        (&json!("quiet reads"), &json!("info"))
+    );
+}
+
+#[test]
+fn a_trial_says_what_would_change() {
+    let folder = folder();
+    expect![[r#"
+        rule "quiet reads": applied to 2 records
+        rule "old": applied to 0 records
+        rule "nobody": applied to 0 records
+        quieter (warning to info): s3:GetObject AccessDenied, 2 events, prcox6qjl2ltzvtl422a5ji6uq
+    "#]]
+    .assert_eq(
+        &folder
+            .run(&["rules", "try", "rules.toml", "trail.jsonl"])
+            .printed(),
+    );
+    folder.write("all.toml", RULES.replace("until = \"2026-01-01\"\n", ""));
+    expect![[r#"
+        rule "quiet reads": applied to 2 records
+        rule "old": applied to 1 records
+        rule "nobody": applied to 0 records
+        quieter (warning to info): s3:GetObject AccessDenied, 2 events, prcox6qjl2ltzvtl422a5ji6uq
+        gone: s3:PutObject AccessDenied, 1 events, naav6o63q3vdtukpdzd3ovuqca
+    "#]]
+    .assert_eq(
+        &folder
+            .run(&["rules", "try", "all.toml", "trail.jsonl"])
+            .printed(),
+    );
+    folder
+        .run(&["rules", "try", "rules.toml", "-"])
+        .fails(1, "save standard input to a file");
+}
+
+#[test]
+fn a_wrong_rules_file_stops_a_scan_before_it_begins() {
+    let folder = folder();
+    folder.write(
+        "wrong.toml",
+        "[[rule]]\nname = \"\\u001B[31m\"\nwhen = {}\n",
+    );
+    for command in [
+        &["rules", "check", "wrong.toml"][..],
+        &["scan", "--rules", "wrong.toml", "trail.jsonl"],
+        &["explain", "--rules", "wrong.toml", "trail.jsonl"],
+    ] {
+        folder
+            .run(command)
+            .fails(1, "wrong.toml:3:8: an empty pattern matches nothing");
+    }
+    folder
+        .run(&["rules", "check", "absent.toml"])
+        .fails(1, "absent.toml: cannot be read");
+    assert_eq!(
+        folder.run(&["rules", "check", "rules.toml"]).printed(),
+        "rules.toml: 3 rules, all right\n"
+    );
+}
