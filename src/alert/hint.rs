@@ -23,6 +23,10 @@ fn denied(identity: &Identity, facets: &Facets, action: &str) -> String {
     }
     let layer = facets.get(Kind::Layer).unwrap_or_default();
     let (layer, stance) = layer.split_once(' ').unwrap_or((layer, ""));
+    let layer = match (identity.class, layer) {
+        (Class::Vpce, "") => "vpce",
+        _ => layer,
+    };
     if stance == "explicit" {
         return format!(
             "{} denies {action} explicitly. No permission elsewhere overrides that: ask its owner \

@@ -186,10 +186,13 @@ impl Terms {
             self.add(3, "a long-term access key");
         }
         let caller = facets.get(Kind::CallerAccount);
-        if caller.is_some_and(|caller| caller != identity.account_id) {
+        let is_known = identity.account_id != "unknown";
+        if is_known && caller.is_some_and(|caller| caller != identity.account_id) {
             self.add(5, "a caller of another account");
         }
-        if identity.class == Class::Signin && facets.get(Kind::Mfa) == Some("yes") {
+        if identity.class == Class::Signin
+            && (facets.get(Kind::Mfa) == Some("yes") || identity.action == "CheckMfa")
+        {
             self.add(
                 10,
                 "failed after the second factor was asked for: the password was right",
@@ -200,7 +203,7 @@ impl Terms {
     fn origin(&mut self, identity: &Identity, facets: &Facets, span: Span) {
         let reads = facets.get(Kind::Access) == Some("read");
         match facets.get(Kind::Origin) {
-            Some("console") if reads => {
+            Some("console") if reads && identity.class != Class::Signin => {
                 self.add(-10, "a page of the console reads more than it needs");
             }
             Some("aws-service") => {

@@ -188,7 +188,10 @@ const TABLE: [(Class, Code); 31] = [
             "Nonexistent",
         ]),
     ),
-    (Class::Absent, Holds(&["NotEnabled", "NotConfigured"])),
+    (
+        Class::Absent,
+        Holds(&["NotEnabled", "NotConfigured", "NotInUse"]),
+    ),
     (Class::Absent, Is(&["404"])),
     (
         Class::Quota,
@@ -348,8 +351,12 @@ fn not_an_api_event(record: &Record<'_>) -> Option<&'static str> {
     if record.event_type.as_deref().is_some_and(insight) {
         return Some("insight");
     }
-    if record.event_source.is_some() && record.event_name.is_some() {
-        return None;
+    // What failed is told even where half of the call's name is missing.
+    let failed = record.error_code.is_some() || record.error_message.is_some();
+    match (record.event_source.is_some(), record.event_name.is_some()) {
+        (true, true) => return None,
+        (true, false) | (false, true) if failed => return None,
+        _ => {}
     }
     Some(match record {
         Record {

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use crate::cluster::fingerprint::{Understanding, unversioned};
-use crate::trail::denial::is_action;
+use crate::trail::denial::{Layer, Stance, is_action};
 use crate::trail::json::Json;
 use crate::trail::origin::origin;
 use crate::trail::principal::{self, network, principal};
@@ -184,7 +184,10 @@ impl Facets {
 
 fn layer(understanding: &Understanding<'_>) -> Option<String> {
     let denial = understanding.denial.as_ref()?;
-    let layer = denial.layer?;
+    let layer = match (denial.layer, denial.stance) {
+        (None, Stance::Explicit) => Layer::Unknown,
+        (layer, _) => layer?,
+    };
     Some(format!("{} {}", layer.name(), denial.stance.name()))
 }
 
@@ -253,17 +256,30 @@ fn requested_resource(request: Json<'_>) -> Option<Text<'_>> {
 
 /// Objects of a bucket are one resource; keys are many, and may hold anything.
 fn whole_bucket(resource: &str) -> String {
-    match resource.split_once(":s3:::") {
-        Some((arn, path)) => match path.split_once('/') {
-            Some((bucket, _)) => format!("{arn}:s3:::{bucket}/*"),
-            None => resource.to_owned(),
-        },
+    let bucket = match resource.split_once(":s3:::") {
+        Some((_, path)) => path.find('/').map(|at| resource.len() - path.len() + at),
+        // Through an access point: `arn:aws:s3:<region>:<account>:accesspoint/<name>/object/<key>`.
+        None if resource.contains(":accesspoint/") => resource.find("/object/"),
+        None => None,
+    };
+    match bucket {
+        Some(end) => format!("{}/*", &resource[..end]),
         None => resource.to_owned(),
     }
 }
 
+/// Services whose IAM actions have another prefix than their event source.
+const ACTION_PREFIXES: [(&str, &str); 6] = [
+    ("monitoring", "cloudwatch"),
+    ("email", "ses"),
+    ("tagging", "tag"),
+    ("streams.dynamodb", "dynamodb"),
+    ("models.lex", "lex"),
+    ("runtime.lex", "lex"),
+];
+
 /// APIs whose IAM action has another name. Source: AWS Service Authorization Reference.
-const ACTIONS: [(&str, &str, &str); 12] = [
+const ACTIONS: [(&str, &str, &str); 11] = [
     ("s3", "ListBuckets", "s3:ListAllMyBuckets"),
     ("s3", "ListObjects", "s3:ListBucket"),
     ("s3", "ListObjectsV2", "s3:ListBucket"),
@@ -275,11 +291,6 @@ const ACTIONS: [(&str, &str, &str); 12] = [
     ("s3", "DeleteObjects", "s3:DeleteObject"),
     ("s3", "GetBucketLifecycle", "s3:GetLifecycleConfiguration"),
     ("lambda", "Invoke", "lambda:InvokeFunction"),
-    (
-        "monitoring",
-        "GetMetricStatistics",
-        "cloudwatch:GetMetricStatistics",
-    ),
 ];
 
 /// Returns the IAM action: as the refusal names it, else by the table, else by the API's name.
@@ -297,7 +308,12 @@ fn iam_action(record: &Record<'_>, understanding: &Understanding<'_>) -> Option<
         .find(|(service, name, _)| *service == record.service() && *name == event);
     match listed {
         Some((_, _, action)) => Some((*action).to_owned()),
-        None => Some(format!("{}:{event}", record.service())).filter(|action| is_action(action)),
+        None => {
+            let service = record.service();
+            let other = ACTION_PREFIXES.iter().find(|(name, _)| *name == service);
+            let prefix = other.map_or(service, |(_, prefix)| prefix);
+            Some(format!("{prefix}:{event}")).filter(|action| is_action(action))
+        }
     }
 }
 

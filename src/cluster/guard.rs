@@ -100,7 +100,10 @@ fn newcomers<K: Known>(
 
 /// Tells an overflow cluster by its identity.
 pub fn is_overflow(identity: &Identity) -> bool {
-    identity.code == OVERFLOW && identity.action == "*"
+    identity.code == OVERFLOW
+        && identity.action == "*"
+        && identity.cause.is_none()
+        && identity.template.is_none()
 }
 
 fn overflow(tally: &mut Tally, cluster: ClusterId) -> ClusterId {

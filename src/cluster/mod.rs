@@ -465,10 +465,12 @@ impl Cluster {
     pub fn typical(&self) -> Facets {
         let mut typical = Facets::default();
         for (kind, values) in &self.facets {
-            typical.set(
-                *kind,
-                values.values.first().map(|value| value.value.as_str()),
-            );
+            // An explicit deny outweighs any number of missing allows.
+            let explicit =
+                |value: &&FacetValue| *kind == Kind::Layer && value.value.ends_with(" explicit");
+            let value = values.values.iter().find(explicit);
+            let value = value.or(values.values.first());
+            typical.set(*kind, value.map(|value| value.value.as_str()));
         }
         typical
     }
@@ -540,9 +542,14 @@ impl EventId {
                 .unwrap_or_default(),
             user.and_then(|user| user.principal_id.as_deref())
                 .unwrap_or_default(),
+            user.and_then(|user| user.user_name.as_deref())
+                .unwrap_or_default(),
             record
                 .request_parameters
                 .map_or("", |request| request.as_str()),
+            record
+                .response_elements
+                .map_or("", |response| response.as_str()),
         ])
     }
 

@@ -51,25 +51,21 @@ impl SqliteStore {
     }
 
     fn prepare(&mut self) -> Result<(), StoreError> {
-        let application = self.pragma("application_id")?;
-        let version = self.pragma("user_version")?;
-        if application != APPLICATION_ID && !self.is_empty()? {
-            return Err(StoreError::Foreign);
-        }
-        if application == APPLICATION_ID && version > SCHEMA_VERSION {
-            return Err(StoreError::Newer {
-                found: version,
-                known: SCHEMA_VERSION,
-            });
-        }
-        // A write-ahead log: a commit costs no flush, and a killed scan loses no finished one.
-        self.connection
-            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
+        let snapshot = self
+            .connection
+            .unchecked_transaction()
             .map_err(unavailable)?;
-        if application == APPLICATION_ID {
+        let was_made = is_made(&snapshot)?;
+        drop(snapshot);
+        self.log_ahead()?;
+        if was_made {
             return Ok(());
         }
         let transaction = self.begin()?;
+        // Another scan may have made it meanwhile.
+        if is_made(&transaction)? {
+            return Ok(());
+        }
         transaction
             .execute_batch(include_str!("schema.sql"))
             .map_err(unavailable)?;
@@ -80,18 +76,23 @@ impl SqliteStore {
             .map_err(unavailable)
     }
 
-    fn pragma(&self, name: &str) -> Result<i64, StoreError> {
-        self.connection
-            .pragma_query_value(None, name, |row| row.get(0))
-            .map_err(unavailable)
-    }
-
-    fn is_empty(&self) -> Result<bool, StoreError> {
-        self.connection
-            .query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| {
-                row.get(0)
-            })
-            .map_err(unavailable)
+    /// Switches to a write-ahead log: a commit costs no flush, and a killed scan loses no finished
+    /// one. SQLite does not wait for its lock here, so that two scans may begin at once we do.
+    fn log_ahead(&self) -> Result<(), StoreError> {
+        const PAUSE: Duration = Duration::from_millis(20);
+        let mut waited = Duration::ZERO;
+        loop {
+            let set = self
+                .connection
+                .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
+            match set {
+                Err(error) if is_busy(&error) && waited < BUSY => {
+                    std::thread::sleep(PAUSE);
+                    waited += PAUSE;
+                }
+                set => return set.map_err(unavailable),
+            }
+        }
     }
 
     fn begin(&mut self) -> Result<rusqlite::Transaction<'_>, StoreError> {
@@ -122,8 +123,49 @@ impl Store for SqliteStore {
     }
 
     async fn census(&self, since: Option<EventTime>) -> Result<Census, StoreError> {
-        read::census(&self.connection, since)
+        // One read transaction: a scan that commits meanwhile must not show in half of it.
+        let snapshot = self
+            .connection
+            .unchecked_transaction()
+            .map_err(unavailable)?;
+        read::census(&snapshot, since)
     }
+}
+
+/// Tells a store from an empty file; anything else is refused.
+fn is_made(connection: &Connection) -> Result<bool, StoreError> {
+    let pragma = |name| {
+        connection
+            .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+            .map_err(unavailable)
+    };
+    let (application, version) = (pragma("application_id")?, pragma("user_version")?);
+    let is_empty: bool = connection
+        .query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| {
+            row.get(0)
+        })
+        .map_err(unavailable)?;
+    if application != APPLICATION_ID {
+        return if is_empty {
+            Ok(false)
+        } else {
+            Err(StoreError::Foreign)
+        };
+    }
+    if version > SCHEMA_VERSION {
+        return Err(StoreError::Newer {
+            found: version,
+            known: SCHEMA_VERSION,
+        });
+    }
+    Ok(true)
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
+    )
 }
 
 /// Tells a file that is no database from a database that cannot be reached.

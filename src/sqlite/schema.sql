@@ -14,6 +14,7 @@ CREATE TABLE cluster (
     addition       TEXT,                  -- what a rule adds to the identity
     identity_template TEXT,               -- the template, where it is part of the identity
     template       TEXT NOT NULL,         -- a template to show
+    overflow       INTEGER NOT NULL,      -- 1 where the cardinality guard collects what is beyond it
     admitted_hour  INTEGER                -- hours since 1970: where the cardinality guard counted it
 ) STRICT;
 

@@ -45,8 +45,7 @@ impl<'a> Writer<'a> {
             mut tally,
             quarantined,
         } = batch;
-        let overflow = "SELECT 1 FROM cluster WHERE code = ?1 AND action = '*'";
-        self.any_overflow = self.exists(overflow, guard::OVERFLOW)?;
+        self.any_overflow = self.exists("SELECT 1 FROM cluster WHERE overflow = ?1", true)?;
         let admitted = guard::admit(&mut tally, &self)?;
         for (cluster, facts) in &tally.facts {
             self.cluster(*cluster, facts, &admitted)?;
@@ -103,14 +102,15 @@ impl<'a> Writer<'a> {
         self.transaction
             .prepare_cached(
                 "INSERT INTO cluster (cluster_id, version, admitted_hour, class, partition,
-                     account_id, service, action, code, template)
-                 VALUES (?1, ?2, ?3, '', '', '', '', '', '', '')",
+                     account_id, service, action, code, template, overflow)
+                 VALUES (?1, ?2, ?3, '', '', '', '', '', '', '', ?4)",
             )
             .and_then(|mut insert| {
                 insert.execute(params![
                     cluster.to_string(),
                     VERSION,
-                    hour.map(Window::hours)
+                    hour.map(Window::hours),
+                    guard::is_overflow(&facts.identity),
                 ])
             })
             .map_err(unavailable)?;
@@ -300,7 +300,7 @@ impl Known for Writer<'_> {
 
     fn overflowed(&self, event: EventId) -> Result<bool, StoreError> {
         let overflowed = "SELECT 1 FROM event JOIN cluster ON cluster.id = event.cluster
-                          WHERE event_id = ?1 AND code = 'overflow' AND action = '*'";
+                          WHERE event_id = ?1 AND overflow";
         Ok(self.any_overflow && self.exists(overflowed, event.bytes())?)
     }
 
@@ -308,14 +308,12 @@ impl Known for Writer<'_> {
         self.transaction
             .prepare_cached(
                 "SELECT count(*) FROM cluster
-                 WHERE account_id = ?1 AND admitted_hour IS ?2
-                     AND NOT (code = ?3 AND action = '*')",
+                 WHERE account_id = ?1 AND admitted_hour IS ?2 AND NOT overflow",
             )
             .and_then(|mut count| {
-                count.query_row(
-                    params![account_id, hour.map(Window::hours), guard::OVERFLOW],
-                    |row| row.get(0),
-                )
+                count.query_row(params![account_id, hour.map(Window::hours)], |row| {
+                    row.get(0)
+                })
             })
             .map_err(unavailable)
     }

@@ -188,9 +188,10 @@ pub fn parse(message: Option<&str>) -> Denial<'_> {
 /// Returns what follows "not authorized to perform", unless that is "this operation".
 fn after_opening(clear: &str) -> Option<&str> {
     BEFORE_ACTION.iter().find_map(|opening| {
-        let at = memmem::rfind(clear.as_bytes(), opening.as_bytes())?;
-        let rest = clear[at + opening.len()..].trim_start_matches([':', ' ']);
-        (!rest.starts_with("this ")).then_some(rest)
+        // The first: what comes later may stand in the name of a resource.
+        memmem::find_iter(clear.as_bytes(), opening.as_bytes())
+            .map(|at| clear[at + opening.len()..].trim_start_matches([':', ' ']))
+            .find(|rest| !rest.starts_with("this "))
     })
 }
 
@@ -208,10 +209,18 @@ impl<'a> Denial<'a> {
         if is_action(token) {
             self.action = Some(token);
         }
-        self.resource = rest
-            .split_once("on resource: ")
-            .and_then(|(_, rest)| resource(rest));
-        self.read_reason(rest);
+        let mut reason = rest;
+        if let Some((_, named)) = rest.split_once("on resource: ") {
+            self.resource = resource(named);
+            // A quoted name may hold anything, also what looks like a reason.
+            if let Some((_, after)) = named
+                .strip_prefix('"')
+                .and_then(|name| name.split_once('"'))
+            {
+                reason = after;
+            }
+        }
+        self.read_reason(reason);
     }
 
     fn read_reason(&mut self, rest: &str) {

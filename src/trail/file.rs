@@ -459,6 +459,11 @@ impl<R: Read> Reading<'_, R> {
             }
             if self.cursor.is_bound_by_lines() {
                 self.cursor.skip_line()?;
+            } else if self.cursor.rewind(seen.start) {
+                // Its brackets still tell where it ends and its neighbours begin.
+                let max = self.output.limits.record_bytes_max;
+                self.output.piece(self.cursor.value(max)?);
+                return Ok(());
             }
         }
         if reach == Reach::Cut && self.cursor.is_at_input_end() {

@@ -32,7 +32,15 @@ pub fn each_field<'a>(text: &'a str, visit: impl FnMut(&[u8], Json<'a>)) -> Resu
         .deserialize_map(Fields(visit))
         .and_then(|()| deserializer.end())
         .map_err(|error| Rejection::NotJson {
-            detail: error.to_string(),
+            // Of another type it would repeat the value.
+            detail: match error.is_data() {
+                true => format!(
+                    "no object at line {} column {}",
+                    error.line(),
+                    error.column()
+                ),
+                false => error.to_string(),
+            },
         })
 }
 

@@ -73,8 +73,8 @@ fn cut(mut text: String, chars_max: usize) -> String {
 
 /// Tells characters that must not be shown; whitespace among them becomes a space instead.
 ///
-/// Controls, the bidirectional controls of "Trojan Source" (CVE-2021-42574), zero-width and other
-/// default-ignorable characters, and the tag characters that carry invisible text.
+/// Controls, the bidirectional controls of "Trojan Source" (CVE-2021-42574), and what Unicode calls
+/// default-ignorable: zero-width characters, fillers, variation selectors, tag characters.
 fn is_unseen(c: char) -> bool {
     if c.is_whitespace() {
         return false;
@@ -83,14 +83,20 @@ fn is_unseen(c: char) -> bool {
         || matches!(
             c,
             '\u{ad}'
+                | '\u{34f}'
                 | '\u{61c}'
-                | '\u{180e}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
                 | '\u{200b}'..='\u{200f}'
                 | '\u{202a}'..='\u{202e}'
                 | '\u{2060}'..='\u{206f}'
+                | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}'
                 | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e0fff}'
         )
 }
 

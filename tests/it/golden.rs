@@ -382,8 +382,8 @@ fn a_dashboard_with_a_plain_word_for_a_name_is_masked_like_any_other() {
             missing("DashboardGone", "Falsimentis"),
         ],
         &expect![[r#"
-            monitoring:GetDashboard absent DashboardNotFound x2 08:00..08:00 by=arn:aws:iam::…:user/mia via=sdk info
-            monitoring:GetDashboard other DashboardGone "Dashboard <*> does not exist" x2 08:00..08:00 by=arn:aws:iam::…:user/mia via=sdk warning
+            monitoring:GetDashboard absent DashboardNotFound x2 08:00..08:00 by=arn:aws:iam::…:user/mia needs=cloudwatch:GetDashboard via=sdk info
+            monitoring:GetDashboard other DashboardGone "Dashboard <*> does not exist" x2 08:00..08:00 by=arn:aws:iam::…:user/mia needs=cloudwatch:GetDashboard via=sdk warning
         "#]],
     );
 }
@@ -496,7 +496,7 @@ fn the_steps_of_a_sign_in_fail_each_for_itself() {
             fixture("signin-CredentialVerification-failure"),
         ],
         &expect![[r#"
-            signin:CheckMfa signin Failure cause=IAMUser "" x1 08:00..08:00 by=user/mia via=console warning
+            signin:CheckMfa signin Failure cause=IAMUser "" x1 08:00..08:00 by=user/mia via=console error
             signin:CredentialVerification signin Failure cause=Unknown "" x1 08:00..08:00 by=unknown via=console warning
             signin:ExternalIdPDirectoryLogin signin Failure cause=Unknown "" x1 08:00..08:00 by=unknown via=console warning
             signin:SwitchRole signin Failure cause=IAMUser "Invalid information in one or more fields." x1 08:00..08:00 by=user/mia via=console warning

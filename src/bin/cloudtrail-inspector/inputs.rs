@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use cloudtrail_inspector::ingest::{Folded, fold};
 use cloudtrail_inspector::rules::Rules;
 use cloudtrail_inspector::trail::file::{Layout, Limits};
@@ -90,16 +90,19 @@ impl Inputs {
                 inputs.found.push(Input::Stdin);
                 continue;
             }
-            let metadata = path
-                .metadata()
-                .with_context(|| format!("{}: cannot be opened; check the path", shown(path)))?;
-            if metadata.is_dir() {
-                inputs.walk(path);
-            } else {
-                inputs.found.push(Input::File(path.clone()));
+            match path.metadata() {
+                Ok(metadata) if metadata.is_dir() => inputs.walk(path),
+                Ok(_) => inputs.found.push(Input::File(path.clone())),
+                Err(error) => inputs.failed.push(Failure {
+                    file: shown(path),
+                    error: format!("cannot be opened; check the path: {error}"),
+                }),
             }
         }
-        if inputs.found.is_empty() && inputs.failed.is_empty() {
+        if let (true, Some(failure)) = (inputs.found.is_empty(), inputs.failed.first()) {
+            bail!("{}: {}", failure.file, failure.error);
+        }
+        if inputs.found.is_empty() {
             let paths: Vec<String> = paths.iter().map(|path| shown(path)).collect();
             bail!(
                 "no trail files under {}; looked for names that end in {}",

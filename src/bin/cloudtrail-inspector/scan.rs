@@ -13,6 +13,7 @@ use cloudtrail_inspector::report::Books;
 use cloudtrail_inspector::rules::{Hits, Rules};
 use cloudtrail_inspector::sqlite::SqliteStore;
 use cloudtrail_inspector::trail::file::Limits;
+use cloudtrail_inspector::trail::time::EventTime;
 
 use crate::inputs::{Failure, Input, Inputs, progress, shown};
 use crate::since::Since;
@@ -109,15 +110,20 @@ impl SourceArguments {
         since: Option<Since>,
     ) -> anyhow::Result<(Scanned, Census)> {
         let scanned = Scanned::with(rules::load(self.rules.as_deref())?);
+        // Before a store is made: a path that leads nowhere should leave none behind.
+        let inputs = match paths {
+            [] => Inputs::default(),
+            paths => Inputs::find(paths)?,
+        };
         match &self.db {
             None => {
                 let mut store = MemoryStore::default();
-                scan_into(&mut store, scanned, paths, &self.limits(), since)
+                scan_into(&mut store, scanned, inputs, &self.limits(), since)
             }
             Some(path) => {
                 let mut store = SqliteStore::open(path).with_context(|| shown(path))?;
                 // Only what the store says is about the store.
-                scan_into(&mut store, scanned, paths, &self.limits(), since).map_err(|error| {
+                scan_into(&mut store, scanned, inputs, &self.limits(), since).map_err(|error| {
                     if error.is::<StoreError>() {
                         error.context(shown(path))
                     } else {
@@ -132,23 +138,24 @@ impl SourceArguments {
 fn scan_into(
     store: &mut impl Store,
     mut scanned: Scanned,
-    paths: &[PathBuf],
+    inputs: Inputs,
     limits: &Limits,
     since: Option<Since>,
 ) -> anyhow::Result<(Scanned, Census)> {
-    if !paths.is_empty() {
-        let inputs = Inputs::find(paths)?;
-        let bar = progress(&inputs);
-        scanned.failed = inputs.failed;
-        for input in &inputs.found {
-            bar.set_message(input.name());
-            scanned.input(store, input, limits, &bar)?;
-        }
-        bar.finish_and_clear();
+    let bar = progress(&inputs);
+    scanned.failed = inputs.failed;
+    for input in &inputs.found {
+        bar.set_message(input.name());
+        scanned.input(store, input, limits, &bar)?;
     }
+    bar.finish_and_clear();
     let mut census = pollster::block_on(store.census(None))?;
-    if let (Some(since), Some(newest)) = (since, census.last_seen()) {
-        census = pollster::block_on(store.census(Some(since.moment(newest))))?;
+    if let Some(since) = since {
+        // Without any event time nothing is known to be that new.
+        let moment = census
+            .last_seen()
+            .map_or(EventTime::LAST, |newest| since.moment(newest));
+        census = pollster::block_on(store.census(Some(moment)))?;
     }
     Ok((scanned, census))
 }

@@ -79,6 +79,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         entries.truncate(arguments.limit);
     }
     match arguments.format {
+        // Where nothing could be read, nothing is known to be well.
+        Format::Table if entries.is_empty() && !scanned.failed.is_empty() => {}
         Format::Table => output::print(&table::top(&entries, &census))?,
         Format::Json => output::print(&json::top(&entries)?)?,
     }
