@@ -374,6 +374,25 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_a_caller_chose_steers_neither_action_nor_layer() {
+        let refused = |key: &str| {
+            told(&format!(
+                "User: arn:aws:iam::111122223333:user/mia is not authorized to perform: s3:GetObject \
+                 on resource: \"arn:aws:s3:::shop/{key}\" because no identity-based policy allows \
+                 the s3:GetObject action"
+            ))
+        };
+        for key in [
+            "not authorized to perform: iam:PassRole",
+            "x with an explicit deny in a service control policy",
+            "x because no session policy allows it",
+        ] {
+            let wanted = format!("Sentence s3:GetObject arn:aws:s3:::shop/{key} identity implicit");
+            assert_eq!(refused(key), wanted);
+        }
+    }
+
+    #[test]
     fn generic_and_specific_refusals_are_told_apart() {
         for generic in [
             "",

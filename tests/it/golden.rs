@@ -10,7 +10,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use cloudtrail_inspector::alert::severity;
+use cloudtrail_inspector::alert::{hint, severity};
 use cloudtrail_inspector::cluster::facet::Kind;
 use cloudtrail_inspector::cluster::guard::is_overflow;
 use cloudtrail_inspector::cluster::{Census, Cluster};
@@ -1231,4 +1231,28 @@ fn a_code_is_of_the_same_class_whoever_is_blamed_for_it() {
             ec2:RunInstances throttle Throttled x1 08:00..08:00 by=arn:aws:iam::…:user/mia via=sdk info
         "#]],
     );
+}
+
+#[test]
+fn a_cluster_with_an_explicit_deny_among_its_refusals_is_never_answered_with_an_allow() {
+    let refused = |number: u64, reason: &str| {
+        record(json!({
+            "eventID": id(number),
+            "errorCode": "AccessDenied",
+            "errorMessage": format!(
+                "User: arn:aws:iam::{ACCOUNT}:user/mia is not authorized to perform: s3:GetObject on resource: * {reason}"
+            ),
+        }))
+    };
+    let implicit = "because no identity-based policy allows the s3:GetObject action";
+    let explicit = "with an explicit deny in a service control policy";
+    let records = [
+        refused(1, implicit),
+        refused(2, implicit),
+        refused(3, implicit),
+        refused(4, explicit),
+    ];
+    let clusters = census(&records).clusters();
+    let hint = hint::hint(&clusters[0].facts.identity, &clusters[0].typical());
+    assert!(hint.contains("explicitly"), "{hint}");
 }

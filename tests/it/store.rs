@@ -137,6 +137,38 @@ fn what_overflowed_is_not_admitted_by_coming_again(mut store: impl Store) {
 }
 
 #[test]
+fn scans_that_share_a_store_take_turns_and_a_reader_sees_whole_batches() {
+    const WRITERS: u64 = 3;
+    const BATCHES: u64 = 20;
+    let folder = tempfile::tempdir().unwrap();
+    let path = &folder.path().join("shared.db");
+    let writer = move |number: u64| {
+        // Each opens the store by itself: all may find that it is not made yet.
+        let mut store = SqliteStore::open(path).unwrap();
+        for batch in 0..BATCHES {
+            let first = 1 + (number * BATCHES + batch) * 10;
+            let code =
+                |at: u64| json!({"eventID": id(first + at), "errorCode": format!("C{batch}")});
+            ingest(&mut store, &lines(&failures(10, code)));
+        }
+    };
+    let events = || -> u64 {
+        let store = SqliteStore::open(path).unwrap();
+        let clusters = pollster::block_on(store.census(None)).unwrap().clusters();
+        clusters.iter().map(|cluster| cluster.span.count).sum()
+    };
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|number| scope.spawn(move || writer(number)))
+            .collect();
+        while !writers.iter().all(|writer| writer.is_finished()) {
+            assert_eq!(events() % 10, 0, "half a batch was seen");
+        }
+    });
+    assert_eq!(events(), WRITERS * BATCHES * 10);
+}
+
+#[test]
 fn a_store_of_a_newer_version_is_refused_untouched() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("newer.db");
