@@ -109,7 +109,7 @@ use Code::{Between, Ends, Holds, Is, Starts};
 ///
 /// Sources: the "Common Errors" page of each service's API reference; Amazon EC2 API Reference,
 /// "Error codes"; Amazon S3 API Reference, "Error responses".
-const TABLE: [(Class, Code); 31] = [
+const TABLE: [(Class, Code); 32] = [
     (Class::Dryrun, Is(&["DryRunOperation"])),
     (Class::Vpce, Is(&["VpceAccessDenied"])),
     (
@@ -207,6 +207,7 @@ const TABLE: [(Class, Code); 31] = [
         Starts(&["TooMany", "InsufficientFreeAddresses"]),
     ),
     (Class::Quota, Between("Insufficient", "Capacity")),
+    (Class::Quota, Between("Max", "Exceeded")),
     (
         Class::Conflict,
         Holds(&["Already", "Conflict", "InUse", "Duplicate", "InProgress"]),
@@ -217,7 +218,17 @@ const TABLE: [(Class, Code); 31] = [
     ),
     (Class::Conflict, Between("Invalid", "State")),
     (Class::Conflict, Starts(&["Incorrect"])),
-    (Class::Conflict, Ends(&["NotEmpty", "NotReady"])),
+    (
+        Class::Conflict,
+        Ends(&[
+            "NotEmpty",
+            "NotReady",
+            "NotActive",
+            "NotDisabled",
+            "Running",
+            "OptimisticLock",
+        ]),
+    ),
     (
         Class::Conflict,
         Is(&[
@@ -226,7 +237,6 @@ const TABLE: [(Class, Code); 31] = [
             "TransactionCanceled",
             "ConditionalCheckFailed",
             "PreconditionFailed",
-            "OptimisticLock",
             "Disabled",
             "KMS.Disabled",
         ]),
@@ -528,11 +538,11 @@ mod tests {
                 Class::Absent,
             ),
             (
-                "Client.VpcLimitExceeded ServiceQuotaExceededException Server.InsufficientInstanceCapacity",
+                "Client.VpcLimitExceeded ServiceQuotaExceededException MaxDocumentSizeExceeded Server.InsufficientInstanceCapacity",
                 Class::Quota,
             ),
             (
-                "EntityAlreadyExists BucketNotEmpty DependencyViolation InvalidPermission.Duplicate KMSInvalidStateException InvalidDBInstanceStateFault IncorrectInstanceState TransactionCanceledException UpdateInProgressException",
+                "EntityAlreadyExists BucketNotEmpty DependencyViolation InvalidPermission.Duplicate KMSInvalidStateException InvalidDBInstanceStateFault IncorrectInstanceState TransactionCanceledException UpdateInProgressException ClusterNotActiveException CrawlerRunningException DistributionNotDisabled WAFOptimisticLockException",
                 Class::Conflict,
             ),
             (

@@ -148,7 +148,7 @@ fn cause(record: &Record<'_>, class: Class, denial: Option<&Denial<'_>>) -> Opti
 /// Services whose IAM prefix is not the first label of their event source.
 ///
 /// Source: AWS Service Authorization Reference, compared with each service's CloudTrail page.
-const PREFIXES: [(&str, &[&str]); 28] = [
+const PREFIXES: [(&str, &[&str]); 34] = [
     ("monitoring", &["cloudwatch"]),
     ("email", &["ses"]),
     ("tagging", &["tag"]),
@@ -177,10 +177,19 @@ const PREFIXES: [(&str, &[&str]); 28] = [
     ("iotdata", &["iot"]),
     ("data.iot", &["iot"]),
     ("bedrock", &["bedrock-runtime", "bedrock-agent"]),
+    ("amazonmq", &["mq"]),
+    ("cloudcontrolapi", &["cloudformation"]),
+    ("pinpoint", &["mobiletargeting"]),
+    ("rdsdataapi", &["rds-data"]),
+    ("servicecatalog-appregistry", &["servicecatalog"]),
+    ("transcribestreaming", &["transcribe"]),
 ];
 
 fn is_own_prefix(service: &str, prefix: &str) -> bool {
-    let own = |name: &str| name.eq_ignore_ascii_case(prefix);
+    // Hyphens come and go: the source `rdsdata`, the prefix `rds-data`.
+    let letters = |name: &str| name.replace('-', "").to_ascii_lowercase();
+    let plain = letters(prefix);
+    let own = |name: &str| letters(name) == plain;
     own(service)
         || service.rsplit('.').next().is_some_and(own)
         || PREFIXES.iter().any(|(name, prefixes)| {
@@ -340,6 +349,20 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(unversioned(name), wanted);
+        }
+    }
+
+    #[test]
+    fn the_prefix_of_a_service_is_its_own_in_each_spelling() {
+        for (service, prefix, own) in [
+            ("rdsdata", "rds-data", true),
+            ("rdsdataapi", "rds-data", true),
+            ("amazonmq", "mq", true),
+            ("runtime.sagemaker", "sagemaker", true),
+            ("athena", "glue", false),
+            ("s3", "kms", false),
+        ] {
+            assert_eq!(is_own_prefix(service, prefix), own, "{service} {prefix}");
         }
     }
 

@@ -116,28 +116,56 @@ const BEFORE_ACTION: [&str; 4] = [
     "does not have permissions to perform",
 ];
 
-/// Other openings of an authorization sentence, which name no action.
-const SENTENCES: [&str; 4] = [
-    "is not authorized to access this resource",
-    "is not authorized to assume",
-    "does not have authorization to",
-    "is not authorized to",
+/// Other words of an authorization sentence, which name no action.
+const SENTENCES: [&str; 2] = ["is not authorized to", "does not have authorization to"];
+
+/// How an authorization sentence begins, lower case: with the caller. A sentence about somebody
+/// else ("The role is not authorized to create rules") is a fact of its own.
+const CALLERS: [&str; 6] = [
+    "user",
+    "the user",
+    "you ",
+    "caller",
+    "principal",
+    "anonymous",
 ];
 
 /// Spellings of "Access Denied", lower case, without punctuation at the end.
-const GENERIC: [&str; 12] = [
+const GENERIC: [&str; 9] = [
     "access denied",
     "accessdenied",
     "access is denied",
     "accessdeniedexception",
-    "you are not authorized to perform this operation",
-    "you are not authorized to perform this action",
-    "user is not authorized to perform this action",
     "not authorized",
     "unauthorized",
     "forbidden",
     "permission denied",
-    "you do not have permission to access this resource",
+    "insufficient privileges",
+];
+
+/// How a refusal begins that then says no more than "this operation", lower case.
+const GENERIC_OPENINGS: [&str; 11] = [
+    "you are not authorized to ",
+    "you are not allowed to ",
+    "user is not authorized to ",
+    "user not authorized to ",
+    "the user is not authorized to ",
+    "not authorized to ",
+    "unauthorized to ",
+    "insufficient privileges to ",
+    "you do not have permission to ",
+    "you do not have permissions to ",
+    "you do not have sufficient access to ",
+];
+
+/// What follows such an opening.
+const GENERIC_ENDINGS: [&str; 6] = [
+    "perform this operation",
+    "perform this action",
+    "perform the requested operation",
+    "access this resource",
+    "access the requested resource",
+    "make this request",
 ];
 
 /// Layers by the words that name them, each found after "no", "in a", "in the" and the like. The
@@ -176,39 +204,59 @@ pub fn parse(message: Option<&str>) -> Denial<'_> {
     if let Some(rest) = after_opening(clear) {
         denial.form = Form::Sentence;
         denial.read_sentence(rest);
-    } else if SENTENCES.iter().any(|sentence| clear.contains(sentence)) {
+    } else if is_generic(clear) {
+        denial.form = Form::Generic;
+    } else if speaks_of_caller(clear) && SENTENCES.iter().any(|words| clear.contains(words)) {
         denial.form = Form::Sentence;
         denial.read_reason(clear);
-    } else if !is_generic(clear) {
+    } else {
         denial.form = Form::Specific;
     }
     denial
 }
 
-/// Returns what follows "not authorized to perform", unless that is "this operation".
+/// Returns what follows "not authorized to perform", unless that is "this operation", or no action
+/// at all in a sentence about somebody else than the caller.
 fn after_opening(clear: &str) -> Option<&str> {
     BEFORE_ACTION.iter().find_map(|opening| {
         // The first: what comes later may stand in the name of a resource.
         memmem::find_iter(clear.as_bytes(), opening.as_bytes())
             .map(|at| clear[at + opening.len()..].trim_start_matches([':', ' ']))
             .find(|rest| !rest.starts_with("this "))
+            .filter(|rest| action_of(rest).is_some() || speaks_of_caller(clear))
     })
+}
+
+fn speaks_of_caller(clear: &str) -> bool {
+    let opening: String = clear.chars().take(12).collect();
+    let opening = opening.to_ascii_lowercase();
+    CALLERS.iter().any(|caller| opening.starts_with(caller))
+}
+
+/// Returns the action that a text begins with; SES quotes it.
+fn action_of(rest: &str) -> Option<&str> {
+    let token = rest.split([' ', ',']).next().unwrap_or_default();
+    let token = token
+        .trim_start_matches(['`', '\'', '"'])
+        .trim_end_matches(['.', ';', '`', '\'', '"']);
+    is_action(token).then_some(token)
 }
 
 fn is_generic(clear: &str) -> bool {
     let lower = clear.trim_end_matches(['.', '!', ' ']).to_ascii_lowercase();
+    let lower = lower.replace('\u{2019}', "'").replace("don't", "do not");
+    let opened = GENERIC_OPENINGS
+        .iter()
+        .find_map(|opening| lower.strip_prefix(opening));
     lower.is_empty()
         || GENERIC.contains(&lower.as_str())
+        || opened.is_some_and(|ending| GENERIC_ENDINGS.contains(&ending))
         || (lower.starts_with("access to the resource ") && lower.ends_with(" is denied"))
 }
 
 impl<'a> Denial<'a> {
     fn read_sentence(&mut self, rest: &'a str) {
-        let token = rest.split([' ', ',']).next().unwrap_or_default();
-        let token = token.trim_end_matches(['.', ';']);
-        if is_action(token) {
-            self.action = Some(token);
-        }
+        self.action = action_of(rest);
         let mut reason = rest;
         if let Some((_, named)) = rest.split_once("on resource: ") {
             self.resource = resource(named);
@@ -353,6 +401,10 @@ mod tests {
                 "Sentence s3:GetObject - - explicit",
             ),
             (
+                "`ses:SendEmail' because no identity-based policy allows it",
+                "Sentence ses:SendEmail - identity implicit",
+            ),
+            (
                 "s3:GetObject because the moon is full",
                 "Sentence s3:GetObject - unknown unknown",
             ),
@@ -399,12 +451,17 @@ mod tests {
             "Access Denied",
             "Access denied.",
             "You are not authorized to perform this operation.",
+            "You don\u{2019}t have permissions to access this resource.",
+            "Unauthorized to perform this operation",
         ] {
             assert_eq!(parse(Some(generic)).form, Form::Generic, "{generic}");
         }
         for specific in [
             "IAM user access not activated",
             "Cross-account pass role is not allowed.",
+            "'arn:aws:iam::111122223333:role/r' is not authorized to create managed rules.",
+            "You are not authorized to use widgets on Sundays",
+            "Model access is denied as the role is not authorized to perform the required actions",
         ] {
             assert_eq!(parse(Some(specific)).form, Form::Specific, "{specific}");
         }

@@ -161,7 +161,10 @@ fn scans_that_share_a_store_take_turns_and_a_reader_sees_whole_batches() {
         let writers: Vec<_> = (0..WRITERS)
             .map(|number| scope.spawn(move || writer(number)))
             .collect();
-        while !writers.iter().all(|writer| writer.is_finished()) {
+        while !writers
+            .iter()
+            .all(std::thread::ScopedJoinHandle::is_finished)
+        {
             assert_eq!(events() % 10, 0, "half a batch was seen");
         }
     });
