@@ -72,7 +72,6 @@ fn pass(message: &str, requested: &Requested<'_>) -> (String, bool) {
     scan.run();
     scan.keep();
     // Where it is cut, a word stands at the end that did not before.
-    scan.settled &= scan.template.len() <= TEMPLATE_BYTES_MAX;
     cut(&mut scan.template);
     (scan.template, scan.settled)
 }
@@ -82,6 +81,13 @@ fn cut(template: &mut String) {
         let limit = template.floor_char_boundary(TEMPLATE_BYTES_MAX);
         let edge = template[..limit].rfind(' ').unwrap_or(limit);
         template.truncate(edge);
+        // A word that was prose must not stand alone behind its colon now, like a value.
+        if let Some((before, _)) = template.rsplit_once(' ')
+            && before.ends_with(':')
+        {
+            let length = before.len();
+            template.truncate(length);
+        }
     }
     template.truncate(template.trim_ascii_end().len());
 }
@@ -364,28 +370,35 @@ impl<'a> Scan<'a> {
         true
     }
 
-    /// Tells by what stands before it that a word is a value, whatever it looks like.
+    /// Tells by what stands before it that a word is a value, whatever it looks like. Two bytes
+    /// decide for nearly all words that nothing announces them.
     fn is_announced(&self) -> bool {
         let before = &self.text[..self.at];
         match before.as_bytes() {
-            [.., key, b'='] => return key.is_ascii_alphanumeric(),
-            [.., b' '] => {}
-            _ => return false,
+            [.., key, b'='] => key.is_ascii_alphanumeric(),
+            [.., b':' | b' ', b' '] => self.follows_kind(before.trim_ascii_end()),
+            [.., b'e' | b'd' | b'D', b' '] => {
+                let before = &before[..before.len() - 1];
+                NAMINGS.iter().any(|naming| before.ends_with(naming)) && {
+                    let rest = self.rest();
+                    !is_function(&rest[..word_length(rest)])
+                }
+            }
+            _ => false,
         }
-        let before = before.trim_ascii_end();
+    }
+
+    /// Tells a word on its own behind a kind and a colon; more words are prose.
+    fn follows_kind(&self, before: &str) -> bool {
+        let Some(before) = before.strip_suffix(':') else {
+            return false;
+        };
         let rest = self.rest();
         let word = &rest[..word_length(rest)];
-        match before.strip_suffix(':') {
-            // Only a word on its own: more words are prose.
-            Some(before) => {
-                let after = rest[word.len()..].trim_ascii_start();
-                let ends = word.ends_with(['.', ':'])
-                    || after.is_empty()
-                    || after.starts_with([',', ';', ')']);
-                ends && announces(before)
-            }
-            None => NAMINGS.iter().any(|naming| before.ends_with(naming)) && !is_function(word),
-        }
+        let after = rest[word.len()..].trim_ascii_start();
+        let ends =
+            word.ends_with(['.', ':']) || after.is_empty() || after.starts_with([',', ';', ')']);
+        ends && announces(before)
     }
 
     /// A mask that is there already stays, so that masking twice changes nothing.
@@ -509,6 +522,10 @@ const ZONES: [&str; 4] = ["UTC", "GMT", "AM", "PM"];
 /// Returns the length of a date with names in it, which digits alone would not mask:
 /// `Tue Nov 03 08:12:01 UTC 2026`, `Tue, 03 Nov 2026 08:12:01 GMT`, `Nov 3, 2026 8:12 PM`.
 fn date_length(text: &str) -> Option<usize> {
+    // Three letters and a break come first; most words are told by that.
+    if !matches!(text.as_bytes(), [b'A'..=b'W', _, _, b' ' | b',', ..]) {
+        return None;
+    }
     let name = text.get(..3)?;
     let day = DAYS.contains(&name);
     if !day && !MONTHS.contains(&name) {
@@ -556,32 +573,52 @@ fn word_length(text: &str) -> usize {
         let ends = |byte: &u8| byte.is_ascii_whitespace() || b"\"'`,]>)".contains(byte);
         return bytes.iter().position(ends).unwrap_or(bytes.len());
     }
-    for (at, &byte) in bytes.iter().enumerate().skip(1) {
-        let apostrophe = byte == b'\''
+    let mut at = 1;
+    while let Some(length) = bytes[at..].iter().position(|&byte| is_break(byte)) {
+        at += length;
+        let apostrophe = bytes[at] == b'\''
             && in_word(bytes[at - 1])
             && bytes.get(at + 1).is_some_and(|&next| in_word(next));
-        if is_break(byte) && !apostrophe {
+        if !apostrophe {
             return at;
         }
+        at += 1;
     }
     bytes.len()
 }
 
 /// Tells marks that end a word.
 fn is_break(byte: u8) -> bool {
-    BREAKS[usize::from(byte)]
+    KINDS[usize::from(byte)] & BREAK != 0
 }
 
-/// The bytes that end a word; a table, because every byte of every message is looked up.
-static BREAKS: [bool; 256] = {
-    let marks = b" \t\n\r\x0b\x0c'\"`()[]{}<>=;,|";
-    let mut breaks = [false; 256];
-    let mut at = 0;
-    while at < marks.len() {
-        breaks[marks[at] as usize] = true;
-        at += 1;
+const BREAK: u8 = 1;
+const DIGIT: u8 = 2;
+const JOINT: u8 = 4;
+const DOT: u8 = 8;
+const COLON: u8 = 16;
+
+/// What each byte is to a word; a table, because every byte of every message is looked up.
+static KINDS: [u8; 256] = {
+    let mut kinds = [0; 256];
+    let marks: [(&[u8], u8); 5] = [
+        (b" \t\n\r\x0b\x0c'\"`()[]{}<>=;,|", BREAK),
+        (b"0123456789", DIGIT),
+        (b"-_/@", JOINT),
+        (b".", DOT),
+        (b":", COLON),
+    ];
+    let mut kind = 0;
+    while kind < marks.len() {
+        let (bytes, bit) = marks[kind];
+        let mut at = 0;
+        while at < bytes.len() {
+            kinds[bytes[at] as usize] |= bit;
+            at += 1;
+        }
+        kind += 1;
     }
-    breaks
+    kinds
 };
 
 fn starts_address(text: &str) -> bool {
@@ -609,7 +646,7 @@ fn is_function(word: &str) -> bool {
 /// behind the colon says which one: "reserved keyword: status". After any other word it may say
 /// what is wrong, "Error: Unauthorized", or which field, "Invalid parameter: Endpoint".
 fn announces(before: &str) -> bool {
-    const KINDS: [&str; 22] = [
+    const THINGS: [&str; 22] = [
         "name",
         "id",
         "identifier",
@@ -637,7 +674,7 @@ fn announces(before: &str) -> bool {
     let is_in = |word: Option<&str>, list: &[&str]| {
         word.is_some_and(|word| list.iter().any(|listed| listed.eq_ignore_ascii_case(word)))
     };
-    is_in(words.next(), &KINDS) && !is_in(words.next(), &FIELD_NOUNS)
+    is_in(words.next(), &THINGS) && !is_in(words.next(), &FIELD_NOUNS)
 }
 
 /// Tells by its shape whether a word is a value.
@@ -645,16 +682,17 @@ fn is_value(word: &str) -> bool {
     if starts_address(word) {
         return true;
     }
-    let (mut digit, mut joint, mut dot) = (false, false, false);
-    for byte in word.bytes() {
-        digit |= byte.is_ascii_digit();
-        joint |= matches!(byte, b'-' | b'_' | b'/' | b'@');
-        dot |= byte == b'.';
-    }
-    match (digit, joint) {
-        (true, _) => !is_technique(word) && !is_action(word),
-        (false, true) => !is_action(word) && !is_english(word) && !is_constant(word),
-        (false, false) => (dot && is_host(word)) || is_type(word) || is_given_name(word),
+    let kinds = word
+        .bytes()
+        .fold(0, |kinds, byte| kinds | KINDS[usize::from(byte)]);
+    if kinds & DIGIT != 0 {
+        !is_technique(word) && !is_action(word)
+    } else if kinds & JOINT != 0 {
+        !is_action(word) && !is_english(word) && !is_constant(word)
+    } else {
+        (kinds & DOT != 0 && is_host(word))
+            || (kinds & COLON != 0 && is_type(word))
+            || is_given_name(word)
     }
 }
 
@@ -693,7 +731,10 @@ fn is_given_name(word: &str) -> bool {
     const PREFIXES: [&str; 9] = [
         "AGPA", "AIDA", "AIPA", "AKIA", "ANPA", "ANVA", "AROA", "ASCA", "ASIA",
     ];
-    let id = word.len() >= 16 && word.bytes().all(|byte| byte.is_ascii_uppercase());
+    if word.len() < 16 || !word.starts_with('A') {
+        return false;
+    }
+    let id = word.bytes().all(|byte| byte.is_ascii_uppercase());
     word.starts_with("AWSServiceRoleFor")
         || (id && PREFIXES.iter().any(|prefix| word.starts_with(prefix)))
 }
