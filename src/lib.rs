@@ -9,6 +9,9 @@ pub mod cluster;
 // What we tell: severity with its reasons, and what to do.
 pub mod alert;
 
+// What people look at: the report of a scan as a page.
+pub mod page;
+
 // One outcome per record, and the books that must balance.
 pub mod report;
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::cluster::Census;
+use crate::cluster::timeline::Timeline;
 use crate::ports::{Batch, Committed, Store, StoreError};
 use crate::sqlite::write::{Rows, Writer};
 use crate::trail::time::EventTime;
@@ -123,6 +124,10 @@ impl Store for SqliteStore {
 
     async fn census(&self, since: Option<EventTime>) -> Result<Census, StoreError> {
         read::census(&self.connection, since)
+    }
+
+    async fn timeline(&self) -> Result<Timeline, StoreError> {
+        read::timeline(&self.connection)
     }
 }
 
