@@ -9,6 +9,7 @@ use crate::cluster::class::Class;
 use crate::cluster::facet::Kind;
 use crate::cluster::lifecycle::Status;
 use crate::cluster::{Cluster, FacetValues};
+use crate::trail::redact::sanitize;
 use crate::trail::time::EventTime;
 
 /// How many values of a facet a card shows; JSON output and the store have more.
@@ -63,7 +64,7 @@ impl Told {
             Some(code) => code,
             None => &identity.code,
         };
-        html! { bdi.call { (shown(&call)) } " " bdi.code { (shown(error)) } }
+        html! { bdi.call { (sanitize(&call, 160)) } " " bdi.code { (shown(error)) } }
     }
 
     /// Returns what lies behind, which tells clusters of the same call apart.

@@ -108,7 +108,8 @@ impl Report<'_> {
                     "."
                 }
                 p.note {
-                    "From "
+                    (counted(self.files as u64, "file"))
+                    @if !self.inputs.is_empty() { " from " }
                     @for (at, input) in self.inputs.iter().take(INPUTS_MAX).enumerate() {
                         @if at > 0 { ", " }
                         bdi { (shown(input)) }
@@ -116,7 +117,7 @@ impl Report<'_> {
                     @if let Some(more @ 1..) = self.inputs.len().checked_sub(INPUTS_MAX) {
                         " and " (number(more as u64)) " more"
                     }
-                    ": " (counted(self.files as u64, "file")) "."
+                    "."
                     @if span.last_seen.is_some() {
                         " “New” and “recovered” count back from the newest event, " (minute(span.last_seen)) "."
                     }
