@@ -180,7 +180,7 @@ fn evidence(cluster: &Cluster) -> Markup {
 
 fn callers(principals: &FacetValues) -> Markup {
     html! {
-        table {
+        table.stacked {
             thead { tr {
                 th scope="col" { "who" }
                 th.n scope="col" { "events" }
@@ -191,7 +191,7 @@ fn callers(principals: &FacetValues) -> Markup {
                 @for principal in principals.values.iter().take(VALUES_MAX) {
                     tr {
                         th scope="row" { bdi { (principal.value) } }
-                        td.n { (number(principal.span.count)) }
+                        td.n.count { (number(principal.span.count)) }
                         td.wide { (minute(principal.span.first_seen)) }
                         td { (minute(principal.span.last_seen)) }
                     }

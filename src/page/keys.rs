@@ -6,15 +6,18 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use super::{minute, more, number};
+use super::{counted, more, number, span};
 use crate::cluster::facet::Kind;
 use crate::cluster::{Census, Span};
 
-/// How many keys are listed; temporary ones can be many.
+/// How many keys are listed of either sort.
 const KEYS_MAX: usize = 100;
 
 /// How many callers and networks of one key are named.
 const VALUES_MAX: usize = 3;
+
+/// The kind of the keys of role sessions and the like.
+const TEMPORARY: &str = "temporary";
 
 /// What was seen of one key.
 #[derive(Debug, Default)]
@@ -24,21 +27,37 @@ struct Key<'a> {
     networks: BTreeMap<&'a str, u64>,
 }
 
-/// Returns the table of keys, long-term ones first, or nothing where no event names one.
+/// Returns the keys, or nothing where no event names one. Temporary ones are folded away: they are
+/// many, and gone within hours, while the others stay until somebody deletes them.
 pub fn keys(census: &Census) -> Option<Markup> {
-    let keys = sorted(seen(census));
-    if keys.is_empty() {
-        return None;
-    }
-    Some(html! {
-        table.keys {
+    let mut keys: Vec<_> = seen(census).into_iter().collect();
+    // The sort is stable: equal ones stay in the order of their ids.
+    keys.sort_by_key(|(_, key)| std::cmp::Reverse(key.span.count));
+    let (temporary, lasting): (Vec<_>, Vec<_>) =
+        keys.into_iter().partition(|(id, _)| kind(id) == TEMPORARY);
+    let any = !temporary.is_empty() || !lasting.is_empty();
+    any.then(|| {
+        html! {
+            @if lasting.is_empty() { p { "No long-term key." } } @else { (table(&lasting)) }
+            @if !temporary.is_empty() {
+                details {
+                    summary { (counted(temporary.len() as u64, "temporary key")) }
+                    (table(&temporary))
+                }
+            }
+        }
+    })
+}
+
+fn table(keys: &[(&str, Key<'_>)]) -> Markup {
+    html! {
+        table.keys.stacked {
             thead { tr {
                 th scope="col" { "key" }
                 th scope="col" { "used by" }
                 th scope="col" { "from" }
                 th.n scope="col" { "events" }
-                th.wide scope="col" { "first seen (UTC)" }
-                th.wide scope="col" { "last seen (UTC)" }
+                th scope="col" { "seen (UTC)" }
             } }
             tbody {
                 @for (id, key) in keys.iter().take(KEYS_MAX) {
@@ -46,15 +65,14 @@ pub fn keys(census: &Census) -> Option<Markup> {
                         th scope="row" { code.copy { (id) } " " span.kind { (kind(id)) } }
                         td { (most_frequent(&key.principals)) }
                         td { (most_frequent(&key.networks)) }
-                        td.n { (number(key.span.count)) }
-                        td.wide { (minute(key.span.first_seen)) }
-                        td.wide { (minute(key.span.last_seen)) }
+                        td.n.count { (number(key.span.count)) }
+                        td { (span(key.span)) }
                     }
                 }
             }
         }
         (more(keys.len(), KEYS_MAX))
-    })
+    }
 }
 
 fn seen(census: &Census) -> BTreeMap<&str, Key<'_>> {
@@ -77,19 +95,11 @@ fn seen(census: &Census) -> BTreeMap<&str, Key<'_>> {
     keys
 }
 
-/// Sorts long-term keys first: they stay until somebody deletes them. Then the most used.
-fn sorted<'a>(keys: BTreeMap<&'a str, Key<'a>>) -> Vec<(&'a str, Key<'a>)> {
-    let mut keys: Vec<_> = keys.into_iter().collect();
-    // The sort is stable: equal ones stay in the order of their ids.
-    keys.sort_by_key(|(id, key)| (kind(id) != "long-term", std::cmp::Reverse(key.span.count)));
-    keys
-}
-
 /// Tells the kind of a key by how AWS begins its id (IAM User Guide, "Unique identifiers").
 fn kind(id: &str) -> &'static str {
     match id.get(..4) {
         Some("AKIA") => "long-term",
-        Some("ASIA") => "temporary",
+        Some("ASIA") => TEMPORARY,
         _ => "of no known kind",
     }
 }

@@ -298,7 +298,7 @@ fn summary(told: &[Told]) -> Markup {
                     tr {
                         td { (told.badge()) }
                         th scope="row" { a href={ "#" (told.anchor()) } { (told.what()) } (told.cause()) }
-                        td.n { (number(told.cluster.span.count)) }
+                        td.n.count { (number(told.cluster.span.count)) }
                         td.wide { (told.who()) }
                         td.wide.status { (told.status()) }
                         td.wide { bdi.nowrap { (shown(&told.cluster.facts.identity.account_id)) } }
@@ -312,16 +312,19 @@ fn summary(told: &[Told]) -> Markup {
 
 fn unread_table(unread: &[Unread], count: usize) -> Markup {
     let listed = unread.len().min(UNREAD_MAX);
+    let numbered = unread.iter().any(|unread| unread.record.is_some());
     html! {
-        table {
+        table.stacked {
             thead { tr {
-                th scope="col" { "file" } th.n scope="col" { "record" } th scope="col" { "reason" }
+                th scope="col" { "file" }
+                @if numbered { th.n scope="col" { "record" } }
+                th scope="col" { "reason" }
             } }
             tbody {
                 @for unread in unread.iter().take(UNREAD_MAX) {
                     tr {
                         th scope="row" { bdi { (shown(&unread.file)) } }
-                        td.n { @if let Some(record) = unread.record { (number(record)) } @else { "all" } }
+                        @if let Some(record) = unread.record { td.n.place { (number(record)) } }
                         td { bdi { (shown(&unread.reason)) } }
                     }
                 }
