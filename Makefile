@@ -9,10 +9,10 @@ BINARY := target/release/cloudtrail-inspector
 help: ## Print what one can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-demo: build ## Write a made-up trail into demo/, scan it into demo/trail.db, print the clusters
+demo: build ## Write a made-up trail into demo/, scan it into demo/trail.db and demo/report.html
 	@rm -rf $(DEMO) && mkdir -p $(DEMO)
 	$(BINARY) generate $(DEMO)/trail
-	$(BINARY) scan --db $(DEMO)/trail.db $(DEMO)/trail
+	$(BINARY) scan --db $(DEMO)/trail.db --html $(DEMO)/report.html $(DEMO)/trail
 
 test: ## Pass all tests; those on real events are skipped where there are none
 	cargo test --locked

@@ -12,6 +12,9 @@ pub mod alert;
 // What the user wants treated otherwise.
 pub mod rules;
 
+// What people look at: the report of a scan as a page.
+pub mod page;
+
 // One outcome per record, and the books that must balance.
 pub mod report;
 

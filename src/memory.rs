@@ -5,6 +5,7 @@ use std::convert::Infallible;
 
 use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::guard::{self, Admitted, Known};
+use crate::cluster::timeline::Timeline;
 use crate::cluster::{Census, EventId, Tally};
 use crate::ports::{Batch, Committed, Quarantined, Store, StoreError};
 use crate::trail::time::{EventTime, Window};
@@ -40,6 +41,10 @@ impl Store for MemoryStore {
 
     async fn census(&self, since: Option<EventTime>) -> Result<Census, StoreError> {
         Ok(self.tally.census(since))
+    }
+
+    async fn timeline(&self) -> Result<Timeline, StoreError> {
+        Ok(self.tally.timeline())
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::error::Error;
 
+use crate::cluster::timeline::Timeline;
 use crate::cluster::{Census, Tally};
 use crate::trail::Rejection;
 use crate::trail::time::EventTime;
@@ -21,6 +22,9 @@ pub trait Store {
 
     /// Sums up all events, or those since a moment of event time.
     async fn census(&self, since: Option<EventTime>) -> Result<Census, StoreError>;
+
+    /// Counts all events by cluster and hour. The counts of a cluster sum up to what a census says.
+    async fn timeline(&self) -> Result<Timeline, StoreError>;
 }
 
 /// What one input brings.

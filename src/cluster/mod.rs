@@ -13,6 +13,7 @@ pub mod fingerprint;
 pub mod guard;
 pub mod lifecycle;
 pub mod ranking;
+pub mod timeline;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
@@ -23,6 +24,7 @@ use sha2::{Digest, Sha256};
 use crate::cluster::class::Class;
 use crate::cluster::facet::{Facets, Kind};
 use crate::cluster::fingerprint::{ClusterId, Identity, Understanding, understand};
+use crate::cluster::timeline::Timeline;
 use crate::trail::redact;
 use crate::trail::time::EventTime;
 use crate::trail::{Record, Wrapper};
@@ -218,6 +220,15 @@ impl Tally {
                 })
                 .collect(),
         }
+    }
+
+    /// Counts the tally's events by cluster and hour.
+    pub fn timeline(&self) -> Timeline {
+        let mut timeline = Timeline::default();
+        for sighting in self.sightings.values() {
+            timeline.add(sighting.cluster, sighting.at, 1);
+        }
+        timeline
     }
 
     fn intern(&mut self, facets: Facets) -> Arc<Facets> {

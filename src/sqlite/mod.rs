@@ -13,6 +13,7 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::cluster::Census;
+use crate::cluster::timeline::Timeline;
 use crate::ports::{Batch, Committed, Store, StoreError};
 use crate::sqlite::write::{Rows, Writer};
 use crate::trail::time::EventTime;
@@ -129,6 +130,10 @@ impl Store for SqliteStore {
             .unchecked_transaction()
             .map_err(unavailable)?;
         read::census(&snapshot, since)
+    }
+
+    async fn timeline(&self) -> Result<Timeline, StoreError> {
+        read::timeline(&self.connection)
     }
 }
 

@@ -8,6 +8,7 @@ use rusqlite::{Connection, Row as SqlRow, params};
 use crate::cluster::class::Class;
 use crate::cluster::facet::{Facets, Kind};
 use crate::cluster::fingerprint::{ClusterId, Identity};
+use crate::cluster::timeline::Timeline;
 use crate::cluster::{Census, EventId, Facts, Row, Sample, Samples, Sighting, Span};
 use crate::ports::StoreError;
 use crate::sqlite::{damaged, unavailable};
@@ -53,6 +54,26 @@ pub fn census(connection: &Connection, since: Option<EventTime>) -> Result<Censu
         .rows
         .sort_by(|one, other| (one.cluster, &one.facets).cmp(&(other.cluster, &other.facets)));
     Ok(census)
+}
+
+/// Counts the events by cluster and hour.
+pub fn timeline(connection: &Connection) -> Result<Timeline, StoreError> {
+    let mut select = connection
+        .prepare(
+            "SELECT cluster_id, min(at), count(*) FROM event
+             JOIN cluster ON cluster.id = event.cluster GROUP BY event.cluster, at / 3600",
+        )
+        .map_err(unavailable)?;
+    let mut found = select.query([]).map_err(unavailable)?;
+    let mut timeline = Timeline::default();
+    while let Some(row) = found.next().map_err(unavailable)? {
+        let id: String = row.get(0).map_err(unavailable)?;
+        let id = ClusterId::parse(&id).ok_or_else(|| damaged("a cluster id is no id"))?;
+        let count: i64 = row.get(2).map_err(unavailable)?;
+        let at = time(row, 1).map_err(unavailable)?;
+        timeline.add(id, at, count.unsigned_abs());
+    }
+    Ok(timeline)
 }
 
 /// Reads one event back.

@@ -414,7 +414,7 @@ fn secrets_in_messages_are_neither_printed_nor_kept() {
 }
 
 /// Text that would like to be something else where it is shown.
-const HOSTILE: [&str; 16] = [
+pub const HOSTILE: [&str; 22] = [
     "\",x=1i 1\nfoo y=2",
     "ends in \\",
     "](http://evil.example)",
@@ -431,10 +431,16 @@ const HOSTILE: [&str; 16] = [
     "quote ' and \" and `; DROP TABLE event; --",
     "{\"cluster_id\": \"forged\"}",
     "| a | b |\n|---|---|",
+    "<script>alert(1)</script>",
+    "</style></title></pre><img src=x onerror=alert(1)>",
+    "\"><a href=javascript:alert(1) onclick=\"alert(1)\">x</a>",
+    "' autofocus onfocus='alert(1)",
+    "<!-- --><![CDATA[ ]]><svg onload=alert(1)>",
+    "&lt;b&gt; &#x3c;script&#62; &amp;amp;",
 ];
 
-#[test]
-fn hostile_text_in_any_field_counts_once_and_steers_nothing() {
+/// Returns failures that have hostile text in each field that is read, one field or few at a time.
+pub fn hostile() -> Vec<Value> {
     let backticks = "`".repeat(1024);
     let mut number = 0;
     let mut records = Vec::new();
@@ -466,6 +472,13 @@ fn hostile_text_in_any_field_counts_once_and_steers_nothing() {
             records.push(failure(number, fields));
         }
     }
+    records
+}
+
+#[test]
+fn hostile_text_in_any_field_counts_once_and_steers_nothing() {
+    let records = hostile();
+    let number = records.len() as u64;
     let folder = Folder::with_lines(lines(&records));
     // What is printed is checked by whoever runs the binary, for every run.
     let scan = folder.scan(&["--db", "x.db", "trail.jsonl"], 0);

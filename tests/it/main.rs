@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod binary;
+mod browser;
 mod cli;
 mod corpus;
 mod fixtures;
@@ -11,6 +12,7 @@ mod golden;
 mod house;
 mod identity;
 mod laws;
+mod page;
 mod records;
 mod rules;
 mod store;

@@ -37,6 +37,7 @@ macro_rules! contract {
 contract!(
     what_is_committed_twice_counts_once,
     a_census_can_begin_at_a_moment,
+    a_timeline_counts_each_event_in_its_hour,
     new_clusters_beyond_the_guard_go_to_an_exact_overflow_cluster,
     an_event_that_overflowed_stays_when_its_cluster_is_admitted_later,
     what_overflowed_is_not_admitted_by_coming_again,
@@ -66,6 +67,41 @@ fn a_census_can_begin_at_a_moment(mut store: impl Store) {
     let census = pollster::block_on(store.census(since)).unwrap();
     assert_eq!(census.clusters()[0].span.count, 2);
     assert_eq!(census.clusters()[0].span.first_seen, since);
+}
+
+fn a_timeline_counts_each_event_in_its_hour(mut store: impl Store) {
+    let times = [
+        json!("2026-11-02T08:00:00Z"),
+        json!("2026-11-02T08:59:59Z"),
+        json!("2026-11-02T09:00:00Z"),
+        json!("nonsense"),
+        Value::Null,
+    ];
+    let mut records = failures(5, |number| json!({"eventTime": times[number as usize - 1]}));
+    records.push(record(
+        json!({"eventID": id(6), "eventName": "PutObject", "errorCode": "SlowDown"}),
+    ));
+    // Twice, since what comes again counts once here, too.
+    for _ in 0..2 {
+        ingest(&mut store, &lines(&records));
+    }
+    let timeline = pollster::block_on(store.timeline()).unwrap();
+    let clusters = pollster::block_on(store.census(None)).unwrap().clusters();
+    assert_eq!(clusters.len(), 2);
+    for cluster in clusters {
+        let hours: Vec<_> = timeline
+            .iter()
+            .filter(|(id, _, _)| *id == cluster.id)
+            .map(|(_, hour, count)| (hour, count))
+            .collect();
+        let at = |time| EventTime::parse(time).map(EventTime::window);
+        let (eight, nine) = (at("2026-11-02T08:00:00Z"), at("2026-11-02T09:00:00Z"));
+        let expected = match cluster.span.count {
+            5 => vec![(None, 2), (eight, 2), (nine, 1)],
+            _ => vec![(eight, 1)],
+        };
+        assert_eq!(hours, expected);
+    }
 }
 
 fn new_clusters_beyond_the_guard_go_to_an_exact_overflow_cluster(mut store: impl Store) {

@@ -2,6 +2,7 @@
 
 mod explain;
 mod generate;
+mod html;
 mod inputs;
 mod json;
 mod output;

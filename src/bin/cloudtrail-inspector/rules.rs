@@ -15,7 +15,7 @@ use cloudtrail_inspector::trail::redact::sanitize;
 
 use crate::inputs::shown;
 use crate::output;
-use crate::scan::SourceArguments;
+use crate::scan::{Question, SourceArguments};
 
 /// Check a rules file, or try what it would change
 #[derive(Debug, Args)]
@@ -101,10 +101,10 @@ fn try_on(file: &Path, paths: &[PathBuf]) -> anyhow::Result<ExitCode> {
     }
     let without = SourceArguments::in_memory(None);
     let with = SourceArguments::in_memory(Some(file.to_owned()));
-    let (_, before) = without.scan(paths, None)?;
-    let (scanned, after) = with.scan(paths, None)?;
+    let (_, before) = without.scan(paths, Question::default())?;
+    let (scanned, after) = with.scan(paths, Question::default())?;
     scanned.complain();
-    let (before, after) = (before.clusters(), after.clusters());
+    let (before, after) = (before.census.clusters(), after.census.clusters());
     let mut text = String::new();
     for (rule, hits) in scanned.rules.all().iter().zip(&scanned.hits) {
         let name = sanitize(&rule.name, 100);

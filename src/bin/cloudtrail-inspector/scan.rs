@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use cloudtrail_inspector::cluster::Census;
+use cloudtrail_inspector::cluster::timeline::Timeline;
 use cloudtrail_inspector::ingest::{self, QUARANTINED_MAX};
 use cloudtrail_inspector::memory::MemoryStore;
 use cloudtrail_inspector::ports::{Quarantined, Store, StoreError};
@@ -17,7 +18,7 @@ use cloudtrail_inspector::trail::time::EventTime;
 
 use crate::inputs::{Failure, Input, Inputs, progress, shown};
 use crate::since::Since;
-use crate::{json, output, rules, table};
+use crate::{html, json, output, rules, table};
 
 /// Fold the errors in CloudTrail records into clusters
 ///
@@ -27,6 +28,7 @@ use crate::{json, output, rules, table};
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector scan AWSLogs/\n  \
     cloudtrail-inspector scan --db trail.db AWSLogs/ && sqlite3 trail.db 'SELECT * FROM clusters'\n  \
+    cloudtrail-inspector scan --html report.html AWSLogs/\n  \
     aws s3 cp s3://trail/2026/11/21/x.json.gz - | cloudtrail-inspector scan --format json -")]
 pub struct Arguments {
     /// Trail files, folders, or - for standard input
@@ -37,6 +39,9 @@ pub struct Arguments {
     /// How to print the clusters
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
+    /// Write a report as well: one HTML page that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// How many clusters the table shows; 0 shows all
     #[arg(long, default_value_t = 30)]
     limit: usize,
@@ -85,6 +90,24 @@ pub struct Scanned {
     pub hits: Vec<Hits>,
 }
 
+/// What to ask of a store when the inputs are in it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Question {
+    /// Sum up the events since a moment instead of all.
+    pub since: Option<Since>,
+    /// Count all events by hour, too.
+    pub by_hour: bool,
+}
+
+/// What the store answers.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// The sums.
+    pub census: Census,
+    /// The events by hour, if that was asked.
+    pub timeline: Timeline,
+}
+
 impl SourceArguments {
     /// Returns what scans into memory, by the rules of a file.
     pub fn in_memory(rules: Option<PathBuf>) -> Self {
@@ -102,13 +125,8 @@ impl SourceArguments {
         }
     }
 
-    /// Scans the inputs into the store that was asked for and sums up what is in it, all or since
-    /// a moment.
-    pub fn scan(
-        &self,
-        paths: &[PathBuf],
-        since: Option<Since>,
-    ) -> anyhow::Result<(Scanned, Census)> {
+    /// Scans the inputs into the store that was asked for and sums up what is in it.
+    pub fn scan(&self, paths: &[PathBuf], question: Question) -> anyhow::Result<(Scanned, Answer)> {
         let scanned = Scanned::with(rules::load(self.rules.as_deref())?);
         // Before a store is made: a path that leads nowhere should leave none behind.
         let inputs = match paths {
@@ -118,12 +136,12 @@ impl SourceArguments {
         match &self.db {
             None => {
                 let mut store = MemoryStore::default();
-                scan_into(&mut store, scanned, inputs, &self.limits(), since)
+                scan_into(&mut store, scanned, inputs, &self.limits(), question)
             }
             Some(path) => {
                 let mut store = SqliteStore::open(path).with_context(|| shown(path))?;
                 // Only what the store says is about the store.
-                scan_into(&mut store, scanned, inputs, &self.limits(), since).map_err(|error| {
+                scan_into(&mut store, scanned, inputs, &self.limits(), question).map_err(|error| {
                     if error.is::<StoreError>() {
                         error.context(shown(path))
                     } else {
@@ -140,8 +158,8 @@ fn scan_into(
     mut scanned: Scanned,
     inputs: Inputs,
     limits: &Limits,
-    since: Option<Since>,
-) -> anyhow::Result<(Scanned, Census)> {
+    question: Question,
+) -> anyhow::Result<(Scanned, Answer)> {
     let bar = progress(&inputs);
     scanned.failed = inputs.failed;
     for input in &inputs.found {
@@ -149,15 +167,20 @@ fn scan_into(
         scanned.input(store, input, limits, &bar)?;
     }
     bar.finish_and_clear();
-    let mut census = pollster::block_on(store.census(None))?;
-    if let Some(since) = since {
+    let mut answer = Answer {
+        census: pollster::block_on(store.census(None))?,
+        ..Answer::default()
+    };
+    if let Some(since) = question.since {
         // Without any event time nothing is known to be that new.
-        let moment = census
-            .last_seen()
-            .map_or(EventTime::LAST, |newest| since.moment(newest));
-        census = pollster::block_on(store.census(Some(moment)))?;
+        let newest = answer.census.last_seen();
+        let moment = newest.map_or(EventTime::LAST, |newest| since.moment(newest));
+        answer.census = pollster::block_on(store.census(Some(moment)))?;
     }
-    Ok((scanned, census))
+    if question.by_hour {
+        answer.timeline = pollster::block_on(store.timeline())?;
+    }
+    Ok((scanned, answer))
 }
 
 impl Scanned {
@@ -230,11 +253,21 @@ impl Scanned {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let (scanned, census) = arguments.source.scan(&arguments.paths, None)?;
+    let question = Question {
+        by_hour: arguments.html.is_some(),
+        ..Question::default()
+    };
+    let (scanned, answer) = arguments.source.scan(&arguments.paths, question)?;
     scanned.complain();
+    let census = &answer.census;
+    // First the page, because a reader of stdout may close it early; but its failure is told last.
+    let page = arguments.html.as_deref().map_or(Ok(()), |path| {
+        html::write(path, &arguments.paths, &scanned, &answer)
+    });
     match arguments.format {
-        Format::Table => output::print(&table::scan(&scanned, &census, arguments.limit))?,
-        Format::Json => output::print(&json::scan(&scanned, &census)?)?,
+        Format::Table => output::print(&table::scan(&scanned, census, arguments.limit))?,
+        Format::Json => output::print(&json::scan(&scanned, census)?)?,
     }
+    page?;
     Ok(scanned.exit_code())
 }

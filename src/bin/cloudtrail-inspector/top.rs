@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use cloudtrail_inspector::cluster::ranking::{self, rank};
 
 use crate::inputs::shown;
-use crate::scan::{Format, SourceArguments};
+use crate::scan::{Answer, Format, Question, SourceArguments};
 use crate::since::Since;
 use crate::{json, output, table};
 
@@ -72,7 +72,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     {
         bail!("{}: there is no such store; scan --db makes one", shown(db));
     }
-    let (scanned, census) = arguments.source.scan(&arguments.paths, arguments.since)?;
+    let question = Question {
+        since: arguments.since,
+        ..Question::default()
+    };
+    let (scanned, Answer { census, .. }) = arguments.source.scan(&arguments.paths, question)?;
     scanned.complain();
     let mut entries = rank(&census, arguments.by.into());
     if arguments.limit > 0 {

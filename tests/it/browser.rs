@@ -1,0 +1,220 @@
+//! The report page in a real browser: nothing overflows, nothing is hard to read, nothing is
+//! fetched, nothing runs.
+//!
+//! The browser is Chromium; where none is found these tests say so and pass. What it painted stays
+//! in `target/tmp/page`, to be looked at.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::bad_input::hostile;
+use crate::binary::Folder;
+use crate::page::demo;
+use crate::records::lines;
+
+const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+
+/// The values of `preferredColorScheme` that Chromium knows.
+const SCHEMES: [(&str, &str); 2] = [("dark", "0"), ("light", "1")];
+
+/// How long a page may take; a machine that builds something else besides is slow.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// What makes the browser a tool: no window, no errands of its own, nothing beyond this machine.
+/// A test that runs as root, as in a container, has no sandbox.
+const FLAGS: [&str; 12] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--no-proxy-server",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+];
+
+/// A browser with a profile of its own in each run.
+struct Browser(&'static str);
+
+impl Browser {
+    fn find() -> Option<Self> {
+        let runs = |name: &&str| {
+            let version = assert_cmd::Command::new(name).arg("--version").output();
+            version.is_ok_and(|output| output.status.success())
+        };
+        let found = NAMES.into_iter().find(runs);
+        if found.is_none() {
+            eprintln!(
+                "skipped: there is no browser; looked for {}",
+                NAMES.join(", ")
+            );
+        }
+        found.map(Self)
+    }
+
+    /// Opens a page; returns what was printed to stdout and to stderr.
+    fn open(&self, page: &Path, arguments: &[&str]) -> (String, String) {
+        let profile = tempfile::tempdir().unwrap();
+        let output = assert_cmd::Command::new(self.0)
+            .args(FLAGS)
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .args(arguments)
+            .arg(format!("file://{}", page.display()))
+            .timeout(PATIENCE)
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{stderr}");
+        (stdout, stderr)
+    }
+
+    /// Measures a page at several widths through a page that frames it, since it runs no script
+    /// itself.
+    fn measure(&self, folder: &Folder, scheme: &str) -> Vec<Value> {
+        folder.write("probe.html", include_str!("../fixtures/page/probe.html"));
+        let setting = format!("--blink-settings=preferredColorScheme={scheme}");
+        let arguments = [
+            "--allow-file-access-from-files",
+            "--dump-dom",
+            "--virtual-time-budget=60000",
+            &setting,
+        ];
+        let (dom, stderr) = self.open(&folder.path("probe.html"), &arguments);
+        let measured = dom.split("<pre id=\"measured\">").nth(1);
+        let json = measured.and_then(|rest| rest.split("</pre>").next());
+        let json = json.unwrap_or_else(|| panic!("{dom} {stderr}"));
+        let json = json
+            .replace("&lt;", "<")
+            .replace("&gt;", ">")
+            .replace("&amp;", "&");
+        serde_json::from_str(&json).unwrap_or_else(|error| panic!("{error}: {json}"))
+    }
+}
+
+/// Returns folders that hold a report: of a made-up trail, and of hostile text.
+fn reports() -> [(&'static str, Folder); 2] {
+    let evil = Folder::with_lines(lines(&hostile()));
+    evil.scan(&["--html", "report.html", "trail.jsonl"], 0);
+    let demo = demo();
+    demo.scan(&["--html", "report.html", "in"], 0);
+    [("demo", demo), ("hostile", evil)]
+}
+
+#[test]
+fn the_page_fits_and_is_easy_to_read_at_any_width_in_light_and_dark() {
+    let Some(browser) = Browser::find() else {
+        return;
+    };
+    for (name, folder) in reports() {
+        for (scheme, setting) in SCHEMES {
+            let measured = browser.measure(&folder, setting);
+            assert_eq!(
+                measured.len(),
+                6,
+                "three widths, with details closed and open"
+            );
+            for page in measured {
+                let what = format!("{name}, {scheme}, {} px: {page}", page["width"]);
+                assert_eq!(page["scrollWidth"], page["width"], "overflows: {what}");
+                for culprits in ["outside", "faint", "tiny", "active"] {
+                    assert_eq!(page[culprits], serde_json::json!([]), "{culprits}: {what}");
+                }
+                let paper = page["paper"].as_f64().unwrap();
+                assert_eq!(paper > 0.5, scheme == "light", "{what}");
+                assert!(page["styled"] == true && page["titled"] == true, "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_page_paints_at_phone_and_desk_size() {
+    let Some(browser) = Browser::find() else {
+        return;
+    };
+    let painted = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("page");
+    fs::create_dir_all(&painted).unwrap();
+    for (name, folder) in reports() {
+        for (scheme, setting) in SCHEMES {
+            for width in [320_u32, 1400] {
+                let picture = painted.join(format!("{name}-{scheme}-{width}.png"));
+                let _ = fs::remove_file(&picture);
+                let arguments = [
+                    format!("--blink-settings=preferredColorScheme={setting}"),
+                    format!("--window-size={width},2400"),
+                    format!("--screenshot={}", picture.display()),
+                ];
+                let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+                browser.open(&folder.path("report.html"), &arguments);
+                let png = fs::read(&picture).unwrap();
+                assert_eq!(png[..4], *b"\x89PNG");
+                assert_eq!(png[16..20], width.to_be_bytes(), "{}", picture.display());
+                // A blank page of this size takes far less.
+                assert!(png.len() > 40_000, "{} is blank", picture.display());
+            }
+        }
+    }
+}
+
+/// Returns the addresses on the network that a page made the browser ask for, and what it had to
+/// say on its console.
+fn asked_and_said(browser: &Browser, folder: &Folder, page: &str) -> (Vec<String>, Vec<String>) {
+    let log = folder.path("net.json");
+    let arguments = [
+        &format!("--log-net-log={}", log.display()),
+        "--enable-logging=stderr",
+        "--timeout=20000",
+        "--dump-dom",
+    ];
+    let (_, stderr) = browser.open(&folder.path(page), &arguments);
+    let log = fs::read_to_string(log).unwrap();
+    let said = stderr.lines().filter(|line| line.contains("CONSOLE"));
+    (
+        log.lines().filter_map(asked_by_a_page).collect(),
+        said.map(str::to_owned).collect(),
+    )
+}
+
+/// Returns the address in an event of the browser's log, one on each line, if a page asked for it.
+/// What the browser asks on its own behalf has no origin.
+fn asked_by_a_page(line: &str) -> Option<String> {
+    let event: Value = serde_json::from_str(line.trim_end_matches([',', ']'])).ok()?;
+    let initiator = event["params"]["initiator"].as_str()?;
+    let asked = event["params"]["url"].as_str()?;
+    (initiator != "not an origin").then(|| asked.to_owned())
+}
+
+#[test]
+fn the_page_fetches_nothing_and_the_console_stays_empty() {
+    let Some(browser) = Browser::find() else {
+        return;
+    };
+    for (name, folder) in reports() {
+        let (asked, said) = asked_and_said(&browser, &folder, "report.html");
+        assert!(
+            asked.is_empty() && said.is_empty(),
+            "{name}: {asked:?} {said:?}"
+        );
+        // What these two look for is seen where it is there.
+        let page = fs::read_to_string(folder.path("report.html")).unwrap();
+        let control = "<p style='color: red'>x</p><img src='http://127.0.0.1:9/x.png'></body>";
+        folder.write("control.html", page.replace("</body>", control));
+        let (asked, said) = asked_and_said(&browser, &folder, "control.html");
+        assert!(asked.is_empty(), "the page's policy lets through {asked:?}");
+        assert_eq!(said.len(), 2, "{said:?}");
+        folder.write("control.html", control);
+        let (asked, _) = asked_and_said(&browser, &folder, "control.html");
+        assert!(
+            asked.contains(&"http://127.0.0.1:9/x.png".to_owned()),
+            "{asked:?}"
+        );
+    }
+}

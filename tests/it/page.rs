@@ -1,0 +1,543 @@
+//! The report page, read back with an independent parser: its sums are those of the books, every
+//! cluster is there, and whatever records hold stays text.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use cloudtrail_inspector::cluster::timeline::Timeline;
+use cloudtrail_inspector::demo::{Plan, trail};
+use cloudtrail_inspector::page::report::{CARDS_MAX, Report};
+use cloudtrail_inspector::report::Books;
+use cloudtrail_inspector::trail::redact::sanitize;
+use cloudtrail_inspector::trail::time::EventTime;
+use html5ever::tokenizer::states::RawKind;
+use html5ever::tokenizer::{BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult};
+use html5ever::tokenizer::{Tokenizer, TokenizerOpts};
+use serde_json::{Value, json};
+
+use crate::bad_input::{HOSTILE, hostile};
+use crate::binary::Folder;
+use crate::records::{census, id, lines, record};
+
+/// An element with all text within.
+#[derive(Debug, Default)]
+struct Element {
+    name: String,
+    attributes: BTreeMap<String, String>,
+    parent: Option<usize>,
+    text: String,
+}
+
+/// A page that has no error, no comment, and no element that is not closed where it should be.
+#[derive(Debug, Default)]
+struct Page(Vec<Element>);
+
+#[derive(Default)]
+struct Reader(RefCell<(Page, Vec<usize>)>);
+
+impl TokenSink for Reader {
+    type Handle = ();
+
+    fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
+        let (page, open) = &mut *self.0.borrow_mut();
+        match token {
+            Token::TagToken(tag) if tag.kind == TagKind::EndTag => {
+                let last = open.pop().expect("nothing is open");
+                assert_eq!(*tag.name, *page.0[last].name, "closes another element");
+            }
+            Token::TagToken(tag) => return page.open(&tag, open),
+            Token::CharacterTokens(text) => {
+                for at in open {
+                    page.0[*at].text.push_str(&text);
+                }
+            }
+            Token::DoctypeToken(doctype) => assert_eq!(doctype.name.as_deref(), Some("html")),
+            Token::EOFToken => assert!(open.is_empty(), "something is left open"),
+            other => panic!("{other:?}"),
+        }
+        TokenSinkResult::Continue
+    }
+}
+
+impl Page {
+    fn read(html: &str) -> Self {
+        let options = TokenizerOpts {
+            exact_errors: true,
+            ..TokenizerOpts::default()
+        };
+        let tokenizer = Tokenizer::new(Reader::default(), options);
+        let input = BufferQueue::default();
+        input.push_back(html.into());
+        let _ = tokenizer.feed(&input);
+        tokenizer.end();
+        tokenizer.sink.0.into_inner().0
+    }
+
+    fn open(&mut self, tag: &Tag, open: &mut Vec<usize>) -> TokenSinkResult<()> {
+        assert!(
+            !tag.had_duplicate_attributes && !tag.self_closing,
+            "{tag:?}"
+        );
+        let attribute = |attribute: &html5ever::Attribute| {
+            (
+                attribute.name.local.to_string(),
+                attribute.value.to_string(),
+            )
+        };
+        self.0.push(Element {
+            name: tag.name.to_string(),
+            attributes: tag.attrs.iter().map(attribute).collect(),
+            parent: open.last().copied(),
+            text: String::new(),
+        });
+        if &*tag.name != "meta" {
+            open.push(self.0.len() - 1);
+        }
+        match &*tag.name {
+            "style" => TokenSinkResult::RawData(RawKind::Rawtext),
+            _ => TokenSinkResult::Continue,
+        }
+    }
+
+    fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (usize, &'a Element)> {
+        let elements = self.0.iter().enumerate();
+        elements.filter(move |(_, element)| element.name == name)
+    }
+
+    fn within(&self, mut at: usize, outer: usize) -> bool {
+        while let Some(parent) = self.0[at].parent {
+            at = parent;
+            if at == outer {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Returns the table of a class.
+    fn table(&self, class: &str) -> usize {
+        let mut tables = self.all("table");
+        let found = tables.find(|(_, table)| table.get("class") == Some(class));
+        found.unwrap_or_else(|| panic!("no table {class}")).0
+    }
+
+    /// Returns the numbers within an element; what people read and what programs read agree.
+    fn numbers(&self, outer: usize) -> impl Iterator<Item = u64> {
+        let within = self
+            .all("data")
+            .filter(move |(data, _)| self.within(*data, outer));
+        within.map(|(_, data)| {
+            let value: u64 = data.get("value").unwrap().parse().unwrap();
+            assert_eq!(data.text.replace(',', ""), value.to_string());
+            value
+        })
+    }
+
+    /// Returns the rows of a table's body: the head of each, and its numbers.
+    fn rows(&self, table: usize) -> Vec<(&str, Vec<u64>)> {
+        let rows = self.all("tr").filter(|(row, _)| self.within(*row, table));
+        let row = |(row, _)| {
+            let head = self.all("th").find(|(head, _)| self.within(*head, row));
+            (head.unwrap().1.text.as_str(), self.numbers(row).collect())
+        };
+        rows.skip(1).map(row).collect()
+    }
+}
+
+impl Element {
+    fn get(&self, attribute: &str) -> Option<&str> {
+        self.attributes.get(attribute).map(String::as_str)
+    }
+}
+
+/// Scans with a page; returns the JSON and the page.
+fn scan(folder: &Folder, arguments: &[&str]) -> (Value, String) {
+    let arguments = [&["--html", "report.html"], arguments].concat();
+    let scan = folder.scan(&arguments, 0);
+    (
+        scan,
+        fs::read_to_string(folder.path("report.html")).unwrap(),
+    )
+}
+
+/// Returns a folder with a made-up trail under `in`.
+pub fn demo() -> Folder {
+    let plan = Plan {
+        seed: 7,
+        hours: 30,
+        events_per_hour: 300,
+        ..Plan::default()
+    };
+    let folder = Folder::new();
+    for file in trail(&plan).files {
+        folder.write(format!("in/{}", file.name), file.gzip());
+    }
+    folder
+}
+
+/// Asserts that a page is made of what it may be made of.
+fn assert_plain(page: &Page) {
+    const ELEMENTS: &str = " a article bdi body code data dd details div dl dt figcaption figure \
+        footer g h1 h2 h3 h4 head header html li main meta nav p pre rect section span strong \
+        style summary svg table tbody td th thead time title tr ul ";
+    let plain = |value: &str, also: &str| {
+        value
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || also.contains(c))
+    };
+    let mut ids = BTreeSet::new();
+    for element in &page.0 {
+        let name = &element.name;
+        assert!(ELEMENTS.contains(&format!(" {name} ")), "<{name}>");
+        for (attribute, value) in &element.attributes {
+            let fine = match attribute.as_str() {
+                "id" => plain(value, "-") && ids.insert(value.clone()),
+                "class" | "scope" | "role" | "aria-labelledby" => plain(value, " "),
+                "href" => value.starts_with('#') && plain(value, "#-"),
+                "datetime" => EventTime::parse(value).is_some(),
+                "value" => value.parse::<u64>().is_ok(),
+                "x" | "y" | "width" | "height" => value.parse::<f64>().is_ok(),
+                "viewbox" => plain(value, " ."),
+                "preserveaspectratio" => value == "none",
+                "tabindex" => value == "0",
+                "aria-hidden" => value == "true",
+                "aria-label" => value
+                    .chars()
+                    .all(|c| c.is_alphanumeric() || " ,.:;-'".contains(c)),
+                "lang" | "charset" | "name" | "content" | "http-equiv" => {
+                    ["html", "meta"].contains(&name.as_str())
+                }
+                _ => false,
+            };
+            assert!(fine, "<{name} {attribute}={value:?}>");
+        }
+    }
+    for (_, link) in page.all("a") {
+        assert!(ids.contains(&link.get("href").unwrap()[1..]), "{link:?}");
+    }
+    let policies = page.all("meta").filter(|(_, meta)| {
+        meta.get("content")
+            .is_some_and(|content| content.starts_with("default-src 'none'; style-src 'sha256-"))
+    });
+    assert_eq!(policies.count(), 1);
+}
+
+#[test]
+fn whatever_records_hold_stays_text_in_the_page() {
+    let folder = Folder::with_lines(lines(&hostile()));
+    let evil = HOSTILE.map(|text| text.replace(['/', '\0'], ""));
+    for (number, name) in evil.iter().enumerate() {
+        // The names of files are written by others, too, and so may be what is in them.
+        folder.write(format!("odd/{number}{name}.jsonl"), format!("{{{name}\n"));
+    }
+    let (scan, html) = scan(&folder, &["trail.jsonl", "odd"]);
+    let page = Page::read(&html);
+    assert_plain(&page);
+    let title: Vec<&str> = page
+        .all("title")
+        .map(|(_, title)| title.text.as_str())
+        .collect();
+    assert_eq!(title[0], "CloudTrail errors");
+    // It was not lost either: each text is somewhere, as people may read it.
+    let body = &page.all("body").next().unwrap().1.text;
+    for text in HOSTILE {
+        assert!(body.contains(&sanitize(text, 128)), "{text:?}");
+    }
+    let clusters = scan["clusters"].as_array().unwrap();
+    assert_eq!(page.all("article").count(), clusters.len());
+}
+
+#[test]
+fn the_sums_of_the_page_are_those_of_the_books() {
+    let folder = demo();
+    let (scan, html) = scan(&folder, &["in"]);
+    let page = Page::read(&html);
+    assert_plain(&page);
+    let rows = page.rows(page.table("books"));
+    let line = |name: &str| {
+        let mut found = rows.iter().filter(|(head, _)| head.starts_with(name));
+        found.next().unwrap_or_else(|| panic!("no line {name}")).1[0]
+    };
+    let records = &scan["records"];
+    for (name, books) in [
+        ("read", &records["read"]),
+        ("selected", &records["selected"]),
+        ("clustered", &records["clustered"]),
+        ("duplicate", &records["duplicate"]),
+        ("ignored", &records["ignored"]),
+        ("quarantined", &records["quarantined"]),
+    ] {
+        assert_eq!(line(name), books.as_u64().unwrap(), "{name}");
+    }
+    for (reason, count) in records["not_selected"].as_object().unwrap() {
+        assert_eq!(line(reason), count.as_u64().unwrap(), "{reason}");
+    }
+    assert_eq!(line("read"), line("not selected") + line("selected"));
+    assert_eq!(
+        line("selected"),
+        line("clustered") + line("duplicate") + line("ignored") + line("quarantined")
+    );
+    let all: u64 = rows.iter().map(|(_, numbers)| numbers[0]).sum();
+    let with_reasons = line("not selected") + line("ignored") + line("quarantined");
+    let outcomes = line("read") + line("selected") + line("clustered") + line("duplicate");
+    assert_eq!(all, outcomes + 2 * with_reasons, "reasons sum up, too");
+}
+
+#[test]
+fn every_cluster_has_a_card_that_a_link_leads_to_and_the_chart_holds_every_failure() {
+    let folder = demo();
+    let (scan, html) = scan(&folder, &["in"]);
+    let page = Page::read(&html);
+    let clusters = scan["clusters"].as_array().unwrap();
+    let links: BTreeSet<&str> = page
+        .all("a")
+        .filter_map(|(_, link)| link.get("href"))
+        .collect();
+    assert_eq!(links.len(), clusters.len());
+    for cluster in clusters {
+        let id = cluster["cluster_id"].as_str().unwrap();
+        assert!(links.contains(format!("#c-{id}").as_str()), "{id}");
+        let mut cards = page.all("article");
+        let card = cards.find(|(_, card)| card.get("id") == Some(&format!("c-{id}")));
+        let text = &card.unwrap().1.text;
+        for shown in ["account_id", "severity", "status", "hint", "cluster_id"] {
+            let shown = cluster[shown].as_str().unwrap();
+            assert!(text.contains(shown), "{shown} is not in {text}");
+        }
+        for reason in cluster["severity_reasons"].as_array().unwrap() {
+            assert!(text.contains(reason.as_str().unwrap()), "{reason}");
+        }
+    }
+    let charted: u64 = page
+        .rows(page.table("numbers"))
+        .iter()
+        .map(|(_, numbers)| {
+            let (sum, parts) = numbers.split_last().unwrap();
+            assert_eq!(parts.iter().sum::<u64>(), *sum);
+            sum
+        })
+        .sum();
+    let failing = clusters
+        .iter()
+        .filter(|cluster| cluster["class"] != "watch");
+    let failing: u64 = failing
+        .map(|cluster| cluster["count"].as_u64().unwrap())
+        .sum();
+    let notes = page
+        .all("p")
+        .filter(|(_, p)| p.text.contains("without a usable time"));
+    let undated = notes.flat_map(|(note, _)| page.numbers(note));
+    assert_eq!(charted + undated.sum::<u64>(), failing);
+}
+
+#[test]
+fn what_people_need_to_navigate_is_there() {
+    let folder = demo();
+    let (_, html) = scan(&folder, &["in"]);
+    let page = Page::read(&html);
+    for name in ["h1", "main", "header", "footer"] {
+        assert_eq!(page.all(name).count(), 1, "{name}");
+    }
+    let mut level = 1;
+    for element in &page.0 {
+        if let Some(next) = element
+            .name
+            .strip_prefix('h')
+            .and_then(|level| level.parse().ok())
+        {
+            assert!(next <= level + 1, "{element:?} after level {level}");
+            level = next;
+        }
+    }
+    for (table, _) in page.all("table") {
+        let heads = page.all("th").filter(|(head, _)| page.within(*head, table));
+        assert!(heads.count() > 1, "a table without heads");
+    }
+    assert!(page.all("th").all(|(_, head)| head.get("scope").is_some()));
+    assert!(
+        page.all("svg")
+            .all(|(_, svg)| svg.get("role") == Some("img") && svg.get("aria-label").is_some())
+    );
+}
+
+#[test]
+fn a_page_is_the_same_from_every_store_and_changes_no_output() {
+    let folder = demo();
+    let (scan, html) = scan(&folder, &["in"]);
+    assert_eq!(folder.scan(&["in"], 0), scan);
+    let kept = folder.scan(&["--db", "x.db", "--html", "kept.html", "in"], 0);
+    assert_eq!(kept, scan);
+    let kept = fs::read_to_string(folder.path("kept.html")).unwrap();
+    assert!(kept == html, "the stores tell different pages");
+    // Again into the same store: the events are there, and the books say since when.
+    folder.scan(&["--db", "x.db", "--html", "again.html", "in"], 0);
+    let again = fs::read_to_string(folder.path("again.html")).unwrap();
+    let events = scan["records"]["clustered"].as_u64().unwrap();
+    let page = Page::read(&again);
+    let notes = page
+        .all("p")
+        .filter(|(_, p)| p.text.contains("that the store had before"));
+    let numbers: Vec<u64> = notes.flat_map(|(note, _)| page.numbers(note)).collect();
+    assert_eq!(numbers[..3], [events, 0, events]);
+}
+
+#[test]
+fn a_page_without_failures_says_so() {
+    let folder = Folder::with_lines(lines(&[record(json!({}))]));
+    let (_, html) = scan(&folder, &["trail.jsonl"]);
+    let page = Page::read(&html);
+    assert_plain(&page);
+    let body = &page.all("body").next().unwrap().1.text;
+    for said in [
+        "Nothing failed.",
+        "None was seen.",
+        "No failing event",
+        "Everything was read.",
+    ] {
+        assert!(body.contains(said), "{said}: {body}");
+    }
+}
+
+#[test]
+fn beyond_a_limit_the_page_says_how_many_clusters_it_does_not_show() {
+    let records: Vec<Value> = (0..CARDS_MAX as u64 + 70)
+        .map(|number| {
+            record(json!({
+                "eventID": id(number),
+                "eventTime": format!("2026-11-02T{:02}:00:00Z", number / 150),
+                "eventName": format!("Get{}", "X".repeat(number as usize)),
+                "errorCode": "AccessDenied",
+            }))
+        })
+        .collect();
+    let census = census(&records);
+    let html = Report {
+        inputs: &[],
+        files: 0,
+        books: &Books::default(),
+        census: &census,
+        timeline: &Timeline::default(),
+        failed: &[],
+        quarantined: &[],
+    }
+    .html();
+    let page = Page::read(&html);
+    assert_plain(&page);
+    assert_eq!(page.all("article").count(), CARDS_MAX);
+    let mores: Vec<&str> = page
+        .all("p")
+        .filter(|(at, p)| {
+            p.get("class") == Some("more") && page.0[page.0[*at].parent.unwrap()].name == "section"
+        })
+        .map(|(_, p)| p.text.as_str())
+        .collect();
+    assert_eq!(mores, ["… and 70 more"]);
+}
+
+#[test]
+fn access_keys_are_listed_with_their_callers() {
+    let key = |number: u64, key: &str, user: &str| {
+        record(json!({
+            "eventID": id(number),
+            "errorCode": "AccessDenied",
+            "userIdentity": {
+                "type": "IAMUser",
+                "arn": format!("arn:aws:iam::111122223333:user/{user}"),
+                "accountId": "111122223333",
+                "accessKeyId": key,
+                "userName": user,
+            },
+        }))
+    };
+    let records = [
+        key(1, "ASIAEXAMPLEEXAMPLE02", "ben"),
+        key(2, "ASIAEXAMPLEEXAMPLE02", "ben"),
+        key(3, "AKIAEXAMPLEEXAMPLE01", "mia"),
+    ];
+    let folder = Folder::with_lines(lines(&records));
+    let (_, html) = scan(&folder, &["trail.jsonl"]);
+    let page = Page::read(&html);
+    let tables = page.all("table");
+    let tables = tables.filter(|(_, table)| table.get("class") == Some("keys stacked"));
+    let rows: Vec<_> = tables.flat_map(|(table, _)| page.rows(table)).collect();
+    assert_eq!(
+        rows,
+        [
+            ("AKIAEXAMPLEEXAMPLE01 long-term", vec![1]),
+            ("ASIAEXAMPLEEXAMPLE02 temporary", vec![2]),
+        ]
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_listed_with_its_place() {
+    let folder = Folder::with_lines(format!("nonsense\n{}", lines(&[record(json!({}))])));
+    folder.write("empty.json", "");
+    let arguments = ["--html", "report.html", "trail.jsonl", "empty.json"];
+    let scan = folder.scan(&arguments, 1);
+    let html = fs::read_to_string(folder.path("report.html")).unwrap();
+    let page = Page::read(&html);
+    let section = page.all("section").last().unwrap().0;
+    let cells: Vec<&str> = page
+        .all("td")
+        .filter(|(cell, _)| page.within(*cell, section))
+        .map(|(_, cell)| cell.text.as_str())
+        .collect();
+    let failed = scan["files"]["failed"][0]["error"].as_str().unwrap();
+    let quarantined = scan["quarantined"][0]["detail"].as_str().unwrap();
+    assert_eq!(cells, [failed, "1", quarantined]);
+}
+
+#[test]
+fn a_page_that_cannot_be_written_fails_and_costs_no_output() {
+    let folder = Folder::with_lines(lines(&[record(json!({"errorCode": "AccessDenied"}))]));
+    fs::create_dir(folder.path("folder")).unwrap();
+    for (place, saying) in [
+        (
+            "nowhere/report.html",
+            "nowhere/report.html: the report cannot be written",
+        ),
+        ("folder", "folder: the report cannot be written"),
+    ] {
+        let ran = folder.run(&["scan", "--format", "json", "--html", place, "trail.jsonl"]);
+        ran.fails(1, saying);
+        assert_eq!(ran.json()["records"]["clustered"], 1);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_page_takes_the_place_of_the_last_one_whole() {
+    let folder = Folder::with_lines(lines(&[record(json!({"errorCode": "AccessDenied"}))]));
+    folder.write("pages/old.html", "old");
+    std::os::unix::fs::symlink("pages/old.html", folder.path("link.html")).unwrap();
+    let before = fs::File::open(folder.path("pages/old.html")).unwrap();
+    let (_, html) = scan(&folder, &["trail.jsonl"]);
+    folder.scan(&["--html", "link.html", "trail.jsonl"], 0);
+    assert_eq!(
+        fs::read_link(folder.path("link.html")).unwrap().to_str(),
+        Some("pages/old.html")
+    );
+    assert_eq!(
+        fs::read_to_string(folder.path("pages/old.html")).unwrap(),
+        html
+    );
+    // Whoever had the old page open reads it to its end.
+    assert_eq!(std::io::read_to_string(before).unwrap(), "old");
+    let mut names: Vec<_> = fs::read_dir(folder.path("pages"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["old.html"], "something else is left");
+    let piped = folder.run(&[
+        "scan",
+        "--limit",
+        "1",
+        "--html",
+        "/dev/stderr",
+        "trail.jsonl",
+    ]);
+    assert!(piped.stderr.contains("</html>"), "{piped:?}");
+}
