@@ -466,6 +466,20 @@ impl Cluster {
         lifecycle::Status::of(self.facts.identity.class, self.span, as_of)
     }
 
+    /// Returns a principal's name without what the cluster's account says already; callers of other
+    /// accounts keep theirs, or a stranger's root would pass for one's own.
+    pub fn short_name<'p>(&self, principal: &'p str) -> &'p str {
+        let mut parts = principal.splitn(6, ':');
+        match (parts.next(), parts.nth(3), parts.next()) {
+            (Some("arn"), Some(account), Some(name))
+                if account == self.facts.identity.account_id =>
+            {
+                name
+            }
+            _ => principal,
+        }
+    }
+
     /// Returns the error code that is seen most often, as the service spells it.
     pub fn error_code(&self) -> Option<&str> {
         let codes = self.facets.get(&Kind::ErrorCode)?;

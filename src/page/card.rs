@@ -83,7 +83,7 @@ impl Told {
         };
         html! {
             @if let Some(first) = principals.values.first() {
-                bdi { (short(&first.value)) }
+                bdi { (self.cluster.short_name(&first.value)) }
             }
             @if principals.distinct > 1 { " and " (number(principals.distinct as u64 - 1)) " more" }
         }
@@ -97,14 +97,6 @@ impl Told {
                 status => { (status.name()) }
             }
         }
-    }
-}
-
-/// Returns an ARN without what all ARNs of an account begin with.
-fn short(principal: &str) -> &str {
-    match principal.strip_prefix("arn:") {
-        Some(arn) => arn.splitn(5, ':').last().unwrap_or(principal),
-        None => principal,
     }
 }
 

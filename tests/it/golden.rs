@@ -1256,3 +1256,17 @@ fn a_cluster_with_an_explicit_deny_among_its_refusals_is_never_answered_with_an_
     let hint = hint::hint(&clusters[0].facts.identity, &clusters[0].typical());
     assert!(hint.contains("explicitly"), "{hint}");
 }
+
+#[test]
+fn a_stranger_s_root_is_not_shown_as_one_s_own() {
+    let refused = record(json!({"errorCode": "AccessDenied"}));
+    let clusters = census(&[refused]).clusters();
+    let shown = |principal| clusters[0].short_name(principal);
+    assert_eq!(shown("arn:aws:iam::111122223333:root"), "root");
+    let stranger = "arn:aws:iam::999988887777:root";
+    assert_eq!(shown(stranger), stranger);
+    assert_eq!(
+        shown("delivery.logs.amazonaws.com"),
+        "delivery.logs.amazonaws.com"
+    );
+}

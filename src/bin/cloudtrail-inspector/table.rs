@@ -177,21 +177,12 @@ fn who(cluster: &Cluster) -> String {
         .values
         .iter()
         .take(SHOWN)
-        .map(|principal| short(&principal.value, &cluster.facts.identity.account_id).to_owned())
+        .map(|principal| cluster.short_name(&principal.value).to_owned())
         .collect();
     if let Some(more @ 1..) = principals.distinct.checked_sub(SHOWN) {
         lines.push(format!("and {more} more"));
     }
     lines.join("\n")
-}
-
-/// Returns an ARN without what the account column says already.
-fn short<'p>(principal: &'p str, account_id: &str) -> &'p str {
-    let mut parts = principal.splitn(6, ':');
-    match (parts.next(), parts.nth(3), parts.next()) {
-        (Some("arn"), Some(account), Some(name)) if account == account_id => name,
-        _ => principal,
-    }
 }
 
 fn seen(span: Span) -> String {
