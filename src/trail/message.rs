@@ -234,16 +234,18 @@ impl<'a> Scan<'a> {
             .position(|byte| !byte.is_ascii_whitespace() && *byte != 0x0b);
         let length = length.unwrap_or(rest.len());
         let end = self.at + length;
-        if length == 1 && rest[0] == b' ' && self.at > self.kept {
+        let single = length == 1 && rest[0] == b' ';
+        if single && self.at > self.kept {
             self.at = end;
             return true;
         }
-        // What looks back at words, or ahead, looks across one space.
-        self.settled = false;
         self.keep();
-        if !self.template.is_empty() && !self.template.ends_with(' ') {
+        let stays = !self.template.is_empty() && !self.template.ends_with(' ');
+        if stays {
             self.template.push(' ');
         }
+        // One space that stays is as it was.
+        self.settled &= stays && single;
         self.skip_to(end);
         true
     }
