@@ -9,6 +9,7 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use crate::binary::{Folder, Ran, each_text};
+use crate::cli::BY;
 use crate::records::{id, lines, record};
 
 fn failure(number: u64, fields: Value) -> Value {
@@ -499,15 +500,7 @@ fn hostile_text_in_any_field_counts_once_and_steers_nothing() {
             assert!(!text.contains(char::is_control), "{text:?}");
         });
     }
-    for by in [
-        "cluster",
-        "event",
-        "code",
-        "principal",
-        "key",
-        "source-ip",
-        "account",
-    ] {
+    for by in BY {
         for format in ["table", "json"] {
             let arguments = [
                 "top", "--limit", "0", "--by", by, "--format", format, "--db", "x.db",

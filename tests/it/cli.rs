@@ -739,7 +739,8 @@ fn four_fields_are_enough_to_be_explained() {
     );
 }
 
-const BY: [&str; 7] = [
+/// Everything that can be ranked.
+pub const BY: [&str; 7] = [
     "cluster",
     "event",
     "code",
