@@ -6,13 +6,13 @@
 
 use std::io::Read;
 
-use crate::cluster::class::Class;
+use crate::cluster::class::{Class, NO_ERROR, SIEVE};
 use crate::cluster::{Conclusion, Tally};
 use crate::ports::{Batch, Quarantined, Store, StoreError};
 use crate::report::Books;
 use crate::rules::{Fate, Hits, Rules};
 use crate::trail::denial::Layer;
-use crate::trail::file::{Item, Layout, Limits, ReadError, read};
+use crate::trail::file::{Item, Layout, Limits, ReadError, Reader};
 use crate::trail::{Record, Rejection, Wrapper};
 
 /// How many unreadable records of one input are kept with their place and reason; all are counted.
@@ -38,6 +38,11 @@ pub struct Ingested {
     pub hits: Vec<Hits>,
 }
 
+/// Returns a reader for [`fold`], to be used for one input after another.
+pub fn reader() -> Reader {
+    Reader::new(&SIEVE)
+}
+
 /// Reads an input to its end and folds its records.
 ///
 /// `account_id` is the account that the input's name tells, for records that name none.
@@ -46,6 +51,7 @@ pub struct Ingested {
 /// # Errors
 /// When the input as a whole cannot be trusted; nothing of it should be kept then.
 pub fn fold(
+    reader: &mut Reader,
     input: impl Read,
     layout: Layout,
     limits: &Limits,
@@ -56,7 +62,7 @@ pub fn fold(
         hits: vec![Hits::default(); rules.all().len()],
         ..Folded::default()
     };
-    read(input, layout, limits, &mut |item| match item {
+    reader.read(input, layout, limits, &mut |item| match item {
         Item::Record {
             number,
             text,
@@ -65,6 +71,7 @@ pub fn fold(
             folded.record(number, &text, &wrapper.or_account(account_id), rules);
         }
         Item::Rejected { number, rejection } => folded.quarantine(number, rejection),
+        Item::Quiet { count } => folded.quiet(count),
         Item::ControlMessage => folded.books.control_messages += 1,
     })?;
     Ok(folded)
@@ -124,6 +131,12 @@ impl Folded {
                 self.tally.observe(&record, *conclusion);
             }
         }
+    }
+
+    /// Counts records that were held back because nothing failed.
+    fn quiet(&mut self, count: u64) {
+        self.books.read += count;
+        *self.books.not_selected.entry(NO_ERROR).or_default() += count;
     }
 
     /// Counts codes and wordings that are not known here, so that a new one is noticed.

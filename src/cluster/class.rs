@@ -4,8 +4,11 @@
 //! The classes decide what belongs to a cluster's identity and how loud it is, so the tables are
 //! data in one place, read from the top, first match wins.
 
+use std::sync::LazyLock;
+
 use crate::trail::Record;
 use crate::trail::json::Json;
+use crate::trail::sieve::Sieve;
 
 /// The kind of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -334,6 +337,17 @@ pub fn of_code(code: &str) -> Class {
         .map_or(Class::Other, |(class, _)| *class)
 }
 
+/// Why a call that succeeded is not selected.
+pub const NO_ERROR: &str = "no_error";
+
+/// The sieve that holds back what [`select`] would not select for [`NO_ERROR`], unread.
+pub static SIEVE: LazyLock<Sieve> = LazyLock::new(|| {
+    let signins = SIGNINS.iter();
+    let hidden = HIDDEN.iter().map(|(_, event, _)| event);
+    let watched = WATCH.iter().flat_map(|(_, events)| events.iter());
+    Sieve::new(signins.chain(hidden).chain(watched).copied())
+});
+
 /// Decides what a record is to us: a failure of a class, a watched success, or nothing.
 pub fn select(record: &Record<'_>) -> Selection {
     if let Some(reason) = not_an_api_event(record) {
@@ -352,7 +366,7 @@ pub fn select(record: &Record<'_>) -> Selection {
         None if record.error_message.is_some() => Selection::Clustered(Class::Other),
         None if hidden_failure(record) => Selection::Clustered(Class::Other),
         None if watched(record) => Selection::Clustered(Class::Watch),
-        None => Selection::NotSelected("no_error"),
+        None => Selection::NotSelected(NO_ERROR),
     }
 }
 

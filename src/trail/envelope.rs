@@ -13,12 +13,11 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use crate::trail::file::{
-    self, CAPTURE_BYTES_MAX, Faithful, GZIP_MAGIC, Item, Limits, Output, ReadError,
-};
+use crate::trail::file::{self, CAPTURE_BYTES_MAX, Item, Limits, Output, ReadError};
 use crate::trail::json::{self, Json};
 use crate::trail::split::{Cursor, Element, Member, Piece, Reach, SPACE};
 use crate::trail::time::EventTime;
+use crate::trail::unpack::{Faithful, GZIP_MAGIC, inflate};
 use crate::trail::{Rejection, Wrapper};
 
 /// What the base64 of a payload may decode to: AWS Lambda takes no larger event than 6 MB.
@@ -113,12 +112,33 @@ pub(crate) fn payload<R: Read>(
     let span = find_data(cursor)?;
     let data = cursor.slice(span).ok_or(PayloadFault::TooLong)?;
     let mut header = Header::default();
-    if !message(data, &mut header, Pass::Hopeful, output)? {
-        message(data, &mut header, Pass::Header, output)?;
-        message(data, &mut header, Pass::Records, output)?;
+    match output.unpack_payload(data) {
+        Some((mut room, length)) => {
+            let done = passes(|pass| {
+                let mut cursor = Cursor::whole(std::mem::take(&mut room), length);
+                let done = message(&mut cursor, &mut header, pass, output);
+                room = cursor.into_room();
+                done
+            });
+            output.give_back(room);
+            done?;
+        }
+        None => passes(|pass| {
+            let mut cursor = open(data, output.limits)?;
+            message(&mut cursor, &mut header, pass, output)
+        })?,
     }
     if header.is_control() {
         output.control_message();
+    }
+    Ok(())
+}
+
+/// Runs over a message until it is known.
+fn passes(mut run: impl FnMut(Pass) -> Result<bool, ReadError>) -> Result<(), ReadError> {
+    if !run(Pass::Hopeful)? {
+        run(Pass::Header)?;
+        run(Pass::Records)?;
     }
     Ok(())
 }
@@ -169,13 +189,16 @@ enum Pass {
 }
 
 /// Runs over the message packed in a payload; returns false when its header does not come first.
-fn message(
-    data: &[u8],
+fn message<R: Read>(
+    cursor: &mut Cursor<R>,
     header: &mut Header,
     pass: Pass,
     output: &mut Output<'_>,
 ) -> Result<bool, ReadError> {
-    let mut cursor = enter(data, output.limits)?;
+    if cursor.skip_all(SPACE)? != Some(b'{') {
+        return Err(PayloadFault::NotLogs.into());
+    }
+    cursor.step();
     let mut is_log = false;
     loop {
         cursor.pin(CAPTURE_BYTES_MAX);
@@ -191,10 +214,10 @@ fn message(
         is_log |= is_list || field == Some(HeaderField::MessageType);
         let reach = match (is_list, first, pass) {
             (false, ..) | (true, b'n', _) | (true, b'[', Pass::Header) => {
-                value(&mut cursor, field, header)?
+                value(cursor, field, header)?
             }
             (true, b'[', Pass::Hopeful) if !header.is_known() => return Ok(false),
-            (true, b'[', _) => list(&mut cursor, header, output)?,
+            (true, b'[', _) => list(cursor, header, output)?,
             (true, ..) => return Err(PayloadFault::NotLogs.into()),
         };
         if reach != Reach::Whole {
@@ -210,19 +233,14 @@ fn message(
     }
 }
 
-/// Unpacks a message and steps over its opening brace.
-fn enter<'a>(data: &'a [u8], limits: &Limits) -> Result<Cursor<impl Read + use<'a>>, ReadError> {
+/// Unpacks a message piece by piece.
+fn open<'a>(data: &'a [u8], limits: &Limits) -> Result<Cursor<impl Read + use<'a>>, ReadError> {
     let mut packed = Base64::new(data);
     let start = packed.fill_buf().map_err(ReadError::from_io)?;
     if !start.starts_with(&GZIP_MAGIC) {
         return Err(PayloadFault::NotGzip.into());
     }
-    let mut cursor = Cursor::new(file::inflate(packed, limits));
-    if cursor.skip_all(SPACE)? != Some(b'{') {
-        return Err(PayloadFault::NotLogs.into());
-    }
-    cursor.step();
-    Ok(cursor)
+    Ok(Cursor::new(inflate(packed, limits)))
 }
 
 /// Hands over the list of log events in a payload, unless its header says that they are none.
@@ -237,7 +255,7 @@ fn list<R: Read>(
     cursor.unpin();
     cursor.step();
     let max = Some(output.limits.records_max);
-    log_events(cursor, b"message", header.wrapper(), max, output)
+    log_events(cursor, MESSAGE, header.wrapper(), max, output)
 }
 
 /// Goes over a value, keeping it where the header wants it.
@@ -272,6 +290,12 @@ pub(crate) fn log_events<R: Read>(
             return Err(ReadError::Records { limit });
         }
         left = left.map(|count| count - 1);
+        if field == MESSAGE
+            && let Some(taken) = output.log_event(cursor.ahead(), &mut wrapper)
+        {
+            cursor.advance(taken);
+            continue;
+        }
         match cursor.value(output.limits.record_bytes_max)? {
             Piece::Cut => return Ok(Reach::Cut),
             Piece::Oversize => output.oversize(),
@@ -284,6 +308,36 @@ pub(crate) fn log_events<R: Read>(
             }
         }
     }
+}
+
+/// The field of a log event that holds the record.
+pub(crate) const MESSAGE: &[u8] = b"message";
+
+/// Where the message of a log event begins, behind its quote, and when it was logged, if the event
+/// is spelled as CloudWatch Logs spells it: `{"id":"1","timestamp":1,"message":"`.
+pub(crate) fn message_in(event: &[u8]) -> Option<(usize, Option<EventTime>)> {
+    let rest = event.strip_prefix(b"{\"id\":\"")?;
+    let (_, rest) = digits(rest)?;
+    let rest = rest.strip_prefix(b"\",\"timestamp\":")?;
+    let (milliseconds, rest) = digits(rest)?;
+    let rest = rest.strip_prefix(b",\"message\":\"")?;
+    let milliseconds = std::str::from_utf8(milliseconds).ok()?;
+    // JSON has no numbers with a zero in front.
+    let is_number = !milliseconds.starts_with('0') && !milliseconds.is_empty();
+    let at = event.len() - rest.len();
+    is_number.then(|| (at, time(Json::new(milliseconds))))
+}
+
+fn digits(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let length = text.iter().position(|byte| !byte.is_ascii_digit())?;
+    Some(text.split_at(length))
+}
+
+/// Decodes base64 that is spelled without white space or escapes.
+pub(crate) fn decode(data: &[u8], packed: &mut Vec<u8>) -> Option<()> {
+    packed.clear();
+    BASE64.decode_vec(data, packed).ok()?;
+    (packed.len() <= PACKED_BYTES_MAX && packed.starts_with(&GZIP_MAGIC)).then_some(())
 }
 
 /// Takes the record out of one log event, and notes when it was logged.

@@ -13,15 +13,13 @@ use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::Range;
 
-use flate2::bufread::MultiGzDecoder;
-
 use crate::trail::envelope::{self, Header, PayloadFault};
 use crate::trail::json::Json;
+use crate::trail::sieve::Sieve;
 use crate::trail::split::{BYTE_ORDER_MARK, Cursor, Element, Member, Piece, Reach, SPACE};
+use crate::trail::structure::{self, Found, UNESCAPE_ROOM};
+use crate::trail::unpack::{Faithful, GZIP_MAGIC, PACKED_BYTES_MAX, Unpacker, inflate};
 use crate::trail::{Rejection, Wrapper};
-
-/// The first two bytes of gzip data (RFC 1952, 2.3.1).
-pub const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// What is kept of one value that may turn out to be a payload: 6 MiB in base64, with line breaks.
 pub const CAPTURE_BYTES_MAX: usize = 9 * 1024 * 1024;
@@ -75,6 +73,11 @@ pub enum Item<'a> {
         number: u64,
         /// Why.
         rejection: Rejection,
+    },
+    /// Records in a row that the sieve of a [`Reader`] held back: calls that succeeded.
+    Quiet {
+        /// How many.
+        count: u64,
     },
     /// CloudWatch Logs checked whether the destination is there: nothing in it is a record.
     ControlMessage,
@@ -142,7 +145,8 @@ impl ReadError {
     }
 }
 
-/// Reads an input and hands over what it holds, in order.
+/// Reads an input and hands over all that it holds, in order, a byte after another in constant
+/// memory. A [`Reader`] comes to the same result in a fraction of the time.
 ///
 /// # Errors
 /// [`ReadError`] when the input as a whole is not what it should be; it may come after items.
@@ -152,22 +156,91 @@ pub fn read<R: Read>(
     limits: &Limits,
     visit: &mut dyn FnMut(Item<'_>),
 ) -> Result<(), ReadError> {
-    let mut reading = Reading {
-        cursor: Cursor::new(unpack(input, limits)?),
-        output: Output::new(limits, visit),
-        layout,
-        has_begun: false,
-        is_undecided: layout == Layout::Guess,
-    };
-    if layout == Layout::Lines {
-        reading.cursor.bound_by_lines();
+    let cursor = Cursor::new(unpack(input, limits)?);
+    Reading::new(cursor, Output::new(limits, visit), layout).run()
+}
+
+/// Reads one input after another as fast as it can, without handing over what a sieve holds back.
+#[derive(Debug)]
+pub struct Reader {
+    fast: Fast,
+    unpacker: Unpacker,
+}
+
+/// What makes reading fast, and room that is used again.
+#[derive(Debug)]
+pub(crate) struct Fast {
+    sieve: &'static Sieve,
+    /// The payload of a subscription on its way from base64 to records.
+    pub(crate) payload: Unpacker,
+    /// A record without the escapes of the string that it came in.
+    pub(crate) record: Vec<u8>,
+}
+
+impl Reader {
+    /// Returns a reader that hands over what the sieve lets through.
+    pub fn new(sieve: &'static Sieve) -> Self {
+        Self {
+            fast: Fast {
+                sieve,
+                payload: Unpacker::default(),
+                record: Vec::new(),
+            },
+            unpacker: Unpacker::default(),
+        }
     }
-    reading.run()
+
+    /// Reads an input as [`read`] does, but for records that the sieve holds back: those are told
+    /// as [`Item::Quiet`].
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub fn read<R: Read>(
+        &mut self,
+        input: R,
+        layout: Layout,
+        limits: &Limits,
+        visit: &mut dyn FnMut(Item<'_>),
+    ) -> Result<(), ReadError> {
+        let mut input = Faithful(input);
+        let Self { fast, unpacker } = self;
+        let output = Output {
+            fast: Some(fast),
+            ..Output::new(limits, visit)
+        };
+        let is_gzip = begins_with_gzip(&mut input, &mut unpacker.packed)?;
+        let room = std::mem::take(&mut unpacker.unpacked);
+        if !is_gzip {
+            let head = &unpacker.packed[..];
+            let (room, done) =
+                Reading::new(Cursor::within(room, head.chain(input)), output, layout).run_within();
+            unpacker.unpacked = room;
+            return done;
+        }
+        unpacker.unpacked = room;
+        let max = PACKED_BYTES_MAX - unpacker.packed.len();
+        let count = input
+            .by_ref()
+            .take(max as u64)
+            .read_to_end(&mut unpacker.packed)
+            .map_err(ReadError::from_io)?;
+        if count < max
+            && let Some(length) = unpacker.unpack(limits)
+        {
+            let cursor = Cursor::whole(std::mem::take(&mut unpacker.unpacked), length);
+            let (room, done) = Reading::new(cursor, output, layout).run_within();
+            unpacker.unpacked = room;
+            return done;
+        }
+        let packed = BufReader::with_capacity(64 * 1024, unpacker.packed.chain(input));
+        Reading::new(Cursor::new(inflate(packed, limits)), output, layout).run()
+    }
 }
 
 /// Where items go: numbers them, and makes text of bytes.
 pub(crate) struct Output<'v> {
     pub(crate) limits: &'v Limits,
+    pub(crate) fast: Option<&'v mut Fast>,
     visit: &'v mut dyn FnMut(Item<'_>),
     number: u64,
 }
@@ -176,6 +249,7 @@ impl<'v> Output<'v> {
     pub(crate) fn new(limits: &'v Limits, visit: &'v mut dyn FnMut(Item<'_>)) -> Self {
         Self {
             limits,
+            fast: None,
             visit,
             number: 0,
         }
@@ -189,6 +263,87 @@ impl<'v> Output<'v> {
             text,
             wrapper,
         });
+    }
+
+    /// Hands over the records that the text ahead begins with, as long as they are plain; returns
+    /// how many bytes that took.
+    fn records(&mut self, ahead: &[u8]) -> usize {
+        let Self {
+            limits,
+            fast: Some(fast),
+            visit,
+            number,
+        } = self
+        else {
+            return 0;
+        };
+        let wrapper = Wrapper::default();
+        structure::records(
+            ahead,
+            limits.record_bytes_max,
+            fast.sieve,
+            &mut |found| match found {
+                Found::Quiet(count) => {
+                    *number += count;
+                    visit(Item::Quiet { count });
+                }
+                Found::Record(bytes) => {
+                    *number += 1;
+                    visit(Item::Record {
+                        number: *number,
+                        text: text(bytes),
+                        wrapper: &wrapper,
+                    });
+                }
+            },
+        )
+    }
+
+    /// Unpacks the payload of a subscription whole, if that is safe; [`Self::give_back`] takes the
+    /// room again.
+    pub(crate) fn unpack_payload(&mut self, data: &[u8]) -> Option<(Vec<u8>, usize)> {
+        let unpacker = &mut self.fast.as_mut()?.payload;
+        envelope::decode(data, &mut unpacker.packed)?;
+        let length = unpacker.unpack(self.limits)?;
+        Some((std::mem::take(&mut unpacker.unpacked), length))
+    }
+
+    pub(crate) fn give_back(&mut self, room: Vec<u8>) {
+        if let Some(fast) = &mut self.fast {
+            fast.payload.unpacked = room;
+        }
+    }
+
+    /// Hands over the log event that the text ahead begins with, if it is plain; returns how many
+    /// bytes it has.
+    pub(crate) fn log_event(&mut self, ahead: &[u8], wrapper: &mut Wrapper) -> Option<usize> {
+        let fast = self.fast.as_mut()?;
+        let (at, logged_at) = envelope::message_in(ahead)?;
+        let room_bytes = self.limits.record_bytes_max + UNESCAPE_ROOM;
+        if fast.record.len() < room_bytes {
+            // Made of zeros that the system has; what is not written to costs nothing.
+            fast.record = vec![0; room_bytes];
+        }
+        let (end, length) = structure::unescape(&ahead[at..], &mut fast.record)?;
+        let taken = at + end + 2;
+        let is_plain = length > 0
+            && taken <= self.limits.record_bytes_max
+            && ahead[at + end..].starts_with(b"\"}")
+            && !fast.record.starts_with(BYTE_ORDER_MARK);
+        if !is_plain {
+            return None;
+        }
+        let record = std::mem::take(&mut fast.record);
+        let text = std::str::from_utf8(&record[..length]);
+        let is_text = text.is_ok();
+        if let Ok(text) = text {
+            wrapper.logged_at = logged_at;
+            self.record(Cow::Borrowed(text), wrapper);
+        }
+        if let Some(fast) = &mut self.fast {
+            fast.record = record;
+        }
+        is_text.then_some(taken)
     }
 
     pub(crate) fn reject(&mut self, rejection: Rejection) {
@@ -244,7 +399,26 @@ struct Seen {
     detail: Option<Range<u64>>,
 }
 
-impl<R: Read> Reading<'_, R> {
+impl<'v, R: Read> Reading<'v, R> {
+    fn new(mut cursor: Cursor<R>, output: Output<'v>, layout: Layout) -> Self {
+        if layout == Layout::Lines {
+            cursor.bound_by_lines();
+        }
+        Self {
+            cursor,
+            output,
+            layout,
+            has_begun: false,
+            is_undecided: layout == Layout::Guess,
+        }
+    }
+
+    /// Runs and gives the room back that the cursor was made with.
+    fn run_within(mut self) -> (Vec<u8>, Result<(), ReadError>) {
+        let done = self.run();
+        (self.cursor.into_room(), done)
+    }
+
     fn run(&mut self) -> Result<(), ReadError> {
         loop {
             self.cursor.skip_all(SPACE)?;
@@ -398,7 +572,7 @@ impl<R: Read> Reading<'_, R> {
                 let wrapper = header.wrapper();
                 envelope::log_events(
                     &mut self.cursor,
-                    b"message",
+                    envelope::MESSAGE,
                     wrapper,
                     None,
                     &mut self.output,
@@ -418,10 +592,17 @@ impl<R: Read> Reading<'_, R> {
         loop {
             match self.cursor.next_element()? {
                 Element::End(reach) => return Ok(reach),
-                Element::Value(_) => match self.cursor.value(max)? {
-                    Piece::Cut => return Ok(Reach::Cut),
-                    piece => self.output.piece(piece),
-                },
+                Element::Value(_) => {
+                    let taken = self.output.records(self.cursor.ahead());
+                    if taken > 0 {
+                        self.cursor.advance(taken);
+                        continue;
+                    }
+                    match self.cursor.value(max)? {
+                        Piece::Cut => return Ok(Reach::Cut),
+                        piece => self.output.piece(piece),
+                    }
+                }
             }
         }
     }
@@ -543,63 +724,26 @@ impl Name {
 /// Returns the bytes of an input after unpacking, if gzip is what it begins with.
 fn unpack<'a, R: Read + 'a>(input: R, limits: &Limits) -> Result<Box<dyn Read + 'a>, ReadError> {
     let mut input = Faithful(input);
-    let mut head = Vec::with_capacity(GZIP_MAGIC.len());
-    let magic_bytes = GZIP_MAGIC.len() as u64;
-    input
-        .by_ref()
-        .take(magic_bytes)
-        .read_to_end(&mut head)
-        .map_err(ReadError::from_io)?;
-    let is_gzip = head == GZIP_MAGIC;
-    let input = io::Cursor::new(head).chain(input);
-    if is_gzip {
-        Ok(Box::new(inflate(
-            BufReader::with_capacity(64 * 1024, input),
-            limits,
-        )))
+    let mut head = Vec::new();
+    if begins_with_gzip(&mut input, &mut head)? {
+        Ok(Box::new(inflate(buffered(head, input), limits)))
     } else {
-        Ok(Box::new(input))
+        Ok(Box::new(io::Cursor::new(head).chain(input)))
     }
 }
 
-/// Inflates gzip data, all members of it, up to the limit.
-pub(crate) fn inflate<R: BufRead>(compressed: R, limits: &Limits) -> impl Read + use<R> {
-    Capped {
-        input: MultiGzDecoder::new(compressed),
-        left: limits.inflated_bytes_max,
-        limit: limits.inflated_bytes_max,
-    }
+/// Takes the first bytes of an input into `head` and tells whether they are those of gzip data.
+fn begins_with_gzip(input: &mut impl Read, head: &mut Vec<u8>) -> Result<bool, ReadError> {
+    head.clear();
+    input
+        .take(GZIP_MAGIC.len() as u64)
+        .read_to_end(head)
+        .map_err(ReadError::from_io)?;
+    Ok(*head == GZIP_MAGIC)
 }
 
-/// Passes the errors of an input on as [`ReadError::Io`], so that behind a decoder they can be
-/// told from the decoder's own.
-pub(crate) struct Faithful<R>(pub(crate) R);
-
-impl<R: Read> Read for Faithful<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer).map_err(|error| match error.kind() {
-            io::ErrorKind::Interrupted => error,
-            _ => io::Error::other(ReadError::Io(error)),
-        })
-    }
-}
-
-/// Refuses to hand over more than a number of bytes.
-struct Capped<R> {
-    input: R,
-    left: u64,
-    limit: u64,
-}
-
-impl<R: Read> Read for Capped<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.input.read(buffer)?;
-        self.left = self.left.checked_sub(count as u64).ok_or_else(|| {
-            let limit = self.limit;
-            io::Error::other(ReadError::Inflated { limit })
-        })?;
-        Ok(count)
-    }
+fn buffered<'a>(head: Vec<u8>, rest: impl Read + 'a) -> impl BufRead + 'a {
+    BufReader::with_capacity(64 * 1024, io::Cursor::new(head).chain(rest))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::trail::structure::{self, MEMBERS_MAX, Member};
 use crate::trail::{Rejection, Text};
 
 /// A JSON value that has not been looked into yet: a slice of the record it stands in.
@@ -21,7 +22,29 @@ pub struct Json<'a>(&'a str);
 ///
 /// # Errors
 /// [`Rejection::NotAnObject`] for other JSON, [`Rejection::NotJson`] for anything else.
-pub fn each_field<'a>(text: &'a str, visit: impl FnMut(&[u8], Json<'a>)) -> Result<(), Rejection> {
+pub fn each_field<'a>(
+    text: &'a str,
+    mut visit: impl FnMut(&[u8], Json<'a>),
+) -> Result<(), Rejection> {
+    let mut members = [Member::default(); MEMBERS_MAX];
+    let Some(count) = structure::members(text, &mut members) else {
+        return each_field_parsed(text, visit);
+    };
+    for member in &members[..count] {
+        visit(member.key(text).as_bytes(), Json(member.value(text)));
+    }
+    Ok(())
+}
+
+/// Visits the fields of an object in whatever form it has: what [`each_field`] is measured by, and
+/// what it falls back to.
+///
+/// # Errors
+/// As [`each_field`].
+pub fn each_field_parsed<'a>(
+    text: &'a str,
+    visit: impl FnMut(&[u8], Json<'a>),
+) -> Result<(), Rejection> {
     if matches!(text.trim_start().as_bytes().first(), Some(b) if b"[\"-0123456789tfn".contains(b))
         && serde_json::from_str::<IgnoredAny>(text).is_ok()
     {
@@ -62,8 +85,11 @@ impl<'a> Json<'a> {
 
     /// Returns a string's content, `None` for an empty string and for other types.
     pub fn text(self) -> Option<Text<'a>> {
-        if !self.0.starts_with('"') {
-            return None;
+        let content = self.0.strip_prefix('"')?;
+        if let Some(content) = content.strip_suffix('"')
+            && is_plain(content)
+        {
+            return (!content.is_empty()).then_some(Cow::Borrowed(content));
         }
         let mut deserializer = serde_json::Deserializer::from_str(self.0);
         let text = deserializer.deserialize_bytes(LossyText).ok()?;
@@ -143,6 +169,13 @@ impl<'a> Json<'a> {
             _ => {}
         }
     }
+}
+
+/// Tells whether the content of a string is spelled as it reads.
+fn is_plain(content: &str) -> bool {
+    // Without an early end the loop compiles to a few vector instructions.
+    let odd = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    !content.bytes().fold(false, |found, byte| found | odd(byte))
 }
 
 /// Visits an object's fields, keys as bytes because a key may hold a lone surrogate.

@@ -12,11 +12,15 @@ pub mod envelope;
 pub mod file;
 pub mod json;
 pub mod message;
+mod native;
 pub mod origin;
 pub mod principal;
 pub mod redact;
+pub mod sieve;
 mod split;
+mod structure;
 pub mod time;
+mod unpack;
 
 use std::borrow::Cow;
 
@@ -275,13 +279,34 @@ impl<'a> UserIdentity<'a> {
     }
 
     fn set_session(&mut self, session: Json<'a>) {
-        self.issuer_kind = session.text_at(&["sessionIssuer", "type"]);
-        self.issuer_arn = session.text_at(&["sessionIssuer", "arn"]);
-        self.issuer_user_name = session.text_at(&["sessionIssuer", "userName"]);
-        self.source_identity = session.text_at(&["sourceIdentity"]);
-        self.mfa_authenticated = session
-            .at(&["attributes", "mfaAuthenticated"])
-            .and_then(Json::boolean)
-            .unwrap_or(false);
+        // Of an element that is there twice the last counts, whatever it holds.
+        self.issuer_kind = None;
+        self.issuer_arn = None;
+        self.issuer_user_name = None;
+        self.source_identity = None;
+        self.mfa_authenticated = false;
+        let _ = session.each_field(|key, value| match key {
+            b"sessionIssuer" => {
+                self.issuer_kind = None;
+                self.issuer_arn = None;
+                self.issuer_user_name = None;
+                self.set_issuer(value);
+            }
+            b"sourceIdentity" => self.source_identity = value.text(),
+            b"attributes" => {
+                let told = value.at(&["mfaAuthenticated"]).and_then(Json::boolean);
+                self.mfa_authenticated = told.unwrap_or(false);
+            }
+            _ => {}
+        });
+    }
+
+    fn set_issuer(&mut self, issuer: Json<'a>) {
+        let _ = issuer.each_field(|key, value| match key {
+            b"type" => self.issuer_kind = value.text(),
+            b"arn" => self.issuer_arn = value.text(),
+            b"userName" => self.issuer_user_name = value.text(),
+            _ => {}
+        });
     }
 }

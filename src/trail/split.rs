@@ -86,12 +86,37 @@ pub struct Cursor<R> {
     watches_breaks: bool,
 }
 
+impl Cursor<std::io::Empty> {
+    /// Takes an input that is in memory already: the first bytes of `room`.
+    pub fn whole(room: Vec<u8>, length: usize) -> Self {
+        Self {
+            buffer: room,
+            end: length,
+            filled: length,
+            input_ended: true,
+            ..Self::over(Vec::new(), std::io::empty())
+        }
+    }
+}
+
 impl<R: Read> Cursor<R> {
     /// Takes a stream from its start.
     pub fn new(input: R) -> Self {
+        Self::within(Vec::new(), input)
+    }
+
+    /// Takes a stream from its start, with room that was used before.
+    pub fn within(mut room: Vec<u8>, input: R) -> Self {
+        if room.len() < CHUNK_BYTES {
+            room.resize(CHUNK_BYTES, 0);
+        }
+        Self::over(room, input)
+    }
+
+    fn over(buffer: Vec<u8>, input: R) -> Self {
         Self {
             input,
-            buffer: vec![0; CHUNK_BYTES],
+            buffer,
             base: 0,
             at: 0,
             end: 0,
@@ -102,6 +127,26 @@ impl<R: Read> Cursor<R> {
             line_ended: false,
             watches_breaks: false,
         }
+    }
+
+    /// Gives the room back.
+    pub fn into_room(self) -> Vec<u8> {
+        self.buffer
+    }
+
+    /// Returns the bytes from the cursor on that have been read, up to the end of a line that
+    /// bounds what can be seen.
+    pub fn ahead(&self) -> &[u8] {
+        &self.buffer[self.at..self.end]
+    }
+
+    /// Goes over bytes that were seen [`Self::ahead`].
+    pub fn advance(&mut self, count: usize) {
+        debug_assert!(
+            count <= self.end - self.at,
+            "only over bytes that were seen"
+        );
+        self.at += count;
     }
 
     /// Returns the offset of the cursor.
@@ -542,7 +587,7 @@ pub(crate) mod tests {
         elements
     }
 
-    fn any_json() -> impl Strategy<Value = Value> {
+    pub(crate) fn any_json() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),

@@ -993,6 +993,7 @@ fn a_flood_of_made_up_codes_counts_exactly_however_it_arrives() {
 /// Writes down what becomes of an input whose content tells what it is.
 fn outcome(input: &[u8]) -> String {
     let folded = match ingest::fold(
+        &mut ingest::reader(),
         input,
         Layout::Guess,
         &Limits::default(),

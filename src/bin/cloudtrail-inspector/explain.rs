@@ -110,7 +110,8 @@ fn explanation_of(input: &Input, rules: &Rules, item: Item<'_>) -> Option<Explan
             })
         }
         Item::Rejected { rejection, .. } => Some(quarantined(&rejection)),
-        Item::ControlMessage => None,
+        // There is no sieve here that could hold records back.
+        Item::Quiet { .. } | Item::ControlMessage => None,
     }
 }
 

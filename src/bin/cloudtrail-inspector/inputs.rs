@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use cloudtrail_inspector::ingest::{Folded, fold};
 use cloudtrail_inspector::rules::Rules;
-use cloudtrail_inspector::trail::file::{Layout, Limits};
+use cloudtrail_inspector::trail::file::{Layout, Limits, Reader};
 use cloudtrail_inspector::trail::redact::sanitize;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use walkdir::WalkDir;
@@ -178,6 +178,7 @@ impl Input {
     /// Reads the input to its end and folds its records.
     pub fn fold(
         &self,
+        reader: &mut Reader,
         limits: &Limits,
         rules: &Rules,
         progress: &ProgressBar,
@@ -187,8 +188,15 @@ impl Input {
             error: error.to_string(),
         };
         let (input, layout) = self.open(progress).map_err(|error| failure(&error))?;
-        fold(input, layout, limits, self.account_id().as_deref(), rules)
-            .map_err(|error| failure(&error))
+        fold(
+            reader,
+            input,
+            layout,
+            limits,
+            self.account_id().as_deref(),
+            rules,
+        )
+        .map_err(|error| failure(&error))
     }
 }
 

@@ -13,7 +13,7 @@ use cloudtrail_inspector::ports::{Quarantined, Store, StoreError};
 use cloudtrail_inspector::report::Books;
 use cloudtrail_inspector::rules::{Hits, Rules};
 use cloudtrail_inspector::sqlite::SqliteStore;
-use cloudtrail_inspector::trail::file::Limits;
+use cloudtrail_inspector::trail::file::{Limits, Reader};
 use cloudtrail_inspector::trail::time::EventTime;
 
 use crate::inputs::{Failure, Input, Inputs, progress, shown};
@@ -162,9 +162,10 @@ fn scan_into(
 ) -> anyhow::Result<(Scanned, Answer)> {
     let bar = progress(&inputs);
     scanned.failed = inputs.failed;
+    let mut reader = ingest::reader();
     for input in &inputs.found {
         bar.set_message(input.name());
-        scanned.input(store, input, limits, &bar)?;
+        scanned.input(store, &mut reader, input, limits, &bar)?;
     }
     bar.finish_and_clear();
     let mut answer = Answer {
@@ -197,11 +198,12 @@ impl Scanned {
     fn input(
         &mut self,
         store: &mut impl Store,
+        reader: &mut Reader,
         input: &Input,
         limits: &Limits,
         bar: &indicatif::ProgressBar,
     ) -> anyhow::Result<()> {
-        let folded = match input.fold(limits, &self.rules, bar) {
+        let folded = match input.fold(reader, limits, &self.rules, bar) {
             Ok(folded) => folded,
             Err(failure) => {
                 self.failed.push(failure);

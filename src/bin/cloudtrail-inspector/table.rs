@@ -273,6 +273,7 @@ mod tests {
             let json = file.json();
             let limits = Limits::default();
             let folded = ingest::fold(
+                &mut ingest::reader(),
                 json.as_bytes(),
                 Layout::Guess,
                 &limits,

@@ -46,6 +46,7 @@ fn listing(input: impl Read, layout: Layout, limits: &Limits) -> String {
             assert_eq!(number, position);
             writeln!(lines, "!{}", rejection.name()).unwrap();
         }
+        Item::Quiet { count } => lines.push_str(&format!("quiet {count}\n")),
         Item::ControlMessage => lines.push_str("control\n"),
     });
     if let Err(error) = result {
