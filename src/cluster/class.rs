@@ -6,6 +6,8 @@
 
 use std::sync::LazyLock;
 
+use memchr::memchr_iter;
+
 use crate::trail::Record;
 use crate::trail::json::Json;
 use crate::trail::sieve::Sieve;
@@ -301,15 +303,35 @@ const TABLE: [(Class, Code); 32] = [
 ];
 
 impl Code {
-    fn matches(&self, code: &str) -> bool {
+    /// Tells whether a code matches, given which letters it holds: most parts begin with another.
+    fn matches(&self, code: &str, letters: u64) -> bool {
         match self {
             Is(codes) => codes.contains(&code),
-            Starts(heads) => heads.iter().any(|head| code.starts_with(head)),
-            Ends(tails) => tails.iter().any(|tail| code.ends_with(tail)),
-            Holds(parts) => parts.iter().any(|part| code.contains(part)),
+            Starts(heads) => heads.iter().any(|head| starts(code, head)),
+            Ends(tails) => tails.iter().any(|tail| ends(code, tail)),
+            Holds(parts) => parts.iter().any(|part| {
+                let first = part.as_bytes()[0];
+                let begins = |at| code.as_bytes()[at..].starts_with(part.as_bytes());
+                letters & letter(first) != 0 && memchr_iter(first, code.as_bytes()).any(begins)
+            }),
             Between(head, tail) => code.starts_with(head) && code.ends_with(tail),
         }
     }
+}
+
+/// Compares the first letter before the rest, which tells nearly all codes apart.
+fn starts(code: &str, head: &str) -> bool {
+    code.as_bytes().first() == head.as_bytes().first() && code.starts_with(head)
+}
+
+/// Compares the last letter before the rest.
+fn ends(code: &str, tail: &str) -> bool {
+    code.as_bytes().last() == tail.as_bytes().last() && code.ends_with(tail)
+}
+
+/// Returns the bit of a letter, which it shares with what is no letter.
+fn letter(byte: u8) -> u64 {
+    1 << (byte & 63)
 }
 
 /// Returns an error code without what services add to it or leave off at will: EC2's `Client.` and
@@ -331,9 +353,10 @@ pub fn of_code(code: &str) -> Class {
     let stem = stem(code);
     // EC2 says that it was its fault; before that row of the table, the code says more.
     let at_fault = code.starts_with("Server.");
+    let letters = stem.bytes().fold(0, |letters, byte| letters | letter(byte));
     TABLE
         .iter()
-        .find(|(class, row)| row.matches(stem) || (at_fault && *class == Class::Server))
+        .find(|(class, row)| row.matches(stem, letters) || (at_fault && *class == Class::Server))
         .map_or(Class::Other, |(class, _)| *class)
 }
 

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::cluster::fingerprint::{Understanding, unversioned};
+use crate::cluster::fingerprint::{Identity, Understanding};
 use crate::trail::denial::{Layer, Stance, is_action};
 use crate::trail::json::Json;
 use crate::trail::origin::origin;
@@ -188,7 +188,7 @@ fn layer(understanding: &Understanding<'_>) -> Option<String> {
         (None, Stance::Explicit) => Layer::Unknown,
         (layer, _) => layer?,
     };
-    Some(format!("{} {}", layer.name(), denial.stance.name()))
+    Some([layer.name(), denial.stance.name()].join(" "))
 }
 
 fn encoded(understanding: &Understanding<'_>) -> Option<&'static str> {
@@ -256,14 +256,18 @@ fn requested_resource(request: Json<'_>) -> Option<Text<'_>> {
 
 /// Objects of a bucket are one resource; keys are many, and may hold anything.
 fn whole_bucket(resource: &str) -> String {
-    let bucket = match resource.split_once(":s3:::") {
-        Some((_, path)) => path.find('/').map(|at| resource.len() - path.len() + at),
+    // To ask first is cheaper than to split: few resources are buckets.
+    let bucket = if resource.contains(":s3:::") {
+        let (before, path) = resource.split_once(":s3:::").unwrap_or_default();
+        path.find('/').map(|at| before.len() + ":s3:::".len() + at)
+    } else if resource.contains(":accesspoint/") {
         // Through an access point: `arn:aws:s3:<region>:<account>:accesspoint/<name>/object/<key>`.
-        None if resource.contains(":accesspoint/") => resource.find("/object/"),
-        None => None,
+        resource.find("/object/")
+    } else {
+        None
     };
     match bucket {
-        Some(end) => format!("{}/*", &resource[..end]),
+        Some(end) => [&resource[..end], "/*"].concat(),
         None => resource.to_owned(),
     }
 }
@@ -300,19 +304,23 @@ fn iam_action(record: &Record<'_>, understanding: &Understanding<'_>) -> Option<
         .as_ref()
         .and_then(|denial| denial.action?.split_once(':'))
     {
-        return Some(format!("{}:{name}", prefix.to_ascii_lowercase()));
+        return Some([&prefix.to_ascii_lowercase(), ":", name].concat());
     }
-    let event = unversioned(record.event_name.as_deref()?);
+    record.event_name.as_ref()?;
+    let Identity {
+        service,
+        action: event,
+        ..
+    } = &understanding.identity;
     let listed = ACTIONS
         .iter()
-        .find(|(service, name, _)| *service == record.service() && *name == event);
+        .find(|(of, name, _)| name == event && of == service);
     match listed {
         Some((_, _, action)) => Some((*action).to_owned()),
         None => {
-            let service = record.service();
-            let other = ACTION_PREFIXES.iter().find(|(name, _)| *name == service);
-            let prefix = other.map_or(service, |(_, prefix)| prefix);
-            Some(format!("{prefix}:{event}")).filter(|action| is_action(action))
+            let other = ACTION_PREFIXES.iter().find(|(name, _)| name == service);
+            let prefix = other.map_or(service.as_str(), |(_, prefix)| prefix);
+            Some([prefix, ":", event].concat()).filter(|action| is_action(action))
         }
     }
 }
@@ -337,6 +345,11 @@ fn reads(record: &Record<'_>) -> bool {
 }
 
 fn mfa_used(record: &Record<'_>) -> Option<&'static str> {
-    let used = record.additional_event_data?.at(&["MFAUsed"])?.boolean()?;
+    let data = record.additional_event_data?;
+    // Most data is about something else; only a key with escapes is spelled in another way.
+    if !data.as_str().contains('\\') && !data.as_str().contains("MFAUsed") {
+        return None;
+    }
+    let used = data.at(&["MFAUsed"])?.boolean()?;
     Some(if used { "yes" } else { "no" })
 }

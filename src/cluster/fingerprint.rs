@@ -86,7 +86,7 @@ pub fn understand<'a>(
         action: unversioned(record.event_name.as_deref().unwrap_or_default()).to_owned(),
         class,
         code: canonical_code(class, record.error_code.as_deref()),
-        cause: cause(record, class, denial.as_ref()),
+        cause: cause(record, service, class, denial.as_ref()),
         template: counts.then(|| template.clone()),
         addition: None,
     };
@@ -130,7 +130,12 @@ fn canonical_code(class: Class, code: Option<&str>) -> String {
     }
 }
 
-fn cause(record: &Record<'_>, class: Class, denial: Option<&Denial<'_>>) -> Option<String> {
+fn cause(
+    record: &Record<'_>,
+    service: &str,
+    class: Class,
+    denial: Option<&Denial<'_>>,
+) -> Option<String> {
     if class == Class::Signin {
         let kind = record
             .user_identity
@@ -141,7 +146,7 @@ fn cause(record: &Record<'_>, class: Class, denial: Option<&Denial<'_>>) -> Opti
     let action = denial?.action?;
     let (prefix, name) = action.split_once(':')?;
     let prefix = prefix.to_ascii_lowercase();
-    let foreign = !is_own_prefix(record.service(), &prefix);
+    let foreign = !is_own_prefix(service, &prefix);
     foreign.then(|| format!("{prefix}:{name}"))
 }
 
@@ -190,7 +195,8 @@ fn is_own_prefix(service: &str, prefix: &str) -> bool {
     let letters = |name: &str| name.replace('-', "").to_ascii_lowercase();
     let plain = letters(prefix);
     let own = |name: &str| letters(name) == plain;
-    own(service)
+    service == prefix
+        || own(service)
         || service.rsplit('.').next().is_some_and(own)
         || PREFIXES.iter().any(|(name, prefixes)| {
             name.eq_ignore_ascii_case(service) && prefixes.contains(&prefix)
@@ -200,6 +206,9 @@ fn is_own_prefix(service: &str, prefix: &str) -> bool {
 /// Returns an event name without the API version that Lambda, `CloudFront` and others append:
 /// `CreateFunction20150331`, `UpdateFunctionCode20150331v2`, `CreateDistribution2020_05_31`.
 pub fn unversioned(event_name: &str) -> &str {
+    if !event_name.ends_with(|last: char| last.is_ascii_digit()) {
+        return event_name;
+    }
     let name = match event_name.rsplit_once('v') {
         Some((name, version)) if is_digits(version, 1..=2) => name,
         _ => event_name,

@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER_PERMISSIVE;
 use sha2::{Digest, Sha256};
 
 use crate::cluster::class::Class;
@@ -608,18 +609,23 @@ impl EventId {
 }
 
 fn parse_uuid(text: &str) -> Option<EventId> {
-    let dashes = text.len() == 36
-        && [8, 13, 18, 23]
-            .iter()
-            .all(|&at| text.as_bytes()[at] == b'-');
-    if !dashes {
+    let text: &[u8; 36] = text.as_bytes().try_into().ok()?;
+    if [8, 13, 18, 23].iter().any(|&at| text[at] != b'-') {
         return None;
     }
-    let hex: String = text.split('-').collect();
-    let bytes = data_encoding::HEXLOWER_PERMISSIVE
-        .decode(hex.as_bytes())
-        .ok()?;
-    Some(EventId(bytes.try_into().ok()?))
+    let mut hex = [0; 32];
+    for (to, from) in [
+        (0..8, 0..8),
+        (8..12, 9..13),
+        (12..16, 14..18),
+        (16..20, 19..23),
+        (20..32, 24..36),
+    ] {
+        hex[to].copy_from_slice(&text[from]);
+    }
+    let mut id = [0; 16];
+    HEXLOWER_PERMISSIVE.decode_mut(&hex, &mut id).ok()?;
+    Some(EventId(id))
 }
 
 impl fmt::Display for EventId {

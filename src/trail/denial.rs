@@ -8,7 +8,7 @@
 //!
 //! Source: AWS IAM User Guide, "Troubleshoot access denied error messages".
 
-use memchr::memmem;
+use memchr::memchr_iter;
 
 /// A refusal, as far as its sentence tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,8 +168,11 @@ const GENERIC_ENDINGS: [&str; 6] = [
     "make this request",
 ];
 
-/// Layers by the words that name them, each found after "no", "in a", "in the" and the like. The
-/// longer phrase first where one holds another.
+/// How each phrase for a layer ends, so that a phrase is looked for only where one may end.
+const LAYER_NOUNS: [&str; 2] = [" polic", " boundar"];
+
+/// Layers by the words that name them, each found after "no", "in a", "in the" and the like, and
+/// each ending in one of [`LAYER_NOUNS`]. The longer phrase first where one holds another.
 const LAYERS: [(&str, Layer); 12] = [
     ("service control polic", Layer::ServiceControl),
     ("resource control polic", Layer::ResourceControl),
@@ -188,7 +191,7 @@ const LAYERS: [(&str, Layer); 12] = [
 /// Reads the sentence of a refusal; a total function, any text has an answer.
 pub fn parse(message: Option<&str>) -> Denial<'_> {
     let message = message.unwrap_or_default().trim();
-    let (clear, encoded) = match memmem::find(message.as_bytes(), ENCODED.as_bytes()) {
+    let (clear, encoded) = match find(message, ENCODED) {
         Some(at) => (message[..at].trim_end(), true),
         None => (message, false),
     };
@@ -215,12 +218,27 @@ pub fn parse(message: Option<&str>) -> Denial<'_> {
     denial
 }
 
+/// Returns where words begin in a text. Their first byte is looked for and the rest compared, which
+/// costs less than to prepare a search: a message is short, and is searched once.
+fn find(text: &str, words: &str) -> Option<usize> {
+    occurrences(text, words).next()
+}
+
+fn occurrences<'t>(text: &'t str, words: &'t str) -> impl Iterator<Item = usize> + 't {
+    let (text, words) = (text.as_bytes(), words.as_bytes());
+    memchr_iter(words[0], text).filter(|&at| text[at..].starts_with(words))
+}
+
 /// Returns what follows "not authorized to perform", unless that is "this operation", or no action
 /// at all in a sentence about somebody else than the caller.
 fn after_opening(clear: &str) -> Option<&str> {
+    // All openings end in these words, which a message without any lacks.
+    if !clear.contains(" to perform") {
+        return None;
+    }
     BEFORE_ACTION.iter().find_map(|opening| {
         // The first: what comes later may stand in the name of a resource.
-        memmem::find_iter(clear.as_bytes(), opening.as_bytes())
+        occurrences(clear, opening)
             .map(|at| clear[at + opening.len()..].trim_start_matches([':', ' ']))
             .find(|rest| !rest.starts_with("this "))
             .filter(|rest| action_of(rest).is_some() || speaks_of_caller(clear))
@@ -228,9 +246,20 @@ fn after_opening(clear: &str) -> Option<&str> {
 }
 
 fn speaks_of_caller(clear: &str) -> bool {
-    let opening: String = clear.chars().take(12).collect();
-    let opening = opening.to_ascii_lowercase();
-    CALLERS.iter().any(|caller| opening.starts_with(caller))
+    CALLERS
+        .iter()
+        .any(|caller| starts_with_ignore_case(clear.as_bytes(), caller))
+}
+
+fn starts_with_ignore_case(text: &[u8], words: &str) -> bool {
+    text.get(..words.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(words.as_bytes()))
+}
+
+pub(crate) fn ends_with_ignore_case(text: &[u8], words: &str) -> bool {
+    text.len()
+        .checked_sub(words.len())
+        .is_some_and(|start| text[start..].eq_ignore_ascii_case(words.as_bytes()))
 }
 
 /// Returns the action that a text begins with; SES quotes it.
@@ -243,14 +272,17 @@ fn action_of(rest: &str) -> Option<&str> {
 }
 
 fn is_generic(clear: &str) -> bool {
-    let lower = clear.trim_end_matches(['.', '!', ' ']).to_ascii_lowercase();
+    let plain = clear.trim_end_matches(['.', '!', ' ']);
+    let is_plain = |words: &&str| plain.eq_ignore_ascii_case(words);
+    if plain.is_empty() || GENERIC.iter().any(is_plain) {
+        return true;
+    }
+    let lower = plain.to_ascii_lowercase();
     let lower = lower.replace('\u{2019}', "'").replace("don't", "do not");
     let opened = GENERIC_OPENINGS
         .iter()
         .find_map(|opening| lower.strip_prefix(opening));
-    lower.is_empty()
-        || GENERIC.contains(&lower.as_str())
-        || opened.is_some_and(|ending| GENERIC_ENDINGS.contains(&ending))
+    opened.is_some_and(|ending| GENERIC_ENDINGS.contains(&ending))
         || (lower.starts_with("access to the resource ") && lower.ends_with(" is denied"))
 }
 
@@ -258,7 +290,7 @@ impl<'a> Denial<'a> {
     fn read_sentence(&mut self, rest: &'a str) {
         self.action = action_of(rest);
         let mut reason = rest;
-        if let Some((_, named)) = rest.split_once("on resource: ") {
+        if let Some(named) = after(rest, " resource: ", "on") {
             self.resource = resource(named);
             // A quoted name may hold anything, also what looks like a reason.
             if let Some((_, after)) = named
@@ -272,10 +304,10 @@ impl<'a> Denial<'a> {
     }
 
     fn read_reason(&mut self, rest: &str) {
-        if let Some((_, reason)) = rest.split_once(" with an explicit deny") {
+        if let Some(reason) = after(rest, " with an explicit deny", "") {
             self.stance = Stance::Explicit;
             self.layer = layer_of(reason);
-        } else if let Some((_, reason)) = rest.split_once(" because ") {
+        } else if let Some(reason) = after(rest, " because ", "") {
             self.layer = layer_of(reason);
             self.stance = if reason.contains("explicit deny") {
                 Stance::Explicit
@@ -286,6 +318,14 @@ impl<'a> Denial<'a> {
             };
         }
     }
+}
+
+/// Returns what follows the first such words, of which the part before the first space is apart,
+/// because spaces are what is rare in a sentence full of ARNs.
+fn after<'t>(text: &'t str, words: &str, head: &str) -> Option<&'t str> {
+    occurrences(text, words)
+        .find(|&at| text[..at].ends_with(head))
+        .map(|at| &text[at + words.len()..])
 }
 
 /// Returns the resource: up to the next space, or the closing quote where S3 sets quotes.
@@ -300,14 +340,18 @@ fn resource(rest: &str) -> Option<&str> {
 
 /// Returns the layer that a reason names; `None` where nothing is left to read of it.
 fn layer_of(reason: &str) -> Option<Layer> {
-    let lower = reason.to_ascii_lowercase();
-    let named = LAYERS
-        .iter()
-        .filter_map(|(words, layer)| Some((lower.find(words)?, *layer)))
-        // "in a VPC endpoint policy transitively through a service control policy": the first named.
-        .min_by_key(|(at, _)| *at);
+    let text = reason.as_bytes();
+    // "in a VPC endpoint policy transitively through a service control policy": the first named.
+    let named = memchr_iter(b' ', text).find_map(|at| {
+        let last = LAYER_NOUNS
+            .iter()
+            .find(|noun| starts_with_ignore_case(&text[at..], noun))?;
+        let phrase =
+            |(words, _): &&(&str, Layer)| ends_with_ignore_case(&text[..at + last.len()], words);
+        LAYERS.iter().find(phrase).map(|(_, layer)| *layer)
+    });
     match named {
-        Some((_, layer)) => Some(layer),
+        Some(layer) => Some(layer),
         // Cut by CloudTrail, which is no new wording.
         None if reason.ends_with("...") || reason.trim_matches(['.', ' ']).is_empty() => None,
         None => Some(Layer::Unknown),
@@ -316,20 +360,17 @@ fn layer_of(reason: &str) -> Option<Layer> {
 
 /// Tells whether a token is an IAM action: `prefix:Name`, where the name may end in `*`.
 pub fn is_action(token: &str) -> bool {
-    let Some((prefix, name)) = token.split_once(':') else {
+    let token = token.as_bytes();
+    let is_in_prefix = |b: &u8| b.is_ascii_alphanumeric() || *b == b'-';
+    let length = token.iter().position(|b| !is_in_prefix(b));
+    let (prefix, rest) = token.split_at(length.unwrap_or(token.len()));
+    let Some(name) = rest.strip_prefix(b":") else {
         return false;
     };
-    let prefix_ok = prefix
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    let name = name.strip_suffix('*').unwrap_or(name);
-    prefix_ok
-        && prefix
-            .bytes()
-            .next()
-            .is_some_and(|b| b.is_ascii_alphabetic())
-        && name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric())
+    let name = name.strip_suffix(b"*").unwrap_or(name);
+    prefix.first().is_some_and(u8::is_ascii_alphabetic)
+        && name.first().is_some_and(u8::is_ascii_alphabetic)
+        && name.iter().all(u8::is_ascii_alphanumeric)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use memchr::memchr2;
 use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -86,10 +87,11 @@ impl<'a> Json<'a> {
     /// Returns a string's content, `None` for an empty string and for other types.
     pub fn text(self) -> Option<Text<'a>> {
         let content = self.0.strip_prefix('"')?;
-        if let Some(content) = content.strip_suffix('"')
-            && is_plain(content)
+        // Nearly no string holds an escape, and then it ends at the next quote.
+        if let Some(end) = memchr2(b'"', b'\\', content.as_bytes())
+            && content.as_bytes()[end] == b'"'
         {
-            return (!content.is_empty()).then_some(Cow::Borrowed(content));
+            return (end > 0).then(|| Cow::Borrowed(&content[..end]));
         }
         let mut deserializer = serde_json::Deserializer::from_str(self.0);
         let text = deserializer.deserialize_bytes(LossyText).ok()?;
@@ -147,35 +149,42 @@ impl<'a> Json<'a> {
 
     /// Collects the strings of a value at any depth of up to 16, at most `max` of them.
     pub fn strings(self, max: usize) -> Vec<Text<'a>> {
+        let bytes = self.0.as_bytes();
         let mut strings = Vec::new();
-        self.collect_strings(max, 16, &mut strings);
-        strings
-    }
-
-    fn collect_strings(self, max: usize, depth: usize, strings: &mut Vec<Text<'a>>) {
-        if depth == 0 || strings.len() >= max {
-            return;
-        }
-        match self.0.as_bytes().first() {
-            Some(b'"') => strings.extend(self.text()),
-            Some(b'[') => {
-                for element in self.elements() {
-                    element.collect_strings(max, depth - 1, strings);
+        let (mut at, mut depth) = (0, 0_usize);
+        while let Some(&byte) = bytes.get(at)
+            && strings.len() < max
+        {
+            let start = at;
+            at += 1;
+            match byte {
+                b'[' | b'{' => depth += 1,
+                b']' | b'}' => depth = depth.saturating_sub(1),
+                b'"' => {
+                    at = string_end(bytes, at);
+                    let is_key = bytes[at..].trim_ascii_start().starts_with(b":");
+                    if !is_key && depth < 16 {
+                        strings.extend(Json(&self.0[start..at]).text());
+                    }
                 }
+                _ => {}
             }
-            Some(b'{') => {
-                let _ = self.each_field(|_, value| value.collect_strings(max, depth - 1, strings));
-            }
-            _ => {}
         }
+        strings
     }
 }
 
-/// Tells whether the content of a string is spelled as it reads.
-fn is_plain(content: &str) -> bool {
-    // Without an early end the loop compiles to a few vector instructions.
-    let odd = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
-    !content.bytes().fold(false, |found, byte| found | odd(byte))
+/// Returns where a string ends, behind its closing quote, given where its content begins.
+fn string_end(bytes: &[u8], start: usize) -> usize {
+    let mut at = start;
+    while let Some(length) = bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        at += length;
+        if bytes[at] == b'"' {
+            return at + 1;
+        }
+        at += 2;
+    }
+    bytes.len()
 }
 
 /// Visits an object's fields, keys as bytes because a key may hold a lone surrogate.
@@ -312,8 +321,11 @@ mod tests {
 
     #[test]
     fn strings_are_found_at_any_depth_and_keys_are_not_values() {
-        let value = Json::new(r#"{"a":"x","b":[{"c":"y"},1,null,["z"]]}"#);
-        assert_eq!(value.strings(64), ["x", "y", "z"]);
+        let value = Json::new(r#"{"a":"x","b":[{"c" :"y\":\u0021"},1,null,["z",""]]}"#);
+        assert_eq!(value.strings(64), ["x", "y\":!", "z"]);
         assert_eq!(value.strings(2).len(), 2);
+        let nested = |depth| format!("{}\"x\"{}", "[".repeat(depth), "]".repeat(depth));
+        assert_eq!(Json::new(&nested(15)).strings(64), ["x"]);
+        assert_eq!(Json::new(&nested(16)).strings(64), [""; 0]);
     }
 }

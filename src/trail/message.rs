@@ -112,7 +112,7 @@ impl<'v> Requested<'v> {
         for value in values.iter().take(REQUEST_VALUES_MAX).map(AsRef::as_ref) {
             // A word that is masked for its shape need not be looked for.
             let wanted = (3..=256).contains(&value.len())
-                && (value.bytes().any(is_break) || !is_value(value))
+                && (!is_value(value) || value.bytes().any(is_break))
                 && !NEVER_VALUES
                     .iter()
                     .any(|never| never.eq_ignore_ascii_case(value));
@@ -210,7 +210,8 @@ impl<'a> Scan<'a> {
     /// Passes over a word of letters and the one space behind it, which most of a message is.
     fn plain_word(&mut self) -> bool {
         let rest = self.rest().as_bytes();
-        let length = rest.iter().position(|byte| !byte.is_ascii_alphabetic());
+        let ends = |byte: &u8| KINDS[usize::from(*byte)] & LETTER == 0;
+        let length = rest.iter().position(ends);
         let Some(length) = length.filter(|&length| rest[length] == b' ') else {
             return false;
         };
@@ -416,7 +417,7 @@ impl<'a> Scan<'a> {
 
     fn word(&mut self, announced: bool) -> bool {
         let rest = self.rest();
-        if rest.starts_with(ENCODED) {
+        if rest.starts_with('E') && rest.starts_with(ENCODED) {
             self.mask(ENCODED_MASK, self.text.len());
             return true;
         }
@@ -572,7 +573,7 @@ fn word_length(text: &str) -> usize {
     let bytes = text.as_bytes();
     if starts_address(text) {
         // Addresses hold marks that end other words.
-        let ends = |byte: &u8| byte.is_ascii_whitespace() || b"\"'`,]>)".contains(byte);
+        let ends = |byte: &u8| KINDS[usize::from(*byte)] & ADDRESS_END != 0;
         return bytes.iter().position(ends).unwrap_or(bytes.len());
     }
     let mut at = 1;
@@ -599,16 +600,21 @@ const DIGIT: u8 = 2;
 const JOINT: u8 = 4;
 const DOT: u8 = 8;
 const COLON: u8 = 16;
+const ADDRESS_END: u8 = 32;
+const LETTER: u8 = 64;
 
 /// What each byte is to a word; a table, because every byte of every message is looked up.
 static KINDS: [u8; 256] = {
     let mut kinds = [0; 256];
-    let marks: [(&[u8], u8); 5] = [
+    let marks: [(&[u8], u8); 8] = [
         (b" \t\n\r\x0b\x0c'\"`()[]{}<>=;,|", BREAK),
         (b"0123456789", DIGIT),
         (b"-_/@", JOINT),
         (b".", DOT),
         (b":", COLON),
+        (b"abcdefghijklmnopqrstuvwxyz", LETTER),
+        (b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", LETTER),
+        (b" \t\n\r\x0c\"'`,]>)", ADDRESS_END),
     ];
     let mut kind = 0;
     while kind < marks.len() {
@@ -687,10 +693,11 @@ fn is_value(word: &str) -> bool {
     let kinds = word
         .bytes()
         .fold(0, |kinds, byte| kinds | KINDS[usize::from(byte)]);
+    let is_action = || kinds & COLON != 0 && is_action(word);
     if kinds & DIGIT != 0 {
-        !is_technique(word) && !is_action(word)
+        !is_technique(word) && !is_action()
     } else if kinds & JOINT != 0 {
-        !is_action(word) && !is_english(word) && !is_constant(word)
+        !is_action() && !is_english(word) && !is_constant(word)
     } else {
         (kinds & DOT != 0 && is_host(word))
             || (kinds & COLON != 0 && is_type(word))
@@ -705,10 +712,14 @@ const TECHNIQUES: [&str; 30] = [
     "route53", "x509", "x.509", "iso8601", "rfc3339", "db2", "k8s", "pkcs8", "pkcs1",
 ];
 
+/// The longest of these names; what is longer, as most values are, need not be compared.
+const TECHNIQUE_BYTES_MAX: usize = 8;
+
 fn is_technique(word: &str) -> bool {
-    TECHNIQUES
-        .iter()
-        .any(|name| name.eq_ignore_ascii_case(word))
+    word.len() <= TECHNIQUE_BYTES_MAX
+        && TECHNIQUES
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(word))
 }
 
 /// Top-level domains by which a word is taken for a host name.

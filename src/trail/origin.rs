@@ -147,6 +147,26 @@ const COMMAND_LINES: [&str; 5] = [
 /// SDKs, of AWS and others.
 const SDKS: [&str; 6] = ["boto", "boto3", "botocore", "aws-sdk", "rusoto", "jets3t"];
 
+/// The lists of words, each with the bit that stands for it in a [`Found`].
+const LISTS: [(Found, &[&str]); 6] = [
+    (ATTACK_TOOL, &ATTACK_TOOLS),
+    (ATTACK_SYSTEM, &ATTACK_SYSTEMS),
+    (SCANNER, &SCANNERS),
+    (BUILDER, &BUILDERS),
+    (COMMAND_LINE, &COMMAND_LINES),
+    (SDK, &SDKS),
+];
+
+/// Which lists a text holds a word of, one bit for each.
+type Found = u8;
+
+const ATTACK_TOOL: Found = 1;
+const ATTACK_SYSTEM: Found = 2;
+const SCANNER: Found = 4;
+const BUILDER: Found = 8;
+const COMMAND_LINE: Found = 16;
+const SDK: Found = 32;
+
 /// Returns by what means a call was made; the first match wins.
 ///
 /// Attack tools come first because nothing may cover them: they run on SDKs and name themselves
@@ -155,22 +175,25 @@ const SDKS: [&str; 6] = ["boto", "boto3", "botocore", "aws-sdk", "rusoto", "jets
 /// back end is one too, while a command line in the console's shell is somebody typing.
 pub fn origin(record: &Record<'_>) -> Origin {
     let agent = record.user_agent.as_deref().unwrap_or_default();
-    let is_tool = |tools| has_word(agent, tools) || is_named(record, tools);
-    if is_tool(&ATTACK_TOOLS[..]) || has_system(agent, &ATTACK_SYSTEMS) {
+    let claimed = found(agent);
+    // A role or a session is named after a tool; after an SDK or a command line anything may be.
+    let named = names(record) & (ATTACK_TOOL | SCANNER);
+    let found = claimed | named;
+    if found & (ATTACK_TOOL | ATTACK_SYSTEM) != 0 {
         return Origin::AttackTool;
     }
     if let Some(origin) = attested(record) {
         return origin;
     }
-    if is_tool(&SCANNERS) {
+    if found & SCANNER != 0 {
         Origin::Scanner
-    } else if has_word(agent, &BUILDERS) {
+    } else if found & BUILDER != 0 {
         Origin::Iac
-    } else if has_word(agent, &COMMAND_LINES) {
+    } else if found & COMMAND_LINE != 0 {
         Origin::Cli
     } else if record.session_credential_from_console || is_console_agent(record, agent) {
         Origin::Console
-    } else if has_word(agent, &SDKS) {
+    } else if found & SDK != 0 {
         Origin::Sdk
     } else {
         Origin::Other
@@ -227,20 +250,114 @@ fn is_console_host(text: &str) -> bool {
         || text.starts_with("signin.aws.")
 }
 
-/// Tells whether the caller's ARN, with role and session, holds one of these words.
-fn is_named(record: &Record<'_>, words: &[&str]) -> bool {
+/// Finds words in the caller's ARN, with role and session.
+fn names(record: &Record<'_>) -> Found {
     let Some(identity) = &record.user_identity else {
-        return false;
+        return 0;
     };
     let arns = [&identity.arn, &identity.issuer_arn].into_iter().flatten();
-    arns.into_iter().any(|arn| has_word(arn, words))
+    // No word begins in what nearly all ARNs begin with.
+    let told = arns.map(|arn| arn.strip_prefix("arn:aws:").unwrap_or(arn));
+    told.fold(0, |names, arn| names | found(arn))
 }
 
 /// Finds words where words begin and end, in any case: `wiz` is in `WizRole`, not in `wizard`.
-fn has_word(text: &str, words: &[&str]) -> bool {
+fn found(text: &str) -> Found {
     let bytes = text.as_bytes();
-    (0..bytes.len())
-        .any(|at| is_word_start(bytes, at) && words.iter().any(|word| is_word_at(bytes, at, word)))
+    let mut found = 0;
+    let mut follows_letter = false;
+    for (at, letters) in bytes.windows(3).enumerate() {
+        // No list's words begin anywhere else, and most bytes are told by that.
+        let is_letter = letters[0].is_ascii_alphabetic();
+        let may_begin = is_letter && (!follows_letter || letters[0].is_ascii_uppercase());
+        follows_letter = is_letter;
+        if may_begin {
+            found |= found_at(bytes, at, WORDS.first[bucket(letters)]);
+        }
+    }
+    found
+}
+
+/// Compares the words of a bucket, from a place on.
+fn found_at(bytes: &[u8], at: usize, mut place: u8) -> Found {
+    let mut found = 0;
+    while place > 0 {
+        let (list, word, next) = WORDS.all[usize::from(place)];
+        if is_word_at(bytes, at, list, word) {
+            found |= list;
+        }
+        place = next;
+    }
+    found
+}
+
+/// The words of all lists by their first three letters. Hardly any three letters of a user agent
+/// or an ARN begin a word, so that one look passes over them.
+struct Words {
+    /// Each word with its list and the place of the next one in its bucket, none at place 0.
+    all: [(Found, &'static str, u8); WORDS_MAX],
+    /// The first place of each bucket, 0 for an empty one.
+    first: [u8; BUCKETS],
+}
+
+/// More than there are words; places are bytes.
+const WORDS_MAX: usize = 128;
+
+const BUCKETS: usize = 1024;
+
+static WORDS: Words = {
+    let mut words = Words {
+        all: [(0, "", 0); WORDS_MAX],
+        first: [0; BUCKETS],
+    };
+    let (mut list, mut word, mut place) = (0, 0, 1);
+    while list < LISTS.len() {
+        let (bit, listed) = LISTS[list];
+        if word == listed.len() {
+            list += 1;
+            word = 0;
+            continue;
+        }
+        let letters = listed[word].as_bytes();
+        assert!(letters.len() > 2 && letters[0].is_ascii_lowercase());
+        let bucket = bucket(letters);
+        words.all[place] = (bit, listed[word], words.first[bucket]);
+        words.first[bucket] = place as u8;
+        place += 1;
+        word += 1;
+    }
+    words
+};
+
+/// Returns the bucket of three letters, the same in upper and lower case.
+const fn bucket(letters: &[u8]) -> usize {
+    let letters = u32::from_be_bytes([0, letters[0], letters[1], letters[2]]) & 0x1f_1f1f;
+    // A multiplication by the golden ratio spreads them.
+    (letters.wrapping_mul(0x9e37_79b1) >> 22) as usize
+}
+
+/// Tells whether a word of a list stands at a place, where words of that list may begin.
+fn is_word_at(bytes: &[u8], at: usize, list: Found, word: &str) -> bool {
+    let end = at + word.len();
+    let begins = match list {
+        ATTACK_SYSTEM => is_system_start(bytes, at),
+        _ => is_word_start(bytes, at),
+    };
+    begins
+        && bytes
+            .get(at..end)
+            .is_some_and(|found| is_same(found, word.as_bytes()))
+        && bytes.get(end).is_none_or(|after| {
+            !after.is_ascii_alphabetic()
+                || (bytes[end - 1].is_ascii_lowercase() && after.is_ascii_uppercase())
+        })
+}
+
+/// Compares letters in any case, the last first: words that begin alike, as `aws-cli` and `aws-sdk`
+/// do, are many.
+fn is_same(found: &[u8], word: &[u8]) -> bool {
+    let last = |letters: &[u8]| letters.last().map(u8::to_ascii_lowercase);
+    last(found) == last(word) && found.eq_ignore_ascii_case(word)
 }
 
 fn is_word_start(bytes: &[u8], at: usize) -> bool {
@@ -251,24 +368,11 @@ fn is_word_start(bytes: &[u8], at: usize) -> bool {
         || (!before.is_ascii_uppercase() && bytes[at].is_ascii_uppercase())
 }
 
-fn is_word_at(bytes: &[u8], at: usize, word: &str) -> bool {
-    let end = at + word.len();
-    let found = bytes.get(at..end);
-    found.is_some_and(|found| found.eq_ignore_ascii_case(word.as_bytes()))
-        && bytes.get(end).is_none_or(|after| {
-            !after.is_ascii_alphabetic()
-                || (bytes[end - 1].is_ascii_lowercase() && after.is_ascii_uppercase())
-        })
-}
-
-/// Finds systems as kernels and SDKs write them: `5.10.0-kali9-amd64`, `md/distrib#kali`,
+/// Tells where kernels and SDKs write systems: `5.10.0-kali9-amd64`, `md/distrib#kali`,
 /// `x86_64.kali.2023`, `6.5.0-13parrot1-amd64`; a program's own `app/parrot` is none.
-fn has_system(agent: &str, systems: &[&str]) -> bool {
-    let bytes = agent.as_bytes();
-    (1..bytes.len()).any(|at| {
-        (b"#+-.".contains(&bytes[at - 1]) || bytes[at - 1].is_ascii_digit())
-            && systems.iter().any(|system| is_word_at(bytes, at, system))
-    })
+fn is_system_start(bytes: &[u8], at: usize) -> bool {
+    let before = at.checked_sub(1).map(|before| bytes[before]);
+    before.is_some_and(|before| b"#+-.".contains(&before) || before.is_ascii_digit())
 }
 
 #[cfg(test)]

@@ -8,7 +8,10 @@
 //! Sources: AWS CloudTrail User Guide, "CloudTrail userIdentity element"; IAM User Guide, "IAM
 //! identifiers" for ARNs and the prefixes of unique ids.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use memchr::memchr_iter;
 
 use crate::trail::redact::sanitize;
 use crate::trail::{Record, Text, UserIdentity};
@@ -171,6 +174,10 @@ pub fn network(source_ip_address: &str) -> String {
     if let Some(name) = service_name(source) {
         return name.to_ascii_lowercase();
     }
+    // The parser takes no address of version 4 in another form than it would print.
+    if let (Ok(_), Some((network, _))) = (source.parse::<Ipv4Addr>(), source.rsplit_once('.')) {
+        return [network, ".0/24"].concat();
+    }
     match source
         .parse::<IpAddr>()
         .map(|address| address.to_canonical())
@@ -223,12 +230,12 @@ pub(crate) fn is_service_linked(arn: &str) -> bool {
 /// A caller before its name is cleaned.
 struct Called<'r> {
     kind: PrincipalKind,
-    name: String,
+    name: Text<'r>,
     session: Option<&'r str>,
 }
 
 impl<'r> Called<'r> {
-    fn new(kind: PrincipalKind, name: impl Into<String>) -> Self {
+    fn new(kind: PrincipalKind, name: impl Into<Text<'r>>) -> Self {
         let name = name.into();
         let session = None;
         Self {
@@ -249,31 +256,32 @@ fn call<'r>(record: &'r Record<'_>, identity: &'r UserIdentity<'_>) -> Called<'r
         return Called::new(PrincipalKind::Anonymous, "anonymous");
     }
     let kind = said(&identity.kind).unwrap_or_default();
-    match kind.to_ascii_lowercase().as_str() {
-        "root" => root(record, identity),
-        "iamuser" => user(identity),
-        "assumedrole" | "role" => role(identity),
-        "federateduser" => federated_user(identity),
-        "samluser" => provider_user(identity, PrincipalKind::Saml),
-        "webidentityuser" => provider_user(identity, PrincipalKind::WebIdentity),
-        "identitycenteruser" => identity_center_user(identity),
-        "awsaccount" => account(identity),
-        "awsservice" => service(record, identity),
-        "directory" => directory(identity),
-        _ => inferred(record, identity),
+    let is = |name: &str| kind.eq_ignore_ascii_case(name);
+    match () {
+        () if is("Root") => root(record, identity),
+        () if is("IAMUser") => user(identity),
+        () if is("AssumedRole") || is("Role") => role(identity),
+        () if is("FederatedUser") => federated_user(identity),
+        () if is("SAMLUser") => provider_user(identity, PrincipalKind::Saml),
+        () if is("WebIdentityUser") => provider_user(identity, PrincipalKind::WebIdentity),
+        () if is("IdentityCenterUser") => identity_center_user(identity),
+        () if is("AWSAccount") => account(identity),
+        () if is("AWSService") => service(record, identity),
+        () if is("Directory") => directory(identity),
+        () => inferred(record, identity),
     }
 }
 
 /// Root has no name beside its account, so a missing ARN is put together from what is known.
 fn root<'r>(record: &Record<'_>, identity: &'r UserIdentity<'_>) -> Called<'r> {
     let name = match (arn(&identity.arn), account_id(identity)) {
-        (Some(arn), _) if arn.ends_with(":root") => arn.to_owned(),
+        (Some(arn), _) if arn.ends_with(":root") => Cow::Borrowed(arn),
         (_, Some(account)) => {
             let region = said(&record.aws_region).unwrap_or_default();
-            format!("arn:{}:iam::{account}:root", partition(region))
+            format!("arn:{}:iam::{account}:root", partition(region)).into()
         }
-        (Some(arn), None) => arn.to_owned(),
-        (None, None) => "root".to_owned(),
+        (Some(arn), None) => Cow::Borrowed(arn),
+        (None, None) => Cow::Borrowed("root"),
     };
     Called::new(PrincipalKind::Root, name)
 }
@@ -288,9 +296,9 @@ fn user<'r>(identity: &'r UserIdentity<'_>) -> Called<'r> {
         None => Called::new(
             PrincipalKind::User,
             match (name, said(&identity.principal_id)) {
-                (Some(name), _) => format!("user/{}", sanitize(name, PART_CHARS)),
-                (None, Some(id)) => id.to_owned(),
-                (None, None) => "unknown-user".to_owned(),
+                (Some(name), _) => Cow::Owned(format!("user/{}", sanitize(name, PART_CHARS))),
+                (None, Some(id)) => Cow::Borrowed(id),
+                (None, None) => Cow::Borrowed("unknown-user"),
             },
         ),
     }
@@ -298,25 +306,32 @@ fn user<'r>(identity: &'r UserIdentity<'_>) -> Called<'r> {
 
 fn role<'r>(identity: &'r UserIdentity<'_>) -> Called<'r> {
     let (id, id_session) = split_id(identity);
-    let assumed = arn(&identity.arn).and_then(assumed_role);
-    let session = assumed.as_ref().map_or(id_session, |(_, session)| *session);
-    let name = arn(&identity.issuer_arn)
-        .map(str::to_owned)
-        .or_else(|| assumed.map(|(role, _)| role))
-        .or_else(|| arn(&identity.arn).map(str::to_owned))
-        .or_else(|| said(&identity.issuer_user_name).map(|name| format!("role/{name}")))
-        .or_else(|| id.map(str::to_owned))
-        .unwrap_or_else(|| "unknown-role".to_owned());
+    let own = arn(&identity.arn);
+    let assumed = own.and_then(assumed_role);
+    let session = assumed.as_ref().map_or(id_session, |role| role.session);
+    let mut name = arn(&identity.issuer_arn)
+        .map(Cow::Borrowed)
+        .or_else(|| assumed.map(|role| Cow::Owned(role.arn())))
+        .or_else(|| own.map(Cow::Borrowed))
+        .or_else(|| said(&identity.issuer_user_name).map(|name| format!("role/{name}").into()))
+        .or_else(|| id.map(Cow::Borrowed))
+        .unwrap_or(Cow::Borrowed("unknown-role"));
     // Where an administrator demands a source identity, that is the person; the session's name
     // may then be anything. IAM Identity Center puts the person into the session's name.
-    let person = said(&identity.source_identity).or(session.filter(|_| is_single_sign_on(&name)));
-    let name = person.map_or(name.clone(), |person| format!("{name} as {person}"));
+    let person =
+        said(&identity.source_identity).or_else(|| session.filter(|_| is_single_sign_on(&name)));
+    if let Some(person) = person {
+        name = [&name, " as ", person].concat().into();
+    }
     Called::new(PrincipalKind::Role, name).with_session(session)
 }
 
 /// Source: IAM Identity Center User Guide, "Referencing permission sets in resource policies".
 fn is_single_sign_on(role: &str) -> bool {
-    role.contains(":role/aws-reserved/sso.amazonaws.com/") || role.contains("/AWSReservedSSO_")
+    // A search for what is longer than 32 bytes is slow, so part of it is looked for first.
+    role.contains("/AWSReservedSSO_")
+        || (role.contains("/sso.amazonaws.com/")
+            && role.contains(":role/aws-reserved/sso.amazonaws.com/"))
 }
 
 fn federated_user<'r>(identity: &'r UserIdentity<'_>) -> Called<'r> {
@@ -448,28 +463,43 @@ fn split_id<'r>(identity: &'r UserIdentity<'_>) -> (Option<&'r str>, Option<&'r 
     }
 }
 
-/// Turns `arn:aws:sts::A:assumed-role/Role/session` into the role's ARN and the session.
-///
-/// The session's ARN lacks the role's path, so the role's ARN does too.
-fn assumed_role(arn: &str) -> Option<(String, Option<&str>)> {
-    let mut parts = arn.splitn(6, ':');
-    let (_, partition, _, _) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let account = parts.next()?;
-    let path = parts.next()?.strip_prefix("assumed-role/")?;
-    let (role, session) = path.split_once('/').unwrap_or((path, ""));
-    let session = (!session.is_empty()).then_some(session);
-    Some((
-        format!("arn:{partition}:iam::{account}:role/{role}"),
-        session,
-    ))
+/// A role that was assumed, as the ARN of its session tells.
+struct AssumedRole<'r> {
+    partition: &'r str,
+    account: &'r str,
+    name: &'r str,
+    session: Option<&'r str>,
+}
+
+impl AssumedRole<'_> {
+    /// Returns the role's ARN; the session's lacks the role's path, so this one does too.
+    fn arn(&self) -> String {
+        let (partition, account) = (self.partition, self.account);
+        ["arn:", partition, ":iam::", account, ":role/", self.name].concat()
+    }
+}
+
+/// Reads `arn:aws:sts::A:assumed-role/Role/session`.
+fn assumed_role(arn: &str) -> Option<AssumedRole<'_>> {
+    let mut colons = memchr_iter(b':', arn.as_bytes());
+    let (first, second, _) = (colons.next()?, colons.next()?, colons.next()?);
+    let (fourth, fifth) = (colons.next()?, colons.next()?);
+    let path = arn[fifth + 1..].strip_prefix("assumed-role/")?;
+    let (name, session) = path.split_once('/').unwrap_or((path, ""));
+    Some(AssumedRole {
+        partition: &arn[first + 1..second],
+        account: &arn[fourth + 1..fifth],
+        name,
+        session: (!session.is_empty()).then_some(session),
+    })
 }
 
 fn account_id(identity: &UserIdentity<'_>) -> Option<String> {
     let of_arn = |field| arn(field).and_then(|arn| arn.split(':').nth(4));
     said(&identity.account_id)
         .filter(|id| is_account_id(id))
-        .or(of_arn(&identity.arn).filter(|id| is_account_id(id)))
-        .or(of_arn(&identity.issuer_arn).filter(|id| is_account_id(id)))
+        .or_else(|| of_arn(&identity.arn).filter(|id| is_account_id(id)))
+        .or_else(|| of_arn(&identity.issuer_arn).filter(|id| is_account_id(id)))
         .map(str::to_owned)
 }
 
@@ -494,7 +524,10 @@ fn said<'r>(field: &'r Option<Text<'_>>) -> Option<&'r str> {
 
 /// Returns a field that is an ARN: records exist where it is `-` or an example of the manual.
 fn arn<'r>(field: &'r Option<Text<'_>>) -> Option<&'r str> {
-    said(field).filter(|text| text.starts_with("arn:") && text.splitn(6, ':').count() == 6)
+    let is_arn = |text: &&str| {
+        text.starts_with("arn:") && text.bytes().filter(|byte| *byte == b':').count() >= 5
+    };
+    said(field).filter(is_arn)
 }
 
 /// Returns the part of an ARN after its fifth colon.

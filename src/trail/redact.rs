@@ -6,9 +6,9 @@
 //! character a bounded number of times, whatever the text; and cleaning or masking twice is
 //! cleaning or masking once, so that a repeated write stays the same bytes.
 
-use serde_json::{Map, Value};
 use unicode_normalization::UnicodeNormalization;
 
+use crate::trail::denial::ends_with_ignore_case;
 use crate::trail::principal::is_key_id;
 use crate::trail::{Record, Text, UserIdentity};
 
@@ -20,10 +20,19 @@ pub const SAMPLE_BYTES_MAX: usize = 8 * 1024;
 /// Text comes out in Unicode NFC, runs of whitespace as one space, no whitespace at the ends, and
 /// an ellipsis within the limit where something was cut.
 pub fn sanitize(text: &str, chars_max: usize) -> String {
+    clean(text, chars_max).into_owned()
+}
+
+fn clean(text: &str, chars_max: usize) -> Text<'_> {
     // Nearly all text is plain and short; it need not go through Unicode's tables.
     if text.len() <= chars_max && is_plain(text) {
-        return text.to_owned();
+        Text::Borrowed(text)
+    } else {
+        Text::Owned(composed(text, chars_max))
     }
+}
+
+fn composed(text: &str, chars_max: usize) -> String {
     let mut clean = String::with_capacity(text.len().min(chars_max));
     let mut count = 0;
     let mut gap = false;
@@ -48,15 +57,22 @@ pub fn sanitize(text: &str, chars_max: usize) -> String {
 
 /// Tells text that stays as it is: printable ASCII with single spaces between words.
 fn is_plain(text: &str) -> bool {
-    let mut after_space = true;
-    for byte in text.bytes() {
-        match byte {
-            b' ' if after_space => return false,
-            b' '..=b'~' => after_space = byte == b' ',
-            _ => return false,
-        }
+    // No early end in these loops, so that the compiler looks at many bytes at a time.
+    let bytes = text.as_bytes();
+    let graphic = bytes
+        .iter()
+        .fold(true, |all, byte| all & byte.is_ascii_graphic());
+    if graphic {
+        return true;
     }
-    text.is_empty() || !after_space
+    let printable = bytes
+        .iter()
+        .fold(true, |all, byte| all & (b' '..=b'~').contains(byte));
+    let pairs = bytes.iter().zip(bytes.iter().skip(1));
+    let spaced = pairs.fold(true, |all, (one, next)| {
+        all & !((*one == b' ') & (*next == b' '))
+    });
+    printable && spaced && !text.starts_with(' ') && !text.ends_with(' ')
 }
 
 /// Cuts text that something must follow, leaving room for the ellipsis.
@@ -106,21 +122,19 @@ fn is_unseen(c: char) -> bool {
 /// credentials, signatures in signed URLs, values after words such as `password=`, PEM blocks,
 /// card numbers, encoded authorization messages, and the local part of e-mail addresses.
 pub fn redact(text: &str) -> String {
-    settled(text, true)
+    settled(text.into(), true).into_owned()
 }
 
 /// Repeats the masking until nothing changes, so that masked text is stable by construction. Text
 /// that does not settle was built not to, and is dropped whole.
-fn settled(text: &str, mask_emails: bool) -> String {
-    let mut text = text.to_owned();
+fn settled(mut text: Text<'_>, mask_emails: bool) -> Text<'_> {
     for _ in 0..4 {
-        let masked = Masking::new(&text, mask_emails).run();
-        if masked == text {
-            return text;
+        match Masking::new(&text, mask_emails).run() {
+            Some(masked) if masked != text => text = masked.into(),
+            _ => return text,
         }
-        text = masked;
     }
-    MASK.to_owned()
+    MASK.into()
 }
 
 const MASK: &str = "<masked>";
@@ -129,6 +143,8 @@ const MASK: &str = "<masked>";
 struct Masking<'t> {
     text: &'t str,
     out: String,
+    /// Where the text begins that stays as it is and was not copied yet.
+    kept: usize,
     mask_emails: bool,
     /// Where a secret key was seen ahead, from the start of its run of letters.
     secret: (usize, usize),
@@ -138,54 +154,69 @@ impl<'t> Masking<'t> {
     fn new(text: &'t str, mask_emails: bool) -> Self {
         Self {
             text,
-            out: String::with_capacity(text.len()),
+            out: String::new(),
+            kept: 0,
             mask_emails,
             secret: (usize::MAX, usize::MAX),
         }
     }
 
-    fn run(mut self) -> String {
+    /// Masks the text; `None` where nothing in it is masked.
+    fn run(mut self) -> Option<String> {
+        let bytes = self.text.as_bytes();
         let mut at = 0;
-        while let Some(c) = self.text[at..].chars().next() {
+        while let Some(&byte) = bytes.get(at) {
             self.find_secret_key(at);
             if at == self.secret.0 {
-                self.out.push_str("<secret-key>");
+                self.mask(at, "<secret-key>", self.secret.1);
                 at = self.secret.1;
-                continue;
-            }
-            if let Some((mask, length)) = self.whole(at) {
-                self.out.push_str(&mask);
+            } else if let Some((mask, length)) = self.whole(at) {
+                self.mask(at, &mask, at + length);
                 at += length;
-                continue;
-            }
-            if c == '@' && self.mask_emails {
-                self.mask_email(at);
-            }
-            self.out.push(c);
-            at += c.len_utf8();
-            if c == ':' || c == '=' {
-                at = self.mask_value(at);
+            } else if byte.is_ascii_alphanumeric() {
+                // Nothing begins inside a word.
+                at += run_length(&bytes[at..], |b| b.is_ascii_alphanumeric());
+            } else {
+                if byte == b'@' && self.mask_emails {
+                    self.mask_email(at);
+                }
+                at += 1;
+                if byte == b':' || byte == b'=' {
+                    at = self.mask_value(at);
+                }
             }
         }
-        self.out
+        if self.kept == 0 {
+            return None;
+        }
+        self.out.push_str(&self.text[self.kept..]);
+        Some(self.out)
+    }
+
+    /// Copies what stays up to a place, and puts a mask for what ends at another.
+    fn mask(&mut self, at: usize, mask: &str, end: usize) {
+        self.out.push_str(&self.text[self.kept..at]);
+        self.out.push_str(mask);
+        self.kept = end;
     }
 
     /// Finds what begins here and betrays itself by its own form.
     fn whole(&self, at: usize) -> Option<(String, usize)> {
-        let rest = &self.text[at..];
-        if rest.starts_with("-----BEGIN ") {
-            return Some(("<pem>".to_owned(), pem_length(rest)));
-        }
+        let bytes = self.text.as_bytes();
+        let find = match bytes[at] {
+            b'-' if bytes[at..].starts_with(b"-----BEGIN ") => {
+                return Some(("<pem>".to_owned(), pem_length(&self.text[at..])));
+            }
+            b'A' => key_id,
+            b'e' => json_web_token,
+            b'B' | b'b' => credentials,
+            b'0'..=b'9' => card_number,
+            _ => return None,
+        };
         if self.is_inside_word(at) {
             return None;
         }
-        match rest.as_bytes().first()? {
-            b'A' => key_id(rest),
-            b'e' => json_web_token(rest),
-            b'B' | b'b' => credentials(rest),
-            b'0'..=b'9' => card_number(rest),
-            _ => None,
-        }
+        find(&self.text[at..])
     }
 
     fn is_inside_word(&self, at: usize) -> bool {
@@ -213,6 +244,7 @@ impl<'t> Masking<'t> {
         if !starts_with_domain(&self.text[at + 1..]) {
             return;
         }
+        self.mask(at, "", at);
         let is_local = |b: u8| b.is_ascii_alphanumeric() || b"._%+-".contains(&b);
         let copied = self.out.as_bytes();
         let length = run_length_back(copied, is_local);
@@ -225,16 +257,15 @@ impl<'t> Masking<'t> {
     /// Masks the value at `at`, after a separator, if the word before the separator demands it.
     fn mask_value(&mut self, at: usize) -> usize {
         let before = &self.text[..at - 1];
-        if before.ends_with_ignore_case(ENCODED_MESSAGE) {
+        if ends_with_ignore_case(before.as_bytes(), ENCODED_MESSAGE) {
             return self.mask_encoded(at);
         }
         if !is_secret_label(before, self.text.as_bytes()[at - 1]) {
             return at;
         }
         let (start, end) = value(self.text, at);
-        self.out.push_str(&self.text[at..start]);
         if start < end {
-            self.out.push_str(MASK);
+            self.mask(start, MASK, end);
         }
         end
     }
@@ -244,9 +275,8 @@ impl<'t> Masking<'t> {
         let start = at + rest.len() - rest.trim_start().len();
         let is_blob = |b: u8| b.is_ascii_alphanumeric() || b"+/=_-".contains(&b);
         let end = start + run_length(&self.text.as_bytes()[start..], is_blob);
-        self.out.push_str(&self.text[at..start]);
         if start < end {
-            self.out.push_str("<encoded>");
+            self.mask(start, "<encoded>", end);
         }
         end
     }
@@ -254,17 +284,6 @@ impl<'t> Masking<'t> {
 
 /// What precedes a message that `sts:DecodeAuthorizationMessage` would open.
 const ENCODED_MESSAGE: &str = "Encoded authorization failure message";
-
-trait EndsWithIgnoreCase {
-    fn ends_with_ignore_case(&self, end: &str) -> bool;
-}
-
-impl EndsWithIgnoreCase for str {
-    fn ends_with_ignore_case(&self, end: &str) -> bool {
-        let start = self.len().checked_sub(end.len());
-        start.is_some_and(|at| self.as_bytes()[at..].eq_ignore_ascii_case(end.as_bytes()))
-    }
-}
 
 /// Words whose value is a secret, lower-case and without `_` and `-`; what stands before them in
 /// the same identifier does not matter (`DBPassword`, `aws_session_token`, `x-api-key`).
@@ -288,6 +307,19 @@ const SECRET_LABELS: [&str; 17] = [
     "plaintext",
 ];
 
+/// A bit for each letter that one of the words above ends in, and for the hyphens after it; in an
+/// ARN most of what stands before a colon ends in another.
+const LABEL_ENDS: u32 = {
+    let mut ends = 1 << (b'_' & 31) | 1 << (b'-' & 31);
+    let mut label = 0;
+    while label < SECRET_LABELS.len() {
+        let bytes = SECRET_LABELS[label].as_bytes();
+        ends |= 1 << (bytes[bytes.len() - 1] & 31);
+        label += 1;
+    }
+    ends
+};
+
 /// Longest of the words above with its hyphens, so that looking back stays bounded.
 const LABEL_BYTES: usize = 24;
 
@@ -300,20 +332,23 @@ fn is_secret_label(before: &str, separator: u8) -> bool {
     let bytes = &bytes[..bytes.len() - run_length_back(last(bytes, 4), |b| b == b' ')];
     let quotes = run_length_back(last(bytes, 4), |b| b"\"'\\`".contains(&b));
     let bytes = &bytes[..bytes.len() - quotes];
+    if bytes
+        .last()
+        .is_none_or(|last| LABEL_ENDS >> (last & 31) & 1 == 0)
+    {
+        return false;
+    }
     let is_label = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
     let length = run_length_back(last(bytes, LABEL_BYTES), is_label);
     let (ahead, word) = bytes.split_at(bytes.len() - length);
     if separator == b':' && word == b"secret" && ahead.ends_with(b":") {
         return false;
     }
-    let word: Vec<u8> = word
-        .iter()
-        .filter(|b| **b != b'_' && **b != b'-')
-        .map(u8::to_ascii_lowercase)
-        .collect();
-    SECRET_LABELS
-        .iter()
-        .any(|label| word.ends_with(label.as_bytes()))
+    let letters = word.iter().rev().filter(|b| !b"_-".contains(b));
+    SECRET_LABELS.iter().any(|label| {
+        let mut letters = letters.clone().map(u8::to_ascii_lowercase);
+        label.bytes().rev().all(|b| letters.next() == Some(b))
+    })
 }
 
 /// Finds the value behind a separator: inside its quotes, or up to a space or an ampersand. The
@@ -435,6 +470,10 @@ fn card_number(text: &str) -> Option<(String, usize)> {
     if !(b'2'..=b'6').contains(bytes.first()?) {
         return None;
     }
+    let first = run_length(bytes, |b| b.is_ascii_digit());
+    if first != 4 && !(13..=19).contains(&first) {
+        return None;
+    }
     let mut groups = vec![];
     let mut at = 0;
     let mut separator = None;
@@ -534,109 +573,138 @@ fn last(bytes: &[u8], length: usize) -> &[u8] {
 pub fn sample(record: &Record<'_>) -> String {
     // At full length a sample fits unless somebody fills every field with characters of several
     // bytes; at an eighth, below 600 characters are left of all fields together.
-    let texts = [1, 2, 4].map(|divisor| sample_within(record, divisor));
-    let fitting = texts
+    let fitting = [1, 2, 4]
         .into_iter()
+        .map(|divisor| sample_within(record, divisor))
         .find(|text| text.len() <= SAMPLE_BYTES_MAX);
     fitting.unwrap_or_else(|| sample_within(record, 8))
 }
 
 fn sample_within(record: &Record<'_>, divisor: usize) -> String {
-    let name = 128 / divisor;
-    let mut fields = Map::new();
-    for (key, text, chars_max) in [
-        ("eventID", &record.event_id, name),
-        ("eventTime", &record.event_time, name),
-        ("eventSource", &record.event_source, name),
-        ("eventName", &record.event_name, name),
-        ("awsRegion", &record.aws_region, name),
-        ("errorCode", &record.error_code, name),
-        ("errorMessage", &record.error_message, 512 / divisor),
-        ("sourceIPAddress", &record.source_ip_address, name),
-        ("userAgent", &record.user_agent, 256 / divisor),
-        ("recipientAccountId", &record.recipient_account_id, name),
-    ] {
-        put(&mut fields, key, text, chars_max, true);
-    }
+    let (name, long) = (128 / divisor, 256 / divisor);
+    let mut json = Object::open();
+    json.text("awsRegion", &record.aws_region, name, true);
+    json.text("errorCode", &record.error_code, name, true);
+    json.text("errorMessage", &record.error_message, 512 / divisor, true);
+    json.text("eventID", &record.event_id, name, true);
+    json.text("eventName", &record.event_name, name, true);
+    json.text("eventSource", &record.event_source, name, true);
+    json.text("eventTime", &record.event_time, name, true);
     if let Some(read_only) = record.read_only {
-        fields.insert("readOnly".to_owned(), Value::Bool(read_only));
+        json.raw("readOnly", if read_only { "true" } else { "false" });
     }
+    let recipient = &record.recipient_account_id;
+    json.text("recipientAccountId", recipient, name, true);
+    if let Some(resources) = sample_resources(record, long) {
+        json.raw("resources", &resources);
+    }
+    json.text("sourceIPAddress", &record.source_ip_address, name, true);
+    json.text("userAgent", &record.user_agent, long, true);
     if let Some(identity) = &record.user_identity {
         let is_sign_in = record.event_name.as_deref() == Some("ConsoleLogin");
         let identity = sample_identity(identity, is_sign_in, divisor);
-        fields.insert("userIdentity".to_owned(), Value::Object(identity));
+        json.raw("userIdentity", &identity);
     }
-    let resources = sample_resources(record, 256 / divisor);
-    if !resources.is_empty() {
-        fields.insert("resources".to_owned(), Value::Array(resources));
-    }
-    Value::Object(fields).to_string()
+    json.close()
 }
 
-fn sample_identity(
-    identity: &UserIdentity<'_>,
-    is_sign_in: bool,
-    divisor: usize,
-) -> Map<String, Value> {
+fn sample_identity(identity: &UserIdentity<'_>, is_sign_in: bool, divisor: usize) -> String {
     let (name, long) = (128 / divisor, 256 / divisor);
-    let mut fields = Map::new();
-    put(&mut fields, "type", &identity.kind, name, true);
-    put(&mut fields, "accountId", &identity.account_id, name, true);
+    let mut json = Object::open();
+    let key = identity.access_key_id.as_deref().and_then(masked_key);
+    if let Some(key) = key {
+        json.quoted("accessKeyId", &key);
+    }
+    json.text("accountId", &identity.account_id, name, true);
     // The session's e-mail address in an ARN is the caller's name, without which a sample of a
     // single-sign-on role says nothing. In a sign-in the ARN may repeat what was typed.
     let is_root = identity.kind.as_deref() == Some("Root");
     if !is_sign_in || is_root {
-        put(&mut fields, "arn", &identity.arn, long, false);
+        json.text("arn", &identity.arn, long, false);
     }
-    let key = identity.access_key_id.as_deref().and_then(masked_key);
-    if let Some(key) = key {
-        fields.insert("accessKeyId".to_owned(), Value::String(key));
-    }
-    let mut issuer = Map::new();
-    put(&mut issuer, "arn", &identity.issuer_arn, long, false);
+    let mut issuer = Object::open();
+    issuer.text("arn", &identity.issuer_arn, long, false);
     if !issuer.is_empty() {
-        let context = Map::from_iter([("sessionIssuer".to_owned(), Value::Object(issuer))]);
-        fields.insert("sessionContext".to_owned(), Value::Object(context));
+        let mut context = Object::open();
+        context.raw("sessionIssuer", &issuer.close());
+        json.raw("sessionContext", &context.close());
     }
-    fields
+    json.text("type", &identity.kind, name, true);
+    json.close()
 }
 
-fn sample_resources(record: &Record<'_>, chars_max: usize) -> Vec<Value> {
-    let Some(resources) = record.resources else {
-        return Vec::new();
-    };
-    let elements = resources.elements().into_iter();
-    elements
+fn sample_resources(record: &Record<'_>, chars_max: usize) -> Option<String> {
+    let elements = record.resources?.elements().into_iter();
+    let resources: Vec<String> = elements
         .filter_map(|resource| resource.text_at(&["ARN"]))
         .take(5)
         .map(|arn| {
-            let mut fields = Map::new();
-            put(&mut fields, "ARN", &Some(arn), chars_max, true);
-            Value::Object(fields)
+            let mut json = Object::open();
+            json.text("ARN", &Some(arn), chars_max, true);
+            json.close()
         })
-        .collect()
+        .collect();
+    (!resources.is_empty()).then(|| format!("[{}]", resources.join(",")))
 }
 
-/// Puts a field in, cleaned before it is masked, lest an invisible character hides a secret, and
-/// cut only after it is masked, lest a cut secret is no longer known for one.
-fn put(
-    fields: &mut Map<String, Value>,
-    key: &str,
-    text: &Option<Text<'_>>,
-    chars_max: usize,
-    mask_emails: bool,
-) {
-    let Some(text) = text else { return };
-    let masked = settled(&sanitize(text, usize::MAX), mask_emails);
-    let kept = sanitize(&masked, chars_max);
-    if !kept.is_empty() {
-        fields.insert(key.to_owned(), Value::String(kept));
+/// A JSON object that is being written; its fields come in the order of their keys.
+struct Object(String);
+
+impl Object {
+    fn open() -> Self {
+        let mut json = String::with_capacity(256);
+        json.push('{');
+        Self(json)
+    }
+
+    fn close(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.len() == 1
+    }
+
+    /// Writes a value that is JSON already.
+    fn raw(&mut self, key: &str, json: &str) {
+        if !self.is_empty() {
+            self.0.push(',');
+        }
+        for part in ["\"", key, "\":", json] {
+            self.0.push_str(part);
+        }
+    }
+
+    /// Writes a field, cleaned before it is masked, lest an invisible character hides a secret, and
+    /// cut only after it is masked, lest a cut secret is no longer known for one.
+    fn text(&mut self, key: &str, text: &Option<Text<'_>>, chars_max: usize, mask_emails: bool) {
+        let Some(text) = text else { return };
+        let masked = settled(clean(text, usize::MAX), mask_emails);
+        let kept = clean(&masked, chars_max);
+        if !kept.is_empty() {
+            self.quoted(key, &kept);
+        }
+    }
+
+    /// Writes text, in which nothing but quotes and backslashes needs an escape once it is clean.
+    fn quoted(&mut self, key: &str, clean: &str) {
+        self.raw(key, "\"");
+        let mut kept = 0;
+        for at in memchr::memchr2_iter(b'"', b'\\', clean.as_bytes()) {
+            self.0.push_str(&clean[kept..at]);
+            self.0.push('\\');
+            kept = at;
+        }
+        self.0.push_str(&clean[kept..]);
+        self.0.push('"');
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::Value;
 
     use super::*;
 
