@@ -572,7 +572,7 @@ fn word_length(text: &str) -> usize {
     let bytes = text.as_bytes();
     if starts_address(text) {
         // Addresses hold marks that end other words.
-        let ends = |byte: &u8| byte.is_ascii_whitespace() || b"\"'`,]>)".contains(byte);
+        let ends = |byte: &u8| byte.is_ascii_whitespace() || b"\x0b\"'`,]>)".contains(byte);
         return bytes.iter().position(ends).unwrap_or(bytes.len());
     }
     let mut at = 1;
