@@ -44,7 +44,8 @@ class Work:
 
 WORKS = [
     Work("trail files", "trail", 1.6, 12 * MB, above_largest_file=True),
-    Work("trail files, with `--db`", "trail", 1.85, 12 * MB, above_largest_file=True, with_store=True),
+    Work("trail files, with `--db`", "trail", 1.85, 12 * MB, above_largest_file=True,
+         with_store=True),
     Work("payloads", "payload", 2.3, 12 * MB),
     Work("payloads of a storm", "storm", 2.6),
 ]
@@ -146,7 +147,7 @@ def jobs_lines(binary, sets, rounds):
 
 def peers_table(corpus, rows):
     return [
-        f"The same errors in the {corpus.name} trail files, counted by other tools with one thread:",
+        f"Other tools counting the same errors in the {corpus.name} trail files, one thread each:",
         "",
         "| tool | times the CPU of cloudtrail-inspector | goal | peak memory |",
         "|---|---|---|---|",
@@ -156,8 +157,8 @@ def peers_table(corpus, rows):
 
 def told(rounds):
     """Returns a sentence about where and when this was measured."""
-    return (f"Measured {datetime.date.today()} on {processor()}, {os.cpu_count()} cores: medians of "
-            f"{rounds} rounds, with the least and the greatest.")
+    return (f"Measured {datetime.date.today()} on {processor()}, {os.cpu_count()} cores: medians "
+            f"of {rounds} rounds, with the least and the greatest.")
 
 
 def processor():

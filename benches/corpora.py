@@ -54,7 +54,8 @@ def generated(binary, cache, name, parts):
     def make(unfinished):
         for part, options in parts.items():
             subprocess.run(
-                [binary, "generate", *options, unfinished / part], check=True, stderr=subprocess.DEVNULL)
+                [binary, "generate", *options, unfinished / part],
+                check=True, stderr=subprocess.DEVNULL)
 
     return made(folder, make)
 

@@ -1,6 +1,6 @@
 """The same work by other tools, side by side: which errors are in these trail files, and how often.
 
-Each prints the number of events by (eventSource, eventName, errorCode), and all must print the same.
+Each prints how many events have which (eventSource, eventName, errorCode); all must print the same.
 `cloudtrail-inspector` prints clusters, which tell more; what it counts is held against the same
 groups after the differences that the README documents: an event that is there twice counts once, a
 dry run does not count, and versions are stripped from names of events.

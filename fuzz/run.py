@@ -3,7 +3,8 @@
 
 Usage: run.py --time SECONDS [--target NAME] [--sanitizer NAME]
 Each target begins with the seeds in `fuzz/corpus` and with what earlier runs found interesting,
-which is kept in `fuzz/target/found`. Exit codes: 0 nothing found, 1 a finding, with how to repeat it.
+which is kept in `fuzz/target/found`. Exit codes: 0 nothing found, 1 a finding; how to repeat it is
+printed.
 """
 
 import argparse
@@ -57,30 +58,42 @@ def fuzz(target, seconds, sanitizer):
     if not crash:
         print(f"fuzz: {target}: did not run, see {log}\n{text[-2000:]}")
         return False
-    tell(target, pathlib.Path(crash[1]), text)
+    tell(target, sanitizer, crash[1], text)
     return False
 
 
-def tell(target, crash, text):
+def tell(target, sanitizer, crash, text):
     """Says what was found and how to repeat it."""
     said = re.search(r"panicked at .*(?:\n.*){0,4}", text)
     print(f"fuzz: {target}: found {crash}")
     print(said[0] if said else "\n".join(re.findall(r"==\d+== ?ERROR.*", text)))
-    print(f"  repeat:  {' '.join(cargo())} fuzz run --sanitizer none {target} {crash}")
-    print(f"  shorten: {' '.join(cargo())} fuzz tmin --sanitizer none {target} {crash}")
-    print(f"  keep as a test: cp {crash} fuzz/corpus/{target}/what-it-shows && cargo test fuzz")
+    shown = " ".join(cargo() if has_nightly() else ["RUSTC_BOOTSTRAP=1", *cargo()])
+    print(f"  repeat:  {shown} fuzz run --sanitizer {sanitizer} {target} {crash}")
+    print(f"  shorten: {shown} fuzz tmin --sanitizer {sanitizer} {target} {crash}")
+    print(f"  keep:    cp {crash} fuzz/corpus/{target}/what-it-shows && cargo test fuzz")
+
+
+def has_nightly():
+    if shutil.which("rustup") is None:
+        return False
+    listed = subprocess.run(["rustup", "toolchain", "list"], capture_output=True, text=True)
+    return "nightly" in listed.stdout
 
 
 def cargo():
-    """Returns how to call a Cargo that may do what cargo-fuzz needs."""
-    listed = subprocess.run(["rustup", "toolchain", "list"], capture_output=True, text=True)
-    return ["cargo", "+nightly"] if "nightly" in listed.stdout else ["cargo"]
+    """Returns how to call Cargo; cargo-fuzz needs what only a nightly toolchain may do."""
+    return ["cargo", "+nightly"] if has_nightly() else ["cargo"]
 
 
 def environment():
-    """Returns the environment; without a nightly toolchain the stable one is told to act like it."""
-    environment = {name: value for name, value in os.environ.items() if name != "CARGO_TARGET_DIR"}
-    return environment if "+nightly" in cargo() else {**environment, "RUSTC_BOOTSTRAP": "1"}
+    """Returns the environment; without a nightly toolchain the stable one is let do the same."""
+    # Freed memory that the address sanitizer holds back must not count as the engine's.
+    environment = {**os.environ, "ASAN_OPTIONS": "quarantine_size_mb=8"}
+    # The fuzzer's own target folder keeps what it builds apart from the product.
+    environment.pop("CARGO_TARGET_DIR", None)
+    if not has_nightly():
+        environment["RUSTC_BOOTSTRAP"] = "1"
+    return environment
 
 
 if __name__ == "__main__":
