@@ -1,13 +1,14 @@
 # What one can do with cloudtrail-inspector. `make` alone prints it.
 
 DEMO ?= demo
-BINARY := target/release/cloudtrail-inspector
+BUILT := $(or $(CARGO_TARGET_DIR),target)
+BINARY := $(BUILT)/release/cloudtrail-inspector
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test core check fmt lint deny quality accept build clean
+.PHONY: help demo test core check fmt lint deny quality accept bench bench-peers fuzz build clean
 
 help: ## Print what one can do
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 demo: build ## Write a made-up trail into demo/, scan it into demo/trail.db and demo/report.html
 	@rm -rf $(DEMO) && mkdir -p $(DEMO)
@@ -17,7 +18,7 @@ demo: build ## Write a made-up trail into demo/, scan it into demo/trail.db and 
 test: ## Pass all tests; those on real events are skipped where there are none
 	cargo test --locked
 	cargo test --locked --lib --no-default-features
-	python3 tests/quality.py target/debug/cloudtrail-inspector
+	python3 tests/quality.py $(BUILT)/debug/cloudtrail-inspector
 
 core: ## Pass the tests of the pure house alone, in seconds
 	cargo test --locked --lib --no-default-features
@@ -36,10 +37,22 @@ deny: ## Check licences, sources and unused dependencies (cargo-deny and cargo-m
 
 quality: ## Score the identity against labelled errors, with every split and merge
 	cargo build --locked
-	python3 tests/quality.py target/debug/cloudtrail-inspector
+	python3 tests/quality.py $(BUILT)/debug/cloudtrail-inspector
 
 accept: ## Accept what changed in the expected texts of the tests
 	UPDATE_EXPECT=1 cargo test --locked --test it
+
+bench: build ## Measure a scan against its floor, count instructions; ACCEPT=1 records them, README=1 the table
+	cargo build --locked --release --examples
+	python3 benches/bench.py --target $(BUILT) --rounds $(or $(ROUNDS),5) \
+		$(if $(BENCH_CORPUS),--corpus "$(BENCH_CORPUS)") $(if $(PEERS),--peers) \
+		$(if $(ACCEPT),--accept) $(if $(README),--write-readme)
+
+bench-peers: ## Measure as bench does, side by side with other tools from PyPI
+	$(MAKE) bench PEERS=1
+
+fuzz: ## Feed made-up input to what reads and masks, TIME=60 seconds each (or TARGET=reader alone)
+	python3 fuzz/run.py --time $(or $(TIME),60) $(if $(TARGET),--target $(TARGET))
 
 build: ## Build the command line
 	cargo build --locked --release

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::demo::event::{Event, Mark};
 use crate::demo::oddities::BROKEN;
 use crate::demo::random::Random;
-use crate::demo::{TrailFile, Truth};
+use crate::demo::{Plan, TrailFile, Truth};
 use crate::trail::time::EventTime;
 
 /// How long a file collects. AWS takes about five minutes; fewer and fuller files keep the demo's
@@ -21,7 +21,12 @@ const BROKEN_EVERY: usize = 40;
 type Place = (i64, &'static str, &'static str);
 
 /// Delivers the events, and counts what is written.
-pub fn deliver(events: Vec<Event>, random: &mut Random, truth: &mut Truth) -> Vec<TrailFile> {
+pub fn deliver(
+    events: Vec<Event>,
+    plan: &Plan,
+    random: &mut Random,
+    truth: &mut Truth,
+) -> Vec<TrailFile> {
     let mut files: BTreeMap<Place, Vec<String>> = BTreeMap::new();
     for event in events {
         let closed = closing_time(&event, random);
@@ -39,7 +44,7 @@ pub fn deliver(events: Vec<Event>, random: &mut Random, truth: &mut Truth) -> Ve
     }
     let mut delivered = Vec::with_capacity(files.len());
     for (number, (place, mut records)) in files.into_iter().enumerate() {
-        if number % BROKEN_EVERY == 3 {
+        if plan.broken && number % BROKEN_EVERY == 3 {
             let text = BROKEN[number / BROKEN_EVERY % BROKEN.len()];
             let index = random.below(records.len() + 1);
             records.insert(index, text.to_owned());

@@ -39,6 +39,8 @@ pub struct Plan {
     pub events_per_hour: u32,
     /// When the trail begins.
     pub start: EventTime,
+    /// Whether texts that are no records are strewn in.
+    pub broken: bool,
 }
 
 /// One file of the trail as it lies in a bucket.
@@ -121,6 +123,7 @@ impl Default for Plan {
             hours: 48,
             events_per_hour: 600,
             start: start.expect("the text above is a time"),
+            broken: true,
         }
     }
 }
@@ -153,8 +156,28 @@ pub fn trail(plan: &Plan) -> Demo {
         .count();
     scenes::everyday_failures(&mut stage, failing.saturating_sub(there));
     scenes::routine(&mut stage, plan);
-    let files = delivery::deliver(stage.events, &mut stage.random, &mut truth);
+    let files = delivery::deliver(stage.events, plan, &mut stage.random, &mut truth);
     Demo { files, truth }
+}
+
+impl Demo {
+    /// Returns what a subscription that asks for errors would hand over, so many records at a time.
+    pub fn payloads(&self, records_max: usize) -> Vec<String> {
+        let texts = self.files.iter().flat_map(|file| &file.records);
+        let failing: Vec<String> = texts.filter(|text| has_error(text)).cloned().collect();
+        failing
+            .chunks(records_max.max(1))
+            .map(|records| payload(LOGGED_IN.0, LOGGED_IN.1, records))
+            .collect()
+    }
+}
+
+/// The account and the region that the trail of all accounts is logged in.
+const LOGGED_IN: (&str, &str) = ("111122223333", "eu-central-1");
+
+fn has_error(text: &str) -> bool {
+    Record::parse(text)
+        .is_ok_and(|record| record.error_code.is_some() || record.error_message.is_some())
 }
 
 impl TrailFile {

@@ -614,7 +614,7 @@ static KINDS: [u8; 256] = {
         (b":", COLON),
         (b"abcdefghijklmnopqrstuvwxyz", LETTER),
         (b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", LETTER),
-        (b" \t\n\r\x0c\"'`,]>)", ADDRESS_END),
+        (b" \t\n\r\x0b\x0c\"'`,]>)", ADDRESS_END),
     ];
     let mut kind = 0;
     while kind < marks.len() {

@@ -888,6 +888,27 @@ fn a_trail_is_generated_the_same_for_the_same_seed() {
 }
 
 #[test]
+fn a_generated_trail_can_be_sound_and_sent_as_payloads() {
+    let folder = Folder::new();
+    let plan = ["--hours", "2", "--events-per-hour", "300"];
+    let ran = folder.run(&[&["generate", "--payloads", "7"], &plan[..], &["sent"]].concat());
+    assert!(ran.stderr.ends_with(" payloads to sent\n"), "{ran:?}");
+    let records = folder.scan(&["sent"], 0)["records"].clone();
+    let read = records["read"].as_u64().unwrap();
+    assert_eq!(records["selected"], read);
+    let files = std::fs::read_dir(folder.path("sent")).unwrap().count();
+    assert!(
+        read > 50 && files as u64 == read.div_ceil(7),
+        "{read} in {files}"
+    );
+    folder.run(&[&["generate", "--sound"], &plan[..], &["trail"]].concat());
+    // What is left is a record of a version to come, which any tool can read.
+    let left = folder.scan(&["trail"], 0)["quarantined"].clone();
+    assert_eq!(left.as_array().unwrap().len(), 1);
+    assert_eq!(left[0]["reason"], "unknown_version");
+}
+
+#[test]
 fn completions_know_the_commands() {
     let folder = Folder::new();
     for shell in ["bash", "zsh", "fish"] {

@@ -8,6 +8,7 @@ mod browser;
 mod cli;
 mod corpus;
 mod fixtures;
+mod fuzz;
 mod golden;
 mod house;
 mod identity;

@@ -1,0 +1,105 @@
+//! The floor under every scan: reads each file, takes it out of base64 and gzip in one go, and does
+//! nothing with it. Whoever reads CloudTrail's files cannot need less than this.
+//!
+//! Usage: `floor PATH…`, files or folders; one line of JSON says what was in them.
+
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use libdeflater::Decompressor;
+
+type Failed = Box<dyn std::error::Error>;
+
+/// The first two bytes of gzip data (RFC 1952, 2.3.1).
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// Buffers that are kept from file to file.
+struct Floor {
+    decompressor: Decompressor,
+    read: Vec<u8>,
+    inflated: Vec<u8>,
+    files: u64,
+    bytes: u64,
+    largest: u64,
+}
+
+fn main() -> Result<(), Failed> {
+    let mut floor = Floor {
+        decompressor: Decompressor::new(),
+        read: Vec::new(),
+        inflated: Vec::new(),
+        files: 0,
+        bytes: 0,
+        largest: 0,
+    };
+    for path in std::env::args_os().skip(1) {
+        for file in files(Path::new(&path))? {
+            floor
+                .file(&file)
+                .map_err(|error| format!("{}: {error}", file.display()))?;
+        }
+    }
+    #[expect(clippy::print_stdout, reason = "this is what the program is for")]
+    {
+        let Floor {
+            files,
+            bytes,
+            largest,
+            ..
+        } = floor;
+        println!(r#"{{"files":{files},"bytes":{bytes},"largest":{largest}}}"#);
+    }
+    Ok(())
+}
+
+/// Returns the files in a folder, and a file as it is.
+fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut found = Vec::new();
+    for entry in fs::read_dir(path)? {
+        found.extend(files(&entry?.path())?);
+    }
+    Ok(found)
+}
+
+impl Floor {
+    fn file(&mut self, path: &Path) -> Result<(), Failed> {
+        self.read.clear();
+        fs::File::open(path)?.read_to_end(&mut self.read)?;
+        let read = std::mem::take(&mut self.read);
+        let length = if read.starts_with(&GZIP_MAGIC) {
+            self.inflate(&read)?
+        } else if let Some(data) = payload_data(&read) {
+            self.inflate(&base64_simd::STANDARD.decode_to_vec(data)?)?
+        } else {
+            read.len()
+        };
+        self.read = read;
+        self.files += 1;
+        self.bytes += length as u64;
+        self.largest = self.largest.max(length as u64);
+        Ok(())
+    }
+
+    /// Inflates gzip data of one member, as those of the benchmarks are, and returns its length.
+    fn inflate(&mut self, packed: &[u8]) -> Result<usize, Failed> {
+        let told = packed.last_chunk().copied().unwrap_or_default();
+        let room = self.inflated.len().max(u32::from_le_bytes(told) as usize);
+        self.inflated.resize(room, 0);
+        Ok(self
+            .decompressor
+            .gzip_decompress(packed, &mut self.inflated)?)
+    }
+}
+
+/// Finds the base64 text in a subscription payload.
+fn payload_data(text: &[u8]) -> Option<&[u8]> {
+    const KEY: &[u8] = br#""data":"#;
+    let key = memchr::memmem::find(text, KEY)? + KEY.len();
+    let start = key + memchr::memchr(b'"', &text[key..])? + 1;
+    let length = memchr::memchr(b'"', &text[start..])?;
+    Some(&text[start..start + length])
+}

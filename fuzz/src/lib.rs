@@ -1,0 +1,319 @@
+//! What must hold for any input, one function for each target of the fuzzer. They panic where it
+//! does not hold. The tests include this file and run the seeds through it.
+
+use std::fmt::Write as _;
+use std::io::{self, Read, Write as _};
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use cloudtrail_inspector::alert::{hint, severity};
+use cloudtrail_inspector::cluster::{Conclusion, Span, Tally};
+use cloudtrail_inspector::rules::{Fate, Rules};
+use cloudtrail_inspector::trail::file::{self, GZIP_MAGIC, Item, Layout, Limits, ReadError};
+use cloudtrail_inspector::trail::message::{ENCODED_MASK, MASK, TEMPLATE_BYTES_MAX, template};
+use cloudtrail_inspector::trail::redact::{self, SAMPLE_BYTES_MAX, redact, sanitize};
+use cloudtrail_inspector::trail::{Record, Wrapper, envelope};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// A function that takes what the fuzzer makes.
+pub type Check = fn(&[u8]);
+
+/// All of them, by the name of their target.
+pub const CHECKS: [(&str, Check); 5] = [
+    ("reader", reader),
+    ("splitter", splitter),
+    ("templater", templater),
+    ("redactor", redactor),
+    ("explain", explain),
+];
+
+/// Limits that a short input can pass.
+const SMALL: Limits = Limits {
+    inflated_bytes_max: 1_000,
+    record_bytes_max: 100,
+    records_max: 5,
+};
+
+/// An input gives the same items, numbered from one, however it is cut and whether or not it is
+/// packed; what opens a payload agrees with what opens anything.
+pub fn reader(input: &[u8]) {
+    let limits = if input.len().is_multiple_of(3) {
+        SMALL
+    } else {
+        Limits::default()
+    };
+    let sizes = [1, 2 + input.len() % 61];
+    for layout in [Layout::Guess, Layout::Lines] {
+        let whole = listing(|visit| file::read(input, layout, &limits, visit));
+        for size in sizes {
+            let cut = listing(|visit| file::read(Trickle(input, size), layout, &limits, visit));
+            assert_eq!(cut, whole, "{layout:?}, {size} bytes at a time");
+        }
+        let packed = gzip(input);
+        let unpacked = listing(|visit| file::read(&*packed, layout, &limits, visit));
+        let fits = input.len() as u64 <= limits.inflated_bytes_max;
+        if fits && !input.starts_with(&GZIP_MAGIC) {
+            assert_eq!(unpacked, whole, "{layout:?}, packed");
+        }
+    }
+    for event in [input, wrap(input).as_bytes()] {
+        let whole = listing(|visit| envelope::read(event, &limits, visit));
+        for size in sizes {
+            let cut = listing(|visit| envelope::read(Trickle(event, size), &limits, visit));
+            assert_eq!(cut, whole, "a payload, {size} bytes at a time");
+        }
+    }
+    let event = wrap(input);
+    assert_eq!(
+        listing(|visit| file::read(event.as_bytes(), Layout::Guess, &limits, visit)),
+        listing(|visit| envelope::read(event.as_bytes(), &limits, visit)),
+        "a file that is a payload"
+    );
+}
+
+/// The elements of an array are cut out where a parser finds their borders, be they records of a
+/// trail file or messages of a log.
+pub fn splitter(input: &[u8]) {
+    let Ok(input) = std::str::from_utf8(input) else {
+        return;
+    };
+    let Ok(elements) = serde_json::from_str::<Vec<&RawValue>>(&format!("[{input}]"))
+        .map(|elements| elements.into_iter().map(RawValue::get).map(str::to_owned))
+        .map(Vec::from_iter)
+    else {
+        return;
+    };
+    let events: Vec<Value> = elements
+        .iter()
+        .map(|element| serde_json::json!({ "id": "1", "message": element }))
+        .collect();
+    let logs = serde_json::json!({ "messageType": "DATA_MESSAGE", "logEvents": events });
+    let trail = format!(r#"{{"Records":[{input}]}}"#);
+    let payload = wrap(logs.to_string().as_bytes());
+    for (what, text) in [
+        ("a trail file", trail),
+        ("a log", logs.to_string()),
+        ("a payload", payload),
+    ] {
+        for size in [usize::MAX, 1 + input.len() % 17] {
+            assert_eq!(records(&text, size), elements, "{what}");
+        }
+    }
+}
+
+/// A template is short and always the same, settles when it is masked again and again, and holds words
+/// of its message in their order and nothing else. What stands behind NUL are strings of the request.
+pub fn templater(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let mut parts = text.split('\0');
+    let message = parts.next().unwrap_or_default();
+    let values: Vec<&str> = parts.collect();
+    let masked = template(message, &values);
+    assert!(masked.len() <= TEMPLATE_BYTES_MAX, "{} bytes", masked.len());
+    assert_eq!(template(message, &values), masked);
+    // Made-up quotation marks may take a few more passes than those that a template is made in.
+    let again = |text: &String| Some(template(text, &[""; 0]));
+    let passes: Vec<String> = std::iter::successors(Some(masked.clone()), again)
+        .take(8)
+        .collect();
+    assert_eq!(passes[6], passes[7], "{passes:?}");
+    let mut rest = message;
+    for word in unmasked(&masked).split_whitespace() {
+        let found = rest.find(word);
+        let at = found.unwrap_or_else(|| panic!("{word:?} is not in {rest:?}: {masked:?}"));
+        rest = &rest[at + word.len()..];
+    }
+}
+
+/// Returns a template without its masks, one at its end that was cut included.
+fn unmasked(template: &str) -> String {
+    let words = template.replace(ENCODED_MASK, " ").replace(MASK, " ");
+    let cut = words.rfind('<').filter(|&at| {
+        let last = &words[at..];
+        MASK.starts_with(last) || ENCODED_MASK.starts_with(last)
+    });
+    words[..cut.unwrap_or(words.len())].to_owned()
+}
+
+/// Cleaned text has nothing unseen in it, masked text no secret; doing it twice changes nothing,
+/// and a sample is small and as clean.
+pub fn redactor(input: &[u8]) {
+    const SECRET: &str = "hunter2-hunter2";
+    let text = String::from_utf8_lossy(input);
+    for chars_max in [0, 1, input.len() % 300, usize::MAX] {
+        let clean = sanitize(&text, chars_max);
+        assert!(clean.chars().count() <= chars_max);
+        assert_clean(&clean);
+        assert_eq!(sanitize(&clean, chars_max), clean, "cleaned twice");
+    }
+    let masked = redact(&text);
+    assert!(masked.len() <= 64 + 4 * text.len());
+    assert_masked(&masked);
+    assert_eq!(redact(&masked), masked, "masked twice");
+    if !text.contains(SECRET) {
+        assert!(!redact(&format!("{text} password={SECRET}")).contains(SECRET));
+    }
+    let field = || Some(text.as_ref().into());
+    assert_sample(&Record {
+        event_id: field(),
+        event_name: field(),
+        error_message: field(),
+        user_agent: field(),
+        source_ip_address: field(),
+        ..Record::default()
+    });
+}
+
+/// Whatever the record, with rules and without, it can be decided, weighed, explained and kept.
+pub fn explain(input: &[u8]) {
+    static RULES: LazyLock<Rules> = LazyLock::new(|| {
+        Rules::parse(include_str!("../../infra/rules.example.toml")).expect("the example is right")
+    });
+    let text = String::from_utf8_lossy(input);
+    let Ok(record) = Record::parse(&text) else {
+        return;
+    };
+    assert_sample(&record);
+    for rules in [&Rules::default(), &*RULES] {
+        let (fate, _) = rules.decide(&record, &text, &Wrapper::default());
+        if let Fate::Clustered(conclusion) = fate {
+            assert_concluded(&record, *conclusion);
+        }
+    }
+}
+
+fn assert_concluded(record: &Record<'_>, conclusion: Conclusion<'_>) {
+    let identity = &conclusion.understanding.identity;
+    assert_eq!(identity.cluster_id().to_string().len(), 26);
+    for (_, value) in conclusion.facets.iter() {
+        assert!(value.chars().count() <= 256, "{value}");
+        assert_clean(value);
+    }
+    severity::of_sighting(identity, &conclusion.facets, Span::at(conclusion.at));
+    hint::hint(identity, &conclusion.facets);
+    let mut tally = Tally::default();
+    assert!(tally.observe(record, conclusion));
+    for cluster in tally.census(None).clusters() {
+        severity::of_cluster(&cluster);
+        assert_eq!(cluster.span.count, 1);
+    }
+}
+
+fn assert_sample(record: &Record<'_>) {
+    let sample = redact::sample(record);
+    assert!(sample.len() <= SAMPLE_BYTES_MAX, "{} bytes", sample.len());
+    let sample: Value = serde_json::from_str(&sample).expect("a sample is JSON");
+    each_text(&sample, &mut |text| {
+        assert_clean(text);
+        assert_masked(text);
+    });
+}
+
+fn each_text(value: &Value, visit: &mut dyn FnMut(&str)) {
+    match value {
+        Value::String(text) => visit(text),
+        Value::Array(values) => values.iter().for_each(|value| each_text(value, visit)),
+        Value::Object(fields) => fields.values().for_each(|value| each_text(value, visit)),
+        _ => {}
+    }
+}
+
+/// Nothing in it steers a terminal, hides or turns what stands beside it.
+#[track_caller]
+fn assert_clean(text: &str) {
+    let is_unseen = |c: char| {
+        c.is_control()
+            || (c.is_whitespace() && c != ' ')
+            || matches!(
+                c,
+                '\u{ad}' | '\u{61c}' | '\u{feff}'
+                    | '\u{200b}'..='\u{200f}'
+                    | '\u{202a}'..='\u{202e}'
+                    | '\u{2060}'..='\u{206f}'
+                    | '\u{fe00}'..='\u{fe0f}'
+                    | '\u{e0000}'..='\u{e0fff}'
+            )
+    };
+    assert!(!text.contains(is_unseen), "{text:?}");
+    assert!(!text.contains("  "), "{text:?}");
+}
+
+/// No whole access key id is in it, and no private key begins. What an ellipsis follows was longer,
+/// and no key.
+#[track_caller]
+fn assert_masked(text: &str) {
+    let is_key = |word: &str| {
+        (word.starts_with("AKIA") || word.starts_with("ASIA"))
+            && (16..=128).contains(&word.len())
+            && word
+                .bytes()
+                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+    };
+    let whole = match text.strip_suffix('…') {
+        Some(cut) => cut.trim_end_matches(|c: char| c.is_ascii_alphanumeric()),
+        None => text,
+    };
+    let mut words = whole.split(|c: char| !c.is_ascii_alphanumeric());
+    assert!(!words.any(is_key), "{text:?}");
+    assert!(!text.contains("-----BEGIN "), "{text:?}");
+}
+
+/// Hands over at most a few bytes a call, as pipes and sockets do.
+struct Trickle<'a>(&'a [u8], usize);
+
+impl Read for Trickle<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let room = self.1.min(buffer.len());
+        self.0.read(&mut buffer[..room])
+    }
+}
+
+type Reading<'a> = &'a mut dyn FnMut(Item<'_>);
+
+/// Writes down what a reading gives. Of one that fails nothing counts, and why it fails may depend on
+/// what is found first: that the packed data is damaged, or that what is in it is nonsense.
+fn listing(read: impl FnOnce(Reading<'_>) -> Result<(), ReadError>) -> String {
+    let mut lines = String::new();
+    let mut position = 0;
+    let result = read(&mut |item| {
+        if let Item::Record { number, .. } | Item::Rejected { number, .. } = item {
+            position += 1;
+            assert_eq!(number, position, "numbers count from one");
+        }
+        let _ = writeln!(lines, "{item:?}");
+    });
+    match result {
+        Ok(()) => lines,
+        Err(_) => "refused".to_owned(),
+    }
+}
+
+/// Returns the texts of the records in an input that has nothing else.
+fn records(input: &str, size: usize) -> Vec<String> {
+    let mut texts = Vec::new();
+    let input = Trickle(input.as_bytes(), size);
+    file::read(input, Layout::Guess, &Limits::default(), &mut |item| {
+        let Item::Record { text, .. } = item else {
+            panic!("{item:?}");
+        };
+        texts.push(text.into_owned());
+    })
+    .expect("what a parser accepts can be read");
+    texts
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).expect("memory takes it");
+    encoder.finish().expect("memory takes it")
+}
+
+/// Wraps a message as a subscription hands it over.
+fn wrap(message: &[u8]) -> String {
+    let data = BASE64_STANDARD.encode(gzip(message));
+    format!(r#"{{"awslogs":{{"data":"{data}"}}}}"#)
+}
