@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -17,7 +17,12 @@ use crate::trail::{Rejection, Text};
 
 /// A JSON value that has not been looked into yet: a slice of the record it stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Json<'a>(&'a str);
+pub struct Json<'a> {
+    text: &'a str,
+    /// Whether it was proven to be JSON, without white space around tokens, and has no escape: then
+    /// its parts can be told by their quotes and brackets.
+    is_plain: bool,
+}
 
 /// Visits the fields of a JSON object in their order.
 ///
@@ -28,13 +33,68 @@ pub fn each_field<'a>(
     mut visit: impl FnMut(&[u8], Json<'a>),
 ) -> Result<(), Rejection> {
     let mut members = [Member::default(); MEMBERS_MAX];
-    let Some(count) = structure::members(text, &mut members) else {
+    let Some((count, is_plain)) = structure::members(text, &mut members) else {
         return each_field_parsed(text, visit);
     };
     for member in &members[..count] {
-        visit(member.key(text).as_bytes(), Json(member.value(text)));
+        let text_of_value = member.value(text);
+        visit(
+            member.key(text).as_bytes(),
+            Json {
+                text: text_of_value,
+                is_plain,
+            },
+        );
     }
     Ok(())
+}
+
+/// Visits the fields of an object that is plain, see [`Json::is_plain`].
+fn each_field_plain<'a>(text: &'a str, mut visit: impl FnMut(&[u8], Json<'a>)) {
+    let bytes = text.as_bytes();
+    let mut at = 1;
+    while bytes.get(at) == Some(&b'"') {
+        let key_end = plain_end(bytes, at);
+        let end = plain_end(bytes, key_end + 1);
+        visit(
+            &bytes[at + 1..key_end - 1],
+            Json {
+                text: &text[key_end + 1..end],
+                is_plain: true,
+            },
+        );
+        at = end + 1;
+    }
+}
+
+/// Returns where the plain value ends that begins at `start`.
+fn plain_end(bytes: &[u8], start: usize) -> usize {
+    let string_end = |start: usize| {
+        let length = bytes.get(start..).and_then(|rest| memchr(b'"', rest));
+        length.map_or(bytes.len(), |length| start + length + 1)
+    };
+    match bytes.get(start) {
+        Some(b'"') => string_end(start + 1),
+        Some(b'{' | b'[') => {
+            let (mut at, mut depth) = (start, 0_usize);
+            while let Some(byte) = bytes.get(at) {
+                at += 1;
+                match byte {
+                    b'"' => at = string_end(at),
+                    b'{' | b'[' => depth += 1,
+                    b'}' | b']' if depth == 1 => return at,
+                    b'}' | b']' => depth -= 1,
+                    _ => {}
+                }
+            }
+            at
+        }
+        _ => {
+            let rest = bytes.get(start..).unwrap_or_default();
+            let length = rest.iter().position(|byte| b",}]".contains(byte));
+            start + length.unwrap_or(rest.len())
+        }
+    }
 }
 
 /// Visits the fields of an object in whatever form it has: what [`each_field`] is measured by, and
@@ -71,36 +131,39 @@ pub fn each_field_parsed<'a>(
 impl<'a> Json<'a> {
     /// Takes JSON text as it is; text that is no JSON reads as absent everywhere.
     pub fn new(text: &'a str) -> Self {
-        Self(text)
+        Self {
+            text,
+            is_plain: false,
+        }
     }
 
     /// Returns the JSON text.
     pub fn as_str(self) -> &'a str {
-        self.0
+        self.text
     }
 
     /// Returns the value unless it is null.
     pub fn present(self) -> Option<Self> {
-        (self.0 != "null").then_some(self)
+        (self.text != "null").then_some(self)
     }
 
     /// Returns a string's content, `None` for an empty string and for other types.
     pub fn text(self) -> Option<Text<'a>> {
-        let content = self.0.strip_prefix('"')?;
+        let content = self.text.strip_prefix('"')?;
         // Nearly no string holds an escape, and then it ends at the next quote.
         if let Some(end) = memchr2(b'"', b'\\', content.as_bytes())
             && content.as_bytes()[end] == b'"'
         {
             return (end > 0).then(|| Cow::Borrowed(&content[..end]));
         }
-        let mut deserializer = serde_json::Deserializer::from_str(self.0);
+        let mut deserializer = serde_json::Deserializer::from_str(self.text);
         let text = deserializer.deserialize_bytes(LossyText).ok()?;
         (!text.is_empty()).then_some(text)
     }
 
     /// Returns a boolean, also one that is spelled as a string, which CloudTrail does.
     pub fn boolean(self) -> Option<bool> {
-        match self.0 {
+        match self.text {
             "true" => Some(true),
             "false" => Some(false),
             quoted => match quoted.trim_matches('"').to_ascii_lowercase().as_str() {
@@ -116,7 +179,11 @@ impl<'a> Json<'a> {
     /// # Errors
     /// As [`each_field`].
     pub fn each_field(self, visit: impl FnMut(&[u8], Json<'a>)) -> Result<(), Rejection> {
-        each_field(self.0, visit)
+        if self.is_plain && self.text.starts_with('{') {
+            each_field_plain(self.text, visit);
+            return Ok(());
+        }
+        each_field(self.text, visit)
     }
 
     /// Returns the value under a path of keys.
@@ -143,13 +210,33 @@ impl<'a> Json<'a> {
 
     /// Returns the elements of an array, empty for other types.
     pub fn elements(self) -> Vec<Json<'a>> {
-        let mut deserializer = serde_json::Deserializer::from_str(self.0);
+        if self.is_plain {
+            return self.plain_elements();
+        }
+        let mut deserializer = serde_json::Deserializer::from_str(self.text);
         deserializer.deserialize_seq(Elements).unwrap_or_default()
+    }
+
+    fn plain_elements(self) -> Vec<Json<'a>> {
+        let bytes = self.text.as_bytes();
+        let mut elements = Vec::new();
+        let mut at = 1;
+        if bytes.first() == Some(&b'[') {
+            while at + 1 < bytes.len() {
+                let end = plain_end(bytes, at);
+                elements.push(Json {
+                    text: &self.text[at..end],
+                    is_plain: true,
+                });
+                at = end + 1;
+            }
+        }
+        elements
     }
 
     /// Collects the strings of a value at any depth of up to 16, at most `max` of them.
     pub fn strings(self, max: usize) -> Vec<Text<'a>> {
-        let bytes = self.0.as_bytes();
+        let bytes = self.text.as_bytes();
         let mut strings = Vec::new();
         let (mut at, mut depth) = (0, 0_usize);
         while let Some(&byte) = bytes.get(at)
@@ -164,7 +251,7 @@ impl<'a> Json<'a> {
                     at = string_end(bytes, at);
                     let is_key = bytes[at..].trim_ascii_start().starts_with(b":");
                     if !is_key && depth < 16 {
-                        strings.extend(Json(&self.0[start..at]).text());
+                        strings.extend(Json::new(&self.text[start..at]).text());
                     }
                 }
                 _ => {}
@@ -200,7 +287,7 @@ impl<'de, F: FnMut(&[u8], Json<'de>)> Visitor<'de> for Fields<F> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key_seed(Key)? {
             let value: &RawValue = map.next_value()?;
-            (self.0)(&key, Json(value.get()));
+            (self.0)(&key, Json::new(value.get()));
         }
         Ok(())
     }
@@ -263,7 +350,7 @@ impl<'de> Visitor<'de> for Elements {
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
         let mut values = Vec::new();
         while let Some(value) = elements.next_element::<&RawValue>()? {
-            values.push(Json(value.get()));
+            values.push(Json::new(value.get()));
         }
         Ok(values)
     }
@@ -271,7 +358,10 @@ impl<'de> Visitor<'de> for Elements {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::trail::split::tests::any_json;
 
     #[test]
     fn a_repeated_key_overwrites_and_a_lone_surrogate_is_replaced() {
@@ -300,6 +390,29 @@ mod tests {
         })
         .unwrap();
         assert_eq!(b.as_deref(), Some("x"));
+    }
+
+    proptest! {
+        #[test]
+        fn plain_values_are_taken_apart_as_parsed_ones(value in any_json()) {
+            let text = serde_json::json!({"a": value}).to_string();
+            each_field(&text, |_, value| {
+                let parsed = Json::new(value.as_str());
+                let texts = |elements: Vec<Json<'_>>| -> Vec<String> {
+                    elements.iter().map(|element| element.as_str().to_owned()).collect()
+                };
+                assert_eq!(texts(value.elements()), texts(parsed.elements()));
+                let (mut fields, mut parsed_fields) = (Vec::new(), Vec::new());
+                let _ = value.each_field(|key, value| {
+                    fields.push((key.to_vec(), value.as_str().to_owned()));
+                });
+                let _ = each_field_parsed(value.as_str(), |key, value| {
+                    parsed_fields.push((key.to_vec(), value.as_str().to_owned()));
+                });
+                assert_eq!(fields, parsed_fields);
+            })
+            .unwrap();
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod native;
 pub mod origin;
 pub mod principal;
 pub mod redact;
+pub mod repeat;
 pub mod sieve;
 mod split;
 mod structure;
@@ -185,6 +186,9 @@ impl Rejection {
     }
 }
 
+/// What stands behind the name of a service.
+const AMAZON: &str = ".amazonaws.com";
+
 impl<'a> Record<'a> {
     /// Reads one record from its JSON text.
     ///
@@ -247,9 +251,11 @@ impl<'a> Record<'a> {
     /// Returns the service prefix, `s3` of `s3.amazonaws.com`.
     pub fn service(&self) -> &str {
         let source = self.event_source.as_deref().unwrap_or_default();
-        source
-            .split_once(".amazonaws.com")
-            .map_or(source, |(service, _)| service)
+        // Nearly all end with it, and looking there is cheaper than a search.
+        let ended = source
+            .strip_suffix(AMAZON)
+            .filter(|service| !service.contains('.'));
+        ended.unwrap_or_else(|| source.split(AMAZON).next().unwrap_or(source))
     }
 }
 

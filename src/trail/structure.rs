@@ -43,8 +43,9 @@ impl Member {
 pub const MEMBERS_MAX: usize = 40;
 
 /// Takes an object apart whose text is compact JSON, into the start of `members`; returns how many
-/// there are, `None` where nothing is proven or a key is spelled with an escape.
-pub fn members(text: &str, members: &mut [Member; MEMBERS_MAX]) -> Option<usize> {
+/// there are and whether there is no escape in all of the text, `None` where nothing is proven or a
+/// key is spelled with an escape.
+pub fn members(text: &str, members: &mut [Member; MEMBERS_MAX]) -> Option<(usize, bool)> {
     // Offsets are kept in half a word; no record is a thousandth as long.
     if !text.starts_with('{') || u32::try_from(text.len()).is_err() {
         return None;
@@ -514,10 +515,10 @@ struct TakeApart<'a> {
 }
 
 impl Job for TakeApart<'_> {
-    type Output = Option<usize>;
+    type Output = Option<(usize, bool)>;
 
     #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) -> Option<usize> {
+    fn run<L: Lanes>(self, lanes: L) -> Option<(usize, bool)> {
         let Self { text, members } = self;
         let mut scanner = Scanner::in_list();
         let mut places = Places::none();
@@ -561,7 +562,7 @@ impl Job for TakeApart<'_> {
                             let is_plain = |member: &Member| !member.is_key_escaped(text);
                             return (rest.len() == 1
                                 && (!has_escapes || members.iter().all(is_plain)))
-                            .then_some(parts.count);
+                            .then_some((parts.count, !has_escapes));
                         }
                     }
                     _ if is_scalar(rest) => {}
@@ -926,13 +927,10 @@ impl Unescape<'_> {
         let count = to - self.from;
         let room = self.room.get_mut(self.written..)?;
         let rest = self.text.get(self.from..)?;
-        if count + UNESCAPE_ROOM > room.len() {
-            return None;
-        }
         match (rest.first_chunk::<AT_ONCE>(), room.first_chunk_mut()) {
             // Most runs are short, and too much is written over by the next.
             (Some(run), Some(slot)) if count <= AT_ONCE => *slot = *run,
-            _ => room[..count].copy_from_slice(&rest[..count]),
+            _ => room.get_mut(..count)?.copy_from_slice(&rest[..count]),
         }
         self.written += count;
         Some(())
@@ -947,7 +945,11 @@ impl Unescape<'_> {
         }
         self.copy(at - 1)?;
         let byte = match *self.text.get(at)? {
-            byte @ (b'"' | b'\\' | b'/') => byte,
+            b'"' | b'\\' | b'/' => {
+                // It means itself, and begins the next run.
+                self.from = at;
+                return Some(());
+            }
             b'n' => b'\n',
             b't' => b'\t',
             b'r' => b'\r',
@@ -956,7 +958,7 @@ impl Unescape<'_> {
             b'u' => return self.code(at),
             _ => return None,
         };
-        self.room[self.written] = byte;
+        *self.room.get_mut(self.written)? = byte;
         self.written += 1;
         self.from = at + 1;
         Some(())
@@ -982,7 +984,8 @@ impl Unescape<'_> {
         };
         let mut spelled = [0; 4];
         let spelled = char::from_u32(code)?.encode_utf8(&mut spelled).as_bytes();
-        self.room[self.written..][..spelled.len()].copy_from_slice(spelled);
+        let room = self.room.get_mut(self.written..)?;
+        room.get_mut(..spelled.len())?.copy_from_slice(spelled);
         self.written += spelled.len();
         self.from = end;
         Some(())
@@ -1002,7 +1005,8 @@ mod tests {
     /// Takes an object apart both ways, which must come to the same where anything is proven.
     fn parts(text: &str) -> Option<Vec<(String, String)>> {
         let mut found = [Member::default(); MEMBERS_MAX];
-        let count = members(text, &mut found)?;
+        let (count, is_plain) = members(text, &mut found)?;
+        assert_eq!(is_plain, !text.contains('\\'), "{text}");
         let found = found[..count].iter();
         let found: Vec<_> = found
             .map(|member| (member.key(text).to_owned(), member.value(text).to_owned()))
