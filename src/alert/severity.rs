@@ -6,10 +6,12 @@
 //! change something (access), is it a caller with unusual power or from outside (principal), or is
 //! it a machine that is known to probe (origin).
 
+use std::cmp::Ordering;
+
 use crate::cluster::class::Class;
 use crate::cluster::facet::{Facets, Kind};
 use crate::cluster::fingerprint::Identity;
-use crate::cluster::{Cluster, Span};
+use crate::cluster::{Cluster, Span, Sum};
 
 /// How loud a cluster or a sighting is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,55 +89,97 @@ const PROBES: [&str; 8] = [
 /// A failing AWS service is quiet at first; past this it is not going away by itself.
 const PERSISTING_SECONDS: i64 = 86_400;
 
-/// Assesses a cluster: the loudest of its scenes.
+/// Assesses a cluster: the loudest of its cases.
 pub fn of_cluster(cluster: &Cluster) -> Assessment {
-    cluster
-        .scenes
-        .iter()
-        .map(|facets| of_sighting(&cluster.facts.identity, facets, cluster.span))
-        .max_by(|one, other| {
-            (one.severity, one.points, &other.reasons).cmp(&(
-                other.severity,
-                other.points,
-                &one.reasons,
-            ))
-        })
-        .unwrap_or_else(|| of_sighting(&cluster.facts.identity, &Facets::default(), cluster.span))
+    let identity = &cluster.facts.identity;
+    let facets = cluster.cases.iter().map(|case| &case.facets);
+    match loudest(identity, facets, cluster.span) {
+        Some(terms) => terms.assessment(),
+        None => of_sighting(identity, &Facets::default(), cluster.span),
+    }
+}
+
+/// Returns how loud a cluster is, without the reasons.
+pub fn of_sum(sum: &Sum<'_>) -> Severity {
+    let loudest = loudest(&sum.facts.identity, sum.facets(), sum.span);
+    loudest.map_or(Severity::Info, |terms| terms.severity())
 }
 
 /// Assesses one combination of facets within a cluster that was seen over a span.
 pub fn of_sighting(identity: &Identity, facets: &Facets, span: Span) -> Assessment {
-    let mut terms = Terms::default();
-    terms.class(identity.class);
-    terms.access(identity, facets);
-    terms.principal(identity, facets);
-    terms.origin(identity, facets, span);
-    let ruled = facets
-        .get(Kind::RuledSeverity)
-        .and_then(Severity::from_name);
-    if let Some(severity) = ruled {
-        let rule = facets.get(Kind::Rule).unwrap_or_default();
-        terms
-            .reasons
-            .push(format!("{} by the rule {rule:?}", severity.name()));
-    }
-    Assessment {
-        severity: ruled.unwrap_or(Severity::of_points(terms.points)),
-        points: terms.points,
-        reasons: terms.reasons,
-    }
+    Terms::of(identity, facets, span).assessment()
 }
 
-#[derive(Default)]
-struct Terms {
+fn loudest<'a>(
+    identity: &Identity,
+    facets: impl Iterator<Item = &'a Facets>,
+    span: Span,
+) -> Option<Terms<'a>> {
+    let weight = |terms: &Terms<'_>| (terms.severity(), terms.points);
+    let mut loudest: Option<Terms<'a>> = None;
+    for facets in facets {
+        let terms = Terms::of(identity, facets, span);
+        let louder = |known: &Terms<'_>| match weight(&terms).cmp(&weight(known)) {
+            // Among equals the reasons decide, as they read; only they can tell others apart.
+            Ordering::Equal if terms != *known => terms.reasons() <= known.reasons(),
+            order => order.is_ge(),
+        };
+        if loudest.as_ref().is_none_or(louder) {
+            loudest = Some(terms);
+        }
+    }
+    loudest
+}
+
+/// What a severity is the sum of.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Terms<'a> {
     points: i32,
-    reasons: Vec<String>,
+    terms: Vec<(i32, &'static str)>,
+    /// What a rule says instead, and which.
+    ruled: Option<(Severity, &'a str)>,
 }
 
-impl Terms {
-    fn add(&mut self, points: i32, reason: &str) {
+impl<'a> Terms<'a> {
+    fn of(identity: &Identity, facets: &'a Facets, span: Span) -> Self {
+        let mut terms = Self::default();
+        terms.class(identity.class);
+        terms.access(identity, facets);
+        terms.principal(identity, facets);
+        terms.origin(identity, facets, span);
+        let ruled = facets
+            .get(Kind::RuledSeverity)
+            .and_then(Severity::from_name);
+        let rule = facets.get(Kind::Rule).unwrap_or_default();
+        terms.ruled = ruled.map(|severity| (severity, rule));
+        terms
+    }
+
+    fn severity(&self) -> Severity {
+        let ruled = self.ruled.map(|(severity, _)| severity);
+        ruled.unwrap_or(Severity::of_points(self.points))
+    }
+
+    fn reasons(&self) -> Vec<String> {
+        let terms = self.terms.iter();
+        let terms = terms.map(|(points, reason)| format!("{points:+} {reason}"));
+        let ruled = |(severity, rule): (Severity, &str)| {
+            format!("{} by the rule {rule:?}", severity.name())
+        };
+        terms.chain(self.ruled.map(ruled)).collect()
+    }
+
+    fn assessment(&self) -> Assessment {
+        Assessment {
+            severity: self.severity(),
+            points: self.points,
+            reasons: self.reasons(),
+        }
+    }
+
+    fn add(&mut self, points: i32, reason: &'static str) {
         self.points += points;
-        self.reasons.push(format!("{points:+} {reason}"));
+        self.terms.push((points, reason));
     }
 
     fn class(&mut self, class: Class) {

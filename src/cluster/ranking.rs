@@ -45,13 +45,13 @@ pub const NONE: &str = "(none)";
 pub fn rank(census: &Census, by: By) -> Vec<Entry> {
     let mut sums: BTreeMap<String, (Span, BTreeSet<ClusterId>, BTreeSet<&str>)> = BTreeMap::new();
     for row in &census.rows {
-        let Some(facts) = census.facts.get(&row.cluster) else {
+        let Some(facts) = census.facts.get(&row.case.cluster) else {
             continue;
         };
         let (span, clusters, principals) = sums.entry(by.name_of(row, facts)).or_default();
         span.add(row.span);
-        clusters.insert(row.cluster);
-        principals.extend(row.facets.get(Kind::Principal));
+        clusters.insert(row.case.cluster);
+        principals.extend(row.case.facets.get(Kind::Principal));
     }
     let mut entries: Vec<Entry> = sums
         .into_iter()
@@ -70,9 +70,9 @@ pub fn rank(census: &Census, by: By) -> Vec<Entry> {
 impl By {
     fn name_of(self, row: &Row, facts: &Facts) -> String {
         let identity = &facts.identity;
-        let facet = |kind| row.facets.get(kind).unwrap_or(NONE).to_owned();
+        let facet = |kind| row.case.facets.get(kind).unwrap_or(NONE).to_owned();
         match self {
-            Self::Cluster => row.cluster.to_string(),
+            Self::Cluster => row.case.cluster.to_string(),
             Self::Event => format!("{}:{}", identity.service, identity.action),
             Self::Code => facet(Kind::ErrorCode),
             Self::Principal => facet(Kind::Principal),

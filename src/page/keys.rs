@@ -78,7 +78,7 @@ fn table(keys: &[(&str, Key<'_>)]) -> Markup {
 fn seen(census: &Census) -> BTreeMap<&str, Key<'_>> {
     let mut keys: BTreeMap<&str, Key<'_>> = BTreeMap::new();
     for row in &census.rows {
-        let Some(id) = row.facets.get(Kind::AccessKey) else {
+        let Some(id) = row.case.facets.get(Kind::AccessKey) else {
             continue;
         };
         let key = keys.entry(id).or_default();
@@ -87,7 +87,7 @@ fn seen(census: &Census) -> BTreeMap<&str, Key<'_>> {
             (Kind::Principal, &mut key.principals),
             (Kind::Network, &mut key.networks),
         ] {
-            if let Some(value) = row.facets.get(kind) {
+            if let Some(value) = row.case.facets.get(kind) {
                 *values.entry(value).or_default() += row.span.count;
             }
         }

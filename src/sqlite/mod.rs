@@ -7,12 +7,15 @@
 mod read;
 mod write;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::cluster::Census;
+use crate::cluster::fingerprint::ClusterId;
+use crate::cluster::sample::Samples;
 use crate::cluster::timeline::Timeline;
 use crate::ports::{Batch, Committed, Store, StoreError};
 use crate::sqlite::write::{Rows, Writer};
@@ -102,20 +105,31 @@ impl SqliteStore {
             .map_err(unavailable)
     }
 
-    fn write(&mut self, batch: Batch) -> Result<Committed, StoreError> {
+    fn write(&mut self, batches: Vec<Batch>) -> Result<Vec<Committed>, StoreError> {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(unavailable)?;
-        let fresh = Writer::new(&transaction, &mut self.rows).write(batch)?;
+        let mut writer = Writer::new(&transaction, &mut self.rows)?;
+        let mut committed = Vec::with_capacity(batches.len());
+        for batch in batches {
+            committed.push(Committed {
+                fresh: writer.write(batch)?,
+                ..Committed::default()
+            });
+        }
+        let marks = writer.finish()?;
+        if let Some(last) = committed.last_mut() {
+            last.marks = marks;
+        }
         transaction.commit().map_err(unavailable)?;
-        Ok(Committed { fresh })
+        Ok(committed)
     }
 }
 
 impl Store for SqliteStore {
-    async fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError> {
-        let committed = self.write(batch);
+    async fn commit(&mut self, batches: Vec<Batch>) -> Result<Vec<Committed>, StoreError> {
+        let committed = self.write(batches);
         if committed.is_err() {
             // Rows made in a transaction that was rolled back do not exist.
             self.rows = Rows::default();
@@ -123,13 +137,21 @@ impl Store for SqliteStore {
         committed
     }
 
-    async fn census(&self, since: Option<EventTime>) -> Result<Census, StoreError> {
+    async fn sums(&self, since: Option<EventTime>) -> Result<Census, StoreError> {
         // One read transaction: a scan that commits meanwhile must not show in half of it.
         let snapshot = self
             .connection
             .unchecked_transaction()
             .map_err(unavailable)?;
-        read::census(&snapshot, since)
+        read::sums(&snapshot, since)
+    }
+
+    async fn samples(&self) -> Result<BTreeMap<ClusterId, Samples>, StoreError> {
+        let snapshot = self
+            .connection
+            .unchecked_transaction()
+            .map_err(unavailable)?;
+        read::samples(&snapshot)
     }
 
     async fn timeline(&self) -> Result<Timeline, StoreError> {
