@@ -254,7 +254,7 @@ impl Tally {
         let samples = self.samples.entry(cluster).or_default();
         if samples.wants(rank) {
             let json = redacted().into();
-            samples.insert(Sample { at, id, json });
+            samples.insert_at(rank, Sample { at, id, json });
         }
     }
 

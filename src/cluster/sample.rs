@@ -60,10 +60,12 @@ impl Samples {
 
     /// Takes a sample in, if it is among those to keep; of two of one event the lesser.
     pub fn insert(&mut self, sample: Sample) {
-        let kept = self
-            .0
-            .entry(Rank::of(sample.id))
-            .or_insert_with(|| sample.clone());
+        self.insert_at(Rank::of(sample.id), sample);
+    }
+
+    /// Takes a sample in whose rank is known already.
+    pub fn insert_at(&mut self, rank: Rank, sample: Sample) {
+        let kept = self.0.entry(rank).or_insert_with(|| sample.clone());
         if sample < *kept {
             *kept = sample;
         }
@@ -79,8 +81,8 @@ impl Samples {
 
     /// Joins other samples of the same cluster.
     pub fn join(&mut self, other: Self) {
-        for sample in other.0.into_values() {
-            self.insert(sample);
+        for (rank, sample) in other.0 {
+            self.insert_at(rank, sample);
         }
     }
 

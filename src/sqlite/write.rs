@@ -154,8 +154,10 @@ impl<'a> Writer<'a> {
             Facts::join(known, cluster, facts);
             if *known != before {
                 update_cluster(self.connection, *row, known)?;
-                // Of clusters that a rule merges the account may be another now.
-                self.rows.used.clear();
+                if known.identity.account_id != before.identity.account_id {
+                    // A rule merges clusters of several accounts, and it counts in another now.
+                    self.rows.used.clear();
+                }
             }
         }
         Ok(())
