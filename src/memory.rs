@@ -5,20 +5,22 @@ use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use crate::cluster::cases::Cases;
 use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::guard::{self, Known};
 use crate::cluster::sample::{Marks, Samples};
 use crate::cluster::timeline::Timeline;
-use crate::cluster::{Case, Census, EventId, Facts, Row, Sighting, Span, Tally};
+use crate::cluster::{Census, EventId, Facts, Sighting, Span, Stamp, Tally};
 use crate::ports::{Batch, Committed, Quarantined, Store, StoreError};
 use crate::trail::time::{EventTime, Window};
 
 /// Clusters in memory.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    tally: Tally,
-    /// One copy of each case.
-    cases: HashMap<Arc<Case>, ()>,
+    sightings: HashMap<EventId, Seen>,
+    cases: Arc<Cases>,
+    /// What is known of the clusters, and their samples; it has no sightings.
+    clusters: Tally,
     /// The hour in which a cluster counts as new.
     admitted: HashMap<ClusterId, Option<Window>>,
     /// How many clusters of an account were admitted in an hour.
@@ -29,43 +31,42 @@ pub struct MemoryStore {
     pub quarantined: BTreeMap<String, Vec<Quarantined>>,
 }
 
+/// A sighting, with the place of its case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    case: u32,
+    stamp: Stamp,
+    watched: bool,
+}
+
 impl Store for MemoryStore {
     async fn commit(&mut self, batches: Vec<Batch>) -> Result<Vec<Committed>, StoreError> {
         Ok(batches.into_iter().map(|batch| self.add(batch)).collect())
     }
 
     async fn sums(&self, since: Option<EventTime>) -> Result<Census, StoreError> {
-        // There is one copy of each case, so its address tells it.
-        let mut rows: HashMap<*const Case, Row> = HashMap::with_capacity(self.cases.len());
-        for sighting in self.tally.sightings.values() {
-            let at = sighting.at();
+        let mut spans: HashMap<u32, Span> = HashMap::new();
+        for seen in self.sightings.values() {
+            let at = seen.stamp.time();
             if since.is_none() || at >= since {
-                let row = rows.entry(Arc::as_ptr(&sighting.case));
-                let row = row.or_insert_with(|| Row {
-                    case: Arc::clone(&sighting.case),
-                    span: Span::default(),
-                });
-                row.span.add(Span::at(at));
+                spans.entry(seen.case).or_default().add(Span::at(at));
             }
         }
-        let mut rows: Vec<Row> = rows.into_values().collect();
-        rows.sort_unstable_by(|one, other| one.case.cmp(&other.case));
         let shared = |(cluster, facts): (&ClusterId, _)| (*cluster, Arc::clone(facts));
-        Ok(Census {
-            facts: self.tally.facts.iter().map(shared).collect(),
-            rows,
-            ..Census::default()
-        })
+        let facts = self.clusters.facts.iter().map(shared).collect();
+        let rows = spans.into_iter().collect();
+        Ok(Census::of(facts, Arc::clone(&self.cases), rows))
     }
 
     async fn samples(&self) -> Result<BTreeMap<ClusterId, Samples>, StoreError> {
-        Ok(self.tally.samples.clone().into_iter().collect())
+        Ok(self.clusters.samples.clone().into_iter().collect())
     }
 
     async fn timeline(&self) -> Result<Timeline, StoreError> {
         let mut timeline = Timeline::default();
-        for sighting in self.tally.sightings.values() {
-            timeline.add(sighting.case.cluster, sighting.at(), 1);
+        for seen in self.sightings.values() {
+            let cluster = self.cases.get(seen.case).cluster();
+            timeline.add(cluster, seen.stamp.time(), 1);
         }
         Ok(timeline)
     }
@@ -88,11 +89,11 @@ impl MemoryStore {
         }
         let mut fresh = 0;
         for (id, sighting) in tally.sightings {
-            fresh += u64::from(self.insert(id, sighting));
+            fresh += u64::from(self.insert(id, &sighting));
         }
         let mut marks = Marks::new();
         for (cluster, samples) in tally.samples {
-            let kept = self.tally.samples.entry(cluster).or_default();
+            let kept = self.clusters.samples.entry(cluster).or_default();
             kept.join(samples);
             marks.extend(kept.mark().map(|mark| (cluster, mark)));
         }
@@ -108,31 +109,47 @@ impl MemoryStore {
         self.any_overflow |= guard::is_overflow(&facts.identity);
         let hour = self.admitted.get(&cluster).copied();
         let hour = hour.filter(|_| {
-            self.tally.facts[&cluster].identity.account_id != facts.identity.account_id
+            self.clusters.facts[&cluster].identity.account_id != facts.identity.account_id
         });
         if let Some(hour) = hour {
             *self.used_in(cluster, hour) -= 1;
         }
-        self.tally.learn(cluster, facts);
+        self.clusters.learn(cluster, facts);
         if let Some(hour) = hour {
             *self.used_in(cluster, hour) += 1;
         }
     }
 
     fn used_in(&mut self, cluster: ClusterId, hour: Option<Window>) -> &mut u32 {
-        let account_id = self.tally.facts[&cluster].identity.account_id.clone();
+        let account_id = self.clusters.facts[&cluster].identity.account_id.clone();
         self.used.entry((account_id, hour)).or_default()
     }
 
-    fn insert(&mut self, id: EventId, mut sighting: Sighting) -> bool {
-        match self.cases.entry(sighting.case) {
-            Entry::Occupied(known) => sighting.case = Arc::clone(known.key()),
-            Entry::Vacant(unknown) => {
-                sighting.case = Arc::clone(unknown.key());
-                unknown.insert(());
+    /// Adds a sighting; `false` says that the event was there already.
+    fn insert(&mut self, id: EventId, sighting: &Sighting) -> bool {
+        let cases = Arc::make_mut(&mut self.cases);
+        let seen = Seen {
+            case: cases.add(&sighting.case),
+            stamp: sighting.stamp,
+            watched: sighting.watched,
+        };
+        match self.sightings.entry(id) {
+            Entry::Vacant(unseen) => {
+                unseen.insert(seen);
+                true
+            }
+            Entry::Occupied(mut known) => {
+                // In the order of sightings.
+                let key = |seen: &Seen| {
+                    let case = cases.get(seen.case);
+                    (seen.watched, case.cluster(), seen.stamp, case)
+                };
+                if seen != *known.get() && key(&seen) < key(known.get()) {
+                    known.insert(seen);
+                }
+                false
             }
         }
-        self.tally.insert(id, sighting)
     }
 }
 
@@ -147,8 +164,9 @@ impl Known for MemoryStore {
         if !self.any_overflow {
             return Ok(false);
         }
-        let known = self.tally.sightings.get(&event);
-        let facts = known.map(|sighting| &self.tally.facts[&sighting.case.cluster]);
+        let known = self.sightings.get(&event);
+        let cluster = known.map(|seen| self.cases.get(seen.case).cluster());
+        let facts = cluster.map(|cluster| &self.clusters.facts[&cluster]);
         Ok(facts.is_some_and(|facts| guard::is_overflow(&facts.identity)))
     }
 

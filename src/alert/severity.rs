@@ -92,8 +92,9 @@ const PERSISTING_SECONDS: i64 = 86_400;
 /// Assesses a cluster: the loudest of its cases.
 pub fn of_cluster(cluster: &Cluster) -> Assessment {
     let identity = &cluster.facts.identity;
-    let facets = cluster.cases.iter().map(|case| &case.facets);
-    match loudest(identity, facets, cluster.span) {
+    let scenes = cluster.scenes.iter();
+    let terms = scenes.map(|facets| Terms::of(identity, |kind| facets.get(kind), cluster.span));
+    match loudest(terms) {
         Some(terms) => terms.assessment(),
         None => of_sighting(identity, &Facets::default(), cluster.span),
     }
@@ -101,34 +102,27 @@ pub fn of_cluster(cluster: &Cluster) -> Assessment {
 
 /// Returns how loud a cluster is, without the reasons.
 pub fn of_sum(sum: &Sum<'_>) -> Severity {
-    let loudest = loudest(&sum.facts.identity, sum.facets(), sum.span);
-    loudest.map_or(Severity::Info, |terms| terms.severity())
+    let identity = &sum.facts.identity;
+    let cases = sum.cases();
+    let terms = cases.map(|case| Terms::of(identity, |kind| case.get(kind), sum.span));
+    loudest(terms).map_or(Severity::Info, |terms| terms.severity())
 }
 
 /// Assesses one combination of facets within a cluster that was seen over a span.
 pub fn of_sighting(identity: &Identity, facets: &Facets, span: Span) -> Assessment {
-    Terms::of(identity, facets, span).assessment()
+    Terms::of(identity, |kind| facets.get(kind), span).assessment()
 }
 
-fn loudest<'a>(
-    identity: &Identity,
-    facets: impl Iterator<Item = &'a Facets>,
-    span: Span,
-) -> Option<Terms<'a>> {
-    let weight = |terms: &Terms<'_>| (terms.severity(), terms.points);
-    let mut loudest: Option<Terms<'a>> = None;
-    for facets in facets {
-        let terms = Terms::of(identity, facets, span);
-        let louder = |known: &Terms<'_>| match weight(&terms).cmp(&weight(known)) {
-            // Among equals the reasons decide, as they read; only they can tell others apart.
-            Ordering::Equal if terms != *known => terms.reasons() <= known.reasons(),
-            order => order.is_ge(),
+fn loudest<'a>(all: impl Iterator<Item = Terms<'a>>) -> Option<Terms<'a>> {
+    all.reduce(|known, terms| {
+        let weight = |terms: &Terms<'_>| (terms.severity(), terms.points);
+        let louder = match weight(&terms).cmp(&weight(&known)) {
+            // Among equals the reasons decide, as they read.
+            Ordering::Equal => terms != known && terms.reasons() < known.reasons(),
+            order => order.is_gt(),
         };
-        if loudest.as_ref().is_none_or(louder) {
-            loudest = Some(terms);
-        }
-    }
-    loudest
+        if louder { terms } else { known }
+    })
 }
 
 /// What a severity is the sum of.
@@ -141,16 +135,14 @@ struct Terms<'a> {
 }
 
 impl<'a> Terms<'a> {
-    fn of(identity: &Identity, facets: &'a Facets, span: Span) -> Self {
+    fn of(identity: &Identity, facet: impl Fn(Kind) -> Option<&'a str>, span: Span) -> Self {
         let mut terms = Self::default();
         terms.class(identity.class);
-        terms.access(identity, facets);
-        terms.principal(identity, facets);
-        terms.origin(identity, facets, span);
-        let ruled = facets
-            .get(Kind::RuledSeverity)
-            .and_then(Severity::from_name);
-        let rule = facets.get(Kind::Rule).unwrap_or_default();
+        terms.access(identity, &facet);
+        terms.principal(identity, &facet);
+        terms.origin(identity, &facet, span);
+        let ruled = facet(Kind::RuledSeverity).and_then(Severity::from_name);
+        let rule = facet(Kind::Rule).unwrap_or_default();
         terms.ruled = ruled.map(|severity| (severity, rule));
         terms
     }
@@ -201,8 +193,8 @@ impl<'a> Terms<'a> {
         self.add(points, reason);
     }
 
-    fn access(&mut self, identity: &Identity, facets: &Facets) {
-        let writes = facets.get(Kind::Access) == Some("write");
+    fn access(&mut self, identity: &Identity, facet: &impl Fn(Kind) -> Option<&'a str>) {
+        let writes = facet(Kind::Access) == Some("write");
         if writes && matches!(identity.class, Class::Denied | Class::Vpce | Class::Absent) {
             self.add(10, "the call changes something");
         }
@@ -212,7 +204,7 @@ impl<'a> Terms<'a> {
         }
     }
 
-    fn principal(&mut self, identity: &Identity, facets: &Facets) {
+    fn principal(&mut self, identity: &Identity, facet: &impl Fn(Kind) -> Option<&'a str>) {
         let refusal = matches!(
             identity.class,
             Class::Denied | Class::Auth | Class::Signin | Class::Vpce | Class::Watch
@@ -220,22 +212,19 @@ impl<'a> Terms<'a> {
         if !refusal {
             return;
         }
-        if facets.get(Kind::PrincipalKind) == Some("root") {
+        if facet(Kind::PrincipalKind) == Some("root") {
             self.add(10, "the root user");
         }
-        if facets
-            .get(Kind::AccessKey)
-            .is_some_and(|key| key.starts_with("AKIA"))
-        {
+        if facet(Kind::AccessKey).is_some_and(|key| key.starts_with("AKIA")) {
             self.add(3, "a long-term access key");
         }
-        let caller = facets.get(Kind::CallerAccount);
+        let caller = facet(Kind::CallerAccount);
         let is_known = identity.account_id != "unknown";
         if is_known && caller.is_some_and(|caller| caller != identity.account_id) {
             self.add(5, "a caller of another account");
         }
         if identity.class == Class::Signin
-            && (facets.get(Kind::Mfa) == Some("yes") || identity.action == "CheckMfa")
+            && (facet(Kind::Mfa) == Some("yes") || identity.action == "CheckMfa")
         {
             self.add(
                 10,
@@ -244,9 +233,14 @@ impl<'a> Terms<'a> {
         }
     }
 
-    fn origin(&mut self, identity: &Identity, facets: &Facets, span: Span) {
-        let reads = facets.get(Kind::Access) == Some("read");
-        match facets.get(Kind::Origin) {
+    fn origin(
+        &mut self,
+        identity: &Identity,
+        facet: &impl Fn(Kind) -> Option<&'a str>,
+        span: Span,
+    ) {
+        let reads = facet(Kind::Access) == Some("read");
+        match facet(Kind::Origin) {
             Some("console") if reads && identity.class != Class::Signin => {
                 self.add(-10, "a page of the console reads more than it needs");
             }
@@ -267,7 +261,7 @@ impl<'a> Terms<'a> {
         if reads && identity.class == Class::Denied && PROBES.contains(&identity.action.as_str()) {
             self.add(-5, "a call that consoles make unasked");
         }
-        if facets.get(Kind::PrincipalKind) == Some("anonymous") {
+        if facet(Kind::PrincipalKind) == Some("anonymous") {
             self.add(-10, "nobody signed the request");
         }
     }

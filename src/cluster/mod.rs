@@ -7,6 +7,7 @@
 //! any point. Should one id ever come with two contents, the lesser sighting stands, which keeps
 //! the union independent of order.
 
+pub mod cases;
 pub mod class;
 pub mod facet;
 pub mod fingerprint;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use crate::cluster::cases::{CaseRef, Cases};
 use crate::cluster::class::Class;
 use crate::cluster::facet::{Facets, Kind};
 use crate::cluster::fingerprint::{ClusterId, Identity, Understanding, understand};
@@ -42,7 +44,8 @@ pub struct EventId([u8; 16]);
 pub struct Sighting {
     /// Where it belongs and what it shows.
     pub case: Arc<Case>,
-    stamp: Stamp,
+    /// When the call was made.
+    pub stamp: Stamp,
     /// Whether it is a watched success; should an id come with a failure too, that stands.
     pub watched: bool,
 }
@@ -58,7 +61,7 @@ pub struct Case {
 
 /// Event time in half the space: seconds since one before [`EventTime::FIRST`], 0 for none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Stamp(u32);
+pub struct Stamp(u32);
 
 /// What is known of a cluster besides its sightings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -196,7 +199,8 @@ impl Stamp {
         Self(u32::try_from(seconds).unwrap_or_default())
     }
 
-    fn time(self) -> Option<EventTime> {
+    /// Returns the time, `None` for records without a usable one.
+    pub fn time(self) -> Option<EventTime> {
         let seconds = i64::from(self.0.checked_sub(1)?);
         EventTime::from_seconds(EventTime::FIRST.seconds() + seconds)
     }
@@ -334,24 +338,19 @@ impl Span {
     }
 }
 
-/// The events of one case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    /// The cluster; who, where, with what.
-    pub case: Arc<Case>,
-    /// How many, since when, until when.
-    pub span: Span,
-}
+/// The events of one case: its place among the cases, and how many, since when, until when.
+pub type Row = (u32, Span);
 
 /// Sightings summed up: what a store tells, and what everything that people read is made from.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Census {
     /// What is known of each cluster.
     pub facts: BTreeMap<ClusterId, Arc<Facts>>,
     /// Samples by cluster.
     pub samples: BTreeMap<ClusterId, Samples>,
-    /// The sums, in the order of their cases.
-    pub rows: Vec<Row>,
+    cases: Arc<Cases>,
+    /// In the order of their cases.
+    rows: Vec<Row>,
 }
 
 /// A cluster in sums; its details are made when somebody looks at them.
@@ -363,6 +362,7 @@ pub struct Sum<'a> {
     pub facts: &'a Arc<Facts>,
     /// How many, since when, until when.
     pub span: Span,
+    cases: &'a Cases,
     rows: &'a [Row],
     samples: Option<&'a Samples>,
 }
@@ -400,15 +400,39 @@ pub struct Cluster {
     /// Facets by kind.
     pub facets: BTreeMap<Kind, FacetValues>,
     /// Each combination of facets that was seen.
-    pub cases: Vec<Arc<Case>>,
+    pub scenes: Vec<Facets>,
     /// Redacted examples in the order of event time.
     pub samples: Vec<Sample>,
 }
 
 impl Census {
+    /// Returns a census of clusters and of cases with their sums, without samples.
+    pub fn of(
+        facts: BTreeMap<ClusterId, Arc<Facts>>,
+        cases: Arc<Cases>,
+        mut rows: Vec<Row>,
+    ) -> Self {
+        rows.sort_unstable_by(|(one, _), (other, _)| cases.get(*one).cmp(&cases.get(*other)));
+        Self {
+            facts,
+            samples: BTreeMap::new(),
+            cases,
+            rows,
+        }
+    }
+
+    /// Returns the cases with their sums, in their order.
+    pub fn rows(&self) -> impl Iterator<Item = (CaseRef<'_>, Span)> {
+        let row = |(case, span): &Row| (self.cases.get(*case), *span);
+        self.rows.iter().map(row)
+    }
+
     /// Returns the clusters in sums, the largest first.
     pub fn sums(&self) -> Vec<Sum<'_>> {
-        let clusters = self.rows.chunk_by(|a, b| a.case.cluster == b.case.cluster);
+        let cluster = |row: &Row| self.cases.get(row.0).cluster();
+        let clusters = self
+            .rows
+            .chunk_by(|one, other| cluster(one) == cluster(other));
         let mut sums: Vec<Sum<'_>> = clusters.filter_map(|rows| self.sum(rows)).collect();
         sums.sort_by_cached_key(|sum| (Reverse(sum.span.count), sum.id.to_string()));
         sums
@@ -421,29 +445,41 @@ impl Census {
 
     /// Returns the latest event time of all.
     pub fn last_seen(&self) -> Option<EventTime> {
-        self.rows.iter().filter_map(|row| row.span.last_seen).max()
+        self.rows
+            .iter()
+            .filter_map(|(_, span)| span.last_seen)
+            .max()
     }
 
     fn sum<'a>(&'a self, rows: &'a [Row]) -> Option<Sum<'a>> {
-        let id = rows.first()?.case.cluster;
+        let id = self.cases.get(rows.first()?.0).cluster();
         let mut span = Span::default();
-        for row in rows {
-            span.add(row.span);
+        for (_, of_case) in rows {
+            span.add(*of_case);
         }
         Some(Sum {
             id,
             facts: self.facts.get(&id)?,
             span,
+            cases: &self.cases,
             rows,
             samples: self.samples.get(&id),
         })
     }
 }
 
+impl Eq for Census {}
+
+impl PartialEq for Census {
+    fn eq(&self, other: &Self) -> bool {
+        self.facts == other.facts && self.samples == other.samples && self.rows().eq(other.rows())
+    }
+}
+
 impl<'a> Sum<'a> {
-    /// Returns each combination of facets that was seen.
-    pub fn facets(&self) -> impl Iterator<Item = &'a Facets> {
-        self.rows.iter().map(|row| &row.case.facets)
+    /// Returns the cases.
+    pub fn cases(&self) -> impl Iterator<Item = CaseRef<'a>> {
+        self.rows.iter().map(|(case, _)| self.cases.get(*case))
     }
 
     /// Returns the cluster in detail.
@@ -453,10 +489,24 @@ impl<'a> Sum<'a> {
             id: self.id,
             facts: Arc::clone(self.facts),
             span: self.span,
-            facets: facet_values(self.rows),
-            cases: self.rows.iter().map(|row| Arc::clone(&row.case)).collect(),
+            facets: self.facet_values(),
+            scenes: self.cases().map(CaseRef::facets).collect(),
             samples: samples.into_iter().collect(),
         }
+    }
+
+    fn facet_values(&self) -> BTreeMap<Kind, FacetValues> {
+        let mut spans: BTreeMap<Kind, BTreeMap<&str, Span>> = BTreeMap::new();
+        for (case, (_, span)) in self.cases().zip(self.rows) {
+            for (kind, value) in case.iter() {
+                let sum = spans.entry(kind).or_default().entry(value).or_default();
+                sum.add(*span);
+            }
+        }
+        spans
+            .into_iter()
+            .map(|(kind, spans)| (kind, FacetValues::most_frequent(spans)))
+            .collect()
     }
 }
 
@@ -499,24 +549,6 @@ impl Cluster {
         }
         typical
     }
-}
-
-fn facet_values(rows: &[Row]) -> BTreeMap<Kind, FacetValues> {
-    let mut spans: BTreeMap<Kind, BTreeMap<&str, Span>> = BTreeMap::new();
-    for row in rows {
-        for (kind, value) in row.case.facets.iter() {
-            spans
-                .entry(kind)
-                .or_default()
-                .entry(value)
-                .or_default()
-                .add(row.span);
-        }
-    }
-    spans
-        .into_iter()
-        .map(|(kind, spans)| (kind, FacetValues::most_frequent(spans)))
-        .collect()
 }
 
 impl FacetValues {

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Row as SqlRow, params};
 
+use crate::cluster::cases::Cases;
 use crate::cluster::class::Class;
 use crate::cluster::facet::{Facets, Kind};
 use crate::cluster::fingerprint::{ClusterId, Identity};
 use crate::cluster::sample::{Sample, Samples};
 use crate::cluster::timeline::Timeline;
-use crate::cluster::{Case, Census, EventId, Facts, Row, Sighting, Span};
+use crate::cluster::{Case, Census, EventId, Facts, Sighting, Span};
 use crate::ports::StoreError;
 use crate::sqlite::{damaged, unavailable};
 use crate::trail::time::EventTime;
@@ -32,7 +33,7 @@ pub fn sums(connection: &Connection, since: Option<EventTime>) -> Result<Census,
     let mut found = select
         .query(params![since.map(EventTime::seconds)])
         .map_err(unavailable)?;
-    let mut census = Census::default();
+    let (mut cases, mut rows) = (Cases::default(), Vec::new());
     while let Some(row) = found.next().map_err(unavailable)? {
         let cluster: i64 = row.get(0).map_err(unavailable)?;
         let scene: i64 = row.get(1).map_err(unavailable)?;
@@ -42,19 +43,14 @@ pub fn sums(connection: &Connection, since: Option<EventTime>) -> Result<Census,
         let facets = scenes
             .get(&scene)
             .ok_or_else(|| damaged("an event has no scene"))?;
-        census.rows.push(Row {
-            case: Arc::new(Case {
-                cluster: *id,
-                facets: facets.clone(),
-            }),
-            span: span(row).map_err(unavailable)?,
+        let case = cases.add(&Case {
+            cluster: *id,
+            facets: facets.clone(),
         });
+        rows.push((case, span(row).map_err(unavailable)?));
     }
-    census.facts = clusters.into_values().collect();
-    census
-        .rows
-        .sort_unstable_by(|one, other| one.case.cmp(&other.case));
-    Ok(census)
+    let facts = clusters.into_values().collect();
+    Ok(Census::of(facts, Arc::new(cases), rows))
 }
 
 /// Reads all samples.

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use cloudtrail_inspector::alert::{hint, severity};
+use cloudtrail_inspector::cluster::cases::CaseRef;
 use cloudtrail_inspector::cluster::class::{Selection, select};
 use cloudtrail_inspector::cluster::memo::Memo;
 use cloudtrail_inspector::cluster::{Census, Span, conclude};
@@ -254,7 +255,10 @@ proptest! {
     fn one_id_with_two_contents_counts_once_in_any_order((numbers, arrival) in arrivals()) {
         let records: Vec<Value> =
             numbers.iter().enumerate().map(|(at, &number)| failure(number / 4, at as u64 % 3)).collect();
-        let rows = |census: Census| census.rows;
+        let rows = |census: Census| -> Vec<_> {
+            let row = |(case, span): (CaseRef<'_>, Span)| (case.cluster(), case.facets(), span);
+            census.rows().map(row).collect()
+        };
         let expected = rows(in_one_go(&records));
         let mut memory = MemoryStore::default();
         prop_assert_eq!(&rows(arrive(&mut memory, &records, &arrival)), &expected);
