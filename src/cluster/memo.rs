@@ -13,8 +13,9 @@ use crate::cluster::{Case, Facts, Finding};
 use crate::trail::json::Json;
 use crate::trail::{Record, Text, UserIdentity, Wrapper};
 
-/// How much a memo keeps, in bytes.
-pub const ROOM_BYTES: usize = 1 << 20;
+/// How much a memo keeps, in bytes: some 300 records. What repeats comes in bursts, so that more
+/// room was not seen to find more.
+pub const ROOM_BYTES: usize = 256 << 10;
 
 /// Findings of the last records.
 #[derive(Debug)]

@@ -154,10 +154,7 @@ impl Finding {
         Self {
             case: Arc::new(case),
             unknown_denial: denial.is_some_and(|denial| denial.layer == Some(Layer::Unknown)),
-            facts: Arc::new(Facts {
-                identity: understanding.identity,
-                template: understanding.template,
-            }),
+            facts: Arc::new(Facts::of(understanding)),
         }
     }
 }
@@ -285,6 +282,20 @@ impl Tally {
 }
 
 impl Facts {
+    /// Takes what is kept of an understanding, in as little memory as it takes.
+    fn of(understanding: Understanding<'_>) -> Self {
+        let Understanding {
+            mut identity,
+            mut template,
+            ..
+        } = understanding;
+        template.shrink_to_fit();
+        if let Some(template) = &mut identity.template {
+            template.shrink_to_fit();
+        }
+        Self { identity, template }
+    }
+
     /// Joins what another event tells of the same cluster. Of several templates the least that says
     /// anything stays. Of several identities, which only a rule that merges brings together, the
     /// cluster's own stays, and the least until that is seen.

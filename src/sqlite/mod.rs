@@ -1,8 +1,8 @@
 //! The store in one SQLite file: one row an event, so that its primary key is the set that counts,
 //! and one row for each cluster and each combination of facets that the events point to.
 //!
-//! One batch is one transaction; a scan that is killed leaves whole batches, and the next scan
-//! completes the rest. The schema is `schema.sql`, documented in `docs/store.md` for queries.
+//! Batches that are committed together are one transaction; a scan that is killed leaves whole
+//! batches, and the next scan completes the rest. The schema is `schema.sql`, documented in `docs/store.md` for queries.
 
 mod read;
 mod write;
@@ -81,14 +81,15 @@ impl SqliteStore {
     }
 
     /// Switches to a write-ahead log: a commit costs no flush, and a killed scan loses no finished
-    /// one. SQLite does not wait for its lock here, so that two scans may begin at once we do.
+    /// one. No row is looked up again to see that it is there: whatever is written points to rows
+    /// that were just written or read, and those are never deleted. SQLite does not wait for its lock here, so that two scans may begin at once we do.
     fn log_ahead(&self) -> Result<(), StoreError> {
         const PAUSE: Duration = Duration::from_millis(20);
         let mut waited = Duration::ZERO;
         loop {
-            let set = self
-                .connection
-                .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
+            let set = self.connection.execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = OFF;",
+            );
             match set {
                 Err(error) if is_busy(&error) && waited < BUSY => {
                     std::thread::sleep(PAUSE);
