@@ -66,7 +66,17 @@ impl Cases {
         {
             Ok(place) => place,
             Err(hash) => {
-                let values = Kind::ALL.map(|kind| self.add_value(case.facets.get(kind)));
+                let before = self
+                    .cases
+                    .last()
+                    .map_or([0; Kind::ALL.len()], |last| last.values);
+                let values = Kind::ALL.map(|kind| {
+                    let value = case.facets.get(kind);
+                    // Most are what they were in the case before.
+                    let place = before[kind as usize];
+                    let same = self.shown(place) == value;
+                    if same { place } else { self.add_value(value) }
+                });
                 let place = self.cases.len() as u32;
                 self.cases.push(Packed {
                     cluster: case.cluster,
@@ -102,6 +112,10 @@ impl Cases {
         place + 1
     }
 
+    fn shown(&self, place: u32) -> Option<&str> {
+        Some(self.value(place.checked_sub(1)? as usize))
+    }
+
     fn value(&self, place: usize) -> &str {
         let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.text[start as usize..self.ends[place] as usize]
@@ -116,8 +130,7 @@ impl<'a> CaseRef<'a> {
 
     /// Returns the value of a facet.
     pub fn get(self, kind: Kind) -> Option<&'a str> {
-        let place = self.packed.values[kind as usize].checked_sub(1)?;
-        Some(self.cases.value(place as usize))
+        self.cases.shown(self.packed.values[kind as usize])
     }
 
     /// Returns the facets that have a value, with it.
@@ -138,12 +151,13 @@ impl<'a> CaseRef<'a> {
 
 impl Ord for CaseRef<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
-        let values = |case: &Self| {
-            let case = *case;
-            Kind::ALL.into_iter().map(move |kind| case.get(kind))
-        };
+        let same = std::ptr::eq(self.cases, other.cases);
+        let same = |kind| same && self.packed.values[kind] == other.packed.values[kind];
+        let kinds = Kind::ALL.into_iter();
+        let value = |kind| (!same(kind as usize)).then(|| self.get(kind).cmp(&other.get(kind)));
+        let values = || kinds.filter_map(value).find(|order| order.is_ne());
         let clusters = self.cluster().cmp(&other.cluster());
-        clusters.then_with(|| values(self).cmp(values(other)))
+        clusters.then_with(|| values().unwrap_or(Ordering::Equal))
     }
 }
 
