@@ -7,12 +7,16 @@
 use std::io::Read;
 
 use crate::cluster::class::{Class, NO_ERROR, SIEVE};
-use crate::cluster::{Conclusion, Tally};
-use crate::ports::{Batch, Quarantined, Store, StoreError};
+use crate::cluster::memo::Memo;
+use crate::cluster::sample::Marks;
+use crate::cluster::{EventId, Finding, Tally, event_time};
+use crate::ports::{Batch, Committed, Quarantined, Store, StoreError};
 use crate::report::Books;
-use crate::rules::{Fate, Hits, Rules};
-use crate::trail::denial::Layer;
-use crate::trail::file::{Item, Layout, Limits, ReadError, Reader};
+use crate::rules::{Fate, Hits, Rules, Verdict};
+use crate::trail::file::{Item, Layout, Limits, ReadError, Reader, read};
+use crate::trail::redact;
+use crate::trail::repeat::{Model, Repeat};
+use crate::trail::time::EventTime;
 use crate::trail::{Record, Rejection, Wrapper};
 
 /// How many unreadable records of one input are kept with their place and reason; all are counted.
@@ -28,7 +32,7 @@ pub struct Folded {
 }
 
 /// What became of an input that was committed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Ingested {
     /// What became of its records.
     pub books: Books,
@@ -36,45 +40,208 @@ pub struct Ingested {
     pub quarantined: Vec<Quarantined>,
     /// How often each rule matched, in the order of the rules.
     pub hits: Vec<Hits>,
+    /// Which samples the store has enough of now.
+    marks: Marks,
 }
 
-/// Returns a reader for [`fold`], to be used for one input after another.
-pub fn reader() -> Reader {
-    Reader::new(&SIEVE)
+/// How inputs are folded, and what is remembered from one to the next to make it less work; what
+/// comes of an input does not depend on that.
+#[derive(Debug)]
+pub struct Folding<'r> {
+    limits: Limits,
+    rules: &'r Rules,
+    /// Without one, each byte is looked at and each record is read.
+    reader: Option<Reader>,
+    memo: Memo,
+    repeats: Repeats,
+    /// Whether records are compared with earlier ones.
+    compares: bool,
+    /// Which samples the store would not keep; none at all where nobody looks at samples.
+    marks: Option<Marks>,
 }
 
-/// Reads an input to its end and folds its records.
-///
-/// `account_id` is the account that the input's name tells, for records that name none.
-/// `rules` may leave records out or change what is concluded of them.
+/// The last records that went into clusters, and what was found in them.
+#[derive(Debug, Default)]
+struct Repeats {
+    known: Vec<Known>,
+    /// The one that was added last.
+    last: usize,
+}
+
+#[derive(Debug)]
+struct Known {
+    model: Model,
+    account_id: Option<String>,
+    found: Found,
+}
+
+/// What is found in a record, whichever event it is.
+#[derive(Debug, Clone)]
+struct Found {
+    finding: Finding,
+    /// Whether its code is not known here.
+    unknown_code: bool,
+}
+
+/// How many records are compared with: callers take turns.
+const KNOWN_MAX: usize = 8;
+
+impl Repeats {
+    /// Returns what was found in the record that a text repeats, and in what it differs.
+    fn find<'t>(&self, text: &'t str, wrapper: &Wrapper) -> Option<(Repeat<'t>, &Found)> {
+        let (newer, older) = self.known.split_at(self.known.len().min(self.last + 1));
+        newer
+            .iter()
+            .rev()
+            .chain(older.iter().rev())
+            .filter(|known| known.account_id == wrapper.account_id)
+            .find_map(|known| Some((known.model.repeated_by(text)?, &known.found)))
+    }
+
+    /// Keeps a record in the place of the oldest.
+    fn keep(&mut self, record: &Record<'_>, text: &str, wrapper: &Wrapper, found: &Found) {
+        self.last = (self.last + 1) % KNOWN_MAX;
+        if self.known.len() < KNOWN_MAX {
+            self.last = self.known.len();
+            self.known.push(Known {
+                model: Model::default(),
+                account_id: None,
+                found: found.clone(),
+            });
+        }
+        let known = &mut self.known[self.last];
+        if known.model.take(record, text) {
+            known.account_id.clone_from(&wrapper.account_id);
+            known.found.clone_from(found);
+        } else {
+            known.model = Model::default();
+        }
+    }
+}
+
+impl<'r> Folding<'r> {
+    /// Returns a folding by rules, which may leave records out or change what is concluded of them.
+    pub fn new(limits: Limits, rules: &'r Rules) -> Self {
+        Self {
+            limits,
+            rules,
+            reader: Some(Reader::new(&SIEVE)),
+            memo: Memo::default(),
+            repeats: Repeats::default(),
+            compares: true,
+            marks: None,
+        }
+    }
+
+    /// Makes samples as well.
+    pub fn with_samples(self) -> Self {
+        Self {
+            marks: Some(Marks::default()),
+            ..self
+        }
+    }
+
+    /// Reads every record, a byte after another: what is slow, and cannot be wrong in the ways that
+    /// make the other fast.
+    pub fn plodding(self) -> Self {
+        Self {
+            reader: None,
+            compares: false,
+            memo: Memo::with_room(0),
+            ..self
+        }
+    }
+
+    /// Remembers what was found in records by another memo.
+    pub fn with_memo(self, memo: Memo) -> Self {
+        Self { memo, ..self }
+    }
+
+    /// Reads an input to its end and folds its records.
+    ///
+    /// `account_id` is the account that the input's name tells, for records that name none.
+    ///
+    /// # Errors
+    /// When the input as a whole cannot be trusted; nothing of it should be kept then.
+    pub fn fold(
+        &mut self,
+        input: impl Read,
+        layout: Layout,
+        account_id: Option<&str>,
+    ) -> Result<Folded, ReadError> {
+        let mut folded = Folded {
+            hits: vec![Hits::default(); self.rules.all().len()],
+            ..Folded::default()
+        };
+        let limits = self.limits;
+        let mut reader = self.reader.take();
+        let mut visit = |item: Item<'_>| match item {
+            Item::Record {
+                number,
+                text,
+                wrapper,
+            } => folded.record(number, &text, &wrapper.or_account(account_id), self),
+            Item::Rejected { number, rejection } => folded.quarantine(number, rejection),
+            Item::Quiet { count } => folded.quiet(count),
+            Item::ControlMessage => folded.books.control_messages += 1,
+        };
+        let done = match &mut reader {
+            Some(reader) => reader.read(input, layout, &limits, &mut visit),
+            None => read(input, layout, &limits, &mut visit),
+        };
+        self.reader = reader;
+        done?;
+        Ok(folded)
+    }
+
+    /// Finds what a record says, unless that is known.
+    fn find(
+        &mut self,
+        record: &Record<'_>,
+        text: &str,
+        wrapper: &Wrapper,
+        class: Class,
+        verdict: Verdict,
+    ) -> Found {
+        let rules = self.rules;
+        let find = || Finding::of(rules.conclude(record, text, wrapper, class, verdict));
+        // What a rule looks at may be anything in the record, its time among it.
+        let finding = match verdict.applies {
+            Some(_) => find(),
+            None => self.memo.finding(record, wrapper, class, find),
+        };
+        let is_other = finding.facts.identity.class == Class::Other;
+        let found = Found {
+            finding,
+            unknown_code: is_other && record.error_code.is_some(),
+        };
+        if self.compares && rules.all().is_empty() {
+            self.repeats.keep(record, text, wrapper, &found);
+        }
+        found
+    }
+
+    /// Remembers which samples of a committed input the store has enough of.
+    pub fn learn(&mut self, ingested: &Ingested) {
+        if let Some(marks) = &mut self.marks {
+            marks.extend(&ingested.marks);
+        }
+    }
+}
+
+/// Folds one input, with samples.
 ///
 /// # Errors
-/// When the input as a whole cannot be trusted; nothing of it should be kept then.
+/// As [`Folding::fold`].
 pub fn fold(
-    reader: &mut Reader,
     input: impl Read,
     layout: Layout,
     limits: &Limits,
     account_id: Option<&str>,
     rules: &Rules,
 ) -> Result<Folded, ReadError> {
-    let mut folded = Folded {
-        hits: vec![Hits::default(); rules.all().len()],
-        ..Folded::default()
-    };
-    reader.read(input, layout, limits, &mut |item| match item {
-        Item::Record {
-            number,
-            text,
-            wrapper,
-        } => {
-            folded.record(number, &text, &wrapper.or_account(account_id), rules);
-        }
-        Item::Rejected { number, rejection } => folded.quarantine(number, rejection),
-        Item::Quiet { count } => folded.quiet(count),
-        Item::ControlMessage => folded.books.control_messages += 1,
-    })?;
-    Ok(folded)
+    let mut folding = Folding::new(*limits, rules).with_samples();
+    folding.fold(input, layout, account_id)
 }
 
 /// Commits a folded input and closes its books.
@@ -86,39 +253,75 @@ pub async fn commit(
     source: &str,
     folded: Folded,
 ) -> Result<Ingested, StoreError> {
-    let Folded {
-        tally,
-        quarantined,
-        mut books,
-        hits,
-    } = folded;
-    let observed = books.selected - books.ignored() - books.quarantined();
-    let committed = store
-        .commit(Batch {
-            source: source.to_owned(),
-            tally,
-            quarantined: quarantined.clone(),
-        })
-        .await?;
-    // Which of the observed events are duplicates is known only now: the store has the others.
-    books.clustered = committed.fresh;
-    books.duplicate = observed - committed.fresh;
-    debug_assert!(books.balances());
-    Ok(Ingested {
-        books,
-        quarantined,
-        hits,
-    })
+    let mut ingested = commit_all(store, vec![(source.to_owned(), folded)]).await?;
+    Ok(ingested.pop().unwrap_or_default())
+}
+
+/// Commits folded inputs, each with its name, together and in their order, and closes their books.
+///
+/// # Errors
+/// The store's; nothing of any of them was kept then, and committing them again is safe.
+pub async fn commit_all(
+    store: &mut impl Store,
+    inputs: Vec<(String, Folded)>,
+) -> Result<Vec<Ingested>, StoreError> {
+    let mut open = Vec::with_capacity(inputs.len());
+    let mut batches = Vec::with_capacity(inputs.len());
+    for (source, folded) in inputs {
+        open.push(Ingested {
+            books: folded.books,
+            quarantined: folded.quarantined.clone(),
+            hits: folded.hits,
+            marks: Marks::default(),
+        });
+        batches.push(Batch {
+            source,
+            tally: folded.tally,
+            quarantined: folded.quarantined,
+        });
+    }
+    let committed = store.commit(batches).await?;
+    for (ingested, committed) in open.iter_mut().zip(committed) {
+        ingested.close(committed);
+    }
+    Ok(open)
+}
+
+impl Ingested {
+    /// Closes the books. Which of the observed events are duplicates is known only now: the store
+    /// has the others.
+    fn close(&mut self, committed: Committed) {
+        let books = &mut self.books;
+        let observed = books.selected - books.ignored() - books.quarantined();
+        books.clustered = committed.fresh;
+        books.duplicate = observed - committed.fresh;
+        debug_assert!(books.balances());
+        self.marks = committed.marks;
+    }
 }
 
 impl Folded {
-    fn record(&mut self, number: u64, text: &str, wrapper: &Wrapper, rules: &Rules) {
+    /// Returns how many events it holds.
+    pub fn events(&self) -> usize {
+        self.tally.sightings.len()
+    }
+
+    fn record(&mut self, number: u64, text: &str, wrapper: &Wrapper, folding: &mut Folding<'_>) {
+        if let Some((repeat, found)) = folding.repeats.find(text, wrapper) {
+            self.books.read += 1;
+            self.books.selected += 1;
+            let id = EventId::named(repeat.event_id);
+            let at = event_time(Some(repeat.event_time), wrapper);
+            let sample =
+                || Record::parse(text).map_or_else(|_| String::new(), |r| redact::sample(&r));
+            return self.observe(id, at, found, folding.marks.as_ref(), sample);
+        }
         let record = match Record::parse(text) {
             Ok(record) => record,
             Err(rejection) => return self.quarantine(number, rejection),
         };
         self.books.read += 1;
-        let (fate, verdict) = rules.decide(&record, text, wrapper);
+        let (fate, verdict) = folding.rules.judge(&record, text, wrapper);
         Hits::count(&mut self.hits, verdict);
         self.books.selected += u64::from(!matches!(fate, Fate::NotSelected(_)));
         match fate {
@@ -126,10 +329,31 @@ impl Folded {
                 *self.books.not_selected.entry(reason).or_default() += 1;
             }
             Fate::Ignored(_, reason) => *self.books.ignored.entry(reason).or_default() += 1,
-            Fate::Clustered(conclusion) => {
-                self.count_unknown(&record, &conclusion);
-                self.tally.observe(&record, *conclusion);
+            Fate::Clustered(class) => {
+                let found = folding.find(&record, text, wrapper, class, verdict);
+                let id = EventId::of(&record);
+                let at = event_time(record.event_time.as_deref(), wrapper);
+                let sample = || redact::sample(&record);
+                self.observe(id, at, &found, folding.marks.as_ref(), sample);
             }
+        }
+    }
+
+    fn observe(
+        &mut self,
+        id: EventId,
+        at: Option<EventTime>,
+        found: &Found,
+        marks: Option<&Marks>,
+        sample: impl FnOnce() -> String,
+    ) {
+        // Codes and wordings that are not known here are counted, so that a new one is noticed.
+        self.books.unknown_denials += u64::from(found.finding.unknown_denial);
+        self.books.unknown_codes += u64::from(found.unknown_code);
+        self.tally.observe(id, at, &found.finding);
+        if let Some(marks) = marks {
+            let cluster = found.finding.case.cluster;
+            self.tally.sample(cluster, id, at, marks, sample);
         }
     }
 
@@ -137,18 +361,6 @@ impl Folded {
     fn quiet(&mut self, count: u64) {
         self.books.read += count;
         *self.books.not_selected.entry(NO_ERROR).or_default() += count;
-    }
-
-    /// Counts codes and wordings that are not known here, so that a new one is noticed.
-    fn count_unknown(&mut self, record: &Record<'_>, conclusion: &Conclusion<'_>) {
-        let understanding = &conclusion.understanding;
-        let denial = understanding.denial.as_ref();
-        if denial.is_some_and(|denial| denial.layer == Some(Layer::Unknown)) {
-            self.books.unknown_denials += 1;
-        }
-        if understanding.identity.class == Class::Other && record.error_code.is_some() {
-            self.books.unknown_codes += 1;
-        }
     }
 
     fn quarantine(&mut self, number: u64, rejection: Rejection) {

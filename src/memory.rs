@@ -1,81 +1,177 @@
 //! The outside world in memory: a store that keeps the whole contract and forgets it at the end.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
+use std::sync::Arc;
 
+use crate::cluster::cases::Cases;
 use crate::cluster::fingerprint::ClusterId;
-use crate::cluster::guard::{self, Admitted, Known};
+use crate::cluster::guard::{self, Known};
+use crate::cluster::sample::{Marks, Samples};
 use crate::cluster::timeline::Timeline;
-use crate::cluster::{Census, EventId, Tally};
+use crate::cluster::{Census, EventId, Facts, Sighting, Span, Stamp, Tally};
 use crate::ports::{Batch, Committed, Quarantined, Store, StoreError};
 use crate::trail::time::{EventTime, Window};
 
 /// Clusters in memory.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    tally: Tally,
-    admitted: Admitted,
+    sightings: HashMap<EventId, Seen>,
+    cases: Arc<Cases>,
+    /// What is known of the clusters, and their samples; it has no sightings.
+    clusters: Tally,
+    /// The hour in which a cluster counts as new.
+    admitted: HashMap<ClusterId, Option<Window>>,
+    /// How many clusters of an account were admitted in an hour.
+    used: HashMap<(String, Option<Window>), u32>,
+    /// Whether it is worth asking if an event overflowed.
+    any_overflow: bool,
     /// Records that could not be read, by where they came from.
     pub quarantined: BTreeMap<String, Vec<Quarantined>>,
 }
 
+/// A sighting, with the place of its case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    case: u32,
+    stamp: Stamp,
+    watched: bool,
+}
+
 impl Store for MemoryStore {
-    async fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError> {
+    async fn commit(&mut self, batches: Vec<Batch>) -> Result<Vec<Committed>, StoreError> {
+        Ok(batches.into_iter().map(|batch| self.add(batch)).collect())
+    }
+
+    async fn sums(&self, since: Option<EventTime>) -> Result<Census, StoreError> {
+        let mut spans: HashMap<u32, Span> = HashMap::new();
+        for seen in self.sightings.values() {
+            let at = seen.stamp.time();
+            if since.is_none() || at >= since {
+                spans.entry(seen.case).or_default().add(Span::at(at));
+            }
+        }
+        let shared = |(cluster, facts): (&ClusterId, _)| (*cluster, Arc::clone(facts));
+        let facts = self.clusters.facts.iter().map(shared).collect();
+        let rows = spans.into_iter().collect();
+        Ok(Census::of(facts, Arc::clone(&self.cases), rows))
+    }
+
+    async fn samples(&self) -> Result<BTreeMap<ClusterId, Samples>, StoreError> {
+        Ok(self.clusters.samples.clone().into_iter().collect())
+    }
+
+    async fn timeline(&self) -> Result<Timeline, StoreError> {
+        let mut timeline = Timeline::default();
+        for seen in self.sightings.values() {
+            let cluster = self.cases.get(seen.case).cluster();
+            timeline.add(cluster, seen.stamp.time(), 1);
+        }
+        Ok(timeline)
+    }
+}
+
+impl MemoryStore {
+    fn add(&mut self, batch: Batch) -> Committed {
         let Batch {
             source,
             mut tally,
             quarantined,
         } = batch;
         let Ok(admitted) = guard::admit(&mut tally, self);
-        self.admitted.extend(admitted);
-        let before = self.tally.sightings.len();
-        self.tally.join(tally);
+        for (cluster, facts) in &tally.facts {
+            self.learn(*cluster, facts);
+        }
+        for (cluster, hour) in admitted {
+            *self.used_in(cluster, hour) += 1;
+            self.admitted.insert(cluster, hour);
+        }
+        let mut fresh = 0;
+        for (id, sighting) in tally.sightings {
+            fresh += u64::from(self.insert(id, &sighting));
+        }
+        let mut marks = Marks::new();
+        for (cluster, samples) in tally.samples {
+            let kept = self.clusters.samples.entry(cluster).or_default();
+            kept.join(samples);
+            marks.extend(kept.mark().map(|mark| (cluster, mark)));
+        }
         if !quarantined.is_empty() {
             self.quarantined.insert(source, quarantined);
         }
-        let fresh = self.tally.sightings.len() - before;
-        Ok(Committed {
-            fresh: fresh as u64,
-        })
+        Committed { fresh, marks }
     }
 
-    async fn census(&self, since: Option<EventTime>) -> Result<Census, StoreError> {
-        Ok(self.tally.census(since))
+    /// Adds what is known of a cluster. Where a rule merges clusters of several accounts, this may
+    /// change which of them it counts in.
+    fn learn(&mut self, cluster: ClusterId, facts: &Arc<Facts>) {
+        self.any_overflow |= guard::is_overflow(&facts.identity);
+        let hour = self.admitted.get(&cluster).copied();
+        let hour = hour.filter(|_| {
+            self.clusters.facts[&cluster].identity.account_id != facts.identity.account_id
+        });
+        if let Some(hour) = hour {
+            *self.used_in(cluster, hour) -= 1;
+        }
+        self.clusters.learn(cluster, facts);
+        if let Some(hour) = hour {
+            *self.used_in(cluster, hour) += 1;
+        }
     }
 
-    async fn timeline(&self) -> Result<Timeline, StoreError> {
-        Ok(self.tally.timeline())
+    fn used_in(&mut self, cluster: ClusterId, hour: Option<Window>) -> &mut u32 {
+        let account_id = self.clusters.facts[&cluster].identity.account_id.clone();
+        self.used.entry((account_id, hour)).or_default()
+    }
+
+    /// Adds a sighting; `false` says that the event was there already.
+    fn insert(&mut self, id: EventId, sighting: &Sighting) -> bool {
+        let cases = Arc::make_mut(&mut self.cases);
+        let seen = Seen {
+            case: cases.add(&sighting.case),
+            stamp: sighting.stamp,
+            watched: sighting.watched,
+        };
+        match self.sightings.entry(id) {
+            Entry::Vacant(unseen) => {
+                unseen.insert(seen);
+                true
+            }
+            Entry::Occupied(mut known) => {
+                // In the order of sightings.
+                let key = |seen: &Seen| {
+                    let case = cases.get(seen.case);
+                    (seen.watched, case.cluster(), seen.stamp, case)
+                };
+                if seen != *known.get() && key(&seen) < key(known.get()) {
+                    known.insert(seen);
+                }
+                false
+            }
+        }
     }
 }
 
 impl Known for MemoryStore {
     type Error = Infallible;
 
-    fn has(&self, cluster: ClusterId) -> Result<bool, Infallible> {
+    fn has(&mut self, cluster: ClusterId) -> Result<bool, Infallible> {
         Ok(self.admitted.contains_key(&cluster))
     }
 
-    fn overflowed(&self, event: EventId) -> Result<bool, Infallible> {
-        let cluster = self
-            .tally
-            .sightings
-            .get(&event)
-            .map(|sighting| sighting.cluster);
-        Ok(cluster.is_some_and(|cluster| guard::is_overflow(&self.tally.facts[&cluster].identity)))
+    fn overflowed(&mut self, event: EventId) -> Result<bool, Infallible> {
+        if !self.any_overflow {
+            return Ok(false);
+        }
+        let known = self.sightings.get(&event);
+        let cluster = known.map(|seen| self.cases.get(seen.case).cluster());
+        let facts = cluster.map(|cluster| &self.clusters.facts[&cluster]);
+        Ok(facts.is_some_and(|facts| guard::is_overflow(&facts.identity)))
     }
 
-    fn admitted(&self, account_id: &str, hour: Option<Window>) -> Result<u32, Infallible> {
-        let of_account = |cluster: &ClusterId| {
-            self.tally
-                .facts
-                .get(cluster)
-                .is_some_and(|facts| facts.identity.account_id == account_id)
-        };
-        let count = self
-            .admitted
-            .iter()
-            .filter(|(cluster, admitted)| **admitted == hour && of_account(cluster))
-            .count();
-        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    fn admitted(&mut self, account_id: &str, hour: Option<Window>) -> Result<u32, Infallible> {
+        let key = (account_id.to_owned(), hour);
+        Ok(self.used.get(&key).copied().unwrap_or_default())
     }
 }

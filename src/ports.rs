@@ -1,8 +1,11 @@
 //! The ports: what the verbs need of the outside world, and what whoever stands behind a port must
 //! guarantee.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 
+use crate::cluster::fingerprint::ClusterId;
+use crate::cluster::sample::{Marks, Samples};
 use crate::cluster::timeline::Timeline;
 use crate::cluster::{Census, Tally};
 use crate::trail::Rejection;
@@ -11,17 +14,27 @@ use crate::trail::time::EventTime;
 /// Where clusters are kept.
 ///
 /// An implementor keeps a set: committing what is there already changes nothing. A crash during
-/// [`Store::commit`] leaves either nothing of the batch or all of it.
+/// [`Store::commit`] leaves either nothing of the batches or all of them.
 #[expect(
     async_fn_in_trait,
     reason = "the verbs are generic over one store at a time and spawn nothing"
 )]
 pub trait Store {
-    /// Adds a batch, all or nothing, and tells how many of its events were not there before.
-    async fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError>;
+    /// Adds batches in their order, all or nothing, and tells of each what came of it.
+    async fn commit(&mut self, batches: Vec<Batch>) -> Result<Vec<Committed>, StoreError>;
 
-    /// Sums up all events, or those since a moment of event time.
-    async fn census(&self, since: Option<EventTime>) -> Result<Census, StoreError>;
+    /// Sums up all events, or those since a moment of event time, without samples.
+    async fn sums(&self, since: Option<EventTime>) -> Result<Census, StoreError>;
+
+    /// Returns the samples of all clusters.
+    async fn samples(&self) -> Result<BTreeMap<ClusterId, Samples>, StoreError>;
+
+    /// Sums up all events, or those since a moment of event time, with samples.
+    async fn census(&self, since: Option<EventTime>) -> Result<Census, StoreError> {
+        let mut census = self.sums(since).await?;
+        census.samples = self.samples().await?;
+        Ok(census)
+    }
 
     /// Counts all events by cluster and hour. The counts of a cluster sum up to what a census says.
     async fn timeline(&self) -> Result<Timeline, StoreError>;
@@ -47,11 +60,13 @@ pub struct Quarantined {
     pub rejection: Rejection,
 }
 
-/// What a commit did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the commit of a batch did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Committed {
     /// Events that were not in the store before.
     pub fresh: u64,
+    /// The clusters that the batch brought samples of and that have enough of them now.
+    pub marks: Marks,
 }
 
 /// Why a store did not do what it was asked for; each variant asks for another next step.

@@ -72,13 +72,13 @@ pub struct Verdict {
 
 /// What becomes of a record, the rules considered.
 #[derive(Debug)]
-pub enum Fate<'a> {
+pub enum Fate<C> {
     /// Nothing failed, or no API was called at all; with the reason.
     NotSelected(&'static str),
     /// Selected and then left out, with the reason.
     Ignored(Class, &'static str),
-    /// It goes into a cluster.
-    Clustered(Box<Conclusion<'a>>),
+    /// It goes into a cluster; with its class, or with all that is concluded of it.
+    Clustered(C),
 }
 
 /// How often a rule matched.
@@ -164,7 +164,25 @@ impl Rules {
         record: &'a Record<'_>,
         text: &str,
         wrapper: &Wrapper,
-    ) -> (Fate<'a>, Verdict) {
+    ) -> (Fate<Conclusion<'a>>, Verdict) {
+        let (fate, verdict) = self.judge(record, text, wrapper);
+        let fate = match fate {
+            Fate::NotSelected(reason) => Fate::NotSelected(reason),
+            Fate::Ignored(class, reason) => Fate::Ignored(class, reason),
+            Fate::Clustered(class) => {
+                Fate::Clustered(self.conclude(record, text, wrapper, class, verdict))
+            }
+        };
+        (fate, verdict)
+    }
+
+    /// Judges what becomes of a record, and in which class, before anything is concluded of it.
+    pub fn judge(
+        &self,
+        record: &Record<'_>,
+        text: &str,
+        wrapper: &Wrapper,
+    ) -> (Fate<Class>, Verdict) {
         let class = match select(record) {
             Selection::NotSelected(reason) => {
                 return (Fate::NotSelected(reason), Verdict::default());
@@ -174,17 +192,32 @@ impl Rules {
             }
             Selection::Clustered(class) => class,
         };
-        let verdict = self.verdict(text, event_time(record, wrapper));
+        if self.rules.is_empty() {
+            return (Fate::Clustered(class), Verdict::default());
+        }
+        let verdict = self.verdict(text, event_time(record.event_time.as_deref(), wrapper));
         let rule = verdict.applies.map(|place| &self.rules[place]);
         if rule.is_some_and(|rule| rule.action.ignore) {
             return (Fate::Ignored(class, "rule"), verdict);
         }
         let class = rule.and_then(|rule| rule.action.class).unwrap_or(class);
+        (Fate::Clustered(class), verdict)
+    }
+
+    /// Concludes what a record says, once it is judged.
+    pub fn conclude<'a>(
+        &self,
+        record: &'a Record<'_>,
+        text: &str,
+        wrapper: &Wrapper,
+        class: Class,
+        verdict: Verdict,
+    ) -> Conclusion<'a> {
         let mut conclusion = conclude(record, wrapper, class);
-        if let Some(rule) = rule {
-            rule.amend(text, &mut conclusion);
+        if let Some(place) = verdict.applies {
+            self.rules[place].amend(text, &mut conclusion);
         }
-        (Fate::Clustered(Box::new(conclusion)), verdict)
+        conclusion
     }
 
     /// Tries the rules on a record's JSON, of an event at a moment.
@@ -192,9 +225,6 @@ impl Rules {
     /// A record that is not quite JSON, which the engine reads all the same, matches no rule.
     fn verdict(&self, record: &str, at: Option<EventTime>) -> Verdict {
         let mut verdict = Verdict::default();
-        if self.rules.is_empty() {
-            return verdict;
-        }
         let mut matching = self
             .matcher
             .matches_for_event(record.as_bytes())

@@ -6,10 +6,12 @@
 //! change something (access), is it a caller with unusual power or from outside (principal), or is
 //! it a machine that is known to probe (origin).
 
+use std::cmp::Ordering;
+
 use crate::cluster::class::Class;
 use crate::cluster::facet::{Facets, Kind};
 use crate::cluster::fingerprint::Identity;
-use crate::cluster::{Cluster, Span};
+use crate::cluster::{Cluster, Span, Sum};
 
 /// How loud a cluster or a sighting is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,55 +89,89 @@ const PROBES: [&str; 8] = [
 /// A failing AWS service is quiet at first; past this it is not going away by itself.
 const PERSISTING_SECONDS: i64 = 86_400;
 
-/// Assesses a cluster: the loudest of its scenes.
+/// Assesses a cluster: the loudest of its cases.
 pub fn of_cluster(cluster: &Cluster) -> Assessment {
-    cluster
-        .scenes
-        .iter()
-        .map(|facets| of_sighting(&cluster.facts.identity, facets, cluster.span))
-        .max_by(|one, other| {
-            (one.severity, one.points, &other.reasons).cmp(&(
-                other.severity,
-                other.points,
-                &one.reasons,
-            ))
-        })
-        .unwrap_or_else(|| of_sighting(&cluster.facts.identity, &Facets::default(), cluster.span))
+    let identity = &cluster.facts.identity;
+    let scenes = cluster.scenes.iter();
+    let terms = scenes.map(|facets| Terms::of(identity, |kind| facets.get(kind), cluster.span));
+    match loudest(terms) {
+        Some(terms) => terms.assessment(),
+        None => of_sighting(identity, &Facets::default(), cluster.span),
+    }
+}
+
+/// Returns how loud a cluster is, without the reasons.
+pub fn of_sum(sum: &Sum<'_>) -> Severity {
+    let identity = &sum.facts.identity;
+    let cases = sum.cases();
+    let terms = cases.map(|case| Terms::of(identity, |kind| case.get(kind), sum.span));
+    loudest(terms).map_or(Severity::Info, |terms| terms.severity())
 }
 
 /// Assesses one combination of facets within a cluster that was seen over a span.
 pub fn of_sighting(identity: &Identity, facets: &Facets, span: Span) -> Assessment {
-    let mut terms = Terms::default();
-    terms.class(identity.class);
-    terms.access(identity, facets);
-    terms.principal(identity, facets);
-    terms.origin(identity, facets, span);
-    let ruled = facets
-        .get(Kind::RuledSeverity)
-        .and_then(Severity::from_name);
-    if let Some(severity) = ruled {
-        let rule = facets.get(Kind::Rule).unwrap_or_default();
-        terms
-            .reasons
-            .push(format!("{} by the rule {rule:?}", severity.name()));
-    }
-    Assessment {
-        severity: ruled.unwrap_or(Severity::of_points(terms.points)),
-        points: terms.points,
-        reasons: terms.reasons,
-    }
+    Terms::of(identity, |kind| facets.get(kind), span).assessment()
 }
 
-#[derive(Default)]
-struct Terms {
+fn loudest<'a>(all: impl Iterator<Item = Terms<'a>>) -> Option<Terms<'a>> {
+    all.reduce(|known, terms| {
+        let weight = |terms: &Terms<'_>| (terms.severity(), terms.points);
+        let louder = match weight(&terms).cmp(&weight(&known)) {
+            // Among equals the reasons decide, as they read.
+            Ordering::Equal => terms != known && terms.reasons() < known.reasons(),
+            order => order.is_gt(),
+        };
+        if louder { terms } else { known }
+    })
+}
+
+/// What a severity is the sum of.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Terms<'a> {
     points: i32,
-    reasons: Vec<String>,
+    terms: Vec<(i32, &'static str)>,
+    /// What a rule says instead, and which.
+    ruled: Option<(Severity, &'a str)>,
 }
 
-impl Terms {
-    fn add(&mut self, points: i32, reason: &str) {
+impl<'a> Terms<'a> {
+    fn of(identity: &Identity, facet: impl Fn(Kind) -> Option<&'a str>, span: Span) -> Self {
+        let mut terms = Self::default();
+        terms.class(identity.class);
+        terms.access(identity, &facet);
+        terms.principal(identity, &facet);
+        terms.origin(identity, &facet, span);
+        let ruled = facet(Kind::RuledSeverity).and_then(Severity::from_name);
+        let rule = facet(Kind::Rule).unwrap_or_default();
+        terms.ruled = ruled.map(|severity| (severity, rule));
+        terms
+    }
+
+    fn severity(&self) -> Severity {
+        let ruled = self.ruled.map(|(severity, _)| severity);
+        ruled.unwrap_or(Severity::of_points(self.points))
+    }
+
+    fn reasons(&self) -> Vec<String> {
+        let terms = self.terms.iter();
+        let terms = terms.map(|(points, reason)| format!("{points:+} {reason}"));
+        let ruled = |(severity, rule): (Severity, &str)| {
+            format!("{} by the rule {rule:?}", severity.name())
+        };
+        terms.chain(self.ruled.map(ruled)).collect()
+    }
+
+    fn assessment(&self) -> Assessment {
+        Assessment {
+            severity: self.severity(),
+            points: self.points,
+            reasons: self.reasons(),
+        }
+    }
+
+    fn add(&mut self, points: i32, reason: &'static str) {
         self.points += points;
-        self.reasons.push(format!("{points:+} {reason}"));
+        self.terms.push((points, reason));
     }
 
     fn class(&mut self, class: Class) {
@@ -157,8 +193,8 @@ impl Terms {
         self.add(points, reason);
     }
 
-    fn access(&mut self, identity: &Identity, facets: &Facets) {
-        let writes = facets.get(Kind::Access) == Some("write");
+    fn access(&mut self, identity: &Identity, facet: &impl Fn(Kind) -> Option<&'a str>) {
+        let writes = facet(Kind::Access) == Some("write");
         if writes && matches!(identity.class, Class::Denied | Class::Vpce | Class::Absent) {
             self.add(10, "the call changes something");
         }
@@ -168,7 +204,7 @@ impl Terms {
         }
     }
 
-    fn principal(&mut self, identity: &Identity, facets: &Facets) {
+    fn principal(&mut self, identity: &Identity, facet: &impl Fn(Kind) -> Option<&'a str>) {
         let refusal = matches!(
             identity.class,
             Class::Denied | Class::Auth | Class::Signin | Class::Vpce | Class::Watch
@@ -176,22 +212,19 @@ impl Terms {
         if !refusal {
             return;
         }
-        if facets.get(Kind::PrincipalKind) == Some("root") {
+        if facet(Kind::PrincipalKind) == Some("root") {
             self.add(10, "the root user");
         }
-        if facets
-            .get(Kind::AccessKey)
-            .is_some_and(|key| key.starts_with("AKIA"))
-        {
+        if facet(Kind::AccessKey).is_some_and(|key| key.starts_with("AKIA")) {
             self.add(3, "a long-term access key");
         }
-        let caller = facets.get(Kind::CallerAccount);
+        let caller = facet(Kind::CallerAccount);
         let is_known = identity.account_id != "unknown";
         if is_known && caller.is_some_and(|caller| caller != identity.account_id) {
             self.add(5, "a caller of another account");
         }
         if identity.class == Class::Signin
-            && (facets.get(Kind::Mfa) == Some("yes") || identity.action == "CheckMfa")
+            && (facet(Kind::Mfa) == Some("yes") || identity.action == "CheckMfa")
         {
             self.add(
                 10,
@@ -200,9 +233,14 @@ impl Terms {
         }
     }
 
-    fn origin(&mut self, identity: &Identity, facets: &Facets, span: Span) {
-        let reads = facets.get(Kind::Access) == Some("read");
-        match facets.get(Kind::Origin) {
+    fn origin(
+        &mut self,
+        identity: &Identity,
+        facet: &impl Fn(Kind) -> Option<&'a str>,
+        span: Span,
+    ) {
+        let reads = facet(Kind::Access) == Some("read");
+        match facet(Kind::Origin) {
             Some("console") if reads && identity.class != Class::Signin => {
                 self.add(-10, "a page of the console reads more than it needs");
             }
@@ -223,7 +261,7 @@ impl Terms {
         if reads && identity.class == Class::Denied && PROBES.contains(&identity.action.as_str()) {
             self.add(-5, "a call that consoles make unasked");
         }
-        if facets.get(Kind::PrincipalKind) == Some("anonymous") {
+        if facet(Kind::PrincipalKind) == Some("anonymous") {
             self.add(-10, "nobody signed the request");
         }
     }

@@ -5,6 +5,8 @@
 //! nothing behind this room has to ask who wrote them.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt;
 
 use crate::cluster::fingerprint::{Identity, Understanding};
 use crate::trail::denial::{Layer, Stance, is_action};
@@ -115,12 +117,23 @@ impl Kind {
     }
 }
 
-/// The facets of one sighting.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Facets([Option<Box<str>>; Kind::ALL.len()]);
+/// The facets of one sighting: one text with all values in the order of their kinds, because there
+/// are as many of these as there are different callers and calls.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct Facets {
+    /// Where in the text the value of each kind ends; it begins where the one before it ends.
+    ends: [u16; Kind::ALL.len()],
+    text: String,
+}
 
 /// The longest value kept, in characters; ARNs are shorter than that but for S3 keys.
 const VALUE_CHARS_MAX: usize = 256;
+
+// All ends fit, though every value were as long as it may be, of characters of four bytes.
+const _: () = assert!(Kind::ALL.len() * VALUE_CHARS_MAX * 4 <= u16::MAX as usize);
+
+/// How long all values together usually are, with some room, in bytes.
+const TEXT_BYTES: usize = 320;
 
 impl Facets {
     /// Reads the facets of an understood record.
@@ -149,15 +162,33 @@ impl Facets {
 
     /// Returns the value of a kind.
     pub fn get(&self, kind: Kind) -> Option<&str> {
-        self.0[kind as usize].as_deref()
+        let (start, end) = self.bounds(kind);
+        (start < end).then(|| &self.text[start..end])
     }
 
     /// Sets the value of a kind; empty text is no value.
     pub fn set(&mut self, kind: Kind, value: Option<&str>) {
-        self.0[kind as usize] = value
-            .map(|value| sanitize(value, VALUE_CHARS_MAX))
-            .filter(|value| !value.is_empty())
-            .map(String::into_boxed_str);
+        let value = value.map(|value| sanitize(value, VALUE_CHARS_MAX));
+        let value = value.unwrap_or_default();
+        if self.text.capacity() == 0 {
+            self.text.reserve(TEXT_BYTES);
+        }
+        let (start, end) = self.bounds(kind);
+        self.text.replace_range(start..end, &value);
+        for moved in &mut self.ends[kind as usize..] {
+            *moved = (usize::from(*moved) + value.len() - (end - start)) as u16;
+        }
+    }
+
+    /// Returns the same in as little memory as it takes, to be kept.
+    pub fn packed(mut self) -> Self {
+        self.text.shrink_to_fit();
+        self
+    }
+
+    /// Returns the bytes that the values take.
+    pub fn bytes(&self) -> usize {
+        self.text.len()
     }
 
     /// Returns the kinds that have a value, with it.
@@ -165,6 +196,12 @@ impl Facets {
         Kind::ALL
             .into_iter()
             .filter_map(|kind| Some((kind, self.get(kind)?)))
+    }
+
+    fn bounds(&self, kind: Kind) -> (usize, usize) {
+        let end = |place: usize| usize::from(self.ends[place]);
+        let place = kind as usize;
+        (place.checked_sub(1).map_or(0, end), end(place))
     }
 
     fn set_caller(&mut self, record: &Record<'_>) {
@@ -179,6 +216,26 @@ impl Facets {
             self.set(Kind::SourceIp, Some(address));
             self.set(Kind::Network, Some(&network(address)));
         }
+    }
+}
+
+/// By values, kind by kind; none comes before any.
+impl Ord for Facets {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let values = |facets| Kind::ALL.iter().map(move |kind| Self::get(facets, *kind));
+        values(self).cmp(values(other))
+    }
+}
+
+impl PartialOrd for Facets {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Debug for Facets {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_map().entries(self.iter()).finish()
     }
 }
 

@@ -4,11 +4,13 @@
 //! Some of what an identity is made of is written by callers. Without a guard, whoever can fail
 //! can fill the store and bury the one new cluster that matters.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use crate::cluster::fingerprint::{ClusterId, Identity};
-use crate::cluster::{EventId, Facts, Samples, Sighting, Tally};
+use crate::cluster::sample::Samples;
+use crate::cluster::{Case, EventId, Facts, Tally};
 use crate::trail::time::{EventTime, Window};
 
 /// New clusters per account and hour of event time; a busy account sees a few a day.
@@ -25,11 +27,11 @@ pub trait Known {
     /// Why the store cannot say.
     type Error;
     /// Tells whether a cluster is in the store.
-    fn has(&self, cluster: ClusterId) -> Result<bool, Self::Error>;
+    fn has(&mut self, cluster: ClusterId) -> Result<bool, Self::Error>;
     /// Tells whether an event is in an overflow cluster.
-    fn overflowed(&self, event: EventId) -> Result<bool, Self::Error>;
+    fn overflowed(&mut self, event: EventId) -> Result<bool, Self::Error>;
     /// Counts the clusters of an account that were admitted in an hour.
-    fn admitted(&self, account_id: &str, hour: Option<Window>) -> Result<u32, Self::Error>;
+    fn admitted(&mut self, account_id: &str, hour: Option<Window>) -> Result<u32, Self::Error>;
 }
 
 /// Admits the new clusters of a tally, earliest first, and moves what is beyond the guard to
@@ -37,7 +39,7 @@ pub trait Known {
 ///
 /// # Errors
 /// The store's own, when it cannot say what it knows.
-pub fn admit<K: Known>(tally: &mut Tally, known: &K) -> Result<Admitted, K::Error> {
+pub fn admit<K: Known>(tally: &mut Tally, known: &mut K) -> Result<Admitted, K::Error> {
     forget_overflowed(tally, known)?;
     let mut admitted = Admitted::new();
     let mut used: BTreeMap<(String, Option<Window>), u32> = BTreeMap::new();
@@ -65,7 +67,7 @@ pub fn admit<K: Known>(tally: &mut Tally, known: &K) -> Result<Admitted, K::Erro
 
 /// Leaves events that went to an overflow cluster where they are: their own cluster may have been
 /// admitted since, and an event counts once.
-fn forget_overflowed<K: Known>(tally: &mut Tally, known: &K) -> Result<(), K::Error> {
+fn forget_overflowed<K: Known>(tally: &mut Tally, known: &mut K) -> Result<(), K::Error> {
     let mut overflowed = Vec::new();
     for id in tally.sightings.keys() {
         if known.overflowed(*id)? {
@@ -79,13 +81,14 @@ fn forget_overflowed<K: Known>(tally: &mut Tally, known: &K) -> Result<(), K::Er
 /// Returns the clusters of the tally that the store does not know, with their first event time.
 fn newcomers<K: Known>(
     tally: &Tally,
-    known: &K,
+    known: &mut K,
 ) -> Result<Vec<(Option<EventTime>, ClusterId)>, K::Error> {
-    let mut first: BTreeMap<ClusterId, Option<EventTime>> = BTreeMap::new();
-    for Sighting { cluster, at, .. } in tally.sightings.values() {
-        let seen = first.entry(*cluster).or_insert(*at);
-        if seen.is_none() || (at.is_some() && *at < *seen) {
-            *seen = *at;
+    let mut first: HashMap<ClusterId, Option<EventTime>> = HashMap::new();
+    for sighting in tally.sightings.values() {
+        let at = sighting.at();
+        let seen = first.entry(sighting.case.cluster).or_insert(at);
+        if seen.is_none() || (at.is_some() && at < *seen) {
+            *seen = at;
         }
     }
     let mut newcomers = Vec::new();
@@ -130,14 +133,24 @@ fn overflow(tally: &mut Tally, cluster: ClusterId) -> ClusterId {
         identity,
         template: String::new(),
     };
-    tally.facts.entry(id).or_insert(facts);
+    tally.facts.entry(id).or_insert_with(|| Arc::new(facts));
     id
 }
 
 fn relocate(tally: &mut Tally, moved: &BTreeMap<ClusterId, ClusterId>) {
+    if moved.is_empty() {
+        return;
+    }
+    let mut cases: HashMap<Arc<Case>, Arc<Case>> = HashMap::new();
     for sighting in tally.sightings.values_mut() {
-        if let Some(overflow) = moved.get(&sighting.cluster) {
-            sighting.cluster = *overflow;
+        if let Some(overflow) = moved.get(&sighting.case.cluster) {
+            let case = cases.entry(Arc::clone(&sighting.case)).or_insert_with(|| {
+                Arc::new(Case {
+                    cluster: *overflow,
+                    facets: sighting.case.facets.clone(),
+                })
+            });
+            sighting.case = Arc::clone(case);
         }
     }
     for (cluster, overflow) in moved {

@@ -7,26 +7,32 @@
 //! any point. Should one id ever come with two contents, the lesser sighting stands, which keeps
 //! the union independent of order.
 
+pub mod cases;
 pub mod class;
 pub mod facet;
 pub mod fingerprint;
 pub mod guard;
 pub mod lifecycle;
+pub mod memo;
 pub mod ranking;
+pub mod sample;
 pub mod timeline;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::cmp::{Ordering, Reverse};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 use sha2::{Digest, Sha256};
 
+use crate::cluster::cases::{CaseRef, Cases};
 use crate::cluster::class::Class;
 use crate::cluster::facet::{Facets, Kind};
 use crate::cluster::fingerprint::{ClusterId, Identity, Understanding, understand};
-use crate::cluster::timeline::Timeline;
-use crate::trail::redact;
+use crate::cluster::sample::{Marks, Rank, Sample, Samples};
+use crate::trail::denial::Layer;
 use crate::trail::time::EventTime;
 use crate::trail::{Record, Wrapper};
 
@@ -34,18 +40,29 @@ use crate::trail::{Record, Wrapper};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId([u8; 16]);
 
-/// What was seen of one event.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// What was seen of one event. There is one for every event, so it is kept small.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sighting {
+    /// Where it belongs and what it shows.
+    pub case: Arc<Case>,
+    /// When the call was made.
+    pub stamp: Stamp,
     /// Whether it is a watched success; should an id come with a failure too, that stands.
     pub watched: bool,
-    /// The cluster it belongs to.
-    pub cluster: ClusterId,
-    /// When the call was made, `None` for records without a usable time.
-    pub at: Option<EventTime>,
-    /// Who, where, with what.
-    pub facets: Arc<Facets>,
 }
+
+/// What many events share: a cluster, and all facets.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Case {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// Who, where, with what.
+    pub facets: Facets,
+}
+
+/// Event time in half the space: seconds since one before [`EventTime::FIRST`], 0 for none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stamp(u32);
 
 /// What is known of a cluster besides its sightings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,31 +73,26 @@ pub struct Facts {
     pub template: String,
 }
 
-/// A redacted record, kept as an example.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Sample {
-    /// When the call was made.
-    pub at: Option<EventTime>,
-    /// The event's id.
-    pub id: EventId,
-    /// The redacted record as JSON of at most 8 KB.
-    pub json: String,
+/// What a record says, apart from which event it is and when.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// Where it belongs and what it shows.
+    pub case: Arc<Case>,
+    /// What it tells of its cluster.
+    pub facts: Arc<Facts>,
+    /// Whether it is a refusal by a layer that is not known here.
+    pub unknown_denial: bool,
 }
-
-/// How many samples a cluster keeps.
-pub const SAMPLES_MAX: usize = 5;
 
 /// A batch of records, folded.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
     /// What was seen, by event.
-    pub sightings: BTreeMap<EventId, Sighting>,
+    pub sightings: HashMap<EventId, Sighting>,
     /// The clusters that were seen.
-    pub facts: BTreeMap<ClusterId, Facts>,
+    pub facts: HashMap<ClusterId, Arc<Facts>>,
     /// Samples by cluster.
-    pub samples: BTreeMap<ClusterId, Samples>,
-    /// One copy of each combination of facets.
-    known: HashSet<Arc<Facets>>,
+    pub samples: HashMap<ClusterId, Samples>,
 }
 
 /// A record, concluded: its id, where it belongs and what it shows.
@@ -107,7 +119,7 @@ pub fn conclude<'a>(record: &'a Record<'_>, wrapper: &Wrapper, class: Class) -> 
     let facets = Facets::of(record, &understanding);
     Conclusion {
         id: EventId::of(record),
-        at: event_time(record, wrapper),
+        at: event_time(record.event_time.as_deref(), wrapper),
         understanding,
         facets,
         merged_into: None,
@@ -115,8 +127,8 @@ pub fn conclude<'a>(record: &'a Record<'_>, wrapper: &Wrapper, class: Class) -> 
 }
 
 /// Returns the event's time; CloudWatch's where the record's own is missing or beyond belief.
-pub fn event_time(record: &Record<'_>, wrapper: &Wrapper) -> Option<EventTime> {
-    let told = record.event_time.as_deref().and_then(EventTime::parse);
+pub fn event_time(told: Option<&str>, wrapper: &Wrapper) -> Option<EventTime> {
+    let told = told.and_then(EventTime::parse);
     match (told, wrapper.logged_at) {
         (Some(told), Some(logged)) if told.seconds_since(logged).abs() > LOGGED_SECONDS_MAX => {
             Some(logged)
@@ -125,205 +137,184 @@ pub fn event_time(record: &Record<'_>, wrapper: &Wrapper) -> Option<EventTime> {
     }
 }
 
-impl Tally {
-    /// Adds a conclusion; `false` says that the very same sighting was there already.
-    pub fn observe(&mut self, record: &Record<'_>, conclusion: Conclusion<'_>) -> bool {
+impl Finding {
+    /// Takes what a conclusion says of any event that shows the same.
+    pub fn of(conclusion: Conclusion<'_>) -> Self {
         let Conclusion {
-            id,
-            at,
             understanding,
             facets,
             merged_into,
+            ..
         } = conclusion;
-        let own = understanding.identity.cluster_id();
-        let cluster = merged_into.unwrap_or(own);
-        let facets = self.intern(facets);
-        let fresh = self.insert(
-            id,
-            Sighting {
-                watched: understanding.identity.class == Class::Watch,
-                cluster,
-                at,
-                facets,
-            },
-        );
-        let Understanding {
-            identity, template, ..
-        } = understanding;
-        self.facts_of(cluster, Facts { identity, template });
-        let samples = self.samples.entry(cluster).or_default();
-        if samples.wants(id) {
-            samples.insert(Sample {
-                at,
-                id,
-                json: redact::sample(record),
-            });
+        let own = || understanding.identity.cluster_id();
+        let case = Case {
+            cluster: merged_into.unwrap_or_else(own),
+            facets: facets.packed(),
+        };
+        let denial = understanding.denial.as_ref();
+        Self {
+            case: Arc::new(case),
+            unknown_denial: denial.is_some_and(|denial| denial.layer == Some(Layer::Unknown)),
+            facts: Arc::new(Facts::of(understanding)),
         }
-        fresh
     }
+}
 
-    /// Joins another tally into this one.
-    pub fn join(&mut self, other: Self) {
-        for (cluster, facts) in other.facts {
-            self.facts_of(cluster, facts);
-        }
-        for (id, sighting) in other.sightings {
-            let facets = match Arc::try_unwrap(sighting.facets) {
-                Ok(facets) => self.intern(facets),
-                Err(shared) => self.known.get(&shared).cloned().unwrap_or(shared),
-            };
-            self.insert(id, Sighting { facets, ..sighting });
-        }
-        for (cluster, samples) in other.samples {
-            self.samples.entry(cluster).or_default().join(samples);
+impl Sighting {
+    /// Returns what was seen of an event at a moment, `None` for records without a usable time.
+    pub fn new(watched: bool, at: Option<EventTime>, case: Arc<Case>) -> Self {
+        Self {
+            case,
+            stamp: Stamp::of(at),
+            watched,
         }
     }
 
-    /// Takes events out again, and the clusters that none is left of.
-    pub fn forget(&mut self, ids: &[EventId]) {
-        for id in ids {
-            if let Some(sighting) = self.sightings.remove(id)
-                && let Some(samples) = self.samples.get_mut(&sighting.cluster)
-            {
-                samples.0.remove(&id.rank());
-            }
-        }
-        if !ids.is_empty() {
-            let left: BTreeSet<ClusterId> = self
-                .sightings
-                .values()
-                .map(|sighting| sighting.cluster)
-                .collect();
-            self.facts.retain(|cluster, _| left.contains(cluster));
-            self.samples.retain(|cluster, _| left.contains(cluster));
-        }
+    /// Returns when the call was made.
+    pub fn at(&self) -> Option<EventTime> {
+        self.stamp.time()
+    }
+}
+
+impl Ord for Sighting {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let key = |sighting: &Self| (sighting.watched, sighting.case.cluster, sighting.stamp);
+        key(self)
+            .cmp(&key(other))
+            .then_with(|| self.case.facets.cmp(&other.case.facets))
+    }
+}
+
+impl PartialOrd for Sighting {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Stamp {
+    fn of(at: Option<EventTime>) -> Self {
+        let seconds = at.map_or(0, |at| at.seconds_since(EventTime::FIRST) + 1);
+        Self(u32::try_from(seconds).unwrap_or_default())
     }
 
-    /// Sums the tally up.
-    pub fn census(&self, since: Option<EventTime>) -> Census {
-        let mut rows: BTreeMap<(ClusterId, &Arc<Facets>), Span> = BTreeMap::new();
-        for sighting in self.sightings.values() {
-            if since.is_none() || sighting.at >= since {
-                rows.entry((sighting.cluster, &sighting.facets))
-                    .or_default()
-                    .add(Span::at(sighting.at));
-            }
-        }
-        Census {
-            facts: self.facts.clone(),
-            samples: self.samples.clone(),
-            rows: rows
-                .into_iter()
-                .map(|((cluster, facets), span)| Row {
-                    cluster,
-                    facets: Arc::clone(facets),
-                    span,
-                })
-                .collect(),
-        }
+    /// Returns the time, `None` for records without a usable one.
+    pub fn time(self) -> Option<EventTime> {
+        let seconds = i64::from(self.0.checked_sub(1)?);
+        EventTime::from_seconds(EventTime::FIRST.seconds() + seconds)
+    }
+}
+
+impl Tally {
+    /// Adds what an event at a moment says; `false` says that the event was there already.
+    pub fn observe(&mut self, id: EventId, at: Option<EventTime>, finding: &Finding) -> bool {
+        let Finding { case, facts, .. } = finding;
+        self.learn(case.cluster, facts);
+        let watched = facts.identity.class == Class::Watch;
+        self.insert(id, Sighting::new(watched, at, Arc::clone(case)))
     }
 
-    /// Counts the tally's events by cluster and hour.
-    pub fn timeline(&self) -> Timeline {
-        let mut timeline = Timeline::default();
-        for sighting in self.sightings.values() {
-            timeline.add(sighting.cluster, sighting.at, 1);
-        }
-        timeline
-    }
-
-    fn intern(&mut self, facets: Facets) -> Arc<Facets> {
-        if let Some(known) = self.known.get(&facets) {
-            return Arc::clone(known);
-        }
-        let facets = Arc::new(facets);
-        self.known.insert(Arc::clone(&facets));
-        facets
-    }
-
-    fn insert(&mut self, id: EventId, sighting: Sighting) -> bool {
-        match self.sightings.get_mut(&id) {
-            None => {
-                self.sightings.insert(id, sighting);
+    /// Adds a sighting; `false` says that the event was there already.
+    pub fn insert(&mut self, id: EventId, sighting: Sighting) -> bool {
+        match self.sightings.entry(id) {
+            Entry::Vacant(unseen) => {
+                unseen.insert(sighting);
                 true
             }
-            Some(known) => {
-                if sighting < *known {
-                    *known = sighting;
+            Entry::Occupied(mut known) => {
+                if sighting < *known.get() {
+                    known.insert(sighting);
                 }
                 false
             }
         }
     }
 
-    fn facts_of(&mut self, cluster: ClusterId, facts: Facts) {
-        match self.facts.get_mut(&cluster) {
-            None => {
-                self.facts.insert(cluster, facts);
+    /// Adds what is known of a cluster.
+    pub fn learn(&mut self, cluster: ClusterId, facts: &Arc<Facts>) {
+        match self.facts.entry(cluster) {
+            Entry::Vacant(unknown) => {
+                unknown.insert(Arc::clone(facts));
             }
-            Some(known) => known.join(cluster, facts),
+            Entry::Occupied(mut known) => Facts::join(known.get_mut(), cluster, facts),
         }
+    }
+
+    /// Adds a sample of an event, unless it would not be kept in the end: enough others come before
+    /// it here, or in the store.
+    pub fn sample(
+        &mut self,
+        cluster: ClusterId,
+        id: EventId,
+        at: Option<EventTime>,
+        marks: &Marks,
+        redacted: impl FnOnce() -> String,
+    ) {
+        let rank = Rank::of(id);
+        if marks.get(&cluster).is_some_and(|last| rank > *last) {
+            return;
+        }
+        let samples = self.samples.entry(cluster).or_default();
+        if samples.wants(rank) {
+            let json = redacted().into();
+            samples.insert_at(rank, Sample { at, id, json });
+        }
+    }
+
+    /// Takes events out again, and the clusters that none is left of.
+    pub fn forget(&mut self, ids: &[EventId]) {
+        if ids.is_empty() {
+            return;
+        }
+        for id in ids {
+            if let Some(sighting) = self.sightings.remove(id)
+                && let Some(samples) = self.samples.get_mut(&sighting.case.cluster)
+            {
+                samples.forget(*id);
+            }
+        }
+        let clusters = self
+            .sightings
+            .values()
+            .map(|sighting| sighting.case.cluster);
+        let left: HashSet<ClusterId> = clusters.collect();
+        self.facts.retain(|cluster, _| left.contains(cluster));
+        self.samples.retain(|cluster, _| left.contains(cluster));
     }
 }
 
 impl Facts {
+    /// Takes what is kept of an understanding, in as little memory as it takes.
+    fn of(understanding: Understanding<'_>) -> Self {
+        let Understanding {
+            mut identity,
+            mut template,
+            ..
+        } = understanding;
+        template.shrink_to_fit();
+        if let Some(template) = &mut identity.template {
+            template.shrink_to_fit();
+        }
+        Self { identity, template }
+    }
+
     /// Joins what another event tells of the same cluster. Of several templates the least that says
     /// anything stays. Of several identities, which only a rule that merges brings together, the
     /// cluster's own stays, and the least until that is seen.
-    pub fn join(&mut self, cluster: ClusterId, other: Self) {
-        let template = other.template;
-        if !template.is_empty() && (self.template.is_empty() || template < self.template) {
-            self.template = template;
+    pub fn join(known: &mut Arc<Self>, cluster: ClusterId, other: &Arc<Self>) {
+        if Arc::ptr_eq(known, other) {
+            return;
+        }
+        let template = &other.template;
+        if !template.is_empty() && (known.template.is_empty() || *template < known.template) {
+            Arc::make_mut(known).template.clone_from(template);
         }
         let own = |identity: &Identity| identity.cluster_id() == cluster;
-        if self.identity != other.identity
-            && !own(&self.identity)
-            && (own(&other.identity) || other.identity < self.identity)
+        if known.identity != other.identity
+            && !own(&known.identity)
+            && (own(&other.identity) || other.identity < known.identity)
         {
-            self.identity = other.identity;
+            Arc::make_mut(known).identity.clone_from(&other.identity);
         }
-    }
-}
-
-/// The samples of one cluster: the [`SAMPLES_MAX`] whose ids have the least hashes, which makes
-/// them a fair choice that no order and no caller decides.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Samples(BTreeMap<[u8; 8], Sample>);
-
-impl Samples {
-    /// Tells whether a sample of this event would be kept, before it is made.
-    pub fn wants(&self, id: EventId) -> bool {
-        self.0.len() < SAMPLES_MAX
-            || self
-                .0
-                .last_key_value()
-                .is_some_and(|(last, _)| id.rank() < *last)
-    }
-
-    /// Takes a sample in, if it is among those to keep; of two of one event the lesser.
-    pub fn insert(&mut self, sample: Sample) {
-        let kept = self
-            .0
-            .entry(sample.id.rank())
-            .or_insert_with(|| sample.clone());
-        if sample < *kept {
-            *kept = sample;
-        }
-        if self.0.len() > SAMPLES_MAX {
-            self.0.pop_last();
-        }
-    }
-
-    /// Joins the samples of another tally.
-    pub fn join(&mut self, other: Self) {
-        for sample in other.0.into_values() {
-            self.insert(sample);
-        }
-    }
-
-    /// Returns the samples in the order of event time.
-    pub fn all(&self) -> BTreeSet<Sample> {
-        self.0.values().cloned().collect()
     }
 }
 
@@ -359,26 +350,33 @@ impl Span {
     }
 }
 
-/// The events of one cluster that agree in all facets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    /// The cluster.
-    pub cluster: ClusterId,
-    /// Who, where, with what.
-    pub facets: Arc<Facets>,
-    /// How many, since when, until when.
-    pub span: Span,
-}
+/// The events of one case: its place among the cases, and how many, since when, until when.
+pub type Row = (u32, Span);
 
 /// Sightings summed up: what a store tells, and what everything that people read is made from.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Census {
     /// What is known of each cluster.
-    pub facts: BTreeMap<ClusterId, Facts>,
+    pub facts: BTreeMap<ClusterId, Arc<Facts>>,
     /// Samples by cluster.
     pub samples: BTreeMap<ClusterId, Samples>,
-    /// The sums.
-    pub rows: Vec<Row>,
+    cases: Arc<Cases>,
+    /// In the order of their cases.
+    rows: Vec<Row>,
+}
+
+/// A cluster in sums; its details are made when somebody looks at them.
+#[derive(Debug, Clone, Copy)]
+pub struct Sum<'a> {
+    /// The fingerprint.
+    pub id: ClusterId,
+    /// The identity and a template.
+    pub facts: &'a Arc<Facts>,
+    /// How many, since when, until when.
+    pub span: Span,
+    cases: &'a Cases,
+    rows: &'a [Row],
+    samples: Option<&'a Samples>,
 }
 
 /// How many values of one facet a cluster shows; the rest is counted.
@@ -408,56 +406,119 @@ pub struct Cluster {
     /// The fingerprint.
     pub id: ClusterId,
     /// The identity and a template.
-    pub facts: Facts,
+    pub facts: Arc<Facts>,
     /// How many, since when, until when.
     pub span: Span,
     /// Facets by kind.
     pub facets: BTreeMap<Kind, FacetValues>,
     /// Each combination of facets that was seen.
-    pub scenes: Vec<Arc<Facets>>,
+    pub scenes: Vec<Facets>,
     /// Redacted examples in the order of event time.
     pub samples: Vec<Sample>,
 }
 
 impl Census {
+    /// Returns a census of clusters and of cases with their sums, without samples.
+    pub fn of(
+        facts: BTreeMap<ClusterId, Arc<Facts>>,
+        cases: Arc<Cases>,
+        mut rows: Vec<Row>,
+    ) -> Self {
+        rows.sort_unstable_by(|(one, _), (other, _)| cases.get(*one).cmp(&cases.get(*other)));
+        Self {
+            facts,
+            samples: BTreeMap::new(),
+            cases,
+            rows,
+        }
+    }
+
+    /// Returns the cases with their sums, in their order.
+    pub fn rows(&self) -> impl Iterator<Item = (CaseRef<'_>, Span)> {
+        let row = |(case, span): &Row| (self.cases.get(*case), *span);
+        self.rows.iter().map(row)
+    }
+
+    /// Returns the clusters in sums, the largest first.
+    pub fn sums(&self) -> Vec<Sum<'_>> {
+        let cluster = |row: &Row| self.cases.get(row.0).cluster();
+        let clusters = self
+            .rows
+            .chunk_by(|one, other| cluster(one) == cluster(other));
+        let mut sums: Vec<Sum<'_>> = clusters.filter_map(|rows| self.sum(rows)).collect();
+        sums.sort_by_cached_key(|sum| (Reverse(sum.span.count), sum.id.to_string()));
+        sums
+    }
+
     /// Returns the clusters, the largest first.
     pub fn clusters(&self) -> Vec<Cluster> {
-        let mut rows: BTreeMap<ClusterId, Vec<&Row>> = BTreeMap::new();
-        for row in &self.rows {
-            rows.entry(row.cluster).or_default().push(row);
-        }
-        let mut clusters: Vec<Cluster> = rows
-            .into_iter()
-            .filter_map(|(id, rows)| Some(self.cluster(id, self.facts.get(&id)?, &rows)))
-            .collect();
-        clusters.sort_by_key(|cluster| {
-            (
-                std::cmp::Reverse(cluster.span.count),
-                cluster.id.to_string(),
-            )
-        });
-        clusters
+        self.sums().iter().map(Sum::cluster).collect()
     }
 
     /// Returns the latest event time of all.
     pub fn last_seen(&self) -> Option<EventTime> {
-        self.rows.iter().filter_map(|row| row.span.last_seen).max()
+        self.rows
+            .iter()
+            .filter_map(|(_, span)| span.last_seen)
+            .max()
     }
 
-    fn cluster(&self, id: ClusterId, facts: &Facts, rows: &[&Row]) -> Cluster {
+    fn sum<'a>(&'a self, rows: &'a [Row]) -> Option<Sum<'a>> {
+        let id = self.cases.get(rows.first()?.0).cluster();
         let mut span = Span::default();
-        for row in rows {
-            span.add(row.span);
+        for (_, of_case) in rows {
+            span.add(*of_case);
         }
-        let samples = self.samples.get(&id).map(Samples::all).unwrap_or_default();
-        Cluster {
+        Some(Sum {
             id,
-            facts: facts.clone(),
+            facts: self.facts.get(&id)?,
             span,
-            facets: facet_values(rows),
-            scenes: rows.iter().map(|row| Arc::clone(&row.facets)).collect(),
+            cases: &self.cases,
+            rows,
+            samples: self.samples.get(&id),
+        })
+    }
+}
+
+impl Eq for Census {}
+
+impl PartialEq for Census {
+    fn eq(&self, other: &Self) -> bool {
+        self.facts == other.facts && self.samples == other.samples && self.rows().eq(other.rows())
+    }
+}
+
+impl<'a> Sum<'a> {
+    /// Returns the cases.
+    pub fn cases(&self) -> impl Iterator<Item = CaseRef<'a>> {
+        self.rows.iter().map(|(case, _)| self.cases.get(*case))
+    }
+
+    /// Returns the cluster in detail.
+    pub fn cluster(&self) -> Cluster {
+        let samples = self.samples.map(Samples::all).unwrap_or_default();
+        Cluster {
+            id: self.id,
+            facts: Arc::clone(self.facts),
+            span: self.span,
+            facets: self.facet_values(),
+            scenes: self.cases().map(CaseRef::facets).collect(),
             samples: samples.into_iter().collect(),
         }
+    }
+
+    fn facet_values(&self) -> BTreeMap<Kind, FacetValues> {
+        let mut spans: BTreeMap<Kind, BTreeMap<&str, Span>> = BTreeMap::new();
+        for (case, (_, span)) in self.cases().zip(self.rows) {
+            for (kind, value) in case.iter() {
+                let sum = spans.entry(kind).or_default().entry(value).or_default();
+                sum.add(*span);
+            }
+        }
+        spans
+            .into_iter()
+            .map(|(kind, spans)| (kind, FacetValues::most_frequent(spans)))
+            .collect()
     }
 }
 
@@ -502,24 +563,6 @@ impl Cluster {
     }
 }
 
-fn facet_values(rows: &[&Row]) -> BTreeMap<Kind, FacetValues> {
-    let mut spans: BTreeMap<Kind, BTreeMap<&str, Span>> = BTreeMap::new();
-    for row in rows {
-        for (kind, value) in row.facets.iter() {
-            spans
-                .entry(kind)
-                .or_default()
-                .entry(value)
-                .or_default()
-                .add(row.span);
-        }
-    }
-    spans
-        .into_iter()
-        .map(|(kind, spans)| (kind, FacetValues::most_frequent(spans)))
-        .collect()
-}
-
 impl FacetValues {
     fn most_frequent(spans: BTreeMap<&str, Span>) -> Self {
         let distinct = spans.len();
@@ -531,7 +574,7 @@ impl FacetValues {
             })
             .collect();
         // The sort is stable: equal counts stay in the order of their text.
-        values.sort_by_key(|value| std::cmp::Reverse(value.span.count));
+        values.sort_by_key(|value| Reverse(value.span.count));
         values.truncate(FACET_VALUES_MAX);
         Self { values, distinct }
     }
@@ -546,9 +589,14 @@ impl EventId {
             .filter(|addendum| addendum.text_at(&["reason"]).as_deref() == Some("UPDATED_DATA"))
             .and_then(|addendum| addendum.text_at(&["originalEventID"]));
         match corrected.as_deref().or(record.event_id.as_deref()) {
-            Some(id) => parse_uuid(id).unwrap_or_else(|| Self::hashed(&["id", id])),
+            Some(id) => Self::named(id),
             None => Self::of_content(record),
         }
+    }
+
+    /// Returns the id that a record gives itself.
+    pub fn named(id: &str) -> Self {
+        parse_uuid(id).unwrap_or_else(|| Self::hashed(&["id", id]))
     }
 
     fn of_content(record: &Record<'_>) -> Self {
@@ -598,13 +646,6 @@ impl EventId {
     /// Returns the sixteen bytes.
     pub fn bytes(&self) -> &[u8; 16] {
         &self.0
-    }
-
-    /// Returns the id's place among the samples: a hash, so that nobody chooses it.
-    fn rank(self) -> [u8; 8] {
-        let mut rank = [0; 8];
-        rank.copy_from_slice(&Sha256::digest(self.0)[..8]);
-        rank
     }
 }
 

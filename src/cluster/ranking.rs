@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::cluster::cases::CaseRef;
 use crate::cluster::facet::Kind;
 use crate::cluster::fingerprint::ClusterId;
-use crate::cluster::{Census, Facts, Row, Span};
+use crate::cluster::{Census, Facts, Span};
 
 /// What to rank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,14 +45,14 @@ pub const NONE: &str = "(none)";
 /// Ranks the sightings of a census.
 pub fn rank(census: &Census, by: By) -> Vec<Entry> {
     let mut sums: BTreeMap<String, (Span, BTreeSet<ClusterId>, BTreeSet<&str>)> = BTreeMap::new();
-    for row in &census.rows {
-        let Some(facts) = census.facts.get(&row.cluster) else {
+    for (case, of_case) in census.rows() {
+        let Some(facts) = census.facts.get(&case.cluster()) else {
             continue;
         };
-        let (span, clusters, principals) = sums.entry(by.name_of(row, facts)).or_default();
-        span.add(row.span);
-        clusters.insert(row.cluster);
-        principals.extend(row.facets.get(Kind::Principal));
+        let (span, clusters, principals) = sums.entry(by.name_of(case, facts)).or_default();
+        span.add(of_case);
+        clusters.insert(case.cluster());
+        principals.extend(case.get(Kind::Principal));
     }
     let mut entries: Vec<Entry> = sums
         .into_iter()
@@ -68,11 +69,11 @@ pub fn rank(census: &Census, by: By) -> Vec<Entry> {
 }
 
 impl By {
-    fn name_of(self, row: &Row, facts: &Facts) -> String {
+    fn name_of(self, case: CaseRef<'_>, facts: &Facts) -> String {
         let identity = &facts.identity;
-        let facet = |kind| row.facets.get(kind).unwrap_or(NONE).to_owned();
+        let facet = |kind| case.get(kind).unwrap_or(NONE).to_owned();
         match self {
-            Self::Cluster => row.cluster.to_string(),
+            Self::Cluster => case.cluster().to_string(),
             Self::Event => format!("{}:{}", identity.service, identity.action),
             Self::Code => facet(Kind::ErrorCode),
             Self::Principal => facet(Kind::Principal),

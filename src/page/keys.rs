@@ -77,18 +77,18 @@ fn table(keys: &[(&str, Key<'_>)]) -> Markup {
 
 fn seen(census: &Census) -> BTreeMap<&str, Key<'_>> {
     let mut keys: BTreeMap<&str, Key<'_>> = BTreeMap::new();
-    for row in &census.rows {
-        let Some(id) = row.facets.get(Kind::AccessKey) else {
+    for (case, of_case) in census.rows() {
+        let Some(id) = case.get(Kind::AccessKey) else {
             continue;
         };
         let key = keys.entry(id).or_default();
-        key.span.add(row.span);
+        key.span.add(of_case);
         for (kind, values) in [
             (Kind::Principal, &mut key.principals),
             (Kind::Network, &mut key.networks),
         ] {
-            if let Some(value) = row.facets.get(kind) {
-                *values.entry(value).or_default() += row.span.count;
+            if let Some(value) = case.get(kind) {
+                *values.entry(value).or_default() += of_case.count;
             }
         }
     }

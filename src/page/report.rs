@@ -88,8 +88,8 @@ impl Report<'_> {
 
     fn header(&self, failing: &[Told]) -> Markup {
         let mut span = Span::default();
-        for row in &self.census.rows {
-            span.add(row.span);
+        for (_, of_case) in self.census.rows() {
+            span.add(of_case);
         }
         let accounts: BTreeSet<&str> = failing
             .iter()
@@ -153,7 +153,7 @@ impl Report<'_> {
     /// Returns the books as a sum that can be checked.
     fn books(&self) -> Markup {
         let books = self.books;
-        let events: u64 = self.census.rows.iter().map(|row| row.span.count).sum();
+        let events: u64 = self.census.rows().map(|(_, span)| span.count).sum();
         html! {
             table.books {
                 thead { tr { th scope="col" { "records of this scan" } th.n scope="col" { "count" } } }

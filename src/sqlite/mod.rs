@@ -1,18 +1,21 @@
 //! The store in one SQLite file: one row an event, so that its primary key is the set that counts,
 //! and one row for each cluster and each combination of facets that the events point to.
 //!
-//! One batch is one transaction; a scan that is killed leaves whole batches, and the next scan
-//! completes the rest. The schema is `schema.sql`, documented in `docs/store.md` for queries.
+//! Batches that are committed together are one transaction; a scan that is killed leaves whole
+//! batches, and the next scan completes the rest. The schema is `schema.sql`, documented in `docs/store.md` for queries.
 
 mod read;
 mod write;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::cluster::Census;
+use crate::cluster::fingerprint::ClusterId;
+use crate::cluster::sample::Samples;
 use crate::cluster::timeline::Timeline;
 use crate::ports::{Batch, Committed, Store, StoreError};
 use crate::sqlite::write::{Rows, Writer};
@@ -78,14 +81,15 @@ impl SqliteStore {
     }
 
     /// Switches to a write-ahead log: a commit costs no flush, and a killed scan loses no finished
-    /// one. SQLite does not wait for its lock here, so that two scans may begin at once we do.
+    /// one. No row is looked up again to see that it is there: whatever is written points to rows
+    /// that were just written or read, and those are never deleted. SQLite does not wait for its lock here, so that two scans may begin at once we do.
     fn log_ahead(&self) -> Result<(), StoreError> {
         const PAUSE: Duration = Duration::from_millis(20);
         let mut waited = Duration::ZERO;
         loop {
-            let set = self
-                .connection
-                .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
+            let set = self.connection.execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = OFF;",
+            );
             match set {
                 Err(error) if is_busy(&error) && waited < BUSY => {
                     std::thread::sleep(PAUSE);
@@ -102,20 +106,31 @@ impl SqliteStore {
             .map_err(unavailable)
     }
 
-    fn write(&mut self, batch: Batch) -> Result<Committed, StoreError> {
+    fn write(&mut self, batches: Vec<Batch>) -> Result<Vec<Committed>, StoreError> {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(unavailable)?;
-        let fresh = Writer::new(&transaction, &mut self.rows).write(batch)?;
+        let mut writer = Writer::new(&transaction, &mut self.rows)?;
+        let mut committed = Vec::with_capacity(batches.len());
+        for batch in batches {
+            committed.push(Committed {
+                fresh: writer.write(batch)?,
+                ..Committed::default()
+            });
+        }
+        let marks = writer.finish()?;
+        if let Some(last) = committed.last_mut() {
+            last.marks = marks;
+        }
         transaction.commit().map_err(unavailable)?;
-        Ok(Committed { fresh })
+        Ok(committed)
     }
 }
 
 impl Store for SqliteStore {
-    async fn commit(&mut self, batch: Batch) -> Result<Committed, StoreError> {
-        let committed = self.write(batch);
+    async fn commit(&mut self, batches: Vec<Batch>) -> Result<Vec<Committed>, StoreError> {
+        let committed = self.write(batches);
         if committed.is_err() {
             // Rows made in a transaction that was rolled back do not exist.
             self.rows = Rows::default();
@@ -123,13 +138,21 @@ impl Store for SqliteStore {
         committed
     }
 
-    async fn census(&self, since: Option<EventTime>) -> Result<Census, StoreError> {
+    async fn sums(&self, since: Option<EventTime>) -> Result<Census, StoreError> {
         // One read transaction: a scan that commits meanwhile must not show in half of it.
         let snapshot = self
             .connection
             .unchecked_transaction()
             .map_err(unavailable)?;
-        read::census(&snapshot, since)
+        read::sums(&snapshot, since)
+    }
+
+    async fn samples(&self) -> Result<BTreeMap<ClusterId, Samples>, StoreError> {
+        let snapshot = self
+            .connection
+            .unchecked_transaction()
+            .map_err(unavailable)?;
+        read::samples(&snapshot)
     }
 
     async fn timeline(&self) -> Result<Timeline, StoreError> {

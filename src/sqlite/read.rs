@@ -5,17 +5,23 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Row as SqlRow, params};
 
+use crate::cluster::cases::Cases;
 use crate::cluster::class::Class;
 use crate::cluster::facet::{Facets, Kind};
 use crate::cluster::fingerprint::{ClusterId, Identity};
+use crate::cluster::sample::{Sample, Samples};
 use crate::cluster::timeline::Timeline;
-use crate::cluster::{Census, EventId, Facts, Row, Sample, Samples, Sighting, Span};
+use crate::cluster::{Case, Census, EventId, Facts, Sighting, Span};
 use crate::ports::StoreError;
 use crate::sqlite::{damaged, unavailable};
 use crate::trail::time::EventTime;
 
+/// The columns of a cluster that hold its facts.
+pub const FACTS: &str = "partition, account_id, service, action, class, code, cause, \
+                         identity_template, addition, template";
+
 /// Sums the events up, by cluster and scene.
-pub fn census(connection: &Connection, since: Option<EventTime>) -> Result<Census, StoreError> {
+pub fn sums(connection: &Connection, since: Option<EventTime>) -> Result<Census, StoreError> {
     let clusters = clusters(connection)?;
     let scenes = scenes(connection)?;
     let mut select = connection
@@ -27,7 +33,7 @@ pub fn census(connection: &Connection, since: Option<EventTime>) -> Result<Censu
     let mut found = select
         .query(params![since.map(EventTime::seconds)])
         .map_err(unavailable)?;
-    let mut census = Census::default();
+    let (mut cases, mut rows) = (Cases::default(), Vec::new());
     while let Some(row) = found.next().map_err(unavailable)? {
         let cluster: i64 = row.get(0).map_err(unavailable)?;
         let scene: i64 = row.get(1).map_err(unavailable)?;
@@ -37,23 +43,27 @@ pub fn census(connection: &Connection, since: Option<EventTime>) -> Result<Censu
         let facets = scenes
             .get(&scene)
             .ok_or_else(|| damaged("an event has no scene"))?;
-        census.rows.push(Row {
+        let case = cases.add(&Case {
             cluster: *id,
-            facets: Arc::clone(facets),
-            span: span(row).map_err(unavailable)?,
+            facets: facets.clone(),
         });
+        rows.push((case, span(row).map_err(unavailable)?));
     }
-    for (row, (id, facts)) in clusters {
-        let samples = samples_of(connection, row)?;
-        if samples != Samples::default() {
-            census.samples.insert(id, samples);
+    let facts = clusters.into_values().collect();
+    Ok(Census::of(facts, Arc::new(cases), rows))
+}
+
+/// Reads all samples.
+pub fn samples(connection: &Connection) -> Result<BTreeMap<ClusterId, Samples>, StoreError> {
+    let clusters = clusters(connection)?;
+    let mut samples = BTreeMap::new();
+    for (row, (id, _)) in clusters {
+        let kept = samples_of(connection, row)?;
+        if kept != Samples::default() {
+            samples.insert(id, kept);
         }
-        census.facts.insert(id, facts);
     }
-    census
-        .rows
-        .sort_by(|one, other| (one.cluster, &one.facets).cmp(&(other.cluster, &other.facets)));
-    Ok(census)
+    Ok(samples)
 }
 
 /// Counts the events by cluster and hour.
@@ -78,28 +88,23 @@ pub fn timeline(connection: &Connection) -> Result<Timeline, StoreError> {
 
 /// Reads one event back.
 pub fn sighting(connection: &Connection, id: EventId) -> Result<Sighting, StoreError> {
-    let columns = Kind::ALL.map(Kind::name).join(", ");
     let select = format!(
-        "SELECT {columns}, cluster_id, class = 'watch' AS watched, at FROM event
+        "SELECT cluster_id, class = 'watch', at, {} FROM event
          JOIN cluster ON cluster.id = event.cluster JOIN scene ON scene.id = event.scene
-         WHERE event_id = ?1"
+         WHERE event_id = ?1",
+        columns()
     );
-    let (cluster, watched, at, facets): (String, bool, Option<i64>, Facets) = connection
+    let (cluster, watched, at, facets): (String, bool, Option<EventTime>, Facets) = connection
         .query_row(&select, [id.bytes()], |row| {
-            Ok((
-                row.get("cluster_id")?,
-                row.get("watched")?,
-                row.get("at")?,
-                facets(row)?,
-            ))
+            Ok((row.get(0)?, row.get(1)?, time(row, 2)?, facets(row, 3)?))
         })
         .map_err(unavailable)?;
-    Ok(Sighting {
+    let cluster = ClusterId::parse(&cluster).ok_or_else(|| damaged("a cluster id is no id"))?;
+    Ok(Sighting::new(
         watched,
-        cluster: ClusterId::parse(&cluster).ok_or_else(|| damaged("a cluster id is no id"))?,
-        at: at.and_then(EventTime::from_seconds),
-        facets: Arc::new(facets),
-    })
+        at,
+        Arc::new(Case { cluster, facets }),
+    ))
 }
 
 /// Reads the samples of a cluster.
@@ -128,70 +133,77 @@ pub fn facts_of(
     connection: &Connection,
     cluster: ClusterId,
 ) -> Result<Option<(i64, Facts)>, StoreError> {
-    let mut select = connection
-        .prepare_cached("SELECT * FROM cluster WHERE cluster_id = ?1")
-        .map_err(unavailable)?;
+    let select = format!("SELECT id, {FACTS} FROM cluster WHERE cluster_id = ?1");
+    let mut select = connection.prepare_cached(&select).map_err(unavailable)?;
     let mut found = select.query([cluster.to_string()]).map_err(unavailable)?;
     match found.next().map_err(unavailable)? {
         None => Ok(None),
-        Some(row) => Ok(Some((row.get("id").map_err(unavailable)?, facts(row)?))),
+        Some(row) => Ok(Some((row.get(0).map_err(unavailable)?, facts(row, 1)?))),
     }
 }
 
-fn clusters(connection: &Connection) -> Result<BTreeMap<i64, (ClusterId, Facts)>, StoreError> {
-    let mut select = connection
-        .prepare("SELECT * FROM cluster")
-        .map_err(unavailable)?;
+/// The clusters by their rows.
+type Clusters = BTreeMap<i64, (ClusterId, Arc<Facts>)>;
+
+fn clusters(connection: &Connection) -> Result<Clusters, StoreError> {
+    let select = format!("SELECT id, cluster_id, {FACTS} FROM cluster");
+    let mut select = connection.prepare(&select).map_err(unavailable)?;
     let mut found = select.query([]).map_err(unavailable)?;
     let mut clusters = BTreeMap::new();
     while let Some(row) = found.next().map_err(unavailable)? {
-        let id: String = row.get("cluster_id").map_err(unavailable)?;
+        let id: String = row.get(1).map_err(unavailable)?;
         let id = ClusterId::parse(&id).ok_or_else(|| damaged("a cluster id is no id"))?;
-        clusters.insert(row.get("id").map_err(unavailable)?, (id, facts(row)?));
+        let facts = Arc::new(facts(row, 2)?);
+        clusters.insert(row.get(0).map_err(unavailable)?, (id, facts));
     }
     Ok(clusters)
 }
 
-fn facts(row: &SqlRow<'_>) -> Result<Facts, StoreError> {
-    let class: String = row.get("class").map_err(unavailable)?;
+/// Reads facts from the columns of [`FACTS`], which begin at a place.
+fn facts(row: &SqlRow<'_>, first: usize) -> Result<Facts, StoreError> {
+    let class: String = row.get(first + 4).map_err(unavailable)?;
     let class = Class::from_name(&class).ok_or_else(|| damaged("a class is no class"))?;
     let read = || {
         let identity = Identity {
-            partition: row.get("partition")?,
-            account_id: row.get("account_id")?,
-            service: row.get("service")?,
-            action: row.get("action")?,
+            partition: row.get(first)?,
+            account_id: row.get(first + 1)?,
+            service: row.get(first + 2)?,
+            action: row.get(first + 3)?,
             class,
-            code: row.get("code")?,
-            cause: row.get("cause")?,
-            template: row.get("identity_template")?,
-            addition: row.get("addition")?,
+            code: row.get(first + 5)?,
+            cause: row.get(first + 6)?,
+            template: row.get(first + 7)?,
+            addition: row.get(first + 8)?,
         };
         Ok(Facts {
             identity,
-            template: row.get("template")?,
+            template: row.get(first + 9)?,
         })
     };
     read().map_err(unavailable)
 }
 
-fn scenes(connection: &Connection) -> Result<HashMap<i64, Arc<Facets>>, StoreError> {
-    let mut select = connection
-        .prepare("SELECT * FROM scene")
-        .map_err(unavailable)?;
+fn scenes(connection: &Connection) -> Result<HashMap<i64, Facets>, StoreError> {
+    let select = format!("SELECT id, {} FROM scene", columns());
+    let mut select = connection.prepare(&select).map_err(unavailable)?;
     let found = select
-        .query_map([], |row| Ok((row.get("id")?, Arc::new(facets(row)?))))
+        .query_map([], |row| Ok((row.get(0)?, facets(row, 1)?)))
         .map_err(unavailable)?;
     found.collect::<Result<_, _>>().map_err(unavailable)
 }
 
-fn facets(row: &SqlRow<'_>) -> rusqlite::Result<Facets> {
+/// Names the columns of a scene's facets, in the order of their kinds.
+pub fn columns() -> String {
+    Kind::ALL.map(Kind::name).join(", ")
+}
+
+/// Reads facets from the columns that [`columns`] names, which begin at a place.
+fn facets(row: &SqlRow<'_>, first: usize) -> rusqlite::Result<Facets> {
     let mut facets = Facets::default();
-    for kind in Kind::ALL {
-        let value: Option<String> = row.get(kind.name())?;
-        facets.set(kind, value.as_deref());
+    for (column, kind) in (first..).zip(Kind::ALL) {
+        facets.set(kind, row.get_ref(column)?.as_str_or_null()?);
     }
-    Ok(facets)
+    Ok(facets.packed())
 }
 
 fn span(row: &SqlRow<'_>) -> rusqlite::Result<Span> {

@@ -1,61 +1,125 @@
-//! A batch written: clusters and scenes first, then the events that point to them, then samples.
+//! Batches written: clusters and scenes first, then the events that point to them, then samples.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use rusqlite::{OptionalExtension as _, ToSql, Transaction, params};
+use rusqlite::{CachedStatement, Connection, params};
 use sha2::{Digest as _, Sha256};
 
 use crate::cluster::facet::{Facets, Kind};
 use crate::cluster::fingerprint::{ClusterId, VERSION};
 use crate::cluster::guard::{self, Admitted, Known};
-use crate::cluster::{EventId, Facts, Samples, Sighting};
+use crate::cluster::sample::{Marks, Sample, Samples};
+use crate::cluster::{Case, EventId, Facts, Sighting};
 use crate::ports::{Batch, Quarantined, StoreError};
-use crate::sqlite::{read, unavailable};
-use crate::trail::time::Window;
+use crate::sqlite::read::{self, FACTS};
+use crate::sqlite::unavailable;
+use crate::trail::time::{EventTime, Window};
 
-/// Rows that need not be looked up again; rows are never deleted, so they stay true.
+/// What need not be looked up again, as long as nobody else writes.
 #[derive(Debug, Default)]
 pub struct Rows {
-    clusters: HashMap<ClusterId, i64>,
-    scenes: HashMap<Arc<Facets>, i64>,
-}
-
-/// One batch within its transaction.
-pub struct Writer<'a> {
-    transaction: &'a Transaction<'a>,
-    rows: &'a mut Rows,
+    /// Changes when another connection has written (`PRAGMA data_version`).
+    version: i64,
+    clusters: HashMap<ClusterId, (i64, Arc<Facts>)>,
+    /// The scene of each case.
+    scenes: HashMap<Arc<Case>, i64>,
+    samples: HashMap<ClusterId, Samples>,
+    /// How many clusters of an account were admitted in an hour.
+    used: HashMap<(String, Option<Window>), u32>,
     /// Whether it is worth asking if an event overflowed.
     any_overflow: bool,
 }
 
+/// How many scenes are remembered; those of one scan are seldom more.
+const SCENES_MAX: usize = 20_000;
+
+/// How many clusters have their samples remembered, of 4 KB each.
+const SAMPLES_MAX: usize = 1_000;
+
+/// Batches within their transaction.
+pub struct Writer<'a> {
+    connection: &'a Connection,
+    rows: &'a mut Rows,
+    insert_event: CachedStatement<'a>,
+    insert_scene: CachedStatement<'a>,
+    insert_sample: CachedStatement<'a>,
+    /// What the batches bring of each cluster; what they all agree on is written at the end.
+    samples: BTreeMap<i64, (ClusterId, Samples)>,
+}
+
 impl<'a> Writer<'a> {
-    pub fn new(transaction: &'a Transaction<'a>, rows: &'a mut Rows) -> Self {
-        Self {
-            transaction,
-            rows,
-            any_overflow: false,
+    pub fn new(connection: &'a Connection, rows: &'a mut Rows) -> Result<Self, StoreError> {
+        let version = connection
+            .pragma_query_value(None, "data_version", |row| row.get(0))
+            .map_err(unavailable)?;
+        if rows.version != version {
+            *rows = Rows {
+                version,
+                any_overflow: connection
+                    .query_row(
+                        "SELECT EXISTS (SELECT 1 FROM cluster WHERE overflow)",
+                        [],
+                        |row| row.get(0),
+                    )
+                    .map_err(unavailable)?,
+                ..Rows::default()
+            };
         }
+        if rows.scenes.len() > SCENES_MAX {
+            rows.scenes.clear();
+        }
+        if rows.samples.len() > SAMPLES_MAX {
+            rows.samples.clear();
+        }
+        let columns = read::columns();
+        let places = vec!["?"; Kind::ALL.len()].join(", ");
+        let prepare = |sql: &str| connection.prepare_cached(sql).map_err(unavailable);
+        Ok(Self {
+            connection,
+            rows,
+            insert_event: prepare(
+                "INSERT INTO event (event_id, cluster, scene, at) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (event_id) DO NOTHING",
+            )?,
+            insert_scene: prepare(&format!(
+                "INSERT INTO scene (digest, {columns}) VALUES (?, {places})
+                 ON CONFLICT (digest) DO NOTHING"
+            ))?,
+            insert_sample: prepare(
+                "INSERT OR REPLACE INTO sample (cluster, event_id, at, json)
+                 VALUES (?1, ?2, ?3, ?4)",
+            )?,
+            samples: BTreeMap::new(),
+        })
     }
 
-    /// Writes a batch and returns how many of its events were not there before.
-    pub fn write(mut self, batch: Batch) -> Result<u64, StoreError> {
+    /// Writes a batch but for its samples, and returns how many of its events were not there before.
+    pub fn write(&mut self, batch: Batch) -> Result<u64, StoreError> {
         let Batch {
             source,
             mut tally,
             quarantined,
         } = batch;
-        self.any_overflow = self.exists("SELECT 1 FROM cluster WHERE overflow = ?1", true)?;
-        let admitted = guard::admit(&mut tally, &self)?;
+        let admitted = guard::admit(&mut tally, self)?;
         for (cluster, facts) in &tally.facts {
             self.cluster(*cluster, facts, &admitted)?;
         }
+        // In the order of their keys they go to the same page one after the other.
+        let mut sightings: Vec<_> = tally.sightings.into_iter().collect();
+        sightings.sort_unstable_by_key(|(id, _)| *id);
         let mut fresh = 0;
-        for (id, sighting) in &tally.sightings {
-            fresh += u64::from(self.event(*id, sighting)?);
+        for (id, sighting) in sightings {
+            fresh += u64::from(self.event(id, &sighting)?);
         }
         for (cluster, samples) in tally.samples {
-            self.samples(cluster, samples)?;
+            if let Some((row, _)) = self.rows.clusters.get(&cluster) {
+                let (_, kept) = self
+                    .samples
+                    .entry(*row)
+                    .or_insert((cluster, Samples::default()));
+                kept.join(samples);
+            }
         }
         for record in &quarantined {
             self.quarantined(&source, record)?;
@@ -63,141 +127,130 @@ impl<'a> Writer<'a> {
         Ok(fresh)
     }
 
-    fn exists(&self, select: &str, key: impl ToSql) -> Result<bool, StoreError> {
-        self.transaction
-            .prepare_cached(select)
-            .and_then(|mut select| select.exists([key]))
-            .map_err(unavailable)
+    /// Writes the samples of all batches, and returns which clusters have enough of them.
+    pub fn finish(mut self) -> Result<Marks, StoreError> {
+        let mut marks = Marks::new();
+        for (row, (cluster, samples)) in std::mem::take(&mut self.samples) {
+            let kept = self.samples(row, cluster, samples)?;
+            marks.extend(kept.mark().map(|mark| (cluster, mark)));
+        }
+        Ok(marks)
     }
 
     /// Writes what is known of a cluster, joined with what the store knows.
     fn cluster(
         &mut self,
         cluster: ClusterId,
-        facts: &Facts,
+        facts: &Arc<Facts>,
         admitted: &Admitted,
     ) -> Result<(), StoreError> {
-        let row = match read::facts_of(self.transaction, cluster)? {
-            None => self.insert_cluster(cluster, facts, admitted)?,
-            Some((row, known)) => {
-                let mut joined = known.clone();
-                joined.join(cluster, facts.clone());
-                if joined != known {
-                    self.update_cluster(row, &joined)?;
+        // An admitted cluster is new, or the guard would not have been asked.
+        let hour = admitted.get(&cluster).copied();
+        if hour.is_some() || self.find(cluster)?.is_none() {
+            return self.insert_cluster(cluster, facts, hour.flatten());
+        }
+        if let Some((row, known)) = self.rows.clusters.get_mut(&cluster) {
+            let before = Arc::clone(known);
+            Facts::join(known, cluster, facts);
+            if *known != before {
+                update_cluster(self.connection, *row, known)?;
+                if known.identity.account_id != before.identity.account_id {
+                    // A rule merges clusters of several accounts, and it counts in another now.
+                    self.rows.used.clear();
                 }
-                row
             }
-        };
-        self.rows.clusters.insert(cluster, row);
+        }
         Ok(())
+    }
+
+    /// Returns the row of a cluster, if it is in the store.
+    fn find(&mut self, cluster: ClusterId) -> Result<Option<i64>, StoreError> {
+        if let Some((row, _)) = self.rows.clusters.get(&cluster) {
+            return Ok(Some(*row));
+        }
+        let found = read::facts_of(self.connection, cluster)?;
+        Ok(found.map(|(row, facts)| {
+            self.rows.clusters.insert(cluster, (row, Arc::new(facts)));
+            row
+        }))
     }
 
     fn insert_cluster(
-        &self,
+        &mut self,
         cluster: ClusterId,
-        facts: &Facts,
-        admitted: &Admitted,
-    ) -> Result<i64, StoreError> {
-        let hour = admitted.get(&cluster).copied().flatten();
-        self.transaction
-            .prepare_cached(
-                "INSERT INTO cluster (cluster_id, version, admitted_hour, class, partition,
-                     account_id, service, action, code, template, overflow)
-                 VALUES (?1, ?2, ?3, '', '', '', '', '', '', '', ?4)",
-            )
-            .and_then(|mut insert| {
-                insert.execute(params![
-                    cluster.to_string(),
-                    VERSION,
-                    hour.map(Window::hours),
-                    guard::is_overflow(&facts.identity),
-                ])
-            })
-            .map_err(unavailable)?;
-        let row = self.transaction.last_insert_rowid();
-        self.update_cluster(row, facts)?;
-        Ok(row)
-    }
-
-    fn update_cluster(&self, row: i64, facts: &Facts) -> Result<(), StoreError> {
-        let identity = &facts.identity;
-        self.transaction
-            .prepare_cached(
-                "UPDATE cluster SET partition = ?2, account_id = ?3, service = ?4, action = ?5,
-                     class = ?6, code = ?7, cause = ?8, identity_template = ?9, addition = ?10,
-                     template = ?11
-                 WHERE id = ?1",
-            )
-            .and_then(|mut update| {
-                update.execute(params![
-                    row,
-                    identity.partition,
-                    identity.account_id,
-                    identity.service,
-                    identity.action,
-                    identity.class.name(),
-                    identity.code,
-                    identity.cause,
-                    identity.template,
-                    identity.addition,
-                    facts.template,
-                ])
-            })
-            .map_err(unavailable)?;
-        Ok(())
-    }
-
-    fn scene(&mut self, facets: &Arc<Facets>) -> Result<i64, StoreError> {
-        if let Some(row) = self.rows.scenes.get(facets) {
-            return Ok(*row);
-        }
-        let digest = digest(facets);
-        let row = self
-            .transaction
-            .prepare_cached("SELECT id FROM scene WHERE digest = ?1")
-            .and_then(|mut select| select.query_row([&digest[..]], |row| row.get(0)).optional())
-            .map_err(unavailable)?;
-        let row = match row {
-            Some(row) => row,
-            None => self.insert_scene(facets, &digest)?,
-        };
-        self.rows.scenes.insert(Arc::clone(facets), row);
-        Ok(row)
-    }
-
-    fn insert_scene(&self, facets: &Facets, digest: &[u8]) -> Result<i64, StoreError> {
-        let columns = Kind::ALL.map(Kind::name).join(", ");
-        let places = vec!["?"; Kind::ALL.len()].join(", ");
-        let insert = format!("INSERT INTO scene (digest, {columns}) VALUES (?, {places})");
-        self.transaction
+        facts: &Arc<Facts>,
+        hour: Option<Window>,
+    ) -> Result<(), StoreError> {
+        let overflow = guard::is_overflow(&facts.identity);
+        let values = params![
+            cluster.to_string(),
+            VERSION,
+            overflow,
+            hour.map(Window::hours)
+        ];
+        let insert = format!(
+            "INSERT INTO cluster ({FACTS}, cluster_id, version, overflow, admitted_hour)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+        );
+        self.connection
             .prepare_cached(&insert)
             .and_then(|mut insert| {
-                insert.raw_bind_parameter(1, digest)?;
-                for (column, kind) in (2..).zip(Kind::ALL) {
-                    insert.raw_bind_parameter(column, facets.get(kind))?;
+                bind_facts(&mut insert, facts)?;
+                for (column, value) in (11..).zip(values) {
+                    insert.raw_bind_parameter(column, value)?;
                 }
                 insert.raw_execute()
             })
             .map_err(unavailable)?;
-        Ok(self.transaction.last_insert_rowid())
+        let row = self.connection.last_insert_rowid();
+        self.rows.any_overflow |= overflow;
+        self.rows.clusters.insert(cluster, (row, Arc::clone(facts)));
+        self.rows.samples.insert(cluster, Samples::default());
+        let key = (facts.identity.account_id.clone(), hour);
+        if let (Some(used), false) = (self.rows.used.get_mut(&key), overflow) {
+            *used += 1;
+        }
+        Ok(())
+    }
+
+    fn scene(&mut self, case: &Arc<Case>) -> Result<i64, StoreError> {
+        if let Some(row) = self.rows.scenes.get(case) {
+            return Ok(*row);
+        }
+        let digest = digest(&case.facets);
+        let row = if self.insert_scene(&case.facets, &digest)? {
+            self.connection.last_insert_rowid()
+        } else {
+            self.connection
+                .prepare_cached("SELECT id FROM scene WHERE digest = ?1")
+                .and_then(|mut select| select.query_row([&digest[..]], |row| row.get(0)))
+                .map_err(unavailable)?
+        };
+        self.rows.scenes.insert(Arc::clone(case), row);
+        Ok(row)
+    }
+
+    /// Writes a scene; `false` says that it was there already.
+    fn insert_scene(&mut self, facets: &Facets, digest: &[u8]) -> Result<bool, StoreError> {
+        let insert = &mut self.insert_scene;
+        let mut execute = || {
+            insert.raw_bind_parameter(1, digest)?;
+            for (column, kind) in (2..).zip(Kind::ALL) {
+                insert.raw_bind_parameter(column, facets.get(kind))?;
+            }
+            insert.raw_execute()
+        };
+        Ok(execute().map_err(unavailable)? == 1)
     }
 
     /// Writes an event; `false` says that it was there already.
     fn event(&mut self, id: EventId, sighting: &Sighting) -> Result<bool, StoreError> {
-        let (cluster, scene) = (
-            self.rows.clusters[&sighting.cluster],
-            self.scene(&sighting.facets)?,
-        );
-        let at = sighting
-            .at
-            .map(super::super::trail::time::EventTime::seconds);
+        let scene = self.scene(&sighting.case)?;
+        let (cluster, _) = self.rows.clusters[&sighting.case.cluster];
+        let at = sighting.at().map(EventTime::seconds);
         let inserted = self
-            .transaction
-            .prepare_cached(
-                "INSERT INTO event (event_id, cluster, scene, at) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (event_id) DO NOTHING",
-            )
-            .and_then(|mut insert| insert.execute(params![id.bytes(), cluster, scene, at]))
+            .insert_event
+            .execute(params![id.bytes(), cluster, scene, at])
             .map_err(unavailable)?;
         if inserted == 0 {
             self.settle(id, sighting, (cluster, scene, at))?;
@@ -213,7 +266,7 @@ impl<'a> Writer<'a> {
         incoming: (i64, i64, Option<i64>),
     ) -> Result<(), StoreError> {
         let known: (i64, i64, Option<i64>) = self
-            .transaction
+            .connection
             .prepare_cached("SELECT cluster, scene, at FROM event WHERE event_id = ?1")
             .and_then(|mut select| {
                 select.query_row([id.bytes()], |row| {
@@ -224,9 +277,9 @@ impl<'a> Writer<'a> {
         if known == incoming {
             return Ok(());
         }
-        if *sighting < read::sighting(self.transaction, id)? {
+        if *sighting < read::sighting(self.connection, id)? {
             let (cluster, scene, at) = incoming;
-            self.transaction
+            self.connection
                 .execute(
                     "UPDATE event SET cluster = ?2, scene = ?3, at = ?4 WHERE event_id = ?1",
                     params![id.bytes(), cluster, scene, at],
@@ -236,37 +289,39 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn samples(&self, cluster: ClusterId, incoming: Samples) -> Result<(), StoreError> {
-        let Some(row) = self.rows.clusters.get(&cluster) else {
-            return Ok(());
+    /// Writes the samples of a cluster that are to be kept, and returns all of them.
+    fn samples(
+        &mut self,
+        row: i64,
+        cluster: ClusterId,
+        incoming: Samples,
+    ) -> Result<Samples, StoreError> {
+        let known = match self.rows.samples.remove(&cluster) {
+            Some(known) => known,
+            None => read::samples_of(self.connection, row)?,
         };
-        let known = read::samples_of(self.transaction, *row)?;
         let mut joined = known.clone();
         joined.join(incoming);
-        if joined == known {
-            return Ok(());
-        }
-        self.transaction
-            .prepare_cached("DELETE FROM sample WHERE cluster = ?1")
-            .and_then(|mut delete| delete.execute([row]))
-            .map_err(unavailable)?;
-        for sample in joined.all() {
-            let at = sample.at.map(super::super::trail::time::EventTime::seconds);
-            self.transaction
-                .prepare_cached(
-                    "INSERT OR IGNORE INTO sample (cluster, event_id, at, json) VALUES (?1, ?2, ?3, ?4)",
-                )
-                .and_then(|mut insert| {
-                    insert.execute(params![row, sample.id.bytes(), at, sample.json])
-                })
+        for sample in known.but(&joined) {
+            self.connection
+                .prepare_cached("DELETE FROM sample WHERE cluster = ?1 AND event_id = ?2")
+                .and_then(|mut delete| delete.execute(params![row, sample.id.bytes()]))
                 .map_err(unavailable)?;
         }
-        Ok(())
+        for sample in joined.but(&known) {
+            let Sample { at, id, json } = sample;
+            let at = at.map(EventTime::seconds);
+            self.insert_sample
+                .execute(params![row, id.bytes(), at, json])
+                .map_err(unavailable)?;
+        }
+        self.rows.samples.insert(cluster, joined.clone());
+        Ok(joined)
     }
 
     fn quarantined(&self, source: &str, record: &Quarantined) -> Result<(), StoreError> {
         let number = i64::try_from(record.number).unwrap_or(i64::MAX);
-        self.transaction
+        self.connection
             .prepare_cached(
                 "INSERT OR REPLACE INTO quarantine (source, record, reason, detail)
                  VALUES (?1, ?2, ?3, ?4)",
@@ -288,24 +343,30 @@ impl<'a> Writer<'a> {
 impl Known for Writer<'_> {
     type Error = StoreError;
 
-    fn has(&self, cluster: ClusterId) -> Result<bool, StoreError> {
-        if self.rows.clusters.contains_key(&cluster) {
-            return Ok(true);
+    fn has(&mut self, cluster: ClusterId) -> Result<bool, StoreError> {
+        Ok(self.find(cluster)?.is_some())
+    }
+
+    fn overflowed(&mut self, event: EventId) -> Result<bool, StoreError> {
+        if !self.rows.any_overflow {
+            return Ok(false);
         }
-        self.exists(
-            "SELECT 1 FROM cluster WHERE cluster_id = ?1",
-            cluster.to_string(),
-        )
+        self.connection
+            .prepare_cached(
+                "SELECT 1 FROM event JOIN cluster ON cluster.id = event.cluster
+                 WHERE event_id = ?1 AND overflow",
+            )
+            .and_then(|mut select| select.exists([event.bytes()]))
+            .map_err(unavailable)
     }
 
-    fn overflowed(&self, event: EventId) -> Result<bool, StoreError> {
-        let overflowed = "SELECT 1 FROM event JOIN cluster ON cluster.id = event.cluster
-                          WHERE event_id = ?1 AND overflow";
-        Ok(self.any_overflow && self.exists(overflowed, event.bytes())?)
-    }
-
-    fn admitted(&self, account_id: &str, hour: Option<Window>) -> Result<u32, StoreError> {
-        self.transaction
+    fn admitted(&mut self, account_id: &str, hour: Option<Window>) -> Result<u32, StoreError> {
+        let key = (account_id.to_owned(), hour);
+        if let Some(used) = self.rows.used.get(&key) {
+            return Ok(*used);
+        }
+        let used = self
+            .connection
             .prepare_cached(
                 "SELECT count(*) FROM cluster
                  WHERE account_id = ?1 AND admitted_hour IS ?2 AND NOT overflow",
@@ -315,19 +376,56 @@ impl Known for Writer<'_> {
                     row.get(0)
                 })
             })
-            .map_err(unavailable)
+            .map_err(unavailable)?;
+        self.rows.used.insert(key, used);
+        Ok(used)
     }
+}
+
+fn update_cluster(connection: &Connection, row: i64, facts: &Facts) -> Result<(), StoreError> {
+    let update = format!(
+        "UPDATE cluster SET ({FACTS}) = (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) WHERE id = ?11"
+    );
+    connection
+        .prepare_cached(&update)
+        .and_then(|mut update| {
+            bind_facts(&mut update, facts)?;
+            update.raw_bind_parameter(11, row)?;
+            update.raw_execute()
+        })
+        .map_err(unavailable)?;
+    Ok(())
+}
+
+/// Binds facts to the first ten places of a statement, in the order of [`FACTS`].
+fn bind_facts(statement: &mut CachedStatement<'_>, facts: &Facts) -> rusqlite::Result<()> {
+    let identity = &facts.identity;
+    let values = params![
+        identity.partition,
+        identity.account_id,
+        identity.service,
+        identity.action,
+        identity.class.name(),
+        identity.code,
+        identity.cause,
+        identity.template,
+        identity.addition,
+        facts.template,
+    ];
+    (1..)
+        .zip(values)
+        .try_for_each(|(column, value)| statement.raw_bind_parameter(column, value))
 }
 
 /// Returns the key of a scene: a hash of its values, each with its length before it.
 fn digest(facets: &Facets) -> [u8; 16] {
-    let mut hash = Sha256::new();
+    let mut values = Vec::with_capacity(facets.bytes() + Kind::ALL.len() * size_of::<u64>());
     for kind in Kind::ALL {
         let value = facets.get(kind).unwrap_or_default();
-        hash.update((value.len() as u64).to_be_bytes());
-        hash.update(value.as_bytes());
+        values.extend((value.len() as u64).to_be_bytes());
+        values.extend(value.as_bytes());
     }
     let mut digest = [0; 16];
-    digest.copy_from_slice(&hash.finalize()[..16]);
+    digest.copy_from_slice(&Sha256::digest(&values)[..16]);
     digest
 }

@@ -920,7 +920,7 @@ fn nothing_that_a_caller_writes_steers_a_terminal() {
     let census = census(&records);
     for cluster in census.clusters() {
         let values = cluster.facets.values().flat_map(|facet| &facet.values);
-        let samples = cluster.samples.iter().map(|sample| sample.json.as_str());
+        let samples = cluster.samples.iter().map(|sample| &*sample.json);
         for text in values.map(|value| value.value.as_str()).chain(samples) {
             let steers = |c: char| c.is_control() || "\u{202e}\u{200b}".contains(c);
             assert!(!text.contains(steers), "{text:?}");
@@ -993,7 +993,6 @@ fn a_flood_of_made_up_codes_counts_exactly_however_it_arrives() {
 /// Writes down what becomes of an input whose content tells what it is.
 fn outcome(input: &[u8]) -> String {
     let folded = match ingest::fold(
-        &mut ingest::reader(),
         input,
         Layout::Guess,
         &Limits::default(),

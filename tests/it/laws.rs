@@ -4,11 +4,17 @@
 use std::path::Path;
 
 use cloudtrail_inspector::alert::{hint, severity};
+use cloudtrail_inspector::cluster::cases::CaseRef;
 use cloudtrail_inspector::cluster::class::{Selection, select};
+use cloudtrail_inspector::cluster::memo::Memo;
 use cloudtrail_inspector::cluster::{Census, Span, conclude};
+use cloudtrail_inspector::ingest::{Folding, commit};
 use cloudtrail_inspector::memory::MemoryStore;
 use cloudtrail_inspector::ports::Store;
+use cloudtrail_inspector::report::Books;
+use cloudtrail_inspector::rules::Rules;
 use cloudtrail_inspector::sqlite::SqliteStore;
+use cloudtrail_inspector::trail::file::{Layout, Limits};
 use cloudtrail_inspector::trail::{Record, Wrapper, redact};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -101,6 +107,29 @@ fn arrive(store: &mut impl Store, records: &[Value], arrival: &Arrival) -> Censu
         }
     }
     pollster::block_on(store.census(None)).unwrap()
+}
+
+/// Folds inputs one after the other with one memo, by rules of which one depends on the time.
+fn with_memo(records: &[Value], cut: usize, memo: Memo) -> (Census, Books) {
+    let rules = Rules::parse(
+        "rule = [
+            { name = 'loud', severity = 'critical', until = 2026-11-03, when.errorCode = ['AccessDenied'] },
+            { name = 'apart', fingerprint = ['awsRegion'], when.errorCode = ['NoSuchBucket'] },
+        ]",
+    )
+    .unwrap();
+    let mut folding = Folding::new(Limits::default(), &rules)
+        .with_samples()
+        .with_memo(memo);
+    let (mut store, mut books) = (MemoryStore::default(), Books::default());
+    for input in records.chunks(cut) {
+        let lines = lines(input);
+        let folded = folding.fold(lines.as_bytes(), Layout::Lines, None).unwrap();
+        let ingested = pollster::block_on(commit(&mut store, "test", folded)).unwrap();
+        folding.learn(&ingested);
+        books.add(&ingested.books);
+    }
+    (pollster::block_on(store.census(None)).unwrap(), books)
 }
 
 fn in_one_go(records: &[Value]) -> Census {
@@ -206,10 +235,30 @@ proptest! {
     }
 
     #[test]
+    fn a_memo_of_any_size_changes_nothing(contents in vec((0..8u64, 0..3u64), 1..60), cut in 1..20usize) {
+        let records: Vec<Value> = (0..)
+            .zip(&contents)
+            .map(|(at, (number, twist))| {
+                let mut record = failure(*number, *twist);
+                record["eventID"] = json!(id(at));
+                record["eventTime"] = json!(format!("2026-11-0{}T08:00:00Z", 1 + at % 5));
+                record
+            })
+            .collect();
+        let without = with_memo(&records, cut, Memo::with_room(0));
+        for room_bytes in [1 << 10, 4 << 10, 1 << 20] {
+            prop_assert_eq!(&with_memo(&records, cut, Memo::with_room(room_bytes)), &without);
+        }
+    }
+
+    #[test]
     fn one_id_with_two_contents_counts_once_in_any_order((numbers, arrival) in arrivals()) {
         let records: Vec<Value> =
             numbers.iter().enumerate().map(|(at, &number)| failure(number / 4, at as u64 % 3)).collect();
-        let rows = |census: Census| census.rows;
+        let rows = |census: Census| -> Vec<_> {
+            let row = |(case, span): (CaseRef<'_>, Span)| (case.cluster(), case.facets(), span);
+            census.rows().map(row).collect()
+        };
         let expected = rows(in_one_go(&records));
         let mut memory = MemoryStore::default();
         prop_assert_eq!(&rows(arrive(&mut memory, &records, &arrival)), &expected);

@@ -62,7 +62,6 @@ pub fn lines(records: &[Value]) -> String {
 /// Folds and commits an input of JSON lines.
 pub fn ingest(store: &mut impl Store, lines: &str) -> Books {
     let folded = ingest::fold(
-        &mut ingest::reader(),
         lines.as_bytes(),
         Layout::Lines,
         &Limits::default(),

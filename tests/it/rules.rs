@@ -26,15 +26,7 @@ fn ingest_with(store: &mut impl Store, rules: &str, records: &[Value]) -> Ingest
     let rules = Rules::parse(rules).unwrap();
     let lines = lines(records);
     let limits = Limits::default();
-    let folded = ingest::fold(
-        &mut ingest::reader(),
-        lines.as_bytes(),
-        Layout::Lines,
-        &limits,
-        None,
-        &rules,
-    )
-    .unwrap();
+    let folded = ingest::fold(lines.as_bytes(), Layout::Lines, &limits, None, &rules).unwrap();
     pollster::block_on(ingest::commit(store, "test", folded)).unwrap()
 }
 

@@ -9,9 +9,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use cloudtrail_inspector::ingest::{Folded, fold};
-use cloudtrail_inspector::rules::Rules;
-use cloudtrail_inspector::trail::file::{Layout, Limits, Reader};
+use cloudtrail_inspector::ingest::{Folded, Folding};
+use cloudtrail_inspector::trail::file::Layout;
 use cloudtrail_inspector::trail::redact::sanitize;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use walkdir::WalkDir;
@@ -178,9 +177,7 @@ impl Input {
     /// Reads the input to its end and folds its records.
     pub fn fold(
         &self,
-        reader: &mut Reader,
-        limits: &Limits,
-        rules: &Rules,
+        folding: &mut Folding<'_>,
         progress: &ProgressBar,
     ) -> Result<Folded, Failure> {
         let failure = |error: &dyn std::fmt::Display| Failure {
@@ -188,15 +185,9 @@ impl Input {
             error: error.to_string(),
         };
         let (input, layout) = self.open(progress).map_err(|error| failure(&error))?;
-        fold(
-            reader,
-            input,
-            layout,
-            limits,
-            self.account_id().as_deref(),
-            rules,
-        )
-        .map_err(|error| failure(&error))
+        folding
+            .fold(input, layout, self.account_id().as_deref())
+            .map_err(|error| failure(&error))
     }
 }
 

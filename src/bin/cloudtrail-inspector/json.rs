@@ -1,6 +1,7 @@
 //! The JSON that programs read: shapes that stay, built here and nowhere else.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use cloudtrail_inspector::alert::hint::hint;
 use cloudtrail_inspector::alert::severity::{self, Assessment};
@@ -12,7 +13,7 @@ use cloudtrail_inspector::cluster::{Census, Cluster, Conclusion, FacetValues, Sp
 use cloudtrail_inspector::report::Books;
 use cloudtrail_inspector::trail::redact::sanitize;
 use cloudtrail_inspector::trail::time::EventTime;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::inputs::Failure;
@@ -25,7 +26,21 @@ struct Scan<'a> {
     quarantined: Vec<QuarantinedRecord<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rules: Vec<RuleShape<'a>>,
-    clusters: Vec<ClusterShape>,
+    clusters: Clusters<'a>,
+}
+
+/// The clusters of a census, each made when it is its turn and then forgotten.
+struct Clusters<'a>(&'a Census);
+
+impl Serialize for Clusters<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let as_of = self.0.last_seen();
+        let sums = self.0.sums();
+        serializer.collect_seq(
+            sums.iter()
+                .map(|sum| ClusterShape::of(&sum.cluster(), as_of)),
+        )
+    }
 }
 
 #[derive(Serialize)]
@@ -113,11 +128,9 @@ struct ValueShape {
     last_seen: Option<String>,
 }
 
-/// Returns what a scan found, as one JSON document.
-pub fn scan(scanned: &Scanned, census: &Census) -> anyhow::Result<String> {
-    let as_of = census.last_seen();
-    let clusters = census.clusters();
-    pretty(&Scan {
+/// Writes what a scan found, as one JSON document.
+pub fn scan(scanned: &Scanned, census: &Census, mut out: impl io::Write) -> anyhow::Result<()> {
+    let shape = Scan {
         records: Records::of(&scanned.books),
         files: Files {
             read: scanned.files,
@@ -134,11 +147,12 @@ pub fn scan(scanned: &Scanned, census: &Census) -> anyhow::Result<String> {
             })
             .collect(),
         rules: rules(scanned),
-        clusters: clusters
-            .iter()
-            .map(|cluster| ClusterShape::of(cluster, as_of))
-            .collect(),
-    })
+        clusters: Clusters(census),
+    };
+    // As an error of the output it tells a reader who has seen enough from a failure.
+    serde_json::to_writer_pretty(&mut out, &shape).map_err(io::Error::from)?;
+    out.write_all(b"\n")?;
+    Ok(out.flush()?)
 }
 
 fn rules(scanned: &Scanned) -> Vec<RuleShape<'_>> {
@@ -212,7 +226,7 @@ impl ClusterShape {
             samples: cluster
                 .samples
                 .iter()
-                .filter_map(|sample| RawValue::from_string(sample.json.clone()).ok())
+                .filter_map(|sample| RawValue::from_string(sample.json.to_string()).ok())
                 .collect(),
         }
     }

@@ -1,4 +1,4 @@
-//! What is printed where: results to stdout in one piece, everything else to stderr.
+//! What is printed where: results to stdout, everything else to stderr.
 //!
 //! A reader that closes the pipe early (`| head`) is no error. Text that others wrote is sanitized
 //! before it comes here; colours follow `NO_COLOR`, CLICOLOR and whether a terminal listens.
@@ -13,6 +13,11 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     stdout.write_all(text.as_bytes())?;
     stdout.flush()?;
     Ok(())
+}
+
+/// Returns stdout for a result that is too long to be held in one piece; it has to be flushed.
+pub fn stdout() -> impl io::Write {
+    io::BufWriter::with_capacity(64 << 10, io::stdout().lock())
 }
 
 /// Says something on stderr; when even that fails there is nobody left to tell.

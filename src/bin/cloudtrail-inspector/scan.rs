@@ -7,16 +7,16 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use cloudtrail_inspector::cluster::Census;
 use cloudtrail_inspector::cluster::timeline::Timeline;
-use cloudtrail_inspector::ingest::{self, QUARANTINED_MAX};
+use cloudtrail_inspector::ingest::{self, Folded, Folding, QUARANTINED_MAX};
 use cloudtrail_inspector::memory::MemoryStore;
 use cloudtrail_inspector::ports::{Quarantined, Store, StoreError};
 use cloudtrail_inspector::report::Books;
 use cloudtrail_inspector::rules::{Hits, Rules};
 use cloudtrail_inspector::sqlite::SqliteStore;
-use cloudtrail_inspector::trail::file::{Limits, Reader};
+use cloudtrail_inspector::trail::file::Limits;
 use cloudtrail_inspector::trail::time::EventTime;
 
-use crate::inputs::{Failure, Input, Inputs, progress, shown};
+use crate::inputs::{Failure, Inputs, progress, shown};
 use crate::since::Since;
 use crate::{html, json, output, rules, table};
 
@@ -97,6 +97,8 @@ pub struct Question {
     pub since: Option<Since>,
     /// Count all events by hour, too.
     pub by_hour: bool,
+    /// Return samples, too.
+    pub samples: bool,
 }
 
 /// What the store answers.
@@ -118,6 +120,14 @@ impl SourceArguments {
         }
     }
 
+    fn gathering(&self, inputs_max: usize, samples: bool) -> Gathering {
+        Gathering {
+            limits: self.limits(),
+            inputs_max,
+            samples,
+        }
+    }
+
     fn limits(&self) -> Limits {
         Limits {
             inflated_bytes_max: self.inflated_mib_max.saturating_mul(1 << 20),
@@ -136,12 +146,19 @@ impl SourceArguments {
         match &self.db {
             None => {
                 let mut store = MemoryStore::default();
-                scan_into(&mut store, scanned, inputs, &self.limits(), question)
+                scan_into(
+                    &mut store,
+                    scanned,
+                    inputs,
+                    self.gathering(1, question.samples),
+                    question,
+                )
             }
             Some(path) => {
                 let mut store = SqliteStore::open(path).with_context(|| shown(path))?;
+                let gathering = self.gathering(INPUTS_MAX, true);
                 // Only what the store says is about the store.
-                scan_into(&mut store, scanned, inputs, &self.limits(), question).map_err(|error| {
+                scan_into(&mut store, scanned, inputs, gathering, question).map_err(|error| {
                     if error.is::<StoreError>() {
                         error.context(shown(path))
                     } else {
@@ -153,35 +170,72 @@ impl SourceArguments {
     }
 }
 
+/// How inputs are read, and how many are committed at a time: a transaction costs more than most
+/// inputs, but what was gathered is lost when the scan is killed.
+#[derive(Debug, Clone, Copy)]
+struct Gathering {
+    limits: Limits,
+    inputs_max: usize,
+    /// Whether the store is to keep samples.
+    samples: bool,
+}
+
+/// How many inputs go into one transaction of a store in a file, and how many events are enough.
+const INPUTS_MAX: usize = 64;
+const EVENTS_MAX: usize = 4096;
+
 fn scan_into(
     store: &mut impl Store,
     mut scanned: Scanned,
     inputs: Inputs,
-    limits: &Limits,
+    gathering: Gathering,
     question: Question,
 ) -> anyhow::Result<(Scanned, Answer)> {
     let bar = progress(&inputs);
     scanned.failed = inputs.failed;
-    let mut reader = ingest::reader();
+    let rules = scanned.rules.clone();
+    let mut folding = Folding::new(gathering.limits, &rules);
+    if gathering.samples {
+        folding = folding.with_samples();
+    }
+    let (mut gathered, mut events) = (Vec::new(), 0);
     for input in &inputs.found {
         bar.set_message(input.name());
-        scanned.input(store, &mut reader, input, limits, &bar)?;
+        match input.fold(&mut folding, &bar) {
+            Ok(folded) => {
+                events += folded.events();
+                gathered.push((input.name(), folded));
+            }
+            Err(failure) => scanned.failed.push(failure),
+        }
+        if gathered.len() >= gathering.inputs_max || events >= EVENTS_MAX {
+            scanned.commit(store, std::mem::take(&mut gathered), &mut folding)?;
+            events = 0;
+        }
     }
+    scanned.commit(store, gathered, &mut folding)?;
     bar.finish_and_clear();
+    Ok((scanned, answer(store, question)?))
+}
+
+fn answer(store: &impl Store, question: Question) -> anyhow::Result<Answer> {
     let mut answer = Answer {
-        census: pollster::block_on(store.census(None))?,
+        census: pollster::block_on(store.sums(None))?,
         ..Answer::default()
     };
     if let Some(since) = question.since {
         // Without any event time nothing is known to be that new.
         let newest = answer.census.last_seen();
         let moment = newest.map_or(EventTime::LAST, |newest| since.moment(newest));
-        answer.census = pollster::block_on(store.census(Some(moment)))?;
+        answer.census = pollster::block_on(store.sums(Some(moment)))?;
+    }
+    if question.samples {
+        answer.census.samples = pollster::block_on(store.samples())?;
     }
     if question.by_hour {
         answer.timeline = pollster::block_on(store.timeline())?;
     }
-    Ok((scanned, answer))
+    Ok(answer)
 }
 
 impl Scanned {
@@ -195,29 +249,27 @@ impl Scanned {
         }
     }
 
-    fn input(
+    /// Commits what was gathered; only then it counts.
+    fn commit(
         &mut self,
         store: &mut impl Store,
-        reader: &mut Reader,
-        input: &Input,
-        limits: &Limits,
-        bar: &indicatif::ProgressBar,
+        gathered: Vec<(String, Folded)>,
+        folding: &mut Folding<'_>,
     ) -> anyhow::Result<()> {
-        let folded = match input.fold(reader, limits, &self.rules, bar) {
-            Ok(folded) => folded,
-            Err(failure) => {
-                self.failed.push(failure);
-                return Ok(());
-            }
-        };
-        let name = input.name();
-        let ingested = pollster::block_on(ingest::commit(store, &name, folded))?;
-        self.books.add(&ingested.books);
-        Hits::add(&mut self.hits, &ingested.hits);
-        self.files += 1;
-        let quarantined = ingested.quarantined.into_iter();
-        self.quarantined
-            .extend(quarantined.map(|record| (name.clone(), record)));
+        if gathered.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<String> = gathered.iter().map(|(name, _)| name.clone()).collect();
+        let ingested = pollster::block_on(ingest::commit_all(store, gathered))?;
+        for (name, ingested) in names.into_iter().zip(ingested) {
+            folding.learn(&ingested);
+            self.books.add(&ingested.books);
+            Hits::add(&mut self.hits, &ingested.hits);
+            self.files += 1;
+            let quarantined = ingested.quarantined.into_iter();
+            self.quarantined
+                .extend(quarantined.map(|record| (name.clone(), record)));
+        }
         Ok(())
     }
 
@@ -257,6 +309,7 @@ impl Scanned {
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let question = Question {
         by_hour: arguments.html.is_some(),
+        samples: arguments.html.is_some() || arguments.format == Format::Json,
         ..Question::default()
     };
     let (scanned, answer) = arguments.source.scan(&arguments.paths, question)?;
@@ -268,7 +321,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     });
     match arguments.format {
         Format::Table => output::print(&table::scan(&scanned, census, arguments.limit))?,
-        Format::Json => output::print(&json::scan(&scanned, census)?)?,
+        Format::Json => json::scan(&scanned, census, &mut output::stdout())?,
     }
     page?;
     Ok(scanned.exit_code())

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use cloudtrail_inspector::alert::severity::{self, Severity};
 use cloudtrail_inspector::cluster::class::Class;
 use cloudtrail_inspector::cluster::facet::Kind;
+use cloudtrail_inspector::cluster::fingerprint::ClusterId;
 use cloudtrail_inspector::cluster::ranking::Entry;
-use cloudtrail_inspector::cluster::{Census, Cluster, Span};
+use cloudtrail_inspector::cluster::{Census, Cluster, Span, Sum};
 use cloudtrail_inspector::report::Books;
 use cloudtrail_inspector::trail::redact::sanitize;
 use comfy_table::{
@@ -29,10 +30,10 @@ pub fn scan(scanned: &Scanned, census: &Census, limit: usize) -> String {
 
 /// Returns what a scan found in so many columns, or in as many as the terminal has.
 fn scan_within(scanned: &Scanned, census: &Census, limit: usize, width: Option<u16>) -> String {
-    let mut clusters: Vec<(Severity, Cluster)> = census
-        .clusters()
+    let mut clusters: Vec<(Severity, Sum<'_>)> = census
+        .sums()
         .into_iter()
-        .map(|cluster| (severity::of_cluster(&cluster).severity, cluster))
+        .map(|sum| (severity::of_sum(&sum), sum))
         .collect();
     // The sort is stable: within a severity the largest stay first.
     clusters.sort_by_key(|(severity, _)| std::cmp::Reverse(*severity));
@@ -42,14 +43,15 @@ fn scan_within(scanned: &Scanned, census: &Census, limit: usize, width: Option<u
         let header = ["severity", "count", "what", "who", "seen (UTC)", "status"];
         let mut table = table(&header, width);
         let as_of = census.last_seen();
-        for (severity, cluster) in clusters.iter().take(shown) {
+        for (severity, sum) in clusters.iter().take(shown) {
+            let cluster = sum.cluster();
             let status = as_of.map_or("new", |as_of| cluster.status(as_of).name());
-            table.add_row(row(*severity, cluster, status));
+            table.add_row(row(*severity, &cluster, status));
         }
         text.push_str(&table.trim_fmt());
         // A cluster's id is there to be copied. Where the columns are too narrow for it, this one
         // gets just as much as it needs.
-        let mut ids = clusters.iter().take(shown).map(|(_, cluster)| cluster.id);
+        let mut ids = clusters.iter().take(shown).map(|(_, sum)| sum.id);
         if ids.any(|id| !text.contains(&id.to_string()))
             && let Some(what) = table.column_mut(2)
         {
@@ -85,12 +87,9 @@ pub fn top(entries: &[Entry], census: &Census) -> String {
 }
 
 fn name(entry: &Entry, census: &Census) -> String {
-    let cluster = census
-        .facts
-        .iter()
-        .find(|(id, _)| id.to_string() == entry.name);
-    match cluster {
-        Some((_, facts)) => {
+    let cluster = ClusterId::parse(&entry.name).filter(|id| id.to_string() == entry.name);
+    match cluster.and_then(|id| census.facts.get(&id)) {
+        Some(facts) => {
             let identity = &facts.identity;
             let what = format!("{}:{} {}", identity.service, identity.action, identity.code);
             format!("{}\n{}", entry.name, sanitize(&what, 200))
@@ -273,7 +272,6 @@ mod tests {
             let json = file.json();
             let limits = Limits::default();
             let folded = ingest::fold(
-                &mut ingest::reader(),
                 json.as_bytes(),
                 Layout::Guess,
                 &limits,
