@@ -56,13 +56,22 @@ pub struct StringMasks {
     pub control: u64,
 }
 
-/// A way to make masks of a block.
+/// A way to make masks of a block. All functions are `#[inline(always)]`, see [`Job`].
 pub trait Lanes: Copy {
-    /// Makes all masks of a block, as those of a place in a group.
-    fn masks(self, block: &[u8; BLOCK], masks: &mut Masks, place: usize);
+    /// A block in registers.
+    type Bytes: Copy;
 
-    /// Makes the masks that matter inside a string.
-    fn string_masks(self, block: &[u8; BLOCK]) -> StringMasks;
+    /// Takes a block.
+    fn load(self, block: &[u8; BLOCK]) -> Self::Bytes;
+
+    /// Returns the places of a byte.
+    fn places(self, bytes: Self::Bytes, byte: u8) -> u64;
+
+    /// Returns the places of control characters.
+    fn controls(self, bytes: Self::Bytes) -> u64;
+
+    /// Makes letters small, and brackets braces.
+    fn small(self, bytes: Self::Bytes) -> Self::Bytes;
 
     /// Returns the places where two blocks differ.
     fn differences(self, one: &[u8; BLOCK], two: &[u8; BLOCK]) -> u64;
@@ -70,6 +79,32 @@ pub trait Lanes: Copy {
     /// Returns for each bit the parity of the bits up to and including it: between an odd and an
     /// even quote all bits are set, the first quote's included.
     fn parity(self, bits: u64) -> u64;
+
+    /// Makes all masks of a block, as those of a place in a group.
+    #[inline(always)]
+    fn masks(self, block: &[u8; BLOCK], masks: &mut Masks, place: usize) {
+        let bytes = self.load(block);
+        let small = self.small(bytes);
+        masks.quote[place] = self.places(bytes, b'"');
+        masks.backslash[place] = self.places(bytes, b'\\');
+        masks.open[place] = self.places(small, b'{');
+        masks.close[place] = self.places(small, b'}');
+        masks.colon[place] = self.places(bytes, b':');
+        masks.comma[place] = self.places(bytes, b',');
+        masks.control[place] = self.controls(bytes);
+        masks.letter_e[place] = self.places(bytes, b'e');
+    }
+
+    /// Makes the masks that matter inside a string.
+    #[inline(always)]
+    fn string_masks(self, block: &[u8; BLOCK]) -> StringMasks {
+        let bytes = self.load(block);
+        StringMasks {
+            quote: self.places(bytes, b'"'),
+            backslash: self.places(bytes, b'\\'),
+            control: self.controls(bytes),
+        }
+    }
 }
 
 /// Work to be compiled for each kind of lanes. `run` must be `#[inline(always)]`, or it is compiled
@@ -132,7 +167,48 @@ static KINDS: [u8; 256] = {
     kinds
 };
 
+/// Makes a mask, a place at a time.
+#[inline(always)]
+fn mask(is_set: impl Fn(usize) -> bool) -> u64 {
+    (0..BLOCK).fold(0, |mask, at| mask | u64::from(is_set(at)) << at)
+}
+
 impl Lanes for Scalar {
+    type Bytes = [u8; BLOCK];
+
+    #[inline(always)]
+    fn load(self, block: &[u8; BLOCK]) -> Self::Bytes {
+        *block
+    }
+
+    #[inline(always)]
+    fn places(self, bytes: Self::Bytes, byte: u8) -> u64 {
+        mask(|at| bytes[at] == byte)
+    }
+
+    #[inline(always)]
+    fn controls(self, bytes: Self::Bytes) -> u64 {
+        mask(|at| bytes[at] < b' ')
+    }
+
+    #[inline(always)]
+    fn small(self, bytes: Self::Bytes) -> Self::Bytes {
+        bytes.map(|byte| byte | 0x20)
+    }
+
+    #[inline(always)]
+    fn differences(self, one: &[u8; BLOCK], two: &[u8; BLOCK]) -> u64 {
+        mask(|at| one[at] != two[at])
+    }
+
+    #[inline(always)]
+    fn parity(self, mut bits: u64) -> u64 {
+        for step in [1, 2, 4, 8, 16, 32] {
+            bits ^= bits << step;
+        }
+        bits
+    }
+
     #[inline(always)]
     fn masks(self, block: &[u8; BLOCK], masks: &mut Masks, place: usize) {
         let mut rows = [0; 9];
@@ -148,41 +224,6 @@ impl Lanes for Scalar {
         masks.control[place] = rows[usize::from(CONTROL)];
         masks.letter_e[place] = rows[usize::from(LETTER_E)];
     }
-
-    #[inline(always)]
-    fn string_masks(self, block: &[u8; BLOCK]) -> StringMasks {
-        let mut masks = StringMasks::default();
-        for (index, &byte) in block.iter().enumerate() {
-            let bit = 1 << index;
-            match KINDS[usize::from(byte)] {
-                QUOTE => masks.quote |= bit,
-                BACKSLASH => masks.backslash |= bit,
-                CONTROL => masks.control |= bit,
-                _ => {}
-            }
-        }
-        masks
-    }
-
-    #[inline(always)]
-    fn differences(self, one: &[u8; BLOCK], two: &[u8; BLOCK]) -> u64 {
-        let differ = |at: usize| u64::from(one[at] != two[at]) << at;
-        (0..BLOCK).fold(0, |mask, at| mask | differ(at))
-    }
-
-    #[inline(always)]
-    fn parity(self, bits: u64) -> u64 {
-        parity(bits)
-    }
-}
-
-/// Parity by doubling: six steps for 64 bits.
-#[inline(always)]
-fn parity(mut bits: u64) -> u64 {
-    for step in [1, 2, 4, 8, 16, 32] {
-        bits ^= bits << step;
-    }
-    bits
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -190,7 +231,7 @@ mod x86 {
     use std::arch::is_x86_feature_detected;
     use std::arch::x86_64::*;
 
-    use super::{BLOCK, Job, Lanes, Masks, StringMasks};
+    use super::{BLOCK, Job, Lanes};
 
     /// 32 bytes at a time. Only to be made where [`Self::is_available`] says so.
     #[derive(Debug, Clone, Copy)]
@@ -256,11 +297,13 @@ mod x86 {
         }
     }
 
-    impl Avx2 {
+    // An `Avx2` is made in `run_avx2` alone, so wherever there is one the processor has AVX2.
+    impl Lanes for Avx2 {
+        type Bytes = (__m256i, __m256i);
+
         #[inline(always)]
-        fn load(block: &[u8; BLOCK]) -> (__m256i, __m256i) {
-            // SAFETY: an `Avx2` is only made in `run_avx2`, so the processor has AVX; both loads
-            // are within the block and need no alignment.
+        fn load(self, block: &[u8; BLOCK]) -> Self::Bytes {
+            // SAFETY: there is AVX2; both loads are within the block and need no alignment.
             unsafe {
                 (
                     _mm256_loadu_si256(block.as_ptr().cast()),
@@ -270,8 +313,8 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn is((low, high): (__m256i, __m256i), byte: u8) -> u64 {
-            // SAFETY: an `Avx2` is only made in `run_avx2`, so the processor has AVX2.
+        fn places(self, (low, high): Self::Bytes, byte: u8) -> u64 {
+            // SAFETY: there is AVX2.
             unsafe {
                 let byte = _mm256_set1_epi8(byte as i8);
                 join(_mm256_cmpeq_epi8(low, byte), _mm256_cmpeq_epi8(high, byte))
@@ -279,8 +322,8 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn is_control((low, high): (__m256i, __m256i)) -> u64 {
-            // SAFETY: an `Avx2` is only made in `run_avx2`, so the processor has AVX2.
+        fn controls(self, (low, high): Self::Bytes) -> u64 {
+            // SAFETY: there is AVX2.
             unsafe {
                 let last = _mm256_set1_epi8(0x1f);
                 let below = |lane| _mm256_cmpeq_epi8(_mm256_min_epu8(lane, last), lane);
@@ -288,123 +331,69 @@ mod x86 {
             }
         }
 
-        /// Makes letters small, and brackets braces.
         #[inline(always)]
-        fn small((low, high): (__m256i, __m256i)) -> (__m256i, __m256i) {
-            // SAFETY: an `Avx2` is only made in `run_avx2`, so the processor has AVX2.
+        fn small(self, (low, high): Self::Bytes) -> Self::Bytes {
+            // SAFETY: there is AVX2.
             unsafe {
                 let bit = _mm256_set1_epi8(0x20);
                 (_mm256_or_si256(low, bit), _mm256_or_si256(high, bit))
             }
         }
-    }
-
-    impl Lanes for Avx2 {
-        #[inline(always)]
-        fn masks(self, block: &[u8; BLOCK], masks: &mut Masks, place: usize) {
-            let bytes = Self::load(block);
-            let small = Self::small(bytes);
-            masks.quote[place] = Self::is(bytes, b'"');
-            masks.backslash[place] = Self::is(bytes, b'\\');
-            masks.open[place] = Self::is(small, b'{');
-            masks.close[place] = Self::is(small, b'}');
-            masks.colon[place] = Self::is(bytes, b':');
-            masks.comma[place] = Self::is(bytes, b',');
-            masks.control[place] = Self::is_control(bytes);
-            masks.letter_e[place] = Self::is(bytes, b'e');
-        }
-
-        #[inline(always)]
-        fn string_masks(self, block: &[u8; BLOCK]) -> StringMasks {
-            let bytes = Self::load(block);
-            StringMasks {
-                quote: Self::is(bytes, b'"'),
-                backslash: Self::is(bytes, b'\\'),
-                control: Self::is_control(bytes),
-            }
-        }
 
         #[inline(always)]
         fn differences(self, one: &[u8; BLOCK], two: &[u8; BLOCK]) -> u64 {
-            let (one, two) = (Self::load(one), Self::load(two));
-            // SAFETY: an `Avx2` is only made in `run_avx2`, so the processor has AVX2.
+            let (one, two) = (self.load(one), self.load(two));
+            // SAFETY: there is AVX2.
             unsafe {
-                !join(
-                    _mm256_cmpeq_epi8(one.0, two.0),
-                    _mm256_cmpeq_epi8(one.1, two.1),
-                )
+                let same = |one, two| _mm256_cmpeq_epi8(one, two);
+                !join(same(one.0, two.0), same(one.1, two.1))
             }
         }
 
         #[inline(always)]
         fn parity(self, bits: u64) -> u64 {
-            // SAFETY: an `Avx2` is only made in `run_avx2`, so the processor has the instruction.
+            // SAFETY: there is `pclmulqdq`, which `run_avx2` asks for.
             unsafe { carryless_parity(bits) }
         }
     }
 
-    impl Avx512 {
+    // An `Avx512` is made in `run_avx512` alone, so wherever there is one the processor has it.
+    impl Lanes for Avx512 {
+        type Bytes = __m512i;
+
         #[inline(always)]
-        fn load(block: &[u8; BLOCK]) -> __m512i {
-            // SAFETY: an `Avx512` is only made in `run_avx512`, so the processor has it; the load
-            // is the block and needs no alignment.
+        fn load(self, block: &[u8; BLOCK]) -> Self::Bytes {
+            // SAFETY: there is AVX-512; the load is the block and needs no alignment.
             unsafe { _mm512_loadu_si512(block.as_ptr().cast()) }
         }
 
         #[inline(always)]
-        fn is(bytes: __m512i, byte: u8) -> u64 {
-            // SAFETY: an `Avx512` is only made in `run_avx512`, so the processor has it.
+        fn places(self, bytes: Self::Bytes, byte: u8) -> u64 {
+            // SAFETY: there is AVX-512.
             unsafe { _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte as i8)) }
         }
 
         #[inline(always)]
-        fn is_control(bytes: __m512i) -> u64 {
-            // SAFETY: an `Avx512` is only made in `run_avx512`, so the processor has it.
+        fn controls(self, bytes: Self::Bytes) -> u64 {
+            // SAFETY: there is AVX-512.
             unsafe { _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(0x20)) }
         }
 
-        /// Makes letters small, and brackets braces.
         #[inline(always)]
-        fn small(bytes: __m512i) -> __m512i {
-            // SAFETY: an `Avx512` is only made in `run_avx512`, so the processor has it.
+        fn small(self, bytes: Self::Bytes) -> Self::Bytes {
+            // SAFETY: there is AVX-512.
             unsafe { _mm512_or_si512(bytes, _mm512_set1_epi8(0x20)) }
-        }
-    }
-
-    impl Lanes for Avx512 {
-        #[inline(always)]
-        fn masks(self, block: &[u8; BLOCK], masks: &mut Masks, place: usize) {
-            let bytes = Self::load(block);
-            let small = Self::small(bytes);
-            masks.quote[place] = Self::is(bytes, b'"');
-            masks.backslash[place] = Self::is(bytes, b'\\');
-            masks.open[place] = Self::is(small, b'{');
-            masks.close[place] = Self::is(small, b'}');
-            masks.colon[place] = Self::is(bytes, b':');
-            masks.comma[place] = Self::is(bytes, b',');
-            masks.control[place] = Self::is_control(bytes);
-            masks.letter_e[place] = Self::is(bytes, b'e');
-        }
-
-        #[inline(always)]
-        fn string_masks(self, block: &[u8; BLOCK]) -> StringMasks {
-            let bytes = Self::load(block);
-            StringMasks {
-                quote: Self::is(bytes, b'"'),
-                backslash: Self::is(bytes, b'\\'),
-                control: Self::is_control(bytes),
-            }
         }
 
         #[inline(always)]
         fn differences(self, one: &[u8; BLOCK], two: &[u8; BLOCK]) -> u64 {
-            // SAFETY: an `Avx512` is only made in `run_avx512`, so the processor has it.
-            unsafe { _mm512_cmpneq_epi8_mask(Self::load(one), Self::load(two)) }
+            // SAFETY: there is AVX-512.
+            unsafe { _mm512_cmpneq_epi8_mask(self.load(one), self.load(two)) }
         }
 
         #[inline(always)]
         fn parity(self, bits: u64) -> u64 {
-            // SAFETY: an `Avx512` is only made in `run_avx512`, so the processor has it.
+            // SAFETY: there is `pclmulqdq`, which `run_avx512` asks for.
             unsafe { carryless_parity(bits) }
         }
     }
