@@ -46,9 +46,10 @@ impl Unpacker {
             return None;
         }
         if self.unpacked.len() < size {
-            // What the last file left is not worth copying, and the next may be a little larger.
-            self.unpacked.clear();
-            self.unpacked.resize(size + size / 8, 0);
+            // Taken from the system anew, and so made of zeros that cost nothing until they are
+            // written over; what the last file left is given back before.
+            self.unpacked = Vec::new();
+            self.unpacked = vec![0; size.next_power_of_two()];
         }
         if self.decompressor.is_none() {
             self.decompressor = Decompressor::new();
