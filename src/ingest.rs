@@ -7,13 +7,13 @@
 use std::io::Read;
 
 use crate::cluster::class::{Class, NO_ERROR, SIEVE};
-use crate::cluster::memo::Memo;
 use crate::cluster::sample::Marks;
-use crate::cluster::{EventId, Finding, Tally, event_time};
+use crate::cluster::{Conclusion, EventId, Finding, Tally, event_time};
 use crate::ports::{Batch, Committed, Quarantined, Store, StoreError};
 use crate::report::Books;
-use crate::rules::{Fate, Hits, Rules, Verdict};
+use crate::rules::{Fate, Hits, Rules};
 use crate::trail::file::{Item, Layout, Limits, ReadError, Reader, read};
+use crate::trail::origin::Agents;
 use crate::trail::redact;
 use crate::trail::repeat::{Model, Repeat};
 use crate::trail::time::EventTime;
@@ -52,7 +52,7 @@ pub struct Folding<'r> {
     rules: &'r Rules,
     /// Without one, each byte is looked at and each record is read.
     reader: Option<Reader>,
-    memo: Memo,
+    agents: Agents,
     repeats: Repeats,
     /// Whether records are compared with earlier ones.
     compares: bool,
@@ -85,6 +85,9 @@ struct Found {
 
 /// How many records are compared with: callers take turns.
 const KNOWN_MAX: usize = 8;
+
+/// How many user agents are remembered: nine of ten are among so many.
+const AGENTS_MAX: usize = 128;
 
 impl Repeats {
     /// Returns what was found in the record that a text repeats, and in what it differs.
@@ -126,7 +129,7 @@ impl<'r> Folding<'r> {
             limits,
             rules,
             reader: Some(Reader::new(&SIEVE)),
-            memo: Memo::default(),
+            agents: Agents::with_slots(AGENTS_MAX),
             repeats: Repeats::default(),
             compares: true,
             marks: None,
@@ -147,14 +150,14 @@ impl<'r> Folding<'r> {
         Self {
             reader: None,
             compares: false,
-            memo: Memo::with_room(0),
+            agents: Agents::default(),
             ..self
         }
     }
 
-    /// Remembers what was found in records by another memo.
-    pub fn with_memo(self, memo: Memo) -> Self {
-        Self { memo, ..self }
+    /// Remembers user agents, or none, in another way.
+    pub fn with_agents(self, agents: Agents) -> Self {
+        Self { agents, ..self }
     }
 
     /// Reads an input to its end and folds its records.
@@ -194,28 +197,21 @@ impl<'r> Folding<'r> {
         Ok(folded)
     }
 
-    /// Finds what a record says, unless that is known.
+    /// Takes what is concluded of a record, and keeps it for those that repeat the record.
     fn find(
         &mut self,
+        conclusion: Conclusion<'_>,
         record: &Record<'_>,
         text: &str,
         wrapper: &Wrapper,
-        class: Class,
-        verdict: Verdict,
     ) -> Found {
-        let rules = self.rules;
-        let find = || Finding::of(rules.conclude(record, text, wrapper, class, verdict));
-        // What a rule looks at may be anything in the record, its time among it.
-        let finding = match verdict.applies {
-            Some(_) => find(),
-            None => self.memo.finding(record, wrapper, class, find),
-        };
+        let finding = Finding::of(conclusion);
         let is_other = finding.facts.identity.class == Class::Other;
         let found = Found {
             finding,
             unknown_code: is_other && record.error_code.is_some(),
         };
-        if self.compares && rules.all().is_empty() {
+        if self.compares && self.rules.all().is_empty() {
             self.repeats.keep(record, text, wrapper, &found);
         }
         found
@@ -330,9 +326,11 @@ impl Folded {
             }
             Fate::Ignored(_, reason) => *self.books.ignored.entry(reason).or_default() += 1,
             Fate::Clustered(class) => {
-                let found = folding.find(&record, text, wrapper, class, verdict);
-                let id = EventId::of(&record);
-                let at = event_time(record.event_time.as_deref(), wrapper);
+                let rules = folding.rules;
+                let agents = &mut folding.agents;
+                let conclusion = rules.conclude(&record, text, wrapper, class, verdict, agents);
+                let (id, at) = (conclusion.id, conclusion.at);
+                let found = folding.find(conclusion, &record, text, wrapper);
                 let sample = || redact::sample(&record);
                 self.observe(id, at, &found, folding.marks.as_ref(), sample);
             }

@@ -191,12 +191,14 @@ const PREFIXES: [(&str, &[&str]); 34] = [
 ];
 
 fn is_own_prefix(service: &str, prefix: &str) -> bool {
+    if service == prefix {
+        return true;
+    }
     // Hyphens come and go: the source `rdsdata`, the prefix `rds-data`.
     let letters = |name: &str| name.replace('-', "").to_ascii_lowercase();
     let plain = letters(prefix);
     let own = |name: &str| letters(name) == plain;
-    service == prefix
-        || own(service)
+    own(service)
         || service.rsplit('.').next().is_some_and(own)
         || PREFIXES.iter().any(|(name, prefixes)| {
             name.eq_ignore_ascii_case(service) && prefixes.contains(&prefix)
@@ -265,11 +267,13 @@ fn account_id(record: &Record<'_>, wrapper: &Wrapper) -> String {
     .to_owned()
 }
 
+/// How long the components of an identity usually are together, with some room.
+const ENCODED_BYTES: usize = 384;
+
 impl Identity {
     /// Returns the fingerprint: each component with its length before it, so that no two lists of
     /// components share an encoding.
     pub fn cluster_id(&self) -> ClusterId {
-        let mut hash = Sha256::new();
         let components = [
             Some(VERSION),
             Some(&self.partition),
@@ -282,13 +286,14 @@ impl Identity {
             self.template.as_deref(),
         ];
         let addition = self.addition.as_deref().map(Some);
+        let mut encoded = Vec::with_capacity(ENCODED_BYTES);
         for component in components.into_iter().chain(addition) {
             // No text is as long as u32::MAX, which says "absent".
             let length = component.map_or(u32::MAX, |text| text.len() as u32);
-            hash.update(length.to_be_bytes());
-            hash.update(component.unwrap_or_default().as_bytes());
+            encoded.extend_from_slice(&length.to_be_bytes());
+            encoded.extend_from_slice(component.unwrap_or_default().as_bytes());
         }
-        ClusterId::from_hash(&hash.finalize())
+        ClusterId::from_hash(&Sha256::digest(&encoded))
     }
 
     /// Returns the event source as CloudTrail spells it.

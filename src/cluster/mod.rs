@@ -13,7 +13,6 @@ pub mod facet;
 pub mod fingerprint;
 pub mod guard;
 pub mod lifecycle;
-pub mod memo;
 pub mod ranking;
 pub mod sample;
 pub mod timeline;
@@ -33,6 +32,7 @@ use crate::cluster::facet::{Facets, Kind};
 use crate::cluster::fingerprint::{ClusterId, Identity, Understanding, understand};
 use crate::cluster::sample::{Marks, Rank, Sample, Samples};
 use crate::trail::denial::Layer;
+use crate::trail::origin::Agents;
 use crate::trail::time::EventTime;
 use crate::trail::{Record, Wrapper};
 
@@ -114,9 +114,14 @@ pub struct Conclusion<'a> {
 const LOGGED_SECONDS_MAX: i64 = 15 * 86_400;
 
 /// Concludes what a selected record says.
-pub fn conclude<'a>(record: &'a Record<'_>, wrapper: &Wrapper, class: Class) -> Conclusion<'a> {
+pub fn conclude<'a>(
+    record: &'a Record<'_>,
+    wrapper: &Wrapper,
+    class: Class,
+    agents: &mut Agents,
+) -> Conclusion<'a> {
     let understanding = understand(record, wrapper, class);
-    let facets = Facets::of(record, &understanding);
+    let facets = Facets::of(record, &understanding, agents);
     Conclusion {
         id: EventId::of(record),
         at: event_time(record.event_time.as_deref(), wrapper),
