@@ -7,13 +7,13 @@
 use std::io::Read;
 
 use crate::cluster::class::{Class, NO_ERROR, SIEVE};
+use crate::cluster::memo::Memo;
 use crate::cluster::sample::Marks;
 use crate::cluster::{Conclusion, EventId, Finding, Tally, event_time};
 use crate::ports::{Batch, Committed, Quarantined, Store, StoreError};
 use crate::report::Books;
 use crate::rules::{Fate, Hits, Rules};
 use crate::trail::file::{Item, Layout, Limits, ReadError, Reader, read};
-use crate::trail::origin::Agents;
 use crate::trail::redact;
 use crate::trail::repeat::{Model, Repeat};
 use crate::trail::time::EventTime;
@@ -52,7 +52,7 @@ pub struct Folding<'r> {
     rules: &'r Rules,
     /// Without one, each byte is looked at and each record is read.
     reader: Option<Reader>,
-    agents: Agents,
+    memo: Memo,
     repeats: Repeats,
     /// Whether records are compared with earlier ones.
     compares: bool,
@@ -85,9 +85,6 @@ struct Found {
 
 /// How many records are compared with: callers take turns.
 const KNOWN_MAX: usize = 8;
-
-/// How many user agents are remembered: nine of ten are among so many.
-const AGENTS_MAX: usize = 128;
 
 impl Repeats {
     /// Returns what was found in the record that a text repeats, and in what it differs.
@@ -129,7 +126,7 @@ impl<'r> Folding<'r> {
             limits,
             rules,
             reader: Some(Reader::new(&SIEVE)),
-            agents: Agents::with_slots(AGENTS_MAX),
+            memo: Memo::paying(),
             repeats: Repeats::default(),
             compares: true,
             marks: None,
@@ -150,14 +147,14 @@ impl<'r> Folding<'r> {
         Self {
             reader: None,
             compares: false,
-            agents: Agents::default(),
+            memo: Memo::default(),
             ..self
         }
     }
 
-    /// Remembers user agents, or none, in another way.
-    pub fn with_agents(self, agents: Agents) -> Self {
-        Self { agents, ..self }
+    /// Remembers what was worked out of parts of records in another memo.
+    pub fn with_memo(self, memo: Memo) -> Self {
+        Self { memo, ..self }
     }
 
     /// Reads an input to its end and folds its records.
@@ -205,7 +202,7 @@ impl<'r> Folding<'r> {
         text: &str,
         wrapper: &Wrapper,
     ) -> Found {
-        let finding = Finding::of(conclusion);
+        let finding = Finding::of(conclusion, &mut self.memo.ids);
         let is_other = finding.facts.identity.class == Class::Other;
         let found = Found {
             finding,
@@ -327,7 +324,7 @@ impl Folded {
             Fate::Ignored(_, reason) => *self.books.ignored.entry(reason).or_default() += 1,
             Fate::Clustered(class) => {
                 let rules = folding.rules;
-                let agents = &mut folding.agents;
+                let agents = &mut folding.memo.agents;
                 let conclusion = rules.conclude(&record, text, wrapper, class, verdict, agents);
                 let (id, at) = (conclusion.id, conclusion.at);
                 let found = folding.find(conclusion, &record, text, wrapper);

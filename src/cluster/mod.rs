@@ -13,6 +13,7 @@ pub mod facet;
 pub mod fingerprint;
 pub mod guard;
 pub mod lifecycle;
+pub mod memo;
 pub mod ranking;
 pub mod sample;
 pub mod timeline;
@@ -29,7 +30,7 @@ use sha2::{Digest, Sha256};
 use crate::cluster::cases::{CaseRef, Cases};
 use crate::cluster::class::Class;
 use crate::cluster::facet::{Facets, Kind};
-use crate::cluster::fingerprint::{ClusterId, Identity, Understanding, understand};
+use crate::cluster::fingerprint::{ClusterId, Identity, Ids, Understanding, understand};
 use crate::cluster::sample::{Marks, Rank, Sample, Samples};
 use crate::trail::denial::Layer;
 use crate::trail::origin::Agents;
@@ -144,14 +145,14 @@ pub fn event_time(told: Option<&str>, wrapper: &Wrapper) -> Option<EventTime> {
 
 impl Finding {
     /// Takes what a conclusion says of any event that shows the same.
-    pub fn of(conclusion: Conclusion<'_>) -> Self {
+    pub fn of(conclusion: Conclusion<'_>, ids: &mut Ids) -> Self {
         let Conclusion {
             understanding,
             facets,
             merged_into,
             ..
         } = conclusion;
-        let own = || understanding.identity.cluster_id();
+        let own = || ids.of(&understanding.identity);
         let case = Case {
             cluster: merged_into.unwrap_or_else(own),
             facets: facets.packed(),

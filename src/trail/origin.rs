@@ -10,6 +10,7 @@
 
 use crate::trail::Record;
 use crate::trail::principal::{self, AWS_INTERNAL, KeyKind, is_service_linked, service_name};
+use crate::trail::recent::Recent;
 
 /// By what means a call was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -169,55 +170,20 @@ const SDK: Found = 32;
 /// No list's: the text is what the console calls itself, or a browser.
 const CONSOLE: Found = 64;
 
-/// What the last user agents claim. None is remembered by default.
+/// What the last user agents claim: there are few of them. None is remembered by default.
 #[derive(Debug, Default)]
-pub struct Agents {
-    /// Each in the slot that its text leads to, and compared in full there: who writes texts that
-    /// lead to the same one gains nothing but that they are read anew.
-    slots: Vec<(String, Found)>,
-}
-
-/// A user agent that is longer is not remembered, in bytes; CloudTrail cuts them at 1 KB.
-const AGENT_BYTES_MAX: usize = 1024;
+pub struct Agents(Recent<Found>);
 
 impl Agents {
     /// Returns what remembers at most so many user agents.
-    pub fn with_slots(count: usize) -> Self {
-        Self {
-            // Empty text claims nothing.
-            slots: vec![(String::new(), 0); count],
-        }
+    pub fn with_places(count: usize) -> Self {
+        Self(Recent::with_places(count))
     }
 
     fn claims(&mut self, agent: &str) -> Found {
-        if self.slots.is_empty() || agent.len() > AGENT_BYTES_MAX {
-            return claims(agent);
-        }
-        let slot = slot(agent.as_bytes(), self.slots.len());
-        let (known, claimed) = &mut self.slots[slot];
-        if known != agent {
-            *claimed = claims(agent);
-            known.clear();
-            known.push_str(agent);
-        }
-        *claimed
+        self.0.find(agent.as_bytes(), || claims(agent))
     }
 }
-
-/// Returns where a text belongs, all of its bytes considered: versions differ in few.
-fn slot(text: &[u8], count: usize) -> usize {
-    let mix = |mixed: u64, word: u64| (mixed.rotate_left(5) ^ word).wrapping_mul(GOLDEN);
-    let (words, rest) = text.as_chunks::<8>();
-    let mixed = words.iter().fold(text.len() as u64, |mixed, word| {
-        mix(mixed, u64::from_ne_bytes(*word))
-    });
-    let mut last = [0; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    (mix(mixed, u64::from_ne_bytes(last)) >> 32) as usize % count
-}
-
-/// The golden ratio; a multiplication by it spreads bits.
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Finds what a user agent claims.
 fn claims(agent: &str) -> Found {
@@ -231,8 +197,6 @@ fn claims(agent: &str) -> Found {
 /// only to their own harm. Then what AWS itself writes, which nobody can forge. Then from the
 /// special to the general: scanners and builders are programs on top of an SDK, and the console's
 /// back end is one too, while a command line in the console's shell is somebody typing.
-///
-/// Of user agents there are few, so that what they claim may be remembered.
 pub fn origin(record: &Record<'_>, agents: &mut Agents) -> Origin {
     let claimed = agents.claims(record.user_agent.as_deref().unwrap_or_default());
     // A role or a session is named after a tool; after an SDK or a command line anything may be.

@@ -6,6 +6,7 @@ use std::path::Path;
 use cloudtrail_inspector::alert::{hint, severity};
 use cloudtrail_inspector::cluster::cases::CaseRef;
 use cloudtrail_inspector::cluster::class::{Selection, select};
+use cloudtrail_inspector::cluster::memo::Memo;
 use cloudtrail_inspector::cluster::{Census, Span, conclude};
 use cloudtrail_inspector::ingest::{Folding, commit};
 use cloudtrail_inspector::memory::MemoryStore;
@@ -259,8 +260,8 @@ proptest! {
             let folding = || Folding::new(Limits::default(), &rules).with_samples();
             let without = folded_by(folding().plodding(), &records, cut);
             prop_assert_eq!(&folded_by(folding(), &records, cut), &without);
-            for slots in [1, 2, 5] {
-                let folding = folding().with_agents(Agents::with_slots(slots));
+            for places in [1, 2, 5] {
+                let folding = folding().with_memo(Memo::with_places(places));
                 prop_assert_eq!(&folded_by(folding, &records, cut), &without);
             }
         }
