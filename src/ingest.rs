@@ -5,6 +5,7 @@
 //! and costs nothing but itself.
 
 use std::io::Read;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::cluster::class::{Class, NO_ERROR, SIEVE};
 use crate::cluster::memo::Memo;
@@ -56,8 +57,9 @@ pub struct Folding<'r> {
     repeats: Repeats,
     /// Whether records are compared with earlier ones.
     compares: bool,
-    /// Which samples the store would not keep; none at all where nobody looks at samples.
-    marks: Option<Marks>,
+    /// Which samples the store would not keep; none at all where nobody looks at samples. Foldings
+    /// that work side by side share them.
+    marks: Option<Arc<Mutex<Arc<Marks>>>>,
 }
 
 /// The last records that went into clusters, and what was found in them.
@@ -136,7 +138,7 @@ impl<'r> Folding<'r> {
     /// Makes samples as well.
     pub fn with_samples(self) -> Self {
         Self {
-            marks: Some(Marks::default()),
+            marks: Some(Arc::default()),
             ..self
         }
     }
@@ -149,6 +151,14 @@ impl<'r> Folding<'r> {
             compares: false,
             memo: Memo::default(),
             ..self
+        }
+    }
+
+    /// Returns a folding to work beside this one, for the same store.
+    pub fn beside(&self) -> Self {
+        Self {
+            marks: self.marks.clone(),
+            ..Self::new(self.limits, self.rules)
         }
     }
 
@@ -174,13 +184,17 @@ impl<'r> Folding<'r> {
             ..Folded::default()
         };
         let limits = self.limits;
+        let marks = self.marks.as_deref().map(|marks| Arc::clone(&held(marks)));
         let mut reader = self.reader.take();
         let mut visit = |item: Item<'_>| match item {
             Item::Record {
                 number,
                 text,
                 wrapper,
-            } => folded.record(number, &text, &wrapper.or_account(account_id), self),
+            } => {
+                let wrapper = wrapper.or_account(account_id);
+                folded.record(number, &text, &wrapper, marks.as_deref(), self);
+            }
             Item::Rejected { number, rejection } => folded.quarantine(number, rejection),
             Item::Quiet { count } => folded.quiet(count),
             Item::ControlMessage => folded.books.control_messages += 1,
@@ -215,11 +229,16 @@ impl<'r> Folding<'r> {
     }
 
     /// Remembers which samples of a committed input the store has enough of.
-    pub fn learn(&mut self, ingested: &Ingested) {
-        if let Some(marks) = &mut self.marks {
-            marks.extend(&ingested.marks);
+    pub fn learn(&self, ingested: &Ingested) {
+        if let Some(marks) = &self.marks {
+            Arc::make_mut(&mut held(marks)).extend(&ingested.marks);
         }
     }
+}
+
+/// Takes marks; whoever held them before cannot have left them half done.
+fn held(marks: &Mutex<Arc<Marks>>) -> MutexGuard<'_, Arc<Marks>> {
+    marks.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Folds one input, with samples.
@@ -299,7 +318,14 @@ impl Folded {
         self.tally.sightings.len()
     }
 
-    fn record(&mut self, number: u64, text: &str, wrapper: &Wrapper, folding: &mut Folding<'_>) {
+    fn record(
+        &mut self,
+        number: u64,
+        text: &str,
+        wrapper: &Wrapper,
+        marks: Option<&Marks>,
+        folding: &mut Folding<'_>,
+    ) {
         if let Some((repeat, found)) = folding.repeats.find(text, wrapper) {
             self.books.read += 1;
             self.books.selected += 1;
@@ -307,7 +333,7 @@ impl Folded {
             let at = event_time(Some(repeat.event_time), wrapper);
             let sample =
                 || Record::parse(text).map_or_else(|_| String::new(), |r| redact::sample(&r));
-            return self.observe(id, at, found, folding.marks.as_ref(), sample);
+            return self.observe(id, at, found, marks, sample);
         }
         let record = match Record::parse(text) {
             Ok(record) => record,
@@ -329,7 +355,7 @@ impl Folded {
                 let (id, at) = (conclusion.id, conclusion.at);
                 let found = folding.find(conclusion, &record, text, wrapper);
                 let sample = || redact::sample(&record);
-                self.observe(id, at, &found, folding.marks.as_ref(), sample);
+                self.observe(id, at, &found, marks, sample);
             }
         }
     }

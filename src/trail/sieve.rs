@@ -74,11 +74,26 @@ fn slot(head: [u8; HEAD]) -> usize {
 }
 
 /// What the keys of one record have shown so far.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Suspicion {
     is_odd: bool,
-    /// How often each of [`VALUES`] was there, and where it was there last.
-    seen: [(u32, usize); VALUES.len()],
+    /// How often each of [`VALUES`] was there.
+    seen: [u32; VALUES.len()],
+    /// Where it was there last.
+    starts: [usize; VALUES.len()],
+}
+
+/// A place that is far from all others.
+const NOWHERE: usize = usize::MAX / 2;
+
+impl Default for Suspicion {
+    fn default() -> Self {
+        Self {
+            is_odd: false,
+            seen: [0; VALUES.len()],
+            starts: [NOWHERE; VALUES.len()],
+        }
+    }
 }
 
 /// A value that is looked at: the end of its key, and what makes it harmless, told by its first
@@ -122,7 +137,8 @@ impl Suspicion {
     fn event(&mut self, sieve: &Sieve, rest: &[u8], end: usize) {
         for (place, (key, is_harmless)) in VALUES.iter().enumerate() {
             if let Some(value) = rest.strip_prefix(*key) {
-                self.seen[place] = (self.seen[place].0 + 1, end - value.len());
+                self.seen[place] += 1;
+                self.starts[place] = end - value.len();
                 self.is_odd |= !is_harmless(sieve, value);
                 return;
             }
@@ -137,24 +153,30 @@ impl Suspicion {
     /// Tells whether the record is surely a call that succeeded.
     #[inline(always)]
     pub fn is_cleared(&self) -> bool {
-        !self.is_odd && self.seen[NAME].0 == 1 && self.seen[SOURCE].0 == 1
+        !self.is_odd && self.seen[NAME] == 1 && self.seen[SOURCE] == 1
     }
 
     /// Tells whether another record is still cleared like this one where they differ in a string:
     /// from `mine` in this record, from `other` in the other.
     #[inline(always)]
     pub fn clears_other(&self, sieve: &Sieve, text: &[u8], mine: usize, other: usize) -> bool {
-        for (place, (_, start)) in self.seen.into_iter().enumerate() {
-            // Wraps around for what begins later, and is never near for what was not seen.
-            let distance = mine.wrapping_sub(start);
-            if distance < VALUE_BYTES_MAX && start != 0 && !text[start + 1..mine].contains(&b'"') {
-                let (_, is_harmless) = VALUES[place];
-                if !is_harmless(sieve, &text[other - distance..]) {
-                    return false;
-                }
-            }
-        }
-        true
+        // Wraps around for what begins later.
+        let is_near = |start: &usize| mine.wrapping_sub(*start) < VALUE_BYTES_MAX;
+        !self.starts.iter().any(is_near) || self.is_harmless_near(sieve, text, mine, other)
+    }
+
+    #[inline(never)]
+    fn is_harmless_near(&self, sieve: &Sieve, text: &[u8], mine: usize, other: usize) -> bool {
+        self.starts
+            .iter()
+            .zip(VALUES)
+            .all(|(start, (_, is_harmless))| {
+                let distance = mine.wrapping_sub(*start);
+                // Where a quote is in between the difference is in another string.
+                distance >= VALUE_BYTES_MAX
+                    || text[start + 1..mine].contains(&b'"')
+                    || is_harmless(sieve, &text[other - distance..])
+            })
     }
 }
 

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-fn corpus(folder: &str) -> Option<PathBuf> {
+pub fn corpus(folder: &str) -> Option<PathBuf> {
     #[expect(
         clippy::disallowed_methods,
         reason = "where real events are is the machine's to say"

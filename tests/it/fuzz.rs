@@ -1,7 +1,7 @@
 //! The seeds of the fuzzer, and whatever it found, go through its checks in every run of the tests.
 
 #[path = "../../fuzz/src/lib.rs"]
-mod checks;
+pub mod checks;
 
 use std::fs;
 use std::panic::{self, AssertUnwindSafe};

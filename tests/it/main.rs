@@ -14,6 +14,7 @@ mod house;
 mod identity;
 mod laws;
 mod page;
+mod plodding;
 mod records;
 mod rules;
 mod store;

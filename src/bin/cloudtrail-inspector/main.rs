@@ -4,6 +4,7 @@ mod explain;
 mod generate;
 mod html;
 mod inputs;
+mod jobs;
 mod json;
 mod output;
 mod rules;

@@ -1,7 +1,9 @@
 //! `scan`: trail files in, clusters out.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::thread;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
@@ -18,7 +20,7 @@ use cloudtrail_inspector::trail::time::EventTime;
 
 use crate::inputs::{Failure, Inputs, progress, shown};
 use crate::since::Since;
-use crate::{html, json, output, rules, table};
+use crate::{html, jobs, json, output, rules, table};
 
 /// Fold the errors in CloudTrail records into clusters
 ///
@@ -62,6 +64,13 @@ pub struct SourceArguments {
     /// Treat events as the rules in this TOML file say
     #[arg(long, value_name = "FILE")]
     pub rules: Option<PathBuf>,
+    /// Read so many files at a time; by default as many as there are processors
+    #[arg(long, short, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+}
+
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 /// The forms of the output.
@@ -117,6 +126,7 @@ impl SourceArguments {
             db: None,
             inflated_mib_max: INFLATED_MIB_MAX,
             rules,
+            jobs: None,
         }
     }
 
@@ -124,6 +134,7 @@ impl SourceArguments {
         Gathering {
             limits: self.limits(),
             inputs_max,
+            jobs: self.jobs.map_or_else(processors, NonZeroUsize::get),
             samples,
         }
     }
@@ -176,6 +187,8 @@ impl SourceArguments {
 struct Gathering {
     limits: Limits,
     inputs_max: usize,
+    /// How many threads fold.
+    jobs: usize,
     /// Whether the store is to keep samples.
     samples: bool,
 }
@@ -198,10 +211,11 @@ fn scan_into(
     if gathering.samples {
         folding = folding.with_samples();
     }
+    let threads = gathering.jobs.min(inputs.found.len()).max(1);
+    let foldings = (0..threads).map(|_| folding.beside()).collect();
     let (mut gathered, mut events) = (Vec::new(), 0);
-    for input in &inputs.found {
-        bar.set_message(input.name());
-        match input.fold(&mut folding, &bar) {
+    jobs::fold(&inputs.found, foldings, &bar, |input, outcome| {
+        match outcome {
             Ok(folded) => {
                 events += folded.events();
                 gathered.push((input.name(), folded));
@@ -209,11 +223,12 @@ fn scan_into(
             Err(failure) => scanned.failed.push(failure),
         }
         if gathered.len() >= gathering.inputs_max || events >= EVENTS_MAX {
-            scanned.commit(store, std::mem::take(&mut gathered), &mut folding)?;
             events = 0;
+            scanned.commit(store, std::mem::take(&mut gathered), &folding)?;
         }
-    }
-    scanned.commit(store, gathered, &mut folding)?;
+        anyhow::Ok(())
+    })?;
+    scanned.commit(store, gathered, &folding)?;
     bar.finish_and_clear();
     Ok((scanned, answer(store, question)?))
 }
@@ -254,7 +269,7 @@ impl Scanned {
         &mut self,
         store: &mut impl Store,
         gathered: Vec<(String, Folded)>,
-        folding: &mut Folding<'_>,
+        folding: &Folding<'_>,
     ) -> anyhow::Result<()> {
         if gathered.is_empty() {
             return Ok(());
