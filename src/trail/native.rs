@@ -95,12 +95,6 @@ pub fn dispatch<J: Job>(job: J) -> J::Output {
             return unsafe { x86::run_avx2(job) };
         }
     }
-    #[cfg(target_arch = "aarch64")]
-    {
-        // NEON is part of the baseline of 64-bit ARM.
-        return job.run(arm::Neon);
-    }
-    #[allow(unreachable_code, reason = "reached where nothing wider exists")]
     job.run(Scalar)
 }
 
@@ -416,93 +410,6 @@ mod x86 {
     }
 }
 
-#[cfg(target_arch = "aarch64")]
-mod arm {
-    use std::arch::aarch64::*;
-
-    use super::{BLOCK, Lanes, Masks, StringMasks, parity};
-
-    /// 16 bytes at a time.
-    #[derive(Debug, Clone, Copy)]
-    pub struct Neon;
-
-    type Block = [uint8x16_t; 4];
-
-    impl Neon {
-        #[inline(always)]
-        fn load(block: &[u8; BLOCK]) -> Block {
-            // SAFETY: NEON is part of the baseline; the loads are within the block.
-            unsafe { [0, 16, 32, 48].map(|at| vld1q_u8(block.as_ptr().add(at))) }
-        }
-
-        /// Makes a mask of bytes that are all ones or all zeros.
-        #[inline(always)]
-        fn mask(lanes: Block) -> u64 {
-            const BITS: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128];
-            // SAFETY: NEON is part of the baseline; the load is within the table.
-            unsafe {
-                let bits = vld1q_u8(BITS.as_ptr());
-                let [a, b, c, d] = lanes.map(|lane| vandq_u8(lane, bits));
-                // Adding neighbours three times leaves eight bits of eight bytes in one.
-                let sums = vpaddq_u8(vpaddq_u8(a, b), vpaddq_u8(c, d));
-                vgetq_lane_u64::<0>(vreinterpretq_u64_u8(vpaddq_u8(sums, sums)))
-            }
-        }
-
-        #[inline(always)]
-        fn is(lanes: Block, byte: u8) -> u64 {
-            // SAFETY: NEON is part of the baseline.
-            Self::mask(lanes.map(|lane| unsafe { vceqq_u8(lane, vdupq_n_u8(byte)) }))
-        }
-
-        #[inline(always)]
-        fn below_space(lanes: Block) -> u64 {
-            // SAFETY: NEON is part of the baseline.
-            Self::mask(lanes.map(|lane| unsafe { vcltq_u8(lane, vdupq_n_u8(0x20)) }))
-        }
-    }
-
-    impl Lanes for Neon {
-        #[inline(always)]
-        fn masks(self, block: &[u8; BLOCK], masks: &mut Masks, place: usize) {
-            let bytes = Self::load(block);
-            // SAFETY: NEON is part of the baseline.
-            let small = bytes.map(|lane| unsafe { vorrq_u8(lane, vdupq_n_u8(0x20)) });
-            masks.quote[place] = Self::is(bytes, b'"');
-            masks.backslash[place] = Self::is(bytes, b'\\');
-            masks.open[place] = Self::is(small, b'{');
-            masks.close[place] = Self::is(small, b'}');
-            masks.colon[place] = Self::is(bytes, b':');
-            masks.comma[place] = Self::is(bytes, b',');
-            masks.control[place] = Self::below_space(bytes);
-            masks.letter_e[place] = Self::is(bytes, b'e');
-        }
-
-        #[inline(always)]
-        fn string_masks(self, block: &[u8; BLOCK]) -> StringMasks {
-            let bytes = Self::load(block);
-            StringMasks {
-                quote: Self::is(bytes, b'"'),
-                backslash: Self::is(bytes, b'\\'),
-                control: Self::below_space(bytes),
-            }
-        }
-
-        #[inline(always)]
-        fn differences(self, one: &[u8; BLOCK], two: &[u8; BLOCK]) -> u64 {
-            let (one, two) = (Self::load(one), Self::load(two));
-            // SAFETY: NEON is part of the baseline.
-            let same = |at: usize| unsafe { vceqq_u8(one[at], two[at]) };
-            !Self::mask([same(0), same(1), same(2), same(3)])
-        }
-
-        #[inline(always)]
-        fn parity(self, bits: u64) -> u64 {
-            parity(bits)
-        }
-    }
-}
-
 /// libdeflate's decompressor, with the one call that its usual binding leaves out: how much of the
 /// input a gzip member took, without which a second member would go unseen.
 #[derive(Debug)]
@@ -543,5 +450,76 @@ impl Drop for Decompressor {
     fn drop(&mut self) {
         // SAFETY: it was allocated by the same library and is freed once.
         unsafe { libdeflate::libdeflate_free_decompressor(self.0.as_ptr()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Everything that lanes tell of two blocks.
+    #[derive(Clone, Copy)]
+    struct Tell<'a>(&'a [u8; BLOCK], &'a [u8; BLOCK]);
+
+    impl Job for Tell<'_> {
+        type Output = (Masks, StringMasks, u64, u64);
+
+        #[inline(always)]
+        fn run<L: Lanes>(self, lanes: L) -> Self::Output {
+            let mut masks = Masks::default();
+            lanes.masks(self.0, &mut masks, 3);
+            let strings = lanes.string_masks(self.0);
+            let differences = lanes.differences(self.0, self.1);
+            (masks, strings, differences, lanes.parity(strings.quote))
+        }
+    }
+
+    fn block() -> impl Strategy<Value = [u8; BLOCK]> {
+        let byte = prop_oneof![
+            any::<u8>(),
+            prop::sample::select(b"\"\\{}[]:, e\0\x1f\x20".to_vec())
+        ];
+        prop::collection::vec(byte, BLOCK).prop_map(|bytes| bytes.try_into().unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn all_lanes_tell_the_same(one in block(), two in block()) {
+            let tell = Tell(&one, &two);
+            let expected = tell.run(Scalar);
+            prop_assert_eq!(dispatch(tell), expected.clone());
+            #[cfg(target_arch = "x86_64")]
+            if x86::Avx2::is_available() {
+                // SAFETY: the processor was just found to have what the function needs.
+                prop_assert_eq!(unsafe { x86::run_avx2(tell) }, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn members_are_unpacked_one_by_one_and_only_whole() {
+        use std::io::Write as _;
+        let pack = |text: &[u8]| {
+            let mut encoder =
+                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(text).unwrap();
+            encoder.finish().unwrap()
+        };
+        let (one, two) = (pack(b"one"), pack(b"two"));
+        let both = [&one[..], &two].concat();
+        let mut decompressor = Decompressor::new().unwrap();
+        let mut room = [0; 4];
+        assert_eq!(decompressor.member(&both, &mut room), Some((one.len(), 3)));
+        assert_eq!(&room[..3], b"one");
+        assert_eq!(
+            decompressor.member(&both[one.len()..], &mut room),
+            Some((two.len(), 3))
+        );
+        for damaged in [&one[..one.len() - 1], &one[1..], b""] {
+            assert_eq!(decompressor.member(damaged, &mut room), None);
+        }
+        assert_eq!(decompressor.member(&one, &mut room[..2]), None);
     }
 }
