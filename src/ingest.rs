@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::cluster::class::{Class, NO_ERROR, SIEVE};
 use crate::cluster::memo::Memo;
 use crate::cluster::sample::Marks;
-use crate::cluster::{EventId, Finding, Tally, event_time};
+use crate::cluster::{Conclusion, EventId, Finding, Tally, event_time};
 use crate::ports::{Batch, Committed, Quarantined, Store, StoreError};
 use crate::report::Books;
-use crate::rules::{Fate, Hits, Rules, Verdict};
+use crate::rules::{Fate, Hits, Rules};
 use crate::trail::file::{Item, Layout, Limits, ReadError, Reader, read};
 use crate::trail::redact;
 use crate::trail::repeat::{Model, Repeat};
@@ -128,7 +128,7 @@ impl<'r> Folding<'r> {
             limits,
             rules,
             reader: Some(Reader::new(&SIEVE)),
-            memo: Memo::default(),
+            memo: Memo::paying(),
             repeats: Repeats::default(),
             compares: true,
             marks: None,
@@ -149,7 +149,7 @@ impl<'r> Folding<'r> {
         Self {
             reader: None,
             compares: false,
-            memo: Memo::with_room(0),
+            memo: Memo::default(),
             ..self
         }
     }
@@ -162,7 +162,7 @@ impl<'r> Folding<'r> {
         }
     }
 
-    /// Remembers what was found in records by another memo.
+    /// Remembers what was worked out of parts of records in another memo.
     pub fn with_memo(self, memo: Memo) -> Self {
         Self { memo, ..self }
     }
@@ -208,28 +208,21 @@ impl<'r> Folding<'r> {
         Ok(folded)
     }
 
-    /// Finds what a record says, unless that is known.
+    /// Takes what is concluded of a record, and keeps it for those that repeat the record.
     fn find(
         &mut self,
+        conclusion: Conclusion<'_>,
         record: &Record<'_>,
         text: &str,
         wrapper: &Wrapper,
-        class: Class,
-        verdict: Verdict,
     ) -> Found {
-        let rules = self.rules;
-        let find = || Finding::of(rules.conclude(record, text, wrapper, class, verdict));
-        // What a rule looks at may be anything in the record, its time among it.
-        let finding = match verdict.applies {
-            Some(_) => find(),
-            None => self.memo.finding(record, wrapper, class, find),
-        };
+        let finding = Finding::of(conclusion, &mut self.memo.ids);
         let is_other = finding.facts.identity.class == Class::Other;
         let found = Found {
             finding,
             unknown_code: is_other && record.error_code.is_some(),
         };
-        if self.compares && rules.all().is_empty() {
+        if self.compares && self.rules.all().is_empty() {
             self.repeats.keep(record, text, wrapper, &found);
         }
         found
@@ -356,9 +349,11 @@ impl Folded {
             }
             Fate::Ignored(_, reason) => *self.books.ignored.entry(reason).or_default() += 1,
             Fate::Clustered(class) => {
-                let found = folding.find(&record, text, wrapper, class, verdict);
-                let id = EventId::of(&record);
-                let at = event_time(record.event_time.as_deref(), wrapper);
+                let rules = folding.rules;
+                let agents = &mut folding.memo.agents;
+                let conclusion = rules.conclude(&record, text, wrapper, class, verdict, agents);
+                let (id, at) = (conclusion.id, conclusion.at);
+                let found = folding.find(conclusion, &record, text, wrapper);
                 let sample = || redact::sample(&record);
                 self.observe(id, at, &found, marks, sample);
             }

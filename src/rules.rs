@@ -19,6 +19,7 @@ use crate::cluster::facet::Kind;
 use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::{Conclusion, conclude, event_time};
 use crate::trail::json::Json;
+use crate::trail::origin::Agents;
 use crate::trail::time::EventTime;
 use crate::trail::{Record, Wrapper};
 
@@ -170,7 +171,8 @@ impl Rules {
             Fate::NotSelected(reason) => Fate::NotSelected(reason),
             Fate::Ignored(class, reason) => Fate::Ignored(class, reason),
             Fate::Clustered(class) => {
-                Fate::Clustered(self.conclude(record, text, wrapper, class, verdict))
+                let mut agents = Agents::default();
+                Fate::Clustered(self.conclude(record, text, wrapper, class, verdict, &mut agents))
             }
         };
         (fate, verdict)
@@ -212,8 +214,9 @@ impl Rules {
         wrapper: &Wrapper,
         class: Class,
         verdict: Verdict,
+        agents: &mut Agents,
     ) -> Conclusion<'a> {
-        let mut conclusion = conclude(record, wrapper, class);
+        let mut conclusion = conclude(record, wrapper, class, agents);
         if let Some(place) = verdict.applies {
             self.rules[place].amend(text, &mut conclusion);
         }

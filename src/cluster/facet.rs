@@ -11,9 +11,9 @@ use std::fmt;
 use crate::cluster::fingerprint::{Identity, Understanding};
 use crate::trail::denial::{Layer, Stance, is_action};
 use crate::trail::json::Json;
-use crate::trail::origin::origin;
+use crate::trail::origin::{Agents, origin};
 use crate::trail::principal::{self, network, principal};
-use crate::trail::redact::sanitize;
+use crate::trail::redact::clean;
 use crate::trail::{Record, Text};
 
 /// The kinds of facets.
@@ -137,26 +137,36 @@ const TEXT_BYTES: usize = 320;
 
 impl Facets {
     /// Reads the facets of an understood record.
-    pub fn of(record: &Record<'_>, understanding: &Understanding<'_>) -> Self {
+    pub fn of(record: &Record<'_>, understanding: &Understanding<'_>, agents: &mut Agents) -> Self {
         let mut facets = Self::default();
-        facets.set_caller(record);
-        facets.set(Kind::Region, record.aws_region.as_deref());
-        facets.set(Kind::Origin, Some(origin(record).name()));
-        facets.set(Kind::Layer, layer(understanding).as_deref());
-        facets.set(Kind::Encoded, encoded(understanding));
-        facets.set(Kind::Resource, resource(record, understanding).as_deref());
-        facets.set(
-            Kind::IamAction,
-            iam_action(record, understanding).as_deref(),
+        facets.text.reserve(TEXT_BYTES);
+        // In the order of their kinds, so that each is written behind the others.
+        let caller = principal(record);
+        let address = record.source_ip_address.as_deref();
+        facets.set(Kind::Principal, Some(&caller.name));
+        facets.put(Kind::PrincipalKind, &[caller.kind.name()]);
+        facets.put(
+            Kind::CallerAccount,
+            &[caller.account_id.unwrap_or_default()],
         );
+        facets.set(Kind::Region, record.aws_region.as_deref());
+        facets.put(Kind::Origin, &[origin(record, agents).name()]);
+        facets.put_refusal(understanding);
+        let network = address.map(network).unwrap_or_default();
+        facets.put(Kind::Network, &[&network]);
+        facets.set(Kind::SourceIp, address);
+        let key = principal::access_key(record);
+        facets.put(Kind::AccessKey, &[key.unwrap_or_default()]);
+        facets.set(Kind::Session, caller.session.as_deref());
+        facets.put(Kind::Instance, &[caller.instance.unwrap_or_default()]);
+        facets.set(Kind::Resource, resource(record, understanding).as_deref());
+        facets.put_iam_action(record, understanding);
         facets.set(Kind::ErrorCode, record.error_code.as_deref());
         facets.set(Kind::UserAgent, record.user_agent.as_deref().map(program));
         facets.set(Kind::VpcEndpoint, record.vpc_endpoint_id.as_deref());
-        facets.set(
-            Kind::Access,
-            Some(if reads(record) { "read" } else { "write" }),
-        );
-        facets.set(Kind::Mfa, mfa_used(record));
+        let access = if reads(record) { "read" } else { "write" };
+        facets.put(Kind::Access, &[access]);
+        facets.put(Kind::Mfa, &[mfa_used(record).unwrap_or_default()]);
         facets
     }
 
@@ -168,12 +178,24 @@ impl Facets {
 
     /// Sets the value of a kind; empty text is no value.
     pub fn set(&mut self, kind: Kind, value: Option<&str>) {
-        let value = value.map(|value| sanitize(value, VALUE_CHARS_MAX));
-        let value = value.unwrap_or_default();
+        let value = value.map(|value| clean(value, VALUE_CHARS_MAX));
         if self.text.capacity() == 0 {
             self.text.reserve(TEXT_BYTES);
         }
+        self.put(kind, &[&value.unwrap_or_default()]);
+    }
+
+    /// Sets the value of a kind to what is put together from parts, all of them clean and short.
+    fn put(&mut self, kind: Kind, parts: &[&str]) {
         let (start, end) = self.bounds(kind);
+        if start == self.text.len() {
+            for part in parts {
+                self.text.push_str(part);
+            }
+            self.ends[kind as usize..].fill(self.text.len() as u16);
+            return;
+        }
+        let value = parts.concat();
         self.text.replace_range(start..end, &value);
         for moved in &mut self.ends[kind as usize..] {
             *moved = (usize::from(*moved) + value.len() - (end - start)) as u16;
@@ -204,17 +226,50 @@ impl Facets {
         (place.checked_sub(1).map_or(0, end), end(place))
     }
 
-    fn set_caller(&mut self, record: &Record<'_>) {
-        let caller = principal(record);
-        self.set(Kind::Principal, Some(&caller.name));
-        self.set(Kind::PrincipalKind, Some(caller.kind.name()));
-        self.set(Kind::CallerAccount, caller.account_id.as_deref());
-        self.set(Kind::Session, caller.session.as_deref());
-        self.set(Kind::Instance, caller.instance.as_deref());
-        self.set(Kind::AccessKey, principal::access_key(record));
-        if let Some(address) = record.source_ip_address.as_deref() {
-            self.set(Kind::SourceIp, Some(address));
-            self.set(Kind::Network, Some(&network(address)));
+    /// Puts what a refusal tells: its layer with its stance, and whether more of it is encoded.
+    fn put_refusal(&mut self, understanding: &Understanding<'_>) {
+        let Some(denial) = understanding.denial.as_ref() else {
+            return;
+        };
+        let layer = match (denial.layer, denial.stance) {
+            (None, Stance::Explicit) => Some(Layer::Unknown),
+            (layer, _) => layer,
+        };
+        if let Some(layer) = layer {
+            self.put(Kind::Layer, &[layer.name(), " ", denial.stance.name()]);
+        }
+        if denial.encoded {
+            let length = if denial.decodable { "whole" } else { "cut" };
+            self.put(Kind::Encoded, &[length]);
+        }
+    }
+
+    /// Puts the IAM action: as the refusal names it, else by the table, else by the API's name.
+    fn put_iam_action(&mut self, record: &Record<'_>, understanding: &Understanding<'_>) {
+        let denial = understanding.denial.as_ref();
+        if let Some((prefix, name)) = denial.and_then(|denial| denial.action?.split_once(':')) {
+            let prefix = prefix.to_ascii_lowercase();
+            return self.set(Kind::IamAction, Some(&[&prefix, ":", name].concat()));
+        }
+        if record.event_name.is_none() {
+            return;
+        }
+        let Identity {
+            service,
+            action: event,
+            ..
+        } = &understanding.identity;
+        let listed = ACTIONS
+            .iter()
+            .find(|(of, name, _)| name == event && of == service);
+        if let Some((_, _, action)) = listed {
+            return self.put(Kind::IamAction, &[action]);
+        }
+        let other = ACTION_PREFIXES.iter().find(|(name, _)| name == service);
+        let prefix = other.map_or(service.as_str(), |(_, prefix)| prefix);
+        let action = [prefix, ":", event].concat();
+        if is_action(&action) {
+            self.set(Kind::IamAction, Some(&action));
         }
     }
 }
@@ -239,22 +294,6 @@ impl fmt::Debug for Facets {
     }
 }
 
-fn layer(understanding: &Understanding<'_>) -> Option<String> {
-    let denial = understanding.denial.as_ref()?;
-    let layer = match (denial.layer, denial.stance) {
-        (None, Stance::Explicit) => Layer::Unknown,
-        (layer, _) => layer?,
-    };
-    Some([layer.name(), denial.stance.name()].join(" "))
-}
-
-fn encoded(understanding: &Understanding<'_>) -> Option<&'static str> {
-    let denial = understanding.denial.as_ref()?;
-    denial
-        .encoded
-        .then_some(if denial.decodable { "whole" } else { "cut" })
-}
-
 /// Elements of requests that name what was called on, the most telling first.
 const RESOURCE_PARAMETERS: [&str; 18] = [
     "bucketName",
@@ -277,7 +316,7 @@ const RESOURCE_PARAMETERS: [&str; 18] = [
     "dBInstanceIdentifier",
 ];
 
-fn resource(record: &Record<'_>, understanding: &Understanding<'_>) -> Option<String> {
+fn resource<'r>(record: &Record<'r>, understanding: &Understanding<'r>) -> Option<Text<'r>> {
     let refused = understanding
         .denial
         .as_ref()
@@ -293,7 +332,7 @@ fn resource(record: &Record<'_>, understanding: &Understanding<'_>) -> Option<St
         .map(Cow::Borrowed)
         .or_else(named)
         .or_else(|| requested_resource(record.request_parameters?))?;
-    Some(whole_bucket(&resource))
+    Some(whole_bucket(resource))
 }
 
 fn requested_resource(request: Json<'_>) -> Option<Text<'_>> {
@@ -312,7 +351,7 @@ fn requested_resource(request: Json<'_>) -> Option<Text<'_>> {
 }
 
 /// Objects of a bucket are one resource; keys are many, and may hold anything.
-fn whole_bucket(resource: &str) -> String {
+fn whole_bucket(resource: Text<'_>) -> Text<'_> {
     // To ask first is cheaper than to split: few resources are buckets.
     let bucket = if resource.contains(":s3:::") {
         let (before, path) = resource.split_once(":s3:::").unwrap_or_default();
@@ -324,8 +363,8 @@ fn whole_bucket(resource: &str) -> String {
         None
     };
     match bucket {
-        Some(end) => [&resource[..end], "/*"].concat(),
-        None => resource.to_owned(),
+        Some(end) => [&resource[..end], "/*"].concat().into(),
+        None => resource,
     }
 }
 
@@ -354,38 +393,11 @@ const ACTIONS: [(&str, &str, &str); 11] = [
     ("lambda", "Invoke", "lambda:InvokeFunction"),
 ];
 
-/// Returns the IAM action: as the refusal names it, else by the table, else by the API's name.
-fn iam_action(record: &Record<'_>, understanding: &Understanding<'_>) -> Option<String> {
-    if let Some((prefix, name)) = understanding
-        .denial
-        .as_ref()
-        .and_then(|denial| denial.action?.split_once(':'))
-    {
-        return Some([&prefix.to_ascii_lowercase(), ":", name].concat());
-    }
-    record.event_name.as_ref()?;
-    let Identity {
-        service,
-        action: event,
-        ..
-    } = &understanding.identity;
-    let listed = ACTIONS
-        .iter()
-        .find(|(of, name, _)| name == event && of == service);
-    match listed {
-        Some((_, _, action)) => Some((*action).to_owned()),
-        None => {
-            let other = ACTION_PREFIXES.iter().find(|(name, _)| name == service);
-            let prefix = other.map_or(service.as_str(), |(_, prefix)| prefix);
-            Some([prefix, ":", event].concat()).filter(|action| is_action(action))
-        }
-    }
-}
-
 /// Returns the program's name and version: what stands before the first space.
 fn program(user_agent: &str) -> &str {
     let agent = user_agent.trim_start_matches('[');
-    agent.split([' ', ']']).next().unwrap_or_default()
+    let end = agent.bytes().position(|b| b == b' ' || b == b']');
+    &agent[..end.unwrap_or(agent.len())]
 }
 
 /// How the names of reading APIs begin, for records that do not say `readOnly`.

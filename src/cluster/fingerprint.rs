@@ -24,6 +24,7 @@ use sha2::{Digest, Sha256};
 use crate::cluster::class::{Class, stem};
 use crate::trail::denial::{self, Denial, Form};
 use crate::trail::message;
+use crate::trail::recent::Recent;
 use crate::trail::{Record, Wrapper};
 
 /// The version of the identity; hashed first, so that versions never collide.
@@ -191,12 +192,14 @@ const PREFIXES: [(&str, &[&str]); 34] = [
 ];
 
 fn is_own_prefix(service: &str, prefix: &str) -> bool {
+    if service == prefix {
+        return true;
+    }
     // Hyphens come and go: the source `rdsdata`, the prefix `rds-data`.
     let letters = |name: &str| name.replace('-', "").to_ascii_lowercase();
     let plain = letters(prefix);
     let own = |name: &str| letters(name) == plain;
-    service == prefix
-        || own(service)
+    own(service)
         || service.rsplit('.').next().is_some_and(own)
         || PREFIXES.iter().any(|(name, prefixes)| {
             name.eq_ignore_ascii_case(service) && prefixes.contains(&prefix)
@@ -265,11 +268,43 @@ fn account_id(record: &Record<'_>, wrapper: &Wrapper) -> String {
     .to_owned()
 }
 
+/// The fingerprints of the last identities. None is remembered by default.
+#[derive(Debug, Default)]
+pub struct Ids {
+    recent: Recent<ClusterId>,
+    /// An encoded identity; here to be allocated once.
+    encoded: Vec<u8>,
+}
+
+impl Ids {
+    /// Returns what remembers at most so many fingerprints.
+    pub fn with_places(count: usize) -> Self {
+        Self {
+            recent: Recent::with_places(count),
+            encoded: Vec::new(),
+        }
+    }
+
+    /// Returns the fingerprint of an identity.
+    pub fn of(&mut self, identity: &Identity) -> ClusterId {
+        self.encoded.clear();
+        identity.encode(&mut self.encoded);
+        let encoded = &self.encoded;
+        self.recent.find(encoded, || ClusterId::hash(encoded))
+    }
+}
+
 impl Identity {
-    /// Returns the fingerprint: each component with its length before it, so that no two lists of
-    /// components share an encoding.
+    /// Returns the fingerprint.
     pub fn cluster_id(&self) -> ClusterId {
-        let mut hash = Sha256::new();
+        let mut encoded = Vec::new();
+        self.encode(&mut encoded);
+        ClusterId::hash(&encoded)
+    }
+
+    /// Writes each component with its length before it, so that no two lists of components share
+    /// an encoding.
+    fn encode(&self, encoded: &mut Vec<u8>) {
         let components = [
             Some(VERSION),
             Some(&self.partition),
@@ -285,10 +320,9 @@ impl Identity {
         for component in components.into_iter().chain(addition) {
             // No text is as long as u32::MAX, which says "absent".
             let length = component.map_or(u32::MAX, |text| text.len() as u32);
-            hash.update(length.to_be_bytes());
-            hash.update(component.unwrap_or_default().as_bytes());
+            encoded.extend_from_slice(&length.to_be_bytes());
+            encoded.extend_from_slice(component.unwrap_or_default().as_bytes());
         }
-        ClusterId::from_hash(&hash.finalize())
     }
 
     /// Returns the event source as CloudTrail spells it.
@@ -303,9 +337,9 @@ impl Identity {
 
 impl ClusterId {
     /// Takes the first 128 bits of a hash.
-    fn from_hash(hash: &[u8]) -> Self {
+    fn hash(encoded: &[u8]) -> Self {
         let mut id = [0; 16];
-        id.copy_from_slice(&hash[..16]);
+        id.copy_from_slice(&Sha256::digest(encoded)[..16]);
         Self(id)
     }
 

@@ -30,9 +30,10 @@ use sha2::{Digest, Sha256};
 use crate::cluster::cases::{CaseRef, Cases};
 use crate::cluster::class::Class;
 use crate::cluster::facet::{Facets, Kind};
-use crate::cluster::fingerprint::{ClusterId, Identity, Understanding, understand};
+use crate::cluster::fingerprint::{ClusterId, Identity, Ids, Understanding, understand};
 use crate::cluster::sample::{Marks, Rank, Sample, Samples};
 use crate::trail::denial::Layer;
+use crate::trail::origin::Agents;
 use crate::trail::time::EventTime;
 use crate::trail::{Record, Wrapper};
 
@@ -114,9 +115,14 @@ pub struct Conclusion<'a> {
 const LOGGED_SECONDS_MAX: i64 = 15 * 86_400;
 
 /// Concludes what a selected record says.
-pub fn conclude<'a>(record: &'a Record<'_>, wrapper: &Wrapper, class: Class) -> Conclusion<'a> {
+pub fn conclude<'a>(
+    record: &'a Record<'_>,
+    wrapper: &Wrapper,
+    class: Class,
+    agents: &mut Agents,
+) -> Conclusion<'a> {
     let understanding = understand(record, wrapper, class);
-    let facets = Facets::of(record, &understanding);
+    let facets = Facets::of(record, &understanding, agents);
     Conclusion {
         id: EventId::of(record),
         at: event_time(record.event_time.as_deref(), wrapper),
@@ -139,14 +145,14 @@ pub fn event_time(told: Option<&str>, wrapper: &Wrapper) -> Option<EventTime> {
 
 impl Finding {
     /// Takes what a conclusion says of any event that shows the same.
-    pub fn of(conclusion: Conclusion<'_>) -> Self {
+    pub fn of(conclusion: Conclusion<'_>, ids: &mut Ids) -> Self {
         let Conclusion {
             understanding,
             facets,
             merged_into,
             ..
         } = conclusion;
-        let own = || understanding.identity.cluster_id();
+        let own = || ids.of(&understanding.identity);
         let case = Case {
             cluster: merged_into.unwrap_or_else(own),
             facets: facets.packed(),

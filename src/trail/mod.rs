@@ -15,6 +15,7 @@ pub mod message;
 mod native;
 pub mod origin;
 pub mod principal;
+pub mod recent;
 pub mod redact;
 pub mod repeat;
 pub mod sieve;

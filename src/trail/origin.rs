@@ -10,6 +10,7 @@
 
 use crate::trail::Record;
 use crate::trail::principal::{self, AWS_INTERNAL, KeyKind, is_service_linked, service_name};
+use crate::trail::recent::Recent;
 
 /// By what means a call was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -166,6 +167,29 @@ const SCANNER: Found = 4;
 const BUILDER: Found = 8;
 const COMMAND_LINE: Found = 16;
 const SDK: Found = 32;
+/// No list's: the text is what the console calls itself, or a browser.
+const CONSOLE: Found = 64;
+
+/// What the last user agents claim: there are few of them. None is remembered by default.
+#[derive(Debug, Default)]
+pub struct Agents(Recent<Found>);
+
+impl Agents {
+    /// Returns what remembers at most so many user agents.
+    pub fn with_places(count: usize) -> Self {
+        Self(Recent::with_places(count))
+    }
+
+    fn claims(&mut self, agent: &str) -> Found {
+        self.0.find(agent.as_bytes(), || claims(agent))
+    }
+}
+
+/// Finds what a user agent claims.
+fn claims(agent: &str) -> Found {
+    let console = if is_console_agent(agent) { CONSOLE } else { 0 };
+    found(agent) | console
+}
 
 /// Returns by what means a call was made; the first match wins.
 ///
@@ -173,9 +197,8 @@ const SDK: Found = 32;
 /// only to their own harm. Then what AWS itself writes, which nobody can forge. Then from the
 /// special to the general: scanners and builders are programs on top of an SDK, and the console's
 /// back end is one too, while a command line in the console's shell is somebody typing.
-pub fn origin(record: &Record<'_>) -> Origin {
-    let agent = record.user_agent.as_deref().unwrap_or_default();
-    let claimed = found(agent);
+pub fn origin(record: &Record<'_>, agents: &mut Agents) -> Origin {
+    let claimed = agents.claims(record.user_agent.as_deref().unwrap_or_default());
     // A role or a session is named after a tool; after an SDK or a command line anything may be.
     let named = names(record) & (ATTACK_TOOL | SCANNER);
     let found = claimed | named;
@@ -191,7 +214,9 @@ pub fn origin(record: &Record<'_>) -> Origin {
         Origin::Iac
     } else if found & COMMAND_LINE != 0 {
         Origin::Cli
-    } else if record.session_credential_from_console || is_console_agent(record, agent) {
+    } else if record.session_credential_from_console
+        || (claimed & CONSOLE != 0 && may_be_console(record))
+    {
         Origin::Console
     } else if found & SDK != 0 {
         Origin::Sdk
@@ -226,20 +251,22 @@ fn attested(record: &Record<'_>) -> Option<Origin> {
 
 /// The console always signs with temporary credentials, so a long-term key with the user agent of
 /// a browser is a program in disguise, and a browser without any is somebody at a public bucket.
-fn is_console_agent(record: &Record<'_>, agent: &str) -> bool {
+fn may_be_console(record: &Record<'_>) -> bool {
     let is_key_long_term =
         principal::access_key(record).is_some_and(|key| KeyKind::of(key) == KeyKind::LongTerm);
     let user = record.user_identity.as_ref();
     let is_anonymous =
         user.is_some_and(|user| user.account_id.as_deref() == Some(principal::ANONYMOUS));
+    !is_key_long_term && !is_anonymous
+}
+
+fn is_console_agent(agent: &str) -> bool {
     let agent = agent.trim_start_matches('[');
-    !is_key_long_term
-        && !is_anonymous
-        && (agent.starts_with("Mozilla/")
-            || agent.starts_with("aws-internal")
-            || agent.contains(" aws-internal/")
-            || agent.contains("Console")
-            || is_console_host(agent))
+    agent.starts_with("Mozilla/")
+        || agent.starts_with("aws-internal")
+        || agent.contains(" aws-internal/")
+        || agent.contains("Console")
+        || is_console_host(agent)
 }
 
 /// Names such as `console.amazonaws.com`, `console.ec2.amazonaws.com`, `signin.amazonaws.com`.
@@ -381,14 +408,15 @@ mod tests {
 
     fn by_agent(agent: &str) -> Origin {
         let user_agent = Some(agent.into());
-        origin(&Record {
+        let record = Record {
             user_agent,
             ..Record::default()
-        })
+        };
+        origin(&record, &mut Agents::default())
     }
 
     fn of(text: &str) -> Origin {
-        origin(&Record::parse(text).unwrap())
+        origin(&Record::parse(text).unwrap(), &mut Agents::default())
     }
 
     #[test]

@@ -10,25 +10,26 @@
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::LazyLock;
 
 use memchr::memchr_iter;
 
-use crate::trail::redact::sanitize;
+use crate::trail::redact::{clean, sanitize};
 use crate::trail::{Record, Text, UserIdentity};
 
 /// The caller of a record, with what changes from call to call split off its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Principal {
+pub struct Principal<'r> {
     /// What sort of identity called.
     pub kind: PrincipalKind,
     /// The stable name, unique within an account and free of control characters.
-    pub name: String,
+    pub name: Text<'r>,
     /// The session of a role, the name of a federated user, the full subject of a web identity.
-    pub session: Option<String>,
+    pub session: Option<Text<'r>>,
     /// The EC2 instance whose role this is, told by the session's name.
-    pub instance: Option<String>,
+    pub instance: Option<&'r str>,
     /// The account the caller belongs to, only if it is twelve digits.
-    pub account_id: Option<String>,
+    pub account_id: Option<&'r str>,
 }
 
 /// What sort of identity called.
@@ -153,17 +154,20 @@ impl KeyKind {
 }
 
 /// Returns who called.
-pub fn principal(record: &Record<'_>) -> Principal {
-    let nobody = UserIdentity::default();
-    let identity = record.user_identity.as_ref().unwrap_or(&nobody);
+pub fn principal<'r>(record: &'r Record<'_>) -> Principal<'r> {
+    let identity = record.user_identity.as_ref().unwrap_or_else(|| &NOBODY);
     let called = call(record, identity);
     let instance = called.session.filter(|session| is_instance_id(session));
     let session = called.session.filter(|_| instance.is_none());
+    let name = match called.name {
+        Cow::Borrowed(name) => clean(name, NAME_CHARS),
+        Cow::Owned(name) => sanitize(&name, NAME_CHARS).into(),
+    };
     Principal {
         kind: called.kind,
-        name: non_empty(sanitize(&called.name, NAME_CHARS)).unwrap_or_else(|| "unknown".to_owned()),
-        session: session.and_then(|session| non_empty(sanitize(session, PART_CHARS))),
-        instance: instance.map(str::to_owned),
+        name: non_empty(name).unwrap_or(Cow::Borrowed("unknown")),
+        session: session.and_then(|session| non_empty(clean(session, PART_CHARS))),
+        instance,
         account_id: account_id(identity),
     }
 }
@@ -226,6 +230,9 @@ pub(crate) fn service_name(text: &str) -> Option<&str> {
 pub(crate) fn is_service_linked(arn: &str) -> bool {
     arn.contains(":role/aws-service-role/") || arn.contains(":assumed-role/AWSServiceRoleFor")
 }
+
+/// The identity of a record that has none.
+static NOBODY: LazyLock<UserIdentity<'static>> = LazyLock::new(UserIdentity::default);
 
 /// A caller before its name is cleaned.
 struct Called<'r> {
@@ -494,13 +501,12 @@ fn assumed_role(arn: &str) -> Option<AssumedRole<'_>> {
     })
 }
 
-fn account_id(identity: &UserIdentity<'_>) -> Option<String> {
+fn account_id<'r>(identity: &'r UserIdentity<'_>) -> Option<&'r str> {
     let of_arn = |field| arn(field).and_then(|arn| arn.split(':').nth(4));
     said(&identity.account_id)
         .filter(|id| is_account_id(id))
         .or_else(|| of_arn(&identity.arn).filter(|id| is_account_id(id)))
         .or_else(|| of_arn(&identity.issuer_arn).filter(|id| is_account_id(id)))
-        .map(str::to_owned)
 }
 
 fn is_account_id(text: &str) -> bool {
@@ -563,7 +569,7 @@ fn is_lower_hex(b: u8) -> bool {
     matches!(b, b'0'..=b'9' | b'a'..=b'f')
 }
 
-fn non_empty(text: String) -> Option<String> {
+fn non_empty(text: Text<'_>) -> Option<Text<'_>> {
     (!text.is_empty()).then_some(text)
 }
 
@@ -574,19 +580,17 @@ mod tests {
     use super::*;
 
     /// Reads a made-up record with this `userIdentity`.
-    fn called_by(identity: &str) -> Principal {
+    fn called_by(identity: &str) -> Principal<'static> {
         let text = format!(r#"{{"eventName":"ListThings","userIdentity":{identity}}}"#);
-        principal(&Record::parse(&text).unwrap())
+        // What a caller borrows from must stay as long as the test.
+        let record = Record::parse(Box::leak(text.into_boxed_str())).unwrap();
+        principal(Box::leak(Box::new(record)))
     }
 
     fn assert_names(cases: &[(&str, PrincipalKind, &str)]) {
         for (identity, kind, name) in cases {
             let called = called_by(identity);
-            assert_eq!(
-                (called.kind, called.name.as_str()),
-                (*kind, *name),
-                "{identity}"
-            );
+            assert_eq!((called.kind, &*called.name), (*kind, *name), "{identity}");
         }
     }
 
@@ -617,7 +621,8 @@ mod tests {
         ]);
         let chinese = r#"{"awsRegion":"cn-north-1",
             "userIdentity":{"type":"Root","accountId":"111122223333"}}"#;
-        let root = principal(&Record::parse(chinese).unwrap());
+        let root = Record::parse(chinese).unwrap();
+        let root = principal(&root);
         assert_eq!(root.name, "arn:aws-cn:iam::111122223333:root");
     }
 
@@ -702,7 +707,7 @@ mod tests {
             r#"{"type":"AssumedRole","arn":"arn:aws:sts::111122223333:assumed-role/App/s1"}"#,
         );
         assert_eq!(called.session.as_deref(), Some("s1"));
-        assert_eq!(called.account_id.as_deref(), Some("111122223333"));
+        assert_eq!(called.account_id, Some("111122223333"));
     }
 
     #[test]
@@ -714,7 +719,7 @@ mod tests {
             ))
         };
         let mut instances: Vec<_> = (0..50).map(called).collect();
-        instances.dedup_by_key(|called| called.instance.clone());
+        instances.dedup_by_key(|called| called.instance);
         assert_eq!(instances.len(), 50);
         assert!(instances.iter().all(|called| called.session.is_none()));
         instances.dedup_by_key(|called| called.name.clone());

@@ -15,6 +15,7 @@ use cloudtrail_inspector::report::Books;
 use cloudtrail_inspector::rules::Rules;
 use cloudtrail_inspector::sqlite::SqliteStore;
 use cloudtrail_inspector::trail::file::{Layout, Limits};
+use cloudtrail_inspector::trail::origin::Agents;
 use cloudtrail_inspector::trail::{Record, Wrapper, redact};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -29,6 +30,18 @@ const CODES: [&str; 6] = [
     "ValidationException",
     "NoSuchBucket",
     "FrobnicationFailed",
+];
+
+/// Of each origin that a user agent can tell, and some that differ in little.
+const AGENTS: [&str; 8] = [
+    "",
+    "Boto3/1.26.1 Prowler/4.0",
+    "Boto3/1.26.1 Prowles/4.0",
+    "Mozilla/5.0 (X11; Linux x86_64)",
+    "aws-cli/2.2.16 Python/3.8.8",
+    "aws-cli/2.2.16 md/distrib#kali",
+    "Terraform/1.9.0",
+    "curl/8.1",
 ];
 
 /// Failures whose content follows from their id, as with real events, but for `twist`.
@@ -109,18 +122,14 @@ fn arrive(store: &mut impl Store, records: &[Value], arrival: &Arrival) -> Censu
     pollster::block_on(store.census(None)).unwrap()
 }
 
-/// Folds inputs one after the other with one memo, by rules of which one depends on the time.
-fn with_memo(records: &[Value], cut: usize, memo: Memo) -> (Census, Books) {
-    let rules = Rules::parse(
-        "rule = [
-            { name = 'loud', severity = 'critical', until = 2026-11-03, when.errorCode = ['AccessDenied'] },
-            { name = 'apart', fingerprint = ['awsRegion'], when.errorCode = ['NoSuchBucket'] },
-        ]",
-    )
-    .unwrap();
-    let mut folding = Folding::new(Limits::default(), &rules)
-        .with_samples()
-        .with_memo(memo);
+/// Rules of which one depends on the time.
+const RULES: &str = "rule = [
+    { name = 'loud', severity = 'critical', until = 2026-11-03, when.errorCode = ['AccessDenied'] },
+    { name = 'apart', fingerprint = ['awsRegion'], when.errorCode = ['NoSuchBucket'] },
+]";
+
+/// Folds inputs one after the other in one folding.
+fn folded_by(mut folding: Folding<'_>, records: &[Value], cut: usize) -> (Census, Books) {
     let (mut store, mut books) = (MemoryStore::default(), Books::default());
     for input in records.chunks(cut) {
         let lines = lines(input);
@@ -213,7 +222,7 @@ fn digest(text: &str) {
     };
     let _ = redact::sample(&record);
     if let Selection::Clustered(class) = select(&record) {
-        let conclusion = conclude(&record, &Wrapper::default(), class);
+        let conclusion = conclude(&record, &Wrapper::default(), class, &mut Agents::default());
         let identity = &conclusion.understanding.identity;
         let _ = severity::of_sighting(identity, &conclusion.facets, Span::at(conclusion.at));
         let _ = hint::hint(identity, &conclusion.facets);
@@ -235,19 +244,26 @@ proptest! {
     }
 
     #[test]
-    fn a_memo_of_any_size_changes_nothing(contents in vec((0..8u64, 0..3u64), 1..60), cut in 1..20usize) {
+    fn what_is_remembered_changes_nothing(contents in vec((0..8u64, 0..3u64), 1..60), cut in 1..20usize) {
         let records: Vec<Value> = (0..)
             .zip(&contents)
             .map(|(at, (number, twist))| {
                 let mut record = failure(*number, *twist);
                 record["eventID"] = json!(id(at));
                 record["eventTime"] = json!(format!("2026-11-0{}T08:00:00Z", 1 + at % 5));
+                record["userAgent"] = json!(AGENTS[(number + twist) as usize % AGENTS.len()]);
                 record
             })
             .collect();
-        let without = with_memo(&records, cut, Memo::with_room(0));
-        for room_bytes in [1 << 10, 4 << 10, 1 << 20] {
-            prop_assert_eq!(&with_memo(&records, cut, Memo::with_room(room_bytes)), &without);
+        for rules in ["", RULES] {
+            let rules = Rules::parse(rules).unwrap();
+            let folding = || Folding::new(Limits::default(), &rules).with_samples();
+            let without = folded_by(folding().plodding(), &records, cut);
+            prop_assert_eq!(&folded_by(folding(), &records, cut), &without);
+            for places in [1, 2, 5] {
+                let folding = folding().with_memo(Memo::with_places(places));
+                prop_assert_eq!(&folded_by(folding, &records, cut), &without);
+            }
         }
     }
 
