@@ -277,12 +277,14 @@ impl<'v> Output<'v> {
         else {
             return 0;
         };
+        // First all are found and then all are handed over: what finds and what concludes each keep
+        // the processor's caches to themselves.
+        let mut all = Vec::new();
+        let max = limits.record_bytes_max;
+        let taken = structure::records(ahead, max, fast.sieve, &mut |found| all.push(found));
         let wrapper = Wrapper::default();
-        structure::records(
-            ahead,
-            limits.record_bytes_max,
-            fast.sieve,
-            &mut |found| match found {
+        for found in all {
+            match found {
                 Found::Quiet(count) => {
                     *number += count;
                     visit(Item::Quiet { count });
@@ -295,8 +297,9 @@ impl<'v> Output<'v> {
                         wrapper: &wrapper,
                     });
                 }
-            },
-        )
+            }
+        }
+        taken
     }
 
     /// Unpacks the payload of a subscription whole, if that is safe; [`Self::give_back`] takes the
