@@ -335,7 +335,12 @@ impl Folded {
                 || Record::parse(text).map_or_else(|_| String::new(), |r| redact::sample(&r));
             return self.observe(id, at, found, marks, sample);
         }
-        let record = match Record::parse(text) {
+        let parse = if folding.compares {
+            Record::parse
+        } else {
+            Record::parse_slowly
+        };
+        let record = match parse(text) {
             Ok(record) => record,
             Err(rejection) => return self.quarantine(number, rejection),
         };

@@ -15,9 +15,10 @@ use cloudtrail_inspector::memory::MemoryStore;
 use cloudtrail_inspector::ports::Store as _;
 use cloudtrail_inspector::rules::{Fate, Rules};
 use cloudtrail_inspector::trail::file::{self, Item, Layout, Limits, ReadError, Reader};
+use cloudtrail_inspector::trail::json::{self, Json};
 use cloudtrail_inspector::trail::message::{ENCODED_MASK, MASK, TEMPLATE_BYTES_MAX, template};
 use cloudtrail_inspector::trail::redact::{self, SAMPLE_BYTES_MAX, redact, sanitize};
-use cloudtrail_inspector::trail::{Record, Wrapper, envelope};
+use cloudtrail_inspector::trail::{Record, Rejection, Wrapper, envelope};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value;
@@ -102,6 +103,9 @@ pub fn splitter(input: &[u8]) {
     let logs = serde_json::json!({ "messageType": "DATA_MESSAGE", "logEvents": events });
     let trail = format!(r#"{{"Records":[{input}]}}"#);
     let payload = wrap(logs.to_string().as_bytes());
+    for element in &elements {
+        assert_same_fields(element);
+    }
     for (what, text) in [
         ("a trail file", trail),
         ("a log", logs.to_string()),
@@ -133,12 +137,36 @@ pub fn assert_agreement(fast: &mut Reader, input: &[u8], layout: Layout, limits:
         };
         for (text, next) in expected.by_ref().take(count as usize) {
             let text = text.unwrap_or_else(|| panic!("{next} was held back"));
-            let record = Record::parse(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+            let record =
+                Record::parse_slowly(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
             assert_eq!(select(&record), Selection::NotSelected(NO_ERROR), "{text}");
         }
     });
     assert_eq!(expected.next(), None, "all was handed over");
     assert_eq!(format!("{slow:?}"), format!("{done:?}"));
+}
+
+/// The fields of a text are the same whether it is proven by masks or parsed, and so is what is wrong
+/// with it; and so are the fields of its fields.
+fn assert_same_fields(text: &str) {
+    let fields = |read: &dyn Fn(&mut dyn FnMut(&[u8], Json<'_>)) -> Result<(), Rejection>| {
+        let mut fields = Vec::new();
+        let mut inner = Vec::new();
+        let done = read(&mut |key, value| {
+            fields.push((key.to_vec(), value.as_str().to_owned()));
+            let _ = value.each_field(|key, value| {
+                inner.push((
+                    key.to_vec(),
+                    value.as_str().to_owned(),
+                    value.text().map(|t| t.into_owned()),
+                ));
+            });
+        });
+        done.map(|()| (fields, inner))
+    };
+    let proven = fields(&|visit| json::each_field(text, visit));
+    let parsed = fields(&|visit| json::each_field_parsed(text, visit));
+    assert_eq!(proven, parsed);
 }
 
 fn text_of(item: &Item<'_>) -> Option<String> {
@@ -245,6 +273,7 @@ pub fn explain(input: &[u8]) {
         Rules::parse(include_str!("../../infra/rules.example.toml")).expect("the example is right")
     });
     let text = String::from_utf8_lossy(input);
+    assert_same_fields(&text);
     let Ok(record) = Record::parse(&text) else {
         return;
     };

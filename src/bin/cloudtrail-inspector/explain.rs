@@ -104,7 +104,7 @@ fn explanation_of(input: &Input, rules: &Rules, item: Item<'_>) -> Option<Explan
         Item::Record { text, wrapper, .. } => {
             let account_id = input.account_id();
             let wrapper = wrapper.or_account(account_id.as_deref());
-            Some(match Record::parse(&text) {
+            Some(match Record::parse_slowly(&text) {
                 Ok(record) => explanation_of_record(&record, &text, &wrapper, rules),
                 Err(rejection) => quarantined(&rejection),
             })
