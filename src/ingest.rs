@@ -4,6 +4,7 @@
 //! wrong has given records that nobody should trust. A record that cannot be read is quarantined
 //! and costs nothing but itself.
 
+use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -50,25 +51,26 @@ pub struct Ingested {
 #[derive(Debug)]
 pub struct Folding<'r> {
     limits: Limits,
-    rules: &'r Rules,
-    /// Without one, each byte is looked at and each record is read.
+    /// Without one, each byte is looked at.
     reader: Option<Reader>,
-    memo: Memo,
-    repeats: Repeats,
-    /// Whether records are compared with earlier ones.
-    compares: bool,
+    finder: Finder<'r>,
     /// Which samples the store would not keep; none at all where nobody looks at samples. Foldings
     /// that work side by side share them.
     marks: Option<Arc<Mutex<Arc<Marks>>>>,
 }
 
-/// The last records that went into clusters, and what was found in them.
-#[derive(Debug, Default)]
-struct Repeats {
-    known: Vec<Known>,
-    /// The one that was added last.
-    last: usize,
+/// What finds out what records say.
+#[derive(Debug)]
+struct Finder<'r> {
+    rules: &'r Rules,
+    memo: Memo,
+    /// Without them, each record is parsed, with a parser.
+    repeats: Option<Repeats>,
 }
+
+/// The last records that went into clusters, the newest first, and what was found in them.
+#[derive(Debug, Default)]
+struct Repeats(VecDeque<Known>);
 
 #[derive(Debug)]
 struct Known {
@@ -91,32 +93,24 @@ const KNOWN_MAX: usize = 8;
 impl Repeats {
     /// Returns what was found in the record that a text repeats, and in what it differs.
     fn find<'t>(&self, text: &'t str, wrapper: &Wrapper) -> Option<(Repeat<'t>, &Found)> {
-        let (newer, older) = self.known.split_at(self.known.len().min(self.last + 1));
-        newer
+        self.0
             .iter()
-            .rev()
-            .chain(older.iter().rev())
             .filter(|known| known.account_id == wrapper.account_id)
             .find_map(|known| Some((known.model.repeated_by(text)?, &known.found)))
     }
 
     /// Keeps a record in the place of the oldest.
     fn keep(&mut self, record: &Record<'_>, text: &str, wrapper: &Wrapper, found: &Found) {
-        self.last = (self.last + 1) % KNOWN_MAX;
-        if self.known.len() < KNOWN_MAX {
-            self.last = self.known.len();
-            self.known.push(Known {
-                model: Model::default(),
-                account_id: None,
+        let oldest = (self.0.len() == KNOWN_MAX).then(|| self.0.pop_back());
+        let mut model = oldest
+            .flatten()
+            .map_or_else(Model::default, |known| known.model);
+        if model.take(record, text) {
+            self.0.push_front(Known {
+                model,
+                account_id: wrapper.account_id.clone(),
                 found: found.clone(),
             });
-        }
-        let known = &mut self.known[self.last];
-        if known.model.take(record, text) {
-            known.account_id.clone_from(&wrapper.account_id);
-            known.found.clone_from(found);
-        } else {
-            known.model = Model::default();
         }
     }
 }
@@ -126,11 +120,12 @@ impl<'r> Folding<'r> {
     pub fn new(limits: Limits, rules: &'r Rules) -> Self {
         Self {
             limits,
-            rules,
             reader: Some(Reader::new(&SIEVE)),
-            memo: Memo::paying(),
-            repeats: Repeats::default(),
-            compares: true,
+            finder: Finder {
+                rules,
+                memo: Memo::paying(),
+                repeats: Some(Repeats::default()),
+            },
             marks: None,
         }
     }
@@ -148,8 +143,11 @@ impl<'r> Folding<'r> {
     pub fn plodding(self) -> Self {
         Self {
             reader: None,
-            compares: false,
-            memo: Memo::default(),
+            finder: Finder {
+                rules: self.finder.rules,
+                memo: Memo::default(),
+                repeats: None,
+            },
             ..self
         }
     }
@@ -158,13 +156,14 @@ impl<'r> Folding<'r> {
     pub fn beside(&self) -> Self {
         Self {
             marks: self.marks.clone(),
-            ..Self::new(self.limits, self.rules)
+            ..Self::new(self.limits, self.finder.rules)
         }
     }
 
     /// Remembers what was worked out of parts of records in another memo.
-    pub fn with_memo(self, memo: Memo) -> Self {
-        Self { memo, ..self }
+    pub fn with_memo(mut self, memo: Memo) -> Self {
+        self.finder.memo = memo;
+        self
     }
 
     /// Reads an input to its end and folds its records.
@@ -179,13 +178,17 @@ impl<'r> Folding<'r> {
         layout: Layout,
         account_id: Option<&str>,
     ) -> Result<Folded, ReadError> {
+        let Self {
+            limits,
+            reader,
+            finder,
+            marks,
+        } = self;
         let mut folded = Folded {
-            hits: vec![Hits::default(); self.rules.all().len()],
+            hits: vec![Hits::default(); finder.rules.all().len()],
             ..Folded::default()
         };
-        let limits = self.limits;
-        let marks = self.marks.as_deref().map(|marks| Arc::clone(&held(marks)));
-        let mut reader = self.reader.take();
+        let marks = marks.as_deref().map(|marks| Arc::clone(&held(marks)));
         let mut visit = |item: Item<'_>| match item {
             Item::Record {
                 number,
@@ -193,19 +196,34 @@ impl<'r> Folding<'r> {
                 wrapper,
             } => {
                 let wrapper = wrapper.or_account(account_id);
-                folded.record(number, &text, &wrapper, marks.as_deref(), self);
+                folded.record(number, &text, &wrapper, marks.as_deref(), finder);
             }
             Item::Rejected { number, rejection } => folded.quarantine(number, rejection),
             Item::Quiet { count } => folded.quiet(count),
             Item::ControlMessage => folded.books.control_messages += 1,
         };
-        let done = match &mut reader {
-            Some(reader) => reader.read(input, layout, &limits, &mut visit),
-            None => read(input, layout, &limits, &mut visit),
-        };
-        self.reader = reader;
-        done?;
+        match reader {
+            Some(reader) => reader.read(input, layout, limits, &mut visit),
+            None => read(input, layout, limits, &mut visit),
+        }?;
         Ok(folded)
+    }
+
+    /// Remembers which samples of a committed input the store has enough of.
+    pub fn learn(&self, ingested: &Ingested) {
+        if let Some(marks) = &self.marks {
+            Arc::make_mut(&mut held(marks)).extend(&ingested.marks);
+        }
+    }
+}
+
+impl Finder<'_> {
+    /// Reads a record.
+    fn parse<'t>(&self, text: &'t str) -> Result<Record<'t>, Rejection> {
+        match self.repeats {
+            Some(_) => Record::parse(text),
+            None => Record::parse_slowly(text),
+        }
     }
 
     /// Takes what is concluded of a record, and keeps it for those that repeat the record.
@@ -222,17 +240,11 @@ impl<'r> Folding<'r> {
             finding,
             unknown_code: is_other && record.error_code.is_some(),
         };
-        if self.compares && self.rules.all().is_empty() {
-            self.repeats.keep(record, text, wrapper, &found);
+        // What a rule looks at may be anything in the record, its time among it.
+        if let (Some(repeats), []) = (&mut self.repeats, self.rules.all()) {
+            repeats.keep(record, text, wrapper, &found);
         }
         found
-    }
-
-    /// Remembers which samples of a committed input the store has enough of.
-    pub fn learn(&self, ingested: &Ingested) {
-        if let Some(marks) = &self.marks {
-            Arc::make_mut(&mut held(marks)).extend(&ingested.marks);
-        }
     }
 }
 
@@ -324,28 +336,26 @@ impl Folded {
         text: &str,
         wrapper: &Wrapper,
         marks: Option<&Marks>,
-        folding: &mut Folding<'_>,
+        finder: &mut Finder<'_>,
     ) {
-        if let Some((repeat, found)) = folding.repeats.find(text, wrapper) {
+        let repeats = finder.repeats.as_ref();
+        if let Some((repeat, found)) = repeats.and_then(|repeats| repeats.find(text, wrapper)) {
             self.books.read += 1;
             self.books.selected += 1;
             let id = EventId::named(repeat.event_id);
             let at = event_time(Some(repeat.event_time), wrapper);
-            let sample =
-                || Record::parse(text).map_or_else(|_| String::new(), |r| redact::sample(&r));
+            let sample = || {
+                let record = Record::parse(text);
+                record.as_ref().map(redact::sample).unwrap_or_default()
+            };
             return self.observe(id, at, found, marks, sample);
         }
-        let parse = if folding.compares {
-            Record::parse
-        } else {
-            Record::parse_slowly
-        };
-        let record = match parse(text) {
+        let record = match finder.parse(text) {
             Ok(record) => record,
             Err(rejection) => return self.quarantine(number, rejection),
         };
         self.books.read += 1;
-        let (fate, verdict) = folding.rules.judge(&record, text, wrapper);
+        let (fate, verdict) = finder.rules.judge(&record, text, wrapper);
         Hits::count(&mut self.hits, verdict);
         self.books.selected += u64::from(!matches!(fate, Fate::NotSelected(_)));
         match fate {
@@ -354,11 +364,11 @@ impl Folded {
             }
             Fate::Ignored(_, reason) => *self.books.ignored.entry(reason).or_default() += 1,
             Fate::Clustered(class) => {
-                let rules = folding.rules;
-                let agents = &mut folding.memo.agents;
+                let rules = finder.rules;
+                let agents = &mut finder.memo.agents;
                 let conclusion = rules.conclude(&record, text, wrapper, class, verdict, agents);
                 let (id, at) = (conclusion.id, conclusion.at);
-                let found = folding.find(conclusion, &record, text, wrapper);
+                let found = finder.find(conclusion, &record, text, wrapper);
                 let sample = || redact::sample(&record);
                 self.observe(id, at, &found, marks, sample);
             }
