@@ -336,15 +336,25 @@ impl Rows {
 }
 
 impl Nesting {
+    /// Takes the bracket at a place of the text, given how many colons and commas are before it, and
+    /// tells how deep it is behind it; `None` where the text is no JSON, or too deep.
+    #[inline(always)]
+    fn bracket(&mut self, text: &[u8], at: usize, count: u64) -> Option<usize> {
+        match text[at] {
+            open @ (b'{' | b'[') => self.open(open == b'[', count),
+            close => self.close(close == b']', count, text[..at].ends_with(b"{")),
+        }
+    }
+
     /// Takes a bracket that opens; `None` where it is too deep.
     #[inline(always)]
-    fn open(&mut self, is_square: bool, count: u64) -> Option<()> {
+    fn open(&mut self, is_square: bool, count: u64) -> Option<usize> {
         *self.outer.get_mut(self.depth)? = self.direct + (count - self.count);
         self.count = count;
         self.direct = 0;
         self.depth += 1;
         self.squares = self.squares << 1 | u64::from(is_square);
-        Some(())
+        Some(self.depth)
     }
 
     /// Takes a bracket that closes and tells how deep its outside is; `None` where it closes
@@ -554,11 +564,9 @@ impl Job for TakeApart<'_> {
                     b':' if nesting.depth == 1 => parts.colon(at),
                     b',' if nesting.depth == 1 => parts.end(at, members)?,
                     b':' | b',' => {}
-                    open @ (b'{' | b'[') => nesting.open(open == b'[', rows.count_before(place))?,
-                    close @ (b'}' | b']') => {
-                        let is_behind_brace = text[at - 1] == b'{';
-                        let count = rows.count_before(place);
-                        if nesting.close(close == b']', count, is_behind_brace)? == 0 {
+                    b'{' | b'[' | b'}' | b']' => {
+                        let depth = nesting.bracket(text, at, rows.count_before(place))?;
+                        if depth == 0 {
                             parts.end(at, members)?;
                             let members = &members[..parts.count];
                             let is_plain = |member: &Member| !member.is_key_escaped(text);
@@ -717,14 +725,8 @@ impl Run<'_, '_> {
                 }
                 Some(Place::Inside)
             }
-            open @ (b'{' | b'[') => {
-                nesting.open(open == b'[', rows.count_before(place))?;
-                Some(Place::Inside)
-            }
-            close @ (b'}' | b']') => {
-                let is_behind_brace = self.text[at.wrapping_sub(1)] == b'{';
-                let count = rows.count_before(place);
-                match nesting.close(close == b']', count, is_behind_brace)? {
+            b'{' | b'[' | b'}' | b']' => {
+                match nesting.bracket(self.text, at, rows.count_before(place))? {
                     0 => self.record(at, rows.has_escapes),
                     _ => Some(Place::Inside),
                 }
