@@ -18,7 +18,7 @@ use crate::trail::json::Json;
 use crate::trail::sieve::Sieve;
 use crate::trail::split::{BYTE_ORDER_MARK, Cursor, Element, Member, Piece, Reach, SPACE};
 use crate::trail::structure::{self, Found, UNESCAPE_ROOM};
-use crate::trail::unpack::{Faithful, GZIP_MAGIC, PACKED_BYTES_MAX, Unpacker, inflate};
+use crate::trail::unpack::{Faithful, GZIP_MAGIC, PACKED_WHOLE_BYTES_MAX, Unpacker, inflate};
 use crate::trail::{Rejection, Wrapper};
 
 /// What is kept of one value that may turn out to be a payload: 6 MiB in base64, with line breaks.
@@ -218,7 +218,7 @@ impl Reader {
             return done;
         }
         unpacker.unpacked = room;
-        let max = PACKED_BYTES_MAX - unpacker.packed.len();
+        let max = PACKED_WHOLE_BYTES_MAX - unpacker.packed.len();
         let count = input
             .by_ref()
             .take(max as u64)

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use memchr::{memchr, memchr2};
+use memchr::memchr2;
 use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -69,18 +69,14 @@ fn each_field_plain<'a>(text: &'a str, mut visit: impl FnMut(&[u8], Json<'a>)) {
 
 /// Returns where the plain value ends that begins at `start`.
 fn plain_end(bytes: &[u8], start: usize) -> usize {
-    let string_end = |start: usize| {
-        let length = bytes.get(start..).and_then(|rest| memchr(b'"', rest));
-        length.map_or(bytes.len(), |length| start + length + 1)
-    };
     match bytes.get(start) {
-        Some(b'"') => string_end(start + 1),
+        Some(b'"') => string_end(bytes, start + 1),
         Some(b'{' | b'[') => {
             let (mut at, mut depth) = (start, 0_usize);
             while let Some(byte) = bytes.get(at) {
                 at += 1;
                 match byte {
-                    b'"' => at = string_end(at),
+                    b'"' => at = string_end(bytes, at),
                     b'{' | b'[' => depth += 1,
                     b'}' | b']' if depth == 1 => return at,
                     b'}' | b']' => depth -= 1,

@@ -16,10 +16,10 @@ use crate::trail::native::Decompressor;
 pub const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// How much gzip data is unpacked whole; CloudTrail delivers a few MiB at most.
-pub const PACKED_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub const PACKED_WHOLE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// How much may come out of it.
-const WHOLE_BYTES_MAX: usize = 64 * 1024 * 1024;
+const UNPACKED_WHOLE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// How many times larger than itself it may become. Trails become 10 times larger, storms 30 times;
 /// a bomb becomes 1,030 times larger.
@@ -40,8 +40,8 @@ impl Unpacker {
     /// only the stream can tell what it holds.
     pub fn unpack(&mut self, limits: &Limits) -> Option<usize> {
         let size = told_size(&self.packed)?;
-        let max =
-            u64::try_from(WHOLE_BYTES_MAX).map_or(0, |max| max.min(limits.inflated_bytes_max));
+        let max = u64::try_from(UNPACKED_WHOLE_BYTES_MAX)
+            .map_or(0, |max| max.min(limits.inflated_bytes_max));
         if size > self.packed.len().saturating_mul(GROWTH_MAX) || size as u64 > max {
             return None;
         }

@@ -2,35 +2,25 @@
 //! every record parsed, and again with all that spares work.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use cloudtrail_inspector::cluster::class::SIEVE;
 use cloudtrail_inspector::demo::{Plan, payload, trail};
 use cloudtrail_inspector::trail::file::{Layout, Limits, Reader};
+use walkdir::WalkDir;
 
 use crate::corpus::corpus;
 use crate::fuzz::checks::{assert_agreement, assert_same_fold};
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(self::files(&path));
-        } else {
-            files.push(path);
-        }
-    }
-    files.sort();
-    files
-}
 
 #[test]
 fn real_events_come_out_the_same() {
     let mut reader = Reader::new(&SIEVE);
     for folder in ["events", "trail-files"] {
         let Some(path) = corpus(folder) else { return };
-        for file in files(&path) {
+        for entry in WalkDir::new(path).sort_by_file_name() {
+            let file = entry.unwrap().into_path();
+            if file.is_dir() {
+                continue;
+            }
             let input = fs::read(&file).unwrap();
             let is_lines = file.to_string_lossy().contains(".jsonl");
             let layout = if is_lines {
