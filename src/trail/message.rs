@@ -20,6 +20,7 @@
 //! Then lists of values fold into one, spaces collapse, and the template is cut at
 //! [`TEMPLATE_BYTES_MAX`].
 
+use crate::trail::bytes::kinds;
 use crate::trail::denial::{ENCODED, is_action};
 
 /// Stands for a value.
@@ -604,30 +605,16 @@ const ADDRESS_END: u8 = 32;
 const LETTER: u8 = 64;
 
 /// What each byte is to a word; a table, because every byte of every message is looked up.
-static KINDS: [u8; 256] = {
-    let mut kinds = [0; 256];
-    let marks: [(&[u8], u8); 8] = [
-        (b" \t\n\r\x0b\x0c'\"`()[]{}<>=;,|", BREAK),
-        (b"0123456789", DIGIT),
-        (b"-_/@", JOINT),
-        (b".", DOT),
-        (b":", COLON),
-        (b"abcdefghijklmnopqrstuvwxyz", LETTER),
-        (b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", LETTER),
-        (b" \t\n\r\x0b\x0c\"'`,]>)", ADDRESS_END),
-    ];
-    let mut kind = 0;
-    while kind < marks.len() {
-        let (bytes, bit) = marks[kind];
-        let mut at = 0;
-        while at < bytes.len() {
-            kinds[bytes[at] as usize] |= bit;
-            at += 1;
-        }
-        kind += 1;
-    }
-    kinds
-};
+static KINDS: [u8; 256] = kinds(&[
+    (b" \t\n\r\x0b\x0c'\"`()[]{}<>=;,|", BREAK),
+    (b"0123456789", DIGIT),
+    (b"-_/@", JOINT),
+    (b".", DOT),
+    (b":", COLON),
+    (b"abcdefghijklmnopqrstuvwxyz", LETTER),
+    (b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", LETTER),
+    (b" \t\n\r\x0b\x0c\"'`,]>)", ADDRESS_END),
+]);
 
 fn starts_address(text: &str) -> bool {
     match text.as_bytes().first() {

@@ -7,6 +7,7 @@
 //!
 //! Field names and meanings: AWS CloudTrail User Guide, "CloudTrail record contents".
 
+mod bytes;
 pub mod denial;
 pub mod envelope;
 pub mod file;

@@ -15,6 +15,8 @@ use std::ptr::NonNull;
 
 use libdeflate_sys as libdeflate;
 
+use crate::trail::bytes::kinds;
+
 /// How many bytes are looked at together; a mask has one bit for each, the first byte lowest.
 pub const BLOCK: usize = 64;
 
@@ -148,23 +150,25 @@ const CONTROL: u8 = 7;
 const LETTER_E: u8 = 8;
 
 /// What each byte is.
-static KINDS: [u8; 256] = {
-    let mut kinds = [0; 256];
+static KINDS: [u8; 256] = kinds(&[
+    (b"\"", QUOTE),
+    (b"\\", BACKSLASH),
+    (b"{[", OPEN),
+    (b"}]", CLOSE),
+    (b":", COLON),
+    (b",", COMMA),
+    (CONTROLS.as_slice(), CONTROL),
+    (b"e", LETTER_E),
+]);
+
+const CONTROLS: [u8; 32] = {
+    let mut controls = [0; 32];
     let mut byte = 0;
-    while byte < 0x20 {
-        kinds[byte] = CONTROL;
+    while byte < controls.len() {
+        controls[byte] = byte as u8;
         byte += 1;
     }
-    kinds[b'"' as usize] = QUOTE;
-    kinds[b'\\' as usize] = BACKSLASH;
-    kinds[b'{' as usize] = OPEN;
-    kinds[b'[' as usize] = OPEN;
-    kinds[b'}' as usize] = CLOSE;
-    kinds[b']' as usize] = CLOSE;
-    kinds[b':' as usize] = COLON;
-    kinds[b',' as usize] = COMMA;
-    kinds[b'e' as usize] = LETTER_E;
-    kinds
+    controls
 };
 
 /// Makes a mask, a place at a time.

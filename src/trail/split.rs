@@ -12,6 +12,7 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr2, memchr3};
 
+use crate::trail::bytes::kinds;
 use crate::trail::file::ReadError;
 
 /// How much is read at a time: enough to drown the cost of a call, little enough for a cache.
@@ -389,7 +390,10 @@ impl<R: Read> Cursor<R> {
         let mut depth = 0_u64;
         loop {
             let ahead = &self.buffer[self.at..self.end];
-            let Some(length) = ahead.iter().position(|byte| IS_BORDER[usize::from(*byte)]) else {
+            let Some(length) = ahead
+                .iter()
+                .position(|byte| BORDERS[usize::from(*byte)] != 0)
+            else {
                 self.at = self.end;
                 if !self.fill()? {
                     return Ok(Reach::Cut);
@@ -543,16 +547,7 @@ pub const SPACE: &[u8] = b" \t\r\n";
 pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The bytes that matter between the borders of a value; all others are skipped unseen.
-static IS_BORDER: [bool; 256] = {
-    let mut table = [false; 256];
-    let borders = b"\"{}[]\n";
-    let mut index = 0;
-    while index < borders.len() {
-        table[borders[index] as usize] = true;
-        index += 1;
-    }
-    table
-};
+static BORDERS: [u8; 256] = kinds(&[(b"\"{}[]\n", 1)]);
 
 #[cfg(test)]
 pub(crate) mod tests {
