@@ -1,16 +1,18 @@
 //! The outside world in memory: a store that keeps the whole contract and forgets it at the end.
 
+use std::collections::BTreeMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use crate::cluster::cases::Cases;
 use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::guard::{self, Known};
 use crate::cluster::sample::{Marks, Samples};
 use crate::cluster::timeline::Timeline;
-use crate::cluster::{Census, EventId, Facts, Sighting, Span, Stamp, Tally};
+use crate::cluster::{Case, Census, EventId, Facts, Sighting, Span, Stamp, Tally};
 use crate::ports::{Batch, Committed, Quarantined, Store, StoreError};
 use crate::trail::time::{EventTime, Window};
 
@@ -88,8 +90,13 @@ impl MemoryStore {
             self.admitted.insert(cluster, hour);
         }
         let mut fresh = 0;
-        for (id, sighting) in tally.sightings {
-            fresh += u64::from(self.insert(id, &sighting));
+        // Many events of a batch share a case, and to know where one is takes less than to look at
+        // what is in it.
+        let mut places: HashMap<*const Case, u32> = HashMap::new();
+        for (id, sighting) in &tally.sightings {
+            let place = places.entry(Arc::as_ptr(&sighting.case));
+            let case = *place.or_insert_with(|| self.place(&sighting.case));
+            fresh += u64::from(self.insert(*id, sighting, case));
         }
         let mut marks = Marks::new();
         for (cluster, samples) in tally.samples {
@@ -125,11 +132,15 @@ impl MemoryStore {
         self.used.entry((account_id, hour)).or_default()
     }
 
-    /// Adds a sighting; `false` says that the event was there already.
-    fn insert(&mut self, id: EventId, sighting: &Sighting) -> bool {
-        let cases = Arc::make_mut(&mut self.cases);
+    fn place(&mut self, case: &Case) -> u32 {
+        Arc::make_mut(&mut self.cases).add(case)
+    }
+
+    /// Adds a sighting of a case at a place; `false` says that the event was there already.
+    fn insert(&mut self, id: EventId, sighting: &Sighting, case: u32) -> bool {
+        let cases = &self.cases;
         let seen = Seen {
-            case: cases.add(&sighting.case),
+            case,
             stamp: sighting.stamp,
             watched: sighting.watched,
         };

@@ -4,8 +4,10 @@
 //! would scatter over the memory that reading an input needs and gives back.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::BuildHasher as _;
+
+use foldhash::HashMap;
+use foldhash::fast::RandomState;
 
 use crate::cluster::Case;
 use crate::cluster::facet::{Facets, Kind};

@@ -20,11 +20,12 @@ pub mod timeline;
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
 use data_encoding::HEXLOWER_PERMISSIVE;
+use foldhash::HashMap;
 use sha2::{Digest, Sha256};
 
 use crate::cluster::cases::{CaseRef, Cases};
