@@ -33,3 +33,7 @@ pub mod ingest;
 // The store in one SQLite file.
 #[cfg(feature = "io")]
 pub mod sqlite;
+
+// AWS: the store in a table.
+#[cfg(feature = "io")]
+pub mod aws;

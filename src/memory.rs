@@ -1,26 +1,24 @@
 //! The outside world in memory: a store that keeps the whole contract and forgets it at the end.
 
 use std::collections::BTreeMap;
-use std::collections::hash_map::Entry;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use foldhash::{HashMap, HashMapExt as _};
+use foldhash::HashMap;
 
-use crate::cluster::cases::Cases;
 use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::guard::{self, Known};
 use crate::cluster::sample::{Marks, Samples};
+use crate::cluster::sightings::Sightings;
 use crate::cluster::timeline::Timeline;
-use crate::cluster::{Case, Census, EventId, Facts, Sighting, Span, Stamp, Tally};
+use crate::cluster::{Census, EventId, Facts, Tally};
 use crate::ports::{Batch, Committed, Quarantined, Store, StoreError};
 use crate::trail::time::{EventTime, Window};
 
 /// Clusters in memory.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    sightings: HashMap<EventId, Seen>,
-    cases: Arc<Cases>,
+    sightings: Sightings,
     /// What is known of the clusters, and their samples; it has no sightings.
     clusters: Tally,
     /// The hour in which a cluster counts as new.
@@ -33,31 +31,16 @@ pub struct MemoryStore {
     pub quarantined: BTreeMap<String, Vec<Quarantined>>,
 }
 
-/// A sighting, with the place of its case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Seen {
-    case: u32,
-    stamp: Stamp,
-    watched: bool,
-}
-
 impl Store for MemoryStore {
     async fn commit(&mut self, batches: Vec<Batch>) -> Result<Vec<Committed>, StoreError> {
         Ok(batches.into_iter().map(|batch| self.add(batch)).collect())
     }
 
     async fn sums(&self, since: Option<EventTime>) -> Result<Census, StoreError> {
-        let mut spans: HashMap<u32, Span> = HashMap::new();
-        for seen in self.sightings.values() {
-            let at = seen.stamp.time();
-            if since.is_none() || at >= since {
-                spans.entry(seen.case).or_default().add(Span::at(at));
-            }
-        }
         let shared = |(cluster, facts): (&ClusterId, _)| (*cluster, Arc::clone(facts));
         let facts = self.clusters.facts.iter().map(shared).collect();
-        let rows = spans.into_iter().collect();
-        Ok(Census::of(facts, Arc::clone(&self.cases), rows))
+        let (cases, rows) = self.sightings.rows(since);
+        Ok(Census::of(facts, cases, rows))
     }
 
     async fn samples(&self) -> Result<BTreeMap<ClusterId, Samples>, StoreError> {
@@ -65,12 +48,7 @@ impl Store for MemoryStore {
     }
 
     async fn timeline(&self) -> Result<Timeline, StoreError> {
-        let mut timeline = Timeline::default();
-        for seen in self.sightings.values() {
-            let cluster = self.cases.get(seen.case).cluster();
-            timeline.add(cluster, seen.stamp.time(), 1);
-        }
-        Ok(timeline)
+        Ok(self.sightings.timeline())
     }
 }
 
@@ -85,19 +63,13 @@ impl MemoryStore {
         for (cluster, facts) in &tally.facts {
             self.learn(*cluster, facts);
         }
+        let new_clusters = admitted.len() as u64;
         for (cluster, hour) in admitted {
             *self.used_in(cluster, hour) += 1;
             self.admitted.insert(cluster, hour);
         }
-        let mut fresh = 0;
-        // Many events of a batch share a case, and to know where one is takes less than to look at
-        // what is in it.
-        let mut places: HashMap<*const Case, u32> = HashMap::new();
-        for (id, sighting) in &tally.sightings {
-            let place = places.entry(Arc::as_ptr(&sighting.case));
-            let case = *place.or_insert_with(|| self.place(&sighting.case));
-            fresh += u64::from(self.insert(*id, sighting, case));
-        }
+        let seen = tally.sightings.iter();
+        let fresh = self.sightings.add(seen.map(|(id, seen)| (*id, seen)));
         let mut marks = Marks::new();
         for (cluster, samples) in tally.samples {
             let kept = self.clusters.samples.entry(cluster).or_default();
@@ -107,7 +79,12 @@ impl MemoryStore {
         if !quarantined.is_empty() {
             self.quarantined.insert(source, quarantined);
         }
-        Committed { fresh, marks }
+        Committed {
+            fresh,
+            new_clusters,
+            marks,
+            ..Committed::default()
+        }
     }
 
     /// Adds what is known of a cluster. Where a rule merges clusters of several accounts, this may
@@ -131,37 +108,6 @@ impl MemoryStore {
         let account_id = self.clusters.facts[&cluster].identity.account_id.clone();
         self.used.entry((account_id, hour)).or_default()
     }
-
-    fn place(&mut self, case: &Case) -> u32 {
-        Arc::make_mut(&mut self.cases).add(case)
-    }
-
-    /// Adds a sighting of a case at a place; `false` says that the event was there already.
-    fn insert(&mut self, id: EventId, sighting: &Sighting, case: u32) -> bool {
-        let cases = &self.cases;
-        let seen = Seen {
-            case,
-            stamp: sighting.stamp,
-            watched: sighting.watched,
-        };
-        match self.sightings.entry(id) {
-            Entry::Vacant(unseen) => {
-                unseen.insert(seen);
-                true
-            }
-            Entry::Occupied(mut known) => {
-                // In the order of sightings.
-                let key = |seen: &Seen| {
-                    let case = cases.get(seen.case);
-                    (seen.watched, case.cluster(), seen.stamp, case)
-                };
-                if seen != *known.get() && key(&seen) < key(known.get()) {
-                    known.insert(seen);
-                }
-                false
-            }
-        }
-    }
 }
 
 impl Known for MemoryStore {
@@ -175,8 +121,7 @@ impl Known for MemoryStore {
         if !self.any_overflow {
             return Ok(false);
         }
-        let known = self.sightings.get(&event);
-        let cluster = known.map(|seen| self.cases.get(seen.case).cluster());
+        let cluster = self.sightings.cluster(event);
         let facts = cluster.map(|cluster| &self.clusters.facts[&cluster]);
         Ok(facts.is_some_and(|facts| guard::is_overflow(&facts.identity)))
     }

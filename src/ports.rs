@@ -65,8 +65,21 @@ pub struct Quarantined {
 pub struct Committed {
     /// Events that were not in the store before.
     pub fresh: u64,
+    /// Clusters that were not in the store before.
+    pub new_clusters: u64,
     /// The clusters that the batch brought samples of and that have enough of them now.
     pub marks: Marks,
+    /// What it took.
+    pub spent: Spent,
+}
+
+/// What a store that is billed by the call took; one that is not takes nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Calls, whatever came of them.
+    pub calls: u64,
+    /// Write request units, as DynamoDB counts them.
+    pub write_units: u64,
 }
 
 /// Why a store did not do what it was asked for; each variant asks for another next step.
@@ -90,7 +103,7 @@ pub enum StoreError {
     #[error("the store is not available")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
     /// What it holds makes no sense: restore it, or scan anew.
-    #[error("the store is damaged: {detail}; scan into a new file")]
+    #[error("the store is damaged: {detail}; restore it, or scan into a new one")]
     Damaged {
         /// What makes no sense.
         detail: String,

@@ -65,6 +65,25 @@ pub fn admit<K: Known>(tally: &mut Tally, known: &mut K) -> Result<Admitted, K::
     Ok(admitted)
 }
 
+/// Counts the clusters of a tally that are not known yet, by account and hour: what [`admit`] will
+/// ask places for.
+pub fn demand(
+    tally: &Tally,
+    has: impl Fn(ClusterId) -> bool,
+) -> BTreeMap<(String, Option<Window>), u32> {
+    let mut demand = BTreeMap::new();
+    for (first_seen, cluster) in first_seen(tally) {
+        let identity = &tally.facts[&cluster].identity;
+        if !is_overflow(identity) && !has(cluster) {
+            let hour = first_seen.map(EventTime::window);
+            *demand
+                .entry((identity.account_id.clone(), hour))
+                .or_default() += 1;
+        }
+    }
+    demand
+}
+
 /// Leaves events that went to an overflow cluster where they are: their own cluster may have been
 /// admitted since, and an event counts once.
 fn forget_overflowed<K: Known>(tally: &mut Tally, known: &mut K) -> Result<(), K::Error> {
@@ -83,6 +102,18 @@ fn newcomers<K: Known>(
     tally: &Tally,
     known: &mut K,
 ) -> Result<Vec<(Option<EventTime>, ClusterId)>, K::Error> {
+    let mut newcomers = Vec::new();
+    for (first, cluster) in first_seen(tally) {
+        if !is_overflow(&tally.facts[&cluster].identity) && !known.has(cluster)? {
+            newcomers.push((first, cluster));
+        }
+    }
+    newcomers.sort_unstable();
+    Ok(newcomers)
+}
+
+/// Returns the clusters of a tally with their first event time.
+fn first_seen(tally: &Tally) -> impl Iterator<Item = (Option<EventTime>, ClusterId)> + use<> {
     let mut first: HashMap<ClusterId, Option<EventTime>> = HashMap::new();
     for sighting in tally.sightings.values() {
         let at = sighting.at();
@@ -91,14 +122,7 @@ fn newcomers<K: Known>(
             *seen = at;
         }
     }
-    let mut newcomers = Vec::new();
-    for (cluster, first) in first {
-        if !is_overflow(&tally.facts[&cluster].identity) && !known.has(cluster)? {
-            newcomers.push((first, cluster));
-        }
-    }
-    newcomers.sort_unstable();
-    Ok(newcomers)
+    first.into_iter().map(|(cluster, first)| (first, cluster))
 }
 
 /// Tells an overflow cluster by its identity.

@@ -13,9 +13,11 @@ pub mod facet;
 pub mod fingerprint;
 pub mod guard;
 pub mod lifecycle;
+pub mod manifest;
 pub mod memo;
 pub mod ranking;
 pub mod sample;
+pub mod sightings;
 pub mod timeline;
 
 use std::cmp::{Ordering, Reverse};

@@ -44,6 +44,14 @@ impl Rank {
         rank.copy_from_slice(&Sha256::digest(id.bytes())[..8]);
         Self(rank)
     }
+
+    /// The rank before all others: whoever has a sample of it wants none.
+    pub const LEAST: Self = Self([0; 8]);
+
+    /// Returns the bytes, in whose order ranks are.
+    pub fn bytes(&self) -> &[u8; 8] {
+        &self.0
+    }
 }
 
 impl Samples {

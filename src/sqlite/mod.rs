@@ -114,8 +114,10 @@ impl SqliteStore {
         let mut writer = Writer::new(&transaction, &mut self.rows)?;
         let mut committed = Vec::with_capacity(batches.len());
         for batch in batches {
+            let (fresh, new_clusters) = writer.write(batch)?;
             committed.push(Committed {
-                fresh: writer.write(batch)?,
+                fresh,
+                new_clusters,
                 ..Committed::default()
             });
         }

@@ -94,8 +94,9 @@ impl<'a> Writer<'a> {
         })
     }
 
-    /// Writes a batch but for its samples, and returns how many of its events were not there before.
-    pub fn write(&mut self, batch: Batch) -> Result<u64, StoreError> {
+    /// Writes a batch but for its samples, and returns how many of its events and of its clusters
+    /// were not there before.
+    pub fn write(&mut self, batch: Batch) -> Result<(u64, u64), StoreError> {
         let Batch {
             source,
             mut tally,
@@ -124,7 +125,7 @@ impl<'a> Writer<'a> {
         for record in &quarantined {
             self.quarantined(&source, record)?;
         }
-        Ok(fresh)
+        Ok((fresh, admitted.len() as u64))
     }
 
     /// Writes the samples of all batches, and returns which clusters have enough of them.

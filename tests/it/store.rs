@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use cloudtrail_inspector::aws::dynamodb::Settings;
 use cloudtrail_inspector::cluster::guard::{NEW_CLUSTERS_MAX, is_overflow};
 use cloudtrail_inspector::memory::MemoryStore;
 use cloudtrail_inspector::ports::{Store, StoreError};
@@ -9,7 +10,9 @@ use cloudtrail_inspector::sqlite::{SCHEMA_VERSION, SqliteStore};
 use cloudtrail_inspector::trail::time::EventTime;
 use serde_json::{Value, json};
 
+use crate::emulator::Emulator;
 use crate::records::{id, ingest, lines, record};
+use crate::table::{self, MemoryTable};
 
 fn failures(count: u64, field: impl Fn(u64) -> Value) -> Vec<Value> {
     let failure = |number| {
@@ -29,6 +32,19 @@ macro_rules! contract {
         mod sqlite {
             $(#[test] fn $name() {
                 super::$name(super::SqliteStore::open(super::Path::new(":memory:")).unwrap());
+            })*
+        }
+        mod dynamodb {
+            $(#[test] fn $name() {
+                let table = super::MemoryTable::default();
+                super::$name(super::table::store(&table, super::Settings::default()).counting());
+            })*
+        }
+        mod emulator {
+            $(#[test] fn $name() {
+                if let Some(emulator) = super::Emulator::find() {
+                    super::$name(emulator.store(super::Settings::default()).counting());
+                }
             })*
         }
     };

@@ -1,0 +1,516 @@
+//! One batch committed: heads read, the guard asked, manifests written, heads and callers written.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::convert::Infallible;
+use std::future::Future;
+
+use futures_util::stream::{self, StreamExt as _};
+
+use crate::aws::dynamodb::item::{
+    self, CALLERS_MAX, Caller, Head, Row, State, Transition, beginning_key, caller, head_key,
+    manifest_item, open_place, principal_item, principal_key, sample_items,
+};
+use crate::aws::dynamodb::lease::Purpose;
+use crate::aws::dynamodb::table::{Item, Key, Table, TableError, Write};
+use crate::aws::dynamodb::{Counting, DynamoStore, HEAD_SECONDS, HEADS_MAX, Known, read};
+use crate::cluster::facet::Kind;
+use crate::cluster::fingerprint::ClusterId;
+use crate::cluster::guard::{self, Admitted, NEW_CLUSTERS_MAX, is_overflow};
+use crate::cluster::manifest::Manifest;
+use crate::cluster::sample::Rank;
+use crate::cluster::{EventId, Facts, Tally};
+use crate::ports::{Batch, Committed, Spent, StoreError};
+use crate::trail::time::{EventTime, Window};
+
+/// How many calls are under way at a time.
+const CALLS_MAX: usize = 16;
+
+/// A caller that comes to a cluster within its first hour, in seconds, is part of what is new about
+/// it, and not told.
+const SETTLING_SECONDS: i64 = 3600;
+
+/// What a batch shows of one cluster.
+#[derive(Debug, Default)]
+struct Shown {
+    /// First and last event, in seconds; 0 where none has a time.
+    first: i64,
+    last: i64,
+    /// Who called, and when first.
+    callers: BTreeMap<Caller, (String, i64)>,
+}
+
+/// What the guard may know: which clusters there are, and how many more there may be.
+struct Admission<'a> {
+    heads: &'a HashMap<ClusterId, Known>,
+    overflowed: BTreeSet<EventId>,
+    places: BTreeMap<(String, Option<Window>), u32>,
+}
+
+impl guard::Known for Admission<'_> {
+    type Error = Infallible;
+
+    fn has(&mut self, cluster: ClusterId) -> Result<bool, Infallible> {
+        Ok(self.heads.contains_key(&cluster))
+    }
+
+    fn overflowed(&mut self, event: EventId) -> Result<bool, Infallible> {
+        Ok(self.overflowed.contains(&event))
+    }
+
+    fn admitted(&mut self, account_id: &str, hour: Option<Window>) -> Result<u32, Infallible> {
+        let places = self.places.get(&(account_id.to_owned(), hour));
+        Ok(NEW_CLUSTERS_MAX - places.copied().unwrap_or_default().min(NEW_CLUSTERS_MAX))
+    }
+}
+
+impl<T: Table> DynamoStore<T> {
+    pub(super) async fn commit_one(&mut self, batch: Batch) -> Result<Committed, StoreError> {
+        let mut tally = batch.tally;
+        self.forget_stale();
+        self.count_hours(&tally).await?;
+        self.know_heads(tally.facts.keys().copied().collect())
+            .await?;
+        let admitted = self.admit(&mut tally).await?;
+        // The guard moves what it does not admit to overflow clusters, which may be there already.
+        self.know_heads(tally.facts.keys().copied().collect())
+            .await?;
+        let fresh = self.put_manifests(&tally).await?;
+        let shown = shown(&tally);
+        let new_clusters = self.make_heads(&tally, &admitted, &shown).await?;
+        self.move_heads(&tally, &shown).await?;
+        self.add_callers(&shown).await?;
+        let before = std::mem::replace(&mut self.spent, self.table.spent());
+        Ok(Committed {
+            fresh,
+            new_clusters,
+            marks: tally.facts.keys().map(|id| (*id, Rank::LEAST)).collect(),
+            spent: Spent {
+                calls: self.spent.calls - before.calls,
+                write_units: self.spent.write_units - before.write_units,
+            },
+        })
+    }
+
+    fn forget_stale(&mut self) {
+        let now = self.now;
+        if self.heads.len() > HEADS_MAX {
+            self.heads.clear();
+        }
+        self.heads
+            .retain(|_, known| now.seconds_since(known.read) < HEAD_SECONDS);
+    }
+
+    /// Reads the heads of clusters that are not known yet.
+    async fn know_heads(&mut self, clusters: BTreeSet<ClusterId>) -> Result<(), StoreError> {
+        let unknown = |cluster: &ClusterId| !self.heads.contains_key(cluster);
+        let keys: Vec<Key> = clusters.into_iter().filter(unknown).map(head_key).collect();
+        for item in self.table.get(&keys).await? {
+            self.know(&item);
+        }
+        Ok(())
+    }
+
+    /// Remembers a head that was read.
+    fn know(&mut self, item: &Item) {
+        if let Some((cluster, head)) = Head::read(item) {
+            self.remember(cluster, head);
+        }
+    }
+
+    fn remember(&mut self, cluster: ClusterId, head: Head) {
+        let known = self.heads.remove(&cluster);
+        let known = Known {
+            head,
+            read: self.now,
+            callers: known.map(|known| known.callers).unwrap_or_default(),
+        };
+        self.heads.insert(cluster, known);
+    }
+
+    /// Reads the hours of a batch, where somebody wants to know which of its events are new.
+    async fn count_hours(&mut self, tally: &Tally) -> Result<(), StoreError> {
+        let Some(mut counting) = self.counting.take() else {
+            return Ok(());
+        };
+        let hours = tally.sightings.values();
+        let hours: BTreeSet<_> = hours.map(|seen| seen.at().map(EventTime::window)).collect();
+        let counted = self.count(&mut counting, hours).await;
+        self.counting = Some(counting);
+        counted
+    }
+
+    async fn count(
+        &mut self,
+        counting: &mut Counting,
+        hours: BTreeSet<Option<Window>>,
+    ) -> Result<(), StoreError> {
+        let mut manifests = Vec::new();
+        for hour in hours.difference(&counting.hours) {
+            for pk in item::manifest_partitions(*hour) {
+                for item in self.table.query(&pk).await? {
+                    manifests.push(read::manifest(&item)?);
+                }
+            }
+        }
+        let clusters = manifests.iter().flat_map(Manifest::sightings);
+        let clusters: BTreeSet<_> = clusters.map(|(_, seen)| seen.case.cluster).collect();
+        self.know_heads(clusters.clone()).await?;
+        let overflow = clusters
+            .into_iter()
+            .filter(|cluster| self.is_overflow(*cluster))
+            .collect();
+        read::add(&mut counting.sightings, &manifests, &overflow);
+        counting.hours.extend(hours);
+        Ok(())
+    }
+
+    fn is_overflow(&self, cluster: ClusterId) -> bool {
+        let known = self.heads.get(&cluster);
+        known.is_some_and(|known| is_overflow(&known.head.facts.identity))
+    }
+
+    /// Asks the guard which clusters are admitted, with places leased for them.
+    async fn admit(&mut self, tally: &mut Tally) -> Result<Admitted, StoreError> {
+        let overflowed = match &self.counting {
+            None => BTreeSet::new(),
+            Some(counting) => {
+                let cluster = |id: &EventId| counting.sightings.cluster(*id);
+                let overflowed = |id: &EventId| cluster(id).is_some_and(|id| self.is_overflow(id));
+                let ids = tally.sightings.keys().copied();
+                ids.filter(overflowed).collect()
+            }
+        };
+        let has = |cluster| self.heads.contains_key(&cluster);
+        let demand = guard::demand(tally, has);
+        let mut places = BTreeMap::new();
+        for ((account_id, hour), wanted) in demand {
+            let leased = self.lease(&account_id, hour, Purpose::Cluster, wanted);
+            let leased = leased.await?;
+            places.insert((account_id, hour), leased);
+        }
+        let mut admission = Admission {
+            heads: &self.heads,
+            overflowed,
+            places,
+        };
+        let Ok(admitted) = guard::admit(tally, &mut admission);
+        for (cluster, hour) in &admitted {
+            let account_id = &tally.facts[cluster].identity.account_id;
+            self.use_places(account_id, *hour, Purpose::Cluster, 1);
+        }
+        Ok(admitted)
+    }
+
+    /// Writes what was seen, and returns how many events were not there before: of those that come
+    /// in the same batch again that is sure, of others only where hours are counted.
+    async fn put_manifests(&mut self, tally: &Tally) -> Result<u64, StoreError> {
+        let manifests = Manifest::cut(tally);
+        let (days, now, table) = (self.settings.retention_days, self.now, &self.table);
+        let puts = manifests.iter().map(|manifest| async move {
+            let put = Write::Put(manifest_item(manifest, days, now));
+            let replaced = table.write(&put).await?;
+            Ok::<_, TableError>(if replaced.is_some() {
+                0
+            } else {
+                manifest.sightings().len()
+            })
+        });
+        let mut fresh = 0;
+        for count in together(puts).await {
+            fresh += count? as u64;
+        }
+        if let Some(counting) = &mut self.counting {
+            let seen = manifests.iter().flat_map(Manifest::sightings);
+            fresh = counting.sightings.add(seen);
+        }
+        Ok(fresh)
+    }
+
+    /// Makes the heads of clusters that have none, and returns how many were made here.
+    async fn make_heads(
+        &mut self,
+        tally: &Tally,
+        admitted: &Admitted,
+        shown: &BTreeMap<ClusterId, Shown>,
+    ) -> Result<u64, StoreError> {
+        let missing = shown
+            .iter()
+            .filter(|(cluster, _)| !self.heads.contains_key(cluster));
+        let mut plans = Vec::new();
+        for (cluster, shown) in missing {
+            let admitted = admitted.get(cluster).copied().flatten();
+            plans.push((
+                *cluster,
+                shown,
+                new_head(&tally.facts[cluster], shown, admitted),
+            ));
+        }
+        if plans.is_empty() {
+            return Ok(0);
+        }
+        let told = self.tells().await?;
+        let store = &*self;
+        let makes = plans.iter().map(|(cluster, shown, head)| async move {
+            let mut writes = vec![Write::Create(head.item(*cluster, shown.last))];
+            if told {
+                writes.extend(store.rows(*cluster, 1, &Transition::New, shown.first));
+            }
+            store.apply(&writes).await
+        });
+        let made = together(makes).await;
+        let mut count = 0;
+        for ((cluster, _, head), made) in plans.into_iter().zip(made) {
+            match made {
+                Ok(()) => {
+                    count += 1;
+                    self.remember(cluster, head);
+                    self.put_samples(tally, cluster).await?;
+                }
+                // Somebody else was faster, or it was us and the answer got lost.
+                Err(TableError::Refused {
+                    found: Some(item), ..
+                }) => self.know(&item),
+                Err(TableError::Refused { found: None, .. }) => {
+                    self.know_heads(BTreeSet::from([cluster])).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(count)
+    }
+
+    /// Keeps the samples of the batch that made a cluster.
+    async fn put_samples(&self, tally: &Tally, cluster: ClusterId) -> Result<(), StoreError> {
+        let samples = tally.samples.get(&cluster);
+        for item in samples.map_or(Vec::new(), |samples| {
+            sample_items(cluster, samples, self.now)
+        }) {
+            self.apply(&[Write::Put(item)]).await?;
+        }
+        Ok(())
+    }
+
+    /// Moves the heads that the batch changes something about.
+    async fn move_heads(
+        &mut self,
+        tally: &Tally,
+        shown: &BTreeMap<ClusterId, Shown>,
+    ) -> Result<(), StoreError> {
+        for (cluster, shown) in shown {
+            let mut attempts = 0;
+            while let Some(write) = self.next_move(*cluster, &tally.facts[cluster], shown) {
+                let mut writes = vec![write];
+                if let Write::Regress { epoch, .. } = &writes[0]
+                    && self.tells().await?
+                {
+                    let (epoch, at) = (epoch + 1, shown.last);
+                    writes.extend(self.rows(*cluster, epoch, &Transition::Regressed, at));
+                }
+                attempts += 1;
+                match self.apply(&writes).await {
+                    Ok(()) => self.moved(*cluster, &writes[0]),
+                    Err(TableError::Refused { found, .. }) if attempts < 4 => {
+                        self.heads.remove(cluster);
+                        match found {
+                            Some(item) => self.know(&item),
+                            None => self.know_heads(BTreeSet::from([*cluster])).await?,
+                        }
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns what a head lacks of what a batch shows.
+    fn next_move(&self, cluster: ClusterId, facts: &Facts, shown: &Shown) -> Option<Write> {
+        let head = &self.heads.get(&cluster)?.head;
+        let key = head_key(cluster);
+        if head.state == State::Recovered && shown.last > head.watermark {
+            let (epoch, at) = (head.epoch, shown.last);
+            let open = open_place(cluster, at);
+            return Some(Write::Regress {
+                key,
+                epoch,
+                at,
+                open,
+            });
+        }
+        if shown.first != 0 && (head.first == 0 || shown.first < head.first) {
+            let at = shown.first;
+            return Some(Write::First { key, at });
+        }
+        let (known, template) = (&head.facts.template, &facts.template);
+        // Where the template is part of the identity, it is the same for all events.
+        let is_free = head.facts.identity.template.is_none();
+        if is_free && !template.is_empty() && (known.is_empty() || template < known) {
+            let text = template.clone();
+            return Some(Write::Template { key, text });
+        }
+        None
+    }
+
+    /// Remembers that a head was moved.
+    fn moved(&mut self, cluster: ClusterId, write: &Write) {
+        let Some(Known { head, .. }) = self.heads.get_mut(&cluster) else {
+            return;
+        };
+        match write {
+            Write::Regress { .. } => {
+                head.state = State::Regressed;
+                head.epoch += 1;
+            }
+            Write::First { at, .. } => head.first = *at,
+            Write::Template { text, .. } => head.facts.template.clone_from(text),
+            Write::Put(_) | Write::Create(_) | Write::Lease { .. } => {}
+        }
+    }
+
+    /// Adds the callers that clusters have not seen before.
+    async fn add_callers(&mut self, shown: &BTreeMap<ClusterId, Shown>) -> Result<(), StoreError> {
+        let mut unknown = Vec::new();
+        for (cluster, shown) in shown {
+            let Some(known) = self.heads.get(cluster) else {
+                continue;
+            };
+            if is_overflow(&known.head.facts.identity) {
+                continue;
+            }
+            let is_known =
+                |caller| known.head.callers.contains(caller) || known.callers.contains(caller);
+            let callers = shown
+                .callers
+                .iter()
+                .filter(|(caller, _)| !is_known(*caller));
+            unknown.extend(callers.map(|(caller, (name, at))| (*cluster, *caller, name, *at)));
+        }
+        let keys = unknown
+            .iter()
+            .map(|(cluster, caller, ..)| principal_key(*cluster, *caller));
+        let keys: Vec<Key> = keys.collect();
+        let found = self.table.get(&keys).await?;
+        let found: BTreeSet<&Key> = found.iter().map(|item| &item.key).collect();
+        for ((cluster, caller, name, at), key) in unknown.into_iter().zip(&keys) {
+            if found.contains(key) || self.add_caller(cluster, name, at).await? {
+                if let Some(known) = self.heads.get_mut(&cluster) {
+                    known.callers.insert(caller);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a caller, and tells of it; `false` says that the budget for callers is used up.
+    async fn add_caller(
+        &mut self,
+        cluster: ClusterId,
+        name: &str,
+        at: i64,
+    ) -> Result<bool, StoreError> {
+        let Some(known) = self.heads.get(&cluster) else {
+            return Ok(false);
+        };
+        let (epoch, first) = (known.head.epoch, known.head.first);
+        let account_id = known.head.facts.identity.account_id.clone();
+        let hour = EventTime::from_seconds(at).map(EventTime::window);
+        let purpose = Purpose::Principal;
+        if self.lease(&account_id, hour, purpose, 1).await? == 0 {
+            return Ok(false);
+        }
+        let mut writes = vec![Write::Create(principal_item(cluster, name, at))];
+        if at - first >= SETTLING_SECONDS && self.tells().await? {
+            let transition = Transition::NewPrincipal(name.to_owned());
+            writes.extend(self.rows(cluster, epoch, &transition, at));
+        }
+        match self.apply(&writes).await {
+            Ok(()) => self.use_places(&account_id, hour, purpose, 1),
+            Err(TableError::Refused { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(true)
+    }
+
+    /// Returns the rows that tell each sink of a transition.
+    fn rows(&self, cluster: ClusterId, epoch: i64, transition: &Transition, at: i64) -> Vec<Write> {
+        let row = |sink: &String| {
+            let row = Row {
+                sink,
+                cluster,
+                epoch,
+                transition,
+                created: self.now.seconds(),
+                at,
+            };
+            Write::Create(row.item())
+        };
+        self.settings.sinks.iter().map(row).collect()
+    }
+
+    /// Tells whether anything is told: not without sinks, and not while the stack is learning what
+    /// is usual.
+    async fn tells(&mut self) -> Result<bool, StoreError> {
+        if self.settings.sinks.is_empty() {
+            return Ok(false);
+        }
+        let began = match self.beginning {
+            Some(began) => began,
+            None => self.begin().await?,
+        };
+        self.beginning = Some(began);
+        Ok(self.now.seconds() >= began + self.settings.learn_hours * 3600)
+    }
+
+    /// Returns when the first event was committed, which is now if none was.
+    async fn begin(&self) -> Result<i64, StoreError> {
+        let now = self.now.seconds();
+        let known = self.table.get(&[beginning_key()]).await?;
+        if let Some(began) = known.first().and_then(|item| item.number_of("ft")) {
+            return Ok(began);
+        }
+        let item = Item::new(beginning_key()).number("ft", now);
+        match self.apply(&[Write::Create(item)]).await {
+            Ok(()) => Ok(now),
+            Err(TableError::Refused { found, .. }) => {
+                let began = found.and_then(|item| item.number_of("ft"));
+                Ok(began.unwrap_or(now))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Runs calls side by side and returns their outcomes in the order of the calls.
+async fn together<F: Future>(calls: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+    stream::iter(calls).buffered(CALLS_MAX).collect().await
+}
+
+fn shown(tally: &Tally) -> BTreeMap<ClusterId, Shown> {
+    let mut all: BTreeMap<ClusterId, Shown> = BTreeMap::new();
+    for sighting in tally.sightings.values() {
+        let shown = all.entry(sighting.case.cluster).or_default();
+        let at = sighting.at().map_or(0, EventTime::seconds);
+        shown.last = shown.last.max(at);
+        if at != 0 && (shown.first == 0 || at < shown.first) {
+            shown.first = at;
+        }
+        if let Some(name) = sighting.case.facets.get(Kind::Principal) {
+            let known = shown.callers.entry(caller(name));
+            let (_, first) = known.or_insert_with(|| (name.to_owned(), at));
+            *first = (*first).min(at);
+        }
+    }
+    all
+}
+
+fn new_head(facts: &Facts, shown: &Shown, admitted: Option<Window>) -> Head {
+    Head {
+        facts: facts.clone(),
+        state: State::New,
+        epoch: 1,
+        first: shown.first,
+        watermark: 0,
+        admitted,
+        callers: shown.callers.keys().copied().take(CALLERS_MAX).collect(),
+    }
+}

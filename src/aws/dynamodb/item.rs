@@ -1,0 +1,362 @@
+//! What lies in the table: each kind of item, its key and its attributes.
+//!
+//! | item | pk | sk | holds |
+//! |---|---|---|---|
+//! | head | `C#<cluster>` | `HEAD` | the identity and how the cluster stands |
+//! | principal | `C#<cluster>` | `F#principal#<hash>` | a caller seen later than the head was made |
+//! | sample | `C#<cluster>` | `S#<rank>` | a redacted record of the batch that made the head |
+//! | manifest | `M#<window>#<shard>` | `<digest>` | the events of one batch in one hour |
+//! | outbox row | `O#<sink>#<shard>` | `P#<created>#<id>` | one message to one sink, to be sent |
+//! | budget | `Q#<account>` | `<window>` | places taken of the guard's, by counter |
+//! | beginning | `Q#beginning` | `-` | when the first event was committed |
+//!
+//! `<window>` is hours since 1970, or `undated`. Names of attributes are short because DynamoDB
+//! bills them. Items of an earlier release stay readable: `tests/fixtures/items.json` has some of each.
+
+use std::collections::BTreeSet;
+use std::io::{Read as _, Write as _};
+use std::sync::Arc;
+
+use data_encoding::HEXLOWER;
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
+use sha2::{Digest as _, Sha256};
+
+use crate::aws::dynamodb::table::{Item, Key};
+use crate::cluster::class::Class;
+use crate::cluster::fingerprint::{ClusterId, Identity, VERSION};
+use crate::cluster::manifest::Manifest;
+use crate::cluster::sample::{Rank, Sample, Samples};
+use crate::cluster::{EventId, Facts};
+use crate::trail::time::{EventTime, Window};
+
+/// How a cluster stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It has been failing since lately.
+    New,
+    /// It has been failing for long.
+    Ongoing,
+    /// It was quiet for its quiet period.
+    Recovered,
+    /// It came back after it had recovered.
+    Regressed,
+}
+
+impl State {
+    const ALL: [Self; 4] = [Self::New, Self::Ongoing, Self::Recovered, Self::Regressed];
+
+    /// Returns the name that it has in the table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Ongoing => "ongoing",
+            Self::Recovered => "recovered",
+            Self::Regressed => "regressed",
+        }
+    }
+}
+
+/// The first bytes of a hash of a caller's name.
+pub type Caller = [u8; 8];
+
+/// What the table knows of a cluster without its events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// What the cluster is.
+    pub facts: Facts,
+    /// How it stands.
+    pub state: State,
+    /// Counts its lives, from 1.
+    pub epoch: i64,
+    /// The first event, in seconds; 0 where none has a time.
+    pub first: i64,
+    /// Up to when, in seconds, an event is too late to bring a recovered cluster back.
+    pub watermark: i64,
+    /// The hour in which it counts as new; `None` is the hour of what has no time.
+    pub admitted: Option<Window>,
+    /// Who called in the batch that made it.
+    pub callers: BTreeSet<Caller>,
+}
+
+/// What is told of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Transition {
+    /// It was seen for the first time.
+    New,
+    /// It came back.
+    Regressed,
+    /// Somebody called whom it had not seen.
+    NewPrincipal(String),
+}
+
+/// A message to one sink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row<'a> {
+    /// The sink.
+    pub sink: &'a str,
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// The cluster's life.
+    pub epoch: i64,
+    /// What happened.
+    pub transition: &'a Transition,
+    /// When it was found out, in seconds.
+    pub created: i64,
+    /// When the event was that showed it, in seconds; 0 for none.
+    pub at: i64,
+}
+
+/// Events older than this, in seconds, when they are committed, are told as late.
+pub const LATE_SECONDS: i64 = 86_400;
+
+/// How many partitions an hour's manifests and a sink's rows are spread over.
+pub const SHARDS: u8 = 4;
+
+/// The longest list of callers in a head.
+pub const CALLERS_MAX: usize = 32;
+
+/// How long samples are kept, in seconds.
+const SAMPLE_SECONDS: i64 = 90 * 86_400;
+
+/// The longest sample, in bytes.
+const SAMPLE_BYTES_MAX: u64 = 64 << 10;
+
+/// Returns the key of a cluster's head.
+pub fn head_key(cluster: ClusterId) -> Key {
+    Key::new(format!("C#{cluster}"), "HEAD")
+}
+
+/// Returns the key of a caller that a cluster saw later.
+pub fn principal_key(cluster: ClusterId, caller: Caller) -> Key {
+    let hash = HEXLOWER.encode(&caller);
+    Key::new(format!("C#{cluster}"), format!("F#principal#{hash}"))
+}
+
+/// Returns the key of an account's budget for an hour.
+pub fn budget_key(account_id: &str, window: Option<Window>) -> Key {
+    Key::new(format!("Q#{account_id}"), window_name(window))
+}
+
+/// Returns the key of the item that tells when the first event was committed.
+pub fn beginning_key() -> Key {
+    Key::new("Q#beginning", "-")
+}
+
+/// Returns the partitions of an hour's manifests.
+pub fn manifest_partitions(window: Option<Window>) -> impl Iterator<Item = String> {
+    (0..SHARDS).map(move |shard| manifest_partition(window, shard))
+}
+
+fn manifest_partition(window: Option<Window>, shard: u8) -> String {
+    format!("M#{}#{shard}", window_name(window))
+}
+
+fn window_name(window: Option<Window>) -> String {
+    window.map_or_else(|| "undated".to_owned(), |window| window.hours().to_string())
+}
+
+/// Returns the hash of a caller's name.
+pub fn caller(name: &str) -> Caller {
+    let mut caller = Caller::default();
+    caller.copy_from_slice(&Sha256::digest(name)[..8]);
+    caller
+}
+
+/// Returns the places that a cluster has in the index of open clusters: partition and sort key.
+pub fn open_place(cluster: ClusterId, last: i64) -> (String, String) {
+    let shard = cluster.bytes()[0] % SHARDS;
+    (
+        format!("open#{shard}"),
+        format!("{}#{cluster}", last / 3600),
+    )
+}
+
+impl Head {
+    /// Returns the item.
+    pub fn item(&self, cluster: ClusterId, last: i64) -> Item {
+        let identity = &self.facts.identity;
+        let (open, place) = open_place(cluster, last);
+        let item = Item::new(head_key(cluster))
+            .text("av", VERSION)
+            .text("st", self.state.name())
+            .number("ep", self.epoch)
+            .number("ft", self.first)
+            .number("lt", last)
+            .number("wm", self.watermark)
+            .number("vr", 1)
+            .text("ah", &window_name(self.admitted))
+            .text("pa", &identity.partition)
+            .text("ac", &identity.account_id)
+            .text("sv", &identity.service)
+            .text("an", &identity.action)
+            .text("cl", identity.class.name())
+            .text("co", &identity.code)
+            .text("ca", identity.cause.as_deref().unwrap_or_default())
+            .text("ad", identity.addition.as_deref().unwrap_or_default())
+            .text("te", &self.facts.template)
+            .bytes("pr", self.callers.iter().flatten().copied().collect())
+            .text("g1p", &open)
+            .text("g1s", &place);
+        match &identity.template {
+            // It mostly is the template that is shown, and is not kept twice.
+            Some(template) if *template == self.facts.template => item.number("ti", 1),
+            Some(template) => item.text("tm", template).number("ti", 2),
+            None => item,
+        }
+    }
+
+    /// Reads a head; `None` for what is none.
+    pub fn read(item: &Item) -> Option<(ClusterId, Self)> {
+        let cluster = ClusterId::parse(item.key.pk.strip_prefix("C#")?)?;
+        let text = |name| item.text_of(name).unwrap_or_default().to_owned();
+        let some = |name| item.text_of(name).map(str::to_owned);
+        let number = |name| item.number_of(name).unwrap_or_default();
+        let template = text("te");
+        let identity = Identity {
+            partition: text("pa"),
+            account_id: text("ac"),
+            service: text("sv"),
+            action: text("an"),
+            class: Class::from_name(item.text_of("cl")?)?,
+            code: text("co"),
+            cause: some("ca"),
+            template: match number("ti") {
+                1 => Some(template.clone()),
+                2 => Some(text("tm")),
+                _ => None,
+            },
+            addition: some("ad"),
+        };
+        let state = item.text_of("st")?;
+        let callers = item.bytes_of("pr").unwrap_or_default();
+        let head = Self {
+            facts: Facts { identity, template },
+            state: State::ALL.into_iter().find(|of| of.name() == state)?,
+            epoch: number("ep"),
+            first: number("ft"),
+            watermark: number("wm"),
+            admitted: window(item.text_of("ah")?)?,
+            callers: callers.as_chunks().0.iter().copied().collect(),
+        };
+        Some((cluster, head))
+    }
+}
+
+fn window(name: &str) -> Option<Option<Window>> {
+    if name == "undated" {
+        return Some(None);
+    }
+    let hours: i64 = name.parse().ok()?;
+    let start = EventTime::from_seconds(hours.checked_mul(3600)?);
+    start.map(|start| Some(start.window()))
+}
+
+/// Returns the item of a caller that a cluster had not seen before.
+pub fn principal_item(cluster: ClusterId, name: &str, at: i64) -> Item {
+    Item::new(principal_key(cluster, caller(name)))
+        .text("nm", name)
+        .number("ft", at)
+}
+
+/// Returns the item of a manifest, which is forgotten so many days after its hour.
+pub fn manifest_item(manifest: &Manifest, retention_days: i64, now: EventTime) -> Item {
+    let (content, digest) = manifest.encode();
+    let hour = manifest
+        .window
+        .map_or(now.seconds(), |window| window.hours() * 3600);
+    let shard = digest[0] % SHARDS;
+    let key = Key::new(
+        manifest_partition(manifest.window, shard),
+        HEXLOWER.encode(&digest),
+    );
+    let item = Item::new(key).bytes("mf", content);
+    // An hour long ago is kept as long from now on: somebody has just brought it.
+    item.number("ttl", hour.max(now.seconds()) + retention_days * 86_400)
+}
+
+/// Reads the hour of a manifest from its partition key; `None` for what is none.
+pub fn manifest_window(pk: &str) -> Option<Option<Window>> {
+    let (name, _) = pk.strip_prefix("M#")?.rsplit_once('#')?;
+    window(name)
+}
+
+/// Returns the items of samples.
+pub fn sample_items(cluster: ClusterId, samples: &Samples, now: EventTime) -> Vec<Item> {
+    let item = |sample: Sample| {
+        let rank = HEXLOWER.encode(Rank::of(sample.id).bytes());
+        let mut packed = DeflateEncoder::new(Vec::new(), Compression::best());
+        // Writing into memory cannot fail.
+        let _ = packed.write_all(sample.json.as_bytes());
+        Item::new(Key::new(format!("C#{cluster}"), format!("S#{rank}")))
+            .bytes("id", sample.id.bytes().to_vec())
+            .number("ft", sample.at.map_or(0, EventTime::seconds))
+            .bytes("js", packed.finish().unwrap_or_default())
+            .number("ttl", now.seconds() + SAMPLE_SECONDS)
+    };
+    samples.all().into_iter().map(item).collect()
+}
+
+/// Reads a sample; `None` for what is none.
+pub fn sample(item: &Item) -> Option<(ClusterId, Sample)> {
+    let cluster = ClusterId::parse(item.key.pk.strip_prefix("C#")?)?;
+    item.key.sk.strip_prefix("S#")?;
+    let id = EventId::from_bytes(item.bytes_of("id")?.try_into().ok()?);
+    let mut json = String::new();
+    let packed = item.bytes_of("js")?;
+    let unpacked = flate2::read::DeflateDecoder::new(packed).take(SAMPLE_BYTES_MAX);
+    { unpacked }.read_to_string(&mut json).ok()?;
+    let sample = Sample {
+        at: EventTime::from_seconds(item.number_of("ft")?),
+        id,
+        json: Arc::from(json),
+    };
+    Some((cluster, sample))
+}
+
+impl Transition {
+    /// Returns the stable name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Regressed => "regressed",
+            Self::NewPrincipal(_) => "new_principal",
+        }
+    }
+}
+
+impl Row<'_> {
+    /// Returns the item. The id is the same whoever finds the same out.
+    pub fn item(&self) -> Item {
+        let Self {
+            sink,
+            cluster,
+            epoch,
+            transition,
+            created,
+            at,
+        } = self;
+        let (what, principal) = match transition {
+            Transition::NewPrincipal(name) => {
+                let caller = HEXLOWER.encode(&caller(name));
+                (format!("{}:{caller}", transition.name()), name.as_str())
+            }
+            _ => (transition.name().to_owned(), ""),
+        };
+        let id = Sha256::digest(format!("{cluster}|{epoch}|{what}|{sink}"));
+        let id = HEXLOWER.encode(&id[..16]);
+        let shard = cluster.bytes()[0] % SHARDS;
+        let key = Key::new(format!("O#{sink}#{shard}"), format!("P#{created:010}#{id}"));
+        let is_late = *at != 0 && created - at > LATE_SECONDS;
+        Item::new(key)
+            .text("fp", &cluster.to_string())
+            .number("ep", *epoch)
+            .text("tr", transition.name())
+            .text("nm", principal)
+            .number("ft", *at)
+            .number("late", i64::from(is_late))
+            .number("due", *created)
+            .number("lu", 0)
+            .number("tries", 0)
+    }
+}

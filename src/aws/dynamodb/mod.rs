@@ -1,0 +1,187 @@
+//! The store in a DynamoDB table: a journal of manifests that are the truth, and heads that say
+//! which clusters there are and how they stand.
+//!
+//! An ingest writes what a batch brings in an order in which each step may be repeated, and a crash
+//! between any two leaves nothing wrong: manifests first, then heads, then callers. Counts are the
+//! size of a union of ids, so that nothing is counted twice however often it is written. What is to
+//! be told is written in the transaction that makes it true.
+//!
+//! Heads are read before manifests are written, because the guard must know which clusters are new.
+//! Between the two another function may find a cluster recovered; whoever does that looks at the
+//! manifests again afterwards.
+
+mod commit;
+pub mod item;
+mod lease;
+mod read;
+pub mod sdk;
+pub mod table;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::aws::dynamodb::item::{Caller, Head};
+use crate::aws::dynamodb::lease::Leases;
+use crate::aws::dynamodb::table::{Table, TableError, Write};
+use crate::cluster::Census;
+use crate::cluster::fingerprint::ClusterId;
+use crate::cluster::sample::Samples;
+use crate::cluster::sightings::Sightings;
+use crate::cluster::timeline::Timeline;
+use crate::ports::{Batch, Committed, Spent, Store, StoreError};
+use crate::trail::time::{EventTime, Window};
+
+/// What a stack decides about its table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The sinks that are told of transitions.
+    pub sinks: Vec<String>,
+    /// How long manifests are kept, in days.
+    pub retention_days: i64,
+    /// How long after the first event nothing is told, in hours.
+    pub learn_hours: i64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            sinks: Vec::new(),
+            retention_days: 35,
+            learn_hours: 24,
+        }
+    }
+}
+
+/// Clusters in a table.
+#[derive(Debug)]
+pub struct DynamoStore<T> {
+    table: T,
+    settings: Settings,
+    /// What time it is.
+    now: EventTime,
+    heads: HashMap<ClusterId, Known>,
+    leases: Leases,
+    /// When the first event was committed, in seconds, once that is known.
+    beginning: Option<i64>,
+    /// The events of the hours that were written to, for whoever wants to know which of them are
+    /// new; that takes reading those hours.
+    counting: Option<Counting>,
+    /// What was spent when the last commit was done.
+    spent: Spent,
+}
+
+/// A head as it was read.
+#[derive(Debug)]
+struct Known {
+    head: Head,
+    read: EventTime,
+    /// Callers that are known beside those in the head.
+    callers: BTreeSet<Caller>,
+}
+
+/// What hours hold that were read.
+#[derive(Debug, Default)]
+struct Counting {
+    hours: BTreeSet<Option<Window>>,
+    sightings: Sightings,
+}
+
+/// How long a head is taken for what it was, in seconds.
+const HEAD_SECONDS: i64 = 60;
+
+/// How many heads are remembered, of half a kilobyte each.
+const HEADS_MAX: usize = 10_000;
+
+/// How often a write is tried that another transaction is in the way of.
+const ATTEMPTS_MAX: u32 = 6;
+
+impl<T: Table> DynamoStore<T> {
+    /// Returns the store in a table.
+    pub fn new(table: T, settings: Settings, now: EventTime) -> Self {
+        Self {
+            table,
+            settings,
+            now,
+            heads: HashMap::new(),
+            leases: Leases::default(),
+            beginning: None,
+            counting: None,
+            spent: Spent::default(),
+        }
+    }
+
+    /// Tells which events are new even where they come in another batch than before. That takes
+    /// reading each hour that is written to, which is too much for a function.
+    pub fn counting(self) -> Self {
+        Self {
+            counting: Some(Counting::default()),
+            ..self
+        }
+    }
+
+    /// Tells the store what time it is.
+    pub fn set_now(&mut self, now: EventTime) {
+        self.now = now;
+    }
+
+    /// Returns the table.
+    pub fn table(&self) -> &T {
+        &self.table
+    }
+
+    /// Does writes, all of them or none, in the way that costs least.
+    async fn apply(&self, writes: &[Write]) -> Result<(), TableError> {
+        let mut attempt = 0;
+        loop {
+            let done = match writes {
+                [write] => self.table.write(write).await.map(|_| ()),
+                writes => self.table.transact(writes).await,
+            };
+            match done {
+                Err(TableError::Conflict) if attempt + 1 < ATTEMPTS_MAX => {
+                    self.table.pause(attempt).await;
+                    attempt += 1;
+                }
+                done => return done,
+            }
+        }
+    }
+}
+
+impl<T: Table> Store for DynamoStore<T> {
+    async fn commit(&mut self, batches: Vec<Batch>) -> Result<Vec<Committed>, StoreError> {
+        let mut committed = Vec::with_capacity(batches.len());
+        for batch in batches {
+            committed.push(self.commit_one(batch).await?);
+        }
+        Ok(committed)
+    }
+
+    async fn sums(&self, since: Option<EventTime>) -> Result<Census, StoreError> {
+        let content = read::content(&self.table, self.now).await?;
+        let (cases, rows) = content.sightings.rows(since);
+        Ok(Census::of(content.facts, cases, rows))
+    }
+
+    async fn samples(&self) -> Result<BTreeMap<ClusterId, Samples>, StoreError> {
+        Ok(read::content(&self.table, self.now).await?.samples)
+    }
+
+    async fn census(&self, since: Option<EventTime>) -> Result<Census, StoreError> {
+        let content = read::content(&self.table, self.now).await?;
+        let (cases, rows) = content.sightings.rows(since);
+        let mut census = Census::of(content.facts, cases, rows);
+        census.samples = content.samples;
+        Ok(census)
+    }
+
+    async fn timeline(&self) -> Result<Timeline, StoreError> {
+        let content = read::content(&self.table, self.now).await?;
+        Ok(content.sightings.timeline())
+    }
+}
+
+impl From<TableError> for StoreError {
+    fn from(error: TableError) -> Self {
+        Self::Unavailable(Box::new(error))
+    }
+}

@@ -1,0 +1,89 @@
+//! The table read whole: the union of all manifests, with what the heads say of the clusters.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::aws::dynamodb::item::{self, Head};
+use crate::aws::dynamodb::table::{Item, Table};
+use crate::cluster::Facts;
+use crate::cluster::fingerprint::ClusterId;
+use crate::cluster::guard::is_overflow;
+use crate::cluster::manifest::Manifest;
+use crate::cluster::sample::Samples;
+use crate::cluster::sightings::Sightings;
+use crate::ports::StoreError;
+use crate::trail::time::EventTime;
+
+/// What a table holds.
+#[derive(Debug, Default)]
+pub struct Content {
+    pub facts: BTreeMap<ClusterId, Arc<Facts>>,
+    pub sightings: Sightings,
+    pub samples: BTreeMap<ClusterId, Samples>,
+}
+
+/// Reads a table. DynamoDB may take days to remove what has expired, so that is left out here.
+pub async fn content(table: &impl Table, now: EventTime) -> Result<Content, StoreError> {
+    let mut content = Content::default();
+    let mut manifests = Vec::new();
+    let mut damaged = None;
+    let mut visit = |item: Item| {
+        let expired = item
+            .number_of("ttl")
+            .is_some_and(|ttl| ttl <= now.seconds());
+        if expired {
+        } else if let Some((cluster, head)) = Head::read(&item) {
+            content.facts.insert(cluster, Arc::new(head.facts));
+        } else if let Some((cluster, sample)) = item::sample(&item) {
+            content.samples.entry(cluster).or_default().insert(sample);
+        } else if item.key.pk.starts_with("M#") {
+            match manifest(&item) {
+                Ok(manifest) => manifests.push(manifest),
+                Err(error) => damaged = Some(error),
+            }
+        }
+    };
+    table.scan(&mut visit).await?;
+    if let Some(damaged) = damaged {
+        return Err(damaged);
+    }
+    let overflow = content.facts.iter();
+    let overflow = overflow.filter(|(_, facts)| is_overflow(&facts.identity));
+    let overflow = overflow.map(|(cluster, _)| *cluster).collect();
+    add(&mut content.sightings, &manifests, &overflow);
+    Ok(content)
+}
+
+/// Adds the events of manifests. One that went to an overflow cluster stays there, though it came
+/// again when its own had been admitted.
+pub fn add(sightings: &mut Sightings, manifests: &[Manifest], overflow: &BTreeSet<ClusterId>) {
+    let all = || manifests.iter().flat_map(Manifest::sightings);
+    if overflow.is_empty() {
+        sightings.add(all());
+        return;
+    }
+    let is_overflow = |cluster: &ClusterId| overflow.contains(cluster);
+    sightings.add(all().filter(|(_, seen)| is_overflow(&seen.case.cluster)));
+    let others: Vec<_> = all()
+        .filter(|(id, seen)| {
+            !is_overflow(&seen.case.cluster)
+                && !sightings
+                    .cluster(*id)
+                    .is_some_and(|known| is_overflow(&known))
+        })
+        .collect();
+    sightings.add(others);
+}
+
+/// Reads the manifest in an item.
+pub fn manifest(item: &Item) -> Result<Manifest, StoreError> {
+    let damaged = |detail: &dyn std::fmt::Display| StoreError::Damaged {
+        detail: format!("item {} {}: {detail}", item.key.pk, item.key.sk),
+    };
+    let window =
+        item::manifest_window(&item.key.pk).ok_or_else(|| damaged(&"no hour in its key"))?;
+    let content = item
+        .bytes_of("mf")
+        .ok_or_else(|| damaged(&"no manifest in it"))?;
+    Manifest::decode(window, content).map_err(|error| damaged(&error))
+}

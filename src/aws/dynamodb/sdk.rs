@@ -1,0 +1,452 @@
+//! The table in DynamoDB: each write spelled as an expression, each refusal told apart.
+//!
+//! A transaction that is cancelled is not retried by the SDK, whose classifier does not list it: its
+//! reasons say whether a condition does not hold or another transaction is in the way.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::error::Error;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, ConsumedCapacity, KeysAndAttributes, Put,
+    ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    Update,
+};
+
+use crate::aws::dynamodb::item::State;
+use crate::aws::dynamodb::table::{Item, Key, Table, TableError, Value, Write};
+use crate::ports::Spent;
+
+/// A table in DynamoDB.
+#[derive(Debug)]
+pub struct SdkTable {
+    client: Client,
+    name: String,
+    spent: Cell<Spent>,
+}
+
+/// How many keys one call takes (`BatchGetItem`).
+const KEYS_MAX: usize = 100;
+
+/// How long to wait before the first further attempt, at most; each next one doubles it.
+const PAUSE: Duration = Duration::from_millis(20);
+
+type Attributes = HashMap<String, AttributeValue>;
+
+/// An update as DynamoDB wants it: what to do, under which condition, with which values.
+struct Expression {
+    update: &'static str,
+    condition: &'static str,
+    names: &'static [(&'static str, &'static str)],
+    values: Vec<(&'static str, AttributeValue)>,
+}
+
+impl SdkTable {
+    /// Returns a table by its name.
+    pub fn new(client: Client, name: impl Into<String>) -> Self {
+        Self {
+            client,
+            name: name.into(),
+            spent: Cell::default(),
+        }
+    }
+
+    fn called(&self, consumed: &[ConsumedCapacity]) {
+        let mut spent = self.spent.get();
+        spent.calls += 1;
+        let units = |consumed: &ConsumedCapacity| {
+            let of_writes = consumed.write_capacity_units();
+            of_writes.unwrap_or_default().ceil() as u64
+        };
+        spent.write_units += consumed.iter().map(units).sum::<u64>();
+        self.spent.set(spent);
+    }
+
+    async fn put(&self, item: &Item, absent: bool) -> Result<Option<Item>, TableError> {
+        let put = self.client.put_item().table_name(&self.name);
+        let put = put
+            .set_item(Some(attributes(item)))
+            .set_condition_expression(absent.then(|| ABSENT.to_owned()))
+            .return_values(ReturnValue::AllOld)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        match put.send().await {
+            Ok(done) => {
+                self.called(done.consumed_capacity().map(write_units).as_slice());
+                Ok(done.attributes.and_then(read))
+            }
+            Err(error) => {
+                self.called(&[]);
+                Err(match error.as_service_error() {
+                    Some(PutItemError::ConditionalCheckFailedException(refusal)) => {
+                        refused(0, refusal.item())
+                    }
+                    _ => failed(error),
+                })
+            }
+        }
+    }
+
+    async fn update(&self, write: &Write) -> Result<(), TableError> {
+        let Some(expression) = expression(write) else {
+            return Ok(());
+        };
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key(write.key())))
+            .update_expression(expression.update)
+            .condition_expression(expression.condition)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        for (name, of) in expression.names {
+            update = update.expression_attribute_names(*name, *of);
+        }
+        for (name, value) in expression.values {
+            update = update.expression_attribute_values(name, value);
+        }
+        match update.send().await {
+            Ok(done) => {
+                self.called(done.consumed_capacity().map(write_units).as_slice());
+                Ok(())
+            }
+            Err(error) => {
+                self.called(&[]);
+                Err(match error.as_service_error() {
+                    Some(UpdateItemError::ConditionalCheckFailedException(refusal)) => {
+                        refused(0, refusal.item())
+                    }
+                    _ => failed(error),
+                })
+            }
+        }
+    }
+
+    fn action(&self, write: &Write) -> Result<TransactWriteItem, TableError> {
+        let old = ReturnValuesOnConditionCheckFailure::AllOld;
+        let action = TransactWriteItem::builder();
+        let Some(expression) = expression(write) else {
+            let (Write::Put(item) | Write::Create(item)) = write else {
+                return Ok(action.build());
+            };
+            let absent = matches!(write, Write::Create(_));
+            let put = Put::builder()
+                .table_name(&self.name)
+                .set_item(Some(attributes(item)))
+                .set_condition_expression(absent.then(|| ABSENT.to_owned()))
+                .return_values_on_condition_check_failure(old);
+            return Ok(action.put(put.build().map_err(invalid)?).build());
+        };
+        let names = expression.names.iter();
+        let names = names.map(|(name, of)| ((*name).to_owned(), (*of).to_owned()));
+        let values = expression.values.into_iter();
+        let update = Update::builder()
+            .table_name(&self.name)
+            .set_key(Some(key(write.key())))
+            .update_expression(expression.update)
+            .condition_expression(expression.condition)
+            .set_expression_attribute_names(Some(names.collect()))
+            .set_expression_attribute_values(Some(
+                values
+                    .map(|(name, value)| (name.to_owned(), value))
+                    .collect(),
+            ))
+            .return_values_on_condition_check_failure(old);
+        Ok(action.update(update.build().map_err(invalid)?).build())
+    }
+
+    async fn get_some(&self, keys: &[Key]) -> Result<Vec<Item>, TableError> {
+        let mut found = Vec::new();
+        let mut wanted = Some(HashMap::from([(self.name.clone(), request(keys)?)]));
+        let mut attempt = 0;
+        while let Some(request) = wanted.filter(|wanted| !wanted.is_empty()) {
+            if attempt > 0 {
+                self.pause(attempt - 1).await;
+            }
+            attempt += 1;
+            let get = self
+                .client
+                .batch_get_item()
+                .set_request_items(Some(request));
+            let answer = get.send().await.map_err(failed)?;
+            self.called(&[]);
+            let items = answer.responses.unwrap_or_default().into_values().flatten();
+            found.extend(items.filter_map(read));
+            wanted = answer.unprocessed_keys;
+        }
+        Ok(found)
+    }
+}
+
+impl Table for SdkTable {
+    async fn get(&self, keys: &[Key]) -> Result<Vec<Item>, TableError> {
+        let mut found = Vec::new();
+        for keys in keys.chunks(KEYS_MAX) {
+            found.extend(self.get_some(keys).await?);
+        }
+        Ok(found)
+    }
+
+    async fn write(&self, write: &Write) -> Result<Option<Item>, TableError> {
+        match write {
+            Write::Put(item) => self.put(item, false).await,
+            Write::Create(item) => self.put(item, true).await,
+            write => self.update(write).await.map(|()| None),
+        }
+    }
+
+    async fn transact(&self, writes: &[Write]) -> Result<(), TableError> {
+        let actions = writes.iter().map(|write| self.action(write));
+        let actions: Vec<_> = actions.collect::<Result<_, _>>()?;
+        let transaction = self
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(actions))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        match transaction.send().await {
+            Ok(done) => {
+                self.called(done.consumed_capacity());
+                Ok(())
+            }
+            Err(error) => {
+                self.called(&[]);
+                Err(match error.as_service_error() {
+                    Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                        let reasons = cancelled.cancellation_reasons();
+                        why_cancelled(reasons).unwrap_or_else(|| failed(error))
+                    }
+                    _ => failed(error),
+                })
+            }
+        }
+    }
+
+    async fn query(&self, pk: &str) -> Result<Vec<Item>, TableError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
+            .into_paginator()
+            .send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            self.called(&[]);
+            let items = page.map_err(failed)?.items.unwrap_or_default();
+            found.extend(items.into_iter().filter_map(read));
+        }
+        Ok(found)
+    }
+
+    async fn scan(&self, visit: &mut dyn FnMut(Item)) -> Result<(), TableError> {
+        let scan = self
+            .client
+            .scan()
+            .table_name(&self.name)
+            .consistent_read(true);
+        let mut pages = scan.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            self.called(&[]);
+            let items = page.map_err(failed)?.items.unwrap_or_default();
+            items.into_iter().filter_map(read).for_each(&mut *visit);
+        }
+        Ok(())
+    }
+
+    async fn pause(&self, attempt: u32) {
+        // Anywhere in the time, so that those who collided do not meet again.
+        let part = f64::from(fastrand::u16(..)) / f64::from(u16::MAX);
+        tokio::time::sleep(PAUSE.mul_f64(f64::from(1 << attempt.min(8)) * part)).await;
+    }
+
+    fn spent(&self) -> Spent {
+        self.spent.get()
+    }
+}
+
+const ABSENT: &str = "attribute_not_exists(pk)";
+
+/// Spells an update; `None` for what is put.
+fn expression(write: &Write) -> Option<Expression> {
+    let number = |number: &i64| AttributeValue::N(number.to_string());
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    Some(match write {
+        Write::Put(_) | Write::Create(_) => return None,
+        Write::Regress {
+            epoch, at, open, ..
+        } => Expression {
+            update: "SET st = :regressed, ep = :next, lt = :at, g1p = :g1p, g1s = :g1s ADD vr :one",
+            condition: "st = :recovered AND ep = :epoch AND wm < :at",
+            names: &[],
+            values: vec![
+                (":regressed", text(State::Regressed.name())),
+                (":recovered", text(State::Recovered.name())),
+                (":epoch", number(epoch)),
+                (":next", number(&(epoch + 1))),
+                (":at", number(at)),
+                (":g1p", text(&open.0)),
+                (":g1s", text(&open.1)),
+                (":one", number(&1)),
+            ],
+        },
+        Write::First { at, .. } => Expression {
+            update: "SET ft = :at ADD vr :one",
+            condition: "attribute_exists(pk) AND (ft > :at OR ft = :none)",
+            names: &[],
+            values: vec![
+                (":at", number(at)),
+                (":none", number(&0)),
+                (":one", number(&1)),
+            ],
+        },
+        Write::Template { text: template, .. } => Expression {
+            update: "SET te = :te ADD vr :one",
+            condition: "attribute_exists(pk) AND (attribute_not_exists(te) OR te > :te)",
+            names: &[],
+            values: vec![(":te", text(template)), (":one", number(&1))],
+        },
+        Write::Lease {
+            counter,
+            places,
+            limit,
+            expires,
+            ..
+        } => Expression {
+            update: "SET #counter = if_not_exists(#counter, :none) + :places, #ttl = :expires",
+            condition: "attribute_not_exists(#counter) OR #counter <= :room",
+            names: match *counter {
+                "used" => &[("#counter", "used"), ("#ttl", "ttl")],
+                _ => &[("#counter", "callers"), ("#ttl", "ttl")],
+            },
+            values: vec![
+                (":none", number(&0)),
+                (":places", number(places)),
+                (":room", number(&(limit - places))),
+                (":expires", number(expires)),
+            ],
+        },
+    })
+}
+
+/// Tells why a transaction was cancelled: refused for good reason, or in somebody's way.
+fn why_cancelled(reasons: &[CancellationReason]) -> Option<TableError> {
+    let code = |reason: &CancellationReason| reason.code().unwrap_or_default().to_owned();
+    let refusal = reasons
+        .iter()
+        .position(|reason| code(reason) == "ConditionalCheckFailed");
+    if let Some(place) = refusal {
+        return Some(refused(place, reasons[place].item()));
+    }
+    let in_the_way = [
+        "TransactionConflict",
+        "ThrottlingError",
+        "ProvisionedThroughputExceeded",
+    ];
+    let is_in_the_way = |reason| in_the_way.contains(&code(reason).as_str());
+    reasons
+        .iter()
+        .any(is_in_the_way)
+        .then_some(TableError::Conflict)
+}
+
+fn refused(place: usize, found: Option<&Attributes>) -> TableError {
+    let found = found.filter(|found| !found.is_empty()).cloned();
+    TableError::Refused {
+        place,
+        found: found.and_then(read).map(Box::new),
+    }
+}
+
+/// Tells what will not work however often it is tried from what may work later.
+fn failed<E>(error: SdkError<E>) -> TableError
+where
+    SdkError<E>: ProvideErrorMetadata,
+    E: Error + Send + Sync + 'static,
+{
+    const FINAL: [&str; 6] = [
+        "ValidationException",
+        "AccessDeniedException",
+        "ResourceNotFoundException",
+        "ItemCollectionSizeLimitExceededException",
+        "UnrecognizedClientException",
+        "IdempotentParameterMismatchException",
+    ];
+    match error.code() {
+        Some("TransactionConflictException") => TableError::Conflict,
+        Some(code) if FINAL.contains(&code) => {
+            invalid(error.into_source().unwrap_or_else(Into::into))
+        }
+        _ => TableError::Unavailable(error.into_source().unwrap_or_else(Into::into)),
+    }
+}
+
+fn invalid(error: impl Into<Box<dyn Error + Send + Sync>>) -> TableError {
+    TableError::Invalid(error.into())
+}
+
+fn request(keys: &[Key]) -> Result<KeysAndAttributes, TableError> {
+    let keys = keys.iter().map(key).collect();
+    let request = KeysAndAttributes::builder().set_keys(Some(keys));
+    request.consistent_read(true).build().map_err(invalid)
+}
+
+/// Some answers tell capacity without saying that all of it is for writing.
+fn write_units(consumed: &ConsumedCapacity) -> ConsumedCapacity {
+    let units = consumed
+        .write_capacity_units()
+        .or(consumed.capacity_units());
+    ConsumedCapacity::builder()
+        .set_write_capacity_units(units)
+        .build()
+}
+
+fn key(key: &Key) -> Attributes {
+    HashMap::from([
+        ("pk".to_owned(), AttributeValue::S(key.pk.clone())),
+        ("sk".to_owned(), AttributeValue::S(key.sk.clone())),
+    ])
+}
+
+fn attributes(item: &Item) -> Attributes {
+    let value = |value: &Value| match value {
+        Value::Text(text) => AttributeValue::S(text.clone()),
+        Value::Number(number) => AttributeValue::N(number.to_string()),
+        Value::Bytes(bytes) => AttributeValue::B(Blob::new(bytes.clone())),
+    };
+    let mut attributes = key(&item.key);
+    let all = item.attributes.iter();
+    attributes.extend(all.map(|(name, of)| (name.clone(), value(of))));
+    attributes
+}
+
+/// Reads an item; what it holds of types that are not ours is left out.
+fn read(mut attributes: Attributes) -> Option<Item> {
+    let mut part = |name| match attributes.remove(name)? {
+        AttributeValue::S(text) => Some(text),
+        _ => None,
+    };
+    let mut item = Item::new(Key::new(part("pk")?, part("sk")?));
+    for (name, value) in attributes {
+        let value = match value {
+            AttributeValue::S(text) => Value::Text(text),
+            AttributeValue::N(number) => match number.parse() {
+                Ok(number) => Value::Number(number),
+                Err(_) => continue,
+            },
+            AttributeValue::B(bytes) => Value::Bytes(bytes.into_inner()),
+            _ => continue,
+        };
+        item.attributes.insert(name, value);
+    }
+    Some(item)
+}

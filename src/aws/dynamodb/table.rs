@@ -1,0 +1,216 @@
+//! The table as the store needs it: items by key, and a closed list of writes, each with the one
+//! condition under which it may happen.
+//!
+//! Whoever stands behind [`Table`] must do a write whole or not at all, refuse it exactly when its
+//! condition does not hold, and say what stood there instead. Why the conditions are what they are:
+//! Amazon DynamoDB Developer Guide, "Condition expressions" and "Amazon DynamoDB Transactions".
+
+use std::collections::BTreeMap;
+use std::error::Error;
+
+use crate::ports::Spent;
+
+/// Where an item is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// Partition key.
+    pub pk: String,
+    /// Sort key.
+    pub sk: String,
+}
+
+/// What an attribute holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// Text, never empty for a key.
+    Text(String),
+    /// A whole number.
+    Number(i64),
+    /// Bytes.
+    Bytes(Vec<u8>),
+}
+
+/// An item: its key, and attributes by their names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// Where it is.
+    pub key: Key,
+    /// What it holds besides.
+    pub attributes: BTreeMap<String, Value>,
+}
+
+/// A write and its condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// Puts an item, whatever is there: what has its content in its key is the same.
+    Put(Item),
+    /// Puts an item where none is.
+    Create(Item),
+    /// Opens a recovered cluster again, one epoch later, for an event after its watermark.
+    Regress {
+        /// The head.
+        key: Key,
+        /// The epoch that ends.
+        epoch: i64,
+        /// When the event was, in seconds.
+        at: i64,
+        /// Its place among the open clusters: partition and sort key of the index.
+        open: (String, String),
+    },
+    /// Moves the first sighting of a cluster to an earlier moment, in seconds.
+    First {
+        /// The head.
+        key: Key,
+        /// When the event was.
+        at: i64,
+    },
+    /// Shows a lesser template of a cluster, or one where there was none.
+    Template {
+        /// The head.
+        key: Key,
+        /// The template.
+        text: String,
+    },
+    /// Takes places from a budget, if that leaves it at its limit or below.
+    Lease {
+        /// The budget.
+        key: Key,
+        /// Which of its counters.
+        counter: &'static str,
+        /// How many places.
+        places: i64,
+        /// Of how many.
+        limit: i64,
+        /// When the budget may be forgotten, in seconds.
+        expires: i64,
+    },
+}
+
+/// Why the table did not do what it was asked for; each variant asks for another next step.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// The condition of a write does not hold: decide again by what was found there.
+    #[error("write {place} was refused: its condition does not hold")]
+    Refused {
+        /// Which of the writes, from 0.
+        place: usize,
+        /// What is there.
+        found: Option<Box<Item>>,
+    },
+    /// Somebody else writes to one of the items: try again soon.
+    #[error("another transaction writes to the same item")]
+    Conflict,
+    /// It is throttled or out of reach, after some attempts: try again later.
+    #[error("the table cannot be reached")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    /// It will not do this however often it is asked.
+    #[error("the table does not accept this")]
+    Invalid(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// A table of items.
+#[expect(
+    async_fn_in_trait,
+    reason = "the store is generic over one table at a time and spawns nothing"
+)]
+pub trait Table {
+    /// Returns the items that are there, as of now, in no order.
+    async fn get(&self, keys: &[Key]) -> Result<Vec<Item>, TableError>;
+
+    /// Does one write, and returns the item that a [`Write::Put`] replaced.
+    async fn write(&self, write: &Write) -> Result<Option<Item>, TableError>;
+
+    /// Does all writes, each to another item, or none of them.
+    async fn transact(&self, writes: &[Write]) -> Result<(), TableError>;
+
+    /// Returns all items of a partition, as of now.
+    async fn query(&self, pk: &str) -> Result<Vec<Item>, TableError>;
+
+    /// Returns all items, piece by piece.
+    async fn scan(&self, visit: &mut dyn FnMut(Item)) -> Result<(), TableError>;
+
+    /// Waits before the next attempt: a little before the first, longer before each further one.
+    async fn pause(&self, attempt: u32);
+
+    /// Returns what all calls took so far.
+    fn spent(&self) -> Spent;
+}
+
+impl Key {
+    /// Returns the key of two parts.
+    pub fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
+        Self {
+            pk: pk.into(),
+            sk: sk.into(),
+        }
+    }
+}
+
+impl Write {
+    /// Returns where it writes.
+    pub fn key(&self) -> &Key {
+        match self {
+            Self::Put(item) | Self::Create(item) => &item.key,
+            Self::Regress { key, .. }
+            | Self::First { key, .. }
+            | Self::Template { key, .. }
+            | Self::Lease { key, .. } => key,
+        }
+    }
+}
+
+impl Item {
+    /// Returns an item without attributes.
+    pub fn new(key: Key) -> Self {
+        let attributes = BTreeMap::new();
+        Self { key, attributes }
+    }
+
+    /// Adds text; empty text is no attribute.
+    pub fn text(mut self, name: &str, value: &str) -> Self {
+        if !value.is_empty() {
+            let value = Value::Text(value.to_owned());
+            self.attributes.insert(name.to_owned(), value);
+        }
+        self
+    }
+
+    /// Adds a number.
+    pub fn number(mut self, name: &str, value: i64) -> Self {
+        let value = Value::Number(value);
+        self.attributes.insert(name.to_owned(), value);
+        self
+    }
+
+    /// Adds bytes; no bytes are no attribute.
+    pub fn bytes(mut self, name: &str, value: Vec<u8>) -> Self {
+        if !value.is_empty() {
+            self.attributes.insert(name.to_owned(), Value::Bytes(value));
+        }
+        self
+    }
+
+    /// Returns an attribute that is text.
+    pub fn text_of(&self, name: &str) -> Option<&str> {
+        match self.attributes.get(name)? {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Returns an attribute that is a number.
+    pub fn number_of(&self, name: &str) -> Option<i64> {
+        match self.attributes.get(name)? {
+            Value::Number(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// Returns an attribute that is bytes.
+    pub fn bytes_of(&self, name: &str) -> Option<&[u8]> {
+        match self.attributes.get(name)? {
+            Value::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! An emulator of AWS, where one listens: `make test` starts it and says where in
+//! `AWS_ENDPOINT_URL`. Each test has a table of its own in it.
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType,
+};
+use aws_smithy_http_client::{Builder, tls};
+use cloudtrail_inspector::aws::dynamodb::sdk::SdkTable;
+use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
+use tokio::runtime::Runtime;
+
+use crate::table::now;
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+static TABLES: AtomicU32 = AtomicU32::new(0);
+
+/// A table in an emulator.
+pub struct Emulator {
+    client: Client,
+    table: String,
+}
+
+impl Emulator {
+    /// Returns the emulator with a new table, if there is one.
+    pub fn find() -> Option<Self> {
+        let Some(endpoint) = std::env::var_os("AWS_ENDPOINT_URL") else {
+            eprintln!("skipped: no emulator in AWS_ENDPOINT_URL");
+            return None;
+        };
+        // What waits for the network runs there, whoever waits for it.
+        std::mem::forget(RUNTIME.enter());
+        let http = Builder::new()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .build_https();
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "tests"))
+            .endpoint_url(endpoint.to_str().unwrap())
+            .http_client(http)
+            .build();
+        let number = TABLES.fetch_add(1, Ordering::Relaxed);
+        let emulator = Self {
+            client: Client::from_conf(config),
+            table: format!("test-{}-{number}", std::process::id()),
+        };
+        pollster::block_on(emulator.make());
+        Some(emulator)
+    }
+
+    /// Returns a store in the table, as one more function would have it.
+    pub fn store(&self, settings: Settings) -> DynamoStore<SdkTable> {
+        DynamoStore::new(self.sdk_table(), settings, now())
+    }
+
+    /// Returns the table as the store has it.
+    pub fn sdk_table(&self) -> SdkTable {
+        SdkTable::new(self.client.clone(), &self.table)
+    }
+
+    /// Makes the table that template.yaml describes.
+    async fn make(&self) {
+        let attribute = |name: &str| {
+            AttributeDefinition::builder()
+                .attribute_name(name)
+                .attribute_type(ScalarAttributeType::S)
+                .build()
+                .unwrap()
+        };
+        let key = |name: &str, key_type| {
+            KeySchemaElement::builder()
+                .attribute_name(name)
+                .key_type(key_type)
+                .build()
+                .unwrap()
+        };
+        let keys_only = Projection::builder().projection_type(ProjectionType::KeysOnly);
+        let index = GlobalSecondaryIndex::builder()
+            .index_name("gsi1")
+            .key_schema(key("g1p", KeyType::Hash))
+            .key_schema(key("g1s", KeyType::Range))
+            .projection(keys_only.build())
+            .build()
+            .unwrap();
+        self.client
+            .create_table()
+            .table_name(&self.table)
+            .billing_mode(BillingMode::PayPerRequest)
+            .set_attribute_definitions(Some(["pk", "sk", "g1p", "g1s"].map(attribute).to_vec()))
+            .key_schema(key("pk", KeyType::Hash))
+            .key_schema(key("sk", KeyType::Range))
+            .global_secondary_indexes(index)
+            .send()
+            .await
+            .unwrap();
+    }
+}

@@ -1,0 +1,262 @@
+//! A table in memory that keeps the whole contract of `Table`: conditions, transactions, and what
+//! DynamoDB would bill. Functions that share it stand side by side, and a script says what goes
+//! wrong when. `emulated` runs the same against an emulator of DynamoDB, where there is one.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use cloudtrail_inspector::aws::dynamodb::table::{Item, Key, Table, TableError, Value, Write};
+use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
+use cloudtrail_inspector::ports::Spent;
+use cloudtrail_inspector::trail::time::EventTime;
+
+/// What goes wrong with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing happens, and the caller is told that the table cannot be reached.
+    Unavailable,
+    /// It happens, but the answer gets lost.
+    Lost,
+    /// Another transaction is in the way.
+    Conflict,
+    /// The call is not accepted.
+    Invalid,
+}
+
+/// Says what goes wrong with the n-th call, counted from 0.
+pub type Script = Box<dyn FnMut(u64) -> Option<Fault>>;
+
+/// A table that lives as long as somebody has it.
+#[derive(Clone, Default)]
+pub struct MemoryTable {
+    items: Rc<RefCell<BTreeMap<Key, Item>>>,
+    script: Rc<RefCell<Option<Script>>>,
+    /// What this handle of the table took.
+    spent: Rc<Cell<Spent>>,
+    pauses: Rc<Cell<u32>>,
+}
+
+/// The time of all tests here, after that of their events.
+pub fn now() -> EventTime {
+    EventTime::parse("2026-11-02T13:00:00Z").unwrap()
+}
+
+/// Returns a store in a table, as one more function would have it.
+pub fn store(table: &MemoryTable, settings: Settings) -> DynamoStore<MemoryTable> {
+    DynamoStore::new(table.other(), settings, now())
+}
+
+impl MemoryTable {
+    /// Returns the same table for somebody else, who is billed apart.
+    pub fn other(&self) -> Self {
+        Self {
+            spent: Rc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// Lets calls go wrong, from now on.
+    pub fn fail(&self, script: impl FnMut(u64) -> Option<Fault> + 'static) {
+        let mut script = script;
+        let first = self.spent.get().calls;
+        *self.script.borrow_mut() = Some(Box::new(move |call| script(call - first)));
+    }
+
+    /// Lets all calls go well again.
+    pub fn mend(&self) {
+        *self.script.borrow_mut() = None;
+    }
+
+    /// Returns all items, in the order of their keys.
+    pub fn items(&self) -> Vec<Item> {
+        self.items.borrow().values().cloned().collect()
+    }
+
+    /// Puts an item there as somebody else would.
+    pub fn set(&self, item: Item) {
+        self.items.borrow_mut().insert(item.key.clone(), item);
+    }
+
+    /// Returns how often somebody waited before a further attempt.
+    pub fn pauses(&self) -> u32 {
+        self.pauses.get()
+    }
+
+    fn call<T>(&self, run: impl FnOnce() -> Result<T, TableError>) -> Result<T, TableError> {
+        let mut spent = self.spent.get();
+        let fault = self.script.borrow_mut().as_mut().and_then(|script| script(spent.calls));
+        spent.calls += 1;
+        self.spent.set(spent);
+        match fault {
+            None => run(),
+            Some(Fault::Unavailable) => Err(TableError::Unavailable("throttled".into())),
+            Some(Fault::Lost) => {
+                let _ = run();
+                Err(TableError::Unavailable("the answer got lost".into()))
+            }
+            Some(Fault::Conflict) => Err(TableError::Conflict),
+            Some(Fault::Invalid) => Err(TableError::Invalid("not valid".into())),
+        }
+    }
+
+    fn bill(&self, before: Option<&Item>, after: Option<&Item>, times: u64) {
+        let mut spent = self.spent.get();
+        spent.write_units += times * units(before, after);
+        self.spent.set(spent);
+    }
+
+    fn apply(&self, writes: &[Write], times: u64) -> Result<Option<Item>, TableError> {
+        let mut items = self.items.borrow_mut();
+        for (place, write) in writes.iter().enumerate() {
+            let found = items.get(write.key());
+            if !holds(write, found) {
+                // What is refused is billed like what is there.
+                for write in writes {
+                    let found = items.get(write.key());
+                    self.bill(found, found, times);
+                }
+                let found = found.cloned().map(Box::new);
+                return Err(TableError::Refused { place, found });
+            }
+        }
+        let mut replaced = None;
+        for write in writes {
+            let before = items.get(write.key()).cloned();
+            let after = done(write, before.clone());
+            self.bill(before.as_ref(), Some(&after), times);
+            items.insert(after.key.clone(), after);
+            replaced = before;
+        }
+        Ok(replaced)
+    }
+}
+
+impl Table for MemoryTable {
+    async fn get(&self, keys: &[Key]) -> Result<Vec<Item>, TableError> {
+        let mut found = Vec::new();
+        for keys in keys.chunks(100) {
+            self.call(|| {
+                let items = self.items.borrow();
+                found.extend(keys.iter().filter_map(|key| items.get(key).cloned()));
+                Ok(())
+            })?;
+        }
+        Ok(found)
+    }
+
+    async fn write(&self, write: &Write) -> Result<Option<Item>, TableError> {
+        let writes = std::slice::from_ref(write);
+        self.call(|| self.apply(writes, 1))
+    }
+
+    async fn transact(&self, writes: &[Write]) -> Result<(), TableError> {
+        assert!(writes.len() <= 100, "a transaction takes 100 writes");
+        self.call(|| self.apply(writes, 2).map(|_| ()))
+    }
+
+    async fn query(&self, pk: &str) -> Result<Vec<Item>, TableError> {
+        let items = self.items.borrow();
+        let found = items.values().filter(|item| item.key.pk == pk).cloned();
+        self.call(|| Ok(found.collect()))
+    }
+
+    async fn scan(&self, visit: &mut dyn FnMut(Item)) -> Result<(), TableError> {
+        let items = self.items();
+        self.call(|| {
+            items.into_iter().for_each(visit);
+            Ok(())
+        })
+    }
+
+    async fn pause(&self, _attempt: u32) {
+        self.pauses.set(self.pauses.get() + 1);
+    }
+
+    fn spent(&self) -> Spent {
+        self.spent.get()
+    }
+}
+
+fn holds(write: &Write, found: Option<&Item>) -> bool {
+    let number = |name| found.and_then(|item| item.number_of(name));
+    match write {
+        Write::Put(_) => true,
+        Write::Create(_) => found.is_none(),
+        Write::Regress { epoch, at, .. } => {
+            found.and_then(|item| item.text_of("st")) == Some("recovered")
+                && number("ep") == Some(*epoch)
+                && number("wm").is_some_and(|watermark| watermark < *at)
+        }
+        Write::First { at, .. } => number("ft").is_some_and(|first| first > *at || first == 0),
+        Write::Template { text, .. } => found.is_some_and(|item| {
+            item.text_of("te").is_none_or(|template| template > text.as_str())
+        }),
+        Write::Lease {
+            counter,
+            places,
+            limit,
+            ..
+        } => number(counter).is_none_or(|used| used <= limit - places),
+    }
+}
+
+fn done(write: &Write, before: Option<Item>) -> Item {
+    let item = || before.clone().unwrap_or_else(|| Item::new(write.key().clone()));
+    let raised = |item: Item| {
+        let version = item.number_of("vr").unwrap_or_default();
+        item.number("vr", version + 1)
+    };
+    match write {
+        Write::Put(item) | Write::Create(item) => item.clone(),
+        Write::Regress {
+            epoch, at, open, ..
+        } => raised(item())
+            .text("st", "regressed")
+            .number("ep", epoch + 1)
+            .number("lt", *at)
+            .text("g1p", &open.0)
+            .text("g1s", &open.1),
+        Write::First { at, .. } => raised(item()).number("ft", *at),
+        Write::Template { text, .. } => raised(item()).text("te", text),
+        Write::Lease {
+            counter,
+            places,
+            expires,
+            ..
+        } => {
+            let used = item().number_of(counter).unwrap_or_default();
+            item().number(counter, used + places).number("ttl", *expires)
+        }
+    }
+}
+
+/// Returns what a write is billed: one unit for each started KB of the larger of the item before
+/// and after, and what the index takes. Source: Amazon DynamoDB Developer Guide, "Write request
+/// units" and "Provisioned throughput considerations for global secondary indexes".
+fn units(before: Option<&Item>, after: Option<&Item>) -> u64 {
+    let size = |item: Option<&Item>| item.map_or(0, size);
+    let table = size(before).max(size(after)).div_ceil(1024).max(1);
+    let place = |item: Option<&Item>| {
+        let item = item?;
+        Some((item.text_of("g1p")?.to_owned(), item.text_of("g1s")?.to_owned()))
+    };
+    let index = match (place(before), place(after)) {
+        (before, after) if before == after => 0,
+        (Some(_), Some(_)) => 2,
+        _ => 1,
+    };
+    table + index
+}
+
+/// Source: Amazon DynamoDB Developer Guide, "DynamoDB item sizes and formats".
+fn size(item: &Item) -> u64 {
+    let value = |value: &Value| match value {
+        Value::Text(text) => text.len(),
+        Value::Number(number) => number.unsigned_abs().to_string().len().div_ceil(2) + 2,
+        Value::Bytes(bytes) => bytes.len(),
+    };
+    let attributes = item.attributes.iter();
+    let attributes: usize = attributes.map(|(name, of)| name.len() + value(of)).sum();
+    (attributes + 4 + item.key.pk.len() + item.key.sk.len()) as u64
+}
