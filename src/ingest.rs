@@ -12,7 +12,7 @@ use crate::cluster::class::{Class, NO_ERROR, SIEVE};
 use crate::cluster::memo::Memo;
 use crate::cluster::sample::Marks;
 use crate::cluster::{Conclusion, EventId, Finding, Tally, event_time};
-use crate::ports::{Batch, Committed, Quarantined, Store, StoreError};
+use crate::ports::{Batch, Committed, Quarantined, Spent, Store, StoreError};
 use crate::report::Books;
 use crate::rules::{Fate, Hits, Rules};
 use crate::trail::file::{Item, Layout, Limits, ReadError, Reader, read};
@@ -44,6 +44,10 @@ pub struct Ingested {
     pub hits: Vec<Hits>,
     /// Which samples the store has enough of now.
     marks: Marks,
+    /// Clusters that were not in the store before.
+    pub new_clusters: u64,
+    /// What the store took.
+    pub spent: Spent,
 }
 
 /// How inputs are folded, and what is remembered from one to the next to make it less work; what
@@ -296,7 +300,7 @@ pub async fn commit_all(
             books: folded.books,
             quarantined: folded.quarantined.clone(),
             hits: folded.hits,
-            marks: Marks::default(),
+            ..Ingested::default()
         });
         batches.push(Batch {
             source,
@@ -321,6 +325,8 @@ impl Ingested {
         books.duplicate = observed - committed.fresh;
         debug_assert!(books.balances());
         self.marks = committed.marks;
+        self.new_clusters = committed.new_clusters;
+        self.spent = committed.spent;
     }
 }
 

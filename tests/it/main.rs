@@ -7,6 +7,7 @@ mod binary;
 mod browser;
 mod cli;
 mod corpus;
+mod dynamodb;
 mod emulator;
 mod fixtures;
 mod fuzz;

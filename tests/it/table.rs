@@ -51,7 +51,9 @@ impl MemoryTable {
     /// Returns the same table for somebody else, who is billed apart.
     pub fn other(&self) -> Self {
         Self {
+            script: Rc::default(),
             spent: Rc::default(),
+            pauses: Rc::default(),
             ..self.clone()
         }
     }
@@ -85,7 +87,10 @@ impl MemoryTable {
 
     fn call<T>(&self, run: impl FnOnce() -> Result<T, TableError>) -> Result<T, TableError> {
         let mut spent = self.spent.get();
-        let fault = self.script.borrow_mut().as_mut().and_then(|script| script(spent.calls));
+        // The script may use the table itself, which then has none.
+        let mut script = self.script.borrow_mut().take();
+        let fault = script.as_mut().and_then(|script| script(spent.calls));
+        *self.script.borrow_mut() = script;
         spent.calls += 1;
         self.spent.set(spent);
         match fault {
@@ -190,7 +195,8 @@ fn holds(write: &Write, found: Option<&Item>) -> bool {
         }
         Write::First { at, .. } => number("ft").is_some_and(|first| first > *at || first == 0),
         Write::Template { text, .. } => found.is_some_and(|item| {
-            item.text_of("te").is_none_or(|template| template > text.as_str())
+            item.text_of("te")
+                .is_none_or(|template| template > text.as_str())
         }),
         Write::Lease {
             counter,
@@ -202,7 +208,11 @@ fn holds(write: &Write, found: Option<&Item>) -> bool {
 }
 
 fn done(write: &Write, before: Option<Item>) -> Item {
-    let item = || before.clone().unwrap_or_else(|| Item::new(write.key().clone()));
+    let item = || {
+        before
+            .clone()
+            .unwrap_or_else(|| Item::new(write.key().clone()))
+    };
     let raised = |item: Item| {
         let version = item.number_of("vr").unwrap_or_default();
         item.number("vr", version + 1)
@@ -226,7 +236,9 @@ fn done(write: &Write, before: Option<Item>) -> Item {
             ..
         } => {
             let used = item().number_of(counter).unwrap_or_default();
-            item().number(counter, used + places).number("ttl", *expires)
+            item()
+                .number(counter, used + places)
+                .number("ttl", *expires)
         }
     }
 }
@@ -239,7 +251,10 @@ fn units(before: Option<&Item>, after: Option<&Item>) -> u64 {
     let table = size(before).max(size(after)).div_ceil(1024).max(1);
     let place = |item: Option<&Item>| {
         let item = item?;
-        Some((item.text_of("g1p")?.to_owned(), item.text_of("g1s")?.to_owned()))
+        Some((
+            item.text_of("g1p")?.to_owned(),
+            item.text_of("g1s")?.to_owned(),
+        ))
     };
     let index = match (place(before), place(after)) {
         (before, after) if before == after => 0,

@@ -68,12 +68,13 @@ impl<T: Table> DynamoStore<T> {
         let mut tally = batch.tally;
         self.forget_stale();
         self.count_hours(&tally).await?;
-        self.know_heads(tally.facts.keys().copied().collect())
-            .await?;
+        let clusters: BTreeSet<ClusterId> = tally.facts.keys().copied().collect();
+        self.know_heads(clusters.clone()).await?;
         let admitted = self.admit(&mut tally).await?;
         // The guard moves what it does not admit to overflow clusters, which may be there already.
-        self.know_heads(tally.facts.keys().copied().collect())
-            .await?;
+        let all = tally.facts.keys().copied();
+        let moved = all.filter(|cluster| !clusters.contains(cluster));
+        self.know_heads(moved.collect()).await?;
         let fresh = self.put_manifests(&tally).await?;
         let shown = shown(&tally);
         let new_clusters = self.make_heads(&tally, &admitted, &shown).await?;
@@ -248,6 +249,16 @@ impl<T: Table> DynamoStore<T> {
         if plans.is_empty() {
             return Ok(0);
         }
+        // Before the heads, or a crash between the two would leave a cluster without any.
+        let samples = plans.iter().flat_map(|(cluster, ..)| {
+            let samples = tally.samples.get(cluster).into_iter();
+            samples.flat_map(|samples| sample_items(*cluster, samples, self.now))
+        });
+        let store = &*self;
+        let puts = samples.map(|item| async move { store.apply(&[Write::Put(item)]).await });
+        for put in together(puts).await {
+            put?;
+        }
         let told = self.tells().await?;
         let store = &*self;
         let makes = plans.iter().map(|(cluster, shown, head)| async move {
@@ -264,7 +275,6 @@ impl<T: Table> DynamoStore<T> {
                 Ok(()) => {
                     count += 1;
                     self.remember(cluster, head);
-                    self.put_samples(tally, cluster).await?;
                 }
                 // Somebody else was faster, or it was us and the answer got lost.
                 Err(TableError::Refused {
@@ -277,17 +287,6 @@ impl<T: Table> DynamoStore<T> {
             }
         }
         Ok(count)
-    }
-
-    /// Keeps the samples of the batch that made a cluster.
-    async fn put_samples(&self, tally: &Tally, cluster: ClusterId) -> Result<(), StoreError> {
-        let samples = tally.samples.get(&cluster);
-        for item in samples.map_or(Vec::new(), |samples| {
-            sample_items(cluster, samples, self.now)
-        }) {
-            self.apply(&[Write::Put(item)]).await?;
-        }
-        Ok(())
     }
 
     /// Moves the heads that the batch changes something about.

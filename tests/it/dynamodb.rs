@@ -1,0 +1,583 @@
+//! The table under everything that AWS does to a function: faults at any call, answers that get
+//! lost, batches that come again in other cuts, functions side by side; and what all of it costs.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use cloudtrail_inspector::aws::dynamodb::item::{Head, State, head_key};
+use cloudtrail_inspector::aws::dynamodb::table::{Item, Key, Table, TableError, Value, Write};
+use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
+use cloudtrail_inspector::cluster::Census;
+use cloudtrail_inspector::cluster::fingerprint::ClusterId;
+use cloudtrail_inspector::demo;
+use cloudtrail_inspector::ingest::{Ingested, commit, fold};
+use cloudtrail_inspector::memory::MemoryStore;
+use cloudtrail_inspector::ports::{Spent, Store, StoreError};
+use cloudtrail_inspector::rules::Rules;
+use cloudtrail_inspector::trail::file::{Layout, Limits};
+use proptest::prelude::*;
+use serde_json::json;
+
+use crate::emulator::Emulator;
+use crate::records::{id, lines, record};
+use crate::table::{Fault, MemoryTable, now, store};
+
+/// Settings of a stack that tells one sink, and has learnt what is usual.
+fn telling() -> Settings {
+    Settings {
+        sinks: vec!["guance".to_owned()],
+        learn_hours: 0,
+        ..Settings::default()
+    }
+}
+
+fn commit_to<T: Table>(store: &mut DynamoStore<T>, input: &str) -> Result<Ingested, StoreError> {
+    let limits = Limits::default();
+    let folded = fold(
+        input.as_bytes(),
+        Layout::Guess,
+        &limits,
+        None,
+        &Rules::default(),
+    );
+    pollster::block_on(commit(store, "test", folded.unwrap()))
+}
+
+/// Three clusters, two callers in one of them, in two hours.
+fn batch() -> String {
+    let caller = |name: &str| {
+        json!({
+            "type": "IAMUser",
+            "arn": format!("arn:aws:iam::111122223333:user/{name}"),
+            "accountId": "111122223333",
+        })
+    };
+    lines(&[
+        record(json!({"eventID": id(1), "errorCode": "AccessDenied"})),
+        record(
+            json!({"eventID": id(2), "errorCode": "AccessDenied", "userIdentity": caller("leo"),
+            "eventTime": "2026-11-02T09:30:00Z"}),
+        ),
+        record(json!({"eventID": id(3), "errorCode": "NoSuchBucket"})),
+        record(
+            json!({"eventID": id(4), "errorCode": "SlowDown", "eventTime": "2026-11-02T09:00:01Z"}),
+        ),
+    ])
+}
+
+/// Everything in the table but for the places that were leased for nobody.
+fn content(table: &MemoryTable) -> Vec<Item> {
+    let items = table.items().into_iter();
+    items
+        .filter(|item| !item.key.pk.starts_with("Q#"))
+        .collect()
+}
+
+fn rows(table: &MemoryTable) -> Vec<String> {
+    let items = table.items().into_iter();
+    let rows = items.filter(|item| item.key.pk.starts_with("O#"));
+    rows.map(|row| row.text_of("tr").unwrap().to_owned())
+        .collect()
+}
+
+fn heads(table: &MemoryTable) -> Vec<(ClusterId, Head)> {
+    table.items().iter().filter_map(Head::read).collect()
+}
+
+fn census<T: Table>(store: &DynamoStore<T>) -> Census {
+    pollster::block_on(store.census(None)).unwrap()
+}
+
+/// Returns the census of the same input in memory, but for its samples.
+fn expected(inputs: &[String]) -> Census {
+    let mut memory = MemoryStore::default();
+    let (limits, rules) = (Limits::default(), Rules::default());
+    for input in inputs {
+        let folded = fold(input.as_bytes(), Layout::Guess, &limits, None, &rules).unwrap();
+        pollster::block_on(commit(&mut memory, "test", folded)).unwrap();
+    }
+    pollster::block_on(memory.sums(None)).unwrap()
+}
+
+/// How many calls a batch takes when nothing goes wrong.
+fn calls(settings: &Settings, input: &str) -> u64 {
+    let table = MemoryTable::default();
+    let mut store = store(&table, settings.clone());
+    commit_to(&mut store, input).unwrap();
+    store.table().spent().calls
+}
+
+#[test]
+fn a_fault_at_any_call_changes_nothing_once_the_batch_comes_again() {
+    let undisturbed = MemoryTable::default();
+    commit_to(&mut store(&undisturbed, telling()), &batch()).unwrap();
+    assert_eq!(rows(&undisturbed), ["new", "new", "new"]);
+    for fault in [Fault::Unavailable, Fault::Lost] {
+        for failing in 0..calls(&telling(), &batch()) {
+            let table = MemoryTable::default();
+            let mut function = store(&table, telling());
+            function
+                .table()
+                .fail(move |call| (call == failing).then_some(fault));
+            let failed = commit_to(&mut function, &batch());
+            assert!(failed.is_err(), "call {failing} went wrong unseen");
+            function.table().mend();
+            // The same function tries again, or another one.
+            for mut again in [function, store(&table, telling())] {
+                commit_to(&mut again, &batch()).unwrap();
+                assert_eq!(
+                    content(&table),
+                    content(&undisturbed),
+                    "{fault:?} at {failing}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_third_of_all_calls_fail_and_nothing_is_lost() {
+    let inputs: Vec<String> = (0..20)
+        .map(|batch: u64| {
+            let code = |at: u64| ["AccessDenied", "SlowDown"][(at % 2) as usize];
+            let failure =
+                |at| record(json!({"eventID": id(batch * 10 + at), "errorCode": code(at)}));
+            lines(&(0..10).map(failure).collect::<Vec<_>>())
+        })
+        .collect();
+    let table = MemoryTable::default();
+    let mut function = store(&table, telling());
+    let mut dice = 7_u64;
+    function.table().fail(move |_| {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (dice >> 40).is_multiple_of(3).then_some(Fault::Unavailable)
+    });
+    for input in &inputs {
+        while commit_to(&mut function, input).is_err() {}
+    }
+    function.table().mend();
+    assert!(sums(&function) == expected(&inputs));
+    assert_eq!(rows(&table), ["new", "new"]);
+}
+
+fn sums<T: Table>(store: &DynamoStore<T>) -> Census {
+    pollster::block_on(store.sums(None)).unwrap()
+}
+
+#[test]
+fn a_conflict_is_tried_again_a_few_times_and_then_given_back() {
+    // From the first head on, which is made along with the row that tells of it.
+    let conflicts = |count: u64| {
+        let table = MemoryTable::default();
+        let mut function = store(&table, telling());
+        let begun = Rc::new(Cell::new(0));
+        function.table().fail(move |call| {
+            let is_meant = call >= 11 && begun.get() < count;
+            begun.set(begun.get() + u64::from(is_meant));
+            is_meant.then_some(Fault::Conflict)
+        });
+        let done = commit_to(&mut function, &batch());
+        (done.is_ok(), function.table().pauses(), rows(&table).len())
+    };
+    assert_eq!(conflicts(4), (true, 4, 3));
+    let (done, pauses, _) = conflicts(1000);
+    assert!(!done && pauses <= 3 * 5, "{pauses} pauses");
+}
+
+#[test]
+fn what_the_table_will_never_accept_is_not_tried_again() {
+    let table = MemoryTable::default();
+    let mut function = store(&table, telling());
+    function.table().fail(|_| Some(Fault::Invalid));
+    let error = commit_to(&mut function, &batch()).unwrap_err();
+    assert_eq!(function.table().spent().calls, 1);
+    assert_eq!(function.table().pauses(), 0);
+    let StoreError::Unavailable(source) = error else {
+        panic!("{error}");
+    };
+    let source = source.downcast::<TableError>().unwrap();
+    assert!(matches!(*source, TableError::Invalid(_)), "{source}");
+}
+
+#[test]
+fn functions_side_by_side_make_one_head_and_one_row_whoever_is_faster() {
+    let undisturbed = MemoryTable::default();
+    commit_to(&mut store(&undisturbed, telling()), &batch()).unwrap();
+    // Before each call of the first, all of another's commit happens.
+    for meeting in 0..calls(&telling(), &batch()) {
+        let table = MemoryTable::default();
+        let mut function = store(&table, telling());
+        let other = table.other();
+        function.table().fail(move |call| {
+            if call == meeting {
+                other.mend();
+                commit_to(
+                    &mut DynamoStore::new(other.clone(), telling(), now()),
+                    &batch(),
+                )
+                .unwrap();
+            }
+            None
+        });
+        commit_to(&mut function, &batch()).unwrap();
+        assert_eq!(
+            content(&table),
+            content(&undisturbed),
+            "met at call {meeting}"
+        );
+    }
+}
+
+#[test]
+fn a_recovered_cluster_comes_back_for_a_later_event_alone_and_once() {
+    let table = MemoryTable::default();
+    let at = |number, time: &str| {
+        lines(&[record(
+            json!({"eventID": id(number), "errorCode": "AccessDenied", "eventTime": time}),
+        )])
+    };
+    commit_to(
+        &mut store(&table, telling()),
+        &at(1, "2026-11-02T08:00:00Z"),
+    )
+    .unwrap();
+    let (cluster, _) = heads(&table).remove(0);
+    let recovered = pollster::block_on(table.get(&[head_key(cluster)]))
+        .unwrap()
+        .remove(0);
+    let watermark = 1_793_610_000; // 2026-11-02T09:00:00Z
+    table.set(recovered.text("st", "recovered").number("wm", watermark));
+    // At the watermark is late.
+    for (number, time, state, epoch) in [
+        (2, "2026-11-02T08:30:00Z", State::Recovered, 1),
+        (3, "2026-11-02T09:00:00Z", State::Recovered, 1),
+        (4, "2026-11-02T09:00:01Z", State::Regressed, 2),
+        (5, "2026-11-02T09:00:02Z", State::Regressed, 2),
+    ] {
+        for _ in 0..2 {
+            commit_to(&mut store(&table, telling()), &at(number, time)).unwrap();
+        }
+        let (_, head) = heads(&table).remove(0);
+        assert_eq!((head.state, head.epoch), (state, epoch), "{time}");
+    }
+    assert_eq!(rows(&table), ["new", "regressed"]);
+    assert_eq!(
+        census(&store(&table, telling())).clusters()[0].span.count,
+        5
+    );
+}
+
+#[test]
+fn a_caller_is_told_once_when_the_cluster_has_settled() {
+    let table = MemoryTable::default();
+    let by = |number, name: &str, time: &str| {
+        let caller =
+            json!({"type": "IAMUser", "arn": format!("arn:aws:iam::111122223333:user/{name}")});
+        lines(&[record(
+            json!({"eventID": id(number), "errorCode": "AccessDenied",
+            "eventTime": time, "userIdentity": caller}),
+        )])
+    };
+    for (number, name, time, told) in [
+        (1, "mia", "2026-11-02T08:00:00Z", 1),
+        (2, "leo", "2026-11-02T08:59:59Z", 1),
+        (3, "ann", "2026-11-02T09:00:00Z", 2),
+        (4, "ann", "2026-11-02T10:00:00Z", 2),
+        (5, "leo", "2026-11-02T11:00:00Z", 2),
+    ] {
+        commit_to(&mut store(&table, telling()), &by(number, name, time)).unwrap();
+        assert_eq!(rows(&table).len(), told, "{name} at {time}");
+    }
+    let told = table
+        .items()
+        .into_iter()
+        .find(|item| item.text_of("tr") == Some("new_principal"));
+    let name = told.unwrap().text_of("nm").unwrap().to_owned();
+    assert_eq!(name, "arn:aws:iam::111122223333:user/ann");
+}
+
+#[test]
+fn nothing_is_told_while_the_stack_learns_what_is_usual() {
+    let table = MemoryTable::default();
+    let learning = Settings {
+        learn_hours: 1,
+        ..telling()
+    };
+    let mut function = store(&table, learning);
+    commit_to(&mut function, &batch()).unwrap();
+    assert_eq!(rows(&table), Vec::<String>::new());
+    function.set_now(
+        cloudtrail_inspector::trail::time::EventTime::parse("2026-11-02T14:00:00Z").unwrap(),
+    );
+    let later = record(json!({"eventID": id(9), "errorCode": "NoSuchKey"}));
+    commit_to(&mut function, &lines(&[later])).unwrap();
+    assert_eq!(rows(&table), ["new"]);
+}
+
+#[test]
+fn calls_and_write_units_are_what_they_should_be() {
+    let table = MemoryTable::default();
+    let mut function = store(&table, Settings::default());
+    let spent = |calls, write_units| Spent { calls, write_units };
+    // Heads read; a lease for each hour; two manifests; four samples; three heads, each also in the
+    // index.
+    let first = commit_to(&mut function, &batch()).unwrap();
+    assert_eq!(first.spent, spent(1 + 2 + 2 + 4 + 3, 2 + 2 + 4 + 3 * 2));
+    assert_eq!(first.new_clusters, 3);
+    // The heads are known: manifests are all there is to write.
+    let again = commit_to(&mut function, &batch()).unwrap();
+    assert_eq!(again.spent, spent(2, 2));
+    assert_eq!((again.books.clustered, again.books.duplicate), (0, 4));
+    // Another function has to read the heads first.
+    let other = commit_to(&mut store(&table, Settings::default()), &batch()).unwrap();
+    assert_eq!(other.spent, spent(1 + 2, 2));
+}
+
+#[test]
+fn a_hundred_thousand_invented_codes_cost_little_and_all_count() {
+    let table = MemoryTable::default();
+    let mut function = store(&table, Settings::default());
+    let mut write_units = 0;
+    for batch in 0..200_u64 {
+        let failure = |at| {
+            let number = batch * 500 + at;
+            let letters = |n: u64| char::from(b'a' + (n % 26) as u8);
+            let code: String = (0..5)
+                .map(|place| letters(number / 26_u64.pow(place)))
+                .collect();
+            record(json!({"eventID": id(number), "errorCode": format!("Made{code}Up")}))
+        };
+        let input = lines(&(0..500).map(failure).collect::<Vec<_>>());
+        write_units += commit_to(&mut function, &input).unwrap().spent.write_units;
+    }
+    let clusters = census(&function).clusters();
+    let events: u64 = clusters.iter().map(|cluster| cluster.span.count).sum();
+    assert_eq!((events, clusters.len()), (100_000, 201));
+    assert!(write_units <= 5_000, "{write_units} write units");
+}
+
+#[test]
+fn deliveries_that_repeat_and_are_cut_anew_count_as_one_scan_does() {
+    let trail = demo::trail(&demo::Plan::default());
+    let records: Vec<String> = trail
+        .files
+        .iter()
+        .flat_map(|file| file.records.clone())
+        .collect();
+    let records: Vec<String> = records.into_iter().take(6_000).collect();
+    let payload = |records: &[String]| demo::payload("111122223333", "eu-central-1", records);
+    let table = MemoryTable::default();
+    let mut functions = [(); 4].map(|()| store(&table, telling()));
+    // Three deliveries, each cut and ordered in its own way, spread over four functions.
+    for (round, (cut, step)) in [(21, 1), (500, 7), (97, 11)].into_iter().enumerate() {
+        let order = (0..records.len()).map(|at| &records[(at * step) % records.len()]);
+        let shuffled: Vec<String> = order.cloned().collect();
+        for (number, cut) in shuffled.chunks(cut).enumerate() {
+            let function = &mut functions[(number + round) % 4];
+            commit_to(function, &payload(cut)).unwrap();
+        }
+    }
+    assert!(sums(&functions[0]) == expected(&[payload(&records)]));
+}
+
+#[test]
+fn items_of_this_release_stay_readable() {
+    let table = MemoryTable::default();
+    let by_another = record(json!({"eventID": id(5), "errorCode": "AccessDenied",
+        "eventTime": "2026-11-02T10:00:00Z",
+        "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/ann"}}));
+    commit_to(&mut store(&table, telling()), &batch()).unwrap();
+    commit_to(&mut store(&table, telling()), &lines(&[by_another])).unwrap();
+    let items = table.items().into_iter();
+    let written: Vec<_> = items.map(|item| as_json(&item).to_string()).collect();
+    let written = format!("[\n{}\n]\n", written.join(",\n"));
+    let golden = expect_test::expect_file!["../fixtures/items.json"];
+    golden.assert_eq(&written);
+    let before: Vec<serde_json::Value> = serde_json::from_str(golden.data().as_str()).unwrap();
+    let kept = MemoryTable::default();
+    before.iter().for_each(|item| kept.set(from_json(item)));
+    assert!(census(&store(&kept, telling())) == census(&store(&table, telling())));
+}
+
+fn as_json(item: &Item) -> serde_json::Value {
+    let value = |value: &Value| match value {
+        Value::Text(text) => json!({ "S": text }),
+        Value::Number(number) => json!({ "N": number.to_string() }),
+        Value::Bytes(bytes) => json!({ "B": data_encoding::BASE64.encode(bytes) }),
+    };
+    let attributes = item.attributes.iter();
+    let mut all: serde_json::Map<_, _> = attributes
+        .map(|(name, of)| (name.clone(), value(of)))
+        .collect();
+    all.insert("pk".to_owned(), json!({ "S": item.key.pk }));
+    all.insert("sk".to_owned(), json!({ "S": item.key.sk }));
+    all.into()
+}
+
+fn from_json(item: &serde_json::Value) -> Item {
+    let text = |name: &str| item[name]["S"].as_str().unwrap().to_owned();
+    let mut read = Item::new(Key::new(text("pk"), text("sk")));
+    for (name, value) in item.as_object().unwrap() {
+        let (kind, text) = value.as_object().unwrap().iter().next().unwrap();
+        let text = text.as_str().unwrap();
+        read = match kind.as_str() {
+            _ if ["pk", "sk"].contains(&name.as_str()) => read,
+            "S" => read.text(name, text),
+            "N" => read.number(name, text.parse().unwrap()),
+            _ => read.bytes(name, data_encoding::BASE64.decode(text.as_bytes()).unwrap()),
+        };
+    }
+    read
+}
+
+/// Every condition, held and not, with what must come of it.
+fn outcomes(write: &Write, before: Option<Item>) -> (bool, Option<Item>) {
+    let memory = MemoryTable::default();
+    before.into_iter().for_each(|item| memory.set(item));
+    let done = pollster::block_on(memory.write(write));
+    (done.is_ok(), memory.items().pop())
+}
+
+#[test]
+fn each_condition_means_the_same_in_the_emulator() {
+    let Some(emulator) = Emulator::find() else {
+        return;
+    };
+    let table = emulator.sdk_table();
+    let head = |name: &str| Item::new(Key::new(format!("C#{name}"), "HEAD"));
+    let standing = |name: &str, state: &str| {
+        let head = head(name)
+            .text("st", state)
+            .number("ep", 3)
+            .number("wm", 100);
+        head.number("ft", 50).number("vr", 1).text("te", "m")
+    };
+    let open = ("open#0".to_owned(), "1#x".to_owned());
+    let mut writes: Vec<(Option<Item>, Write)> = Vec::new();
+    for (number, before) in [None, Some("recovered"), Some("new")]
+        .into_iter()
+        .enumerate()
+    {
+        let name = |kind: &str| format!("{kind}{number}");
+        let there = |name: &str| before.map(|state| standing(name, state));
+        let mut add = |name: String, write: Write| writes.push((there(&name), write));
+        let key = |name: &str| head(name).key;
+        add(name("put"), Write::Put(head(&name("put")).text("st", "x")));
+        add(
+            name("create"),
+            Write::Create(head(&name("create")).text("st", "x")),
+        );
+        for (epoch, at) in [(3, 101), (3, 100), (2, 101)] {
+            let name = name(&format!("regress-{epoch}-{at}-"));
+            let (key, open) = (key(&name), open.clone());
+            add(
+                name,
+                Write::Regress {
+                    key,
+                    epoch,
+                    at,
+                    open,
+                },
+            );
+        }
+        for at in [49, 50, 51] {
+            let name = name(&format!("first-{at}-"));
+            add(
+                name.clone(),
+                Write::First {
+                    key: key(&name),
+                    at,
+                },
+            );
+        }
+        for text in ["a", "m", "z"] {
+            let name = name(&format!("template-{text}-"));
+            add(
+                name.clone(),
+                Write::Template {
+                    key: key(&name),
+                    text: text.to_owned(),
+                },
+            );
+        }
+    }
+    for used in [None, Some(0), Some(190), Some(191)] {
+        let item = |used: i64| Item::new(Key::new(format!("Q#{used}"), "1")).number("used", used);
+        let key = item(used.unwrap_or(-1)).key;
+        let (counter, places, limit, expires) = ("used", 10, 200, 5);
+        writes.push((
+            used.map(item),
+            Write::Lease {
+                key,
+                counter,
+                places,
+                limit,
+                expires,
+            },
+        ));
+    }
+    for (before, write) in writes {
+        if let Some(item) = &before {
+            pollster::block_on(table.write(&Write::Put(item.clone()))).unwrap();
+        }
+        let (holds, after) = outcomes(&write, before.clone());
+        let alone = pollster::block_on(table.write(&write));
+        assert_eq!(alone.is_ok(), holds, "{write:?} on {before:?}");
+        if let Err(TableError::Refused { place, found }) = alone {
+            assert_eq!((place, found.map(|found| *found)), (0, before.clone()));
+        }
+        let found = pollster::block_on(table.get(&[write.key().clone()]))
+            .unwrap()
+            .pop();
+        assert_eq!(found, after, "{write:?} on {before:?}");
+        // The same within a transaction, behind a write that always holds.
+        if let Some(item) = before.clone() {
+            pollster::block_on(table.write(&Write::Put(item))).unwrap();
+            let other = Write::Put(Item::new(Key::new("C#other", "HEAD")));
+            let together = pollster::block_on(table.transact(&[other, write.clone()]));
+            match together {
+                Err(TableError::Refused { place: 1, found }) if !holds => {
+                    assert_eq!(found.map(|found| *found), before);
+                }
+                done => assert_eq!(done.is_ok(), holds, "{write:?}: {done:?}"),
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn order_cuts_duplicates_and_lost_answers_change_nothing(
+        events in prop::collection::vec((0..60_u64, 0..4_usize), 1..60),
+        cut in 1..20_usize,
+        lost in prop::collection::vec(any::<bool>(), 64),
+    ) {
+        let code = |number| ["AccessDenied", "SlowDown", "NoSuchBucket"][(number % 3) as usize];
+        let failure = |number: u64| record(json!({
+            "eventID": id(number),
+            "errorCode": code(number),
+            "errorMessage": format!("no {}", number % 5),
+            "eventTime": format!("2026-11-02T0{}:00:00Z", number % 4),
+            "sourceIPAddress": format!("192.0.2.{}", number % 7),
+        }));
+        let table = MemoryTable::default();
+        let mut functions = [(); 4].map(|()| store(&table, telling()));
+        for (batch, lost) in events.chunks(cut).zip(lost.into_iter().cycle()) {
+            let records: Vec<_> = batch.iter().map(|(number, _)| failure(*number)).collect();
+            let function = &mut functions[batch[0].1];
+            if lost {
+                function.table().fail(|call| (call % 3 == 2).then_some(Fault::Lost));
+                let _ = commit_to(function, &lines(&records));
+                function.table().mend();
+            }
+            commit_to(function, &lines(&records)).unwrap();
+        }
+        let all: Vec<_> = events.iter().map(|(number, _)| failure(*number)).collect();
+        let expected = expected(&[lines(&all)]);
+        prop_assert!(sums(&functions[0]) == expected);
+        let told = rows(&table).iter().filter(|told| *told == "new").count();
+        prop_assert_eq!(told, expected.facts.len());
+    }
+}
