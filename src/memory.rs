@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::hash_map::Entry;
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::{HashMap, HashMapExt as _};
 
@@ -13,7 +13,7 @@ use crate::cluster::guard::{self, Known};
 use crate::cluster::sample::{Marks, Samples};
 use crate::cluster::timeline::Timeline;
 use crate::cluster::{Case, Census, EventId, Facts, Sighting, Span, Stamp, Tally};
-use crate::ports::{Batch, Committed, Quarantined, Store, StoreError};
+use crate::ports::{Batch, Bucket, BucketError, Committed, Quarantined, Store, StoreError};
 use crate::trail::time::{EventTime, Window};
 
 /// Clusters in memory.
@@ -85,6 +85,7 @@ impl MemoryStore {
         for (cluster, facts) in &tally.facts {
             self.learn(*cluster, facts);
         }
+        let new_clusters = admitted.len() as u64;
         for (cluster, hour) in admitted {
             *self.used_in(cluster, hour) += 1;
             self.admitted.insert(cluster, hour);
@@ -107,7 +108,12 @@ impl MemoryStore {
         if !quarantined.is_empty() {
             self.quarantined.insert(source, quarantined);
         }
-        Committed { fresh, marks }
+        Committed {
+            fresh,
+            marks,
+            new_clusters,
+            ..Committed::default()
+        }
     }
 
     /// Adds what is known of a cluster. Where a rule merges clusters of several accounts, this may
@@ -161,6 +167,44 @@ impl MemoryStore {
                 false
             }
         }
+    }
+}
+
+/// A bucket in memory.
+#[derive(Debug, Default)]
+pub struct MemoryBucket {
+    objects: Mutex<BTreeMap<String, Vec<u8>>>,
+    /// Whether it refuses everything, as one that is out of reach does.
+    pub is_down: bool,
+}
+
+impl MemoryBucket {
+    /// Returns a copy of all objects, by key.
+    pub fn objects(&self) -> BTreeMap<String, Vec<u8>> {
+        let objects = self.objects.lock();
+        objects.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn check(&self) -> Result<(), BucketError> {
+        if self.is_down {
+            let detail = "it is down".to_owned();
+            return Err(BucketError::Unavailable { detail });
+        }
+        Ok(())
+    }
+}
+
+impl Bucket for MemoryBucket {
+    async fn keep(&self, key: &str, object: Vec<u8>) -> Result<(), BucketError> {
+        self.check()?;
+        let mut objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        objects.insert(key.to_owned(), object);
+        Ok(())
+    }
+
+    async fn fetch(&self, key: &str) -> Result<Option<Vec<u8>>, BucketError> {
+        self.check()?;
+        Ok(self.objects().remove(key))
     }
 }
 

@@ -14,6 +14,7 @@ pub mod fingerprint;
 pub mod guard;
 pub mod lifecycle;
 pub mod memo;
+pub mod own;
 pub mod ranking;
 pub mod sample;
 pub mod timeline;
@@ -634,7 +635,8 @@ impl EventId {
         ])
     }
 
-    fn hashed(parts: &[&str]) -> Self {
+    /// Returns the id of what has none, made of what tells it from everything else.
+    pub fn hashed(parts: &[&str]) -> Self {
         let mut hash = Sha256::new();
         for part in parts {
             hash.update((part.len() as u64).to_be_bytes());
