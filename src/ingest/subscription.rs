@@ -147,7 +147,7 @@ impl Subscription {
                 event,
                 digest: digest(event),
                 reason: RECORDS,
-                detail: format!("{} records of it cannot be read", unparsable.len()),
+                detail: format!("records that cannot be read: {}", unparsable.len()),
                 origin: envelope::origin(event, &self.limits),
             };
             source = aside.keep(&folded.quarantined, now, bucket).await?;

@@ -100,6 +100,13 @@ fn below_the_ports_nothing_waits_and_nothing_touches_the_outside() {
     }
 }
 
+/// The Lambda runtime makes a failed invocation of a panic only where a panic unwinds.
+#[test]
+fn a_panic_unwinds() {
+    let manifest = fs::read_to_string("Cargo.toml").unwrap();
+    assert!(!manifest.contains("panic ="));
+}
+
 #[test]
 fn every_module_says_first_what_it_is_for() {
     for path in sources(Path::new("src")) {

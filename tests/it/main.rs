@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod binary;
+mod bootstrap;
 mod browser;
 mod cli;
 mod corpus;

@@ -67,11 +67,11 @@ impl Stack {
     }
 
     /// Returns the only object that was kept aside.
-    fn object(&self) -> (String, Value) {
+    fn object(&self) -> (String, String) {
         let objects = self.bucket.objects();
         assert_eq!(objects.len(), 1, "{:?}", objects.keys());
         let (key, object) = objects.into_iter().next().unwrap();
-        (key, serde_json::from_slice(&object).unwrap())
+        (key, String::from_utf8(object).unwrap())
     }
 }
 
@@ -128,11 +128,15 @@ fn told(invocation: &Invocation) -> String {
 }
 
 /// Returns the event that an object was made of.
-fn came(object: &Value) -> Vec<u8> {
-    match &object["rawEvent"] {
+fn came(object: &str) -> Vec<u8> {
+    let json: Value = serde_json::from_str(object).unwrap();
+    match &json["rawEvent"] {
         Value::String(text) => BASE64_STANDARD.decode(text).unwrap(),
-        // Serialized anew it may be spelled otherwise; these tests spell it as this does.
-        _ => object["requestPayload"].to_string().into_bytes(),
+        // As it is spelled there, and not as a parser would spell it anew.
+        _ => {
+            let (_, payload) = object.split_once(r#","requestPayload":"#).unwrap();
+            payload.strip_suffix('}').unwrap().into()
+        }
     }
 }
 
@@ -220,14 +224,41 @@ fn an_envelope_that_is_not_as_it_should_be_is_kept_whole_or_does_not_matter() {
             ),
             ("gzip in gzip", event(gzip(&packed))),
         ],
-        &expect![[r#""#]],
+        &expect![[r#"
+            an empty body: payload: payload_no_data
+            an empty object: payload: payload_no_data
+            an array: payload: payload_no_data
+            awslogs null: payload: payload_no_data
+            data empty: payload: payload_no_data
+            data a number: payload: payload_no_data
+            an unknown key beside data: clustered 1 of 1
+            base64 garbage: payload: payload_base64
+            base64 without padding: clustered 1 of 1
+            base64 with a line break: clustered 1 of 1
+            base64 for addresses: payload: payload_base64
+            no gzip: payload: payload_not_gzip
+            zlib: payload: payload_not_gzip
+            zstd: payload: payload_not_gzip
+            half a gzip: payload: gzip
+            a wrong checksum: payload: gzip
+            a wrong size: payload: gzip
+            something behind: payload: gzip
+            two gzip members: clustered 1 of 1
+            two messages: payload: payload_trailing
+            two payloads: payload: payload_trailing
+            a trail file: payload: payload_no_data
+            a bare event: payload: payload_no_data
+            lines: payload: payload_no_data
+            a payload in gzip: payload: payload_no_data
+            gzip in gzip: payload: payload_not_logs
+        "#]],
     );
 }
 
 #[test]
 fn a_bomb_is_refused_and_kept_whole() {
     let zeros = |megabytes: usize| {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
         std::io::copy(
             &mut std::io::Read::take(std::io::repeat(b' '), (megabytes as u64) << 20),
             &mut encoder,
@@ -251,7 +282,7 @@ fn a_bomb_is_refused_and_kept_whole() {
             ("a string of 300 MiB", event(gzip(long))),
         ],
         &expect![[r#"
-            770 MiB: payload: payload_too_long
+            770 MiB: payload: inflated
             many tiny records: payload: records
             a string of 300 MiB: payload: inflated
         "#]],
@@ -498,14 +529,15 @@ fn of_three_records_with_a_bad_one_two_are_committed_and_the_event_is_kept_aside
         digits.len() == 32 && digits.chars().all(hexadecimal),
         "{key}"
     );
-    assert_eq!(object["requestPayload"].to_string().into_bytes(), event);
+    assert_eq!(came(&object), event);
+    let object: Value = serde_json::from_str(&object).unwrap();
     let about = json!({
         "reason": object["reason"], "detail": object["detail"], "records": object["records"],
         "logGroup": object["logGroup"], "logStream": object["logStream"],
     });
     expect![[r#"
         {
-          "detail": "1 records of it cannot be read",
+          "detail": "records that cannot be read: 1",
           "logGroup": "shop-trail",
           "logStream": "111122223333_CloudTrail_eu-central-1",
           "reason": "unparsable_records",
@@ -516,10 +548,12 @@ fn of_three_records_with_a_bad_one_two_are_committed_and_the_event_is_kept_aside
               "reason": "not_json"
             }
           ]
-        }"#]].assert_eq(&serde_json::to_string_pretty(&about).unwrap());
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&about).unwrap());
     expect![[r#"
         111122223333 cloudtrail-inspector:Unparsable not_json x1 2026-11-02T08:03:00Z
-        111122223333 s3:GetObject Denied x2 2026-11-02T08:00:00Z"#]].assert_eq(&stack.clusters());
+        111122223333 s3:GetObject Denied x2 2026-11-02T08:00:00Z"#]]
+    .assert_eq(&stack.clusters());
 }
 
 #[test]
@@ -534,7 +568,8 @@ fn when_nothing_can_be_read_any_more_that_is_a_cluster() {
     expect![[r#"
         111122223333 cloudtrail-inspector:Unparsable not_json x51 2026-11-02T08:03:00Z
         unknown cloudtrail-inspector:Unparsable payload_no_data x1 undated
-        unknown cloudtrail-inspector:Unparsable payload_not_gzip x1 undated"#]].assert_eq(&stack.clusters());
+        unknown cloudtrail-inspector:Unparsable payload_not_gzip x1 undated"#]]
+    .assert_eq(&stack.clusters());
 }
 
 #[test]
@@ -544,7 +579,7 @@ fn what_is_no_json_is_kept_as_base64() {
     assert_eq!(invocation.payload_fault, Some("payload_no_data"));
     let (_, object) = stack.object();
     assert_eq!(came(&object), b"\xff\x00");
-    assert_eq!(object["requestPayload"], Value::Null);
+    assert!(!object.contains("requestPayload"));
 }
 
 #[test]
@@ -737,7 +772,8 @@ fn one_line_of_metrics_says_what_became_of_an_invocation() {
             ],
             "Timestamp": 1793606580000
           }
-        }"#]].assert_eq(&serde_json::to_string_pretty(&line).unwrap());
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&line).unwrap());
 }
 
 #[test]
@@ -819,7 +855,8 @@ fn settings_that_are_not_given_or_empty_have_defaults() {
             },
             log_level: Info,
         }
-    "#]].assert_eq(&format!("{:#?}\n", settings.unwrap()));
+    "#]]
+    .assert_eq(&format!("{:#?}\n", settings.unwrap()));
 }
 
 const RULES: &str = "[[rule]]\nname = \"a\"\nwhen = { eventName = [\"GetObject\"] }\nignore = true\nreason = \"test\"\n";
