@@ -1,7 +1,6 @@
-//! Every setting of the functions, parsed once: the door hands over the environment, and gets settings
-//! that are right, or all complaints at once, each with the name of the setting and what would be
-//! right.
+//! Every setting of the functions, parsed once: settings that are right, or all complaints at once.
 //!
+//! The door hands over its environment. A complaint has the name of the setting and what would be right.
 //! README.md lists them. A value that is empty counts as one that is not given: a stack parameter
 //! without a value arrives like that.
 

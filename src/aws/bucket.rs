@@ -5,6 +5,7 @@ use std::error::Error;
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::get_object::GetObjectError;
 
 use crate::ports::{Bucket, BucketError};
 use crate::trail::redact::sanitize;
@@ -40,7 +41,8 @@ impl Bucket for S3Bucket {
     async fn keep(&self, key: &str, object: Vec<u8>) -> Result<(), BucketError> {
         let request = self.client.put_object().bucket(&self.name).key(key);
         let request = request.content_type("application/json").body(object.into());
-        request.send().await.map_err(unavailable)?;
+        let put = request.send().await;
+        put.map_err(|error| unavailable(&error))?;
         Ok(())
     }
 
@@ -48,10 +50,14 @@ impl Bucket for S3Bucket {
         let request = self.client.get_object().bucket(&self.name).key(key);
         let answer = match request.send().await {
             Ok(answer) => answer,
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_no_such_key()) => {
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(GetObjectError::is_no_such_key) =>
+            {
                 return Ok(None);
             }
-            Err(error) => return Err(unavailable(error)),
+            Err(error) => return Err(unavailable(&error)),
         };
         let mut body = answer.body;
         let mut object = Vec::new();
@@ -72,7 +78,7 @@ impl Bucket for S3Bucket {
 }
 
 /// Says what went wrong: what S3 answered, or why there is no answer.
-fn unavailable<E, R>(error: SdkError<E, R>) -> BucketError
+fn unavailable<E, R>(error: &SdkError<E, R>) -> BucketError
 where
     E: Error + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug,

@@ -94,14 +94,16 @@ pub async fn run(environment: &Environment) -> Result<(), Refusal> {
     }
     let surroundings = environment.iter().map(|(name, value)| (&**name, &**value));
     let config = Surroundings::of(surroundings).config();
-    let made = Rc::new(RefCell::new(Some(Function::new(&settings, &config))));
+    let make = move || Function::new(&settings, &config);
+    let kept = Rc::new((RefCell::new(Some(make())), make));
     let handler = move |event: LambdaEvent<Box<RawValue>>| {
-        let (made, settings, config) = (Rc::clone(&made), settings.clone(), config.clone());
+        let kept = Rc::clone(&kept);
         async move {
             // Taken for the time of the invocation: what an invocation leaves that panicked or ran
             // out of time is not trusted, and made anew.
+            let (made, make) = &*kept;
             let taken = made.borrow_mut().take();
-            let mut function = taken.unwrap_or_else(|| Function::new(&settings, &config));
+            let mut function = taken.unwrap_or_else(make);
             let answer = function.invoke(event.payload.get(), &event.context).await;
             if !matches!(answer, Err(Failed::Deadline)) {
                 *made.borrow_mut() = Some(function);
