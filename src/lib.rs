@@ -12,6 +12,9 @@ pub mod alert;
 // What the user wants treated otherwise.
 pub mod rules;
 
+// Every setting of the functions, parsed once.
+pub mod config;
+
 // What people look at: the report of a scan as a page.
 pub mod page;
 
@@ -27,13 +30,13 @@ pub mod ports;
 // The outside world in memory.
 pub mod memory;
 
-// The verb that turns an input into clusters.
+// The verb that turns an input into clusters: files, and the events of a subscription.
 pub mod ingest;
+
+// AWS: the bucket, and how its services are reached from within a function.
+#[cfg(feature = "io")]
+pub mod aws;
 
 // The store in one SQLite file.
 #[cfg(feature = "io")]
 pub mod sqlite;
-
-// AWS: the store in a table.
-#[cfg(feature = "io")]
-pub mod aws;

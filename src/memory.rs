@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::HashMap;
 
@@ -12,7 +12,7 @@ use crate::cluster::sample::{Marks, Samples};
 use crate::cluster::sightings::Sightings;
 use crate::cluster::timeline::Timeline;
 use crate::cluster::{Census, EventId, Facts, Tally};
-use crate::ports::{Batch, Committed, Quarantined, Store, StoreError};
+use crate::ports::{Batch, Bucket, BucketError, Committed, Quarantined, Store, StoreError};
 use crate::trail::time::{EventTime, Window};
 
 /// Clusters in memory.
@@ -81,8 +81,8 @@ impl MemoryStore {
         }
         Committed {
             fresh,
-            new_clusters,
             marks,
+            new_clusters,
             ..Committed::default()
         }
     }
@@ -107,6 +107,44 @@ impl MemoryStore {
     fn used_in(&mut self, cluster: ClusterId, hour: Option<Window>) -> &mut u32 {
         let account_id = self.clusters.facts[&cluster].identity.account_id.clone();
         self.used.entry((account_id, hour)).or_default()
+    }
+}
+
+/// A bucket in memory.
+#[derive(Debug, Default)]
+pub struct MemoryBucket {
+    objects: Mutex<BTreeMap<String, Vec<u8>>>,
+    /// Whether it refuses everything, as one that is out of reach does.
+    pub is_down: bool,
+}
+
+impl MemoryBucket {
+    /// Returns a copy of all objects, by key.
+    pub fn objects(&self) -> BTreeMap<String, Vec<u8>> {
+        let objects = self.objects.lock();
+        objects.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn check(&self) -> Result<(), BucketError> {
+        if self.is_down {
+            let detail = "it is down".to_owned();
+            return Err(BucketError::Unavailable { detail });
+        }
+        Ok(())
+    }
+}
+
+impl Bucket for MemoryBucket {
+    async fn keep(&self, key: &str, object: Vec<u8>) -> Result<(), BucketError> {
+        self.check()?;
+        let mut objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        objects.insert(key.to_owned(), object);
+        Ok(())
+    }
+
+    async fn fetch(&self, key: &str) -> Result<Option<Vec<u8>>, BucketError> {
+        self.check()?;
+        Ok(self.objects().remove(key))
     }
 }
 

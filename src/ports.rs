@@ -82,6 +82,49 @@ pub struct Spent {
     pub write_units: u64,
 }
 
+impl Spent {
+    /// Adds what something else took.
+    pub fn add(&mut self, other: Self) {
+        self.calls += other.calls;
+        self.write_units += other.write_units;
+    }
+}
+
+/// A place for objects that people or redrives look at later, and for the rules.
+///
+/// An implementor that has answered keeps the object; keeping the same object again under the same
+/// key changes nothing.
+#[expect(
+    async_fn_in_trait,
+    reason = "the verbs are generic over one bucket at a time and spawn nothing"
+)]
+pub trait Bucket {
+    /// Keeps an object under a key.
+    async fn keep(&self, key: &str, object: Vec<u8>) -> Result<(), BucketError>;
+
+    /// Returns the object under a key, `None` where there is none.
+    async fn fetch(&self, key: &str) -> Result<Option<Vec<u8>>, BucketError>;
+}
+
+/// Why a bucket did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum BucketError {
+    /// It is busy, out of reach, or does not allow it: try again, or look at the permissions.
+    #[error("the bucket is not available: {detail}")]
+    Unavailable {
+        /// What it says.
+        detail: String,
+    },
+    /// The object is longer than anything that belongs there.
+    #[error("the object {key} has more than {limit} bytes")]
+    TooLong {
+        /// Its key.
+        key: String,
+        /// The limit that was passed, in bytes.
+        limit: usize,
+    },
+}
+
 /// Why a store did not do what it was asked for; each variant asks for another next step.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {

@@ -17,6 +17,7 @@ use crate::alert::severity::Severity;
 use crate::cluster::class::{Class, Selection, select};
 use crate::cluster::facet::Kind;
 use crate::cluster::fingerprint::ClusterId;
+use crate::cluster::own::{OWN, Own};
 use crate::cluster::{Conclusion, conclude, event_time};
 use crate::trail::json::Json;
 use crate::trail::origin::Agents;
@@ -28,6 +29,7 @@ use crate::trail::{Record, Wrapper};
 pub struct Rules {
     rules: Vec<Rule>,
     matcher: Quamina<usize>,
+    own: Own,
 }
 
 /// One rule.
@@ -154,6 +156,11 @@ impl Rules {
         Err(complaints)
     }
 
+    /// Leaves out what the roles of one's own functions fail at, before any rule is tried.
+    pub fn with_own(self, own: Own) -> Self {
+        Self { own, ..self }
+    }
+
     /// Returns the rules in their order.
     pub fn all(&self) -> &[Rule] {
         &self.rules
@@ -194,6 +201,9 @@ impl Rules {
             }
             Selection::Clustered(class) => class,
         };
+        if self.own.made(record) {
+            return (Fate::Ignored(class, OWN), Verdict::default());
+        }
         if self.rules.is_empty() {
             return (Fate::Clustered(class), Verdict::default());
         }

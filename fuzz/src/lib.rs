@@ -71,6 +71,7 @@ pub fn reader(input: &[u8]) {
         }
     }
     for event in [input, wrap(input).as_bytes()] {
+        assert_agreement(&mut fast, event, Layout::Subscription, &limits);
         let whole = listing(|visit| envelope::read(event, &limits, visit));
         for size in sizes {
             let cut = listing(|visit| envelope::read(Trickle(event, size), &limits, visit));

@@ -15,6 +15,7 @@ pub mod guard;
 pub mod lifecycle;
 pub mod manifest;
 pub mod memo;
+pub mod own;
 pub mod ranking;
 pub mod sample;
 pub mod sightings;
@@ -636,7 +637,8 @@ impl EventId {
         ])
     }
 
-    fn hashed(parts: &[&str]) -> Self {
+    /// Returns the id of what has none, made of what tells it from everything else.
+    pub fn hashed(parts: &[&str]) -> Self {
         let mut hash = Sha256::new();
         for part in parts {
             hash.update((part.len() as u64).to_be_bytes());

@@ -114,12 +114,7 @@ impl SqliteStore {
         let mut writer = Writer::new(&transaction, &mut self.rows)?;
         let mut committed = Vec::with_capacity(batches.len());
         for batch in batches {
-            let (fresh, new_clusters) = writer.write(batch)?;
-            committed.push(Committed {
-                fresh,
-                new_clusters,
-                ..Committed::default()
-            });
+            committed.push(writer.write(batch)?);
         }
         let marks = writer.finish()?;
         if let Some(last) = committed.last_mut() {

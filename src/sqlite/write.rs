@@ -11,7 +11,7 @@ use crate::cluster::fingerprint::{ClusterId, VERSION};
 use crate::cluster::guard::{self, Admitted, Known};
 use crate::cluster::sample::{Marks, Sample, Samples};
 use crate::cluster::{Case, EventId, Facts, Sighting};
-use crate::ports::{Batch, Quarantined, StoreError};
+use crate::ports::{Batch, Committed, Quarantined, StoreError};
 use crate::sqlite::read::{self, FACTS};
 use crate::sqlite::unavailable;
 use crate::trail::time::{EventTime, Window};
@@ -94,9 +94,8 @@ impl<'a> Writer<'a> {
         })
     }
 
-    /// Writes a batch but for its samples, and returns how many of its events and of its clusters
-    /// were not there before.
-    pub fn write(&mut self, batch: Batch) -> Result<(u64, u64), StoreError> {
+    /// Writes a batch but for its samples, and returns what came of it.
+    pub fn write(&mut self, batch: Batch) -> Result<Committed, StoreError> {
         let Batch {
             source,
             mut tally,
@@ -125,7 +124,11 @@ impl<'a> Writer<'a> {
         for record in &quarantined {
             self.quarantined(&source, record)?;
         }
-        Ok((fresh, admitted.len() as u64))
+        Ok(Committed {
+            fresh,
+            new_clusters: admitted.len() as u64,
+            ..Committed::default()
+        })
     }
 
     /// Writes the samples of all batches, and returns which clusters have enough of them.

@@ -73,8 +73,26 @@ pub fn read<R: Read>(
     limits: &Limits,
     visit: &mut dyn FnMut(Item<'_>),
 ) -> Result<(), ReadError> {
-    let mut cursor = Cursor::new(Faithful(event));
-    let mut output = Output::new(limits, visit);
+    let (_, done) = read_within(Vec::new(), Faithful(event), Output::new(limits, visit));
+    done
+}
+
+/// Reads the event of a subscription in room that was used before, and gives the room back.
+pub(crate) fn read_within<R: Read>(
+    room: Vec<u8>,
+    event: R,
+    mut output: Output<'_>,
+) -> (Vec<u8>, Result<(), ReadError>) {
+    let mut cursor = Cursor::within(room, event);
+    let done = subscription(&mut cursor, |cursor| payload(cursor, &mut output));
+    (cursor.into_room(), done)
+}
+
+/// Goes over the event of a subscription, of which `open` takes the value of `awslogs`.
+fn subscription<R: Read>(
+    cursor: &mut Cursor<R>,
+    mut open: impl FnMut(&mut Cursor<R>) -> Result<(), ReadError>,
+) -> Result<(), ReadError> {
     if cursor.skip_all(SPACE)? != Some(b'{') {
         return Err(PayloadFault::NoData.into());
     }
@@ -87,7 +105,7 @@ pub fn read<R: Read>(
                 if is_found {
                     return Err(PayloadFault::Trailing.into());
                 }
-                payload(&mut cursor, &mut output)?;
+                open(cursor)?;
                 is_found = true;
             }
             Member::Field { .. } if cursor.skip_value()? == Reach::Whole => {}
@@ -101,6 +119,30 @@ pub fn read<R: Read>(
         None => Ok(()),
         Some(_) => Err(PayloadFault::Trailing.into()),
     }
+}
+
+/// Returns where the records of a subscription's event were logged, as far as it says so.
+///
+/// The event is unpacked for it once more: this is for the few that something is wrong with.
+pub fn origin(event: &[u8], limits: &Limits) -> Origin {
+    let mut header = Header::default();
+    let mut cursor = Cursor::new(event);
+    // An event that is damaged says so elsewhere; what its header has told stands.
+    let _ = subscription(&mut cursor, |cursor| {
+        cursor.pin(CAPTURE_BYTES_MAX);
+        let span = find_data(cursor)?;
+        let data = cursor.slice(span).ok_or(PayloadFault::TooLong)?;
+        let mut nothing = |_: Item<'_>| {};
+        let mut output = Output::new(limits, &mut nothing);
+        message(
+            &mut open(data, limits)?,
+            &mut header,
+            Pass::Header,
+            &mut output,
+        )?;
+        Ok(())
+    });
+    header.origin
 }
 
 /// Opens the payload whose `awslogs` value the cursor is at.
@@ -298,12 +340,16 @@ pub(crate) fn log_events<R: Read>(
         }
         match cursor.value(output.limits.record_bytes_max)? {
             Piece::Cut => return Ok(Reach::Cut),
-            Piece::Oversize => output.oversize(),
+            Piece::Oversize => {
+                // When it was logged is not known.
+                wrapper.logged_at = None;
+                output.oversize(&wrapper);
+            }
             Piece::Whole(bytes) => {
                 let event = file::text(bytes);
                 match take_out(&event, field, &mut wrapper) {
                     Ok(record) => output.record(record, &wrapper),
-                    Err(rejection) => output.reject(rejection),
+                    Err(rejection) => output.reject(rejection, &wrapper),
                 }
             }
         }
@@ -385,6 +431,16 @@ pub(crate) struct Header {
     kind: Option<Kind>,
     has_stream: bool,
     account_id: Option<String>,
+    origin: Origin,
+}
+
+/// Where the records of a payload were logged.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The log group.
+    pub log_group: Option<String>,
+    /// The log stream.
+    pub log_stream: Option<String>,
 }
 
 /// The fields of CloudWatch Logs JSON that apply to all its records.
@@ -394,6 +450,7 @@ pub(crate) struct Header {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HeaderField {
     MessageType,
+    LogGroup,
     LogStream,
 }
 
@@ -408,6 +465,7 @@ impl HeaderField {
     pub(crate) fn of(key: &[u8]) -> Option<Self> {
         match key {
             b"messageType" => Some(Self::MessageType),
+            b"logGroup" => Some(Self::LogGroup),
             b"logStream" => Some(Self::LogStream),
             _ => None,
         }
@@ -427,9 +485,11 @@ impl Header {
                     _ => Kind::Other,
                 });
             }
+            HeaderField::LogGroup => self.origin.log_group = text.map(Cow::into_owned),
             HeaderField::LogStream => {
                 self.has_stream = true;
                 self.account_id = text.as_deref().and_then(account_of).map(str::to_owned);
+                self.origin.log_stream = text.map(Cow::into_owned);
             }
         }
     }

@@ -53,6 +53,8 @@ pub enum Layout {
     Guess,
     /// Its name says that every line stands for itself.
     Lines,
+    /// It is the event of a subscription, and nothing else will do.
+    Subscription,
 }
 
 /// What an input holds.
@@ -73,6 +75,8 @@ pub enum Item<'a> {
         number: u64,
         /// Why.
         rejection: Rejection,
+        /// What stands around it.
+        wrapper: &'a Wrapper,
     },
     /// Records in a row that the sieve of a [`Reader`] held back: calls that succeeded.
     Quiet {
@@ -156,6 +160,9 @@ pub fn read<R: Read>(
     limits: &Limits,
     visit: &mut dyn FnMut(Item<'_>),
 ) -> Result<(), ReadError> {
+    if layout == Layout::Subscription {
+        return envelope::read(input, limits, visit);
+    }
     let cursor = Cursor::new(unpack(input, limits)?);
     Reading::new(cursor, Output::new(limits, visit), layout).run()
 }
@@ -208,6 +215,12 @@ impl Reader {
             fast: Some(fast),
             ..Output::new(limits, visit)
         };
+        if layout == Layout::Subscription {
+            let room = std::mem::take(&mut unpacker.unpacked);
+            let (room, done) = envelope::read_within(room, input, output);
+            unpacker.unpacked = room;
+            return done;
+        }
         let is_gzip = begins_with_gzip(&mut input, &mut unpacker.packed)?;
         let room = std::mem::take(&mut unpacker.unpacked);
         if !is_gzip {
@@ -349,10 +362,14 @@ impl<'v> Output<'v> {
         is_text.then_some(taken)
     }
 
-    pub(crate) fn reject(&mut self, rejection: Rejection) {
+    pub(crate) fn reject(&mut self, rejection: Rejection, wrapper: &Wrapper) {
         self.number += 1;
         let number = self.number;
-        (self.visit)(Item::Rejected { number, rejection });
+        (self.visit)(Item::Rejected {
+            number,
+            rejection,
+            wrapper,
+        });
     }
 
     pub(crate) fn control_message(&mut self) {
@@ -363,14 +380,18 @@ impl<'v> Output<'v> {
     fn piece(&mut self, piece: Piece<'_>) {
         match piece {
             Piece::Whole(bytes) => self.record(text(bytes), &Wrapper::default()),
-            Piece::Oversize => self.oversize(),
-            Piece::Cut => self.reject(Rejection::Truncated),
+            Piece::Oversize => self.oversize(&Wrapper::default()),
+            Piece::Cut => self.truncated(),
         }
     }
 
-    pub(crate) fn oversize(&mut self) {
+    pub(crate) fn oversize(&mut self, wrapper: &Wrapper) {
         let limit = self.limits.record_bytes_max;
-        self.reject(Rejection::Oversize { limit });
+        self.reject(Rejection::Oversize { limit }, wrapper);
+    }
+
+    fn truncated(&mut self) {
+        self.reject(Rejection::Truncated, &Wrapper::default());
     }
 }
 
@@ -472,7 +493,7 @@ impl<'v, R: Read> Reading<'v, R> {
             }
         };
         if reach == Reach::Cut {
-            self.output.reject(Rejection::Truncated);
+            self.output.truncated();
         }
         self.is_undecided = was_undecided;
         Ok(())
@@ -626,7 +647,7 @@ impl<'v, R: Read> Reading<'v, R> {
     /// some, which must not go unseen.
     fn end_wrapper(&mut self, seen: &Seen, reach: Reach) {
         if reach == Reach::Cut && !seen.is_complete {
-            self.output.reject(Rejection::Truncated);
+            self.output.truncated();
         } else if seen.header.is_control() {
             self.output.control_message();
         }
@@ -651,7 +672,7 @@ impl<'v, R: Read> Reading<'v, R> {
             }
         }
         if reach == Reach::Cut && self.cursor.is_at_input_end() {
-            self.output.reject(Rejection::Truncated);
+            self.output.truncated();
             return Ok(());
         }
         let max = self.output.limits.record_bytes_max;

@@ -4,15 +4,16 @@
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
     ProjectionType, ScalarAttributeType,
 };
-use aws_smithy_http_client::{Builder, tls};
 use cloudtrail_inspector::aws::dynamodb::sdk::SdkTable;
 use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
+use cloudtrail_inspector::aws::function::Surroundings;
 use tokio::runtime::Runtime;
 
 use crate::table::now;
@@ -22,7 +23,7 @@ static TABLES: AtomicU32 = AtomicU32::new(0);
 
 /// A table in an emulator.
 pub struct Emulator {
-    client: Client,
+    config: SdkConfig,
     table: String,
 }
 
@@ -35,21 +36,15 @@ impl Emulator {
         };
         // What waits for the network runs there, whoever waits for it.
         std::mem::forget(RUNTIME.enter());
-        let http = Builder::new()
-            .tls_provider(tls::Provider::Rustls(
-                tls::rustls_provider::CryptoMode::Ring,
-            ))
-            .build_https();
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new("test", "test", None, None, "tests"))
-            .endpoint_url(endpoint.to_str().unwrap())
-            .http_client(http)
-            .build();
+        let endpoint = endpoint.to_str().unwrap();
+        let surroundings = [("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL", endpoint)];
+        let credentials = Credentials::new("test", "test", None, None, "tests");
+        let config = Surroundings::of(surroundings).config().into_builder();
+        let config = config.credentials_provider(SharedCredentialsProvider::new(credentials));
+        let config = config.build();
         let number = TABLES.fetch_add(1, Ordering::Relaxed);
         let emulator = Self {
-            client: Client::from_conf(config),
+            config,
             table: format!("test-{}-{number}", std::process::id()),
         };
         pollster::block_on(emulator.make());
@@ -63,7 +58,7 @@ impl Emulator {
 
     /// Returns the table as the store has it.
     pub fn sdk_table(&self) -> SdkTable {
-        SdkTable::new(self.client.clone(), &self.table)
+        SdkTable::new(&self.config, &self.table)
     }
 
     /// Makes the table that template.yaml describes.
@@ -90,7 +85,7 @@ impl Emulator {
             .projection(keys_only.build())
             .build()
             .unwrap();
-        self.client
+        Client::new(&self.config)
             .create_table()
             .table_name(&self.table)
             .billing_mode(BillingMode::PayPerRequest)

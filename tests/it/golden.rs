@@ -13,6 +13,7 @@ use base64::prelude::BASE64_STANDARD;
 use cloudtrail_inspector::alert::{hint, severity};
 use cloudtrail_inspector::cluster::facet::Kind;
 use cloudtrail_inspector::cluster::guard::is_overflow;
+use cloudtrail_inspector::cluster::own::{Own, Role};
 use cloudtrail_inspector::cluster::{Census, Cluster};
 use cloudtrail_inspector::ingest;
 use cloudtrail_inspector::memory::MemoryStore;
@@ -600,6 +601,31 @@ fn a_dry_run_is_counted_and_is_no_failure() {
         ignored dry_run x1
     "#]],
     );
+}
+
+#[test]
+fn a_failure_of_one_s_own_roles_is_no_cluster() {
+    let own = Role::parse(&format!("arn:aws:iam::{ACCOUNT}:role/stack/ingest")).unwrap();
+    let rules = Rules::default().with_own(Own::new(vec![own]));
+    let by = |role: &str| {
+        record(json!({"errorCode": "AccessDenied", "userIdentity": session(role, "fn")}))
+    };
+    let lines = lines(&told_apart(&[by("ingest"), by("deploy"), by("ingest")]));
+    let folded = ingest::fold(
+        lines.as_bytes(),
+        Layout::Lines,
+        &Limits::default(),
+        None,
+        &rules,
+    );
+    let mut store = MemoryStore::default();
+    let ingested = pollster::block_on(ingest::commit(&mut store, "test", folded.unwrap()));
+    let books = ingested.unwrap().books;
+    assert!(books.balances() && books.own_refusals == 2, "{books:?}");
+    expect![[r#"
+        s3:GetObject denied Denied x1 08:00..08:00 by=arn:aws:iam::…:role/deploy session=fn via=sdk warning
+        ignored self x2
+    "#]].assert_eq(&printed(&census_of(&store), &books));
 }
 
 #[test]

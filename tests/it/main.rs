@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod binary;
+mod bootstrap;
 mod browser;
 mod cli;
 mod corpus;
@@ -16,8 +17,10 @@ mod house;
 mod identity;
 mod laws;
 mod page;
+mod payloads;
 mod plodding;
 mod records;
 mod rules;
 mod store;
+mod subscription;
 mod table;

@@ -50,7 +50,8 @@ fn made_up_trails_come_out_the_same() {
             for (input, layout) in [
                 (format!("{{\"Records\":[{records}]}}"), Layout::Guess),
                 (file.records.join("\n"), Layout::Lines),
-                (payload, Layout::Guess),
+                (payload.clone(), Layout::Guess),
+                (payload, Layout::Subscription),
             ] {
                 assert_agreement(&mut reader, input.as_bytes(), layout, &Limits::default());
                 assert_same_fold(input.as_bytes(), layout);

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -49,10 +50,10 @@ struct Expression {
 }
 
 impl SdkTable {
-    /// Returns a table by its name.
-    pub fn new(client: Client, name: impl Into<String>) -> Self {
+    /// Returns a table by its name; nothing is connected to before the first call.
+    pub fn new(config: &SdkConfig, name: impl Into<String>) -> Self {
         Self {
-            client,
+            client: Client::new(config),
             name: name.into(),
             spent: Cell::default(),
         }
@@ -61,9 +62,12 @@ impl SdkTable {
     fn called(&self, consumed: &[ConsumedCapacity]) {
         let mut spent = self.spent.get();
         spent.calls += 1;
+        // Where all of it is for writing, some answers do not say so.
         let units = |consumed: &ConsumedCapacity| {
-            let of_writes = consumed.write_capacity_units();
-            of_writes.unwrap_or_default().ceil() as u64
+            let units = consumed
+                .write_capacity_units()
+                .or(consumed.capacity_units());
+            units.unwrap_or_default().ceil() as u64
         };
         spent.write_units += consumed.iter().map(units).sum::<u64>();
         self.spent.set(spent);
@@ -79,7 +83,7 @@ impl SdkTable {
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         match put.send().await {
             Ok(done) => {
-                self.called(done.consumed_capacity().map(write_units).as_slice());
+                self.called(done.consumed_capacity.as_slice());
                 Ok(done.attributes.and_then(read))
             }
             Err(error) => {
@@ -115,7 +119,7 @@ impl SdkTable {
         }
         match update.send().await {
             Ok(done) => {
-                self.called(done.consumed_capacity().map(write_units).as_slice());
+                self.called(done.consumed_capacity.as_slice());
                 Ok(())
             }
             Err(error) => {
@@ -398,16 +402,6 @@ fn request(keys: &[Key]) -> Result<KeysAndAttributes, TableError> {
     let keys = keys.iter().map(key).collect();
     let request = KeysAndAttributes::builder().set_keys(Some(keys));
     request.consistent_read(true).build().map_err(invalid)
-}
-
-/// Some answers tell capacity without saying that all of it is for writing.
-fn write_units(consumed: &ConsumedCapacity) -> ConsumedCapacity {
-    let units = consumed
-        .write_capacity_units()
-        .or(consumed.capacity_units());
-    ConsumedCapacity::builder()
-        .set_write_capacity_units(units)
-        .build()
 }
 
 fn key(key: &Key) -> Attributes {

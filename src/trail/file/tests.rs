@@ -41,7 +41,9 @@ fn listing(input: impl Read, layout: Layout, limits: &Limits) -> String {
             }
             lines.push('\n');
         }
-        Item::Rejected { number, rejection } => {
+        Item::Rejected {
+            number, rejection, ..
+        } => {
             position += 1;
             assert_eq!(number, position);
             writeln!(lines, "!{}", rejection.name()).unwrap();

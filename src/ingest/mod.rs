@@ -4,12 +4,16 @@
 //! wrong has given records that nobody should trust. A record that cannot be read is quarantined
 //! and costs nothing but itself.
 
+pub mod rulebook;
+pub mod subscription;
+
 use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::cluster::class::{Class, NO_ERROR, SIEVE};
 use crate::cluster::memo::Memo;
+use crate::cluster::own::{OWN, is_refusal};
 use crate::cluster::sample::Marks;
 use crate::cluster::{Conclusion, EventId, Finding, Tally, event_time};
 use crate::ports::{Batch, Committed, Quarantined, Spent, Store, StoreError};
@@ -31,6 +35,21 @@ pub struct Folded {
     quarantined: Vec<Quarantined>,
     books: Books,
     hits: Vec<Hits>,
+    /// When the last of its records was logged.
+    logged_at: Option<EventTime>,
+    /// The longest that a selected record took from its call to CloudWatch Logs, in seconds.
+    lag_seconds: Option<i64>,
+    /// All records that could not be read, where they are to be counted in clusters.
+    unparsable: Option<Vec<Unparsable>>,
+}
+
+/// A record that could not be read, as far as it counts.
+#[derive(Debug)]
+struct Unparsable {
+    number: u64,
+    reason: &'static str,
+    account_id: Option<Arc<str>>,
+    logged_at: Option<EventTime>,
 }
 
 /// What became of an input that was committed.
@@ -42,12 +61,12 @@ pub struct Ingested {
     pub quarantined: Vec<Quarantined>,
     /// How often each rule matched, in the order of the rules.
     pub hits: Vec<Hits>,
+    /// Clusters that are new.
+    pub new_clusters: u64,
+    /// What the store took for it.
+    pub spent: Spent,
     /// Which samples the store has enough of now.
     marks: Marks,
-    /// Clusters that were not in the store before.
-    pub new_clusters: u64,
-    /// What the store took.
-    pub spent: Spent,
 }
 
 /// How inputs are folded, and what is remembered from one to the next to make it less work; what
@@ -61,6 +80,16 @@ pub struct Folding<'r> {
     /// Which samples the store would not keep; none at all where nobody looks at samples. Foldings
     /// that work side by side share them.
     marks: Option<Arc<Mutex<Arc<Marks>>>>,
+    /// Whether records that cannot be read are listed to be counted in clusters.
+    counts_unparsable: bool,
+}
+
+/// What a folding remembers and the room that it has, without its rules; nothing by default.
+#[derive(Debug, Default)]
+pub struct Remembered {
+    reader: Option<Reader>,
+    memo: Option<Memo>,
+    repeats: Option<Repeats>,
 }
 
 /// What finds out what records say.
@@ -131,6 +160,38 @@ impl<'r> Folding<'r> {
                 repeats: Some(Repeats::default()),
             },
             marks: None,
+            counts_unparsable: false,
+        }
+    }
+
+    /// Returns a folding by the same rules as the one that remembered something.
+    pub fn remembering(limits: Limits, rules: &'r Rules, remembered: Remembered) -> Self {
+        let new = Self::new(limits, rules);
+        Self {
+            reader: remembered.reader.or(new.reader),
+            finder: Finder {
+                rules,
+                memo: remembered.memo.unwrap_or(new.finder.memo),
+                repeats: remembered.repeats.or(new.finder.repeats),
+            },
+            ..new
+        }
+    }
+
+    /// Returns what it remembers, for another by the same rules.
+    pub fn into_remembered(self) -> Remembered {
+        Remembered {
+            reader: self.reader,
+            memo: Some(self.finder.memo),
+            repeats: self.finder.repeats,
+        }
+    }
+
+    /// Lists all records that cannot be read, so that they can be counted in clusters.
+    pub fn counting_unparsable(self) -> Self {
+        Self {
+            counts_unparsable: true,
+            ..self
         }
     }
 
@@ -187,9 +248,11 @@ impl<'r> Folding<'r> {
             reader,
             finder,
             marks,
+            counts_unparsable,
         } = self;
         let mut folded = Folded {
             hits: vec![Hits::default(); finder.rules.all().len()],
+            unparsable: counts_unparsable.then(Vec::new),
             ..Folded::default()
         };
         let marks = marks.as_deref().map(|marks| Arc::clone(&held(marks)));
@@ -202,7 +265,11 @@ impl<'r> Folding<'r> {
                 let wrapper = wrapper.or_account(account_id);
                 folded.record(number, &text, &wrapper, marks.as_deref(), finder);
             }
-            Item::Rejected { number, rejection } => folded.quarantine(number, rejection),
+            Item::Rejected {
+                number,
+                rejection,
+                wrapper,
+            } => folded.quarantine(number, rejection, wrapper),
             Item::Quiet { count } => folded.quiet(count),
             Item::ControlMessage => folded.books.control_messages += 1,
         };
@@ -296,17 +363,9 @@ pub async fn commit_all(
     let mut open = Vec::with_capacity(inputs.len());
     let mut batches = Vec::with_capacity(inputs.len());
     for (source, folded) in inputs {
-        open.push(Ingested {
-            books: folded.books,
-            quarantined: folded.quarantined.clone(),
-            hits: folded.hits,
-            ..Ingested::default()
-        });
-        batches.push(Batch {
-            source,
-            tally: folded.tally,
-            quarantined: folded.quarantined,
-        });
+        let (ingested, batch) = folded.open(source);
+        open.push(ingested);
+        batches.push(batch);
     }
     let committed = store.commit(batches).await?;
     for (ingested, committed) in open.iter_mut().zip(committed) {
@@ -324,9 +383,9 @@ impl Ingested {
         books.clustered = committed.fresh;
         books.duplicate = observed - committed.fresh;
         debug_assert!(books.balances());
-        self.marks = committed.marks;
         self.new_clusters = committed.new_clusters;
         self.spent = committed.spent;
+        self.marks = committed.marks;
     }
 }
 
@@ -334,6 +393,22 @@ impl Folded {
     /// Returns how many events it holds.
     pub fn events(&self) -> usize {
         self.tally.sightings.len()
+    }
+
+    /// Returns what is to be committed, and the books that are closed when it is.
+    fn open(self, source: String) -> (Ingested, Batch) {
+        let ingested = Ingested {
+            books: self.books,
+            quarantined: self.quarantined.clone(),
+            hits: self.hits,
+            ..Ingested::default()
+        };
+        let batch = Batch {
+            source,
+            tally: self.tally,
+            quarantined: self.quarantined,
+        };
+        (ingested, batch)
     }
 
     fn record(
@@ -344,12 +419,14 @@ impl Folded {
         marks: Option<&Marks>,
         finder: &mut Finder<'_>,
     ) {
+        self.logged_at = self.logged_at.max(wrapper.logged_at);
         let repeats = finder.repeats.as_ref();
         if let Some((repeat, found)) = repeats.and_then(|repeats| repeats.find(text, wrapper)) {
             self.books.read += 1;
             self.books.selected += 1;
             let id = EventId::named(repeat.event_id);
             let at = event_time(Some(repeat.event_time), wrapper);
+            self.lag(at, wrapper);
             let sample = || {
                 let record = Record::parse(text);
                 record.as_ref().map(redact::sample).unwrap_or_default()
@@ -358,7 +435,7 @@ impl Folded {
         }
         let record = match finder.parse(text) {
             Ok(record) => record,
-            Err(rejection) => return self.quarantine(number, rejection),
+            Err(rejection) => return self.quarantine(number, rejection, wrapper),
         };
         self.books.read += 1;
         let (fate, verdict) = finder.rules.judge(&record, text, wrapper);
@@ -368,12 +445,16 @@ impl Folded {
             Fate::NotSelected(reason) => {
                 *self.books.not_selected.entry(reason).or_default() += 1;
             }
-            Fate::Ignored(_, reason) => *self.books.ignored.entry(reason).or_default() += 1,
+            Fate::Ignored(class, reason) => {
+                *self.books.ignored.entry(reason).or_default() += 1;
+                self.books.own_refusals += u64::from(reason == OWN && is_refusal(class));
+            }
             Fate::Clustered(class) => {
                 let rules = finder.rules;
                 let agents = &mut finder.memo.agents;
                 let conclusion = rules.conclude(&record, text, wrapper, class, verdict, agents);
                 let (id, at) = (conclusion.id, conclusion.at);
+                self.lag(at, wrapper);
                 let found = finder.find(conclusion, &record, text, wrapper);
                 let sample = || redact::sample(&record);
                 self.observe(id, at, &found, marks, sample);
@@ -399,13 +480,35 @@ impl Folded {
         }
     }
 
+    /// Notes how long it took from a call to CloudWatch Logs.
+    fn lag(&mut self, at: Option<EventTime>, wrapper: &Wrapper) {
+        if let (Some(at), Some(logged_at)) = (at, wrapper.logged_at) {
+            self.lag_seconds = self.lag_seconds.max(Some(logged_at.seconds_since(at)));
+        }
+    }
+
     /// Counts records that were held back because nothing failed.
     fn quiet(&mut self, count: u64) {
         self.books.read += count;
         *self.books.not_selected.entry(NO_ERROR).or_default() += count;
     }
 
-    fn quarantine(&mut self, number: u64, rejection: Rejection) {
+    fn quarantine(&mut self, number: u64, rejection: Rejection, wrapper: &Wrapper) {
+        self.logged_at = self.logged_at.max(wrapper.logged_at);
+        if let Some(unparsable) = &mut self.unparsable {
+            let account_id = wrapper.account_id.as_deref();
+            let known = unparsable.last().and_then(|last| last.account_id.clone());
+            let account_id = match (known, account_id) {
+                (Some(known), Some(account_id)) if *known == *account_id => Some(known),
+                (_, account_id) => account_id.map(Arc::from),
+            };
+            unparsable.push(Unparsable {
+                number,
+                reason: rejection.name(),
+                account_id,
+                logged_at: wrapper.logged_at,
+            });
+        }
         self.books.read += 1;
         self.books.selected += 1;
         *self.books.quarantined.entry(rejection.name()).or_default() += 1;

@@ -1,0 +1,447 @@
+//! The real `bootstrap`, started as AWS Lambda starts it: a runtime API made for the test hands over
+//! invocations and takes the answers, and stands for the services of AWS as well.
+
+use std::collections::VecDeque;
+use std::io::{BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use crate::payloads::{event, event_of, event_of_failures, failure, gzip, log_event};
+
+/// How long a test waits for what must come; it comes in milliseconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A request that arrived.
+#[derive(Debug, Clone)]
+struct Request {
+    method: String,
+    path: String,
+    body: Vec<u8>,
+}
+
+/// What stands between the test and the server.
+#[derive(Default)]
+struct Shared {
+    invocations: VecDeque<Vec<u8>>,
+    /// How long invocations may take.
+    seconds: u64,
+    given: u64,
+    arrived: Vec<Request>,
+    /// What S3 answers, by key; anything may be put.
+    objects: Vec<(String, Vec<u8>)>,
+    /// Whether S3 is refused.
+    is_denied: bool,
+    is_over: bool,
+}
+
+/// AWS as the function sees it.
+#[derive(Clone)]
+struct Aws {
+    address: String,
+    shared: Arc<(Mutex<Shared>, Condvar)>,
+}
+
+impl Aws {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let aws = Self {
+            address: listener.local_addr().unwrap().to_string(),
+            shared: Arc::default(),
+        };
+        aws.change(|shared| shared.seconds = 60);
+        let server = aws.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let server = server.clone();
+                // A connection that is closed on the other side ends its thread.
+                std::thread::spawn(move || server.serve(stream.unwrap()));
+            }
+        });
+        aws
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Shared) -> T) -> T {
+        let (shared, changed) = &*self.shared;
+        let result = change(&mut shared.lock().unwrap());
+        changed.notify_all();
+        result
+    }
+
+    /// Waits until something is there.
+    fn wait<T>(&self, mut find: impl FnMut(&mut Shared) -> Option<T>) -> T {
+        let (shared, changed) = &*self.shared;
+        let mut guard = shared.lock().unwrap();
+        loop {
+            if let Some(found) = find(&mut guard) {
+                return found;
+            }
+            let (next, timeout) = changed.wait_timeout(guard, PATIENCE).unwrap();
+            assert!(!timeout.timed_out(), "waited in vain");
+            guard = next;
+        }
+    }
+
+    fn serve(&self, stream: TcpStream) -> Option<()> {
+        let mut reader = BufReader::new(stream.try_clone().ok()?);
+        let mut writer = stream;
+        loop {
+            let request = read(&mut reader)?;
+            let answer = self.answer(request)?;
+            writer.write_all(&answer).ok()?;
+        }
+    }
+
+    fn answer(&self, request: Request) -> Option<Vec<u8>> {
+        let path = request.path.clone();
+        let method = request.method.clone();
+        self.change(|shared| shared.arrived.push(request));
+        if path.ends_with("/invocation/next") {
+            return self.next();
+        }
+        if path.contains("/runtime/") {
+            return Some(answer("202 Accepted", "", b"{}"));
+        }
+        let key = path.split('?').next().unwrap_or_default();
+        let (is_denied, object) = self.change(|shared| {
+            let found = shared.objects.iter().find(|(name, _)| name == key);
+            (shared.is_denied, found.map(|(_, object)| object.clone()))
+        });
+        Some(match (is_denied, &*method, object) {
+            (true, ..) => answer(
+                "403 Forbidden",
+                "",
+                b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>",
+            ),
+            (_, "PUT", _) => answer("200 OK", "ETag: \"x\"\r\n", b""),
+            (_, _, Some(object)) => answer("200 OK", "ETag: \"x\"\r\n", &object),
+            (_, _, None) => answer(
+                "404 Not Found",
+                "",
+                b"<Error><Code>NoSuchKey</Code><Message>none</Message></Error>",
+            ),
+        })
+    }
+
+    /// Hands over the next invocation, when there is one.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a deadline is a moment of the clock that the program looks at"
+    )]
+    fn next(&self) -> Option<Vec<u8>> {
+        let (invocation, number, seconds) = self.wait(|shared| {
+            if shared.is_over {
+                return Some((None, 0, 0));
+            }
+            let invocation = shared.invocations.pop_front()?;
+            shared.given += 1;
+            Some((Some(invocation), shared.given, shared.seconds))
+        });
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let deadline = now.as_millis() + u128::from(seconds) * 1000;
+        let headers = format!(
+            "Lambda-Runtime-Aws-Request-Id: request-{number}\r\n\
+             Lambda-Runtime-Deadline-Ms: {deadline}\r\n\
+             Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:eu-central-1:111122223333:function:ingest\r\n"
+        );
+        Some(answer("200 OK", &headers, &invocation?))
+    }
+
+    /// Returns all that arrived at a path that holds this.
+    fn arrived(&self, part: &str) -> Vec<Request> {
+        self.change(|shared| {
+            let arrived = shared.arrived.iter();
+            let wanted = arrived.filter(|request| request.path.contains(part));
+            wanted.cloned().collect()
+        })
+    }
+}
+
+fn read(reader: &mut impl std::io::BufRead) -> Option<Request> {
+    let mut line = String::new();
+    reader
+        .read_line(&mut line)
+        .ok()
+        .filter(|count| *count > 0)?;
+    let mut words = line.split_whitespace();
+    let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let mut length = 0;
+    loop {
+        let mut header = String::new();
+        reader.read_line(&mut header).ok()?;
+        let Some((name, value)) = header.trim().split_once(':') else {
+            break;
+        };
+        if name.eq_ignore_ascii_case("content-length") {
+            length = value.trim().parse().ok()?;
+        }
+        assert!(!name.eq_ignore_ascii_case("transfer-encoding"), "{path}");
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some(Request { method, path, body })
+}
+
+fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\n\r\n");
+    [head.as_bytes(), body].concat()
+}
+
+/// The secret in the function's environment, which nothing may repeat.
+const SECRET: &str = "EXAMPLESECRETEXAMPLESECRET";
+
+/// The program, running.
+struct Function {
+    aws: Aws,
+    child: Option<Child>,
+}
+
+impl Function {
+    /// Starts the program with settings beside or instead of those of a stack.
+    fn start(settings: &[(&str, &str)]) -> Self {
+        let aws = Aws::start();
+        let endpoint = format!("http://{}", aws.address);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bootstrap"));
+        command.env_clear().envs([
+            ("_HANDLER", "ingest"),
+            ("AWS_LAMBDA_RUNTIME_API", &aws.address),
+            ("AWS_LAMBDA_FUNCTION_NAME", "ingest"),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "ASIAEXAMPLEEXAMPLE09"),
+            ("AWS_SECRET_ACCESS_KEY", SECRET),
+            ("AWS_SESSION_TOKEN", SECRET),
+            ("AWS_ENDPOINT_URL", &endpoint),
+            ("TABLE_NAME", "table"),
+            ("BUCKET_NAME", "bucket"),
+            ("LOG_LEVEL", "debug"),
+        ]);
+        command.envs(settings.iter().copied());
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self {
+            aws,
+            child: Some(child),
+        }
+    }
+
+    /// Invokes it, and returns what it answers: nothing, or an error.
+    fn invoke(&self, event: Vec<u8>) -> Result<(), Value> {
+        let number = self.aws.change(|shared| {
+            shared.invocations.push_back(event);
+            shared.given + shared.invocations.len() as u64
+        });
+        let place = format!("/invocation/request-{number}/");
+        let answered = self.aws.wait(|shared| {
+            let mut arrived = shared.arrived.iter();
+            arrived
+                .find(|request| request.path.contains(&place))
+                .cloned()
+        });
+        if answered.path.ends_with("/response") {
+            return Ok(());
+        }
+        Err(serde_json::from_slice(&answered.body).unwrap())
+    }
+
+    /// Ends the program and returns what it wrote.
+    fn end(mut self) -> String {
+        self.aws.change(|shared| shared.is_over = true);
+        let mut child = self.child.take().unwrap();
+        let _ = child.kill();
+        written(child)
+    }
+
+    /// Waits for a program that does not start, and returns what it told AWS Lambda and what it wrote.
+    fn refused(mut self) -> (Value, String) {
+        let mut child = self.child.take().unwrap();
+        assert!(!child.wait().unwrap().success());
+        let told = self.aws.arrived("/runtime/init/error");
+        assert_eq!(told.len(), 1);
+        (
+            serde_json::from_slice(&told[0].body).unwrap(),
+            written(child),
+        )
+    }
+}
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn written(child: Child) -> String {
+    let output = child.wait_with_output().unwrap();
+    let written = [output.stdout, output.stderr].concat();
+    let written = String::from_utf8(written).unwrap();
+    assert!(!written.contains(SECRET), "{written}");
+    for line in written.lines() {
+        let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+        crate::binary::each_text(&line, &mut |text| assert!(text.len() <= 4096, "{text}"));
+    }
+    written
+}
+
+/// Returns the lines that have this in a field.
+fn lines(written: &str, field: &str, value: &Value) -> Vec<Value> {
+    let lines = written
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    lines.filter(|line: &Value| line[field] == *value).collect()
+}
+
+#[test]
+fn an_invocation_is_answered_when_it_is_committed_and_told_in_the_log_and_in_metrics() {
+    let function = Function::start(&[]);
+    assert_eq!(function.invoke(event_of_failures(1..=21)), Ok(()));
+    assert_eq!(function.invoke(event_of_failures(11..=31)), Ok(()));
+    let control = r#"{"messageType":"CONTROL_MESSAGE","logEvents":[]}"#;
+    assert_eq!(function.invoke(event(gzip(control))), Ok(()));
+    let aws = function.aws.clone();
+    let written = function.end();
+    let books = lines(&written, "message", &json!("committed"));
+    let clustered: Vec<_> = books.iter().map(|line| &line["clustered"]).collect();
+    assert_eq!(clustered, [21, 10, 0]);
+    assert_eq!(books[1]["duplicate"], 11);
+    assert_eq!(books[1]["request_id"], "request-2");
+    let metrics = lines(&written, "Function", &json!("ingest"));
+    assert_eq!(metrics.len(), 3);
+    assert_eq!(metrics[0]["RecordsClustered"], 21);
+    assert_eq!(metrics[2]["ControlMessages"], 1);
+    assert!(aws.arrived("quarantine").is_empty());
+}
+
+#[test]
+fn what_cannot_be_read_goes_to_the_bucket_and_nothing_of_it_to_the_log() {
+    let function = Function::start(&[]);
+    let secret = "hunter2";
+    let bad = event_of(&[
+        log_event(&failure(1).to_string()),
+        log_event(&format!("{{{secret}")),
+    ]);
+    assert_eq!(function.invoke(bad.clone()), Ok(()));
+    assert_eq!(
+        function.invoke(format!("{{\"{secret}\":1}}").into_bytes()),
+        Ok(())
+    );
+    let kept = function.aws.arrived("/bucket/quarantine/");
+    let written = function.end();
+    let objects: Vec<Value> = kept
+        .iter()
+        .map(|request| serde_json::from_slice(&request.body).unwrap())
+        .collect();
+    assert_eq!(objects.len(), 2);
+    assert_eq!(objects[0]["requestPayload"].to_string().into_bytes(), bad);
+    assert_eq!(objects[1]["requestPayload"][secret], 1);
+    assert_eq!(lines(&written, "message", &json!("quarantined")).len(), 2);
+    for part in [secret, "mia", "AKIAEXAMPLE", "awslogs"] {
+        assert!(!written.contains(part), "{part} in {written}");
+    }
+}
+
+#[test]
+fn a_failure_has_a_stable_name_and_the_next_invocation_works() {
+    let function = Function::start(&[]);
+    function.aws.change(|shared| shared.is_denied = true);
+    let error = function.invoke(event("hello")).unwrap_err();
+    assert_eq!(error["errorType"], "QuarantineUnavailable");
+    assert_eq!(
+        error["errorMessage"],
+        "cannot quarantine: the bucket is not available: AccessDenied: no"
+    );
+    function.aws.change(|shared| shared.is_denied = false);
+    assert_eq!(function.invoke(event("hello")), Ok(()));
+    let written = function.end();
+    let failed = lines(&written, "error", &json!("QuarantineUnavailable"));
+    assert_eq!(failed.len(), 1, "{written}");
+}
+
+#[test]
+fn without_time_an_invocation_fails_and_the_next_works() {
+    let function = Function::start(&[]);
+    function.aws.change(|shared| shared.seconds = 4);
+    let error = function.invoke(event_of_failures(1..=2)).unwrap_err();
+    assert_eq!(error["errorType"], "DeadlineExceeded");
+    function.aws.change(|shared| shared.seconds = 60);
+    assert_eq!(function.invoke(event_of_failures(1..=2)), Ok(()));
+}
+
+#[test]
+fn rules_come_from_the_bucket_and_without_them_nothing_is_folded() {
+    let function = Function::start(&[("RULES_OBJECT", "rules/a.toml")]);
+    let error = function.invoke(event_of_failures(1..=2)).unwrap_err();
+    assert_eq!(error["errorType"], "RulesMissing");
+    let rules = "[[rule]]\nname = \"a\"\nwhen = { eventName = [\"GetObject\"] }\nignore = true\nreason = \"test\"\n";
+    function.aws.change(|shared| {
+        let key = "/bucket/rules/a.toml".to_owned();
+        shared.objects.push((key, rules.as_bytes().to_vec()));
+    });
+    for number in [1, 3] {
+        assert_eq!(
+            function.invoke(event_of_failures(number..=number + 1)),
+            Ok(())
+        );
+    }
+    // Once for each container, until it is time to look again.
+    assert_eq!(function.aws.arrived("/bucket/rules/a.toml").len(), 2);
+    let books = lines(&function.end(), "message", &json!("committed"));
+    let ignored: Vec<_> = books.iter().map(|line| &line["ignored"]).collect();
+    assert_eq!(ignored, [2, 2]);
+}
+
+#[test]
+fn ones_own_roles_are_taken_from_the_settings() {
+    let own = "arn:aws:iam::111122223333:role/stack/ingest";
+    let function = Function::start(&[("SELF_PRINCIPALS", own)]);
+    let mut failure = failure(1);
+    failure["userIdentity"] = json!({
+        "type": "AssumedRole",
+        "arn": "arn:aws:sts::111122223333:assumed-role/ingest/fn",
+    });
+    let event = event_of(&[log_event(&failure.to_string())]);
+    assert_eq!(function.invoke(event), Ok(()));
+    let metrics = lines(&function.end(), "Function", &json!("ingest"));
+    assert_eq!(
+        (&metrics[0]["IgnoredSelf"], &metrics[0]["SelfDenied"]),
+        (&json!(1), &json!(1))
+    );
+}
+
+#[test]
+fn an_unknown_role_does_not_start_and_says_which_there_are() {
+    let (told, written) = Function::start(&[("_HANDLER", "ingset")]).refused();
+    assert_eq!(
+        told,
+        json!({
+            "errorType": "UnknownRole",
+            "errorMessage": "_HANDLER is \"ingset\"; the roles of this program are: ingest",
+        })
+    );
+    assert_eq!(lines(&written, "error", &json!("UnknownRole")).len(), 1);
+}
+
+#[test]
+fn wrong_settings_do_not_start_and_are_told_all_at_once() {
+    let settings = [("TABLE_NAME", ""), ("RETENTION_DAYS", "1000")];
+    let (told, written) = Function::start(&settings).refused();
+    assert_eq!(told["errorType"], "WrongSettings");
+    assert_eq!(
+        told["errorMessage"],
+        "TABLE_NAME: is missing; set it to the name of the DynamoDB table; \
+         RETENTION_DAYS: \"1000\" is no whole number from 8 to 365"
+    );
+    assert_eq!(lines(&written, "error", &json!("WrongSettings")).len(), 1);
+}
