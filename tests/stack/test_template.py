@@ -95,7 +95,7 @@ class Template(unittest.TestCase):
         self.assertEqual(forth.resources, back.resources)
 
     def test_sam_and_cfn_lint_find_nothing(self):
-        tools = os.path.dirname(os.environ["PYTHON_OF_SAM"])
+        tools = os.environ["SAM_TOOLS"]
         environment = os.environ | {"AWS_DEFAULT_REGION": "us-east-1", "SAM_CLI_TELEMETRY": "0"}
         for command in (["sam", "validate"], ["sam", "validate", "--lint"], ["cfn-lint", "template.yaml"]):
             with self.subTest(command=command):

@@ -4,7 +4,7 @@
 Their packages are pinned in the text files beside this one, and come from PyPI. An environment is made
 once, and again when its file changes.
 
-Usage: venv.py NAME FOLDER    makes FOLDER/NAME and prints the folder of its commands
+Usage: environment.py NAME FOLDER    makes FOLDER/NAME and prints the folder of its commands
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 cannot be made on this machine, with the reason.
 """
 
@@ -61,7 +61,7 @@ def make(venv, requirements):
         return
     if any(word in done.stdout for word in OUT_OF_REACH):
         raise CannotBeMade("PyPI is out of reach")
-    sys.exit(f"venv.py: pip cannot install {requirements}:\n{done.stdout}")
+    sys.exit(f"environment.py: pip cannot install {requirements}:\n{done.stdout}")
 
 
 def run(command):
@@ -82,7 +82,7 @@ def main(arguments):
     try:
         print(commands(*arguments))
     except CannotBeMade as reason:
-        print(f"venv.py: {reason}", file=sys.stderr)
+        print(f"environment.py: {reason}", file=sys.stderr)
         return 3
     return 0
 
