@@ -5,9 +5,9 @@ BUILT := $(or $(CARGO_TARGET_DIR),target)
 BINARY := $(BUILT)/release/cloudtrail-inspector
 VENVS := $(BUILT)/venv
 
-# The stack: the processor of the function, the same default as the template's, and the command that deploys.
-ARCHITECTURE ?= arm64
+# The stack: the command that deploys, and the processor of the function where it is not as last time.
 SAM ?= sam
+OVERRIDES := $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test core check fmt lint deny quality stack e2e accept bench bench-peers fuzz build \
@@ -74,11 +74,11 @@ build: ## Build the command line
 
 # What "sam build" calls, with the folder that it takes the function from.
 build-IngestFunction:
-	python3 infra/build.py $(ARCHITECTURE) $(BUILT) "$(ARTIFACTS_DIR)"
+	python3 infra/build.py $(BUILT) "$(ARTIFACTS_DIR)" $(ARCHITECTURE)
 
 deploy: ## Build and deploy the stack, asking for its name and parameters; ARCHITECTURE=x86_64 for that processor
-	ARCHITECTURE=$(ARCHITECTURE) $(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
-	$(SAM) deploy --guided --parameter-overrides Architecture=$(ARCHITECTURE)
+	ARCHITECTURE=$(ARCHITECTURE) $(SAM) build $(OVERRIDES)
+	$(SAM) deploy --guided $(OVERRIDES)
 
 delete: ## Delete a stack, STACK=name; its table and its bucket stay
 	$(SAM) delete $(if $(STACK),--stack-name $(STACK))

@@ -4,8 +4,11 @@
 For this machine's own processor cargo is enough, unless its C library is newer than Lambda's. Otherwise
 cargo-lambda builds with zig's linker; both come from PyPI into an environment of their own.
 
-Usage: build.py ARCHITECTURE TARGET ARTIFACTS
-       ARCHITECTURE is arm64 or x86_64, TARGET the folder of cargo, ARTIFACTS the folder of SAM
+SAM does not tell for which processor. So it is what the third argument says, or else what the last guided
+deployment left in samconfig.toml, or else the template's default.
+
+Usage: build.py TARGET ARTIFACTS [ARCHITECTURE]
+       TARGET is the folder of cargo, ARTIFACTS the folder of SAM, ARCHITECTURE arm64 or x86_64
 Exit codes: 0 built, 1 failed, 2 wrong usage.
 """
 
@@ -18,6 +21,7 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent
 PROFILE, BINARY = "lambda", "bootstrap"
 
 # The name of a processor for Rust and its number in the head of an ELF file.
@@ -37,8 +41,11 @@ def build(architecture, target):
             return built
         print("the C library of this machine is newer than Lambda's; building again against an older one")
     triple = f"{rust}-unknown-linux-gnu"
-    cargo(["lambda", "build", "--target", f"{triple}.2.{GLIBC_MINOR_MAX}"], target, tools(target))
-    return target / "lambda" / BINARY / BINARY
+    # Its own choice of a folder would be that of the profile.
+    folder = target / "cargo-lambda" / architecture
+    command = ["lambda", "build", "--target", f"{triple}.2.{GLIBC_MINOR_MAX}", "--lambda-dir", str(folder)]
+    cargo(command, target, tools(target))
+    return folder / BINARY / BINARY
 
 
 def cargo(command, target, tools=None):
@@ -47,7 +54,7 @@ def cargo(command, target, tools=None):
     environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS")}
     environment |= {"CARGO_TARGET_DIR": str(target), "PATH": path}
     command = ["cargo", *command, "--locked", "--profile", PROFILE, "--bin", BINARY]
-    if subprocess.run(command, cwd=HERE.parent, env=environment, check=False).returncode != 0:
+    if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode != 0:
         sys.exit(f"build.py: {' '.join(command)} failed; what it says is above")
 
 
@@ -77,11 +84,22 @@ def complaint(path, architecture):
     return None
 
 
+def deployed_to():
+    """Returns the processor that the parameters of the next deployment name."""
+    saved = re.search(r"\bArchitecture=\W*(\w+)", (ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+    template = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    default = re.search(r"(?m)^  Architecture:\n(?:    .*\n)*?    Default: (\w+)$", template)
+    return (saved or default).group(1)
+
+
 def main(arguments):
-    if len(arguments) != 3 or arguments[0] not in PROCESSORS:
+    arguments = [argument for argument in arguments if argument]
+    architecture = arguments[2] if len(arguments) == 3 else deployed_to()
+    if len(arguments) not in (2, 3) or architecture not in PROCESSORS:
         print(__doc__, file=sys.stderr)
         return 2
-    architecture, target, artifacts = arguments[0], pathlib.Path(arguments[1]).resolve(), pathlib.Path(arguments[2])
+    target, artifacts = (pathlib.Path(argument) for argument in arguments[:2])
+    target = target.resolve()
     built = build(architecture, target)
     wrong = complaint(built, architecture)
     if wrong:
