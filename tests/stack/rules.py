@@ -40,7 +40,7 @@ def policies_are_written_here(stack):
 
 def ingest_may_do_this_and_no_more(stack):
     may = {statement["Sid"]: statement for statement in stack.statements()}
-    table = ["BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "UpdateItem"]
+    table = ["BatchGetItem", "PutItem", "UpdateItem"]
     expected = {
         "Clusters": ([f"dynamodb:{action}" for action in table], "<Table.Arn>"),
         "Quarantine": (["s3:PutObject"], "<Bucket.Arn>/quarantine/*"),

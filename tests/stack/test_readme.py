@@ -1,6 +1,5 @@
 """The README's tables are the template's: parameters with their defaults, and the function's environment."""
 
-import re
 import unittest
 
 from stack import ROOT, Stack
@@ -40,12 +39,15 @@ class Readme(unittest.TestCase):
         stack = Stack()
         environment = stack.properties("IngestFunction")["Environment"]["Variables"]
         rows = table("variable")
-        self.assertEqual([name.strip("`") for name, _, _ in rows], list(environment))
-        for name, parameter, default in rows:
+        self.assertEqual([row[0].strip("`") for row in rows], list(environment))
+        for name, parameter, means, default in rows:
             parameter = parameter.strip("`")
-            if parameter and re.fullmatch("`.+`", default):
+            if stack.values.get(parameter):
                 with self.subTest(name):
                     self.assertEqual(default.strip("`"), stack.values[parameter])
+                    self.assertEqual(environment[name.strip("`")], stack.values[parameter])
+                    how = stack.source["Parameters"][parameter]
+                    self.assertIn(f"{how['MinValue']} to {how['MaxValue']}", means)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ ASKED = [
 
 # For each rule what breaks it: the text of the template, and what stands there instead.
 BROKEN = [
-    (no_action_has_a_wildcard, "- dynamodb:GetItem", "- dynamodb:Get*"),
+    (no_action_has_a_wildcard, "- dynamodb:PutItem", "- dynamodb:Put*"),
     (no_action_has_a_wildcard, "Action: s3:ListBucket", "NotAction: s3:ListBucket\n                Action: s3:ListBucket"),
     (resources_are_ours, "Resource: !GetAtt Table.Arn", 'Resource: "*"'),
     (resources_are_ours, "Resource: !Sub ${Bucket.Arn}/quarantine/*", "Resource: !Sub ${Bucket.Arn}*"),
