@@ -30,16 +30,17 @@ NOBODY = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "SAM_CLI_TELEMETRY": "0",
 }
 
 
-def stripped():
-    """Returns this process's environment without anything that leads to AWS or to a proxy."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("AWS_") and not name.lower().endswith("_proxy")
-    }
+def without_aws():
+    """Returns this process's environment without anything that leads to AWS; a build needs no more than that."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | NOBODY
+
+
+def without_proxies(environment):
+    return {name: value for name, value in environment.items() if not name.lower().endswith("_proxy")}
 
 
 class Emulator:
@@ -49,7 +50,7 @@ class Emulator:
         self.folder = pathlib.Path(folder)
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        self.environment = stripped() | NOBODY | {"AWS_ENDPOINT_URL": self.url, "SAM_CLI_TELEMETRY": "0"}
+        self.environment = without_proxies(without_aws()) | {"AWS_ENDPOINT_URL": self.url}
         own = {
             "AUTH": "true",
             "BIND_HOST": "127.0.0.1",

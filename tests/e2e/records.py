@@ -27,12 +27,13 @@ def new_name():
     return f"DescribeThing{next(NUMBERS)}"
 
 
-def success(name, source="ec2"):
+def success(name, source="ec2", hours_ago=0):
     """Returns a record of a call that went well."""
+    called_at = time.gmtime(time.time() - 3600 * hours_ago)
     return {
         "eventVersion": "1.11",
         "eventID": new_id(),
-        "eventTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "eventTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", called_at),
         "eventSource": f"{source}.amazonaws.com",
         "eventName": name,
         "eventType": "AwsApiCall",
@@ -51,14 +52,14 @@ def success(name, source="ec2"):
     }
 
 
-def failure(name, source="ec2"):
+def failure(name, source="ec2", hours_ago=0):
     """Returns a record of a call that was refused."""
     action = f"{source}:{name}"
     message = (
         f"User: arn:aws:iam::111122223333:user/mia is not authorized to perform: {action} on resource: * "
         f"because no identity-based policy allows the {action} action"
     )
-    return success(name, source) | {"errorCode": "AccessDenied", "errorMessage": message}
+    return success(name, source, hours_ago) | {"errorCode": "AccessDenied", "errorMessage": message}
 
 
 def payload(messages):

@@ -49,6 +49,15 @@ class Readme(unittest.TestCase):
                     how = stack.source["Parameters"][parameter]
                     self.assertIn(f"{how['MinValue']} to {how['MaxValue']}", means)
 
+    def test_the_function_takes_every_variable(self):
+        config = ROOT / "src" / "config.rs"
+        if not config.exists():
+            self.skipTest("there is no src/config.rs")
+        source = config.read_text(encoding="utf-8")
+        for name in Stack().properties("IngestFunction")["Environment"]["Variables"]:
+            with self.subTest(name):
+                self.assertIn(f'"{name}"', source)
+
 
 if __name__ == "__main__":
     unittest.main()
