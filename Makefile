@@ -5,13 +5,13 @@ BUILT := $(or $(CARGO_TARGET_DIR),target)
 BINARY := $(BUILT)/release/cloudtrail-inspector
 VENVS := $(BUILT)/venv
 
+.PHONY: stack e2e build-IngestFunction deploy delete filter
 # The stack: the command that deploys, and the processor of the function where it is not as last time.
 SAM ?= sam
 OVERRIDES := $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test core check fmt lint deny quality stack e2e accept bench bench-peers fuzz build \
-	build-IngestFunction deploy delete filter clean
+.PHONY: help demo test core check fmt lint deny quality accept bench bench-peers fuzz build clean
 
 help: ## Print what one can do
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
