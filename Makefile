@@ -3,12 +3,18 @@
 DEMO ?= demo
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 BINARY := $(BUILT)/release/cloudtrail-inspector
+VENVS := $(BUILT)/venv
+
+.PHONY: stack e2e build-IngestFunction deploy delete filter
+# The stack: the command that deploys, and the processor of the function where it is not as last time.
+SAM ?= sam
+OVERRIDES := $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test core check fmt lint deny quality accept bench bench-peers bench-lambda fuzz build clean
 
 help: ## Print what one can do
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 demo: build ## Write a made-up trail into demo/, scan it into demo/trail.db and demo/report.html
 	@rm -rf $(DEMO) && mkdir -p $(DEMO)
@@ -19,6 +25,7 @@ test: ## Pass all tests; those on real events are skipped where there are none
 	cargo test --locked
 	cargo test --locked --lib --no-default-features
 	python3 tests/quality.py $(BUILT)/debug/cloudtrail-inspector
+	python3 tests/stack/run.py $(VENVS) $(BUILT)/debug/cloudtrail-inspector
 
 core: ## Pass the tests of the pure house alone, in seconds
 	cargo test --locked --lib --no-default-features
@@ -38,6 +45,14 @@ deny: ## Check licences, sources and unused dependencies (cargo-deny and cargo-m
 quality: ## Score the identity against labelled errors, with every split and merge
 	cargo build --locked
 	python3 tests/quality.py $(BUILT)/debug/cloudtrail-inspector
+
+stack: ## Check the template of the stack: what it may do, keeps and refuses
+	cargo build --locked
+	python3 tests/stack/run.py $(VENVS) $(BUILT)/debug/cloudtrail-inspector
+
+e2e: ## Deploy to an emulator on this machine, send it records, look for the clusters, delete it
+	cargo build --locked
+	python3 tests/e2e/run.py $(VENVS) $(BUILT)/debug/cloudtrail-inspector
 
 accept: ## Accept what changed in the expected texts of the tests
 	UPDATE_EXPECT=1 cargo test --locked --test it
@@ -60,6 +75,21 @@ fuzz: ## Feed made-up input to what reads and masks, TIME=60 seconds each (or TA
 
 build: ## Build the command line and the functions
 	cargo build --locked --release
+
+# What "sam build" calls, with the folder that it takes the function from.
+build-IngestFunction:
+	python3 infra/build.py $(BUILT) "$(ARTIFACTS_DIR)" $(ARCHITECTURE)
+
+deploy: ## Build and deploy the stack, asking for its name and parameters; ARCHITECTURE=x86_64 for that processor
+	ARCHITECTURE=$(ARCHITECTURE) $(SAM) build $(OVERRIDES)
+	$(SAM) deploy --guided $(OVERRIDES)
+
+delete: ## Delete a stack, STACK=name; its table and its bucket stay
+	$(SAM) delete $(if $(STACK),--stack-name $(STACK))
+
+filter: ## Compose the pattern of the subscription filters and compare it with the template; WRITE=1 writes it
+	@python3 infra/filter.py
+	@python3 infra/filter.py $(if $(WRITE),--write,--check)
 
 clean: ## Remove what was built and the demo
 	cargo clean

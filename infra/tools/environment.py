@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Makes one of the virtual environments that building, checking and testing the stack need.
+
+Their packages are pinned in the text files beside this one, and come from PyPI. An environment is made
+once, and again when its file changes.
+
+Usage: environment.py NAME FOLDER    makes FOLDER/NAME and prints the folder of its commands
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 cannot be made on this machine, with the reason.
+"""
+
+import pathlib
+import platform
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+TIMEOUT_SECONDS = 900
+
+# What pip says when PyPI does not answer, in contrast to a package that is not there.
+OUT_OF_REACH = (
+    "NewConnectionError",
+    "NameResolutionError",
+    "ConnectTimeoutError",
+    "ReadTimeoutError",
+    "ProxyError",
+    "SSLError",
+    "Network is unreachable",
+)
+
+
+class CannotBeMade(Exception):
+    """This machine cannot have the environment; the text says why."""
+
+
+def commands(name, folder):
+    """Makes the environment if need be, and returns the folder of its commands."""
+    system, machine = platform.system(), platform.machine()
+    if system != "Linux" or machine not in ("x86_64", "aarch64", "arm64"):
+        raise CannotBeMade(f"the tools of the stack are for Linux on x86_64 or arm64, this is {system} on {machine}")
+    requirements = HERE / f"{name}.txt"
+    wanted = requirements.read_text(encoding="utf-8")
+    venv = pathlib.Path(folder).resolve() / name
+    # Written last, so what was interrupted is made again.
+    made = venv / "made-from.txt"
+    if not made.exists() or made.read_text(encoding="utf-8") != wanted:
+        make(venv, requirements)
+        made.write_text(wanted, encoding="utf-8")
+    return venv / "bin"
+
+
+def make(venv, requirements):
+    print(f"installing {requirements.name} from PyPI into {venv}", file=sys.stderr)
+    shutil.rmtree(venv, ignore_errors=True)
+    done = run([sys.executable, "-m", "venv", str(venv)])
+    if done.returncode != 0:
+        raise CannotBeMade(f"python3 -m venv failed, install python3-venv: {last_line(done)}")
+    pip = [str(venv / "bin" / "pip"), "--disable-pip-version-check", "--retries", "2", "--timeout", "20"]
+    done = run([*pip, "install", "--quiet", "--requirement", str(requirements)])
+    if done.returncode == 0:
+        return
+    if any(word in done.stdout for word in OUT_OF_REACH):
+        raise CannotBeMade("PyPI is out of reach")
+    sys.exit(f"environment.py: pip cannot install {requirements}:\n{done.stdout}")
+
+
+def run(command):
+    return subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT_SECONDS, check=False
+    )
+
+
+def last_line(done):
+    return (done.stdout.strip().splitlines() or ["it says nothing"])[-1]
+
+
+def main(arguments):
+    known = sorted(path.stem for path in HERE.glob("*.txt"))
+    if len(arguments) != 2 or arguments[0] not in known:
+        print(f"{__doc__}\nNAME is one of: {', '.join(known)}", file=sys.stderr)
+        return 2
+    try:
+        print(commands(*arguments))
+    except CannotBeMade as reason:
+        print(f"environment.py: {reason}", file=sys.stderr)
+        return 3
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,122 @@
+"""ministack as a thing with a beginning and an end: a process, a port and a folder that go when it goes.
+
+It runs the function's real binary with the credentials of its role, and enforces the role's policy. What it
+does otherwise than AWS stands in CONTRIBUTING.md.
+"""
+
+import contextlib
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+import boto3
+from botocore.config import Config
+
+REGION = "eu-central-1"
+START_SECONDS, STOP_SECONDS = 60, 10
+
+# Of nobody: an account of documentation, and no look at what this machine has.
+NOBODY = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_REGION": REGION,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "SAM_CLI_TELEMETRY": "0",
+}
+
+
+def without_aws():
+    """Returns this process's environment without anything that leads to AWS; a build needs no more than that."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | NOBODY
+
+
+def without_proxies(environment):
+    return {name: value for name, value in environment.items() if not name.lower().endswith("_proxy")}
+
+
+class Emulator:
+    """A running ministack; `environment` is for what shall talk to it."""
+
+    def __init__(self, command, folder):
+        self.folder = pathlib.Path(folder)
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.environment = without_proxies(without_aws()) | {"AWS_ENDPOINT_URL": self.url}
+        own = {
+            "AUTH": "true",
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(port),
+            "MINISTACK_HOST": "127.0.0.1",
+            "IOT_MTLS_ENABLED": "0",
+            "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "1",
+            "TMPDIR": str(self.folder),
+            "STATE_DIR": str(self.folder / "state"),
+            "S3_DATA_DIR": str(self.folder / "s3"),
+        }
+        self.log_path = self.folder / "ministack.log"
+        with self.log_path.open("wb") as log:
+            # A session of its own, so that the functions that it starts end with it.
+            self.process = subprocess.Popen(
+                [command], env=self.environment | own, cwd=self.folder, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def wait_until_it_answers(self):
+        """Returns when it answers; raises when it ends or takes too long."""
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                break
+            with contextlib.suppress(urllib.error.URLError, OSError):
+                urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{self.url}/_ministack/health", timeout=2)
+                return
+            time.sleep(0.1)
+        raise RuntimeError(f"ministack does not answer at {self.url}:\n{self.log()}")
+
+    def client(self, service):
+        """Returns a client of a service, as the account's owner."""
+        session = boto3.Session("test", "test", region_name=REGION)
+        config = Config(connect_timeout=5, read_timeout=120, retries={"total_max_attempts": 2}, proxies={})
+        return session.client(service, endpoint_url=self.url, config=config)
+
+    def log(self, lines=60):
+        """Returns the end of what it logged."""
+        text = self.log_path.read_text(encoding="utf-8", errors="replace")
+        return "\n".join(text.splitlines()[-lines:])
+
+    def stop(self):
+        """Ends it and all that it started, which are the processes of its session and no others."""
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, how)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(STOP_SECONDS)
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@contextlib.contextmanager
+def running(command):
+    """Gives an emulator, and stops it whatever happens."""
+    with tempfile.TemporaryDirectory(prefix="inspector-e2e-") as folder:
+        emulator = Emulator(command, folder)
+        try:
+            emulator.wait_until_it_answers()
+            yield emulator
+        finally:
+            # Who asks twice to stop would else stop the stopping.
+            for again in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(again, signal.SIG_IGN)
+            emulator.stop()

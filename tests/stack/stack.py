@@ -1,0 +1,154 @@
+"""The template as CloudFormation would have it before it creates anything.
+
+The SAM CLI unrolls the loop over the log groups, SAM's own translator makes plain resources of the
+function, and what refers to parameters, conditions and names is worked out here. So the tests see what is
+deployed, and not what the template seems to say.
+"""
+
+import copy
+import logging
+import pathlib
+import re
+from unittest import mock
+
+import boto3
+from samcli.lib.cfn_language_extensions.api import create_default_intrinsic_resolver
+from samcli.lib.cfn_language_extensions.models import TemplateProcessingContext
+from samcli.lib.cfn_language_extensions.pipeline import ProcessingPipeline
+from samcli.lib.cfn_language_extensions.processors.foreach import ForEachProcessor
+from samcli.lib.cfn_language_extensions.processors.parsing import TemplateParsingProcessor
+from samcli.yamlhelper import yaml_parse
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+TEMPLATE = (ROOT / "template.yaml").read_text(encoding="utf-8")
+
+# Where a stack may be: partition, region and the suffix of its services.
+PLACES = [
+    ("aws", "eu-central-1", "amazonaws.com"),
+    ("aws-cn", "cn-north-1", "amazonaws.com.cn"),
+    ("aws-us-gov", "us-gov-west-1", "amazonaws.com"),
+]
+NOTHING = {"Ref": "AWS::NoValue"}
+
+# It warns for each template that nobody collects its statistics.
+logging.getLogger("samtranslator.metrics").setLevel(logging.ERROR)
+
+
+class Stack:
+    """What is made of a template's text with these parameters in one place."""
+
+    def __init__(self, text=TEMPLATE, place=PLACES[0], **parameters):
+        self.source = yaml_parse(text)
+        self.place = place
+        partition, region, suffix = place
+        values = {name: str(how.get("Default", "")) for name, how in self.source["Parameters"].items()}
+        self.values = values | {
+            "AWS::AccountId": "111122223333",
+            "AWS::Partition": partition,
+            "AWS::Region": region,
+            "AWS::StackName": "watch",
+            "AWS::URLSuffix": suffix,
+        }
+        self.values.update(parameters)
+        self.plain = self.transformed()
+        self.resources = {
+            name: self.resolved(made)
+            for name, made in self.plain["Resources"].items()
+            if self.holds(made.get("Condition"))
+        }
+        self.outputs = {name: self.resolved(made["Value"]) for name, made in self.plain["Outputs"].items()}
+
+    def transformed(self):
+        unrolled = self.unrolled()
+        for made in unrolled["Resources"].values():
+            if made["Type"] == "AWS::Serverless::Function":
+                made["Properties"]["CodeUri"] = "s3://bucket/code"
+        region = self.place[1]
+        with mock.patch.dict("os.environ", {"AWS_DEFAULT_REGION": region}):
+            translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=region))
+            return translator.translate(unrolled, self.values)
+
+    def unrolled(self):
+        """Returns the template without its loop. The SAM CLI would go on and work out functions in its own way."""
+        context = TemplateProcessingContext(copy.deepcopy(self.source), self.values)
+        resolver = create_default_intrinsic_resolver(context)
+        steps = [TemplateParsingProcessor(), ForEachProcessor(intrinsic_resolver=resolver)]
+        return ProcessingPipeline(steps).process_template(context)
+
+    def of_type(self, kind):
+        """Returns the resources of a type by their names."""
+        return {name: made for name, made in self.resources.items() if made["Type"] == kind}
+
+    def properties(self, name):
+        """Returns the properties of one resource."""
+        return self.resources[name]["Properties"]
+
+    def statements(self):
+        """Returns the statements of all roles, with their actions and resources as lists."""
+        found = []
+        for role in self.of_type("AWS::IAM::Role").values():
+            for policy in role["Properties"].get("Policies", []):
+                found.extend(listed(statement) for statement in policy["PolicyDocument"]["Statement"])
+        return found
+
+    def holds(self, condition):
+        return condition is None or self.truth(self.plain["Conditions"][condition])
+
+    def truth(self, condition):
+        ((how, of),) = condition.items()
+        if how == "Condition":
+            return self.holds(of)
+        if how == "Fn::Equals":
+            return self.resolved(of[0]) == self.resolved(of[1])
+        if how == "Fn::Not":
+            return not self.truth(of[0])
+        raise ValueError(f"the tests do not know the condition {how}; teach it to Stack.truth")
+
+    def resolved(self, value):
+        """Returns a value with its functions worked out; what only AWS can tell stands in pointed brackets."""
+        if isinstance(value, list):
+            return [self.resolved(one) for one in value if not self.is_nothing(one)]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            ((how, of),) = value.items()
+            if how in ("Ref", "Condition") or how.startswith("Fn::"):
+                return self.worked_out(how, of)
+        return {name: self.resolved(one) for name, one in value.items() if not self.is_nothing(one)}
+
+    def is_nothing(self, value):
+        """Tells whether a value comes to AWS::NoValue, which takes its place away."""
+        if isinstance(value, dict) and list(value) == ["Fn::If"]:
+            condition, yes, no = value["Fn::If"]
+            return self.is_nothing(yes if self.holds(condition) else no)
+        return value == NOTHING
+
+    def worked_out(self, how, of):
+        if how == "Ref":
+            return self.values.get(of, f"<{of}>")
+        if how == "Condition":
+            return of
+        if how == "Fn::GetAtt":
+            return f"<{of if isinstance(of, str) else '.'.join(of)}>"
+        if how == "Fn::If":
+            condition, yes, no = of
+            return self.resolved(yes if self.holds(condition) else no)
+        if how == "Fn::Join":
+            return of[0].join(self.resolved(of[1]))
+        if how == "Fn::FindInMap":
+            table, row, column = (self.resolved(one) for one in of)
+            return self.source["Mappings"][table][row][column]
+        if how == "Fn::Sub":
+            text, names = (of, {}) if isinstance(of, str) else of
+            names = self.resolved(names)
+            known = lambda name: names.get(name, self.values.get(name, f"<{name}>"))
+            return re.sub(r"\$\{([^}]+)\}", lambda found: str(known(found.group(1))), text)
+        raise ValueError(f"the tests do not know {how}; teach it to Stack.worked_out")
+
+
+def listed(statement):
+    """Returns a statement whose actions and resources are lists."""
+    as_list = lambda one: one if isinstance(one, list) else [one]
+    return statement | {name: as_list(statement[name]) for name in ("Action", "Resource") if name in statement}

@@ -1,0 +1,82 @@
+"""What somebody types into the form: what is right is taken, what is wrong is refused before any change."""
+
+import re
+import unittest
+
+from stack import TEMPLATE, yaml_parse
+
+PARAMETERS = yaml_parse(TEMPLATE)["Parameters"]
+
+# For each parameter what is taken and what is refused.
+TYPED = {
+    "LogGroupNames": (
+        ["aws-cloudtrail-logs-111122223333-1a2b3c4d", "/org/trail,CloudTrail/DefaultLogGroup", "a_b#c.d"],
+        ["", "a,,b", "a,", "two words", "arn:aws:logs:eu-central-1:111122223333:log-group:a", "/aws/lambda/watch-ingest", "a,/aws/lambda/x", "x" * 513],
+    ),
+    "FilterPattern": (["", '{ $.errorCode = "*" }', "AccessDenied", "?ERROR ?error"], ["{ $.errorCode", " ", "x" * 1025]),
+    "Enabled": (["true", "false"], ["", "yes", "True"]),
+    "Architecture": (["arm64", "x86_64"], ["", "aarch64", "amd64"]),
+    "MemorySize": (["128", "10240"], ["", "127", "10241", "256 MB"]),
+    "LogRetentionDays": (["1", "30", "731"], ["", "0", "31"]),
+    "ReservedConcurrency": (["", "1", "9999"], ["0", "-1", "ten", "10000"]),
+    "MaxWriteRequestUnits": (["10", "40000"], ["", "0", "9", "40001"]),
+    "RetentionDays": (["8", "365"], ["", "7", "366"]),
+    "LearnHours": (["0", "720"], ["", "-1", "721"]),
+    "RulesObject": (["", "rules/rules.toml", "r.toml"], ["/rules.toml", "rules/*", "quarantine/x", "aws/lambda/x", "a b", "${x}", "?"]),
+    "AccountNames": (
+        ["", "111122223333=shop", "111122223333=shop floor,444455556666=pay-ments"],
+        ["shop", "1=shop", "111122223333", "111122223333=", "111122223333=shop,", "111122223333=a=b"],
+    ),
+    "SelfPrincipals": (
+        ["", "arn:aws:iam::111122223333:role/scanner", "arn:aws-cn:iam::111122223333:role/a/b,arn:aws-us-gov:iam::111122223333:role/c"],
+        ["scanner", "arn:aws:iam::111122223333:user/mia", "arn:aws:iam::111122223333:role/a, arn:aws:iam::111122223333:role/b", "arn:aws:iam::111122223333:role/*"],
+    ),
+    "PermissionsBoundary": (
+        ["", "arn:aws:iam::111122223333:policy/boundary", "arn:aws-us-gov:iam::aws:policy/PowerUserAccess"],
+        ["boundary", "arn:aws:iam::111122223333:role/boundary", "arn:aws:iam::111122223333:policy/"],
+    ),
+}
+
+
+def taken(how, typed):
+    """Tells whether CloudFormation takes a value: whole patterns, for each item of a list."""
+    if how["Type"] == "CommaDelimitedList":
+        return all(taken(how | {"Type": "String"}, item.strip()) for item in typed.split(","))
+    if how["Type"] == "Number":
+        if not re.fullmatch(r"-?[0-9]+", typed):
+            return False
+        if not how.get("MinValue", int(typed)) <= int(typed) <= how.get("MaxValue", int(typed)):
+            return False
+    if "AllowedValues" in how and typed not in map(str, how["AllowedValues"]):
+        return False
+    if len(typed) > how.get("MaxLength", len(typed)):
+        return False
+    return re.fullmatch(how.get("AllowedPattern", ".*"), typed) is not None
+
+
+class Parameters(unittest.TestCase):
+    def test_what_is_right_is_taken_and_what_is_wrong_is_refused(self):
+        self.assertEqual(set(TYPED), set(PARAMETERS))
+        for name, (right, wrong) in TYPED.items():
+            for typed in right:
+                with self.subTest(name, right=typed):
+                    self.assertTrue(taken(PARAMETERS[name], typed))
+            for typed in wrong:
+                with self.subTest(name, wrong=typed):
+                    self.assertFalse(taken(PARAMETERS[name], typed))
+
+    def test_every_default_is_right(self):
+        for name, how in PARAMETERS.items():
+            with self.subTest(name):
+                self.assertTrue(taken(how, str(how["Default"])))
+
+    def test_where_nothing_may_stand_nothing_is_taken(self):
+        optional = {name for name, how in PARAMETERS.items() if taken(how, "")}
+        self.assertEqual(
+            optional,
+            {"FilterPattern", "ReservedConcurrency", "RulesObject", "AccountNames", "SelfPrincipals", "PermissionsBoundary"},
+        )
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,63 @@
+"""The README's tables are the template's: parameters with their defaults, and the function's environment."""
+
+import unittest
+
+from stack import ROOT, Stack
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def table(first_column):
+    """Returns the rows of the table with this first column, as lists of cells."""
+    rows = README.split(f"| {first_column} |", 1)[1].splitlines()[2:]
+    cells = []
+    for row in rows:
+        if not row.startswith("|"):
+            return cells
+        cells.append([cell.strip() for cell in row.strip("|").split("|")])
+    return cells
+
+
+class Readme(unittest.TestCase):
+    def test_the_table_of_parameters_is_that_of_the_template(self):
+        parameters = Stack().source["Parameters"]
+        told = {name.strip("`"): default.strip("`") for name, default, _ in table("parameter")}
+        self.assertEqual(set(told), set(parameters))
+        for name, how in parameters.items():
+            if name != "FilterPattern":  # too long for a table
+                with self.subTest(name):
+                    self.assertEqual(told[name], str(how["Default"]))
+
+    def test_the_table_of_bounds_is_that_of_the_template(self):
+        means = {name.strip("`"): text for name, _, text in table("parameter")}
+        for name, how in Stack().source["Parameters"].items():
+            if "MinValue" in how:
+                with self.subTest(name):
+                    self.assertIn(f"{how['MinValue']} to {how['MaxValue']}", means[name])
+
+    def test_the_table_of_variables_is_the_function_s_environment(self):
+        stack = Stack()
+        environment = stack.properties("IngestFunction")["Environment"]["Variables"]
+        rows = table("variable")
+        self.assertEqual([row[0].strip("`") for row in rows], list(environment))
+        for name, parameter, means, default in rows:
+            parameter = parameter.strip("`")
+            if stack.values.get(parameter):
+                with self.subTest(name):
+                    self.assertEqual(default.strip("`"), stack.values[parameter])
+                    self.assertEqual(environment[name.strip("`")], stack.values[parameter])
+                    how = stack.source["Parameters"][parameter]
+                    self.assertIn(f"{how['MinValue']} to {how['MaxValue']}", means)
+
+    def test_the_function_takes_every_variable(self):
+        config = ROOT / "src" / "config.rs"
+        if not config.exists():
+            self.skipTest("there is no src/config.rs")
+        source = config.read_text(encoding="utf-8")
+        for name in Stack().properties("IngestFunction")["Environment"]["Variables"]:
+            with self.subTest(name):
+                self.assertIn(f'"{name}"', source)
+
+
+if __name__ == "__main__":
+    unittest.main()

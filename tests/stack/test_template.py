@@ -1,0 +1,110 @@
+"""The rules hold of the template, wherever it is deployed and whatever is asked for; and each can fail."""
+
+import os
+import subprocess
+import unittest
+
+from rules import *
+from stack import PLACES, ROOT, TEMPLATE, Stack
+
+# Sets of parameters that between them turn each condition on and off.
+ASKED = [
+    {},
+    {
+        "LogGroupNames": "/org/cloudtrail/a,trail-b",
+        "FilterPattern": "",
+        "Architecture": "x86_64",
+        "ReservedConcurrency": "5",
+        "RulesObject": "rules/rules.toml",
+        "SelfPrincipals": "arn:aws:iam::111122223333:role/scanner",
+        "PermissionsBoundary": "boundary",
+        "MaxWriteRequestUnits": "50",
+    },
+]
+
+# For each rule what breaks it: the text of the template, and what stands there instead.
+BROKEN = [
+    (no_action_has_a_wildcard, "- dynamodb:PutItem", "- dynamodb:Put*"),
+    (no_action_has_a_wildcard, "Action: s3:ListBucket", "NotAction: s3:ListBucket\n                Action: s3:ListBucket"),
+    (resources_are_ours, "Resource: !GetAtt Table.Arn", 'Resource: "*"'),
+    (resources_are_ours, "Resource: !Sub ${Bucket.Arn}/quarantine/*", "Resource: !Sub ${Bucket.Arn}*"),
+    (policies_are_written_here, "      Role: !GetAtt IngestRole.Arn\n", ""),
+    (ingest_may_do_this_and_no_more, "- dynamodb:UpdateItem", "- dynamodb:UpdateItem\n                  - dynamodb:Scan"),
+    (ingest_may_do_this_and_no_more, "[C#*, M#*, O#*, Q#*]", "[C#*, M#*, O#*, Q#*, K#*]"),
+    (ingest_may_do_this_and_no_more, "async/${AWS::StackName}-ingest/*", "async/*"),
+    (permissions_name_their_source, "log-group:${Group}:*", "log-group:*"),
+    (permissions_name_their_source, "          SourceAccount: !Ref AWS::AccountId\n", ""),
+    (permissions_name_their_source, "logs.${AWS::Region}.${AWS::URLSuffix}", "logs.amazonaws.com"),
+    (filters_wait_for_their_permission, "        DependsOn: Permit&{Group}\n", ""),
+    (filters_read_what_is_asked_for, '["@aws.account", "@aws.region"]', '["@aws.account"]'),
+    (filters_read_what_is_asked_for, "FilterPattern: !Ref FilterPattern", 'FilterPattern: "x"'),
+    (failures_are_kept, "      EventInvokeConfig:\n", "    EventInvokeConfig:\n"),
+    (failures_are_kept, "MaximumRetryAttempts: 2", "MaximumRetryAttempts: 0"),
+    (log_groups_expire, "      RetentionInDays: !Ref LogRetentionDays\n", ""),
+    (log_groups_expire, "      LoggingConfig:\n        LogGroup: !Ref IngestLogGroup\n", ""),
+    (the_function_is_as_agreed, "Handler: ingest", "Handler: bootstrap"),
+    (the_function_is_as_agreed, "Architectures: [!Ref Architecture]", "Architectures: [x86_64]"),
+    (the_environment_is_as_agreed, "          LEARN_HOURS: !Ref LearnHours\n", ""),
+    (the_environment_is_as_agreed, "LOG_LEVEL: info", "LOG_LEVEL: debug"),
+    (the_table_is_as_agreed, "StreamViewType: KEYS_ONLY", "StreamViewType: NEW_IMAGE"),
+    (the_table_is_as_agreed, "PointInTimeRecoveryEnabled: true", "PointInTimeRecoveryEnabled: false"),
+    (what_is_kept_outlives_the_stack, "UpdateReplacePolicy: Retain", "UpdateReplacePolicy: Delete"),
+    (what_is_kept_outlives_the_stack, "DeletionProtectionEnabled: true", "DeletionProtectionEnabled: false"),
+    (the_bucket_is_closed, "BlockPublicPolicy: true", "BlockPublicPolicy: false"),
+    (the_bucket_is_closed, 'aws:SecureTransport: "false"', 'aws:SecureTransport: "true"'),
+    (failed_records_expire, "ExpirationInDays: 30", "ExpirationInDays: 300"),
+    (every_partition_is_spelled_right, "arn:${AWS::Partition}:logs", "arn:aws:logs"),
+    (every_partition_is_spelled_right, "Principal: !Sub logs.${AWS::Region}.${AWS::URLSuffix}", "Principal: logs.amazonaws.com"),
+    (every_partition_is_spelled_right, "https://${Host}/dynamodbv2", "https://console.aws.amazon.com/dynamodbv2"),
+    (parameters_explain_themselves, "    ConstraintDescription: must be arm64 or x86_64.\n", ""),
+    (parameters_explain_themselves, "LearnHours, LogRetentionDays]", "LogRetentionDays]"),
+    (the_outputs_say_what_to_try, "clusters list --stack", "list --stack"),
+]
+
+
+class Template(unittest.TestCase):
+    def test_every_rule_holds_everywhere(self):
+        for place in PLACES:
+            for asked in ASKED:
+                stack = Stack(place=place, **asked)
+                for rule in RULES:
+                    if asked and rule is every_partition_is_spelled_right:
+                        continue  # the ARNs asked for are of one partition
+                    with self.subTest(rule.__name__, place=place[0], asked=sorted(asked)):
+                        self.assertEqual(list(rule(stack)), [])
+
+    def test_every_rule_complains_about_what_breaks_it(self):
+        self.assertEqual({rule for rule, _, _ in BROKEN}, set(RULES))
+        for rule, text, instead in BROKEN:
+            with self.subTest(rule.__name__, instead=instead):
+                self.assertIn(text, TEMPLATE)
+                broken = TEMPLATE.replace(text, instead, 1)
+                complained = any(list(rule(Stack(broken, place))) for place in PLACES)
+                self.assertTrue(complained, "nothing is complained about")
+
+    def test_when_it_is_not_enabled_nothing_is_read(self):
+        stack = Stack(Enabled="false")
+        self.assertEqual(stack.of_type("AWS::Logs::SubscriptionFilter"), {})
+        self.assertEqual(stack.of_type("AWS::Lambda::Permission"), {})
+        self.assertIn("Table", stack.resources)
+
+    def test_the_order_of_log_groups_changes_nothing(self):
+        names = "/org/trail,other,aws-controltower/CloudTrailLogs"
+        forth = Stack(LogGroupNames=names)
+        back = Stack(LogGroupNames=",".join(reversed(names.split(","))))
+        self.assertEqual(forth.resources, back.resources)
+
+    def test_sam_and_cfn_lint_find_nothing(self):
+        tools = os.environ["SAM_TOOLS"]
+        environment = os.environ | {"AWS_DEFAULT_REGION": "us-east-1", "SAM_CLI_TELEMETRY": "0"}
+        for command in (["sam", "validate"], ["sam", "validate", "--lint"], ["cfn-lint", "template.yaml"]):
+            with self.subTest(command=command):
+                done = subprocess.run(
+                    [os.path.join(tools, command[0]), *command[1:]],
+                    cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False,
+                )
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
