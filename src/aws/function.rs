@@ -11,10 +11,9 @@ use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_s3::config::{SharedCredentialsProvider, SharedHttpClient};
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_sdk_s3::config::SharedCredentialsProvider;
+
+use crate::aws::http_client;
 
 /// How often a call is made at most, the first time included.
 const ATTEMPTS_MAX: u32 = 5;
@@ -79,10 +78,4 @@ impl Surroundings {
         config.set_endpoint_url(self.endpoint_url.clone());
         config.build()
     }
-}
-
-fn http_client() -> SharedHttpClient {
-    Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https()
 }

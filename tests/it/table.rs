@@ -128,7 +128,7 @@ impl MemoryTable {
         let mut replaced = None;
         for write in writes {
             let before = items.get(write.key()).cloned();
-            let after = done(write, before.clone());
+            let after = done(write, before.as_ref());
             self.bill(before.as_ref(), Some(&after), times);
             items.insert(after.key.clone(), after);
             replaced = before;
@@ -207,10 +207,10 @@ fn holds(write: &Write, found: Option<&Item>) -> bool {
     }
 }
 
-fn done(write: &Write, before: Option<Item>) -> Item {
+fn done(write: &Write, before: Option<&Item>) -> Item {
     let item = || {
         before
-            .clone()
+            .cloned()
             .unwrap_or_else(|| Item::new(write.key().clone()))
     };
     let raised = |item: Item| {

@@ -391,10 +391,10 @@ impl<T: Table> DynamoStore<T> {
         let found = self.table.get(&keys).await?;
         let found: BTreeSet<&Key> = found.iter().map(|item| &item.key).collect();
         for ((cluster, caller, name, at), key) in unknown.into_iter().zip(&keys) {
-            if found.contains(key) || self.add_caller(cluster, name, at).await? {
-                if let Some(known) = self.heads.get_mut(&cluster) {
-                    known.callers.insert(caller);
-                }
+            if (found.contains(key) || self.add_caller(cluster, name, at).await?)
+                && let Some(known) = self.heads.get_mut(&cluster)
+            {
+                known.callers.insert(caller);
             }
         }
         Ok(())

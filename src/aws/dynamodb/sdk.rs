@@ -372,7 +372,7 @@ fn refused(place: usize, found: Option<&Attributes>) -> TableError {
 }
 
 /// Tells what will not work however often it is tried from what may work later.
-fn failed<E>(error: SdkError<E>) -> TableError
+pub(in crate::aws) fn failed<E>(error: SdkError<E>) -> TableError
 where
     SdkError<E>: ProvideErrorMetadata,
     E: Error + Send + Sync + 'static,

@@ -155,6 +155,26 @@ pub fn scan(scanned: &Scanned, census: &Census, mut out: impl io::Write) -> anyh
     Ok(out.flush()?)
 }
 
+#[derive(Serialize)]
+struct Listed<'a> {
+    clusters: Clusters<'a>,
+}
+
+/// Writes clusters, as `scan` does, without what a scan read.
+pub fn clusters(census: &Census, mut out: impl io::Write) -> anyhow::Result<()> {
+    let shape = Listed {
+        clusters: Clusters(census),
+    };
+    serde_json::to_writer_pretty(&mut out, &shape).map_err(io::Error::from)?;
+    out.write_all(b"\n")?;
+    Ok(out.flush()?)
+}
+
+/// Returns one cluster, as in the list of them.
+pub fn cluster(cluster: &Cluster, as_of: Option<EventTime>) -> anyhow::Result<String> {
+    pretty(&ClusterShape::of(cluster, as_of))
+}
+
 fn rules(scanned: &Scanned) -> Vec<RuleShape<'_>> {
     let rules = scanned.rules.all().iter().zip(&scanned.hits);
     rules

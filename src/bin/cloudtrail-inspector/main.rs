@@ -1,5 +1,6 @@
 //! The command line: a thin door around the engine, one file a command.
 
+mod clusters;
 mod explain;
 mod generate;
 mod html;
@@ -10,6 +11,7 @@ mod output;
 mod rules;
 mod scan;
 mod since;
+mod stack;
 mod table;
 mod top;
 
@@ -21,7 +23,7 @@ use cloudtrail_inspector::trail::redact::sanitize;
 /// What is newly failing in your AWS accounts, who does it, and does it matter.
 ///
 /// Reads CloudTrail records and folds their errors into clusters. Works on trail files, without
-/// AWS. Exit codes: 0 done, 1 something failed, 2 wrong usage.
+/// AWS, and on the table of a deployed stack. Exit codes: 0 done, 1 something failed, 2 wrong usage.
 #[derive(Debug, Parser)]
 #[command(name = "cloudtrail-inspector", version, arg_required_else_help = true)]
 struct Arguments {
@@ -34,6 +36,7 @@ enum Command {
     Scan(scan::Arguments),
     Explain(explain::Arguments),
     Top(top::Arguments),
+    Clusters(clusters::Arguments),
     Rules(rules::Arguments),
     Generate(generate::Arguments),
     Completions(Completions),
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Command::Scan(arguments) => scan::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Top(arguments) => top::run(&arguments),
+        Command::Clusters(arguments) => clusters::run(&arguments),
         Command::Rules(arguments) => rules::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Completions(arguments) => completions(&arguments),

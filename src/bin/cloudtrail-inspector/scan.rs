@@ -20,6 +20,7 @@ use cloudtrail_inspector::trail::time::EventTime;
 
 use crate::inputs::{Failure, Inputs, progress, shown};
 use crate::since::Since;
+use crate::stack::TableArguments;
 use crate::{html, jobs, json, output, rules, table};
 
 /// Fold the errors in CloudTrail records into clusters
@@ -31,6 +32,7 @@ use crate::{html, jobs, json, output, rules, table};
     cloudtrail-inspector scan AWSLogs/\n  \
     cloudtrail-inspector scan --db trail.db AWSLogs/ && sqlite3 trail.db 'SELECT * FROM clusters'\n  \
     cloudtrail-inspector scan --html report.html AWSLogs/\n  \
+    cloudtrail-inspector scan --stack errors AWSLogs/111122223333/CloudTrail/eu-central-1/2026/11/\n  \
     aws s3 cp s3://trail/2026/11/21/x.json.gz - | cloudtrail-inspector scan --format json -")]
 pub struct Arguments {
     /// Trail files, folders, or - for standard input
@@ -56,8 +58,10 @@ const INFLATED_MIB_MAX: u64 = 256;
 #[derive(Debug, Args)]
 pub struct SourceArguments {
     /// Keep clusters in this SQLite file; the next scan continues it
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["table", "stack"])]
     pub db: Option<PathBuf>,
+    #[command(flatten)]
+    pub table: TableArguments,
     /// Refuse a compressed file that inflates to more than this many MiB
     #[arg(long, value_name = "MIB", default_value_t = INFLATED_MIB_MAX)]
     pub inflated_mib_max: u64,
@@ -67,6 +71,15 @@ pub struct SourceArguments {
     /// Read so many files at a time; by default as many as there are processors
     #[arg(long, short, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
+}
+
+/// Says which store an error is about; only what a store says is about one.
+fn about_store(error: anyhow::Error, name: String) -> anyhow::Error {
+    if error.is::<StoreError>() {
+        error.context(name)
+    } else {
+        error
+    }
 }
 
 fn processors() -> usize {
@@ -124,6 +137,7 @@ impl SourceArguments {
     pub fn in_memory(rules: Option<PathBuf>) -> Self {
         Self {
             db: None,
+            table: TableArguments::default(),
             inflated_mib_max: INFLATED_MIB_MAX,
             rules,
             jobs: None,
@@ -154,6 +168,9 @@ impl SourceArguments {
             [] => Inputs::default(),
             paths => Inputs::find(paths)?,
         };
+        if self.table.is_given() {
+            return self.scan_into_table(scanned, inputs, question);
+        }
         match &self.db {
             None => {
                 let mut store = MemoryStore::default();
@@ -168,16 +185,24 @@ impl SourceArguments {
             Some(path) => {
                 let mut store = SqliteStore::open(path).with_context(|| shown(path))?;
                 let gathering = self.gathering(INPUTS_MAX, true);
-                // Only what the store says is about the store.
-                scan_into(&mut store, scanned, inputs, gathering, question).map_err(|error| {
-                    if error.is::<StoreError>() {
-                        error.context(shown(path))
-                    } else {
-                        error
-                    }
-                })
+                scan_into(&mut store, scanned, inputs, gathering, question)
+                    .map_err(|error| about_store(error, shown(path)))
             }
         }
+    }
+
+    fn scan_into_table(
+        &self,
+        scanned: Scanned,
+        inputs: Inputs,
+        question: Question,
+    ) -> anyhow::Result<(Scanned, Answer)> {
+        let opened = self.table.open()?;
+        let _runtime = opened.runtime.enter();
+        let mut store = opened.store.counting();
+        let gathering = self.gathering(1, true);
+        scan_into(&mut store, scanned, inputs, gathering, question)
+            .map_err(|error| about_store(error, self.table.name()))
     }
 }
 
@@ -233,7 +258,8 @@ fn scan_into(
     Ok((scanned, answer(store, question)?))
 }
 
-fn answer(store: &impl Store, question: Question) -> anyhow::Result<Answer> {
+/// Asks a store.
+pub fn answer(store: &impl Store, question: Question) -> anyhow::Result<Answer> {
     let mut answer = Answer {
         census: pollster::block_on(store.sums(None))?,
         ..Answer::default()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use cloudtrail_inspector::alert::hint::hint;
 use cloudtrail_inspector::alert::severity::{self, Severity};
 use cloudtrail_inspector::cluster::class::Class;
 use cloudtrail_inspector::cluster::facet::Kind;
@@ -10,6 +11,7 @@ use cloudtrail_inspector::cluster::ranking::Entry;
 use cloudtrail_inspector::cluster::{Census, Cluster, Span, Sum};
 use cloudtrail_inspector::report::Books;
 use cloudtrail_inspector::trail::redact::sanitize;
+use cloudtrail_inspector::trail::time::EventTime;
 use comfy_table::{
     Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Row, Table, Width, presets,
 };
@@ -28,8 +30,22 @@ pub fn scan(scanned: &Scanned, census: &Census, limit: usize) -> String {
     scan_within(scanned, census, limit, None)
 }
 
+/// Returns the clusters of a census.
+pub fn clusters(census: &Census, limit: usize) -> String {
+    let (mut text, count) = clusters_within(census, limit, None);
+    text.push_str(&format!("{}\n", counted(count as u64, "cluster")));
+    text
+}
+
 /// Returns what a scan found in so many columns, or in as many as the terminal has.
 fn scan_within(scanned: &Scanned, census: &Census, limit: usize, width: Option<u16>) -> String {
+    let (mut text, count) = clusters_within(census, limit, width);
+    text.push_str(&books(&scanned.books, scanned, count));
+    text
+}
+
+/// Returns the table of clusters, and how many there are.
+fn clusters_within(census: &Census, limit: usize, width: Option<u16>) -> (String, usize) {
     let mut clusters: Vec<(Severity, Sum<'_>)> = census
         .sums()
         .into_iter()
@@ -63,8 +79,44 @@ fn scan_within(scanned: &Scanned, census: &Census, limit: usize, width: Option<u
     if let Some(more @ 1..) = clusters.len().checked_sub(shown) {
         text.push_str(&format!("… and {more} more; --limit 0 shows all\n"));
     }
-    text.push_str(&books(&scanned.books, scanned, clusters.len()));
-    text
+    (text, clusters.len())
+}
+
+/// How many values of a facet are shown of one cluster, and how many of its samples.
+const VALUES_SHOWN: usize = 10;
+const SAMPLES_SHOWN: usize = 3;
+
+/// Returns one cluster in lines: what, how often, how bad, who and where, and examples.
+pub fn cluster(cluster: &Cluster, as_of: Option<EventTime>) -> String {
+    let assessment = severity::of_cluster(cluster);
+    let status = as_of.map_or("new", |as_of| cluster.status(as_of).name());
+    let mut lines: Vec<String> = what(cluster).lines().map(str::to_owned).collect();
+    let mut line = |name: &str, value: &str| lines.push(format!("  {name:<15} {value}"));
+    line("events", &cluster.span.count.to_string());
+    line("seen (UTC)", &seen(cluster.span).replace('\n', " to "));
+    line("status", status);
+    line("severity", assessment.severity.name());
+    for reason in &assessment.reasons {
+        line("", reason);
+    }
+    line("hint", &hint(&cluster.facts.identity, &cluster.typical()));
+    for (kind, facet) in &cluster.facets {
+        let mut name = kind.name();
+        for value in facet.values.iter().take(VALUES_SHOWN) {
+            line(name, &format!("{:>7}  {}", value.span.count, value.value));
+            name = "";
+        }
+        if let Some(more @ 1..) = facet.distinct.checked_sub(VALUES_SHOWN) {
+            line("", &format!("{:>7}  and {more} more", ""));
+        }
+    }
+    for sample in cluster.samples.iter().take(SAMPLES_SHOWN) {
+        line("sample", &sanitize(&sample.json, 8192));
+    }
+    for line in &mut lines {
+        line.truncate(line.trim_end().len());
+    }
+    lines.join("\n") + "\n"
 }
 
 /// Returns a ranking.
@@ -186,16 +238,13 @@ fn who(cluster: &Cluster) -> String {
 
 fn seen(span: Span) -> String {
     let minute = |time: Option<_>| {
-        time.map_or(
-            "undated".to_owned(),
-            |time: cloudtrail_inspector::trail::time::EventTime| {
-                time.to_string()
-                    .replace('T', " ")
-                    .chars()
-                    .take(16)
-                    .collect()
-            },
-        )
+        time.map_or("undated".to_owned(), |time: EventTime| {
+            time.to_string()
+                .replace('T', " ")
+                .chars()
+                .take(16)
+                .collect()
+        })
     };
     let (first, last) = (minute(span.first_seen), minute(span.last_seen));
     if first == last {

@@ -1,0 +1,33 @@
+//! How the services of AWS are reached by a person: with the profile, the single sign-on or the
+//! variables that the AWS CLI would use.
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_dynamodb::Client;
+
+use crate::aws::dynamodb::sdk::failed;
+use crate::aws::dynamodb::table::TableError;
+use crate::aws::http_client;
+
+/// Returns how to reach the services.
+pub async fn config() -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http_client())
+        .load()
+        .await
+}
+
+/// Returns the tables that a stack has made, with those that stayed when an earlier one of its name
+/// was deleted. CloudFormation calls a table after its stack and its place in the template.
+///
+/// # Errors
+/// [`TableError`] when the tables cannot be listed.
+pub async fn tables_of(config: &SdkConfig, stack: &str) -> Result<Vec<String>, TableError> {
+    let start = format!("{stack}-Table-");
+    let mut pages = Client::new(config).list_tables().into_paginator().send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        let names = page.map_err(failed)?.table_names.unwrap_or_default();
+        found.extend(names.into_iter().filter(|name| name.starts_with(&start)));
+    }
+    Ok(found)
+}
