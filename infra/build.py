@@ -75,6 +75,8 @@ def glibc_minor(path):
 def complaint(path, architecture):
     """Returns why Lambda would not start a binary, or nothing."""
     _, number = PROCESSORS[architecture]
+    if not path.exists():
+        return f"{path} is where the binary should be, and is not"
     with path.open("rb") as file:
         head = file.read(20)
     if head[:4] != b"\x7fELF" or int.from_bytes(head[18:20], "little") != number:

@@ -25,6 +25,7 @@ class Build(unittest.TestCase):
             self.assertIsNone(build.complaint(binary(folder, 183), "arm64"))
             self.assertIsNone(build.complaint(binary(folder, 62), "x86_64"))
             self.assertIn("no binary for arm64", build.complaint(binary(folder, 62), "arm64"))
+            self.assertIn("is not", build.complaint(pathlib.Path(folder) / "nothing", "arm64"))
             self.assertIn("2.35", build.complaint(binary(folder, 62, b"GLIBC_2.35"), "x86_64"))
 
     def test_it_is_built_for_what_is_deployed_to(self):
