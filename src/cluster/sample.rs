@@ -82,6 +82,11 @@ impl Samples {
         }
     }
 
+    /// Returns the sample of the least rank.
+    pub fn first(&self) -> Option<&Sample> {
+        self.0.values().next()
+    }
+
     /// Takes the sample of an event out.
     pub fn forget(&mut self, id: EventId) {
         self.0.remove(&Rank::of(id));

@@ -172,7 +172,7 @@ fn a_conflict_is_tried_again_a_few_times_and_then_given_back() {
         let mut function = store(&table, telling());
         let begun = Rc::new(Cell::new(0));
         function.table().fail(move |call| {
-            let is_meant = call >= 11 && begun.get() < count;
+            let is_meant = call >= 7 && begun.get() < count;
             begun.set(begun.get() + u64::from(is_meant));
             is_meant.then_some(Fault::Conflict)
         });
@@ -319,10 +319,9 @@ fn calls_and_write_units_are_what_they_should_be() {
     let table = MemoryTable::default();
     let mut function = store(&table, Settings::default());
     let spent = |calls, write_units| Spent { calls, write_units };
-    // Heads read; a lease for each hour; two manifests; four samples; three heads, each also in the
-    // index.
+    // Heads read; a lease for each hour; two manifests; three heads, each also in the index.
     let first = commit_to(&mut function, &batch()).unwrap();
-    assert_eq!(first.spent, spent(1 + 2 + 2 + 4 + 3, 2 + 2 + 4 + 3 * 2));
+    assert_eq!(first.spent, spent(1 + 2 + 2 + 3, 2 + 2 + 3 * 2));
     assert_eq!(first.new_clusters, 3);
     // The heads are known: manifests are all there is to write.
     let again = commit_to(&mut function, &batch()).unwrap();

@@ -8,7 +8,7 @@ use futures_util::stream::{self, StreamExt as _};
 
 use crate::aws::dynamodb::item::{
     self, CALLERS_MAX, Caller, Head, Row, State, Transition, beginning_key, caller, head_key,
-    manifest_item, open_place, principal_item, principal_key, sample_items,
+    manifest_item, open_place, principal_item, principal_key,
 };
 use crate::aws::dynamodb::lease::Purpose;
 use crate::aws::dynamodb::table::{Item, Key, Table, TableError, Write};
@@ -17,7 +17,7 @@ use crate::cluster::facet::Kind;
 use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::guard::{self, Admitted, NEW_CLUSTERS_MAX, is_overflow};
 use crate::cluster::manifest::Manifest;
-use crate::cluster::sample::Rank;
+use crate::cluster::sample::{Rank, Samples};
 use crate::cluster::{EventId, Facts, Tally};
 use crate::ports::{Batch, Committed, Spent, StoreError};
 use crate::trail::time::{EventTime, Window};
@@ -240,24 +240,10 @@ impl<T: Table> DynamoStore<T> {
         let mut plans = Vec::new();
         for (cluster, shown) in missing {
             let admitted = admitted.get(cluster).copied().flatten();
-            plans.push((
-                *cluster,
-                shown,
-                new_head(&tally.facts[cluster], shown, admitted),
-            ));
+            plans.push((*cluster, shown, new_head(tally, *cluster, shown, admitted)));
         }
         if plans.is_empty() {
             return Ok(0);
-        }
-        // Before the heads, or a crash between the two would leave a cluster without any.
-        let samples = plans.iter().flat_map(|(cluster, ..)| {
-            let samples = tally.samples.get(cluster).into_iter();
-            samples.flat_map(|samples| sample_items(*cluster, samples, self.now))
-        });
-        let store = &*self;
-        let puts = samples.map(|item| async move { store.apply(&[Write::Put(item)]).await });
-        for put in together(puts).await {
-            put?;
         }
         let told = self.tells().await?;
         let store = &*self;
@@ -502,14 +488,17 @@ fn shown(tally: &Tally) -> BTreeMap<ClusterId, Shown> {
     all
 }
 
-fn new_head(facts: &Facts, shown: &Shown, admitted: Option<Window>) -> Head {
+fn new_head(tally: &Tally, cluster: ClusterId, shown: &Shown, admitted: Option<Window>) -> Head {
+    // One of the batch's: which, no caller chooses.
+    let sample = tally.samples.get(&cluster).and_then(Samples::first);
     Head {
-        facts: facts.clone(),
+        facts: Facts::clone(&tally.facts[&cluster]),
         state: State::New,
         epoch: 1,
         first: shown.first,
         watermark: 0,
         admitted,
         callers: shown.callers.keys().copied().take(CALLERS_MAX).collect(),
+        sample: sample.cloned(),
     }
 }

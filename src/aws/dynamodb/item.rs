@@ -2,9 +2,8 @@
 //!
 //! | item | pk | sk | holds |
 //! |---|---|---|---|
-//! | head | `C#<cluster>` | `HEAD` | the identity and how the cluster stands |
+//! | head | `C#<cluster>` | `HEAD` | the identity, how the cluster stands, an example |
 //! | principal | `C#<cluster>` | `F#principal#<hash>` | a caller seen later than the head was made |
-//! | sample | `C#<cluster>` | `S#<rank>` | a redacted record of the batch that made the head |
 //! | manifest | `M#<window>#<shard>` | `<digest>` | the events of one batch in one hour |
 //! | outbox row | `O#<sink>#<shard>` | `P#<created>#<id>` | one message to one sink, to be sent |
 //! | budget | `Q#<account>` | `<window>` | places taken of the guard's, by counter |
@@ -19,6 +18,7 @@ use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
 use flate2::Compression;
+use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use sha2::{Digest as _, Sha256};
 
@@ -26,7 +26,7 @@ use crate::aws::dynamodb::table::{Item, Key};
 use crate::cluster::class::Class;
 use crate::cluster::fingerprint::{ClusterId, Identity, VERSION};
 use crate::cluster::manifest::Manifest;
-use crate::cluster::sample::{Rank, Sample, Samples};
+use crate::cluster::sample::Sample;
 use crate::cluster::{EventId, Facts};
 use crate::trail::time::{EventTime, Window};
 
@@ -77,6 +77,8 @@ pub struct Head {
     pub admitted: Option<Window>,
     /// Who called in the batch that made it.
     pub callers: BTreeSet<Caller>,
+    /// A redacted record of that batch.
+    pub sample: Option<Sample>,
 }
 
 /// What is told of a cluster.
@@ -116,10 +118,7 @@ pub const SHARDS: u8 = 4;
 /// The longest list of callers in a head.
 pub const CALLERS_MAX: usize = 32;
 
-/// How long samples are kept, in seconds.
-const SAMPLE_SECONDS: i64 = 90 * 86_400;
-
-/// The longest sample, in bytes.
+/// The longest sample, in bytes, before it was packed.
 const SAMPLE_BYTES_MAX: u64 = 64 << 10;
 
 /// Returns the key of a cluster's head.
@@ -198,6 +197,10 @@ impl Head {
             .bytes("pr", self.callers.iter().flatten().copied().collect())
             .text("g1p", &open)
             .text("g1s", &place);
+        let item = match &self.sample {
+            Some(sample) => with_sample(item, sample),
+            None => item,
+        };
         match &identity.template {
             // It mostly is the template that is shown, and is not kept twice.
             Some(template) if *template == self.facts.template => item.number("ti", 1),
@@ -238,6 +241,7 @@ impl Head {
             watermark: number("wm"),
             admitted: window(item.text_of("ah")?)?,
             callers: callers.as_chunks().0.iter().copied().collect(),
+            sample: sample(item),
         };
         Some((cluster, head))
     }
@@ -281,37 +285,25 @@ pub fn manifest_window(pk: &str) -> Option<Option<Window>> {
     window(name)
 }
 
-/// Returns the items of samples.
-pub fn sample_items(cluster: ClusterId, samples: &Samples, now: EventTime) -> Vec<Item> {
-    let item = |sample: Sample| {
-        let rank = HEXLOWER.encode(Rank::of(sample.id).bytes());
-        let mut packed = DeflateEncoder::new(Vec::new(), Compression::best());
-        // Writing into memory cannot fail.
-        let _ = packed.write_all(sample.json.as_bytes());
-        Item::new(Key::new(format!("C#{cluster}"), format!("S#{rank}")))
-            .bytes("id", sample.id.bytes().to_vec())
-            .number("ft", sample.at.map_or(0, EventTime::seconds))
-            .bytes("js", packed.finish().unwrap_or_default())
-            .number("ttl", now.seconds() + SAMPLE_SECONDS)
-    };
-    samples.all().into_iter().map(item).collect()
+fn with_sample(item: Item, sample: &Sample) -> Item {
+    let mut packed = DeflateEncoder::new(Vec::new(), Compression::best());
+    // Writing into memory cannot fail.
+    let _ = packed.write_all(sample.json.as_bytes());
+    item.bytes("ei", sample.id.bytes().to_vec())
+        .number("et", sample.at.map_or(0, EventTime::seconds))
+        .bytes("js", packed.finish().unwrap_or_default())
 }
 
-/// Reads a sample; `None` for what is none.
-pub fn sample(item: &Item) -> Option<(ClusterId, Sample)> {
-    let cluster = ClusterId::parse(item.key.pk.strip_prefix("C#")?)?;
-    item.key.sk.strip_prefix("S#")?;
-    let id = EventId::from_bytes(item.bytes_of("id")?.try_into().ok()?);
+fn sample(item: &Item) -> Option<Sample> {
+    let id = EventId::from_bytes(item.bytes_of("ei")?.try_into().ok()?);
     let mut json = String::new();
-    let packed = item.bytes_of("js")?;
-    let unpacked = flate2::read::DeflateDecoder::new(packed).take(SAMPLE_BYTES_MAX);
-    { unpacked }.read_to_string(&mut json).ok()?;
-    let sample = Sample {
-        at: EventTime::from_seconds(item.number_of("ft")?),
+    let mut unpacked = DeflateDecoder::new(item.bytes_of("js")?).take(SAMPLE_BYTES_MAX);
+    unpacked.read_to_string(&mut json).ok()?;
+    Some(Sample {
+        at: EventTime::from_seconds(item.number_of("et")?),
         id,
         json: Arc::from(json),
-    };
-    Some((cluster, sample))
+    })
 }
 
 impl Transition {

@@ -34,8 +34,9 @@ pub async fn content(table: &impl Table, now: EventTime) -> Result<Content, Stor
         if expired {
         } else if let Some((cluster, head)) = Head::read(&item) {
             content.facts.insert(cluster, Arc::new(head.facts));
-        } else if let Some((cluster, sample)) = item::sample(&item) {
-            content.samples.entry(cluster).or_default().insert(sample);
+            if let Some(sample) = head.sample {
+                content.samples.entry(cluster).or_default().insert(sample);
+            }
         } else if item.key.pk.starts_with("M#") {
             match manifest(&item) {
                 Ok(manifest) => manifests.push(manifest),

@@ -1,0 +1,85 @@
+//! What the table is billed for a folder of payloads: calls and write units, by what they are for.
+//!
+//! Usage: `units SINKS PATH…`, how many sinks are told, and payloads or folders of them; one line of
+//! JSON. The table is the one of the tests, which counts as DynamoDB does.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a measurement that cannot go on should stop"
+)]
+
+#[allow(dead_code, reason = "a measurement needs less of it than the tests")]
+#[path = "../tests/it/table.rs"]
+mod table;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use cloudtrail_inspector::aws::dynamodb::Settings;
+use cloudtrail_inspector::ingest::{Folding, commit};
+use cloudtrail_inspector::ports::Store as _;
+use cloudtrail_inspector::rules::Rules;
+use cloudtrail_inspector::trail::file::{Layout, Limits};
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let sinks: usize = arguments.next().unwrap().parse().unwrap();
+    let table = table::MemoryTable::default();
+    let settings = Settings {
+        sinks: (0..sinks).map(|number| format!("sink{number}")).collect(),
+        learn_hours: 0,
+        ..Settings::default()
+    };
+    let mut store = table::store(&table, settings);
+    let rules = Rules::default();
+    let mut folding = Folding::new(Limits::default(), &rules).with_samples();
+    let (mut events, mut calls, mut write_units, mut batches) = (0, 0, 0, 0_u64);
+    for path in arguments.flat_map(|path| files(Path::new(&path))) {
+        let content = std::fs::read(&path).unwrap();
+        let folded = folding.fold(&content[..], Layout::Guess, None).unwrap();
+        let done = pollster::block_on(commit(&mut store, "payload", folded)).unwrap();
+        folding.learn(&done);
+        events += done.books.clustered;
+        calls += done.spent.calls;
+        write_units += done.spent.write_units;
+        batches += 1;
+    }
+    let timeline = pollster::block_on(store.timeline()).unwrap();
+    let hours: BTreeSet<_> = timeline
+        .iter()
+        .map(|(cluster, hour, _)| (cluster, hour))
+        .collect();
+    let count = |start: &str, middle: &str| {
+        let items = table.items().into_iter();
+        let is = |key: &cloudtrail_inspector::aws::dynamodb::table::Key| {
+            key.pk.starts_with(start) && key.sk.starts_with(middle)
+        };
+        items.filter(|item| is(&item.key)).count()
+    };
+    let million = |units: u64| units * 1_000_000 / events;
+    #[expect(clippy::print_stdout, reason = "this is what the program is for")]
+    {
+        println!(
+            r#"{{"events":{events},"batches":{batches},"calls":{calls},"write_units":{write_units},"folding":{},"write_units_per_million":{},"heads":{},"callers":{},"samples":{},"manifests":{},"rows":{}}}"#,
+            hours.len(),
+            million(write_units + hours.len() as u64),
+            count("C#", "HEAD"),
+            count("C#", "F#"),
+            count("C#", "S#"),
+            count("M#", ""),
+            count("O#", ""),
+        );
+    }
+}
+
+fn files(path: &Path) -> Vec<PathBuf> {
+    if !path.is_dir() {
+        return vec![path.to_owned()];
+    }
+    let mut found: Vec<_> = std::fs::read_dir(path)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    found.sort();
+    found
+}
