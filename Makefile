@@ -11,7 +11,7 @@ SAM ?= sam
 OVERRIDES := $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test core check fmt lint deny quality accept bench bench-peers bench-lambda fuzz build clean
+.PHONY: help demo test core check fmt lint deny quality accept bench bench-peers bench-lambda fuzz function build clean
 
 help: ## Print what one can do
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -66,15 +66,17 @@ bench: build ## Measure a scan against its floor, count instructions; ACCEPT=1 r
 bench-peers: ## Measure as bench does, side by side with other tools from PyPI
 	$(MAKE) bench PEERS=1
 
-bench-lambda: ## Measure what the function takes: a start, a batch, a full payload, a bomb
-	cargo build --locked --release --bin bootstrap
+bench-lambda: function ## Measure what the function takes: a start, a batch, a full payload, a bomb
 	python3 benches/function.py --target $(BUILT)
 
 fuzz: ## Feed made-up input to what reads and masks, TIME=60 seconds each (or TARGET=reader alone)
 	python3 fuzz/run.py --time $(or $(TIME),60) $(if $(TARGET),--target $(TARGET))
 
-build: ## Build the command line and the functions
-	cargo build --locked --release
+function: ## Build the program of the functions, as one piece: it starts faster and is a fifth smaller
+	cargo rustc --locked --release --bin bootstrap -- -C lto=fat -C codegen-units=1
+
+build: ## Build the command line
+	cargo build --locked --release --bin cloudtrail-inspector
 
 # What "sam build" calls, with the folder that it takes the function from.
 build-IngestFunction:

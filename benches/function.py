@@ -20,6 +20,7 @@ import json
 import os
 import pathlib
 import queue
+import random
 import statistics
 import subprocess
 import sys
@@ -164,7 +165,12 @@ class Function:
 
 
 def record(number, cluster):
-    """Returns the text of a failure: one of a few clusters, with an id of its own."""
+    """Returns the text of a failure: one of a few clusters, with ids of its own, which compress as
+    badly as those of real ones."""
+    made_up = random.Random(number)
+    event_id, request_id = (f"{made_up.getrandbits(128):032x}" for _ in range(2))
+    event_id = "-".join((event_id[:8], event_id[8:12], event_id[12:16], event_id[16:20],
+                         event_id[20:]))
     second = number // EVENTS_IN_BATCH % 3600
     role, service = f"app-{cluster % 3}", ("s3", "ec2", "sts", "kms")[cluster % 4]
     session = f"arn:aws:sts::111122223333:assumed-role/{role}/i-0{cluster:016x}"
@@ -195,8 +201,10 @@ def record(number, cluster):
                         f"{service}:DescribeThing{cluster} action",
         "requestParameters": {"thingId": f"t-{number:012x}", "maxResults": 100},
         "responseElements": None,
-        "requestID": f"{number:08x}-0000-4000-9000-00000000e0e0",
-        "eventID": f"{number:08x}-0000-4000-8000-00000000e0e0",
+        "additionalEventData": {
+            "x-amz-id-2": base64.b64encode(made_up.randbytes(24)).decode(),
+        },
+        "requestID": request_id, "eventID": event_id,
         "readOnly": True, "eventType": "AwsApiCall", "managementEvent": True,
         "recipientAccountId": "111122223333", "eventCategory": "Management",
         "tlsDetails": {"tlsVersion": "TLSv1.3", "cipherSuite": "TLS_AES_128_GCM_SHA256",

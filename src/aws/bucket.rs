@@ -1,5 +1,6 @@
 //! The stack's bucket in S3: what could not be read is kept there, and the rules come from there.
 
+use std::cell::OnceCell;
 use std::error::Error;
 
 use aws_config::SdkConfig;
@@ -16,30 +17,39 @@ const FETCHED_BYTES_MAX: usize = 1024 * 1024;
 /// How much of what S3 says is repeated.
 const DETAIL_CHARS_MAX: usize = 256;
 
-/// A bucket in S3.
-#[derive(Debug, Clone)]
+/// A bucket in S3. Most invocations need none, so nothing of it is made before it is used: a client
+/// reads all certificates of the system.
+#[derive(Debug)]
 pub struct S3Bucket {
-    client: Client,
+    config: SdkConfig,
+    client: OnceCell<Client>,
     name: String,
 }
 
 impl S3Bucket {
     /// Returns the bucket of a name.
     pub fn new(config: &SdkConfig, name: &str) -> Self {
-        // An endpoint of one's own has no name for each bucket.
-        let config = aws_sdk_s3::config::Builder::from(config)
-            .force_path_style(config.endpoint_url().is_some())
-            .build();
         Self {
-            client: Client::from_conf(config),
+            config: config.clone(),
+            client: OnceCell::new(),
             name: name.to_owned(),
         }
+    }
+
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| {
+            // An endpoint of one's own has no name for each bucket.
+            let config = aws_sdk_s3::config::Builder::from(&self.config)
+                .force_path_style(self.config.endpoint_url().is_some())
+                .build();
+            Client::from_conf(config)
+        })
     }
 }
 
 impl Bucket for S3Bucket {
     async fn keep(&self, key: &str, object: Vec<u8>) -> Result<(), BucketError> {
-        let request = self.client.put_object().bucket(&self.name).key(key);
+        let request = self.client().put_object().bucket(&self.name).key(key);
         let request = request.content_type("application/json").body(object.into());
         let put = request.send().await;
         put.map_err(|error| unavailable(&error))?;
@@ -47,7 +57,7 @@ impl Bucket for S3Bucket {
     }
 
     async fn fetch(&self, key: &str) -> Result<Option<Vec<u8>>, BucketError> {
-        let request = self.client.get_object().bucket(&self.name).key(key);
+        let request = self.client().get_object().bucket(&self.name).key(key);
         let answer = match request.send().await {
             Ok(answer) => answer,
             Err(error)

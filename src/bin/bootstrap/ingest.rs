@@ -28,6 +28,14 @@ pub const ROLE: &str = "ingest";
 /// What is left of an invocation's time to answer in, and to have it logged.
 const SPARE: Duration = Duration::from_secs(5);
 
+/// What the Lambda runtime cannot do without.
+const SET_BY_LAMBDA: [&str; 4] = [
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+];
+
 /// Why an invocation failed.
 #[derive(Debug)]
 enum Failed {
@@ -83,8 +91,7 @@ pub async fn run(environment: &Environment) -> Result<(), Refusal> {
     let settings = IngestSettings::parse(environment.iter().cloned())
         .map_err(|complaints| Refusal::settings(&complaints))?;
     log::start(settings.log_level);
-    let required = ["AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCTION_NAME"];
-    if let Some(missing) = required
+    if let Some(missing) = SET_BY_LAMBDA
         .iter()
         .find(|name| value(environment, name).is_none())
     {

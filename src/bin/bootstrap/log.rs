@@ -49,8 +49,9 @@ pub fn start(level: LogLevel) {
 /// Logs a start that failed.
 pub fn refused(refusal: &Refusal) {
     start(LogLevel::Error);
-    let message = sanitize(&refusal.message, 16 * CHARS_MAX);
-    tracing::error!(error = refusal.name, message, "does not start");
+    // All complaints about settings, which are not written by callers.
+    let detail = sanitize(&refusal.message, 16 * CHARS_MAX);
+    tracing::error!(error = refusal.name, detail, "does not start");
 }
 
 /// Returns a text that others may have written as it may be logged.
