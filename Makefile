@@ -22,10 +22,12 @@ demo: build ## Write a made-up trail into demo/, scan it into demo/trail.db and 
 	$(BINARY) scan --db $(DEMO)/trail.db --html $(DEMO)/report.html $(DEMO)/trail
 
 test: ## Pass all tests; those on real events are skipped where there are none
-	cargo test --locked
+	cargo build --locked
+	python3 tests/e2e/beside.py $(VENVS) cargo test --locked
 	cargo test --locked --lib --no-default-features
 	python3 tests/quality.py $(BUILT)/debug/cloudtrail-inspector
 	python3 tests/stack/run.py $(VENVS) $(BUILT)/debug/cloudtrail-inspector
+	$(MAKE) e2e
 
 core: ## Pass the tests of the pure house alone, in seconds
 	cargo test --locked --lib --no-default-features
@@ -50,9 +52,9 @@ stack: ## Check the template of the stack: what it may do, keeps and refuses
 	cargo build --locked
 	python3 tests/stack/run.py $(VENVS) $(BUILT)/debug/cloudtrail-inspector
 
-e2e: ## Deploy to an emulator on this machine, send it records, look for the clusters, delete it
+e2e: ## Deploy to an emulator on this machine and look what comes of it; PROFILE=lambda builds as for AWS
 	cargo build --locked
-	python3 tests/e2e/run.py $(VENVS) $(BUILT)/debug/cloudtrail-inspector
+	PROFILE=$(or $(PROFILE),dev) python3 tests/e2e/run.py $(VENVS) $(BUILT)/debug/cloudtrail-inspector
 
 accept: ## Accept what changed in the expected texts of the tests
 	UPDATE_EXPECT=1 cargo test --locked --test it
@@ -72,8 +74,8 @@ bench-lambda: function ## Measure what the function takes: a start, a batch, a f
 fuzz: ## Feed made-up input to what reads and masks, TIME=60 seconds each (or TARGET=reader alone)
 	python3 fuzz/run.py --time $(or $(TIME),60) $(if $(TARGET),--target $(TARGET))
 
-function: ## Build the program of the functions, as one piece: it starts faster and is a fifth smaller
-	cargo rustc --locked --release --bin bootstrap -- -C lto=fat -C codegen-units=1
+function: ## Build the program of the functions as it is deployed, for this machine's processor
+	cargo build --locked --profile lambda --bin bootstrap
 
 build: ## Build the command line
 	cargo build --locked --release --bin cloudtrail-inspector

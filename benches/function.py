@@ -317,7 +317,7 @@ def row(what, value, unit, limit):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--target", type=pathlib.Path, required=True, help="Cargo's target folder")
-    binary = parser.parse_args().target / "release" / "bootstrap"
+    binary = parser.parse_args().target / "lambda" / "bootstrap"
     if not os.access(binary, os.X_OK):
         sys.exit(f"bench-lambda: {binary} is not there; run `make bench-lambda`")
     rows, notes = [], []

@@ -473,6 +473,14 @@ fn writes_to_heads() -> Vec<(Option<Item>, Write)> {
                 }
             });
         }
+        for version in [1, 2] {
+            add(format!("recover-{version}"), &|item| Write::Recover {
+                key: item.key,
+                version,
+                watermark: 200,
+                recovered: open.clone(),
+            });
+        }
         for at in [49, 50, 51] {
             add(format!("first-{at}"), &|item| Write::First {
                 key: item.key,

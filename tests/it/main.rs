@@ -15,6 +15,7 @@ mod fuzz;
 mod golden;
 mod house;
 mod identity;
+mod interleavings;
 mod laws;
 mod page;
 mod payloads;

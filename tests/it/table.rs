@@ -4,7 +4,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
 use cloudtrail_inspector::aws::dynamodb::table::{Item, Key, Table, TableError, Value, Write};
 use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
@@ -35,6 +37,36 @@ pub struct MemoryTable {
     /// What this handle of the table took.
     spent: Rc<Cell<Spent>>,
     pauses: Rc<Cell<u32>>,
+    /// Whether others get their turn before each call.
+    takes_turns: bool,
+    /// The condition that nobody looks at.
+    mutant: Option<Mutant>,
+}
+
+/// A condition that is left out, to see that somebody notices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutant {
+    /// A head is made though there is one.
+    Create,
+    /// A cluster is opened again though it is open, or for a late event.
+    Regress,
+    /// A cluster is closed though its head has changed.
+    Recover,
+}
+
+/// Lets others go first, once.
+struct Turn(bool);
+
+impl Future for Turn {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if std::mem::replace(&mut self.0, false) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
 }
 
 /// The time of all tests here, after that of their events.
@@ -55,6 +87,15 @@ impl MemoryTable {
             spent: Rc::default(),
             pauses: Rc::default(),
             ..self.clone()
+        }
+    }
+
+    /// Returns the table for functions that take turns, call by call, without one of its conditions.
+    pub fn with_turns(mutant: Option<Mutant>) -> Self {
+        Self {
+            takes_turns: true,
+            mutant,
+            ..Self::default()
         }
     }
 
@@ -85,7 +126,8 @@ impl MemoryTable {
         self.pauses.get()
     }
 
-    fn call<T>(&self, run: impl FnOnce() -> Result<T, TableError>) -> Result<T, TableError> {
+    async fn call<T>(&self, run: impl FnOnce() -> Result<T, TableError>) -> Result<T, TableError> {
+        Turn(self.takes_turns).await;
         let mut spent = self.spent.get();
         // The script may use the table itself, which then has none.
         let mut script = self.script.borrow_mut().take();
@@ -115,7 +157,7 @@ impl MemoryTable {
         let mut items = self.items.borrow_mut();
         for (place, write) in writes.iter().enumerate() {
             let found = items.get(write.key());
-            if !holds(write, found) {
+            if !self.holds(write, found) {
                 // What is refused is billed like what is there.
                 for write in writes {
                     let found = items.get(write.key());
@@ -137,6 +179,18 @@ impl MemoryTable {
     }
 }
 
+impl MemoryTable {
+    fn holds(&self, write: &Write, found: Option<&Item>) -> bool {
+        let left_out = match write {
+            Write::Create(_) => Some(Mutant::Create),
+            Write::Regress { .. } => Some(Mutant::Regress),
+            Write::Recover { .. } => Some(Mutant::Recover),
+            _ => None,
+        };
+        (left_out.is_some() && left_out == self.mutant) || holds(write, found)
+    }
+}
+
 impl Table for MemoryTable {
     async fn get(&self, keys: &[Key]) -> Result<Vec<Item>, TableError> {
         let mut found = Vec::new();
@@ -145,33 +199,37 @@ impl Table for MemoryTable {
                 let items = self.items.borrow();
                 found.extend(keys.iter().filter_map(|key| items.get(key).cloned()));
                 Ok(())
-            })?;
+            })
+            .await?;
         }
         Ok(found)
     }
 
     async fn write(&self, write: &Write) -> Result<Option<Item>, TableError> {
         let writes = std::slice::from_ref(write);
-        self.call(|| self.apply(writes, 1))
+        self.call(|| self.apply(writes, 1)).await
     }
 
     async fn transact(&self, writes: &[Write]) -> Result<(), TableError> {
         assert!(writes.len() <= 100, "a transaction takes 100 writes");
-        self.call(|| self.apply(writes, 2).map(|_| ()))
+        self.call(|| self.apply(writes, 2).map(|_| ())).await
     }
 
     async fn query(&self, pk: &str) -> Result<Vec<Item>, TableError> {
-        let items = self.items.borrow();
-        let found = items.values().filter(|item| item.key.pk == pk).cloned();
-        self.call(|| Ok(found.collect()))
+        self.call(|| {
+            let items = self.items.borrow();
+            let found = items.values().filter(|item| item.key.pk == pk);
+            Ok(found.cloned().collect())
+        })
+        .await
     }
 
     async fn scan(&self, visit: &mut dyn FnMut(Item)) -> Result<(), TableError> {
-        let items = self.items();
         self.call(|| {
-            items.into_iter().for_each(visit);
+            self.items().into_iter().for_each(visit);
             Ok(())
         })
+        .await
     }
 
     async fn pause(&self, _attempt: u32) {
@@ -192,6 +250,10 @@ fn holds(write: &Write, found: Option<&Item>) -> bool {
             found.and_then(|item| item.text_of("st")) == Some("recovered")
                 && number("ep") == Some(*epoch)
                 && number("wm").is_some_and(|watermark| watermark < *at)
+        }
+        Write::Recover { version, .. } => {
+            number("vr") == Some(*version)
+                && found.and_then(|item| item.text_of("st")) != Some("recovered")
         }
         Write::First { at, .. } => number("ft").is_some_and(|first| first > *at || first == 0),
         Write::Template { text, .. } => found.is_some_and(|item| {
@@ -227,6 +289,15 @@ fn done(write: &Write, before: Option<&Item>) -> Item {
             .number("lt", *at)
             .text("g1p", &open.0)
             .text("g1s", &open.1),
+        Write::Recover {
+            watermark,
+            recovered,
+            ..
+        } => raised(item())
+            .text("st", "recovered")
+            .number("wm", *watermark)
+            .text("g1p", &recovered.0)
+            .text("g1s", &recovered.1),
         Write::First { at, .. } => raised(item()).number("ft", *at),
         Write::Template { text, .. } => raised(item()).text("te", text),
         Write::Lease {

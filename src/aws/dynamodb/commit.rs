@@ -348,7 +348,7 @@ impl<T: Table> DynamoStore<T> {
             }
             Write::First { at, .. } => head.first = *at,
             Write::Template { text, .. } => head.facts.template.clone_from(text),
-            Write::Put(_) | Write::Create(_) | Write::Lease { .. } => {}
+            Write::Put(_) | Write::Create(_) | Write::Recover { .. } | Write::Lease { .. } => {}
         }
     }
 
@@ -495,6 +495,7 @@ fn new_head(tally: &Tally, cluster: ClusterId, shown: &Shown, admitted: Option<W
         facts: Facts::clone(&tally.facts[&cluster]),
         state: State::New,
         epoch: 1,
+        version: 1,
         first: shown.first,
         watermark: 0,
         admitted,

@@ -69,6 +69,8 @@ pub struct Head {
     pub state: State,
     /// Counts its lives, from 1.
     pub epoch: i64,
+    /// Counts the changes of its head, from 1.
+    pub version: i64,
     /// The first event, in seconds; 0 where none has a time.
     pub first: i64,
     /// Up to when, in seconds, an event is too late to bring a recovered cluster back.
@@ -164,9 +166,18 @@ pub fn caller(name: &str) -> Caller {
 
 /// Returns the places that a cluster has in the index of open clusters: partition and sort key.
 pub fn open_place(cluster: ClusterId, last: i64) -> (String, String) {
+    place("open", cluster, last)
+}
+
+/// Returns the places that a cluster has in the index of recovered ones.
+pub fn recovered_place(cluster: ClusterId, last: i64) -> (String, String) {
+    place("recovered", cluster, last)
+}
+
+fn place(kind: &str, cluster: ClusterId, last: i64) -> (String, String) {
     let shard = cluster.bytes()[0] % SHARDS;
     (
-        format!("open#{shard}"),
+        format!("{kind}#{shard}"),
         format!("{}#{cluster}", last / 3600),
     )
 }
@@ -183,7 +194,7 @@ impl Head {
             .number("ft", self.first)
             .number("lt", last)
             .number("wm", self.watermark)
-            .number("vr", 1)
+            .number("vr", self.version)
             .text("ah", &window_name(self.admitted))
             .text("pa", &identity.partition)
             .text("ac", &identity.account_id)
@@ -237,6 +248,7 @@ impl Head {
             facts: Facts { identity, template },
             state: State::ALL.into_iter().find(|of| of.name() == state)?,
             epoch: number("ep"),
+            version: number("vr"),
             first: number("ft"),
             watermark: number("wm"),
             admitted: window(item.text_of("ah")?)?,

@@ -21,6 +21,10 @@ pub enum Purpose {
     Principal,
 }
 
+/// New callers per account and hour of event time that are kept and told of; nobody reads more. All
+/// are counted.
+pub const NEW_CALLERS_MAX: u32 = 50;
+
 /// How many places are taken at a time.
 const BLOCK: u32 = 10;
 
@@ -50,6 +54,13 @@ impl Purpose {
             Self::Principal => "callers",
         }
     }
+
+    fn limit(self) -> u32 {
+        match self {
+            Self::Cluster => NEW_CLUSTERS_MAX,
+            Self::Principal => NEW_CALLERS_MAX,
+        }
+    }
 }
 
 impl<T: Table> DynamoStore<T> {
@@ -69,7 +80,7 @@ impl<T: Table> DynamoStore<T> {
                 key: budget_key(account_id, window),
                 counter: purpose.counter(),
                 places: i64::from(BLOCK),
-                limit: i64::from(NEW_CLUSTERS_MAX),
+                limit: i64::from(purpose.limit()),
                 expires: self.now.seconds() + KEPT_SECONDS,
             };
             match self.apply(&[write]).await {

@@ -303,6 +303,24 @@ fn expression(write: &Write) -> Option<Expression> {
                 (":one", number(&1)),
             ],
         },
+        Write::Recover {
+            version,
+            watermark,
+            recovered,
+            ..
+        } => Expression {
+            update: "SET st = :recovered, wm = :wm, g1p = :g1p, g1s = :g1s ADD vr :one",
+            condition: "vr = :version AND st <> :recovered",
+            names: &[],
+            values: vec![
+                (":recovered", text(State::Recovered.name())),
+                (":version", number(version)),
+                (":wm", number(watermark)),
+                (":g1p", text(&recovered.0)),
+                (":g1s", text(&recovered.1)),
+                (":one", number(&1)),
+            ],
+        },
         Write::First { at, .. } => Expression {
             update: "SET ft = :at ADD vr :one",
             condition: "attribute_exists(pk) AND (ft > :at OR ft = :none)",

@@ -57,6 +57,17 @@ pub enum Write {
         /// Its place among the open clusters: partition and sort key of the index.
         open: (String, String),
     },
+    /// Closes an open cluster, if nothing about its head has changed since it was read.
+    Recover {
+        /// The head.
+        key: Key,
+        /// The version of it that was read.
+        version: i64,
+        /// Up to when an event is too late to open it again, in seconds.
+        watermark: i64,
+        /// Its place among the recovered clusters: partition and sort key of the index.
+        recovered: (String, String),
+    },
     /// Moves the first sighting of a cluster to an earlier moment, in seconds.
     First {
         /// The head.
@@ -152,6 +163,7 @@ impl Write {
         match self {
             Self::Put(item) | Self::Create(item) => &item.key,
             Self::Regress { key, .. }
+            | Self::Recover { key, .. }
             | Self::First { key, .. }
             | Self::Template { key, .. }
             | Self::Lease { key, .. } => key,

@@ -1,0 +1,388 @@
+//! Every order in which the calls of functions side by side can reach the table, for small cases: no
+//! order leaves a cluster in a wrong state, tells of a transition twice or loses an event. Each
+//! condition is left out once, to see that this notices.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use cloudtrail_inspector::aws::dynamodb::item::{
+    Head, Row, State, Transition, head_key, manifest_partitions, open_place, recovered_place,
+};
+use cloudtrail_inspector::aws::dynamodb::table::{Table, Write};
+use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
+use cloudtrail_inspector::cluster::fingerprint::ClusterId;
+use cloudtrail_inspector::cluster::manifest::Manifest;
+use cloudtrail_inspector::ingest::{commit, fold};
+use cloudtrail_inspector::ports::Store as _;
+use cloudtrail_inspector::rules::Rules;
+use cloudtrail_inspector::trail::file::{Layout, Limits};
+use cloudtrail_inspector::trail::time::EventTime;
+use serde_json::json;
+
+use crate::records::{id, lines, record};
+use crate::table::{MemoryTable, Mutant, now, store};
+
+type Task = Pin<Box<dyn Future<Output = ()>>>;
+
+/// Runs tasks in every order of their steps, and returns how many orders there are. `end` looks at
+/// what each left.
+fn every_order<W>(begin: impl Fn() -> (W, Vec<Task>), mut end: impl FnMut(W)) -> u64 {
+    // At each step, which of the tasks that were left was taken, and of how many.
+    let mut steps: Vec<(usize, usize)> = Vec::new();
+    let mut orders = 0;
+    loop {
+        let (world, mut tasks) = begin();
+        let mut step = 0;
+        while !tasks.is_empty() {
+            if step == steps.len() {
+                steps.push((0, tasks.len()));
+            }
+            let (taken, _) = steps[step];
+            let mut context = Context::from_waker(Waker::noop());
+            if let Poll::Ready(()) = tasks[taken].as_mut().poll(&mut context) {
+                drop(tasks.remove(taken));
+            }
+            step += 1;
+        }
+        end(world);
+        orders += 1;
+        while steps.pop_if(|(taken, of)| *taken + 1 == *of).is_some() {}
+        match steps.last_mut() {
+            Some((taken, _)) => *taken += 1,
+            None => return orders,
+        }
+    }
+}
+
+/// A task that dies at its n-th step.
+async fn dying(task: Task, steps: usize) {
+    let mut task = task;
+    let mut step = 0;
+    std::future::poll_fn(move |context| {
+        step += 1;
+        if step > steps {
+            return Poll::Ready(());
+        }
+        task.as_mut().poll(context)
+    })
+    .await;
+}
+
+fn telling() -> Settings {
+    Settings {
+        sinks: vec!["guance".to_owned()],
+        learn_hours: 0,
+        ..Settings::default()
+    }
+}
+
+fn event(number: u64, time: &str) -> String {
+    let event = json!({"eventID": id(number), "errorCode": "AccessDenied", "eventTime": time});
+    lines(&[record(event)])
+}
+
+/// A function that commits one batch.
+fn ingest(table: &MemoryTable, input: String) -> Task {
+    ingest_with(table, telling(), input)
+}
+
+fn ingest_with(table: &MemoryTable, settings: Settings, input: String) -> Task {
+    let mut store = store(table, settings);
+    Box::pin(async move {
+        let limits = Limits::default();
+        let folded = fold(
+            input.as_bytes(),
+            Layout::Lines,
+            &limits,
+            None,
+            &Rules::default(),
+        );
+        commit(&mut store, "test", folded.unwrap()).await.unwrap();
+    })
+}
+
+const HOUR: &str = "2026-11-02T08:00:00Z";
+const WATERMARK: &str = "2026-11-02T08:30:00Z";
+
+fn seconds(time: &str) -> i64 {
+    EventTime::parse(time).unwrap().seconds()
+}
+
+/// What an inspection does with one cluster: closes it when no event is later than the watermark,
+/// and opens it again when one is.
+async fn inspect(table: MemoryTable, cluster: ClusterId, looks: bool) {
+    inspect_until(table, cluster, looks, WATERMARK).await;
+}
+
+async fn inspect_until(table: MemoryTable, cluster: ClusterId, looks: bool, watermark: &str) {
+    let Some(item) = table.get(&[head_key(cluster)]).await.unwrap().pop() else {
+        return;
+    };
+    let (_, head) = Head::read(&item).unwrap();
+    let last = if looks { last_event(&table).await } else { 0 };
+    let watermark = seconds(watermark);
+    let key = head_key(cluster);
+    if head.state != State::Recovered && last <= watermark {
+        let (version, recovered) = (head.version, recovered_place(cluster, last));
+        let write = Write::Recover {
+            key,
+            version,
+            watermark,
+            recovered,
+        };
+        // Refused, it is looked at again in an hour.
+        let _ = table.write(&write).await;
+    } else if head.state == State::Recovered && last > head.watermark {
+        let (epoch, open) = (head.epoch, open_place(cluster, last));
+        let row = Row {
+            sink: "guance",
+            cluster,
+            epoch: epoch + 1,
+            transition: &Transition::Regressed,
+            created: now().seconds(),
+            at: last,
+        };
+        let regress = Write::Regress {
+            key,
+            epoch,
+            at: last,
+            open,
+        };
+        let _ = table.transact(&[regress, Write::Create(row.item())]).await;
+    }
+}
+
+async fn last_event(table: &MemoryTable) -> i64 {
+    event_times(table).await.last().copied().unwrap_or_default()
+}
+
+/// Returns when the events in the table were, in their order.
+async fn event_times(table: &MemoryTable) -> BTreeSet<i64> {
+    let window = EventTime::parse(HOUR).map(EventTime::window);
+    let mut times = BTreeSet::new();
+    for pk in manifest_partitions(window) {
+        for item in table.query(&pk).await.unwrap() {
+            let manifest = Manifest::decode(window, item.bytes_of("mf").unwrap()).unwrap();
+            let seen = manifest.sightings();
+            times.extend(seen.map(|(_, seen)| seen.at().unwrap().seconds()));
+        }
+    }
+    times
+}
+
+/// Returns what is wrong with a table in which so many events were committed.
+fn wrong(table: &MemoryTable, events: u64) -> Option<String> {
+    let items = table.items();
+    let (cluster, head) = items.iter().find_map(Head::read)?;
+    let told: Vec<_> = items
+        .iter()
+        .filter(|item| item.key.pk.starts_with("O#"))
+        .collect();
+    let told = |name: &str| {
+        let of = told.iter().filter(|row| row.text_of("tr") == Some(name));
+        of.map(|row| row.number_of("ep").unwrap())
+            .collect::<Vec<_>>()
+    };
+    let (new, regressed) = (told("new"), told("regressed"));
+    let distinct: BTreeSet<_> = regressed.iter().collect();
+    let reader = DynamoStore::new(table.other(), telling(), now());
+    let census = run(async move { reader.sums(None).await.unwrap() });
+    let count: u64 = census
+        .clusters()
+        .iter()
+        .map(|cluster| cluster.span.count)
+        .sum();
+    let times = run(event_times(table));
+    let (first, last) = (*times.first()?, *times.last()?);
+    if new.len() != 1 {
+        return Some(format!("told {} times that it is new", new.len()));
+    }
+    if distinct.len() != regressed.len() || head.epoch != 1 + regressed.len() as i64 {
+        return Some(format!("told {regressed:?} in epoch {}", head.epoch));
+    }
+    if head.state == State::Recovered && last > head.watermark {
+        return Some(format!("{cluster} is closed in spite of a later event"));
+    }
+    if first != head.first {
+        return Some(format!("first seen at {} instead of {first}", head.first));
+    }
+    if head.state == State::Regressed && last <= head.watermark {
+        return Some(format!("{cluster} is open again without a later event"));
+    }
+    (count != events).then(|| format!("{count} events of {events}"))
+}
+
+fn run<T>(task: impl Future<Output = T>) -> T {
+    let mut task = Box::pin(task);
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(done) = task.as_mut().poll(&mut context) {
+            return done;
+        }
+    }
+}
+
+/// A table with one cluster in it, which has recovered or not.
+fn with_cluster(mutant: Option<Mutant>, recovered: bool) -> (MemoryTable, ClusterId) {
+    let table = MemoryTable::with_turns(mutant);
+    run(ingest(&table, event(1, HOUR)));
+    let (cluster, _) = table.items().iter().find_map(Head::read).unwrap();
+    if recovered {
+        run(inspect(table.clone(), cluster, true));
+    }
+    (table, cluster)
+}
+
+/// A function that brings an event beside an inspection or another function; then the next
+/// inspection.
+fn lives(mutant: Option<Mutant>, recovered: bool, looks: bool) -> (u64, Vec<String>) {
+    let mut violations = Vec::new();
+    let mut orders = 0;
+    for (time, other) in [
+        ("2026-11-02T08:40:00Z", None),
+        ("2026-11-02T08:20:00Z", None),
+        ("2026-11-02T08:40:00Z", Some("2026-11-02T08:50:00Z")),
+        ("2026-11-02T08:40:00Z", Some("2026-11-02T08:20:00Z")),
+    ] {
+        let begin = || {
+            let (table, cluster) = with_cluster(mutant, recovered);
+            let beside = match other {
+                Some(time) => ingest(&table, event(3, time)),
+                None => Box::pin(inspect(table.other(), cluster, looks)),
+            };
+            (
+                (table.clone(), cluster),
+                vec![ingest(&table, event(2, time)), beside],
+            )
+        };
+        orders += every_order(begin, |(table, cluster)| {
+            run(inspect(table.other(), cluster, looks));
+            violations.extend(wrong(&table, 2 + u64::from(other.is_some())));
+        });
+    }
+    (orders, violations)
+}
+
+/// A function that has read a recovered cluster, while it comes back and recovers once more.
+fn second_lives(mutant: Option<Mutant>) -> (u64, Vec<String>) {
+    let mut violations = Vec::new();
+    let begin = || {
+        let (table, cluster) = with_cluster(mutant, true);
+        let quiet = Settings::default;
+        let another = ingest_with(&table, quiet(), event(2, "2026-11-02T08:45:00Z"));
+        let inspection = inspect_until(table.other(), cluster, true, "2026-11-02T08:59:00Z");
+        let meanwhile = async {
+            another.await;
+            inspection.await;
+        };
+        let late = ingest_with(&table, quiet(), event(3, "2026-11-02T08:40:00Z"));
+        (table, vec![late, Box::pin(meanwhile)])
+    };
+    let orders = every_order(begin, |table| {
+        let (_, head) = table.items().iter().find_map(Head::read).unwrap();
+        let last = run(event_times(&table)).last().copied().unwrap_or_default();
+        if head.state == State::Regressed && last <= head.watermark {
+            violations.push(format!(
+                "open again in epoch {} for a late event",
+                head.epoch
+            ));
+        }
+    });
+    (orders, violations)
+}
+
+/// An inspection, while another one closes the cluster and an event opens it again.
+fn two_inspections(mutant: Option<Mutant>) -> (u64, Vec<String>) {
+    let mut violations = Vec::new();
+    let begin = || {
+        let (table, cluster) = with_cluster(mutant, false);
+        let one = inspect(table.other(), cluster, true);
+        let (other, event) = (
+            inspect(table.other(), cluster, true),
+            ingest(&table, event(2, "2026-11-02T08:40:00Z")),
+        );
+        let meanwhile = async {
+            other.await;
+            event.await;
+        };
+        (
+            (table, cluster),
+            vec![Box::pin(one) as Task, Box::pin(meanwhile)],
+        )
+    };
+    let orders = every_order(begin, |(table, cluster)| {
+        run(inspect(table.other(), cluster, true));
+        violations.extend(wrong(&table, 2));
+        let (_, head) = table.items().iter().find_map(Head::read).unwrap();
+        if head.epoch > 2 {
+            violations.push(format!("one event opened it {} times", head.epoch - 1));
+        }
+    });
+    (orders, violations)
+}
+
+fn births(mutant: Option<Mutant>) -> (u64, Vec<String>) {
+    let mut violations = Vec::new();
+    let begin = || {
+        let table = MemoryTable::with_turns(mutant);
+        let tasks = vec![
+            ingest(&table, event(1, HOUR)),
+            ingest(&table, event(2, "2026-11-02T08:10:00Z")),
+        ];
+        (table, tasks)
+    };
+    let orders = every_order(begin, |table| violations.extend(wrong(&table, 2)));
+    (orders, violations)
+}
+
+#[test]
+fn no_order_of_calls_leaves_a_cluster_in_a_wrong_state() {
+    for recovered in [false, true] {
+        let (orders, violations) = lives(None, recovered, true);
+        assert_eq!(violations, Vec::<String>::new(), "of {orders} orders");
+        assert!(orders > 250, "{orders}");
+    }
+    for case in [second_lives, two_inspections] {
+        let (orders, violations) = case(None);
+        assert_eq!(violations, Vec::<String>::new(), "of {orders} orders");
+    }
+    let (orders, violations) = births(None);
+    assert_eq!(violations, Vec::<String>::new(), "of {orders} orders");
+    assert!(orders > 500, "{orders}");
+}
+
+#[test]
+fn a_function_that_dies_anywhere_leaves_nothing_wrong_once_its_batch_comes_again() {
+    for steps in 0..8 {
+        let begin = || {
+            let (table, cluster) = with_cluster(None, true);
+            let tasks = vec![
+                Box::pin(dying(
+                    ingest(&table, event(2, "2026-11-02T08:40:00Z")),
+                    steps,
+                )) as Task,
+                ingest(&table, event(3, "2026-11-02T08:50:00Z")),
+            ];
+            ((table, cluster), tasks)
+        };
+        every_order(begin, |(table, cluster)| {
+            run(ingest(&table, event(2, "2026-11-02T08:40:00Z")));
+            run(inspect(table.other(), cluster, true));
+            assert_eq!(wrong(&table, 3), None, "died after {steps} steps");
+        });
+    }
+}
+
+#[test]
+fn each_condition_that_is_left_out_is_noticed() {
+    let found = |(_, violations): (u64, Vec<String>)| !violations.is_empty();
+    assert!(found(births(Some(Mutant::Create))));
+    assert!(found(second_lives(Some(Mutant::Regress))));
+    assert!(found(two_inspections(Some(Mutant::Recover))));
+    assert!(
+        found(lives(None, false, false)),
+        "an inspection that ignores manifests"
+    );
+}
