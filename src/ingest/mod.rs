@@ -79,7 +79,7 @@ pub struct Folding<'r> {
     finder: Finder<'r>,
     /// Which samples the store would not keep; none at all where nobody looks at samples. Foldings
     /// that work side by side share them.
-    marks: Option<Arc<Mutex<Arc<Marks>>>>,
+    marks: Option<SharedMarks>,
     /// Whether records that cannot be read are listed to be counted in clusters.
     counts_unparsable: bool,
 }
@@ -90,7 +90,11 @@ pub struct Remembered {
     reader: Option<Reader>,
     memo: Option<Memo>,
     repeats: Option<Repeats>,
+    marks: Option<SharedMarks>,
 }
+
+/// Marks that foldings share which work side by side.
+type SharedMarks = Arc<Mutex<Arc<Marks>>>;
 
 /// What finds out what records say.
 #[derive(Debug)]
@@ -174,6 +178,7 @@ impl<'r> Folding<'r> {
                 memo: remembered.memo.unwrap_or(new.finder.memo),
                 repeats: remembered.repeats.or(new.finder.repeats),
             },
+            marks: remembered.marks,
             ..new
         }
     }
@@ -184,6 +189,7 @@ impl<'r> Folding<'r> {
             reader: self.reader,
             memo: Some(self.finder.memo),
             repeats: self.finder.repeats,
+            marks: self.marks,
         }
     }
 
@@ -198,7 +204,7 @@ impl<'r> Folding<'r> {
     /// Makes samples as well.
     pub fn with_samples(self) -> Self {
         Self {
-            marks: Some(Arc::default()),
+            marks: self.marks.or_else(|| Some(Arc::default())),
             ..self
         }
     }
@@ -282,9 +288,20 @@ impl<'r> Folding<'r> {
 
     /// Remembers which samples of a committed input the store has enough of.
     pub fn learn(&self, ingested: &Ingested) {
-        if let Some(marks) = &self.marks {
-            Arc::make_mut(&mut held(marks)).extend(&ingested.marks);
-        }
+        learn(self.marks.as_ref(), ingested);
+    }
+}
+
+impl Remembered {
+    /// Remembers which samples of a committed input the store has enough of.
+    pub fn learn(&self, ingested: &Ingested) {
+        learn(self.marks.as_ref(), ingested);
+    }
+}
+
+fn learn(marks: Option<&SharedMarks>, ingested: &Ingested) {
+    if let Some(marks) = marks {
+        Arc::make_mut(&mut held(marks)).extend(&ingested.marks);
     }
 }
 

@@ -116,8 +116,9 @@ impl Subscription {
 
     fn fold(&mut self, event: &[u8]) -> Result<Folded, ReadError> {
         let remembered = mem::take(&mut self.remembered);
-        let mut folding =
-            Folding::remembering(self.limits, &self.rules, remembered).counting_unparsable();
+        let mut folding = Folding::remembering(self.limits, &self.rules, remembered)
+            .counting_unparsable()
+            .with_samples();
         let folded = folding.fold(event, Layout::Subscription, None);
         self.remembered = folding.into_remembered();
         folded
@@ -166,6 +167,7 @@ impl Subscription {
         let committed = committed(store, batches, &mut invocation).await?;
         let own = committed.into_iter().next().filter(|_| !is_empty);
         ingested.close(own.unwrap_or_default());
+        self.remembered.learn(&ingested);
         let Ingested { books, .. } = ingested;
         Ok(Invocation {
             books,
