@@ -333,6 +333,41 @@ fn calls_and_write_units_are_what_they_should_be() {
 }
 
 #[test]
+fn what_a_payload_takes_is_known_to_the_unit() {
+    // A cluster that is known, one event a batch: one unit an event.
+    let table = MemoryTable::default();
+    let mut function = store(&table, Settings::default());
+    let one = |number| {
+        lines(&[record(
+            json!({"eventID": id(number), "errorCode": "AccessDenied"}),
+        )])
+    };
+    let spent =
+        |store: &mut DynamoStore<MemoryTable>, input: &str| commit_to(store, input).unwrap().spent;
+    assert_eq!(spent(&mut function, &one(1)).write_units, 1 + 1 + 2);
+    for number in 2..=1_000 {
+        let Spent { calls, write_units } = spent(&mut function, &one(number));
+        assert_eq!((calls, write_units), (1, 1));
+    }
+    // The errors of a made-up day, thirteen a batch and five hundred.
+    let day = |cut| {
+        let (table, mut sum) = (MemoryTable::default(), Spent::default());
+        let mut function = store(&table, Settings::default());
+        for payload in demo::trail(&demo::Plan::default()).payloads(cut) {
+            sum.add(spent(&mut function, &payload));
+        }
+        let events: u64 = census(&function)
+            .clusters()
+            .iter()
+            .map(|of| of.span.count)
+            .sum();
+        (events, sum.calls, sum.write_units)
+    };
+    assert_eq!(day(13), (2_787, 575, 617));
+    assert_eq!(day(500), (2787, 229, 404));
+}
+
+#[test]
 fn a_hundred_thousand_invented_codes_cost_little_and_all_count() {
     let table = MemoryTable::default();
     let mut function = store(&table, Settings::default());

@@ -45,7 +45,7 @@ impl Emulator {
         let number = TABLES.fetch_add(1, Ordering::Relaxed);
         let emulator = Self {
             config,
-            table: format!("test-{}-{number}", std::process::id()),
+            table: format!("test{}x{number}-Table-1", std::process::id()),
         };
         pollster::block_on(emulator.make());
         Some(emulator)
@@ -54,6 +54,11 @@ impl Emulator {
     /// Returns a store in the table, as one more function would have it.
     pub fn store(&self, settings: Settings) -> DynamoStore<SdkTable> {
         DynamoStore::new(self.sdk_table(), settings, now())
+    }
+
+    /// Returns the name of the table.
+    pub fn name(&self) -> &str {
+        &self.table
     }
 
     /// Returns the table as the store has it.

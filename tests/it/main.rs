@@ -7,6 +7,7 @@ mod binary;
 mod bootstrap;
 mod browser;
 mod cli;
+mod clusters;
 mod corpus;
 mod dynamodb;
 mod emulator;
