@@ -3,7 +3,7 @@
 //! A transaction that is cancelled is not retried by the SDK, whose classifier does not list it: its
 //! reasons say whether a condition does not hold or another transaction is in the way.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
 use std::error::Error;
 use std::time::Duration;
@@ -28,7 +28,9 @@ use crate::ports::Spent;
 /// A table in DynamoDB.
 #[derive(Debug)]
 pub struct SdkTable {
-    client: Client,
+    config: SdkConfig,
+    /// Made when it is first used: that takes longer than all else at the start of a function.
+    client: OnceCell<Client>,
     name: String,
     spent: Cell<Spent>,
 }
@@ -53,10 +55,15 @@ impl SdkTable {
     /// Returns a table by its name; nothing is connected to before the first call.
     pub fn new(config: &SdkConfig, name: impl Into<String>) -> Self {
         Self {
-            client: Client::new(config),
+            config: config.clone(),
+            client: OnceCell::new(),
             name: name.into(),
             spent: Cell::default(),
         }
+    }
+
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| Client::new(&self.config))
     }
 
     fn called(&self, consumed: &[ConsumedCapacity]) {
@@ -74,7 +81,7 @@ impl SdkTable {
     }
 
     async fn put(&self, item: &Item, absent: bool) -> Result<Option<Item>, TableError> {
-        let put = self.client.put_item().table_name(&self.name);
+        let put = self.client().put_item().table_name(&self.name);
         let put = put
             .set_item(Some(attributes(item)))
             .set_condition_expression(absent.then(|| ABSENT.to_owned()))
@@ -103,7 +110,7 @@ impl SdkTable {
             return Ok(());
         };
         let mut update = self
-            .client
+            .client()
             .update_item()
             .table_name(&self.name)
             .set_key(Some(key(write.key())))
@@ -177,7 +184,7 @@ impl SdkTable {
             }
             attempt += 1;
             let get = self
-                .client
+                .client()
                 .batch_get_item()
                 .set_request_items(Some(request));
             let answer = get.send().await.map_err(failed)?;
@@ -211,7 +218,7 @@ impl Table for SdkTable {
         let actions = writes.iter().map(|write| self.action(write));
         let actions: Vec<_> = actions.collect::<Result<_, _>>()?;
         let transaction = self
-            .client
+            .client()
             .transact_write_items()
             .set_transact_items(Some(actions))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
@@ -235,7 +242,7 @@ impl Table for SdkTable {
 
     async fn query(&self, pk: &str) -> Result<Vec<Item>, TableError> {
         let mut pages = self
-            .client
+            .client()
             .query()
             .table_name(&self.name)
             .consistent_read(true)
@@ -254,7 +261,7 @@ impl Table for SdkTable {
 
     async fn scan(&self, visit: &mut dyn FnMut(Item)) -> Result<(), TableError> {
         let scan = self
-            .client
+            .client()
             .scan()
             .table_name(&self.name)
             .consistent_read(true);
@@ -282,8 +289,6 @@ const ABSENT: &str = "attribute_not_exists(pk)";
 
 /// Spells an update; `None` for what is put.
 fn expression(write: &Write) -> Option<Expression> {
-    let number = |number: &i64| AttributeValue::N(number.to_string());
-    let text = |text: &str| AttributeValue::S(text.to_owned());
     Some(match write {
         Write::Put(_) | Write::Create(_) => return None,
         Write::Regress {
@@ -295,12 +300,12 @@ fn expression(write: &Write) -> Option<Expression> {
             values: vec![
                 (":regressed", text(State::Regressed.name())),
                 (":recovered", text(State::Recovered.name())),
-                (":epoch", number(epoch)),
-                (":next", number(&(epoch + 1))),
-                (":at", number(at)),
+                (":epoch", number(*epoch)),
+                (":next", number(epoch + 1)),
+                (":at", number(*at)),
                 (":g1p", text(&open.0)),
                 (":g1s", text(&open.1)),
-                (":one", number(&1)),
+                (":one", number(1)),
             ],
         },
         Write::Recover {
@@ -314,11 +319,11 @@ fn expression(write: &Write) -> Option<Expression> {
             names: &[],
             values: vec![
                 (":recovered", text(State::Recovered.name())),
-                (":version", number(version)),
-                (":wm", number(watermark)),
+                (":version", number(*version)),
+                (":wm", number(*watermark)),
                 (":g1p", text(&recovered.0)),
                 (":g1s", text(&recovered.1)),
-                (":one", number(&1)),
+                (":one", number(1)),
             ],
         },
         Write::First { at, .. } => Expression {
@@ -326,38 +331,54 @@ fn expression(write: &Write) -> Option<Expression> {
             condition: "attribute_exists(pk) AND (ft > :at OR ft = :none)",
             names: &[],
             values: vec![
-                (":at", number(at)),
-                (":none", number(&0)),
-                (":one", number(&1)),
+                (":at", number(*at)),
+                (":none", number(0)),
+                (":one", number(1)),
             ],
         },
         Write::Template { text: template, .. } => Expression {
             update: "SET te = :te ADD vr :one",
             condition: "attribute_exists(pk) AND (attribute_not_exists(te) OR te > :te)",
             names: &[],
-            values: vec![(":te", text(template)), (":one", number(&1))],
+            values: vec![(":te", text(template)), (":one", number(1))],
         },
-        Write::Lease {
-            counter,
-            places,
-            limit,
-            expires,
-            ..
-        } => Expression {
-            update: "SET #counter = if_not_exists(#counter, :none) + :places, #ttl = :expires",
-            condition: "attribute_not_exists(#counter) OR #counter <= :room",
-            names: match *counter {
-                "used" => &[("#counter", "used"), ("#ttl", "ttl")],
-                _ => &[("#counter", "callers"), ("#ttl", "ttl")],
-            },
-            values: vec![
-                (":none", number(&0)),
-                (":places", number(places)),
-                (":room", number(&(limit - places))),
-                (":expires", number(expires)),
-            ],
-        },
+        Write::Lease { .. } => return lease(write),
     })
+}
+
+fn lease(write: &Write) -> Option<Expression> {
+    let Write::Lease {
+        counter,
+        places,
+        limit,
+        expires,
+        ..
+    } = write
+    else {
+        return None;
+    };
+    Some(Expression {
+        update: "SET #counter = if_not_exists(#counter, :none) + :places, #ttl = :expires",
+        condition: "attribute_not_exists(#counter) OR #counter <= :room",
+        names: match *counter {
+            "used" => &[("#counter", "used"), ("#ttl", "ttl")],
+            _ => &[("#counter", "callers"), ("#ttl", "ttl")],
+        },
+        values: vec![
+            (":none", number(0)),
+            (":places", number(*places)),
+            (":room", number(limit - places)),
+            (":expires", number(*expires)),
+        ],
+    })
+}
+
+fn number(number: i64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+fn text(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
 }
 
 /// Tells why a transaction was cancelled: refused for good reason, or in somebody's way.
