@@ -412,6 +412,11 @@ impl Folded {
         self.tally.sightings.len()
     }
 
+    /// Returns what was seen, by event.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
     /// Returns what is to be committed, and the books that are closed when it is.
     fn open(self, source: String) -> (Ingested, Batch) {
         let ingested = Ingested {

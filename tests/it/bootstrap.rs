@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::io::{BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
@@ -36,6 +36,25 @@ struct Shared {
     /// Whether S3 is refused.
     is_denied: bool,
     is_over: bool,
+    /// Whether nobody is to be connected any more.
+    is_closed: bool,
+}
+
+impl Shared {
+    /// Counts the events that were answered.
+    fn answered(&self) -> usize {
+        let arrived = self.arrived.iter();
+        arrived
+            .filter(|request| request.path.ends_with("/response"))
+            .count()
+    }
+
+    /// Returns the first error that was answered instead.
+    fn failed(&self) -> Option<String> {
+        let mut arrived = self.arrived.iter();
+        let failed = arrived.find(|request| request.path.ends_with("/error"))?;
+        Some(String::from_utf8_lossy(&failed.body).into_owned())
+    }
 }
 
 /// AWS as the function sees it.
@@ -56,6 +75,9 @@ impl Aws {
         let server = aws.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
+                if server.change(|shared| shared.is_closed) {
+                    return;
+                }
                 let server = server.clone();
                 // A connection that is closed on the other side ends its thread.
                 std::thread::spawn(move || server.serve(stream.unwrap()));
@@ -83,6 +105,18 @@ impl Aws {
             assert!(!timeout.timed_out(), "waited in vain");
             guard = next;
         }
+    }
+
+    /// Ends what waits in the server, and the server.
+    fn close(&self) {
+        // Whoever panicked has left nothing here that could be half done.
+        let shared = self.shared.0.lock();
+        let mut shared = shared.unwrap_or_else(PoisonError::into_inner);
+        (shared.is_over, shared.is_closed) = (true, true);
+        drop(shared);
+        self.shared.1.notify_all();
+        // It looks whether it is over when somebody comes.
+        let _ = TcpStream::connect(&self.address);
     }
 
     fn serve(&self, stream: TcpStream) -> Option<()> {
@@ -199,14 +233,14 @@ fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
 const SECRET: &str = "EXAMPLESECRETEXAMPLESECRET";
 
 /// The program, running.
-struct Function {
+pub struct Function {
     aws: Aws,
     child: Option<Child>,
 }
 
 impl Function {
     /// Starts the program with settings beside or instead of those of a stack.
-    fn start(settings: &[(&str, &str)]) -> Self {
+    pub fn start(settings: &[(&str, &str)]) -> Self {
         let aws = Aws::start();
         let endpoint = format!("http://{}", aws.address);
         let mut command = Command::new(env!("CARGO_BIN_EXE_bootstrap"));
@@ -257,6 +291,32 @@ impl Function {
         Err(serde_json::from_slice(&answered.body).unwrap())
     }
 
+    /// Hands over events one after another, without waiting for an answer.
+    pub fn hand_over(&self, events: &[Vec<u8>]) {
+        self.aws
+            .change(|shared| shared.invocations.extend(events.iter().cloned()));
+    }
+
+    /// Waits for so many answers, but not longer than this, and returns how many there are, or what
+    /// went wrong.
+    pub fn answers(&self, wanted: usize, patience: Duration) -> Result<usize, String> {
+        let (shared, changed) = &*self.aws.shared;
+        let guard = shared.lock().unwrap();
+        let waits = |shared: &mut Shared| shared.answered() < wanted && shared.failed().is_none();
+        let (guard, _) = changed.wait_timeout_while(guard, patience, waits).unwrap();
+        guard.failed().map_or(Ok(guard.answered()), Err)
+    }
+
+    /// Ends the program as `kill -9` does, at whatever it is, and returns how many events it was
+    /// given and how many of them it answered.
+    pub fn kill(mut self) -> (usize, usize) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        self.aws
+            .change(|shared| (shared.given as usize, shared.answered()))
+    }
+
     /// Ends the program and returns what it wrote.
     fn end(mut self) -> String {
         self.aws.change(|shared| shared.is_over = true);
@@ -284,6 +344,7 @@ impl Drop for Function {
             let _ = child.kill();
             let _ = child.wait();
         }
+        self.aws.close();
     }
 }
 

@@ -1,5 +1,6 @@
 //! An emulator of AWS, where one listens: `make test` starts it and says where in
-//! `AWS_ENDPOINT_URL`. Each test has a table of its own in it.
+//! `AWS_ENDPOINT_URL`. Each test has a table of its own in it,
+//! and a bucket if it wants one.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -21,10 +22,21 @@ use crate::table::now;
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 static TABLES: AtomicU32 = AtomicU32::new(0);
 
-/// A table in an emulator.
+const REGION: &str = "us-east-1";
+
+/// Both keys of the account's owner.
+const OWNER: &str = "test";
+
+/// Lets this thread wait for the network, which others do in its place.
+pub fn enter() {
+    std::mem::forget(RUNTIME.enter());
+}
+
+/// A table in an emulator, and the name of a bucket.
 pub struct Emulator {
     config: SdkConfig,
     table: String,
+    bucket: String,
 }
 
 impl Emulator {
@@ -34,18 +46,19 @@ impl Emulator {
             eprintln!("skipped: no emulator in AWS_ENDPOINT_URL");
             return None;
         };
-        // What waits for the network runs there, whoever waits for it.
-        std::mem::forget(RUNTIME.enter());
+        enter();
         let endpoint = endpoint.to_str().unwrap();
-        let surroundings = [("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL", endpoint)];
-        let credentials = Credentials::new("test", "test", None, None, "tests");
+        let surroundings = [("AWS_REGION", REGION), ("AWS_ENDPOINT_URL", endpoint)];
+        let credentials = Credentials::new(OWNER, OWNER, None, None, "tests");
         let config = Surroundings::of(surroundings).config().into_builder();
         let config = config.credentials_provider(SharedCredentialsProvider::new(credentials));
         let config = config.build();
         let number = TABLES.fetch_add(1, Ordering::Relaxed);
+        let process = std::process::id();
         let emulator = Self {
             config,
-            table: format!("test{}x{number}-Table-1", std::process::id()),
+            table: format!("test{process}x{number}-Table-1"),
+            bucket: format!("test{process}x{number}"),
         };
         pollster::block_on(emulator.make());
         Some(emulator)
@@ -64,6 +77,41 @@ impl Emulator {
     /// Returns the table as the store has it.
     pub fn sdk_table(&self) -> SdkTable {
         SdkTable::new(&self.config, &self.table)
+    }
+
+    /// Makes the bucket.
+    pub fn make_bucket(&self) {
+        let make = self.s3().create_bucket().bucket(&self.bucket).send();
+        pollster::block_on(make).unwrap();
+    }
+
+    /// Returns the objects in the bucket: key, and hash of the content.
+    pub fn objects(&self) -> Vec<(String, String)> {
+        let list = self.s3().list_objects_v2().bucket(&self.bucket).send();
+        let listed = pollster::block_on(list).unwrap();
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let objects = listed.contents().iter();
+        objects
+            .map(|object| (text(object.key()), text(object.e_tag())))
+            .collect()
+    }
+
+    /// Returns what a function's environment says of all this.
+    pub fn environment(&self) -> [(&str, &str); 7] {
+        [
+            ("AWS_ENDPOINT_URL", self.config.endpoint_url().unwrap()),
+            ("AWS_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", OWNER),
+            ("AWS_SECRET_ACCESS_KEY", OWNER),
+            ("AWS_SESSION_TOKEN", ""),
+            ("TABLE_NAME", &self.table),
+            ("BUCKET_NAME", &self.bucket),
+        ]
+    }
+
+    fn s3(&self) -> aws_sdk_s3::Client {
+        let config = aws_sdk_s3::config::Builder::from(&self.config);
+        aws_sdk_s3::Client::from_conf(config.force_path_style(true).build())
     }
 
     /// Makes the table that template.yaml describes.

@@ -1,0 +1,178 @@
+//! What CloudWatch Logs may do to functions side by side, against an emulator of DynamoDB: the same
+//! events come three times, cut anew each time and in any order, to four functions at once. At the
+//! end each event counts once, in the cluster where one look at all of them puts it.
+
+use std::sync::Mutex;
+
+use cloudtrail_inspector::aws::dynamodb::item::manifest_window;
+use cloudtrail_inspector::aws::dynamodb::sdk::SdkTable;
+use cloudtrail_inspector::aws::dynamodb::table::{Item, Table as _};
+use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
+use cloudtrail_inspector::cluster::Tally;
+use cloudtrail_inspector::cluster::manifest::Manifest;
+use cloudtrail_inspector::demo;
+use cloudtrail_inspector::ingest::{Folded, commit, fold};
+use cloudtrail_inspector::memory::MemoryStore;
+use cloudtrail_inspector::ports::Store as _;
+use cloudtrail_inspector::rules::Rules;
+use cloudtrail_inspector::trail::file::{self, Layout, Limits};
+
+use crate::corpus::corpus;
+use crate::emulator::{self, Emulator};
+
+const EVENTS: usize = 2_000;
+const DELIVERIES: usize = 3;
+const FUNCTIONS: usize = 4;
+
+/// Of one file, so that those with many events leave room for others.
+const EVENTS_OF_FILE_MAX: usize = 600;
+
+const BATCH_MAX: u64 = 400;
+
+/// How often a batch comes again when the table is busy.
+const ATTEMPTS_MAX: usize = 10;
+
+/// Numbers that look random and are the same each time.
+pub struct Dice(pub u64);
+
+impl Dice {
+    /// Returns a number below a limit.
+    pub fn below(&mut self, limit: u64) -> u64 {
+        // Xorshift; its state must not be zero.
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit.max(1)
+    }
+
+    /// Puts things in any order.
+    pub fn shuffle<T>(&mut self, things: &mut [T]) {
+        for place in (1..things.len()).rev() {
+            things.swap(place, self.below(place as u64 + 1) as usize);
+        }
+    }
+}
+
+fn folded(records: &[String]) -> Folded {
+    let (limits, rules) = (Limits::default(), Rules::default());
+    let input = records.join("\n");
+    fold(input.as_bytes(), Layout::Lines, &limits, None, &rules).unwrap()
+}
+
+/// Returns records that count, each an event of its own.
+fn records() -> Vec<String> {
+    let counts = |text: &String| text.contains("\"error") && folded(&[text.clone()]).events() == 1;
+    let mut records: Vec<String> = Vec::new();
+    for file in files() {
+        records.extend(file.into_iter().filter(counts).take(EVENTS_OF_FILE_MAX));
+    }
+    let mut seen = Tally::default();
+    records.retain(|text| {
+        let folded = folded(std::slice::from_ref(text));
+        let (id, sighting) = folded.tally().sightings.iter().next().unwrap();
+        seen.insert(*id, sighting.clone())
+    });
+    assert!(records.len() >= EVENTS, "only {} events", records.len());
+    records.truncate(EVENTS);
+    records
+}
+
+/// Returns the records of real files, or else of made-up ones.
+fn files() -> Vec<Vec<String>> {
+    let Some(folder) = corpus("events") else {
+        let trail = demo::trail(&demo::Plan::default());
+        return trail.files.into_iter().map(|file| file.records).collect();
+    };
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let records = |path| {
+        let mut records = Vec::new();
+        let mut visit = |item: file::Item<'_>| {
+            if let file::Item::Record { text, .. } = item {
+                records.push(text.replace(['\n', '\r'], " "));
+            }
+        };
+        let content = std::fs::File::open(path).unwrap();
+        file::read(content, Layout::Lines, &Limits::default(), &mut visit).unwrap();
+        records
+    };
+    paths.into_iter().map(records).collect()
+}
+
+/// Returns all deliveries, each cut in its own way, in any order.
+fn batches(records: &[String], dice: &mut Dice) -> Vec<Vec<String>> {
+    let mut batches = Vec::new();
+    for _ in 0..DELIVERIES {
+        let mut left = records.to_vec();
+        dice.shuffle(&mut left);
+        while !left.is_empty() {
+            let count = left.len().min(1 + dice.below(BATCH_MAX) as usize);
+            batches.push(left.split_off(left.len() - count));
+        }
+    }
+    dice.shuffle(&mut batches);
+    batches
+}
+
+/// Commits one batch after another until there are no more, as a function of its own.
+fn work(mut store: DynamoStore<SdkTable>, batches: &Mutex<Vec<Vec<String>>>) {
+    emulator::enter();
+    while let Some(batch) = next(batches) {
+        let is_committed = (0..ATTEMPTS_MAX).any(|_| {
+            let done = pollster::block_on(commit(&mut store, "test", folded(&batch)));
+            done.inspect_err(|error| eprintln!("again: {error}"))
+                .is_ok()
+        });
+        assert!(is_committed, "a batch cannot be committed");
+    }
+}
+
+fn next(batches: &Mutex<Vec<Vec<String>>>) -> Option<Vec<String>> {
+    batches.lock().unwrap().pop()
+}
+
+/// Returns what all manifests say together; of two sightings of one event the lesser.
+fn told(table: &SdkTable) -> Tally {
+    let mut tally = Tally::default();
+    let mut visit = |item: Item| {
+        let Some(window) = manifest_window(&item.key.pk) else {
+            return;
+        };
+        let manifest = Manifest::decode(window, item.bytes_of("mf").unwrap()).unwrap();
+        for (id, sighting) in manifest.sightings() {
+            tally.insert(id, sighting.clone());
+        }
+    };
+    pollster::block_on(table.scan(&mut visit)).unwrap();
+    tally
+}
+
+#[test]
+fn three_deliveries_to_four_functions_at_once_put_each_event_where_one_look_does() {
+    let Some(emulator) = Emulator::find() else {
+        return;
+    };
+    let records = records();
+    let batches = Mutex::new(batches(&records, &mut Dice(0x5eed)));
+    std::thread::scope(|scope| {
+        for _ in 0..FUNCTIONS {
+            let store = emulator.store(Settings::default());
+            let batches = &batches;
+            scope.spawn(move || work(store, batches));
+        }
+    });
+    let once = folded(&records);
+    let found = told(&emulator.sdk_table());
+    assert_eq!(once.events(), EVENTS);
+    assert_eq!(found.sightings.len(), EVENTS);
+    for (id, sighting) in &once.tally().sightings {
+        let found = &found.sightings[id];
+        assert_eq!(found.case.cluster, sighting.case.cluster, "{id:?}");
+        assert_eq!(found, sighting, "{id:?}");
+    }
+    let mut memory = MemoryStore::default();
+    pollster::block_on(commit(&mut memory, "test", once)).unwrap();
+    let sums = pollster::block_on(emulator.store(Settings::default()).sums(None)).unwrap();
+    assert!(sums == pollster::block_on(memory.sums(None)).unwrap());
+}

@@ -1,0 +1,226 @@
+//! The real program, killed at a random moment and started anew, against an emulator of DynamoDB and
+//! S3: whatever was not answered comes again, as AWS Lambda does it, and what was answered last may
+//! come again too. At the end the table and the bucket hold what they hold after an undisturbed run.
+//!
+//! `make test-long` runs many rounds. `KILL_ROUNDS` says how many, `KILL_SEED` when the kills are.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+use cloudtrail_inspector::aws::dynamodb::table::{Item, Table as _};
+use cloudtrail_inspector::demo;
+use data_encoding::HEXLOWER;
+use sha2::{Digest as _, Sha256};
+
+use crate::bootstrap::Function;
+use crate::deliveries::Dice;
+use crate::emulator::Emulator;
+use crate::payloads::{event, event_of, failure, log_event};
+
+const ROUNDS: u64 = 3;
+const SEED: u64 = 20_261_102;
+
+/// How many payloads a round has, and of how many records most of them are.
+const PAYLOADS: usize = 12;
+const RECORDS: usize = 12;
+
+/// How long a run may take that nobody disturbs; it takes a second.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Attributes that hold when something was written, not what.
+const WRITTEN_AT: [&str; 3] = ["ttl", "created", "due"];
+
+/// What the table and the bucket hold: content by key. Places that were leased for nobody are not
+/// part of it.
+type State = BTreeMap<String, String>;
+
+/// A run that nobody disturbs.
+struct Undisturbed {
+    payloads: Vec<Vec<u8>>,
+    /// The state before the first payload, and after each.
+    states: Vec<State>,
+    /// How long it takes from the start to the last answer.
+    takes: Duration,
+}
+
+/// Where a kill landed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Landed {
+    /// No payload was in hand.
+    Idle,
+    /// Nothing of the payload in hand was written.
+    Before,
+    /// Something was written of it.
+    Within,
+    /// All was written of it, and it was not answered.
+    After,
+}
+
+/// Returns payloads that make clusters, callers and manifests of many hours, and two that cannot be
+/// read, wholly or in part.
+fn payloads() -> Vec<Vec<u8>> {
+    let plan = demo::Plan {
+        hours: 6,
+        events_per_hour: 200,
+        broken: false,
+        ..demo::Plan::default()
+    };
+    let payloads = demo::trail(&plan).payloads(RECORDS).into_iter();
+    let mut payloads: Vec<_> = payloads
+        .take(PAYLOADS - 2)
+        .map(String::into_bytes)
+        .collect();
+    assert_eq!(payloads.len(), PAYLOADS - 2);
+    let odd = [log_event(&failure(1).to_string()), log_event("{no record")];
+    payloads.insert(3, event_of(&odd));
+    payloads.insert(7, event("hello"));
+    payloads
+}
+
+fn start(emulator: &Emulator) -> Function {
+    let mut settings = vec![("LOG_LEVEL", "error")];
+    settings.extend(emulator.environment());
+    Function::start(&settings)
+}
+
+fn new_emulator() -> Option<Emulator> {
+    let emulator = Emulator::find()?;
+    emulator.make_bucket();
+    Some(emulator)
+}
+
+fn state(emulator: &Emulator) -> State {
+    let mut state = State::new();
+    let mut visit = |mut item: Item| {
+        if !item.key.pk.starts_with("Q#") {
+            item.attributes
+                .retain(|name, _| !WRITTEN_AT.contains(&name.as_str()));
+            let key = format!("{} {}", item.key.pk, item.key.sk);
+            state.insert(key, format!("{:?}", item.attributes));
+        }
+    };
+    pollster::block_on(emulator.sdk_table().scan(&mut visit)).unwrap();
+    for (key, hash) in emulator.objects() {
+        // The folder is the day.
+        let name = key.rsplit('/').next().unwrap_or_default();
+        state.insert(format!("object {name}"), hash);
+    }
+    state
+}
+
+fn hash(state: &State) -> String {
+    HEXLOWER.encode(&Sha256::digest(format!("{state:?}"))[..8])
+}
+
+/// Hands over payloads, and waits until all are answered.
+fn finish(function: &Function, payloads: &[Vec<u8>]) {
+    function.hand_over(payloads);
+    assert_eq!(
+        function.answers(payloads.len(), PATIENCE),
+        Ok(payloads.len())
+    );
+}
+
+impl Undisturbed {
+    fn run() -> Option<Self> {
+        let payloads = payloads();
+        let emulator = new_emulator()?;
+        let function = start(&emulator);
+        let mut states = vec![state(&emulator)];
+        for (number, payload) in payloads.iter().enumerate() {
+            function.hand_over(std::slice::from_ref(payload));
+            assert_eq!(function.answers(number + 1, PATIENCE), Ok(number + 1));
+            states.push(state(&emulator));
+        }
+        for two in states.windows(2) {
+            assert_ne!(
+                two[0], two[1],
+                "a payload that changes nothing shows nothing"
+            );
+        }
+        let emulator = new_emulator()?;
+        let started = Instant::now();
+        let function = start(&emulator);
+        finish(&function, &payloads);
+        let takes = started.elapsed();
+        assert!(state(&emulator) == states[PAYLOADS], "two runs differ");
+        Some(Self {
+            payloads,
+            states,
+            takes,
+        })
+    }
+
+    /// Kills a run at a moment, lets another process end it, and looks at what there is then.
+    fn round(&self, moment: Duration) -> Result<Landed, String> {
+        let emulator = new_emulator().ok_or("the emulator is gone")?;
+        let function = start(&emulator);
+        function.hand_over(&self.payloads);
+        function.answers(PAYLOADS, moment)?;
+        let (given, answered) = function.kill();
+        let killed = state(&emulator);
+        let is_lost = |key: &&String| !killed.contains_key(*key);
+        if let Some(lost) = self.states[answered].keys().find(is_lost) {
+            return Err(format!("{answered} payloads were answered without {lost}"));
+        }
+        let landed = match &killed {
+            _ if given == answered => Landed::Idle,
+            killed if *killed == self.states[answered] => Landed::Before,
+            killed if *killed == self.states[answered + 1] => Landed::After,
+            _ => Landed::Within,
+        };
+        let function = start(&emulator);
+        // What was answered last may come again.
+        finish(&function, &self.payloads[answered.saturating_sub(1)..]);
+        drop(function);
+        let (found, wanted) = (state(&emulator), &self.states[PAYLOADS]);
+        if found == *wanted {
+            return Ok(landed);
+        }
+        let differs = |key: &&String| found.get(*key) != wanted.get(*key);
+        let differ: Vec<_> = found.keys().chain(wanted.keys()).filter(differs).collect();
+        Err(format!(
+            "killed with {answered} of {given} payloads answered, {landed:?} a commit: {differ:?}"
+        ))
+    }
+}
+
+/// Returns a number from the environment.
+fn setting(name: &str) -> Option<u64> {
+    let text = std::env::var_os(name)?.into_string().unwrap();
+    Some(text.parse().unwrap())
+}
+
+#[test]
+fn a_kill_at_any_moment_changes_nothing_once_the_events_come_again() {
+    let started = Instant::now();
+    let Some(undisturbed) = Undisturbed::run() else {
+        return;
+    };
+    let rounds = setting("KILL_ROUNDS").unwrap_or(ROUNDS);
+    let seed = setting("KILL_SEED").unwrap_or(SEED);
+    let mut dice = Dice(seed.max(1));
+    let mut landed: BTreeMap<Landed, u64> = BTreeMap::new();
+    for round in 1..=rounds {
+        let moment = dice.below(undisturbed.takes.as_micros() as u64);
+        match undisturbed.round(Duration::from_micros(moment)) {
+            Ok(place) => *landed.entry(place).or_default() += 1,
+            Err(wrong) => panic!("round {round} of seed {seed}, killed at {moment} µs: {wrong}"),
+        }
+    }
+    let at = |place| landed.get(&place).copied().unwrap_or_default();
+    // Not by a macro, so that it is told where all goes well, too.
+    let _ = writeln!(
+        std::io::stderr(),
+        "kills: seed {seed}, {rounds} rounds, as many kills at 0 to {} ms: {} before a commit, {} within, \
+         {} after it and before its answer, {} with nothing in hand; state {}; {} s",
+        undisturbed.takes.as_millis(),
+        at(Landed::Before),
+        at(Landed::Within),
+        at(Landed::After),
+        at(Landed::Idle),
+        hash(&undisturbed.states[PAYLOADS]),
+        started.elapsed().as_secs(),
+    );
+}
