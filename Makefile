@@ -11,7 +11,7 @@ SAM ?= sam
 OVERRIDES := $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test core check fmt lint deny quality accept bench bench-peers bench-lambda fuzz function build clean
+.PHONY: help demo test test-long core check fmt lint deny quality accept bench bench-peers bench-lambda fuzz function build clean
 
 help: ## Print what one can do
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,11 @@ test: ## Pass all tests; those on real events are skipped where there are none
 	python3 tests/quality.py $(BUILT)/debug/cloudtrail-inspector
 	python3 tests/stack/run.py $(VENVS) $(BUILT)/debug/cloudtrail-inspector
 	$(MAKE) e2e
+
+test-long: ## Kill the function ROUNDS=100 times beside an emulator, at moments of SEED
+	cargo test --locked --test it --no-run
+	$(if $(SEED),KILL_SEED=$(SEED)) KILL_ROUNDS=$(or $(ROUNDS),100) python3 tests/e2e/beside.py $(VENVS) \
+		cargo test --locked --test it kills:: -- --nocapture
 
 core: ## Pass the tests of the pure house alone, in seconds
 	cargo test --locked --lib --no-default-features

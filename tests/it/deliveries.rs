@@ -25,7 +25,7 @@ const DELIVERIES: usize = 3;
 const FUNCTIONS: usize = 4;
 
 /// Of one file, so that those with many events leave room for others.
-const EVENTS_OF_FILE_MAX: usize = 600;
+const EVENTS_OF_FILE_MAX: usize = 1_300;
 
 const BATCH_MAX: u64 = 400;
 
@@ -61,7 +61,9 @@ fn folded(records: &[String]) -> Folded {
 
 /// Returns records that count, each an event of its own.
 fn records() -> Vec<String> {
-    let counts = |text: &String| text.contains("\"error") && folded(&[text.clone()]).events() == 1;
+    let counts = |text: &String| {
+        text.contains("\"error") && folded(std::slice::from_ref(text)).events() == 1
+    };
     let mut records: Vec<String> = Vec::new();
     for file in files() {
         records.extend(file.into_iter().filter(counts).take(EVENTS_OF_FILE_MAX));

@@ -4,7 +4,7 @@
 //!
 //! `make test-long` runs many rounds. `KILL_ROUNDS` says how many, `KILL_SEED` when the kills are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
@@ -179,9 +179,10 @@ impl Undisturbed {
             return Ok(landed);
         }
         let differs = |key: &&String| found.get(*key) != wanted.get(*key);
-        let differ: Vec<_> = found.keys().chain(wanted.keys()).filter(differs).collect();
+        let keys = found.keys().chain(wanted.keys());
+        let differ: BTreeSet<_> = keys.filter(differs).collect();
         Err(format!(
-            "killed with {answered} of {given} payloads answered, {landed:?} a commit: {differ:?}"
+            "{answered} of {given} payloads were answered, the kill was {landed:?}: {differ:?} differ"
         ))
     }
 }
