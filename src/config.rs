@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::cluster::own::{Own, Role};
+use crate::trail::principal::is_account_id;
 
 /// The settings of the function that takes the events of subscriptions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -197,9 +198,7 @@ impl Reading {
         for item in self.list(setting) {
             let (account_id, name) = item.split_once('=').unwrap_or((&item, ""));
             let (account_id, name) = (account_id.trim(), name.trim());
-            let is_account =
-                account_id.len() == 12 && account_id.bytes().all(|b| b.is_ascii_digit());
-            if !is_account || name.is_empty() {
+            if !is_account_id(account_id) || name.is_empty() {
                 let item = shown(&item);
                 let message = format!("{item} is no account with a name, such as 111122223333=dev");
                 self.complain(setting, message);

@@ -15,6 +15,7 @@
 //! | 16, by event | ids, those of a case in their order |
 //! | 2, by event | second of the hour; the bit above it says that it is a watched success |
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -47,7 +48,8 @@ const CASES_BYTES_MAX: u64 = 256 << 20;
 pub struct Manifest {
     /// The hour that all events lie in; `None` for events without a usable time.
     pub window: Option<Window>,
-    sightings: BTreeMap<(Arc<Case>, EventId), Sighting>,
+    /// In the order of their cases, and within a case of their ids.
+    sightings: Vec<(EventId, Sighting)>,
 }
 
 /// Why bytes are no manifest.
@@ -64,30 +66,28 @@ pub enum Unreadable {
 impl Manifest {
     /// Cuts what was seen into manifests by hour, in the order of hours.
     pub fn cut(tally: &Tally) -> Vec<Self> {
-        let mut hours: BTreeMap<Option<Window>, BTreeMap<_, _>> = BTreeMap::new();
+        let mut hours: BTreeMap<Option<Window>, Vec<(EventId, Sighting)>> = BTreeMap::new();
         for (id, sighting) in &tally.sightings {
             let window = sighting.at().map(EventTime::window);
-            let key = (Arc::clone(&sighting.case), *id);
-            let hour = hours.entry(window).or_default();
-            hour.insert(key, sighting.clone());
+            hours
+                .entry(window)
+                .or_default()
+                .push((*id, sighting.clone()));
         }
-        let parts = hours.into_iter().flat_map(|(window, mut hour)| {
-            let mut parts = Vec::new();
-            while hour.len() > EVENTS_MAX {
-                let next = hour.keys().nth(EVENTS_MAX).cloned();
-                let rest = next.map(|next| hour.split_off(&next)).unwrap_or_default();
-                parts.push(std::mem::replace(&mut hour, rest));
+        let mut manifests = Vec::with_capacity(hours.len());
+        for (window, mut hour) in hours {
+            hour.sort_unstable_by(in_order);
+            for part in hour.chunks(EVENTS_MAX) {
+                let sightings = part.to_vec();
+                manifests.push(Self { window, sightings });
             }
-            parts.push(hour);
-            let part = move |sightings| Self { window, sightings };
-            parts.into_iter().map(part)
-        });
-        parts.collect()
+        }
+        manifests
     }
 
     /// Returns what was seen, by event.
     pub fn sightings(&self) -> impl ExactSizeIterator<Item = (EventId, &Sighting)> {
-        self.sightings.iter().map(|((_, id), seen)| (*id, seen))
+        self.sightings.iter().map(|(id, seen)| (*id, seen))
     }
 
     /// Returns the content as bytes, and the first 128 bits of its SHA-256. The digest is of what is
@@ -98,10 +98,10 @@ impl Manifest {
         for count in counts {
             put_number(&mut events, count);
         }
-        for (_, id) in self.sightings.keys() {
+        for (id, _) in &self.sightings {
             events.extend_from_slice(id.bytes());
         }
-        for sighting in self.sightings.values() {
+        for (_, sighting) in &self.sightings {
             events.extend_from_slice(&second(sighting).to_le_bytes());
         }
         let cases = encode_cases(&cases);
@@ -149,11 +149,11 @@ impl Manifest {
             .0
             .iter()
             .zip(seconds.as_chunks::<2>().0);
-        let mut sightings = BTreeMap::new();
+        let mut sightings = Vec::with_capacity(count);
         for (case, count) in of {
             for (id, second) in events.by_ref().take(*count) {
                 let sighting = sighting(window, u16::from_le_bytes(*second), case)?;
-                sightings.insert((Arc::clone(case), EventId::from_bytes(*id)), sighting);
+                sightings.push((EventId::from_bytes(*id), sighting));
             }
         }
         Ok(Self { window, sightings })
@@ -162,7 +162,7 @@ impl Manifest {
     /// Returns the distinct cases in their order, and how many events each has.
     fn cases(&self) -> Vec<(&Arc<Case>, u64)> {
         let mut cases: Vec<(&Arc<Case>, u64)> = Vec::new();
-        for (case, _) in self.sightings.keys() {
+        for (_, Sighting { case, .. }) in &self.sightings {
             match cases.last_mut() {
                 Some((last, count)) if *last == case => *count += 1,
                 _ => cases.push((case, 1)),
@@ -170,6 +170,15 @@ impl Manifest {
         }
         cases
     }
+}
+
+fn in_order((id, one): &(EventId, Sighting), (other_id, other): &(EventId, Sighting)) -> Ordering {
+    // Most events of a case share it, and to see that takes less than to look at what is in it.
+    let cases = match Arc::ptr_eq(&one.case, &other.case) {
+        true => Ordering::Equal,
+        false => one.case.cmp(&other.case),
+    };
+    cases.then_with(|| id.cmp(other_id))
 }
 
 fn second(sighting: &Sighting) -> u16 {

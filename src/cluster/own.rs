@@ -4,6 +4,7 @@
 //! permission of theirs would come back as input, fail again, and feed itself.
 
 use crate::cluster::class::Class;
+use crate::trail::principal::is_account_id;
 use crate::trail::{Record, UserIdentity};
 
 /// The reason why a failure of our own is left out.
@@ -53,8 +54,7 @@ impl Role {
     pub fn parse(arn: &str) -> Option<Self> {
         let (partition, account_id, name) = parts("iam", "role/", arn)?;
         let name = name.rsplit('/').next().filter(|name| !name.is_empty())?;
-        let is_account = account_id.len() == 12 && account_id.bytes().all(|b| b.is_ascii_digit());
-        is_account.then(|| Self {
+        is_account_id(account_id).then(|| Self {
             partition: partition.to_owned(),
             account_id: account_id.to_owned(),
             name: name.to_owned(),

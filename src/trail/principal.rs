@@ -509,7 +509,8 @@ fn account_id<'r>(identity: &'r UserIdentity<'_>) -> Option<&'r str> {
         .or_else(|| of_arn(&identity.issuer_arn).filter(|id| is_account_id(id)))
 }
 
-fn is_account_id(text: &str) -> bool {
+/// Tells whether a text is an account id: twelve digits.
+pub fn is_account_id(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 

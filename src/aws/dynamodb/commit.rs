@@ -36,7 +36,7 @@ struct Shown {
     first: i64,
     last: i64,
     /// Who called, and when first.
-    callers: BTreeMap<Caller, (String, i64)>,
+    callers: BTreeMap<String, i64>,
 }
 
 /// What the guard may know: which clusters there are, and how many more there may be.
@@ -362,13 +362,12 @@ impl<T: Table> DynamoStore<T> {
             if is_overflow(&known.head.facts.identity) {
                 continue;
             }
-            let is_known =
-                |caller| known.head.callers.contains(caller) || known.callers.contains(caller);
-            let callers = shown
-                .callers
-                .iter()
-                .filter(|(caller, _)| !is_known(*caller));
-            unknown.extend(callers.map(|(caller, (name, at))| (*cluster, *caller, name, *at)));
+            for (name, at) in &shown.callers {
+                let caller = caller(name);
+                if !known.head.callers.contains(&caller) && !known.callers.contains(&caller) {
+                    unknown.push((*cluster, caller, name, *at));
+                }
+            }
         }
         let keys = unknown
             .iter()
@@ -479,10 +478,12 @@ fn shown(tally: &Tally) -> BTreeMap<ClusterId, Shown> {
         if at != 0 && (shown.first == 0 || at < shown.first) {
             shown.first = at;
         }
-        if let Some(name) = sighting.case.facets.get(Kind::Principal) {
-            let known = shown.callers.entry(caller(name));
-            let (_, first) = known.or_insert_with(|| (name.to_owned(), at));
-            *first = (*first).min(at);
+        let Some(name) = sighting.case.facets.get(Kind::Principal) else {
+            continue;
+        };
+        match shown.callers.get_mut(name) {
+            Some(first) => *first = at.min(*first),
+            None => drop(shown.callers.insert(name.to_owned(), at)),
         }
     }
     all
@@ -491,6 +492,7 @@ fn shown(tally: &Tally) -> BTreeMap<ClusterId, Shown> {
 fn new_head(tally: &Tally, cluster: ClusterId, shown: &Shown, admitted: Option<Window>) -> Head {
     // One of the batch's: which, no caller chooses.
     let sample = tally.samples.get(&cluster).and_then(Samples::first);
+    let callers: BTreeSet<Caller> = shown.callers.keys().map(|name| caller(name)).collect();
     Head {
         facts: Facts::clone(&tally.facts[&cluster]),
         state: State::New,
@@ -499,7 +501,7 @@ fn new_head(tally: &Tally, cluster: ClusterId, shown: &Shown, admitted: Option<W
         first: shown.first,
         watermark: 0,
         admitted,
-        callers: shown.callers.keys().copied().take(CALLERS_MAX).collect(),
+        callers: callers.into_iter().take(CALLERS_MAX).collect(),
         sample: sample.cloned(),
     }
 }

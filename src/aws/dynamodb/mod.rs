@@ -157,9 +157,9 @@ impl<T: Table> Store for DynamoStore<T> {
     }
 
     async fn sums(&self, since: Option<EventTime>) -> Result<Census, StoreError> {
-        let content = read::content(&self.table, self.now).await?;
-        let (cases, rows) = content.sightings.rows(since);
-        Ok(Census::of(content.facts, cases, rows))
+        let mut census = self.census(since).await?;
+        census.samples.clear();
+        Ok(census)
     }
 
     async fn samples(&self) -> Result<BTreeMap<ClusterId, Samples>, StoreError> {

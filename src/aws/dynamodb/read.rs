@@ -28,11 +28,11 @@ pub async fn content(table: &impl Table, now: EventTime) -> Result<Content, Stor
     let mut manifests = Vec::new();
     let mut damaged = None;
     let mut visit = |item: Item| {
-        let expired = item
-            .number_of("ttl")
-            .is_some_and(|ttl| ttl <= now.seconds());
-        if expired {
-        } else if let Some((cluster, head)) = Head::read(&item) {
+        let expires = item.number_of("ttl");
+        if expires.is_some_and(|at| at <= now.seconds()) {
+            return;
+        }
+        if let Some((cluster, head)) = Head::read(&item) {
             content.facts.insert(cluster, Arc::new(head.facts));
             if let Some(sample) = head.sample {
                 content.samples.entry(cluster).or_default().insert(sample);

@@ -66,22 +66,29 @@ impl SdkTable {
         self.client.get_or_init(|| Client::new(&self.config))
     }
 
-    fn called(&self, consumed: &[ConsumedCapacity]) {
-        let mut spent = self.spent.get();
-        spent.calls += 1;
+    /// Returns the client for one more call.
+    fn call(&self) -> &Client {
+        self.spend(1, 0);
+        self.client()
+    }
+
+    fn consumed(&self, capacity: &[ConsumedCapacity]) {
         // Where all of it is for writing, some answers do not say so.
-        let units = |consumed: &ConsumedCapacity| {
-            let units = consumed
-                .write_capacity_units()
-                .or(consumed.capacity_units());
+        let units = |of: &ConsumedCapacity| {
+            let units = of.write_capacity_units().or(of.capacity_units());
             units.unwrap_or_default().ceil() as u64
         };
-        spent.write_units += consumed.iter().map(units).sum::<u64>();
+        self.spend(0, capacity.iter().map(units).sum());
+    }
+
+    fn spend(&self, calls: u64, write_units: u64) {
+        let mut spent = self.spent.get();
+        spent.add(Spent { calls, write_units });
         self.spent.set(spent);
     }
 
     async fn put(&self, item: &Item, absent: bool) -> Result<Option<Item>, TableError> {
-        let put = self.client().put_item().table_name(&self.name);
+        let put = self.call().put_item().table_name(&self.name);
         let put = put
             .set_item(Some(attributes(item)))
             .set_condition_expression(absent.then(|| ABSENT.to_owned()))
@@ -90,18 +97,15 @@ impl SdkTable {
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         match put.send().await {
             Ok(done) => {
-                self.called(done.consumed_capacity.as_slice());
+                self.consumed(done.consumed_capacity.as_slice());
                 Ok(done.attributes.and_then(read))
             }
-            Err(error) => {
-                self.called(&[]);
-                Err(match error.as_service_error() {
-                    Some(PutItemError::ConditionalCheckFailedException(refusal)) => {
-                        refused(0, refusal.item())
-                    }
-                    _ => failed(error),
-                })
-            }
+            Err(error) => Err(match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(refusal)) => {
+                    refused(0, refusal.item())
+                }
+                _ => failed(error),
+            }),
         }
     }
 
@@ -110,7 +114,7 @@ impl SdkTable {
             return Ok(());
         };
         let mut update = self
-            .client()
+            .call()
             .update_item()
             .table_name(&self.name)
             .set_key(Some(key(write.key())))
@@ -126,18 +130,15 @@ impl SdkTable {
         }
         match update.send().await {
             Ok(done) => {
-                self.called(done.consumed_capacity.as_slice());
+                self.consumed(done.consumed_capacity.as_slice());
                 Ok(())
             }
-            Err(error) => {
-                self.called(&[]);
-                Err(match error.as_service_error() {
-                    Some(UpdateItemError::ConditionalCheckFailedException(refusal)) => {
-                        refused(0, refusal.item())
-                    }
-                    _ => failed(error),
-                })
-            }
+            Err(error) => Err(match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(refusal)) => {
+                    refused(0, refusal.item())
+                }
+                _ => failed(error),
+            }),
         }
     }
 
@@ -184,11 +185,10 @@ impl SdkTable {
             }
             attempt += 1;
             let get = self
-                .client()
+                .call()
                 .batch_get_item()
                 .set_request_items(Some(request));
             let answer = get.send().await.map_err(failed)?;
-            self.called(&[]);
             let items = answer.responses.unwrap_or_default().into_values().flatten();
             found.extend(items.filter_map(read));
             wanted = answer.unprocessed_keys;
@@ -218,25 +218,22 @@ impl Table for SdkTable {
         let actions = writes.iter().map(|write| self.action(write));
         let actions: Vec<_> = actions.collect::<Result<_, _>>()?;
         let transaction = self
-            .client()
+            .call()
             .transact_write_items()
             .set_transact_items(Some(actions))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         match transaction.send().await {
             Ok(done) => {
-                self.called(done.consumed_capacity());
+                self.consumed(done.consumed_capacity());
                 Ok(())
             }
-            Err(error) => {
-                self.called(&[]);
-                Err(match error.as_service_error() {
-                    Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                        let reasons = cancelled.cancellation_reasons();
-                        why_cancelled(reasons).unwrap_or_else(|| failed(error))
-                    }
-                    _ => failed(error),
-                })
-            }
+            Err(error) => Err(match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                    let reasons = cancelled.cancellation_reasons();
+                    why_cancelled(reasons).unwrap_or_else(|| failed(error))
+                }
+                _ => failed(error),
+            }),
         }
     }
 
@@ -252,7 +249,7 @@ impl Table for SdkTable {
             .send();
         let mut found = Vec::new();
         while let Some(page) = pages.next().await {
-            self.called(&[]);
+            self.spend(1, 0);
             let items = page.map_err(failed)?.items.unwrap_or_default();
             found.extend(items.into_iter().filter_map(read));
         }
@@ -267,7 +264,7 @@ impl Table for SdkTable {
             .consistent_read(true);
         let mut pages = scan.into_paginator().send();
         while let Some(page) = pages.next().await {
-            self.called(&[]);
+            self.spend(1, 0);
             let items = page.map_err(failed)?.items.unwrap_or_default();
             items.into_iter().filter_map(read).for_each(&mut *visit);
         }

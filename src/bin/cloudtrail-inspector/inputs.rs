@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use cloudtrail_inspector::ingest::{Folded, Folding};
 use cloudtrail_inspector::trail::file::Layout;
+use cloudtrail_inspector::trail::principal::is_account_id;
 use cloudtrail_inspector::trail::redact::sanitize;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use walkdir::WalkDir;
@@ -170,8 +171,7 @@ impl Input {
         let Self::File(path) = self else { return None };
         let name = path.file_name()?.to_str()?;
         let (account, _) = name.split_once("_CloudTrail_")?;
-        let digits = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
-        digits.then(|| account.to_owned())
+        is_account_id(account).then(|| account.to_owned())
     }
 
     /// Reads the input to its end and folds its records.

@@ -260,18 +260,22 @@ fn scan_into(
 
 /// Asks a store.
 pub fn answer(store: &impl Store, question: Question) -> anyhow::Result<Answer> {
+    // Each question may take reading the whole store, so samples come along with the sums.
+    let all = match question.samples {
+        true => pollster::block_on(store.census(None)),
+        false => pollster::block_on(store.sums(None)),
+    };
     let mut answer = Answer {
-        census: pollster::block_on(store.sums(None))?,
+        census: all?,
         ..Answer::default()
     };
     if let Some(since) = question.since {
         // Without any event time nothing is known to be that new.
         let newest = answer.census.last_seen();
         let moment = newest.map_or(EventTime::LAST, |newest| since.moment(newest));
-        answer.census = pollster::block_on(store.sums(Some(moment)))?;
-    }
-    if question.samples {
-        answer.census.samples = pollster::block_on(store.samples())?;
+        let sums = pollster::block_on(store.sums(Some(moment)))?;
+        let samples = std::mem::replace(&mut answer.census, sums).samples;
+        answer.census.samples = samples;
     }
     if question.by_hour {
         answer.timeline = pollster::block_on(store.timeline())?;
