@@ -15,21 +15,14 @@ use cloudtrail_inspector::memory::MemoryStore;
 use cloudtrail_inspector::ports::{Spent, Store, StoreError};
 use cloudtrail_inspector::rules::Rules;
 use cloudtrail_inspector::trail::file::{Layout, Limits};
+use cloudtrail_inspector::trail::time::EventTime;
 use proptest::prelude::*;
 use serde_json::json;
 
+use crate::deliveries::Dice;
 use crate::emulator::Emulator;
 use crate::records::{id, lines, record};
-use crate::table::{Fault, MemoryTable, now, store};
-
-/// Settings of a stack that tells one sink, and has learnt what is usual.
-fn telling() -> Settings {
-    Settings {
-        sinks: vec!["guance".to_owned()],
-        learn_hours: 0,
-        ..Settings::default()
-    }
-}
+use crate::table::{Fault, MemoryTable, now, store, telling};
 
 fn commit_to<T: Table>(store: &mut DynamoStore<T>, input: &str) -> Result<Ingested, StoreError> {
     let limits = Limits::default();
@@ -147,11 +140,10 @@ fn a_third_of_all_calls_fail_and_nothing_is_lost() {
         .collect();
     let table = MemoryTable::default();
     let mut function = store(&table, telling());
-    let mut dice = 7_u64;
-    function.table().fail(move |_| {
-        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (dice >> 40).is_multiple_of(3).then_some(Fault::Unavailable)
-    });
+    let mut dice = Dice(7);
+    function
+        .table()
+        .fail(move |_| (dice.below(3) == 0).then_some(Fault::Unavailable));
     for input in &inputs {
         while commit_to(&mut function, input).is_err() {}
     }
@@ -306,12 +298,28 @@ fn nothing_is_told_while_the_stack_learns_what_is_usual() {
     let mut function = store(&table, learning);
     commit_to(&mut function, &batch()).unwrap();
     assert_eq!(rows(&table), Vec::<String>::new());
-    function.set_now(
-        cloudtrail_inspector::trail::time::EventTime::parse("2026-11-02T14:00:00Z").unwrap(),
-    );
+    function.set_now(EventTime::parse("2026-11-02T14:00:00Z").unwrap());
     let later = record(json!({"eventID": id(9), "errorCode": "NoSuchKey"}));
     commit_to(&mut function, &lines(&[later])).unwrap();
     assert_eq!(rows(&table), ["new"]);
+}
+
+#[test]
+fn what_has_expired_counts_no_more_though_it_is_still_there() {
+    let table = MemoryTable::default();
+    let mut function = store(&table, Settings::default());
+    commit_to(&mut function, &batch()).unwrap();
+    let day = 86_400;
+    for (days, events) in [(34, 4), (36, 0)] {
+        let later = EventTime::from_seconds(now().seconds() + days * day).unwrap();
+        function.set_now(later);
+        let clusters = census(&function).clusters();
+        let count: u64 = clusters.iter().map(|cluster| cluster.span.count).sum();
+        assert_eq!(count, events, "after {days} days");
+    }
+    // Until DynamoDB removes it, it may be written again, and counts again.
+    commit_to(&mut function, &batch()).unwrap();
+    assert!(census(&function) == census(&store(&table, Settings::default())));
 }
 
 #[test]

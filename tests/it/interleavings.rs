@@ -22,7 +22,7 @@ use cloudtrail_inspector::trail::time::EventTime;
 use serde_json::json;
 
 use crate::records::{id, lines, record};
-use crate::table::{MemoryTable, Mutant, now, store};
+use crate::table::{MemoryTable, Mutant, now, store, telling};
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -68,14 +68,6 @@ async fn dying(task: Task, steps: usize) {
         task.as_mut().poll(context)
     })
     .await;
-}
-
-fn telling() -> Settings {
-    Settings {
-        sinks: vec!["guance".to_owned()],
-        learn_hours: 0,
-        ..Settings::default()
-    }
 }
 
 fn event(number: u64, time: &str) -> String {

@@ -74,6 +74,15 @@ pub fn now() -> EventTime {
     EventTime::parse("2026-11-02T13:00:00Z").unwrap()
 }
 
+/// Settings of a store that tells one sink, and has learnt what is usual.
+pub fn telling() -> Settings {
+    Settings {
+        sinks: vec!["guance".to_owned()],
+        learn_hours: 0,
+        ..Settings::default()
+    }
+}
+
 /// Returns a store in a table, as one more function would have it.
 pub fn store(table: &MemoryTable, settings: Settings) -> DynamoStore<MemoryTable> {
     DynamoStore::new(table.other(), settings, now())
