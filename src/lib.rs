@@ -6,8 +6,14 @@ pub mod trail;
 // What we conclude: classes, identities, tallies, clusters and how they live.
 pub mod cluster;
 
-// What we tell: severity with its reasons, and what to do.
+// Access keys: whose they are, and what a changed last use means.
+pub mod keys;
+
+// What we tell: alerts, severity with its reasons, and what to do.
 pub mod alert;
+
+// Alerts that wait, and what became of sending them.
+pub mod outbox;
 
 // What the user wants treated otherwise.
 pub mod rules;

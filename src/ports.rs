@@ -3,13 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::ops::RangeInclusive;
 
+use crate::alert::Alert;
+use crate::alert::occasion::Occasion;
 use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::sample::{Marks, Samples};
 use crate::cluster::timeline::Timeline;
-use crate::cluster::{Census, Tally};
+use crate::cluster::{Census, Cluster, Tally};
+use crate::keys::{Answer, Ledger};
+use crate::outbox::{Answered, Breaker, Capacity, Lease, Row, Settlement, Silence};
 use crate::trail::Rejection;
-use crate::trail::time::EventTime;
+use crate::trail::time::{EventTime, Window};
 
 /// Where clusters are kept.
 ///
@@ -123,6 +128,130 @@ pub enum BucketError {
         /// The limit that was passed, in bytes.
         limit: usize,
     },
+}
+
+/// Where alerts wait until they are sent: one row for each occasion and sink.
+///
+/// An implementor hands a row to one holder of a lease at a time, and ends it at most once: what
+/// holds a lease that has run out, or a row that is gone, is told so and has done nothing. A row
+/// stays until it is sent, dead, suppressed or digested.
+#[expect(
+    async_fn_in_trait,
+    reason = "the verbs are generic over one outbox at a time and spawn nothing"
+)]
+pub trait Outbox {
+    /// Returns rows of a sink that wait, due or not, leased or not, those of one cluster in the
+    /// order in which they came: at most so many of each of the sink's partitions.
+    async fn waiting(&self, sink: &str, limit: usize) -> Result<Vec<Row>, StoreError>;
+
+    /// Takes a row for a while, if it is due and nobody has it; `false` says that somebody has, or
+    /// that it is gone.
+    async fn lease(&self, row: &Row, lease: &Lease) -> Result<bool, StoreError>;
+
+    /// Ends or puts off rows that were taken, each on its own; `false` says that a lease had run out
+    /// and that somebody else has the row now.
+    async fn settle(&self, row: &Row, lease: &Lease, end: &Settlement) -> Result<bool, StoreError>;
+
+    /// Returns what stands in the way of a sink.
+    async fn breaker(&self, sink: &str) -> Result<Breaker, StoreError>;
+
+    /// Notes what stands in the way of a sink.
+    async fn set_breaker(&self, sink: &str, breaker: &Breaker) -> Result<(), StoreError>;
+
+    /// Takes the one probe a minute of a sink whose breaker is open; `false` says that somebody else
+    /// has it, or that it is too early.
+    async fn probe(&self, sink: &str, lease: &Lease) -> Result<bool, StoreError>;
+
+    /// Returns until when a cluster is silent for a sink, and what was held back since.
+    async fn silence(&self, sink: &str, cluster: ClusterId) -> Result<Option<Silence>, StoreError>;
+}
+
+/// What an alert says of its cluster is looked up here when it is sent.
+#[expect(
+    async_fn_in_trait,
+    reason = "the verbs are generic over one store at a time and spawn nothing"
+)]
+pub trait Dossiers {
+    /// Returns what is known of a cluster, with its events of some hours; `None` if there is none
+    /// such.
+    async fn dossier(
+        &self,
+        cluster: ClusterId,
+        hours: RangeInclusive<Window>,
+    ) -> Result<Option<Dossier>, StoreError>;
+}
+
+/// What is known of a cluster, and its events of some hours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dossier {
+    /// The cluster, with what was seen of it in these hours.
+    pub cluster: Cluster,
+    /// When it was first seen at all.
+    pub first_seen: Option<EventTime>,
+    /// How many errors its account had in these hours, whatever their cluster.
+    pub account_errors: u64,
+}
+
+/// What is remembered of access keys.
+#[expect(
+    async_fn_in_trait,
+    reason = "the verbs are generic over one ledger at a time and spawn nothing"
+)]
+pub trait Ledgers {
+    /// Returns what is remembered of a key; nothing for one that was never seen.
+    async fn ledger(&self, key: &str) -> Result<Ledger, StoreError>;
+
+    /// Takes the right to ask IAM about a key, for as long as an answer stands; `false` says that
+    /// somebody else has it.
+    async fn claim(&self, key: &str, now: i64) -> Result<bool, StoreError>;
+
+    /// Remembers an answer, and tells of what it shows, all or nothing.
+    async fn remember(
+        &self,
+        key: &str,
+        ledger: &Ledger,
+        tells: &[Occasion],
+    ) -> Result<(), StoreError>;
+}
+
+/// Who knows when a key was last used: IAM.
+#[expect(
+    async_fn_in_trait,
+    reason = "the verbs are generic over one directory at a time and spawn nothing"
+)]
+pub trait KeyDirectory {
+    /// Asks about a long-term key of an account.
+    async fn last_use(&self, key: &str, account_id: &str) -> Result<Answer, DirectoryError>;
+}
+
+/// Why a directory did not answer; the alert goes out without.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// It is asked too often: not now.
+    #[error("IAM is asked too often")]
+    Throttled,
+    /// It is out of reach, or the role is not allowed to ask.
+    #[error("IAM did not answer: {detail}")]
+    Unavailable {
+        /// What it says.
+        detail: String,
+    },
+}
+
+/// Where alerts go.
+#[expect(
+    async_fn_in_trait,
+    reason = "the verbs are generic over one set of sinks at a time and spawn nothing"
+)]
+pub trait Sink {
+    /// Returns how much one request takes.
+    fn capacity(&self) -> Capacity;
+
+    /// Sends alerts in one request, and returns an answer for each of them, in their order.
+    async fn send(&mut self, alerts: &[Alert]) -> Vec<Answered>;
+
+    /// Forgets what it knows of its secret, to fetch it again.
+    fn forget_secret(&mut self) {}
 }
 
 /// Why a store did not do what it was asked for; each variant asks for another next step.

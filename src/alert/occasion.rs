@@ -1,0 +1,227 @@
+//! Occasions: why something is told. Each has an id made of what happened, so that whoever finds out
+//! the same, and however often it is sent, tells it under the same id.
+
+use std::fmt;
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest as _, Sha256};
+
+use crate::cluster::fingerprint::ClusterId;
+use crate::trail::time::EventTime;
+
+/// The kinds of alerts, a closed list: each is a detail type on the event bus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A cluster was seen for the first time.
+    New,
+    /// Somebody called whom a known cluster had not seen.
+    NewPrincipal,
+    /// A cluster came back after it had recovered.
+    Regressed,
+    /// A cluster was quiet for its quiet period.
+    Recovered,
+    /// A cluster is much more frequent than it usually is.
+    Escalating,
+    /// One caller's storm of new clusters, or one pattern with many callers.
+    Campaign,
+    /// An access key did what it should not: it woke up, or it is a canary.
+    AccessKey,
+    /// What an account's hour, or its time of learning, looked like.
+    AccountSummary,
+    /// An account or a log group fell silent.
+    NoData,
+}
+
+/// Why something is told.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Occasion {
+    /// What happened.
+    pub kind: Kind,
+    /// The account, twelve digits, or empty where it concerns the whole stack.
+    pub account_id: String,
+    /// The cluster, for what happens to one.
+    pub cluster: Option<ClusterId>,
+    /// The life of the cluster that it belongs to, from 1; 0 without a cluster.
+    pub epoch: i64,
+    /// What sets it apart from others of its kind: the new principal's name, the key's id, an hour.
+    /// Sanitized, empty where there is nothing.
+    pub about: String,
+    /// What cannot be looked up again when it is sent, as JSON that belongs to its kind; mostly
+    /// empty.
+    pub detail: String,
+    /// When the event was that showed it.
+    pub at: Option<EventTime>,
+    /// Whether that was found out a day or more after it happened.
+    pub is_late: bool,
+}
+
+/// The id of an alert: 128 bits, the same for the same occasion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AlertId([u8; 16]);
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 9] = [
+        Self::New,
+        Self::NewPrincipal,
+        Self::Regressed,
+        Self::Recovered,
+        Self::Escalating,
+        Self::Campaign,
+        Self::AccessKey,
+        Self::AccountSummary,
+        Self::NoData,
+    ];
+
+    /// Returns the stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::NewPrincipal => "new_principal",
+            Self::Regressed => "regressed",
+            Self::Recovered => "recovered",
+            Self::Escalating => "escalating",
+            Self::Campaign => "campaign",
+            Self::AccessKey => "access_key",
+            Self::AccountSummary => "account_summary",
+            Self::NoData => "no_data",
+        }
+    }
+
+    /// Returns the kind of a stable name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Returns the detail type that events of this kind have on the event bus.
+    pub fn detail_type(self) -> &'static str {
+        match self {
+            Self::New => "Cluster New",
+            Self::NewPrincipal => "Cluster New Principal",
+            Self::Regressed => "Cluster Regressed",
+            Self::Recovered => "Cluster Recovered",
+            Self::Escalating => "Cluster Escalating",
+            Self::Campaign => "Campaign",
+            Self::AccessKey => "Access Key Alert",
+            Self::AccountSummary => "Account Summary",
+            Self::NoData => "No Data",
+        }
+    }
+}
+
+impl Occasion {
+    /// Returns the id.
+    pub fn id(&self) -> AlertId {
+        let subject = match self.cluster {
+            Some(cluster) => cluster.to_string(),
+            None => self.account_id.clone(),
+        };
+        AlertId::of(&subject, self.epoch, self.kind, &self.about)
+    }
+
+    /// Returns the id of the alert that opened the life of the cluster that this belongs to: what a
+    /// history of faults is joined by. An alert without a cluster is a fault of its own.
+    pub fn fault_id(&self) -> AlertId {
+        let Some(cluster) = self.cluster else {
+            return self.id();
+        };
+        let opened = if self.epoch > 1 {
+            Kind::Regressed
+        } else {
+            Kind::New
+        };
+        AlertId::of(&cluster.to_string(), self.epoch, opened, "")
+    }
+}
+
+impl AlertId {
+    fn of(subject: &str, epoch: i64, kind: Kind, about: &str) -> Self {
+        let mut hash = Sha256::new();
+        for part in [subject, &epoch.to_string(), kind.name(), about] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        let mut id = [0; 16];
+        id.copy_from_slice(&hash.finalize()[..16]);
+        Self(id)
+    }
+
+    /// Returns the id of the message that one sink is sent.
+    pub fn for_sink(self, sink: &str) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(self.0);
+        hash.update(sink);
+        let mut id = [0; 16];
+        id.copy_from_slice(&hash.finalize()[..16]);
+        Self(id)
+    }
+
+    /// Reads 32 digits in hexadecimal.
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = HEXLOWER.decode(text.as_bytes()).ok()?;
+        bytes.try_into().ok().map(Self)
+    }
+}
+
+impl fmt::Display for AlertId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&HEXLOWER.encode(&self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn occasion(kind: Kind, epoch: i64, about: &str) -> Occasion {
+        Occasion {
+            kind,
+            account_id: "111122223333".to_owned(),
+            cluster: Some(ClusterId::from_bytes([7; 16])),
+            epoch,
+            about: about.to_owned(),
+            detail: String::new(),
+            at: None,
+            is_late: false,
+        }
+    }
+
+    #[test]
+    fn the_same_occasion_has_the_same_id_whatever_was_found_out_when() {
+        let new = occasion(Kind::New, 1, "");
+        let later = Occasion {
+            at: EventTime::parse("2026-11-21T08:00:00Z"),
+            is_late: true,
+            ..new.clone()
+        };
+        assert_eq!(new.id(), later.id());
+        let others = [
+            occasion(Kind::Recovered, 1, ""),
+            occasion(Kind::NewPrincipal, 1, "ann"),
+            occasion(Kind::NewPrincipal, 1, "bob"),
+            occasion(Kind::New, 2, ""),
+        ];
+        for other in &others {
+            assert_ne!(new.id(), other.id());
+        }
+        assert_eq!(AlertId::parse(&new.id().to_string()), Some(new.id()));
+        assert_ne!(new.id().for_sink("guance"), new.id().for_sink("sns"));
+    }
+
+    #[test]
+    fn what_happens_in_one_life_of_a_cluster_is_one_fault() {
+        let new = occasion(Kind::New, 1, "");
+        assert_eq!(new.fault_id(), new.id());
+        assert_eq!(occasion(Kind::NewPrincipal, 1, "ann").fault_id(), new.id());
+        assert_eq!(occasion(Kind::Recovered, 1, "").fault_id(), new.id());
+        let regressed = occasion(Kind::Regressed, 2, "");
+        assert_eq!(occasion(Kind::Recovered, 2, "").fault_id(), regressed.id());
+    }
+
+    #[test]
+    fn every_kind_has_a_name_of_its_own() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::from_name(kind.name()), Some(kind));
+        }
+    }
+}

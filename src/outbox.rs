@@ -1,0 +1,166 @@
+//! The outbox: alerts that wait, who has them until when, and what became of an attempt to send.
+//!
+//! A row is one occasion for one sink. It is written in the transaction that makes the occasion true
+//! and goes away in the one that notes what became of it, so that a crash between sending and
+//! noting repeats a message, under the same id, and loses none.
+
+use crate::alert::occasion::{AlertId, Occasion};
+use crate::cluster::fingerprint::ClusterId;
+
+/// One occasion that one sink is to be told of. Times are seconds since 1970, by our clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Which sink.
+    pub sink: String,
+    /// What is told.
+    pub occasion: Occasion,
+    /// When it was written.
+    pub created: i64,
+    /// From when on it is to be sent.
+    pub due: i64,
+    /// Until when somebody has it; 0 for nobody.
+    pub leased_until: i64,
+    /// How often it was tried and counted against it.
+    pub attempts: i64,
+    /// Why it was put off last; empty at first. Never holds a token.
+    pub why: String,
+}
+
+/// Who has a row, and until when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// The holder, a text that nobody else has.
+    pub holder: String,
+    /// When it was taken, in seconds.
+    pub now: i64,
+    /// Until when it is held, in seconds.
+    pub until: i64,
+}
+
+/// What becomes of a row that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settlement {
+    /// The sink took it.
+    Sent {
+        /// What the sink answered, short.
+        answer: String,
+        /// Until when further alerts of its cluster are held back for this sink, in seconds; `None`
+        /// for no silence.
+        silent_until: Option<i64>,
+    },
+    /// It is held back by a policy or by silence; counted in the next message.
+    Suppressed,
+    /// It went into a digest with others.
+    Digested,
+    /// It is tried again from a moment on, in seconds.
+    Later {
+        /// The moment.
+        due: i64,
+        /// Why.
+        why: String,
+        /// Whether the attempt counts against it.
+        counts: bool,
+    },
+    /// It cannot be sent however often it is tried; it is kept to look at.
+    Dead {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What stands in the way of a sink. Times are seconds since 1970; 0 for none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Breaker {
+    /// How many requests in a row failed for want of the sink.
+    pub failures: i64,
+    /// Until when nothing is sent but one probe a minute.
+    pub open_until: i64,
+    /// When the next probe may be sent.
+    pub probe_from: i64,
+    /// Whether it is the settings that are wrong: a person has to do something.
+    pub is_misconfigured: bool,
+    /// What the sink answered last; empty when all is well. Never holds a token.
+    pub why: String,
+}
+
+/// A cluster that is silent for a sink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Silence {
+    /// Until when, in seconds.
+    pub until: i64,
+    /// How many alerts were held back since the last one that was sent.
+    pub suppressed: u64,
+}
+
+/// What a sink answers to one alert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answered {
+    /// It has it.
+    Accepted(String),
+    /// Something in the request is wrong: with several alerts in it, send fewer to find which.
+    Rejected(String),
+    /// The request is too long: send fewer, or less of it.
+    TooLong(String),
+    /// The settings are wrong, or the secret is: a person has to do something.
+    Refused(String),
+    /// Not now: after so many seconds, if it says so.
+    Busy {
+        /// The seconds, as it said.
+        after: Option<i64>,
+        /// What it says.
+        why: String,
+    },
+    /// It cannot be reached or does not work.
+    Unreachable(String),
+}
+
+/// How much one request to a sink takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capacity {
+    /// Alerts.
+    pub alerts: usize,
+    /// Beyond how many waiting alerts one digest is sent instead; `None` where every alert counts.
+    pub digest_beyond: Option<usize>,
+}
+
+impl Row {
+    /// Returns a new row.
+    pub fn new(sink: &str, occasion: Occasion, now: i64) -> Self {
+        Self {
+            sink: sink.to_owned(),
+            occasion,
+            created: now,
+            due: now,
+            leased_until: 0,
+            attempts: 0,
+            why: String::new(),
+        }
+    }
+
+    /// Returns the id of the message: one for each occasion and sink.
+    pub fn id(&self) -> AlertId {
+        self.occasion.id().for_sink(&self.sink)
+    }
+
+    /// Returns what keeps its order: its cluster, or its account where it is about none.
+    pub fn line(&self) -> Line<'_> {
+        match self.occasion.cluster {
+            Some(cluster) => Line::Cluster(cluster),
+            None => Line::Account(&self.occasion.account_id),
+        }
+    }
+
+    /// Tells whether somebody may take it at a moment, in seconds.
+    pub fn is_free(&self, now: i64) -> bool {
+        self.due <= now && self.leased_until < now
+    }
+}
+
+/// What keeps the order of alerts: those of one line are sent one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Line<'r> {
+    /// Alerts of one cluster.
+    Cluster(ClusterId),
+    /// Alerts of one account that are about no cluster.
+    Account(&'r str),
+}
