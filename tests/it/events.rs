@@ -156,7 +156,7 @@ fn cluster() -> Value {
         "resources",
         "user_agents",
     ] {
-        fields.push((name, values()));
+        fields.push((name, json!({"$ref": "#/$defs/values"})));
     }
     object(&fields)
 }
@@ -274,6 +274,7 @@ fn schema(kind: Kind) -> Value {
         "$schema".to_owned(),
         "https://json-schema.org/draft/2020-12/schema".into(),
     );
+    fields.insert("$defs".to_owned(), json!({"values": values()}));
     let title = format!("The detail of an event {:?}", kind.detail_type());
     fields.insert("title".to_owned(), title.into());
     fields.insert(
