@@ -189,7 +189,7 @@ fn key() -> Value {
         (
             "oddities",
             list(
-                &&one_of(&oddities, "What is odd about it"),
+                &one_of(&oddities, "What is odd about it"),
                 "The worst first",
             ),
         ),
@@ -261,7 +261,7 @@ fn shape(kind: Kind) -> Value {
         (
             "keys",
             list(
-                &&key(),
+                &key(),
                 "The access keys that took part, the most frequent first",
             ),
         ),
