@@ -9,6 +9,7 @@
 
 pub mod cases;
 pub mod class;
+pub mod escalation;
 pub mod facet;
 pub mod fingerprint;
 pub mod guard;
