@@ -7,6 +7,7 @@
 //! any point. Should one id ever come with two contents, the lesser sighting stands, which keeps
 //! the union independent of order.
 
+pub mod campaign;
 pub mod cases;
 pub mod class;
 pub mod escalation;
