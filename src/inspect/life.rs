@@ -15,6 +15,13 @@ use crate::trail::time::EventTime;
 /// A caller that comes to a cluster within its first hour, in seconds, is part of what is new.
 const SETTLING_SECONDS: i64 = 3600;
 
+/// A cluster that came back after a pause is taken to have pauses: it recovers only after so many times
+/// the longest it had, in halves, and after [`RHYTHM_SECONDS_MAX`] at most. A job that fails every
+/// night would come and go every night otherwise.
+const RHYTHM_HALVES: i64 = 3;
+
+const RHYTHM_SECONDS_MAX: i64 = 14 * 86_400;
+
 /// One life of a cluster: from the event that opens it.
 #[derive(Debug)]
 struct Life {
@@ -28,6 +35,7 @@ struct Life {
 struct Follower<'a> {
     cluster: ClusterId,
     account_id: &'a str,
+    /// How long it has to be quiet to recover.
     quiet_seconds: i64,
     blind: &'a [Silence],
     life: Life,
@@ -92,6 +100,8 @@ impl<'a> Follower<'a> {
     fn meet(&mut self, deed: &Deed<'a>, first: EventTime) {
         if let Some(recovered) = self.pass(deed.at) {
             let quiet_seconds = deed.at.seconds_since(self.life.last);
+            let rhythm = (quiet_seconds * RHYTHM_HALVES / 2).min(RHYTHM_SECONDS_MAX);
+            self.quiet_seconds = self.quiet_seconds.max(rhythm);
             self.life = Life::new(self.life.epoch + 1, deed.at);
             debug_assert!(recovered <= deed.at);
             self.tell(deed.at, Change::Regressed { quiet_seconds });

@@ -9,7 +9,7 @@
 mod life;
 pub mod silence;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::alert::occasion::{Kind, Occasion};
@@ -146,19 +146,29 @@ pub fn story(
     story
 }
 
-/// Marks what a campaign tells already.
+/// Marks what a campaign tells already: what opens a life of a cluster within it, somebody new in it,
+/// and how such a life went on and ended, of which nobody was told that it began.
 fn swallow(story: &mut [Transition], campaigns: &[Campaign]) {
+    let is_told = |cluster: ClusterId, at: EventTime| {
+        let told = |of: &Campaign| of.opened <= at && of.covers(cluster, at);
+        campaigns.iter().any(told)
+    };
+    let mut untold: BTreeSet<(ClusterId, i64)> = BTreeSet::new();
+    // The transitions of a cluster are in order.
     for transition in story {
-        let single = matches!(
-            transition.change,
-            Change::New | Change::NewPrincipal { .. } | Change::Regressed { .. }
-        );
-        transition.is_swallowed = single
-            && transition.cluster.is_some_and(|cluster| {
-                let told =
-                    |of: &Campaign| of.opened <= transition.at && of.covers(cluster, transition.at);
-                campaigns.iter().any(told)
-            });
+        let Some(cluster) = transition.cluster else {
+            continue;
+        };
+        let life = (cluster, transition.epoch);
+        transition.is_swallowed = match transition.change {
+            Change::New | Change::Regressed { .. } if is_told(cluster, transition.at) => {
+                untold.insert(life);
+                true
+            }
+            Change::NewPrincipal { .. } => is_told(cluster, transition.at),
+            Change::Ongoing | Change::Recovered { .. } => untold.contains(&life),
+            _ => false,
+        };
     }
 }
 
@@ -292,5 +302,81 @@ impl Transition {
             self.change.name(),
             about,
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::cluster::Case;
+    use crate::cluster::class::Class;
+    use crate::cluster::facet::{Facets, Kind as Facet};
+    use crate::cluster::fingerprint::Identity;
+
+    type Known = BTreeMap<ClusterId, Arc<Facts>>;
+
+    /// Makes events of what was drawn: a cluster, an hour, a second in it, and a caller.
+    fn events(drawn: &[(u8, u16, u16, u8)]) -> (Vec<(EventId, Sighting)>, Known) {
+        let classes = [Class::Denied, Class::Throttle, Class::Signin, Class::Absent];
+        let mut facts = Known::new();
+        let mut events = Vec::new();
+        for (number, (which, hour, second, caller)) in drawn.iter().enumerate() {
+            let identity = Identity {
+                partition: "aws".to_owned(),
+                account_id: "111122223333".to_owned(),
+                service: "s3".to_owned(),
+                action: format!("Get{}", char::from(b'A' + which)),
+                class: classes[usize::from(*which) % classes.len()],
+                code: "Code".to_owned(),
+                cause: None,
+                template: None,
+                addition: None,
+            };
+            let mut facets = Facets::default();
+            facets.set(Facet::Principal, Some(&format!("caller-{caller}")));
+            let cluster = identity.cluster_id();
+            let template = String::new();
+            facts.insert(cluster, Arc::new(Facts { identity, template }));
+            let start = EventTime::parse("2026-11-01T00:00:00Z").unwrap().seconds();
+            let at = start + i64::from(*hour) * 3600 + i64::from(*second);
+            let case = Arc::new(Case { cluster, facets });
+            let id = EventId::from_bytes((number as u128).to_be_bytes());
+            events.push((id, Sighting::new(false, EventTime::from_seconds(at), case)));
+        }
+        (events, facts)
+    }
+
+    proptest! {
+        #[test]
+        fn lives_follow_one_another_and_nothing_is_told_twice(
+            drawn in prop::collection::vec((0..4_u8, 0..1500_u16, 0..3600_u16, 0..12_u8), 1..120),
+        ) {
+            let (mut events, facts) = events(&drawn);
+            let told = story(&events, &facts);
+            let mut lives: BTreeMap<ClusterId, (i64, bool)> = BTreeMap::new();
+            for transition in &told {
+                let Some(cluster) = transition.cluster else { continue };
+                let life = lives.entry(cluster).or_insert((0, false));
+                match transition.change {
+                    Change::New => *life = (1, true),
+                    Change::Recovered { .. } => {
+                        prop_assert_eq!(*life, (transition.epoch, true), "only what is open recovers");
+                        life.1 = false;
+                    }
+                    Change::Regressed { .. } => {
+                        prop_assert_eq!(*life, (transition.epoch - 1, false), "only what recovered");
+                        *life = (transition.epoch, true);
+                    }
+                    _ => {}
+                }
+            }
+            let occasions: Vec<_> = told.iter().filter_map(Transition::occasion).collect();
+            let ids: BTreeSet<_> = occasions.iter().map(Occasion::id).collect();
+            prop_assert_eq!(ids.len(), occasions.len());
+            events.reverse();
+            prop_assert_eq!(story(&events, &facts), told);
+        }
     }
 }

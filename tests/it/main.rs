@@ -26,5 +26,6 @@ mod plodding;
 mod records;
 mod rules;
 mod store;
+mod story;
 mod subscription;
 mod table;

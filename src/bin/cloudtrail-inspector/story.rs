@@ -12,6 +12,8 @@ use cloudtrail_inspector::inspect::{Change, Transition};
 use cloudtrail_inspector::trail::redact::sanitize;
 use cloudtrail_inspector::trail::time::{EventTime, Window};
 
+use crate::table::counted;
+
 /// What is shown of a caller's name.
 const NAME_CHARS_MAX: usize = 128;
 
@@ -50,7 +52,10 @@ fn told(transition: &Transition, facts: &BTreeMap<ClusterId, Arc<Facts>>) -> Str
         Change::Recovered {
             fault_seconds,
             count,
-        } => format!("{what}: {count} events in {}", duration(*fault_seconds)),
+        } => {
+            let (count, time) = (counted(*count, "event"), duration(*fault_seconds));
+            format!("{what}: {count} in {time}")
+        }
         Change::Regressed { quiet_seconds } => {
             format!("{what}: after {} of quiet", duration(*quiet_seconds))
         }
@@ -67,12 +72,12 @@ fn told(transition: &Transition, facts: &BTreeMap<ClusterId, Arc<Facts>>) -> Str
             format!("{}: {times} times what makes one", name(actor))
         }
         Change::CampaignEnded(campaign) => format!(
-            "{}: {} events in {}, {} clusters, {} calls",
+            "{}: {} in {}, {}, {}",
             actor(campaign, facts),
-            campaign.events.len(),
+            counted(campaign.events.len() as u64, "event"),
             duration(campaign.last.seconds_since(campaign.began)),
-            campaign.clusters.len(),
-            campaign.calls.len(),
+            counted(campaign.clusters.len() as u64, "cluster"),
+            counted(campaign.calls.len() as u64, "call"),
         ),
         Change::NoData { since } => format!("no event since {since}; nothing recovers meanwhile"),
         Change::DataAgain { seconds } => format!("events again after {}", duration(*seconds)),
