@@ -42,6 +42,9 @@ pub mod memory;
 // The verb that turns an input into clusters: files, and the events of a subscription.
 pub mod ingest;
 
+// The verb that takes stock: what happened to clusters, callers and accounts, in event time.
+pub mod inspect;
+
 // AWS: the bucket, and how its services are reached from within a function.
 #[cfg(feature = "io")]
 pub mod aws;

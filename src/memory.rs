@@ -11,7 +11,7 @@ use crate::cluster::guard::{self, Known};
 use crate::cluster::sample::{Marks, Samples};
 use crate::cluster::sightings::Sightings;
 use crate::cluster::timeline::Timeline;
-use crate::cluster::{Census, EventId, Facts, Tally};
+use crate::cluster::{Census, EventId, Facts, Sighting, Tally};
 use crate::ports::{Batch, Bucket, BucketError, Committed, Quarantined, Store, StoreError};
 use crate::trail::time::{EventTime, Window};
 
@@ -49,6 +49,10 @@ impl Store for MemoryStore {
 
     async fn timeline(&self) -> Result<Timeline, StoreError> {
         Ok(self.sightings.timeline())
+    }
+
+    async fn events(&self) -> Result<Vec<(EventId, Sighting)>, StoreError> {
+        Ok(self.sightings.events())
     }
 }
 

@@ -10,7 +10,7 @@ use crate::alert::occasion::Occasion;
 use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::sample::{Marks, Samples};
 use crate::cluster::timeline::Timeline;
-use crate::cluster::{Census, Cluster, Tally};
+use crate::cluster::{Census, Cluster, EventId, Sighting, Tally};
 use crate::keys::{Answer, Ledger};
 use crate::outbox::{Answered, Breaker, Capacity, Lease, Row, Settlement, Silence};
 use crate::trail::Rejection;
@@ -43,6 +43,9 @@ pub trait Store {
 
     /// Counts all events by cluster and hour. The counts of a cluster sum up to what a census says.
     async fn timeline(&self) -> Result<Timeline, StoreError>;
+
+    /// Returns all events, in no order.
+    async fn events(&self) -> Result<Vec<(EventId, Sighting)>, StoreError>;
 }
 
 /// What one input brings.

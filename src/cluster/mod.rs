@@ -7,8 +7,10 @@
 //! any point. Should one id ever come with two contents, the lesser sighting stands, which keeps
 //! the union independent of order.
 
+pub mod campaign;
 pub mod cases;
 pub mod class;
+pub mod escalation;
 pub mod facet;
 pub mod fingerprint;
 pub mod guard;

@@ -50,6 +50,29 @@ impl Sightings {
         Some(self.cases.get(seen.case).cluster())
     }
 
+    /// Returns all events, in no order.
+    pub fn events(&self) -> Vec<(EventId, Sighting)> {
+        let mut cases: HashMap<u32, Arc<Case>> = HashMap::new();
+        let event = |(id, seen): (&EventId, &Seen)| {
+            let case = cases.entry(seen.case).or_insert_with(|| {
+                let case = self.cases.get(seen.case);
+                let (cluster, facets) = (case.cluster(), case.facets());
+                Arc::new(Case { cluster, facets })
+            });
+            let case = Arc::clone(case);
+            let (stamp, watched) = (seen.stamp, seen.watched);
+            (
+                *id,
+                Sighting {
+                    case,
+                    stamp,
+                    watched,
+                },
+            )
+        };
+        self.seen.iter().map(event).collect()
+    }
+
     /// Returns all cases, and the rows of the events since a moment, or of all.
     pub fn rows(&self, since: Option<EventTime>) -> (Arc<Cases>, Vec<Row>) {
         let mut spans: HashMap<u32, Span> = HashMap::new();

@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::cluster::Census;
 use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::sample::Samples;
 use crate::cluster::timeline::Timeline;
+use crate::cluster::{Census, EventId, Sighting};
 use crate::ports::{Batch, Committed, Store, StoreError};
 use crate::sqlite::write::{Rows, Writer};
 use crate::trail::time::EventTime;
@@ -154,6 +154,14 @@ impl Store for SqliteStore {
 
     async fn timeline(&self) -> Result<Timeline, StoreError> {
         read::timeline(&self.connection)
+    }
+
+    async fn events(&self) -> Result<Vec<(EventId, Sighting)>, StoreError> {
+        let snapshot = self
+            .connection
+            .unchecked_transaction()
+            .map_err(unavailable)?;
+        read::events(&snapshot)
     }
 }
 

@@ -86,6 +86,38 @@ pub fn timeline(connection: &Connection) -> Result<Timeline, StoreError> {
     Ok(timeline)
 }
 
+/// Reads all events.
+pub fn events(connection: &Connection) -> Result<Vec<(EventId, Sighting)>, StoreError> {
+    let clusters = clusters(connection)?;
+    let scenes = scenes(connection)?;
+    let mut select = connection
+        .prepare("SELECT event_id, cluster, scene, at FROM event")
+        .map_err(unavailable)?;
+    let mut found = select.query([]).map_err(unavailable)?;
+    let mut cases: HashMap<(i64, i64), Arc<Case>> = HashMap::new();
+    let mut events = Vec::new();
+    while let Some(row) = found.next().map_err(unavailable)? {
+        let read = || Ok((row.get(0)?, (row.get(1)?, row.get(2)?), time(row, 3)?));
+        let (id, of_case, at): ([u8; 16], (i64, i64), _) = read().map_err(unavailable)?;
+        let (cluster, facts) = clusters
+            .get(&of_case.0)
+            .ok_or_else(|| damaged("an event has no cluster"))?;
+        let facets = scenes
+            .get(&of_case.1)
+            .ok_or_else(|| damaged("an event has no scene"))?;
+        let case = cases.entry(of_case).or_insert_with(|| {
+            let (cluster, facets) = (*cluster, facets.clone());
+            Arc::new(Case { cluster, facets })
+        });
+        let watched = facts.identity.class == Class::Watch;
+        events.push((
+            EventId::from_bytes(id),
+            Sighting::new(watched, at, Arc::clone(case)),
+        ));
+    }
+    Ok(events)
+}
+
 /// Reads one event back.
 pub fn sighting(connection: &Connection, id: EventId) -> Result<Sighting, StoreError> {
     let select = format!(

@@ -29,6 +29,7 @@ mod plodding;
 mod records;
 mod rules;
 mod store;
+mod story;
 mod subscription;
 mod table;
 mod wire;

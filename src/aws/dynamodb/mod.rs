@@ -22,11 +22,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::aws::dynamodb::item::{Caller, Head};
 use crate::aws::dynamodb::lease::Leases;
 use crate::aws::dynamodb::table::{Table, TableError, Write};
-use crate::cluster::Census;
 use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::sample::Samples;
 use crate::cluster::sightings::Sightings;
 use crate::cluster::timeline::Timeline;
+use crate::cluster::{Census, EventId, Sighting};
 use crate::ports::{Batch, Committed, Spent, Store, StoreError};
 use crate::trail::time::{EventTime, Window};
 
@@ -177,6 +177,11 @@ impl<T: Table> Store for DynamoStore<T> {
     async fn timeline(&self) -> Result<Timeline, StoreError> {
         let content = read::content(&self.table, self.now).await?;
         Ok(content.sightings.timeline())
+    }
+
+    async fn events(&self) -> Result<Vec<(EventId, Sighting)>, StoreError> {
+        let content = read::content(&self.table, self.now).await?;
+        Ok(content.sightings.events())
     }
 }
 

@@ -10,6 +10,7 @@ use cloudtrail_inspector::cluster::fingerprint::{Identity, VERSION};
 use cloudtrail_inspector::cluster::lifecycle::Status;
 use cloudtrail_inspector::cluster::ranking::Entry;
 use cloudtrail_inspector::cluster::{Census, Cluster, Conclusion, FacetValues, Span};
+use cloudtrail_inspector::inspect::Transition;
 use cloudtrail_inspector::report::Books;
 use cloudtrail_inspector::trail::redact::sanitize;
 use cloudtrail_inspector::trail::time::EventTime;
@@ -17,7 +18,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::inputs::Failure;
-use crate::scan::Scanned;
+use crate::scan::{Answer, Scanned};
 
 #[derive(Serialize)]
 struct Scan<'a> {
@@ -27,6 +28,46 @@ struct Scan<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rules: Vec<RuleShape<'a>>,
     clusters: Clusters<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transitions: Option<Vec<TransitionShape>>,
+}
+
+/// Something that happened, and the alert that tells it, if one does.
+#[derive(Serialize)]
+struct TransitionShape {
+    at: String,
+    account_id: String,
+    cluster_id: Option<String>,
+    transition: &'static str,
+    epoch: i64,
+    alert: Option<AlertShape>,
+}
+
+#[derive(Serialize)]
+struct AlertShape {
+    alert_id: String,
+    fault_id: String,
+    kind: &'static str,
+    about: String,
+}
+
+impl TransitionShape {
+    fn of(transition: &Transition) -> Self {
+        let alert = transition.occasion().map(|occasion| AlertShape {
+            alert_id: occasion.id().to_string(),
+            fault_id: occasion.fault_id().to_string(),
+            kind: occasion.kind.name(),
+            about: occasion.about,
+        });
+        Self {
+            at: transition.at.to_string(),
+            account_id: transition.account_id.clone(),
+            cluster_id: transition.cluster.map(|cluster| cluster.to_string()),
+            transition: transition.change.name(),
+            epoch: transition.epoch,
+            alert,
+        }
+    }
 }
 
 /// The clusters of a census, each made when it is its turn and then forgotten.
@@ -129,7 +170,7 @@ struct ValueShape {
 }
 
 /// Writes what a scan found, as one JSON document.
-pub fn scan(scanned: &Scanned, census: &Census, mut out: impl io::Write) -> anyhow::Result<()> {
+pub fn scan(scanned: &Scanned, answer: &Answer, mut out: impl io::Write) -> anyhow::Result<()> {
     let shape = Scan {
         records: Records::of(&scanned.books),
         files: Files {
@@ -147,7 +188,11 @@ pub fn scan(scanned: &Scanned, census: &Census, mut out: impl io::Write) -> anyh
             })
             .collect(),
         rules: rules(scanned),
-        clusters: Clusters(census),
+        clusters: Clusters(&answer.census),
+        transitions: answer
+            .story
+            .as_deref()
+            .map(|story| story.iter().map(TransitionShape::of).collect()),
     };
     // As an error of the output it tells a reader who has seen enough from a failure.
     serde_json::to_writer_pretty(&mut out, &shape).map_err(io::Error::from)?;

@@ -13,6 +13,7 @@ mod rules;
 mod scan;
 mod since;
 mod stack;
+mod story;
 mod table;
 mod top;
 

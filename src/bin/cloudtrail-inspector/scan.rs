@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use cloudtrail_inspector::cluster::Census;
 use cloudtrail_inspector::cluster::timeline::Timeline;
 use cloudtrail_inspector::ingest::{self, Folded, Folding, QUARANTINED_MAX};
+use cloudtrail_inspector::inspect::{self, Transition};
 use cloudtrail_inspector::memory::MemoryStore;
 use cloudtrail_inspector::ports::{Quarantined, Store, StoreError};
 use cloudtrail_inspector::report::Books;
@@ -21,7 +22,7 @@ use cloudtrail_inspector::trail::time::EventTime;
 use crate::inputs::{Failure, Inputs, progress, shown};
 use crate::since::Since;
 use crate::stack::TableArguments;
-use crate::{html, jobs, json, output, rules, table};
+use crate::{html, jobs, json, output, rules, story, table};
 
 /// Fold the errors in CloudTrail records into clusters
 ///
@@ -32,6 +33,7 @@ use crate::{html, jobs, json, output, rules, table};
     cloudtrail-inspector scan AWSLogs/\n  \
     cloudtrail-inspector scan --db trail.db AWSLogs/ && sqlite3 trail.db 'SELECT * FROM clusters'\n  \
     cloudtrail-inspector scan --html report.html AWSLogs/\n  \
+    cloudtrail-inspector scan --inspect AWSLogs/111122223333/CloudTrail/eu-central-1/2026/\n  \
     cloudtrail-inspector scan --stack errors AWSLogs/111122223333/CloudTrail/eu-central-1/2026/11/\n  \
     aws s3 cp s3://trail/2026/11/21/x.json.gz - | cloudtrail-inspector scan --format json -")]
 pub struct Arguments {
@@ -46,6 +48,9 @@ pub struct Arguments {
     /// Write a report as well: one HTML page that needs nothing else
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Tell what happened as well, in event time: new, recovered, regressed, escalating, campaigns
+    #[arg(long)]
+    inspect: bool,
     /// How many clusters the table shows; 0 shows all
     #[arg(long, default_value_t = 30)]
     limit: usize,
@@ -121,6 +126,8 @@ pub struct Question {
     pub by_hour: bool,
     /// Return samples, too.
     pub samples: bool,
+    /// Tell what happened, too.
+    pub story: bool,
 }
 
 /// What the store answers.
@@ -130,6 +137,8 @@ pub struct Answer {
     pub census: Census,
     /// The events by hour, if that was asked.
     pub timeline: Timeline,
+    /// What happened, if that was asked.
+    pub story: Option<Vec<Transition>>,
 }
 
 impl SourceArguments {
@@ -280,6 +289,10 @@ pub fn answer(store: &impl Store, question: Question) -> anyhow::Result<Answer> 
     if question.by_hour {
         answer.timeline = pollster::block_on(store.timeline())?;
     }
+    if question.story {
+        let events = pollster::block_on(store.events())?;
+        answer.story = Some(inspect::story(&events, &answer.census.facts));
+    }
     Ok(answer)
 }
 
@@ -355,6 +368,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let question = Question {
         by_hour: arguments.html.is_some(),
         samples: arguments.html.is_some() || arguments.format == Format::Json,
+        story: arguments.inspect,
         ..Question::default()
     };
     let (scanned, answer) = arguments.source.scan(&arguments.paths, question)?;
@@ -365,8 +379,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         html::write(path, &arguments.paths, &scanned, &answer)
     });
     match arguments.format {
-        Format::Table => output::print(&table::scan(&scanned, census, arguments.limit))?,
-        Format::Json => json::scan(&scanned, census, &mut output::stdout())?,
+        Format::Table => {
+            output::print(&table::scan(&scanned, census, arguments.limit))?;
+            if let Some(transitions) = &answer.story {
+                output::print(&story::text(transitions, &census.facts))?;
+            }
+        }
+        Format::Json => json::scan(&scanned, &answer, &mut output::stdout())?,
     }
     page?;
     Ok(scanned.exit_code())

@@ -281,7 +281,8 @@ fn books(books: &Books, scanned: &Scanned, clusters: usize) -> String {
     text
 }
 
-fn counted(count: u64, noun: &str) -> String {
+/// Returns a number with its noun, in the plural where it needs one.
+pub fn counted(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{plural}")
 }
