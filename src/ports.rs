@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::ops::RangeInclusive;
 
+use zeroize::Zeroizing;
+
 use crate::alert::Alert;
 use crate::alert::occasion::Occasion;
 use crate::cluster::fingerprint::ClusterId;
@@ -252,6 +254,33 @@ pub trait Sink {
 
     /// Forgets what it knows of its secret, to fetch it again.
     fn forget_secret(&mut self) {}
+}
+
+/// Where the secret of a sink is kept.
+#[expect(
+    async_fn_in_trait,
+    reason = "the sinks are generic over one vault at a time and spawn nothing"
+)]
+pub trait Vault {
+    /// Returns the secret as it is kept.
+    async fn secret(&self) -> Result<Zeroizing<String>, VaultError>;
+}
+
+/// Why a vault did not hand over a secret. Neither repeats anything of it.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// There is none, or it is not allowed to have it: a person has to do something.
+    #[error("the secret cannot be had: {detail}")]
+    Refused {
+        /// What it says.
+        detail: String,
+    },
+    /// It is busy or out of reach: try again.
+    #[error("the secret is out of reach: {detail}")]
+    Unavailable {
+        /// What it says.
+        detail: String,
+    },
 }
 
 /// Why a store did not do what it was asked for; each variant asks for another next step.

@@ -29,14 +29,15 @@ fn code(path: &Path) -> String {
 }
 
 /// The floors, from the ground up; a room names only rooms of its own floor and of those below.
-const FLOORS: [&[&str]; 7] = [
+const FLOORS: [&[&str]; 8] = [
     &["trail"],
     &["cluster", "report"],
     &["alert"],
+    &["guance"],
     &["rules", "config"],
     &["page"],
     &["ports"],
-    &["ingest", "memory", "sqlite", "aws"],
+    &["ingest", "memory", "sqlite", "aws", "guance/workspace"],
 ];
 
 #[test]
@@ -59,17 +60,13 @@ fn no_room_names_a_floor_above_its_own() {
 
 #[test]
 fn verbs_and_adapters_never_see_each_other() {
-    for (one, others) in [
-        ("ingest", ["memory", "sqlite", "aws"]),
-        ("memory", ["ingest", "sqlite", "aws"]),
-        ("sqlite", ["ingest", "memory", "aws"]),
-        ("aws", ["ingest", "memory", "sqlite"]),
-    ] {
+    for one in FLOORS[7] {
         for path in files_of(one) {
-            for other in others {
+            for other in FLOORS[7].iter().filter(|other| *other != one) {
+                let other = other.replace('/', "::");
                 assert!(
                     !code(&path).contains(&format!("crate::{other}")),
-                    "{}",
+                    "{} names {other}",
                     path.display()
                 );
             }
@@ -91,7 +88,7 @@ fn below_the_ports_nothing_waits_and_nothing_touches_the_outside() {
         "Instant::now",
         "rusqlite",
     ];
-    for room in FLOORS[..5].iter().flat_map(|rooms| rooms.iter()) {
+    for room in FLOORS[..6].iter().flat_map(|rooms| rooms.iter()) {
         for path in files_of(room) {
             for word in OUTSIDE {
                 assert!(!code(&path).contains(word), "{} has {word}", path.display());
@@ -121,9 +118,17 @@ fn every_module_says_first_what_it_is_for() {
 
 fn files_of(room: &str) -> Vec<PathBuf> {
     let file = Path::new("src").join(format!("{room}.rs"));
-    if file.exists() {
-        vec![file]
+    let folder = Path::new("src").join(room);
+    let mut files = if folder.exists() {
+        sources(&folder)
     } else {
-        sources(&Path::new("src").join(room))
+        Vec::new()
+    };
+    if file.exists() {
+        files.push(file);
+        return files;
     }
+    // What talks to a workspace is an adapter; what is said to it is not.
+    files.retain(|path| !path.ends_with("guance/workspace.rs"));
+    files
 }

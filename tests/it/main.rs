@@ -28,3 +28,4 @@ mod rules;
 mod store;
 mod subscription;
 mod table;
+mod workspace;

@@ -129,9 +129,13 @@ pub async fn run(environment: &Environment) -> Result<(), Refusal> {
 fn store(settings: &IngestSettings, config: &SdkConfig) -> DynamoStore<SdkTable> {
     let table = SdkTable::new(config, &settings.table_name);
     let settings = Settings {
+        sinks: settings
+            .sinks
+            .iter()
+            .map(|sink| sink.name().to_owned())
+            .collect(),
         retention_days: settings.retention_days.into(),
         learn_hours: settings.learn_hours.into(),
-        ..Settings::default()
     };
     DynamoStore::new(table, settings, now())
 }

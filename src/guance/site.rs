@@ -1,0 +1,56 @@
+//! The sites of Guance and TrueWatch by name. Source: the vendor's documentation, "Open API", and for
+//! the gateways what its own programs have.
+
+/// A site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Site {
+    /// The name that settings use.
+    pub name: &'static str,
+    /// Where line protocol goes.
+    pub openway: &'static str,
+    /// Where the Open API is.
+    pub openapi: &'static str,
+    /// Where people look; `None` where nobody has written it down.
+    pub console: Option<&'static str>,
+}
+
+macro_rules! site {
+    ($name:literal, $head:literal, $domain:literal) => {
+        Site {
+            name: $name,
+            openway: concat!("https://", $head, "openway.", $domain),
+            openapi: concat!("https://", $head, "openapi.", $domain),
+            console: Some(concat!("https://", $head, "console.", $domain)),
+        }
+    };
+    ($name:literal, $head:literal, $domain:literal, no console) => {
+        Site {
+            console: None,
+            ..site!($name, $head, $domain)
+        }
+    };
+}
+
+/// The sites: those of Guance, then those of TrueWatch.
+pub const SITES: [Site; 15] = [
+    site!("cn1", "", "guance.com"),
+    site!("cn2", "aws-", "guance.com"),
+    site!("cn3", "cn3-", "guance.com"),
+    site!("cn4", "cn4-", "guance.com"),
+    site!("cn5", "cn5-", "guance.com"),
+    site!("cn6", "cn6-", "guance.one"),
+    site!("us1", "us1-", "guance.com"),
+    site!("eu1", "eu1-", "guance.one"),
+    site!("ap1", "ap1-", "guance.one"),
+    site!("truewatch-us1", "us1-", "truewatch.com", no console),
+    site!("truewatch-eu1", "eu1-", "truewatch.com", no console),
+    site!("truewatch-ap1", "ap1-", "truewatch.com", no console),
+    site!("truewatch-za1", "za1-", "truewatch.com", no console),
+    site!("truewatch-id1", "id1-", "truewatch.com", no console),
+    site!("truewatch-me1", "me1-", "truewatch.com", no console),
+];
+
+/// Returns the site of a name.
+pub fn site(name: &str) -> Option<&'static Site> {
+    SITES.iter().find(|site| site.name == name)
+}
