@@ -12,7 +12,7 @@ pub mod keys;
 // What we tell: alerts, severity with its reasons, and what to do.
 pub mod alert;
 
-// Guance: where a workspace is, and what its answers mean.
+// Guance: its sites, an alert as what it takes, and what its answers mean.
 pub mod guance;
 
 // Alerts that wait, and what became of sending them.

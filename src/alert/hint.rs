@@ -7,54 +7,110 @@ use crate::cluster::class::Class;
 use crate::cluster::facet::{Facets, Kind};
 use crate::cluster::fingerprint::Identity;
 
+/// What to do about a failure, in no language yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Advice<'a> {
+    /// The account is not signed up for the service.
+    SignUp,
+    /// A layer of policy denies the action explicitly.
+    Explicit(&'a str),
+    /// The reason is in the encoded message.
+    Decode,
+    /// The service does not say which policy refused.
+    Unsaid,
+    /// The caller's own policies do not allow the action.
+    Caller,
+    /// The role's trust policy does not.
+    Trust,
+    /// The refusal is worded in a way that is not known.
+    Unworded,
+    /// A layer that is not the caller's does not allow the action.
+    Layer(&'a str),
+    /// What its class asks for.
+    Class(Class),
+}
+
+/// What stands in a sentence of advice where the IAM action belongs, which callers have a say in.
+pub const ACTION: &str = "{action}";
+
 /// Returns what to do about a failure.
 pub fn hint(identity: &Identity, facets: &Facets) -> String {
     let action = facets.get(Kind::IamAction).unwrap_or("the action");
-    match identity.class {
-        Class::Denied | Class::Vpce => denied(identity, facets, action),
-        class => by_class(class).to_owned(),
-    }
+    Advice::of(identity, facets)
+        .english()
+        .replace(ACTION, action)
 }
 
-fn denied(identity: &Identity, facets: &Facets, action: &str) -> String {
-    if identity.code == "OptInRequired" || identity.code == "SubscriptionRequired" {
-        return "The account is not signed up for this service; that is done once, in the console."
-            .to_owned();
-    }
-    let layer = facets.get(Kind::Layer).unwrap_or_default();
-    let (layer, stance) = layer.split_once(' ').unwrap_or((layer, ""));
-    let layer = match (identity.class, layer) {
-        (Class::Vpce, "") => "vpce",
-        _ => layer,
-    };
-    if stance == "explicit" {
-        return format!(
-            "{} denies {action} explicitly. No permission elsewhere overrides that: ask its owner \
-             whether the deny is meant for this caller, or stop the call.",
-            named(layer)
-        );
-    }
-    match layer {
-        "" if facets.get(Kind::Encoded) == Some("whole") => format!(
-            "The reason for refusing {action} is in the event's encoded message; \
-             `aws sts decode-authorization-message` reads it."
-        ),
-        "" => format!(
-            "The service does not say which policy refused. Check at least the caller's policies \
-             for {action}, then the resource's policy and the organization's."
-        ),
-        "identity" => format!(
-            "At least the caller's own policies do not allow {action}. If the call is wanted, its \
-             owner adds it there; if it is new, find out what changed."
-        ),
-        "trust" => "The role's trust policy does not let this caller assume it.".to_owned(),
-        "unknown" => {
-            "The refusal is worded in a way that is not known here; read the sample.".to_owned()
+impl<'a> Advice<'a> {
+    /// Decides what to do about a failure.
+    pub fn of(identity: &Identity, facets: &'a Facets) -> Self {
+        match identity.class {
+            Class::Denied | Class::Vpce => Self::denied(identity, facets),
+            class => Self::Class(class),
         }
-        layer => format!(
-            "At least {} does not allow {action}; that is not the caller's to change.",
-            named(layer).to_lowercase().replace("vpc", "VPC")
-        ),
+    }
+
+    fn denied(identity: &Identity, facets: &'a Facets) -> Self {
+        if identity.code == "OptInRequired" || identity.code == "SubscriptionRequired" {
+            return Self::SignUp;
+        }
+        let layer = facets.get(Kind::Layer).unwrap_or_default();
+        let (layer, stance) = layer.split_once(' ').unwrap_or((layer, ""));
+        let layer = match (identity.class, layer) {
+            (Class::Vpce, "") => "vpce",
+            _ => layer,
+        };
+        if stance == "explicit" {
+            return Self::Explicit(layer);
+        }
+        match layer {
+            "" if facets.get(Kind::Encoded) == Some("whole") => Self::Decode,
+            "" => Self::Unsaid,
+            "identity" => Self::Caller,
+            "trust" => Self::Trust,
+            "unknown" => Self::Unworded,
+            layer => Self::Layer(layer),
+        }
+    }
+
+    /// Returns the advice in English, with [`ACTION`] where the action belongs.
+    pub fn english(self) -> String {
+        match self {
+            Self::SignUp => {
+                "The account is not signed up for this service; that is done once, in the console."
+            }
+            Self::Explicit(layer) => {
+                return format!(
+                    "{} denies {ACTION} explicitly. No permission elsewhere overrides that: ask \
+                     its owner whether the deny is meant for this caller, or stop the call.",
+                    named(layer)
+                );
+            }
+            Self::Decode => {
+                "The reason for refusing {action} is in the event's encoded message; \
+                 `aws sts decode-authorization-message` reads it."
+            }
+            Self::Unsaid => {
+                "The service does not say which policy refused. Check at least the caller's \
+                 policies for {action}, then the resource's policy and the organization's."
+            }
+            Self::Caller => {
+                "At least the caller's own policies do not allow {action}. If the call is wanted, \
+                 its owner adds it there; if it is new, find out what changed."
+            }
+            Self::Trust => "The role's trust policy does not let this caller assume it.",
+            Self::Unworded => {
+                "The refusal is worded in a way that is not known here; read the sample."
+            }
+            Self::Layer(layer) => {
+                let named = named(layer).to_lowercase().replace("vpc", "VPC");
+                return format!(
+                    "At least {named} does not allow {ACTION}; that is not the caller's to change."
+                );
+            }
+            Self::Class(class) => by_class(class),
+        }
+        .to_owned()
     }
 }
 

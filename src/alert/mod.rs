@@ -4,11 +4,18 @@
 //! An [`Occasion`] is why something is told, and small enough to wait in the outbox. An [`Alert`] is
 //! made of it when it is sent, so that a message that waited for a day says what is known by then.
 
+pub mod detail;
 pub mod hint;
+pub mod links;
+pub mod message;
 pub mod occasion;
+pub mod safe;
 pub mod severity;
+pub mod text;
 
-use crate::alert::occasion::Occasion;
+use serde_json::Value;
+
+use crate::alert::occasion::{Kind, Occasion};
 use crate::alert::severity::{Assessment, Severity};
 use crate::cluster::Cluster;
 use crate::keys::KeyReport;
@@ -61,7 +68,110 @@ impl Enrichment {
     }
 }
 
+/// How many bytes of an occasion's detail are read; more was not written by us.
+const DETAIL_BYTES_MAX: usize = 64 << 10;
+
 impl Alert {
+    /// Makes an alert about a cluster: as loud as the cluster is, partial if a key's last use should
+    /// be known and is not, and with nothing suppressed before it. `range` is what was looked at, up
+    /// to before its second moment; `cluster` holds what was seen within.
+    pub fn of_cluster(
+        occasion: Occasion,
+        cluster: Cluster,
+        first_seen: Option<EventTime>,
+        range: Option<(EventTime, EventTime)>,
+        account_errors: u64,
+        keys: Vec<KeyReport>,
+        account_name: Option<String>,
+    ) -> Self {
+        Self {
+            severity: severity::of_cluster(&cluster),
+            cluster: Some(cluster),
+            first_seen,
+            from: range.map(|(from, _)| from),
+            until: range.map(|(_, until)| until),
+            account_errors,
+            ..Self::of_account(occasion, Severity::Info, keys, account_name)
+        }
+    }
+
+    /// Makes an alert that is about no single cluster, or about one that is no longer kept.
+    pub fn of_account(
+        occasion: Occasion,
+        severity: Severity,
+        keys: Vec<KeyReport>,
+        account_name: Option<String>,
+    ) -> Self {
+        let is_partial = keys.iter().any(|key| key.is_missing);
+        Self {
+            occasion,
+            severity: Assessment {
+                severity,
+                points: 0,
+                reasons: Vec::new(),
+            },
+            account_name,
+            cluster: None,
+            first_seen: None,
+            from: None,
+            until: None,
+            account_errors: 0,
+            keys,
+            enrichment: if is_partial {
+                Enrichment::Partial
+            } else {
+                Enrichment::Full
+            },
+            suppressed: 0,
+        }
+    }
+
+    /// Returns how many events of the cluster there were in what was looked at.
+    pub fn count(&self) -> u64 {
+        self.cluster
+            .as_ref()
+            .map_or(0, |cluster| cluster.span.count)
+    }
+
+    /// Returns when it happened: what showed it, or else the latest event that is known.
+    pub fn at(&self) -> Option<EventTime> {
+        let last = || self.cluster.as_ref()?.span.last_seen;
+        self.occasion.at.or_else(last).or(self.until)
+    }
+
+    /// Returns when the trouble began that this belongs to. The occasion's detail says so under
+    /// `fault_start`; without that it is when the cluster was first seen in its first life, and in a
+    /// later one when it was first seen in what was looked at.
+    pub fn fault_start(&self) -> Option<EventTime> {
+        let told = self.detail();
+        let told = told.get("fault_start").and_then(Value::as_str);
+        let within = || self.cluster.as_ref()?.span.first_seen;
+        let seen = match (self.occasion.kind, self.occasion.epoch) {
+            (Kind::Regressed, _) => self.occasion.at,
+            (_, ..=1) => self.first_seen,
+            _ => None,
+        };
+        told.and_then(EventTime::parse)
+            .or(seen)
+            .or_else(within)
+            .or_else(|| self.at())
+    }
+
+    /// Returns for how many seconds the trouble has lasted, as of when this happened.
+    pub fn fault_seconds(&self) -> i64 {
+        let lasted = self.at().zip(self.fault_start());
+        lasted.map_or(0, |(at, start)| at.seconds_since(start).max(0))
+    }
+
+    /// Returns what the occasion brought along, `null` where that is nothing or no JSON.
+    pub fn detail(&self) -> Value {
+        let detail = &self.occasion.detail;
+        match detail.len() {
+            ..=DETAIL_BYTES_MAX => serde_json::from_str(detail).unwrap_or_default(),
+            _ => Value::Null,
+        }
+    }
+
     /// Returns how loud it is.
     pub fn level(&self) -> Severity {
         self.severity.severity

@@ -7,13 +7,13 @@ use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
 
+use crate::alert::Alert;
+use crate::alert::detail::{SOURCE, detail};
 use crate::aws::refusal::{self, Cause};
-use crate::outbox::Answered;
+use crate::outbox::{Answered, Capacity};
+use crate::ports::Sink;
 use crate::trail::redact::sanitize;
 use crate::trail::time::EventTime;
-
-/// Who all events are from.
-pub const SOURCE: &str = "cloudtrail-inspector";
 
 /// How many events one call takes. Source: EventBridge API Reference, `PutEvents`.
 pub const EVENTS_MAX: usize = 10;
@@ -104,6 +104,26 @@ impl Bus {
                 vec![answered; events.len()]
             }
         }
+    }
+}
+
+impl Sink for Bus {
+    fn capacity(&self) -> Capacity {
+        Capacity {
+            alerts: EVENTS_MAX,
+            // Whoever listens is a program.
+            digest_beyond: None,
+        }
+    }
+
+    async fn send(&mut self, alerts: &[Alert]) -> Vec<Answered> {
+        let events = alerts.iter().map(|alert| Event {
+            detail_type: alert.occasion.kind.detail_type(),
+            detail: detail(alert).to_string(),
+            at: alert.at(),
+        });
+        let events: Vec<Event> = events.collect();
+        self.put(&events).await
     }
 }
 

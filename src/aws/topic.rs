@@ -6,11 +6,18 @@ use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::MessageAttributeValue;
 
+use crate::alert::Alert;
+use crate::alert::message::{attributes, body, subject};
+use crate::alert::text::Texts;
 use crate::aws::refusal;
-use crate::outbox::Answered;
+use crate::outbox::{Answered, Capacity};
+use crate::ports::Sink;
 
 /// The longest message, its attributes included. Source: SNS API Reference, `Publish`.
 const MESSAGE_BYTES_MAX: usize = 262_144;
+
+/// Beyond how many waiting alerts people are sent one digest instead.
+const DIGEST_BEYOND: usize = 500;
 
 /// What a topic's subscribers get.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,15 +41,33 @@ pub struct Topic {
     /// Made when it is first used.
     client: OnceCell<Client>,
     arn: String,
+    texts: Texts,
 }
 
 impl Topic {
-    /// Returns the topic of an ARN; nothing is connected to before the first message.
-    pub fn new(config: &SdkConfig, arn: &str) -> Self {
+    /// Returns the topic of an ARN, told in these words; nothing is connected to before the first
+    /// message.
+    pub fn new(config: &SdkConfig, arn: &str, texts: Texts) -> Self {
         Self {
             config: config.clone(),
             client: OnceCell::new(),
             arn: arn.to_owned(),
+            texts,
+        }
+    }
+
+    fn message(&self, alert: &Alert) -> Message {
+        let line = match alert.occasion.cluster {
+            Some(cluster) => cluster.to_string(),
+            // A group has to have a name.
+            None => format!("account-{}", alert.occasion.account_id),
+        };
+        Message {
+            subject: subject(alert),
+            body: body(alert, &self.texts),
+            attributes: attributes(alert),
+            id: alert.occasion.id().to_string(),
+            line,
         }
     }
 
@@ -77,6 +102,23 @@ impl Topic {
             Ok(sent) => Answered::Accepted(sent.message_id.unwrap_or_default()),
             Err(error) => refusal::cause(&error).answered(refusal::told(&error)),
         }
+    }
+}
+
+impl Sink for Topic {
+    fn capacity(&self) -> Capacity {
+        Capacity {
+            alerts: 1,
+            digest_beyond: Some(DIGEST_BEYOND),
+        }
+    }
+
+    async fn send(&mut self, alerts: &[Alert]) -> Vec<Answered> {
+        let mut answers = Vec::new();
+        for alert in alerts {
+            answers.push(self.publish(self.message(alert)).await);
+        }
+        answers
     }
 }
 

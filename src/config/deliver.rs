@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::{Complaints, LEARN_HOURS, LogLevel, Reading, SinkName, shown};
+use crate::alert::links::Links;
+use crate::alert::text::{Language, Texts};
 use crate::guance::endpoint::{Allowed, Endpoint};
 use crate::guance::route::Route;
 use crate::guance::site::{self, SITES, Site};
@@ -61,16 +63,6 @@ pub struct GuanceSettings {
     pub sample_logs: bool,
     /// A file with certificates to trust beside those of the system.
     pub ca_file: Option<PathBuf>,
-}
-
-/// The language of what people read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Language {
-    /// English.
-    #[default]
-    En,
-    /// Chinese.
-    Zh,
 }
 
 /// For how many days a key may have to be unused to count as dormant.
@@ -152,6 +144,20 @@ impl DeliverSettings {
         ];
         let told = told.into_iter().filter(|(_, is_told)| *is_told);
         told.map(|(sink, _)| sink).collect()
+    }
+
+    /// Returns what messages are written with.
+    pub fn texts(&self) -> Texts {
+        let guance = self.guance.as_ref();
+        let console = guance.and_then(|guance| guance.console_url.as_deref());
+        let workspace = guance.and_then(|guance| guance.workspace_id.as_deref());
+        // What links are made of was checked when it was read; without it they are not made.
+        let links =
+            console.and_then(|console| Links::default().with_guance(console, workspace).ok());
+        Texts {
+            language: self.language,
+            links: links.unwrap_or_default(),
+        }
     }
 
     /// Returns the partition that the function is in.
@@ -329,14 +335,13 @@ impl Reading {
     }
 
     fn language(&mut self, setting: &'static str) -> Language {
-        match self.given(setting).as_deref() {
-            None | Some("en") => Language::En,
-            Some("zh") => Language::Zh,
-            Some(other) => {
-                self.complain(setting, format!("{} is neither en nor zh", shown(other)));
-                Language::En
-            }
-        }
+        let Some(given) = self.given(setting) else {
+            return Language::default();
+        };
+        Language::from_name(&given).unwrap_or_else(|| {
+            self.complain(setting, format!("{} is neither en nor zh", shown(&given)));
+            Language::default()
+        })
     }
 
     fn account_id(&mut self, setting: &'static str) -> String {

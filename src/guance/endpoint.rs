@@ -98,7 +98,9 @@ fn split(authority: &str) -> Option<(&str, Option<u16>)> {
     match authority[end..].rfind(':') {
         Some(colon) => {
             let (host, port) = authority.split_at(end + colon);
-            let port = port[1..].parse().ok().filter(|port| *port != 0)?;
+            let port = &port[1..];
+            let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
+            let port = port.parse().ok().filter(|port| is_number && *port != 0)?;
             Some((host, Some(port)))
         }
         None => Some((authority, None)),
@@ -228,6 +230,10 @@ mod tests {
             ("https://openway.guance.com/hush", CUSTOM, "alone"),
             ("https://openway.guance.com?token=hush", CUSTOM, "alone"),
             ("https://openway.guance.com:0", CUSTOM, "alone"),
+            ("https://openway.guance.com:+1", CUSTOM, "alone"),
+            ("https://openway.guance.com:", CUSTOM, "alone"),
+            ("https://evil.example\\.guance.com", CUSTOM, "alone"),
+            ("https://ｇuance.com", CUSTOM, "alone"),
             (
                 "https://openway.guance.com.evil.example",
                 VENDOR_ONLY,

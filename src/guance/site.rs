@@ -54,3 +54,24 @@ pub const SITES: [Site; 15] = [
 pub fn site(name: &str) -> Option<&'static Site> {
     SITES.iter().find(|site| site.name == name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guance::endpoint::{Allowed, Endpoint};
+    use crate::guance::route::Route;
+
+    #[test]
+    fn every_site_is_taken_as_it_is() {
+        for site in &SITES {
+            for url in [Some(site.openway), Some(site.openapi), site.console] {
+                let Some(url) = url else { continue };
+                let endpoint = Endpoint::parse(url, Route::Dataway, Allowed::default());
+                assert_eq!(endpoint.unwrap().to_string(), url);
+            }
+        }
+        let cn2 = site("cn2").unwrap();
+        assert_eq!(cn2.openway, "https://aws-openway.guance.com");
+        assert_eq!(site("nowhere"), None);
+    }
+}

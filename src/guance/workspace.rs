@@ -4,6 +4,8 @@
 //! much of an answer and no more, and gives up in time. Its token stands in the URL, so no URL is ever
 //! told. The client is made when it is first used, as it reads all certificates of the system.
 
+mod sink;
+
 use std::cell::OnceCell;
 use std::error::Error;
 use std::fmt;
@@ -24,6 +26,8 @@ use reqwest::redirect::Policy;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
+
+pub use crate::guance::workspace::sink::GuanceSink;
 
 use crate::guance::answer::Response;
 use crate::guance::endpoint::{Allowed, Endpoint, may_connect};

@@ -126,6 +126,11 @@ pub fn redact(text: &str) -> String {
     settled(text.into(), true).into_owned()
 }
 
+/// Masks secrets, and leaves the addresses in names of callers: those are who it was.
+pub fn mask_secrets(text: &str) -> String {
+    settled(text.into(), false).into_owned()
+}
+
 /// Repeats the masking until nothing changes, so that masked text is stable by construction. Text
 /// that does not settle was built not to, and is dropped whole.
 fn settled(mut text: Text<'_>, mask_emails: bool) -> Text<'_> {

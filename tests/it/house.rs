@@ -47,6 +47,7 @@ fn no_room_names_a_floor_above_its_own() {
             for path in files_of(room) {
                 let code = code(&path);
                 for above in FLOORS[floor + 1..].iter().flat_map(|rooms| rooms.iter()) {
+                    let above = above.replace('/', "::");
                     assert!(
                         !code.contains(&format!("crate::{above}")),
                         "{} names {above}",
@@ -129,6 +130,7 @@ fn files_of(room: &str) -> Vec<PathBuf> {
         return files;
     }
     // What talks to a workspace is an adapter; what is said to it is not.
-    files.retain(|path| !path.ends_with("guance/workspace.rs"));
+    files.retain(|path| room != "guance" || !path.starts_with("src/guance/workspace"));
+    files.retain(|path| room != "guance" || !path.ends_with("workspace.rs"));
     files
 }

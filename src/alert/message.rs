@@ -1,0 +1,96 @@
+//! An alert as a message of SNS: a subject, a body, and the attributes that subscriptions filter by.
+//!
+//! A subject ends up in the head of an e-mail, so it is put together from words of ours and digits
+//! alone. The body is always plain text, never a structure of JSON by protocol.
+
+use crate::alert::Alert;
+use crate::alert::occasion::Kind;
+use crate::alert::safe::cut;
+use crate::alert::severity::Severity;
+use crate::alert::text::Texts;
+use crate::cluster::class::Class;
+use crate::trail::principal::is_account_id;
+
+/// The longest body, in bytes; SNS takes 256 KiB with the attributes.
+pub const BODY_BYTES_MAX: usize = 200 << 10;
+
+/// The longest subject of SNS is 100 characters; this is less.
+const SUBJECT_CHARS_MAX: usize = 99;
+
+/// The subject where none could be made.
+const SUBJECT: &str = "CloudTrail alert";
+
+/// Returns the subject: printable ASCII, in English, of fewer than a hundred characters.
+pub fn subject(alert: &Alert) -> String {
+    let severity = match alert.level() {
+        Severity::Info => "Info",
+        Severity::Warning => "Warning",
+        Severity::Error => "Error",
+        Severity::Critical => "Critical",
+    };
+    let what = match alert.occasion.kind {
+        Kind::New => "new CloudTrail error",
+        Kind::NewPrincipal => "known CloudTrail error, new caller",
+        Kind::Regressed => "CloudTrail error is back",
+        Kind::Recovered => "CloudTrail error has stopped",
+        Kind::Escalating => "CloudTrail error is escalating",
+        Kind::Campaign => "campaign of CloudTrail errors",
+        Kind::AccessKey => "access key alert",
+        Kind::AccountSummary => "summary of CloudTrail errors",
+        Kind::NoData => "no CloudTrail data",
+    };
+    let mut subject = format!("{severity}: {what}");
+    if let Some(cluster) = &alert.cluster {
+        subject.push_str(&format!(" ({})", named(cluster.facts.identity.class)));
+    }
+    if is_account_id(&alert.occasion.account_id) {
+        subject.push_str(&format!(" in account {}", alert.occasion.account_id));
+    }
+    let is_fit = subject.len() <= SUBJECT_CHARS_MAX
+        && subject.starts_with(|first: char| first.is_ascii_alphabetic())
+        && subject.bytes().all(|b| (b' '..=b'~').contains(&b));
+    if is_fit { subject } else { SUBJECT.to_owned() }
+}
+
+fn named(class: Class) -> &'static str {
+    match class {
+        Class::Vpce => "refused by a VPC endpoint",
+        Class::Signin => "sign-in",
+        Class::Denied => "access denied",
+        Class::Auth => "credentials not accepted",
+        Class::Throttle => "throttled",
+        Class::Dryrun => "dry run",
+        Class::Absent => "not found",
+        Class::Quota => "limit reached",
+        Class::Conflict => "conflict",
+        Class::Server => "AWS failed",
+        Class::Invalid => "invalid request",
+        Class::Other => "unknown code",
+        Class::Watch => "sensitive call",
+    }
+}
+
+/// Returns the body, of at most [`BODY_BYTES_MAX`].
+pub fn body(alert: &Alert, texts: &Texts) -> String {
+    let mut body = texts.plain(alert);
+    body.truncate(cut(&body, BODY_BYTES_MAX).len());
+    body
+}
+
+/// Returns the attributes, none of them empty, which SNS would refuse.
+pub fn attributes(alert: &Alert) -> Vec<(&'static str, String)> {
+    let occasion = &alert.occasion;
+    let mut attributes = vec![
+        ("severity", alert.level().name().to_owned()),
+        ("kind", occasion.kind.name().to_owned()),
+        ("alert_id", occasion.id().to_string()),
+    ];
+    if is_account_id(&occasion.account_id) {
+        attributes.push(("account_id", occasion.account_id.clone()));
+    }
+    if let Some(cluster) = &alert.cluster {
+        attributes.push(("class", cluster.facts.identity.class.name().to_owned()));
+    }
+    attributes.sort();
+    attributes
+}

@@ -1,0 +1,661 @@
+//! What a message says, in English or Chinese: a title, and four sections that say who failed at
+//! what and why, since when and how often, when each access key was last active, and what to do.
+//!
+//! Every text that a caller may have had a hand in is a piece of its own, and each form of a message
+//! decides what it does to such pieces. The sentences are ours alone.
+
+mod document;
+mod en;
+mod words;
+mod zh;
+
+use serde_json::Value;
+
+use crate::alert::hint::{ACTION, Advice};
+use crate::alert::links::Links;
+use crate::alert::occasion::Kind;
+use crate::alert::safe::{readable, titled};
+use crate::alert::text::document::{Line, Piece, Pieces, Section, fill, joined};
+use crate::alert::text::words::Words;
+use crate::alert::{Alert, Enrichment};
+use crate::cluster::facet::Kind as Facet;
+use crate::cluster::lifecycle::quiet_period_seconds;
+use crate::cluster::sample::Sample;
+use crate::cluster::{Cluster, FacetValue};
+use crate::keys::{Answer, KeyReport, Oddity, masked};
+use crate::trail::principal::{KeyKind, is_account_id};
+use crate::trail::redact::clean;
+
+/// The languages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Language {
+    /// English.
+    #[default]
+    En,
+    /// Chinese, simplified.
+    Zh,
+}
+
+/// What messages are written with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Texts {
+    /// In which language.
+    pub language: Language,
+    /// Where readers can look.
+    pub links: Links,
+}
+
+/// The longest title, in characters: Guance takes no longer one.
+pub const TITLE_CHARS_MAX: usize = 256;
+
+/// How many values of a facet, keys and samples are named.
+const VALUES_MAX: usize = 5;
+const KEYS_MAX: usize = 10;
+const SAMPLES_MAX: usize = 3;
+/// How many fields of an occasion's detail are named.
+const DETAILS_MAX: usize = 20;
+/// How many characters of a name a title has room for.
+const TITLED_CHARS_MAX: usize = 64;
+/// How many characters of an error message are shown.
+const TEMPLATE_CHARS_MAX: usize = 512;
+
+impl Language {
+    /// Returns the language of a stable name, `en` or `zh`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "en" => Some(Self::En),
+            "zh" => Some(Self::Zh),
+            _ => None,
+        }
+    }
+
+    /// Returns the stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Zh => "zh",
+        }
+    }
+
+    fn words(self) -> &'static Words {
+        match self {
+            Self::En => &en::ENGLISH,
+            Self::Zh => &zh::CHINESE,
+        }
+    }
+
+    fn advice(self, advice: Advice<'_>) -> String {
+        match self {
+            Self::En => advice.english(),
+            Self::Zh => zh::advice(advice),
+        }
+    }
+}
+
+impl Texts {
+    /// Returns the title: one line of at most [`TITLE_CHARS_MAX`] characters.
+    pub fn title(&self, alert: &Alert) -> String {
+        let words = self.language.words();
+        let account = alert.occasion.account_id.as_str();
+        let mut title = format!("[{}] AWS", title_word(words, alert.occasion.kind));
+        if !account.is_empty() {
+            title.push_str(&format!(" {}", titled(account, TITLED_CHARS_MAX)));
+        }
+        let subject = match &alert.cluster {
+            Some(cluster) => Some(self.titled_error(cluster, alert)),
+            None => Some(titled(&told_about(alert), TITLED_CHARS_MAX)),
+        };
+        if let Some(subject) = subject.filter(|subject| !subject.is_empty()) {
+            title.push_str(&format!(": {subject}"));
+        }
+        clean(&title, TITLE_CHARS_MAX).into_owned()
+    }
+
+    fn titled_error(&self, cluster: &Cluster, alert: &Alert) -> String {
+        let words = self.language.words();
+        let identity = &cluster.facts.identity;
+        let code = cluster.error_code().unwrap_or(&identity.code);
+        let api = match identity.service.is_empty() {
+            true => titled(&identity.action, TITLED_CHARS_MAX),
+            false => titled(
+                &format!("{}:{}", identity.service, identity.action),
+                TITLED_CHARS_MAX,
+            ),
+        };
+        let mut title = words
+            .title_error
+            .replace("{code}", &titled(code, TITLED_CHARS_MAX))
+            .replace("{api}", &api);
+        if alert.occasion.kind == Kind::NewPrincipal {
+            let about = cluster.short_name(&alert.occasion.about);
+            let about = titled(&readable(about, TITLED_CHARS_MAX), TITLED_CHARS_MAX);
+            title.push_str(&format!(", {about}"));
+        } else if alert.occasion.kind != Kind::Recovered {
+            let count = words
+                .title_count
+                .replace("{count}", &alert.count().to_string());
+            title.push_str(&format!(" ({count})"));
+        }
+        title
+    }
+
+    /// Returns the message as basic Markdown, without tables and HTML, which robots drop.
+    pub fn markdown(&self, alert: &Alert) -> String {
+        document::markdown(&self.sections(alert))
+    }
+
+    /// Returns the message as plain text, under its title.
+    pub fn plain(&self, alert: &Alert) -> String {
+        let body = document::plain(&self.sections(alert));
+        format!("{}\n\n{body}", self.title(alert))
+    }
+
+    fn sections(&self, alert: &Alert) -> Vec<Section> {
+        let words = self.language.words();
+        let writer = Writer {
+            alert,
+            words,
+            texts: self,
+        };
+        let section = |title, lines| Section { title, lines };
+        vec![
+            section(words.overview, writer.overview()),
+            section(words.cloudtrail, writer.cloudtrail()),
+            section(words.key_use, writer.keys()),
+            section(words.new_errors, writer.errors()),
+        ]
+    }
+}
+
+fn title_word(words: &Words, kind: Kind) -> &'static str {
+    match kind {
+        Kind::New => words.title_new,
+        Kind::NewPrincipal => words.title_new_principal,
+        Kind::Regressed => words.title_regressed,
+        Kind::Recovered => words.title_recovered,
+        Kind::Escalating => words.title_escalating,
+        Kind::Campaign => words.title_campaign,
+        Kind::AccessKey => words.title_access_key,
+        Kind::AccountSummary => words.title_account_summary,
+        Kind::NoData => words.title_no_data,
+    }
+}
+
+/// Returns what an occasion is about as it may be shown: the id of a key is masked.
+fn told_about(alert: &Alert) -> String {
+    let about = &alert.occasion.about;
+    match alert.occasion.kind {
+        Kind::AccessKey => masked(about),
+        _ => readable(about, 256),
+    }
+}
+
+/// One message being written.
+struct Writer<'a> {
+    alert: &'a Alert,
+    words: &'static Words,
+    texts: &'a Texts,
+}
+
+impl Writer<'_> {
+    fn overview(&self) -> Vec<Line> {
+        let (alert, words) = (self.alert, self.words);
+        let mut lines = vec![Line::Paragraph(self.first_sentence())];
+        if alert.cluster.is_none() && alert.occasion.cluster.is_some() {
+            lines.push(Line::Paragraph(vec![Piece::own(words.gone)]));
+        }
+        let severity = vec![Piece::strong(alert.level().name())];
+        lines.push(item(words.severity, &[("severity", severity)]));
+        if !alert.severity.reasons.is_empty() {
+            // A reason may hold the name of a rule.
+            let reasons = alert.severity.reasons.iter();
+            let reasons = reasons.map(|reason| vec![Piece::other(reason)]).collect();
+            let reasons = joined(reasons, words.comma);
+            lines.push(item(words.reasons, &[("reasons", reasons)]));
+        }
+        lines.extend(self.times());
+        if alert.occasion.is_late {
+            lines.push(item(words.late, &[]));
+        }
+        if alert.suppressed > 0 {
+            let count = vec![Piece::strong(alert.suppressed)];
+            lines.push(item(words.suppressed, &[("count", count)]));
+        }
+        if alert.enrichment == Enrichment::Partial {
+            lines.push(item(words.partial, &[]));
+        }
+        let cluster = alert.occasion.cluster.map(|id| id.to_string());
+        let cluster = cluster.unwrap_or_else(|| "-".to_owned());
+        let id = vec![Piece::own(alert.occasion.id())];
+        lines.push(item(
+            words.ids,
+            &[("cluster", vec![Piece::own(cluster)]), ("alert", id)],
+        ));
+        lines
+    }
+
+    fn first_sentence(&self) -> Pieces {
+        let words = self.words;
+        let sentence = match self.alert.occasion.kind {
+            Kind::New => words.new,
+            Kind::NewPrincipal => words.new_principal,
+            Kind::Regressed => words.regressed,
+            Kind::Recovered => words.recovered,
+            Kind::Escalating => words.escalating,
+            Kind::Campaign => words.campaign,
+            Kind::AccessKey => words.access_key,
+            Kind::AccountSummary => words.account_summary,
+            Kind::NoData => words.no_data,
+        };
+        let cluster = self.alert.cluster.as_ref();
+        let unknown = || vec![Piece::own("?")];
+        let quiet = cluster.map(|cluster| quiet_period_seconds(cluster.facts.identity.class));
+        let about = told_about(self.alert);
+        let about = match cluster {
+            _ if about.is_empty() => Piece::own(words.nobody),
+            Some(cluster) => Piece::other(cluster.short_name(&about)),
+            None => Piece::other(&about),
+        };
+        fill(
+            sentence,
+            &[
+                ("account", self.account()),
+                ("code", cluster.map_or_else(unknown, code)),
+                ("api", cluster.map_or_else(unknown, api)),
+                (
+                    "quiet",
+                    vec![Piece::own(duration(quiet.unwrap_or_default()))],
+                ),
+                ("about", vec![about]),
+            ],
+        )
+    }
+
+    fn account(&self) -> Pieces {
+        let id = &self.alert.occasion.account_id;
+        if id.is_empty() {
+            return vec![Piece::own(self.words.whole_stack)];
+        }
+        let mut pieces = vec![Piece::other(id)];
+        if is_account_id(id) {
+            pieces = vec![Piece::own(id)];
+        }
+        if let Some(name) = &self.alert.account_name {
+            pieces.extend([Piece::own(" "), Piece::other(name)]);
+        }
+        fill(self.words.account, &[("id", pieces)])
+    }
+
+    fn times(&self) -> Vec<Line> {
+        let (alert, words) = (self.alert, self.words);
+        let Some(cluster) = &alert.cluster else {
+            return Vec::new();
+        };
+        let mut lines = Vec::new();
+        let first = alert.first_seen.or(cluster.span.first_seen);
+        if let (Some(first), Some(last)) = (first, cluster.span.last_seen.or(first)) {
+            let values = [("first", own(first)), ("last", own(last))];
+            lines.push(item(words.seen, &values));
+        }
+        let count = vec![Piece::strong(alert.count())];
+        lines.push(match (alert.from, alert.until) {
+            (Some(from), Some(until)) => item(
+                words.often_between,
+                &[("count", count), ("from", own(from)), ("until", own(until))],
+            ),
+            _ => item(words.often, &[("count", count)]),
+        });
+        if alert.fault_seconds() >= 60 {
+            let lasted = own(duration(alert.fault_seconds()));
+            lines.push(item(words.lasted, &[("lasted", lasted)]));
+        }
+        lines
+    }
+
+    fn cloudtrail(&self) -> Vec<Line> {
+        let (alert, words) = (self.alert, self.words);
+        let mut lines = Vec::new();
+        if alert.cluster.is_some() {
+            let count = vec![Piece::strong(alert.account_errors)];
+            lines.push(item(words.account_errors, &[("count", count)]));
+        }
+        if let Some(cluster) = &alert.cluster {
+            let class = own(cluster.facts.identity.class.name());
+            lines.push(item(
+                words.call,
+                &[
+                    ("api", api(cluster)),
+                    ("class", class),
+                    ("code", code(cluster)),
+                ],
+            ));
+            for (facet, what) in [
+                (Facet::Principal, words.principals),
+                (Facet::Session, words.sessions),
+                (Facet::Region, words.regions),
+                (Facet::Origin, words.origins),
+                (Facet::Network, words.networks),
+                (Facet::UserAgent, words.agents),
+                (Facet::Resource, words.resources),
+                (Facet::Layer, words.layers),
+            ] {
+                lines.extend(self.values(cluster, facet, what));
+            }
+        }
+        lines.extend(self.details());
+        let links = self.links();
+        if !links.is_empty() {
+            let links = links.into_iter().map(|link| vec![link]).collect();
+            lines.push(Line::Item(joined(links, " ")));
+        }
+        lines
+    }
+
+    fn values(&self, cluster: &Cluster, facet: Facet, what: &'static str) -> Option<Line> {
+        let words = self.words;
+        let all = cluster.facets.get(&facet)?;
+        let value = |value: &FacetValue| {
+            let name = match facet {
+                Facet::Principal => cluster.short_name(&value.value),
+                _ => &value.value,
+            };
+            let mut pieces = vec![Piece::other(name)];
+            let count = own(value.span.count);
+            pieces.extend(fill(words.value_count, &[("count", count)]));
+            pieces
+        };
+        let mut shown: Vec<Pieces> = all.values.iter().take(VALUES_MAX).map(value).collect();
+        if shown.is_empty() {
+            return None;
+        }
+        if let Some(more @ 1..) = all.distinct.checked_sub(shown.len()) {
+            shown.push(fill(words.more, &[("count", own(more))]));
+        }
+        let values = joined(shown, words.comma);
+        Some(item(words.by, &[("what", own(what)), ("values", values)]))
+    }
+
+    /// Says what the occasion brought along, name by name.
+    fn details(&self) -> Vec<Line> {
+        let Value::Object(fields) = self.alert.detail() else {
+            return Vec::new();
+        };
+        let line = |(name, value): (&String, &Value)| {
+            let value = match value {
+                Value::String(text) => text.clone(),
+                Value::Null => return None,
+                value => value.to_string(),
+            };
+            let values = [
+                ("name", vec![Piece::long(name, 64)]),
+                ("value", vec![Piece::other(&value)]),
+            ];
+            Some(item(self.words.detail, &values))
+        };
+        fields.iter().take(DETAILS_MAX).filter_map(line).collect()
+    }
+
+    fn links(&self) -> Vec<Piece> {
+        let (words, links) = (self.words, &self.texts.links);
+        let mut found = Vec::new();
+        let mut add = |label, url: Option<String>| {
+            found.extend(url.map(|url| Piece::Link { label, url }));
+        };
+        add(words.look_dashboard, links.dashboard());
+        let (alert, range) = (self.alert, self.alert.from.zip(self.alert.until));
+        if let (Some(cluster), Some((from, until))) = (&alert.cluster, range) {
+            let name = &cluster.facts.identity.action;
+            add(words.look_logs, links.insights(name, from, until));
+            add(
+                words.look_samples,
+                links.guance_logs(cluster.id, from, until),
+            );
+        }
+        let fault = alert.occasion.fault_id();
+        if let (Some(start), true) = (alert.fault_start(), fault != alert.occasion.id()) {
+            add(
+                words.look_fault,
+                links.guance_event(&format!("event-{fault}"), start),
+            );
+        }
+        found
+    }
+
+    fn keys(&self) -> Vec<Line> {
+        let keys = &self.alert.keys;
+        if keys.is_empty() {
+            return vec![Line::Paragraph(vec![Piece::own(self.words.no_key)])];
+        }
+        let mut lines: Vec<Line> = keys
+            .iter()
+            .take(KEYS_MAX)
+            .map(|key| self.key(key))
+            .collect();
+        if let Some(more @ 1..) = keys.len().checked_sub(KEYS_MAX) {
+            lines.push(item(self.words.more, &[("count", own(more))]));
+        }
+        lines
+    }
+
+    fn key(&self, key: &KeyReport) -> Line {
+        let words = self.words;
+        let mut name = vec![Piece::other(&masked(&key.id))];
+        if let Some(account) = &key.account_id {
+            name.extend(fill(
+                words.of_account,
+                &[("id", vec![Piece::other(account)])],
+            ));
+        }
+        let mut says = Vec::new();
+        for oddity in &key.oddities {
+            says.push(vec![Piece::Strong(self.oddity(*oddity))]);
+        }
+        says.push(self.last_use(key));
+        let seen = self.alert.cluster.as_ref();
+        let seen = seen.and_then(|cluster| cluster.facets.get(&Facet::AccessKey));
+        let seen = seen.and_then(|keys| keys.values.iter().find(|value| value.value == key.id));
+        if let Some(span) = seen.map(|value| value.span) {
+            let last = span.last_seen.map_or_else(|| own("?"), own);
+            let values = [("count", own(span.count)), ("at", last)];
+            says.push(fill(words.seen_here, &values));
+        }
+        let says = joined(says, words.semicolon);
+        item(words.by, &[("what", name), ("values", says)])
+    }
+
+    fn last_use(&self, key: &KeyReport) -> Pieces {
+        let words = self.words;
+        let with = |sentence, name, value: &Option<String>| match value {
+            Some(value) => fill(sentence, &[(name, vec![Piece::other(value)])]),
+            None => Pieces::new(),
+        };
+        match &key.answer {
+            Some(Answer::Used {
+                at,
+                service,
+                region,
+                user,
+            }) => [
+                fill(words.used, &[("at", own(*at))]),
+                with(words.used_with, "service", service),
+                with(words.used_in, "region", region),
+                with(words.used_by, "user", user),
+            ]
+            .concat(),
+            Some(Answer::Never { user }) => {
+                [own(words.never), with(words.never_by, "user", user)].concat()
+            }
+            Some(Answer::Unknown) => own(words.unknown),
+            None if key.is_missing => own(words.no_answer),
+            None if key.kind == KeyKind::Temporary => [
+                own(words.temporary),
+                with(words.temporary_session, "session", &key.session),
+            ]
+            .concat(),
+            None => own(words.not_asked),
+        }
+    }
+
+    fn oddity(&self, oddity: Oddity) -> String {
+        let words = self.words;
+        match oddity {
+            Oddity::Canary => words.canary.to_owned(),
+            Oddity::Awakened { days } => words.awakened.replace("{days}", &days.to_string()),
+            Oddity::Foreign => words.foreign.to_owned(),
+            Oddity::Deleted => words.deleted.to_owned(),
+            Oddity::Unknown => words.made_up.to_owned(),
+        }
+    }
+
+    fn errors(&self) -> Vec<Line> {
+        let words = self.words;
+        let Some(cluster) = &self.alert.cluster else {
+            return vec![Line::Paragraph(vec![Piece::own(words.no_error)])];
+        };
+        let count = vec![Piece::strong(self.alert.count())];
+        let values = [
+            ("code", code(cluster)),
+            ("api", api(cluster)),
+            ("count", count),
+        ];
+        let mut lines = vec![Line::Paragraph(fill(words.error, &values))];
+        let template = &cluster.facts.template;
+        if !template.is_empty() {
+            let template = vec![Piece::long(template, TEMPLATE_CHARS_MAX)];
+            lines.push(item(words.says, &[("template", template)]));
+        }
+        lines.push(item(words.to_do, &[("hint", self.hint(cluster))]));
+        lines.extend(self.samples(cluster));
+        lines
+    }
+
+    fn hint(&self, cluster: &Cluster) -> Pieces {
+        let typical = cluster.typical();
+        let advice = Advice::of(&cluster.facts.identity, &typical);
+        let advice = self.texts.language.advice(advice);
+        let action = typical.get(Facet::IamAction).unwrap_or("?");
+        let action = vec![Piece::other(action)];
+        // What stands in braces is the one thing that is put in.
+        fill(&advice, &[(ACTION.trim_matches(['{', '}']), action)])
+    }
+
+    fn samples(&self, cluster: &Cluster) -> Vec<Line> {
+        let line = |sample: &Sample| {
+            let at = sample.at.map_or_else(|| own("?"), own);
+            let mut pieces = fill(self.words.example, &[("at", at)]);
+            let record: Value = serde_json::from_str(&sample.json).unwrap_or_default();
+            for field in ["/userIdentity/arn", "/sourceIPAddress", "/awsRegion"] {
+                if let Some(text) = record.pointer(field).and_then(Value::as_str) {
+                    pieces.extend([Piece::own(self.words.comma), Piece::other(text)]);
+                }
+            }
+            let region = record.get("awsRegion").and_then(Value::as_str);
+            let url = region.and_then(|region| self.texts.links.event(region, sample.id));
+            let label = self.words.look_event;
+            if let Some(url) = url {
+                pieces.extend([Piece::own(self.words.comma), Piece::Link { label, url }]);
+            }
+            Line::Item(pieces)
+        };
+        cluster.samples.iter().take(SAMPLES_MAX).map(line).collect()
+    }
+}
+
+fn own(text: impl ToString) -> Pieces {
+    vec![Piece::own(text)]
+}
+
+fn item(sentence: &str, values: &[(&str, Pieces)]) -> Line {
+    Line::Item(fill(sentence, values))
+}
+
+fn code(cluster: &Cluster) -> Pieces {
+    let code = cluster.error_code().unwrap_or(&cluster.facts.identity.code);
+    match code {
+        "" => vec![Piece::other(cluster.facts.identity.class.name())],
+        code => vec![Piece::other(code)],
+    }
+}
+
+fn api(cluster: &Cluster) -> Pieces {
+    let identity = &cluster.facts.identity;
+    let api = format!("{} {}", identity.event_source(), identity.action);
+    match api.trim() {
+        "" => own("?"),
+        api => vec![Piece::other(api)],
+    }
+}
+
+/// Returns seconds in the two largest of days, hours and minutes.
+fn duration(seconds: i64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, minutes) => format!("{minutes}m"),
+        (0, hours, 0) => format!("{hours}h"),
+        (0, hours, minutes) => format!("{hours}h {minutes}m"),
+        (days, 0, _) => format!("{days}d"),
+        (days, hours, _) => format!("{days}d {hours}h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_languages_say_the_same_and_neither_is_silent() {
+        let names = |text: &str| {
+            let mut names: Vec<String> = text
+                .split('{')
+                .skip(1)
+                .filter_map(|part| Some(part.split_once('}')?.0.to_owned()))
+                .collect();
+            names.sort();
+            names
+        };
+        let chinese = zh::CHINESE.all();
+        for ((name, english), (_, chinese)) in en::ENGLISH.all().into_iter().zip(chinese) {
+            assert!(!english.is_empty() && !chinese.is_empty(), "{name}");
+            assert_eq!(names(english), names(chinese), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_advice_is_there_in_both_languages() {
+        use crate::cluster::class::Class;
+        let classes = Class::ALL.map(Advice::Class);
+        let layers = ["identity", "scp", "vpce", "?"];
+        let layered = layers.map(Advice::Layer).into_iter();
+        let all = [
+            Advice::SignUp,
+            Advice::Decode,
+            Advice::Unsaid,
+            Advice::Caller,
+            Advice::Trust,
+            Advice::Unworded,
+        ];
+        let all = all.into_iter().chain(classes).chain(layered);
+        for advice in all.chain(layers.map(Advice::Explicit)) {
+            let (english, chinese) = (advice.english(), zh::advice(advice));
+            assert!(chinese.chars().any(|c| c > '\u{4e00}'), "{advice:?}");
+            assert_eq!(
+                english.contains(ACTION),
+                chinese.contains(ACTION),
+                "{advice:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_duration_has_its_two_largest_units() {
+        for (seconds, wanted) in [
+            (59, "0m"),
+            (3600, "1h"),
+            (5400, "1h 30m"),
+            (7 * 86_400, "7d"),
+            (90_000, "1d 1h"),
+        ] {
+            assert_eq!(duration(seconds), wanted);
+        }
+    }
+}
