@@ -4,7 +4,7 @@
 //! and goes away in the one that notes what became of it, so that a crash between sending and
 //! noting repeats a message, under the same id, and loses none.
 
-use crate::alert::occasion::{AlertId, Occasion};
+use crate::alert::occasion::{AlertId, Kind, Occasion};
 use crate::cluster::fingerprint::ClusterId;
 
 /// One occasion that one sink is to be told of. Times are seconds since 1970, by our clock.
@@ -44,8 +44,8 @@ pub enum Settlement {
     Sent {
         /// What the sink answered, short.
         answer: String,
-        /// Until when further alerts of its cluster are held back for this sink, in seconds; `None`
-        /// for no silence.
+        /// Until when further alerts of its cluster are held back for this sink, in seconds, and
+        /// counted anew; `None` leaves silence and count as they are.
         silent_until: Option<i64>,
     },
     /// It is held back by a policy or by silence; counted in the next message.
@@ -148,6 +148,13 @@ impl Row {
             Some(cluster) => Line::Cluster(cluster),
             None => Line::Account(&self.occasion.account_id),
         }
+    }
+
+    /// Returns what rows of a line are sorted by: when they were written, and of those written in the
+    /// same second, what opened a life of the cluster before what happened in it.
+    pub fn order(&self) -> (i64, i64, bool, AlertId) {
+        let opens = matches!(self.occasion.kind, Kind::New | Kind::Regressed);
+        (self.created, self.occasion.epoch, !opens, self.id())
     }
 
     /// Tells whether somebody may take it at a moment, in seconds.
