@@ -166,6 +166,20 @@ impl DeliverSettings {
     }
 }
 
+impl Complaints {
+    /// Returns the sinks that cannot be told because of what is wrong: those whose settings it is, or
+    /// all where it concerns each of them.
+    pub fn sinks(&self) -> BTreeSet<SinkName> {
+        let of = |setting: &str| match setting {
+            "TOPIC_ARN" => vec![SinkName::Sns],
+            "EVENT_BUS_NAME" => vec![SinkName::EventBridge],
+            setting if setting.starts_with("GUANCE_") => vec![SinkName::Guance],
+            _ => SinkName::ALL.to_vec(),
+        };
+        self.0.iter().flat_map(|one| of(one.setting)).collect()
+    }
+}
+
 /// Returns the partition of a region.
 fn partition_of(region: &str) -> &'static str {
     match region {
@@ -553,6 +567,19 @@ mod tests {
             assert!(complaints.contains(name), "{name}={value}: {complaints}");
             assert!(complaints.contains(says), "{name}={value}: {complaints}");
             assert!(!complaints.contains("hush"), "{complaints}");
+        }
+    }
+
+    #[test]
+    fn complaints_know_whom_they_concern() {
+        for (name, sinks) in [
+            ("TOPIC_ARN", &[SinkName::Sns][..]),
+            ("GUANCE_SITE", &[SinkName::Guance]),
+            ("EVENT_BUS_NAME", &[SinkName::EventBridge]),
+            ("OWN_ACCOUNT_ID", &SinkName::ALL),
+        ] {
+            let found = parse(&[(name, "")]).unwrap_err().sinks();
+            assert_eq!(found, sinks.iter().copied().collect());
         }
     }
 
