@@ -33,10 +33,10 @@ const FLOORS: [&[&str]; 7] = [
     &["trail"],
     &["cluster", "report"],
     &["alert"],
-    &["rules", "config"],
+    &["rules", "policy", "config"],
     &["page"],
     &["ports"],
-    &["ingest", "memory", "sqlite", "aws"],
+    &["ingest", "deliver", "memory", "sqlite", "aws"],
 ];
 
 #[test]
@@ -60,10 +60,11 @@ fn no_room_names_a_floor_above_its_own() {
 #[test]
 fn verbs_and_adapters_never_see_each_other() {
     for (one, others) in [
-        ("ingest", ["memory", "sqlite", "aws"]),
-        ("memory", ["ingest", "sqlite", "aws"]),
-        ("sqlite", ["ingest", "memory", "aws"]),
-        ("aws", ["ingest", "memory", "sqlite"]),
+        ("ingest", ["deliver", "memory", "sqlite", "aws"]),
+        ("deliver", ["ingest", "memory", "sqlite", "aws"]),
+        ("memory", ["ingest", "deliver", "sqlite", "aws"]),
+        ("sqlite", ["ingest", "deliver", "memory", "aws"]),
+        ("aws", ["ingest", "deliver", "memory", "sqlite"]),
     ] {
         for path in files_of(one) {
             for other in others {
