@@ -21,6 +21,9 @@ pub mod outbox;
 // What the user wants treated otherwise.
 pub mod rules;
 
+// Who is told of what.
+pub mod policy;
+
 // Every setting of the functions, parsed once.
 pub mod config;
 
@@ -41,6 +44,9 @@ pub mod memory;
 
 // The verb that turns an input into clusters: files, and the events of a subscription.
 pub mod ingest;
+
+// The verb that sends what waits.
+pub mod deliver;
 
 // AWS: the bucket, and how its services are reached from within a function.
 #[cfg(feature = "io")]

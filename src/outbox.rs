@@ -4,8 +4,12 @@
 //! and goes away in the one that notes what became of it, so that a crash between sending and
 //! noting repeats a message, under the same id, and loses none.
 
+use std::collections::BTreeMap;
+
 use crate::alert::occasion::{AlertId, Kind, Occasion};
+use crate::cluster::Tally;
 use crate::cluster::fingerprint::ClusterId;
+use crate::trail::time::EventTime;
 
 /// One occasion that one sink is to be told of. Times are seconds since 1970, by our clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,6 +165,30 @@ impl Row {
     pub fn is_free(&self, now: i64) -> bool {
         self.due <= now && self.leased_until < now
     }
+}
+
+/// Returns what is told of clusters that a batch made new, for stores that keep no life of theirs.
+pub fn new_clusters(
+    tally: &Tally,
+    clusters: impl Iterator<Item = ClusterId>,
+    now: i64,
+) -> Vec<Occasion> {
+    let mut first: BTreeMap<ClusterId, i64> = clusters.map(|cluster| (cluster, 0)).collect();
+    for sighting in tally.sightings.values() {
+        let at = sighting.at().map_or(0, EventTime::seconds);
+        if let Some(first) = first.get_mut(&sighting.case.cluster)
+            && at != 0
+            && (*first == 0 || at < *first)
+        {
+            *first = at;
+        }
+    }
+    let occasion = |(cluster, at)| {
+        let account_id = &tally.facts.get(&cluster)?.identity.account_id;
+        let new = Occasion::of_cluster(Kind::New, account_id, (cluster, 1), at, now);
+        Some(new)
+    };
+    first.into_iter().filter_map(occasion).collect()
 }
 
 /// What keeps the order of alerts: those of one line are sent one after the other.

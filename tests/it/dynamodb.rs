@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use cloudtrail_inspector::alert::occasion::Kind;
 use cloudtrail_inspector::aws::dynamodb::item::{Head, State, head_key};
+use cloudtrail_inspector::aws::dynamodb::message::read_row;
 use cloudtrail_inspector::aws::dynamodb::table::{Item, Key, Table, TableError, Value, Write};
 use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
 use cloudtrail_inspector::cluster::Census;
@@ -13,6 +14,7 @@ use cloudtrail_inspector::cluster::fingerprint::ClusterId;
 use cloudtrail_inspector::demo;
 use cloudtrail_inspector::ingest::{Ingested, commit, fold};
 use cloudtrail_inspector::memory::MemoryStore;
+use cloudtrail_inspector::outbox::Row;
 use cloudtrail_inspector::ports::{Outbox as _, Spent, Store, StoreError};
 use cloudtrail_inspector::rules::Rules;
 use cloudtrail_inspector::trail::file::{Layout, Limits};
@@ -68,10 +70,10 @@ fn content(table: &MemoryTable) -> Vec<Item> {
 }
 
 fn rows(table: &MemoryTable) -> Vec<String> {
-    let items = table.items().into_iter();
-    let rows = items.filter(|item| item.key.pk.starts_with("O#"));
-    rows.map(|row| row.text_of("tr").unwrap().to_owned())
-        .collect()
+    let mut rows: Vec<_> = table.items().iter().filter_map(read_row).collect();
+    rows.sort_by_key(Row::order);
+    let kind = |row: &Row| row.occasion.kind.name().to_owned();
+    rows.iter().map(kind).collect()
 }
 
 fn heads(table: &MemoryTable) -> Vec<(ClusterId, Head)> {

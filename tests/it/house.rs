@@ -34,10 +34,17 @@ const FLOORS: [&[&str]; 8] = [
     &["cluster", "report"],
     &["alert"],
     &["guance"],
-    &["rules", "config"],
+    &["rules", "policy", "config"],
     &["page"],
     &["ports"],
-    &["ingest", "memory", "sqlite", "aws", "guance/workspace"],
+    &[
+        "ingest",
+        "deliver",
+        "memory",
+        "sqlite",
+        "aws",
+        "guance/workspace",
+    ],
 ];
 
 #[test]
