@@ -99,7 +99,14 @@ fn keys(value: &Value) -> String {
 fn help_of_each_command_has_examples() {
     let folder = Folder::new();
     let help = folder.run(&["--help"]).printed();
-    for command in ["scan", "explain", "top", "generate", "completions"] {
+    for command in [
+        "scan",
+        "explain",
+        "top",
+        "notify",
+        "generate",
+        "completions",
+    ] {
         assert!(help.contains(&format!("  {command} ")), "{help}");
         let help = folder.run(&[command, "--help"]).printed();
         let example = format!("\n  cloudtrail-inspector {command} ");

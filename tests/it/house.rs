@@ -31,7 +31,7 @@ fn code(path: &Path) -> String {
 /// The floors, from the ground up; a room names only rooms of its own floor and of those below.
 const FLOORS: [&[&str]; 8] = [
     &["trail"],
-    &["cluster", "report"],
+    &["cluster", "keys", "report"],
     &["alert"],
     &["guance"],
     &["rules", "policy", "config"],

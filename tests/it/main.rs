@@ -2,6 +2,7 @@
 //! proves; input and expectation stand in the test; time is a literal; nothing sleeps to wait.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod alerts;
 mod bad_input;
 mod binary;
 mod bootstrap;
@@ -12,6 +13,7 @@ mod corpus;
 mod deliveries;
 mod dynamodb;
 mod emulator;
+mod events;
 mod fixtures;
 mod fuzz;
 mod golden;
@@ -20,6 +22,7 @@ mod identity;
 mod interleavings;
 mod kills;
 mod laws;
+mod notify;
 mod page;
 mod payloads;
 mod plodding;
@@ -28,4 +31,5 @@ mod rules;
 mod store;
 mod subscription;
 mod table;
+mod wire;
 mod workspace;

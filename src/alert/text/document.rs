@@ -38,10 +38,18 @@ pub(super) enum Piece {
 const OTHER_CHARS_MAX: usize = 256;
 
 impl Piece {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "numbers, times and ids are small, and short to pass"
+    )]
     pub fn own(text: impl ToString) -> Self {
         Self::Own(text.to_string())
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "numbers, times and ids are small, and short to pass"
+    )]
     pub fn strong(text: impl ToString) -> Self {
         Self::Strong(text.to_string())
     }

@@ -20,7 +20,7 @@ pub(super) const ENGLISH: Words = Words {
     title_error: "{code} on {api}",
     title_count: "events: {count}",
 
-    new: "{account} has an error that was not seen there before: {code} at {api}.",
+    new: "An error that was not seen there before, in {account}: {code} at {api}.",
     new_principal: "{about} fails at what only others failed at before, in {account}: {code} at \
                     {api}.",
     regressed: "An error that had stopped is back in {account}: {code} at {api}.",

@@ -5,16 +5,19 @@ use std::collections::BTreeMap;
 
 use aws_config::SdkConfig;
 use cloudtrail_inspector::alert::Alert;
+use cloudtrail_inspector::aws::bucket::S3Bucket;
 use cloudtrail_inspector::aws::bus::Bus;
 use cloudtrail_inspector::aws::dynamodb::sdk::SdkTable;
 use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
 use cloudtrail_inspector::aws::iam::{Iam, Roles};
 use cloudtrail_inspector::aws::secret::KeptSecret;
 use cloudtrail_inspector::aws::topic::Topic;
+use cloudtrail_inspector::cluster::own::Own;
 use cloudtrail_inspector::config::SinkName;
 use cloudtrail_inspector::config::deliver::{DeliverSettings, GuanceSettings};
 use cloudtrail_inspector::deliver::{Delivery, Drained, drain};
 use cloudtrail_inspector::guance::workspace::{GuanceSink, PATIENCE, Place, Workspace};
+use cloudtrail_inspector::ingest::rulebook::Rulebook;
 use cloudtrail_inspector::outbox::{Answered, Capacity};
 use cloudtrail_inspector::policy::Policies;
 use cloudtrail_inspector::ports::{Outbox as _, Sink, StoreError};
@@ -38,6 +41,8 @@ struct Deliver {
     store: DynamoStore<SdkTable>,
     directory: Iam,
     sinks: BTreeMap<String, AnySink>,
+    rulebook: Rulebook,
+    bucket: S3Bucket,
     policies: Policies,
 }
 
@@ -136,9 +141,25 @@ impl Deliver {
             store: DynamoStore::new(table, of_table, now()),
             directory: Iam::new(config, &settings.keys.account_id, roles),
             sinks,
+            rulebook: Rulebook::new(settings.rules_object.clone(), Own::default()),
+            bucket: S3Bucket::new(config, settings.bucket_name.as_deref().unwrap_or_default()),
             policies: Policies::default(),
             settings: settings.clone(),
         }
+    }
+
+    /// Reads who is told of what, if it is time to.
+    async fn read_policies(&mut self) -> Result<(), Failed> {
+        let read = self.rulebook.read(now(), &self.bucket).await;
+        let read = read.map_err(|trouble| invocation::no_rules(&trouble))?;
+        if let Some(trouble) = read.trouble {
+            let (error, detail) = (trouble.name(), log::short(&trouble.to_string()));
+            tracing::error!(error, detail, "the policies stay as they were");
+        }
+        if let Some(rules) = read.rules {
+            self.policies = rules.policies().clone();
+        }
+        Ok(())
     }
 
     /// Returns what became of a sink's alerts, and how it stands now.
@@ -165,7 +186,10 @@ impl Deliver {
             let detail = invocation::told(error);
             tracing::error!(request_id, sink, detail, "ended early; the rest waits");
         }
-        let told = self.told(sink, drained).await.map_err(unavailable)?;
+        let told = self
+            .told(sink, drained)
+            .await
+            .map_err(|error| unavailable(&error))?;
         tracing::info!(
             request_id,
             sink,
@@ -180,7 +204,11 @@ impl Deliver {
             "delivered"
         );
         if told.is_open || told.is_misconfigured {
-            let breaker = self.store.breaker(sink).await.map_err(unavailable)?;
+            let breaker = self
+                .store
+                .breaker(sink)
+                .await
+                .map_err(|error| unavailable(&error))?;
             let (why, misconfigured) = (log::short(&breaker.why), told.is_misconfigured);
             tracing::warn!(request_id, sink, misconfigured, why, "does not take alerts");
         }
@@ -192,8 +220,13 @@ impl Deliver {
 impl Function for Deliver {
     /// Sends what is due. The event says nothing that matters: it is a reason to look.
     async fn invoke(&mut self, _event: &str, context: &Context) -> Result<(), Failed> {
-        self.store.set_now(now());
         let request_id = log::short(&context.request_id);
+        if let Err(failed) = self.read_policies().await {
+            let (error, detail) = (failed.name, &failed.message);
+            tracing::error!(request_id, error, detail, "not delivered; all of it waits");
+            return Err(failed);
+        }
+        self.store.set_now(now());
         let deadline = milliseconds_at(context);
         let delivery = Delivery {
             store: &self.store,
@@ -210,14 +243,14 @@ impl Function for Deliver {
             self.log(&request_id, &sink, &drained).await?;
             failed = failed.or(drained.error);
         }
-        failed.map_or(Ok(()), |error| Err(unavailable(error)))
+        failed.map_or(Ok(()), |error| Err(unavailable(&error)))
     }
 }
 
-fn unavailable(error: StoreError) -> Failed {
+fn unavailable(error: &StoreError) -> Failed {
     Failed {
         name: "StoreUnavailable",
-        message: invocation::told(&error),
+        message: invocation::told(error),
     }
 }
 

@@ -8,7 +8,7 @@ use cloudtrail_inspector::aws::bucket::S3Bucket;
 use cloudtrail_inspector::aws::dynamodb::sdk::SdkTable;
 use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
 use cloudtrail_inspector::config::IngestSettings;
-use cloudtrail_inspector::ingest::rulebook::{Rulebook, Trouble};
+use cloudtrail_inspector::ingest::rulebook::Rulebook;
 use cloudtrail_inspector::ingest::subscription::{Failure, Subscription};
 use cloudtrail_inspector::report::Invocation;
 use lambda_runtime::Context;
@@ -69,7 +69,7 @@ impl Ingest {
     async fn take(&mut self, event: &str) -> Result<Invocation, Failed> {
         let now = now();
         let read = self.rulebook.read(now, &self.bucket).await;
-        let read = read.map_err(no_rules)?;
+        let read = read.map_err(|trouble| invocation::no_rules(&trouble))?;
         if let Some(trouble) = read.trouble {
             let (error, detail) = (trouble.name(), log::short(&trouble.to_string()));
             tracing::error!(error, detail, "the rules stay as they were");
@@ -120,13 +120,6 @@ fn too_late() -> Failed {
     Failed {
         name: DEADLINE,
         message: "not committed before the invocation's time was over".to_owned(),
-    }
-}
-
-fn no_rules(trouble: Trouble) -> Failed {
-    Failed {
-        name: trouble.name(),
-        message: log::short(&trouble.to_string()),
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_config::SdkConfig;
 use cloudtrail_inspector::aws::function::Surroundings;
 use cloudtrail_inspector::config::LogLevel;
+use cloudtrail_inspector::ingest::rulebook::Trouble;
 use cloudtrail_inspector::ports::Clock;
 use cloudtrail_inspector::trail::time::EventTime;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
@@ -49,6 +50,14 @@ impl From<Failed> for Diagnostic {
             error_type: failed.name.to_owned(),
             error_message: failed.message,
         }
+    }
+}
+
+/// Says that nothing is done without rules.
+pub fn no_rules(trouble: &Trouble) -> Failed {
+    Failed {
+        name: trouble.name(),
+        message: log::short(&trouble.to_string()),
     }
 }
 

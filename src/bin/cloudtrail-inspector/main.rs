@@ -7,6 +7,7 @@ mod html;
 mod inputs;
 mod jobs;
 mod json;
+mod notify;
 mod output;
 mod rules;
 mod scan;
@@ -37,6 +38,7 @@ enum Command {
     Explain(explain::Arguments),
     Top(top::Arguments),
     Clusters(clusters::Arguments),
+    Notify(notify::Arguments),
     Rules(rules::Arguments),
     Generate(generate::Arguments),
     Completions(Completions),
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Top(arguments) => top::run(&arguments),
         Command::Clusters(arguments) => clusters::run(&arguments),
+        Command::Notify(arguments) => notify::run(&arguments),
         Command::Rules(arguments) => rules::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Completions(arguments) => completions(&arguments),

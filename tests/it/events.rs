@@ -1,0 +1,330 @@
+//! The events on the bus: `docs/events` has a schema for each kind and a sample of it. Both are made
+//! here, and every event that is made has the shape they promise.
+
+use std::path::PathBuf;
+
+use cloudtrail_inspector::alert::Alert;
+use cloudtrail_inspector::alert::detail::detail;
+use cloudtrail_inspector::alert::occasion::Kind;
+use expect_test::expect_file;
+use serde_json::{Map, Value, json};
+
+use crate::alerts::{OF_CLUSTER, alert};
+
+fn file(folder: &str, kind: Kind) -> PathBuf {
+    let name = kind.detail_type().to_lowercase().replace(' ', "-");
+    let docs = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/events");
+    docs.join(folder).join(name).with_extension("json")
+}
+
+/// Returns an object of fields that are all there.
+fn object(fields: &[(&str, Value)]) -> Value {
+    let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+    let properties = fields.iter();
+    let properties: Map<String, Value> = properties
+        .map(|(name, value)| ((*name).to_owned(), value.clone()))
+        .collect();
+    json!({"type": "object", "required": names, "properties": properties})
+}
+
+fn or_null(mut schema: Value) -> Value {
+    schema["type"] = json!([schema["type"], "null"]);
+    schema
+}
+
+fn text(description: &str) -> Value {
+    json!({"type": "string", "description": description})
+}
+
+fn token(description: &str) -> Value {
+    json!({"type": "string", "pattern": "^[A-Za-z0-9_.:/@+-]*$", "description": description})
+}
+
+fn count(description: &str) -> Value {
+    json!({"type": "integer", "minimum": 0, "description": description})
+}
+
+fn time(description: &str) -> Value {
+    or_null(json!({
+        "type": "string",
+        "format": "date-time",
+        "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
+        "description": description,
+    }))
+}
+
+fn one_of(names: &[&str], description: &str) -> Value {
+    json!({"type": "string", "enum": names, "description": description})
+}
+
+fn list(of: Value, description: &str) -> Value {
+    json!({"type": "array", "items": of, "description": description})
+}
+
+fn id(description: &str) -> Value {
+    json!({"type": "string", "pattern": "^[0-9a-f]{32}$", "description": description})
+}
+
+fn cluster_id() -> Value {
+    json!({
+        "type": "string",
+        "pattern": "^[a-z2-7]{26}$",
+        "description": "The id of the cluster",
+    })
+}
+
+const CLASSES: [&str; 13] = [
+    "vpce", "signin", "denied", "auth", "throttle", "dryrun", "absent", "quota", "conflict",
+    "server", "invalid", "other", "watch",
+];
+
+fn identity() -> Value {
+    object(&[
+        ("version", text("How the identity is made")),
+        ("partition", token("The partition of AWS")),
+        ("account_id", token("The account, or unknown")),
+        ("service", token("The service's name in its event source")),
+        ("action", token("The API, without a version at its end")),
+        ("class", one_of(&CLASSES, "What sort of failure it is")),
+        (
+            "code",
+            token("The code, in one spelling for all that mean the same"),
+        ),
+        ("cause", or_null(token("What else the class tells apart"))),
+        (
+            "untrusted_template",
+            or_null(text("The masked message, where it is part of the identity")),
+        ),
+        (
+            "addition",
+            or_null(token("What a rule sets the cluster apart by")),
+        ),
+    ])
+}
+
+fn values() -> Value {
+    let value = object(&[
+        ("untrusted_value", text("The value")),
+        ("count", count("Its events")),
+        ("first_seen", time("When it was first seen in the range")),
+        ("last_seen", time("When it was last seen in the range")),
+    ]);
+    object(&[
+        ("distinct", count("How many different values there are")),
+        ("values", list(value, "The most frequent ones, at most ten")),
+    ])
+}
+
+fn cluster() -> Value {
+    let mut fields = vec![
+        ("id", cluster_id()),
+        ("identity", identity()),
+        (
+            "event_source",
+            token("The event source as CloudTrail spells it"),
+        ),
+        ("event_name", token("The API")),
+        (
+            "error_code",
+            or_null(token("The code that is seen most often")),
+        ),
+        (
+            "untrusted_template",
+            text("The error message with what varies masked; empty for none"),
+        ),
+        (
+            "untrusted_hint",
+            text("What to do; the action in it is as the event says"),
+        ),
+        ("count", count("Its events in the range")),
+        ("first_seen", time("When it was first seen at all")),
+        ("last_seen", time("When it was last seen")),
+        (
+            "sample_event_ids",
+            list(text("The id of an event in CloudTrail"), "Examples"),
+        ),
+    ];
+    for name in [
+        "principals",
+        "caller_accounts",
+        "regions",
+        "origins",
+        "layers",
+        "networks",
+        "source_ips",
+        "sessions",
+        "resources",
+        "user_agents",
+    ] {
+        fields.push((name, values()));
+    }
+    object(&fields)
+}
+
+fn key() -> Value {
+    let answers = ["used", "never", "unknown", "not_asked", "missing"];
+    let oddities = ["canary", "awakened", "foreign", "deleted", "unknown"];
+    object(&[
+        ("id", text("The key's id, masked")),
+        (
+            "kind",
+            one_of(&["long_term", "temporary", "other"], "How long it lives"),
+        ),
+        (
+            "account_id",
+            or_null(token("The account that its id tells")),
+        ),
+        ("answer", one_of(&answers, "What IAM says of it")),
+        ("last_used", time("When it was last active")),
+        ("last_service", or_null(token("With which service"))),
+        ("last_region", or_null(token("In which region"))),
+        ("untrusted_user", or_null(text("Whose it is"))),
+        (
+            "untrusted_session",
+            or_null(text("The session that a temporary key belongs to")),
+        ),
+        (
+            "oddities",
+            list(one_of(&oddities, "What is odd about it"), "The worst first"),
+        ),
+        (
+            "unused_days",
+            json!({
+                "type": ["integer", "null"],
+                "description": "For how many days it had not been used before it woke up",
+            }),
+        ),
+    ])
+}
+
+fn schema(kind: Kind) -> Value {
+    let severities = ["info", "warning", "error", "critical"];
+    let account = object(&[
+        (
+            "id",
+            token("Twelve digits, unknown, or empty for the whole stack"),
+        ),
+        ("name", or_null(text("What people call it"))),
+        (
+            "errors",
+            count("Its errors in the range, whatever their cluster"),
+        ),
+    ]);
+    let range = object(&[
+        ("from", time("The first moment that was looked at")),
+        ("until", time("The first moment after it")),
+    ]);
+    let mut schema = object(&[
+        (
+            "version",
+            json!({"const": "1", "description": "The version of this shape"}),
+        ),
+        ("alert_id", id("The same however often it is sent")),
+        (
+            "fault_id",
+            id("The id of the alert that the trouble began with"),
+        ),
+        ("kind", json!({"const": kind.name()})),
+        (
+            "epoch",
+            count("The life of the cluster, from 1; 0 without a cluster"),
+        ),
+        ("at", time("When it happened")),
+        (
+            "is_late",
+            json!({"type": "boolean", "description": "Found out a day or more later"}),
+        ),
+        ("severity", one_of(&severities, "How loud it is")),
+        (
+            "severity_reasons",
+            list(text("A term with its points"), "Why it is that loud"),
+        ),
+        ("account", account),
+        ("range", range),
+        ("fault_start", time("When the trouble began")),
+        ("fault_seconds", count("For how long it has lasted")),
+        ("cluster_id", or_null(cluster_id())),
+        ("cluster", or_null(cluster())),
+        (
+            "keys",
+            list(
+                key(),
+                "The access keys that took part, the most frequent first",
+            ),
+        ),
+        (
+            "enrichment",
+            one_of(&["full", "partial"], "Whether all could be looked up"),
+        ),
+        (
+            "suppressed",
+            count("Alerts of the cluster that were held back since the last one"),
+        ),
+        (
+            "untrusted_about",
+            text("What sets it apart from others of its kind: a caller, a key, an hour"),
+        ),
+        (
+            "untrusted_detail",
+            json!({"description": "What else belongs to its kind"}),
+        ),
+    ]);
+    let fields = schema.as_object_mut().unwrap();
+    fields.insert(
+        "$schema".to_owned(),
+        "https://json-schema.org/draft/2020-12/schema".into(),
+    );
+    let title = format!("The detail of an event {:?}", kind.detail_type());
+    fields.insert("title".to_owned(), title.into());
+    fields.insert(
+        "description".to_owned(),
+        "Callers have a say in each field whose name begins with untrusted_. Fields may be added."
+            .into(),
+    );
+    schema
+}
+
+/// Closes each object of a schema to fields that it does not name.
+fn strict(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            fields.values_mut().for_each(strict);
+            if fields.get("properties").is_some_and(Value::is_object) {
+                fields.insert("additionalProperties".to_owned(), false.into());
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(strict),
+        _ => {}
+    }
+}
+
+/// Says what is wrong with the events of alerts, with no field more or less than promised.
+pub fn assert_valid(alerts: &[Alert]) {
+    for kind in Kind::ALL {
+        let mut schema = schema(kind);
+        strict(&mut schema);
+        let validator = jsonschema::draft202012::new(&schema).unwrap();
+        for alert in alerts.iter().filter(|alert| alert.occasion.kind == kind) {
+            let detail = detail(alert);
+            let wrong: Vec<String> = validator
+                .iter_errors(&detail)
+                .map(|error| error.to_string())
+                .collect();
+            assert!(wrong.is_empty(), "{wrong:?}: {detail:#}");
+        }
+    }
+}
+
+#[test]
+fn each_kind_of_event_has_a_schema_and_a_sample_of_that_shape() {
+    for kind in Kind::ALL {
+        let schema = schema(kind);
+        assert!(jsonschema::draft202012::meta::is_valid(&schema));
+        expect_file![file("", kind)].assert_eq(&format!("{schema:#}\n"));
+        let alert = alert(kind);
+        assert_eq!(alert.cluster.is_some(), OF_CLUSTER.contains(&kind));
+        let sample = format!("{:#}\n", detail(&alert));
+        expect_file![file("samples", kind)].assert_eq(&sample);
+    }
+    assert_valid(&Kind::ALL.map(alert));
+}

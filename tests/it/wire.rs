@@ -1,0 +1,563 @@
+//! What is sent, read back by parsers that share nothing with what writes it: line protocol by its
+//! escaping rules, Markdown as its readers take it.
+
+use std::collections::BTreeMap;
+
+use cloudtrail_inspector::alert::links::Links;
+use cloudtrail_inspector::alert::message::{attributes, body, subject};
+use cloudtrail_inspector::alert::occasion::{Kind, Occasion};
+use cloudtrail_inspector::alert::text::{Language, Texts};
+use cloudtrail_inspector::alert::{Alert, detail};
+use cloudtrail_inspector::guance::event::{Checker, event, samples};
+use cloudtrail_inspector::guance::line_protocol::{self as wire, Field, Point};
+use cloudtrail_inspector::guance::open_api::{custom_event, push_event};
+use cloudtrail_inspector::keys::{Answer, KeyReport};
+use expect_test::expect_file;
+use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+use serde_json::{Value, json};
+
+use crate::alerts::{OF_CLUSTER, alert, at, keys};
+use crate::bad_input::{HOSTILE, hostile};
+use crate::binary::each_text;
+use crate::events::assert_valid;
+use crate::records::census;
+
+const LANGUAGES: [Language; 2] = [Language::En, Language::Zh];
+
+fn texts(language: Language) -> Texts {
+    let links = Links::default()
+        .with_guance("https://us1-console.guance.com", Some("wksp_1a2b"))
+        .unwrap()
+        .with_stack("eu-central-1", Some("errors"), Some("trail-logs"))
+        .unwrap();
+    Texts { language, links }
+}
+
+/// A line of line protocol, taken apart.
+#[derive(Debug, PartialEq)]
+struct Line {
+    measurement: String,
+    tags: BTreeMap<String, String>,
+    fields: BTreeMap<String, Field>,
+    nanoseconds: i64,
+}
+
+/// Reads line protocol by its rules: a backslash takes the special meaning from the comma, equals
+/// sign or space behind it; between quotes from a quote or a backslash.
+struct LineReader<'t> {
+    rest: std::iter::Peekable<std::str::Chars<'t>>,
+}
+
+impl<'t> LineReader<'t> {
+    fn read_all(text: &'t str) -> Vec<Line> {
+        let mut reader = Self {
+            rest: text.chars().peekable(),
+        };
+        let mut lines = Vec::new();
+        while reader.rest.peek().is_some() {
+            lines.push(reader.line());
+        }
+        lines
+    }
+
+    fn line(&mut self) -> Line {
+        let measurement = self.bare(", ");
+        assert!(!measurement.is_empty());
+        let (mut tags, mut fields) = (BTreeMap::new(), BTreeMap::new());
+        while self.rest.next().unwrap() == ',' {
+            let key = self.bare("=");
+            assert_eq!(self.rest.next(), Some('='));
+            let tag = self.bare(", ");
+            assert!(!key.is_empty() && !tag.is_empty(), "{key} {tag}");
+            assert_eq!(tags.insert(key, tag), None);
+        }
+        loop {
+            let key = self.bare("=");
+            assert_eq!(self.rest.next(), Some('='));
+            assert!(!key.is_empty() && !tags.contains_key(&key), "{key}");
+            let value = self.value();
+            assert_eq!(fields.insert(key, value), None);
+            match self.rest.next() {
+                Some(',') => {}
+                Some(' ') => break,
+                other => panic!("{other:?} behind a field"),
+            }
+        }
+        let nanoseconds = self.bare("\n").parse().unwrap();
+        assert!(matches!(self.rest.next(), None | Some('\n')));
+        Line {
+            measurement,
+            tags,
+            fields,
+            nanoseconds,
+        }
+    }
+
+    fn bare(&mut self, ends: &str) -> String {
+        let mut text = String::new();
+        while let Some(c) = self.rest.next_if(|c| !ends.contains(*c)) {
+            assert!(c != '\n', "a line ends within {text}");
+            match (c, self.rest.peek()) {
+                ('\\', Some(',' | '=' | ' ')) => text.extend(self.rest.next()),
+                _ => text.push(c),
+            }
+        }
+        text
+    }
+
+    fn value(&mut self) -> Field {
+        if self.rest.next_if_eq(&'"').is_some() {
+            let mut text = String::new();
+            loop {
+                match self.rest.next().expect("a quote is not closed") {
+                    '"' => return Field::Text(text),
+                    '\\' => text.extend(self.rest.next()),
+                    c => text.push(c),
+                }
+            }
+        }
+        let bare = self.bare(", ");
+        match bare.as_str() {
+            "true" => Field::Bool(true),
+            "false" => Field::Bool(false),
+            number => match number.strip_suffix('i') {
+                Some(number) => Field::Int(number.parse().unwrap()),
+                None => Field::Float(number.parse().unwrap()),
+            },
+        }
+    }
+}
+
+/// Numbers that are the same in each run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as usize % sides
+    }
+
+    fn text(&mut self, pieces: &[&str], most: usize) -> String {
+        let count = self.roll(most + 1);
+        let pieces = (0..count).map(|_| pieces[self.roll(pieces.len())]);
+        pieces.collect()
+    }
+
+    fn field(&mut self) -> Field {
+        match self.roll(6) {
+            0 => Field::Int(self.0 as i64),
+            1 => Field::Int(self.roll(100) as i64),
+            2 => Field::Float(self.0 as f64 / 3.0 - 1e9),
+            3 => Field::Bool(self.roll(2) == 0),
+            _ => Field::Text(self.text(&PIECES, 12)),
+        }
+    }
+}
+
+/// What breaks lines, names and quotes, and what does not.
+const PIECES: [&str; 24] = [
+    "a",
+    "Z",
+    "9",
+    "_",
+    "-",
+    ".",
+    ":",
+    "/",
+    "@",
+    "+",
+    " ",
+    ",",
+    "=",
+    "\"",
+    "\\",
+    "\\ ",
+    "\\\"",
+    "\n",
+    "\t",
+    "é",
+    "漢",
+    "`",
+    "#",
+    "foo y=2i 3\n",
+];
+const NAMES: [&str; 8] = ["a", "b_c", "df_x", "K9", "zz", "ct_1", "q", "_"];
+
+/// Returns what a tag should come back as, said in another way than where it is written.
+fn expected_tag(text: &str) -> String {
+    let keeps = |c: char| c.is_ascii_alphanumeric() || "_.:/@+-".contains(c);
+    text.replace(|c| !keeps(c), "_")
+}
+
+#[test]
+fn random_points_come_back_as_they_were_written() {
+    let mut dice = Dice(0x5eed_0f1a_9e00_0001);
+    let (mut body, mut wanted) = (Vec::new(), Vec::new());
+    for number in 0..200_000_i64 {
+        let mut point = Point {
+            measurement: format!("m{}", dice.text(&PIECES, 4)),
+            nanoseconds: number - 7,
+            ..Point::default()
+        };
+        for _ in 0..dice.roll(4) {
+            let name = dice.text(&NAMES, 2) + "t";
+            point.tags.insert(name, dice.text(&PIECES, 8));
+        }
+        for _ in 0..=dice.roll(4) {
+            let name = dice.text(&NAMES, 2) + "f";
+            let field = dice.field();
+            point.fields.insert(name, field);
+        }
+        let tags = point.tags.iter();
+        let tags = tags.map(|(name, tag)| (name.clone(), expected_tag(tag)));
+        wanted.push(Line {
+            measurement: expected_tag(&point.measurement),
+            tags: tags.filter(|(_, tag)| !tag.is_empty()).collect(),
+            fields: point.fields.clone(),
+            nanoseconds: point.nanoseconds,
+        });
+        body.push(point);
+        if body.len() == 100 {
+            let lines = LineReader::read_all(&wire::body(&body));
+            assert!(lines == wanted, "{lines:#?} are not {wanted:#?}");
+            (body, wanted) = (Vec::new(), Vec::new());
+        }
+    }
+}
+
+#[test]
+fn what_a_point_cannot_hold_is_cut_or_left_out() {
+    let mut point = Point {
+        measurement: "m".repeat(2000),
+        nanoseconds: 1,
+        ..Point::default()
+    };
+    assert_eq!(point.line(), Err(wire::PointError::NoField));
+    point.field("nan", Field::Float(f64::NAN));
+    assert_eq!(point.line(), Err(wire::PointError::NoField));
+    assert_eq!(wire::body(&[point.clone()]), "");
+    point.field("text", "NUL \0 ESC \u{1b} CR \r DEL \u{7f} end \\");
+    point.field("same", true);
+    point.tag("same", "tag");
+    point.tag("empty", "");
+    point.tag("dotted.name", "x".repeat(3000));
+    for number in 0..300 {
+        point.tag(&format!("tag{number}"), "y".repeat(1024));
+    }
+    let line = LineReader::read_all(&point.line().unwrap()).remove(0);
+    assert_eq!(line.measurement.len(), wire::TAG_BYTES_MAX);
+    assert_eq!(line.tags["dotted_name"].len(), wire::TAG_BYTES_MAX);
+    let head = line
+        .tags
+        .iter()
+        .map(|(name, tag)| name.len() + tag.len() + 2);
+    assert!(head.sum::<usize>() + line.measurement.len() <= wire::HEAD_BYTES_MAX);
+    assert!(line.tags.len() < wire::TAGS_MAX && !line.tags.contains_key("empty"));
+    let text = Field::Text("NUL  ESC  CR  DEL  end \\".to_owned());
+    assert_eq!(line.fields, BTreeMap::from([("text".to_owned(), text)]));
+    let unnamed = Point {
+        measurement: String::new(),
+        ..point
+    };
+    assert_eq!(unnamed.line(), Err(wire::PointError::NoMeasurement));
+}
+
+#[test]
+fn the_wire_of_each_kind_is_as_written_down() {
+    for kind in Kind::ALL {
+        let alert = alert(kind);
+        for language in LANGUAGES {
+            let texts = texts(language);
+            let guance = wire::body(&[event(&alert, &texts, &Checker::default())]);
+            let shown = format!(
+                "{guance}\n\n=== SNS\nSubject: {}\n{:?}\n\n{}",
+                subject(&alert),
+                attributes(&alert),
+                body(&alert, &texts),
+            );
+            let name = format!("wire/{}.{}.txt", kind.name(), language.name());
+            expect_file![name].assert_eq(&shown);
+        }
+    }
+    let alert = alert(Kind::New);
+    expect_file!["wire/samples.txt"].assert_eq(&wire::body(&samples(&alert)));
+    let json = format!("{:#}\n", push_event(&alert, &texts(Language::En)));
+    expect_file!["wire/push_event.json"].assert_eq(&json);
+    let json = format!("{:#}\n", custom_event(&alert, &texts(Language::En)));
+    expect_file!["wire/custom_event.json"].assert_eq(&json);
+}
+
+#[test]
+fn all_events_of_one_life_of_a_cluster_are_one_fault_of_one_object() {
+    let field = |point: &Point, name: &str| point.fields.get(name).cloned();
+    let new = event(&alert(Kind::New), &texts(Language::En), &Checker::default());
+    for kind in [Kind::NewPrincipal, Kind::Escalating, Kind::Recovered] {
+        let later = event(&alert(kind), &texts(Language::Zh), &Checker::default());
+        for name in [
+            "df_fault_id",
+            "df_fault_start_time",
+            "df_dimension_tags",
+            "df_monitor_checker_event_ref",
+        ] {
+            assert_eq!(field(&new, name), field(&later, name), "{name}");
+        }
+        assert_ne!(new.tags["df_event_id"], later.tags["df_event_id"]);
+    }
+    let own = Field::Text(new.tags["df_event_id"].clone());
+    assert_eq!(field(&new, "df_fault_id"), Some(own));
+    let registered = Checker {
+        ref_key: Some("k".to_owned()),
+        ..Checker::default()
+    };
+    let known = event(&alert(Kind::New), &texts(Language::En), &registered);
+    assert_eq!(known.tags["df_monitor_type"], "bot_obs");
+}
+
+/// Returns alerts that have hostile text wherever a text can be: of every hostile cluster one, and
+/// of every kind and text one.
+fn hostile_alerts() -> Vec<Alert> {
+    let long = "x\n`".repeat(5000);
+    let mentions = [
+        "[x](http://evil.example)",
+        "@all @channel",
+        "![x](http://evil.example)",
+    ];
+    let all: Vec<&str> = HOSTILE
+        .into_iter()
+        .chain(mentions)
+        .chain([&*long])
+        .collect();
+    let clusters = census(&hostile()).clusters();
+    let mut alerts = Vec::new();
+    for (number, cluster) in clusters.into_iter().enumerate() {
+        let text = all[number % all.len()];
+        let occasion = Occasion {
+            cluster: Some(cluster.id),
+            ..hostile_occasion(OF_CLUSTER[number % OF_CLUSTER.len()], text)
+        };
+        let range = Some((at("2026-11-02T08:00:00Z"), at("2026-11-02T09:00:00Z")));
+        let (keys, name) = (hostile_keys(text), Some(text.to_owned()));
+        alerts.push(Alert::of_cluster(
+            occasion, cluster, None, range, 1, keys, name,
+        ));
+    }
+    for kind in Kind::ALL {
+        for text in &all {
+            alerts.push(Alert {
+                occasion: hostile_occasion(kind, text),
+                account_name: Some((*text).to_owned()),
+                keys: hostile_keys(text),
+                ..alert(kind)
+            });
+        }
+    }
+    for alert in &mut alerts {
+        let reason = format!("critical by the rule {:?}", alert.occasion.about);
+        alert.severity.reasons.push(reason);
+    }
+    alerts
+}
+
+fn hostile_occasion(kind: Kind, text: &str) -> Occasion {
+    Occasion {
+        account_id: text.to_owned(),
+        about: text.to_owned(),
+        detail: json!({text: text, "list": [text, {"deep": [[text]]}]}).to_string(),
+        ..crate::alerts::occasion(kind, None)
+    }
+}
+
+fn hostile_keys(text: &str) -> Vec<KeyReport> {
+    let used = Answer::Used {
+        at: at("2026-07-05T08:00:00Z"),
+        service: Some(text.to_owned()),
+        region: Some(text.to_owned()),
+        user: Some(text.to_owned()),
+    };
+    let hostile = KeyReport {
+        id: text.to_owned(),
+        account_id: Some(text.to_owned()),
+        session: Some(text.to_owned()),
+        answer: Some(used),
+        ..keys().remove(0)
+    };
+    let without = KeyReport {
+        answer: None,
+        kind: cloudtrail_inspector::trail::principal::KeyKind::Temporary,
+        ..hostile.clone()
+    };
+    vec![hostile, without]
+}
+
+/// Tells whether every link begins at a console, and nothing else looks like one.
+fn assert_links_are_ours(text: &str, texts: &Texts) {
+    for (place, _) in text.match_indices("://") {
+        let start = text[..place].rfind(|c: char| !c.is_ascii_alphabetic());
+        let link = &text[start.map_or(0, |at| at + 1)..];
+        let ours = |console: &&str| link.starts_with(&format!("{console}/"));
+        assert!(texts.links.consoles().iter().any(|c| ours(&c)), "{link}");
+    }
+}
+
+fn assert_unseen_is_gone(text: &str) {
+    let unseen = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+            || matches!(c, '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
+    };
+    assert!(!text.contains(unseen), "{text:?}");
+}
+
+/// Reads a message as Markdown: it has our sections, lists and links and nothing else, and what
+/// others wrote is code.
+fn assert_markdown(markdown: &str, texts: &Texts) {
+    let options = Options::ENABLE_TABLES
+        | Options::ENABLE_FOOTNOTES
+        | Options::ENABLE_STRIKETHROUGH
+        | Options::ENABLE_TASKLISTS
+        | Options::ENABLE_GFM;
+    let (mut headings, mut said) = (Vec::new(), String::new());
+    let mut in_heading = false;
+    for event in Parser::new_ext(markdown, options) {
+        match event {
+            Event::Start(Tag::Heading { level, .. }) => {
+                assert_eq!(level, HeadingLevel::H4, "{markdown}");
+                in_heading = true;
+            }
+            Event::End(TagEnd::Heading(_)) => in_heading = false,
+            Event::Start(Tag::Link { dest_url, .. }) => {
+                assert!(dest_url.starts_with("https://"), "{dest_url}");
+                assert_links_are_ours(&dest_url, texts);
+            }
+            Event::Start(Tag::Paragraph | Tag::List(None) | Tag::Item | Tag::Strong)
+            | Event::End(_) => {}
+            Event::Code(code) => assert!(!in_heading && !code.contains('\n'), "{markdown}"),
+            Event::Text(text) if in_heading => headings.push(text.to_string()),
+            Event::Text(text) => said.push_str(&text),
+            other => panic!("{other:?} in {markdown}"),
+        }
+    }
+    let wanted = match texts.language {
+        Language::En => [
+            "Event Overview",
+            "CloudTrail",
+            "AK Last Active Time",
+            "New Errors",
+        ],
+        Language::Zh => ["事件概览", "CloudTrail", "AK 最后活跃时间", "新增错误"],
+    };
+    assert_eq!(headings, wanted);
+    for trace in [
+        "evil", "script", "channel", "DROP", "@", "<", ">", "://", "|", "FORMULA",
+    ] {
+        assert!(!said.contains(trace), "{trace} is said in {markdown}");
+    }
+}
+
+fn assert_plain(alert: &Alert, texts: &Texts) {
+    let title = texts.title(alert);
+    assert!(
+        title.chars().count() <= 256 && !title.contains(['\n', '<', '@', '`']),
+        "{title}"
+    );
+    assert!(!title.contains("://") && !title.contains("]("), "{title}");
+    let subject = subject(alert);
+    assert!(subject.len() < 100 && subject.bytes().all(|b| (b' '..=b'~').contains(&b)));
+    assert!(
+        subject.starts_with(|c: char| c.is_ascii_alphabetic()),
+        "{subject}"
+    );
+    let plain = body(alert, texts);
+    assert_links_are_ours(&plain, texts);
+    for mention in ["<!", "<@", "@all", "@channel", "<script", "</"] {
+        assert!(!plain.contains(mention), "{mention} in {plain}");
+    }
+    assert_unseen_is_gone(&plain);
+    assert_unseen_is_gone(&title);
+    assert!(plain.len() <= 200 << 10);
+    for (name, value) in attributes(alert) {
+        assert!(!value.is_empty() && value.is_ascii(), "{name}");
+    }
+}
+
+fn assert_guance(alert: &Alert, texts: &Texts) {
+    let event = event(alert, texts, &Checker::default());
+    let mut points = samples(alert);
+    points.push(event);
+    let lines = LineReader::read_all(&wire::body(&points));
+    assert_eq!(lines.len(), points.len());
+    let event = lines.last().unwrap();
+    let text = |name: &str| match &event.fields[name] {
+        Field::Text(text) => text.clone(),
+        other => panic!("{name} is {other:?}"),
+    };
+    // A cut at so many bytes may leave the rest of a long message away.
+    assert_eq!(text("df_message"), texts.markdown(alert));
+    assert_eq!(text("df_title"), texts.title(alert));
+    let dimensions: BTreeMap<String, String> =
+        serde_json::from_str(&text("df_dimension_tags")).unwrap();
+    for (name, value) in &dimensions {
+        assert_eq!(event.tags.get(name), Some(value), "{name}");
+    }
+    for tag in lines.iter().flat_map(|line| line.tags.values()) {
+        assert_eq!(*tag, expected_tag(tag));
+    }
+}
+
+#[test]
+fn hostile_text_is_nothing_but_text_in_every_sink() {
+    let alerts = hostile_alerts();
+    assert!(alerts.len() > 300);
+    for alert in &alerts {
+        for language in LANGUAGES {
+            let texts = texts(language);
+            let markdown = texts.markdown(alert);
+            assert_unseen_is_gone(&markdown);
+            assert_markdown(&markdown, &texts);
+            assert_plain(alert, &texts);
+            assert_guance(alert, &texts);
+        }
+        let entry = detail::entry(alert, None);
+        assert!(entry.to_string().len() < 256 << 10);
+        each_text(&detail::detail(alert), &mut assert_unseen_is_gone);
+        let texts = texts(Language::En);
+        each_text(
+            &push_event(alert, &texts)["event"],
+            &mut assert_unseen_is_gone,
+        );
+    }
+    assert_valid(&alerts);
+}
+
+#[test]
+fn an_external_event_says_nothing_under_a_reserved_name_and_all_of_it_is_text() {
+    let event = push_event(&alert(Kind::New), &texts(Language::En));
+    let fields = event["event"].as_object().unwrap();
+    for (name, value) in fields {
+        assert!(!name.starts_with("df_") && !name.starts_with('_'), "{name}");
+        if name.starts_with("ct_") {
+            assert!(value.is_string(), "{name}");
+        }
+    }
+    let none: Vec<&Value> = fields.values().filter(|value| value.is_null()).collect();
+    assert!(none.is_empty());
+}
+
+#[test]
+fn no_sink_is_told_a_whole_key() {
+    for kind in Kind::ALL {
+        let alert = alert(kind);
+        let texts = texts(Language::En);
+        let mut all = texts.markdown(&alert) + &body(&alert, &texts) + &texts.title(&alert);
+        all += &detail::detail(&alert).to_string();
+        all += &wire::body(&samples(&alert));
+        all += &wire::body(&[event(&alert, &texts, &Checker::default())]);
+        all += &push_event(&alert, &texts).to_string();
+        all += &custom_event(&alert, &texts).to_string();
+        for key in keys() {
+            assert!(!all.contains(&key.id), "{} in {all}", key.id);
+        }
+    }
+}
