@@ -109,7 +109,7 @@ impl Outbox for MemoryStore {
         let messages = self.messages();
         let rows = messages.rows.values().map(|(row, _)| row);
         let mut rows: Vec<Row> = rows.filter(|row| row.sink == sink).cloned().collect();
-        rows.sort_by_cached_key(Row::order);
+        Row::sort(&mut rows);
         rows.truncate(limit);
         Ok(rows)
     }
