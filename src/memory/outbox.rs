@@ -51,11 +51,15 @@ impl Messages {
         self.rows.remove(&key);
         let silence = row.occasion.cluster.map(|cluster| (key.0, cluster));
         match (end, silence) {
-            (Settlement::Sent { silent_until, .. }, Some(silence)) => {
-                if let Some(until) = *silent_until {
-                    let suppressed = 0;
-                    self.silences.insert(silence, Silence { until, suppressed });
-                }
+            (
+                Settlement::Sent {
+                    silent_until: Some(until),
+                    ..
+                },
+                Some(silence),
+            ) => {
+                let (until, suppressed) = (*until, 0);
+                self.silences.insert(silence, Silence { until, suppressed });
             }
             (Settlement::Suppressed, Some(silence)) => {
                 let none = Silence {

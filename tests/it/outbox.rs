@@ -24,28 +24,28 @@ macro_rules! contract {
     ($($name:ident),* $(,)?) => {
         mod memory {
             $(#[test] fn $name() {
-                let store = super::MemoryStore::default();
+                let mut store = super::MemoryStore::default();
                 store.tell(&["guance"], super::now().seconds());
-                super::$name(store);
+                super::$name(&mut store);
             })*
         }
         mod sqlite {
             $(#[test] fn $name() {
                 let mut store = super::SqliteStore::open(super::Path::new(":memory:")).unwrap();
                 store.tell(&["guance"], super::now().seconds());
-                super::$name(store);
+                super::$name(&mut store);
             })*
         }
         mod dynamodb {
             $(#[test] fn $name() {
                 let table = super::MemoryTable::default();
-                super::$name(super::table::store(&table, super::telling()));
+                super::$name(&mut super::table::store(&table, super::telling()));
             })*
         }
         mod emulator {
             $(#[test] fn $name() {
                 if let Some(emulator) = super::Emulator::find() {
-                    super::$name(emulator.store(super::telling()));
+                    super::$name(&mut emulator.store(super::telling()));
                 }
             })*
         }
@@ -93,7 +93,7 @@ fn sent(silent_until: Option<i64>) -> Settlement {
 }
 
 fn a_row_comes_back_as_it_was_written_and_those_of_a_line_in_their_order(
-    store: impl Outbox + Ledgers,
+    store: &(impl Outbox + Ledgers),
 ) {
     let now = now().seconds();
     let joined = Occasion {
@@ -109,17 +109,17 @@ fn a_row_comes_back_as_it_was_written_and_those_of_a_line_in_their_order(
         ..occasion(1, Kind::AccountSummary)
     };
     put(
-        &store,
+        store,
         std::slice::from_ref(&occasion(2, Kind::Recovered)),
         now + 5,
     );
     put(
-        &store,
+        store,
         &[joined.clone(), occasion(1, Kind::New), of_account.clone()],
         now,
     );
     put(
-        &store,
+        store,
         std::slice::from_ref(&occasion(1, Kind::Recovered)),
         now + 1,
     );
@@ -130,27 +130,27 @@ fn a_row_comes_back_as_it_was_written_and_those_of_a_line_in_their_order(
         Row::new("guance", occasion(1, Kind::Recovered), now + 1),
         Row::new("guance", occasion(2, Kind::Recovered), now + 5),
     ];
-    assert_eq!(waiting(&store), expected);
+    assert_eq!(waiting(store), expected);
     assert_eq!(block_on(store.waiting("sns", 100)).unwrap(), []);
 }
 
-fn a_row_that_somebody_has_is_nobody_elses_until_its_time_is_over(store: impl Outbox + Ledgers) {
+fn a_row_that_somebody_has_is_nobody_elses_until_its_time_is_over(store: &(impl Outbox + Ledgers)) {
     let now = now().seconds();
-    put(&store, &[occasion(1, Kind::New)], now);
-    let row = waiting(&store).remove(0);
+    put(store, &[occasion(1, Kind::New)], now);
+    let row = waiting(store).remove(0);
     let take = |holder: &str, at| block_on(store.lease(&row, &lease(holder, at))).unwrap();
     assert!(!take("a", now - 1), "it is not due");
     assert!(take("a", now));
     assert!(!take("a", now));
     assert!(!take("b", now + 60));
-    assert_eq!(waiting(&store)[0].leased_until, now + 60);
+    assert_eq!(waiting(store)[0].leased_until, now + 60);
     assert!(take("b", now + 61));
 }
 
-fn whoever_lost_a_row_does_nothing_to_it(store: impl Outbox + Ledgers) {
+fn whoever_lost_a_row_does_nothing_to_it(store: &(impl Outbox + Ledgers)) {
     let now = now().seconds();
-    put(&store, &[occasion(1, Kind::New)], now);
-    let row = waiting(&store).remove(0);
+    put(store, &[occasion(1, Kind::New)], now);
+    let row = waiting(store).remove(0);
     let (one, other) = (lease("a", now), lease("b", now + 61));
     let settle = |lease, end: &Settlement| block_on(store.settle(&row, lease, end)).unwrap();
     assert!(!settle(&one, &sent(None)), "nobody has it");
@@ -173,19 +173,19 @@ fn whoever_lost_a_row_does_nothing_to_it(store: impl Outbox + Ledgers) {
     ] {
         assert!(!settle(&one, &end), "{end:?}");
     }
-    assert_eq!(waiting(&store).len(), 1);
+    assert_eq!(waiting(store).len(), 1);
     let cluster = row.occasion.cluster.unwrap();
     assert_eq!(block_on(store.silence("guance", cluster)).unwrap(), None);
     assert!(settle(&other, &sent(None)));
     assert!(!settle(&other, &sent(None)), "it is gone");
-    assert_eq!(waiting(&store), []);
+    assert_eq!(waiting(store), []);
 }
 
-fn what_is_put_off_waits_and_counts_only_what_counts(store: impl Outbox + Ledgers) {
+fn what_is_put_off_waits_and_counts_only_what_counts(store: &(impl Outbox + Ledgers)) {
     let now = now().seconds();
-    put(&store, &[occasion(1, Kind::New)], now);
+    put(store, &[occasion(1, Kind::New)], now);
     for (counts, attempts) in [(false, 0), (true, 1), (true, 2)] {
-        let row = waiting(&store).remove(0);
+        let row = waiting(store).remove(0);
         let at = row.due;
         assert!(block_on(store.lease(&row, &lease("a", at))).unwrap());
         let later = Settlement::Later {
@@ -194,7 +194,7 @@ fn what_is_put_off_waits_and_counts_only_what_counts(store: impl Outbox + Ledger
             counts,
         };
         assert!(block_on(store.settle(&row, &lease("a", at), &later)).unwrap());
-        let row = waiting(&store).remove(0);
+        let row = waiting(store).remove(0);
         assert_eq!(
             (row.due, row.attempts, row.leased_until),
             (at + 10, attempts, 0)
@@ -204,15 +204,15 @@ fn what_is_put_off_waits_and_counts_only_what_counts(store: impl Outbox + Ledger
     }
 }
 
-fn what_is_held_back_is_counted_until_the_next_message(store: impl Outbox + Ledgers) {
+fn what_is_held_back_is_counted_until_the_next_message(store: &(impl Outbox + Ledgers)) {
     let now = now().seconds();
     let cluster = ClusterId::from_bytes([1; 16]);
     let silence = || block_on(store.silence("guance", cluster)).unwrap();
     let end = |number: i64, end: &Settlement| {
         let life = (cluster, number);
         let regressed = Occasion::of_cluster(Kind::Regressed, "111122223333", life, now, now);
-        put(&store, &[regressed], now);
-        let row = waiting(&store).remove(0);
+        put(store, &[regressed], now);
+        let row = waiting(store).remove(0);
         assert!(block_on(store.lease(&row, &lease("a", now))).unwrap());
         assert!(block_on(store.settle(&row, &lease("a", now), end)).unwrap());
         silence().map(|Silence { until, suppressed }| (until, suppressed))
@@ -225,7 +225,7 @@ fn what_is_held_back_is_counted_until_the_next_message(store: impl Outbox + Ledg
     assert_eq!(end(6, &sent(Some(now))), Some((now, 0)));
 }
 
-fn a_probe_and_a_claim_are_for_one_alone(store: impl Outbox + Ledgers) {
+fn a_probe_and_a_claim_are_for_one_alone(store: &(impl Outbox + Ledgers)) {
     let probe = |now| block_on(store.probe("guance", &lease("a", now))).unwrap();
     assert_eq!(
         block_on(store.breaker("guance")).unwrap(),
@@ -249,7 +249,7 @@ fn a_probe_and_a_claim_are_for_one_alone(store: impl Outbox + Ledgers) {
     assert_eq!(claims, [true, false, false, true]);
 }
 
-fn what_is_remembered_of_a_key_is_read_as_it_was_written(store: impl Outbox + Ledgers) {
+fn what_is_remembered_of_a_key_is_read_as_it_was_written(store: &(impl Outbox + Ledgers)) {
     let key = "AKIAEXAMPLEEXAMPLE02";
     assert_eq!(block_on(store.ledger(key)).unwrap(), Ledger::default());
     let used = Answer::Used {
@@ -268,12 +268,12 @@ fn what_is_remembered_of_a_key_is_read_as_it_was_written(store: impl Outbox + Le
         let told = [occasion(1, Kind::AccessKey)];
         block_on(store.remember(key, &remembered, &told, now().seconds())).unwrap();
         assert_eq!(block_on(store.ledger(key)).unwrap(), remembered);
-        assert_eq!(waiting(&store).len(), 1);
+        assert_eq!(waiting(store).len(), 1);
     }
 }
 
 fn a_commit_tells_of_what_is_new_and_a_dossier_has_its_hours(
-    mut store: impl Store + Outbox + Dossiers,
+    store: &mut (impl Store + Outbox + Dossiers),
 ) {
     let at = |number, code: &str, time: &str| {
         record(json!({"eventID": id(number), "errorCode": code, "eventTime": time}))
@@ -286,9 +286,9 @@ fn a_commit_tells_of_what_is_new_and_a_dossier_has_its_hours(
         at(5, "NoSuchBucket", "2026-11-02T08:30:00Z"),
     ];
     for _ in 0..2 {
-        ingest(&mut store, &lines(&records));
+        ingest(store, &lines(&records));
     }
-    let rows = waiting(&store);
+    let rows = waiting(store);
     let told: Vec<Kind> = rows.iter().map(|row| row.occasion.kind).collect();
     assert_eq!(told, [Kind::New, Kind::New]);
     let time = |time: &str| EventTime::parse(time).unwrap();
