@@ -4,6 +4,7 @@
 //! and goes away in the one that notes what became of it, so that a crash between sending and
 //! noting repeats a message, under the same id, and loses none.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use crate::alert::occasion::{AlertId, Kind, Occasion};
@@ -154,11 +155,20 @@ impl Row {
         }
     }
 
-    /// Returns what rows of a line are sorted by: when they were written, and of those written in the
-    /// same second, what opened a life of the cluster before what happened in it.
-    pub fn order(&self) -> (i64, i64, bool, AlertId) {
-        let opens = matches!(self.occasion.kind, Kind::New | Kind::Regressed);
-        (self.created, self.occasion.epoch, !opens, self.id())
+    /// Sorts rows by when they were written, and of those written in the same second, what opened a
+    /// life of a cluster before what happened in it.
+    pub fn sort(rows: &mut [Self]) {
+        rows.sort_by(Self::in_order);
+    }
+
+    /// Tells which of two rows comes first.
+    pub fn in_order(&self, other: &Self) -> Ordering {
+        let key = |row: &Self| {
+            let opens = matches!(row.occasion.kind, Kind::New | Kind::Regressed);
+            (row.created, row.occasion.epoch, !opens)
+        };
+        let texts = |one: &Self, other: &Self| one.occasion.cmp(&other.occasion);
+        key(self).cmp(&key(other)).then_with(|| texts(self, other))
     }
 
     /// Tells whether somebody may take it at a moment, in seconds.

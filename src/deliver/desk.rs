@@ -66,7 +66,7 @@ where
     pub fn new(delivery: &'a Delivery<'a, O, K, C>) -> Self {
         Self {
             delivery,
-            next_call: Cell::new(i64::MIN),
+            next_call: Cell::new(0),
             patience: Cell::new(PATIENCE_MILLIS),
             ledgers: Mutex::default(),
         }

@@ -13,7 +13,7 @@ pub struct Queue(Vec<Row>);
 impl Queue {
     /// Returns the queue of rows.
     pub fn new(mut rows: Vec<Row>) -> Self {
-        rows.sort_by_cached_key(Row::order);
+        Row::sort(&mut rows);
         Self(rows)
     }
 
@@ -59,8 +59,8 @@ impl Queue {
 
     /// Puts a row back.
     pub fn put_back(&mut self, row: Row) {
-        let order = row.order();
-        let place = self.0.partition_point(|other| other.order() < order);
+        let is_before = |other: &Row| other.in_order(&row).is_lt();
+        let place = self.0.partition_point(is_before);
         self.0.insert(place, row);
     }
 

@@ -1,9 +1,12 @@
 //! One run over one sink: what stands in its way, what is taken, what is sent, and what becomes of it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use futures_util::stream::{self, StreamExt as _};
 
 use crate::alert::Alert;
 use crate::alert::occasion::Kind;
+use crate::cluster::fingerprint::ClusterId;
 use crate::deliver::desk::Desk;
 use crate::deliver::digest::{self, OLD_SECONDS};
 use crate::deliver::queue::Queue;
@@ -23,7 +26,7 @@ const LEASE_SECONDS: i64 = 120;
 const SPARE_MILLIS: i64 = 20_000;
 
 /// How many rows of each partition are looked at at a time.
-const WAITING_MAX: usize = 500;
+const WAITING_MAX: usize = 1000;
 
 /// How many calls to the store are under way at a time.
 const CALLS_MAX: usize = 16;
@@ -89,7 +92,10 @@ where
             if self.is_late() || phase(&self.breaker, self.now()) == Phase::Waiting {
                 break;
             }
-            let rows = self.delivery.store.waiting(self.name, WAITING_MAX).await?;
+            // One more than would be sent one by one, to see whether there are too many.
+            let beyond = self.sink.capacity().digest_beyond.unwrap_or_default();
+            let limit = WAITING_MAX.max(beyond.saturating_add(1));
+            let rows = self.delivery.store.waiting(self.name, limit).await?;
             let mut queue = Queue::new(rows);
             let mut has_moved = self.digest(&mut queue).await?;
             while let Some(limit) = self.limit().await? {
@@ -463,15 +469,15 @@ where
     }
 
     async fn digested(&self, rows: &[Row]) -> Result<Alert, StoreError> {
-        let mut classes = std::collections::BTreeMap::new();
-        for cluster in rows.iter().filter_map(|row| row.occasion.cluster) {
-            if !classes.contains_key(&cluster) {
-                // Of no hour: what the cluster is, is enough.
-                let none = EventTime::LAST.window()..=EventTime::FIRST.window();
-                let known = self.delivery.store.dossier(cluster, none).await?;
-                let class = known.map(|known| known.cluster.facts.identity.class.name());
-                classes.insert(cluster, class);
-            }
+        let clusters = rows.iter().filter_map(|row| row.occasion.cluster);
+        let clusters: BTreeSet<ClusterId> = clusters.collect();
+        let mut classes = BTreeMap::new();
+        for cluster in clusters {
+            // Of no hour: what the cluster is, is enough.
+            let none = EventTime::LAST.window()..=EventTime::FIRST.window();
+            let known = self.delivery.store.dossier(cluster, none).await?;
+            let class = known.map(|known| known.cluster.facts.identity.class.name());
+            classes.insert(cluster, class);
         }
         let class = |cluster| classes.get(&cluster).copied().flatten();
         Ok(self.desk.summary(digest::occasion(rows, class)))

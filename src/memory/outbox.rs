@@ -51,11 +51,15 @@ impl Messages {
         self.rows.remove(&key);
         let silence = row.occasion.cluster.map(|cluster| (key.0, cluster));
         match (end, silence) {
-            (Settlement::Sent { silent_until, .. }, Some(silence)) => {
-                if let Some(until) = *silent_until {
-                    let suppressed = 0;
-                    self.silences.insert(silence, Silence { until, suppressed });
-                }
+            (
+                Settlement::Sent {
+                    silent_until: Some(until),
+                    ..
+                },
+                Some(silence),
+            ) => {
+                let (until, suppressed) = (*until, 0);
+                self.silences.insert(silence, Silence { until, suppressed });
             }
             (Settlement::Suppressed, Some(silence)) => {
                 let none = Silence {
@@ -109,7 +113,7 @@ impl Outbox for MemoryStore {
         let messages = self.messages();
         let rows = messages.rows.values().map(|(row, _)| row);
         let mut rows: Vec<Row> = rows.filter(|row| row.sink == sink).cloned().collect();
-        rows.sort_by_cached_key(Row::order);
+        Row::sort(&mut rows);
         rows.truncate(limit);
         Ok(rows)
     }

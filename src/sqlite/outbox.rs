@@ -161,7 +161,7 @@ impl Outbox for SqliteStore {
         while let Some(found) = found.next().map_err(unavailable)? {
             rows.push(row(found)?);
         }
-        rows.sort_by_cached_key(Row::order);
+        Row::sort(&mut rows);
         Ok(rows)
     }
 

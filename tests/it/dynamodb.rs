@@ -71,7 +71,7 @@ fn content(table: &MemoryTable) -> Vec<Item> {
 
 fn rows(table: &MemoryTable) -> Vec<String> {
     let mut rows: Vec<_> = table.items().iter().filter_map(read_row).collect();
-    rows.sort_by_key(Row::order);
+    Row::sort(&mut rows);
     let kind = |row: &Row| row.occasion.kind.name().to_owned();
     rows.iter().map(kind).collect()
 }

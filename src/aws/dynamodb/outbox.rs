@@ -27,7 +27,7 @@ impl<T: Table> Outbox for DynamoStore<T> {
                 rows.push(row);
             }
         }
-        rows.sort_by_cached_key(Row::order);
+        Row::sort(&mut rows);
         Ok(rows)
     }
 
