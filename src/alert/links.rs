@@ -131,12 +131,13 @@ impl Links {
              | filter eventName = \"{event_name}\" and ispresent(errorCode)\n\
              | sort @timestamp desc"
         );
+        let moment = |at: EventTime| encoded(&at.to_string().replace('Z', ".000Z"), '*');
         let (query, group) = (encoded(&query, '*'), encoded(log_group.as_deref()?, '*'));
         Some(format!(
             "{console}/cloudwatch/home?region={region}#logsV2:logs-insights$3FqueryDetail$3D\
-             ~(end~{}~start~{}~timeType~'ABSOLUTE~editorString~'{query}~source~(~'{group}))",
-            until.seconds() * 1000,
-            from.seconds() * 1000,
+             ~(end~'{}~start~'{}~timeType~'ABSOLUTE~tz~'UTC~editorString~'{query}~source~(~'{group}))",
+            moment(until),
+            moment(from),
         ))
     }
 

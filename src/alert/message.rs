@@ -22,11 +22,12 @@ const SUBJECT: &str = "CloudTrail alert";
 
 /// Returns the subject: printable ASCII, in English, of fewer than a hundred characters.
 pub fn subject(alert: &Alert) -> String {
-    let severity = match alert.level() {
-        Severity::Info => "Info",
-        Severity::Warning => "Warning",
-        Severity::Error => "Error",
-        Severity::Critical => "Critical",
+    let severity = match (alert.occasion.kind, alert.level()) {
+        (Kind::Recovered, _) => "OK",
+        (_, Severity::Info) => "Info",
+        (_, Severity::Warning) => "Warning",
+        (_, Severity::Error) => "Error",
+        (_, Severity::Critical) => "Critical",
     };
     let what = match alert.occasion.kind {
         Kind::New => "new CloudTrail error",

@@ -103,6 +103,7 @@ impl Texts {
         }
         let subject = match &alert.cluster {
             Some(cluster) => Some(self.titled_error(cluster, alert)),
+            None if alert.occasion.kind == Kind::AccessKey => Some(told_about(alert)),
             None => Some(titled(&told_about(alert), TITLED_CHARS_MAX)),
         };
         if let Some(subject) = subject.filter(|subject| !subject.is_empty()) {
@@ -224,13 +225,11 @@ impl Writer<'_> {
         if alert.enrichment == Enrichment::Partial {
             lines.push(item(words.partial, &[]));
         }
-        let cluster = alert.occasion.cluster.map(|id| id.to_string());
-        let cluster = cluster.unwrap_or_else(|| "-".to_owned());
-        let id = vec![Piece::own(alert.occasion.id())];
-        lines.push(item(
-            words.ids,
-            &[("cluster", vec![Piece::own(cluster)]), ("alert", id)],
-        ));
+        let id = own(alert.occasion.id());
+        lines.push(match alert.occasion.cluster {
+            Some(cluster) => item(words.ids, &[("cluster", own(cluster)), ("alert", id)]),
+            None => item(words.id, &[("alert", id)]),
+        });
         lines
     }
 
@@ -343,11 +342,8 @@ impl Writer<'_> {
             }
         }
         lines.extend(self.details());
-        let links = self.links();
-        if !links.is_empty() {
-            let links = links.into_iter().map(|link| vec![link]).collect();
-            lines.push(Line::Item(joined(links, " ")));
-        }
+        let links = self.links().into_iter();
+        lines.extend(links.map(|link| Line::Item(vec![link])));
         lines
     }
 
@@ -434,6 +430,12 @@ impl Writer<'_> {
         if let Some(more @ 1..) = keys.len().checked_sub(KEYS_MAX) {
             lines.push(item(self.words.more, &[("count", own(more))]));
         }
+        let is_alarming =
+            |oddity: &Oddity| matches!(oddity, Oddity::Canary | Oddity::Awakened { .. });
+        if keys.iter().any(|key| key.oddities.iter().any(is_alarming)) {
+            let hint = own(self.words.key_hint);
+            lines.push(item(self.words.to_do, &[("hint", hint)]));
+        }
         lines
     }
 
@@ -447,10 +449,14 @@ impl Writer<'_> {
             ));
         }
         let mut says = Vec::new();
-        for oddity in &key.oddities {
+        // What IAM says says the same as this.
+        let told = |oddity: &&Oddity| **oddity != Oddity::Unknown;
+        for oddity in key.oddities.iter().filter(told) {
             says.push(vec![Piece::Strong(self.oddity(*oddity))]);
         }
-        says.push(self.last_use(key));
+        if !key.oddities.contains(&Oddity::Deleted) {
+            says.push(self.last_use(key));
+        }
         let seen = self.alert.cluster.as_ref();
         let seen = seen.and_then(|cluster| cluster.facets.get(&Facet::AccessKey));
         let seen = seen.and_then(|keys| keys.values.iter().find(|value| value.value == key.id));
@@ -503,7 +509,7 @@ impl Writer<'_> {
             Oddity::Awakened { days } => words.awakened.replace("{days}", &days.to_string()),
             Oddity::Foreign => words.foreign.to_owned(),
             Oddity::Deleted => words.deleted.to_owned(),
-            Oddity::Unknown => words.made_up.to_owned(),
+            Oddity::Unknown => words.unknown.to_owned(),
         }
     }
 

@@ -9,6 +9,7 @@ use crate::alert::Alert;
 use crate::alert::safe::{cut, token};
 use crate::alert::text::Texts;
 use crate::guance::event::{MESSAGE_BYTES_MAX, dimensions, event_id, status};
+use crate::trail::time::EventTime;
 
 /// Names that the Open API keeps to itself.
 const RESERVED: [&str; 14] = [
@@ -54,7 +55,7 @@ pub fn push_event(alert: &Alert, texts: &Texts) -> Value {
         "nodata" => "warning",
         status => status,
     };
-    event.insert("date".to_owned(), alert.at().map(|at| at.seconds()).into());
+    event.insert("date".to_owned(), alert.at().map(EventTime::seconds).into());
     event.insert("status".to_owned(), status.into());
     event.insert("title".to_owned(), texts.title(alert).into());
     event.insert("message".to_owned(), message(alert, texts).into());

@@ -57,7 +57,7 @@ fn one_of(names: &[&str], description: &str) -> Value {
     json!({"type": "string", "enum": names, "description": description})
 }
 
-fn list(of: Value, description: &str) -> Value {
+fn list(of: &Value, description: &str) -> Value {
     json!({"type": "array", "items": of, "description": description})
 }
 
@@ -111,7 +111,10 @@ fn values() -> Value {
     ]);
     object(&[
         ("distinct", count("How many different values there are")),
-        ("values", list(value, "The most frequent ones, at most ten")),
+        (
+            "values",
+            list(&value, "The most frequent ones, at most ten"),
+        ),
     ])
 }
 
@@ -141,7 +144,7 @@ fn cluster() -> Value {
         ("last_seen", time("When it was last seen")),
         (
             "sample_event_ids",
-            list(text("The id of an event in CloudTrail"), "Examples"),
+            list(&text("The id of an event in CloudTrail"), "Examples"),
         ),
     ];
     for name in [
@@ -156,7 +159,7 @@ fn cluster() -> Value {
         "resources",
         "user_agents",
     ] {
-        fields.push((name, values()));
+        fields.push((name, json!({"$ref": "#/$defs/values"})));
     }
     object(&fields)
 }
@@ -185,7 +188,10 @@ fn key() -> Value {
         ),
         (
             "oddities",
-            list(one_of(&oddities, "What is odd about it"), "The worst first"),
+            list(
+                &one_of(&oddities, "What is odd about it"),
+                "The worst first",
+            ),
         ),
         (
             "unused_days",
@@ -197,9 +203,8 @@ fn key() -> Value {
     ])
 }
 
-fn schema(kind: Kind) -> Value {
-    let severities = ["info", "warning", "error", "critical"];
-    let account = object(&[
+fn account() -> Value {
+    object(&[
         (
             "id",
             token("Twelve digits, unknown, or empty for the whole stack"),
@@ -209,12 +214,20 @@ fn schema(kind: Kind) -> Value {
             "errors",
             count("Its errors in the range, whatever their cluster"),
         ),
-    ]);
-    let range = object(&[
+    ])
+}
+
+fn range() -> Value {
+    object(&[
         ("from", time("The first moment that was looked at")),
         ("until", time("The first moment after it")),
-    ]);
-    let mut schema = object(&[
+    ])
+}
+
+/// Returns the shape of the detail.
+fn shape(kind: Kind) -> Value {
+    let severities = ["info", "warning", "error", "critical"];
+    object(&[
         (
             "version",
             json!({"const": "1", "description": "The version of this shape"}),
@@ -237,10 +250,10 @@ fn schema(kind: Kind) -> Value {
         ("severity", one_of(&severities, "How loud it is")),
         (
             "severity_reasons",
-            list(text("A term with its points"), "Why it is that loud"),
+            list(&text("A term with its points"), "Why it is that loud"),
         ),
-        ("account", account),
-        ("range", range),
+        ("account", account()),
+        ("range", range()),
         ("fault_start", time("When the trouble began")),
         ("fault_seconds", count("For how long it has lasted")),
         ("cluster_id", or_null(cluster_id())),
@@ -248,7 +261,7 @@ fn schema(kind: Kind) -> Value {
         (
             "keys",
             list(
-                key(),
+                &key(),
                 "The access keys that took part, the most frequent first",
             ),
         ),
@@ -268,12 +281,17 @@ fn schema(kind: Kind) -> Value {
             "untrusted_detail",
             json!({"description": "What else belongs to its kind"}),
         ),
-    ]);
+    ])
+}
+
+fn schema(kind: Kind) -> Value {
+    let mut schema = shape(kind);
     let fields = schema.as_object_mut().unwrap();
     fields.insert(
         "$schema".to_owned(),
         "https://json-schema.org/draft/2020-12/schema".into(),
     );
+    fields.insert("$defs".to_owned(), json!({"values": values()}));
     let title = format!("The detail of an event {:?}", kind.detail_type());
     fields.insert("title".to_owned(), title.into());
     fields.insert(

@@ -397,7 +397,7 @@ fn assert_links_are_ours(text: &str, texts: &Texts) {
         let start = text[..place].rfind(|c: char| !c.is_ascii_alphabetic());
         let link = &text[start.map_or(0, |at| at + 1)..];
         let ours = |console: &&str| link.starts_with(&format!("{console}/"));
-        assert!(texts.links.consoles().iter().any(|c| ours(&c)), "{link}");
+        assert!(texts.links.consoles().iter().any(ours), "{link}");
     }
 }
 

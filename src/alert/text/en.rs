@@ -46,6 +46,7 @@ pub(super) const ENGLISH: Words = Words {
     suppressed: "Alerts of the same cluster that were held back since the last one: {count}",
     partial: "Not all could be looked up: when some of the keys were last active is missing.",
     ids: "Cluster {cluster}, alert {alert}",
+    id: "Alert {alert}",
 
     account_errors: "Errors of the account in the same time: {count}",
     call: "Call: {api}, class {class}, code {code}",
@@ -85,7 +86,8 @@ pub(super) const ENGLISH: Words = Words {
     awakened: "woke up after {days} days without use",
     foreign: "belongs to another account",
     deleted: "deleted: IAM knew it before and does not now",
-    made_up: "IAM does not know it",
+    key_hint: "ask the key's owner. If nobody knows of this use, deactivate the key, and look at \
+               what else it did.",
 
     error: "{code} at {api}, events: {count}",
     says: "It says: {template}",

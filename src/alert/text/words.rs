@@ -30,14 +30,14 @@ words! {
     new, new_principal, regressed, recovered, escalating, campaign, access_key, account_summary,
     no_data, gone, account, whole_stack, nobody,
     // The overview.
-    severity, reasons, seen, lasted, often, often_between, late, suppressed, partial, ids,
+    severity, reasons, seen, lasted, often, often_between, late, suppressed, partial, ids, id,
     // CloudTrail.
     account_errors, call, by, value_count, more, detail,
     principals, sessions, regions, origins, networks, agents, resources, layers,
     look_event, look_dashboard, look_logs, look_samples, look_fault,
     // Access keys.
     no_key, of_account, used, used_with, used_in, used_by, never, never_by, unknown, temporary,
-    temporary_session, not_asked, no_answer, seen_here, canary, awakened, foreign, deleted, made_up,
+    temporary_session, not_asked, no_answer, seen_here, canary, awakened, foreign, deleted, key_hint,
     // Errors.
     error, says, to_do, example, no_error, comma, semicolon,
 }

@@ -46,6 +46,7 @@ pub(super) const CHINESE: Words = Words {
     suppressed: "自上次告警以来被抑制的同类告警数：{count}",
     partial: "部分信息未能查到：缺少某些密钥的最后活跃时间。",
     ids: "聚类 {cluster}，告警 {alert}",
+    id: "告警 {alert}",
 
     account_errors: "同一时段该账号的错误总数：{count}",
     call: "调用：{api}，类别 {class}，错误码 {code}",
@@ -85,7 +86,7 @@ pub(super) const CHINESE: Words = Words {
     awakened: "闲置 {days} 天后重新启用",
     foreign: "属于其他账号",
     deleted: "已删除：IAM 曾认识此密钥，现已不认识",
-    made_up: "IAM 不认识此密钥",
+    key_hint: "请询问密钥的所有者。若无人知晓此次使用，请停用该密钥，并查看它还做过什么。",
 
     error: "{api} 报 {code}，事件数：{count}",
     says: "错误信息：{template}",
