@@ -288,7 +288,9 @@ class Story:
         queues, bus = self.client("sqs"), self.client("events")
         arns = {}
         for name in ("topic", "bus"):
-            self.queues[name] = queues.create_queue(QueueName=name)["QueueUrl"]
+            allow = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+            policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+            self.queues[name] = queues.create_queue(QueueName=name, Attributes={"Policy": policy})["QueueUrl"]
             asked = queues.get_queue_attributes(QueueUrl=self.queues[name], AttributeNames=["QueueArn"])
             arns[name] = asked["Attributes"]["QueueArn"]
         self.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arns["topic"])

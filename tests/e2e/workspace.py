@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import http.server
 import pathlib
+import re
 import ssl
 import subprocess
 import threading
@@ -11,6 +12,9 @@ import urllib.parse
 
 TOKEN = "tkn_5e2e5e2e5e2e5e2e5e2e5e2e5e2e5e2e"
 OPENSSL_SECONDS = 30
+
+# One point of line protocol: a newline ends it, but not within a quoted text.
+POINT = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^"\n])+', re.DOTALL)
 
 
 class Workspace:
@@ -64,8 +68,8 @@ class Workspace:
         return Handler
 
     def lines(self, path):
-        """Returns the lines that were written to a path."""
-        return [line for where, body in list(self.written) if where == path for line in body.splitlines()]
+        """Returns the points that were written to a path."""
+        return [point for where, body in list(self.written) if where == path for point in POINT.findall(body)]
 
 
 def openssl(*arguments):
