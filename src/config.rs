@@ -4,7 +4,9 @@
 //! README.md lists them. A value that is empty counts as one that is not given: a stack parameter
 //! without a value arrives like that.
 
-use std::collections::BTreeMap;
+pub mod deliver;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::cluster::own::{Own, Role};
@@ -27,8 +29,23 @@ pub struct IngestSettings {
     pub rules_object: Option<String>,
     /// What people call accounts, by account id.
     pub account_names: BTreeMap<String, String>,
+    /// Who is told what happens.
+    pub sinks: BTreeSet<SinkName>,
+    /// Access keys that nobody should ever use.
+    pub canaries: BTreeSet<String>,
     /// How much is logged.
     pub log_level: LogLevel,
+}
+
+/// Who may be told, a closed list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SinkName {
+    /// A workspace of Guance.
+    Guance,
+    /// A topic of SNS.
+    Sns,
+    /// An event bus of EventBridge.
+    EventBridge,
 }
 
 /// How much is logged. No level shows payloads or credentials.
@@ -86,12 +103,33 @@ impl IngestSettings {
             learn_hours: reading.number("LEARN_HOURS", LEARN_HOURS),
             rules_object: reading.given("RULES_OBJECT"),
             account_names: reading.account_names("ACCOUNT_NAMES"),
+            sinks: reading.sinks("SINKS"),
+            canaries: reading.canaries("CANARY_KEYS"),
             log_level: reading.log_level("LOG_LEVEL"),
         };
         if reading.complaints.is_empty() {
             return Ok(settings);
         }
         Err(Complaints(reading.complaints))
+    }
+}
+
+impl SinkName {
+    /// All sinks.
+    pub const ALL: [Self; 3] = [Self::Guance, Self::Sns, Self::EventBridge];
+
+    /// Returns the stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Guance => "guance",
+            Self::Sns => "sns",
+            Self::EventBridge => "eventbridge",
+        }
+    }
+
+    /// Returns the sink of a stable name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|sink| sink.name() == name)
     }
 }
 
@@ -173,6 +211,50 @@ impl Reading {
             .filter(|item| !item.is_empty())
             .map(str::to_owned)
             .collect()
+    }
+
+    fn sinks(&mut self, setting: &'static str) -> BTreeSet<SinkName> {
+        let mut sinks = BTreeSet::new();
+        for name in self.list(setting) {
+            if let Some(sink) = SinkName::from_name(&name) {
+                sinks.insert(sink);
+            } else {
+                let names = SinkName::ALL.map(SinkName::name).join(", ");
+                self.complain(setting, format!("{} is none of {names}", shown(&name)));
+            }
+        }
+        sinks
+    }
+
+    fn canaries(&mut self, setting: &'static str) -> BTreeSet<String> {
+        let mut keys = BTreeSet::new();
+        for key in self.list(setting) {
+            let is_right = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+            if key.starts_with("AKIA") && key.len() >= 16 && key.bytes().all(is_right) {
+                keys.insert(key);
+            } else {
+                // It may be a key's secret, which belongs into no log.
+                self.complain(
+                    setting,
+                    "has something that is not the id of a long-term access key, such as \
+                     AKIAIOSFODNN7EXAMPLE"
+                        .to_owned(),
+                );
+            }
+        }
+        keys
+    }
+
+    fn truth(&mut self, setting: &'static str) -> bool {
+        match self.given(setting).as_deref() {
+            Some("true") => true,
+            None | Some("false") => false,
+            Some(other) => {
+                let message = format!("{} is neither true nor false", shown(other));
+                self.complain(setting, message);
+                false
+            }
+        }
     }
 
     fn own(&mut self, setting: &'static str) -> Own {

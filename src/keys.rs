@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use data_encoding::BASE32_NOPAD;
+use serde_json::{Value, json};
 
 use crate::trail::principal::KeyKind;
 use crate::trail::time::EventTime;
@@ -231,6 +232,39 @@ impl KeySettings {
     }
 }
 
+impl Answer {
+    /// Returns the answer as a text that [`Self::decode`] reads.
+    pub fn encode(&self) -> String {
+        match self {
+            Self::Used {
+                at,
+                service,
+                region,
+                user,
+            } => json!(["used", user, at.seconds(), service, region]).to_string(),
+            Self::Never { user } => json!(["never", user]).to_string(),
+            Self::Unknown => json!(["unknown"]).to_string(),
+        }
+    }
+
+    /// Reads what [`Self::encode`] wrote; `None` for anything else.
+    pub fn decode(text: &str) -> Option<Self> {
+        let parts: Vec<Value> = serde_json::from_str(text).ok()?;
+        let text = |place: usize| Some(parts.get(place)?.as_str()?.to_owned());
+        match text(0)?.as_str() {
+            "used" => Some(Self::Used {
+                at: EventTime::from_seconds(parts.get(2)?.as_i64()?)?,
+                service: text(3),
+                region: text(4),
+                user: text(1),
+            }),
+            "never" => Some(Self::Never { user: text(1) }),
+            "unknown" => Some(Self::Unknown),
+            _ => None,
+        }
+    }
+}
+
 impl Ledger {
     /// Tells whether IAM may be asked at a moment, in seconds.
     pub fn is_due(&self, now: i64) -> bool {
@@ -357,6 +391,27 @@ mod tests {
         assert_eq!(same.before, None);
         let other = same.answered(used("2026-11-21T08:00:00Z"), 300);
         assert_eq!(other.before, Some(used("2026-11-20T08:00:00Z")));
+    }
+
+    #[test]
+    fn an_answer_is_read_as_it_was_written() {
+        let all = [
+            used("2026-11-20T08:00:00Z"),
+            Answer::Used {
+                at: at("2026-11-20T08:00:00Z"),
+                service: None,
+                region: None,
+                user: None,
+            },
+            Answer::Never {
+                user: Some("a \"b\", c".to_owned()),
+            },
+            Answer::Unknown,
+        ];
+        for answer in all {
+            assert_eq!(Answer::decode(&answer.encode()), Some(answer));
+        }
+        assert_eq!(Answer::decode("[\"used\"]"), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub mod keys;
 // What we tell: alerts, severity with its reasons, and what to do.
 pub mod alert;
 
-// Guance: its sites, and an alert as what it takes.
+// Guance: its sites, an alert as what it takes, and what its answers mean.
 pub mod guance;
 
 // Alerts that wait, and what became of sending them.
@@ -20,6 +20,9 @@ pub mod outbox;
 
 // What the user wants treated otherwise.
 pub mod rules;
+
+// Who is told of what.
+pub mod policy;
 
 // Every setting of the functions, parsed once.
 pub mod config;
@@ -41,6 +44,9 @@ pub mod memory;
 
 // The verb that turns an input into clusters: files, and the events of a subscription.
 pub mod ingest;
+
+// The verb that sends what waits.
+pub mod deliver;
 
 // The verb that takes stock: what happened to clusters, callers and accounts, in event time.
 pub mod inspect;

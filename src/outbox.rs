@@ -4,8 +4,13 @@
 //! and goes away in the one that notes what became of it, so that a crash between sending and
 //! noting repeats a message, under the same id, and loses none.
 
-use crate::alert::occasion::{AlertId, Occasion};
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use crate::alert::occasion::{AlertId, Kind, Occasion};
+use crate::cluster::Tally;
 use crate::cluster::fingerprint::ClusterId;
+use crate::trail::time::EventTime;
 
 /// One occasion that one sink is to be told of. Times are seconds since 1970, by our clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,8 +49,8 @@ pub enum Settlement {
     Sent {
         /// What the sink answered, short.
         answer: String,
-        /// Until when further alerts of its cluster are held back for this sink, in seconds; `None`
-        /// for no silence.
+        /// Until when further alerts of its cluster are held back for this sink, in seconds, and
+        /// counted anew; `None` leaves silence and count as they are.
         silent_until: Option<i64>,
     },
     /// It is held back by a policy or by silence; counted in the next message.
@@ -150,10 +155,50 @@ impl Row {
         }
     }
 
+    /// Sorts rows by when they were written, and of those written in the same second, what opened a
+    /// life of a cluster before what happened in it.
+    pub fn sort(rows: &mut [Self]) {
+        rows.sort_by(Self::in_order);
+    }
+
+    /// Tells which of two rows comes first.
+    pub fn in_order(&self, other: &Self) -> Ordering {
+        let key = |row: &Self| {
+            let opens = matches!(row.occasion.kind, Kind::New | Kind::Regressed);
+            (row.created, row.occasion.epoch, !opens)
+        };
+        let texts = |one: &Self, other: &Self| one.occasion.cmp(&other.occasion);
+        key(self).cmp(&key(other)).then_with(|| texts(self, other))
+    }
+
     /// Tells whether somebody may take it at a moment, in seconds.
     pub fn is_free(&self, now: i64) -> bool {
         self.due <= now && self.leased_until < now
     }
+}
+
+/// Returns what is told of clusters that a batch made new, for stores that keep no life of theirs.
+pub fn new_clusters(
+    tally: &Tally,
+    clusters: impl Iterator<Item = ClusterId>,
+    now: i64,
+) -> Vec<Occasion> {
+    let mut first: BTreeMap<ClusterId, i64> = clusters.map(|cluster| (cluster, 0)).collect();
+    for sighting in tally.sightings.values() {
+        let at = sighting.at().map_or(0, EventTime::seconds);
+        if let Some(first) = first.get_mut(&sighting.case.cluster)
+            && at != 0
+            && (*first == 0 || at < *first)
+        {
+            *first = at;
+        }
+    }
+    let occasion = |(cluster, at)| {
+        let account_id = &tally.facts.get(&cluster)?.identity.account_id;
+        let new = Occasion::of_cluster(Kind::New, account_id, (cluster, 1), at, now);
+        Some(new)
+    };
+    first.into_iter().filter_map(occasion).collect()
 }
 
 /// What keeps the order of alerts: those of one line are sent one after the other.

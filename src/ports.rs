@@ -4,13 +4,16 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
 
 use crate::alert::Alert;
 use crate::alert::occasion::Occasion;
 use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::sample::{Marks, Samples};
 use crate::cluster::timeline::Timeline;
-use crate::cluster::{Census, Cluster, EventId, Sighting, Tally};
+use crate::cluster::{Census, Cluster, EventId, Sighting, Span, Sum, Tally};
 use crate::keys::{Answer, Ledger};
 use crate::outbox::{Answered, Breaker, Capacity, Lease, Row, Settlement, Silence};
 use crate::trail::Rejection;
@@ -135,9 +138,10 @@ pub enum BucketError {
 
 /// Where alerts wait until they are sent: one row for each occasion and sink.
 ///
-/// An implementor hands a row to one holder of a lease at a time, and ends it at most once: what
-/// holds a lease that has run out, or a row that is gone, is told so and has done nothing. A row
-/// stays until it is sent, dead, suppressed or digested.
+/// An implementor hands a row to one holder of a lease at a time, and ends it at most once: whoever
+/// held a row that somebody else has by now, or that is gone, is told so and has done nothing. A row
+/// stays until it is sent, dead, suppressed or digested, and it is noted which of these it was in
+/// the step that removes it.
 #[expect(
     async_fn_in_trait,
     reason = "the verbs are generic over one outbox at a time and spawn nothing"
@@ -151,8 +155,8 @@ pub trait Outbox {
     /// that it is gone.
     async fn lease(&self, row: &Row, lease: &Lease) -> Result<bool, StoreError>;
 
-    /// Ends or puts off rows that were taken, each on its own; `false` says that a lease had run out
-    /// and that somebody else has the row now.
+    /// Ends or puts off a row that was taken; `false` says that the lease had run out and that
+    /// somebody else has the row now, or had.
     async fn settle(&self, row: &Row, lease: &Lease, end: &Settlement) -> Result<bool, StoreError>;
 
     /// Returns what stands in the way of a sink.
@@ -195,6 +199,55 @@ pub struct Dossier {
     pub account_errors: u64,
 }
 
+impl Dossier {
+    /// Returns what a census of some hours and one of all time say of a cluster.
+    pub fn of(cluster: ClusterId, hours: &Census, first_seen: Option<EventTime>) -> Option<Self> {
+        let facts = hours.facts.get(&cluster)?;
+        let account_id = &facts.identity.account_id;
+        let sums = hours.sums();
+        let of_account = sums
+            .iter()
+            .filter(|sum| sum.facts.identity.account_id == *account_id);
+        let account_errors = of_account.map(|sum| sum.span.count).sum();
+        let samples = hours.samples.get(&cluster).map(Samples::all);
+        let seen = sums.iter().find(|sum| sum.id == cluster);
+        let unseen = || Cluster {
+            id: cluster,
+            facts: Arc::clone(facts),
+            span: Span::default(),
+            facets: BTreeMap::new(),
+            scenes: Vec::new(),
+            samples: samples.into_iter().flatten().collect(),
+        };
+        Some(Self {
+            cluster: seen.map_or_else(unseen, Sum::cluster),
+            first_seen,
+            account_errors,
+        })
+    }
+}
+
+/// Time and chance, as whoever waits and tries again needs them.
+#[expect(
+    async_fn_in_trait,
+    reason = "the verbs are generic over one clock at a time and spawn nothing"
+)]
+pub trait Clock {
+    /// Returns the milliseconds since 1970.
+    fn millis(&self) -> i64;
+
+    /// Waits so many milliseconds.
+    async fn wait(&self, millis: i64);
+
+    /// Returns any number from 0 to below a limit, which is at least 1.
+    fn any(&self, limit: i64) -> i64;
+
+    /// Returns the seconds since 1970.
+    fn seconds(&self) -> i64 {
+        self.millis().div_euclid(1000)
+    }
+}
+
 /// What is remembered of access keys.
 #[expect(
     async_fn_in_trait,
@@ -208,12 +261,14 @@ pub trait Ledgers {
     /// somebody else has it.
     async fn claim(&self, key: &str, now: i64) -> Result<bool, StoreError>;
 
-    /// Remembers an answer, and tells of what it shows, all or nothing.
+    /// Remembers an answer that came at a moment, in seconds, and tells all sinks of what it shows,
+    /// all or nothing.
     async fn remember(
         &self,
         key: &str,
         ledger: &Ledger,
         tells: &[Occasion],
+        now: i64,
     ) -> Result<(), StoreError>;
 }
 
@@ -255,6 +310,33 @@ pub trait Sink {
 
     /// Forgets what it knows of its secret, to fetch it again.
     fn forget_secret(&mut self) {}
+}
+
+/// Where the secret of a sink is kept.
+#[expect(
+    async_fn_in_trait,
+    reason = "the sinks are generic over one vault at a time and spawn nothing"
+)]
+pub trait Vault {
+    /// Returns the secret as it is kept.
+    async fn secret(&self) -> Result<Zeroizing<String>, VaultError>;
+}
+
+/// Why a vault did not hand over a secret. Neither repeats anything of it.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// There is none, or it is not allowed to have it: a person has to do something.
+    #[error("the secret cannot be had: {detail}")]
+    Refused {
+        /// What it says.
+        detail: String,
+    },
+    /// It is busy or out of reach: try again.
+    #[error("the secret is out of reach: {detail}")]
+    Unavailable {
+        /// What it says.
+        detail: String,
+    },
 }
 
 /// Why a store did not do what it was asked for; each variant asks for another next step.

@@ -1,5 +1,5 @@
-//! The books: each record has exactly one outcome, and the sums must balance; and the line of metrics
-//! that a function writes for each of its invocations.
+//! The books: each record has exactly one outcome, and the sums must balance; and the lines of metrics
+//! that the functions write for each of their invocations.
 
 use std::collections::BTreeMap;
 
@@ -37,25 +37,7 @@ impl Invocation {
     /// The only dimension is the function, of which there are four: a metric costs by the month, and
     /// what callers write must not make any.
     pub fn metric_line(&self, function: &str, at_milliseconds: i64) -> String {
-        let mut line = Map::new();
-        let mut metrics = Vec::new();
-        for (name, unit, value) in self.metrics() {
-            if let Some(value) = value {
-                metrics.push(json!({"Name": name, "Unit": unit}));
-                line.insert(name.to_owned(), json!(value));
-            }
-        }
-        line.insert("Function".to_owned(), json!(function));
-        let directive = json!({
-            "Namespace": NAMESPACE,
-            "Dimensions": [["Function"]],
-            "Metrics": metrics,
-        });
-        line.insert(
-            "_aws".to_owned(),
-            json!({"Timestamp": at_milliseconds, "CloudWatchMetrics": [directive]}),
-        );
-        Value::Object(line).to_string()
+        metric_line(("Function", function), &self.metrics(), at_milliseconds)
     }
 
     fn metrics(&self) -> [(&'static str, &'static str, Option<u64>); 15] {
@@ -85,6 +67,81 @@ impl Invocation {
             count("DynamoDBCalls", self.store_calls),
         ]
     }
+}
+
+/// What became of what one sink was to be told in one invocation, and how the sink stands then.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Alerts that the sink took, digests and what is in them included.
+    pub sent: u64,
+    /// Attempts that have to be repeated.
+    pub failed: u64,
+    /// Alerts that were held back.
+    pub suppressed: u64,
+    /// Alerts that cannot be sent.
+    pub dead: u64,
+    /// Alerts that wait; `None` where that could not be found out.
+    pub waiting: Option<u64>,
+    /// For how long the first of them has been waiting.
+    pub oldest_seconds: Option<u64>,
+    /// Whether the sink is left alone because it does not work.
+    pub is_open: bool,
+    /// Whether somebody has to put its settings right.
+    pub is_misconfigured: bool,
+}
+
+impl Told {
+    /// Returns the line of metrics, in CloudWatch's embedded metric format. The only dimension is the
+    /// sink, of which there are three.
+    pub fn metric_line(&self, sink: &str, at_milliseconds: i64) -> String {
+        let count = |name, value| (name, "Count", Some(value));
+        let metrics = [
+            count("AlertsSent", self.sent),
+            count("AlertsFailed", self.failed),
+            count("AlertsSuppressed", self.suppressed),
+            count("AlertsDead", self.dead),
+            ("AlertsWaiting", "Count", self.waiting),
+            ("OldestAlertSeconds", "Seconds", self.oldest_seconds),
+            count("BreakerOpen", self.is_open.into()),
+            count(MISCONFIGURED, self.is_misconfigured.into()),
+        ];
+        metric_line(("Sink", sink), &metrics, at_milliseconds)
+    }
+}
+
+/// Returns the line of metrics that says of a sink that its settings are wrong, and no more.
+pub fn misconfigured_line(sink: &str, at_milliseconds: i64) -> String {
+    let metrics = [(MISCONFIGURED, "Count", Some(1))];
+    metric_line(("Sink", sink), &metrics, at_milliseconds)
+}
+
+/// The metric that asks for a person.
+const MISCONFIGURED: &str = "SinkMisconfigured";
+
+fn metric_line(
+    dimension: (&str, &str),
+    metrics: &[(&'static str, &'static str, Option<u64>)],
+    at_milliseconds: i64,
+) -> String {
+    let mut line = Map::new();
+    let mut named = Vec::new();
+    for (name, unit, value) in metrics {
+        if let Some(value) = value {
+            named.push(json!({"Name": name, "Unit": unit}));
+            line.insert((*name).to_owned(), json!(value));
+        }
+    }
+    line.insert(dimension.0.to_owned(), json!(dimension.1));
+    let directive = json!({
+        "Namespace": NAMESPACE,
+        "Dimensions": [[dimension.0]],
+        "Metrics": named,
+    });
+    line.insert(
+        "_aws".to_owned(),
+        json!({"Timestamp": at_milliseconds, "CloudWatchMetrics": [directive]}),
+    );
+    Value::Object(line).to_string()
 }
 
 /// What became of the records of one input, or of many.
@@ -159,5 +216,31 @@ impl Books {
                 *mine.entry(reason).or_default() += count;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_metrics_of_a_sink_have_the_sink_as_their_only_dimension() {
+        let told = Told {
+            sent: 3,
+            waiting: Some(2),
+            is_misconfigured: true,
+            ..Told::default()
+        };
+        let line: Value = serde_json::from_str(&told.metric_line("sns", 7)).unwrap();
+        assert_eq!(line["Sink"], "sns");
+        assert_eq!(line["AlertsSent"], 3);
+        assert_eq!(line["AlertsWaiting"], 2);
+        assert_eq!(line["SinkMisconfigured"], 1);
+        assert_eq!(line.get("OldestAlertSeconds"), None);
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(directive["Dimensions"], json!([["Sink"]]));
+        assert_eq!(directive["Metrics"].as_array().map(Vec::len), Some(7));
+        let line: Value = serde_json::from_str(&misconfigured_line("guance", 7)).unwrap();
+        assert_eq!(line["SinkMisconfigured"], 1);
     }
 }

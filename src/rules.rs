@@ -19,6 +19,7 @@ use crate::cluster::facet::Kind;
 use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::own::{OWN, Own};
 use crate::cluster::{Conclusion, conclude, event_time};
+use crate::policy::{Policies, PolicyText};
 use crate::trail::json::Json;
 use crate::trail::origin::Agents;
 use crate::trail::time::EventTime;
@@ -30,6 +31,7 @@ pub struct Rules {
     rules: Vec<Rule>,
     matcher: Quamina<usize>,
     own: Own,
+    policies: Policies,
 }
 
 /// One rule.
@@ -110,6 +112,8 @@ pub struct Complaint {
 struct FileText {
     #[serde(default)]
     rule: Vec<Spanned<RuleText>>,
+    #[serde(default)]
+    policy: Vec<Spanned<PolicyText>>,
 }
 
 #[derive(Deserialize)]
@@ -148,6 +152,7 @@ impl Rules {
         for rule in &file.rule {
             reading.rule(rule, &mut rules);
         }
+        rules.policies = Policies::read(&mut reading, &file.policy);
         let mut complaints = reading.complaints;
         if complaints.is_empty() {
             return Ok(rules);
@@ -159,6 +164,11 @@ impl Rules {
     /// Leaves out what the roles of one's own functions fail at, before any rule is tried.
     pub fn with_own(self, own: Own) -> Self {
         Self { own, ..self }
+    }
+
+    /// Returns who is told of what.
+    pub fn policies(&self) -> &Policies {
+        &self.policies
     }
 
     /// Returns the rules in their order.
@@ -322,13 +332,14 @@ impl fmt::Debug for Rules {
 }
 
 /// A file that is being read, and what was found wrong in it so far.
-struct Reading<'t> {
+pub(crate) struct Reading<'t> {
     text: &'t str,
     complaints: Vec<Complaint>,
 }
 
 impl Reading<'_> {
-    fn complain<T>(&mut self, at: &Spanned<T>, message: String) {
+    /// Says what is wrong at a place.
+    pub(crate) fn complain<T>(&mut self, at: &Spanned<T>, message: String) {
         self.complaints
             .push(Complaint::at(self.text, at.span().start, message));
     }
@@ -407,7 +418,8 @@ impl Reading<'_> {
         action
     }
 
-    fn named<T>(
+    /// Reads a name that has to be one of some.
+    pub(crate) fn named<T>(
         &mut self,
         text: &Option<Spanned<String>>,
         parse: impl Fn(&str) -> Option<T>,

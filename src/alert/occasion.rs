@@ -4,9 +4,12 @@
 use std::fmt;
 
 use data_encoding::HEXLOWER;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::cluster::fingerprint::ClusterId;
+use crate::cluster::{Facts, Sighting, facet};
+use crate::keys::Oddity;
 use crate::trail::time::EventTime;
 
 /// The kinds of alerts, a closed list: each is a detail type on the event bus.
@@ -41,7 +44,8 @@ pub struct Occasion {
     pub account_id: String,
     /// The cluster, for what happens to one.
     pub cluster: Option<ClusterId>,
-    /// The life of the cluster that it belongs to, from 1; 0 without a cluster.
+    /// The life of the cluster that it belongs to, from 1. Without a cluster, the day since 1970 of
+    /// what is told once a day, else 0.
     pub epoch: i64,
     /// What sets it apart from others of its kind: the new principal's name, the key's id, an hour.
     /// Sanitized, empty where there is nothing.
@@ -109,7 +113,97 @@ impl Kind {
     }
 }
 
+/// Events older than this, in seconds, when they are found out, are told as late.
+pub const LATE_SECONDS: i64 = 86_400;
+
 impl Occasion {
+    /// Returns what happened to a cluster at a moment, found out now, both in seconds; 0 for an event
+    /// without a time.
+    pub fn of_cluster(
+        kind: Kind,
+        account_id: &str,
+        (cluster, epoch): (ClusterId, i64),
+        at: i64,
+        now: i64,
+    ) -> Self {
+        Self {
+            kind,
+            account_id: account_id.to_owned(),
+            cluster: Some(cluster),
+            epoch,
+            about: String::new(),
+            detail: String::new(),
+            at: EventTime::from_seconds(at),
+            is_late: at != 0 && now - at > LATE_SECONDS,
+        }
+    }
+
+    /// Returns what a canary key is told of, once a day of event time, by the first event of that day.
+    pub fn of_canary(key: &str, day: i64, seen: &Sighting, facts: &Facts, now: i64) -> Self {
+        let facet = |kind| seen.case.facets.get(kind);
+        let detail = json!({
+            "oddity": Oddity::Canary.name(),
+            "cluster": seen.case.cluster.to_string(),
+            "service": facts.identity.service,
+            "action": facts.identity.action,
+            "principal": facet(facet::Kind::Principal),
+            "source_ip": facet(facet::Kind::SourceIp),
+            "region": facet(facet::Kind::Region),
+        });
+        let at = seen.at();
+        Self {
+            kind: Kind::AccessKey,
+            account_id: facts.identity.account_id.clone(),
+            cluster: None,
+            epoch: day,
+            about: key.to_owned(),
+            detail: detail.to_string(),
+            at,
+            is_late: at.is_some_and(|at| now - at.seconds() > LATE_SECONDS),
+        }
+    }
+
+    /// Returns what is told when a key woke up that had last been used at a moment, and was seen in a
+    /// cluster of an account.
+    pub fn of_awakening(
+        key: &str,
+        account_id: &str,
+        cluster: ClusterId,
+        (last, again): (EventTime, EventTime),
+        now: i64,
+    ) -> Self {
+        let detail = json!({
+            "oddity": "awakened",
+            "cluster": cluster.to_string(),
+            "last": last.to_string(),
+            "days": again.seconds_since(last) / 86_400,
+        });
+        Self {
+            kind: Kind::AccessKey,
+            account_id: account_id.to_owned(),
+            cluster: None,
+            epoch: last.seconds() / 86_400,
+            about: key.to_owned(),
+            detail: detail.to_string(),
+            at: Some(again),
+            is_late: now - again.seconds() > LATE_SECONDS,
+        }
+    }
+
+    /// Returns what is told when the time of learning is over, which was so many hours.
+    pub fn learned(hours: i64) -> Self {
+        Self {
+            kind: Kind::AccountSummary,
+            account_id: String::new(),
+            cluster: None,
+            epoch: 0,
+            about: "learned".to_owned(),
+            detail: json!({ "hours": hours }).to_string(),
+            at: None,
+            is_late: false,
+        }
+    }
+
     /// Returns the id.
     pub fn id(&self) -> AlertId {
         let subject = match self.cluster {

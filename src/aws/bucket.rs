@@ -8,6 +8,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectError;
 
+use crate::aws::refusal;
 use crate::ports::{Bucket, BucketError};
 use crate::trail::redact::sanitize;
 
@@ -93,16 +94,7 @@ where
     E: Error + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug,
 {
-    let mut detail = match error.code() {
-        Some(code) => format!("{code}: {}", error.message().unwrap_or_default()),
-        None => error.to_string(),
-    };
-    let mut source = error.source();
-    while let Some(cause) = source.filter(|_| error.code().is_none()) {
-        detail = format!("{detail}: {cause}");
-        source = cause.source();
-    }
     BucketError::Unavailable {
-        detail: sanitize(&detail, DETAIL_CHARS_MAX),
+        detail: refusal::told(error),
     }
 }

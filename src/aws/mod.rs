@@ -2,9 +2,14 @@
 //! be decided without it.
 
 pub mod bucket;
+pub mod bus;
 pub mod dynamodb;
 pub mod function;
+pub mod iam;
+mod refusal;
+pub mod secret;
 pub mod session;
+pub mod topic;
 
 use aws_sdk_s3::config::SharedHttpClient;
 use aws_smithy_http_client::Builder;

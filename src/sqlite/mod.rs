@@ -4,6 +4,7 @@
 //! Batches that are committed together are one transaction; a scan that is killed leaves whole
 //! batches, and the next scan completes the rest. The schema is `schema.sql`, documented in `docs/store.md` for queries.
 
+mod outbox;
 mod read;
 mod write;
 
@@ -22,7 +23,7 @@ use crate::sqlite::write::{Rows, Writer};
 use crate::trail::time::EventTime;
 
 /// The version of the schema, kept in `PRAGMA user_version`.
-pub const SCHEMA_VERSION: i64 = 1;
+pub const SCHEMA_VERSION: i64 = 2;
 
 /// Marks the file as ours, in `PRAGMA application_id`: "`CTIn`".
 const APPLICATION_ID: i64 = 0x4354_496e;
@@ -35,6 +36,10 @@ const BUSY: Duration = Duration::from_secs(10);
 pub struct SqliteStore {
     connection: Connection,
     rows: Rows,
+    /// The sinks that are told of new clusters.
+    sinks: Vec<String>,
+    /// What time it is, in seconds.
+    now: i64,
 }
 
 impl SqliteStore {
@@ -49,9 +54,17 @@ impl SqliteStore {
         let mut store = Self {
             connection,
             rows: Rows::default(),
+            sinks: Vec::new(),
+            now: 0,
         };
         store.prepare()?;
         Ok(store)
+    }
+
+    /// Tells sinks of what is new from now on, in seconds.
+    pub fn tell(&mut self, sinks: &[&str], now: i64) {
+        self.sinks = sinks.iter().map(|sink| (*sink).to_owned()).collect();
+        self.now = now;
     }
 
     fn prepare(&mut self) -> Result<(), StoreError> {
@@ -59,20 +72,23 @@ impl SqliteStore {
             .connection
             .unchecked_transaction()
             .map_err(unavailable)?;
-        let was_made = is_made(&snapshot)?;
+        let found = version(&snapshot)?;
         drop(snapshot);
         self.log_ahead()?;
-        if was_made {
+        if found == Some(SCHEMA_VERSION) {
             return Ok(());
         }
         let transaction = self.begin()?;
         // Another scan may have made it meanwhile.
-        if is_made(&transaction)? {
-            return Ok(());
+        let missing: &[&str] = match version(&transaction)? {
+            Some(SCHEMA_VERSION) => return Ok(()),
+            // What came later is added: whoever knows version 1 alone would refuse the file from now on.
+            Some(_) => &[include_str!("outbox.sql")],
+            None => &[include_str!("schema.sql"), include_str!("outbox.sql")],
+        };
+        for tables in missing {
+            transaction.execute_batch(tables).map_err(unavailable)?;
         }
-        transaction
-            .execute_batch(include_str!("schema.sql"))
-            .map_err(unavailable)?;
         transaction
             .pragma_update(None, "application_id", APPLICATION_ID)
             .and_then(|()| transaction.pragma_update(None, "user_version", SCHEMA_VERSION))
@@ -111,7 +127,7 @@ impl SqliteStore {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(unavailable)?;
-        let mut writer = Writer::new(&transaction, &mut self.rows)?;
+        let mut writer = Writer::new(&transaction, &mut self.rows, (&self.sinks, self.now))?;
         let mut committed = Vec::with_capacity(batches.len());
         for batch in batches {
             committed.push(writer.write(batch)?);
@@ -165,8 +181,8 @@ impl Store for SqliteStore {
     }
 }
 
-/// Tells a store from an empty file; anything else is refused.
-fn is_made(connection: &Connection) -> Result<bool, StoreError> {
+/// Returns the version of a store, `None` for an empty file; anything else is refused.
+fn version(connection: &Connection) -> Result<Option<i64>, StoreError> {
     let pragma = |name| {
         connection
             .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
@@ -180,7 +196,7 @@ fn is_made(connection: &Connection) -> Result<bool, StoreError> {
         .map_err(unavailable)?;
     if application != APPLICATION_ID {
         return if is_empty {
-            Ok(false)
+            Ok(None)
         } else {
             Err(StoreError::Foreign)
         };
@@ -191,7 +207,7 @@ fn is_made(connection: &Connection) -> Result<bool, StoreError> {
             known: SCHEMA_VERSION,
         });
     }
-    Ok(true)
+    Ok(Some(version))
 }
 
 fn is_busy(error: &rusqlite::Error) -> bool {

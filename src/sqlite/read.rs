@@ -22,16 +22,28 @@ pub const FACTS: &str = "partition, account_id, service, action, class, code, ca
 
 /// Sums the events up, by cluster and scene.
 pub fn sums(connection: &Connection, since: Option<EventTime>) -> Result<Census, StoreError> {
+    sums_between(connection, since, None)
+}
+
+/// Sums the events between two moments up, by cluster and scene.
+pub fn sums_between(
+    connection: &Connection,
+    since: Option<EventTime>,
+    until: Option<EventTime>,
+) -> Result<Census, StoreError> {
     let clusters = clusters(connection)?;
     let scenes = scenes(connection)?;
     let mut select = connection
         .prepare(
             "SELECT cluster, scene, count(*), min(at), max(at) FROM event
-             WHERE ?1 IS NULL OR at >= ?1 GROUP BY cluster, scene",
+             WHERE (?1 IS NULL OR at >= ?1) AND (?2 IS NULL OR at < ?2) GROUP BY cluster, scene",
         )
         .map_err(unavailable)?;
     let mut found = select
-        .query(params![since.map(EventTime::seconds)])
+        .query(params![
+            since.map(EventTime::seconds),
+            until.map(EventTime::seconds)
+        ])
         .map_err(unavailable)?;
     let (mut cases, mut rows) = (Cases::default(), Vec::new());
     while let Some(row) = found.next().map_err(unavailable)? {

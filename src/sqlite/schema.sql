@@ -1,4 +1,4 @@
--- Schema version 1. Times are seconds since 1970 in UTC; absent values are NULL.
+-- Schema version 2: version 1 and what outbox.sql adds. Times are seconds since 1970 in UTC; absent values are NULL.
 
 CREATE TABLE cluster (
     id             INTEGER PRIMARY KEY,

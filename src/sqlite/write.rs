@@ -11,9 +11,10 @@ use crate::cluster::fingerprint::{ClusterId, VERSION};
 use crate::cluster::guard::{self, Admitted, Known};
 use crate::cluster::sample::{Marks, Sample, Samples};
 use crate::cluster::{Case, EventId, Facts, Sighting};
+use crate::outbox::new_clusters;
 use crate::ports::{Batch, Committed, Quarantined, StoreError};
 use crate::sqlite::read::{self, FACTS};
-use crate::sqlite::unavailable;
+use crate::sqlite::{outbox, unavailable};
 use crate::trail::time::{EventTime, Window};
 
 /// What need not be looked up again, as long as nobody else writes.
@@ -41,6 +42,8 @@ const SAMPLES_MAX: usize = 1_000;
 pub struct Writer<'a> {
     connection: &'a Connection,
     rows: &'a mut Rows,
+    /// The sinks that are told of new clusters, and when that is.
+    told: (&'a [String], i64),
     insert_event: CachedStatement<'a>,
     insert_scene: CachedStatement<'a>,
     insert_sample: CachedStatement<'a>,
@@ -49,7 +52,11 @@ pub struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    pub fn new(connection: &'a Connection, rows: &'a mut Rows) -> Result<Self, StoreError> {
+    pub fn new(
+        connection: &'a Connection,
+        rows: &'a mut Rows,
+        told: (&'a [String], i64),
+    ) -> Result<Self, StoreError> {
         let version = connection
             .pragma_query_value(None, "data_version", |row| row.get(0))
             .map_err(unavailable)?;
@@ -78,6 +85,7 @@ impl<'a> Writer<'a> {
         Ok(Self {
             connection,
             rows,
+            told,
             insert_event: prepare(
                 "INSERT INTO event (event_id, cluster, scene, at) VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT (event_id) DO NOTHING",
@@ -104,6 +112,12 @@ impl<'a> Writer<'a> {
         let admitted = guard::admit(&mut tally, self)?;
         for (cluster, facts) in &tally.facts {
             self.cluster(*cluster, facts, &admitted)?;
+        }
+        let (sinks, now) = self.told;
+        if !sinks.is_empty() {
+            for occasion in new_clusters(&tally, admitted.keys().copied(), now) {
+                outbox::tell(self.connection, sinks, &occasion, now)?;
+            }
         }
         // In the order of their keys they go to the same page one after the other.
         let mut sightings: Vec<_> = tally.sightings.into_iter().collect();

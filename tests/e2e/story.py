@@ -16,15 +16,19 @@ import time
 from botocore.exceptions import ClientError
 
 import records
+import workspace
 from emulator import running, without_aws
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 STACK, FUNCTION, ROLE_POLICY = "watch", "watch-ingest", "ingest"
+DELIVER = "watch-deliver"
 GROUPS = ["/org/cloudtrail/shop", "trail-of_payments"]
 RULES_KEY = "rules/rules.toml"
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
 
 BUILD_SECONDS, DEPLOY_SECONDS, CLUSTERS_SECONDS = 3000, 180, 60
+# From the log group to whoever is told.
+TOLD_SECONDS = 10
 
 # The emulator neither writes the log with the role nor uses the destination in S3, so nothing can break
 # here; the tests of the template look at these.
@@ -34,8 +38,9 @@ NOT_ENFORCED = {"Log", "FailedInvocations", "FailedInvocationsBucket"}
 class Story:
     """The steps, in their order; each is a method and tells by an AssertionError what is not as it should be."""
 
-    def __init__(self, sam, inspector, emulator):
-        self.sam, self.inspector, self.emulator = sam, inspector, emulator
+    def __init__(self, sam, inspector, emulator, guance):
+        self.sam, self.inspector, self.emulator, self.guance = sam, inspector, emulator, guance
+        self.secret, self.key, self.queues, self.told = "", "", {}, {}
         self.template = emulator.folder / "build" / "template.yaml"
         self.client = emulator.client
 
@@ -46,6 +51,9 @@ class Story:
             self.deploy,
             self.find_the_clusters_of_both_log_groups,
             self.count_what_comes_twice_once,
+            self.tell_all_of_a_new_cluster_within_seconds,
+            self.say_of_an_access_key_what_iam_says,
+            self.show_no_secret_in_any_log,
             self.refuse_what_comes_to_the_bucket_unencrypted,
             self.keep_what_cannot_be_read,
             self.need_each_permission,
@@ -60,15 +68,21 @@ class Story:
             "build", "--template", ROOT / "template.yaml", "--build-dir", self.template.parent,
             "--parameter-overrides", f"Architecture={ARCHITECTURE}", seconds=BUILD_SECONDS,
         )
-        binary = self.template.parent / "IngestFunction" / "bootstrap"
-        assert binary.stat().st_mode & 0o111, "the binary cannot be run"
+        for function in ("IngestFunction", "DeliverFunction"):
+            binary = self.template.parent / function / "bootstrap"
+            assert binary.stat().st_mode & 0o111, "the binary cannot be run"
 
     def refuse_wrong_parameters_before_any_change(self):
+        created = self.client("secretsmanager").create_secret(Name="guance", SecretString=workspace.TOKEN)
+        self.secret = created["ARN"]
         for wrong, says in [
             ({"LogGroupNames": ""}, "must be names of log groups"),
             ({"LogGroupNames": f"/aws/lambda/{FUNCTION}"}, "must not read its own log"),
             ({"RetentionDays": "7"}, "must be a number of days from 8 to 365"),
             ({"AccountNames": "shop"}, "must be empty or a list like"),
+            ({"GuanceSecretArn": workspace.TOKEN}, "must be empty or the ARN of a secret"),
+            ({"GuanceSecretArn": ""}, "needs GuanceSecretArn"),
+            ({"GuanceSite": "us1"}, "give one"),
         ]:
             told = self.deploy_with(wrong, refused=True)
             assert says in told, f"{wrong} is not refused with a sentence:\n{told}"
@@ -85,6 +99,9 @@ class Story:
         self.deploy_with({})
         outputs = self.outputs()
         self.table, self.bucket = outputs["TableName"], outputs["BucketName"]
+        self.trust_the_workspace()
+        self.be_lenient(outputs["TopicArn"])
+        self.listen(outputs["TopicArn"])
         for group in GROUPS:
             assert self.filters(group) == [FUNCTION], f"{group} has the filters {self.filters(group)}"
 
@@ -104,6 +121,49 @@ class Story:
         self.put(GROUPS[0], [records.failure("AfterTheTwo")])
         counts = self.await_clusters({"GetSecretValue": 1, "AfterTheTwo": 1})
         assert counts["GetSecretValue"] == 1, counts
+
+    def tell_all_of_a_new_cluster_within_seconds(self):
+        started = time.monotonic()
+        self.put(GROUPS[0], [records.failure("StopInstances")])
+        mail = self.await_message("topic", "StopInstances")
+        assert mail["Subject"].isascii() and len(mail["Subject"]) < 100, mail["Subject"]
+        assert mail["MessageAttributes"]["kind"]["Value"] == "new", mail["MessageAttributes"]
+        event = self.await_message("bus", "StopInstances")
+        assert (event["source"], event["detail-type"]) == ("cloudtrail-inspector", "Cluster New"), event
+        assert event["detail"]["kind"] == "new" and event["detail"]["cluster"]["count"] == 1, event["detail"]
+        (line,) = self.await_lines("/v1/write/keyevent", "StopInstances")
+        assert line.startswith("monitor,") and f'df_event_id=event-{event["detail"]["alert_id"]}' in line, line
+        assert self.await_lines("/v1/write/logging", "StopInstances"), "no sample is sent"
+        print(f"    all three told after {time.monotonic() - started:.1f} s")
+
+    def say_of_an_access_key_what_iam_says(self):
+        account = self.client("sts").get_caller_identity()["Account"]
+        key = self.make_access_key()
+        said = self.client("iam").get_access_key_last_used(AccessKeyId=key)
+        failure = records.failure("TerminateInstances")
+        failure["userIdentity"] |= {"accessKeyId": key, "accountId": account}
+        self.put(GROUPS[0], [failure])
+        event = self.await_message("bus", "TerminateInstances")
+        (told,) = event["detail"]["keys"]
+        last = said["AccessKeyLastUsed"].get("LastUsedDate")
+        assert told["answer"] == ("used" if last else "never"), (told, said)
+        assert told["last_used"] == (last and last.strftime("%Y-%m-%dT%H:%M:%SZ")), (told, said)
+        assert told["user"] == said["UserName"] == "mia", (told, said)
+        assert told["id"] == f"{key[:4]}****{key[-4:]}", told
+        self.key = key
+
+    def show_no_secret_in_any_log(self):
+        logs = self.client("logs")
+        for function in (FUNCTION, DELIVER):
+            pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{function}")
+            lines = [event["message"] for page in pages for event in page["events"]]
+            text = "\n".join(lines)
+            assert '"delivered"' in text or function == FUNCTION, f"{function} has not logged what it did:\n{text}"
+            for hidden in (workspace.TOKEN, self.key, "AKIAIOSFODNN7EXAMPLE"):
+                assert hidden not in text, f"{hidden} is in the log of {function}"
+        for told in [*self.told["topic"], *self.told["bus"], *self.guance.written]:
+            for hidden in (workspace.TOKEN, self.key, "AKIAIOSFODNN7EXAMPLE"):
+                assert hidden not in json.dumps(told), f"{hidden} is told"
 
     def refuse_what_comes_to_the_bucket_unencrypted(self):
         failed = self.error_of(self.call(["no record at all"]))
@@ -192,13 +252,82 @@ class Story:
         # The emulator reads a pattern as words that all must occur, so it gets none; tests/stack looks at
         # the default.
         asked = {
-            "LogGroupNames": ",".join(GROUPS), "FilterPattern": "", "Architecture": ARCHITECTURE, "LearnHours": "0"
+            "LogGroupNames": ",".join(GROUPS), "FilterPattern": "", "Architecture": ARCHITECTURE, "LearnHours": "0",
+            "Topic": "create", "EventBusName": "default", "GuanceRoute": "dataway", "GuanceUrl": self.guance.url,
+            "GuanceSecretArn": self.secret, "GuanceSampleLogs": "true", "AllowPrivateEndpoint": "true",
         } | asked
         overrides = [f'{name}="{value}"' for name, value in asked.items()]
         return self.run_sam(
             "deploy", "--template", self.template, "--stack-name", STACK, "--no-confirm-changeset",
             "--parameter-overrides", *overrides, seconds=DEPLOY_SECONDS, refused=refused,
         )
+
+    def trust_the_workspace(self):
+        """Has the function trust the certificate of the workspace, which no parameter of the stack does."""
+        functions = self.client("lambda")
+        found = functions.get_function_configuration(FunctionName=DELIVER)["Environment"]["Variables"]
+        variables = found | {"GUANCE_CA_FILE": str(self.guance.ca_file)}
+        functions.update_function_configuration(FunctionName=DELIVER, Environment={"Variables": variables})
+
+    def be_lenient(self, topic):
+        """Takes away what the emulator cannot satisfy, having seen that it is there."""
+        # It speaks plain HTTP, which the topic refuses.
+        policy = json.loads(self.client("sns").get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"])
+        assert [one["Effect"] for one in policy["Statement"]] == ["Deny"], policy
+        policy["Statement"][0] |= {"Effect": "Allow", "Action": "sns:Publish", "Condition": {}}
+        self.client("sns").set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=json.dumps(policy))
+        # It does not tell a policy whose events are put.
+        role = self.role(DELIVER)
+        whole = self.policy(role, "deliver")
+        (bus,) = [one for one in whole["Statement"] if one["Sid"] == "Bus"]
+        assert bus.pop("Condition") == {"StringEquals": {"events:source": "cloudtrail-inspector"}}, bus
+        self.set_policy(whole, role, "deliver")
+
+    def listen(self, topic):
+        """Puts a queue behind the topic and another one behind the bus."""
+        queues, bus = self.client("sqs"), self.client("events")
+        arns = {}
+        for name in ("topic", "bus"):
+            allow = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+            policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+            self.queues[name] = queues.create_queue(QueueName=name, Attributes={"Policy": policy})["QueueUrl"]
+            asked = queues.get_queue_attributes(QueueUrl=self.queues[name], AttributeNames=["QueueArn"])
+            arns[name] = asked["Attributes"]["QueueArn"]
+        self.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arns["topic"])
+        bus.put_rule(Name="listen", EventPattern=json.dumps({"source": ["cloudtrail-inspector"]}))
+        bus.put_targets(Rule="listen", Targets=[{"Id": "queue", "Arn": arns["bus"]}])
+        self.told = {"topic": [], "bus": []}
+
+    def await_message(self, name, about):
+        """Returns the first message of a queue that is about a call."""
+        queues, end = self.client("sqs"), time.monotonic() + TOLD_SECONDS
+        while True:
+            for found in self.told[name]:
+                if about in json.dumps(found):
+                    return found
+            assert time.monotonic() < end, f"nobody is told of {about} by the {name}\n{self.emulator.log()}"
+            got = queues.receive_message(QueueUrl=self.queues[name], MaxNumberOfMessages=10, WaitTimeSeconds=1)
+            self.told[name] += [json.loads(one["Body"]) for one in got.get("Messages", [])]
+
+    def await_lines(self, path, about):
+        """Returns the lines that the workspace was sent about a call."""
+        end = time.monotonic() + TOLD_SECONDS
+        while True:
+            lines = [line for line in self.guance.lines(path) if about in line]
+            if lines:
+                return lines
+            assert time.monotonic() < end, f"the workspace is not told of {about}\n{self.emulator.log()}"
+            time.sleep(0.1)
+
+    def make_access_key(self):
+        """Returns the id of a key that does not tell its account, so that the caller's is believed."""
+        iam = self.client("iam")
+        iam.create_user(UserName="mia")
+        while True:
+            key = iam.create_access_key(UserName="mia")["AccessKey"]["AccessKeyId"]
+            if key[4] < "Q":
+                return key
+            iam.delete_access_key(UserName="mia", AccessKeyId=key)
 
     def outputs(self):
         (stack,) = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
@@ -240,17 +369,17 @@ class Story:
                 return failed
         return None
 
-    def policy(self):
-        document = self.client("iam").get_role_policy(RoleName=self.role(), PolicyName=ROLE_POLICY)["PolicyDocument"]
-        return json.loads(document) if isinstance(document, str) else document
+    def policy(self, role=None, name=ROLE_POLICY):
+        found = self.client("iam").get_role_policy(RoleName=role or self.role(), PolicyName=name)["PolicyDocument"]
+        return json.loads(found) if isinstance(found, str) else found
 
-    def set_policy(self, document):
+    def set_policy(self, document, role=None, name=ROLE_POLICY):
         self.client("iam").put_role_policy(
-            RoleName=self.role(), PolicyName=ROLE_POLICY, PolicyDocument=json.dumps(document)
+            RoleName=role or self.role(), PolicyName=name, PolicyDocument=json.dumps(document)
         )
 
-    def role(self):
-        arn = self.client("lambda").get_function_configuration(FunctionName=FUNCTION)["Role"]
+    def role(self, function=FUNCTION):
+        arn = self.client("lambda").get_function_configuration(FunctionName=function)["Role"]
         return arn.rsplit("/", 1)[-1]
 
     def clusters(self, *where):
@@ -279,8 +408,8 @@ def main(arguments):
     # What stops the story stops the emulator: an exception goes through all that is to be closed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     sam, ministack, inspector = arguments
-    with running(ministack) as emulator:
-        for step in Story(sam, inspector, emulator).steps():
+    with running(ministack) as emulator, workspace.serving(emulator.folder) as guance:
+        for step in Story(sam, inspector, emulator, guance).steps():
             name = step.__name__.replace("_", " ")
             started = time.monotonic()
             try:

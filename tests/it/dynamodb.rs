@@ -4,7 +4,9 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use cloudtrail_inspector::alert::occasion::Kind;
 use cloudtrail_inspector::aws::dynamodb::item::{Head, State, head_key};
+use cloudtrail_inspector::aws::dynamodb::message::read_row;
 use cloudtrail_inspector::aws::dynamodb::table::{Item, Key, Table, TableError, Value, Write};
 use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
 use cloudtrail_inspector::cluster::Census;
@@ -12,7 +14,8 @@ use cloudtrail_inspector::cluster::fingerprint::ClusterId;
 use cloudtrail_inspector::demo;
 use cloudtrail_inspector::ingest::{Ingested, commit, fold};
 use cloudtrail_inspector::memory::MemoryStore;
-use cloudtrail_inspector::ports::{Spent, Store, StoreError};
+use cloudtrail_inspector::outbox::Row;
+use cloudtrail_inspector::ports::{Outbox as _, Spent, Store, StoreError};
 use cloudtrail_inspector::rules::Rules;
 use cloudtrail_inspector::trail::file::{Layout, Limits};
 use cloudtrail_inspector::trail::time::EventTime;
@@ -67,10 +70,10 @@ fn content(table: &MemoryTable) -> Vec<Item> {
 }
 
 fn rows(table: &MemoryTable) -> Vec<String> {
-    let items = table.items().into_iter();
-    let rows = items.filter(|item| item.key.pk.starts_with("O#"));
-    rows.map(|row| row.text_of("tr").unwrap().to_owned())
-        .collect()
+    let mut rows: Vec<_> = table.items().iter().filter_map(read_row).collect();
+    Row::sort(&mut rows);
+    let kind = |row: &Row| row.occasion.kind.name().to_owned();
+    rows.iter().map(kind).collect()
 }
 
 fn heads(table: &MemoryTable) -> Vec<(ClusterId, Head)> {
@@ -291,17 +294,63 @@ fn a_caller_is_told_once_when_the_cluster_has_settled() {
 #[test]
 fn nothing_is_told_while_the_stack_learns_what_is_usual() {
     let table = MemoryTable::default();
-    let learning = Settings {
+    let learning = || Settings {
         learn_hours: 1,
         ..telling()
     };
-    let mut function = store(&table, learning);
+    let mut function = store(&table, learning());
     commit_to(&mut function, &batch()).unwrap();
     assert_eq!(rows(&table), Vec::<String>::new());
-    function.set_now(EventTime::parse("2026-11-02T14:00:00Z").unwrap());
+    let at_two = EventTime::parse("2026-11-02T14:00:00Z").unwrap();
+    function.set_now(at_two);
     let later = record(json!({"eventID": id(9), "errorCode": "NoSuchKey"}));
     commit_to(&mut function, &lines(&[later])).unwrap();
-    assert_eq!(rows(&table), ["new"]);
+    // Once, that learning is over; whoever else commits does not tell it again.
+    let mut other = store(&table, learning());
+    other.set_now(at_two);
+    commit_to(&mut other, &batch()).unwrap();
+    let mut told = rows(&table);
+    told.sort();
+    assert_eq!(told, ["account_summary", "new"]);
+    // Once that is known it takes no call: the manifests are all there is.
+    let spent = commit_to(&mut function, &batch()).unwrap().spent;
+    assert_eq!((spent.calls, spent.write_units), (1 + 2, 2));
+    let spent = commit_to(&mut function, &batch()).unwrap().spent;
+    assert_eq!((spent.calls, spent.write_units), (2, 2));
+}
+
+#[test]
+fn a_canary_key_is_told_once_a_day_of_event_time_whoever_sees_it() {
+    let canary = || Settings {
+        canaries: ["AKIAEXAMPLEEXAMPLE01".to_owned()].into(),
+        ..telling()
+    };
+    let table = MemoryTable::default();
+    let mut function = store(&table, canary());
+    let at = |number, time: &str| {
+        lines(&[record(
+            json!({"eventID": id(number), "errorCode": "AccessDenied", "eventTime": time}),
+        )])
+    };
+    for (number, time, told) in [
+        (1, "2026-11-02T08:00:00Z", 1),
+        (2, "2026-11-02T23:59:59Z", 1),
+        (3, "2026-11-03T00:00:00Z", 2),
+    ] {
+        commit_to(&mut function, &at(number, time)).unwrap();
+        commit_to(&mut store(&table, canary()), &at(number, time)).unwrap();
+        let rows = rows(&table);
+        let keys = rows.iter().filter(|kind| *kind == "access_key");
+        assert_eq!(keys.count(), told, "{time}");
+    }
+    let rows = pollster::block_on(function.waiting("guance", 100)).unwrap();
+    let keys = rows
+        .iter()
+        .filter(|row| row.occasion.kind == Kind::AccessKey);
+    let keys: Vec<_> = keys.collect();
+    assert_eq!(keys[0].occasion.about, "AKIAEXAMPLEEXAMPLE01");
+    assert!(keys[0].occasion.detail.contains("user/mia"));
+    assert_ne!(keys[0].id(), keys[1].id());
 }
 
 #[test]
@@ -558,6 +607,67 @@ fn leases() -> Vec<(Option<Item>, Write)> {
     [None, Some(0), Some(190), Some(191)].map(lease).to_vec()
 }
 
+/// Every write to what waits, where it holds, and where each part of its condition does not.
+fn writes_to_what_waits() -> Vec<(Option<Item>, Write)> {
+    let row = |name: &str, due: i64, until: i64, holder: &str| {
+        let row = Item::new(Key::new("O#x#0", name)).text("lo", holder);
+        row.number("due", due)
+            .number("lu", until)
+            .number("tries", 1)
+    };
+    let mut writes = Vec::new();
+    let befores = [
+        None,
+        Some((10, 0, "")),
+        Some((11, 0, "")),
+        Some((10, 10, "b")),
+        Some((10, 9, "a")),
+    ];
+    for (number, before) in befores.into_iter().enumerate() {
+        let mut add = |kind: &str, write: &dyn Fn(Key, String) -> Write| {
+            let name = format!("{kind}-{number}");
+            let before = before.map(|(due, until, holder)| row(&name, due, until, holder));
+            writes.push((before, write(Key::new("O#x#0", name), "a".to_owned())));
+        };
+        let (now, until) = (10, 70);
+        add("take", &|key, holder| Write::Take {
+            key,
+            holder,
+            now,
+            until,
+        });
+        add("end", &|key, holder| Write::End { key, holder });
+        for why in ["", "busy"] {
+            add(&format!("later{why}"), &|key, holder| Write::Later {
+                key,
+                holder,
+                due: 20,
+                why: why.to_owned(),
+                attempts: 1,
+            });
+        }
+        add("hold", &|key, _| Write::HoldBack { key });
+    }
+    for (number, next) in [None, Some(10), Some(11)].into_iter().enumerate() {
+        let (now, until, expires) = (10, 20, 30);
+        let key = Key::new(format!("SINK#{number}"), "B");
+        let before = next.map(|next| Item::new(key.clone()).number("pf", next));
+        writes.push((before, Write::Probe { key, now, until }));
+        let key = Key::new(format!("K#{number}"), "L");
+        let before = next.map(|next| Item::new(key.clone()).number("nx", next).text("no", "x"));
+        writes.push((
+            before,
+            Write::Claim {
+                key,
+                now,
+                until,
+                expires,
+            },
+        ));
+    }
+    writes
+}
+
 #[test]
 fn each_condition_means_the_same_in_the_emulator() {
     let Some(emulator) = Emulator::find() else {
@@ -568,7 +678,8 @@ fn each_condition_means_the_same_in_the_emulator() {
         let item = item.clone().map(Write::Put);
         item.map(|put| pollster::block_on(table.write(&put)).unwrap());
     };
-    for (before, write) in writes_to_heads().into_iter().chain(leases()) {
+    let writes = writes_to_heads().into_iter().chain(leases());
+    for (before, write) in writes.chain(writes_to_what_waits()) {
         put(&before);
         let (holds, after) = outcome(&write, before.as_ref());
         let alone = pollster::block_on(table.write(&write));

@@ -7,14 +7,17 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use cloudtrail_inspector::alert::occasion::{Kind, Occasion};
 use cloudtrail_inspector::aws::dynamodb::item::{
-    Head, Row, State, Transition, head_key, manifest_partitions, open_place, recovered_place,
+    Head, State, head_key, manifest_partitions, open_place, recovered_place,
 };
+use cloudtrail_inspector::aws::dynamodb::message::row_item;
 use cloudtrail_inspector::aws::dynamodb::table::{Table, Write};
 use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
 use cloudtrail_inspector::cluster::fingerprint::ClusterId;
 use cloudtrail_inspector::cluster::manifest::Manifest;
 use cloudtrail_inspector::ingest::{commit, fold};
+use cloudtrail_inspector::outbox::Row;
 use cloudtrail_inspector::ports::Store as _;
 use cloudtrail_inspector::rules::Rules;
 use cloudtrail_inspector::trail::file::{Layout, Limits};
@@ -128,21 +131,19 @@ async fn inspect_until(table: MemoryTable, cluster: ClusterId, looks: bool, wate
         let _ = table.write(&write).await;
     } else if head.state == State::Recovered && last > head.watermark {
         let (epoch, open) = (head.epoch, open_place(cluster, last));
-        let row = Row {
-            sink: "guance",
-            cluster,
-            epoch: epoch + 1,
-            transition: &Transition::Regressed,
-            created: now().seconds(),
-            at: last,
-        };
+        let (account_id, now) = (&head.facts.identity.account_id, now().seconds());
+        let life = (cluster, epoch + 1);
+        let occasion = Occasion::of_cluster(Kind::Regressed, account_id, life, last, now);
+        let row = Row::new("guance", occasion, now);
         let regress = Write::Regress {
             key,
             epoch,
             at: last,
             open,
         };
-        let _ = table.transact(&[regress, Write::Create(row.item())]).await;
+        let _ = table
+            .transact(&[regress, Write::Create(row_item(&row))])
+            .await;
     }
 }
 

@@ -368,4 +368,36 @@ fn a_wrong_rules_file_stops_a_scan_before_it_begins() {
         folder.run(&["rules", "check", "rules.toml"]).printed(),
         "rules.toml: 3 rules, all right\n"
     );
+    let policy = "[[policy]]\nsink = \"all\"\nsilence = \"4h\"\n";
+    folder.write("policies.toml", policy);
+    assert_eq!(
+        folder.run(&["rules", "check", "policies.toml"]).printed(),
+        "policies.toml: 0 rules and 1 policies, all right\n"
+    );
+}
+
+#[test]
+fn what_is_wrong_in_a_policy_is_told_with_its_place() {
+    let wrong = r#"
+[[policy]]
+sink = " "
+min_severity = "loud"
+silence = "4 hours"
+match = { account = ["shop"], class = ["denied", "odd"] }
+
+[[policy]]
+sink = "sns"
+"#;
+    let complaints = Rules::parse(wrong).unwrap_err();
+    let told: Vec<String> = complaints.iter().map(ToString::to_string).collect();
+    expect![[r#"
+        3:8: a policy needs a sink: its name, or all
+        4:16: "loud" is not a severity
+        5:11: "4 hours" is not a time from 1m to 90d, such as 30m, 4h or 2d
+        6:23: "shop" is not an account, of twelve digits
+        6:50: "odd" is not a class
+        9:8: a policy needs something to do: min_severity, silence or enabled = false"#]]
+    .assert_eq(&told.join("\n"));
+    let unknown = Rules::parse("[[policy]]\nsink = \"sns\"\nmatch = { region = [] }\n");
+    assert!(unknown.unwrap_err()[0].message.contains("region"));
 }

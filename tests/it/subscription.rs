@@ -751,6 +751,8 @@ fn settings_that_are_not_given_or_empty_have_defaults() {
             account_names: {
                 "111122223333": "dev",
             },
+            sinks: {},
+            canaries: {},
             log_level: Info,
         }
     "#]]

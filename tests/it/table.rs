@@ -179,6 +179,11 @@ impl MemoryTable {
         let mut replaced = None;
         for write in writes {
             let before = items.get(write.key()).cloned();
+            if let Write::End { key, .. } = write {
+                self.bill(before.as_ref(), None, times);
+                items.remove(key);
+                continue;
+            }
             let after = done(write, before.as_ref());
             self.bill(before.as_ref(), Some(&after), times);
             items.insert(after.key.clone(), after);
@@ -233,6 +238,15 @@ impl Table for MemoryTable {
         .await
     }
 
+    async fn first(&self, pk: &str, limit: usize) -> Result<Vec<Item>, TableError> {
+        self.call(|| {
+            let items = self.items.borrow();
+            let found = items.values().filter(|item| item.key.pk == pk);
+            Ok(found.take(limit).cloned().collect())
+        })
+        .await
+    }
+
     async fn scan(&self, visit: &mut dyn FnMut(Item)) -> Result<(), TableError> {
         self.call(|| {
             self.items().into_iter().for_each(visit);
@@ -275,6 +289,15 @@ fn holds(write: &Write, found: Option<&Item>) -> bool {
             limit,
             ..
         } => number(counter).is_none_or(|used| used <= limit - places),
+        Write::Take { now, .. } => {
+            number("due").is_some_and(|due| due <= *now) && number("lu").is_some_and(|to| to < *now)
+        }
+        Write::End { holder, .. } | Write::Later { holder, .. } => {
+            found.and_then(|item| item.text_of("lo")) == Some(holder)
+        }
+        Write::HoldBack { .. } => true,
+        Write::Probe { now, .. } => number("pf").is_some_and(|from| from <= *now),
+        Write::Claim { now, .. } => number("nx").is_none_or(|next| next <= *now),
     }
 }
 
@@ -283,6 +306,10 @@ fn done(write: &Write, before: Option<&Item>) -> Item {
         before
             .cloned()
             .unwrap_or_else(|| Item::new(write.key().clone()))
+    };
+    let sum = |item: Item, name: &str, more: i64| {
+        let sum = item.number_of(name).unwrap_or_default() + more;
+        item.number(name, sum)
     };
     let raised = |item: Item| {
         let version = item.number_of("vr").unwrap_or_default();
@@ -320,6 +347,21 @@ fn done(write: &Write, before: Option<&Item>) -> Item {
                 .number(counter, used + places)
                 .number("ttl", *expires)
         }
+        Write::Take { holder, until, .. } => item().text("lo", holder).number("lu", *until),
+        Write::Later {
+            due, why, attempts, ..
+        } => {
+            let mut item = sum(item(), "tries", *attempts);
+            item.attributes.remove("lo");
+            // Unlike an item that is put, an update keeps a text that is empty.
+            let why = Value::Text(why.clone());
+            item.attributes.insert("why".to_owned(), why);
+            item.number("due", *due).number("lu", 0)
+        }
+        Write::HoldBack { .. } => sum(item(), "hb", 1),
+        Write::Probe { until, .. } => item().number("pf", *until),
+        Write::Claim { until, expires, .. } => item().number("nx", *until).number("ttl", *expires),
+        Write::End { .. } => unreachable!("it leaves nothing"),
     }
 }
 

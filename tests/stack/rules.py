@@ -9,6 +9,32 @@ from stack import listed
 
 FUNCTION, ROLE, TABLE, BUCKET = "IngestFunction", "IngestRole", "Table", "Bucket"
 ASYNC_FOLDER = "aws/lambda/async/watch-ingest/"
+DELIVER = "DeliverFunction"
+# What is there only if somebody is told.
+OF_DELIVER = {
+    DELIVER, "DeliverMapping", "DeliverRole", "DeliverLogGroup", "Schedule", "ScheduleGroup", "ScheduleRole", "ScheduleQueue",
+}
+ROLES = {"ingest": ROLE, "deliver": "DeliverRole", "schedule": "ScheduleRole"}
+
+
+def told(stack):
+    """Returns the sinks that are told."""
+    asked = {
+        "guance": stack.values["GuanceRoute"] != "none",
+        "sns": stack.values["Topic"] != "",
+        "eventbridge": stack.values["EventBusName"] != "",
+    }
+    return [sink for sink, is_told in asked.items() if is_told and stack.values["Notify"] == "true"]
+
+
+def topic(stack):
+    return "<AlertTopic>" if stack.values["Topic"] == "create" else stack.values["Topic"]
+
+
+def may(stack, role):
+    """Returns the statements of one role by their names."""
+    (policy,) = stack.properties(role)["Policies"]
+    return {one["Sid"]: listed(one) for one in policy["PolicyDocument"]["Statement"]}
 
 
 def no_action_has_a_wildcard(stack):
@@ -18,8 +44,19 @@ def no_action_has_a_wildcard(stack):
 
 
 def resources_are_ours(stack):
+    # What is the account's and named by a parameter, or has no name that could be known.
+    partition, region, _ = stack.place
+    others = {
+        "Secret": stack.values["GuanceSecretArn"],
+        "Topic": stack.values["Topic"],
+        "Bus": f"arn:{partition}:events:{region}:111122223333:event-bus/{stack.values['EventBusName']}",
+        "AccessKeys": f"arn:{partition}:iam::111122223333:user/*",
+        "AccessKeysOfOthers": f"arn:{partition}:iam::*:role/{stack.values['AccountRoleName']}",
+    }
     for statement in stack.statements():
         for resource in statement["Resource"]:
+            if resource and resource == others.get(statement["Sid"]):
+                continue
             # <Name.Arn>, or a folder in the bucket.
             if not resource.startswith("<") or resource.rstrip("*").count("*"):
                 yield f"resource {resource} is none of the stack's"
@@ -33,13 +70,30 @@ def policies_are_written_here(stack):
             yield f"{name} has managed policies"
         if not role["Properties"].get("Policies"):
             yield f"{name} has no policy"
-    roles = list(stack.of_type("AWS::IAM::Role"))
-    if roles != [ROLE]:
+    roles = set(stack.of_type("AWS::IAM::Role"))
+    if roles != (set(ROLES.values()) if told(stack) else {ROLE}):
         yield f"roles {roles}"
 
 
+def roles_are_taken_by_who_they_are_for(stack):
+    partition, region, _ = stack.place
+    for name, role in stack.of_type("AWS::IAM::Role").items():
+        (statement,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        service = "scheduler" if name == "ScheduleRole" else "lambda"
+        if statement["Principal"] != {"Service": f"{service}.amazonaws.com"} or statement["Action"] != "sts:AssumeRole":
+            yield f"{name} is for {statement['Principal']}"
+        if service == "scheduler" and statement.get("Condition") != {
+            "StringEquals": {
+                "aws:SourceAccount": "111122223333",
+                "aws:SourceArn": f"arn:{partition}:scheduler:{region}:111122223333:schedule-group/watch-deliver",
+            }
+        }:
+            yield f"{name} may be taken for the schedules of others"
+        if role["Properties"].get("PermissionsBoundary") != (stack.values["PermissionsBoundary"] or None):
+            yield f"{name} is not bounded as asked for"
+
+
 def ingest_may_do_this_and_no_more(stack):
-    may = {statement["Sid"]: statement for statement in stack.statements()}
     table = ["BatchGetItem", "PutItem", "UpdateItem"]
     expected = {
         "Clusters": ([f"dynamodb:{action}" for action in table], "<Table.Arn>"),
@@ -50,12 +104,72 @@ def ingest_may_do_this_and_no_more(stack):
     }
     if stack.values["RulesObject"]:
         expected["Rules"] = (["s3:GetObject"], f"<Bucket.Arn>/{stack.values['RulesObject']}")
-    found = {sid: (sorted(one["Action"]), ", ".join(one["Resource"])) for sid, one in may.items()}
+    found = may(stack, ROLE)
+    if tersely(found) != expected:
+        yield f"the role may {tersely(found)}"
+    if found.get("Clusters", {}).get("Condition") != keys("C", "K", "M", "O", "Q"):
+        yield "the role may write other keys of the table"
+
+
+def deliver_may_do_this_and_no_more(stack):
+    if not told(stack):
+        return
+    partition, region, _ = stack.place
+    here = f"{partition}:%s:{region}:111122223333"
+    expected = {
+        "Messages": (
+            [f"dynamodb:{action}" for action in ("BatchGetItem", "DeleteItem", "PutItem", "Query", "UpdateItem")], "<Table.Arn>"
+        ),
+        "Clusters": (["dynamodb:BatchGetItem", "dynamodb:Query"], "<Table.Arn>"),
+        "Stream": (
+            [f"dynamodb:{action}" for action in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")],
+            "<Table.Arn>/stream/*",
+        ),
+        "FailedInvocations": (["s3:PutObject"], "<Bucket.Arn>/aws/lambda/*"),
+        "FailedInvocationsBucket": (["s3:ListBucket"], "<Bucket.Arn>"),
+        "Log": (["logs:CreateLogStream", "logs:PutLogEvents"], "<DeliverLogGroup.Arn>"),
+        "AccessKeys": (["iam:GetAccessKeyLastUsed"], f"arn:{partition}:iam::111122223333:user/*"),
+    }
+    sinks, values = told(stack), stack.values
+    if values["AccountRoleName"]:
+        expected["AccessKeysOfOthers"] = (["sts:AssumeRole"], f"arn:{partition}:iam::*:role/{values['AccountRoleName']}")
+    if "guance" in sinks and values["GuanceSecretArn"]:
+        expected["Secret"] = (["secretsmanager:GetSecretValue"], values["GuanceSecretArn"])
+    if "sns" in sinks:
+        expected["Topic"] = (["sns:Publish"], topic(stack))
+    if "eventbridge" in sinks:
+        expected["Bus"] = (["events:PutEvents"], f"arn:{here % 'events'}:event-bus/{values['EventBusName']}")
+    if values["RulesObject"]:
+        expected["Rules"] = (["s3:GetObject"], f"<Bucket.Arn>/{values['RulesObject']}")
+    found = may(stack, "DeliverRole")
+    if tersely(found) != expected:
+        yield f"the role may {tersely(found)}"
+    if found.get("Messages", {}).get("Condition") != keys("A", "C", "K", "O", "SINK", "Z"):
+        yield "the role may write other keys of the table"
+    if found.get("Clusters", {}).get("Condition") != keys("C", "M", "Q"):
+        yield "the role may read other keys of the table"
+    if "Bus" in found and found["Bus"].get("Condition") != {"StringEquals": {"events:source": "cloudtrail-inspector"}}:
+        yield "the role may put events of others on the bus"
+
+
+def the_schedule_may_do_this_and_no_more(stack):
+    if not told(stack):
+        return
+    expected = {
+        "Call": (["lambda:InvokeFunction"], "<DeliverFunction.Arn>"),
+        "FailedCalls": (["sqs:SendMessage"], "<ScheduleQueue.Arn>"),
+    }
+    found = tersely(may(stack, "ScheduleRole"))
     if found != expected:
         yield f"the role may {found}"
-    keys = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["C#*", "M#*", "O#*", "Q#*"]}}
-    if may.get("Clusters", {}).get("Condition") != keys:
-        yield "the role may write other keys of the table"
+
+
+def tersely(statements):
+    return {sid: (sorted(one["Action"]), ", ".join(one["Resource"])) for sid, one in statements.items()}
+
+
+def keys(*names):
+    return {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{name}#*" for name in names]}}
 
 
 def permissions_name_their_source(stack):
@@ -105,15 +219,67 @@ def filters_read_what_is_asked_for(stack):
 
 
 def failures_are_kept(stack):
-    configs = list(stack.of_type("AWS::Lambda::EventInvokeConfig").values())
-    if len(configs) != 1:
-        yield "no configuration of what happens to failed invocations"
+    configs = {one["Properties"]["FunctionName"].strip("<>"): one["Properties"] for one in stack.of_type("AWS::Lambda::EventInvokeConfig").values()}
+    # How often and how long Lambda tries again: as much as it can, and not at all what comes every minute.
+    agreed = {FUNCTION: (2, 21600)} | ({DELIVER: (0, 60)} if told(stack) else {})
+    found = {name: (one.get("MaximumRetryAttempts"), one.get("MaximumEventAgeInSeconds")) for name, one in configs.items()}
+    if found != agreed:
+        yield f"failed invocations are tried again as often as {found}"
+    for one in [*configs.values(), *(made["Properties"] for made in stack.of_type("AWS::Lambda::EventSourceMapping").values())]:
+        if one.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination") != "<Bucket.Arn>":
+            yield "failed invocations go nowhere"
+
+
+def what_waits_is_sent_at_once_and_looked_for_every_minute(stack):
+    mappings = list(stack.of_type("AWS::Lambda::EventSourceMapping").values())
+    schedules = list(stack.of_type("AWS::Scheduler::Schedule").values())
+    if not told(stack):
+        if OF_DELIVER & set(stack.resources):
+            yield "nobody is told, and yet there is something that would tell"
         return
-    properties = configs[0]["Properties"]
-    if properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination") != "<Bucket.Arn>":
-        yield "failed invocations go nowhere"
-    if properties.get("MaximumRetryAttempts") != 2 or properties.get("MaximumEventAgeInSeconds") != 21600:
-        yield "failed invocations are not tried again as often and as long as Lambda can"
+    if not set(stack.resources) >= OF_DELIVER or len(mappings) != 1 or len(schedules) != 1:
+        yield "somebody is told, and there is not all that it takes"
+        return
+    mapping, schedule = mappings[0]["Properties"], schedules[0]["Properties"]
+    (pattern,) = mapping["FilterCriteria"]["Filters"]
+    wanted = {"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [{"prefix": "O#"}]}}}}
+    agreed = [
+        (json.loads(pattern["Pattern"]), wanted),
+        (mapping["EventSourceArn"], "<Table.StreamArn>"),
+        (mapping["FunctionName"], f"<{DELIVER}>"),
+        (mapping["BisectBatchOnFunctionError"], True),
+        (mapping["MaximumBatchingWindowInSeconds"], 1),
+        (schedule["ScheduleExpression"], "rate(1 minute)"),
+        (schedule["GroupName"], "<ScheduleGroup>"),
+        (schedule["Target"]["Arn"], f"<{DELIVER}.Arn>"),
+        (schedule["Target"]["RoleArn"], "<ScheduleRole.Arn>"),
+        (schedule["Target"]["DeadLetterConfig"], {"Arn": "<ScheduleQueue.Arn>"}),
+    ]
+    yield from (f"{found} where {wanted} is agreed" for found, wanted in agreed if found != wanted)
+
+
+def the_topic_is_closed(stack):
+    topics = stack.of_type("AWS::SNS::Topic")
+    if set(topics) != ({"AlertTopic"} if stack.values["Topic"] == "create" else set()):
+        yield f"topics {set(topics)}"
+    for name, made in topics.items():
+        if made["Properties"].get("KmsMasterKeyId") != "alias/aws/sns":
+            yield f"{name} is not encrypted"
+    policies = [
+        listed(statement)
+        for policy in stack.of_type("AWS::SNS::TopicPolicy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+    ]
+    denied = [
+        one["Resource"]
+        for one in policies
+        if (one["Effect"], one["Principal"], one.get("Condition")) == ("Deny", "*", {"Bool": {"aws:SecureTransport": "false"}})
+    ]
+    if topics and denied != [["<AlertTopic>"]]:
+        yield "the topic may be used without encryption on the way"
+    for name, made in stack.of_type("AWS::SQS::Queue").items():
+        if made["Properties"].get("SqsManagedSseEnabled") is not True:
+            yield f"{name} is not encrypted"
 
 
 def log_groups_expire(stack):
@@ -131,20 +297,21 @@ def log_groups_expire(stack):
 
 
 def the_function_is_as_agreed(stack):
+    roles = [("ingest", FUNCTION, 120)] + ([("deliver", DELIVER, 90)] if told(stack) else [])
+    for role, name, seconds in roles:
+        properties = stack.properties(name)
+        agreed = {"Handler": role, "Runtime": "provided.al2023", "Timeout": seconds, "Role": f"<{ROLES[role]}.Arn>"}
+        found = {name: properties.get(name) for name in agreed}
+        if found != agreed:
+            yield f"the function is {found}"
+        if properties["Architectures"] != [stack.values["Architecture"]]:
+            yield f"the function runs on {properties['Architectures']}"
+        if "VpcConfig" in properties or stack.of_type("AWS::Lambda::Url"):
+            yield "the function can be reached"
     properties = stack.properties(FUNCTION)
-    agreed = {"Handler": "ingest", "Runtime": "provided.al2023", "Timeout": 120, "Role": "<IngestRole.Arn>"}
-    found = {name: properties.get(name) for name in agreed}
-    if found != agreed:
-        yield f"the function is {found}"
-    if properties["Architectures"] != [stack.values["Architecture"]]:
-        yield f"the function runs on {properties['Architectures']}"
-    if "VpcConfig" in properties or stack.of_type("AWS::Lambda::Url"):
-        yield "the function can be reached"
     reserved = stack.values["ReservedConcurrency"] or None
     if properties.get("ReservedConcurrentExecutions") != reserved:
         yield "the function does not reserve what was asked for"
-    if stack.properties(ROLE).get("PermissionsBoundary") != (stack.values["PermissionsBoundary"] or None):
-        yield "the role is not bounded as asked for"
 
 
 def the_environment_is_as_agreed(stack):
@@ -153,11 +320,39 @@ def the_environment_is_as_agreed(stack):
     agreed = {
         "TABLE_NAME": "<Table>",
         "BUCKET_NAME": "<Bucket>",
-        "SELF_PRINCIPALS": "<IngestRole.Arn>" + (f",{further}" if further else ""),
+        "SELF_PRINCIPALS": "<IngestRole.Arn>" + (",<DeliverRole.Arn>" if told(stack) else "") + (f",{further}" if further else ""),
         "RETENTION_DAYS": stack.values["RetentionDays"],
         "LEARN_HOURS": stack.values["LearnHours"],
         "RULES_OBJECT": stack.values["RulesObject"],
         "ACCOUNT_NAMES": stack.values["AccountNames"],
+        "SINKS": "".join(f"{sink}," for sink in told(stack)),
+        "CANARY_KEYS": stack.values["CanaryKeys"],
+        "LOG_LEVEL": "info",
+    }
+    if found != agreed:
+        yield f"the environment is {found}"
+
+
+# What the function that tells takes from parameters as they are.
+OF_PARAMETERS = {
+    "GUANCE_ROUTE": "GuanceRoute", "GUANCE_SITE": "GuanceSite", "GUANCE_URL": "GuanceUrl", "GUANCE_SECRET_ARN": "GuanceSecretArn",
+    "GUANCE_WORKSPACE_ID": "GuanceWorkspaceId", "GUANCE_CONSOLE_URL": "GuanceConsoleUrl", "GUANCE_SAMPLE_LOGS": "GuanceSampleLogs",
+    "GUANCE_ALLOW_CUSTOM": "AllowCustomEndpoint", "GUANCE_ALLOW_PRIVATE": "AllowPrivateEndpoint", "EVENT_BUS_NAME": "EventBusName",
+    "LANGUAGE": "Language", "DORMANT_DAYS": "DormantDays", "CANARY_KEYS": "CanaryKeys", "ACCOUNT_ROLE_NAME": "AccountRoleName",
+    "ACCOUNT_NAMES": "AccountNames", "RULES_OBJECT": "RulesObject", "LEARN_HOURS": "LearnHours",
+}
+
+
+def the_environment_of_deliver_is_as_agreed(stack):
+    if not told(stack):
+        return
+    found = dict(stack.properties(DELIVER)["Environment"]["Variables"])
+    agreed = {name: stack.values[parameter] for name, parameter in OF_PARAMETERS.items()} | {
+        "TABLE_NAME": "<Table>",
+        "BUCKET_NAME": "<Bucket>",
+        "OWN_ACCOUNT_ID": "111122223333",
+        "SINKS": "".join(f"{sink}," for sink in told(stack)),
+        "TOPIC_ARN": topic(stack),
         "LOG_LEVEL": "info",
     }
     if found != agreed:
@@ -229,7 +424,7 @@ def failed_records_expire(stack):
         for rule in rules
         if rule["Status"] == "Enabled" and "Prefix" in rule
     }
-    if ends != {"quarantine/": (30, 30), "aws/lambda/async/": (30, 30)}:
+    if ends != {"quarantine/": (30, 30), "aws/lambda/": (30, 30)}:
         yield f"objects expire after {ends}"
 
 
@@ -239,8 +434,8 @@ def every_partition_is_spelled_right(stack):
     for other in ("arn:aws:", "arn:aws-cn:", "arn:aws-us-gov:"):
         if other != f"arn:{partition}:" and other in text:
             yield f"{other} in {partition}"
-    # Lambda's own principal is spelled alike everywhere.
-    rest = text.replace("lambda.amazonaws.com", "")
+    # These principals are spelled alike everywhere.
+    rest = text.replace("lambda.amazonaws.com", "").replace("scheduler.amazonaws.com", "")
     if suffix != "amazonaws.com" and "amazonaws.com" in rest.replace(suffix, ""):
         yield f"amazonaws.com in {partition}"
     host = {"aws": "console.aws.amazon.com", "aws-cn": "console.amazonaws.cn"}
@@ -275,10 +470,36 @@ def the_outputs_say_what_to_try(stack):
         yield "no command to try"
     if (stack.outputs.get("TableName"), stack.outputs.get("BucketName")) != ("<Table>", "<Bucket>"):
         yield "table or bucket is not told"
+    if stack.outputs.get("TopicArn") != ("<AlertTopic>" if stack.values["Topic"] == "create" else None):
+        yield "the topic is not told"
 
 
+def what_does_not_go_together_is_refused(stack):
+    yield from stack.refusals()
+    for wrong, says in REFUSED:
+        refusals = type(stack)(stack.text, stack.place, **wrong).refusals()
+        if not any(says in one for one in refusals):
+            yield f"{wrong} is not refused"
+
+
+SECRET = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:guance-AbCdEf"
+REFUSED = [
+    ({"GuanceRoute": "dataway", "GuanceSite": "us1"}, "needs GuanceSecretArn"),
+    ({"GuanceRoute": "push_event", "GuanceSite": "us1"}, "needs GuanceSecretArn"),
+    ({"GuanceRoute": "custom_event", "GuanceSite": "us1"}, "needs GuanceSecretArn"),
+    ({"GuanceRoute": "dataway", "GuanceSecretArn": SECRET}, "needs GuanceSite"),
+    ({"GuanceRoute": "dataway", "GuanceSecretArn": SECRET, "GuanceSite": "us1", "GuanceUrl": "https://a.guance.com"}, "give one"),
+    ({"GuanceRoute": "datakit"}, "needs GuanceUrl"),
+    ({"GuanceRoute": "push_event", "GuanceSite": "us1", "GuanceSecretArn": SECRET, "GuanceSampleLogs": "true"}, "GuanceSampleLogs goes"),
+    ({"GuanceSampleLogs": "true"}, "GuanceSampleLogs goes"),
+    ({"AccountRoleName": "key-reader"}, "name them there"),
+]
+
+
+# What rules are made of.
+PARTS = (told, topic, may, tersely, keys)
 RULES = [
     rule
     for name, rule in list(globals().items())
-    if callable(rule) and getattr(rule, "__module__", "") == __name__ and not name.startswith("_")
+    if callable(rule) and getattr(rule, "__module__", "") == __name__ and not name.startswith("_") and rule not in PARTS
 ]

@@ -40,6 +40,7 @@ class Stack:
     """What is made of a template's text with these parameters in one place."""
 
     def __init__(self, text=TEMPLATE, place=PLACES[0], **parameters):
+        self.text = text
         self.source = yaml_parse(text)
         self.place = place
         partition, region, suffix = place
@@ -58,7 +59,11 @@ class Stack:
             for name, made in self.plain["Resources"].items()
             if self.holds(made.get("Condition"))
         }
-        self.outputs = {name: self.resolved(made["Value"]) for name, made in self.plain["Outputs"].items()}
+        self.outputs = {
+            name: self.resolved(made["Value"])
+            for name, made in self.plain["Outputs"].items()
+            if self.holds(made.get("Condition"))
+        }
 
     def transformed(self):
         unrolled = self.unrolled()
@@ -93,6 +98,16 @@ class Stack:
                 found.extend(listed(statement) for statement in policy["PolicyDocument"]["Statement"])
         return found
 
+    def refusals(self):
+        """Returns why CloudFormation would not begin: the sentences of the template's rules that do not hold."""
+        return [
+            assertion["AssertDescription"]
+            for rule in self.source.get("Rules", {}).values()
+            if self.truth(rule["RuleCondition"])
+            for assertion in rule["Assertions"]
+            if not self.truth(assertion["Assert"])
+        ]
+
     def holds(self, condition):
         return condition is None or self.truth(self.plain["Conditions"][condition])
 
@@ -104,6 +119,8 @@ class Stack:
             return self.resolved(of[0]) == self.resolved(of[1])
         if how == "Fn::Not":
             return not self.truth(of[0])
+        if how in ("Fn::And", "Fn::Or"):
+            return (all if how == "Fn::And" else any)(self.truth(one) for one in of)
         raise ValueError(f"the tests do not know the condition {how}; teach it to Stack.truth")
 
     def resolved(self, value):

@@ -31,6 +31,34 @@ TYPED = {
         ["", "arn:aws:iam::111122223333:role/scanner", "arn:aws-cn:iam::111122223333:role/a/b,arn:aws-us-gov:iam::111122223333:role/c"],
         ["scanner", "arn:aws:iam::111122223333:user/mia", "arn:aws:iam::111122223333:role/a, arn:aws:iam::111122223333:role/b", "arn:aws:iam::111122223333:role/*"],
     ),
+    "Notify": (["true", "false"], ["", "yes"]),
+    "Topic": (
+        ["", "create", "arn:aws:sns:eu-central-1:111122223333:alerts", "arn:aws-cn:sns:cn-north-1:111122223333:a.fifo"],
+        ["alerts", "Create", "arn:aws:sqs:eu-central-1:111122223333:alerts", "arn:aws:sns:eu-central-1:111122223333:*"],
+    ),
+    "EventBusName": (["", "default", "security/alerts"], ["two words", "*", "arn:aws:events:eu-central-1:111122223333:event-bus/a"]),
+    "Language": (["en", "zh"], ["", "fr"]),
+    "GuanceRoute": (["none", "dataway", "datakit", "push_event", "custom_event"], ["", "openapi"]),
+    "GuanceSite": (["", "cn1", "us1", "truewatch-us1"], ["us9", "US1"]),
+    "GuanceUrl": (
+        ["", "https://openway.guance.com", "https://df.example:8443", "http://10.1.2.3:9529"],
+        ["openway.guance.com", "https://openway.guance.com/", "https://a@b.example", "https://openway.guance.com?token=x", "ftp://a.example"],
+    ),
+    "GuanceSecretArn": (
+        ["", "arn:aws:secretsmanager:eu-central-1:111122223333:secret:guance-AbCdEf"],
+        ["tkn_0123456789abcdef0123456789abcdef", "guance", "arn:aws:secretsmanager:eu-central-1:111122223333:secret:*"],
+    ),
+    "GuanceWorkspaceId": (["", "wksp_0a1b2c"], ["0a1b2c", "wksp_", "wksp_a&b"]),
+    "GuanceConsoleUrl": (["", "https://console.guance.com"], ["http://console.guance.com", "https://console.guance.com/x"]),
+    "GuanceSampleLogs": (["true", "false"], ["", "yes"]),
+    "AllowCustomEndpoint": (["true", "false"], ["", "yes"]),
+    "AllowPrivateEndpoint": (["true", "false"], ["", "yes"]),
+    "DormantDays": (["1", "90", "3650"], ["", "0", "3651"]),
+    "CanaryKeys": (
+        ["", "AKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLE,AKIAI44QH8DHBEXAMPLE"],
+        ["AKIA", "ASIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLE,", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"],
+    ),
+    "AccountRoleName": (["", "key-reader"], ["a/b", "*", "arn:aws:iam::111122223333:role/a", "x" * 65]),
     "PermissionsBoundary": (
         ["", "arn:aws:iam::111122223333:policy/boundary", "arn:aws-us-gov:iam::aws:policy/PowerUserAccess"],
         ["boundary", "arn:aws:iam::111122223333:role/boundary", "arn:aws:iam::111122223333:policy/"],
@@ -74,7 +102,11 @@ class Parameters(unittest.TestCase):
         optional = {name for name, how in PARAMETERS.items() if taken(how, "")}
         self.assertEqual(
             optional,
-            {"FilterPattern", "ReservedConcurrency", "RulesObject", "AccountNames", "SelfPrincipals", "PermissionsBoundary"},
+            {
+                "FilterPattern", "ReservedConcurrency", "RulesObject", "AccountNames", "SelfPrincipals", "PermissionsBoundary",
+                "Topic", "EventBusName", "GuanceSite", "GuanceUrl", "GuanceSecretArn", "GuanceWorkspaceId", "GuanceConsoleUrl",
+                "CanaryKeys", "AccountRoleName",
+            },
         )
 
 

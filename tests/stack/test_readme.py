@@ -2,6 +2,7 @@
 
 import unittest
 
+from rules import OF_PARAMETERS
 from stack import ROOT, Stack
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -49,14 +50,20 @@ class Readme(unittest.TestCase):
                     how = stack.source["Parameters"][parameter]
                     self.assertIn(f"{how['MinValue']} to {how['MaxValue']}", means)
 
-    def test_the_function_takes_every_variable(self):
-        config = ROOT / "src" / "config.rs"
-        if not config.exists():
-            self.skipTest("there is no src/config.rs")
-        source = config.read_text(encoding="utf-8")
-        for name in Stack().properties("IngestFunction")["Environment"]["Variables"]:
-            with self.subTest(name):
-                self.assertIn(f'"{name}"', source)
+    def test_the_table_of_settings_is_the_environment_of_what_tells(self):
+        environment = Stack(Topic="create").properties("DeliverFunction")["Environment"]["Variables"]
+        rows = {row[0].strip("`"): row[1].strip("`") for row in table("setting")}
+        self.assertEqual(list(rows), list(environment))
+        for name, parameter in rows.items():
+            self.assertEqual(parameter, OF_PARAMETERS.get(name, "Topic" if name == "TOPIC_ARN" else ""))
+
+    def test_the_functions_take_every_variable(self):
+        source = (ROOT / "src" / "config.rs").read_text(encoding="utf-8")
+        source += (ROOT / "src" / "config" / "deliver.rs").read_text(encoding="utf-8")
+        for function in ("IngestFunction", "DeliverFunction"):
+            for name in Stack(Topic="create").properties(function)["Environment"]["Variables"]:
+                with self.subTest(name):
+                    self.assertIn(f'"{name}"', source)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,22 @@ ASKED = [
         "SelfPrincipals": "arn:aws:iam::111122223333:role/scanner",
         "PermissionsBoundary": "boundary",
         "MaxWriteRequestUnits": "50",
+        "Topic": "arn:aws:sns:eu-central-1:111122223333:alerts",
     },
+    {
+        "GuanceRoute": "dataway",
+        "GuanceSite": "us1",
+        "GuanceSecretArn": SECRET,
+        "GuanceSampleLogs": "true",
+        "Topic": "create",
+        "EventBusName": "default",
+        "AccountNames": "111122223333=shop",
+        "AccountRoleName": "key-reader",
+        "CanaryKeys": "AKIAIOSFODNN7EXAMPLE",
+        "PermissionsBoundary": "boundary",
+    },
+    {"GuanceRoute": "datakit", "GuanceUrl": "https://datakit.example:9529"},
+    {"Topic": "create", "EventBusName": "default", "Notify": "false"},
 ]
 
 # For each rule what breaks it: the text of the template, and what stands there instead.
@@ -28,9 +43,28 @@ BROKEN = [
     (no_action_has_a_wildcard, "Action: s3:ListBucket", "NotAction: s3:ListBucket\n                Action: s3:ListBucket"),
     (resources_are_ours, "Resource: !GetAtt Table.Arn", 'Resource: "*"'),
     (resources_are_ours, "Resource: !Sub ${Bucket.Arn}/quarantine/*", "Resource: !Sub ${Bucket.Arn}*"),
+    (resources_are_ours, "Resource: !Sub arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*", 'Resource: "*"'),
     (policies_are_written_here, "      Role: !GetAtt IngestRole.Arn\n", ""),
     (ingest_may_do_this_and_no_more, "- dynamodb:UpdateItem", "- dynamodb:UpdateItem\n                  - dynamodb:Scan"),
-    (ingest_may_do_this_and_no_more, "[C#*, M#*, O#*, Q#*]", "[C#*, M#*, O#*, Q#*, K#*]"),
+    (ingest_may_do_this_and_no_more, "[C#*, K#*, M#*, O#*, Q#*]", "[C#*, K#*, M#*, O#*, Q#*, Z#*]"),
+    (roles_are_taken_by_who_they_are_for, "                aws:SourceAccount: !Ref AWS::AccountId\n", ""),
+    (roles_are_taken_by_who_they_are_for, "schedule-group/${AWS::StackName}-deliver", "schedule-group/*"),
+    (roles_are_taken_by_who_they_are_for, "      PermissionsBoundary: !If [HasPermissionsBoundary, !Ref PermissionsBoundary, !Ref AWS::NoValue]\n", ""),
+    (deliver_may_do_this_and_no_more, "- dynamodb:DeleteItem", "- dynamodb:DeleteItem\n                  - dynamodb:Scan"),
+    (deliver_may_do_this_and_no_more, "[A#*, C#*, K#*, O#*, SINK#*, Z#*]", "[A#*, C#*, K#*, M#*, O#*, SINK#*, Z#*]"),
+    (deliver_may_do_this_and_no_more, "[C#*, M#*, Q#*]", "[C#*, M#*, X#*]"),
+    (deliver_may_do_this_and_no_more, "events:source: cloudtrail-inspector", "events:source: other"),
+    (the_schedule_may_do_this_and_no_more, "Action: sqs:SendMessage", "Action: [sqs:SendMessage, sqs:PurgeQueue]"),
+    (what_waits_is_sent_at_once_and_looked_for_every_minute, '"prefix":"O#"', '"prefix":"C#"'),
+    (what_waits_is_sent_at_once_and_looked_for_every_minute, "rate(1 minute)", "rate(1 hour)"),
+    (what_waits_is_sent_at_once_and_looked_for_every_minute, "      BisectBatchOnFunctionError: true\n", "      BisectBatchOnFunctionError: false\n"),
+    (what_waits_is_sent_at_once_and_looked_for_every_minute, "    Type: AWS::Scheduler::Schedule\n    Condition: Tells\n", "    Type: AWS::Scheduler::Schedule\n"),
+    (the_topic_is_closed, "      KmsMasterKeyId: alias/aws/sns\n", ""),
+    (the_topic_is_closed, "            Resource: !Ref AlertTopic\n            Condition: { Bool: { aws:SecureTransport: \"false\" } }\n", "            Resource: !Ref AlertTopic\n"),
+    (the_topic_is_closed, "      SqsManagedSseEnabled: true\n", ""),
+    (the_environment_of_deliver_is_as_agreed, "          LANGUAGE: !Ref Language\n", ""),
+    (what_does_not_go_together_is_refused, 'Assert: !Not [!Equals [!Ref GuanceSecretArn, ""]]', 'Assert: !Not [!Equals [!Ref GuanceRoute, ""]]'),
+    (what_does_not_go_together_is_refused, 'Assert: !Not [!Equals [!Ref AccountNames, ""]]', 'Assert: !Not [!Equals [!Ref AccountRoleName, ""]]'),
     (ingest_may_do_this_and_no_more, "async/${AWS::StackName}-ingest/*", "async/*"),
     (permissions_name_their_source, "log-group:${Group}:*", "log-group:*"),
     (permissions_name_their_source, "          SourceAccount: !Ref AWS::AccountId\n", ""),
@@ -40,6 +74,7 @@ BROKEN = [
     (filters_read_what_is_asked_for, "FilterPattern: !Ref FilterPattern", 'FilterPattern: "x"'),
     (failures_are_kept, "      EventInvokeConfig:\n", "    EventInvokeConfig:\n"),
     (failures_are_kept, "MaximumRetryAttempts: 2", "MaximumRetryAttempts: 0"),
+    (failures_are_kept, "        OnFailure:\n          Destination: !GetAtt Bucket.Arn\n", "        OnFailure: {}\n"),
     (log_groups_expire, "      RetentionInDays: !Ref LogRetentionDays\n", ""),
     (log_groups_expire, "      LoggingConfig:\n        LogGroup: !Ref IngestLogGroup\n", ""),
     (the_function_is_as_agreed, "Handler: ingest", "Handler: bootstrap"),
@@ -51,7 +86,12 @@ BROKEN = [
     (what_is_kept_outlives_the_stack, "UpdateReplacePolicy: Retain", "UpdateReplacePolicy: Delete"),
     (what_is_kept_outlives_the_stack, "DeletionProtectionEnabled: true", "DeletionProtectionEnabled: false"),
     (the_bucket_is_closed, "BlockPublicPolicy: true", "BlockPublicPolicy: false"),
-    (the_bucket_is_closed, 'aws:SecureTransport: "false"', 'aws:SecureTransport: "true"'),
+    (the_bucket_is_closed, 'Resource: [!GetAtt Bucket.Arn, !Sub "${Bucket.Arn}/*"]', 'Resource: [!GetAtt Bucket.Arn]'),
+    (
+        the_bucket_is_closed,
+        '"${Bucket.Arn}/*"]\n            Condition: { Bool: { aws:SecureTransport: "false" } }',
+        '"${Bucket.Arn}/*"]\n            Condition: { Bool: { aws:SecureTransport: "true" } }',
+    ),
     (failed_records_expire, "ExpirationInDays: 30", "ExpirationInDays: 300"),
     (every_partition_is_spelled_right, "arn:${AWS::Partition}:logs", "arn:aws:logs"),
     (every_partition_is_spelled_right, "Principal: !Sub logs.${AWS::Region}.${AWS::URLSuffix}", "Principal: logs.amazonaws.com"),
@@ -79,7 +119,9 @@ class Template(unittest.TestCase):
             with self.subTest(rule.__name__, instead=instead):
                 self.assertIn(text, TEMPLATE)
                 broken = TEMPLATE.replace(text, instead, 1)
-                complained = any(list(rule(Stack(broken, place))) for place in PLACES)
+                complained = any(
+                    list(rule(Stack(broken, place, **asked))) for place in PLACES for asked in ({}, ASKED[2])
+                )
                 self.assertTrue(complained, "nothing is complained about")
 
     def test_when_it_is_not_enabled_nothing_is_read(self):

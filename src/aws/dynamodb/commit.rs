@@ -6,11 +6,13 @@ use std::future::Future;
 
 use futures_util::stream::{self, StreamExt as _};
 
+use crate::alert::occasion::{self, Occasion};
 use crate::aws::dynamodb::item::{
-    self, CALLERS_MAX, Caller, Head, Row, State, Transition, beginning_key, caller, head_key,
+    self, CALLERS_MAX, Caller, Head, State, beginning_key, caller, head_key, learned_key,
     manifest_item, open_place, principal_item, principal_key,
 };
 use crate::aws::dynamodb::lease::Purpose;
+use crate::aws::dynamodb::message::marker_item;
 use crate::aws::dynamodb::table::{Item, Key, Table, TableError, Write};
 use crate::aws::dynamodb::{Counting, DynamoStore, HEAD_SECONDS, HEADS_MAX, Known, read};
 use crate::cluster::facet::Kind;
@@ -18,7 +20,7 @@ use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::guard::{self, Admitted, NEW_CLUSTERS_MAX, is_overflow};
 use crate::cluster::manifest::Manifest;
 use crate::cluster::sample::{Rank, Samples};
-use crate::cluster::{EventId, Facts, Tally};
+use crate::cluster::{EventId, Facts, Sighting, Tally};
 use crate::ports::{Batch, Committed, Spent, StoreError};
 use crate::trail::time::{EventTime, Window};
 
@@ -67,6 +69,7 @@ impl<T: Table> DynamoStore<T> {
     pub(super) async fn commit_one(&mut self, batch: Batch) -> Result<Committed, StoreError> {
         let mut tally = batch.tally;
         self.forget_stale();
+        self.learn().await?;
         self.count_hours(&tally).await?;
         let clusters: BTreeSet<ClusterId> = tally.facts.keys().copied().collect();
         self.know_heads(clusters.clone()).await?;
@@ -80,6 +83,7 @@ impl<T: Table> DynamoStore<T> {
         let new_clusters = self.make_heads(&tally, &admitted, &shown).await?;
         self.move_heads(&tally, &shown).await?;
         self.add_callers(&shown).await?;
+        self.tell_canaries(&tally).await?;
         let before = std::mem::replace(&mut self.spent, self.table.spent());
         Ok(Committed {
             fresh,
@@ -245,12 +249,15 @@ impl<T: Table> DynamoStore<T> {
         if plans.is_empty() {
             return Ok(0);
         }
-        let told = self.tells().await?;
+        let (told, now) = (self.tells(), self.now.seconds());
         let store = &*self;
         let makes = plans.iter().map(|(cluster, shown, head)| async move {
             let mut writes = vec![Write::Create(head.item(*cluster, shown.last))];
             if told {
-                writes.extend(store.rows(*cluster, 1, &Transition::New, shown.first));
+                let account_id = &head.facts.identity.account_id;
+                let (kind, life) = (occasion::Kind::New, (*cluster, head.epoch));
+                let new = Occasion::of_cluster(kind, account_id, life, shown.first, now);
+                writes.extend(store.tell(&new, now));
             }
             store.apply(&writes).await
         });
@@ -286,10 +293,13 @@ impl<T: Table> DynamoStore<T> {
             while let Some(write) = self.next_move(*cluster, &tally.facts[cluster], shown) {
                 let mut writes = vec![write];
                 if let Write::Regress { epoch, .. } = &writes[0]
-                    && self.tells().await?
+                    && self.tells()
                 {
-                    let (epoch, at) = (epoch + 1, shown.last);
-                    writes.extend(self.rows(*cluster, epoch, &Transition::Regressed, at));
+                    let (life, at) = ((*cluster, epoch + 1), shown.last);
+                    let account_id = &self.heads[cluster].head.facts.identity.account_id;
+                    let (kind, now) = (occasion::Kind::Regressed, self.now.seconds());
+                    let regressed = Occasion::of_cluster(kind, account_id, life, at, now);
+                    writes.extend(self.tell(&regressed, now));
                 }
                 attempts += 1;
                 match self.apply(&writes).await {
@@ -348,7 +358,7 @@ impl<T: Table> DynamoStore<T> {
             }
             Write::First { at, .. } => head.first = *at,
             Write::Template { text, .. } => head.facts.template.clone_from(text),
-            Write::Put(_) | Write::Create(_) | Write::Recover { .. } | Write::Lease { .. } => {}
+            _ => {}
         }
     }
 
@@ -403,9 +413,14 @@ impl<T: Table> DynamoStore<T> {
             return Ok(false);
         }
         let mut writes = vec![Write::Create(principal_item(cluster, name, at))];
-        if at - first >= SETTLING_SECONDS && self.tells().await? {
-            let transition = Transition::NewPrincipal(name.to_owned());
-            writes.extend(self.rows(cluster, epoch, &transition, at));
+        if at - first >= SETTLING_SECONDS && self.tells() {
+            let (kind, now) = (occasion::Kind::NewPrincipal, self.now.seconds());
+            let life = (cluster, epoch);
+            let joined = Occasion {
+                about: name.to_owned(),
+                ..Occasion::of_cluster(kind, &account_id, life, at, now)
+            };
+            writes.extend(self.tell(&joined, now));
         }
         match self.apply(&writes).await {
             Ok(()) => self.use_places(&account_id, hour, purpose, 1),
@@ -415,43 +430,71 @@ impl<T: Table> DynamoStore<T> {
         Ok(true)
     }
 
-    /// Returns the rows that tell each sink of a transition.
-    fn rows(&self, cluster: ClusterId, epoch: i64, transition: &Transition, at: i64) -> Vec<Write> {
-        let row = |sink: &String| {
-            let row = Row {
-                sink,
-                cluster,
-                epoch,
-                transition,
-                created: self.now.seconds(),
-                at,
-            };
-            Write::Create(row.item())
-        };
-        self.settings.sinks.iter().map(row).collect()
+    /// Tells of canary keys that a batch shows, each once a day of event time.
+    async fn tell_canaries(&mut self, tally: &Tally) -> Result<(), StoreError> {
+        if self.settings.canaries.is_empty() || !self.tells() {
+            return Ok(());
+        }
+        let now = self.now.seconds();
+        for ((key, day), sighting) in canaries(tally, &self.settings.canaries) {
+            if self.canaries.contains(&(key.to_owned(), day)) {
+                continue;
+            }
+            let facts = &tally.facts[&sighting.case.cluster];
+            let occasion = Occasion::of_canary(key, day, sighting, facts, now);
+            let mut writes = vec![Write::Create(marker_item(key, day, now))];
+            writes.extend(self.tell(&occasion, now));
+            match self.apply(&writes).await {
+                // Refused, somebody has told of it, or it was us and the answer got lost.
+                Ok(()) | Err(TableError::Refused { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+            self.canaries.insert((key.to_owned(), day));
+        }
+        Ok(())
     }
 
     /// Tells whether anything is told: not without sinks, and not while the stack is learning what
     /// is usual.
-    async fn tells(&mut self) -> Result<bool, StoreError> {
-        if self.settings.sinks.is_empty() {
-            return Ok(false);
+    fn tells(&self) -> bool {
+        let learning = self.settings.learn_hours * 3600;
+        let is_over = |began| self.now.seconds() >= began + learning;
+        !self.settings.sinks.is_empty() && self.beginning.is_some_and(is_over)
+    }
+
+    /// Finds out when the first event was committed, and tells once that learning is over. Once that
+    /// is known it takes no call.
+    async fn learn(&mut self) -> Result<(), StoreError> {
+        if self.settings.sinks.is_empty() || self.learned {
+            return Ok(());
         }
-        let began = match self.beginning {
-            Some(began) => began,
-            None => self.begin().await?,
-        };
-        self.beginning = Some(began);
-        Ok(self.now.seconds() >= began + self.settings.learn_hours * 3600)
+        if self.beginning.is_none() {
+            let known = self.table.get(&[beginning_key(), learned_key()]).await?;
+            self.learned = known.iter().any(|item| item.key == learned_key());
+            let began = known.iter().find(|item| item.key == beginning_key());
+            self.beginning = match began.and_then(|item| item.number_of("ft")) {
+                Some(began) => Some(began),
+                None => Some(self.begin().await?),
+            };
+        }
+        let hours = self.settings.learn_hours;
+        if self.learned || hours == 0 || !self.tells() {
+            return Ok(());
+        }
+        let now = self.now.seconds();
+        let marker = Item::new(learned_key()).number("ft", now);
+        let mut writes = vec![Write::Create(marker)];
+        writes.extend(self.tell(&Occasion::learned(hours), now));
+        match self.apply(&writes).await {
+            Ok(()) | Err(TableError::Refused { .. }) => self.learned = true,
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
     }
 
     /// Returns when the first event was committed, which is now if none was.
     async fn begin(&self) -> Result<i64, StoreError> {
         let now = self.now.seconds();
-        let known = self.table.get(&[beginning_key()]).await?;
-        if let Some(began) = known.first().and_then(|item| item.number_of("ft")) {
-            return Ok(began);
-        }
         let item = Item::new(beginning_key()).number("ft", now);
         match self.apply(&[Write::Create(item)]).await {
             Ok(()) => Ok(now),
@@ -464,8 +507,32 @@ impl<T: Table> DynamoStore<T> {
     }
 }
 
+/// Returns the canary keys of a batch by their days, 0 for events without a time, each with the
+/// first event that shows it.
+fn canaries<'t>(
+    tally: &'t Tally,
+    canaries: &BTreeSet<String>,
+) -> BTreeMap<(&'t str, i64), &'t Sighting> {
+    let mut found: BTreeMap<_, (_, &Sighting)> = BTreeMap::new();
+    for (id, sighting) in &tally.sightings {
+        let key = sighting.case.facets.get(Kind::AccessKey);
+        let Some(key) = key.filter(|key| canaries.contains(*key)) else {
+            continue;
+        };
+        let day = sighting.at().map_or(0, |at| at.seconds() / 86_400);
+        let seen = ((sighting.at(), *id), sighting);
+        match found.get_mut(&(key, day)) {
+            Some(first) if seen.0 >= first.0 => {}
+            Some(first) => *first = seen,
+            None => drop(found.insert((key, day), seen)),
+        }
+    }
+    let first = |(of, (_, sighting))| (of, sighting);
+    found.into_iter().map(first).collect()
+}
+
 /// Runs calls side by side and returns their outcomes in the order of the calls.
-async fn together<F: Future>(calls: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+pub(super) async fn together<F: Future>(calls: impl IntoIterator<Item = F>) -> Vec<F::Output> {
     stream::iter(calls).buffered(CALLS_MAX).collect().await
 }
 

@@ -6,8 +6,15 @@
 //! | principal | `C#<cluster>` | `F#principal#<hash>` | a caller seen later than the head was made |
 //! | manifest | `M#<window>#<shard>` | `<digest>` | the events of one batch in one hour |
 //! | outbox row | `O#<sink>#<shard>` | `P#<created>#<id>` | one message to one sink, to be sent |
+//! | sent log | `C#<cluster>` or `A#<account>` | `T#<time>#<id>` | a message that was sent or given up |
+//! | dead row | `Z#<sink>` | `<time>#<id>` | a message that cannot be sent |
+//! | silence | `C#<cluster>` | `H#<sink>` | until when a sink is told no more, and what was held back |
+//! | breaker | `SINK#<sink>` | `B` | what stands in the way of a sink |
+//! | ledger | `K#<key id>` | `L` | what IAM said of an access key |
+//! | marker | `K#<key id>` | `SEEN#<day>` | that a canary key was told of that day |
 //! | budget | `Q#<account>` | `<window>` | places taken of the guard's, by counter |
 //! | beginning | `Q#beginning` | `-` | when the first event was committed |
+//! | learned | `Q#beginning` | `learned` | that the end of learning was told |
 //!
 //! `<window>` is hours since 1970, or `undated`. Names of attributes are short because DynamoDB
 //! bills them. Items of an earlier release stay readable: `tests/fixtures/items.json` has some of each.
@@ -83,37 +90,6 @@ pub struct Head {
     pub sample: Option<Sample>,
 }
 
-/// What is told of a cluster.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Transition {
-    /// It was seen for the first time.
-    New,
-    /// It came back.
-    Regressed,
-    /// Somebody called whom it had not seen.
-    NewPrincipal(String),
-}
-
-/// A message to one sink.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row<'a> {
-    /// The sink.
-    pub sink: &'a str,
-    /// The cluster.
-    pub cluster: ClusterId,
-    /// The cluster's life.
-    pub epoch: i64,
-    /// What happened.
-    pub transition: &'a Transition,
-    /// When it was found out, in seconds.
-    pub created: i64,
-    /// When the event was that showed it, in seconds; 0 for none.
-    pub at: i64,
-}
-
-/// Events older than this, in seconds, when they are committed, are told as late.
-pub const LATE_SECONDS: i64 = 86_400;
-
 /// How many partitions an hour's manifests and a sink's rows are spread over.
 pub const SHARDS: u8 = 4;
 
@@ -142,6 +118,11 @@ pub fn budget_key(account_id: &str, window: Option<Window>) -> Key {
 /// Returns the key of the item that tells when the first event was committed.
 pub fn beginning_key() -> Key {
     Key::new("Q#beginning", "-")
+}
+
+/// Returns the key of the item that tells that the end of learning was told.
+pub fn learned_key() -> Key {
+    Key::new("Q#beginning", "learned")
 }
 
 /// Returns the partitions of an hour's manifests.
@@ -316,51 +297,4 @@ fn sample(item: &Item) -> Option<Sample> {
         id,
         json: Arc::from(json),
     })
-}
-
-impl Transition {
-    /// Returns the stable name.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Regressed => "regressed",
-            Self::NewPrincipal(_) => "new_principal",
-        }
-    }
-}
-
-impl Row<'_> {
-    /// Returns the item. The id is the same whoever finds the same out.
-    pub fn item(&self) -> Item {
-        let Self {
-            sink,
-            cluster,
-            epoch,
-            transition,
-            created,
-            at,
-        } = self;
-        let (what, principal) = match transition {
-            Transition::NewPrincipal(name) => {
-                let caller = HEXLOWER.encode(&caller(name));
-                (format!("{}:{caller}", transition.name()), name.as_str())
-            }
-            _ => (transition.name().to_owned(), ""),
-        };
-        let id = Sha256::digest(format!("{cluster}|{epoch}|{what}|{sink}"));
-        let id = HEXLOWER.encode(&id[..16]);
-        let shard = cluster.bytes()[0] % SHARDS;
-        let key = Key::new(format!("O#{sink}#{shard}"), format!("P#{created:010}#{id}"));
-        let is_late = *at != 0 && created - at > LATE_SECONDS;
-        Item::new(key)
-            .text("fp", &cluster.to_string())
-            .number("ep", *epoch)
-            .text("tr", transition.name())
-            .text("nm", principal)
-            .number("ft", *at)
-            .number("late", i64::from(is_late))
-            .number("due", *created)
-            .number("lu", 0)
-            .number("tries", 0)
-    }
 }

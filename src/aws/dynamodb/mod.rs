@@ -11,14 +11,20 @@
 //! manifests again afterwards.
 
 mod commit;
+mod dossier;
 pub mod item;
 mod lease;
+pub mod message;
+mod outbox;
 mod read;
 pub mod sdk;
 pub mod table;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::alert::occasion::Occasion;
+use crate::aws::dynamodb::dossier::Library;
 use crate::aws::dynamodb::item::{Caller, Head};
 use crate::aws::dynamodb::lease::Leases;
 use crate::aws::dynamodb::table::{Table, TableError, Write};
@@ -27,6 +33,7 @@ use crate::cluster::sample::Samples;
 use crate::cluster::sightings::Sightings;
 use crate::cluster::timeline::Timeline;
 use crate::cluster::{Census, EventId, Sighting};
+use crate::outbox::Row;
 use crate::ports::{Batch, Committed, Spent, Store, StoreError};
 use crate::trail::time::{EventTime, Window};
 
@@ -39,6 +46,8 @@ pub struct Settings {
     pub retention_days: i64,
     /// How long after the first event nothing is told, in hours.
     pub learn_hours: i64,
+    /// Access keys that nobody should ever use.
+    pub canaries: BTreeSet<String>,
 }
 
 impl Default for Settings {
@@ -47,6 +56,7 @@ impl Default for Settings {
             sinks: Vec::new(),
             retention_days: 35,
             learn_hours: 24,
+            canaries: BTreeSet::new(),
         }
     }
 }
@@ -62,6 +72,12 @@ pub struct DynamoStore<T> {
     leases: Leases,
     /// When the first event was committed, in seconds, once that is known.
     beginning: Option<i64>,
+    /// Whether the end of learning was told.
+    learned: bool,
+    /// Canary keys that were told of, each with its day.
+    canaries: BTreeSet<(String, i64)>,
+    /// What was read to look clusters up.
+    library: RefCell<Library>,
     /// The events of the hours that were written to, for whoever wants to know which of them are
     /// new; that takes reading those hours.
     counting: Option<Counting>,
@@ -104,6 +120,9 @@ impl<T: Table> DynamoStore<T> {
             heads: HashMap::new(),
             leases: Leases::default(),
             beginning: None,
+            learned: false,
+            canaries: BTreeSet::new(),
+            library: RefCell::default(),
             counting: None,
             spent: Spent::default(),
         }
@@ -118,14 +137,24 @@ impl<T: Table> DynamoStore<T> {
         }
     }
 
-    /// Tells the store what time it is.
+    /// Tells the store what time it is. What was read to look clusters up is forgotten.
     pub fn set_now(&mut self, now: EventTime) {
         self.now = now;
+        self.library = RefCell::default();
     }
 
     /// Returns the table.
     pub fn table(&self) -> &T {
         &self.table
+    }
+
+    /// Returns the writes that tell each sink of an occasion.
+    fn tell(&self, occasion: &Occasion, now: i64) -> impl Iterator<Item = Write> {
+        let row = move |sink: &String| {
+            let row = Row::new(sink, occasion.clone(), now);
+            Write::Create(message::row_item(&row))
+        };
+        self.settings.sinks.iter().map(row)
     }
 
     /// Does writes, all of them or none, in the way that costs least.

@@ -11,12 +11,13 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, ConsumedCapacity, KeysAndAttributes, Put,
+    AttributeValue, CancellationReason, ConsumedCapacity, Delete, KeysAndAttributes, Put,
     ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
     Update,
 };
@@ -49,6 +50,13 @@ struct Expression {
     condition: &'static str,
     names: &'static [(&'static str, &'static str)],
     values: Vec<(&'static str, AttributeValue)>,
+}
+
+impl Expression {
+    /// Returns the condition; `None` for an update that always holds.
+    fn condition(&self) -> Option<String> {
+        (!self.condition.is_empty()).then(|| self.condition.to_owned())
+    }
 }
 
 impl SdkTable {
@@ -119,7 +127,7 @@ impl SdkTable {
             .table_name(&self.name)
             .set_key(Some(key(write.key())))
             .update_expression(expression.update)
-            .condition_expression(expression.condition)
+            .set_condition_expression(expression.condition())
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         for (name, of) in expression.names {
@@ -142,9 +150,40 @@ impl SdkTable {
         }
     }
 
+    async fn end(&self, of: &Key, holder: &str) -> Result<(), TableError> {
+        let delete = self.call().delete_item().table_name(&self.name);
+        let delete = delete
+            .set_key(Some(key(of)))
+            .condition_expression(HELD)
+            .expression_attribute_values(":holder", text(holder))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        match delete.send().await {
+            Ok(done) => {
+                self.consumed(done.consumed_capacity.as_slice());
+                Ok(())
+            }
+            Err(error) => Err(match error.as_service_error() {
+                Some(DeleteItemError::ConditionalCheckFailedException(refusal)) => {
+                    refused(0, refusal.item())
+                }
+                _ => failed(error),
+            }),
+        }
+    }
+
     fn action(&self, write: &Write) -> Result<TransactWriteItem, TableError> {
         let old = ReturnValuesOnConditionCheckFailure::AllOld;
         let action = TransactWriteItem::builder();
+        if let Write::End { key: of, holder } = write {
+            let delete = Delete::builder()
+                .table_name(&self.name)
+                .set_key(Some(key(of)))
+                .condition_expression(HELD)
+                .expression_attribute_values(":holder", text(holder))
+                .return_values_on_condition_check_failure(old);
+            return Ok(action.delete(delete.build().map_err(invalid)?).build());
+        }
         let Some(expression) = expression(write) else {
             let (Write::Put(item) | Write::Create(item)) = write else {
                 return Ok(action.build());
@@ -157,6 +196,7 @@ impl SdkTable {
                 .return_values_on_condition_check_failure(old);
             return Ok(action.put(put.build().map_err(invalid)?).build());
         };
+        let condition = expression.condition();
         let names = expression.names.iter();
         let names = names.map(|(name, of)| ((*name).to_owned(), (*of).to_owned()));
         let values = expression.values.into_iter();
@@ -164,7 +204,7 @@ impl SdkTable {
             .table_name(&self.name)
             .set_key(Some(key(write.key())))
             .update_expression(expression.update)
-            .condition_expression(expression.condition)
+            .set_condition_expression(condition)
             .set_expression_attribute_names(Some(names.collect()))
             .set_expression_attribute_values(Some(
                 values
@@ -210,6 +250,7 @@ impl Table for SdkTable {
         match write {
             Write::Put(item) => self.put(item, false).await,
             Write::Create(item) => self.put(item, true).await,
+            Write::End { key, holder } => self.end(key, holder).await.map(|()| None),
             write => self.update(write).await.map(|()| None),
         }
     }
@@ -256,6 +297,30 @@ impl Table for SdkTable {
         Ok(found)
     }
 
+    async fn first(&self, pk: &str, limit: usize) -> Result<Vec<Item>, TableError> {
+        let mut found = Vec::new();
+        let mut start = None;
+        while found.len() < limit {
+            let query = self.call().query().table_name(&self.name);
+            let answer = query
+                .consistent_read(true)
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", text(pk))
+                .limit(i32::try_from(limit - found.len()).unwrap_or(i32::MAX))
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(failed)?;
+            let items = answer.items.unwrap_or_default();
+            found.extend(items.into_iter().filter_map(read));
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
     async fn scan(&self, visit: &mut dyn FnMut(Item)) -> Result<(), TableError> {
         let scan = self
             .client()
@@ -284,10 +349,13 @@ impl Table for SdkTable {
 
 const ABSENT: &str = "attribute_not_exists(pk)";
 
+/// Somebody has the row, and is the one who is asked for.
+const HELD: &str = "lo = :holder";
+
 /// Spells an update; `None` for what is put.
 fn expression(write: &Write) -> Option<Expression> {
     Some(match write {
-        Write::Put(_) | Write::Create(_) => return None,
+        Write::Put(_) | Write::Create(_) | Write::End { .. } => return None,
         Write::Regress {
             epoch, at, open, ..
         } => Expression {
@@ -340,6 +408,75 @@ fn expression(write: &Write) -> Option<Expression> {
             values: vec![(":te", text(template)), (":one", number(1))],
         },
         Write::Lease { .. } => return lease(write),
+        Write::Take { .. }
+        | Write::Later { .. }
+        | Write::HoldBack { .. }
+        | Write::Probe { .. }
+        | Write::Claim { .. } => return waiting(write),
+    })
+}
+
+/// Spells what happens to what waits: rows, silences, probes and ledgers.
+fn waiting(write: &Write) -> Option<Expression> {
+    Some(match write {
+        Write::Take {
+            holder, now, until, ..
+        } => Expression {
+            update: "SET lo = :holder, lu = :until",
+            condition: "attribute_exists(pk) AND due <= :now AND lu < :now",
+            names: &[],
+            values: vec![
+                (":holder", text(holder)),
+                (":now", number(*now)),
+                (":until", number(*until)),
+            ],
+        },
+        Write::Later {
+            holder,
+            due,
+            why,
+            attempts,
+            ..
+        } => Expression {
+            update: "SET due = :due, lu = :none, why = :why REMOVE lo ADD tries :attempts",
+            condition: HELD,
+            names: &[],
+            values: vec![
+                (":holder", text(holder)),
+                (":due", number(*due)),
+                (":none", number(0)),
+                (":why", text(why)),
+                (":attempts", number(*attempts)),
+            ],
+        },
+        Write::HoldBack { .. } => Expression {
+            update: "ADD hb :one",
+            condition: "",
+            names: &[],
+            values: vec![(":one", number(1))],
+        },
+        Write::Probe { now, until, .. } => Expression {
+            update: "SET pf = :until",
+            condition: "attribute_exists(pk) AND pf <= :now",
+            names: &[],
+            values: vec![(":now", number(*now)), (":until", number(*until))],
+        },
+        Write::Claim {
+            now,
+            until,
+            expires,
+            ..
+        } => Expression {
+            update: "SET nx = :until, #ttl = :expires",
+            condition: "attribute_not_exists(nx) OR nx <= :now",
+            names: &[("#ttl", "ttl")],
+            values: vec![
+                (":now", number(*now)),
+                (":until", number(*until)),
+                (":expires", number(*expires)),
+            ],
+        },
+        _ => return None,
     })
 }
 

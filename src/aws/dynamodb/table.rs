@@ -95,6 +95,62 @@ pub enum Write {
         /// When the budget may be forgotten, in seconds.
         expires: i64,
     },
+    /// Takes an outbox row for a while, if it is there, due, and nobody has it.
+    Take {
+        /// The row.
+        key: Key,
+        /// Who takes it.
+        holder: String,
+        /// When, in seconds.
+        now: i64,
+        /// Until when, in seconds.
+        until: i64,
+    },
+    /// Deletes an outbox row, if a holder has it.
+    End {
+        /// The row.
+        key: Key,
+        /// Who has to have it.
+        holder: String,
+    },
+    /// Puts an outbox row off and gives it back, if a holder has it.
+    Later {
+        /// The row.
+        key: Key,
+        /// Who has to have it.
+        holder: String,
+        /// From when on it is due, in seconds.
+        due: i64,
+        /// Why it is put off.
+        why: String,
+        /// How many attempts that adds.
+        attempts: i64,
+    },
+    /// Counts one more alert of a cluster that a sink was not sent.
+    HoldBack {
+        /// The silence.
+        key: Key,
+    },
+    /// Takes the next probe of a sink, if its breaker is there and the probe is due.
+    Probe {
+        /// The breaker.
+        key: Key,
+        /// When, in seconds.
+        now: i64,
+        /// When the next one is due, in seconds.
+        until: i64,
+    },
+    /// Takes the right to ask about an access key, if it may be asked about.
+    Claim {
+        /// The ledger.
+        key: Key,
+        /// When, in seconds.
+        now: i64,
+        /// From when on it may be asked about again, in seconds.
+        until: i64,
+        /// When the ledger may be forgotten, in seconds.
+        expires: i64,
+    },
 }
 
 /// Why the table did not do what it was asked for; each variant asks for another next step.
@@ -137,6 +193,9 @@ pub trait Table {
     /// Returns all items of a partition, as of now.
     async fn query(&self, pk: &str) -> Result<Vec<Item>, TableError>;
 
+    /// Returns the first so many items of a partition in the order of their sort keys, as of now.
+    async fn first(&self, pk: &str, limit: usize) -> Result<Vec<Item>, TableError>;
+
     /// Returns all items, piece by piece.
     async fn scan(&self, visit: &mut dyn FnMut(Item)) -> Result<(), TableError>;
 
@@ -166,7 +225,13 @@ impl Write {
             | Self::Recover { key, .. }
             | Self::First { key, .. }
             | Self::Template { key, .. }
-            | Self::Lease { key, .. } => key,
+            | Self::Lease { key, .. }
+            | Self::Take { key, .. }
+            | Self::End { key, .. }
+            | Self::Later { key, .. }
+            | Self::HoldBack { key }
+            | Self::Probe { key, .. }
+            | Self::Claim { key, .. } => key,
         }
     }
 }

@@ -9,7 +9,9 @@
     reason = "the door is where the clock and the environment come in"
 )]
 
+mod deliver;
 mod ingest;
+mod invocation;
 mod log;
 mod start;
 
@@ -43,7 +45,8 @@ fn run(environment: &Environment) -> Result<(), Refusal> {
         .map_err(|error| Refusal::runtime(&error))?;
     match role {
         ingest::ROLE => runtime.block_on(ingest::run(environment)),
-        role => Err(Refusal::role(role, &[ingest::ROLE])),
+        deliver::ROLE => runtime.block_on(deliver::run(environment)),
+        role => Err(Refusal::role(role, &[ingest::ROLE, deliver::ROLE])),
     }
 }
 

@@ -48,8 +48,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::Check { file } => {
             let rules = load(Some(file))?;
+            let policies = match rules.policies().all().len() {
+                0 => String::new(),
+                count => format!(" and {count} policies"),
+            };
             output::print(&format!(
-                "{}: {} rules, all right\n",
+                "{}: {} rules{policies}, all right\n",
                 shown(file),
                 rules.all().len()
             ))?;

@@ -1,5 +1,7 @@
 //! The outside world in memory: a store that keeps the whole contract and forgets it at the end.
 
+mod outbox;
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +14,7 @@ use crate::cluster::sample::{Marks, Samples};
 use crate::cluster::sightings::Sightings;
 use crate::cluster::timeline::Timeline;
 use crate::cluster::{Census, EventId, Facts, Sighting, Tally};
+use crate::memory::outbox::Messages;
 use crate::ports::{Batch, Bucket, BucketError, Committed, Quarantined, Store, StoreError};
 use crate::trail::time::{EventTime, Window};
 
@@ -29,6 +32,7 @@ pub struct MemoryStore {
     any_overflow: bool,
     /// Records that could not be read, by where they came from.
     pub quarantined: BTreeMap<String, Vec<Quarantined>>,
+    messages: Mutex<Messages>,
 }
 
 impl Store for MemoryStore {
@@ -68,6 +72,7 @@ impl MemoryStore {
             self.learn(*cluster, facts);
         }
         let new_clusters = admitted.len() as u64;
+        self.tell_of_new(&tally, admitted.keys().copied());
         for (cluster, hour) in admitted {
             *self.used_in(cluster, hour) += 1;
             self.admitted.insert(cluster, hour);

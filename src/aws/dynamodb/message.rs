@@ -1,0 +1,217 @@
+//! What lies in the table of messages: rows that wait, what became of them, what stands in the way of
+//! a sink, and what is remembered of access keys. `item.rs` lists the keys.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::alert::occasion::{Kind, Occasion};
+use crate::aws::dynamodb::item::SHARDS;
+use crate::aws::dynamodb::table::{Item, Key, Write};
+use crate::cluster::fingerprint::ClusterId;
+use crate::keys::{Answer, Ledger};
+use crate::outbox::{Breaker, Line, Row, Silence};
+use crate::trail::time::EventTime;
+
+/// How long it is kept what was sent, and what could not be, in seconds.
+const LOG_SECONDS: i64 = 90 * 86_400;
+
+/// How long a ledger is kept that nobody asks for, in seconds.
+const LEDGER_SECONDS: i64 = 180 * 86_400;
+
+/// How long a marker is kept, in seconds: longer than an event may come again.
+const MARKER_SECONDS: i64 = 400 * 86_400;
+
+/// Returns the partitions of a sink's rows.
+pub fn row_partitions(sink: &str) -> impl Iterator<Item = String> {
+    (0..SHARDS).map(move |shard| format!("O#{sink}#{shard}"))
+}
+
+/// Returns the key of a row. The rows of a line lie in one partition, in the order in which they were
+/// written.
+pub fn row_key(row: &Row) -> Key {
+    let shard = match row.line() {
+        Line::Cluster(cluster) => cluster.bytes()[0] % SHARDS,
+        Line::Account(account_id) => Sha256::digest(account_id)[0] % SHARDS,
+    };
+    let (sink, created, id) = (&row.sink, row.created, row.id());
+    Key::new(format!("O#{sink}#{shard}"), format!("P#{created:010}#{id}"))
+}
+
+/// Returns the item of a row.
+pub fn row_item(row: &Row) -> Item {
+    with_row(Item::new(row_key(row)), row)
+        .number("due", row.due)
+        .number("lu", row.leased_until)
+}
+
+/// Adds what a row holds beside its key and who has it.
+fn with_row(item: Item, row: &Row) -> Item {
+    let Occasion {
+        kind,
+        account_id,
+        cluster,
+        epoch,
+        about,
+        detail,
+        at,
+        is_late,
+    } = &row.occasion;
+    let cluster = cluster.map(|cluster| cluster.to_string());
+    item.text("fp", &cluster.unwrap_or_default())
+        .text("ac", account_id)
+        .number("ep", *epoch)
+        .text("tr", kind.name())
+        .text("nm", about)
+        .text("de", detail)
+        .number("ft", at.map_or(0, EventTime::seconds))
+        .number("late", i64::from(*is_late))
+        .number("tries", row.attempts)
+        .text("why", &row.why)
+}
+
+/// Reads a row; `None` for what is none.
+pub fn read_row(item: &Item) -> Option<Row> {
+    let (sink, _) = item.key.pk.strip_prefix("O#")?.rsplit_once('#')?;
+    let (created, _) = item.key.sk.strip_prefix("P#")?.split_once('#')?;
+    let text = |name| item.text_of(name).unwrap_or_default().to_owned();
+    let number = |name| item.number_of(name).unwrap_or_default();
+    let cluster = match item.text_of("fp") {
+        Some(cluster) => Some(ClusterId::parse(cluster)?),
+        None => None,
+    };
+    Some(Row {
+        sink: sink.to_owned(),
+        occasion: Occasion {
+            kind: Kind::from_name(item.text_of("tr")?)?,
+            account_id: text("ac"),
+            cluster,
+            epoch: number("ep"),
+            about: text("nm"),
+            detail: text("de"),
+            at: EventTime::from_seconds(number("ft")),
+            is_late: number("late") != 0,
+        },
+        created: created.parse().ok()?,
+        due: number("due"),
+        leased_until: number("lu"),
+        attempts: number("tries"),
+        why: text("why"),
+    })
+}
+
+/// Returns the write that logs what became of a row: under its cluster, or its account.
+pub fn log(row: &Row, now: i64, answer: &str) -> Write {
+    let pk = match row.line() {
+        Line::Cluster(cluster) => format!("C#{cluster}"),
+        Line::Account(account_id) => format!("A#{account_id}"),
+    };
+    let item = Item::new(Key::new(pk, format!("T#{now:010}#{}", row.id())))
+        .text("si", &row.sink)
+        .text("tr", row.occasion.kind.name())
+        .number("ep", row.occasion.epoch)
+        .text("nm", &row.occasion.about)
+        .number("tries", row.attempts)
+        .text("an", answer)
+        .number("ttl", now + LOG_SECONDS);
+    Write::Put(item)
+}
+
+/// Returns the write that keeps a row that cannot be sent.
+pub fn dead(row: &Row, now: i64, why: &str) -> Write {
+    let key = Key::new(format!("Z#{}", row.sink), format!("{now:010}#{}", row.id()));
+    let item = with_row(Item::new(key), row)
+        .number("cr", row.created)
+        .text("why", why)
+        .number("ttl", now + LOG_SECONDS);
+    Write::Put(item)
+}
+
+/// Returns the key of a cluster's silence for a sink.
+pub fn silence_key(sink: &str, cluster: ClusterId) -> Key {
+    Key::new(format!("C#{cluster}"), format!("H#{sink}"))
+}
+
+/// Returns the item of a silence in which nothing was held back yet.
+pub fn silence_item(sink: &str, cluster: ClusterId, until: i64) -> Item {
+    Item::new(silence_key(sink, cluster))
+        .number("un", until)
+        .number("hb", 0)
+        .number("ttl", until + LOG_SECONDS)
+}
+
+/// Reads a silence.
+pub fn read_silence(item: &Item) -> Silence {
+    let number = |name| item.number_of(name).unwrap_or_default();
+    Silence {
+        until: number("un"),
+        suppressed: number("hb").unsigned_abs(),
+    }
+}
+
+/// Returns the key of a sink's breaker.
+pub fn breaker_key(sink: &str) -> Key {
+    Key::new(format!("SINK#{sink}"), "B")
+}
+
+/// Returns the item of a breaker.
+pub fn breaker_item(sink: &str, breaker: &Breaker) -> Item {
+    Item::new(breaker_key(sink))
+        .number("fl", breaker.failures)
+        .number("ou", breaker.open_until)
+        .number("pf", breaker.probe_from)
+        .number("mc", i64::from(breaker.is_misconfigured))
+        .text("why", &breaker.why)
+}
+
+/// Reads a breaker.
+pub fn read_breaker(item: &Item) -> Breaker {
+    let number = |name| item.number_of(name).unwrap_or_default();
+    Breaker {
+        failures: number("fl"),
+        open_until: number("ou"),
+        probe_from: number("pf"),
+        is_misconfigured: number("mc") != 0,
+        why: item.text_of("why").unwrap_or_default().to_owned(),
+    }
+}
+
+/// Returns the key of what is remembered of an access key.
+pub fn ledger_key(key: &str) -> Key {
+    Key::new(format!("K#{key}"), "L")
+}
+
+/// Returns when a ledger is forgotten that was last looked at now.
+pub fn ledger_expires(now: i64) -> i64 {
+    now + LEDGER_SECONDS
+}
+
+/// Returns the item of what is remembered of an access key.
+pub fn ledger_item(key: &str, ledger: &Ledger, now: i64) -> Item {
+    let answer = |answer: &Option<Answer>| answer.as_ref().map(Answer::encode).unwrap_or_default();
+    let item = Item::new(ledger_key(key))
+        .text("be", &answer(&ledger.before))
+        .text("no", &answer(&ledger.now))
+        .number("nx", ledger.next)
+        .number("ttl", ledger_expires(now));
+    match ledger.told {
+        Some(told) => item.number("td", told),
+        None => item,
+    }
+}
+
+/// Reads what is remembered of an access key.
+pub fn read_ledger(item: &Item) -> Ledger {
+    let answer = |name| item.text_of(name).and_then(Answer::decode);
+    Ledger {
+        before: answer("be"),
+        now: answer("no"),
+        next: item.number_of("nx").unwrap_or_default(),
+        told: item.number_of("td"),
+    }
+}
+
+/// Returns the item that tells that a canary key was told of a day, counted from 1970; 0 for events
+/// without a time.
+pub fn marker_item(key: &str, day: i64, now: i64) -> Item {
+    Item::new(Key::new(format!("K#{key}"), format!("SEEN#{day}")))
+        .number("ttl", now + MARKER_SECONDS)
+}

@@ -1,0 +1,160 @@
+//! What waits in the table: rows taken, ended and put off, each in one write or one transaction, and
+//! what is remembered of sinks and access keys.
+
+use crate::alert::occasion::Occasion;
+use crate::aws::dynamodb::message::{
+    self, breaker_item, breaker_key, ledger_expires, ledger_item, ledger_key, read_row, row_key,
+    row_partitions, silence_item, silence_key,
+};
+use crate::aws::dynamodb::table::{Key, Table, TableError, Write};
+use crate::aws::dynamodb::{DynamoStore, commit::together};
+use crate::cluster::fingerprint::ClusterId;
+use crate::keys::{ANSWER_SECONDS, Ledger};
+use crate::outbox::{Breaker, Lease, Row, Settlement, Silence};
+use crate::ports::{Ledgers, Outbox, StoreError};
+
+impl<T: Table> Outbox for DynamoStore<T> {
+    async fn waiting(&self, sink: &str, limit: usize) -> Result<Vec<Row>, StoreError> {
+        let table = &self.table;
+        let partitions =
+            row_partitions(sink).map(|pk| async move { table.first(&pk, limit).await });
+        let mut rows = Vec::new();
+        for items in together(partitions).await {
+            for item in items? {
+                let row = read_row(&item).ok_or_else(|| StoreError::Damaged {
+                    detail: format!("item {} {} is no row", item.key.pk, item.key.sk),
+                })?;
+                rows.push(row);
+            }
+        }
+        Row::sort(&mut rows);
+        Ok(rows)
+    }
+
+    async fn lease(&self, row: &Row, lease: &Lease) -> Result<bool, StoreError> {
+        let write = Write::Take {
+            key: row_key(row),
+            holder: lease.holder.clone(),
+            now: lease.now,
+            until: lease.until,
+        };
+        self.done(&[write]).await
+    }
+
+    async fn settle(&self, row: &Row, lease: &Lease, end: &Settlement) -> Result<bool, StoreError> {
+        self.done(&settlement(row, lease, end)).await
+    }
+
+    async fn breaker(&self, sink: &str) -> Result<Breaker, StoreError> {
+        let found = self.table.get(&[breaker_key(sink)]).await?;
+        Ok(found.first().map(message::read_breaker).unwrap_or_default())
+    }
+
+    async fn set_breaker(&self, sink: &str, breaker: &Breaker) -> Result<(), StoreError> {
+        let put = Write::Put(breaker_item(sink, breaker));
+        Ok(self.apply(&[put]).await?)
+    }
+
+    async fn probe(&self, sink: &str, lease: &Lease) -> Result<bool, StoreError> {
+        let write = Write::Probe {
+            key: breaker_key(sink),
+            now: lease.now,
+            until: lease.until,
+        };
+        self.done(&[write]).await
+    }
+
+    async fn silence(&self, sink: &str, cluster: ClusterId) -> Result<Option<Silence>, StoreError> {
+        let found = self.table.get(&[silence_key(sink, cluster)]).await?;
+        Ok(found.first().map(message::read_silence))
+    }
+}
+
+impl<T: Table> Ledgers for DynamoStore<T> {
+    async fn ledger(&self, key: &str) -> Result<Ledger, StoreError> {
+        let found = self.table.get(&[ledger_key(key)]).await?;
+        Ok(found.first().map(message::read_ledger).unwrap_or_default())
+    }
+
+    async fn claim(&self, key: &str, now: i64) -> Result<bool, StoreError> {
+        let write = Write::Claim {
+            key: ledger_key(key),
+            now,
+            until: now + ANSWER_SECONDS,
+            expires: ledger_expires(now),
+        };
+        self.done(&[write]).await
+    }
+
+    async fn remember(
+        &self,
+        key: &str,
+        ledger: &Ledger,
+        tells: &[Occasion],
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let mut writes = vec![Write::Put(ledger_item(key, ledger, now))];
+        for occasion in tells {
+            writes.extend(self.tell(occasion, now));
+        }
+        match self.apply(&writes).await {
+            // Somebody tells of the same in the same second.
+            Err(TableError::Refused { .. }) => Ok(self.apply(&writes[..1]).await?),
+            done => Ok(done?),
+        }
+    }
+}
+
+impl<T: Table> DynamoStore<T> {
+    /// Does writes of which the first may be refused; `false` says that it was.
+    async fn done(&self, writes: &[Write]) -> Result<bool, StoreError> {
+        match self.apply(writes).await {
+            Ok(()) => Ok(true),
+            Err(TableError::Refused { place: 0, .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Returns the writes that end a row or put it off, the one first that asks who has it.
+fn settlement(row: &Row, lease: &Lease, end: &Settlement) -> Vec<Write> {
+    let (key, holder) = (row_key(row), lease.holder.clone());
+    let silence = |cluster| silence_key(&row.sink, cluster);
+    let mut writes = vec![match end {
+        Settlement::Later { due, why, counts } => {
+            return vec![Write::Later {
+                key,
+                holder,
+                due: *due,
+                why: why.clone(),
+                attempts: i64::from(*counts),
+            }];
+        }
+        _ => Write::End { key, holder },
+    }];
+    match (end, row.occasion.cluster) {
+        (
+            Settlement::Sent {
+                answer,
+                silent_until,
+            },
+            cluster,
+        ) => {
+            writes.push(message::log(row, lease.now, answer));
+            if let (Some(cluster), Some(until)) = (cluster, silent_until) {
+                writes.push(Write::Put(silence_item(&row.sink, cluster, *until)));
+            }
+        }
+        (Settlement::Suppressed, Some(cluster)) => {
+            let key: Key = silence(cluster);
+            writes.push(Write::HoldBack { key });
+        }
+        (Settlement::Suppressed, None) => {
+            writes.push(message::log(row, lease.now, "suppressed"));
+        }
+        (Settlement::Digested, _) => writes.push(message::log(row, lease.now, "digested")),
+        (Settlement::Dead { why }, _) => writes.push(message::dead(row, lease.now, why)),
+        (Settlement::Later { .. }, _) => {}
+    }
+    writes
+}

@@ -1,0 +1,168 @@
+//! IAM, which knows when a long-term access key was last used: those of this account, and those of
+//! accounts that have a role for us to assume.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::sts::AssumeRoleProvider;
+use aws_sdk_iam::Client;
+use aws_sdk_iam::config::SharedCredentialsProvider;
+use aws_sdk_iam::error::ProvideErrorMetadata as _;
+use aws_sdk_iam::operation::get_access_key_last_used::GetAccessKeyLastUsedOutput;
+
+use crate::aws::refusal::{self, Cause};
+use crate::keys::Answer;
+use crate::ports::{DirectoryError, KeyDirectory};
+use crate::trail::time::EventTime;
+
+/// How often a call is made at most: all of an account share what IAM takes, so it is not pressed.
+const ATTEMPTS_MAX: u32 = 2;
+
+/// The name that our sessions in other accounts have.
+const SESSION: &str = "cloudtrail-inspector";
+
+/// Whom to ask about the keys of other accounts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Roles {
+    /// The partition of all accounts, such as `aws`.
+    pub partition: String,
+    /// The name that the role has in each account.
+    pub name: String,
+}
+
+/// IAM in one account, and in others through a role.
+#[derive(Debug)]
+pub struct Iam {
+    config: SdkConfig,
+    account_id: String,
+    roles: Option<Roles>,
+    /// By account; each made when it is first used.
+    clients: RefCell<HashMap<String, Client>>,
+}
+
+impl Iam {
+    /// Returns IAM in an account; nothing is connected to before the first question.
+    pub fn new(config: &SdkConfig, account_id: &str, roles: Option<Roles>) -> Self {
+        Self {
+            config: config.clone(),
+            account_id: account_id.to_owned(),
+            roles,
+            clients: RefCell::default(),
+        }
+    }
+
+    async fn client(&self, account_id: &str) -> Result<Client, DirectoryError> {
+        if let Some(client) = self.clients.borrow().get(account_id) {
+            return Ok(client.clone());
+        }
+        let config = aws_sdk_iam::config::Builder::from(&self.config)
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX));
+        let config = match &self.roles {
+            _ if account_id == self.account_id => config,
+            Some(Roles { partition, name }) => {
+                let role = format!("arn:{partition}:iam::{account_id}:role/{name}");
+                let provider = AssumeRoleProvider::builder(role)
+                    .session_name(SESSION)
+                    .configure(&self.config)
+                    .build()
+                    .await;
+                config.credentials_provider(SharedCredentialsProvider::new(provider))
+            }
+            None => {
+                return Err(DirectoryError::Unavailable {
+                    detail: format!("there is no role to ask with in {account_id}"),
+                });
+            }
+        };
+        let client = Client::from_conf(config.build());
+        let mut clients = self.clients.borrow_mut();
+        clients.insert(account_id.to_owned(), client.clone());
+        Ok(client)
+    }
+}
+
+impl KeyDirectory for Iam {
+    async fn last_use(&self, key: &str, account_id: &str) -> Result<Answer, DirectoryError> {
+        let client = self.client(account_id).await?;
+        let asked = client.get_access_key_last_used().access_key_id(key);
+        match asked.send().await {
+            Ok(answer) => Ok(read(&answer)),
+            // A key that is none of the account's is refused like one that does not exist.
+            Err(error)
+                if matches!(
+                    error.code(),
+                    Some("AccessDenied" | "AccessDeniedException" | "NoSuchEntity")
+                ) =>
+            {
+                Ok(Answer::Unknown)
+            }
+            Err(error) if refusal::cause(&error) == Cause::Throttled => {
+                Err(DirectoryError::Throttled)
+            }
+            Err(error) => Err(DirectoryError::Unavailable {
+                detail: refusal::told(&error),
+            }),
+        }
+    }
+}
+
+/// Reads an answer. Where IAM has nothing to say of a service or a region it says `N/A`.
+fn read(answer: &GetAccessKeyLastUsedOutput) -> Answer {
+    let user = answer.user_name().and_then(said);
+    let last = answer.access_key_last_used();
+    let at = last.and_then(|last| EventTime::from_seconds(last.last_used_date()?.secs()));
+    match (last, at) {
+        (Some(last), Some(at)) => Answer::Used {
+            at,
+            service: said(last.service_name()),
+            region: said(last.region()),
+            user,
+        },
+        _ => Answer::Never { user },
+    }
+}
+
+fn said(text: &str) -> Option<String> {
+    (!text.is_empty() && text != "N/A").then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_iam::primitives::DateTime;
+    use aws_sdk_iam::types::AccessKeyLastUsed;
+
+    use super::*;
+
+    fn answer(at: Option<i64>, place: &str) -> GetAccessKeyLastUsedOutput {
+        let last = AccessKeyLastUsed::builder()
+            .set_last_used_date(at.map(DateTime::from_secs))
+            .service_name(place)
+            .region(place)
+            .build()
+            .unwrap();
+        GetAccessKeyLastUsedOutput::builder()
+            .user_name("mia")
+            .access_key_last_used(last)
+            .build()
+    }
+
+    #[test]
+    fn a_key_without_a_date_was_never_used() {
+        let user = Some("mia".to_owned());
+        assert_eq!(
+            read(&answer(None, "N/A")),
+            Answer::Never { user: user.clone() }
+        );
+        let at = EventTime::parse("2026-11-21T08:00:00Z").unwrap();
+        let used = |place: Option<&str>| Answer::Used {
+            at,
+            service: place.map(str::to_owned),
+            region: place.map(str::to_owned),
+            user: user.clone(),
+        };
+        assert_eq!(read(&answer(Some(at.seconds()), "N/A")), used(None));
+        assert_eq!(read(&answer(Some(at.seconds()), "s3")), used(Some("s3")));
+    }
+}

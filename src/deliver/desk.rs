@@ -1,0 +1,326 @@
+//! The desk at which alerts are made of rows: what is known of the cluster by now, and what IAM says
+//! of the access keys. IAM is asked at most once a second and never holds a message for long; what is
+//! missing is said to be.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use futures_util::lock::Mutex;
+
+use crate::alert::occasion::{Kind, Occasion};
+use crate::alert::severity::{self, Assessment, Severity};
+use crate::alert::{Alert, Enrichment};
+use crate::cluster::facet::{self, Facets};
+use crate::cluster::fingerprint::ClusterId;
+use crate::deliver::Delivery;
+use crate::keys::{KeyReport, Ledger, Oddity, account_of};
+use crate::outbox::Row;
+use crate::ports::{Clock, Dossier, Dossiers, KeyDirectory, Ledgers, StoreError};
+use crate::trail::time::{EventTime, Window};
+
+/// How many access keys of a cluster are looked up.
+const KEYS_MAX: usize = 3;
+
+/// How many hours of event time an alert looks at, from its event on.
+const HOURS_MAX: i64 = 24;
+
+/// How long lies between two calls to IAM at least, in milliseconds.
+const CALL_MILLIS: i64 = 1000;
+
+/// How long a whole run waits for its turns to ask IAM, in milliseconds.
+const PATIENCE_MILLIS: i64 = 10_000;
+
+/// When IAM is asked again that did not answer, in seconds.
+const AGAIN_SECONDS: i64 = 60;
+
+/// Makes the alerts of one run.
+#[derive(Debug)]
+pub struct Desk<'a, O, K, C> {
+    delivery: &'a Delivery<'a, O, K, C>,
+    /// From when on IAM may be asked, in milliseconds.
+    next_call: Cell<i64>,
+    /// How long may still be waited, in milliseconds.
+    patience: Cell<i64>,
+    /// What is remembered of keys that were looked up. One is looked up at a time, so that what one
+    /// sink found out another one need not ask.
+    ledgers: Mutex<BTreeMap<String, Ledger>>,
+}
+
+/// An access key as it was seen.
+struct Seen<'a> {
+    key: &'a str,
+    at: Option<EventTime>,
+    caller_account: Option<&'a str>,
+    session: Option<&'a str>,
+    cluster: Option<(ClusterId, &'a str)>,
+}
+
+impl<'a, O, K, C> Desk<'a, O, K, C>
+where
+    O: Dossiers + Ledgers,
+    K: KeyDirectory,
+    C: Clock,
+{
+    /// Returns a desk.
+    pub fn new(delivery: &'a Delivery<'a, O, K, C>) -> Self {
+        Self {
+            delivery,
+            next_call: Cell::new(0),
+            patience: Cell::new(PATIENCE_MILLIS),
+            ledgers: Mutex::default(),
+        }
+    }
+
+    /// Makes the alert of a row, of whose cluster so many were held back.
+    pub async fn alert(&self, row: &Row, suppressed: u64) -> Result<Alert, StoreError> {
+        let occasion = &row.occasion;
+        let hours = hours(occasion.at, self.delivery.clock.seconds());
+        let dossier = match occasion.cluster {
+            Some(cluster) => self.delivery.store.dossier(cluster, hours.clone()).await?,
+            None => None,
+        };
+        let keys = self.keys(occasion, dossier.as_ref()).await?;
+        let is_missing = keys.iter().any(|key| key.is_missing);
+        let is_gone = occasion.cluster.is_some() && dossier.is_none();
+        let start = EventTime::from_seconds(hours.start().hours() * 3600);
+        let end = EventTime::from_seconds((hours.end().hours() + 1) * 3600);
+        let is_dated = dossier.is_some();
+        Ok(Alert {
+            severity: assessed(occasion.kind, dossier.as_ref(), &keys),
+            account_errors: dossier.as_ref().map_or(0, |known| known.account_errors),
+            first_seen: dossier.as_ref().and_then(|known| known.first_seen),
+            from: start.filter(|_| is_dated),
+            until: end.filter(|_| is_dated),
+            keys,
+            enrichment: if is_missing || is_gone {
+                Enrichment::Partial
+            } else {
+                Enrichment::Full
+            },
+            suppressed,
+            ..self.bare(occasion.clone(), dossier)
+        })
+    }
+
+    /// Returns the alert of an occasion that tells all by itself.
+    pub fn summary(&self, occasion: Occasion) -> Alert {
+        Alert {
+            severity: plain(Severity::Warning, "alerts that waited are told at once"),
+            ..self.bare(occasion, None)
+        }
+    }
+
+    fn bare(&self, occasion: Occasion, dossier: Option<Dossier>) -> Alert {
+        let names = self.delivery.account_names;
+        Alert {
+            account_name: names.get(&occasion.account_id).cloned(),
+            occasion,
+            severity: plain(Severity::Info, ""),
+            cluster: dossier.map(|known| known.cluster),
+            first_seen: None,
+            from: None,
+            until: None,
+            account_errors: 0,
+            keys: Vec::new(),
+            enrichment: Enrichment::Full,
+            suppressed: 0,
+        }
+    }
+
+    /// Reports on the keys that an alert is about.
+    async fn keys(
+        &self,
+        occasion: &Occasion,
+        dossier: Option<&Dossier>,
+    ) -> Result<Vec<KeyReport>, StoreError> {
+        if occasion.kind == Kind::AccessKey {
+            let seen = Seen {
+                key: &occasion.about,
+                at: occasion.at,
+                caller_account: Some(&occasion.account_id),
+                session: None,
+                cluster: None,
+            };
+            let mut report = self.report(&seen).await?;
+            add_told(&mut report, &occasion.detail);
+            return Ok(vec![report]);
+        }
+        let Some(Dossier { cluster, .. }) = dossier else {
+            return Ok(Vec::new());
+        };
+        let values = cluster.facets.get(&facet::Kind::AccessKey);
+        let mut reports = Vec::new();
+        for value in values.into_iter().flat_map(|of| &of.values).take(KEYS_MAX) {
+            let key = value.value.as_str();
+            let has = |scene: &&Facets| scene.get(facet::Kind::AccessKey) == Some(key);
+            let scene = cluster.scenes.iter().find(has);
+            let facet = |kind| scene.and_then(|scene: &Facets| scene.get(kind));
+            let seen = Seen {
+                key,
+                at: value.span.last_seen,
+                caller_account: facet(facet::Kind::CallerAccount),
+                session: facet(facet::Kind::Session),
+                cluster: Some((cluster.id, &cluster.facts.identity.account_id)),
+            };
+            reports.push(self.report(&seen).await?);
+        }
+        Ok(reports)
+    }
+
+    async fn report(&self, seen: &Seen<'_>) -> Result<KeyReport, StoreError> {
+        let keys = self.delivery.keys;
+        if !keys.is_asked(seen.key, seen.caller_account) {
+            return Ok(KeyReport {
+                session: seen.session.map(str::to_owned),
+                ..keys.report(seen.key, seen.at, None)
+            });
+        }
+        let (ledger, is_missing) = self.ledger(seen).await?;
+        Ok(KeyReport {
+            is_missing,
+            ..keys.report(seen.key, seen.at, Some(&ledger))
+        })
+    }
+
+    /// Returns what is known of a key, having asked IAM if that is due, and whether an answer is
+    /// missing. A key that woke up is told of here, once.
+    async fn ledger(&self, seen: &Seen<'_>) -> Result<(Ledger, bool), StoreError> {
+        let mut ledgers = self.ledgers.lock().await;
+        let store = self.delivery.store;
+        let known = match ledgers.get(seen.key) {
+            Some(known) => known.clone(),
+            None => store.ledger(seen.key).await?,
+        };
+        let (mut ledger, is_changed, is_missing) = self.asked(seen, known).await?;
+        let now = self.delivery.clock.seconds();
+        let awakening = self.delivery.keys.awakening(&ledger, seen.at);
+        let mut tells = Vec::new();
+        if let (Some((last, again)), Some((cluster, account_id))) = (awakening, seen.cluster)
+            && ledger.told != Some(last.seconds())
+        {
+            ledger.told = Some(last.seconds());
+            let times = (last, again);
+            tells.push(Occasion::of_awakening(
+                seen.key, account_id, cluster, times, now,
+            ));
+        }
+        if is_changed || !tells.is_empty() {
+            store.remember(seen.key, &ledger, &tells, now).await?;
+        }
+        ledgers.insert(seen.key.to_owned(), ledger.clone());
+        Ok((ledger, is_missing))
+    }
+
+    /// Asks IAM about a key if that is due; returns what is known then, whether that is to be
+    /// remembered, and whether an answer is missing.
+    async fn asked(
+        &self,
+        seen: &Seen<'_>,
+        known: Ledger,
+    ) -> Result<(Ledger, bool, bool), StoreError> {
+        let Delivery {
+            store,
+            directory,
+            clock,
+            keys,
+            ..
+        } = self.delivery;
+        let is_unknown = known.now.is_none();
+        if !known.is_due(clock.seconds()) {
+            return Ok((known, false, is_unknown));
+        }
+        if !self.turn().await {
+            return Ok((known, false, true));
+        }
+        let now = clock.seconds();
+        if !store.claim(seen.key, now).await? {
+            return Ok((known, false, is_unknown));
+        }
+        let account_id = account_of(seen.key);
+        let account_id = account_id.as_deref().or(seen.caller_account);
+        let account_id = account_id.unwrap_or(&keys.account_id);
+        match directory.last_use(seen.key, account_id).await {
+            Ok(answer) => Ok((known.answered(answer, now), true, false)),
+            Err(_) => {
+                let next = now + AGAIN_SECONDS;
+                Ok((Ledger { next, ..known }, true, true))
+            }
+        }
+    }
+
+    /// Waits for a turn to ask IAM; `false` says that this would take too long.
+    async fn turn(&self) -> bool {
+        let clock = self.delivery.clock;
+        let now = clock.millis();
+        let wait = (self.next_call.get() - now).max(0);
+        if wait > self.patience.get() {
+            return false;
+        }
+        self.patience.set(self.patience.get() - wait);
+        self.next_call.set(now + wait + CALL_MILLIS);
+        if wait > 0 {
+            clock.wait(wait).await;
+        }
+        true
+    }
+}
+
+/// Returns the hours that an alert looks at: from its event's on, up to now or for a day.
+fn hours(at: Option<EventTime>, now: i64) -> RangeInclusive<Window> {
+    let now = EventTime::from_seconds(now).unwrap_or(EventTime::FIRST);
+    let first = at.unwrap_or(now).min(now);
+    let last = EventTime::from_seconds(first.seconds() + (HOURS_MAX - 1) * 3600);
+    first.window()..=last.unwrap_or(now).min(now).window()
+}
+
+fn plain(severity: Severity, reason: &str) -> Assessment {
+    let reasons = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
+    Assessment {
+        severity,
+        points: 0,
+        reasons: reasons.into_iter().collect(),
+    }
+}
+
+/// Adds what was odd about a key when it was told, which what is known by now need not show.
+fn add_told(report: &mut KeyReport, detail: &str) {
+    let detail: serde_json::Value = serde_json::from_str(detail).unwrap_or_default();
+    let told = match detail["oddity"].as_str() {
+        Some("canary") => Some(Oddity::Canary),
+        Some("awakened") => detail["days"]
+            .as_i64()
+            .map(|days| Oddity::Awakened { days }),
+        _ => None,
+    };
+    report.oddities.extend(told);
+    report.oddities.sort_unstable();
+    report.oddities.dedup();
+}
+
+/// Assesses an alert: its cluster, or what happened, made louder by what is odd about its keys.
+fn assessed(kind: Kind, dossier: Option<&Dossier>, keys: &[KeyReport]) -> Assessment {
+    let mut assessment = match (dossier, kind) {
+        (Some(known), _) => severity::of_cluster(&known.cluster),
+        (None, Kind::AccountSummary) => plain(Severity::Info, "for the record"),
+        (None, Kind::NoData | Kind::Campaign) => plain(Severity::Error, "it needs a look today"),
+        (None, _) => plain(Severity::Warning, "an alert that no cluster weighs"),
+    };
+    for oddity in keys.iter().flat_map(|key| &key.oddities) {
+        let (least, reason) = match oddity {
+            Oddity::Canary => (Severity::Critical, "a canary key was used".to_owned()),
+            Oddity::Awakened { days } => {
+                let reason = format!("an access key woke up after {days} days");
+                (Severity::Error, reason)
+            }
+            _ => continue,
+        };
+        if assessment.severity < least {
+            assessment.severity = least;
+            assessment
+                .reasons
+                .push(format!("{} as {reason}", least.name()));
+        }
+    }
+    assessment
+}

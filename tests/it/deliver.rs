@@ -1,0 +1,951 @@
+//! The verb that delivers, against sinks and an IAM that do what real ones do, on a clock that only
+//! the tests move.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Waker};
+
+use cloudtrail_inspector::alert::occasion::{AlertId, Kind, Occasion};
+use cloudtrail_inspector::alert::severity::Severity;
+use cloudtrail_inspector::alert::{Alert, Enrichment};
+use cloudtrail_inspector::cluster::fingerprint::ClusterId;
+use cloudtrail_inspector::deliver::{Delivery, Drained, drain};
+use cloudtrail_inspector::keys::{Answer, DORMANT_DAYS, KeySettings, Ledger, Oddity};
+use cloudtrail_inspector::memory::MemoryStore;
+use cloudtrail_inspector::outbox::{Answered, Capacity, Row, Settlement};
+use cloudtrail_inspector::policy::Policies;
+use cloudtrail_inspector::ports::{
+    Clock, DirectoryError, Dossiers, KeyDirectory, Ledgers, Outbox, Sink,
+};
+use cloudtrail_inspector::rules::Rules;
+use cloudtrail_inspector::trail::time::EventTime;
+use pollster::block_on;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::records::{ACCOUNT, id, ingest, lines, record};
+use crate::table::{self, Fault, MemoryTable, now, telling};
+
+/// A clock that stands still but for who waits, and dice that always show the most.
+#[derive(Debug, Clone)]
+struct VirtualClock(Rc<Cell<i64>>);
+
+impl VirtualClock {
+    fn new() -> Self {
+        Self(Rc::new(Cell::new(now().seconds() * 1000)))
+    }
+
+    fn pass(&self, seconds: i64) {
+        self.0.set(self.0.get() + seconds * 1000);
+    }
+}
+
+impl Clock for VirtualClock {
+    fn millis(&self) -> i64 {
+        self.0.get()
+    }
+
+    async fn wait(&self, millis: i64) {
+        self.0.set(self.0.get() + millis);
+    }
+
+    fn any(&self, limit: i64) -> i64 {
+        limit - 1
+    }
+}
+
+type Asked = Box<dyn Fn(&str) -> Result<Answer, DirectoryError>>;
+
+/// An IAM that answers by a script, and notes who asked when.
+struct Directory {
+    clock: VirtualClock,
+    answer: RefCell<Asked>,
+    calls: RefCell<Vec<(String, i64)>>,
+}
+
+impl KeyDirectory for Directory {
+    async fn last_use(&self, key: &str, _account_id: &str) -> Result<Answer, DirectoryError> {
+        let call = (key.to_owned(), self.clock.millis());
+        self.calls.borrow_mut().push(call);
+        (self.answer.borrow())(key)
+    }
+}
+
+type Answers = Box<dyn FnMut(&[Alert]) -> Vec<Answered>>;
+
+/// A sink that answers by a script, and notes what it was sent.
+struct Scripted {
+    capacity: Capacity,
+    answers: Answers,
+    requests: Rc<RefCell<Vec<Vec<Alert>>>>,
+    forgotten: Rc<Cell<u32>>,
+}
+
+impl Scripted {
+    fn new(answer: impl FnMut(&[Alert]) -> Answered + 'static) -> Self {
+        let mut answer = answer;
+        Self::each(move |alerts| vec![answer(alerts); alerts.len()])
+    }
+
+    fn each(answers: impl FnMut(&[Alert]) -> Vec<Answered> + 'static) -> Self {
+        let capacity = Capacity {
+            alerts: 100,
+            digest_beyond: None,
+        };
+        Self {
+            capacity,
+            answers: Box::new(answers),
+            requests: Rc::default(),
+            forgotten: Rc::default(),
+        }
+    }
+}
+
+impl Sink for Scripted {
+    fn capacity(&self) -> Capacity {
+        self.capacity
+    }
+
+    async fn send(&mut self, alerts: &[Alert]) -> Vec<Answered> {
+        self.requests.borrow_mut().push(alerts.to_vec());
+        (self.answers)(alerts)
+    }
+
+    fn forget_secret(&mut self) {
+        self.forgotten.set(self.forgotten.get() + 1);
+    }
+}
+
+fn ok() -> Answered {
+    Answered::Accepted("200".to_owned())
+}
+
+fn down() -> Answered {
+    Answered::Unreachable("reset".to_owned())
+}
+
+type Sinks = BTreeMap<String, Scripted>;
+
+fn one(sink: Scripted) -> Sinks {
+    BTreeMap::from([("guance".to_owned(), sink)])
+}
+
+/// A store, a clock, an IAM, and what is decided.
+struct World<O> {
+    store: O,
+    clock: VirtualClock,
+    directory: Directory,
+    policies: Policies,
+    keys: KeySettings,
+}
+
+const OURS: &str = "AKIAQNZGKIQY56JQ7WML";
+const OUR_ACCOUNT: &str = "029608264753";
+
+impl World<MemoryStore> {
+    fn new() -> Self {
+        let store = MemoryStore::default();
+        store.tell(&["guance"], now().seconds());
+        Self::of(store, VirtualClock::new())
+    }
+
+    fn with_policies(text: &str) -> Self {
+        let policies = Rules::parse(text).unwrap().policies().clone();
+        Self {
+            policies,
+            ..Self::new()
+        }
+    }
+
+    fn dead(&self) -> Vec<Row> {
+        let ended = self.store.ended().into_iter();
+        let dead = ended.filter(|(_, end)| matches!(end, Settlement::Dead { .. }));
+        dead.map(|(row, _)| row).collect()
+    }
+}
+
+impl<O: Outbox + Ledgers + Dossiers> World<O> {
+    fn of(store: O, clock: VirtualClock) -> Self {
+        let directory = Directory {
+            clock: clock.clone(),
+            answer: RefCell::new(Box::new(|_| Ok(Answer::Unknown))),
+            calls: RefCell::default(),
+        };
+        let keys = KeySettings {
+            account_id: OUR_ACCOUNT.to_owned(),
+            member_accounts: BTreeSet::new(),
+            dormant_days: DORMANT_DAYS,
+            canaries: BTreeSet::new(),
+        };
+        Self {
+            store,
+            clock,
+            directory,
+            policies: Policies::default(),
+            keys,
+        }
+    }
+
+    fn put(&self, occasions: &[Occasion]) {
+        let now = self.clock.seconds();
+        let ledger = Ledger::default();
+        block_on(self.store.remember("-", &ledger, occasions, now)).unwrap();
+    }
+
+    async fn run(&self, sinks: &mut Sinks, holder: &str) -> BTreeMap<String, Drained> {
+        let names = BTreeMap::from([(ACCOUNT.to_owned(), "shop".to_owned())]);
+        let delivery = Delivery {
+            store: &self.store,
+            directory: &self.directory,
+            clock: &self.clock,
+            policies: &self.policies,
+            keys: &self.keys,
+            account_names: &names,
+            holder,
+        };
+        drain(&delivery, sinks, self.clock.millis() + 55_000).await
+    }
+
+    fn drain(&self, sinks: &mut Sinks) -> Drained {
+        let holder = self.clock.millis().to_string();
+        let mut drained = block_on(self.run(sinks, &holder));
+        drained.remove("guance").unwrap()
+    }
+
+    fn waiting(&self, sink: &str) -> Vec<Row> {
+        block_on(self.store.waiting(sink, usize::MAX)).unwrap()
+    }
+}
+
+fn cluster(number: u64) -> ClusterId {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&number.to_le_bytes());
+    ClusterId::from_bytes(bytes)
+}
+
+fn occasion(number: u64, kind: Kind, epoch: i64) -> Occasion {
+    let (at, life) = (now().seconds(), (cluster(number), epoch));
+    Occasion::of_cluster(kind, ACCOUNT, life, at, at)
+}
+
+fn new(numbers: std::ops::Range<u64>) -> Vec<Occasion> {
+    numbers
+        .map(|number| occasion(number, Kind::New, 1))
+        .collect()
+}
+
+fn ids(requests: &[Vec<Alert>]) -> Vec<AlertId> {
+    let alerts = requests.iter().flatten();
+    alerts.map(|alert| alert.occasion.id()).collect()
+}
+
+fn failing(fields: Value) -> Value {
+    let mut failure = record(json!({"errorCode": "AccessDenied"}));
+    let Value::Object(fields) = fields else {
+        panic!("fields are an object");
+    };
+    for (name, value) in fields {
+        failure[name.as_str()] = value;
+    }
+    failure
+}
+
+fn by_key(number: u64, key: &str) -> Value {
+    let mut failure = failing(json!({"eventID": id(number), "eventTime": "2026-11-02T12:00:00Z"}));
+    failure["userIdentity"]["accessKeyId"] = json!(key);
+    failure
+}
+
+#[test]
+fn what_a_sink_takes_is_sent_once_each_in_one_request() {
+    let world = World::new();
+    world.put(&new(0..30));
+    let sink = Scripted::new(|_| ok());
+    let requests = Rc::clone(&sink.requests);
+    let mut sinks = one(sink);
+    let drained = world.drain(&mut sinks);
+    assert_eq!((drained.sent, drained.requests), (30, 1));
+    assert_eq!(world.drain(&mut sinks).requests, 0);
+    assert_eq!(requests.borrow().len(), 1);
+    assert_eq!(world.waiting("guance"), []);
+}
+
+#[test]
+fn a_sink_that_fails_or_does_not_answer_gets_the_event_once_when_it_works_again() {
+    let world = World::new();
+    world.put(&new(0..1));
+    let mut calls = 0;
+    let sink = Scripted::new(move |_| {
+        calls += 1;
+        if calls <= 5 { down() } else { ok() }
+    });
+    let requests = Rc::clone(&sink.requests);
+    let mut sinks = one(sink);
+    let mut sent = 0;
+    for _ in 0..10 {
+        sent += world.drain(&mut sinks).sent;
+        world.clock.pass(60);
+    }
+    assert_eq!((sent, requests.borrow().len()), (1, 6));
+    assert_eq!(world.store.ended().len(), 1);
+    let unique: BTreeSet<AlertId> = ids(&requests.borrow()).into_iter().collect();
+    assert_eq!(unique.len(), 1, "always under the same id");
+}
+
+#[test]
+fn a_sink_that_is_busy_is_left_alone_for_as_long_as_it_asks_for() {
+    for (after, quiet) in [
+        (Some(30), 30),
+        (Some(999_999), 900),
+        (Some(0), 1),
+        (None, 1),
+    ] {
+        let world = World::new();
+        world.put(&new(0..3));
+        let mut calls = 0;
+        let sink = Scripted::new(move |_| {
+            calls += 1;
+            let why = "429".to_owned();
+            if calls == 1 {
+                Answered::Busy { after, why }
+            } else {
+                ok()
+            }
+        });
+        let mut sinks = one(sink);
+        assert_eq!(world.drain(&mut sinks).later, 3);
+        world.clock.pass(quiet - 1);
+        assert_eq!(world.drain(&mut sinks).requests, 0, "{after:?}");
+        world.clock.pass(1);
+        assert_eq!(world.drain(&mut sinks).sent, 3, "{after:?}");
+    }
+}
+
+#[test]
+fn wrong_settings_drop_nothing_count_nothing_and_fetch_the_secret_once() {
+    let world = World::new();
+    world.put(&new(0..120));
+    let sink = Scripted::new(|_| Answered::Refused("403".to_owned()));
+    let forgotten = Rc::clone(&sink.forgotten);
+    let mut sinks = one(sink);
+    let first = world.drain(&mut sinks);
+    assert!(first.is_misconfigured);
+    assert_eq!((first.requests, forgotten.get()), (2, 1));
+    world.clock.pass(299);
+    assert_eq!(world.drain(&mut sinks).requests, 0);
+    world.clock.pass(1);
+    assert_eq!(world.drain(&mut sinks).requests, 2);
+    assert_eq!(forgotten.get(), 2);
+    let rows = world.waiting("guance");
+    assert!(rows.len() == 120 && rows.iter().all(|row| row.attempts == 0));
+    world.clock.pass(300);
+    let drained = world.drain(&mut one(Scripted::new(|_| ok())));
+    assert_eq!((drained.sent, drained.is_misconfigured), (120, false));
+}
+
+#[test]
+fn a_new_secret_is_used_at_once() {
+    let world = World::new();
+    world.put(&new(0..2));
+    let mut calls = 0;
+    let sink = Scripted::new(move |_| {
+        calls += 1;
+        if calls == 1 {
+            Answered::Refused("401".to_owned())
+        } else {
+            ok()
+        }
+    });
+    let drained = world.drain(&mut one(sink));
+    assert_eq!((drained.sent, drained.is_misconfigured), (2, false));
+}
+
+#[test]
+fn one_bad_alert_of_a_hundred_is_found_in_eight_requests_and_kept() {
+    for bad in [0, 1, 49, 50, 63, 98, 99] {
+        let world = World::new();
+        world.put(&new(0..100));
+        let sink = Scripted::new(move |alerts| {
+            let is_bad = |alert: &Alert| alert.occasion.cluster == Some(cluster(bad));
+            match alerts.iter().any(is_bad) {
+                true => Answered::Rejected("400".to_owned()),
+                false => ok(),
+            }
+        });
+        let requests = Rc::clone(&sink.requests);
+        let mut sinks = one(sink);
+        let first = world.drain(&mut sinks);
+        assert_eq!((first.sent, first.dead), (99, 0));
+        // Those that were rejected with it go together with what comes next.
+        assert!(
+            first.requests <= 8 + 1,
+            "{} requests for {bad}",
+            first.requests
+        );
+        for _ in 0..3 {
+            world.clock.pass(60);
+            world.drain(&mut sinks);
+        }
+        let dead = world.dead();
+        assert_eq!(dead.len(), 1);
+        assert_eq!(dead[0].occasion.cluster, Some(cluster(bad)));
+        assert_eq!(requests.borrow().len() as u64, first.requests + 2);
+        assert_eq!(world.waiting("guance"), []);
+    }
+}
+
+#[test]
+fn what_is_too_long_is_halved_and_all_of_it_is_sent() {
+    let world = World::new();
+    world.put(&new(0..100));
+    let sink = Scripted::new(|alerts| match alerts.len() > 13 {
+        true => Answered::TooLong("413".to_owned()),
+        false => ok(),
+    });
+    let drained = world.drain(&mut one(sink));
+    assert_eq!((drained.sent, drained.dead, drained.later), (100, 0, 0));
+}
+
+#[test]
+fn of_a_request_that_was_taken_in_part_only_the_rest_is_sent_again() {
+    let world = World::new();
+    world.put(&new(0..10));
+    let mut calls = 0;
+    let sink = Scripted::each(move |alerts| {
+        calls += 1;
+        let answer = |(place, _)| match calls == 1 && place < 3 {
+            true => Answered::Busy {
+                after: None,
+                why: "throttled".to_owned(),
+            },
+            false => ok(),
+        };
+        alerts.iter().enumerate().map(answer).collect()
+    });
+    let requests = Rc::clone(&sink.requests);
+    let mut sinks = one(sink);
+    assert_eq!(world.drain(&mut sinks).sent, 7);
+    world.clock.pass(60);
+    assert_eq!(world.drain(&mut sinks).sent, 3);
+    let sizes: Vec<usize> = requests.borrow().iter().map(Vec::len).collect();
+    assert_eq!(sizes, [10, 3]);
+}
+
+#[test]
+fn a_day_without_the_sink_loses_nothing_and_is_made_up_for_in_two_minutes() {
+    let world = World::new();
+    let is_up = Rc::new(Cell::new(false));
+    let answers = Rc::clone(&is_up);
+    let sink = Scripted::new(move |_| if answers.get() { ok() } else { down() });
+    let requests = Rc::clone(&sink.requests);
+    let mut sinks = one(sink);
+    for minute in 0..24 * 60 {
+        if minute % 60 == 0 {
+            let epoch = minute / 60 + 1;
+            let kind = if epoch == 1 {
+                Kind::New
+            } else {
+                Kind::Regressed
+            };
+            let hour: Vec<_> = (0..200).map(|of| occasion(of, kind, epoch)).collect();
+            world.put(&hour);
+        }
+        world.drain(&mut sinks);
+        world.clock.pass(60);
+    }
+    assert!(
+        requests.borrow().len() <= 1_440,
+        "{}",
+        requests.borrow().len()
+    );
+    requests.borrow_mut().clear();
+    is_up.set(true);
+    let mut sent = 0;
+    for _ in 0..2 {
+        sent += world.drain(&mut sinks).sent;
+        world.clock.pass(60);
+    }
+    assert_eq!(sent, 4_800);
+    assert_eq!(world.waiting("guance"), []);
+    let mut epochs: BTreeMap<ClusterId, Vec<i64>> = BTreeMap::new();
+    for alert in requests.borrow().iter().flatten() {
+        let of = epochs.entry(alert.occasion.cluster.unwrap()).or_default();
+        of.push(alert.occasion.epoch);
+    }
+    let in_order: Vec<i64> = (1..=24).collect();
+    assert!(epochs.len() == 200 && epochs.values().all(|of| *of == in_order));
+}
+
+#[test]
+fn a_crash_between_sending_and_noting_repeats_the_message_once_under_its_id() {
+    let table = MemoryTable::default();
+    let world = World::of(table::store(&table, telling()), VirtualClock::new());
+    world.put(&new(0..1));
+    let sink = Scripted::new(|_| ok());
+    let requests = Rc::clone(&sink.requests);
+    let mut sinks = one(sink);
+    let seen = Rc::clone(&requests);
+    let fault = move |_| (!seen.borrow().is_empty()).then_some(Fault::Unavailable);
+    world.store.table().fail(fault);
+    assert!(world.drain(&mut sinks).error.is_some());
+    world.store.table().mend();
+    world.clock.pass(60);
+    assert_eq!(
+        world.drain(&mut sinks).requests,
+        0,
+        "somebody may still have it"
+    );
+    world.clock.pass(61);
+    assert_eq!(world.drain(&mut sinks).sent, 1);
+    world.clock.pass(200);
+    assert_eq!(world.drain(&mut sinks).requests, 0);
+    let told = ids(&requests.borrow());
+    assert!(told.len() == 2 && told[0] == told[1]);
+}
+
+#[test]
+fn what_waited_for_two_weeks_is_told_in_a_digest_and_nothing_is_silently_gone() {
+    let world = World::new();
+    world.put(&new(0..50));
+    world.clock.pass(86_400);
+    world.put(&new(50..90));
+    world.clock.pass(14 * 86_400 - 3600);
+    world.put(&new(90..95));
+    let sink = Scripted::new(|_| ok());
+    let requests = Rc::clone(&sink.requests);
+    let drained = world.drain(&mut one(sink));
+    assert_eq!((drained.digested, drained.sent), (50, 45));
+    let requests = requests.borrow();
+    let digest = &requests[0][0].occasion;
+    assert_eq!(digest.kind, Kind::AccountSummary);
+    let detail: Value = serde_json::from_str(&digest.detail).unwrap();
+    assert_eq!(detail["alerts"], 50);
+    assert_eq!(detail["kinds"], json!({"new": 50}));
+    assert_eq!(detail["accounts"], json!({ACCOUNT: 50}));
+    assert_eq!(detail["clusters"].as_array().unwrap().len(), 20);
+    assert_eq!(world.store.ended().len(), 95);
+}
+
+#[test]
+fn a_flood_is_one_message_for_a_sink_that_people_read() {
+    let world = World::new();
+    let codes = ["AccessDenied", "SlowDown"];
+    let records: Vec<_> = (0..2)
+        .map(|at: u64| failing(json!({"eventID": id(at + 1), "errorCode": codes[at as usize]})))
+        .collect();
+    let mut store = world.store;
+    ingest(&mut store, &lines(&records));
+    let world = World {
+        store,
+        ..World::new()
+    };
+    world.put(&new(0..499));
+    let mut sink = Scripted::new(|_| ok());
+    sink.capacity.digest_beyond = Some(500);
+    let requests = Rc::clone(&sink.requests);
+    let drained = world.drain(&mut one(sink));
+    assert_eq!(
+        (drained.digested, drained.sent, drained.requests),
+        (501, 0, 1)
+    );
+    let requests = requests.borrow();
+    let detail: Value = serde_json::from_str(&requests[0][0].occasion.detail).unwrap();
+    assert_eq!(detail["alerts"], 501);
+    assert_eq!(detail["classes"]["denied"], 1);
+}
+
+#[test]
+fn one_dead_sink_holds_up_no_other() {
+    let world = World::new();
+    world
+        .store
+        .tell(&["guance", "sns", "events"], now().seconds());
+    world.put(&new(0..250));
+    let sinks = [("guance", false), ("sns", true), ("events", true)];
+    let sink = |(name, works): (&str, bool)| {
+        let sink = Scripted::new(move |_| if works { ok() } else { down() });
+        (name.to_owned(), sink)
+    };
+    let mut sinks: Sinks = sinks.into_iter().map(sink).collect();
+    let drained = block_on(world.run(&mut sinks, "a"));
+    assert_eq!((drained["sns"].sent, drained["events"].sent), (250, 250));
+    assert_eq!((drained["guance"].sent, drained["guance"].requests), (0, 1));
+    assert_eq!(world.waiting("guance").len(), 250);
+}
+
+#[test]
+fn shortly_before_the_deadline_nothing_is_taken() {
+    let world = World::new();
+    world.put(&new(0..300));
+    let clock = world.clock.clone();
+    // Each request takes fifteen seconds of the fifty-five that there are.
+    let sink = Scripted::new(move |_| {
+        clock.pass(15);
+        ok()
+    });
+    let drained = world.drain(&mut one(sink));
+    assert_eq!((drained.requests, drained.sent), (3, 300));
+    world.put(&new(300..700));
+    let clock = world.clock.clone();
+    let sink = Scripted::new(move |_| {
+        clock.pass(30);
+        ok()
+    });
+    assert_eq!(world.drain(&mut one(sink)).requests, 2);
+    assert!(
+        world
+            .waiting("guance")
+            .iter()
+            .all(|row| row.leased_until == 0)
+    );
+}
+
+#[test]
+fn silence_holds_back_all_but_the_recovery_and_the_next_message_says_how_many() {
+    let world = World::with_policies(
+        r#"
+        [[policy]]
+        sink = "all"
+        silence = "4h"
+        "#,
+    );
+    let sink = Scripted::new(|_| ok());
+    let requests = Rc::clone(&sink.requests);
+    let mut sinks = one(sink);
+    for (kind, epoch, sent) in [
+        (Kind::New, 1, 1),
+        (Kind::NewPrincipal, 1, 0),
+        (Kind::Regressed, 2, 0),
+        (Kind::Recovered, 2, 1),
+        (Kind::Regressed, 3, 0),
+    ] {
+        world.put(&[occasion(1, kind, epoch)]);
+        assert_eq!(world.drain(&mut sinks).sent, sent, "{kind:?}");
+        world.clock.pass(600);
+    }
+    world.put(&new(2..3));
+    world.clock.pass(4 * 3600);
+    world.put(&[occasion(1, Kind::Regressed, 4)]);
+    world.drain(&mut sinks);
+    let suppressed: Vec<u64> = requests
+        .borrow()
+        .iter()
+        .flatten()
+        .map(|it| it.suppressed)
+        .collect();
+    assert_eq!(suppressed, [0, 2, 0, 1]);
+}
+
+#[test]
+fn the_first_policy_that_matches_says_who_is_told_of_what() {
+    let world = World::with_policies(
+        r#"
+        [[policy]]
+        sink = "guance"
+        match = { service = ["s3"], principal = ["*:user/leo"] }
+        enabled = false
+
+        [[policy]]
+        sink = "guance"
+        match = { class = ["throttle"] }
+        min_severity = "critical"
+
+        [[policy]]
+        sink = "sns"
+        enabled = false
+        "#,
+    );
+    let leo = json!({"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/leo"});
+    let records = [
+        failing(json!({"eventID": id(1)})),
+        failing(json!({"eventID": id(2), "errorCode": "SlowDown"})),
+        failing(json!({"eventID": id(3), "errorCode": "NoSuchBucket", "userIdentity": leo})),
+    ];
+    let World {
+        mut store,
+        policies,
+        ..
+    } = world;
+    ingest(&mut store, &lines(&records));
+    let world = World {
+        policies,
+        ..World::of(store, VirtualClock::new())
+    };
+    let sink = Scripted::new(|_| ok());
+    let requests = Rc::clone(&sink.requests);
+    let drained = world.drain(&mut one(sink));
+    assert_eq!((drained.sent, drained.suppressed), (1, 2));
+    let requests = requests.borrow();
+    let facts = &requests[0][0].cluster.as_ref().unwrap().facts;
+    assert_eq!(facts.identity.code, "Denied");
+    assert_eq!(requests[0][0].account_name.as_deref(), Some("shop"));
+}
+
+/// Commits events, one batch, and returns the world in which that has happened.
+fn world_of(records: &[Value]) -> World<MemoryStore> {
+    let World { mut store, .. } = World::new();
+    ingest(&mut store, &lines(records));
+    World::of(store, VirtualClock::new())
+}
+
+/// Drains, and returns the alerts that were sent.
+fn alerts<O: Outbox + Ledgers + Dossiers>(world: &World<O>) -> Vec<Alert> {
+    let sink = Scripted::new(|_| ok());
+    let requests = Rc::clone(&sink.requests);
+    world.drain(&mut one(sink));
+    requests.take().into_iter().flatten().collect()
+}
+
+fn used(days: i64) -> Answer {
+    Answer::Used {
+        at: EventTime::from_seconds(now().seconds() - 3600 - days * 86_400).unwrap(),
+        service: Some("s3".to_owned()),
+        region: Some("us-east-1".to_owned()),
+        user: Some("ci".to_owned()),
+    }
+}
+
+#[test]
+fn each_answer_of_iam_is_told_and_temporary_and_foreign_keys_are_not_asked_about() {
+    let foreign = "AKIAY34FZKBOKMUTVV7A";
+    for (key, answer, calls, oddities) in [
+        (OURS, used(1), 1, vec![]),
+        (OURS, Answer::Never { user: None }, 1, vec![]),
+        (OURS, Answer::Unknown, 1, vec![Oddity::Unknown]),
+        (foreign, used(1), 0, vec![Oddity::Foreign]),
+        ("ASIAQNZGKIQY56JQ7WML", used(1), 0, vec![]),
+    ] {
+        let world = world_of(&[by_key(1, key)]);
+        let said = answer.clone();
+        *world.directory.answer.borrow_mut() = Box::new(move |_| Ok(said.clone()));
+        let told = alerts(&world);
+        assert_eq!(told.len(), 1);
+        let report = &told[0].keys[0];
+        assert_eq!((report.id.as_str(), &report.oddities), (key, &oddities));
+        assert_eq!(
+            world.directory.calls.borrow().len(),
+            calls,
+            "{key} {answer:?}"
+        );
+        let said = (calls > 0).then_some(answer);
+        assert_eq!(
+            (&report.answer, told[0].enrichment),
+            (&said, Enrichment::Full)
+        );
+    }
+}
+
+#[test]
+fn a_temporary_key_is_told_with_its_session() {
+    let mut failure = by_key(1, "ASIAQNZGKIQY56JQ7WML");
+    failure["userIdentity"] = json!({
+        "type": "AssumedRole",
+        "arn": "arn:aws:sts::111122223333:assumed-role/deploy/build-17",
+        "accountId": ACCOUNT,
+        "accessKeyId": "ASIAQNZGKIQY56JQ7WML",
+    });
+    let told = alerts(&world_of(&[failure]));
+    assert_eq!(told[0].keys[0].session.as_deref(), Some("build-17"));
+}
+
+#[test]
+fn a_deleted_key_is_told_once_iam_has_forgotten_it() {
+    let world = world_of(&[by_key(1, OURS)]);
+    let ledger = Ledger::default().answered(used(1), 0);
+    block_on(world.store.remember(OURS, &ledger, &[], 0)).unwrap();
+    assert_eq!(alerts(&world)[0].keys[0].oddities, [Oddity::Deleted]);
+}
+
+#[test]
+fn an_iam_that_is_throttled_holds_no_message_and_the_key_is_told_later() {
+    let world = world_of(&[by_key(1, OURS)]);
+    *world.directory.answer.borrow_mut() = Box::new(|_| Err(DirectoryError::Throttled));
+    let told = alerts(&world);
+    assert_eq!((told.len(), told[0].enrichment), (1, Enrichment::Partial));
+    assert!(told[0].keys[0].is_missing && told[0].keys[0].answer.is_none());
+    let again = Occasion {
+        kind: Kind::NewPrincipal,
+        about: "ann".to_owned(),
+        ..told[0].occasion.clone()
+    };
+    world.clock.pass(59);
+    world.put(std::slice::from_ref(&again));
+    assert_eq!(alerts(&world)[0].enrichment, Enrichment::Partial);
+    assert_eq!(
+        world.directory.calls.borrow().len(),
+        1,
+        "not asked again at once"
+    );
+    *world.directory.answer.borrow_mut() = Box::new(|_| Ok(used(1)));
+    world.clock.pass(1);
+    let about = "bob".to_owned();
+    world.put(&[Occasion { about, ..again }]);
+    let later = alerts(&world);
+    assert_eq!(later[0].enrichment, Enrichment::Full);
+    assert_eq!(later[0].keys[0].answer, Some(used(1)));
+}
+
+#[test]
+fn a_key_that_slept_for_120_days_is_told_once_and_makes_the_error_louder() {
+    let world = world_of(&[by_key(1, OURS)]);
+    *world.directory.answer.borrow_mut() = Box::new(|_| Ok(used(120)));
+    let told = alerts(&world);
+    let kinds: Vec<Kind> = told.iter().map(|alert| alert.occasion.kind).collect();
+    assert_eq!(kinds, [Kind::New, Kind::AccessKey]);
+    for alert in &told {
+        assert!(alert.level() >= Severity::Error);
+        assert_eq!(alert.keys[0].oddities, [Oddity::Awakened { days: 120 }]);
+    }
+    assert_eq!(told[1].occasion.about, OURS);
+    let reasons = told[1].severity.reasons.join("; ");
+    assert!(reasons.contains("woke up after 120 days"), "{reasons}");
+    // What IAM notices later is the same awakening.
+    *world.directory.answer.borrow_mut() = Box::new(|_| Ok(used(0)));
+    world.clock.pass(5 * 3600);
+    world.put(&[Occasion {
+        kind: Kind::NewPrincipal,
+        about: "ann".to_owned(),
+        ..told[0].occasion.clone()
+    }]);
+    let later: Vec<Kind> = alerts(&world).iter().map(|it| it.occasion.kind).collect();
+    assert_eq!(later, [Kind::NewPrincipal]);
+}
+
+#[test]
+fn a_canary_key_is_critical() {
+    let mut world = World::new();
+    world.keys.canaries.insert(OURS.to_owned());
+    world.put(&[Occasion {
+        cluster: None,
+        about: OURS.to_owned(),
+        detail: json!({"oddity": "canary"}).to_string(),
+        ..occasion(1, Kind::AccessKey, 20_759)
+    }]);
+    let told = alerts(&world);
+    assert_eq!(told[0].level(), Severity::Critical);
+    assert_eq!(told[0].keys[0].oddities[0], Oddity::Canary);
+}
+
+#[test]
+fn a_thousand_events_of_a_key_ask_iam_once_in_four_hours_and_never_twice_in_a_second() {
+    let records: Vec<_> = (1..=1_000).map(|number| by_key(number, OURS)).collect();
+    let world = world_of(&records);
+    let first = alerts(&world).remove(0).occasion;
+    for minute in 0..8 * 60 {
+        world.put(&[Occasion {
+            kind: Kind::NewPrincipal,
+            about: format!("caller {minute}"),
+            ..first.clone()
+        }]);
+        alerts(&world);
+        world.clock.pass(60);
+    }
+    assert_eq!(world.directory.calls.borrow().len(), 2);
+    // Many keys at once, of an IAM that is throttled all the time.
+    let alphabet: Vec<char> = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".chars().collect();
+    let key = |number: usize| {
+        format!(
+            "AKIAQNZGKIQY56JQ{}{}ML",
+            alphabet[number / 32],
+            alphabet[number % 32]
+        )
+    };
+    let code = |number: usize| format!("Made{}Up", "x".repeat(number + 1));
+    let many: Vec<_> = (0..100)
+        .map(|number| {
+            let mut failure = by_key(5_000 + number as u64, &key(number));
+            failure["errorCode"] = json!(code(number));
+            failure
+        })
+        .collect();
+    let world = world_of(&many);
+    *world.directory.answer.borrow_mut() = Box::new(|_| Err(DirectoryError::Throttled));
+    let before = world.clock.seconds();
+    let told = alerts(&world);
+    assert_eq!(told.len(), 100);
+    assert!(
+        world.clock.seconds() - before <= 10,
+        "no message is held for long"
+    );
+    let calls = world.directory.calls.borrow();
+    assert!(calls.windows(2).all(|two| two[1].1 - two[0].1 >= 1000));
+    assert!((2..=11).contains(&calls.len()), "{} calls", calls.len());
+}
+
+/// One run over a table, of a function that takes turns with another one.
+fn run_of(
+    table: &MemoryTable,
+    clock: &VirtualClock,
+    log: &Rc<RefCell<Vec<Vec<Alert>>>>,
+    holder: String,
+) -> Pin<Box<dyn Future<Output = ()>>> {
+    let world = World::of(table::store(table, telling()), clock.clone());
+    let mut sink = Scripted::new({
+        let log = Rc::clone(log);
+        move |_| match log.borrow().len() % 5 {
+            2 => down(),
+            _ => ok(),
+        }
+    });
+    sink.capacity.alerts = 3;
+    sink.requests = Rc::clone(log);
+    let mut sinks = one(sink);
+    Box::pin(async move {
+        world.run(&mut sinks, &holder).await;
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn no_order_of_two_runs_and_no_crash_loses_a_row_or_tells_it_under_another_id(
+        steps in prop::collection::vec(any::<u8>(), 0..400),
+    ) {
+        let table = MemoryTable::with_turns(None);
+        let clock = VirtualClock::new();
+        let log: Rc<RefCell<Vec<Vec<Alert>>>> = Rc::default();
+        let world = World::of(table::store(&table, telling()), clock.clone());
+        let told: Vec<_> = (0..9)
+            .map(|of| occasion(of % 3, if of < 3 { Kind::New } else { Kind::Regressed }, 1 + of as i64 / 3))
+            .collect();
+        world.put(&told);
+        let mut number = 0;
+        let mut begin = || {
+            number += 1;
+            run_of(&table, &clock, &log, number.to_string())
+        };
+        let mut runs = [begin(), begin()];
+        for step in steps {
+            let run = &mut runs[usize::from(step % 2)];
+            let mut context = Context::from_waker(Waker::noop());
+            match step {
+                0..230 => if run.as_mut().poll(&mut context).is_ready() {
+                    *run = begin();
+                },
+                230..244 => *run = begin(),
+                _ => clock.pass(50),
+            }
+        }
+        drop(runs);
+        for _ in 0..40 {
+            clock.pass(61);
+            let begun = begin();
+            let mut begun = begun;
+            let mut context = Context::from_waker(Waker::noop());
+            while begun.as_mut().poll(&mut context).is_pending() {}
+        }
+        let rows = world.store.table().items();
+        let rows = rows.iter().filter(|item| item.key.pk.starts_with("O#")).count();
+        prop_assert_eq!(rows, 0);
+        let expected: BTreeSet<AlertId> = told.iter().map(Occasion::id).collect();
+        let sent: BTreeSet<AlertId> = ids(&log.borrow()).into_iter().collect();
+        prop_assert_eq!(sent, expected);
+        let logged = world.store.table().items();
+        let logged = logged.iter().filter(|item| item.key.sk.starts_with("T#")).count();
+        prop_assert_eq!(logged, 9);
+    }
+}

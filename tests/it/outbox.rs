@@ -1,0 +1,402 @@
+//! The contract of what waits, run against every store alike; and what the table writes for it.
+
+use std::path::Path;
+
+use cloudtrail_inspector::alert::occasion::{Kind, Occasion};
+use cloudtrail_inspector::aws::dynamodb::table::Table as _;
+use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
+use cloudtrail_inspector::cluster::fingerprint::ClusterId;
+use cloudtrail_inspector::keys::{ANSWER_SECONDS, Answer, Ledger};
+use cloudtrail_inspector::memory::MemoryStore;
+use cloudtrail_inspector::outbox::{Breaker, Lease, Row, Settlement, Silence};
+use cloudtrail_inspector::ports::{Dossiers, Ledgers, Outbox, Store};
+use cloudtrail_inspector::sqlite::SqliteStore;
+use cloudtrail_inspector::trail::time::EventTime;
+use pollster::block_on;
+use serde_json::json;
+
+use crate::emulator::Emulator;
+use crate::records::{id, ingest, lines, record};
+use crate::table::{self, Fault, MemoryTable, now, telling};
+
+/// Runs each test against each store there is, which tells one sink.
+macro_rules! contract {
+    ($($name:ident),* $(,)?) => {
+        mod memory {
+            $(#[test] fn $name() {
+                let mut store = super::MemoryStore::default();
+                store.tell(&["guance"], super::now().seconds());
+                super::$name(&mut store);
+            })*
+        }
+        mod sqlite {
+            $(#[test] fn $name() {
+                let mut store = super::SqliteStore::open(super::Path::new(":memory:")).unwrap();
+                store.tell(&["guance"], super::now().seconds());
+                super::$name(&mut store);
+            })*
+        }
+        mod dynamodb {
+            $(#[test] fn $name() {
+                let table = super::MemoryTable::default();
+                super::$name(&mut super::table::store(&table, super::telling()));
+            })*
+        }
+        mod emulator {
+            $(#[test] fn $name() {
+                if let Some(emulator) = super::Emulator::find() {
+                    super::$name(&mut emulator.store(super::telling()));
+                }
+            })*
+        }
+    };
+}
+
+contract!(
+    a_row_comes_back_as_it_was_written_and_those_of_a_line_in_their_order,
+    a_row_that_somebody_has_is_nobody_elses_until_its_time_is_over,
+    whoever_lost_a_row_does_nothing_to_it,
+    what_is_put_off_waits_and_counts_only_what_counts,
+    what_is_held_back_is_counted_until_the_next_message,
+    a_probe_and_a_claim_are_for_one_alone,
+    what_is_remembered_of_a_key_is_read_as_it_was_written,
+    a_commit_tells_of_what_is_new_and_a_dossier_has_its_hours,
+);
+
+fn occasion(cluster: u8, kind: Kind) -> Occasion {
+    let (cluster, now) = (ClusterId::from_bytes([cluster; 16]), now().seconds());
+    Occasion::of_cluster(kind, "111122223333", (cluster, 1), now - 60, now)
+}
+
+fn put(store: &impl Ledgers, occasions: &[Occasion], created: i64) {
+    let ledger = Ledger::default();
+    block_on(store.remember("AKIAEXAMPLEEXAMPLE09", &ledger, occasions, created)).unwrap();
+}
+
+fn waiting(store: &impl Outbox) -> Vec<Row> {
+    block_on(store.waiting("guance", 100)).unwrap()
+}
+
+fn lease(holder: &str, now: i64) -> Lease {
+    Lease {
+        holder: holder.to_owned(),
+        now,
+        until: now + 60,
+    }
+}
+
+fn sent(silent_until: Option<i64>) -> Settlement {
+    Settlement::Sent {
+        answer: "200".to_owned(),
+        silent_until,
+    }
+}
+
+fn a_row_comes_back_as_it_was_written_and_those_of_a_line_in_their_order(
+    store: &(impl Outbox + Ledgers),
+) {
+    let now = now().seconds();
+    let joined = Occasion {
+        about: "arn:aws:iam::111122223333:user/ann".to_owned(),
+        detail: "{}".to_owned(),
+        ..occasion(1, Kind::NewPrincipal)
+    };
+    let of_account = Occasion {
+        cluster: None,
+        epoch: 0,
+        at: None,
+        is_late: true,
+        ..occasion(1, Kind::AccountSummary)
+    };
+    put(
+        store,
+        std::slice::from_ref(&occasion(2, Kind::Recovered)),
+        now + 5,
+    );
+    put(
+        store,
+        &[joined.clone(), occasion(1, Kind::New), of_account.clone()],
+        now,
+    );
+    put(
+        store,
+        std::slice::from_ref(&occasion(1, Kind::Recovered)),
+        now + 1,
+    );
+    let expected = [
+        Row::new("guance", of_account, now),
+        Row::new("guance", occasion(1, Kind::New), now),
+        Row::new("guance", joined, now),
+        Row::new("guance", occasion(1, Kind::Recovered), now + 1),
+        Row::new("guance", occasion(2, Kind::Recovered), now + 5),
+    ];
+    assert_eq!(waiting(store), expected);
+    assert_eq!(block_on(store.waiting("sns", 100)).unwrap(), []);
+}
+
+fn a_row_that_somebody_has_is_nobody_elses_until_its_time_is_over(store: &(impl Outbox + Ledgers)) {
+    let now = now().seconds();
+    put(store, &[occasion(1, Kind::New)], now);
+    let row = waiting(store).remove(0);
+    let take = |holder: &str, at| block_on(store.lease(&row, &lease(holder, at))).unwrap();
+    assert!(!take("a", now - 1), "it is not due");
+    assert!(take("a", now));
+    assert!(!take("a", now));
+    assert!(!take("b", now + 60));
+    assert_eq!(waiting(store)[0].leased_until, now + 60);
+    assert!(take("b", now + 61));
+}
+
+fn whoever_lost_a_row_does_nothing_to_it(store: &(impl Outbox + Ledgers)) {
+    let now = now().seconds();
+    put(store, &[occasion(1, Kind::New)], now);
+    let row = waiting(store).remove(0);
+    let (one, other) = (lease("a", now), lease("b", now + 61));
+    let settle = |lease, end: &Settlement| block_on(store.settle(&row, lease, end)).unwrap();
+    assert!(!settle(&one, &sent(None)), "nobody has it");
+    assert!(block_on(store.lease(&row, &one)).unwrap());
+    assert!(block_on(store.lease(&row, &other)).unwrap());
+    let later = Settlement::Later {
+        due: 0,
+        why: String::new(),
+        counts: true,
+    };
+    let dead = Settlement::Dead {
+        why: "400".to_owned(),
+    };
+    for end in [
+        sent(Some(now)),
+        later,
+        dead,
+        Settlement::Suppressed,
+        Settlement::Digested,
+    ] {
+        assert!(!settle(&one, &end), "{end:?}");
+    }
+    assert_eq!(waiting(store).len(), 1);
+    let cluster = row.occasion.cluster.unwrap();
+    assert_eq!(block_on(store.silence("guance", cluster)).unwrap(), None);
+    assert!(settle(&other, &sent(None)));
+    assert!(!settle(&other, &sent(None)), "it is gone");
+    assert_eq!(waiting(store), []);
+}
+
+fn what_is_put_off_waits_and_counts_only_what_counts(store: &(impl Outbox + Ledgers)) {
+    let now = now().seconds();
+    put(store, &[occasion(1, Kind::New)], now);
+    for (counts, attempts) in [(false, 0), (true, 1), (true, 2)] {
+        let row = waiting(store).remove(0);
+        let at = row.due;
+        assert!(block_on(store.lease(&row, &lease("a", at))).unwrap());
+        let later = Settlement::Later {
+            due: at + 10,
+            why: "busy".to_owned(),
+            counts,
+        };
+        assert!(block_on(store.settle(&row, &lease("a", at), &later)).unwrap());
+        let row = waiting(store).remove(0);
+        assert_eq!(
+            (row.due, row.attempts, row.leased_until),
+            (at + 10, attempts, 0)
+        );
+        assert_eq!(row.why, "busy");
+        assert!(!block_on(store.lease(&row, &lease("a", at + 9))).unwrap());
+    }
+}
+
+fn what_is_held_back_is_counted_until_the_next_message(store: &(impl Outbox + Ledgers)) {
+    let now = now().seconds();
+    let cluster = ClusterId::from_bytes([1; 16]);
+    let silence = || block_on(store.silence("guance", cluster)).unwrap();
+    let end = |number: i64, end: &Settlement| {
+        let life = (cluster, number);
+        let regressed = Occasion::of_cluster(Kind::Regressed, "111122223333", life, now, now);
+        put(store, &[regressed], now);
+        let row = waiting(store).remove(0);
+        assert!(block_on(store.lease(&row, &lease("a", now))).unwrap());
+        assert!(block_on(store.settle(&row, &lease("a", now), end)).unwrap());
+        silence().map(|Silence { until, suppressed }| (until, suppressed))
+    };
+    assert_eq!(end(1, &Settlement::Suppressed), Some((0, 1)));
+    assert_eq!(end(2, &sent(None)), Some((0, 1)));
+    assert_eq!(end(3, &sent(Some(now + 100))), Some((now + 100, 0)));
+    assert_eq!(end(4, &Settlement::Suppressed), Some((now + 100, 1)));
+    assert_eq!(end(5, &Settlement::Suppressed), Some((now + 100, 2)));
+    assert_eq!(end(6, &sent(Some(now))), Some((now, 0)));
+}
+
+fn a_probe_and_a_claim_are_for_one_alone(store: &(impl Outbox + Ledgers)) {
+    let probe = |now| block_on(store.probe("guance", &lease("a", now))).unwrap();
+    assert_eq!(
+        block_on(store.breaker("guance")).unwrap(),
+        Breaker::default()
+    );
+    assert!(!probe(100), "there is no breaker");
+    let breaker = Breaker {
+        failures: 3,
+        open_until: 900,
+        probe_from: 100,
+        is_misconfigured: true,
+        why: "reset".to_owned(),
+    };
+    block_on(store.set_breaker("guance", &breaker)).unwrap();
+    assert_eq!(block_on(store.breaker("guance")).unwrap(), breaker);
+    let probes: Vec<bool> = [99, 100, 100, 159, 160].into_iter().map(probe).collect();
+    assert_eq!(probes, [false, true, false, false, true]);
+    let key = "AKIAEXAMPLEEXAMPLE02";
+    let claim = |now| block_on(store.claim(key, now)).unwrap();
+    let claims = [100, 100, 99 + ANSWER_SECONDS, 100 + ANSWER_SECONDS].map(claim);
+    assert_eq!(claims, [true, false, false, true]);
+}
+
+fn what_is_remembered_of_a_key_is_read_as_it_was_written(store: &(impl Outbox + Ledgers)) {
+    let key = "AKIAEXAMPLEEXAMPLE02";
+    assert_eq!(block_on(store.ledger(key)).unwrap(), Ledger::default());
+    let used = Answer::Used {
+        at: now(),
+        service: Some("s3".to_owned()),
+        region: None,
+        user: Some("ci".to_owned()),
+    };
+    let ledger = Ledger {
+        before: Some(used),
+        now: Some(Answer::Unknown),
+        next: 100,
+        told: Some(5),
+    };
+    for remembered in [ledger, Ledger::default()] {
+        let told = [occasion(1, Kind::AccessKey)];
+        block_on(store.remember(key, &remembered, &told, now().seconds())).unwrap();
+        assert_eq!(block_on(store.ledger(key)).unwrap(), remembered);
+        assert_eq!(waiting(store).len(), 1);
+    }
+}
+
+fn a_commit_tells_of_what_is_new_and_a_dossier_has_its_hours(
+    store: &mut (impl Store + Outbox + Dossiers),
+) {
+    let at = |number, code: &str, time: &str| {
+        record(json!({"eventID": id(number), "errorCode": code, "eventTime": time}))
+    };
+    let records = [
+        at(1, "AccessDenied", "2026-11-02T07:59:59Z"),
+        at(2, "AccessDenied", "2026-11-02T08:00:00Z"),
+        at(3, "AccessDenied", "2026-11-02T09:59:59Z"),
+        at(4, "AccessDenied", "2026-11-02T10:00:00Z"),
+        at(5, "NoSuchBucket", "2026-11-02T08:30:00Z"),
+    ];
+    for _ in 0..2 {
+        ingest(store, &lines(&records));
+    }
+    let rows = waiting(store);
+    let told: Vec<Kind> = rows.iter().map(|row| row.occasion.kind).collect();
+    assert_eq!(told, [Kind::New, Kind::New]);
+    let time = |time: &str| EventTime::parse(time).unwrap();
+    let first = time("2026-11-02T07:59:59Z");
+    let denied = rows.iter().find(|row| row.occasion.at == Some(first));
+    let cluster = denied.unwrap().occasion.cluster.unwrap();
+    let hours = time("2026-11-02T08:00:00Z").window()..=time("2026-11-02T09:00:00Z").window();
+    let dossier = block_on(store.dossier(cluster, hours.clone()))
+        .unwrap()
+        .unwrap();
+    assert_eq!(dossier.cluster.span.count, 2);
+    assert_eq!(
+        (dossier.first_seen, dossier.account_errors),
+        (Some(first), 3)
+    );
+    let later = time("2026-11-03T08:00:00Z").window();
+    let quiet = block_on(store.dossier(cluster, later..=later))
+        .unwrap()
+        .unwrap();
+    assert_eq!((quiet.cluster.span.count, quiet.account_errors), (0, 0));
+    assert_eq!(quiet.cluster.facts, dossier.cluster.facts);
+    let unknown = ClusterId::from_bytes([9; 16]);
+    assert!(block_on(store.dossier(unknown, hours)).unwrap().is_none());
+}
+
+fn count(table: &MemoryTable, start: &str, middle: &str) -> usize {
+    let items = table.items();
+    let is = |item: &&cloudtrail_inspector::aws::dynamodb::table::Item| {
+        item.key.pk.starts_with(start) && item.key.sk.starts_with(middle)
+    };
+    items.iter().filter(is).count()
+}
+
+#[test]
+fn whatever_goes_wrong_a_row_is_never_gone_without_a_trace() {
+    let now = now().seconds();
+    let dead = Settlement::Dead {
+        why: "400".to_owned(),
+    };
+    for (end, start, middle) in [
+        (sent(None), "C#", "T#"),
+        (sent(Some(now + 9)), "C#", "T#"),
+        (Settlement::Digested, "C#", "T#"),
+        (Settlement::Suppressed, "C#", "H#"),
+        (dead, "Z#guance", ""),
+    ] {
+        for fault in [Fault::Unavailable, Fault::Lost, Fault::Conflict] {
+            let table = MemoryTable::default();
+            let store = table::store(&table, telling());
+            put(&store, &[occasion(1, Kind::New)], now);
+            let row = waiting(&store).remove(0);
+            assert!(block_on(store.lease(&row, &lease("a", now))).unwrap());
+            store.table().fail(move |call| (call == 0).then_some(fault));
+            let _ = block_on(store.settle(&row, &lease("a", now), &end));
+            let rows = count(&table, "O#", "P#");
+            assert_eq!(rows + count(&table, start, middle), 1, "{end:?} {fault:?}");
+        }
+    }
+}
+
+#[test]
+fn what_a_message_takes_is_known_to_the_unit() {
+    let table = MemoryTable::default();
+    let three = Settings {
+        sinks: ["guance", "sns", "events"].map(str::to_owned).to_vec(),
+        ..telling()
+    };
+    let mut store: DynamoStore<MemoryTable> = table::store(&table, three);
+    let event =
+        |number, code: &str| lines(&[record(json!({"eventID": id(number), "errorCode": code}))]);
+    ingest(&mut store, &event(1, "AccessDenied"));
+    let before = store.table().spent();
+    ingest(&mut store, &event(2, "SlowDown"));
+    let spent = store.table().spent();
+    // A manifest; a head with its place in the index and three rows, each twice for all or nothing.
+    assert_eq!(spent.write_units - before.write_units, 1 + 2 * (2 + 3));
+    // The head that is not known yet, the manifest, the transaction.
+    assert_eq!(spent.calls - before.calls, 3);
+    let lease = lease("a", now().seconds());
+    for (silent_until, units) in [(None, 1 + 2 * 2), (Some(9), 1 + 2 * 3)] {
+        let before = store.table().spent();
+        let row = waiting(&store).remove(0);
+        assert!(block_on(store.lease(&row, &lease)).unwrap());
+        assert!(block_on(store.settle(&row, &lease, &sent(silent_until))).unwrap());
+        let spent = store.table().spent();
+        assert_eq!(spent.write_units - before.write_units, units);
+    }
+}
+
+#[test]
+fn a_store_of_version_1_gets_what_is_missing_and_keeps_what_it_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.db");
+    let event = lines(&[record(json!({"errorCode": "AccessDenied"}))]);
+    ingest(&mut SqliteStore::open(&path).unwrap(), &event);
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    for table in ["outbox", "breaker", "silence", "ledger"] {
+        connection
+            .execute(&format!("DROP TABLE {table}"), [])
+            .unwrap();
+    }
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    drop(connection);
+    let mut store = SqliteStore::open(&path).unwrap();
+    store.tell(&["guance"], now().seconds());
+    ingest(&mut store, &event);
+    assert_eq!(waiting(&store), [], "it was known");
+    let other = json!({"eventID": id(2), "errorCode": "SlowDown"});
+    ingest(&mut store, &lines(&[record(other)]));
+    assert_eq!(waiting(&store).len(), 1);
+}
