@@ -28,6 +28,9 @@ const SPARE_MILLIS: i64 = 20_000;
 /// How many rows of each partition are looked at at a time.
 const WAITING_MAX: usize = 1000;
 
+/// How many clusters of a digest are looked up.
+const CLASSES_MAX: usize = 200;
+
 /// How many calls to the store are under way at a time.
 const CALLS_MAX: usize = 16;
 
@@ -300,8 +303,14 @@ where
                 rest.append(&mut suspects);
             }
         }
-        let rejected = vec![Answered::Rejected("rejected with others".to_owned()); suspects.len()];
-        later.extend(self.conclude(suspects, rejected, lease).await?);
+        // None is left where the sink has something else to say by now.
+        if !suspects.is_empty() {
+            let why = "rejected with others".to_owned();
+            later.extend(
+                self.conclude(suspects, vec![Answered::Rejected(why)], lease)
+                    .await?,
+            );
+        }
         // They were only in bad company: they go with what is sent next.
         for held in rest {
             later.push(self.put_off(held.row, lease, self.now(), "", false).await?);
@@ -472,7 +481,7 @@ where
         let clusters = rows.iter().filter_map(|row| row.occasion.cluster);
         let clusters: BTreeSet<ClusterId> = clusters.collect();
         let mut classes = BTreeMap::new();
-        for cluster in clusters {
+        for cluster in clusters.into_iter().take(CLASSES_MAX) {
             // Of no hour: what the cluster is, is enough.
             let none = EventTime::LAST.window()..=EventTime::FIRST.window();
             let known = self.delivery.store.dossier(cluster, none).await?;

@@ -31,9 +31,9 @@ fn code(path: &Path) -> String {
 /// The floors, from the ground up; a room names only rooms of its own floor and of those below.
 const FLOORS: [&[&str]; 7] = [
     &["trail"],
-    &["cluster", "report"],
+    &["cluster", "keys", "report"],
     &["alert"],
-    &["rules", "policy", "config"],
+    &["rules", "policy", "outbox", "config"],
     &["page"],
     &["ports"],
     &["ingest", "deliver", "memory", "sqlite", "aws"],
