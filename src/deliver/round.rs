@@ -28,6 +28,9 @@ const SPARE_MILLIS: i64 = 20_000;
 /// How many rows of each partition are looked at at a time.
 const WAITING_MAX: usize = 1000;
 
+/// How many clusters of a digest are looked up.
+const CLASSES_MAX: usize = 1000;
+
 /// How many calls to the store are under way at a time.
 const CALLS_MAX: usize = 16;
 
@@ -300,8 +303,14 @@ where
                 rest.append(&mut suspects);
             }
         }
-        let rejected = vec![Answered::Rejected("rejected with others".to_owned()); suspects.len()];
-        later.extend(self.conclude(suspects, rejected, lease).await?);
+        // None is left where the sink has something else to say by now.
+        if !suspects.is_empty() {
+            let why = "rejected with others".to_owned();
+            later.extend(
+                self.conclude(suspects, vec![Answered::Rejected(why)], lease)
+                    .await?,
+            );
+        }
         // They were only in bad company: they go with what is sent next.
         for held in rest {
             later.push(self.put_off(held.row, lease, self.now(), "", false).await?);
@@ -471,14 +480,17 @@ where
     async fn digested(&self, rows: &[Row]) -> Result<Alert, StoreError> {
         let clusters = rows.iter().filter_map(|row| row.occasion.cluster);
         let clusters: BTreeSet<ClusterId> = clusters.collect();
-        let mut classes = BTreeMap::new();
-        for cluster in clusters {
+        let store = self.delivery.store;
+        let looks = clusters.into_iter().take(CLASSES_MAX).map(|id| async move {
             // Of no hour: what the cluster is, is enough.
             let none = EventTime::LAST.window()..=EventTime::FIRST.window();
-            let known = self.delivery.store.dossier(cluster, none).await?;
+            let known = store.dossier(id, none).await?;
             let class = known.map(|known| known.cluster.facts.identity.class.name());
-            classes.insert(cluster, class);
-        }
+            Ok((id, class))
+        });
+        let classes: Vec<Result<_, StoreError>> =
+            stream::iter(looks).buffered(CALLS_MAX).collect().await;
+        let classes: BTreeMap<_, _> = classes.into_iter().collect::<Result<_, _>>()?;
         let class = |cluster| classes.get(&cluster).copied().flatten();
         Ok(self.desk.summary(digest::occasion(rows, class)))
     }

@@ -451,7 +451,7 @@ fn a_store_that_is_not_ours_is_refused() {
     for (name, saying) in [
         (
             "newer.db",
-            "newer.db: the store has schema version 2, this program knows versions up to 1; update",
+            "newer.db: the store has schema version 3, this program knows versions up to 2; update",
         ),
         (
             "notes.txt",

@@ -398,6 +398,32 @@ fn one_bad_alert_of_a_hundred_is_found_in_eight_requests_and_kept() {
 }
 
 #[test]
+fn a_sink_that_goes_down_while_a_bad_alert_is_looked_for_is_left_alone() {
+    let world = World::new();
+    world.put(&new(0..100));
+    let mut calls = 0;
+    let sink = Scripted::new(move |_| {
+        calls += 1;
+        let why = "429".to_owned();
+        match calls {
+            1 | 2 => Answered::Rejected("400".to_owned()),
+            3 => Answered::Busy {
+                after: Some(300),
+                why,
+            },
+            _ => ok(),
+        }
+    });
+    let mut sinks = one(sink);
+    let first = world.drain(&mut sinks);
+    assert_eq!((first.requests, first.sent, first.later), (3, 0, 100));
+    world.clock.pass(299);
+    assert_eq!(world.drain(&mut sinks).requests, 0);
+    world.clock.pass(1);
+    assert_eq!(world.drain(&mut sinks).sent, 100);
+}
+
+#[test]
 fn what_is_too_long_is_halved_and_all_of_it_is_sent() {
     let world = World::new();
     world.put(&new(0..100));

@@ -34,7 +34,7 @@ const FLOORS: [&[&str]; 8] = [
     &["cluster", "keys", "report"],
     &["alert"],
     &["guance"],
-    &["rules", "policy", "config"],
+    &["rules", "policy", "outbox", "config"],
     &["page"],
     &["ports"],
     &[

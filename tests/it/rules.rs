@@ -394,7 +394,7 @@ sink = "sns"
         3:8: a policy needs a sink: its name, or all
         4:16: "loud" is not a severity
         5:11: "4 hours" is not a time from 1m to 90d, such as 30m, 4h or 2d
-        6:23: "shop" is not an account, of twelve digits
+        6:22: "shop" is not an account, of twelve digits
         6:50: "odd" is not a class
         9:8: a policy needs something to do: min_severity, silence or enabled = false"#]]
     .assert_eq(&told.join("\n"));
