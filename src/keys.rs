@@ -287,6 +287,17 @@ impl Ledger {
     }
 }
 
+impl Answer {
+    /// Returns when the key was used since an earlier answer; `None` if that cannot be told.
+    pub fn used_since(&self, earlier: Option<&Self>) -> Option<EventTime> {
+        match (earlier?, self) {
+            (Self::Used { at: earlier, .. }, Self::Used { at, .. }) if at <= earlier => None,
+            (_, Self::Used { at, .. }) => Some(*at),
+            _ => None,
+        }
+    }
+}
+
 impl Oddity {
     /// Returns the stable name.
     pub fn name(self) -> &'static str {
@@ -412,6 +423,19 @@ mod tests {
             assert_eq!(Answer::decode(&answer.encode()), Some(answer));
         }
         assert_eq!(Answer::decode("[\"used\"]"), None);
+    }
+
+    #[test]
+    fn a_use_shows_between_two_answers_and_never_in_the_first() {
+        let (old, new) = (used("2026-11-20T08:00:00Z"), used("2026-11-21T08:00:00Z"));
+        let never = Answer::Never { user: None };
+        assert_eq!(new.used_since(None), None);
+        assert_eq!(new.used_since(Some(&new)), None);
+        assert_eq!(old.used_since(Some(&new)), None);
+        let at = Some(at("2026-11-21T08:00:00Z"));
+        assert_eq!(new.used_since(Some(&old)), at);
+        assert_eq!(new.used_since(Some(&never)), at);
+        assert_eq!(Answer::Unknown.used_since(Some(&old)), None);
     }
 
     #[test]

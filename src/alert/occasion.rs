@@ -163,6 +163,21 @@ impl Occasion {
         }
     }
 
+    /// Returns what a canary key is told of that was used at a moment, as IAM says, whether or not an
+    /// event shows it. It is the alert of that day's first event, if there is one.
+    pub fn of_silent_use(key: &str, account_id: &str, at: EventTime, now: i64) -> Self {
+        Self {
+            kind: Kind::AccessKey,
+            account_id: account_id.to_owned(),
+            cluster: None,
+            epoch: at.seconds() / 86_400,
+            about: key.to_owned(),
+            detail: json!({"oddity": Oddity::Canary.name(), "source": "IAM"}).to_string(),
+            at: Some(at),
+            is_late: now - at.seconds() > LATE_SECONDS,
+        }
+    }
+
     /// Returns what is told when a key woke up that had last been used at a moment, and was seen in a
     /// cluster of an account.
     pub fn of_awakening(

@@ -183,8 +183,28 @@ where
         })
     }
 
+    /// Asks IAM about the canary keys as often as it may be asked: what they are used for need not
+    /// fail, and what does not fail shows in no event that comes here.
+    pub async fn watch_canaries(&self) -> Result<(), StoreError> {
+        let keys = self.delivery.keys;
+        for key in &keys.canaries {
+            let account_id = account_of(key).unwrap_or_else(|| keys.account_id.clone());
+            let seen = Seen {
+                key,
+                at: None,
+                caller_account: Some(&account_id),
+                session: None,
+                cluster: None,
+            };
+            if keys.is_asked(key, Some(&account_id)) {
+                self.ledger(&seen).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Returns what is known of a key, having asked IAM if that is due, and whether an answer is
-    /// missing. A key that woke up is told of here, once.
+    /// missing. A key that woke up and a canary that was used are told of here, once.
     async fn ledger(&self, seen: &Seen<'_>) -> Result<(Ledger, bool), StoreError> {
         let mut ledgers = self.ledgers.lock().await;
         let store = self.delivery.store;
@@ -192,10 +212,19 @@ where
             Some(known) => known.clone(),
             None => store.ledger(seen.key).await?,
         };
+        let earlier = known.now.clone();
         let (mut ledger, is_changed, is_missing) = self.asked(seen, known).await?;
         let now = self.delivery.clock.seconds();
         let awakening = self.delivery.keys.awakening(&ledger, seen.at);
         let mut tells = Vec::new();
+        let answer = ledger.now.as_ref();
+        if let Some(at) = answer.and_then(|answer| answer.used_since(earlier.as_ref()))
+            && self.delivery.keys.canaries.contains(seen.key)
+        {
+            let account_id = account_of(seen.key).or(seen.caller_account.map(str::to_owned));
+            let account_id = account_id.unwrap_or_default();
+            tells.push(Occasion::of_silent_use(seen.key, &account_id, at, now));
+        }
         if let (Some((last, again)), Some((cluster, account_id))) = (awakening, seen.cluster)
             && ledger.told != Some(last.seconds())
         {

@@ -6,12 +6,12 @@ import http.server
 import pathlib
 import re
 import ssl
-import subprocess
 import threading
 import urllib.parse
 
+import trustme
+
 TOKEN = "tkn_5e2e5e2e5e2e5e2e5e2e5e2e5e2e5e2e"
-OPENSSL_SECONDS = 30
 
 # One point of line protocol: a newline ends it, but not within a quoted text.
 POINT = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^"\n])+', re.DOTALL)
@@ -23,27 +23,14 @@ class Workspace:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
         self.ca_file = self.folder / "authority.pem"
-        certificate, key = self.make_certificate()
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(str(self.ca_file))
         self.written = []
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
+        authority.issue_cert("localhost").configure_cert(context)
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.url = f"https://localhost:{self.server.server_address[1]}"
-
-    def make_certificate(self):
-        """Makes an authority and a certificate for this machine's name, which it signs."""
-        authority, request = self.folder / "authority.key", self.folder / "request.pem"
-        certificate, key, names = self.folder / "server.pem", self.folder / "server.key", self.folder / "names"
-        names.write_text("subjectAltName=DNS:localhost\n", encoding="utf-8")
-        new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-        openssl("req", "-x509", *new, "-keyout", authority, "-out", self.ca_file, "-subj", "/CN=tests", "-days", "2")
-        openssl("req", *new, "-keyout", key, "-out", request, "-subj", "/CN=localhost")
-        openssl(
-            "x509", "-req", "-in", request, "-CA", self.ca_file, "-CAkey", authority, "-CAcreateserial",
-            "-out", certificate, "-days", "2", "-extfile", names,
-        )
-        return certificate, key
 
     def handler(self):
         written = self.written
@@ -70,12 +57,6 @@ class Workspace:
     def lines(self, path):
         """Returns the points that were written to a path."""
         return [point for where, body in list(self.written) if where == path for point in POINT.findall(body)]
-
-
-def openssl(*arguments):
-    command = ["openssl", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=OPENSSL_SECONDS, check=False)
-    assert done.returncode == 0, f"openssl fails: {done.stderr}"
 
 
 @contextlib.contextmanager

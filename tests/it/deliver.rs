@@ -856,6 +856,35 @@ fn a_canary_key_is_critical() {
 }
 
 #[test]
+fn a_canary_key_that_iam_says_was_used_is_told_of_though_no_event_shows_it() {
+    let mut world = World::new();
+    world.keys.canaries.insert(OURS.to_owned());
+    *world.directory.answer.borrow_mut() = Box::new(|_| Ok(Answer::Never { user: None }));
+    assert_eq!(alerts(&world), []);
+    assert_eq!(
+        alerts(&world),
+        [],
+        "as it was when it was first asked about"
+    );
+    world.clock.pass(5 * 3600);
+    *world.directory.answer.borrow_mut() = Box::new(|_| Ok(used(0)));
+    assert_eq!(
+        alerts(&world),
+        [],
+        "found out in this run and sent by the next"
+    );
+    let told = alerts(&world);
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].level(), Severity::Critical);
+    assert_eq!(told[0].keys[0].oddities, [Oddity::Canary]);
+    for _ in 0..3 {
+        world.clock.pass(5 * 3600);
+        assert_eq!(alerts(&world), [], "told once");
+    }
+    assert_eq!(world.directory.calls.borrow().len(), 5, "every four hours");
+}
+
+#[test]
 fn a_thousand_events_of_a_key_ask_iam_once_in_four_hours_and_never_twice_in_a_second() {
     let records: Vec<_> = (1..=1_000).map(|number| by_key(number, OURS)).collect();
     let world = world_of(&records);
