@@ -85,7 +85,7 @@ impl DeliverSettings {
         let table_name = reading.required("TABLE_NAME", "the name of the DynamoDB table");
         let sinks = reading.sinks("SINKS");
         if sinks.is_empty() {
-            let message = "is empty; without anybody to tell there is nothing to send".to_owned();
+            let message = "is empty; with nobody to tell there is nothing to send".to_owned();
             reading.complain("SINKS", message);
         }
         let settings = Self {
@@ -560,7 +560,6 @@ mod tests {
             ("CANARY_KEYS", "AKIA", "not the id"),
             ("CANARY_KEYS", "ASIAIOSFODNN7EXAMPLE", "not the id"),
             ("ACCOUNT_ROLE_NAME", "a b", "name of a role"),
-            ("RULES_OBJECT", "rules.toml", "BUCKET_NAME"),
             ("AWS_REGION", "", "is missing"),
         ] {
             let complaints = parse(&[(name, value)]).unwrap_err().to_string();
@@ -568,6 +567,11 @@ mod tests {
             assert!(complaints.contains(says), "{name}={value}: {complaints}");
             assert!(!complaints.contains("hush"), "{complaints}");
         }
+        let rules = parse(&[("RULES_OBJECT", "rules.toml")]).unwrap_err();
+        assert!(
+            rules.to_string().contains("BUCKET_NAME: is missing"),
+            "{rules}"
+        );
     }
 
     #[test]

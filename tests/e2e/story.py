@@ -52,6 +52,7 @@ class Story:
             self.find_the_clusters_of_both_log_groups,
             self.count_what_comes_twice_once,
             self.tell_all_of_a_new_cluster_within_seconds,
+            self.tell_later_whom_nothing_reached,
             self.say_of_an_access_key_what_iam_says,
             self.show_no_secret_in_any_log,
             self.refuse_what_comes_to_the_bucket_unencrypted,
@@ -135,6 +136,23 @@ class Story:
         assert line.startswith("monitor,") and f'df_event_id=event-{event["detail"]["alert_id"]}' in line, line
         assert self.await_lines("/v1/write/logging", "StopInstances"), "no sample is sent"
         print(f"    all three told after {time.monotonic() - started:.1f} s")
+
+    def tell_later_whom_nothing_reached(self):
+        self.guance.failing = 1
+        self.put(GROUPS[0], [records.failure("RebootInstances")])
+        self.await_message("topic", "RebootInstances")
+        alert = self.await_message("bus", "RebootInstances")["detail"]["alert_id"]
+        end = time.monotonic() + TOLD_SECONDS
+        while self.guance.failing:
+            assert time.monotonic() < end, "nothing was sent to the workspace while it was down"
+            time.sleep(0.1)
+        while not any("RebootInstances" in line for line in self.guance.lines("/v1/write/keyevent")):
+            assert time.monotonic() < end, "what the workspace did not take is not sent again"
+            # As the schedule does once a minute.
+            self.client("lambda").invoke(FunctionName=DELIVER, Payload=b"{}")
+            time.sleep(0.5)
+        (line,) = [line for line in self.guance.lines("/v1/write/keyevent") if "RebootInstances" in line]
+        assert f"df_event_id=event-{alert}" in line, line
 
     def say_of_an_access_key_what_iam_says(self):
         account = self.client("sts").get_caller_identity()["Account"]

@@ -26,6 +26,8 @@ class Workspace:
         authority = trustme.CA()
         authority.cert_pem.write_to_path(str(self.ca_file))
         self.written = []
+        # How many requests fail from now on.
+        self.failing = 0
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert("localhost").configure_cert(context)
@@ -33,7 +35,7 @@ class Workspace:
         self.url = f"https://localhost:{self.server.server_address[1]}"
 
     def handler(self):
-        written = self.written
+        workspace = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
@@ -43,9 +45,7 @@ class Workspace:
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
                 is_known = token == TOKEN and self.headers["User-Agent"].startswith("cloudtrail-inspector/")
-                if is_known:
-                    written.append((url.path, body.decode()))
-                self.send_response(200 if is_known else 403)
+                self.send_response(workspace.take(url.path, body.decode()) if is_known else 403)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -53,6 +53,14 @@ class Workspace:
                 pass
 
         return Handler
+
+    def take(self, path, body):
+        """Takes what is written, unless it is to fail, and returns the status."""
+        if self.failing > 0:
+            self.failing -= 1
+            return 503
+        self.written.append((path, body))
+        return 200
 
     def lines(self, path):
         """Returns the points that were written to a path."""

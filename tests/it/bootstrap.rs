@@ -493,7 +493,7 @@ fn an_unknown_role_does_not_start_and_says_which_there_are() {
         told,
         json!({
             "errorType": "UnknownRole",
-            "errorMessage": "_HANDLER is \"ingset\"; the roles of this program are: ingest",
+            "errorMessage": "_HANDLER is \"ingset\"; the roles of this program are: ingest, deliver",
         })
     );
     assert_eq!(lines(&written, "error", &json!("UnknownRole")).len(), 1);
@@ -510,4 +510,60 @@ fn wrong_settings_do_not_start_and_are_told_all_at_once() {
          RETENTION_DAYS: \"1000\" is no whole number from 8 to 365"
     );
     assert_eq!(lines(&written, "error", &json!("WrongSettings")).len(), 1);
+}
+
+#[test]
+fn wrong_settings_of_sinks_are_told_at_once_and_show_in_their_metrics() {
+    let settings = [
+        ("_HANDLER", "deliver"),
+        ("AWS_REGION", "eu-central-1"),
+        ("TABLE_NAME", "table"),
+        ("OWN_ACCOUNT_ID", "111122223333"),
+        ("SINKS", "guance,sns"),
+        ("GUANCE_ROUTE", "dataway"),
+        ("GUANCE_SITE", "mars1"),
+        (
+            "GUANCE_SECRET_ARN",
+            "arn:aws:secretsmanager:eu-central-1:111122223333:secret:guance",
+        ),
+        ("TOPIC_ARN", "arn:aws:sns:us-east-1:111122223333:errors"),
+    ];
+    let (told, written) = Function::start(&settings).refused();
+    assert_eq!(told["errorType"], "WrongSettings");
+    let message = told["errorMessage"].as_str().unwrap();
+    for part in ["GUANCE_SITE: ", "mars1", "TOPIC_ARN: ", "eu-central-1"] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    for sink in ["guance", "sns"] {
+        let metrics = lines(&written, "Sink", &json!(sink));
+        assert_eq!(metrics[0]["SinkMisconfigured"], 1, "{written}");
+    }
+}
+
+#[test]
+fn plain_http_and_addresses_inside_are_no_places_to_send_alerts_to() {
+    for url in [
+        "http://openway.guance.com",
+        "https://127.0.0.1:9001",
+        "https://169.254.169.254",
+        "https://openway.guance.com.evil.example",
+    ] {
+        let settings = [
+            ("_HANDLER", "deliver"),
+            ("AWS_REGION", "eu-central-1"),
+            ("TABLE_NAME", "table"),
+            ("OWN_ACCOUNT_ID", "111122223333"),
+            ("SINKS", "guance"),
+            ("GUANCE_ROUTE", "dataway"),
+            ("GUANCE_URL", url),
+            (
+                "GUANCE_SECRET_ARN",
+                "arn:aws:secretsmanager:eu-central-1:111122223333:secret:guance",
+            ),
+        ];
+        let (told, _) = Function::start(&settings).refused();
+        assert_eq!(told["errorType"], "WrongSettings", "{url}");
+        let message = told["errorMessage"].as_str().unwrap();
+        assert!(message.contains("GUANCE_URL: "), "{url}: {message}");
+    }
 }

@@ -33,8 +33,8 @@ const FLOORS: [&[&str]; 8] = [
     &["trail"],
     &["cluster", "keys", "report"],
     &["alert"],
-    &["guance"],
-    &["rules", "policy", "outbox", "config"],
+    &["outbox", "guance"],
+    &["rules", "policy", "config"],
     &["page"],
     &["ports"],
     &[
