@@ -29,7 +29,14 @@ pub fn subject(alert: &Alert) -> String {
         (_, Severity::Error) => "Error",
         (_, Severity::Critical) => "Critical",
     };
+    let cluster = alert.cluster.as_ref();
+    let is_watched = cluster.is_some_and(|of| of.facts.identity.class == Class::Watch);
     let what = match alert.occasion.kind {
+        Kind::New if is_watched => "new sensitive call",
+        Kind::NewPrincipal if is_watched => "known sensitive call, new caller",
+        Kind::Regressed if is_watched => "sensitive call is made again",
+        Kind::Recovered if is_watched => "sensitive call is no longer made",
+        Kind::Escalating if is_watched => "sensitive call is made more often",
         Kind::New => "new CloudTrail error",
         Kind::NewPrincipal => "known CloudTrail error, new caller",
         Kind::Regressed => "CloudTrail error is back",
@@ -41,7 +48,7 @@ pub fn subject(alert: &Alert) -> String {
         Kind::NoData => "no CloudTrail data",
     };
     let mut subject = format!("{severity}: {what}");
-    if let Some(cluster) = &alert.cluster {
+    if let Some(cluster) = cluster.filter(|_| !is_watched) {
         subject.push_str(&format!(" ({})", named(cluster.facts.identity.class)));
     }
     if is_account_id(&alert.occasion.account_id) {
@@ -67,7 +74,7 @@ fn named(class: Class) -> &'static str {
         Class::Server => "AWS failed",
         Class::Invalid => "invalid request",
         Class::Other => "unknown code",
-        Class::Watch => "sensitive call",
+        Class::Watch => "succeeded",
     }
 }
 

@@ -15,9 +15,11 @@ use crate::alert::hint::{ACTION, Advice};
 use crate::alert::links::Links;
 use crate::alert::occasion::Kind;
 use crate::alert::safe::{readable, titled};
+use crate::alert::severity::Severity;
 use crate::alert::text::document::{Line, Piece, Pieces, Section, fill, joined};
 use crate::alert::text::words::Words;
 use crate::alert::{Alert, Enrichment};
+use crate::cluster::class::Class;
 use crate::cluster::facet::Kind as Facet;
 use crate::cluster::lifecycle::quiet_period_seconds;
 use crate::cluster::sample::Sample;
@@ -123,8 +125,11 @@ impl Texts {
                 TITLED_CHARS_MAX,
             ),
         };
-        let mut title = words
-            .title_error
+        let form = match is_watched(cluster) {
+            true => words.title_watched,
+            false => words.title_error,
+        };
+        let mut title = form
             .replace("{code}", &titled(code, TITLED_CHARS_MAX))
             .replace("{api}", &api);
         if alert.occasion.kind == Kind::NewPrincipal {
@@ -132,10 +137,7 @@ impl Texts {
             let about = titled(&readable(about, TITLED_CHARS_MAX), TITLED_CHARS_MAX);
             title.push_str(&format!(", {about}"));
         } else if alert.occasion.kind != Kind::Recovered {
-            let count = words
-                .title_count
-                .replace("{count}", &alert.count().to_string());
-            title.push_str(&format!(" ({count})"));
+            title.push_str(&format!(" ({})", events(words, alert.count())));
         }
         title
     }
@@ -205,7 +207,7 @@ impl Writer<'_> {
         if alert.cluster.is_none() && alert.occasion.cluster.is_some() {
             lines.push(Line::Paragraph(vec![Piece::own(words.gone)]));
         }
-        let severity = vec![Piece::strong(alert.level().name())];
+        let severity = vec![Piece::strong(level(words, alert.level()))];
         lines.push(item(words.severity, &[("severity", severity)]));
         if !alert.severity.reasons.is_empty() {
             // A reason may hold the name of a rule.
@@ -235,7 +237,13 @@ impl Writer<'_> {
 
     fn first_sentence(&self) -> Pieces {
         let words = self.words;
+        let is_watched = self.alert.cluster.as_ref().is_some_and(is_watched);
         let sentence = match self.alert.occasion.kind {
+            Kind::New if is_watched => words.watched_new,
+            Kind::NewPrincipal if is_watched => words.watched_new_principal,
+            Kind::Regressed if is_watched => words.watched_regressed,
+            Kind::Recovered if is_watched => words.watched_recovered,
+            Kind::Escalating if is_watched => words.watched_escalating,
             Kind::New => words.new,
             Kind::NewPrincipal => words.new_principal,
             Kind::Regressed => words.regressed,
@@ -320,8 +328,12 @@ impl Writer<'_> {
         }
         if let Some(cluster) = &alert.cluster {
             let class = own(cluster.facts.identity.class.name());
+            let form = match is_watched(cluster) {
+                true => words.call_watched,
+                false => words.call,
+            };
             lines.push(item(
-                words.call,
+                form,
                 &[
                     ("api", api(cluster)),
                     ("class", class),
@@ -518,13 +530,19 @@ impl Writer<'_> {
         let Some(cluster) = &self.alert.cluster else {
             return vec![Line::Paragraph(vec![Piece::own(words.no_error)])];
         };
-        let count = vec![Piece::strong(self.alert.count())];
         let values = [
             ("code", code(cluster)),
             ("api", api(cluster)),
-            ("count", count),
+            (
+                "count",
+                vec![Piece::strong(events(words, self.alert.count()))],
+            ),
         ];
-        let mut lines = vec![Line::Paragraph(fill(words.error, &values))];
+        let form = match is_watched(cluster) {
+            true => words.error_watched,
+            false => words.error,
+        };
+        let mut lines = vec![Line::Paragraph(fill(form, &values))];
         let template = &cluster.facts.template;
         if !template.is_empty() {
             let template = vec![Piece::long(template, TEMPLATE_CHARS_MAX)];
@@ -575,6 +593,27 @@ fn item(sentence: &str, values: &[(&str, Pieces)]) -> Line {
     Line::Item(fill(sentence, values))
 }
 
+/// Tells whether what a cluster is about succeeded.
+fn is_watched(cluster: &Cluster) -> bool {
+    cluster.facts.identity.class == Class::Watch
+}
+
+fn level(words: &Words, severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => words.info,
+        Severity::Warning => words.warning,
+        Severity::Error => words.error_level,
+        Severity::Critical => words.critical,
+    }
+}
+
+fn events(words: &Words, count: u64) -> String {
+    match count {
+        1 => words.one_event.to_owned(),
+        count => words.events.replace("{count}", &count.to_string()),
+    }
+}
+
 fn code(cluster: &Cluster) -> Pieces {
     let code = cluster.error_code().unwrap_or(&cluster.facts.identity.code);
     match code {
@@ -585,8 +624,11 @@ fn code(cluster: &Cluster) -> Pieces {
 
 fn api(cluster: &Cluster) -> Pieces {
     let identity = &cluster.facts.identity;
-    let api = format!("{} {}", identity.event_source(), identity.action);
-    match api.trim() {
+    let api = match identity.service.is_empty() {
+        true => identity.action.clone(),
+        false => format!("{}:{}", identity.service, identity.action),
+    };
+    match api.as_str() {
         "" => own("?"),
         api => vec![Piece::other(api)],
     }

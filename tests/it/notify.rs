@@ -55,6 +55,23 @@ fn without_a_dry_run_it_is_wrong_usage_and_says_what_is_right() {
 }
 
 #[test]
+fn a_sensitive_call_that_succeeded_is_no_error() {
+    let call = record(json!({"eventSource": "iam.amazonaws.com", "eventName": "CreateAccessKey"}));
+    let folder = Folder::with_lines(lines(&[call]));
+    let told = folder.run(&["notify", "--dry-run", "--sink", "sns", "trail.jsonl"]);
+    let told = told.printed();
+    for part in [
+        ": new sensitive call in account 111122223333\n",
+        "[New] AWS 111122223333: iam:CreateAccessKey succeeded (1 event)\n",
+        "A sensitive call succeeded that was not seen there before, in account 111122223333",
+        "  - Call: iam:CreateAccessKey, which succeeded\n",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(!told.contains("error that"), "{told}");
+}
+
+#[test]
 fn each_sink_is_shown_what_it_would_be_sent_the_loudest_first() {
     let folder = Folder::with_lines(few());
     let printed = folder
@@ -123,7 +140,7 @@ fn json_holds_what_was_asked_for_and_is_the_same_each_time() {
         event.contains("df_status=ok") && event.contains("df_fault_status=\"ok\""),
         "{event}"
     );
-    assert!(body.contains("IAM 未答复"), "{body}");
+    assert!(body.contains("IAM 尚未答复"), "{body}");
 }
 
 #[test]

@@ -18,7 +18,9 @@ pub(super) const ENGLISH: Words = Words {
     title_account_summary: "Summary",
     title_no_data: "No data",
     title_error: "{code} on {api}",
-    title_count: "events: {count}",
+    title_watched: "{api} succeeded",
+    one_event: "1 event",
+    events: "{count} events",
 
     new: "An error that was not seen there before, in {account}: {code} at {api}.",
     new_principal: "{about} fails at what only others failed at before, in {account}: {code} at \
@@ -27,6 +29,14 @@ pub(super) const ENGLISH: Words = Words {
     recovered: "An error has stopped in {account}: {code} at {api} was not seen for its quiet \
                 period of {quiet}.",
     escalating: "An error is much more frequent in {account} than it usually is: {code} at {api}.",
+    watched_new: "A sensitive call succeeded that was not seen there before, in {account}: {api}.",
+    watched_new_principal: "{about} made a sensitive call that only others made before, in {account}: \
+                            {api}.",
+    watched_regressed: "A sensitive call was made again after a long time, in {account}: {api}.",
+    watched_recovered: "A sensitive call was not made again in {account}: {api} was not seen for \
+                        {quiet}.",
+    watched_escalating: "A sensitive call is made much more often in {account} than it usually is: \
+                         {api}.",
     campaign: "Many failures in {account} belong together: {about}.",
     access_key: "An access key did what it should not, in {account}: {about}.",
     account_summary: "What {account} looked like: {about}.",
@@ -36,6 +46,10 @@ pub(super) const ENGLISH: Words = Words {
     whole_stack: "the whole stack",
     nobody: "nothing further",
 
+    info: "info",
+    warning: "warning",
+    error_level: "error",
+    critical: "critical",
     severity: "Severity: {severity}",
     reasons: "Why it is that loud: {reasons}",
     seen: "First seen {first}, last seen {last}",
@@ -50,6 +64,7 @@ pub(super) const ENGLISH: Words = Words {
 
     account_errors: "Errors of the account in the same time: {count}",
     call: "Call: {api}, class {class}, code {code}",
+    call_watched: "Call: {api}, which succeeded",
     by: "{what}: {values}",
     value_count: " ({count})",
     more: "and {count} more",
@@ -80,7 +95,7 @@ pub(super) const ENGLISH: Words = Words {
     temporary: "a temporary key, of which IAM keeps no last use",
     temporary_session: ", session {session}",
     not_asked: "IAM was not asked",
-    no_answer: "IAM did not answer; it is asked again with the next alert",
+    no_answer: "no answer from IAM yet",
     seen_here: "failed here: {count}, last {at}",
     canary: "a canary: nobody should ever use it",
     awakened: "woke up after {days} days without use",
@@ -89,7 +104,8 @@ pub(super) const ENGLISH: Words = Words {
     key_hint: "ask the key's owner. If nobody knows of this use, deactivate the key, and look at \
                what else it did.",
 
-    error: "{code} at {api}, events: {count}",
+    error: "{code} at {api}, {count}",
+    error_watched: "{api} succeeded, {count}",
     says: "It says: {template}",
     to_do: "What to do: {hint}",
     example: "Example: {at}",
