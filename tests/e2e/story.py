@@ -58,6 +58,7 @@ class Story:
             self.refuse_what_comes_to_the_bucket_unencrypted,
             self.keep_what_cannot_be_read,
             self.need_each_permission,
+            self.need_each_permission_on_the_table_to_tell,
             self.drop_the_filter_of_a_log_group_that_is_named_no_more,
             self.need_the_permission_to_read_rules,
             self.read_nothing_while_it_is_not_enabled,
@@ -211,6 +212,31 @@ class Story:
                 assert broken, f"nothing needs {action}; take it out of the template"
                 assert not self.breaks(), f"still broken after {action} was given back"
                 print(f"    without {action}: {broken}")
+
+    def need_each_permission_on_the_table_to_tell(self):
+        """The same for the function that tells, called by nobody but this test meanwhile."""
+        role, functions = self.role(DELIVER), self.client("lambda")
+        whole = self.policy(role, "deliver")
+        (mapping,) = functions.list_event_source_mappings(FunctionName=DELIVER)["EventSourceMappings"]
+        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        on_table = [one for one in whole["Statement"] if one["Sid"] in ("Messages", "Clusters")]
+        for action in sorted({action for one in on_table for action in one["Action"]}):
+            rest = [
+                one | {"Action": [kept for kept in one["Action"] if kept != action]} if one in on_table else one
+                for one in whole["Statement"]
+            ]
+            self.set_policy({**whole, "Statement": [one for one in rest if one["Action"]]}, role, "deliver")
+            broken = self.telling_breaks()
+            self.set_policy(whole, role, "deliver")
+            assert broken, f"nothing needs {action} to tell; take it out of the template"
+            assert not self.telling_breaks(), f"still broken after {action} was given back"
+            print(f"    without {action}: {broken}")
+        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+
+    def telling_breaks(self):
+        """Makes something to tell and has it told, and returns the error, if any."""
+        self.invoke([records.failure(records.new_name())])
+        return self.error_of(self.client("lambda").invoke(FunctionName=DELIVER, Payload=b"{}"))
 
     def drop_the_filter_of_a_log_group_that_is_named_no_more(self):
         self.client("s3").put_object(Bucket=self.bucket, Key=RULES_KEY, Body=records.RULES.encode())

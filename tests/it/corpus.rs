@@ -3,6 +3,7 @@
 //! They are looked for in `$CLOUDTRAIL_CORPUS`, else in `../shared/cloudtrail`; where they are
 //! absent these tests say so and pass.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -23,9 +24,14 @@ pub fn corpus(folder: &str) -> Option<PathBuf> {
 }
 
 fn scan(paths: &[&Path]) -> Value {
+    scan_with(&[], paths)
+}
+
+fn scan_with(options: &[&str], paths: &[&Path]) -> Value {
     let mut command = assert_cmd::Command::cargo_bin("cloudtrail-inspector").unwrap();
     let output = command
         .args(["scan", "--format", "json"])
+        .args(options)
         .args(paths)
         .output()
         .unwrap();
@@ -116,4 +122,29 @@ fn the_broken_log_delivery_is_two_clusters_with_exact_counts() {
         .collect();
     assert_eq!(storm, [("PutObject", 9686), ("HeadBucket", 325)]);
     assert_eq!(9686 + 325, 10_011);
+}
+
+#[test]
+fn an_attack_that_asks_for_many_of_one_thing_is_one_campaign_and_nothing_is_told_twice() {
+    let Some(files) = corpus("trail-files") else {
+        return;
+    };
+    let told = scan_with(&["--inspect"], &[&files]);
+    let transitions = told["transitions"].as_array().unwrap();
+    // Stratus Red Team asks thirty instances for their passwords, and fifteen for their user data.
+    let campaigns = transitions
+        .iter()
+        .filter(|of| of["transition"] == "campaign");
+    let abouts: Vec<&str> = campaigns
+        .map(|of| of["alert"]["about"].as_str().unwrap())
+        .collect();
+    assert_eq!(abouts.len(), 2, "{abouts:?}");
+    assert!(abouts[0].contains("stratus-red-team-ec2-get-password-data-role"));
+    assert!(abouts[1].contains("stratus-red-team-get-usr-data-role"));
+    let new = transitions.iter().filter(|of| of["transition"] == "new");
+    assert_eq!(new.count(), told["clusters"].as_array().unwrap().len());
+    let alerts = transitions.iter().filter(|of| !of["alert"].is_null());
+    let ids: Vec<&Value> = alerts.map(|of| &of["alert"]["alert_id"]).collect();
+    let distinct: BTreeSet<String> = ids.iter().map(|id| id.to_string()).collect();
+    assert_eq!(distinct.len(), ids.len());
 }

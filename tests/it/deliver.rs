@@ -533,6 +533,36 @@ fn a_crash_between_sending_and_noting_repeats_the_message_once_under_its_id() {
 }
 
 #[test]
+fn what_comes_while_others_are_sent_is_told_with_its_events() {
+    let table = MemoryTable::default();
+    let handle = table.clone();
+    let commit = move |number: u64, action: &str| {
+        let at = format!("2026-11-02T12:0{number}:00Z");
+        let fields = json!({"eventID": id(number), "eventName": action, "eventTime": at});
+        let mut store = table::store(&handle, telling());
+        ingest(&mut store, &lines(&[failing(fields)]));
+    };
+    commit(1, "GetObject");
+    let sink = Scripted::new(move |alerts| {
+        // In the same hour, which was read for the one that is being sent.
+        if alerts[0].cluster.as_ref().unwrap().facts.identity.action == "GetObject" {
+            commit(2, "PutObject");
+        }
+        ok()
+    });
+    let requests = Rc::clone(&sink.requests);
+    let world = World::of(table::store(&table, telling()), VirtualClock::new());
+    world.drain(&mut one(sink));
+    let counts: Vec<u64> = requests
+        .borrow()
+        .concat()
+        .iter()
+        .map(Alert::count)
+        .collect();
+    assert_eq!(counts, [1, 1]);
+}
+
+#[test]
 fn what_waited_for_two_weeks_is_told_in_a_digest_and_nothing_is_silently_gone() {
     let world = World::new();
     world.put(&new(0..50));

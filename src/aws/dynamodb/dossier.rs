@@ -1,10 +1,10 @@
 //! What is known of a cluster: its head, and the manifests of the hours that somebody asks for. What
-//! was read is kept until the store is told another time, because alerts of one run mostly ask for
-//! the same hours.
+//! was read is kept until rows are read again, because alerts of one run mostly ask for the same
+//! hours; a row that was written later tells of events that what was read before does not hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::aws::dynamodb::DynamoStore;
 use crate::aws::dynamodb::commit::together;
@@ -30,14 +30,19 @@ pub struct Library {
     censuses: BTreeMap<(i64, i64), Arc<Census>>,
 }
 
+/// What whoever reads at the same time shares.
+pub type Shelf = Arc<Mutex<Library>>;
+
 impl<T: Table> Dossiers for DynamoStore<T> {
     async fn dossier(
         &self,
         cluster: ClusterId,
         hours: RangeInclusive<Window>,
     ) -> Result<Option<Dossier>, StoreError> {
-        self.look_up(BTreeSet::from([cluster])).await?;
-        let head = self.library.borrow().heads.get(&cluster).cloned().flatten();
+        // The same one to the end, whoever reads rows meanwhile.
+        let library = Arc::clone(&self.library.borrow());
+        self.look_up(&library, BTreeSet::from([cluster])).await?;
+        let head = open(&library).heads.get(&cluster).cloned().flatten();
         let Some(head) = head else {
             return Ok(None);
         };
@@ -48,7 +53,7 @@ impl<T: Table> Dossiers for DynamoStore<T> {
             return Ok(Dossier::of(cluster, &alone, first_seen));
         }
         let between = (hours.start().hours(), hours.end().hours());
-        let census = self.census_of(between).await?;
+        let census = self.census_of(&library, between).await?;
         if census.facts.contains_key(&cluster) {
             return Ok(Dossier::of(cluster, &census, first_seen));
         }
@@ -59,16 +64,25 @@ impl<T: Table> Dossiers for DynamoStore<T> {
 }
 
 impl<T: Table> DynamoStore<T> {
+    /// Forgets what was read.
+    pub(super) fn forget_read(&self) {
+        self.library.replace(Shelf::default());
+    }
+
     /// Reads heads that were not read yet.
-    async fn look_up(&self, clusters: BTreeSet<ClusterId>) -> Result<(), StoreError> {
+    async fn look_up(
+        &self,
+        library: &Mutex<Library>,
+        clusters: BTreeSet<ClusterId>,
+    ) -> Result<(), StoreError> {
         let unknown: Vec<ClusterId> = {
-            let library = self.library.borrow();
+            let library = open(library);
             let is_unknown = |cluster: &ClusterId| !library.heads.contains_key(cluster);
             clusters.into_iter().filter(is_unknown).collect()
         };
         let keys: Vec<Key> = unknown.iter().copied().map(head_key).collect();
         let found = self.table.get(&keys).await?;
-        let mut library = self.library.borrow_mut();
+        let mut library = open(library);
         library
             .heads
             .extend(unknown.into_iter().map(|id| (id, None)));
@@ -80,19 +94,23 @@ impl<T: Table> DynamoStore<T> {
     }
 
     /// Returns a census of hours.
-    async fn census_of(&self, between: (i64, i64)) -> Result<Arc<Census>, StoreError> {
-        if let Some(known) = self.library.borrow().censuses.get(&between) {
+    async fn census_of(
+        &self,
+        library: &Mutex<Library>,
+        between: (i64, i64),
+    ) -> Result<Arc<Census>, StoreError> {
+        if let Some(known) = open(library).censuses.get(&between) {
             return Ok(Arc::clone(known));
         }
         let mut hours = Vec::new();
         for hour in between.0..=between.1 {
-            hours.push(self.hour(hour).await?);
+            hours.push(self.hour(library, hour).await?);
         }
         let manifests: Vec<Manifest> = hours.iter().flat_map(|of| of.iter().cloned()).collect();
         let seen = manifests.iter().flat_map(Manifest::sightings);
         let clusters: BTreeSet<_> = seen.map(|(_, seen)| seen.case.cluster).collect();
-        self.look_up(clusters.clone()).await?;
-        let mut library = self.library.borrow_mut();
+        self.look_up(library, clusters.clone()).await?;
+        let mut library = open(library);
         let heads = &library.heads;
         let head = |id: &ClusterId| Some((*id, heads.get(id)?.as_ref()?));
         let known: Vec<_> = clusters.iter().filter_map(head).collect();
@@ -113,8 +131,12 @@ impl<T: Table> DynamoStore<T> {
     }
 
     /// Reads the manifests of an hour.
-    async fn hour(&self, hour: i64) -> Result<Arc<Vec<Manifest>>, StoreError> {
-        if let Some(known) = self.library.borrow().manifests.get(&hour) {
+    async fn hour(
+        &self,
+        library: &Mutex<Library>,
+        hour: i64,
+    ) -> Result<Arc<Vec<Manifest>>, StoreError> {
+        if let Some(known) = open(library).manifests.get(&hour) {
             return Ok(Arc::clone(known));
         }
         let Some(window) = EventTime::from_seconds(hour * 3600).map(EventTime::window) else {
@@ -130,10 +152,14 @@ impl<T: Table> DynamoStore<T> {
             }
         }
         let manifests = Arc::new(manifests);
-        let mut library = self.library.borrow_mut();
+        let mut library = open(library);
         library.manifests.insert(hour, Arc::clone(&manifests));
         Ok(manifests)
     }
+}
+
+fn open(library: &Mutex<Library>) -> MutexGuard<'_, Library> {
+    library.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn add_head(census: &mut Census, cluster: ClusterId, head: &Head) {

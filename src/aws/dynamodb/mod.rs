@@ -24,7 +24,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::alert::occasion::Occasion;
-use crate::aws::dynamodb::dossier::Library;
+use crate::aws::dynamodb::dossier::Shelf;
 use crate::aws::dynamodb::item::{Caller, Head};
 use crate::aws::dynamodb::lease::Leases;
 use crate::aws::dynamodb::table::{Table, TableError, Write};
@@ -77,7 +77,7 @@ pub struct DynamoStore<T> {
     /// Canary keys that were told of, each with its day.
     canaries: BTreeSet<(String, i64)>,
     /// What was read to look clusters up.
-    library: RefCell<Library>,
+    library: RefCell<Shelf>,
     /// The events of the hours that were written to, for whoever wants to know which of them are
     /// new; that takes reading those hours.
     counting: Option<Counting>,
@@ -140,7 +140,7 @@ impl<T: Table> DynamoStore<T> {
     /// Tells the store what time it is. What was read to look clusters up is forgotten.
     pub fn set_now(&mut self, now: EventTime) {
         self.now = now;
-        self.library = RefCell::default();
+        self.forget_read();
     }
 
     /// Returns the table.

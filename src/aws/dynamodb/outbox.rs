@@ -28,6 +28,7 @@ impl<T: Table> Outbox for DynamoStore<T> {
             }
         }
         Row::sort(&mut rows);
+        self.forget_read();
         Ok(rows)
     }
 
