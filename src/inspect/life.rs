@@ -8,7 +8,7 @@ use crate::cluster::escalation::{self, BASELINE_HOURS, CALM_HOURS, Escalation, S
 use crate::cluster::facet::Kind;
 use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::lifecycle::{NEW_SECONDS, quiet_period_seconds};
-use crate::inspect::silence::Silence;
+use crate::inspect::gap::Gap;
 use crate::inspect::{Change, Transition};
 use crate::trail::time::EventTime;
 
@@ -37,7 +37,7 @@ struct Follower<'a> {
     account_id: &'a str,
     /// How long it has to be quiet to recover.
     quiet_seconds: i64,
-    blind: &'a [Silence],
+    blind: &'a [Gap],
     life: Life,
     callers: BTreeSet<&'a str>,
     told: Vec<Transition>,
@@ -47,7 +47,7 @@ struct Follower<'a> {
 pub fn transitions(
     cluster: ClusterId,
     deeds: &[Deed<'_>],
-    blind: &[Silence],
+    blind: &[Gap],
     as_of: EventTime,
 ) -> Vec<Transition> {
     let Some(first) = deeds.first() else {
@@ -145,11 +145,8 @@ impl<'a> Follower<'a> {
     /// not count as quiet.
     fn recovers(&self) -> Option<EventTime> {
         let mut due = self.life.last.seconds() + self.quiet_seconds;
-        for silence in self.blind {
-            let (from, until) = (
-                silence.since.seconds(),
-                silence.until.map(EventTime::seconds),
-            );
+        for gap in self.blind {
+            let (from, until) = (gap.since.seconds(), gap.until.map(EventTime::seconds));
             if until.is_some_and(|until| until <= self.life.last.seconds()) {
                 continue;
             }

@@ -6,8 +6,8 @@
 //! would have followed it. The same set of events gives the same story, in whatever order and in how
 //! many pieces they came.
 
+pub mod gap;
 mod life;
-pub mod silence;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::cluster::campaign::{Campaign, Deed, campaigns};
 use crate::cluster::escalation::Escalation;
 use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::{EventId, Facts, Sighting};
-use crate::inspect::silence::{Silence, silences};
+use crate::inspect::gap::{Gap, gaps};
 use crate::trail::time::EventTime;
 
 /// Something that happened.
@@ -118,7 +118,7 @@ pub fn story(
     let Some(as_of) = ends.and_then(EventTime::from_seconds) else {
         return Vec::new();
     };
-    let silences = silences(&deeds, as_of);
+    let gaps = gaps(&deeds, as_of);
     let campaigns = campaigns(&deeds);
     let mut story = Vec::new();
     let mut clusters: BTreeMap<ClusterId, Vec<Deed<'_>>> = BTreeMap::new();
@@ -130,16 +130,16 @@ pub fn story(
     }
     for (cluster, deeds) in &clusters {
         let account = &deeds[0].facts.identity.account_id;
-        let blind = silences.get(account).map(Vec::as_slice).unwrap_or_default();
+        let blind = gaps.get(account).map(Vec::as_slice).unwrap_or_default();
         story.extend(life::transitions(*cluster, deeds, blind, as_of));
     }
     swallow(&mut story, &campaigns);
     for campaign in campaigns {
         tell_campaign(&mut story, campaign, as_of);
     }
-    for (account_id, silences) in silences {
-        for silence in silences {
-            tell_silence(&mut story, &account_id, silence);
+    for (account_id, gaps) in gaps {
+        for gap in gaps {
+            tell_gap(&mut story, &account_id, gap);
         }
     }
     story.sort_by(|one, other| one.order().cmp(&other.order()));
@@ -194,7 +194,7 @@ fn tell_campaign(story: &mut Vec<Transition>, campaign: Campaign, as_of: EventTi
     tell(campaign.opened, Change::Campaign(Box::new(campaign)));
 }
 
-fn tell_silence(story: &mut Vec<Transition>, account_id: &str, silence: Silence) {
+fn tell_gap(story: &mut Vec<Transition>, account_id: &str, gap: Gap) {
     let mut tell = |at, change| {
         story.push(Transition {
             at,
@@ -205,14 +205,9 @@ fn tell_silence(story: &mut Vec<Transition>, account_id: &str, silence: Silence)
             is_swallowed: false,
         });
     };
-    tell(
-        silence.noticed,
-        Change::NoData {
-            since: silence.since,
-        },
-    );
-    if let Some(until) = silence.until {
-        let seconds = until.seconds_since(silence.since);
+    tell(gap.noticed, Change::NoData { since: gap.since });
+    if let Some(until) = gap.until {
+        let seconds = until.seconds_since(gap.since);
         tell(until, Change::DataAgain { seconds });
     }
 }

@@ -55,6 +55,7 @@ class Story:
             self.tell_later_whom_nothing_reached,
             self.say_of_an_access_key_what_iam_says,
             self.show_no_secret_in_any_log,
+            self.hold_what_no_secret_is_there_for,
             self.refuse_what_comes_to_the_bucket_unencrypted,
             self.keep_what_cannot_be_read,
             self.need_each_permission,
@@ -184,6 +185,27 @@ class Story:
             for hidden in (workspace.TOKEN, self.key, "AKIAIOSFODNN7EXAMPLE"):
                 assert hidden not in json.dumps(told), f"{hidden} is told"
 
+    def hold_what_no_secret_is_there_for(self):
+        self.client("secretsmanager").delete_secret(SecretId=self.secret, ForceDeleteWithoutRecovery=True)
+        # Another setting makes the function anew, which has not fetched the secret yet.
+        self.set_variables({"LOG_LEVEL": "debug"})
+        written = len(self.guance.written)
+        self.put(GROUPS[0], [records.failure("ModifyVpcAttribute")])
+        self.await_message("topic", "ModifyVpcAttribute")
+        self.await_message("bus", "ModifyVpcAttribute")
+        end = time.monotonic() + TOLD_SECONDS
+        while not any(line.get("Sink") == "guance" and line.get("SinkMisconfigured") for line in self.metrics()):
+            assert time.monotonic() < end, "no metric says that the secret is missing"
+            time.sleep(0.5)
+        assert len(self.guance.written) == written, "something was sent without a secret"
+
+    def metrics(self):
+        """Returns the lines of metrics of the function that tells."""
+        logs = self.client("logs")
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{DELIVER}")
+        lines = [line for page in pages for event in page["events"] for line in event["message"].splitlines()]
+        return [json.loads(line) for line in lines if line.startswith('{"Alerts')]
+
     def refuse_what_comes_to_the_bucket_unencrypted(self):
         failed = self.error_of(self.call(["no record at all"]))
         assert failed, "the bucket takes what was not encrypted on its way"
@@ -308,10 +330,13 @@ class Story:
 
     def trust_the_workspace(self):
         """Has the function trust the certificate of the workspace, which no parameter of the stack does."""
+        self.set_variables({"GUANCE_CA_FILE": str(self.guance.ca_file)})
+
+    def set_variables(self, variables):
+        """Sets variables of the function that tells, beside those that it has."""
         functions = self.client("lambda")
         found = functions.get_function_configuration(FunctionName=DELIVER)["Environment"]["Variables"]
-        variables = found | {"GUANCE_CA_FILE": str(self.guance.ca_file)}
-        functions.update_function_configuration(FunctionName=DELIVER, Environment={"Variables": variables})
+        functions.update_function_configuration(FunctionName=DELIVER, Environment={"Variables": found | variables})
 
     def be_lenient(self, topic):
         """Takes away what the emulator cannot satisfy, having seen that it is there."""

@@ -145,6 +145,6 @@ fn an_attack_that_asks_for_many_of_one_thing_is_one_campaign_and_nothing_is_told
     assert_eq!(new.count(), told["clusters"].as_array().unwrap().len());
     let alerts = transitions.iter().filter(|of| !of["alert"].is_null());
     let ids: Vec<&Value> = alerts.map(|of| &of["alert"]["alert_id"]).collect();
-    let distinct: BTreeSet<String> = ids.iter().map(|id| id.to_string()).collect();
+    let distinct: BTreeSet<String> = ids.iter().map(ToString::to_string).collect();
     assert_eq!(distinct.len(), ids.len());
 }

@@ -1,4 +1,4 @@
-//! Silence: the hours in which an account that always has failures has none at all. Then it is more
+//! Gaps: the hours in which an account that always has failures has none at all. Then it is more
 //! likely that they are not seen than that all of them are gone, and nothing recovers meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,12 +13,12 @@ const RHYTHM: (usize, usize) = (20, 24);
 /// And of so many different clusters: one or two may really be over.
 const CLUSTERS_LEAST: usize = 3;
 
-/// So many hours without any failure are a silence.
-const SILENT_HOURS: i64 = 3;
+/// So many hours without any failure are a gap.
+const GAP_HOURS: i64 = 3;
 
 /// A time in which an account had no failure at all against its own rhythm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Silence {
+pub struct Gap {
     /// The last event before it.
     pub since: EventTime,
     /// When it was noticed: at a full hour.
@@ -35,8 +35,8 @@ struct Hour {
     last: EventTime,
 }
 
-/// Finds the silences of each account, as of a moment. Deeds are in the order of time.
-pub fn silences(deeds: &[Deed<'_>], as_of: EventTime) -> BTreeMap<String, Vec<Silence>> {
+/// Finds the gaps of each account, as of a moment. Deeds are in the order of time.
+pub fn gaps(deeds: &[Deed<'_>], as_of: EventTime) -> BTreeMap<String, Vec<Gap>> {
     let mut accounts: BTreeMap<&str, BTreeMap<Window, Hour>> = BTreeMap::new();
     for deed in deeds {
         let hours = accounts.entry(&deed.facts.identity.account_id).or_default();
@@ -49,24 +49,24 @@ pub fn silences(deeds: &[Deed<'_>], as_of: EventTime) -> BTreeMap<String, Vec<Si
         hour.last = deed.at;
     }
     let of_account = |(account, hours): (&str, BTreeMap<Window, Hour>)| {
-        let silences = of_hours(&hours, as_of);
-        (!silences.is_empty()).then(|| (account.to_owned(), silences))
+        let gaps = of_hours(&hours, as_of);
+        (!gaps.is_empty()).then(|| (account.to_owned(), gaps))
     };
     accounts.into_iter().filter_map(of_account).collect()
 }
 
-fn of_hours(hours: &BTreeMap<Window, Hour>, as_of: EventTime) -> Vec<Silence> {
+fn of_hours(hours: &BTreeMap<Window, Hour>, as_of: EventTime) -> Vec<Gap> {
     let mut found = Vec::new();
     let ordered: Vec<(&Window, &Hour)> = hours.iter().collect();
     for (place, (window, hour)) in ordered.iter().enumerate() {
         let next = ordered.get(place + 1).map(|(_, next)| next.first);
         let ends = next.unwrap_or(as_of).window().hours();
-        if ends - window.hours() <= SILENT_HOURS || !has_rhythm(&ordered[..=place]) {
+        if ends - window.hours() <= GAP_HOURS || !has_rhythm(&ordered[..=place]) {
             continue;
         }
-        let noticed = (window.hours() + 1 + SILENT_HOURS) * 3600;
+        let noticed = (window.hours() + 1 + GAP_HOURS) * 3600;
         if let Some(noticed) = EventTime::from_seconds(noticed) {
-            found.push(Silence {
+            found.push(Gap {
                 since: hour.last,
                 noticed,
                 until: next,
