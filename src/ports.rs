@@ -366,3 +366,18 @@ pub enum StoreError {
         detail: String,
     },
 }
+
+/// Returns words with the causes of an error behind them; one that the words end with is not
+/// repeated.
+pub fn with_causes(words: impl Into<String>, error: &dyn Error) -> String {
+    let mut told = words.into();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let words = cause.to_string();
+        if !told.ends_with(&words) {
+            told = format!("{told}: {words}");
+        }
+        source = cause.source();
+    }
+    told
+}

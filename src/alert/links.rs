@@ -236,7 +236,7 @@ fn is_api(text: &str) -> bool {
 }
 
 /// Encodes all but letters, digits and three signs, with `%` or what stands for it.
-fn encoded(text: &str, sign: char) -> String {
+pub(crate) fn encoded(text: &str, sign: char) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
         match byte {

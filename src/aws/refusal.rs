@@ -7,6 +7,7 @@ use std::fmt::Debug;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use crate::outbox::Answered;
+use crate::ports::with_causes;
 use crate::trail::redact::sanitize;
 
 /// How much of what a service says is repeated.
@@ -85,15 +86,10 @@ where
     E: Error + ProvideErrorMetadata + 'static,
     R: Debug,
 {
-    let mut detail = match error.code() {
+    let detail = match error.code() {
         Some(code) => format!("{code}: {}", error.message().unwrap_or_default()),
-        None => error.to_string(),
+        None => with_causes(error.to_string(), error),
     };
-    let mut source = error.source();
-    while let Some(cause) = source.filter(|_| error.code().is_none()) {
-        detail = format!("{detail}: {cause}");
-        source = cause.source();
-    }
     sanitize(&detail, DETAIL_CHARS_MAX)
 }
 

@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use futures_util::lock::Mutex;
 
 use crate::alert::occasion::{Kind, Occasion};
-use crate::alert::severity::{self, Assessment, Severity};
+use crate::alert::severity::{Assessment, Severity};
 use crate::alert::{Alert, Enrichment};
 use crate::cluster::facet::{self, Facets};
 use crate::cluster::fingerprint::ClusterId;
@@ -81,51 +81,42 @@ where
             None => None,
         };
         let keys = self.keys(occasion, dossier.as_ref()).await?;
-        let is_missing = keys.iter().any(|key| key.is_missing);
-        let is_gone = occasion.cluster.is_some() && dossier.is_none();
-        let start = EventTime::from_seconds(hours.start().hours() * 3600);
-        let end = EventTime::from_seconds((hours.end().hours() + 1) * 3600);
-        let is_dated = dossier.is_some();
+        let name = self.account_name(occasion);
+        let alert = match dossier {
+            Some(known) => {
+                let start = EventTime::from_seconds(hours.start().hours() * 3600);
+                let end = EventTime::from_seconds((hours.end().hours() + 1) * 3600);
+                Alert::of_cluster(
+                    occasion.clone(),
+                    known.cluster,
+                    known.first_seen,
+                    start.zip(end),
+                    known.account_errors,
+                    keys,
+                    name,
+                )
+            }
+            None => without_cluster(occasion, keys, name),
+        };
         Ok(Alert {
-            severity: assessed(occasion.kind, dossier.as_ref(), &keys),
-            account_errors: dossier.as_ref().map_or(0, |known| known.account_errors),
-            first_seen: dossier.as_ref().and_then(|known| known.first_seen),
-            from: start.filter(|_| is_dated),
-            until: end.filter(|_| is_dated),
-            keys,
-            enrichment: if is_missing || is_gone {
-                Enrichment::Partial
-            } else {
-                Enrichment::Full
-            },
+            severity: made_louder(alert.severity, &alert.keys),
             suppressed,
-            ..self.bare(occasion.clone(), dossier)
+            ..alert
         })
     }
 
     /// Returns the alert of an occasion that tells all by itself.
     pub fn summary(&self, occasion: Occasion) -> Alert {
+        let name = self.account_name(&occasion);
         Alert {
             severity: plain(Severity::Warning, "alerts that waited are told at once"),
-            ..self.bare(occasion, None)
+            ..Alert::of_account(occasion, Severity::Warning, Vec::new(), name)
         }
     }
 
-    fn bare(&self, occasion: Occasion, dossier: Option<Dossier>) -> Alert {
+    fn account_name(&self, occasion: &Occasion) -> Option<String> {
         let names = self.delivery.account_names;
-        Alert {
-            account_name: names.get(&occasion.account_id).cloned(),
-            occasion,
-            severity: plain(Severity::Info, ""),
-            cluster: dossier.map(|known| known.cluster),
-            first_seen: None,
-            from: None,
-            until: None,
-            account_errors: 0,
-            keys: Vec::new(),
-            enrichment: Enrichment::Full,
-            suppressed: 0,
-        }
+        names.get(&occasion.account_id).cloned()
     }
 
     /// Reports on the keys that an alert is about.
@@ -327,14 +318,26 @@ fn add_told(report: &mut KeyReport, detail: &str) {
     report.oddities.dedup();
 }
 
-/// Assesses an alert: its cluster, or what happened, made louder by what is odd about its keys.
-fn assessed(kind: Kind, dossier: Option<&Dossier>, keys: &[KeyReport]) -> Assessment {
-    let mut assessment = match (dossier, kind) {
-        (Some(known), _) => severity::of_cluster(&known.cluster),
-        (None, Kind::AccountSummary) => plain(Severity::Info, "for the record"),
-        (None, Kind::NoData | Kind::Campaign) => plain(Severity::Error, "it needs a look today"),
-        (None, _) => plain(Severity::Warning, "an alert that no cluster weighs"),
+/// Returns an alert that is about no cluster, or about one of which nothing is kept any more.
+fn without_cluster(occasion: &Occasion, keys: Vec<KeyReport>, name: Option<String>) -> Alert {
+    let severity = match occasion.kind {
+        Kind::AccountSummary => plain(Severity::Info, "for the record"),
+        Kind::NoData | Kind::Campaign => plain(Severity::Error, "it needs a look today"),
+        _ => plain(Severity::Warning, "an alert that no cluster weighs"),
     };
+    let alert = Alert::of_account(occasion.clone(), severity.severity, keys, name);
+    Alert {
+        severity,
+        enrichment: match occasion.cluster {
+            Some(_) => Enrichment::Partial,
+            None => alert.enrichment,
+        },
+        ..alert
+    }
+}
+
+/// Makes an assessment as loud as what is odd about access keys asks for.
+fn made_louder(mut assessment: Assessment, keys: &[KeyReport]) -> Assessment {
     for oddity in keys.iter().flat_map(|key| &key.oddities) {
         let (least, reason) = match oddity {
             Oddity::Canary => (Severity::Critical, "a canary key was used".to_owned()),

@@ -29,12 +29,13 @@ use rustls::{ClientConfig, RootCertStore};
 
 pub use crate::guance::workspace::sink::GuanceSink;
 
+use crate::alert::links::encoded;
 use crate::guance::answer::Response;
 use crate::guance::endpoint::{Allowed, Endpoint, may_connect};
 use crate::guance::route::Route;
 use crate::guance::secret::Secret;
 use crate::outbox::Answered;
-use crate::ports::{Vault, VaultError};
+use crate::ports::{Vault, VaultError, with_causes};
 use crate::trail::redact::sanitize;
 
 /// How long it may take to be connected.
@@ -254,7 +255,7 @@ impl Place {
             (Request::Event(_), _) => "/api/v1/events/create".to_owned(),
         };
         match secret.token().filter(|_| self.route == Route::Dataway) {
-            Some(token) => format!("{}{path}?token={}", self.endpoint, in_query(token)),
+            Some(token) => format!("{}{path}?token={}", self.endpoint, encoded(token, '%')),
             None => format!("{}{path}", self.endpoint),
         }
     }
@@ -372,16 +373,7 @@ fn told(error: reqwest::Error) -> String {
         error if error.is_body() => "the answer broke off",
         _ => "the request failed",
     };
-    let error = error.without_url();
-    let mut told = what.to_owned();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_told = cause.to_string();
-        if !told.ends_with(&cause_told) {
-            told = format!("{told}: {cause_told}");
-        }
-        source = cause.source();
-    }
+    let told = with_causes(what, &error.without_url());
     sanitize(&told, WHY_CHARS_MAX)
 }
 
@@ -390,17 +382,4 @@ fn packed(body: &[u8]) -> Vec<u8> {
     let written = encoder.write_all(body);
     // Memory takes all that is written.
     written.and_then(|()| encoder.finish()).unwrap_or_default()
-}
-
-/// Writes what may be in a token, and means something in a query, so that it means nothing there.
-fn in_query(token: &str) -> String {
-    let mut written = String::with_capacity(token.len());
-    for byte in token.bytes() {
-        if byte.is_ascii_alphanumeric() || b"_-.~".contains(&byte) {
-            written.push(char::from(byte));
-        } else {
-            written.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    written
 }

@@ -9,7 +9,7 @@ use aws_config::SdkConfig;
 use cloudtrail_inspector::aws::function::Surroundings;
 use cloudtrail_inspector::config::LogLevel;
 use cloudtrail_inspector::ingest::rulebook::Trouble;
-use cloudtrail_inspector::ports::Clock;
+use cloudtrail_inspector::ports::{Clock, with_causes};
 use cloudtrail_inspector::trail::time::EventTime;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde_json::value::RawValue;
@@ -101,15 +101,7 @@ pub async fn serve<F: Function>(make: impl Fn() -> F) -> Result<(), Refusal> {
 
 /// Returns an error with all its causes.
 pub fn told(error: &dyn std::error::Error) -> String {
-    let mut message = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if !message.ends_with(&cause.to_string()) {
-            message = format!("{message}: {cause}");
-        }
-        source = cause.source();
-    }
-    log::short(&message)
+    log::short(&with_causes(error.to_string(), error))
 }
 
 /// Returns how much time an invocation may still take with something to spare, `None` when there is
