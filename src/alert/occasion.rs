@@ -35,6 +35,12 @@ pub enum Kind {
     NoData,
 }
 
+/// What the summary is about that ends the time of learning.
+pub const LEARNED: &str = "learned";
+
+/// What the summary is about, with an id behind it, that tells of many alerts at once.
+pub const DIGEST: &str = "digest:";
+
 /// Why something is told.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Occasion {
@@ -212,7 +218,7 @@ impl Occasion {
             account_id: String::new(),
             cluster: None,
             epoch: 0,
-            about: "learned".to_owned(),
+            about: LEARNED.to_owned(),
             detail: json!({ "hours": hours }).to_string(),
             at: None,
             is_late: false,

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::alert::hint::{ACTION, Advice};
 use crate::alert::links::Links;
-use crate::alert::occasion::Kind;
+use crate::alert::occasion::{DIGEST, Kind, LEARNED};
 use crate::alert::safe::{readable, titled};
 use crate::alert::severity::Severity;
 use crate::alert::text::document::{Line, Piece, Pieces, Section, fill, joined};
@@ -106,6 +106,8 @@ impl Texts {
         let subject = match &alert.cluster {
             Some(cluster) => Some(self.titled_error(cluster, alert)),
             None if alert.occasion.kind == Kind::AccessKey => Some(told_about(alert)),
+            None if is_learned(alert) => Some(words.title_learned.to_owned()),
+            None if is_digest(alert) => Some(words.title_digest.to_owned()),
             None => Some(titled(&told_about(alert), TITLED_CHARS_MAX)),
         };
         if let Some(subject) = subject.filter(|subject| !subject.is_empty()) {
@@ -193,6 +195,14 @@ fn told_about(alert: &Alert) -> String {
     }
 }
 
+fn is_learned(alert: &Alert) -> bool {
+    alert.occasion.kind == Kind::AccountSummary && alert.occasion.about == LEARNED
+}
+
+fn is_digest(alert: &Alert) -> bool {
+    alert.occasion.kind == Kind::AccountSummary && alert.occasion.about.starts_with(DIGEST)
+}
+
 /// One message being written.
 struct Writer<'a> {
     alert: &'a Alert,
@@ -251,6 +261,8 @@ impl Writer<'_> {
             Kind::Escalating => words.escalating,
             Kind::Campaign => words.campaign,
             Kind::AccessKey => words.access_key,
+            Kind::AccountSummary if is_learned(self.alert) => words.learned,
+            Kind::AccountSummary if is_digest(self.alert) => words.digest,
             Kind::AccountSummary => words.account_summary,
             Kind::NoData => words.no_data,
         };
@@ -649,6 +661,29 @@ fn duration(seconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alert::occasion::Occasion;
+
+    #[test]
+    fn the_end_of_learning_and_a_digest_say_what_they_are() {
+        let mut alert = Alert::of_account(Occasion::learned(24), Severity::Info, Vec::new(), None);
+        let texts = Texts::default();
+        assert_eq!(
+            texts.title(&alert),
+            "[Summary] AWS: the time of learning is over"
+        );
+        assert!(
+            texts
+                .plain(&alert)
+                .contains("over for the whole stack: what is new from now on")
+        );
+        alert.occasion.about = format!("{DIGEST}0123");
+        assert_eq!(texts.title(&alert), "[Summary] AWS: alerts that waited");
+        assert!(
+            texts
+                .plain(&alert)
+                .contains("Alerts of the whole stack that waited")
+        );
+    }
 
     #[test]
     fn both_languages_say_the_same_and_neither_is_silent() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::alert::occasion::{Kind, Occasion};
+use crate::alert::occasion::{DIGEST, Kind, Occasion};
 use crate::cluster::fingerprint::ClusterId;
 use crate::outbox::Row;
 
@@ -54,7 +54,7 @@ pub fn occasion(rows: &[Row], class: impl Fn(ClusterId) -> Option<&'static str>)
         cluster: None,
         epoch: 0,
         about: format!(
-            "digest:{}",
+            "{DIGEST}{}",
             first.map(|row| row.id().to_string()).unwrap_or_default()
         ),
         detail: detail.to_string(),

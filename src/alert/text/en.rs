@@ -17,6 +17,8 @@ pub(super) const ENGLISH: Words = Words {
     title_access_key: "Access key",
     title_account_summary: "Summary",
     title_no_data: "No data",
+    title_learned: "the time of learning is over",
+    title_digest: "alerts that waited",
     title_error: "{code} on {api}",
     title_watched: "{api} succeeded",
     one_event: "1 event",
@@ -40,6 +42,9 @@ pub(super) const ENGLISH: Words = Words {
     campaign: "Many failures in {account} belong together: {about}.",
     access_key: "An access key did what it should not, in {account}: {about}.",
     account_summary: "What {account} looked like: {about}.",
+    learned: "The time of learning is over for {account}: what is new from now on is told. clusters \
+              list shows what was learned.",
+    digest: "Alerts of {account} that waited, all at once: each of them would have been a message.",
     no_data: "Nothing arrives any more from {account}: {about}.",
     gone: "The cluster is no longer kept; this is all that is known of it.",
     account: "account {id}",

@@ -25,11 +25,11 @@ words! {
     // What stands in the brackets of a title.
     title_new, title_new_principal, title_regressed, title_recovered, title_escalating,
     title_campaign, title_access_key, title_account_summary, title_no_data,
-    title_error, title_watched, one_event, events,
+    title_learned, title_digest, title_error, title_watched, one_event, events,
     // The first sentence, by kind.
     new, new_principal, regressed, recovered, escalating, campaign, access_key, account_summary,
     watched_new, watched_new_principal, watched_regressed, watched_recovered, watched_escalating,
-    no_data, gone, account, whole_stack, nobody,
+    learned, digest, no_data, gone, account, whole_stack, nobody,
     // The overview.
     info, warning, error_level, critical,
     severity, reasons, seen, lasted, often, often_between, late, suppressed, partial, ids, id,
