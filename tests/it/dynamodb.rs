@@ -589,6 +589,27 @@ fn writes_to_heads() -> Vec<(Option<Item>, Write)> {
     writes
 }
 
+/// An item put in the place of nothing, of the version that was read, and of another.
+fn replacements() -> Vec<(Option<Item>, Write)> {
+    let cases = [
+        (None, 0),
+        (None, 1),
+        (Some(1), 0),
+        (Some(1), 1),
+        (Some(2), 1),
+    ];
+    let replacement = |(before, version): (Option<i64>, i64)| {
+        let key = Key::new(format!("RUN#{before:?}"), version.to_string());
+        let item = |version| Item::new(key.clone()).number("vr", version);
+        let write = Write::Replace {
+            item: item(version + 1),
+            version,
+        };
+        (before.map(item), write)
+    };
+    cases.map(replacement).to_vec()
+}
+
 /// A lease on a budget with nothing, some, just enough and too little left.
 fn leases() -> Vec<(Option<Item>, Write)> {
     let lease = |used: Option<i64>| {
@@ -679,6 +700,7 @@ fn each_condition_means_the_same_in_the_emulator() {
         item.map(|put| pollster::block_on(table.write(&put)).unwrap());
     };
     let writes = writes_to_heads().into_iter().chain(leases());
+    let writes = writes.chain(replacements());
     for (before, write) in writes.chain(writes_to_what_waits()) {
         put(&before);
         let (holds, after) = outcome(&write, before.as_ref());

@@ -268,7 +268,8 @@ fn holds(write: &Write, found: Option<&Item>) -> bool {
     let number = |name| found.and_then(|item| item.number_of(name));
     match write {
         Write::Put(_) => true,
-        Write::Create(_) => found.is_none(),
+        Write::Create(_) | Write::Replace { version: 0, .. } => found.is_none(),
+        Write::Replace { version, .. } => number("vr") == Some(*version),
         Write::Regress { epoch, at, .. } => {
             found.and_then(|item| item.text_of("st")) == Some("recovered")
                 && number("ep") == Some(*epoch)
@@ -316,7 +317,7 @@ fn done(write: &Write, before: Option<&Item>) -> Item {
         item.number("vr", version + 1)
     };
     match write {
-        Write::Put(item) | Write::Create(item) => item.clone(),
+        Write::Put(item) | Write::Create(item) | Write::Replace { item, .. } => item.clone(),
         Write::Regress {
             epoch, at, open, ..
         } => raised(item())

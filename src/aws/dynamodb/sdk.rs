@@ -95,11 +95,13 @@ impl SdkTable {
         self.spent.set(spent);
     }
 
-    async fn put(&self, item: &Item, absent: bool) -> Result<Option<Item>, TableError> {
+    async fn put(&self, item: &Item, before: Before) -> Result<Option<Item>, TableError> {
+        let (condition, values) = before.condition();
         let put = self.call().put_item().table_name(&self.name);
         let put = put
             .set_item(Some(attributes(item)))
-            .set_condition_expression(absent.then(|| ABSENT.to_owned()))
+            .set_condition_expression(condition)
+            .set_expression_attribute_values(values)
             .return_values(ReturnValue::AllOld)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
@@ -185,14 +187,15 @@ impl SdkTable {
             return Ok(action.delete(delete.build().map_err(invalid)?).build());
         }
         let Some(expression) = expression(write) else {
-            let (Write::Put(item) | Write::Create(item)) = write else {
+            let Some((item, before)) = put(write) else {
                 return Ok(action.build());
             };
-            let absent = matches!(write, Write::Create(_));
+            let (condition, values) = before.condition();
             let put = Put::builder()
                 .table_name(&self.name)
                 .set_item(Some(attributes(item)))
-                .set_condition_expression(absent.then(|| ABSENT.to_owned()))
+                .set_condition_expression(condition)
+                .set_expression_attribute_values(values)
                 .return_values_on_condition_check_failure(old);
             return Ok(action.put(put.build().map_err(invalid)?).build());
         };
@@ -247,9 +250,10 @@ impl Table for SdkTable {
     }
 
     async fn write(&self, write: &Write) -> Result<Option<Item>, TableError> {
+        if let Some((item, before)) = put(write) {
+            return self.put(item, before).await;
+        }
         match write {
-            Write::Put(item) => self.put(item, false).await,
-            Write::Create(item) => self.put(item, true).await,
             Write::End { key, holder } => self.end(key, holder).await.map(|()| None),
             write => self.update(write).await.map(|()| None),
         }
@@ -349,13 +353,46 @@ impl Table for SdkTable {
 
 const ABSENT: &str = "attribute_not_exists(pk)";
 
+/// What has to be there before an item is put.
+#[derive(Debug, Clone, Copy)]
+enum Before {
+    Anything,
+    Nothing,
+    Version(i64),
+}
+
+impl Before {
+    fn condition(self) -> (Option<String>, Option<HashMap<String, AttributeValue>>) {
+        match self {
+            Self::Anything => (None, None),
+            Self::Nothing => (Some(ABSENT.to_owned()), None),
+            Self::Version(version) => {
+                let values = HashMap::from([(":version".to_owned(), number(version))]);
+                (Some("vr = :version".to_owned()), Some(values))
+            }
+        }
+    }
+}
+
+/// Returns what a write puts and where it may; `None` for one that puts no item.
+fn put(write: &Write) -> Option<(&Item, Before)> {
+    match write {
+        Write::Put(item) => Some((item, Before::Anything)),
+        Write::Create(item) | Write::Replace { item, version: 0 } => Some((item, Before::Nothing)),
+        Write::Replace { item, version } => Some((item, Before::Version(*version))),
+        _ => None,
+    }
+}
+
 /// Somebody has the row, and is the one who is asked for.
 const HELD: &str = "lo = :holder";
 
 /// Spells an update; `None` for what is put.
 fn expression(write: &Write) -> Option<Expression> {
     Some(match write {
-        Write::Put(_) | Write::Create(_) | Write::End { .. } => return None,
+        Write::Put(_) | Write::Create(_) | Write::Replace { .. } | Write::End { .. } => {
+            return None;
+        }
         Write::Regress {
             epoch, at, open, ..
         } => Expression {

@@ -46,6 +46,13 @@ pub enum Write {
     Put(Item),
     /// Puts an item where none is.
     Create(Item),
+    /// Puts an item in the place of one that has not changed since it was read.
+    Replace {
+        /// The item; its version, the attribute `vr`, is another one.
+        item: Item,
+        /// The version that was read, 0 where none was there.
+        version: i64,
+    },
     /// Opens a recovered cluster again, one epoch later, for an event after its watermark.
     Regress {
         /// The head.
@@ -220,7 +227,7 @@ impl Write {
     /// Returns where it writes.
     pub fn key(&self) -> &Key {
         match self {
-            Self::Put(item) | Self::Create(item) => &item.key,
+            Self::Put(item) | Self::Create(item) | Self::Replace { item, .. } => &item.key,
             Self::Regress { key, .. }
             | Self::Recover { key, .. }
             | Self::First { key, .. }
