@@ -6,11 +6,12 @@
 //! the set of events alone, not on the order in which they came.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use crate::cluster::class::Class;
 use crate::cluster::facet::Kind;
 use crate::cluster::fingerprint::{ClusterId, Identity};
-use crate::cluster::{EventId, Facts, Sighting};
+use crate::cluster::{Case, EventId, Facts};
 use crate::trail::time::EventTime;
 
 /// What a campaign looks like.
@@ -46,16 +47,16 @@ pub const QUIET_SECONDS: i64 = 30 * 60;
 pub const MILESTONES: [usize; 3] = [2, 4, 8];
 
 /// A failure, as campaigns look at it.
-#[derive(Debug, Clone, Copy)]
-pub struct Deed<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deed {
     /// When it was.
     pub at: EventTime,
     /// Its id, which decides among those of one second.
     pub id: EventId,
-    /// What was seen.
-    pub sighting: &'a Sighting,
+    /// What it shows.
+    pub case: Arc<Case>,
     /// What its cluster is.
-    pub facts: &'a Facts,
+    pub facts: Arc<Facts>,
 }
 
 /// Many failures that are one story.
@@ -122,9 +123,9 @@ impl Shape {
     }
 
     /// Returns whose a deed is and what is counted of it; `None` where the shape does not look at it.
-    fn look(self, deed: &Deed<'_>) -> Option<(Actor, String)> {
-        let Facts { identity, .. } = deed.facts;
-        let facet = |kind| deed.sighting.case.facets.get(kind).map(str::to_owned);
+    fn look(self, deed: &Deed) -> Option<(Actor, String)> {
+        let identity = &deed.facts.identity;
+        let facet = |kind| deed.case.facets.get(kind).map(str::to_owned);
         let refused = matches!(identity.class, Class::Denied | Class::Vpce);
         let signin = identity.class == Class::Signin;
         let (whose, within, item) = match self {
@@ -138,7 +139,7 @@ impl Shape {
                 (facet(Kind::Principal)?, String::new(), facet(Kind::Region)?)
             }
             Self::Widespread if refused => {
-                let cluster = deed.sighting.case.cluster.to_string();
+                let cluster = deed.case.cluster.to_string();
                 (cluster, String::new(), facet(Kind::Principal)?)
             }
             Self::BruteForce if signin => {
@@ -173,13 +174,25 @@ struct Actor {
     within: String,
 }
 
+impl Deed {
+    /// Tells whether campaigns are made of such.
+    pub fn is_suspect(&self) -> bool {
+        matches!(
+            self.facts.identity.class,
+            Class::Denied | Class::Vpce | Class::Signin
+        )
+    }
+}
+
 /// Finds the campaigns among deeds, in the order in which they opened. Deeds may come in any order.
-pub fn campaigns(deeds: &[Deed<'_>]) -> Vec<Campaign> {
-    let mut deeds: Vec<&Deed<'_>> = deeds.iter().collect();
+///
+/// `is_first` tells of a deed whether its caller had not met its cluster before.
+pub fn campaigns(deeds: &[Deed], is_first: impl Fn(&Deed) -> bool) -> Vec<Campaign> {
+    let mut deeds: Vec<&Deed> = deeds.iter().collect();
     deeds.sort_unstable_by_key(|deed| (deed.at, deed.id));
     let mut found = Vec::new();
     for shape in Shape::ALL {
-        let mut groups: BTreeMap<Actor, Vec<(&Deed<'_>, String)>> = BTreeMap::new();
+        let mut groups: BTreeMap<Actor, Vec<(&Deed, String)>> = BTreeMap::new();
         for deed in &deeds {
             if let Some((actor, item)) = shape.look(deed) {
                 groups.entry(actor).or_default().push((deed, item));
@@ -187,7 +200,7 @@ pub fn campaigns(deeds: &[Deed<'_>]) -> Vec<Campaign> {
         }
         for (actor, mut deeds) in groups {
             if shape == Shape::Widespread {
-                only_first(&mut deeds);
+                deeds.retain(|(deed, _)| is_first(deed));
             }
             found.extend(of_group(shape, &actor, &deeds));
         }
@@ -203,14 +216,8 @@ fn call(identity: &Identity) -> String {
     format!("{}:{}", identity.service, identity.action)
 }
 
-/// Leaves the first deed of each item: only who is new to a pattern counts.
-fn only_first(deeds: &mut Vec<(&Deed<'_>, String)>) {
-    let mut seen = BTreeSet::new();
-    deeds.retain(|(_, item)| seen.insert(item.clone()));
-}
-
 /// Finds the campaigns of one group.
-fn of_group(shape: Shape, actor: &Actor, deeds: &[(&Deed<'_>, String)]) -> Vec<Campaign> {
+fn of_group(shape: Shape, actor: &Actor, deeds: &[(&Deed, String)]) -> Vec<Campaign> {
     let threshold = shape.threshold();
     let mut found = Vec::new();
     let mut recent: VecDeque<usize> = VecDeque::new();
@@ -272,11 +279,11 @@ impl Campaign {
         }
     }
 
-    fn add(&mut self, deed: &Deed<'_>, items: usize, threshold: usize) {
+    fn add(&mut self, deed: &Deed, items: usize, threshold: usize) {
         self.last = self.last.max(deed.at);
         self.events.insert(deed.id);
         self.items = self.items.max(items);
-        self.clusters.insert(deed.sighting.case.cluster);
+        self.clusters.insert(deed.case.cluster);
         self.calls.insert(call(&deed.facts.identity));
         for milestone in MILESTONES {
             let is_new = self.milestones.iter().all(|(known, _)| *known != milestone);
@@ -345,11 +352,8 @@ impl Campaign {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::cluster::facet::Facets;
-    use crate::cluster::{Case, Sighting};
 
     /// A made-up failure: when, by whom, which call, on what, where.
     fn failure(
@@ -359,7 +363,7 @@ mod tests {
         action: &str,
         resource: &str,
         region: &str,
-    ) -> (EventTime, Sighting, Facts) {
+    ) -> Deed {
         let identity = Identity {
             partition: "aws".to_owned(),
             account_id: "111122223333".to_owned(),
@@ -381,36 +385,38 @@ mod tests {
         let start = EventTime::parse("2026-11-21T08:00:00Z").unwrap().seconds();
         let at = EventTime::from_seconds(start + seconds).unwrap();
         let template = String::new();
-        (
+        Deed {
             at,
-            Sighting::new(false, Some(at), case),
-            Facts { identity, template },
-        )
+            id: EventId::from_bytes([0; 16]),
+            case,
+            facts: Arc::new(Facts { identity, template }),
+        }
     }
 
-    fn found(failures: &[(EventTime, Sighting, Facts)]) -> Vec<Campaign> {
-        let deeds = failures
-            .iter()
-            .enumerate()
-            .map(|(number, (at, sighting, facts))| Deed {
-                at: *at,
-                id: EventId::from_bytes((number as u128).to_be_bytes()),
-                sighting,
-                facts,
-            });
-        let mut deeds: Vec<Deed<'_>> = deeds.collect();
-        let campaigns = campaigns(&deeds);
+    fn found(failures: &[Deed]) -> Vec<Campaign> {
+        let numbered = failures.iter().enumerate().map(|(number, deed)| Deed {
+            id: EventId::from_bytes((number as u128).to_be_bytes()),
+            ..deed.clone()
+        });
+        let mut deeds: Vec<Deed> = numbered.collect();
+        let mut first: BTreeMap<(ClusterId, Option<String>), EventTime> = BTreeMap::new();
+        let met = |deed: &Deed| {
+            let caller = deed.case.facets.get(Kind::Principal).map(str::to_owned);
+            (deed.case.cluster, caller)
+        };
+        for deed in &deeds {
+            let at = first.entry(met(deed)).or_insert(deed.at);
+            *at = deed.at.min(*at);
+        }
+        let is_first = |deed: &Deed| first[&met(deed)] == deed.at;
+        let campaigns = campaigns(&deeds, is_first);
         deeds.reverse();
-        assert_eq!(campaigns, super::campaigns(&deeds), "order does not matter");
+        let reversed = super::campaigns(&deeds, is_first);
+        assert_eq!(campaigns, reversed, "order does not matter");
         campaigns
     }
 
-    fn denied(
-        seconds: i64,
-        who: &str,
-        action: &str,
-        resource: &str,
-    ) -> (EventTime, Sighting, Facts) {
+    fn denied(seconds: i64, who: &str, action: &str, resource: &str) -> Deed {
         failure(Class::Denied, seconds, who, action, resource, "us-east-1")
     }
 
