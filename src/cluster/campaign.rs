@@ -8,6 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::cluster::class::Class;
 use crate::cluster::facet::Kind;
 use crate::cluster::fingerprint::{ClusterId, Identity};
@@ -15,7 +17,8 @@ use crate::cluster::{Case, EventId, Facts};
 use crate::trail::time::EventTime;
 
 /// What a campaign looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Shape {
     /// One caller is refused many different calls.
     Breadth,

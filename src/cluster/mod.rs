@@ -22,6 +22,7 @@ pub mod own;
 pub mod ranking;
 pub mod sample;
 pub mod sightings;
+pub mod summary;
 pub mod timeline;
 pub mod transition;
 
