@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::cluster::class::Class;
 use crate::cluster::facet::Kind;
-use crate::cluster::fingerprint::{ClusterId, Identity};
-use crate::cluster::{Case, EventId, Facts};
+use crate::cluster::fingerprint::{ClusterId, Subject};
+use crate::cluster::{Case, EventId};
 use crate::trail::time::EventTime;
 
 /// What a campaign looks like.
@@ -59,7 +59,7 @@ pub struct Deed {
     /// What it shows.
     pub case: Arc<Case>,
     /// What its cluster is.
-    pub facts: Arc<Facts>,
+    pub subject: Arc<Subject>,
 }
 
 /// Many failures that are one story.
@@ -127,15 +127,15 @@ impl Shape {
 
     /// Returns whose a deed is and what is counted of it; `None` where the shape does not look at it.
     fn look(self, deed: &Deed) -> Option<(Actor, String)> {
-        let identity = &deed.facts.identity;
+        let subject = &deed.subject;
         let facet = |kind| deed.case.facets.get(kind).map(str::to_owned);
-        let refused = matches!(identity.class, Class::Denied | Class::Vpce);
-        let signin = identity.class == Class::Signin;
+        let refused = matches!(subject.class, Class::Denied | Class::Vpce);
+        let signin = subject.class == Class::Signin;
         let (whose, within, item) = match self {
-            Self::Breadth if refused => (facet(Kind::Principal)?, String::new(), call(identity)),
+            Self::Breadth if refused => (facet(Kind::Principal)?, String::new(), call(subject)),
             Self::Depth if refused => (
                 facet(Kind::Principal)?,
-                call(identity),
+                call(subject),
                 facet(Kind::Resource)?,
             ),
             Self::Spread if refused => {
@@ -156,7 +156,7 @@ impl Shape {
             ),
             _ => return None,
         };
-        let account_id = identity.account_id.clone();
+        let account_id = subject.account_id.clone();
         Some((
             Actor {
                 account_id,
@@ -181,7 +181,7 @@ impl Deed {
     /// Tells whether campaigns are made of such.
     pub fn is_suspect(&self) -> bool {
         matches!(
-            self.facts.identity.class,
+            self.subject.class,
             Class::Denied | Class::Vpce | Class::Signin
         )
     }
@@ -215,8 +215,8 @@ pub fn campaigns(deeds: &[Deed], is_first: impl Fn(&Deed) -> bool) -> Vec<Campai
     campaigns
 }
 
-fn call(identity: &Identity) -> String {
-    format!("{}:{}", identity.service, identity.action)
+fn call(subject: &Subject) -> String {
+    format!("{}:{}", subject.service, subject.action)
 }
 
 /// Finds the campaigns of one group.
@@ -287,7 +287,7 @@ impl Campaign {
         self.events.insert(deed.id);
         self.items = self.items.max(items);
         self.clusters.insert(deed.case.cluster);
-        self.calls.insert(call(&deed.facts.identity));
+        self.calls.insert(call(&deed.subject));
         for milestone in MILESTONES {
             let is_new = self.milestones.iter().all(|(known, _)| *known != milestone);
             if is_new && items >= milestone * threshold {
@@ -305,6 +305,32 @@ impl Campaign {
     /// Tells whether what happens to a cluster at a moment is part of it.
     pub fn covers(&self, cluster: ClusterId, at: EventTime) -> bool {
         self.clusters.contains(&cluster) && (self.began..=self.last).contains(&at)
+    }
+}
+
+/// Since when and until when a campaign is known to go on, as it was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Its first event.
+    pub began: EventTime,
+    /// Its last event so far.
+    pub last: EventTime,
+}
+
+impl Standing {
+    /// Tells whether a campaign of the same actor goes on with it. Which events open one depends on
+    /// which were there when somebody looked, so one that is a little earlier or later is the same.
+    pub fn is_of(&self, campaign: &Campaign) -> bool {
+        campaign.began.seconds_since(self.last) <= QUIET_SECONDS
+            && self.began.seconds_since(campaign.last) <= QUIET_SECONDS
+    }
+
+    /// Returns it with what is known of a campaign that goes on with it.
+    pub fn with(self, campaign: &Campaign) -> Self {
+        Self {
+            began: self.began.min(campaign.began),
+            last: self.last.max(campaign.last),
+        }
     }
 }
 
@@ -357,6 +383,7 @@ impl Campaign {
 mod tests {
     use super::*;
     use crate::cluster::facet::Facets;
+    use crate::cluster::fingerprint::Identity;
 
     /// A made-up failure: when, by whom, which call, on what, where.
     fn failure(
@@ -387,12 +414,11 @@ mod tests {
         let case = Arc::new(Case { cluster, facets });
         let start = EventTime::parse("2026-11-21T08:00:00Z").unwrap().seconds();
         let at = EventTime::from_seconds(start + seconds).unwrap();
-        let template = String::new();
         Deed {
             at,
             id: EventId::from_bytes([0; 16]),
             case,
-            facts: Arc::new(Facts { identity, template }),
+            subject: Arc::new(Subject::from(&identity)),
         }
     }
 

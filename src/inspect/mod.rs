@@ -1,6 +1,7 @@
 //! The verb that takes stock: what recovered, what came back, what escalates, who tries doors, and
 //! what each account's hour looked like.
 
+pub mod run;
 pub mod telling;
 
 use std::collections::BTreeMap;
@@ -8,9 +9,12 @@ use std::sync::Arc;
 
 use crate::cluster::campaign::Deed;
 use crate::cluster::chronicle::Chronicle;
-use crate::cluster::fingerprint::ClusterId;
+use crate::cluster::fingerprint::{ClusterId, Subject};
 use crate::cluster::transition::Transition;
 use crate::cluster::{EventId, Facts, Sighting};
+
+/// What clusters are that events belong to.
+pub type Subjects = BTreeMap<ClusterId, Arc<Subject>>;
 
 /// Tells everything that happened to events, in order, up to the end of the latest hour.
 ///
@@ -20,7 +24,11 @@ pub fn story(
     events: &[(EventId, Sighting)],
     facts: &BTreeMap<ClusterId, Arc<Facts>>,
 ) -> Vec<Transition> {
-    let deeds = deeds(events, facts);
+    let subject = |(id, facts): (&ClusterId, &Arc<Facts>)| {
+        let subject = Subject::from(&facts.identity);
+        (*id, Arc::new(subject))
+    };
+    let deeds = deeds(events, &facts.iter().map(subject).collect());
     let mut told = Vec::new();
     let mut chronicle: Option<Chronicle> = None;
     for hour in deeds.chunk_by(|one, other| one.at.window() == other.at.window()) {
@@ -33,13 +41,13 @@ pub fn story(
 }
 
 /// Returns events as the chronicle takes them, in the order of time.
-fn deeds(events: &[(EventId, Sighting)], facts: &BTreeMap<ClusterId, Arc<Facts>>) -> Vec<Deed> {
+fn deeds(events: &[(EventId, Sighting)], subjects: &Subjects) -> Vec<Deed> {
     let deed = |(id, sighting): &(EventId, Sighting)| {
         Some(Deed {
             at: sighting.at()?,
             id: *id,
             case: Arc::clone(&sighting.case),
-            facts: Arc::clone(facts.get(&sighting.case.cluster)?),
+            subject: Arc::clone(subjects.get(&sighting.case.cluster)?),
         })
     };
     let mut deeds: Vec<Deed> = events.iter().filter_map(deed).collect();
@@ -146,7 +154,9 @@ mod tests {
             prop_assert_eq!(ids.len(), occasions.len());
             events.reverse();
             prop_assert_eq!(&story(&events, &facts), &told);
-            prop_assert_eq!(&in_sittings(&deeds(&events, &facts)), &told);
+            let subject = |(id, facts): (&ClusterId, &Arc<Facts>)| (*id, Arc::new(Subject::from(&facts.identity)));
+            let subjects = facts.iter().map(subject).collect();
+            prop_assert_eq!(&in_sittings(&deeds(&events, &subjects)), &told);
         }
     }
 }

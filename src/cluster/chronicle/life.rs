@@ -1,16 +1,16 @@
 //! The life of a cluster: when it began, recovered and came back, who it met, and how often it fails.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::cluster::campaign::Deed;
 use crate::cluster::chronicle::baseline::Baseline;
-use crate::cluster::class::Class;
 use crate::cluster::escalation::Escalation;
 use crate::cluster::facet::Kind;
-use crate::cluster::fingerprint::Identity;
+use crate::cluster::fingerprint::Subject;
 use crate::cluster::lifecycle::{NEW_SECONDS, quiet_period_seconds};
 use crate::cluster::transition::Change;
 use crate::trail::time::{EventTime, Window};
@@ -35,7 +35,7 @@ pub const HOURS_MAX: i64 = 7 * 24;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Life {
     /// What it is.
-    pub subject: Subject,
+    pub subject: Arc<Subject>,
     /// The first event of all.
     pub first: EventTime,
     /// Counts its lives, from 1.
@@ -66,42 +66,14 @@ pub struct Life {
     baseline: Baseline,
 }
 
-/// What a cluster is, as far as lists show it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Subject {
-    /// The account that it happens in.
-    pub account_id: String,
-    /// The service, as in its host name.
-    pub service: String,
-    /// The call.
-    pub action: String,
-    /// The error.
-    pub code: String,
-    /// The class, by its stable name.
-    pub class: String,
-}
-
 /// What an hour of a cluster says, in the order of time; at least one deed.
 pub type Deeds<'a> = &'a [&'a Deed];
-
-impl Subject {
-    fn of(identity: &Identity) -> Self {
-        Self {
-            account_id: identity.account_id.clone(),
-            service: identity.service.clone(),
-            action: identity.action.clone(),
-            code: identity.code.clone(),
-            class: identity.class.name().to_owned(),
-        }
-    }
-}
 
 impl Life {
     /// Begins with a deed.
     pub fn new(deed: &Deed) -> Self {
-        let identity = &deed.facts.identity;
         Self {
-            subject: Subject::of(identity),
+            subject: Arc::clone(&deed.subject),
             first: deed.at,
             epoch: 1,
             began: deed.at,
@@ -113,7 +85,7 @@ impl Life {
             is_untold: false,
             escalation: None,
             hours: VecDeque::new(),
-            quiet_seconds: quiet_period_seconds(identity.class),
+            quiet_seconds: quiet_period_seconds(deed.subject.class),
             blind_hours: 0,
             callers: BTreeMap::new(),
             baseline: Baseline::new(deed.at.window()),
@@ -131,20 +103,15 @@ impl Life {
         self.hours.iter().copied()
     }
 
-    /// Returns the class.
-    pub fn class(&self) -> Class {
-        Class::from_name(&self.subject.class).unwrap_or(Class::Other)
-    }
-
     /// Tells whether it fails, or did lately.
     pub fn is_open(&self) -> bool {
         self.recovered.is_none()
     }
 
-    /// Tells whether the caller of a deed had not met the cluster before it.
-    pub fn is_first(&self, deed: &Deed) -> bool {
-        let caller = deed.case.facets.get(Kind::Principal).map(hash);
-        caller.is_some_and(|caller| self.callers.get(&caller) == Some(&deed.at))
+    /// Returns when the caller of a deed met the cluster first, if it is known to have.
+    pub fn met(&self, deed: &Deed) -> Option<EventTime> {
+        let caller = deed.case.facets.get(Kind::Principal)?;
+        self.callers.get(&hash(caller)).copied()
     }
 
     /// Takes what happened in an hour after all others, in an account that had so many blind hours.
@@ -223,6 +190,13 @@ impl Life {
             return None;
         }
         self.baseline.step(&mut self.escalation, window, count)
+    }
+
+    /// Tells whether an hour that is not over yet is more than it should be already.
+    pub fn foresee(&self, window: Window, count: u64) -> Option<Change> {
+        let (mut baseline, mut escalation) = (self.baseline.clone(), self.escalation);
+        let change = baseline.step(&mut escalation, window, count);
+        change.filter(|change| matches!(change, Change::Escalating { .. }))
     }
 
     /// Looks at a full hour, in an account that had so many blind hours, whether it is ongoing by now

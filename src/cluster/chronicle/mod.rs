@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cluster::campaign::Deed;
 use crate::cluster::chronicle::life::grouped;
-pub use crate::cluster::chronicle::life::{HOURS_MAX, Life, SETTLING_SECONDS, Subject};
+pub use crate::cluster::chronicle::life::{HOURS_MAX, Life, SETTLING_SECONDS};
 pub use crate::cluster::chronicle::rhythm::Rhythm;
 use crate::cluster::chronicle::storms::Storms;
 use crate::cluster::fingerprint::ClusterId;
@@ -125,13 +125,39 @@ impl Chronicle {
         let lives = &self.lives;
         let is_first = |deed: &Deed| {
             let life = lives.get(&deed.case.cluster);
-            life.is_some_and(|life| life.is_first(deed))
+            life.and_then(|life| life.met(deed)) == Some(deed.at)
         };
         told.extend(self.storms.turn(window, deeds, is_first));
         self.swallow(&mut told[from..]);
         self.compare(window, deeds, &mut told);
         self.look(window.end(), &mut told);
         Transition::sort(&mut told[from..]);
+        told
+    }
+
+    /// Tells what can be told already of hours that more may come of: what only grows with it. Nothing
+    /// is remembered.
+    pub fn foresee(&self, hours: &[(Window, Vec<Deed>)]) -> Vec<Transition> {
+        let mut told = Vec::new();
+        let mut storms = self.storms.clone();
+        let is_first = |deed: &Deed| {
+            let life = self.lives.get(&deed.case.cluster);
+            let met = life.and_then(|life| life.met(deed));
+            met.is_none_or(|met| met == deed.at)
+        };
+        for (window, deeds) in hours {
+            for (cluster, deeds) in grouped(deeds, |deed| deed.case.cluster) {
+                let Some(life) = self.lives.get(&cluster) else {
+                    continue;
+                };
+                let change = life.foresee(*window, deeds.len() as u64);
+                told.extend(change.map(|change| of_cluster(cluster, life, window.end(), change)));
+            }
+            let campaigns = storms.turn(*window, deeds, is_first);
+            let is_over = |of: &Transition| matches!(of.change, Change::CampaignEnded(_));
+            told.extend(campaigns.into_iter().filter(|of| !is_over(of)));
+        }
+        Transition::sort(&mut told);
         told
     }
 
@@ -145,7 +171,7 @@ impl Chronicle {
     }
 
     fn meet_accounts(&mut self, window: Window, deeds: &[Deed], told: &mut Vec<Transition>) {
-        let present = grouped(deeds, |deed| deed.facts.identity.account_id.as_str());
+        let present = grouped(deeds, |deed| deed.subject.account_id.as_str());
         for (account_id, deeds) in &present {
             let rhythm = self.accounts.entry((*account_id).to_owned());
             let rhythm = rhythm.or_insert_with(|| Rhythm::new(window));
@@ -201,7 +227,7 @@ impl Chronicle {
         }
         let escalating = self.lives.values().filter(|of| of.escalation.is_some());
         let blamed: BTreeSet<&str> = escalating.map(|of| &*of.subject.account_id).collect();
-        let counts = grouped(deeds, |deed| deed.facts.identity.account_id.as_str());
+        let counts = grouped(deeds, |deed| deed.subject.account_id.as_str());
         for (account_id, rhythm) in &mut self.accounts {
             let count = counts.get(account_id.as_str()).map_or(0, Vec::len) as u64;
             let change = rhythm.step(window, count);
