@@ -12,13 +12,11 @@ use crate::cluster::transition::{Change, Transition};
 use crate::inspect::deeds;
 use crate::inspect::telling::occasion;
 use crate::ports::{Bucket, BucketError, Clock, Late, Past, StoreError};
+use crate::report::Inspection;
 use crate::trail::time::{EventTime, Window};
 
 /// Where the chronicle is kept.
 pub const CHRONICLE_KEY: &str = "inspection/chronicle";
-
-/// How long a chronicle may be, in bytes as it is kept.
-const CHRONICLE_BYTES_MAX: usize = 64 << 20;
 
 /// How long after its end an hour is taken, in seconds: CloudTrail delivers within five minutes on
 /// average (AWS CloudTrail User Guide, "How CloudTrail works").
@@ -39,22 +37,8 @@ pub struct Plan {
 /// What a run did.
 #[derive(Debug, Default)]
 pub struct Inspected {
-    /// Hours that were taken.
-    pub hours: u64,
-    /// Hours that were taken again because events came late.
-    pub late_hours: u64,
-    /// Events in the hours that were taken.
-    pub events: u64,
-    /// Transitions that were made true or told.
-    pub settled: u64,
-    /// Clusters that are known.
-    pub clusters: u64,
-    /// Clusters that fail, or did lately.
-    pub open_clusters: u64,
-    /// Accounts that nothing is seen of.
-    pub blind_accounts: u64,
-    /// How many hours that are over were left for the next run.
-    pub behind_hours: u64,
+    /// How much of it.
+    pub counts: Inspection,
     /// What could not be read, and is left out.
     pub damaged: Vec<String>,
     /// Why the chronicle was made anew, if it was.
@@ -117,12 +101,18 @@ pub async fn run<S: Past, B: Bucket, C: Clock>(
     run.foresee(now).await?;
     run.close(&late).await?;
     let mut inspected = run.inspected;
-    inspected.behind_hours = (over(now).hours() - run.chronicle.next().hours()).max(0) as u64;
     let lives = run.chronicle.lives().values();
-    inspected.clusters = lives.len() as u64;
-    inspected.open_clusters = lives.filter(|life| life.is_open()).count() as u64;
     let accounts = run.chronicle.accounts().values();
-    inspected.blind_accounts = accounts.filter(|of| of.is_blind()).count() as u64;
+    let behind = over(now).hours() - run.chronicle.next().hours();
+    inspected.counts = Inspection {
+        behind_hours: behind.max(0) as u64,
+        clusters: lives.len() as u64,
+        open_clusters: lives.filter(|life| life.is_open()).count() as u64,
+        blind_accounts: accounts.filter(|of| of.is_blind()).count() as u64,
+        damaged: inspected.damaged.len() as u64,
+        failed: inspected.failed.len() as u64,
+        ..inspected.counts
+    };
     Ok(inspected)
 }
 
@@ -157,6 +147,16 @@ async fn open(
         Ok(chronicle) if chronicle.next() >= first => Ok((chronicle, None)),
         Ok(_) => Ok(begun("it is older than what is kept")),
         Err(error) => Ok(begun(&error.to_string())),
+    }
+}
+
+impl Failure {
+    /// Returns the stable name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Store(_) => "StoreUnavailable",
+            Self::Bucket(_) => "BucketUnavailable",
+        }
     }
 }
 
@@ -201,7 +201,7 @@ impl<S: Past, B: Bucket, C: Clock> Run<'_, S, B, C> {
         for late in &late {
             let deeds = self.deeds(late.window).await?;
             self.chronicle.amend(&deeds);
-            self.inspected.late_hours += 1;
+            self.inspected.counts.late_hours += 1;
         }
         Ok(late)
     }
@@ -212,8 +212,8 @@ impl<S: Past, B: Bucket, C: Clock> Run<'_, S, B, C> {
             let window = self.chronicle.next();
             let deeds = self.deeds(window).await?;
             let told = self.chronicle.turn(window, &deeds);
-            self.inspected.hours += 1;
-            self.inspected.events += deeds.len() as u64;
+            self.inspected.counts.hours += 1;
+            self.inspected.counts.events += deeds.len() as u64;
             self.settle(&told).await;
             let is_long = window.hours() - self.kept.hours() >= SITTING_HOURS;
             if is_long && self.inspected.failed.is_empty() {
@@ -249,7 +249,7 @@ impl<S: Past, B: Bucket, C: Clock> Run<'_, S, B, C> {
                 _ => self.store.settle(transition, occasion.as_ref()).await,
             };
             match settled {
-                Ok(is_settled) => self.inspected.settled += u64::from(is_settled),
+                Ok(is_settled) => self.inspected.counts.settled += u64::from(is_settled),
                 Err(error) => self.inspected.failed.push(error),
             }
         }
