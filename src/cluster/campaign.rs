@@ -7,6 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use serde::{Deserialize, Serialize};
+
 use crate::cluster::class::Class;
 use crate::cluster::facet::Kind;
 use crate::cluster::fingerprint::{ClusterId, Identity};
@@ -14,7 +16,8 @@ use crate::cluster::{EventId, Facts, Sighting};
 use crate::trail::time::EventTime;
 
 /// What a campaign looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Shape {
     /// One caller is refused many different calls.
     Breadth,

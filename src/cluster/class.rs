@@ -7,13 +7,15 @@
 use std::sync::LazyLock;
 
 use memchr::memchr_iter;
+use serde::{Deserialize, Serialize};
 
 use crate::trail::Record;
 use crate::trail::json::Json;
 use crate::trail::sieve::Sieve;
 
 /// The kind of a failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Class {
     /// Refused on its way through a VPC endpoint.
     Vpce,

@@ -19,6 +19,7 @@
 use std::fmt;
 
 use data_encoding::BASE32_NOPAD;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::cluster::class::{Class, stem};
@@ -31,7 +32,8 @@ use crate::trail::{Record, Wrapper};
 pub const VERSION: &str = "fp1";
 
 /// The fingerprint of a cluster: 128 bits of SHA-256, printed as 26 characters of base32.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ClusterId([u8; 16]);
 
 /// What a cluster's fingerprint is made from.
@@ -359,6 +361,20 @@ impl ClusterId {
             .decode(text.to_ascii_uppercase().as_bytes())
             .ok()?;
         Some(Self(bytes.try_into().ok()?))
+    }
+}
+
+impl TryFrom<String> for ClusterId {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("a cluster's id has 26 letters and digits")
+    }
+}
+
+impl From<ClusterId> for String {
+    fn from(id: ClusterId) -> Self {
+        id.to_string()
     }
 }
 

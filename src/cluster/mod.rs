@@ -21,6 +21,7 @@ pub mod own;
 pub mod ranking;
 pub mod sample;
 pub mod sightings;
+pub mod summary;
 pub mod timeline;
 
 use std::cmp::{Ordering, Reverse};

@@ -3,12 +3,14 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// A moment in event time, in whole seconds since 1970-01-01T00:00:00Z, between 2006 and 2099.
 ///
 /// AWS opened in 2006; a year outside that range is a broken clock or made-up text, and a record
 /// that carries one counts as undated instead of stretching a cluster's life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct EventTime(i64);
 
 /// The hour of event time that a moment falls into, in hours since 1970.
@@ -102,6 +104,20 @@ impl Window {
     /// Returns the hours since 1970.
     pub fn hours(self) -> i64 {
         self.0
+    }
+}
+
+impl TryFrom<String> for EventTime {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("a time is RFC 3339 text between 2006 and 2099")
+    }
+}
+
+impl From<EventTime> for String {
+    fn from(time: EventTime) -> Self {
+        time.to_string()
     }
 }
 
