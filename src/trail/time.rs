@@ -51,6 +51,11 @@ impl EventTime {
         Window(self.0.div_euclid(3600))
     }
 
+    /// Returns the moment so many seconds later, or earlier for less than none; `None` out of range.
+    pub fn after(self, seconds: i64) -> Option<Self> {
+        Self::from_seconds(self.0.checked_add(seconds)?)
+    }
+
     /// Returns the seconds that have passed since an earlier moment, negative for a later one.
     pub fn seconds_since(self, earlier: Self) -> i64 {
         self.0 - earlier.0
