@@ -29,7 +29,7 @@ const KEYS_MAX: usize = 20;
 const CHARS_MAX: usize = 256;
 const TEMPLATE_CHARS_MAX: usize = 512;
 /// How deep and how wide a detail of an occasion may be.
-const DEPTH_MAX: usize = 4;
+const DEPTH_MAX: usize = 5;
 const WIDTH_MAX: usize = 20;
 
 /// Returns the detail.
@@ -44,6 +44,12 @@ pub fn detail(alert: &Alert) -> Value {
         "alert_id": occasion.id().to_string(),
         "fault_id": occasion.fault_id().to_string(),
         "kind": occasion.kind.name(),
+        "state": occasion.state(),
+        "fault_status": match occasion.kind {
+            _ if occasion.is_end() => "ok",
+            Kind::AccountSummary => "none",
+            _ => "fault",
+        },
         "epoch": occasion.epoch,
         "at": time(alert.at()),
         "is_late": occasion.is_late,
@@ -64,7 +70,7 @@ pub fn detail(alert: &Alert) -> Value {
         "enrichment": alert.enrichment.name(),
         "suppressed": alert.suppressed,
         "untrusted_about": about,
-        "untrusted_detail": kept(&alert.detail(), DEPTH_MAX),
+        "untrusted_detail": kept(&occasion.brought(), DEPTH_MAX),
     })
 }
 

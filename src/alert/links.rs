@@ -48,7 +48,7 @@ pub enum LinkError {
     Region,
 }
 
-/// How far around an event its link looks, in seconds.
+/// How far around an event, or a range of them, a link looks, in seconds.
 const AROUND_SECONDS: i64 = 900;
 
 impl Links {
@@ -157,14 +157,35 @@ impl Links {
         Some(guance.link(&path))
     }
 
-    /// Returns an event of ours in Guance, by its id and its time.
-    pub fn guance_event(&self, event: &str, at: EventTime) -> Option<String> {
+    /// Returns an event of ours in Guance, by its id and the time that it lies in.
+    pub fn guance_event(&self, event: &str, from: EventTime, until: EventTime) -> Option<String> {
+        self.guance_events("df_event_id", event, from, until)
+    }
+
+    /// Returns our events of a cluster in Guance, over a range of time.
+    pub fn guance_cluster(
+        &self,
+        cluster: ClusterId,
+        from: EventTime,
+        until: EventTime,
+    ) -> Option<String> {
+        self.guance_events("cluster_id", &cluster.to_string(), from, until)
+    }
+
+    /// Returns our events that have a tag of a value.
+    fn guance_events(
+        &self,
+        tag: &str,
+        value: &str,
+        from: EventTime,
+        until: EventTime,
+    ) -> Option<String> {
         let guance = self.guance.as_ref()?;
         let path = format!(
-            "/keyevents/monitor?time={}%2C{}&tags=%7B%22df_event_id%22%3A%22{}%22%7D",
-            (at.seconds() - AROUND_SECONDS) * 1000,
-            (at.seconds() + AROUND_SECONDS) * 1000,
-            encoded(event, '%')
+            "/keyevents/monitor?time={}%2C{}&tags=%7B%22{tag}%22%3A%22{}%22%7D",
+            (from.seconds() - AROUND_SECONDS) * 1000,
+            (until.seconds() + AROUND_SECONDS) * 1000,
+            encoded(value, '%')
         );
         Some(guance.link(&path))
     }
@@ -316,7 +337,7 @@ mod tests {
              &w=wksp_1a"
         );
         assert_eq!(
-            links.guance_event("event-1f", from).unwrap(),
+            links.guance_event("event-1f", from, from).unwrap(),
             "https://us1-console.guance.com/keyevents/monitor?time=1795247100000%2C1795248900000\
              &tags=%7B%22df_event_id%22%3A%22event-1f%22%7D&w=wksp_1a"
         );

@@ -4,7 +4,8 @@
 //! alone. The body is always plain text, never a structure of JSON by protocol.
 
 use crate::alert::Alert;
-use crate::alert::occasion::Kind;
+use crate::alert::evidence::{Evidence, Stage};
+use crate::alert::occasion::{Kind, Occasion};
 use crate::alert::safe::cut;
 use crate::alert::severity::Severity;
 use crate::alert::text::Texts;
@@ -22,16 +23,43 @@ const SUBJECT: &str = "CloudTrail alert";
 
 /// Returns the subject: printable ASCII, in English, of fewer than a hundred characters.
 pub fn subject(alert: &Alert) -> String {
-    let severity = match (alert.occasion.kind, alert.level()) {
-        (Kind::Recovered, _) => "OK",
-        (_, Severity::Info) => "Info",
-        (_, Severity::Warning) => "Warning",
-        (_, Severity::Error) => "Error",
-        (_, Severity::Critical) => "Critical",
+    let severity = match alert.level() {
+        _ if alert.occasion.is_end() => "OK",
+        Severity::Info => "Info",
+        Severity::Warning => "Warning",
+        Severity::Error => "Error",
+        Severity::Critical => "Critical",
     };
     let cluster = alert.cluster.as_ref();
     let is_watched = cluster.is_some_and(|of| of.facts.identity.class == Class::Watch);
-    let what = match alert.occasion.kind {
+    let mut subject = format!("{severity}: {}", what(&alert.occasion, is_watched));
+    if let Some(cluster) = cluster.filter(|_| !is_watched) {
+        subject.push_str(&format!(" ({})", named(cluster.facts.identity.class)));
+    }
+    if let Some(Evidence::Summary(summary)) = alert.occasion.evidence() {
+        subject.push_str(&format!(" ({} new)", summary.new_errors));
+    }
+    if is_account_id(&alert.occasion.account_id) {
+        subject.push_str(&format!(" in account {}", alert.occasion.account_id));
+    }
+    let is_fit = subject.len() <= SUBJECT_CHARS_MAX
+        && subject.starts_with(|first: char| first.is_ascii_alphabetic())
+        && subject.bytes().all(|b| (b' '..=b'~').contains(&b));
+    if is_fit { subject } else { SUBJECT.to_owned() }
+}
+
+fn what(occasion: &Occasion, is_watched: bool) -> &'static str {
+    match (occasion.kind, occasion.evidence().and_then(|of| of.stage())) {
+        (Kind::Escalating, Some(Stage::Ended)) if is_watched => {
+            return "sensitive call is made as often as usual";
+        }
+        (Kind::Escalating, Some(Stage::Ended)) => return "CloudTrail error is as usual again",
+        (Kind::Campaign, Some(Stage::Grew(_))) => return "campaign of CloudTrail errors grows",
+        (Kind::Campaign, Some(Stage::Ended)) => return "campaign of CloudTrail errors is over",
+        (Kind::NoData, Some(Stage::Ended)) => return "CloudTrail data again",
+        _ => {}
+    }
+    match occasion.kind {
         Kind::New if is_watched => "new sensitive call",
         Kind::NewPrincipal if is_watched => "known sensitive call, new caller",
         Kind::Regressed if is_watched => "sensitive call is made again",
@@ -46,18 +74,7 @@ pub fn subject(alert: &Alert) -> String {
         Kind::AccessKey => "access key alert",
         Kind::AccountSummary => "summary of CloudTrail errors",
         Kind::NoData => "no CloudTrail data",
-    };
-    let mut subject = format!("{severity}: {what}");
-    if let Some(cluster) = cluster.filter(|_| !is_watched) {
-        subject.push_str(&format!(" ({})", named(cluster.facts.identity.class)));
     }
-    if is_account_id(&alert.occasion.account_id) {
-        subject.push_str(&format!(" in account {}", alert.occasion.account_id));
-    }
-    let is_fit = subject.len() <= SUBJECT_CHARS_MAX
-        && subject.starts_with(|first: char| first.is_ascii_alphabetic())
-        && subject.bytes().all(|b| (b' '..=b'~').contains(&b));
-    if is_fit { subject } else { SUBJECT.to_owned() }
 }
 
 fn named(class: Class) -> &'static str {
@@ -91,6 +108,7 @@ pub fn attributes(alert: &Alert) -> Vec<(&'static str, String)> {
     let mut attributes = vec![
         ("severity", alert.level().name().to_owned()),
         ("kind", occasion.kind.name().to_owned()),
+        ("state", occasion.state().to_owned()),
         ("alert_id", occasion.id().to_string()),
     ];
     if is_account_id(&occasion.account_id) {

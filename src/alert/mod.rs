@@ -5,6 +5,7 @@
 //! made of it when it is sent, so that a message that waited for a day says what is known by then.
 
 pub mod detail;
+pub mod evidence;
 pub mod hint;
 pub mod links;
 pub mod message;
@@ -13,8 +14,7 @@ pub mod safe;
 pub mod severity;
 pub mod text;
 
-use serde_json::Value;
-
+use crate::alert::evidence::Evidence;
 use crate::alert::occasion::{Kind, Occasion};
 use crate::alert::severity::{Assessment, Severity};
 use crate::cluster::Cluster;
@@ -35,7 +35,8 @@ pub struct Alert {
     pub cluster: Option<Cluster>,
     /// When the cluster was first seen at all, which may be before what was looked at.
     pub first_seen: Option<EventTime>,
-    /// What was looked at, in event time: from the first second on.
+    /// What was looked at, or what the occasion is about where that is no cluster, in event time: from
+    /// the first second on.
     pub from: Option<EventTime>,
     /// Up to before this second.
     pub until: Option<EventTime>,
@@ -68,9 +69,6 @@ impl Enrichment {
     }
 }
 
-/// How many bytes of an occasion's detail are read; more was not written by us.
-const DETAIL_BYTES_MAX: usize = 64 << 10;
-
 impl Alert {
     /// Makes an alert about a cluster: as loud as the cluster is, partial if a key's last use should
     /// be known and is not, and with nothing suppressed before it. `range` is what was looked at, up
@@ -91,31 +89,33 @@ impl Alert {
             from: range.map(|(from, _)| from),
             until: range.map(|(_, until)| until),
             account_errors,
-            ..Self::of_account(occasion, Severity::Info, keys, account_name)
+            ..Self::of_account(occasion, keys, account_name)
         }
     }
 
-    /// Makes an alert that is about no single cluster, or about one that is no longer kept.
+    /// Makes an alert that is about no single cluster, or about one that is no longer kept. What it
+    /// says of a range of time is in the occasion's evidence.
     pub fn of_account(
         occasion: Occasion,
-        severity: Severity,
         keys: Vec<KeyReport>,
         account_name: Option<String>,
     ) -> Self {
         let is_partial = keys.iter().any(|key| key.is_missing);
+        let evidence = occasion.evidence();
+        let range = evidence.as_ref().and_then(Evidence::range);
+        let account_errors = match &evidence {
+            Some(Evidence::Summary(summary)) => summary.errors,
+            _ => 0,
+        };
         Self {
+            severity: severity::of_occasion(&occasion),
             occasion,
-            severity: Assessment {
-                severity,
-                points: 0,
-                reasons: Vec::new(),
-            },
             account_name,
             cluster: None,
             first_seen: None,
-            from: None,
-            until: None,
-            account_errors: 0,
+            from: range.map(|(from, _)| from),
+            until: range.map(|(_, until)| until),
+            account_errors,
             keys,
             enrichment: if is_partial {
                 Enrichment::Partial
@@ -133,43 +133,36 @@ impl Alert {
             .map_or(0, |cluster| cluster.span.count)
     }
 
+    /// Returns how many events it tells of: what the occasion says, or else [`Self::count`].
+    pub fn events(&self) -> u64 {
+        let told = self.occasion.evidence().and_then(|of| of.events());
+        told.unwrap_or_else(|| self.count())
+    }
+
     /// Returns when it happened: what showed it, or else the latest event that is known.
     pub fn at(&self) -> Option<EventTime> {
         let last = || self.cluster.as_ref()?.span.last_seen;
         self.occasion.at.or_else(last).or(self.until)
     }
 
-    /// Returns when the trouble began that this belongs to. The occasion's detail says so under
-    /// `fault_start`; without that it is when the cluster was first seen in its first life, and in a
-    /// later one when it was first seen in what was looked at.
+    /// Returns when the trouble began that this belongs to. The occasion's evidence says so; without
+    /// that it is when the cluster was first seen in its first life, and in a later one when it was
+    /// first seen in what was looked at.
     pub fn fault_start(&self) -> Option<EventTime> {
-        let told = self.detail();
-        let told = told.get("fault_start").and_then(Value::as_str);
+        let told = self.occasion.evidence().and_then(|of| of.fault_start());
         let within = || self.cluster.as_ref()?.span.first_seen;
         let seen = match (self.occasion.kind, self.occasion.epoch) {
             (Kind::Regressed, _) => self.occasion.at,
             (_, ..=1) => self.first_seen,
             _ => None,
         };
-        told.and_then(EventTime::parse)
-            .or(seen)
-            .or_else(within)
-            .or_else(|| self.at())
+        told.or(seen).or_else(within).or_else(|| self.at())
     }
 
     /// Returns for how many seconds the trouble has lasted, as of when this happened.
     pub fn fault_seconds(&self) -> i64 {
         let lasted = self.at().zip(self.fault_start());
         lasted.map_or(0, |(at, start)| at.seconds_since(start).max(0))
-    }
-
-    /// Returns what the occasion brought along, `null` where that is nothing or no JSON.
-    pub fn detail(&self) -> Value {
-        let detail = &self.occasion.detail;
-        match detail.len() {
-            ..=DETAIL_BYTES_MAX => serde_json::from_str(detail).unwrap_or_default(),
-            _ => Value::Null,
-        }
     }
 
     /// Returns how loud it is.

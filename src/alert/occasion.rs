@@ -1,6 +1,8 @@
 //! Occasions: why something is told. Each has an id made of what happened, so that whoever finds out
 //! the same, and however often it is sent, tells it under the same id.
 
+pub mod inspected;
+
 use std::fmt;
 
 use data_encoding::HEXLOWER;
@@ -56,8 +58,8 @@ pub struct Occasion {
     /// What sets it apart from others of its kind: the new principal's name, the key's id, an hour.
     /// Sanitized, empty where there is nothing.
     pub about: String,
-    /// What cannot be looked up again when it is sent, as JSON that belongs to its kind; mostly
-    /// empty.
+    /// What cannot be looked up again when it is sent, as JSON that belongs to its kind; empty where
+    /// that is nothing.
     pub detail: String,
     /// When the event was that showed it.
     pub at: Option<EventTime>,
@@ -225,27 +227,46 @@ impl Occasion {
         }
     }
 
-    /// Returns the id.
-    pub fn id(&self) -> AlertId {
-        let subject = match self.cluster {
-            Some(cluster) => cluster.to_string(),
-            None => self.account_id.clone(),
-        };
-        AlertId::of(&subject, self.epoch, self.kind, &self.about)
+    /// Tells whether it ends the time of learning.
+    pub fn is_learned(&self) -> bool {
+        self.kind == Kind::AccountSummary && self.about == LEARNED
     }
 
-    /// Returns the id of the alert that opened the life of the cluster that this belongs to: what a
-    /// history of faults is joined by. An alert without a cluster is a fault of its own.
+    /// Tells whether it tells of many alerts at once.
+    pub fn is_digest(&self) -> bool {
+        self.kind == Kind::AccountSummary && self.about.starts_with(DIGEST)
+    }
+
+    /// Returns the id.
+    pub fn id(&self) -> AlertId {
+        AlertId::of(&self.subject(), self.epoch, self.kind, &self.about)
+    }
+
+    /// Returns the id of the alert that the trouble began with that this belongs to: what a history of
+    /// faults is joined by. That is the one that opened the life of its cluster; an escalation, a
+    /// campaign and a silence are faults of their own, from their beginning to their end, as a cluster
+    /// may go on when its escalation is over. Any other alert without a cluster is one by itself.
     pub fn fault_id(&self) -> AlertId {
-        let Some(cluster) = self.cluster else {
-            return self.id();
+        let (opened, about) = match (self.kind, self.cluster) {
+            (Kind::Escalating, _) | (_, None) => (self.kind, self.begins_about()),
+            (_, Some(_)) if self.epoch > 1 => (Kind::Regressed, String::new()),
+            (_, Some(_)) => (Kind::New, String::new()),
         };
-        let opened = if self.epoch > 1 {
-            Kind::Regressed
-        } else {
-            Kind::New
-        };
-        AlertId::of(&cluster.to_string(), self.epoch, opened, "")
+        AlertId::of(&self.subject(), self.epoch, opened, &about)
+    }
+
+    /// Returns what the occasion is about that this is a later stage of, or what itself is.
+    fn begins_about(&self) -> String {
+        let begins = self.evidence().and_then(|evidence| evidence.begins_about());
+        begins.unwrap_or_else(|| self.about.clone())
+    }
+
+    /// Returns what the ids of its alerts are made of: the cluster, or else the account.
+    fn subject(&self) -> String {
+        match self.cluster {
+            Some(cluster) => cluster.to_string(),
+            None => self.account_id.clone(),
+        }
     }
 }
 

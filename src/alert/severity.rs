@@ -8,6 +8,9 @@
 
 use std::cmp::Ordering;
 
+use crate::alert::evidence::{CampaignEvidence, Evidence};
+use crate::alert::occasion::{Kind as Told, Occasion};
+use crate::cluster::campaign::Shape;
 use crate::cluster::class::Class;
 use crate::cluster::facet::{Facets, Kind};
 use crate::cluster::fingerprint::Identity;
@@ -89,6 +92,9 @@ const PROBES: [&str; 8] = [
 /// A failing AWS service is quiet at first; past this it is not going away by itself.
 const PERSISTING_SECONDS: i64 = 86_400;
 
+/// At how many times its threshold a campaign is louder than it began.
+const LARGE_TIMES: usize = 4;
+
 /// Assesses a cluster: the loudest of its cases.
 pub fn of_cluster(cluster: &Cluster) -> Assessment {
     let identity = &cluster.facts.identity;
@@ -111,6 +117,24 @@ pub fn of_sum(sum: &Sum<'_>) -> Severity {
 /// Assesses one combination of facets within a cluster that was seen over a span.
 pub fn of_sighting(identity: &Identity, facets: &Facets, span: Span) -> Assessment {
     Terms::of(identity, |kind| facets.get(kind), span).assessment()
+}
+
+/// Assesses what is about no cluster, or about one of which nothing is kept any more.
+///
+/// The end of something is as loud as its beginning, so that whoever is told of one is told of both.
+pub fn of_occasion(occasion: &Occasion) -> Assessment {
+    let mut terms = Terms::default();
+    match (occasion.evidence(), occasion.kind) {
+        (Some(Evidence::Campaign(campaign)), _) => terms.campaign(&campaign),
+        (Some(Evidence::Silence(_)), _) => terms.add(20, "what fails is not seen meanwhile"),
+        (_, Told::NoData | Told::Campaign) => terms.add(20, "it needs a look today"),
+        (_, Told::AccountSummary) if occasion.is_digest() => {
+            terms.add(10, "alerts that waited are told at once");
+        }
+        (_, Told::AccountSummary) => terms.add(0, "for the record"),
+        _ => terms.add(10, "no cluster weighs it"),
+    }
+    terms.assessment()
 }
 
 fn loudest<'a>(all: impl Iterator<Item = Terms<'a>>) -> Option<Terms<'a>> {
@@ -172,6 +196,28 @@ impl<'a> Terms<'a> {
     fn add(&mut self, points: i32, reason: &'static str) {
         self.points += points;
         self.terms.push((points, reason));
+    }
+
+    fn campaign(&mut self, campaign: &CampaignEvidence) {
+        self.add(10, "many failures are one story");
+        for shape in &campaign.shapes {
+            let (points, reason) = match shape {
+                Shape::Breadth => (8, "one caller tries many calls"),
+                Shape::Depth => (5, "one caller tries many resources"),
+                Shape::Spread => (10, "one caller tries many regions"),
+                Shape::Widespread => (8, "it meets many callers at once"),
+                Shape::BruteForce => (5, "one user's password is tried many times"),
+                Shape::Spraying => (10, "the passwords of many users are tried"),
+            };
+            self.add(points, reason);
+        }
+        let is_guessed = campaign.shapes.contains(&Shape::BruteForce);
+        if is_guessed && (campaign.actor == "root" || campaign.actor.ends_with(":root")) {
+            self.add(15, "the root user");
+        }
+        if campaign.reached >= LARGE_TIMES {
+            self.add(5, "it is several times as large as what makes one");
+        }
     }
 
     fn class(&mut self, class: Class) {
@@ -270,6 +316,9 @@ impl<'a> Terms<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alert::evidence::Stage;
+    use crate::cluster::summary::Excerpt;
+    use crate::trail::time::EventTime;
 
     fn severity(class: Class, service: &str, facets: &[(Kind, &str)]) -> (Severity, String) {
         let identity = Identity {
@@ -289,6 +338,46 @@ mod tests {
         }
         let assessment = of_sighting(&identity, &given, Span::default());
         (assessment.severity, assessment.reasons.join("; "))
+    }
+
+    #[test]
+    fn many_shapes_many_regions_and_the_root_users_password_make_a_campaign_louder() {
+        use Shape::{Breadth, BruteForce, Depth, Spraying, Spread, Widespread};
+        let caller = "arn:aws:iam::111122223333:user/mallory";
+        let root = "arn:aws:iam::111122223333:root";
+        let at = EventTime::parse("2026-11-02T08:00:00Z").unwrap();
+        for (shapes, actor, reached, wanted) in [
+            (&[Depth][..], caller, 1, Severity::Warning),
+            (&[Depth], caller, 4, Severity::Error),
+            (&[Breadth], caller, 1, Severity::Error),
+            (&[Widespread], "mjqw", 1, Severity::Error),
+            (&[Spread], caller, 1, Severity::Error),
+            (&[Breadth, Depth], caller, 1, Severity::Error),
+            (&[Breadth, Spread], caller, 1, Severity::Critical),
+            (&[Spraying], "192.0.2.0/24", 1, Severity::Error),
+            (&[BruteForce], caller, 1, Severity::Warning),
+            (&[BruteForce], root, 1, Severity::Critical),
+            (&[Breadth], root, 1, Severity::Error),
+        ] {
+            let campaign = CampaignEvidence {
+                stage: Stage::Ended,
+                shapes: shapes.iter().copied().collect(),
+                actor: actor.to_owned(),
+                began: at,
+                opened: at,
+                last: at,
+                events: 10,
+                items: 10,
+                reached,
+                calls: Excerpt::default(),
+                clusters: Excerpt::default(),
+            };
+            let mut terms = Terms::default();
+            terms.campaign(&campaign);
+            let assessment = terms.assessment();
+            let reasons = assessment.reasons.join("; ");
+            assert_eq!(assessment.severity, wanted, "{shapes:?} {actor}: {reasons}");
+        }
     }
 
     #[test]

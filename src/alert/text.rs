@@ -4,16 +4,19 @@
 //! Every text that a caller may have had a hand in is a piece of its own, and each form of a message
 //! decides what it does to such pieces. The sentences are ours alone.
 
+mod course;
 mod document;
 mod en;
+mod summary;
 mod words;
 mod zh;
 
 use serde_json::Value;
 
+use crate::alert::evidence::{Evidence, Stage};
 use crate::alert::hint::{ACTION, Advice};
 use crate::alert::links::Links;
-use crate::alert::occasion::{DIGEST, Kind, LEARNED};
+use crate::alert::occasion::Kind;
 use crate::alert::safe::{readable, titled};
 use crate::alert::severity::Severity;
 use crate::alert::text::document::{Line, Piece, Pieces, Section, fill, joined};
@@ -99,21 +102,43 @@ impl Texts {
     pub fn title(&self, alert: &Alert) -> String {
         let words = self.language.words();
         let account = alert.occasion.account_id.as_str();
-        let mut title = format!("[{}] AWS", title_word(words, alert.occasion.kind));
+        let mut title = format!("[{}] AWS", title_word(words, alert));
         if !account.is_empty() {
             title.push_str(&format!(" {}", titled(account, TITLED_CHARS_MAX)));
         }
         let subject = match &alert.cluster {
-            Some(cluster) => Some(self.titled_error(cluster, alert)),
-            None if alert.occasion.kind == Kind::AccessKey => Some(told_about(alert)),
-            None if is_learned(alert) => Some(words.title_learned.to_owned()),
-            None if is_digest(alert) => Some(words.title_digest.to_owned()),
-            None => Some(titled(&told_about(alert), TITLED_CHARS_MAX)),
+            Some(cluster) => self.titled_error(cluster, alert),
+            None => self.titled_occasion(alert),
         };
-        if let Some(subject) = subject.filter(|subject| !subject.is_empty()) {
+        if !subject.is_empty() {
             title.push_str(&format!(": {subject}"));
         }
         clean(&title, TITLE_CHARS_MAX).into_owned()
+    }
+
+    fn titled_occasion(&self, alert: &Alert) -> String {
+        let words = self.language.words();
+        let occasion = &alert.occasion;
+        match occasion.evidence() {
+            Some(Evidence::Campaign(of)) => {
+                let actor = titled(&readable(&of.actor, TITLED_CHARS_MAX), TITLED_CHARS_MAX);
+                format!("{actor} ({})", events(words, of.events))
+            }
+            Some(Evidence::Silence(of)) => {
+                let log_group = of.log_group.unwrap_or_default();
+                titled(&readable(&log_group, TITLED_CHARS_MAX), TITLED_CHARS_MAX)
+            }
+            Some(Evidence::Summary(of)) => words
+                .title_summary
+                .replace("{new}", &of.new_errors.to_string())
+                .replace("{errors}", &of.errors.to_string())
+                .replace("{period}", summary::period(words, of.period))
+                .replace("{from}", &of.from.to_string()),
+            _ if occasion.kind == Kind::AccessKey => told_about(alert),
+            _ if occasion.is_learned() => words.title_learned.to_owned(),
+            _ if occasion.is_digest() => words.title_digest.to_owned(),
+            _ => titled(&told_about(alert), TITLED_CHARS_MAX),
+        }
     }
 
     fn titled_error(&self, cluster: &Cluster, alert: &Alert) -> String {
@@ -138,7 +163,13 @@ impl Texts {
             let about = cluster.short_name(&alert.occasion.about);
             let about = titled(&readable(about, TITLED_CHARS_MAX), TITLED_CHARS_MAX);
             title.push_str(&format!(", {about}"));
-        } else if alert.occasion.kind != Kind::Recovered {
+        } else if let Some(Evidence::Escalation(of)) = alert.occasion.evidence()
+            && of.stage != Stage::Ended
+        {
+            let hourly = words.title_hourly.replace("{limit}", &of.limit.to_string());
+            let hourly = hourly.replace("{count}", &events(words, of.peak));
+            title.push_str(&format!(" ({hourly})"));
+        } else if !alert.occasion.is_end() {
             title.push_str(&format!(" ({})", events(words, alert.count())));
         }
         title
@@ -159,6 +190,7 @@ impl Texts {
         let words = self.language.words();
         let writer = Writer {
             alert,
+            evidence: alert.occasion.evidence(),
             words,
             texts: self,
         };
@@ -172,8 +204,16 @@ impl Texts {
     }
 }
 
-fn title_word(words: &Words, kind: Kind) -> &'static str {
-    match kind {
+fn title_word(words: &Words, alert: &Alert) -> &'static str {
+    let stage = alert.occasion.evidence().and_then(|of| of.stage());
+    match (alert.occasion.kind, stage) {
+        (Kind::Escalating, Some(Stage::Ended)) => return words.title_calmed,
+        (Kind::Campaign, Some(Stage::Grew(_))) => return words.title_campaign_grew,
+        (Kind::Campaign, Some(Stage::Ended)) => return words.title_campaign_ended,
+        (Kind::NoData, Some(Stage::Ended)) => return words.title_data_again,
+        _ => {}
+    }
+    match alert.occasion.kind {
         Kind::New => words.title_new,
         Kind::NewPrincipal => words.title_new_principal,
         Kind::Regressed => words.title_regressed,
@@ -195,17 +235,10 @@ fn told_about(alert: &Alert) -> String {
     }
 }
 
-fn is_learned(alert: &Alert) -> bool {
-    alert.occasion.kind == Kind::AccountSummary && alert.occasion.about == LEARNED
-}
-
-fn is_digest(alert: &Alert) -> bool {
-    alert.occasion.kind == Kind::AccountSummary && alert.occasion.about.starts_with(DIGEST)
-}
-
 /// One message being written.
 struct Writer<'a> {
     alert: &'a Alert,
+    evidence: Option<Evidence>,
     words: &'static Words,
     texts: &'a Texts,
 }
@@ -226,6 +259,7 @@ impl Writer<'_> {
             let reasons = joined(reasons, words.comma);
             lines.push(item(words.reasons, &[("reasons", reasons)]));
         }
+        lines.extend(self.evidence.iter().flat_map(|of| self.course(of)));
         lines.extend(self.times());
         if alert.occasion.is_late {
             lines.push(item(words.late, &[]));
@@ -247,8 +281,18 @@ impl Writer<'_> {
 
     fn first_sentence(&self) -> Pieces {
         let words = self.words;
+        if let Some(sentence) = self
+            .evidence
+            .as_ref()
+            .and_then(|of| self.course_sentence(of))
+        {
+            return sentence;
+        }
         let is_watched = self.alert.cluster.as_ref().is_some_and(is_watched);
+        let is_over = self.alert.occasion.is_end();
         let sentence = match self.alert.occasion.kind {
+            Kind::Escalating if is_watched && is_over => words.watched_calmed,
+            Kind::Escalating if is_over => words.calmed,
             Kind::New if is_watched => words.watched_new,
             Kind::NewPrincipal if is_watched => words.watched_new_principal,
             Kind::Regressed if is_watched => words.watched_regressed,
@@ -261,8 +305,8 @@ impl Writer<'_> {
             Kind::Escalating => words.escalating,
             Kind::Campaign => words.campaign,
             Kind::AccessKey => words.access_key,
-            Kind::AccountSummary if is_learned(self.alert) => words.learned,
-            Kind::AccountSummary if is_digest(self.alert) => words.digest,
+            Kind::AccountSummary if self.alert.occasion.is_learned() => words.learned,
+            Kind::AccountSummary if self.alert.occasion.is_digest() => words.digest,
             Kind::AccountSummary => words.account_summary,
             Kind::NoData => words.no_data,
         };
@@ -324,7 +368,8 @@ impl Writer<'_> {
             ),
             _ => item(words.often, &[("count", count)]),
         });
-        if alert.fault_seconds() >= 60 {
+        // How long a life went on that is over is not how long ago it began.
+        if alert.fault_seconds() >= 60 && alert.occasion.kind != Kind::Recovered {
             let lasted = own(duration(alert.fault_seconds()));
             lines.push(item(words.lasted, &[("lasted", lasted)]));
         }
@@ -365,7 +410,12 @@ impl Writer<'_> {
                 lines.extend(self.values(cluster, facet, what));
             }
         }
-        lines.extend(self.details());
+        match &self.evidence {
+            Some(Evidence::Campaign(of)) => lines.extend(self.campaign_calls(of)),
+            Some(Evidence::Summary(of)) => lines.extend(self.summary_changes(of)),
+            Some(_) => {}
+            None => lines.extend(self.details()),
+        }
         let links = self.links().into_iter();
         lines.extend(links.map(|link| Line::Item(vec![link])));
         lines
@@ -397,7 +447,7 @@ impl Writer<'_> {
 
     /// Says what the occasion brought along, name by name.
     fn details(&self) -> Vec<Line> {
-        let Value::Object(fields) = self.alert.detail() else {
+        let Value::Object(fields) = self.alert.occasion.brought() else {
             return Vec::new();
         };
         let line = |(name, value): (&String, &Value)| {
@@ -432,16 +482,25 @@ impl Writer<'_> {
             );
         }
         let fault = alert.occasion.fault_id();
-        if let (Some(start), true) = (alert.fault_start(), fault != alert.occasion.id()) {
+        let since = alert.fault_start().zip(alert.at());
+        if let (Some((start, at)), true) = (since, fault != alert.occasion.id()) {
+            let event = format!("event-{fault}");
             add(
                 words.look_fault,
-                links.guance_event(&format!("event-{fault}"), start),
+                links.guance_event(&event, start, start.max(at)),
             );
         }
         found
     }
 
     fn keys(&self) -> Vec<Line> {
+        match &self.evidence {
+            Some(Evidence::Summary(of)) => return self.summary_keys(of),
+            Some(Evidence::Campaign(_)) => {
+                return vec![Line::Paragraph(own(self.words.keys_of_clusters))];
+            }
+            _ => {}
+        }
         let keys = &self.alert.keys;
         if keys.is_empty() {
             return vec![Line::Paragraph(vec![Piece::own(self.words.no_key)])];
@@ -539,6 +598,11 @@ impl Writer<'_> {
 
     fn errors(&self) -> Vec<Line> {
         let words = self.words;
+        match &self.evidence {
+            Some(Evidence::Campaign(of)) => return self.campaign_clusters(of),
+            Some(Evidence::Summary(of)) => return self.summary_errors(of),
+            _ => {}
+        }
         let Some(cluster) = &self.alert.cluster else {
             return vec![Line::Paragraph(vec![Piece::own(words.no_error)])];
         };
@@ -661,11 +725,11 @@ fn duration(seconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alert::occasion::Occasion;
+    use crate::alert::occasion::{DIGEST, Occasion};
 
     #[test]
     fn the_end_of_learning_and_a_digest_say_what_they_are() {
-        let mut alert = Alert::of_account(Occasion::learned(24), Severity::Info, Vec::new(), None);
+        let mut alert = Alert::of_account(Occasion::learned(24), Vec::new(), None);
         let texts = Texts::default();
         assert_eq!(
             texts.title(&alert),

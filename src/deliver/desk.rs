@@ -75,7 +75,7 @@ where
     /// Makes the alert of a row, of whose cluster so many were held back.
     pub async fn alert(&self, row: &Row, suppressed: u64) -> Result<Alert, StoreError> {
         let occasion = &row.occasion;
-        let hours = hours(occasion.at, self.delivery.clock.seconds());
+        let hours = hours(occasion, self.delivery.clock.seconds());
         let dossier = match occasion.cluster {
             Some(cluster) => self.delivery.store.dossier(cluster, hours.clone()).await?,
             None => None,
@@ -108,10 +108,7 @@ where
     /// Returns the alert of an occasion that tells all by itself.
     pub fn summary(&self, occasion: Occasion) -> Alert {
         let name = self.account_name(&occasion);
-        Alert {
-            severity: plain(Severity::Warning, "alerts that waited are told at once"),
-            ..Alert::of_account(occasion, Severity::Warning, Vec::new(), name)
-        }
+        Alert::of_account(occasion, Vec::new(), name)
     }
 
     fn account_name(&self, occasion: &Occasion) -> Option<String> {
@@ -286,21 +283,18 @@ where
     }
 }
 
-/// Returns the hours that an alert looks at: from its event's on, up to now or for a day.
-fn hours(at: Option<EventTime>, now: i64) -> RangeInclusive<Window> {
+/// Returns the hours that an alert looks at: from its event's on, up to now or for a day. Where the
+/// inspection found it, the events that showed it lie before; of a long range it is the last day.
+fn hours(occasion: &Occasion, now: i64) -> RangeInclusive<Window> {
     let now = EventTime::from_seconds(now).unwrap_or(EventTime::FIRST);
-    let first = at.unwrap_or(now).min(now);
+    if let Some((from, until)) = occasion.evidence().and_then(|of| of.range()) {
+        let last = until.after(-1).unwrap_or(until).min(now);
+        let first = last.after(-(HOURS_MAX - 1) * 3600).unwrap_or(last);
+        return from.clamp(first, last).window()..=last.window();
+    }
+    let first = occasion.at.unwrap_or(now).min(now);
     let last = EventTime::from_seconds(first.seconds() + (HOURS_MAX - 1) * 3600);
     first.window()..=last.unwrap_or(now).min(now).window()
-}
-
-fn plain(severity: Severity, reason: &str) -> Assessment {
-    let reasons = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
-    Assessment {
-        severity,
-        points: 0,
-        reasons: reasons.into_iter().collect(),
-    }
 }
 
 /// Adds what was odd about a key when it was told, which what is known by now need not show.
@@ -320,14 +314,8 @@ fn add_told(report: &mut KeyReport, detail: &str) {
 
 /// Returns an alert that is about no cluster, or about one of which nothing is kept any more.
 fn without_cluster(occasion: &Occasion, keys: Vec<KeyReport>, name: Option<String>) -> Alert {
-    let severity = match occasion.kind {
-        Kind::AccountSummary => plain(Severity::Info, "for the record"),
-        Kind::NoData | Kind::Campaign => plain(Severity::Error, "it needs a look today"),
-        _ => plain(Severity::Warning, "an alert that no cluster weighs"),
-    };
-    let alert = Alert::of_account(occasion.clone(), severity.severity, keys, name);
+    let alert = Alert::of_account(occasion.clone(), keys, name);
     Alert {
-        severity,
         enrichment: match occasion.cluster {
             Some(_) => Enrichment::Partial,
             None => alert.enrichment,
@@ -355,4 +343,39 @@ fn made_louder(mut assessment: Assessment, keys: &[KeyReport]) -> Assessment {
         }
     }
     assessment
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> EventTime {
+        EventTime::parse(text).unwrap()
+    }
+
+    #[test]
+    fn an_alert_looks_at_the_hours_that_showed_it() {
+        let life = (ClusterId::from_bytes([7; 16]), 1);
+        let first = at("2026-11-02T08:10:00Z");
+        let new = Occasion::of_cluster(Kind::New, "1", life, first.seconds(), 0);
+        let full = at("2026-11-02T09:00:00Z");
+        let escalating = Occasion::of_escalation("1", life, full, (70, 60), 0);
+        let later = at("2026-11-09T12:00:00Z");
+        let short = Occasion::of_recovery("1", life, later, first, (7200, 5), 0);
+        let long = Occasion::of_recovery("1", life, later, first, (3 * 86_400, 5), 0);
+        for (occasion, from, until) in [
+            (&new, "2026-11-02T08:00:00Z", "2026-11-03T07:00:00Z"),
+            (&escalating, "2026-11-02T08:00:00Z", "2026-11-02T08:00:00Z"),
+            (&short, "2026-11-02T08:00:00Z", "2026-11-02T10:00:00Z"),
+            (&long, "2026-11-04T09:00:00Z", "2026-11-05T08:00:00Z"),
+        ] {
+            let wanted = at(from).window()..=at(until).window();
+            let now = at("2026-11-10T00:00:00Z").seconds();
+            assert_eq!(hours(occasion, now), wanted, "{:?}", occasion.kind);
+        }
+        let now = at("2026-11-02T08:30:00Z").seconds();
+        let hour = at("2026-11-02T08:00:00Z").window();
+        assert_eq!(hours(&new, now), hour..=hour);
+        assert_eq!(hours(&long, now), hour..=hour, "no hour is yet to come");
+    }
 }

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::stream::{self, StreamExt as _};
 
 use crate::alert::Alert;
-use crate::alert::occasion::Kind;
 use crate::cluster::fingerprint::ClusterId;
 use crate::deliver::desk::Desk;
 use crate::deliver::digest::{self, OLD_SECONDS};
@@ -191,9 +190,9 @@ where
             Some(cluster) => store.silence(self.name, cluster).await?,
             None => None,
         };
-        let is_recovery = row.occasion.kind == Kind::Recovered;
+        let is_end = row.occasion.is_end();
         let is_silent = silence.is_some_and(|silence| silence.until > lease.now);
-        if is_silent && !is_recovery {
+        if is_silent && !is_end {
             self.suppress(row, lease).await?;
             return Ok(None);
         }
@@ -207,7 +206,7 @@ where
         // What was held back is counted anew from this message on.
         let ends = silence.filter(|silence| silence.suppressed > 0);
         let ends = ends.map(|silence| silence.until);
-        let until = seconds.filter(|_| !is_recovery).map(|of| lease.now + of);
+        let until = seconds.filter(|_| !is_end).map(|of| lease.now + of);
         Ok(Some(Held {
             row: row.clone(),
             alert,

@@ -2,7 +2,9 @@
 //!
 //! What Guance calls an object is an account's cluster here, and its dimensions are spelled the same
 //! in every event, byte for byte, as history and related events are found by them. All events of one
-//! life of a cluster have the id of its first one as the id of their fault; the last one is `ok`.
+//! life of a cluster have the id of its first one as the id of their fault; the last one is `ok`. An
+//! escalation of a cluster, a campaign and a silence are objects with faults of their own, so that the
+//! end of one does not pass for the end of another.
 //! Source: Guance documentation, "Events" (fields of events) and "Unrecovered events".
 
 use std::collections::BTreeMap;
@@ -12,6 +14,7 @@ use md5::{Digest as _, Md5};
 use serde_json::Value;
 
 use crate::alert::Alert;
+use crate::alert::evidence::Evidence;
 use crate::alert::links::SAMPLES;
 use crate::alert::occasion::{AlertId, Kind};
 use crate::alert::safe::{cut, token};
@@ -75,7 +78,7 @@ pub fn event_id(id: AlertId) -> String {
 /// Returns how Guance calls the state that an alert tells.
 pub fn status(alert: &Alert) -> &'static str {
     match alert.occasion.kind {
-        Kind::Recovered => "ok",
+        _ if alert.occasion.is_end() => "ok",
         Kind::NoData => "nodata",
         _ => alert.level().name(),
     }
@@ -88,13 +91,20 @@ pub fn dimensions(alert: &Alert) -> BTreeMap<&'static str, String> {
     match occasion.cluster {
         Some(cluster) => {
             dimensions.insert("cluster_id", cluster.to_string());
+            // It has an end of its own, after which the cluster may go on.
+            if occasion.kind == Kind::Escalating {
+                dimensions.insert("ct_kind", occasion.kind.name().to_owned());
+            }
         }
         None => {
-            let about = match occasion.kind {
-                Kind::AccessKey => masked(&occasion.about),
+            let evidence = occasion.evidence();
+            let object = evidence.as_ref().and_then(Evidence::object);
+            let about = match (occasion.kind, object) {
+                (Kind::AccessKey, _) => masked(&occasion.about),
                 // Another one every hour, which would make an object of its own of each.
-                Kind::AccountSummary => String::new(),
-                _ => occasion.about.clone(),
+                (Kind::AccountSummary, _) => String::new(),
+                (_, Some(object)) => object.to_owned(),
+                (_, None) => occasion.about.clone(),
             };
             dimensions.insert("ct_kind", occasion.kind.name().to_owned());
             dimensions.insert("ct_about", about);
@@ -130,7 +140,7 @@ pub fn event(alert: &Alert, texts: &Texts, checker: &Checker) -> Point {
     point.tag("df_source", "monitor");
     point.tag("df_status", status);
     point.tag("df_sub_status", status);
-    point.tag("ct_state", alert.occasion.kind.name());
+    point.tag("ct_state", alert.occasion.state());
     if let Some(cluster) = &alert.cluster {
         add_call(&mut point, cluster);
     }
@@ -149,13 +159,14 @@ pub fn event(alert: &Alert, texts: &Texts, checker: &Checker) -> Point {
     point.field("df_monitor_checker_name", checker.name.as_str());
     point.field("df_monitor_checker_sub", subject);
     // In Guance a checked value is text, whatever it is.
-    point.field("df_monitor_checker_value", alert.count().to_string());
+    point.field("df_monitor_checker_value", alert.events().to_string());
     if let Some(key) = &checker.ref_key {
         point.field("df_monitor_ref_key", key.as_str());
     }
     add_range(&mut point, alert);
     add_fault(&mut point, alert);
     add_numbers(&mut point, alert);
+    add_evidence(&mut point, alert);
     point
 }
 
@@ -188,9 +199,10 @@ fn add_fault(point: &mut Point, alert: &Alert) {
     if alert.occasion.kind == Kind::AccountSummary {
         return;
     }
-    let status = match alert.occasion.kind {
-        Kind::Recovered => "ok",
-        _ => "fault",
+    let status = if alert.occasion.is_end() {
+        "ok"
+    } else {
+        "fault"
     };
     point.field("df_fault_id", event_id(alert.occasion.fault_id()));
     point.field("df_fault_status", status);
@@ -199,7 +211,7 @@ fn add_fault(point: &mut Point, alert: &Alert) {
 }
 
 fn add_numbers(point: &mut Point, alert: &Alert) {
-    point.field("ct_count", alert.count());
+    point.field("ct_count", alert.events());
     point.field("ct_account_errors", alert.account_errors);
     point.field("ct_suppressed", alert.suppressed);
     point.field("ct_severity", alert.level().name());
@@ -214,6 +226,39 @@ fn add_numbers(point: &mut Point, alert: &Alert) {
         };
         point.field("ct_principals", distinct(Facet::Principal) as u64);
         point.field("ct_regions", distinct(Facet::Region) as u64);
+    }
+}
+
+/// Adds the numbers that belong to a kind.
+fn add_evidence(point: &mut Point, alert: &Alert) {
+    match alert.occasion.evidence() {
+        Some(Evidence::Campaign(of)) => {
+            point.field("ct_campaign_items", of.items);
+            point.field("ct_campaign_clusters", of.clusters.total);
+            let shapes: Vec<&str> = of.shapes.iter().map(|shape| shape.name()).collect();
+            point.field("ct_campaign_shapes", shapes.join(","));
+        }
+        Some(Evidence::Escalation(of)) => {
+            point.field("ct_limit", of.limit);
+            point.field("ct_peak", of.peak);
+        }
+        Some(Evidence::Recovery(of)) => point.field("ct_failed_seconds", of.fault_seconds),
+        Some(Evidence::Regression(of)) => point.field("ct_quiet_seconds", of.quiet_seconds),
+        Some(Evidence::Silence(of)) => {
+            let diagnosis = of.diagnosis.map(|of| of.name);
+            point.field("ct_diagnosis", diagnosis.unwrap_or_default());
+        }
+        Some(Evidence::Summary(of)) => {
+            point.field("ct_period", of.period.name());
+            point.field("ct_clusters", of.error_clusters);
+            point.field("ct_new_errors", of.new_errors);
+            point.field("ct_new_clusters", of.new.total);
+            point.field("ct_regressed", of.regressed.total);
+            point.field("ct_recovered", of.recovered.total);
+            point.field("ct_escalating", of.escalating.total);
+            point.field("ct_campaigns", of.campaigns.total);
+        }
+        None => {}
     }
 }
 

@@ -60,7 +60,7 @@ pub fn push_event(alert: &Alert, texts: &Texts) -> Value {
     event.insert("title".to_owned(), texts.title(alert).into());
     event.insert("message".to_owned(), message(alert, texts).into());
     event.insert("dimension_tags".to_owned(), json!(dimensions));
-    event.insert("check_value".to_owned(), alert.count().into());
+    event.insert("check_value".to_owned(), alert.events().into());
     json!({"event": event, "extraData": {"origin": ORIGIN}})
 }
 
@@ -92,9 +92,9 @@ fn user_fields(alert: &Alert) -> Vec<(&'static str, String)> {
     let mut fields = vec![
         ("ct_alert_id", event_id(occasion.id())),
         ("ct_fault_id", event_id(occasion.fault_id())),
-        ("ct_state", occasion.kind.name().to_owned()),
+        ("ct_state", occasion.state().to_owned()),
         ("ct_severity", alert.level().name().to_owned()),
-        ("ct_count", alert.count().to_string()),
+        ("ct_count", alert.events().to_string()),
     ];
     if let Some(cluster) = &alert.cluster {
         let identity = &cluster.facts.identity;

@@ -54,6 +54,11 @@ impl EventTime {
         Window(self.0.div_euclid(3600))
     }
 
+    /// Returns the moment so many seconds later, or earlier for less than none; `None` out of range.
+    pub fn after(self, seconds: i64) -> Option<Self> {
+        Self::from_seconds(self.0.checked_add(seconds)?)
+    }
+
     /// Returns the seconds that have passed since an earlier moment, negative for a later one.
     pub fn seconds_since(self, earlier: Self) -> i64 {
         self.0 - earlier.0
@@ -127,6 +132,20 @@ impl Window {
     /// Returns the hour so many hours later, or earlier.
     pub fn plus(self, hours: i64) -> Self {
         Self::from_hours(self.0.saturating_add(hours))
+    }
+}
+
+impl TryFrom<String> for EventTime {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("a time is RFC 3339 text between 2006 and 2099")
+    }
+}
+
+impl From<EventTime> for String {
+    fn from(time: EventTime) -> Self {
+        time.to_string()
     }
 }
 

@@ -1,9 +1,17 @@
-//! Alerts made by hand for the tests of what is sent: one of each kind.
+//! Alerts made by hand for the tests of what is sent: one of each kind, and of what is told later of it.
+
+use std::collections::BTreeSet;
 
 use cloudtrail_inspector::alert::Alert;
+use cloudtrail_inspector::alert::evidence::Stage;
+use cloudtrail_inspector::alert::occasion::inspected::Silent;
 use cloudtrail_inspector::alert::occasion::{Kind, Occasion};
-use cloudtrail_inspector::alert::severity::Severity;
-use cloudtrail_inspector::cluster::Cluster;
+use cloudtrail_inspector::cluster::campaign::{Campaign, Shape};
+use cloudtrail_inspector::cluster::class::Class;
+use cloudtrail_inspector::cluster::escalation::Escalation;
+use cloudtrail_inspector::cluster::fingerprint::ClusterId;
+use cloudtrail_inspector::cluster::summary::{Excerpt, KeyLine, Line, Period, Storm, Summary};
+use cloudtrail_inspector::cluster::{Cluster, EventId};
 use cloudtrail_inspector::keys::{Answer, KeyReport, Oddity, account_of};
 use cloudtrail_inspector::trail::principal::KeyKind;
 use cloudtrail_inspector::trail::time::EventTime;
@@ -58,43 +66,155 @@ pub fn cluster() -> Cluster {
     census(&refusals()).clusters().remove(0)
 }
 
-pub fn occasion(kind: Kind, cluster: Option<&Cluster>) -> Occasion {
-    let about = match kind {
-        Kind::NewPrincipal => "arn:aws:iam::111122223333:user/ben",
-        Kind::Campaign => "arn:aws:iam::111122223333:user/mia",
-        Kind::AccessKey => "AKIAQNZGKIQY56JQ7WML",
-        Kind::AccountSummary => "2026-11-02T08",
-        Kind::NoData => "trail-logs",
-        _ => "",
-    };
-    let detail = match kind {
-        Kind::Campaign => json!({"breadth": 12, "actions": ["s3:ListBuckets", "iam:ListUsers"]}),
-        Kind::AccountSummary => json!({"errors": 342, "clusters": 7, "new_clusters": 1}),
-        Kind::NoData => json!({"silent_minutes": 95}),
-        _ => Value::Null,
-    };
-    Occasion {
-        kind,
+/// Returns a campaign of a caller who tried calls in many regions: twelve calls, each a cluster.
+pub fn campaign() -> Campaign {
+    let numbers = 0..12_u8;
+    let cluster = |number| ClusterId::from_bytes([number; 16]);
+    let event = |number: u8| EventId::from_bytes([number; 16]);
+    Campaign {
+        shapes: BTreeSet::from([Shape::Breadth, Shape::Spread]),
+        actor: "arn:aws:iam::111122223333:user/mia".to_owned(),
         account_id: ACCOUNT.to_owned(),
-        cluster: cluster.map(|cluster| cluster.id),
-        epoch: match (kind, cluster) {
-            (Kind::Regressed, _) => 2,
-            (_, Some(_)) => 1,
-            _ => 0,
-        },
-        about: about.to_owned(),
-        detail: if detail.is_null() {
-            String::new()
-        } else {
-            detail.to_string()
-        },
-        at: Some(match kind {
-            Kind::New => at("2026-11-02T08:01:00Z"),
-            Kind::Recovered => at("2026-11-09T08:03:00Z"),
-            _ => at("2026-11-02T08:03:00Z"),
-        }),
-        is_late: kind == Kind::Regressed,
+        began: at("2026-11-02T08:01:00Z"),
+        opened: at("2026-11-02T08:06:00Z"),
+        last: at("2026-11-02T09:10:00Z"),
+        events: (0..60).map(event).collect(),
+        items: 40,
+        milestones: vec![
+            (2, at("2026-11-02T08:20:00Z")),
+            (4, at("2026-11-02T09:00:00Z")),
+        ],
+        clusters: numbers.clone().map(cluster).collect(),
+        calls: numbers
+            .map(|number| format!("ec2:Describe{number}"))
+            .collect(),
     }
+}
+
+/// Returns an hour in which an account had something of everything.
+pub fn summary() -> Summary {
+    let line = |number: u8, service: &str, action: &str, count| Line {
+        cluster: ClusterId::from_bytes([number; 16]),
+        service: service.to_owned(),
+        action: action.to_owned(),
+        code: "AccessDenied".to_owned(),
+        class: Class::Denied,
+        count,
+    };
+    let new = vec![
+        line(1, "s3", "PutBucketPolicy", 14),
+        line(2, "iam", "CreateUser", 3),
+    ];
+    let watched = Line {
+        class: Class::Watch,
+        ..line(3, "iam", "CreateAccessKey", 1)
+    };
+    let often = line(6, "sqs", "ReceiveMessage", 290);
+    let key = KeyLine {
+        key: "AKIAQNZGKIQY56JQ7WML".to_owned(),
+        principal: "arn:aws:iam::111122223333:user/mia".to_owned(),
+        last_seen: at("2026-11-02T08:59:00Z"),
+        last_used: Some(at("2026-11-02T08:45:00Z")),
+        service: Some("s3".to_owned()),
+        region: Some("eu-central-1".to_owned()),
+    };
+    let unused = KeyLine {
+        key: "AKIAQNZGKIQYNEVER222".to_owned(),
+        principal: String::new(),
+        last_seen: at("2026-11-02T08:12:00Z"),
+        last_used: None,
+        service: None,
+        region: None,
+    };
+    let (from, until) = (at("2026-11-02T08:00:00Z"), at("2026-11-02T09:00:00Z"));
+    Summary {
+        errors: 342,
+        error_clusters: 7,
+        new_errors: 17,
+        new: Excerpt::of(new.clone(), 20),
+        regressed: Excerpt::of(vec![watched], 20),
+        recovered: Excerpt::of(vec![line(4, "ec2", "RunInstances", 80)], 20),
+        escalating: Excerpt::of(vec![line(5, "kms", "Decrypt", 200)], 20),
+        campaigns: Excerpt::of(vec![Storm::of(&campaign())], 10),
+        top: vec![often, new[0].clone()],
+        keys: Excerpt {
+            total: 3,
+            shown: vec![key, unused],
+        },
+        ..Summary::empty(ACCOUNT, Period::Hour, from, until)
+    }
+}
+
+/// Returns an escalation that began in the hour from eight, of 200 events where 60 are usual at most.
+fn escalation() -> Escalation {
+    Escalation {
+        since: at("2026-11-02T08:00:00Z").window(),
+        limit: 60,
+        peak: 240,
+        calm: 2,
+    }
+}
+
+/// Returns what is told of a kind: of the cluster, where it is about one.
+pub fn occasion(kind: Kind, cluster: ClusterId) -> Occasion {
+    let now = at("2026-11-02T09:00:00Z").seconds();
+    let (last, hour) = (at("2026-11-02T08:03:00Z"), at("2026-11-02T09:00:00Z"));
+    let life = (cluster, 1);
+    match kind {
+        Kind::New => {
+            let first = at("2026-11-02T08:01:00Z").seconds();
+            Occasion::of_cluster(kind, ACCOUNT, life, first, now)
+        }
+        Kind::NewPrincipal => Occasion {
+            about: "arn:aws:iam::111122223333:user/ben".to_owned(),
+            ..Occasion::of_cluster(kind, ACCOUNT, life, last.seconds(), now)
+        },
+        Kind::Regressed => {
+            let late = now + 2 * 86_400;
+            Occasion::of_regression(ACCOUNT, (cluster, 2), last, 9 * 86_400, late)
+        }
+        Kind::Recovered => {
+            let (recovered, first) = (at("2026-11-09T08:03:00Z"), at("2026-11-02T08:01:00Z"));
+            let now = recovered.seconds();
+            Occasion::of_recovery(ACCOUNT, life, recovered, first, (120, 3), now)
+        }
+        Kind::Escalating => Occasion::of_escalation(ACCOUNT, life, hour, (200, 60), now),
+        Kind::Campaign => Occasion::of_campaign(&campaign(), Stage::Began, now),
+        Kind::AccessKey => Occasion::of_awakening(
+            "AKIAQNZGKIQY56JQ7WML",
+            ACCOUNT,
+            cluster,
+            (at("2026-07-05T08:00:00Z"), last),
+            now,
+        ),
+        Kind::AccountSummary => Occasion::of_summary(&summary(), now),
+        Kind::NoData => {
+            let times = (at("2026-11-02T05:25:00Z"), hour);
+            let diagnosis =
+                "The subscription filter of the log group is gone: deploy the stack again.";
+            let diagnosis = Some(("subscription_gone", diagnosis));
+            Occasion::of_silence(
+                ACCOUNT,
+                Silent::LogGroup("trail-logs"),
+                times,
+                diagnosis,
+                now,
+            )
+        }
+    }
+}
+
+/// Returns what is told later of what began.
+pub fn later(cluster: ClusterId) -> [Occasion; 4] {
+    let (hour, again) = (at("2026-11-02T14:00:00Z"), at("2026-11-02T10:12:00Z"));
+    let (now, since) = (hour.seconds(), at("2026-11-02T05:25:00Z"));
+    let silent = Silent::LogGroup("trail-logs");
+    [
+        Occasion::of_calm(ACCOUNT, (cluster, 1), hour, &escalation(), now),
+        Occasion::of_campaign(&campaign(), Stage::Grew(4), now),
+        Occasion::of_campaign(&campaign(), Stage::Ended, now),
+        Occasion::of_data_again(ACCOUNT, silent, (since, again), now),
+    ]
 }
 
 pub fn keys() -> Vec<KeyReport> {
@@ -143,23 +263,33 @@ pub fn keys() -> Vec<KeyReport> {
 
 /// Returns an alert of a kind.
 pub fn alert(kind: Kind) -> Alert {
+    let cluster = cluster();
+    let occasion = occasion(kind, cluster.id);
+    let mut alert = of_occasion(occasion, cluster);
+    alert.suppressed = if kind == Kind::Escalating { 3 } else { 0 };
+    alert
+}
+
+/// Returns an alert of each kind, and of each of what is told later.
+pub fn alerts() -> Vec<Alert> {
+    let of_kinds = Kind::ALL.into_iter().map(alert);
+    let later = later(cluster().id).into_iter();
+    of_kinds
+        .chain(later.map(|occasion| of_occasion(occasion, cluster())))
+        .collect()
+}
+
+/// Returns the alert of an occasion.
+pub fn of_occasion(occasion: Occasion, cluster: Cluster) -> Alert {
     let name = Some("shop".to_owned());
-    if !OF_CLUSTER.contains(&kind) {
-        let severity = match kind {
-            Kind::AccountSummary => Severity::Info,
-            _ => Severity::Warning,
-        };
-        let keys = match kind {
+    if !OF_CLUSTER.contains(&occasion.kind) {
+        let keys = match occasion.kind {
             Kind::AccessKey => keys()[..1].to_vec(),
             _ => vec![],
         };
-        return Alert::of_account(occasion(kind, None), severity, keys, name);
+        return Alert::of_account(occasion, keys, name);
     }
-    let cluster = cluster();
-    let occasion = occasion(kind, Some(&cluster));
     let range = (at("2026-11-02T08:00:00Z"), at("2026-11-02T09:00:00Z"));
     let first_seen = cluster.span.first_seen;
-    let mut alert = Alert::of_cluster(occasion, cluster, first_seen, Some(range), 42, keys(), name);
-    alert.suppressed = if kind == Kind::Escalating { 3 } else { 0 };
-    alert
+    Alert::of_cluster(occasion, cluster, first_seen, Some(range), 42, keys(), name)
 }

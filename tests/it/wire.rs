@@ -1,13 +1,17 @@
 //! What is sent, read back by parsers that share nothing with what writes it: line protocol by its
 //! escaping rules, Markdown as its readers take it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use cloudtrail_inspector::alert::evidence::Stage;
 use cloudtrail_inspector::alert::links::Links;
 use cloudtrail_inspector::alert::message::{attributes, body, subject};
+use cloudtrail_inspector::alert::occasion::inspected::Silent;
 use cloudtrail_inspector::alert::occasion::{Kind, Occasion};
 use cloudtrail_inspector::alert::text::{Language, Texts};
 use cloudtrail_inspector::alert::{Alert, detail};
+use cloudtrail_inspector::cluster::fingerprint::ClusterId;
+use cloudtrail_inspector::cluster::summary::{self, Excerpt, Period, Summary};
 use cloudtrail_inspector::guance::event::{Checker, event, samples};
 use cloudtrail_inspector::guance::line_protocol::{self as wire, Field, Point};
 use cloudtrail_inspector::guance::open_api::{custom_event, push_event};
@@ -16,7 +20,7 @@ use expect_test::expect_file;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 use serde_json::{Value, json};
 
-use crate::alerts::{OF_CLUSTER, alert, at, keys};
+use crate::alerts::{OF_CLUSTER, alert, alerts, at, campaign, keys, later, of_occasion, summary};
 use crate::bad_input::{HOSTILE, hostile};
 use crate::binary::each_text;
 use crate::events::assert_valid;
@@ -265,9 +269,8 @@ fn what_a_point_cannot_hold_is_cut_or_left_out() {
 }
 
 #[test]
-fn the_wire_of_each_kind_is_as_written_down() {
-    for kind in Kind::ALL {
-        let alert = alert(kind);
+fn the_wire_of_each_state_is_as_written_down() {
+    for alert in alerts() {
         for language in LANGUAGES {
             let texts = texts(language);
             let guance = wire::body(&[event(&alert, &texts, &Checker::default())]);
@@ -277,7 +280,8 @@ fn the_wire_of_each_kind_is_as_written_down() {
                 attributes(&alert),
                 body(&alert, &texts),
             );
-            let name = format!("wire/{}.{}.txt", kind.name(), language.name());
+            let state = alert.occasion.state();
+            let name = format!("wire/{state}.{}.txt", language.name());
             expect_file![name].assert_eq(&shown);
         }
     }
@@ -293,7 +297,7 @@ fn the_wire_of_each_kind_is_as_written_down() {
 fn all_events_of_one_life_of_a_cluster_are_one_fault_of_one_object() {
     let field = |point: &Point, name: &str| point.fields.get(name).cloned();
     let new = event(&alert(Kind::New), &texts(Language::En), &Checker::default());
-    for kind in [Kind::NewPrincipal, Kind::Escalating, Kind::Recovered] {
+    for kind in [Kind::NewPrincipal, Kind::Recovered] {
         let later = event(&alert(kind), &texts(Language::Zh), &Checker::default());
         for name in [
             "df_fault_id",
@@ -313,6 +317,163 @@ fn all_events_of_one_life_of_a_cluster_are_one_fault_of_one_object() {
     };
     let known = event(&alert(Kind::New), &texts(Language::En), &registered);
     assert_eq!(known.tags["df_monitor_type"], "bot_obs");
+}
+
+#[test]
+fn what_begins_and_ends_is_a_fault_and_an_object_of_its_own() {
+    let cluster = crate::alerts::cluster();
+    let point = |alert: &Alert| event(alert, &texts(Language::En), &Checker::default());
+    let new = point(&alert(Kind::New));
+    let begun = [
+        Kind::Escalating,
+        Kind::Campaign,
+        Kind::Campaign,
+        Kind::NoData,
+    ];
+    for (kind, occasion) in begun.into_iter().zip(later(cluster.id)) {
+        let is_end = occasion.is_end();
+        let begins = alert(kind);
+        let (began, later) = (
+            point(&begins),
+            point(&of_occasion(occasion, cluster.clone())),
+        );
+        for name in [
+            "df_fault_id",
+            "df_fault_start_time",
+            "df_dimension_tags",
+            "df_monitor_checker_event_ref",
+        ] {
+            assert_eq!(began.fields[name], later.fields[name], "{kind:?} {name}");
+        }
+        let own = Field::Text(began.tags["df_event_id"].clone());
+        assert_eq!(began.fields["df_fault_id"], own);
+        assert_ne!(began.tags["df_event_id"], later.tags["df_event_id"]);
+        for name in ["df_fault_id", "df_monitor_checker_event_ref"] {
+            assert_ne!(
+                began.fields[name], new.fields[name],
+                "no cluster recovers of {kind:?}"
+            );
+        }
+        let status = if is_end { "ok" } else { "fault" };
+        assert_eq!(
+            later.fields["df_fault_status"],
+            Field::Text(status.to_owned())
+        );
+        assert_eq!(later.tags["df_status"] == "ok", is_end);
+        assert_eq!(
+            began.fields["df_fault_status"],
+            Field::Text("fault".to_owned())
+        );
+    }
+}
+
+#[test]
+fn the_numbers_of_a_summary_are_shown_as_they_are() {
+    let alert = alert(Kind::AccountSummary);
+    let plain = texts(Language::En).plain(&alert);
+    for said in [
+        "[Summary] AWS 111122223333: 17 new of 342 errors in the hour from 2026-11-02T08:00:00Z\n",
+        "Newly added error events: 17, of new clusters: 2\n",
+        "Errors: 342, of clusters: 7\n",
+        "AKIA****7WML: last active 2026-11-02T08:45:00Z with s3 in eu-central-1;",
+        "and 1 more\n",
+    ] {
+        assert!(plain.contains(said), "{said}: {plain}");
+    }
+    let said = |text: String| plain.matches(&text).count();
+    let summary = summary();
+    // Sums of what is listed are what is said of all.
+    let of_new = summary.new.shown.iter().map(|line| line.count).sum::<u64>();
+    assert_eq!(of_new, summary.new_errors);
+    for line in summary.new.shown {
+        assert!(
+            said(format!(
+                "{}:{}, {} events",
+                line.service, line.action, line.count
+            )) >= 1
+        );
+    }
+    let point = event(&alert, &texts(Language::En), &Checker::default());
+    for (name, number) in [
+        ("ct_count", 342_u64),
+        ("ct_account_errors", 342),
+        ("ct_clusters", 7),
+        ("ct_new_errors", 17),
+        ("ct_new_clusters", 2),
+        ("ct_regressed", 1),
+        ("ct_recovered", 1),
+        ("ct_escalating", 1),
+        ("ct_campaigns", 1),
+    ] {
+        assert_eq!(point.fields[name], Field::from(number), "{name}");
+    }
+    let detail = detail::detail(&alert);
+    assert_eq!(detail["untrusted_detail"]["new_errors"], 17);
+    assert_eq!(detail["untrusted_detail"]["new"]["total"], 2);
+}
+
+#[test]
+fn a_thousand_clusters_are_counted_and_the_first_are_named() {
+    let mut campaign = campaign();
+    let id =
+        |number: u16| ClusterId::from_bytes([number.to_be_bytes(); 8].concat().try_into().unwrap());
+    campaign.clusters = (0..1000).map(id).collect();
+    campaign.calls = (0..1000)
+        .map(|number| format!("ec2:{}{number}", "é\"".repeat(200)))
+        .collect();
+    let mut summary = summary();
+    let line = summary.new.shown[0].clone();
+    let long = Summary::empty("111122223333", Period::Week, summary.from, summary.until);
+    let lines: Vec<_> = (0..1000)
+        .map(|number| summary::Line {
+            cluster: id(number),
+            action: "\"漢".repeat(400),
+            ..line.clone()
+        })
+        .collect();
+    let all = || Excerpt {
+        total: 1000,
+        shown: lines.clone(),
+    };
+    summary = Summary {
+        new: all(),
+        regressed: all(),
+        recovered: all(),
+        escalating: all(),
+        top: lines.clone(),
+        keys: Excerpt {
+            total: 1000,
+            shown: vec![summary.keys.shown[0].clone(); 1000],
+        },
+        campaigns: Excerpt {
+            total: 1000,
+            shown: vec![
+                summary::Storm {
+                    actor: "\"漢".repeat(400),
+                    ..summary.campaigns.shown[0].clone()
+                };
+                1000
+            ],
+        },
+        ..long
+    };
+    for (occasion, more) in [
+        (Occasion::of_campaign(&campaign, Stage::Began, 0), 1),
+        (Occasion::of_summary(&summary, 0), 5),
+    ] {
+        assert!(occasion.evidence().is_some() && occasion.detail.len() < 64 << 10);
+        let alert = Alert::of_account(occasion, Vec::new(), None);
+        for language in LANGUAGES {
+            let texts = texts(language);
+            assert!(texts.markdown(&alert).len() < 64 << 10);
+            assert_plain(&alert, &texts);
+            assert_guance(&alert, &texts);
+        }
+        let plain = texts(Language::En).plain(&alert);
+        assert!(plain.matches("and 980 more").count() >= more, "{plain}");
+        assert!(detail::entry(&alert, None).to_string().len() < 256 << 10);
+        assert_valid(&[alert]);
+    }
 }
 
 /// Returns alerts that have hostile text wherever a text can be: of every hostile cluster one, and
@@ -343,10 +504,12 @@ fn hostile_alerts() -> Vec<Alert> {
             occasion, cluster, None, range, 1, keys, name,
         ));
     }
-    for kind in Kind::ALL {
-        for text in &all {
+    for text in &all {
+        let kinds = Kind::ALL.map(|kind| (kind, hostile_occasion(kind, text)));
+        let told = hostile_evidence(text).map(|occasion| (occasion.kind, occasion));
+        for (kind, occasion) in kinds.into_iter().chain(told) {
             alerts.push(Alert {
-                occasion: hostile_occasion(kind, text),
+                occasion,
                 account_name: Some((*text).to_owned()),
                 keys: hostile_keys(text),
                 ..alert(kind)
@@ -360,12 +523,45 @@ fn hostile_alerts() -> Vec<Alert> {
     alerts
 }
 
+/// Returns what is told of campaigns, silences and hours whose names are hostile.
+fn hostile_evidence(text: &str) -> [Occasion; 5] {
+    let (since, until) = (at("2026-11-02T05:25:00Z"), at("2026-11-02T09:00:00Z"));
+    let mut campaign = campaign();
+    campaign.actor = text.to_owned();
+    campaign.calls = BTreeSet::from([text.to_owned()]);
+    campaign.account_id = text.to_owned();
+    let mut summary = summary();
+    summary.account_id = text.to_owned();
+    for list in [&mut summary.new, &mut summary.regressed] {
+        for line in &mut list.shown {
+            for name in [&mut line.service, &mut line.action, &mut line.code] {
+                *name = text.to_owned();
+            }
+        }
+    }
+    summary.campaigns.shown[0].actor = text.to_owned();
+    let key = &mut summary.keys.shown[0];
+    key.key = text.to_owned();
+    key.principal = text.to_owned();
+    key.service = Some(text.to_owned());
+    key.region = Some(text.to_owned());
+    let silent = Silent::LogGroup(text);
+    [
+        Occasion::of_campaign(&campaign, Stage::Began, 0),
+        Occasion::of_campaign(&campaign, Stage::Ended, 0),
+        Occasion::of_silence(text, silent, (since, until), Some((text, text)), 0),
+        Occasion::of_data_again(text, silent, (since, until), 0),
+        Occasion::of_summary(&summary, 0),
+    ]
+}
+
 fn hostile_occasion(kind: Kind, text: &str) -> Occasion {
     Occasion {
         account_id: text.to_owned(),
         about: text.to_owned(),
         detail: json!({text: text, "list": [text, {"deep": [[text]]}]}).to_string(),
-        ..crate::alerts::occasion(kind, None)
+        cluster: None,
+        ..crate::alerts::occasion(kind, ClusterId::from_bytes([7; 16]))
     }
 }
 
@@ -547,8 +743,7 @@ fn an_external_event_says_nothing_under_a_reserved_name_and_all_of_it_is_text() 
 
 #[test]
 fn no_sink_is_told_a_whole_key() {
-    for kind in Kind::ALL {
-        let alert = alert(kind);
+    for alert in alerts() {
         let texts = texts(Language::En);
         let mut all = texts.markdown(&alert) + &body(&alert, &texts) + &texts.title(&alert);
         all += &detail::detail(&alert).to_string();

@@ -25,21 +25,32 @@ words! {
     // What stands in the brackets of a title.
     title_new, title_new_principal, title_regressed, title_recovered, title_escalating,
     title_campaign, title_access_key, title_account_summary, title_no_data,
-    title_learned, title_digest, title_error, title_watched, one_event, events,
+    title_calmed, title_campaign_grew, title_campaign_ended, title_data_again,
+    title_learned, title_digest, title_error, title_watched, title_hourly, title_summary,
+    one_event, events,
     // The first sentence, by kind.
     new, new_principal, regressed, recovered, escalating, campaign, access_key, account_summary,
     watched_new, watched_new_principal, watched_regressed, watched_recovered, watched_escalating,
     learned, digest, no_data, gone, account, whole_stack, nobody,
+    calmed, watched_calmed, campaign_grew, campaign_ended, silent, data_again, log_group,
+    summary, hour, day, week,
     // The overview.
     info, warning, error_level, critical,
     severity, reasons, seen, lasted, often, often_between, late, suppressed, partial, ids, id,
+    // How it goes on.
+    looks, breadth, depth, spread, widespread, brute_force, spraying, campaign_times, campaign_size,
+    escalation_began, escalation_ended, recovery, regression, silence_began, silence_ended,
+    blind, diagnosis,
     // CloudTrail.
     account_errors, call, call_watched, by, value_count, more, detail,
     principals, sessions, regions, origins, networks, agents, resources, layers,
-    look_event, look_dashboard, look_logs, look_samples, look_fault,
+    look_event, look_dashboard, look_logs, look_samples, look_fault, look_cluster,
+    calls, probing, changed, guessing, in_summary, new_in_summary,
+    list_regressed, list_recovered, list_escalating, list_campaigns, list_top, storm,
     // Access keys.
-    no_key, of_account, used, used_with, used_in, used_by, never, never_by, unknown, temporary,
-    temporary_session, not_asked, no_answer, seen_here, canary, awakened, foreign, deleted, key_hint,
+    keys_of_clusters, no_key, of_account, used, used_with, used_in, used_by, never, never_by, unknown, temporary,
+    temporary_session, not_asked, no_answer, key_of, key_untold, key_failed, seen_here, canary, awakened, foreign, deleted, key_hint,
     // Errors.
-    error, error_watched, says, to_do, example, no_error, comma, semicolon,
+    error, error_watched, says, to_do, example, no_error, no_new_error, list_clusters, comma,
+    semicolon,
 }

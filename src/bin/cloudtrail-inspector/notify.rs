@@ -216,19 +216,18 @@ fn alert(cluster: Cluster, kind: occasion::Kind, account_errors: u64) -> Alert {
         occasion::Kind::New => (span.first_seen, None),
         _ => (span.last_seen, None),
     };
-    let occasion = Occasion {
-        kind,
-        account_id: cluster.facts.identity.account_id.clone(),
-        cluster: Some(cluster.id),
-        epoch: if kind == occasion::Kind::Regressed {
-            2
-        } else {
-            1
+    let account_id = &cluster.facts.identity.account_id;
+    let life = (cluster.id, 1 + i64::from(kind == occasion::Kind::Regressed));
+    let seconds = at.map_or(0, EventTime::seconds);
+    let occasion = match (kind, span.first_seen.zip(span.last_seen)) {
+        (occasion::Kind::Recovered, Some((first, last))) => {
+            let lived = (last.seconds_since(first), span.count);
+            Occasion::of_recovery(account_id, life, last, first, lived, seconds)
+        }
+        _ => Occasion {
+            about: about.unwrap_or_default(),
+            ..Occasion::of_cluster(kind, account_id, life, seconds, seconds)
         },
-        about: about.unwrap_or_default(),
-        detail: String::new(),
-        at,
-        is_late: false,
     };
     let until = span
         .last_seen
