@@ -115,8 +115,32 @@ pub trait Bucket {
     /// Keeps an object under a key.
     async fn keep(&self, key: &str, object: Vec<u8>) -> Result<(), BucketError>;
 
-    /// Returns the object under a key, `None` where there is none.
-    async fn fetch(&self, key: &str) -> Result<Option<Vec<u8>>, BucketError>;
+    /// Returns the object under a key, `None` where there is none; one of more than so many bytes is
+    /// [`BucketError::TooLong`].
+    async fn fetch(&self, key: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, BucketError>;
+
+    /// Returns at most so many objects whose keys begin with a prefix and come behind another key, in
+    /// the order of their keys: where these begin with a date, the oldest first.
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        objects_max: usize,
+    ) -> Result<Vec<Listed>, BucketError>;
+
+    /// Removes an object; one that is not there is removed already.
+    async fn remove(&self, key: &str) -> Result<(), BucketError>;
+}
+
+/// An object in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its key.
+    pub key: String,
+    /// Its length.
+    pub bytes: u64,
+    /// When it was kept, where the bucket says so.
+    pub modified: Option<EventTime>,
 }
 
 /// Why a bucket did not do what it was asked for.
@@ -135,6 +159,94 @@ pub enum BucketError {
         key: String,
         /// The limit that was passed, in bytes.
         limit: usize,
+    },
+}
+
+/// The log groups of CloudWatch Logs, from which can be read again what did not come.
+///
+/// An implementor returns each event of a query on one of its pages. A page may be empty and have
+/// another one behind it.
+#[expect(
+    async_fn_in_trait,
+    reason = "the verbs are generic over one set of log groups at a time and spawn nothing"
+)]
+pub trait LogGroups {
+    /// Returns a page of events: the first, or the one that a token of the same query stands for.
+    async fn events(&self, query: &LogQuery, token: Option<&str>)
+    -> Result<LogPage, LogGroupError>;
+
+    /// Returns what stands in the place of a subscription filter.
+    async fn subscribed(&self, group: &str, filter: &str) -> Result<Subscribed, LogGroupError>;
+}
+
+/// Which events of a log group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogQuery {
+    /// The log group.
+    pub group: String,
+    /// The filter pattern that they match; an empty one matches all.
+    pub pattern: String,
+    /// They were logged at this moment or later.
+    pub from: EventTime,
+    /// They were logged before this moment.
+    pub until: EventTime,
+}
+
+/// Some events of a log group, and how to get more.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogPage {
+    /// The events, perhaps none.
+    pub events: Vec<LogEvent>,
+    /// The token of the next page, if there is one; it holds for 24 hours.
+    pub next: Option<String>,
+}
+
+/// A log event as CloudWatch Logs has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEvent {
+    /// Its id.
+    pub id: String,
+    /// Its log stream.
+    pub stream: String,
+    /// When it was logged, in milliseconds since 1970.
+    pub timestamp: i64,
+    /// What was logged.
+    pub message: String,
+}
+
+/// What stands in the place of a subscription filter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subscribed {
+    /// There is no such log group.
+    NoGroup,
+    /// The log group has no filter of that name.
+    NoFilter,
+    /// A filter.
+    Filter {
+        /// The pattern of what it hands over.
+        pattern: String,
+        /// The ARN of whom it hands that to.
+        destination: String,
+    },
+}
+
+/// Why CloudWatch Logs did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum LogGroupError {
+    /// There is no such log group: look at its name.
+    #[error("there is no log group {group} in this account and region")]
+    NoGroup {
+        /// Its name.
+        group: String,
+    },
+    /// The token is not taken any more: begin with the first page.
+    #[error("the page is not there any more; begin with the first")]
+    Stale,
+    /// It is busy, out of reach, or does not allow it: try again, or look at the permissions.
+    #[error("CloudWatch Logs is not available: {detail}")]
+    Unavailable {
+        /// What it says.
+        detail: String,
     },
 }
 

@@ -1,4 +1,5 @@
-//! The stack's bucket in S3: what could not be read is kept there, and the rules come from there.
+//! The stack's bucket in S3: what could not be read is kept there, AWS Lambda keeps there what failed, and
+//! the rules come from there.
 
 use std::cell::OnceCell;
 use std::error::Error;
@@ -7,13 +8,15 @@ use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectError;
+use aws_sdk_s3::types::Object;
 
 use crate::aws::refusal;
-use crate::ports::{Bucket, BucketError};
+use crate::ports::{Bucket, BucketError, Listed};
 use crate::trail::redact::sanitize;
+use crate::trail::time::EventTime;
 
-/// The longest object that is fetched; a rules file of so many bytes has ten thousand rules.
-const FETCHED_BYTES_MAX: usize = 1024 * 1024;
+/// How many objects S3 lists at a time (`ListObjectsV2`).
+const PAGE_MAX: usize = 1000;
 
 /// How much of what S3 says is repeated.
 const DETAIL_CHARS_MAX: usize = 256;
@@ -57,7 +60,7 @@ impl Bucket for S3Bucket {
         Ok(())
     }
 
-    async fn fetch(&self, key: &str) -> Result<Option<Vec<u8>>, BucketError> {
+    async fn fetch(&self, key: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, BucketError> {
         let request = self.client().get_object().bucket(&self.name).key(key);
         let answer = match request.send().await {
             Ok(answer) => answer,
@@ -76,16 +79,57 @@ impl Bucket for S3Bucket {
             let bytes = bytes.map_err(|error| BucketError::Unavailable {
                 detail: sanitize(&error.to_string(), DETAIL_CHARS_MAX),
             })?;
-            if object.len() + bytes.len() > FETCHED_BYTES_MAX {
+            if object.len() + bytes.len() > bytes_max {
                 return Err(BucketError::TooLong {
                     key: key.to_owned(),
-                    limit: FETCHED_BYTES_MAX,
+                    limit: bytes_max,
                 });
             }
             object.extend_from_slice(&bytes);
         }
         Ok(Some(object))
     }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        objects_max: usize,
+    ) -> Result<Vec<Listed>, BucketError> {
+        let mut listed = Vec::new();
+        let mut after = after.map(str::to_owned);
+        while listed.len() < objects_max {
+            let wanted = (objects_max - listed.len()).min(PAGE_MAX);
+            let request = self.client().list_objects_v2().bucket(&self.name);
+            let request = request.prefix(prefix).set_start_after(after.take());
+            let answer = request.max_keys(wanted as i32).send().await;
+            let answer = answer.map_err(|error| unavailable(&error))?;
+            let page = answer.contents().iter().filter_map(read);
+            listed.extend(page);
+            after = listed.last().map(|last: &Listed| last.key.clone());
+            if answer.is_truncated() != Some(true) || after.is_none() {
+                break;
+            }
+        }
+        Ok(listed)
+    }
+
+    async fn remove(&self, key: &str) -> Result<(), BucketError> {
+        let request = self.client().delete_object().bucket(&self.name).key(key);
+        let removed = request.send().await;
+        removed.map_err(|error| unavailable(&error))?;
+        Ok(())
+    }
+}
+
+/// Reads an entry of a list; one without a key is none.
+fn read(object: &Object) -> Option<Listed> {
+    let modified = object.last_modified();
+    Some(Listed {
+        key: object.key()?.to_owned(),
+        bytes: object.size().and_then(|bytes| bytes.try_into().ok())?,
+        modified: modified.and_then(|at| EventTime::from_seconds(at.secs())),
+    })
 }
 
 /// Says what went wrong: what S3 answered, or why there is no answer.

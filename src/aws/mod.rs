@@ -6,6 +6,8 @@ pub mod bus;
 pub mod dynamodb;
 pub mod function;
 pub mod iam;
+pub mod lambda;
+pub mod logs;
 mod refusal;
 pub mod secret;
 pub mod session;

@@ -4,12 +4,18 @@
 //! wrong has given records that nobody should trust. A record that cannot be read is quarantined
 //! and costs nothing but itself.
 
+pub mod backfill;
+pub mod diagnosis;
+pub mod intake;
+pub mod redrive;
 pub mod rulebook;
 pub mod subscription;
 
 use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sha2::{Digest as _, Sha256};
 
 use crate::cluster::class::{Class, NO_ERROR, SIEVE};
 use crate::cluster::memo::Memo;
@@ -47,6 +53,8 @@ pub struct Folded {
 #[derive(Debug)]
 struct Unparsable {
     number: u64,
+    /// What it says, hashed; a record that was not even handed over has none.
+    says: Option<[u8; 32]>,
     reason: &'static str,
     account_id: Option<Arc<str>>,
     logged_at: Option<EventTime>,
@@ -275,7 +283,7 @@ impl<'r> Folding<'r> {
                 number,
                 rejection,
                 wrapper,
-            } => folded.quarantine(number, rejection, wrapper),
+            } => folded.quarantine(number, None, rejection, wrapper),
             Item::Quiet { count } => folded.quiet(count),
             Item::ControlMessage => folded.books.control_messages += 1,
         };
@@ -457,7 +465,7 @@ impl Folded {
         }
         let record = match finder.parse(text) {
             Ok(record) => record,
-            Err(rejection) => return self.quarantine(number, rejection, wrapper),
+            Err(rejection) => return self.quarantine(number, Some(text), rejection, wrapper),
         };
         self.books.read += 1;
         let (fate, verdict) = finder.rules.judge(&record, text, wrapper);
@@ -515,7 +523,13 @@ impl Folded {
         *self.books.not_selected.entry(NO_ERROR).or_default() += count;
     }
 
-    fn quarantine(&mut self, number: u64, rejection: Rejection, wrapper: &Wrapper) {
+    fn quarantine(
+        &mut self,
+        number: u64,
+        text: Option<&str>,
+        rejection: Rejection,
+        wrapper: &Wrapper,
+    ) {
         self.logged_at = self.logged_at.max(wrapper.logged_at);
         if let Some(unparsable) = &mut self.unparsable {
             let account_id = wrapper.account_id.as_deref();
@@ -526,6 +540,7 @@ impl Folded {
             };
             unparsable.push(Unparsable {
                 number,
+                says: text.map(|text| Sha256::digest(text).into()),
                 reason: rejection.name(),
                 account_id,
                 logged_at: wrapper.logged_at,

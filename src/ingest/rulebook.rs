@@ -10,6 +10,9 @@ use crate::ports::{Bucket, BucketError};
 use crate::rules::{Complaint, Rules};
 use crate::trail::time::EventTime;
 
+/// The longest rules that are read: so many bytes have ten thousand rules.
+const RULES_BYTES_MAX: usize = 1024 * 1024;
+
 /// How long rules hold before they are read again.
 pub const REREAD_SECONDS: i64 = 300;
 
@@ -136,7 +139,7 @@ impl Rulebook {
 }
 
 async fn fetch(key: &str, bucket: &impl Bucket) -> Result<String, Trouble> {
-    let object = bucket.fetch(key).await;
+    let object = bucket.fetch(key, RULES_BYTES_MAX).await;
     let object = object.map_err(|source| Trouble::Unavailable {
         key: key.to_owned(),
         source,

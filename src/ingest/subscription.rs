@@ -194,6 +194,7 @@ impl Subscription {
         let key = aside.keep(&[], now, bucket).await?;
         let itself = Unparsable {
             number: 0,
+            says: None,
             reason: fault.name(),
             account_id: None,
             logged_at: None,
@@ -290,17 +291,29 @@ fn digest(event: &[u8]) -> String {
 
 /// Counts what could not be read in clusters, one for each account and reason, by when it was logged,
 /// or else when the last record beside it was.
+///
+/// What it is told by is the same in whichever event it comes again: what it says, and when it was
+/// logged where; only without these, its place in this event.
 fn count(digest: &str, unparsable: Vec<Unparsable>, logged_at: Option<EventTime>) -> Tally {
     let mut tally = Tally::default();
     let mut findings: HashMap<(&str, Option<Arc<str>>), Finding> = HashMap::new();
     for Unparsable {
         number,
+        says,
         reason,
         account_id,
         logged_at: own,
     } in unparsable
     {
-        let id = EventId::hashed(&["unparsable", digest, &number.to_string()]);
+        let id = match (says, own) {
+            (Some(says), Some(own)) => EventId::hashed(&[
+                "unparsable",
+                account_id.as_deref().unwrap_or_default(),
+                &own.to_string(),
+                &HEXLOWER.encode(&says),
+            ]),
+            _ => EventId::hashed(&["unparsable", digest, &number.to_string()]),
+        };
         let finding = findings
             .entry((reason, account_id))
             .or_insert_with_key(|(reason, account_id)| finding(reason, account_id.as_deref()));

@@ -15,7 +15,7 @@ use crate::cluster::sightings::Sightings;
 use crate::cluster::timeline::Timeline;
 use crate::cluster::{Census, EventId, Facts, Sighting, Tally};
 use crate::memory::outbox::Messages;
-use crate::ports::{Batch, Bucket, BucketError, Committed, Quarantined, Store, StoreError};
+use crate::ports::{Batch, Bucket, BucketError, Committed, Listed, Quarantined, Store, StoreError};
 use crate::trail::time::{EventTime, Window};
 
 /// Clusters in memory.
@@ -151,9 +151,45 @@ impl Bucket for MemoryBucket {
         Ok(())
     }
 
-    async fn fetch(&self, key: &str) -> Result<Option<Vec<u8>>, BucketError> {
+    async fn fetch(&self, key: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, BucketError> {
         self.check()?;
-        Ok(self.objects().remove(key))
+        let object = self.objects().remove(key);
+        if object
+            .as_ref()
+            .is_some_and(|object| object.len() > bytes_max)
+        {
+            return Err(BucketError::TooLong {
+                key: key.to_owned(),
+                limit: bytes_max,
+            });
+        }
+        Ok(object)
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        objects_max: usize,
+    ) -> Result<Vec<Listed>, BucketError> {
+        self.check()?;
+        let objects = self.objects();
+        let listed = objects
+            .iter()
+            .filter(|(key, _)| key.starts_with(prefix) && after.is_none_or(|after| &***key > after))
+            .map(|(key, object)| Listed {
+                key: key.clone(),
+                bytes: object.len() as u64,
+                modified: None,
+            });
+        Ok(listed.take(objects_max).collect())
+    }
+
+    async fn remove(&self, key: &str) -> Result<(), BucketError> {
+        self.check()?;
+        let mut objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        objects.remove(key);
+        Ok(())
     }
 }
 

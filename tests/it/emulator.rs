@@ -96,6 +96,22 @@ impl Emulator {
             .collect()
     }
 
+    /// Puts an object into the bucket.
+    pub fn put_object(&self, key: &str, object: &[u8]) {
+        let put = self.s3().put_object().bucket(&self.bucket).key(key);
+        pollster::block_on(put.body(object.to_vec().into()).send()).unwrap();
+    }
+
+    /// Returns how the services are reached.
+    pub fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+
+    /// Returns the name of the bucket.
+    pub fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
     /// Returns what a function's environment says of all this.
     pub fn environment(&self) -> [(&str, &str); 7] {
         [

@@ -30,6 +30,7 @@ mod page;
 mod payloads;
 mod plodding;
 mod records;
+mod redrive;
 mod rules;
 mod store;
 mod story;

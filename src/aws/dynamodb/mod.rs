@@ -34,6 +34,7 @@ use crate::cluster::sample::Samples;
 use crate::cluster::sightings::Sightings;
 use crate::cluster::timeline::Timeline;
 use crate::cluster::{Census, EventId, Sighting};
+use crate::config::IngestSettings;
 use crate::outbox::Row;
 use crate::ports::{Batch, Committed, Spent, Store, StoreError};
 use crate::trail::time::{EventTime, Window};
@@ -49,6 +50,19 @@ pub struct Settings {
     pub learn_hours: i64,
     /// Access keys that nobody should ever use.
     pub canaries: BTreeSet<String>,
+}
+
+impl Settings {
+    /// Takes what the settings of the ingest function say of it.
+    pub fn of(settings: &IngestSettings) -> Self {
+        let sinks = settings.sinks.iter();
+        Self {
+            sinks: sinks.map(|sink| sink.name().to_owned()).collect(),
+            canaries: settings.canaries.clone(),
+            retention_days: settings.retention_days.into(),
+            learn_hours: settings.learn_hours.into(),
+        }
+    }
 }
 
 impl Default for Settings {

@@ -13,7 +13,7 @@ use cloudtrail_inspector::ingest::{Folded, Folding};
 use cloudtrail_inspector::trail::file::Layout;
 use cloudtrail_inspector::trail::principal::is_account_id;
 use cloudtrail_inspector::trail::redact::sanitize;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use walkdir::WalkDir;
 
 use crate::output;
@@ -195,12 +195,11 @@ impl Input {
 pub fn progress(inputs: &Inputs) -> ProgressBar {
     const WORTH_SHOWING_BYTES: u64 = 4 << 20;
     let bytes = inputs.bytes();
-    if !output::is_watched() || bytes < WORTH_SHOWING_BYTES {
+    if bytes < WORTH_SHOWING_BYTES {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template(
+    output::progress(
+        bytes,
         "{bar:30} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left  {msg}",
-    );
-    let bar = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr());
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    )
 }

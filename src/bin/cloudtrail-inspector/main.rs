@@ -1,7 +1,9 @@
 //! The command line: a thin door around the engine, one file a command.
 
+mod backfill;
 mod clusters;
 mod explain;
+mod function;
 mod generate;
 mod html;
 mod inputs;
@@ -9,6 +11,7 @@ mod jobs;
 mod json;
 mod notify;
 mod output;
+mod redrive;
 mod rules;
 mod scan;
 mod since;
@@ -39,6 +42,8 @@ enum Command {
     Explain(explain::Arguments),
     Top(top::Arguments),
     Clusters(clusters::Arguments),
+    Redrive(redrive::Arguments),
+    Backfill(backfill::Arguments),
     Notify(notify::Arguments),
     Rules(rules::Arguments),
     Generate(generate::Arguments),
@@ -61,6 +66,8 @@ fn main() -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Top(arguments) => top::run(&arguments),
         Command::Clusters(arguments) => clusters::run(&arguments),
+        Command::Redrive(arguments) => redrive::run(&arguments),
+        Command::Backfill(arguments) => backfill::run(&arguments),
         Command::Notify(arguments) => notify::run(&arguments),
         Command::Rules(arguments) => rules::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),

@@ -6,6 +6,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use anstream::ColorChoice;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Prints a result to stdout.
 pub fn print(text: &str) -> anyhow::Result<()> {
@@ -40,4 +41,14 @@ pub fn colours() -> bool {
 /// Tells whether a person is watching stderr.
 pub fn is_watched() -> bool {
     io::stderr().is_terminal()
+}
+
+/// Shows progress on stderr while a person watches.
+pub fn progress(length: u64, template: &str) -> ProgressBar {
+    if !is_watched() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template(template);
+    let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

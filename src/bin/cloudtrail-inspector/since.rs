@@ -30,13 +30,25 @@ impl Since {
     }
 }
 
+/// Reads a time or a date.
+fn time(text: &str) -> Option<EventTime> {
+    EventTime::parse(text).or_else(|| EventTime::parse(&format!("{text}T00:00:00Z")))
+}
+
+/// Reads a moment that is given as such.
+///
+/// # Errors
+/// What would be right.
+pub fn moment(text: &str) -> Result<EventTime, String> {
+    let wrong = "give a time (2026-11-21T08:00:00Z) or a date (2026-11-21)";
+    time(text).ok_or_else(|| wrong.to_owned())
+}
+
 impl FromStr for Since {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let time =
-            EventTime::parse(text).or_else(|| EventTime::parse(&format!("{text}T00:00:00Z")));
-        if let Some(time) = time {
+        if let Some(time) = time(text) {
             return Ok(Self::At(time));
         }
         let seconds = text.chars().next_back().and_then(|unit| {

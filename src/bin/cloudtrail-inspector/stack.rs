@@ -38,10 +38,7 @@ impl TableArguments {
 
     /// Opens the table.
     pub fn open(&self) -> anyhow::Result<Opened> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()?;
+        let runtime = runtime()?;
         let (config, table) = runtime.block_on(async {
             let config = session::config().await;
             let table = match (&self.table, &self.stack) {
@@ -65,6 +62,14 @@ impl TableArguments {
     }
 }
 
+/// Returns what waits for answers.
+pub fn runtime() -> std::io::Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+}
+
 fn one_of(stack: &str, mut tables: Vec<String>) -> anyhow::Result<String> {
     match (tables.pop(), tables.as_slice()) {
         (Some(table), []) => Ok(table),
@@ -79,11 +84,12 @@ fn one_of(stack: &str, mut tables: Vec<String>) -> anyhow::Result<String> {
     }
 }
 
+/// Returns the time by the machine's clock.
 #[expect(
     clippy::disallowed_methods,
     reason = "the door is where the clock comes in"
 )]
-fn now() -> EventTime {
+pub fn now() -> EventTime {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let seconds = since.map_or(0, |since| since.as_secs() as i64);
     EventTime::from_seconds(seconds).unwrap_or(EventTime::FIRST)

@@ -256,12 +256,22 @@ fn seen(span: Span) -> String {
 
 /// Returns the books in sentences; their sums agree.
 fn books(books: &Books, scanned: &Scanned, clusters: usize) -> String {
-    let mut text = format!(
-        "{} in {}: {} not selected{}, {} selected\n\
-         {} selected: {} clustered, {} duplicate, {} ignored{}, {} quarantined{}\n\
-         {}\n",
+    let files = counted(scanned.files as u64, "file");
+    let mut text = outcomes(books, &files);
+    text.push_str(&format!("{}\n", counted(clusters as u64, "cluster")));
+    if !scanned.failed.is_empty() {
+        let failed = counted(scanned.failed.len() as u64, "input");
+        text.push_str(&format!("{failed} could not be read\n"));
+    }
+    text
+}
+
+/// Returns what became of the records in some inputs.
+pub fn outcomes(books: &Books, inputs: &str) -> String {
+    format!(
+        "{} in {inputs}: {} not selected{}, {} selected\n\
+         {} selected: {} clustered, {} duplicate, {} ignored{}, {} quarantined{}\n",
         counted(books.read, "record"),
-        counted(scanned.files as u64, "file"),
         books.not_selected(),
         reasons(&books.not_selected),
         books.selected,
@@ -272,13 +282,7 @@ fn books(books: &Books, scanned: &Scanned, clusters: usize) -> String {
         reasons(&books.ignored),
         books.quarantined(),
         reasons(&books.quarantined),
-        counted(clusters as u64, "cluster"),
-    );
-    if !scanned.failed.is_empty() {
-        let failed = counted(scanned.failed.len() as u64, "input");
-        text.push_str(&format!("{failed} could not be read\n"));
-    }
-    text
+    )
 }
 
 /// Returns a number with its noun, in the plural where it needs one.

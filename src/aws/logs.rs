@@ -1,0 +1,115 @@
+//! Log groups of CloudWatch Logs, read again.
+
+use std::cell::OnceCell;
+use std::fmt::Debug;
+
+use aws_config::SdkConfig;
+use aws_sdk_cloudwatchlogs::Client;
+use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudwatchlogs::types::{FilteredLogEvent, SubscriptionFilter};
+
+use crate::aws::refusal;
+use crate::ports::{LogEvent, LogGroupError, LogGroups, LogPage, LogQuery, Subscribed};
+
+/// The log groups of an account and region.
+#[derive(Debug)]
+pub struct CloudWatchLogs {
+    config: SdkConfig,
+    /// Made when it is first used.
+    client: OnceCell<Client>,
+}
+
+impl CloudWatchLogs {
+    /// Returns the log groups; nothing is connected to before the first question.
+    pub fn new(config: &SdkConfig) -> Self {
+        Self {
+            config: config.clone(),
+            client: OnceCell::new(),
+        }
+    }
+
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| Client::new(&self.config))
+    }
+}
+
+impl LogGroups for CloudWatchLogs {
+    async fn events(
+        &self,
+        query: &LogQuery,
+        token: Option<&str>,
+    ) -> Result<LogPage, LogGroupError> {
+        let request = self.client().filter_log_events();
+        let request = request
+            .log_group_name(&query.group)
+            .start_time(query.from.seconds() * 1000)
+            // The last millisecond that belongs to it.
+            .end_time(query.until.seconds() * 1000 - 1)
+            .set_next_token(token.map(str::to_owned));
+        let pattern = (!query.pattern.is_empty()).then(|| query.pattern.clone());
+        let answer = request.set_filter_pattern(pattern).send().await;
+        let answer = answer.map_err(|error| match failed(&query.group, &error) {
+            LogGroupError::Unavailable { .. }
+                if token.is_some() && error.code() == Some("InvalidParameterException") =>
+            {
+                LogGroupError::Stale
+            }
+            failed => failed,
+        })?;
+        Ok(LogPage {
+            events: answer
+                .events
+                .unwrap_or_default()
+                .into_iter()
+                .map(read)
+                .collect(),
+            next: answer.next_token,
+        })
+    }
+
+    async fn subscribed(&self, group: &str, filter: &str) -> Result<Subscribed, LogGroupError> {
+        let request = self.client().describe_subscription_filters();
+        // A log group has at most two of them, so they are on one page.
+        let answer = match request.log_group_name(group).send().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                return match failed(group, &error) {
+                    LogGroupError::NoGroup { .. } => Ok(Subscribed::NoGroup),
+                    failed => Err(failed),
+                };
+            }
+        };
+        let is_wanted = |one: &&SubscriptionFilter| one.filter_name() == Some(filter);
+        let found = answer.subscription_filters().iter().find(is_wanted);
+        Ok(
+            found.map_or(Subscribed::NoFilter, |found| Subscribed::Filter {
+                pattern: found.filter_pattern().unwrap_or_default().to_owned(),
+                destination: found.destination_arn().unwrap_or_default().to_owned(),
+            }),
+        )
+    }
+}
+
+fn read(event: FilteredLogEvent) -> LogEvent {
+    LogEvent {
+        id: event.event_id.unwrap_or_default(),
+        stream: event.log_stream_name.unwrap_or_default(),
+        timestamp: event.timestamp.unwrap_or_default(),
+        message: event.message.unwrap_or_default(),
+    }
+}
+
+fn failed<E, R>(group: &str, error: &SdkError<E, R>) -> LogGroupError
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+    R: Debug,
+{
+    match error.code() {
+        Some("ResourceNotFoundException") => LogGroupError::NoGroup {
+            group: group.to_owned(),
+        },
+        _ => LogGroupError::Unavailable {
+            detail: refusal::told(error),
+        },
+    }
+}

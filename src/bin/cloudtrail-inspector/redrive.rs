@@ -1,0 +1,131 @@
+//! `redrive`: failed invocations, taken back in.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use cloudtrail_inspector::ingest::intake::{Intake, Stopped, Taken};
+use cloudtrail_inspector::ingest::redrive::{FAILED, Left, Round, redrive};
+use cloudtrail_inspector::memory::MemoryStore;
+use cloudtrail_inspector::ports::{Bucket, with_causes};
+use cloudtrail_inspector::trail::redact::sanitize;
+
+use crate::function::{Acting, FunctionArguments, Timed, Untouched, told};
+use crate::output;
+use crate::stack::now;
+use crate::table::counted;
+
+/// Take failed invocations of a stack back in
+///
+/// AWS Lambda keeps an event whose last attempt failed in the stack's bucket. This commits what is kept there as the
+/// function would, and removes it then. It may be repeated, cut off, or run twice at once; what came before counts
+/// once.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    cloudtrail-inspector redrive --stack errors --dry-run\n  \
+    cloudtrail-inspector redrive --stack errors\n  \
+    cloudtrail-inspector redrive --table errors-Table-1X2Y3Z --bucket errors-bucket-1x2y3z --function errors-ingest")]
+pub struct Arguments {
+    #[command(flatten)]
+    function: FunctionArguments,
+    /// Only look: say what is there, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// How many objects to look at, the oldest first; 0 looks at all
+    #[arg(long, default_value_t = 0)]
+    limit: usize,
+}
+
+/// How many objects are taken between two looks at the clock.
+const ROUND_OBJECTS: usize = 20;
+
+/// What all rounds have done.
+#[derive(Default)]
+struct Done {
+    taken: Taken,
+    left: Vec<Left>,
+    stopped: Option<Stopped>,
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let acting = arguments.function.open()?;
+    let bucket = acting.bucket();
+    let limit = match arguments.limit {
+        0 => usize::MAX,
+        limit => limit,
+    };
+    let done = match arguments.dry_run {
+        true => {
+            let redriven = rounds(&acting, MemoryStore::default(), Untouched(bucket), limit);
+            acting.runtime.block_on(redriven)?
+        }
+        false => {
+            let redriven = rounds(&acting, acting.store(), bucket, limit);
+            acting.runtime.block_on(redriven)?
+        }
+    };
+    let folder = format!("{FAILED}/{}/", sanitize(&acting.function, 256));
+    for Left { key, bytes, reason } in &done.left {
+        let key = sanitize(key, 1024);
+        output::complain(&format!("left: {key}: {reason}, {bytes} bytes"));
+    }
+    let put = if arguments.dry_run {
+        "would be taken in"
+    } else {
+        "taken in"
+    };
+    let events = counted(done.taken.payloads, "event");
+    let mut text = format!("{events} {put} from {folder}, {} left\n", done.left.len());
+    if done.taken.payloads > 0 {
+        text.push_str(&told(&done.taken, arguments.dry_run));
+    }
+    output::print(&text)?;
+    if let Some(stopped) = &done.stopped {
+        let why = with_causes(stopped.to_string(), stopped);
+        output::complain(&format!(
+            "error: {}; the rest stays there",
+            sanitize(&why, 1024)
+        ));
+    }
+    let is_done = done.stopped.is_none() && done.left.is_empty();
+    Ok(ExitCode::from(u8::from(!is_done)))
+}
+
+async fn rounds(
+    acting: &Acting,
+    mut store: impl Timed,
+    bucket: impl Bucket,
+    limit: usize,
+) -> anyhow::Result<Done> {
+    let mut subscription = acting.subscription(&bucket).await?;
+    let bar = output::progress(0, "{spinner} {pos} objects  {msg}");
+    let mut done = Done::default();
+    let mut after = None;
+    let mut left = limit;
+    while left > 0 {
+        store.tell_time(now());
+        let round = Round {
+            function: &acting.function,
+            after: after.as_deref(),
+            objects_max: left.min(ROUND_OBJECTS),
+        };
+        let mut intake = Intake {
+            subscription: &mut subscription,
+            store: &mut store,
+            bucket: &bucket,
+            now: now(),
+        };
+        let redriven = redrive(&round, &mut intake, || false).await;
+        left -= round.objects_max;
+        bar.inc(redriven.taken.payloads + redriven.left.len() as u64);
+        done.taken.add(&redriven.taken);
+        done.left.extend(redriven.left);
+        done.stopped = redriven.stopped;
+        after = redriven.next;
+        if done.stopped.is_some() || after.is_none() {
+            break;
+        }
+    }
+    bar.finish_and_clear();
+    Ok(done)
+}
