@@ -23,6 +23,7 @@ mod identity;
 mod interleavings;
 mod kills;
 mod laws;
+mod marks;
 mod notify;
 mod outbox;
 mod page;
