@@ -208,6 +208,27 @@ pub fn epoch(entries: &[Entry]) -> i64 {
     entries.iter().map(|entry| entry.epoch).max().unwrap_or(1)
 }
 
+/// Returns what a store without an inspection has to add to a journal: that what a person resolved came
+/// back with the first event, given in seconds, after that.
+pub fn came_back(entries: &[Entry], events: &[i64]) -> Vec<Entry> {
+    let resolved = entries.iter().filter(|of| of.what == What::Resolved);
+    let back = resolved.filter_map(|resolved| {
+        let next = events
+            .iter()
+            .copied()
+            .filter(|at| *at > resolved.at)
+            .min()?;
+        // Something else tells of its end or of its return.
+        let is_told = entries.iter().any(|of| {
+            let told = [What::Recovered, What::Regressed, What::Reopened];
+            told.contains(&of.what) && (resolved.at + 1..=next).contains(&of.at)
+        });
+        let entry = Entry::of(What::Reopened, next, resolved.epoch);
+        (!is_told).then(|| entry.about("an event came"))
+    });
+    back.collect()
+}
+
 /// Returns the times in which a cluster was failing, one after the other, from its first event and
 /// its journal, in whatever order that is.
 ///
@@ -325,6 +346,23 @@ mod tests {
             fault(4, START + 3000, None, None),
         ];
         assert_eq!(history(first, &never), expected);
+    }
+
+    #[test]
+    fn what_was_resolved_comes_back_with_the_first_event_that_is_later() {
+        let resolved = Entry::of(What::Resolved, START + 100, 1).by("ann", "fixed");
+        let back = |other: &[Entry], events: &[i64]| {
+            let events: Vec<i64> = events.iter().map(|at| START + at).collect();
+            let entries: Vec<_> = other.iter().chain([&resolved]).cloned().collect();
+            let back = came_back(&entries, &events).pop();
+            back.map(|entry| (entry.what, entry.at - START, entry.epoch))
+        };
+        assert_eq!(back(&[], &[0, 99, 100]), None);
+        assert_eq!(back(&[], &[0, 300, 200]), Some((What::Reopened, 200, 1)));
+        let recovered = Entry::of(What::Recovered, START + 150, 1);
+        assert_eq!(back(std::slice::from_ref(&recovered), &[0, 200]), None);
+        let by_ann = Entry::of(What::Reopened, START + 150, 1);
+        assert_eq!(back(&[by_ann], &[0, 200]), None);
     }
 
     #[test]

@@ -155,9 +155,7 @@ impl Mark {
         match self.decision {
             Decision::Acknowledged if seen.is_recovered || is_later_life => Some(Ended::Recovered),
             Decision::Resolved if seen.last > self.at || is_later_life => Some(Ended::CameBack),
-            Decision::Muted { until } => self.over(Until::Moment(until), seen),
-            Decision::Archived { until } => self.over(until, seen),
-            Decision::Acknowledged | Decision::Resolved | Decision::Expected => None,
+            decision => self.over(decision.until()?, seen),
         }
     }
 
@@ -220,15 +218,10 @@ impl Mark {
 
     /// Returns the mark as a text that [`Self::decode`] reads.
     pub fn encode(&self) -> String {
-        let until = match self.decision {
-            Decision::Muted { until } => Some(Until::Moment(until)),
-            Decision::Archived { until } => Some(until),
-            _ => None,
-        };
         json!({
             "v": VERSION,
             "mark": self.decision.name(),
-            "until": until.map(Until::encode),
+            "until": self.decision.until().map(Until::encode),
             "actor": self.actor,
             "reason": self.reason,
             "at": self.at,
@@ -270,6 +263,15 @@ impl Decision {
             Self::Expected => "expected",
             Self::Archived { .. } => "archived",
             Self::Resolved => "resolved",
+        }
+    }
+
+    /// Returns what ends it, where that was decided with it.
+    pub fn until(self) -> Option<Until> {
+        match self {
+            Self::Muted { until } => Some(Until::Moment(until)),
+            Self::Archived { until } => Some(until),
+            Self::Acknowledged | Self::Expected | Self::Resolved => None,
         }
     }
 }
@@ -331,10 +333,8 @@ impl Period {
 impl fmt::Display for Decision {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())?;
-        let until = match self {
-            Self::Muted { until } => Until::Moment(*until),
-            Self::Archived { until } => *until,
-            _ => return Ok(()),
+        let Some(until) = self.until() else {
+            return Ok(());
         };
         match until {
             Until::Moment(moment) => write!(formatter, " until {moment}"),

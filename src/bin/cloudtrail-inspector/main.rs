@@ -1,12 +1,15 @@
 //! The command line: a thin door around the engine, one file a command.
 
 mod clusters;
+mod decide;
 mod explain;
 mod generate;
+mod history;
 mod html;
 mod inputs;
 mod jobs;
 mod json;
+mod kept;
 mod notify;
 mod output;
 mod rules;

@@ -50,7 +50,9 @@ impl TableArguments {
                     let tables = session::tables_of(&config, stack).await;
                     one_of(stack, tables.with_context(|| format!("stack {stack}"))?)?
                 }
-                (None, None) => bail!("name a table with --table, or a stack with --stack"),
+                (None, None) => {
+                    bail!("name a table with --table, or a stack with --stack, or a file with --db")
+                }
             };
             anyhow::Ok((config, table))
         })?;
@@ -79,11 +81,12 @@ fn one_of(stack: &str, mut tables: Vec<String>) -> anyhow::Result<String> {
     }
 }
 
+/// Returns what time it is.
 #[expect(
     clippy::disallowed_methods,
     reason = "the door is where the clock comes in"
 )]
-fn now() -> EventTime {
+pub fn now() -> EventTime {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let seconds = since.map_or(0, |since| since.as_secs() as i64);
     EventTime::from_seconds(seconds).unwrap_or(EventTime::FIRST)
