@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use crate::alert::occasion::{AlertId, Kind, Occasion};
 use crate::cluster::Tally;
 use crate::cluster::fingerprint::ClusterId;
+use crate::cluster::mark::{Mark, Observation};
 use crate::trail::time::EventTime;
 
 /// One occasion that one sink is to be told of. Times are seconds since 1970, by our clock.
@@ -97,6 +98,15 @@ pub struct Silence {
     pub suppressed: u64,
 }
 
+/// What may hold alerts of a cluster back from a sink.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Restraint {
+    /// That the sink was told lately.
+    pub silence: Option<Silence>,
+    /// What a person decided.
+    pub mark: Option<Mark>,
+}
+
 /// What a sink answers to one alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answered {
@@ -174,6 +184,22 @@ impl Row {
     /// Tells whether somebody may take it at a moment, in seconds.
     pub fn is_free(&self, now: i64) -> bool {
         self.due <= now && self.leased_until < now
+    }
+}
+
+impl Restraint {
+    /// Tells whether an alert is held back at a moment, in seconds: by a mark, or by silence, through
+    /// which ends pass.
+    pub fn holds_back(&self, occasion: &Occasion, now: i64) -> bool {
+        let is_silent = self.silence.is_some_and(|silence| silence.until > now);
+        let seen = Observation {
+            now,
+            epoch: occasion.epoch,
+            is_escalating: occasion.kind == Kind::Escalating,
+            ..Observation::default()
+        };
+        let is_marked = self.mark.as_ref().is_some_and(|mark| !mark.is_told(&seen));
+        is_marked || (is_silent && !occasion.is_end())
     }
 }
 

@@ -12,12 +12,14 @@ use crate::alert::Alert;
 use crate::alert::occasion::Occasion;
 use crate::cluster::campaign::Campaign;
 use crate::cluster::fingerprint::{ClusterId, Subject};
-use crate::cluster::sample::{Marks, Samples};
+use crate::cluster::journal::Entry;
+use crate::cluster::mark::Mark;
+use crate::cluster::sample::{self, Samples};
 use crate::cluster::timeline::Timeline;
 use crate::cluster::transition::Transition;
 use crate::cluster::{Census, Cluster, EventId, Sighting, Span, Sum, Tally};
 use crate::keys::{Answer, Ledger};
-use crate::outbox::{Answered, Breaker, Capacity, Lease, Row, Settlement, Silence};
+use crate::outbox::{Answered, Breaker, Capacity, Lease, Restraint, Row, Settlement};
 use crate::trail::Rejection;
 use crate::trail::time::{EventTime, Window};
 
@@ -81,7 +83,7 @@ pub struct Committed {
     /// Clusters that were not in the store before.
     pub new_clusters: u64,
     /// The clusters that the batch brought samples of and that have enough of them now.
-    pub marks: Marks,
+    pub marks: sample::Marks,
     /// What it took.
     pub spent: Spent,
 }
@@ -283,8 +285,59 @@ pub trait Outbox {
     /// has it, or that it is too early.
     async fn probe(&self, sink: &str, lease: &Lease) -> Result<bool, StoreError>;
 
-    /// Returns until when a cluster is silent for a sink, and what was held back since.
-    async fn silence(&self, sink: &str, cluster: ClusterId) -> Result<Option<Silence>, StoreError>;
+    /// Returns what may hold back what a sink would be told of a cluster. A mark that cannot be read
+    /// holds nothing back.
+    async fn restraint(&self, sink: &str, cluster: ClusterId) -> Result<Restraint, StoreError>;
+}
+
+/// What people decided about clusters, and the journals of what happened to them.
+///
+/// An implementor changes a mark and notes it in one step, and only where nobody has changed it
+/// since it was read. A journal is a set: the same entry twice is one.
+#[expect(
+    async_fn_in_trait,
+    reason = "the verbs are generic over one store at a time and spawn nothing"
+)]
+pub trait Marks {
+    /// Returns the marks of clusters, each with its version; none of a cluster that was never marked.
+    async fn marks(
+        &self,
+        clusters: &[ClusterId],
+    ) -> Result<BTreeMap<ClusterId, Marked>, StoreError>;
+
+    /// Returns the mark of one cluster with its version.
+    async fn mark(&self, cluster: ClusterId) -> Result<Marked, StoreError> {
+        let mut marks = self.marks(&[cluster]).await?;
+        Ok(marks.remove(&cluster).unwrap_or_default())
+    }
+
+    /// Marks a cluster, or takes its mark away, and notes that in the journal. `false` says that
+    /// somebody has changed the mark since this version was read, and that nothing was done.
+    ///
+    /// A store that keeps how clusters stand closes one that is marked as resolved, and opens one
+    /// whose entry says that it was reopened.
+    async fn set_mark(
+        &self,
+        cluster: ClusterId,
+        mark: Option<&Mark>,
+        version: i64,
+        entry: &Entry,
+    ) -> Result<bool, StoreError>;
+
+    /// Returns the journal of a cluster, in the order of its entries.
+    async fn journal(&self, cluster: ClusterId) -> Result<Vec<Entry>, StoreError>;
+
+    /// Adds entries to the journal of a cluster.
+    async fn note(&self, cluster: ClusterId, entries: &[Entry]) -> Result<(), StoreError>;
+}
+
+/// The mark of a cluster as it was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Marked {
+    /// The mark; `None` where there is none, any more or yet.
+    pub mark: Option<Mark>,
+    /// How often it was changed; 0 for never.
+    pub version: i64,
 }
 
 /// What an alert says of its cluster is looked up here when it is sent.

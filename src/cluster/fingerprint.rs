@@ -373,7 +373,7 @@ impl ClusterId {
     }
 
     /// Takes the sixteen bytes as a store keeps them.
-    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 

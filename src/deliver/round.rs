@@ -13,7 +13,7 @@ use crate::deliver::verdict::{
     PROBE_SECONDS, Phase, REJECTIONS_MAX, Trouble, backoff, phase, trouble,
 };
 use crate::deliver::{Delivery, Drained};
-use crate::outbox::{Answered, Breaker, Lease, Row, Settlement};
+use crate::outbox::{Answered, Breaker, Lease, Restraint, Row, Settlement};
 use crate::policy::Verdict;
 use crate::ports::{Clock, Dossiers, KeyDirectory, Ledgers, Outbox, Sink, StoreError};
 use crate::trail::time::EventTime;
@@ -185,17 +185,12 @@ where
 
     /// Makes the alert of a row that was taken; `None` if it is held back.
     async fn make(&mut self, row: &Row, lease: &Lease) -> Result<Option<Held>, StoreError> {
-        let store = self.delivery.store;
-        let silence = match row.occasion.cluster {
-            Some(cluster) => store.silence(self.name, cluster).await?,
-            None => None,
-        };
-        let is_end = row.occasion.is_end();
-        let is_silent = silence.is_some_and(|silence| silence.until > lease.now);
-        if is_silent && !is_end {
+        let restraint = self.restraint(row).await?;
+        if restraint.holds_back(&row.occasion, lease.now) {
             self.suppress(row, lease).await?;
             return Ok(None);
         }
+        let silence = restraint.silence;
         let suppressed = silence.map_or(0, |silence| silence.suppressed);
         let alert = self.desk.alert(row, suppressed).await?;
         let Verdict::Tell { silence: seconds } = self.delivery.policies.judge(self.name, &alert)
@@ -206,12 +201,20 @@ where
         // What was held back is counted anew from this message on.
         let ends = silence.filter(|silence| silence.suppressed > 0);
         let ends = ends.map(|silence| silence.until);
+        let is_end = row.occasion.is_end();
         let until = seconds.filter(|_| !is_end).map(|of| lease.now + of);
         Ok(Some(Held {
             row: row.clone(),
             alert,
             silent_until: until.or(ends),
         }))
+    }
+
+    async fn restraint(&self, row: &Row) -> Result<Restraint, StoreError> {
+        match row.occasion.cluster {
+            Some(cluster) => self.delivery.store.restraint(self.name, cluster).await,
+            None => Ok(Restraint::default()),
+        }
     }
 
     async fn suppress(&mut self, row: &Row, lease: &Lease) -> Result<(), StoreError> {
@@ -448,6 +451,10 @@ where
         if rows.is_empty() {
             return Ok(false);
         }
+        let mut rows = self.unmarked(rows, &lease).await?;
+        if rows.is_empty() {
+            return Ok(true);
+        }
         let alert = self.digested(&rows).await?;
         let answer = self.request_of(std::slice::from_ref(&alert)).await;
         match answer.into_iter().next() {
@@ -474,6 +481,34 @@ where
             }
         }
         Ok(true)
+    }
+
+    /// Returns the rows that a digest tells of: what people decided holds for it as well, though
+    /// silence does not.
+    async fn unmarked(&mut self, rows: Vec<Row>, lease: &Lease) -> Result<Vec<Row>, StoreError> {
+        let round = &*self;
+        let reads = rows.into_iter().map(|row| async move {
+            let restraint = round.restraint(&row).await?;
+            let silence = None;
+            let of_mark = Restraint {
+                silence,
+                ..restraint
+            };
+            let is_held = of_mark.holds_back(&row.occasion, lease.now);
+            Ok((row, is_held))
+        });
+        let read: Vec<Result<_, StoreError>> =
+            stream::iter(reads).buffered(CALLS_MAX).collect().await;
+        let mut told = Vec::new();
+        for read in read {
+            let (row, is_held) = read?;
+            if is_held {
+                self.suppress(&row, lease).await?;
+            } else {
+                told.push(row);
+            }
+        }
+        Ok(told)
     }
 
     async fn digested(&self, rows: &[Row]) -> Result<Alert, StoreError> {

@@ -1,5 +1,6 @@
 //! The outside world in memory: a store that keeps the whole contract and forgets it at the end.
 
+mod mark;
 mod outbox;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use crate::cluster::sample::{Marks, Samples};
 use crate::cluster::sightings::Sightings;
 use crate::cluster::timeline::Timeline;
 use crate::cluster::{Census, EventId, Facts, Sighting, Tally};
+use crate::memory::mark::Decisions;
 use crate::memory::outbox::Messages;
 use crate::ports::{Batch, Bucket, BucketError, Committed, Listed, Quarantined, Store, StoreError};
 use crate::trail::time::{EventTime, Window};
@@ -33,6 +35,7 @@ pub struct MemoryStore {
     /// Records that could not be read, by where they came from.
     pub quarantined: BTreeMap<String, Vec<Quarantined>>,
     messages: Mutex<Messages>,
+    decisions: Mutex<Decisions>,
 }
 
 impl Store for MemoryStore {

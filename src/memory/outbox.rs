@@ -9,7 +9,7 @@ use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::{Census, Tally};
 use crate::keys::{ANSWER_SECONDS, Ledger};
 use crate::memory::MemoryStore;
-use crate::outbox::{Breaker, Lease, Row, Settlement, Silence, new_clusters};
+use crate::outbox::{Breaker, Lease, Restraint, Row, Settlement, Silence, new_clusters};
 use crate::ports::{Dossier, Dossiers, Ledgers, Outbox, StoreError};
 use crate::trail::time::Window;
 
@@ -164,9 +164,12 @@ impl Outbox for MemoryStore {
         Ok(true)
     }
 
-    async fn silence(&self, sink: &str, cluster: ClusterId) -> Result<Option<Silence>, StoreError> {
+    async fn restraint(&self, sink: &str, cluster: ClusterId) -> Result<Restraint, StoreError> {
         let key = (sink.to_owned(), cluster);
-        Ok(self.messages().silences.get(&key).copied())
+        Ok(Restraint {
+            silence: self.messages().silences.get(&key).copied(),
+            mark: self.decisions().mark(cluster),
+        })
     }
 }
 

@@ -4,6 +4,7 @@
 //! Batches that are committed together are one transaction; a scan that is killed leaves whole
 //! batches, and the next scan completes the rest. The schema is `schema.sql`, documented in `docs/store.md` for queries.
 
+mod mark;
 mod outbox;
 mod read;
 mod write;
@@ -23,7 +24,14 @@ use crate::sqlite::write::{Rows, Writer};
 use crate::trail::time::EventTime;
 
 /// The version of the schema, kept in `PRAGMA user_version`.
-pub const SCHEMA_VERSION: i64 = 2;
+pub const SCHEMA_VERSION: i64 = SCHEMA.len() as i64;
+
+/// What each version of the schema adds to the one before.
+const SCHEMA: [&str; 3] = [
+    include_str!("schema.sql"),
+    include_str!("outbox.sql"),
+    include_str!("mark.sql"),
+];
 
 /// Marks the file as ours, in `PRAGMA application_id`: "`CTIn`".
 const APPLICATION_ID: i64 = 0x4354_496e;
@@ -80,13 +88,13 @@ impl SqliteStore {
         }
         let transaction = self.begin()?;
         // Another scan may have made it meanwhile.
-        let missing: &[&str] = match version(&transaction)? {
-            Some(SCHEMA_VERSION) => return Ok(()),
-            // What came later is added: whoever knows version 1 alone would refuse the file from now on.
-            Some(_) => &[include_str!("outbox.sql")],
-            None => &[include_str!("schema.sql"), include_str!("outbox.sql")],
-        };
-        for tables in missing {
+        let found = version(&transaction)?.unwrap_or_default();
+        if found == SCHEMA_VERSION {
+            return Ok(());
+        }
+        // What came later is added: whoever knows earlier versions alone would refuse the file from now on.
+        let known = usize::try_from(found).unwrap_or_default();
+        for tables in SCHEMA.iter().skip(known) {
             transaction.execute_batch(tables).map_err(unavailable)?;
         }
         transaction

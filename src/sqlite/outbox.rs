@@ -7,10 +7,11 @@ use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, params};
 
 use crate::alert::occasion::{Kind, Occasion};
 use crate::cluster::fingerprint::ClusterId;
+use crate::cluster::mark::Mark;
 use crate::keys::{ANSWER_SECONDS, Answer, Ledger};
-use crate::outbox::{Breaker, Lease, Row, Settlement, Silence};
+use crate::outbox::{Breaker, Lease, Restraint, Row, Settlement, Silence};
 use crate::ports::{Dossier, Dossiers, Ledgers, Outbox, StoreError};
-use crate::sqlite::{SqliteStore, damaged, read, unavailable};
+use crate::sqlite::{SqliteStore, damaged, mark, read, unavailable};
 use crate::trail::time::{EventTime, Window};
 
 /// Writes the rows that tell sinks of an occasion; those that are there stay as they are.
@@ -227,7 +228,7 @@ impl Outbox for SqliteStore {
         )
     }
 
-    async fn silence(&self, sink: &str, cluster: ClusterId) -> Result<Option<Silence>, StoreError> {
+    async fn restraint(&self, sink: &str, cluster: ClusterId) -> Result<Restraint, StoreError> {
         let select = "SELECT until, suppressed FROM silence WHERE sink = ?1 AND cluster_id = ?2";
         let params = params![sink, cluster.to_string()];
         let found = self.connection.query_row(select, params, |row| {
@@ -237,7 +238,10 @@ impl Outbox for SqliteStore {
                 suppressed: suppressed.unsigned_abs(),
             })
         });
-        found.optional().map_err(unavailable)
+        let silence = found.optional().map_err(unavailable)?;
+        let kept = mark::kept(&self.connection, cluster)?;
+        let mark = kept.and_then(|(text, _)| Mark::decode(&text));
+        Ok(Restraint { silence, mark })
     }
 }
 

@@ -11,14 +11,17 @@ use std::task::{Context, Waker};
 use cloudtrail_inspector::alert::occasion::{AlertId, Kind, Occasion};
 use cloudtrail_inspector::alert::severity::Severity;
 use cloudtrail_inspector::alert::{Alert, Enrichment};
+use cloudtrail_inspector::aws::dynamodb::table::Table as _;
 use cloudtrail_inspector::cluster::fingerprint::ClusterId;
+use cloudtrail_inspector::cluster::journal::{Entry, What};
+use cloudtrail_inspector::cluster::mark::{Decision, Mark, Until};
 use cloudtrail_inspector::deliver::{Delivery, Drained, drain};
 use cloudtrail_inspector::keys::{Answer, DORMANT_DAYS, KeySettings, Ledger, Oddity};
 use cloudtrail_inspector::memory::MemoryStore;
 use cloudtrail_inspector::outbox::{Answered, Capacity, Row, Settlement};
 use cloudtrail_inspector::policy::Policies;
 use cloudtrail_inspector::ports::{
-    Clock, DirectoryError, Dossiers, KeyDirectory, Ledgers, Outbox, Sink,
+    Clock, DirectoryError, Dossiers, KeyDirectory, Ledgers, Marks, Outbox, Sink,
 };
 use cloudtrail_inspector::rules::Rules;
 use cloudtrail_inspector::trail::time::EventTime;
@@ -693,6 +696,133 @@ fn silence_holds_back_all_but_the_recovery_and_the_next_message_says_how_many() 
         .map(|it| it.suppressed)
         .collect();
     assert_eq!(suppressed, [0, 2, 0, 1]);
+}
+
+/// Marks the n-th cluster, whose marks were changed so often before.
+fn decide<O: Marks>(world: &World<O>, number: u64, decision: Option<Decision>, version: i64) {
+    let now = world.clock.seconds();
+    let mark = decision.map(|decision| Mark::new(decision, "ann", "planned", now, 1));
+    let entry = match &mark {
+        Some(mark) => mark.made(),
+        None => Entry::of(What::Unmarked, now, 1).by("ann", "done"),
+    };
+    let set = world
+        .store
+        .set_mark(cluster(number), mark.as_ref(), version, &entry);
+    assert!(block_on(set).unwrap());
+}
+
+#[test]
+fn what_is_muted_expected_or_archived_is_held_back_with_its_recovery_and_counted() {
+    let until = EventTime::from_seconds(now().seconds() + 7 * 86_400).unwrap();
+    let archived = |until| Decision::Archived {
+        until: Until::parse(until).unwrap(),
+    };
+    for (decision, told) in [
+        (Decision::Muted { until }, 0),
+        (Decision::Expected, 0),
+        (archived("100x/1h"), 0),
+        (archived("forever"), 0),
+        // What ends it is told.
+        (archived("escalating"), 1),
+        (Decision::Acknowledged, 4),
+        (Decision::Resolved, 4),
+    ] {
+        let world = World::new();
+        decide(&world, 1, Some(decision), 0);
+        let sink = Scripted::new(|_| ok());
+        let requests = Rc::clone(&sink.requests);
+        let mut sinks = one(sink);
+        world.put(&[
+            occasion(1, Kind::Regressed, 2),
+            occasion(1, Kind::NewPrincipal, 2),
+            occasion(1, Kind::Escalating, 2),
+            occasion(1, Kind::Recovered, 2),
+        ]);
+        let drained = world.drain(&mut sinks);
+        let expected = (told, 4 - told);
+        assert_eq!((drained.sent, drained.suppressed), expected, "{decision}");
+        assert_eq!(world.waiting("guance"), []);
+        decide(&world, 1, None, 1);
+        world.put(&[occasion(1, Kind::Regressed, 3)]);
+        assert_eq!(world.drain(&mut sinks).sent, 1, "{decision}");
+        let all: u64 = requests
+            .borrow()
+            .iter()
+            .flatten()
+            .map(|it| it.suppressed)
+            .sum();
+        assert_eq!(all, 4 - told, "the messages say how many: {decision}");
+    }
+}
+
+#[test]
+fn a_mute_is_over_when_its_time_is_though_nobody_takes_it_away() {
+    let world = World::new();
+    let until = EventTime::from_seconds(now().seconds() + 3600).unwrap();
+    decide(&world, 1, Some(Decision::Muted { until }), 0);
+    let mut sinks = one(Scripted::new(|_| ok()));
+    for (epoch, sent) in [(2, 0), (3, 0), (4, 1)] {
+        world.put(&[occasion(1, Kind::Regressed, epoch)]);
+        assert_eq!(world.drain(&mut sinks).sent, sent, "{epoch}");
+        world.clock.pass(1800);
+    }
+}
+
+#[test]
+fn a_mark_is_for_its_cluster_alone_and_no_digest_tells_of_it() {
+    let world = World::new();
+    decide(&world, 1, Some(Decision::Expected), 0);
+    decide(&world, 2, Some(Decision::Acknowledged), 0);
+    world.put(&new(0..10));
+    let mut sink = Scripted::new(|_| ok());
+    sink.capacity.digest_beyond = Some(5);
+    let requests = Rc::clone(&sink.requests);
+    let mut sinks = one(sink);
+    let drained = world.drain(&mut sinks);
+    assert_eq!((drained.digested, drained.suppressed), (9, 1));
+    let told: Value = serde_json::from_str(&requests.borrow()[0][0].occasion.detail).unwrap();
+    assert_eq!(told["alerts"], 9);
+    // Of nothing but what is held back there is no digest.
+    for number in 0..10 {
+        decide(
+            &world,
+            number,
+            Some(Decision::Expected),
+            i64::from([1, 2].contains(&number)),
+        );
+    }
+    let again: Vec<_> = (0..10).map(|of| occasion(of, Kind::Regressed, 2)).collect();
+    world.put(&again);
+    let drained = world.drain(&mut sinks);
+    assert_eq!((drained.requests, drained.suppressed), (0, 10));
+    assert_eq!(world.waiting("guance"), []);
+}
+
+#[test]
+fn a_mark_costs_a_row_no_further_call() {
+    let calls = |decision: Option<Decision>| {
+        let table = MemoryTable::default();
+        let world = World::of(table::store(&table, telling()), VirtualClock::new());
+        world.put(&new(1..2));
+        if let Some(decision) = decision {
+            decide(&world, 1, Some(decision), 0);
+        }
+        let before = world.store.table().spent();
+        world.drain(&mut one(Scripted::new(|_| ok())));
+        let spent = world.store.table().spent();
+        (
+            spent.calls - before.calls,
+            spent.write_units - before.write_units,
+        )
+    };
+    // The breaker, four partitions, and all of them again at the end; to take the row, what restrains
+    // it, the head and what it takes to settle it.
+    let sent = calls(None);
+    assert_eq!(sent, (1 + 4 + 1 + 1 + 1 + 1 + 4, 1 + 2 * 2));
+    assert_eq!(calls(Some(Decision::Acknowledged)), sent);
+    // Without the head: no message is made. The row is deleted and counted.
+    assert_eq!(calls(Some(Decision::Expected)), (sent.0 - 1, 1 + 2 * 2));
 }
 
 #[test]

@@ -11,11 +11,12 @@ use cloudtrail_inspector::aws::dynamodb::table::{Item, Key, Table, TableError, V
 use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
 use cloudtrail_inspector::cluster::Census;
 use cloudtrail_inspector::cluster::fingerprint::ClusterId;
+use cloudtrail_inspector::cluster::mark::{Decision, Mark, Until};
 use cloudtrail_inspector::demo;
 use cloudtrail_inspector::ingest::{Ingested, commit, fold};
 use cloudtrail_inspector::memory::MemoryStore;
 use cloudtrail_inspector::outbox::Row;
-use cloudtrail_inspector::ports::{Outbox as _, Spent, Store, StoreError};
+use cloudtrail_inspector::ports::{Marks as _, Outbox as _, Spent, Store, StoreError};
 use cloudtrail_inspector::rules::Rules;
 use cloudtrail_inspector::trail::file::{Layout, Limits};
 use cloudtrail_inspector::trail::time::EventTime;
@@ -479,6 +480,12 @@ fn items_of_this_release_stay_readable() {
         "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/ann"}}));
     commit_to(&mut store(&table, telling()), &batch()).unwrap();
     commit_to(&mut store(&table, telling()), &lines(&[by_another])).unwrap();
+    let (cluster, at) = (heads(&table)[0].0, now().seconds());
+    let until = Until::parse("100x/1h").unwrap();
+    let mark = Mark::new(Decision::Archived { until }, "ann", "known noise", at, 1);
+    let (marking, made) = (store(&table, telling()), mark.made());
+    let set = marking.set_mark(cluster, Some(&mark), 0, &made);
+    assert!(pollster::block_on(set).unwrap());
     let items = table.items().into_iter();
     let written: Vec<_> = items.map(|item| as_json(&item).to_string()).collect();
     let written = format!("[\n{}\n]\n", written.join(",\n"));
@@ -487,7 +494,12 @@ fn items_of_this_release_stay_readable() {
     let before: Vec<serde_json::Value> = serde_json::from_str(golden.data().as_str()).unwrap();
     let kept = MemoryTable::default();
     before.iter().for_each(|item| kept.set(from_json(item)));
-    assert!(census(&store(&kept, telling())) == census(&store(&table, telling())));
+    let kept = store(&kept, telling());
+    assert!(census(&kept) == census(&store(&table, telling())));
+    let marked = pollster::block_on(kept.mark(cluster)).unwrap();
+    assert_eq!((marked.version, marked.mark), (1, Some(mark.clone())));
+    let journal = pollster::block_on(kept.journal(cluster)).unwrap();
+    assert_eq!(journal, [made]);
 }
 
 fn as_json(item: &Item) -> serde_json::Value {
@@ -571,6 +583,11 @@ fn writes_to_heads() -> Vec<(Option<Item>, Write)> {
                 version,
                 watermark: 200,
                 recovered: open.clone(),
+            });
+            add(format!("reopen-{version}"), &|item| Write::Reopen {
+                key: item.key,
+                version,
+                open: open.clone(),
             });
         }
         for at in [49, 50, 51] {

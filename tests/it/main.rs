@@ -24,6 +24,7 @@ mod inspection;
 mod interleavings;
 mod kills;
 mod laws;
+mod marks;
 mod notify;
 mod outbox;
 mod page;

@@ -6,10 +6,11 @@ use cloudtrail_inspector::alert::occasion::{Kind, Occasion};
 use cloudtrail_inspector::aws::dynamodb::table::Table as _;
 use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
 use cloudtrail_inspector::cluster::fingerprint::ClusterId;
+use cloudtrail_inspector::cluster::journal::{Entry, What};
 use cloudtrail_inspector::keys::{ANSWER_SECONDS, Answer, Ledger};
 use cloudtrail_inspector::memory::MemoryStore;
-use cloudtrail_inspector::outbox::{Breaker, Lease, Row, Settlement, Silence};
-use cloudtrail_inspector::ports::{Dossiers, Ledgers, Outbox, Store};
+use cloudtrail_inspector::outbox::{Breaker, Lease, Restraint, Row, Settlement, Silence};
+use cloudtrail_inspector::ports::{Dossiers, Ledgers, Marks as _, Outbox, Store};
 use cloudtrail_inspector::sqlite::SqliteStore;
 use cloudtrail_inspector::trail::time::EventTime;
 use pollster::block_on;
@@ -175,7 +176,8 @@ fn whoever_lost_a_row_does_nothing_to_it(store: &(impl Outbox + Ledgers)) {
     }
     assert_eq!(waiting(store).len(), 1);
     let cluster = row.occasion.cluster.unwrap();
-    assert_eq!(block_on(store.silence("guance", cluster)).unwrap(), None);
+    let restraint = block_on(store.restraint("guance", cluster)).unwrap();
+    assert_eq!(restraint, Restraint::default());
     assert!(settle(&other, &sent(None)));
     assert!(!settle(&other, &sent(None)), "it is gone");
     assert_eq!(waiting(store), []);
@@ -207,7 +209,10 @@ fn what_is_put_off_waits_and_counts_only_what_counts(store: &(impl Outbox + Ledg
 fn what_is_held_back_is_counted_until_the_next_message(store: &(impl Outbox + Ledgers)) {
     let now = now().seconds();
     let cluster = ClusterId::from_bytes([1; 16]);
-    let silence = || block_on(store.silence("guance", cluster)).unwrap();
+    let silence = || {
+        let restraint = block_on(store.restraint("guance", cluster));
+        restraint.unwrap().silence
+    };
     let end = |number: i64, end: &Settlement| {
         let life = (cluster, number);
         let regressed = Occasion::of_cluster(Kind::Regressed, "111122223333", life, now, now);
@@ -379,24 +384,35 @@ fn what_a_message_takes_is_known_to_the_unit() {
 }
 
 #[test]
-fn a_store_of_version_1_gets_what_is_missing_and_keeps_what_it_has() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("old.db");
-    let event = lines(&[record(json!({"errorCode": "AccessDenied"}))]);
-    ingest(&mut SqliteStore::open(&path).unwrap(), &event);
-    let connection = rusqlite::Connection::open(&path).unwrap();
-    for table in ["outbox", "breaker", "silence", "ledger"] {
+fn a_store_of_an_earlier_version_gets_what_is_missing_and_keeps_what_it_has() {
+    const ADDED: [&[&str]; 2] = [
+        &["outbox", "breaker", "silence", "ledger"],
+        &["mark", "journal"],
+    ];
+    for version in [1, 2] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("old.db");
+        let event = lines(&[record(json!({"errorCode": "AccessDenied"}))]);
+        ingest(&mut SqliteStore::open(&path).unwrap(), &event);
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        for table in ADDED[version - 1..].iter().copied().flatten() {
+            let drop = format!("DROP TABLE {table}");
+            connection.execute(&drop, []).unwrap();
+        }
+        let version = version as i64;
         connection
-            .execute(&format!("DROP TABLE {table}"), [])
+            .pragma_update(None, "user_version", version)
             .unwrap();
+        drop(connection);
+        let mut store = SqliteStore::open(&path).unwrap();
+        store.tell(&["guance"], now().seconds());
+        ingest(&mut store, &event);
+        assert_eq!(waiting(&store), [], "it was known");
+        let other = json!({"eventID": id(2), "errorCode": "SlowDown"});
+        ingest(&mut store, &lines(&[record(other)]));
+        let cluster = waiting(&store)[0].occasion.cluster.unwrap();
+        let entry = Entry::of(What::Acknowledged, now().seconds(), 1).by("ann", "on it");
+        assert!(block_on(store.set_mark(cluster, None, 0, &entry)).unwrap());
+        assert_eq!(block_on(store.journal(cluster)).unwrap(), [entry]);
     }
-    connection.pragma_update(None, "user_version", 1).unwrap();
-    drop(connection);
-    let mut store = SqliteStore::open(&path).unwrap();
-    store.tell(&["guance"], now().seconds());
-    ingest(&mut store, &event);
-    assert_eq!(waiting(&store), [], "it was known");
-    let other = json!({"eventID": id(2), "errorCode": "SlowDown"});
-    ingest(&mut store, &lines(&[record(other)]));
-    assert_eq!(waiting(&store).len(), 1);
 }

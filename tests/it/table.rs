@@ -279,6 +279,10 @@ fn holds(write: &Write, found: Option<&Item>) -> bool {
             number("vr") == Some(*version)
                 && found.and_then(|item| item.text_of("st")) != Some("recovered")
         }
+        Write::Reopen { version, .. } => {
+            number("vr") == Some(*version)
+                && found.and_then(|item| item.text_of("st")) == Some("recovered")
+        }
         Write::First { at, .. } => number("ft").is_some_and(|first| first > *at || first == 0),
         Write::Template { text, .. } => found.is_some_and(|item| {
             item.text_of("te")
@@ -335,6 +339,10 @@ fn done(write: &Write, before: Option<&Item>) -> Item {
             .number("wm", *watermark)
             .text("g1p", &recovered.0)
             .text("g1s", &recovered.1),
+        Write::Reopen { open, .. } => raised(item())
+            .text("st", "ongoing")
+            .text("g1p", &open.0)
+            .text("g1s", &open.1),
         Write::First { at, .. } => raised(item()).number("ft", *at),
         Write::Template { text, .. } => raised(item()).text("te", text),
         Write::Lease {

@@ -13,12 +13,14 @@ use crate::aws::dynamodb::item::{
     learned_key, manifest_item, open_place, principal_item, principal_key,
 };
 use crate::aws::dynamodb::lease::Purpose;
+use crate::aws::dynamodb::mark::journal_item;
 use crate::aws::dynamodb::message::marker_item;
 use crate::aws::dynamodb::table::{Item, Key, Table, TableError, Write};
 use crate::aws::dynamodb::{Counting, DynamoStore, HEAD_SECONDS, HEADS_MAX, Known, read};
 use crate::cluster::facet::Kind;
 use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::guard::{self, Admitted, NEW_CLUSTERS_MAX, is_overflow};
+use crate::cluster::journal::{Entry, What};
 use crate::cluster::manifest::Manifest;
 use crate::cluster::sample::{Rank, Samples};
 use crate::cluster::{EventId, Facts, Sighting, Tally};
@@ -315,14 +317,8 @@ impl<T: Table> DynamoStore<T> {
             let mut attempts = 0;
             while let Some(write) = self.next_move(*cluster, &tally.facts[cluster], shown) {
                 let mut writes = vec![write];
-                if let Write::Regress { epoch, .. } = &writes[0]
-                    && self.tells()
-                {
-                    let (life, at) = ((*cluster, epoch + 1), shown.last);
-                    let account_id = &self.heads[cluster].head.facts.identity.account_id;
-                    let (kind, now) = (occasion::Kind::Regressed, self.now.seconds());
-                    let regressed = Occasion::of_cluster(kind, account_id, life, at, now);
-                    writes.extend(self.tell(&regressed, now));
+                if let Write::Regress { epoch, .. } = &writes[0] {
+                    writes.extend(self.regressed(*cluster, epoch + 1, shown.last));
                 }
                 attempts += 1;
                 match self.apply(&writes).await {
@@ -339,6 +335,21 @@ impl<T: Table> DynamoStore<T> {
             }
         }
         Ok(())
+    }
+
+    /// Returns what goes with a life that begins at a moment, in seconds: its entry in the journal, and
+    /// what is told of it.
+    fn regressed(&self, cluster: ClusterId, epoch: i64, at: i64) -> Vec<Write> {
+        let now = self.now.seconds();
+        let entry = Entry::of(What::Regressed, at, epoch);
+        let mut writes = vec![Write::Put(journal_item(cluster, &entry, now))];
+        if self.tells() {
+            let account_id = &self.heads[&cluster].head.facts.identity.account_id;
+            let (kind, life) = (occasion::Kind::Regressed, (cluster, epoch));
+            let regressed = Occasion::of_cluster(kind, account_id, life, at, now);
+            writes.extend(self.tell(&regressed, now));
+        }
+        writes
     }
 
     /// Returns what a head lacks of what a batch shows.

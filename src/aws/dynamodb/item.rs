@@ -9,6 +9,8 @@
 //! | sent log | `C#<cluster>` or `A#<account>` | `T#<time>#<id>` | a message that was sent or given up |
 //! | dead row | `Z#<sink>` | `<time>#<id>` | a message that cannot be sent |
 //! | silence | `C#<cluster>` | `H#<sink>` | until when a sink is told no more, and what was held back |
+//! | mark | `C#<cluster>` | `MARK` | what a person decided about the cluster |
+//! | journal entry | `C#<cluster>` | `J#<time>#<hash>` | what happened to the cluster, who did it and why |
 //! | breaker | `SINK#<sink>` | `B` | what stands in the way of a sink |
 //! | ledger | `K#<key id>` | `L` | what IAM said of an access key |
 //! | marker | `K#<key id>` | `SEEN#<day>` | that a canary key was told of that day |

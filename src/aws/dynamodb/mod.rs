@@ -14,6 +14,7 @@ mod commit;
 mod dossier;
 pub mod item;
 mod lease;
+pub mod mark;
 pub mod message;
 mod outbox;
 mod past;

@@ -2,6 +2,7 @@
 //! what is remembered of sinks and access keys.
 
 use crate::alert::occasion::Occasion;
+use crate::aws::dynamodb::mark::{mark_key, read_mark};
 use crate::aws::dynamodb::message::{
     self, breaker_item, breaker_key, ledger_expires, ledger_item, ledger_key, read_row, row_key,
     row_partitions, silence_item, silence_key,
@@ -10,7 +11,7 @@ use crate::aws::dynamodb::table::{Key, Table, TableError, Write};
 use crate::aws::dynamodb::{DynamoStore, commit::together};
 use crate::cluster::fingerprint::ClusterId;
 use crate::keys::{ANSWER_SECONDS, Ledger};
-use crate::outbox::{Breaker, Lease, Row, Settlement, Silence};
+use crate::outbox::{Breaker, Lease, Restraint, Row, Settlement};
 use crate::ports::{Ledgers, Outbox, StoreError};
 
 impl<T: Table> Outbox for DynamoStore<T> {
@@ -65,9 +66,15 @@ impl<T: Table> Outbox for DynamoStore<T> {
         self.done(&[write]).await
     }
 
-    async fn silence(&self, sink: &str, cluster: ClusterId) -> Result<Option<Silence>, StoreError> {
-        let found = self.table.get(&[silence_key(sink, cluster)]).await?;
-        Ok(found.first().map(message::read_silence))
+    async fn restraint(&self, sink: &str, cluster: ClusterId) -> Result<Restraint, StoreError> {
+        // In one call: a row costs no further one for what people decided.
+        let keys = [silence_key(sink, cluster), mark_key(cluster)];
+        let found = self.table.get(&keys).await?;
+        let [silence, mark] = keys.map(|key| found.iter().find(|item| item.key == key));
+        Ok(Restraint {
+            silence: silence.map(message::read_silence),
+            mark: mark.and_then(read_mark),
+        })
     }
 }
 

@@ -428,6 +428,7 @@ fn expression(write: &Write) -> Option<Expression> {
                 (":one", number(1)),
             ],
         },
+        Write::Reopen { version, open, .. } => reopen(*version, open),
         Write::First { at, .. } => Expression {
             update: "SET ft = :at ADD vr :one",
             condition: "attribute_exists(pk) AND (ft > :at OR ft = :none)",
@@ -451,6 +452,22 @@ fn expression(write: &Write) -> Option<Expression> {
         | Write::Probe { .. }
         | Write::Claim { .. } => return waiting(write),
     })
+}
+
+fn reopen(version: i64, open: &(String, String)) -> Expression {
+    Expression {
+        update: "SET st = :ongoing, g1p = :g1p, g1s = :g1s ADD vr :one",
+        condition: "vr = :version AND st = :recovered",
+        names: &[],
+        values: vec![
+            (":ongoing", text(State::Ongoing.name())),
+            (":recovered", text(State::Recovered.name())),
+            (":version", number(version)),
+            (":g1p", text(&open.0)),
+            (":g1s", text(&open.1)),
+            (":one", number(1)),
+        ],
+    }
 }
 
 /// Spells what happens to what waits: rows, silences, probes and ledgers.

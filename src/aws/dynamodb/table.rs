@@ -75,6 +75,16 @@ pub enum Write {
         /// Its place among the recovered clusters: partition and sort key of the index.
         recovered: (String, String),
     },
+    /// Opens a recovered cluster again in the same life, if nothing about its head has changed since
+    /// it was read.
+    Reopen {
+        /// The head.
+        key: Key,
+        /// The version of it that was read.
+        version: i64,
+        /// Its place among the open clusters: partition and sort key of the index.
+        open: (String, String),
+    },
     /// Moves the first sighting of a cluster to an earlier moment, in seconds.
     First {
         /// The head.
@@ -230,6 +240,7 @@ impl Write {
             Self::Put(item) | Self::Create(item) | Self::Replace { item, .. } => &item.key,
             Self::Regress { key, .. }
             | Self::Recover { key, .. }
+            | Self::Reopen { key, .. }
             | Self::First { key, .. }
             | Self::Template { key, .. }
             | Self::Lease { key, .. }

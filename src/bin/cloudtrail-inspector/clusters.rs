@@ -1,17 +1,18 @@
-//! `clusters`: what a deployed stack knows.
+//! `clusters`: what a deployed stack or a file knows, and what people decide about it.
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::{Args, Subcommand};
 use cloudtrail_inspector::cluster::{Census, Cluster};
 
-use crate::scan::{Format, Question, answer};
+use crate::decide::Decide;
+use crate::kept::KeptArguments;
+use crate::scan::Format;
 use crate::since::Since;
-use crate::stack::TableArguments;
-use crate::{json, output, table};
+use crate::{history, json, output, table};
 
-/// Show the clusters in the table of a deployed stack
+/// Show the clusters of a deployed stack or of a file, and decide about them
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -22,6 +23,9 @@ pub struct Arguments {
 enum Command {
     List(List),
     Show(Show),
+    History(History),
+    #[command(flatten)]
+    Decide(Decide),
 }
 
 /// List the clusters, with the columns of `scan`
@@ -29,10 +33,11 @@ enum Command {
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector clusters list --stack errors\n  \
     cloudtrail-inspector clusters list --stack errors --since 24h --limit 10\n  \
-    cloudtrail-inspector clusters list --table errors-Table-1X2Y3Z --format json")]
+    cloudtrail-inspector clusters list --table errors-Table-1X2Y3Z --format json\n  \
+    cloudtrail-inspector clusters list --db trail.db")]
 struct List {
     #[command(flatten)]
-    table: TableArguments,
+    kept: KeptArguments,
     /// Only events since then: a time, a date, or how long before the newest event (30m, 24h, 7d)
     #[arg(long, value_name = "WHEN")]
     since: Option<Since>,
@@ -44,7 +49,7 @@ struct List {
     limit: usize,
 }
 
-/// Show one cluster: who, where, when, and examples
+/// Show one cluster: who, where, when, what was decided, and examples
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector clusters show --stack errors k5ayqsg2enzryz6sirdnaibfaq\n  \
@@ -53,8 +58,23 @@ struct Show {
     /// The cluster's id, or as much of its beginning as only it has
     cluster: String,
     #[command(flatten)]
-    table: TableArguments,
+    kept: KeptArguments,
     /// How to print the cluster
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+/// Tell when a cluster was failing and what happened to it, with who decided what and why
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    cloudtrail-inspector clusters history --stack errors k5ayqsg2enzryz6sirdnaibfaq\n  \
+    cloudtrail-inspector clusters history --db trail.db k5ay --format json | jq '.faults'")]
+struct History {
+    /// The cluster's id, or as much of its beginning as only it has
+    cluster: String,
+    #[command(flatten)]
+    kept: KeptArguments,
+    /// How to print the history
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }
@@ -64,46 +84,53 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::List(arguments) => list(arguments),
         Command::Show(arguments) => show(arguments),
+        Command::History(arguments) => tell(arguments),
+        Command::Decide(decide) => decide.run(),
     }
 }
 
 fn list(arguments: &List) -> anyhow::Result<ExitCode> {
     let with_samples = arguments.format == Format::Json;
-    let census = census(&arguments.table, arguments.since, with_samples)?;
+    let kept = arguments.kept.open()?;
+    let census = kept.census(arguments.since, with_samples)?;
+    let decided = kept.decided(&census)?;
     match arguments.format {
-        Format::Table => output::print(&table::clusters(&census, arguments.limit))?,
-        Format::Json => json::clusters(&census, &mut output::stdout())?,
+        Format::Table => output::print(&table::clusters(&census, &decided, arguments.limit))?,
+        Format::Json => json::clusters(&census, &decided, &mut output::stdout())?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn show(arguments: &Show) -> anyhow::Result<ExitCode> {
-    let census = census(&arguments.table, None, true)?;
+    let kept = arguments.kept.open()?;
+    let census = kept.census(None, true)?;
     let cluster = one(&census, &arguments.cluster)?;
+    let decided = kept.decided(&census)?;
+    let standing = decided.standing(&cluster, census.last_seen());
     match arguments.format {
-        Format::Table => output::print(&table::cluster(&cluster, census.last_seen()))?,
-        Format::Json => output::print(&json::cluster(&cluster, census.last_seen())?)?,
+        Format::Table => {
+            let history = kept.history(cluster.id, &census)?;
+            output::print(&table::cluster(&cluster, &standing, &history))?;
+        }
+        Format::Json => output::print(&json::cluster(&cluster, &standing)?)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn census(
-    arguments: &TableArguments,
-    since: Option<Since>,
-    samples: bool,
-) -> anyhow::Result<Census> {
-    let opened = arguments.open()?;
-    let _runtime = opened.runtime.enter();
-    let question = Question {
-        since,
-        samples,
-        ..Question::default()
-    };
-    let answer = answer(&opened.store, question).with_context(|| arguments.name())?;
-    Ok(answer.census)
+fn tell(arguments: &History) -> anyhow::Result<ExitCode> {
+    let kept = arguments.kept.open()?;
+    let census = kept.census(None, false)?;
+    let cluster = one(&census, &arguments.cluster)?.id;
+    let told = kept.history(cluster, &census)?;
+    match arguments.format {
+        Format::Table => output::print(&history::text(&told))?,
+        Format::Json => output::print(&json::history(cluster, &told)?)?,
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
-fn one(census: &Census, start: &str) -> anyhow::Result<Cluster> {
+/// Returns the cluster whose id begins with a text.
+pub fn one(census: &Census, start: &str) -> anyhow::Result<Cluster> {
     let start = start.to_ascii_lowercase();
     let sums = census.sums();
     let mut found = sums

@@ -6,9 +6,10 @@ use std::io;
 use cloudtrail_inspector::alert::hint::hint;
 use cloudtrail_inspector::alert::severity::{self, Assessment};
 use cloudtrail_inspector::cluster::facet::{Facets, Kind};
-use cloudtrail_inspector::cluster::fingerprint::{Identity, VERSION};
-use cloudtrail_inspector::cluster::lifecycle::Status;
-use cloudtrail_inspector::cluster::ranking::Entry;
+use cloudtrail_inspector::cluster::fingerprint::{ClusterId, Identity, VERSION};
+use cloudtrail_inspector::cluster::journal::{Entry, Fault, What};
+use cloudtrail_inspector::cluster::mark::Until;
+use cloudtrail_inspector::cluster::ranking;
 use cloudtrail_inspector::cluster::transition::Transition;
 use cloudtrail_inspector::cluster::{Census, Cluster, Conclusion, FacetValues, Span};
 use cloudtrail_inspector::inspect::telling::occasion;
@@ -19,6 +20,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::inputs::Failure;
+use crate::kept::{Decided, History, Standing};
 use crate::scan::{Answer, Scanned};
 
 #[derive(Serialize)]
@@ -72,16 +74,16 @@ impl TransitionShape {
 }
 
 /// The clusters of a census, each made when it is its turn and then forgotten.
-struct Clusters<'a>(&'a Census);
+struct Clusters<'a>(&'a Census, &'a Decided);
 
 impl Serialize for Clusters<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let as_of = self.0.last_seen();
         let sums = self.0.sums();
-        serializer.collect_seq(
-            sums.iter()
-                .map(|sum| ClusterShape::of(&sum.cluster(), as_of)),
-        )
+        serializer.collect_seq(sums.iter().map(|sum| {
+            let cluster = sum.cluster();
+            ClusterShape::of(&cluster, &self.1.standing(&cluster, as_of))
+        }))
     }
 }
 
@@ -136,6 +138,8 @@ struct ClusterShape {
     severity_reasons: Vec<String>,
     hint: String,
     status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mark: Option<MarkShape>,
     identity: IdentityShape,
     facets: BTreeMap<&'static str, FacetShape>,
     samples: Vec<Box<RawValue>>,
@@ -154,6 +158,45 @@ pub struct IdentityShape {
     template: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     addition: Option<String>,
+}
+
+/// What a person decided about a cluster.
+#[derive(Serialize)]
+struct MarkShape {
+    decision: &'static str,
+    until: Option<String>,
+    actor: String,
+    reason: String,
+    at: Option<String>,
+    epoch: i64,
+    ended: Option<String>,
+}
+
+/// What happened to a cluster.
+#[derive(Serialize)]
+struct HistoryShape {
+    cluster_id: String,
+    faults: Vec<FaultShape>,
+    journal: Vec<EntryShape>,
+}
+
+#[derive(Serialize)]
+struct FaultShape {
+    epoch: i64,
+    from: Option<String>,
+    until: Option<String>,
+    seconds: Option<i64>,
+    ended: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct EntryShape {
+    at: Option<String>,
+    what: &'static str,
+    epoch: i64,
+    actor: String,
+    reason: String,
+    detail: String,
 }
 
 #[derive(Serialize)]
@@ -189,7 +232,7 @@ pub fn scan(scanned: &Scanned, answer: &Answer, mut out: impl io::Write) -> anyh
             })
             .collect(),
         rules: rules(scanned),
-        clusters: Clusters(&answer.census),
+        clusters: Clusters(&answer.census, &Decided::default()),
         transitions: answer
             .story
             .as_deref()
@@ -207,9 +250,9 @@ struct Listed<'a> {
 }
 
 /// Writes clusters, as `scan` does, without what a scan read.
-pub fn clusters(census: &Census, mut out: impl io::Write) -> anyhow::Result<()> {
+pub fn clusters(census: &Census, decided: &Decided, mut out: impl io::Write) -> anyhow::Result<()> {
     let shape = Listed {
-        clusters: Clusters(census),
+        clusters: Clusters(census, decided),
     };
     serde_json::to_writer_pretty(&mut out, &shape).map_err(io::Error::from)?;
     out.write_all(b"\n")?;
@@ -217,8 +260,17 @@ pub fn clusters(census: &Census, mut out: impl io::Write) -> anyhow::Result<()> 
 }
 
 /// Returns one cluster, as in the list of them.
-pub fn cluster(cluster: &Cluster, as_of: Option<EventTime>) -> anyhow::Result<String> {
-    pretty(&ClusterShape::of(cluster, as_of))
+pub fn cluster(cluster: &Cluster, standing: &Standing<'_>) -> anyhow::Result<String> {
+    pretty(&ClusterShape::of(cluster, standing))
+}
+
+/// Returns what happened to a cluster.
+pub fn history(cluster: ClusterId, history: &History) -> anyhow::Result<String> {
+    pretty(&HistoryShape {
+        cluster_id: cluster.to_string(),
+        faults: history.faults.iter().map(FaultShape::of).collect(),
+        journal: history.entries.iter().map(EntryShape::of).collect(),
+    })
 }
 
 fn rules(scanned: &Scanned) -> Vec<RuleShape<'_>> {
@@ -258,7 +310,7 @@ impl Records {
 }
 
 impl ClusterShape {
-    fn of(cluster: &Cluster, as_of: Option<EventTime>) -> Self {
+    fn of(cluster: &Cluster, standing: &Standing<'_>) -> Self {
         let identity = &cluster.facts.identity;
         let assessment = severity::of_cluster(cluster);
         let Span {
@@ -280,9 +332,8 @@ impl ClusterShape {
             severity: assessment.severity.name(),
             severity_reasons: assessment.reasons,
             hint: hint(identity, &cluster.typical()),
-            status: as_of
-                .map_or(Status::New, |as_of| cluster.status(as_of))
-                .name(),
+            status: standing.status.name(),
+            mark: MarkShape::of(standing),
             identity: IdentityShape::of(identity),
             facets: cluster
                 .facets
@@ -320,6 +371,50 @@ impl IdentityShape {
     }
 }
 
+impl MarkShape {
+    fn of(standing: &Standing<'_>) -> Option<Self> {
+        let mark = standing.mark?;
+        Some(Self {
+            decision: mark.decision.name(),
+            until: mark.decision.until().map(Until::encode),
+            actor: mark.actor.clone(),
+            reason: mark.reason.clone(),
+            at: moment(mark.at),
+            epoch: mark.epoch,
+            ended: standing.ended.map(|why| why.to_string()),
+        })
+    }
+}
+
+impl FaultShape {
+    fn of(fault: &Fault) -> Self {
+        Self {
+            epoch: fault.epoch,
+            from: moment(fault.from),
+            until: fault.until.and_then(moment),
+            seconds: fault.seconds(),
+            ended: fault.ended.map(What::name),
+        }
+    }
+}
+
+impl EntryShape {
+    fn of(entry: &Entry) -> Self {
+        Self {
+            at: moment(entry.at),
+            what: entry.what.name(),
+            epoch: entry.epoch,
+            actor: entry.actor.clone(),
+            reason: entry.reason.clone(),
+            detail: entry.detail.clone(),
+        }
+    }
+}
+
+fn moment(seconds: i64) -> Option<String> {
+    text(EventTime::from_seconds(seconds))
+}
+
 impl FacetShape {
     fn of(facet: &FacetValues) -> Self {
         let value = |value: &cloudtrail_inspector::cluster::FacetValue| ValueShape {
@@ -336,7 +431,7 @@ impl FacetShape {
 }
 
 #[derive(Serialize)]
-struct EntryShape {
+struct PlaceShape {
     name: String,
     count: u64,
     clusters: usize,
@@ -346,10 +441,10 @@ struct EntryShape {
 }
 
 /// Returns a ranking as a JSON array.
-pub fn top(entries: &[Entry]) -> anyhow::Result<String> {
-    let shapes: Vec<EntryShape> = entries
+pub fn top(entries: &[ranking::Entry]) -> anyhow::Result<String> {
+    let shapes: Vec<PlaceShape> = entries
         .iter()
-        .map(|entry| EntryShape {
+        .map(|entry| PlaceShape {
             name: shown(&entry.name),
             count: entry.span.count,
             clusters: entry.clusters,

@@ -2,13 +2,16 @@
 
 mod backfill;
 mod clusters;
+mod decide;
 mod explain;
 mod function;
 mod generate;
+mod history;
 mod html;
 mod inputs;
 mod jobs;
 mod json;
+mod kept;
 mod notify;
 mod output;
 mod redrive;

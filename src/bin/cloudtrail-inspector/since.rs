@@ -51,23 +51,24 @@ impl FromStr for Since {
         if let Some(time) = time(text) {
             return Ok(Self::At(time));
         }
-        let seconds = text.chars().next_back().and_then(|unit| {
-            let unit_seconds = match unit {
-                'm' => 60,
-                'h' => 3600,
-                'd' => 86_400,
-                'w' => 7 * 86_400,
-                _ => return None,
-            };
-            let amount: i64 = text[..text.len() - 1].parse().ok()?;
-            amount
-                .checked_mul(unit_seconds)
-                .filter(|seconds| *seconds > 0)
-        });
-        seconds.map(Self::Before).ok_or_else(|| {
+        seconds(text).map(Self::Before).ok_or_else(|| {
             "give a time (2026-11-21T08:00:00Z), a date (2026-11-21), or how long before the \
              newest event (30m, 24h, 7d, 2w)"
                 .to_owned()
         })
     }
+}
+
+/// Reads a length of time, such as 30m, 24h, 7d or 2w, in seconds.
+pub fn seconds(text: &str) -> Option<i64> {
+    let unit_seconds = match text.chars().next_back()? {
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        'w' => 7 * 86_400,
+        _ => return None,
+    };
+    let amount: i64 = text[..text.len() - 1].parse().ok()?;
+    let seconds = amount.checked_mul(unit_seconds);
+    seconds.filter(|seconds| *seconds > 0)
 }

@@ -47,7 +47,9 @@ impl TableArguments {
                     let tables = session::tables_of(&config, stack).await;
                     one_of(stack, tables.with_context(|| format!("stack {stack}"))?)?
                 }
-                (None, None) => bail!("name a table with --table, or a stack with --stack"),
+                (None, None) => {
+                    bail!("name a table with --table, or a stack with --stack, or a file with --db")
+                }
             };
             anyhow::Ok((config, table))
         })?;

@@ -118,7 +118,7 @@ fn name(text: &str) -> String {
 }
 
 /// Returns a duration in its two largest units.
-fn duration(seconds: i64) -> String {
+pub fn duration(seconds: i64) -> String {
     let units = [("d", 24 * HOUR), ("h", HOUR), ("min", 60), ("s", 1)];
     let mut rest = seconds.max(0);
     let mut parts = Vec::new();

@@ -16,6 +16,8 @@ use comfy_table::{
     Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Row, Table, Width, presets,
 };
 
+use crate::history;
+use crate::kept::{Decided, History, Standing};
 use crate::output;
 use crate::scan::Scanned;
 
@@ -30,22 +32,27 @@ pub fn scan(scanned: &Scanned, census: &Census, limit: usize) -> String {
     scan_within(scanned, census, limit, None)
 }
 
-/// Returns the clusters of a census.
-pub fn clusters(census: &Census, limit: usize) -> String {
-    let (mut text, count) = clusters_within(census, limit, None);
+/// Returns the clusters of a census, with what was decided about them.
+pub fn clusters(census: &Census, decided: &Decided, limit: usize) -> String {
+    let (mut text, count) = clusters_within(census, decided, limit, None);
     text.push_str(&format!("{}\n", counted(count as u64, "cluster")));
     text
 }
 
 /// Returns what a scan found in so many columns, or in as many as the terminal has.
 fn scan_within(scanned: &Scanned, census: &Census, limit: usize, width: Option<u16>) -> String {
-    let (mut text, count) = clusters_within(census, limit, width);
+    let (mut text, count) = clusters_within(census, &Decided::default(), limit, width);
     text.push_str(&books(&scanned.books, scanned, count));
     text
 }
 
 /// Returns the table of clusters, and how many there are.
-fn clusters_within(census: &Census, limit: usize, width: Option<u16>) -> (String, usize) {
+fn clusters_within(
+    census: &Census,
+    decided: &Decided,
+    limit: usize,
+    width: Option<u16>,
+) -> (String, usize) {
     let mut clusters: Vec<(Severity, Sum<'_>)> = census
         .sums()
         .into_iter()
@@ -61,8 +68,8 @@ fn clusters_within(census: &Census, limit: usize, width: Option<u16>) -> (String
         let as_of = census.last_seen();
         for (severity, sum) in clusters.iter().take(shown) {
             let cluster = sum.cluster();
-            let status = as_of.map_or("new", |as_of| cluster.status(as_of).name());
-            table.add_row(row(*severity, &cluster, status));
+            let status = decided.standing(&cluster, as_of).words();
+            table.add_row(row(*severity, &cluster, &status));
         }
         text.push_str(&table.trim_fmt());
         // A cluster's id is there to be copied. Where the columns are too narrow for it, this one
@@ -86,15 +93,33 @@ fn clusters_within(census: &Census, limit: usize, width: Option<u16>) -> (String
 const VALUES_SHOWN: usize = 10;
 const SAMPLES_SHOWN: usize = 3;
 
-/// Returns one cluster in lines: what, how often, how bad, who and where, and examples.
-pub fn cluster(cluster: &Cluster, as_of: Option<EventTime>) -> String {
+/// How many of the last faults and of the last entries of its journal are shown of one cluster.
+const HISTORY_SHOWN: usize = 5;
+
+/// Returns one cluster in lines: what, how often, what was decided and happened, how bad, who and
+/// where, and examples.
+pub fn cluster(cluster: &Cluster, standing: &Standing<'_>, history: &History) -> String {
     let assessment = severity::of_cluster(cluster);
-    let status = as_of.map_or("new", |as_of| cluster.status(as_of).name());
     let mut lines: Vec<String> = what(cluster).lines().map(str::to_owned).collect();
     let mut line = |name: &str, value: &str| lines.push(format!("  {name:<15} {value}"));
     line("events", &cluster.span.count.to_string());
     line("seen (UTC)", &seen(cluster.span).replace('\n', " to "));
-    line("status", status);
+    line("status", standing.status.name());
+    if let Some(mark) = standing.mark {
+        let ended = standing.ended.map(|why| format!("; over: {why}"));
+        let (ended, made) = (ended.unwrap_or_default(), mark.made());
+        line("mark", &format!("{}{ended}", history::entry(&made)));
+    }
+    let last = |of: usize| of.saturating_sub(HISTORY_SHOWN);
+    let faults = &history.faults[last(history.faults.len())..];
+    let entries = &history.entries[last(history.entries.len())..];
+    let (faults, entries) = (history::faults(faults), entries.iter().map(history::entry));
+    for (name, lines) in [("faults", faults), ("journal", entries.collect())] {
+        let names = std::iter::once(name).chain(std::iter::repeat(""));
+        for (name, text) in names.zip(&lines) {
+            line(name, text);
+        }
+    }
     line("severity", assessment.severity.name());
     for reason in &assessment.reasons {
         line("", reason);

@@ -1,0 +1,164 @@
+//! What people decided and what happened, in the table: one item for the mark of a cluster, put in
+//! the place of the one that was read, and one for each entry of its journal. `item.rs` lists the
+//! keys.
+
+use std::collections::BTreeMap;
+
+use crate::aws::dynamodb::item::{Head, State, head_key, open_place, recovered_place};
+use crate::aws::dynamodb::table::{Item, Key, Table, TableError, Write};
+use crate::aws::dynamodb::{ATTEMPTS_MAX, DynamoStore, commit::together};
+use crate::cluster::fingerprint::ClusterId;
+use crate::cluster::journal::{Entry, What};
+use crate::cluster::mark::{Decision, Mark};
+use crate::ports::{Marked, Marks, StoreError};
+
+/// How long an entry is kept, in seconds: longer than a year, to compare one with the last.
+const ENTRY_SECONDS: i64 = 400 * 86_400;
+
+/// Where entries of a journal begin among the items of a cluster.
+const ENTRIES: &str = "J#";
+
+/// Returns the key of what people decided about a cluster.
+pub fn mark_key(cluster: ClusterId) -> Key {
+    Key::new(format!("C#{cluster}"), "MARK")
+}
+
+fn mark_item(cluster: ClusterId, mark: Option<&Mark>, version: i64) -> Item {
+    let text = mark.map(Mark::encode).unwrap_or_default();
+    // Without a mark it stays, as somebody may still have its version.
+    Item::new(mark_key(cluster))
+        .text("mk", &text)
+        .number("vr", version)
+}
+
+/// Reads a mark; `None` for an item without one, and for one that cannot be read.
+pub fn read_mark(item: &Item) -> Option<Mark> {
+    item.text_of("mk").and_then(Mark::decode)
+}
+
+/// Returns the item of an entry in a cluster's journal. The same entry has the same key, so it may be
+/// put again.
+pub fn journal_item(cluster: ClusterId, entry: &Entry, now: i64) -> Item {
+    let (at, digest) = (entry.at.max(0), entry.digest());
+    let key = Key::new(
+        format!("C#{cluster}"),
+        format!("{ENTRIES}{at:010}#{digest}"),
+    );
+    Item::new(key)
+        .text("je", &entry.encode())
+        .number("ttl", now + ENTRY_SECONDS)
+}
+
+/// Reads an entry of a journal; `None` for what is none.
+pub fn read_entry(item: &Item) -> Option<Entry> {
+    item.key.sk.strip_prefix(ENTRIES)?;
+    Entry::decode(item.text_of("je")?)
+}
+
+impl<T: Table> Marks for DynamoStore<T> {
+    async fn marks(
+        &self,
+        clusters: &[ClusterId],
+    ) -> Result<BTreeMap<ClusterId, Marked>, StoreError> {
+        let keys: Vec<Key> = clusters.iter().copied().map(mark_key).collect();
+        let mut marks = BTreeMap::new();
+        for item in self.table.get(&keys).await? {
+            let damaged = || StoreError::Damaged {
+                detail: format!("item {} {} is no mark", item.key.pk, item.key.sk),
+            };
+            let cluster = item.key.pk.strip_prefix("C#").and_then(ClusterId::parse);
+            let mark = match item.text_of("mk") {
+                Some(text) => Some(Mark::decode(text).ok_or_else(damaged)?),
+                None => None,
+            };
+            let version = item.number_of("vr").ok_or_else(damaged)?;
+            marks.insert(cluster.ok_or_else(damaged)?, Marked { mark, version });
+        }
+        Ok(marks)
+    }
+
+    async fn set_mark(
+        &self,
+        cluster: ClusterId,
+        mark: Option<&Mark>,
+        version: i64,
+        entry: &Entry,
+    ) -> Result<bool, StoreError> {
+        for _ in 0..ATTEMPTS_MAX {
+            let item = mark_item(cluster, mark, version + 1);
+            let journal = journal_item(cluster, entry, self.now.seconds());
+            let mut writes = vec![Write::Replace { item, version }, Write::Put(journal)];
+            writes.extend(self.move_by_hand(cluster, mark, entry).await?);
+            match self.apply(&writes).await {
+                Ok(()) => return Ok(true),
+                Err(TableError::Refused { place: 0, .. }) => return Ok(false),
+                // The head has moved since it was read.
+                Err(TableError::Refused { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(TableError::Conflict.into())
+    }
+
+    async fn journal(&self, cluster: ClusterId) -> Result<Vec<Entry>, StoreError> {
+        let items = self.table.query(&format!("C#{cluster}")).await?;
+        let mut entries = Vec::new();
+        for item in items.iter().filter(|of| of.key.sk.starts_with(ENTRIES)) {
+            let entry = read_entry(item).ok_or_else(|| StoreError::Damaged {
+                detail: format!("item {} {} is no entry", item.key.pk, item.key.sk),
+            })?;
+            entries.push(entry);
+        }
+        entries.sort();
+        Ok(entries)
+    }
+
+    async fn note(&self, cluster: ClusterId, entries: &[Entry]) -> Result<(), StoreError> {
+        let now = self.now.seconds();
+        let puts = entries.iter().map(|entry| async move {
+            let put = Write::Put(journal_item(cluster, entry, now));
+            self.apply(&[put]).await
+        });
+        for put in together(puts).await {
+            put?;
+        }
+        Ok(())
+    }
+}
+
+impl<T: Table> DynamoStore<T> {
+    /// Returns what a decision does to the head: one that is resolved is closed, one that is reopened
+    /// is open again, in the same life.
+    async fn move_by_hand(
+        &self,
+        cluster: ClusterId,
+        mark: Option<&Mark>,
+        entry: &Entry,
+    ) -> Result<Option<Write>, StoreError> {
+        let resolved = mark.filter(|mark| mark.decision == Decision::Resolved);
+        if resolved.is_none() && entry.what != What::Reopened {
+            return Ok(None);
+        }
+        let found = self.table.get(&[head_key(cluster)]).await?;
+        let Some((item, (_, head))) = found.first().and_then(|it| Some((it, Head::read(it)?)))
+        else {
+            return Ok(None);
+        };
+        let last = item.number_of("lt").unwrap_or_default();
+        let (key, version) = (head_key(cluster), head.version);
+        Ok(match (resolved, head.state == State::Recovered) {
+            (Some(mark), false) => Some(Write::Recover {
+                key,
+                version,
+                watermark: mark.at,
+                recovered: recovered_place(cluster, last),
+            }),
+            (None, true) => Some(Write::Reopen {
+                key,
+                version,
+                open: open_place(cluster, last),
+            }),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,122 @@
+//! Marks and journals in the file.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::cluster::fingerprint::ClusterId;
+use crate::cluster::journal::{Entry, What};
+use crate::cluster::mark::Mark;
+use crate::ports::{Marked, Marks, StoreError};
+use crate::sqlite::{SqliteStore, damaged, unavailable};
+
+/// Returns the mark of a cluster as it is kept, empty where it was taken away, and its version.
+pub fn kept(
+    connection: &Connection,
+    cluster: ClusterId,
+) -> Result<Option<(String, i64)>, StoreError> {
+    connection
+        .prepare_cached("SELECT mark, version FROM mark WHERE cluster_id = ?1")
+        .and_then(|mut select| {
+            let found =
+                select.query_row([cluster.to_string()], |row| Ok((row.get(0)?, row.get(1)?)));
+            found.optional()
+        })
+        .map_err(unavailable)
+}
+
+fn note(connection: &Connection, cluster: ClusterId, entry: &Entry) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("INSERT OR IGNORE INTO journal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+        .and_then(|mut insert| {
+            insert.execute(params![
+                cluster.to_string(),
+                entry.at,
+                entry.epoch,
+                entry.what.name(),
+                entry.actor,
+                entry.reason,
+                entry.detail,
+            ])
+        })
+        .map_err(unavailable)?;
+    Ok(())
+}
+
+impl Marks for SqliteStore {
+    async fn marks(
+        &self,
+        clusters: &[ClusterId],
+    ) -> Result<BTreeMap<ClusterId, Marked>, StoreError> {
+        let mut marks = BTreeMap::new();
+        for cluster in clusters {
+            let Some((text, version)) = kept(&self.connection, *cluster)? else {
+                continue;
+            };
+            let mark = match text.as_str() {
+                "" => None,
+                text => Some(Mark::decode(text).ok_or_else(|| damaged("a mark is no mark"))?),
+            };
+            marks.insert(*cluster, Marked { mark, version });
+        }
+        Ok(marks)
+    }
+
+    async fn set_mark(
+        &self,
+        cluster: ClusterId,
+        mark: Option<&Mark>,
+        version: i64,
+        entry: &Entry,
+    ) -> Result<bool, StoreError> {
+        let transaction = self.connection.unchecked_transaction();
+        let transaction = transaction.map_err(unavailable)?;
+        let text = mark.map(Mark::encode).unwrap_or_default();
+        // One that is there is changed, another one is made; which of them, the version says.
+        let change = match version {
+            0 => "INSERT OR IGNORE INTO mark VALUES (?1, ?2, ?3 + 1)",
+            _ => {
+                "UPDATE mark SET mark = ?2, version = ?3 + 1 WHERE cluster_id = ?1 AND version = ?3"
+            }
+        };
+        let changed = transaction.execute(change, params![cluster.to_string(), text, version]);
+        if changed.map_err(unavailable)? == 0 {
+            return Ok(false);
+        }
+        note(&transaction, cluster, entry)?;
+        transaction.commit().map_err(unavailable)?;
+        Ok(true)
+    }
+
+    async fn journal(&self, cluster: ClusterId) -> Result<Vec<Entry>, StoreError> {
+        let mut select = self
+            .connection
+            .prepare_cached(
+                "SELECT at, epoch, what, actor, reason, detail FROM journal WHERE cluster_id = ?1",
+            )
+            .map_err(unavailable)?;
+        let mut found = select.query([cluster.to_string()]).map_err(unavailable)?;
+        let mut entries = Vec::new();
+        while let Some(row) = found.next().map_err(unavailable)? {
+            let what: String = row.get(2).map_err(unavailable)?;
+            let what = What::from_name(&what).ok_or_else(|| damaged("an entry is no entry"))?;
+            let text = |column| row.get::<_, String>(column).map_err(unavailable);
+            let number = |column| row.get::<_, i64>(column).map_err(unavailable);
+            let entry = Entry::of(what, number(0)?, number(1)?)
+                .by(&text(3)?, &text(4)?)
+                .about(&text(5)?);
+            entries.push(entry);
+        }
+        entries.sort();
+        Ok(entries)
+    }
+
+    async fn note(&self, cluster: ClusterId, entries: &[Entry]) -> Result<(), StoreError> {
+        let transaction = self.connection.unchecked_transaction();
+        let transaction = transaction.map_err(unavailable)?;
+        for entry in entries {
+            note(&transaction, cluster, entry)?;
+        }
+        transaction.commit().map_err(unavailable)
+    }
+}

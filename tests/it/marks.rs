@@ -1,0 +1,446 @@
+//! The contract of marks and journals, run against every store alike; what they take in the table;
+//! and how a cluster goes on that a person resolved or archived.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use cloudtrail_inspector::aws::dynamodb::item::{Head, State, head_key};
+use cloudtrail_inspector::aws::dynamodb::table::Table as _;
+use cloudtrail_inspector::cluster::fingerprint::ClusterId;
+use cloudtrail_inspector::cluster::journal::{self, Entry, Fault, What};
+use cloudtrail_inspector::cluster::lifecycle::Status;
+use cloudtrail_inspector::cluster::mark::{Decision, Ended, Mark, Observation, Period, Until};
+use cloudtrail_inspector::memory::MemoryStore;
+use cloudtrail_inspector::ports::{Marked, Marks, Outbox, Store};
+use cloudtrail_inspector::sqlite::SqliteStore;
+use cloudtrail_inspector::trail::time::{EventTime, Window};
+use pollster::block_on;
+use serde_json::json;
+
+use crate::emulator::Emulator;
+use crate::records::{id, ingest, lines, record};
+use crate::table::{self, Fault as Trouble, MemoryTable, now, telling};
+
+/// Runs each test against each store there is.
+macro_rules! contract {
+    ($($name:ident),* $(,)?) => {
+        mod memory {
+            $(#[test] fn $name() {
+                super::$name(&mut super::MemoryStore::default());
+            })*
+        }
+        mod sqlite {
+            $(#[test] fn $name() {
+                super::$name(&mut super::SqliteStore::open(super::Path::new(":memory:")).unwrap());
+            })*
+        }
+        mod dynamodb {
+            $(#[test] fn $name() {
+                let table = super::MemoryTable::default();
+                super::$name(&mut super::table::store(&table, super::telling()));
+            })*
+        }
+        mod emulator {
+            $(#[test] fn $name() {
+                if let Some(emulator) = super::Emulator::find() {
+                    super::$name(&mut emulator.store(super::telling()));
+                }
+            })*
+        }
+    };
+}
+
+contract!(
+    a_mark_is_read_as_it_was_made_and_whoever_is_slower_changes_nothing,
+    a_mark_that_was_taken_away_leaves_its_journal,
+    the_same_entry_twice_is_one_and_a_journal_is_in_order,
+    a_sink_is_held_back_by_the_mark_of_its_cluster,
+    a_cluster_that_is_resolved_and_reopened_lives_on,
+);
+
+const CLUSTER: ClusterId = ClusterId::from_bytes([1; 16]);
+const OTHER: ClusterId = ClusterId::from_bytes([2; 16]);
+
+fn mark(decision: Decision) -> Mark {
+    Mark::new(decision, "ann", "planned migration", now().seconds(), 1)
+}
+
+fn set(store: &impl Marks, cluster: ClusterId, mark: &Mark, version: i64) -> bool {
+    block_on(store.set_mark(cluster, Some(mark), version, &mark.made())).unwrap()
+}
+
+fn taken_away(version: i64) -> Entry {
+    let about = format!("version {version}");
+    let entry = Entry::of(What::Unmarked, now().seconds(), 1);
+    entry.by("bob", "it is over").about(&about)
+}
+
+fn journal(store: &impl Marks, cluster: ClusterId) -> Vec<Entry> {
+    block_on(store.journal(cluster)).unwrap()
+}
+
+fn a_mark_is_read_as_it_was_made_and_whoever_is_slower_changes_nothing(store: &impl Marks) {
+    assert_eq!(block_on(store.mark(CLUSTER)).unwrap(), Marked::default());
+    let (expected, acknowledged) = (mark(Decision::Expected), mark(Decision::Acknowledged));
+    assert!(!set(store, CLUSTER, &expected, 1), "there is none yet");
+    assert!(set(store, CLUSTER, &expected, 0));
+    assert!(
+        !set(store, CLUSTER, &acknowledged, 0),
+        "somebody was faster"
+    );
+    assert!(set(store, CLUSTER, &acknowledged, 1));
+    assert!(!set(store, CLUSTER, &expected, 1));
+    assert!(set(store, OTHER, &expected, 0));
+    let all = block_on(store.marks(&[CLUSTER, OTHER, ClusterId::from_bytes([3; 16])]));
+    let marked = |mark, version| Marked {
+        mark: Some(mark),
+        version,
+    };
+    let known = [
+        (CLUSTER, marked(acknowledged.clone(), 2)),
+        (OTHER, marked(expected.clone(), 1)),
+    ];
+    assert_eq!(all.unwrap(), BTreeMap::from(known));
+    // Who was slower has left nothing in the journal either.
+    let noted = journal(store, CLUSTER);
+    assert_eq!(noted, [acknowledged.made(), expected.made()]);
+}
+
+fn a_mark_that_was_taken_away_leaves_its_journal(store: &impl Marks) {
+    let expected = mark(Decision::Expected);
+    assert!(set(store, CLUSTER, &expected, 0));
+    let take = |version| {
+        let entry = taken_away(version);
+        block_on(store.set_mark(CLUSTER, None, version, &entry)).unwrap()
+    };
+    assert!(!take(0));
+    assert!(take(1));
+    assert!(!take(1));
+    let (mark, version) = (None, 2);
+    assert_eq!(
+        block_on(store.mark(CLUSTER)).unwrap(),
+        Marked { mark, version }
+    );
+    assert!(!set(store, CLUSTER, &expected, 0), "it was there before");
+    assert!(set(store, CLUSTER, &expected, 2));
+    assert_eq!(journal(store, CLUSTER), [expected.made(), taken_away(1)]);
+}
+
+fn the_same_entry_twice_is_one_and_a_journal_is_in_order(store: &impl Marks) {
+    let at = now().seconds();
+    let entries = [
+        Entry::of(What::New, at - 60, 1),
+        Entry::of(What::Escalating, at, 1).about("61 events in an hour"),
+        Entry::of(What::Acknowledged, at, 1).by("ann", "on it"),
+        Entry::of(What::Acknowledged, at, 1).by("bob", "on it"),
+        Entry::of(What::Recovered, at + 60, 1),
+        Entry::of(What::Regressed, at + 120, 2),
+    ];
+    assert_eq!(journal(store, CLUSTER), []);
+    let backwards: Vec<Entry> = entries.iter().rev().cloned().collect();
+    for _ in 0..2 {
+        block_on(store.note(CLUSTER, &backwards)).unwrap();
+    }
+    block_on(store.note(CLUSTER, &[])).unwrap();
+    assert_eq!(journal(store, CLUSTER), entries);
+    assert_eq!(journal(store, OTHER), []);
+    assert_eq!(block_on(store.mark(CLUSTER)).unwrap(), Marked::default());
+}
+
+fn a_sink_is_held_back_by_the_mark_of_its_cluster(store: &(impl Marks + Outbox)) {
+    let expected = mark(Decision::Expected);
+    let restraint = |cluster| block_on(store.restraint("guance", cluster)).unwrap();
+    assert!(set(store, CLUSTER, &expected, 0));
+    assert_eq!(restraint(CLUSTER).mark, Some(expected));
+    assert_eq!(restraint(OTHER).mark, None);
+    assert!(block_on(store.set_mark(CLUSTER, None, 1, &taken_away(1))).unwrap());
+    assert_eq!(restraint(CLUSTER).mark, None);
+}
+
+fn failure(number: u64, time: &str) -> String {
+    lines(&[record(
+        json!({"eventID": id(number), "errorCode": "AccessDenied", "eventTime": time}),
+    )])
+}
+
+/// Returns how the one cluster of a store stands as people see it.
+fn status(store: &(impl Store + Marks)) -> Status {
+    let census = block_on(store.sums(None)).unwrap();
+    let cluster = census.clusters().remove(0);
+    let last = census.last_seen().unwrap();
+    let by_events = cluster.status(last);
+    let marked = block_on(store.mark(cluster.id)).unwrap().mark;
+    marked.map_or(by_events, |mark| {
+        mark.status(by_events, cluster.span.last_seen)
+    })
+}
+
+fn one(store: &impl Store) -> ClusterId {
+    *block_on(store.sums(None))
+        .unwrap()
+        .facts
+        .keys()
+        .next()
+        .unwrap()
+}
+
+fn reopened(at: i64) -> Entry {
+    Entry::of(What::Reopened, at, 1).by("ann", "not fixed")
+}
+
+fn a_cluster_that_is_resolved_and_reopened_lives_on(store: &mut (impl Store + Marks)) {
+    ingest(store, &failure(1, "2026-11-02T08:00:00Z"));
+    let cluster = one(store);
+    assert_eq!(status(store), Status::New);
+    let resolved = mark(Decision::Resolved);
+    assert!(set(store, cluster, &resolved, 0));
+    ingest(store, &failure(2, "2026-11-02T12:59:59Z"));
+    assert_eq!(status(store), Status::Recovered, "that is a late event");
+    let entry = reopened(now().seconds() + 60);
+    assert!(block_on(store.set_mark(cluster, None, 1, &entry)).unwrap());
+    assert_eq!(status(store), Status::New);
+    assert_eq!(journal(store, cluster), [resolved.made(), entry]);
+}
+
+fn head(table: &MemoryTable) -> Head {
+    let items = table.items();
+    let (_, head) = items.iter().find_map(Head::read).unwrap();
+    head
+}
+
+fn rows(store: &impl Outbox) -> Vec<&'static str> {
+    let rows = block_on(store.waiting("guance", 100)).unwrap();
+    rows.iter().map(|row| row.occasion.kind.name()).collect()
+}
+
+/// A table with one cluster, of 08:00, that was resolved at 13:00.
+fn resolved() -> (MemoryTable, ClusterId) {
+    let table = MemoryTable::default();
+    let mut store = table::store(&table, telling());
+    ingest(&mut store, &failure(1, "2026-11-02T08:00:00Z"));
+    let cluster = one(&store);
+    assert!(set(&store, cluster, &mark(Decision::Resolved), 0));
+    let head = head(&table);
+    assert_eq!(
+        (head.state, head.watermark),
+        (State::Recovered, now().seconds())
+    );
+    (table, cluster)
+}
+
+#[test]
+fn a_late_event_is_no_regression_of_what_was_resolved() {
+    let (table, cluster) = resolved();
+    let mut function = table::store(&table, telling());
+    for (number, time) in [(2, "2026-11-02T12:59:59Z"), (3, "2026-11-02T13:00:00Z")] {
+        ingest(&mut function, &failure(number, time));
+    }
+    assert_eq!(
+        (head(&table).state, head(&table).epoch),
+        (State::Recovered, 1)
+    );
+    assert_eq!(rows(&function), ["new"]);
+    let first = EventTime::parse("2026-11-02T08:00:00Z");
+    let fault = Fault {
+        epoch: 1,
+        from: first.unwrap().seconds(),
+        until: Some(now().seconds()),
+        ended: Some(What::Resolved),
+    };
+    let entries = journal(&function, cluster);
+    assert_eq!(journal::history(first, &entries), [fault]);
+}
+
+#[test]
+fn what_was_resolved_and_fails_again_is_told_once_and_how_long_it_was_quiet_is_known() {
+    let (table, cluster) = resolved();
+    // Two functions bring the same event, and one of them the next.
+    for (number, time) in [
+        (2, "2026-11-04T13:00:00Z"),
+        (2, "2026-11-04T13:00:00Z"),
+        (3, "2026-11-04T14:00:00Z"),
+    ] {
+        ingest(&mut table::store(&table, telling()), &failure(number, time));
+    }
+    assert_eq!(
+        (head(&table).state, head(&table).epoch),
+        (State::Regressed, 2)
+    );
+    let store = table::store(&table, telling());
+    assert_eq!(rows(&store), ["new", "regressed"]);
+    let entries = journal(&store, cluster);
+    let faults = journal::history(EventTime::parse("2026-11-02T08:00:00Z"), &entries);
+    let quiet = faults[1].from - faults[0].until.unwrap();
+    assert_eq!((faults.len(), quiet), (2, 2 * 86_400));
+    assert_eq!((faults[1].epoch, faults[1].until), (2, None));
+    assert_eq!(journal::epoch(&entries), 2);
+    // The mark is over, of which the next inspection, or whoever looks, can be sure.
+    let seen = Observation {
+        epoch: 2,
+        ..Observation::default()
+    };
+    let mark = block_on(store.mark(cluster)).unwrap().mark.unwrap();
+    assert_eq!(mark.ends(&seen), Some(Ended::CameBack));
+    assert_eq!(status(&store), Status::Ongoing);
+}
+
+#[test]
+fn what_is_archived_until_a_hundred_in_an_hour_is_quiet_until_then() {
+    let until = Until::parse("100x/1h").unwrap();
+    let archived = mark(Decision::Archived { until });
+    let table = MemoryTable::default();
+    let mut store = table::store(&table, telling());
+    ingest(&mut store, &failure(1, "2026-11-02T08:00:00Z"));
+    let cluster = one(&store);
+    assert!(set(&store, cluster, &archived, 0));
+    // In the hours after the mark: 99 events, none, 101.
+    let hours = [("14", 99), ("16", 101)];
+    let mut number = 1;
+    for (hour, count) in hours {
+        let records: Vec<_> = (0..count)
+            .map(|second: u64| {
+                number += 1;
+                let (minute, second) = (second / 60, second % 60);
+                let time = format!("2026-11-02T{hour}:{minute:02}:{second:02}Z");
+                record(
+                    json!({"eventID": id(number), "errorCode": "AccessDenied", "eventTime": time}),
+                )
+            })
+            .collect();
+        ingest(&mut store, &lines(&records));
+    }
+    // Each hour as the inspection sees it when the hour is over.
+    let timeline = block_on(store.timeline()).unwrap();
+    let counts: BTreeMap<Window, u64> = timeline
+        .iter()
+        .filter_map(|(_, hour, count)| Some((hour?, count)))
+        .collect();
+    let ended = |until: &str| {
+        let now = EventTime::parse(until).unwrap();
+        let seen = Observation {
+            now: now.seconds(),
+            epoch: 1,
+            hours: counts
+                .range(..now.window())
+                .map(|(hour, count)| (*hour, *count))
+                .collect(),
+            ..Observation::default()
+        };
+        archived.ends(&seen)
+    };
+    assert_eq!(ended("2026-11-02T15:00:00Z"), None);
+    assert_eq!(ended("2026-11-02T16:00:00Z"), None);
+    let over = ended("2026-11-02T17:00:00Z").unwrap();
+    assert_eq!(over, Ended::Events(101, Period::Hour));
+    let at = now().seconds() + 4 * 3600;
+    let entry = archived.over_by_itself(over, at);
+    assert!(block_on(store.set_mark(cluster, None, 1, &entry)).unwrap());
+    assert_eq!(
+        block_on(store.restraint("guance", cluster)).unwrap().mark,
+        None
+    );
+    let said: Vec<_> = journal(&store, cluster)
+        .into_iter()
+        .map(|of| of.detail)
+        .collect();
+    let expected = [
+        "archived until 100 events come in an hour",
+        "archived until 100 events come in an hour: 101 events came in an hour",
+    ];
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn what_a_mark_takes_is_known_to_the_unit() {
+    let table = MemoryTable::default();
+    let mut store = table::store(&table, telling());
+    ingest(&mut store, &failure(1, "2026-11-02T08:00:00Z"));
+    let cluster = one(&store);
+    let spent = |act: &dyn Fn()| {
+        let before = store.table().spent();
+        act();
+        let after = store.table().spent();
+        (
+            after.calls - before.calls,
+            after.write_units - before.write_units,
+        )
+    };
+    let (expected, resolved) = (mark(Decision::Expected), mark(Decision::Resolved));
+    // The mark and its entry, each twice for all or nothing.
+    assert_eq!(
+        spent(&|| assert!(set(&store, cluster, &expected, 0))),
+        (1, 2 * 2)
+    );
+    // The head is read, and moves in the index, where it is deleted and put.
+    let resolve = spent(&|| assert!(set(&store, cluster, &resolved, 1)));
+    assert_eq!(resolve, (2, 2 * (2 + 3)));
+    let reopen = || {
+        let entry = reopened(now().seconds());
+        assert!(block_on(store.set_mark(cluster, None, 2, &entry)).unwrap());
+    };
+    assert_eq!(spent(&reopen), (2, 2 * (2 + 3)));
+    let ours = [1, 2, 3].map(|of| Entry::of(What::Ongoing, now().seconds(), of));
+    assert_eq!(
+        spent(&|| block_on(store.note(cluster, &ours)).unwrap()),
+        (3, 3)
+    );
+    let read = spent(&|| drop(block_on(store.marks(&[cluster, OTHER])).unwrap()));
+    assert_eq!(read, (1, 0));
+    assert_eq!(spent(&|| drop(journal(&store, cluster))), (1, 0));
+}
+
+#[test]
+fn a_head_that_moves_while_its_cluster_is_resolved_is_read_again() {
+    let table = MemoryTable::default();
+    let mut store = table::store(&table, telling());
+    ingest(&mut store, &failure(1, "2026-11-02T08:00:00Z"));
+    let cluster = one(&store);
+    let other = table.clone();
+    store.table().fail(move |call| {
+        // Between reading the head and closing it somebody brings an earlier event.
+        if call == 1 {
+            let earlier = failure(2, "2026-11-02T07:00:00Z");
+            ingest(&mut table::store(&other, telling()), &earlier);
+        }
+        None
+    });
+    assert!(set(&store, cluster, &mark(Decision::Resolved), 0));
+    assert_eq!(
+        (head(&table).state, head(&table).version),
+        (State::Recovered, 3)
+    );
+    let first = EventTime::from_seconds(head(&table).first);
+    assert_eq!(first, EventTime::parse("2026-11-02T07:00:00Z"));
+}
+
+#[test]
+fn whatever_goes_wrong_a_mark_and_its_entry_are_both_there_or_neither() {
+    for trouble in [Trouble::Unavailable, Trouble::Lost, Trouble::Conflict] {
+        let table = MemoryTable::default();
+        let store = table::store(&table, telling());
+        let expected = mark(Decision::Expected);
+        store
+            .table()
+            .fail(move |call| (call == 0).then_some(trouble));
+        let _ = block_on(store.set_mark(CLUSTER, Some(&expected), 0, &expected.made()));
+        store.table().mend();
+        let marks = usize::from(block_on(store.mark(CLUSTER)).unwrap().mark.is_some());
+        assert_eq!(journal(&store, CLUSTER).len(), marks, "{trouble:?}");
+    }
+}
+
+#[test]
+fn a_mark_that_a_later_release_made_holds_nothing_back_and_is_not_written_over() {
+    let table = MemoryTable::default();
+    let store = table::store(&table, telling());
+    assert!(set(&store, CLUSTER, &mark(Decision::Expected), 0));
+    let key = cloudtrail_inspector::aws::dynamodb::mark::mark_key(CLUSTER);
+    let item = block_on(table.get(&[key])).unwrap().remove(0);
+    table.set(item.text("mk", r#"{"v":2}"#));
+    let restraint = block_on(store.restraint("guance", CLUSTER)).unwrap();
+    assert_eq!(restraint.mark, None);
+    let error = block_on(store.mark(CLUSTER)).unwrap_err();
+    assert!(error.to_string().contains("is no mark"), "{error}");
+    let nowhere = block_on(table.get(&[head_key(CLUSTER)])).unwrap();
+    assert!(nowhere.is_empty(), "a mark needs no head, and makes none");
+}
