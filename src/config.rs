@@ -5,6 +5,7 @@
 //! without a value arrives like that.
 
 pub mod deliver;
+pub mod inspect;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

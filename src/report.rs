@@ -132,6 +132,12 @@ pub struct Inspection {
     pub damaged: u64,
     /// What could not be made true or told.
     pub failed: u64,
+    /// Failed invocations that were taken back in.
+    pub redriven: u64,
+    /// What was left of them as it cannot be taken.
+    pub redrive_left: u64,
+    /// Events that had not come and were read from their log groups.
+    pub backfilled: u64,
 }
 
 impl Inspection {
@@ -150,6 +156,9 @@ impl Inspection {
             count("InspectionBehindHours", self.behind_hours),
             count("InspectionDamaged", self.damaged),
             count("InspectionFailed", self.failed),
+            count("Redriven", self.redriven),
+            count("RedriveLeft", self.redrive_left),
+            count("Backfilled", self.backfilled),
         ];
         metric_line(("Function", function), &metrics, at_milliseconds)
     }

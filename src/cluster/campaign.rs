@@ -10,8 +10,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use serde::{Deserialize, Serialize};
-
 use crate::cluster::class::Class;
 use crate::cluster::facet::Kind;
 use crate::cluster::fingerprint::{ClusterId, Subject};
@@ -320,11 +318,11 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// Tells whether a campaign of the same actor goes on with it. Which events open one depends on
-    /// which were there when somebody looked, so one that is a little earlier or later is the same.
+    /// Tells whether a campaign of the same actor goes on with it, or was before it. Which events open
+    /// one depends on which were there when somebody looked, so one that begins a little earlier or
+    /// later is the same.
     pub fn is_of(&self, campaign: &Campaign) -> bool {
         campaign.began.seconds_since(self.last) <= QUIET_SECONDS
-            && self.began.seconds_since(campaign.last) <= QUIET_SECONDS
     }
 
     /// Returns it with what is known of a campaign that goes on with it.

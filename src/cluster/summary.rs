@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cluster::campaign::{Campaign, Shape};
 use crate::cluster::class::Class;
-use crate::cluster::fingerprint::{ClusterId, Identity};
+use crate::cluster::fingerprint::{ClusterId, Subject};
 use crate::trail::time::EventTime;
 
 /// How many clusters a list of a summary names.
@@ -164,13 +164,13 @@ impl<T> Default for Excerpt<T> {
 
 impl Line {
     /// Returns the line of a cluster with so many events.
-    pub fn of(cluster: ClusterId, identity: &Identity, count: u64) -> Self {
+    pub fn of(cluster: ClusterId, subject: &Subject, count: u64) -> Self {
         Self {
             cluster,
-            service: identity.service.clone(),
-            action: identity.action.clone(),
-            code: identity.code.clone(),
-            class: identity.class,
+            service: subject.service.clone(),
+            action: subject.action.clone(),
+            code: subject.code.clone(),
+            class: subject.class,
             count,
         }
     }

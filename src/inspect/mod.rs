@@ -2,6 +2,7 @@
 //! what each account's hour looked like.
 
 pub mod run;
+mod summing;
 pub mod telling;
 
 use std::collections::BTreeMap;
@@ -149,7 +150,7 @@ mod tests {
                     _ => {}
                 }
             }
-            let occasions: Vec<_> = told.iter().filter_map(occasion).collect();
+            let occasions: Vec<_> = told.iter().filter_map(|of| occasion(of, None, of.at.seconds())).collect();
             let ids: BTreeSet<_> = occasions.iter().map(Occasion::id).collect();
             prop_assert_eq!(ids.len(), occasions.len());
             events.reverse();

@@ -6,12 +6,17 @@
 
 use std::sync::Arc;
 
+use crate::alert::occasion::{LATE_SECONDS, Occasion};
 use crate::cluster::campaign::Deed;
 use crate::cluster::chronicle::{Chronicle, HOURS_MAX};
+use crate::cluster::summary::Summary;
 use crate::cluster::transition::{Change, Transition};
+use crate::config::inspect::Summaries;
 use crate::inspect::deeds;
+use crate::inspect::summing::{periods, summaries};
 use crate::inspect::telling::occasion;
-use crate::ports::{Bucket, BucketError, Clock, Late, Past, StoreError};
+use crate::keys::Answer;
+use crate::ports::{Bucket, BucketError, Clock, Late, Ledgers, Past, StoreError};
 use crate::report::Inspection;
 use crate::trail::time::{EventTime, Window};
 
@@ -22,16 +27,23 @@ pub const CHRONICLE_KEY: &str = "inspection/chronicle";
 /// average (AWS CloudTrail User Guide, "How CloudTrail works").
 pub const GRACE_SECONDS: i64 = 15 * 60;
 
+/// How long a chronicle may be as it is kept, in bytes.
+const CHRONICLE_BYTES_MAX: usize = 64 << 20;
+
 /// After so many hours what was found out is written down, so that a long way is not gone twice.
 const SITTING_HOURS: i64 = 24;
 
 /// What a run may take.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     /// For how many days events are kept: without a chronicle, it begins there.
     pub retention_days: i64,
     /// When it has to be over, in milliseconds since 1970.
     pub deadline: i64,
+    /// Which summaries are told.
+    pub summaries: Summaries,
+    /// What is wrong with how events come, if anything is known to be: a stable name and a sentence.
+    pub diagnosis: Option<(String, String)>,
 }
 
 /// What a run did.
@@ -45,6 +57,8 @@ pub struct Inspected {
     pub anew: Option<String>,
     /// What could not be made true or told; the next run tries again.
     pub failed: Vec<StoreError>,
+    /// Since when nothing is seen of an account of which there should be, the earliest.
+    pub blind_since: Option<EventTime>,
 }
 
 /// Why a run came to nothing.
@@ -63,7 +77,7 @@ struct Run<'a, S, B, C> {
     store: &'a mut S,
     bucket: &'a B,
     clock: &'a C,
-    plan: Plan,
+    plan: &'a Plan,
     chronicle: Chronicle,
     /// The next hour as it was written down.
     kept: Window,
@@ -74,11 +88,11 @@ struct Run<'a, S, B, C> {
 ///
 /// # Errors
 /// [`Failure`], after which nothing is written down: the next run does it again.
-pub async fn run<S: Past, B: Bucket, C: Clock>(
+pub async fn run<S: Past + Ledgers, B: Bucket, C: Clock>(
     store: &mut S,
     bucket: &B,
     clock: &C,
-    plan: Plan,
+    plan: &Plan,
 ) -> Result<Inspected, Failure> {
     store.begin().await?;
     let now = now(clock);
@@ -104,10 +118,12 @@ pub async fn run<S: Past, B: Bucket, C: Clock>(
     let lives = run.chronicle.lives().values();
     let accounts = run.chronicle.accounts().values();
     let behind = over(now).hours() - run.chronicle.next().hours();
+    let blind = accounts.clone().filter(|of| of.is_blind());
+    inspected.blind_since = blind.map(|of| of.last).min();
     inspected.counts = Inspection {
         behind_hours: behind.max(0) as u64,
         clusters: lives.len() as u64,
-        open_clusters: lives.filter(|life| life.is_open()).count() as u64,
+        open_clusters: lives.clone().filter(|life| life.is_open()).count() as u64,
         blind_accounts: accounts.filter(|of| of.is_blind()).count() as u64,
         damaged: inspected.damaged.len() as u64,
         failed: inspected.failed.len() as u64,
@@ -127,7 +143,7 @@ fn over(now: EventTime) -> Window {
 }
 
 /// Returns the first hour that events are kept of.
-fn first(now: EventTime, plan: Plan) -> Window {
+fn first(now: EventTime, plan: &Plan) -> Window {
     now.window().plus(-plan.retention_days * 24)
 }
 
@@ -135,11 +151,11 @@ fn first(now: EventTime, plan: Plan) -> Window {
 async fn open(
     bucket: &impl Bucket,
     now: EventTime,
-    plan: Plan,
+    plan: &Plan,
 ) -> Result<(Chronicle, Option<String>), Failure> {
     let first = first(now, plan);
     let begun = |why: &str| (Chronicle::new(first), Some(why.to_owned()));
-    let Some(kept) = bucket.fetch(CHRONICLE_KEY).await? else {
+    let Some(kept) = bucket.fetch(CHRONICLE_KEY, CHRONICLE_BYTES_MAX).await? else {
         return Ok(begun("there is none yet"));
     };
     match Chronicle::decode(&kept) {
@@ -160,7 +176,7 @@ impl Failure {
     }
 }
 
-impl<S: Past, B: Bucket, C: Clock> Run<'_, S, B, C> {
+impl<S: Past + Ledgers, B: Bucket, C: Clock> Run<'_, S, B, C> {
     /// Reads an hour.
     async fn deeds(&mut self, window: Window) -> Result<Vec<Deed>, StoreError> {
         let lives = self.chronicle.lives();
@@ -214,7 +230,11 @@ impl<S: Past, B: Bucket, C: Clock> Run<'_, S, B, C> {
             let told = self.chronicle.turn(window, &deeds);
             self.inspected.counts.hours += 1;
             self.inspected.counts.events += deeds.len() as u64;
-            self.settle(&told).await;
+            let is_news = self.is_news(window);
+            self.settle(&told, is_news).await;
+            if is_news {
+                self.sum_up(window, &told, &deeds).await;
+            }
             let is_long = window.hours() - self.kept.hours() >= SITTING_HOURS;
             if is_long && self.inspected.failed.is_empty() {
                 self.keep().await?;
@@ -234,16 +254,25 @@ impl<S: Past, B: Bucket, C: Clock> Run<'_, S, B, C> {
             window = window.plus(1);
         }
         let told = self.chronicle.foresee(&hours);
-        self.settle(&told).await;
+        self.settle(&told, true).await;
         Ok(())
     }
 
+    /// Tells whether anybody is told of an hour: of what a chronicle finds that is made anew, only of
+    /// the last day. The rest was told, or nobody missed it.
+    fn is_news(&self, window: Window) -> bool {
+        let age = now(self.clock).seconds_since(window.end());
+        self.inspected.anew.is_none() || age <= LATE_SECONDS
+    }
+
     /// Makes transitions true, each on its own: what goes wrong with one is no reason to leave others.
-    async fn settle(&mut self, told: &[Transition]) {
+    async fn settle(&mut self, told: &[Transition], is_news: bool) {
+        let now = self.clock.seconds();
         for transition in told {
-            let occasion = occasion(transition);
+            let occasion = occasion(transition, self.plan.diagnosis.as_ref(), now);
+            let occasion = occasion.filter(|_| is_news);
             let settled = match &transition.change {
-                Change::Campaign(campaign) => {
+                Change::Campaign(campaign) if is_news => {
                     self.store.meet_campaign(campaign, occasion.as_ref()).await
                 }
                 _ => self.store.settle(transition, occasion.as_ref()).await,
@@ -253,6 +282,47 @@ impl<S: Past, B: Bucket, C: Clock> Run<'_, S, B, C> {
                 Err(error) => self.inspected.failed.push(error),
             }
         }
+    }
+
+    /// Tells what the periods looked like that end with an hour.
+    async fn sum_up(&mut self, window: Window, told: &[Transition], deeds: &[Deed]) {
+        for period in periods(window) {
+            for summary in summaries(&self.chronicle, window, period, told, deeds) {
+                if !self.plan.summaries.tells(&summary) {
+                    continue;
+                }
+                let told = match self.with_keys(summary).await {
+                    Ok(summary) => {
+                        let occasion = Occasion::of_summary(&summary, self.clock.seconds());
+                        self.store.tell_once(&occasion).await
+                    }
+                    Err(error) => Err(error),
+                };
+                match told {
+                    Ok(is_told) => self.inspected.counts.settled += u64::from(is_told),
+                    Err(error) => self.inspected.failed.push(error),
+                }
+            }
+        }
+    }
+
+    /// Adds what IAM said of the keys of a summary when it was last asked.
+    async fn with_keys(&self, mut summary: Summary) -> Result<Summary, StoreError> {
+        for line in &mut summary.keys.shown {
+            let ledger = self.store.ledger(&line.key).await?;
+            if let Some(Answer::Used {
+                at,
+                service,
+                region,
+                ..
+            }) = ledger.now
+            {
+                line.last_used = Some(at);
+                line.service = service;
+                line.region = region;
+            }
+        }
+        Ok(summary)
     }
 
     async fn keep(&mut self) -> Result<(), BucketError> {

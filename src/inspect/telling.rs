@@ -1,10 +1,18 @@
 //! What is told of a transition.
 
+use crate::alert::evidence::Stage;
+use crate::alert::occasion::inspected::Silent;
 use crate::alert::occasion::{Kind, Occasion};
+use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::transition::{Change, Transition};
 
-/// Returns why a transition is told; `None` for what is not.
-pub fn occasion(transition: &Transition) -> Option<Occasion> {
+/// Returns why a transition is told, found out at a moment in seconds; `None` for what is not. A
+/// diagnosis says what is wrong with how events come: its stable name and a sentence.
+pub fn occasion(
+    transition: &Transition,
+    diagnosis: Option<&(String, String)>,
+    now: i64,
+) -> Option<Occasion> {
     if transition.is_swallowed {
         return None;
     }
@@ -16,30 +24,72 @@ pub fn occasion(transition: &Transition) -> Option<Occasion> {
         change,
         ..
     } = transition;
-    Some(Occasion {
-        kind: kind(change)?,
-        account_id: account_id.clone(),
-        cluster: *cluster,
-        epoch: *epoch,
-        about: change.about(*at),
-        detail: String::new(),
-        at: Some(*at),
-        is_late: false,
-    })
+    match (change, *cluster) {
+        (_, Some(cluster)) => of_cluster(transition, (cluster, *epoch), now),
+        (Change::Campaign(campaign), None) => {
+            Some(Occasion::of_campaign(campaign, Stage::Began, now))
+        }
+        (Change::CampaignGrew { times, campaign }, None) => {
+            Some(Occasion::of_campaign(campaign, Stage::Grew(*times), now))
+        }
+        (Change::CampaignEnded(campaign), None) => {
+            Some(Occasion::of_campaign(campaign, Stage::Ended, now))
+        }
+        (Change::NoData { since }, None) => Some(Occasion::of_silence(
+            account_id,
+            Silent::Account,
+            (*since, *at),
+            diagnosis.map(|(name, sentence)| (name.as_str(), sentence.as_str())),
+            now,
+        )),
+        (Change::DataAgain { since }, None) => Some(Occasion::of_data_again(
+            account_id,
+            Silent::Account,
+            (*since, *at),
+            now,
+        )),
+        // What is told of the account as a whole is of none of its clusters.
+        (Change::Escalating { .. } | Change::Calmed(_), None) => {
+            let whole = (ClusterId::from_bytes([0; 16]), 0);
+            let of_account = |occasion| Occasion {
+                cluster: None,
+                ..occasion
+            };
+            of_cluster(transition, whole, now).map(of_account)
+        }
+        _ => None,
+    }
 }
 
-/// Returns the kind of the alert that tells it; `None` for what only stands in the history.
-fn kind(change: &Change) -> Option<Kind> {
-    match change {
-        Change::New => Some(Kind::New),
-        Change::NewPrincipal { .. } => Some(Kind::NewPrincipal),
-        Change::Recovered { .. } => Some(Kind::Recovered),
-        Change::Regressed { .. } => Some(Kind::Regressed),
-        Change::Escalating { .. } | Change::Calmed(_) => Some(Kind::Escalating),
-        Change::Campaign(_) | Change::CampaignGrew { .. } | Change::CampaignEnded(_) => {
-            Some(Kind::Campaign)
+fn of_cluster(transition: &Transition, life: (ClusterId, i64), now: i64) -> Option<Occasion> {
+    let Transition {
+        at,
+        account_id,
+        change,
+        ..
+    } = transition;
+    let seen = |kind| Occasion::of_cluster(kind, account_id, life, at.seconds(), now);
+    Some(match change {
+        Change::New => seen(Kind::New),
+        Change::NewPrincipal { principal } => Occasion {
+            about: principal.clone(),
+            ..seen(Kind::NewPrincipal)
+        },
+        Change::Recovered {
+            began,
+            fault_seconds,
+            count,
+        } => {
+            let fault = (*fault_seconds, *count);
+            Occasion::of_recovery(account_id, life, *at, *began, fault, now)
         }
-        Change::NoData { .. } => Some(Kind::NoData),
-        Change::Ongoing | Change::DataAgain { .. } => None,
-    }
+        Change::Regressed { quiet_seconds } => {
+            Occasion::of_regression(account_id, life, *at, *quiet_seconds, now)
+        }
+        Change::Escalating { count, limit } => {
+            Occasion::of_escalation(account_id, life, *at, (*count, *limit), now)
+        }
+        Change::Calmed(escalation) => Occasion::of_calm(account_id, life, *at, escalation, now),
+        _ => return None,
+    })
 }

@@ -9,6 +9,7 @@ use cloudtrail_inspector::alert::occasion::{Kind, Occasion};
 use cloudtrail_inspector::aws::dynamodb::item::{Head, State};
 use cloudtrail_inspector::aws::dynamodb::message::read_row;
 use cloudtrail_inspector::aws::dynamodb::table::Item;
+use cloudtrail_inspector::config::inspect::Summaries;
 use cloudtrail_inspector::inspect::run::{CHRONICLE_KEY, Failure, Inspected, Plan, run};
 use cloudtrail_inspector::inspect::story;
 use cloudtrail_inspector::inspect::telling::occasion;
@@ -68,8 +69,10 @@ impl World {
         let plan = Plan {
             retention_days: 35,
             deadline: i64::MAX,
+            summaries: Summaries::New,
+            diagnosis: None,
         };
-        block_on(run(&mut store, &self.bucket, &self.clock, plan))
+        block_on(run(&mut store, &self.bucket, &self.clock, &plan))
     }
 
     /// Returns what waits to be told, by id.
@@ -163,7 +166,11 @@ fn a_month_of_hourly_runs_finds_what_the_story_of_the_month_says() {
     let facts = block_on(memory.census(None)).unwrap().facts;
     let story = story(&events, &facts);
     let last = (first + 31 * 24 - 1) * HOUR;
-    let wanted = found(story.iter().filter_map(occasion));
+    let wanted = found(
+        story
+            .iter()
+            .filter_map(|of| occasion(of, None, of.at.seconds())),
+    );
     let told = found(world.told().into_values());
     let is_in_time =
         |(at, ..): &&(Option<EventTime>, &str, String)| at.is_some_and(|at| at.seconds() <= last);
@@ -346,8 +353,10 @@ fn a_run_without_time_stops_and_the_next_one_goes_on() {
     let plan = Plan {
         retention_days: 35,
         deadline: 0,
+        summaries: Summaries::New,
+        diagnosis: None,
     };
-    let inspected = block_on(run(&mut store, &world.bucket, &world.clock, plan)).unwrap();
+    let inspected = block_on(run(&mut store, &world.bucket, &world.clock, &plan)).unwrap();
     assert_eq!(
         (inspected.counts.hours, inspected.counts.behind_hours),
         (0, 35 * 24 - 1)

@@ -14,7 +14,7 @@
 //! | breaker | `SINK#<sink>` | `B` | what stands in the way of a sink |
 //! | ledger | `K#<key id>` | `L` | what IAM said of an access key |
 //! | marker | `K#<key id>` | `SEEN#<day>` | that a canary key was told of that day |
-//! | history | `C#<cluster>` or `A#<account>` | `J#<time>#<id>` | what happened, so that it is told once |
+//! | told | `A#<account>` | `J#<time>#<id>` | what was told of an account, once |
 //! | campaign | `A#<account>` | `G#<hash>` | until when an actor's campaign is known to go on |
 //! | late | `D#` | `<window>` | that events came for an hour that was inspected |
 //! | budget | `Q#<account>` | `<window>` | places taken of the guard's, by counter |

@@ -127,14 +127,11 @@ pub fn dead(row: &Row, now: i64, why: &str) -> Write {
     Write::Put(item)
 }
 
-/// Returns the item that keeps something from being told twice, and is its place in a history.
+/// Returns the item that keeps something about an account from being told twice.
 pub fn told_item(occasion: &Occasion, now: i64) -> Item {
-    let pk = match occasion.cluster {
-        Some(cluster) => format!("C#{cluster}"),
-        None => format!("A#{}", occasion.account_id),
-    };
     let at = occasion.at.map_or(0, EventTime::seconds);
-    Item::new(Key::new(pk, format!("J#{at:010}#{}", occasion.id())))
+    let sk = format!("J#{at:010}#{}", occasion.id());
+    Item::new(Key::new(format!("A#{}", occasion.account_id), sk))
         .text("tr", occasion.kind.name())
         .number("ep", occasion.epoch)
         .text("nm", &occasion.about)

@@ -4,17 +4,19 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::alert::occasion::{Kind, Occasion};
+use crate::alert::occasion::Occasion;
 use crate::aws::dynamodb::item::{
     Head, State, head_key, late_item, late_partition, manifest_partitions, open_place, read_late,
     recovered_place,
 };
+use crate::aws::dynamodb::mark::journal_item;
 use crate::aws::dynamodb::message::{campaign_item, campaign_key, read_campaign, told_item};
-use crate::aws::dynamodb::table::{Table, TableError, Write};
+use crate::aws::dynamodb::table::{Item, Table, TableError, Write};
 use crate::aws::dynamodb::{DynamoStore, commit::together, read};
 use crate::cluster::campaign::{Campaign, Standing};
 use crate::cluster::fingerprint::{ClusterId, Subject};
 use crate::cluster::guard::is_overflow_subject;
+use crate::cluster::journal::{Entry, What};
 use crate::cluster::manifest::Manifest;
 use crate::cluster::sightings::Sightings;
 use crate::cluster::transition::{Change, Transition};
@@ -107,20 +109,19 @@ impl<T: Table> Past for DynamoStore<T> {
                     epoch,
                     ..occasion.clone()
                 };
-                self.tell_once(&occasion).await
+                let Some(entry) = entry(transition, epoch) else {
+                    return Ok(false);
+                };
+                let entry = journal_item(cluster, &entry, self.now.seconds());
+                self.create(entry, &occasion).await
             }
             (_, None, Some(occasion)) => self.tell_once(occasion).await,
         }
     }
 
     async fn tell_once(&self, occasion: &Occasion) -> Result<bool, StoreError> {
-        let mut writes = vec![Write::Create(told_item(occasion, self.now.seconds()))];
-        writes.extend(self.rows(Some(occasion)));
-        match self.apply(&writes).await {
-            Ok(()) => Ok(true),
-            Err(TableError::Refused { .. }) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        self.create(told_item(occasion, self.now.seconds()), occasion)
+            .await
     }
 
     async fn meet_campaign(
@@ -160,6 +161,17 @@ impl<T: Table> Past for DynamoStore<T> {
 }
 
 impl<T: Table> DynamoStore<T> {
+    /// Makes an item that there is one of at most, and tells why.
+    async fn create(&self, item: Item, occasion: &Occasion) -> Result<bool, StoreError> {
+        let mut writes = vec![Write::Create(item)];
+        writes.extend(self.rows(Some(occasion)));
+        match self.apply(&writes).await {
+            Ok(()) => Ok(true),
+            Err(TableError::Refused { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Returns the rows of something that is told, none where nobody is or not yet.
     fn rows<'s>(&'s self, told: Option<&'s Occasion>) -> impl Iterator<Item = Write> + 's {
         let told = told.filter(|_| self.tells());
@@ -187,8 +199,9 @@ impl<T: Table> DynamoStore<T> {
             };
             let told = told.map(of_life);
             let mut writes = vec![write];
-            let noted = told_of(cluster, transition, epoch);
-            writes.push(Write::Put(told_item(&noted, self.now.seconds())));
+            let entry = entry(transition, epoch);
+            let entry = entry.map(|of| journal_item(cluster, &of, self.now.seconds()));
+            writes.extend(entry.map(Write::Put));
             writes.extend(self.rows(told.as_ref()));
             match self.apply(&writes).await {
                 Ok(()) => return Ok(true),
@@ -226,12 +239,16 @@ fn next_move(cluster: ClusterId, head: &Head, transition: &Transition) -> Option
     }
 }
 
-/// Returns what stands in the history of a cluster, whether or not somebody is told.
-fn told_of(cluster: ClusterId, transition: &Transition, epoch: i64) -> Occasion {
-    let kind = match transition.change {
-        Change::Recovered { .. } => Kind::Recovered,
-        _ => Kind::Regressed,
+/// Returns what the journal of a cluster says. It says the same whenever it is found out, so that it
+/// is there once.
+fn entry(transition: &Transition, epoch: i64) -> Option<Entry> {
+    let what = match transition.change {
+        Change::Recovered { .. } => What::Recovered,
+        Change::Regressed { .. } => What::Regressed,
+        Change::Ongoing => What::Ongoing,
+        Change::Escalating { .. } => What::Escalating,
+        Change::Calmed(_) => What::Calmed,
+        _ => return None,
     };
-    let (account_id, at) = (&transition.account_id, transition.at.seconds());
-    Occasion::of_cluster(kind, account_id, (cluster, epoch), at, at)
+    Some(Entry::of(what, transition.at.seconds(), epoch))
 }

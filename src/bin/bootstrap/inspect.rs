@@ -1,5 +1,5 @@
-//! The function that takes stock every hour: it takes back in what failed, and then inspects the hours
-//! that are over.
+//! The function that takes stock every hour: it takes back in what failed, inspects the hours that are
+//! over, and reads the log groups again where nothing came.
 
 use std::time::Duration;
 
@@ -7,7 +7,12 @@ use aws_config::SdkConfig;
 use cloudtrail_inspector::aws::bucket::S3Bucket;
 use cloudtrail_inspector::aws::dynamodb::DynamoStore;
 use cloudtrail_inspector::aws::dynamodb::sdk::SdkTable;
-use cloudtrail_inspector::config::IngestSettings;
+use cloudtrail_inspector::aws::logs::CloudWatchLogs;
+use cloudtrail_inspector::config::inspect::InspectSettings;
+use cloudtrail_inspector::ingest::intake::Intake;
+use cloudtrail_inspector::ingest::redrive::Redriven;
+use cloudtrail_inspector::ingest::rulebook::Rulebook;
+use cloudtrail_inspector::ingest::subscription::Subscription;
 use cloudtrail_inspector::inspect::run::{Failure, Inspected, Plan, run as inspect};
 use lambda_runtime::Context;
 
@@ -15,6 +20,7 @@ use crate::Environment;
 use crate::ingest::store;
 use crate::invocation::{self, Failed, Function, MachineClock, left, milliseconds, now};
 use crate::log;
+use crate::mend::{self, Taking};
 use crate::start::Refusal;
 
 /// The name of the role, and of the function in metrics.
@@ -28,26 +34,109 @@ const DAMAGED_MAX: usize = 10;
 
 /// What is made once and used for one invocation after another.
 struct Inspect {
-    settings: IngestSettings,
+    settings: InspectSettings,
+    subscription: Subscription,
+    rulebook: Rulebook,
     store: DynamoStore<SdkTable>,
     bucket: S3Bucket,
+    logs: CloudWatchLogs,
 }
 
 /// Answers one invocation after another.
 pub async fn run(environment: &Environment) -> Result<(), Refusal> {
-    let settings = IngestSettings::parse(environment.iter().cloned())
+    let settings = InspectSettings::parse(environment.iter().cloned())
         .map_err(|complaints| Refusal::settings(&complaints))?;
-    let config = invocation::start(environment, settings.log_level)?;
+    let config = invocation::start(environment, settings.ingest.log_level)?;
     invocation::serve(move || Inspect::new(&settings, &config)).await
 }
 
 impl Inspect {
-    fn new(settings: &IngestSettings, config: &SdkConfig) -> Self {
+    fn new(settings: &InspectSettings, config: &SdkConfig) -> Self {
+        let ingest = &settings.ingest;
         Self {
             settings: settings.clone(),
-            store: store(settings, config),
-            bucket: S3Bucket::new(config, &settings.bucket_name),
+            subscription: Subscription::default(),
+            rulebook: Rulebook::new(ingest.rules_object.clone(), ingest.own.clone()),
+            store: store(ingest, config),
+            bucket: S3Bucket::new(config, &ingest.bucket_name),
+            logs: CloudWatchLogs::new(config),
         }
+    }
+
+    /// Reads the rules that events are taken by.
+    async fn read_rules(&mut self) -> Result<(), Failed> {
+        let read = self.rulebook.read(now(), &self.bucket).await;
+        let read = read.map_err(|trouble| invocation::no_rules(&trouble))?;
+        if let Some(trouble) = read.trouble {
+            let (error, detail) = (trouble.name(), log::short(&trouble.to_string()));
+            tracing::error!(error, detail, "the rules stay as they were");
+        }
+        if let Some(rules) = read.rules {
+            self.subscription.set_rules(rules);
+        }
+        Ok(())
+    }
+
+    /// Takes stock, in as much time as there is until a moment, in milliseconds.
+    async fn take_stock(
+        &mut self,
+        request_id: &str,
+        owner: &str,
+        deadline: i64,
+    ) -> Result<Inspected, Failure> {
+        let rules = self.read_rules().await;
+        let Self {
+            settings,
+            subscription,
+            store,
+            bucket,
+            logs,
+            ..
+        } = self;
+        // What came late is worth no more than a third of the time.
+        let third = milliseconds() + (deadline - milliseconds()) / 3;
+        let redriven = match rules {
+            Ok(()) => {
+                let mut intake = taking(subscription, store, bucket);
+                let is_over = || milliseconds() >= third;
+                mend::take_back(request_id, settings, &mut intake, is_over).await
+            }
+            Err(failed) => {
+                let (error, detail) = (failed.name, &failed.message);
+                tracing::error!(request_id, error, detail, "nothing is taken back in");
+                Redriven::default()
+            }
+        };
+        let plan = Plan {
+            retention_days: settings.ingest.retention_days.into(),
+            deadline,
+            summaries: settings.summaries,
+            diagnosis: mend::diagnosis(request_id, settings, logs).await,
+        };
+        let mut inspected = inspect(store, bucket, &MachineClock, &plan).await?;
+        inspected.counts.redriven = redriven.taken.payloads;
+        inspected.counts.redrive_left = redriven.left.len() as u64;
+        if let Some(since) = inspected.blind_since {
+            let (of, hours) = ((&*settings, owner), (since, now()));
+            let mut intake = taking(subscription, store, bucket);
+            let is_over = || milliseconds() >= deadline;
+            let new = mend::read_again(request_id, of, hours, logs, &mut intake, is_over).await;
+            inspected.counts.backfilled = new;
+        }
+        Ok(inspected)
+    }
+}
+
+fn taking<'i>(
+    subscription: &'i mut Subscription,
+    store: &'i mut DynamoStore<SdkTable>,
+    bucket: &'i S3Bucket,
+) -> Taking<'i> {
+    Intake {
+        subscription,
+        store,
+        bucket,
+        now: now(),
     }
 }
 
@@ -57,12 +146,11 @@ impl Function for Inspect {
         let request_id = log::short(&context.request_id);
         self.store.set_now(now());
         let left = left(context, SPARE).unwrap_or_default();
-        let plan = Plan {
-            retention_days: self.settings.retention_days.into(),
-            deadline: milliseconds() + i64::try_from(left.as_millis()).unwrap_or_default(),
-        };
-        let inspected = inspect(&mut self.store, &self.bucket, &MachineClock, plan).await;
-        match inspected {
+        let deadline = milliseconds() + i64::try_from(left.as_millis()).unwrap_or_default();
+        // arn:aws:lambda:region:account:function:name
+        let owner = context.invoked_function_arn.split(':').nth(4);
+        let owner = owner.unwrap_or_default();
+        match self.take_stock(&request_id, owner, deadline).await {
             Ok(inspected) => conclude(&request_id, &inspected),
             Err(failure) => Err(not_inspected(&request_id, &failure)),
         }

@@ -14,6 +14,7 @@ mod ingest;
 mod inspect;
 mod invocation;
 mod log;
+mod mend;
 mod start;
 
 use std::process::ExitCode;

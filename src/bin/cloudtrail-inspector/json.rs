@@ -56,12 +56,13 @@ struct AlertShape {
 
 impl TransitionShape {
     fn of(transition: &Transition) -> Self {
-        let alert = occasion(transition).map(|occasion| AlertShape {
-            alert_id: occasion.id().to_string(),
-            fault_id: occasion.fault_id().to_string(),
-            kind: occasion.kind.name(),
-            about: occasion.about,
-        });
+        let alert =
+            occasion(transition, None, transition.at.seconds()).map(|occasion| AlertShape {
+                alert_id: occasion.id().to_string(),
+                fault_id: occasion.fault_id().to_string(),
+                kind: occasion.kind.name(),
+                about: occasion.about,
+            });
         Self {
             at: transition.at.to_string(),
             account_id: transition.account_id.clone(),

@@ -34,7 +34,10 @@ pub fn text(transitions: &[Transition], facts: &BTreeMap<ClusterId, Arc<Facts>>)
             told(transition, facts),
         );
     }
-    let alerts = transitions.iter().filter_map(occasion).count();
+    let alerts = transitions
+        .iter()
+        .filter_map(|of| occasion(of, None, of.at.seconds()))
+        .count();
     let swallowed = transitions.iter().filter(|of| of.is_swallowed).count();
     let _ = writeln!(
         text,

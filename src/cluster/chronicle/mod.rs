@@ -23,6 +23,7 @@ use crate::cluster::chronicle::life::grouped;
 pub use crate::cluster::chronicle::life::{HOURS_MAX, Life, SETTLING_SECONDS};
 pub use crate::cluster::chronicle::rhythm::Rhythm;
 use crate::cluster::chronicle::storms::Storms;
+use crate::cluster::facet::Kind;
 use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::transition::{Change, Transition};
 use crate::trail::time::{EventTime, Window};
@@ -140,11 +141,16 @@ impl Chronicle {
     pub fn foresee(&self, hours: &[(Window, Vec<Deed>)]) -> Vec<Transition> {
         let mut told = Vec::new();
         let mut storms = self.storms.clone();
-        let is_first = |deed: &Deed| {
+        let mut first: BTreeMap<(ClusterId, Option<&str>), EventTime> = BTreeMap::new();
+        for deed in hours.iter().flat_map(|(_, deeds)| deeds) {
             let life = self.lives.get(&deed.case.cluster);
-            let met = life.and_then(|life| life.met(deed));
-            met.is_none_or(|met| met == deed.at)
-        };
+            let met = life.and_then(|life| life.met(deed)).unwrap_or(deed.at);
+            let of = first.entry((deed.case.cluster, caller(deed)));
+            let at = of.or_insert(met);
+            *at = met.min(*at);
+        }
+        let is_first =
+            |deed: &Deed| first.get(&(deed.case.cluster, caller(deed))) == Some(&deed.at);
         for (window, deeds) in hours {
             for (cluster, deeds) in grouped(deeds, |deed| deed.case.cluster) {
                 let Some(life) = self.lives.get(&cluster) else {
@@ -279,6 +285,10 @@ impl Chronicle {
         }
         Ok(chronicle)
     }
+}
+
+fn caller(deed: &Deed) -> Option<&str> {
+    deed.case.facets.get(Kind::Principal)
 }
 
 fn of_account(account_id: &str, at: EventTime, change: Change) -> Transition {
