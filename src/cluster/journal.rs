@@ -10,12 +10,17 @@ use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::cluster::mark::{ACTOR_CHARS_MAX, REASON_CHARS_MAX};
 use crate::trail::redact::sanitize;
 use crate::trail::time::EventTime;
 
 /// Who is named where no person did it.
 pub const OURSELVES: &str = "cloudtrail-inspector";
+
+/// The longest name of who did something, in characters.
+pub const ACTOR_CHARS_MAX: usize = 128;
+
+/// The longest reason, in characters.
+pub const REASON_CHARS_MAX: usize = 500;
 
 /// The version of the text that stores keep.
 const VERSION: i64 = 1;

@@ -10,16 +10,10 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use crate::cluster::journal::{Entry, What};
+use crate::cluster::journal::{ACTOR_CHARS_MAX, Entry, REASON_CHARS_MAX, What};
 use crate::cluster::lifecycle::Status;
 use crate::trail::redact::sanitize;
 use crate::trail::time::{EventTime, Window};
-
-/// The longest name of who decided, in characters.
-pub const ACTOR_CHARS_MAX: usize = 128;
-
-/// The longest reason, in characters.
-pub const REASON_CHARS_MAX: usize = 500;
 
 /// The version of the text that stores keep.
 const VERSION: i64 = 1;

@@ -1,4 +1,6 @@
-//! `clusters` and `scan --table`, run as a person does, on a table in the emulator.
+//! `clusters` and `scan --table`, run as a person does, on a file and on a table in the emulator.
+
+use std::collections::BTreeSet;
 
 use assert_cmd::Command;
 use serde_json::{Value, json};
@@ -8,6 +10,12 @@ use crate::records::{id, lines, record};
 
 /// Returns what a command prints, its complaints, and whether it went well.
 fn run(arguments: &[&str], input: &str) -> (String, String, bool) {
+    let (printed, complaints, code) = coded(arguments, input);
+    (printed, complaints, code == 0)
+}
+
+/// Returns what a command prints, its complaints, and its exit code.
+fn coded(arguments: &[&str], input: &str) -> (String, String, i32) {
     let output = Command::cargo_bin("cloudtrail-inspector")
         .unwrap()
         .args(arguments)
@@ -23,6 +31,7 @@ fn run(arguments: &[&str], input: &str) -> (String, String, bool) {
             ("AWS_CONFIG_FILE", "none"),
             ("AWS_SHARED_CREDENTIALS_FILE", "none"),
         ])
+        .env("USER", "ann")
         .write_stdin(input)
         .output()
         .unwrap();
@@ -30,7 +39,7 @@ fn run(arguments: &[&str], input: &str) -> (String, String, bool) {
     (
         text(output.stdout),
         text(output.stderr),
-        output.status.success(),
+        output.status.code().unwrap(),
     )
 }
 
@@ -107,6 +116,7 @@ fn one_cluster_is_found_by_the_beginning_of_its_id() {
           events          3
           seen (UTC)      2026-11-02 08:00
           status          new
+          faults          since 2026-11-02 08:00                failing
           severity        warning
                           +10 access was denied
                           +3 a long-term access key
@@ -169,4 +179,229 @@ fn what_cannot_be_read_is_told_with_what_to_do() {
         assert!(!done && printed.is_empty(), "{arguments:?}");
         assert!(complaints.contains(says), "{arguments:?}: {complaints}");
     }
+}
+
+const DENIED: &str = "prcox6qjl2ltzvtl422a5ji6uq";
+
+/// Decides about the cluster `DENIED` of a place, and returns what is said.
+fn decide(place: [&str; 2], words: &[&str], reason: &str) -> String {
+    let mut arguments = vec!["clusters", words[0], "PRCOX", "--reason", reason];
+    arguments.extend(place.iter().chain(&words[1..]));
+    let (printed, complaints, done) = run(&arguments, "");
+    assert!(done, "{arguments:?}: {complaints}");
+    printed
+}
+
+fn asked(place: [&str; 2], what: &str) -> Value {
+    let (printed, complaints, done) = run(
+        &[
+            "clusters", what, DENIED, "--format", "json", place[0], place[1],
+        ],
+        "",
+    );
+    assert!(done, "{complaints}");
+    serde_json::from_str(&printed).unwrap()
+}
+
+/// Returns a text in which the minutes at which something was decided are all alike.
+fn timeless(text: &str, place: [&str; 2]) -> String {
+    let history = asked(place, "history");
+    let entries = history["journal"].as_array().unwrap().iter();
+    let decided = entries.filter(|entry| entry["actor"] != "cloudtrail-inspector");
+    let minutes = decided.map(|entry| entry["at"].as_str().unwrap()[..16].replace('T', " "));
+    let mut text = text.to_owned();
+    for minute in minutes {
+        text = text.replace(&minute, "as it is decided");
+    }
+    text
+}
+
+/// Each decision once, with what comes of it, in one place.
+fn what_is_decided_is_kept_and_shown(place: [&str; 2], scan: &str) {
+    run(&["scan", scan, place[1], "-"], &input());
+    let said = [
+        decide(place, &["acknowledge"], "on it"),
+        decide(
+            place,
+            &["expect", "--actor", "bob\u{1b}[2J"],
+            "meant to fail",
+        ),
+        decide(
+            place,
+            &["archive", "--until", "100x/1h"],
+            "a few are normal",
+        ),
+        decide(place, &["unmark"], "fixed soon"),
+        decide(place, &["resolve"], "the policy allows it now"),
+    ];
+    let expected = [
+        "acknowledged",
+        "expected",
+        "archived until 100 events come in an hour",
+        "unmarked: was archived until 100 events come in an hour",
+        "resolved",
+    ];
+    assert_eq!(said, expected.map(|said| format!("{DENIED} {said}\n")));
+    let shown = asked(place, "show");
+    assert_eq!(shown["status"], "recovered");
+    assert_eq!(shown["mark"]["decision"], "resolved");
+    assert_eq!(shown["mark"]["ended"], Value::Null);
+    let (listed, ..) = run(&["clusters", "list", place[0], place[1]], "");
+    assert!(
+        listed.contains("recovered") && listed.contains("resolved"),
+        "{listed}"
+    );
+    let (shown, ..) = run(&["clusters", "show", DENIED, place[0], place[1]], "");
+    let shown = timeless(shown.split("  journal").next().unwrap(), place);
+    let lasted = shown.split("failed for ").nth(1).unwrap();
+    let lasted = lasted.split(',').next().unwrap();
+    let expected = expect_test::expect![[r#"
+        s3:GetObject AccessDenied
+        111122223333 prcox6qjl2ltzvtl422a5ji6uq
+          events          3
+          seen (UTC)      2026-11-02 08:00
+          status          recovered
+          mark            as it is decided  resolved, by ann: the policy allows it now
+          faults          2026-11-02 08:00 to as it is decided  failed for some days, resolved
+    "#]];
+    expected.assert_eq(&shown.replace(lasted, "some days"));
+    let reopened = decide(place, &["reopen"], "it was not");
+    assert_eq!(reopened, format!("{DENIED} reopened: was resolved\n"));
+    let history = asked(place, "history");
+    let faults = history["faults"].as_array().unwrap();
+    let ended: Vec<&Value> = faults.iter().map(|fault| &fault["ended"]).collect();
+    assert_eq!(ended, [&json!("resolved"), &Value::Null]);
+    let journal = history["journal"].as_array().unwrap().iter();
+    let decided = journal.filter(|entry| entry["actor"] != "cloudtrail-inspector");
+    let text = |entry: &Value, name| entry[name].as_str().unwrap().to_owned();
+    let said: BTreeSet<_> = decided
+        .map(|entry| ["actor", "what", "reason"].map(|name| text(entry, name)))
+        .collect();
+    let expected = [
+        ["ann", "acknowledged", "on it"],
+        ["ann", "archived", "a few are normal"],
+        ["ann", "reopened", "it was not"],
+        ["ann", "resolved", "the policy allows it now"],
+        ["ann", "unmarked", "fixed soon"],
+        ["bob[2J", "expected", "meant to fail"],
+    ];
+    assert_eq!(said, expected.map(|of| of.map(str::to_owned)).into());
+}
+
+#[test]
+fn what_is_decided_about_a_cluster_of_a_file_is_kept_and_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trail.db");
+    what_is_decided_is_kept_and_shown(["--db", path.to_str().unwrap()], "--db");
+}
+
+#[test]
+fn what_is_decided_about_a_cluster_of_a_table_is_kept_and_shown() {
+    if let Some(emulator) = Emulator::find() {
+        what_is_decided_is_kept_and_shown(["--table", emulator.name()], "--table");
+    }
+}
+
+#[test]
+fn a_file_shows_what_a_scan_shows_and_its_history_is_inspected() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trail.db");
+    let place = ["--db", path.to_str().unwrap()];
+    let (scanned, ..) = run(
+        &["scan", place[0], place[1], "--format", "json", "-"],
+        &input(),
+    );
+    let (listed, ..) = run(
+        &["clusters", "list", place[0], place[1], "--format", "json"],
+        "",
+    );
+    assert_eq!(clusters(&listed), clusters(&scanned));
+    // Ten days later it comes back.
+    let back = json!({"eventID": id(9), "errorCode": "AccessDenied",
+        "eventTime": "2026-11-12T09:30:00Z"});
+    run(&["scan", place[0], place[1], "-"], &lines(&[record(back)]));
+    let (told, ..) = run(&["clusters", "history", place[0], place[1], "prcox"], "");
+    let expected = expect_test::expect![[r#"
+        2026-11-02 08:00 to 2026-11-09 08:00  failed for 7 d, recovered
+        2026-11-09 08:00 to 2026-11-12 09:30  quiet for 3 d 1 h
+        since 2026-11-12 09:30                failing
+
+        2026-11-02 08:00  new
+        2026-11-03 08:00  ongoing
+        2026-11-09 08:00  recovered
+        2026-11-12 09:30  regressed
+    "#]];
+    expected.assert_eq(&told);
+}
+
+#[test]
+fn what_cannot_be_decided_is_told_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trail.db");
+    let path = path.to_str().unwrap();
+    let decide = |words: &[&str]| {
+        let mut arguments = vec!["clusters", words[0], "prcox", "--db", path];
+        arguments.extend(&words[1..]);
+        let (printed, complaints, code) = coded(&arguments, "");
+        assert_eq!(printed, "", "{words:?}");
+        (complaints, code)
+    };
+    let why = ["--reason", "-"];
+    let (complaints, code) = decide(&["expect", why[0], why[1]]);
+    assert!(
+        complaints.contains("there is no such store; scan --db makes one"),
+        "{complaints}"
+    );
+    assert!(code == 1 && !folder.path().join("trail.db").exists());
+    run(&["scan", "--db", path, "-"], &input());
+    for (words, says, expected) in [
+        (vec!["expect"], "--reason", 2),
+        (vec!["mute", why[0], why[1]], "--for", 2),
+        (
+            vec!["mute", "--for", "soon", why[0], why[1]],
+            "30m, 4h, 7d or 2w",
+            2,
+        ),
+        (
+            vec!["mute", "--for", "9999w", why[0], why[1]],
+            "forever has no end",
+            1,
+        ),
+        (
+            vec!["archive", "--until", "0x/1h", why[0], why[1]],
+            "100x/1h, 100x/1d",
+            2,
+        ),
+        (
+            vec!["archive", "--until", "2020-01-01", why[0], why[1]],
+            "is over already",
+            1,
+        ),
+        (vec!["unmark", why[0], why[1]], "has no mark", 1),
+        (vec!["reopen", why[0], why[1]], "has no mark", 1),
+        (
+            vec!["expect", "--table", "x", why[0], why[1]],
+            "cannot be used with",
+            2,
+        ),
+        (
+            vec!["expect", "--actor", " ", why[0], why[1]],
+            "say with --actor",
+            1,
+        ),
+    ] {
+        let (complaints, code) = decide(&words);
+        assert!(complaints.contains(says), "{words:?}: {complaints}");
+        assert_eq!(code, expected, "{words:?}: {complaints}");
+    }
+    run(
+        &["clusters", "resolve", "prcox", "--db", path, why[0], why[1]],
+        "",
+    );
+    let (complaints, code) = decide(&["unmark", why[0], why[1]]);
+    assert!(
+        complaints.contains("is resolved; clusters reopen takes that back"),
+        "{complaints}"
+    );
+    assert_eq!(code, 1);
 }

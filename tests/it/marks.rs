@@ -390,6 +390,22 @@ fn what_a_mark_takes_is_known_to_the_unit() {
 }
 
 #[test]
+fn an_entry_is_forgotten_after_four_hundred_days_though_it_is_still_there() {
+    let table = MemoryTable::default();
+    let mut store = table::store(&table, telling());
+    let entry = Entry::of(What::New, now().seconds(), 1);
+    block_on(store.note(CLUSTER, std::slice::from_ref(&entry))).unwrap();
+    let after = |days: i64, seconds| {
+        EventTime::from_seconds(now().seconds() + days * 86_400 + seconds).unwrap()
+    };
+    store.set_now(after(400, -1));
+    assert_eq!(journal(&store, CLUSTER), [entry]);
+    store.set_now(after(400, 0));
+    assert_eq!(journal(&store, CLUSTER), []);
+    assert_eq!(table.items().len(), 1);
+}
+
+#[test]
 fn a_head_that_moves_while_its_cluster_is_resolved_is_read_again() {
     let table = MemoryTable::default();
     let mut store = table::store(&table, telling());

@@ -23,12 +23,15 @@ pub fn mark_key(cluster: ClusterId) -> Key {
     Key::new(format!("C#{cluster}"), "MARK")
 }
 
-fn mark_item(cluster: ClusterId, mark: Option<&Mark>, version: i64) -> Item {
+/// Returns the write that puts a mark in the place of the one that was read in a version, or takes
+/// that away.
+pub fn replace_mark(cluster: ClusterId, mark: Option<&Mark>, version: i64) -> Write {
     let text = mark.map(Mark::encode).unwrap_or_default();
-    // Without a mark it stays, as somebody may still have its version.
-    Item::new(mark_key(cluster))
+    // Without a mark the item stays, as somebody may still have its version.
+    let item = Item::new(mark_key(cluster))
         .text("mk", &text)
-        .number("vr", version)
+        .number("vr", version + 1);
+    Write::Replace { item, version }
 }
 
 /// Reads a mark; `None` for an item without one, and for one that cannot be read.
@@ -85,9 +88,8 @@ impl<T: Table> Marks for DynamoStore<T> {
         entry: &Entry,
     ) -> Result<bool, StoreError> {
         for _ in 0..ATTEMPTS_MAX {
-            let item = mark_item(cluster, mark, version + 1);
             let journal = journal_item(cluster, entry, self.now.seconds());
-            let mut writes = vec![Write::Replace { item, version }, Write::Put(journal)];
+            let mut writes = vec![replace_mark(cluster, mark, version), Write::Put(journal)];
             writes.extend(self.move_by_hand(cluster, mark, entry).await?);
             match self.apply(&writes).await {
                 Ok(()) => return Ok(true),
@@ -103,7 +105,13 @@ impl<T: Table> Marks for DynamoStore<T> {
     async fn journal(&self, cluster: ClusterId) -> Result<Vec<Entry>, StoreError> {
         let items = self.table.query(&format!("C#{cluster}")).await?;
         let mut entries = Vec::new();
-        for item in items.iter().filter(|of| of.key.sk.starts_with(ENTRIES)) {
+        // DynamoDB may take days to remove what has expired.
+        let is_kept = |item: &&Item| {
+            let expires = item.number_of("ttl");
+            item.key.sk.starts_with(ENTRIES)
+                && expires.is_none_or(|expires| expires > self.now.seconds())
+        };
+        for item in items.iter().filter(is_kept) {
             let entry = read_entry(item).ok_or_else(|| StoreError::Damaged {
                 detail: format!("item {} {} is no entry", item.key.pk, item.key.sk),
             })?;

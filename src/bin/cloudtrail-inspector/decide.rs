@@ -41,7 +41,7 @@ pub enum Decide {
     Acknowledge(Deciding),
     /// Tell nobody of a cluster for a while, not even of its recovery
     #[command(after_help = "Examples:\n  \
-        cloudtrail-inspector clusters mute k5ay --stack errors --for 7d --reason 'migration until Friday'")]
+        cloudtrail-inspector clusters mute k5ay --stack errors --for 7d --reason migration")]
     Mute {
         #[command(flatten)]
         deciding: Deciding,
@@ -51,13 +51,13 @@ pub enum Decide {
     },
     /// Say that a cluster is part of what is usual: nobody is told of it any more
     #[command(after_help = "Examples:\n  \
-        cloudtrail-inspector clusters expect k5ay --stack errors --reason 'the probe is meant to fail'")]
+        cloudtrail-inspector clusters expect k5ay --stack errors --reason 'meant to fail'")]
     Expect(Deciding),
     /// Tell nobody of a cluster until something happens
     #[command(after_help = "Examples:\n  \
-        cloudtrail-inspector clusters archive k5ay --stack errors --until 100x/1h --reason 'a few are normal'\n  \
-        cloudtrail-inspector clusters archive k5ay --stack errors --until escalating --reason 'known noise'\n  \
-        cloudtrail-inspector clusters archive k5ay --db trail.db --until 2026-12-31 --reason 'next release'")]
+        cloudtrail-inspector clusters archive k5ay --stack errors --until 100x/1h --reason noise\n  \
+        cloudtrail-inspector clusters archive k5ay --stack errors --until escalating --reason noise\n  \
+        cloudtrail-inspector clusters archive k5ay --db trail.db --until 2026-12-31 --reason release")]
     Archive {
         #[command(flatten)]
         deciding: Deciding,
@@ -68,15 +68,15 @@ pub enum Decide {
     },
     /// Say that a cluster is over: only an event from now on brings it back
     #[command(after_help = "Examples:\n  \
-        cloudtrail-inspector clusters resolve k5ay --stack errors --reason 'the policy allows it now'")]
+        cloudtrail-inspector clusters resolve k5ay --stack errors --reason 'policy fixed'")]
     Resolve(Deciding),
     /// Take back that a cluster is over
     #[command(after_help = "Examples:\n  \
-        cloudtrail-inspector clusters reopen k5ay --stack errors --reason 'the fix was rolled back'")]
+        cloudtrail-inspector clusters reopen k5ay --stack errors --reason 'rolled back'")]
     Reopen(Deciding),
     /// Take back that a cluster is acknowledged, muted, expected or archived
     #[command(after_help = "Examples:\n  \
-        cloudtrail-inspector clusters unmark k5ay --stack errors --reason 'the migration is done'")]
+        cloudtrail-inspector clusters unmark k5ay --stack errors --reason 'all done'")]
     Unmark(Deciding),
 }
 

@@ -96,7 +96,7 @@ impl KeptArguments {
         };
         let name = shown(path);
         if !path.exists() {
-            bail!("{name}: there is no such file; scan --db makes one");
+            bail!("{name}: there is no such store; scan --db makes one");
         }
         let store = SqliteStore::open(path).with_context(|| name.clone())?;
         let place = Place::File(Box::new(store));
