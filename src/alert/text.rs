@@ -7,17 +7,19 @@
 mod course;
 mod document;
 mod en;
+mod keys;
 mod summary;
+mod title;
 mod words;
 mod zh;
 
 use serde_json::Value;
 
-use crate::alert::evidence::{Evidence, Stage};
+use crate::alert::evidence::Evidence;
 use crate::alert::hint::{ACTION, Advice};
 use crate::alert::links::Links;
 use crate::alert::occasion::Kind;
-use crate::alert::safe::{readable, titled};
+use crate::alert::safe::readable;
 use crate::alert::severity::Severity;
 use crate::alert::text::document::{Line, Piece, Pieces, Section, fill, joined};
 use crate::alert::text::words::Words;
@@ -27,9 +29,8 @@ use crate::cluster::facet::Kind as Facet;
 use crate::cluster::lifecycle::quiet_period_seconds;
 use crate::cluster::sample::Sample;
 use crate::cluster::{Cluster, FacetValue};
-use crate::keys::{Answer, KeyReport, Oddity, masked};
-use crate::trail::principal::{KeyKind, is_account_id};
-use crate::trail::redact::clean;
+use crate::keys::masked;
+use crate::trail::principal::is_account_id;
 
 /// The languages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -50,17 +51,11 @@ pub struct Texts {
     pub links: Links,
 }
 
-/// The longest title, in characters: Guance takes no longer one.
-pub const TITLE_CHARS_MAX: usize = 256;
-
-/// How many values of a facet, keys and samples are named.
+/// How many values of a facet, and samples, are named.
 const VALUES_MAX: usize = 5;
-const KEYS_MAX: usize = 10;
 const SAMPLES_MAX: usize = 3;
 /// How many fields of an occasion's detail are named.
 const DETAILS_MAX: usize = 20;
-/// How many characters of a name a title has room for.
-const TITLED_CHARS_MAX: usize = 64;
 /// How many characters of an error message are shown.
 const TEMPLATE_CHARS_MAX: usize = 512;
 
@@ -98,83 +93,6 @@ impl Language {
 }
 
 impl Texts {
-    /// Returns the title: one line of at most [`TITLE_CHARS_MAX`] characters.
-    pub fn title(&self, alert: &Alert) -> String {
-        let words = self.language.words();
-        let account = alert.occasion.account_id.as_str();
-        let mut title = format!("[{}] AWS", title_word(words, alert));
-        if !account.is_empty() {
-            title.push_str(&format!(" {}", titled(account, TITLED_CHARS_MAX)));
-        }
-        let subject = match &alert.cluster {
-            Some(cluster) => self.titled_error(cluster, alert),
-            None => self.titled_occasion(alert),
-        };
-        if !subject.is_empty() {
-            title.push_str(&format!(": {subject}"));
-        }
-        clean(&title, TITLE_CHARS_MAX).into_owned()
-    }
-
-    fn titled_occasion(&self, alert: &Alert) -> String {
-        let words = self.language.words();
-        let occasion = &alert.occasion;
-        match occasion.evidence() {
-            Some(Evidence::Campaign(of)) => {
-                let actor = titled(&readable(&of.actor, TITLED_CHARS_MAX), TITLED_CHARS_MAX);
-                format!("{actor} ({})", events(words, of.events))
-            }
-            Some(Evidence::Silence(of)) => {
-                let log_group = of.log_group.unwrap_or_default();
-                titled(&readable(&log_group, TITLED_CHARS_MAX), TITLED_CHARS_MAX)
-            }
-            Some(Evidence::Summary(of)) => words
-                .title_summary
-                .replace("{new}", &of.new_errors.to_string())
-                .replace("{errors}", &of.errors.to_string())
-                .replace("{period}", summary::period(words, of.period))
-                .replace("{from}", &of.from.to_string()),
-            _ if occasion.kind == Kind::AccessKey => told_about(alert),
-            _ if occasion.is_learned() => words.title_learned.to_owned(),
-            _ if occasion.is_digest() => words.title_digest.to_owned(),
-            _ => titled(&told_about(alert), TITLED_CHARS_MAX),
-        }
-    }
-
-    fn titled_error(&self, cluster: &Cluster, alert: &Alert) -> String {
-        let words = self.language.words();
-        let identity = &cluster.facts.identity;
-        let code = cluster.error_code().unwrap_or(&identity.code);
-        let api = match identity.service.is_empty() {
-            true => titled(&identity.action, TITLED_CHARS_MAX),
-            false => titled(
-                &format!("{}:{}", identity.service, identity.action),
-                TITLED_CHARS_MAX,
-            ),
-        };
-        let form = match is_watched(cluster) {
-            true => words.title_watched,
-            false => words.title_error,
-        };
-        let mut title = form
-            .replace("{code}", &titled(code, TITLED_CHARS_MAX))
-            .replace("{api}", &api);
-        if alert.occasion.kind == Kind::NewPrincipal {
-            let about = cluster.short_name(&alert.occasion.about);
-            let about = titled(&readable(about, TITLED_CHARS_MAX), TITLED_CHARS_MAX);
-            title.push_str(&format!(", {about}"));
-        } else if let Some(Evidence::Escalation(of)) = alert.occasion.evidence()
-            && of.stage != Stage::Ended
-        {
-            let hourly = words.title_hourly.replace("{limit}", &of.limit.to_string());
-            let hourly = hourly.replace("{count}", &events(words, of.peak));
-            title.push_str(&format!(" ({hourly})"));
-        } else if !alert.occasion.is_end() {
-            title.push_str(&format!(" ({})", events(words, alert.count())));
-        }
-        title
-    }
-
     /// Returns the message as basic Markdown, without tables and HTML, which robots drop.
     pub fn markdown(&self, alert: &Alert) -> String {
         document::markdown(&self.sections(alert))
@@ -201,28 +119,6 @@ impl Texts {
             section(words.key_use, writer.keys()),
             section(words.new_errors, writer.errors()),
         ]
-    }
-}
-
-fn title_word(words: &Words, alert: &Alert) -> &'static str {
-    let stage = alert.occasion.evidence().and_then(|of| of.stage());
-    match (alert.occasion.kind, stage) {
-        (Kind::Escalating, Some(Stage::Ended)) => return words.title_calmed,
-        (Kind::Campaign, Some(Stage::Grew(_))) => return words.title_campaign_grew,
-        (Kind::Campaign, Some(Stage::Ended)) => return words.title_campaign_ended,
-        (Kind::NoData, Some(Stage::Ended)) => return words.title_data_again,
-        _ => {}
-    }
-    match alert.occasion.kind {
-        Kind::New => words.title_new,
-        Kind::NewPrincipal => words.title_new_principal,
-        Kind::Regressed => words.title_regressed,
-        Kind::Recovered => words.title_recovered,
-        Kind::Escalating => words.title_escalating,
-        Kind::Campaign => words.title_campaign,
-        Kind::AccessKey => words.title_access_key,
-        Kind::AccountSummary => words.title_account_summary,
-        Kind::NoData => words.title_no_data,
     }
 }
 
@@ -491,109 +387,6 @@ impl Writer<'_> {
             );
         }
         found
-    }
-
-    fn keys(&self) -> Vec<Line> {
-        match &self.evidence {
-            Some(Evidence::Summary(of)) => return self.summary_keys(of),
-            Some(Evidence::Campaign(_)) => {
-                return vec![Line::Paragraph(own(self.words.keys_of_clusters))];
-            }
-            _ => {}
-        }
-        let keys = &self.alert.keys;
-        if keys.is_empty() {
-            return vec![Line::Paragraph(vec![Piece::own(self.words.no_key)])];
-        }
-        let mut lines: Vec<Line> = keys
-            .iter()
-            .take(KEYS_MAX)
-            .map(|key| self.key(key))
-            .collect();
-        if let Some(more @ 1..) = keys.len().checked_sub(KEYS_MAX) {
-            lines.push(item(self.words.more, &[("count", own(more))]));
-        }
-        let is_alarming =
-            |oddity: &Oddity| matches!(oddity, Oddity::Canary | Oddity::Awakened { .. });
-        if keys.iter().any(|key| key.oddities.iter().any(is_alarming)) {
-            let hint = own(self.words.key_hint);
-            lines.push(item(self.words.to_do, &[("hint", hint)]));
-        }
-        lines
-    }
-
-    fn key(&self, key: &KeyReport) -> Line {
-        let words = self.words;
-        let mut name = vec![Piece::other(&masked(&key.id))];
-        if let Some(account) = &key.account_id {
-            name.extend(fill(
-                words.of_account,
-                &[("id", vec![Piece::other(account)])],
-            ));
-        }
-        let mut says = Vec::new();
-        // What IAM says says the same as this.
-        let told = |oddity: &&Oddity| **oddity != Oddity::Unknown;
-        for oddity in key.oddities.iter().filter(told) {
-            says.push(vec![Piece::Strong(self.oddity(*oddity))]);
-        }
-        if !key.oddities.contains(&Oddity::Deleted) {
-            says.push(self.last_use(key));
-        }
-        let seen = self.alert.cluster.as_ref();
-        let seen = seen.and_then(|cluster| cluster.facets.get(&Facet::AccessKey));
-        let seen = seen.and_then(|keys| keys.values.iter().find(|value| value.value == key.id));
-        if let Some(span) = seen.map(|value| value.span) {
-            let last = span.last_seen.map_or_else(|| own("?"), own);
-            let values = [("count", own(span.count)), ("at", last)];
-            says.push(fill(words.seen_here, &values));
-        }
-        let says = joined(says, words.semicolon);
-        item(words.by, &[("what", name), ("values", says)])
-    }
-
-    fn last_use(&self, key: &KeyReport) -> Pieces {
-        let words = self.words;
-        let with = |sentence, name, value: &Option<String>| match value {
-            Some(value) => fill(sentence, &[(name, vec![Piece::other(value)])]),
-            None => Pieces::new(),
-        };
-        match &key.answer {
-            Some(Answer::Used {
-                at,
-                service,
-                region,
-                user,
-            }) => [
-                fill(words.used, &[("at", own(*at))]),
-                with(words.used_with, "service", service),
-                with(words.used_in, "region", region),
-                with(words.used_by, "user", user),
-            ]
-            .concat(),
-            Some(Answer::Never { user }) => {
-                [own(words.never), with(words.never_by, "user", user)].concat()
-            }
-            Some(Answer::Unknown) => own(words.unknown),
-            None if key.is_missing => own(words.no_answer),
-            None if key.kind == KeyKind::Temporary => [
-                own(words.temporary),
-                with(words.temporary_session, "session", &key.session),
-            ]
-            .concat(),
-            None => own(words.not_asked),
-        }
-    }
-
-    fn oddity(&self, oddity: Oddity) -> String {
-        let words = self.words;
-        match oddity {
-            Oddity::Canary => words.canary.to_owned(),
-            Oddity::Awakened { days } => words.awakened.replace("{days}", &days.to_string()),
-            Oddity::Foreign => words.foreign.to_owned(),
-            Oddity::Deleted => words.deleted.to_owned(),
-            Oddity::Unknown => words.unknown.to_owned(),
-        }
     }
 
     fn errors(&self) -> Vec<Line> {

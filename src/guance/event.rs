@@ -21,7 +21,7 @@ use crate::alert::safe::{cut, token};
 use crate::alert::text::Texts;
 use crate::cluster::Cluster;
 use crate::cluster::facet::Kind as Facet;
-use crate::guance::line_protocol::{Point, TAG_BYTES_MAX};
+use crate::guance::line_protocol::{Field, Point, TAG_BYTES_MAX};
 use crate::keys::masked;
 use crate::trail::time::EventTime;
 
@@ -166,7 +166,9 @@ pub fn event(alert: &Alert, texts: &Texts, checker: &Checker) -> Point {
     add_range(&mut point, alert);
     add_fault(&mut point, alert);
     add_numbers(&mut point, alert);
-    add_evidence(&mut point, alert);
+    for (name, field) in of_kind(alert) {
+        point.field(name, field);
+    }
     point
 }
 
@@ -229,36 +231,38 @@ fn add_numbers(point: &mut Point, alert: &Alert) {
     }
 }
 
-/// Adds the numbers that belong to a kind.
-fn add_evidence(point: &mut Point, alert: &Alert) {
+/// Returns what belongs to a kind, for filters and charts.
+pub fn of_kind(alert: &Alert) -> Vec<(&'static str, Field)> {
     match alert.occasion.evidence() {
         Some(Evidence::Campaign(of)) => {
-            point.field("ct_campaign_items", of.items);
-            point.field("ct_campaign_clusters", of.clusters.total);
             let shapes: Vec<&str> = of.shapes.iter().map(|shape| shape.name()).collect();
-            point.field("ct_campaign_shapes", shapes.join(","));
+            vec![
+                ("ct_campaign_items", of.items.into()),
+                ("ct_campaign_clusters", of.clusters.total.into()),
+                ("ct_campaign_shapes", shapes.join(",").into()),
+            ]
         }
         Some(Evidence::Escalation(of)) => {
-            point.field("ct_limit", of.limit);
-            point.field("ct_peak", of.peak);
+            vec![("ct_limit", of.limit.into()), ("ct_peak", of.peak.into())]
         }
-        Some(Evidence::Recovery(of)) => point.field("ct_failed_seconds", of.fault_seconds),
-        Some(Evidence::Regression(of)) => point.field("ct_quiet_seconds", of.quiet_seconds),
+        Some(Evidence::Recovery(of)) => vec![("ct_failed_seconds", of.fault_seconds.into())],
+        Some(Evidence::Regression(of)) => vec![("ct_quiet_seconds", of.quiet_seconds.into())],
         Some(Evidence::Silence(of)) => {
-            let diagnosis = of.diagnosis.map(|of| of.name);
-            point.field("ct_diagnosis", diagnosis.unwrap_or_default());
+            let diagnosis = of.diagnosis.into_iter();
+            let diagnosis = diagnosis.map(|of| ("ct_diagnosis", of.name.into()));
+            diagnosis.collect()
         }
-        Some(Evidence::Summary(of)) => {
-            point.field("ct_period", of.period.name());
-            point.field("ct_clusters", of.error_clusters);
-            point.field("ct_new_errors", of.new_errors);
-            point.field("ct_new_clusters", of.new.total);
-            point.field("ct_regressed", of.regressed.total);
-            point.field("ct_recovered", of.recovered.total);
-            point.field("ct_escalating", of.escalating.total);
-            point.field("ct_campaigns", of.campaigns.total);
-        }
-        None => {}
+        Some(Evidence::Summary(of)) => vec![
+            ("ct_period", of.period.name().into()),
+            ("ct_clusters", of.error_clusters.into()),
+            ("ct_new_errors", of.new_errors.into()),
+            ("ct_new_clusters", of.new.total.into()),
+            ("ct_regressed", of.regressed.total.into()),
+            ("ct_recovered", of.recovered.total.into()),
+            ("ct_escalating", of.escalating.total.into()),
+            ("ct_campaigns", of.campaigns.total.into()),
+        ],
+        None => Vec::new(),
     }
 }
 

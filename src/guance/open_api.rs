@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use crate::alert::Alert;
 use crate::alert::safe::{cut, token};
 use crate::alert::text::Texts;
-use crate::guance::event::{MESSAGE_BYTES_MAX, dimensions, event_id, status};
+use crate::guance::event::{MESSAGE_BYTES_MAX, dimensions, event_id, of_kind, status};
+use crate::guance::line_protocol::Field;
 use crate::trail::time::EventTime;
 
 /// Names that the Open API keeps to itself.
@@ -106,6 +107,15 @@ fn user_fields(alert: &Alert) -> Vec<(&'static str, String)> {
             ("ct_event_source", token(&identity.event_source(), 256)),
         ]);
     }
+    fields.extend(of_kind(alert).into_iter().map(|(name, field)| {
+        let text = match field {
+            Field::Int(number) => number.to_string(),
+            Field::Float(number) => number.to_string(),
+            Field::Bool(yes) => yes.to_string(),
+            Field::Text(text) => text,
+        };
+        (name, text)
+    }));
     fields.retain(|(_, value)| !value.is_empty());
     fields
 }

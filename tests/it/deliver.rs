@@ -12,6 +12,7 @@ use cloudtrail_inspector::alert::occasion::{AlertId, Kind, Occasion};
 use cloudtrail_inspector::alert::severity::Severity;
 use cloudtrail_inspector::alert::{Alert, Enrichment};
 use cloudtrail_inspector::aws::dynamodb::table::Table as _;
+use cloudtrail_inspector::cluster::escalation::Escalation;
 use cloudtrail_inspector::cluster::fingerprint::ClusterId;
 use cloudtrail_inspector::cluster::journal::{Entry, What};
 use cloudtrail_inspector::cluster::mark::{Decision, Mark, Until};
@@ -663,7 +664,7 @@ fn shortly_before_the_deadline_nothing_is_taken() {
 }
 
 #[test]
-fn silence_holds_back_all_but_the_recovery_and_the_next_message_says_how_many() {
+fn silence_holds_back_all_but_ends_and_the_next_message_says_how_many() {
     let world = World::with_policies(
         r#"
         [[policy]]
@@ -674,15 +675,24 @@ fn silence_holds_back_all_but_the_recovery_and_the_next_message_says_how_many() 
     let sink = Scripted::new(|_| ok());
     let requests = Rc::clone(&sink.requests);
     let mut sinks = one(sink);
-    for (kind, epoch, sent) in [
-        (Kind::New, 1, 1),
-        (Kind::NewPrincipal, 1, 0),
-        (Kind::Regressed, 2, 0),
-        (Kind::Recovered, 2, 1),
-        (Kind::Regressed, 3, 0),
+    let escalation = Escalation {
+        since: now().window(),
+        limit: 60,
+        peak: 200,
+        calm: 2,
+    };
+    let life = (cluster(1), 2);
+    let calm = Occasion::of_calm(ACCOUNT, life, now(), &escalation, now().seconds());
+    for (told, sent) in [
+        (occasion(1, Kind::New, 1), 1),
+        (occasion(1, Kind::NewPrincipal, 1), 0),
+        (occasion(1, Kind::Regressed, 2), 0),
+        (occasion(1, Kind::Recovered, 2), 1),
+        (calm, 1),
+        (occasion(1, Kind::Regressed, 3), 0),
     ] {
-        world.put(&[occasion(1, kind, epoch)]);
-        assert_eq!(world.drain(&mut sinks).sent, sent, "{kind:?}");
+        world.put(std::slice::from_ref(&told));
+        assert_eq!(world.drain(&mut sinks).sent, sent, "{:?}", told.kind);
         world.clock.pass(600);
     }
     world.put(&new(2..3));
@@ -695,7 +705,7 @@ fn silence_holds_back_all_but_the_recovery_and_the_next_message_says_how_many() 
         .flatten()
         .map(|it| it.suppressed)
         .collect();
-    assert_eq!(suppressed, [0, 2, 0, 1]);
+    assert_eq!(suppressed, [0, 2, 0, 0, 1]);
 }
 
 /// Marks the n-th cluster, whose marks were changed so often before.

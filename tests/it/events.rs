@@ -311,7 +311,7 @@ fn silence_evidence() -> Value {
         ("stage", stage(&["began", "ended"])),
         (
             "log_group",
-            or_null(token(
+            or_null(text(
                 "The log group that is silent; null where the account is",
             )),
         ),

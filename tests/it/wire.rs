@@ -729,6 +729,9 @@ fn hostile_text_is_nothing_but_text_in_every_sink() {
 
 #[test]
 fn an_external_event_says_nothing_under_a_reserved_name_and_all_of_it_is_text() {
+    let summed = push_event(&alert(Kind::AccountSummary), &texts(Language::En));
+    assert_eq!(summed["event"]["ct_new_errors"], "17");
+    assert_eq!(summed["event"]["check_value"], 342);
     let event = push_event(&alert(Kind::New), &texts(Language::En));
     let fields = event["event"].as_object().unwrap();
     for (name, value) in fields {

@@ -287,8 +287,10 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::alert::evidence::Evidence;
     use crate::cluster::EventId;
     use crate::cluster::campaign::Shape;
+    use crate::cluster::class::Class;
     use crate::cluster::summary::Period;
 
     const ACCOUNT: &str = "111122223333";
@@ -389,6 +391,40 @@ mod tests {
         let recovered = Occasion::of_recovery(ACCOUNT, life, until, since, (60, 5), 0);
         assert_eq!(recovered.fault_id(), regressed.id());
         assert!(!faults.contains(&regressed.id()));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_names_say_evidence_is_read_again_and_the_end_finds_the_beginning(
+            name in ".{0,300}",
+            count in 0..60_usize,
+        ) {
+            let whose = Campaign { actor: name.clone(), ..campaign(20) };
+            let began = Occasion::of_campaign(&whose, Stage::Began, 0);
+            let ended = Occasion::of_campaign(&whose, Stage::Ended, 0);
+            proptest::prop_assert_eq!(ended.fault_id(), began.id());
+            let line = Line {
+                cluster: ClusterId::from_bytes([1; 16]),
+                service: name.clone(),
+                action: name.clone(),
+                code: name.clone(),
+                class: Class::Denied,
+                count: 1,
+            };
+            let list = Excerpt { total: 60, shown: vec![line; count] };
+            let (from, until) = (at("2026-11-02T08:00:00Z"), at("2026-11-02T09:00:00Z"));
+            let hour = Summary {
+                new: list.clone(),
+                top: list.shown,
+                ..Summary::empty(ACCOUNT, Period::Hour, from, until)
+            };
+            let told = Occasion::of_summary(&hour, 0);
+            let Some(Evidence::Summary(read)) = told.evidence() else {
+                panic!("{told:?} has no evidence");
+            };
+            proptest::prop_assert_eq!((read.new.total, read.new.shown.len()), (60, count.min(20)));
+            proptest::prop_assert_eq!(read.top.len(), count.min(10));
+        }
     }
 
     #[test]
