@@ -1,6 +1,7 @@
-//! Reads hours of a log group again, for what its subscription skipped or lost: the events that match
-//! the subscription's own pattern go through the same subscription, in the shape in which
-//! CloudWatch Logs would have handed them over.
+//! Reads hours of a log group again, for what its subscription skipped or lost.
+//!
+//! The events that match the subscription's own pattern go through the same subscription, in the shape in
+//! which CloudWatch Logs would have handed them over.
 //!
 //! What came before comes again and changes nothing, so the hours may be too many, overlap those of
 //! an earlier time or be read by two at once. An hour counts as read when all of it is committed.

@@ -29,7 +29,9 @@ pub struct Taken {
     pub payloads: u64,
     /// Those among them that could not be opened and were kept aside whole.
     pub unopened: u64,
-    /// What became of the records of the others.
+    /// What became of the records of the others. Which of them are duplicates is told as well as the
+    /// store does: one that does not look takes what comes in another cut for new here, and counts it
+    /// once all the same.
     pub books: Books,
     /// Clusters that are new.
     pub new_clusters: u64,

@@ -75,3 +75,22 @@ def payload(messages):
         "logEvents": [{"id": str(uuid.uuid4().int), "timestamp": now, "message": text} for text in texts],
     }
     return {"awslogs": {"data": base64.b64encode(gzip.compress(json.dumps(data).encode())).decode()}}
+
+
+def failed_invocation(function_arn, event):
+    """Returns what AWS Lambda keeps of an event whose last attempt failed, and under which key."""
+    moment = time.gmtime()
+    key = time.strftime(f"aws/lambda/async/{function_arn.rsplit(':', 1)[-1]}/%Y/%m/%d/%Y-%m-%dT%H.%M.%S-{new_id()}", moment)
+    return key, {
+        "version": "1.0",
+        "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", moment),
+        "requestContext": {
+            "requestId": new_id(),
+            "functionArn": f"{function_arn}:$LATEST",
+            "condition": "RetriesExhausted",
+            "approximateInvokeCount": 3,
+        },
+        "requestPayload": event,
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+        "responsePayload": {"errorType": "StoreUnavailable", "errorMessage": "cannot commit"},
+    }

@@ -58,6 +58,7 @@ class Story:
             self.hold_what_no_secret_is_there_for,
             self.refuse_what_comes_to_the_bucket_unencrypted,
             self.keep_what_cannot_be_read,
+            self.take_in_what_failed,
             self.need_each_permission,
             self.need_each_permission_on_the_table_to_tell,
             self.drop_the_filter_of_a_log_group_that_is_named_no_more,
@@ -217,6 +218,35 @@ class Story:
         kept = self.client("s3").list_objects_v2(Bucket=self.bucket, Prefix="quarantine/").get("Contents", [])
         assert kept, "what cannot be read is not kept"
 
+    def take_in_what_failed(self):
+        missed = records.failure("DeleteMountTarget", source="elasticfilesystem")
+        whole = self.policy()
+        rest = [one for one in whole["Statement"] if one["Sid"] != "Clusters"]
+        self.set_policy({**whole, "Statement": rest})
+        failed = self.error_of(self.call([missed]))
+        self.set_policy(whole)
+        assert failed and "StoreUnavailable" in failed, f"the function goes on without its table: {failed}"
+        # The emulator does not keep it in S3, so this does.
+        arn = self.client("lambda").get_function_configuration(FunctionName=FUNCTION)["FunctionArn"]
+        key, kept = records.failed_invocation(arn, records.payload([missed]))
+        self.client("s3").put_object(Bucket=self.bucket, Key=key, Body=json.dumps(kept).encode())
+        before = self.clusters()
+        assert "DeleteMountTarget" not in before, before
+        for taken, clustered in [("1 event taken in", "1 clustered"), ("0 events taken in", "")]:
+            told = self.command("redrive", "--stack", STACK)
+            assert taken in told and clustered in told, told
+            assert self.clusters() == before | {"DeleteMountTarget": 1}, self.clusters()
+        self.await_message("topic", "DeleteMountTarget")
+        # Both log groups, as both may call the function; all that is in them has come.
+        told = self.command("backfill", "--stack", STACK, *self.around_now())
+        assert told.count(" 0 clustered, ") == len(GROUPS) and "selected: 0 clustered, 0 dup" not in told, told
+        assert self.clusters() == before | {"DeleteMountTarget": 1}, self.clusters()
+
+    def around_now(self):
+        """Returns the arguments for the last hours up to the next."""
+        moment = lambda hours: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600 * hours))
+        return ["--from", moment(-3), "--to", moment(1)]
+
     def need_each_permission(self):
         """Takes away each action of the role's policy once: something has to break, and only meanwhile."""
         whole = self.policy()
@@ -285,6 +315,12 @@ class Story:
         self.deploy_with({"Enabled": "false", "LogRetentionDays": "14"})
         assert self.filters(GROUPS[0]) == [], "the log group is still read"
         assert self.outputs()["TableName"] == self.table, "another table"
+        self.put(GROUPS[0], [records.failure("WhileNothingWasRead")])
+        before = self.clusters()
+        assert "WhileNothingWasRead" not in before, before
+        for _ in range(2):
+            self.command("backfill", "--stack", STACK, "--group", GROUPS[0], "--pattern", "", *self.around_now())
+            assert self.clusters() == before | {"WhileNothingWasRead": 1}, self.clusters()
 
     def keep_the_table_when_the_stack_goes(self):
         self.run_sam("delete", "--stack-name", STACK, "--no-prompts", seconds=DEPLOY_SECONDS)
@@ -455,14 +491,18 @@ class Story:
         arn = self.client("lambda").get_function_configuration(FunctionName=function)["Role"]
         return arn.rsplit("/", 1)[-1]
 
-    def clusters(self, *where):
-        """Returns how many events each cluster has, by the name of the call, as the command line tells it."""
+    def command(self, *arguments):
+        """Returns what the command line prints."""
         done = subprocess.run(
-            [self.inspector, "clusters", "list", *(where or ("--table", self.table)), "--format", "json"],
+            [self.inspector, *arguments],
             env=self.emulator.environment, capture_output=True, text=True, timeout=60, check=False,
         )
-        assert done.returncode == 0, f"clusters list fails:\n{done.stderr}"
-        told = json.loads(done.stdout)
+        assert done.returncode == 0, f"{arguments[0]} fails:\n{done.stderr}"
+        return done.stdout
+
+    def clusters(self, *where):
+        """Returns how many events each cluster has, by the name of the call, as the command line tells it."""
+        told = json.loads(self.command("clusters", "list", *(where or ("--table", self.table)), "--format", "json"))
         listed = told["clusters"] if isinstance(told, dict) else told
         return {one["event_name"]: one["count"] for one in listed}
 

@@ -127,10 +127,10 @@ pub fn account_of(arn: &str) -> String {
 }
 
 impl Acting {
-    /// Returns the table.
+    /// Returns the table, which tells what it had already.
     pub fn store(&self) -> DynamoStore<SdkTable> {
         let table = SdkTable::new(&self.config, &self.settings.table_name);
-        DynamoStore::new(table, Settings::of(&self.settings), now())
+        DynamoStore::new(table, Settings::of(&self.settings), now()).counting()
     }
 
     /// Returns the bucket.
