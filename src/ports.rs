@@ -429,6 +429,20 @@ pub trait Past {
 
     /// Tells of something, if that was not told before.
     async fn tell_once(&self, occasion: &Occasion) -> Result<bool, StoreError>;
+}
+
+/// Campaigns are found in the events of an account, and told once, by whoever finds them first.
+#[expect(
+    async_fn_in_trait,
+    reason = "the verbs are generic over one store at a time and spawn nothing"
+)]
+pub trait Campaigns {
+    /// Returns the campaigns that an account's events of some hours make.
+    async fn campaigns(
+        &self,
+        account_id: &str,
+        hours: RangeInclusive<Window>,
+    ) -> Result<Vec<Campaign>, StoreError>;
 
     /// Tells that a campaign is going on, if that was not told before, and remembers until when it is
     /// known to.

@@ -215,6 +215,23 @@ pub fn campaigns(deeds: &[Deed], is_first: impl Fn(&Deed) -> bool) -> Vec<Campai
     campaigns
 }
 
+/// Finds the campaigns among all deeds of some hours, without what happened before them: who met a
+/// cluster first, is known of those clusters alone that are new in these hours.
+pub fn campaigns_within(deeds: &[Deed], is_new: impl Fn(ClusterId) -> bool) -> Vec<Campaign> {
+    let mut first: BTreeMap<(ClusterId, Option<&str>), EventTime> = BTreeMap::new();
+    for deed in deeds {
+        let at = first.entry(met(deed)).or_insert(deed.at);
+        *at = deed.at.min(*at);
+    }
+    let is_first =
+        |deed: &Deed| is_new(deed.case.cluster) && first.get(&met(deed)) == Some(&deed.at);
+    campaigns(deeds, is_first)
+}
+
+fn met(deed: &Deed) -> (ClusterId, Option<&str>) {
+    (deed.case.cluster, deed.case.facets.get(Kind::Principal))
+}
+
 fn call(subject: &Subject) -> String {
     format!("{}:{}", subject.service, subject.action)
 }
@@ -318,6 +335,14 @@ pub struct Standing {
 }
 
 impl Standing {
+    /// Returns that of a campaign as it is known.
+    pub fn of(campaign: &Campaign) -> Self {
+        Self {
+            began: campaign.began,
+            last: campaign.last,
+        }
+    }
+
     /// Tells whether a campaign of the same actor goes on with it, or was before it. Which events open
     /// one depends on which were there when somebody looked, so one that begins a little earlier or
     /// later is the same.
@@ -428,19 +453,9 @@ mod tests {
             ..deed.clone()
         });
         let mut deeds: Vec<Deed> = numbered.collect();
-        let mut first: BTreeMap<(ClusterId, Option<String>), EventTime> = BTreeMap::new();
-        let met = |deed: &Deed| {
-            let caller = deed.case.facets.get(Kind::Principal).map(str::to_owned);
-            (deed.case.cluster, caller)
-        };
-        for deed in &deeds {
-            let at = first.entry(met(deed)).or_insert(deed.at);
-            *at = deed.at.min(*at);
-        }
-        let is_first = |deed: &Deed| first[&met(deed)] == deed.at;
-        let campaigns = campaigns(&deeds, is_first);
+        let campaigns = campaigns_within(&deeds, |_| true);
         deeds.reverse();
-        let reversed = super::campaigns(&deeds, is_first);
+        let reversed = campaigns_within(&deeds, |_| true);
         assert_eq!(campaigns, reversed, "order does not matter");
         campaigns
     }

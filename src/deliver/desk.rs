@@ -8,15 +8,17 @@ use std::ops::RangeInclusive;
 
 use futures_util::lock::Mutex;
 
+use crate::alert::evidence::Stage;
 use crate::alert::occasion::{Kind, Occasion};
 use crate::alert::severity::{Assessment, Severity};
 use crate::alert::{Alert, Enrichment};
+use crate::cluster::campaign::Campaign;
 use crate::cluster::facet::{self, Facets};
 use crate::cluster::fingerprint::ClusterId;
 use crate::deliver::Delivery;
 use crate::keys::{KeyReport, Ledger, Oddity, account_of};
 use crate::outbox::Row;
-use crate::ports::{Clock, Dossier, Dossiers, KeyDirectory, Ledgers, StoreError};
+use crate::ports::{Campaigns, Clock, Dossier, Dossiers, KeyDirectory, Ledgers, StoreError};
 use crate::trail::time::{EventTime, Window};
 
 /// How many access keys of a cluster are looked up.
@@ -58,7 +60,7 @@ struct Seen<'a> {
 
 impl<'a, O, K, C> Desk<'a, O, K, C>
 where
-    O: Dossiers + Ledgers,
+    O: Campaigns + Dossiers + Ledgers,
     K: KeyDirectory,
     C: Clock,
 {
@@ -103,6 +105,29 @@ where
             suppressed,
             ..alert
         })
+    }
+
+    /// Tells whether a campaign tells what happened to a cluster: one that was one already by then. The
+    /// campaigns that are found on the way are told.
+    pub async fn is_swallowed(&self, occasion: &Occasion) -> Result<bool, StoreError> {
+        let joins = matches!(
+            occasion.kind,
+            Kind::New | Kind::NewPrincipal | Kind::Regressed
+        );
+        let (Some(cluster), Some(at)) = (occasion.cluster.filter(|_| joins), occasion.at) else {
+            return Ok(false);
+        };
+        let Delivery { store, clock, .. } = self.delivery;
+        let now = clock.seconds();
+        let latest = EventTime::from_seconds(now).unwrap_or(at).window();
+        let hours = at.window().plus(-1)..=at.window().plus(1).min(latest);
+        let campaigns = store.campaigns(&occasion.account_id, hours).await?;
+        for campaign in &campaigns {
+            let told = Occasion::of_campaign(campaign, Stage::Began, now);
+            store.meet_campaign(campaign, Some(&told)).await?;
+        }
+        let tells = |of: &Campaign| of.opened <= at && of.covers(cluster, at);
+        Ok(campaigns.iter().any(tells))
     }
 
     /// Returns the alert of an occasion that tells all by itself.

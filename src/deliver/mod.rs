@@ -18,7 +18,7 @@ use crate::deliver::desk::Desk;
 use crate::deliver::round::Round;
 use crate::keys::KeySettings;
 use crate::policy::Policies;
-use crate::ports::{Clock, Dossiers, KeyDirectory, Ledgers, Outbox, Sink, StoreError};
+use crate::ports::{Campaigns, Clock, Dossiers, KeyDirectory, Ledgers, Outbox, Sink, StoreError};
 
 /// What a delivery needs, and what a stack decides about it.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ pub async fn drain<O, K, C, S>(
     deadline: i64,
 ) -> BTreeMap<String, Drained>
 where
-    O: Outbox + Dossiers + Ledgers,
+    O: Campaigns + Outbox + Dossiers + Ledgers,
     K: KeyDirectory,
     C: Clock,
     S: Sink,

@@ -15,7 +15,7 @@ use crate::deliver::verdict::{
 use crate::deliver::{Delivery, Drained};
 use crate::outbox::{Answered, Breaker, Lease, Restraint, Row, Settlement};
 use crate::policy::Verdict;
-use crate::ports::{Clock, Dossiers, KeyDirectory, Ledgers, Outbox, Sink, StoreError};
+use crate::ports::{Campaigns, Clock, Dossiers, KeyDirectory, Ledgers, Outbox, Sink, StoreError};
 use crate::trail::time::EventTime;
 
 /// How long a row is taken for, in seconds: longer than its alert and its requests take.
@@ -61,7 +61,7 @@ pub struct Round<'a, O, K, C, S> {
 
 impl<'a, O, K, C, S> Round<'a, O, K, C, S>
 where
-    O: Outbox + Dossiers + Ledgers,
+    O: Campaigns + Outbox + Dossiers + Ledgers,
     K: KeyDirectory,
     C: Clock,
     S: Sink,
@@ -187,6 +187,10 @@ where
     async fn make(&mut self, row: &Row, lease: &Lease) -> Result<Option<Held>, StoreError> {
         let restraint = self.restraint(row).await?;
         if restraint.holds_back(&row.occasion, lease.now) {
+            self.suppress(row, lease).await?;
+            return Ok(None);
+        }
+        if self.desk.is_swallowed(&row.occasion).await? {
             self.suppress(row, lease).await?;
             return Ok(None);
         }

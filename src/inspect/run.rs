@@ -16,7 +16,7 @@ use crate::inspect::deeds;
 use crate::inspect::summing::{periods, summaries};
 use crate::inspect::telling::occasion;
 use crate::keys::Answer;
-use crate::ports::{Bucket, BucketError, Clock, Late, Ledgers, Past, StoreError};
+use crate::ports::{Bucket, BucketError, Campaigns, Clock, Late, Ledgers, Past, StoreError};
 use crate::report::Inspection;
 use crate::trail::time::{EventTime, Window};
 
@@ -88,7 +88,7 @@ struct Run<'a, S, B, C> {
 ///
 /// # Errors
 /// [`Failure`], after which nothing is written down: the next run does it again.
-pub async fn run<S: Past + Ledgers, B: Bucket, C: Clock>(
+pub async fn run<S: Campaigns + Past + Ledgers, B: Bucket, C: Clock>(
     store: &mut S,
     bucket: &B,
     clock: &C,
@@ -176,7 +176,7 @@ impl Failure {
     }
 }
 
-impl<S: Past + Ledgers, B: Bucket, C: Clock> Run<'_, S, B, C> {
+impl<S: Campaigns + Past + Ledgers, B: Bucket, C: Clock> Run<'_, S, B, C> {
     /// Reads an hour.
     async fn deeds(&mut self, window: Window) -> Result<Vec<Deed>, StoreError> {
         let lives = self.chronicle.lives();

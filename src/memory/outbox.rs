@@ -5,12 +5,13 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use crate::alert::occasion::{AlertId, Occasion};
-use crate::cluster::fingerprint::ClusterId;
-use crate::cluster::{Census, Tally};
+use crate::cluster::campaign::{Campaign, Deed, Standing, campaigns_within};
+use crate::cluster::fingerprint::{ClusterId, Subject};
+use crate::cluster::{Census, EventId, Sighting, Tally};
 use crate::keys::{ANSWER_SECONDS, Ledger};
 use crate::memory::MemoryStore;
 use crate::outbox::{Breaker, Lease, Restraint, Row, Settlement, Silence, new_clusters};
-use crate::ports::{Dossier, Dossiers, Ledgers, Outbox, StoreError};
+use crate::ports::{Campaigns, Dossier, Dossiers, Ledgers, Outbox, StoreError};
 use crate::trail::time::Window;
 
 /// What waits, and what became of what waited.
@@ -24,6 +25,8 @@ pub struct Messages {
     breakers: BTreeMap<String, Breaker>,
     silences: BTreeMap<(String, ClusterId), Silence>,
     ledgers: BTreeMap<String, Ledger>,
+    /// Campaigns that were told, by account and actor.
+    campaigns: BTreeMap<(String, String), Standing>,
 }
 
 impl Messages {
@@ -219,5 +222,54 @@ impl Dossiers for MemoryStore {
         census.samples = samples.map(|of| (cluster, of)).into_iter().collect();
         let first_seen = self.sightings.first_seen(cluster);
         Ok(Dossier::of(cluster, &census, first_seen))
+    }
+}
+
+impl Campaigns for MemoryStore {
+    async fn campaigns(
+        &self,
+        account_id: &str,
+        hours: RangeInclusive<Window>,
+    ) -> Result<Vec<Campaign>, StoreError> {
+        let deed = |(id, sighting): (EventId, Sighting)| {
+            let facts = self.clusters.facts.get(&sighting.case.cluster)?;
+            let at = sighting.at().filter(|at| hours.contains(&at.window()))?;
+            let subject = Arc::new(Subject::from(&facts.identity));
+            let case = sighting.case;
+            let deed = Deed {
+                at,
+                id,
+                case,
+                subject,
+            };
+            (deed.subject.account_id == account_id && deed.is_suspect()).then_some(deed)
+        };
+        let events = self.sightings.events().into_iter();
+        let deeds: Vec<Deed> = events.filter_map(deed).collect();
+        let from = hours.start().start();
+        let is_new = |cluster| {
+            let first = self.sightings.first_seen(cluster);
+            first.is_some_and(|first| first >= from)
+        };
+        Ok(campaigns_within(&deeds, is_new))
+    }
+
+    async fn meet_campaign(
+        &self,
+        campaign: &Campaign,
+        told: Option<&Occasion>,
+    ) -> Result<bool, StoreError> {
+        let mut messages = self.messages();
+        let now = messages.now;
+        let key = (campaign.account_id.clone(), campaign.actor.clone());
+        let known = messages.campaigns.get(&key).copied();
+        let known = known.filter(|standing| standing.is_of(campaign));
+        let standing = Standing::of(campaign);
+        let next = known.map_or(standing, |known| known.with(campaign));
+        messages.campaigns.insert(key, next);
+        if let (None, Some(occasion)) = (known, told) {
+            messages.tell(occasion, now);
+        }
+        Ok(known.is_none())
     }
 }

@@ -22,7 +22,7 @@ use cloudtrail_inspector::memory::MemoryStore;
 use cloudtrail_inspector::outbox::{Answered, Capacity, Row, Settlement};
 use cloudtrail_inspector::policy::Policies;
 use cloudtrail_inspector::ports::{
-    Clock, DirectoryError, Dossiers, KeyDirectory, Ledgers, Marks, Outbox, Sink,
+    Campaigns, Clock, DirectoryError, Dossiers, KeyDirectory, Ledgers, Marks, Outbox, Sink,
 };
 use cloudtrail_inspector::rules::Rules;
 use cloudtrail_inspector::trail::time::EventTime;
@@ -888,11 +888,53 @@ fn world_of(records: &[Value]) -> World<MemoryStore> {
 }
 
 /// Drains, and returns the alerts that were sent.
-fn alerts<O: Outbox + Ledgers + Dossiers>(world: &World<O>) -> Vec<Alert> {
+fn alerts<O: Campaigns + Outbox + Ledgers + Dossiers>(world: &World<O>) -> Vec<Alert> {
     let sink = Scripted::new(|_| ok());
     let requests = Rc::clone(&sink.requests);
     world.drain(&mut one(sink));
     requests.take().into_iter().flatten().collect()
+}
+
+/// One caller who is refused so many calls, half a minute apart.
+fn refused(calls: u64) -> Vec<Value> {
+    let refusal = |n: u64| {
+        let letter = char::from(b'A' + n as u8);
+        record(json!({
+            "eventID": id(n + 1),
+            "eventTime": format!("2026-11-02T10:{:02}:{:02}Z", n / 2, n % 2 * 30),
+            "eventName": format!("Describe{letter}"),
+            "errorCode": "AccessDenied",
+        }))
+    };
+    (0..calls).map(refusal).collect()
+}
+
+#[test]
+fn a_campaign_is_told_once_and_swallows_what_it_is_made_of_from_then_on() {
+    let world = world_of(&refused(15));
+    let told = [alerts(&world), alerts(&world)].concat();
+    let kinds: Vec<Kind> = told.iter().map(|of| of.occasion.kind).collect();
+    // The tenth call makes it a campaign: nine are told, six are not.
+    assert_eq!(kinds.iter().filter(|kind| **kind == Kind::New).count(), 9);
+    assert_eq!(kinds.iter().filter(|kind| **kind == Kind::Campaign).count(), 1);
+    assert_eq!(kinds.len(), 10);
+    assert_eq!(alerts(&world), []);
+    // One call less is none.
+    let told = alerts(&world_of(&refused(9)));
+    assert!(told.iter().all(|of| of.occasion.kind == Kind::New));
+    assert_eq!(told.len(), 9);
+}
+
+#[test]
+fn a_table_tells_a_campaign_as_memory_does() {
+    let table = MemoryTable::default();
+    let mut store = table::store(&table, telling());
+    ingest(&mut store, &lines(&refused(15)));
+    let world = World::of(store, VirtualClock::new());
+    let told = [alerts(&world), alerts(&world)].concat();
+    let campaigns = told.iter().filter(|of| of.occasion.kind == Kind::Campaign);
+    assert_eq!((told.len(), campaigns.count()), (10, 1));
+    assert_eq!(alerts(&world), []);
 }
 
 fn used(days: i64) -> Answer {

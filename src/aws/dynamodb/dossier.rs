@@ -64,6 +64,26 @@ impl<T: Table> Dossiers for DynamoStore<T> {
 }
 
 impl<T: Table> DynamoStore<T> {
+    /// Reads hours, and the heads of their clusters.
+    pub(super) async fn hours(
+        &self,
+        hours: &RangeInclusive<Window>,
+    ) -> Result<(Vec<Manifest>, BTreeMap<ClusterId, Head>), StoreError> {
+        let library = Arc::clone(&self.library.borrow());
+        let mut manifests = Vec::new();
+        for hour in hours.start().hours()..=hours.end().hours() {
+            let hour = self.hour(&library, hour).await?;
+            manifests.extend(hour.iter().cloned());
+        }
+        let seen = manifests.iter().flat_map(Manifest::sightings);
+        let clusters: BTreeSet<ClusterId> = seen.map(|(_, seen)| seen.case.cluster).collect();
+        self.look_up(&library, clusters.clone()).await?;
+        let library = open(&library);
+        let head = |id: ClusterId| Some((id, library.heads.get(&id)?.clone()?));
+        let heads = clusters.into_iter().filter_map(head).collect();
+        Ok((manifests, heads))
+    }
+
     /// Forgets what was read.
     pub(super) fn forget_read(&self) {
         self.library.replace(Shelf::default());

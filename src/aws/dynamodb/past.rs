@@ -10,10 +10,9 @@ use crate::aws::dynamodb::item::{
     recovered_place,
 };
 use crate::aws::dynamodb::mark::journal_item;
-use crate::aws::dynamodb::message::{campaign_item, campaign_key, read_campaign, told_item};
+use crate::aws::dynamodb::message::told_item;
 use crate::aws::dynamodb::table::{Item, Table, TableError, Write};
 use crate::aws::dynamodb::{DynamoStore, commit::together, read};
-use crate::cluster::campaign::{Campaign, Standing};
 use crate::cluster::fingerprint::{ClusterId, Subject};
 use crate::cluster::guard::is_overflow_subject;
 use crate::cluster::journal::{Entry, What};
@@ -123,41 +122,6 @@ impl<T: Table> Past for DynamoStore<T> {
         self.create(told_item(occasion, self.now.seconds()), occasion)
             .await
     }
-
-    async fn meet_campaign(
-        &self,
-        campaign: &Campaign,
-        told: Option<&Occasion>,
-    ) -> Result<bool, StoreError> {
-        let key = campaign_key(&campaign.account_id, &campaign.actor);
-        for _ in 0..ATTEMPTS_MAX {
-            let found = self.table.get(std::slice::from_ref(&key)).await?;
-            let known = found.first().and_then(read_campaign);
-            let standing = known.filter(|(standing, _)| standing.is_of(campaign));
-            let version = known.map_or(0, |(_, version)| version);
-            let new = Standing {
-                began: campaign.began,
-                last: campaign.last,
-            };
-            let next = standing.map_or(new, |(standing, _)| standing.with(campaign));
-            if standing.is_some_and(|(standing, _)| standing == next) {
-                return Ok(false);
-            }
-            let item = campaign_item(key.clone(), next, version + 1, self.now.seconds());
-            let mut writes = vec![Write::Replace { item, version }];
-            if standing.is_none() {
-                writes.extend(self.rows(told));
-            }
-            match self.apply(&writes).await {
-                Ok(()) => return Ok(standing.is_none()),
-                Err(TableError::Refused { place: 0, .. }) => {}
-                // It waits to be sent already.
-                Err(TableError::Refused { .. }) => return Ok(false),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(false)
-    }
 }
 
 impl<T: Table> DynamoStore<T> {
@@ -173,7 +137,10 @@ impl<T: Table> DynamoStore<T> {
     }
 
     /// Returns the rows of something that is told, none where nobody is or not yet.
-    fn rows<'s>(&'s self, told: Option<&'s Occasion>) -> impl Iterator<Item = Write> + 's {
+    pub(super) fn rows<'s>(
+        &'s self,
+        told: Option<&'s Occasion>,
+    ) -> impl Iterator<Item = Write> + 's {
         let told = told.filter(|_| self.tells());
         told.into_iter()
             .flat_map(|occasion| self.tell(occasion, self.now.seconds()))

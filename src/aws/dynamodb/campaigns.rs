@@ -1,0 +1,97 @@
+//! Campaigns in the table: found in the manifests of some hours, and told once by whoever finds them
+//! first.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use crate::alert::occasion::Occasion;
+use crate::aws::dynamodb::DynamoStore;
+use crate::aws::dynamodb::item::Head;
+use crate::aws::dynamodb::message::{campaign_item, campaign_key, read_campaign};
+use crate::aws::dynamodb::table::{Table, TableError, Write};
+use crate::cluster::EventId;
+use crate::cluster::campaign::{Campaign, Deed, Standing, campaigns_within};
+use crate::cluster::fingerprint::{ClusterId, Subject};
+use crate::cluster::manifest::Manifest;
+use crate::ports::{Campaigns, StoreError};
+use crate::trail::time::{EventTime, Window};
+
+/// How often a campaign is read again that somebody else has just met.
+const ATTEMPTS_MAX: u32 = 4;
+
+impl<T: Table> Campaigns for DynamoStore<T> {
+    async fn campaigns(
+        &self,
+        account_id: &str,
+        hours: RangeInclusive<Window>,
+    ) -> Result<Vec<Campaign>, StoreError> {
+        let (manifests, heads) = self.hours(&hours).await?;
+        let of_account =
+            |(_, head): &(&ClusterId, &Head)| head.facts.identity.account_id == account_id;
+        let subject =
+            |(id, head): (&ClusterId, &Head)| (*id, Arc::new(Subject::from(&head.facts.identity)));
+        let subjects = heads.iter().filter(of_account).map(subject);
+        let subjects: BTreeMap<ClusterId, Arc<Subject>> = subjects.collect();
+        // The same event may be in several manifests.
+        let mut deeds: BTreeMap<EventId, Deed> = BTreeMap::new();
+        for (id, sighting) in manifests.iter().flat_map(Manifest::sightings) {
+            let (Some(at), Some(subject)) = (
+                sighting.at(),
+                subjects.get(&sighting.case.cluster).map(Arc::clone),
+            ) else {
+                continue;
+            };
+            let case = Arc::clone(&sighting.case);
+            let deed = Deed {
+                at,
+                id,
+                case,
+                subject,
+            };
+            if deed.is_suspect() {
+                deeds.entry(id).or_insert(deed);
+            }
+        }
+        let deeds: Vec<Deed> = deeds.into_values().collect();
+        let from = hours.start().start();
+        let is_new = |cluster| {
+            let head: Option<&Head> = heads.get(&cluster);
+            let first = head.and_then(|head| EventTime::from_seconds(head.first));
+            first.is_some_and(|first| first >= from)
+        };
+        Ok(campaigns_within(&deeds, is_new))
+    }
+
+    async fn meet_campaign(
+        &self,
+        campaign: &Campaign,
+        told: Option<&Occasion>,
+    ) -> Result<bool, StoreError> {
+        let key = campaign_key(&campaign.account_id, &campaign.actor);
+        for _ in 0..ATTEMPTS_MAX {
+            let found = self.table.get(std::slice::from_ref(&key)).await?;
+            let known = found.first().and_then(read_campaign);
+            let standing = known.filter(|(standing, _)| standing.is_of(campaign));
+            let version = known.map_or(0, |(_, version)| version);
+            let new = Standing::of(campaign);
+            let next = standing.map_or(new, |(standing, _)| standing.with(campaign));
+            if standing.is_some_and(|(standing, _)| standing == next) {
+                return Ok(false);
+            }
+            let item = campaign_item(key.clone(), next, version + 1, self.now.seconds());
+            let mut writes = vec![Write::Replace { item, version }];
+            if standing.is_none() {
+                writes.extend(self.rows(told));
+            }
+            match self.apply(&writes).await {
+                Ok(()) => return Ok(standing.is_none()),
+                Err(TableError::Refused { place: 0, .. }) => {}
+                // It waits to be sent already.
+                Err(TableError::Refused { .. }) => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(false)
+    }
+}
