@@ -10,9 +10,11 @@ use zeroize::Zeroizing;
 
 use crate::alert::Alert;
 use crate::alert::occasion::Occasion;
-use crate::cluster::fingerprint::ClusterId;
+use crate::cluster::campaign::Campaign;
+use crate::cluster::fingerprint::{ClusterId, Subject};
 use crate::cluster::sample::{Marks, Samples};
 use crate::cluster::timeline::Timeline;
+use crate::cluster::transition::Transition;
 use crate::cluster::{Census, Cluster, EventId, Sighting, Span, Sum, Tally};
 use crate::keys::{Answer, Ledger};
 use crate::outbox::{Answered, Breaker, Capacity, Lease, Row, Settlement, Silence};
@@ -225,6 +227,71 @@ impl Dossier {
             account_errors,
         })
     }
+}
+
+/// What the inspection reads of a store that others write to, and what it changes there.
+///
+/// An implementor makes a transition true and tells of it in one step, and once: what is true or told
+/// already, by whomever, stays as it is.
+#[expect(
+    async_fn_in_trait,
+    reason = "the verbs are generic over one store at a time and spawn nothing"
+)]
+pub trait Past {
+    /// Finds out whether anything is told yet.
+    async fn begin(&mut self) -> Result<(), StoreError>;
+
+    /// Returns all events of an hour, each once. What their clusters are is looked up where `known`
+    /// does not say.
+    async fn hour(
+        &self,
+        window: Window,
+        known: &dyn Fn(ClusterId) -> Option<Arc<Subject>>,
+    ) -> Result<Hour, StoreError>;
+
+    /// Returns the hours that events came late for, after they had been taken.
+    async fn late(&self) -> Result<Vec<Late>, StoreError>;
+
+    /// Forgets that events came late for an hour, unless more have come since.
+    async fn forget_late(&self, late: &Late) -> Result<(), StoreError>;
+
+    /// Makes a transition true, and tells of it; `false` says that there was nothing to do.
+    async fn settle(
+        &self,
+        transition: &Transition,
+        told: Option<&Occasion>,
+    ) -> Result<bool, StoreError>;
+
+    /// Tells of something, if that was not told before.
+    async fn tell_once(&self, occasion: &Occasion) -> Result<bool, StoreError>;
+
+    /// Tells that a campaign is going on, if that was not told before, and remembers until when it is
+    /// known to.
+    async fn meet_campaign(
+        &self,
+        campaign: &Campaign,
+        told: Option<&Occasion>,
+    ) -> Result<bool, StoreError>;
+}
+
+/// An hour as a store has it.
+#[derive(Debug, Clone, Default)]
+pub struct Hour {
+    /// The events, in no order.
+    pub events: Vec<(EventId, Sighting)>,
+    /// What their clusters are.
+    pub subjects: BTreeMap<ClusterId, Arc<Subject>>,
+    /// What could not be read of it, and is left out.
+    pub damaged: Vec<String>,
+}
+
+/// An hour that events came late for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Late {
+    /// The hour.
+    pub window: Window,
+    /// What came last.
+    pub token: String,
 }
 
 /// Time and chance, as whoever waits and tries again needs them.

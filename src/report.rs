@@ -109,6 +109,52 @@ impl Told {
     }
 }
 
+/// What one run of the inspection did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// Hours that were taken.
+    pub hours: u64,
+    /// Hours that were taken again because events came late.
+    pub late_hours: u64,
+    /// Events in the hours that were taken.
+    pub events: u64,
+    /// Transitions that were made true or told.
+    pub settled: u64,
+    /// Clusters that are known.
+    pub clusters: u64,
+    /// Clusters that fail, or did lately.
+    pub open_clusters: u64,
+    /// Accounts that nothing is seen of.
+    pub blind_accounts: u64,
+    /// Hours that are over and were left for the next run.
+    pub behind_hours: u64,
+    /// What could not be read, and is left out.
+    pub damaged: u64,
+    /// What could not be made true or told.
+    pub failed: u64,
+}
+
+impl Inspection {
+    /// Returns the line of metrics, in CloudWatch's embedded metric format. The only dimension is the
+    /// function.
+    pub fn metric_line(&self, function: &str, at_milliseconds: i64) -> String {
+        let count = |name, value| (name, "Count", Some(value));
+        let metrics = [
+            count("InspectionHours", self.hours),
+            count("InspectionLateHours", self.late_hours),
+            count("InspectionEvents", self.events),
+            count("InspectionSettled", self.settled),
+            count("Clusters", self.clusters),
+            count("OpenClusters", self.open_clusters),
+            count("BlindAccounts", self.blind_accounts),
+            count("InspectionBehindHours", self.behind_hours),
+            count("InspectionDamaged", self.damaged),
+            count("InspectionFailed", self.failed),
+        ];
+        metric_line(("Function", function), &metrics, at_milliseconds)
+    }
+}
+
 /// Returns the line of metrics that says of a sink that its settings are wrong, and no more.
 pub fn misconfigured_line(sink: &str, at_milliseconds: i64) -> String {
     let metrics = [(MISCONFIGURED, "Count", Some(1))];

@@ -6,13 +6,16 @@
 //! the set of events alone, not on the order in which they came.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::class::Class;
 use crate::cluster::facet::Kind;
-use crate::cluster::fingerprint::{ClusterId, Identity};
-use crate::cluster::{EventId, Facts, Sighting};
+use crate::cluster::fingerprint::{ClusterId, Subject};
+use crate::cluster::{Case, EventId};
 use crate::trail::time::EventTime;
 
 /// What a campaign looks like.
@@ -49,16 +52,16 @@ pub const QUIET_SECONDS: i64 = 30 * 60;
 pub const MILESTONES: [usize; 3] = [2, 4, 8];
 
 /// A failure, as campaigns look at it.
-#[derive(Debug, Clone, Copy)]
-pub struct Deed<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deed {
     /// When it was.
     pub at: EventTime,
     /// Its id, which decides among those of one second.
     pub id: EventId,
-    /// What was seen.
-    pub sighting: &'a Sighting,
+    /// What it shows.
+    pub case: Arc<Case>,
     /// What its cluster is.
-    pub facts: &'a Facts,
+    pub subject: Arc<Subject>,
 }
 
 /// Many failures that are one story.
@@ -125,23 +128,23 @@ impl Shape {
     }
 
     /// Returns whose a deed is and what is counted of it; `None` where the shape does not look at it.
-    fn look(self, deed: &Deed<'_>) -> Option<(Actor, String)> {
-        let Facts { identity, .. } = deed.facts;
-        let facet = |kind| deed.sighting.case.facets.get(kind).map(str::to_owned);
-        let refused = matches!(identity.class, Class::Denied | Class::Vpce);
-        let signin = identity.class == Class::Signin;
+    fn look(self, deed: &Deed) -> Option<(Actor, String)> {
+        let subject = &deed.subject;
+        let facet = |kind| deed.case.facets.get(kind).map(str::to_owned);
+        let refused = matches!(subject.class, Class::Denied | Class::Vpce);
+        let signin = subject.class == Class::Signin;
         let (whose, within, item) = match self {
-            Self::Breadth if refused => (facet(Kind::Principal)?, String::new(), call(identity)),
+            Self::Breadth if refused => (facet(Kind::Principal)?, String::new(), call(subject)),
             Self::Depth if refused => (
                 facet(Kind::Principal)?,
-                call(identity),
+                call(subject),
                 facet(Kind::Resource)?,
             ),
             Self::Spread if refused => {
                 (facet(Kind::Principal)?, String::new(), facet(Kind::Region)?)
             }
             Self::Widespread if refused => {
-                let cluster = deed.sighting.case.cluster.to_string();
+                let cluster = deed.case.cluster.to_string();
                 (cluster, String::new(), facet(Kind::Principal)?)
             }
             Self::BruteForce if signin => {
@@ -155,7 +158,7 @@ impl Shape {
             ),
             _ => return None,
         };
-        let account_id = identity.account_id.clone();
+        let account_id = subject.account_id.clone();
         Some((
             Actor {
                 account_id,
@@ -176,13 +179,25 @@ struct Actor {
     within: String,
 }
 
+impl Deed {
+    /// Tells whether campaigns are made of such.
+    pub fn is_suspect(&self) -> bool {
+        matches!(
+            self.subject.class,
+            Class::Denied | Class::Vpce | Class::Signin
+        )
+    }
+}
+
 /// Finds the campaigns among deeds, in the order in which they opened. Deeds may come in any order.
-pub fn campaigns(deeds: &[Deed<'_>]) -> Vec<Campaign> {
-    let mut deeds: Vec<&Deed<'_>> = deeds.iter().collect();
+///
+/// `is_first` tells of a deed whether its caller had not met its cluster before.
+pub fn campaigns(deeds: &[Deed], is_first: impl Fn(&Deed) -> bool) -> Vec<Campaign> {
+    let mut deeds: Vec<&Deed> = deeds.iter().collect();
     deeds.sort_unstable_by_key(|deed| (deed.at, deed.id));
     let mut found = Vec::new();
     for shape in Shape::ALL {
-        let mut groups: BTreeMap<Actor, Vec<(&Deed<'_>, String)>> = BTreeMap::new();
+        let mut groups: BTreeMap<Actor, Vec<(&Deed, String)>> = BTreeMap::new();
         for deed in &deeds {
             if let Some((actor, item)) = shape.look(deed) {
                 groups.entry(actor).or_default().push((deed, item));
@@ -190,7 +205,7 @@ pub fn campaigns(deeds: &[Deed<'_>]) -> Vec<Campaign> {
         }
         for (actor, mut deeds) in groups {
             if shape == Shape::Widespread {
-                only_first(&mut deeds);
+                deeds.retain(|(deed, _)| is_first(deed));
             }
             found.extend(of_group(shape, &actor, &deeds));
         }
@@ -202,18 +217,12 @@ pub fn campaigns(deeds: &[Deed<'_>]) -> Vec<Campaign> {
     campaigns
 }
 
-fn call(identity: &Identity) -> String {
-    format!("{}:{}", identity.service, identity.action)
-}
-
-/// Leaves the first deed of each item: only who is new to a pattern counts.
-fn only_first(deeds: &mut Vec<(&Deed<'_>, String)>) {
-    let mut seen = BTreeSet::new();
-    deeds.retain(|(_, item)| seen.insert(item.clone()));
+fn call(subject: &Subject) -> String {
+    format!("{}:{}", subject.service, subject.action)
 }
 
 /// Finds the campaigns of one group.
-fn of_group(shape: Shape, actor: &Actor, deeds: &[(&Deed<'_>, String)]) -> Vec<Campaign> {
+fn of_group(shape: Shape, actor: &Actor, deeds: &[(&Deed, String)]) -> Vec<Campaign> {
     let threshold = shape.threshold();
     let mut found = Vec::new();
     let mut recent: VecDeque<usize> = VecDeque::new();
@@ -275,12 +284,12 @@ impl Campaign {
         }
     }
 
-    fn add(&mut self, deed: &Deed<'_>, items: usize, threshold: usize) {
+    fn add(&mut self, deed: &Deed, items: usize, threshold: usize) {
         self.last = self.last.max(deed.at);
         self.events.insert(deed.id);
         self.items = self.items.max(items);
-        self.clusters.insert(deed.sighting.case.cluster);
-        self.calls.insert(call(&deed.facts.identity));
+        self.clusters.insert(deed.case.cluster);
+        self.calls.insert(call(&deed.subject));
         for milestone in MILESTONES {
             let is_new = self.milestones.iter().all(|(known, _)| *known != milestone);
             if is_new && items >= milestone * threshold {
@@ -298,6 +307,32 @@ impl Campaign {
     /// Tells whether what happens to a cluster at a moment is part of it.
     pub fn covers(&self, cluster: ClusterId, at: EventTime) -> bool {
         self.clusters.contains(&cluster) && (self.began..=self.last).contains(&at)
+    }
+}
+
+/// Since when and until when a campaign is known to go on, as it was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Its first event.
+    pub began: EventTime,
+    /// Its last event so far.
+    pub last: EventTime,
+}
+
+impl Standing {
+    /// Tells whether a campaign of the same actor goes on with it. Which events open one depends on
+    /// which were there when somebody looked, so one that is a little earlier or later is the same.
+    pub fn is_of(&self, campaign: &Campaign) -> bool {
+        campaign.began.seconds_since(self.last) <= QUIET_SECONDS
+            && self.began.seconds_since(campaign.last) <= QUIET_SECONDS
+    }
+
+    /// Returns it with what is known of a campaign that goes on with it.
+    pub fn with(self, campaign: &Campaign) -> Self {
+        Self {
+            began: self.began.min(campaign.began),
+            last: self.last.max(campaign.last),
+        }
     }
 }
 
@@ -348,11 +383,9 @@ impl Campaign {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::cluster::facet::Facets;
-    use crate::cluster::{Case, Sighting};
+    use crate::cluster::fingerprint::Identity;
 
     /// A made-up failure: when, by whom, which call, on what, where.
     fn failure(
@@ -362,7 +395,7 @@ mod tests {
         action: &str,
         resource: &str,
         region: &str,
-    ) -> (EventTime, Sighting, Facts) {
+    ) -> Deed {
         let identity = Identity {
             partition: "aws".to_owned(),
             account_id: "111122223333".to_owned(),
@@ -383,37 +416,38 @@ mod tests {
         let case = Arc::new(Case { cluster, facets });
         let start = EventTime::parse("2026-11-21T08:00:00Z").unwrap().seconds();
         let at = EventTime::from_seconds(start + seconds).unwrap();
-        let template = String::new();
-        (
+        Deed {
             at,
-            Sighting::new(false, Some(at), case),
-            Facts { identity, template },
-        )
+            id: EventId::from_bytes([0; 16]),
+            case,
+            subject: Arc::new(Subject::from(&identity)),
+        }
     }
 
-    fn found(failures: &[(EventTime, Sighting, Facts)]) -> Vec<Campaign> {
-        let deeds = failures
-            .iter()
-            .enumerate()
-            .map(|(number, (at, sighting, facts))| Deed {
-                at: *at,
-                id: EventId::from_bytes((number as u128).to_be_bytes()),
-                sighting,
-                facts,
-            });
-        let mut deeds: Vec<Deed<'_>> = deeds.collect();
-        let campaigns = campaigns(&deeds);
+    fn found(failures: &[Deed]) -> Vec<Campaign> {
+        let numbered = failures.iter().enumerate().map(|(number, deed)| Deed {
+            id: EventId::from_bytes((number as u128).to_be_bytes()),
+            ..deed.clone()
+        });
+        let mut deeds: Vec<Deed> = numbered.collect();
+        let mut first: BTreeMap<(ClusterId, Option<String>), EventTime> = BTreeMap::new();
+        let met = |deed: &Deed| {
+            let caller = deed.case.facets.get(Kind::Principal).map(str::to_owned);
+            (deed.case.cluster, caller)
+        };
+        for deed in &deeds {
+            let at = first.entry(met(deed)).or_insert(deed.at);
+            *at = deed.at.min(*at);
+        }
+        let is_first = |deed: &Deed| first[&met(deed)] == deed.at;
+        let campaigns = campaigns(&deeds, is_first);
         deeds.reverse();
-        assert_eq!(campaigns, super::campaigns(&deeds), "order does not matter");
+        let reversed = super::campaigns(&deeds, is_first);
+        assert_eq!(campaigns, reversed, "order does not matter");
         campaigns
     }
 
-    fn denied(
-        seconds: i64,
-        who: &str,
-        action: &str,
-        resource: &str,
-    ) -> (EventTime, Sighting, Facts) {
+    fn denied(seconds: i64, who: &str, action: &str, resource: &str) -> Deed {
         failure(Class::Denied, seconds, who, action, resource, "us-east-1")
     }
 

@@ -21,7 +21,7 @@ pub const LIMIT_LEAST: u64 = 10;
 pub const CALM_HOURS: u32 = 2;
 
 /// An escalation as it stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Escalation {
     /// The hour it began in.
     pub since: Window,

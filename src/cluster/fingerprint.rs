@@ -60,6 +60,33 @@ pub struct Identity {
     pub addition: Option<String>,
 }
 
+/// What lists show of an identity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// The account that it happens in.
+    pub account_id: String,
+    /// The service, as in the identity.
+    pub service: String,
+    /// The call.
+    pub action: String,
+    /// The error.
+    pub code: String,
+    /// The class.
+    pub class: Class,
+}
+
+impl From<&Identity> for Subject {
+    fn from(identity: &Identity) -> Self {
+        Self {
+            account_id: identity.account_id.clone(),
+            service: identity.service.clone(),
+            action: identity.action.clone(),
+            code: identity.code.clone(),
+            class: identity.class,
+        }
+    }
+}
+
 /// A failure understood: its identity, and what its text says.
 #[derive(Debug, Clone)]
 pub struct Understanding<'a> {

@@ -8,7 +8,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::cluster::fingerprint::{ClusterId, Identity};
+use crate::cluster::fingerprint::{ClusterId, Identity, Subject};
 use crate::cluster::sample::Samples;
 use crate::cluster::{Case, EventId, Facts, Tally};
 use crate::trail::time::{EventTime, Window};
@@ -131,6 +131,11 @@ pub fn is_overflow(identity: &Identity) -> bool {
         && identity.action == "*"
         && identity.cause.is_none()
         && identity.template.is_none()
+}
+
+/// Tells an overflow cluster by what lists show of it: no call is named by a star.
+pub fn is_overflow_subject(subject: &Subject) -> bool {
+    subject.code == OVERFLOW && subject.action == "*"
 }
 
 fn overflow(tally: &mut Tally, cluster: ClusterId) -> ClusterId {

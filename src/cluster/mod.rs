@@ -9,6 +9,7 @@
 
 pub mod campaign;
 pub mod cases;
+pub mod chronicle;
 pub mod class;
 pub mod escalation;
 pub mod facet;
@@ -23,6 +24,7 @@ pub mod sample;
 pub mod sightings;
 pub mod summary;
 pub mod timeline;
+pub mod transition;
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::hash_map::Entry;

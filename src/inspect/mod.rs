@@ -1,98 +1,20 @@
-//! The inspection of a past: everything that happened to clusters, callers and accounts, in event
-//! time, told from the set of all events.
-//!
-//! A cluster's life depends on its own events, on the hours in which nothing could be seen, and on
-//! nothing else; so each is followed from its first event to its last, as the hourly inspection
-//! would have followed it. The same set of events gives the same story, in whatever order and in how
-//! many pieces they came.
+//! The verb that takes stock: what recovered, what came back, what escalates, who tries doors, and
+//! what each account's hour looked like.
 
-pub mod gap;
-mod life;
+pub mod run;
+pub mod telling;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::alert::occasion::{Kind, Occasion};
-use crate::cluster::campaign::{Campaign, Deed, campaigns};
-use crate::cluster::escalation::Escalation;
-use crate::cluster::fingerprint::ClusterId;
+use crate::cluster::campaign::Deed;
+use crate::cluster::chronicle::Chronicle;
+use crate::cluster::fingerprint::{ClusterId, Subject};
+use crate::cluster::transition::Transition;
 use crate::cluster::{EventId, Facts, Sighting};
-use crate::inspect::gap::{Gap, gaps};
-use crate::trail::time::EventTime;
 
-/// Something that happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Transition {
-    /// When it was so, in event time. What the inspection finds is so from the full hour on at which
-    /// it looks.
-    pub at: EventTime,
-    /// The account.
-    pub account_id: String,
-    /// The cluster, for what happens to one.
-    pub cluster: Option<ClusterId>,
-    /// The cluster's life, from 1; 0 without a cluster.
-    pub epoch: i64,
-    /// What it is.
-    pub change: Change,
-    /// Whether it is part of a campaign that was told before, and not told itself.
-    pub is_swallowed: bool,
-}
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// A cluster was seen for the first time.
-    New,
-    /// A cluster met a caller that it had not seen, an hour or more after it was new.
-    NewPrincipal {
-        /// The caller.
-        principal: String,
-    },
-    /// A cluster is a day old and still open.
-    Ongoing,
-    /// A cluster was quiet for its quiet period.
-    Recovered {
-        /// How long it failed, from the first event of this life to the last, in seconds.
-        fault_seconds: i64,
-        /// How often, in this life.
-        count: u64,
-    },
-    /// A recovered cluster came back.
-    Regressed {
-        /// How long it had been quiet, in seconds.
-        quiet_seconds: i64,
-    },
-    /// A cluster is more frequent than its own past lets expect.
-    Escalating {
-        /// Its events in that hour.
-        count: u64,
-        /// The limit of that hour.
-        limit: u64,
-    },
-    /// An escalation is over.
-    Calmed(Escalation),
-    /// Many failures are one story.
-    Campaign(Box<Campaign>),
-    /// A campaign has so many times the items that make one.
-    CampaignGrew {
-        /// Whose.
-        actor: String,
-        /// How many times.
-        times: usize,
-    },
-    /// A campaign was quiet for half an hour.
-    CampaignEnded(Box<Campaign>),
-    /// An account that always has failures has none at all: nothing recovers until it has again.
-    NoData {
-        /// The last event before.
-        since: EventTime,
-    },
-    /// An account has events again.
-    DataAgain {
-        /// For how long it had none, in seconds.
-        seconds: i64,
-    },
-}
+/// What clusters are that events belong to.
+pub type Subjects = BTreeMap<ClusterId, Arc<Subject>>;
 
 /// Tells everything that happened to events, in order, up to the end of the latest hour.
 ///
@@ -102,213 +24,52 @@ pub fn story(
     events: &[(EventId, Sighting)],
     facts: &BTreeMap<ClusterId, Arc<Facts>>,
 ) -> Vec<Transition> {
-    let deeds = events.iter().filter_map(|(id, sighting)| {
+    let subject = |(id, facts): (&ClusterId, &Arc<Facts>)| {
+        let subject = Subject::from(&facts.identity);
+        (*id, Arc::new(subject))
+    };
+    let deeds = deeds(events, &facts.iter().map(subject).collect());
+    let mut told = Vec::new();
+    let mut chronicle: Option<Chronicle> = None;
+    for hour in deeds.chunk_by(|one, other| one.at.window() == other.at.window()) {
+        let window = hour[0].at.window();
+        let chronicle = chronicle.get_or_insert_with(|| Chronicle::new(window));
+        told.extend(chronicle.turn(window, hour));
+    }
+    Transition::sort(&mut told);
+    told
+}
+
+/// Returns events as the chronicle takes them, in the order of time.
+fn deeds(events: &[(EventId, Sighting)], subjects: &Subjects) -> Vec<Deed> {
+    let deed = |(id, sighting): &(EventId, Sighting)| {
         Some(Deed {
             at: sighting.at()?,
             id: *id,
-            sighting,
-            facts: facts.get(&sighting.case.cluster)?,
+            case: Arc::clone(&sighting.case),
+            subject: Arc::clone(subjects.get(&sighting.case.cluster)?),
         })
-    });
-    let mut deeds: Vec<Deed<'_>> = deeds.collect();
+    };
+    let mut deeds: Vec<Deed> = events.iter().filter_map(deed).collect();
     deeds.sort_unstable_by_key(|deed| (deed.at, deed.id));
-    let ends = deeds
-        .last()
-        .map(|deed| (deed.at.window().hours() + 1) * 3600);
-    let Some(as_of) = ends.and_then(EventTime::from_seconds) else {
-        return Vec::new();
-    };
-    let gaps = gaps(&deeds, as_of);
-    let campaigns = campaigns(&deeds);
-    let mut story = Vec::new();
-    let mut clusters: BTreeMap<ClusterId, Vec<Deed<'_>>> = BTreeMap::new();
-    for deed in &deeds {
-        clusters
-            .entry(deed.sighting.case.cluster)
-            .or_default()
-            .push(*deed);
-    }
-    for (cluster, deeds) in &clusters {
-        let account = &deeds[0].facts.identity.account_id;
-        let blind = gaps.get(account).map(Vec::as_slice).unwrap_or_default();
-        story.extend(life::transitions(*cluster, deeds, blind, as_of));
-    }
-    swallow(&mut story, &campaigns);
-    for campaign in campaigns {
-        tell_campaign(&mut story, campaign, as_of);
-    }
-    for (account_id, gaps) in gaps {
-        for gap in gaps {
-            tell_gap(&mut story, &account_id, gap);
-        }
-    }
-    story.sort_by(|one, other| one.order().cmp(&other.order()));
-    story
-}
-
-/// Marks what a campaign tells already: what opens a life of a cluster within it, somebody new in it,
-/// and how such a life went on and ended, of which nobody was told that it began.
-fn swallow(story: &mut [Transition], campaigns: &[Campaign]) {
-    let is_told = |cluster: ClusterId, at: EventTime| {
-        let told = |of: &Campaign| of.opened <= at && of.covers(cluster, at);
-        campaigns.iter().any(told)
-    };
-    let mut untold: BTreeSet<(ClusterId, i64)> = BTreeSet::new();
-    // The transitions of a cluster are in order.
-    for transition in story {
-        let Some(cluster) = transition.cluster else {
-            continue;
-        };
-        let life = (cluster, transition.epoch);
-        transition.is_swallowed = match transition.change {
-            Change::New | Change::Regressed { .. } if is_told(cluster, transition.at) => {
-                untold.insert(life);
-                true
-            }
-            Change::NewPrincipal { .. } => is_told(cluster, transition.at),
-            Change::Ongoing | Change::Recovered { .. } => untold.contains(&life),
-            _ => false,
-        };
-    }
-}
-
-fn tell_campaign(story: &mut Vec<Transition>, campaign: Campaign, as_of: EventTime) {
-    let account_id = campaign.account_id.clone();
-    let mut tell = |at, change| {
-        story.push(Transition {
-            at,
-            account_id: account_id.clone(),
-            cluster: None,
-            epoch: 0,
-            change,
-            is_swallowed: false,
-        });
-    };
-    for (times, at) in &campaign.milestones {
-        let (actor, times) = (campaign.actor.clone(), *times);
-        tell(*at, Change::CampaignGrew { actor, times });
-    }
-    if let Some(closed) = campaign.closed(as_of) {
-        tell(closed, Change::CampaignEnded(Box::new(campaign.clone())));
-    }
-    tell(campaign.opened, Change::Campaign(Box::new(campaign)));
-}
-
-fn tell_gap(story: &mut Vec<Transition>, account_id: &str, gap: Gap) {
-    let mut tell = |at, change| {
-        story.push(Transition {
-            at,
-            account_id: account_id.to_owned(),
-            cluster: None,
-            epoch: 0,
-            change,
-            is_swallowed: false,
-        });
-    };
-    tell(gap.noticed, Change::NoData { since: gap.since });
-    if let Some(until) = gap.until {
-        let seconds = until.seconds_since(gap.since);
-        tell(until, Change::DataAgain { seconds });
-    }
-}
-
-impl Change {
-    /// Returns the stable name.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::NewPrincipal { .. } => "new_principal",
-            Self::Ongoing => "ongoing",
-            Self::Recovered { .. } => "recovered",
-            Self::Regressed { .. } => "regressed",
-            Self::Escalating { .. } => "escalating",
-            Self::Calmed(_) => "calmed",
-            Self::Campaign(_) => "campaign",
-            Self::CampaignGrew { .. } => "campaign_grew",
-            Self::CampaignEnded(_) => "campaign_ended",
-            Self::NoData { .. } => "no_data",
-            Self::DataAgain { .. } => "data_again",
-        }
-    }
-
-    /// Returns the kind of the alert that tells it; `None` for what only stands in the history.
-    fn kind(&self) -> Option<Kind> {
-        match self {
-            Self::New => Some(Kind::New),
-            Self::NewPrincipal { .. } => Some(Kind::NewPrincipal),
-            Self::Recovered { .. } => Some(Kind::Recovered),
-            Self::Regressed { .. } => Some(Kind::Regressed),
-            Self::Escalating { .. } | Self::Calmed(_) => Some(Kind::Escalating),
-            Self::Campaign(_) | Self::CampaignGrew { .. } | Self::CampaignEnded(_) => {
-                Some(Kind::Campaign)
-            }
-            Self::NoData { .. } => Some(Kind::NoData),
-            Self::Ongoing | Self::DataAgain { .. } => None,
-        }
-    }
-
-    /// Returns what sets an alert of it apart from others of its kind.
-    fn about(&self, at: EventTime) -> String {
-        match self {
-            Self::NewPrincipal { principal } => principal.clone(),
-            Self::Escalating { .. } => format!("from {at}"),
-            Self::Calmed(_) => format!("until {at}"),
-            Self::Campaign(campaign) => format!("{} from {}", campaign.actor, campaign.began),
-            Self::CampaignGrew { actor, times } => format!("{actor} x{times} at {at}"),
-            Self::CampaignEnded(campaign) => format!("{} until {at}", campaign.actor),
-            Self::NoData { since } => format!("since {since}"),
-            _ => String::new(),
-        }
-    }
-}
-
-impl Transition {
-    /// Returns why it is told; `None` for what is not.
-    pub fn occasion(&self) -> Option<Occasion> {
-        if self.is_swallowed {
-            return None;
-        }
-        Some(Occasion {
-            kind: self.change.kind()?,
-            account_id: self.account_id.clone(),
-            cluster: self.cluster,
-            epoch: self.epoch,
-            about: self.change.about(self.at),
-            detail: String::new(),
-            at: Some(self.at),
-            is_late: false,
-        })
-    }
-
-    /// Campaigns before what they swallow, and what ends before what begins.
-    fn order(&self) -> (EventTime, u8, &str, Option<ClusterId>, &'static str, String) {
-        let rank = match self.change {
-            Change::Recovered { .. } | Change::Calmed(_) | Change::CampaignEnded(_) => 0,
-            Change::DataAgain { .. } => 1,
-            Change::Campaign(_) => 2,
-            _ => 3,
-        };
-        let about = self.change.about(self.at);
-        (
-            self.at,
-            rank,
-            &self.account_id,
-            self.cluster,
-            self.change.name(),
-            about,
-        )
-    }
+    deeds
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
+    use super::telling::occasion;
     use super::*;
+    use crate::alert::occasion::Occasion;
     use crate::cluster::Case;
     use crate::cluster::class::Class;
     use crate::cluster::facet::{Facets, Kind as Facet};
     use crate::cluster::fingerprint::Identity;
+    use crate::cluster::transition::Change;
+    use crate::trail::time::EventTime;
 
     type Known = BTreeMap<ClusterId, Arc<Facts>>;
 
@@ -343,6 +104,27 @@ mod tests {
         (events, facts)
     }
 
+    /// Tells the same, but forgets after each hour all that it does not write down.
+    fn in_sittings(deeds: &[Deed]) -> Vec<Transition> {
+        let mut told = Vec::new();
+        let mut written: Option<Vec<u8>> = None;
+        for hour in deeds.chunk_by(|one, other| one.at.window() == other.at.window()) {
+            let window = hour[0].at.window();
+            let mut chronicle = match &written {
+                Some(bytes) => Chronicle::decode(bytes).unwrap(),
+                None => Chronicle::new(window),
+            };
+            let recalled = chronicle.recalls_from()..chronicle.next();
+            let again = |deed: &&Deed| recalled.contains(&deed.at.window());
+            let again: Vec<Deed> = deeds.iter().filter(again).cloned().collect();
+            chronicle.recall(&again);
+            told.extend(chronicle.turn(window, hour));
+            written = Some(chronicle.encode());
+        }
+        Transition::sort(&mut told);
+        told
+    }
+
     proptest! {
         #[test]
         fn lives_follow_one_another_and_nothing_is_told_twice(
@@ -367,11 +149,14 @@ mod tests {
                     _ => {}
                 }
             }
-            let occasions: Vec<_> = told.iter().filter_map(Transition::occasion).collect();
+            let occasions: Vec<_> = told.iter().filter_map(occasion).collect();
             let ids: BTreeSet<_> = occasions.iter().map(Occasion::id).collect();
             prop_assert_eq!(ids.len(), occasions.len());
             events.reverse();
-            prop_assert_eq!(story(&events, &facts), told);
+            prop_assert_eq!(&story(&events, &facts), &told);
+            let subject = |(id, facts): (&ClusterId, &Arc<Facts>)| (*id, Arc::new(Subject::from(&facts.identity)));
+            let subjects = facts.iter().map(subject).collect();
+            prop_assert_eq!(&in_sittings(&deeds(&events, &subjects)), &told);
         }
     }
 }

@@ -16,7 +16,10 @@ pub struct EventTime(i64);
 /// The hour of event time that a moment falls into, in hours since 1970.
 ///
 /// An event always falls into the same window, so windows partition a cluster's ids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(transparent)]
 pub struct Window(i64);
 
 impl EventTime {
@@ -106,9 +109,43 @@ const DAYS_TO_2000: i64 = 10_957;
 const DAYS_BEFORE: [i64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
 
 impl Window {
+    /// Takes hours since 1970, those out of range as the nearest within it.
+    pub fn from_hours(hours: i64) -> Self {
+        Self(hours).clamp(EventTime::FIRST.window(), EventTime::LAST.window())
+    }
+
     /// Returns the hours since 1970.
     pub fn hours(self) -> i64 {
         self.0
+    }
+
+    /// Returns its first second.
+    pub fn start(self) -> EventTime {
+        EventTime(self.0 * 3600)
+    }
+
+    /// Returns the first second after it, or the last moment that there is.
+    pub fn end(self) -> EventTime {
+        EventTime(self.0 * 3600 + 3600).min(EventTime::LAST)
+    }
+
+    /// Returns the hour so many hours later, or earlier.
+    pub fn plus(self, hours: i64) -> Self {
+        Self::from_hours(self.0.saturating_add(hours))
+    }
+}
+
+impl TryFrom<String> for EventTime {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("a time is RFC 3339 text between 2006 and 2099")
+    }
+}
+
+impl From<EventTime> for String {
+    fn from(time: EventTime) -> Self {
+        time.to_string()
     }
 }
 

@@ -20,6 +20,7 @@ mod fuzz;
 mod golden;
 mod house;
 mod identity;
+mod inspection;
 mod interleavings;
 mod kills;
 mod laws;

@@ -12,18 +12,18 @@ use crate::deliveries::Dice;
 use crate::records::{ACCOUNT, id, lines, record};
 
 const MINUTE: i64 = 60;
-const HOUR: i64 = 3600;
+pub const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
 /// 2026-11-01T00:00:00Z.
-const START: i64 = 1_793_491_200;
+pub const START: i64 = 1_793_491_200;
 
 /// The hours, from [`START`], in which nothing reaches anybody.
 const OUTAGE: (i64, i64) = (13 * DAY + 6 * HOUR, 13 * DAY + 22 * HOUR);
 
 /// The failures of a month, as they are written.
-struct Month {
-    records: Vec<Value>,
+pub struct Month {
+    pub records: Vec<Value>,
 }
 
 impl Month {
@@ -180,7 +180,8 @@ impl Month {
         }
     }
 
-    fn whole() -> Self {
+    /// Returns all of it, one thing after the other.
+    pub fn whole() -> Self {
         let mut month = Self {
             records: Vec::new(),
         };

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::future::Future;
 
+use data_encoding::HEXLOWER;
 use futures_util::stream::{self, StreamExt as _};
 
 use crate::alert::occasion::{self, Occasion};
 use crate::aws::dynamodb::item::{
-    self, CALLERS_MAX, Caller, Head, State, beginning_key, caller, head_key, learned_key,
-    manifest_item, open_place, principal_item, principal_key,
+    self, CALLERS_MAX, Caller, Head, State, beginning_key, caller, head_key, late_item,
+    learned_key, manifest_item, open_place, principal_item, principal_key,
 };
 use crate::aws::dynamodb::lease::Purpose;
 use crate::aws::dynamodb::message::marker_item;
@@ -21,11 +22,15 @@ use crate::cluster::guard::{self, Admitted, NEW_CLUSTERS_MAX, is_overflow};
 use crate::cluster::manifest::Manifest;
 use crate::cluster::sample::{Rank, Samples};
 use crate::cluster::{EventId, Facts, Sighting, Tally};
-use crate::ports::{Batch, Committed, Spent, StoreError};
+use crate::ports::{Batch, Committed, Late, Spent, StoreError};
 use crate::trail::time::{EventTime, Window};
 
 /// How many calls are under way at a time.
 const CALLS_MAX: usize = 16;
+
+/// What comes so long after its hour, in seconds, is noted as late: until then the inspection looks
+/// at the hour by itself.
+const NOTED_SECONDS: i64 = 2 * 3600;
 
 /// A caller that comes to a cluster within its first hour, in seconds, is part of what is new about
 /// it, and not told.
@@ -224,11 +229,29 @@ impl<T: Table> DynamoStore<T> {
         for count in together(puts).await {
             fresh += count? as u64;
         }
+        self.note_late(&manifests).await?;
         if let Some(counting) = &mut self.counting {
             let seen = manifests.iter().flat_map(Manifest::sightings);
             fresh = counting.sightings.add(seen);
         }
         Ok(fresh)
+    }
+
+    /// Notes the hours that the inspection has taken by now, so that it takes them again. That follows
+    /// the manifests: whoever finds the note finds what it is about.
+    async fn note_late(&self, manifests: &[Manifest]) -> Result<(), StoreError> {
+        for manifest in manifests {
+            let Some(window) = manifest.window else {
+                continue;
+            };
+            if self.now.seconds_since(window.end()) >= NOTED_SECONDS {
+                let (_, digest) = manifest.encode();
+                let token = format!("{}-{}", HEXLOWER.encode(&digest), self.now.seconds());
+                let item = late_item(&Late { window, token });
+                self.table.write(&Write::Put(item)).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes the heads of clusters that have none, and returns how many were made here.
@@ -456,7 +479,7 @@ impl<T: Table> DynamoStore<T> {
 
     /// Tells whether anything is told: not without sinks, and not while the stack is learning what
     /// is usual.
-    fn tells(&self) -> bool {
+    pub(super) fn tells(&self) -> bool {
         let learning = self.settings.learn_hours * 3600;
         let is_over = |began| self.now.seconds() >= began + learning;
         !self.settings.sinks.is_empty() && self.beginning.is_some_and(is_over)
@@ -464,7 +487,7 @@ impl<T: Table> DynamoStore<T> {
 
     /// Finds out when the first event was committed, and tells once that learning is over. Once that
     /// is known it takes no call.
-    async fn learn(&mut self) -> Result<(), StoreError> {
+    pub(super) async fn learn(&mut self) -> Result<(), StoreError> {
         if self.settings.sinks.is_empty() || self.learned {
             return Ok(());
         }

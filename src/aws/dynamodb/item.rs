@@ -12,6 +12,9 @@
 //! | breaker | `SINK#<sink>` | `B` | what stands in the way of a sink |
 //! | ledger | `K#<key id>` | `L` | what IAM said of an access key |
 //! | marker | `K#<key id>` | `SEEN#<day>` | that a canary key was told of that day |
+//! | history | `C#<cluster>` or `A#<account>` | `J#<time>#<id>` | what happened, so that it is told once |
+//! | campaign | `A#<account>` | `G#<hash>` | until when an actor's campaign is known to go on |
+//! | late | `D#` | `<window>` | that events came for an hour that was inspected |
 //! | budget | `Q#<account>` | `<window>` | places taken of the guard's, by counter |
 //! | beginning | `Q#beginning` | `-` | when the first event was committed |
 //! | learned | `Q#beginning` | `learned` | that the end of learning was told |
@@ -35,6 +38,7 @@ use crate::cluster::fingerprint::{ClusterId, Identity, VERSION};
 use crate::cluster::manifest::Manifest;
 use crate::cluster::sample::Sample;
 use crate::cluster::{EventId, Facts};
+use crate::ports::Late;
 use crate::trail::time::{EventTime, Window};
 
 /// How a cluster stands.
@@ -276,6 +280,25 @@ pub fn manifest_item(manifest: &Manifest, retention_days: i64, now: EventTime) -
 pub fn manifest_window(pk: &str) -> Option<Option<Window>> {
     let (name, _) = pk.strip_prefix("M#")?.rsplit_once('#')?;
     window(name)
+}
+
+/// Returns the partition of the hours that events came late for.
+pub fn late_partition() -> &'static str {
+    "D#"
+}
+
+/// Returns the item that says that events came late for an hour.
+pub fn late_item(late: &Late) -> Item {
+    let key = Key::new(late_partition(), late.window.hours().to_string());
+    Item::new(key).text("lo", &late.token)
+}
+
+/// Reads what [`late_item`] returns.
+pub fn read_late(item: &Item) -> Option<Late> {
+    Some(Late {
+        window: Window::from_hours(item.key.sk.parse().ok()?),
+        token: item.text_of("lo")?.to_owned(),
+    })
 }
 
 fn with_sample(item: Item, sample: &Sample) -> Item {

@@ -1,11 +1,13 @@
 //! What lies in the table of messages: rows that wait, what became of them, what stands in the way of
 //! a sink, and what is remembered of access keys. `item.rs` lists the keys.
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
 use crate::alert::occasion::{Kind, Occasion};
 use crate::aws::dynamodb::item::SHARDS;
 use crate::aws::dynamodb::table::{Item, Key, Write};
+use crate::cluster::campaign::Standing;
 use crate::cluster::fingerprint::ClusterId;
 use crate::keys::{Answer, Ledger};
 use crate::outbox::{Breaker, Line, Row, Silence};
@@ -123,6 +125,46 @@ pub fn dead(row: &Row, now: i64, why: &str) -> Write {
         .text("why", why)
         .number("ttl", now + LOG_SECONDS);
     Write::Put(item)
+}
+
+/// Returns the item that keeps something from being told twice, and is its place in a history.
+pub fn told_item(occasion: &Occasion, now: i64) -> Item {
+    let pk = match occasion.cluster {
+        Some(cluster) => format!("C#{cluster}"),
+        None => format!("A#{}", occasion.account_id),
+    };
+    let at = occasion.at.map_or(0, EventTime::seconds);
+    Item::new(Key::new(pk, format!("J#{at:010}#{}", occasion.id())))
+        .text("tr", occasion.kind.name())
+        .number("ep", occasion.epoch)
+        .text("nm", &occasion.about)
+        .text("de", &occasion.detail)
+        .number("ttl", now + MARKER_SECONDS)
+}
+
+/// Returns the key of an actor's campaign. The name is the actor's own, so a hash of it is the key.
+pub fn campaign_key(account_id: &str, actor: &str) -> Key {
+    let hash = HEXLOWER.encode(&Sha256::digest(actor)[..16]);
+    Key::new(format!("A#{account_id}"), format!("G#{hash}"))
+}
+
+/// Returns the item of a campaign that was told.
+pub fn campaign_item(key: Key, standing: Standing, version: i64, now: i64) -> Item {
+    Item::new(key)
+        .number("be", standing.began.seconds())
+        .number("la", standing.last.seconds())
+        .number("vr", version)
+        .number("ttl", now + LOG_SECONDS)
+}
+
+/// Reads a campaign that was told, and its version.
+pub fn read_campaign(item: &Item) -> Option<(Standing, i64)> {
+    let time = |name| EventTime::from_seconds(item.number_of(name)?);
+    let standing = Standing {
+        began: time("be")?,
+        last: time("la")?,
+    };
+    Some((standing, item.number_of("vr")?))
 }
 
 /// Returns the key of a cluster's silence for a sink.

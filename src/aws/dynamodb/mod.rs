@@ -16,6 +16,7 @@ pub mod item;
 mod lease;
 pub mod message;
 mod outbox;
+mod past;
 mod read;
 pub mod sdk;
 pub mod table;

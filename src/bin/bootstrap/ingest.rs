@@ -41,7 +41,7 @@ pub async fn run(environment: &Environment) -> Result<(), Refusal> {
 }
 
 /// Opens the store.
-fn store(settings: &IngestSettings, config: &SdkConfig) -> DynamoStore<SdkTable> {
+pub fn store(settings: &IngestSettings, config: &SdkConfig) -> DynamoStore<SdkTable> {
     let table = SdkTable::new(config, &settings.table_name);
     let settings = Settings {
         sinks: settings

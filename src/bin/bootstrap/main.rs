@@ -11,6 +11,7 @@
 
 mod deliver;
 mod ingest;
+mod inspect;
 mod invocation;
 mod log;
 mod start;
@@ -46,7 +47,11 @@ fn run(environment: &Environment) -> Result<(), Refusal> {
     match role {
         ingest::ROLE => runtime.block_on(ingest::run(environment)),
         deliver::ROLE => runtime.block_on(deliver::run(environment)),
-        role => Err(Refusal::role(role, &[ingest::ROLE, deliver::ROLE])),
+        inspect::ROLE => runtime.block_on(inspect::run(environment)),
+        role => Err(Refusal::role(
+            role,
+            &[ingest::ROLE, deliver::ROLE, inspect::ROLE],
+        )),
     }
 }
 

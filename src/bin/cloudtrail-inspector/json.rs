@@ -9,8 +9,9 @@ use cloudtrail_inspector::cluster::facet::{Facets, Kind};
 use cloudtrail_inspector::cluster::fingerprint::{Identity, VERSION};
 use cloudtrail_inspector::cluster::lifecycle::Status;
 use cloudtrail_inspector::cluster::ranking::Entry;
+use cloudtrail_inspector::cluster::transition::Transition;
 use cloudtrail_inspector::cluster::{Census, Cluster, Conclusion, FacetValues, Span};
-use cloudtrail_inspector::inspect::Transition;
+use cloudtrail_inspector::inspect::telling::occasion;
 use cloudtrail_inspector::report::Books;
 use cloudtrail_inspector::trail::redact::sanitize;
 use cloudtrail_inspector::trail::time::EventTime;
@@ -53,7 +54,7 @@ struct AlertShape {
 
 impl TransitionShape {
     fn of(transition: &Transition) -> Self {
-        let alert = transition.occasion().map(|occasion| AlertShape {
+        let alert = occasion(transition).map(|occasion| AlertShape {
             alert_id: occasion.id().to_string(),
             fault_id: occasion.fault_id().to_string(),
             kind: occasion.kind.name(),

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use cloudtrail_inspector::cluster::Facts;
 use cloudtrail_inspector::cluster::campaign::Campaign;
 use cloudtrail_inspector::cluster::fingerprint::ClusterId;
-use cloudtrail_inspector::inspect::{Change, Transition};
+use cloudtrail_inspector::cluster::transition::{Change, Transition};
+use cloudtrail_inspector::inspect::telling::occasion;
 use cloudtrail_inspector::trail::redact::sanitize;
 use cloudtrail_inspector::trail::time::{EventTime, Window};
 
@@ -33,7 +34,7 @@ pub fn text(transitions: &[Transition], facts: &BTreeMap<ClusterId, Arc<Facts>>)
             told(transition, facts),
         );
     }
-    let alerts = transitions.iter().filter_map(Transition::occasion).count();
+    let alerts = transitions.iter().filter_map(occasion).count();
     let swallowed = transitions.iter().filter(|of| of.is_swallowed).count();
     let _ = writeln!(
         text,
@@ -52,6 +53,7 @@ fn told(transition: &Transition, facts: &BTreeMap<ClusterId, Arc<Facts>>) -> Str
         Change::Recovered {
             fault_seconds,
             count,
+            ..
         } => {
             let (count, time) = (counted(*count, "event"), duration(*fault_seconds));
             format!("{what}: {count} in {time}")
@@ -68,8 +70,8 @@ fn told(transition: &Transition, facts: &BTreeMap<ClusterId, Arc<Facts>>) -> Str
             hour(escalation.since),
         ),
         Change::Campaign(campaign) => format!("{}: begins", actor(campaign, facts)),
-        Change::CampaignGrew { actor, times } => {
-            format!("{}: {times} times what makes one", name(actor))
+        Change::CampaignGrew { times, campaign } => {
+            format!("{}: {times} times what makes one", actor(campaign, facts))
         }
         Change::CampaignEnded(campaign) => format!(
             "{}: {} in {}, {}, {}",
@@ -80,7 +82,10 @@ fn told(transition: &Transition, facts: &BTreeMap<ClusterId, Arc<Facts>>) -> Str
             counted(campaign.calls.len() as u64, "call"),
         ),
         Change::NoData { since } => format!("no event since {since}; nothing recovers meanwhile"),
-        Change::DataAgain { seconds } => format!("events again after {}", duration(*seconds)),
+        Change::DataAgain { since } => {
+            let seconds = transition.at.seconds_since(*since);
+            format!("events again after {}", duration(seconds))
+        }
     }
 }
 

@@ -1,0 +1,278 @@
+//! One run of the inspection: the hours that are over since the last one, one after the other, and a
+//! look at those that are not.
+//!
+//! What was made true or told is so for good, whether or not the run comes to its end: the next one
+//! takes the hours again that were not written down, and finds it done.
+
+use std::sync::Arc;
+
+use crate::cluster::campaign::Deed;
+use crate::cluster::chronicle::{Chronicle, HOURS_MAX};
+use crate::cluster::transition::{Change, Transition};
+use crate::inspect::deeds;
+use crate::inspect::telling::occasion;
+use crate::ports::{Bucket, BucketError, Clock, Late, Past, StoreError};
+use crate::report::Inspection;
+use crate::trail::time::{EventTime, Window};
+
+/// Where the chronicle is kept.
+pub const CHRONICLE_KEY: &str = "inspection/chronicle";
+
+/// How long after its end an hour is taken, in seconds: CloudTrail delivers within five minutes on
+/// average (AWS CloudTrail User Guide, "How CloudTrail works").
+pub const GRACE_SECONDS: i64 = 15 * 60;
+
+/// After so many hours what was found out is written down, so that a long way is not gone twice.
+const SITTING_HOURS: i64 = 24;
+
+/// What a run may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// For how many days events are kept: without a chronicle, it begins there.
+    pub retention_days: i64,
+    /// When it has to be over, in milliseconds since 1970.
+    pub deadline: i64,
+}
+
+/// What a run did.
+#[derive(Debug, Default)]
+pub struct Inspected {
+    /// How much of it.
+    pub counts: Inspection,
+    /// What could not be read, and is left out.
+    pub damaged: Vec<String>,
+    /// Why the chronicle was made anew, if it was.
+    pub anew: Option<String>,
+    /// What could not be made true or told; the next run tries again.
+    pub failed: Vec<StoreError>,
+}
+
+/// Why a run came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The table does not answer.
+    #[error("the store does not answer: {0}")]
+    Store(#[from] StoreError),
+    /// The bucket does not answer, or is not allowed to be asked.
+    #[error("the chronicle cannot be read or kept: {0}")]
+    Bucket(#[from] BucketError),
+}
+
+/// A run under way.
+struct Run<'a, S, B, C> {
+    store: &'a mut S,
+    bucket: &'a B,
+    clock: &'a C,
+    plan: Plan,
+    chronicle: Chronicle,
+    /// The next hour as it was written down.
+    kept: Window,
+    inspected: Inspected,
+}
+
+/// Takes all hours that are over, and says what it did.
+///
+/// # Errors
+/// [`Failure`], after which nothing is written down: the next run does it again.
+pub async fn run<S: Past, B: Bucket, C: Clock>(
+    store: &mut S,
+    bucket: &B,
+    clock: &C,
+    plan: Plan,
+) -> Result<Inspected, Failure> {
+    store.begin().await?;
+    let now = now(clock);
+    let (chronicle, anew) = open(bucket, now, plan).await?;
+    let mut run = Run {
+        store,
+        bucket,
+        clock,
+        plan,
+        kept: chronicle.next(),
+        chronicle,
+        inspected: Inspected {
+            anew,
+            ..Inspected::default()
+        },
+    };
+    run.recall().await?;
+    let late = run.amend().await?;
+    run.take_all(over(now)).await?;
+    run.foresee(now).await?;
+    run.close(&late).await?;
+    let mut inspected = run.inspected;
+    let lives = run.chronicle.lives().values();
+    let accounts = run.chronicle.accounts().values();
+    let behind = over(now).hours() - run.chronicle.next().hours();
+    inspected.counts = Inspection {
+        behind_hours: behind.max(0) as u64,
+        clusters: lives.len() as u64,
+        open_clusters: lives.filter(|life| life.is_open()).count() as u64,
+        blind_accounts: accounts.filter(|of| of.is_blind()).count() as u64,
+        damaged: inspected.damaged.len() as u64,
+        failed: inspected.failed.len() as u64,
+        ..inspected.counts
+    };
+    Ok(inspected)
+}
+
+fn now(clock: &impl Clock) -> EventTime {
+    EventTime::from_seconds(clock.seconds()).unwrap_or(EventTime::FIRST)
+}
+
+/// Returns the first hour that is not over yet, or may have more to come.
+fn over(now: EventTime) -> Window {
+    let settled = EventTime::from_seconds(now.seconds() - GRACE_SECONDS);
+    settled.unwrap_or(now).window()
+}
+
+/// Returns the first hour that events are kept of.
+fn first(now: EventTime, plan: Plan) -> Window {
+    now.window().plus(-plan.retention_days * 24)
+}
+
+/// Opens the chronicle, or begins one where there is none that can be read.
+async fn open(
+    bucket: &impl Bucket,
+    now: EventTime,
+    plan: Plan,
+) -> Result<(Chronicle, Option<String>), Failure> {
+    let first = first(now, plan);
+    let begun = |why: &str| (Chronicle::new(first), Some(why.to_owned()));
+    let Some(kept) = bucket.fetch(CHRONICLE_KEY).await? else {
+        return Ok(begun("there is none yet"));
+    };
+    match Chronicle::decode(&kept) {
+        // One that slept for longer than events are kept has nothing to go on from.
+        Ok(chronicle) if chronicle.next() >= first => Ok((chronicle, None)),
+        Ok(_) => Ok(begun("it is older than what is kept")),
+        Err(error) => Ok(begun(&error.to_string())),
+    }
+}
+
+impl Failure {
+    /// Returns the stable name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Store(_) => "StoreUnavailable",
+            Self::Bucket(_) => "BucketUnavailable",
+        }
+    }
+}
+
+impl<S: Past, B: Bucket, C: Clock> Run<'_, S, B, C> {
+    /// Reads an hour.
+    async fn deeds(&mut self, window: Window) -> Result<Vec<Deed>, StoreError> {
+        let lives = self.chronicle.lives();
+        let known = |cluster| lives.get(&cluster).map(|life| Arc::clone(&life.subject));
+        let hour = self.store.hour(window, &known).await?;
+        self.inspected.damaged.extend(hour.damaged);
+        Ok(deeds(&hour.events, &hour.subjects))
+    }
+
+    /// Reads the hours again that campaigns may still be going on from. What came for them since, they
+    /// have now.
+    async fn recall(&mut self) -> Result<(), StoreError> {
+        if self.inspected.anew.is_some() {
+            return Ok(());
+        }
+        let (mut window, next) = (self.chronicle.recalls_from(), self.chronicle.next());
+        while window < next {
+            let deeds = self.deeds(window).await?;
+            self.chronicle.amend(&deeds);
+            self.chronicle.recall(&deeds);
+            window = window.plus(1);
+        }
+        Ok(())
+    }
+
+    /// Takes the hours again that events came late for, and returns them.
+    async fn amend(&mut self) -> Result<Vec<Late>, StoreError> {
+        let mut late = self.store.late().await?;
+        let next = self.chronicle.next();
+        late.retain(|late| late.window < next);
+        if late.iter().any(|late| late.window < next.plus(-HOURS_MAX)) {
+            // How much of such an hour was counted before is not remembered.
+            self.chronicle = Chronicle::new(first(now(self.clock), self.plan));
+            let why = "events came late for an hour long ago";
+            self.inspected.anew = Some(why.to_owned());
+            return Ok(late);
+        }
+        for late in &late {
+            let deeds = self.deeds(late.window).await?;
+            self.chronicle.amend(&deeds);
+            self.inspected.counts.late_hours += 1;
+        }
+        Ok(late)
+    }
+
+    /// Takes the hours up to before one, as far as there is time.
+    async fn take_all(&mut self, until: Window) -> Result<(), Failure> {
+        while self.chronicle.next() < until && self.clock.millis() < self.plan.deadline {
+            let window = self.chronicle.next();
+            let deeds = self.deeds(window).await?;
+            let told = self.chronicle.turn(window, &deeds);
+            self.inspected.counts.hours += 1;
+            self.inspected.counts.events += deeds.len() as u64;
+            self.settle(&told).await;
+            let is_long = window.hours() - self.kept.hours() >= SITTING_HOURS;
+            if is_long && self.inspected.failed.is_empty() {
+                self.keep().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at the hours that are not over yet.
+    async fn foresee(&mut self, now: EventTime) -> Result<(), StoreError> {
+        let mut hours = Vec::new();
+        let mut window = self.chronicle.next();
+        // A run that is behind has enough to do.
+        while window <= now.window() && window.plus(2) >= now.window() {
+            let deeds = self.deeds(window).await?;
+            hours.push((window, deeds));
+            window = window.plus(1);
+        }
+        let told = self.chronicle.foresee(&hours);
+        self.settle(&told).await;
+        Ok(())
+    }
+
+    /// Makes transitions true, each on its own: what goes wrong with one is no reason to leave others.
+    async fn settle(&mut self, told: &[Transition]) {
+        for transition in told {
+            let occasion = occasion(transition);
+            let settled = match &transition.change {
+                Change::Campaign(campaign) => {
+                    self.store.meet_campaign(campaign, occasion.as_ref()).await
+                }
+                _ => self.store.settle(transition, occasion.as_ref()).await,
+            };
+            match settled {
+                Ok(is_settled) => self.inspected.counts.settled += u64::from(is_settled),
+                Err(error) => self.inspected.failed.push(error),
+            }
+        }
+    }
+
+    async fn keep(&mut self) -> Result<(), BucketError> {
+        let chronicle = self.chronicle.encode();
+        self.bucket.keep(CHRONICLE_KEY, chronicle).await?;
+        self.kept = self.chronicle.next();
+        Ok(())
+    }
+
+    /// Writes down what was found out. While something of it cannot be made true, the hours are taken
+    /// again, for a day; then that is given up rather than all that follows.
+    async fn close(&mut self, late: &[Late]) -> Result<(), Failure> {
+        let hours = self.chronicle.next().hours() - self.kept.hours();
+        if !self.inspected.failed.is_empty() && hours < SITTING_HOURS {
+            return Ok(());
+        }
+        self.keep().await?;
+        for late in late {
+            self.store.forget_late(late).await?;
+        }
+        Ok(())
+    }
+}

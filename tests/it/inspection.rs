@@ -1,0 +1,360 @@
+//! The inspection as it runs every hour, beside a function that commits what comes: what it finds is
+//! what the story of the whole past says, however the runs were cut, repeated or broken off.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use cloudtrail_inspector::alert::occasion::{Kind, Occasion};
+use cloudtrail_inspector::aws::dynamodb::item::{Head, State};
+use cloudtrail_inspector::aws::dynamodb::message::read_row;
+use cloudtrail_inspector::aws::dynamodb::table::Item;
+use cloudtrail_inspector::inspect::run::{CHRONICLE_KEY, Failure, Inspected, Plan, run};
+use cloudtrail_inspector::inspect::story;
+use cloudtrail_inspector::inspect::telling::occasion;
+use cloudtrail_inspector::memory::{MemoryBucket, MemoryStore};
+use cloudtrail_inspector::ports::{Bucket as _, Clock, Store};
+use cloudtrail_inspector::trail::time::EventTime;
+use pollster::block_on;
+use serde_json::{Value, json};
+
+use crate::deliveries::Dice;
+use crate::records::{ingest, lines, record};
+use crate::story::{HOUR, Month, START};
+use crate::table::{Fault, MemoryTable, store, telling};
+
+/// A clock that only the tests move.
+#[derive(Debug, Clone, Default)]
+struct Hands(Rc<Cell<i64>>);
+
+impl Clock for Hands {
+    fn millis(&self) -> i64 {
+        self.0.get() * 1000
+    }
+
+    async fn wait(&self, _millis: i64) {}
+
+    fn any(&self, _limit: i64) -> i64 {
+        0
+    }
+}
+
+/// A table and a bucket, the clock on the wall, and functions that come and go.
+#[derive(Default)]
+struct World {
+    table: MemoryTable,
+    bucket: MemoryBucket,
+    clock: Hands,
+}
+
+impl World {
+    fn now(&self) -> EventTime {
+        EventTime::from_seconds(self.clock.0.get()).unwrap()
+    }
+
+    /// Commits what has come, at a moment.
+    fn commit(&self, at: i64, records: &[Value]) {
+        self.clock.0.set(at);
+        let mut store = store(&self.table, telling());
+        store.set_now(self.now());
+        ingest(&mut store, &lines(records));
+    }
+
+    /// Runs the inspection once, at a moment.
+    fn inspect(&self, at: i64) -> Result<Inspected, Failure> {
+        self.clock.0.set(at);
+        let mut store = store(&self.table, telling());
+        store.set_now(self.now());
+        let plan = Plan {
+            retention_days: 35,
+            deadline: i64::MAX,
+        };
+        block_on(run(&mut store, &self.bucket, &self.clock, plan))
+    }
+
+    /// Returns what waits to be told, by id.
+    fn told(&self) -> BTreeMap<String, Occasion> {
+        let rows = self
+            .table
+            .items()
+            .into_iter()
+            .filter_map(|item| read_row(&item));
+        let mut told = BTreeMap::new();
+        for row in rows {
+            let id = row.occasion.id().to_string();
+            let before = told.insert(id, row.occasion);
+            assert_eq!(before, None, "told twice");
+        }
+        told
+    }
+
+    fn heads(&self) -> Vec<Head> {
+        let items = self.table.items();
+        let heads = items.iter().filter_map(Head::read);
+        heads.map(|(_, head)| head).collect()
+    }
+
+    /// Returns all that counts of the table, without when it was written.
+    fn state(&self) -> Vec<(String, String, Option<String>)> {
+        let counts = |item: &Item| {
+            let state = item.text_of("st").map(str::to_owned);
+            let is_row = item.key.pk.starts_with("O#");
+            let sk = item.key.sk.rsplit('#').next().unwrap_or_default();
+            let sk = if is_row { sk } else { &item.key.sk };
+            (item.key.pk.clone(), sk.to_owned(), state)
+        };
+        let mut state: Vec<_> = self.table.items().iter().map(counts).collect();
+        state.sort();
+        state
+    }
+}
+
+/// Returns the records of each hour.
+fn by_hour(records: &[Value]) -> BTreeMap<i64, Vec<Value>> {
+    let mut hours: BTreeMap<i64, Vec<Value>> = BTreeMap::new();
+    for record in records {
+        let at = EventTime::parse(record["eventTime"].as_str().unwrap()).unwrap();
+        hours
+            .entry(at.window().hours())
+            .or_default()
+            .push(record.clone());
+    }
+    hours
+}
+
+/// What only the inspection finds: a set of ids, as people may read it.
+fn found(
+    occasions: impl Iterator<Item = Occasion>,
+) -> BTreeSet<(Option<EventTime>, &'static str, String)> {
+    let is_found = |of: &Occasion| {
+        !matches!(
+            of.kind,
+            Kind::New | Kind::NewPrincipal | Kind::AccountSummary
+        )
+    };
+    occasions
+        .filter(is_found)
+        .map(|of| {
+            let what = of
+                .cluster
+                .map_or_else(|| of.about.clone(), |id| id.to_string());
+            (of.at, of.kind.name(), what)
+        })
+        .collect()
+}
+
+#[test]
+fn a_month_of_hourly_runs_finds_what_the_story_of_the_month_says() {
+    let month = Month::whole().records;
+    let world = World::default();
+    let hours = by_hour(&month);
+    let first = START / HOUR;
+    for hour in first..first + 31 * 24 {
+        if let Some(records) = hours.get(&hour) {
+            world.commit(hour * HOUR + 3599, records);
+        }
+        let inspected = world.inspect((hour + 1) * HOUR + 5).unwrap();
+        let counts = inspected.counts;
+        assert_eq!((counts.behind_hours, counts.failed), (0, 0));
+    }
+    let mut memory = MemoryStore::default();
+    ingest(&mut memory, &lines(&month));
+    let events = block_on(memory.events()).unwrap();
+    let facts = block_on(memory.census(None)).unwrap().facts;
+    let story = story(&events, &facts);
+    let last = (first + 31 * 24 - 1) * HOUR;
+    let wanted = found(story.iter().filter_map(occasion));
+    let told = found(world.told().into_values());
+    let is_in_time =
+        |(at, ..): &&(Option<EventTime>, &str, String)| at.is_some_and(|at| at.seconds() <= last);
+    let told: BTreeSet<_> = told.iter().filter(is_in_time).collect();
+    let wanted: BTreeSet<_> = wanted.iter().filter(is_in_time).collect();
+    assert_eq!(told, wanted);
+    assert!(told.len() > 20, "{told:?}");
+}
+
+/// A day in which a throttled job ends, and is seen to be over.
+fn day() -> Vec<Value> {
+    let mut records = Vec::new();
+    for n in 0..12_u64 {
+        records.push(record(json!({
+            "eventID": crate::records::id(n + 1),
+            "eventTime": EventTime::from_seconds(START + n as i64 * 600).unwrap().to_string(),
+            "errorCode": "ThrottlingException",
+        })));
+    }
+    records
+}
+
+const RECOVERED_AT: i64 = START + 8 * HOUR;
+
+#[test]
+fn a_cluster_that_is_quiet_for_its_time_recovers_once_and_comes_back_once() {
+    let world = World::default();
+    world.commit(START + 2 * HOUR, &day());
+    for hour in 2..12 {
+        world.inspect(START + hour * HOUR + 20 * 60).unwrap();
+        // Twice is once: the schedule may call twice.
+        world.inspect(START + hour * HOUR + 21 * 60).unwrap();
+    }
+    let told = world.told();
+    let kinds: Vec<&str> = told.values().map(|of| of.kind.name()).collect();
+    assert_eq!(kinds.iter().filter(|kind| **kind == "recovered").count(), 1);
+    let recovered = told.values().find(|of| of.kind == Kind::Recovered).unwrap();
+    assert_eq!(recovered.at.unwrap().seconds(), RECOVERED_AT);
+    assert_eq!(world.heads()[0].state, State::Recovered);
+
+    // An event from before it recovered that comes late brings nothing back.
+    let late = |number: u64, at: i64| {
+        record(json!({
+            "eventID": crate::records::id(number),
+            "eventTime": EventTime::from_seconds(at).unwrap().to_string(),
+            "errorCode": "ThrottlingException",
+        }))
+    };
+    world.commit(START + 13 * HOUR, &[late(90, START + 7 * HOUR)]);
+    world.inspect(START + 13 * HOUR + 20 * 60).unwrap();
+    assert_eq!(world.heads()[0].state, State::Recovered);
+    assert_eq!(world.told().len(), told.len());
+
+    // One from after it does.
+    world.commit(START + 14 * HOUR, &[late(91, START + 14 * HOUR - 60)]);
+    world.inspect(START + 15 * HOUR + 20 * 60).unwrap();
+    let head = &world.heads()[0];
+    assert_eq!((head.state, head.epoch), (State::Regressed, 2));
+    let regressed = world
+        .told()
+        .into_values()
+        .filter(|of| of.kind == Kind::Regressed);
+    assert_eq!(regressed.count(), 1);
+}
+
+#[test]
+fn runs_that_break_off_anywhere_leave_what_an_unbroken_one_leaves() {
+    let calm = World::default();
+    calm.commit(START + 2 * HOUR, &day());
+    for hour in 2..12 {
+        calm.inspect(START + hour * HOUR + 20 * 60).unwrap();
+    }
+    let mut dice = Dice(0x1f4);
+    for _ in 0..40 {
+        let world = World::default();
+        world.commit(START + 2 * HOUR, &day());
+        for hour in 2..12 {
+            let at = START + hour * HOUR + 20 * 60;
+            let (place, fault) = (dice.below(40) as u64, dice.below(2));
+            let fault = [Fault::Unavailable, Fault::Lost][fault as usize];
+            world
+                .table
+                .fail(move |call| (call == place).then_some(fault));
+            // Whether it fails or not: the next one is whole.
+            let _ = world.inspect(at);
+            world.table.mend();
+        }
+        world.inspect(START + 11 * HOUR + 30 * 60).unwrap();
+        assert_eq!(world.state(), calm.state());
+    }
+}
+
+#[test]
+fn what_comes_late_for_an_hour_long_ago_counts_there() {
+    let world = World::default();
+    world.commit(START + 2 * HOUR, &day());
+    world.inspect(START + 10 * HOUR + 20 * 60).unwrap();
+    let record = |number: u64, at: i64| {
+        record(json!({
+            "eventID": crate::records::id(number),
+            "eventTime": EventTime::from_seconds(at).unwrap().to_string(),
+            "errorCode": "ThrottlingException",
+        }))
+    };
+    world.commit(START + 11 * HOUR, &[record(50, START + 5 * HOUR)]);
+    let inspected = world.inspect(START + 11 * HOUR + 20 * 60).unwrap();
+    assert_eq!(inspected.counts.late_hours, 1);
+    let inspected = world.inspect(START + 11 * HOUR + 25 * 60).unwrap();
+    assert_eq!(inspected.counts.late_hours, 0, "once");
+    let chronicle = world.bucket.objects()[CHRONICLE_KEY].clone();
+    let chronicle =
+        cloudtrail_inspector::cluster::chronicle::Chronicle::decode(&chronicle).unwrap();
+    let life = chronicle.lives().values().next().unwrap();
+    assert_eq!(life.total, 13);
+    // After weeks, what was counted when is not remembered: it is counted anew.
+    let later = START + 20 * 24 * HOUR;
+    world.inspect(later).unwrap();
+    world.commit(later + 60, &[record(51, START + 6 * HOUR)]);
+    let inspected = world.inspect(later + HOUR).unwrap();
+    assert_eq!(
+        inspected.anew.as_deref(),
+        Some("events came late for an hour long ago")
+    );
+    let chronicle = world.bucket.objects()[CHRONICLE_KEY].clone();
+    let chronicle =
+        cloudtrail_inspector::cluster::chronicle::Chronicle::decode(&chronicle).unwrap();
+    assert_eq!(chronicle.lives().values().next().unwrap().total, 14);
+}
+
+#[test]
+fn what_is_damaged_is_said_and_leaves_the_rest_inspected() {
+    let world = World::default();
+    world.commit(START + 2 * HOUR, &day());
+    let other = record(json!({
+        "eventID": crate::records::id(70),
+        "eventTime": EventTime::from_seconds(START + 60).unwrap().to_string(),
+        "errorCode": "SlowDown",
+        "recipientAccountId": "444455556666",
+    }));
+    world.commit(START + 2 * HOUR + 1, &[other]);
+    // One of the two manifests of the first hour.
+    let manifests = world.table.items();
+    let hour = format!("M#{}#", START / HOUR);
+    let one = manifests
+        .iter()
+        .find(|item| item.key.pk.starts_with(&hour))
+        .unwrap();
+    world
+        .table
+        .set(Item::new(one.key.clone()).bytes("mf", vec![9, 9]));
+    let inspected = world.inspect(START + 20 * HOUR).unwrap();
+    assert!(inspected.damaged[0].contains(&one.key.pk), "{inspected:?}");
+    assert!(inspected.failed.is_empty());
+    let recovered = world
+        .told()
+        .into_values()
+        .filter(|of| of.kind == Kind::Recovered);
+    assert!(recovered.count() >= 1);
+}
+
+#[test]
+fn a_chronicle_that_is_lost_is_made_anew_and_tells_nothing_twice() {
+    let world = World::default();
+    world.commit(START + 2 * HOUR, &day());
+    world.inspect(START + 12 * HOUR).unwrap();
+    let (told, state) = (world.told(), world.state());
+    block_on(world.bucket.keep(CHRONICLE_KEY, b"not one".to_vec())).unwrap();
+    let inspected = world.inspect(START + 12 * HOUR + 60).unwrap();
+    assert!(inspected.anew.unwrap().contains("cannot be read"));
+    assert_eq!((world.told(), world.state()), (told, state));
+}
+
+#[test]
+fn a_run_without_time_stops_and_the_next_one_goes_on() {
+    let world = World::default();
+    world.commit(START + 2 * HOUR, &day());
+    world.clock.0.set(START + 12 * HOUR);
+    let mut store = store(&world.table, telling());
+    store.set_now(world.now());
+    let plan = Plan {
+        retention_days: 35,
+        deadline: 0,
+    };
+    let inspected = block_on(run(&mut store, &world.bucket, &world.clock, plan)).unwrap();
+    assert_eq!(
+        (inspected.counts.hours, inspected.counts.behind_hours),
+        (0, 35 * 24 - 1)
+    );
+    let inspected = world.inspect(START + 12 * HOUR).unwrap();
+    assert_eq!(
+        (inspected.counts.hours, inspected.counts.behind_hours),
+        (35 * 24 - 1, 0)
+    );
+}
