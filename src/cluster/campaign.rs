@@ -10,8 +10,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use serde::{Deserialize, Serialize};
-
 use crate::cluster::class::Class;
 use crate::cluster::facet::Kind;
 use crate::cluster::fingerprint::{ClusterId, Subject};

@@ -149,20 +149,6 @@ impl From<EventTime> for String {
     }
 }
 
-impl TryFrom<String> for EventTime {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::parse(&text).ok_or("a time is RFC 3339 text between 2006 and 2099")
-    }
-}
-
-impl From<EventTime> for String {
-    fn from(time: EventTime) -> Self {
-        time.to_string()
-    }
-}
-
 impl fmt::Display for EventTime {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match Timestamp::from_second(self.0) {

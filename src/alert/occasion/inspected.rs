@@ -16,7 +16,7 @@ use crate::cluster::escalation::Escalation;
 use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::summary::{Excerpt, KeyLine, Line, Summary};
 use crate::keys::masked;
-use crate::trail::time::{EventTime, Window};
+use crate::trail::time::EventTime;
 
 /// How many calls and clusters of a campaign are named.
 const NAMED_MAX: usize = 20;
@@ -103,7 +103,7 @@ impl Occasion {
     ) -> Self {
         let evidence = EscalationEvidence {
             stage: Stage::Ended,
-            from: starts(escalation.since).unwrap_or(at),
+            from: escalation.since.start(),
             until: at,
             peak: escalation.peak,
             limit: escalation.limit,
@@ -239,10 +239,6 @@ impl Occasion {
 }
 
 const HOUR_SECONDS: i64 = 3600;
-
-fn starts(hour: Window) -> Option<EventTime> {
-    EventTime::from_seconds(hour.hours().checked_mul(HOUR_SECONDS)?)
-}
 
 impl Silent<'_> {
     fn log_group(self) -> Option<String> {
