@@ -252,7 +252,9 @@ impl Evidence {
         match self {
             Self::Campaign(of) => Some(&of.actor),
             Self::Silence(of) => Some(of.log_group.as_deref().unwrap_or_default()),
-            _ => None,
+            // Of the account, or of the cluster that is named beside it.
+            Self::Escalation(_) => Some(""),
+            Self::Recovery(_) | Self::Regression(_) | Self::Summary(_) => None,
         }
     }
 }

@@ -50,6 +50,9 @@ pub fn subject(alert: &Alert) -> String {
 
 fn what(occasion: &Occasion, is_watched: bool) -> &'static str {
     match (occasion.kind, occasion.evidence().and_then(|of| of.stage())) {
+        (Kind::Escalating, Some(Stage::Ended)) if occasion.cluster.is_none() => {
+            return "all CloudTrail errors are as usual again";
+        }
         (Kind::Escalating, Some(Stage::Ended)) if is_watched => {
             return "sensitive call is made as often as usual";
         }
@@ -69,6 +72,7 @@ fn what(occasion: &Occasion, is_watched: bool) -> &'static str {
         Kind::NewPrincipal => "known CloudTrail error, new caller",
         Kind::Regressed => "CloudTrail error is back",
         Kind::Recovered => "CloudTrail error has stopped",
+        Kind::Escalating if occasion.cluster.is_none() => "all CloudTrail errors are escalating",
         Kind::Escalating => "CloudTrail error is escalating",
         Kind::Campaign => "campaign of CloudTrail errors",
         Kind::AccessKey => "access key alert",

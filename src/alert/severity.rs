@@ -127,6 +127,9 @@ pub fn of_occasion(occasion: &Occasion) -> Assessment {
     match (occasion.evidence(), occasion.kind) {
         (Some(Evidence::Campaign(campaign)), _) => terms.campaign(&campaign),
         (Some(Evidence::Silence(_)), _) => terms.add(20, "what fails is not seen meanwhile"),
+        (_, Told::Escalating) if occasion.cluster.is_none() => {
+            terms.add(18, "an account fails more than it should, at no call alone");
+        }
         (_, Told::NoData | Told::Campaign) => terms.add(20, "it needs a look today"),
         (_, Told::AccountSummary) if occasion.is_digest() => {
             terms.add(10, "alerts that waited are told at once");

@@ -519,6 +519,8 @@ fn duration(seconds: i64) -> String {
 mod tests {
     use super::*;
     use crate::alert::occasion::{DIGEST, Occasion};
+    use crate::cluster::escalation::Escalation;
+    use crate::trail::time::EventTime;
 
     #[test]
     fn the_end_of_learning_and_a_digest_say_what_they_are() {
@@ -540,6 +542,40 @@ mod tests {
                 .plain(&alert)
                 .contains("Alerts of the whole stack that waited")
         );
+    }
+
+    #[test]
+    fn an_escalation_of_an_account_blames_no_error() {
+        let full = |hour| EventTime::parse(&format!("2026-11-02T{hour}:00:00Z")).unwrap();
+        let escalation = Escalation {
+            since: full("08").window(),
+            limit: 60,
+            peak: 240,
+            calm: 2,
+        };
+        let account = "111122223333";
+        let texts = Texts::default();
+        for (occasion, title, sentence) in [
+            (
+                Occasion::of_escalation(account, None, full("09"), (200, 60), 0),
+                "[Escalating] AWS 111122223333: all errors (200 events in an hour, at most 60 expected)",
+                "The errors of account 111122223333 are much more frequent all together",
+            ),
+            (
+                Occasion::of_calm(account, None, full("14"), &escalation, 0),
+                "[Calmed down] AWS 111122223333: all errors",
+                "events in the largest hour: 240, expected at most: 60",
+            ),
+        ] {
+            let alert = Alert::of_account(occasion, Vec::new(), None);
+            assert_eq!(texts.title(&alert), title);
+            assert!(
+                texts.plain(&alert).contains(sentence),
+                "{}",
+                texts.plain(&alert)
+            );
+            assert_eq!(alert.level(), Severity::Error);
+        }
     }
 
     #[test]

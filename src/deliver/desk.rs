@@ -384,7 +384,7 @@ mod tests {
         let first = at("2026-11-02T08:10:00Z");
         let new = Occasion::of_cluster(Kind::New, "1", life, first.seconds(), 0);
         let full = at("2026-11-02T09:00:00Z");
-        let escalating = Occasion::of_escalation("1", life, full, (70, 60), 0);
+        let escalating = Occasion::of_escalation("1", Some(life), full, (70, 60), 0);
         let later = at("2026-11-09T12:00:00Z");
         let short = Occasion::of_recovery("1", life, later, first, (7200, 5), 0);
         let long = Occasion::of_recovery("1", life, later, first, (3 * 86_400, 5), 0);

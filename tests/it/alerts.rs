@@ -178,7 +178,7 @@ pub fn occasion(kind: Kind, cluster: ClusterId) -> Occasion {
             let now = recovered.seconds();
             Occasion::of_recovery(ACCOUNT, life, recovered, first, (120, 3), now)
         }
-        Kind::Escalating => Occasion::of_escalation(ACCOUNT, life, hour, (200, 60), now),
+        Kind::Escalating => Occasion::of_escalation(ACCOUNT, Some(life), hour, (200, 60), now),
         Kind::Campaign => Occasion::of_campaign(&campaign(), Stage::Began, now),
         Kind::AccessKey => Occasion::of_awakening(
             "AKIAQNZGKIQY56JQ7WML",
@@ -210,7 +210,7 @@ pub fn later(cluster: ClusterId) -> [Occasion; 4] {
     let (now, since) = (hour.seconds(), at("2026-11-02T05:25:00Z"));
     let silent = Silent::LogGroup("trail-logs");
     [
-        Occasion::of_calm(ACCOUNT, (cluster, 1), hour, &escalation(), now),
+        Occasion::of_calm(ACCOUNT, Some((cluster, 1)), hour, &escalation(), now),
         Occasion::of_campaign(&campaign(), Stage::Grew(4), now),
         Occasion::of_campaign(&campaign(), Stage::Ended, now),
         Occasion::of_data_again(ACCOUNT, silent, (since, again), now),

@@ -682,7 +682,7 @@ fn silence_holds_back_all_but_ends_and_the_next_message_says_how_many() {
         calm: 2,
     };
     let life = (cluster(1), 2);
-    let calm = Occasion::of_calm(ACCOUNT, life, now(), &escalation, now().seconds());
+    let calm = Occasion::of_calm(ACCOUNT, Some(life), now(), &escalation, now().seconds());
     for (told, sent) in [
         (occasion(1, Kind::New, 1), 1),
         (occasion(1, Kind::NewPrincipal, 1), 0),

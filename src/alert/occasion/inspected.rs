@@ -16,7 +16,7 @@ use crate::cluster::escalation::Escalation;
 use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::summary::{Excerpt, KeyLine, Line, Summary};
 use crate::keys::masked;
-use crate::trail::time::{EventTime, Window};
+use crate::trail::time::EventTime;
 
 /// How many calls and clusters of a campaign are named.
 const NAMED_MAX: usize = 20;
@@ -73,11 +73,12 @@ impl Occasion {
         Self::of_account(Kind::Campaign, account_id, about, at, now).with(&evidence)
     }
 
-    /// Returns what is told when an escalation begins: at the end of the hour, which had so many
-    /// events and could be expected to have so many at most.
+    /// Returns what is told when an escalation begins, of a cluster in one of its lives, or of all
+    /// errors of an account together: at the end of the hour, which had so many events and could be
+    /// expected to have so many at most.
     pub fn of_escalation(
         account_id: &str,
-        life: (ClusterId, i64),
+        life: Option<(ClusterId, i64)>,
         at: EventTime,
         (count, limit): (u64, u64),
         now: i64,
@@ -89,30 +90,39 @@ impl Occasion {
             peak: count,
             limit,
         };
-        Self {
-            about: format!("from {at}"),
-            ..Self::of_life(Kind::Escalating, account_id, life, at, now).with(&evidence)
-        }
+        Self::of_rise(account_id, life, format!("from {at}"), at, now).with(&evidence)
     }
 
     /// Returns what is told when an escalation is over, found at a full hour.
     pub fn of_calm(
         account_id: &str,
-        life: (ClusterId, i64),
+        life: Option<(ClusterId, i64)>,
         at: EventTime,
         escalation: &Escalation,
         now: i64,
     ) -> Self {
         let evidence = EscalationEvidence {
             stage: Stage::Ended,
-            from: starts(escalation.since).unwrap_or(at),
+            from: escalation.since.start(),
             until: at,
             peak: escalation.peak,
             limit: escalation.limit,
         };
+        Self::of_rise(account_id, life, format!("until {at}"), at, now).with(&evidence)
+    }
+
+    fn of_rise(
+        account_id: &str,
+        life: Option<(ClusterId, i64)>,
+        about: String,
+        at: EventTime,
+        now: i64,
+    ) -> Self {
+        let rise = Self::of_account(Kind::Escalating, account_id, about, at, now);
         Self {
-            about: format!("until {at}"),
-            ..Self::of_life(Kind::Escalating, account_id, life, at, now).with(&evidence)
+            cluster: life.map(|(cluster, _)| cluster),
+            epoch: life.map_or(0, |(_, epoch)| epoch),
+            ..rise
         }
     }
 
@@ -230,10 +240,6 @@ impl Occasion {
 
 const HOUR_SECONDS: i64 = 3600;
 
-fn starts(hour: Window) -> Option<EventTime> {
-    EventTime::from_seconds(hour.hours().checked_mul(HOUR_SECONDS)?)
-}
-
 impl Silent<'_> {
     fn log_group(self) -> Option<String> {
         match self {
@@ -346,6 +352,7 @@ mod tests {
     fn the_end_names_the_beginning_and_no_other() {
         let life = (ClusterId::from_bytes([7; 16]), 2);
         let (since, until) = (at("2026-11-02T05:00:00Z"), at("2026-11-02T09:00:00Z"));
+        let calm = at("2026-11-02T14:00:00Z");
         let escalation = Escalation {
             since: at("2026-11-02T08:00:00Z").window(),
             limit: 60,
@@ -360,8 +367,12 @@ mod tests {
         };
         let pairs = [
             [
-                Occasion::of_escalation(ACCOUNT, life, until, (70, 60), 0),
-                Occasion::of_calm(ACCOUNT, life, at("2026-11-02T14:00:00Z"), &escalation, 0),
+                Occasion::of_escalation(ACCOUNT, Some(life), until, (70, 60), 0),
+                Occasion::of_calm(ACCOUNT, Some(life), calm, &escalation, 0),
+            ],
+            [
+                Occasion::of_escalation(ACCOUNT, None, until, (70, 60), 0),
+                Occasion::of_calm(ACCOUNT, None, calm, &escalation, 0),
             ],
             [
                 Occasion::of_campaign(&campaign(20), Stage::Began, 0),

@@ -18,6 +18,13 @@ impl Writer<'_> {
             Evidence::Campaign(of) => Some(self.campaign_sentence(of)),
             Evidence::Silence(of) => Some(self.silence_sentence(of)),
             Evidence::Summary(of) => Some(self.summary_sentence(of)),
+            Evidence::Escalation(of) if self.alert.occasion.cluster.is_none() => {
+                let sentence = match of.stage {
+                    Stage::Ended => self.words.account_calmed,
+                    Stage::Began | Stage::Grew(_) => self.words.account_escalating,
+                };
+                Some(fill(sentence, &[("account", self.account())]))
+            }
             Evidence::Escalation(_) | Evidence::Recovery(_) | Evidence::Regression(_) => None,
         }
     }

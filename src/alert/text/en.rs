@@ -25,6 +25,7 @@ pub(super) const ENGLISH: Words = Words {
     title_digest: "alerts that waited",
     title_error: "{code} on {api}",
     title_watched: "{api} succeeded",
+    title_all: "all errors",
     title_hourly: "{count} in an hour, at most {limit} expected",
     title_summary: "{new} new of {errors} errors in the {period} from {from}",
     one_event: "1 event",
@@ -54,6 +55,9 @@ pub(super) const ENGLISH: Words = Words {
     no_data: "Nothing arrives any more from {account}: {about}.",
     calmed: "An error is no more frequent in {account} than it usually is: {code} at {api}.",
     watched_calmed: "A sensitive call is made no more often in {account} than it usually is: {api}.",
+    account_escalating: "The errors of {account} are much more frequent all together than they usually \
+                         are, and no single one is to blame.",
+    account_calmed: "The errors of {account} are no more frequent all together than they usually are.",
     campaign_grew: "A campaign in {account} goes on, of {about}: it is {times} times as large as what \
                     makes one.",
     campaign_ended: "A campaign in {account} is over, of {about}: nothing more of it came for half an \

@@ -1,7 +1,7 @@
 //! The title of a message: one line that says what happened, where and to what.
 
 use crate::alert::Alert;
-use crate::alert::evidence::{Evidence, Stage};
+use crate::alert::evidence::{EscalationEvidence, Evidence, Stage};
 use crate::alert::occasion::Kind;
 use crate::alert::safe::{readable, titled};
 use crate::alert::text::words::Words;
@@ -46,6 +46,11 @@ impl Texts {
                 let log_group = of.log_group.unwrap_or_default();
                 titled(&readable(&log_group, TITLED_CHARS_MAX), TITLED_CHARS_MAX)
             }
+            Some(Evidence::Escalation(of)) => {
+                let cluster = occasion.cluster.map(|cluster| cluster.to_string());
+                let what = cluster.unwrap_or_else(|| words.title_all.to_owned());
+                what + &hourly(words, &of)
+            }
             Some(Evidence::Summary(of)) => words
                 .title_summary
                 .replace("{new}", &of.new_errors.to_string())
@@ -81,17 +86,24 @@ impl Texts {
             let about = cluster.short_name(&alert.occasion.about);
             let about = titled(&readable(about, TITLED_CHARS_MAX), TITLED_CHARS_MAX);
             title.push_str(&format!(", {about}"));
-        } else if let Some(Evidence::Escalation(of)) = alert.occasion.evidence()
-            && of.stage != Stage::Ended
-        {
-            let hourly = words.title_hourly.replace("{limit}", &of.limit.to_string());
-            let hourly = hourly.replace("{count}", &events(words, of.peak));
-            title.push_str(&format!(" ({hourly})"));
+        } else if let Some(Evidence::Escalation(of)) = alert.occasion.evidence() {
+            title.push_str(&hourly(words, &of));
         } else if !alert.occasion.is_end() {
             title.push_str(&format!(" ({})", events(words, alert.count())));
         }
         title
     }
+}
+
+/// Returns what an hour had and could be expected to have, nothing for an escalation that is over.
+fn hourly(words: &Words, escalation: &EscalationEvidence) -> String {
+    if escalation.stage == Stage::Ended {
+        return String::new();
+    }
+    let limit = escalation.limit.to_string();
+    let hourly = words.title_hourly.replace("{limit}", &limit);
+    let hourly = hourly.replace("{count}", &events(words, escalation.peak));
+    format!(" ({hourly})")
 }
 
 fn title_word(words: &Words, alert: &Alert) -> &'static str {
