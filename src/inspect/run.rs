@@ -4,19 +4,22 @@
 //! What was made true or told is so for good, whether or not the run comes to its end: the next one
 //! takes the hours again that were not written down, and finds it done.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::alert::occasion::{LATE_SECONDS, Occasion};
 use crate::cluster::campaign::Deed;
 use crate::cluster::chronicle::{Chronicle, HOURS_MAX};
+use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::summary::Summary;
 use crate::cluster::transition::{Change, Transition};
 use crate::config::inspect::Summaries;
 use crate::inspect::deeds;
+use crate::inspect::marking::end_marks;
 use crate::inspect::summing::{periods, summaries};
 use crate::inspect::telling::occasion;
 use crate::keys::Answer;
-use crate::ports::{Bucket, BucketError, Campaigns, Clock, Late, Ledgers, Past, StoreError};
+use crate::ports::{Bucket, BucketError, Campaigns, Clock, Late, Ledgers, Marks, Past, StoreError};
 use crate::report::Inspection;
 use crate::trail::time::{EventTime, Window};
 
@@ -88,7 +91,7 @@ struct Run<'a, S, B, C> {
 ///
 /// # Errors
 /// [`Failure`], after which nothing is written down: the next run does it again.
-pub async fn run<S: Campaigns + Past + Ledgers, B: Bucket, C: Clock>(
+pub async fn run<S: Campaigns + Ledgers + Marks + Past, B: Bucket, C: Clock>(
     store: &mut S,
     bucket: &B,
     clock: &C,
@@ -176,7 +179,7 @@ impl Failure {
     }
 }
 
-impl<S: Campaigns + Past + Ledgers, B: Bucket, C: Clock> Run<'_, S, B, C> {
+impl<S: Campaigns + Ledgers + Marks + Past, B: Bucket, C: Clock> Run<'_, S, B, C> {
     /// Reads an hour.
     async fn deeds(&mut self, window: Window) -> Result<Vec<Deed>, StoreError> {
         let lives = self.chronicle.lives();
@@ -232,6 +235,7 @@ impl<S: Campaigns + Past + Ledgers, B: Bucket, C: Clock> Run<'_, S, B, C> {
             self.inspected.counts.events += deeds.len() as u64;
             let is_news = self.is_news(window);
             self.settle(&told, is_news).await;
+            self.end_marks(window, &told, &deeds).await;
             if is_news {
                 self.sum_up(window, &told, &deeds).await;
             }
@@ -281,6 +285,21 @@ impl<S: Campaigns + Past + Ledgers, B: Bucket, C: Clock> Run<'_, S, B, C> {
                 Ok(is_settled) => self.inspected.counts.settled += u64::from(is_settled),
                 Err(error) => self.inspected.failed.push(error),
             }
+        }
+    }
+
+    /// Ends the marks of clusters that something happened to.
+    async fn end_marks(&mut self, window: Window, told: &[Transition], deeds: &[Deed]) {
+        let seen = deeds.iter().map(|deed| deed.case.cluster);
+        let moved = told.iter().filter_map(|of| of.cluster);
+        let clusters: BTreeSet<ClusterId> = seen.chain(moved).collect();
+        if clusters.is_empty() {
+            return;
+        }
+        let (at, now) = (window.end(), self.clock.seconds());
+        match end_marks(&*self.store, &self.chronicle, &clusters, at, now).await {
+            Ok(ended) => self.inspected.counts.settled += ended,
+            Err(error) => self.inspected.failed.push(error),
         }
     }
 

@@ -916,7 +916,10 @@ fn a_campaign_is_told_once_and_swallows_what_it_is_made_of_from_then_on() {
     let kinds: Vec<Kind> = told.iter().map(|of| of.occasion.kind).collect();
     // The tenth call makes it a campaign: nine are told, six are not.
     assert_eq!(kinds.iter().filter(|kind| **kind == Kind::New).count(), 9);
-    assert_eq!(kinds.iter().filter(|kind| **kind == Kind::Campaign).count(), 1);
+    assert_eq!(
+        kinds.iter().filter(|kind| **kind == Kind::Campaign).count(),
+        1
+    );
     assert_eq!(kinds.len(), 10);
     assert_eq!(alerts(&world), []);
     // One call less is none.

@@ -114,6 +114,12 @@ impl Life {
         self.callers.get(&hash(caller)).copied()
     }
 
+    /// Returns how many callers came first after a moment, in seconds.
+    pub fn callers_since(&self, moment: i64) -> u64 {
+        let later = self.callers.values().filter(|at| at.seconds() > moment);
+        later.count() as u64
+    }
+
     /// Takes what happened in an hour after all others, in an account that had so many blind hours.
     pub fn meet(&mut self, deeds: Deeds<'_>, blind_hours: i64) -> Vec<(EventTime, Change)> {
         let mut told = Vec::new();
