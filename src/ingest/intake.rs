@@ -43,6 +43,9 @@ pub enum Stopped {
     /// There was no more time: go on later.
     #[error("there was no more time")]
     Deadline,
+    /// Several events in a row could not be taken: try again when the store is there.
+    #[error("several events in a row could not be taken")]
+    Failing,
     /// An event could not be taken: try again when the store is there.
     #[error(transparent)]
     NotTaken(#[from] Failure),

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::ingest::intake::{Intake, Stopped, Taken};
+use crate::ingest::subscription::Failure;
 use crate::ports::{Bucket, BucketError, Listed, Store};
 
 /// The folder in which AWS Lambda keeps failed invocations, one folder in it for each function. The
@@ -25,6 +26,10 @@ pub const ROUND_OBJECTS_MAX: usize = 200;
 /// The longest object that is looked at. An event has at most 6 MB, and AWS Lambda writes little
 /// around it.
 pub const RECORD_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// After how many events in a row that cannot be taken a round ends: it is not the events then. A
+/// single one that is never taken holds up nothing.
+pub const FAILURES_MAX: usize = 3;
 
 /// What a round is about.
 #[derive(Debug, Clone, Copy)]
@@ -42,8 +47,10 @@ pub struct Round<'r> {
 pub struct Redriven {
     /// What came of the events that were taken.
     pub taken: Taken,
-    /// The objects that were left.
+    /// The objects that were left, and will be.
     pub left: Vec<Left>,
+    /// The objects whose events could not be taken; they are there for the next time.
+    pub failed: Vec<Failed>,
     /// Behind which key there may be more; `None` when there is no more to look at.
     pub next: Option<String>,
     /// Why it ended before it was through.
@@ -59,6 +66,15 @@ pub struct Left {
     pub bytes: u64,
     /// Why it was left.
     pub reason: Reason,
+}
+
+/// An object whose event could not be taken.
+#[derive(Debug)]
+pub struct Failed {
+    /// Its key.
+    pub key: String,
+    /// Why.
+    pub failure: Failure,
 }
 
 /// Why an object was left. None of these goes better the next time.
@@ -121,12 +137,22 @@ pub async fn redrive<S: Store, B: Bucket>(
         Err(error) => return redriven.stopped_by(error),
     };
     let is_all = listed.len() < objects_max;
+    let mut failures = 0;
     for object in listed {
         if is_over() {
             return redriven.stopped_by(Stopped::Deadline);
         }
+        let failed = redriven.failed.len();
         if let Err(stopped) = redriven.take(&object, round.function, intake).await {
             return redriven.stopped_by(stopped);
+        }
+        failures = if redriven.failed.len() > failed {
+            failures + 1
+        } else {
+            0
+        };
+        if failures == FAILURES_MAX {
+            return redriven.stopped_by(Stopped::Failing);
         }
         redriven.next = Some(object.key);
     }
@@ -166,8 +192,14 @@ impl Redriven {
                 return Ok(());
             }
         };
-        let invocation = intake.take(event.get().as_bytes()).await?;
-        self.taken.count(&invocation);
+        match intake.take(event.get().as_bytes()).await {
+            Ok(invocation) => self.taken.count(&invocation),
+            Err(failure) => {
+                let key = object.key.clone();
+                self.failed.push(Failed { key, failure });
+                return Ok(());
+            }
+        }
         intake.bucket.remove(&object.key).await?;
         Ok(())
     }

@@ -21,7 +21,7 @@ use cloudtrail_inspector::ingest::backfill::{Backfilled, Mark, Source, backfill}
 use cloudtrail_inspector::ingest::diagnosis::{Diagnosis, Expected, Matching, diagnose};
 use cloudtrail_inspector::ingest::intake::{Intake, Stopped};
 use cloudtrail_inspector::ingest::redrive::{
-    FAILED, RECORD_BYTES_MAX, ROUND_OBJECTS_MAX, Reason, Redriven, Round, redrive,
+    FAILED, FAILURES_MAX, RECORD_BYTES_MAX, ROUND_OBJECTS_MAX, Reason, Redriven, Round, redrive,
 };
 use cloudtrail_inspector::ingest::subscription::Subscription;
 use cloudtrail_inspector::memory::{MemoryBucket, MemoryStore};
@@ -213,28 +213,45 @@ fn a_round_ends_at_its_limit_or_its_deadline_and_the_next_goes_on_behind_it() {
 fn where_the_table_is_out_of_reach_everything_stays_for_later() {
     let (table, bucket) = (MemoryTable::default(), MemoryBucket::default());
     let mut away = store(&table, telling());
-    keep(
-        &bucket,
-        &key(FUNCTION, 1),
-        failed(FUNCTION, &event_of_failures([1])),
-    );
-    keep(
-        &bucket,
-        &key(FUNCTION, 2),
-        failed(FUNCTION, &event_of_failures([2])),
-    );
-    away.table()
-        .fail(|call| (call > 2).then_some(Fault::Unavailable));
+    for second in 0..5 {
+        let event = event_of_failures([u64::from(second)]);
+        keep(&bucket, &key(FUNCTION, second), failed(FUNCTION, &event));
+    }
+    away.table().fail(|_| Some(Fault::Unavailable));
     let done = one_round(&mut away, &bucket, &first(ROUND_OBJECTS_MAX));
-    assert!(
-        matches!(done.stopped, Some(Stopped::NotTaken(_))),
-        "{done:?}"
-    );
-    assert_eq!((done.taken.payloads, waiting(&bucket).len()), (0, 2));
+    assert!(matches!(done.stopped, Some(Stopped::Failing)), "{done:?}");
+    assert_eq!((done.taken.payloads, done.failed.len()), (0, FAILURES_MAX));
+    assert_eq!(waiting(&bucket).len(), 5);
     away.table().mend();
     let done = one_round(&mut away, &bucket, &first(ROUND_OBJECTS_MAX));
-    assert_eq!((done.taken.payloads, waiting(&bucket).len()), (2, 0));
-    assert_eq!(events(&away), 2);
+    assert!(done.stopped.is_none());
+    assert_eq!((done.taken.payloads, waiting(&bucket).len()), (5, 0));
+    assert_eq!(events(&away), 5);
+}
+
+#[test]
+fn an_event_that_the_table_does_not_take_holds_up_no_other() {
+    let (table, bucket) = (MemoryTable::default(), MemoryBucket::default());
+    let mut picky = store(&table, telling());
+    for second in 0..3 {
+        let event = event_of_failures([u64::from(second)]);
+        keep(&bucket, &key(FUNCTION, second), failed(FUNCTION, &event));
+    }
+    picky
+        .table()
+        .fail(|call| (call == 0).then_some(Fault::Invalid));
+    let done = one_round(&mut picky, &bucket, &first(ROUND_OBJECTS_MAX));
+    assert!(done.stopped.is_none());
+    let failed: Vec<_> = done
+        .failed
+        .iter()
+        .map(|one| (&*one.key, one.failure.name()))
+        .collect();
+    assert_eq!(failed, [(&*key(FUNCTION, 0), "StoreUnavailable")]);
+    assert_eq!(
+        (done.taken.payloads, waiting(&bucket)),
+        (2, vec![key(FUNCTION, 0)])
+    );
 }
 
 /// Log groups in memory: pages of a few events, each with an empty one before it.
@@ -587,7 +604,10 @@ impl World {
                 now: now(),
             };
             let done = redrive(&first(ROUND_OBJECTS_MAX), &mut intake, || false).await;
-            assert!(done.stopped.is_none() && done.left.is_empty(), "{done:?}");
+            assert!(
+                done.stopped.is_none() && done.left.is_empty() && done.failed.is_empty(),
+                "{done:?}"
+            );
         })
     }
 
@@ -859,7 +879,7 @@ fn the_commands_take_in_what_was_missed_and_a_second_time_nothing() {
         &failed(FUNCTION, &event_of_failures(1..=3)),
     );
     emulator.put_object(&key(FUNCTION, 2), &failed(FUNCTION, &event("hello")));
-    let would = "2 events would be taken in from aws/lambda/async/watch-ingest/, 0 left\n\
+    let would = "2 events would be taken in from aws/lambda/async/watch-ingest/, 0 left, 0 failed\n\
                  3 records in 2 events: 0 not selected, 3 selected\n\
                  3 selected: 3 clustered, 0 duplicate, 0 ignored, 0 quarantined\n\
                  1 event would be put into quarantine/ whole\n\
@@ -870,13 +890,13 @@ fn the_commands_take_in_what_was_missed_and_a_second_time_nothing() {
             (Some(0), would.to_owned(), String::new())
         );
     }
-    let did = "2 events taken in from aws/lambda/async/watch-ingest/, 0 left\n\
+    let did = "2 events taken in from aws/lambda/async/watch-ingest/, 0 left, 0 failed\n\
                3 records in 2 events: 0 not selected, 3 selected\n\
                3 selected: 3 clustered, 0 duplicate, 0 ignored, 0 quarantined\n\
                1 event put into quarantine/ whole\n\
                2 clusters new\n";
     assert_eq!(redrive(&[]), (Some(0), did.to_owned(), String::new()));
-    let nothing = "0 events taken in from aws/lambda/async/watch-ingest/, 0 left\n";
+    let nothing = "0 events taken in from aws/lambda/async/watch-ingest/, 0 left, 0 failed\n";
     assert_eq!(redrive(&[]), (Some(0), nothing.to_owned(), String::new()));
     emulator.put_object(&key(FUNCTION, 3), b"notes");
     let (code, _, complaints) = redrive(&["--limit", "1"]);

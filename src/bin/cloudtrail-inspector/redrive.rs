@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use cloudtrail_inspector::ingest::intake::{Intake, Stopped, Taken};
-use cloudtrail_inspector::ingest::redrive::{FAILED, Left, Round, redrive};
+use cloudtrail_inspector::ingest::redrive::{FAILED, Failed, Left, Round, redrive};
 use cloudtrail_inspector::memory::MemoryStore;
 use cloudtrail_inspector::ports::{Bucket, with_causes};
 use cloudtrail_inspector::trail::redact::sanitize;
@@ -43,6 +43,7 @@ const ROUND_OBJECTS: usize = 20;
 struct Done {
     taken: Taken,
     left: Vec<Left>,
+    failed: Vec<Failed>,
     stopped: Option<Stopped>,
 }
 
@@ -69,13 +70,19 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let key = sanitize(key, 1024);
         output::complain(&format!("left: {key}: {reason}, {bytes} bytes"));
     }
+    for Failed { key, failure } in &done.failed {
+        let why = with_causes(failure.to_string(), failure);
+        let told = format!("failed: {key}: {why}");
+        output::complain(&sanitize(&told, 2048));
+    }
     let put = if arguments.dry_run {
         "would be taken in"
     } else {
         "taken in"
     };
     let events = counted(done.taken.payloads, "event");
-    let mut text = format!("{events} {put} from {folder}, {} left\n", done.left.len());
+    let (left, failed) = (done.left.len(), done.failed.len());
+    let mut text = format!("{events} {put} from {folder}, {left} left, {failed} failed\n");
     if done.taken.payloads > 0 {
         text.push_str(&told(&done.taken, arguments.dry_run));
     }
@@ -87,7 +94,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             sanitize(&why, 1024)
         ));
     }
-    let is_done = done.stopped.is_none() && done.left.is_empty();
+    let is_done = done.stopped.is_none() && done.left.is_empty() && done.failed.is_empty();
     Ok(ExitCode::from(u8::from(!is_done)))
 }
 
@@ -117,9 +124,11 @@ async fn rounds(
         };
         let redriven = redrive(&round, &mut intake, || false).await;
         left -= round.objects_max;
-        bar.inc(redriven.taken.payloads + redriven.left.len() as u64);
+        let others = redriven.left.len() + redriven.failed.len();
+        bar.inc(redriven.taken.payloads + others as u64);
         done.taken.add(&redriven.taken);
         done.left.extend(redriven.left);
+        done.failed.extend(redriven.failed);
         done.stopped = redriven.stopped;
         after = redriven.next;
         if done.stopped.is_some() || after.is_none() {
