@@ -167,7 +167,7 @@ def inspect_may_read_again_what_is_read(stack):
         yield f"the role may {found}"
     names = [policy["Properties"]["PolicyName"] for policy in policies]
     for name in names:
-        if names.count(name) > 1 or not re.fullmatch(r"[A-Za-z0-9-]{1,128}", name):
+        if names.count(name) > 1 or not re.fullmatch(r"[\w+=,.@-]{1,128}", name):
             yield f"{name} is no name for a policy of its own"
     if any(policy["Properties"]["Roles"] != ["<InspectRole>"] for policy in policies):
         yield "another role may read log groups"

@@ -154,6 +154,8 @@ class Stack:
             return self.resolved(yes if self.holds(condition) else no)
         if how == "Fn::Join":
             return of[0].join(self.resolved(of[1]))
+        if how == "Fn::Split":
+            return self.resolved(of[1]).split(of[0])
         if how == "Fn::FindInMap":
             table, row, column = (self.resolved(one) for one in of)
             return self.source["Mappings"][table][row][column]
