@@ -62,6 +62,12 @@ def failure(name, source="ec2", hours_ago=0):
     return success(name, source, hours_ago) | {"errorCode": "AccessDenied", "errorMessage": message}
 
 
+def throttled(name, source="ec2", hours_ago=0):
+    """Returns a record of a call that came too often; such errors are over after six quiet hours."""
+    refused = {"errorCode": "ThrottlingException", "errorMessage": "Rate exceeded"}
+    return success(name, source, hours_ago) | refused
+
+
 def payload(messages):
     """Returns the event that the function gets for these records, or texts that are none."""
     now = int(time.time() * 1000)

@@ -21,9 +21,9 @@ from emulator import running, without_aws
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 STACK, FUNCTION, ROLE_POLICY = "watch", "watch-ingest", "ingest"
-DELIVER = "watch-deliver"
+INSPECT, DELIVER = "watch-inspect", "watch-deliver"
 GROUPS = ["/org/cloudtrail/shop", "trail-of_payments"]
-RULES_KEY = "rules/rules.toml"
+RULES_KEY, CHRONICLE_KEY = "rules/rules.toml", "inspection/chronicle"
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
 
 BUILD_SECONDS, DEPLOY_SECONDS, CLUSTERS_SECONDS = 3000, 180, 60
@@ -33,6 +33,15 @@ TOLD_SECONDS = 10
 # The emulator neither writes the log with the role nor uses the destination in S3, so nothing can break
 # here; the tests of the template look at these.
 NOT_ENFORCED = {"Log", "FailedInvocations", "FailedInvocationsBucket"}
+
+# What lets a function use the table itself, beside its stream.
+ON_TABLE = {"Messages", "Clusters", "LateHours"}
+
+# Where a queue's messages say what they tell.
+KIND = {
+    "topic": lambda message: message["MessageAttributes"]["kind"]["Value"],
+    "bus": lambda message: message["detail"]["kind"],
+}
 
 
 class Story:
@@ -54,13 +63,15 @@ class Story:
             self.tell_all_of_a_new_cluster_within_seconds,
             self.tell_later_whom_nothing_reached,
             self.say_of_an_access_key_what_iam_says,
+            self.refuse_what_comes_to_the_bucket_unencrypted,
+            self.recover_once_what_was_quiet_for_its_time,
             self.show_no_secret_in_any_log,
             self.hold_what_no_secret_is_there_for,
-            self.refuse_what_comes_to_the_bucket_unencrypted,
             self.keep_what_cannot_be_read,
             self.take_in_what_failed,
             self.need_each_permission,
             self.need_each_permission_on_the_table_to_tell,
+            self.need_each_permission_on_the_table_to_take_stock,
             self.drop_the_filter_of_a_log_group_that_is_named_no_more,
             self.need_the_permission_to_read_rules,
             self.read_nothing_while_it_is_not_enabled,
@@ -72,7 +83,7 @@ class Story:
             "build", "--template", ROOT / "template.yaml", "--build-dir", self.template.parent,
             "--parameter-overrides", f"Architecture={ARCHITECTURE}", seconds=BUILD_SECONDS,
         )
-        for function in ("IngestFunction", "DeliverFunction"):
+        for function in ("IngestFunction", "InspectFunction", "DeliverFunction"):
             binary = self.template.parent / function / "bootstrap"
             assert binary.stat().st_mode & 0o111, "the binary cannot be run"
 
@@ -87,6 +98,7 @@ class Story:
             ({"GuanceSecretArn": workspace.TOKEN}, "must be empty or the ARN of a secret"),
             ({"GuanceSecretArn": ""}, "needs GuanceSecretArn"),
             ({"GuanceSite": "us1"}, "give one"),
+            ({"InspectionSchedule": "hourly"}, "must be a schedule like"),
         ]:
             told = self.deploy_with(wrong, refused=True)
             assert says in told, f"{wrong} is not refused with a sentence:\n{told}"
@@ -173,13 +185,41 @@ class Story:
         assert told["id"] == f"{key[:4]}****{key[-4:]}", told
         self.key = key
 
+    def recover_once_what_was_quiet_for_its_time(self):
+        about = "AllocateAddress"
+        self.put(GROUPS[0], [records.throttled(about, hours_ago=9)])
+        self.await_clusters({about: 1})
+        # As the schedule does once an hour, and sometimes twice.
+        for _ in range(2):
+            failed = self.take_stock()
+            assert not failed, f"no stock is taken: {failed}\n{self.emulator.log()}"
+        (head,) = self.heads(about)
+        assert head["st"]["S"] == "recovered", head
+        kept = self.client("s3").head_object(Bucket=self.bucket, Key=CHRONICLE_KEY)
+        assert kept["ContentLength"] > 0, "nothing is kept of what was found out"
+        for name in KIND:
+            self.await_message(name, about, "recovered")
+        self.await_lines("/v1/write/keyevent", about, "df_status=ok")
+        # What else there is to send is sent now.
+        self.client("lambda").invoke(FunctionName=DELIVER, Payload=b"{}")
+        for name, kind in KIND.items():
+            while self.hear(name):
+                pass
+            told = [one for one in self.told[name] if about in json.dumps(one) and kind(one) == "recovered"]
+            assert len(told) == 1, f"the {name} is told {len(told)} times"
+        assert len(self.await_lines("/v1/write/keyevent", about, "df_status=ok")) == 1, "the workspace is told twice"
+        assert any('"inspected"' in line for line in self.lines(INSPECT)), "the log does not say what was done"
+        first, second = self.metrics(INSPECT)
+        for line in (first, second):
+            assert line["Function"] == "inspect", line
+            assert (line["InspectionFailed"], line["InspectionDamaged"], line["InspectionBehindHours"]) == (0, 0, 0), line
+        assert first["InspectionHours"] >= 8 and first["InspectionSettled"] >= 1, first
+        assert second["InspectionHours"] <= 1, second
+
     def show_no_secret_in_any_log(self):
-        logs = self.client("logs")
-        for function in (FUNCTION, DELIVER):
-            pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{function}")
-            lines = [event["message"] for page in pages for event in page["events"]]
-            text = "\n".join(lines)
-            assert '"delivered"' in text or function == FUNCTION, f"{function} has not logged what it did:\n{text}"
+        for function, says in ((FUNCTION, ""), (INSPECT, '"inspected"'), (DELIVER, '"delivered"')):
+            text = "\n".join(self.lines(function))
+            assert says in text, f"{function} has not logged what it did:\n{text}"
             for hidden in (workspace.TOKEN, self.key, "AKIAIOSFODNN7EXAMPLE"):
                 assert hidden not in text, f"{hidden} is in the log of {function}"
         for told in [*self.told["topic"], *self.told["bus"], *self.guance.written]:
@@ -195,17 +235,20 @@ class Story:
         self.await_message("topic", "ModifyVpcAttribute")
         self.await_message("bus", "ModifyVpcAttribute")
         end = time.monotonic() + TOLD_SECONDS
-        while not any(line.get("Sink") == "guance" and line.get("SinkMisconfigured") for line in self.metrics()):
+        while not any(line.get("Sink") == "guance" and line.get("SinkMisconfigured") for line in self.metrics(DELIVER)):
             assert time.monotonic() < end, "no metric says that the secret is missing"
             time.sleep(0.5)
         assert len(self.guance.written) == written, "something was sent without a secret"
 
-    def metrics(self):
-        """Returns the lines of metrics of the function that tells."""
+    def lines(self, function):
+        """Returns what a function has logged."""
         logs = self.client("logs")
-        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{DELIVER}")
-        lines = [line for page in pages for event in page["events"] for line in event["message"].splitlines()]
-        return [json.loads(line) for line in lines if line.startswith('{"Alerts')]
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{function}")
+        return [line for page in pages for event in page["events"] for line in event["message"].splitlines()]
+
+    def metrics(self, function):
+        """Returns the lines of metrics of a function, as they were written."""
+        return [json.loads(line) for line in self.lines(function) if line.startswith("{") and '"_aws":' in line]
 
     def refuse_what_comes_to_the_bucket_unencrypted(self):
         failed = self.error_of(self.call(["no record at all"]))
@@ -253,9 +296,8 @@ class Story:
         for place, statement in enumerate(whole["Statement"]):
             if statement["Sid"] in NOT_ENFORCED:
                 continue
-            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-            for action in actions:
-                rest = [one for one in actions if one != action]
+            for action in actions(statement):
+                rest = [one for one in actions(statement) if one != action]
                 statements = list(whole["Statement"])
                 statements[place : place + 1] = [statement | {"Action": rest}] if rest else []
                 self.set_policy({**whole, "Statement": statements})
@@ -268,27 +310,46 @@ class Story:
     def need_each_permission_on_the_table_to_tell(self):
         """The same for the function that tells, called by nobody but this test meanwhile."""
         role, functions = self.role(DELIVER), self.client("lambda")
-        whole = self.policy(role, "deliver")
         (mapping,) = functions.list_event_source_mappings(FunctionName=DELIVER)["EventSourceMappings"]
         functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
-        on_table = [one for one in whole["Statement"] if one["Sid"] in ("Messages", "Clusters")]
-        for action in sorted({action for one in on_table for action in one["Action"]}):
+        self.need_each_action_on_the_table(role, "deliver", self.telling_breaks)
+        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+
+    def need_each_permission_on_the_table_to_take_stock(self):
+        self.need_each_action_on_the_table(self.role(INSPECT), "inspect", self.taking_stock_breaks)
+
+    def need_each_action_on_the_table(self, role, name, breaks):
+        """Takes away each action on the table that a role's policy allows, and gives it back."""
+        whole = self.policy(role, name)
+        on_table = [one for one in whole["Statement"] if one["Sid"] in ON_TABLE]
+        for action in sorted({action for one in on_table for action in actions(one)}):
             rest = [
-                one | {"Action": [kept for kept in one["Action"] if kept != action]} if one in on_table else one
+                one | {"Action": [kept for kept in actions(one) if kept != action]} if one in on_table else one
                 for one in whole["Statement"]
             ]
-            self.set_policy({**whole, "Statement": [one for one in rest if one["Action"]]}, role, "deliver")
-            broken = self.telling_breaks()
-            self.set_policy(whole, role, "deliver")
-            assert broken, f"nothing needs {action} to tell; take it out of the template"
-            assert not self.telling_breaks(), f"still broken after {action} was given back"
+            self.set_policy({**whole, "Statement": [one for one in rest if one["Action"]]}, role, name)
+            broken = breaks()
+            self.set_policy(whole, role, name)
+            assert broken, f"nothing needs {action} in {name}; take it out of the template"
+            still = breaks()
+            assert not still, f"still broken after {action} was given back: {still}"
             print(f"    without {action}: {broken}")
-        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
     def telling_breaks(self):
         """Makes something to tell and has it told, and returns the error, if any."""
         self.invoke([records.failure(records.new_name())])
         return self.error_of(self.client("lambda").invoke(FunctionName=DELIVER, Payload=b"{}"))
+
+    def taking_stock_breaks(self):
+        """Takes stock of all there is and of one thing more, and again of what came late; returns the first error."""
+        self.invoke([records.throttled(records.new_name(), hours_ago=9)])
+        # Without it, hours that were taken are taken again.
+        self.client("s3").delete_object(Bucket=self.bucket, Key=CHRONICLE_KEY)
+        return self.take_stock() or self.take_stock()
+
+    def take_stock(self):
+        """Calls the function that takes stock, as its schedule does, and returns the error, if any."""
+        return self.error_of(self.client("lambda").invoke(FunctionName=INSPECT, Payload=b"{}"))
 
     def drop_the_filter_of_a_log_group_that_is_named_no_more(self):
         self.client("s3").put_object(Bucket=self.bucket, Key=RULES_KEY, Body=records.RULES.encode())
@@ -355,6 +416,8 @@ class Story:
         # the default.
         asked = {
             "LogGroupNames": ",".join(GROUPS), "FilterPattern": "", "Architecture": ARCHITECTURE, "LearnHours": "0",
+            # Whoever takes stock first goes back as far as events are kept; and nobody does but this test.
+            "RetentionDays": "8", "InspectionSchedule": "cron(0 0 1 1 ? *)",
             "Topic": "create", "EventBusName": "default", "GuanceRoute": "dataway", "GuanceUrl": self.guance.url,
             "GuanceSecretArn": self.secret, "GuanceSampleLogs": "true", "AllowPrivateEndpoint": "true",
         } | asked
@@ -407,25 +470,31 @@ class Story:
         bus.put_targets(Rule="listen", Targets=[{"Id": "queue", "Arn": arns["bus"]}])
         self.told = {"topic": [], "bus": []}
 
-    def await_message(self, name, about):
-        """Returns the first message of a queue that is about a call."""
-        queues, end = self.client("sqs"), time.monotonic() + TOLD_SECONDS
-        while True:
-            for found in self.told[name]:
-                if about in json.dumps(found):
-                    return found
-            assert time.monotonic() < end, f"nobody is told of {about} by the {name}\n{self.emulator.log()}"
-            got = queues.receive_message(QueueUrl=self.queues[name], MaxNumberOfMessages=10, WaitTimeSeconds=1)
-            self.told[name] += [json.loads(one["Body"]) for one in got.get("Messages", [])]
-
-    def await_lines(self, path, about):
-        """Returns the lines that the workspace was sent about a call."""
+    def await_message(self, name, about, kind=None):
+        """Returns the first message of a queue that is about a call, and of a kind if one is given."""
         end = time.monotonic() + TOLD_SECONDS
         while True:
-            lines = [line for line in self.guance.lines(path) if about in line]
+            for found in self.told[name]:
+                if about in json.dumps(found) and (kind is None or KIND[name](found) == kind):
+                    return found
+            assert time.monotonic() < end, f"nobody is told of {about} by the {name}\n{self.emulator.log()}"
+            self.hear(name)
+
+    def hear(self, name):
+        """Takes what is in a queue by now, and returns how much that was."""
+        got = self.client("sqs").receive_message(QueueUrl=self.queues[name], MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        heard = [json.loads(one["Body"]) for one in got.get("Messages", [])]
+        self.told[name] += heard
+        return len(heard)
+
+    def await_lines(self, path, *words):
+        """Returns the lines that the workspace was sent with all these words, such as the name of a call."""
+        end = time.monotonic() + TOLD_SECONDS
+        while True:
+            lines = [line for line in self.guance.lines(path) if all(word in line for word in words)]
             if lines:
                 return lines
-            assert time.monotonic() < end, f"the workspace is not told of {about}\n{self.emulator.log()}"
+            assert time.monotonic() < end, f"the workspace is not told of {words}\n{self.emulator.log()}"
             time.sleep(0.1)
 
     def make_access_key(self):
@@ -491,6 +560,14 @@ class Story:
         arn = self.client("lambda").get_function_configuration(FunctionName=function)["Role"]
         return arn.rsplit("/", 1)[-1]
 
+    def heads(self, action):
+        """Returns what the table has of the clusters of a call."""
+        found = self.client("dynamodb").scan(
+            TableName=self.table, ConsistentRead=True, FilterExpression="sk = :head AND an = :action",
+            ExpressionAttributeValues={":head": {"S": "HEAD"}, ":action": {"S": action}},
+        )
+        return found["Items"]
+
     def command(self, *arguments):
         """Returns what the command line prints."""
         done = subprocess.run(
@@ -515,6 +592,12 @@ class Story:
                 return found
             assert time.monotonic() < end, f"{expected} is not there, but {found}\n{self.emulator.log()}"
             time.sleep(0.1)
+
+
+def actions(statement):
+    """Returns what a statement allows, as a list."""
+    allowed = statement["Action"]
+    return allowed if isinstance(allowed, list) else [allowed]
 
 
 def main(arguments):

@@ -4,17 +4,20 @@ The rules are functions, so that the tests can show of each that it complains ab
 """
 
 import json
+import re
 
 from stack import listed
 
 FUNCTION, ROLE, TABLE, BUCKET = "IngestFunction", "IngestRole", "Table", "Bucket"
 ASYNC_FOLDER = "aws/lambda/async/watch-ingest/"
-DELIVER = "DeliverFunction"
+INSPECT, DELIVER = "InspectFunction", "DeliverFunction"
 # What is there only if somebody is told.
 OF_DELIVER = {
     DELIVER, "DeliverMapping", "DeliverRole", "DeliverLogGroup", "Schedule", "ScheduleGroup", "ScheduleRole", "ScheduleQueue",
 }
-ROLES = {"ingest": ROLE, "deliver": "DeliverRole", "schedule": "ScheduleRole"}
+ROLES = {"ingest": ROLE, "inspect": "InspectRole", "deliver": "DeliverRole"}
+# Each schedule with the role that it takes; only the first is always there.
+SCHEDULES = {"inspect": "InspectScheduleRole", "deliver": "ScheduleRole"}
 
 
 def told(stack):
@@ -25,6 +28,23 @@ def told(stack):
         "eventbridge": stack.values["EventBusName"] != "",
     }
     return [sink for sink, is_told in asked.items() if is_told and stack.values["Notify"] == "true"]
+
+
+def called(stack):
+    """Returns the functions that a schedule calls."""
+    return ["inspect", "deliver"] if told(stack) else ["inspect"]
+
+
+def groups(stack):
+    """Returns the log groups that are read."""
+    return stack.values["LogGroupNames"].split(",") if stack.values["Enabled"] == "true" else []
+
+
+def group_arns(stack, group):
+    """Returns both names that IAM has for a log group."""
+    partition, region, _ = stack.place
+    arn = f"arn:{partition}:logs:{region}:111122223333:log-group:{group}"
+    return [arn, f"{arn}:*"]
 
 
 def topic(stack):
@@ -47,15 +67,16 @@ def resources_are_ours(stack):
     # What is the account's and named by a parameter, or has no name that could be known.
     partition, region, _ = stack.place
     others = {
-        "Secret": stack.values["GuanceSecretArn"],
-        "Topic": stack.values["Topic"],
-        "Bus": f"arn:{partition}:events:{region}:111122223333:event-bus/{stack.values['EventBusName']}",
-        "AccessKeys": f"arn:{partition}:iam::111122223333:user/*",
-        "AccessKeysOfOthers": f"arn:{partition}:iam::*:role/{stack.values['AccountRoleName']}",
+        "Secret": [stack.values["GuanceSecretArn"]],
+        "Topic": [stack.values["Topic"]],
+        "Bus": [f"arn:{partition}:events:{region}:111122223333:event-bus/{stack.values['EventBusName']}"],
+        "AccessKeys": [f"arn:{partition}:iam::111122223333:user/*"],
+        "AccessKeysOfOthers": [f"arn:{partition}:iam::*:role/{stack.values['AccountRoleName']}"],
+        "LogGroup": [arn for group in groups(stack) for arn in group_arns(stack, group)],
     }
     for statement in stack.statements():
         for resource in statement["Resource"]:
-            if resource and resource == others.get(statement["Sid"]):
+            if resource and resource in others.get(statement["Sid"], []):
                 continue
             # <Name.Arn>, or a folder in the bucket.
             if not resource.startswith("<") or resource.rstrip("*").count("*"):
@@ -71,21 +92,24 @@ def policies_are_written_here(stack):
         if not role["Properties"].get("Policies"):
             yield f"{name} has no policy"
     roles = set(stack.of_type("AWS::IAM::Role"))
-    if roles != (set(ROLES.values()) if told(stack) else {ROLE}):
+    if roles != {ROLE} | {of[name] for name in called(stack) for of in (ROLES, SCHEDULES)}:
         yield f"roles {roles}"
+    if stack.of_type("AWS::IAM::ManagedPolicy") or stack.of_type("AWS::IAM::RolePolicy"):
+        yield "there are policies that no rule looks at"
 
 
 def roles_are_taken_by_who_they_are_for(stack):
     partition, region, _ = stack.place
     for name, role in stack.of_type("AWS::IAM::Role").items():
         (statement,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
-        service = "scheduler" if name == "ScheduleRole" else "lambda"
+        function = {role: function for function, role in SCHEDULES.items()}.get(name)
+        service = "scheduler" if function else "lambda"
         if statement["Principal"] != {"Service": f"{service}.amazonaws.com"} or statement["Action"] != "sts:AssumeRole":
             yield f"{name} is for {statement['Principal']}"
         if service == "scheduler" and statement.get("Condition") != {
             "StringEquals": {
                 "aws:SourceAccount": "111122223333",
-                "aws:SourceArn": f"arn:{partition}:scheduler:{region}:111122223333:schedule-group/watch-deliver",
+                "aws:SourceArn": f"arn:{partition}:scheduler:{region}:111122223333:schedule-group/watch-{function}",
             }
         }:
             yield f"{name} may be taken for the schedules of others"
@@ -107,8 +131,46 @@ def ingest_may_do_this_and_no_more(stack):
     found = may(stack, ROLE)
     if tersely(found) != expected:
         yield f"the role may {tersely(found)}"
-    if found.get("Clusters", {}).get("Condition") != keys("C", "K", "M", "O", "Q"):
+    if found.get("Clusters", {}).get("Condition") != keys("C#*", "D#", "K#*", "M#*", "O#*", "Q#*"):
         yield "the role may write other keys of the table"
+
+
+def inspect_may_do_this_and_no_more(stack):
+    expected = {
+        "Clusters": ([f"dynamodb:{action}" for action in ("BatchGetItem", "PutItem", "Query", "UpdateItem")], "<Table.Arn>"),
+        "LateHours": (["dynamodb:DeleteItem"], "<Table.Arn>"),
+        "Chronicle": (["s3:GetObject", "s3:PutObject"], "<Bucket.Arn>/inspection/*"),
+        "Quarantine": (["s3:PutObject"], "<Bucket.Arn>/quarantine/*"),
+        "FailedInvocationsOfIngest": (["s3:DeleteObject", "s3:GetObject"], f"<Bucket.Arn>/{ASYNC_FOLDER}*"),
+        "FailedInvocations": (["s3:PutObject"], "<Bucket.Arn>/aws/lambda/async/watch-inspect/*"),
+        "FailedInvocationsBucket": (["s3:ListBucket"], "<Bucket.Arn>"),
+        "Log": (["logs:CreateLogStream", "logs:PutLogEvents"], "<InspectLogGroup.Arn>"),
+    }
+    if stack.values["RulesObject"]:
+        expected["Rules"] = (["s3:GetObject"], f"<Bucket.Arn>/{stack.values['RulesObject']}")
+    found = may(stack, "InspectRole")
+    if tersely(found) != expected:
+        yield f"the role may {tersely(found)}"
+    if found.get("Clusters", {}).get("Condition") != keys("A#*", "C#*", "D#", "K#*", "M#*", "O#*", "Q#*"):
+        yield "the role may write other keys of the table"
+    if found.get("LateHours", {}).get("Condition") != keys("D#"):
+        yield "the role may delete other keys of the table"
+
+
+def inspect_may_read_again_what_is_read(stack):
+    policies = stack.of_type("AWS::IAM::Policy").values()
+    actions = ["logs:DescribeSubscriptionFilters", "logs:FilterLogEvents"]
+    expected = sorted((actions, group_arns(stack, group)) for group in groups(stack))
+    statements = [listed(one) for policy in policies for one in policy["Properties"]["PolicyDocument"]["Statement"]]
+    found = sorted((sorted(one["Action"]), one["Resource"]) for one in statements)
+    if found != expected:
+        yield f"the role may {found}"
+    names = [policy["Properties"]["PolicyName"] for policy in policies]
+    for name in names:
+        if names.count(name) > 1 or not re.fullmatch(r"[\w+=,.@-]{1,128}", name):
+            yield f"{name} is no name for a policy of its own"
+    if any(policy["Properties"]["Roles"] != ["<InspectRole>"] for policy in policies):
+        yield "another role may read log groups"
 
 
 def deliver_may_do_this_and_no_more(stack):
@@ -144,24 +206,24 @@ def deliver_may_do_this_and_no_more(stack):
     found = may(stack, "DeliverRole")
     if tersely(found) != expected:
         yield f"the role may {tersely(found)}"
-    if found.get("Messages", {}).get("Condition") != keys("A", "C", "K", "O", "SINK", "Z"):
+    if found.get("Messages", {}).get("Condition") != keys("A#*", "C#*", "K#*", "O#*", "SINK#*", "Z#*"):
         yield "the role may write other keys of the table"
-    if found.get("Clusters", {}).get("Condition") != keys("C", "M", "Q"):
+    if found.get("Clusters", {}).get("Condition") != keys("C#*", "M#*", "Q#*"):
         yield "the role may read other keys of the table"
     if "Bus" in found and found["Bus"].get("Condition") != {"StringEquals": {"events:source": "cloudtrail-inspector"}}:
         yield "the role may put events of others on the bus"
 
 
-def the_schedule_may_do_this_and_no_more(stack):
-    if not told(stack):
-        return
-    expected = {
-        "Call": (["lambda:InvokeFunction"], "<DeliverFunction.Arn>"),
-        "FailedCalls": (["sqs:SendMessage"], "<ScheduleQueue.Arn>"),
-    }
-    found = tersely(may(stack, "ScheduleRole"))
-    if found != expected:
-        yield f"the role may {found}"
+def the_schedules_may_do_this_and_no_more(stack):
+    for function in called(stack):
+        role = SCHEDULES[function]
+        expected = {
+            "Call": (["lambda:InvokeFunction"], f"<{function.capitalize()}Function.Arn>"),
+            "FailedCalls": (["sqs:SendMessage"], f"<{role.removesuffix('Role')}Queue.Arn>"),
+        }
+        found = tersely(may(stack, role))
+        if found != expected:
+            yield f"{role} may {found}"
 
 
 def tersely(statements):
@@ -169,7 +231,7 @@ def tersely(statements):
 
 
 def keys(*names):
-    return {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{name}#*" for name in names]}}
+    return {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(names)}}
 
 
 def permissions_name_their_source(stack):
@@ -220,8 +282,8 @@ def filters_read_what_is_asked_for(stack):
 
 def failures_are_kept(stack):
     configs = {one["Properties"]["FunctionName"].strip("<>"): one["Properties"] for one in stack.of_type("AWS::Lambda::EventInvokeConfig").values()}
-    # How often and how long Lambda tries again: as much as it can, and not at all what comes every minute.
-    agreed = {FUNCTION: (2, 21600)} | ({DELIVER: (0, 60)} if told(stack) else {})
+    # How often and how long Lambda tries again: as much as it can, and not at all what comes every hour or minute.
+    agreed = {FUNCTION: (2, 21600), INSPECT: (0, 3600)} | ({DELIVER: (0, 60)} if told(stack) else {})
     found = {name: (one.get("MaximumRetryAttempts"), one.get("MaximumEventAgeInSeconds")) for name, one in configs.items()}
     if found != agreed:
         yield f"failed invocations are tried again as often as {found}"
@@ -232,7 +294,7 @@ def failures_are_kept(stack):
 
 def what_waits_is_sent_at_once_and_looked_for_every_minute(stack):
     mappings = list(stack.of_type("AWS::Lambda::EventSourceMapping").values())
-    schedules = list(stack.of_type("AWS::Scheduler::Schedule").values())
+    schedules = [made for name, made in stack.of_type("AWS::Scheduler::Schedule").items() if name != "InspectSchedule"]
     if not told(stack):
         if OF_DELIVER & set(stack.resources):
             yield "nobody is told, and yet there is something that would tell"
@@ -254,6 +316,21 @@ def what_waits_is_sent_at_once_and_looked_for_every_minute(stack):
         (schedule["Target"]["Arn"], f"<{DELIVER}.Arn>"),
         (schedule["Target"]["RoleArn"], "<ScheduleRole.Arn>"),
         (schedule["Target"]["DeadLetterConfig"], {"Arn": "<ScheduleQueue.Arn>"}),
+    ]
+    yield from (f"{found} where {wanted} is agreed" for found, wanted in agreed if found != wanted)
+
+
+def stock_is_taken_when_it_is_asked_for(stack):
+    schedule = stack.properties("InspectSchedule")
+    agreed = [
+        (schedule["ScheduleExpression"], stack.values["InspectionSchedule"]),
+        (schedule["FlexibleTimeWindow"], {"Mode": "OFF"}),
+        (schedule["GroupName"], "<InspectScheduleGroup>"),
+        (stack.properties("InspectScheduleGroup")["Name"], "watch-inspect"),
+        (schedule.get("State", "ENABLED"), "ENABLED"),
+        (schedule["Target"]["Arn"], f"<{INSPECT}.Arn>"),
+        (schedule["Target"]["RoleArn"], "<InspectScheduleRole.Arn>"),
+        (schedule["Target"]["DeadLetterConfig"], {"Arn": "<InspectScheduleQueue.Arn>"}),
     ]
     yield from (f"{found} where {wanted} is agreed" for found, wanted in agreed if found != wanted)
 
@@ -297,7 +374,7 @@ def log_groups_expire(stack):
 
 
 def the_function_is_as_agreed(stack):
-    roles = [("ingest", FUNCTION, 120)] + ([("deliver", DELIVER, 90)] if told(stack) else [])
+    roles = [("ingest", FUNCTION, 120), ("inspect", INSPECT, 900)] + ([("deliver", DELIVER, 90)] if told(stack) else [])
     for role, name, seconds in roles:
         properties = stack.properties(name)
         agreed = {"Handler": role, "Runtime": "provided.al2023", "Timeout": seconds, "Role": f"<{ROLES[role]}.Arn>"}
@@ -316,11 +393,18 @@ def the_function_is_as_agreed(stack):
 
 def the_environment_is_as_agreed(stack):
     found = dict(stack.properties(FUNCTION)["Environment"]["Variables"])
-    further = stack.values["SelfPrincipals"]
-    agreed = {
+    agreed = of_taking_in(stack)
+    if found != agreed:
+        yield f"the environment is {found}"
+
+
+def of_taking_in(stack):
+    """Returns the environment of what takes events in."""
+    ours = ["<IngestRole.Arn>", "<InspectRole.Arn>"] + (["<DeliverRole.Arn>"] if told(stack) else [])
+    return {
         "TABLE_NAME": "<Table>",
         "BUCKET_NAME": "<Bucket>",
-        "SELF_PRINCIPALS": "<IngestRole.Arn>" + (",<DeliverRole.Arn>" if told(stack) else "") + (f",{further}" if further else ""),
+        "SELF_PRINCIPALS": ",".join(one for one in [*ours, stack.values["SelfPrincipals"]] if one),
         "RETENTION_DAYS": stack.values["RetentionDays"],
         "LEARN_HOURS": stack.values["LearnHours"],
         "RULES_OBJECT": stack.values["RulesObject"],
@@ -328,6 +412,17 @@ def the_environment_is_as_agreed(stack):
         "SINKS": "".join(f"{sink}," for sink in told(stack)),
         "CANARY_KEYS": stack.values["CanaryKeys"],
         "LOG_LEVEL": "info",
+    }
+
+
+def the_environment_of_inspect_is_as_agreed(stack):
+    found = dict(stack.properties(INSPECT)["Environment"]["Variables"])
+    agreed = of_taking_in(stack) | {
+        "SUMMARIES": stack.values["Summaries"],
+        "INGEST_FUNCTION_NAME": f"<{FUNCTION}>",
+        "LOG_GROUP_NAMES": ",".join(groups(stack)),
+        "FILTER_NAME": "watch-ingest",
+        "FILTER_PATTERN": stack.values["FilterPattern"],
     }
     if found != agreed:
         yield f"the environment is {found}"
@@ -424,7 +519,8 @@ def failed_records_expire(stack):
         for rule in rules
         if rule["Status"] == "Enabled" and "Prefix" in rule
     }
-    if ends != {"quarantine/": (30, 30), "aws/lambda/": (30, 30)}:
+    # What the inspection goes on from stays; of what it was an hour ago there is a day.
+    if ends != {"quarantine/": (30, 30), "aws/lambda/": (30, 30), "inspection/": (None, 1)}:
         yield f"objects expire after {ends}"
 
 
@@ -497,7 +593,7 @@ REFUSED = [
 
 
 # What rules are made of.
-PARTS = (told, topic, may, tersely, keys)
+PARTS = (told, called, groups, group_arns, topic, may, tersely, keys, of_taking_in)
 RULES = [
     rule
     for name, rule in list(globals().items())

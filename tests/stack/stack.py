@@ -92,11 +92,10 @@ class Stack:
 
     def statements(self):
         """Returns the statements of all roles, with their actions and resources as lists."""
-        found = []
+        policies = [made["Properties"] for made in self.of_type("AWS::IAM::Policy").values()]
         for role in self.of_type("AWS::IAM::Role").values():
-            for policy in role["Properties"].get("Policies", []):
-                found.extend(listed(statement) for statement in policy["PolicyDocument"]["Statement"])
-        return found
+            policies.extend(role["Properties"].get("Policies", []))
+        return [listed(statement) for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
 
     def refusals(self):
         """Returns why CloudFormation would not begin: the sentences of the template's rules that do not hold."""
@@ -144,7 +143,8 @@ class Stack:
 
     def worked_out(self, how, of):
         if how == "Ref":
-            return self.values.get(of, f"<{of}>")
+            is_list = self.source["Parameters"].get(of, {}).get("Type") == "CommaDelimitedList"
+            return self.values[of].split(",") if is_list else self.values.get(of, f"<{of}>")
         if how == "Condition":
             return of
         if how == "Fn::GetAtt":
@@ -154,6 +154,8 @@ class Stack:
             return self.resolved(yes if self.holds(condition) else no)
         if how == "Fn::Join":
             return of[0].join(self.resolved(of[1]))
+        if how == "Fn::Split":
+            return self.resolved(of[1]).split(of[0])
         if how == "Fn::FindInMap":
             table, row, column = (self.resolved(one) for one in of)
             return self.source["Mappings"][table][row][column]

@@ -22,6 +22,11 @@ TYPED = {
     "MaxWriteRequestUnits": (["10", "40000"], ["", "0", "9", "40001"]),
     "RetentionDays": (["8", "365"], ["", "7", "366"]),
     "LearnHours": (["0", "720"], ["", "-1", "721"]),
+    "InspectionSchedule": (
+        ["cron(0 * * * ? *)", "cron(20 6-22/2 ? * MON-FRI *)", "rate(1 hour)", "rate(30 minutes)"],
+        ["", "hourly", "rate(0 hours)", "rate(1 week)", "cron(0 * * * *)", "cron(0 * * * ? *) ", "at(2026-11-22T00:00:00)"],
+    ),
+    "Summaries": (["new", "always", "never"], ["", "true", "New"]),
     "RulesObject": (["", "rules/rules.toml", "r.toml"], ["/rules.toml", "rules/*", "quarantine/x", "aws/lambda/x", "a b", "${x}", "?"]),
     "AccountNames": (
         ["", "111122223333=shop", "111122223333=shop floor,444455556666=pay-ments"],

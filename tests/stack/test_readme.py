@@ -50,6 +50,18 @@ class Readme(unittest.TestCase):
                     how = stack.source["Parameters"][parameter]
                     self.assertIn(f"{how['MinValue']} to {how['MaxValue']}", means)
 
+    def test_the_table_of_further_variables_is_what_the_inspection_has_beside(self):
+        stack = Stack()
+        environment = dict(stack.properties("InspectFunction")["Environment"]["Variables"])
+        for name in stack.properties("IngestFunction")["Environment"]["Variables"]:
+            environment.pop(name)
+        rows = {row[0].strip("`"): row[1].strip("`") for row in table("further variable")}
+        self.assertEqual(list(rows), list(environment))
+        for name, parameter in rows.items():
+            if parameter:
+                with self.subTest(name):
+                    self.assertEqual(environment[name], stack.values[parameter])
+
     def test_the_table_of_settings_is_the_environment_of_what_tells(self):
         environment = Stack(Topic="create").properties("DeliverFunction")["Environment"]["Variables"]
         rows = {row[0].strip("`"): row[1].strip("`") for row in table("setting")}
@@ -58,12 +70,12 @@ class Readme(unittest.TestCase):
             self.assertEqual(parameter, OF_PARAMETERS.get(name, "Topic" if name == "TOPIC_ARN" else ""))
 
     def test_the_functions_take_every_variable(self):
-        source = (ROOT / "src" / "config.rs").read_text(encoding="utf-8")
-        source += (ROOT / "src" / "config" / "deliver.rs").read_text(encoding="utf-8")
-        for function in ("IngestFunction", "DeliverFunction"):
+        files = [ROOT / "src" / "config.rs", *(ROOT / "src" / "config").glob("*.rs")]
+        source = "".join(file.read_text(encoding="utf-8") for file in files)
+        for function in ("IngestFunction", "InspectFunction", "DeliverFunction"):
             for name in Stack(Topic="create").properties(function)["Environment"]["Variables"]:
                 with self.subTest(name):
-                    self.assertIn(f'"{name}"', source)
+                    self.assertTrue(f'"{name}"' in source, "no settings of the functions are named so")
 
 
 if __name__ == "__main__":

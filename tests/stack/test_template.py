@@ -1,5 +1,6 @@
 """The rules hold of the template, wherever it is deployed and whatever is asked for; and each can fail."""
 
+import json
 import os
 import subprocess
 import unittest
@@ -20,8 +21,11 @@ ASKED = [
         "PermissionsBoundary": "boundary",
         "MaxWriteRequestUnits": "50",
         "Topic": "arn:aws:sns:eu-central-1:111122223333:alerts",
+        "InspectionSchedule": "rate(2 hours)",
+        "Summaries": "always",
     },
     {
+        "LogGroupNames": "/org/cloudtrail/a,trail-b",
         "GuanceRoute": "dataway",
         "GuanceSite": "us1",
         "GuanceSecretArn": SECRET,
@@ -46,15 +50,30 @@ BROKEN = [
     (resources_are_ours, "Resource: !Sub arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*", 'Resource: "*"'),
     (policies_are_written_here, "      Role: !GetAtt IngestRole.Arn\n", ""),
     (ingest_may_do_this_and_no_more, "- dynamodb:UpdateItem", "- dynamodb:UpdateItem\n                  - dynamodb:Scan"),
-    (ingest_may_do_this_and_no_more, "[C#*, K#*, M#*, O#*, Q#*]", "[C#*, K#*, M#*, O#*, Q#*, Z#*]"),
+    (ingest_may_do_this_and_no_more, '[C#*, "D#", K#*, M#*, O#*, Q#*]', '[C#*, "D#*", K#*, M#*, O#*, Q#*]'),
+    (inspect_may_do_this_and_no_more, "- dynamodb:Query", "- dynamodb:Query\n                  - dynamodb:Scan"),
+    (inspect_may_do_this_and_no_more, '[A#*, C#*, "D#", K#*, M#*, O#*, Q#*]', '[A#*, C#*, "D#", K#*, M#*, O#*, Q#*, SINK#*]'),
+    (inspect_may_do_this_and_no_more, 'dynamodb:LeadingKeys: ["D#"]', 'dynamodb:LeadingKeys: ["D#", C#*]'),
+    (inspect_may_do_this_and_no_more, "Resource: !Sub ${Bucket.Arn}/inspection/*", "Resource: !Sub ${Bucket.Arn}/*"),
+    (inspect_may_do_this_and_no_more, "- s3:DeleteObject", "- s3:DeleteObjectVersion"),
+    (inspect_may_do_this_and_no_more, "async/${AWS::StackName}-inspect/*", "async/*"),
+    (inspect_may_read_again_what_is_read, "- logs:FilterLogEvents", "- logs:DeleteLogGroup"),
+    (inspect_may_read_again_what_is_read, "!Sub \"read-again-${Group}\"", "read-again"),
+    (inspect_may_read_again_what_is_read, '!Split ["/", !Sub', '!Split [":", !Sub'),
+    (inspect_may_read_again_what_is_read, "Roles: [!Ref InspectRole]", "Roles: [!Ref IngestRole]"),
+    (resources_are_ours, "${AWS::AccountId}:log-group:${Group}\n", "${AWS::AccountId}:log-group:*\n"),
     (roles_are_taken_by_who_they_are_for, "                aws:SourceAccount: !Ref AWS::AccountId\n", ""),
     (roles_are_taken_by_who_they_are_for, "schedule-group/${AWS::StackName}-deliver", "schedule-group/*"),
+    (roles_are_taken_by_who_they_are_for, "schedule-group/${AWS::StackName}-inspect", "schedule-group/${AWS::StackName}-deliver"),
     (roles_are_taken_by_who_they_are_for, "      PermissionsBoundary: !If [HasPermissionsBoundary, !Ref PermissionsBoundary, !Ref AWS::NoValue]\n", ""),
     (deliver_may_do_this_and_no_more, "- dynamodb:DeleteItem", "- dynamodb:DeleteItem\n                  - dynamodb:Scan"),
     (deliver_may_do_this_and_no_more, "[A#*, C#*, K#*, O#*, SINK#*, Z#*]", "[A#*, C#*, K#*, M#*, O#*, SINK#*, Z#*]"),
     (deliver_may_do_this_and_no_more, "[C#*, M#*, Q#*]", "[C#*, M#*, X#*]"),
     (deliver_may_do_this_and_no_more, "events:source: cloudtrail-inspector", "events:source: other"),
-    (the_schedule_may_do_this_and_no_more, "Action: sqs:SendMessage", "Action: [sqs:SendMessage, sqs:PurgeQueue]"),
+    (the_schedules_may_do_this_and_no_more, "Action: sqs:SendMessage", "Action: [sqs:SendMessage, sqs:PurgeQueue]"),
+    (the_schedules_may_do_this_and_no_more, "Resource: !GetAtt DeliverFunction.Arn", "Resource: !GetAtt InspectFunction.Arn"),
+    (stock_is_taken_when_it_is_asked_for, "ScheduleExpression: !Ref InspectionSchedule", "ScheduleExpression: cron(0 0 * * ? *)"),
+    (stock_is_taken_when_it_is_asked_for, "      GroupName: !Ref InspectScheduleGroup\n", "      GroupName: default\n"),
     (what_waits_is_sent_at_once_and_looked_for_every_minute, '"prefix":"O#"', '"prefix":"C#"'),
     (what_waits_is_sent_at_once_and_looked_for_every_minute, "rate(1 minute)", "rate(1 hour)"),
     (what_waits_is_sent_at_once_and_looked_for_every_minute, "      BisectBatchOnFunctionError: true\n", "      BisectBatchOnFunctionError: false\n"),
@@ -66,7 +85,7 @@ BROKEN = [
     (what_does_not_go_together_is_refused, 'Assert: !Not [!Equals [!Ref GuanceSecretArn, ""]]', 'Assert: !Not [!Equals [!Ref GuanceRoute, ""]]'),
     (what_does_not_go_together_is_refused, 'Assert: !Not [!Equals [!Ref AccountNames, ""]]', 'Assert: !Not [!Equals [!Ref AccountRoleName, ""]]'),
     (ingest_may_do_this_and_no_more, "async/${AWS::StackName}-ingest/*", "async/*"),
-    (permissions_name_their_source, "log-group:${Group}:*", "log-group:*"),
+    (permissions_name_their_source, "SourceArn: !Sub arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:${Group}:*", "SourceArn: !Sub arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:*"),
     (permissions_name_their_source, "          SourceAccount: !Ref AWS::AccountId\n", ""),
     (permissions_name_their_source, "logs.${AWS::Region}.${AWS::URLSuffix}", "logs.amazonaws.com"),
     (filters_wait_for_their_permission, "        DependsOn: Permit&{Group}\n", ""),
@@ -74,13 +93,18 @@ BROKEN = [
     (filters_read_what_is_asked_for, "FilterPattern: !Ref FilterPattern", 'FilterPattern: "x"'),
     (failures_are_kept, "      EventInvokeConfig:\n", "    EventInvokeConfig:\n"),
     (failures_are_kept, "MaximumRetryAttempts: 2", "MaximumRetryAttempts: 0"),
+    (failures_are_kept, "MaximumEventAgeInSeconds: 3600\n        DestinationConfig", "MaximumEventAgeInSeconds: 60\n        DestinationConfig"),
     (failures_are_kept, "        OnFailure:\n          Destination: !GetAtt Bucket.Arn\n", "        OnFailure: {}\n"),
     (log_groups_expire, "      RetentionInDays: !Ref LogRetentionDays\n", ""),
     (log_groups_expire, "      LoggingConfig:\n        LogGroup: !Ref IngestLogGroup\n", ""),
     (the_function_is_as_agreed, "Handler: ingest", "Handler: bootstrap"),
+    (the_function_is_as_agreed, "Timeout: 900", "Timeout: 120"),
     (the_function_is_as_agreed, "Architectures: [!Ref Architecture]", "Architectures: [x86_64]"),
     (the_environment_is_as_agreed, "          LEARN_HOURS: !Ref LearnHours\n", ""),
     (the_environment_is_as_agreed, "LOG_LEVEL: info", "LOG_LEVEL: debug"),
+    (the_environment_of_inspect_is_as_agreed, "          SUMMARIES: !Ref Summaries\n", ""),
+    (the_environment_of_inspect_is_as_agreed, "FILTER_NAME: !Sub ${AWS::StackName}-ingest", "FILTER_NAME: !Sub ${AWS::StackName}-inspect"),
+    (the_environment_of_inspect_is_as_agreed, '!Join [",", !Ref LogGroupNames]', '!Join [" ", !Ref LogGroupNames]'),
     (the_table_is_as_agreed, "StreamViewType: KEYS_ONLY", "StreamViewType: NEW_IMAGE"),
     (the_table_is_as_agreed, "PointInTimeRecoveryEnabled: true", "PointInTimeRecoveryEnabled: false"),
     (what_is_kept_outlives_the_stack, "UpdateReplacePolicy: Retain", "UpdateReplacePolicy: Delete"),
@@ -93,6 +117,7 @@ BROKEN = [
         '"${Bucket.Arn}/*"]\n            Condition: { Bool: { aws:SecureTransport: "true" } }',
     ),
     (failed_records_expire, "ExpirationInDays: 30", "ExpirationInDays: 300"),
+    (failed_records_expire, "NoncurrentVersionExpiration: { NoncurrentDays: 1 }", "ExpirationInDays: 1"),
     (every_partition_is_spelled_right, "arn:${AWS::Partition}:logs", "arn:aws:logs"),
     (every_partition_is_spelled_right, "Principal: !Sub logs.${AWS::Region}.${AWS::URLSuffix}", "Principal: logs.amazonaws.com"),
     (every_partition_is_spelled_right, "https://${Host}/dynamodbv2", "https://console.aws.amazon.com/dynamodbv2"),
@@ -128,13 +153,31 @@ class Template(unittest.TestCase):
         stack = Stack(Enabled="false")
         self.assertEqual(stack.of_type("AWS::Logs::SubscriptionFilter"), {})
         self.assertEqual(stack.of_type("AWS::Lambda::Permission"), {})
+        self.assertEqual(stack.of_type("AWS::IAM::Policy"), {})
+        self.assertEqual(stack.properties(INSPECT)["Environment"]["Variables"]["LOG_GROUP_NAMES"], "")
         self.assertIn("Table", stack.resources)
 
     def test_the_order_of_log_groups_changes_nothing(self):
         names = "/org/trail,other,aws-controltower/CloudTrailLogs"
         forth = Stack(LogGroupNames=names)
         back = Stack(LogGroupNames=",".join(reversed(names.split(","))))
+        for stack in (forth, back):
+            # The function is told the names as they are given; nothing else knows of an order.
+            variables = stack.properties(INSPECT)["Environment"]["Variables"]
+            variables["LOG_GROUP_NAMES"] = sorted(variables["LOG_GROUP_NAMES"].split(","))
         self.assertEqual(forth.resources, back.resources)
+
+    def test_the_policies_of_a_role_fit_for_twenty_log_groups(self):
+        # IAM counts the characters of all that are written into a role, but for white space.
+        names = ",".join(f"/aws/controltower/an-account-of-ours-{n}/CloudTrailLogs" for n in range(20))
+        stack = Stack(LogGroupNames=names, RulesObject="rules/" + "r" * 250)
+        policies = [policy["Properties"] for policy in stack.of_type("AWS::IAM::Policy").values()]
+        policies += stack.properties("InspectRole")["Policies"]
+        text = json.dumps([policy["PolicyDocument"] for policy in policies], separators=(",", ":"))
+        # What stands in pointed brackets here are ARNs there, with a table and a bucket named after the stack.
+        text = text.replace("<Table.Arn>", "t" * 110).replace("<Bucket.Arn>", "b" * 80)
+        self.assertEqual(len(policies), 21)
+        self.assertLess(len(text), 10_240)
 
     def test_sam_and_cfn_lint_find_nothing(self):
         tools = os.environ["SAM_TOOLS"]
