@@ -35,7 +35,8 @@ pub async fn end_marks<S: Marks + Past>(
         }
         ended += 1;
         if let Ended::Events(count, _) = why {
-            let (account_id, life) = (&life.subject.account_id, (cluster, life.epoch));
+            let account_id = &life.subject.account_id;
+            let life = Some((cluster, life.epoch));
             let more = (count, count.saturating_sub(1));
             let told = Occasion::of_escalation(account_id, life, at, more, now);
             store.tell_once(&told).await?;

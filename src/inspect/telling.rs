@@ -48,14 +48,12 @@ pub fn occasion(
             (*since, *at),
             now,
         )),
-        // What is told of the account as a whole is of none of its clusters.
-        (Change::Escalating { .. } | Change::Calmed(_), None) => {
-            let whole = (ClusterId::from_bytes([0; 16]), 0);
-            let of_account = |occasion| Occasion {
-                cluster: None,
-                ..occasion
-            };
-            of_cluster(transition, whole, now).map(of_account)
+        (Change::Escalating { count, limit }, None) => {
+            let counts = (*count, *limit);
+            Some(Occasion::of_escalation(account_id, None, *at, counts, now))
+        }
+        (Change::Calmed(escalation), None) => {
+            Some(Occasion::of_calm(account_id, None, *at, escalation, now))
         }
         _ => None,
     }
@@ -87,9 +85,12 @@ fn of_cluster(transition: &Transition, life: (ClusterId, i64), now: i64) -> Opti
             Occasion::of_regression(account_id, life, *at, *quiet_seconds, now)
         }
         Change::Escalating { count, limit } => {
-            Occasion::of_escalation(account_id, life, *at, (*count, *limit), now)
+            let counts = (*count, *limit);
+            Occasion::of_escalation(account_id, Some(life), *at, counts, now)
         }
-        Change::Calmed(escalation) => Occasion::of_calm(account_id, life, *at, escalation, now),
+        Change::Calmed(escalation) => {
+            Occasion::of_calm(account_id, Some(life), *at, escalation, now)
+        }
         _ => return None,
     })
 }

@@ -1,7 +1,7 @@
 //! Campaigns in the table: found in the manifests of some hours, and told once by whoever finds them
 //! first.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
