@@ -256,6 +256,14 @@ mod tests {
             format!("{}: {diagnosis}\n", diagnosis.name())
         })
         .collect();
-        expect_test::expect![[""]].assert_eq(&told);
+        expect_test::expect![[r#"
+            no_group: the log group is not there any more; see where the trail writes to, and deploy with that name
+            no_filter: the log group has no subscription filter of the stack; deploy again, then backfill
+            filter_elsewhere: the subscription filter hands over to arn:aws:lambda:eu-central-1:111122223333:function:else; deploy again, then backfill
+            filter_other_pattern: the subscription filter has another pattern, "ERROR"; deploy again, then backfill
+            not_delivered: 3 events that match are in the log group and did not come, logged from 2026-11-02T08:00:00Z to 2026-11-02T08:40:00Z; see whether CloudWatch Logs may call the function, then backfill
+            not_delivered: at least 3 events that match are in the log group and did not come, logged from 2026-11-02T08:00:00Z to 2026-11-02T08:40:00Z; see whether CloudWatch Logs may call the function, then backfill
+            not_logged: nothing that matches is in the log group either; see whether the trail is logging and may write to it
+        "#]].assert_eq(&told);
     }
 }
