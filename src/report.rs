@@ -136,7 +136,7 @@ pub struct Inspection {
     pub redriven: u64,
     /// What was left of them as it cannot be taken.
     pub redrive_left: u64,
-    /// Events that had not come and were read from their log groups.
+    /// Records that were read from their log groups again, come before or not.
     pub backfilled: u64,
 }
 

@@ -31,7 +31,12 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::records::{ACCOUNT, id, ingest, lines, record};
-use crate::table::{self, Fault, MemoryTable, now, telling};
+use crate::table::{self, Fault, MemoryTable, telling};
+
+/// When alerts are sent here, an hour after the last of the events.
+fn now() -> EventTime {
+    EventTime::parse("2026-11-02T13:00:00Z").unwrap()
+}
 
 /// A clock that stands still but for who waits, and dice that always show the most.
 #[derive(Debug, Clone)]
@@ -171,7 +176,7 @@ impl World<MemoryStore> {
     }
 }
 
-impl<O: Outbox + Ledgers + Dossiers> World<O> {
+impl<O: Campaigns + Outbox + Ledgers + Dossiers> World<O> {
     fn of(store: O, clock: VirtualClock) -> Self {
         let directory = Directory {
             clock: clock.clone(),

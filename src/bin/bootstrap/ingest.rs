@@ -43,17 +43,7 @@ pub async fn run(environment: &Environment) -> Result<(), Refusal> {
 /// Opens the store.
 pub fn store(settings: &IngestSettings, config: &SdkConfig) -> DynamoStore<SdkTable> {
     let table = SdkTable::new(config, &settings.table_name);
-    let settings = Settings {
-        sinks: settings
-            .sinks
-            .iter()
-            .map(|sink| sink.name().to_owned())
-            .collect(),
-        canaries: settings.canaries.clone(),
-        retention_days: settings.retention_days.into(),
-        learn_hours: settings.learn_hours.into(),
-    };
-    DynamoStore::new(table, settings, now())
+    DynamoStore::new(table, Settings::of(settings), now())
 }
 
 impl Ingest {

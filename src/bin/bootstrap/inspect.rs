@@ -115,13 +115,13 @@ impl Inspect {
         };
         let mut inspected = inspect(store, bucket, &MachineClock, &plan).await?;
         inspected.counts.redriven = redriven.taken.payloads;
-        inspected.counts.redrive_left = redriven.left.len() as u64;
+        inspected.counts.redrive_left = (redriven.left.len() + redriven.failed.len()) as u64;
         if let Some(since) = inspected.blind_since {
             let (of, hours) = ((&*settings, owner), (since, now()));
             let mut intake = taking(subscription, store, bucket);
             let is_over = || milliseconds() >= deadline;
-            let new = mend::read_again(request_id, of, hours, logs, &mut intake, is_over).await;
-            inspected.counts.backfilled = new;
+            let read = mend::read_again(request_id, of, hours, logs, &mut intake, is_over).await;
+            inspected.counts.backfilled = read;
         }
         Ok(inspected)
     }

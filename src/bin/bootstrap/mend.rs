@@ -39,15 +39,22 @@ pub async fn take_back(
         let (key, reason) = (log::short(&left.key), left.reason.name());
         tracing::warn!(request_id, key, reason, "left in the bucket");
     }
+    for failed in &redriven.failed {
+        let (key, detail) = (log::short(&failed.key), invocation::told(&failed.failure));
+        tracing::error!(
+            request_id,
+            key,
+            detail,
+            "failed again; it stays in the bucket"
+        );
+    }
     if let Some(stopped) = &redriven.stopped {
         let detail = invocation::told(stopped);
         tracing::error!(request_id, detail, "not all that failed was taken back in");
     }
     if redriven.taken.payloads > 0 {
-        let taken = &redriven.taken;
-        let (payloads, clustered) = (taken.payloads, taken.books.clustered);
-        let duplicate = taken.books.duplicate;
-        tracing::info!(request_id, payloads, clustered, duplicate, "taken back in");
+        let (payloads, records) = (redriven.taken.payloads, redriven.taken.books.read);
+        tracing::info!(request_id, payloads, records, "taken back in");
     }
     redriven
 }
@@ -89,7 +96,7 @@ pub async fn diagnosis(
     found
 }
 
-/// Reads the log groups again since a moment, for a day at most, and returns how many events were new.
+/// Reads the log groups again since a moment, for a day at most, and returns how many records they had.
 pub async fn read_again(
     request_id: &str,
     (settings, owner): (&InspectSettings, &str),
@@ -99,7 +106,7 @@ pub async fn read_again(
     mut is_over: impl FnMut() -> bool,
 ) -> u64 {
     let first = until.window().plus(-HOURS_MAX).start();
-    let mut clustered = 0;
+    let mut records = 0;
     for group in &settings.log_groups {
         let source = Source {
             group,
@@ -108,13 +115,13 @@ pub async fn read_again(
         };
         let from = Mark::at(since.max(first));
         let done = backfill(&source, from, until, logs, intake, &mut is_over).await;
-        clustered += done.taken.books.clustered;
-        let (pages, new) = (done.pages, done.taken.books.clustered);
-        tracing::info!(request_id, group, pages, new, "read the log group again");
+        let (pages, read) = (done.pages, done.taken.books.read);
+        records += read;
+        tracing::info!(request_id, group, pages, read, "read the log group again");
         if let Some(stopped) = &done.stopped {
             let detail = invocation::told(stopped);
             tracing::warn!(request_id, group, detail, "not read to the end");
         }
     }
-    clustered
+    records
 }
