@@ -249,7 +249,7 @@ fn runs_that_break_off_anywhere_leave_what_an_unbroken_one_leaves() {
         world.commit(START + 2 * HOUR, &day());
         for hour in 2..12 {
             let at = START + hour * HOUR + 20 * 60;
-            let (place, fault) = (dice.below(40) as u64, dice.below(2));
+            let (place, fault) = (dice.below(40), dice.below(2));
             let fault = [Fault::Unavailable, Fault::Lost][fault as usize];
             world
                 .table
