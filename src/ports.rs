@@ -437,10 +437,11 @@ pub trait Past {
     reason = "the verbs are generic over one store at a time and spawn nothing"
 )]
 pub trait Campaigns {
-    /// Returns the campaigns that an account's events of some hours make.
+    /// Returns the campaigns that a cluster may be part of: those that its account's events of some
+    /// hours make, none for a cluster of which none are made.
     async fn campaigns(
         &self,
-        account_id: &str,
+        cluster: ClusterId,
         hours: RangeInclusive<Window>,
     ) -> Result<Vec<Campaign>, StoreError>;
 

@@ -177,13 +177,15 @@ struct Actor {
     within: String,
 }
 
+/// Tells whether campaigns are made of failures of a class.
+pub fn is_suspect(class: Class) -> bool {
+    matches!(class, Class::Denied | Class::Vpce | Class::Signin)
+}
+
 impl Deed {
     /// Tells whether campaigns are made of such.
     pub fn is_suspect(&self) -> bool {
-        matches!(
-            self.subject.class,
-            Class::Denied | Class::Vpce | Class::Signin
-        )
+        is_suspect(self.subject.class)
     }
 }
 

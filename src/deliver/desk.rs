@@ -121,7 +121,7 @@ where
         let now = clock.seconds();
         let latest = EventTime::from_seconds(now).unwrap_or(at).window();
         let hours = at.window().plus(-1)..=at.window().plus(1).min(latest);
-        let campaigns = store.campaigns(&occasion.account_id, hours).await?;
+        let campaigns = store.campaigns(cluster, hours).await?;
         for campaign in &campaigns {
             let told = Occasion::of_campaign(campaign, Stage::Began, now);
             store.meet_campaign(campaign, Some(&told)).await?;

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use crate::alert::occasion::{AlertId, Occasion};
-use crate::cluster::campaign::{Campaign, Deed, Standing, campaigns_within};
+use crate::cluster::campaign::{Campaign, Deed, Standing, campaigns_within, is_suspect};
 use crate::cluster::fingerprint::{ClusterId, Subject};
 use crate::cluster::{Census, EventId, Sighting, Tally};
 use crate::keys::{ANSWER_SECONDS, Ledger};
@@ -228,9 +228,14 @@ impl Dossiers for MemoryStore {
 impl Campaigns for MemoryStore {
     async fn campaigns(
         &self,
-        account_id: &str,
+        cluster: ClusterId,
         hours: RangeInclusive<Window>,
     ) -> Result<Vec<Campaign>, StoreError> {
+        let facts = self.clusters.facts.get(&cluster);
+        let Some(facts) = facts.filter(|facts| is_suspect(facts.identity.class)) else {
+            return Ok(Vec::new());
+        };
+        let account_id = &facts.identity.account_id;
         let deed = |(id, sighting): (EventId, Sighting)| {
             let facts = self.clusters.facts.get(&sighting.case.cluster)?;
             let at = sighting.at().filter(|at| hours.contains(&at.window()))?;
@@ -242,7 +247,7 @@ impl Campaigns for MemoryStore {
                 case,
                 subject,
             };
-            (deed.subject.account_id == account_id && deed.is_suspect()).then_some(deed)
+            (deed.subject.account_id == *account_id && deed.is_suspect()).then_some(deed)
         };
         let events = self.sightings.events().into_iter();
         let deeds: Vec<Deed> = events.filter_map(deed).collect();

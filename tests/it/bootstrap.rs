@@ -493,7 +493,7 @@ fn an_unknown_role_does_not_start_and_says_which_there_are() {
         told,
         json!({
             "errorType": "UnknownRole",
-            "errorMessage": "_HANDLER is \"ingset\"; the roles of this program are: ingest, deliver",
+            "errorMessage": "_HANDLER is \"ingset\"; the roles of this program are: ingest, deliver, inspect",
         })
     );
     assert_eq!(lines(&written, "error", &json!("UnknownRole")).len(), 1);

@@ -31,12 +31,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::records::{ACCOUNT, id, ingest, lines, record};
-use crate::table::{self, Fault, MemoryTable, telling};
-
-/// When alerts are sent here, an hour after the last of the events.
-fn now() -> EventTime {
-    EventTime::parse("2026-11-02T13:00:00Z").unwrap()
-}
+use crate::table::{self, Fault, MemoryTable, now, telling};
 
 /// A clock that stands still but for who waits, and dice that always show the most.
 #[derive(Debug, Clone)]

@@ -152,7 +152,7 @@ fn a_month_of_hourly_runs_finds_what_the_story_of_the_month_says() {
     let world = World::default();
     let hours = by_hour(&month);
     let first = START / HOUR;
-    for hour in first..first + 31 * 24 {
+    for hour in first..first + 30 * 24 {
         if let Some(records) = hours.get(&hour) {
             world.commit(hour * HOUR + 3599, records);
         }
@@ -165,7 +165,7 @@ fn a_month_of_hourly_runs_finds_what_the_story_of_the_month_says() {
     let events = block_on(memory.events()).unwrap();
     let facts = block_on(memory.census(None)).unwrap().facts;
     let story = story(&events, &facts);
-    let last = (first + 31 * 24 - 1) * HOUR;
+    let last = (first + 30 * 24 - 1) * HOUR;
     let wanted = found(
         story
             .iter()

@@ -29,7 +29,7 @@ const RECORDS: usize = 12;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Attributes that hold when something was written, not what.
-const WRITTEN_AT: [&str; 3] = ["ttl", "created", "due"];
+const WRITTEN_AT: [&str; 4] = ["ttl", "created", "due", "lo"];
 
 /// What the table and the bucket hold: content by key. Places that were leased for nobody are not
 /// part of it.

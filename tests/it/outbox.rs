@@ -362,6 +362,8 @@ fn what_a_message_takes_is_known_to_the_unit() {
         ..telling()
     };
     let mut store: DynamoStore<MemoryTable> = table::store(&table, three);
+    // What is hours late is noted, for one unit more.
+    store.set_now(EventTime::parse("2026-11-02T10:59:00Z").unwrap());
     let event =
         |number, code: &str| lines(&[record(json!({"eventID": id(number), "errorCode": code}))]);
     ingest(&mut store, &event(1, "AccessDenied"));

@@ -71,7 +71,7 @@ impl Future for Turn {
 
 /// The time of all tests here, after that of their events.
 pub fn now() -> EventTime {
-    EventTime::parse("2026-11-02T10:59:00Z").unwrap()
+    EventTime::parse("2026-11-02T13:00:00Z").unwrap()
 }
 
 /// Settings of a store that tells one sink, and has learnt what is usual.

@@ -11,7 +11,7 @@ use crate::aws::dynamodb::item::Head;
 use crate::aws::dynamodb::message::{campaign_item, campaign_key, read_campaign};
 use crate::aws::dynamodb::table::{Table, TableError, Write};
 use crate::cluster::EventId;
-use crate::cluster::campaign::{Campaign, Deed, Standing, campaigns_within};
+use crate::cluster::campaign::{Campaign, Deed, Standing, campaigns_within, is_suspect};
 use crate::cluster::fingerprint::{ClusterId, Subject};
 use crate::cluster::manifest::Manifest;
 use crate::ports::{Campaigns, StoreError};
@@ -23,12 +23,17 @@ const ATTEMPTS_MAX: u32 = 4;
 impl<T: Table> Campaigns for DynamoStore<T> {
     async fn campaigns(
         &self,
-        account_id: &str,
+        cluster: ClusterId,
         hours: RangeInclusive<Window>,
     ) -> Result<Vec<Campaign>, StoreError> {
+        let head = self.head(cluster).await?;
+        let identity = head.map(|head| head.facts.identity);
+        let Some(identity) = identity.filter(|of| is_suspect(of.class)) else {
+            return Ok(Vec::new());
+        };
         let (manifests, heads) = self.hours(&hours).await?;
         let of_account =
-            |(_, head): &(&ClusterId, &Head)| head.facts.identity.account_id == account_id;
+            |(_, head): &(&ClusterId, &Head)| head.facts.identity.account_id == identity.account_id;
         let subject =
             |(id, head): (&ClusterId, &Head)| (*id, Arc::new(Subject::from(&head.facts.identity)));
         let subjects = heads.iter().filter(of_account).map(subject);

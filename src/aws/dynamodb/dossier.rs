@@ -64,6 +64,13 @@ impl<T: Table> Dossiers for DynamoStore<T> {
 }
 
 impl<T: Table> DynamoStore<T> {
+    /// Reads a head.
+    pub(super) async fn head(&self, cluster: ClusterId) -> Result<Option<Head>, StoreError> {
+        let library = Arc::clone(&self.library.borrow());
+        self.look_up(&library, BTreeSet::from([cluster])).await?;
+        Ok(open(&library).heads.get(&cluster).cloned().flatten())
+    }
+
     /// Reads hours, and the heads of their clusters.
     pub(super) async fn hours(
         &self,
