@@ -214,11 +214,7 @@ fn functions_side_by_side_make_one_head_and_one_row_whoever_is_faster() {
         function.table().fail(move |call| {
             if call == meeting {
                 other.mend();
-                commit_to(
-                    &mut DynamoStore::new(other.clone(), telling(), now()),
-                    &batch(),
-                )
-                .unwrap();
+                commit_to(&mut store(&other, telling()), &batch()).unwrap();
             }
             None
         });

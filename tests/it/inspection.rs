@@ -141,7 +141,14 @@ fn found(
             let what = of
                 .cluster
                 .map_or_else(|| of.about.clone(), |id| id.to_string());
-            (of.at, of.kind.name(), what)
+            // Whoever commits a batch tells its last event, and a look at all of them the first.
+            let hour = of.at.map(|at| at.window().start());
+            let at = if of.kind == Kind::Regressed {
+                hour
+            } else {
+                of.at
+            };
+            (at, of.kind.name(), what)
         })
         .collect()
 }
