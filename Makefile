@@ -47,7 +47,7 @@ lint: ## Check with clippy; a warning is an error
 
 deny: ## Check licences, sources and unused dependencies (cargo-deny and cargo-machete)
 	cargo deny --offline check bans licenses sources
-	cargo machete
+	cargo machete --with-metadata
 
 quality: ## Score the identity against labelled errors, with every split and merge
 	cargo build --locked
