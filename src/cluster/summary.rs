@@ -16,6 +16,9 @@ use crate::trail::time::EventTime;
 
 /// How many clusters a list of a summary names.
 pub const LINES_MAX: usize = 20;
+/// How many changes make a summary worth telling.
+const CHANGES_LEAST: u64 = 2;
+
 /// How many clusters the ranking of a summary has.
 pub const TOP_MAX: usize = 10;
 /// How many campaigns a summary names.
@@ -213,16 +216,13 @@ impl Summary {
         }
     }
 
-    /// Tells whether anything changed that somebody would want to know: a period in which the same
-    /// errors went on as before is worth no message.
+    /// Tells whether so much came that somebody would want to see it together: what comes alone has a
+    /// message of its own. A period in which the same errors went on as before is worth no message, nor
+    /// is one in which some of them ended.
     pub fn is_worth_telling(&self) -> bool {
-        let changed = [
-            &self.new,
-            &self.regressed,
-            &self.recovered,
-            &self.escalating,
-        ];
-        changed.iter().any(|list| list.total > 0) || self.campaigns.total > 0
+        let came = [&self.new, &self.regressed, &self.escalating];
+        let came: u64 = came.iter().map(|list| list.total).sum();
+        came >= CHANGES_LEAST || self.campaigns.total > 0
     }
 }
 
@@ -249,31 +249,34 @@ mod tests {
     }
 
     #[test]
-    fn the_same_errors_as_before_are_worth_no_message_and_any_change_is() {
+    fn what_went_on_or_ended_is_worth_no_message_and_what_came_together_is() {
         let as_before = Summary {
             errors: 500,
             error_clusters: 1,
             top: vec![line(1, 500)],
+            recovered: Excerpt::of(vec![line(2, 9)], LINES_MAX),
             ..hour()
         };
         assert!(!as_before.is_worth_telling());
-        let one = Excerpt::of(vec![line(1, 1)], LINES_MAX);
+        let alone = Excerpt::of(vec![line(1, 1)], LINES_MAX);
+        let two = Excerpt::of(vec![line(1, 1), line(2, 1)], LINES_MAX);
+        let changes: [fn(&mut Summary, Excerpt<Line>); 3] = [
+            |of, list| of.new = list,
+            |of, list| of.regressed = list,
+            |of, list| of.escalating = list,
+        ];
+        for change in changes {
+            let (mut one, mut several) = (hour(), hour());
+            change(&mut one, alone.clone());
+            change(&mut several, two.clone());
+            assert!(!one.is_worth_telling(), "it has a message of its own");
+            assert!(several.is_worth_telling());
+        }
         let storm = Storm {
             actor: "mallory".to_owned(),
             shapes: BTreeSet::from([Shape::Breadth]),
             events: 10,
         };
-        let changes: [fn(&mut Summary, Excerpt<Line>); 4] = [
-            |of, one| of.new = one,
-            |of, one| of.regressed = one,
-            |of, one| of.recovered = one,
-            |of, one| of.escalating = one,
-        ];
-        for change in changes {
-            let mut summary = hour();
-            change(&mut summary, one.clone());
-            assert!(summary.is_worth_telling());
-        }
         let stormy = Summary {
             campaigns: Excerpt::of(vec![storm], STORMS_MAX),
             ..hour()

@@ -24,7 +24,7 @@ pub struct InspectSettings {
 /// Which summaries of an account's hour, day and week are told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Summaries {
-    /// Those in which something is new.
+    /// Those in which several things are new, or a campaign went on.
     #[default]
     New,
     /// Those in which anything failed.

@@ -7,6 +7,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use futures_util::stream::{self, StreamExt as _};
+
 use crate::alert::occasion::{LATE_SECONDS, Occasion};
 use crate::cluster::campaign::Deed;
 use crate::cluster::chronicle::{Chronicle, HOURS_MAX};
@@ -35,6 +37,9 @@ const CHRONICLE_BYTES_MAX: usize = 64 << 20;
 
 /// After so many hours what was found out is written down, so that a long way is not gone twice.
 const SITTING_HOURS: i64 = 24;
+
+/// How many transitions are made true side by side.
+const CALLS_MAX: usize = 16;
 
 /// What a run may take.
 #[derive(Debug, Clone)]
@@ -271,16 +276,19 @@ impl<S: Campaigns + Ledgers + Marks + Past, B: Bucket, C: Clock> Run<'_, S, B, C
 
     /// Makes transitions true, each on its own: what goes wrong with one is no reason to leave others.
     async fn settle(&mut self, told: &[Transition], is_news: bool) {
-        let now = self.clock.seconds();
-        for transition in told {
-            let occasion = occasion(transition, self.plan.diagnosis.as_ref(), now);
+        let (store, plan, now) = (&*self.store, self.plan, self.clock.seconds());
+        let settles = told.iter().map(|transition| async move {
+            let occasion = occasion(transition, plan.diagnosis.as_ref(), now);
             let occasion = occasion.filter(|_| is_news);
-            let settled = match &transition.change {
+            match &transition.change {
                 Change::Campaign(campaign) if is_news => {
-                    self.store.meet_campaign(campaign, occasion.as_ref()).await
+                    store.meet_campaign(campaign, occasion.as_ref()).await
                 }
-                _ => self.store.settle(transition, occasion.as_ref()).await,
-            };
+                _ => store.settle(transition, occasion.as_ref()).await,
+            }
+        });
+        let settled: Vec<_> = stream::iter(settles).buffered(CALLS_MAX).collect().await;
+        for settled in settled {
             match settled {
                 Ok(is_settled) => self.inspected.counts.settled += u64::from(is_settled),
                 Err(error) => self.inspected.failed.push(error),

@@ -77,7 +77,11 @@ fn of_lives(summary: Summary, lives: &[(ClusterId, &Life)]) -> Summary {
             |life| life.recovered.is_some_and(is_within),
             |life| life.count,
         ),
-        escalating: listed(lives, |life| life.escalation.is_some(), count),
+        escalating: listed(
+            lives,
+            |life| life.escalation.is_some_and(|of| of.since >= from.window()),
+            count,
+        ),
         top: {
             let mut top = lines(&active, |_| true, count);
             top.truncate(TOP_MAX);

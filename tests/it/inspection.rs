@@ -4,11 +4,13 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::time::Instant;
 
 use cloudtrail_inspector::alert::occasion::{Kind, Occasion};
 use cloudtrail_inspector::aws::dynamodb::item::{Head, State};
 use cloudtrail_inspector::aws::dynamodb::message::read_row;
-use cloudtrail_inspector::aws::dynamodb::table::Item;
+use cloudtrail_inspector::aws::dynamodb::table::{Item, Table as _};
+use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
 use cloudtrail_inspector::config::inspect::Summaries;
 use cloudtrail_inspector::inspect::run::{CHRONICLE_KEY, Failure, Inspected, Plan, run};
 use cloudtrail_inspector::inspect::story;
@@ -20,7 +22,8 @@ use pollster::block_on;
 use serde_json::{Value, json};
 
 use crate::deliveries::Dice;
-use crate::records::{ingest, lines, record};
+use crate::emulator::Emulator;
+use crate::records::{ACCOUNT, ingest, lines, record};
 use crate::story::{HOUR, Month, START};
 use crate::table::{Fault, MemoryTable, store, telling};
 
@@ -66,13 +69,7 @@ impl World {
         self.clock.0.set(at);
         let mut store = store(&self.table, telling());
         store.set_now(self.now());
-        let plan = Plan {
-            retention_days: 35,
-            deadline: i64::MAX,
-            summaries: Summaries::New,
-            diagnosis: None,
-        };
-        block_on(run(&mut store, &self.bucket, &self.clock, &plan))
+        block_on(run(&mut store, &self.bucket, &self.clock, &plan()))
     }
 
     /// Returns what waits to be told, by id.
@@ -109,6 +106,16 @@ impl World {
         let mut state: Vec<_> = self.table.items().iter().map(counts).collect();
         state.sort();
         state
+    }
+}
+
+/// A run that has all the time there is.
+fn plan() -> Plan {
+    Plan {
+        retention_days: 35,
+        deadline: i64::MAX,
+        summaries: Summaries::New,
+        diagnosis: None,
     }
 }
 
@@ -373,4 +380,178 @@ fn a_run_without_time_stops_and_the_next_one_goes_on() {
         (inspected.counts.hours, inspected.counts.behind_hours),
         (35 * 24 - 1, 0)
     );
+}
+
+/// A month of an account in which nothing is wrong: fifty roles, each with what it always fails at, by
+/// the hour, by night or by the week, and now and then somebody who mistypes something.
+fn healthy_month() -> Vec<Value> {
+    let mut records = Vec::new();
+    let mut dice = Dice(0x50_0135);
+    let mut add = |at: i64, role: u64, call: &str, code: &str| {
+        let number = records.len() as u64 + 1;
+        records.push(record(json!({
+            "eventID": crate::records::id(number),
+            "eventTime": EventTime::from_seconds(START + at).unwrap().to_string(),
+            "eventSource": "ec2.amazonaws.com",
+            "eventName": call,
+            "errorCode": code,
+            "userIdentity": {
+                "type": "AssumedRole",
+                "arn": format!("arn:aws:sts::{ACCOUNT}:assumed-role/role-{role}/session"),
+                "accountId": ACCOUNT,
+                "sessionContext": {"sessionIssuer": {
+                    "type": "Role",
+                    "arn": format!("arn:aws:iam::{ACCOUNT}:role/role-{role}"),
+                    "accountId": ACCOUNT,
+                    "userName": format!("role-{role}"),
+                }},
+            },
+        })));
+    };
+    let letters = |n: u64| {
+        let letter = |n: u64| char::from(b'A' + (n % 26) as u8);
+        format!("{}{}", letter(n / 26), letter(n))
+    };
+    for hour in 0..30 * 24 {
+        let at = hour * HOUR;
+        for role in 0..50 {
+            let call = format!("Describe{}", letters(role));
+            let is_now = match role % 5 {
+                0 | 1 => true,
+                2 => hour % 24 == (role as i64 % 24),
+                3 => hour % 24 >= 8 && hour % 24 < 18 && hour / 24 % 7 < 5,
+                _ => hour % 168 == (role as i64 * 3 % 168),
+            };
+            let codes = [
+                "AccessDenied",
+                "ThrottlingException",
+                "InvalidParameterValue",
+            ];
+            if is_now {
+                for _ in 0..=dice.below(4) {
+                    let second = dice.below(3600) as i64;
+                    add(at + second, role, &call, codes[role as usize % 3]);
+                }
+            }
+        }
+        // Twice a working day somebody mistypes something, of three hundred things.
+        if hour % 24 == 9 || hour % 24 == 15 {
+            let (what, role) = (dice.below(300), dice.below(50));
+            add(
+                at + 60,
+                role,
+                &format!("Get{}", letters(what)),
+                "InvalidParameterValue",
+            );
+        }
+    }
+    records
+}
+
+#[test]
+fn a_healthy_account_of_fifty_roles_is_told_of_little() {
+    let world = World::default();
+    let hours = by_hour(&healthy_month());
+    let first = START / HOUR;
+    for hour in first..first + 30 * 24 {
+        if let Some(records) = hours.get(&hour) {
+            world.commit((hour + 1) * HOUR, records);
+        }
+        world.inspect((hour + 1) * HOUR + 20 * 60).unwrap();
+    }
+    // The first day is that of learning.
+    let mut days: BTreeMap<i64, BTreeMap<&str, u64>> = BTreeMap::new();
+    let rows = world.table.items().into_iter();
+    for row in rows.filter_map(|item| read_row(&item)) {
+        let day = (row.created - START) / 86_400;
+        if day > 0 {
+            let kinds = days.entry(day).or_default();
+            *kinds.entry(row.occasion.kind.name()).or_default() += 1;
+        }
+    }
+    let sum = |kinds: &BTreeMap<&str, u64>| kinds.values().sum::<u64>();
+    let worst = days.values().max_by_key(|kinds| sum(kinds)).unwrap();
+    let mut all: BTreeMap<&str, u64> = BTreeMap::new();
+    for (kind, count) in days.values().flatten() {
+        *all.entry(kind).or_default() += count;
+    }
+    let told = format!("in {} days {all:?}; on the worst {worst:?}", days.len());
+    expect_test::expect![[r#"in 30 days {"account_summary": 36, "new": 62, "new_principal": 6, "recovered": 39, "regressed": 15}; on the worst {"account_summary": 3, "new": 5, "recovered": 4, "regressed": 6}"#]].assert_eq(&told);
+    assert!(sum(worst) <= 20);
+}
+
+#[test]
+fn an_hour_without_events_takes_a_few_queries_and_writes_nothing() {
+    let world = World::default();
+    world.commit(START + 2 * HOUR, &day());
+    world.inspect(START + 12 * HOUR).unwrap();
+    let calls = |hour: i64| {
+        world.clock.0.set(START + hour * HOUR);
+        let mut store = store(&world.table, telling());
+        store.set_now(world.now());
+        let plan = plan();
+        block_on(run(&mut store, &world.bucket, &world.clock, &plan)).unwrap();
+        store.table().spent()
+    };
+    // What is known of learning; late hours; four partitions of each of two hours that campaigns may
+    // go on from, one that is over, and two that are not.
+    let spent = calls(13);
+    assert_eq!((spent.calls, spent.write_units), (1 + 1 + 4 * 5, 0));
+}
+
+/// Says what twenty thousand clusters take: `cargo test --test it -- --ignored twenty_thousand`, beside
+/// an emulator.
+#[test]
+#[ignore = "makes twenty thousand clusters in an emulator, which takes minutes"]
+fn twenty_thousand_clusters_are_inspected_in_an_hour_of_theirs() {
+    let Some(emulator) = Emulator::find() else {
+        return;
+    };
+    let bucket = MemoryBucket::default();
+    let clock = Hands::default();
+    let mut number = 0;
+    for hour in 0..10 {
+        let mut records = Vec::new();
+        for account in 0..10 {
+            for call in 0..200_u64 {
+                number += 1;
+                let letter = |n: u64| char::from(b'A' + (n % 26) as u8);
+                let name = format!(
+                    "Get{}{}{}",
+                    letter(hour as u64),
+                    letter(call / 26),
+                    letter(call)
+                );
+                records.push(record(json!({
+                    "eventID": crate::records::id(number),
+                    "eventTime": EventTime::from_seconds(START + hour * HOUR).unwrap().to_string(),
+                    "eventName": name,
+                    "errorCode": "ThrottlingException",
+                    "recipientAccountId": format!("{:012}", 111_122_220_000_u64 + account),
+                })));
+            }
+        }
+        let now = EventTime::from_seconds(START + hour * HOUR + 60).unwrap();
+        let mut store = DynamoStore::new(emulator.sdk_table(), Settings::default(), now);
+        for batch in records.chunks(500) {
+            ingest(&mut store, &lines(batch));
+        }
+    }
+    for hour in [10, 11, 17, 18] {
+        clock.0.set(START + hour * HOUR + 20 * 60);
+        let now = EventTime::from_seconds(clock.0.get()).unwrap();
+        let mut store = DynamoStore::new(emulator.sdk_table(), Settings::default(), now);
+        let started = Instant::now();
+        let inspected = block_on(run(&mut store, &bucket, &clock, &plan())).unwrap();
+        let (spent, counts) = (store.table().spent(), inspected.counts);
+        println!(
+            "hour {hour}: {} clusters, {} open, {} settled, {} calls, {} write units, {:.1} s",
+            counts.clusters,
+            counts.open_clusters,
+            counts.settled,
+            spent.calls,
+            spent.write_units,
+            started.elapsed().as_secs_f64(),
+        );
+    }
 }
