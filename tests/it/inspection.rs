@@ -544,7 +544,7 @@ fn twenty_thousand_clusters_are_inspected_in_an_hour_of_theirs() {
         let started = Instant::now();
         let inspected = block_on(run(&mut store, &bucket, &clock, &plan())).unwrap();
         let (spent, counts) = (store.table().spent(), inspected.counts);
-        println!(
+        eprintln!(
             "hour {hour}: {} clusters, {} open, {} settled, {} calls, {} write units, {:.1} s",
             counts.clusters,
             counts.open_clusters,
