@@ -403,8 +403,8 @@ impl Dossier {
     reason = "the verbs are generic over one store at a time and spawn nothing"
 )]
 pub trait Past {
-    /// Finds out whether anything is told yet.
-    async fn begin(&mut self) -> Result<(), StoreError>;
+    /// Tells whether anything is told by now: not while it is learned what is usual.
+    async fn is_telling(&mut self) -> Result<bool, StoreError>;
 
     /// Returns all events of an hour, each once. What their clusters are is looked up where `known`
     /// does not say.
@@ -420,7 +420,8 @@ pub trait Past {
     /// Forgets that events came late for an hour, unless more have come since.
     async fn forget_late(&self, late: &Late) -> Result<(), StoreError>;
 
-    /// Makes a transition true, and tells of it; `false` says that there was nothing to do.
+    /// Makes a transition true, and tells of it if it is told; `false` says that there was nothing to
+    /// do.
     async fn settle(
         &self,
         transition: &Transition,
@@ -443,15 +444,12 @@ pub trait Campaigns {
         &self,
         cluster: ClusterId,
         hours: RangeInclusive<Window>,
-    ) -> Result<Vec<Campaign>, StoreError>;
+    ) -> Result<Arc<Vec<Campaign>>, StoreError>;
 
     /// Tells that a campaign is going on, if that was not told before, and remembers until when it is
     /// known to.
-    async fn meet_campaign(
-        &self,
-        campaign: &Campaign,
-        told: Option<&Occasion>,
-    ) -> Result<bool, StoreError>;
+    async fn meet_campaign(&self, campaign: &Campaign, told: &Occasion)
+    -> Result<bool, StoreError>;
 }
 
 /// An hour as a store has it.

@@ -25,6 +25,10 @@ const DAY: i64 = 24 * HOUR;
 /// How long a cluster counts as new, in seconds of event time.
 pub const NEW_SECONDS: i64 = DAY;
 
+/// A caller that comes to a cluster within its first hour, in seconds, is part of what is new about
+/// it, and not told.
+pub const SETTLING_SECONDS: i64 = HOUR;
+
 impl Status {
     /// Returns where a cluster stands as of a moment.
     pub fn of(class: Class, span: Span, as_of: EventTime) -> Self {

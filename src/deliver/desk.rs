@@ -2,7 +2,7 @@
 //! of the access keys. IAM is asked at most once a second and never holds a message for long; what is
 //! missing is said to be.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
@@ -12,7 +12,7 @@ use crate::alert::evidence::Stage;
 use crate::alert::occasion::{Kind, Occasion};
 use crate::alert::severity::{Assessment, Severity};
 use crate::alert::{Alert, Enrichment};
-use crate::cluster::campaign::Campaign;
+use crate::cluster::campaign::{Campaign, Standing};
 use crate::cluster::facet::{self, Facets};
 use crate::cluster::fingerprint::ClusterId;
 use crate::deliver::Delivery;
@@ -47,6 +47,8 @@ pub struct Desk<'a, O, K, C> {
     /// What is remembered of keys that were looked up. One is looked up at a time, so that what one
     /// sink found out another one need not ask.
     ledgers: Mutex<BTreeMap<String, Ledger>>,
+    /// The campaigns that were met, by account and actor.
+    met: RefCell<BTreeMap<(String, String), Standing>>,
 }
 
 /// An access key as it was seen.
@@ -71,6 +73,7 @@ where
             next_call: Cell::new(0),
             patience: Cell::new(PATIENCE_MILLIS),
             ledgers: Mutex::default(),
+            met: RefCell::default(),
         }
     }
 
@@ -85,19 +88,15 @@ where
         let keys = self.keys(occasion, dossier.as_ref()).await?;
         let name = self.account_name(occasion);
         let alert = match dossier {
-            Some(known) => {
-                let start = EventTime::from_seconds(hours.start().hours() * 3600);
-                let end = EventTime::from_seconds((hours.end().hours() + 1) * 3600);
-                Alert::of_cluster(
-                    occasion.clone(),
-                    known.cluster,
-                    known.first_seen,
-                    start.zip(end),
-                    known.account_errors,
-                    keys,
-                    name,
-                )
-            }
+            Some(known) => Alert::of_cluster(
+                occasion.clone(),
+                known.cluster,
+                known.first_seen,
+                Some((hours.start().start(), hours.end().end())),
+                known.account_errors,
+                keys,
+                name,
+            ),
             None => without_cluster(occasion, keys, name),
         };
         Ok(Alert {
@@ -122,9 +121,16 @@ where
         let latest = EventTime::from_seconds(now).unwrap_or(at).window();
         let hours = at.window().plus(-1)..=at.window().plus(1).min(latest);
         let campaigns = store.campaigns(cluster, hours).await?;
-        for campaign in &campaigns {
-            let told = Occasion::of_campaign(campaign, Stage::Began, now);
-            store.meet_campaign(campaign, Some(&told)).await?;
+        for campaign in campaigns.iter() {
+            let (of, standing) = (
+                (campaign.account_id.clone(), campaign.actor.clone()),
+                Standing::of(campaign),
+            );
+            if self.met.borrow().get(&of) != Some(&standing) {
+                let told = Occasion::of_campaign(campaign, Stage::Began, now);
+                store.meet_campaign(campaign, &told).await?;
+                self.met.borrow_mut().insert(of, standing);
+            }
         }
         let tells = |of: &Campaign| of.opened <= at && of.covers(cluster, at);
         Ok(campaigns.iter().any(tells))

@@ -29,9 +29,6 @@ const PAYLOAD_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// the fewer writes.
 const GATHERED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// The longest range that is read as one, in seconds.
-const HOUR_SECONDS: i64 = 3600;
-
 /// What is read again.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'s> {
@@ -117,7 +114,7 @@ impl Backfilled {
         is_over: &mut impl FnMut() -> bool,
     ) -> Result<(), Stopped> {
         let from = self.mark.from;
-        let end = end_of_hour(from).min(until);
+        let end = from.window().end().min(until);
         let query = LogQuery {
             group: source.group.to_owned(),
             pattern: source.pattern.to_owned(),
@@ -185,12 +182,6 @@ impl Gathered {
             }
         }
     }
-}
-
-/// Returns the full hour after a moment, up to which a backfill reads as one.
-pub fn end_of_hour(moment: EventTime) -> EventTime {
-    let end = (moment.window().hours() + 1) * HOUR_SECONDS;
-    EventTime::from_seconds(end).unwrap_or(EventTime::LAST)
 }
 
 /// Cuts log events into as many as go into one event each.

@@ -2,23 +2,42 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::alert::occasion::Occasion;
+use crate::alert::occasion::{Kind, Occasion};
+use crate::cluster::campaign::Deed;
 use crate::cluster::chronicle::{Chronicle, Life};
+use crate::cluster::facet::Kind as Facet;
 use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::mark::{Ended, Mark, Observation};
+use crate::cluster::transition::Transition;
 use crate::ports::{Marked, Marks, Past, StoreError};
 use crate::trail::time::EventTime;
 
-/// Ends the marks of clusters that are over by the end of an hour, and returns how many were. What an
-/// archive waited for is told, as all until then was held back.
+/// When marks are looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    /// The end of an hour.
+    pub at: EventTime,
+    /// What time it is, in seconds.
+    pub now: i64,
+    /// Whether anybody is told of that hour.
+    pub is_told: bool,
+}
+
+/// Ends the marks that are over by the end of an hour, of the clusters that something happened to in
+/// it, and returns how many were. What an archive waited for is told, as all until then was held back.
 pub async fn end_marks<S: Marks + Past>(
     store: &S,
     chronicle: &Chronicle,
-    clusters: &BTreeSet<ClusterId>,
-    at: EventTime,
-    now: i64,
+    (told, deeds): (&[Transition], &[Deed]),
+    Look { at, now, is_told }: Look,
 ) -> Result<u64, StoreError> {
-    let clusters: Vec<ClusterId> = clusters.iter().copied().collect();
+    let seen = deeds.iter().map(|deed| deed.case.cluster);
+    let moved = told.iter().filter_map(|of| of.cluster);
+    let clusters: BTreeSet<ClusterId> = seen.chain(moved).collect();
+    if clusters.is_empty() {
+        return Ok(0);
+    }
+    let clusters: Vec<ClusterId> = clusters.into_iter().collect();
     let marked: BTreeMap<ClusterId, Marked> = store.marks(&clusters).await?;
     let mut ended = 0;
     for (cluster, Marked { mark, version }) in marked {
@@ -34,15 +53,48 @@ pub async fn end_marks<S: Marks + Past>(
             continue;
         }
         ended += 1;
-        if let Ended::Events(count, _) = why {
-            let account_id = &life.subject.account_id;
-            let life = Some((cluster, life.epoch));
-            let more = (count, count.saturating_sub(1));
-            let told = Occasion::of_escalation(account_id, life, at, more, now);
-            store.tell_once(&told).await?;
+        if !is_told {
+            continue;
+        }
+        let of_cluster = deeds.iter().filter(|deed| deed.case.cluster == cluster);
+        for occasion in awaited(why, &mark, (cluster, life), of_cluster, (at, now)) {
+            store.tell_once(&occasion).await?;
         }
     }
     Ok(ended)
+}
+
+/// Returns what a mark waited for that ended by it: so many events, or the callers of the hour that
+/// came after the mark.
+fn awaited<'d>(
+    why: Ended,
+    mark: &Mark,
+    (cluster, life): (ClusterId, &Life),
+    deeds: impl Iterator<Item = &'d Deed>,
+    (at, now): (EventTime, i64),
+) -> Vec<Occasion> {
+    let (account_id, of) = (&life.subject.account_id, (cluster, life.epoch));
+    match why {
+        Ended::Events(count, _) => {
+            let more = (count, count.saturating_sub(1));
+            vec![Occasion::of_escalation(account_id, Some(of), at, more, now)]
+        }
+        Ended::Principals(_) => {
+            let mut callers: BTreeMap<&str, i64> = BTreeMap::new();
+            for deed in deeds {
+                let met = life.met(deed).filter(|met| met.seconds() > mark.at);
+                if let (Some(met), Some(caller)) = (met, deed.case.facets.get(Facet::Principal)) {
+                    callers.insert(caller, met.seconds());
+                }
+            }
+            let joined = |(caller, met): (&str, i64)| Occasion {
+                about: caller.to_owned(),
+                ..Occasion::of_cluster(Kind::NewPrincipal, account_id, of, met, now)
+            };
+            callers.into_iter().map(joined).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn observed(mark: &Mark, life: &Life, now: i64) -> Observation {

@@ -4,20 +4,18 @@
 //! What was made true or told is so for good, whether or not the run comes to its end: the next one
 //! takes the hours again that were not written down, and finds it done.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _};
 
-use crate::alert::occasion::{LATE_SECONDS, Occasion};
+use crate::alert::occasion::Occasion;
 use crate::cluster::campaign::Deed;
 use crate::cluster::chronicle::{Chronicle, HOURS_MAX};
-use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::summary::Summary;
 use crate::cluster::transition::{Change, Transition};
 use crate::config::inspect::Summaries;
 use crate::inspect::deeds;
-use crate::inspect::marking::end_marks;
+use crate::inspect::marking::{Look, end_marks};
 use crate::inspect::summing::{periods, summaries};
 use crate::inspect::telling::occasion;
 use crate::keys::Answer;
@@ -37,6 +35,9 @@ const CHRONICLE_BYTES_MAX: usize = 64 << 20;
 
 /// After so many hours what was found out is written down, so that a long way is not gone twice.
 const SITTING_HOURS: i64 = 24;
+
+/// Of what a chronicle finds that is made anew, so many hours before now are told.
+const NEWS_HOURS: i64 = 24;
 
 /// How many transitions are made true side by side.
 const CALLS_MAX: usize = 16;
@@ -86,6 +87,8 @@ struct Run<'a, S, B, C> {
     bucket: &'a B,
     clock: &'a C,
     plan: &'a Plan,
+    /// Whether anything is told by now.
+    is_telling: bool,
     chronicle: Chronicle,
     /// The next hour as it was written down.
     kept: Window,
@@ -102,7 +105,7 @@ pub async fn run<S: Campaigns + Ledgers + Marks + Past, B: Bucket, C: Clock>(
     clock: &C,
     plan: &Plan,
 ) -> Result<Inspected, Failure> {
-    store.begin().await?;
+    let is_telling = store.is_telling().await?;
     let now = now(clock);
     let (chronicle, anew) = open(bucket, now, plan).await?;
     let mut run = Run {
@@ -110,6 +113,7 @@ pub async fn run<S: Campaigns + Ledgers + Marks + Past, B: Bucket, C: Clock>(
         bucket,
         clock,
         plan,
+        is_telling,
         kept: chronicle.next(),
         chronicle,
         inspected: Inspected {
@@ -150,9 +154,10 @@ fn over(now: EventTime) -> Window {
     settled.unwrap_or(now).window()
 }
 
-/// Returns the first hour that events are kept of.
-fn first(now: EventTime, plan: &Plan) -> Window {
-    now.window().plus(-plan.retention_days * 24)
+/// Returns a chronicle that begins with the first hour that events are kept of.
+fn anew(now: EventTime, plan: &Plan) -> Chronicle {
+    let first = now.window().plus(-plan.retention_days * 24);
+    Chronicle::new(first).telling_from(now.window().plus(-NEWS_HOURS))
 }
 
 /// Opens the chronicle, or begins one where there is none that can be read.
@@ -161,8 +166,9 @@ async fn open(
     now: EventTime,
     plan: &Plan,
 ) -> Result<(Chronicle, Option<String>), Failure> {
-    let first = first(now, plan);
-    let begun = |why: &str| (Chronicle::new(first), Some(why.to_owned()));
+    let new = anew(now, plan);
+    let first = new.next();
+    let begun = |why: &str| (new, Some(why.to_owned()));
     let Some(kept) = bucket.fetch(CHRONICLE_KEY, CHRONICLE_BYTES_MAX).await? else {
         return Ok(begun("there is none yet"));
     };
@@ -217,7 +223,7 @@ impl<S: Campaigns + Ledgers + Marks + Past, B: Bucket, C: Clock> Run<'_, S, B, C
         late.retain(|late| late.window < next);
         if late.iter().any(|late| late.window < next.plus(-HOURS_MAX)) {
             // How much of such an hour was counted before is not remembered.
-            self.chronicle = Chronicle::new(first(now(self.clock), self.plan));
+            self.chronicle = anew(now(self.clock), self.plan);
             let why = "events came late for an hour long ago";
             self.inspected.anew = Some(why.to_owned());
             return Ok(late);
@@ -238,10 +244,10 @@ impl<S: Campaigns + Ledgers + Marks + Past, B: Bucket, C: Clock> Run<'_, S, B, C
             let told = self.chronicle.turn(window, &deeds);
             self.inspected.counts.hours += 1;
             self.inspected.counts.events += deeds.len() as u64;
-            let is_news = self.is_news(window);
-            self.settle(&told, is_news).await;
-            self.end_marks(window, &told, &deeds).await;
-            if is_news {
+            let is_told = self.is_telling && self.chronicle.is_news(window);
+            self.settle(&told, is_told).await;
+            self.end_marks(window, &told, &deeds, is_told).await;
+            if is_told && self.plan.summaries != Summaries::Never {
                 self.sum_up(window, &told, &deeds).await;
             }
             let is_long = window.hours() - self.kept.hours() >= SITTING_HOURS;
@@ -263,28 +269,20 @@ impl<S: Campaigns + Ledgers + Marks + Past, B: Bucket, C: Clock> Run<'_, S, B, C
             window = window.plus(1);
         }
         let told = self.chronicle.foresee(&hours);
-        self.settle(&told, true).await;
+        self.settle(&told, self.is_telling).await;
         Ok(())
     }
 
-    /// Tells whether anybody is told of an hour: of what a chronicle finds that is made anew, only of
-    /// the last day. The rest was told, or nobody missed it.
-    fn is_news(&self, window: Window) -> bool {
-        let age = now(self.clock).seconds_since(window.end());
-        self.inspected.anew.is_none() || age <= LATE_SECONDS
-    }
-
     /// Makes transitions true, each on its own: what goes wrong with one is no reason to leave others.
-    async fn settle(&mut self, told: &[Transition], is_news: bool) {
+    async fn settle(&mut self, told: &[Transition], is_told: bool) {
         let (store, plan, now) = (&*self.store, self.plan, self.clock.seconds());
         let settles = told.iter().map(|transition| async move {
             let occasion = occasion(transition, plan.diagnosis.as_ref(), now);
-            let occasion = occasion.filter(|_| is_news);
-            match &transition.change {
-                Change::Campaign(campaign) if is_news => {
-                    store.meet_campaign(campaign, occasion.as_ref()).await
+            match (&transition.change, occasion.filter(|_| is_told)) {
+                (Change::Campaign(campaign), Some(occasion)) => {
+                    store.meet_campaign(campaign, &occasion).await
                 }
-                _ => store.settle(transition, occasion.as_ref()).await,
+                (_, occasion) => store.settle(transition, occasion.as_ref()).await,
             }
         });
         let settled: Vec<_> = stream::iter(settles).buffered(CALLS_MAX).collect().await;
@@ -297,15 +295,19 @@ impl<S: Campaigns + Ledgers + Marks + Past, B: Bucket, C: Clock> Run<'_, S, B, C
     }
 
     /// Ends the marks of clusters that something happened to.
-    async fn end_marks(&mut self, window: Window, told: &[Transition], deeds: &[Deed]) {
-        let seen = deeds.iter().map(|deed| deed.case.cluster);
-        let moved = told.iter().filter_map(|of| of.cluster);
-        let clusters: BTreeSet<ClusterId> = seen.chain(moved).collect();
-        if clusters.is_empty() {
-            return;
-        }
-        let (at, now) = (window.end(), self.clock.seconds());
-        match end_marks(&*self.store, &self.chronicle, &clusters, at, now).await {
+    async fn end_marks(
+        &mut self,
+        window: Window,
+        told: &[Transition],
+        deeds: &[Deed],
+        is_told: bool,
+    ) {
+        let look = Look {
+            at: window.end(),
+            now: self.clock.seconds(),
+            is_told,
+        };
+        match end_marks(&*self.store, &self.chronicle, (told, deeds), look).await {
             Ok(ended) => self.inspected.counts.settled += ended,
             Err(error) => self.inspected.failed.push(error),
         }

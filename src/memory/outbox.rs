@@ -230,10 +230,10 @@ impl Campaigns for MemoryStore {
         &self,
         cluster: ClusterId,
         hours: RangeInclusive<Window>,
-    ) -> Result<Vec<Campaign>, StoreError> {
+    ) -> Result<Arc<Vec<Campaign>>, StoreError> {
         let facts = self.clusters.facts.get(&cluster);
         let Some(facts) = facts.filter(|facts| is_suspect(facts.identity.class)) else {
-            return Ok(Vec::new());
+            return Ok(Arc::default());
         };
         let account_id = &facts.identity.account_id;
         let deed = |(id, sighting): (EventId, Sighting)| {
@@ -256,13 +256,13 @@ impl Campaigns for MemoryStore {
             let first = self.sightings.first_seen(cluster);
             first.is_some_and(|first| first >= from)
         };
-        Ok(campaigns_within(&deeds, is_new))
+        Ok(Arc::new(campaigns_within(&deeds, is_new)))
     }
 
     async fn meet_campaign(
         &self,
         campaign: &Campaign,
-        told: Option<&Occasion>,
+        told: &Occasion,
     ) -> Result<bool, StoreError> {
         let mut messages = self.messages();
         let now = messages.now;
@@ -272,8 +272,8 @@ impl Campaigns for MemoryStore {
         let standing = Standing::of(campaign);
         let next = known.map_or(standing, |known| known.with(campaign));
         messages.campaigns.insert(key, next);
-        if let (None, Some(occasion)) = (known, told) {
-            messages.tell(occasion, now);
+        if known.is_none() {
+            messages.tell(told, now);
         }
         Ok(known.is_none())
     }

@@ -11,12 +11,15 @@ use cloudtrail_inspector::aws::dynamodb::item::{Head, State};
 use cloudtrail_inspector::aws::dynamodb::message::read_row;
 use cloudtrail_inspector::aws::dynamodb::table::{Item, Table as _};
 use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
+use cloudtrail_inspector::cluster::chronicle::Chronicle;
+use cloudtrail_inspector::cluster::mark::{Decision, Mark, Until};
 use cloudtrail_inspector::config::inspect::Summaries;
 use cloudtrail_inspector::inspect::run::{CHRONICLE_KEY, Failure, Inspected, Plan, run};
 use cloudtrail_inspector::inspect::story;
 use cloudtrail_inspector::inspect::telling::occasion;
 use cloudtrail_inspector::memory::{MemoryBucket, MemoryStore};
-use cloudtrail_inspector::ports::{Bucket as _, Clock, Store};
+use cloudtrail_inspector::outbox::{Lease, Settlement};
+use cloudtrail_inspector::ports::{Bucket as _, Clock, Marks as _, Outbox, Store};
 use cloudtrail_inspector::trail::time::EventTime;
 use pollster::block_on;
 use serde_json::{Value, json};
@@ -66,10 +69,20 @@ impl World {
 
     /// Runs the inspection once, at a moment.
     fn inspect(&self, at: i64) -> Result<Inspected, Failure> {
+        self.inspect_as(at, telling(), &plan())
+    }
+
+    /// Runs it with other settings than most.
+    fn inspect_as(&self, at: i64, settings: Settings, plan: &Plan) -> Result<Inspected, Failure> {
         self.clock.0.set(at);
-        let mut store = store(&self.table, telling());
+        let mut store = store(&self.table, settings);
         store.set_now(self.now());
-        block_on(run(&mut store, &self.bucket, &self.clock, &plan()))
+        block_on(run(&mut store, &self.bucket, &self.clock, plan))
+    }
+
+    /// Returns what the inspection wrote down.
+    fn chronicle(&self) -> Chronicle {
+        Chronicle::decode(&self.bucket.objects()[CHRONICLE_KEY]).unwrap()
     }
 
     /// Returns what waits to be told, by id.
@@ -194,17 +207,20 @@ fn a_month_of_hourly_runs_finds_what_the_story_of_the_month_says() {
     assert!(told.len() > 20, "{told:?}");
 }
 
+/// A call that was throttled at a moment.
+fn throttled(number: u64, at: i64) -> Value {
+    record(json!({
+        "eventID": crate::records::id(number),
+        "eventTime": EventTime::from_seconds(at).unwrap().to_string(),
+        "errorCode": "ThrottlingException",
+    }))
+}
+
 /// A day in which a throttled job ends, and is seen to be over.
 fn day() -> Vec<Value> {
-    let mut records = Vec::new();
-    for n in 0..12_u64 {
-        records.push(record(json!({
-            "eventID": crate::records::id(n + 1),
-            "eventTime": EventTime::from_seconds(START + n as i64 * 600).unwrap().to_string(),
-            "errorCode": "ThrottlingException",
-        })));
-    }
-    records
+    (0..12)
+        .map(|n| throttled(n as u64 + 1, START + n * 600))
+        .collect()
 }
 
 const RECOVERED_AT: i64 = START + 8 * HOUR;
@@ -226,20 +242,13 @@ fn a_cluster_that_is_quiet_for_its_time_recovers_once_and_comes_back_once() {
     assert_eq!(world.heads()[0].state, State::Recovered);
 
     // An event from before it recovered that comes late brings nothing back.
-    let late = |number: u64, at: i64| {
-        record(json!({
-            "eventID": crate::records::id(number),
-            "eventTime": EventTime::from_seconds(at).unwrap().to_string(),
-            "errorCode": "ThrottlingException",
-        }))
-    };
-    world.commit(START + 13 * HOUR, &[late(90, START + 7 * HOUR)]);
+    world.commit(START + 13 * HOUR, &[throttled(90, START + 7 * HOUR)]);
     world.inspect(START + 13 * HOUR + 20 * 60).unwrap();
     assert_eq!(world.heads()[0].state, State::Recovered);
     assert_eq!(world.told().len(), told.len());
 
     // One from after it does.
-    world.commit(START + 14 * HOUR, &[late(91, START + 14 * HOUR - 60)]);
+    world.commit(START + 14 * HOUR, &[throttled(91, START + 14 * HOUR - 60)]);
     world.inspect(START + 15 * HOUR + 20 * 60).unwrap();
     let head = &world.heads()[0];
     assert_eq!((head.state, head.epoch), (State::Regressed, 2));
@@ -282,35 +291,24 @@ fn what_comes_late_for_an_hour_long_ago_counts_there() {
     let world = World::default();
     world.commit(START + 2 * HOUR, &day());
     world.inspect(START + 10 * HOUR + 20 * 60).unwrap();
-    let record = |number: u64, at: i64| {
-        record(json!({
-            "eventID": crate::records::id(number),
-            "eventTime": EventTime::from_seconds(at).unwrap().to_string(),
-            "errorCode": "ThrottlingException",
-        }))
-    };
-    world.commit(START + 11 * HOUR, &[record(50, START + 5 * HOUR)]);
+    world.commit(START + 11 * HOUR, &[throttled(50, START + 5 * HOUR)]);
     let inspected = world.inspect(START + 11 * HOUR + 20 * 60).unwrap();
     assert_eq!(inspected.counts.late_hours, 1);
     let inspected = world.inspect(START + 11 * HOUR + 25 * 60).unwrap();
     assert_eq!(inspected.counts.late_hours, 0, "once");
-    let chronicle = world.bucket.objects()[CHRONICLE_KEY].clone();
-    let chronicle =
-        cloudtrail_inspector::cluster::chronicle::Chronicle::decode(&chronicle).unwrap();
+    let chronicle = world.chronicle();
     let life = chronicle.lives().values().next().unwrap();
     assert_eq!(life.total, 13);
     // After weeks, what was counted when is not remembered: it is counted anew.
     let later = START + 20 * 24 * HOUR;
     world.inspect(later).unwrap();
-    world.commit(later + 60, &[record(51, START + 6 * HOUR)]);
+    world.commit(later + 60, &[throttled(51, START + 6 * HOUR)]);
     let inspected = world.inspect(later + HOUR).unwrap();
     assert_eq!(
         inspected.anew.as_deref(),
         Some("events came late for an hour long ago")
     );
-    let chronicle = world.bucket.objects()[CHRONICLE_KEY].clone();
-    let chronicle =
-        cloudtrail_inspector::cluster::chronicle::Chronicle::decode(&chronicle).unwrap();
+    let chronicle = world.chronicle();
     assert_eq!(chronicle.lives().values().next().unwrap().total, 14);
 }
 
@@ -361,25 +359,102 @@ fn a_chronicle_that_is_lost_is_made_anew_and_tells_nothing_twice() {
 fn a_run_without_time_stops_and_the_next_one_goes_on() {
     let world = World::default();
     world.commit(START + 2 * HOUR, &day());
-    world.clock.0.set(START + 12 * HOUR);
-    let mut store = store(&world.table, telling());
-    store.set_now(world.now());
-    let plan = Plan {
-        retention_days: 35,
+    // Weeks later, when all that happened is old: nobody is told, in whichever run it is found.
+    let at = START + 10 * 24 * HOUR;
+    let in_no_time = Plan {
         deadline: 0,
-        summaries: Summaries::New,
-        diagnosis: None,
+        ..plan()
     };
-    let inspected = block_on(run(&mut store, &world.bucket, &world.clock, &plan)).unwrap();
+    let inspected = world.inspect_as(at, telling(), &in_no_time).unwrap();
     assert_eq!(
         (inspected.counts.hours, inspected.counts.behind_hours),
         (0, 35 * 24 - 1)
     );
-    let inspected = world.inspect(START + 12 * HOUR).unwrap();
+    let inspected = world.inspect(at).unwrap();
     assert_eq!(
         (inspected.counts.hours, inspected.counts.behind_hours),
         (35 * 24 - 1, 0)
     );
+    assert_eq!(world.heads()[0].state, State::Recovered);
+    let kinds: Vec<&str> = world.told().values().map(|of| of.kind.name()).collect();
+    assert_eq!(kinds, ["new"]);
+}
+
+#[test]
+fn while_it_is_learned_what_is_usual_clusters_recover_and_nobody_is_told() {
+    let world = World::default();
+    let learning = Settings {
+        learn_hours: 24,
+        ..telling()
+    };
+    let mut store = store(&world.table, learning.clone());
+    world.clock.0.set(START + 2 * HOUR);
+    store.set_now(world.now());
+    ingest(&mut store, &lines(&day()));
+    for hour in 2..12 {
+        let at = START + hour * HOUR + 20 * 60;
+        let inspected = world.inspect_as(at, learning.clone(), &plan()).unwrap();
+        assert!(inspected.failed.is_empty());
+    }
+    assert_eq!(world.heads()[0].state, State::Recovered);
+    assert_eq!(world.told(), BTreeMap::new());
+    let (cluster, _) = world.table.items().iter().find_map(Head::read).unwrap();
+    let journal = block_on(store.journal(cluster)).unwrap();
+    assert_eq!(journal.len(), 1, "{journal:?}");
+}
+
+/// Holds back all that waits, as whoever delivers does it.
+fn hold_back(store: &impl Outbox, now: i64) {
+    let lease = Lease {
+        holder: "one".to_owned(),
+        now,
+        until: now + 60,
+    };
+    for row in block_on(store.waiting("guance", 100)).unwrap() {
+        assert!(block_on(store.lease(&row, &lease)).unwrap());
+        assert!(block_on(store.settle(&row, &lease, &Settlement::Suppressed)).unwrap());
+    }
+}
+
+#[test]
+fn callers_that_an_archive_waited_for_are_told() {
+    let world = World::default();
+    let at = START + 2 * HOUR;
+    world.commit(at, &day());
+    let (cluster, _) = world.table.items().iter().find_map(Head::read).unwrap();
+    let archived = Mark::new(
+        Decision::Archived {
+            until: Until::Principals(2),
+        },
+        "ann",
+        "known",
+        at,
+        1,
+    );
+    let store = store(&world.table, telling());
+    let entry = archived.made();
+    let set = store.set_mark(cluster, Some(&archived), 0, &entry);
+    assert!(block_on(set).unwrap());
+    for (hour, name) in [(3, "bob"), (4, "eve")] {
+        let mut call = throttled(hour + 100, at + hour as i64 * HOUR + 60);
+        call["userIdentity"]["arn"] = json!(format!("arn:aws:iam::{ACCOUNT}:user/{name}"));
+        call["userIdentity"]["userName"] = json!(name);
+        world.commit(at + hour as i64 * HOUR + 120, &[call]);
+        hold_back(&store, world.now().seconds());
+        world
+            .inspect(at + (hour as i64 + 1) * HOUR + 20 * 60)
+            .unwrap();
+    }
+    let told = world.told().into_values();
+    let joined = told.filter(|of| of.kind == Kind::NewPrincipal);
+    let joined: Vec<String> = joined.map(|of| of.about).collect();
+    assert_eq!(
+        joined.len(),
+        1,
+        "who came before the mark was over: {joined:?}"
+    );
+    assert!(joined[0].contains("eve"), "{joined:?}");
+    assert_eq!(block_on(store.mark(cluster)).unwrap().mark, None);
 }
 
 /// A month of an account in which nothing is wrong: fifty roles, each with what it always fails at, by
@@ -489,8 +564,7 @@ fn an_hour_without_events_takes_a_few_queries_and_writes_nothing() {
         world.clock.0.set(START + hour * HOUR);
         let mut store = store(&world.table, telling());
         store.set_now(world.now());
-        let plan = plan();
-        block_on(run(&mut store, &world.bucket, &world.clock, &plan)).unwrap();
+        block_on(run(&mut store, &world.bucket, &world.clock, &plan())).unwrap();
         store.table().spent()
     };
     // What is known of learning; late hours; four partitions of each of two hours that campaigns may

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::alert::occasion::Occasion;
 use crate::aws::dynamodb::DynamoStore;
+use crate::aws::dynamodb::dossier::open;
 use crate::aws::dynamodb::item::Head;
 use crate::aws::dynamodb::message::{campaign_item, campaign_key, read_campaign};
 use crate::aws::dynamodb::table::{Table, TableError, Write};
@@ -25,13 +26,18 @@ impl<T: Table> Campaigns for DynamoStore<T> {
         &self,
         cluster: ClusterId,
         hours: RangeInclusive<Window>,
-    ) -> Result<Vec<Campaign>, StoreError> {
-        let head = self.head(cluster).await?;
+    ) -> Result<Arc<Vec<Campaign>>, StoreError> {
+        let library = self.library();
+        let head = self.head(&library, cluster).await?;
         let identity = head.map(|head| head.facts.identity);
         let Some(identity) = identity.filter(|of| is_suspect(of.class)) else {
-            return Ok(Vec::new());
+            return Ok(Arc::default());
         };
-        let (manifests, heads) = self.hours(&hours).await?;
+        let known = open(&library).campaigns(&identity.account_id, &hours);
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let (manifests, heads) = self.hours(&library, &hours).await?;
         let of_account =
             |(_, head): &(&ClusterId, &Head)| head.facts.identity.account_id == identity.account_id;
         let subject =
@@ -65,13 +71,15 @@ impl<T: Table> Campaigns for DynamoStore<T> {
             let first = head.and_then(|head| EventTime::from_seconds(head.first));
             first.is_some_and(|first| first >= from)
         };
-        Ok(campaigns_within(&deeds, is_new))
+        let found = Arc::new(campaigns_within(&deeds, is_new));
+        open(&library).keep_campaigns(&identity.account_id, &hours, &found);
+        Ok(found)
     }
 
     async fn meet_campaign(
         &self,
         campaign: &Campaign,
-        told: Option<&Occasion>,
+        told: &Occasion,
     ) -> Result<bool, StoreError> {
         let key = campaign_key(&campaign.account_id, &campaign.actor);
         for _ in 0..ATTEMPTS_MAX {
@@ -87,7 +95,7 @@ impl<T: Table> Campaigns for DynamoStore<T> {
             let item = campaign_item(key.clone(), next, version + 1, self.now.seconds());
             let mut writes = vec![Write::Replace { item, version }];
             if standing.is_none() {
-                writes.extend(self.rows(told));
+                writes.extend(self.tell(told, self.now.seconds()));
             }
             match self.apply(&writes).await {
                 Ok(()) => return Ok(standing.is_none()),

@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::future::Future;
 
-use data_encoding::HEXLOWER;
 use futures_util::stream::{self, StreamExt as _};
 
 use crate::alert::occasion::{self, Occasion};
 use crate::aws::dynamodb::item::{
-    self, CALLERS_MAX, Caller, Head, State, beginning_key, caller, head_key, late_item,
+    CALLERS_MAX, Caller, Head, State, beginning_key, caller, head_key, late_item,
     learned_key, manifest_item, open_place, principal_item, principal_key,
 };
 use crate::aws::dynamodb::lease::Purpose;
@@ -21,6 +20,7 @@ use crate::cluster::facet::Kind;
 use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::guard::{self, Admitted, NEW_CLUSTERS_MAX, is_overflow};
 use crate::cluster::journal::{Entry, What};
+use crate::cluster::lifecycle::SETTLING_SECONDS;
 use crate::cluster::manifest::Manifest;
 use crate::cluster::sample::{Rank, Samples};
 use crate::cluster::{EventId, Facts, Sighting, Tally};
@@ -33,10 +33,6 @@ const CALLS_MAX: usize = 16;
 /// What comes so long after its hour, in seconds, is noted as late: until then the inspection looks
 /// at the hour by itself.
 const NOTED_SECONDS: i64 = 2 * 3600;
-
-/// A caller that comes to a cluster within its first hour, in seconds, is part of what is new about
-/// it, and not told.
-const SETTLING_SECONDS: i64 = 3600;
 
 /// What a batch shows of one cluster.
 #[derive(Debug, Default)]
@@ -158,10 +154,8 @@ impl<T: Table> DynamoStore<T> {
     ) -> Result<(), StoreError> {
         let mut manifests = Vec::new();
         for hour in hours.difference(&counting.hours) {
-            for pk in item::manifest_partitions(*hour) {
-                for item in self.table.query(&pk).await? {
-                    manifests.push(read::manifest(&item)?);
-                }
+            for manifest in read::hour(&self.table, *hour).await? {
+                manifests.push(manifest?);
             }
         }
         let clusters = manifests.iter().flat_map(Manifest::sightings);
@@ -218,20 +212,30 @@ impl<T: Table> DynamoStore<T> {
     async fn put_manifests(&mut self, tally: &Tally) -> Result<u64, StoreError> {
         let manifests = Manifest::cut(tally);
         let (days, now, table) = (self.settings.retention_days, self.now, &self.table);
-        let puts = manifests.iter().map(|manifest| async move {
-            let put = Write::Put(manifest_item(manifest, days, now));
-            let replaced = table.write(&put).await?;
-            Ok::<_, TableError>(if replaced.is_some() {
-                0
-            } else {
-                manifest.sightings().len()
-            })
-        });
+        let mut late = Vec::new();
+        let mut puts = Vec::new();
+        for manifest in &manifests {
+            let item = manifest_item(manifest, days, now);
+            late.extend(self.late(manifest.window, &item));
+            let put = Write::Put(item);
+            puts.push(async move {
+                let replaced = table.write(&put).await?;
+                Ok::<_, TableError>(if replaced.is_some() {
+                    0
+                } else {
+                    manifest.sightings().len()
+                })
+            });
+        }
         let mut fresh = 0;
         for count in together(puts).await {
             fresh += count? as u64;
         }
-        self.note_late(&manifests).await?;
+        // Whoever finds the note finds what it is about.
+        let notes = late.iter().map(|note| table.write(note));
+        for noted in together(notes).await {
+            noted?;
+        }
         if let Some(counting) = &mut self.counting {
             let seen = manifests.iter().flat_map(Manifest::sightings);
             fresh = counting.sightings.add(seen);
@@ -239,21 +243,12 @@ impl<T: Table> DynamoStore<T> {
         Ok(fresh)
     }
 
-    /// Notes the hours that the inspection has taken by now, so that it takes them again. That follows
-    /// the manifests: whoever finds the note finds what it is about.
-    async fn note_late(&self, manifests: &[Manifest]) -> Result<(), StoreError> {
-        for manifest in manifests {
-            let Some(window) = manifest.window else {
-                continue;
-            };
-            if self.now.seconds_since(window.end()) >= NOTED_SECONDS {
-                let (_, digest) = manifest.encode();
-                let token = format!("{}-{}", HEXLOWER.encode(&digest), self.now.seconds());
-                let item = late_item(&Late { window, token });
-                self.table.write(&Write::Put(item)).await?;
-            }
-        }
-        Ok(())
+    /// Returns the note of a manifest for an hour that the inspection has taken by now, so that it takes
+    /// it again.
+    fn late(&self, window: Option<Window>, manifest: &Item) -> Option<Write> {
+        let window = window.filter(|of| self.now.seconds_since(of.end()) >= NOTED_SECONDS)?;
+        let token = format!("{}-{}", manifest.key.sk, self.now.seconds());
+        Some(Write::Put(late_item(&Late { window, token })))
     }
 
     /// Makes the heads of clusters that have none, and returns how many were made here.

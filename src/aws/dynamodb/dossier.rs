@@ -7,11 +7,11 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::aws::dynamodb::DynamoStore;
-use crate::aws::dynamodb::commit::together;
-use crate::aws::dynamodb::item::{Head, head_key, manifest_partitions};
+use crate::aws::dynamodb::item::{Head, head_key};
 use crate::aws::dynamodb::read;
 use crate::aws::dynamodb::table::{Key, Table};
 use crate::cluster::Census;
+use crate::cluster::campaign::Campaign;
 use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::guard::is_overflow;
 use crate::cluster::manifest::Manifest;
@@ -25,10 +25,15 @@ use crate::trail::time::{EventTime, Window};
 pub struct Library {
     /// Heads; `None` where there is none.
     heads: BTreeMap<ClusterId, Option<Head>>,
-    manifests: BTreeMap<i64, Arc<Vec<Manifest>>>,
+    manifests: BTreeMap<Window, Arc<Vec<Manifest>>>,
     /// From hour to hour.
-    censuses: BTreeMap<(i64, i64), Arc<Census>>,
+    censuses: BTreeMap<(Window, Window), Arc<Census>>,
+    /// From hour to hour, of each account that somebody asked for.
+    campaigns: BTreeMap<(Window, Window), BTreeMap<String, Found>>,
 }
+
+/// The campaigns of an account.
+type Found = Arc<Vec<Campaign>>;
 
 /// What whoever reads at the same time shares.
 pub type Shelf = Arc<Mutex<Library>>;
@@ -40,10 +45,8 @@ impl<T: Table> Dossiers for DynamoStore<T> {
         hours: RangeInclusive<Window>,
     ) -> Result<Option<Dossier>, StoreError> {
         // The same one to the end, whoever reads rows meanwhile.
-        let library = Arc::clone(&self.library.borrow());
-        self.look_up(&library, BTreeSet::from([cluster])).await?;
-        let head = open(&library).heads.get(&cluster).cloned().flatten();
-        let Some(head) = head else {
+        let library = self.library();
+        let Some(head) = self.head(&library, cluster).await? else {
             return Ok(None);
         };
         let first_seen = EventTime::from_seconds(head.first);
@@ -52,8 +55,7 @@ impl<T: Table> Dossiers for DynamoStore<T> {
             add_head(&mut alone, cluster, &head);
             return Ok(Dossier::of(cluster, &alone, first_seen));
         }
-        let between = (hours.start().hours(), hours.end().hours());
-        let census = self.census_of(&library, between).await?;
+        let census = self.census_of(&library, &hours).await?;
         if census.facts.contains_key(&cluster) {
             return Ok(Dossier::of(cluster, &census, first_seen));
         }
@@ -64,28 +66,36 @@ impl<T: Table> Dossiers for DynamoStore<T> {
 }
 
 impl<T: Table> DynamoStore<T> {
+    /// Returns what was read.
+    pub(super) fn library(&self) -> Shelf {
+        Arc::clone(&self.library.borrow())
+    }
+
     /// Reads a head.
-    pub(super) async fn head(&self, cluster: ClusterId) -> Result<Option<Head>, StoreError> {
-        let library = Arc::clone(&self.library.borrow());
-        self.look_up(&library, BTreeSet::from([cluster])).await?;
-        Ok(open(&library).heads.get(&cluster).cloned().flatten())
+    pub(super) async fn head(
+        &self,
+        library: &Mutex<Library>,
+        cluster: ClusterId,
+    ) -> Result<Option<Head>, StoreError> {
+        self.look_up(library, BTreeSet::from([cluster])).await?;
+        Ok(open(library).heads.get(&cluster).cloned().flatten())
     }
 
     /// Reads hours, and the heads of their clusters.
     pub(super) async fn hours(
         &self,
+        library: &Mutex<Library>,
         hours: &RangeInclusive<Window>,
     ) -> Result<(Vec<Manifest>, BTreeMap<ClusterId, Head>), StoreError> {
-        let library = Arc::clone(&self.library.borrow());
         let mut manifests = Vec::new();
         for hour in hours.start().hours()..=hours.end().hours() {
-            let hour = self.hour(&library, hour).await?;
+            let hour = self.hour(library, Window::from_hours(hour)).await?;
             manifests.extend(hour.iter().cloned());
         }
         let seen = manifests.iter().flat_map(Manifest::sightings);
         let clusters: BTreeSet<ClusterId> = seen.map(|(_, seen)| seen.case.cluster).collect();
-        self.look_up(&library, clusters.clone()).await?;
-        let library = open(&library);
+        self.look_up(library, clusters.clone()).await?;
+        let library = open(library);
         let head = |id: ClusterId| Some((id, library.heads.get(&id)?.clone()?));
         let heads = clusters.into_iter().filter_map(head).collect();
         Ok((manifests, heads))
@@ -124,24 +134,14 @@ impl<T: Table> DynamoStore<T> {
     async fn census_of(
         &self,
         library: &Mutex<Library>,
-        between: (i64, i64),
+        hours: &RangeInclusive<Window>,
     ) -> Result<Arc<Census>, StoreError> {
+        let between = (*hours.start(), *hours.end());
         if let Some(known) = open(library).censuses.get(&between) {
             return Ok(Arc::clone(known));
         }
-        let mut hours = Vec::new();
-        for hour in between.0..=between.1 {
-            hours.push(self.hour(library, hour).await?);
-        }
-        let manifests: Vec<Manifest> = hours.iter().flat_map(|of| of.iter().cloned()).collect();
-        let seen = manifests.iter().flat_map(Manifest::sightings);
-        let clusters: BTreeSet<_> = seen.map(|(_, seen)| seen.case.cluster).collect();
-        self.look_up(library, clusters.clone()).await?;
-        let mut library = open(library);
-        let heads = &library.heads;
-        let head = |id: &ClusterId| Some((*id, heads.get(id)?.as_ref()?));
-        let known: Vec<_> = clusters.iter().filter_map(head).collect();
-        let overflow = known
+        let (manifests, heads) = self.hours(library, hours).await?;
+        let overflow = heads
             .iter()
             .filter(|(_, head)| is_overflow(&head.facts.identity));
         let overflow = overflow.map(|(id, _)| *id).collect();
@@ -149,10 +149,11 @@ impl<T: Table> DynamoStore<T> {
         read::add(&mut sightings, &manifests, &overflow);
         let (cases, rows) = sightings.rows(None);
         let mut census = Census::of(BTreeMap::new(), cases, rows);
-        for (id, head) in known {
-            add_head(&mut census, id, head);
+        for (id, head) in &heads {
+            add_head(&mut census, *id, head);
         }
         let census = Arc::new(census);
+        let mut library = open(library);
         library.censuses.insert(between, Arc::clone(&census));
         Ok(census)
     }
@@ -161,31 +162,41 @@ impl<T: Table> DynamoStore<T> {
     async fn hour(
         &self,
         library: &Mutex<Library>,
-        hour: i64,
+        window: Window,
     ) -> Result<Arc<Vec<Manifest>>, StoreError> {
-        if let Some(known) = open(library).manifests.get(&hour) {
+        if let Some(known) = open(library).manifests.get(&window) {
             return Ok(Arc::clone(known));
         }
-        let Some(window) = EventTime::from_seconds(hour * 3600).map(EventTime::window) else {
-            return Ok(Arc::default());
-        };
-        let table = &self.table;
-        let partitions = manifest_partitions(Some(window));
-        let reads = partitions.map(|pk| async move { table.query(&pk).await });
-        let mut manifests = Vec::new();
-        for items in together(reads).await {
-            for item in items? {
-                manifests.push(read::manifest(&item)?);
-            }
-        }
-        let manifests = Arc::new(manifests);
+        let manifests = read::hour(&self.table, Some(window)).await?.into_iter();
+        let manifests: Arc<Vec<Manifest>> = Arc::new(manifests.collect::<Result<_, _>>()?);
         let mut library = open(library);
-        library.manifests.insert(hour, Arc::clone(&manifests));
+        library.manifests.insert(window, Arc::clone(&manifests));
         Ok(manifests)
     }
 }
 
-fn open(library: &Mutex<Library>) -> MutexGuard<'_, Library> {
+impl Library {
+    /// Returns the campaigns of an account that were found in some hours, if somebody looked.
+    pub fn campaigns(&self, account_id: &str, hours: &RangeInclusive<Window>) -> Option<Found> {
+        let found = self.campaigns.get(&(*hours.start(), *hours.end()))?;
+        found.get(account_id).cloned()
+    }
+
+    /// Keeps the campaigns of an account that were found in some hours.
+    pub fn keep_campaigns(
+        &mut self,
+        account_id: &str,
+        hours: &RangeInclusive<Window>,
+        found: &Found,
+    ) {
+        let of_hours = self.campaigns.entry((*hours.start(), *hours.end()));
+        let of_hours = of_hours.or_default();
+        of_hours.insert(account_id.to_owned(), Arc::clone(found));
+    }
+}
+
+/// Opens what was read.
+pub fn open(library: &Mutex<Library>) -> MutexGuard<'_, Library> {
     library.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

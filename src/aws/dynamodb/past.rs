@@ -6,13 +6,12 @@ use std::sync::Arc;
 
 use crate::alert::occasion::Occasion;
 use crate::aws::dynamodb::item::{
-    Head, State, head_key, late_item, late_partition, manifest_partitions, open_place, read_late,
-    recovered_place,
+    Head, State, head_key, late_item, late_partition, open_place, read_late, recovered_place,
 };
 use crate::aws::dynamodb::mark::journal_item;
 use crate::aws::dynamodb::message::told_item;
 use crate::aws::dynamodb::table::{Item, Table, TableError, Write};
-use crate::aws::dynamodb::{DynamoStore, commit::together, read};
+use crate::aws::dynamodb::{DynamoStore, read};
 use crate::cluster::fingerprint::{ClusterId, Subject};
 use crate::cluster::guard::is_overflow_subject;
 use crate::cluster::journal::{Entry, What};
@@ -26,8 +25,9 @@ use crate::trail::time::Window;
 const ATTEMPTS_MAX: u32 = 4;
 
 impl<T: Table> Past for DynamoStore<T> {
-    async fn begin(&mut self) -> Result<(), StoreError> {
-        self.learn().await
+    async fn is_telling(&mut self) -> Result<bool, StoreError> {
+        self.learn().await?;
+        Ok(self.tells())
     }
 
     async fn hour(
@@ -35,17 +35,12 @@ impl<T: Table> Past for DynamoStore<T> {
         window: Window,
         known: &dyn Fn(ClusterId) -> Option<Arc<Subject>>,
     ) -> Result<Hour, StoreError> {
-        let table = &self.table;
-        let partitions = manifest_partitions(Some(window));
-        let reads = partitions.map(|pk| async move { table.query(&pk).await });
         let mut manifests = Vec::new();
         let mut hour = Hour::default();
-        for items in together(reads).await {
-            for item in items? {
-                match read::manifest(&item) {
-                    Ok(manifest) => manifests.push(manifest),
-                    Err(error) => hour.damaged.push(error.to_string()),
-                }
+        for manifest in read::hour(&self.table, Some(window)).await? {
+            match manifest {
+                Ok(manifest) => manifests.push(manifest),
+                Err(error) => hour.damaged.push(error.to_string()),
             }
         }
         let seen = manifests.iter().flat_map(Manifest::sightings);
@@ -57,7 +52,7 @@ impl<T: Table> Past for DynamoStore<T> {
                 None => unknown.push(head_key(cluster)),
             }
         }
-        let heads = table.get(&unknown).await?;
+        let heads = self.table.get(&unknown).await?;
         for (cluster, head) in heads.iter().filter_map(Head::read) {
             let subject = Subject::from(&head.facts.identity);
             hour.subjects.insert(cluster, Arc::new(subject));
@@ -93,42 +88,41 @@ impl<T: Table> Past for DynamoStore<T> {
         transition: &Transition,
         told: Option<&Occasion>,
     ) -> Result<bool, StoreError> {
-        match (&transition.change, transition.cluster, told) {
-            (Change::Recovered { .. } | Change::Regressed { .. }, Some(cluster), told) => {
+        match (&transition.change, transition.cluster) {
+            (Change::Recovered { .. } | Change::Regressed { .. }, Some(cluster)) => {
                 self.move_head(cluster, transition, told).await
             }
-            // These are told by whoever commits the events that show them.
-            (Change::New | Change::NewPrincipal { .. }, ..) | (.., None) => Ok(false),
-            (_, Some(cluster), Some(occasion)) => {
+            (_, Some(cluster)) => {
+                // What has no entry is told by whoever commits the events that show it.
+                let Some(what) = what(&transition.change) else {
+                    return Ok(false);
+                };
                 // Which life it is, the table knows for longer than the manifests.
                 let found = self.table.get(&[head_key(cluster)]).await?;
                 let epoch = found.first().and_then(|item| item.number_of("ep"));
-                let epoch = epoch.unwrap_or(occasion.epoch);
-                let occasion = Occasion {
-                    epoch,
-                    ..occasion.clone()
-                };
-                let Some(entry) = entry(transition, epoch) else {
-                    return Ok(false);
-                };
+                let epoch = epoch.unwrap_or(transition.epoch);
+                let entry = Entry::of(what, transition.at.seconds(), epoch);
                 let entry = journal_item(cluster, &entry, self.now.seconds());
-                self.create(entry, &occasion).await
+                self.create(entry, of_life(told, epoch).as_ref()).await
             }
-            (_, None, Some(occasion)) => self.tell_once(occasion).await,
+            (_, None) => match told {
+                Some(occasion) => self.tell_once(occasion).await,
+                None => Ok(false),
+            },
         }
     }
 
     async fn tell_once(&self, occasion: &Occasion) -> Result<bool, StoreError> {
-        self.create(told_item(occasion, self.now.seconds()), occasion)
+        self.create(told_item(occasion, self.now.seconds()), Some(occasion))
             .await
     }
 }
 
 impl<T: Table> DynamoStore<T> {
     /// Makes an item that there is one of at most, and tells why.
-    async fn create(&self, item: Item, occasion: &Occasion) -> Result<bool, StoreError> {
+    async fn create(&self, item: Item, told: Option<&Occasion>) -> Result<bool, StoreError> {
         let mut writes = vec![Write::Create(item)];
-        writes.extend(self.rows(Some(occasion)));
+        writes.extend(self.rows(told));
         match self.apply(&writes).await {
             Ok(()) => Ok(true),
             Err(TableError::Refused { .. }) => Ok(false),
@@ -136,14 +130,9 @@ impl<T: Table> DynamoStore<T> {
         }
     }
 
-    /// Returns the rows of something that is told, none where nobody is or not yet.
-    pub(super) fn rows<'s>(
-        &'s self,
-        told: Option<&'s Occasion>,
-    ) -> impl Iterator<Item = Write> + 's {
-        let told = told.filter(|_| self.tells());
-        told.into_iter()
-            .flat_map(|occasion| self.tell(occasion, self.now.seconds()))
+    fn rows<'s>(&'s self, told: Option<&'s Occasion>) -> impl Iterator<Item = Write> + 's {
+        let rows = |occasion| self.tell(occasion, self.now.seconds());
+        told.into_iter().flat_map(rows)
     }
 
     /// Closes a head, or opens it again, unless it is so already or has changed its mind.
@@ -160,16 +149,16 @@ impl<T: Table> DynamoStore<T> {
             let Some((write, epoch)) = moved else {
                 return Ok(false);
             };
-            let of_life = |occasion: &Occasion| Occasion {
-                epoch,
-                ..occasion.clone()
-            };
-            let told = told.map(of_life);
             let mut writes = vec![write];
-            let entry = entry(transition, epoch);
-            let entry = entry.map(|of| journal_item(cluster, &of, self.now.seconds()));
-            writes.extend(entry.map(Write::Put));
-            writes.extend(self.rows(told.as_ref()));
+            if let Some(what) = what(&transition.change) {
+                let entry = Entry::of(what, transition.at.seconds(), epoch);
+                writes.push(Write::Put(journal_item(
+                    cluster,
+                    &entry,
+                    self.now.seconds(),
+                )));
+            }
+            writes.extend(self.rows(of_life(told, epoch).as_ref()));
             match self.apply(&writes).await {
                 Ok(()) => return Ok(true),
                 Err(TableError::Refused { .. }) => {}
@@ -206,16 +195,20 @@ fn next_move(cluster: ClusterId, head: &Head, transition: &Transition) -> Option
     }
 }
 
-/// Returns what the journal of a cluster says. It says the same whenever it is found out, so that it
-/// is there once.
-fn entry(transition: &Transition, epoch: i64) -> Option<Entry> {
-    let what = match transition.change {
-        Change::Recovered { .. } => What::Recovered,
-        Change::Regressed { .. } => What::Regressed,
-        Change::Ongoing => What::Ongoing,
-        Change::Escalating { .. } => What::Escalating,
-        Change::Calmed(_) => What::Calmed,
-        _ => return None,
-    };
-    Some(Entry::of(what, transition.at.seconds(), epoch))
+/// Returns what is told as something that belongs to a life.
+fn of_life(told: Option<&Occasion>, epoch: i64) -> Option<Occasion> {
+    let occasion = told?.clone();
+    Some(Occasion { epoch, ..occasion })
+}
+
+/// Returns what the journal of a cluster says of a change that the inspection finds. It says the same
+/// whenever that is found out, so that it is there once.
+fn what(change: &Change) -> Option<What> {
+    match change {
+        Change::Recovered { .. } => Some(What::Recovered),
+        Change::Regressed { .. } => Some(What::Regressed),
+        Change::Escalating { .. } => Some(What::Escalating),
+        Change::Calmed(_) => Some(What::Calmed),
+        _ => None,
+    }
 }

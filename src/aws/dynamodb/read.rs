@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::aws::dynamodb::commit::together;
 use crate::aws::dynamodb::item::{self, Head};
 use crate::aws::dynamodb::table::{Item, Table};
 use crate::cluster::Facts;
@@ -12,7 +13,7 @@ use crate::cluster::manifest::Manifest;
 use crate::cluster::sample::Samples;
 use crate::cluster::sightings::Sightings;
 use crate::ports::StoreError;
-use crate::trail::time::EventTime;
+use crate::trail::time::{EventTime, Window};
 
 /// What a table holds.
 #[derive(Debug, Default)]
@@ -76,8 +77,22 @@ pub fn add(sightings: &mut Sightings, manifests: &[Manifest], overflow: &BTreeSe
     sightings.add(others);
 }
 
+/// Reads the manifests of an hour, each of which may be damaged.
+pub async fn hour(
+    table: &impl Table,
+    window: Option<Window>,
+) -> Result<Vec<Result<Manifest, StoreError>>, StoreError> {
+    let partitions = item::manifest_partitions(window);
+    let reads = partitions.map(|pk| async move { table.query(&pk).await });
+    let mut manifests = Vec::new();
+    for items in together(reads).await {
+        manifests.extend(items?.iter().map(manifest));
+    }
+    Ok(manifests)
+}
+
 /// Reads the manifest in an item.
-pub fn manifest(item: &Item) -> Result<Manifest, StoreError> {
+fn manifest(item: &Item) -> Result<Manifest, StoreError> {
     let damaged = |detail: &dyn std::fmt::Display| StoreError::Damaged {
         detail: format!("item {} {}: {detail}", item.key.pk, item.key.sk),
     };

@@ -10,7 +10,6 @@ use cloudtrail_inspector::aws::dynamodb::sdk::SdkTable;
 use cloudtrail_inspector::aws::logs::CloudWatchLogs;
 use cloudtrail_inspector::config::inspect::InspectSettings;
 use cloudtrail_inspector::ingest::intake::Intake;
-use cloudtrail_inspector::ingest::redrive::Redriven;
 use cloudtrail_inspector::ingest::rulebook::Rulebook;
 use cloudtrail_inspector::ingest::subscription::Subscription;
 use cloudtrail_inspector::inspect::run::{Failure, Inspected, Plan, run as inspect};
@@ -20,7 +19,7 @@ use crate::Environment;
 use crate::ingest::store;
 use crate::invocation::{self, Failed, Function, MachineClock, left, milliseconds, now};
 use crate::log;
-use crate::mend::{self, Taking};
+use crate::mend::{self, TakenBack, Taking};
 use crate::start::Refusal;
 
 /// The name of the role, and of the function in metrics.
@@ -95,7 +94,7 @@ impl Inspect {
         } = self;
         // What came late is worth no more than a third of the time.
         let third = milliseconds() + (deadline - milliseconds()) / 3;
-        let redriven = match rules {
+        let back = match rules {
             Ok(()) => {
                 let mut intake = taking(subscription, store, bucket);
                 let is_over = || milliseconds() >= third;
@@ -104,7 +103,7 @@ impl Inspect {
             Err(failed) => {
                 let (error, detail) = (failed.name, &failed.message);
                 tracing::error!(request_id, error, detail, "nothing is taken back in");
-                Redriven::default()
+                TakenBack::default()
             }
         };
         let plan = Plan {
@@ -114,8 +113,8 @@ impl Inspect {
             diagnosis: mend::diagnosis(request_id, settings, logs).await,
         };
         let mut inspected = inspect(store, bucket, &MachineClock, &plan).await?;
-        inspected.counts.redriven = redriven.taken.payloads;
-        inspected.counts.redrive_left = (redriven.left.len() + redriven.failed.len()) as u64;
+        inspected.counts.redriven = back.payloads;
+        inspected.counts.redrive_left = back.left;
         if let Some(since) = inspected.blind_since {
             let (of, hours) = ((&*settings, owner), (since, now()));
             let mut intake = taking(subscription, store, bucket);

@@ -16,30 +16,57 @@ use cloudtrail_inspector::trail::time::EventTime;
 use crate::invocation;
 use crate::log;
 
+/// How many objects of a round are named in the log.
+const LOGGED_MAX: usize = 10;
+
 /// How many hours are read again at most in one run.
 const HOURS_MAX: i64 = 24;
 
 /// What is needed to take events in.
 pub type Taking<'i> = Intake<'i, DynamoStore<SdkTable>, S3Bucket>;
 
-/// Takes failed invocations back in.
+/// What came of failed invocations that were taken back in.
+#[derive(Debug, Default)]
+pub struct TakenBack {
+    /// How many events were taken.
+    pub payloads: u64,
+    /// How many objects stay in the bucket.
+    pub left: u64,
+}
+
+/// Takes failed invocations back in, round after round: what is left in one must not stand in the way
+/// of what comes behind it.
 pub async fn take_back(
     request_id: &str,
     settings: &InspectSettings,
     intake: &mut Taking<'_>,
-    is_over: impl FnMut() -> bool,
-) -> Redriven {
-    let round = Round {
-        function: &settings.ingest_function,
-        after: None,
-        objects_max: ROUND_OBJECTS_MAX,
-    };
-    let redriven = redrive(&round, intake, is_over).await;
-    for left in &redriven.left {
+    mut is_over: impl FnMut() -> bool,
+) -> TakenBack {
+    let mut back = TakenBack::default();
+    let mut after = None;
+    loop {
+        let round = Round {
+            function: &settings.ingest_function,
+            after: after.as_deref(),
+            objects_max: ROUND_OBJECTS_MAX,
+        };
+        let redriven = redrive(&round, intake, &mut is_over).await;
+        log_round(request_id, &redriven);
+        back.payloads += redriven.taken.payloads;
+        back.left += (redriven.left.len() + redriven.failed.len()) as u64;
+        after = redriven.next;
+        if redriven.stopped.is_some() || after.is_none() {
+            return back;
+        }
+    }
+}
+
+fn log_round(request_id: &str, redriven: &Redriven) {
+    for left in redriven.left.iter().take(LOGGED_MAX) {
         let (key, reason) = (log::short(&left.key), left.reason.name());
         tracing::warn!(request_id, key, reason, "left in the bucket");
     }
-    for failed in &redriven.failed {
+    for failed in redriven.failed.iter().take(LOGGED_MAX) {
         let (key, detail) = (log::short(&failed.key), invocation::told(&failed.failure));
         tracing::error!(
             request_id,
@@ -56,7 +83,6 @@ pub async fn take_back(
         let (payloads, records) = (redriven.taken.payloads, redriven.taken.books.read);
         tracing::info!(request_id, payloads, records, "taken back in");
     }
-    redriven
 }
 
 /// Returns what is wrong with the subscription of a log group: a stable name and a sentence.

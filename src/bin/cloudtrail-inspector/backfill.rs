@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Args;
 use cloudtrail_inspector::aws::logs::CloudWatchLogs;
-use cloudtrail_inspector::ingest::backfill::{Mark, Source, backfill, end_of_hour};
+use cloudtrail_inspector::ingest::backfill::{Mark, Source, backfill};
 use cloudtrail_inspector::ingest::diagnosis::{Diagnosis, Expected, of_subscription};
 use cloudtrail_inspector::ingest::intake::{Intake, Stopped, Taken};
 use cloudtrail_inspector::memory::MemoryStore;
@@ -136,7 +136,7 @@ impl Arguments {
                 bucket: &bucket,
                 now: now(),
             };
-            let until = end_of_hour(mark.from).min(self.to);
+            let until = mark.from.window().end().min(self.to);
             let done = backfill(&source, mark, until, logs, &mut intake, || false).await;
             taken.add(&done.taken);
             pages += done.pages;

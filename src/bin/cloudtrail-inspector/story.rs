@@ -11,7 +11,6 @@ use cloudtrail_inspector::cluster::fingerprint::ClusterId;
 use cloudtrail_inspector::cluster::transition::{Change, Transition};
 use cloudtrail_inspector::inspect::telling::occasion;
 use cloudtrail_inspector::trail::redact::sanitize;
-use cloudtrail_inspector::trail::time::{EventTime, Window};
 
 use crate::table::counted;
 
@@ -70,7 +69,7 @@ fn told(transition: &Transition, facts: &BTreeMap<ClusterId, Arc<Facts>>) -> Str
         Change::Calmed(escalation) => format!(
             "{what}: up to {} events in an hour since {}",
             escalation.peak,
-            hour(escalation.since),
+            escalation.since.start(),
         ),
         Change::Campaign(campaign) => format!("{}: begins", actor(campaign, facts)),
         Change::CampaignGrew { times, campaign } => {
@@ -90,11 +89,6 @@ fn told(transition: &Transition, facts: &BTreeMap<ClusterId, Arc<Facts>>) -> Str
             format!("events again after {}", duration(seconds))
         }
     }
-}
-
-fn hour(hour: Window) -> String {
-    let starts = EventTime::from_seconds(hour.hours() * HOUR);
-    starts.map_or_else(String::new, |starts| starts.to_string())
 }
 
 fn named(cluster: ClusterId, facts: &BTreeMap<ClusterId, Arc<Facts>>) -> String {

@@ -11,12 +11,9 @@ use crate::cluster::chronicle::baseline::Baseline;
 use crate::cluster::escalation::Escalation;
 use crate::cluster::facet::Kind;
 use crate::cluster::fingerprint::Subject;
-use crate::cluster::lifecycle::{NEW_SECONDS, quiet_period_seconds};
+use crate::cluster::lifecycle::{NEW_SECONDS, SETTLING_SECONDS, quiet_period_seconds};
 use crate::cluster::transition::Change;
 use crate::trail::time::{EventTime, Window};
-
-/// A caller that comes to a cluster within its first hour, in seconds, is part of what is new.
-pub const SETTLING_SECONDS: i64 = 3600;
 
 /// A cluster that came back after a pause is taken to have pauses: it recovers only after so many times
 /// the longest it had, in halves, and after [`RHYTHM_SECONDS_MAX`] at most. A job that fails every

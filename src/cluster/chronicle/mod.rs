@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cluster::campaign::Deed;
 use crate::cluster::chronicle::life::grouped;
-pub use crate::cluster::chronicle::life::{HOURS_MAX, Life, SETTLING_SECONDS};
+pub use crate::cluster::chronicle::life::{HOURS_MAX, Life};
 pub use crate::cluster::chronicle::rhythm::Rhythm;
 use crate::cluster::chronicle::storms::Storms;
 use crate::cluster::facet::Kind;
@@ -33,7 +33,7 @@ use crate::trail::time::{EventTime, Window};
 const STILL_HOURS: i64 = 15 * 24;
 
 /// The version of the encoding. Another one is made anew from the manifests.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// How long a chronicle may be as it is read, in bytes.
 const BYTES_MAX: u64 = 256 << 20;
@@ -44,6 +44,8 @@ pub struct Chronicle {
     version: u32,
     /// The next hour to be taken.
     next: Window,
+    /// The first hour that anybody is told of.
+    news: Window,
     /// The lives of all clusters.
     lives: BTreeMap<ClusterId, Life>,
     /// All accounts.
@@ -59,15 +61,26 @@ pub struct Unreadable {
 }
 
 impl Chronicle {
-    /// Begins with an hour.
+    /// Begins with an hour, and tells of all of them.
     pub fn new(first: Window) -> Self {
         Self {
             version: VERSION,
             next: first,
+            news: first,
             lives: BTreeMap::new(),
             accounts: BTreeMap::new(),
             storms: Storms::default(),
         }
+    }
+
+    /// Tells of no hour before one: what is found out anew was told, or nobody missed it.
+    pub fn telling_from(self, news: Window) -> Self {
+        Self { news, ..self }
+    }
+
+    /// Tells whether anybody is told of an hour.
+    pub fn is_news(&self, window: Window) -> bool {
+        window >= self.news
     }
 
     /// Returns the next hour to be taken.
