@@ -11,7 +11,7 @@ SAM ?= sam
 OVERRIDES := $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long core check fmt lint deny quality accept bench bench-peers bench-lambda fuzz function build clean
+.PHONY: help demo test test-long core check fmt lint deny quality accept bench bench-peers bench-lambda bench-inspect fuzz function build clean
 
 help: ## Print what one can do
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -72,6 +72,10 @@ bench: build ## Measure a scan against its floor, count instructions; ACCEPT=1 r
 
 bench-peers: ## Measure as bench does, side by side with other tools from PyPI
 	$(MAKE) bench PEERS=1
+
+bench-inspect: ## Measure what an inspection of twenty thousand clusters takes, in an emulator on this machine
+	cargo test --locked --test it --no-run
+	python3 tests/e2e/beside.py $(VENVS) cargo test --locked --test it -- --ignored --nocapture twenty_thousand
 
 bench-lambda: function ## Measure what the function takes: a start, a batch, a full payload, a bomb
 	python3 benches/function.py --target $(BUILT)

@@ -6,6 +6,7 @@
 
 pub mod deliver;
 pub mod inspect;
+pub mod keys;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

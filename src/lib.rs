@@ -39,6 +39,9 @@ pub mod demo;
 // The ports through which the verbs reach the outside world.
 pub mod ports;
 
+// Enquiries at IAM, as delivery and inspection make them.
+pub mod enquiry;
+
 // The outside world in memory.
 pub mod memory;
 

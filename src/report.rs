@@ -138,6 +138,10 @@ pub struct Inspection {
     pub redrive_left: u64,
     /// Records that were read from their log groups again, come before or not.
     pub backfilled: u64,
+    /// How often IAM was asked about an access key.
+    pub keys_asked: u64,
+    /// Access keys that it gave no answer about.
+    pub keys_unanswered: u64,
 }
 
 impl Inspection {
@@ -159,6 +163,8 @@ impl Inspection {
             count("Redriven", self.redriven),
             count("RedriveLeft", self.redrive_left),
             count("Backfilled", self.backfilled),
+            count("KeysAsked", self.keys_asked),
+            count("KeysUnanswered", self.keys_unanswered),
         ];
         metric_line(("Function", function), &metrics, at_milliseconds)
     }

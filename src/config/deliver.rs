@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use super::keys::partition_of;
 use super::{Complaints, LEARN_HOURS, LogLevel, Reading, SinkName, shown};
 use crate::alert::links::Links;
 use crate::alert::text::{Language, Texts};
@@ -65,10 +66,7 @@ pub struct GuanceSettings {
     pub ca_file: Option<PathBuf>,
 }
 
-/// For how many days a key may have to be unused to count as dormant.
-const DORMANT_DAYS: (u16, u16, u16) = (1, 3650, 90);
-
-/// A bus or a role with more characters there is none.
+/// A bus with more characters there is none.
 const NAME_CHARS_MAX: usize = 256;
 
 impl DeliverSettings {
@@ -88,6 +86,8 @@ impl DeliverSettings {
             let message = "is empty; with nobody to tell there is nothing to send".to_owned();
             reading.complain("SINKS", message);
         }
+        let account_names = reading.account_names("ACCOUNT_NAMES");
+        let account_role_name = reading.role_name("ACCOUNT_ROLE_NAME");
         let settings = Self {
             table_name,
             guance: sinks
@@ -101,14 +101,9 @@ impl DeliverSettings {
                 .contains(&SinkName::EventBridge)
                 .then(|| reading.bus("EVENT_BUS_NAME", &region)),
             language: reading.language("LANGUAGE"),
-            account_names: reading.account_names("ACCOUNT_NAMES"),
-            account_role_name: reading.role_name("ACCOUNT_ROLE_NAME"),
-            keys: KeySettings {
-                account_id: reading.account_id("OWN_ACCOUNT_ID"),
-                member_accounts: BTreeSet::new(),
-                dormant_days: reading.number("DORMANT_DAYS", DORMANT_DAYS).into(),
-                canaries: reading.canaries("CANARY_KEYS"),
-            },
+            keys: reading.keys(&account_names, account_role_name.as_deref()),
+            account_names,
+            account_role_name,
             bucket_name: reading.given("BUCKET_NAME"),
             rules_object: reading.given("RULES_OBJECT"),
             learn_hours: reading.number("LEARN_HOURS", LEARN_HOURS),
@@ -120,19 +115,9 @@ impl DeliverSettings {
             reading.complain("BUCKET_NAME", message);
         }
         if reading.complaints.is_empty() {
-            return Ok(settings.with_members());
+            return Ok(settings);
         }
         Err(Complaints(reading.complaints))
-    }
-
-    /// Takes the accounts that have a name for those that have the role.
-    fn with_members(mut self) -> Self {
-        if self.account_role_name.is_some() {
-            let accounts = self.account_names.keys();
-            let others = accounts.filter(|account| **account != self.keys.account_id);
-            self.keys.member_accounts = others.cloned().collect();
-        }
-        self
     }
 
     /// Returns the sinks that are told.
@@ -177,15 +162,6 @@ impl Complaints {
             _ => SinkName::ALL.to_vec(),
         };
         self.0.iter().flat_map(|one| of(one.setting)).collect()
-    }
-}
-
-/// Returns the partition of a region.
-fn partition_of(region: &str) -> &'static str {
-    match region {
-        region if region.starts_with("cn-") => "aws-cn",
-        region if region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
     }
 }
 
@@ -356,25 +332,6 @@ impl Reading {
             self.complain(setting, format!("{} is neither en nor zh", shown(&given)));
             Language::default()
         })
-    }
-
-    fn account_id(&mut self, setting: &'static str) -> String {
-        let given = self.required(setting, "the account of the stack");
-        if !given.is_empty() && !is_account_id(&given) {
-            let message = format!("{} is no account id of twelve digits", shown(&given));
-            self.complain(setting, message);
-        }
-        given
-    }
-
-    fn role_name(&mut self, setting: &'static str) -> Option<String> {
-        let given = self.given(setting)?;
-        let is_right = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&byte);
-        if given.len() > NAME_CHARS_MAX || !given.bytes().all(is_right) {
-            let message = format!("{} is not the name of a role", shown(&given));
-            self.complain(setting, message);
-        }
-        Some(given)
     }
 
     fn workspace_id(&mut self, setting: &'static str) -> Option<String> {

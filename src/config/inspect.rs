@@ -3,6 +3,7 @@
 
 use super::{Complaints, IngestSettings, Reading};
 use crate::cluster::summary::Summary;
+use crate::keys::KeySettings;
 
 /// The settings of the function that takes stock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,12 @@ pub struct InspectSettings {
     pub filter_pattern: String,
     /// Which summaries are told.
     pub summaries: Summaries,
+    /// What is decided about access keys.
+    pub keys: KeySettings,
+    /// The role to ask with about keys of other accounts.
+    pub account_role_name: Option<String>,
+    /// The region.
+    pub region: String,
 }
 
 /// Which summaries of an account's hour, day and week are told.
@@ -73,6 +80,11 @@ impl InspectSettings {
         let filter_name = reading.given("FILTER_NAME").unwrap_or_default();
         let filter_pattern = reading.given("FILTER_PATTERN").unwrap_or_default();
         let summaries = reading.summaries("SUMMARIES");
+        let region = reading.required("AWS_REGION", "the region; AWS Lambda does");
+        let account_role_name = reading.role_name("ACCOUNT_ROLE_NAME");
+        // The rest of it is read, and complained about, by what ingest reads.
+        let names = ingest.as_ref().map(|of| of.account_names.clone());
+        let keys = reading.keys(&names.unwrap_or_default(), account_role_name.as_deref());
         if !log_groups.is_empty() && filter_name.is_empty() {
             let message = "is missing; set it to the name of the subscription filters".to_owned();
             reading.complain("FILTER_NAME", message);
@@ -85,6 +97,9 @@ impl InspectSettings {
                 filter_name,
                 filter_pattern,
                 summaries,
+                keys,
+                account_role_name,
+                region,
             }),
             ingest => {
                 let mut complaints = ingest.err().map(|of| of.0).unwrap_or_default();
@@ -118,6 +133,8 @@ mod tests {
             ("TABLE_NAME", "table"),
             ("BUCKET_NAME", "bucket"),
             ("INGEST_FUNCTION_NAME", "watch-ingest"),
+            ("AWS_REGION", "eu-central-1"),
+            ("OWN_ACCOUNT_ID", "111122223333"),
         ];
         let all = needed.iter().chain(settings);
         InspectSettings::parse(all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
@@ -129,8 +146,12 @@ mod tests {
             ("LOG_GROUP_NAMES", "trail, other"),
             ("FILTER_NAME", "watch-ingest"),
             ("SUMMARIES", "always"),
+            ("ACCOUNT_NAMES", "111122223333=dev, 444455556666=prod"),
+            ("ACCOUNT_ROLE_NAME", "asks"),
         ]);
         let settings = settings.unwrap();
+        let members: Vec<_> = settings.keys.member_accounts.iter().collect();
+        assert_eq!(members, ["444455556666"]);
         assert_eq!(settings.log_groups, ["trail", "other"]);
         assert_eq!(settings.summaries, Summaries::Always);
         let complaints = given(&[("LOG_GROUP_NAMES", "trail"), ("SUMMARIES", "often")]);
@@ -144,7 +165,13 @@ mod tests {
     #[test]
     fn what_ingest_complains_about_is_told_with_the_rest() {
         let complaints = InspectSettings::parse([]).unwrap_err().to_string();
-        for name in ["TABLE_NAME", "BUCKET_NAME", "INGEST_FUNCTION_NAME"] {
+        for name in [
+            "TABLE_NAME",
+            "BUCKET_NAME",
+            "INGEST_FUNCTION_NAME",
+            "AWS_REGION",
+            "OWN_ACCOUNT_ID",
+        ] {
             assert!(complaints.contains(name), "{complaints}");
         }
     }

@@ -1,12 +1,9 @@
 //! The desk at which alerts are made of rows: what is known of the cluster by now, and what IAM says
-//! of the access keys. IAM is asked at most once a second and never holds a message for long; what is
-//! missing is said to be.
+//! of the access keys.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-
-use futures_util::lock::Mutex;
 
 use crate::alert::evidence::Stage;
 use crate::alert::occasion::{Kind, Occasion};
@@ -14,9 +11,9 @@ use crate::alert::severity::{Assessment, Severity};
 use crate::alert::{Alert, Enrichment};
 use crate::cluster::campaign::{Campaign, Standing};
 use crate::cluster::facet::{self, Facets};
-use crate::cluster::fingerprint::ClusterId;
 use crate::deliver::Delivery;
-use crate::keys::{KeyReport, Ledger, Oddity, account_of};
+use crate::enquiry::{Enquiry, Seen};
+use crate::keys::{KeyReport, Oddity};
 use crate::outbox::Row;
 use crate::ports::{Campaigns, Clock, Dossier, Dossiers, KeyDirectory, Ledgers, StoreError};
 use crate::trail::time::{EventTime, Window};
@@ -27,37 +24,17 @@ const KEYS_MAX: usize = 3;
 /// How many hours of event time an alert looks at, from its event on.
 const HOURS_MAX: i64 = 24;
 
-/// How long lies between two calls to IAM at least, in milliseconds.
-const CALL_MILLIS: i64 = 1000;
-
 /// How long a whole run waits for its turns to ask IAM, in milliseconds.
 const PATIENCE_MILLIS: i64 = 10_000;
-
-/// When IAM is asked again that did not answer, in seconds.
-const AGAIN_SECONDS: i64 = 60;
 
 /// Makes the alerts of one run.
 #[derive(Debug)]
 pub struct Desk<'a, O, K, C> {
     delivery: &'a Delivery<'a, O, K, C>,
-    /// From when on IAM may be asked, in milliseconds.
-    next_call: Cell<i64>,
-    /// How long may still be waited, in milliseconds.
-    patience: Cell<i64>,
-    /// What is remembered of keys that were looked up. One is looked up at a time, so that what one
-    /// sink found out another one need not ask.
-    ledgers: Mutex<BTreeMap<String, Ledger>>,
+    /// What IAM says of access keys: what one sink found out another one need not ask.
+    enquiry: Enquiry<'a, O, K, C>,
     /// The campaigns that were met, by account and actor.
     met: RefCell<BTreeMap<(String, String), Standing>>,
-}
-
-/// An access key as it was seen.
-struct Seen<'a> {
-    key: &'a str,
-    at: Option<EventTime>,
-    caller_account: Option<&'a str>,
-    session: Option<&'a str>,
-    cluster: Option<(ClusterId, &'a str)>,
 }
 
 impl<'a, O, K, C> Desk<'a, O, K, C>
@@ -68,11 +45,16 @@ where
 {
     /// Returns a desk.
     pub fn new(delivery: &'a Delivery<'a, O, K, C>) -> Self {
+        let Delivery {
+            store,
+            directory,
+            clock,
+            keys,
+            ..
+        } = *delivery;
         Self {
             delivery,
-            next_call: Cell::new(0),
-            patience: Cell::new(PATIENCE_MILLIS),
-            ledgers: Mutex::default(),
+            enquiry: Enquiry::new(store, directory, clock, keys, PATIENCE_MILLIS),
             met: RefCell::default(),
         }
     }
@@ -161,7 +143,7 @@ where
                 session: None,
                 cluster: None,
             };
-            let mut report = self.report(&seen).await?;
+            let mut report = self.enquiry.report(&seen).await?;
             add_told(&mut report, &occasion.detail);
             return Ok(vec![report]);
         }
@@ -182,135 +164,9 @@ where
                 session: facet(facet::Kind::Session),
                 cluster: Some((cluster.id, &cluster.facts.identity.account_id)),
             };
-            reports.push(self.report(&seen).await?);
+            reports.push(self.enquiry.report(&seen).await?);
         }
         Ok(reports)
-    }
-
-    async fn report(&self, seen: &Seen<'_>) -> Result<KeyReport, StoreError> {
-        let keys = self.delivery.keys;
-        if !keys.is_asked(seen.key, seen.caller_account) {
-            return Ok(KeyReport {
-                session: seen.session.map(str::to_owned),
-                ..keys.report(seen.key, seen.at, None)
-            });
-        }
-        let (ledger, is_missing) = self.ledger(seen).await?;
-        Ok(KeyReport {
-            is_missing,
-            ..keys.report(seen.key, seen.at, Some(&ledger))
-        })
-    }
-
-    /// Asks IAM about the canary keys as often as it may be asked: what they are used for need not
-    /// fail, and what does not fail shows in no event that comes here.
-    pub async fn watch_canaries(&self) -> Result<(), StoreError> {
-        let keys = self.delivery.keys;
-        for key in &keys.canaries {
-            let account_id = account_of(key).unwrap_or_else(|| keys.account_id.clone());
-            let seen = Seen {
-                key,
-                at: None,
-                caller_account: Some(&account_id),
-                session: None,
-                cluster: None,
-            };
-            if keys.is_asked(key, Some(&account_id)) {
-                self.ledger(&seen).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Returns what is known of a key, having asked IAM if that is due, and whether an answer is
-    /// missing. A key that woke up and a canary that was used are told of here, once.
-    async fn ledger(&self, seen: &Seen<'_>) -> Result<(Ledger, bool), StoreError> {
-        let mut ledgers = self.ledgers.lock().await;
-        let store = self.delivery.store;
-        let known = match ledgers.get(seen.key) {
-            Some(known) => known.clone(),
-            None => store.ledger(seen.key).await?,
-        };
-        let earlier = known.now.clone();
-        let (mut ledger, is_changed, is_missing) = self.asked(seen, known).await?;
-        let now = self.delivery.clock.seconds();
-        let awakening = self.delivery.keys.awakening(&ledger, seen.at);
-        let mut tells = Vec::new();
-        let answer = ledger.now.as_ref();
-        if let Some(at) = answer.and_then(|answer| answer.used_since(earlier.as_ref()))
-            && self.delivery.keys.canaries.contains(seen.key)
-        {
-            let account_id = account_of(seen.key).or(seen.caller_account.map(str::to_owned));
-            let account_id = account_id.unwrap_or_default();
-            tells.push(Occasion::of_silent_use(seen.key, &account_id, at, now));
-        }
-        if let (Some((last, again)), Some((cluster, account_id))) = (awakening, seen.cluster)
-            && ledger.told != Some(last.seconds())
-        {
-            ledger.told = Some(last.seconds());
-            let times = (last, again);
-            tells.push(Occasion::of_awakening(
-                seen.key, account_id, cluster, times, now,
-            ));
-        }
-        if is_changed || !tells.is_empty() {
-            store.remember(seen.key, &ledger, &tells, now).await?;
-        }
-        ledgers.insert(seen.key.to_owned(), ledger.clone());
-        Ok((ledger, is_missing))
-    }
-
-    /// Asks IAM about a key if that is due; returns what is known then, whether that is to be
-    /// remembered, and whether an answer is missing.
-    async fn asked(
-        &self,
-        seen: &Seen<'_>,
-        known: Ledger,
-    ) -> Result<(Ledger, bool, bool), StoreError> {
-        let Delivery {
-            store,
-            directory,
-            clock,
-            keys,
-            ..
-        } = self.delivery;
-        let is_unknown = known.now.is_none();
-        if !known.is_due(clock.seconds()) {
-            return Ok((known, false, is_unknown));
-        }
-        if !self.turn().await {
-            return Ok((known, false, true));
-        }
-        let now = clock.seconds();
-        if !store.claim(seen.key, now).await? {
-            return Ok((known, false, is_unknown));
-        }
-        let account_id = account_of(seen.key);
-        let account_id = account_id.as_deref().or(seen.caller_account);
-        let account_id = account_id.unwrap_or(&keys.account_id);
-        match directory.last_use(seen.key, account_id).await {
-            Ok(answer) => Ok((known.answered(answer, now), true, false)),
-            Err(_) => {
-                let next = now + AGAIN_SECONDS;
-                Ok((Ledger { next, ..known }, true, true))
-            }
-        }
-    }
-
-    /// Waits for a turn to ask IAM; `false` says that this would take too long.
-    async fn turn(&self) -> bool {
-        let clock = self.delivery.clock;
-        let now = clock.millis();
-        let wait = (self.next_call.get() - now).max(0);
-        if wait > self.patience.get() {
-            return false;
-        }
-        self.patience.set(self.patience.get() - wait);
-        self.next_call.set(now + wait + CALL_MILLIS);
-        if wait > 0 {
-            clock.wait(wait).await;
-        }
-        true
     }
 }
 
@@ -379,6 +235,7 @@ fn made_louder(mut assessment: Assessment, keys: &[KeyReport]) -> Assessment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::fingerprint::ClusterId;
 
     fn at(text: &str) -> EventTime {
         EventTime::parse(text).unwrap()

@@ -4,6 +4,7 @@
 mod marking;
 pub mod run;
 mod summing;
+mod sweeping;
 pub mod telling;
 
 use std::collections::BTreeMap;

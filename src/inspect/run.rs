@@ -14,12 +14,16 @@ use crate::cluster::chronicle::{Chronicle, HOURS_MAX};
 use crate::cluster::summary::Summary;
 use crate::cluster::transition::{Change, Transition};
 use crate::config::inspect::Summaries;
+use crate::enquiry::Enquiry;
 use crate::inspect::deeds;
 use crate::inspect::marking::{Look, end_marks};
 use crate::inspect::summing::{periods, summaries};
+use crate::inspect::sweeping::Failing;
 use crate::inspect::telling::occasion;
-use crate::keys::Answer;
-use crate::ports::{Bucket, BucketError, Campaigns, Clock, Late, Ledgers, Marks, Past, StoreError};
+use crate::keys::{Answer, KeySettings};
+use crate::ports::{
+    Bucket, BucketError, Campaigns, Clock, KeyDirectory, Late, Ledgers, Marks, Past, StoreError,
+};
 use crate::report::Inspection;
 use crate::trail::time::{EventTime, Window};
 
@@ -39,6 +43,9 @@ const SITTING_HOURS: i64 = 24;
 /// Of what a chronicle finds that is made anew, so many hours before now are told.
 const NEWS_HOURS: i64 = 24;
 
+/// How long a run waits for its turns to ask IAM, in milliseconds.
+const PATIENCE_MILLIS: i64 = 120_000;
+
 /// How many transitions are made true side by side.
 const CALLS_MAX: usize = 16;
 
@@ -51,6 +58,8 @@ pub struct Plan {
     pub deadline: i64,
     /// Which summaries are told.
     pub summaries: Summaries,
+    /// What is decided about access keys.
+    pub keys: KeySettings,
     /// What is wrong with how events come, if anything is known to be: a stable name and a sentence.
     pub diagnosis: Option<(String, String)>,
 }
@@ -82,11 +91,14 @@ pub enum Failure {
 }
 
 /// A run under way.
-struct Run<'a, S, B, C> {
-    store: &'a mut S,
+struct Run<'a, S, B, K, C> {
+    store: &'a S,
     bucket: &'a B,
     clock: &'a C,
     plan: &'a Plan,
+    enquiry: Enquiry<'a, S, K, C>,
+    /// The access keys that failed in the hours that are told.
+    failing: Failing,
     /// Whether anything is told by now.
     is_telling: bool,
     chronicle: Chronicle,
@@ -99,20 +111,32 @@ struct Run<'a, S, B, C> {
 ///
 /// # Errors
 /// [`Failure`], after which nothing is written down: the next run does it again.
-pub async fn run<S: Campaigns + Ledgers + Marks + Past, B: Bucket, C: Clock>(
+pub async fn run<S, B, K, C>(
     store: &mut S,
     bucket: &B,
+    directory: &K,
     clock: &C,
     plan: &Plan,
-) -> Result<Inspected, Failure> {
+) -> Result<Inspected, Failure>
+where
+    S: Campaigns + Ledgers + Marks + Past,
+    B: Bucket,
+    K: KeyDirectory,
+    C: Clock,
+{
     let is_telling = store.is_telling().await?;
+    let store = &*store;
     let now = now(clock);
     let (chronicle, anew) = open(bucket, now, plan).await?;
+    let patience = plan.deadline.saturating_sub(clock.millis());
+    let patience = patience.clamp(0, PATIENCE_MILLIS);
     let mut run = Run {
         store,
         bucket,
         clock,
         plan,
+        enquiry: Enquiry::new(store, directory, clock, &plan.keys, patience),
+        failing: Failing::default(),
         is_telling,
         kept: chronicle.next(),
         chronicle,
@@ -125,8 +149,10 @@ pub async fn run<S: Campaigns + Ledgers + Marks + Past, B: Bucket, C: Clock>(
     let late = run.amend().await?;
     run.take_all(over(now)).await?;
     run.foresee(now).await?;
+    run.sweep().await;
     run.close(&late).await?;
     let mut inspected = run.inspected;
+    inspected.counts.keys_asked = run.enquiry.calls();
     let lives = run.chronicle.lives().values();
     let accounts = run.chronicle.accounts().values();
     let behind = over(now).hours() - run.chronicle.next().hours();
@@ -190,7 +216,13 @@ impl Failure {
     }
 }
 
-impl<S: Campaigns + Ledgers + Marks + Past, B: Bucket, C: Clock> Run<'_, S, B, C> {
+impl<S, B, K, C> Run<'_, S, B, K, C>
+where
+    S: Campaigns + Ledgers + Marks + Past,
+    B: Bucket,
+    K: KeyDirectory,
+    C: Clock,
+{
     /// Reads an hour.
     async fn deeds(&mut self, window: Window) -> Result<Vec<Deed>, StoreError> {
         let lives = self.chronicle.lives();
@@ -245,6 +277,9 @@ impl<S: Campaigns + Ledgers + Marks + Past, B: Bucket, C: Clock> Run<'_, S, B, C
             self.inspected.counts.hours += 1;
             self.inspected.counts.events += deeds.len() as u64;
             let is_told = self.is_telling && self.chronicle.is_news(window);
+            if is_told {
+                self.failing.meet(&deeds);
+            }
             self.settle(&told, is_told).await;
             self.end_marks(window, &told, &deeds, is_told).await;
             if is_told && self.plan.summaries != Summaries::Never {
@@ -265,6 +300,7 @@ impl<S: Campaigns + Ledgers + Marks + Past, B: Bucket, C: Clock> Run<'_, S, B, C
         // A run that is behind has enough to do.
         while window <= now.window() && window.plus(2) >= now.window() {
             let deeds = self.deeds(window).await?;
+            self.failing.meet(&deeds);
             hours.push((window, deeds));
             window = window.plus(1);
         }
@@ -275,7 +311,7 @@ impl<S: Campaigns + Ledgers + Marks + Past, B: Bucket, C: Clock> Run<'_, S, B, C
 
     /// Makes transitions true, each on its own: what goes wrong with one is no reason to leave others.
     async fn settle(&mut self, told: &[Transition], is_told: bool) {
-        let (store, plan, now) = (&*self.store, self.plan, self.clock.seconds());
+        let (store, plan, now) = (self.store, self.plan, self.clock.seconds());
         let settles = told.iter().map(|transition| async move {
             let occasion = occasion(transition, plan.diagnosis.as_ref(), now);
             match (&transition.change, occasion.filter(|_| is_told)) {
@@ -307,7 +343,7 @@ impl<S: Campaigns + Ledgers + Marks + Past, B: Bucket, C: Clock> Run<'_, S, B, C
             now: self.clock.seconds(),
             is_told,
         };
-        match end_marks(&*self.store, &self.chronicle, (told, deeds), look).await {
+        match end_marks(self.store, &self.chronicle, (told, deeds), look).await {
             Ok(ended) => self.inspected.counts.settled += ended,
             Err(error) => self.inspected.failed.push(error),
         }
@@ -335,16 +371,19 @@ impl<S: Campaigns + Ledgers + Marks + Past, B: Bucket, C: Clock> Run<'_, S, B, C
         }
     }
 
-    /// Adds what IAM said of the keys of a summary when it was last asked.
+    /// Adds what IAM says of the keys of a summary.
     async fn with_keys(&self, mut summary: Summary) -> Result<Summary, StoreError> {
         for line in &mut summary.keys.shown {
-            let ledger = self.store.ledger(&line.key).await?;
+            let Some(seen) = self.failing.seen(&line.key) else {
+                continue;
+            };
+            let known = self.enquiry.known(&seen).await?;
             if let Some(Answer::Used {
                 at,
                 service,
                 region,
                 ..
-            }) = ledger.now
+            }) = known.and_then(|known| known.ledger.now)
             {
                 line.last_used = Some(at);
                 line.service = service;
@@ -352,6 +391,15 @@ impl<S: Campaigns + Ledgers + Marks + Past, B: Bucket, C: Clock> Run<'_, S, B, C
             }
         }
         Ok(summary)
+    }
+
+    /// Asks IAM about access keys, if anybody is told what it says.
+    async fn sweep(&mut self) {
+        if self.is_telling {
+            let swept = self.failing.sweep(&self.plan.keys, &self.enquiry).await;
+            self.inspected.counts.keys_unanswered = swept.unanswered;
+            self.inspected.failed.extend(swept.failed);
+        }
     }
 
     async fn keep(&mut self) -> Result<(), BucketError> {

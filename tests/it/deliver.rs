@@ -30,6 +30,7 @@ use pollster::block_on;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use crate::directory::Directory;
 use crate::records::{ACCOUNT, id, ingest, lines, record};
 use crate::table::{self, Fault, MemoryTable, now, telling};
 
@@ -58,23 +59,6 @@ impl Clock for VirtualClock {
 
     fn any(&self, limit: i64) -> i64 {
         limit - 1
-    }
-}
-
-type Asked = Box<dyn Fn(&str) -> Result<Answer, DirectoryError>>;
-
-/// An IAM that answers by a script, and notes who asked when.
-struct Directory {
-    clock: VirtualClock,
-    answer: RefCell<Asked>,
-    calls: RefCell<Vec<(String, i64)>>,
-}
-
-impl KeyDirectory for Directory {
-    async fn last_use(&self, key: &str, _account_id: &str) -> Result<Answer, DirectoryError> {
-        let call = (key.to_owned(), self.clock.millis());
-        self.calls.borrow_mut().push(call);
-        (self.answer.borrow())(key)
     }
 }
 
@@ -141,7 +125,7 @@ fn one(sink: Scripted) -> Sinks {
 struct World<O> {
     store: O,
     clock: VirtualClock,
-    directory: Directory,
+    directory: Directory<VirtualClock>,
     policies: Policies,
     keys: KeySettings,
 }
@@ -173,11 +157,7 @@ impl World<MemoryStore> {
 
 impl<O: Campaigns + Outbox + Ledgers + Dossiers> World<O> {
     fn of(store: O, clock: VirtualClock) -> Self {
-        let directory = Directory {
-            clock: clock.clone(),
-            answer: RefCell::new(Box::new(|_| Ok(Answer::Unknown))),
-            calls: RefCell::default(),
-        };
+        let directory = Directory::new(clock.clone());
         let keys = KeySettings {
             account_id: OUR_ACCOUNT.to_owned(),
             member_accounts: BTreeSet::new(),
@@ -962,7 +942,7 @@ fn each_answer_of_iam_is_told_and_temporary_and_foreign_keys_are_not_asked_about
     ] {
         let world = world_of(&[by_key(1, key)]);
         let said = answer.clone();
-        *world.directory.answer.borrow_mut() = Box::new(move |_| Ok(said.clone()));
+        world.directory.say(move |_| Ok(said.clone()));
         let told = alerts(&world);
         assert_eq!(told.len(), 1);
         let report = &told[0].keys[0];
@@ -1004,7 +984,7 @@ fn a_deleted_key_is_told_once_iam_has_forgotten_it() {
 #[test]
 fn an_iam_that_is_throttled_holds_no_message_and_the_key_is_told_later() {
     let world = world_of(&[by_key(1, OURS)]);
-    *world.directory.answer.borrow_mut() = Box::new(|_| Err(DirectoryError::Throttled));
+    world.directory.say(|_| Err(DirectoryError::Throttled));
     let told = alerts(&world);
     assert_eq!((told.len(), told[0].enrichment), (1, Enrichment::Partial));
     assert!(told[0].keys[0].is_missing && told[0].keys[0].answer.is_none());
@@ -1021,7 +1001,7 @@ fn an_iam_that_is_throttled_holds_no_message_and_the_key_is_told_later() {
         1,
         "not asked again at once"
     );
-    *world.directory.answer.borrow_mut() = Box::new(|_| Ok(used(1)));
+    world.directory.say(|_| Ok(used(1)));
     world.clock.pass(1);
     let about = "bob".to_owned();
     world.put(&[Occasion { about, ..again }]);
@@ -1033,7 +1013,7 @@ fn an_iam_that_is_throttled_holds_no_message_and_the_key_is_told_later() {
 #[test]
 fn a_key_that_slept_for_120_days_is_told_once_and_makes_the_error_louder() {
     let world = world_of(&[by_key(1, OURS)]);
-    *world.directory.answer.borrow_mut() = Box::new(|_| Ok(used(120)));
+    world.directory.say(|_| Ok(used(120)));
     let told = alerts(&world);
     let kinds: Vec<Kind> = told.iter().map(|alert| alert.occasion.kind).collect();
     assert_eq!(kinds, [Kind::New, Kind::AccessKey]);
@@ -1045,7 +1025,7 @@ fn a_key_that_slept_for_120_days_is_told_once_and_makes_the_error_louder() {
     let reasons = told[1].severity.reasons.join("; ");
     assert!(reasons.contains("woke up after 120 days"), "{reasons}");
     // What IAM notices later is the same awakening.
-    *world.directory.answer.borrow_mut() = Box::new(|_| Ok(used(0)));
+    world.directory.say(|_| Ok(used(0)));
     world.clock.pass(5 * 3600);
     world.put(&[Occasion {
         kind: Kind::NewPrincipal,
@@ -1069,35 +1049,6 @@ fn a_canary_key_is_critical() {
     let told = alerts(&world);
     assert_eq!(told[0].level(), Severity::Critical);
     assert_eq!(told[0].keys[0].oddities[0], Oddity::Canary);
-}
-
-#[test]
-fn a_canary_key_that_iam_says_was_used_is_told_of_though_no_event_shows_it() {
-    let mut world = World::new();
-    world.keys.canaries.insert(OURS.to_owned());
-    *world.directory.answer.borrow_mut() = Box::new(|_| Ok(Answer::Never { user: None }));
-    assert_eq!(alerts(&world), []);
-    assert_eq!(
-        alerts(&world),
-        [],
-        "as it was when it was first asked about"
-    );
-    world.clock.pass(5 * 3600);
-    *world.directory.answer.borrow_mut() = Box::new(|_| Ok(used(0)));
-    assert_eq!(
-        alerts(&world),
-        [],
-        "found out in this run and sent by the next"
-    );
-    let told = alerts(&world);
-    assert_eq!(told.len(), 1);
-    assert_eq!(told[0].level(), Severity::Critical);
-    assert_eq!(told[0].keys[0].oddities, [Oddity::Canary]);
-    for _ in 0..3 {
-        world.clock.pass(5 * 3600);
-        assert_eq!(alerts(&world), [], "told once");
-    }
-    assert_eq!(world.directory.calls.borrow().len(), 5, "every four hours");
 }
 
 #[test]
@@ -1133,7 +1084,7 @@ fn a_thousand_events_of_a_key_ask_iam_once_in_four_hours_and_never_twice_in_a_se
         })
         .collect();
     let world = world_of(&many);
-    *world.directory.answer.borrow_mut() = Box::new(|_| Err(DirectoryError::Throttled));
+    world.directory.say(|_| Err(DirectoryError::Throttled));
     let before = world.clock.seconds();
     let told = alerts(&world);
     assert_eq!(told.len(), 100);

@@ -17,14 +17,16 @@ use cloudtrail_inspector::config::inspect::Summaries;
 use cloudtrail_inspector::inspect::run::{CHRONICLE_KEY, Failure, Inspected, Plan, run};
 use cloudtrail_inspector::inspect::story;
 use cloudtrail_inspector::inspect::telling::occasion;
+use cloudtrail_inspector::keys::{Answer, KeySettings};
 use cloudtrail_inspector::memory::{MemoryBucket, MemoryStore};
 use cloudtrail_inspector::outbox::{Lease, Settlement};
-use cloudtrail_inspector::ports::{Bucket as _, Clock, Marks as _, Outbox, Store};
+use cloudtrail_inspector::ports::{Bucket as _, Clock, DirectoryError, Marks as _, Outbox, Store};
 use cloudtrail_inspector::trail::time::EventTime;
 use pollster::block_on;
 use serde_json::{Value, json};
 
 use crate::deliveries::Dice;
+use crate::directory::Directory;
 use crate::emulator::Emulator;
 use crate::records::{ACCOUNT, ingest, lines, record};
 use crate::story::{HOUR, Month, START};
@@ -46,12 +48,24 @@ impl Clock for Hands {
     }
 }
 
-/// A table and a bucket, the clock on the wall, and functions that come and go.
-#[derive(Default)]
+/// A table, a bucket and IAM, the clock on the wall, and functions that come and go.
 struct World {
     table: MemoryTable,
     bucket: MemoryBucket,
+    directory: Directory<Hands>,
     clock: Hands,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        let clock = Hands::default();
+        Self {
+            table: MemoryTable::default(),
+            bucket: MemoryBucket::default(),
+            directory: Directory::new(clock.clone()),
+            clock,
+        }
+    }
 }
 
 impl World {
@@ -77,7 +91,8 @@ impl World {
         self.clock.0.set(at);
         let mut store = store(&self.table, settings);
         store.set_now(self.now());
-        block_on(run(&mut store, &self.bucket, &self.clock, plan))
+        let (bucket, directory) = (&self.bucket, &self.directory);
+        block_on(run(&mut store, bucket, directory, &self.clock, plan))
     }
 
     /// Returns what the inspection wrote down.
@@ -128,6 +143,12 @@ fn plan() -> Plan {
         retention_days: 35,
         deadline: i64::MAX,
         summaries: Summaries::New,
+        keys: KeySettings {
+            account_id: ACCOUNT.to_owned(),
+            member_accounts: BTreeSet::new(),
+            dormant_days: 90,
+            canaries: BTreeSet::new(),
+        },
         diagnosis: None,
     }
 }
@@ -457,6 +478,78 @@ fn callers_that_an_archive_waited_for_are_told() {
     assert_eq!(block_on(store.mark(cluster)).unwrap().mark, None);
 }
 
+fn used(at: i64) -> Answer {
+    Answer::Used {
+        at: EventTime::from_seconds(at).unwrap(),
+        service: Some("s3".to_owned()),
+        region: Some("us-east-1".to_owned()),
+        user: Some("ci".to_owned()),
+    }
+}
+
+const CANARY: &str = "AKIAIOSFODNN7CANARY1";
+
+#[test]
+fn a_canary_that_iam_says_was_used_is_told_once_though_no_event_shows_it() {
+    let world = World::default();
+    let mut plan = plan();
+    plan.keys.canaries.insert(CANARY.to_owned());
+    world.directory.say(|_| Ok(Answer::Never { user: None }));
+    let inspect = |hour: i64| {
+        let at = START + hour * HOUR + 20 * 60;
+        world.inspect_as(at, telling(), &plan).unwrap()
+    };
+    assert_eq!(inspect(0).counts.keys_asked, 1);
+    assert_eq!(
+        inspect(1).counts.keys_asked,
+        0,
+        "an answer stands for hours"
+    );
+    assert_eq!(
+        world.told(),
+        BTreeMap::new(),
+        "as it was when first asked about"
+    );
+    world.directory.say(|_| Ok(used(START + 3 * HOUR)));
+    for hour in 2..24 {
+        inspect(hour);
+    }
+    let told: Vec<Occasion> = world.told().into_values().collect();
+    let [told] = &*told else { panic!("{told:?}") };
+    assert_eq!((told.kind, told.about.as_str()), (Kind::AccessKey, CANARY));
+    assert_eq!(world.directory.calls.borrow().len(), 6, "every four hours");
+}
+
+#[test]
+fn keys_that_failed_are_asked_about_and_an_iam_that_refuses_holds_nothing_up() {
+    let world = World::default();
+    let failing = |key: usize, hour: i64| {
+        let letter = char::from(b'A' + key as u8);
+        let mut call = throttled(hour as u64 * 100 + key as u64 + 1, START + hour * HOUR + 60);
+        call["userIdentity"]["accessKeyId"] = json!(format!("AKIAIOSFODNN7KEY{letter}777"));
+        call
+    };
+    world.directory.say(|_| {
+        Err(DirectoryError::Unavailable {
+            detail: "not authorized".to_owned(),
+        })
+    });
+    let records: Vec<Value> = (0..8).map(|key| failing(key, 0)).collect();
+    world.commit(START + HOUR, &records);
+    let counts = world.inspect(START + HOUR + 20 * 60).unwrap().counts;
+    assert_eq!((counts.hours > 0, counts.failed), (true, 0));
+    assert_eq!((counts.keys_asked, counts.keys_unanswered), (5, 5));
+
+    world.directory.say(|_| Ok(used(START)));
+    let records: Vec<Value> = (0..8).map(|key| failing(key, 2)).collect();
+    world.commit(START + 3 * HOUR, &records);
+    let counts = world.inspect(START + 3 * HOUR + 20 * 60).unwrap().counts;
+    assert_eq!((counts.keys_asked, counts.keys_unanswered), (8, 0));
+    // What does not fail any more is not asked about.
+    let counts = world.inspect(START + 8 * HOUR + 20 * 60).unwrap().counts;
+    assert_eq!(counts.keys_asked, 0);
+}
+
 /// A month of an account in which nothing is wrong: fifty roles, each with what it always fails at, by
 /// the hour, by night or by the week, and now and then somebody who mistypes something.
 fn healthy_month() -> Vec<Value> {
@@ -564,7 +657,8 @@ fn an_hour_without_events_takes_a_few_queries_and_writes_nothing() {
         world.clock.0.set(START + hour * HOUR);
         let mut store = store(&world.table, telling());
         store.set_now(world.now());
-        block_on(run(&mut store, &world.bucket, &world.clock, &plan())).unwrap();
+        let (bucket, directory) = (&world.bucket, &world.directory);
+        block_on(run(&mut store, bucket, directory, &world.clock, &plan())).unwrap();
         store.table().spent()
     };
     // What is known of learning; late hours; four partitions of each of two hours that campaigns may
@@ -576,7 +670,7 @@ fn an_hour_without_events_takes_a_few_queries_and_writes_nothing() {
 /// Says what twenty thousand clusters take: `cargo test --test it -- --ignored twenty_thousand`, beside
 /// an emulator.
 #[test]
-#[ignore = "makes twenty thousand clusters in an emulator, which takes minutes"]
+#[ignore = "takes minutes: make bench-inspect"]
 fn twenty_thousand_clusters_are_inspected_in_an_hour_of_theirs() {
     let Some(emulator) = Emulator::find() else {
         return;
@@ -616,7 +710,8 @@ fn twenty_thousand_clusters_are_inspected_in_an_hour_of_theirs() {
         let now = EventTime::from_seconds(clock.0.get()).unwrap();
         let mut store = DynamoStore::new(emulator.sdk_table(), Settings::default(), now);
         let started = Instant::now();
-        let inspected = block_on(run(&mut store, &bucket, &clock, &plan())).unwrap();
+        let directory = Directory::new(clock.clone());
+        let inspected = block_on(run(&mut store, &bucket, &directory, &clock, &plan())).unwrap();
         let (spent, counts) = (store.table().spent(), inspected.counts);
         eprintln!(
             "hour {hour}: {} clusters, {} open, {} settled, {} calls, {} write units, {:.1} s",

@@ -12,6 +12,7 @@ mod clusters;
 mod corpus;
 mod deliver;
 mod deliveries;
+mod directory;
 mod dynamodb;
 mod emulator;
 mod events;

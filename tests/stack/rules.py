@@ -146,6 +146,7 @@ def inspect_may_do_this_and_no_more(stack):
         "FailedInvocationsBucket": (["s3:ListBucket"], "<Bucket.Arn>"),
         "Log": (["logs:CreateLogStream", "logs:PutLogEvents"], "<InspectLogGroup.Arn>"),
     }
+    expected |= of_asking(stack)
     if stack.values["RulesObject"]:
         expected["Rules"] = (["s3:GetObject"], f"<Bucket.Arn>/{stack.values['RulesObject']}")
     found = may(stack, "InspectRole")
@@ -155,6 +156,15 @@ def inspect_may_do_this_and_no_more(stack):
         yield "the role may write other keys of the table"
     if found.get("LateHours", {}).get("Condition") != keys("D#"):
         yield "the role may delete other keys of the table"
+
+
+def of_asking(stack):
+    """Returns what it takes to ask IAM about access keys."""
+    partition, role = stack.place[0], stack.values["AccountRoleName"]
+    expected = {"AccessKeys": (["iam:GetAccessKeyLastUsed"], f"arn:{partition}:iam::111122223333:user/*")}
+    if role:
+        expected["AccessKeysOfOthers"] = (["sts:AssumeRole"], f"arn:{partition}:iam::*:role/{role}")
+    return expected
 
 
 def inspect_may_read_again_what_is_read(stack):
@@ -190,11 +200,8 @@ def deliver_may_do_this_and_no_more(stack):
         "FailedInvocations": (["s3:PutObject"], "<Bucket.Arn>/aws/lambda/*"),
         "FailedInvocationsBucket": (["s3:ListBucket"], "<Bucket.Arn>"),
         "Log": (["logs:CreateLogStream", "logs:PutLogEvents"], "<DeliverLogGroup.Arn>"),
-        "AccessKeys": (["iam:GetAccessKeyLastUsed"], f"arn:{partition}:iam::111122223333:user/*"),
-    }
+    } | of_asking(stack)
     sinks, values = told(stack), stack.values
-    if values["AccountRoleName"]:
-        expected["AccessKeysOfOthers"] = (["sts:AssumeRole"], f"arn:{partition}:iam::*:role/{values['AccountRoleName']}")
     if "guance" in sinks and values["GuanceSecretArn"]:
         expected["Secret"] = (["secretsmanager:GetSecretValue"], values["GuanceSecretArn"])
     if "sns" in sinks:
@@ -418,6 +425,9 @@ def of_taking_in(stack):
 def the_environment_of_inspect_is_as_agreed(stack):
     found = dict(stack.properties(INSPECT)["Environment"]["Variables"])
     agreed = of_taking_in(stack) | {
+        "OWN_ACCOUNT_ID": "111122223333",
+        "DORMANT_DAYS": stack.values["DormantDays"],
+        "ACCOUNT_ROLE_NAME": stack.values["AccountRoleName"],
         "SUMMARIES": stack.values["Summaries"],
         "INGEST_FUNCTION_NAME": f"<{FUNCTION}>",
         "LOG_GROUP_NAMES": ",".join(groups(stack)),

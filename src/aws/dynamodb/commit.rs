@@ -8,8 +8,8 @@ use futures_util::stream::{self, StreamExt as _};
 
 use crate::alert::occasion::{self, Occasion};
 use crate::aws::dynamodb::item::{
-    CALLERS_MAX, Caller, Head, State, beginning_key, caller, head_key, late_item,
-    learned_key, manifest_item, open_place, principal_item, principal_key,
+    CALLERS_MAX, Caller, Head, State, beginning_key, caller, head_key, late_item, learned_key,
+    manifest_item, open_place, principal_item, principal_key,
 };
 use crate::aws::dynamodb::lease::Purpose;
 use crate::aws::dynamodb::mark::journal_item;

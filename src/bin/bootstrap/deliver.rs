@@ -9,7 +9,7 @@ use cloudtrail_inspector::aws::bucket::S3Bucket;
 use cloudtrail_inspector::aws::bus::Bus;
 use cloudtrail_inspector::aws::dynamodb::sdk::SdkTable;
 use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
-use cloudtrail_inspector::aws::iam::{Iam, Roles};
+use cloudtrail_inspector::aws::iam::Iam;
 use cloudtrail_inspector::aws::secret::KeptSecret;
 use cloudtrail_inspector::aws::topic::Topic;
 use cloudtrail_inspector::cluster::own::Own;
@@ -133,33 +133,17 @@ impl Deliver {
             canaries: settings.keys.canaries.clone(),
             ..Settings::default()
         };
-        let roles = settings.account_role_name.clone().map(|name| Roles {
-            partition: settings.partition().to_owned(),
-            name,
-        });
+        let role_name = settings.account_role_name.as_deref();
+        let (keys, region) = (&settings.keys, &settings.region);
         Self {
             store: DynamoStore::new(table, of_table, now()),
-            directory: Iam::new(config, &settings.keys.account_id, roles),
+            directory: invocation::directory(config, keys, role_name, region),
             sinks,
             rulebook: Rulebook::new(settings.rules_object.clone(), Own::default()),
             bucket: S3Bucket::new(config, settings.bucket_name.as_deref().unwrap_or_default()),
             policies: Policies::default(),
             settings: settings.clone(),
         }
-    }
-
-    /// Reads who is told of what, if it is time to.
-    async fn read_policies(&mut self) -> Result<(), Failed> {
-        let read = self.rulebook.read(now(), &self.bucket).await;
-        let read = read.map_err(|trouble| invocation::no_rules(&trouble))?;
-        if let Some(trouble) = read.trouble {
-            let (error, detail) = (trouble.name(), log::short(&trouble.to_string()));
-            tracing::error!(error, detail, "the policies stay as they were");
-        }
-        if let Some(rules) = read.rules {
-            self.policies = rules.policies().clone();
-        }
-        Ok(())
     }
 
     /// Returns what became of a sink's alerts, and how it stands now.
@@ -221,10 +205,17 @@ impl Function for Deliver {
     /// Sends what is due. The event says nothing that matters: it is a reason to look.
     async fn invoke(&mut self, _event: &str, context: &Context) -> Result<(), Failed> {
         let request_id = log::short(&context.request_id);
-        if let Err(failed) = self.read_policies().await {
-            let (error, detail) = (failed.name, &failed.message);
-            tracing::error!(request_id, error, detail, "not delivered; all of it waits");
-            return Err(failed);
+        match invocation::read_rules(&mut self.rulebook, &self.bucket).await {
+            Ok(rules) => {
+                if let Some(rules) = rules {
+                    self.policies = rules.policies().clone();
+                }
+            }
+            Err(failed) => {
+                let (error, detail) = (failed.name, &failed.message);
+                tracing::error!(request_id, error, detail, "not delivered; all of it waits");
+                return Err(failed);
+            }
         }
         self.store.set_now(now());
         let deadline = milliseconds_at(context);

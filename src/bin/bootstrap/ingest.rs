@@ -57,17 +57,11 @@ impl Ingest {
     }
 
     async fn take(&mut self, event: &str) -> Result<Invocation, Failed> {
-        let now = now();
-        let read = self.rulebook.read(now, &self.bucket).await;
-        let read = read.map_err(|trouble| invocation::no_rules(&trouble))?;
-        if let Some(trouble) = read.trouble {
-            let (error, detail) = (trouble.name(), log::short(&trouble.to_string()));
-            tracing::error!(error, detail, "the rules stay as they were");
-        }
-        if let Some(rules) = read.rules {
-            tracing::debug!(rules = rules.all().len(), "read the rules");
+        let rules = invocation::read_rules(&mut self.rulebook, &self.bucket).await?;
+        if let Some(rules) = rules {
             self.subscription.set_rules(rules);
         }
+        let now = now();
         self.store.set_now(now);
         self.subscription
             .take(event.as_bytes(), now, &mut self.store, &self.bucket)

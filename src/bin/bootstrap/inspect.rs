@@ -7,6 +7,7 @@ use aws_config::SdkConfig;
 use cloudtrail_inspector::aws::bucket::S3Bucket;
 use cloudtrail_inspector::aws::dynamodb::DynamoStore;
 use cloudtrail_inspector::aws::dynamodb::sdk::SdkTable;
+use cloudtrail_inspector::aws::iam::Iam;
 use cloudtrail_inspector::aws::logs::CloudWatchLogs;
 use cloudtrail_inspector::config::inspect::InspectSettings;
 use cloudtrail_inspector::ingest::intake::Intake;
@@ -38,6 +39,7 @@ struct Inspect {
     rulebook: Rulebook,
     store: DynamoStore<SdkTable>,
     bucket: S3Bucket,
+    directory: Iam,
     logs: CloudWatchLogs,
 }
 
@@ -51,29 +53,17 @@ pub async fn run(environment: &Environment) -> Result<(), Refusal> {
 
 impl Inspect {
     fn new(settings: &InspectSettings, config: &SdkConfig) -> Self {
-        let ingest = &settings.ingest;
+        let (ingest, keys) = (&settings.ingest, &settings.keys);
+        let role_name = settings.account_role_name.as_deref();
         Self {
             settings: settings.clone(),
             subscription: Subscription::default(),
             rulebook: Rulebook::new(ingest.rules_object.clone(), ingest.own.clone()),
             store: store(ingest, config),
             bucket: S3Bucket::new(config, &ingest.bucket_name),
+            directory: invocation::directory(config, keys, role_name, &settings.region),
             logs: CloudWatchLogs::new(config),
         }
-    }
-
-    /// Reads the rules that events are taken by.
-    async fn read_rules(&mut self) -> Result<(), Failed> {
-        let read = self.rulebook.read(now(), &self.bucket).await;
-        let read = read.map_err(|trouble| invocation::no_rules(&trouble))?;
-        if let Some(trouble) = read.trouble {
-            let (error, detail) = (trouble.name(), log::short(&trouble.to_string()));
-            tracing::error!(error, detail, "the rules stay as they were");
-        }
-        if let Some(rules) = read.rules {
-            self.subscription.set_rules(rules);
-        }
-        Ok(())
     }
 
     /// Takes stock, in as much time as there is until a moment, in milliseconds.
@@ -83,19 +73,23 @@ impl Inspect {
         owner: &str,
         deadline: i64,
     ) -> Result<Inspected, Failure> {
-        let rules = self.read_rules().await;
+        let rules = invocation::read_rules(&mut self.rulebook, &self.bucket).await;
         let Self {
             settings,
             subscription,
             store,
             bucket,
+            directory,
             logs,
             ..
         } = self;
         // What came late is worth no more than a third of the time.
         let third = milliseconds() + (deadline - milliseconds()) / 3;
         let back = match rules {
-            Ok(()) => {
+            Ok(rules) => {
+                if let Some(rules) = rules {
+                    subscription.set_rules(rules);
+                }
                 let mut intake = taking(subscription, store, bucket);
                 let is_over = || milliseconds() >= third;
                 mend::take_back(request_id, settings, &mut intake, is_over).await
@@ -110,9 +104,10 @@ impl Inspect {
             retention_days: settings.ingest.retention_days.into(),
             deadline,
             summaries: settings.summaries,
+            keys: settings.keys.clone(),
             diagnosis: mend::diagnosis(request_id, settings, logs).await,
         };
-        let mut inspected = inspect(store, bucket, &MachineClock, &plan).await?;
+        let mut inspected = inspect(store, bucket, directory, &MachineClock, &plan).await?;
         inspected.counts.redriven = back.payloads;
         inspected.counts.redrive_left = back.left;
         if let Some(since) = inspected.blind_since {
@@ -179,8 +174,13 @@ fn conclude(request_id: &str, inspected: &Inspected) -> Result<(), Failed> {
         behind_hours = counts.behind_hours,
         damaged = counts.damaged,
         failed = counts.failed,
+        keys_asked = counts.keys_asked,
         "inspected"
     );
+    if counts.keys_unanswered > 0 {
+        let keys = counts.keys_unanswered;
+        tracing::warn!(request_id, keys, "IAM did not say when keys were last used");
+    }
     log::metrics(&counts.metric_line(ROLE, milliseconds()));
     match inspected.failed.first() {
         None => Ok(()),

@@ -6,10 +6,15 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_config::SdkConfig;
+use cloudtrail_inspector::aws::bucket::S3Bucket;
 use cloudtrail_inspector::aws::function::Surroundings;
+use cloudtrail_inspector::aws::iam::{Iam, Roles};
 use cloudtrail_inspector::config::LogLevel;
-use cloudtrail_inspector::ingest::rulebook::Trouble;
+use cloudtrail_inspector::config::keys::partition_of;
+use cloudtrail_inspector::ingest::rulebook::{Rulebook, Trouble};
+use cloudtrail_inspector::keys::KeySettings;
 use cloudtrail_inspector::ports::{Clock, with_causes};
+use cloudtrail_inspector::rules::Rules;
 use cloudtrail_inspector::trail::time::EventTime;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde_json::value::RawValue;
@@ -53,12 +58,40 @@ impl From<Failed> for Diagnostic {
     }
 }
 
-/// Says that nothing is done without rules.
-pub fn no_rules(trouble: &Trouble) -> Failed {
-    Failed {
+/// Reads the rules to go by from now on, `None` where they stay as they were. Nothing is done without
+/// any.
+pub async fn read_rules(
+    rulebook: &mut Rulebook,
+    bucket: &S3Bucket,
+) -> Result<Option<Rules>, Failed> {
+    let short = |trouble: &Trouble| log::short(&trouble.to_string());
+    let read = rulebook.read(now(), bucket).await;
+    let read = read.map_err(|trouble| Failed {
         name: trouble.name(),
-        message: log::short(&trouble.to_string()),
+        message: short(&trouble),
+    })?;
+    if let Some(trouble) = read.trouble {
+        let (error, detail) = (trouble.name(), short(&trouble));
+        tracing::error!(error, detail, "the rules stay as they were");
     }
+    if let Some(rules) = &read.rules {
+        tracing::debug!(rules = rules.all().len(), "read the rules");
+    }
+    Ok(read.rules)
+}
+
+/// Returns IAM as it is asked about access keys, in other accounts through a role where there is one.
+pub fn directory(
+    config: &SdkConfig,
+    keys: &KeySettings,
+    role_name: Option<&str>,
+    region: &str,
+) -> Iam {
+    let roles = role_name.map(|name| Roles {
+        partition: partition_of(region).to_owned(),
+        name: name.to_owned(),
+    });
+    Iam::new(config, &keys.account_id, roles)
 }
 
 /// Starts to log, and returns how the services of AWS are reached.
