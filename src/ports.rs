@@ -192,6 +192,8 @@ pub struct LogQuery {
     pub from: EventTime,
     /// They were logged before this moment.
     pub until: EventTime,
+    /// How many of them a page has at most; `None` for as many as fit.
+    pub page_max: Option<u16>,
 }
 
 /// Some events of a log group, and how to get more.

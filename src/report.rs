@@ -40,7 +40,7 @@ impl Invocation {
         metric_line(("Function", function), &self.metrics(), at_milliseconds)
     }
 
-    fn metrics(&self) -> [(&'static str, &'static str, Option<u64>); 15] {
+    fn metrics(&self) -> [(&'static str, &'static str, Option<u64>); 16] {
         let books = &self.books;
         let count = |name, value| (name, "Count", Some(value));
         // A clock that is ahead makes no lag of less than nothing.
@@ -65,6 +65,7 @@ impl Invocation {
             ("OwnLagSeconds", "Seconds", lag(self.own_lag_seconds)),
             count("WriteUnits", self.write_units),
             count("DynamoDBCalls", self.store_calls),
+            count(VIOLATED, u64::from(!books.balances())),
         ]
     }
 }
@@ -142,6 +143,8 @@ pub struct Inspection {
     pub keys_asked: u64,
     /// Access keys that it gave no answer about.
     pub keys_unanswered: u64,
+    /// Hours whose events are not as many as clusters have more since.
+    pub violated: u64,
 }
 
 impl Inspection {
@@ -165,6 +168,7 @@ impl Inspection {
             count("Backfilled", self.backfilled),
             count("KeysAsked", self.keys_asked),
             count("KeysUnanswered", self.keys_unanswered),
+            count(VIOLATED, self.violated),
         ];
         metric_line(("Function", function), &metrics, at_milliseconds)
     }
@@ -175,6 +179,9 @@ pub fn misconfigured_line(sink: &str, at_milliseconds: i64) -> String {
     let metrics = [(MISCONFIGURED, "Count", Some(1))];
     metric_line(("Sink", sink), &metrics, at_milliseconds)
 }
+
+/// The metric that says that something was lost or counted twice: an error of ours.
+const VIOLATED: &str = "InvariantViolated";
 
 /// The metric that asks for a person.
 const MISCONFIGURED: &str = "SinkMisconfigured";

@@ -45,6 +45,7 @@ impl LogGroups for CloudWatchLogs {
             .start_time(query.from.seconds() * 1000)
             // The last millisecond that belongs to it.
             .end_time(query.until.seconds() * 1000 - 1)
+            .set_limit(query.page_max.map(i32::from))
             .set_next_token(token.map(str::to_owned));
         let pattern = (!query.pattern.is_empty()).then(|| query.pattern.clone());
         let answer = request.set_filter_pattern(pattern).send().await;

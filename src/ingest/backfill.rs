@@ -120,6 +120,7 @@ impl Backfilled {
             pattern: source.pattern.to_owned(),
             from,
             until: end,
+            page_max: None,
         };
         let mut gathered = Gathered::default();
         let mut token = self.mark.token.clone();

@@ -164,6 +164,7 @@ pub async fn diagnose(
         pattern: expected.pattern.to_owned(),
         from,
         until,
+        page_max: None,
     };
     match matching(&query, logs).await {
         Ok(matching) => Ok(conclude(expected, subscribed, matching)),

@@ -1,6 +1,7 @@
 //! The verb that takes stock: what recovered, what came back, what escalates, who tries doors, and
 //! what each account's hour looked like.
 
+pub mod flow;
 mod marking;
 pub mod run;
 mod summing;

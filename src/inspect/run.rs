@@ -10,7 +10,7 @@ use futures_util::stream::{self, StreamExt as _};
 
 use crate::alert::occasion::Occasion;
 use crate::cluster::campaign::Deed;
-use crate::cluster::chronicle::{Chronicle, HOURS_MAX};
+use crate::cluster::chronicle::{Chronicle, HOURS_MAX, Rhythm};
 use crate::cluster::summary::Summary;
 use crate::cluster::transition::{Change, Transition};
 use crate::config::inspect::Summaries;
@@ -157,7 +157,7 @@ where
     let accounts = run.chronicle.accounts().values();
     let behind = over(now).hours() - run.chronicle.next().hours();
     let blind = accounts.clone().filter(|of| of.is_blind());
-    inspected.blind_since = blind.map(|of| of.last).min();
+    inspected.blind_since = blind.map(Rhythm::last).min();
     inspected.counts = Inspection {
         behind_hours: behind.max(0) as u64,
         clusters: lives.len() as u64,
@@ -170,12 +170,12 @@ where
     Ok(inspected)
 }
 
-fn now(clock: &impl Clock) -> EventTime {
+pub(super) fn now(clock: &impl Clock) -> EventTime {
     EventTime::from_seconds(clock.seconds()).unwrap_or(EventTime::FIRST)
 }
 
 /// Returns the first hour that is not over yet, or may have more to come.
-fn over(now: EventTime) -> Window {
+pub(super) fn over(now: EventTime) -> Window {
     let settled = EventTime::from_seconds(now.seconds() - GRACE_SECONDS);
     settled.unwrap_or(now).window()
 }
@@ -229,7 +229,14 @@ where
         let known = |cluster| lives.get(&cluster).map(|life| Arc::clone(&life.subject));
         let hour = self.store.hour(window, &known).await?;
         self.inspected.damaged.extend(hour.damaged);
-        Ok(deeds(&hour.events, &hour.subjects))
+        let deeds = deeds(&hour.events, &hour.subjects);
+        let left = hour.events.len() - deeds.len();
+        if left > 0 {
+            let start = window.start();
+            let what = format!("{left} events of the hour from {start}: their clusters have no head");
+            self.inspected.damaged.push(what);
+        }
+        Ok(deeds)
     }
 
     /// Reads the hours again that campaigns may still be going on from. What came for them since, they
@@ -273,9 +280,12 @@ where
         while self.chronicle.next() < until && self.clock.millis() < self.plan.deadline {
             let window = self.chronicle.next();
             let deeds = self.deeds(window).await?;
+            let before = self.chronicle.events();
             let told = self.chronicle.turn(window, &deeds);
+            let events = deeds.len() as u64;
             self.inspected.counts.hours += 1;
-            self.inspected.counts.events += deeds.len() as u64;
+            self.inspected.counts.events += events;
+            self.inspected.counts.violated += u64::from(before + events != self.chronicle.events());
             let is_told = self.is_telling && self.chronicle.is_news(window);
             if is_told {
                 self.failing.meet(&deeds);

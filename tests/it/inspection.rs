@@ -1,7 +1,7 @@
 //! The inspection as it runs every hour, beside a function that commits what comes: what it finds is
 //! what the story of the whole past says, however the runs were cut, repeated or broken off.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Instant;
@@ -14,13 +14,17 @@ use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
 use cloudtrail_inspector::cluster::chronicle::Chronicle;
 use cloudtrail_inspector::cluster::mark::{Decision, Mark, Until};
 use cloudtrail_inspector::config::inspect::Summaries;
+use cloudtrail_inspector::inspect::flow::{FLOW_KEY, Watched, look};
 use cloudtrail_inspector::inspect::run::{CHRONICLE_KEY, Failure, Inspected, Plan, run};
 use cloudtrail_inspector::inspect::story;
 use cloudtrail_inspector::inspect::telling::occasion;
 use cloudtrail_inspector::keys::{Answer, KeySettings};
 use cloudtrail_inspector::memory::{MemoryBucket, MemoryStore};
 use cloudtrail_inspector::outbox::{Lease, Settlement};
-use cloudtrail_inspector::ports::{Bucket as _, Clock, DirectoryError, Marks as _, Outbox, Store};
+use cloudtrail_inspector::ports::{
+    Bucket as _, Clock, DirectoryError, LogEvent, LogGroupError, LogGroups, LogPage, LogQuery,
+    Marks as _, Outbox, Store, Subscribed,
+};
 use cloudtrail_inspector::trail::time::EventTime;
 use pollster::block_on;
 use serde_json::{Value, json};
@@ -548,6 +552,90 @@ fn keys_that_failed_are_asked_about_and_an_iam_that_refuses_holds_nothing_up() {
     // What does not fail any more is not asked about.
     let counts = world.inspect(START + 8 * HOUR + 20 * 60).unwrap().counts;
     assert_eq!(counts.keys_asked, 0);
+}
+
+/// A log group that is written to in some hours.
+struct Trail {
+    hours: RefCell<BTreeSet<i64>>,
+    is_there: Cell<bool>,
+}
+
+impl LogGroups for Trail {
+    async fn events(
+        &self,
+        query: &LogQuery,
+        token: Option<&str>,
+    ) -> Result<LogPage, LogGroupError> {
+        if !self.is_there.get() {
+            let detail = "throttled".to_owned();
+            return Err(LogGroupError::Unavailable { detail });
+        }
+        assert_eq!((&*query.pattern, query.page_max), ("", Some(1)));
+        // The first page is empty, as it may be.
+        let Some(_) = token else {
+            return Ok(LogPage {
+                events: Vec::new(),
+                next: Some("more".to_owned()),
+            });
+        };
+        let is_written = self.hours.borrow().contains(&query.from.window().hours());
+        let event = LogEvent {
+            id: "1".to_owned(),
+            stream: "one".to_owned(),
+            timestamp: query.from.seconds() * 1000,
+            message: "{}".to_owned(),
+        };
+        Ok(LogPage {
+            events: is_written.then_some(event).into_iter().collect(),
+            next: None,
+        })
+    }
+
+    async fn subscribed(&self, _: &str, _: &str) -> Result<Subscribed, LogGroupError> {
+        unreachable!("nothing here asks for it")
+    }
+}
+
+#[test]
+fn a_log_group_that_the_trail_stops_writing_to_is_told_once_and_when_it_is_over() {
+    let world = World::default();
+    let first = START / HOUR;
+    let trail = Trail {
+        hours: RefCell::new((first..first + 30).collect()),
+        is_there: Cell::new(true),
+    };
+    let groups = ["trail-logs".to_owned()];
+    let look = |hour: i64| {
+        world.clock.0.set((first + hour) * HOUR + 20 * 60);
+        let mut store = store(&world.table, telling());
+        store.set_now(world.now());
+        let watched = Watched {
+            groups: &groups,
+            account_id: ACCOUNT,
+            deadline: i64::MAX,
+        };
+        let (bucket, clock) = (&world.bucket, &world.clock);
+        block_on(look(&mut store, bucket, &trail, clock, watched)).unwrap()
+    };
+    for hour in 24..33 {
+        // Twice is once, and an hour that nobody could look at is looked at by the next run.
+        trail.is_there.set(hour != 31);
+        let looked = look(hour);
+        assert_eq!(looked.failed.len(), usize::from(hour == 31), "{hour}");
+        assert_eq!(look(hour).silent.len(), usize::from(hour == 32), "{hour}");
+        assert_eq!(world.told(), BTreeMap::new(), "{hour}");
+    }
+    assert_eq!(look(33).silent, groups);
+    block_on(world.bucket.remove(FLOW_KEY)).unwrap();
+    assert_eq!(look(34).silent, groups, "looked at anew");
+    trail.hours.borrow_mut().extend([first + 34, first + 35]);
+    assert_eq!(look(36).silent, [""; 0]);
+    let told: Vec<(String, &str)> = world
+        .told()
+        .into_values()
+        .map(|of| (of.at.unwrap().to_string(), of.state()))
+        .collect();
+    expect_test::expect![[r#"[("2026-11-02T10:00:00Z", "data_again"), ("2026-11-02T09:00:00Z", "no_data")]"#]].assert_eq(&format!("{told:?}"));
 }
 
 /// A month of an account in which nothing is wrong: fifty roles, each with what it always fails at, by

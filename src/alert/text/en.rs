@@ -62,7 +62,7 @@ pub(super) const ENGLISH: Words = Words {
                     makes one.",
     campaign_ended: "A campaign in {account} is over, of {about}: nothing more of it came for half an \
                      hour.",
-    silent: "Nothing arrives any more from {what}: the last event was at {since}.",
+    silent: "Nothing has come from {what} since {since}, where something always came.",
     data_again: "Events arrive again from {what}, after {lasted} without any.",
     log_group: "log group {name} in {account}",
     summary: "What {account} looked like in the {period} from {from} to {until}: errors {errors}, of \

@@ -55,7 +55,7 @@ pub(super) const CHINESE: Words = Words {
     account_calmed: "{account}的错误总数已回落到平时的水平。",
     campaign_grew: "{account}中的关联活动仍在继续，来自 {about}：其规模已达判定阈值的 {times} 倍。",
     campaign_ended: "{account}中的关联活动已结束，来自 {about}：半小时内未再出现相关事件。",
-    silent: "{what}不再有数据到达：最后一个事件在 {since}。",
+    silent: "{what}自 {since} 起不再有数据到达，而此前一直有。",
     data_again: "{what}重新有数据到达，此前中断 {lasted}。",
     log_group: "{account}的日志组 {name} ",
     summary: "{account}自 {from} 至 {until} 这一{period}的概况：错误 {errors} 个，涉及聚类 {clusters} 个；其中新增错误 \

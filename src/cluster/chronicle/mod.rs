@@ -7,6 +7,7 @@
 
 mod baseline;
 mod life;
+pub mod pulse;
 mod rhythm;
 mod storms;
 
@@ -91,6 +92,11 @@ impl Chronicle {
     /// Returns the lives of all clusters.
     pub fn lives(&self) -> &BTreeMap<ClusterId, Life> {
         &self.lives
+    }
+
+    /// Returns how many events there were in all lives.
+    pub fn events(&self) -> u64 {
+        self.lives.values().map(|life| life.total).sum()
     }
 
     /// Returns all accounts.
