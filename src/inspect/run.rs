@@ -233,7 +233,8 @@ where
         let left = hour.events.len() - deeds.len();
         if left > 0 {
             let start = window.start();
-            let what = format!("{left} events of the hour from {start}: their clusters have no head");
+            let what =
+                format!("{left} events of the hour from {start}: their clusters have no head");
             self.inspected.damaged.push(what);
         }
         Ok(deeds)

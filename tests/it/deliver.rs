@@ -22,7 +22,7 @@ use cloudtrail_inspector::memory::MemoryStore;
 use cloudtrail_inspector::outbox::{Answered, Capacity, Row, Settlement};
 use cloudtrail_inspector::policy::Policies;
 use cloudtrail_inspector::ports::{
-    Campaigns, Clock, DirectoryError, Dossiers, KeyDirectory, Ledgers, Marks, Outbox, Sink,
+    Campaigns, Clock, DirectoryError, Dossiers, Ledgers, Marks, Outbox, Sink,
 };
 use cloudtrail_inspector::rules::Rules;
 use cloudtrail_inspector::trail::time::EventTime;

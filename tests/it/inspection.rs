@@ -635,7 +635,10 @@ fn a_log_group_that_the_trail_stops_writing_to_is_told_once_and_when_it_is_over(
         .into_values()
         .map(|of| (of.at.unwrap().to_string(), of.state()))
         .collect();
-    expect_test::expect![[r#"[("2026-11-02T10:00:00Z", "data_again"), ("2026-11-02T09:00:00Z", "no_data")]"#]].assert_eq(&format!("{told:?}"));
+    expect_test::expect![[
+        r#"[("2026-11-02T10:00:00Z", "data_again"), ("2026-11-02T09:00:00Z", "no_data")]"#
+    ]]
+    .assert_eq(&format!("{told:?}"));
 }
 
 /// A month of an account in which nothing is wrong: fifty roles, each with what it always fails at, by

@@ -2,6 +2,9 @@
 //! proves; input and expectation stand in the test; time is a literal; nothing sleeps to wait.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+#[macro_use]
+mod contract;
+
 mod alerts;
 mod bad_input;
 mod binary;

@@ -2,7 +2,6 @@
 //! and how a cluster goes on that a person resolved or archived.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use cloudtrail_inspector::aws::dynamodb::item::{Head, State, head_key};
 use cloudtrail_inspector::aws::dynamodb::table::Table as _;
@@ -10,45 +9,13 @@ use cloudtrail_inspector::cluster::fingerprint::ClusterId;
 use cloudtrail_inspector::cluster::journal::{self, Entry, Fault, What};
 use cloudtrail_inspector::cluster::lifecycle::Status;
 use cloudtrail_inspector::cluster::mark::{Decision, Ended, Mark, Observation, Period, Until};
-use cloudtrail_inspector::memory::MemoryStore;
 use cloudtrail_inspector::ports::{Marked, Marks, Outbox, Store};
-use cloudtrail_inspector::sqlite::SqliteStore;
 use cloudtrail_inspector::trail::time::{EventTime, Window};
 use pollster::block_on;
 use serde_json::json;
 
-use crate::emulator::Emulator;
 use crate::records::{id, ingest, lines, record};
 use crate::table::{self, Fault as Trouble, MemoryTable, now, telling};
-
-/// Runs each test against each store there is.
-macro_rules! contract {
-    ($($name:ident),* $(,)?) => {
-        mod memory {
-            $(#[test] fn $name() {
-                super::$name(&mut super::MemoryStore::default());
-            })*
-        }
-        mod sqlite {
-            $(#[test] fn $name() {
-                super::$name(&mut super::SqliteStore::open(super::Path::new(":memory:")).unwrap());
-            })*
-        }
-        mod dynamodb {
-            $(#[test] fn $name() {
-                let table = super::MemoryTable::default();
-                super::$name(&mut super::table::store(&table, super::telling()));
-            })*
-        }
-        mod emulator {
-            $(#[test] fn $name() {
-                if let Some(emulator) = super::Emulator::find() {
-                    super::$name(&mut emulator.store(super::telling()));
-                }
-            })*
-        }
-    };
-}
 
 contract!(
     a_mark_is_read_as_it_was_made_and_whoever_is_slower_changes_nothing,

@@ -1,14 +1,11 @@
 //! The contract of what waits, run against every store alike; and what the table writes for it.
 
-use std::path::Path;
-
 use cloudtrail_inspector::alert::occasion::{Kind, Occasion};
 use cloudtrail_inspector::aws::dynamodb::table::Table as _;
 use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
 use cloudtrail_inspector::cluster::fingerprint::ClusterId;
 use cloudtrail_inspector::cluster::journal::{Entry, What};
 use cloudtrail_inspector::keys::{ANSWER_SECONDS, Answer, Ledger};
-use cloudtrail_inspector::memory::MemoryStore;
 use cloudtrail_inspector::outbox::{Breaker, Lease, Restraint, Row, Settlement, Silence};
 use cloudtrail_inspector::ports::{Dossiers, Ledgers, Marks as _, Outbox, Store};
 use cloudtrail_inspector::sqlite::SqliteStore;
@@ -16,42 +13,8 @@ use cloudtrail_inspector::trail::time::EventTime;
 use pollster::block_on;
 use serde_json::json;
 
-use crate::emulator::Emulator;
 use crate::records::{id, ingest, lines, record};
 use crate::table::{self, Fault, MemoryTable, now, telling};
-
-/// Runs each test against each store there is, which tells one sink.
-macro_rules! contract {
-    ($($name:ident),* $(,)?) => {
-        mod memory {
-            $(#[test] fn $name() {
-                let mut store = super::MemoryStore::default();
-                store.tell(&["guance"], super::now().seconds());
-                super::$name(&mut store);
-            })*
-        }
-        mod sqlite {
-            $(#[test] fn $name() {
-                let mut store = super::SqliteStore::open(super::Path::new(":memory:")).unwrap();
-                store.tell(&["guance"], super::now().seconds());
-                super::$name(&mut store);
-            })*
-        }
-        mod dynamodb {
-            $(#[test] fn $name() {
-                let table = super::MemoryTable::default();
-                super::$name(&mut super::table::store(&table, super::telling()));
-            })*
-        }
-        mod emulator {
-            $(#[test] fn $name() {
-                if let Some(emulator) = super::Emulator::find() {
-                    super::$name(&mut emulator.store(super::telling()));
-                }
-            })*
-        }
-    };
-}
 
 contract!(
     a_row_comes_back_as_it_was_written_and_those_of_a_line_in_their_order,

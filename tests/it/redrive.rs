@@ -75,6 +75,14 @@ fn keep(bucket: &MemoryBucket, key: &str, object: Vec<u8>) {
 }
 
 /// Returns the keys in the folder of failed invocations.
+/// Keeps so many failed invocations, each with an event of its own.
+fn keep_failed(bucket: &MemoryBucket, count: u32) {
+    for second in 0..count {
+        let event = event_of_failures([u64::from(second)]);
+        keep(bucket, &key(FUNCTION, second), failed(FUNCTION, &event));
+    }
+}
+
 fn waiting(bucket: &MemoryBucket) -> Vec<String> {
     let keys = bucket.objects().into_keys();
     keys.filter(|key| key.starts_with(FAILED)).collect()
@@ -213,10 +221,7 @@ fn a_round_ends_at_its_limit_or_its_deadline_and_the_next_goes_on_behind_it() {
 fn where_the_table_is_out_of_reach_everything_stays_for_later() {
     let (table, bucket) = (MemoryTable::default(), MemoryBucket::default());
     let mut away = store(&table, telling());
-    for second in 0..5 {
-        let event = event_of_failures([u64::from(second)]);
-        keep(&bucket, &key(FUNCTION, second), failed(FUNCTION, &event));
-    }
+    keep_failed(&bucket, 5);
     away.table().fail(|_| Some(Fault::Unavailable));
     let done = one_round(&mut away, &bucket, &first(ROUND_OBJECTS_MAX));
     assert!(matches!(done.stopped, Some(Stopped::Failing)), "{done:?}");
@@ -233,10 +238,7 @@ fn where_the_table_is_out_of_reach_everything_stays_for_later() {
 fn an_event_that_the_table_does_not_take_holds_up_no_other() {
     let (table, bucket) = (MemoryTable::default(), MemoryBucket::default());
     let mut picky = store(&table, telling());
-    for second in 0..3 {
-        let event = event_of_failures([u64::from(second)]);
-        keep(&bucket, &key(FUNCTION, second), failed(FUNCTION, &event));
-    }
+    keep_failed(&bucket, 3);
     picky
         .table()
         .fail(|call| (call == 0).then_some(Fault::Invalid));

@@ -25,8 +25,8 @@ fn failures(count: u64, field: impl Fn(u64) -> Value) -> Vec<Value> {
     (1..=count).map(failure).collect()
 }
 
-/// Runs each test against each store there is.
-macro_rules! contract {
+/// Runs each test against each store there is, which counts what is new.
+macro_rules! counting_contract {
     ($($name:ident),* $(,)?) => {
         mod memory { $(#[test] fn $name() { super::$name(super::MemoryStore::default()); })* }
         mod sqlite {
@@ -50,7 +50,7 @@ macro_rules! contract {
     };
 }
 
-contract!(
+counting_contract!(
     what_is_committed_twice_counts_once,
     a_census_can_begin_at_a_moment,
     a_timeline_counts_each_event_in_its_hour,
