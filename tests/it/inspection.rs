@@ -92,8 +92,27 @@ impl World {
 
     /// Runs it with other settings than most.
     fn inspect_as(&self, at: i64, settings: Settings, plan: &Plan) -> Result<Inspected, Failure> {
+        self.run_on(store(&self.table, settings), at, plan)
+    }
+
+    /// Runs it while calls of the table go wrong.
+    fn inspect_with(
+        &self,
+        at: i64,
+        script: impl FnMut(u64) -> Option<Fault> + 'static,
+    ) -> Result<Inspected, Failure> {
+        let store = store(&self.table, telling());
+        store.table().fail(script);
+        self.run_on(store, at, &plan())
+    }
+
+    fn run_on(
+        &self,
+        mut store: DynamoStore<MemoryTable>,
+        at: i64,
+        plan: &Plan,
+    ) -> Result<Inspected, Failure> {
         self.clock.0.set(at);
-        let mut store = store(&self.table, settings);
         store.set_now(self.now());
         let (bucket, directory) = (&self.bucket, &self.directory);
         block_on(run(&mut store, bucket, directory, &self.clock, plan))
@@ -299,16 +318,60 @@ fn runs_that_break_off_anywhere_leave_what_an_unbroken_one_leaves() {
             let at = START + hour * HOUR + 20 * 60;
             let (place, fault) = (dice.below(40), dice.below(2));
             let fault = [Fault::Unavailable, Fault::Lost][fault as usize];
-            world
-                .table
-                .fail(move |call| (call == place).then_some(fault));
-            // Whether it fails or not: the next one is whole.
-            let _ = world.inspect(at);
-            world.table.mend();
+            // Whether it fails or not: the last one is whole.
+            let _ = world.inspect_with(at, move |call| (call == place).then_some(fault));
         }
         world.inspect(START + 11 * HOUR + 30 * 60).unwrap();
         assert_eq!(world.state(), calm.state());
     }
+}
+
+#[test]
+fn a_cluster_that_comes_back_after_a_run_broke_off_has_not_ended_twice() {
+    for place in 0..40 {
+        let world = World::default();
+        world.commit(START + 2 * HOUR, &day());
+        world.inspect(START + 7 * HOUR + 20 * 60).unwrap();
+        let lost = move |call| (call == place).then_some(Fault::Unavailable);
+        let _ = world.inspect_with(RECOVERED_AT + 20 * 60, lost);
+        let back = throttled(90, RECOVERED_AT + 1800);
+        world.commit(RECOVERED_AT + 1900, &[back]);
+        world.inspect(RECOVERED_AT + 2 * HOUR).unwrap();
+        let head = &world.heads()[0];
+        assert_eq!((head.state, head.epoch), (State::Regressed, 2), "{place}");
+        let kinds = world.told().into_values().map(|of| of.kind);
+        let ends: Vec<Kind> = kinds.filter(|kind| *kind == Kind::Recovered).collect();
+        assert_eq!(ends, [Kind::Recovered], "broken off at call {place}");
+    }
+}
+
+#[test]
+fn an_escalation_that_goes_on_is_told_once_though_neither_hour_is_taken() {
+    let world = World::default();
+    let once_an_hour = (0..12).map(|hour| hour * HOUR);
+    let (thirteenth, next) = ((12 * HOUR, 40), (13 * HOUR, 20));
+    let often = [thirteenth, next].map(|(at, count)| (0..count).map(move |n| at + n * 20));
+    let times: Vec<i64> = once_an_hour.chain(often.into_iter().flatten()).collect();
+    let failures = times.iter().enumerate();
+    let failures = failures.map(|(number, at)| throttled(number as u64 + 1, START + at));
+    let failures: Vec<Value> = failures.collect();
+    // Ten minutes past the hour, as a schedule of somebody's own may have it.
+    for hour in 1..=15 {
+        let now = START + hour * HOUR + 600;
+        let has_come = |of: &&Value| {
+            let at = EventTime::parse(of["eventTime"].as_str().unwrap());
+            at.unwrap().seconds() <= now
+        };
+        let come: Vec<Value> = failures.iter().filter(has_come).cloned().collect();
+        world.commit(now, &come);
+        world.inspect(now).unwrap();
+    }
+    let told = world.told().into_values();
+    let risen: Vec<String> = told
+        .filter(|of| of.kind == Kind::Escalating && of.cluster.is_some())
+        .map(|of| of.about)
+        .collect();
+    assert_eq!(risen, ["from 2026-11-01T13:00:00Z"]);
 }
 
 #[test]

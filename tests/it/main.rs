@@ -33,6 +33,7 @@ mod notify;
 mod outbox;
 mod page;
 mod payloads;
+mod pipeline;
 mod plodding;
 mod records;
 mod redrive;

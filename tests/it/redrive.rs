@@ -39,10 +39,10 @@ use crate::payloads::{LOGGED_AT, event, event_of, event_of_failures, failure, lo
 use crate::records::{id, record};
 use crate::table::{Fault, MemoryTable, now, store, telling};
 
-const FUNCTION: &str = "watch-ingest";
-const STREAM: &str = "111122223333_CloudTrail_eu-central-1";
+pub const FUNCTION: &str = "watch-ingest";
+pub const STREAM: &str = "111122223333_CloudTrail_eu-central-1";
 
-const SOURCE: Source<'_> = Source {
+pub const SOURCE: Source<'_> = Source {
     group: "shop-trail",
     pattern: "{ $.errorCode = \"*\" }",
     owner: "111122223333",
@@ -57,7 +57,7 @@ fn at(time: &str) -> EventTime {
 }
 
 /// Returns what AWS Lambda keeps of an event that failed for good.
-fn failed(function: &str, event: &[u8]) -> Vec<u8> {
+pub fn failed(function: &str, event: &[u8]) -> Vec<u8> {
     let event = std::str::from_utf8(event).unwrap();
     format!(
         r#"{{"version":"1.0","timestamp":"2026-11-02T08:07:00.000Z","requestContext":{{"requestId":"e4b46cbf-b738-4c5b-8880-a18cdf61200e","functionArn":"arn:aws:lambda:eu-central-1:111122223333:function:{function}:$LATEST","condition":"RetriesExhausted","approximateInvokeCount":3}},"requestPayload":{event},"responseContext":{{"statusCode":200,"executedVersion":"$LATEST","functionError":"Unhandled"}},"responsePayload":{{"errorType":"StoreUnavailable"}}}}"#
@@ -66,15 +66,14 @@ fn failed(function: &str, event: &[u8]) -> Vec<u8> {
 }
 
 /// Returns the key under which AWS Lambda keeps it, the n-th of a minute.
-fn key(function: &str, second: u32) -> String {
+pub fn key(function: &str, second: u32) -> String {
     format!("{FAILED}/{function}/2026/11/02/2026-11-02T08.07.{second:02}-e4b46cbf")
 }
 
-fn keep(bucket: &MemoryBucket, key: &str, object: Vec<u8>) {
+pub fn keep(bucket: &MemoryBucket, key: &str, object: Vec<u8>) {
     pollster::block_on(bucket.keep(key, object)).unwrap();
 }
 
-/// Returns the keys in the folder of failed invocations.
 /// Keeps so many failed invocations, each with an event of its own.
 fn keep_failed(bucket: &MemoryBucket, count: u32) {
     for second in 0..count {
@@ -83,7 +82,8 @@ fn keep_failed(bucket: &MemoryBucket, count: u32) {
     }
 }
 
-fn waiting(bucket: &MemoryBucket) -> Vec<String> {
+/// Returns the keys in the folder of failed invocations.
+pub fn waiting(bucket: &MemoryBucket) -> Vec<String> {
     let keys = bucket.objects().into_keys();
     keys.filter(|key| key.starts_with(FAILED)).collect()
 }
@@ -98,7 +98,7 @@ fn one_round(store: &mut impl Store, bucket: &impl Bucket, round: &Round<'_>) ->
     pollster::block_on(redrive(round, &mut intake, || false))
 }
 
-fn first(objects_max: usize) -> Round<'static> {
+pub fn first(objects_max: usize) -> Round<'static> {
     Round {
         function: FUNCTION,
         after: None,
@@ -258,9 +258,9 @@ fn an_event_that_the_table_does_not_take_holds_up_no_other() {
 
 /// Log groups in memory: pages of a few events, each with an empty one before it.
 #[derive(Default)]
-struct MemoryLogs {
-    events: Vec<LogEvent>,
-    page: usize,
+pub struct MemoryLogs {
+    pub events: Vec<LogEvent>,
+    pub page: usize,
     /// How many pages were asked for.
     asked: Cell<usize>,
     /// Whether tokens are taken.
@@ -270,7 +270,7 @@ struct MemoryLogs {
 
 impl MemoryLogs {
     /// Returns a log group with these messages, so many milliseconds apart.
-    fn of(messages: impl IntoIterator<Item = String>, apart: i64) -> Self {
+    pub fn of(messages: impl IntoIterator<Item = String>, apart: i64) -> Self {
         let event = |(number, message)| LogEvent {
             id: format!("{number}"),
             stream: STREAM.to_owned(),

@@ -173,6 +173,9 @@ impl<T: Table> DynamoStore<T> {
 fn next_move(cluster: ClusterId, head: &Head, transition: &Transition) -> Option<(Write, i64)> {
     let (key, at) = (head_key(cluster), transition.at.seconds());
     match transition.change {
+        // One that came back since has ended then already: a run that broke off said so, and this one
+        // takes the hour again.
+        Change::Recovered { .. } if head.state == State::Regressed && at <= head.watermark => None,
         Change::Recovered { .. } if head.state != State::Recovered => {
             let recover = Write::Recover {
                 key,

@@ -175,8 +175,12 @@ impl Chronicle {
                 let Some(life) = self.lives.get(&cluster) else {
                     continue;
                 };
-                let change = life.foresee(*window, deeds.len() as u64);
-                told.extend(change.map(|change| of_cluster(cluster, life, window.end(), change)));
+                // A later hour is measured by this one as well, of which more may come.
+                if *window == self.next {
+                    let change = life.foresee(*window, deeds.len() as u64);
+                    let told_of = |change| of_cluster(cluster, life, window.end(), change);
+                    told.extend(change.map(told_of));
+                }
             }
             let campaigns = storms.turn(*window, deeds, is_first);
             let is_over = |of: &Transition| matches!(of.change, Change::CampaignEnded(_));

@@ -1,0 +1,409 @@
+//! The three functions as one, in made-up worlds: events come in any order, more than once and cut
+//! anyhow, functions break off at any call, clocks are wrong, runs are left out and doubled. As long as
+//! what was missed is taken in before its hour is taken stock of, all of that changes nothing of what
+//! is known and told; and whatever comes later than that still counts once, and never brings a life of
+//! a cluster out of its order.
+//!
+//! CONTRIBUTING.md says which test holds which of the other properties.
+
+mod lots;
+mod scenes;
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cloudtrail_inspector::alert::occasion::{Kind, Occasion};
+use cloudtrail_inspector::aws::dynamodb::item::{Caller, Head, State, caller};
+use cloudtrail_inspector::cluster::Census;
+use cloudtrail_inspector::cluster::chronicle::Chronicle;
+use cloudtrail_inspector::cluster::fingerprint::ClusterId;
+use cloudtrail_inspector::cluster::journal::What;
+use cloudtrail_inspector::cluster::timeline::Timeline;
+use cloudtrail_inspector::inspect::run::CHRONICLE_KEY;
+use cloudtrail_inspector::ports::{Marks as _, Store as _};
+use pollster::block_on;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::pipeline::lots::{End, Lots};
+use crate::pipeline::scenes::{Drawn, HOURS, STEADY, drawn};
+use crate::pipeline::world::{LOGGED_SECONDS, SINKS, World};
+use crate::story::{HOUR, START};
+use crate::table::{store, telling};
+
+/// For how many hours a world is watched.
+const WATCHED: i64 = HOURS + 14;
+
+/// How long an event is under way that comes in time, in seconds: with the time for which it waits for
+/// others, it comes before its hour is taken stock of.
+const UNDER_WAY: u64 = 500;
+
+/// For how long events are gathered that are handed over together, in seconds.
+const GATHERED: i64 = 120;
+
+/// After how many runs in a row that come to nothing one does not: beyond a day of them, what is found
+/// out is not told any more.
+const FRUITLESS_MAX: u32 = 6;
+
+/// What somebody does at a moment.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Act {
+    HandOver(Vec<usize>),
+    Inspect,
+    Deliver,
+}
+
+/// What is known of the clusters in the end, whenever it was found out.
+#[derive(Debug, Clone, PartialEq)]
+struct Known {
+    sums: Census,
+    timeline: Timeline,
+    /// Of each cluster when it was first seen, how a refusal is worded, and who called.
+    heads: BTreeMap<ClusterId, (i64, String, BTreeSet<Caller>)>,
+}
+
+/// What happened in the end, and what was told of it.
+#[derive(Debug, Clone, PartialEq)]
+struct Course {
+    /// Of each cluster how it stands, in which life, and up to when an event is too late for it.
+    states: BTreeMap<ClusterId, (State, i64, i64)>,
+    journals: BTreeMap<ClusterId, BTreeMap<(i64, What, i64), usize>>,
+    told: BTreeSet<String>,
+    chronicle: Chronicle,
+}
+
+/// Returns what is done when. Each event comes once to five times, at most so many seconds after it
+/// happened.
+fn agenda(world: &Drawn, lots: &Lots, late: u64) -> Vec<(i64, Act)> {
+    let mut arrivals = Vec::new();
+    for (number, happening) in world.happenings.iter().enumerate() {
+        for _ in 0..=lots.below(5) {
+            let under_way = LOGGED_SECONDS + lots.below(UNDER_WAY - LOGGED_SECONDS as u64) as i64;
+            let late = if late > 0 && lots.one_in(4) {
+                lots.below(late) as i64
+            } else {
+                0
+            };
+            arrivals.push((happening.at + under_way + late, lots.below(100), number));
+        }
+    }
+    arrivals.sort_unstable();
+    let mut acts = Vec::new();
+    let mut rest = &arrivals[..];
+    while let Some((first, ..)) = rest.first() {
+        let most = 20 - lots.below(20) as usize;
+        let is_with = |(at, ..): &&(i64, u64, usize)| *at < first + GATHERED;
+        let count = rest.iter().take(most).take_while(is_with).count();
+        let (together, later) = rest.split_at(count);
+        let numbers = together.iter().map(|(.., number)| *number).collect();
+        acts.push((together[count - 1].0, Act::HandOver(numbers)));
+        rest = later;
+    }
+    for hour in 0..WATCHED {
+        let start = START + hour * HOUR;
+        // It is scheduled at any minute, at 0 where nobody says another one.
+        let minute = lots.below(60) as i64;
+        acts.extend((!lots.one_in(6)).then_some((start + minute * 60, Act::Inspect)));
+        acts.extend(lots.one_in(6).then_some((start + 59 * 60, Act::Inspect)));
+        acts.push((start + 10 * 60, Act::Deliver));
+        acts.push((start + 40 * 60, Act::Deliver));
+    }
+    acts.sort();
+    acts
+}
+
+/// Lets a function break off a few times that takes in what was missed, over any hours.
+fn take_in_badly(world: &mut World, lots: &Lots, now: i64) {
+    for _ in 0..lots.below(4) {
+        world.redrive(now, lots.end());
+    }
+    for _ in 0..lots.below(4) {
+        let from = now - lots.below(20 * 3600) as i64;
+        let until = (from + lots.below(10 * 3600) as i64).min(now);
+        world.backfill(now, (from, until), lots.end());
+    }
+}
+
+/// Lets a world live in which what was missed is taken in before anybody takes stock.
+fn lived_in_time(drawn: &Drawn, lots: &Lots) -> World {
+    let mut world = World::new(&drawn.happenings, lots.clone(), false);
+    let (mut fruitless, mut taken) = (0, START);
+    for (now, act) in agenda(drawn, lots, 0) {
+        match act {
+            Act::HandOver(numbers) => world.hand_over(now, &numbers, &drawn.happenings),
+            Act::Deliver => world.deliver(now, lots.end()),
+            Act::Inspect => {
+                take_in_badly(&mut world, lots, now);
+                world.catch_up(now, taken - HOUR);
+                taken = now;
+                let end = if fruitless < FRUITLESS_MAX {
+                    lots.end()
+                } else {
+                    End::Whole
+                };
+                let is_done = world.inspect(now, end);
+                fruitless = if is_done { 0 } else { fruitless + 1 };
+            }
+        }
+    }
+    ended(world)
+}
+
+/// Lets a world live in which everything may come too late.
+fn lived_too_late(drawn: &Drawn, lots: &Lots) -> World {
+    let mut world = World::new(&drawn.happenings, lots.clone(), true);
+    for (now, act) in agenda(drawn, lots, 30 * 3600) {
+        match act {
+            Act::HandOver(numbers) => world.hand_over(now, &numbers, &drawn.happenings),
+            Act::Deliver => world.deliver(now, lots.end()),
+            Act::Inspect => {
+                take_in_badly(&mut world, lots, now);
+                world.inspect(now, lots.end());
+            }
+        }
+    }
+    ended(world)
+}
+
+/// Takes in what is left, takes stock once more by a clock that is right, and sends what waits.
+fn ended(mut world: World) -> World {
+    let now = START + (WATCHED + 2) * HOUR;
+    world.set_clock_right();
+    world.catch_up(now, START);
+    assert!(world.inspect(now, End::Whole));
+    world.deliver_all(now);
+    world
+}
+
+fn heads(world: &World) -> BTreeMap<ClusterId, Head> {
+    world.table.items().iter().filter_map(Head::read).collect()
+}
+
+fn known(world: &World) -> Known {
+    let store = store(&world.table, telling());
+    let mut callers: BTreeMap<String, BTreeSet<Caller>> = BTreeMap::new();
+    for item in world.table.items() {
+        if let Some(name) = item.text_of("nm").filter(|_| item.key.sk.starts_with("F#")) {
+            callers
+                .entry(item.key.pk.clone())
+                .or_default()
+                .insert(caller(name));
+        }
+    }
+    let of = |(cluster, head): (ClusterId, Head)| {
+        let more = callers.remove(&format!("C#{cluster}")).unwrap_or_default();
+        let callers = head.callers.into_iter().chain(more).collect();
+        (cluster, (head.first, head.facts.template, callers))
+    };
+    Known {
+        heads: heads(world).into_iter().map(of).collect(),
+        sums: block_on(store.sums(None)).unwrap(),
+        timeline: block_on(store.timeline()).unwrap(),
+    }
+}
+
+/// Returns what was told in words that do not depend on when it was found out.
+fn in_words(told: &Occasion) -> Option<String> {
+    let about = match told.kind {
+        // A caller is new who comes an hour after the first event that is known by then: which of an
+        // hour's events is, depends on their order.
+        Kind::NewPrincipal => return None,
+        // A campaign is told as soon as somebody sees it, with the beginning and the milestones that it
+        // has by then; its end is found in the whole.
+        Kind::Campaign if !told.about.contains(" until ") => {
+            told.about.split([' ']).next().unwrap_or_default()
+        }
+        _ => &told.about,
+    };
+    let (kind, account, epoch) = (told.kind.name(), &told.account_id, told.epoch);
+    let cluster = told.cluster.map(|of| of.to_string()).unwrap_or_default();
+    Some(format!("{kind} {account} {cluster} {epoch} {about}"))
+}
+
+fn course(world: &World) -> Course {
+    let store = store(&world.table, telling());
+    let heads = heads(world);
+    let mut journals = BTreeMap::new();
+    for cluster in heads.keys() {
+        let mut journal = BTreeMap::new();
+        for entry in block_on(store.journal(*cluster)).unwrap() {
+            // Whoever commits a batch notes its last event, whoever looks at all of them the first.
+            let at = if entry.what == What::Regressed {
+                0
+            } else {
+                entry.at
+            };
+            *journal.entry((entry.epoch, entry.what, at)).or_default() += 1;
+        }
+        journals.insert(*cluster, journal);
+    }
+    let of =
+        |(cluster, head): (ClusterId, Head)| (cluster, (head.state, head.epoch, head.watermark));
+    let chronicle = Chronicle::decode(&world.bucket.objects()[CHRONICLE_KEY]).unwrap();
+    Course {
+        states: heads.into_iter().map(of).collect(),
+        journals,
+        told: world
+            .rows
+            .values()
+            .filter_map(|(_, told)| in_words(told))
+            .collect(),
+        chronicle,
+    }
+}
+
+/// Each occasion has one row for each sink, of which all were sent once, and again only for a reason.
+fn assert_told_once(world: &World) {
+    let ids: BTreeSet<_> = world.rows.keys().map(|(_, id)| *id).collect();
+    let sent = world.sent.borrow();
+    for ((sink, id), (created, told)) in &world.rows {
+        assert_eq!(created.len(), 1, "rows of {sink} for {told:?}");
+        assert!(
+            world.sent_well(sink, *id) <= 1,
+            "{sink} was sent {told:?} again"
+        );
+    }
+    for sink in SINKS {
+        let of_sink = world.rows.keys().filter(|(of, _)| of == sink);
+        assert_eq!(of_sink.count(), ids.len(), "{sink} has not all rows");
+        for id in &ids {
+            let (_, told) = &world.rows[&(sink.to_owned(), *id)];
+            // What is part of a campaign may be told by that.
+            let may_be_swallowed =
+                matches!(told.kind, Kind::New | Kind::NewPrincipal | Kind::Regressed);
+            assert!(
+                may_be_swallowed || sent.contains_key(&(sink, *id)),
+                "{sink} was not sent {told:?}"
+            );
+        }
+    }
+    assert!(
+        sent.keys().all(|(_, id)| ids.contains(id)),
+        "sent without a row"
+    );
+}
+
+/// The lives of each cluster follow one another: one begins where another has ended, for an event that
+/// is later than its end, and nothing happens twice in one.
+fn assert_lives(world: &World) {
+    let store = store(&world.table, telling());
+    for (cluster, head) in heads(world) {
+        let journal = block_on(store.journal(cluster)).unwrap();
+        let once = |epoch: i64, what: What| {
+            let of: Vec<i64> = journal
+                .iter()
+                .filter(|of| of.epoch == epoch && of.what == what)
+                .map(|of| of.at)
+                .collect();
+            assert!(
+                of.len() <= 1,
+                "{cluster} is {what:?} twice in life {epoch}: {journal:?}"
+            );
+            of.first().copied()
+        };
+        for epoch in 1..=head.epoch {
+            let began = once(epoch, What::Regressed);
+            assert_eq!(
+                began.is_some(),
+                epoch > 1,
+                "{cluster} in life {epoch}: {journal:?}"
+            );
+            let ended = once(epoch - 1, What::Recovered);
+            assert_eq!(
+                ended.is_some(),
+                epoch > 1,
+                "{cluster} in life {epoch}: {journal:?}"
+            );
+            assert!(
+                ended <= began,
+                "{cluster} came back for a late event: {journal:?}"
+            );
+            assert!(
+                ended.is_none() || ended != began,
+                "at the watermark is late: {journal:?}"
+            );
+            once(epoch, What::Ongoing);
+        }
+        let is_over = once(head.epoch, What::Recovered).is_some();
+        assert_eq!(
+            is_over,
+            head.state == State::Recovered,
+            "{cluster}: {journal:?}"
+        );
+        assert!(journal.iter().all(|of| of.epoch <= head.epoch));
+    }
+}
+
+/// Nothing recovers in hours of which nothing is known.
+fn assert_blind_hours(drawn: &Drawn, course: &Course, heads: &BTreeMap<ClusterId, Head>) {
+    let Some((from, hours)) = drawn.outage else {
+        return;
+    };
+    let blind = START + from * HOUR..=START + (from + hours) * HOUR;
+    let steady = heads
+        .iter()
+        .filter(|(_, head)| head.facts.identity.account_id == STEADY);
+    for (cluster, _) in steady {
+        let entries = course.journals[cluster].keys();
+        for (_, what, at) in entries {
+            assert!(
+                *what != What::Recovered || !blind.contains(at),
+                "{cluster} recovers unseen at {at}"
+            );
+        }
+    }
+}
+
+fn lots() -> impl Strategy<Value = Lots> {
+    vec(any::<u16>(), 0..400).prop_map(Lots::new)
+}
+
+/// As many cases as `PROPTEST_CASES` says, or so many.
+fn cases(usual: u32) -> ProptestConfig {
+    let default = ProptestConfig::default();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how long tests take is the caller's to say"
+    )]
+    let is_said = std::env::var_os("PROPTEST_CASES").is_some();
+    let cases = if is_said { default.cases } else { usual };
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 500,
+        ..default
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(20))]
+
+    #[test]
+    fn whatever_goes_wrong_and_is_made_up_for_in_time_changes_nothing(drawn in drawn(), lots in lots()) {
+        let calm = lived_in_time(&drawn, &Lots::default());
+        let disturbed = lived_in_time(&drawn, &lots);
+        prop_assert_eq!(known(&disturbed), known(&calm));
+        let (found, expected) = (course(&disturbed), course(&calm));
+        let only = |one: &Course, other: &Course| -> Vec<String> {
+            one.told.difference(&other.told).cloned().collect()
+        };
+        prop_assert_eq!(only(&found, &expected), only(&expected, &found), "told in one of them alone");
+        prop_assert_eq!(found, expected.clone());
+        for world in [&calm, &disturbed] {
+            assert_told_once(world);
+            assert_lives(world);
+        }
+        assert_blind_hours(&drawn, &expected, &heads(&calm));
+        let sent = calm.sent.borrow();
+        prop_assert!(sent.values().all(|arrived| arrived.len() == 1), "nothing went wrong");
+    }
+
+    #[test]
+    fn whatever_comes_too_late_counts_once_and_no_life_is_out_of_order(drawn in drawn(), lots in lots()) {
+        let calm = lived_in_time(&drawn, &Lots::default());
+        let late = lived_too_late(&drawn, &lots);
+        prop_assert_eq!(known(&late), known(&calm));
+        assert_told_once(&late);
+        assert_lives(&late);
+    }
+}

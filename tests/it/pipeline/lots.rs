@@ -1,0 +1,64 @@
+//! Lots: numbers that a test has drawn, and that decide one after the other what happens. Without any
+//! nothing odd ever happens, so whatever fails shrinks towards a calm world.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+/// Numbers that are drawn one after the other, and from the first again.
+#[derive(Debug, Clone, Default)]
+pub struct Lots {
+    drawn: Rc<RefCell<Vec<u16>>>,
+    next: Rc<Cell<usize>>,
+}
+
+/// How a function ends. Calls and steps are counted from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// It comes to its end.
+    Whole,
+    /// A call of the table is refused.
+    Refused(u64),
+    /// A call of the table is done, and its answer gets lost.
+    Lost(u64),
+    /// It is killed between two of its calls.
+    Killed(usize),
+}
+
+impl Lots {
+    pub fn new(drawn: Vec<u16>) -> Self {
+        Self {
+            drawn: Rc::new(RefCell::new(drawn)),
+            next: Rc::default(),
+        }
+    }
+
+    /// Returns a number below a limit; 0 is what happens in a calm world.
+    pub fn below(&self, limit: u64) -> u64 {
+        let drawn = self.drawn.borrow();
+        if drawn.is_empty() {
+            return 0;
+        }
+        let place = self.next.get();
+        self.next.set(place + 1);
+        // Rounds differ, as they would all come to the same otherwise.
+        let round = (place / drawn.len()) as u64;
+        let lot = u64::from(drawn[place % drawn.len()]);
+        let shifted = if lot == 0 { 0 } else { lot + 7 * round };
+        shifted % limit
+    }
+
+    /// Tells whether something happens that happens once in so many times.
+    pub fn one_in(&self, times: u64) -> bool {
+        self.below(times) == times - 1
+    }
+
+    /// Decides how a function ends.
+    pub fn end(&self) -> End {
+        match self.below(12) {
+            9 => End::Refused(self.below(30)),
+            10 => End::Lost(self.below(30)),
+            11 => End::Killed(self.below(40) as usize),
+            _ => End::Whole,
+        }
+    }
+}

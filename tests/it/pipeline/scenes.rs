@@ -1,0 +1,169 @@
+//! What happens in the accounts of a drawn world, and how that looks in a trail.
+
+use cloudtrail_inspector::trail::time::EventTime;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::records::{id, record};
+use crate::story::{HOUR, START};
+
+/// The longest that something new happens for, in hours; then a world is watched for some more.
+pub const HOURS: i64 = 40;
+
+/// The account that fails all the time.
+pub const STEADY: &str = "444455556666";
+
+const SHOP: &str = "111122223333";
+const LABS: &str = "777788889999";
+
+/// What becomes of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Clustered,
+    Ignored,
+    NotSelected,
+    Quarantined,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Happening {
+    /// When, in seconds since 1970.
+    pub at: i64,
+    /// What its record says beside id and time; none for a record that cannot be read.
+    pub fields: Option<Value>,
+}
+
+const DRY_RUN: &str = "Client.DryRunOperation";
+
+/// What fails now and then: the account, service, call and code. Their quiet periods are three hours,
+/// six hours, a week and two weeks.
+const FAILURES: [(&str, &str, &str, &str); 7] = [
+    (SHOP, "dynamodb", "BatchWriteItem", "ThrottlingException"),
+    (LABS, "s3", "PutObject", "SlowDown"),
+    (SHOP, "sts", "AssumeRole", "ExpiredTokenException"),
+    (LABS, "lambda", "CreateAlias", "InternalFailure"),
+    (SHOP, "s3", "GetObject", "AccessDenied"),
+    (LABS, "s3", "GetBucketPolicy", "NoSuchBucketPolicy"),
+    (SHOP, "ec2", "RunInstances", DRY_RUN),
+];
+
+impl Happening {
+    fn of(at: i64, (account, service, call, code): (&str, &str, &str, &str), who: u8) -> Self {
+        let fields = json!({
+            "eventSource": format!("{service}.amazonaws.com"),
+            "eventName": call,
+            "errorCode": code,
+            "recipientAccountId": account,
+            "userIdentity": {
+                "type": "IAMUser",
+                "arn": format!("arn:aws:iam::{account}:user/user-{who}"),
+                "accountId": account,
+                "userName": format!("user-{who}"),
+            },
+        });
+        Self {
+            at: START + at,
+            fields: Some(fields),
+        }
+    }
+
+    pub fn outcome(&self) -> Outcome {
+        let code = self.fields.as_ref().map(|fields| &fields["errorCode"]);
+        match code {
+            None => Outcome::Quarantined,
+            Some(Value::Null) => Outcome::NotSelected,
+            Some(code) if code == DRY_RUN => Outcome::Ignored,
+            Some(_) => Outcome::Clustered,
+        }
+    }
+
+    /// Returns what the log group has of it.
+    pub fn message(&self, number: usize) -> String {
+        let Some(fields) = &self.fields else {
+            return format!("{{no record {number}");
+        };
+        let mut record = record(fields.clone());
+        let time = EventTime::from_seconds(self.at).unwrap();
+        record["eventID"] = json!(id(number as u64 + 1));
+        record["eventTime"] = json!(time.to_string());
+        record.to_string()
+    }
+}
+
+/// Somebody who is refused twelve different calls within some minutes.
+fn prober(hour: i64) -> impl Iterator<Item = Happening> {
+    (0..12_u8).map(move |n| {
+        let call = format!("Describe{}", char::from(b'A' + n));
+        let of = (SHOP, "ec2", call.as_str(), "Client.UnauthorizedOperation");
+        Happening::of(hour * HOUR + 1500 + i64::from(n) * 35, of, 9)
+    })
+}
+
+/// Three things that fail in each hour but those of an outage.
+fn steady((from, hours): (i64, i64)) -> impl Iterator<Item = Happening> {
+    let is_seen = move |hour: &i64| !(from..from + hours).contains(hour);
+    (0..HOURS).filter(is_seen).flat_map(|hour| {
+        let of = |n: i64, service, call| {
+            Happening::of(
+                hour * HOUR + 600 + n * 900,
+                (STEADY, service, call, "ThrottlingException"),
+                n as u8,
+            )
+        };
+        [
+            of(0, "kms", "Decrypt"),
+            of(1, "sqs", "SendMessage"),
+            of(2, "ssm", "GetParameter"),
+        ]
+    })
+}
+
+/// What happened to a world: what fails now and then, and some stories.
+#[derive(Debug, Clone)]
+pub struct Drawn {
+    pub happenings: Vec<Happening>,
+    /// The hours, from [`START`], in which the steady account is not seen, if it is at all.
+    pub outage: Option<(i64, i64)>,
+}
+
+fn failure() -> impl Strategy<Value = Happening> {
+    (0..10_usize, 0..HOURS, 0..3600_i64, 0..4_u8).prop_map(|(which, hour, second, who)| {
+        let of = *FAILURES.get(which).unwrap_or(&FAILURES[0]);
+        let mut happening = Happening::of(hour * HOUR + second, of, who);
+        match which {
+            // A success that comes along, and what nobody can read.
+            8 => happening.fields.as_mut().unwrap()["errorCode"] = Value::Null,
+            9 => happening.fields = None,
+            _ => {}
+        }
+        happening
+    })
+}
+
+/// A throttled job: some failures, close together.
+fn burst() -> impl Strategy<Value = Vec<Happening>> {
+    (0..4_usize, 0..HOURS, 0..3000_i64, 1..30_i64).prop_map(|(which, hour, second, count)| {
+        let one = |n| {
+            Happening::of(
+                hour * HOUR + second + n * 17,
+                FAILURES[which],
+                (n % 3) as u8,
+            )
+        };
+        (0..count).map(one).collect()
+    })
+}
+
+pub fn drawn() -> impl Strategy<Value = Drawn> {
+    let outage = proptest::option::weighted(0.3, (24..HOURS - 9, 1..9_i64));
+    let prober_at = proptest::option::weighted(0.3, 0..HOURS);
+    let failures = proptest::collection::vec(failure(), 1..40);
+    let bursts = proptest::collection::vec(burst(), 0..4);
+    (failures, bursts, prober_at, outage).prop_map(|(mut happenings, bursts, prober_at, outage)| {
+        happenings.extend(bursts.into_iter().flatten());
+        happenings.extend(prober_at.into_iter().flat_map(prober));
+        happenings.extend(outage.into_iter().flat_map(steady));
+        Drawn { happenings, outage }
+    })
+}

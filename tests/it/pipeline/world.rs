@@ -1,0 +1,466 @@
+//! A stack as it lives: its functions with their clocks and caches, the table and the bucket that they
+//! share, the log group that is read again, and sinks that count what they are sent.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use cloudtrail_inspector::alert::Alert;
+use cloudtrail_inspector::alert::occasion::{AlertId, Occasion};
+use cloudtrail_inspector::aws::dynamodb::message::{read_row, row_partitions};
+use cloudtrail_inspector::aws::dynamodb::table::Table as _;
+use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
+use cloudtrail_inspector::config::inspect::Summaries;
+use cloudtrail_inspector::deliver::{Delivery, drain};
+use cloudtrail_inspector::ingest::backfill::{Mark, backfill};
+use cloudtrail_inspector::ingest::intake::Intake;
+use cloudtrail_inspector::ingest::redrive::redrive;
+use cloudtrail_inspector::ingest::subscription::Subscription;
+use cloudtrail_inspector::inspect::run::{Plan, run};
+use cloudtrail_inspector::keys::{Answer, KeySettings};
+use cloudtrail_inspector::memory::MemoryBucket;
+use cloudtrail_inspector::outbox::{Answered, Capacity};
+use cloudtrail_inspector::policy::Policies;
+use cloudtrail_inspector::ports::{Clock, DirectoryError, KeyDirectory, LogEvent, Sink};
+use cloudtrail_inspector::trail::time::EventTime;
+use pollster::block_on;
+use serde_json::json;
+
+use crate::payloads::event_of;
+use crate::pipeline::lots::{End, Lots};
+use crate::pipeline::scenes::{Happening, Outcome};
+use crate::redrive::{FUNCTION, MemoryLogs, SOURCE, STREAM, failed, first, keep, key, waiting};
+use crate::story::HOUR;
+use crate::table::{Fault, MemoryTable, store};
+
+/// Who is told.
+pub const SINKS: [&str; 2] = ["guance", "sns"];
+
+/// How many containers of the function there are that takes events.
+const CONTAINERS: u64 = 4;
+
+/// How often AWS Lambda tries.
+const ATTEMPTS: usize = 3;
+
+/// How long after its call an event is in the log group, in seconds.
+pub const LOGGED_SECONDS: i64 = 120;
+
+/// A container of a function that writes, with what it remembers.
+struct Container {
+    store: DynamoStore<MemoryTable>,
+    subscription: Subscription,
+    /// How wrong its clock is, in seconds.
+    ahead: i64,
+}
+
+/// A clock that only the tests move.
+#[derive(Debug, Clone, Default)]
+struct Hands(Rc<Cell<i64>>);
+
+impl Clock for Hands {
+    fn millis(&self) -> i64 {
+        self.0.get() * 1000
+    }
+
+    async fn wait(&self, _millis: i64) {}
+
+    fn any(&self, _limit: i64) -> i64 {
+        0
+    }
+}
+
+/// An IAM that nobody asks: no event here has a key.
+struct Nobody;
+
+impl KeyDirectory for Nobody {
+    async fn last_use(&self, _: &str, _: &str) -> Result<Answer, DirectoryError> {
+        Ok(Answer::Unknown)
+    }
+}
+
+/// A message as it arrived at a sink: in which run, and whether the sink's answer got lost.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrived {
+    run: usize,
+    is_lost: bool,
+}
+
+/// What the sinks were sent: by sink and alert.
+type Sent = BTreeMap<(&'static str, AlertId), Vec<Arrived>>;
+
+/// A sink that now and then cannot be reached, or answers to nobody.
+struct Post {
+    name: &'static str,
+    lots: Lots,
+    run: usize,
+    sent: Rc<RefCell<Sent>>,
+}
+
+impl Sink for Post {
+    fn capacity(&self) -> Capacity {
+        Capacity {
+            alerts: 5,
+            digest_beyond: None,
+        }
+    }
+
+    async fn send(&mut self, alerts: &[Alert]) -> Vec<Answered> {
+        let fate = self.lots.below(16);
+        let down = Answered::Unreachable("reset".to_owned());
+        if fate == 15 {
+            return vec![down; alerts.len()];
+        }
+        let arrived = Arrived {
+            run: self.run,
+            is_lost: fate == 14,
+        };
+        for alert in alerts {
+            let id = (self.name, alert.occasion.id());
+            self.sent.borrow_mut().entry(id).or_default().push(arrived);
+        }
+        let ok = Answered::Accepted("200".to_owned());
+        vec![if arrived.is_lost { down } else { ok }; alerts.len()]
+    }
+}
+
+/// The stack.
+pub struct World {
+    pub table: MemoryTable,
+    pub bucket: MemoryBucket,
+    pub sent: Rc<RefCell<Sent>>,
+    /// The rows that were there at any time, by sink and alert: under which keys, and why.
+    pub rows: BTreeMap<(String, AlertId), (BTreeSet<i64>, Occasion)>,
+    /// The runs that delivered and broke off.
+    broken: BTreeSet<usize>,
+    runs: usize,
+    containers: Vec<Container>,
+    /// The container of the function that takes stock.
+    stock: Container,
+    /// How wrong the clock is of the function that tells, in seconds.
+    telling_ahead: i64,
+    logs: MemoryLogs,
+    failures: u32,
+    /// Whether something was skipped that is not read again yet.
+    is_missing: bool,
+    lots: Lots,
+}
+
+fn settings() -> Settings {
+    Settings {
+        sinks: SINKS.map(str::to_owned).to_vec(),
+        learn_hours: 0,
+        ..Settings::default()
+    }
+}
+
+fn time(seconds: i64) -> EventTime {
+    EventTime::from_seconds(seconds).unwrap()
+}
+
+/// Polls a function to its end, or so many times.
+fn polled<T>(task: impl Future<Output = T>, steps: usize) -> Option<T> {
+    let mut task = pin!(task);
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..steps {
+        if let Poll::Ready(done) = task.as_mut().poll(&mut context) {
+            return Some(done);
+        }
+    }
+    None
+}
+
+/// Arranges how a function ends that works on a table, and returns how often it is polled.
+fn arrange(table: &MemoryTable, end: End) -> usize {
+    table.mend();
+    match end {
+        End::Whole => {}
+        End::Refused(at) => table.fail(move |call| (call == at).then_some(Fault::Unavailable)),
+        End::Lost(at) => table.fail(move |call| (call == at).then_some(Fault::Lost)),
+        End::Killed(steps) => return steps,
+    }
+    usize::MAX
+}
+
+impl Container {
+    fn new(table: &MemoryTable, ahead: i64) -> Self {
+        Self {
+            store: store(table, settings()),
+            subscription: Subscription::default(),
+            ahead,
+        }
+    }
+
+    fn intake<'i>(
+        &'i mut self,
+        now: i64,
+        bucket: &'i MemoryBucket,
+    ) -> Intake<'i, DynamoStore<MemoryTable>, MemoryBucket> {
+        let now = time(now + self.ahead);
+        self.store.set_now(now);
+        Intake {
+            subscription: &mut self.subscription,
+            store: &mut self.store,
+            bucket,
+            now,
+        }
+    }
+}
+
+impl World {
+    /// Begins with nothing. A clock may be behind by two hours, and where that is asked for ahead.
+    pub fn new(happenings: &[Happening], lots: Lots, may_be_ahead: bool) -> Self {
+        let table = MemoryTable::with_turns(None);
+        let wrong = |lots: &Lots| lots.below(7200) as i64 * if lots.one_in(2) { -1 } else { 1 };
+        let containers = (0..CONTAINERS).map(|_| Container::new(&table, wrong(&lots)));
+        let containers = containers.collect();
+        let ahead = wrong(&lots);
+        let ahead = if may_be_ahead { ahead } else { -ahead.abs() };
+        let event = |(number, of): (usize, &Happening)| LogEvent {
+            id: number.to_string(),
+            stream: STREAM.to_owned(),
+            timestamp: (of.at + LOGGED_SECONDS) * 1000,
+            message: of.message(number),
+        };
+        let mut logs = MemoryLogs::of([], 0);
+        logs.page = 20;
+        logs.events = happenings.iter().enumerate().map(event).collect();
+        Self {
+            stock: Container::new(&table, ahead),
+            telling_ahead: wrong(&lots),
+            table,
+            bucket: MemoryBucket::default(),
+            sent: Rc::default(),
+            rows: BTreeMap::new(),
+            broken: BTreeSet::new(),
+            runs: 0,
+            containers,
+            logs,
+            failures: 0,
+            is_missing: false,
+            lots,
+        }
+    }
+
+    fn payload(&self, numbers: &[usize]) -> Vec<u8> {
+        let event = |number: &usize| {
+            let LogEvent {
+                id,
+                timestamp,
+                message,
+                ..
+            } = &self.logs.events[*number];
+            json!({"id": id, "timestamp": timestamp, "message": message}).to_string()
+        };
+        event_of(&numbers.iter().map(event).collect::<Vec<_>>())
+    }
+
+    /// Hands some events over, as CloudWatch Logs and AWS Lambda do between them.
+    pub fn hand_over(&mut self, now: i64, numbers: &[usize], happenings: &[Happening]) {
+        if self.lots.one_in(10) {
+            // CloudWatch Logs skips what it may not hand over.
+            self.is_missing = true;
+            return;
+        }
+        let payload = self.payload(numbers);
+        let outcomes: Vec<Outcome> = numbers.iter().map(|of| happenings[*of].outcome()).collect();
+        let is_taken = (0..ATTEMPTS).any(|_| self.take(now, &payload, &outcomes));
+        if !is_taken || self.lots.one_in(12) {
+            let object = failed(FUNCTION, &payload);
+            self.failures += 1;
+            keep(&self.bucket, &key(FUNCTION, self.failures), object);
+        }
+    }
+
+    /// Tries once; `false` says that it has to be tried again.
+    fn take(&mut self, now: i64, payload: &[u8], outcomes: &[Outcome]) -> bool {
+        let place = self.lots.below(CONTAINERS) as usize;
+        let container = &mut self.containers[place];
+        let steps = arrange(container.store.table(), self.lots.end());
+        let mut intake = container.intake(now, &self.bucket);
+        let Some(taken) = polled(intake.take(payload), steps) else {
+            *container = Container::new(&self.table, container.ahead);
+            return false;
+        };
+        let Ok(invocation) = taken else {
+            return false;
+        };
+        // Everything that came in has one outcome.
+        let (books, of) = (&invocation.books, |of| {
+            outcomes.iter().filter(|it| **it == of).count() as u64
+        });
+        assert!(
+            books.balances() && invocation.payload_fault.is_none(),
+            "{books:?}"
+        );
+        assert_eq!(books.read, outcomes.len() as u64);
+        assert_eq!(books.clustered + books.duplicate, of(Outcome::Clustered));
+        assert_eq!(books.ignored(), of(Outcome::Ignored));
+        assert_eq!(books.quarantined(), of(Outcome::Quarantined));
+        assert_eq!(books.not_selected(), of(Outcome::NotSelected));
+        true
+    }
+
+    /// Takes failed invocations back in, all of them or until the function ends otherwise.
+    pub fn redrive(&mut self, now: i64, end: End) {
+        let steps = arrange(self.stock.store.table(), end);
+        loop {
+            let mut intake = self.stock.intake(now, &self.bucket);
+            let done = polled(redrive(&first(200), &mut intake, || false), steps);
+            if end != End::Whole {
+                if done.is_none() {
+                    self.stock = Container::new(&self.table, self.stock.ahead);
+                }
+                return;
+            }
+            let done = done.unwrap();
+            assert!(
+                done.stopped.is_none() && done.left.is_empty() && done.failed.is_empty(),
+                "{done:?}"
+            );
+            if waiting(&self.bucket).is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Reads some time of the log group again.
+    pub fn backfill(&mut self, now: i64, (from, until): (i64, i64), end: End) {
+        let steps = arrange(self.stock.store.table(), end);
+        let mut intake = self.stock.intake(now, &self.bucket);
+        let (from, until) = (Mark::at(time(from)), time(until));
+        let done = backfill(&SOURCE, from, until, &self.logs, &mut intake, || false);
+        match polled(done, steps) {
+            Some(done) if end == End::Whole => assert!(done.stopped.is_none(), "{done:?}"),
+            Some(_) => {}
+            None => self.stock = Container::new(&self.table, self.stock.ahead),
+        }
+    }
+
+    /// Takes all in that was missed until now.
+    pub fn catch_up(&mut self, now: i64, from: i64) {
+        self.redrive(now, End::Whole);
+        if std::mem::take(&mut self.is_missing) {
+            self.backfill(now, (from, now), End::Whole);
+        }
+    }
+
+    /// Takes stock, and tells whether that came to its end.
+    pub fn inspect(&mut self, now: i64, end: End) -> bool {
+        let steps = arrange(self.stock.store.table(), end);
+        let clock = Hands(Rc::new(Cell::new(now + self.stock.ahead)));
+        self.stock.store.set_now(time(clock.seconds()));
+        let plan = Plan {
+            retention_days: 3,
+            deadline: i64::MAX,
+            summaries: Summaries::New,
+            diagnosis: None,
+        };
+        let inspected = run(&mut self.stock.store, &self.bucket, &clock, &plan);
+        match polled(inspected, steps) {
+            Some(inspected) => inspected.is_ok_and(|of| of.failed.is_empty()),
+            None => {
+                self.stock = Container::new(&self.table, self.stock.ahead);
+                false
+            }
+        }
+    }
+
+    /// Sets the clock right of the function that takes stock.
+    pub fn set_clock_right(&mut self) {
+        self.stock.ahead = 0;
+    }
+
+    /// Notes which rows wait, before somebody may send them.
+    pub fn note_rows(&mut self) {
+        for pk in SINKS.iter().flat_map(|sink| row_partitions(sink)) {
+            let items = block_on(self.table.query(&pk)).unwrap();
+            for row in items.iter().map(|item| read_row(item).unwrap()) {
+                let id = (row.sink.clone(), row.occasion.id());
+                let known = self
+                    .rows
+                    .entry(id)
+                    .or_insert_with(|| (BTreeSet::new(), row.occasion));
+                known.0.insert(row.created);
+            }
+        }
+    }
+
+    /// Sends what waits.
+    pub fn deliver(&mut self, now: i64, end: End) {
+        self.note_rows();
+        self.runs += 1;
+        let clock = Hands(Rc::new(Cell::new(now + self.telling_ahead)));
+        let mut store = store(&self.table, settings());
+        store.set_now(time(clock.seconds()));
+        let steps = arrange(store.table(), end);
+        let keys = KeySettings {
+            account_id: "111122223333".to_owned(),
+            member_accounts: BTreeSet::new(),
+            dormant_days: 90,
+            canaries: BTreeSet::new(),
+        };
+        let holder = self.runs.to_string();
+        let delivery = Delivery {
+            store: &store,
+            directory: &Nobody,
+            clock: &clock,
+            policies: &Policies::default(),
+            keys: &keys,
+            account_names: &BTreeMap::new(),
+            holder: &holder,
+        };
+        let post = |name: &'static str| {
+            let (lots, sent) = (self.lots.clone(), Rc::clone(&self.sent));
+            let run = self.runs;
+            (
+                name.to_owned(),
+                Post {
+                    name,
+                    lots,
+                    run,
+                    sent,
+                },
+            )
+        };
+        let mut sinks: BTreeMap<String, Post> = SINKS.into_iter().map(post).collect();
+        let drained = polled(drain(&delivery, &mut sinks, i64::MAX), steps);
+        let is_whole = |all: BTreeMap<_, cloudtrail_inspector::deliver::Drained>| {
+            all.values().all(|of| of.error.is_none())
+        };
+        if !drained.is_some_and(is_whole) {
+            self.broken.insert(self.runs);
+        }
+        self.note_rows();
+    }
+
+    /// Sends what waits until nothing does, with sinks that work.
+    pub fn deliver_all(&mut self, now: i64) {
+        self.lots = Lots::default();
+        for hour in 0..72 {
+            self.deliver(now + 3 * HOUR + hour * HOUR, End::Whole);
+            let waits = |sink| {
+                row_partitions(sink).any(|pk| !block_on(self.table.query(&pk)).unwrap().is_empty())
+            };
+            if !SINKS.iter().any(|sink| waits(sink)) {
+                return;
+            }
+        }
+        panic!("rows wait that nobody sends");
+    }
+
+    /// Tells how often something was sent for which there was no reason to send it again: neither did
+    /// the run break off, nor did the sink's answer get lost.
+    pub fn sent_well(&self, sink: &str, id: AlertId) -> usize {
+        let sent = self.sent.borrow();
+        let arrived = sent
+            .iter()
+            .filter(|((of, other), _)| *of == sink && *other == id);
+        let arrived = arrived.flat_map(|(_, arrived)| arrived);
+        arrived
+            .filter(|of| !of.is_lost && !self.broken.contains(&of.run))
+            .count()
+    }
+}
