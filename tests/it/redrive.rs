@@ -42,7 +42,7 @@ use crate::table::{Fault, MemoryTable, now, store, telling};
 const FUNCTION: &str = "watch-ingest";
 const STREAM: &str = "111122223333_CloudTrail_eu-central-1";
 
-const SOURCE: Source<'_> = Source {
+pub const SOURCE: Source<'_> = Source {
     group: "shop-trail",
     pattern: "{ $.errorCode = \"*\" }",
     owner: "111122223333",
@@ -256,11 +256,11 @@ fn an_event_that_the_table_does_not_take_holds_up_no_other() {
 
 /// Log groups in memory: pages of a few events, each with an empty one before it.
 #[derive(Default)]
-struct MemoryLogs {
+pub struct MemoryLogs {
     events: Vec<LogEvent>,
     page: usize,
     /// How many pages were asked for.
-    asked: Cell<usize>,
+    pub asked: Cell<usize>,
     /// Whether tokens are taken.
     is_forgetful: Cell<bool>,
     takes_turns: bool,
@@ -268,7 +268,7 @@ struct MemoryLogs {
 
 impl MemoryLogs {
     /// Returns a log group with these messages, so many milliseconds apart.
-    fn of(messages: impl IntoIterator<Item = String>, apart: i64) -> Self {
+    pub fn of(messages: impl IntoIterator<Item = String>, apart: i64) -> Self {
         let event = |(number, message)| LogEvent {
             id: format!("{number}"),
             stream: STREAM.to_owned(),
@@ -322,7 +322,7 @@ impl LogGroups for MemoryLogs {
     }
 }
 
-fn texts(numbers: impl IntoIterator<Item = u64>) -> Vec<String> {
+pub fn texts(numbers: impl IntoIterator<Item = u64>) -> Vec<String> {
     let texts = numbers
         .into_iter()
         .map(|number| failure(number).to_string());
@@ -725,7 +725,7 @@ proptest! {
 }
 
 /// Makes a log group and returns a client for it.
-fn make_group(emulator: &Emulator, group: &str) -> aws_sdk_cloudwatchlogs::Client {
+pub fn make_group(emulator: &Emulator, group: &str) -> aws_sdk_cloudwatchlogs::Client {
     let client = aws_sdk_cloudwatchlogs::Client::new(emulator.config());
     let make = client.create_log_group().log_group_name(group);
     pollster::block_on(make.send()).unwrap();
@@ -735,7 +735,7 @@ fn make_group(emulator: &Emulator, group: &str) -> aws_sdk_cloudwatchlogs::Clien
 }
 
 /// Logs texts at moments in milliseconds.
-fn log(client: &aws_sdk_cloudwatchlogs::Client, group: &str, texts: &[(i64, String)]) {
+pub fn log(client: &aws_sdk_cloudwatchlogs::Client, group: &str, texts: &[(i64, String)]) {
     let event = |(at, text): &(i64, String)| {
         let event = aws_sdk_cloudwatchlogs::types::InputLogEvent::builder();
         event.timestamp(*at).message(text).build().unwrap()

@@ -1,5 +1,5 @@
-//! The function that takes stock every hour: it takes back in what failed, inspects the hours that are
-//! over, and reads the log groups again where nothing came.
+//! The function that takes stock every hour: it takes back in what failed, reads the log groups again where
+//! something was lost, inspects the hours that are over, and reads again where nothing came.
 
 use std::time::Duration;
 
@@ -8,7 +8,9 @@ use cloudtrail_inspector::aws::bucket::S3Bucket;
 use cloudtrail_inspector::aws::dynamodb::DynamoStore;
 use cloudtrail_inspector::aws::dynamodb::sdk::SdkTable;
 use cloudtrail_inspector::aws::logs::CloudWatchLogs;
+use cloudtrail_inspector::aws::metrics::CloudWatch;
 use cloudtrail_inspector::config::inspect::InspectSettings;
+use cloudtrail_inspector::ingest::heal::{Healed, Healing};
 use cloudtrail_inspector::ingest::intake::Intake;
 use cloudtrail_inspector::ingest::redrive::Redriven;
 use cloudtrail_inspector::ingest::rulebook::Rulebook;
@@ -40,6 +42,17 @@ struct Inspect {
     store: DynamoStore<SdkTable>,
     bucket: S3Bucket,
     logs: CloudWatchLogs,
+    metrics: CloudWatch,
+}
+
+/// What was done before the hours were inspected.
+#[derive(Default)]
+struct Mended {
+    redriven: Redriven,
+    healed: Healed,
+    healing: Option<Healing>,
+    /// What is wrong with a subscription: a stable name and a sentence.
+    diagnosis: Option<(String, String)>,
 }
 
 /// Answers one invocation after another.
@@ -60,6 +73,7 @@ impl Inspect {
             store: store(ingest, config),
             bucket: S3Bucket::new(config, &ingest.bucket_name),
             logs: CloudWatchLogs::new(config),
+            metrics: CloudWatch::new(config),
         }
     }
 
@@ -77,6 +91,46 @@ impl Inspect {
         Ok(())
     }
 
+    /// Takes in what came late: what failed, and what was lost on its way. Neither takes more than a third
+    /// of the time until a moment, in milliseconds.
+    async fn mend(&mut self, request_id: &str, owner: &str, deadline: i64) -> Mended {
+        let rules = self.read_rules().await;
+        let Self {
+            settings,
+            subscription,
+            store,
+            bucket,
+            logs,
+            metrics,
+            ..
+        } = self;
+        let third = (deadline - milliseconds()) / 3;
+        let (first, second) = (deadline - 2 * third, deadline - third);
+        let (standings, diagnosis) = mend::look(request_id, settings, logs).await;
+        let mut mended = Mended {
+            diagnosis,
+            ..Mended::default()
+        };
+        if let Err(failed) = rules {
+            let (error, detail) = (failed.name, &failed.message);
+            tracing::error!(request_id, error, detail, "nothing is taken back in");
+            return mended;
+        }
+        let mut intake = taking(subscription, store, bucket);
+        let is_over = || milliseconds() >= first;
+        mended.redriven = mend::take_back(request_id, settings, &mut intake, is_over).await;
+        let of = (&*settings, &*standings);
+        let healing = mend::find_gaps(request_id, of, now(), metrics, bucket).await;
+        if let Some(mut healing) = healing {
+            let of = (&*settings, owner);
+            let is_over = || milliseconds() >= second;
+            let healed = mend::heal(request_id, of, &mut healing, logs, &mut intake, is_over);
+            mended.healed = healed.await;
+            mended.healing = Some(healing);
+        }
+        mended
+    }
+
     /// Takes stock, in as much time as there is until a moment, in milliseconds.
     async fn take_stock(
         &mut self,
@@ -84,7 +138,7 @@ impl Inspect {
         owner: &str,
         deadline: i64,
     ) -> Result<Inspected, Failure> {
-        let rules = self.read_rules().await;
+        let mut mended = self.mend(request_id, owner, deadline).await;
         let Self {
             settings,
             subscription,
@@ -93,36 +147,27 @@ impl Inspect {
             logs,
             ..
         } = self;
-        // What came late is worth no more than a third of the time.
-        let third = milliseconds() + (deadline - milliseconds()) / 3;
-        let redriven = match rules {
-            Ok(()) => {
-                let mut intake = taking(subscription, store, bucket);
-                let is_over = || milliseconds() >= third;
-                mend::take_back(request_id, settings, &mut intake, is_over).await
-            }
-            Err(failed) => {
-                let (error, detail) = (failed.name, &failed.message);
-                tracing::error!(request_id, error, detail, "nothing is taken back in");
-                Redriven::default()
-            }
-        };
         let plan = Plan {
             retention_days: settings.ingest.retention_days.into(),
             deadline,
             summaries: settings.summaries,
-            diagnosis: mend::diagnosis(request_id, settings, logs).await,
+            diagnosis: mended.diagnosis,
         };
         let mut inspected = inspect(store, bucket, &MachineClock, &plan).await?;
-        inspected.counts.redriven = redriven.taken.payloads;
-        inspected.counts.redrive_left = (redriven.left.len() + redriven.failed.len()) as u64;
-        if let Some(since) = inspected.blind_since {
-            let (of, hours) = ((&*settings, owner), (since, now()));
+        if let (Some(since), Some(healing)) = (inspected.blind_since, &mut mended.healing) {
+            let of = (&*settings, owner);
             let mut intake = taking(subscription, store, bucket);
             let is_over = || milliseconds() >= deadline;
-            let read = mend::read_again(request_id, of, hours, logs, &mut intake, is_over).await;
-            inspected.counts.backfilled = read;
+            let again = (healing, since);
+            let read = mend::read_again(request_id, of, again, logs, &mut intake, is_over).await;
+            mended.healed.add(read);
         }
+        let (redriven, healed) = (&mended.redriven, &mended.healed);
+        inspected.counts.redriven = redriven.taken.payloads;
+        inspected.counts.redrive_left = (redriven.left.len() + redriven.failed.len()) as u64;
+        inspected.counts.backfilled = healed.records();
+        inspected.counts.backfilled_hours = healed.hours();
+        inspected.counts.backfill_left = healed.left;
         Ok(inspected)
     }
 }
