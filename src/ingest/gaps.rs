@@ -1,8 +1,8 @@
-//! Gaps in what came: hours of which something was lost on the way from a log group to the function, and
-//! times in which nobody was subscribed to it; which of them are still to be read again, and which were.
+//! Gaps in what came from log groups: which hours are still to be read again, and which were.
 //!
-//! A gap is owed until it was read, whichever run does it, and for a week at most: further back than events
-//! are kept, what is read again would count again.
+//! A gap is an hour of which something was lost on the way to the function, or a time in which nobody was
+//! subscribed. It is owed until it was read, whichever run does it, and for a week at most: further back
+//! than events are kept, what is read again would count again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
