@@ -254,6 +254,58 @@ pub enum LogGroupError {
     },
 }
 
+/// What CloudWatch says of deliveries that failed on the way from log groups to a function.
+///
+/// An implementor tells what it knows by now; it may know more of the same hour later, and never less.
+#[expect(
+    async_fn_in_trait,
+    reason = "the verbs are generic over one source of metrics at a time and spawn nothing"
+)]
+pub trait Deliveries {
+    /// Returns what failed in each hour from one to before another; hours in which nothing did may be
+    /// missing.
+    async fn failures(
+        &self,
+        way: &Way<'_>,
+        from: Window,
+        until: Window,
+    ) -> Result<Vec<Failures>, DeliveriesError>;
+}
+
+/// The way of log events from log groups to a function.
+#[derive(Debug, Clone, Copy)]
+pub struct Way<'w> {
+    /// The log groups.
+    pub groups: &'w [String],
+    /// The name of the subscription filter of each.
+    pub filter: &'w str,
+    /// The name of the function.
+    pub function: &'w str,
+}
+
+/// What failed in an hour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failures {
+    /// The hour.
+    pub hour: Window,
+    /// Whose events could not be delivered; where there is no log group, the function dropped what was
+    /// delivered to it, and that may have been of any.
+    pub group: Option<String>,
+    /// How much it was.
+    pub count: u64,
+}
+
+/// Why CloudWatch did not say what failed.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliveriesError {
+    /// It is busy, out of reach, or does not allow it: try again, or look at the permissions.
+    #[error("CloudWatch does not say what was delivered: {detail}")]
+    Unavailable {
+        /// What it says.
+        detail: String,
+    },
+}
+
 /// Where alerts wait until they are sent: one row for each occasion and sink.
 ///
 /// An implementor hands a row to one holder of a lease at a time, and ends it at most once: whoever

@@ -139,6 +139,10 @@ pub struct Inspection {
     pub redrive_left: u64,
     /// Records that were read from their log groups again, come before or not.
     pub backfilled: u64,
+    /// Hours of log groups that were read again, those of each on their own.
+    pub backfilled_hours: u64,
+    /// Those that were to be read again and were not.
+    pub backfill_left: u64,
     /// How often IAM was asked about an access key.
     pub keys_asked: u64,
     /// Access keys that it gave no answer about.
@@ -166,6 +170,8 @@ impl Inspection {
             count("Redriven", self.redriven),
             count("RedriveLeft", self.redrive_left),
             count("Backfilled", self.backfilled),
+            count("BackfilledHours", self.backfilled_hours),
+            count("BackfillLeft", self.backfill_left),
             count("KeysAsked", self.keys_asked),
             count("KeysUnanswered", self.keys_unanswered),
             count(VIOLATED, self.violated),

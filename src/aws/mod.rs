@@ -8,6 +8,7 @@ pub mod function;
 pub mod iam;
 pub mod lambda;
 pub mod logs;
+pub mod metrics;
 mod refusal;
 pub mod secret;
 pub mod session;

@@ -6,6 +6,8 @@
 
 pub mod backfill;
 pub mod diagnosis;
+pub mod gaps;
+pub mod heal;
 pub mod intake;
 pub mod redrive;
 pub mod rulebook;

@@ -56,6 +56,15 @@ pub struct Looked {
     pub failed: Vec<String>,
 }
 
+impl Looked {
+    /// Returns what is wrong with the first log group that is silent: a stable name and a sentence.
+    pub fn diagnosis(&self) -> Option<(String, String)> {
+        let group = self.silent.first()?;
+        let (name, sentence) = DIAGNOSIS;
+        Some((name.to_owned(), format!("{group}: {sentence}")))
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Flow {
     version: u32,

@@ -69,6 +69,8 @@ class Story:
             self.hold_what_no_secret_is_there_for,
             self.keep_what_cannot_be_read,
             self.take_in_what_failed,
+            self.read_what_nobody_was_subscribed_to,
+            self.read_again_what_was_lost,
             self.need_each_permission,
             self.need_each_permission_on_the_table_to_tell,
             self.need_each_permission_on_the_table_to_take_stock,
@@ -284,6 +286,49 @@ class Story:
         told = self.command("backfill", "--stack", STACK, *self.around_now())
         assert told.count(" 0 clustered, ") == len(GROUPS) and "selected: 0 clustered, 0 dup" not in told, told
         assert self.clusters() == before | {"DeleteMountTarget": 1}, self.clusters()
+
+    def read_what_nobody_was_subscribed_to(self):
+        about, group, logs = "DeleteFileSystem", GROUPS[1], self.client("logs")
+        assert not self.take_stock(), "no stock is taken"
+        (was,) = logs.describe_subscription_filters(logGroupName=group)["subscriptionFilters"]
+        logs.delete_subscription_filter(logGroupName=group, filterName=FUNCTION)
+        self.put(group, [records.failure(about, source="elasticfilesystem")])
+        # It is there for the next second on.
+        time.sleep(1)
+        assert about not in self.clusters(), "it came though nobody was subscribed"
+        for _ in range(2):
+            assert not self.take_stock(), "no stock is taken"
+            assert self.clusters()[about] == 1, self.clusters()
+        logs.put_subscription_filter(
+            logGroupName=group, filterName=FUNCTION, filterPattern=was["filterPattern"], destinationArn=was["destinationArn"]
+        )
+        for hours in (True, False):
+            assert not self.take_stock(), "no stock is taken"
+            line = self.metrics(INSPECT)[-1]
+            assert (line["BackfilledHours"] > 0, line["BackfillLeft"]) == (hours, 0), line
+            assert self.clusters()[about] == 1, self.clusters()
+
+    def read_again_what_was_lost(self):
+        dropped = {
+            "MetricName": "AsyncEventsDropped", "Value": 1, "Timestamp": time.time() - 3600,
+            "Dimensions": [{"Name": "FunctionName", "Value": FUNCTION}],
+        }
+        self.client("cloudwatch").put_metric_data(Namespace="AWS/Lambda", MetricData=[dropped])
+        role, name = self.role(INSPECT), "inspect"
+        whole = self.policy(role, name)
+        rest = [one for one in whole["Statement"] if one["Sid"] != "Metrics"]
+        assert len(rest) < len(whole["Statement"]), "the role may not read metrics"
+        self.set_policy({**whole, "Statement": rest}, role, name)
+        before = self.clusters()
+        # Without the permission it says so and goes on; with it, an hour is read again with those before it.
+        for is_allowed in (False, True):
+            told = len(self.lines(INSPECT))
+            assert not self.take_stock(), "no stock is taken"
+            text = "\n".join(self.lines(INSPECT)[told:])
+            assert ("cannot look for lost events" in text) != is_allowed, text
+            assert (self.metrics(INSPECT)[-1]["BackfilledHours"] >= 7 * len(GROUPS)) == is_allowed, text
+            self.set_policy(whole, role, name)
+        assert self.clusters() == before, "what was read again counts twice"
 
     def around_now(self):
         """Returns the arguments for the last hours up to the next."""

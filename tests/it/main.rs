@@ -21,6 +21,7 @@ mod emulator;
 mod events;
 mod fixtures;
 mod fuzz;
+mod gaps;
 mod golden;
 mod house;
 mod identity;

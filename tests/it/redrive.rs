@@ -262,7 +262,7 @@ pub struct MemoryLogs {
     pub events: Vec<LogEvent>,
     pub page: usize,
     /// How many pages were asked for.
-    asked: Cell<usize>,
+    pub asked: Cell<usize>,
     /// Whether tokens are taken.
     is_forgetful: Cell<bool>,
     takes_turns: bool,
@@ -324,7 +324,7 @@ impl LogGroups for MemoryLogs {
     }
 }
 
-fn texts(numbers: impl IntoIterator<Item = u64>) -> Vec<String> {
+pub fn texts(numbers: impl IntoIterator<Item = u64>) -> Vec<String> {
     let texts = numbers
         .into_iter()
         .map(|number| failure(number).to_string());
@@ -727,7 +727,7 @@ proptest! {
 }
 
 /// Makes a log group and returns a client for it.
-fn make_group(emulator: &Emulator, group: &str) -> aws_sdk_cloudwatchlogs::Client {
+pub fn make_group(emulator: &Emulator, group: &str) -> aws_sdk_cloudwatchlogs::Client {
     let client = aws_sdk_cloudwatchlogs::Client::new(emulator.config());
     let make = client.create_log_group().log_group_name(group);
     pollster::block_on(make.send()).unwrap();
@@ -737,7 +737,7 @@ fn make_group(emulator: &Emulator, group: &str) -> aws_sdk_cloudwatchlogs::Clien
 }
 
 /// Logs texts at moments in milliseconds.
-fn log(client: &aws_sdk_cloudwatchlogs::Client, group: &str, texts: &[(i64, String)]) {
+pub fn log(client: &aws_sdk_cloudwatchlogs::Client, group: &str, texts: &[(i64, String)]) {
     let event = |(at, text): &(i64, String)| {
         let event = aws_sdk_cloudwatchlogs::types::InputLogEvent::builder();
         event.timestamp(*at).message(text).build().unwrap()

@@ -73,6 +73,8 @@ def resources_are_ours(stack):
         "AccessKeys": [f"arn:{partition}:iam::111122223333:user/*"],
         "AccessKeysOfOthers": [f"arn:{partition}:iam::*:role/{stack.values['AccountRoleName']}"],
         "LogGroup": [arn for group in groups(stack) for arn in group_arns(stack, group)],
+        # IAM knows no resources of it, neither for one metric nor for one namespace.
+        "Metrics": ["*"],
     }
     for statement in stack.statements():
         for resource in statement["Resource"]:
@@ -147,6 +149,8 @@ def inspect_may_do_this_and_no_more(stack):
         "Log": (["logs:CreateLogStream", "logs:PutLogEvents"], "<InspectLogGroup.Arn>"),
     }
     expected |= of_asking(stack)
+    if groups(stack):
+        expected["Metrics"] = (["cloudwatch:GetMetricData"], "*")
     if stack.values["RulesObject"]:
         expected["Rules"] = (["s3:GetObject"], f"<Bucket.Arn>/{stack.values['RulesObject']}")
     found = may(stack, "InspectRole")

@@ -57,6 +57,8 @@ BROKEN = [
     (inspect_may_do_this_and_no_more, "Resource: !Sub ${Bucket.Arn}/inspection/*", "Resource: !Sub ${Bucket.Arn}/*"),
     (inspect_may_do_this_and_no_more, "- s3:DeleteObject", "- s3:DeleteObjectVersion"),
     (inspect_may_do_this_and_no_more, "async/${AWS::StackName}-inspect/*", "async/*"),
+    (inspect_may_do_this_and_no_more, "Action: cloudwatch:GetMetricData", "Action: [cloudwatch:GetMetricData, cloudwatch:PutMetricData]"),
+    (resources_are_ours, "Resource: !GetAtt InspectLogGroup.Arn", 'Resource: "*"'),
     (inspect_may_read_again_what_is_read, "- logs:FilterLogEvents", "- logs:DeleteLogGroup"),
     (inspect_may_read_again_what_is_read, "!Sub \"read-again-${Group}\"", "read-again"),
     (inspect_may_read_again_what_is_read, '!Split ["/", !Sub', '!Split [":", !Sub'),
@@ -154,6 +156,7 @@ class Template(unittest.TestCase):
         self.assertEqual(stack.of_type("AWS::Logs::SubscriptionFilter"), {})
         self.assertEqual(stack.of_type("AWS::Lambda::Permission"), {})
         self.assertEqual(stack.of_type("AWS::IAM::Policy"), {})
+        self.assertNotIn("cloudwatch:GetMetricData", [action for one in stack.statements() for action in one["Action"]])
         self.assertEqual(stack.properties(INSPECT)["Environment"]["Variables"]["LOG_GROUP_NAMES"], "")
         self.assertIn("Table", stack.resources)
 

@@ -1,5 +1,5 @@
-//! The function that takes stock every hour: it takes back in what failed, inspects the hours that are
-//! over, and reads the log groups again where nothing came.
+//! The function that takes stock every hour: it takes back in what failed, reads the log groups again where
+//! something was lost, inspects the hours that are over, and reads again where nothing came.
 
 use std::time::Duration;
 
@@ -9,7 +9,9 @@ use cloudtrail_inspector::aws::dynamodb::DynamoStore;
 use cloudtrail_inspector::aws::dynamodb::sdk::SdkTable;
 use cloudtrail_inspector::aws::iam::Iam;
 use cloudtrail_inspector::aws::logs::CloudWatchLogs;
+use cloudtrail_inspector::aws::metrics::CloudWatch;
 use cloudtrail_inspector::config::inspect::InspectSettings;
+use cloudtrail_inspector::ingest::heal::{Healed, Healing};
 use cloudtrail_inspector::ingest::intake::Intake;
 use cloudtrail_inspector::ingest::rulebook::Rulebook;
 use cloudtrail_inspector::ingest::subscription::Subscription;
@@ -41,6 +43,17 @@ struct Inspect {
     bucket: S3Bucket,
     directory: Iam,
     logs: CloudWatchLogs,
+    metrics: CloudWatch,
+}
+
+/// What was done before the hours were inspected.
+#[derive(Default)]
+struct Mended {
+    back: TakenBack,
+    healed: Healed,
+    healing: Option<Healing>,
+    /// What is wrong with a subscription: a stable name and a sentence.
+    diagnosis: Option<(String, String)>,
 }
 
 /// Answers one invocation after another.
@@ -63,7 +76,54 @@ impl Inspect {
             bucket: S3Bucket::new(config, &ingest.bucket_name),
             directory: invocation::directory(config, keys, role_name, &settings.region),
             logs: CloudWatchLogs::new(config),
+            metrics: CloudWatch::new(config),
         }
+    }
+
+    /// Takes in what came late: what failed, and what was lost on its way. Neither takes more than a third
+    /// of the time until a moment, in milliseconds.
+    async fn mend(&mut self, request_id: &str, owner: &str, deadline: i64) -> Mended {
+        let rules = invocation::read_rules(&mut self.rulebook, &self.bucket).await;
+        let Self {
+            settings,
+            subscription,
+            store,
+            bucket,
+            logs,
+            metrics,
+            ..
+        } = self;
+        let third = (deadline - milliseconds()) / 3;
+        let (first, second) = (deadline - 2 * third, deadline - third);
+        let (standings, diagnosis) = mend::look(request_id, settings, logs).await;
+        let of = (&*settings, owner, first);
+        let silent = mend::look_at_flow(request_id, of, store, bucket, logs).await;
+        let mut mended = Mended {
+            diagnosis: diagnosis.or(silent),
+            ..Mended::default()
+        };
+        match rules {
+            Ok(Some(rules)) => subscription.set_rules(rules),
+            Ok(None) => {}
+            Err(failed) => {
+                let (error, detail) = (failed.name, &failed.message);
+                tracing::error!(request_id, error, detail, "nothing is taken back in");
+                return mended;
+            }
+        }
+        let mut intake = taking(subscription, store, bucket);
+        let is_over = || milliseconds() >= first;
+        mended.back = mend::take_back(request_id, settings, &mut intake, is_over).await;
+        let of = (&*settings, &*standings);
+        let healing = mend::find_gaps(request_id, of, now(), metrics, bucket).await;
+        if let Some(mut healing) = healing {
+            let of = (&*settings, owner);
+            let is_over = || milliseconds() >= second;
+            let healed = mend::heal(request_id, of, &mut healing, logs, &mut intake, is_over);
+            mended.healed = healed.await;
+            mended.healing = Some(healing);
+        }
+        mended
     }
 
     /// Takes stock, in as much time as there is until a moment, in milliseconds.
@@ -73,7 +133,7 @@ impl Inspect {
         owner: &str,
         deadline: i64,
     ) -> Result<Inspected, Failure> {
-        let rules = invocation::read_rules(&mut self.rulebook, &self.bucket).await;
+        let mut mended = self.mend(request_id, owner, deadline).await;
         let Self {
             settings,
             subscription,
@@ -83,40 +143,28 @@ impl Inspect {
             logs,
             ..
         } = self;
-        // What came late is worth no more than a third of the time.
-        let third = milliseconds() + (deadline - milliseconds()) / 3;
-        let back = match rules {
-            Ok(rules) => {
-                if let Some(rules) = rules {
-                    subscription.set_rules(rules);
-                }
-                let mut intake = taking(subscription, store, bucket);
-                let is_over = || milliseconds() >= third;
-                mend::take_back(request_id, settings, &mut intake, is_over).await
-            }
-            Err(failed) => {
-                let (error, detail) = (failed.name, &failed.message);
-                tracing::error!(request_id, error, detail, "nothing is taken back in");
-                TakenBack::default()
-            }
-        };
         let plan = Plan {
             retention_days: settings.ingest.retention_days.into(),
             deadline,
             summaries: settings.summaries,
             keys: settings.keys.clone(),
-            diagnosis: mend::diagnosis(request_id, settings, logs).await,
+            diagnosis: mended.diagnosis,
         };
         let mut inspected = inspect(store, bucket, directory, &MachineClock, &plan).await?;
-        inspected.counts.redriven = back.payloads;
-        inspected.counts.redrive_left = back.left;
-        if let Some(since) = inspected.blind_since {
-            let (of, hours) = ((&*settings, owner), (since, now()));
+        if let (Some(since), Some(healing)) = (inspected.blind_since, &mut mended.healing) {
+            let of = (&*settings, owner);
             let mut intake = taking(subscription, store, bucket);
             let is_over = || milliseconds() >= deadline;
-            let read = mend::read_again(request_id, of, hours, logs, &mut intake, is_over).await;
-            inspected.counts.backfilled = read;
+            let again = (healing, since);
+            let read = mend::read_again(request_id, of, again, logs, &mut intake, is_over).await;
+            mended.healed.add(read);
         }
+        let (back, healed) = (&mended.back, &mended.healed);
+        inspected.counts.redriven = back.payloads;
+        inspected.counts.redrive_left = back.left;
+        inspected.counts.backfilled = healed.records();
+        inspected.counts.backfilled_hours = healed.hours();
+        inspected.counts.backfill_left = healed.left;
         Ok(inspected)
     }
 }

@@ -1,25 +1,28 @@
 //! What the inspection mends: it takes back in what the function that takes events failed at, looks
-//! whether the log groups are still read, and reads hours again in which nothing came.
+//! whether the log groups are still read, and reads hours again of which something was lost.
 
 use cloudtrail_inspector::aws::bucket::S3Bucket;
 use cloudtrail_inspector::aws::dynamodb::DynamoStore;
 use cloudtrail_inspector::aws::dynamodb::sdk::SdkTable;
 use cloudtrail_inspector::aws::logs::CloudWatchLogs;
+use cloudtrail_inspector::aws::metrics::CloudWatch;
 use cloudtrail_inspector::config::inspect::InspectSettings;
-use cloudtrail_inspector::ingest::backfill::{Mark, Source, backfill};
-use cloudtrail_inspector::ingest::diagnosis::{Expected, of_subscription};
+use cloudtrail_inspector::ingest::diagnosis::{Diagnosis, Expected, of_subscription};
+use cloudtrail_inspector::ingest::gaps::{LOOK_BACK_HOURS, Standing};
+use cloudtrail_inspector::ingest::heal::{Healed, Healing, Origin};
 use cloudtrail_inspector::ingest::intake::Intake;
 use cloudtrail_inspector::ingest::redrive::{ROUND_OBJECTS_MAX, Redriven, Round, redrive};
-use cloudtrail_inspector::ports::LogGroups as _;
+use cloudtrail_inspector::inspect::flow::{self, Watched};
+use cloudtrail_inspector::ports::{Bucket, Deliveries as _, LogGroups as _, Way};
 use cloudtrail_inspector::trail::time::EventTime;
 
-use crate::invocation;
+use crate::invocation::{self, MachineClock};
 use crate::log;
 
 /// How many objects of a round are named in the log.
 const LOGGED_MAX: usize = 10;
 
-/// How many hours are read again at most in one run.
+/// How many hours are read again at most because nothing came.
 const HOURS_MAX: i64 = 24;
 
 /// What is needed to take events in.
@@ -85,13 +88,14 @@ fn log_round(request_id: &str, redriven: &Redriven) {
     }
 }
 
-/// Returns what is wrong with the subscription of a log group: a stable name and a sentence.
-pub async fn diagnosis(
+/// Returns how the subscription of each log group stands, and what is wrong with the first that is not as
+/// it should be: a stable name and a sentence.
+pub async fn look(
     request_id: &str,
     settings: &InspectSettings,
     logs: &CloudWatchLogs,
-) -> Option<(String, String)> {
-    let mut found = None;
+) -> (Vec<Standing>, Option<(String, String)>) {
+    let (mut standings, mut found) = (Vec::new(), None);
     for group in &settings.log_groups {
         let expected = Expected {
             group,
@@ -101,53 +105,173 @@ pub async fn diagnosis(
         };
         match logs.subscribed(group, &settings.filter_name).await {
             Ok(subscribed) => {
-                let Some(diagnosis) = of_subscription(&expected, subscribed) else {
-                    continue;
-                };
-                let (name, sentence) = (diagnosis.name(), format!("{group}: {diagnosis}"));
-                tracing::error!(
-                    request_id,
-                    error = name,
-                    detail = sentence,
-                    "not subscribed"
-                );
-                found = found.or(Some((name.to_owned(), sentence)));
+                let diagnosis = of_subscription(&expected, subscribed);
+                standings.push(Standing::of(diagnosis.as_ref()));
+                if let Some(diagnosis) = diagnosis {
+                    let said = not_subscribed(request_id, group, &diagnosis);
+                    found = found.or(Some(said));
+                }
             }
             Err(error) => {
                 let detail = invocation::told(&error);
                 tracing::warn!(request_id, detail, "cannot look at the subscription");
+                standings.push(Standing::Unknown);
             }
         }
     }
-    found
+    (standings, found)
 }
 
-/// Reads the log groups again since a moment, for a day at most, and returns how many records they had.
+fn not_subscribed(request_id: &str, group: &str, diagnosis: &Diagnosis) -> (String, String) {
+    let (name, sentence) = (diagnosis.name(), format!("{group}: {diagnosis}"));
+    tracing::error!(
+        request_id,
+        error = name,
+        detail = sentence,
+        "not subscribed"
+    );
+    (name.to_owned(), sentence)
+}
+
+/// Looks whether anything is written to the log groups, and returns what is wrong with the first to which
+/// nothing is: a stable name and a sentence.
+pub async fn look_at_flow(
+    request_id: &str,
+    (settings, owner, deadline): (&InspectSettings, &str, i64),
+    store: &mut DynamoStore<SdkTable>,
+    bucket: &S3Bucket,
+    logs: &CloudWatchLogs,
+) -> Option<(String, String)> {
+    let watched = Watched {
+        groups: &settings.log_groups,
+        account_id: owner,
+        deadline,
+    };
+    match flow::look(store, bucket, logs, &MachineClock, watched).await {
+        Ok(looked) => {
+            for detail in &looked.failed {
+                let detail = log::short(detail);
+                tracing::warn!(request_id, detail, "cannot look at the log group");
+            }
+            looked.diagnosis()
+        }
+        Err(failure) => {
+            let detail = invocation::told(&failure);
+            tracing::error!(
+                request_id,
+                detail,
+                "nobody looked whether the log groups flow"
+            );
+            None
+        }
+    }
+}
+
+/// Opens what is known of gaps and takes in how the subscriptions stand and what CloudWatch says was lost;
+/// nothing where the bucket does not answer, as nobody knows then what was healed.
+pub async fn find_gaps(
+    request_id: &str,
+    (settings, standings): (&InspectSettings, &[Standing]),
+    now: EventTime,
+    metrics: &CloudWatch,
+    bucket: &S3Bucket,
+) -> Option<Healing> {
+    let groups = &settings.log_groups;
+    let (mut healing, unreadable) = match Healing::open(bucket, groups, now).await {
+        Ok(opened) => opened,
+        Err(error) => {
+            let detail = invocation::told(&error);
+            tracing::error!(request_id, detail, "gaps are not looked for");
+            return None;
+        }
+    };
+    if let Some(unreadable) = unreadable {
+        let why = log::short(&unreadable.to_string());
+        tracing::warn!(request_id, why, "gaps are looked for anew");
+    }
+    for (group, standing) in groups.iter().zip(standings) {
+        healing.stands(group, *standing);
+    }
+    if groups.is_empty() {
+        return Some(healing);
+    }
+    let way = Way {
+        groups,
+        filter: &settings.filter_name,
+        function: &settings.ingest_function,
+    };
+    let until = now.window();
+    match metrics
+        .failures(&way, until.plus(-LOOK_BACK_HOURS), until)
+        .await
+    {
+        Ok(failures) => healing.lost(&failures),
+        Err(error) => {
+            let detail = invocation::told(&error);
+            tracing::warn!(request_id, detail, "cannot look for lost events");
+        }
+    }
+    Some(healing)
+}
+
+/// Reads gaps again, and notes down what was read.
+pub async fn heal(
+    request_id: &str,
+    (settings, owner): (&InspectSettings, &str),
+    healing: &mut Healing,
+    logs: &CloudWatchLogs,
+    intake: &mut Taking<'_>,
+    is_over: impl FnMut() -> bool,
+) -> Healed {
+    let origin = origin(settings, owner);
+    let healed = healing.heal(origin, logs, intake, is_over).await;
+    conclude(request_id, &healed, healing, intake.bucket).await;
+    healed
+}
+
+/// Reads the log groups again since a moment, for a day at most, but for what this run has read of them.
 pub async fn read_again(
     request_id: &str,
     (settings, owner): (&InspectSettings, &str),
-    (since, until): (EventTime, EventTime),
+    (healing, since): (&mut Healing, EventTime),
     logs: &CloudWatchLogs,
     intake: &mut Taking<'_>,
-    mut is_over: impl FnMut() -> bool,
-) -> u64 {
-    let first = until.window().plus(-HOURS_MAX).start();
-    let mut records = 0;
-    for group in &settings.log_groups {
-        let source = Source {
-            group,
-            pattern: &settings.filter_pattern,
-            owner,
-        };
-        let from = Mark::at(since.max(first));
-        let done = backfill(&source, from, until, logs, intake, &mut is_over).await;
-        let (pages, read) = (done.pages, done.taken.books.read);
-        records += read;
-        tracing::info!(request_id, group, pages, read, "read the log group again");
-        if let Some(stopped) = &done.stopped {
-            let detail = invocation::told(stopped);
-            tracing::warn!(request_id, group, detail, "not read to the end");
-        }
+    is_over: impl FnMut() -> bool,
+) -> Healed {
+    let first = healing.now().window().plus(-HOURS_MAX).start();
+    let of = (&*settings.log_groups, since.max(first));
+    let origin = origin(settings, owner);
+    let healed = healing.read_since(of, origin, logs, intake, is_over).await;
+    conclude(request_id, &healed, healing, intake.bucket).await;
+    healed
+}
+
+fn origin<'o>(settings: &'o InspectSettings, owner: &'o str) -> Origin<'o> {
+    Origin {
+        pattern: &settings.filter_pattern,
+        owner,
     }
-    records
+}
+
+/// Says what was read, and notes it down.
+async fn conclude(request_id: &str, healed: &Healed, healing: &mut Healing, bucket: &impl Bucket) {
+    for (group, again) in &healed.groups {
+        let (hours, pages, read) = (again.hours, again.pages, again.records);
+        tracing::info!(
+            request_id,
+            group,
+            hours,
+            pages,
+            read,
+            "read the log group again"
+        );
+    }
+    for (group, stopped) in &healed.stopped {
+        let detail = invocation::told(stopped);
+        tracing::warn!(request_id, group, detail, "not read to the end");
+    }
+    if let Err(error) = healing.keep(bucket).await {
+        let detail = invocation::told(&error);
+        tracing::error!(request_id, detail, "what was read again is not noted down");
+    }
 }

@@ -81,6 +81,16 @@ impl KeyDirectory for Nobody {
     }
 }
 
+/// What is decided about keys.
+fn keys() -> KeySettings {
+    KeySettings {
+        account_id: "111122223333".to_owned(),
+        member_accounts: BTreeSet::new(),
+        dormant_days: 90,
+        canaries: BTreeSet::new(),
+    }
+}
+
 /// A message as it arrived at a sink: in which run, and whether the sink's answer got lost.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrived {
@@ -356,9 +366,10 @@ impl World {
             retention_days: 3,
             deadline: i64::MAX,
             summaries: Summaries::New,
+            keys: keys(),
             diagnosis: None,
         };
-        let inspected = run(&mut self.stock.store, &self.bucket, &clock, &plan);
+        let inspected = run(&mut self.stock.store, &self.bucket, &Nobody, &clock, &plan);
         match polled(inspected, steps) {
             Some(inspected) => inspected.is_ok_and(|of| of.failed.is_empty()),
             None => {
@@ -396,12 +407,7 @@ impl World {
         let mut store = store(&self.table, settings());
         store.set_now(time(clock.seconds()));
         let steps = arrange(store.table(), end);
-        let keys = KeySettings {
-            account_id: "111122223333".to_owned(),
-            member_accounts: BTreeSet::new(),
-            dormant_days: 90,
-            canaries: BTreeSet::new(),
-        };
+        let keys = keys();
         let holder = self.runs.to_string();
         let delivery = Delivery {
             store: &store,

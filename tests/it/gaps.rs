@@ -1,0 +1,572 @@
+//! Gaps are healed: what was lost on the way from a log group comes in afterwards, once, whatever it was
+//! that stood in the way; and what CloudWatch says of deliveries is read as it says it.
+
+use std::cell::Cell;
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use aws_sdk_cloudwatch::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_cloudwatch::primitives::DateTime;
+use aws_sdk_cloudwatch::types::{Dimension, MetricDatum};
+use cloudtrail_inspector::aws::function::Surroundings;
+use cloudtrail_inspector::aws::metrics::CloudWatch;
+use cloudtrail_inspector::ingest::gaps::Standing;
+use cloudtrail_inspector::ingest::heal::{Again, GAPS_KEY, Healed, Healing, Origin};
+use cloudtrail_inspector::ingest::intake::{Intake, Stopped};
+use cloudtrail_inspector::ingest::subscription::Subscription;
+use cloudtrail_inspector::memory::{MemoryBucket, MemoryStore};
+use cloudtrail_inspector::ports::{
+    Bucket as _, Deliveries as _, Failures, LogGroupError, LogGroups, LogPage, LogQuery,
+    Store as _, Subscribed, Way,
+};
+use cloudtrail_inspector::trail::time::EventTime;
+use pollster::block_on;
+use serde_json::json;
+
+use crate::bootstrap::Function;
+use crate::emulator::Emulator;
+use crate::records::{id, record};
+use crate::redrive::{MemoryLogs, SOURCE, log, make_group, texts};
+use crate::table::now;
+
+/// A run after the hours in which hand-made records were logged, eight and nine.
+const NOW: &str = "2026-11-02T10:20:00Z";
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn at(time: &str) -> EventTime {
+    EventTime::parse(time).unwrap()
+}
+
+fn failures(hour: &str, group: Option<&str>, count: u64) -> Failures {
+    Failures {
+        hour: at(hour).window(),
+        group: group.map(str::to_owned),
+        count,
+    }
+}
+
+/// A store and a bucket, and a log group with a record every ten minutes since 08:03.
+struct World {
+    store: MemoryStore,
+    bucket: MemoryBucket,
+    logs: MemoryLogs,
+    groups: Vec<String>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            store: MemoryStore::default(),
+            bucket: MemoryBucket::default(),
+            logs: MemoryLogs::of(texts(1..=8), 600_000),
+            groups: vec![SOURCE.group.to_owned()],
+        }
+    }
+
+    fn open(&self, now: &str) -> Healing {
+        let opened = block_on(Healing::open(&self.bucket, &self.groups, at(now)));
+        let (healing, unreadable) = opened.unwrap();
+        assert_eq!(unreadable, None);
+        healing
+    }
+
+    fn heal(&mut self, healing: &mut Healing, is_over: impl FnMut() -> bool) -> Healed {
+        let mut subscription = Subscription::default();
+        let mut intake = Intake {
+            subscription: &mut subscription,
+            store: &mut self.store,
+            bucket: &self.bucket,
+            now: now(),
+        };
+        let healed = healing.heal(ORIGIN, &self.logs, &mut intake, is_over);
+        let healed = block_on(healed);
+        block_on(healing.keep(&self.bucket)).unwrap();
+        healed
+    }
+
+    fn events(&self) -> usize {
+        block_on(self.store.events()).unwrap().len()
+    }
+}
+
+const ORIGIN: Origin<'_> = Origin {
+    pattern: SOURCE.pattern,
+    owner: SOURCE.owner,
+};
+
+#[test]
+fn an_hour_of_which_something_was_lost_comes_in_and_is_not_read_again_for_the_same() {
+    let mut world = World::new();
+    let lost = |count| [failures("2026-11-02T08:00:00Z", Some(SOURCE.group), count)];
+    let mut healing = world.open(NOW);
+    healing.lost(&lost(2));
+    let healed = world.heal(&mut healing, || false);
+    assert_eq!((healed.hours(), healed.records(), healed.left), (2, 6, 0));
+    assert_eq!(world.events(), 6);
+    let kept = world.bucket.objects();
+    for (count, hours) in [(2, 0), (3, 1), (3, 0)] {
+        let mut healing = world.open(NOW);
+        healing.lost(&lost(count));
+        assert_eq!(world.heal(&mut healing, || false).hours(), hours);
+        let is_kept = world.bucket.objects() != kept;
+        assert_eq!(is_kept, count == 3, "written only if it changed");
+    }
+    assert_eq!(world.events(), 6);
+}
+
+#[test]
+fn what_there_is_no_time_for_is_done_by_the_next_run_and_no_page_is_read_twice() {
+    let mut world = World::new();
+    let lost = [failures("2026-11-02T09:00:00Z", None, 1)];
+    let mut asked = 0;
+    for run in 1.. {
+        let mut healing = world.open(NOW);
+        healing.lost(&lost);
+        let pages = Cell::new(0);
+        let is_over = || pages.replace(pages.get() + 1) == 3;
+        let healed = world.heal(&mut healing, is_over);
+        asked += healed.groups.values().map(|of| of.pages).sum::<u64>();
+        if healed.left == 0 {
+            assert!(run > 3, "{run}");
+            break;
+        }
+        assert!(matches!(healed.stopped[..], [(_, Stopped::Deadline)]));
+    }
+    // Of each of the five empty hours an empty page and one after it.
+    assert_eq!((asked, world.logs.asked.get() as u64), (18, 18));
+    assert_eq!(world.events(), 8);
+}
+
+#[test]
+fn while_nobody_is_subscribed_the_log_group_is_read_and_a_blind_run_reads_no_hour_twice() {
+    let mut world = World::new();
+    let mut healing = world.open("2026-11-02T08:20:00Z");
+    healing.stands(SOURCE.group, Standing::Right);
+    assert_eq!(world.heal(&mut healing, || false).hours(), 0);
+    let mut healing = world.open(NOW);
+    healing.stands(SOURCE.group, Standing::Wrong);
+    let healed = world.heal(&mut healing, || false);
+    assert_eq!((healed.hours(), healed.records()), (3, 8));
+    let asked = world.logs.asked.get();
+    let mut subscription = Subscription::default();
+    let mut intake = Intake {
+        subscription: &mut subscription,
+        store: &mut world.store,
+        bucket: &world.bucket,
+        now: now(),
+    };
+    let since = (&*world.groups, at("2026-11-02T07:30:00Z"));
+    let again = healing.read_since(since, ORIGIN, &world.logs, &mut intake, || false);
+    let again = block_on(again);
+    assert_eq!((again.hours(), again.records()), (1, 0));
+    assert_eq!(
+        world.logs.asked.get(),
+        asked + 2,
+        "an hour without anything"
+    );
+    assert_eq!(world.events(), 8);
+}
+
+/// Log groups of which one cannot be read.
+struct Torn<'t>(&'t MemoryLogs);
+
+impl LogGroups for Torn<'_> {
+    async fn events(
+        &self,
+        query: &LogQuery,
+        token: Option<&str>,
+    ) -> Result<LogPage, LogGroupError> {
+        if query.group == "away" {
+            let group = query.group.clone();
+            return Err(LogGroupError::NoGroup { group });
+        }
+        self.0.events(query, token).await
+    }
+
+    async fn subscribed(&self, group: &str, filter: &str) -> Result<Subscribed, LogGroupError> {
+        self.0.subscribed(group, filter).await
+    }
+}
+
+#[test]
+fn a_log_group_that_cannot_be_read_holds_up_no_other() {
+    let mut world = World::new();
+    world.groups.insert(0, "away".to_owned());
+    let mut healing = world.open(NOW);
+    healing.lost(&[failures("2026-11-02T08:00:00Z", None, 1)]);
+    let mut subscription = Subscription::default();
+    let mut intake = Intake {
+        subscription: &mut subscription,
+        store: &mut world.store,
+        bucket: &world.bucket,
+        now: now(),
+    };
+    let torn = Torn(&world.logs);
+    let healed = healing.heal(ORIGIN, &torn, &mut intake, || false);
+    let healed = block_on(healed);
+    assert_eq!((healed.hours(), healed.left), (7, 7));
+    assert!(matches!(&healed.stopped[..], [(group, Stopped::Logs(_))] if group == "away"));
+    assert_eq!(healed.groups["away"], Again::default());
+    assert_eq!(world.events(), 6);
+}
+
+#[test]
+fn what_is_kept_and_cannot_be_read_is_found_out_anew() {
+    let mut world = World::new();
+    for damaged in [b"{}".to_vec(), vec![b' '; (16 << 20) + 1]] {
+        block_on(world.bucket.keep(GAPS_KEY, damaged)).unwrap();
+        let opened = block_on(Healing::open(&world.bucket, &world.groups, at(NOW)));
+        let (mut healing, unreadable) = opened.unwrap();
+        assert!(unreadable.is_some());
+        world.heal(&mut healing, || false);
+        world.open(NOW);
+    }
+}
+
+/// Returns a metric of an hour.
+fn datum(name: &str, dimensions: &[(&str, &str)], at: EventTime, value: f64) -> MetricDatum {
+    let dimension = |(name, value): &(&str, &str)| {
+        let dimension = Dimension::builder().name(*name);
+        dimension.value(*value).build()
+    };
+    MetricDatum::builder()
+        .metric_name(name)
+        .set_dimensions(Some(dimensions.iter().map(dimension).collect()))
+        .timestamp(DateTime::from_secs(at.seconds()))
+        .value(value)
+        .build()
+}
+
+/// Puts what AWS itself says of a way.
+fn put(emulator: &Emulator, namespace: &str, datum: MetricDatum) {
+    let client = aws_sdk_cloudwatch::Client::new(emulator.config());
+    let put = client.put_metric_data().namespace(namespace);
+    block_on(put.metric_data(datum).send()).unwrap();
+}
+
+/// The moment at which the test runs, as old metrics are taken from nobody.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the function looks at the clock, too"
+)]
+fn this_moment() -> EventTime {
+    use std::time::{SystemTime, UNIX_EPOCH};
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    EventTime::from_seconds(now.as_secs() as i64).unwrap()
+}
+
+#[test]
+fn what_cloudwatch_says_was_not_delivered_is_told_by_hour_and_log_group() {
+    let Some(emulator) = Emulator::find() else {
+        return;
+    };
+    let this = this_moment().window();
+    let groups = ["a", "b"].map(|name| format!("{}-{name}", emulator.name()));
+    let of_group = |group: &str, filter: &str, hours, second, value| {
+        let dimensions = [
+            ("LogGroupName", group),
+            ("DestinationType", "Lambda"),
+            ("FilterName", filter),
+        ];
+        let at = this.plus(hours).start().after(second).unwrap();
+        put(
+            &emulator,
+            "AWS/Logs",
+            datum("DeliveryErrors", &dimensions, at, value),
+        );
+    };
+    of_group(&groups[0], "watch", -2, 60, 3.0);
+    of_group(&groups[0], "watch", -2, 3000, 4.0);
+    of_group(&groups[1], "watch", -1, 0, 1.0);
+    of_group(&groups[1], "other", -1, 0, 9.0);
+    of_group(&groups[1], "watch", -3, 0, 9.0);
+    let dropped = |function: &str, value| {
+        let at = this.plus(-1).start();
+        let datum = datum(
+            "AsyncEventsDropped",
+            &[("FunctionName", function)],
+            at,
+            value,
+        );
+        put(&emulator, "AWS/Lambda", datum);
+    };
+    let function = format!("{}-ingest", emulator.name());
+    dropped(&function, 2.0);
+    dropped("other", 9.0);
+    let way = Way {
+        groups: &groups,
+        filter: "watch",
+        function: &function,
+    };
+    let metrics = CloudWatch::new(emulator.config());
+    let found = block_on(metrics.failures(&way, this.plus(-2), this)).unwrap();
+    let failures = |hours, group: Option<&String>, count| Failures {
+        hour: this.plus(hours),
+        group: group.cloned(),
+        count,
+    };
+    let wanted = [
+        failures(-2, Some(&groups[0]), 7),
+        failures(-1, Some(&groups[1]), 1),
+        failures(-1, None, 2),
+    ];
+    assert_eq!(found, wanted);
+}
+
+/// Answers one request after another, each on a connection of its own, and returns the requests.
+fn answer(answers: Vec<(u16, Vec<u8>)>) -> (String, std::thread::JoinHandle<Vec<Vec<u8>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let serve = move || {
+        let mut asked = Vec::new();
+        for (status, body) in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            asked.push(request(&mut stream));
+            let length = body.len();
+            let head = format!(
+                "HTTP/1.1 {status} X\r\nsmithy-protocol: rpc-v2-cbor\r\nContent-Type: application/cbor\r\n\
+                 Connection: close\r\nContent-Length: {length}\r\n\r\n"
+            );
+            stream
+                .write_all(&[head.as_bytes(), &body].concat())
+                .unwrap();
+        }
+        asked
+    };
+    (address, std::thread::spawn(serve))
+}
+
+/// Reads a request to its end.
+fn request(stream: &mut impl std::io::Read) -> Vec<u8> {
+    let mut read = Vec::new();
+    let mut some = [0; 4096];
+    loop {
+        let count = stream.read(&mut some).unwrap();
+        read.extend_from_slice(&some[..count]);
+        let head = read.windows(4).position(|four| four == b"\r\n\r\n");
+        let Some(head) = head else { continue };
+        let text = String::from_utf8_lossy(&read[..head]).to_lowercase();
+        let length = text.split("content-length: ").nth(1).unwrap();
+        let length: usize = length.lines().next().unwrap().parse().unwrap();
+        if read.len() >= head + 4 + length {
+            return read;
+        }
+    }
+}
+
+/// Writes CBOR as CloudWatch answers in, for what has no more than it needs here: RFC 8949, section 3.
+fn cbor(value: &serde_json::Value) -> Vec<u8> {
+    let head = |major: u8, length: usize| vec![major << 5 | 24, u8::try_from(length).unwrap()];
+    match value {
+        serde_json::Value::String(text) => {
+            [head(3, text.len()), text.clone().into_bytes()].concat()
+        }
+        // A number is a sum; what is a moment says so.
+        serde_json::Value::Number(number) => {
+            [vec![0xfb], number.as_f64().unwrap().to_be_bytes().to_vec()].concat()
+        }
+        serde_json::Value::Array(all) => {
+            let items = all.iter().flat_map(|item| match item.get("at") {
+                Some(at) => [vec![0xc1], cbor(at)].concat(),
+                None => cbor(item),
+            });
+            head(4, all.len()).into_iter().chain(items).collect()
+        }
+        serde_json::Value::Object(all) => {
+            let items = all
+                .iter()
+                .flat_map(|(name, item)| [cbor(&json!(name)), cbor(item)].concat());
+            head(5, all.len()).into_iter().chain(items).collect()
+        }
+        other => panic!("{other}"),
+    }
+}
+
+/// Asks CloudWatch at an address about one log group.
+fn ask(address: &str) -> Result<Vec<Failures>, String> {
+    crate::emulator::enter();
+    let surroundings = [("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL", address)];
+    let credentials = Credentials::new("test", "test", None, None, "tests");
+    let config = Surroundings::of(surroundings).config().into_builder();
+    let config = config.credentials_provider(SharedCredentialsProvider::new(credentials));
+    let metrics = CloudWatch::new(&config.build());
+    let way = Way {
+        groups: &["shop".to_owned()],
+        filter: "watch",
+        function: "watch",
+    };
+    let until = at(NOW).window();
+    let found = block_on(metrics.failures(&way, until.plus(-24), until));
+    found.map_err(|error| error.to_string())
+}
+
+#[test]
+fn all_pages_are_read() {
+    let hour = at("2026-11-02T08:00:00Z").seconds();
+    let page = |hour: i64, next: Option<&str>| {
+        let mut page = json!({"MetricDataResults": [
+            {"Id": "q0", "StatusCode": "PartialData", "Timestamps": [{"at": hour}], "Values": [2]},
+            {"Id": "q1", "StatusCode": "Complete", "Timestamps": [], "Values": []},
+        ]});
+        if let Some(next) = next {
+            page["NextToken"] = json!(next);
+        }
+        (200, cbor(&page))
+    };
+    let (address, asked) = answer(vec![
+        page(hour, Some("more-of-it")),
+        page(hour + 3600, None),
+    ]);
+    let found = ask(&address).unwrap();
+    let wanted = ["2026-11-02T08:00:00Z", "2026-11-02T09:00:00Z"]
+        .map(|hour| failures(hour, Some("shop"), 2));
+    assert_eq!(found, wanted);
+    let asked = asked.join().unwrap();
+    let says = |request: &[u8], word: &[u8]| request.windows(word.len()).any(|of| of == word);
+    assert_eq!(
+        asked
+            .iter()
+            .map(|of| says(of, b"more-of-it"))
+            .collect::<Vec<_>>(),
+        [false, true]
+    );
+}
+
+#[test]
+fn a_refusal_is_told_and_so_is_a_metric_that_is_not_to_be_had() {
+    let refused = cbor(&json!({
+        "__type": "com.amazonaws.cloudwatch#AccessDeniedException",
+        "message": "not authorized to perform: cloudwatch:GetMetricData",
+    }));
+    let (address, _) = answer(vec![(403, refused)]);
+    let told = ask(&address).unwrap_err();
+    assert!(
+        told.contains("AccessDenied") && told.contains("cloudwatch:GetMetricData"),
+        "{told}"
+    );
+    let torn = cbor(&json!({"MetricDataResults": [{"Id": "q0", "StatusCode": "InternalError"}]}));
+    let (address, _) = answer(vec![(200, torn)]);
+    let told = ask(&address).unwrap_err();
+    assert!(
+        told.contains("InternalError for one of the metrics"),
+        "{told}"
+    );
+}
+
+/// The stack's function, its log group and what it may know of both.
+struct Stack {
+    emulator: Emulator,
+    group: String,
+    logs: aws_sdk_cloudwatchlogs::Client,
+}
+
+const INGEST: &str = "watch-ingest";
+
+impl Stack {
+    fn find() -> Option<Self> {
+        let emulator = Emulator::find()?;
+        emulator.make_bucket();
+        let group = format!("{}-trail", emulator.name());
+        let logs = make_group(&emulator, &group);
+        Some(Self {
+            emulator,
+            group,
+            logs,
+        })
+    }
+
+    /// Logs a failure of a moment ago, or longer.
+    fn log(&self, number: u64, at: EventTime) {
+        let fields = json!({
+            "eventID": id(number),
+            "errorCode": "AccessDenied",
+            "eventTime": at.to_string(),
+        });
+        let text = record(fields).to_string();
+        log(&self.logs, &self.group, &[(at.seconds() * 1000, text)]);
+    }
+
+    /// Puts the subscription where it should be; nothing in the emulator is called by it.
+    fn subscribe(&self) {
+        let arn = format!("arn:aws:lambda:us-east-1:111122223333:function:{INGEST}");
+        let put = self.logs.put_subscription_filter();
+        let put = put.log_group_name(&self.group).filter_name(INGEST);
+        let put = put.filter_pattern("").destination_arn(arn);
+        block_on(put.send()).unwrap();
+    }
+
+    fn unsubscribe(&self) {
+        let delete = self.logs.delete_subscription_filter();
+        let delete = delete.log_group_name(&self.group).filter_name(INGEST);
+        block_on(delete.send()).unwrap();
+    }
+
+    /// Takes stock, and returns how many events there are.
+    fn take_stock(&self) -> usize {
+        let mut settings = vec![
+            ("_HANDLER", "inspect"),
+            ("INGEST_FUNCTION_NAME", INGEST),
+            ("LOG_GROUP_NAMES", &self.group),
+            ("FILTER_NAME", INGEST),
+            ("RETENTION_DAYS", "8"),
+        ];
+        settings.extend(self.emulator.environment());
+        let function = Function::start(&settings);
+        function.hand_over(&[b"{}".to_vec()]);
+        assert_eq!(function.answers(1, PATIENCE), Ok(1));
+        let store = self.emulator.store(crate::table::telling());
+        block_on(store.events()).unwrap().len()
+    }
+}
+
+#[test]
+fn an_inspection_reads_what_nobody_was_subscribed_to() {
+    let Some(stack) = Stack::find() else {
+        return;
+    };
+    let now = this_moment();
+    // A minute ago, if that was this hour.
+    let logged = now.after(-60).unwrap().max(now.window().start());
+    stack.subscribe();
+    stack.log(1, logged);
+    assert_eq!(stack.take_stock(), 0, "what is delivered is left alone");
+    stack.unsubscribe();
+    stack.log(2, logged);
+    let found = stack.take_stock();
+    assert_eq!(
+        found, 2,
+        "both are of the hour in which it was known to be right"
+    );
+    stack.log(3, logged);
+    stack.subscribe();
+    assert_eq!(stack.take_stock(), 3, "once more");
+    stack.log(4, logged);
+    assert_eq!(stack.take_stock(), 3, "then that is over");
+}
+
+#[test]
+fn an_inspection_reads_the_hours_again_of_which_cloudwatch_says_that_something_was_lost() {
+    let Some(stack) = Stack::find() else {
+        return;
+    };
+    stack.subscribe();
+    let failed = this_moment().window().plus(-3).start();
+    stack.log(1, failed.after(60).unwrap());
+    stack.log(2, failed.after(7300).unwrap());
+    assert_eq!(stack.take_stock(), 0);
+    let dimensions = [
+        ("LogGroupName", stack.group.as_str()),
+        ("DestinationType", "Lambda"),
+        ("FilterName", INGEST),
+    ];
+    for (value, number) in [(1.0, 3), (0.0, 4), (2.0, 5)] {
+        let datum = datum("DeliveryErrors", &dimensions, failed, value);
+        put(&stack.emulator, "AWS/Logs", datum);
+        let found = stack.take_stock();
+        // What came to the hour since is found only when more was lost.
+        assert_eq!(found, if number == 5 { 3 } else { 1 });
+        stack.log(number, failed.after(120).unwrap());
+    }
+}
