@@ -4,6 +4,7 @@
 //! What was made true or told is so for good, whether or not the run comes to its end: the next one
 //! takes the hours again that were not written down, and finds it done.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _};
@@ -11,6 +12,7 @@ use futures_util::stream::{self, StreamExt as _};
 use crate::alert::occasion::Occasion;
 use crate::cluster::campaign::Deed;
 use crate::cluster::chronicle::{Chronicle, HOURS_MAX, Rhythm};
+use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::summary::Summary;
 use crate::cluster::transition::{Change, Transition};
 use crate::config::inspect::Summaries;
@@ -249,7 +251,7 @@ where
         let (mut window, next) = (self.chronicle.recalls_from(), self.chronicle.next());
         while window < next {
             let deeds = self.deeds(window).await?;
-            self.chronicle.amend(&deeds);
+            self.amend_by(window, &deeds).await;
             self.chronicle.recall(&deeds);
             window = window.plus(1);
         }
@@ -270,10 +272,16 @@ where
         }
         for late in &late {
             let deeds = self.deeds(late.window).await?;
-            self.chronicle.amend(&deeds);
+            self.amend_by(late.window, &deeds).await;
             self.inspected.counts.late_hours += 1;
         }
         Ok(late)
+    }
+
+    async fn amend_by(&mut self, window: Window, deeds: &[Deed]) {
+        let told = self.chronicle.amend(deeds);
+        let is_told = self.is_telling && self.chronicle.is_news(window);
+        self.settle(&told, is_told).await;
     }
 
     /// Takes the hours up to before one, as far as there is time.
@@ -322,22 +330,39 @@ where
 
     /// Makes transitions true, each on its own: what goes wrong with one is no reason to leave others.
     async fn settle(&mut self, told: &[Transition], is_told: bool) {
-        let (store, plan, now) = (self.store, self.plan, self.clock.seconds());
-        let settles = told.iter().map(|transition| async move {
-            let occasion = occasion(transition, plan.diagnosis.as_ref(), now);
-            match (&transition.change, occasion.filter(|_| is_told)) {
-                (Change::Campaign(campaign), Some(occasion)) => {
-                    store.meet_campaign(campaign, &occasion).await
-                }
-                (_, occasion) => store.settle(transition, occasion.as_ref()).await,
+        // What happens to one cluster follows from what happened before.
+        let mut lines: BTreeMap<Option<ClusterId>, Vec<&Transition>> = BTreeMap::new();
+        for transition in told {
+            lines
+                .entry(transition.cluster)
+                .or_default()
+                .push(transition);
+        }
+        let run = &*self;
+        let settles = lines.into_values().map(|line| async move {
+            let mut settled = Vec::new();
+            for transition in line {
+                settled.push(run.settle_one(transition, is_told).await);
             }
+            settled
         });
         let settled: Vec<_> = stream::iter(settles).buffered(CALLS_MAX).collect().await;
-        for settled in settled {
+        for settled in settled.into_iter().flatten() {
             match settled {
                 Ok(is_settled) => self.inspected.counts.settled += u64::from(is_settled),
                 Err(error) => self.inspected.failed.push(error),
             }
+        }
+    }
+
+    async fn settle_one(&self, transition: &Transition, is_told: bool) -> Result<bool, StoreError> {
+        let (store, now) = (self.store, self.clock.seconds());
+        let occasion = occasion(transition, self.plan.diagnosis.as_ref(), now);
+        match (&transition.change, occasion.filter(|_| is_told)) {
+            (Change::Campaign(campaign), Some(occasion)) => {
+                store.meet_campaign(campaign, &occasion).await
+            }
+            (_, occasion) => store.settle(transition, occasion.as_ref()).await,
         }
     }
 

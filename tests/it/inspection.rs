@@ -375,6 +375,47 @@ fn an_escalation_that_goes_on_is_told_once_though_neither_hour_is_taken() {
 }
 
 #[test]
+fn an_escalation_of_a_cluster_that_comes_back_begins_and_ends_in_its_new_life() {
+    let world = World::default();
+    world.commit(START + 2 * HOUR, &day());
+    let burst: Vec<Value> = (0..90)
+        .map(|n| throttled(100 + n as u64, RECOVERED_AT + 600 + n * 10))
+        .collect();
+    for hour in 2..14 {
+        // On the hour: its end is found when it has come back already.
+        if START + hour * HOUR == RECOVERED_AT + HOUR {
+            world.commit(RECOVERED_AT + 1800, &burst);
+        }
+        world.inspect(START + hour * HOUR).unwrap();
+    }
+    let told = world.told().into_values();
+    let risen: Vec<Occasion> = told
+        .filter(|of| of.kind == Kind::Escalating && of.cluster.is_some())
+        .collect();
+    let epochs: Vec<i64> = risen.iter().map(|of| of.epoch).collect();
+    assert_eq!(epochs, [2, 2], "a beginning and an end: {risen:?}");
+    assert_eq!(risen[0].fault_id(), risen[1].fault_id());
+}
+
+#[test]
+fn an_event_that_comes_late_but_after_its_cluster_recovered_brings_it_back_and_it_ends_again() {
+    let world = World::default();
+    world.commit(START + 2 * HOUR, &day());
+    for hour in 2..14 {
+        world.inspect(START + hour * HOUR + 20 * 60).unwrap();
+    }
+    // Its hour was taken without it.
+    let late = throttled(90, RECOVERED_AT + HOUR + 60);
+    world.commit(START + 13 * HOUR + 30 * 60, &[late]);
+    assert_eq!(world.heads()[0].state, State::Regressed);
+    for hour in 14..24 {
+        world.inspect(START + hour * HOUR + 20 * 60).unwrap();
+    }
+    let head = &world.heads()[0];
+    assert_eq!((head.state, head.epoch), (State::Recovered, 2));
+}
+
+#[test]
 fn what_comes_late_for_an_hour_long_ago_counts_there() {
     let world = World::default();
     world.commit(START + 2 * HOUR, &day());

@@ -226,11 +226,14 @@ impl Life {
     }
 
     /// Takes an hour again that was taken before, as events of it came late: all that is known of it
-    /// by now. What is late brings nothing back and postpones what has not happened yet.
-    pub fn amend(&mut self, deeds: Deeds<'_>) {
-        let (Some(first), Some(last)) = (deeds.first(), deeds.last()) else {
-            return;
-        };
+    /// by now. What is late postpones what has not happened yet, and brings back only what had recovered
+    /// before it: whoever committed it has told so, or could not know yet.
+    pub fn amend(&mut self, deeds: Deeds<'_>) -> Option<(EventTime, Change)> {
+        let (first, last) = (deeds.first()?, deeds.last()?);
+        let later = deeds
+            .iter()
+            .find(|deed| self.recovered.is_some_and(|of| deed.at > of));
+        let change = later.map(|deed| (deed.at, self.come_back(deed.at)));
         let window = first.at.window();
         let place = self.hours.partition_point(|(of, _)| *of < window);
         let before = match self.hours.get_mut(place).filter(|(of, _)| *of == window) {
@@ -242,7 +245,9 @@ impl Life {
         };
         let more = (deeds.len() as u64).saturating_sub(before);
         self.total += more;
-        if last.at >= self.began || self.epoch == 1 {
+        if change.is_some() {
+            self.count = deeds.len() as u64;
+        } else if last.at >= self.began || self.epoch == 1 {
             self.count += more;
         }
         for deed in deeds {
@@ -255,6 +260,7 @@ impl Life {
         }
         self.first = self.first.min(first.at);
         self.last = self.last.max(last.at);
+        change
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Hours are taken in their order, each once, with all events of it: the same hours give the same
 //! chronicle and tell the same, in however many sittings. What comes late for an hour amends what is
-//! known, and brings nothing back.
+//! known, and brings back only what had recovered before it.
 
 mod baseline;
 mod life;
@@ -175,8 +175,9 @@ impl Chronicle {
                 let Some(life) = self.lives.get(&cluster) else {
                     continue;
                 };
-                // A later hour is measured by this one as well, of which more may come.
-                if *window == self.next {
+                // A later hour is measured by this one as well, of which more may come; and of a cluster
+                // that comes back, that has to be told first.
+                if *window == self.next && life.is_open() {
                     let change = life.foresee(*window, deeds.len() as u64);
                     let told_of = |change| of_cluster(cluster, life, window.end(), change);
                     told.extend(change.map(told_of));
@@ -190,13 +191,17 @@ impl Chronicle {
         told
     }
 
-    /// Takes an hour again that events came late for, with all its deeds.
-    pub fn amend(&mut self, deeds: &[Deed]) {
+    /// Takes an hour again that events came late for, with all its deeds, and tells which clusters come
+    /// back by that.
+    pub fn amend(&mut self, deeds: &[Deed]) -> Vec<Transition> {
+        let mut told = Vec::new();
         for (cluster, deeds) in grouped(deeds, |deed| deed.case.cluster) {
             let life = self.lives.entry(cluster);
             let life = life.or_insert_with(|| Life::new(deeds[0]));
-            life.amend(&deeds);
+            let change = life.amend(&deeds);
+            told.extend(change.map(|(at, change)| of_cluster(cluster, life, at, change)));
         }
+        told
     }
 
     fn meet_accounts(&mut self, window: Window, deeds: &[Deed], told: &mut Vec<Transition>) {
