@@ -68,10 +68,17 @@ impl Happening {
         }
     }
 
+    fn says(&self, field: &str) -> Value {
+        let fields = self.fields.as_ref();
+        fields.map_or(Value::Null, |fields| fields[field].clone())
+    }
+
     pub fn outcome(&self) -> Outcome {
-        let code = self.fields.as_ref().map(|fields| &fields["errorCode"]);
+        let code = self.fields.as_ref().map(|_| self.says("errorCode"));
         match code {
             None => Outcome::Quarantined,
+            // Of what succeeds here, what writes is watched.
+            Some(Value::Null) if self.says("readOnly") == json!(false) => Outcome::Clustered,
             Some(Value::Null) => Outcome::NotSelected,
             Some(code) if code == DRY_RUN => Outcome::Ignored,
             Some(_) => Outcome::Clustered,
@@ -101,7 +108,7 @@ fn prober(hour: i64) -> impl Iterator<Item = Happening> {
 }
 
 /// Three things that fail in each hour but those of an outage.
-fn steady((from, hours): (i64, i64)) -> impl Iterator<Item = Happening> {
+pub fn steady((from, hours): (i64, i64)) -> impl Iterator<Item = Happening> {
     let is_seen = move |hour: &i64| !(from..from + hours).contains(hour);
     (0..HOURS).filter(is_seen).flat_map(|hour| {
         let of = |n: i64, service, call| {

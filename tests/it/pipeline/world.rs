@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use cloudtrail_inspector::alert::Alert;
 use cloudtrail_inspector::alert::occasion::{AlertId, Occasion};
 use cloudtrail_inspector::aws::dynamodb::message::{read_row, row_partitions};
-use cloudtrail_inspector::aws::dynamodb::table::Table as _;
+use cloudtrail_inspector::aws::dynamodb::table::{Item, Table as _};
 use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
 use cloudtrail_inspector::config::inspect::Summaries;
 use cloudtrail_inspector::deliver::{Delivery, drain};
@@ -20,15 +20,16 @@ use cloudtrail_inspector::ingest::intake::Intake;
 use cloudtrail_inspector::ingest::redrive::redrive;
 use cloudtrail_inspector::ingest::subscription::Subscription;
 use cloudtrail_inspector::inspect::run::{Plan, run};
-use cloudtrail_inspector::keys::{Answer, KeySettings};
+use cloudtrail_inspector::keys::KeySettings;
 use cloudtrail_inspector::memory::MemoryBucket;
 use cloudtrail_inspector::outbox::{Answered, Capacity};
 use cloudtrail_inspector::policy::Policies;
-use cloudtrail_inspector::ports::{Clock, DirectoryError, KeyDirectory, LogEvent, Sink};
+use cloudtrail_inspector::ports::{Clock, LogEvent, Sink};
 use cloudtrail_inspector::trail::time::EventTime;
 use pollster::block_on;
 use serde_json::json;
 
+use crate::directory::Directory;
 use crate::payloads::event_of;
 use crate::pipeline::lots::{End, Lots};
 use crate::pipeline::scenes::{Happening, Outcome};
@@ -72,25 +73,6 @@ impl Clock for Hands {
     }
 }
 
-/// An IAM that nobody asks: no event here has a key.
-struct Nobody;
-
-impl KeyDirectory for Nobody {
-    async fn last_use(&self, _: &str, _: &str) -> Result<Answer, DirectoryError> {
-        Ok(Answer::Unknown)
-    }
-}
-
-/// What is decided about keys.
-fn keys() -> KeySettings {
-    KeySettings {
-        account_id: "111122223333".to_owned(),
-        member_accounts: BTreeSet::new(),
-        dormant_days: 90,
-        canaries: BTreeSet::new(),
-    }
-}
-
 /// A message as it arrived at a sink: in which run, and whether the sink's answer got lost.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrived {
@@ -98,8 +80,8 @@ pub struct Arrived {
     is_lost: bool,
 }
 
-/// What the sinks were sent: by sink and alert.
-type Sent = BTreeMap<(&'static str, AlertId), Vec<Arrived>>;
+/// What the sinks were sent, by sink and alert: why, and each time that it arrived.
+type Sent = BTreeMap<(&'static str, AlertId), (Occasion, Vec<Arrived>)>;
 
 /// A sink that now and then cannot be reached, or answers to nobody.
 struct Post {
@@ -129,7 +111,11 @@ impl Sink for Post {
         };
         for alert in alerts {
             let id = (self.name, alert.occasion.id());
-            self.sent.borrow_mut().entry(id).or_default().push(arrived);
+            let mut sent = self.sent.borrow_mut();
+            let told = sent
+                .entry(id)
+                .or_insert_with(|| (alert.occasion.clone(), Vec::new()));
+            told.1.push(arrived);
         }
         let ok = Answered::Accepted("200".to_owned());
         vec![if arrived.is_lost { down } else { ok }; alerts.len()]
@@ -140,7 +126,7 @@ impl Sink for Post {
 pub struct World {
     pub table: MemoryTable,
     pub bucket: MemoryBucket,
-    pub sent: Rc<RefCell<Sent>>,
+    sent: Rc<RefCell<Sent>>,
     /// The rows that were there at any time, by sink and alert: under which keys, and why.
     pub rows: BTreeMap<(String, AlertId), (BTreeSet<i64>, Occasion)>,
     /// The runs that delivered and broke off.
@@ -155,6 +141,8 @@ pub struct World {
     failures: u32,
     /// Whether something was skipped that is not read again yet.
     is_missing: bool,
+    /// Which summaries are told.
+    pub summaries: Summaries,
     lots: Lots,
 }
 
@@ -163,6 +151,15 @@ fn settings() -> Settings {
         sinks: SINKS.map(str::to_owned).to_vec(),
         learn_hours: 0,
         ..Settings::default()
+    }
+}
+
+fn keys() -> KeySettings {
+    KeySettings {
+        account_id: "111122223333".to_owned(),
+        member_accounts: BTreeSet::new(),
+        dormant_days: 90,
+        canaries: BTreeSet::new(),
     }
 }
 
@@ -250,6 +247,7 @@ impl World {
             logs,
             failures: 0,
             is_missing: false,
+            summaries: Summaries::New,
             lots,
         }
     }
@@ -365,11 +363,19 @@ impl World {
         let plan = Plan {
             retention_days: 3,
             deadline: i64::MAX,
-            summaries: Summaries::New,
+            summaries: self.summaries,
             keys: keys(),
             diagnosis: None,
         };
-        let inspected = run(&mut self.stock.store, &self.bucket, &Nobody, &clock, &plan);
+        // No event here has a key.
+        let directory = Directory::new(clock.clone());
+        let inspected = run(
+            &mut self.stock.store,
+            &self.bucket,
+            &directory,
+            &clock,
+            &plan,
+        );
         match polled(inspected, steps) {
             Some(inspected) => inspected.is_ok_and(|of| of.failed.is_empty()),
             None => {
@@ -407,14 +413,13 @@ impl World {
         let mut store = store(&self.table, settings());
         store.set_now(time(clock.seconds()));
         let steps = arrange(store.table(), end);
-        let keys = keys();
         let holder = self.runs.to_string();
         let delivery = Delivery {
             store: &store,
-            directory: &Nobody,
+            directory: &Directory::new(clock.clone()),
             clock: &clock,
             policies: &Policies::default(),
-            keys: &keys,
+            keys: &keys(),
             account_names: &BTreeMap::new(),
             holder: &holder,
         };
@@ -457,16 +462,43 @@ impl World {
         panic!("rows wait that nobody sends");
     }
 
+    /// Returns what a sink was told.
+    pub fn told(&self, sink: &str) -> Vec<Occasion> {
+        let sent = self.sent.borrow();
+        let arrived = sent.iter().filter(|((of, _), _)| *of == sink);
+        arrived.map(|(_, (told, _))| told.clone()).collect()
+    }
+
+    /// Returns how often rows ended, by the id of their message, as the log in the table says; what was
+    /// held back with its cluster is not in there.
+    pub fn logged(&self) -> BTreeMap<AlertId, usize> {
+        let mut logged = BTreeMap::new();
+        for Item { key, .. } in self.table.items() {
+            let id = key.sk.strip_prefix("T#").and_then(|of| of.split_once('#'));
+            if let Some(id) = id.and_then(|(_, id)| AlertId::parse(id)) {
+                *logged.entry(id).or_default() += 1;
+            }
+        }
+        logged
+    }
+
     /// Tells how often something was sent for which there was no reason to send it again: neither did
     /// the run break off, nor did the sink's answer get lost.
     pub fn sent_well(&self, sink: &str, id: AlertId) -> usize {
         let sent = self.sent.borrow();
-        let arrived = sent
+        let sent = sent
             .iter()
-            .filter(|((of, other), _)| *of == sink && *other == id);
-        let arrived = arrived.flat_map(|(_, arrived)| arrived);
-        arrived
-            .filter(|of| !of.is_lost && !self.broken.contains(&of.run))
-            .count()
+            .find(|((of, other), _)| *of == sink && *other == id);
+        let arrived = sent.into_iter().flat_map(|(_, (_, arrived))| arrived);
+        let well = arrived.filter(|of| !of.is_lost && !self.broken.contains(&of.run));
+        well.count()
+    }
+
+    /// Tells whether each message arrived once at most.
+    pub fn is_sent_once(&self) -> bool {
+        self.sent
+            .borrow()
+            .values()
+            .all(|(_, arrived)| arrived.len() == 1)
     }
 }
