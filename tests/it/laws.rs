@@ -6,6 +6,7 @@ use std::path::Path;
 use cloudtrail_inspector::alert::{hint, severity};
 use cloudtrail_inspector::cluster::cases::CaseRef;
 use cloudtrail_inspector::cluster::class::{Selection, select};
+use cloudtrail_inspector::cluster::fingerprint::ClusterId;
 use cloudtrail_inspector::cluster::memo::Memo;
 use cloudtrail_inspector::cluster::{Census, Span, conclude};
 use cloudtrail_inspector::ingest::{Folding, commit};
@@ -16,6 +17,7 @@ use cloudtrail_inspector::rules::Rules;
 use cloudtrail_inspector::sqlite::SqliteStore;
 use cloudtrail_inspector::trail::file::{Layout, Limits};
 use cloudtrail_inspector::trail::origin::Agents;
+use cloudtrail_inspector::trail::time::EventTime;
 use cloudtrail_inspector::trail::{Record, Wrapper, redact};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -215,6 +217,95 @@ fn key() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Writes a value otherwise: the keys of objects in another order, and with other space between.
+fn rewritten(value: &Value, turned: usize, space: &str) -> String {
+    let text = match value {
+        Value::Object(fields) => {
+            let mut fields: Vec<String> = fields
+                .iter()
+                .map(|(key, value)| {
+                    let value = rewritten(value, turned, space);
+                    format!("{}{space}:{space}{value}", json!(key))
+                })
+                .collect();
+            let count = fields.len().max(1);
+            fields.rotate_left(turned % count);
+            format!(
+                "{{{space}{}{space}}}",
+                fields.join(&format!("{space},{space}"))
+            )
+        }
+        Value::Array(values) => {
+            let values = values.iter().map(|value| rewritten(value, turned, space));
+            format!("[{}]", values.collect::<Vec<_>>().join(","))
+        }
+        other => other.to_string(),
+    };
+    format!("{space}{text}")
+}
+
+/// What differs from call to call, and makes no other error.
+#[derive(Debug, Clone)]
+struct Passing {
+    number: u128,
+    second: i64,
+    is_upper: bool,
+}
+
+fn passing() -> impl Strategy<Value = Passing> {
+    let second = 1_793_491_200..1_793_491_200 + 86_400_i64;
+    (any::<u128>(), second, any::<bool>()).prop_map(|(number, second, is_upper)| Passing {
+        number,
+        second,
+        is_upper,
+    })
+}
+
+/// Returns an error of one kind with what differs from call to call.
+fn passed(code: &str, passing: &Passing) -> Value {
+    // A digit and a letter, as anything shorter might be a word or a count.
+    let hex = format!("{:032x}a7", passing.number);
+    let hex = if passing.is_upper {
+        hex.to_uppercase()
+    } else {
+        hex
+    };
+    let time = EventTime::from_seconds(passing.second).unwrap();
+    let uuid = format!(
+        "{}-{}-4{}-8{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..15],
+        &hex[15..18],
+        &hex[18..30]
+    );
+    let machine = format!("i-{}", &hex.to_lowercase()[17..34]);
+    record(json!({
+        "eventID": id(passing.number as u64),
+        "eventTime": time.to_string(),
+        "requestID": uuid,
+        "errorCode": code,
+        "errorMessage": format!(
+            "Instance {machine} of arn:aws:ec2:eu-central-1:111122223333:instance/{machine} is not good \
+             at {time} (Service: Ec2, Request ID: {uuid}, digest {hex})"
+        ),
+        "userIdentity": {
+            "type": "AssumedRole",
+            "arn": format!("arn:aws:sts::111122223333:assumed-role/app/{machine}"),
+            "accountId": "111122223333",
+        },
+    }))
+}
+
+fn cluster_of(text: &str) -> ClusterId {
+    let record = Record::parse(text).unwrap();
+    let Selection::Clustered(class) = select(&record) else {
+        panic!("it fails");
+    };
+    let conclusion = conclude(&record, &Wrapper::default(), class, &mut Agents::default());
+    conclusion.understanding.identity.cluster_id()
+}
+
 /// Does everything the engine can do with a record.
 fn digest(text: &str) {
     let Ok(record) = Record::parse(text) else {
@@ -280,6 +371,18 @@ proptest! {
         prop_assert_eq!(&rows(arrive(&mut memory, &records, &arrival)), &expected);
         let mut sqlite = SqliteStore::open(Path::new(":memory:")).unwrap();
         prop_assert_eq!(&rows(arrive(&mut sqlite, &records, &arrival)), &expected);
+    }
+
+    #[test]
+    fn what_differs_from_call_to_call_and_how_it_is_written_makes_no_other_cluster(
+        code in proptest::sample::select(&CODES[..]),
+        (one, other) in (passing(), passing()),
+        turned in 0..20usize,
+        space in "[ \t\r\n]{0,3}",
+    ) {
+        let expected = cluster_of(&passed(code, &one).to_string());
+        let found = cluster_of(&rewritten(&passed(code, &other), turned, &space));
+        prop_assert_eq!(found, expected);
     }
 
     #[test]
