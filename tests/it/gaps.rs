@@ -508,6 +508,7 @@ impl Stack {
         let mut settings = vec![
             ("_HANDLER", "inspect"),
             ("INGEST_FUNCTION_NAME", INGEST),
+            ("OWN_ACCOUNT_ID", "111122223333"),
             ("LOG_GROUP_NAMES", &self.group),
             ("FILTER_NAME", INGEST),
             ("RETENTION_DAYS", "8"),
