@@ -401,10 +401,6 @@ fn lots() -> impl Strategy<Value = Lots> {
 /// As many cases as `PROPTEST_CASES` says, or so many.
 fn cases(usual: u32) -> ProptestConfig {
     let default = ProptestConfig::default();
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "how long tests take is the caller's to say"
-    )]
     let is_said = std::env::var_os("PROPTEST_CASES").is_some();
     let cases = if is_said { default.cases } else { usual };
     ProptestConfig {

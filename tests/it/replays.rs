@@ -64,7 +64,7 @@ const RECON: [(&str, &str); 34] = [
 ];
 
 /// Returns refusals of a user, each with what else it says.
-fn refused(at: i64, service: &str, call: &str, more: Value) -> Happening {
+fn refused(at: i64, service: &str, call: &str, more: &Value) -> Happening {
     let code = if service == "ec2" {
         "Client.UnauthorizedOperation"
     } else {
@@ -127,7 +127,7 @@ fn a_stolen_key_that_tries_every_door_is_one_campaign_and_fewer_than_ten_singles
             10 * HOUR + 300 + n * 25,
             service,
             call,
-            json!({"awsRegion": region}),
+            &json!({"awsRegion": region}),
         )
     });
     let world = lived(&tried.collect::<Vec<_>>(), Summaries::New);
@@ -175,7 +175,7 @@ fn a_session_that_asks_thirty_machines_for_their_password_is_one_cluster_and_a_c
             "requestParameters": {"instanceId": machine},
             "userIdentity": session,
         });
-        refused(10 * HOUR + n * 7, "ec2", "GetPasswordData", more)
+        refused(10 * HOUR + n * 7, "ec2", "GetPasswordData", &more)
     });
     let world = lived(&asked.collect::<Vec<_>>(), Summaries::New);
     let store = store(&world.table, telling());
@@ -290,7 +290,7 @@ fn the_summary_of_an_hour_is_the_sum_of_its_clusters_and_that_of_a_day_the_sum_o
             6 * HOUR + n * 31,
             "s3",
             RECON[n as usize % 3].1,
-            json!({"recipientAccountId": STEADY}),
+            &json!({"recipientAccountId": STEADY}),
         ));
     }
     let world = lived(&happened, Summaries::Always);
