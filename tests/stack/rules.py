@@ -607,7 +607,7 @@ REFUSED = [
 
 
 # What rules are made of.
-PARTS = (told, called, groups, group_arns, topic, may, tersely, keys, of_taking_in)
+PARTS = (told, called, groups, group_arns, topic, may, of_asking, tersely, keys, of_taking_in)
 RULES = [
     rule
     for name, rule in list(globals().items())
