@@ -23,6 +23,8 @@ ASKED = [
         "Topic": "arn:aws:sns:eu-central-1:111122223333:alerts",
         "InspectionSchedule": "rate(2 hours)",
         "Summaries": "always",
+        "AlarmTopic": "arn:aws:sns:eu-central-1:111122223333:alarms",
+        "InspectionAlarmHours": "5",
     },
     {
         "LogGroupNames": "/org/cloudtrail/a,trail-b",
@@ -36,9 +38,10 @@ ASKED = [
         "AccountRoleName": "key-reader",
         "CanaryKeys": "AKIAIOSFODNN7EXAMPLE",
         "PermissionsBoundary": "boundary",
+        "AlarmTopic": "create",
     },
-    {"GuanceRoute": "datakit", "GuanceUrl": "https://datakit.example:9529"},
-    {"Topic": "create", "EventBusName": "default", "Notify": "false"},
+    {"GuanceRoute": "datakit", "GuanceUrl": "https://datakit.example:9529", "Alarms": "false"},
+    {"Topic": "create", "EventBusName": "default", "Notify": "false", "AlarmTopic": "create", "Alarms": "false"},
 ]
 
 # For each rule what breaks it: the text of the template, and what stands there instead.
@@ -126,6 +129,26 @@ BROKEN = [
     (parameters_explain_themselves, "    ConstraintDescription: must be arm64 or x86_64.\n", ""),
     (parameters_explain_themselves, "LearnHours, LogRetentionDays]", "LogRetentionDays]"),
     (the_outputs_say_what_to_try, "clusters list --stack", "list --stack"),
+    (the_outputs_say_what_to_try, "    Value: !Ref TopicOfAlarms\n", "    Value: !Ref AlarmTopic\n"),
+    (the_topic_is_closed, "      DisplayName: cloudtrail-inspector alarms\n", "      KmsMasterKeyId: alias/aws/sns\n"),
+    (the_topic_is_closed, "            Condition: { StringEquals: { aws:SourceAccount: !Ref AWS::AccountId } }\n", ""),
+    (the_topic_is_closed, '            Resource: !Ref TopicOfAlarms\n            Condition: { Bool: { aws:SecureTransport: "false" } }\n', "            Resource: !Ref TopicOfAlarms\n"),
+    (alarms_watch_what_is_there, "    Condition: WatchesBus\n", "    Condition: HasAlarms\n"),
+    (alarms_watch_what_is_there, "      Threshold: 900000\n", "      Threshold: 900\n"),
+    (alarms_watch_what_is_there, "      TreatMissingData: breaching\n", "      TreatMissingData: notBreaching\n"),
+    (alarms_watch_what_is_there, "      EvaluationPeriods: !Ref InspectionAlarmHours\n", "      EvaluationPeriods: 3\n"),
+    (alarms_watch_what_is_there, "AlarmName: !Sub ${AWS::StackName}-delivery-errors-${Group}\n", "AlarmName: !Sub ${AWS::StackName}-delivery-errors\n"),
+    (what_breaks_the_inspection_is_one_alarm, 'ALARM("${NoInspectionAlarm}") OR ', ""),
+    (what_breaks_the_inspection_is_one_alarm, 'ALARM("${NoInspectionAlarm}") OR ', 'ALARM("${NoInspectionAlarm}") AND '),
+    (alarms_are_told_once_when_they_begin_and_end, "      OKActions: !If [TellsOfAlarms, [!If [MakesAlarmTopic, !Ref TopicOfAlarms, !Ref AlarmTopic]], !Ref AWS::NoValue]\n", ""),
+    (alarms_are_told_once_when_they_begin_and_end, "ALARM(\"${InspectErrorsAlarm}\") OR ", "ALARM(\"${RedriveLeftAlarm}\") OR "),
+    (alarms_say_what_to_do_first, "; read its log for why, the inspection takes them in again within the hour.", "."),
+    (alarms_say_what_to_do_first, "AlarmName: !Sub ${AWS::StackName}-event-age\n", "AlarmName: !Sub ${AWS::StackName}-age\n"),
+    (metrics_are_written_by_somebody, "MetricName: RedriveLeft", "MetricName: RedrivesLeft"),
+    (metrics_are_written_by_somebody, "MetricName: AsyncEventsDropped", "MetricName: AsyncEventsLost"),
+    (metrics_are_written_by_somebody, "{ Name: Function, Value: inspect }", "{ Name: Function, Value: deliver }"),
+    (metrics_are_written_by_somebody, "{ Name: QueueName, Value: !GetAtt ScheduleQueue.QueueName }", "{ Name: QueueName, Value: !GetAtt ScheduleQueue.Arn }"),
+    (metrics_are_written_by_somebody, "            - { Name: DestinationType, Value: Lambda }\n", ""),
 ]
 
 
