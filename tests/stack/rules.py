@@ -562,7 +562,7 @@ def every_partition_is_spelled_right(stack):
     if suffix != "amazonaws.com" and "amazonaws.com" in rest.replace(suffix, ""):
         yield f"amazonaws.com in {partition}"
     host = {"aws": "console.aws.amazon.com", "aws-cn": "console.amazonaws.cn"}
-    for name in ("TableConsole", "LogConsole"):
+    for name in {"TableConsole", "LogConsole", "DashboardConsole"} & set(stack.outputs):
         link = stack.outputs[name]
         if not link.startswith(f"https://{host.get(partition, 'console.amazonaws-us-gov.com')}/") or region not in link:
             yield f"{name} leads to {link}"
@@ -597,6 +597,9 @@ def the_outputs_say_what_to_try(stack):
         yield "the topic is not told"
     if stack.outputs.get("AlarmTopicArn") != ("<TopicOfAlarms>" if stack.values["AlarmTopic"] == "create" else None):
         yield "the topic of alarms is not told"
+    dashboard = stack.outputs.get("DashboardConsole", "")
+    if dashboard.endswith("#dashboards/dashboard/<DashboardOfStack>") != (stack.values["Dashboard"] == "true"):
+        yield "the dashboard is not told"
 
 
 def alarms_watch_what_is_there(stack):
@@ -704,6 +707,92 @@ def metrics_are_written_by_somebody(stack):
             yield f"{name}: {complaint}"
 
 
+def queries_ask_the_log_groups_that_are_read(stack):
+    found = stack.of_type("AWS::Logs::QueryDefinition")
+    if set(found) != ({f"{name}Query" for name in QUERIES} if stack.values["Dashboard"] == "true" else set()):
+        yield f"queries {set(found)}"
+    for name, made in found.items():
+        properties = made["Properties"]
+        if properties["Name"] != f"watch/{QUERIES.get(name.removesuffix('Query'))}":
+            yield f"{name} is called {properties['Name']}"
+        if properties["LogGroupNames"] != stack.values["LogGroupNames"].split(","):
+            yield f"{name} asks {properties['LogGroupNames']}"
+        if set('"\\') & set(properties["QueryString"]):
+            yield f"{name} cannot stand in the dashboard as it is"
+
+
+QUERIES = {
+    "FailedSignIns": "Failed sign-ins", "NewUsers": "New IAM users", "TopErrors": "Top ten errors", "Refusals": "Refusals by principal",
+}
+
+
+def the_dashboard_shows_what_there_is(stack):
+    dashboards = list(stack.of_type("AWS::CloudWatch::Dashboard").values())
+    if len(dashboards) != (stack.values["Dashboard"] == "true"):
+        yield f"{len(dashboards)} dashboards"
+    for made in dashboards:
+        if made["Properties"]["DashboardName"] != "watch":
+            yield f"it is called {made['Properties']['DashboardName']}"
+        try:
+            widgets = json.loads(made["Properties"]["DashboardBody"])["widgets"]
+        except ValueError as wrong:
+            yield f"its body is no JSON: {wrong}"
+            return
+        taken = set()
+        for widget in widgets:
+            spots = {
+                (column, row)
+                for column in range(widget["x"], widget["x"] + widget["width"])
+                for row in range(widget["y"], widget["y"] + widget["height"])
+            }
+            if taken & spots or max(spots)[0] > 23:
+                yield f"there is no place at {min(spots)}"
+            taken |= spots
+            yield from of_widget(stack, widget["type"], widget["properties"])
+        asked = [widget["properties"]["title"] for widget in widgets if widget["type"] == "log"]
+        if sorted(asked) != sorted(QUERIES.values()):
+            yield f"its tables are {asked}"
+
+
+def of_widget(stack, kind, properties):
+    """Yields what a widget of the dashboard names that is not there."""
+    if kind == "text":
+        for heading in re.findall(r"`#([^`]*)`", properties["markdown"]):
+            if f"\n### {heading}\n" not in RUNBOOK:
+                yield f"docs/runbook.md has no {heading}"
+        return
+    if properties["region"] != stack.place[1]:
+        yield f"a widget shows {properties['region']}"
+    if kind == "log":
+        sources, query = re.fullmatch(r"((?:SOURCE '[^']*' \| )+)(.*)", properties["query"], re.DOTALL).groups()
+        if re.findall("'([^']*)'", sources) != stack.values["LogGroupNames"].split(","):
+            yield f"a table asks {sources}"
+        saved = {made["Properties"]["Name"]: made["Properties"]["QueryString"] for made in stack.of_type("AWS::Logs::QueryDefinition").values()}
+        if saved.get(f"watch/{properties['title']}") != query:
+            yield f"{properties['title']} is not the saved query"
+    if kind == "metric":
+        for metric in properties["metrics"]:
+            named = [one for one in metric if isinstance(one, str)]
+            expression = [one["expression"] for one in metric if isinstance(one, dict) and "expression" in one]
+            yield from of_search(stack, *expression) if expression else of_metric(
+                stack, named[0], named[1], dict(zip(named[2::2], named[3::2]))
+            )
+
+
+def of_search(stack, expression):
+    """Yields what is wrong with a search: it finds the metrics of the sinks and of the filters, whichever there are."""
+    form = r"""SEARCH\('\{([\w/,]+)\} MetricName="(\w+)"(?: FilterName="([\w-]+)")?', '(?:Sum|Maximum)', \d+\)"""
+    schema, metric, name = re.fullmatch(form, expression).groups()
+    namespace, *dimensions = schema.split(",")
+    if namespace == "CloudTrailInspector":
+        if dimensions != ["Sink"] or metric not in WRITTEN["Sink"]:
+            yield f"nobody writes {metric} of {dimensions}"
+        return
+    known, names = OF_AWS.get(namespace, ((), ()))
+    if metric not in known or set(dimensions) != set(names) or name != "watch-ingest":
+        yield f"there is no {metric} of {name} in {namespace}"
+
+
 def of_metric(stack, namespace, metric, dimensions):
     """Yields what is wrong with a metric: that nobody writes it, or not with these dimensions."""
     if namespace == "CloudTrailInspector":
@@ -722,6 +811,7 @@ def of_metric(stack, namespace, metric, dimensions):
         "LogGroupName": groups(stack),
         "FilterName": ["watch-ingest"],
         "DestinationType": ["Lambda"],
+        "TableName": [f"<{TABLE}>"],
     }
     for name, value in dimensions.items():
         if value not in values[name]:
@@ -730,6 +820,7 @@ def of_metric(stack, namespace, metric, dimensions):
 
 # What AWS counts, and by which dimensions.
 OF_AWS = {
+    "AWS/DynamoDB": (["ConsumedWriteCapacityUnits"], ["TableName"]),
     "AWS/Lambda": (["AsyncEventAge", "AsyncEventsDropped", "DestinationDeliveryFailures", "Errors"], ["FunctionName"]),
     "AWS/Logs": (["DeliveryErrors", "DeliveryThrottling"], ["LogGroupName", "DestinationType", "FilterName"]),
     "AWS/SQS": (["ApproximateNumberOfMessagesVisible"], ["QueueName"]),
@@ -777,7 +868,7 @@ REFUSED = [
 # What rules are made of.
 PARTS = (
     told, called, groups, group_arns, topic, may, of_asking, tersely, keys, of_taking_in, of_alarms, of_composite, every_alarm,
-    of_metric,
+    of_metric, of_widget, of_search,
 )
 RULES = [
     rule

@@ -163,7 +163,8 @@ class Stack:
         if how == "Fn::Sub":
             text, names = (of, {}) if isinstance(of, str) else of
             names = self.resolved(names)
-            known = lambda name: names.get(name, self.values.get(name, f"<{name}>"))
+            # With an exclamation mark it is what CloudWatch works out.
+            known = lambda name: f"${{{name[1:]}}}" if name[0] == "!" else names.get(name, self.values.get(name, f"<{name}>"))
             return re.sub(r"\$\{([^}]+)\}", lambda found: str(known(found.group(1))), text)
         raise ValueError(f"the tests do not know {how}; teach it to Stack.worked_out")
 

@@ -64,6 +64,7 @@ TYPED = {
         ["AKIA", "ASIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLE,", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"],
     ),
     "AccountRoleName": (["", "key-reader"], ["a/b", "*", "arn:aws:iam::111122223333:role/a", "x" * 65]),
+    "Dashboard": (["true", "false"], ["", "yes"]),
     "Alarms": (["true", "false"], ["", "yes"]),
     "AlarmTopic": (
         ["", "create", "arn:aws:sns:eu-central-1:111122223333:alarms"],
