@@ -6,7 +6,7 @@ The rules are functions, so that the tests can show of each that it complains ab
 import json
 import re
 
-from stack import listed
+from stack import ROOT, listed
 
 FUNCTION, ROLE, TABLE, BUCKET = "IngestFunction", "IngestRole", "Table", "Bucket"
 ASYNC_FOLDER = "aws/lambda/async/watch-ingest/"
@@ -348,23 +348,34 @@ def stock_is_taken_when_it_is_asked_for(stack):
 
 def the_topic_is_closed(stack):
     topics = stack.of_type("AWS::SNS::Topic")
-    if set(topics) != ({"AlertTopic"} if stack.values["Topic"] == "create" else set()):
+    asked = {"AlertTopic": "Topic", "TopicOfAlarms": "AlarmTopic"}
+    made = {name for name, parameter in asked.items() if stack.values[parameter] == "create"}
+    if set(topics) != made:
         yield f"topics {set(topics)}"
-    for name, made in topics.items():
-        if made["Properties"].get("KmsMasterKeyId") != "alias/aws/sns":
-            yield f"{name} is not encrypted"
+    # Alarms may not use the account's key for SNS, and a key of one's own is another thing to pay for.
+    for name, key in [("AlertTopic", "alias/aws/sns"), ("TopicOfAlarms", None)]:
+        if name in topics and topics[name]["Properties"].get("KmsMasterKeyId") != key:
+            yield f"{name} is encrypted with {topics[name]['Properties'].get('KmsMasterKeyId')}"
     policies = [
         listed(statement)
         for policy in stack.of_type("AWS::SNS::TopicPolicy").values()
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]
     ]
-    denied = [
-        one["Resource"]
+    denied = {
+        resource
         for one in policies
+        for resource in one["Resource"]
         if (one["Effect"], one["Principal"], one.get("Condition")) == ("Deny", "*", {"Bool": {"aws:SecureTransport": "false"}})
-    ]
-    if topics and denied != [["<AlertTopic>"]]:
-        yield "the topic may be used without encryption on the way"
+    }
+    if denied != {f"<{name}>" for name in made}:
+        yield "a topic may be used without encryption on the way"
+    allowed = [(one["Principal"], one["Action"], one["Resource"], one.get("Condition")) for one in policies if one["Effect"] == "Allow"]
+    of_alarms = (
+        {"Service": "cloudwatch.amazonaws.com"}, ["sns:Publish"], ["<TopicOfAlarms>"],
+        {"StringEquals": {"aws:SourceAccount": "111122223333"}},
+    )
+    if allowed != ([of_alarms] if "TopicOfAlarms" in made else []):
+        yield f"topics may be used by {allowed}"
     for name, made in stack.of_type("AWS::SQS::Queue").items():
         if made["Properties"].get("SqsManagedSseEnabled") is not True:
             yield f"{name} is not encrypted"
@@ -545,11 +556,13 @@ def every_partition_is_spelled_right(stack):
         if other != f"arn:{partition}:" and other in text:
             yield f"{other} in {partition}"
     # These principals are spelled alike everywhere.
-    rest = text.replace("lambda.amazonaws.com", "").replace("scheduler.amazonaws.com", "")
+    rest = text
+    for service in ("lambda", "scheduler", "cloudwatch"):
+        rest = rest.replace(f"{service}.amazonaws.com", "")
     if suffix != "amazonaws.com" and "amazonaws.com" in rest.replace(suffix, ""):
         yield f"amazonaws.com in {partition}"
     host = {"aws": "console.aws.amazon.com", "aws-cn": "console.amazonaws.cn"}
-    for name in ("TableConsole", "LogConsole"):
+    for name in {"TableConsole", "LogConsole", "DashboardConsole"} & set(stack.outputs):
         link = stack.outputs[name]
         if not link.startswith(f"https://{host.get(partition, 'console.amazonaws-us-gov.com')}/") or region not in link:
             yield f"{name} leads to {link}"
@@ -582,6 +595,252 @@ def the_outputs_say_what_to_try(stack):
         yield "table or bucket is not told"
     if stack.outputs.get("TopicArn") != ("<AlertTopic>" if stack.values["Topic"] == "create" else None):
         yield "the topic is not told"
+    if stack.outputs.get("AlarmTopicArn") != ("<TopicOfAlarms>" if stack.values["AlarmTopic"] == "create" else None):
+        yield "the topic of alarms is not told"
+    dashboard = stack.outputs.get("DashboardConsole", "")
+    if dashboard.endswith("#dashboards/dashboard/<DashboardOfStack>") != (stack.values["Dashboard"] == "true"):
+        yield "the dashboard is not told"
+
+
+def alarms_watch_what_is_there(stack):
+    found = {}
+    for made in stack.of_type("AWS::CloudWatch::Alarm").values():
+        properties = made["Properties"]
+        sign = {"GreaterThanThreshold": ">", "LessThanThreshold": "<"}.get(properties["ComparisonOperator"], "?")
+        found[properties["AlarmName"].removeprefix("watch-")] = (
+            properties["MetricName"],
+            f"{properties['Statistic']} {sign} {properties['Threshold']}",
+            # 3 * 300: in each of three times 300 seconds.
+            f"{properties['EvaluationPeriods']} * {properties['Period']}",
+            properties.get("TreatMissingData"),
+        )
+    agreed = of_alarms(stack)
+    for name in sorted(found.keys() | agreed.keys()):
+        if found.get(name) != agreed.get(name):
+            yield f"{name} watches {found.get(name)} where {agreed.get(name)} is agreed"
+
+
+def of_alarms(stack):
+    """Returns what is watched: the metric, what it may not be, in how many times how many seconds, and what no data means."""
+    if stack.values["Alarms"] != "true":
+        return {}
+    hours = stack.values["InspectionAlarmHours"]
+    waits = ("ApproximateNumberOfMessagesVisible", "Maximum > 0", "1 * 300", "notBreaching")
+    agreed = {
+        "event-age": ("AsyncEventAge", "Maximum > 900000", "1 * 300", "notBreaching"),
+        "events-dropped": ("AsyncEventsDropped", "Sum > 0", "1 * 300", "notBreaching"),
+        "failures-not-kept": ("DestinationDeliveryFailures", "Sum > 0", "1 * 300", "notBreaching"),
+        "errors-ingest": ("Errors", "Sum > 0", "2 * 300", "notBreaching"),
+        "errors-inspect": ("Errors", "Sum > 0", "1 * 3600", "notBreaching"),
+        "no-inspection": ("InspectionHours", "SampleCount < 1", f"{hours} * 3600", "breaching"),
+        "inspection-behind": ("InspectionBehindHours", "Maximum > 0", "2 * 3600", "ignore"),
+        "queue-inspect": waits,
+        "redrive-left": ("RedriveLeft", "Maximum > 0", "2 * 3600", "ignore"),
+        "backfill-left": ("BackfillLeft", "Maximum > 0", "2 * 3600", "ignore"),
+        "payloads-quarantined": ("PayloadsQuarantined", "Sum > 0", "1 * 3600", "notBreaching"),
+        "records-quarantined": ("RecordsQuarantined", "Sum > 10", "1 * 3600", "notBreaching"),
+        "self-denied": ("SelfDenied", "Sum > 0", "1 * 3600", "notBreaching"),
+        "violated-ingest": ("InvariantViolated", "Sum > 0", "1 * 3600", "notBreaching"),
+        "violated-inspect": ("InvariantViolated", "Sum > 0", "1 * 3600", "notBreaching"),
+    }
+    if told(stack):
+        agreed |= {"errors-deliver": ("Errors", "Sum > 0", "3 * 300", "notBreaching"), "queue-deliver": waits}
+    for sink in told(stack):
+        agreed |= {
+            f"oldest-alert-{sink}": ("OldestAlertSeconds", "Maximum > 900", "2 * 300", "breaching"),
+            f"misconfigured-{sink}": ("SinkMisconfigured", "Maximum > 0", "1 * 300", "ignore"),
+            f"alerts-dead-{sink}": ("AlertsDead", "Sum > 0", "1 * 3600", "notBreaching"),
+        }
+    for group in groups(stack):
+        agreed |= {
+            f"delivery-errors-{group}": ("DeliveryErrors", "Sum > 0", "1 * 300", "notBreaching"),
+            f"delivery-throttling-{group}": ("DeliveryThrottling", "Sum > 0", "3 * 300", "notBreaching"),
+        }
+    return agreed
+
+
+def of_composite(stack):
+    """Returns the alarms that the one for the whole inspection is made of, by their resources."""
+    rules = [made["Properties"]["AlarmRule"] for made in stack.of_type("AWS::CloudWatch::CompositeAlarm").values()]
+    return {name for rule in rules for name in re.findall(r'ALARM\("<(\w+)>"\)', rule)}
+
+
+def what_breaks_the_inspection_is_one_alarm(stack):
+    parts = {"InspectErrorsAlarm", "NoInspectionAlarm", "InspectionBehindAlarm", "InspectQueueAlarm"}
+    if of_composite(stack) != (parts if stack.values["Alarms"] == "true" else set()):
+        yield f"the inspection counts as broken with {of_composite(stack)}"
+    for made in stack.of_type("AWS::CloudWatch::CompositeAlarm").values():
+        if set(re.sub(r'ALARM\("[^"]+"\)', "", made["Properties"]["AlarmRule"]).split()) - {"OR"}:
+            yield f"the inspection counts as broken with {made['Properties']['AlarmRule']}"
+
+
+def alarms_are_told_once_when_they_begin_and_end(stack):
+    asked = stack.values["AlarmTopic"]
+    topic = [{"create": "<TopicOfAlarms>"}.get(asked, asked)] if asked else None
+    for name, made in every_alarm(stack).items():
+        actions = [made["Properties"].get(key) for key in ("AlarmActions", "OKActions")]
+        if actions != [None if name in of_composite(stack) else topic] * 2:
+            yield f"{name} tells {actions}"
+
+
+def alarms_say_what_to_do_first(stack):
+    headings = set(re.findall(r"(?m)^### (\S+)$", RUNBOOK))
+    for name, made in every_alarm(stack).items():
+        says = made["Properties"].get("AlarmDescription", "")
+        # What is wrong, what to do first, and no more.
+        if not re.fullmatch(r"[A-Z][^.;]{20,}; [^.;]{10,}\.", says.replace("redrive --dry-run", "")):
+            yield f"{name} says {says!r}"
+        alarm = made["Properties"]["AlarmName"]
+        if not any(re.fullmatch(rf"watch-{heading}(-.*)?", alarm) for heading in headings):
+            yield f"{alarm} has no heading in docs/runbook.md"
+
+
+def every_alarm(stack):
+    return stack.of_type("AWS::CloudWatch::Alarm") | stack.of_type("AWS::CloudWatch::CompositeAlarm")
+
+
+def metrics_are_written_by_somebody(stack):
+    for name, made in stack.of_type("AWS::CloudWatch::Alarm").items():
+        properties = made["Properties"]
+        dimensions = {one["Name"]: one["Value"] for one in properties["Dimensions"]}
+        for complaint in of_metric(stack, properties["Namespace"], properties["MetricName"], dimensions):
+            yield f"{name}: {complaint}"
+
+
+def queries_ask_the_log_groups_that_are_read(stack):
+    found = stack.of_type("AWS::Logs::QueryDefinition")
+    if set(found) != ({f"{name}Query" for name in QUERIES} if stack.values["Dashboard"] == "true" else set()):
+        yield f"queries {set(found)}"
+    for name, made in found.items():
+        properties = made["Properties"]
+        if properties["Name"] != f"watch/{QUERIES.get(name.removesuffix('Query'))}":
+            yield f"{name} is called {properties['Name']}"
+        if properties["LogGroupNames"] != stack.values["LogGroupNames"].split(","):
+            yield f"{name} asks {properties['LogGroupNames']}"
+        if set('"\\') & set(properties["QueryString"]):
+            yield f"{name} cannot stand in the dashboard as it is"
+
+
+QUERIES = {
+    "FailedSignIns": "Failed sign-ins", "NewUsers": "New IAM users", "TopErrors": "Top ten errors", "Refusals": "Refusals by principal",
+}
+
+
+def the_dashboard_shows_what_there_is(stack):
+    dashboards = list(stack.of_type("AWS::CloudWatch::Dashboard").values())
+    if len(dashboards) != (stack.values["Dashboard"] == "true"):
+        yield f"{len(dashboards)} dashboards"
+    for made in dashboards:
+        if made["Properties"]["DashboardName"] != "watch":
+            yield f"it is called {made['Properties']['DashboardName']}"
+        try:
+            widgets = json.loads(made["Properties"]["DashboardBody"])["widgets"]
+        except ValueError as wrong:
+            yield f"its body is no JSON: {wrong}"
+            return
+        taken = set()
+        for widget in widgets:
+            spots = {
+                (column, row)
+                for column in range(widget["x"], widget["x"] + widget["width"])
+                for row in range(widget["y"], widget["y"] + widget["height"])
+            }
+            if taken & spots or max(spots)[0] > 23:
+                yield f"there is no place at {min(spots)}"
+            taken |= spots
+            yield from of_widget(stack, widget["type"], widget["properties"])
+        asked = [widget["properties"]["title"] for widget in widgets if widget["type"] == "log"]
+        if sorted(asked) != sorted(QUERIES.values()):
+            yield f"its tables are {asked}"
+
+
+def of_widget(stack, kind, properties):
+    """Yields what a widget of the dashboard names that is not there."""
+    if kind == "text":
+        for heading in re.findall(r"`#([^`]*)`", properties["markdown"]):
+            if f"\n### {heading}\n" not in RUNBOOK:
+                yield f"docs/runbook.md has no {heading}"
+        return
+    if properties["region"] != stack.place[1]:
+        yield f"a widget shows {properties['region']}"
+    if kind == "log":
+        sources, query = re.fullmatch(r"((?:SOURCE '[^']*' \| )+)(.*)", properties["query"], re.DOTALL).groups()
+        if re.findall("'([^']*)'", sources) != stack.values["LogGroupNames"].split(","):
+            yield f"a table asks {sources}"
+        saved = {made["Properties"]["Name"]: made["Properties"]["QueryString"] for made in stack.of_type("AWS::Logs::QueryDefinition").values()}
+        if saved.get(f"watch/{properties['title']}") != query:
+            yield f"{properties['title']} is not the saved query"
+    if kind == "metric":
+        for metric in properties["metrics"]:
+            named = [one for one in metric if isinstance(one, str)]
+            expression = [one["expression"] for one in metric if isinstance(one, dict) and "expression" in one]
+            yield from of_search(stack, *expression) if expression else of_metric(
+                stack, named[0], named[1], dict(zip(named[2::2], named[3::2]))
+            )
+
+
+def of_search(stack, expression):
+    """Yields what is wrong with a search: it finds the metrics of the sinks and of the filters, whichever there are."""
+    form = r"""SEARCH\('\{([\w/,]+)\} MetricName="(\w+)"(?: FilterName="([\w-]+)")?', '(?:Sum|Maximum)', \d+\)"""
+    schema, metric, name = re.fullmatch(form, expression).groups()
+    namespace, *dimensions = schema.split(",")
+    if namespace == "CloudTrailInspector":
+        if dimensions != ["Sink"] or metric not in WRITTEN["Sink"]:
+            yield f"nobody writes {metric} of {dimensions}"
+        return
+    known, names = OF_AWS.get(namespace, ((), ()))
+    if metric not in known or set(dimensions) != set(names) or name != "watch-ingest":
+        yield f"there is no {metric} of {name} in {namespace}"
+
+
+def of_metric(stack, namespace, metric, dimensions):
+    """Yields what is wrong with a metric: that nobody writes it, or not with these dimensions."""
+    if namespace == "CloudTrailInspector":
+        ((dimension, value),) = dimensions.items()
+        there = {"Function": ["ingest", "inspect"], "Sink": told(stack)}.get(dimension, [])
+        writer = value if dimension == "Function" else dimension
+        if value not in there or metric not in WRITTEN.get(writer, ()):
+            yield f"nobody writes {metric} of {value}"
+        return
+    known, names = OF_AWS.get(namespace, ((), ()))
+    if metric not in known or set(dimensions) != set(names):
+        yield f"AWS has no {metric} of {sorted(dimensions)} in {namespace}"
+    values = {
+        "FunctionName": [f"<{name}>" for name in stack.of_type("AWS::Lambda::Function")],
+        "QueueName": [f"<{name}.QueueName>" for name in stack.of_type("AWS::SQS::Queue")],
+        "LogGroupName": groups(stack),
+        "FilterName": ["watch-ingest"],
+        "DestinationType": ["Lambda"],
+        "TableName": [f"<{TABLE}>"],
+    }
+    for name, value in dimensions.items():
+        if value not in values[name]:
+            yield f"there is no {name} {value}"
+
+
+# What AWS counts, and by which dimensions.
+OF_AWS = {
+    "AWS/DynamoDB": (["ConsumedWriteCapacityUnits"], ["TableName"]),
+    "AWS/Lambda": (["AsyncEventAge", "AsyncEventsDropped", "DestinationDeliveryFailures", "Errors"], ["FunctionName"]),
+    "AWS/Logs": (["DeliveryErrors", "DeliveryThrottling"], ["LogGroupName", "DestinationType", "FilterName"]),
+    "AWS/SQS": (["ApproximateNumberOfMessagesVisible"], ["QueueName"]),
+}
+
+
+def _written():
+    """Returns the metrics that the source has, by who writes them."""
+    source = (ROOT / "src" / "report.rs").read_text(encoding="utf-8")
+    constants = dict(re.findall(r'const (\w+): &str = "(\w+)"', source))
+    written = {}
+    for of, writer in [("Invocation", "ingest"), ("Told", "Sink"), ("Inspection", "inspect")]:
+        (body,) = re.findall(rf"(?ms)^impl {of} {{$(.*?)^}}$", source)
+        named = re.findall(r'"([A-Z]\w+)"', body) + [constants[name] for name in re.findall(r"count\(\s*([A-Z_]+)", body)]
+        written[writer] = set(named) - {"Count", "Seconds", "Function", "Sink"}
+    return written
+
+
+WRITTEN = _written()
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 
 
 def what_does_not_go_together_is_refused(stack):
@@ -607,7 +866,10 @@ REFUSED = [
 
 
 # What rules are made of.
-PARTS = (told, called, groups, group_arns, topic, may, of_asking, tersely, keys, of_taking_in)
+PARTS = (
+    told, called, groups, group_arns, topic, may, of_asking, tersely, keys, of_taking_in, of_alarms, of_composite, every_alarm,
+    of_metric, of_widget, of_search,
+)
 RULES = [
     rule
     for name, rule in list(globals().items())

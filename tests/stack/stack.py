@@ -6,6 +6,7 @@ deployed, and not what the template seems to say.
 """
 
 import copy
+import functools
 import logging
 import pathlib
 import re
@@ -41,7 +42,7 @@ class Stack:
 
     def __init__(self, text=TEMPLATE, place=PLACES[0], **parameters):
         self.text = text
-        self.source = yaml_parse(text)
+        self.source = parsed(text)
         self.place = place
         partition, region, suffix = place
         values = {name: str(how.get("Default", "")) for name, how in self.source["Parameters"].items()}
@@ -162,9 +163,16 @@ class Stack:
         if how == "Fn::Sub":
             text, names = (of, {}) if isinstance(of, str) else of
             names = self.resolved(names)
-            known = lambda name: names.get(name, self.values.get(name, f"<{name}>"))
+            # With an exclamation mark it is what CloudWatch works out.
+            known = lambda name: f"${{{name[1:]}}}" if name[0] == "!" else names.get(name, self.values.get(name, f"<{name}>"))
             return re.sub(r"\$\{([^}]+)\}", lambda found: str(known(found.group(1))), text)
         raise ValueError(f"the tests do not know {how}; teach it to Stack.worked_out")
+
+
+@functools.lru_cache(maxsize=1)
+def parsed(text):
+    """Returns a template as it stands; the same text mostly comes again, and nobody changes what it was read into."""
+    return yaml_parse(text)
 
 
 def listed(statement):

@@ -64,6 +64,13 @@ TYPED = {
         ["AKIA", "ASIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLE,", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"],
     ),
     "AccountRoleName": (["", "key-reader"], ["a/b", "*", "arn:aws:iam::111122223333:role/a", "x" * 65]),
+    "Dashboard": (["true", "false"], ["", "yes"]),
+    "Alarms": (["true", "false"], ["", "yes"]),
+    "AlarmTopic": (
+        ["", "create", "arn:aws:sns:eu-central-1:111122223333:alarms"],
+        ["alarms", "Create", "arn:aws:sqs:eu-central-1:111122223333:alarms", "arn:aws:sns:eu-central-1:111122223333:alarms.fifo"],
+    ),
+    "InspectionAlarmHours": (["2", "168"], ["", "1", "169"]),
     "PermissionsBoundary": (
         ["", "arn:aws:iam::111122223333:policy/boundary", "arn:aws-us-gov:iam::aws:policy/PowerUserAccess"],
         ["boundary", "arn:aws:iam::111122223333:role/boundary", "arn:aws:iam::111122223333:policy/"],
@@ -110,7 +117,7 @@ class Parameters(unittest.TestCase):
             {
                 "FilterPattern", "ReservedConcurrency", "RulesObject", "AccountNames", "SelfPrincipals", "PermissionsBoundary",
                 "Topic", "EventBusName", "GuanceSite", "GuanceUrl", "GuanceSecretArn", "GuanceWorkspaceId", "GuanceConsoleUrl",
-                "CanaryKeys", "AccountRoleName",
+                "CanaryKeys", "AccountRoleName", "AlarmTopic",
             },
         )
 

@@ -1,5 +1,6 @@
 """The README's tables are the template's: parameters with their defaults, and the function's environment."""
 
+import re
 import unittest
 
 from rules import OF_PARAMETERS
@@ -68,6 +69,17 @@ class Readme(unittest.TestCase):
         self.assertEqual(list(rows), list(environment))
         for name, parameter in rows.items():
             self.assertEqual(parameter, OF_PARAMETERS.get(name, "Topic" if name == "TOPIC_ARN" else ""))
+
+    def test_there_are_as_many_alarms_as_it_says(self):
+        said = re.search(
+            r"tells nobody has (\d+) and one of the inspection as a whole, and two for each log\s+group; telling adds two, and three for each sink", README
+        )
+        self.assertIsNotNone(said)
+        for group_names, sinks in [("a", {}), ("a,b", {"Topic": "create"}), ("a", {"Topic": "create", "EventBusName": "default"})]:
+            stack = Stack(LogGroupNames=group_names, **sinks)
+            many = len(stack.of_type("AWS::CloudWatch::Alarm"))
+            self.assertEqual(many, int(said.group(1)) + 2 * len(group_names.split(",")) + 3 * len(sinks) + 2 * bool(sinks))
+            self.assertEqual(len(stack.of_type("AWS::CloudWatch::CompositeAlarm")), 1)
 
     def test_the_functions_take_every_variable(self):
         files = [ROOT / "src" / "config.rs", *(ROOT / "src" / "config").glob("*.rs")]

@@ -23,6 +23,8 @@ ASKED = [
         "Topic": "arn:aws:sns:eu-central-1:111122223333:alerts",
         "InspectionSchedule": "rate(2 hours)",
         "Summaries": "always",
+        "AlarmTopic": "arn:aws:sns:eu-central-1:111122223333:alarms",
+        "InspectionAlarmHours": "5",
     },
     {
         "LogGroupNames": "/org/cloudtrail/a,trail-b",
@@ -36,9 +38,10 @@ ASKED = [
         "AccountRoleName": "key-reader",
         "CanaryKeys": "AKIAIOSFODNN7EXAMPLE",
         "PermissionsBoundary": "boundary",
+        "AlarmTopic": "create",
     },
-    {"GuanceRoute": "datakit", "GuanceUrl": "https://datakit.example:9529"},
-    {"Topic": "create", "EventBusName": "default", "Notify": "false"},
+    {"GuanceRoute": "datakit", "GuanceUrl": "https://datakit.example:9529", "Alarms": "false", "Dashboard": "false"},
+    {"Topic": "create", "EventBusName": "default", "Notify": "false", "AlarmTopic": "create", "Alarms": "false"},
 ]
 
 # For each rule what breaks it: the text of the template, and what stands there instead.
@@ -125,7 +128,43 @@ BROKEN = [
     (every_partition_is_spelled_right, "https://${Host}/dynamodbv2", "https://console.aws.amazon.com/dynamodbv2"),
     (parameters_explain_themselves, "    ConstraintDescription: must be arm64 or x86_64.\n", ""),
     (parameters_explain_themselves, "LearnHours, LogRetentionDays]", "LogRetentionDays]"),
-    (the_outputs_say_what_to_try, "clusters list --stack", "list --stack"),
+    (the_outputs_say_what_to_try, "Value: !Sub cloudtrail-inspector clusters list", "Value: !Sub cloudtrail-inspector list"),
+    (the_outputs_say_what_to_try, "    Value: !Ref TopicOfAlarms\n", "    Value: !Ref AlarmTopic\n"),
+    (the_topic_is_closed, "      DisplayName: cloudtrail-inspector alarms\n", "      KmsMasterKeyId: alias/aws/sns\n"),
+    (the_topic_is_closed, "            Condition: { StringEquals: { aws:SourceAccount: !Ref AWS::AccountId } }\n", ""),
+    (the_topic_is_closed, '            Resource: !Ref TopicOfAlarms\n            Condition: { Bool: { aws:SecureTransport: "false" } }\n', "            Resource: !Ref TopicOfAlarms\n"),
+    (alarms_watch_what_is_there, "    Condition: WatchesBus\n", "    Condition: HasAlarms\n"),
+    (alarms_watch_what_is_there, "      Threshold: 900000\n", "      Threshold: 900\n"),
+    (alarms_watch_what_is_there, "      TreatMissingData: breaching\n", "      TreatMissingData: notBreaching\n"),
+    (alarms_watch_what_is_there, "      EvaluationPeriods: !Ref InspectionAlarmHours\n", "      EvaluationPeriods: 3\n"),
+    (alarms_watch_what_is_there, "AlarmName: !Sub ${AWS::StackName}-delivery-errors-${Group}\n", "AlarmName: !Sub ${AWS::StackName}-delivery-errors\n"),
+    (what_breaks_the_inspection_is_one_alarm, 'ALARM("${NoInspectionAlarm}") OR ', ""),
+    (what_breaks_the_inspection_is_one_alarm, 'ALARM("${NoInspectionAlarm}") OR ', 'ALARM("${NoInspectionAlarm}") AND '),
+    (alarms_are_told_once_when_they_begin_and_end, "      OKActions: !If [TellsOfAlarms, [!If [MakesAlarmTopic, !Ref TopicOfAlarms, !Ref AlarmTopic]], !Ref AWS::NoValue]\n", ""),
+    (alarms_are_told_once_when_they_begin_and_end, "ALARM(\"${InspectErrorsAlarm}\") OR ", "ALARM(\"${RedriveLeftAlarm}\") OR "),
+    (alarms_say_what_to_do_first, "; read its log for why, the inspection takes them in again within the hour.", "."),
+    (alarms_say_what_to_do_first, "AlarmName: !Sub ${AWS::StackName}-event-age\n", "AlarmName: !Sub ${AWS::StackName}-age\n"),
+    (queries_ask_the_log_groups_that_are_read, "      LogGroupNames: !Ref LogGroupNames\n", "      LogGroupNames: [!Ref IngestLogGroup]\n"),
+    (queries_ask_the_log_groups_that_are_read, "        - ${AWS::StackName}/${Title}\n", "        - ${Title}\n"),
+    (queries_ask_the_log_groups_that_are_read, "like /^iam[.]/", "like /^iam\\./"),
+    (queries_ask_the_log_groups_that_are_read, "  NewUsersQuery:\n", "  OldUsersQuery:\n"),
+    (the_dashboard_shows_what_there_is, '{"start": "-P1D", ', '{"start": -P1D, '),
+    (the_dashboard_shows_what_there_is, '"CloudTrailInspector", "OpenClusters"', '"CloudTrailInspector", "OpenedClusters"'),
+    (the_dashboard_shows_what_there_is, 'MetricName=\\"AlertsSent\\"', 'MetricName=\\"AlertsTold\\"'),
+    (the_dashboard_shows_what_there_is, 'FilterName=\\"${AWS::StackName}-ingest\\"', 'FilterName=\\"ingest\\"'),
+    (the_dashboard_shows_what_there_is, '"FunctionName", "${InspectFunction}"', '"FunctionName", "${InspectRole}"'),
+    (the_dashboard_shows_what_there_is, '"TableName", "${Table}"', '"TableName", "table"'),
+    (the_dashboard_shows_what_there_is, "Deliver: !If [Tells, !Sub ',", "Deliver: !If [Tells, !Sub '"),
+    (the_dashboard_shows_what_there_is, "Groups: !Join [\"' | SOURCE '\", !Ref LogGroupNames]", "Groups: !Ref IngestLogGroup"),
+    (the_dashboard_shows_what_there_is, "NewUsers: !Join [\"\\\\n| \", !FindInMap [Queries, NewUsers, Lines]]", "NewUsers: !Join [\"\\\\n| \", !FindInMap [Queries, Refusals, Lines]]"),
+    (the_dashboard_shows_what_there_is, '"type": "log", "x": 12,', '"type": "log", "x": 11,'),
+    (the_dashboard_shows_what_there_is, "`#redrive-left`", "`#redrive`"),
+    (the_outputs_say_what_to_try, "#dashboards/dashboard/${Dashboard}", "#dashboards"),
+    (metrics_are_written_by_somebody, "MetricName: RedriveLeft", "MetricName: RedrivesLeft"),
+    (metrics_are_written_by_somebody, "MetricName: AsyncEventsDropped", "MetricName: AsyncEventsLost"),
+    (metrics_are_written_by_somebody, "{ Name: Function, Value: inspect }", "{ Name: Function, Value: deliver }"),
+    (metrics_are_written_by_somebody, "{ Name: QueueName, Value: !GetAtt ScheduleQueue.QueueName }", "{ Name: QueueName, Value: !GetAtt ScheduleQueue.Arn }"),
+    (metrics_are_written_by_somebody, "            - { Name: DestinationType, Value: Lambda }\n", ""),
 ]
 
 
@@ -165,9 +204,12 @@ class Template(unittest.TestCase):
         forth = Stack(LogGroupNames=names)
         back = Stack(LogGroupNames=",".join(reversed(names.split(","))))
         for stack in (forth, back):
-            # The function is told the names as they are given; nothing else knows of an order.
+            # Who asks all log groups is told the names as they are given; nothing else knows of an order.
             variables = stack.properties(INSPECT)["Environment"]["Variables"]
             variables["LOG_GROUP_NAMES"] = sorted(variables["LOG_GROUP_NAMES"].split(","))
+            for query in stack.of_type("AWS::Logs::QueryDefinition").values():
+                query["Properties"]["LogGroupNames"].sort()
+            stack.resources.pop("DashboardOfStack")
         self.assertEqual(forth.resources, back.resources)
 
     def test_the_policies_of_a_role_fit_for_twenty_log_groups(self):

@@ -1,0 +1,210 @@
+"""The queries find in records by hand what they are for, and name nothing that a record of CloudTrail does not have.
+
+A small reading of Logs Insights' language, of what the queries use of it and no more: what it does not know fails.
+"""
+
+import json
+import re
+import unittest
+
+from stack import ROOT, Stack
+
+FIXTURES = ROOT / "tests" / "fixtures" / "records"
+TOKEN = re.compile(r"'[^']*'|/[^/]*/|[()=]|[\w.@]+|\S")
+
+
+STACK = Stack()
+
+
+def lines(name):
+    """Returns the commands of a saved query, as verb and rest."""
+    text = STACK.properties(f"{name}Query")["QueryString"]
+    return [line.removeprefix("| ").split(" ", 1) for line in text.split("\n")]
+
+
+def value(record, field):
+    """Returns what a record has for a field with dots, as Logs Insights finds it; null is not there."""
+    for part in field.split("."):
+        record = record.get(part) if isinstance(record, dict) else None
+    return record
+
+
+class Filter:
+    """The condition of a filter, read from the left: or, and, not, parentheses, ispresent, = and like."""
+
+    def __init__(self, text, record):
+        self.tokens, self.record = TOKEN.findall(text), record
+
+    def holds(self):
+        found = self.either()
+        assert not self.tokens, f"not read: {self.tokens}"
+        return found
+
+    def either(self):
+        found = self.both()
+        while self.tokens[:1] == ["or"]:
+            self.tokens.pop(0)
+            found = self.both() or found
+        return found
+
+    def both(self):
+        found = self.one()
+        while self.tokens[:1] == ["and"]:
+            self.tokens.pop(0)
+            found = self.one() and found
+        return found
+
+    def one(self):
+        token = self.tokens.pop(0)
+        if token == "not":
+            return not self.one()
+        if token == "(":
+            found = self.either()
+            assert self.tokens.pop(0) == ")"
+            return found
+        if token == "ispresent":
+            assert (self.tokens.pop(0), self.tokens.pop(1)) == ("(", ")")
+            return value(self.record, self.tokens.pop(0)) is not None
+        here, how, wanted = value(self.record, token), self.tokens.pop(0), self.tokens.pop(0)
+        if how == "=":
+            return here == wanted.strip("'")
+        assert how == "like", how
+        return isinstance(here, str) and re.search(wanted.strip("/"), here) is not None
+
+
+def answer(name, records):
+    """Returns what the rows of a query are told apart by, in the order of the records, each with how often it occurs."""
+    found = {}
+    for record in records:
+        record = json.loads(json.dumps(record))
+        for verb, rest in lines(name):
+            if verb == "filter":
+                if not Filter(rest, record).holds():
+                    break
+            elif verb == "parse":
+                field, pattern = rest.split(" ", 1)
+                said = re.search(pattern.strip("/").replace("(?<", "(?P<"), value(record, field) or "")
+                record |= said.groupdict() if said else {}
+            elif verb == "fields":
+                fields, alias = re.fullmatch(r"coalesce\((.*)\) as (\w+)", rest).groups()
+                record[alias] = next((one for one in (value(record, field) for field in fields.split(", ")) if one is not None), None)
+            elif verb in ("stats", "display"):
+                row = tuple(value(record, field) for field in rest.split(" by ")[-1].split(", ") if field != "@timestamp")
+                found[row] = found.get(row, 0) + 1
+            else:
+                assert verb in ("sort", "limit"), verb
+    return found
+
+
+def named(name):
+    """Returns the fields that a query takes from records: all words but those of the language and what it names itself."""
+    found, own = set(), {"@timestamp"}
+    for verb, rest in lines(name):
+        own |= set(re.findall(r" as (\w+)", rest)) | set(re.findall(r"\?<(\w+)>", rest))
+        words = re.findall(r"@?[A-Za-z][\w.]*", re.sub(r"'[^']*'|/[^/]*/", " ", rest))
+        found |= set(words) - {"and", "or", "not", "like", "as", "by", "desc", "ispresent", "coalesce", "count", "count_distinct", "max", "min"}
+    return found - own
+
+
+def paths(record, before=""):
+    """Returns the names of all that is in a record, with dots."""
+    here = set()
+    for key, inner in record.items():
+        here |= {f"{before}{key}"} | (paths(inner, f"{before}{key}.") if isinstance(inner, dict) else set())
+    return here
+
+
+def record(event_name, source="ec2", **fields):
+    user = {"type": "IAMUser", "userName": "mia", "arn": "arn:aws:iam::111122223333:user/mia", "principalId": "AIDAEXAMPLE"}
+    return {
+        "eventSource": f"{source}.amazonaws.com", "eventName": event_name, "awsRegion": "eu-central-1",
+        "sourceIPAddress": "192.0.2.7", "recipientAccountId": "111122223333", "userIdentity": user,
+    } | fields
+
+
+def sign_in(went, **fields):
+    used = {"MFAUsed": "Yes", "MobileVersion": "No"}
+    return record("ConsoleLogin", "signin", responseElements={"ConsoleLogin": went}, additionalEventData=used) | fields
+
+
+CREATED = {"user": {"userName": "omar", "arn": "arn:aws:iam::111122223333:user/omar"}}
+ROLE = {
+    "type": "AssumedRole", "arn": "arn:aws:sts::111122223333:assumed-role/app/i-0abc", "invokedBy": "ec2.amazonaws.com",
+    "sessionContext": {"sessionIssuer": {"arn": "arn:aws:iam::111122223333:role/app"}},
+}
+DENIED = "User: arn:aws:iam::111122223333:user/mia is not authorized to perform: iam:ListUsers on resource: *"
+
+
+class Queries(unittest.TestCase):
+    def test_failed_sign_ins_have_address_reason_region_arn_and_mfa(self):
+        unknown = {"type": "IAMUser", "userName": "HIDDEN_DUE_TO_SECURITY_REASONS"}
+        found = answer("FailedSignIns", [
+            sign_in("Success"),
+            sign_in("Failure", errorMessage="Failed authentication"),
+            sign_in("Failure", errorMessage="Failed authentication"),
+            sign_in("Failure", userIdentity=unknown, awsRegion="us-east-1"),
+            record("GetObject", "s3", errorMessage="Failed authentication"),
+        ])
+        self.assertEqual(found, {
+            ("192.0.2.7", "Failed authentication", "eu-central-1", "arn:aws:iam::111122223333:user/mia", "Yes"): 2,
+            ("192.0.2.7", None, "us-east-1", "HIDDEN_DUE_TO_SECURITY_REASONS", "Yes"): 1,
+        })
+
+    def test_new_users_are_those_of_iam_that_were_created(self):
+        found = answer("NewUsers", [
+            record("CreateUser", "iam", responseElements=CREATED),
+            record("CreateUser", "iam", responseElements=None, errorCode="EntityAlreadyExistsException"),
+            record("CreateUser", "identitystore", responseElements=CREATED),
+            record("GetUser", "iam"),
+        ])
+        arn = "arn:aws:iam::111122223333:user/"
+        self.assertEqual(found, {("eu-central-1", "omar", f"{arn}omar", f"{arn}mia", "192.0.2.7"): 1})
+
+    def test_top_errors_are_told_apart_by_event_code_and_what_the_message_says(self):
+        found = answer("TopErrors", [
+            record("ListUsers", "iam", errorCode="AccessDenied", errorMessage=DENIED),
+            record("ListUsers", "iam", errorCode="AccessDenied", errorMessage=DENIED.replace("mia", "omar")),
+            record("GetRole", "iam", errorCode="NoSuchEntityException", errorMessage="The role with name a-1 cannot be found."),
+            record("GetThing", errorMessage="Rate exceeded"),
+            record("GetThing", errorCode="InternalFailure"),
+            record("GetThing"),
+        ])
+        self.assertEqual(found, {
+            ("iam.amazonaws.com", "ListUsers", "AccessDenied", "not authorized to perform: iam:ListUsers"): 2,
+            ("iam.amazonaws.com", "GetRole", "NoSuchEntityException", "The role with name a-"): 1,
+            ("ec2.amazonaws.com", "GetThing", None, "Rate exceeded"): 1,
+            ("ec2.amazonaws.com", "GetThing", "InternalFailure", None): 1,
+        })
+        self.assertEqual(lines("TopErrors")[-1], ["limit", "10"])
+
+    def test_refusals_of_a_role_s_sessions_are_the_role_s(self):
+        found = answer("Refusals", [
+            record("GetObject", "s3", errorCode="AccessDenied"),
+            record("RunInstances", errorCode="Client.UnauthorizedOperation", userIdentity=ROLE),
+            record("StopInstances", errorCode="UnauthorizedOperation", userIdentity=ROLE | {"arn": "arn:aws:sts::111122223333:assumed-role/app/x"}),
+            record("RunInstances", errorCode="InsufficientInstanceCapacity"),
+            record("RunInstances"),
+        ])
+        self.assertEqual(found, {
+            ("arn:aws:iam::111122223333:user/mia", "111122223333"): 1,
+            ("arn:aws:iam::111122223333:role/app", "111122223333"): 2,
+        })
+
+    def test_queries_name_only_what_records_have(self):
+        known = paths(record("CreateUser", responseElements=CREATED)) | paths(record("RunInstances", userIdentity=ROLE))
+        for path in FIXTURES.glob("*.json"):
+            known |= paths(json.loads(path.read_text(encoding="utf-8")))
+        for name in ("FailedSignIns", "NewUsers", "TopErrors", "Refusals"):
+            with self.subTest(name):
+                self.assertEqual(named(name) - known, set())
+                self.assertGreater(len(named(name)), 2)
+        self.assertNotIn("sourceIpAddress", known)
+
+    def test_what_the_reading_does_not_know_fails(self):
+        for wrong in ("eventName != 'x'", "eventName = 'x' xor eventName = 'y'", "eventName in ['x']"):
+            with self.subTest(wrong), self.assertRaises((AssertionError, IndexError)):
+                Filter(wrong, record("x")).holds()
+
+
+if __name__ == "__main__":
+    unittest.main()
