@@ -784,3 +784,34 @@ proptest! {
         prop_assert_eq!(told, expected.facts.len());
     }
 }
+
+#[test]
+fn what_has_another_id_only_because_the_identity_has_another_version_is_not_told_as_new() {
+    let table = MemoryTable::default();
+    let told = || {
+        let items = table.items().into_iter();
+        items.filter_map(|item| read_row(&item)).count()
+    };
+    // The next version is made of the same code here; what has another id by it is another error.
+    let next = Settings {
+        identity: "fp2",
+        ..telling()
+    };
+    let commit = |settings: &Settings, hour: i64, code: &str| {
+        let now = now().after(hour * 3600).unwrap();
+        let mut store = table::store(&table, settings.clone());
+        store.set_now(now);
+        let event = json!({
+            "eventID": id(u64::try_from(hour).unwrap() + 1),
+            "errorCode": code,
+            "eventTime": now.to_string(),
+        });
+        crate::records::ingest(&mut store, &lines(&[record(event)]));
+        told()
+    };
+    assert_eq!(commit(&telling(), 0, "OneException"), 1);
+    assert_eq!(commit(&next, 1, "OneExceptionAnew"), 1, "the same error");
+    assert_eq!(commit(&next, 24, "TwoExceptionAnew"), 1, "for a day");
+    assert_eq!(commit(&next, 25, "ThreeException"), 2);
+    assert_eq!(commit(&telling(), 26, "FourException"), 3, "the first one");
+}

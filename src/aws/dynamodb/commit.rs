@@ -9,7 +9,7 @@ use futures_util::stream::{self, StreamExt as _};
 use crate::alert::occasion::{self, Occasion};
 use crate::aws::dynamodb::item::{
     CALLERS_MAX, Caller, Head, State, beginning_key, caller, head_key, late_item, learned_key,
-    manifest_item, open_place, principal_item, principal_key,
+    manifest_item, open_place, principal_item, principal_key, renewal_key,
 };
 use crate::aws::dynamodb::lease::Purpose;
 use crate::aws::dynamodb::mark::journal_item;
@@ -33,6 +33,12 @@ const CALLS_MAX: usize = 16;
 /// What comes so long after its hour, in seconds, is noted as late: until then the inspection looks
 /// at the hour by itself.
 const NOTED_SECONDS: i64 = 2 * 3600;
+
+/// How long after the identity has another version nothing is told as new, in seconds.
+const RENEWAL_SECONDS: i64 = 86_400;
+
+/// The version of the identity in a table that does not say.
+const VERSION_FIRST: &str = "fp1";
 
 /// What a batch shows of one cluster.
 #[derive(Debug, Default)]
@@ -269,7 +275,7 @@ impl<T: Table> DynamoStore<T> {
         if plans.is_empty() {
             return Ok(0);
         }
-        let (told, now) = (self.tells(), self.now.seconds());
+        let (told, now) = (self.tells_new(), self.now.seconds());
         let store = &*self;
         let makes = plans.iter().map(|(cluster, shown, head)| async move {
             let mut writes = vec![Write::Create(head.item(*cluster, shown.last))];
@@ -442,7 +448,7 @@ impl<T: Table> DynamoStore<T> {
             return Ok(false);
         }
         let mut writes = vec![Write::Create(principal_item(cluster, name, at))];
-        if at - first >= SETTLING_SECONDS && self.tells() {
+        if at - first >= SETTLING_SECONDS && self.tells_new() {
             let (kind, now) = (occasion::Kind::NewPrincipal, self.now.seconds());
             let life = (cluster, epoch);
             let joined = Occasion {
@@ -492,6 +498,13 @@ impl<T: Table> DynamoStore<T> {
         !self.settings.sinks.is_empty() && self.beginning.is_some_and(is_over)
     }
 
+    /// Tells whether it is told that something is new: not while all clusters are, because they have
+    /// new ids.
+    fn tells_new(&self) -> bool {
+        let is_over = |began| self.now.seconds() >= began + RENEWAL_SECONDS;
+        self.tells() && self.renewal.is_none_or(is_over)
+    }
+
     /// Finds out when the first event was committed, and tells once that learning is over. Once that
     /// is known it takes no call.
     pub(super) async fn learn(&mut self) -> Result<(), StoreError> {
@@ -499,12 +512,23 @@ impl<T: Table> DynamoStore<T> {
             return Ok(());
         }
         if self.beginning.is_none() {
-            let known = self.table.get(&[beginning_key(), learned_key()]).await?;
-            self.learned = known.iter().any(|item| item.key == learned_key());
-            let began = known.iter().find(|item| item.key == beginning_key());
+            let renewal_key = renewal_key(self.settings.identity);
+            let keys = [beginning_key(), learned_key(), renewal_key.clone()];
+            let known = self.table.get(&keys).await?;
+            let of = |key: &Key| known.iter().find(|item| item.key == *key);
+            let began = of(&beginning_key());
+            let first = began.map(|item| item.text_of("av").unwrap_or(VERSION_FIRST));
+            if first.is_some_and(|version| version != self.settings.identity) {
+                let renewed = of(&renewal_key).and_then(|item| item.number_of("ft"));
+                self.renewal = match renewed {
+                    Some(renewed) => Some(renewed),
+                    None => Some(self.begin(renewal_key).await?),
+                };
+            }
+            self.learned = of(&learned_key()).is_some();
             self.beginning = match began.and_then(|item| item.number_of("ft")) {
                 Some(began) => Some(began),
-                None => Some(self.begin().await?),
+                None => Some(self.begin(beginning_key()).await?),
             };
         }
         let hours = self.settings.learn_hours;
@@ -522,10 +546,11 @@ impl<T: Table> DynamoStore<T> {
         Ok(())
     }
 
-    /// Returns when the first event was committed, which is now if none was.
-    async fn begin(&self) -> Result<i64, StoreError> {
+    /// Notes that something begins, unless it has, and returns when, in seconds.
+    async fn begin(&self, key: Key) -> Result<i64, StoreError> {
         let now = self.now.seconds();
-        let item = Item::new(beginning_key()).number("ft", now);
+        let item = Item::new(key).number("ft", now);
+        let item = item.text("av", self.settings.identity);
         match self.apply(&[Write::Create(item)]).await {
             Ok(()) => Ok(now),
             Err(TableError::Refused { found, .. }) => {

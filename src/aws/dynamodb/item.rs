@@ -131,6 +131,12 @@ pub fn learned_key() -> Key {
     Key::new("Q#beginning", "learned")
 }
 
+/// Returns the key of the item that tells when a version of the identity was first used in a table that
+/// began with another one.
+pub fn renewal_key(version: &str) -> Key {
+    Key::new("Q#beginning", format!("identity#{version}"))
+}
+
 /// Returns the partitions of an hour's manifests.
 pub fn manifest_partitions(window: Option<Window>) -> impl Iterator<Item = String> {
     (0..SHARDS).map(move |shard| manifest_partition(window, shard))

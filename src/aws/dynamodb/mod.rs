@@ -31,7 +31,7 @@ use crate::aws::dynamodb::dossier::Shelf;
 use crate::aws::dynamodb::item::{Caller, Head};
 use crate::aws::dynamodb::lease::Leases;
 use crate::aws::dynamodb::table::{Table, TableError, Write};
-use crate::cluster::fingerprint::ClusterId;
+use crate::cluster::fingerprint::{ClusterId, VERSION};
 use crate::cluster::sample::Samples;
 use crate::cluster::sightings::Sightings;
 use crate::cluster::timeline::Timeline;
@@ -52,6 +52,8 @@ pub struct Settings {
     pub learn_hours: i64,
     /// Access keys that nobody should ever use.
     pub canaries: BTreeSet<String>,
+    /// The version of the identity that clusters have.
+    pub identity: &'static str,
 }
 
 impl Settings {
@@ -61,6 +63,7 @@ impl Settings {
         Self {
             sinks: sinks.map(|sink| sink.name().to_owned()).collect(),
             canaries: settings.canaries.clone(),
+            identity: VERSION,
             retention_days: settings.retention_days.into(),
             learn_hours: settings.learn_hours.into(),
         }
@@ -74,6 +77,7 @@ impl Default for Settings {
             retention_days: 35,
             learn_hours: 24,
             canaries: BTreeSet::new(),
+            identity: VERSION,
         }
     }
 }
@@ -89,6 +93,8 @@ pub struct DynamoStore<T> {
     leases: Leases,
     /// When the first event was committed, in seconds, once that is known.
     beginning: Option<i64>,
+    /// When the version of the identity was first used, in seconds, if the table began with another.
+    renewal: Option<i64>,
     /// Whether the end of learning was told.
     learned: bool,
     /// Canary keys that were told of, each with its day.
@@ -137,6 +143,7 @@ impl<T: Table> DynamoStore<T> {
             heads: HashMap::new(),
             leases: Leases::default(),
             beginning: None,
+            renewal: None,
             learned: false,
             canaries: BTreeSet::new(),
             library: RefCell::default(),
