@@ -363,6 +363,8 @@ impl<'a> Scan<'a> {
         };
         let after = rest[length..].trim_start_matches(char::from(close));
         self.mask(masked, self.text.len() - after.len());
+        // What went with it may have been what kept a bracket before it from its partner.
+        self.settled = false;
         true
     }
 
@@ -437,6 +439,8 @@ impl<'a> Scan<'a> {
         if (announced && !core.is_empty()) || is_value(core) {
             self.at += lead;
             self.mask(MASK, end - tail);
+            // A bracket in it or behind it was not looked at, and stands behind a mask now.
+            self.settled &= !word.bytes().any(|byte| b"([{".contains(&byte));
         }
         self.at = end;
         true
@@ -966,6 +970,12 @@ mod tests {
                 "{mark}"
             );
         }
+    }
+
+    #[test]
+    fn a_bracket_that_goes_with_a_value_may_give_another_one_its_partner() {
+        let once = masked("Tue with name arn:aws:s3:::x{aTue{}");
+        assert_eq!(masked(&once), once);
     }
 
     #[test]
