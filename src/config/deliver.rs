@@ -144,11 +144,6 @@ impl DeliverSettings {
             links: links.unwrap_or_default(),
         }
     }
-
-    /// Returns the partition that the function is in.
-    pub fn partition(&self) -> &'static str {
-        partition_of(&self.region)
-    }
 }
 
 impl Complaints {

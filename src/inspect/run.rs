@@ -88,7 +88,7 @@ pub enum Failure {
     #[error("the store does not answer: {0}")]
     Store(#[from] StoreError),
     /// The bucket does not answer, or is not allowed to be asked.
-    #[error("the chronicle cannot be read or kept: {0}")]
+    #[error("what the inspection remembers cannot be read or kept: {0}")]
     Bucket(#[from] BucketError),
 }
 
@@ -280,8 +280,12 @@ where
 
     async fn amend_by(&mut self, window: Window, deeds: &[Deed]) {
         let told = self.chronicle.amend(deeds);
-        let is_told = self.is_telling && self.chronicle.is_news(window);
-        self.settle(&told, is_told).await;
+        self.settle(&told, self.is_told(window)).await;
+    }
+
+    /// Tells whether anybody is told of an hour.
+    fn is_told(&self, window: Window) -> bool {
+        self.is_telling && self.chronicle.is_news(window)
     }
 
     /// Takes the hours up to before one, as far as there is time.
@@ -295,7 +299,7 @@ where
             self.inspected.counts.hours += 1;
             self.inspected.counts.events += events;
             self.inspected.counts.violated += u64::from(before + events != self.chronicle.events());
-            let is_told = self.is_telling && self.chronicle.is_news(window);
+            let is_told = self.is_told(window);
             if is_told {
                 self.failing.meet(&deeds);
             }

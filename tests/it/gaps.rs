@@ -47,6 +47,19 @@ fn failures(hour: &str, group: Option<&str>, count: u64) -> Failures {
     }
 }
 
+fn intake<'i>(
+    subscription: &'i mut Subscription,
+    store: &'i mut MemoryStore,
+    bucket: &'i MemoryBucket,
+) -> Intake<'i, MemoryStore, MemoryBucket> {
+    Intake {
+        subscription,
+        store,
+        bucket,
+        now: now(),
+    }
+}
+
 /// A store and a bucket, and a log group with a record every ten minutes since 08:03.
 struct World {
     store: MemoryStore,
@@ -74,12 +87,7 @@ impl World {
 
     fn heal(&mut self, healing: &mut Healing, is_over: impl FnMut() -> bool) -> Healed {
         let mut subscription = Subscription::default();
-        let mut intake = Intake {
-            subscription: &mut subscription,
-            store: &mut self.store,
-            bucket: &self.bucket,
-            now: now(),
-        };
+        let mut intake = intake(&mut subscription, &mut self.store, &self.bucket);
         let healed = healing.heal(ORIGIN, &self.logs, &mut intake, is_over);
         let healed = block_on(healed);
         block_on(healing.keep(&self.bucket)).unwrap();
@@ -151,12 +159,7 @@ fn while_nobody_is_subscribed_the_log_group_is_read_and_a_blind_run_reads_no_hou
     assert_eq!((healed.hours(), healed.records()), (3, 8));
     let asked = world.logs.asked.get();
     let mut subscription = Subscription::default();
-    let mut intake = Intake {
-        subscription: &mut subscription,
-        store: &mut world.store,
-        bucket: &world.bucket,
-        now: now(),
-    };
+    let mut intake = intake(&mut subscription, &mut world.store, &world.bucket);
     let since = (&*world.groups, at("2026-11-02T07:30:00Z"));
     let again = healing.read_since(since, ORIGIN, &world.logs, &mut intake, || false);
     let again = block_on(again);
@@ -197,12 +200,7 @@ fn a_log_group_that_cannot_be_read_holds_up_no_other() {
     let mut healing = world.open(NOW);
     healing.lost(&[failures("2026-11-02T08:00:00Z", None, 1)]);
     let mut subscription = Subscription::default();
-    let mut intake = Intake {
-        subscription: &mut subscription,
-        store: &mut world.store,
-        bucket: &world.bucket,
-        now: now(),
-    };
+    let mut intake = intake(&mut subscription, &mut world.store, &world.bucket);
     let torn = Torn(&world.logs);
     let healed = healing.heal(ORIGIN, &torn, &mut intake, || false);
     let healed = block_on(healed);

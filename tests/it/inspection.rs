@@ -3,7 +3,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 use std::time::Instant;
 
 use cloudtrail_inspector::alert::occasion::{Kind, Occasion};
@@ -22,8 +21,8 @@ use cloudtrail_inspector::keys::{Answer, KeySettings};
 use cloudtrail_inspector::memory::{MemoryBucket, MemoryStore};
 use cloudtrail_inspector::outbox::{Lease, Settlement};
 use cloudtrail_inspector::ports::{
-    Bucket as _, Clock, DirectoryError, LogEvent, LogGroupError, LogGroups, LogPage, LogQuery,
-    Marks as _, Outbox, Store, Subscribed,
+    Bucket as _, DirectoryError, LogEvent, LogGroupError, LogGroups, LogPage, LogQuery, Marks as _,
+    Outbox, Store, Subscribed,
 };
 use cloudtrail_inspector::trail::time::EventTime;
 use pollster::block_on;
@@ -32,25 +31,10 @@ use serde_json::{Value, json};
 use crate::deliveries::Dice;
 use crate::directory::Directory;
 use crate::emulator::Emulator;
+use crate::hands::Hands;
 use crate::records::{ACCOUNT, ingest, lines, record};
 use crate::story::{HOUR, Month, START};
 use crate::table::{Fault, MemoryTable, store, telling};
-
-/// A clock that only the tests move.
-#[derive(Debug, Clone, Default)]
-struct Hands(Rc<Cell<i64>>);
-
-impl Clock for Hands {
-    fn millis(&self) -> i64 {
-        self.0.get() * 1000
-    }
-
-    async fn wait(&self, _millis: i64) {}
-
-    fn any(&self, _limit: i64) -> i64 {
-        0
-    }
-}
 
 /// A table, a bucket and IAM, the clock on the wall, and functions that come and go.
 struct World {
@@ -862,10 +846,9 @@ fn an_hour_without_events_takes_a_few_queries_and_writes_nothing() {
     assert_eq!((spent.calls, spent.write_units), (1 + 1 + 4 * 5, 0));
 }
 
-/// Says what twenty thousand clusters take: `cargo test --test it -- --ignored twenty_thousand`, beside
-/// an emulator.
+/// Says what twenty thousand clusters take.
 #[test]
-#[ignore = "takes minutes: make bench-inspect"]
+#[ignore = "makes twenty thousand clusters in an emulator, which takes minutes; `make bench-inspect` runs it"]
 fn twenty_thousand_clusters_are_inspected_in_an_hour_of_theirs() {
     let Some(emulator) = Emulator::find() else {
         return;

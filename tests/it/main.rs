@@ -24,6 +24,7 @@ mod fixtures;
 mod fuzz;
 mod gaps;
 mod golden;
+mod hands;
 mod house;
 mod identity;
 mod inspection;

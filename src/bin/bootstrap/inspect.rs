@@ -82,7 +82,7 @@ impl Inspect {
 
     /// Takes in what came late: what failed, and what was lost on its way. Neither takes more than a third
     /// of the time until a moment, in milliseconds.
-    async fn mend(&mut self, request_id: &str, owner: &str, deadline: i64) -> Mended {
+    async fn mend(&mut self, request_id: &str, deadline: i64) -> Mended {
         let rules = invocation::read_rules(&mut self.rulebook, &self.bucket).await;
         let Self {
             settings,
@@ -96,7 +96,7 @@ impl Inspect {
         let third = (deadline - milliseconds()) / 3;
         let (first, second) = (deadline - 2 * third, deadline - third);
         let (standings, diagnosis) = mend::look(request_id, settings, logs).await;
-        let of = (&*settings, owner, first);
+        let of = (&*settings, first);
         let silent = mend::look_at_flow(request_id, of, store, bucket, logs).await;
         let mut mended = Mended {
             diagnosis: diagnosis.or(silent),
@@ -117,9 +117,15 @@ impl Inspect {
         let of = (&*settings, &*standings);
         let healing = mend::find_gaps(request_id, of, now(), metrics, bucket).await;
         if let Some(mut healing) = healing {
-            let of = (&*settings, owner);
             let is_over = || milliseconds() >= second;
-            let healed = mend::heal(request_id, of, &mut healing, logs, &mut intake, is_over);
+            let healed = mend::heal(
+                request_id,
+                settings,
+                &mut healing,
+                logs,
+                &mut intake,
+                is_over,
+            );
             mended.healed = healed.await;
             mended.healing = Some(healing);
         }
@@ -127,13 +133,8 @@ impl Inspect {
     }
 
     /// Takes stock, in as much time as there is until a moment, in milliseconds.
-    async fn take_stock(
-        &mut self,
-        request_id: &str,
-        owner: &str,
-        deadline: i64,
-    ) -> Result<Inspected, Failure> {
-        let mut mended = self.mend(request_id, owner, deadline).await;
+    async fn take_stock(&mut self, request_id: &str, deadline: i64) -> Result<Inspected, Failure> {
+        let mut mended = self.mend(request_id, deadline).await;
         let Self {
             settings,
             subscription,
@@ -152,11 +153,11 @@ impl Inspect {
         };
         let mut inspected = inspect(store, bucket, directory, &MachineClock, &plan).await?;
         if let (Some(since), Some(healing)) = (inspected.blind_since, &mut mended.healing) {
-            let of = (&*settings, owner);
             let mut intake = taking(subscription, store, bucket);
             let is_over = || milliseconds() >= deadline;
             let again = (healing, since);
-            let read = mend::read_again(request_id, of, again, logs, &mut intake, is_over).await;
+            let read =
+                mend::read_again(request_id, settings, again, logs, &mut intake, is_over).await;
             mended.healed.add(read);
         }
         let (back, healed) = (&mended.back, &mended.healed);
@@ -189,10 +190,7 @@ impl Function for Inspect {
         self.store.set_now(now());
         let left = left(context, SPARE).unwrap_or_default();
         let deadline = milliseconds() + i64::try_from(left.as_millis()).unwrap_or_default();
-        // arn:aws:lambda:region:account:function:name
-        let owner = context.invoked_function_arn.split(':').nth(4);
-        let owner = owner.unwrap_or_default();
-        match self.take_stock(&request_id, owner, deadline).await {
+        match self.take_stock(&request_id, deadline).await {
             Ok(inspected) => conclude(&request_id, &inspected),
             Err(failure) => Err(not_inspected(&request_id, &failure)),
         }

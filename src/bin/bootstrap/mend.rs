@@ -137,14 +137,14 @@ fn not_subscribed(request_id: &str, group: &str, diagnosis: &Diagnosis) -> (Stri
 /// nothing is: a stable name and a sentence.
 pub async fn look_at_flow(
     request_id: &str,
-    (settings, owner, deadline): (&InspectSettings, &str, i64),
+    (settings, deadline): (&InspectSettings, i64),
     store: &mut DynamoStore<SdkTable>,
     bucket: &S3Bucket,
     logs: &CloudWatchLogs,
 ) -> Option<(String, String)> {
     let watched = Watched {
         groups: &settings.log_groups,
-        account_id: owner,
+        account_id: &settings.keys.account_id,
         deadline,
     };
     match flow::look(store, bucket, logs, &MachineClock, watched).await {
@@ -217,14 +217,13 @@ pub async fn find_gaps(
 /// Reads gaps again, and notes down what was read.
 pub async fn heal(
     request_id: &str,
-    (settings, owner): (&InspectSettings, &str),
+    settings: &InspectSettings,
     healing: &mut Healing,
     logs: &CloudWatchLogs,
     intake: &mut Taking<'_>,
     is_over: impl FnMut() -> bool,
 ) -> Healed {
-    let origin = origin(settings, owner);
-    let healed = healing.heal(origin, logs, intake, is_over).await;
+    let healed = healing.heal(origin(settings), logs, intake, is_over).await;
     conclude(request_id, &healed, healing, intake.bucket).await;
     healed
 }
@@ -232,7 +231,7 @@ pub async fn heal(
 /// Reads the log groups again since a moment, for a day at most, but for what this run has read of them.
 pub async fn read_again(
     request_id: &str,
-    (settings, owner): (&InspectSettings, &str),
+    settings: &InspectSettings,
     (healing, since): (&mut Healing, EventTime),
     logs: &CloudWatchLogs,
     intake: &mut Taking<'_>,
@@ -240,16 +239,17 @@ pub async fn read_again(
 ) -> Healed {
     let first = healing.now().window().plus(-HOURS_MAX).start();
     let of = (&*settings.log_groups, since.max(first));
-    let origin = origin(settings, owner);
-    let healed = healing.read_since(of, origin, logs, intake, is_over).await;
+    let healed = healing
+        .read_since(of, origin(settings), logs, intake, is_over)
+        .await;
     conclude(request_id, &healed, healing, intake.bucket).await;
     healed
 }
 
-fn origin<'o>(settings: &'o InspectSettings, owner: &'o str) -> Origin<'o> {
+fn origin(settings: &InspectSettings) -> Origin<'_> {
     Origin {
         pattern: &settings.filter_pattern,
-        owner,
+        owner: &settings.keys.account_id,
     }
 }
 

@@ -1,7 +1,7 @@
 //! A stack as it lives: its functions with their clocks and caches, the table and the bucket that they
 //! share, the log group that is read again, and sinks that count what they are sent.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::pin;
@@ -30,6 +30,7 @@ use pollster::block_on;
 use serde_json::json;
 
 use crate::directory::Directory;
+use crate::hands::Hands;
 use crate::payloads::event_of;
 use crate::pipeline::lots::{End, Lots};
 use crate::pipeline::scenes::{Happening, Outcome};
@@ -55,22 +56,6 @@ struct Container {
     subscription: Subscription,
     /// How wrong its clock is, in seconds.
     ahead: i64,
-}
-
-/// A clock that only the tests move.
-#[derive(Debug, Clone, Default)]
-struct Hands(Rc<Cell<i64>>);
-
-impl Clock for Hands {
-    fn millis(&self) -> i64 {
-        self.0.get() * 1000
-    }
-
-    async fn wait(&self, _millis: i64) {}
-
-    fn any(&self, _limit: i64) -> i64 {
-        0
-    }
 }
 
 /// A message as it arrived at a sink: in which run, and whether the sink's answer got lost.
@@ -358,7 +343,7 @@ impl World {
     /// Takes stock, and tells whether that came to its end.
     pub fn inspect(&mut self, now: i64, end: End) -> bool {
         let steps = arrange(self.stock.store.table(), end);
-        let clock = Hands(Rc::new(Cell::new(now + self.stock.ahead)));
+        let clock = Hands::at(now + self.stock.ahead);
         self.stock.store.set_now(time(clock.seconds()));
         let plan = Plan {
             retention_days: 3,
@@ -409,7 +394,7 @@ impl World {
     pub fn deliver(&mut self, now: i64, end: End) {
         self.note_rows();
         self.runs += 1;
-        let clock = Hands(Rc::new(Cell::new(now + self.telling_ahead)));
+        let clock = Hands::at(now + self.telling_ahead);
         let mut store = store(&self.table, settings());
         store.set_now(time(clock.seconds()));
         let steps = arrange(store.table(), end);
