@@ -27,7 +27,7 @@ pub mod policy;
 // Every setting of the functions, parsed once.
 pub mod config;
 
-// What people look at: the report of a scan as a page.
+// What people look at: the report of a scan as a page, and the pages of a dashboard.
 pub mod page;
 
 // One outcome per record, and the books that must balance.
@@ -53,6 +53,9 @@ pub mod deliver;
 
 // The verb that takes stock: what happened to clusters, callers and accounts, in event time.
 pub mod inspect;
+
+// The verb that answers a dashboard: clusters in lists and in full, and what people decide about them.
+pub mod widget;
 
 // AWS: the bucket, and how its services are reached from within a function.
 #[cfg(feature = "io")]

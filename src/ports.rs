@@ -6,6 +6,7 @@ use std::error::Error;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use futures_util::stream::{self, StreamExt as _};
 use zeroize::Zeroizing;
 
 use crate::alert::Alert;
@@ -407,6 +408,25 @@ pub trait Dossiers {
         cluster: ClusterId,
         hours: RangeInclusive<Window>,
     ) -> Result<Option<Dossier>, StoreError>;
+
+    /// Returns what is known of clusters without their events; those that are not there are missing.
+    async fn dossiers(
+        &self,
+        clusters: &[ClusterId],
+    ) -> Result<BTreeMap<ClusterId, Dossier>, StoreError> {
+        let mut dossiers = BTreeMap::new();
+        for cluster in clusters {
+            if let Some(dossier) = self.dossier(*cluster, no_hours()).await? {
+                dossiers.insert(*cluster, dossier);
+            }
+        }
+        Ok(dossiers)
+    }
+}
+
+/// Returns a range without an hour, for whoever asks for no events.
+pub fn no_hours() -> RangeInclusive<Window> {
+    EventTime::LAST.window()..=EventTime::FIRST.window()
 }
 
 /// What is known of a cluster, and its events of some hours.
@@ -448,6 +468,42 @@ impl Dossier {
     }
 }
 
+/// What a store holds of single hours.
+#[expect(
+    async_fn_in_trait,
+    reason = "the verbs are generic over one store at a time and spawn nothing"
+)]
+pub trait Hours {
+    /// Returns all events of an hour, each once. What their clusters are is looked up where `known`
+    /// does not say.
+    async fn hour(
+        &self,
+        window: Window,
+        known: &dyn Fn(ClusterId) -> Option<Arc<Subject>>,
+    ) -> Result<Hour, StoreError>;
+
+    /// Returns all events of some hours, in the same way.
+    async fn hours(
+        &self,
+        windows: &[Window],
+        known: &dyn Fn(ClusterId) -> Option<Arc<Subject>>,
+    ) -> Result<Hour, StoreError> {
+        let reads = windows.iter().map(|window| self.hour(*window, known));
+        let mut read = stream::iter(reads).buffered(READS_MAX);
+        let mut all = Hour::default();
+        while let Some(hour) = read.next().await {
+            let hour = hour?;
+            all.events.extend(hour.events);
+            all.subjects.extend(hour.subjects);
+            all.damaged.extend(hour.damaged);
+        }
+        Ok(all)
+    }
+}
+
+/// How many hours are read side by side.
+const READS_MAX: usize = 8;
+
 /// What the inspection reads of a store that others write to, and what it changes there.
 ///
 /// An implementor makes a transition true and tells of it in one step, and once: what is true or told
@@ -459,14 +515,6 @@ impl Dossier {
 pub trait Past {
     /// Tells whether anything is told by now: not while it is learned what is usual.
     async fn is_telling(&mut self) -> Result<bool, StoreError>;
-
-    /// Returns all events of an hour, each once. What their clusters are is looked up where `known`
-    /// does not say.
-    async fn hour(
-        &self,
-        window: Window,
-        known: &dyn Fn(ClusterId) -> Option<Arc<Subject>>,
-    ) -> Result<Hour, StoreError>;
 
     /// Returns the hours that events came late for, after they had been taken.
     async fn late(&self) -> Result<Vec<Late>, StoreError>;
@@ -504,6 +552,30 @@ pub trait Campaigns {
     /// known to.
     async fn meet_campaign(&self, campaign: &Campaign, told: &Occasion)
     -> Result<bool, StoreError>;
+}
+
+/// What became of the messages about clusters.
+#[expect(
+    async_fn_in_trait,
+    reason = "the verbs are generic over one store at a time and spawn nothing"
+)]
+pub trait SentLog {
+    /// Returns what became of the messages about a cluster, the earliest first. Neither those that
+    /// still wait are among them, nor those that silence held back.
+    async fn sent(&self, cluster: ClusterId) -> Result<Vec<Sent>, StoreError>;
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sent {
+    /// When that was, in seconds since 1970 by our clock.
+    pub at: i64,
+    /// The sink.
+    pub sink: String,
+    /// What it was about, by the stable name of its kind.
+    pub kind: String,
+    /// What became of it: the sink's answer, or why it was not sent.
+    pub outcome: String,
 }
 
 /// An hour as a store has it.

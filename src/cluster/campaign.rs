@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::cluster::class::Class;
 use crate::cluster::facet::Kind;
 use crate::cluster::fingerprint::{ClusterId, Subject};
-use crate::cluster::{Case, EventId};
+use crate::cluster::{Case, EventId, Sighting};
 use crate::trail::time::EventTime;
 
 /// What a campaign looks like.
@@ -60,6 +60,25 @@ pub struct Deed {
     pub case: Arc<Case>,
     /// What its cluster is.
     pub subject: Arc<Subject>,
+}
+
+/// What clusters are that events belong to.
+pub type Subjects = BTreeMap<ClusterId, Arc<Subject>>;
+
+/// Returns events as failures that are looked at in the order of time. One without a usable time, or
+/// whose cluster is not among the subjects, is left out.
+pub fn deeds(events: &[(EventId, Sighting)], subjects: &Subjects) -> Vec<Deed> {
+    let deed = |(id, sighting): &(EventId, Sighting)| {
+        Some(Deed {
+            at: sighting.at()?,
+            id: *id,
+            case: Arc::clone(&sighting.case),
+            subject: Arc::clone(subjects.get(&sighting.case.cluster)?),
+        })
+    };
+    let mut deeds: Vec<Deed> = events.iter().filter_map(deed).collect();
+    deeds.sort_unstable_by_key(|deed| (deed.at, deed.id));
+    deeds
 }
 
 /// Many failures that are one story.

@@ -11,14 +11,11 @@ pub mod telling;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::cluster::campaign::Deed;
+use crate::cluster::campaign::deeds;
 use crate::cluster::chronicle::Chronicle;
 use crate::cluster::fingerprint::{ClusterId, Subject};
 use crate::cluster::transition::Transition;
 use crate::cluster::{EventId, Facts, Sighting};
-
-/// What clusters are that events belong to.
-pub type Subjects = BTreeMap<ClusterId, Arc<Subject>>;
 
 /// Tells everything that happened to events, in order, up to the end of the latest hour.
 ///
@@ -28,6 +25,24 @@ pub fn story(
     events: &[(EventId, Sighting)],
     facts: &BTreeMap<ClusterId, Arc<Facts>>,
 ) -> Vec<Transition> {
+    let (mut told, _) = followed(events, facts);
+    Transition::sort(&mut told);
+    told
+}
+
+/// Returns what is known of all clusters after the latest hour of events; `None` where there are none
+/// with a time.
+pub fn chronicle(
+    events: &[(EventId, Sighting)],
+    facts: &BTreeMap<ClusterId, Arc<Facts>>,
+) -> Option<Chronicle> {
+    followed(events, facts).1
+}
+
+fn followed(
+    events: &[(EventId, Sighting)],
+    facts: &BTreeMap<ClusterId, Arc<Facts>>,
+) -> (Vec<Transition>, Option<Chronicle>) {
     let subject = |(id, facts): (&ClusterId, &Arc<Facts>)| {
         let subject = Subject::from(&facts.identity);
         (*id, Arc::new(subject))
@@ -40,23 +55,7 @@ pub fn story(
         let chronicle = chronicle.get_or_insert_with(|| Chronicle::new(window));
         told.extend(chronicle.turn(window, hour));
     }
-    Transition::sort(&mut told);
-    told
-}
-
-/// Returns events as the chronicle takes them, in the order of time.
-fn deeds(events: &[(EventId, Sighting)], subjects: &Subjects) -> Vec<Deed> {
-    let deed = |(id, sighting): &(EventId, Sighting)| {
-        Some(Deed {
-            at: sighting.at()?,
-            id: *id,
-            case: Arc::clone(&sighting.case),
-            subject: Arc::clone(subjects.get(&sighting.case.cluster)?),
-        })
-    };
-    let mut deeds: Vec<Deed> = events.iter().filter_map(deed).collect();
-    deeds.sort_unstable_by_key(|deed| (deed.at, deed.id));
-    deeds
+    (told, chronicle)
 }
 
 #[cfg(test)]

@@ -10,27 +10,31 @@ use std::sync::Arc;
 use futures_util::stream::{self, StreamExt as _};
 
 use crate::alert::occasion::Occasion;
-use crate::cluster::campaign::Deed;
+use crate::cluster::campaign::{Deed, deeds};
 use crate::cluster::chronicle::{Chronicle, HOURS_MAX, Rhythm};
 use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::summary::Summary;
 use crate::cluster::transition::{Change, Transition};
 use crate::config::inspect::Summaries;
 use crate::enquiry::Enquiry;
-use crate::inspect::deeds;
 use crate::inspect::marking::{Look, end_marks};
 use crate::inspect::summing::{periods, summaries};
 use crate::inspect::sweeping::Failing;
 use crate::inspect::telling::occasion;
 use crate::keys::{Answer, KeySettings};
+use crate::page::listing::Listing;
 use crate::ports::{
-    Bucket, BucketError, Campaigns, Clock, KeyDirectory, Late, Ledgers, Marks, Past, StoreError,
+    Bucket, BucketError, Campaigns, Clock, Hours, KeyDirectory, Late, Ledgers, Marks, Past,
+    StoreError,
 };
 use crate::report::Inspection;
 use crate::trail::time::{EventTime, Window};
 
 /// Where the chronicle is kept.
 pub const CHRONICLE_KEY: &str = "inspection/chronicle";
+
+/// Where the list of all clusters is kept for those who look at it.
+pub const LISTING_KEY: &str = "inspection/listing";
 
 /// How long after its end an hour is taken, in seconds: CloudTrail delivers within five minutes on
 /// average (AWS CloudTrail User Guide, "How CloudTrail works").
@@ -121,7 +125,7 @@ pub async fn run<S, B, K, C>(
     plan: &Plan,
 ) -> Result<Inspected, Failure>
 where
-    S: Campaigns + Ledgers + Marks + Past,
+    S: Campaigns + Hours + Ledgers + Marks + Past,
     B: Bucket,
     K: KeyDirectory,
     C: Clock,
@@ -220,7 +224,7 @@ impl Failure {
 
 impl<S, B, K, C> Run<'_, S, B, K, C>
 where
-    S: Campaigns + Ledgers + Marks + Past,
+    S: Campaigns + Hours + Ledgers + Marks + Past,
     B: Bucket,
     K: KeyDirectory,
     C: Clock,
@@ -445,6 +449,8 @@ where
     async fn keep(&mut self) -> Result<(), BucketError> {
         let chronicle = self.chronicle.encode();
         self.bucket.keep(CHRONICLE_KEY, chronicle).await?;
+        let listing = Listing::from(&self.chronicle).encode();
+        self.bucket.keep(LISTING_KEY, listing).await?;
         self.kept = self.chronicle.next();
         Ok(())
     }

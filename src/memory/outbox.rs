@@ -7,11 +7,13 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use crate::alert::occasion::{AlertId, Occasion};
 use crate::cluster::campaign::{Campaign, Deed, Standing, campaigns_within, is_suspect};
 use crate::cluster::fingerprint::{ClusterId, Subject};
-use crate::cluster::{Census, EventId, Sighting, Tally};
+use crate::cluster::{Census, EventId, Facts, Sighting, Tally};
 use crate::keys::{ANSWER_SECONDS, Ledger};
 use crate::memory::MemoryStore;
 use crate::outbox::{Breaker, Lease, Restraint, Row, Settlement, Silence, new_clusters};
-use crate::ports::{Campaigns, Dossier, Dossiers, Ledgers, Outbox, StoreError};
+use crate::ports::{
+    Campaigns, Dossier, Dossiers, Hour, Hours, Ledgers, Outbox, Sent, SentLog, StoreError,
+};
 use crate::trail::time::Window;
 
 /// What waits, and what became of what waited.
@@ -172,6 +174,49 @@ impl Outbox for MemoryStore {
         Ok(Restraint {
             silence: self.messages().silences.get(&key).copied(),
             mark: self.decisions().mark(cluster),
+        })
+    }
+}
+
+impl SentLog for MemoryStore {
+    async fn sent(&self, cluster: ClusterId) -> Result<Vec<Sent>, StoreError> {
+        let messages = self.messages();
+        let sent = |(row, end): &(Row, Settlement)| {
+            let outcome = match end {
+                Settlement::Sent { answer, .. } => answer.as_str(),
+                Settlement::Digested => "digested",
+                _ => return None,
+            };
+            (row.occasion.cluster == Some(cluster)).then(|| Sent {
+                at: messages.now,
+                sink: row.sink.clone(),
+                kind: row.occasion.kind.name().to_owned(),
+                outcome: outcome.to_owned(),
+            })
+        };
+        let mut sent: Vec<Sent> = messages.ended.iter().filter_map(sent).collect();
+        sent.sort();
+        Ok(sent)
+    }
+}
+
+impl Hours for MemoryStore {
+    async fn hour(
+        &self,
+        window: Window,
+        _known: &dyn Fn(ClusterId) -> Option<Arc<Subject>>,
+    ) -> Result<Hour, StoreError> {
+        let mut events = self.sightings.events();
+        events.retain(|(_, seen)| seen.at().is_some_and(|at| at.window() == window));
+        let facts = self.clusters.facts.iter();
+        let subject = |(id, facts): (&ClusterId, &Arc<Facts>)| {
+            let subject = Subject::from(&facts.identity);
+            (*id, Arc::new(subject))
+        };
+        Ok(Hour {
+            events,
+            subjects: facts.map(subject).collect(),
+            damaged: Vec::new(),
         })
     }
 }

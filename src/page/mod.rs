@@ -6,6 +6,7 @@
 mod card;
 mod chart;
 mod keys;
+pub mod listing;
 pub mod report;
 
 use maud::{Markup, html};

@@ -11,17 +11,18 @@ mod write;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::cluster::fingerprint::ClusterId;
+use crate::cluster::fingerprint::{ClusterId, Subject};
 use crate::cluster::sample::Samples;
 use crate::cluster::timeline::Timeline;
 use crate::cluster::{Census, EventId, Sighting};
-use crate::ports::{Batch, Committed, Store, StoreError};
+use crate::ports::{Batch, Committed, Hour, Hours, Store, StoreError};
 use crate::sqlite::write::{Rows, Writer};
-use crate::trail::time::EventTime;
+use crate::trail::time::{EventTime, Window};
 
 /// The version of the schema, kept in `PRAGMA user_version`.
 pub const SCHEMA_VERSION: i64 = SCHEMA.len() as i64;
@@ -185,7 +186,37 @@ impl Store for SqliteStore {
             .connection
             .unchecked_transaction()
             .map_err(unavailable)?;
-        read::events(&snapshot)
+        read::events(&snapshot, None)
+    }
+}
+
+impl Hours for SqliteStore {
+    async fn hour(
+        &self,
+        window: Window,
+        known: &dyn Fn(ClusterId) -> Option<Arc<Subject>>,
+    ) -> Result<Hour, StoreError> {
+        self.hours(&[window], known).await
+    }
+
+    /// Without an index by time the file is read once, not once an hour.
+    async fn hours(
+        &self,
+        windows: &[Window],
+        _known: &dyn Fn(ClusterId) -> Option<Arc<Subject>>,
+    ) -> Result<Hour, StoreError> {
+        let (Some(first), Some(last)) = (windows.iter().min(), windows.iter().max()) else {
+            return Ok(Hour::default());
+        };
+        let snapshot = self.connection.unchecked_transaction();
+        let snapshot = snapshot.map_err(unavailable)?;
+        let mut events = read::events(&snapshot, Some((first.start(), last.end())))?;
+        events.retain(|(_, seen)| seen.at().is_some_and(|at| windows.contains(&at.window())));
+        Ok(Hour {
+            events,
+            subjects: read::subjects(&snapshot)?,
+            damaged: Vec::new(),
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::mark::Mark;
 use crate::keys::{ANSWER_SECONDS, Answer, Ledger};
 use crate::outbox::{Breaker, Lease, Restraint, Row, Settlement, Silence};
-use crate::ports::{Dossier, Dossiers, Ledgers, Outbox, StoreError};
+use crate::ports::{Dossier, Dossiers, Ledgers, Outbox, Sent, SentLog, StoreError};
 use crate::sqlite::{SqliteStore, damaged, mark, read, unavailable};
 use crate::trail::time::{EventTime, Window};
 
@@ -242,6 +242,28 @@ impl Outbox for SqliteStore {
         let kept = mark::kept(&self.connection, cluster)?;
         let mark = kept.and_then(|(text, _)| Mark::decode(&text));
         Ok(Restraint { silence, mark })
+    }
+}
+
+impl SentLog for SqliteStore {
+    async fn sent(&self, cluster: ClusterId) -> Result<Vec<Sent>, StoreError> {
+        let mut select = self
+            .connection
+            .prepare_cached(
+                "SELECT settled, sink, kind, CASE why WHEN '' THEN state ELSE why END FROM outbox
+                 WHERE cluster_id = ?1 AND state IN ('sent', 'digested') ORDER BY settled, sink, kind",
+            )
+            .map_err(unavailable)?;
+        let sent = select.query_map([cluster.to_string()], |row| {
+            Ok(Sent {
+                at: row.get(0)?,
+                sink: row.get(1)?,
+                kind: row.get(2)?,
+                outcome: row.get(3)?,
+            })
+        });
+        let sent = sent.map_err(unavailable)?;
+        sent.collect::<Result<_, _>>().map_err(unavailable)
     }
 }
 

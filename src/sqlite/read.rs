@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row as SqlRow, params};
 use crate::cluster::cases::Cases;
 use crate::cluster::class::Class;
 use crate::cluster::facet::{Facets, Kind};
-use crate::cluster::fingerprint::{ClusterId, Identity};
+use crate::cluster::fingerprint::{ClusterId, Identity, Subject};
 use crate::cluster::sample::{Sample, Samples};
 use crate::cluster::timeline::Timeline;
 use crate::cluster::{Case, Census, EventId, Facts, Sighting, Span};
@@ -98,14 +98,22 @@ pub fn timeline(connection: &Connection) -> Result<Timeline, StoreError> {
     Ok(timeline)
 }
 
-/// Reads all events.
-pub fn events(connection: &Connection) -> Result<Vec<(EventId, Sighting)>, StoreError> {
+/// Reads all events, or those between two moments.
+pub fn events(
+    connection: &Connection,
+    between: Option<(EventTime, EventTime)>,
+) -> Result<Vec<(EventId, Sighting)>, StoreError> {
     let clusters = clusters(connection)?;
     let scenes = scenes(connection)?;
     let mut select = connection
-        .prepare("SELECT event_id, cluster, scene, at FROM event")
+        .prepare(
+            "SELECT event_id, cluster, scene, at FROM event
+             WHERE ?1 IS NULL OR (at >= ?1 AND at < ?2)",
+        )
         .map_err(unavailable)?;
-    let mut found = select.query([]).map_err(unavailable)?;
+    let between = between.map(|(from, until)| (from.seconds(), until.seconds()));
+    let (from, until) = between.unzip();
+    let mut found = select.query(params![from, until]).map_err(unavailable)?;
     let mut cases: HashMap<(i64, i64), Arc<Case>> = HashMap::new();
     let mut events = Vec::new();
     while let Some(row) = found.next().map_err(unavailable)? {
@@ -128,6 +136,13 @@ pub fn events(connection: &Connection) -> Result<Vec<(EventId, Sighting)>, Store
         ));
     }
     Ok(events)
+}
+
+/// Reads what clusters are.
+pub fn subjects(connection: &Connection) -> Result<BTreeMap<ClusterId, Arc<Subject>>, StoreError> {
+    let clusters = clusters(connection)?.into_values();
+    let subject = |facts: &Facts| Arc::new(Subject::from(&facts.identity));
+    Ok(clusters.map(|(id, facts)| (id, subject(&facts))).collect())
 }
 
 /// Reads one event back.

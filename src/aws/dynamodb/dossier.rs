@@ -63,6 +63,24 @@ impl<T: Table> Dossiers for DynamoStore<T> {
         add_head(&mut with, cluster, &head);
         Ok(Dossier::of(cluster, &with, first_seen))
     }
+
+    async fn dossiers(
+        &self,
+        clusters: &[ClusterId],
+    ) -> Result<BTreeMap<ClusterId, Dossier>, StoreError> {
+        let library = self.library();
+        let wanted: BTreeSet<ClusterId> = clusters.iter().copied().collect();
+        self.look_up(&library, wanted).await?;
+        let library = open(&library);
+        let dossier = |cluster: &ClusterId| {
+            let head = library.heads.get(cluster)?.as_ref()?;
+            let mut alone = Census::default();
+            add_head(&mut alone, *cluster, head);
+            let dossier = Dossier::of(*cluster, &alone, EventTime::from_seconds(head.first))?;
+            Some((*cluster, dossier))
+        };
+        Ok(clusters.iter().filter_map(dossier).collect())
+    }
 }
 
 impl<T: Table> DynamoStore<T> {

@@ -11,6 +11,7 @@ use crate::cluster::campaign::Standing;
 use crate::cluster::fingerprint::ClusterId;
 use crate::keys::{Answer, Ledger};
 use crate::outbox::{Breaker, Line, Row, Silence};
+use crate::ports::Sent;
 use crate::trail::time::EventTime;
 
 /// How long it is kept what was sent, and what could not be, in seconds.
@@ -115,6 +116,21 @@ pub fn log(row: &Row, now: i64, answer: &str) -> Write {
         .text("an", answer)
         .number("ttl", now + LOG_SECONDS);
     Write::Put(item)
+}
+
+/// Reads what [`log`] wrote; `None` for what is nothing of that, or has expired.
+pub fn read_log(item: &Item, now: i64) -> Option<Sent> {
+    let (at, _) = item.key.sk.strip_prefix("T#")?.split_once('#')?;
+    // DynamoDB may take days to remove what has expired.
+    if item.number_of("ttl").is_some_and(|at| at <= now) {
+        return None;
+    }
+    Some(Sent {
+        at: at.parse().ok()?,
+        sink: item.text_of("si")?.to_owned(),
+        kind: item.text_of("tr")?.to_owned(),
+        outcome: item.text_of("an").unwrap_or_default().to_owned(),
+    })
 }
 
 /// Returns the write that keeps a row that cannot be sent.

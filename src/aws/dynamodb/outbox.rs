@@ -4,7 +4,7 @@
 use crate::alert::occasion::Occasion;
 use crate::aws::dynamodb::mark::{mark_key, read_mark};
 use crate::aws::dynamodb::message::{
-    self, breaker_item, breaker_key, ledger_expires, ledger_item, ledger_key, read_row, row_key,
+    self, breaker_item, breaker_key, ledger_expires, ledger_item, ledger_key, read_log, read_row, row_key,
     row_partitions, silence_item, silence_key,
 };
 use crate::aws::dynamodb::table::{Key, Table, TableError, Write};
@@ -12,7 +12,7 @@ use crate::aws::dynamodb::{DynamoStore, commit::together};
 use crate::cluster::fingerprint::ClusterId;
 use crate::keys::{ANSWER_SECONDS, Ledger};
 use crate::outbox::{Breaker, Lease, Restraint, Row, Settlement};
-use crate::ports::{Ledgers, Outbox, StoreError};
+use crate::ports::{Ledgers, Outbox, Sent, SentLog, StoreError};
 
 impl<T: Table> Outbox for DynamoStore<T> {
     async fn waiting(&self, sink: &str, limit: usize) -> Result<Vec<Row>, StoreError> {
@@ -75,6 +75,16 @@ impl<T: Table> Outbox for DynamoStore<T> {
             silence: silence.map(message::read_silence),
             mark: mark.and_then(read_mark),
         })
+    }
+}
+
+impl<T: Table> SentLog for DynamoStore<T> {
+    async fn sent(&self, cluster: ClusterId) -> Result<Vec<Sent>, StoreError> {
+        let items = self.table.query(&format!("C#{cluster}")).await?;
+        let now = self.now.seconds();
+        let mut sent: Vec<Sent> = items.iter().filter_map(|of| read_log(of, now)).collect();
+        sent.sort();
+        Ok(sent)
     }
 }
 

@@ -18,18 +18,13 @@ use crate::cluster::journal::{Entry, What};
 use crate::cluster::manifest::Manifest;
 use crate::cluster::sightings::Sightings;
 use crate::cluster::transition::{Change, Transition};
-use crate::ports::{Hour, Late, Past, StoreError};
+use crate::ports::{Hour, Hours, Late, Past, StoreError};
 use crate::trail::time::Window;
 
 /// How often a head is read again that changes all the time.
 const ATTEMPTS_MAX: u32 = 4;
 
-impl<T: Table> Past for DynamoStore<T> {
-    async fn is_telling(&mut self) -> Result<bool, StoreError> {
-        self.learn().await?;
-        Ok(self.tells())
-    }
-
+impl<T: Table> Hours for DynamoStore<T> {
     async fn hour(
         &self,
         window: Window,
@@ -64,6 +59,13 @@ impl<T: Table> Past for DynamoStore<T> {
         read::add(&mut sightings, &manifests, &overflow);
         hour.events = sightings.events();
         Ok(hour)
+    }
+}
+
+impl<T: Table> Past for DynamoStore<T> {
+    async fn is_telling(&mut self) -> Result<bool, StoreError> {
+        self.learn().await?;
+        Ok(self.tells())
     }
 
     async fn late(&self) -> Result<Vec<Late>, StoreError> {

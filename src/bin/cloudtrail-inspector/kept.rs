@@ -13,7 +13,7 @@ use cloudtrail_inspector::cluster::mark::{Ended, Mark, Observation};
 use cloudtrail_inspector::cluster::transition::{Change, Transition};
 use cloudtrail_inspector::cluster::{Census, Cluster};
 use cloudtrail_inspector::inspect;
-use cloudtrail_inspector::ports::{Dossiers as _, Marked, Marks as _, Store as _};
+use cloudtrail_inspector::ports::{Dossiers as _, Marked, Marks as _, Store as _, no_hours};
 use cloudtrail_inspector::sqlite::SqliteStore;
 use cloudtrail_inspector::trail::time::EventTime;
 use pollster::block_on;
@@ -166,9 +166,8 @@ impl Kept {
             entries.extend(journal::came_back(&entries, &times));
             entries.sort();
         }
-        // Of no hour: when it was first seen is enough.
-        let none = EventTime::LAST.window()..=EventTime::FIRST.window();
-        let dossier = ask!(self, store => block_on(store.dossier(cluster, none)));
+        // When it was first seen is enough.
+        let dossier = ask!(self, store => block_on(store.dossier(cluster, no_hours())));
         let first_seen = dossier.with_context(about)?.and_then(|of| of.first_seen);
         let faults = journal::history(first_seen, &entries);
         Ok(History { faults, entries })

@@ -33,6 +33,8 @@ pub const HOURS_MAX: i64 = 7 * 24;
 pub struct Life {
     /// What it is.
     pub subject: Arc<Subject>,
+    /// Who it was seen of first, where that is known.
+    pub caller: Option<String>,
     /// The first event of all.
     pub first: EventTime,
     /// Counts its lives, from 1.
@@ -71,6 +73,7 @@ impl Life {
     pub fn new(deed: &Deed) -> Self {
         Self {
             subject: Arc::clone(&deed.subject),
+            caller: deed.case.facets.get(Kind::Principal).map(str::to_owned),
             first: deed.at,
             epoch: 1,
             began: deed.at,
@@ -109,6 +112,11 @@ impl Life {
     pub fn met(&self, deed: &Deed) -> Option<EventTime> {
         let caller = deed.case.facets.get(Kind::Principal)?;
         self.callers.get(&hash(caller)).copied()
+    }
+
+    /// Returns how many callers are told apart.
+    pub fn callers(&self) -> u64 {
+        self.callers.len() as u64
     }
 
     /// Returns how many callers came first after a moment, in seconds.

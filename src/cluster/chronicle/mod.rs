@@ -34,7 +34,7 @@ use crate::trail::time::{EventTime, Window};
 const STILL_HOURS: i64 = 15 * 24;
 
 /// The version of the encoding. Another one is made anew from the manifests.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// How long a chronicle may be as it is read, in bytes.
 const BYTES_MAX: u64 = 256 << 20;
