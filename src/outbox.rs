@@ -74,6 +74,19 @@ pub enum Settlement {
     },
 }
 
+/// What became of a message.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sent {
+    /// When that was, in seconds since 1970 by our clock.
+    pub at: i64,
+    /// The sink.
+    pub sink: String,
+    /// What it was about, by the stable name of its kind.
+    pub kind: String,
+    /// What became of it: the sink's answer, or why it was not sent.
+    pub outcome: String,
+}
+
 /// What stands in the way of a sink. Times are seconds since 1970; 0 for none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Breaker {

@@ -20,7 +20,7 @@ use crate::cluster::timeline::Timeline;
 use crate::cluster::transition::Transition;
 use crate::cluster::{Census, Cluster, EventId, Sighting, Span, Sum, Tally};
 use crate::keys::{Answer, Ledger};
-use crate::outbox::{Answered, Breaker, Capacity, Lease, Restraint, Row, Settlement};
+use crate::outbox::{Answered, Breaker, Capacity, Lease, Restraint, Row, Sent, Settlement};
 use crate::trail::Rejection;
 use crate::trail::time::{EventTime, Window};
 
@@ -563,19 +563,6 @@ pub trait SentLog {
     /// Returns what became of the messages about a cluster, the earliest first. Neither those that
     /// still wait are among them, nor those that silence held back.
     async fn sent(&self, cluster: ClusterId) -> Result<Vec<Sent>, StoreError>;
-}
-
-/// What became of a message.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Sent {
-    /// When that was, in seconds since 1970 by our clock.
-    pub at: i64,
-    /// The sink.
-    pub sink: String,
-    /// What it was about, by the stable name of its kind.
-    pub kind: String,
-    /// What became of it: the sink's answer, or why it was not sent.
-    pub outcome: String,
 }
 
 /// An hour as a store has it.

@@ -120,6 +120,22 @@ pub enum Ended {
     Escalating,
 }
 
+/// A mark, and whether it holds.
+#[derive(Debug, Clone, Copy)]
+pub struct Marking<'a> {
+    /// What was decided.
+    pub mark: &'a Mark,
+    /// Why that does not hold any more.
+    pub ended: Option<Ended>,
+}
+
+impl Marking<'_> {
+    /// Says what was decided in a word, if it holds.
+    pub fn word(&self) -> Option<&'static str> {
+        self.ended.is_none().then(|| self.mark.decision.name())
+    }
+}
+
 impl Mark {
     /// Returns a mark; what people write is sanitized and cut.
     pub fn new(decision: Decision, actor: &str, reason: &str, at: i64, epoch: i64) -> Self {
@@ -257,6 +273,14 @@ impl Decision {
             Self::Expected => "expected",
             Self::Archived { .. } => "archived",
             Self::Resolved => "resolved",
+        }
+    }
+
+    /// Returns what the journal calls it when this is taken back.
+    pub fn taken_back(self) -> What {
+        match self {
+            Self::Resolved => What::Reopened,
+            _ => What::Unmarked,
         }
     }
 

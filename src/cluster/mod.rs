@@ -22,6 +22,7 @@ pub mod mark;
 pub mod memo;
 pub mod own;
 pub mod ranking;
+pub mod related;
 pub mod sample;
 pub mod sightings;
 pub mod summary;
@@ -545,18 +546,9 @@ impl Cluster {
         lifecycle::Status::of(self.facts.identity.class, self.span, as_of)
     }
 
-    /// Returns a principal's name without what the cluster's account says already; callers of other
-    /// accounts keep theirs, or a stranger's root would pass for one's own.
+    /// Returns a principal's name without what the cluster's account says already.
     pub fn short_name<'p>(&self, principal: &'p str) -> &'p str {
-        let mut parts = principal.splitn(6, ':');
-        match (parts.next(), parts.nth(3), parts.next()) {
-            (Some("arn"), Some(account), Some(name))
-                if account == self.facts.identity.account_id =>
-            {
-                name
-            }
-            _ => principal,
-        }
+        short_name(principal, &self.facts.identity.account_id)
     }
 
     /// Returns the error code that is seen most often, as the service spells it.
@@ -577,6 +569,16 @@ impl Cluster {
             typical.set(*kind, value.map(|value| value.value.as_str()));
         }
         typical
+    }
+}
+
+/// Returns a principal's name without what an account says already; callers of other accounts keep
+/// theirs, or a stranger's root would pass for one's own.
+pub fn short_name<'p>(principal: &'p str, account_id: &str) -> &'p str {
+    let mut parts = principal.splitn(6, ':');
+    match (parts.next(), parts.nth(3), parts.next()) {
+        (Some("arn"), Some(account), Some(name)) if account == account_id => name,
+        _ => principal,
     }
 }
 

@@ -68,6 +68,7 @@ mod tests {
     use super::*;
     use crate::alert::occasion::Occasion;
     use crate::cluster::Case;
+    use crate::cluster::campaign::Deed;
     use crate::cluster::class::Class;
     use crate::cluster::facet::{Facets, Kind as Facet};
     use crate::cluster::fingerprint::Identity;

@@ -36,6 +36,9 @@ pub const CHRONICLE_KEY: &str = "inspection/chronicle";
 /// Where the list of all clusters is kept for those who look at it.
 pub const LISTING_KEY: &str = "inspection/listing";
 
+/// How long that list may be as it is kept, in bytes.
+pub const LISTING_BYTES_MAX: usize = 16 << 20;
+
 /// How long after its end an hour is taken, in seconds: CloudTrail delivers within five minutes on
 /// average (AWS CloudTrail User Guide, "How CloudTrail works").
 pub const GRACE_SECONDS: i64 = 15 * 60;

@@ -10,9 +10,9 @@ use crate::cluster::fingerprint::{ClusterId, Subject};
 use crate::cluster::{Census, EventId, Facts, Sighting, Tally};
 use crate::keys::{ANSWER_SECONDS, Ledger};
 use crate::memory::MemoryStore;
-use crate::outbox::{Breaker, Lease, Restraint, Row, Settlement, Silence, new_clusters};
+use crate::outbox::{Breaker, Lease, Restraint, Row, Sent, Settlement, Silence, new_clusters};
 use crate::ports::{
-    Campaigns, Dossier, Dossiers, Hour, Hours, Ledgers, Outbox, Sent, SentLog, StoreError,
+    Campaigns, Dossier, Dossiers, Hour, Hours, Ledgers, Outbox, SentLog, StoreError,
 };
 use crate::trail::time::Window;
 

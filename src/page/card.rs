@@ -133,7 +133,7 @@ pub fn card(told: &Told) -> Markup {
 }
 
 /// Says why it failed: the layer that refused, what lies behind, and the text.
-fn why(cluster: &Cluster) -> Markup {
+pub fn why(cluster: &Cluster) -> Markup {
     let facts = &cluster.facts;
     html! {
         (values(cluster, Kind::Layer, "denied by", VALUES_MAX))
@@ -146,7 +146,7 @@ fn why(cluster: &Cluster) -> Markup {
     }
 }
 
-fn evidence(cluster: &Cluster) -> Markup {
+pub fn evidence(cluster: &Cluster) -> Markup {
     html! {
         @if let Some(principals) = cluster.facets.get(&Kind::Principal) {
             (callers(principals))

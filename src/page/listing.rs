@@ -174,7 +174,11 @@ impl State {
 
     /// Returns how a cluster stands whose life has just begun.
     fn begun(epoch: i64) -> Self {
-        if epoch > 1 { Self::Regressed } else { Self::New }
+        if epoch > 1 {
+            Self::Regressed
+        } else {
+            Self::New
+        }
     }
 }
 
@@ -231,9 +235,7 @@ impl Sort {
             Self::Last => other.last.cmp(&one.last),
             Self::Count => other.total.cmp(&one.total),
             Self::State => one.state.cmp(&other.state),
-            Self::What => {
-what(&one.subject).cmp(&what(&other.subject))
-            }
+            Self::What => what(&one.subject).cmp(&what(&other.subject)),
             Self::Account => one.subject.account_id.cmp(&other.subject.account_id),
         }
     }
@@ -318,7 +320,10 @@ impl Listed {
             class,
         } = &*self.subject;
         let caller = self.caller.as_deref().unwrap_or_default();
-        let text = format!("{id} {account_id} {service}:{action} {code} {} {caller}", class.name());
+        let text = format!(
+            "{id} {account_id} {service}:{action} {code} {} {caller}",
+            class.name()
+        );
         let text = text.to_lowercase();
         words.iter().all(|word| text.contains(word.as_str()))
     }
@@ -411,7 +416,11 @@ impl Listing {
         // The sort is stable: equal ones stay in the order of their ids.
         rows.sort_by(|(_, one), (_, other)| {
             let order = question.sort.compare(one, other);
-            if question.is_reversed { order.reverse() } else { order }
+            if question.is_reversed {
+                order.reverse()
+            } else {
+                order
+            }
         });
         let (found, pages) = (rows.len(), rows.len().div_ceil(PAGE).max(1));
         let number = question.page.clamp(1, pages);

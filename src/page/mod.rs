@@ -5,6 +5,8 @@
 
 mod card;
 mod chart;
+pub mod dashboard;
+pub mod json;
 mod keys;
 pub mod listing;
 pub mod report;

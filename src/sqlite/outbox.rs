@@ -9,8 +9,8 @@ use crate::alert::occasion::{Kind, Occasion};
 use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::mark::Mark;
 use crate::keys::{ANSWER_SECONDS, Answer, Ledger};
-use crate::outbox::{Breaker, Lease, Restraint, Row, Settlement, Silence};
-use crate::ports::{Dossier, Dossiers, Ledgers, Outbox, Sent, SentLog, StoreError};
+use crate::outbox::{Breaker, Lease, Restraint, Row, Sent, Settlement, Silence};
+use crate::ports::{Dossier, Dossiers, Ledgers, Outbox, SentLog, StoreError};
 use crate::sqlite::{SqliteStore, damaged, mark, read, unavailable};
 use crate::trail::time::{EventTime, Window};
 

@@ -135,6 +135,29 @@ impl Window {
     }
 }
 
+/// Returns a length of time, in seconds, in its two largest units.
+pub fn duration(seconds: i64) -> String {
+    let units = [("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)];
+    let mut rest = seconds.max(0);
+    let mut parts = Vec::new();
+    for (unit, length) in units {
+        let count = rest / length;
+        rest %= length;
+        if count > 0 {
+            parts.push(format!("{count} {unit}"));
+        } else if !parts.is_empty() {
+            break;
+        }
+        if parts.len() == 2 {
+            break;
+        }
+    }
+    if parts.is_empty() {
+        return "0 s".to_owned();
+    }
+    parts.join(" ")
+}
+
 impl TryFrom<String> for EventTime {
     type Error = &'static str;
 
@@ -192,5 +215,11 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_duration_has_its_two_largest_units() {
+        let shown = [0, 59, 61, 3600, 90_000, 604_800].map(duration);
+        assert_eq!(shown, ["0 s", "59 s", "1 min 1 s", "1 h", "1 d 1 h", "7 d"]);
     }
 }

@@ -203,7 +203,8 @@ impl Given<'_> {
 
     fn wish(&self, context: &Context) -> Result<Wish, Misunderstood> {
         if !self.0.is_object() {
-            let sentence = "The event is no JSON object; this function answers a CloudWatch dashboard.";
+            let sentence =
+                "The event is no JSON object; this function answers a CloudWatch dashboard.";
             return Err(Misunderstood(sentence.to_owned()));
         }
         if self.0["describe"] == Value::Bool(true) {
@@ -234,7 +235,11 @@ impl Given<'_> {
         let search: String = search.chars().take(SEARCH_CHARS_MAX).collect();
         let account_id = self.text("account");
         if let Some(account_id) = account_id.as_ref().filter(|of| !is_account_id(of)) {
-            return Err(wrong("account", account_id, "an account id of twelve digits"));
+            return Err(wrong(
+                "account",
+                account_id,
+                "an account id of twelve digits",
+            ));
         }
         let show = self.one("status", &Show::ALL, Show::name)?;
         let sort = self.one("sort", &Sort::ALL, Sort::name)?;
@@ -275,5 +280,7 @@ impl Given<'_> {
 
 fn wrong(name: &str, given: &str, right: &str) -> Misunderstood {
     let given = sanitize(given, 64);
-    Misunderstood(format!("The parameter {name} is {given:?}; it has to be {right}."))
+    Misunderstood(format!(
+        "The parameter {name} is {given:?}; it has to be {right}."
+    ))
 }

@@ -42,6 +42,7 @@ const FLOORS: [&[&str]; 9] = [
         "ingest",
         "deliver",
         "inspect",
+        "widget",
         "memory",
         "sqlite",
         "aws",

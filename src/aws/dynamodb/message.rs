@@ -10,8 +10,7 @@ use crate::aws::dynamodb::table::{Item, Key, Write};
 use crate::cluster::campaign::Standing;
 use crate::cluster::fingerprint::ClusterId;
 use crate::keys::{Answer, Ledger};
-use crate::outbox::{Breaker, Line, Row, Silence};
-use crate::ports::Sent;
+use crate::outbox::{Breaker, Line, Row, Sent, Silence};
 use crate::trail::time::EventTime;
 
 /// How long it is kept what was sent, and what could not be, in seconds.

@@ -4,15 +4,15 @@
 use crate::alert::occasion::Occasion;
 use crate::aws::dynamodb::mark::{mark_key, read_mark};
 use crate::aws::dynamodb::message::{
-    self, breaker_item, breaker_key, ledger_expires, ledger_item, ledger_key, read_log, read_row, row_key,
-    row_partitions, silence_item, silence_key,
+    self, breaker_item, breaker_key, ledger_expires, ledger_item, ledger_key, read_log, read_row,
+    row_key, row_partitions, silence_item, silence_key,
 };
 use crate::aws::dynamodb::table::{Key, Table, TableError, Write};
 use crate::aws::dynamodb::{DynamoStore, commit::together};
 use crate::cluster::fingerprint::ClusterId;
 use crate::keys::{ANSWER_SECONDS, Ledger};
-use crate::outbox::{Breaker, Lease, Restraint, Row, Settlement};
-use crate::ports::{Ledgers, Outbox, Sent, SentLog, StoreError};
+use crate::outbox::{Breaker, Lease, Restraint, Row, Sent, Settlement};
+use crate::ports::{Ledgers, Outbox, SentLog, StoreError};
 
 impl<T: Table> Outbox for DynamoStore<T> {
     async fn waiting(&self, sink: &str, limit: usize) -> Result<Vec<Row>, StoreError> {

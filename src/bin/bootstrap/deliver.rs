@@ -202,6 +202,8 @@ impl Deliver {
 }
 
 impl Function for Deliver {
+    type Answer = ();
+
     /// Sends what is due. The event says nothing that matters: it is a reason to look.
     async fn invoke(&mut self, _event: &str, context: &Context) -> Result<(), Failed> {
         let request_id = log::short(&context.request_id);

@@ -71,6 +71,8 @@ impl Ingest {
 }
 
 impl Function for Ingest {
+    type Answer = ();
+
     /// Takes one event, and says in the log and in metrics what became of it.
     async fn invoke(&mut self, event: &str, context: &Context) -> Result<(), Failed> {
         let taken = match left(context, SPARE) {

@@ -184,6 +184,8 @@ fn taking<'i>(
 }
 
 impl Function for Inspect {
+    type Answer = ();
+
     /// Takes stock. The event says nothing that matters: it is a reason to look.
     async fn invoke(&mut self, _event: &str, context: &Context) -> Result<(), Failed> {
         let request_id = log::short(&context.request_id);

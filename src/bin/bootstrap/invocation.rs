@@ -17,6 +17,7 @@ use cloudtrail_inspector::ports::{Clock, with_causes};
 use cloudtrail_inspector::rules::Rules;
 use cloudtrail_inspector::trail::time::EventTime;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::log;
@@ -36,8 +37,11 @@ pub const DEADLINE: &str = "DeadlineExceeded";
 
 /// What a role is made of once, and used for one invocation after another.
 pub trait Function {
+    /// What it answers with.
+    type Answer: Serialize;
+
     /// Answers one invocation.
-    async fn invoke(&mut self, event: &str, context: &Context) -> Result<(), Failed>;
+    async fn invoke(&mut self, event: &str, context: &Context) -> Result<Self::Answer, Failed>;
 }
 
 /// Why an invocation failed.

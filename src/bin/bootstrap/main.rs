@@ -16,6 +16,7 @@ mod invocation;
 mod log;
 mod mend;
 mod start;
+mod widget;
 
 use std::process::ExitCode;
 
@@ -49,9 +50,10 @@ fn run(environment: &Environment) -> Result<(), Refusal> {
         ingest::ROLE => runtime.block_on(ingest::run(environment)),
         deliver::ROLE => runtime.block_on(deliver::run(environment)),
         inspect::ROLE => runtime.block_on(inspect::run(environment)),
+        widget::ROLE => runtime.block_on(widget::run(environment)),
         role => Err(Refusal::role(
             role,
-            &[ingest::ROLE, deliver::ROLE, inspect::ROLE],
+            &[ingest::ROLE, deliver::ROLE, inspect::ROLE, widget::ROLE],
         )),
     }
 }

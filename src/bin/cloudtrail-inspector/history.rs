@@ -2,10 +2,9 @@
 //! what.
 
 use cloudtrail_inspector::cluster::journal::{Entry, Fault, OURSELVES, What};
-use cloudtrail_inspector::trail::time::EventTime;
+use cloudtrail_inspector::trail::time::{EventTime, duration};
 
 use crate::kept::History;
-use crate::story::duration;
 
 /// Returns a history as text: faults, and below them the journal.
 pub fn text(history: &History) -> String {

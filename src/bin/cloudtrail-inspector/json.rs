@@ -1,4 +1,4 @@
-//! The JSON that programs read: shapes that stay, built here and nowhere else.
+//! The JSON that programs read: shapes that stay, built here, and those of a cluster in the library.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -6,18 +6,16 @@ use std::io;
 use cloudtrail_inspector::alert::hint::hint;
 use cloudtrail_inspector::alert::severity::{self, Assessment};
 use cloudtrail_inspector::cluster::facet::{Facets, Kind};
-use cloudtrail_inspector::cluster::fingerprint::{ClusterId, Identity, VERSION};
-use cloudtrail_inspector::cluster::journal::{Entry, Fault, What};
-use cloudtrail_inspector::cluster::mark::Until;
+use cloudtrail_inspector::cluster::fingerprint::ClusterId;
 use cloudtrail_inspector::cluster::ranking;
 use cloudtrail_inspector::cluster::transition::Transition;
-use cloudtrail_inspector::cluster::{Census, Cluster, Conclusion, FacetValues, Span};
+use cloudtrail_inspector::cluster::{Census, Cluster, Conclusion, Span};
 use cloudtrail_inspector::inspect::telling::occasion;
+use cloudtrail_inspector::page::json::{ClusterShape, HistoryShape, IdentityShape};
 use cloudtrail_inspector::report::Books;
 use cloudtrail_inspector::trail::redact::sanitize;
 use cloudtrail_inspector::trail::time::EventTime;
 use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
 
 use crate::inputs::Failure;
 use crate::kept::{Decided, History, Standing};
@@ -83,7 +81,7 @@ impl Serialize for Clusters<'_> {
         let sums = self.0.sums();
         serializer.collect_seq(sums.iter().map(|sum| {
             let cluster = sum.cluster();
-            ClusterShape::of(&cluster, &self.1.standing(&cluster, as_of))
+            shape(&cluster, &self.1.standing(&cluster, as_of))
         }))
     }
 }
@@ -121,97 +119,6 @@ struct RuleShape<'a> {
     until: Option<String>,
     applied: u64,
     ended: u64,
-}
-
-#[derive(Serialize)]
-struct ClusterShape {
-    cluster_id: String,
-    account_id: String,
-    event_source: String,
-    event_name: String,
-    error_code: Option<String>,
-    class: &'static str,
-    template: String,
-    count: u64,
-    first_seen: Option<String>,
-    last_seen: Option<String>,
-    severity: &'static str,
-    severity_reasons: Vec<String>,
-    hint: String,
-    status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mark: Option<MarkShape>,
-    identity: IdentityShape,
-    facets: BTreeMap<&'static str, FacetShape>,
-    samples: Vec<Box<RawValue>>,
-}
-
-#[derive(Serialize)]
-pub struct IdentityShape {
-    version: &'static str,
-    partition: String,
-    account_id: String,
-    service: String,
-    action: String,
-    class: &'static str,
-    code: String,
-    cause: Option<String>,
-    template: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    addition: Option<String>,
-}
-
-/// What a person decided about a cluster.
-#[derive(Serialize)]
-struct MarkShape {
-    decision: &'static str,
-    until: Option<String>,
-    actor: String,
-    reason: String,
-    at: Option<String>,
-    epoch: i64,
-    ended: Option<String>,
-}
-
-/// What happened to a cluster.
-#[derive(Serialize)]
-struct HistoryShape {
-    cluster_id: String,
-    faults: Vec<FaultShape>,
-    journal: Vec<EntryShape>,
-}
-
-#[derive(Serialize)]
-struct FaultShape {
-    epoch: i64,
-    from: Option<String>,
-    until: Option<String>,
-    seconds: Option<i64>,
-    ended: Option<&'static str>,
-}
-
-#[derive(Serialize)]
-struct EntryShape {
-    at: Option<String>,
-    what: &'static str,
-    epoch: i64,
-    actor: String,
-    reason: String,
-    detail: String,
-}
-
-#[derive(Serialize)]
-struct FacetShape {
-    distinct: usize,
-    values: Vec<ValueShape>,
-}
-
-#[derive(Serialize)]
-struct ValueShape {
-    value: String,
-    count: u64,
-    first_seen: Option<String>,
-    last_seen: Option<String>,
 }
 
 /// Writes what a scan found, as one JSON document.
@@ -262,16 +169,20 @@ pub fn clusters(census: &Census, decided: &Decided, mut out: impl io::Write) -> 
 
 /// Returns one cluster, as in the list of them.
 pub fn cluster(cluster: &Cluster, standing: &Standing<'_>) -> anyhow::Result<String> {
-    pretty(&ClusterShape::of(cluster, standing))
+    pretty(&shape(cluster, standing))
 }
 
 /// Returns what happened to a cluster.
 pub fn history(cluster: ClusterId, history: &History) -> anyhow::Result<String> {
-    pretty(&HistoryShape {
-        cluster_id: cluster.to_string(),
-        faults: history.faults.iter().map(FaultShape::of).collect(),
-        journal: history.entries.iter().map(EntryShape::of).collect(),
-    })
+    pretty(&HistoryShape::of(
+        cluster,
+        &history.faults,
+        &history.entries,
+    ))
+}
+
+fn shape(cluster: &Cluster, standing: &Standing<'_>) -> ClusterShape {
+    ClusterShape::of(cluster, standing.status.name(), standing.marking)
 }
 
 fn rules(scanned: &Scanned) -> Vec<RuleShape<'_>> {
@@ -294,6 +205,11 @@ fn text(time: Option<EventTime>) -> Option<String> {
     time.map(|time| time.to_string())
 }
 
+/// Codes and event names come from AWS, but a file can hold anything.
+fn shown(text: &str) -> String {
+    sanitize(text, 512)
+}
+
 impl Records {
     fn of(books: &Books) -> Self {
         Self {
@@ -306,127 +222,6 @@ impl Records {
             not_selected: books.not_selected.clone(),
             unknown_codes: books.unknown_codes,
             unknown_denials: books.unknown_denials,
-        }
-    }
-}
-
-impl ClusterShape {
-    fn of(cluster: &Cluster, standing: &Standing<'_>) -> Self {
-        let identity = &cluster.facts.identity;
-        let assessment = severity::of_cluster(cluster);
-        let Span {
-            count,
-            first_seen,
-            last_seen,
-        } = cluster.span;
-        Self {
-            cluster_id: cluster.id.to_string(),
-            account_id: identity.account_id.clone(),
-            event_source: shown(&identity.event_source()),
-            event_name: shown(&identity.action),
-            error_code: cluster.error_code().map(str::to_owned),
-            class: identity.class.name(),
-            template: shown(&cluster.facts.template),
-            count,
-            first_seen: text(first_seen),
-            last_seen: text(last_seen),
-            severity: assessment.severity.name(),
-            severity_reasons: assessment.reasons,
-            hint: hint(identity, &cluster.typical()),
-            status: standing.status.name(),
-            mark: MarkShape::of(standing),
-            identity: IdentityShape::of(identity),
-            facets: cluster
-                .facets
-                .iter()
-                .map(|(kind, values)| (kind.name(), FacetShape::of(values)))
-                .collect(),
-            samples: cluster
-                .samples
-                .iter()
-                .filter_map(|sample| RawValue::from_string(sample.json.to_string()).ok())
-                .collect(),
-        }
-    }
-}
-
-/// Codes and event names come from AWS, but a file can hold anything.
-fn shown(text: &str) -> String {
-    sanitize(text, 512)
-}
-
-impl IdentityShape {
-    fn of(identity: &Identity) -> Self {
-        Self {
-            version: VERSION,
-            partition: identity.partition.clone(),
-            account_id: identity.account_id.clone(),
-            service: shown(&identity.service),
-            action: shown(&identity.action),
-            class: identity.class.name(),
-            code: shown(&identity.code),
-            cause: identity.cause.as_deref().map(shown),
-            template: identity.template.as_deref().map(shown),
-            addition: identity.addition.as_deref().map(shown),
-        }
-    }
-}
-
-impl MarkShape {
-    fn of(standing: &Standing<'_>) -> Option<Self> {
-        let mark = standing.mark?;
-        Some(Self {
-            decision: mark.decision.name(),
-            until: mark.decision.until().map(Until::encode),
-            actor: mark.actor.clone(),
-            reason: mark.reason.clone(),
-            at: moment(mark.at),
-            epoch: mark.epoch,
-            ended: standing.ended.map(|why| why.to_string()),
-        })
-    }
-}
-
-impl FaultShape {
-    fn of(fault: &Fault) -> Self {
-        Self {
-            epoch: fault.epoch,
-            from: moment(fault.from),
-            until: fault.until.and_then(moment),
-            seconds: fault.seconds(),
-            ended: fault.ended.map(What::name),
-        }
-    }
-}
-
-impl EntryShape {
-    fn of(entry: &Entry) -> Self {
-        Self {
-            at: moment(entry.at),
-            what: entry.what.name(),
-            epoch: entry.epoch,
-            actor: entry.actor.clone(),
-            reason: entry.reason.clone(),
-            detail: entry.detail.clone(),
-        }
-    }
-}
-
-fn moment(seconds: i64) -> Option<String> {
-    text(EventTime::from_seconds(seconds))
-}
-
-impl FacetShape {
-    fn of(facet: &FacetValues) -> Self {
-        let value = |value: &cloudtrail_inspector::cluster::FacetValue| ValueShape {
-            value: value.value.clone(),
-            count: value.span.count,
-            first_seen: text(value.span.first_seen),
-            last_seen: text(value.span.last_seen),
-        };
-        Self {
-            distinct: facet.distinct,
-            values: facet.values.iter().map(value).collect(),
         }
     }
 }
@@ -497,24 +292,8 @@ impl Explanation {
 
     /// Returns the components of the identity, as a person reads them.
     pub fn components(&self) -> Vec<(&'static str, &str)> {
-        let Some(identity) = &self.identity else {
-            return Vec::new();
-        };
-        let mut components = vec![
-            ("account", identity.account_id.as_str()),
-            ("service", &identity.service),
-            ("action", &identity.action),
-            ("class", identity.class),
-            ("code", &identity.code),
-        ];
-        components.extend(identity.cause.as_deref().map(|cause| ("cause", cause)));
-        components.extend(
-            identity
-                .template
-                .as_deref()
-                .map(|template| ("template", template)),
-        );
-        components
+        let identity = self.identity.as_ref();
+        identity.map(IdentityShape::components).unwrap_or_default()
     }
 
     /// Returns the explanation as one line of JSON.

@@ -9,7 +9,7 @@ use clap::Args;
 use cloudtrail_inspector::cluster::fingerprint::ClusterId;
 use cloudtrail_inspector::cluster::journal::{self, Entry, Fault, What};
 use cloudtrail_inspector::cluster::lifecycle::Status;
-use cloudtrail_inspector::cluster::mark::{Ended, Mark, Observation};
+use cloudtrail_inspector::cluster::mark::{Mark, Marking, Observation};
 use cloudtrail_inspector::cluster::transition::{Change, Transition};
 use cloudtrail_inspector::cluster::{Census, Cluster};
 use cloudtrail_inspector::inspect;
@@ -71,10 +71,8 @@ pub struct Decided {
 pub struct Standing<'a> {
     /// By its events, and by whoever resolved it.
     pub status: Status,
-    /// What was decided.
-    pub mark: Option<&'a Mark>,
-    /// Why that does not hold any more.
-    pub ended: Option<Ended>,
+    /// What was decided, and whether it holds.
+    pub marking: Option<Marking<'a>>,
 }
 
 /// What happened to a cluster.
@@ -189,8 +187,10 @@ impl Decided {
         };
         Standing {
             status,
-            mark,
-            ended: mark.and_then(|mark| mark.ends(&seen)),
+            marking: mark.map(|mark| Marking {
+                mark,
+                ended: mark.ends(&seen),
+            }),
         }
     }
 }
@@ -199,8 +199,8 @@ impl Standing<'_> {
     /// Says it in a word, and in another one what was decided and holds.
     pub fn words(&self) -> String {
         let status = self.status.name();
-        match self.mark.filter(|_| self.ended.is_none()) {
-            Some(mark) => format!("{status}\n{}", mark.decision.name()),
+        match self.marking.and_then(|marking| marking.word()) {
+            Some(word) => format!("{status}\n{word}"),
             None => status.to_owned(),
         }
     }

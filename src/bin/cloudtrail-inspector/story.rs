@@ -11,13 +11,12 @@ use cloudtrail_inspector::cluster::fingerprint::ClusterId;
 use cloudtrail_inspector::cluster::transition::{Change, Transition};
 use cloudtrail_inspector::inspect::telling::occasion;
 use cloudtrail_inspector::trail::redact::sanitize;
+use cloudtrail_inspector::trail::time::duration;
 
 use crate::table::counted;
 
 /// What is shown of a caller's name.
 const NAME_CHARS_MAX: usize = 128;
-
-const HOUR: i64 = 3600;
 
 /// Returns the story as text.
 pub fn text(transitions: &[Transition], facts: &BTreeMap<ClusterId, Arc<Facts>>) -> String {
@@ -112,38 +111,4 @@ fn actor(campaign: &Campaign, facts: &BTreeMap<ClusterId, Arc<Facts>>) -> String
 
 fn name(text: &str) -> String {
     sanitize(text, NAME_CHARS_MAX)
-}
-
-/// Returns a duration in its two largest units.
-pub fn duration(seconds: i64) -> String {
-    let units = [("d", 24 * HOUR), ("h", HOUR), ("min", 60), ("s", 1)];
-    let mut rest = seconds.max(0);
-    let mut parts = Vec::new();
-    for (unit, length) in units {
-        let count = rest / length;
-        rest %= length;
-        if count > 0 {
-            parts.push(format!("{count} {unit}"));
-        } else if !parts.is_empty() {
-            break;
-        }
-        if parts.len() == 2 {
-            break;
-        }
-    }
-    if parts.is_empty() {
-        return "0 s".to_owned();
-    }
-    parts.join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::duration;
-
-    #[test]
-    fn a_duration_has_its_two_largest_units() {
-        let shown = [0, 59, 61, 3600, 90_000, 604_800].map(duration);
-        assert_eq!(shown, ["0 s", "59 s", "1 min 1 s", "1 h", "1 d 1 h", "7 d"]);
-    }
 }

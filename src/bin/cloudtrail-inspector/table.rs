@@ -7,6 +7,7 @@ use cloudtrail_inspector::alert::severity::{self, Severity};
 use cloudtrail_inspector::cluster::class::Class;
 use cloudtrail_inspector::cluster::facet::Kind;
 use cloudtrail_inspector::cluster::fingerprint::ClusterId;
+use cloudtrail_inspector::cluster::mark::Marking;
 use cloudtrail_inspector::cluster::ranking::Entry;
 use cloudtrail_inspector::cluster::{Census, Cluster, Span, Sum};
 use cloudtrail_inspector::report::Books;
@@ -105,8 +106,8 @@ pub fn cluster(cluster: &Cluster, standing: &Standing<'_>, history: &History) ->
     line("events", &cluster.span.count.to_string());
     line("seen (UTC)", &seen(cluster.span).replace('\n', " to "));
     line("status", standing.status.name());
-    if let Some(mark) = standing.mark {
-        let ended = standing.ended.map(|why| format!("; over: {why}"));
+    if let Some(Marking { mark, ended }) = standing.marking {
+        let ended = ended.map(|why| format!("; over: {why}"));
         let (ended, made) = (ended.unwrap_or_default(), mark.made());
         line("mark", &format!("{}{ended}", history::entry(&made)));
     }
