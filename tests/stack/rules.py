@@ -10,12 +10,12 @@ from stack import ROOT, listed
 
 FUNCTION, ROLE, TABLE, BUCKET = "IngestFunction", "IngestRole", "Table", "Bucket"
 ASYNC_FOLDER = "aws/lambda/async/watch-ingest/"
-INSPECT, DELIVER = "InspectFunction", "DeliverFunction"
+INSPECT, DELIVER, WIDGET = "InspectFunction", "DeliverFunction", "WidgetFunction"
 # What is there only if somebody is told.
 OF_DELIVER = {
     DELIVER, "DeliverMapping", "DeliverRole", "DeliverLogGroup", "Schedule", "ScheduleGroup", "ScheduleRole", "ScheduleQueue",
 }
-ROLES = {"ingest": ROLE, "inspect": "InspectRole", "deliver": "DeliverRole"}
+ROLES = {"ingest": ROLE, "inspect": "InspectRole", "deliver": "DeliverRole", "widget": "WidgetRole"}
 # Each schedule with the role that it takes; only the first is always there.
 SCHEDULES = {"inspect": "InspectScheduleRole", "deliver": "ScheduleRole"}
 
@@ -33,6 +33,11 @@ def told(stack):
 def called(stack):
     """Returns the functions that a schedule calls."""
     return ["inspect", "deliver"] if told(stack) else ["inspect"]
+
+
+def shown(stack):
+    """Tells whether there is a dashboard."""
+    return stack.values["Dashboard"] == "true"
 
 
 def groups(stack):
@@ -94,7 +99,8 @@ def policies_are_written_here(stack):
         if not role["Properties"].get("Policies"):
             yield f"{name} has no policy"
     roles = set(stack.of_type("AWS::IAM::Role"))
-    if roles != {ROLE} | {of[name] for name in called(stack) for of in (ROLES, SCHEDULES)}:
+    expected = {ROLE} | {of[name] for name in called(stack) for of in (ROLES, SCHEDULES)}
+    if roles != expected | ({ROLES["widget"]} if shown(stack) else set()):
         yield f"roles {roles}"
     if stack.of_type("AWS::IAM::ManagedPolicy") or stack.of_type("AWS::IAM::RolePolicy"):
         yield "there are policies that no rule looks at"
@@ -160,6 +166,26 @@ def inspect_may_do_this_and_no_more(stack):
         yield "the role may write other keys of the table"
     if found.get("LateHours", {}).get("Condition") != keys("D#"):
         yield "the role may delete other keys of the table"
+
+
+def widget_may_do_this_and_no_more(stack):
+    if not shown(stack):
+        return
+    expected = {
+        "Clusters": (["dynamodb:BatchGetItem", "dynamodb:Query"], "<Table.Arn>"),
+        "Listing": (["s3:GetObject"], "<Bucket.Arn>/inspection/listing"),
+        "Bucket": (["s3:ListBucket"], "<Bucket.Arn>"),
+        "Log": (["logs:CreateLogStream", "logs:PutLogEvents"], "<WidgetLogGroup.Arn>"),
+    }
+    if stack.values["DashboardDecisions"] == "true":
+        expected["Decisions"] = (["dynamodb:PutItem", "dynamodb:UpdateItem"], "<Table.Arn>")
+    found = may(stack, "WidgetRole")
+    if tersely(found) != expected:
+        yield f"the role may {tersely(found)}"
+    if found.get("Clusters", {}).get("Condition") != keys("C#*", "K#*", "M#*"):
+        yield "the role may read other keys of the table"
+    if "Decisions" in expected and found.get("Decisions", {}).get("Condition") != keys("C#*"):
+        yield "the role may write other keys of the table"
 
 
 def of_asking(stack):
@@ -423,6 +449,7 @@ def the_environment_is_as_agreed(stack):
 def of_taking_in(stack):
     """Returns the environment of what takes events in."""
     ours = ["<IngestRole.Arn>", "<InspectRole.Arn>"] + (["<DeliverRole.Arn>"] if told(stack) else [])
+    ours += ["<WidgetRole.Arn>"] if shown(stack) else []
     return {
         "TABLE_NAME": "<Table>",
         "BUCKET_NAME": "<Bucket>",
@@ -448,6 +475,27 @@ def the_environment_of_inspect_is_as_agreed(stack):
         "LOG_GROUP_NAMES": ",".join(groups(stack)),
         "FILTER_NAME": "watch-ingest",
         "FILTER_PATTERN": stack.values["FilterPattern"],
+    }
+    if found != agreed:
+        yield f"the environment is {found}"
+
+
+def the_environment_of_widget_is_as_agreed(stack):
+    if not shown(stack):
+        if WIDGET in stack.resources:
+            yield "there is a function without a dashboard"
+        return
+    found = dict(stack.properties(WIDGET)["Environment"]["Variables"])
+    agreed = {
+        "TABLE_NAME": "<Table>",
+        "BUCKET_NAME": "<Bucket>",
+        "ACCOUNT_NAMES": stack.values["AccountNames"],
+        "OWN_ACCOUNT_ID": "111122223333",
+        "DORMANT_DAYS": stack.values["DormantDays"],
+        "CANARY_KEYS": stack.values["CanaryKeys"],
+        "LOG_GROUP_NAMES": stack.values["LogGroupNames"],
+        "DECISIONS": stack.values["DashboardDecisions"],
+        "LOG_LEVEL": "info",
     }
     if found != agreed:
         yield f"the environment is {found}"
@@ -749,6 +797,8 @@ def the_dashboard_shows_what_there_is(stack):
                 yield f"there is no place at {min(spots)}"
             taken |= spots
             yield from of_widget(stack, widget["type"], widget["properties"])
+        if not any(widget["type"] == "custom" for widget in widgets):
+            yield "no clusters are in it"
         asked = [widget["properties"]["title"] for widget in widgets if widget["type"] == "log"]
         if sorted(asked) != sorted(QUERIES.values()):
             yield f"its tables are {asked}"
@@ -760,6 +810,13 @@ def of_widget(stack, kind, properties):
         for heading in re.findall(r"`#([^`]*)`", properties["markdown"]):
             if f"\n### {heading}\n" not in RUNBOOK:
                 yield f"docs/runbook.md has no {heading}"
+        return
+    if kind == "custom":
+        if properties["endpoint"] != f"<{WIDGET}.Arn>":
+            yield f"a widget calls {properties['endpoint']}"
+        update = properties["updateOn"]
+        if not (update["refresh"] and update["timeRange"]):
+            yield "a widget does not follow the dashboard"
         return
     if properties["region"] != stack.place[1]:
         yield f"a widget shows {properties['region']}"
@@ -867,7 +924,7 @@ REFUSED = [
 
 # What rules are made of.
 PARTS = (
-    told, called, groups, group_arns, topic, may, of_asking, tersely, keys, of_taking_in, of_alarms, of_composite, every_alarm,
+    told, called, shown, groups, group_arns, topic, may, of_asking, tersely, keys, of_taking_in, of_alarms, of_composite, every_alarm,
     of_metric, of_widget, of_search,
 )
 RULES = [

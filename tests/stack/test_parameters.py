@@ -65,6 +65,7 @@ TYPED = {
     ),
     "AccountRoleName": (["", "key-reader"], ["a/b", "*", "arn:aws:iam::111122223333:role/a", "x" * 65]),
     "Dashboard": (["true", "false"], ["", "yes"]),
+    "DashboardDecisions": (["true", "false"], ["", "yes"]),
     "Alarms": (["true", "false"], ["", "yes"]),
     "AlarmTopic": (
         ["", "create", "arn:aws:sns:eu-central-1:111122223333:alarms"],

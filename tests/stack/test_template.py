@@ -25,6 +25,7 @@ ASKED = [
         "Summaries": "always",
         "AlarmTopic": "arn:aws:sns:eu-central-1:111122223333:alarms",
         "InspectionAlarmHours": "5",
+        "DashboardDecisions": "false",
     },
     {
         "LogGroupNames": "/org/cloudtrail/a,trail-b",
@@ -52,6 +53,12 @@ BROKEN = [
     (resources_are_ours, "Resource: !Sub ${Bucket.Arn}/quarantine/*", "Resource: !Sub ${Bucket.Arn}*"),
     (resources_are_ours, "Resource: !Sub arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*", 'Resource: "*"'),
     (policies_are_written_here, "      Role: !GetAtt IngestRole.Arn\n", ""),
+    (widget_may_do_this_and_no_more, "[C#*, K#*, M#*]", "[C#*, K#*, M#*, SINK#*]"),
+    (widget_may_do_this_and_no_more, "Resource: !Sub ${Bucket.Arn}/inspection/listing", "Resource: !Sub ${Bucket.Arn}/inspection/*"),
+    (widget_may_do_this_and_no_more, "                      dynamodb:LeadingKeys: [C#*]\n", "                      dynamodb:LeadingKeys: [C#*, O#*]\n"),
+    (the_environment_of_widget_is_as_agreed, "DECISIONS: !Ref DashboardDecisions", 'DECISIONS: "true"'),
+    (the_dashboard_shows_what_there_is, '"endpoint": "${WidgetFunction.Arn}"', '"endpoint": "${InspectFunction.Arn}"'),
+    (the_dashboard_shows_what_there_is, '"timeRange": true', '"timeRange": false'),
     (ingest_may_do_this_and_no_more, "- dynamodb:UpdateItem", "- dynamodb:UpdateItem\n                  - dynamodb:Scan"),
     (ingest_may_do_this_and_no_more, '[C#*, "D#", K#*, M#*, O#*, Q#*]', '[C#*, "D#*", K#*, M#*, O#*, Q#*]'),
     (inspect_may_do_this_and_no_more, "- dynamodb:Query", "- dynamodb:Query\n                  - dynamodb:Scan"),
@@ -186,7 +193,7 @@ class Template(unittest.TestCase):
                 self.assertIn(text, TEMPLATE)
                 broken = TEMPLATE.replace(text, instead, 1)
                 complained = any(
-                    list(rule(Stack(broken, place, **asked))) for place in PLACES for asked in ({}, ASKED[2])
+                    list(rule(Stack(broken, place, **asked))) for place in PLACES for asked in ASKED[:3]
                 )
                 self.assertTrue(complained, "nothing is complained about")
 
@@ -205,8 +212,9 @@ class Template(unittest.TestCase):
         back = Stack(LogGroupNames=",".join(reversed(names.split(","))))
         for stack in (forth, back):
             # Who asks all log groups is told the names as they are given; nothing else knows of an order.
-            variables = stack.properties(INSPECT)["Environment"]["Variables"]
-            variables["LOG_GROUP_NAMES"] = sorted(variables["LOG_GROUP_NAMES"].split(","))
+            for function in (INSPECT, WIDGET):
+                variables = stack.properties(function)["Environment"]["Variables"]
+                variables["LOG_GROUP_NAMES"] = sorted(variables["LOG_GROUP_NAMES"].split(","))
             for query in stack.of_type("AWS::Logs::QueryDefinition").values():
                 query["Properties"]["LogGroupNames"].sort()
             stack.resources.pop("DashboardOfStack")
