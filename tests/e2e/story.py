@@ -107,6 +107,7 @@ class Story:
             ({"LogGroupNames": f"/aws/lambda/{FUNCTION}"}, "must not read its own log"),
             ({"RetentionDays": "7"}, "must be a number of days from 8 to 365"),
             ({"AccountNames": "shop"}, "must be empty or a list like"),
+            ({"TrailAccounts": "shop"}, "must be empty or a list like"),
             ({"GuanceSecretArn": workspace.TOKEN}, "must be empty or the ARN of a secret"),
             ({"GuanceSecretArn": ""}, "needs GuanceSecretArn"),
             ({"GuanceSite": "us1"}, "give one"),

@@ -487,6 +487,24 @@ fn ones_own_roles_are_taken_from_the_settings() {
 }
 
 #[test]
+fn accounts_whose_trails_come_here_are_taken_from_the_settings() {
+    let function = Function::start(&[("TRAIL_ACCOUNTS", "444455556666,111122223333")]);
+    let logged_in = |number: u64, account_id: &str| {
+        let mut failure = failure(number);
+        failure["sharedEventID"] = json!("00000000-0000-4000-8000-00000000000a");
+        failure["recipientAccountId"] = json!(account_id);
+        log_event(&failure.to_string())
+    };
+    let event = event_of(&[logged_in(1, "111122223333"), logged_in(2, "444455556666")]);
+    assert_eq!(function.invoke(event), Ok(()));
+    let books = lines(&function.end(), "message", &json!("committed"));
+    assert_eq!(
+        (&books[0]["clustered"], &books[0]["ignored"]),
+        (&json!(1), &json!(1))
+    );
+}
+
+#[test]
 fn an_unknown_role_does_not_start_and_says_which_there_are() {
     let (told, written) = Function::start(&[("_HANDLER", "ingset")]).refused();
     assert_eq!(

@@ -454,6 +454,7 @@ def of_taking_in(stack):
         "TABLE_NAME": "<Table>",
         "BUCKET_NAME": "<Bucket>",
         "SELF_PRINCIPALS": ",".join(one for one in [*ours, stack.values["SelfPrincipals"]] if one),
+        "TRAIL_ACCOUNTS": stack.values["TrailAccounts"],
         "RETENTION_DAYS": stack.values["RetentionDays"],
         "LEARN_HOURS": stack.values["LearnHours"],
         "RULES_OBJECT": stack.values["RulesObject"],

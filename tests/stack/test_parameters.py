@@ -36,6 +36,10 @@ TYPED = {
         ["", "arn:aws:iam::111122223333:role/scanner", "arn:aws-cn:iam::111122223333:role/a/b,arn:aws-us-gov:iam::111122223333:role/c"],
         ["scanner", "arn:aws:iam::111122223333:user/mia", "arn:aws:iam::111122223333:role/a, arn:aws:iam::111122223333:role/b", "arn:aws:iam::111122223333:role/*"],
     ),
+    "TrailAccounts": (
+        ["", "111122223333", "111122223333,444455556666"],
+        ["111122223333,", "111122223333, 444455556666", "1111", "1111222233334", "111122223333=shop", "*"],
+    ),
     "Notify": (["true", "false"], ["", "yes"]),
     "Topic": (
         ["", "create", "arn:aws:sns:eu-central-1:111122223333:alerts", "arn:aws-cn:sns:cn-north-1:111122223333:a.fifo"],
@@ -116,8 +120,8 @@ class Parameters(unittest.TestCase):
         self.assertEqual(
             optional,
             {
-                "FilterPattern", "ReservedConcurrency", "RulesObject", "AccountNames", "SelfPrincipals", "PermissionsBoundary",
-                "Topic", "EventBusName", "GuanceSite", "GuanceUrl", "GuanceSecretArn", "GuanceWorkspaceId", "GuanceConsoleUrl",
+                "FilterPattern", "ReservedConcurrency", "RulesObject", "AccountNames", "SelfPrincipals", "TrailAccounts",
+                "PermissionsBoundary", "Topic", "EventBusName", "GuanceSite", "GuanceUrl", "GuanceSecretArn", "GuanceWorkspaceId", "GuanceConsoleUrl",
                 "CanaryKeys", "AccountRoleName", "AlarmTopic",
             },
         )
