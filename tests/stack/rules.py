@@ -721,6 +721,53 @@ def queries_ask_the_log_groups_that_are_read(stack):
             yield f"{name} cannot stand in the dashboard as it is"
 
 
+def athena_is_asked_where_the_trail_is(stack):
+    place, table = stack.values["AthenaTrailLocation"], "cloudtrail_watch"
+    found = stack.of_type("AWS::Athena::NamedQuery")
+    titles = QUERIES | {"Table": "Table of the trail"}
+    if set(found) != ({f"{name}InAthena" for name in titles} if place else set()):
+        yield f"queries of Athena {set(found)}"
+    for name, made in found.items():
+        properties = made["Properties"]
+        if properties["Name"] != f"watch/{titles.get(name.removesuffix('InAthena'))}":
+            yield f"{name} is called {properties['Name']}"
+        # The database and the workgroup that every account has.
+        if (properties["Database"], properties.get("WorkGroup")) != ("default", None):
+            yield f"{name} is in {properties['Database']}"
+        asked = re.findall(r"^(?:CREATE EXTERNAL TABLE|FROM) (\S+)", properties["QueryString"], re.MULTILINE)
+        if asked != [table]:
+            yield f"{name} asks {asked}"
+        if name != "TableInAthena" and "\nWHERE day >= " not in properties["QueryString"]:
+            yield f"{name} reads all days"
+    yield from of_table(stack, found["TableInAthena"]["Properties"]["QueryString"]) if place else ()
+
+
+def of_table(stack, definition):
+    """Yields what is wrong with where the table of Athena looks for rows."""
+    place = stack.values["AthenaTrailLocation"]
+    (location,) = re.findall(r"\nLOCATION '(.*)'\n", definition)
+    told = dict(re.findall(r"'([\w.]+)' = '([^']*)'", definition))
+    # As CloudTrail names its files.
+    agreed = {
+        "projection.enabled": "true",
+        "projection.account.type": "enum",
+        "projection.account.values": stack.values["AthenaAccounts"] or "111122223333",
+        "projection.region.type": "enum",
+        "projection.region.values": stack.source["Mappings"]["Regions"][stack.place[0]]["Names"],
+        "projection.day.type": "date",
+        "projection.day.format": "yyyy/MM/dd",
+        # Since there is CloudTrail.
+        "projection.day.range": "2013/11/01,NOW",
+        "projection.day.interval": "1",
+        "projection.day.interval.unit": "DAYS",
+        "storage.location.template": f"{place}${{account}}/CloudTrail/${{region}}/${{day}}/",
+    }
+    if (location, told) != (place, agreed):
+        yield f"the table looks into {location} by {told}"
+    if "\nPARTITIONED BY (account STRING, region STRING, day STRING)\n" not in definition:
+        yield "the table has other parts"
+
+
 QUERIES = {
     "FailedSignIns": "Failed sign-ins", "NewUsers": "New IAM users", "TopErrors": "Top ten errors", "Refusals": "Refusals by principal",
 }
@@ -868,7 +915,7 @@ REFUSED = [
 # What rules are made of.
 PARTS = (
     told, called, groups, group_arns, topic, may, of_asking, tersely, keys, of_taking_in, of_alarms, of_composite, every_alarm,
-    of_metric, of_widget, of_search,
+    of_metric, of_widget, of_search, of_table,
 )
 RULES = [
     rule
