@@ -6,6 +6,7 @@ The rules are functions, so that the tests can show of each that it complains ab
 import json
 import re
 
+import alarms
 from stack import ROOT, listed
 
 FUNCTION, ROLE, TABLE, BUCKET = "IngestFunction", "IngestRole", "Table", "Bucket"
@@ -657,6 +658,12 @@ def of_alarms(stack):
             f"delivery-throttling-{group}": ("DeliveryThrottling", "Sum > 0", "3 * 300", "notBreaching"),
         }
     return agreed
+
+
+def alarms_go_off_at_what_they_are_for(stack):
+    for name, made in stack.of_type("AWS::CloudWatch::Alarm").items():
+        called = made["Properties"]["AlarmName"].removeprefix("watch-")
+        yield from (f"{name}: {complaint}" for complaint in alarms.complaints(made["Properties"], called))
 
 
 def of_composite(stack):
