@@ -6,6 +6,7 @@ The rules are functions, so that the tests can show of each that it complains ab
 import json
 import re
 
+import alarms
 from stack import ROOT, listed
 
 FUNCTION, ROLE, TABLE, BUCKET = "IngestFunction", "IngestRole", "Table", "Bucket"
@@ -708,6 +709,12 @@ def of_alarms(stack):
     return agreed
 
 
+def alarms_go_off_at_what_they_are_for(stack):
+    for name, made in stack.of_type("AWS::CloudWatch::Alarm").items():
+        called = made["Properties"]["AlarmName"].removeprefix("watch-")
+        yield from (f"{name}: {complaint}" for complaint in alarms.complaints(made["Properties"], called))
+
+
 def of_composite(stack):
     """Returns the alarms that the one for the whole inspection is made of, by their resources."""
     rules = [made["Properties"]["AlarmRule"] for made in stack.of_type("AWS::CloudWatch::CompositeAlarm").values()]
@@ -768,6 +775,53 @@ def queries_ask_the_log_groups_that_are_read(stack):
             yield f"{name} asks {properties['LogGroupNames']}"
         if set('"\\') & set(properties["QueryString"]):
             yield f"{name} cannot stand in the dashboard as it is"
+
+
+def athena_is_asked_where_the_trail_is(stack):
+    place, table = stack.values["AthenaTrailLocation"], "cloudtrail_watch"
+    found = stack.of_type("AWS::Athena::NamedQuery")
+    titles = QUERIES | {"Table": "Table of the trail"}
+    if set(found) != ({f"{name}InAthena" for name in titles} if place else set()):
+        yield f"queries of Athena {set(found)}"
+    for name, made in found.items():
+        properties = made["Properties"]
+        if properties["Name"] != f"watch/{titles.get(name.removesuffix('InAthena'))}":
+            yield f"{name} is called {properties['Name']}"
+        # The database and the workgroup that every account has.
+        if (properties["Database"], properties.get("WorkGroup")) != ("default", None):
+            yield f"{name} is in {properties['Database']}"
+        asked = re.findall(r"^(?:CREATE EXTERNAL TABLE|FROM) (\S+)", properties["QueryString"], re.MULTILINE)
+        if asked != [table]:
+            yield f"{name} asks {asked}"
+        if name != "TableInAthena" and "\nWHERE day >= " not in properties["QueryString"]:
+            yield f"{name} reads all days"
+    yield from of_table(stack, found["TableInAthena"]["Properties"]["QueryString"]) if place else ()
+
+
+def of_table(stack, definition):
+    """Yields what is wrong with where the table of Athena looks for rows."""
+    place = stack.values["AthenaTrailLocation"]
+    (location,) = re.findall(r"\nLOCATION '(.*)'\n", definition)
+    told = dict(re.findall(r"'([\w.]+)' = '([^']*)'", definition))
+    # As CloudTrail names its files.
+    agreed = {
+        "projection.enabled": "true",
+        "projection.account.type": "enum",
+        "projection.account.values": stack.values["AthenaAccounts"] or "111122223333",
+        "projection.region.type": "enum",
+        "projection.region.values": stack.source["Mappings"]["Regions"][stack.place[0]]["Names"],
+        "projection.day.type": "date",
+        "projection.day.format": "yyyy/MM/dd",
+        # Since there is CloudTrail.
+        "projection.day.range": "2013/11/01,NOW",
+        "projection.day.interval": "1",
+        "projection.day.interval.unit": "DAYS",
+        "storage.location.template": f"{place}${{account}}/CloudTrail/${{region}}/${{day}}/",
+    }
+    if (location, told) != (place, agreed):
+        yield f"the table looks into {location} by {told}"
+    if "\nPARTITIONED BY (account STRING, region STRING, day STRING)\n" not in definition:
+        yield "the table has other parts"
 
 
 QUERIES = {
@@ -926,7 +980,7 @@ REFUSED = [
 # What rules are made of.
 PARTS = (
     told, called, shown, groups, group_arns, topic, may, of_asking, tersely, keys, of_taking_in, of_alarms, of_composite, every_alarm,
-    of_metric, of_widget, of_search,
+    of_metric, of_widget, of_search, of_table,
 )
 RULES = [
     rule

@@ -76,6 +76,14 @@ TYPED = {
         ["alarms", "Create", "arn:aws:sqs:eu-central-1:111122223333:alarms", "arn:aws:sns:eu-central-1:111122223333:alarms.fifo"],
     ),
     "InspectionAlarmHours": (["2", "168"], ["", "1", "169"]),
+    "AthenaTrailLocation": (
+        ["", "s3://trail/AWSLogs/", "s3://a-bucket.of-ours/some/prefix/AWSLogs/o-exampleorgid/"],
+        [
+            "trail", "s3://trail/", "s3://trail/AWSLogs", "s3://trail/AWSLogs/111122223333/", "s3://trail/AWSLogs/111122223333/CloudTrail/",
+            "s3://trail/it's/AWSLogs/", "s3://trail/${x}/AWSLogs/", "https://trail.s3.amazonaws.com/AWSLogs/",
+        ],
+    ),
+    "AthenaAccounts": (["", "111122223333", "111122223333,444455556666"], ["1111", "111122223333,", "111122223333, 444455556666", "shop"]),
     "PermissionsBoundary": (
         ["", "arn:aws:iam::111122223333:policy/boundary", "arn:aws-us-gov:iam::aws:policy/PowerUserAccess"],
         ["boundary", "arn:aws:iam::111122223333:role/boundary", "arn:aws:iam::111122223333:policy/"],
@@ -122,7 +130,7 @@ class Parameters(unittest.TestCase):
             {
                 "FilterPattern", "ReservedConcurrency", "RulesObject", "AccountNames", "SelfPrincipals", "TrailAccounts",
                 "PermissionsBoundary", "Topic", "EventBusName", "GuanceSite", "GuanceUrl", "GuanceSecretArn", "GuanceWorkspaceId", "GuanceConsoleUrl",
-                "CanaryKeys", "AccountRoleName", "AlarmTopic",
+                "CanaryKeys", "AccountRoleName", "AlarmTopic", "AthenaTrailLocation", "AthenaAccounts",
             },
         )
 
