@@ -20,10 +20,11 @@ import records
 import watched
 import workspace
 from emulator import running, without_aws
+from widget import Dashboard
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 STACK, FUNCTION, ROLE_POLICY = "watch", "watch-ingest", "ingest"
-INSPECT, DELIVER = "watch-inspect", "watch-deliver"
+INSPECT, DELIVER, WIDGET = "watch-inspect", "watch-deliver", "watch-widget"
 GROUPS = ["/org/cloudtrail/shop", "trail-of_payments"]
 RULES_KEY, CHRONICLE_KEY = "rules/rules.toml", "inspection/chronicle"
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
@@ -40,7 +41,7 @@ NOT_ENFORCED = {"Log", "FailedInvocations", "FailedInvocationsBucket"}
 UNKNOWN = {"AWS::CloudWatch::CompositeAlarm", "AWS::Logs::QueryDefinition"}
 
 # What lets a function use the table itself, beside its stream.
-ON_TABLE = {"Messages", "Clusters", "LateHours"}
+ON_TABLE = {"Messages", "Clusters", "LateHours", "Decisions"}
 
 # Where a queue's messages say what they tell.
 KIND = {
@@ -71,6 +72,7 @@ class Story:
             self.say_of_an_access_key_what_iam_says,
             self.refuse_what_comes_to_the_bucket_unencrypted,
             self.recover_once_what_was_quiet_for_its_time,
+            self.show_clusters_in_the_dashboard,
             self.show_no_secret_in_any_log,
             self.watch_what_is_there,
             self.hold_what_no_secret_is_there_for,
@@ -81,6 +83,7 @@ class Story:
             self.need_each_permission,
             self.need_each_permission_on_the_table_to_tell,
             self.need_each_permission_on_the_table_to_take_stock,
+            self.need_each_permission_on_the_table_to_show,
             self.drop_the_filter_of_a_log_group_that_is_named_no_more,
             self.need_the_permission_to_read_rules,
             self.read_nothing_while_it_is_not_enabled,
@@ -92,7 +95,7 @@ class Story:
             "build", "--template", ROOT / "template.yaml", "--build-dir", self.template.parent,
             "--parameter-overrides", f"Architecture={ARCHITECTURE}", seconds=BUILD_SECONDS,
         )
-        for function in ("IngestFunction", "InspectFunction", "DeliverFunction"):
+        for function in ("IngestFunction", "InspectFunction", "DeliverFunction", "WidgetFunction"):
             binary = self.template.parent / function / "bootstrap"
             assert binary.stat().st_mode & 0o111, "the binary cannot be run"
         built = yaml.safe_load(self.template.read_text(encoding="utf-8"))
@@ -269,8 +272,31 @@ class Story:
         assert first["InspectionHours"] >= 8 and first["InspectionSettled"] >= 1, first
         assert second["InspectionHours"] <= 1, second
 
+    def show_clusters_in_the_dashboard(self):
+        dashboard, about = Dashboard(self.client("lambda"), STACK), "TerminateInstances"
+        assert "markdown" in dashboard.ask({"describe": True}), "the widget does not say what it is"
+        # The newest cluster with a key: one click to find it, one to open it, and there its key is.
+        found = dashboard.page(dashboard.page({}).click("Search"), search=about)
+        opened = dashboard.page(found.click(about))
+        for told in (self.key, "mia", "never with success"):
+            assert told in opened.text, f"{told} is not told: {opened.text}"
+        recovered = dashboard.page({}, status="recovered")
+        assert "AllocateAddress" in recovered.text and about not in recovered.text, recovered.text
+        fresh = records.new_name()
+        self.put(GROUPS[0], [records.throttled(fresh)])
+        self.await_clusters({fresh: 1})
+        assert fresh in dashboard.page({"sort": "began"}).text, "what the inspection has not seen yet is not there"
+        act = opened.click("Mute")
+        done = dashboard.page(act, mute_for="7d", reason="migration", who="ann")
+        assert "Done: muted until" in done.text, done.text
+        assert "Somebody else has decided" in dashboard.page(act).text, "who is slower decides all the same"
+        told = self.command("clusters", "history", act["cluster"], "--stack", STACK)
+        assert "ann at dashboard watch of 000000000000: migration" in told, told
+        assert "muted" in dashboard.page({}, search=about).text, "the list does not say what was decided"
+        assert "Done: unmarked" in dashboard.page(done.click("Take back")).text
+
     def show_no_secret_in_any_log(self):
-        for function, says in ((FUNCTION, ""), (INSPECT, '"inspected"'), (DELIVER, '"delivered"')):
+        for function, says in ((FUNCTION, ""), (INSPECT, '"inspected"'), (DELIVER, '"delivered"'), (WIDGET, '"answered"')):
             text = "\n".join(self.lines(function))
             assert says in text, f"{function} has not logged what it did:\n{text}"
             for hidden in (workspace.TOKEN, self.key, "AKIAIOSFODNN7EXAMPLE"):
@@ -289,6 +315,9 @@ class Story:
         missing = list(watched.missing(self.client, shown + named, lines))
         assert not missing, f"the dashboard or an alarm names what is not there: {missing}"
         assert watched.asked(widgets) == set(GROUPS) <= watched.log_groups(self.client), watched.asked(widgets)
+        called = {widget["properties"]["endpoint"] for widget in widgets if widget["type"] == "custom"}
+        there = {one["FunctionArn"] for one in self.client("lambda").list_functions()["Functions"]}
+        assert called and called <= there, f"the dashboard calls {called}"
         print(f"    {len(shown)} metrics on the dashboard and {len(named)} of alarms are there")
 
     def hold_what_no_secret_is_there_for(self):
@@ -417,6 +446,11 @@ class Story:
 
     def need_each_permission_on_the_table_to_take_stock(self):
         self.need_each_action_on_the_table(self.role(INSPECT), "inspect", self.taking_stock_breaks)
+
+    def need_each_permission_on_the_table_to_show(self):
+        dashboard = Dashboard(self.client("lambda"), STACK)
+        cluster = dashboard.page({}, status="all").click("TerminateInstances")["cluster"]
+        self.need_each_action_on_the_table(self.role(WIDGET), "widget", lambda: dashboard.breaks(cluster))
 
     def need_each_action_on_the_table(self, role, name, breaks):
         """Takes away each action on the table that a role's policy allows, and gives it back."""

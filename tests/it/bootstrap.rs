@@ -307,6 +307,16 @@ impl Function {
         guard.failed().map_or(Ok(guard.answered()), Err)
     }
 
+    /// Returns the most memory that the program has taken so far, in kilobytes, where the system says so.
+    pub fn peak_kilobytes(&self) -> Option<u64> {
+        let id = self.child.as_ref()?.id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+        let peak = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))?;
+        peak.split_whitespace().next()?.parse().ok()
+    }
+
     /// Ends the program as `kill -9` does, at whatever it is, and returns how many events it was
     /// given and how many of them it answered.
     pub fn kill(mut self) -> (usize, usize) {

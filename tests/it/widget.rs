@@ -106,15 +106,19 @@ fn ask(store: &impl Whole, event: &Value) -> Page {
 /// Returns the parameters of what can be clicked on that says something.
 #[track_caller]
 fn click(page: &Page, words: &str) -> Value {
-    let links = page.0.windows(2).filter(|two| two[0].name == "a");
-    let mut links = links.filter(|two| two[0].text.trim() == words);
-    let found = links.next().unwrap_or_else(|| panic!("no link {words}"));
+    let mut links = page.all("a").filter(|(_, link)| link.text.trim() == words);
+    let found = links.next();
+    let (place, link) = found.unwrap_or_else(|| panic!("no link {words}"));
+    let beside = page.0[place + 1..]
+        .iter()
+        .find(|next| next.parent == link.parent);
+    let action = beside.unwrap();
     assert_eq!(
-        found[1].name, "cwdb-action",
+        action.name, "cwdb-action",
         "an action belongs to what is before it"
     );
-    assert_eq!(found[1].get("action"), Some("call"));
-    serde_json::from_str(&found[1].text).unwrap()
+    assert_eq!(action.get("action"), Some("call"));
+    serde_json::from_str(&action.text).unwrap()
 }
 
 /// Returns what a list has in its rows.
@@ -141,10 +145,7 @@ fn the_newest_cluster_comes_first_and_a_click_opens_it(store: &mut impl Whole) {
     ];
     ingest(store, &lines(&records));
     let page = ask(store, &json!({}));
-    assert_eq!(
-        found(&page),
-        ["s3:PutObject Denied", "s3:GetObject Denied"]
-    );
+    assert_eq!(found(&page), ["s3:PutObject Denied", "s3:GetObject Denied"]);
     let by_count = ask(store, &click(&page, "Events"));
     assert_eq!(found(&by_count)[0], "s3:GetObject Denied");
     let turned = ask(store, &click(&by_count, "Events ▼"));
@@ -257,10 +258,7 @@ fn what_the_inspection_has_not_taken_yet_is_listed(store: &mut impl Whole) {
     assert_eq!(before.clusters.len(), 1);
     let html = ask_with(store, &before, &setting(), &json!({}));
     let page = Page::read(&html);
-    assert_eq!(
-        found(&page),
-        ["s3:PutObject Denied", "s3:GetObject Denied"]
-    );
+    assert_eq!(found(&page), ["s3:PutObject Denied", "s3:GetObject Denied"]);
     let events: Vec<u64> = page.numbers(page.table("list")).collect();
     assert_eq!(events, [1, 2]);
     assert!(texts(&page, "missing").is_empty());
