@@ -158,6 +158,8 @@ class Story:
             on, left = on | same, left - same
             assert states() == on, f"{metric} sets off {states() ^ on}, or not"
         assert watched.composite(self.client, whole) == "ALARM", "the inspection does not count as broken"
+        # It is none of the stack's here, and what it is made of could not be deleted.
+        self.client("cloudwatch").delete_alarms(AlarmNames=[whole])
         print(f"    {len(on)} alarms of {len(alarms)} went off")
         tell = [name for name in on if alarms[name]["AlarmActions"]]
         assert len(on) - len(tell) == 3, "not the parts of the alarm of alarms alone tell nobody"
