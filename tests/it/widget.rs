@@ -355,7 +355,7 @@ fn whoever_decides_is_in_the_journal_and_whoever_is_slower_changes_nothing(store
     );
     let done = ask(store, &muted);
     assert!(
-        texts(&done, "notice").starts_with("Done: muted until 2026-11-09 12:00"),
+        texts(&done, "notice").starts_with("Done: muted until 2026-11-09T12:00"),
         "{}",
         texts(&done, "notice")
     );
