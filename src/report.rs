@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::cluster::class::Class;
 use crate::cluster::own::OWN;
 
 /// The namespace of the metrics.
@@ -40,13 +41,13 @@ impl Invocation {
         metric_line(("Function", function), &self.metrics(), at_milliseconds)
     }
 
-    fn metrics(&self) -> [(&'static str, &'static str, Option<u64>); 16] {
+    fn metrics(&self) -> Vec<(&'static str, &'static str, Option<u64>)> {
         let books = &self.books;
         let count = |name, value| (name, "Count", Some(value));
         // A clock that is ahead makes no lag of less than nothing.
         let lag = |seconds: Option<i64>| seconds.map(|lag| u64::try_from(lag).unwrap_or_default());
         let own = books.ignored.get(OWN).copied().unwrap_or_default();
-        [
+        let mut metrics = vec![
             count("RecordsIn", books.read),
             count("RecordsNotSelected", books.not_selected()),
             count("RecordsClustered", books.clustered),
@@ -66,7 +67,31 @@ impl Invocation {
             count("WriteUnits", self.write_units),
             count("DynamoDBCalls", self.store_calls),
             count(VIOLATED, u64::from(!books.balances())),
-        ]
+        ];
+        let classes = books.classes.iter();
+        let errors = classes.filter_map(|(class, errors)| Some((Self::errors(*class)?, errors)));
+        metrics.extend(errors.map(|(name, errors)| count(name, *errors)));
+        metrics
+    }
+
+    /// Returns the metric of the errors of a class. It is written where there are some: one that is
+    /// never written costs nothing.
+    fn errors(class: Class) -> Option<&'static str> {
+        Some(match class {
+            Class::Vpce => "ErrorsVpce",
+            Class::Signin => "ErrorsSignin",
+            Class::Denied => "ErrorsDenied",
+            Class::Auth => "ErrorsAuth",
+            Class::Throttle => "ErrorsThrottle",
+            Class::Absent => "ErrorsAbsent",
+            Class::Quota => "ErrorsQuota",
+            Class::Conflict => "ErrorsConflict",
+            Class::Server => "ErrorsServer",
+            Class::Invalid => "ErrorsInvalid",
+            Class::Other => "ErrorsOther",
+            // No errors.
+            Class::Dryrun | Class::Watch => return None,
+        })
     }
 }
 
@@ -247,6 +272,8 @@ pub struct Books {
     pub own_refusals: u64,
     /// Control messages of CloudWatch Logs, which hold no records.
     pub control_messages: u64,
+    /// Records that a cluster is found for, by its class, whether or not their events came before.
+    pub classes: BTreeMap<Class, u64>,
 }
 
 impl Books {
@@ -281,6 +308,9 @@ impl Books {
         self.unknown_denials += other.unknown_denials;
         self.own_refusals += other.own_refusals;
         self.control_messages += other.control_messages;
+        for (class, count) in &other.classes {
+            *self.classes.entry(*class).or_default() += count;
+        }
         for (mine, theirs) in [
             (&mut self.ignored, &other.ignored),
             (&mut self.quarantined, &other.quarantined),

@@ -505,6 +505,8 @@ impl Folded {
         // Codes and wordings that are not known here are counted, so that a new one is noticed.
         self.books.unknown_denials += u64::from(found.finding.unknown_denial);
         self.books.unknown_codes += u64::from(found.unknown_code);
+        let class = found.finding.facts.identity.class;
+        *self.books.classes.entry(class).or_default() += 1;
         self.tally.observe(id, at, &found.finding);
         if let Some(marks) = marks {
             let cluster = found.finding.case.cluster;

@@ -73,6 +73,8 @@ COURSES = {
     "oldest-alert": ([(8, 30), (7, 901), (3, 950), (2, 40)], [[(7, 900), (3, 950)], [(7, 901), (3, 900), (2, 40)]], SILENT),
     "misconfigured": ([(3, 0), (2, 1)], [[(3, 0), (2, 0)]], UNKNOWN),
     "alerts-dead": OF_AN_HOUR,
+    # More than the hundred that the test asks for.
+    "many-errors": ([(50, 60), (2, 41)], [[(50, 60), (2, 40)]], NOTHING),
 }
 
 

@@ -693,6 +693,11 @@ def of_alarms(stack):
         "violated-ingest": ("InvariantViolated", "Sum > 0", "1 * 3600", "notBreaching"),
         "violated-inspect": ("InvariantViolated", "Sum > 0", "1 * 3600", "notBreaching"),
     }
+    if stack.values["ErrorAlarmCount"] != "0":
+        for metric in WRITTEN["ingest"]:
+            if metric.startswith("Errors"):
+                more = f"Sum > {stack.values['ErrorAlarmCount']}"
+                agreed[f"many-errors-{metric.removeprefix('Errors')}"] = (metric, more, "1 * 3600", "notBreaching")
     if told(stack):
         agreed |= {"errors-deliver": ("Errors", "Sum > 0", "3 * 300", "notBreaching"), "queue-deliver": waits}
     for sink in told(stack):

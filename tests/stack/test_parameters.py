@@ -75,6 +75,7 @@ TYPED = {
         ["", "create", "arn:aws:sns:eu-central-1:111122223333:alarms"],
         ["alarms", "Create", "arn:aws:sqs:eu-central-1:111122223333:alarms", "arn:aws:sns:eu-central-1:111122223333:alarms.fifo"],
     ),
+    "ErrorAlarmCount": (["0", "100", "1000000"], ["", "-1", "1000001"]),
     "InspectionAlarmHours": (["2", "168"], ["", "1", "169"]),
     "AthenaTrailLocation": (
         ["", "s3://trail/AWSLogs/", "s3://a-bucket.of-ours/some/prefix/AWSLogs/o-exampleorgid/"],
