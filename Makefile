@@ -5,7 +5,7 @@ BUILT := $(or $(CARGO_TARGET_DIR),target)
 BINARY := $(BUILT)/release/cloudtrail-inspector
 VENVS := $(BUILT)/venv
 
-.PHONY: stack e2e build-IngestFunction build-InspectFunction build-DeliverFunction deploy delete filter
+.PHONY: stack e2e build-IngestFunction build-InspectFunction build-DeliverFunction build-WidgetFunction deploy delete filter
 # The stack: the command that deploys, and the processor of the function where it is not as last time.
 SAM ?= sam
 OVERRIDES := $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
@@ -91,7 +91,7 @@ build: ## Build the command line
 
 # What "sam build" calls, with the folder that it takes the function from: one program for all, so that cargo
 # builds it for the first of them.
-build-IngestFunction build-InspectFunction build-DeliverFunction:
+build-IngestFunction build-InspectFunction build-DeliverFunction build-WidgetFunction:
 	python3 infra/build.py $(BUILT) "$(ARTIFACTS_DIR)" $(ARCHITECTURE)
 
 deploy: ## Build and deploy the stack, asking for its name and parameters; ARCHITECTURE=x86_64 for that processor

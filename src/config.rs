@@ -12,7 +12,9 @@ pub mod widget;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::cluster::exempt::Exempt;
 use crate::cluster::own::{Own, Role};
+use crate::cluster::twin::TrailAccounts;
 use crate::trail::principal::is_account_id;
 
 /// The settings of the function that takes the events of subscriptions.
@@ -22,8 +24,8 @@ pub struct IngestSettings {
     pub table_name: String,
     /// The bucket.
     pub bucket_name: String,
-    /// The roles whose failures are our own.
-    pub own: Own,
+    /// What is left out before any rule is tried.
+    pub exempt: Exempt,
     /// How many days the ids of events are kept.
     pub retention_days: u16,
     /// In how many hours after the first event nothing is announced.
@@ -101,7 +103,10 @@ impl IngestSettings {
         let settings = Self {
             table_name: reading.required("TABLE_NAME", "the name of the DynamoDB table"),
             bucket_name: reading.required("BUCKET_NAME", "the name of the S3 bucket"),
-            own: reading.own("SELF_PRINCIPALS"),
+            exempt: Exempt {
+                own: reading.own("SELF_PRINCIPALS"),
+                trail_accounts: reading.trail_accounts("TRAIL_ACCOUNTS"),
+            },
             retention_days: reading.number("RETENTION_DAYS", RETENTION_DAYS),
             learn_hours: reading.number("LEARN_HOURS", LEARN_HOURS),
             rules_object: reading.given("RULES_OBJECT"),
@@ -276,6 +281,19 @@ impl Reading {
             }
         }
         Own::new(roles)
+    }
+
+    fn trail_accounts(&mut self, setting: &'static str) -> TrailAccounts {
+        let mut ids = self.list(setting);
+        ids.retain(|id| {
+            let is_right = is_account_id(id);
+            if !is_right {
+                let message = format!("{} is no account id, such as 111122223333", shown(id));
+                self.complain(setting, message);
+            }
+            is_right
+        });
+        TrailAccounts::new(ids)
     }
 
     fn account_names(&mut self, setting: &'static str) -> BTreeMap<String, String> {

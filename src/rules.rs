@@ -15,9 +15,9 @@ use toml::Spanned;
 
 use crate::alert::severity::Severity;
 use crate::cluster::class::{Class, Selection, select};
+use crate::cluster::exempt::Exempt;
 use crate::cluster::facet::Kind;
 use crate::cluster::fingerprint::ClusterId;
-use crate::cluster::own::{OWN, Own};
 use crate::cluster::{Conclusion, conclude, event_time};
 use crate::policy::{Policies, PolicyText};
 use crate::trail::json::Json;
@@ -30,7 +30,7 @@ use crate::trail::{Record, Wrapper};
 pub struct Rules {
     rules: Vec<Rule>,
     matcher: Quamina<usize>,
-    own: Own,
+    exempt: Exempt,
     policies: Policies,
 }
 
@@ -161,9 +161,9 @@ impl Rules {
         Err(complaints)
     }
 
-    /// Leaves out what the roles of one's own functions fail at, before any rule is tried.
-    pub fn with_own(self, own: Own) -> Self {
-        Self { own, ..self }
+    /// Leaves out what is exempt, before any rule is tried.
+    pub fn with_exempt(self, exempt: Exempt) -> Self {
+        Self { exempt, ..self }
     }
 
     /// Returns who is told of what.
@@ -211,8 +211,8 @@ impl Rules {
             }
             Selection::Clustered(class) => class,
         };
-        if self.own.made(record) {
-            return (Fate::Ignored(class, OWN), Verdict::default());
+        if let Some(reason) = self.exempt.reason(record) {
+            return (Fate::Ignored(class, reason), Verdict::default());
         }
         if self.rules.is_empty() {
             return (Fate::Clustered(class), Verdict::default());

@@ -188,7 +188,11 @@ fn text_of(item: &Item<'_>) -> Option<String> {
 
 /// Folding as fast as can be gives what folding every record gives.
 pub fn assert_same_fold(input: &[u8], layout: Layout) {
-    let rules = Rules::default();
+    assert_same_fold_by(&Rules::default(), input, layout);
+}
+
+/// The same, by rules.
+pub fn assert_same_fold_by(rules: &Rules, input: &[u8], layout: Layout) {
     let fold = |folding: Folding<'_>| {
         let mut folding = folding.with_samples();
         let folded = folding.fold(input, layout, None);
@@ -204,8 +208,8 @@ pub fn assert_same_fold(input: &[u8], layout: Layout) {
         })
     };
     let limits = Limits::default();
-    let fast = fold(Folding::new(limits, &rules));
-    let slow = fold(Folding::new(limits, &rules).plodding());
+    let fast = fold(Folding::new(limits, rules));
+    let slow = fold(Folding::new(limits, rules).plodding());
     assert_eq!(fast, slow);
     if let Ok((_, _, clusters, _)) = fast {
         for cluster in &clusters {

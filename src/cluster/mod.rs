@@ -12,6 +12,7 @@ pub mod cases;
 pub mod chronicle;
 pub mod class;
 pub mod escalation;
+pub mod exempt;
 pub mod facet;
 pub mod fingerprint;
 pub mod guard;
@@ -28,6 +29,7 @@ pub mod sightings;
 pub mod summary;
 pub mod timeline;
 pub mod transition;
+pub mod twin;
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::hash_map::Entry;

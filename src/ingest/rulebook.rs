@@ -5,7 +5,7 @@
 //! wrong clusters for ever, and an event that has to wait is not lost. Once there are good ones, what
 //! is wrong with newer ones is told and the old ones stay.
 
-use crate::cluster::own::Own;
+use crate::cluster::exempt::Exempt;
 use crate::ports::{Bucket, BucketError};
 use crate::rules::{Complaint, Rules};
 use crate::trail::time::EventTime;
@@ -20,7 +20,7 @@ pub const REREAD_SECONDS: i64 = 300;
 #[derive(Debug)]
 pub struct Rulebook {
     key: Option<String>,
-    own: Own,
+    exempt: Exempt,
     /// The last text that was good.
     text: Option<String>,
     read_at: Option<EventTime>,
@@ -81,11 +81,11 @@ pub struct Read {
 }
 
 impl Rulebook {
-    /// Returns the book of rules under a key, or of none at all, and of whose failures are our own.
-    pub fn new(key: Option<String>, own: Own) -> Self {
+    /// Returns the book of rules under a key, or of none at all, and of what is left out before any.
+    pub fn new(key: Option<String>, exempt: Exempt) -> Self {
         Self {
             key,
-            own,
+            exempt,
             text: None,
             read_at: None,
         }
@@ -134,7 +134,7 @@ impl Rulebook {
             complaints,
         })?;
         self.text = Some(text);
-        Ok(Some(rules.with_own(self.own.clone())))
+        Ok(Some(rules.with_exempt(self.exempt.clone())))
     }
 }
 

@@ -63,6 +63,8 @@ pub struct Record<'a> {
     pub read_only: Option<bool>,
     /// The account that got the event.
     pub recipient_account_id: Option<Text<'a>>,
+    /// The id that all accounts share which got the event.
+    pub shared_event_id: Option<Text<'a>>,
     /// The id of the service's own log of the request.
     pub request_id: Option<Text<'a>>,
     /// The VPC endpoint the call came through.
@@ -233,6 +235,7 @@ impl<'a> Record<'a> {
             b"errorMessage" => self.error_message = value.text(),
             b"readOnly" => self.read_only = value.boolean(),
             b"recipientAccountId" => self.recipient_account_id = value.text(),
+            b"sharedEventID" => self.shared_event_id = value.text(),
             b"requestID" => self.request_id = value.text(),
             b"vpcEndpointId" => self.vpc_endpoint_id = value.text(),
             b"sessionCredentialFromConsole" => {

@@ -126,6 +126,7 @@ mod tests {
             change("e1\"", "e1"),
             change("e1\"", "e1\",\"b\":\"c\""),
             change("X", "Y"),
+            change("\"a\"", "\"sharedEventID\":\"s\", \"a\""),
             change("\"n\"", "\"m\""),
             change("}}", "}} "),
             change("}}", "}"),

@@ -17,12 +17,14 @@ import yaml
 from botocore.exceptions import ClientError
 
 import records
+import watched
 import workspace
 from emulator import running, without_aws
+from widget import Dashboard
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 STACK, FUNCTION, ROLE_POLICY = "watch", "watch-ingest", "ingest"
-INSPECT, DELIVER = "watch-inspect", "watch-deliver"
+INSPECT, DELIVER, WIDGET = "watch-inspect", "watch-deliver", "watch-widget"
 GROUPS = ["/org/cloudtrail/shop", "trail-of_payments"]
 RULES_KEY, CHRONICLE_KEY = "rules/rules.toml", "inspection/chronicle"
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
@@ -35,11 +37,11 @@ TOLD_SECONDS = 10
 # here; the tests of the template look at these.
 NOT_ENFORCED = {"Log", "FailedInvocations", "FailedInvocationsBucket"}
 
-# What the emulator has no such resource of; nothing refers to them.
+# What the emulator makes no such resource of; nothing refers to them.
 UNKNOWN = {"AWS::CloudWatch::CompositeAlarm", "AWS::Logs::QueryDefinition"}
 
 # What lets a function use the table itself, beside its stream.
-ON_TABLE = {"Messages", "Clusters", "LateHours"}
+ON_TABLE = {"Messages", "Clusters", "LateHours", "Decisions"}
 
 # Where a queue's messages say what they tell.
 KIND = {
@@ -53,7 +55,7 @@ class Story:
 
     def __init__(self, sam, inspector, emulator, guance):
         self.sam, self.inspector, self.emulator, self.guance = sam, inspector, emulator, guance
-        self.secret, self.key, self.queues, self.told = "", "", {}, {}
+        self.secret, self.key, self.queues, self.told, self.left_out = "", "", {}, {}, {}
         self.template = emulator.folder / "build" / "template.yaml"
         self.client = emulator.client
 
@@ -62,6 +64,7 @@ class Story:
             self.build_the_function,
             self.refuse_wrong_parameters_before_any_change,
             self.deploy,
+            self.set_off_each_alarm_once,
             self.find_the_clusters_of_both_log_groups,
             self.count_what_comes_twice_once,
             self.tell_all_of_a_new_cluster_within_seconds,
@@ -69,7 +72,9 @@ class Story:
             self.say_of_an_access_key_what_iam_says,
             self.refuse_what_comes_to_the_bucket_unencrypted,
             self.recover_once_what_was_quiet_for_its_time,
+            self.show_clusters_in_the_dashboard,
             self.show_no_secret_in_any_log,
+            self.watch_what_is_there,
             self.hold_what_no_secret_is_there_for,
             self.keep_what_cannot_be_read,
             self.take_in_what_failed,
@@ -78,6 +83,7 @@ class Story:
             self.need_each_permission,
             self.need_each_permission_on_the_table_to_tell,
             self.need_each_permission_on_the_table_to_take_stock,
+            self.need_each_permission_on_the_table_to_show,
             self.drop_the_filter_of_a_log_group_that_is_named_no_more,
             self.need_the_permission_to_read_rules,
             self.read_nothing_while_it_is_not_enabled,
@@ -89,14 +95,13 @@ class Story:
             "build", "--template", ROOT / "template.yaml", "--build-dir", self.template.parent,
             "--parameter-overrides", f"Architecture={ARCHITECTURE}", seconds=BUILD_SECONDS,
         )
-        for function in ("IngestFunction", "InspectFunction", "DeliverFunction"):
+        for function in ("IngestFunction", "InspectFunction", "DeliverFunction", "WidgetFunction"):
             binary = self.template.parent / function / "bootstrap"
             assert binary.stat().st_mode & 0o111, "the binary cannot be run"
         built = yaml.safe_load(self.template.read_text(encoding="utf-8"))
         # A loop is a list.
         unknown = [name for name, made in built["Resources"].items() if isinstance(made, dict) and made["Type"] in UNKNOWN]
-        for name in unknown:
-            del built["Resources"][name]
+        self.left_out = {name: built["Resources"].pop(name) for name in unknown}
         self.template.write_text(yaml.safe_dump(built, sort_keys=False), encoding="utf-8")
 
     def refuse_wrong_parameters_before_any_change(self):
@@ -107,6 +112,7 @@ class Story:
             ({"LogGroupNames": f"/aws/lambda/{FUNCTION}"}, "must not read its own log"),
             ({"RetentionDays": "7"}, "must be a number of days from 8 to 365"),
             ({"AccountNames": "shop"}, "must be empty or a list like"),
+            ({"TrailAccounts": "shop"}, "must be empty or a list like"),
             ({"GuanceSecretArn": workspace.TOKEN}, "must be empty or the ARN of a secret"),
             ({"GuanceSecretArn": ""}, "needs GuanceSecretArn"),
             ({"GuanceSite": "us1"}, "give one"),
@@ -129,9 +135,49 @@ class Story:
         self.table, self.bucket = outputs["TableName"], outputs["BucketName"]
         self.trust_the_workspace()
         self.be_lenient(outputs["TopicArn"])
-        self.listen(outputs["TopicArn"])
+        self.listen(outputs["TopicArn"], outputs["AlarmTopicArn"])
         for group in GROUPS:
             assert self.filters(group) == [FUNCTION], f"{group} has the filters {self.filters(group)}"
+
+    def set_off_each_alarm_once(self):
+        alarms = watched.alarms(self.client, STACK)
+        states = lambda: {name for name, one in watched.alarms(self.client, STACK).items() if one["StateValue"] == "ALARM"}
+        whole = self.make_the_alarm_of_alarms()
+        assert not states(), f"alarms are on before anything happened: {states()}"
+        for alarm in alarms.values():
+            watched.put(self.client, alarm, is_beyond=False)
+        assert not states(), f"alarms go off at their thresholds: {states()}"
+        assert watched.composite(self.client, whole) == "OK", "the inspection counts as broken"
+        on, left = set(), {name for name, alarm in alarms.items() if not watched.silent(alarm)}
+        while left:
+            metric = alarms[min(left)]["MetricName"]
+            # Those of one metric go off together, whichever dimensions they have.
+            same = {name for name in left if alarms[name]["MetricName"] == metric}
+            for name in sorted(same):
+                watched.put(self.client, alarms[name], is_beyond=True)
+            on, left = on | same, left - same
+            assert states() == on, f"{metric} sets off {states() ^ on}, or not"
+        assert watched.composite(self.client, whole) == "ALARM", "the inspection does not count as broken"
+        # It is none of the stack's here, and what it is made of could not be deleted.
+        self.client("cloudwatch").delete_alarms(AlarmNames=[whole])
+        print(f"    {len(on)} alarms of {len(alarms)} went off")
+        tell = [name for name in on if alarms[name]["AlarmActions"]]
+        assert len(on) - len(tell) == 3, "not the parts of the alarm of alarms alone tell nobody"
+        while self.hear("alarms"):
+            pass
+        heard = watched.told(self.told["alarms"], "ALARM")
+        assert heard == sorted([*tell, whole]), heard
+
+    def make_the_alarm_of_alarms(self):
+        """Makes it by its rule in the template, as the emulator has such alarms, but not in templates; returns its name."""
+        (rule,) = [made["Properties"]["AlarmRule"] for made in self.left_out.values() if "AlarmRule" in made["Properties"]]
+        found = self.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
+        resources = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in found}
+        name, topic = f"{STACK}-inspection-unhealthy", self.outputs()["AlarmTopicArn"]
+        self.client("cloudwatch").put_composite_alarm(
+            AlarmName=name, AlarmRule=watched.resolved(rule, resources), AlarmActions=[topic], OKActions=[topic]
+        )
+        return name
 
     def find_the_clusters_of_both_log_groups(self):
         started = time.monotonic()
@@ -228,8 +274,31 @@ class Story:
         assert first["InspectionHours"] >= 8 and first["InspectionSettled"] >= 1, first
         assert second["InspectionHours"] <= 1, second
 
+    def show_clusters_in_the_dashboard(self):
+        dashboard, about = Dashboard(self.client("lambda"), STACK), "TerminateInstances"
+        assert "markdown" in dashboard.ask({"describe": True}), "the widget does not say what it is"
+        # The newest cluster with a key: one click to find it, one to open it, and there its key is.
+        found = dashboard.page(dashboard.page({}).click("Search"), search=about)
+        opened = dashboard.page(found.click(about))
+        for told in (self.key, "mia", "never with success"):
+            assert told in opened.text, f"{told} is not told: {opened.text}"
+        recovered = dashboard.page({}, status="recovered")
+        assert "AllocateAddress" in recovered.text and about not in recovered.text, recovered.text
+        fresh = records.new_name()
+        self.put(GROUPS[0], [records.throttled(fresh)])
+        self.await_clusters({fresh: 1})
+        assert fresh in dashboard.page({"sort": "began"}).text, "what the inspection has not seen yet is not there"
+        act = opened.click("Mute")
+        done = dashboard.page(act, mute_for="7d", reason="migration", who="ann")
+        assert "Done: muted until" in done.text, done.text
+        assert "Somebody else has decided" in dashboard.page(act).text, "who is slower decides all the same"
+        told = self.command("clusters", "history", act["cluster"], "--stack", STACK)
+        assert "ann at dashboard watch of 000000000000: migration" in told, told
+        assert "muted" in dashboard.page({}, search=about).text, "the list does not say what was decided"
+        assert "Done: unmarked" in dashboard.page(done.click("Take back")).text
+
     def show_no_secret_in_any_log(self):
-        for function, says in ((FUNCTION, ""), (INSPECT, '"inspected"'), (DELIVER, '"delivered"')):
+        for function, says in ((FUNCTION, ""), (INSPECT, '"inspected"'), (DELIVER, '"delivered"'), (WIDGET, '"answered"')):
             text = "\n".join(self.lines(function))
             assert says in text, f"{function} has not logged what it did:\n{text}"
             for hidden in (workspace.TOKEN, self.key, "AKIAIOSFODNN7EXAMPLE"):
@@ -237,6 +306,21 @@ class Story:
         for told in [*self.told["topic"], *self.told["bus"], *self.guance.written]:
             for hidden in (workspace.TOKEN, self.key, "AKIAIOSFODNN7EXAMPLE"):
                 assert hidden not in json.dumps(told), f"{hidden} is told"
+
+    def watch_what_is_there(self):
+        lines = [line for function in (FUNCTION, INSPECT, DELIVER) for line in self.metrics(function)]
+        body = self.client("cloudwatch").get_dashboard(DashboardName=STACK)["DashboardBody"]
+        widgets = json.loads(body)["widgets"]
+        shown = list(watched.metrics(widgets))
+        alarms = watched.alarms(self.client, STACK).values()
+        named = [(one["Namespace"], one["MetricName"], {it["Name"]: it["Value"] for it in one["Dimensions"]}) for one in alarms]
+        missing = list(watched.missing(self.client, shown + named, lines))
+        assert not missing, f"the dashboard or an alarm names what is not there: {missing}"
+        assert watched.asked(widgets) == set(GROUPS) <= watched.log_groups(self.client), watched.asked(widgets)
+        called = {widget["properties"]["endpoint"] for widget in widgets if widget["type"] == "custom"}
+        there = {one["FunctionArn"] for one in self.client("lambda").list_functions()["Functions"]}
+        assert called and called <= there, f"the dashboard calls {called}"
+        print(f"    {len(shown)} metrics on the dashboard and {len(named)} of alarms are there")
 
     def hold_what_no_secret_is_there_for(self):
         self.client("secretsmanager").delete_secret(SecretId=self.secret, ForceDeleteWithoutRecovery=True)
@@ -365,6 +449,11 @@ class Story:
     def need_each_permission_on_the_table_to_take_stock(self):
         self.need_each_action_on_the_table(self.role(INSPECT), "inspect", self.taking_stock_breaks)
 
+    def need_each_permission_on_the_table_to_show(self):
+        dashboard = Dashboard(self.client("lambda"), STACK)
+        cluster = dashboard.page({}, status="all").click("TerminateInstances")["cluster"]
+        self.need_each_action_on_the_table(self.role(WIDGET), "widget", lambda: dashboard.breaks(cluster))
+
     def need_each_action_on_the_table(self, role, name, breaks):
         """Takes away each action on the table that a role's policy allows, and gives it back."""
         whole = self.policy(role, name)
@@ -467,7 +556,7 @@ class Story:
             "LogGroupNames": ",".join(GROUPS), "FilterPattern": "", "Architecture": ARCHITECTURE, "LearnHours": "0",
             # Whoever takes stock first goes back as far as events are kept; and nobody does but this test.
             "RetentionDays": "8", "InspectionSchedule": "cron(0 0 1 1 ? *)",
-            "Topic": "create", "EventBusName": "default", "GuanceRoute": "dataway", "GuanceUrl": self.guance.url,
+            "AlarmTopic": "create", "Topic": "create", "EventBusName": "default", "GuanceRoute": "dataway", "GuanceUrl": self.guance.url,
             "GuanceSecretArn": self.secret, "GuanceSampleLogs": "true", "AllowPrivateEndpoint": "true",
         } | asked
         overrides = [f'{name}="{value}"' for name, value in asked.items()]
@@ -504,20 +593,21 @@ class Story:
         keys["Resource"] = "*"
         self.set_policy(whole, role, "deliver")
 
-    def listen(self, topic):
-        """Puts a queue behind the topic and another one behind the bus."""
+    def listen(self, topic, topic_of_alarms):
+        """Puts a queue behind each topic and another one behind the bus."""
         queues, bus = self.client("sqs"), self.client("events")
         arns = {}
-        for name in ("topic", "bus"):
+        for name in ("topic", "bus", "alarms"):
             allow = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
             policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
             self.queues[name] = queues.create_queue(QueueName=name, Attributes={"Policy": policy})["QueueUrl"]
             asked = queues.get_queue_attributes(QueueUrl=self.queues[name], AttributeNames=["QueueArn"])
             arns[name] = asked["Attributes"]["QueueArn"]
-        self.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arns["topic"])
+        for name, arn in [("topic", topic), ("alarms", topic_of_alarms)]:
+            self.client("sns").subscribe(TopicArn=arn, Protocol="sqs", Endpoint=arns[name])
         bus.put_rule(Name="listen", EventPattern=json.dumps({"source": ["cloudtrail-inspector"]}))
         bus.put_targets(Rule="listen", Targets=[{"Id": "queue", "Arn": arns["bus"]}])
-        self.told = {"topic": [], "bus": []}
+        self.told = {"topic": [], "bus": [], "alarms": []}
 
     def await_message(self, name, about, kind=None):
         """Returns the first message of a queue that is about a call, and of a kind if one is given."""

@@ -307,6 +307,16 @@ impl Function {
         guard.failed().map_or(Ok(guard.answered()), Err)
     }
 
+    /// Returns the most memory that the program has taken so far, in kilobytes, where the system says so.
+    pub fn peak_kilobytes(&self) -> Option<u64> {
+        let id = self.child.as_ref()?.id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+        let peak = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))?;
+        peak.split_whitespace().next()?.parse().ok()
+    }
+
     /// Ends the program as `kill -9` does, at whatever it is, and returns how many events it was
     /// given and how many of them it answered.
     pub fn kill(mut self) -> (usize, usize) {
@@ -482,6 +492,24 @@ fn ones_own_roles_are_taken_from_the_settings() {
     let metrics = lines(&function.end(), "Function", &json!("ingest"));
     assert_eq!(
         (&metrics[0]["IgnoredSelf"], &metrics[0]["SelfDenied"]),
+        (&json!(1), &json!(1))
+    );
+}
+
+#[test]
+fn accounts_whose_trails_come_here_are_taken_from_the_settings() {
+    let function = Function::start(&[("TRAIL_ACCOUNTS", "444455556666,111122223333")]);
+    let logged_in = |number: u64, account_id: &str| {
+        let mut failure = failure(number);
+        failure["sharedEventID"] = json!("00000000-0000-4000-8000-00000000000a");
+        failure["recipientAccountId"] = json!(account_id);
+        log_event(&failure.to_string())
+    };
+    let event = event_of(&[logged_in(1, "111122223333"), logged_in(2, "444455556666")]);
+    assert_eq!(function.invoke(event), Ok(()));
+    let books = lines(&function.end(), "message", &json!("committed"));
+    assert_eq!(
+        (&books[0]["clustered"], &books[0]["ignored"]),
         (&json!(1), &json!(1))
     );
 }

@@ -649,6 +649,43 @@ fn events_are_explained_one_a_line_in_order_with_their_reasons() {
 }
 
 #[test]
+fn a_call_that_two_accounts_log_counts_once_where_both_trails_are_read() {
+    let logged_in = |number: u64, account_id: &str| {
+        record(json!({
+            "eventID": id(number),
+            "sharedEventID": id(100),
+            "errorCode": "AccessDenied",
+            "recipientAccountId": account_id,
+        }))
+    };
+    let records = [logged_in(1, "111122223333"), logged_in(2, "444455556666")];
+    let folder = Folder::with_lines(lines(&records));
+    let told = |options: &[&str]| {
+        let scan = folder.run(&[&["scan", "--format", "json", "trail.jsonl"], options].concat());
+        let explain = folder.run(&[&["explain", "trail.jsonl"], options].concat());
+        let books = scan.json()["records"].clone();
+        let explained = explain.printed();
+        let ignored = explained
+            .lines()
+            .filter(|line| line.ends_with(": ignored: twin"));
+        json!([books["clustered"], books["ignored"], ignored.count()])
+    };
+    assert_eq!(told(&[]), json!([2, 0, 0]));
+    let both = [
+        "--trail-account",
+        "444455556666",
+        "--trail-account",
+        "111122223333",
+    ];
+    assert_eq!(told(&both), json!([1, 1, 1]));
+    assert_eq!(told(&both[..2]), json!([2, 0, 0]));
+    for command in ["scan", "explain"] {
+        let run = folder.run(&[command, "--trail-account", "1111", "trail.jsonl"]);
+        run.fails(2, "an account id has twelve digits");
+    }
+}
+
+#[test]
 fn an_explanation_and_a_scan_agree() {
     let folder = Folder::with_lines(lines(&few()[..1]));
     let scan = folder.scan(&["trail.jsonl"], 0);

@@ -6,14 +6,17 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use cloudtrail_inspector::alert::{hint, severity};
+use cloudtrail_inspector::cluster::exempt::Exempt;
 use cloudtrail_inspector::cluster::facet::Kind;
 use cloudtrail_inspector::cluster::guard::is_overflow;
 use cloudtrail_inspector::cluster::own::{Own, Role};
+use cloudtrail_inspector::cluster::twin::TrailAccounts;
 use cloudtrail_inspector::cluster::{Census, Cluster};
 use cloudtrail_inspector::ingest;
 use cloudtrail_inspector::memory::MemoryStore;
@@ -29,26 +32,32 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use crate::fixtures::{fixture, fixture_with};
-use crate::records::{ACCOUNT, census, id, ingest, lines, record};
+use crate::records::{ACCOUNT, census, id, ingest, ingest_by, lines, record};
 
 /// Folds records in one go and compares the printed census; then in other ways, with one result.
 #[track_caller]
 fn check(records: &[Value], expected: &Expect) {
+    check_by(&Rules::default(), records, expected);
+}
+
+/// Does the same by rules.
+#[track_caller]
+fn check_by(rules: &Rules, records: &[Value], expected: &Expect) {
     let records = told_apart(records);
     let mut store = MemoryStore::default();
-    let books = arrive(&mut store, std::slice::from_ref(&records));
+    let books = arrive_by(rules, &mut store, std::slice::from_ref(&records));
     let wanted = census_of(&store);
     expected.assert_eq(&printed(&wanted, &books));
     for (name, batches, copies) in arrivals(&records) {
         let mut memory = MemoryStore::default();
-        let arrived = arrive(&mut memory, &batches);
+        let arrived = arrive_by(rules, &mut memory, &batches);
         let same = census_of(&memory) == wanted;
         assert!(same, "{name}:\n{}", printed(&census_of(&memory), &arrived));
         assert_eq!(arrived.clustered, books.clustered, "{name}");
         assert_eq!(arrived.read, copies * books.read, "{name}");
     }
     let mut sqlite = SqliteStore::open(Path::new(":memory:")).unwrap();
-    arrive(&mut sqlite, &[records.clone(), records]);
+    arrive_by(rules, &mut sqlite, &[records.clone(), records]);
     assert!(census_of(&sqlite) == wanted, "in SQLite");
 }
 
@@ -92,9 +101,13 @@ fn arrivals(records: &[Value]) -> [(&'static str, Batches, u64); 5] {
 }
 
 fn arrive(store: &mut impl Store, batches: &[Vec<Value>]) -> Books {
+    arrive_by(&Rules::default(), store, batches)
+}
+
+fn arrive_by(rules: &Rules, store: &mut impl Store, batches: &[Vec<Value>]) -> Books {
     let mut sum = Books::default();
     for batch in batches {
-        let books = ingest(store, &lines(batch));
+        let books = ingest_by(rules, store, &lines(batch));
         assert!(books.balances(), "{books:?}");
         sum.add(&books);
     }
@@ -606,7 +619,10 @@ fn a_dry_run_is_counted_and_is_no_failure() {
 #[test]
 fn a_failure_of_one_s_own_roles_is_no_cluster() {
     let own = Role::parse(&format!("arn:aws:iam::{ACCOUNT}:role/stack/ingest")).unwrap();
-    let rules = Rules::default().with_own(Own::new(vec![own]));
+    let rules = Rules::default().with_exempt(Exempt {
+        own: Own::new(vec![own]),
+        ..Exempt::default()
+    });
     let by = |role: &str| {
         record(json!({"errorCode": "AccessDenied", "userIdentity": session(role, "fn")}))
     };
@@ -626,6 +642,107 @@ fn a_failure_of_one_s_own_roles_is_no_cluster() {
         s3:GetObject denied Denied x1 08:00..08:00 by=arn:aws:iam::…:role/deploy session=fn via=sdk warning
         ignored self x2
     "#]].assert_eq(&printed(&census_of(&store), &books));
+}
+
+/// The account that is called into.
+const OTHER: &str = "444455556666";
+
+/// The records of calls that a role makes with a key of another account: one in its own account and
+/// one in the other, which is told less of the caller.
+fn logged_twice(actions: RangeInclusive<u64>) -> Vec<Value> {
+    let logged = |action: u64, number: u64, account_id: &str, caller: Value| {
+        record(json!({
+            "eventID": id(0x100 + number),
+            "sharedEventID": id(0x200 + action),
+            "requestID": format!("EXAMPLEREQUEST{action:02}"),
+            "recipientAccountId": account_id,
+            "eventSource": "kms.amazonaws.com",
+            "eventName": "Decrypt",
+            "errorCode": "DisabledException",
+            "userIdentity": caller,
+        }))
+    };
+    let both = |action: u64| {
+        let known = json!({
+            "type": "AWSAccount",
+            "principalId": "AROAEXAMPLEEXAMPLE003:fn",
+            "accountId": ACCOUNT,
+        });
+        [
+            logged(action, 2 * action, ACCOUNT, session("shop", "fn")),
+            logged(action, 2 * action + 1, OTHER, known),
+        ]
+    };
+    actions.flat_map(both).collect()
+}
+
+/// Rules of somebody to whom the trails of accounts come.
+fn with_trails_of(accounts: &[&str]) -> Rules {
+    Rules::default().with_exempt(Exempt {
+        trail_accounts: TrailAccounts::new(accounts.iter().map(|id| (*id).to_owned())),
+        ..Exempt::default()
+    })
+}
+
+#[test]
+fn one_action_that_two_accounts_log_is_one_action_where_both_trails_come_here() {
+    let records = logged_twice(1..=3);
+    check_by(
+        &with_trails_of(&[ACCOUNT, OTHER]),
+        &records,
+        &expect![[r#"
+            kms:Decrypt conflict Disabled x3 08:00..08:00 by=arn:aws:iam::…:role/shop session=fn via=sdk info
+            ignored twin x3
+        "#]],
+    );
+    check(
+        &records,
+        &expect![[r#"
+            kms:Decrypt conflict Disabled x3 08:00..08:00 by=arn:aws:iam::…:role/shop session=fn via=sdk info
+            kms:Decrypt of 444455556666 conflict Disabled x3 08:00..08:00 by=account/…/AROAEXAMPLEEXAMPLE003 session=fn via=sdk info
+        "#]],
+    );
+    // It is the caller's account that matters.
+    let with = |accounts: &[&str]| {
+        let mut store = MemoryStore::default();
+        let batch = std::slice::from_ref(&records);
+        arrive_by(&with_trails_of(accounts), &mut store, batch);
+        census_of(&store)
+    };
+    assert!(with(&[ACCOUNT]) == with(&[ACCOUNT, OTHER]));
+    assert!(with(&[OTHER]) == with(&[]));
+}
+
+#[test]
+fn what_may_be_the_only_record_of_an_action_counts() {
+    let only = |fields: Value| {
+        let mut twin = logged_twice(1..=1)[1].clone();
+        for (name, value) in fields.as_object().unwrap() {
+            twin[name] = value.clone();
+        }
+        twin
+    };
+    let stranger = json!({"type": "AWSAccount", "accountId": "777788889999"});
+    let service = json!({"type": "AWSService", "invokedBy": "delivery.logs.amazonaws.com"});
+    check_by(
+        &with_trails_of(&[ACCOUNT, OTHER]),
+        &[
+            only(json!({"eventName": "Encrypt", "userIdentity": stranger})),
+            only(json!({"eventName": "GenerateDataKey", "userIdentity": service})),
+            only(json!({"eventName": "Sign", "sharedEventID": null})),
+            only(json!({"eventName": "Verify", "eventType": "AwsVpceEvent"})),
+            only(json!({"eventName": "ReEncrypt", "eventType": "AwsServiceEvent"})),
+            only(json!({"eventType": "AwsCloudTrailInsight", "eventCategory": "Insight"})),
+        ],
+        &expect![[r#"
+            kms:Encrypt of 444455556666 conflict Disabled x1 08:00..08:00 by=account/777788889999 via=sdk info
+            kms:GenerateDataKey of 444455556666 conflict Disabled x1 08:00..08:00 by=delivery.logs.amazonaws.com via=aws-service info
+            kms:ReEncrypt of 444455556666 conflict Disabled x1 08:00..08:00 by=account/…/AROAEXAMPLEEXAMPLE003 session=fn via=sdk info
+            kms:Sign of 444455556666 conflict Disabled x1 08:00..08:00 by=account/…/AROAEXAMPLEEXAMPLE003 session=fn via=sdk info
+            kms:Verify of 444455556666 vpce Disabled x1 08:00..08:00 by=account/…/AROAEXAMPLEEXAMPLE003 session=fn via=sdk warning
+            not selected insight x1
+        "#]],
+    );
 }
 
 #[test]

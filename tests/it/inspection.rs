@@ -3,7 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cloudtrail_inspector::alert::occasion::{Kind, Occasion};
 use cloudtrail_inspector::aws::dynamodb::item::{Head, State};
@@ -14,7 +14,9 @@ use cloudtrail_inspector::cluster::chronicle::Chronicle;
 use cloudtrail_inspector::cluster::mark::{Decision, Mark, Until};
 use cloudtrail_inspector::config::inspect::Summaries;
 use cloudtrail_inspector::inspect::flow::{FLOW_KEY, Watched, look};
-use cloudtrail_inspector::inspect::run::{CHRONICLE_KEY, Failure, Inspected, Plan, run};
+use cloudtrail_inspector::inspect::run::{
+    CHRONICLE_KEY, Failure, Inspected, LISTING_KEY, Plan, run,
+};
 use cloudtrail_inspector::inspect::story;
 use cloudtrail_inspector::inspect::telling::occasion;
 use cloudtrail_inspector::keys::{Answer, KeySettings};
@@ -28,6 +30,7 @@ use cloudtrail_inspector::trail::time::EventTime;
 use pollster::block_on;
 use serde_json::{Value, json};
 
+use crate::bootstrap::Function;
 use crate::deliveries::Dice;
 use crate::directory::Directory;
 use crate::emulator::Emulator;
@@ -899,6 +902,30 @@ fn twenty_thousand_clusters_are_inspected_in_an_hour_of_theirs() {
             spent.calls,
             spent.write_units,
             started.elapsed().as_secs_f64(),
+        );
+    }
+    show(&emulator, &bucket.objects()[LISTING_KEY]);
+}
+
+/// Asks the real function for the first page of clusters, and says what that takes.
+fn show(emulator: &Emulator, listing: &[u8]) {
+    emulator.make_bucket();
+    emulator.put_object(LISTING_KEY, listing);
+    let mut settings = vec![("_HANDLER", "widget"), ("OWN_ACCOUNT_ID", "111122223333")];
+    settings.extend(emulator.environment());
+    let function = Function::start(&settings);
+    for number in 1..=6 {
+        let started = Instant::now();
+        function.hand_over(&[br#"{"status": "all"}"#.to_vec()]);
+        assert_eq!(
+            function.answers(number, Duration::from_secs(60)),
+            Ok(number)
+        );
+        eprintln!(
+            "page {number}: {:.0} ms from outside, {} bytes of listing, at most {} kB so far",
+            started.elapsed().as_secs_f64() * 1000.0,
+            listing.len(),
+            function.peak_kilobytes().unwrap_or_default(),
         );
     }
 }

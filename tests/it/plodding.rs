@@ -4,12 +4,17 @@
 use std::fs;
 
 use cloudtrail_inspector::cluster::class::SIEVE;
+use cloudtrail_inspector::cluster::exempt::Exempt;
+use cloudtrail_inspector::cluster::twin::TrailAccounts;
 use cloudtrail_inspector::demo::{Plan, payload, trail};
+use cloudtrail_inspector::rules::Rules;
 use cloudtrail_inspector::trail::file::{Layout, Limits, Reader};
+use serde_json::{Value, json};
 use walkdir::WalkDir;
 
 use crate::corpus::corpus;
-use crate::fuzz::checks::{assert_agreement, assert_same_fold};
+use crate::fuzz::checks::{assert_agreement, assert_same_fold, assert_same_fold_by};
+use crate::records::{id, lines, record};
 
 #[test]
 fn real_events_come_out_the_same() {
@@ -57,5 +62,41 @@ fn made_up_trails_come_out_the_same() {
                 assert_same_fold(input.as_bytes(), layout);
             }
         }
+    }
+}
+
+/// Records that differ from another in id alone are taken for the same as that one; what makes a twin
+/// of a record must never be among what they are taken for.
+#[test]
+fn twins_come_out_the_same() {
+    let exempt = Exempt {
+        trail_accounts: TrailAccounts::new(["111122223333".to_owned()]),
+        ..Exempt::default()
+    };
+    let rules = Rules::default().with_exempt(exempt);
+    let shared = [Value::Null, json!(""), json!("a"), json!("b"), json!(7)];
+    let accounts = ["111122223333", "444455556666"];
+    let kinds = ["AwsApiCall", "AwsVpceEvent"];
+    let mut records = Vec::new();
+    for number in 0..400_u64 {
+        // Each is there some times in a row, next to others that differ in one thing.
+        let place = number / 3;
+        let pick = |among: usize, every: u64| (place / every) as usize % among;
+        records.push(record(json!({
+            "eventID": id(number),
+            "requestID": format!("EXAMPLEREQUEST{number:03}"),
+            "errorCode": if number % 50 == 49 { Value::Null } else { json!("AccessDenied") },
+            "sharedEventID": shared[pick(shared.len(), 1)],
+            "recipientAccountId": accounts[pick(accounts.len(), 5)],
+            "eventType": kinds[pick(kinds.len(), 10)],
+        })));
+    }
+    let (forth, back) = (lines(&records), {
+        records.reverse();
+        lines(&records)
+    });
+    for input in [&forth, &back] {
+        assert_same_fold_by(&rules, input.as_bytes(), Layout::Lines);
+        assert_same_fold(input.as_bytes(), Layout::Lines);
     }
 }

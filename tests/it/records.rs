@@ -61,14 +61,13 @@ pub fn lines(records: &[Value]) -> String {
 
 /// Folds and commits an input of JSON lines.
 pub fn ingest(store: &mut impl Store, lines: &str) -> Books {
-    let folded = ingest::fold(
-        lines.as_bytes(),
-        Layout::Lines,
-        &Limits::default(),
-        None,
-        &Rules::default(),
-    )
-    .unwrap();
+    ingest_by(&Rules::default(), store, lines)
+}
+
+/// Folds and commits an input of JSON lines by rules.
+pub fn ingest_by(rules: &Rules, store: &mut impl Store, lines: &str) -> Books {
+    let limits = Limits::default();
+    let folded = ingest::fold(lines.as_bytes(), Layout::Lines, &limits, None, rules).unwrap();
     pollster::block_on(ingest::commit(store, "test", folded))
         .unwrap()
         .books

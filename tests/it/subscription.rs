@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use cloudtrail_inspector::cluster::exempt::Exempt;
 use cloudtrail_inspector::cluster::own::{Own, Role};
 use cloudtrail_inspector::config::IngestSettings;
 use cloudtrail_inspector::ingest::rulebook::{REREAD_SECONDS, Rulebook};
@@ -631,7 +632,10 @@ fn by_role(number: u64, role: &str, code: &str) -> Value {
 fn failures_of_ones_own_roles_are_ignored_and_refusals_among_them_told() {
     let mut stack = Stack::default();
     let own = Role::parse(&format!("arn:aws:iam::{ACCOUNT}:role/stack/ingest")).unwrap();
-    let rules = Rules::default().with_own(Own::new(vec![own]));
+    let rules = Rules::default().with_exempt(Exempt {
+        own: Own::new(vec![own]),
+        ..Exempt::default()
+    });
     stack.subscription.set_rules(rules);
     let mut without_issuer = by_role(5, "ingest", "AccessDenied");
     without_issuer["userIdentity"]["sessionContext"] = Value::Null;
@@ -707,6 +711,7 @@ fn settings_that_are_wrong_are_told_all_at_once_with_what_would_be_right() {
             "SELF_PRINCIPALS",
             "arn:aws:iam::111122223333:user/mia,arn:aws:iam::111122223333:role/a",
         ),
+        ("TRAIL_ACCOUNTS", "111122223333,1234, ,\u{1b}[31mall"),
         ("RETENTION_DAYS", "7"),
         ("LEARN_HOURS", "a day"),
         (
@@ -719,6 +724,8 @@ fn settings_that_are_wrong_are_told_all_at_once_with_what_would_be_right() {
         TABLE_NAME: is missing; set it to the name of the DynamoDB table
         BUCKET_NAME: is missing; set it to the name of the S3 bucket
         SELF_PRINCIPALS: "arn:aws:iam::111122223333:user/mia" is not the ARN of a role, such as arn:aws:iam::111122223333:role/name
+        TRAIL_ACCOUNTS: "1234" is no account id, such as 111122223333
+        TRAIL_ACCOUNTS: "\u{1b}[31mall" is no account id, such as 111122223333
         RETENTION_DAYS: "7" is no whole number from 8 to 365
         LEARN_HOURS: "a day" is no whole number from 0 to 720
         ACCOUNT_NAMES: "1234=prod" is no account with a name, such as 111122223333=dev
@@ -735,6 +742,7 @@ fn settings_that_are_not_given_or_empty_have_defaults() {
         ("BUCKET_NAME", "bucket"),
         ("RULES_OBJECT", ""),
         ("LEARN_HOURS", ""),
+        ("TRAIL_ACCOUNTS", "444455556666, 111122223333,"),
         ("ACCOUNT_NAMES", " 111122223333 = dev , "),
         ("PATH", "/bin"),
     ]);
@@ -742,8 +750,16 @@ fn settings_that_are_not_given_or_empty_have_defaults() {
         IngestSettings {
             table_name: "table",
             bucket_name: "bucket",
-            own: Own {
-                roles: [],
+            exempt: Exempt {
+                own: Own {
+                    roles: [],
+                },
+                trail_accounts: TrailAccounts(
+                    {
+                        "111122223333",
+                        "444455556666",
+                    },
+                ),
             },
             retention_days: 35,
             learn_hours: 24,
@@ -767,7 +783,7 @@ fn rules_are_read_again_after_five_minutes_and_the_last_good_ones_stay() {
     let keep = |text: &str| {
         pollster::block_on(bucket.keep("rules/a.toml", text.as_bytes().to_vec())).unwrap();
     };
-    let mut book = Rulebook::new(Some("rules/a.toml".to_owned()), Own::default());
+    let mut book = Rulebook::new(Some("rules/a.toml".to_owned()), Exempt::default());
     let mut read = |seconds: i64| {
         let at = EventTime::from_seconds(now().seconds() + seconds).unwrap();
         match pollster::block_on(book.read(at, &bucket)) {

@@ -6,16 +6,17 @@ The rules are functions, so that the tests can show of each that it complains ab
 import json
 import re
 
+import alarms
 from stack import ROOT, listed
 
 FUNCTION, ROLE, TABLE, BUCKET = "IngestFunction", "IngestRole", "Table", "Bucket"
 ASYNC_FOLDER = "aws/lambda/async/watch-ingest/"
-INSPECT, DELIVER = "InspectFunction", "DeliverFunction"
+INSPECT, DELIVER, WIDGET = "InspectFunction", "DeliverFunction", "WidgetFunction"
 # What is there only if somebody is told.
 OF_DELIVER = {
     DELIVER, "DeliverMapping", "DeliverRole", "DeliverLogGroup", "Schedule", "ScheduleGroup", "ScheduleRole", "ScheduleQueue",
 }
-ROLES = {"ingest": ROLE, "inspect": "InspectRole", "deliver": "DeliverRole"}
+ROLES = {"ingest": ROLE, "inspect": "InspectRole", "deliver": "DeliverRole", "widget": "WidgetRole"}
 # Each schedule with the role that it takes; only the first is always there.
 SCHEDULES = {"inspect": "InspectScheduleRole", "deliver": "ScheduleRole"}
 
@@ -33,6 +34,11 @@ def told(stack):
 def called(stack):
     """Returns the functions that a schedule calls."""
     return ["inspect", "deliver"] if told(stack) else ["inspect"]
+
+
+def shown(stack):
+    """Tells whether there is a dashboard."""
+    return stack.values["Dashboard"] == "true"
 
 
 def groups(stack):
@@ -94,7 +100,8 @@ def policies_are_written_here(stack):
         if not role["Properties"].get("Policies"):
             yield f"{name} has no policy"
     roles = set(stack.of_type("AWS::IAM::Role"))
-    if roles != {ROLE} | {of[name] for name in called(stack) for of in (ROLES, SCHEDULES)}:
+    expected = {ROLE} | {of[name] for name in called(stack) for of in (ROLES, SCHEDULES)}
+    if roles != expected | ({ROLES["widget"]} if shown(stack) else set()):
         yield f"roles {roles}"
     if stack.of_type("AWS::IAM::ManagedPolicy") or stack.of_type("AWS::IAM::RolePolicy"):
         yield "there are policies that no rule looks at"
@@ -160,6 +167,26 @@ def inspect_may_do_this_and_no_more(stack):
         yield "the role may write other keys of the table"
     if found.get("LateHours", {}).get("Condition") != keys("D#"):
         yield "the role may delete other keys of the table"
+
+
+def widget_may_do_this_and_no_more(stack):
+    if not shown(stack):
+        return
+    expected = {
+        "Clusters": (["dynamodb:BatchGetItem", "dynamodb:Query"], "<Table.Arn>"),
+        "Listing": (["s3:GetObject"], "<Bucket.Arn>/inspection/listing"),
+        "Bucket": (["s3:ListBucket"], "<Bucket.Arn>"),
+        "Log": (["logs:CreateLogStream", "logs:PutLogEvents"], "<WidgetLogGroup.Arn>"),
+    }
+    if stack.values["DashboardDecisions"] == "true":
+        expected["Decisions"] = (["dynamodb:PutItem", "dynamodb:UpdateItem"], "<Table.Arn>")
+    found = may(stack, "WidgetRole")
+    if tersely(found) != expected:
+        yield f"the role may {tersely(found)}"
+    if found.get("Clusters", {}).get("Condition") != keys("C#*", "K#*", "M#*"):
+        yield "the role may read other keys of the table"
+    if "Decisions" in expected and found.get("Decisions", {}).get("Condition") != keys("C#*"):
+        yield "the role may write other keys of the table"
 
 
 def of_asking(stack):
@@ -423,10 +450,12 @@ def the_environment_is_as_agreed(stack):
 def of_taking_in(stack):
     """Returns the environment of what takes events in."""
     ours = ["<IngestRole.Arn>", "<InspectRole.Arn>"] + (["<DeliverRole.Arn>"] if told(stack) else [])
+    ours += ["<WidgetRole.Arn>"] if shown(stack) else []
     return {
         "TABLE_NAME": "<Table>",
         "BUCKET_NAME": "<Bucket>",
         "SELF_PRINCIPALS": ",".join(one for one in [*ours, stack.values["SelfPrincipals"]] if one),
+        "TRAIL_ACCOUNTS": stack.values["TrailAccounts"],
         "RETENTION_DAYS": stack.values["RetentionDays"],
         "LEARN_HOURS": stack.values["LearnHours"],
         "RULES_OBJECT": stack.values["RulesObject"],
@@ -448,6 +477,27 @@ def the_environment_of_inspect_is_as_agreed(stack):
         "LOG_GROUP_NAMES": ",".join(groups(stack)),
         "FILTER_NAME": "watch-ingest",
         "FILTER_PATTERN": stack.values["FilterPattern"],
+    }
+    if found != agreed:
+        yield f"the environment is {found}"
+
+
+def the_environment_of_widget_is_as_agreed(stack):
+    if not shown(stack):
+        if WIDGET in stack.resources:
+            yield "there is a function without a dashboard"
+        return
+    found = dict(stack.properties(WIDGET)["Environment"]["Variables"])
+    agreed = {
+        "TABLE_NAME": "<Table>",
+        "BUCKET_NAME": "<Bucket>",
+        "ACCOUNT_NAMES": stack.values["AccountNames"],
+        "OWN_ACCOUNT_ID": "111122223333",
+        "DORMANT_DAYS": stack.values["DormantDays"],
+        "CANARY_KEYS": stack.values["CanaryKeys"],
+        "LOG_GROUP_NAMES": stack.values["LogGroupNames"],
+        "DECISIONS": stack.values["DashboardDecisions"],
+        "LOG_LEVEL": "info",
     }
     if found != agreed:
         yield f"the environment is {found}"
@@ -659,6 +709,12 @@ def of_alarms(stack):
     return agreed
 
 
+def alarms_go_off_at_what_they_are_for(stack):
+    for name, made in stack.of_type("AWS::CloudWatch::Alarm").items():
+        called = made["Properties"]["AlarmName"].removeprefix("watch-")
+        yield from (f"{name}: {complaint}" for complaint in alarms.complaints(made["Properties"], called))
+
+
 def of_composite(stack):
     """Returns the alarms that the one for the whole inspection is made of, by their resources."""
     rules = [made["Properties"]["AlarmRule"] for made in stack.of_type("AWS::CloudWatch::CompositeAlarm").values()]
@@ -721,6 +777,53 @@ def queries_ask_the_log_groups_that_are_read(stack):
             yield f"{name} cannot stand in the dashboard as it is"
 
 
+def athena_is_asked_where_the_trail_is(stack):
+    place, table = stack.values["AthenaTrailLocation"], "cloudtrail_watch"
+    found = stack.of_type("AWS::Athena::NamedQuery")
+    titles = QUERIES | {"Table": "Table of the trail"}
+    if set(found) != ({f"{name}InAthena" for name in titles} if place else set()):
+        yield f"queries of Athena {set(found)}"
+    for name, made in found.items():
+        properties = made["Properties"]
+        if properties["Name"] != f"watch/{titles.get(name.removesuffix('InAthena'))}":
+            yield f"{name} is called {properties['Name']}"
+        # The database and the workgroup that every account has.
+        if (properties["Database"], properties.get("WorkGroup")) != ("default", None):
+            yield f"{name} is in {properties['Database']}"
+        asked = re.findall(r"^(?:CREATE EXTERNAL TABLE|FROM) (\S+)", properties["QueryString"], re.MULTILINE)
+        if asked != [table]:
+            yield f"{name} asks {asked}"
+        if name != "TableInAthena" and "\nWHERE day >= " not in properties["QueryString"]:
+            yield f"{name} reads all days"
+    yield from of_table(stack, found["TableInAthena"]["Properties"]["QueryString"]) if place else ()
+
+
+def of_table(stack, definition):
+    """Yields what is wrong with where the table of Athena looks for rows."""
+    place = stack.values["AthenaTrailLocation"]
+    (location,) = re.findall(r"\nLOCATION '(.*)'\n", definition)
+    told = dict(re.findall(r"'([\w.]+)' = '([^']*)'", definition))
+    # As CloudTrail names its files.
+    agreed = {
+        "projection.enabled": "true",
+        "projection.account.type": "enum",
+        "projection.account.values": stack.values["AthenaAccounts"] or "111122223333",
+        "projection.region.type": "enum",
+        "projection.region.values": stack.source["Mappings"]["Regions"][stack.place[0]]["Names"],
+        "projection.day.type": "date",
+        "projection.day.format": "yyyy/MM/dd",
+        # Since there is CloudTrail.
+        "projection.day.range": "2013/11/01,NOW",
+        "projection.day.interval": "1",
+        "projection.day.interval.unit": "DAYS",
+        "storage.location.template": f"{place}${{account}}/CloudTrail/${{region}}/${{day}}/",
+    }
+    if (location, told) != (place, agreed):
+        yield f"the table looks into {location} by {told}"
+    if "\nPARTITIONED BY (account STRING, region STRING, day STRING)\n" not in definition:
+        yield "the table has other parts"
+
+
 QUERIES = {
     "FailedSignIns": "Failed sign-ins", "NewUsers": "New IAM users", "TopErrors": "Top ten errors", "Refusals": "Refusals by principal",
 }
@@ -749,6 +852,8 @@ def the_dashboard_shows_what_there_is(stack):
                 yield f"there is no place at {min(spots)}"
             taken |= spots
             yield from of_widget(stack, widget["type"], widget["properties"])
+        if not any(widget["type"] == "custom" for widget in widgets):
+            yield "no clusters are in it"
         asked = [widget["properties"]["title"] for widget in widgets if widget["type"] == "log"]
         if sorted(asked) != sorted(QUERIES.values()):
             yield f"its tables are {asked}"
@@ -760,6 +865,13 @@ def of_widget(stack, kind, properties):
         for heading in re.findall(r"`#([^`]*)`", properties["markdown"]):
             if f"\n### {heading}\n" not in RUNBOOK:
                 yield f"docs/runbook.md has no {heading}"
+        return
+    if kind == "custom":
+        if properties["endpoint"] != f"<{WIDGET}.Arn>":
+            yield f"a widget calls {properties['endpoint']}"
+        update = properties["updateOn"]
+        if not (update["refresh"] and update["timeRange"]):
+            yield "a widget does not follow the dashboard"
         return
     if properties["region"] != stack.place[1]:
         yield f"a widget shows {properties['region']}"
@@ -867,8 +979,8 @@ REFUSED = [
 
 # What rules are made of.
 PARTS = (
-    told, called, groups, group_arns, topic, may, of_asking, tersely, keys, of_taking_in, of_alarms, of_composite, every_alarm,
-    of_metric, of_widget, of_search,
+    told, called, shown, groups, group_arns, topic, may, of_asking, tersely, keys, of_taking_in, of_alarms, of_composite, every_alarm,
+    of_metric, of_widget, of_search, of_table,
 )
 RULES = [
     rule

@@ -36,6 +36,10 @@ TYPED = {
         ["", "arn:aws:iam::111122223333:role/scanner", "arn:aws-cn:iam::111122223333:role/a/b,arn:aws-us-gov:iam::111122223333:role/c"],
         ["scanner", "arn:aws:iam::111122223333:user/mia", "arn:aws:iam::111122223333:role/a, arn:aws:iam::111122223333:role/b", "arn:aws:iam::111122223333:role/*"],
     ),
+    "TrailAccounts": (
+        ["", "111122223333", "111122223333,444455556666"],
+        ["111122223333,", "111122223333, 444455556666", "1111", "1111222233334", "111122223333=shop", "*"],
+    ),
     "Notify": (["true", "false"], ["", "yes"]),
     "Topic": (
         ["", "create", "arn:aws:sns:eu-central-1:111122223333:alerts", "arn:aws-cn:sns:cn-north-1:111122223333:a.fifo"],
@@ -65,12 +69,21 @@ TYPED = {
     ),
     "AccountRoleName": (["", "key-reader"], ["a/b", "*", "arn:aws:iam::111122223333:role/a", "x" * 65]),
     "Dashboard": (["true", "false"], ["", "yes"]),
+    "DashboardDecisions": (["true", "false"], ["", "yes"]),
     "Alarms": (["true", "false"], ["", "yes"]),
     "AlarmTopic": (
         ["", "create", "arn:aws:sns:eu-central-1:111122223333:alarms"],
         ["alarms", "Create", "arn:aws:sqs:eu-central-1:111122223333:alarms", "arn:aws:sns:eu-central-1:111122223333:alarms.fifo"],
     ),
     "InspectionAlarmHours": (["2", "168"], ["", "1", "169"]),
+    "AthenaTrailLocation": (
+        ["", "s3://trail/AWSLogs/", "s3://a-bucket.of-ours/some/prefix/AWSLogs/o-exampleorgid/"],
+        [
+            "trail", "s3://trail/", "s3://trail/AWSLogs", "s3://trail/AWSLogs/111122223333/", "s3://trail/AWSLogs/111122223333/CloudTrail/",
+            "s3://trail/it's/AWSLogs/", "s3://trail/${x}/AWSLogs/", "https://trail.s3.amazonaws.com/AWSLogs/",
+        ],
+    ),
+    "AthenaAccounts": (["", "111122223333", "111122223333,444455556666"], ["1111", "111122223333,", "111122223333, 444455556666", "shop"]),
     "PermissionsBoundary": (
         ["", "arn:aws:iam::111122223333:policy/boundary", "arn:aws-us-gov:iam::aws:policy/PowerUserAccess"],
         ["boundary", "arn:aws:iam::111122223333:role/boundary", "arn:aws:iam::111122223333:policy/"],
@@ -115,9 +128,9 @@ class Parameters(unittest.TestCase):
         self.assertEqual(
             optional,
             {
-                "FilterPattern", "ReservedConcurrency", "RulesObject", "AccountNames", "SelfPrincipals", "PermissionsBoundary",
-                "Topic", "EventBusName", "GuanceSite", "GuanceUrl", "GuanceSecretArn", "GuanceWorkspaceId", "GuanceConsoleUrl",
-                "CanaryKeys", "AccountRoleName", "AlarmTopic",
+                "FilterPattern", "ReservedConcurrency", "RulesObject", "AccountNames", "SelfPrincipals", "TrailAccounts",
+                "PermissionsBoundary", "Topic", "EventBusName", "GuanceSite", "GuanceUrl", "GuanceSecretArn", "GuanceWorkspaceId", "GuanceConsoleUrl",
+                "CanaryKeys", "AccountRoleName", "AlarmTopic", "AthenaTrailLocation", "AthenaAccounts",
             },
         )
 

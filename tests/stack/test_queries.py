@@ -1,19 +1,28 @@
 """The queries find in records by hand what they are for, and name nothing that a record of CloudTrail does not have.
 
-A small reading of Logs Insights' language, of what the queries use of it and no more: what it does not know fails.
+A small reading of Logs Insights' language, of what the queries use of it and no more: what it does not know fails. The
+same query of Athena, asked by DuckDB, has to find the same.
 """
 
+import gzip
 import json
+import os
+import pathlib
 import re
+import sys
 import unittest
 
-from stack import ROOT, Stack
+import boto3
+
+import athena
+from stack import PLACES, ROOT, Stack
 
 FIXTURES = ROOT / "tests" / "fixtures" / "records"
 TOKEN = re.compile(r"'[^']*'|/[^/]*/|[()=]|[\w.@]+|\S")
 
 
-STACK = Stack()
+STACK = Stack(AthenaTrailLocation="s3://bucket/AWSLogs/")
+CORPUS = pathlib.Path(os.environ.get("CLOUDTRAIL_CORPUS") or ROOT.parent / "shared" / "cloudtrail")
 
 
 def lines(name):
@@ -106,6 +115,10 @@ def named(name):
     return found - own
 
 
+def limit(name):
+    return next(int(rest) for verb, rest in lines(name) if verb == "limit")
+
+
 def paths(record, before=""):
     """Returns the names of all that is in a record, with dots."""
     here = set()
@@ -136,56 +149,59 @@ DENIED = "User: arn:aws:iam::111122223333:user/mia is not authorized to perform:
 
 
 class Queries(unittest.TestCase):
+    def find(self, name, records, expected):
+        self.assertEqual(answer(name, records), expected, "Logs Insights")
+        self.assertEqual(athena.Trail(STACK, records).answer(name), expected, "Athena")
+
     def test_failed_sign_ins_have_address_reason_region_arn_and_mfa(self):
         unknown = {"type": "IAMUser", "userName": "HIDDEN_DUE_TO_SECURITY_REASONS"}
-        found = answer("FailedSignIns", [
+        records = [
             sign_in("Success"),
             sign_in("Failure", errorMessage="Failed authentication"),
             sign_in("Failure", errorMessage="Failed authentication"),
             sign_in("Failure", userIdentity=unknown, awsRegion="us-east-1"),
             record("GetObject", "s3", errorMessage="Failed authentication"),
-        ])
-        self.assertEqual(found, {
+        ]
+        self.find("FailedSignIns", records, {
             ("192.0.2.7", "Failed authentication", "eu-central-1", "arn:aws:iam::111122223333:user/mia", "Yes"): 2,
             ("192.0.2.7", None, "us-east-1", "HIDDEN_DUE_TO_SECURITY_REASONS", "Yes"): 1,
         })
 
     def test_new_users_are_those_of_iam_that_were_created(self):
-        found = answer("NewUsers", [
+        records = [
             record("CreateUser", "iam", responseElements=CREATED),
             record("CreateUser", "iam", responseElements=None, errorCode="EntityAlreadyExistsException"),
             record("CreateUser", "identitystore", responseElements=CREATED),
             record("GetUser", "iam"),
-        ])
+        ]
         arn = "arn:aws:iam::111122223333:user/"
-        self.assertEqual(found, {("eu-central-1", "omar", f"{arn}omar", f"{arn}mia", "192.0.2.7"): 1})
+        self.find("NewUsers", records, {("eu-central-1", "omar", f"{arn}omar", f"{arn}mia", "192.0.2.7"): 1})
 
     def test_top_errors_are_told_apart_by_event_code_and_what_the_message_says(self):
-        found = answer("TopErrors", [
+        records = [
             record("ListUsers", "iam", errorCode="AccessDenied", errorMessage=DENIED),
             record("ListUsers", "iam", errorCode="AccessDenied", errorMessage=DENIED.replace("mia", "omar")),
             record("GetRole", "iam", errorCode="NoSuchEntityException", errorMessage="The role with name a-1 cannot be found."),
             record("GetThing", errorMessage="Rate exceeded"),
             record("GetThing", errorCode="InternalFailure"),
             record("GetThing"),
-        ])
-        self.assertEqual(found, {
+        ]
+        self.find("TopErrors", records, {
             ("iam.amazonaws.com", "ListUsers", "AccessDenied", "not authorized to perform: iam:ListUsers"): 2,
             ("iam.amazonaws.com", "GetRole", "NoSuchEntityException", "The role with name a-"): 1,
             ("ec2.amazonaws.com", "GetThing", None, "Rate exceeded"): 1,
             ("ec2.amazonaws.com", "GetThing", "InternalFailure", None): 1,
         })
-        self.assertEqual(lines("TopErrors")[-1], ["limit", "10"])
 
     def test_refusals_of_a_role_s_sessions_are_the_role_s(self):
-        found = answer("Refusals", [
+        records = [
             record("GetObject", "s3", errorCode="AccessDenied"),
             record("RunInstances", errorCode="Client.UnauthorizedOperation", userIdentity=ROLE),
             record("StopInstances", errorCode="UnauthorizedOperation", userIdentity=ROLE | {"arn": "arn:aws:sts::111122223333:assumed-role/app/x"}),
             record("RunInstances", errorCode="InsufficientInstanceCapacity"),
             record("RunInstances"),
-        ])
-        self.assertEqual(found, {
+        ]
+        self.find("Refusals", records, {
             ("arn:aws:iam::111122223333:user/mia", "111122223333"): 1,
             ("arn:aws:iam::111122223333:role/app", "111122223333"): 2,
         })
@@ -199,6 +215,68 @@ class Queries(unittest.TestCase):
                 self.assertEqual(named(name) - known, set())
                 self.assertGreater(len(named(name)), 2)
         self.assertNotIn("sourceIpAddress", known)
+
+    def test_of_much_both_have_the_same_of_what_is_most(self):
+        records = [
+            record(f"Get{letter}", errorCode="InternalFailure") for place, letter in enumerate("abcdefghijklm") for _ in range(place + 1)
+        ]
+        self.assertEqual(limit("TopErrors"), 10)
+        self.assertEqual(len(self.find_the_most("TopErrors", records, athena.Trail(STACK, records))), 10)
+
+    def find_the_most(self, name, records, trail):
+        """Compares the two where there may be more than the limit, among which those that are as many stand in any order."""
+        found, expected = trail.answer(name), answer(name, records)
+        self.assertLessEqual(found.items(), expected.items())
+        self.assertEqual(sorted(found.values()), sorted(sorted(expected.values(), reverse=True)[:limit(name)]))
+        return found
+
+    def test_both_find_the_same_in_all_records_by_hand(self):
+        records = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(FIXTURES.glob("*.json"))]
+        trail = athena.Trail(STACK, records)
+        found = {name for name in athena.KEYS if self.find_the_most(name, records, trail)}
+        # None of these creates a user; the rest is there to be found.
+        self.assertEqual(found, set(athena.KEYS) - {"NewUsers"})
+
+    def test_both_find_the_same_in_real_records(self):
+        files = sorted((CORPUS / "events").glob("*.jsonl.gz"))
+        if not files:
+            reason = f"no real events in {CORPUS}, so no queries are asked of them"
+            print(f"skipped: {reason}", file=sys.stderr)
+            self.skipTest(reason)
+        for path in files:
+            with gzip.open(path, "rt", encoding="utf-8") as text:
+                records = [json.loads(line) for line in text]
+            trail = athena.Trail(STACK, records)
+            for name in athena.KEYS:
+                with self.subTest(name, path=path.name):
+                    self.find_the_most(name, records, trail)
+
+    def test_athena_counts_events_and_calls_and_says_from_when_to_when(self):
+        twice = [record("ListUsers", "iam", errorCode="AccessDenied", eventTime=f"2026-11-2{day}T08:00:00Z") for day in (2, 1)]
+        twice.append(twice[0] | {"eventName": "GetUser", "eventTime": "2026-11-20T08:00:00Z"})
+        trail = athena.Trail(STACK, twice)
+        (refusals,) = trail.rows("Refusals")
+        self.assertEqual(refusals, ("arn:aws:iam::111122223333:user/mia", "111122223333", 3, 2, "2026-11-22T08:00:00Z"))
+        self.assertEqual(trail.rows("TopErrors")[0][4:], (2, "2026-11-21T08:00:00Z", "2026-11-22T08:00:00Z"))
+
+    def test_athena_reads_a_week(self):
+        records = [record("ListUsers", "iam", errorCode="AccessDenied")]
+        for days, there in [(0, 1), (7, 1), (8, 0)]:
+            with self.subTest(days=days):
+                self.assertEqual(len(athena.Trail(STACK, records, days_ago=days).answer("Refusals")), there)
+
+    def test_the_table_is_called_after_the_stack(self):
+        stack = Stack(AthenaTrailLocation="s3://bucket/AWSLogs/", **{"AWS::StackName": "Our-errors-2"})
+        for name in ("Table", *athena.KEYS):
+            self.assertEqual(re.findall(r"(?:TABLE|FROM) (\S+)", athena.statement(stack, name)), ["cloudtrail_Our_errors_2"])
+
+    def test_athena_looks_into_the_regions_that_there_are(self):
+        for place in PLACES:
+            known = boto3.Session().get_available_regions("cloudtrail", place[0])
+            named = Stack(place=place).source["Mappings"]["Regions"][place[0]]["Names"].split(",")
+            self.assertLessEqual(set(named), set(known))
+            self.assertIn(place[1], named)
+            self.assertEqual(named, sorted(set(named)))
 
     def test_what_the_reading_does_not_know_fails(self):
         for wrong in ("eventName != 'x'", "eventName = 'x' xor eventName = 'y'", "eventName in ['x']"):

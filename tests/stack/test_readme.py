@@ -70,6 +70,11 @@ class Readme(unittest.TestCase):
         for name, parameter in rows.items():
             self.assertEqual(parameter, OF_PARAMETERS.get(name, "Topic" if name == "TOPIC_ARN" else ""))
 
+    def test_the_table_of_what_shows_is_its_environment(self):
+        environment = Stack().properties("WidgetFunction")["Environment"]["Variables"]
+        rows = {row[0].strip("`"): row[1].strip("`") for row in table("variable of the widget")}
+        self.assertEqual(list(rows), list(environment))
+
     def test_there_are_as_many_alarms_as_it_says(self):
         said = re.search(
             r"tells nobody has (\d+) and one of the inspection as a whole, and two for each log\s+group; telling adds two, and three for each sink", README
@@ -84,7 +89,7 @@ class Readme(unittest.TestCase):
     def test_the_functions_take_every_variable(self):
         files = [ROOT / "src" / "config.rs", *(ROOT / "src" / "config").glob("*.rs")]
         source = "".join(file.read_text(encoding="utf-8") for file in files)
-        for function in ("IngestFunction", "InspectFunction", "DeliverFunction"):
+        for function in ("IngestFunction", "InspectFunction", "DeliverFunction", "WidgetFunction"):
             for name in Stack(Topic="create").properties(function)["Environment"]["Variables"]:
                 with self.subTest(name):
                     self.assertTrue(f'"{name}"' in source, "no settings of the functions are named so")

@@ -18,6 +18,7 @@ ASKED = [
         "ReservedConcurrency": "5",
         "RulesObject": "rules/rules.toml",
         "SelfPrincipals": "arn:aws:iam::111122223333:role/scanner",
+        "TrailAccounts": "111122223333,444455556666",
         "PermissionsBoundary": "boundary",
         "MaxWriteRequestUnits": "50",
         "Topic": "arn:aws:sns:eu-central-1:111122223333:alerts",
@@ -25,6 +26,9 @@ ASKED = [
         "Summaries": "always",
         "AlarmTopic": "arn:aws:sns:eu-central-1:111122223333:alarms",
         "InspectionAlarmHours": "5",
+        "DashboardDecisions": "false",
+        "AthenaTrailLocation": "s3://trail/AWSLogs/",
+        "AthenaAccounts": "111122223333,444455556666",
     },
     {
         "LogGroupNames": "/org/cloudtrail/a,trail-b",
@@ -39,6 +43,7 @@ ASKED = [
         "CanaryKeys": "AKIAIOSFODNN7EXAMPLE",
         "PermissionsBoundary": "boundary",
         "AlarmTopic": "create",
+        "AthenaTrailLocation": "s3://trail/of/all/AWSLogs/o-exampleorgid/",
     },
     {"GuanceRoute": "datakit", "GuanceUrl": "https://datakit.example:9529", "Alarms": "false", "Dashboard": "false"},
     {"Topic": "create", "EventBusName": "default", "Notify": "false", "AlarmTopic": "create", "Alarms": "false"},
@@ -52,6 +57,12 @@ BROKEN = [
     (resources_are_ours, "Resource: !Sub ${Bucket.Arn}/quarantine/*", "Resource: !Sub ${Bucket.Arn}*"),
     (resources_are_ours, "Resource: !Sub arn:${AWS::Partition}:iam::${AWS::AccountId}:user/*", 'Resource: "*"'),
     (policies_are_written_here, "      Role: !GetAtt IngestRole.Arn\n", ""),
+    (widget_may_do_this_and_no_more, "[C#*, K#*, M#*]", "[C#*, K#*, M#*, SINK#*]"),
+    (widget_may_do_this_and_no_more, "Resource: !Sub ${Bucket.Arn}/inspection/listing", "Resource: !Sub ${Bucket.Arn}/inspection/*"),
+    (widget_may_do_this_and_no_more, "                      dynamodb:LeadingKeys: [C#*]\n", "                      dynamodb:LeadingKeys: [C#*, O#*]\n"),
+    (the_environment_of_widget_is_as_agreed, "DECISIONS: !Ref DashboardDecisions", 'DECISIONS: "true"'),
+    (the_dashboard_shows_what_there_is, '"endpoint": "${WidgetFunction.Arn}"', '"endpoint": "${InspectFunction.Arn}"'),
+    (the_dashboard_shows_what_there_is, '"timeRange": true', '"timeRange": false'),
     (ingest_may_do_this_and_no_more, "- dynamodb:UpdateItem", "- dynamodb:UpdateItem\n                  - dynamodb:Scan"),
     (ingest_may_do_this_and_no_more, '[C#*, "D#", K#*, M#*, O#*, Q#*]', '[C#*, "D#*", K#*, M#*, O#*, Q#*]'),
     (inspect_may_do_this_and_no_more, "- dynamodb:Query", "- dynamodb:Query\n                  - dynamodb:Scan"),
@@ -106,6 +117,7 @@ BROKEN = [
     (the_function_is_as_agreed, "Timeout: 900", "Timeout: 120"),
     (the_function_is_as_agreed, "Architectures: [!Ref Architecture]", "Architectures: [x86_64]"),
     (the_environment_is_as_agreed, "          LEARN_HOURS: !Ref LearnHours\n", ""),
+    (the_environment_is_as_agreed, "          TRAIL_ACCOUNTS: !Ref TrailAccounts\n", ""),
     (the_environment_is_as_agreed, "LOG_LEVEL: info", "LOG_LEVEL: debug"),
     (the_environment_of_inspect_is_as_agreed, "          SUMMARIES: !Ref Summaries\n", ""),
     (the_environment_of_inspect_is_as_agreed, "FILTER_NAME: !Sub ${AWS::StackName}-ingest", "FILTER_NAME: !Sub ${AWS::StackName}-inspect"),
@@ -138,6 +150,15 @@ BROKEN = [
     (alarms_watch_what_is_there, "      TreatMissingData: breaching\n", "      TreatMissingData: notBreaching\n"),
     (alarms_watch_what_is_there, "      EvaluationPeriods: !Ref InspectionAlarmHours\n", "      EvaluationPeriods: 3\n"),
     (alarms_watch_what_is_there, "AlarmName: !Sub ${AWS::StackName}-delivery-errors-${Group}\n", "AlarmName: !Sub ${AWS::StackName}-delivery-errors\n"),
+    (alarms_go_off_at_what_they_are_for, "      Threshold: 10\n", "      Threshold: 11\n"),
+    (alarms_go_off_at_what_they_are_for, "      Statistic: SampleCount\n", "      Statistic: Sum\n"),
+    (alarms_go_off_at_what_they_are_for, "      TreatMissingData: breaching\n", "      TreatMissingData: notBreaching\n"),
+    (alarms_go_off_at_what_they_are_for, "      TreatMissingData: ignore\n", "      TreatMissingData: notBreaching\n"),
+    (alarms_go_off_at_what_they_are_for, "      EvaluationPeriods: 2\n", "      EvaluationPeriods: 1\n"),
+    (alarms_go_off_at_what_they_are_for, "          EvaluationPeriods: 3\n", "          EvaluationPeriods: 4\n"),
+    (alarms_go_off_at_what_they_are_for, "      Period: 3600\n      EvaluationPeriods: 1\n", "      Period: 300\n      EvaluationPeriods: 1\n"),
+    (alarms_go_off_at_what_they_are_for, "      ComparisonOperator: GreaterThanThreshold\n      Threshold: 900000\n", "      ComparisonOperator: LessThanThreshold\n      Threshold: 900000\n"),
+    (alarms_go_off_at_what_they_are_for, "AlarmName: !Sub ${AWS::StackName}-event-age\n", "AlarmName: !Sub ${AWS::StackName}-age\n"),
     (what_breaks_the_inspection_is_one_alarm, 'ALARM("${NoInspectionAlarm}") OR ', ""),
     (what_breaks_the_inspection_is_one_alarm, 'ALARM("${NoInspectionAlarm}") OR ', 'ALARM("${NoInspectionAlarm}") AND '),
     (alarms_are_told_once_when_they_begin_and_end, "      OKActions: !If [TellsOfAlarms, [!If [MakesAlarmTopic, !Ref TopicOfAlarms, !Ref AlarmTopic]], !Ref AWS::NoValue]\n", ""),
@@ -148,6 +169,15 @@ BROKEN = [
     (queries_ask_the_log_groups_that_are_read, "        - ${AWS::StackName}/${Title}\n", "        - ${Title}\n"),
     (queries_ask_the_log_groups_that_are_read, "like /^iam[.]/", "like /^iam\\./"),
     (queries_ask_the_log_groups_that_are_read, "  NewUsersQuery:\n", "  OldUsersQuery:\n"),
+    (athena_is_asked_where_the_trail_is, "  TableInAthena:\n    Type: AWS::Athena::NamedQuery\n    Condition: HasAthena\n", "  TableInAthena:\n    Type: AWS::Athena::NamedQuery\n"),
+    (athena_is_asked_where_the_trail_is, "Name: !Sub ${AWS::StackName}/Table of the trail", "Name: Table of the trail"),
+    (athena_is_asked_where_the_trail_is, "      Database: default\n", "      Database: cloudtrail\n"),
+    (athena_is_asked_where_the_trail_is, "FROM cloudtrail_${Stack}\n", "FROM cloudtrail_logs\n"),
+    (athena_is_asked_where_the_trail_is, "WHERE day >= date_format(current_date - interval '7' day, '%Y/%m/%d')\n            AND", "WHERE"),
+    (athena_is_asked_where_the_trail_is, "${!region}/${!day}", "${!region}"),
+    (athena_is_asked_where_the_trail_is, "!If [HasAthenaAccounts, !Ref AthenaAccounts, !Ref AWS::AccountId]", "!Ref AthenaAccounts"),
+    (athena_is_asked_where_the_trail_is, "(account STRING, region STRING, day STRING)", "(account STRING, day STRING)"),
+    (athena_is_asked_where_the_trail_is, "LOCATION '${AthenaTrailLocation}'", "LOCATION '${AthenaTrailLocation}AWSLogs/'"),
     (the_dashboard_shows_what_there_is, '{"start": "-P1D", ', '{"start": -P1D, '),
     (the_dashboard_shows_what_there_is, '"CloudTrailInspector", "OpenClusters"', '"CloudTrailInspector", "OpenedClusters"'),
     (the_dashboard_shows_what_there_is, 'MetricName=\\"AlertsSent\\"', 'MetricName=\\"AlertsTold\\"'),
@@ -186,7 +216,7 @@ class Template(unittest.TestCase):
                 self.assertIn(text, TEMPLATE)
                 broken = TEMPLATE.replace(text, instead, 1)
                 complained = any(
-                    list(rule(Stack(broken, place, **asked))) for place in PLACES for asked in ({}, ASKED[2])
+                    list(rule(Stack(broken, place, **asked))) for place in PLACES for asked in ASKED[:3]
                 )
                 self.assertTrue(complained, "nothing is complained about")
 
@@ -205,8 +235,9 @@ class Template(unittest.TestCase):
         back = Stack(LogGroupNames=",".join(reversed(names.split(","))))
         for stack in (forth, back):
             # Who asks all log groups is told the names as they are given; nothing else knows of an order.
-            variables = stack.properties(INSPECT)["Environment"]["Variables"]
-            variables["LOG_GROUP_NAMES"] = sorted(variables["LOG_GROUP_NAMES"].split(","))
+            for function in (INSPECT, WIDGET):
+                variables = stack.properties(function)["Environment"]["Variables"]
+                variables["LOG_GROUP_NAMES"] = sorted(variables["LOG_GROUP_NAMES"].split(","))
             for query in stack.of_type("AWS::Logs::QueryDefinition").values():
                 query["Properties"]["LogGroupNames"].sort()
             stack.resources.pop("DashboardOfStack")

@@ -12,7 +12,7 @@ use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
 use cloudtrail_inspector::aws::iam::Iam;
 use cloudtrail_inspector::aws::secret::KeptSecret;
 use cloudtrail_inspector::aws::topic::Topic;
-use cloudtrail_inspector::cluster::own::Own;
+use cloudtrail_inspector::cluster::exempt::Exempt;
 use cloudtrail_inspector::config::SinkName;
 use cloudtrail_inspector::config::deliver::{DeliverSettings, GuanceSettings};
 use cloudtrail_inspector::deliver::{Delivery, Drained, drain};
@@ -139,7 +139,7 @@ impl Deliver {
             store: DynamoStore::new(table, of_table, now()),
             directory: invocation::directory(config, keys, role_name, region),
             sinks,
-            rulebook: Rulebook::new(settings.rules_object.clone(), Own::default()),
+            rulebook: Rulebook::new(settings.rules_object.clone(), Exempt::default()),
             bucket: S3Bucket::new(config, settings.bucket_name.as_deref().unwrap_or_default()),
             policies: Policies::default(),
             settings: settings.clone(),

@@ -50,7 +50,7 @@ impl Ingest {
     fn new(settings: &IngestSettings, config: &SdkConfig) -> Self {
         Self {
             subscription: Subscription::default(),
-            rulebook: Rulebook::new(settings.rules_object.clone(), settings.own.clone()),
+            rulebook: Rulebook::new(settings.rules_object.clone(), settings.exempt.clone()),
             store: store(settings, config),
             bucket: S3Bucket::new(config, &settings.bucket_name),
         }

@@ -71,7 +71,7 @@ impl Inspect {
         Self {
             settings: settings.clone(),
             subscription: Subscription::default(),
-            rulebook: Rulebook::new(ingest.rules_object.clone(), ingest.own.clone()),
+            rulebook: Rulebook::new(ingest.rules_object.clone(), ingest.exempt.clone()),
             store: store(ingest, config),
             bucket: S3Bucket::new(config, &ingest.bucket_name),
             directory: invocation::directory(config, keys, role_name, &settings.region),

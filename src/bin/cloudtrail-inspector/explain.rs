@@ -13,7 +13,8 @@ use indicatif::ProgressBar;
 
 use crate::inputs::{Input, Inputs};
 use crate::json::Explanation;
-use crate::{output, rules};
+use crate::output;
+use crate::rules::RulesArguments;
 
 /// Say for each event whether it is selected, where it belongs and why
 ///
@@ -30,9 +31,8 @@ pub struct Arguments {
     /// How to print the explanations
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
-    /// Treat events as the rules in this TOML file say
-    #[arg(long, value_name = "FILE")]
-    rules: Option<PathBuf>,
+    #[command(flatten)]
+    rules: RulesArguments,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -45,7 +45,7 @@ enum Format {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let rules = rules::load(arguments.rules.as_deref())?;
+    let rules = arguments.rules.load()?;
     let inputs = Inputs::find(&arguments.paths)?;
     let mut failed = !inputs.failed.is_empty();
     for failure in &inputs.failed {

@@ -141,7 +141,7 @@ impl Acting {
     /// Returns a subscription that goes by the function's rules.
     pub async fn subscription(&self, bucket: &impl Bucket) -> anyhow::Result<Subscription> {
         let settings = &self.settings;
-        let mut rulebook = Rulebook::new(settings.rules_object.clone(), settings.own.clone());
+        let mut rulebook = Rulebook::new(settings.rules_object.clone(), settings.exempt.clone());
         let mut subscription = Subscription::default();
         if let Some(rules) = rulebook.read(now(), bucket).await?.rules {
             subscription.set_rules(rules);

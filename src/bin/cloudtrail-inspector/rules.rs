@@ -9,8 +9,11 @@ use anyhow::{Context as _, anyhow, bail};
 use clap::{Args, Subcommand};
 use cloudtrail_inspector::alert::severity::{self, Severity};
 use cloudtrail_inspector::cluster::Cluster;
+use cloudtrail_inspector::cluster::exempt::Exempt;
 use cloudtrail_inspector::cluster::fingerprint::ClusterId;
+use cloudtrail_inspector::cluster::twin::TrailAccounts;
 use cloudtrail_inspector::rules::{Hits, Rule, Rules};
+use cloudtrail_inspector::trail::principal::is_account_id;
 use cloudtrail_inspector::trail::redact::sanitize;
 
 use crate::inputs::shown;
@@ -43,6 +46,36 @@ enum Command {
     },
 }
 
+/// What events are treated by.
+#[derive(Debug, Default, Args)]
+pub struct RulesArguments {
+    /// Treat events as the rules in this TOML file say
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
+    /// Ignore what other accounts log of this account's calls, as its own trail is read as well; may
+    /// be given several times
+    #[arg(long, value_name = "ID", value_parser = account_id)]
+    pub trail_account: Vec<String>,
+}
+
+impl RulesArguments {
+    /// Returns the rules to go by.
+    pub fn load(&self) -> anyhow::Result<Rules> {
+        let trail_accounts = TrailAccounts::new(self.trail_account.iter().cloned());
+        Ok(load(self.rules.as_deref())?.with_exempt(Exempt {
+            trail_accounts,
+            ..Exempt::default()
+        }))
+    }
+}
+
+fn account_id(text: &str) -> Result<String, String> {
+    match is_account_id(text) {
+        true => Ok(text.to_owned()),
+        false => Err("an account id has twelve digits, such as 111122223333".to_owned()),
+    }
+}
+
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
@@ -64,7 +97,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Loads a rules file; none gives no rules.
-pub fn load(file: Option<&Path>) -> anyhow::Result<Rules> {
+fn load(file: Option<&Path>) -> anyhow::Result<Rules> {
     let Some(file) = file else {
         return Ok(Rules::default());
     };

@@ -21,6 +21,7 @@ use cloudtrail_inspector::trail::file::Limits;
 use cloudtrail_inspector::trail::time::EventTime;
 
 use crate::inputs::{Failure, Inputs, progress, shown};
+use crate::rules::RulesArguments;
 use crate::since::Since;
 use crate::stack::TableArguments;
 use crate::{html, jobs, json, output, rules, story, table};
@@ -71,9 +72,8 @@ pub struct SourceArguments {
     /// Refuse a compressed file that inflates to more than this many MiB
     #[arg(long, value_name = "MIB", default_value_t = INFLATED_MIB_MAX)]
     pub inflated_mib_max: u64,
-    /// Treat events as the rules in this TOML file say
-    #[arg(long, value_name = "FILE")]
-    pub rules: Option<PathBuf>,
+    #[command(flatten)]
+    pub rules: RulesArguments,
     /// Read so many files at a time; by default as many as there are processors
     #[arg(long, short, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
@@ -149,7 +149,10 @@ impl SourceArguments {
             db: None,
             table: TableArguments::default(),
             inflated_mib_max: INFLATED_MIB_MAX,
-            rules,
+            rules: RulesArguments {
+                rules,
+                ..RulesArguments::default()
+            },
             jobs: None,
         }
     }
@@ -172,7 +175,7 @@ impl SourceArguments {
 
     /// Scans the inputs into the store that was asked for and sums up what is in it.
     pub fn scan(&self, paths: &[PathBuf], question: Question) -> anyhow::Result<(Scanned, Answer)> {
-        let scanned = Scanned::with(rules::load(self.rules.as_deref())?);
+        let scanned = Scanned::with(self.rules.load()?);
         // Before a store is made: a path that leads nowhere should leave none behind.
         let inputs = match paths {
             [] => Inputs::default(),

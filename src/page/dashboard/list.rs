@@ -11,6 +11,7 @@ use crate::cluster::mark::Marking;
 use crate::cluster::{Facts, short_name};
 use crate::page::listing::{Listed, Page, Question, Show, Sort};
 use crate::page::{counted, minute, number, shown};
+use crate::trail::principal::is_account_id;
 use crate::trail::redact::sanitize;
 use crate::trail::time::EventTime;
 
@@ -91,10 +92,11 @@ impl List<'_> {
                     placeholder="Service, call, error, caller, account or id";
                 select name="account" aria-label="Account" {
                     option value="" { "All accounts" }
-                    @for account in &self.accounts {
+                    // What is no account is in the list under all of them.
+                    @for account in self.accounts.iter().filter(|of| is_account_id(of)) {
                         @let is_it = account_id.as_deref() == Some(*account);
                         option value=(account) selected[is_it] {
-                            (sanitize(account, 32))
+                            (account)
                             @if let Some(name) = self.frame.account_names.get(*account) {
                                 " " (shown(name))
                             }
@@ -147,7 +149,7 @@ impl List<'_> {
             th class=(class) scope="col" aria-sort=[order] {
                 @match sort {
                     Some(sort) => {
-                        a.sort title={ "Sort by " (words.to_lowercase()) } {
+                        a.sort {
                             (words)
                             @if let Some(order) = order {
                                 span aria-hidden="true" { @if order == "ascending" { " ▲" } @else { " ▼" } }

@@ -1,0 +1,603 @@
+//! What a dashboard is answered, by each store alike: lists, pages of clusters, decisions, and sentences
+//! for what is not understood. The pages are read back with an independent parser.
+
+use cloudtrail_inspector::alert::links::Links;
+use cloudtrail_inspector::aws::dynamodb::table::Table as _;
+use cloudtrail_inspector::cluster::fingerprint::ClusterId;
+use cloudtrail_inspector::cluster::journal::What;
+use cloudtrail_inspector::cluster::mark::Decision;
+use cloudtrail_inspector::inspect;
+use cloudtrail_inspector::keys::{Answer as KeyAnswer, KeySettings, Ledger};
+use cloudtrail_inspector::page::listing::Listing;
+use cloudtrail_inspector::ports::{Dossiers, Hours, Ledgers, Marks, SentLog, Store};
+use cloudtrail_inspector::trail::redact::sanitize;
+use cloudtrail_inspector::trail::time::{EventTime, Window};
+use cloudtrail_inspector::widget::{Answer, Setting, answer};
+use pollster::block_on;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::bad_input::{HOSTILE, hostile};
+use crate::html::Page;
+use crate::records::{ACCOUNT, id, ingest, lines, record};
+use crate::table::{MemoryTable, now, store, telling};
+
+contract!(
+    the_newest_cluster_comes_first_and_a_click_opens_it,
+    one_finds_by_words_by_account_and_by_how_clusters_stand,
+    a_page_has_twenty_five_clusters_and_leads_to_the_next,
+    what_the_inspection_has_not_taken_yet_is_listed,
+    a_cluster_says_who_why_and_when_its_key_was_last_used,
+    whoever_decides_is_in_the_journal_and_whoever_is_slower_changes_nothing,
+    hostile_text_stays_text,
+    what_is_not_understood_is_answered_with_a_sentence,
+);
+
+/// A store that can be asked for everything.
+trait Whole: Store + Dossiers + Hours + Ledgers + Marks + SentLog {}
+
+impl<S: Store + Dossiers + Hours + Ledgers + Marks + SentLog> Whole for S {}
+
+fn setting() -> Setting {
+    Setting {
+        endpoint: "arn:aws:lambda:eu-central-1:111122223333:function:watch-widget".to_owned(),
+        links: Links::default()
+            .with_stack("eu-central-1", None, Some("trail"))
+            .unwrap(),
+        account_names: [(ACCOUNT.to_owned(), "shop".to_owned())].into(),
+        keys: KeySettings {
+            account_id: ACCOUNT.to_owned(),
+            member_accounts: [].into(),
+            dormant_days: 90,
+            canaries: [].into(),
+        },
+        decides: true,
+        as_of: at(12),
+        now: at(12),
+    }
+}
+
+/// Returns a moment of the day of the records.
+fn at(hour: i64) -> EventTime {
+    let day = EventTime::parse("2026-11-02T00:00:00Z").unwrap();
+    day.after(hour * 3600).unwrap()
+}
+
+/// Returns a failure of a call at an hour.
+fn failure(number: u64, call: &str, hour: i64) -> Value {
+    record(json!({
+        "eventID": id(number), "eventName": call, "eventTime": at(hour).to_string(),
+        "errorCode": "AccessDenied", "errorMessage": "Access Denied",
+    }))
+}
+
+/// Returns what the inspection leaves that took all hours before one.
+fn listing(store: &impl Whole, until: EventTime) -> Listing {
+    let (events, census) = block_on(async {
+        let events = store.events().await.unwrap();
+        (events, store.sums(None).await.unwrap())
+    });
+    let early = |(_, seen): &&(_, cloudtrail_inspector::cluster::Sighting)| {
+        seen.at().is_some_and(|at| at < until)
+    };
+    let early: Vec<_> = events.iter().filter(early).cloned().collect();
+    let chronicle = inspect::chronicle(&early, &census.facts);
+    let mut listing = chronicle.map_or_else(
+        || Listing::empty(until.window()),
+        |chronicle| Listing::from(&chronicle),
+    );
+    listing.until = until.window();
+    listing
+}
+
+fn ask_with(store: &impl Whole, listing: &Listing, setting: &Setting, event: &Value) -> String {
+    let listing = async || Ok(listing.clone());
+    match block_on(answer(&event.to_string(), store, listing, setting)).unwrap() {
+        Answer::Html(html) => html,
+        Answer::Markdown(markdown) => panic!("{markdown}"),
+    }
+}
+
+fn ask(store: &impl Whole, event: &Value) -> Page {
+    let html = ask_with(store, &listing(store, at(12)), &setting(), event);
+    Page::read(&html)
+}
+
+/// Returns the parameters of what can be clicked on that says something.
+#[track_caller]
+fn click(page: &Page, words: &str) -> Value {
+    let mut links = page.all("a").filter(|(_, link)| link.text.trim() == words);
+    let found = links.next();
+    let (place, link) = found.unwrap_or_else(|| panic!("no link {words}"));
+    let beside = page.0[place + 1..]
+        .iter()
+        .find(|next| next.parent == link.parent);
+    let action = beside.unwrap();
+    assert_eq!(
+        action.name, "cwdb-action",
+        "an action belongs to what is before it"
+    );
+    assert_eq!(action.get("action"), Some("call"));
+    serde_json::from_str(&action.text).unwrap()
+}
+
+/// Returns what a list has in its rows.
+fn found(page: &Page) -> Vec<String> {
+    let rows = page
+        .all("a")
+        .filter(|(_, link)| link.get("class") == Some("open"));
+    rows.map(|(_, link)| link.text.clone()).collect()
+}
+
+fn texts(page: &Page, class: &str) -> String {
+    let found = page.0.iter().filter(|element| {
+        let classes = element.get("class").unwrap_or_default();
+        classes.split(' ').any(|of| of == class)
+    });
+    found.map(|element| format!("{}\n", element.text)).collect()
+}
+
+fn the_newest_cluster_comes_first_and_a_click_opens_it(store: &mut impl Whole) {
+    let records = [
+        failure(1, "GetObject", 8),
+        failure(2, "PutObject", 10),
+        failure(3, "GetObject", 11),
+    ];
+    ingest(store, &lines(&records));
+    let page = ask(store, &json!({}));
+    assert_eq!(found(&page), ["s3:PutObject Denied", "s3:GetObject Denied"]);
+    let by_count = ask(store, &click(&page, "Events"));
+    assert_eq!(found(&by_count)[0], "s3:GetObject Denied");
+    let turned = ask(store, &click(&by_count, "Events ▼"));
+    assert_eq!(found(&turned)[0], "s3:PutObject Denied");
+    let opened = ask(store, &click(&page, "s3:PutObject Denied"));
+    assert!(texts(&opened, "ci").contains("2026-11-02 10:00"));
+    let json = ask(store, &click(&opened, "JSON"));
+    let pre = json.all("pre").next().unwrap().1;
+    let json: Value = serde_json::from_str(&pre.text).unwrap();
+    assert_eq!(json["cluster"]["event_name"], "PutObject");
+    assert_eq!(json["cluster"]["count"], 1);
+}
+
+fn one_finds_by_words_by_account_and_by_how_clusters_stand(store: &mut impl Whole) {
+    let other = json!({
+        "eventID": id(3), "eventTime": at(10).to_string(), "eventName": "ConsoleLogin",
+        "eventSource": "signin.amazonaws.com", "eventType": "AwsConsoleSignIn",
+        "errorMessage": "Failed authentication", "recipientAccountId": "444455556666",
+        "responseElements": {"ConsoleLogin": "Failure"},
+    });
+    let records = [
+        failure(1, "GetObject", 2),
+        failure(2, "PutObject", 9),
+        record(other),
+    ];
+    ingest(store, &lines(&records));
+    let all = ask(store, &json!({}));
+    assert_eq!(found(&all).len(), 3);
+    for (asked, expected) in [
+        (
+            json!({"search": "putobject denied"}),
+            vec!["s3:PutObject Denied"],
+        ),
+        (
+            json!({"search": "USER/MIA getobject"}),
+            vec!["s3:GetObject Denied"],
+        ),
+        (json!({"search": "nothing of it"}), vec![]),
+        (
+            json!({"account": ACCOUNT, "sort": "what"}),
+            vec!["s3:GetObject Denied", "s3:PutObject Denied"],
+        ),
+        (json!({"status": "recovered"}), vec![]),
+        // What was typed into the form wins over what the widget was set up with.
+        (
+            json!({"search": "getobject", "widgetContext": {"forms": {"all": {"search": "putobject"}}}}),
+            vec!["s3:PutObject Denied"],
+        ),
+    ] {
+        assert_eq!(found(&ask(store, &asked)), expected, "{asked}");
+    }
+    let range = |from: i64, until: i64| json!({"start": at(from).seconds() * 1000, "end": at(until).seconds() * 1000});
+    let early = json!({"widgetContext": {"timeRange": range(1, 3)}});
+    let page = ask(store, &early);
+    assert_eq!(found(&page), ["s3:GetObject Denied"]);
+    assert!(texts(&page, "said").contains("2 more at other times"));
+    let mut zoomed = range(0, 12);
+    zoomed["zoom"] = range(8, 9);
+    assert_eq!(
+        found(&ask(
+            store,
+            &json!({"widgetContext": {"timeRange": zoomed}})
+        )),
+        ["s3:PutObject Denied"]
+    );
+}
+
+fn a_page_has_twenty_five_clusters_and_leads_to_the_next(store: &mut impl Whole) {
+    let name = |number: u64| {
+        format!(
+            "Get{}{}",
+            char::from(b'A' + (number / 26) as u8),
+            char::from(b'A' + (number % 26) as u8)
+        )
+    };
+    let records: Vec<Value> = (0..60)
+        .map(|number| failure(number, &name(number), 9))
+        .collect();
+    ingest(store, &lines(&records));
+    let mut page = ask(store, &json!({"sort": "what"}));
+    let mut all = found(&page);
+    assert!(texts(&page, "pages").contains("Page 1 of 3"));
+    while all.len() < 60 {
+        assert_eq!(all.len() % 25, 0);
+        page = ask(store, &click(&page, "Next"));
+        all.extend(found(&page));
+    }
+    let expected: Vec<String> = (0..60)
+        .map(|number| format!("s3:{} Denied", name(number)))
+        .collect();
+    assert_eq!(all, expected, "each once, in order");
+    assert_eq!(
+        found(&ask(store, &click(&page, "Previous"))),
+        expected[25..50]
+    );
+    assert_eq!(
+        found(&ask(store, &json!({"sort": "what", "page": 99}))),
+        expected[50..]
+    );
+}
+
+fn what_the_inspection_has_not_taken_yet_is_listed(store: &mut impl Whole) {
+    let records = [
+        failure(1, "GetObject", 8),
+        failure(2, "GetObject", 11),
+        failure(3, "PutObject", 11),
+    ];
+    ingest(store, &lines(&records));
+    let before = listing(store, at(11));
+    assert_eq!(before.clusters.len(), 1);
+    let html = ask_with(store, &before, &setting(), &json!({}));
+    let page = Page::read(&html);
+    assert_eq!(found(&page), ["s3:PutObject Denied", "s3:GetObject Denied"]);
+    let events: Vec<u64> = page.numbers(page.table("list")).collect();
+    assert_eq!(events, [1, 2]);
+    assert!(texts(&page, "missing").is_empty());
+    let late = Setting {
+        as_of: at(40),
+        now: at(40),
+        ..setting()
+    };
+    let html = ask_with(store, &before, &late, &json!({}));
+    assert!(
+        texts(&Page::read(&html), "missing")
+            .contains("The inspection is behind: events from 2026-11-02T11:00:00Z")
+    );
+}
+
+fn a_cluster_says_who_why_and_when_its_key_was_last_used(store: &mut impl Whole) {
+    let near = record(json!({
+        "eventID": id(2), "eventTime": "2026-11-02T09:29:00Z", "eventName": "ListBuckets", "errorCode": "AccessDenied",
+    }));
+    ingest(
+        store,
+        &lines(&[
+            failure(1, "GetObject", 9),
+            near,
+            failure(3, "PutObject", 11),
+        ]),
+    );
+    let used = KeyAnswer::Used {
+        at: at(7),
+        service: Some("s3".to_owned()),
+        region: Some("eu-central-1".to_owned()),
+        user: Some("mia".to_owned()),
+    };
+    let ledger = Ledger {
+        now: Some(used),
+        ..Ledger::default()
+    };
+    block_on(store.remember("AKIAEXAMPLEEXAMPLE01", &ledger, &[], now().seconds())).unwrap();
+    let list = ask(store, &json!({"search": "getobject"}));
+    let page = ask(store, &click(&list, "s3:GetObject Denied"));
+    let keys = &page.0[page.table("keys")].text;
+    for expected in [
+        "AKIAEXAMPLEEXAMPLE01",
+        "long-term",
+        "mia",
+        "2026-11-02 07:00 with s3 in eu-central-1",
+    ] {
+        assert!(keys.contains(expected), "{expected}: {keys}");
+    }
+    let all = texts(&page, "ci");
+    for expected in [
+        "user/mia",
+        "192.0.2.10",
+        "shop 111122223333",
+        "account_id:111122223333",
+        "event_name:GetObject",
+        "region:eu-central-1",
+    ] {
+        assert!(all.contains(expected), "{expected}: {all}");
+    }
+    let related = &page.0[page.table("related")].text;
+    assert!(
+        related.contains("ListBuckets") && !related.contains("PutObject"),
+        "{related}"
+    );
+    let links: Vec<_> = page
+        .all("a")
+        .filter_map(|(_, link)| link.get("href"))
+        .collect();
+    assert_eq!(links.len(), 2, "{links:?}");
+    assert!(
+        links[0].ends_with(&format!("#/events/{}", id(1))),
+        "{links:?}"
+    );
+    assert!(links[1].contains("logs-insights"), "{links:?}");
+}
+
+fn whoever_decides_is_in_the_journal_and_whoever_is_slower_changes_nothing(store: &mut impl Whole) {
+    ingest(store, &lines(&[failure(1, "GetObject", 9)]));
+    let list = ask(store, &json!({}));
+    let mut open = click(&list, "s3:GetObject Denied");
+    let id = ClusterId::parse(open["cluster"].as_str().unwrap()).unwrap();
+    let page = ask(store, &open);
+    let act = |page: &Page, words: &str, forms: Value| {
+        let mut event = click(page, words);
+        event["widgetContext"] =
+            json!({"dashboardName": "watch", "accountId": ACCOUNT, "forms": {"all": forms}});
+        event
+    };
+    let muted = act(
+        &page,
+        "Mute",
+        json!({"mute_for": "7d", "reason": "migration", "who": "ann"}),
+    );
+    let done = ask(store, &muted);
+    assert!(
+        texts(&done, "notice").starts_with("Done: muted until 2026-11-09T12:00"),
+        "{}",
+        texts(&done, "notice")
+    );
+    // Who has seen it before that decides nothing.
+    let slower = ask(store, &act(&page, "Expected", json!({})));
+    assert!(texts(&slower, "notice").starts_with("Somebody else has decided something meanwhile"));
+    let mark = block_on(store.mark(id)).unwrap().mark.unwrap();
+    assert!(matches!(mark.decision, Decision::Muted { .. }));
+    assert_eq!(
+        (mark.actor.as_str(), mark.reason.as_str()),
+        ("ann at dashboard watch of 111122223333", "migration")
+    );
+    let list = ask(store, &json!({}));
+    assert!(texts(&list, "mark").contains("muted"));
+    let back = ask(store, &act(&done, "Take back", json!({})));
+    assert!(texts(&back, "notice").starts_with("Done: unmarked"));
+    let resolved = ask(store, &act(&back, "Resolve", json!({})));
+    assert!(texts(&resolved, "notice").starts_with("Done: resolved"));
+    let reopened = ask(store, &act(&resolved, "Reopen", json!({})));
+    assert!(texts(&reopened, "notice").starts_with("Done: reopened"));
+    let journal = block_on(store.journal(id)).unwrap();
+    let noted: Vec<_> = journal.iter().map(|of| of.what).collect();
+    assert_eq!(
+        noted,
+        [What::Muted, What::Unmarked, What::Resolved, What::Reopened]
+    );
+    let history = &reopened.0[reopened.table("journal")].text;
+    assert!(
+        history.contains("ann at dashboard watch of 111122223333: migration"),
+        "{history}"
+    );
+    // Where nothing may be decided, nothing is, and nothing is offered.
+    let mute = Setting {
+        decides: false,
+        ..setting()
+    };
+    let all = listing(store, at(12));
+    let html = ask_with(store, &all, &mute, &act(&reopened, "Mute", json!({})));
+    assert!(html.contains("Nothing can be decided"));
+    assert_eq!(block_on(store.mark(id)).unwrap().mark, None);
+    open["decide"] = Value::Null;
+    assert!(!ask_with(store, &all, &mute, &open).contains("Acknowledge"));
+}
+
+/// Asserts that a page is made of what it may be made of.
+fn assert_plain(page: &Page) {
+    const ELEMENTS: &str = " a bdi code cwdb-action data dd details div dl dt figure form g h2 h3 h4 input li \
+        option p pre rect select span strong style summary svg table tbody td th thead time title tr ul ";
+    for element in &page.0 {
+        let name = &element.name;
+        assert!(ELEMENTS.contains(&format!(" {name} ")), "<{name}>");
+        for (attribute, value) in &element.attributes {
+            let plain = |also: &str| {
+                value
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || also.contains(c))
+            };
+            let fine = match attribute.as_str() {
+                "href" => value.starts_with("https://console.aws.amazon.com/"),
+                "datetime" => EventTime::parse(value).is_some(),
+                "viewbox" | "viewBox" => plain(" "),
+                _ => plain(" -:.,?'_"),
+            };
+            assert!(fine, "{attribute}={value:?}");
+        }
+    }
+}
+
+fn hostile_text_stays_text(store: &mut impl Whole) {
+    let mut records = hostile();
+    for record in &mut records {
+        if record["eventTime"]
+            .as_str()
+            .is_some_and(|time| EventTime::parse(time).is_some())
+        {
+            record["eventTime"] = json!(at(9).to_string());
+        }
+    }
+    ingest(store, &lines(&records));
+    let all = listing(store, at(12));
+    let mut seen = String::new();
+    let mut number = 1;
+    let mut opened = 0;
+    loop {
+        let html = ask_with(
+            store,
+            &all,
+            &setting(),
+            &json!({"page": number, "widgetContext": {"theme": "dark"}}),
+        );
+        let page = Page::read(&html);
+        assert_plain(&page);
+        seen.push_str(&texts(&page, "ci"));
+        let actions = page.all("cwdb-action").map(|(_, action)| &action.text);
+        let ids = actions.filter_map(|text| {
+            let params: Value = serde_json::from_str(text).unwrap();
+            params["cluster"].as_str().map(str::to_owned)
+        });
+        for id in ids {
+            let html = ask_with(store, &all, &setting(), &json!({"cluster": id}));
+            let page = Page::read(&html);
+            assert_plain(&page);
+            seen.push_str(&texts(&page, "ci"));
+            opened += 1;
+        }
+        if !page.all("a").any(|(_, link)| link.text == "Next") {
+            break;
+        }
+        number += 1;
+    }
+    assert_eq!(opened, all.clusters.len());
+    // It was not lost either: each text is somewhere, as people may read it.
+    for text in HOSTILE {
+        assert!(seen.contains(&sanitize(text, 128)), "{text:?}");
+    }
+}
+
+fn what_is_not_understood_is_answered_with_a_sentence(store: &mut impl Whole) {
+    ingest(store, &lines(&[failure(1, "GetObject", 9)]));
+    for (event, expected) in [
+        (
+            json!({"cluster": "<b>x"}),
+            "The parameter cluster is \"<b>x\"; it has to be the id of a cluster.",
+        ),
+        (
+            json!({"account": "12"}),
+            "The parameter account is \"12\"; it has to be an account id of twelve digits.",
+        ),
+        (
+            json!({"status": "odd"}),
+            "The parameter status is \"odd\"; it has to be one of open, new, recovered, all.",
+        ),
+        (
+            json!({"sort": "odd"}),
+            "The parameter sort is \"odd\"; it has to be one of began, last, count, state, what, account.",
+        ),
+        (
+            json!({"page": "-1"}),
+            "The parameter page is \"-1\"; it has to be a whole number.",
+        ),
+        (
+            json!({"cluster": "aaaaaaaaaaaaaaaaaaaaaaaaaa", "decide": "mute", "mute_for": "9y"}),
+            "The parameter mute_for is \"9y\"; it has to be one of 1h, 1d, 7d, 30d.",
+        ),
+        (
+            json!({"cluster": "aaaaaaaaaaaaaaaaaaaaaaaaaa"}),
+            "There is no cluster aaaaaaaaaaaaaaaaaaaaaaaaaa here.",
+        ),
+        (
+            json!({"cluster": "aaaaaaaaaaaaaaaaaaaaaaaaaa", "decide": "resolve"}),
+            "There is no cluster aaaaaaaaaaaaaaaaaaaaaaaaaa here.",
+        ),
+        (
+            json!([1]),
+            "The event is no JSON object; this function answers a CloudWatch dashboard.",
+        ),
+    ] {
+        let page = ask(store, &event);
+        assert_eq!(texts(&page, "said").trim(), expected);
+        assert_plain(&page);
+    }
+    let nobody = ClusterId::parse("aaaaaaaaaaaaaaaaaaaaaaaaaa").unwrap();
+    assert_eq!(block_on(store.journal(nobody)).unwrap(), []);
+}
+
+#[test]
+fn the_widget_says_what_it_is() {
+    let table = MemoryTable::default();
+    let store = store(&table, telling());
+    let never = async || panic!("nothing is needed for that");
+    let said = block_on(answer(r#"{"describe": true}"#, &store, never, &setting())).unwrap();
+    let Answer::Markdown(markdown) = said else {
+        panic!("{said:?}");
+    };
+    for parameter in ["account", "status", "search", "sort"] {
+        assert!(markdown.contains(&format!("**{parameter}**")));
+    }
+}
+
+/// A list costs the same calls however many clusters there are: the hours that are not in what the
+/// inspection left, and the heads and marks of one page.
+#[test]
+fn a_list_takes_as_many_calls_with_ten_clusters_as_with_a_thousand() {
+    let mut counted = Vec::new();
+    for clusters in [10, 1000] {
+        let table = MemoryTable::default();
+        let mut store = store(&table, telling());
+        let name =
+            |number: u64| format!("Get{number:x}").replace(|c: char| c.is_ascii_digit(), "z");
+        let records: Vec<Value> = (0..clusters)
+            .map(|number| {
+                let account = format!("{:012}", 111_122_220_000 + number / 100);
+                let mut failure = failure(number, &name(number), 9);
+                failure["recipientAccountId"] = json!(account);
+                failure["errorCode"] =
+                    json!(format!("E{number:x}").replace(|c: char| c.is_ascii_digit(), "z"));
+                failure
+            })
+            .collect();
+        ingest(&mut store, &lines(&records));
+        let all = listing(&store, at(12));
+        let before = store.table().spent();
+        let html = ask_with(&store, &all, &setting(), &json!({}));
+        assert!(!found(&Page::read(&html)).is_empty());
+        let after = store.table().spent();
+        counted.push((
+            after.calls - before.calls,
+            after.write_units - before.write_units,
+        ));
+    }
+    // An hour in four parts; heads; marks.
+    assert_eq!(counted, [(6, 0), (6, 0)]);
+}
+
+proptest! {
+    /// What the inspection left and the hours since are what the inspection leaves later.
+    #[test]
+    fn a_list_that_is_brought_up_to_date_is_the_one_that_is_made_anew(
+        drawn in prop::collection::vec((0..3_u8, 0..40_i64, 0..3600_i64), 1..60), cut in 0..40_i64,
+    ) {
+        let table = MemoryTable::default();
+        let mut store = store(&table, telling());
+        let records: Vec<Value> = drawn.iter().zip(0..).map(|((call, hour, second), number)| {
+            let time = at(*hour).after(*second).unwrap();
+            let mut failure = failure(number, ["GetObject", "PutObject", "ListBuckets"][usize::from(*call)], *hour);
+            failure["eventTime"] = json!(time.to_string());
+            failure
+        }).collect();
+        ingest(&mut store, &lines(&records));
+        let mut early = listing(&store, at(cut));
+        let windows: Vec<Window> = (at(cut).window().hours()..=at(40).window().hours()).map(Window::from_hours).collect();
+        let hour = block_on(store.hours(&windows, &|_| None)).unwrap();
+        early.meet(&cloudtrail_inspector::cluster::campaign::deeds(&hour.events, &hour.subjects));
+        let whole = listing(&store, at(41));
+        prop_assert_eq!(early.clusters.len(), whole.clusters.len());
+        for (id, listed) in &whole.clusters {
+            let other = &early.clusters[id];
+            prop_assert_eq!(
+                (listed.total, listed.first, listed.last, listed.began, listed.epoch, &listed.hours, &listed.subject, &listed.caller),
+                (other.total, other.first, other.last, other.began, other.epoch, &other.hours, &other.subject, &other.caller)
+            );
+        }
+        prop_assert_eq!(Listing::decode(&whole.encode()), Some(whole));
+    }
+}
