@@ -15,11 +15,12 @@ use serde_json::{Value, json};
 use crate::bad_input::hostile;
 use crate::binary::Folder;
 use crate::chromium::{Chromium, with_text};
+use crate::emulator::Emulator;
 use crate::page::demo;
 use crate::records::{id, lines, record};
 
 /// How large pictures in `docs` are, and how large a file may be.
-const WINDOW: (u32, u32) = (1200, 800);
+const WINDOW: (u32, u32) = (1120, 680);
 const PICTURE_BYTES_MAX: usize = 200_000;
 
 /// A server that runs until it is dropped.
@@ -34,7 +35,11 @@ impl Served {
     fn new(folder: Folder, input: &str) -> Self {
         let scanned = folder.run(&["scan", "--db", "trail.db", input]);
         assert_eq!(scanned.code, Some(0), "{scanned:?}");
-        let mut command = folder.command(&["serve", "--db", "trail.db", "--port", "0"]);
+        let command = folder.command(&["serve", "--db", "trail.db", "--port", "0"]);
+        Self::start(folder, command)
+    }
+
+    fn start(folder: Folder, mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -251,6 +256,42 @@ fn it_ends_well_when_it_is_told_to() {
 }
 
 #[test]
+fn a_table_is_served_as_of_now() {
+    let Some(emulator) = Emulator::find() else {
+        return;
+    };
+    let folder = Folder::with_lines(lines(&failures(2)));
+    let command = |arguments: &[&str]| {
+        let mut command = folder.command(&[arguments, &["--table", emulator.name()]].concat());
+        command.envs(emulator.environment());
+        command
+    };
+    assert!(
+        command(&["scan", "trail.jsonl"])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let serve = command(&["serve", "--port", "0"]);
+    let served = Served::start(folder, serve);
+    let host = format!("Host: 127.0.0.1:{}", served.port);
+    let ask = |event: &str| {
+        let headers = format!("{host}\r\nContent-Type: application/json\r\nConnection: close");
+        let length = event.len();
+        let request = format!(
+            "POST /widget HTTP/1.1\r\n{headers}\r\nContent-Length: {length}\r\n\r\n{event}"
+        );
+        served.send(request.as_bytes())
+    };
+    let page = ask(r#"{"status": "all"}"#);
+    assert!(
+        page.contains("s3:GetThing01") && page.contains("s3:GetThing02"),
+        "{page}"
+    );
+    assert!(!page.contains("The inspection is behind"), "{page}");
+}
+
+#[test]
 fn what_cannot_be_served_is_said() {
     let folder = Folder::new();
     let missing = folder.run(&["serve", "--db", "gone.db"]);
@@ -396,9 +437,10 @@ fn what_is_decided_shows_in_the_list_and_can_be_taken_back() {
     settle(&mut browser);
     browser.click(&with_text("#dash-content a", "Take back"));
     confirm(&mut browser);
-    assert_eq!(
-        browser.text("content.querySelector('[role=status]').innerText"),
-        "Done: unmarked, was muted."
+    let notice = browser.text("content.querySelector('[role=status]').innerText");
+    assert!(
+        notice.starts_with("Done: unmarked, was muted until "),
+        "{notice}"
     );
     close(&mut browser);
     browser.click("at('refresh')");
@@ -550,7 +592,8 @@ fn pictures_of_the_demo_are_made_where_somebody_asks_for_them() {
     };
     browser.size(WINDOW.0, WINDOW.1);
     let list = browser.picture();
-    browser.click("widget.querySelector('a.open')");
+    let loud = with_text("a.open", "secretsmanager:BatchGetSecretValue Denied");
+    browser.click(&loud);
     browser.until("content.querySelector('.facts')");
     settle(&mut browser);
     let cluster = browser.picture();

@@ -3,7 +3,7 @@
 //! A list is made of all events, which takes a while: of a file anew when somebody has written to it,
 //! of a table, which is read as a whole, at most every [`STALE`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use cloudtrail_inspector::inspect;
 use cloudtrail_inspector::keys::{DORMANT_DAYS, KeySettings};
 use cloudtrail_inspector::page::listing::Listing;
 use cloudtrail_inspector::ports::{Store, StoreError};
-use cloudtrail_inspector::trail::time::EventTime;
+use cloudtrail_inspector::trail::time::{EventTime, Window};
 use cloudtrail_inspector::widget::{self, Answer, Setting};
 use pollster::block_on;
 use serde_json::json;
@@ -125,26 +125,37 @@ impl Function {
     }
 
     fn list(&mut self) -> Result<Listing, StoreError> {
+        let now = now();
         match &mut self.kept.place {
-            Place::File(store) => block_on(list(store.as_ref(), now())),
+            Place::File(store) => {
+                let listed = block_on(list(store.as_ref(), None))?;
+                Ok(listed.unwrap_or_else(|| Listing::empty(now.window())))
+            }
             Place::Table(opened) => {
                 let _runtime = opened.runtime.enter();
-                opened.store.set_now(now());
-                block_on(list(&opened.store, now()))
+                opened.store.set_now(now);
+                let listed = block_on(list(&opened.store, Some(now.window())))?;
+                Ok(listed.unwrap_or_else(|| Listing::empty(now.window())))
             }
         }
     }
 }
 
-/// Lists the clusters of a store; one without events has none before now.
-async fn list(store: &impl Store, now: EventTime) -> Result<Listing, StoreError> {
-    let events = store.events().await?;
+/// Lists the clusters of a store, as an inspection does that has taken all hours before one: where it
+/// is not given, all there are. `None` where there are no events.
+async fn list(store: &impl Store, until: Option<Window>) -> Result<Option<Listing>, StoreError> {
+    let mut events = store.events().await?;
+    let is_over = |at: EventTime| until.is_none_or(|until| at.window() < until);
+    events.retain(|(_, seen)| seen.at().is_none_or(is_over));
     let facts = store.sums(None).await?.facts;
-    let chronicle = inspect::chronicle(&events, &facts);
-    Ok(chronicle.map_or_else(
-        || Listing::empty(now.window()),
-        |chronicle| Listing::from(&chronicle),
-    ))
+    let mut chronicle = inspect::chronicle(&events, &facts);
+    if let (Some(chronicle), Some(until)) = (&mut chronicle, until)
+        && chronicle.next() < until
+    {
+        // Nothing failed since; what is quiet for long enough has recovered.
+        chronicle.turn(until.plus(-1), &[]);
+    }
+    Ok(chronicle.as_ref().map(Listing::from))
 }
 
 /// Returns when the last hour of a file's events was over: the time at which one looks at it.
@@ -160,9 +171,9 @@ fn setting(as_of: EventTime, now: EventTime) -> Setting {
         // Nobody asks IAM from here.
         keys: KeySettings {
             account_id: String::new(),
-            member_accounts: Default::default(),
+            member_accounts: BTreeSet::new(),
             dormant_days: DORMANT_DAYS,
-            canaries: Default::default(),
+            canaries: BTreeSet::new(),
         },
         decides: true,
         as_of,

@@ -40,7 +40,7 @@ pub fn router(port: u16, function: Answers) -> Router {
     let page = || file(HTML, include_str!("dashboard.html"));
     let script = || file(SCRIPT, include_str!("dashboard.js"));
     let style = || file(STYLE, include_str!("dashboard.css"));
-    let about = |State(function): State<Answers>| ask(function, |of| of.about());
+    let about = |State(function): State<Answers>| ask(function, Function::about);
     let answer =
         |State(function): State<Answers>, event: String| ask(function, move |of| of.answer(&event));
     Router::new()
