@@ -82,7 +82,7 @@ impl Function {
         let listing = self.listing()?.clone();
         let now = now();
         let as_of = self.path.as_ref().map_or(now, |_| ended(&listing));
-        let setting = setting(as_of, now);
+        let setting = setting(&listing, as_of, now);
         let listing = async || Ok(listing);
         let answered = match &mut self.kept.place {
             Place::File(store) => {
@@ -163,15 +163,16 @@ fn ended(listing: &Listing) -> EventTime {
     listing.until.start()
 }
 
-fn setting(as_of: EventTime, now: EventTime) -> Setting {
+fn setting(listing: &Listing, as_of: EventTime, now: EventTime) -> Setting {
+    let accounts = listing.accounts().into_iter();
     Setting {
         endpoint: ENDPOINT.to_owned(),
         links: Links::default(),
         account_names: BTreeMap::new(),
-        // Nobody asks IAM from here.
+        // Nobody asks IAM from here. Whose keys are foreign is told by whose failures are here.
         keys: KeySettings {
             account_id: String::new(),
-            member_accounts: BTreeSet::new(),
+            member_accounts: accounts.map(str::to_owned).collect(),
             dormant_days: DORMANT_DAYS,
             canaries: BTreeSet::new(),
         },
