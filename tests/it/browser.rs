@@ -21,11 +21,11 @@ const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 const SCHEMES: [(&str, &str); 2] = [("dark", "0"), ("light", "1")];
 
 /// How long a page may take; a machine that builds something else besides is slow.
-const PATIENCE: Duration = Duration::from_secs(180);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What makes the browser a tool: no window, no errands of its own, nothing beyond this machine.
 /// A test that runs as root, as in a container, has no sandbox.
-const FLAGS: [&str; 12] = [
+pub const FLAGS: [&str; 12] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -41,10 +41,11 @@ const FLAGS: [&str; 12] = [
 ];
 
 /// A browser with a profile of its own in each run.
-struct Browser(&'static str);
+pub struct Browser(pub &'static str);
 
 impl Browser {
-    fn find() -> Option<Self> {
+    /// Looks for one, and says so where there is none.
+    pub fn find() -> Option<Self> {
         let runs = |name: &&str| {
             let version = assert_cmd::Command::new(name).arg("--version").output();
             version.is_ok_and(|output| output.status.success())

@@ -28,19 +28,24 @@ use crate::stack::{Opened, TableArguments, now};
 pub struct KeptArguments {
     /// Use this SQLite file, which scan --db wrote
     #[arg(long, value_name = "FILE", conflicts_with_all = ["table", "stack"])]
-    db: Option<PathBuf>,
+    pub db: Option<PathBuf>,
     #[command(flatten)]
     table: TableArguments,
 }
 
 /// Clusters, as a command sees them: what it asks is answered when it goes on.
 pub struct Kept {
-    name: String,
-    place: Place,
+    /// What errors are said of.
+    pub name: String,
+    /// Where they are.
+    pub place: Place,
 }
 
-enum Place {
+/// Where clusters are.
+pub enum Place {
+    /// In a file.
     File(Box<SqliteStore>),
+    /// In a table.
     Table(Box<Opened>),
 }
 

@@ -17,6 +17,7 @@ mod output;
 mod redrive;
 mod rules;
 mod scan;
+mod serve;
 mod since;
 mod stack;
 mod story;
@@ -45,6 +46,7 @@ enum Command {
     Explain(explain::Arguments),
     Top(top::Arguments),
     Clusters(clusters::Arguments),
+    Serve(serve::Arguments),
     Redrive(redrive::Arguments),
     Backfill(backfill::Arguments),
     Notify(notify::Arguments),
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Top(arguments) => top::run(&arguments),
         Command::Clusters(arguments) => clusters::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Redrive(arguments) => redrive::run(&arguments),
         Command::Backfill(arguments) => backfill::run(&arguments),
         Command::Notify(arguments) => notify::run(&arguments),
@@ -80,11 +83,16 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // What a library says may repeat a path as it is.
-            output::complain(&sanitize(&format!("error: {error:#}"), 2048));
+            output::complain(&said(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says what went wrong.
+fn said(error: &anyhow::Error) -> String {
+    // What a library says may repeat a path as it is.
+    sanitize(&format!("error: {error:#}"), 2048)
 }
 
 fn completions(arguments: &Completions) -> anyhow::Result<ExitCode> {

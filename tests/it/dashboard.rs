@@ -1,0 +1,615 @@
+//! `serve`, the real program: who may ask it, and what one sees and does there in Chromium.
+//!
+//! What it painted stays in `target/tmp/dashboard`. With `UPDATE_SCREENSHOTS=1` the pictures in `docs`
+//! are made anew.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use cloudtrail_inspector::demo::{Plan, trail};
+use serde_json::{Value, json};
+
+use crate::bad_input::hostile;
+use crate::binary::Folder;
+use crate::chromium::{Chromium, with_text};
+use crate::emulator::Emulator;
+use crate::page::demo;
+use crate::records::{id, lines, record};
+
+/// How large pictures in `docs` are, and how large a file may be.
+const WINDOW: (u32, u32) = (1120, 680);
+const PICTURE_BYTES_MAX: usize = 200_000;
+
+/// A server that runs until it is dropped.
+struct Served {
+    child: Child,
+    port: u16,
+    folder: Folder,
+}
+
+impl Served {
+    /// Scans what is in a folder into a file, and serves it.
+    fn new(folder: Folder, input: &str) -> Self {
+        let scanned = folder.run(&["scan", "--db", "trail.db", input]);
+        assert_eq!(scanned.code, Some(0), "{scanned:?}");
+        let command = folder.command(&["serve", "--db", "trail.db", "--port", "0"]);
+        Self::start(folder, command)
+    }
+
+    fn start(folder: Folder, mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        let port = line.strip_prefix("http://127.0.0.1:").unwrap();
+        let port = port.trim_end().strip_suffix('/').unwrap().parse().unwrap();
+        Self {
+            child,
+            port,
+            folder,
+        }
+    }
+
+    fn of(records: &[Value]) -> Self {
+        Self::new(Folder::with_lines(lines(records)), "trail.jsonl")
+    }
+
+    fn address(&self) -> String {
+        format!("http://127.0.0.1:{}/", self.port)
+    }
+
+    /// Sends a request as it is, and returns the answer.
+    fn send(&self, request: &[u8]) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        // It answers what is too long before it has read all of it.
+        let _ = stream.write_all(request);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8(answer).unwrap()
+    }
+
+    /// Sends a request with some headers, and returns the code of the answer.
+    fn code(&self, line: &str, headers: &[&str], body: &str) -> u16 {
+        let mut request = format!("{line} HTTP/1.1\r\nConnection: close\r\n");
+        for header in headers {
+            request += &header.replace("PORT", &self.port.to_string());
+            request += "\r\n";
+        }
+        request += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
+        let answer = self.send(request.as_bytes());
+        answer
+            .split(' ')
+            .nth(1)
+            .unwrap_or_else(|| panic!("{line}: {answer}"))
+            .parse()
+            .unwrap()
+    }
+
+    /// Opens the page and waits for its list, if there is a browser.
+    fn open(&self, scheme: &str) -> Option<Chromium> {
+        let mut browser = Chromium::find()?;
+        browser.prefer(scheme);
+        browser.open(&self.address());
+        settle(&mut browser);
+        Some(browser)
+    }
+
+    fn assert_quiet(&self, browser: &Chromium) {
+        let own = |url: &&String| !url.starts_with(&self.address());
+        assert_eq!(browser.asked.iter().find(own), None);
+        assert_eq!(browser.said, Vec::<String>::new());
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until nothing is asked for any more.
+fn settle(browser: &mut Chromium) {
+    browser.until("widget.hasChildNodes() && !document.querySelector('[aria-busy=true]')");
+}
+
+/// Says OK to what asks first, and waits for what is said of what was decided.
+fn confirm(browser: &mut Chromium) {
+    browser.until("confirmation.open");
+    browser.click(&with_text("#dash-confirm button", "OK"));
+    browser.until("content.querySelector('[role=status]')");
+    settle(browser);
+}
+
+fn close(browser: &mut Chromium) {
+    browser.click("popup.querySelector('[aria-label=Close]')");
+    browser.until("!popup.open");
+}
+
+/// Returns as many failures of as many calls as one says, each an hour after the other.
+fn failures(count: u64) -> Vec<Value> {
+    let failure = |number: u64| {
+        let time = format!("2026-11-{:02}T{:02}:10:00Z", 2 + number / 24, number % 24);
+        record(json!({
+            "eventID": id(number), "eventTime": time, "errorCode": "AccessDenied",
+            "eventName": format!("GetThing{number:02}"), "errorMessage": "Access Denied",
+        }))
+    };
+    (1..=count).map(failure).collect()
+}
+
+fn calls(browser: &mut Chromium) -> Vec<String> {
+    let calls =
+        browser.ask("[...widget.querySelectorAll('tbody .call')].map(of => of.textContent)");
+    serde_json::from_value(calls).unwrap()
+}
+
+#[test]
+fn only_its_own_page_on_this_machine_may_ask() {
+    const JSON: &str = "Content-Type: application/json";
+    let served = Served::of(&failures(1));
+    let post = |headers: &[&str], body: &str| served.code("POST /widget", headers, body);
+    let host = "Host: 127.0.0.1:PORT";
+    assert_eq!(post(&[host, JSON], "{}"), 200);
+    assert_eq!(
+        post(
+            &[
+                "Host: localhost:PORT",
+                "Origin: http://localhost:PORT",
+                JSON
+            ],
+            "{}"
+        ),
+        200
+    );
+    assert_eq!(post(&["Host: evil.example:PORT", JSON], "{}"), 421);
+    assert_eq!(post(&["Host: 127.0.0.1", JSON], "{}"), 421);
+    assert_eq!(
+        post(&[host, "Origin: http://evil.example", JSON], "{}"),
+        403
+    );
+    assert_eq!(post(&[host, "Origin: null", JSON], "{}"), 403);
+    assert_eq!(
+        post(&[host, "Origin: http://localhost:PORT", JSON], "{}"),
+        403
+    );
+    assert_eq!(post(&[host], "{}"), 415);
+    assert_eq!(post(&[host, "Content-Type: text/plain"], "{}"), 415);
+    assert_eq!(post(&[host, JSON], &" ".repeat((256 << 10) + 1)), 413);
+    assert_eq!(
+        post(
+            &[host, JSON],
+            &format!("{{}}{}", " ".repeat((256 << 10) - 2))
+        ),
+        200
+    );
+    let of = |line: &str, host: &str| served.code(line, &[host], "");
+    assert_eq!(of("GET /widget", host), 405);
+    assert_eq!(of("DELETE /", host), 405);
+    assert_eq!(of("GET /other", host), 404);
+    for path in ["/", "/about", "/dashboard.js", "/dashboard.css"] {
+        assert_eq!(of(&format!("GET {path}"), host), 200, "{path}");
+        assert_eq!(
+            of(&format!("GET {path}"), "Host: evil.example"),
+            421,
+            "{path}"
+        );
+    }
+    assert_eq!(
+        post(&[host, JSON], "no JSON"),
+        200,
+        "the widget says what is wrong"
+    );
+}
+
+#[test]
+fn each_answer_says_what_a_browser_may_do_with_it() {
+    let served = Served::of(&failures(1));
+    for path in ["/", "/dashboard.js", "/about", "/other"] {
+        let host = format!("127.0.0.1:{}", served.port);
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let answer = served.send(request.as_bytes());
+        for header in [
+            "content-security-policy: default-src 'none'; script-src 'self'; \
+             style-src 'self' 'unsafe-inline'; img-src data:; connect-src 'self'; base-uri 'none'; \
+             form-action 'none'; frame-ancestors 'none'",
+            "x-content-type-options: nosniff",
+            "referrer-policy: no-referrer",
+            "cache-control: no-store",
+        ] {
+            assert!(answer.contains(header), "{header}: {answer}");
+        }
+    }
+}
+
+#[test]
+fn nobody_beyond_this_machine_is_listened_to() {
+    let served = Served::of(&failures(1));
+    // Nothing is sent; this asks by which address others see this machine.
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    let Ok(own) = socket
+        .connect("192.0.2.1:9")
+        .and_then(|()| socket.local_addr())
+    else {
+        eprintln!("skipped: this machine has no other address");
+        return;
+    };
+    assert!(!own.ip().is_loopback());
+    assert!(TcpStream::connect((own.ip(), served.port)).is_err());
+}
+
+#[cfg(unix)]
+#[test]
+fn it_ends_well_when_it_is_told_to() {
+    for signal in ["INT", "TERM"] {
+        let mut served = Served::of(&failures(1));
+        // Somebody who is connected and says nothing does not keep it.
+        let _silent = TcpStream::connect(("127.0.0.1", served.port)).unwrap();
+        let process = served.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", signal, &process]).status();
+        assert!(sent.unwrap().success());
+        assert_eq!(served.child.wait().unwrap().code(), Some(0), "{signal}");
+    }
+}
+
+#[test]
+fn a_table_is_served_as_of_now() {
+    let Some(emulator) = Emulator::find() else {
+        return;
+    };
+    let folder = Folder::with_lines(lines(&failures(2)));
+    let command = |arguments: &[&str]| {
+        let mut command = folder.command(&[arguments, &["--table", emulator.name()]].concat());
+        command.envs(emulator.environment());
+        command
+    };
+    assert!(
+        command(&["scan", "trail.jsonl"])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let serve = command(&["serve", "--port", "0"]);
+    let served = Served::start(folder, serve);
+    let host = format!("Host: 127.0.0.1:{}", served.port);
+    let ask = |event: &str| {
+        let headers = format!("{host}\r\nContent-Type: application/json\r\nConnection: close");
+        let length = event.len();
+        let request = format!(
+            "POST /widget HTTP/1.1\r\n{headers}\r\nContent-Length: {length}\r\n\r\n{event}"
+        );
+        served.send(request.as_bytes())
+    };
+    let page = ask(r#"{"status": "all"}"#);
+    assert!(
+        page.contains("s3:GetThing01") && page.contains("s3:GetThing02"),
+        "{page}"
+    );
+    assert!(!page.contains("The inspection is behind"), "{page}");
+}
+
+#[test]
+fn what_cannot_be_served_is_said() {
+    let folder = Folder::new();
+    let missing = folder.run(&["serve", "--db", "gone.db"]);
+    missing.fails(1, "gone.db: there is no such store; scan --db makes one");
+    assert!(!folder.path("gone.db").exists());
+    folder.run(&["serve"]).fails(1, "name a table with --table");
+    let served = Served::of(&failures(1));
+    let port = served.port.to_string();
+    let taken = served
+        .folder
+        .run(&["serve", "--db", "trail.db", "--port", &port]);
+    taken.fails(1, "--port 0 takes one that is free");
+    let help = folder.run(&["serve", "--help"]).printed();
+    assert!(help.contains("Examples:"), "{help}");
+}
+
+#[test]
+fn clusters_are_listed_searched_sorted_and_paged_through() {
+    let served = Served::of(&failures(30));
+    let Some(mut browser) = served.open("light") else {
+        return;
+    };
+    let name = |number: usize| format!("s3:GetThing{number:02}");
+    let newest: Vec<String> = (6..=30).rev().map(name).collect();
+    assert_eq!(calls(&mut browser), newest);
+    browser.click(&with_text("a", "Next"));
+    settle(&mut browser);
+    assert_eq!(
+        calls(&mut browser),
+        (1..=5).rev().map(name).collect::<Vec<_>>()
+    );
+    browser.click(&with_text("a", "Previous"));
+    settle(&mut browser);
+    assert_eq!(calls(&mut browser), newest);
+    browser.click("widget.querySelector('th.what .sort')");
+    settle(&mut browser);
+    assert_eq!(calls(&mut browser), (1..=25).map(name).collect::<Vec<_>>());
+    browser.click("widget.querySelector('th.what .sort')");
+    settle(&mut browser);
+    assert_eq!(calls(&mut browser), newest);
+    browser.click("widget.querySelector('input[name=search]')");
+    browser.write("thing17 mia");
+    browser.press("Enter");
+    settle(&mut browser);
+    assert_eq!(calls(&mut browser), [name(17)]);
+    // What is typed stays while one looks at other times; the file's newest event is the end of them.
+    browser.click(&with_text("button", "3h"));
+    settle(&mut browser);
+    assert_eq!(calls(&mut browser), Vec::<String>::new());
+    browser.ask("widget.querySelector('input[name=search]').value = ''");
+    browser.click(&with_text("button", "3h"));
+    settle(&mut browser);
+    assert_eq!(calls(&mut browser), [name(30), name(29), name(28)]);
+    browser.click(&with_text("button", "everything"));
+    settle(&mut browser);
+    assert_eq!(calls(&mut browser).len(), 25);
+    served.assert_quiet(&browser);
+}
+
+#[test]
+fn what_is_scanned_meanwhile_shows_at_the_next_refresh() {
+    let served = Served::of(&failures(2));
+    let Some(mut browser) = served.open("light") else {
+        return;
+    };
+    assert_eq!(calls(&mut browser).len(), 2);
+    served.folder.write("trail.jsonl", lines(&failures(3)));
+    served
+        .folder
+        .run(&["scan", "--db", "trail.db", "trail.jsonl"])
+        .printed();
+    browser.click("at('refresh')");
+    settle(&mut browser);
+    assert_eq!(calls(&mut browser)[0], "s3:GetThing03");
+    served.assert_quiet(&browser);
+}
+
+#[test]
+fn one_click_and_ctrl_c_copy_a_dimension() {
+    let served = Served::of(&failures(1));
+    let Some(mut browser) = served.open("light") else {
+        return;
+    };
+    browser.click("widget.querySelector('a.open')");
+    browser.until("content.querySelector('.copy')");
+    settle(&mut browser);
+    for pair in [
+        "event_name:GetThing01",
+        "account_id:111122223333",
+        "error_code:AccessDenied",
+    ] {
+        browser.click(&with_text("#dash-content .copy", pair));
+        browser.until(&format!("getSelection().toString() === {}", json!(pair)));
+        assert_eq!(browser.copied(), pair);
+    }
+    browser.click(&with_text("#dash-content a", "JSON"));
+    browser.until("content.querySelector('pre.copy')");
+    browser.click("content.querySelector('pre.copy')");
+    let copied: Value = serde_json::from_str(&browser.copied()).unwrap();
+    assert_eq!(copied["cluster"]["count"], 1, "{copied}");
+    served.assert_quiet(&browser);
+}
+
+#[test]
+fn what_is_decided_shows_in_the_list_and_can_be_taken_back() {
+    let served = Served::of(&failures(2));
+    let Some(mut browser) = served.open("light") else {
+        return;
+    };
+    let marks = "[...widget.querySelectorAll('.mark')].map(of => of.textContent)";
+    for (button, word, told) in [
+        ("Acknowledge", "acknowledged", "Done: acknowledged."),
+        ("Mute", "muted", "Done: muted until "),
+    ] {
+        browser.click("widget.querySelector('a.open')");
+        browser.until("content.querySelector('.acts')");
+        settle(&mut browser);
+        browser.ask("content.querySelector('select[name=mute_for]')?.focus()");
+        browser.ask("content.querySelector('select[name=mute_for]').value = '7d'");
+        browser.click("content.querySelector('input[name=reason]')");
+        browser.write("they know <b>");
+        browser.click("content.querySelector('input[name=who]')");
+        browser.write("ann");
+        browser.click(&with_text("#dash-content a", button));
+        confirm(&mut browser);
+        let notice = browser.text("content.querySelector('[role=status]').innerText");
+        assert!(notice.starts_with(told), "{notice}");
+        let history = browser.text("content.querySelector('.journal').innerText");
+        assert!(history.contains("ann at dashboard local"), "{history}");
+        assert!(history.contains("they know <b>"), "{history}");
+        close(&mut browser);
+        browser.click("at('refresh')");
+        settle(&mut browser);
+        assert_eq!(browser.ask(marks), json!([word]));
+    }
+    let shown = served
+        .folder
+        .run(&["clusters", "list", "--db", "trail.db"])
+        .printed();
+    assert!(shown.contains("muted"), "the commands see it, too: {shown}");
+    browser.click("widget.querySelector('a.open')");
+    browser.until("content.querySelector('.acts')");
+    settle(&mut browser);
+    browser.click(&with_text("#dash-content a", "Take back"));
+    confirm(&mut browser);
+    let notice = browser.text("content.querySelector('[role=status]').innerText");
+    assert!(
+        notice.starts_with("Done: unmarked, was muted until "),
+        "{notice}"
+    );
+    close(&mut browser);
+    browser.click("at('refresh')");
+    settle(&mut browser);
+    assert_eq!(browser.ask(marks), json!([]));
+    served.assert_quiet(&browser);
+}
+
+/// What a reader would trip over: what is outside of the page, and what is hard to read.
+const MEASURE: &str = r#"(place => {
+  const channels = color => color.match(/[\d.]+/g).map(Number);
+  const luminance = color => {
+    const [r, g, b] = channels(color).map(part => part / 255)
+      .map(part => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = element => {
+    for (let at = element; at; at = at.parentElement) {
+      const color = getComputedStyle(at).backgroundColor;
+      if ((channels(color)[3] ?? 1) > 0) return color;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const named = of => `${of.tagName}.${of.getAttribute("class")} ${of.textContent.slice(0, 40)}`;
+  const outside = [], faint = [], width = document.documentElement.clientWidth;
+  for (const element of place.querySelectorAll("*")) {
+    const box = element.getBoundingClientRect();
+    if (!box.width || element.closest("svg, style, pre")) continue;
+    if (box.right > width + 0.5 || box.left < -0.5) outside.push(named(element));
+    if (![...element.childNodes].some(node => node.nodeType === 3 && node.data.trim())) continue;
+    const [one, other] = [getComputedStyle(element).color, ground(element)].map(luminance);
+    const contrast = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+    if (contrast < 4.5) faint.push(`${contrast.toFixed(2)} ${named(element)}`);
+  }
+  return { outside: outside.slice(0, 5), faint: faint.slice(0, 5),
+    overflows: document.documentElement.scrollWidth - width, within: place.scrollWidth - place.clientWidth };
+})"#;
+
+/// Returns servers of a made-up trail and of hostile text.
+fn groups() -> [(&'static str, Served); 2] {
+    [
+        ("demo", Served::new(demo(), "in")),
+        ("hostile", Served::of(&hostile())),
+    ]
+}
+
+#[test]
+fn it_fits_and_is_easy_to_read_at_any_width_in_light_and_dark() {
+    let painted = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("dashboard");
+    fs::create_dir_all(&painted).unwrap();
+    for (name, served) in groups() {
+        for scheme in ["light", "dark"] {
+            let Some(mut browser) = served.open(scheme) else {
+                return;
+            };
+            for width in [320, 1280] {
+                browser.size(width, 900);
+                let what = format!("{name}-{scheme}-{width}");
+                look(
+                    &mut browser,
+                    "document.body",
+                    &painted.join(format!("{what}-list.png")),
+                );
+                browser.click("widget.querySelector('a.open')");
+                browser.until("content.querySelector('.facts')");
+                settle(&mut browser);
+                look(
+                    &mut browser,
+                    "content",
+                    &painted.join(format!("{what}-cluster.png")),
+                );
+                close(&mut browser);
+            }
+            assert_eq!(
+                browser.text("getComputedStyle(document.documentElement).colorScheme"),
+                scheme
+            );
+            served.assert_quiet(&browser);
+        }
+    }
+}
+
+/// Takes a picture of a place, and looks for what a reader would trip over.
+fn look(browser: &mut Chromium, place: &str, painted: &Path) {
+    fs::write(painted, browser.picture()).unwrap();
+    let measured = browser.ask(&format!("{MEASURE}({place})"));
+    let fine = json!({"outside": [], "faint": [], "overflows": 0, "within": 0});
+    assert_eq!(measured, fine, "{}", painted.display());
+}
+
+#[test]
+fn hostile_text_is_nothing_but_text_on_each_page_of_the_list_and_in_each_cluster() {
+    let served = Served::of(&hostile());
+    let Some(mut browser) = served.open("light") else {
+        return;
+    };
+    browser.ask("widget.querySelector('select[name=status]').value = 'all'");
+    browser.click(&with_text("a", "Search"));
+    settle(&mut browser);
+    let mut clusters = 0;
+    loop {
+        let rows = browser
+            .ask("widget.querySelectorAll('a.open').length")
+            .as_u64()
+            .unwrap();
+        for row in 0..rows {
+            browser.ask(&format!("widget.querySelectorAll('a.open')[{row}].click()"));
+            browser.until("content.querySelector('.facts')");
+            settle(&mut browser);
+            assert_harmless(&mut browser, "content");
+            browser.ask("popup.close()");
+            browser.until("!content.hasChildNodes()");
+        }
+        clusters += rows;
+        assert_harmless(&mut browser, "widget");
+        if browser.ask(&format!("!{}", with_text("a", "Next"))) == true {
+            break;
+        }
+        browser.click(&with_text("a", "Next"));
+        settle(&mut browser);
+    }
+    assert!(clusters > 50, "{clusters}");
+    served.assert_quiet(&browser);
+}
+
+/// Nothing in a place came from anybody but us: no element that we do not write, no attribute with what
+/// callers wrote, and no character that steers how text runs.
+fn assert_harmless(browser: &mut Chromium, place: &str) {
+    let bad = browser.ask(&format!(
+        "[...{place}.querySelectorAll('script, img, iframe, object, embed, base, link, meta')].map(of => of.outerHTML)"
+    ));
+    assert_eq!(bad, json!([]));
+    let steering = browser.ask(&format!(
+        "/[\\u0000-\\u0009\\u000b-\\u001f\\u007f-\\u009f\\u200b-\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufeff]/.exec(\
+         [...{place}.querySelectorAll('bdi, code, td, th, p, pre, dd')].map(of => of.textContent).join())?.[0] ?? null"
+    ));
+    assert_eq!(steering, Value::Null);
+}
+
+#[test]
+fn pictures_of_the_demo_are_made_where_somebody_asks_for_them() {
+    let folder = Folder::new();
+    for file in trail(&Plan::default()).files {
+        folder.write(format!("in/{}", file.name), file.gzip());
+    }
+    let served = Served::new(folder, "in");
+    let Some(mut browser) = served.open("light") else {
+        return;
+    };
+    browser.size(WINDOW.0, WINDOW.1);
+    let list = browser.picture();
+    let loud = with_text("a.open", "secretsmanager:BatchGetSecretValue Denied");
+    browser.click(&loud);
+    browser.until("content.querySelector('.facts')");
+    settle(&mut browser);
+    let cluster = browser.picture();
+    let are_asked_for = std::env::var_os("UPDATE_SCREENSHOTS").is_some();
+    for (name, picture) in [
+        ("dashboard-list.png", list),
+        ("dashboard-cluster.png", cluster),
+    ] {
+        assert!(picture.len() > 20_000, "{name} is blank");
+        assert!(
+            picture.len() < PICTURE_BYTES_MAX,
+            "{name} has {} bytes",
+            picture.len()
+        );
+        if are_asked_for {
+            fs::write(Path::new("docs").join(name), picture).unwrap();
+        }
+    }
+}
