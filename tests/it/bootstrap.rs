@@ -272,8 +272,13 @@ impl Function {
         }
     }
 
-    /// Invokes it, and returns what it answers: nothing, or an error.
+    /// Invokes it, and tells whether it answers, or with which error.
     fn invoke(&self, event: Vec<u8>) -> Result<(), Value> {
+        self.ask(event).map(drop)
+    }
+
+    /// Invokes it, and returns what it answers, or the error.
+    pub fn ask(&self, event: Vec<u8>) -> Result<Value, Value> {
         let number = self.aws.change(|shared| {
             shared.invocations.push_back(event);
             shared.given + shared.invocations.len() as u64
@@ -285,10 +290,11 @@ impl Function {
                 .find(|request| request.path.contains(&place))
                 .cloned()
         });
-        if answered.path.ends_with("/response") {
-            return Ok(());
+        let body = serde_json::from_slice(&answered.body).unwrap();
+        match answered.path.ends_with("/response") {
+            true => Ok(body),
+            false => Err(body),
         }
-        Err(serde_json::from_slice(&answered.body).unwrap())
     }
 
     /// Hands over events one after another, without waiting for an answer.
@@ -521,7 +527,7 @@ fn an_unknown_role_does_not_start_and_says_which_there_are() {
         told,
         json!({
             "errorType": "UnknownRole",
-            "errorMessage": "_HANDLER is \"ingset\"; the roles of this program are: ingest, deliver, inspect",
+            "errorMessage": "_HANDLER is \"ingset\"; the roles of this program are: ingest, deliver, inspect, widget",
         })
     );
     assert_eq!(lines(&written, "error", &json!("UnknownRole")).len(), 1);

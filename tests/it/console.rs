@@ -8,7 +8,12 @@ use std::thread;
 
 use serde_json::{Value, json};
 
+use crate::bootstrap::Function;
 use crate::chromium::{Chromium, with_text};
+use crate::emulator::Emulator;
+use crate::gaps::this_moment;
+use crate::records::{ACCOUNT, id, ingest, lines, record};
+use crate::table::telling;
 
 const HTML: &str = include_str!("../../src/bin/cloudtrail-inspector/serve/dashboard.html");
 const SCRIPT: &str = include_str!("../../src/bin/cloudtrail-inspector/serve/dashboard.js");
@@ -481,4 +486,61 @@ fn elements_look_as_cloudwatch_makes_them_unless_a_widget_does_not_want_it() {
         let found = browser.text("getComputedStyle(widget.querySelector('a')).backgroundColor");
         assert_eq!(found, background, "{class}");
     }
+}
+
+/// The ARN that the function is invoked by in tests.
+const FUNCTION: &str = "arn:aws:lambda:eu-central-1:111122223333:function:ingest";
+
+#[test]
+fn the_real_function_is_looked_at_and_decided_at() {
+    let Some(emulator) = Emulator::find() else {
+        return;
+    };
+    emulator.make_bucket();
+    let mut store = emulator.store(telling());
+    let time = this_moment().after(-60).unwrap().to_string();
+    let failure = |number: u64| {
+        let call = ["GetObject", "PutObject"][number as usize % 2];
+        record(json!({
+            "eventID": id(number), "eventTime": time, "eventName": call,
+            "errorCode": "AccessDenied", "errorMessage": "<b>Access Denied</b>",
+        }))
+    };
+    ingest(&mut store, &lines(&[failure(1), failure(2), failure(4)]));
+    let mut settings = vec![
+        ("_HANDLER", "widget"),
+        ("OWN_ACCOUNT_ID", ACCOUNT),
+        ("DECISIONS", "true"),
+        ("LOG_LEVEL", "info"),
+    ];
+    settings.extend(emulator.environment());
+    let function = Function::start(&settings);
+    let widget = Widget::new(move |event| {
+        let answer = function.ask(event.to_string().into_bytes()).ok()?;
+        let html = answer
+            .as_str()
+            .map(|html| json!(html.replace(FUNCTION, ENDPOINT)));
+        Some(html.unwrap_or(answer))
+    });
+    let Some(mut browser) = widget.open() else {
+        return;
+    };
+    browser.until("widget.querySelectorAll('tbody tr').length === 2");
+    browser.click("widget.querySelector('a.open')");
+    browser.until("content.querySelector('.acts')");
+    let keys = browser.text("content.querySelector('.keys').innerText");
+    assert!(
+        keys.contains("AKIAEXAMPLEEXAMPLE01") && keys.contains("IAM was not asked yet"),
+        "{keys}"
+    );
+    browser.click(&with_text("#dash-content a", "Acknowledge"));
+    browser.until("confirmation.open");
+    browser.click(&with_text("#dash-confirm button", "OK"));
+    browser.until("content.querySelector('[role=status]')");
+    let notice = browser.text("content.querySelector('[role=status]').innerText");
+    assert_eq!(notice, "Done: acknowledged.");
+    browser.click("popup.querySelector('[aria-label=Close]')");
+    browser.click("at('refresh')");
+    browser.until("widget.querySelector('.mark')");
+    assert_quiet(&browser, &widget);
 }

@@ -249,7 +249,7 @@ fn put(emulator: &Emulator, namespace: &str, datum: MetricDatum) {
     clippy::disallowed_methods,
     reason = "the function looks at the clock, too"
 )]
-fn this_moment() -> EventTime {
+pub fn this_moment() -> EventTime {
     use std::time::{SystemTime, UNIX_EPOCH};
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     EventTime::from_seconds(now.as_secs() as i64).unwrap()
