@@ -1,4 +1,4 @@
-//! A browser that does what a test tells it: Chromium, by its DevTools protocol over a pipe.
+//! A browser that does what a test tells it: Chromium, by its `DevTools` protocol over a pipe.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -69,20 +69,20 @@ impl Chromium {
     }
 
     fn attach(&mut self) {
-        let targets = self.call("Target.getTargets", json!({}));
+        let targets = self.call("Target.getTargets", &json!({}));
         let targets = targets["targetInfos"].as_array().unwrap();
         let page = targets.iter().find(|of| of["type"] == "page").unwrap();
         let attached = json!({"targetId": page["targetId"], "flatten": true});
-        let attached = self.call("Target.attachToTarget", attached);
+        let attached = self.call("Target.attachToTarget", &attached);
         self.session = attached["sessionId"].as_str().map(str::to_owned);
         for domain in ["Page", "Runtime", "Log", "Network"] {
-            self.call(&format!("{domain}.enable"), json!({}));
+            self.call(&format!("{domain}.enable"), &json!({}));
         }
         self.size(1280, 900);
     }
 
     /// Calls a method of the protocol.
-    pub fn call(&mut self, method: &str, params: Value) -> Value {
+    pub fn call(&mut self, method: &str, params: &Value) -> Value {
         self.calls += 1;
         let mut message = json!({"id": self.calls, "method": method, "params": params});
         if let Some(session) = &self.session {
@@ -117,7 +117,7 @@ impl Chromium {
 
     /// Opens a page.
     pub fn open(&mut self, url: &str) {
-        self.call("Page.navigate", json!({"url": url}));
+        self.call("Page.navigate", &json!({"url": url}));
         self.until("document.readyState === 'complete' && location.href !== 'about:blank'");
     }
 
@@ -125,13 +125,13 @@ impl Chromium {
     pub fn size(&mut self, width: u32, height: u32) {
         let size =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
-        self.call("Emulation.setDeviceMetricsOverride", size);
+        self.call("Emulation.setDeviceMetricsOverride", &size);
     }
 
     /// Says which scheme the system prefers.
     pub fn prefer(&mut self, scheme: &str) {
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
-        self.call("Emulation.setEmulatedMedia", json!({"features": features}));
+        self.call("Emulation.setEmulatedMedia", &json!({"features": features}));
     }
 
     /// Returns what an expression is in the page.
@@ -139,7 +139,7 @@ impl Chromium {
         let params = json!({
             "expression": expression, "awaitPromise": true, "returnByValue": true, "userGesture": true,
         });
-        let mut answer = self.call("Runtime.evaluate", params);
+        let mut answer = self.call("Runtime.evaluate", &params);
         assert_eq!(answer.get("exceptionDetails"), None, "{expression}");
         answer["result"]["value"].take()
     }
@@ -188,13 +188,13 @@ impl Chromium {
             if kind == "mouseMoved" {
                 event["button"] = json!("none");
             }
-            self.call("Input.dispatchMouseEvent", event);
+            self.call("Input.dispatchMouseEvent", &event);
         }
     }
 
     /// Types a text where the cursor is.
     pub fn write(&mut self, text: &str) {
-        self.call("Input.insertText", json!({"text": text}));
+        self.call("Input.insertText", &json!({"text": text}));
     }
 
     /// Presses a key: Tab, Enter or Escape.
@@ -205,17 +205,17 @@ impl Chromium {
             _ => (27, ""),
         };
         let event = |kind: &str| json!({"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text});
-        self.call("Input.dispatchKeyEvent", event("keyDown"));
-        self.call("Input.dispatchKeyEvent", event("keyUp"));
+        self.call("Input.dispatchKeyEvent", &event("keyDown"));
+        self.call("Input.dispatchKeyEvent", &event("keyUp"));
     }
 
     /// Presses Ctrl and C, and returns what is on the clipboard then.
     pub fn copied(&mut self) -> String {
         let allowed = json!({"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]});
-        self.call("Browser.grantPermissions", allowed);
+        self.call("Browser.grantPermissions", &allowed);
         self.call(
             "Input.dispatchKeyEvent",
-            json!({"type": "keyDown", "key": "c", "code": "KeyC", "modifiers": 2,
+            &json!({"type": "keyDown", "key": "c", "code": "KeyC", "modifiers": 2,
                 "windowsVirtualKeyCode": 67, "commands": ["copy"]}),
         );
         self.text("navigator.clipboard.readText()")
@@ -223,7 +223,7 @@ impl Chromium {
 
     /// Returns the window as a picture in PNG.
     pub fn picture(&mut self) -> Vec<u8> {
-        let picture = self.call("Page.captureScreenshot", json!({"format": "png"}));
+        let picture = self.call("Page.captureScreenshot", &json!({"format": "png"}));
         BASE64_STANDARD
             .decode(picture["data"].as_str().unwrap())
             .unwrap()
