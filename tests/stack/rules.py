@@ -888,12 +888,19 @@ def of_widget(stack, kind, properties):
         if saved.get(f"watch/{properties['title']}") != query:
             yield f"{properties['title']} is not the saved query"
     if kind == "metric":
+        costs = []
         for metric in properties["metrics"]:
             named = [one for one in metric if isinstance(one, str)]
             expression = [one["expression"] for one in metric if isinstance(one, dict) and "expression" in one]
+            if expression == [f"units / 1000000 * {stack.values['WriteUnitPrice']}"]:
+                costs.append(expression)
+                continue
             yield from of_search(stack, *expression) if expression else of_metric(
                 stack, named[0], named[1], dict(zip(named[2::2], named[3::2]))
             )
+        ids = [one.get("id") for metric in properties["metrics"] for one in metric if isinstance(one, dict)]
+        if len(costs) != ("units" in ids and stack.values["WriteUnitPrice"] != ""):
+            yield f"{properties['title']} says what {len(costs)} things cost"
 
 
 def of_search(stack, expression):

@@ -75,6 +75,7 @@ TYPED = {
         ["", "create", "arn:aws:sns:eu-central-1:111122223333:alarms"],
         ["alarms", "Create", "arn:aws:sqs:eu-central-1:111122223333:alarms", "arn:aws:sns:eu-central-1:111122223333:alarms.fifo"],
     ),
+    "WriteUnitPrice": (["", "1", "0.625"], ["-1", "0,5", "1.", "1e3"]),
     "ErrorAlarmCount": (["0", "100", "1000000"], ["", "-1", "1000001"]),
     "InspectionAlarmHours": (["2", "168"], ["", "1", "169"]),
     "AthenaTrailLocation": (
@@ -131,7 +132,7 @@ class Parameters(unittest.TestCase):
             {
                 "FilterPattern", "ReservedConcurrency", "RulesObject", "AccountNames", "SelfPrincipals", "TrailAccounts",
                 "PermissionsBoundary", "Topic", "EventBusName", "GuanceSite", "GuanceUrl", "GuanceSecretArn", "GuanceWorkspaceId", "GuanceConsoleUrl",
-                "CanaryKeys", "AccountRoleName", "AlarmTopic", "AthenaTrailLocation", "AthenaAccounts",
+                "CanaryKeys", "AccountRoleName", "AlarmTopic", "WriteUnitPrice", "AthenaTrailLocation", "AthenaAccounts",
             },
         )
 
