@@ -17,6 +17,7 @@ use crate::page::dashboard::cluster::Page;
 use crate::page::json::{self, ClusterShape, HistoryShape};
 use crate::page::listing::Listed;
 use crate::ports::{Dossier, Dossiers, Hours, Ledgers, Marked, Marks, SentLog, StoreError};
+use crate::trail::principal::KeyKind;
 use crate::trail::time::Window;
 use crate::widget::request::MUTES;
 use crate::widget::{Desk, Now};
@@ -162,8 +163,11 @@ impl<S: Dossiers + Hours + Ledgers + Marks + SentLog> Desk<'_, S> {
         let Some(keys) = cluster.facets.get(&Kind::AccessKey) else {
             return Ok(Vec::new());
         };
+        // Those that stay until somebody deletes them come first: of the others there are many.
+        let mut keys: Vec<_> = keys.values.iter().collect();
+        keys.sort_by_key(|key| KeyKind::of(&key.value) != KeyKind::LongTerm);
         let mut reports = Vec::new();
-        for key in keys.values.iter().take(KEYS_MAX) {
+        for key in keys.into_iter().take(KEYS_MAX) {
             let ledger = self.store.ledger(&key.value).await?;
             let report = self
                 .setting

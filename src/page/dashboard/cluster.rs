@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 use serde_json::json;
 
-use super::{Frame, Place, decided};
+use super::{Frame, Place, decided, failed};
 use crate::alert::hint::hint;
 use crate::alert::links::Links;
 use crate::alert::severity;
@@ -360,7 +360,7 @@ impl Page<'_> {
                             th scope="row" {
                                 a.open {
                                     bdi.call { (sanitize(&call, 160)) } " "
-                                    bdi.code { (shown(&other.subject.code)) }
+                                    bdi.code { (failed(&other.subject)) }
                                 }
                                 (self.frame.call(Place::Popup, &json!({"cluster": other.id.to_string()}), None))
                             }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use super::{Frame, Place};
+use super::{Frame, Place, failed};
 use crate::cluster::fingerprint::ClusterId;
 use crate::cluster::mark::Marking;
 use crate::cluster::{Facts, short_name};
@@ -180,7 +180,7 @@ impl List<'_> {
                     @if let Some(word) = marking { " " span.mark { (word) } }
                 }
                 th.what scope="row" {
-                    a.open { bdi.call { (sanitize(&call, 160)) } " " bdi.code { (shown(&subject.code)) } }
+                    a.open { bdi.call { (sanitize(&call, 160)) } " " bdi.code { (failed(subject)) } }
                     (self.frame.call(Place::Popup, &json!({"cluster": id.to_string()}), None))
                     @if let Some(message) = message.filter(|of| !of.is_empty()) {
                         div.message { bdi { (sanitize(message, MESSAGE_CHARS_MAX)) } }

@@ -14,6 +14,8 @@ use maud::{Markup, PreEscaped, html};
 use serde_json::Value;
 
 use super::shown;
+use crate::cluster::class::Class;
+use crate::cluster::fingerprint::Subject;
 use crate::cluster::mark::Marking;
 
 const STYLE: &str = include_str!("dashboard.css");
@@ -86,5 +88,13 @@ fn decided(Marking { mark, ended }: Marking<'_>) -> Markup {
         strong { (mark.decision.to_string()) } " by " bdi { (shown(&mark.actor)) }
         @if !mark.reason.is_empty() { ": " bdi { (shown(&mark.reason)) } }
         @if let Some(ended) = ended { " (over: " (ended.to_string()) ")" }
+    }
+}
+
+/// Returns the error of a cluster, or that its calls succeeded and are watched.
+fn failed(subject: &Subject) -> String {
+    match subject.class {
+        Class::Watch => "succeeded".to_owned(),
+        _ => shown(&subject.code),
     }
 }
