@@ -22,6 +22,7 @@ pub mod manifest;
 pub mod mark;
 pub mod memo;
 pub mod own;
+pub mod packed;
 pub mod ranking;
 pub mod related;
 pub mod sample;

@@ -5,18 +5,15 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
-use flate2::Compression;
-use flate2::read::DeflateDecoder;
-use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::campaign::Deed;
 use crate::cluster::chronicle::{Chronicle, Life};
 use crate::cluster::facet::Kind;
 use crate::cluster::fingerprint::{ClusterId, Subject};
+use crate::cluster::packed::{pack, unpack};
 use crate::trail::time::{EventTime, Window};
 
 /// How many clusters a page has.
@@ -436,18 +433,12 @@ impl Listing {
 
     /// Returns it as bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let mut packed = DeflateEncoder::new(Vec::new(), Compression::fast());
-        // Neither can fail: all keys are text, and it is written into memory.
-        let _ = packed.write_all(&serde_json::to_vec(self).unwrap_or_default());
-        packed.finish().unwrap_or_default()
+        pack(self)
     }
 
     /// Reads what [`Self::encode`] wrote; `None` for anything else.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut json = Vec::new();
-        let mut unpacked = DeflateDecoder::new(bytes).take(BYTES_MAX);
-        unpacked.read_to_end(&mut json).ok()?;
-        let listing: Self = serde_json::from_slice(&json).ok()?;
+        let listing: Self = unpack(bytes, BYTES_MAX).ok()?;
         (listing.version == VERSION).then_some(listing)
     }
 }

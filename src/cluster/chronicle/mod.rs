@@ -12,11 +12,7 @@ mod rhythm;
 mod storms;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read as _, Write as _};
 
-use flate2::Compression;
-use flate2::read::DeflateDecoder;
-use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::campaign::Deed;
@@ -26,6 +22,7 @@ pub use crate::cluster::chronicle::rhythm::Rhythm;
 use crate::cluster::chronicle::storms::Storms;
 use crate::cluster::facet::Kind;
 use crate::cluster::fingerprint::ClusterId;
+use crate::cluster::packed::{pack, unpack};
 use crate::cluster::transition::{Change, Transition};
 use crate::trail::time::{EventTime, Window};
 
@@ -288,10 +285,7 @@ impl Chronicle {
 
     /// Returns it as bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let mut packed = DeflateEncoder::new(Vec::new(), Compression::fast());
-        // Neither can fail: all keys are text, and it is written into memory.
-        let _ = packed.write_all(&serde_json::to_vec(self).unwrap_or_default());
-        packed.finish().unwrap_or_default()
+        pack(self)
     }
 
     /// Reads what [`Self::encode`] wrote.
@@ -299,17 +293,10 @@ impl Chronicle {
     /// # Errors
     /// [`Unreadable`] for anything else.
     pub fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
-        let mut json = Vec::new();
-        let unreadable = |error: &dyn std::fmt::Display| Unreadable {
-            detail: error.to_string(),
-        };
-        let mut unpacked = DeflateDecoder::new(bytes).take(BYTES_MAX);
-        unpacked
-            .read_to_end(&mut json)
-            .map_err(|error| unreadable(&error))?;
-        let chronicle: Self = serde_json::from_slice(&json).map_err(|error| unreadable(&error))?;
+        let unreadable = |detail| Unreadable { detail };
+        let chronicle: Self = unpack(bytes, BYTES_MAX).map_err(unreadable)?;
         if chronicle.version != VERSION {
-            return Err(unreadable(&format!("version {}", chronicle.version)));
+            return Err(unreadable(format!("version {}", chronicle.version)));
         }
         Ok(chronicle)
     }

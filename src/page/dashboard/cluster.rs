@@ -254,12 +254,7 @@ impl Page<'_> {
             h3 { "Access keys" }
             @if self.keys.is_empty() { p.soft { "None was seen in these hours." } } @else {
                 table.keys {
-                    thead { tr {
-                        th scope="col" { "Key" }
-                        th scope="col" { "Of" }
-                        th scope="col" { "Last used (UTC)" }
-                        th scope="col" { "Odd" }
-                    } }
+                    (heads(&["Key", "Of", "Last used (UTC)", "Odd"]))
                     tbody { @for key in self.keys { (self.key(key)) } }
                 }
             }
@@ -325,23 +320,14 @@ impl Page<'_> {
             @if self.faults.is_empty() && self.entries.is_empty() { p.soft { "Nothing is noted." } }
             @if !self.faults.is_empty() {
                 table.faults {
-                    thead { tr {
-                        th scope="col" { "Failed from (UTC)" }
-                        th scope="col" { "until" }
-                        th scope="col" { "for" }
-                        th scope="col" { "ended" }
-                    } }
+                    (heads(&["Failed from (UTC)", "until", "for", "ended"]))
                     tbody { @for fault in self.faults.iter().rev().take(LINES_MAX) { (of_fault(fault)) } }
                 }
                 (more(self.faults.len(), LINES_MAX))
             }
             @if !self.entries.is_empty() {
                 table.journal {
-                    thead { tr {
-                        th scope="col" { "When (UTC)" }
-                        th scope="col" { "What" }
-                        th scope="col" { "Who and why" }
-                    } }
+                    (heads(&["When (UTC)", "What", "Who and why"]))
                     tbody { @for entry in self.entries.iter().rev().take(LINES_MAX) { (of_entry(entry)) } }
                 }
                 (more(self.entries.len(), LINES_MAX))
@@ -378,12 +364,7 @@ impl Page<'_> {
             h3 { "Who was told" }
             @if self.sent.is_empty() { p.soft { "Nobody yet." } } @else {
                 table.sent {
-                    thead { tr {
-                        th scope="col" { "When (UTC)" }
-                        th scope="col" { "Sink" }
-                        th scope="col" { "Of" }
-                        th scope="col" { "Answer" }
-                    } }
+                    (heads(&["When (UTC)", "Sink", "Of", "Answer"]))
                     tbody {
                         @for sent in self.sent.iter().rev().take(LINES_MAX) {
                             tr {
@@ -421,6 +402,11 @@ impl Page<'_> {
             }
         }
     }
+}
+
+/// Returns the head of a table.
+fn heads(columns: &[&str]) -> Markup {
+    html! { thead { tr { @for column in columns { th scope="col" { (column) } } } } }
 }
 
 fn list(pairs: &[(&str, String)]) -> Markup {
