@@ -10,21 +10,25 @@ class Page(html.parser.HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.text, self.clicks, self.link, self.action = "", [], None, None
+        self.text, self.clicks, self.link, self.action, self.is_shown = "", [], None, None, True
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
+        self.is_shown = tag != "style"
         if tag == "a":
             self.link = ""
         if tag == "cwdb-action":
             self.action = ""
 
     def handle_endtag(self, tag):
+        self.is_shown = True
         if tag == "cwdb-action":
             self.clicks.append((self.link.strip(), json.loads(self.action)))
             self.action = None
 
     def handle_data(self, data):
+        if not self.is_shown:
+            return
         if self.action is not None:
             self.action += data
             return
