@@ -376,7 +376,7 @@ class Story:
             assert taken in told and clustered in told, told
             assert self.clusters() == before | {"DeleteMountTarget": 1}, self.clusters()
         self.await_message("topic", "DeleteMountTarget")
-        # Both log groups, as both may call the function; all that is in them has come.
+        # Both log groups, as the stack reads both; all that is in them has come.
         told = self.command("backfill", "--stack", STACK, *self.around_now())
         assert told.count(" 0 clustered, ") == len(GROUPS) and "selected: 0 clustered, 0 dup" not in told, told
         assert self.clusters() == before | {"DeleteMountTarget": 1}, self.clusters()

@@ -272,17 +272,19 @@ def keys(*names):
     return {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(names)}}
 
 
+def every_log_group(stack):
+    """Returns the ARN that stands for all log groups of the account."""
+    partition, region, _ = stack.place
+    return f"arn:{partition}:logs:{region}:111122223333:log-group:*"
+
+
 def permissions_name_their_source(stack):
-    partition, region, suffix = stack.place
-    permissions = stack.of_type("AWS::Lambda::Permission").values()
-    expected = {
-        f"arn:{partition}:logs:{region}:111122223333:log-group:{group}:*"
-        for group in stack.values["LogGroupNames"].split(",")
-    }
-    if {one["Properties"].get("SourceArn") for one in permissions} != expected:
+    _, region, suffix = stack.place
+    permissions = [one["Properties"] for one in stack.of_type("AWS::Lambda::Permission").values()]
+    expected = [every_log_group(stack)]
+    if [one.get("SourceArn") for one in permissions] != expected:
         yield f"permissions are not for exactly {expected}"
-    for one in permissions:
-        properties = one["Properties"]
+    for properties in permissions:
         if properties.get("SourceAccount") != "111122223333":
             yield "a permission without the account that may use it"
         if properties["Principal"] != f"logs.{region}.{suffix}":
@@ -296,11 +298,28 @@ def filters_wait_for_their_permission(stack):
     if not filters:
         yield "no filters"
     for name, made in filters.items():
-        waits_for = made.get("DependsOn") or "nothing"
-        permission = waits_for if isinstance(waits_for, str) else waits_for[0]
-        granted = stack.resources.get(permission, {}).get("Properties", {}).get("SourceArn", "")
-        if not granted.endswith(f":log-group:{made['Properties']['LogGroupName']}:*"):
-            yield f"{name} does not wait for the permission of its log group"
+        waited_for = [stack.resources.get(other, {}).get("Properties", {}) for other in waits(made)]
+        if not any(one.get("SourceArn") == every_log_group(stack) for one in waited_for):
+            yield f"{name} does not wait for the permission to call"
+
+
+def waits(made):
+    """Returns the names of the resources that a resource waits for."""
+    others = made.get("DependsOn", [])
+    return [others] if isinstance(others, str) else others
+
+
+def what_is_waited_for_is_there(stack):
+    resources = stack.plain["Resources"]
+    for name, made in resources.items():
+        yield from (f"{name} waits for {other}, which is no resource" for other in waits(made) if other not in resources)
+
+
+def nothing_is_left_of_a_loop(stack):
+    for name, made in stack.resources.items():
+        text = json.dumps(made)
+        for item in stack.items():
+            yield from (f"{name} has {left}" for left in (f"${{{item}}}", f"&{{{item}}}", f"<{item}>") if left in text)
 
 
 def filters_read_what_is_asked_for(stack):
@@ -991,7 +1010,7 @@ REFUSED = [
 
 # What rules are made of.
 PARTS = (
-    told, called, shown, groups, group_arns, topic, may, of_asking, tersely, keys, of_taking_in, of_alarms, of_composite, every_alarm,
+    told, called, shown, groups, group_arns, every_log_group, waits, topic, may, of_asking, tersely, keys, of_taking_in, of_alarms, of_composite, every_alarm,
     of_metric, of_widget, of_search, of_table,
 )
 RULES = [

@@ -1,8 +1,9 @@
 """The template as CloudFormation would have it before it creates anything.
 
-The SAM CLI unrolls the loop over the log groups, SAM's own translator makes plain resources of the
-function, and what refers to parameters, conditions and names is worked out here. So the tests see what is
-deployed, and not what the template seems to say.
+The loops are unrolled here, and only where CloudFormation does it: the SAM CLI replaces the name of an
+item in more places. SAM's own translator makes plain resources of the function, and what refers to
+parameters, conditions and names is worked out here. So the tests see what is deployed, and not what the
+template seems to say.
 """
 
 import copy
@@ -13,11 +14,6 @@ import re
 from unittest import mock
 
 import boto3
-from samcli.lib.cfn_language_extensions.api import create_default_intrinsic_resolver
-from samcli.lib.cfn_language_extensions.models import TemplateProcessingContext
-from samcli.lib.cfn_language_extensions.pipeline import ProcessingPipeline
-from samcli.lib.cfn_language_extensions.processors.foreach import ForEachProcessor
-from samcli.lib.cfn_language_extensions.processors.parsing import TemplateParsingProcessor
 from samcli.yamlhelper import yaml_parse
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
@@ -32,6 +28,7 @@ PLACES = [
     ("aws-us-gov", "us-gov-west-1", "amazonaws.com"),
 ]
 NOTHING = {"Ref": "AWS::NoValue"}
+LOOP = "Fn::ForEach::"
 
 # It warns for each template that nobody collects its statistics.
 logging.getLogger("samtranslator.metrics").setLevel(logging.ERROR)
@@ -77,11 +74,23 @@ class Stack:
             return translator.translate(unrolled, self.values)
 
     def unrolled(self):
-        """Returns the template without its loop. The SAM CLI would go on and work out functions in its own way."""
-        context = TemplateProcessingContext(copy.deepcopy(self.source), self.values)
-        resolver = create_default_intrinsic_resolver(context)
-        steps = [TemplateParsingProcessor(), ForEachProcessor(intrinsic_resolver=resolver)]
-        return ProcessingPipeline(steps).process_template(context)
+        """Returns the template without its loops."""
+        resources = {}
+        for name, made in self.source["Resources"].items():
+            resources |= self.of_loop(*made) if name.startswith(LOOP) else {name: made}
+        return copy.deepcopy({**self.source, "Resources": resources})
+
+    def of_loop(self, item, values, body):
+        """Returns the resources of a loop, with each value in the place of the item."""
+        return {
+            in_key(name, item, value): in_values(made, item, value)
+            for value in self.resolved(values)
+            for name, made in body.items()
+        }
+
+    def items(self):
+        """Returns the names that the loops have for what they go over."""
+        return [made[0] for name, made in self.source["Resources"].items() if name.startswith(LOOP)]
 
     def of_type(self, kind):
         """Returns the resources of a type by their names."""
@@ -173,6 +182,31 @@ class Stack:
 def parsed(text):
     """Returns a template as it stands; the same text mostly comes again, and nobody changes what it was read into."""
     return yaml_parse(text)
+
+
+def in_key(name, item, value):
+    """Returns the key of a resource of a loop; after an ampersand only letters and digits of the value are left."""
+    return name.replace(f"${{{item}}}", value).replace(f"&{{{item}}}", re.sub("[^A-Za-z0-9]", "", value))
+
+
+def in_values(made, item, value):
+    """Returns what a resource of a loop is made of.
+
+    AWS replaces `Ref` of the item and `${Item}` in `Fn::Sub`. Every other text and the keys in a resource stay
+    as they are, though the page about Fn::ForEach promises more:
+    https://github.com/aws-cloudformation/cfn-language-discussion/issues/162
+    """
+    if isinstance(made, list):
+        return [in_values(one, item, value) for one in made]
+    if not isinstance(made, dict):
+        return made
+    if made == {"Ref": item}:
+        return value
+    if list(made) == ["Fn::Sub"]:
+        text, *names = made["Fn::Sub"] if isinstance(made["Fn::Sub"], list) else [made["Fn::Sub"]]
+        text = text.replace(f"${{{item}}}", value)
+        return {"Fn::Sub": [text, *in_values(names, item, value)] if names else text}
+    return {name: in_values(one, item, value) for name, one in made.items()}
 
 
 def listed(statement):

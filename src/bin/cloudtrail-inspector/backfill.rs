@@ -38,7 +38,7 @@ pub struct Arguments {
     /// And before then: a time or a date
     #[arg(long, value_name = "TIME", value_parser = moment)]
     to: EventTime,
-    /// Only this log group; may be repeated. Without it, all that may call the function
+    /// Only this log group; may be repeated. Without it, all that the stack reads
     #[arg(long, value_name = "NAME")]
     group: Vec<String>,
     /// Another pattern than that of the subscription filter; an empty one reads all events
@@ -69,7 +69,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         named => named,
     };
     if names.is_empty() {
-        bail!("no log group may call the function; name one with --group");
+        bail!("the stack reads no log group, or it is not known which; name one with --group");
     }
     let logs = CloudWatchLogs::new(&acting.config);
     let bar = output::progress(

@@ -49,7 +49,7 @@ pub struct Acting {
     pub function: String,
     /// The account that it is in, where that is known.
     pub account_id: String,
-    /// The log groups that may call it, where these are known.
+    /// The log groups that it reads, where these are known.
     pub groups: Vec<String>,
     /// How it is set up.
     pub settings: IngestSettings,
@@ -64,23 +64,28 @@ impl FunctionArguments {
     pub fn open(&self) -> anyhow::Result<Acting> {
         let runtime = runtime()?;
         let config = runtime.block_on(session::config());
-        let (function, deployed) = match &self.stack {
+        let ask = |function: &str| {
+            let found = runtime.block_on(deployed(&config, function));
+            found.map_err(|error| unknown(function, &error))
+        };
+        let (function, deployed, groups) = match &self.stack {
             Some(stack) => {
                 let function = format!("{stack}-ingest");
-                let found = runtime.block_on(deployed(&config, &function));
-                (
-                    function.clone(),
-                    found.map_err(|error| unknown(&function, &error))?,
-                )
+                let found = ask(&function)?;
+                let inspect = ask(&format!("{stack}-inspect"))?;
+                (function, found, log_groups(inspect))
             }
-            None => self.as_told(),
+            None => {
+                let (function, told) = self.as_told();
+                (function, told, Vec::new())
+            }
         };
         let settings = IngestSettings::parse(deployed.environment)
             .with_context(|| format!("the settings of {}", sanitize(&function, 256)))?;
         Ok(Acting {
             function,
             account_id: account_of(&deployed.arn),
-            groups: deployed.log_groups,
+            groups,
             settings,
             config,
             runtime,
@@ -101,10 +106,21 @@ impl FunctionArguments {
         let deployed = Deployed {
             arn: String::new(),
             environment: told.collect(),
-            log_groups: Vec::new(),
         };
         (self.function.clone().unwrap_or_default(), deployed)
     }
+}
+
+/// Returns the log groups that the function reads again which takes stock.
+fn log_groups(inspect: Deployed) -> Vec<String> {
+    let mut variables = inspect.environment.into_iter();
+    let names = variables.find(|(name, _)| name == "LOG_GROUP_NAMES");
+    let names = names.map(|(_, names)| names).unwrap_or_default();
+    let names = names.split(',').map(str::trim);
+    names
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 fn unknown(function: &str, error: &LambdaError) -> anyhow::Error {
@@ -115,8 +131,8 @@ fn unknown(function: &str, error: &LambdaError) -> anyhow::Error {
              (aws sts get-caller-identity), or give --table, --bucket and --function"
         ),
         LambdaError::Unavailable { .. } => anyhow::anyhow!(
-            "{function}: {error}; it takes lambda:GetFunctionConfiguration and lambda:GetPolicy, or give --table, \
-             --bucket and --function"
+            "{function}: {error}; it takes lambda:GetFunctionConfiguration, or give --table, --bucket and \
+             --function"
         ),
     }
 }
