@@ -3,6 +3,7 @@
 DEMO ?= demo
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 BINARY := $(BUILT)/release/cloudtrail-inspector
+DIST := $(BUILT)/dist/cloudtrail-inspector
 VENVS := $(BUILT)/venv
 
 .PHONY: stack e2e build-IngestFunction build-InspectFunction build-DeliverFunction build-WidgetFunction deploy delete filter
@@ -16,7 +17,8 @@ OVERRIDES := $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECT
 help: ## Print what one can do
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-demo: build ## Write a made-up trail into demo/, scan it into demo/trail.db and demo/report.html
+demo: ## Write a made-up trail into demo/, scan it into demo/trail.db and demo/report.html
+	cargo build --locked --release --bin cloudtrail-inspector
 	@rm -rf $(DEMO) && mkdir -p $(DEMO)
 	$(BINARY) generate $(DEMO)/trail
 	$(BINARY) scan --db $(DEMO)/trail.db --html $(DEMO)/report.html $(DEMO)/trail
@@ -86,8 +88,8 @@ fuzz: ## Feed made-up input to what reads and masks, TIME=60 seconds each (or TA
 function: ## Build the program of the functions as it is deployed, for this machine's processor
 	cargo build --locked --profile lambda --bin bootstrap
 
-build: ## Build the command line
-	cargo build --locked --release --bin cloudtrail-inspector
+build: ## Build the command line as it is released, into target/dist
+	cargo build --locked --profile dist --bin cloudtrail-inspector
 
 # What "sam build" calls, with the folder that it takes the function from: one program for all, so that cargo
 # builds it for the first of them.
