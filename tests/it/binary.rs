@@ -1,11 +1,38 @@
 //! The real binary, run in a folder of its own.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::thread;
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+/// Returns where the command line is.
+pub fn inspector() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_cloudtrail-inspector"))
+}
+
+/// Returns where the program of the functions is.
+pub fn bootstrap() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_bootstrap"))
+}
+
+/// Runs a command that is given something to read.
+pub fn output_with(command: &mut Command, stdin: impl Into<Vec<u8>>) -> Output {
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = piped.stderr(Stdio::piped()).spawn().unwrap();
+    let (mut pipe, stdin) = (child.stdin.take().unwrap(), stdin.into());
+    // A pipe holds little, so somebody has to write while what is printed is read.
+    let writer = thread::spawn(move || {
+        // Who refuses its arguments reads nothing.
+        let _ = pipe.write_all(&stdin);
+    });
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    output
+}
 
 /// A folder with inputs; commands run in it, so that names in their output are short and stable.
 pub struct Folder(TempDir);
@@ -42,7 +69,7 @@ impl Folder {
 
     /// Returns the command, in an environment that says nothing about colours.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cloudtrail-inspector"));
+        let mut command = Command::new(inspector());
         command.args(arguments).current_dir(self.0.path());
         for name in [
             "NO_COLOR",
@@ -58,13 +85,11 @@ impl Folder {
     }
 
     pub fn run(&self, arguments: &[&str]) -> Ran {
-        Ran::of(assert_cmd::Command::from_std(self.command(arguments)))
+        Ran::of(self.command(arguments).output().unwrap())
     }
 
     pub fn run_with(&self, stdin: impl Into<Vec<u8>>, arguments: &[&str]) -> Ran {
-        let mut command = assert_cmd::Command::from_std(self.command(arguments));
-        command.write_stdin(stdin);
-        Ran::of(command)
+        Ran::of(output_with(&mut self.command(arguments), stdin))
     }
 
     /// Scans, expects an exit code and returns the JSON.
@@ -76,8 +101,7 @@ impl Folder {
 }
 
 impl Ran {
-    fn of(mut command: assert_cmd::Command) -> Self {
-        let output = command.output().unwrap();
+    fn of(output: Output) -> Self {
         let ran = Self {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),

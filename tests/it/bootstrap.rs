@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use crate::binary;
 use crate::payloads::{event, event_of, event_of_failures, failure, gzip, log_event};
 
 /// How long a test waits for what must come; it comes in milliseconds.
@@ -243,7 +244,7 @@ impl Function {
     pub fn start(settings: &[(&str, &str)]) -> Self {
         let aws = Aws::start();
         let endpoint = format!("http://{}", aws.address);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bootstrap"));
+        let mut command = Command::new(binary::bootstrap());
         command.env_clear().envs([
             ("_HANDLER", "ingest"),
             ("AWS_LAMBDA_RUNTIME_API", &aws.address),

@@ -5,7 +5,11 @@
 //! in `target/tmp/page`, to be looked at.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -47,7 +51,7 @@ impl Browser {
     /// Looks for one, and says so where there is none.
     pub fn find() -> Option<Self> {
         let runs = |name: &&str| {
-            let version = assert_cmd::Command::new(name).arg("--version").output();
+            let version = Command::new(name).arg("--version").output();
             version.is_ok_and(|output| output.status.success())
         };
         let found = NAMES.into_iter().find(runs);
@@ -63,17 +67,26 @@ impl Browser {
     /// Opens a page; returns what was printed to stdout and to stderr.
     fn open(&self, page: &Path, arguments: &[&str]) -> (String, String) {
         let profile = tempfile::tempdir().unwrap();
-        let output = assert_cmd::Command::new(self.0)
+        let mut child = Command::new(self.0)
             .args(FLAGS)
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .args(arguments)
             .arg(format!("file://{}", page.display()))
-            .timeout(PATIENCE)
-            .output()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .unwrap();
-        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-        assert!(output.status.success(), "{stderr}");
+        let stdout = all_of(child.stdout.take().unwrap());
+        let stderr = all_of(child.stderr.take().unwrap());
+        let [stdout, stderr] = [stdout, stderr].map(|all| match all.recv_timeout(PATIENCE) {
+            Ok(text) => text,
+            Err(_) => {
+                child.kill().unwrap();
+                panic!("{} takes longer than {PATIENCE:?}", page.display());
+            }
+        });
+        assert!(child.wait().unwrap().success(), "{stderr}");
         (stdout, stderr)
     }
 
@@ -98,6 +111,18 @@ impl Browser {
             .replace("&amp;", "&");
         serde_json::from_str(&json).unwrap_or_else(|error| panic!("{error}: {json}"))
     }
+}
+
+/// Returns all that comes out of a pipe, once its other end is closed.
+fn all_of(mut pipe: impl Read + Send + 'static) -> Receiver<String> {
+    let (send, all) = channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        pipe.read_to_end(&mut bytes).unwrap();
+        // Who has lost patience does not listen any more.
+        let _ = send.send(String::from_utf8_lossy(&bytes).into_owned());
+    });
+    all
 }
 
 /// Returns folders that hold a report: of a made-up trail, and of hostile text.

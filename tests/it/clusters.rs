@@ -1,10 +1,11 @@
 //! `clusters` and `scan --table`, run as a person does, on a file and on a table in the emulator.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
-use assert_cmd::Command;
 use serde_json::{Value, json};
 
+use crate::binary;
 use crate::emulator::Emulator;
 use crate::records::{id, lines, record};
 
@@ -16,8 +17,8 @@ fn run(arguments: &[&str], input: &str) -> (String, String, bool) {
 
 /// Returns what a command prints, its complaints, and its exit code.
 fn coded(arguments: &[&str], input: &str) -> (String, String, i32) {
-    let output = Command::cargo_bin("cloudtrail-inspector")
-        .unwrap()
+    let mut command = Command::new(binary::inspector());
+    command
         .args(arguments)
         .envs([
             ("AWS_ACCESS_KEY_ID", "test"),
@@ -31,10 +32,8 @@ fn coded(arguments: &[&str], input: &str) -> (String, String, i32) {
             ("AWS_CONFIG_FILE", "none"),
             ("AWS_SHARED_CREDENTIALS_FILE", "none"),
         ])
-        .env("USER", "ann")
-        .write_stdin(input)
-        .output()
-        .unwrap();
+        .env("USER", "ann");
+    let output = binary::output_with(&mut command, input);
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (
         text(output.stdout),

@@ -9,6 +9,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::binary;
+
 pub fn corpus(folder: &str) -> Option<PathBuf> {
     #[expect(
         clippy::disallowed_methods,
@@ -28,8 +30,7 @@ fn scan(paths: &[&Path]) -> Value {
 }
 
 fn scan_with(options: &[&str], paths: &[&Path]) -> Value {
-    let mut command = assert_cmd::Command::cargo_bin("cloudtrail-inspector").unwrap();
-    let output = command
+    let output = Command::new(binary::inspector())
         .args(["scan", "--format", "json"])
         .args(options)
         .args(paths)

@@ -1,18 +1,21 @@
-//! Whole records of real shape with made-up content, one a file: `<service>-<API>-<what>.json`.
+//! What tests read from files. Most are whole records of real shape with made-up content, one a file:
+//! `<service>-<API>-<what>.json`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/records")
+/// Returns where a file or a folder of fixtures is.
+pub fn path(name: &str) -> PathBuf {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    fixtures.join(name)
 }
 
 /// Returns the record of a fixture, named without its ending.
 #[track_caller]
 pub fn fixture(name: &str) -> Value {
-    let path = folder().join(name).with_extension("json");
+    let path = path("records").join(name).with_extension("json");
     let text = fs::read_to_string(&path)
         .unwrap_or_else(|error| panic!("no fixture {name} at {}: {error}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("fixture {name}: {error}"))
@@ -37,7 +40,7 @@ pub fn fixture_with(name: &str, fields: Value) -> Value {
 
 /// Returns the names of all fixtures, sorted.
 pub fn names() -> Vec<String> {
-    let mut names: Vec<String> = fs::read_dir(folder())
+    let mut names: Vec<String> = fs::read_dir(path("records"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|ending| ending == "json"))

@@ -1,12 +1,29 @@
-//! HTML read back with an independent parser, as it is written: each element with its attributes and its
-//! text.
+//! HTML read back as it is written: each element with its attributes and its text.
+//!
+//! Read is that part of HTML alone in which every reader sees the same: names and attributes as ours are
+//! written, four references, no comment, no script, no element left open or closed by another. What is
+//! more stops the test, so a text that became more than text does.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use html5ever::tokenizer::states::RawKind;
-use html5ever::tokenizer::{BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult};
-use html5ever::tokenizer::{Tokenizer, TokenizerOpts};
+/// Elements whose content readers do not take for text and elements; `style` has a way of its own.
+const OPAQUE: [&str; 9] = [
+    "iframe",
+    "noembed",
+    "noframes",
+    "noscript",
+    "plaintext",
+    "script",
+    "template",
+    "textarea",
+    "xmp",
+];
+
+/// Elements in which there is text alone.
+const TEXT_ALONE: [&str; 2] = ["style", "title"];
+
+/// Elements that have no end.
+const VOID: [&str; 2] = ["input", "meta"];
 
 /// An element with all text within.
 #[derive(Debug, Default)]
@@ -21,71 +38,145 @@ pub struct Element {
 #[derive(Debug, Default)]
 pub struct Page(pub Vec<Element>);
 
-#[derive(Default)]
-struct Reader(RefCell<(Page, Vec<usize>)>);
+struct Reader<'h> {
+    rest: &'h str,
+    elements: Vec<Element>,
+    open: Vec<usize>,
+}
 
-impl TokenSink for Reader {
-    type Handle = ();
-
-    fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
-        let (page, open) = &mut *self.0.borrow_mut();
-        match token {
-            Token::TagToken(tag) if tag.kind == TagKind::EndTag => {
-                let last = open.pop().expect("nothing is open");
-                assert_eq!(*tag.name, *page.0[last].name, "closes another element");
+impl<'h> Reader<'h> {
+    fn read(mut self) -> Page {
+        while !self.rest.is_empty() {
+            if self.take("</") {
+                self.close();
+            } else if self.take("<") {
+                self.open();
+            } else {
+                self.text();
             }
-            Token::TagToken(tag) => return page.open(&tag, open),
-            Token::CharacterTokens(text) => {
-                for at in open {
-                    page.0[*at].text.push_str(&text);
-                }
-            }
-            Token::DoctypeToken(doctype) => assert_eq!(doctype.name.as_deref(), Some("html")),
-            Token::EOFToken => assert!(open.is_empty(), "something is left open"),
-            other => panic!("{other:?}"),
         }
-        TokenSinkResult::Continue
+        assert!(self.open.is_empty(), "something is left open");
+        Page(self.elements)
     }
+
+    fn open(&mut self) {
+        let name = self.name().to_owned();
+        assert!(!OPAQUE.contains(&name.as_str()), "<{name}>");
+        assert!(!TEXT_ALONE.contains(&self.innermost()), "<{name}> in it");
+        let mut attributes = BTreeMap::new();
+        while !self.take(">") {
+            let (attribute, value) = self.attribute();
+            assert_eq!(attributes.insert(attribute, value), None, "twice");
+        }
+        let parent = self.open.last().copied();
+        if !VOID.contains(&name.as_str()) {
+            self.open.push(self.elements.len());
+        }
+        self.elements.push(Element {
+            name,
+            attributes,
+            parent,
+            text: String::new(),
+        });
+    }
+
+    fn close(&mut self) {
+        assert_eq!(self.name(), self.innermost(), "closes another element");
+        assert!(self.take(">"), "the end of {}", self.innermost());
+        self.open.pop();
+    }
+
+    fn text(&mut self) {
+        let text = self.before(|c| c == '<');
+        let text = match self.innermost() {
+            "style" => text.to_owned(),
+            _ => unescaped(text),
+        };
+        for at in &self.open {
+            self.elements[*at].text.push_str(&text);
+        }
+    }
+
+    /// Returns an attribute; readers do not tell capitals in its name.
+    fn attribute(&mut self) -> (String, String) {
+        assert!(self.take(" "), "{:.40}", self.rest);
+        let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        let name = self.before(|c| !is_of_name(c)).to_ascii_lowercase();
+        assert!(!name.is_empty(), "{:.40}", self.rest);
+        if !self.take("=") {
+            return (name, String::new());
+        }
+        assert!(self.take("\""), "{name} has no quote");
+        let value = unescaped(self.before(|c| c == '"'));
+        assert!(self.take("\""), "{name} is not closed");
+        (name, value)
+    }
+
+    fn name(&mut self) -> &'h str {
+        let is_of_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let name = self.before(|c| !is_of_name(c));
+        assert!(name.starts_with(|c: char| c.is_ascii_lowercase()), "{name}");
+        name
+    }
+
+    fn innermost(&self) -> &str {
+        let at = self.open.last();
+        at.map_or("", |at| &self.elements[*at].name)
+    }
+
+    /// Takes what stands before a character, or all there is.
+    fn before(&mut self, ends: impl Fn(char) -> bool) -> &'h str {
+        let (taken, rest) = self
+            .rest
+            .split_at(self.rest.find(ends).unwrap_or(self.rest.len()));
+        self.rest = rest;
+        taken
+    }
+
+    fn take(&mut self, text: &str) -> bool {
+        let rest = self.rest.strip_prefix(text);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+}
+
+/// Returns what a text or a value says.
+fn unescaped(text: &str) -> String {
+    assert!(!text.contains(['<', '>']), "{text}");
+    let mut pieces = text.split('&');
+    let mut said = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let Some((name, rest)) = piece.split_once(';') else {
+            panic!("a reference without an end: &{piece}");
+        };
+        said.push(match name {
+            "amp" => '&',
+            "gt" => '>',
+            "lt" => '<',
+            "quot" => '"',
+            _ => panic!("&{name};"),
+        });
+        said.push_str(rest);
+    }
+    said
+}
+
+/// Returns whether a character has no place in HTML, or is none.
+fn is_error(c: char) -> bool {
+    (c.is_control() && c != '\n')
+        || matches!(c, '\u{fdd0}'..='\u{fdef}')
+        || u32::from(c) & 0xfffe == 0xfffe
 }
 
 impl Page {
     pub fn read(html: &str) -> Self {
-        let options = TokenizerOpts {
-            exact_errors: true,
-            ..TokenizerOpts::default()
+        assert!(!html.contains(is_error));
+        let reader = Reader {
+            rest: html.strip_prefix("<!DOCTYPE html>").unwrap_or(html),
+            elements: Vec::new(),
+            open: Vec::new(),
         };
-        let tokenizer = Tokenizer::new(Reader::default(), options);
-        let input = BufferQueue::default();
-        input.push_back(html.into());
-        let _ = tokenizer.feed(&input);
-        tokenizer.end();
-        tokenizer.sink.0.into_inner().0
-    }
-
-    fn open(&mut self, tag: &Tag, open: &mut Vec<usize>) -> TokenSinkResult<()> {
-        assert!(
-            !tag.had_duplicate_attributes && !tag.self_closing,
-            "{tag:?}"
-        );
-        let attribute = |attribute: &html5ever::Attribute| {
-            (
-                attribute.name.local.to_string(),
-                attribute.value.to_string(),
-            )
-        };
-        self.0.push(Element {
-            name: tag.name.to_string(),
-            attributes: tag.attrs.iter().map(attribute).collect(),
-            parent: open.last().copied(),
-            text: String::new(),
-        });
-        if !["meta", "input"].contains(&&*tag.name) {
-            open.push(self.0.len() - 1);
-        }
-        match &*tag.name {
-            "style" => TokenSinkResult::RawData(RawKind::Rawtext),
-            _ => TokenSinkResult::Continue,
-        }
+        reader.read()
     }
 
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (usize, &'a Element)> {
@@ -136,5 +227,45 @@ impl Page {
 impl Element {
     pub fn get(&self, attribute: &str) -> Option<&str> {
         self.attributes.get(attribute).map(String::as_str)
+    }
+}
+
+#[test]
+fn what_is_more_than_elements_and_text_is_not_read() {
+    let page = Page::read("<p class=\"a &quot;&amp;\" hidden>&lt;b&gt; <b>x</b>\ny</p>");
+    let [p, b] = &page.0[..] else {
+        panic!("{page:?}");
+    };
+    assert_eq!((p.text.as_str(), b.text.as_str()), ("<b> x\ny", "x"));
+    assert_eq!((p.get("class"), p.get("hidden")), (Some("a \"&"), Some("")));
+    for html in [
+        "<p>x",
+        "<p><b></p></b>",
+        "x</p>",
+        "<p>a > b</p>",
+        "<p>a & b</p>",
+        "<p>&#60;</p>",
+        "<p>&lt</p>",
+        "<p><!-- x --></p>",
+        "<p><![CDATA[x]]></p>",
+        "<p/>",
+        "<p a='b'></p>",
+        "<p a=b></p>",
+        "<p a=\"<b>\"></p>",
+        "<p a=\"b\"c=\"d\"></p>",
+        "<p a=\"b\" a=\"c\"></p>",
+        "<p a=\"b></p>",
+        "<p\u{9}a></p>",
+        "<P></P>",
+        "<p>\0</p>",
+        "<script></script>",
+        "<title><b></b></title>",
+        "<style></p></style>",
+        "<p><!DOCTYPE html></p>",
+    ] {
+        assert!(
+            std::panic::catch_unwind(|| Page::read(html)).is_err(),
+            "{html}"
+        );
     }
 }

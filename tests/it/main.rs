@@ -46,6 +46,7 @@ mod records;
 mod redrive;
 mod replays;
 mod rules;
+mod schema;
 mod store;
 mod story;
 mod subscription;

@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
 use std::io::Read as _;
 use std::pin::Pin;
+use std::process::Command;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use assert_cmd::Command;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use cloudtrail_inspector::aws::bucket::S3Bucket;
@@ -34,6 +34,7 @@ use expect_test::expect;
 use proptest::prelude::*;
 use serde_json::json;
 
+use crate::binary;
 use crate::emulator::Emulator;
 use crate::payloads::{LOGGED_AT, event, event_of, event_of_failures, failure, log_event};
 use crate::records::{id, record};
@@ -843,7 +844,7 @@ fn what_stands_between_a_log_group_and_the_function_is_told() {
 
 /// Runs the command line as a person does; returns its exit code, what it prints, and its complaints.
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
-    let mut command = Command::cargo_bin("cloudtrail-inspector").unwrap();
+    let mut command = Command::new(binary::inspector());
     let command = command.args(arguments).envs([
         ("AWS_ACCESS_KEY_ID", "test"),
         ("AWS_SECRET_ACCESS_KEY", "test"),

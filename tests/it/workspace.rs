@@ -4,9 +4,8 @@
 use std::cell::{Cell, RefCell};
 use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use cloudtrail_inspector::guance::endpoint::{Allowed, Endpoint};
@@ -15,10 +14,12 @@ use cloudtrail_inspector::guance::workspace::{PATIENCE, Place, Request, Workspac
 use cloudtrail_inspector::outbox::Answered;
 use cloudtrail_inspector::ports::{Vault, VaultError};
 use flate2::bufread::MultiGzDecoder;
-use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use tempfile::TempDir;
 use zeroize::Zeroizing;
+
+use crate::fixtures;
 
 const TOKEN: &str = "tkn_0123456789abcdef0123456789abcdef";
 
@@ -27,49 +28,22 @@ const KEYS: &str =
 
 const ACCEPTED: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
-/// Who signs what the servers show, and the file that says so.
-static AUTHORITY: LazyLock<Authority> = LazyLock::new(Authority::new);
+/// Who signs what the servers show; `tests/fixtures/tls/make.sh` says how.
+const AUTHORITY: &str = "tls/authority.pem";
 
-struct Authority {
-    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
-    _folder: TempDir,
-    file: PathBuf,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let certificate = params.self_signed(&key).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("authority.pem");
-        std::fs::write(&file, certificate.pem()).unwrap();
-        Self {
-            issuer: rcgen::Issuer::new(params, key),
-            _folder: folder,
-            file,
-        }
-    }
-
-    fn server_config(&self, name: &str, is_expired: bool) -> Arc<ServerConfig> {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
-        if is_expired {
-            params.not_after = rcgen::date_time_ymd(2001, 1, 1);
-        }
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let certificate = CertificateDer::from(certificate);
-        let key = PrivatePkcs8KeyDer::from(key.serialize_der());
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate], key.into())
-            .unwrap();
-        Arc::new(config)
-    }
+/// Returns how a server shows the certificate of a name.
+fn showing(certificate: &str) -> Arc<ServerConfig> {
+    let pem = |name: &str| fixtures::path("tls").join(name).with_extension("pem");
+    let certificate = CertificateDer::from_pem_file(pem(certificate)).unwrap();
+    let key = PrivateKeyDer::from_pem_file(pem("server-key")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    Arc::new(config)
 }
 
 /// A request as it arrived.
@@ -131,7 +105,7 @@ struct Server {
 
 impl Server {
     fn start(answer: impl Fn(&mut Connection) + Send + 'static) -> Self {
-        Self::with(AUTHORITY.server_config("localhost", false), answer)
+        Self::with(showing("localhost"), answer)
     }
 
     fn answering(answer: impl Into<String>) -> Self {
@@ -175,7 +149,7 @@ fn place(route: Route, port: u16) -> Place {
         route,
         endpoint: Endpoint::parse(&url, route, allowed).unwrap(),
         allowed,
-        ca_file: Some(AUTHORITY.file.clone()),
+        ca_file: Some(fixtures::path(AUTHORITY)),
         patience: PATIENCE,
     }
 }
@@ -393,8 +367,8 @@ fn of_an_answer_without_an_end_only_the_beginning_is_read() {
 
 #[test]
 fn who_cannot_be_trusted_or_reached_is_sent_nothing() {
-    let expired = AUTHORITY.server_config("localhost", true);
-    let misnamed = AUTHORITY.server_config("elsewhere.example", false);
+    let expired = showing("expired");
+    let misnamed = showing("elsewhere");
     let nothing = |_: &mut Connection| {};
     let expired = Server::with(expired, nothing);
     let misnamed = Server::with(misnamed, nothing);
