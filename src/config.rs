@@ -7,6 +7,7 @@
 pub mod deliver;
 pub mod inspect;
 pub mod keys;
+pub mod setup;
 pub mod widget;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -19,6 +19,7 @@ use crate::cluster::sample::{self, Samples};
 use crate::cluster::timeline::Timeline;
 use crate::cluster::transition::Transition;
 use crate::cluster::{Census, Cluster, EventId, Sighting, Span, Sum, Tally};
+use crate::config::setup::Setup;
 use crate::keys::{Answer, Ledger};
 use crate::outbox::{Answered, Breaker, Capacity, Lease, Restraint, Row, Sent, Settlement};
 use crate::trail::Rejection;
@@ -583,6 +584,21 @@ pub struct Late {
     pub window: Window,
     /// What came last.
     pub token: String,
+}
+
+/// How the functions of a stack are set up, for whoever acts in their place.
+///
+/// An implementor keeps what was left last, and writes nothing where that is there already.
+#[expect(
+    async_fn_in_trait,
+    reason = "the doors use one store at a time and spawn nothing"
+)]
+pub trait Setups {
+    /// Returns how they are set up; `None` where nobody has left that yet.
+    async fn setup(&self) -> Result<Option<Setup>, StoreError>;
+
+    /// Leaves how they are set up; `false` says that it was there already.
+    async fn leave_setup(&self, setup: &Setup) -> Result<bool, StoreError>;
 }
 
 /// Time and chance, as whoever waits and tries again needs them.

@@ -6,7 +6,6 @@ pub mod bus;
 pub mod dynamodb;
 pub mod function;
 pub mod iam;
-pub mod lambda;
 pub mod logs;
 pub mod metrics;
 mod refusal;

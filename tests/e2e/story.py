@@ -303,7 +303,9 @@ class Story:
             assert says in text, f"{function} has not logged what it did:\n{text}"
             for hidden in (workspace.TOKEN, self.key, "AKIAIOSFODNN7EXAMPLE"):
                 assert hidden not in text, f"{hidden} is in the log of {function}"
-        for told in [*self.told["topic"], *self.told["bus"], *self.guance.written]:
+        left = self.client("dynamodb").get_item(TableName=self.table, Key={"pk": {"S": "STACK"}, "sk": {"S": "SETUP"}})
+        assert json.loads(left["Item"]["se"]["S"])["LOG_GROUP_NAMES"] == ",".join(GROUPS), left
+        for told in [*self.told["topic"], *self.told["bus"], *self.guance.written, left["Item"]["se"]["S"]]:
             for hidden in (workspace.TOKEN, self.key, "AKIAIOSFODNN7EXAMPLE"):
                 assert hidden not in json.dumps(told), f"{hidden} is told"
 

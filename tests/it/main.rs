@@ -47,6 +47,7 @@ mod redrive;
 mod replays;
 mod rules;
 mod schema;
+mod setup;
 mod store;
 mod story;
 mod subscription;

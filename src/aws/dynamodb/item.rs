@@ -20,6 +20,7 @@
 //! | budget | `Q#<account>` | `<window>` | places taken of the guard's, by counter |
 //! | beginning | `Q#beginning` | `-` | when the first event was committed |
 //! | learned | `Q#beginning` | `learned` | that the end of learning was told |
+//! | setup | `STACK` | `SETUP` | how the functions are set up |
 //!
 //! `<window>` is hours since 1970, or `undated`. Names of attributes are short because DynamoDB
 //! bills them. Items of an earlier release stay readable: `tests/fixtures/items.json` has some of each.

@@ -21,6 +21,7 @@ mod outbox;
 mod past;
 mod read;
 pub mod sdk;
+pub mod setup;
 pub mod table;
 
 use std::cell::RefCell;

@@ -11,11 +11,13 @@ use cloudtrail_inspector::aws::iam::Iam;
 use cloudtrail_inspector::aws::logs::CloudWatchLogs;
 use cloudtrail_inspector::aws::metrics::CloudWatch;
 use cloudtrail_inspector::config::inspect::InspectSettings;
+use cloudtrail_inspector::config::setup::Setup;
 use cloudtrail_inspector::ingest::heal::{Healed, Healing};
 use cloudtrail_inspector::ingest::intake::Intake;
 use cloudtrail_inspector::ingest::rulebook::Rulebook;
 use cloudtrail_inspector::ingest::subscription::Subscription;
 use cloudtrail_inspector::inspect::run::{Failure, Inspected, Plan, run as inspect};
+use cloudtrail_inspector::ports::Setups as _;
 use lambda_runtime::Context;
 
 use crate::Environment;
@@ -37,6 +39,7 @@ const DAMAGED_MAX: usize = 10;
 /// What is made once and used for one invocation after another.
 struct Inspect {
     settings: InspectSettings,
+    setup: Setup,
     subscription: Subscription,
     rulebook: Rulebook,
     store: DynamoStore<SdkTable>,
@@ -61,15 +64,17 @@ pub async fn run(environment: &Environment) -> Result<(), Refusal> {
     let settings = InspectSettings::parse(environment.iter().cloned())
         .map_err(|complaints| Refusal::settings(&complaints))?;
     let config = invocation::start(environment, settings.ingest.log_level)?;
-    invocation::serve(move || Inspect::new(&settings, &config)).await
+    let setup = Setup::of(environment.iter().cloned());
+    invocation::serve(move || Inspect::new(&settings, &setup, &config)).await
 }
 
 impl Inspect {
-    fn new(settings: &InspectSettings, config: &SdkConfig) -> Self {
+    fn new(settings: &InspectSettings, setup: &Setup, config: &SdkConfig) -> Self {
         let (ingest, keys) = (&settings.ingest, &settings.keys);
         let role_name = settings.account_role_name.as_deref();
         Self {
             settings: settings.clone(),
+            setup: setup.clone(),
             subscription: Subscription::default(),
             rulebook: Rulebook::new(ingest.rules_object.clone(), ingest.exempt.clone()),
             store: store(ingest, config),
@@ -77,6 +82,19 @@ impl Inspect {
             directory: invocation::directory(config, keys, role_name, &settings.region),
             logs: CloudWatchLogs::new(config),
             metrics: CloudWatch::new(config),
+        }
+    }
+
+    /// Leaves in the table what a person needs who acts in the place of the functions. The inspection goes
+    /// on without it.
+    async fn leave_setup(&self, request_id: &str) {
+        match self.store.leave_setup(&self.setup).await {
+            Ok(true) => tracing::info!(request_id, "left the settings in the table"),
+            Ok(false) => {}
+            Err(error) => {
+                let detail = invocation::told(&error);
+                tracing::error!(request_id, detail, "the settings are not in the table");
+            }
         }
     }
 
@@ -192,6 +210,7 @@ impl Function for Inspect {
         self.store.set_now(now());
         let left = left(context, SPARE).unwrap_or_default();
         let deadline = milliseconds() + i64::try_from(left.as_millis()).unwrap_or_default();
+        self.leave_setup(&request_id).await;
         match self.take_stock(&request_id, deadline).await {
             Ok(inspected) => conclude(&request_id, &inspected),
             Err(failure) => Err(not_inspected(&request_id, &failure)),

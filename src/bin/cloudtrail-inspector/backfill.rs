@@ -65,7 +65,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let acting = arguments.function.open()?;
     acting.check_age(arguments.from)?;
     let names = match arguments.group.as_slice() {
-        [] => &acting.groups,
+        [] => &acting.settings.log_groups,
         named => named,
     };
     if names.is_empty() {
@@ -162,21 +162,22 @@ impl Arguments {
         acting: &Acting,
         logs: &CloudWatchLogs,
     ) -> anyhow::Result<Group> {
-        let subscribed = logs.subscribed(name, &acting.function).await?;
+        let settings = &acting.settings;
+        let subscribed = logs.subscribed(name, &settings.filter_name).await?;
         let (there, owner) = match &subscribed {
             Subscribed::Filter {
                 pattern,
                 destination,
             } => (Some(pattern.clone()), account_of(destination)),
-            _ => (None, acting.account_id.clone()),
+            _ => (None, settings.account_id.clone()),
         };
         let pattern = self.pattern.clone().or_else(|| there.clone());
         let expected = Expected {
             group: name,
-            filter: &acting.function,
+            filter: &settings.filter_name,
             // Which it has is which it should have.
             pattern: there.as_deref().unwrap_or_default(),
-            function: &acting.function,
+            function: &settings.ingest_function,
         };
         let wrong = of_subscription(&expected, subscribed);
         let pattern = match (pattern, wrong) {

@@ -1,58 +1,51 @@
-//! The function of a deployed stack that takes events, in whose place a command takes them: with its
-//! table, its bucket and its rules, and telling whom it would tell.
+//! The functions of a deployed stack, in whose place a command acts: with their table, their bucket and
+//! their rules, and telling whom they would tell.
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use aws_config::SdkConfig;
 use clap::Args;
 use cloudtrail_inspector::aws::bucket::S3Bucket;
 use cloudtrail_inspector::aws::dynamodb::sdk::SdkTable;
 use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
-use cloudtrail_inspector::aws::lambda::{Deployed, LambdaError, deployed};
 use cloudtrail_inspector::aws::session;
-use cloudtrail_inspector::config::IngestSettings;
+use cloudtrail_inspector::config::setup::{DeputySettings, Setup};
 use cloudtrail_inspector::ingest::intake::Taken;
 use cloudtrail_inspector::ingest::rulebook::Rulebook;
 use cloudtrail_inspector::ingest::subscription::{QUARANTINE, Subscription};
 use cloudtrail_inspector::memory::MemoryStore;
-use cloudtrail_inspector::ports::{Bucket, BucketError, Listed, Store};
+use cloudtrail_inspector::ports::{Bucket, BucketError, Listed, Setups as _, Store};
 use cloudtrail_inspector::trail::redact::sanitize;
 use cloudtrail_inspector::trail::time::EventTime;
 use tokio::runtime::Runtime;
 
-use crate::stack::{now, runtime};
+use crate::stack::{now, runtime, table_of};
 use crate::table::{counted, outcomes};
 
 /// In whose place.
 #[derive(Debug, Args)]
 pub struct FunctionArguments {
-    /// Act for the function of this deployed stack, with its settings
+    /// Act for the functions of this deployed stack, with the settings that the last inspection left in its table
     #[arg(long, value_name = "NAME", required_unless_present = "table",
           conflicts_with_all = ["table", "bucket", "function", "rules_object"])]
     stack: Option<String>,
-    /// Use this table and ask no function for its settings; nobody is told of what is new then
-    #[arg(long, value_name = "NAME", requires_all = ["bucket", "function"])]
+    /// Use this table of a deployed stack, with the settings in it
+    #[arg(long, value_name = "NAME")]
     table: Option<String>,
-    /// With --table: the bucket of the stack
-    #[arg(long, value_name = "NAME", requires = "table")]
+    /// With --table: this is the bucket, and the settings in the table do not count; nobody is told of what is new then
+    #[arg(long, value_name = "NAME", requires_all = ["table", "function"])]
     bucket: Option<String>,
-    /// With --table: the name of the function, such as errors-ingest
-    #[arg(long, value_name = "NAME", requires = "table")]
+    /// With --bucket: the name of the function that takes events, such as errors-ingest
+    #[arg(long, value_name = "NAME", requires_all = ["table", "bucket"])]
     function: Option<String>,
-    /// With --table: the key of the rules in the bucket, if the stack has any
-    #[arg(long, value_name = "KEY", requires = "table")]
+    /// With --bucket: the key of the rules in the bucket, if the stack has any
+    #[arg(long, value_name = "KEY", requires = "bucket")]
     rules_object: Option<String>,
 }
 
-/// A function as far as it is needed to act in its place.
+/// What it takes to act in the place of the functions.
 pub struct Acting {
-    /// Its name, which its subscription filters have, too.
-    pub function: String,
-    /// The account that it is in, where that is known.
-    pub account_id: String,
-    /// The log groups that it reads, where these are known.
-    pub groups: Vec<String>,
-    /// How it is set up.
-    pub settings: IngestSettings,
+    /// How they are set up.
+    pub settings: DeputySettings,
     /// How services are reached.
     pub config: SdkConfig,
     /// Answers come in as long as this is there.
@@ -60,81 +53,70 @@ pub struct Acting {
 }
 
 impl FunctionArguments {
-    /// Finds out how the function is set up.
+    /// Finds out how the functions are set up.
     pub fn open(&self) -> anyhow::Result<Acting> {
         let runtime = runtime()?;
-        let config = runtime.block_on(session::config());
-        let ask = |function: &str| {
-            let found = runtime.block_on(deployed(&config, function));
-            found.map_err(|error| unknown(function, &error))
-        };
-        let (function, deployed, groups) = match &self.stack {
-            Some(stack) => {
-                let function = format!("{stack}-ingest");
-                let found = ask(&function)?;
-                let inspect = ask(&format!("{stack}-inspect"))?;
-                (function, found, log_groups(inspect))
-            }
-            None => {
-                let (function, told) = self.as_told();
-                (function, told, Vec::new())
-            }
-        };
-        let settings = IngestSettings::parse(deployed.environment)
-            .with_context(|| format!("the settings of {}", sanitize(&function, 256)))?;
+        let (config, settings) = runtime.block_on(async {
+            let config = session::config().await;
+            let table = match (&self.table, &self.stack) {
+                (None, Some(stack)) => table_of(&config, stack).await?,
+                (table, _) => table.clone().unwrap_or_default(),
+            };
+            let setup = match self.by_hand() {
+                Some(setup) => setup,
+                None => left_in(&config, &table).await?,
+            };
+            let settings = setup.parse(&table);
+            let name = || format!("the settings for table {}", sanitize(&table, 256));
+            anyhow::Ok((config, settings.with_context(name)?))
+        })?;
         Ok(Acting {
-            function,
-            account_id: account_of(&deployed.arn),
-            groups,
             settings,
             config,
             runtime,
         })
     }
 
-    /// Returns the function that the arguments themselves tell of.
-    fn as_told(&self) -> (String, Deployed) {
+    /// Returns the settings that the arguments themselves tell, if they do.
+    fn by_hand(&self) -> Option<Setup> {
+        let bucket = self.bucket.clone()?;
         let told = [
-            ("TABLE_NAME", &self.table),
-            ("BUCKET_NAME", &self.bucket),
-            ("RULES_OBJECT", &self.rules_object),
+            ("BUCKET_NAME", bucket),
+            (
+                "INGEST_FUNCTION_NAME",
+                self.function.clone().unwrap_or_default(),
+            ),
+            (
+                "RULES_OBJECT",
+                self.rules_object.clone().unwrap_or_default(),
+            ),
         ];
-        let told = told.into_iter().filter_map(|(name, value)| {
-            let value = value.clone()?;
-            Some((name.to_owned(), value))
-        });
-        let deployed = Deployed {
-            arn: String::new(),
-            environment: told.collect(),
-        };
-        (self.function.clone().unwrap_or_default(), deployed)
+        Some(Setup::of(
+            told.map(|(name, value)| (name.to_owned(), value)),
+        ))
     }
 }
 
-/// Returns the log groups that the function reads again which takes stock.
-fn log_groups(inspect: Deployed) -> Vec<String> {
-    let mut variables = inspect.environment.into_iter();
-    let names = variables.find(|(name, _)| name == "LOG_GROUP_NAMES");
-    let names = names.map(|(_, names)| names).unwrap_or_default();
-    let names = names.split(',').map(str::trim);
-    names
-        .filter(|name| !name.is_empty())
-        .map(str::to_owned)
-        .collect()
+/// Returns the settings that an inspection left in a table.
+async fn left_in(config: &SdkConfig, table: &str) -> anyhow::Result<Setup> {
+    let store = DynamoStore::new(SdkTable::new(config, table), Settings::default(), now());
+    let setup = store.setup().await;
+    let setup = setup.with_context(|| format!("table {}", sanitize(table, 256)))?;
+    setup.ok_or_else(|| nothing_left(table))
 }
 
-fn unknown(function: &str, error: &LambdaError) -> anyhow::Error {
-    let function = sanitize(function, 256);
-    match error {
-        LambdaError::NoFunction { .. } => anyhow::anyhow!(
-            "no function {function} here; check the name, the region and the profile \
-             (aws sts get-caller-identity), or give --table, --bucket and --function"
-        ),
-        LambdaError::Unavailable { .. } => anyhow::anyhow!(
-            "{function}: {error}; it takes lambda:GetFunctionConfiguration, or give --table, --bucket and \
-             --function"
-        ),
-    }
+fn nothing_left(table: &str) -> anyhow::Error {
+    // CloudFormation calls a table after its stack.
+    let stack = table
+        .split_once("-Table-")
+        .map_or("NAME", |(stack, _)| stack);
+    let (table, stack) = (sanitize(table, 256), sanitize(stack, 256));
+    anyhow!(
+        "table {table} does not say how the functions are set up, as no inspection has run yet; the first \
+         runs by InspectionSchedule, mostly within an hour. To have it now: aws lambda invoke \
+         --function-name {stack}-inspect --payload '{{}}' --cli-binary-format raw-in-base64-out /dev/stdout. \
+         Or say it yourself with --table, --bucket and --function"
+    )
 }
 
 /// Returns the account in an ARN, nothing where there is none.
@@ -145,18 +127,19 @@ pub fn account_of(arn: &str) -> String {
 impl Acting {
     /// Returns the table, which tells what it had already.
     pub fn store(&self) -> DynamoStore<SdkTable> {
-        let table = SdkTable::new(&self.config, &self.settings.table_name);
-        DynamoStore::new(table, Settings::of(&self.settings), now()).counting()
+        let settings = &self.settings.ingest;
+        let table = SdkTable::new(&self.config, &settings.table_name);
+        DynamoStore::new(table, Settings::of(settings), now()).counting()
     }
 
     /// Returns the bucket.
     pub fn bucket(&self) -> S3Bucket {
-        S3Bucket::new(&self.config, &self.settings.bucket_name)
+        S3Bucket::new(&self.config, &self.settings.ingest.bucket_name)
     }
 
-    /// Returns a subscription that goes by the function's rules.
+    /// Returns a subscription that goes by the functions' rules.
     pub async fn subscription(&self, bucket: &impl Bucket) -> anyhow::Result<Subscription> {
-        let settings = &self.settings;
+        let settings = &self.settings.ingest;
         let mut rulebook = Rulebook::new(settings.rules_object.clone(), settings.exempt.clone());
         let mut subscription = Subscription::default();
         if let Some(rules) = rulebook.read(now(), bucket).await?.rules {
@@ -167,7 +150,7 @@ impl Acting {
 
     /// Refuses what is so old that the table may have forgotten that it had it.
     pub fn check_age(&self, from: EventTime) -> anyhow::Result<()> {
-        let days = self.settings.retention_days;
+        let days = self.settings.ingest.retention_days;
         if now().seconds_since(from) > i64::from(days) * 86_400 {
             bail!(
                 "{from} is too long ago: the table keeps ids of events for {days} days, and what is older would \

@@ -65,7 +65,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             acting.runtime.block_on(redriven)?
         }
     };
-    let folder = format!("{FAILED}/{}/", sanitize(&acting.function, 256));
+    let folder = sanitize(&acting.settings.ingest_function, 256);
+    let folder = format!("{FAILED}/{folder}/");
     for Left { key, bytes, reason } in &done.left {
         let key = sanitize(key, 1024);
         output::complain(&format!("left: {key}: {reason}, {bytes} bytes"));
@@ -112,7 +113,7 @@ async fn rounds(
     while left > 0 {
         store.tell_time(now());
         let round = Round {
-            function: &acting.function,
+            function: &acting.settings.ingest_function,
             after: after.as_deref(),
             objects_max: left.min(ROUND_OBJECTS),
         };

@@ -3,6 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
+use aws_config::SdkConfig;
 use clap::Args;
 use cloudtrail_inspector::aws::dynamodb::sdk::SdkTable;
 use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
@@ -43,10 +44,7 @@ impl TableArguments {
             let config = session::config().await;
             let table = match (&self.table, &self.stack) {
                 (Some(table), _) => table.clone(),
-                (None, Some(stack)) => {
-                    let tables = session::tables_of(&config, stack).await;
-                    one_of(stack, tables.with_context(|| format!("stack {stack}"))?)?
-                }
+                (None, Some(stack)) => table_of(&config, stack).await?,
                 (None, None) => {
                     bail!("name a table with --table, or a stack with --stack, or a file with --db")
                 }
@@ -70,6 +68,12 @@ pub fn runtime() -> std::io::Result<Runtime> {
         .worker_threads(1)
         .enable_all()
         .build()
+}
+
+/// Returns the table of a stack.
+pub async fn table_of(config: &SdkConfig, stack: &str) -> anyhow::Result<String> {
+    let tables = session::tables_of(config, stack).await;
+    one_of(stack, tables.with_context(|| format!("stack {stack}"))?)
 }
 
 fn one_of(stack: &str, mut tables: Vec<String>) -> anyhow::Result<String> {
