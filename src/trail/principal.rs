@@ -923,8 +923,6 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(256))]
-
         #[test]
         fn every_record_has_a_clean_name(
             kind in "(Root|IAMUser|AssumedRole|FederatedUser|SAMLUser|WebIdentityUser|AWSAccount|AWSService|Directory|Unknown|\\PC*)",

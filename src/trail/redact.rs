@@ -966,8 +966,6 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(256))]
-
         #[test]
         fn cleaning_twice_is_cleaning_once(text in hostile(), chars_max in 0_usize..60) {
             let clean = sanitize(&text, chars_max);

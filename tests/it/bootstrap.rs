@@ -373,7 +373,7 @@ fn written(child: Child) -> String {
     for line in written.lines() {
         assert!(line.matches("\"message\":").count() <= 1, "{line}");
         let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
-        crate::binary::each_text(&line, &mut |text| assert!(text.len() <= 4096, "{text}"));
+        binary::each_text(&line, &mut |text| assert!(text.len() <= 4096, "{text}"));
     }
     written
 }

@@ -31,6 +31,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::directory::Directory;
+use crate::effort;
 use crate::records::{ACCOUNT, id, ingest, lines, record};
 use crate::table::{self, Fault, MemoryTable, now, telling};
 
@@ -1121,7 +1122,7 @@ fn run_of(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(effort::property(16, 48))]
 
     #[test]
     fn no_order_of_two_runs_and_no_crash_loses_a_row_or_tells_it_under_another_id(

@@ -24,6 +24,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use crate::deliveries::Dice;
+use crate::effort;
 use crate::emulator::Emulator;
 use crate::records::{id, lines, record};
 use crate::setup::setup;
@@ -753,7 +754,7 @@ fn each_condition_means_the_same_in_the_emulator() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(effort::property(16, 64))]
 
     #[test]
     fn order_cuts_duplicates_and_lost_answers_change_nothing(

@@ -19,9 +19,6 @@ const OPAQUE: [&str; 9] = [
     "xmp",
 ];
 
-/// Elements in which there is text alone.
-const TEXT_ALONE: [&str; 2] = ["style", "title"];
-
 /// Elements that have no end.
 const VOID: [&str; 2] = ["input", "meta"];
 
@@ -49,7 +46,7 @@ impl<'h> Reader<'h> {
         while !self.rest.is_empty() {
             if self.take("</") {
                 self.close();
-            } else if self.take("<") {
+            } else if self.innermost() != "style" && self.take("<") {
                 self.open();
             } else {
                 self.text();
@@ -62,7 +59,7 @@ impl<'h> Reader<'h> {
     fn open(&mut self) {
         let name = self.name().to_owned();
         assert!(!OPAQUE.contains(&name.as_str()), "<{name}>");
-        assert!(!TEXT_ALONE.contains(&self.innermost()), "<{name}> in it");
+        assert!(self.innermost() != "title", "<{name}> in a title");
         let mut attributes = BTreeMap::new();
         while !self.take(">") {
             let (attribute, value) = self.attribute();
@@ -87,10 +84,11 @@ impl<'h> Reader<'h> {
     }
 
     fn text(&mut self) {
-        let text = self.before(|c| c == '<');
-        let text = match self.innermost() {
-            "style" => text.to_owned(),
-            _ => unescaped(text),
+        let text = if self.innermost() == "style" {
+            // Nothing but its end means anything in it.
+            self.up_to(self.rest.find("</")).to_owned()
+        } else {
+            unescaped(self.up_to(self.rest.find('<')))
         };
         for at in &self.open {
             self.elements[*at].text.push_str(&text);
@@ -126,9 +124,12 @@ impl<'h> Reader<'h> {
 
     /// Takes what stands before a character, or all there is.
     fn before(&mut self, ends: impl Fn(char) -> bool) -> &'h str {
-        let (taken, rest) = self
-            .rest
-            .split_at(self.rest.find(ends).unwrap_or(self.rest.len()));
+        self.up_to(self.rest.find(ends))
+    }
+
+    /// Takes what stands before a place, or all there is.
+    fn up_to(&mut self, at: Option<usize>) -> &'h str {
+        let (taken, rest) = self.rest.split_at(at.unwrap_or(self.rest.len()));
         self.rest = rest;
         taken
     }

@@ -2,7 +2,7 @@
 //! S3: whatever was not answered comes again, as AWS Lambda does it, and what was answered last may
 //! come again too. At the end the table and the bucket hold what they hold after an undisturbed run.
 //!
-//! `make test-long` runs many rounds. `KILL_ROUNDS` says how many, `KILL_SEED` when the kills are.
+//! `make test-long` runs a hundred rounds; `KILL_ROUNDS` says how many, `KILL_SEED` when the kills are.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -15,10 +15,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::bootstrap::Function;
 use crate::deliveries::Dice;
+use crate::effort;
 use crate::emulator::Emulator;
 use crate::payloads::{event, event_of, failure, log_event};
 
-const ROUNDS: u64 = 3;
 const SEED: u64 = 20_261_102;
 
 /// How many payloads a round has, and of how many records most of them are.
@@ -199,7 +199,7 @@ fn a_kill_at_any_moment_changes_nothing_once_the_events_come_again() {
     let Some(undisturbed) = Undisturbed::run() else {
         return;
     };
-    let rounds = setting("KILL_ROUNDS").unwrap_or(ROUNDS);
+    let rounds = setting("KILL_ROUNDS").unwrap_or_else(|| effort::cases(1, 100).into());
     let seed = setting("KILL_SEED").unwrap_or(SEED);
     let mut dice = Dice(seed.max(1));
     let mut landed: BTreeMap<Landed, u64> = BTreeMap::new();

@@ -23,6 +23,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use crate::effort;
 use crate::records::{id, ingest, lines, record};
 
 const CODES: [&str; 6] = [
@@ -322,7 +323,7 @@ fn digest(text: &str) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(effort::property(100, 1000))]
 
     #[test]
     fn order_duplicates_cuts_and_crashes_change_nothing((numbers, arrival) in arrivals()) {

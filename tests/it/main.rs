@@ -21,6 +21,7 @@ mod deliver;
 mod deliveries;
 mod directory;
 mod dynamodb;
+mod effort;
 mod emulator;
 mod events;
 mod fixtures;

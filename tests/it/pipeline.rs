@@ -26,6 +26,7 @@ use pollster::block_on;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use crate::effort;
 use crate::pipeline::lots::{End, Lots};
 use crate::pipeline::scenes::{Drawn, HOURS, Happening, STEADY, drawn};
 use crate::pipeline::world::{LOGGED_SECONDS, SINKS, World};
@@ -398,21 +399,16 @@ fn lots() -> impl Strategy<Value = Lots> {
     vec(any::<u16>(), 0..400).prop_map(Lots::new)
 }
 
-/// As many cases as `PROPTEST_CASES` says, or so many.
-fn cases(usual: u32) -> ProptestConfig {
-    let default = ProptestConfig::default();
-    let is_said = std::env::var_os("PROPTEST_CASES").is_some();
-    let cases = if is_said { default.cases } else { usual };
+fn config() -> ProptestConfig {
     ProptestConfig {
-        cases,
         failure_persistence: None,
         max_shrink_iters: 500,
-        ..default
+        ..effort::property(8, 32)
     }
 }
 
 proptest! {
-    #![proptest_config(cases(32))]
+    #![proptest_config(config())]
 
     #[test]
     fn whatever_goes_wrong_and_is_made_up_for_in_time_changes_nothing(drawn in drawn(), lots in lots()) {

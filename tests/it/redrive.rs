@@ -35,6 +35,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use crate::binary;
+use crate::effort;
 use crate::emulator::Emulator;
 use crate::payloads::{LOGGED_AT, event, event_of, event_of_failures, failure, log_event};
 use crate::records::{id, record};
@@ -699,7 +700,7 @@ fn fate() -> impl Strategy<Value = Fate> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..effort::property(100, 400) })]
 
     /// What was missed is there in the end, and what was not missed stays as it was.
     #[test]

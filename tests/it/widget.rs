@@ -18,6 +18,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::bad_input::{HOSTILE, hostile};
+use crate::effort;
 use crate::html::Page;
 use crate::records::{ACCOUNT, id, ingest, lines, record};
 use crate::table::{MemoryTable, now, store, telling};
@@ -576,6 +577,8 @@ fn a_list_takes_as_many_calls_with_ten_clusters_as_with_a_thousand() {
 }
 
 proptest! {
+    #![proptest_config(effort::property(32, 256))]
+
     /// What the inspection left and the hours since are what the inspection leaves later.
     #[test]
     fn a_list_that_is_brought_up_to_date_is_the_one_that_is_made_anew(

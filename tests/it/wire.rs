@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 use crate::alerts::{OF_CLUSTER, alert, alerts, at, campaign, keys, later, of_occasion, summary};
 use crate::bad_input::{HOSTILE, hostile};
 use crate::binary::each_text;
+use crate::effort;
 use crate::events::assert_valid;
 use crate::records::census;
 
@@ -199,7 +200,7 @@ fn expected_tag(text: &str) -> String {
 fn random_points_come_back_as_they_were_written() {
     let mut dice = Dice(0x5eed_0f1a_9e00_0001);
     let (mut body, mut wanted) = (Vec::new(), Vec::new());
-    for number in 0..200_000_i64 {
+    for number in 0..i64::from(effort::cases(20_000, 200_000)) {
         let mut point = Point {
             measurement: format!("m{}", dice.text(&PIECES, 4)),
             nanoseconds: number - 7,
