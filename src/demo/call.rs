@@ -1,10 +1,11 @@
 //! A row of the demo's tables: a call with blanks in its texts, and the filling of the blanks, so
 //! that the name in an error message is the name that was asked for.
 
-use crate::cluster::class::Class;
-use crate::demo::cast::Caller;
-use crate::demo::event::Mark;
-use crate::demo::random::Random;
+use clusters::class::Class;
+
+use crate::cast::Caller;
+use crate::event::Mark;
+use crate::random::Random;
 
 /// One API call that somebody makes now and then.
 ///

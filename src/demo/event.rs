@@ -3,9 +3,10 @@
 
 use std::borrow::Cow;
 
-use crate::demo::cast::{Account, Caller};
-use crate::demo::random::Random;
-use crate::trail::time::EventTime;
+use records::time::EventTime;
+
+use crate::cast::{Account, Caller};
+use crate::random::Random;
 
 /// An error message that is longer is cut, and ends in three dots.
 const LONGEST_MESSAGE: usize = 1024;

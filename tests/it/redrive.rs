@@ -11,28 +11,28 @@ use std::process::Command;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use aws::bucket::S3Bucket;
+use aws::logs::CloudWatchLogs;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use cloudtrail_inspector::aws::bucket::S3Bucket;
-use cloudtrail_inspector::aws::logs::CloudWatchLogs;
-use cloudtrail_inspector::cluster::Census;
-use cloudtrail_inspector::cluster::timeline::Timeline;
-use cloudtrail_inspector::ingest::backfill::{Backfilled, Mark, Source, backfill};
-use cloudtrail_inspector::ingest::diagnosis::{Diagnosis, Expected, Matching, diagnose};
-use cloudtrail_inspector::ingest::intake::{Intake, Stopped};
-use cloudtrail_inspector::ingest::redrive::{
+use clusters::Census;
+use clusters::timeline::Timeline;
+use expect_test::expect;
+use proptest::prelude::*;
+use records::time::EventTime;
+use serde_json::json;
+use service::ingest::backfill::{Backfilled, Mark, Source, backfill};
+use service::ingest::diagnosis::{Diagnosis, Expected, Matching, diagnose};
+use service::ingest::intake::{Intake, Stopped};
+use service::ingest::redrive::{
     FAILED, FAILURES_MAX, RECORD_BYTES_MAX, ROUND_OBJECTS_MAX, Reason, Redriven, Round, redrive,
 };
-use cloudtrail_inspector::ingest::subscription::Subscription;
-use cloudtrail_inspector::memory::{MemoryBucket, MemoryStore};
-use cloudtrail_inspector::ports::{
+use service::ingest::subscription::Subscription;
+use service::memory::{MemoryBucket, MemoryStore};
+use service::ports::{
     Bucket, BucketError, Listed, LogEvent, LogGroupError, LogGroups, LogPage, LogQuery,
     Outbox as _, Setups as _, Store, Subscribed,
 };
-use cloudtrail_inspector::trail::time::EventTime;
-use expect_test::expect;
-use proptest::prelude::*;
-use serde_json::json;
 
 use crate::binary;
 use crate::effort;
@@ -649,7 +649,7 @@ impl World {
 
     fn state(&self) -> State {
         let store = store(&self.table, telling());
-        let text = |item: &cloudtrail_inspector::aws::dynamodb::table::Item, name: &str| {
+        let text = |item: &aws::dynamodb::table::Item, name: &str| {
             item.text_of(name).unwrap_or_default().to_owned()
         };
         let items = self.table.items();

@@ -1,10 +1,10 @@
 //! How the functions are set up, left in the table for whoever acts in their place.
 
-use cloudtrail_inspector::aws::dynamodb::setup::setup_key;
-use cloudtrail_inspector::aws::dynamodb::table::{Item, Table as _};
-use cloudtrail_inspector::config::setup::Setup;
-use cloudtrail_inspector::ports::{Setups, StoreError};
+use aws::dynamodb::setup::setup_key;
+use aws::dynamodb::table::{Item, Table as _};
 use pollster::block_on;
+use service::config::setup::Setup;
+use service::ports::{Setups, StoreError};
 
 use crate::emulator::Emulator;
 use crate::table::{self, Fault, MemoryTable, telling};

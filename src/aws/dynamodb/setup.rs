@@ -1,9 +1,10 @@
 //! How the functions are set up, in one item of the table, for whoever acts in their place.
 
-use crate::aws::dynamodb::DynamoStore;
-use crate::aws::dynamodb::table::{Item, Key, Table, Write};
-use crate::config::setup::Setup;
-use crate::ports::{Setups, StoreError};
+use service::config::setup::Setup;
+use service::ports::{Setups, StoreError};
+
+use crate::dynamodb::DynamoStore;
+use crate::dynamodb::table::{Item, Key, Table, Write};
 
 /// Returns the key of the item that tells how the functions are set up.
 pub fn setup_key() -> Key {

@@ -1,0 +1,400 @@
+//! `scan`: trail files in, clusters out.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::thread;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use clusters::Census;
+use clusters::report::Books;
+use clusters::timeline::Timeline;
+use clusters::transition::Transition;
+use input::file::Limits;
+use records::time::EventTime;
+use service::ingest::{self, Folded, Folding, QUARANTINED_MAX};
+use service::inspect;
+use service::memory::MemoryStore;
+use service::ports::{Quarantined, Store, StoreError};
+use service::rules::{Hits, Rules};
+use sqlite::SqliteStore;
+
+use crate::inputs::{Failure, Inputs, progress, shown};
+use crate::rules::RulesArguments;
+use crate::since::Since;
+use crate::stack::TableArguments;
+use crate::{html, jobs, json, output, rules, story, table};
+
+/// Fold the errors in CloudTrail records into clusters
+///
+/// PATH is a trail file (.json, .json.gz), JSON lines (.jsonl, .jsonl.gz), a saved subscription
+/// payload, a folder of these, or - for standard input. What is scanned twice counts once.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    cloudtrail-inspector scan AWSLogs/\n  \
+    cloudtrail-inspector scan --db trail.db AWSLogs/ && sqlite3 trail.db 'SELECT * FROM clusters'\n  \
+    cloudtrail-inspector scan --html report.html AWSLogs/\n  \
+    cloudtrail-inspector scan --inspect AWSLogs/111122223333/CloudTrail/eu-central-1/2026/\n  \
+    cloudtrail-inspector scan --stack errors AWSLogs/111122223333/CloudTrail/eu-central-1/2026/11/\n  \
+    aws s3 cp s3://trail/2026/11/21/x.json.gz - | cloudtrail-inspector scan --format json -")]
+pub struct Arguments {
+    /// Trail files, folders, or - for standard input
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    source: SourceArguments,
+    /// How to print the clusters
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+    /// Write a report as well: one HTML page that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Tell what happened as well, in event time: new, recovered, regressed, escalating, campaigns
+    #[arg(long)]
+    inspect: bool,
+    /// How many clusters the table shows; 0 shows all
+    #[arg(long, default_value_t = 30)]
+    limit: usize,
+}
+
+/// A payload of 1 MiB can be made to inflate to 770 MiB; real files stay far below this.
+const INFLATED_MIB_MAX: u64 = 256;
+
+/// Where clusters are kept, and how far an input is trusted.
+#[derive(Debug, Args)]
+pub struct SourceArguments {
+    /// Keep clusters in this SQLite file; the next scan continues it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["table", "stack"])]
+    pub db: Option<PathBuf>,
+    #[command(flatten)]
+    pub table: TableArguments,
+    /// Refuse a compressed file that inflates to more than this many MiB
+    #[arg(long, value_name = "MIB", default_value_t = INFLATED_MIB_MAX)]
+    pub inflated_mib_max: u64,
+    #[command(flatten)]
+    pub rules: RulesArguments,
+    /// Read so many files at a time; by default as many as there are processors
+    #[arg(long, short, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+}
+
+/// Says which store an error is about; only what a store says is about one.
+fn about_store(error: anyhow::Error, name: String) -> anyhow::Error {
+    if error.is::<StoreError>() {
+        error.context(name)
+    } else {
+        error
+    }
+}
+
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// The forms of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// What a scan did.
+#[derive(Debug, Default)]
+pub struct Scanned {
+    /// What became of the records.
+    pub books: Books,
+    /// Inputs read to their end.
+    pub files: usize,
+    /// Inputs that could not be read, and why.
+    pub failed: Vec<Failure>,
+    /// Records that could not be read, by input.
+    pub quarantined: Vec<(String, Quarantined)>,
+    /// The rules, in their order.
+    pub rules: Rules,
+    /// How often each of them matched.
+    pub hits: Vec<Hits>,
+}
+
+/// What to ask of a store when the inputs are in it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Question {
+    /// Sum up the events since a moment instead of all.
+    pub since: Option<Since>,
+    /// Count all events by hour, too.
+    pub by_hour: bool,
+    /// Return samples, too.
+    pub samples: bool,
+    /// Tell what happened, too.
+    pub story: bool,
+}
+
+/// What the store answers.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// The sums.
+    pub census: Census,
+    /// The events by hour, if that was asked.
+    pub timeline: Timeline,
+    /// What happened, if that was asked.
+    pub story: Option<Vec<Transition>>,
+}
+
+impl SourceArguments {
+    /// Returns what scans into memory, by the rules of a file.
+    pub fn in_memory(rules: Option<PathBuf>) -> Self {
+        Self {
+            db: None,
+            table: TableArguments::default(),
+            inflated_mib_max: INFLATED_MIB_MAX,
+            rules: RulesArguments {
+                rules,
+                ..RulesArguments::default()
+            },
+            jobs: None,
+        }
+    }
+
+    fn gathering(&self, inputs_max: usize, samples: bool) -> Gathering {
+        Gathering {
+            limits: self.limits(),
+            inputs_max,
+            jobs: self.jobs.map_or_else(processors, NonZeroUsize::get),
+            samples,
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            inflated_bytes_max: self.inflated_mib_max.saturating_mul(1 << 20),
+            ..Limits::default()
+        }
+    }
+
+    /// Scans the inputs into the store that was asked for and sums up what is in it.
+    pub fn scan(&self, paths: &[PathBuf], question: Question) -> anyhow::Result<(Scanned, Answer)> {
+        let scanned = Scanned::with(self.rules.load()?);
+        // Before a store is made: a path that leads nowhere should leave none behind.
+        let inputs = match paths {
+            [] => Inputs::default(),
+            paths => Inputs::find(paths)?,
+        };
+        if self.table.is_given() {
+            #[cfg(feature = "aws")]
+            return self.scan_into_table(scanned, inputs, question);
+            #[cfg(not(feature = "aws"))]
+            return self.table.open();
+        }
+        match &self.db {
+            None => {
+                let mut store = MemoryStore::default();
+                scan_into(
+                    &mut store,
+                    scanned,
+                    inputs,
+                    self.gathering(1, question.samples),
+                    question,
+                )
+            }
+            Some(path) => {
+                let mut store = SqliteStore::open(path).with_context(|| shown(path))?;
+                let gathering = self.gathering(INPUTS_MAX, true);
+                scan_into(&mut store, scanned, inputs, gathering, question)
+                    .map_err(|error| about_store(error, shown(path)))
+            }
+        }
+    }
+
+    #[cfg(feature = "aws")]
+    fn scan_into_table(
+        &self,
+        scanned: Scanned,
+        inputs: Inputs,
+        question: Question,
+    ) -> anyhow::Result<(Scanned, Answer)> {
+        let opened = self.table.open()?;
+        let _runtime = opened.runtime.enter();
+        let mut store = opened.store.counting();
+        let gathering = self.gathering(1, true);
+        scan_into(&mut store, scanned, inputs, gathering, question)
+            .map_err(|error| about_store(error, self.table.name()))
+    }
+}
+
+/// How inputs are read, and how many are committed at a time: a transaction costs more than most
+/// inputs, but what was gathered is lost when the scan is killed.
+#[derive(Debug, Clone, Copy)]
+struct Gathering {
+    limits: Limits,
+    inputs_max: usize,
+    /// How many threads fold.
+    jobs: usize,
+    /// Whether the store is to keep samples.
+    samples: bool,
+}
+
+/// How many inputs go into one transaction of a store in a file, and how many events are enough.
+const INPUTS_MAX: usize = 64;
+const EVENTS_MAX: usize = 4096;
+
+fn scan_into(
+    store: &mut impl Store,
+    mut scanned: Scanned,
+    inputs: Inputs,
+    gathering: Gathering,
+    question: Question,
+) -> anyhow::Result<(Scanned, Answer)> {
+    let bar = progress(&inputs);
+    scanned.failed = inputs.failed;
+    let rules = scanned.rules.clone();
+    let mut folding = Folding::new(gathering.limits, &rules);
+    if gathering.samples {
+        folding = folding.with_samples();
+    }
+    let threads = gathering.jobs.min(inputs.found.len()).max(1);
+    let foldings = (0..threads).map(|_| folding.beside()).collect();
+    let (mut gathered, mut events) = (Vec::new(), 0);
+    jobs::fold(&inputs.found, foldings, &bar, |input, outcome| {
+        match outcome {
+            Ok(folded) => {
+                events += folded.events();
+                gathered.push((input.name(), folded));
+            }
+            Err(failure) => scanned.failed.push(failure),
+        }
+        if gathered.len() >= gathering.inputs_max || events >= EVENTS_MAX {
+            events = 0;
+            scanned.commit(store, std::mem::take(&mut gathered), &folding)?;
+        }
+        anyhow::Ok(())
+    })?;
+    scanned.commit(store, gathered, &folding)?;
+    bar.finish_and_clear();
+    Ok((scanned, answer(store, question)?))
+}
+
+/// Asks a store.
+pub fn answer(store: &impl Store, question: Question) -> anyhow::Result<Answer> {
+    // Each question may take reading the whole store, so samples come along with the sums.
+    let all = match question.samples {
+        true => pollster::block_on(store.census(None)),
+        false => pollster::block_on(store.sums(None)),
+    };
+    let mut answer = Answer {
+        census: all?,
+        ..Answer::default()
+    };
+    if let Some(since) = question.since {
+        // Without any event time nothing is known to be that new.
+        let newest = answer.census.last_seen();
+        let moment = newest.map_or(EventTime::LAST, |newest| since.moment(newest));
+        let sums = pollster::block_on(store.sums(Some(moment)))?;
+        let samples = std::mem::replace(&mut answer.census, sums).samples;
+        answer.census.samples = samples;
+    }
+    if question.by_hour {
+        answer.timeline = pollster::block_on(store.timeline())?;
+    }
+    if question.story {
+        let events = pollster::block_on(store.events())?;
+        answer.story = Some(inspect::story(&events, &answer.census.facts));
+    }
+    Ok(answer)
+}
+
+impl Scanned {
+    /// Returns what a scan with rules has done so far: nothing.
+    pub fn with(rules: Rules) -> Self {
+        let hits = vec![Hits::default(); rules.all().len()];
+        Self {
+            rules,
+            hits,
+            ..Self::default()
+        }
+    }
+
+    /// Commits what was gathered; only then it counts.
+    fn commit(
+        &mut self,
+        store: &mut impl Store,
+        gathered: Vec<(String, Folded)>,
+        folding: &Folding<'_>,
+    ) -> anyhow::Result<()> {
+        if gathered.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<String> = gathered.iter().map(|(name, _)| name.clone()).collect();
+        let ingested = pollster::block_on(ingest::commit_all(store, gathered))?;
+        for (name, ingested) in names.into_iter().zip(ingested) {
+            folding.learn(&ingested);
+            self.books.add(&ingested.books);
+            Hits::add(&mut self.hits, &ingested.hits);
+            self.files += 1;
+            let quarantined = ingested.quarantined.into_iter();
+            self.quarantined
+                .extend(quarantined.map(|record| (name.clone(), record)));
+        }
+        Ok(())
+    }
+
+    /// Complains about everything that could not be read, and about rules that did nothing.
+    pub fn complain(&self) {
+        for (rule, hits) in self.rules.all().iter().zip(&self.hits) {
+            if let Some(complaint) = rules::idle(rule, *hits) {
+                output::complain(&complaint);
+            }
+        }
+        const SHOWN: usize = 20;
+        for failure in &self.failed {
+            output::complain(&format!("error: {}: {}", failure.file, failure.error));
+        }
+        for (file, record) in self.quarantined.iter().take(SHOWN) {
+            let Quarantined { number, rejection } = record;
+            output::complain(&format!(
+                "quarantined: {file}: record {number}: {rejection}"
+            ));
+        }
+        // Not all are kept with their place, but all are counted.
+        let shown = self.quarantined.len().min(SHOWN) as u64;
+        if let Some(more @ 1..) = self.books.quarantined().checked_sub(shown) {
+            output::complain(&format!(
+                "quarantined: {more} more; --format json lists up to {QUARANTINED_MAX} of a file"
+            ));
+        }
+    }
+
+    /// Returns 1 when an input could not be read.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(u8::from(!self.failed.is_empty()))
+    }
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let question = Question {
+        by_hour: arguments.html.is_some(),
+        samples: arguments.html.is_some() || arguments.format == Format::Json,
+        story: arguments.inspect,
+        ..Question::default()
+    };
+    let (scanned, answer) = arguments.source.scan(&arguments.paths, question)?;
+    scanned.complain();
+    let census = &answer.census;
+    // First the page, because a reader of stdout may close it early; but its failure is told last.
+    let page = arguments.html.as_deref().map_or(Ok(()), |path| {
+        html::write(path, &arguments.paths, &scanned, &answer)
+    });
+    match arguments.format {
+        Format::Table => {
+            output::print(&table::scan(&scanned, census, arguments.limit))?;
+            if let Some(transitions) = &answer.story {
+                output::print(&story::text(transitions, &census.facts))?;
+            }
+        }
+        Format::Json => json::scan(&scanned, &answer, &mut output::stdout())?,
+    }
+    page?;
+    Ok(scanned.exit_code())
+}
