@@ -1,8 +1,20 @@
-//! What we tell: an alert with everything that a message about it says, how loud it is and why, and
-//! what to do about it, in words.
+//! Says what is told: how serious it is and why, what to do about it, and what each kind of sink is sent.
 //!
 //! An [`Occasion`] is why something is told, and small enough to wait in the outbox. An [`Alert`] is
 //! made of it when it is sent, so that a message that waited for a day says what is known by then.
+//!
+//! The modules, in reading order:
+//!
+//! - `occasion` is why something is told, with an id made of what happened.
+//! - `evidence` is what goes along with an occasion, because it cannot be looked up later.
+//! - `outbox` has the rows that wait, who works on them until when, and what an attempt to send came to.
+//! - `severity` is a sum of terms, each printed with its points and its reason.
+//! - `hint` says what to do, in one or two sentences. It never proposes a policy.
+//! - `text` writes a message in English or Chinese; our words and those of callers stay apart.
+//! - `safe` says what the text of callers becomes in each form, so that it stays text.
+//! - `links` makes the only links there are: to the consoles of AWS and Guance.
+//! - `message` is an alert for SNS, `detail` one for EventBridge, in the shape that `docs/events` promises.
+//! - `guance` is an alert for Guance and TrueWatch: its sites and routes, the forms it takes, and what its answers mean.
 
 pub mod detail;
 pub mod evidence;

@@ -1,4 +1,22 @@
-//! The command line: a thin door around the engine, one file a command.
+//! The command line: reads arguments, calls the crates that decide, and prints. One file for each command.
+//!
+//! The modules, in reading order. The commands:
+//!
+//! - `scan` folds trail files into clusters; `explain` says of one event what becomes of it and why.
+//! - `top` ranks; `rules` checks and tries a rules file; `notify` shows what sinks would be sent.
+//! - `clusters` lists and shows what is kept; `decide` and `history` are its subcommands about one cluster.
+//! - `serve` shows a dashboard's pages in a browser on this machine.
+//! - `generate` writes a made-up trail.
+//! - `deployed` has what talks to AWS: the table of a stack, `redrive` and `backfill`. Without the feature `aws`,
+//!   `left_out.rs` stands in its place; it says that the program was built without AWS.
+//!
+//! What they share:
+//!
+//! - `inputs` finds and opens files; `jobs` folds them by several threads and keeps their order.
+//! - `kept` opens the file or the table in which clusters are; `stack` says which table it is.
+//! - `since` reads `--since`; `machine` has the time and waits for answers.
+//! - `output` knows stdout and stderr; `table` and `json` are the two forms of results.
+//! - `story` prints what an inspection finds; `html` puts the report page in its place.
 
 mod clusters;
 mod decide;

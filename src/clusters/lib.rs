@@ -1,11 +1,46 @@
-//! What we conclude: a batch of records folded to a [`Tally`], and any number of tallies summed up
-//! in a [`Census`].
+//! Concludes what records mean: a batch is folded to a [`Tally`], and tallies are summed up in a [`Census`].
 //!
-//! State is a set, not a counter. A tally maps the id of an event to what was seen of it, and
-//! joining two tallies is a union: commutative, associative, idempotent. So the same records give
-//! the same clusters in any order, in any cut, delivered once or five times, and after a crash at
-//! any point. Should one id ever come with two contents, the lesser sighting stands, which keeps
-//! the union independent of order.
+//! State is a set, not a counter. A tally maps the id of an event to what was seen of it, and two tallies are joined by
+//! union: commutative, associative, idempotent. So the same records give the same clusters in any order, in any cut,
+//! delivered once or five times, and after a crash at any point. If one id comes with two contents, the lesser sighting
+//! stays, so that the union does not depend on order.
+//!
+//! The modules, in reading order. What a record means:
+//!
+//! - `class` has the tables: what is a failure, of which class, and which successful calls are watched.
+//! - `exempt` leaves records out before any rule: failures of our `own` roles, and the `twin` of a call that two
+//!   accounts log.
+//! - `fingerprint` makes the identity of a cluster, with its version.
+//! - `facet` has what is kept under a cluster: caller, region, key, layer, resource and so on.
+//! - `memo` remembers what was worked out lately of parts of records.
+//! - `sample` chooses the few records that are kept as examples.
+//! - `report` has the books, in which each record has one outcome, and the lines of metrics.
+//!
+//! How sightings are kept:
+//!
+//! - `cases` keeps many combinations of facets in little memory.
+//! - `sightings` joins all events that a store has seen.
+//! - `manifest` writes the sightings of one batch in one hour as bytes.
+//! - `guard` limits how many new clusters an account gets in an hour.
+//! - `packed` writes what an inspection leaves for later as bytes.
+//!
+//! What happens over time:
+//!
+//! - `lifecycle` says by event time whether a cluster is new, ongoing or recovered.
+//! - `timeline` counts events by cluster and hour.
+//! - `chronicle` is what the inspection remembers from hour to hour: the life of each cluster, what is usual for it, the
+//!   rhythm of each account, and campaigns as they go on.
+//! - `transition` has the kinds of things that happen to clusters, callers and accounts.
+//! - `escalation` compares a cluster with its own last week.
+//! - `campaign` finds many failures that are one story.
+//! - `summary` says what an account's hour, day or week looked like.
+//!
+//! What people ask and decide:
+//!
+//! - `mark` is what a person decided about a cluster; `journal` is what happened to it.
+//! - `keys` says whose access keys are, and what it means when IAM sees one used.
+//! - `related` finds what else the same callers failed at.
+//! - `ranking` has the largest by one dimension.
 
 pub mod campaign;
 pub mod cases;

@@ -1,9 +1,20 @@
-//! A made-up web shop's trail, for trying the product out, for its tests and for its benchmarks.
+//! Makes a believable trail of a made-up web shop, to try the product out, and for its tests and benchmarks.
 //!
 //! Three accounts in two days of traffic, believable down to the field order, and beside it the
 //! truth: which events failed, and how many. Everything follows from the plan; the same plan gives
 //! the same bytes everywhere. Shapes and wordings: AWS CloudTrail User Guide,
 //! "CloudTrail record contents", and IAM User Guide, "Access denied error messages".
+//!
+//! The modules, in reading order:
+//!
+//! - `cast` has who acts: accounts, people, workloads and strangers.
+//! - `scenes` has the stories: a leaked key, a broken role, throttling, sign-ins.
+//! - `routine` has the calls that go well, `failures` those that fail, each as a row of a table.
+//! - `call` fills in the blanks of a row.
+//! - `oddities` has the records that break naive readers.
+//! - `stage` makes events from rows, hour by hour; `random` gives it repeatable numbers.
+//! - `event` makes the text of a record.
+//! - `delivery` puts the records into files: late, twice, by account, region and quarter of an hour.
 
 mod call;
 mod cast;

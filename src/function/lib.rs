@@ -1,8 +1,17 @@
-//! The door of the functions: one binary for all of them, which takes its role from `_HANDLER` and its
-//! settings from the environment, and then answers one invocation after another.
+//! The program of all functions of AWS Lambda: it takes its role from `_HANDLER` and its settings from the environment.
 //!
-//! Nothing is connected to before the first invocation, so that a start is cheap. What is wrong with
-//! the role or the settings is told before any invocation is taken.
+//! It then answers one invocation after another. Nothing is connected to before the first invocation, so that a start is
+//! cheap. What is wrong with the role or the settings is told before any invocation is taken.
+//!
+//! The modules, in reading order:
+//!
+//! - `start` tells AWS Lambda why a start failed.
+//! - `invocation` is what all roles share: how they start, answer, and know how much time is left.
+//! - `ingest` is the role that takes the events of subscriptions.
+//! - `inspect` is the role that takes stock every hour; `mend` is what it puts right.
+//! - `deliver` is the role that sends what waits.
+//! - `widget` is the role that answers dashboards.
+//! - `log` writes lines of the log and of metrics, never a payload or a credential.
 
 #![expect(
     clippy::disallowed_methods,

@@ -1,8 +1,17 @@
-//! JSON read where it stands: fields are visited and values kept as slices of their record, so
-//! that a subtree nobody asks for is skipped without a copy, a tree or a recursion.
+//! Finds records and members in JSON text, where they stand and without copies.
 //!
-//! Reading is lenient on purpose. A repeated key overwrites, a string with a lone surrogate gets a
-//! replacement character, and a value of another type than expected is no value.
+//! Fields are visited and values are kept as slices of their record. A subtree that nobody asks for is skipped without a
+//! copy, a tree or a recursion. Reading is lenient on purpose: a repeated key overwrites, a string with a lone surrogate
+//! gets a replacement character, and a value of another type than expected is no value.
+//!
+//! The modules, in reading order:
+//!
+//! - `split` finds where values begin and end in a stream, without parsing them.
+//! - `structure` proves that a text is JSON, and takes it apart, 64 bytes at a time.
+//! - `sieve` says which records are surely successful calls, so that they need not be parsed.
+//! - `recent` remembers what was found in the last texts, since many come again.
+//! - `bytes` has the tables that say of what kind a byte is.
+//! - `native` has all `unsafe` code: vector instructions behind a run-time test, and one call into C.
 
 pub mod bytes;
 pub mod native;

@@ -1,9 +1,18 @@
-//! What CloudTrail says: one record, as far as the product reads it.
+//! Reads what one record of CloudTrail says, as far as the product needs it.
 //!
-//! The outside world owes us no schema. A field that is missing, null or of the wrong type is
-//! absent; a field we do not know is skipped without being looked at; only text that is no JSON
-//! object at all makes a record unreadable. Nothing here concludes anything: classes, identities
-//! and severities live a floor above.
+//! Nobody promises a schema. A field that is missing, null or of the wrong type is absent. An unknown field is skipped
+//! without a look at its value. Only text that is no JSON object makes a record unreadable. Nothing here concludes
+//! anything: classes and identities are in the crate `clusters`, severities in `alerts`.
+//!
+//! The modules, in reading order:
+//!
+//! - `time` has event time in seconds, and the hour that it falls into.
+//! - `principal` gives each caller one stable name, without what changes from call to call.
+//! - `origin` says by what means a call was made: console, command line, program, service or tool.
+//! - `denial` reads a refusal: which action on which resource, by which layer of policy, and why.
+//! - `message` masks an error text to its template: fixed words stay, values are replaced.
+//! - `redact` decides what may be kept and shown: it removes invisible characters and masks secrets.
+//! - `repeat` recognises a record that says the same as an earlier one, without reading it.
 //!
 //! Field names and meanings: AWS CloudTrail User Guide, "CloudTrail record contents".
 

@@ -1,5 +1,20 @@
-//! What is done: records are taken in, hours inspected, alerts delivered and dashboards answered, through ports
-//! that the adapters implement.
+//! Does the work: takes records in, inspects hours, delivers alerts and answers dashboards, through ports.
+//!
+//! The verbs are `ingest`, `inspect`, `deliver` and `widget`. They do not know each other, nor who stands behind a port.
+//!
+//! The modules, in reading order:
+//!
+//! - `ports` has the traits that the verbs need of the outside world, and what an implementor must guarantee.
+//! - `config` has every setting of the functions, parsed once, with all complaints at once.
+//! - `rules` is what the user wants treated otherwise. Selection, rules and conclusion come together there.
+//! - `policy` says who is told of what.
+//! - `ingest` opens an input, folds it and commits it: files, the events of a subscription, and what is taken in again
+//!   (`redrive`, `backfill`, `heal`).
+//! - `inspect` takes stock of hours that are over: what recovered, came back, escalated or is a campaign.
+//! - `deliver` sends what waits: queues, verdicts on answers, and digests of floods.
+//! - `widget` answers a dashboard, and keeps what somebody decides there.
+//! - `enquiry` asks IAM about access keys, for `deliver` and `inspect`.
+//! - `memory` implements the store and its companions in memory.
 
 // The ports through which the verbs reach the outside world.
 pub mod ports;

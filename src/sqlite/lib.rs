@@ -1,8 +1,15 @@
-//! The store in one SQLite file: one row an event, so that its primary key is the set that counts,
-//! and one row for each cluster and each combination of facets that the events point to.
+//! Keeps clusters in one SQLite file, with one row for each event.
 //!
-//! Batches that are committed together are one transaction; a scan that is killed leaves whole
+//! The primary key of an event is the set that counts. There is one row for each cluster and each combination of facets
+//! that the events point to. Batches that are committed together are one transaction; a scan that is killed leaves whole
 //! batches, and the next scan completes the rest. The schema is `schema.sql`, documented in `docs/store.md` for queries.
+//!
+//! The modules, in reading order:
+//!
+//! - `write` writes batches: clusters and facets first, then events, then samples.
+//! - `read` reads rows back into what they mean.
+//! - `outbox` has the messages that wait, in `outbox.sql`.
+//! - `mark` has what people decide and the journals, in `mark.sql`.
 
 mod mark;
 mod outbox;

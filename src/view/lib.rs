@@ -1,7 +1,15 @@
-//! What people look at: pages of HTML, made of values and returned as text.
+//! Makes what people look at: pages of HTML and JSON, made of values and returned as text.
 //!
 //! `maud` escapes whatever it is given, and what callers write goes into text nodes alone, never
-//! into an attribute. A page runs no script and loads nothing, which its own policy forbids, too.
+//! into an attribute. A page runs no script and loads nothing; its own policy forbids both.
+//!
+//! The modules, in reading order:
+//!
+//! - `report` is the page of a scan, which stands alone.
+//! - `card` is one cluster on it, `chart` the failures over time, `keys` the access keys.
+//! - `listing` is all clusters in short, for lists that are searched and sorted.
+//! - `dashboard` has the pages of a CloudWatch dashboard: a list of clusters, and one cluster in full.
+//! - `json` is a cluster as programs read it; its shapes are promises.
 
 mod card;
 mod chart;
