@@ -972,7 +972,7 @@ OF_AWS = {
 
 def _written():
     """Returns the metrics that the source has, by who writes them."""
-    source = (ROOT / "src" / "report.rs").read_text(encoding="utf-8")
+    source = (ROOT / "src" / "clusters" / "report.rs").read_text(encoding="utf-8")
     constants = dict(re.findall(r'const (\w+): &str = "(\w+)"', source))
     written = {}
     for of, writer in [("Invocation", "ingest"), ("Told", "Sink"), ("Inspection", "inspect")]:
