@@ -1,6 +1,7 @@
 //! The command line: a thin door around the engine, one file a command.
 
 mod clusters;
+mod counts;
 mod decide;
 #[cfg(feature = "aws")]
 mod deployed;
@@ -22,6 +23,7 @@ mod rules;
 mod scan;
 mod serve;
 mod since;
+mod source;
 mod stack;
 mod story;
 mod table;

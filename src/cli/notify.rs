@@ -27,7 +27,7 @@ use records::time::EventTime;
 use serde_json::{Value, json};
 
 use crate::output;
-use crate::scan::{Question, SourceArguments};
+use crate::source::{Question, SourceArguments};
 
 /// Show what each sink would be told of the clusters in trail files
 ///
