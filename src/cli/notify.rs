@@ -22,7 +22,7 @@ use clap::{Args, CommandFactory as _, ValueEnum};
 use clusters::facet::Kind as Facet;
 use clusters::keys::{KeyReport, account_of};
 use clusters::{Census, Cluster, FacetValue, Sum};
-use records::principal::KeyKind;
+use records::key_id::KeyKind;
 use records::time::EventTime;
 use serde_json::{Value, json};
 
