@@ -7,7 +7,7 @@ use clusters::facet::Kind as Facet;
 use clusters::fingerprint::VERSION as IDENTITY_VERSION;
 use clusters::keys::{Answer, KeyReport, Oddity, masked};
 use clusters::{Cluster, FacetValue, FacetValues};
-use records::principal::KeyKind;
+use records::key_id::KeyKind;
 use records::time::EventTime;
 use serde_json::{Map, Value, json};
 

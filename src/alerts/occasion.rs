@@ -1,6 +1,7 @@
 //! Occasions: why something is told. Each has an id made of what happened, so that whoever finds out
 //! the same, and however often it is sent, tells it under the same id.
 
+mod brought;
 pub mod inspected;
 
 use std::fmt;

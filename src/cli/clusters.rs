@@ -2,12 +2,10 @@
 
 use std::process::ExitCode;
 
-use anyhow::bail;
 use clap::{Args, Subcommand};
-use clusters::{Census, Cluster};
 
 use crate::decide::Decide;
-use crate::kept::KeptArguments;
+use crate::kept::{KeptArguments, one};
 use crate::scan::Format;
 use crate::since::Since;
 use crate::{history, json, output, table};
@@ -127,20 +125,4 @@ fn tell(arguments: &History) -> anyhow::Result<ExitCode> {
         Format::Json => output::print(&json::history(cluster, &told)?)?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Returns the cluster whose id begins with a text.
-pub fn one(census: &Census, start: &str) -> anyhow::Result<Cluster> {
-    let start = start.to_ascii_lowercase();
-    let sums = census.sums();
-    let mut found = sums
-        .iter()
-        .filter(|sum| sum.id.to_string().starts_with(&start));
-    match (found.next(), found.next()) {
-        (Some(sum), None) => Ok(sum.cluster()),
-        (None, _) => bail!("no cluster's id begins with {start}; clusters list shows the ids"),
-        (Some(_), Some(_)) => {
-            bail!("the ids of several clusters begin with {start}; give more of it")
-        }
-    }
 }

@@ -11,8 +11,7 @@ use clusters::journal::{self, Entry, What};
 use clusters::mark::{Decision, Mark, Until};
 use records::time::EventTime;
 
-use crate::clusters::one;
-use crate::kept::KeptArguments;
+use crate::kept::{KeptArguments, one};
 use crate::machine::now;
 use crate::output;
 use crate::since;

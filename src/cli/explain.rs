@@ -14,7 +14,7 @@ use service::rules::{Fate, Rules};
 use crate::inputs::{Input, Inputs};
 use crate::json::Explanation;
 use crate::output;
-use crate::rules::RulesArguments;
+use crate::source::RulesArguments;
 
 /// Say for each event whether it is selected, where it belongs and why
 ///

@@ -12,7 +12,7 @@ use view::report::{Report, Unread};
 
 use crate::inputs::shown;
 use crate::output;
-use crate::scan::{Answer, Scanned};
+use crate::source::{Answer, Scanned};
 
 /// Writes the report of a scan.
 pub fn write(

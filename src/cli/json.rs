@@ -19,7 +19,7 @@ use view::json::{ClusterShape, HistoryShape, IdentityShape};
 
 use crate::inputs::Failure;
 use crate::kept::{Decided, History, Standing};
-use crate::scan::{Answer, Scanned};
+use crate::source::{Answer, Scanned};
 
 #[derive(Serialize)]
 struct Scan<'a> {

@@ -22,8 +22,8 @@ use sqlite::SqliteStore;
 use crate::deployed::Opened;
 use crate::inputs::shown;
 use crate::machine::now;
-use crate::scan::{Question, answer};
 use crate::since::Since;
+use crate::source::{Question, answer};
 use crate::stack::TableArguments;
 
 /// Which clusters.
@@ -192,6 +192,22 @@ impl Kept {
         let first_seen = dossier.with_context(about)?.and_then(|of| of.first_seen);
         let faults = journal::history(first_seen, &entries);
         Ok(History { faults, entries })
+    }
+}
+
+/// Returns the cluster whose id begins with a text.
+pub fn one(census: &Census, start: &str) -> anyhow::Result<Cluster> {
+    let start = start.to_ascii_lowercase();
+    let sums = census.sums();
+    let mut found = sums
+        .iter()
+        .filter(|sum| sum.id.to_string().starts_with(&start));
+    match (found.next(), found.next()) {
+        (Some(sum), None) => Ok(sum.cluster()),
+        (None, _) => bail!("no cluster's id begins with {start}; clusters list shows the ids"),
+        (Some(_), Some(_)) => {
+            bail!("the ids of several clusters begin with {start}; give more of it")
+        }
     }
 }
 

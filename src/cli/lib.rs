@@ -19,6 +19,7 @@
 //! - `story` prints what an inspection finds; `html` puts the report page in its place.
 
 mod clusters;
+mod counts;
 mod decide;
 #[cfg(feature = "aws")]
 mod deployed;
@@ -40,6 +41,7 @@ mod rules;
 mod scan;
 mod serve;
 mod since;
+mod source;
 mod stack;
 mod story;
 mod table;

@@ -22,12 +22,12 @@ use clap::{Args, CommandFactory as _, ValueEnum};
 use clusters::facet::Kind as Facet;
 use clusters::keys::{KeyReport, account_of};
 use clusters::{Census, Cluster, FacetValue, Sum};
-use records::principal::KeyKind;
+use records::key_id::KeyKind;
 use records::time::EventTime;
 use serde_json::{Value, json};
 
 use crate::output;
-use crate::scan::{Question, SourceArguments};
+use crate::source::{Question, SourceArguments};
 
 /// Show what each sink would be told of the clusters in trail files
 ///

@@ -1,24 +1,19 @@
 //! `rules`: a rules file checked, and tried on real records before it is put to use.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use alerts::severity::{self, Severity};
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::bail;
 use clap::{Args, Subcommand};
 use clusters::Cluster;
-use clusters::exempt::Exempt;
 use clusters::fingerprint::ClusterId;
-use clusters::twin::TrailAccounts;
-use records::principal::is_account_id;
 use records::redact::sanitize;
-use service::rules::{Hits, Rule, Rules};
 
 use crate::inputs::shown;
 use crate::output;
-use crate::scan::{Question, SourceArguments};
+use crate::source::{Question, SourceArguments, load_rules};
 
 /// Check a rules file, or try what it would change
 #[derive(Debug, Args)]
@@ -46,41 +41,11 @@ enum Command {
     },
 }
 
-/// What events are treated by.
-#[derive(Debug, Default, Args)]
-pub struct RulesArguments {
-    /// Treat events as the rules in this TOML file say
-    #[arg(long, value_name = "FILE")]
-    pub rules: Option<PathBuf>,
-    /// Ignore what other accounts log of this account's calls, as its own trail is read as well; may
-    /// be given several times
-    #[arg(long, value_name = "ID", value_parser = account_id)]
-    pub trail_account: Vec<String>,
-}
-
-impl RulesArguments {
-    /// Returns the rules to go by.
-    pub fn load(&self) -> anyhow::Result<Rules> {
-        let trail_accounts = TrailAccounts::new(self.trail_account.iter().cloned());
-        Ok(load(self.rules.as_deref())?.with_exempt(Exempt {
-            trail_accounts,
-            ..Exempt::default()
-        }))
-    }
-}
-
-fn account_id(text: &str) -> Result<String, String> {
-    match is_account_id(text) {
-        true => Ok(text.to_owned()),
-        false => Err("an account id has twelve digits, such as 111122223333".to_owned()),
-    }
-}
-
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::Check { file } => {
-            let rules = load(Some(file))?;
+            let rules = load_rules(Some(file))?;
             let policies = match rules.policies().all().len() {
                 0 => String::new(),
                 count => format!(" and {count} policies"),
@@ -93,42 +58,6 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Try { file, paths } => try_on(file, paths),
-    }
-}
-
-/// Loads a rules file; none gives no rules.
-fn load(file: Option<&Path>) -> anyhow::Result<Rules> {
-    let Some(file) = file else {
-        return Ok(Rules::default());
-    };
-    let text =
-        fs::read_to_string(file).with_context(|| format!("{}: cannot be read", shown(file)))?;
-    Rules::parse(&text).map_err(|complaints| {
-        let lines: Vec<String> = complaints
-            .iter()
-            .map(|complaint| format!("{}:{}", shown(file), sanitize(&complaint.to_string(), 500)))
-            .collect();
-        anyhow!("the rules cannot be used\n{}", lines.join("\n"))
-    })
-}
-
-/// Says of a rule that did nothing why that may be.
-pub fn idle(rule: &Rule, hits: Hits) -> Option<String> {
-    let name = sanitize(&rule.name, 100);
-    let line = rule.line;
-    match (hits, rule.until) {
-        (
-            Hits {
-                ended: ended @ 1.., ..
-            },
-            Some(until),
-        ) => Some(format!(
-            "rule {name:?} (line {line}) ended at {until}; it would have matched {ended} records since"
-        )),
-        (Hits { applied: 0, .. }, _) => {
-            Some(format!("rule {name:?} (line {line}) matched nothing"))
-        }
-        _ => None,
     }
 }
 

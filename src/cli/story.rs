@@ -13,7 +13,7 @@ use records::redact::sanitize;
 use records::time::duration;
 use service::inspect::telling::occasion;
 
-use crate::table::counted;
+use crate::counts::counted;
 
 /// What is shown of a caller's name.
 const NAME_CHARS_MAX: usize = 128;

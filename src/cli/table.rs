@@ -1,7 +1,5 @@
 //! What people read in a terminal: the books in a sentence, the clusters in a table that fits.
 
-use std::collections::BTreeMap;
-
 use alerts::hint::hint;
 use alerts::severity::{self, Severity};
 use clusters::class::Class;
@@ -17,10 +15,11 @@ use comfy_table::{
 use records::redact::sanitize;
 use records::time::EventTime;
 
+use crate::counts::{counted, outcomes};
 use crate::history;
 use crate::kept::{Decided, History, Standing};
 use crate::output;
-use crate::scan::Scanned;
+use crate::source::Scanned;
 
 /// How wide a table is where no terminal tells its width.
 const COLUMNS_WITHOUT_TERMINAL: u16 = 160;
@@ -290,43 +289,6 @@ fn books(books: &Books, scanned: &Scanned, clusters: usize) -> String {
         text.push_str(&format!("{failed} could not be read\n"));
     }
     text
-}
-
-/// Returns what became of the records in some inputs.
-pub fn outcomes(books: &Books, inputs: &str) -> String {
-    format!(
-        "{} in {inputs}: {} not selected{}, {} selected\n\
-         {} selected: {} clustered, {} duplicate, {} ignored{}, {} quarantined{}\n",
-        counted(books.read, "record"),
-        books.not_selected(),
-        reasons(&books.not_selected),
-        books.selected,
-        books.selected,
-        books.clustered,
-        books.duplicate,
-        books.ignored(),
-        reasons(&books.ignored),
-        books.quarantined(),
-        reasons(&books.quarantined),
-    )
-}
-
-/// Returns a number with its noun, in the plural where it needs one.
-pub fn counted(count: u64, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
-}
-
-fn reasons(counts: &BTreeMap<&str, u64>) -> String {
-    let reasons: Vec<String> = counts
-        .iter()
-        .map(|(reason, count)| format!("{count} {reason}"))
-        .collect();
-    if reasons.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", reasons.join(", "))
-    }
 }
 
 #[cfg(test)]

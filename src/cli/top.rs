@@ -8,8 +8,9 @@ use clap::{Args, ValueEnum};
 use clusters::ranking::{self, rank};
 
 use crate::inputs::shown;
-use crate::scan::{Answer, Format, Question, SourceArguments};
+use crate::scan::Format;
 use crate::since::Since;
+use crate::source::{Answer, Question, SourceArguments};
 use crate::{json, output, table};
 
 /// Rank errors by cluster, event, code, principal, key, source IP or account

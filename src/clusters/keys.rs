@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use data_encoding::BASE32_NOPAD;
-use records::principal::KeyKind;
+use records::key_id::KeyKind;
 use records::time::EventTime;
 use serde_json::{Value, json};
 

@@ -8,9 +8,8 @@ use Form::{
 use Network::{Dns, Internal, Nat, Office, OfficeV6, Outside, Stranger};
 use Sessions::{Botocore, Instances, Named};
 
-use crate::call::fill;
-use crate::event::{moment, quote};
 use crate::random::Random;
+use crate::text::{fill, moment, quote};
 
 /// An AWS account of the shop.
 #[derive(Debug, PartialEq, Eq)]

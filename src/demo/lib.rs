@@ -26,6 +26,7 @@ mod random;
 mod routine;
 mod scenes;
 mod stage;
+mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};

@@ -5,8 +5,9 @@ use clusters::class::Class;
 
 use crate::call::Call;
 use crate::cast;
-use crate::event::{Draft, Event, Mark, Object, moment};
+use crate::event::{Draft, Event, Mark, Object};
 use crate::stage::Stage;
+use crate::text::moment;
 
 /// An ordinary denial; the odd records are this one with a change.
 const USUAL: Call = Call {

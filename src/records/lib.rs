@@ -17,6 +17,7 @@
 //! Field names and meanings: AWS CloudTrail User Guide, "CloudTrail record contents".
 
 pub mod denial;
+pub mod key_id;
 pub mod message;
 pub mod origin;
 pub mod principal;

@@ -11,7 +11,8 @@
 use json::recent::Recent;
 
 use crate::Record;
-use crate::principal::{self, AWS_INTERNAL, KeyKind, is_service_linked, service_name};
+use crate::key_id::KeyKind;
+use crate::principal::{self, AWS_INTERNAL, is_service_linked, service_name};
 
 /// By what means a call was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

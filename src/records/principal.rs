@@ -14,6 +14,7 @@ use std::sync::LazyLock;
 
 use memchr::memchr_iter;
 
+use crate::key_id::is_key_id;
 use crate::redact::{clean, sanitize};
 use crate::{Record, Text, UserIdentity};
 
@@ -74,19 +75,6 @@ pub enum SessionKind {
     Named,
 }
 
-/// How long an access key lives, told by its prefix.
-///
-/// Source: IAM User Guide, "IAM identifiers", section "Understanding unique ID prefixes".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum KeyKind {
-    /// `AKIA`: belongs to a user or the root user until it is deleted.
-    LongTerm,
-    /// `ASIA`: issued by STS for hours.
-    Temporary,
-    /// Any other prefix.
-    Other,
-}
-
 /// What CloudTrail writes as the account and the caller of a request without credentials.
 pub(crate) const ANONYMOUS: &str = "ANONYMOUS_PRINCIPAL";
 /// What AWS writes instead of a name typed at sign-in that is no user: it may be a password.
@@ -129,26 +117,6 @@ impl SessionKind {
             Self::Generated
         } else {
             Self::Named
-        }
-    }
-}
-
-impl KeyKind {
-    /// Tells the kind of an access key id.
-    pub fn of(key: &str) -> Self {
-        match key.get(..4) {
-            Some("AKIA") => Self::LongTerm,
-            Some("ASIA") => Self::Temporary,
-            _ => Self::Other,
-        }
-    }
-
-    /// Returns the stable short name used in facets and in the store.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::LongTerm => "long-term",
-            Self::Temporary => "temporary",
-            Self::Other => "other",
         }
     }
 }
@@ -205,13 +173,6 @@ pub fn network(source_ip_address: &str) -> String {
 pub fn access_key<'r>(record: &'r Record<'_>) -> Option<&'r str> {
     let key = said(&record.user_identity.as_ref()?.access_key_id)?;
     is_key_id(key).then_some(key)
-}
-
-pub(crate) fn is_key_id(text: &str) -> bool {
-    (16..=128).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
 /// Returns the DNS name of an AWS service, which CloudTrail writes where a service called.
@@ -579,6 +540,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::key_id::KeyKind;
 
     /// Reads a made-up record with this `userIdentity`.
     fn called_by(identity: &str) -> Principal<'static> {

@@ -9,7 +9,7 @@
 use unicode_normalization::UnicodeNormalization;
 
 use crate::denial::ends_with_ignore_case;
-use crate::principal::is_key_id;
+use crate::key_id::is_key_id;
 use crate::{Record, Text, UserIdentity};
 
 /// Longest sample kept of a record, in bytes.

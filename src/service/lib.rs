@@ -19,6 +19,9 @@
 // The ports through which the verbs reach the outside world.
 pub mod ports;
 
+// A rules file: places in it, and complaints about them.
+pub mod rulefile;
+
 // What the user wants treated otherwise.
 pub mod rules;
 

@@ -9,7 +9,7 @@ use records::principal::is_account_id;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::rules::Reading;
+use crate::rulefile::Reading;
 
 /// Policies in their order; none by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -24,6 +24,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::policy::{Policies, PolicyText};
+use crate::rulefile::{Complaint, Reading};
 
 /// Rules, ready to be tried; none by default.
 #[derive(Clone, Default)]
@@ -93,18 +94,6 @@ pub struct Hits {
     pub applied: u64,
     /// Records that it would have been applied to before its end.
     pub ended: u64,
-}
-
-/// What is wrong in a rules file, and where.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{line}:{column}: {message}")]
-pub struct Complaint {
-    /// The line, from one.
-    pub line: usize,
-    /// The column, from one.
-    pub column: usize,
-    /// What is wrong, and what would be right.
-    pub message: String,
 }
 
 #[derive(Deserialize)]
@@ -313,37 +302,14 @@ impl Hits {
     }
 }
 
-impl Complaint {
-    fn at(text: &str, offset: usize, message: String) -> Self {
-        let before = &text[..text.floor_char_boundary(offset)];
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        Self {
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-            message,
-        }
-    }
-}
-
 impl fmt::Debug for Rules {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_list().entries(&self.rules).finish()
     }
 }
 
-/// A file that is being read, and what was found wrong in it so far.
-pub(crate) struct Reading<'t> {
-    text: &'t str,
-    complaints: Vec<Complaint>,
-}
-
+/// What belongs to rules in it.
 impl Reading<'_> {
-    /// Says what is wrong at a place.
-    pub(crate) fn complain<T>(&mut self, at: &Spanned<T>, message: String) {
-        self.complaints
-            .push(Complaint::at(self.text, at.span().start, message));
-    }
-
     fn rule(&mut self, rule: &Spanned<RuleText>, rules: &mut Rules) {
         let text = rule.get_ref();
         let name = text.name.get_ref().trim();
@@ -416,21 +382,6 @@ impl Reading<'_> {
             );
         }
         action
-    }
-
-    /// Reads a name that has to be one of some.
-    pub(crate) fn named<T>(
-        &mut self,
-        text: &Option<Spanned<String>>,
-        parse: impl Fn(&str) -> Option<T>,
-        what: &str,
-    ) -> Option<T> {
-        let text = text.as_ref()?;
-        let value = parse(text.get_ref());
-        if value.is_none() {
-            self.complain(text, format!("{:?} is not {what}", text.get_ref()));
-        }
-        value
     }
 
     fn until(&mut self, until: &Spanned<toml::Value>) -> Option<EventTime> {

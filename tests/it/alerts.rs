@@ -13,7 +13,7 @@ use clusters::fingerprint::ClusterId;
 use clusters::keys::{Answer, KeyReport, Oddity, account_of};
 use clusters::summary::{Excerpt, KeyLine, Line, Period, Storm, Summary};
 use clusters::{Cluster, EventId};
-use records::principal::KeyKind;
+use records::key_id::KeyKind;
 use records::time::EventTime;
 use serde_json::{Value, json};
 

@@ -157,10 +157,12 @@ fn below_the_ports_nothing_waits_and_nothing_touches_the_outside() {
         "SystemTime",
         "Instant::now",
     ];
-    for room in PURE
-        .iter()
-        .chain(&["service/rules", "service/policy", "service/config"])
-    {
+    for room in PURE.iter().chain(&[
+        "service/rulefile",
+        "service/rules",
+        "service/policy",
+        "service/config",
+    ]) {
         for path in files_of(room) {
             for word in OUTSIDE {
                 assert!(!code(&path).contains(word), "{} has {word}", path.display());

@@ -583,7 +583,7 @@ fn hostile_keys(text: &str) -> Vec<KeyReport> {
     };
     let without = KeyReport {
         answer: None,
-        kind: records::principal::KeyKind::Temporary,
+        kind: records::key_id::KeyKind::Temporary,
         ..hostile.clone()
     };
     vec![hostile, without]

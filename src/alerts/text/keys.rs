@@ -2,7 +2,7 @@
 
 use clusters::facet::Kind as Facet;
 use clusters::keys::{Answer, KeyReport, Oddity, masked};
-use records::principal::KeyKind;
+use records::key_id::KeyKind;
 
 use crate::evidence::Evidence;
 use crate::text::document::{Line, Piece, Pieces, fill, joined};

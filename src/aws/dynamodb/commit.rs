@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
-use std::future::Future;
 
 use alerts::occasion::{self, Occasion};
 use clusters::facet::Kind;
@@ -13,10 +12,10 @@ use clusters::lifecycle::SETTLING_SECONDS;
 use clusters::manifest::Manifest;
 use clusters::sample::{Rank, Samples};
 use clusters::{EventId, Facts, Sighting, Tally};
-use futures_util::stream::{self, StreamExt as _};
 use records::time::{EventTime, Window};
 use service::ports::{Batch, Committed, Late, Spent, StoreError};
 
+use crate::dynamodb::calls::together;
 use crate::dynamodb::item::{
     CALLERS_MAX, Caller, Head, State, beginning_key, caller, head_key, late_item, learned_key,
     manifest_item, open_place, principal_item, principal_key, renewal_key,
@@ -26,9 +25,6 @@ use crate::dynamodb::mark::journal_item;
 use crate::dynamodb::message::marker_item;
 use crate::dynamodb::table::{Item, Key, Table, TableError, Write};
 use crate::dynamodb::{Counting, DynamoStore, HEAD_SECONDS, HEADS_MAX, Known, read};
-
-/// How many calls are under way at a time.
-const CALLS_MAX: usize = 16;
 
 /// What comes so long after its hour, in seconds, is noted as late: until then the inspection looks
 /// at the hour by itself.
@@ -584,11 +580,6 @@ fn canaries<'t>(
     }
     let first = |(of, (_, sighting))| (of, sighting);
     found.into_iter().map(first).collect()
-}
-
-/// Runs calls side by side and returns their outcomes in the order of the calls.
-pub(super) async fn together<F: Future>(calls: impl IntoIterator<Item = F>) -> Vec<F::Output> {
-    stream::iter(calls).buffered(CALLS_MAX).collect().await
 }
 
 fn shown(tally: &Tally) -> BTreeMap<ClusterId, Shown> {

@@ -9,7 +9,7 @@ use clusters::journal::{Entry, What};
 use clusters::mark::{Decision, Mark};
 use service::ports::{Marked, Marks, StoreError};
 
-use crate::dynamodb::commit::together;
+use crate::dynamodb::calls::together;
 use crate::dynamodb::item::{Head, State, head_key, open_place, recovered_place};
 use crate::dynamodb::table::{Item, Key, Table, TableError, Write};
 use crate::dynamodb::{ATTEMPTS_MAX, DynamoStore};

@@ -10,6 +10,7 @@
 //! Between the two another function may find a cluster recovered; whoever does that looks at the
 //! manifests again afterwards.
 
+mod calls;
 mod campaigns;
 mod commit;
 mod dossier;

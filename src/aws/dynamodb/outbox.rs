@@ -8,7 +8,7 @@ use clusters::keys::{ANSWER_SECONDS, Ledger};
 use service::ports::{Ledgers, Outbox, SentLog, StoreError};
 
 use crate::dynamodb::DynamoStore;
-use crate::dynamodb::commit::together;
+use crate::dynamodb::calls::together;
 use crate::dynamodb::mark::{mark_key, read_mark};
 use crate::dynamodb::message::{
     self, breaker_item, breaker_key, ledger_expires, ledger_item, ledger_key, read_log, read_row,

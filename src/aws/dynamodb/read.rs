@@ -12,7 +12,7 @@ use clusters::sightings::Sightings;
 use records::time::{EventTime, Window};
 use service::ports::StoreError;
 
-use crate::dynamodb::commit::together;
+use crate::dynamodb::calls::together;
 use crate::dynamodb::item::{self, Head};
 use crate::dynamodb::table::{Item, Table};
 

@@ -14,11 +14,11 @@ use service::ingest::intake::{Intake, Stopped, Taken};
 use service::memory::MemoryStore;
 use service::ports::{Bucket, LogGroups as _, Subscribed, with_causes};
 
+use crate::counts::counted;
 use crate::deployed::function::{Acting, FunctionArguments, Timed, Untouched, account_of, told};
 use crate::machine::now;
 use crate::output;
 use crate::since::time;
-use crate::table::counted;
 
 /// Read hours of a stack's log groups again
 ///

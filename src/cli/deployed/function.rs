@@ -18,9 +18,9 @@ use service::memory::MemoryStore;
 use service::ports::{Bucket, BucketError, Listed, Setups as _, Store};
 use tokio::runtime::Runtime;
 
+use crate::counts::{counted, outcomes};
 use crate::deployed::table_of;
 use crate::machine::{now, runtime};
-use crate::table::{counted, outcomes};
 
 /// In whose place.
 #[derive(Debug, Args)]

@@ -9,10 +9,10 @@ use service::ingest::redrive::{FAILED, Failed, Left, Round, redrive};
 use service::memory::MemoryStore;
 use service::ports::{Bucket, with_causes};
 
+use crate::counts::counted;
 use crate::deployed::function::{Acting, FunctionArguments, Timed, Untouched, told};
 use crate::machine::now;
 use crate::output;
-use crate::table::counted;
 
 /// Take failed invocations of a stack back in
 ///

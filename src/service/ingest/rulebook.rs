@@ -9,7 +9,8 @@ use clusters::exempt::Exempt;
 use records::time::EventTime;
 
 use crate::ports::{Bucket, BucketError};
-use crate::rules::{Complaint, Rules};
+use crate::rulefile::Complaint;
+use crate::rules::Rules;
 
 /// The longest rules that are read: so many bytes have ten thousand rules.
 const RULES_BYTES_MAX: usize = 1024 * 1024;

@@ -13,7 +13,7 @@ use clusters::keys::KeyReport;
 use clusters::related::related;
 use clusters::sightings::Sightings;
 use clusters::{Census, Cluster, EventId, Sighting};
-use records::principal::KeyKind;
+use records::key_id::KeyKind;
 use records::time::Window;
 use view::dashboard::cluster::Page;
 use view::json::{self, ClusterShape, HistoryShape};

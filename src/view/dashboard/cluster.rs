@@ -13,7 +13,7 @@ use clusters::mark::{Decision, Marking};
 use clusters::related::Related;
 use clusters::sample::Sample;
 use maud::{Markup, html};
-use records::principal::KeyKind;
+use records::key_id::KeyKind;
 use records::redact::sanitize;
 use records::time::{EventTime, Window, duration};
 use serde_json::json;
