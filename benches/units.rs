@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use aws::dynamodb::Settings;
-use input::file::{Layout, Limits};
+use input::{Layout, Limits};
 use service::ingest::{Folding, commit};
 use service::ports::Store as _;
 use service::rules::Rules;

@@ -3,6 +3,8 @@
 //! It connects only to addresses that were looked at, follows no redirect, uses no proxy, reads so
 //! much of an answer and no more, and gives up in time. Its token stands in the URL, so no URL is ever
 //! told. The client is made when it is first used, as it reads all certificates of the system.
+//!
+//! The submodule makes a sink of it, and is known here only to be handed on.
 
 mod sink;
 

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
-use input::file::{Item, Limits, read};
+use input::file::read;
+use input::{Item, Limits};
 use records::redact::sanitize;
 use records::{Record, Rejection, Wrapper};
 use service::rules::{Fate, Rules};

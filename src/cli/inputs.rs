@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use indicatif::ProgressBar;
-use input::file::Layout;
+use input::Layout;
 use records::principal::is_account_id;
 use records::redact::sanitize;
 use service::ingest::{Folded, Folding};

@@ -15,7 +15,7 @@ use clusters::report::Books;
 use clusters::timeline::Timeline;
 use clusters::transition::Transition;
 use clusters::twin::TrailAccounts;
-use input::file::Limits;
+use input::Limits;
 use records::principal::is_account_id;
 use records::redact::sanitize;
 use records::time::EventTime;

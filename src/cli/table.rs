@@ -294,7 +294,7 @@ fn books(books: &Books, scanned: &Scanned, clusters: usize) -> String {
 #[cfg(test)]
 mod tests {
     use demo::{Plan, trail};
-    use input::file::{Layout, Limits};
+    use input::{Layout, Limits};
     use service::ingest;
     use service::memory::MemoryStore;
     use service::ports::Store as _;

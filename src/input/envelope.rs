@@ -13,56 +13,14 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use json::Json;
-use json::split::{Cursor, Element, Member, Piece, Reach, SPACE};
+use json::split::{self, Cursor, Element, Member, Piece, Reach, SPACE};
+use json::structure::{self, UNESCAPE_ROOM};
 use records::time::EventTime;
 use records::{Rejection, Wrapper};
 
-use crate::file::{self, CAPTURE_BYTES_MAX, Item, Limits, Output, ReadError};
+use crate::output::{Output, text};
 use crate::unpack::{Faithful, GZIP_MAGIC, inflate};
-
-/// What the base64 of a payload may decode to: AWS Lambda takes no larger event than 6 MB.
-pub const PACKED_BYTES_MAX: usize = 6 * 1024 * 1024;
-
-/// Why a subscription payload cannot be opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PayloadFault {
-    /// There is no `awslogs.data`, or nothing in it.
-    #[error("no awslogs.data string in it; expected the event of a subscription filter")]
-    NoData,
-    /// The data is not in the standard alphabet, or damaged.
-    #[error("awslogs.data is not standard base64; save the event again, unchanged")]
-    Base64,
-    /// The data is longer than AWS Lambda lets an event be.
-    #[error("awslogs.data is longer than {PACKED_BYTES_MAX} bytes; no subscription sends that")]
-    TooLong,
-    /// The data is something else than gzip.
-    #[error("awslogs.data is not gzip data; save the event again, unchanged")]
-    NotGzip,
-    /// What is inside is not what CloudWatch Logs writes.
-    #[error("no CloudWatch Logs message in it; check what the subscription filter sends")]
-    NotLogs,
-    /// The JSON, outside or inside, ends too early.
-    #[error("its JSON ends too early; save the event again, to its end")]
-    Cut,
-    /// Something follows what CloudWatch Logs wrote.
-    #[error("more than one message in it; split it into one payload a message")]
-    Trailing,
-}
-
-impl PayloadFault {
-    /// Returns the stable short name used in counts and in the store.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::NoData => "payload_no_data",
-            Self::Base64 => "payload_base64",
-            Self::TooLong => "payload_too_long",
-            Self::NotGzip => "payload_not_gzip",
-            Self::NotLogs => "payload_not_logs",
-            Self::Cut => "payload_cut",
-            Self::Trailing => "payload_trailing",
-        }
-    }
-}
+use crate::{CAPTURE_BYTES_MAX, Item, Limits, PACKED_BYTES_MAX, PayloadFault, ReadError};
 
 /// Reads the event that CloudWatch Logs sends to a function, which must be a payload.
 ///
@@ -346,7 +304,7 @@ pub(crate) fn log_events<R: Read>(
                 output.oversize(&wrapper);
             }
             Piece::Whole(bytes) => {
-                let event = file::text(bytes);
+                let event = text(bytes);
                 match take_out(&event, field, &mut wrapper) {
                     Ok(record) => output.record(record, &wrapper),
                     Err(rejection) => output.reject(rejection, &wrapper),
@@ -361,7 +319,7 @@ pub(crate) const MESSAGE: &[u8] = b"message";
 
 /// Where the message of a log event begins, behind its quote, and when it was logged, if the event
 /// is spelled as CloudWatch Logs spells it: `{"id":"1","timestamp":1,"message":"`.
-pub(crate) fn message_in(event: &[u8]) -> Option<(usize, Option<EventTime>)> {
+fn message_in(event: &[u8]) -> Option<(usize, Option<EventTime>)> {
     let rest = event.strip_prefix(b"{\"id\":\"")?;
     let (_, rest) = digits(rest)?;
     let rest = rest.strip_prefix(b"\",\"timestamp\":")?;
@@ -380,7 +338,7 @@ fn digits(text: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Decodes base64 that is spelled without white space or escapes.
-pub(crate) fn decode(data: &[u8], packed: &mut Vec<u8>) -> Option<()> {
+fn decode(data: &[u8], packed: &mut Vec<u8>) -> Option<()> {
     packed.clear();
     BASE64.decode_vec(data, packed).ok()?;
     (packed.len() <= PACKED_BYTES_MAX && packed.starts_with(&GZIP_MAGIC)).then_some(())
@@ -423,6 +381,56 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 fn time(value: Json<'_>) -> Option<EventTime> {
     let milliseconds: i64 = value.as_str().trim_matches('"').parse().ok()?;
     EventTime::from_seconds(milliseconds.div_euclid(1000))
+}
+
+/// What is handed over of a payload.
+impl Output<'_> {
+    /// Unpacks the payload of a subscription whole, if that is safe; [`Self::give_back`] takes the
+    /// room again.
+    fn unpack_payload(&mut self, data: &[u8]) -> Option<(Vec<u8>, usize)> {
+        let unpacker = &mut self.fast.as_mut()?.payload;
+        decode(data, &mut unpacker.packed)?;
+        let length = unpacker.unpack(self.limits)?;
+        Some((std::mem::take(&mut unpacker.unpacked), length))
+    }
+
+    fn give_back(&mut self, room: Vec<u8>) {
+        if let Some(fast) = &mut self.fast {
+            fast.payload.unpacked = room;
+        }
+    }
+
+    /// Hands over the log event that the text ahead begins with, if it is plain; returns how many
+    /// bytes it has.
+    fn log_event(&mut self, ahead: &[u8], wrapper: &mut Wrapper) -> Option<usize> {
+        let fast = self.fast.as_mut()?;
+        let (at, logged_at) = message_in(ahead)?;
+        let room_bytes = self.limits.record_bytes_max + UNESCAPE_ROOM;
+        if fast.record.len() < room_bytes {
+            // Made of zeros that the system has; what is not written to costs nothing.
+            fast.record = vec![0; room_bytes];
+        }
+        let (end, length) = structure::unescape(&ahead[at..], &mut fast.record)?;
+        let taken = at + end + 2;
+        let is_plain = length > 0
+            && taken <= self.limits.record_bytes_max
+            && ahead[at + end..].starts_with(b"\"}")
+            && !fast.record.starts_with(split::BYTE_ORDER_MARK);
+        if !is_plain {
+            return None;
+        }
+        let record = std::mem::take(&mut fast.record);
+        let text = std::str::from_utf8(&record[..length]);
+        let is_text = text.is_ok();
+        if let Ok(text) = text {
+            wrapper.logged_at = logged_at;
+            self.record(Cow::Borrowed(text), wrapper);
+        }
+        if let Some(fast) = &mut self.fast {
+            fast.record = record;
+        }
+        is_text.then_some(taken)
+    }
 }
 
 /// What CloudWatch Logs JSON says about all its records.

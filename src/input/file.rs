@@ -9,148 +9,18 @@
 //! its end, is rejected alone. What makes the whole input doubtful, such as a checksum, is found
 //! at its end, so the visitor must not make anything final before [`read`] returns.
 
-use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::Range;
 
 use json::Json;
 use json::sieve::Sieve;
-use json::split::{BYTE_ORDER_MARK, Cursor, Element, Member, Piece, Reach, SPACE};
-use json::structure::{self, Found, UNESCAPE_ROOM};
-use records::{Rejection, Wrapper};
+use json::split::{Cursor, Element, Member, Piece, Reach, SPACE};
+use records::Wrapper;
 
-use crate::envelope::{self, Header, PayloadFault};
+use crate::envelope::{self, Header};
+use crate::output::{Fast, Output, text};
 use crate::unpack::{Faithful, GZIP_MAGIC, PACKED_WHOLE_BYTES_MAX, Unpacker, inflate};
-
-/// What is kept of one value that may turn out to be a payload: 6 MiB in base64, with line breaks.
-pub const CAPTURE_BYTES_MAX: usize = 9 * 1024 * 1024;
-
-/// How much an input may hold before it is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes that come out of gzip. Trail files and payloads were measured at up to 13 MiB, while
-    /// a payload of 1 MiB can be made to inflate to 770 MiB.
-    pub inflated_bytes_max: u64,
-    /// Bytes of one record. CloudTrail's limit is 256 KB, CloudWatch Logs takes events of 1 MB.
-    pub record_bytes_max: usize,
-    /// Records in one subscription payload; 8 035 were measured. Files have no such limit.
-    pub records_max: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            inflated_bytes_max: 256 * 1024 * 1024,
-            record_bytes_max: 2 * 1024 * 1024,
-            records_max: 200_000,
-        }
-    }
-}
-
-/// What is known about an input before it is opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
-    /// Nothing: its content tells.
-    Guess,
-    /// Its name says that every line stands for itself.
-    Lines,
-    /// It is the event of a subscription, and nothing else will do.
-    Subscription,
-}
-
-/// What an input holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Item<'a> {
-    /// The text of a record, which may still turn out to be none.
-    Record {
-        /// Its position in the input from 1, rejected ones counted.
-        number: u64,
-        /// Its JSON; bytes that are no UTF-8 were replaced.
-        text: Cow<'a, str>,
-        /// What stands around it.
-        wrapper: &'a Wrapper,
-    },
-    /// A record that cannot be handed over.
-    Rejected {
-        /// Its position in the input from 1, like that of the others.
-        number: u64,
-        /// Why.
-        rejection: Rejection,
-        /// What stands around it.
-        wrapper: &'a Wrapper,
-    },
-    /// Records in a row that the sieve of a [`Reader`] held back: calls that succeeded.
-    Quiet {
-        /// How many.
-        count: u64,
-    },
-    /// CloudWatch Logs checked whether the destination is there: nothing in it is a record.
-    ControlMessage,
-}
-
-/// Why an input cannot be read, or not to its end; what was visited before does not count.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// The input itself failed.
-    #[error("cannot read the input: {0}")]
-    Io(#[source] io::Error),
-    /// The gzip data is damaged, cut off, or followed by something else.
-    #[error("the gzip data is damaged or incomplete ({detail}); fetch it again")]
-    Gzip {
-        /// What the decoder says.
-        detail: String,
-    },
-    /// The gzip data inflates to more than the limit.
-    #[error("the gzip data inflates to more than {limit} bytes; unpack and split it first")]
-    Inflated {
-        /// The limit that was passed, in bytes.
-        limit: u64,
-    },
-    /// The payload holds more records than the limit.
-    #[error("the payload holds more than {limit} records; no subscription sends that many")]
-    Records {
-        /// The limit that was passed.
-        limit: u64,
-    },
-    /// There is nothing in it.
-    #[error("the input is empty; expected CloudTrail records")]
-    Empty,
-    /// It begins with what begins no CloudTrail input.
-    #[error("neither JSON nor gzip at byte {offset}; expected CloudTrail records")]
-    NotJson {
-        /// Where the first byte that is no white space stands, after unpacking.
-        offset: u64,
-    },
-    /// The subscription payload cannot be opened.
-    #[error("the subscription payload cannot be opened: {0}")]
-    Payload(#[from] PayloadFault),
-}
-
-impl ReadError {
-    /// Returns the stable short name used in counts and in the store.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Io(_) => "io",
-            Self::Gzip { .. } => "gzip",
-            Self::Inflated { .. } => "inflated",
-            Self::Records { .. } => "records",
-            Self::Empty => "empty",
-            Self::NotJson { .. } => "not_json",
-            Self::Payload(fault) => fault.name(),
-        }
-    }
-}
-
-impl From<io::Error> for ReadError {
-    /// Unpacks an error that came through a decoder: only the decoder's own are not ours.
-    fn from(error: io::Error) -> Self {
-        error
-            .downcast::<ReadError>()
-            .unwrap_or_else(|error| Self::Gzip {
-                detail: error.to_string(),
-            })
-    }
-}
+use crate::{CAPTURE_BYTES_MAX, Item, Layout, Limits, ReadError};
 
 /// Reads an input and hands over all that it holds, in order, a byte after another in constant
 /// memory. A [`Reader`] comes to the same result in a fraction of the time.
@@ -175,16 +45,6 @@ pub fn read<R: Read>(
 pub struct Reader {
     fast: Fast,
     unpacker: Unpacker,
-}
-
-/// What makes reading fast, and room that is used again.
-#[derive(Debug)]
-pub(crate) struct Fast {
-    sieve: &'static Sieve,
-    /// The payload of a subscription on its way from base64 to records.
-    pub(crate) payload: Unpacker,
-    /// A record without the escapes of the string that it came in.
-    pub(crate) record: Vec<u8>,
 }
 
 impl Reader {
@@ -250,157 +110,6 @@ impl Reader {
         let packed = BufReader::with_capacity(64 * 1024, unpacker.packed.chain(input));
         Reading::new(Cursor::new(inflate(packed, limits)), output, layout).run()
     }
-}
-
-/// Where items go: numbers them, and makes text of bytes.
-pub(crate) struct Output<'v> {
-    pub(crate) limits: &'v Limits,
-    pub(crate) fast: Option<&'v mut Fast>,
-    visit: &'v mut dyn FnMut(Item<'_>),
-    number: u64,
-}
-
-impl<'v> Output<'v> {
-    pub(crate) fn new(limits: &'v Limits, visit: &'v mut dyn FnMut(Item<'_>)) -> Self {
-        Self {
-            limits,
-            fast: None,
-            visit,
-            number: 0,
-        }
-    }
-
-    pub(crate) fn record(&mut self, text: Cow<'_, str>, wrapper: &Wrapper) {
-        self.number += 1;
-        let number = self.number;
-        (self.visit)(Item::Record {
-            number,
-            text,
-            wrapper,
-        });
-    }
-
-    /// Hands over the records that the text ahead begins with, as long as they are plain; returns
-    /// how many bytes that took.
-    fn records(&mut self, ahead: &[u8]) -> usize {
-        let Self {
-            limits,
-            fast: Some(fast),
-            visit,
-            number,
-        } = self
-        else {
-            return 0;
-        };
-        // First all are found and then all are handed over: what finds and what concludes each keep
-        // the processor's caches to themselves.
-        let mut all = Vec::new();
-        let max = limits.record_bytes_max;
-        let taken = structure::records(ahead, max, fast.sieve, &mut |found| all.push(found));
-        let wrapper = Wrapper::default();
-        for found in all {
-            match found {
-                Found::Quiet(count) => {
-                    *number += count;
-                    visit(Item::Quiet { count });
-                }
-                Found::Record(bytes) => {
-                    *number += 1;
-                    visit(Item::Record {
-                        number: *number,
-                        text: text(bytes),
-                        wrapper: &wrapper,
-                    });
-                }
-            }
-        }
-        taken
-    }
-
-    /// Unpacks the payload of a subscription whole, if that is safe; [`Self::give_back`] takes the
-    /// room again.
-    pub(crate) fn unpack_payload(&mut self, data: &[u8]) -> Option<(Vec<u8>, usize)> {
-        let unpacker = &mut self.fast.as_mut()?.payload;
-        envelope::decode(data, &mut unpacker.packed)?;
-        let length = unpacker.unpack(self.limits)?;
-        Some((std::mem::take(&mut unpacker.unpacked), length))
-    }
-
-    pub(crate) fn give_back(&mut self, room: Vec<u8>) {
-        if let Some(fast) = &mut self.fast {
-            fast.payload.unpacked = room;
-        }
-    }
-
-    /// Hands over the log event that the text ahead begins with, if it is plain; returns how many
-    /// bytes it has.
-    pub(crate) fn log_event(&mut self, ahead: &[u8], wrapper: &mut Wrapper) -> Option<usize> {
-        let fast = self.fast.as_mut()?;
-        let (at, logged_at) = envelope::message_in(ahead)?;
-        let room_bytes = self.limits.record_bytes_max + UNESCAPE_ROOM;
-        if fast.record.len() < room_bytes {
-            // Made of zeros that the system has; what is not written to costs nothing.
-            fast.record = vec![0; room_bytes];
-        }
-        let (end, length) = structure::unescape(&ahead[at..], &mut fast.record)?;
-        let taken = at + end + 2;
-        let is_plain = length > 0
-            && taken <= self.limits.record_bytes_max
-            && ahead[at + end..].starts_with(b"\"}")
-            && !fast.record.starts_with(BYTE_ORDER_MARK);
-        if !is_plain {
-            return None;
-        }
-        let record = std::mem::take(&mut fast.record);
-        let text = std::str::from_utf8(&record[..length]);
-        let is_text = text.is_ok();
-        if let Ok(text) = text {
-            wrapper.logged_at = logged_at;
-            self.record(Cow::Borrowed(text), wrapper);
-        }
-        if let Some(fast) = &mut self.fast {
-            fast.record = record;
-        }
-        is_text.then_some(taken)
-    }
-
-    pub(crate) fn reject(&mut self, rejection: Rejection, wrapper: &Wrapper) {
-        self.number += 1;
-        let number = self.number;
-        (self.visit)(Item::Rejected {
-            number,
-            rejection,
-            wrapper,
-        });
-    }
-
-    pub(crate) fn control_message(&mut self) {
-        (self.visit)(Item::ControlMessage);
-    }
-
-    /// Hands over a piece that nothing is wrapped around.
-    fn piece(&mut self, piece: Piece<'_>) {
-        match piece {
-            Piece::Whole(bytes) => self.record(text(bytes), &Wrapper::default()),
-            Piece::Oversize => self.oversize(&Wrapper::default()),
-            Piece::Cut => self.truncated(),
-        }
-    }
-
-    pub(crate) fn oversize(&mut self, wrapper: &Wrapper) {
-        let limit = self.limits.record_bytes_max;
-        self.reject(Rejection::Oversize { limit }, wrapper);
-    }
-
-    fn truncated(&mut self) {
-        self.reject(Rejection::Truncated, &Wrapper::default());
-    }
-}
-
-/// Makes text of bytes, replacing what is no UTF-8; the common case costs no copy.
-pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
-    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
-    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 struct Reading<'v, R> {

@@ -10,7 +10,7 @@ use std::io::{self, BufRead, Read};
 use flate2::bufread::MultiGzDecoder;
 use json::native::Decompressor;
 
-use crate::file::{Limits, ReadError};
+use crate::{Limits, ReadError};
 
 /// The first two bytes of gzip data (RFC 1952, 2.3.1).
 pub const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];

@@ -14,7 +14,7 @@ use aws::dynamodb::{DynamoStore, Settings};
 use clusters::Census;
 use clusters::fingerprint::ClusterId;
 use clusters::mark::{Decision, Mark, Until};
-use input::file::{Layout, Limits};
+use input::{Layout, Limits};
 use proptest::prelude::*;
 use records::time::EventTime;
 use serde_json::json;

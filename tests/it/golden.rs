@@ -22,7 +22,7 @@ use clusters::{Census, Cluster};
 use expect_test::{Expect, expect};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use input::file::{Layout, Limits};
+use input::{Layout, Limits};
 use records::redact::sanitize;
 use serde_json::{Value, json};
 use service::ingest;

@@ -23,7 +23,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 /// Returns the code of a file, its tests and its comments cut off.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
-    let code = text.split("#[cfg(test)]").next().unwrap();
+    let code = text.split("\n#[cfg(test)]").next().unwrap();
     let uncommented = code
         .lines()
         .filter(|line| !line.trim_start().starts_with("//"));
@@ -188,4 +188,165 @@ fn every_module_says_first_what_it_is_for() {
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.starts_with("//! "), "{} says nothing", path.display());
     }
+}
+
+/// The modules of a crate by their paths, with their code. The root is not among them: it declares all
+/// others, and what it holds is there for all of them.
+type Modules = BTreeMap<Vec<String>, String>;
+
+fn modules(folder: &Path) -> Modules {
+    let files = sources(folder).into_iter();
+    let modules = files.filter(|path| !path.ends_with("lib.rs") && !path.ends_with("tests.rs"));
+    let module = |path: PathBuf| {
+        let place = path.strip_prefix(folder).unwrap().with_extension("");
+        let names = place.iter().map(|name| name.to_str().unwrap().to_owned());
+        (names.filter(|name| name != "mod").collect(), code(&path))
+    };
+    modules.map(module).collect()
+}
+
+/// Takes the paths that a text begins with, several where it has braces, and returns what follows.
+fn take_paths<'t>(text: &'t str, before: &[&'t str], found: &mut Vec<Vec<&'t str>>) -> &'t str {
+    let mut path = before.to_vec();
+    let mut rest = text.trim_start();
+    loop {
+        if let Some(list) = rest.strip_prefix('{') {
+            rest = list.trim_start();
+            while !rest.is_empty() && !rest.starts_with('}') {
+                let behind = take_paths(rest, &path, found);
+                // What it is called here does not matter.
+                let end = behind.find([',', '}']).unwrap_or(behind.len());
+                rest = behind[end..].trim_start_matches(',').trim_start();
+            }
+            return rest.strip_prefix('}').unwrap_or(rest);
+        }
+        let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
+        let end = rest.find(|letter| !is_part(letter)).unwrap_or(rest.len());
+        let (name, behind) = rest.split_at(end);
+        // Without a name it is a star.
+        path.extend((!name.is_empty()).then_some(name));
+        match behind.strip_prefix("::") {
+            Some(more) if !name.is_empty() => rest = more,
+            _ => {
+                found.push(path);
+                return behind;
+            }
+        }
+    }
+}
+
+/// Returns the paths in some code that lead to the same crate.
+fn paths_within(code: &str) -> Vec<Vec<&str>> {
+    let mut found = Vec::new();
+    for start in ["crate::", "self::", "super::"] {
+        for (at, _) in code.match_indices(start) {
+            let is_inside = |letter: char| letter.is_alphanumeric() || "_:".contains(letter);
+            if !code[..at].ends_with(is_inside) {
+                take_paths(&code[at..], &[], &mut found);
+            }
+        }
+    }
+    found
+}
+
+/// Returns the module that a path leads to; the root's is empty.
+fn module_at(from: &[String], path: &[&str], modules: &Modules) -> Vec<String> {
+    let mut full = match path[0] {
+        "crate" => Vec::new(),
+        _ => from.to_vec(),
+    };
+    for name in path {
+        match *name {
+            "crate" | "self" => {}
+            "super" => drop(full.pop()),
+            name => full.push(name.to_owned()),
+        }
+    }
+    while !full.is_empty() && !modules.contains_key(&full) {
+        full.pop();
+    }
+    full
+}
+
+/// Returns the sets of modules of which each uses itself by way of the others. A module and its own
+/// submodules are one thing, so neighbours are compared, each with all that is inside of it.
+fn circles(modules: &Modules) -> BTreeSet<BTreeSet<String>> {
+    let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (from, code) in modules {
+        for path in paths_within(code) {
+            let to = module_at(from, &path, modules);
+            let both = from.iter().zip(&to);
+            let shared = both.take_while(|(from, to)| from == to).count();
+            if shared < from.len().min(to.len()) {
+                let [from, to] = [from, &to].map(|path| path[..=shared].join("::"));
+                uses.entry(from).or_default().insert(to);
+            }
+        }
+    }
+    let reached = |from: &String| {
+        let (mut found, mut left) = (BTreeSet::new(), vec![from]);
+        while let Some(next) = left.pop() {
+            let fresh = uses.get(next).into_iter().flatten();
+            left.extend(fresh.filter(|name| found.insert((*name).clone())));
+        }
+        found
+    };
+    let reached: BTreeMap<&String, _> = uses.keys().map(|name| (name, reached(name))).collect();
+    let is_back = |from: &String, to: &String| reached.get(to).is_some_and(|of| of.contains(from));
+    let circle = |(from, of): (&&String, &BTreeSet<String>)| -> BTreeSet<String> {
+        of.iter().filter(|to| is_back(from, to)).cloned().collect()
+    };
+    let all = reached.iter().map(circle);
+    all.filter(|circle| !circle.is_empty()).collect()
+}
+
+#[test]
+fn no_circle_of_modules_inside_a_crate() {
+    let folders = fs::read_dir("src")
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let crates: Vec<PathBuf> = folders
+        .filter(|path| path.join("lib.rs").exists())
+        .collect();
+    assert!(crates.len() >= PURE.len());
+    for folder in crates {
+        let modules = modules(&folder);
+        let used = modules.values().map(|code| paths_within(code).len());
+        // A crate of one file has nothing to read, and any other something.
+        assert!(modules.is_empty() || used.sum::<usize>() > 0);
+        let found = circles(&modules);
+        assert!(found.is_empty(), "{}: {found:?}", folder.display());
+    }
+}
+
+#[test]
+fn a_circle_of_modules_is_found_and_a_module_with_its_submodules_is_none() {
+    let made_up = |texts: &[(&str, &str)]| {
+        let of = |(name, code): &(&str, &str)| {
+            (
+                name.split("::").map(str::to_owned).collect(),
+                (*code).to_owned(),
+            )
+        };
+        let found = circles(&texts.iter().map(of).collect());
+        let shown = |circle: BTreeSet<String>| circle.into_iter().collect::<Vec<_>>().join(" ");
+        found.into_iter().map(shown).collect::<Vec<_>>()
+    };
+    let one_way = [
+        ("a", "use crate::b::c::{self, X as Y};"),
+        ("b", "use crate::{Root, d::*}; fn f() { c::f() }"),
+        ("b::c", "use super::X; use crate::b::{Y, e};"),
+        ("b::e", "use crate::d;"),
+        ("d", "use other::crate_::a; use crate::Root;"),
+    ];
+    assert_eq!(made_up(&one_way), [""; 0]);
+    let with = |name, code| [&one_way[..], &[(name, code)]].concat();
+    assert_eq!(made_up(&with("d", "fn f() -> crate::a::X")), ["a b d"]);
+    assert_eq!(
+        made_up(&with("d", "use crate::{Z, b::{c::{X}, Y}};")),
+        ["b d"]
+    );
+    assert_eq!(made_up(&with("b::e", "use super::super::a;")), ["a b"]);
+    assert_eq!(made_up(&with("b::e", "use super::c;")), ["b::c b::e"]);
+    assert_eq!(made_up(&with("b::e", "use self::f::X;")), [""; 0]);
 }

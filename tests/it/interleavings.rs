@@ -17,7 +17,7 @@ use aws::dynamodb::table::{Table, Write};
 use aws::dynamodb::{DynamoStore, Settings};
 use clusters::fingerprint::ClusterId;
 use clusters::manifest::Manifest;
-use input::file::{Layout, Limits};
+use input::{Layout, Limits};
 use records::time::EventTime;
 use serde_json::json;
 use service::ingest::{Folding, commit};

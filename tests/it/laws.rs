@@ -10,7 +10,7 @@ use clusters::fingerprint::ClusterId;
 use clusters::memo::Memo;
 use clusters::report::Books;
 use clusters::{Census, Span, conclude};
-use input::file::{Layout, Limits};
+use input::{Layout, Limits};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use records::origin::Agents;

@@ -2,7 +2,7 @@
 
 use clusters::Census;
 use clusters::report::Books;
-use input::file::{Layout, Limits};
+use input::{Layout, Limits};
 use serde_json::{Value, json};
 use service::ingest;
 use service::memory::MemoryStore;

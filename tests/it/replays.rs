@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use alerts::occasion::{Kind, Occasion};
 use clusters::campaign::Shape;
 use clusters::transition::Change;
-use input::file::{Layout, Limits};
+use input::{Layout, Limits};
 use pollster::block_on;
 use records::time::EventTime;
 use serde_json::{Value, json};

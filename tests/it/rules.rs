@@ -3,7 +3,7 @@
 use alerts::severity;
 use clusters::Census;
 use expect_test::expect;
-use input::file::{Layout, Limits};
+use input::{Layout, Limits};
 use serde_json::{Value, json};
 use service::ingest::{self, Ingested};
 use service::memory::MemoryStore;

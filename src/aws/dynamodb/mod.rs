@@ -9,6 +9,9 @@
 //! Heads are read before manifests are written, because the guard must know which clusters are new.
 //! Between the two another function may find a cluster recovered; whoever does that looks at the
 //! manifests again afterwards.
+//!
+//! It is one store: this file holds its state, and the submodules implement the ports on it, so each knows
+//! the other.
 
 mod calls;
 mod campaigns;

@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use records::time::EventTime;
 
 use super::*;
+use crate::PACKED_BYTES_MAX;
 
 const SMALL: Limits = Limits {
     inflated_bytes_max: 100_000,
@@ -465,7 +466,7 @@ fn a_payload_that_is_not_whole_is_refused() {
     check_refused(&event[..event.len() / 2], "payload_cut");
     let many = [r#"{"message":"{}"}"#; 6].join(",");
     check_refused(payload(logs(&format!("[{many}]"))), "records");
-    let long = BASE64_STANDARD.encode(vec![0; envelope::PACKED_BYTES_MAX + 1]);
+    let long = BASE64_STANDARD.encode(vec![0; PACKED_BYTES_MAX + 1]);
     let long = wrap(&format!("H4sIAAAAAAAA/w{}", &long[14..]));
     for input in [
         long.clone(),

@@ -3,6 +3,9 @@
 //!
 //! Nothing is lost: a row stays until the step that notes what became of it. A crash between sending
 //! and noting sends it once more, under the same id.
+//!
+//! The submodules are the steps of one run and take what it is given as [`Delivery`], so they and this file
+//! are one thing.
 
 mod desk;
 mod digest;

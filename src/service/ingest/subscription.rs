@@ -19,7 +19,7 @@ use clusters::report::Invocation;
 use clusters::{Case, EventId, Facts, Finding, Tally};
 use data_encoding::HEXLOWER;
 use input::envelope::{self, Origin};
-use input::file::{Layout, Limits, ReadError};
+use input::{Layout, Limits, ReadError};
 use records::redact::sanitize;
 use records::time::EventTime;
 use serde_json::value::RawValue;

@@ -1,4 +1,6 @@
 //! The outside world in memory: a store that keeps the whole contract and forgets it at the end.
+//!
+//! It is one store: this file holds its state, and the submodules implement the other ports on it.
 
 mod mark;
 mod outbox;
