@@ -483,7 +483,7 @@ impl HeaderField {
 impl Header {
     /// Takes the JSON text of a field, `None` when it was too long to be kept.
     pub(crate) fn set(&mut self, field: HeaderField, json: Option<&[u8]>) {
-        let json = file::text(json.unwrap_or_default());
+        let json = text(json.unwrap_or_default());
         let text = Json::new(&json).text();
         match field {
             HeaderField::MessageType => {

@@ -24,8 +24,8 @@ pub(crate) struct Fast {
 pub(crate) struct Output<'v> {
     pub(crate) limits: &'v Limits,
     pub(crate) fast: Option<&'v mut Fast>,
-    visit: &'v mut dyn FnMut(Item<'_>),
-    number: u64,
+    pub(crate) visit: &'v mut dyn FnMut(Item<'_>),
+    pub(crate) number: u64,
 }
 
 impl<'v> Output<'v> {

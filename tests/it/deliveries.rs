@@ -91,8 +91,8 @@ fn files() -> Vec<Vec<String>> {
     paths.sort();
     let records = |path| {
         let mut records = Vec::new();
-        let mut visit = |item: file::Item<'_>| {
-            if let file::Item::Record { text, .. } = item {
+        let mut visit = |item: input::Item<'_>| {
+            if let input::Item::Record { text, .. } = item {
                 records.push(text.replace(['\n', '\r'], " "));
             }
         };
