@@ -27,14 +27,21 @@ test: ## Pass all tests; those on real events are skipped where there are none
 	cargo build --locked
 	python3 tests/e2e/beside.py $(VENVS) cargo test --locked
 	cargo test --locked --lib --no-default-features
+	python3 tests/mutants.py --check
 	python3 tests/quality.py $(BUILT)/debug/cloudtrail-inspector
 	python3 tests/stack/run.py $(VENVS) $(BUILT)/debug/cloudtrail-inspector
 	$(MAKE) e2e
 
-test-long: ## Kill the function ROUNDS=100 times beside an emulator, at moments of SEED
+test-long: ## Draw all that properties draw, kill the function ROUNDS=100 times at moments of SEED, try the mutants
+	@echo "One of these alone:"
+	@echo "  EFFORT=whole cargo test --locked --test it laws::    the properties of a file, whole"
+	@echo "  KILL_ROUNDS=100 KILL_SEED=7 python3 tests/e2e/beside.py $(VENVS) cargo test --locked --test it kills::"
+	@echo "  python3 tests/mutants.py $(BUILT) NAME    a mutant; --list has their names"
 	cargo test --locked --test it --no-run
-	$(if $(SEED),KILL_SEED=$(SEED)) KILL_ROUNDS=$(or $(ROUNDS),100) python3 tests/e2e/beside.py $(VENVS) \
-		cargo test --locked --test it kills:: -- --nocapture
+	PROPTEST_CASES=1000 cargo test --locked --lib
+	EFFORT=whole $(if $(SEED),KILL_SEED=$(SEED)) $(if $(ROUNDS),KILL_ROUNDS=$(ROUNDS)) \
+		python3 tests/e2e/beside.py $(VENVS) cargo test --locked --test it
+	python3 tests/mutants.py $(BUILT)
 
 core: ## Pass the tests of the pure house alone, in seconds
 	cargo test --locked --lib --no-default-features
