@@ -2,8 +2,9 @@
 
 DEMO ?= demo
 BUILT := $(or $(CARGO_TARGET_DIR),target)
+# The command line as the demo builds it, and as the tests do.
 BINARY := $(BUILT)/release/cloudtrail-inspector
-DIST := $(BUILT)/dist/cloudtrail-inspector
+INSPECTOR := $(BUILT)/debug/cloudtrail-inspector
 VENVS := $(BUILT)/venv
 
 .PHONY: stack e2e build-IngestFunction build-InspectFunction build-DeliverFunction build-WidgetFunction deploy delete filter
@@ -12,39 +13,48 @@ SAM ?= sam
 OVERRIDES := $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long core check fmt lint deny quality accept bench bench-peers bench-lambda bench-inspect fuzz function build clean
+.PHONY: help demo test test-long mutants check fmt lint deny quality accept bench bench-peers bench-lambda bench-inspect fuzz function build clean
 
 help: ## Print what one can do
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 demo: ## Write a made-up trail into demo/, scan it into demo/trail.db and demo/report.html
-	cargo build --locked --release --bin cloudtrail-inspector
+	cargo build --locked --release -p cloudtrail-inspector --no-default-features --features cli
 	@rm -rf $(DEMO) && mkdir -p $(DEMO)
 	$(BINARY) generate $(DEMO)/trail
 	$(BINARY) scan --db $(DEMO)/trail.db --html $(DEMO)/report.html $(DEMO)/trail
 
-test: ## Pass all tests; those on real events are skipped where there are none
-	cargo build --locked
-	python3 tests/e2e/beside.py $(VENVS) cargo test --locked
-	cargo test --locked --lib --no-default-features
-	python3 tests/mutants.py --check
-	python3 tests/quality.py $(BUILT)/debug/cloudtrail-inspector
-	python3 tests/stack/run.py $(VENVS) $(BUILT)/debug/cloudtrail-inspector
-	$(MAKE) e2e
+# Where clippy is, it compiles our own crates in the place of rustc, so that lints cost no build of their own. A warning
+# fails with WARNINGS=deny alone: a newer compiler has newer lints.
+CLIPPY := $(shell command -v clippy-driver 2>/dev/null)
+test test-long stack e2e quality mutants: export RUSTC_WORKSPACE_WRAPPER = $(CLIPPY)
+test test-long stack e2e quality mutants: export CLIPPY_ARGS = $(if $(filter deny,$(WARNINGS)),-Dwarnings__CLIPPY_HACKERY__)
 
-test-long: ## Draw all that properties draw, kill the function ROUNDS=100 times at moments of SEED, try the mutants
-	@echo "One of these alone:"
-	@echo "  EFFORT=whole cargo test --locked --test it laws::    the properties of a file, whole"
+# Runs a command and says how long it took: $(call timed,its name,the command).
+timed = @echo '$(2)'; begun=$$(date +%s); $(2) && echo "$(1): $$(($$(date +%s) - begun)) s"
+
+test: ## Pass all tests, with lints; those on real events are skipped where there are none
+	$(call timed,build,cargo test --locked --no-run)
+	$(call timed,tests,python3 tests/e2e/beside.py $(VENVS) cargo test --locked)
+	$(call timed,mutants,python3 tests/mutants.py --check)
+	$(call timed,quality,python3 tests/quality.py $(INSPECTOR))
+	$(call timed,stack,python3 tests/stack/run.py $(VENVS) $(INSPECTOR))
+	$(call timed,end to end,PROFILE=dev python3 tests/e2e/run.py $(VENVS) $(INSPECTOR))
+
+KILLS = $(if $(SEED),KILL_SEED=$(SEED)) $(if $(ROUNDS),KILL_ROUNDS=$(ROUNDS))
+
+test-long: ## Pass the tests with all they can draw, with ROUNDS=100 kills at moments of SEED, and try the mutants
+	@echo "To run one part alone:"
+	@echo "  EFFORT=whole cargo test --locked --test it laws::"
 	@echo "  KILL_ROUNDS=100 KILL_SEED=7 python3 tests/e2e/beside.py $(VENVS) cargo test --locked --test it kills::"
-	@echo "  python3 tests/mutants.py $(BUILT) NAME    a mutant; --list has their names"
-	cargo test --locked --test it --no-run
-	PROPTEST_CASES=1000 cargo test --locked --lib
-	EFFORT=whole $(if $(SEED),KILL_SEED=$(SEED)) $(if $(ROUNDS),KILL_ROUNDS=$(ROUNDS)) \
-		python3 tests/e2e/beside.py $(VENVS) cargo test --locked --test it
-	python3 tests/mutants.py $(BUILT)
+	@echo "  make mutants MUTANT=name    (python3 tests/mutants.py --list prints the names)"
+	$(call timed,build,cargo test --locked --no-run)
+	$(call timed,unit tests,PROPTEST_CASES=1000 cargo test --locked --lib)
+	$(call timed,tests,EFFORT=whole $(KILLS) python3 tests/e2e/beside.py $(VENVS) cargo test --locked --test it)
+	$(MAKE) mutants
 
-core: ## Pass the tests of the pure house alone, in seconds
-	cargo test --locked --lib --no-default-features
+mutants: ## Break the program in one place at a time (MUTANT=name: there alone); the test for it has to fail
+	python3 tests/mutants.py $(BUILT) $(MUTANT)
 
 check: fmt lint deny test ## Everything that must hold before a change goes in
 
@@ -60,21 +70,21 @@ deny: ## Check licences, sources and unused dependencies (cargo-deny and cargo-m
 
 quality: ## Score the identity against labelled errors, with every split and merge
 	cargo build --locked
-	python3 tests/quality.py $(BUILT)/debug/cloudtrail-inspector
+	python3 tests/quality.py $(INSPECTOR)
 
 stack: ## Check the template of the stack: what it may do, keeps and refuses
 	cargo build --locked
-	python3 tests/stack/run.py $(VENVS) $(BUILT)/debug/cloudtrail-inspector
+	python3 tests/stack/run.py $(VENVS) $(INSPECTOR)
 
 e2e: ## Deploy to an emulator on this machine and look what comes of it; PROFILE=lambda builds as for AWS
 	cargo build --locked
-	PROFILE=$(or $(PROFILE),dev) python3 tests/e2e/run.py $(VENVS) $(BUILT)/debug/cloudtrail-inspector
+	PROFILE=$(or $(PROFILE),dev) python3 tests/e2e/run.py $(VENVS) $(INSPECTOR)
 
 accept: ## Accept what changed in the expected texts of the tests
 	UPDATE_EXPECT=1 cargo test --locked --test it
 
-bench: build ## Measure a scan against its floor, count instructions; ACCEPT=1 records them, README=1 the table
-	cargo build --locked --release --examples
+bench: ## Measure a scan against its floor, count instructions; ACCEPT=1 records them, README=1 the table
+	cargo build --locked --profile dist -p benches -p cloudtrail-inspector
 	python3 benches/bench.py --target $(BUILT) --rounds $(or $(ROUNDS),5) \
 		$(if $(BENCH_CORPUS),--corpus "$(BENCH_CORPUS)") $(if $(PEERS),--peers) \
 		$(if $(ACCEPT),--accept) $(if $(README),--write-readme)
@@ -93,10 +103,10 @@ fuzz: ## Feed made-up input to what reads and masks, TIME=60 seconds each (or TA
 	python3 fuzz/run.py --time $(or $(TIME),60) $(if $(TARGET),--target $(TARGET))
 
 function: ## Build the program of the functions as it is deployed, for this machine's processor
-	cargo build --locked --profile lambda --bin bootstrap
+	cargo build --locked --profile lambda -p cloudtrail-inspector --no-default-features --features function --bin bootstrap
 
 build: ## Build the command line as it is released, into target/dist
-	cargo build --locked --profile dist --bin cloudtrail-inspector
+	cargo build --locked --profile dist -p cloudtrail-inspector --bin cloudtrail-inspector
 
 # What "sam build" calls, with the folder that it takes the function from: one program for all, so that cargo
 # builds it for the first of them.

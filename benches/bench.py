@@ -66,21 +66,21 @@ def arguments():
 
 def main():
     given = arguments()
-    release = given.target / "release"
-    binary, cache = release / "cloudtrail-inspector", given.target / "bench"
+    dist = given.target / "dist"
+    binary, cache = dist / "cloudtrail-inspector", given.target / "bench"
     scan = [binary, "scan", *instructions.one_thread(binary)]
     good, report = True, []
     if not given.count_only:
         sets = [corpora.own(binary, cache), corpora.larger(cache, given.corpus)]
         sets = [corpus for corpus in sets if corpus]
-        report = [told(given.rounds), "", *floor_table(release, scan, sets, given.rounds)]
+        report = [told(given.rounds), "", *floor_table(dist, scan, sets, given.rounds)]
         report += jobs_lines(binary, sets, given.rounds)
         if given.peers and (python := peers.installed(cache)):
             rows, good = peers.compare(python, scan, sets[-1].folder / "trail", given.rounds)
             report += ["", *peers_table(sets[-1], rows)]
         print("\n".join(report), flush=True)
     per_event = instructions.counted(
-        binary, release / "examples" / "templates", corpora.small(binary, cache))
+        binary, dist / "templates", corpora.small(binary, cache))
     if per_event and given.accept:
         instructions.accept(per_event)
     elif per_event:
@@ -90,14 +90,14 @@ def main():
     return 0 if good else 1
 
 
-def floor_table(release, scan, sets, rounds):
+def floor_table(dist, scan, sets, rounds):
     lines = [
         "| read | events | CPU per event | times the floor | goal | peak memory | goal |",
         "|---|---|---|---|---|---|---|",
     ]
     for corpus in sets:
         for work in WORKS:
-            lines.append(floor_row(release / "examples" / "floor", scan, corpus, work, rounds))
+            lines.append(floor_row(dist / "floor", scan, corpus, work, rounds))
             print(lines[-1], file=sys.stderr)
     return lines
 

@@ -3,7 +3,7 @@
 
 use std::io::{self, Read as _};
 
-use cloudtrail_inspector::trail::message::template;
+use records::message::template;
 
 fn main() -> io::Result<()> {
     let mut messages = String::new();

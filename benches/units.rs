@@ -15,11 +15,11 @@ mod table;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use cloudtrail_inspector::aws::dynamodb::Settings;
-use cloudtrail_inspector::ingest::{Folding, commit};
-use cloudtrail_inspector::ports::Store as _;
-use cloudtrail_inspector::rules::Rules;
-use cloudtrail_inspector::trail::file::{Layout, Limits};
+use aws::dynamodb::Settings;
+use input::{Layout, Limits};
+use service::ingest::{Folding, commit};
+use service::ports::Store as _;
+use service::rules::Rules;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -51,7 +51,7 @@ fn main() {
         .collect();
     let count = |start: &str, middle: &str| {
         let items = table.items().into_iter();
-        let is = |key: &cloudtrail_inspector::aws::dynamodb::table::Key| {
+        let is = |key: &aws::dynamodb::table::Key| {
             key.pk.starts_with(start) && key.sk.starts_with(middle)
         };
         items.filter(|item| is(&item.key)).count()

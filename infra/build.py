@@ -27,6 +27,8 @@ BINARY = "bootstrap"
 # Of cargo. Tests take what they have built already, which saves minutes.
 PROFILE = os.environ.get("PROFILE") or "lambda"
 FOLDER = {"dev": "debug"}.get(PROFILE, PROFILE)
+# Of our own package: without the command line, but where it is built already.
+FEATURES = [] if PROFILE == "dev" else ["--no-default-features", "--features", "function"]
 
 # The name of a processor for Rust and its number in the head of an ELF file.
 PROCESSORS = {"arm64": ("aarch64", 183), "x86_64": ("x86_64", 62)}
@@ -57,7 +59,7 @@ def cargo(command, target, tools=None):
     # What make says to its own children is not meant for those of cargo.
     environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS")}
     environment |= {"CARGO_TARGET_DIR": str(target), "PATH": path}
-    command = ["cargo", *command, "--locked", "--profile", PROFILE, "--bin", BINARY]
+    command = ["cargo", *command, "--locked", "--profile", PROFILE, "--bin", BINARY, *FEATURES]
     if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode != 0:
         sys.exit(f"build.py: {' '.join(command)} failed; what it says is above")
 

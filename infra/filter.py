@@ -2,7 +2,7 @@
 """Composes the pattern of the subscription filters from the lists that select records.
 
 CloudWatch Logs hands over what the pattern admits, and the engine selects among that. So the pattern has
-to admit all that `select` in src/cluster/class.rs may select: what has an error, and the calls of
+to admit all that `select` in src/clusters/class.rs may select: what has an error, and the calls of
 `SIGNINS`, `HIDDEN` and `WATCH` by their names. It may admit more: a name within a longer name, or a
 sign-in that went well, which the engine then leaves.
 
@@ -17,7 +17,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SOURCE = ROOT / "src" / "cluster" / "class.rs"
+SOURCE = ROOT / "src" / "clusters" / "class.rs"
 TEMPLATE = ROOT / "template.yaml"
 
 # Of CloudWatch Logs; a longer pattern is refused when the filter is made.

@@ -27,11 +27,11 @@ BUILD_SECONDS = 7200
 
 # Shrinking is for people, and a seed that is kept would help the next mutant's test.
 QUIET = {"PROPTEST_MAX_SHRINK_ITERS": "0", "PROPTEST_DISABLE_FAILURE_PERSISTENCE": "1"}
-# What a person has set for other tests is not meant for these.
-UNSET = ("EFFORT", "PROPTEST_CASES", "PROPTEST_RNG_SEED", "AWS_ENDPOINT_URL")
+# What is set for other tests is not meant for these, and a mutant need not please clippy.
+UNSET = ("EFFORT", "PROPTEST_CASES", "PROPTEST_RNG_SEED", "AWS_ENDPOINT_URL", "RUSTC_WORKSPACE_WRAPPER", "CLIPPY_ARGS")
 
 IT = ("--test", "it")
-UNIT = ("--lib",)
+RECORDS = ("-p", "records", "--lib")
 
 Mutant = collections.namedtuple("Mutant", "name file text instead suite test")
 
@@ -39,7 +39,7 @@ MUTANTS = [
     # What arrives in any order, any number of times, counts once.
     Mutant(
         "one-id-last-one-wins",
-        "src/cluster/mod.rs",
+        "src/clusters/lib.rs",
         "if sighting < *known.get() {",
         "if sighting != *known.get() {",
         IT,
@@ -47,7 +47,7 @@ MUTANTS = [
     ),
     Mutant(
         "one-id-counts-anew",
-        "src/cluster/sightings.rs",
+        "src/clusters/sightings.rs",
         "match self.seen.entry(id) {",
         "let other = id.bytes().map(|byte| byte ^ u8::from(self.seen.contains_key(&id)));\n"
         "        match self.seen.entry(EventId::from_bytes(other)) {",
@@ -56,7 +56,7 @@ MUTANTS = [
     ),
     Mutant(
         "first-seen-is-last-asked",
-        "src/cluster/mod.rs",
+        "src/clusters/lib.rs",
         "(Some(one), Some(other)) => Some(one.min(other)),",
         "(Some(_), Some(other)) => Some(other),",
         IT,
@@ -64,7 +64,7 @@ MUTANTS = [
     ),
     Mutant(
         "last-seen-is-last-asked",
-        "src/cluster/mod.rs",
+        "src/clusters/lib.rs",
         "self.last_seen = self.last_seen.max(other.last_seen);",
         "self.last_seen = other.last_seen;",
         IT,
@@ -72,7 +72,7 @@ MUTANTS = [
     ),
     Mutant(
         "samples-first-come",
-        "src/cluster/sample.rs",
+        "src/clusters/sample.rs",
         "self.0.pop_last();",
         "self.0.remove(&rank);",
         IT,
@@ -80,7 +80,7 @@ MUTANTS = [
     ),
     Mutant(
         "manifest-in-any-order",
-        "src/cluster/manifest.rs",
+        "src/clusters/manifest.rs",
         "hour.sort_unstable_by(in_order);",
         "",
         IT,
@@ -97,7 +97,7 @@ MUTANTS = [
     # A record says the same however it is written.
     Mutant(
         "repeat-in-spite-of-its-end",
-        "src/trail/repeat.rs",
+        "src/records/repeat.rs",
         "let is_same = rest == self.text.get(from..)? && !self.free.is_empty();",
         "let is_same = !self.free.is_empty();",
         IT,
@@ -114,7 +114,7 @@ MUTANTS = [
     ),
     Mutant(
         "opened-by-a-late-event",
-        "src/cluster/chronicle/life.rs",
+        "src/clusters/chronicle/life.rs",
         ".find(|deed| self.recovered.is_some_and(|of| deed.at > of));",
         ".find(|_| self.recovered.is_some());",
         IT,
@@ -130,7 +130,7 @@ MUTANTS = [
     ),
     Mutant(
         "recovered-unseen",
-        "src/cluster/chronicle/life.rs",
+        "src/clusters/chronicle/life.rs",
         "let blind = (blind_hours - self.blind_hours) * 3600;",
         "let blind = 0 * (blind_hours - self.blind_hours);",
         IT,
@@ -139,7 +139,7 @@ MUTANTS = [
     # A row for each occasion and sink.
     Mutant(
         "one-id-for-all-lives",
-        "src/alert/occasion.rs",
+        "src/alerts/occasion.rs",
         "for part in [subject, &epoch.to_string(), kind.name(), about] {",
         "for part in [subject, &epoch.min(1).to_string(), kind.name(), about] {",
         IT,
@@ -147,7 +147,7 @@ MUTANTS = [
     ),
     Mutant(
         "sent-without-a-lease",
-        "src/deliver/round.rs",
+        "src/service/deliver/round.rs",
         "let is_taken = store.lease(&row, lease).await?;",
         "let is_taken = store.lease(&row, lease).await? || row.leased_until == 0;",
         IT,
@@ -156,7 +156,7 @@ MUTANTS = [
     # What was missed comes in afterwards.
     Mutant(
         "removed-before-it-is-committed",
-        "src/ingest/redrive.rs",
+        "src/service/ingest/redrive.rs",
         "match intake.take(event.get().as_bytes()).await {",
         "intake.bucket.remove(&object.key).await?;\n        match intake.take(event.get().as_bytes()).await {",
         IT,
@@ -164,7 +164,7 @@ MUTANTS = [
     ),
     Mutant(
         "an-hour-is-read-to-its-last-second",
-        "src/ingest/backfill.rs",
+        "src/service/ingest/backfill.rs",
         "let end = from.window().end().min(until);",
         "let end = from.window().end().after(-60).unwrap_or(until).min(until);",
         IT,
@@ -173,7 +173,7 @@ MUTANTS = [
     # What is sent reads back as it was meant.
     Mutant(
         "backslash-in-a-field",
-        "src/guance/line_protocol.rs",
+        "src/alerts/guance/line_protocol.rs",
         "'\"' | '\\\\' => quoted.extend(['\\\\', c]),",
         "'\"' => quoted.extend(['\\\\', c]),",
         IT,
@@ -181,7 +181,7 @@ MUTANTS = [
     ),
     Mutant(
         "comma-in-a-tag",
-        "src/alert/safe.rs",
+        "src/alerts/safe.rs",
         "'A'..='Z' | 'a'..='z' | '0'..='9' | '_' | '.'",
         "'A'..='Z' | 'a'..='z' | '0'..='9' | '_' | ',' | '.'",
         IT,
@@ -190,24 +190,24 @@ MUTANTS = [
     # Secrets do not survive, and messages that differ in values alone are one.
     Mutant(
         "a-word-for-a-secret",
-        "src/trail/redact.rs",
+        "src/records/redact.rs",
         '    "password",\n    "passwd",',
         '    "passwort",\n    "passwd",',
-        UNIT,
-        "trail::redact::tests::a_secret_after_its_label_never_survives",
+        RECORDS,
+        "redact::tests::a_secret_after_its_label_never_survives",
     ),
     Mutant(
         "masked-once",
-        "src/trail/redact.rs",
+        "src/records/redact.rs",
         "Some(masked) if masked != text => text = masked.into(),",
         "Some(masked) => return masked.into(),",
-        UNIT,
-        "trail::redact::tests::masking_twice_is_masking_once",
+        RECORDS,
+        "redact::tests::masking_twice_is_masking_once",
     ),
     # Hours are those of UTC.
     Mutant(
         "hours-begin-later",
-        "src/trail/time.rs",
+        "src/records/time.rs",
         "Window(self.0.div_euclid(3600))",
         "Window((self.0 - 1).div_euclid(3600))",
         IT,
@@ -215,16 +215,16 @@ MUTANTS = [
     ),
     Mutant(
         "leap-day-after-its-month",
-        "src/trail/time.rs",
+        "src/records/time.rs",
         "let leap_days = (year + 3) / 4 + if month > 2 { leap_day } else { 0 };",
         "let leap_days = (year + 3) / 4 + if month > 3 { leap_day } else { 0 };",
-        UNIT,
-        "trail::time::tests::the_usual_form_reads_as_any_form_does",
+        RECORDS,
+        "time::tests::the_usual_form_reads_as_any_form_does",
     ),
     # No more clusters than the guard admits.
     Mutant(
         "one-more-than-the-limit",
-        "src/cluster/guard.rs",
+        "src/clusters/guard.rs",
         "if *used < NEW_CLUSTERS_MAX {",
         "if *used <= NEW_CLUSTERS_MAX {",
         IT,

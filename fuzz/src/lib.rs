@@ -6,24 +6,26 @@ use std::fmt::Write as _;
 use std::io::{self, Read, Write as _};
 use std::sync::LazyLock;
 
+use alerts::{hint, severity};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use cloudtrail_inspector::alert::{hint, severity};
-use cloudtrail_inspector::cluster::class::{NO_ERROR, SIEVE, Selection, select};
-use cloudtrail_inspector::cluster::{Conclusion, Span};
-use cloudtrail_inspector::ingest::{Folding, commit};
-use cloudtrail_inspector::memory::MemoryStore;
-use cloudtrail_inspector::ports::Store as _;
-use cloudtrail_inspector::rules::{Fate, Rules};
-use cloudtrail_inspector::trail::file::{self, Item, Layout, Limits, ReadError, Reader};
-use cloudtrail_inspector::trail::json::{self, Json};
-use cloudtrail_inspector::trail::message::{ENCODED_MASK, MASK, TEMPLATE_BYTES_MAX, template};
-use cloudtrail_inspector::trail::redact::{self, SAMPLE_BYTES_MAX, redact, sanitize};
-use cloudtrail_inspector::trail::{Record, Wrapper, envelope};
+use clusters::class::{NO_ERROR, SIEVE, Selection, select};
+use clusters::{Conclusion, Span};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use input::envelope;
+use input::file::{self, Reader};
+use input::{Item, Layout, Limits, ReadError};
+use json::Json;
+use records::message::{ENCODED_MASK, MASK, TEMPLATE_BYTES_MAX, template};
+use records::redact::{self, SAMPLE_BYTES_MAX, redact, sanitize};
+use records::{Record, Wrapper};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use service::ingest::{Folding, commit};
+use service::memory::MemoryStore;
+use service::ports::Store as _;
+use service::rules::{Fate, Rules};
 
 /// A function that takes what the fuzzer makes.
 pub type Check = fn(&[u8]);

@@ -9,11 +9,11 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::types::Object;
+use records::redact::sanitize;
+use records::time::EventTime;
+use service::ports::{Bucket, BucketError, Listed};
 
-use crate::aws::refusal;
-use crate::ports::{Bucket, BucketError, Listed};
-use crate::trail::redact::sanitize;
-use crate::trail::time::EventTime;
+use crate::refusal;
 
 /// How many objects S3 lists at a time (`ListObjectsV2`).
 const PAGE_MAX: usize = 1000;

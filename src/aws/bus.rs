@@ -2,18 +2,18 @@
 
 use std::cell::OnceCell;
 
+use alerts::Alert;
+use alerts::detail::{SOURCE, detail};
+use alerts::outbox::{Answered, Capacity};
 use aws_config::SdkConfig;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
+use records::redact::sanitize;
+use records::time::EventTime;
+use service::ports::Sink;
 
-use crate::alert::Alert;
-use crate::alert::detail::{SOURCE, detail};
-use crate::aws::refusal::{self, Cause};
-use crate::outbox::{Answered, Capacity};
-use crate::ports::Sink;
-use crate::trail::redact::sanitize;
-use crate::trail::time::EventTime;
+use crate::refusal::{self, Cause};
 
 /// How many events one call takes. Source: EventBridge API Reference, `PutEvents`.
 pub const EVENTS_MAX: usize = 10;

@@ -13,7 +13,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::SharedCredentialsProvider;
 
-use crate::aws::http_client;
+use crate::http_client;
 
 /// How often a call is made at most, the first time included.
 const ATTEMPTS_MAX: u32 = 5;

@@ -11,11 +11,11 @@ use aws_sdk_iam::Client;
 use aws_sdk_iam::config::SharedCredentialsProvider;
 use aws_sdk_iam::error::ProvideErrorMetadata as _;
 use aws_sdk_iam::operation::get_access_key_last_used::GetAccessKeyLastUsedOutput;
+use clusters::keys::Answer;
+use records::time::EventTime;
+use service::ports::{DirectoryError, KeyDirectory};
 
-use crate::aws::refusal::{self, Cause};
-use crate::keys::Answer;
-use crate::ports::{DirectoryError, KeyDirectory};
-use crate::trail::time::EventTime;
+use crate::refusal::{self, Cause};
 
 /// How often a call is made at most: all of an account share what IAM takes, so it is not pressed.
 const ATTEMPTS_MAX: u32 = 2;

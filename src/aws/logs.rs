@@ -7,9 +7,9 @@ use aws_config::SdkConfig;
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudwatchlogs::types::{FilteredLogEvent, SubscriptionFilter};
+use service::ports::{LogEvent, LogGroupError, LogGroups, LogPage, LogQuery, Subscribed};
 
-use crate::aws::refusal;
-use crate::ports::{LogEvent, LogGroupError, LogGroups, LogPage, LogQuery, Subscribed};
+use crate::refusal;
 
 /// The log groups of an account and region.
 #[derive(Debug)]

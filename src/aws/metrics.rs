@@ -9,10 +9,10 @@ use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{
     Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, StatusCode,
 };
+use records::time::{EventTime, Window};
+use service::ports::{Deliveries, DeliveriesError, Failures, Way};
 
-use crate::aws::refusal;
-use crate::ports::{Deliveries, DeliveriesError, Failures, Way};
-use crate::trail::time::{EventTime, Window};
+use crate::refusal;
 
 /// How many metrics CloudWatch takes in one call.
 const QUERIES_MAX: usize = 500;

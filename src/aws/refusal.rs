@@ -4,11 +4,10 @@
 use std::error::Error;
 use std::fmt::Debug;
 
+use alerts::outbox::Answered;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-
-use crate::outbox::Answered;
-use crate::ports::with_causes;
-use crate::trail::redact::sanitize;
+use records::redact::sanitize;
+use service::ports::with_causes;
 
 /// How much of what a service says is repeated.
 const DETAIL_CHARS_MAX: usize = 256;

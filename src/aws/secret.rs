@@ -4,10 +4,10 @@ use std::cell::OnceCell;
 
 use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::Client;
+use service::ports::{Vault, VaultError};
 use zeroize::Zeroizing;
 
-use crate::aws::refusal::{self, Cause};
-use crate::ports::{Vault, VaultError};
+use crate::refusal::{self, Cause};
 
 /// A secret in Secrets Manager.
 #[derive(Debug)]

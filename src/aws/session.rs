@@ -4,9 +4,9 @@
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::Client;
 
-use crate::aws::dynamodb::sdk::failed;
-use crate::aws::dynamodb::table::TableError;
-use crate::aws::http_client;
+use crate::dynamodb::sdk::failed;
+use crate::dynamodb::table::TableError;
+use crate::http_client;
 
 /// Returns how to reach the services.
 pub async fn config() -> SdkConfig {

@@ -2,16 +2,16 @@
 
 use std::cell::OnceCell;
 
+use alerts::Alert;
+use alerts::message::{attributes, body, subject};
+use alerts::outbox::{Answered, Capacity};
+use alerts::text::Texts;
 use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::MessageAttributeValue;
+use service::ports::Sink;
 
-use crate::alert::Alert;
-use crate::alert::message::{attributes, body, subject};
-use crate::alert::text::Texts;
-use crate::aws::refusal;
-use crate::outbox::{Answered, Capacity};
-use crate::ports::Sink;
+use crate::refusal;
 
 /// The longest message, its attributes included. Source: SNS API Reference, `Publish`.
 const MESSAGE_BYTES_MAX: usize = 262_144;

@@ -1,10 +1,12 @@
 //! A row of the demo's tables: a call with blanks in its texts, and the filling of the blanks, so
 //! that the name in an error message is the name that was asked for.
 
-use crate::cluster::class::Class;
-use crate::demo::cast::Caller;
-use crate::demo::event::Mark;
-use crate::demo::random::Random;
+use clusters::class::Class;
+
+use crate::cast::Caller;
+use crate::event::Mark;
+use crate::random::Random;
+use crate::text::fill;
 
 /// One API call that somebody makes now and then.
 ///
@@ -140,17 +142,4 @@ impl<'a> Blanks<'a> {
             kind => format!("{kind}-0{}", self.random.hex(16)),
         }
     }
-}
-
-/// Puts values in the place of blanks: a dollar sign and lower-case letters.
-pub fn fill(template: &str, mut value: impl FnMut(&str) -> String) -> String {
-    let mut pieces = template.split('$');
-    let mut text = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        let end = piece.find(|letter: char| !letter.is_ascii_lowercase());
-        let (name, rest) = piece.split_at(end.unwrap_or(piece.len()));
-        text.push_str(&value(name));
-        text.push_str(rest);
-    }
-    text
 }

@@ -1,15 +1,15 @@
 //! Who acts in the demo: a small web shop's accounts, its people and workloads, and the strangers
 //! that call from outside. Numbers, addresses and domains are those set aside for documentation.
 
-use crate::demo::call::fill;
-use crate::demo::event::{moment, quote};
-use crate::demo::random::Random;
 use Form::{
     Anonymous, BareRole, Directory, Federated, Hidden, IdentityCenter, Missing, Outsider,
     OutsiderRole, Role, Root, Saml, Service, Unknown, User, WebIdentity,
 };
 use Network::{Dns, Internal, Nat, Office, OfficeV6, Outside, Stranger};
 use Sessions::{Botocore, Instances, Named};
+
+use crate::random::Random;
+use crate::text::{fill, moment, quote};
 
 /// An AWS account of the shop.
 #[derive(Debug, PartialEq, Eq)]

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::demo::event::{Event, Mark};
-use crate::demo::oddities::BROKEN;
-use crate::demo::random::Random;
-use crate::demo::{Plan, TrailFile, Truth};
-use crate::trail::time::EventTime;
+use records::time::EventTime;
+
+use crate::event::{Event, Mark};
+use crate::oddities::BROKEN;
+use crate::random::Random;
+use crate::{Plan, TrailFile, Truth};
 
 /// How long a file collects. AWS takes about five minutes; fewer and fuller files keep the demo's
 /// folder small.

@@ -3,9 +3,9 @@
 
 use std::borrow::Cow;
 
-use crate::demo::cast::{Account, Caller};
-use crate::demo::random::Random;
-use crate::trail::time::EventTime;
+use crate::cast::{Account, Caller};
+use crate::random::Random;
+use crate::text::{moment, quote};
 
 /// An error message that is longer is cut, and ends in three dots.
 const LONGEST_MESSAGE: usize = 1024;
@@ -77,11 +77,6 @@ impl Object {
         self.0.push('}');
         self.0
     }
-}
-
-/// Writes a JSON string.
-pub fn quote(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }
 
 /// Everything that varies between two events; what is left out is `""`, JSON is marked as such.
@@ -191,11 +186,6 @@ impl Draft<'_> {
         }
         object.end()
     }
-}
-
-/// Writes a moment in the form of `eventTime`.
-pub fn moment(seconds: i64) -> String {
-    EventTime::from_seconds(seconds).map_or_else(String::new, |time| time.to_string())
 }
 
 fn unless_empty(text: &str) -> String {

@@ -1,10 +1,11 @@
 //! What fails in the demo: one row for each way in which a call fails, in AWS's wordings, with the
 //! rows of a class together. A long row is easier to compare with its neighbours than a tall one.
 
-use crate::cluster::class::Class::{
+use clusters::class::Class::{
     self, Absent, Auth, Conflict, Denied, Dryrun, Invalid, Other, Quota, Server, Throttle, Vpce,
 };
-use crate::demo::call::Call;
+
+use crate::call::Call;
 
 const fn fail(
     (class, weight): (Class, usize),

@@ -1,11 +1,13 @@
 //! The records that break naive readers: late ones, corrections, Insight and digest records,
 //! fields of the wrong type, and text that is no record at all.
 
-use crate::cluster::class::Class;
-use crate::demo::call::Call;
-use crate::demo::cast;
-use crate::demo::event::{Draft, Event, Mark, Object, moment};
-use crate::demo::stage::Stage;
+use clusters::class::Class;
+
+use crate::call::Call;
+use crate::cast;
+use crate::event::{Draft, Event, Mark, Object};
+use crate::stage::Stage;
+use crate::text::moment;
 
 /// An ordinary denial; the odd records are this one with a change.
 const USUAL: Call = Call {

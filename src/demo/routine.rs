@@ -1,8 +1,9 @@
 //! What goes well in the demo: the everyday calls that nine of ten records show, and the handful
 //! of sensitive ones that deserve a look although they succeed.
 
-use crate::cluster::class::Class;
-use crate::demo::call::Call;
+use clusters::class::Class;
+
+use crate::call::Call;
 
 const fn fine(
     weight: usize,

@@ -4,14 +4,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cluster::class::Class;
-use crate::demo::call::Call;
-use crate::demo::cast;
-use crate::demo::event::{Draft, Mark};
-use crate::demo::failures::FAILURES;
-use crate::demo::routine::{ROUTINE, WATCHED};
-use crate::demo::stage::Stage;
-use crate::demo::{Plan, Recon, Storm};
+use clusters::class::Class;
+
+use crate::call::Call;
+use crate::cast;
+use crate::event::{Draft, Mark};
+use crate::failures::FAILURES;
+use crate::routine::{ROUTINE, WATCHED};
+use crate::stage::Stage;
+use crate::{Plan, Recon, Storm};
 
 /// A refusal; the stories make theirs from it.
 const REFUSED: Call = Call {

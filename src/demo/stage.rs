@@ -3,12 +3,13 @@
 
 use std::borrow::Cow;
 
-use crate::cluster::class::Class;
-use crate::demo::Plan;
-use crate::demo::call::{Blanks, Call};
-use crate::demo::cast::{self, Caller};
-use crate::demo::event::{Draft, Event};
-use crate::demo::random::Random;
+use clusters::class::Class;
+
+use crate::Plan;
+use crate::call::{Blanks, Call};
+use crate::cast::{self, Caller};
+use crate::event::{Draft, Event};
+use crate::random::Random;
 
 /// The events so far and what it takes to make more.
 pub struct Stage {

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::sync::LazyLock;
 
+use clusters::class::{self, Class};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::*;
-use crate::cluster::class::{self, Class};
 
 const SENSITIVE: &[&str] = &[
     "CreateUser",

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use clusters::fingerprint::ClusterId;
+use clusters::journal::{Entry, What};
+use clusters::mark::Mark;
 use rusqlite::{Connection, OptionalExtension as _, params};
+use service::ports::{Marked, Marks, StoreError};
 
-use crate::cluster::fingerprint::ClusterId;
-use crate::cluster::journal::{Entry, What};
-use crate::cluster::mark::Mark;
-use crate::ports::{Marked, Marks, StoreError};
-use crate::sqlite::{SqliteStore, damaged, unavailable};
+use crate::{SqliteStore, damaged, unavailable};
 
 /// Returns the mark of a cluster as it is kept, empty where it was taken away, and its version.
 pub fn kept(

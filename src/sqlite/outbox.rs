@@ -3,16 +3,16 @@
 
 use std::ops::RangeInclusive;
 
+use alerts::occasion::{Kind, Occasion};
+use alerts::outbox::{Breaker, Lease, Restraint, Row, Sent, Settlement, Silence};
+use clusters::fingerprint::ClusterId;
+use clusters::keys::{ANSWER_SECONDS, Answer, Ledger};
+use clusters::mark::Mark;
+use records::time::{EventTime, Window};
 use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, params};
+use service::ports::{Dossier, Dossiers, Ledgers, Outbox, SentLog, StoreError};
 
-use crate::alert::occasion::{Kind, Occasion};
-use crate::cluster::fingerprint::ClusterId;
-use crate::cluster::mark::Mark;
-use crate::keys::{ANSWER_SECONDS, Answer, Ledger};
-use crate::outbox::{Breaker, Lease, Restraint, Row, Sent, Settlement, Silence};
-use crate::ports::{Dossier, Dossiers, Ledgers, Outbox, SentLog, StoreError};
-use crate::sqlite::{SqliteStore, damaged, mark, read, unavailable};
-use crate::trail::time::{EventTime, Window};
+use crate::{SqliteStore, damaged, mark, read, unavailable};
 
 /// Writes the rows that tell sinks of an occasion; those that are there stay as they are.
 pub fn tell(

@@ -3,18 +3,18 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use clusters::cases::Cases;
+use clusters::class::Class;
+use clusters::facet::{Facets, Kind};
+use clusters::fingerprint::{ClusterId, Identity, Subject};
+use clusters::sample::{Sample, Samples};
+use clusters::timeline::Timeline;
+use clusters::{Case, Census, EventId, Facts, Sighting, Span};
+use records::time::EventTime;
 use rusqlite::{Connection, Row as SqlRow, params};
+use service::ports::StoreError;
 
-use crate::cluster::cases::Cases;
-use crate::cluster::class::Class;
-use crate::cluster::facet::{Facets, Kind};
-use crate::cluster::fingerprint::{ClusterId, Identity, Subject};
-use crate::cluster::sample::{Sample, Samples};
-use crate::cluster::timeline::Timeline;
-use crate::cluster::{Case, Census, EventId, Facts, Sighting, Span};
-use crate::ports::StoreError;
-use crate::sqlite::{damaged, unavailable};
-use crate::trail::time::EventTime;
+use crate::{damaged, unavailable};
 
 /// The columns of a cluster that hold its facts.
 pub const FACTS: &str = "partition, account_id, service, action, class, code, cause, \

@@ -3,19 +3,19 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use alerts::outbox::new_clusters;
+use clusters::facet::{Facets, Kind};
+use clusters::fingerprint::{ClusterId, VERSION};
+use clusters::guard::{self, Admitted, Known};
+use clusters::sample::{Marks, Sample, Samples};
+use clusters::{Case, EventId, Facts, Sighting};
+use records::time::{EventTime, Window};
 use rusqlite::{CachedStatement, Connection, params};
+use service::ports::{Batch, Committed, Quarantined, StoreError};
 use sha2::{Digest as _, Sha256};
 
-use crate::cluster::facet::{Facets, Kind};
-use crate::cluster::fingerprint::{ClusterId, VERSION};
-use crate::cluster::guard::{self, Admitted, Known};
-use crate::cluster::sample::{Marks, Sample, Samples};
-use crate::cluster::{Case, EventId, Facts, Sighting};
-use crate::outbox::new_clusters;
-use crate::ports::{Batch, Committed, Quarantined, StoreError};
-use crate::sqlite::read::{self, FACTS};
-use crate::sqlite::{outbox, unavailable};
-use crate::trail::time::{EventTime, Window};
+use crate::read::{self, FACTS};
+use crate::{outbox, unavailable};
 
 /// What need not be looked up again, as long as nobody else writes.
 #[derive(Debug, Default)]

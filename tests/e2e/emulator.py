@@ -48,6 +48,7 @@ class Emulator:
 
     def __init__(self, command, folder):
         self.folder = pathlib.Path(folder)
+        self.clients = {}
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.environment = without_proxies(without_aws()) | {"AWS_ENDPOINT_URL": self.url}
@@ -82,10 +83,12 @@ class Emulator:
         raise RuntimeError(f"ministack does not answer at {self.url}:\n{self.log()}")
 
     def client(self, service):
-        """Returns a client of a service, as the account's owner."""
-        session = boto3.Session("test", "test", region_name=REGION)
-        config = Config(connect_timeout=5, read_timeout=120, retries={"total_max_attempts": 2}, proxies={})
-        return session.client(service, endpoint_url=self.url, config=config)
+        """Returns a client of a service, as the account's owner; to make one takes longer than most calls."""
+        if service not in self.clients:
+            session = boto3.Session("test", "test", region_name=REGION)
+            config = Config(connect_timeout=5, read_timeout=120, retries={"total_max_attempts": 2}, proxies={})
+            self.clients[service] = session.client(service, endpoint_url=self.url, config=config)
+        return self.clients[service]
 
     def log(self, lines=60):
         """Returns the end of what it logged."""

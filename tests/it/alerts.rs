@@ -2,19 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use cloudtrail_inspector::alert::Alert;
-use cloudtrail_inspector::alert::evidence::Stage;
-use cloudtrail_inspector::alert::occasion::inspected::Silent;
-use cloudtrail_inspector::alert::occasion::{Kind, Occasion};
-use cloudtrail_inspector::cluster::campaign::{Campaign, Shape};
-use cloudtrail_inspector::cluster::class::Class;
-use cloudtrail_inspector::cluster::escalation::Escalation;
-use cloudtrail_inspector::cluster::fingerprint::ClusterId;
-use cloudtrail_inspector::cluster::summary::{Excerpt, KeyLine, Line, Period, Storm, Summary};
-use cloudtrail_inspector::cluster::{Cluster, EventId};
-use cloudtrail_inspector::keys::{Answer, KeyReport, Oddity, account_of};
-use cloudtrail_inspector::trail::principal::KeyKind;
-use cloudtrail_inspector::trail::time::EventTime;
+use alerts::Alert;
+use alerts::evidence::Stage;
+use alerts::occasion::inspected::Silent;
+use alerts::occasion::{Kind, Occasion};
+use clusters::campaign::{Campaign, Shape};
+use clusters::class::Class;
+use clusters::escalation::Escalation;
+use clusters::fingerprint::ClusterId;
+use clusters::keys::{Answer, KeyReport, Oddity, account_of};
+use clusters::summary::{Excerpt, KeyLine, Line, Period, Storm, Summary};
+use clusters::{Cluster, EventId};
+use records::key_id::KeyKind;
+use records::time::EventTime;
 use serde_json::{Value, json};
 
 use crate::records::{ACCOUNT, census, id, record};

@@ -710,7 +710,7 @@ mod memory {
 
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
-    use cloudtrail_inspector::demo::{Plan, trail};
+    use demo::{Plan, trail};
     use flate2::Compression;
     use flate2::write::GzEncoder;
     use serde_json::Value;

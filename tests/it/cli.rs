@@ -6,14 +6,14 @@ use std::process::Stdio;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use cloudtrail_inspector::demo::{Demo, Plan, TrailFile, payload, trail};
-use cloudtrail_inspector::sqlite::SCHEMA_VERSION;
-use cloudtrail_inspector::trail::time::EventTime;
+use demo::{Demo, Plan, TrailFile, payload, trail};
 use expect_test::expect;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use records::time::EventTime;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
+use sqlite::SCHEMA_VERSION;
 
 use crate::binary::Folder;
 use crate::records::{ACCOUNT, id, lines, record};

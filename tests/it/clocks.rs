@@ -1,8 +1,8 @@
 //! Time is UTC and whole seconds, wherever the machine stands that looks at it and however a time is
 //! written.
 
-use cloudtrail_inspector::trail::time::EventTime;
 use proptest::prelude::*;
+use records::time::EventTime;
 use serde_json::{Value, json};
 
 use crate::binary::Folder;

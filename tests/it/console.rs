@@ -15,9 +15,9 @@ use crate::gaps::this_moment;
 use crate::records::{ACCOUNT, id, ingest, lines, record};
 use crate::table::telling;
 
-const HTML: &str = include_str!("../../src/bin/cloudtrail-inspector/serve/dashboard.html");
-const SCRIPT: &str = include_str!("../../src/bin/cloudtrail-inspector/serve/dashboard.js");
-const STYLE: &str = include_str!("../../src/bin/cloudtrail-inspector/serve/dashboard.css");
+const HTML: &str = include_str!("../../src/cli/serve/dashboard.html");
+const SCRIPT: &str = include_str!("../../src/cli/serve/dashboard.js");
+const STYLE: &str = include_str!("../../src/cli/serve/dashboard.css");
 
 const ENDPOINT: &str = "arn:aws:lambda:local:000000000000:function:serve";
 

@@ -5,7 +5,7 @@ macro_rules! contract {
     ($($name:ident),* $(,)?) => {
         mod memory {
             $(#[test] fn $name() {
-                let mut store = cloudtrail_inspector::memory::MemoryStore::default();
+                let mut store = service::memory::MemoryStore::default();
                 store.tell(&["guance"], crate::table::now().seconds());
                 super::$name(&mut store);
             })*
@@ -13,7 +13,7 @@ macro_rules! contract {
         mod sqlite {
             $(#[test] fn $name() {
                 let place = std::path::Path::new(":memory:");
-                let store = cloudtrail_inspector::sqlite::SqliteStore::open(place);
+                let store = ::sqlite::SqliteStore::open(place);
                 let mut store = store.unwrap();
                 store.tell(&["guance"], crate::table::now().seconds());
                 super::$name(&mut store);

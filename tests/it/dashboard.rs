@@ -9,7 +9,7 @@ use std::net::{TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use cloudtrail_inspector::demo::{Plan, trail};
+use demo::{Plan, trail};
 use serde_json::{Value, json};
 
 use crate::bad_input::hostile;

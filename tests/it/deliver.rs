@@ -8,27 +8,25 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
-use cloudtrail_inspector::alert::occasion::{AlertId, Kind, Occasion};
-use cloudtrail_inspector::alert::severity::Severity;
-use cloudtrail_inspector::alert::{Alert, Enrichment};
-use cloudtrail_inspector::aws::dynamodb::table::Table as _;
-use cloudtrail_inspector::cluster::escalation::Escalation;
-use cloudtrail_inspector::cluster::fingerprint::ClusterId;
-use cloudtrail_inspector::cluster::journal::{Entry, What};
-use cloudtrail_inspector::cluster::mark::{Decision, Mark, Until};
-use cloudtrail_inspector::deliver::{Delivery, Drained, drain};
-use cloudtrail_inspector::keys::{Answer, DORMANT_DAYS, KeySettings, Ledger, Oddity};
-use cloudtrail_inspector::memory::MemoryStore;
-use cloudtrail_inspector::outbox::{Answered, Capacity, Row, Settlement};
-use cloudtrail_inspector::policy::Policies;
-use cloudtrail_inspector::ports::{
-    Campaigns, Clock, DirectoryError, Dossiers, Ledgers, Marks, Outbox, Sink,
-};
-use cloudtrail_inspector::rules::Rules;
-use cloudtrail_inspector::trail::time::EventTime;
+use alerts::occasion::{AlertId, Kind, Occasion};
+use alerts::outbox::{Answered, Capacity, Row, Settlement};
+use alerts::severity::Severity;
+use alerts::{Alert, Enrichment};
+use aws::dynamodb::table::Table as _;
+use clusters::escalation::Escalation;
+use clusters::fingerprint::ClusterId;
+use clusters::journal::{Entry, What};
+use clusters::keys::{Answer, DORMANT_DAYS, KeySettings, Ledger, Oddity};
+use clusters::mark::{Decision, Mark, Until};
 use pollster::block_on;
 use proptest::prelude::*;
+use records::time::EventTime;
 use serde_json::{Value, json};
+use service::deliver::{Delivery, Drained, drain};
+use service::memory::MemoryStore;
+use service::policy::Policies;
+use service::ports::{Campaigns, Clock, DirectoryError, Dossiers, Ledgers, Marks, Outbox, Sink};
+use service::rules::Rules;
 
 use crate::directory::Directory;
 use crate::effort;

@@ -4,18 +4,19 @@
 
 use std::sync::Mutex;
 
-use cloudtrail_inspector::aws::dynamodb::item::manifest_window;
-use cloudtrail_inspector::aws::dynamodb::sdk::SdkTable;
-use cloudtrail_inspector::aws::dynamodb::table::{Item, Table as _};
-use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
-use cloudtrail_inspector::cluster::Tally;
-use cloudtrail_inspector::cluster::manifest::Manifest;
-use cloudtrail_inspector::demo;
-use cloudtrail_inspector::ingest::{Folded, commit, fold};
-use cloudtrail_inspector::memory::MemoryStore;
-use cloudtrail_inspector::ports::Store as _;
-use cloudtrail_inspector::rules::Rules;
-use cloudtrail_inspector::trail::file::{self, Layout, Limits};
+use ::demo;
+use aws::dynamodb::item::manifest_window;
+use aws::dynamodb::sdk::SdkTable;
+use aws::dynamodb::table::{Item, Table as _};
+use aws::dynamodb::{DynamoStore, Settings};
+use clusters::Tally;
+use clusters::manifest::Manifest;
+use input::file;
+use input::{Layout, Limits};
+use service::ingest::{Folded, commit, fold};
+use service::memory::MemoryStore;
+use service::ports::Store as _;
+use service::rules::Rules;
 
 use crate::corpus::corpus;
 use crate::emulator::{self, Emulator};

@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 
-use cloudtrail_inspector::keys::Answer;
-use cloudtrail_inspector::ports::{Clock, DirectoryError, KeyDirectory};
+use clusters::keys::Answer;
+use service::ports::{Clock, DirectoryError, KeyDirectory};
 
 type Script = Box<dyn Fn(&str) -> Result<Answer, DirectoryError>>;
 

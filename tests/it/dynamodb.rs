@@ -4,29 +4,30 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use cloudtrail_inspector::alert::occasion::Kind;
-use cloudtrail_inspector::aws::dynamodb::item::{Head, State, head_key};
-use cloudtrail_inspector::aws::dynamodb::message::read_row;
-use cloudtrail_inspector::aws::dynamodb::table::{Item, Key, Table, TableError, Value, Write};
-use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
-use cloudtrail_inspector::cluster::Census;
-use cloudtrail_inspector::cluster::fingerprint::ClusterId;
-use cloudtrail_inspector::cluster::mark::{Decision, Mark, Until};
-use cloudtrail_inspector::demo;
-use cloudtrail_inspector::ingest::{Ingested, commit, fold};
-use cloudtrail_inspector::memory::MemoryStore;
-use cloudtrail_inspector::outbox::Row;
-use cloudtrail_inspector::ports::{Marks as _, Outbox as _, Spent, Store, StoreError};
-use cloudtrail_inspector::rules::Rules;
-use cloudtrail_inspector::trail::file::{Layout, Limits};
-use cloudtrail_inspector::trail::time::EventTime;
+use ::demo;
+use alerts::occasion::Kind;
+use alerts::outbox::Row;
+use aws::dynamodb::item::{Head, State, head_key};
+use aws::dynamodb::message::read_row;
+use aws::dynamodb::table::{Item, Key, Table, TableError, Value, Write};
+use aws::dynamodb::{DynamoStore, Settings};
+use clusters::Census;
+use clusters::fingerprint::ClusterId;
+use clusters::mark::{Decision, Mark, Until};
+use input::{Layout, Limits};
 use proptest::prelude::*;
+use records::time::EventTime;
 use serde_json::json;
+use service::ingest::{Ingested, commit, fold};
+use service::memory::MemoryStore;
+use service::ports::{Marks as _, Outbox as _, Setups as _, Spent, Store, StoreError};
+use service::rules::Rules;
 
 use crate::deliveries::Dice;
 use crate::effort;
 use crate::emulator::Emulator;
 use crate::records::{id, lines, record};
+use crate::setup::setup;
 use crate::table::{self, Fault, MemoryTable, now, telling};
 
 /// Returns a store in a table, at a time at which no event of the batch below is late.
@@ -491,6 +492,8 @@ fn items_of_this_release_stay_readable() {
     let (marking, made) = (store(&table, telling()), mark.made());
     let set = marking.set_mark(cluster, Some(&mark), 0, &made);
     assert!(pollster::block_on(set).unwrap());
+    let setup = setup(&[("BUCKET_NAME", "bucket"), ("LOG_GROUP_NAMES", "a,b")]);
+    assert!(pollster::block_on(marking.leave_setup(&setup)).unwrap());
     let items = table.items().into_iter();
     let written: Vec<_> = items.map(|item| as_json(&item).to_string()).collect();
     let written = format!("[\n{}\n]\n", written.join(",\n"));
@@ -505,6 +508,7 @@ fn items_of_this_release_stay_readable() {
     assert_eq!((marked.version, marked.mark), (1, Some(mark.clone())));
     let journal = pollster::block_on(kept.journal(cluster)).unwrap();
     assert_eq!(journal, [made]);
+    assert_eq!(pollster::block_on(kept.setup()).unwrap(), Some(setup));
 }
 
 fn as_json(item: &Item) -> serde_json::Value {

@@ -5,6 +5,9 @@
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use aws::dynamodb::sdk::SdkTable;
+use aws::dynamodb::{DynamoStore, Settings};
+use aws::function::Surroundings;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
@@ -12,9 +15,6 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
     ProjectionType, ScalarAttributeType,
 };
-use cloudtrail_inspector::aws::dynamodb::sdk::SdkTable;
-use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
-use cloudtrail_inspector::aws::function::Surroundings;
 use tokio::runtime::Runtime;
 
 use crate::table::now;

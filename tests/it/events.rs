@@ -3,9 +3,9 @@
 
 use std::path::PathBuf;
 
-use cloudtrail_inspector::alert::Alert;
-use cloudtrail_inspector::alert::detail::detail;
-use cloudtrail_inspector::alert::occasion::Kind;
+use alerts::Alert;
+use alerts::detail::detail;
+use alerts::occasion::Kind;
 use expect_test::expect_file;
 use serde_json::{Map, Value, json};
 
@@ -610,7 +610,7 @@ fn no_value_is_of_another_shape_and_no_field_can_be_left_out_or_added() {
             let is_field = detail.pointer(outer).is_some_and(Value::is_object);
             if is_field && !at.is_empty() && name != "times" {
                 assert_refused(outer, &|value| {
-                    drop(value.as_object_mut().unwrap().remove(name))
+                    drop(value.as_object_mut().unwrap().remove(name));
                 });
             }
         }

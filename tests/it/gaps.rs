@@ -6,23 +6,23 @@ use std::io::Write as _;
 use std::net::TcpListener;
 use std::time::Duration;
 
+use aws::function::Surroundings;
+use aws::metrics::CloudWatch;
 use aws_sdk_cloudwatch::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum};
-use cloudtrail_inspector::aws::function::Surroundings;
-use cloudtrail_inspector::aws::metrics::CloudWatch;
-use cloudtrail_inspector::ingest::gaps::Standing;
-use cloudtrail_inspector::ingest::heal::{Again, GAPS_KEY, Healed, Healing, Origin};
-use cloudtrail_inspector::ingest::intake::{Intake, Stopped};
-use cloudtrail_inspector::ingest::subscription::Subscription;
-use cloudtrail_inspector::memory::{MemoryBucket, MemoryStore};
-use cloudtrail_inspector::ports::{
+use pollster::block_on;
+use records::time::EventTime;
+use serde_json::json;
+use service::ingest::gaps::Standing;
+use service::ingest::heal::{Again, GAPS_KEY, Healed, Healing, Origin};
+use service::ingest::intake::{Intake, Stopped};
+use service::ingest::subscription::Subscription;
+use service::memory::{MemoryBucket, MemoryStore};
+use service::ports::{
     Bucket as _, Deliveries as _, Failures, LogGroupError, LogGroups, LogPage, LogQuery,
     Store as _, Subscribed, Way,
 };
-use cloudtrail_inspector::trail::time::EventTime;
-use pollster::block_on;
-use serde_json::json;
 
 use crate::bootstrap::Function;
 use crate::emulator::Emulator;

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use cloudtrail_inspector::ports::Clock;
+use service::ports::Clock;
 
 /// See above: the seconds since 1970.
 #[derive(Debug, Clone, Default)]

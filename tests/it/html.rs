@@ -43,6 +43,8 @@ struct Reader<'h> {
 
 impl<'h> Reader<'h> {
     fn read(mut self) -> Page {
+        // A whole page begins with it, a part of one does not; nothing else may begin like it.
+        self.take("<!DOCTYPE html>");
         while !self.rest.is_empty() {
             if self.take("</") {
                 self.close();

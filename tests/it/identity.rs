@@ -3,15 +3,15 @@
 //! People link to clusters by id and keep notes on them, so an id must mean the same for years.
 //! When a line of `identities.txt` changes, that is not a test to be updated: either the change of
 //! code was not meant to change an identity, or it is a new version in
-//! `src/cluster/fingerprint.rs`. Lines are changed by hand, on purpose, together with `VERSION`;
+//! `src/clusters/fingerprint.rs`. Lines are changed by hand, on purpose, together with `VERSION`;
 //! there is no variable that does it. New fixtures bring new lines.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use cloudtrail_inspector::cluster::class::{Class, Selection, select};
-use cloudtrail_inspector::cluster::fingerprint::{Identity, VERSION, understand};
-use cloudtrail_inspector::trail::{Record, Wrapper};
+use clusters::class::{Class, Selection, select};
+use clusters::fingerprint::{Identity, VERSION, understand};
+use records::{Record, Wrapper};
 
 use crate::fixtures::{fixture, names};
 
@@ -76,7 +76,7 @@ fn no_identity_changes_without_a_new_version_of_the_fingerprint() {
     assert!(
         changes.is_empty(),
         "A line that goes is an identity that changed: people who know the cluster by its id lose \
-         it. Undo that, or make it a new version in src/cluster/fingerprint.rs and change \
+         it. Undo that, or make it a new version in src/clusters/fingerprint.rs and change \
          tests/fixtures/identities.txt by hand. A line that only comes belongs to a new fixture.\n\
          {changes}"
     );

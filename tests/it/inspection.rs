@@ -5,30 +5,28 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use cloudtrail_inspector::alert::occasion::{Kind, Occasion};
-use cloudtrail_inspector::aws::dynamodb::item::{Head, State};
-use cloudtrail_inspector::aws::dynamodb::message::read_row;
-use cloudtrail_inspector::aws::dynamodb::table::{Item, Table as _};
-use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
-use cloudtrail_inspector::cluster::chronicle::Chronicle;
-use cloudtrail_inspector::cluster::mark::{Decision, Mark, Until};
-use cloudtrail_inspector::config::inspect::Summaries;
-use cloudtrail_inspector::inspect::flow::{FLOW_KEY, Watched, look};
-use cloudtrail_inspector::inspect::run::{
-    CHRONICLE_KEY, Failure, Inspected, LISTING_KEY, Plan, run,
-};
-use cloudtrail_inspector::inspect::story;
-use cloudtrail_inspector::inspect::telling::occasion;
-use cloudtrail_inspector::keys::{Answer, KeySettings};
-use cloudtrail_inspector::memory::{MemoryBucket, MemoryStore};
-use cloudtrail_inspector::outbox::{Lease, Settlement};
-use cloudtrail_inspector::ports::{
+use alerts::occasion::{Kind, Occasion};
+use alerts::outbox::{Lease, Settlement};
+use aws::dynamodb::item::{Head, State};
+use aws::dynamodb::message::read_row;
+use aws::dynamodb::table::{Item, Table as _};
+use aws::dynamodb::{DynamoStore, Settings};
+use clusters::chronicle::Chronicle;
+use clusters::keys::{Answer, KeySettings};
+use clusters::mark::{Decision, Mark, Until};
+use pollster::block_on;
+use records::time::EventTime;
+use serde_json::{Value, json};
+use service::config::inspect::Summaries;
+use service::inspect::flow::{FLOW_KEY, Watched, look};
+use service::inspect::run::{CHRONICLE_KEY, Failure, Inspected, LISTING_KEY, Plan, run};
+use service::inspect::story;
+use service::inspect::telling::occasion;
+use service::memory::{MemoryBucket, MemoryStore};
+use service::ports::{
     Bucket as _, DirectoryError, LogEvent, LogGroupError, LogGroups, LogPage, LogQuery, Marks as _,
     Outbox, Store, Subscribed,
 };
-use cloudtrail_inspector::trail::time::EventTime;
-use pollster::block_on;
-use serde_json::{Value, json};
 
 use crate::bootstrap::Function;
 use crate::deliveries::Dice;

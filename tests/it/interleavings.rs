@@ -7,22 +7,22 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use cloudtrail_inspector::alert::occasion::{Kind, Occasion};
-use cloudtrail_inspector::aws::dynamodb::item::{
+use alerts::occasion::{Kind, Occasion};
+use alerts::outbox::Row;
+use aws::dynamodb::item::{
     Head, State, head_key, manifest_partitions, open_place, recovered_place,
 };
-use cloudtrail_inspector::aws::dynamodb::message::row_item;
-use cloudtrail_inspector::aws::dynamodb::table::{Table, Write};
-use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
-use cloudtrail_inspector::cluster::fingerprint::ClusterId;
-use cloudtrail_inspector::cluster::manifest::Manifest;
-use cloudtrail_inspector::ingest::{commit, fold};
-use cloudtrail_inspector::outbox::Row;
-use cloudtrail_inspector::ports::Store as _;
-use cloudtrail_inspector::rules::Rules;
-use cloudtrail_inspector::trail::file::{Layout, Limits};
-use cloudtrail_inspector::trail::time::EventTime;
+use aws::dynamodb::message::row_item;
+use aws::dynamodb::table::{Table, Write};
+use aws::dynamodb::{DynamoStore, Settings};
+use clusters::fingerprint::ClusterId;
+use clusters::manifest::Manifest;
+use input::{Layout, Limits};
+use records::time::EventTime;
 use serde_json::json;
+use service::ingest::{Folding, commit};
+use service::ports::Store as _;
+use service::rules::Rules;
 
 use crate::records::{id, lines, record};
 use crate::table::{MemoryTable, Mutant, now, store, telling};
@@ -93,14 +93,10 @@ fn ingest(table: &MemoryTable, input: String) -> Task {
 fn ingest_with(table: &MemoryTable, settings: Settings, input: String) -> Task {
     let mut store = store(table, settings);
     Box::pin(async move {
-        let limits = Limits::default();
-        let folded = fold(
-            input.as_bytes(),
-            Layout::Lines,
-            &limits,
-            None,
-            &Rules::default(),
-        );
+        // There are thousands of orders, and a reader that is fast begins with large buffers.
+        let (limits, rules) = (Limits::default(), Rules::default());
+        let mut folding = Folding::new(limits, &rules).plodding();
+        let folded = folding.fold(input.as_bytes(), Layout::Lines, None);
         commit(&mut store, "test", folded.unwrap()).await.unwrap();
     })
 }

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use cloudtrail_inspector::aws::dynamodb::table::{Item, Table as _};
-use cloudtrail_inspector::demo;
+use ::demo;
+use aws::dynamodb::table::{Item, Table as _};
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 

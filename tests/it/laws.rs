@@ -3,25 +3,25 @@
 
 use std::path::Path;
 
-use cloudtrail_inspector::alert::{hint, severity};
-use cloudtrail_inspector::cluster::cases::CaseRef;
-use cloudtrail_inspector::cluster::class::{Selection, select};
-use cloudtrail_inspector::cluster::fingerprint::ClusterId;
-use cloudtrail_inspector::cluster::memo::Memo;
-use cloudtrail_inspector::cluster::{Census, Span, conclude};
-use cloudtrail_inspector::ingest::{Folding, commit};
-use cloudtrail_inspector::memory::MemoryStore;
-use cloudtrail_inspector::ports::Store;
-use cloudtrail_inspector::report::Books;
-use cloudtrail_inspector::rules::Rules;
-use cloudtrail_inspector::sqlite::SqliteStore;
-use cloudtrail_inspector::trail::file::{Layout, Limits};
-use cloudtrail_inspector::trail::origin::Agents;
-use cloudtrail_inspector::trail::time::EventTime;
-use cloudtrail_inspector::trail::{Record, Wrapper, redact};
+use alerts::{hint, severity};
+use clusters::cases::CaseRef;
+use clusters::class::{Selection, select};
+use clusters::fingerprint::ClusterId;
+use clusters::memo::Memo;
+use clusters::report::Books;
+use clusters::{Census, Span, conclude};
+use input::{Layout, Limits};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use records::origin::Agents;
+use records::time::EventTime;
+use records::{Record, Wrapper, redact};
 use serde_json::{Value, json};
+use service::ingest::{Folding, commit};
+use service::memory::MemoryStore;
+use service::ports::Store;
+use service::rules::Rules;
+use sqlite::SqliteStore;
 
 use crate::effort;
 use crate::records::{id, ingest, lines, record};

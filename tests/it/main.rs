@@ -48,6 +48,7 @@ mod redrive;
 mod replays;
 mod rules;
 mod schema;
+mod setup;
 mod store;
 mod story;
 mod subscription;

@@ -3,16 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use cloudtrail_inspector::aws::dynamodb::item::{Head, State, head_key};
-use cloudtrail_inspector::aws::dynamodb::table::Table as _;
-use cloudtrail_inspector::cluster::fingerprint::ClusterId;
-use cloudtrail_inspector::cluster::journal::{self, Entry, Fault, What};
-use cloudtrail_inspector::cluster::lifecycle::Status;
-use cloudtrail_inspector::cluster::mark::{Decision, Ended, Mark, Observation, Period, Until};
-use cloudtrail_inspector::ports::{Marked, Marks, Outbox, Store};
-use cloudtrail_inspector::trail::time::{EventTime, Window};
+use aws::dynamodb::item::{Head, State, head_key};
+use aws::dynamodb::table::Table as _;
+use clusters::fingerprint::ClusterId;
+use clusters::journal::{self, Entry, Fault, What};
+use clusters::lifecycle::Status;
+use clusters::mark::{Decision, Ended, Mark, Observation, Period, Until};
 use pollster::block_on;
+use records::time::{EventTime, Window};
 use serde_json::json;
+use service::ports::{Marked, Marks, Outbox, Store};
 
 use crate::records::{id, ingest, lines, record};
 use crate::table::{self, Fault as Trouble, MemoryTable, now, telling};
@@ -417,7 +417,7 @@ fn a_mark_that_a_later_release_made_holds_nothing_back_and_is_not_written_over()
     let table = MemoryTable::default();
     let store = table::store(&table, telling());
     assert!(set(&store, CLUSTER, &mark(Decision::Expected), 0));
-    let key = cloudtrail_inspector::aws::dynamodb::mark::mark_key(CLUSTER);
+    let key = aws::dynamodb::mark::mark_key(CLUSTER);
     let item = block_on(table.get(&[key])).unwrap().remove(0);
     table.set(item.text("mk", r#"{"v":2}"#));
     let restraint = block_on(store.restraint("guance", CLUSTER)).unwrap();

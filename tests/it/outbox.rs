@@ -1,17 +1,17 @@
 //! The contract of what waits, run against every store alike; and what the table writes for it.
 
-use cloudtrail_inspector::alert::occasion::{Kind, Occasion};
-use cloudtrail_inspector::aws::dynamodb::table::Table as _;
-use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
-use cloudtrail_inspector::cluster::fingerprint::ClusterId;
-use cloudtrail_inspector::cluster::journal::{Entry, What};
-use cloudtrail_inspector::keys::{ANSWER_SECONDS, Answer, Ledger};
-use cloudtrail_inspector::outbox::{Breaker, Lease, Restraint, Row, Settlement, Silence};
-use cloudtrail_inspector::ports::{Dossiers, Ledgers, Marks as _, Outbox, Store};
-use cloudtrail_inspector::sqlite::SqliteStore;
-use cloudtrail_inspector::trail::time::EventTime;
+use ::sqlite::SqliteStore;
+use alerts::occasion::{Kind, Occasion};
+use alerts::outbox::{Breaker, Lease, Restraint, Row, Settlement, Silence};
+use aws::dynamodb::table::Table as _;
+use aws::dynamodb::{DynamoStore, Settings};
+use clusters::fingerprint::ClusterId;
+use clusters::journal::{Entry, What};
+use clusters::keys::{ANSWER_SECONDS, Answer, Ledger};
 use pollster::block_on;
+use records::time::EventTime;
 use serde_json::json;
+use service::ports::{Dossiers, Ledgers, Marks as _, Outbox, Store};
 
 use crate::records::{id, ingest, lines, record};
 use crate::table::{self, Fault, MemoryTable, now, telling};
@@ -284,7 +284,7 @@ fn a_commit_tells_of_what_is_new_and_a_dossier_has_its_hours(
 
 fn count(table: &MemoryTable, start: &str, middle: &str) -> usize {
     let items = table.items();
-    let is = |item: &&cloudtrail_inspector::aws::dynamodb::table::Item| {
+    let is = |item: &&aws::dynamodb::table::Item| {
         item.key.pk.starts_with(start) && item.key.sk.starts_with(middle)
     };
     items.iter().filter(is).count()

@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use cloudtrail_inspector::cluster::timeline::Timeline;
-use cloudtrail_inspector::demo::{Plan, trail};
-use cloudtrail_inspector::page::report::{CARDS_MAX, Report};
-use cloudtrail_inspector::report::Books;
-use cloudtrail_inspector::trail::redact::sanitize;
-use cloudtrail_inspector::trail::time::EventTime;
+use clusters::report::Books;
+use clusters::timeline::Timeline;
+use demo::{Plan, trail};
+use records::redact::sanitize;
+use records::time::EventTime;
 use serde_json::{Value, json};
+use view::report::{CARDS_MAX, Report};
 
 use crate::bad_input::{HOSTILE, hostile};
 use crate::binary::Folder;

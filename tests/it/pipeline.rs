@@ -12,19 +12,19 @@ pub mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cloudtrail_inspector::alert::occasion::{AlertId, Kind, Occasion};
-use cloudtrail_inspector::aws::dynamodb::item::{Caller, Head, State, caller};
-use cloudtrail_inspector::cluster::Census;
-use cloudtrail_inspector::cluster::chronicle::{Chronicle, Life, Rhythm};
-use cloudtrail_inspector::cluster::fingerprint::ClusterId;
-use cloudtrail_inspector::cluster::journal::What;
-use cloudtrail_inspector::cluster::timeline::Timeline;
-use cloudtrail_inspector::config::inspect::Summaries;
-use cloudtrail_inspector::inspect::run::CHRONICLE_KEY;
-use cloudtrail_inspector::ports::{Marks as _, Store as _};
+use alerts::occasion::{AlertId, Kind, Occasion};
+use aws::dynamodb::item::{Caller, Head, State, caller};
+use clusters::Census;
+use clusters::chronicle::{Chronicle, Life, Rhythm};
+use clusters::fingerprint::ClusterId;
+use clusters::journal::What;
+use clusters::timeline::Timeline;
 use pollster::block_on;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use service::config::inspect::Summaries;
+use service::inspect::run::CHRONICLE_KEY;
+use service::ports::{Marks as _, Store as _};
 
 use crate::effort;
 use crate::pipeline::lots::{End, Lots};

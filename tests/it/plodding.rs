@@ -3,13 +3,17 @@
 
 use std::fs;
 
-use cloudtrail_inspector::cluster::class::SIEVE;
-use cloudtrail_inspector::cluster::exempt::Exempt;
-use cloudtrail_inspector::cluster::twin::TrailAccounts;
-use cloudtrail_inspector::demo::{Plan, payload, trail};
-use cloudtrail_inspector::rules::Rules;
-use cloudtrail_inspector::trail::file::{Layout, Limits, Reader};
+use clusters::class::{NO_ERROR, SIEVE, Selection, select};
+use clusters::exempt::Exempt;
+use clusters::twin::TrailAccounts;
+use demo::{Plan, payload, trail};
+use input::file::Reader;
+use input::{Layout, Limits};
+use json::structure::{self, Found};
+use proptest::prelude::*;
+use records::Record;
 use serde_json::{Value, json};
+use service::rules::Rules;
 use walkdir::WalkDir;
 
 use crate::corpus::corpus;
@@ -99,4 +103,41 @@ fn twins_come_out_the_same() {
         assert_same_fold_by(&rules, input.as_bytes(), Layout::Lines);
         assert_same_fold(input.as_bytes(), Layout::Lines);
     }
+}
+
+/// Returns the records of a list that are handed over, how many are held back, and how far the list was proven.
+fn run(text: &str) -> (Vec<String>, u64, usize) {
+    let (mut texts, mut quiet) = (Vec::new(), 0);
+    let taken = structure::records(text.as_bytes(), 1 << 20, &SIEVE, &mut |found| match found {
+        Found::Quiet(count) => quiet += count,
+        Found::Record(bytes) => texts.push(String::from_utf8(bytes.to_vec()).unwrap()),
+    });
+    (texts, quiet, taken)
+}
+
+proptest! {
+    /// Values of which most are told by comparing, and some look like more than they are.
+        #[test]
+        fn records_like_earlier_ones_are_told_as_if_they_were_read(
+            lists in prop::collection::vec(prop::array::uniform5(prop::sample::select(vec![
+                "x", "", "GetObject", "CreateUser", "RunTask", "s3.amazonaws.com", "1.08", "2.0",
+                "AwsApiCall", "AwsCloudTrailInsight", r#"x","errorCode":"y"#, r"\u0041", r"a\nb", "\u{1}",
+                r#"","x":{"y":"#, "a long value that goes on beyond the end of a block of sixty-four bytes",
+            ])), 1..12),
+        ) {
+            let records: Vec<String> = lists.iter().map(|[version, name, kind, arn, id]| format!(
+                r#"{{"eventVersion":"{version}","userIdentity":{{"arn":"{arn}"}},"eventSource":"s3.amazonaws.com","eventName":"{name}","eventType":"{kind}","eventID":"{id}"}}"#
+            )).collect();
+            let text = records.join(",") + "]";
+            let (texts, quiet, taken) = run(&text);
+            let proven = text[..taken].trim_end_matches(',');
+            let told: Vec<&String> = records.iter().take(texts.len() + quiet as usize).collect();
+            let joined: Vec<&str> = told.iter().map(|text| text.as_str()).collect();
+            prop_assert_eq!(joined.join(","), proven);
+            let is_quiet = |text: &&&String| Record::parse(text)
+                .is_ok_and(|record| select(&record) == Selection::NotSelected(NO_ERROR));
+            prop_assert!(told.iter().filter(is_quiet).count() as u64 >= quiet);
+            let expected: Vec<&&String> = told.iter().filter(|text| !texts.contains(**text)).collect();
+            prop_assert!(expected.iter().all(is_quiet), "{:?}", expected);
+        }
 }

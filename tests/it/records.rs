@@ -1,13 +1,13 @@
 //! Records made by hand, short to write and whole to read, and inputs made of them.
 
-use cloudtrail_inspector::cluster::Census;
-use cloudtrail_inspector::ingest;
-use cloudtrail_inspector::memory::MemoryStore;
-use cloudtrail_inspector::ports::Store;
-use cloudtrail_inspector::report::Books;
-use cloudtrail_inspector::rules::Rules;
-use cloudtrail_inspector::trail::file::{Layout, Limits};
+use clusters::Census;
+use clusters::report::Books;
+use input::{Layout, Limits};
 use serde_json::{Value, json};
+use service::ingest;
+use service::memory::MemoryStore;
+use service::ports::Store;
+use service::rules::Rules;
 
 /// The account of all hand-made records.
 pub const ACCOUNT: &str = "111122223333";

@@ -11,34 +11,35 @@ use std::process::Command;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use aws::bucket::S3Bucket;
+use aws::logs::CloudWatchLogs;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use cloudtrail_inspector::aws::bucket::S3Bucket;
-use cloudtrail_inspector::aws::logs::CloudWatchLogs;
-use cloudtrail_inspector::cluster::Census;
-use cloudtrail_inspector::cluster::timeline::Timeline;
-use cloudtrail_inspector::ingest::backfill::{Backfilled, Mark, Source, backfill};
-use cloudtrail_inspector::ingest::diagnosis::{Diagnosis, Expected, Matching, diagnose};
-use cloudtrail_inspector::ingest::intake::{Intake, Stopped};
-use cloudtrail_inspector::ingest::redrive::{
-    FAILED, FAILURES_MAX, RECORD_BYTES_MAX, ROUND_OBJECTS_MAX, Reason, Redriven, Round, redrive,
-};
-use cloudtrail_inspector::ingest::subscription::Subscription;
-use cloudtrail_inspector::memory::{MemoryBucket, MemoryStore};
-use cloudtrail_inspector::ports::{
-    Bucket, BucketError, Listed, LogEvent, LogGroupError, LogGroups, LogPage, LogQuery, Store,
-    Subscribed,
-};
-use cloudtrail_inspector::trail::time::EventTime;
+use clusters::Census;
+use clusters::timeline::Timeline;
 use expect_test::expect;
 use proptest::prelude::*;
+use records::time::EventTime;
 use serde_json::json;
+use service::ingest::backfill::{Backfilled, Mark, Source, backfill};
+use service::ingest::diagnosis::{Diagnosis, Expected, Matching, diagnose};
+use service::ingest::intake::{Intake, Stopped};
+use service::ingest::redrive::{
+    FAILED, FAILURES_MAX, RECORD_BYTES_MAX, ROUND_OBJECTS_MAX, Reason, Redriven, Round, redrive,
+};
+use service::ingest::subscription::Subscription;
+use service::memory::{MemoryBucket, MemoryStore};
+use service::ports::{
+    Bucket, BucketError, Listed, LogEvent, LogGroupError, LogGroups, LogPage, LogQuery,
+    Outbox as _, Setups as _, Store, Subscribed,
+};
 
 use crate::binary;
 use crate::effort;
 use crate::emulator::Emulator;
 use crate::payloads::{LOGGED_AT, event, event_of, event_of_failures, failure, log_event};
 use crate::records::{id, record};
+use crate::setup::setup;
 use crate::table::{Fault, MemoryTable, now, store, telling};
 
 pub const FUNCTION: &str = "watch-ingest";
@@ -648,7 +649,7 @@ impl World {
 
     fn state(&self) -> State {
         let store = store(&self.table, telling());
-        let text = |item: &cloudtrail_inspector::aws::dynamodb::table::Item, name: &str| {
+        let text = |item: &aws::dynamodb::table::Item, name: &str| {
             item.text_of(name).unwrap_or_default().to_owned()
         };
         let items = self.table.items();
@@ -923,16 +924,65 @@ fn the_commands_take_in_what_was_missed_and_a_second_time_nothing() {
     );
 }
 
+#[test]
+fn the_commands_go_by_what_the_inspection_left_in_the_table() {
+    let Some(emulator) = Emulator::find() else {
+        return;
+    };
+    emulator.make_bucket();
+    // CloudFormation calls a table after its stack.
+    let (stack, _) = emulator.name().split_once("-Table-").unwrap();
+    let group = format!("{}-trail", emulator.name());
+    let client = make_group(&emulator, &group);
+    emulator.put_object(
+        &key(FUNCTION, 1),
+        &failed(FUNCTION, &event_of_failures(1..=3)),
+    );
+    let places = [["--stack", stack], ["--table", emulator.name()]];
+    for place in places {
+        let (code, printed, complaints) = run(&[&["redrive"], &place[..]].concat());
+        assert_eq!((code, printed), (Some(1), String::new()));
+        let says = format!("aws lambda invoke --function-name {stack}-inspect ");
+        assert!(complaints.contains(&says), "{complaints}");
+    }
+    let left = setup(&[
+        ("BUCKET_NAME", emulator.bucket()),
+        ("INGEST_FUNCTION_NAME", FUNCTION),
+        ("LEARN_HOURS", "0"),
+        ("LOG_GROUP_NAMES", &group),
+        ("SINKS", "sns,"),
+    ]);
+    let store = emulator.store(telling());
+    pollster::block_on(store.leave_setup(&left)).unwrap();
+    for (place, taken) in places.into_iter().zip(["1 event taken", "0 events taken"]) {
+        let (code, printed, complaints) = run(&[&["redrive"], &place[..]].concat());
+        assert_eq!(code, Some(0), "{complaints}");
+        assert!(printed.starts_with(taken), "{printed}");
+    }
+    let waiting = pollster::block_on(store.waiting("sns", 10)).unwrap();
+    assert!(!waiting.is_empty(), "nobody is told of what is new");
+    let (from, to, at) = (hours_ago(2), hours_ago(0), hours_ago(1).seconds() * 1000);
+    log(&client, &group, &[(at, failure(4).to_string())]);
+    let (from, to) = (from.to_string(), to.to_string());
+    let backfill = ["backfill", "--stack", stack, "--from", &from, "--to", &to];
+    let (code, printed, complaints) = run(&[&backfill[..], &["--pattern", ""]].concat());
+    assert_eq!(code, Some(0), "{complaints}");
+    assert!(printed.starts_with(&group), "{printed}");
+    assert!(printed.contains("1 selected: 1 clustered"), "{printed}");
+}
+
 /// What can be read again is as old as the table allows, so this happens today.
 #[expect(
     clippy::disallowed_methods,
     reason = "the command line looks at the clock, too"
 )]
-fn backfill_twice(emulator: &Emulator, place: &[&str]) {
+fn hours_ago(hours: i64) -> EventTime {
     use std::time::{SystemTime, UNIX_EPOCH};
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let now = EventTime::from_seconds(now.as_secs() as i64).unwrap();
-    let hours_ago = |hours: i64| EventTime::from_seconds(now.seconds() - hours * 3600).unwrap();
+    EventTime::from_seconds(now.as_secs() as i64 - hours * 3600).unwrap()
+}
+
+fn backfill_twice(emulator: &Emulator, place: &[&str]) {
     let (from, to) = (hours_ago(2).to_string(), hours_ago(0).to_string());
     let group = format!("{}-trail", emulator.name());
     let range = ["--from", &from, "--to", &to, "--group", &group];
@@ -987,7 +1037,10 @@ fn backfill_twice(emulator: &Emulator, place: &[&str]) {
 fn a_command_that_is_not_told_where_says_what_it_needs() {
     for (arguments, says) in [
         (&["redrive"][..], "--stack <NAME>"),
-        (&["redrive", "--table", "a"], "--bucket <NAME>"),
+        (
+            &["redrive", "--table", "a", "--function", "b"],
+            "--bucket <NAME>",
+        ),
         (
             &["redrive", "--stack", "a", "--table", "b"],
             "cannot be used with",

@@ -3,19 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cloudtrail_inspector::alert::occasion::{Kind, Occasion};
-use cloudtrail_inspector::cluster::campaign::Shape;
-use cloudtrail_inspector::cluster::transition::Change;
-use cloudtrail_inspector::config::inspect::Summaries;
-use cloudtrail_inspector::ingest::{commit, fold};
-use cloudtrail_inspector::inspect::story;
-use cloudtrail_inspector::memory::MemoryStore;
-use cloudtrail_inspector::ports::Store as _;
-use cloudtrail_inspector::rules::Rules;
-use cloudtrail_inspector::trail::file::{Layout, Limits};
-use cloudtrail_inspector::trail::time::EventTime;
+use alerts::occasion::{Kind, Occasion};
+use clusters::campaign::Shape;
+use clusters::transition::Change;
+use input::{Layout, Limits};
 use pollster::block_on;
+use records::time::EventTime;
 use serde_json::{Value, json};
+use service::config::inspect::Summaries;
+use service::ingest::{commit, fold};
+use service::inspect::story;
+use service::memory::MemoryStore;
+use service::ports::Store as _;
+use service::rules::Rules;
 
 use crate::corpus::corpus;
 use crate::pipeline::lived;

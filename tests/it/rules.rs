@@ -1,15 +1,15 @@
 //! Rules: which one applies, what it changes, when it ends, and what is said of a wrong file.
 
-use cloudtrail_inspector::alert::severity;
-use cloudtrail_inspector::cluster::Census;
-use cloudtrail_inspector::ingest::{self, Ingested};
-use cloudtrail_inspector::memory::MemoryStore;
-use cloudtrail_inspector::ports::Store;
-use cloudtrail_inspector::rules::Rules;
-use cloudtrail_inspector::sqlite::SqliteStore;
-use cloudtrail_inspector::trail::file::{Layout, Limits};
+use alerts::severity;
+use clusters::Census;
 use expect_test::expect;
+use input::{Layout, Limits};
 use serde_json::{Value, json};
+use service::ingest::{self, Ingested};
+use service::memory::MemoryStore;
+use service::ports::Store;
+use service::rules::Rules;
+use sqlite::SqliteStore;
 
 use crate::binary::Folder;
 use crate::records::{id, lines, record};

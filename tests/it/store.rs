@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use cloudtrail_inspector::aws::dynamodb::Settings;
-use cloudtrail_inspector::cluster::guard::{NEW_CLUSTERS_MAX, is_overflow};
-use cloudtrail_inspector::memory::MemoryStore;
-use cloudtrail_inspector::ports::{Store, StoreError};
-use cloudtrail_inspector::sqlite::{SCHEMA_VERSION, SqliteStore};
-use cloudtrail_inspector::trail::time::EventTime;
+use ::sqlite::{SCHEMA_VERSION, SqliteStore};
+use aws::dynamodb::Settings;
+use clusters::guard::{NEW_CLUSTERS_MAX, is_overflow};
+use records::time::EventTime;
 use serde_json::{Value, json};
+use service::memory::MemoryStore;
+use service::ports::{Store, StoreError};
 
 use crate::emulator::Emulator;
 use crate::records::{id, ingest, lines, record};

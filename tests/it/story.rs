@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use cloudtrail_inspector::trail::time::EventTime;
 use expect_test::expect_file;
+use records::time::EventTime;
 use serde_json::{Value, json};
 
 use crate::binary::Folder;

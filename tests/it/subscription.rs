@@ -5,18 +5,18 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use cloudtrail_inspector::cluster::exempt::Exempt;
-use cloudtrail_inspector::cluster::own::{Own, Role};
-use cloudtrail_inspector::config::IngestSettings;
-use cloudtrail_inspector::ingest::rulebook::{REREAD_SECONDS, Rulebook};
-use cloudtrail_inspector::ingest::subscription::{Failure, SERVICE, Subscription};
-use cloudtrail_inspector::memory::{MemoryBucket, MemoryStore};
-use cloudtrail_inspector::ports::{Bucket as _, Store};
-use cloudtrail_inspector::report::Invocation;
-use cloudtrail_inspector::rules::Rules;
-use cloudtrail_inspector::trail::time::EventTime;
+use clusters::exempt::Exempt;
+use clusters::own::{Own, Role};
+use clusters::report::Invocation;
 use expect_test::{Expect, expect};
+use records::time::EventTime;
 use serde_json::{Value, json};
+use service::config::IngestSettings;
+use service::ingest::rulebook::{REREAD_SECONDS, Rulebook};
+use service::ingest::subscription::{Failure, SERVICE, Subscription};
+use service::memory::{MemoryBucket, MemoryStore};
+use service::ports::{Bucket as _, Store};
+use service::rules::Rules;
 
 use crate::payloads::{
     LOGGED_AT, event, event_of, event_of_failures, failure, gzip, log_event, logs,
@@ -49,7 +49,7 @@ impl Stack {
     /// Prints the clusters, one a line.
     fn clusters(&self) -> String {
         let census = pollster::block_on(self.store.census(None)).unwrap();
-        let line = |cluster: &cloudtrail_inspector::cluster::Cluster| {
+        let line = |cluster: &clusters::Cluster| {
             let identity = &cluster.facts.identity;
             let first_seen = cluster.span.first_seen;
             format!(

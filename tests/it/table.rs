@@ -8,10 +8,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use cloudtrail_inspector::aws::dynamodb::table::{Item, Key, Table, TableError, Value, Write};
-use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
-use cloudtrail_inspector::ports::Spent;
-use cloudtrail_inspector::trail::time::EventTime;
+use aws::dynamodb::table::{Item, Key, Table, TableError, Value, Write};
+use aws::dynamodb::{DynamoStore, Settings};
+use records::time::EventTime;
+use service::ports::Spent;
 
 /// What goes wrong with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

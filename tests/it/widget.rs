@@ -1,21 +1,21 @@
 //! What a dashboard is answered, by each store alike: lists, pages of clusters, decisions, and sentences
 //! for what is not understood. The pages are read back with an independent parser.
 
-use cloudtrail_inspector::alert::links::Links;
-use cloudtrail_inspector::aws::dynamodb::table::Table as _;
-use cloudtrail_inspector::cluster::fingerprint::ClusterId;
-use cloudtrail_inspector::cluster::journal::What;
-use cloudtrail_inspector::cluster::mark::Decision;
-use cloudtrail_inspector::inspect;
-use cloudtrail_inspector::keys::{Answer as KeyAnswer, KeySettings, Ledger};
-use cloudtrail_inspector::page::listing::Listing;
-use cloudtrail_inspector::ports::{Dossiers, Hours, Ledgers, Marks, SentLog, Store};
-use cloudtrail_inspector::trail::redact::sanitize;
-use cloudtrail_inspector::trail::time::{EventTime, Window};
-use cloudtrail_inspector::widget::{Answer, Setting, answer};
+use alerts::links::Links;
+use aws::dynamodb::table::Table as _;
+use clusters::fingerprint::ClusterId;
+use clusters::journal::What;
+use clusters::keys::{Answer as KeyAnswer, KeySettings, Ledger};
+use clusters::mark::Decision;
 use pollster::block_on;
 use proptest::prelude::*;
+use records::redact::sanitize;
+use records::time::{EventTime, Window};
 use serde_json::{Value, json};
+use service::inspect;
+use service::ports::{Dossiers, Hours, Ledgers, Marks, SentLog, Store};
+use service::widget::{Answer, Setting, answer};
+use view::listing::Listing;
 
 use crate::bad_input::{HOSTILE, hostile};
 use crate::effort;
@@ -78,9 +78,7 @@ fn listing(store: &impl Whole, until: EventTime) -> Listing {
         let events = store.events().await.unwrap();
         (events, store.sums(None).await.unwrap())
     });
-    let early = |(_, seen): &&(_, cloudtrail_inspector::cluster::Sighting)| {
-        seen.at().is_some_and(|at| at < until)
-    };
+    let early = |(_, seen): &&(_, clusters::Sighting)| seen.at().is_some_and(|at| at < until);
     let early: Vec<_> = events.iter().filter(early).cloned().collect();
     let chronicle = inspect::chronicle(&early, &census.facts);
     let mut listing = chronicle.map_or_else(
@@ -596,7 +594,7 @@ proptest! {
         let mut early = listing(&store, at(cut));
         let windows: Vec<Window> = (at(cut).window().hours()..=at(40).window().hours()).map(Window::from_hours).collect();
         let hour = block_on(store.hours(&windows, &|_| None)).unwrap();
-        early.meet(&cloudtrail_inspector::cluster::campaign::deeds(&hour.events, &hour.subjects));
+        early.meet(&clusters::campaign::deeds(&hour.events, &hour.subjects));
         let whole = listing(&store, at(41));
         prop_assert_eq!(early.clusters.len(), whole.clusters.len());
         for (id, listed) in &whole.clusters {

@@ -3,19 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cloudtrail_inspector::alert::evidence::Stage;
-use cloudtrail_inspector::alert::links::Links;
-use cloudtrail_inspector::alert::message::{attributes, body, subject};
-use cloudtrail_inspector::alert::occasion::inspected::Silent;
-use cloudtrail_inspector::alert::occasion::{Kind, Occasion};
-use cloudtrail_inspector::alert::text::{Language, Texts};
-use cloudtrail_inspector::alert::{Alert, detail};
-use cloudtrail_inspector::cluster::fingerprint::ClusterId;
-use cloudtrail_inspector::cluster::summary::{self, Excerpt, Period, Summary};
-use cloudtrail_inspector::guance::event::{Checker, event, samples};
-use cloudtrail_inspector::guance::line_protocol::{self as wire, Field, Point};
-use cloudtrail_inspector::guance::open_api::{custom_event, push_event};
-use cloudtrail_inspector::keys::{Answer, KeyReport};
+use alerts::evidence::Stage;
+use alerts::guance::event::{Checker, event, samples};
+use alerts::guance::line_protocol as wire;
+use alerts::guance::line_protocol::{Field, Point};
+use alerts::guance::open_api::{custom_event, push_event};
+use alerts::links::Links;
+use alerts::message::{attributes, body, subject};
+use alerts::occasion::inspected::Silent;
+use alerts::occasion::{Kind, Occasion};
+use alerts::text::{Language, Texts};
+use alerts::{Alert, detail};
+use clusters::fingerprint::ClusterId;
+use clusters::keys::{Answer, KeyReport};
+use clusters::summary::{self, Excerpt, Period, Summary};
 use expect_test::expect_file;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 use serde_json::{Value, json};
@@ -582,7 +583,7 @@ fn hostile_keys(text: &str) -> Vec<KeyReport> {
     };
     let without = KeyReport {
         answer: None,
-        kind: cloudtrail_inspector::trail::principal::KeyKind::Temporary,
+        kind: records::key_id::KeyKind::Temporary,
         ..hostile.clone()
     };
     vec![hostile, without]

@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use cloudtrail_inspector::guance::endpoint::{Allowed, Endpoint};
-use cloudtrail_inspector::guance::route::Route;
-use cloudtrail_inspector::guance::workspace::{PATIENCE, Place, Request, Workspace};
-use cloudtrail_inspector::outbox::Answered;
-use cloudtrail_inspector::ports::{Vault, VaultError};
+use alerts::guance::endpoint::{Allowed, Endpoint};
+use alerts::guance::route::Route;
+use alerts::outbox::Answered;
+use aws::workspace::{PATIENCE, Place, Request, Workspace};
 use flate2::bufread::MultiGzDecoder;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use service::ports::{Vault, VaultError};
 use zeroize::Zeroizing;
 
 use crate::fixtures;

@@ -38,7 +38,7 @@ TYPED = {
     ),
     "TrailAccounts": (
         ["", "111122223333", "111122223333,444455556666"],
-        ["111122223333,", "111122223333, 444455556666", "1111", "1111222233334", "111122223333=shop", "*"],
+        ["shop", "111122223333,", "111122223333, 444455556666", "1111", "1111222233334", "111122223333=shop", "*"],
     ),
     "Notify": (["true", "false"], ["", "yes"]),
     "Topic": (
@@ -92,6 +92,17 @@ TYPED = {
     ),
 }
 
+# What CloudFormation says of it; what does not go together stands in REFUSED of rules.py.
+SENTENCES = [
+    ("LogGroupNames", "", "must be names of log groups"),
+    ("LogGroupNames", "/aws/lambda/watch-ingest", "must not read its own log"),
+    ("RetentionDays", "7", "must be a number of days from 8 to 365"),
+    ("AccountNames", "shop", "must be empty or a list like 111122223333=shop"),
+    ("TrailAccounts", "shop", "must be empty or a list like 111122223333,444455556666"),
+    ("GuanceSecretArn", "tkn_0123456789abcdef0123456789abcdef", "must be empty or the ARN of a secret"),
+    ("InspectionSchedule", "hourly", "must be a schedule like cron(0 * * * ? *)"),
+]
+
 
 def taken(how, typed):
     """Tells whether CloudFormation takes a value: whole patterns, for each item of a list."""
@@ -119,6 +130,12 @@ class Parameters(unittest.TestCase):
             for typed in wrong:
                 with self.subTest(name, wrong=typed):
                     self.assertFalse(taken(PARAMETERS[name], typed))
+
+    def test_what_is_refused_is_refused_with_a_sentence(self):
+        for name, typed, says in SENTENCES:
+            with self.subTest(name, wrong=typed):
+                self.assertFalse(taken(PARAMETERS[name], typed))
+                self.assertIn(says, PARAMETERS[name]["ConstraintDescription"])
 
     def test_every_default_is_right(self):
         for name, how in PARAMETERS.items():

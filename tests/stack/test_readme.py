@@ -87,7 +87,7 @@ class Readme(unittest.TestCase):
             self.assertEqual(len(stack.of_type("AWS::CloudWatch::CompositeAlarm")), 1)
 
     def test_the_functions_take_every_variable(self):
-        files = [ROOT / "src" / "config.rs", *(ROOT / "src" / "config").glob("*.rs")]
+        files = [ROOT / "src" / "service" / "config.rs", *(ROOT / "src" / "service" / "config").glob("*.rs")]
         source = "".join(file.read_text(encoding="utf-8") for file in files)
         for function in ("IngestFunction", "InspectFunction", "DeliverFunction", "WidgetFunction"):
             for name in Stack(Topic="create").properties(function)["Environment"]["Variables"]:

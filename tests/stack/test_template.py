@@ -69,7 +69,7 @@ BROKEN = [
     (ingest_may_do_this_and_no_more, "- dynamodb:UpdateItem", "- dynamodb:UpdateItem\n                  - dynamodb:Scan"),
     (ingest_may_do_this_and_no_more, '[C#*, "D#", K#*, M#*, O#*, Q#*]', '[C#*, "D#*", K#*, M#*, O#*, Q#*]'),
     (inspect_may_do_this_and_no_more, "- dynamodb:Query", "- dynamodb:Query\n                  - dynamodb:Scan"),
-    (inspect_may_do_this_and_no_more, '[A#*, C#*, "D#", K#*, M#*, O#*, Q#*]', '[A#*, C#*, "D#", K#*, M#*, O#*, Q#*, SINK#*]'),
+    (inspect_may_do_this_and_no_more, '[A#*, C#*, "D#", K#*, M#*, O#*, Q#*, STACK]', '[A#*, C#*, "D#", K#*, M#*, O#*, Q#*, S*]'),
     (inspect_may_do_this_and_no_more, 'dynamodb:LeadingKeys: ["D#"]', 'dynamodb:LeadingKeys: ["D#", C#*]'),
     (inspect_may_do_this_and_no_more, "Resource: !Sub ${Bucket.Arn}/inspection/*", "Resource: !Sub ${Bucket.Arn}/*"),
     (inspect_may_do_this_and_no_more, "- s3:DeleteObject", "- s3:DeleteObjectVersion"),

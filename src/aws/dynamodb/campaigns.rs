@@ -5,18 +5,19 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use crate::alert::occasion::Occasion;
-use crate::aws::dynamodb::DynamoStore;
-use crate::aws::dynamodb::dossier::open;
-use crate::aws::dynamodb::item::Head;
-use crate::aws::dynamodb::message::{campaign_item, campaign_key, read_campaign};
-use crate::aws::dynamodb::table::{Table, TableError, Write};
-use crate::cluster::EventId;
-use crate::cluster::campaign::{Campaign, Deed, Standing, campaigns_within, is_suspect};
-use crate::cluster::fingerprint::{ClusterId, Subject};
-use crate::cluster::manifest::Manifest;
-use crate::ports::{Campaigns, StoreError};
-use crate::trail::time::{EventTime, Window};
+use alerts::occasion::Occasion;
+use clusters::EventId;
+use clusters::campaign::{Campaign, Deed, Standing, campaigns_within, is_suspect};
+use clusters::fingerprint::{ClusterId, Subject};
+use clusters::manifest::Manifest;
+use records::time::{EventTime, Window};
+use service::ports::{Campaigns, StoreError};
+
+use crate::dynamodb::DynamoStore;
+use crate::dynamodb::dossier::open;
+use crate::dynamodb::item::Head;
+use crate::dynamodb::message::{campaign_item, campaign_key, read_campaign};
+use crate::dynamodb::table::{Table, TableError, Write};
 
 /// How often a campaign is read again that somebody else has just met.
 const ATTEMPTS_MAX: u32 = 4;

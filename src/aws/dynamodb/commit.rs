@@ -2,33 +2,29 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
-use std::future::Future;
 
-use futures_util::stream::{self, StreamExt as _};
+use alerts::occasion::{self, Occasion};
+use clusters::facet::Kind;
+use clusters::fingerprint::ClusterId;
+use clusters::guard::{self, Admitted, NEW_CLUSTERS_MAX, is_overflow};
+use clusters::journal::{Entry, What};
+use clusters::lifecycle::SETTLING_SECONDS;
+use clusters::manifest::Manifest;
+use clusters::sample::{Rank, Samples};
+use clusters::{EventId, Facts, Sighting, Tally};
+use records::time::{EventTime, Window};
+use service::ports::{Batch, Committed, Late, Spent, StoreError};
 
-use crate::alert::occasion::{self, Occasion};
-use crate::aws::dynamodb::item::{
+use crate::dynamodb::calls::together;
+use crate::dynamodb::item::{
     CALLERS_MAX, Caller, Head, State, beginning_key, caller, head_key, late_item, learned_key,
     manifest_item, open_place, principal_item, principal_key, renewal_key,
 };
-use crate::aws::dynamodb::lease::Purpose;
-use crate::aws::dynamodb::mark::journal_item;
-use crate::aws::dynamodb::message::marker_item;
-use crate::aws::dynamodb::table::{Item, Key, Table, TableError, Write};
-use crate::aws::dynamodb::{Counting, DynamoStore, HEAD_SECONDS, HEADS_MAX, Known, read};
-use crate::cluster::facet::Kind;
-use crate::cluster::fingerprint::ClusterId;
-use crate::cluster::guard::{self, Admitted, NEW_CLUSTERS_MAX, is_overflow};
-use crate::cluster::journal::{Entry, What};
-use crate::cluster::lifecycle::SETTLING_SECONDS;
-use crate::cluster::manifest::Manifest;
-use crate::cluster::sample::{Rank, Samples};
-use crate::cluster::{EventId, Facts, Sighting, Tally};
-use crate::ports::{Batch, Committed, Late, Spent, StoreError};
-use crate::trail::time::{EventTime, Window};
-
-/// How many calls are under way at a time.
-const CALLS_MAX: usize = 16;
+use crate::dynamodb::lease::Purpose;
+use crate::dynamodb::mark::journal_item;
+use crate::dynamodb::message::marker_item;
+use crate::dynamodb::table::{Item, Key, Table, TableError, Write};
+use crate::dynamodb::{Counting, DynamoStore, HEAD_SECONDS, HEADS_MAX, Known, read};
 
 /// What comes so long after its hour, in seconds, is noted as late: until then the inspection looks
 /// at the hour by itself.
@@ -584,11 +580,6 @@ fn canaries<'t>(
     }
     let first = |(of, (_, sighting))| (of, sighting);
     found.into_iter().map(first).collect()
-}
-
-/// Runs calls side by side and returns their outcomes in the order of the calls.
-pub(super) async fn together<F: Future>(calls: impl IntoIterator<Item = F>) -> Vec<F::Output> {
-    stream::iter(calls).buffered(CALLS_MAX).collect().await
 }
 
 fn shown(tally: &Tally) -> BTreeMap<ClusterId, Shown> {

@@ -6,19 +6,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::aws::dynamodb::DynamoStore;
-use crate::aws::dynamodb::item::{Head, head_key};
-use crate::aws::dynamodb::read;
-use crate::aws::dynamodb::table::{Key, Table};
-use crate::cluster::Census;
-use crate::cluster::campaign::Campaign;
-use crate::cluster::fingerprint::ClusterId;
-use crate::cluster::guard::is_overflow;
-use crate::cluster::manifest::Manifest;
-use crate::cluster::sample::Samples;
-use crate::cluster::sightings::Sightings;
-use crate::ports::{Dossier, Dossiers, StoreError};
-use crate::trail::time::{EventTime, Window};
+use clusters::Census;
+use clusters::campaign::Campaign;
+use clusters::fingerprint::ClusterId;
+use clusters::guard::is_overflow;
+use clusters::manifest::Manifest;
+use clusters::sample::Samples;
+use clusters::sightings::Sightings;
+use records::time::{EventTime, Window};
+use service::ports::{Dossier, Dossiers, StoreError};
+
+use crate::dynamodb::DynamoStore;
+use crate::dynamodb::item::{Head, head_key};
+use crate::dynamodb::read;
+use crate::dynamodb::table::{Key, Table};
 
 /// What was read.
 #[derive(Debug, Default)]

@@ -20,6 +20,7 @@
 //! | budget | `Q#<account>` | `<window>` | places taken of the guard's, by counter |
 //! | beginning | `Q#beginning` | `-` | when the first event was committed |
 //! | learned | `Q#beginning` | `learned` | that the end of learning was told |
+//! | setup | `STACK` | `SETUP` | how the functions are set up |
 //!
 //! `<window>` is hours since 1970, or `undated`. Names of attributes are short because DynamoDB
 //! bills them. Items of an earlier release stay readable: `tests/fixtures/items.json` has some of each.
@@ -28,20 +29,20 @@ use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
+use clusters::class::Class;
+use clusters::fingerprint::{ClusterId, Identity, VERSION};
+use clusters::manifest::Manifest;
+use clusters::sample::Sample;
+use clusters::{EventId, Facts};
 use data_encoding::HEXLOWER;
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
+use records::time::{EventTime, Window};
+use service::ports::Late;
 use sha2::{Digest as _, Sha256};
 
-use crate::aws::dynamodb::table::{Item, Key};
-use crate::cluster::class::Class;
-use crate::cluster::fingerprint::{ClusterId, Identity, VERSION};
-use crate::cluster::manifest::Manifest;
-use crate::cluster::sample::Sample;
-use crate::cluster::{EventId, Facts};
-use crate::ports::Late;
-use crate::trail::time::{EventTime, Window};
+use crate::dynamodb::table::{Item, Key};
 
 /// How a cluster stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,11 +6,12 @@
 
 use std::collections::HashMap;
 
-use crate::aws::dynamodb::DynamoStore;
-use crate::aws::dynamodb::item::budget_key;
-use crate::aws::dynamodb::table::{Table, TableError, Write};
-use crate::cluster::guard::NEW_CLUSTERS_MAX;
-use crate::trail::time::Window;
+use clusters::guard::NEW_CLUSTERS_MAX;
+use records::time::Window;
+
+use crate::dynamodb::DynamoStore;
+use crate::dynamodb::item::budget_key;
+use crate::dynamodb::table::{Table, TableError, Write};
 
 /// What a place is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,13 +4,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::aws::dynamodb::item::{Head, State, head_key, open_place, recovered_place};
-use crate::aws::dynamodb::table::{Item, Key, Table, TableError, Write};
-use crate::aws::dynamodb::{ATTEMPTS_MAX, DynamoStore, commit::together};
-use crate::cluster::fingerprint::ClusterId;
-use crate::cluster::journal::{Entry, What};
-use crate::cluster::mark::{Decision, Mark};
-use crate::ports::{Marked, Marks, StoreError};
+use clusters::fingerprint::ClusterId;
+use clusters::journal::{Entry, What};
+use clusters::mark::{Decision, Mark};
+use service::ports::{Marked, Marks, StoreError};
+
+use crate::dynamodb::calls::together;
+use crate::dynamodb::item::{Head, State, head_key, open_place, recovered_place};
+use crate::dynamodb::table::{Item, Key, Table, TableError, Write};
+use crate::dynamodb::{ATTEMPTS_MAX, DynamoStore};
 
 /// How long an entry is kept, in seconds: longer than a year, to compare one with the last.
 const ENTRY_SECONDS: i64 = 400 * 86_400;

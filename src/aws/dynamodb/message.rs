@@ -1,17 +1,17 @@
 //! What lies in the table of messages: rows that wait, what became of them, what stands in the way of
 //! a sink, and what is remembered of access keys. `item.rs` lists the keys.
 
+use alerts::occasion::{Kind, Occasion};
+use alerts::outbox::{Breaker, Line, Row, Sent, Silence};
+use clusters::campaign::Standing;
+use clusters::fingerprint::ClusterId;
+use clusters::keys::{Answer, Ledger};
 use data_encoding::HEXLOWER;
+use records::time::EventTime;
 use sha2::{Digest as _, Sha256};
 
-use crate::alert::occasion::{Kind, Occasion};
-use crate::aws::dynamodb::item::SHARDS;
-use crate::aws::dynamodb::table::{Item, Key, Write};
-use crate::cluster::campaign::Standing;
-use crate::cluster::fingerprint::ClusterId;
-use crate::keys::{Answer, Ledger};
-use crate::outbox::{Breaker, Line, Row, Sent, Silence};
-use crate::trail::time::EventTime;
+use crate::dynamodb::item::SHARDS;
+use crate::dynamodb::table::{Item, Key, Write};
 
 /// How long it is kept what was sent, and what could not be, in seconds.
 const LOG_SECONDS: i64 = 90 * 86_400;

@@ -9,7 +9,11 @@
 //! Heads are read before manifests are written, because the guard must know which clusters are new.
 //! Between the two another function may find a cluster recovered; whoever does that looks at the
 //! manifests again afterwards.
+//!
+//! It is one store: this file holds its state, and the submodules implement the ports on it, so each knows
+//! the other.
 
+mod calls;
 mod campaigns;
 mod commit;
 mod dossier;
@@ -21,25 +25,27 @@ mod outbox;
 mod past;
 mod read;
 pub mod sdk;
+pub mod setup;
 pub mod table;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::alert::occasion::Occasion;
-use crate::aws::dynamodb::dossier::Shelf;
-use crate::aws::dynamodb::item::{Caller, Head};
-use crate::aws::dynamodb::lease::Leases;
-use crate::aws::dynamodb::table::{Table, TableError, Write};
-use crate::cluster::fingerprint::{ClusterId, VERSION};
-use crate::cluster::sample::Samples;
-use crate::cluster::sightings::Sightings;
-use crate::cluster::timeline::Timeline;
-use crate::cluster::{Census, EventId, Sighting};
-use crate::config::IngestSettings;
-use crate::outbox::Row;
-use crate::ports::{Batch, Committed, Spent, Store, StoreError};
-use crate::trail::time::{EventTime, Window};
+use alerts::occasion::Occasion;
+use alerts::outbox::Row;
+use clusters::fingerprint::{ClusterId, VERSION};
+use clusters::sample::Samples;
+use clusters::sightings::Sightings;
+use clusters::timeline::Timeline;
+use clusters::{Census, EventId, Sighting};
+use records::time::{EventTime, Window};
+use service::config::IngestSettings;
+use service::ports::{Batch, Committed, Spent, Store, StoreError};
+
+use crate::dynamodb::dossier::Shelf;
+use crate::dynamodb::item::{Caller, Head};
+use crate::dynamodb::lease::Leases;
+use crate::dynamodb::table::{Table, TableError, Write};
 
 /// What a stack decides about its table.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,18 +1,20 @@
 //! What waits in the table: rows taken, ended and put off, each in one write or one transaction, and
 //! what is remembered of sinks and access keys.
 
-use crate::alert::occasion::Occasion;
-use crate::aws::dynamodb::mark::{mark_key, read_mark};
-use crate::aws::dynamodb::message::{
+use alerts::occasion::Occasion;
+use alerts::outbox::{Breaker, Lease, Restraint, Row, Sent, Settlement};
+use clusters::fingerprint::ClusterId;
+use clusters::keys::{ANSWER_SECONDS, Ledger};
+use service::ports::{Ledgers, Outbox, SentLog, StoreError};
+
+use crate::dynamodb::DynamoStore;
+use crate::dynamodb::calls::together;
+use crate::dynamodb::mark::{mark_key, read_mark};
+use crate::dynamodb::message::{
     self, breaker_item, breaker_key, ledger_expires, ledger_item, ledger_key, read_log, read_row,
     row_key, row_partitions, silence_item, silence_key,
 };
-use crate::aws::dynamodb::table::{Key, Table, TableError, Write};
-use crate::aws::dynamodb::{DynamoStore, commit::together};
-use crate::cluster::fingerprint::ClusterId;
-use crate::keys::{ANSWER_SECONDS, Ledger};
-use crate::outbox::{Breaker, Lease, Restraint, Row, Sent, Settlement};
-use crate::ports::{Ledgers, Outbox, SentLog, StoreError};
+use crate::dynamodb::table::{Key, Table, TableError, Write};
 
 impl<T: Table> Outbox for DynamoStore<T> {
     async fn waiting(&self, sink: &str, limit: usize) -> Result<Vec<Row>, StoreError> {

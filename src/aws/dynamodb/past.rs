@@ -4,22 +4,23 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::alert::occasion::Occasion;
-use crate::aws::dynamodb::item::{
+use alerts::occasion::Occasion;
+use clusters::fingerprint::{ClusterId, Subject};
+use clusters::guard::is_overflow_subject;
+use clusters::journal::{Entry, What};
+use clusters::manifest::Manifest;
+use clusters::sightings::Sightings;
+use clusters::transition::{Change, Transition};
+use records::time::Window;
+use service::ports::{Hour, Hours, Late, Past, StoreError};
+
+use crate::dynamodb::item::{
     Head, State, head_key, late_item, late_partition, open_place, read_late, recovered_place,
 };
-use crate::aws::dynamodb::mark::journal_item;
-use crate::aws::dynamodb::message::told_item;
-use crate::aws::dynamodb::table::{Item, Table, TableError, Write};
-use crate::aws::dynamodb::{DynamoStore, read};
-use crate::cluster::fingerprint::{ClusterId, Subject};
-use crate::cluster::guard::is_overflow_subject;
-use crate::cluster::journal::{Entry, What};
-use crate::cluster::manifest::Manifest;
-use crate::cluster::sightings::Sightings;
-use crate::cluster::transition::{Change, Transition};
-use crate::ports::{Hour, Hours, Late, Past, StoreError};
-use crate::trail::time::Window;
+use crate::dynamodb::mark::journal_item;
+use crate::dynamodb::message::told_item;
+use crate::dynamodb::table::{Item, Table, TableError, Write};
+use crate::dynamodb::{DynamoStore, read};
 
 /// How often a head is read again that changes all the time.
 const ATTEMPTS_MAX: u32 = 4;

@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::aws::dynamodb::commit::together;
-use crate::aws::dynamodb::item::{self, Head};
-use crate::aws::dynamodb::table::{Item, Table};
-use crate::cluster::Facts;
-use crate::cluster::fingerprint::ClusterId;
-use crate::cluster::guard::is_overflow;
-use crate::cluster::manifest::Manifest;
-use crate::cluster::sample::Samples;
-use crate::cluster::sightings::Sightings;
-use crate::ports::StoreError;
-use crate::trail::time::{EventTime, Window};
+use clusters::Facts;
+use clusters::fingerprint::ClusterId;
+use clusters::guard::is_overflow;
+use clusters::manifest::Manifest;
+use clusters::sample::Samples;
+use clusters::sightings::Sightings;
+use records::time::{EventTime, Window};
+use service::ports::StoreError;
+
+use crate::dynamodb::calls::together;
+use crate::dynamodb::item::{self, Head};
+use crate::dynamodb::table::{Item, Table};
 
 /// What a table holds.
 #[derive(Debug, Default)]

@@ -21,10 +21,10 @@ use aws_sdk_dynamodb::types::{
     ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
     Update,
 };
+use service::ports::Spent;
 
-use crate::aws::dynamodb::item::State;
-use crate::aws::dynamodb::table::{Item, Key, Table, TableError, Value, Write};
-use crate::ports::Spent;
+use crate::dynamodb::item::State;
+use crate::dynamodb::table::{Item, Key, Table, TableError, Value, Write};
 
 /// A table in DynamoDB.
 #[derive(Debug)]
@@ -599,7 +599,7 @@ fn refused(place: usize, found: Option<&Attributes>) -> TableError {
 }
 
 /// Tells what will not work however often it is tried from what may work later.
-pub(in crate::aws) fn failed<E>(error: SdkError<E>) -> TableError
+pub(crate) fn failed<E>(error: SdkError<E>) -> TableError
 where
     SdkError<E>: ProvideErrorMetadata,
     E: Error + Send + Sync + 'static,

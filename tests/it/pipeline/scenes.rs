@@ -1,7 +1,7 @@
 //! What happens in the accounts of a drawn world, and how that looks in a trail.
 
-use cloudtrail_inspector::trail::time::EventTime;
 use proptest::prelude::*;
+use records::time::EventTime;
 use serde_json::{Value, json};
 
 use crate::records::{id, record};

@@ -8,26 +8,26 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use cloudtrail_inspector::alert::Alert;
-use cloudtrail_inspector::alert::occasion::{AlertId, Occasion};
-use cloudtrail_inspector::aws::dynamodb::message::{read_row, row_partitions};
-use cloudtrail_inspector::aws::dynamodb::table::{Item, Table as _};
-use cloudtrail_inspector::aws::dynamodb::{DynamoStore, Settings};
-use cloudtrail_inspector::config::inspect::Summaries;
-use cloudtrail_inspector::deliver::{Delivery, drain};
-use cloudtrail_inspector::ingest::backfill::{Mark, backfill};
-use cloudtrail_inspector::ingest::intake::Intake;
-use cloudtrail_inspector::ingest::redrive::redrive;
-use cloudtrail_inspector::ingest::subscription::Subscription;
-use cloudtrail_inspector::inspect::run::{Plan, run};
-use cloudtrail_inspector::keys::KeySettings;
-use cloudtrail_inspector::memory::MemoryBucket;
-use cloudtrail_inspector::outbox::{Answered, Capacity};
-use cloudtrail_inspector::policy::Policies;
-use cloudtrail_inspector::ports::{Clock, LogEvent, Sink};
-use cloudtrail_inspector::trail::time::EventTime;
+use alerts::Alert;
+use alerts::occasion::{AlertId, Occasion};
+use alerts::outbox::{Answered, Capacity};
+use aws::dynamodb::message::{read_row, row_partitions};
+use aws::dynamodb::table::{Item, Table as _};
+use aws::dynamodb::{DynamoStore, Settings};
+use clusters::keys::KeySettings;
 use pollster::block_on;
+use records::time::EventTime;
 use serde_json::json;
+use service::config::inspect::Summaries;
+use service::deliver::{Delivery, drain};
+use service::ingest::backfill::{Mark, backfill};
+use service::ingest::intake::Intake;
+use service::ingest::redrive::redrive;
+use service::ingest::subscription::Subscription;
+use service::inspect::run::{Plan, run};
+use service::memory::MemoryBucket;
+use service::policy::Policies;
+use service::ports::{Clock, LogEvent, Sink};
 
 use crate::directory::Directory;
 use crate::hands::Hands;
@@ -423,9 +423,8 @@ impl World {
         };
         let mut sinks: BTreeMap<String, Post> = SINKS.into_iter().map(post).collect();
         let drained = polled(drain(&delivery, &mut sinks, i64::MAX), steps);
-        let is_whole = |all: BTreeMap<_, cloudtrail_inspector::deliver::Drained>| {
-            all.values().all(|of| of.error.is_none())
-        };
+        let is_whole =
+            |all: BTreeMap<_, service::deliver::Drained>| all.values().all(|of| of.error.is_none());
         if !drained.is_some_and(is_whole) {
             self.broken.insert(self.runs);
         }

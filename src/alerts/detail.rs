@@ -1,0 +1,219 @@
+//! An alert as the detail of an event on the event bus, whose shape `docs/events` promises.
+//!
+//! Rules and functions read it, and language models may. So each field that a caller has written
+//! says so in its name: it begins with `untrusted_`.
+
+use clusters::facet::Kind as Facet;
+use clusters::fingerprint::VERSION as IDENTITY_VERSION;
+use clusters::keys::{Answer, KeyReport, Oddity, masked};
+use clusters::{Cluster, FacetValue, FacetValues};
+use records::key_id::KeyKind;
+use records::time::EventTime;
+use serde_json::{Map, Value, json};
+
+use crate::Alert;
+use crate::hint::hint;
+use crate::occasion::Kind;
+use crate::safe::{readable, token};
+
+/// The version of the shape; another one may take fields away, the same one only adds some.
+pub const VERSION: &str = "1";
+
+/// Who puts events on the bus.
+pub const SOURCE: &str = "cloudtrail-inspector";
+
+/// How many values of a facet, and keys, an event holds; all of it stays far below 256 KiB.
+const VALUES_MAX: usize = 10;
+const KEYS_MAX: usize = 20;
+/// How many characters of one text.
+const CHARS_MAX: usize = 256;
+const TEMPLATE_CHARS_MAX: usize = 512;
+/// How deep and how wide a detail of an occasion may be.
+const DEPTH_MAX: usize = 5;
+const WIDTH_MAX: usize = 20;
+
+/// Returns the detail.
+pub fn detail(alert: &Alert) -> Value {
+    let occasion = &alert.occasion;
+    let about = match occasion.kind {
+        Kind::AccessKey => masked(&occasion.about),
+        _ => readable(&occasion.about, CHARS_MAX),
+    };
+    json!({
+        "version": VERSION,
+        "alert_id": occasion.id().to_string(),
+        "fault_id": occasion.fault_id().to_string(),
+        "kind": occasion.kind.name(),
+        "state": occasion.state(),
+        "fault_status": match occasion.kind {
+            _ if occasion.is_end() => "ok",
+            Kind::AccountSummary => "none",
+            _ => "fault",
+        },
+        "epoch": occasion.epoch,
+        "at": time(alert.at()),
+        "is_late": occasion.is_late,
+        "severity": alert.level().name(),
+        "severity_reasons": alert.severity.reasons.iter()
+            .map(|reason| readable(reason, CHARS_MAX)).collect::<Vec<_>>(),
+        "account": {
+            "id": token(&occasion.account_id, 64),
+            "name": alert.account_name.as_deref().map(|name| readable(name, CHARS_MAX)),
+            "errors": alert.account_errors,
+        },
+        "range": {"from": time(alert.from), "until": time(alert.until)},
+        "fault_start": time(alert.fault_start()),
+        "fault_seconds": alert.fault_seconds(),
+        "cluster_id": occasion.cluster.map(|id| id.to_string()),
+        "cluster": alert.cluster.as_ref().map(|found| cluster(found, alert)),
+        "keys": alert.keys.iter().take(KEYS_MAX).map(key).collect::<Vec<_>>(),
+        "enrichment": alert.enrichment.name(),
+        "suppressed": alert.suppressed,
+        "untrusted_about": about,
+        "untrusted_detail": kept(&occasion.brought(), DEPTH_MAX),
+    })
+}
+
+/// Returns the whole event for a bus, as `PutEvents` takes it.
+pub fn entry(alert: &Alert, bus: Option<&str>) -> Value {
+    let mut entry = json!({
+        "Source": SOURCE,
+        "DetailType": alert.occasion.kind.detail_type(),
+        "Detail": detail(alert).to_string(),
+    });
+    if let Some(bus) = bus {
+        entry["EventBusName"] = bus.into();
+    }
+    entry
+}
+
+fn time(time: Option<EventTime>) -> Option<String> {
+    time.map(|time| time.to_string())
+}
+
+fn cluster(cluster: &Cluster, alert: &Alert) -> Value {
+    let identity = &cluster.facts.identity;
+    let optional = |text: &Option<String>| text.as_deref().map(|text| token(text, CHARS_MAX));
+    let template = |text: &str| readable(text, TEMPLATE_CHARS_MAX);
+    let mut shape = json!({
+        "id": cluster.id.to_string(),
+        "identity": {
+            "version": IDENTITY_VERSION,
+            "partition": token(&identity.partition, CHARS_MAX),
+            "account_id": token(&identity.account_id, CHARS_MAX),
+            "service": token(&identity.service, CHARS_MAX),
+            "action": token(&identity.action, CHARS_MAX),
+            "class": identity.class.name(),
+            "code": token(&identity.code, CHARS_MAX),
+            "cause": optional(&identity.cause),
+            "untrusted_template": identity.template.as_deref().map(template),
+            "addition": optional(&identity.addition),
+        },
+        "event_source": token(&identity.event_source(), CHARS_MAX),
+        "event_name": token(&identity.action, CHARS_MAX),
+        "error_code": cluster.error_code().map(|code| token(code, CHARS_MAX)),
+        "untrusted_template": template(&cluster.facts.template),
+        "untrusted_hint": readable(&hint(identity, &cluster.typical()), TEMPLATE_CHARS_MAX),
+        "count": cluster.span.count,
+        "first_seen": time(alert.first_seen.or(cluster.span.first_seen)),
+        "last_seen": time(cluster.span.last_seen),
+        "sample_event_ids": cluster.samples.iter()
+            .map(|sample| sample.id.to_string()).collect::<Vec<_>>(),
+    });
+    for (facet, name) in FACETS {
+        shape[name] = values(cluster.facets.get(&facet));
+    }
+    shape
+}
+
+/// The facets of a cluster that an event holds. What AWS writes is as it should be or made a token;
+/// of the rest callers have a say in what it is.
+const FACETS: [(Facet, &str); 10] = [
+    (Facet::Principal, "principals"),
+    (Facet::CallerAccount, "caller_accounts"),
+    (Facet::Region, "regions"),
+    (Facet::Origin, "origins"),
+    (Facet::Layer, "layers"),
+    (Facet::Network, "networks"),
+    (Facet::SourceIp, "source_ips"),
+    (Facet::Session, "sessions"),
+    (Facet::Resource, "resources"),
+    (Facet::UserAgent, "user_agents"),
+];
+
+fn values(values: Option<&FacetValues>) -> Value {
+    let all = values.map_or(&[][..], |values| &values.values);
+    let value = |value: &FacetValue| {
+        json!({
+            "untrusted_value": readable(&value.value, CHARS_MAX),
+            "count": value.span.count,
+            "first_seen": time(value.span.first_seen),
+            "last_seen": time(value.span.last_seen),
+        })
+    };
+    json!({
+        "distinct": values.map_or(0, |values| values.distinct),
+        "values": all.iter().take(VALUES_MAX).map(value).collect::<Vec<_>>(),
+    })
+}
+
+fn key(key: &KeyReport) -> Value {
+    let kind = match key.kind {
+        KeyKind::LongTerm => "long_term",
+        KeyKind::Temporary => "temporary",
+        KeyKind::Other => "other",
+    };
+    let (answer, used) = match &key.answer {
+        Some(Answer::Used {
+            at,
+            service,
+            region,
+            user,
+        }) => (
+            "used",
+            (Some(*at), service.clone(), region.clone(), user.clone()),
+        ),
+        Some(Answer::Never { user }) => ("never", (None, None, None, user.clone())),
+        Some(Answer::Unknown) => ("unknown", Default::default()),
+        None if key.is_missing => ("missing", Default::default()),
+        None => ("not_asked", Default::default()),
+    };
+    let (at, service, region, user) = used;
+    let slept = key.oddities.iter().find_map(|oddity| match oddity {
+        Oddity::Awakened { days } => Some(*days),
+        _ => None,
+    });
+    let text = |text: Option<String>| text.map(|text| readable(&text, CHARS_MAX));
+    json!({
+        "id": masked(&key.id),
+        "kind": kind,
+        "account_id": key.account_id.as_deref().map(|id| token(id, 64)),
+        "answer": answer,
+        "last_used": time(at),
+        "last_service": service.map(|service| token(&service, CHARS_MAX)),
+        "last_region": region.map(|region| token(&region, CHARS_MAX)),
+        "untrusted_user": text(user),
+        "untrusted_session": text(key.session.clone()),
+        "oddities": key.oddities.iter().map(|oddity| oddity.name()).collect::<Vec<_>>(),
+        "unused_days": slept,
+    })
+}
+
+/// Returns a value with all its texts readable, and no more of it than an event has room for.
+fn kept(value: &Value, depth: usize) -> Value {
+    match value {
+        Value::String(text) => readable(text, CHARS_MAX).into(),
+        Value::Array(_) | Value::Object(_) if depth == 0 => Value::Null,
+        Value::Array(values) => {
+            let values = values.iter().take(WIDTH_MAX);
+            values.map(|value| kept(value, depth - 1)).collect()
+        }
+        Value::Object(fields) => {
+            let fields = fields.iter().take(WIDTH_MAX);
+            let field =
+                |(name, value): (&String, &Value)| (token(name, 64), kept(value, depth - 1));
+            Value::Object(fields.map(field).collect::<Map<_, _>>())
+        }
+        plain => plain.clone(),
+    }
+}

@@ -1,0 +1,140 @@
+//! An alert as the JSON of the Open API: an event for an external monitor, whose alert policy then
+//! applies, or a custom event, which has none.
+//!
+//! Source: Guance documentation, "Open API": receive external events, create an event.
+
+use records::time::EventTime;
+use serde_json::{Map, Value, json};
+
+use crate::Alert;
+use crate::guance::event::{MESSAGE_BYTES_MAX, dimensions, event_id, of_kind, status};
+use crate::guance::line_protocol::Field;
+use crate::safe::{cut, token};
+use crate::text::Texts;
+
+/// Names that the Open API keeps to itself.
+const RESERVED: [&str; 14] = [
+    "date",
+    "status",
+    "source",
+    "title",
+    "message",
+    "dimension_tags",
+    "check_value",
+    "time",
+    "time_us",
+    "timestamp",
+    "workspace_uuid",
+    "workspace_name",
+    "extra_data",
+    "create_time",
+];
+
+/// Where custom events say they come from.
+const ORIGIN: &str = "cloudtrail-inspector";
+
+/// Tells whether the Open API refuses a field of this name beside the dimensions of an event.
+pub fn is_reserved<'d>(name: &str, dimensions: impl IntoIterator<Item = &'d str>) -> bool {
+    name.is_empty()
+        || name.starts_with('_')
+        || name.starts_with("df_")
+        || RESERVED.contains(&name)
+        || dimensions.into_iter().any(|dimension| dimension == name)
+}
+
+/// Returns the body for an external monitor.
+pub fn push_event(alert: &Alert, texts: &Texts) -> Value {
+    let dimensions = dimensions(alert);
+    let mut event = Map::new();
+    for (name, value) in user_fields(alert) {
+        if !is_reserved(name, dimensions.keys().copied()) {
+            event.insert(name.to_owned(), value.into());
+        }
+    }
+    // An external monitor knows no state without data.
+    let status = match status(alert) {
+        "nodata" => "warning",
+        status => status,
+    };
+    event.insert("date".to_owned(), alert.at().map(EventTime::seconds).into());
+    event.insert("status".to_owned(), status.into());
+    event.insert("title".to_owned(), texts.title(alert).into());
+    event.insert("message".to_owned(), message(alert, texts).into());
+    event.insert("dimension_tags".to_owned(), json!(dimensions));
+    event.insert("check_value".to_owned(), alert.events().into());
+    json!({"event": event, "extraData": {"origin": ORIGIN}})
+}
+
+/// Returns the body of a custom event.
+pub fn custom_event(alert: &Alert, texts: &Texts) -> Value {
+    let mut tags: Map<String, Value> = Map::new();
+    let fields = user_fields(alert).into_iter();
+    for (name, value) in fields.chain(dimensions(alert)) {
+        tags.insert(name.to_owned(), value.into());
+    }
+    json!({
+        // Milliseconds here, seconds in the other one.
+        "date": alert.at().map(|at| at.seconds() * 1000),
+        "status": status(alert),
+        "title": texts.title(alert),
+        "message": message(alert, texts),
+        "origin": ORIGIN,
+        "customTags": tags,
+    })
+}
+
+fn message(alert: &Alert, texts: &Texts) -> String {
+    cut(&texts.markdown(alert), MESSAGE_BYTES_MAX).to_owned()
+}
+
+/// Returns what else an event says. All of it is text, as the Open API takes no other.
+fn user_fields(alert: &Alert) -> Vec<(&'static str, String)> {
+    let occasion = &alert.occasion;
+    let mut fields = vec![
+        ("ct_alert_id", event_id(occasion.id())),
+        ("ct_fault_id", event_id(occasion.fault_id())),
+        ("ct_state", occasion.state().to_owned()),
+        ("ct_severity", alert.level().name().to_owned()),
+        ("ct_count", alert.events().to_string()),
+    ];
+    if let Some(cluster) = &alert.cluster {
+        let identity = &cluster.facts.identity;
+        let code = cluster.error_code().unwrap_or(&identity.code);
+        fields.extend([
+            ("ct_class", identity.class.name().to_owned()),
+            ("ct_error_code", token(code, 256)),
+            ("ct_event_name", token(&identity.action, 256)),
+            ("ct_event_source", token(&identity.event_source(), 256)),
+        ]);
+    }
+    fields.extend(of_kind(alert).into_iter().map(|(name, field)| {
+        let text = match field {
+            Field::Int(number) => number.to_string(),
+            Field::Float(number) => number.to_string(),
+            Field::Bool(yes) => yes.to_string(),
+            Field::Text(text) => text,
+        };
+        (name, text)
+    }));
+    fields.retain(|(_, value)| !value.is_empty());
+    fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_the_open_api_are_its_own() {
+        for (name, reserved) in [
+            ("", true),
+            ("_x", true),
+            ("df_title", true),
+            ("source", true),
+            ("account_id", true),
+            ("ct_count", false),
+        ] {
+            assert_eq!(is_reserved(name, ["account_id"]), reserved, "{name}");
+        }
+    }
+}

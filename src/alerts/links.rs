@@ -1,0 +1,361 @@
+//! Where to look: links to the consoles of AWS and Guance, made of what was checked and of nothing
+//! that a caller wrote.
+//!
+//! A message holds no other link. Whatever goes into one is an id, a region or a name of a form that
+//! is checked here, percent-encoded where a name may hold more than letters.
+
+use std::fmt::Write as _;
+
+use clusters::EventId;
+use clusters::fingerprint::ClusterId;
+use records::time::EventTime;
+
+/// What links lead to besides CloudTrail, as far as it is known. Nothing by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Links {
+    guance: Option<Guance>,
+    stack: Option<Stack>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Guance {
+    console: String,
+    workspace: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stack {
+    region: String,
+    dashboard: Option<String>,
+    log_group: Option<String>,
+}
+
+/// What a link cannot be made of.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    /// The console's address is no plain one.
+    #[error(
+        "the console's address is https:// and a host name, such as https://console.guance.com"
+    )]
+    Console,
+    /// The workspace's id is of another form.
+    #[error(
+        "a workspace's id is wksp_ and letters or digits, as the console's address bar shows it"
+    )]
+    Workspace,
+    /// The region is of another form.
+    #[error("a region is spelled as AWS spells it, such as eu-central-1")]
+    Region,
+}
+
+/// How far around an event, or a range of them, a link looks, in seconds.
+const AROUND_SECONDS: i64 = 900;
+
+impl Links {
+    /// Adds the console of Guance, and the id of the workspace there.
+    pub fn with_guance(
+        mut self,
+        console: &str,
+        workspace: Option<&str>,
+    ) -> Result<Self, LinkError> {
+        let console = console.trim_end_matches('/');
+        let host = console.strip_prefix("https://").ok_or(LinkError::Console)?;
+        if !is_host(host) {
+            return Err(LinkError::Console);
+        }
+        let is_workspace = |id: &str| {
+            let id = id.strip_prefix("wksp_").unwrap_or_default();
+            (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric())
+        };
+        if workspace.is_some_and(|id| !is_workspace(id)) {
+            return Err(LinkError::Workspace);
+        }
+        self.guance = Some(Guance {
+            console: console.to_owned(),
+            workspace: workspace.map(str::to_owned),
+        });
+        Ok(self)
+    }
+
+    /// Adds the dashboard of the stack and the log group that it reads, in their region.
+    pub fn with_stack(
+        mut self,
+        region: &str,
+        dashboard: Option<&str>,
+        log_group: Option<&str>,
+    ) -> Result<Self, LinkError> {
+        if !is_region(region) {
+            return Err(LinkError::Region);
+        }
+        self.stack = Some(Stack {
+            region: region.to_owned(),
+            dashboard: dashboard.map(str::to_owned),
+            log_group: log_group.map(str::to_owned),
+        });
+        Ok(self)
+    }
+
+    /// Returns the page of an event in CloudTrail, which keeps it for ninety days.
+    pub fn event(&self, region: &str, event: EventId) -> Option<String> {
+        let console = console_of(region)?;
+        Some(format!(
+            "{console}/cloudtrailv2/home?region={region}#/events/{event}"
+        ))
+    }
+
+    /// Returns the stack's dashboard.
+    pub fn dashboard(&self) -> Option<String> {
+        let Stack {
+            region, dashboard, ..
+        } = self.stack.as_ref()?;
+        let console = console_of(region)?;
+        let name = encoded(dashboard.as_deref()?, '%');
+        Some(format!(
+            "{console}/cloudwatch/home?region={region}#dashboards/dashboard/{name}"
+        ))
+    }
+
+    /// Returns a query of the log group for an API's errors, over a range of time.
+    ///
+    /// The console has an encoding of its own: the query's with `*` for `%`, and `$` for `%` around.
+    pub fn insights(&self, event_name: &str, from: EventTime, until: EventTime) -> Option<String> {
+        let Stack {
+            region, log_group, ..
+        } = self.stack.as_ref()?;
+        let console = console_of(region)?;
+        if !is_api(event_name) {
+            return None;
+        }
+        let query = format!(
+            "fields @timestamp, eventID, errorCode, errorMessage, userIdentity.arn\n\
+             | filter eventName = \"{event_name}\" and ispresent(errorCode)\n\
+             | sort @timestamp desc"
+        );
+        let moment = |at: EventTime| encoded(&at.to_string().replace('Z', ".000Z"), '*');
+        let (query, group) = (encoded(&query, '*'), encoded(log_group.as_deref()?, '*'));
+        Some(format!(
+            "{console}/cloudwatch/home?region={region}#logsV2:logs-insights$3FqueryDetail$3D\
+             ~(end~'{}~start~'{}~timeType~'ABSOLUTE~tz~'UTC~editorString~'{query}~source~(~'{group}))",
+            moment(until),
+            moment(from),
+        ))
+    }
+
+    /// Returns the samples of a cluster in the log explorer of Guance.
+    pub fn guance_logs(
+        &self,
+        cluster: ClusterId,
+        from: EventTime,
+        until: EventTime,
+    ) -> Option<String> {
+        let guance = self.guance.as_ref()?;
+        let path = format!(
+            "/logIndi/log/all?time={},{}&query=source%3A{SAMPLES}%20cluster_id%3A{cluster}",
+            from.seconds() * 1000,
+            until.seconds() * 1000
+        );
+        Some(guance.link(&path))
+    }
+
+    /// Returns an event of ours in Guance, by its id and the time that it lies in.
+    pub fn guance_event(&self, event: &str, from: EventTime, until: EventTime) -> Option<String> {
+        self.guance_events("df_event_id", event, from, until)
+    }
+
+    /// Returns our events of a cluster in Guance, over a range of time.
+    pub fn guance_cluster(
+        &self,
+        cluster: ClusterId,
+        from: EventTime,
+        until: EventTime,
+    ) -> Option<String> {
+        self.guance_events("cluster_id", &cluster.to_string(), from, until)
+    }
+
+    /// Returns our events that have a tag of a value.
+    fn guance_events(
+        &self,
+        tag: &str,
+        value: &str,
+        from: EventTime,
+        until: EventTime,
+    ) -> Option<String> {
+        let guance = self.guance.as_ref()?;
+        let path = format!(
+            "/keyevents/monitor?time={}%2C{}&tags=%7B%22{tag}%22%3A%22{}%22%7D",
+            (from.seconds() - AROUND_SECONDS) * 1000,
+            (until.seconds() + AROUND_SECONDS) * 1000,
+            encoded(value, '%')
+        );
+        Some(guance.link(&path))
+    }
+
+    /// Returns the beginnings that all links have, each up to its path.
+    pub fn consoles(&self) -> Vec<&str> {
+        let aws = CONSOLES.iter().map(|(_, console)| *console);
+        let guance = self.guance.iter().map(|guance| guance.console.as_str());
+        aws.chain(guance).collect()
+    }
+}
+
+/// What samples are called in the logs of Guance.
+pub const SAMPLES: &str = "aws_cloudtrail_error";
+
+impl Guance {
+    fn link(&self, path: &str) -> String {
+        let workspace = self.workspace.as_deref();
+        let workspace = workspace.map_or_else(String::new, |id| format!("&w={id}"));
+        [&self.console, path, &workspace].concat()
+    }
+}
+
+/// The consoles by how their regions begin; the last is that of all others.
+const CONSOLES: [(&str, &str); 3] = [
+    ("cn-", "https://console.amazonaws.cn"),
+    ("us-gov-", "https://console.amazonaws-us-gov.com"),
+    ("", "https://console.aws.amazon.com"),
+];
+
+/// Returns the console of a region, nothing for what is no region.
+fn console_of(region: &str) -> Option<&'static str> {
+    // The isolated partitions have consoles that nobody outside can name.
+    if !is_region(region) || region.contains("-iso") {
+        return None;
+    }
+    let of = CONSOLES.iter().find(|(head, _)| region.starts_with(head));
+    of.map(|(_, console)| *console)
+}
+
+/// Tells text of the form of a region: words of small letters and a number, with hyphens between.
+pub fn is_region(text: &str) -> bool {
+    let Some((words, number)) = text.rsplit_once('-') else {
+        return false;
+    };
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
+    text.len() <= 32
+        && words.contains('-')
+        && words.split('-').all(is_word)
+        && (1..=2).contains(&number.len())
+        && number.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn is_host(text: &str) -> bool {
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    text.len() <= 253 && text.contains('.') && text.split('.').all(is_label)
+}
+
+fn is_api(text: &str) -> bool {
+    (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// Encodes all but letters, digits and three signs, with `%` or what stands for it.
+pub fn encoded(text: &str, sign: char) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
+                encoded.push(char::from(byte));
+            }
+            _ => {
+                // Writing to a text cannot fail.
+                let _ = write!(encoded, "{sign}{byte:02X}");
+            }
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> EventTime {
+        EventTime::parse(text).unwrap()
+    }
+
+    #[test]
+    fn an_event_is_looked_at_in_the_console_of_its_partition() {
+        let event = EventId::named("00000000-0000-4000-8000-000000000001");
+        let links = Links::default();
+        for (region, wanted) in [
+            ("eu-central-1", "https://console.aws.amazon.com/"),
+            ("cn-north-1", "https://console.amazonaws.cn/"),
+            ("us-gov-west-1", "https://console.amazonaws-us-gov.com/"),
+        ] {
+            let link = links.event(region, event).unwrap();
+            let path = format!("cloudtrailv2/home?region={region}#/events/{event}");
+            assert_eq!(link, format!("{wanted}{path}"));
+        }
+        for nonsense in [
+            "",
+            "eu",
+            "eu-1",
+            "eu-central-1)",
+            "eu-central-1/../x-1",
+            "EU-CENTRAL-1",
+            "us-iso-east-1",
+        ] {
+            assert_eq!(links.event(nonsense, event), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn what_names_hold_is_encoded() {
+        let links = Links::default()
+            .with_stack("eu-central-1", Some("a b"), Some("/aws/trail (x)"))
+            .unwrap()
+            .with_guance("https://us1-console.guance.com/", Some("wksp_1a"))
+            .unwrap();
+        let (from, until) = (at("2026-11-21T08:00:00Z"), at("2026-11-21T09:00:00Z"));
+        assert!(
+            links
+                .dashboard()
+                .unwrap()
+                .ends_with("#dashboards/dashboard/a%20b")
+        );
+        let insights = links.insights("PutItem", from, until).unwrap();
+        assert!(
+            insights.ends_with("~source~(~'*2Faws*2Ftrail*20*28x*29))"),
+            "{insights}"
+        );
+        assert!(!insights.contains([' ', '"', '|']), "{insights}");
+        assert_eq!(links.insights("Put\" | delete", from, until), None);
+        assert_eq!(
+            links
+                .guance_logs(ClusterId::from_bytes([0; 16]), from, until)
+                .unwrap(),
+            "https://us1-console.guance.com/logIndi/log/all?time=1795248000000,1795251600000\
+             &query=source%3Aaws_cloudtrail_error%20cluster_id%3Aaaaaaaaaaaaaaaaaaaaaaaaaaa\
+             &w=wksp_1a"
+        );
+        assert_eq!(
+            links.guance_event("event-1f", from, from).unwrap(),
+            "https://us1-console.guance.com/keyevents/monitor?time=1795247100000%2C1795248900000\
+             &tags=%7B%22df_event_id%22%3A%22event-1f%22%7D&w=wksp_1a"
+        );
+    }
+
+    #[test]
+    fn a_console_is_a_host_and_nothing_more() {
+        let links = |console, workspace| Links::default().with_guance(console, workspace);
+        for console in [
+            "http://console.guance.com",
+            "https://a@console.guance.com",
+            "https://console.guance.com/x?y",
+            "https://console",
+            "https://console.guance.com)",
+        ] {
+            assert_eq!(links(console, None), Err(LinkError::Console), "{console}");
+        }
+        let console = "https://console.guance.com";
+        assert_eq!(links(console, Some("x")), Err(LinkError::Workspace));
+    }
+}

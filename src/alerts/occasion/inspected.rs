@@ -1,0 +1,467 @@
+//! Occasions that the inspection finds: how clusters, campaigns and accounts go on over time.
+//!
+//! Times in seconds are those of our clock. What an id is made of is found out the same way each
+//! time; what else is known goes along as evidence, bounded here.
+
+use clusters::campaign::Campaign;
+use clusters::escalation::Escalation;
+use clusters::fingerprint::ClusterId;
+use clusters::keys::masked;
+use clusters::summary::{Excerpt, KeyLine, Line, Summary};
+use records::time::EventTime;
+use serde::Serialize;
+
+use crate::evidence::{
+    CampaignEvidence, Diagnosis, EscalationEvidence, RecoveryEvidence, RegressionEvidence,
+    SilenceEvidence, Stage,
+};
+use crate::occasion::{Kind, LATE_SECONDS, Occasion};
+use crate::safe::{readable, token};
+
+/// How many calls and clusters of a campaign are named.
+const NAMED_MAX: usize = 20;
+/// How many characters of a name, and of a sentence, are kept.
+const NAME_CHARS_MAX: usize = 128;
+const SENTENCE_CHARS_MAX: usize = 512;
+
+/// What is silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Silent<'a> {
+    /// An account.
+    Account,
+    /// A log group, by its name.
+    LogGroup(&'a str),
+}
+
+impl Occasion {
+    /// Returns what is told of a campaign when it begins, at each milestone, and when it is over: at
+    /// the event that made it one or so large, or when it had been quiet for long enough.
+    pub fn of_campaign(campaign: &Campaign, stage: Stage, now: i64) -> Self {
+        let (actor, opened) = (&campaign.actor, campaign.opened);
+        let mut milestones = campaign.milestones.iter();
+        let (about, at, reached) = match stage {
+            Stage::Began => (format!("{actor} from {}", campaign.began), opened, 1),
+            Stage::Grew(times) => {
+                let reached = milestones.find(|(of, _)| *of == times);
+                let at = reached.map_or(opened, |(_, at)| *at);
+                (format!("{actor} x{times} at {at}"), at, times)
+            }
+            Stage::Ended => {
+                let at = campaign.closed(EventTime::LAST).unwrap_or(campaign.last);
+                let largest = milestones.map(|(of, _)| *of).max();
+                (format!("{actor} until {at}"), at, largest.unwrap_or(1))
+            }
+        };
+        let calls = campaign.calls.iter();
+        let evidence = CampaignEvidence {
+            stage,
+            shapes: campaign.shapes.clone(),
+            actor: actor.clone(),
+            began: campaign.began,
+            opened,
+            last: campaign.last,
+            events: campaign.events.len() as u64,
+            reached,
+            items: campaign.items as u64,
+            calls: Excerpt::of(
+                calls.map(|call| token(call, NAME_CHARS_MAX)).collect(),
+                NAMED_MAX,
+            ),
+            clusters: Excerpt::of(campaign.clusters.iter().copied().collect(), NAMED_MAX),
+        };
+        let account_id = &campaign.account_id;
+        Self::of_account(Kind::Campaign, account_id, about, at, now).with(&evidence)
+    }
+
+    /// Returns what is told when an escalation begins, of a cluster in one of its lives, or of all
+    /// errors of an account together: at the end of the hour, which had so many events and could be
+    /// expected to have so many at most.
+    pub fn of_escalation(
+        account_id: &str,
+        life: Option<(ClusterId, i64)>,
+        at: EventTime,
+        (count, limit): (u64, u64),
+        now: i64,
+    ) -> Self {
+        let evidence = EscalationEvidence {
+            stage: Stage::Began,
+            from: at.after(-HOUR_SECONDS).unwrap_or(at),
+            until: at,
+            peak: count,
+            limit,
+        };
+        Self::of_rise(account_id, life, format!("from {at}"), at, now).with(&evidence)
+    }
+
+    /// Returns what is told when an escalation is over, found at a full hour.
+    pub fn of_calm(
+        account_id: &str,
+        life: Option<(ClusterId, i64)>,
+        at: EventTime,
+        escalation: &Escalation,
+        now: i64,
+    ) -> Self {
+        let evidence = EscalationEvidence {
+            stage: Stage::Ended,
+            from: escalation.since.start(),
+            until: at,
+            peak: escalation.peak,
+            limit: escalation.limit,
+        };
+        Self::of_rise(account_id, life, format!("until {at}"), at, now).with(&evidence)
+    }
+
+    fn of_rise(
+        account_id: &str,
+        life: Option<(ClusterId, i64)>,
+        about: String,
+        at: EventTime,
+        now: i64,
+    ) -> Self {
+        let rise = Self::of_account(Kind::Escalating, account_id, about, at, now);
+        Self {
+            cluster: life.map(|(cluster, _)| cluster),
+            epoch: life.map_or(0, |(_, epoch)| epoch),
+            ..rise
+        }
+    }
+
+    /// Returns what is told when a cluster recovered: its life began at a moment and went on for so
+    /// many seconds, with so many events.
+    pub fn of_recovery(
+        account_id: &str,
+        life: (ClusterId, i64),
+        at: EventTime,
+        fault_start: EventTime,
+        (fault_seconds, count): (i64, u64),
+        now: i64,
+    ) -> Self {
+        let evidence = RecoveryEvidence {
+            fault_start,
+            fault_seconds: u64::try_from(fault_seconds).unwrap_or_default(),
+            count,
+        };
+        Self::of_life(Kind::Recovered, account_id, life, at, now).with(&evidence)
+    }
+
+    /// Returns what is told when a cluster came back that had been quiet for so many seconds.
+    pub fn of_regression(
+        account_id: &str,
+        life: (ClusterId, i64),
+        at: EventTime,
+        quiet_seconds: i64,
+        now: i64,
+    ) -> Self {
+        let evidence = RegressionEvidence {
+            quiet_seconds: u64::try_from(quiet_seconds).unwrap_or_default(),
+        };
+        Self::of_life(Kind::Regressed, account_id, life, at, now).with(&evidence)
+    }
+
+    /// Returns what is told when an account or a log group has been silent since its last event, which
+    /// was noticed later. A diagnosis is its stable name and a sentence.
+    pub fn of_silence(
+        account_id: &str,
+        silent: Silent<'_>,
+        (since, noticed): (EventTime, EventTime),
+        diagnosis: Option<(&str, &str)>,
+        now: i64,
+    ) -> Self {
+        let diagnosis = diagnosis.map(|(name, sentence)| Diagnosis {
+            name: token(name, NAME_CHARS_MAX),
+            sentence: readable(sentence, SENTENCE_CHARS_MAX),
+        });
+        let evidence = SilenceEvidence {
+            stage: Stage::Began,
+            log_group: silent.log_group(),
+            since,
+            until: noticed,
+            diagnosis,
+        };
+        let about = evidence.about("since", since);
+        Self::of_account(Kind::NoData, account_id, about, noticed, now).with(&evidence)
+    }
+
+    /// Returns what is told when there are events again: the end of the silence since a moment.
+    pub fn of_data_again(
+        account_id: &str,
+        silent: Silent<'_>,
+        (since, until): (EventTime, EventTime),
+        now: i64,
+    ) -> Self {
+        let evidence = SilenceEvidence {
+            stage: Stage::Ended,
+            log_group: silent.log_group(),
+            since,
+            until,
+            diagnosis: None,
+        };
+        let about = evidence.about("until", until);
+        Self::of_account(Kind::NoData, account_id, about, until, now).with(&evidence)
+    }
+
+    /// Returns what is told of an account's hour, day or week, once it is over.
+    pub fn of_summary(summary: &Summary, now: i64) -> Self {
+        let about = format!("{} {}", summary.period.name(), summary.from);
+        let (kind, account_id) = (Kind::AccountSummary, &summary.account_id);
+        Self::of_account(kind, account_id, about, summary.until, now).with(&bounded(summary))
+    }
+
+    /// Returns what happened in one life of a cluster, by its epoch.
+    fn of_life(
+        kind: Kind,
+        account_id: &str,
+        life: (ClusterId, i64),
+        at: EventTime,
+        now: i64,
+    ) -> Self {
+        Self::of_cluster(kind, account_id, life, at.seconds(), now)
+    }
+
+    fn of_account(kind: Kind, account_id: &str, about: String, at: EventTime, now: i64) -> Self {
+        Self {
+            kind,
+            account_id: account_id.to_owned(),
+            cluster: None,
+            epoch: 0,
+            about,
+            detail: String::new(),
+            at: Some(at),
+            is_late: now - at.seconds() > LATE_SECONDS,
+        }
+    }
+
+    fn with(self, evidence: &impl Serialize) -> Self {
+        // Texts, numbers and lists of them are always JSON.
+        let detail = serde_json::to_string(evidence).unwrap_or_default();
+        Self { detail, ..self }
+    }
+}
+
+const HOUR_SECONDS: i64 = 3600;
+
+impl Silent<'_> {
+    fn log_group(self) -> Option<String> {
+        match self {
+            Self::Account => None,
+            Self::LogGroup(name) => Some(token(name, 512)),
+        }
+    }
+}
+
+/// Returns a summary as it may wait and be shown: no list is longer than it should be, no name either,
+/// and no access key is whole.
+fn bounded(summary: &Summary) -> Summary {
+    use clusters::summary::{KEYS_MAX, LINES_MAX, STORMS_MAX, TOP_MAX};
+    let mut summary = summary.clone();
+    for list in [
+        &mut summary.new,
+        &mut summary.regressed,
+        &mut summary.recovered,
+        &mut summary.escalating,
+    ] {
+        list.shown.truncate(LINES_MAX);
+        list.shown.iter_mut().for_each(bound_line);
+    }
+    summary.top.truncate(TOP_MAX);
+    summary.top.iter_mut().for_each(bound_line);
+    summary.campaigns.shown.truncate(STORMS_MAX);
+    for storm in &mut summary.campaigns.shown {
+        storm.actor = readable(&storm.actor, NAME_CHARS_MAX);
+    }
+    summary.keys.shown.truncate(KEYS_MAX);
+    summary.keys.shown.iter_mut().for_each(bound_key);
+    summary
+}
+
+fn bound_line(line: &mut Line) {
+    for text in [&mut line.service, &mut line.action, &mut line.code] {
+        *text = token(text, 64);
+    }
+}
+
+fn bound_key(key: &mut KeyLine) {
+    key.key = masked(&key.key);
+    key.principal = readable(&key.principal, NAME_CHARS_MAX);
+    for text in [&mut key.service, &mut key.region].into_iter().flatten() {
+        *text = token(text, 64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clusters::EventId;
+    use clusters::campaign::Shape;
+    use clusters::class::Class;
+    use clusters::summary::Period;
+
+    use super::*;
+    use crate::evidence::Evidence;
+
+    const ACCOUNT: &str = "111122223333";
+
+    fn at(text: &str) -> EventTime {
+        EventTime::parse(text).unwrap()
+    }
+
+    fn campaign(events: u8) -> Campaign {
+        Campaign {
+            shapes: BTreeSet::from([Shape::Breadth]),
+            actor: "mallory".to_owned(),
+            account_id: ACCOUNT.to_owned(),
+            began: at("2026-11-02T08:00:00Z"),
+            opened: at("2026-11-02T08:09:00Z"),
+            last: at("2026-11-02T10:00:00Z"),
+            events: (0..events)
+                .map(|of| EventId::from_bytes([of; 16]))
+                .collect(),
+            items: usize::from(events),
+            milestones: vec![(2, at("2026-11-02T08:20:00Z"))],
+            clusters: (0..events)
+                .map(|of| ClusterId::from_bytes([of; 16]))
+                .collect(),
+            calls: (0..events).map(|of| format!("ec2:Describe{of}")).collect(),
+        }
+    }
+
+    #[test]
+    fn what_is_found_out_again_has_the_same_id_whatever_more_is_known() {
+        let day = 86_400 * 3;
+        for stage in [Stage::Began, Stage::Grew(2), Stage::Ended] {
+            let first = Occasion::of_campaign(&campaign(20), stage, 0);
+            let again =
+                Occasion::of_campaign(&campaign(90), stage, first.at.unwrap().seconds() + day);
+            assert_eq!(first.id(), again.id(), "{stage:?}");
+            assert!(again.is_late && !first.is_late);
+            assert_ne!(first.detail, again.detail);
+        }
+        let abouts = [Stage::Began, Stage::Grew(2), Stage::Ended]
+            .map(|stage| Occasion::of_campaign(&campaign(20), stage, 0).about);
+        assert_eq!(
+            abouts,
+            [
+                "mallory from 2026-11-02T08:00:00Z",
+                "mallory x2 at 2026-11-02T08:20:00Z",
+                "mallory until 2026-11-02T10:30:00Z",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_end_names_the_beginning_and_no_other() {
+        let life = (ClusterId::from_bytes([7; 16]), 2);
+        let (since, until) = (at("2026-11-02T05:00:00Z"), at("2026-11-02T09:00:00Z"));
+        let calm = at("2026-11-02T14:00:00Z");
+        let escalation = Escalation {
+            since: at("2026-11-02T08:00:00Z").window(),
+            limit: 60,
+            peak: 300,
+            calm: 2,
+        };
+        let told = |silent| {
+            [
+                Occasion::of_silence(ACCOUNT, silent, (since, until), None, 0),
+                Occasion::of_data_again(ACCOUNT, silent, (since, at("2026-11-02T11:00:00Z")), 0),
+            ]
+        };
+        let pairs = [
+            [
+                Occasion::of_escalation(ACCOUNT, Some(life), until, (70, 60), 0),
+                Occasion::of_calm(ACCOUNT, Some(life), calm, &escalation, 0),
+            ],
+            [
+                Occasion::of_escalation(ACCOUNT, None, until, (70, 60), 0),
+                Occasion::of_calm(ACCOUNT, None, calm, &escalation, 0),
+            ],
+            [
+                Occasion::of_campaign(&campaign(20), Stage::Began, 0),
+                Occasion::of_campaign(&campaign(30), Stage::Ended, 0),
+            ],
+            [
+                Occasion::of_campaign(&campaign(20), Stage::Began, 0),
+                Occasion::of_campaign(&campaign(30), Stage::Grew(2), 0),
+            ],
+            told(Silent::Account),
+            told(Silent::LogGroup("trail-logs")),
+            told(Silent::LogGroup("other-logs")),
+        ];
+        let mut faults = BTreeSet::new();
+        for [begins, later] in &pairs {
+            assert_eq!(begins.fault_id(), begins.id());
+            assert_eq!(later.fault_id(), begins.id(), "{later:?}");
+            assert_ne!(later.id(), begins.id());
+            assert!(!begins.is_end());
+            assert_eq!(later.is_end(), later.state() != "campaign_grew");
+            faults.insert(begins.id());
+        }
+        // The campaign is there twice.
+        assert_eq!(faults.len(), pairs.len() - 1);
+        // The life of the cluster is another trouble, which goes on.
+        let regressed = Occasion::of_regression(ACCOUNT, life, since, 90_000, 0);
+        let recovered = Occasion::of_recovery(ACCOUNT, life, until, since, (60, 5), 0);
+        assert_eq!(recovered.fault_id(), regressed.id());
+        assert!(!faults.contains(&regressed.id()));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_names_say_evidence_is_read_again_and_the_end_finds_the_beginning(
+            name in ".{0,300}",
+            count in 0..60_usize,
+        ) {
+            let whose = Campaign { actor: name.clone(), ..campaign(20) };
+            let began = Occasion::of_campaign(&whose, Stage::Began, 0);
+            let ended = Occasion::of_campaign(&whose, Stage::Ended, 0);
+            proptest::prop_assert_eq!(ended.fault_id(), began.id());
+            let line = Line {
+                cluster: ClusterId::from_bytes([1; 16]),
+                service: name.clone(),
+                action: name.clone(),
+                code: name.clone(),
+                class: Class::Denied,
+                count: 1,
+            };
+            let list = Excerpt { total: 60, shown: vec![line; count] };
+            let (from, until) = (at("2026-11-02T08:00:00Z"), at("2026-11-02T09:00:00Z"));
+            let hour = Summary {
+                new: list.clone(),
+                top: list.shown,
+                ..Summary::empty(ACCOUNT, Period::Hour, from, until)
+            };
+            let told = Occasion::of_summary(&hour, 0);
+            let Some(Evidence::Summary(read)) = told.evidence() else {
+                panic!("{told:?} has no evidence");
+            };
+            proptest::prop_assert_eq!((read.new.total, read.new.shown.len()), (60, count.min(20)));
+            proptest::prop_assert_eq!(read.top.len(), count.min(10));
+        }
+    }
+
+    #[test]
+    fn a_summary_is_told_once_for_each_period_and_holds_no_whole_key() {
+        let (from, until) = (at("2026-11-02T08:00:00Z"), at("2026-11-02T09:00:00Z"));
+        let key = KeyLine {
+            key: "AKIAQNZGKIQY56JQ7WML".to_owned(),
+            principal: "mia".to_owned(),
+            last_seen: from,
+            last_used: None,
+            service: None,
+            region: None,
+        };
+        let hour = Summary {
+            keys: Excerpt::of(vec![key], 20),
+            ..Summary::empty(ACCOUNT, Period::Hour, from, until)
+        };
+        let told = Occasion::of_summary(&hour, 0);
+        assert!(told.detail.contains("AKIA****7WML") && !told.detail.contains("AKIAQ"));
+        let day = Summary {
+            period: Period::Day,
+            ..hour.clone()
+        };
+        assert_ne!(Occasion::of_summary(&day, 0).id(), told.id());
+        let found_later = Summary { errors: 5, ..hour };
+        assert_eq!(Occasion::of_summary(&found_later, 9).id(), told.id());
+    }
+}

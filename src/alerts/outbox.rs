@@ -1,0 +1,251 @@
+//! The outbox: alerts that wait, who has them until when, and what became of an attempt to send.
+//!
+//! A row is one occasion for one sink. It is written in the transaction that makes the occasion true
+//! and goes away in the one that notes what became of it, so that a crash between sending and
+//! noting repeats a message, under the same id, and loses none.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use clusters::Tally;
+use clusters::fingerprint::ClusterId;
+use clusters::mark::{Mark, Observation};
+use records::time::EventTime;
+
+use crate::occasion::{AlertId, Kind, Occasion};
+
+/// One occasion that one sink is to be told of. Times are seconds since 1970, by our clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Which sink.
+    pub sink: String,
+    /// What is told.
+    pub occasion: Occasion,
+    /// When it was written.
+    pub created: i64,
+    /// From when on it is to be sent.
+    pub due: i64,
+    /// Until when somebody has it; 0 for nobody.
+    pub leased_until: i64,
+    /// How often it was tried and counted against it.
+    pub attempts: i64,
+    /// Why it was put off last; empty at first. Never holds a token.
+    pub why: String,
+}
+
+/// Who has a row, and until when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// The holder, a text that nobody else has.
+    pub holder: String,
+    /// When it was taken, in seconds.
+    pub now: i64,
+    /// Until when it is held, in seconds.
+    pub until: i64,
+}
+
+/// What becomes of a row that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settlement {
+    /// The sink took it.
+    Sent {
+        /// What the sink answered, short.
+        answer: String,
+        /// Until when further alerts of its cluster are held back for this sink, in seconds, and
+        /// counted anew; `None` leaves silence and count as they are.
+        silent_until: Option<i64>,
+    },
+    /// It is held back by a policy or by silence; counted in the next message.
+    Suppressed,
+    /// It went into a digest with others.
+    Digested,
+    /// It is tried again from a moment on, in seconds.
+    Later {
+        /// The moment.
+        due: i64,
+        /// Why.
+        why: String,
+        /// Whether the attempt counts against it.
+        counts: bool,
+    },
+    /// It cannot be sent however often it is tried; it is kept to look at.
+    Dead {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sent {
+    /// When that was, in seconds since 1970 by our clock.
+    pub at: i64,
+    /// The sink.
+    pub sink: String,
+    /// What it was about, by the stable name of its kind.
+    pub kind: String,
+    /// What became of it: the sink's answer, or why it was not sent.
+    pub outcome: String,
+}
+
+/// What stands in the way of a sink. Times are seconds since 1970; 0 for none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Breaker {
+    /// How many requests in a row failed for want of the sink.
+    pub failures: i64,
+    /// Until when nothing is sent but one probe a minute.
+    pub open_until: i64,
+    /// When the next probe may be sent.
+    pub probe_from: i64,
+    /// Whether it is the settings that are wrong: a person has to do something.
+    pub is_misconfigured: bool,
+    /// What the sink answered last; empty when all is well. Never holds a token.
+    pub why: String,
+}
+
+/// A cluster that is silent for a sink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Silence {
+    /// Until when, in seconds.
+    pub until: i64,
+    /// How many alerts were held back since the last one that was sent.
+    pub suppressed: u64,
+}
+
+/// What may hold alerts of a cluster back from a sink.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Restraint {
+    /// That the sink was told lately.
+    pub silence: Option<Silence>,
+    /// What a person decided.
+    pub mark: Option<Mark>,
+}
+
+/// What a sink answers to one alert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answered {
+    /// It has it.
+    Accepted(String),
+    /// Something in the request is wrong: with several alerts in it, send fewer to find which.
+    Rejected(String),
+    /// The request is too long: send fewer, or less of it.
+    TooLong(String),
+    /// The settings are wrong, or the secret is: a person has to do something.
+    Refused(String),
+    /// Not now: after so many seconds, if it says so.
+    Busy {
+        /// The seconds, as it said.
+        after: Option<i64>,
+        /// What it says.
+        why: String,
+    },
+    /// It cannot be reached or does not work.
+    Unreachable(String),
+}
+
+/// How much one request to a sink takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capacity {
+    /// Alerts.
+    pub alerts: usize,
+    /// Beyond how many waiting alerts one digest is sent instead; `None` where every alert counts.
+    pub digest_beyond: Option<usize>,
+}
+
+impl Row {
+    /// Returns a new row.
+    pub fn new(sink: &str, occasion: Occasion, now: i64) -> Self {
+        Self {
+            sink: sink.to_owned(),
+            occasion,
+            created: now,
+            due: now,
+            leased_until: 0,
+            attempts: 0,
+            why: String::new(),
+        }
+    }
+
+    /// Returns the id of the message: one for each occasion and sink.
+    pub fn id(&self) -> AlertId {
+        self.occasion.id().for_sink(&self.sink)
+    }
+
+    /// Returns what keeps its order: its cluster, or its account where it is about none.
+    pub fn line(&self) -> Line<'_> {
+        match self.occasion.cluster {
+            Some(cluster) => Line::Cluster(cluster),
+            None => Line::Account(&self.occasion.account_id),
+        }
+    }
+
+    /// Sorts rows by when they were written, and of those written in the same second, what opened a
+    /// life of a cluster before what happened in it.
+    pub fn sort(rows: &mut [Self]) {
+        rows.sort_by(Self::in_order);
+    }
+
+    /// Tells which of two rows comes first.
+    pub fn in_order(&self, other: &Self) -> Ordering {
+        let key = |row: &Self| {
+            let opens = matches!(row.occasion.kind, Kind::New | Kind::Regressed);
+            (row.created, row.occasion.epoch, !opens)
+        };
+        let texts = |one: &Self, other: &Self| one.occasion.cmp(&other.occasion);
+        key(self).cmp(&key(other)).then_with(|| texts(self, other))
+    }
+
+    /// Tells whether somebody may take it at a moment, in seconds.
+    pub fn is_free(&self, now: i64) -> bool {
+        self.due <= now && self.leased_until < now
+    }
+}
+
+impl Restraint {
+    /// Tells whether an alert is held back at a moment, in seconds: by a mark, or by silence, through
+    /// which ends pass.
+    pub fn holds_back(&self, occasion: &Occasion, now: i64) -> bool {
+        let is_silent = self.silence.is_some_and(|silence| silence.until > now);
+        let seen = Observation {
+            now,
+            epoch: occasion.epoch,
+            is_escalating: occasion.kind == Kind::Escalating,
+            ..Observation::default()
+        };
+        let is_marked = self.mark.as_ref().is_some_and(|mark| !mark.is_told(&seen));
+        is_marked || (is_silent && !occasion.is_end())
+    }
+}
+
+/// Returns what is told of clusters that a batch made new, for stores that keep no life of theirs.
+pub fn new_clusters(
+    tally: &Tally,
+    clusters: impl Iterator<Item = ClusterId>,
+    now: i64,
+) -> Vec<Occasion> {
+    let mut first: BTreeMap<ClusterId, i64> = clusters.map(|cluster| (cluster, 0)).collect();
+    for sighting in tally.sightings.values() {
+        let at = sighting.at().map_or(0, EventTime::seconds);
+        if let Some(first) = first.get_mut(&sighting.case.cluster)
+            && at != 0
+            && (*first == 0 || at < *first)
+        {
+            *first = at;
+        }
+    }
+    let occasion = |(cluster, at)| {
+        let account_id = &tally.facts.get(&cluster)?.identity.account_id;
+        let new = Occasion::of_cluster(Kind::New, account_id, (cluster, 1), at, now);
+        Some(new)
+    };
+    first.into_iter().filter_map(occasion).collect()
+}
+
+/// What keeps the order of alerts: those of one line are sent one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Line<'r> {
+    /// Alerts of one cluster.
+    Cluster(ClusterId),
+    /// Alerts of one account that are about no cluster.
+    Account(&'r str),
+}

@@ -1,0 +1,456 @@
+//! How loud: a score made of terms, each with its reason, so that nobody has to guess why one
+//! denial is an error and the next one is not worth a look.
+//!
+//! Points are tenths of a step; thresholds stand in [`Severity::of_points`]. The terms weigh what
+//! people on call ask first: does it fail because somebody is not allowed to (class), does it
+//! change something (access), is it a caller with unusual power or from outside (principal), or is
+//! it a machine that is known to probe (origin).
+
+use std::cmp::Ordering;
+
+use clusters::campaign::Shape;
+use clusters::class::Class;
+use clusters::facet::{Facets, Kind};
+use clusters::fingerprint::Identity;
+use clusters::{Cluster, Span, Sum};
+
+use crate::evidence::{CampaignEvidence, Evidence};
+use crate::occasion::{Kind as Told, Occasion};
+
+/// How loud a cluster or a sighting is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// For the record.
+    Info,
+    /// For the next working day.
+    Warning,
+    /// For today.
+    Error,
+    /// Now.
+    Critical,
+}
+
+/// A severity with the terms that it is the sum of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Assessment {
+    /// The severity.
+    pub severity: Severity,
+    /// The sum of the terms.
+    pub points: i32,
+    /// Each term with its sign, such as `+10 changes something`.
+    pub reasons: Vec<String>,
+}
+
+impl Severity {
+    /// Returns the stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+            Self::Critical => "critical",
+        }
+    }
+
+    /// Returns the severity of a stable name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let all = [Self::Info, Self::Warning, Self::Error, Self::Critical];
+        all.into_iter().find(|severity| severity.name() == name)
+    }
+
+    fn of_points(points: i32) -> Self {
+        match points {
+            ..8 => Self::Info,
+            8..18 => Self::Warning,
+            18..28 => Self::Error,
+            28.. => Self::Critical,
+        }
+    }
+}
+
+/// Services whose refusals concern who may do what, and what is recorded.
+const SENSITIVE: [&str; 6] = [
+    "iam",
+    "kms",
+    "sts",
+    "cloudtrail",
+    "organizations",
+    "secretsmanager",
+];
+
+/// Reads that the console and service back ends send without anybody asking for them.
+const PROBES: [&str; 8] = [
+    "DescribeEventAggregates",
+    "DescribeOrganization",
+    "ListAccounts",
+    "ListDelegatedAdministrators",
+    "GetMetricData",
+    "ListResourceTags",
+    "GetAccountPublicAccessBlock",
+    "ListNotificationHubs",
+];
+
+/// A failing AWS service is quiet at first; past this it is not going away by itself.
+const PERSISTING_SECONDS: i64 = 86_400;
+
+/// At how many times its threshold a campaign is louder than it began.
+const LARGE_TIMES: usize = 4;
+
+/// Assesses a cluster: the loudest of its cases.
+pub fn of_cluster(cluster: &Cluster) -> Assessment {
+    let identity = &cluster.facts.identity;
+    let scenes = cluster.scenes.iter();
+    let terms = scenes.map(|facets| Terms::of(identity, |kind| facets.get(kind), cluster.span));
+    match loudest(terms) {
+        Some(terms) => terms.assessment(),
+        None => of_sighting(identity, &Facets::default(), cluster.span),
+    }
+}
+
+/// Returns how loud a cluster is, without the reasons.
+pub fn of_sum(sum: &Sum<'_>) -> Severity {
+    let identity = &sum.facts.identity;
+    let cases = sum.cases();
+    let terms = cases.map(|case| Terms::of(identity, |kind| case.get(kind), sum.span));
+    loudest(terms).map_or(Severity::Info, |terms| terms.severity())
+}
+
+/// Assesses one combination of facets within a cluster that was seen over a span.
+pub fn of_sighting(identity: &Identity, facets: &Facets, span: Span) -> Assessment {
+    Terms::of(identity, |kind| facets.get(kind), span).assessment()
+}
+
+/// Assesses what is about no cluster, or about one of which nothing is kept any more.
+///
+/// The end of something is as loud as its beginning, so that whoever is told of one is told of both.
+pub fn of_occasion(occasion: &Occasion) -> Assessment {
+    let mut terms = Terms::default();
+    match (occasion.evidence(), occasion.kind) {
+        (Some(Evidence::Campaign(campaign)), _) => terms.campaign(&campaign),
+        (Some(Evidence::Silence(_)), _) => terms.add(20, "what fails is not seen meanwhile"),
+        (_, Told::Escalating) if occasion.cluster.is_none() => {
+            terms.add(18, "an account fails more than it should, at no call alone");
+        }
+        (_, Told::NoData | Told::Campaign) => terms.add(20, "it needs a look today"),
+        (_, Told::AccountSummary) if occasion.is_digest() => {
+            terms.add(10, "alerts that waited are told at once");
+        }
+        (_, Told::AccountSummary) => terms.add(0, "for the record"),
+        _ => terms.add(10, "no cluster weighs it"),
+    }
+    terms.assessment()
+}
+
+fn loudest<'a>(all: impl Iterator<Item = Terms<'a>>) -> Option<Terms<'a>> {
+    all.reduce(|known, terms| {
+        let weight = |terms: &Terms<'_>| (terms.severity(), terms.points);
+        let louder = match weight(&terms).cmp(&weight(&known)) {
+            // Among equals the reasons decide, as they read.
+            Ordering::Equal => terms != known && terms.reasons() < known.reasons(),
+            order => order.is_gt(),
+        };
+        if louder { terms } else { known }
+    })
+}
+
+/// What a severity is the sum of.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Terms<'a> {
+    points: i32,
+    terms: Vec<(i32, &'static str)>,
+    /// What a rule says instead, and which.
+    ruled: Option<(Severity, &'a str)>,
+}
+
+impl<'a> Terms<'a> {
+    fn of(identity: &Identity, facet: impl Fn(Kind) -> Option<&'a str>, span: Span) -> Self {
+        let mut terms = Self::default();
+        terms.class(identity.class);
+        terms.access(identity, &facet);
+        terms.principal(identity, &facet);
+        terms.origin(identity, &facet, span);
+        let ruled = facet(Kind::RuledSeverity).and_then(Severity::from_name);
+        let rule = facet(Kind::Rule).unwrap_or_default();
+        terms.ruled = ruled.map(|severity| (severity, rule));
+        terms
+    }
+
+    fn severity(&self) -> Severity {
+        let ruled = self.ruled.map(|(severity, _)| severity);
+        ruled.unwrap_or(Severity::of_points(self.points))
+    }
+
+    fn reasons(&self) -> Vec<String> {
+        let terms = self.terms.iter();
+        let terms = terms.map(|(points, reason)| format!("{points:+} {reason}"));
+        let ruled = |(severity, rule): (Severity, &str)| {
+            format!("{} by the rule {rule:?}", severity.name())
+        };
+        terms.chain(self.ruled.map(ruled)).collect()
+    }
+
+    fn assessment(&self) -> Assessment {
+        Assessment {
+            severity: self.severity(),
+            points: self.points,
+            reasons: self.reasons(),
+        }
+    }
+
+    fn add(&mut self, points: i32, reason: &'static str) {
+        self.points += points;
+        self.terms.push((points, reason));
+    }
+
+    fn campaign(&mut self, campaign: &CampaignEvidence) {
+        self.add(10, "many failures are one story");
+        for shape in &campaign.shapes {
+            let (points, reason) = match shape {
+                Shape::Breadth => (8, "one caller tries many calls"),
+                Shape::Depth => (5, "one caller tries many resources"),
+                Shape::Spread => (10, "one caller tries many regions"),
+                Shape::Widespread => (8, "it meets many callers at once"),
+                Shape::BruteForce => (5, "one user's password is tried many times"),
+                Shape::Spraying => (10, "the passwords of many users are tried"),
+            };
+            self.add(points, reason);
+        }
+        let is_guessed = campaign.shapes.contains(&Shape::BruteForce);
+        if is_guessed && (campaign.actor == "root" || campaign.actor.ends_with(":root")) {
+            self.add(15, "the root user");
+        }
+        if campaign.reached >= LARGE_TIMES {
+            self.add(5, "it is several times as large as what makes one");
+        }
+    }
+
+    fn class(&mut self, class: Class) {
+        let (points, reason) = match class {
+            Class::Vpce => (10, "refused by a VPC endpoint"),
+            Class::Signin => (10, "a sign-in failed"),
+            Class::Denied => (10, "access was denied"),
+            Class::Auth => (10, "credentials were not accepted"),
+            Class::Quota => (10, "a limit was reached"),
+            Class::Server => (10, "AWS failed"),
+            Class::Other => (10, "an error of no known class"),
+            Class::Watch => (10, "a sensitive call succeeded"),
+            Class::Throttle => (0, "too many requests at a time"),
+            Class::Absent => (0, "what was asked for is not there"),
+            Class::Conflict => (0, "it is in another state"),
+            Class::Invalid => (0, "the request made no sense to the service"),
+            Class::Dryrun => (0, "a dry run"),
+        };
+        self.add(points, reason);
+    }
+
+    fn access(&mut self, identity: &Identity, facet: &impl Fn(Kind) -> Option<&'a str>) {
+        let writes = facet(Kind::Access) == Some("write");
+        if writes && matches!(identity.class, Class::Denied | Class::Vpce | Class::Absent) {
+            self.add(10, "the call changes something");
+        }
+        let sensitive = SENSITIVE.contains(&identity.service.as_str());
+        if sensitive && matches!(identity.class, Class::Denied | Class::Auth | Class::Watch) {
+            self.add(5, "the service decides who may do what");
+        }
+    }
+
+    fn principal(&mut self, identity: &Identity, facet: &impl Fn(Kind) -> Option<&'a str>) {
+        let refusal = matches!(
+            identity.class,
+            Class::Denied | Class::Auth | Class::Signin | Class::Vpce | Class::Watch
+        );
+        if !refusal {
+            return;
+        }
+        if facet(Kind::PrincipalKind) == Some("root") {
+            self.add(10, "the root user");
+        }
+        if facet(Kind::AccessKey).is_some_and(|key| key.starts_with("AKIA")) {
+            self.add(3, "a long-term access key");
+        }
+        let caller = facet(Kind::CallerAccount);
+        let is_known = identity.account_id != "unknown";
+        if is_known && caller.is_some_and(|caller| caller != identity.account_id) {
+            self.add(5, "a caller of another account");
+        }
+        if identity.class == Class::Signin
+            && (facet(Kind::Mfa) == Some("yes") || identity.action == "CheckMfa")
+        {
+            self.add(
+                10,
+                "failed after the second factor was asked for: the password was right",
+            );
+        }
+    }
+
+    fn origin(
+        &mut self,
+        identity: &Identity,
+        facet: &impl Fn(Kind) -> Option<&'a str>,
+        span: Span,
+    ) {
+        let reads = facet(Kind::Access) == Some("read");
+        match facet(Kind::Origin) {
+            Some("console") if reads && identity.class != Class::Signin => {
+                self.add(-10, "a page of the console reads more than it needs");
+            }
+            Some("aws-service") => {
+                self.add(-15, "an AWS service called");
+                let persists = match (span.first_seen, span.last_seen) {
+                    (Some(first), Some(last)) => last.seconds_since(first) > PERSISTING_SECONDS,
+                    _ => false,
+                };
+                if persists && identity.class == Class::Denied {
+                    self.add(15, "it has been failing for more than a day");
+                }
+            }
+            Some("scanner") if reads => self.add(-10, "a scanner tries everything"),
+            Some("attack-tool") => self.add(15, "a tool made for attacks"),
+            _ => {}
+        }
+        if reads && identity.class == Class::Denied && PROBES.contains(&identity.action.as_str()) {
+            self.add(-5, "a call that consoles make unasked");
+        }
+        if facet(Kind::PrincipalKind) == Some("anonymous") {
+            self.add(-10, "nobody signed the request");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clusters::summary::Excerpt;
+    use records::time::EventTime;
+
+    use super::*;
+    use crate::evidence::Stage;
+
+    fn severity(class: Class, service: &str, facets: &[(Kind, &str)]) -> (Severity, String) {
+        let identity = Identity {
+            partition: "aws".to_owned(),
+            account_id: "111122223333".to_owned(),
+            service: service.to_owned(),
+            action: "X".to_owned(),
+            class,
+            code: "X".to_owned(),
+            cause: None,
+            template: None,
+            addition: None,
+        };
+        let mut given = Facets::default();
+        for (kind, value) in facets {
+            given.set(*kind, Some(value));
+        }
+        let assessment = of_sighting(&identity, &given, Span::default());
+        (assessment.severity, assessment.reasons.join("; "))
+    }
+
+    #[test]
+    fn many_shapes_many_regions_and_the_root_users_password_make_a_campaign_louder() {
+        use Shape::{Breadth, BruteForce, Depth, Spraying, Spread, Widespread};
+        let caller = "arn:aws:iam::111122223333:user/mallory";
+        let root = "arn:aws:iam::111122223333:root";
+        let at = EventTime::parse("2026-11-02T08:00:00Z").unwrap();
+        for (shapes, actor, reached, wanted) in [
+            (&[Depth][..], caller, 1, Severity::Warning),
+            (&[Depth], caller, 4, Severity::Error),
+            (&[Breadth], caller, 1, Severity::Error),
+            (&[Widespread], "mjqw", 1, Severity::Error),
+            (&[Spread], caller, 1, Severity::Error),
+            (&[Breadth, Depth], caller, 1, Severity::Error),
+            (&[Breadth, Spread], caller, 1, Severity::Critical),
+            (&[Spraying], "192.0.2.0/24", 1, Severity::Error),
+            (&[BruteForce], caller, 1, Severity::Warning),
+            (&[BruteForce], root, 1, Severity::Critical),
+            (&[Breadth], root, 1, Severity::Error),
+        ] {
+            let campaign = CampaignEvidence {
+                stage: Stage::Ended,
+                shapes: shapes.iter().copied().collect(),
+                actor: actor.to_owned(),
+                began: at,
+                opened: at,
+                last: at,
+                events: 10,
+                items: 10,
+                reached,
+                calls: Excerpt::default(),
+                clusters: Excerpt::default(),
+            };
+            let mut terms = Terms::default();
+            terms.campaign(&campaign);
+            let assessment = terms.assessment();
+            let reasons = assessment.reasons.join("; ");
+            assert_eq!(assessment.severity, wanted, "{shapes:?} {actor}: {reasons}");
+        }
+    }
+
+    #[test]
+    fn who_and_what_decide_how_loud_a_refusal_is() {
+        use Kind::{Access, AccessKey, CallerAccount, Mfa, Origin, PrincipalKind};
+        for (class, service, facets, wanted) in [
+            (
+                Class::Denied,
+                "s3",
+                &[(Access, "read")][..],
+                Severity::Warning,
+            ),
+            (Class::Denied, "s3", &[(Access, "write")], Severity::Error),
+            (
+                Class::Denied,
+                "s3",
+                &[(Access, "read"), (Origin, "console")],
+                Severity::Info,
+            ),
+            (
+                Class::Denied,
+                "s3",
+                &[(Access, "read"), (Origin, "scanner")],
+                Severity::Info,
+            ),
+            (
+                Class::Denied,
+                "s3",
+                &[(Access, "write"), (Origin, "aws-service")],
+                Severity::Info,
+            ),
+            (
+                Class::Denied,
+                "iam",
+                &[(Access, "write"), (AccessKey, "AKIAEXAMPLE")],
+                Severity::Critical,
+            ),
+            (
+                Class::Denied,
+                "s3",
+                &[(Access, "read"), (PrincipalKind, "root")],
+                Severity::Error,
+            ),
+            (
+                Class::Denied,
+                "s3",
+                &[(Access, "read"), (CallerAccount, "999999999999")],
+                Severity::Warning,
+            ),
+            (
+                Class::Denied,
+                "s3",
+                &[(Access, "read"), (Origin, "attack-tool")],
+                Severity::Error,
+            ),
+            (Class::Signin, "signin", &[(Mfa, "yes")], Severity::Error),
+            (
+                Class::Signin,
+                "signin",
+                &[(Mfa, "yes"), (PrincipalKind, "root")],
+                Severity::Critical,
+            ),
+            (Class::Absent, "s3", &[(Access, "read")], Severity::Info),
+            (Class::Absent, "s3", &[(Access, "write")], Severity::Warning),
+            (Class::Throttle, "ssm", &[(Access, "write")], Severity::Info),
+        ] {
+            let (severity, reasons) = severity(class, service, facets);
+            assert_eq!(severity, wanted, "{class:?} {facets:?}: {reasons}");
+        }
+    }
+}

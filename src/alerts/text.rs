@@ -1,0 +1,638 @@
+//! What a message says, in English or Chinese: a title, and four sections that say who failed at
+//! what and why, since when and how often, when each access key was last active, and what to do.
+//!
+//! Every text that a caller may have had a hand in is a piece of its own, and each form of a message
+//! decides what it does to such pieces. The sentences are ours alone.
+
+mod course;
+mod document;
+mod en;
+mod keys;
+mod summary;
+mod title;
+mod words;
+mod zh;
+
+use clusters::class::Class;
+use clusters::facet::Kind as Facet;
+use clusters::keys::masked;
+use clusters::lifecycle::quiet_period_seconds;
+use clusters::sample::Sample;
+use clusters::{Cluster, FacetValue};
+use records::principal::is_account_id;
+use serde_json::Value;
+
+use crate::evidence::Evidence;
+use crate::hint::{ACTION, Advice};
+use crate::links::Links;
+use crate::occasion::Kind;
+use crate::safe::readable;
+use crate::severity::Severity;
+use crate::text::document::{Line, Piece, Pieces, Section, fill, joined};
+use crate::text::words::Words;
+use crate::{Alert, Enrichment};
+
+/// The languages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Language {
+    /// English.
+    #[default]
+    En,
+    /// Chinese, simplified.
+    Zh,
+}
+
+/// What messages are written with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Texts {
+    /// In which language.
+    pub language: Language,
+    /// Where readers can look.
+    pub links: Links,
+}
+
+/// How many values of a facet, and samples, are named.
+const VALUES_MAX: usize = 5;
+const SAMPLES_MAX: usize = 3;
+/// How many fields of an occasion's detail are named.
+const DETAILS_MAX: usize = 20;
+/// How many characters of an error message are shown.
+const TEMPLATE_CHARS_MAX: usize = 512;
+
+impl Language {
+    /// Returns the language of a stable name, `en` or `zh`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "en" => Some(Self::En),
+            "zh" => Some(Self::Zh),
+            _ => None,
+        }
+    }
+
+    /// Returns the stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Zh => "zh",
+        }
+    }
+
+    fn words(self) -> &'static Words {
+        match self {
+            Self::En => &en::ENGLISH,
+            Self::Zh => &zh::CHINESE,
+        }
+    }
+
+    fn advice(self, advice: Advice<'_>) -> String {
+        match self {
+            Self::En => advice.english(),
+            Self::Zh => zh::advice(advice),
+        }
+    }
+}
+
+impl Texts {
+    /// Returns the message as basic Markdown, without tables and HTML, which robots drop.
+    pub fn markdown(&self, alert: &Alert) -> String {
+        document::markdown(&self.sections(alert))
+    }
+
+    /// Returns the message as plain text, under its title.
+    pub fn plain(&self, alert: &Alert) -> String {
+        let body = document::plain(&self.sections(alert));
+        format!("{}\n\n{body}", self.title(alert))
+    }
+
+    fn sections(&self, alert: &Alert) -> Vec<Section> {
+        let words = self.language.words();
+        let writer = Writer {
+            alert,
+            evidence: alert.occasion.evidence(),
+            words,
+            texts: self,
+        };
+        let section = |title, lines| Section { title, lines };
+        vec![
+            section(words.overview, writer.overview()),
+            section(words.cloudtrail, writer.cloudtrail()),
+            section(words.key_use, writer.keys()),
+            section(words.new_errors, writer.errors()),
+        ]
+    }
+}
+
+/// Returns what an occasion is about as it may be shown: the id of a key is masked.
+fn told_about(alert: &Alert) -> String {
+    let about = &alert.occasion.about;
+    match alert.occasion.kind {
+        Kind::AccessKey => masked(about),
+        _ => readable(about, 256),
+    }
+}
+
+/// One message being written.
+struct Writer<'a> {
+    alert: &'a Alert,
+    evidence: Option<Evidence>,
+    words: &'static Words,
+    texts: &'a Texts,
+}
+
+impl Writer<'_> {
+    fn overview(&self) -> Vec<Line> {
+        let (alert, words) = (self.alert, self.words);
+        let mut lines = vec![Line::Paragraph(self.first_sentence())];
+        if alert.cluster.is_none() && alert.occasion.cluster.is_some() {
+            lines.push(Line::Paragraph(vec![Piece::own(words.gone)]));
+        }
+        let severity = vec![Piece::strong(level(words, alert.level()))];
+        lines.push(item(words.severity, &[("severity", severity)]));
+        if !alert.severity.reasons.is_empty() {
+            // A reason may hold the name of a rule.
+            let reasons = alert.severity.reasons.iter();
+            let reasons = reasons.map(|reason| vec![Piece::other(reason)]).collect();
+            let reasons = joined(reasons, words.comma);
+            lines.push(item(words.reasons, &[("reasons", reasons)]));
+        }
+        lines.extend(self.evidence.iter().flat_map(|of| self.course(of)));
+        lines.extend(self.times());
+        if alert.occasion.is_late {
+            lines.push(item(words.late, &[]));
+        }
+        if alert.suppressed > 0 {
+            let count = vec![Piece::strong(alert.suppressed)];
+            lines.push(item(words.suppressed, &[("count", count)]));
+        }
+        if alert.enrichment == Enrichment::Partial {
+            lines.push(item(words.partial, &[]));
+        }
+        let id = own(alert.occasion.id());
+        lines.push(match alert.occasion.cluster {
+            Some(cluster) => item(words.ids, &[("cluster", own(cluster)), ("alert", id)]),
+            None => item(words.id, &[("alert", id)]),
+        });
+        lines
+    }
+
+    fn first_sentence(&self) -> Pieces {
+        let words = self.words;
+        if let Some(sentence) = self
+            .evidence
+            .as_ref()
+            .and_then(|of| self.course_sentence(of))
+        {
+            return sentence;
+        }
+        let is_watched = self.alert.cluster.as_ref().is_some_and(is_watched);
+        let is_over = self.alert.occasion.is_end();
+        let sentence = match self.alert.occasion.kind {
+            Kind::Escalating if is_watched && is_over => words.watched_calmed,
+            Kind::Escalating if is_over => words.calmed,
+            Kind::New if is_watched => words.watched_new,
+            Kind::NewPrincipal if is_watched => words.watched_new_principal,
+            Kind::Regressed if is_watched => words.watched_regressed,
+            Kind::Recovered if is_watched => words.watched_recovered,
+            Kind::Escalating if is_watched => words.watched_escalating,
+            Kind::New => words.new,
+            Kind::NewPrincipal => words.new_principal,
+            Kind::Regressed => words.regressed,
+            Kind::Recovered => words.recovered,
+            Kind::Escalating => words.escalating,
+            Kind::Campaign => words.campaign,
+            Kind::AccessKey => words.access_key,
+            Kind::AccountSummary if self.alert.occasion.is_learned() => words.learned,
+            Kind::AccountSummary if self.alert.occasion.is_digest() => words.digest,
+            Kind::AccountSummary => words.account_summary,
+            Kind::NoData => words.no_data,
+        };
+        let cluster = self.alert.cluster.as_ref();
+        let unknown = || vec![Piece::own("?")];
+        let quiet = cluster.map(|cluster| quiet_period_seconds(cluster.facts.identity.class));
+        let about = told_about(self.alert);
+        let about = match cluster {
+            _ if about.is_empty() => Piece::own(words.nobody),
+            Some(cluster) => Piece::other(cluster.short_name(&about)),
+            None => Piece::other(&about),
+        };
+        fill(
+            sentence,
+            &[
+                ("account", self.account()),
+                ("code", cluster.map_or_else(unknown, code)),
+                ("api", cluster.map_or_else(unknown, api)),
+                (
+                    "quiet",
+                    vec![Piece::own(duration(quiet.unwrap_or_default()))],
+                ),
+                ("about", vec![about]),
+            ],
+        )
+    }
+
+    fn account(&self) -> Pieces {
+        let id = &self.alert.occasion.account_id;
+        if id.is_empty() {
+            return vec![Piece::own(self.words.whole_stack)];
+        }
+        let mut pieces = vec![Piece::other(id)];
+        if is_account_id(id) {
+            pieces = vec![Piece::own(id)];
+        }
+        if let Some(name) = &self.alert.account_name {
+            pieces.extend([Piece::own(" "), Piece::other(name)]);
+        }
+        fill(self.words.account, &[("id", pieces)])
+    }
+
+    fn times(&self) -> Vec<Line> {
+        let (alert, words) = (self.alert, self.words);
+        let Some(cluster) = &alert.cluster else {
+            return Vec::new();
+        };
+        let mut lines = Vec::new();
+        let first = alert.first_seen.or(cluster.span.first_seen);
+        if let (Some(first), Some(last)) = (first, cluster.span.last_seen.or(first)) {
+            let values = [("first", own(first)), ("last", own(last))];
+            lines.push(item(words.seen, &values));
+        }
+        let count = vec![Piece::strong(alert.count())];
+        lines.push(match (alert.from, alert.until) {
+            (Some(from), Some(until)) => item(
+                words.often_between,
+                &[("count", count), ("from", own(from)), ("until", own(until))],
+            ),
+            _ => item(words.often, &[("count", count)]),
+        });
+        // How long a life went on that is over is not how long ago it began.
+        if alert.fault_seconds() >= 60 && alert.occasion.kind != Kind::Recovered {
+            let lasted = own(duration(alert.fault_seconds()));
+            lines.push(item(words.lasted, &[("lasted", lasted)]));
+        }
+        lines
+    }
+
+    fn cloudtrail(&self) -> Vec<Line> {
+        let (alert, words) = (self.alert, self.words);
+        let mut lines = Vec::new();
+        if alert.cluster.is_some() {
+            let count = vec![Piece::strong(alert.account_errors)];
+            lines.push(item(words.account_errors, &[("count", count)]));
+        }
+        if let Some(cluster) = &alert.cluster {
+            let class = own(cluster.facts.identity.class.name());
+            let form = match is_watched(cluster) {
+                true => words.call_watched,
+                false => words.call,
+            };
+            lines.push(item(
+                form,
+                &[
+                    ("api", api(cluster)),
+                    ("class", class),
+                    ("code", code(cluster)),
+                ],
+            ));
+            for (facet, what) in [
+                (Facet::Principal, words.principals),
+                (Facet::Session, words.sessions),
+                (Facet::Region, words.regions),
+                (Facet::Origin, words.origins),
+                (Facet::Network, words.networks),
+                (Facet::UserAgent, words.agents),
+                (Facet::Resource, words.resources),
+                (Facet::Layer, words.layers),
+            ] {
+                lines.extend(self.values(cluster, facet, what));
+            }
+        }
+        match &self.evidence {
+            Some(Evidence::Campaign(of)) => lines.extend(self.campaign_calls(of)),
+            Some(Evidence::Summary(of)) => lines.extend(self.summary_changes(of)),
+            Some(_) => {}
+            None => lines.extend(self.details()),
+        }
+        let links = self.links().into_iter();
+        lines.extend(links.map(|link| Line::Item(vec![link])));
+        lines
+    }
+
+    fn values(&self, cluster: &Cluster, facet: Facet, what: &'static str) -> Option<Line> {
+        let words = self.words;
+        let all = cluster.facets.get(&facet)?;
+        let value = |value: &FacetValue| {
+            let name = match facet {
+                Facet::Principal => cluster.short_name(&value.value),
+                _ => &value.value,
+            };
+            let mut pieces = vec![Piece::other(name)];
+            let count = own(value.span.count);
+            pieces.extend(fill(words.value_count, &[("count", count)]));
+            pieces
+        };
+        let mut shown: Vec<Pieces> = all.values.iter().take(VALUES_MAX).map(value).collect();
+        if shown.is_empty() {
+            return None;
+        }
+        if let Some(more @ 1..) = all.distinct.checked_sub(shown.len()) {
+            shown.push(fill(words.more, &[("count", own(more))]));
+        }
+        let values = joined(shown, words.comma);
+        Some(item(words.by, &[("what", own(what)), ("values", values)]))
+    }
+
+    /// Says what the occasion brought along, name by name.
+    fn details(&self) -> Vec<Line> {
+        let Value::Object(fields) = self.alert.occasion.brought() else {
+            return Vec::new();
+        };
+        let line = |(name, value): (&String, &Value)| {
+            let value = match value {
+                Value::String(text) => text.clone(),
+                Value::Null => return None,
+                value => value.to_string(),
+            };
+            let values = [
+                ("name", vec![Piece::long(name, 64)]),
+                ("value", vec![Piece::other(&value)]),
+            ];
+            Some(item(self.words.detail, &values))
+        };
+        fields.iter().take(DETAILS_MAX).filter_map(line).collect()
+    }
+
+    fn links(&self) -> Vec<Piece> {
+        let (words, links) = (self.words, &self.texts.links);
+        let mut found = Vec::new();
+        let mut add = |label, url: Option<String>| {
+            found.extend(url.map(|url| Piece::Link { label, url }));
+        };
+        add(words.look_dashboard, links.dashboard());
+        let (alert, range) = (self.alert, self.alert.from.zip(self.alert.until));
+        if let (Some(cluster), Some((from, until))) = (&alert.cluster, range) {
+            let name = &cluster.facts.identity.action;
+            add(words.look_logs, links.insights(name, from, until));
+            add(
+                words.look_samples,
+                links.guance_logs(cluster.id, from, until),
+            );
+        }
+        let fault = alert.occasion.fault_id();
+        let since = alert.fault_start().zip(alert.at());
+        if let (Some((start, at)), true) = (since, fault != alert.occasion.id()) {
+            let event = format!("event-{fault}");
+            add(
+                words.look_fault,
+                links.guance_event(&event, start, start.max(at)),
+            );
+        }
+        found
+    }
+
+    fn errors(&self) -> Vec<Line> {
+        let words = self.words;
+        match &self.evidence {
+            Some(Evidence::Campaign(of)) => return self.campaign_clusters(of),
+            Some(Evidence::Summary(of)) => return self.summary_errors(of),
+            _ => {}
+        }
+        let Some(cluster) = &self.alert.cluster else {
+            return vec![Line::Paragraph(vec![Piece::own(words.no_error)])];
+        };
+        let values = [
+            ("code", code(cluster)),
+            ("api", api(cluster)),
+            (
+                "count",
+                vec![Piece::strong(events(words, self.alert.count()))],
+            ),
+        ];
+        let form = match is_watched(cluster) {
+            true => words.error_watched,
+            false => words.error,
+        };
+        let mut lines = vec![Line::Paragraph(fill(form, &values))];
+        let template = &cluster.facts.template;
+        if !template.is_empty() {
+            let template = vec![Piece::long(template, TEMPLATE_CHARS_MAX)];
+            lines.push(item(words.says, &[("template", template)]));
+        }
+        lines.push(item(words.to_do, &[("hint", self.hint(cluster))]));
+        lines.extend(self.samples(cluster));
+        lines
+    }
+
+    fn hint(&self, cluster: &Cluster) -> Pieces {
+        let typical = cluster.typical();
+        let advice = Advice::of(&cluster.facts.identity, &typical);
+        let advice = self.texts.language.advice(advice);
+        let action = typical.get(Facet::IamAction).unwrap_or("?");
+        let action = vec![Piece::other(action)];
+        // What stands in braces is the one thing that is put in.
+        fill(&advice, &[(ACTION.trim_matches(['{', '}']), action)])
+    }
+
+    fn samples(&self, cluster: &Cluster) -> Vec<Line> {
+        let line = |sample: &Sample| {
+            let at = sample.at.map_or_else(|| own("?"), own);
+            let mut pieces = fill(self.words.example, &[("at", at)]);
+            let record: Value = serde_json::from_str(&sample.json).unwrap_or_default();
+            for field in ["/userIdentity/arn", "/sourceIPAddress", "/awsRegion"] {
+                if let Some(text) = record.pointer(field).and_then(Value::as_str) {
+                    pieces.extend([Piece::own(self.words.comma), Piece::other(text)]);
+                }
+            }
+            let region = record.get("awsRegion").and_then(Value::as_str);
+            let url = region.and_then(|region| self.texts.links.event(region, sample.id));
+            let label = self.words.look_event;
+            if let Some(url) = url {
+                pieces.extend([Piece::own(self.words.comma), Piece::Link { label, url }]);
+            }
+            Line::Item(pieces)
+        };
+        cluster.samples.iter().take(SAMPLES_MAX).map(line).collect()
+    }
+}
+
+fn own(text: impl ToString) -> Pieces {
+    vec![Piece::own(text)]
+}
+
+fn item(sentence: &str, values: &[(&str, Pieces)]) -> Line {
+    Line::Item(fill(sentence, values))
+}
+
+/// Tells whether what a cluster is about succeeded.
+fn is_watched(cluster: &Cluster) -> bool {
+    cluster.facts.identity.class == Class::Watch
+}
+
+fn level(words: &Words, severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => words.info,
+        Severity::Warning => words.warning,
+        Severity::Error => words.error_level,
+        Severity::Critical => words.critical,
+    }
+}
+
+fn events(words: &Words, count: u64) -> String {
+    match count {
+        1 => words.one_event.to_owned(),
+        count => words.events.replace("{count}", &count.to_string()),
+    }
+}
+
+fn code(cluster: &Cluster) -> Pieces {
+    let code = cluster.error_code().unwrap_or(&cluster.facts.identity.code);
+    match code {
+        "" => vec![Piece::other(cluster.facts.identity.class.name())],
+        code => vec![Piece::other(code)],
+    }
+}
+
+fn api(cluster: &Cluster) -> Pieces {
+    let identity = &cluster.facts.identity;
+    let api = match identity.service.is_empty() {
+        true => identity.action.clone(),
+        false => format!("{}:{}", identity.service, identity.action),
+    };
+    match api.as_str() {
+        "" => own("?"),
+        api => vec![Piece::other(api)],
+    }
+}
+
+/// Returns seconds in the two largest of days, hours and minutes.
+fn duration(seconds: i64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, minutes) => format!("{minutes}m"),
+        (0, hours, 0) => format!("{hours}h"),
+        (0, hours, minutes) => format!("{hours}h {minutes}m"),
+        (days, 0, _) => format!("{days}d"),
+        (days, hours, _) => format!("{days}d {hours}h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clusters::escalation::Escalation;
+    use records::time::EventTime;
+
+    use super::*;
+    use crate::occasion::{DIGEST, Occasion};
+
+    #[test]
+    fn the_end_of_learning_and_a_digest_say_what_they_are() {
+        let mut alert = Alert::of_account(Occasion::learned(24), Vec::new(), None);
+        let texts = Texts::default();
+        assert_eq!(
+            texts.title(&alert),
+            "[Summary] AWS: the time of learning is over"
+        );
+        assert!(
+            texts
+                .plain(&alert)
+                .contains("over for the whole stack: what is new from now on")
+        );
+        alert.occasion.about = format!("{DIGEST}0123");
+        assert_eq!(texts.title(&alert), "[Summary] AWS: alerts that waited");
+        assert!(
+            texts
+                .plain(&alert)
+                .contains("Alerts of the whole stack that waited")
+        );
+    }
+
+    #[test]
+    fn an_escalation_of_an_account_blames_no_error() {
+        let full = |hour| EventTime::parse(&format!("2026-11-02T{hour}:00:00Z")).unwrap();
+        let escalation = Escalation {
+            since: full("08").window(),
+            limit: 60,
+            peak: 240,
+            calm: 2,
+        };
+        let account = "111122223333";
+        let texts = Texts::default();
+        for (occasion, title, sentence) in [
+            (
+                Occasion::of_escalation(account, None, full("09"), (200, 60), 0),
+                "[Escalating] AWS 111122223333: all errors (200 events in an hour, at most 60 expected)",
+                "The errors of account 111122223333 are much more frequent all together",
+            ),
+            (
+                Occasion::of_calm(account, None, full("14"), &escalation, 0),
+                "[Calmed down] AWS 111122223333: all errors",
+                "events in the largest hour: 240, expected at most: 60",
+            ),
+        ] {
+            let alert = Alert::of_account(occasion, Vec::new(), None);
+            assert_eq!(texts.title(&alert), title);
+            assert!(
+                texts.plain(&alert).contains(sentence),
+                "{}",
+                texts.plain(&alert)
+            );
+            assert_eq!(alert.level(), Severity::Error);
+        }
+    }
+
+    #[test]
+    fn both_languages_say_the_same_and_neither_is_silent() {
+        let names = |text: &str| {
+            let mut names: Vec<String> = text
+                .split('{')
+                .skip(1)
+                .filter_map(|part| Some(part.split_once('}')?.0.to_owned()))
+                .collect();
+            names.sort();
+            names
+        };
+        let chinese = zh::CHINESE.all();
+        for ((name, english), (_, chinese)) in en::ENGLISH.all().into_iter().zip(chinese) {
+            assert!(!english.is_empty() && !chinese.is_empty(), "{name}");
+            assert_eq!(names(english), names(chinese), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_advice_is_there_in_both_languages() {
+        use clusters::class::Class;
+        let classes = Class::ALL.map(Advice::Class);
+        let layers = ["identity", "scp", "vpce", "?"];
+        let layered = layers.map(Advice::Layer).into_iter();
+        let all = [
+            Advice::SignUp,
+            Advice::Decode,
+            Advice::Unsaid,
+            Advice::Caller,
+            Advice::Trust,
+            Advice::Unworded,
+        ];
+        let all = all.into_iter().chain(classes).chain(layered);
+        for advice in all.chain(layers.map(Advice::Explicit)) {
+            let (english, chinese) = (advice.english(), zh::advice(advice));
+            assert!(chinese.chars().any(|c| c > '\u{4e00}'), "{advice:?}");
+            assert_eq!(
+                english.contains(ACTION),
+                chinese.contains(ACTION),
+                "{advice:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_duration_has_its_two_largest_units() {
+        for (seconds, wanted) in [
+            (59, "0m"),
+            (3600, "1h"),
+            (5400, "1h 30m"),
+            (7 * 86_400, "7d"),
+            (90_000, "1d 1h"),
+        ] {
+            assert_eq!(duration(seconds), wanted);
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! How it goes on, in words: campaigns, escalations, recoveries and silences, from what the occasion
+//! brings along.
+
+use clusters::campaign::Shape;
+use clusters::fingerprint::ClusterId;
+use records::time::EventTime;
+
+use crate::evidence::{
+    CampaignEvidence, EscalationEvidence, Evidence, RecoveryEvidence, SilenceEvidence, Stage,
+};
+use crate::text::document::{Line, Piece, Pieces, fill, joined};
+use crate::text::words::Words;
+use crate::text::{Writer, duration, events, item, own};
+
+impl Writer<'_> {
+    /// Returns the first sentence of what is about no cluster and brings evidence along.
+    pub(super) fn course_sentence(&self, evidence: &Evidence) -> Option<Pieces> {
+        match evidence {
+            Evidence::Campaign(of) => Some(self.campaign_sentence(of)),
+            Evidence::Silence(of) => Some(self.silence_sentence(of)),
+            Evidence::Summary(of) => Some(self.summary_sentence(of)),
+            Evidence::Escalation(of) if self.alert.occasion.cluster.is_none() => {
+                let sentence = match of.stage {
+                    Stage::Ended => self.words.account_calmed,
+                    Stage::Began | Stage::Grew(_) => self.words.account_escalating,
+                };
+                Some(fill(sentence, &[("account", self.account())]))
+            }
+            Evidence::Escalation(_) | Evidence::Recovery(_) | Evidence::Regression(_) => None,
+        }
+    }
+
+    fn campaign_sentence(&self, campaign: &CampaignEvidence) -> Pieces {
+        let words = self.words;
+        let (sentence, times) = match campaign.stage {
+            Stage::Began => (words.campaign, 1),
+            Stage::Grew(times) => (words.campaign_grew, times),
+            Stage::Ended => (words.campaign_ended, campaign.reached),
+        };
+        let values = [
+            ("account", self.account()),
+            ("about", vec![Piece::other(&campaign.actor)]),
+            ("times", vec![Piece::strong(times)]),
+        ];
+        fill(sentence, &values)
+    }
+
+    fn silence_sentence(&self, silence: &SilenceEvidence) -> Pieces {
+        let words = self.words;
+        let what = match &silence.log_group {
+            Some(name) => {
+                let values = [
+                    ("name", vec![Piece::other(name)]),
+                    ("account", self.account()),
+                ];
+                fill(words.log_group, &values)
+            }
+            None => self.account(),
+        };
+        let sentence = match silence.stage {
+            Stage::Ended => words.data_again,
+            Stage::Began | Stage::Grew(_) => words.silent,
+        };
+        let lasted = duration(silence.until.seconds_since(silence.since));
+        let values = [
+            ("what", what),
+            ("since", own(silence.since)),
+            ("lasted", own(lasted)),
+        ];
+        fill(sentence, &values)
+    }
+
+    /// Returns what the overview says of evidence.
+    pub(super) fn course(&self, evidence: &Evidence) -> Vec<Line> {
+        let words = self.words;
+        match evidence {
+            Evidence::Campaign(of) => self.campaign_course(of),
+            Evidence::Escalation(of) => vec![escalation(words, of)],
+            Evidence::Recovery(of) => vec![recovery(words, of)],
+            Evidence::Regression(of) => {
+                let quiet = i64::try_from(of.quiet_seconds).unwrap_or(i64::MAX);
+                vec![item(words.regression, &[("quiet", own(duration(quiet)))])]
+            }
+            Evidence::Silence(of) => self.silence_course(of),
+            Evidence::Summary(_) => Vec::new(),
+        }
+    }
+
+    fn campaign_course(&self, campaign: &CampaignEvidence) -> Vec<Line> {
+        let words = self.words;
+        let times = [("from", own(campaign.began)), ("last", own(campaign.last))];
+        let size = [
+            ("events", vec![Piece::strong(campaign.events)]),
+            ("clusters", vec![Piece::strong(campaign.clusters.total)]),
+            ("items", vec![Piece::strong(campaign.items)]),
+        ];
+        let looks = [("shapes", shapes(words, &campaign.shapes))];
+        let mut lines = vec![
+            item(words.looks, &looks),
+            item(words.campaign_times, &times),
+            item(words.campaign_size, &size),
+        ];
+        let lasted = campaign.last.seconds_since(campaign.began);
+        if lasted >= 60 {
+            lines.push(item(words.lasted, &[("lasted", own(duration(lasted)))]));
+        }
+        lines
+    }
+
+    fn silence_course(&self, silence: &SilenceEvidence) -> Vec<Line> {
+        let words = self.words;
+        let times = [("from", own(silence.since)), ("until", own(silence.until))];
+        if silence.stage == Stage::Ended {
+            return vec![item(words.silence_ended, &times)];
+        }
+        let mut lines = vec![item(words.silence_began, &times), item(words.blind, &[])];
+        if let Some(diagnosis) = &silence.diagnosis {
+            let values = [
+                ("name", vec![Piece::other(&diagnosis.name)]),
+                ("sentence", vec![Piece::long(&diagnosis.sentence, 512)]),
+            ];
+            lines.push(item(words.diagnosis, &values));
+        }
+        lines
+    }
+
+    /// Returns what a campaign's calls are, and what to do about them.
+    pub(super) fn campaign_calls(&self, campaign: &CampaignEvidence) -> Vec<Line> {
+        let words = self.words;
+        let calls = campaign.calls.shown.iter().take(SHOWN_MAX);
+        let mut calls: Vec<Pieces> = calls.map(|call| vec![Piece::other(call)]).collect();
+        if let Some(more) = self.more(campaign.calls.total, calls.len()) {
+            calls.push(more);
+        }
+        let mut lines = Vec::new();
+        if !calls.is_empty() {
+            let calls = joined(calls, words.comma);
+            let values = [("what", own(words.calls)), ("values", calls)];
+            lines.push(item(words.by, &values));
+        }
+        let mut hints: Vec<&str> = campaign.shapes.iter().map(|of| hint(words, *of)).collect();
+        hints.dedup();
+        let hints = hints.into_iter().map(|hint| [("hint", own(hint))]);
+        lines.extend(hints.map(|hint| item(words.to_do, &hint)));
+        lines
+    }
+
+    /// Returns a campaign's clusters.
+    pub(super) fn campaign_clusters(&self, campaign: &CampaignEvidence) -> Vec<Line> {
+        let words = self.words;
+        let range = (campaign.began, campaign.last);
+        let count = [("count", vec![Piece::strong(campaign.clusters.total)])];
+        let mut lines = vec![Line::Paragraph(fill(words.list_clusters, &count))];
+        let shown = campaign.clusters.shown.iter().take(SHOWN_MAX);
+        lines.extend(shown.map(|cluster| {
+            let mut pieces = own(*cluster);
+            pieces.extend(self.link_to(*cluster, "", range));
+            Line::Item(pieces)
+        }));
+        let shown = lines.len() - 1;
+        lines.extend(self.more(campaign.clusters.total, shown).map(Line::Item));
+        lines
+    }
+
+    /// Returns where a cluster can be looked at, behind a comma: in Guance, or else in the log group,
+    /// if it has an API.
+    pub(super) fn link_to(
+        &self,
+        cluster: ClusterId,
+        api: &str,
+        (from, until): (EventTime, EventTime),
+    ) -> Pieces {
+        let links = &self.texts.links;
+        let found = links.guance_cluster(cluster, from, until);
+        let url = found.or_else(|| links.insights(api, from, until));
+        let label = self.words.look_cluster;
+        let link = url.map(|url| [Piece::own(self.words.comma), Piece::Link { label, url }]);
+        link.into_iter().flatten().collect()
+    }
+
+    /// Says how many of so many are not shown, if that is any.
+    pub(super) fn more(&self, total: u64, shown: usize) -> Option<Pieces> {
+        let more = total.saturating_sub(shown as u64);
+        (more > 0).then(|| fill(self.words.more, &[("count", own(more))]))
+    }
+}
+
+/// How many calls and clusters of a campaign are shown.
+const SHOWN_MAX: usize = 20;
+
+/// Returns what a campaign looks like.
+pub(super) fn shapes<'s>(words: &Words, shapes: impl IntoIterator<Item = &'s Shape>) -> Pieces {
+    let shape = |shape: &Shape| match shape {
+        Shape::Breadth => own(words.breadth),
+        Shape::Depth => own(words.depth),
+        Shape::Spread => own(words.spread),
+        Shape::Widespread => own(words.widespread),
+        Shape::BruteForce => own(words.brute_force),
+        Shape::Spraying => own(words.spraying),
+    };
+    joined(shapes.into_iter().map(shape).collect(), words.semicolon)
+}
+
+fn hint(words: &Words, shape: Shape) -> &'static str {
+    match shape {
+        Shape::Breadth | Shape::Depth | Shape::Spread => words.probing,
+        Shape::Widespread => words.changed,
+        Shape::BruteForce | Shape::Spraying => words.guessing,
+    }
+}
+
+fn escalation(words: &Words, escalation: &EscalationEvidence) -> Line {
+    let sentence = match escalation.stage {
+        Stage::Ended => words.escalation_ended,
+        Stage::Began | Stage::Grew(_) => words.escalation_began,
+    };
+    let values = [
+        ("from", own(escalation.from)),
+        ("until", own(escalation.until)),
+        ("peak", vec![Piece::strong(escalation.peak)]),
+        ("limit", vec![Piece::strong(escalation.limit)]),
+    ];
+    item(sentence, &values)
+}
+
+fn recovery(words: &Words, recovery: &RecoveryEvidence) -> Line {
+    let lasted = i64::try_from(recovery.fault_seconds).unwrap_or(i64::MAX);
+    let values = [
+        ("lasted", own(duration(lasted))),
+        ("from", own(recovery.fault_start)),
+        (
+            "until",
+            own(recovery.last().unwrap_or(recovery.fault_start)),
+        ),
+        ("events", vec![Piece::strong(events(words, recovery.count))]),
+    ];
+    item(words.recovery, &values)
+}

@@ -1,0 +1,151 @@
+//! A message before it has a form: sections of lines, in which our own words and the text of others
+//! are kept apart, and its two forms, Markdown and plain text.
+
+use crate::safe::{code_span, defanged, readable};
+
+/// A section under its title.
+#[derive(Debug)]
+pub(super) struct Section {
+    pub title: &'static str,
+    pub lines: Vec<Line>,
+}
+
+/// A line of a section.
+#[derive(Debug)]
+pub(super) enum Line {
+    /// A paragraph of its own.
+    Paragraph(Pieces),
+    /// One of a list.
+    Item(Pieces),
+}
+
+pub(super) type Pieces = Vec<Piece>;
+
+/// A piece of a line, by who wrote it.
+#[derive(Debug, Clone)]
+pub(super) enum Piece {
+    /// Our own words, numbers and times.
+    Own(String),
+    /// Our own, to be seen first.
+    Strong(String),
+    /// What others wrote or may have written, readable.
+    Other(String),
+    /// A link of ours.
+    Link { label: &'static str, url: String },
+}
+
+/// How many characters of a text of others are shown, unless it is longer by nature.
+const OTHER_CHARS_MAX: usize = 256;
+
+impl Piece {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "numbers, times and ids are small, and short to pass"
+    )]
+    pub fn own(text: impl ToString) -> Self {
+        Self::Own(text.to_string())
+    }
+
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "numbers, times and ids are small, and short to pass"
+    )]
+    pub fn strong(text: impl ToString) -> Self {
+        Self::Strong(text.to_string())
+    }
+
+    pub fn other(text: &str) -> Self {
+        Self::long(text, OTHER_CHARS_MAX)
+    }
+
+    pub fn long(text: &str, chars_max: usize) -> Self {
+        Self::Other(readable(text, chars_max))
+    }
+}
+
+/// Puts pieces where a sentence has their names in braces; what has no piece stays away.
+pub(super) fn fill(sentence: &str, values: &[(&str, Pieces)]) -> Pieces {
+    let mut pieces = Pieces::new();
+    let mut parts = sentence.split('{');
+    pieces.extend(parts.next().map(Piece::own));
+    for part in parts {
+        let (name, words) = part.split_once('}').unwrap_or((part, ""));
+        let value = values.iter().find(|(of, _)| *of == name);
+        pieces.extend(value.into_iter().flat_map(|(_, value)| value.clone()));
+        pieces.push(Piece::own(words));
+    }
+    pieces
+}
+
+/// Puts a separator between lists of pieces.
+pub(super) fn joined(lists: Vec<Pieces>, separator: &str) -> Pieces {
+    let mut pieces = Pieces::new();
+    for (place, list) in lists.into_iter().enumerate() {
+        if place > 0 {
+            pieces.push(Piece::own(separator));
+        }
+        pieces.extend(list);
+    }
+    pieces
+}
+
+/// Returns sections as basic Markdown: headings, paragraphs, lists, code spans, links.
+pub(super) fn markdown(sections: &[Section]) -> String {
+    let piece = |piece: &Piece| match piece {
+        Piece::Own(text) => text.clone(),
+        Piece::Strong(text) => format!("**{text}**"),
+        Piece::Other(text) => code_span(text),
+        Piece::Link { label, url } => format!("[{label}]({url})"),
+    };
+    let mut text = String::new();
+    for section in sections {
+        text.push_str(&format!("#### {}\n\n", section.title));
+        let mut in_list = false;
+        for line in &section.lines {
+            let (mark, pieces) = match line {
+                Line::Item(pieces) => ("- ", pieces),
+                Line::Paragraph(pieces) => ("", pieces),
+            };
+            let is_item = !mark.is_empty();
+            if in_list && !is_item {
+                text.push('\n');
+            }
+            in_list = is_item;
+            let words: String = pieces.iter().map(piece).collect();
+            let end = if is_item { "\n" } else { "\n\n" };
+            text.push_str(&[mark, &words, end].concat());
+        }
+        if in_list {
+            text.push('\n');
+        }
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text
+}
+
+/// Returns sections as text that nobody takes for anything else.
+pub(super) fn plain(sections: &[Section]) -> String {
+    let piece = |piece: &Piece| match piece {
+        Piece::Own(text) => text.replace('`', "\""),
+        Piece::Strong(text) => text.clone(),
+        Piece::Other(text) => defanged(text),
+        Piece::Link { label, url } => format!("{label}: {url}"),
+    };
+    let mut text = String::new();
+    for section in sections {
+        text.push_str(&format!("{}\n", section.title));
+        for line in &section.lines {
+            let (mark, pieces) = match line {
+                Line::Item(pieces) => ("  - ", pieces),
+                Line::Paragraph(pieces) => ("  ", pieces),
+            };
+            let words: String = pieces.iter().map(piece).collect();
+            text.push_str(&[mark, &words, "\n"].concat());
+        }
+        text.push('\n');
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text
+}

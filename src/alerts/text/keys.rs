@@ -1,0 +1,117 @@
+//! The access keys of a message: when each was last active, as IAM says, and what is odd about it.
+
+use clusters::facet::Kind as Facet;
+use clusters::keys::{Answer, KeyReport, Oddity, masked};
+use records::key_id::KeyKind;
+
+use crate::evidence::Evidence;
+use crate::text::document::{Line, Piece, Pieces, fill, joined};
+use crate::text::{Writer, item, own};
+
+/// How many keys are named.
+const KEYS_MAX: usize = 10;
+
+impl Writer<'_> {
+    pub(super) fn keys(&self) -> Vec<Line> {
+        match &self.evidence {
+            Some(Evidence::Summary(of)) => return self.summary_keys(of),
+            Some(Evidence::Campaign(_)) => {
+                return vec![Line::Paragraph(own(self.words.keys_of_clusters))];
+            }
+            _ => {}
+        }
+        let keys = &self.alert.keys;
+        if keys.is_empty() {
+            return vec![Line::Paragraph(vec![Piece::own(self.words.no_key)])];
+        }
+        let mut lines: Vec<Line> = keys
+            .iter()
+            .take(KEYS_MAX)
+            .map(|key| self.key(key))
+            .collect();
+        if let Some(more @ 1..) = keys.len().checked_sub(KEYS_MAX) {
+            lines.push(item(self.words.more, &[("count", own(more))]));
+        }
+        let is_alarming =
+            |oddity: &Oddity| matches!(oddity, Oddity::Canary | Oddity::Awakened { .. });
+        if keys.iter().any(|key| key.oddities.iter().any(is_alarming)) {
+            let hint = own(self.words.key_hint);
+            lines.push(item(self.words.to_do, &[("hint", hint)]));
+        }
+        lines
+    }
+
+    fn key(&self, key: &KeyReport) -> Line {
+        let words = self.words;
+        let mut name = vec![Piece::other(&masked(&key.id))];
+        if let Some(account) = &key.account_id {
+            name.extend(fill(
+                words.of_account,
+                &[("id", vec![Piece::other(account)])],
+            ));
+        }
+        let mut says = Vec::new();
+        // What IAM says says the same as this.
+        let told = |oddity: &&Oddity| **oddity != Oddity::Unknown;
+        for oddity in key.oddities.iter().filter(told) {
+            says.push(vec![Piece::Strong(self.oddity(*oddity))]);
+        }
+        if !key.oddities.contains(&Oddity::Deleted) {
+            says.push(self.last_use(key));
+        }
+        let seen = self.alert.cluster.as_ref();
+        let seen = seen.and_then(|cluster| cluster.facets.get(&Facet::AccessKey));
+        let seen = seen.and_then(|keys| keys.values.iter().find(|value| value.value == key.id));
+        if let Some(span) = seen.map(|value| value.span) {
+            let last = span.last_seen.map_or_else(|| own("?"), own);
+            let values = [("count", own(span.count)), ("at", last)];
+            says.push(fill(words.seen_here, &values));
+        }
+        let says = joined(says, words.semicolon);
+        item(words.by, &[("what", name), ("values", says)])
+    }
+
+    fn last_use(&self, key: &KeyReport) -> Pieces {
+        let words = self.words;
+        let with = |sentence, name, value: &Option<String>| match value {
+            Some(value) => fill(sentence, &[(name, vec![Piece::other(value)])]),
+            None => Pieces::new(),
+        };
+        match &key.answer {
+            Some(Answer::Used {
+                at,
+                service,
+                region,
+                user,
+            }) => [
+                fill(words.used, &[("at", own(*at))]),
+                with(words.used_with, "service", service),
+                with(words.used_in, "region", region),
+                with(words.used_by, "user", user),
+            ]
+            .concat(),
+            Some(Answer::Never { user }) => {
+                [own(words.never), with(words.never_by, "user", user)].concat()
+            }
+            Some(Answer::Unknown) => own(words.unknown),
+            None if key.is_missing => own(words.no_answer),
+            None if key.kind == KeyKind::Temporary => [
+                own(words.temporary),
+                with(words.temporary_session, "session", &key.session),
+            ]
+            .concat(),
+            None => own(words.not_asked),
+        }
+    }
+
+    fn oddity(&self, oddity: Oddity) -> String {
+        let words = self.words;
+        match oddity {
+            Oddity::Canary => words.canary.to_owned(),
+            Oddity::Awakened { days } => words.awakened.replace("{days}", &days.to_string()),
+            Oddity::Foreign => words.foreign.to_owned(),
+            Oddity::Deleted => words.deleted.to_owned(),
+            Oddity::Unknown => words.unknown.to_owned(),
+        }
+    }
+}

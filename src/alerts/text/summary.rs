@@ -1,0 +1,180 @@
+//! An account's hour, day or week in words: its numbers as they are, what changed, and when each
+//! access key was last active.
+
+use clusters::class::Class;
+use clusters::summary::{self, Excerpt, KEYS_MAX, KeyLine, LINES_MAX, Period, Storm, Summary};
+
+use crate::text::course::shapes;
+use crate::text::document::{Line, Piece, Pieces, fill, joined};
+use crate::text::words::Words;
+use crate::text::{Writer, events, item, own};
+
+/// Returns what a period is called.
+pub(super) fn period(words: &Words, period: Period) -> &'static str {
+    match period {
+        Period::Hour => words.hour,
+        Period::Day => words.day,
+        Period::Week => words.week,
+    }
+}
+
+impl Writer<'_> {
+    pub(super) fn summary_sentence(&self, summary: &Summary) -> Pieces {
+        let words = self.words;
+        let strong = |count: u64| vec![Piece::strong(count)];
+        let values = [
+            ("account", self.account()),
+            ("period", own(period(words, summary.period))),
+            ("from", own(summary.from)),
+            ("until", own(summary.until)),
+            ("errors", strong(summary.errors)),
+            ("clusters", strong(summary.error_clusters)),
+            ("new_errors", strong(summary.new_errors)),
+            ("new", strong(summary.new.total)),
+        ];
+        fill(words.summary, &values)
+    }
+
+    /// Returns the numbers of a summary, and what changed besides what is new.
+    pub(super) fn summary_changes(&self, summary: &Summary) -> Vec<Line> {
+        let words = self.words;
+        let of = |count, clusters| {
+            [
+                ("count", vec![Piece::strong(count)]),
+                ("clusters", vec![Piece::strong(clusters)]),
+            ]
+        };
+        let mut lines = vec![
+            item(
+                words.new_in_summary,
+                &of(summary.new_errors, summary.new.total),
+            ),
+            item(
+                words.in_summary,
+                &of(summary.errors, summary.error_clusters),
+            ),
+        ];
+        for (sentence, list) in [
+            (words.list_regressed, &summary.regressed),
+            (words.list_escalating, &summary.escalating),
+            (words.list_recovered, &summary.recovered),
+        ] {
+            if list.total > 0 {
+                let count = [("count", vec![Piece::strong(list.total)])];
+                lines.push(Line::Paragraph(fill(sentence, &count)));
+                lines.extend(self.summary_lines(list, summary));
+            }
+        }
+        lines.extend(self.storms(&summary.campaigns));
+        if !summary.top.is_empty() {
+            lines.push(Line::Paragraph(own(words.list_top)));
+            let top = summary.top.iter().take(summary::TOP_MAX);
+            lines.extend(top.map(|line| Line::Item(self.summary_line(line))));
+        }
+        lines
+    }
+
+    fn storms(&self, storms: &Excerpt<Storm>) -> Vec<Line> {
+        let words = self.words;
+        if storms.total == 0 {
+            return Vec::new();
+        }
+        let count = [("count", vec![Piece::strong(storms.total)])];
+        let mut lines = vec![Line::Paragraph(fill(words.list_campaigns, &count))];
+        let shown = storms.shown.iter().take(summary::STORMS_MAX);
+        lines.extend(shown.map(|storm| {
+            let values = [
+                ("actor", vec![Piece::other(&storm.actor)]),
+                ("shapes", shapes(words, &storm.shapes)),
+                ("events", vec![Piece::strong(events(words, storm.events))]),
+            ];
+            item(words.storm, &values)
+        }));
+        let shown = lines.len() - 1;
+        lines.extend(self.more(storms.total, shown).map(Line::Item));
+        lines
+    }
+
+    /// Returns the new errors of a summary, each with a link to its cluster.
+    pub(super) fn summary_errors(&self, summary: &Summary) -> Vec<Line> {
+        match summary.new.total {
+            0 => vec![Line::Paragraph(own(self.words.no_new_error))],
+            _ => self.summary_lines(&summary.new, summary),
+        }
+    }
+
+    fn summary_lines(&self, list: &Excerpt<summary::Line>, summary: &Summary) -> Vec<Line> {
+        let range = (summary.from, summary.until);
+        let mut lines = Vec::new();
+        for line in list.shown.iter().take(LINES_MAX) {
+            let mut pieces = self.summary_line(line);
+            pieces.extend(self.link_to(line.cluster, &line.action, range));
+            lines.push(Line::Item(pieces));
+        }
+        let shown = lines.len();
+        lines.extend(self.more(list.total, shown).map(Line::Item));
+        lines
+    }
+
+    fn summary_line(&self, line: &summary::Line) -> Pieces {
+        let words = self.words;
+        let api = match line.service.is_empty() {
+            true => line.action.clone(),
+            false => format!("{}:{}", line.service, line.action),
+        };
+        let code = match line.code.as_str() {
+            "" => line.class.name(),
+            code => code,
+        };
+        let form = match line.class {
+            Class::Watch => words.error_watched,
+            _ => words.error,
+        };
+        let values = [
+            ("api", vec![Piece::other(&api)]),
+            ("code", vec![Piece::other(code)]),
+            ("count", vec![Piece::strong(events(words, line.count))]),
+        ];
+        fill(form, &values)
+    }
+
+    /// Returns the access keys of a summary, whose ids are masked in it.
+    pub(super) fn summary_keys(&self, summary: &Summary) -> Vec<Line> {
+        let words = self.words;
+        if summary.keys.total == 0 {
+            return vec![Line::Paragraph(own(words.no_key))];
+        }
+        let shown = summary.keys.shown.iter().take(KEYS_MAX);
+        let mut lines: Vec<Line> = shown.map(|key| self.summary_key(key)).collect();
+        let shown = lines.len();
+        lines.extend(self.more(summary.keys.total, shown).map(Line::Item));
+        lines
+    }
+
+    fn summary_key(&self, key: &KeyLine) -> Line {
+        let words = self.words;
+        let with = |sentence, name, value: &Option<String>| match value {
+            Some(value) => fill(sentence, &[(name, vec![Piece::other(value)])]),
+            None => Pieces::new(),
+        };
+        let used = match key.last_used {
+            Some(at) => [
+                fill(words.used, &[("at", own(at))]),
+                with(words.used_with, "service", &key.service),
+                with(words.used_in, "region", &key.region),
+            ]
+            .concat(),
+            None => own(words.key_untold),
+        };
+        let mut says = vec![used, fill(words.key_failed, &[("at", own(key.last_seen))])];
+        if !key.principal.is_empty() {
+            let principal = vec![Piece::other(&key.principal)];
+            says.push(fill(words.key_of, &[("principal", principal)]));
+        }
+        let values = [
+            ("what", vec![Piece::other(&key.key)]),
+            ("values", joined(says, words.semicolon)),
+        ];
+        item(words.by, &values)
+    }
+}

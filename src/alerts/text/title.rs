@@ -1,0 +1,130 @@
+//! The title of a message: one line that says what happened, where and to what.
+
+use clusters::Cluster;
+use records::redact::clean;
+
+use crate::Alert;
+use crate::evidence::{EscalationEvidence, Evidence, Stage};
+use crate::occasion::Kind;
+use crate::safe::{readable, titled};
+use crate::text::words::Words;
+use crate::text::{Texts, events, is_watched, summary, told_about};
+
+/// The longest title, in characters: Guance takes no longer one.
+const TITLE_CHARS_MAX: usize = 256;
+
+/// How many characters of a name a title has room for.
+const TITLED_CHARS_MAX: usize = 64;
+
+impl Texts {
+    /// Returns the title: one line of at most 256 characters.
+    pub fn title(&self, alert: &Alert) -> String {
+        let words = self.language.words();
+        let account = alert.occasion.account_id.as_str();
+        let mut title = format!("[{}] AWS", title_word(words, alert));
+        if !account.is_empty() {
+            title.push_str(&format!(" {}", titled(account, TITLED_CHARS_MAX)));
+        }
+        let subject = match &alert.cluster {
+            Some(cluster) => self.titled_error(cluster, alert),
+            None => self.titled_occasion(alert),
+        };
+        if !subject.is_empty() {
+            title.push_str(&format!(": {subject}"));
+        }
+        clean(&title, TITLE_CHARS_MAX).into_owned()
+    }
+
+    fn titled_occasion(&self, alert: &Alert) -> String {
+        let words = self.language.words();
+        let occasion = &alert.occasion;
+        match occasion.evidence() {
+            Some(Evidence::Campaign(of)) => {
+                let actor = titled(&readable(&of.actor, TITLED_CHARS_MAX), TITLED_CHARS_MAX);
+                format!("{actor} ({})", events(words, of.events))
+            }
+            Some(Evidence::Silence(of)) => {
+                let log_group = of.log_group.unwrap_or_default();
+                titled(&readable(&log_group, TITLED_CHARS_MAX), TITLED_CHARS_MAX)
+            }
+            Some(Evidence::Escalation(of)) => {
+                let cluster = occasion.cluster.map(|cluster| cluster.to_string());
+                let what = cluster.unwrap_or_else(|| words.title_all.to_owned());
+                what + &hourly(words, &of)
+            }
+            Some(Evidence::Summary(of)) => words
+                .title_summary
+                .replace("{new}", &of.new_errors.to_string())
+                .replace("{errors}", &of.errors.to_string())
+                .replace("{period}", summary::period(words, of.period))
+                .replace("{from}", &of.from.to_string()),
+            _ if occasion.kind == Kind::AccessKey => told_about(alert),
+            _ if occasion.is_learned() => words.title_learned.to_owned(),
+            _ if occasion.is_digest() => words.title_digest.to_owned(),
+            _ => titled(&told_about(alert), TITLED_CHARS_MAX),
+        }
+    }
+
+    fn titled_error(&self, cluster: &Cluster, alert: &Alert) -> String {
+        let words = self.language.words();
+        let identity = &cluster.facts.identity;
+        let code = cluster.error_code().unwrap_or(&identity.code);
+        let api = match identity.service.is_empty() {
+            true => titled(&identity.action, TITLED_CHARS_MAX),
+            false => titled(
+                &format!("{}:{}", identity.service, identity.action),
+                TITLED_CHARS_MAX,
+            ),
+        };
+        let form = match is_watched(cluster) {
+            true => words.title_watched,
+            false => words.title_error,
+        };
+        let mut title = form
+            .replace("{code}", &titled(code, TITLED_CHARS_MAX))
+            .replace("{api}", &api);
+        if alert.occasion.kind == Kind::NewPrincipal {
+            let about = cluster.short_name(&alert.occasion.about);
+            let about = titled(&readable(about, TITLED_CHARS_MAX), TITLED_CHARS_MAX);
+            title.push_str(&format!(", {about}"));
+        } else if let Some(Evidence::Escalation(of)) = alert.occasion.evidence() {
+            title.push_str(&hourly(words, &of));
+        } else if !alert.occasion.is_end() {
+            title.push_str(&format!(" ({})", events(words, alert.count())));
+        }
+        title
+    }
+}
+
+/// Returns what an hour had and could be expected to have, nothing for an escalation that is over.
+fn hourly(words: &Words, escalation: &EscalationEvidence) -> String {
+    if escalation.stage == Stage::Ended {
+        return String::new();
+    }
+    let limit = escalation.limit.to_string();
+    let hourly = words.title_hourly.replace("{limit}", &limit);
+    let hourly = hourly.replace("{count}", &events(words, escalation.peak));
+    format!(" ({hourly})")
+}
+
+fn title_word(words: &Words, alert: &Alert) -> &'static str {
+    let stage = alert.occasion.evidence().and_then(|of| of.stage());
+    match (alert.occasion.kind, stage) {
+        (Kind::Escalating, Some(Stage::Ended)) => return words.title_calmed,
+        (Kind::Campaign, Some(Stage::Grew(_))) => return words.title_campaign_grew,
+        (Kind::Campaign, Some(Stage::Ended)) => return words.title_campaign_ended,
+        (Kind::NoData, Some(Stage::Ended)) => return words.title_data_again,
+        _ => {}
+    }
+    match alert.occasion.kind {
+        Kind::New => words.title_new,
+        Kind::NewPrincipal => words.title_new_principal,
+        Kind::Regressed => words.title_regressed,
+        Kind::Recovered => words.title_recovered,
+        Kind::Escalating => words.title_escalating,
+        Kind::Campaign => words.title_campaign,
+        Kind::AccessKey => words.title_access_key,
+        Kind::AccountSummary => words.title_account_summary,
+        Kind::NoData => words.title_no_data,
+    }
+}

@@ -1,0 +1,43 @@
+//! How the functions are set up, in one item of the table, for whoever acts in their place.
+
+use service::config::setup::Setup;
+use service::ports::{Setups, StoreError};
+
+use crate::dynamodb::DynamoStore;
+use crate::dynamodb::table::{Item, Key, Table, Write};
+
+/// Returns the key of the item that tells how the functions are set up.
+pub fn setup_key() -> Key {
+    Key::new("STACK", "SETUP")
+}
+
+fn setup_item(setup: &Setup) -> Item {
+    Item::new(setup_key()).text("se", &setup.encode())
+}
+
+fn read_setup(item: &Item) -> Option<Setup> {
+    Setup::decode(item.text_of("se")?)
+}
+
+impl<T: Table> Setups for DynamoStore<T> {
+    async fn setup(&self) -> Result<Option<Setup>, StoreError> {
+        let found = self.table.get(&[setup_key()]).await?;
+        let Some(item) = found.first() else {
+            return Ok(None);
+        };
+        let damaged = || StoreError::Damaged {
+            detail: format!("item {} {} tells no settings", item.key.pk, item.key.sk),
+        };
+        read_setup(item).map(Some).ok_or_else(damaged)
+    }
+
+    async fn leave_setup(&self, setup: &Setup) -> Result<bool, StoreError> {
+        let found = self.table.get(&[setup_key()]).await?;
+        // A read costs an eighth of a write, and this is left once an hour.
+        if found.first().and_then(read_setup).as_ref() == Some(setup) {
+            return Ok(false);
+        }
+        self.apply(&[Write::Put(setup_item(setup))]).await?;
+        Ok(true)
+    }
+}

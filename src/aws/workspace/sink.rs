@@ -1,0 +1,88 @@
+//! Alerts as a workspace takes them: many lines in one request, or one event a request, as the route
+//! wants it.
+
+use alerts::Alert;
+use alerts::guance::event::{Checker, event, samples};
+use alerts::guance::line_protocol::{Point, body};
+use alerts::guance::open_api::{custom_event, push_event};
+use alerts::guance::route::Route;
+use alerts::outbox::{Answered, Capacity};
+use alerts::text::Texts;
+use service::ports::{Sink, Vault};
+
+use crate::workspace::{Request, Workspace};
+
+/// How many lines go into one request.
+const LINES_MAX: usize = 100;
+
+/// A workspace that is told of alerts.
+#[derive(Debug)]
+pub struct GuanceSink<V> {
+    workspace: Workspace<V>,
+    texts: Texts,
+    checker: Checker,
+    sample_logs: bool,
+}
+
+impl<V: Vault> GuanceSink<V> {
+    /// Returns a workspace that is told in these words, and of samples as well if it should be.
+    pub fn new(workspace: Workspace<V>, texts: Texts, sample_logs: bool) -> Self {
+        Self {
+            workspace,
+            texts,
+            checker: Checker::default(),
+            sample_logs,
+        }
+    }
+
+    async fn send_lines(&mut self, alerts: &[Alert]) -> Vec<Answered> {
+        let events = alerts
+            .iter()
+            .map(|alert| event(alert, &self.texts, &self.checker));
+        let events: Vec<Point> = events.collect();
+        let answered = self.workspace.post(Request::Events(&body(&events))).await;
+        if self.sample_logs && matches!(answered, Answered::Accepted(_)) {
+            let logs: Vec<Point> = alerts.iter().flat_map(samples).collect();
+            if !logs.is_empty() {
+                // They go along; that they are missing is no reason to send the events again.
+                self.workspace.post(Request::Logs(&body(&logs))).await;
+            }
+        }
+        vec![answered; alerts.len()]
+    }
+}
+
+impl<V: Vault> Sink for GuanceSink<V> {
+    fn capacity(&self) -> Capacity {
+        Capacity {
+            alerts: if self.workspace.route().takes_lines() {
+                LINES_MAX
+            } else {
+                1
+            },
+            // A history with gaps is none.
+            digest_beyond: None,
+        }
+    }
+
+    async fn send(&mut self, alerts: &[Alert]) -> Vec<Answered> {
+        let route = self.workspace.route();
+        if route.takes_lines() {
+            return self.send_lines(alerts).await;
+        }
+        let mut answers = Vec::new();
+        for alert in alerts {
+            let event = match route {
+                Route::PushEvent => push_event(alert, &self.texts),
+                _ => custom_event(alert, &self.texts),
+            };
+            let event = event.to_string();
+            answers.push(self.workspace.post(Request::Event(&event)).await);
+        }
+        answers
+    }
+
+    fn forget_secret(&mut self) {
+        self.workspace.doubt_secret();
+    }
+}

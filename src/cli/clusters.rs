@@ -1,0 +1,128 @@
+//! `clusters`: what a deployed stack or a file knows, and what people decide about it.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use crate::decide::Decide;
+use crate::kept::{KeptArguments, one};
+use crate::scan::Format;
+use crate::since::Since;
+use crate::{history, json, output, table};
+
+/// Show the clusters of a deployed stack or of a file, and decide about them
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(List),
+    Show(Show),
+    History(History),
+    #[command(flatten)]
+    Decide(Decide),
+}
+
+/// List the clusters, with the columns of `scan`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    cloudtrail-inspector clusters list --stack errors\n  \
+    cloudtrail-inspector clusters list --stack errors --since 24h --limit 10\n  \
+    cloudtrail-inspector clusters list --table errors-Table-1X2Y3Z --format json\n  \
+    cloudtrail-inspector clusters list --db trail.db")]
+struct List {
+    #[command(flatten)]
+    kept: KeptArguments,
+    /// Only events since then: a time, a date, or how long before the newest event (30m, 24h, 7d)
+    #[arg(long, value_name = "WHEN")]
+    since: Option<Since>,
+    /// How to print the clusters
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+    /// How many clusters the table shows; 0 shows all
+    #[arg(long, default_value_t = 30)]
+    limit: usize,
+}
+
+/// Show one cluster: who, where, when, what was decided, and examples
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    cloudtrail-inspector clusters show --stack errors k5ayqsg2enzryz6sirdnaibfaq\n  \
+    cloudtrail-inspector clusters show --stack errors k5ay --format json")]
+struct Show {
+    /// The cluster's id, or as much of its beginning as only it has
+    cluster: String,
+    #[command(flatten)]
+    kept: KeptArguments,
+    /// How to print the cluster
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+/// Tell when a cluster was failing and what happened to it, with who decided what and why
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    cloudtrail-inspector clusters history --stack errors k5ayqsg2enzryz6sirdnaibfaq\n  \
+    cloudtrail-inspector clusters history --db trail.db k5ay --format json | jq '.faults'")]
+struct History {
+    /// The cluster's id, or as much of its beginning as only it has
+    cluster: String,
+    #[command(flatten)]
+    kept: KeptArguments,
+    /// How to print the history
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    match &arguments.command {
+        Command::List(arguments) => list(arguments),
+        Command::Show(arguments) => show(arguments),
+        Command::History(arguments) => tell(arguments),
+        Command::Decide(decide) => decide.run(),
+    }
+}
+
+fn list(arguments: &List) -> anyhow::Result<ExitCode> {
+    let with_samples = arguments.format == Format::Json;
+    let kept = arguments.kept.open()?;
+    let census = kept.census(arguments.since, with_samples)?;
+    let decided = kept.decided(&census)?;
+    match arguments.format {
+        Format::Table => output::print(&table::clusters(&census, &decided, arguments.limit))?,
+        Format::Json => json::clusters(&census, &decided, &mut output::stdout())?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(arguments: &Show) -> anyhow::Result<ExitCode> {
+    let kept = arguments.kept.open()?;
+    let census = kept.census(None, true)?;
+    let cluster = one(&census, &arguments.cluster)?;
+    let decided = kept.decided(&census)?;
+    let standing = decided.standing(&cluster, census.last_seen());
+    match arguments.format {
+        Format::Table => {
+            let history = kept.history(cluster.id, &census)?;
+            output::print(&table::cluster(&cluster, &standing, &history))?;
+        }
+        Format::Json => output::print(&json::cluster(&cluster, &standing)?)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell(arguments: &History) -> anyhow::Result<ExitCode> {
+    let kept = arguments.kept.open()?;
+    let census = kept.census(None, false)?;
+    let cluster = one(&census, &arguments.cluster)?.id;
+    let told = kept.history(cluster, &census)?;
+    match arguments.format {
+        Format::Table => output::print(&history::text(&told))?,
+        Format::Json => output::print(&json::history(cluster, &told)?)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,42 @@
+//! Counts in words: a number with its noun, and what became of the records that were read.
+
+use std::collections::BTreeMap;
+
+use clusters::report::Books;
+
+/// Returns what became of the records in some inputs.
+pub fn outcomes(books: &Books, inputs: &str) -> String {
+    format!(
+        "{} in {inputs}: {} not selected{}, {} selected\n\
+         {} selected: {} clustered, {} duplicate, {} ignored{}, {} quarantined{}\n",
+        counted(books.read, "record"),
+        books.not_selected(),
+        reasons(&books.not_selected),
+        books.selected,
+        books.selected,
+        books.clustered,
+        books.duplicate,
+        books.ignored(),
+        reasons(&books.ignored),
+        books.quarantined(),
+        reasons(&books.quarantined),
+    )
+}
+
+/// Returns a number with its noun, in the plural where it needs one.
+pub fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
+fn reasons(counts: &BTreeMap<&str, u64>) -> String {
+    let reasons: Vec<String> = counts
+        .iter()
+        .map(|(reason, count)| format!("{count} {reason}"))
+        .collect();
+    if reasons.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", reasons.join(", "))
+    }
+}

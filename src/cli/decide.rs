@@ -1,0 +1,238 @@
+//! `clusters acknowledge`, `mute`, `expect`, `archive`, `resolve`, `reopen` and `unmark`: what a person
+//! decides about a cluster, with who and why.
+
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use anyhow::bail;
+use clap::{Args, Subcommand};
+use clusters::fingerprint::ClusterId;
+use clusters::journal::{self, Entry, What};
+use clusters::mark::{Decision, Mark, Until};
+use records::time::EventTime;
+
+use crate::kept::{KeptArguments, one};
+use crate::machine::now;
+use crate::output;
+use crate::since;
+
+/// Which cluster, who decides about it, and why.
+#[derive(Debug, Args)]
+pub struct Deciding {
+    /// The cluster's id, or as much of its beginning as only it has
+    cluster: String,
+    #[command(flatten)]
+    kept: KeptArguments,
+    /// Why, for those who look at it later
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Who decides; by default the name of this system's user
+    #[arg(long, value_name = "NAME")]
+    actor: Option<String>,
+}
+
+/// What can be decided.
+#[derive(Debug, Subcommand)]
+pub enum Decide {
+    /// Say that somebody looks after a cluster: it goes on being told, and that ends when it recovers
+    #[command(after_help = "Examples:\n  \
+        cloudtrail-inspector clusters acknowledge k5ay --stack errors --reason 'asked team shop'")]
+    Acknowledge(Deciding),
+    /// Tell nobody of a cluster for a while, not even of its recovery
+    #[command(after_help = "Examples:\n  \
+        cloudtrail-inspector clusters mute k5ay --stack errors --for 7d --reason migration")]
+    Mute {
+        #[command(flatten)]
+        deciding: Deciding,
+        /// For how long, such as 30m, 4h, 7d or 2w
+        #[arg(long = "for", value_name = "TIME")]
+        time: Length,
+    },
+    /// Say that a cluster is part of what is usual: nobody is told of it any more
+    #[command(after_help = "Examples:\n  \
+        cloudtrail-inspector clusters expect k5ay --stack errors --reason 'meant to fail'")]
+    Expect(Deciding),
+    /// Tell nobody of a cluster until something happens
+    #[command(after_help = "Examples:\n  \
+        cloudtrail-inspector clusters archive k5ay --stack errors --until 100x/1h --reason noise\n  \
+        cloudtrail-inspector clusters archive k5ay --stack errors --until escalating --reason noise\n  \
+        cloudtrail-inspector clusters archive k5ay --db trail.db --until 2026-12-31 --reason release")]
+    Archive {
+        #[command(flatten)]
+        deciding: Deciding,
+        /// A date or time, a length of time (7d), so many events in an hour or a day (100x/1h,
+        /// 100x/1d), so many new callers (3p), escalating, or forever
+        #[arg(long, value_name = "WHAT")]
+        until: Ending,
+    },
+    /// Say that a cluster is over: only an event from now on brings it back
+    #[command(after_help = "Examples:\n  \
+        cloudtrail-inspector clusters resolve k5ay --stack errors --reason 'policy fixed'")]
+    Resolve(Deciding),
+    /// Take back that a cluster is over
+    #[command(after_help = "Examples:\n  \
+        cloudtrail-inspector clusters reopen k5ay --stack errors --reason 'rolled back'")]
+    Reopen(Deciding),
+    /// Take back that a cluster is acknowledged, muted, expected or archived
+    #[command(after_help = "Examples:\n  \
+        cloudtrail-inspector clusters unmark k5ay --stack errors --reason 'all done'")]
+    Unmark(Deciding),
+}
+
+/// A length of time, in seconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Length(i64);
+
+/// What ends an archive, as a person says it.
+#[derive(Debug, Clone, Copy)]
+pub enum Ending {
+    /// So many seconds from now.
+    After(i64),
+    /// What happens.
+    At(Until),
+}
+
+impl FromStr for Length {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let seconds = since::seconds(text).map(Self);
+        seconds.ok_or_else(|| "give a length of time, such as 30m, 4h, 7d or 2w".to_owned())
+    }
+}
+
+impl FromStr for Ending {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let after = since::seconds(text).map(Self::After);
+        let ending = after.or_else(|| Until::parse(text).map(Self::At));
+        ending.ok_or_else(|| {
+            "give a date (2026-12-31), a length of time (7d), 100x/1h, 100x/1d, 3p, escalating or \
+             forever"
+                .to_owned()
+        })
+    }
+}
+
+impl Decide {
+    fn deciding(&self) -> &Deciding {
+        match self {
+            Self::Mute { deciding, .. } | Self::Archive { deciding, .. } => deciding,
+            Self::Acknowledge(deciding)
+            | Self::Expect(deciding)
+            | Self::Resolve(deciding)
+            | Self::Reopen(deciding)
+            | Self::Unmark(deciding) => deciding,
+        }
+    }
+
+    /// Returns what is decided at a moment, in seconds; `None` where something is taken back.
+    fn decision(&self, now: i64) -> anyhow::Result<Option<Decision>> {
+        Ok(Some(match self {
+            Self::Acknowledge(_) => Decision::Acknowledged,
+            Self::Mute { time, .. } => Decision::Muted {
+                until: later(now, time.0)?,
+            },
+            Self::Expect(_) => Decision::Expected,
+            Self::Archive { until, .. } => Decision::Archived {
+                until: until.beginning(now)?,
+            },
+            Self::Resolve(_) => Decision::Resolved,
+            Self::Reopen(_) | Self::Unmark(_) => return Ok(None),
+        }))
+    }
+
+    /// Decides, and says what.
+    pub fn run(&self) -> anyhow::Result<ExitCode> {
+        let deciding = self.deciding();
+        let (actor, reason) = (deciding.actor()?, &deciding.reason);
+        let at = now().seconds();
+        let decision = self.decision(at)?;
+        let kept = deciding.kept.open()?;
+        let census = kept.census(None, false)?;
+        let cluster = one(&census, &deciding.cluster)?.id;
+        let before = kept.marked(cluster)?;
+        let epoch = journal::epoch(&kept.history(cluster, &census)?.entries);
+        let mark = decision.map(|decision| Mark::new(decision, &actor, reason, at, epoch));
+        let entry = match &mark {
+            Some(mark) => mark.made(),
+            None => {
+                let (what, known) = self.taken_back(cluster, before.mark.as_ref())?;
+                let about = format!("was {}", known.decision);
+                Entry::of(what, at, epoch).by(&actor, reason).about(&about)
+            }
+        };
+        kept.mark(cluster, mark.as_ref(), &before, &entry)?;
+        let said = match &mark {
+            Some(mark) => mark.decision.to_string(),
+            None => format!("{}: {}", entry.what.name(), entry.detail),
+        };
+        output::print(&format!("{cluster} {said}\n"))?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Returns the mark that is taken back, and what the journal calls that.
+    fn taken_back<'m>(
+        &self,
+        cluster: ClusterId,
+        known: Option<&'m Mark>,
+    ) -> anyhow::Result<(What, &'m Mark)> {
+        let Some(known) = known else {
+            bail!("{cluster} has no mark that could be taken back");
+        };
+        let is_resolved = known.decision == Decision::Resolved;
+        match (self, is_resolved) {
+            (Self::Reopen(_), true) => Ok((What::Reopened, known)),
+            (Self::Reopen(_), false) => {
+                bail!(
+                    "{cluster} is {}; clusters unmark takes that back",
+                    known.decision
+                )
+            }
+            (_, false) => Ok((What::Unmarked, known)),
+            (_, true) => bail!("{cluster} is resolved; clusters reopen takes that back"),
+        }
+    }
+}
+
+impl Ending {
+    /// Returns what ends an archive that begins at a moment, in seconds.
+    fn beginning(self, now: i64) -> anyhow::Result<Until> {
+        match self {
+            Self::After(seconds) => Ok(Until::Moment(later(now, seconds)?)),
+            Self::At(Until::Moment(moment)) if moment.seconds() <= now => {
+                bail!("{moment} is over already; give a time that is to come")
+            }
+            Self::At(until) => Ok(until),
+        }
+    }
+}
+
+impl Deciding {
+    /// Returns who decides.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the door is where the environment comes in"
+    )]
+    fn actor(&self) -> anyhow::Result<String> {
+        let named = self.actor.clone();
+        let user = || {
+            ["USER", "USERNAME"]
+                .into_iter()
+                .find_map(|it| std::env::var(it).ok())
+        };
+        match named.or_else(user).filter(|name| !name.trim().is_empty()) {
+            Some(name) => Ok(name),
+            None => bail!("say with --actor who decides this"),
+        }
+    }
+}
+
+/// Returns the moment so many seconds from now.
+fn later(now: i64, seconds: i64) -> anyhow::Result<EventTime> {
+    match now.checked_add(seconds).and_then(EventTime::from_seconds) {
+        Some(moment) => Ok(moment),
+        None => bail!("that is too long; clusters archive --until forever has no end"),
+    }
+}

@@ -1,0 +1,213 @@
+//! `backfill`: hours of log groups, read again.
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+use aws::logs::CloudWatchLogs;
+use clap::Args;
+use indicatif::ProgressBar;
+use records::redact::sanitize;
+use records::time::EventTime;
+use service::ingest::backfill::{Mark, Source, backfill};
+use service::ingest::diagnosis::{Diagnosis, Expected, of_subscription};
+use service::ingest::intake::{Intake, Stopped, Taken};
+use service::memory::MemoryStore;
+use service::ports::{Bucket, LogGroups as _, Subscribed, with_causes};
+
+use crate::counts::counted;
+use crate::deployed::function::{Acting, FunctionArguments, Timed, Untouched, account_of, told};
+use crate::machine::now;
+use crate::output;
+use crate::since::time;
+
+/// Read hours of a stack's log groups again
+///
+/// Takes in what the subscriptions skipped or lost: the events that match the pattern of the subscription, as the
+/// function would. It may be repeated, cut off, overlap or run twice at once; what came before counts once.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    cloudtrail-inspector backfill --stack errors --from 2026-11-21T08:00:00Z --to 2026-11-21T10:00:00Z --dry-run\n  \
+    cloudtrail-inspector backfill --stack errors --from 2026-11-21 --to 2026-11-22\n  \
+    cloudtrail-inspector backfill --stack errors --from 2026-11-21 --to 2026-11-22 --group CloudTrail/DefaultLogGroup")]
+pub struct Arguments {
+    #[command(flatten)]
+    function: FunctionArguments,
+    /// What CloudWatch Logs was given since then: a time or a date
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    from: EventTime,
+    /// And before then: a time or a date
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    to: EventTime,
+    /// Only this log group; may be repeated. Without it, all that the stack reads
+    #[arg(long, value_name = "NAME")]
+    group: Vec<String>,
+    /// Another pattern than that of the subscription filter; an empty one reads all events
+    #[arg(long, value_name = "PATTERN")]
+    pattern: Option<String>,
+    /// Only look: say what is there, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// A log group, and how to read it.
+struct Group {
+    name: String,
+    pattern: String,
+    owner: String,
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if arguments.from >= arguments.to {
+        output::complain("error: --from has to be before --to");
+        return Ok(ExitCode::from(2));
+    }
+    let acting = arguments.function.open()?;
+    acting.check_age(arguments.from)?;
+    let names = match arguments.group.as_slice() {
+        [] => &acting.settings.log_groups,
+        named => named,
+    };
+    if names.is_empty() {
+        bail!("the stack reads no log group, or it is not known which; name one with --group");
+    }
+    let logs = CloudWatchLogs::new(&acting.config);
+    let bar = output::progress(
+        arguments.hours() * names.len() as u64,
+        "{bar:30} {pos}/{len} hours  {msg}",
+    );
+    let mut is_done = true;
+    for name in names {
+        bar.set_message(sanitize(name, 512));
+        let done = match arguments.dry_run {
+            true => {
+                let (store, bucket) = (MemoryStore::default(), Untouched(acting.bucket()));
+                let read = arguments.read(name, &acting, &logs, store, bucket, &bar);
+                acting.runtime.block_on(read)
+            }
+            false => {
+                let (store, bucket) = (acting.store(), acting.bucket());
+                let read = arguments.read(name, &acting, &logs, store, bucket, &bar);
+                acting.runtime.block_on(read)
+            }
+        };
+        if let Err(error) = done {
+            is_done = false;
+            let error = format!("error: {}: {error:#}", sanitize(name, 512));
+            bar.suspend(|| output::complain(&sanitize(&error, 2048)));
+        }
+    }
+    bar.finish_and_clear();
+    Ok(ExitCode::from(u8::from(!is_done)))
+}
+
+impl Arguments {
+    /// Returns how many hours are touched.
+    fn hours(&self) -> u64 {
+        let (first, last) = (self.from.window(), self.to.window());
+        u64::try_from(last.hours() - first.hours() + 1).unwrap_or_default()
+    }
+
+    /// Reads one log group, and says what came of it.
+    async fn read(
+        &self,
+        name: &str,
+        acting: &Acting,
+        logs: &CloudWatchLogs,
+        mut store: impl Timed,
+        bucket: impl Bucket,
+        bar: &ProgressBar,
+    ) -> anyhow::Result<()> {
+        let group = self.group(name, acting, logs).await?;
+        let mut subscription = acting.subscription(&bucket).await?;
+        let source = Source {
+            group: &group.name,
+            pattern: &group.pattern,
+            owner: &group.owner,
+        };
+        let (mut taken, mut pages) = (Taken::default(), 0);
+        let mut mark = Mark::at(self.from);
+        let mut stopped = None;
+        while mark.from < self.to && stopped.is_none() {
+            store.tell_time(now());
+            let mut intake = Intake {
+                subscription: &mut subscription,
+                store: &mut store,
+                bucket: &bucket,
+                now: now(),
+            };
+            let until = mark.from.window().end().min(self.to);
+            let done = backfill(&source, mark, until, logs, &mut intake, || false).await;
+            taken.add(&done.taken);
+            pages += done.pages;
+            (mark, stopped) = (done.mark, done.stopped);
+            bar.inc(1);
+        }
+        let name = sanitize(name, 512);
+        let text = format!(
+            "{name}, from {} to {}: {}\n{}",
+            self.from,
+            mark.from,
+            counted(pages, "page"),
+            told(&taken, self.dry_run)
+        );
+        bar.suspend(|| output::print(&text))?;
+        stopped.map_or(Ok(()), |stopped| Err(unfinished(&stopped, mark.from)))
+    }
+
+    /// Finds out how a log group is read.
+    async fn group(
+        &self,
+        name: &str,
+        acting: &Acting,
+        logs: &CloudWatchLogs,
+    ) -> anyhow::Result<Group> {
+        let settings = &acting.settings;
+        let subscribed = logs.subscribed(name, &settings.filter_name).await?;
+        let (there, owner) = match &subscribed {
+            Subscribed::Filter {
+                pattern,
+                destination,
+            } => (Some(pattern.clone()), account_of(destination)),
+            _ => (None, settings.account_id.clone()),
+        };
+        let pattern = self.pattern.clone().or_else(|| there.clone());
+        let expected = Expected {
+            group: name,
+            filter: &settings.filter_name,
+            // Which it has is which it should have.
+            pattern: there.as_deref().unwrap_or_default(),
+            function: &settings.ingest_function,
+        };
+        let wrong = of_subscription(&expected, subscribed);
+        let pattern = match (pattern, wrong) {
+            (_, Some(wrong @ Diagnosis::NoGroup)) => bail!("{wrong}"),
+            (None, Some(wrong)) => bail!("{wrong}; or say with --pattern which events to read"),
+            (pattern, wrong) => {
+                if let Some(wrong) = wrong {
+                    output::complain(&format!("{}: {wrong}", sanitize(name, 512)));
+                }
+                pattern.unwrap_or_default()
+            }
+        };
+        Ok(Group {
+            name: name.to_owned(),
+            pattern,
+            owner,
+        })
+    }
+}
+
+fn unfinished(stopped: &Stopped, reached: EventTime) -> anyhow::Error {
+    let why = with_causes(stopped.to_string(), stopped);
+    anyhow::anyhow!("{why}; go on with --from {reached}")
+}
+
+/// Reads a moment that is given as such.
+///
+/// # Errors
+/// What would be right.
+fn moment(text: &str) -> Result<EventTime, String> {
+    let wrong = "give a time (2026-11-21T08:00:00Z) or a date (2026-11-21)";
+    time(text).ok_or_else(|| wrong.to_owned())
+}

@@ -1,0 +1,70 @@
+//! A deployed stack, opened from a desk: its table, and the functions in whose place a command acts.
+
+pub mod backfill;
+mod function;
+pub mod redrive;
+
+use anyhow::{Context as _, bail};
+use aws::dynamodb::sdk::SdkTable;
+use aws::dynamodb::{DynamoStore, Settings};
+use aws::session;
+use aws_config::SdkConfig;
+use records::redact::sanitize;
+use tokio::runtime::Runtime;
+
+use crate::machine::{now, runtime};
+use crate::stack::TableArguments;
+
+/// A table, and what waits for its answers.
+pub struct Opened {
+    /// The store in the table.
+    pub store: DynamoStore<SdkTable>,
+    /// Answers come in as long as this is there.
+    pub runtime: Runtime,
+}
+
+impl TableArguments {
+    /// Returns what errors about the table are said of.
+    pub fn name(&self) -> String {
+        let name = self.table.as_deref().or(self.stack.as_deref());
+        sanitize(name.unwrap_or_default(), 256)
+    }
+
+    /// Opens the table.
+    pub fn open(&self) -> anyhow::Result<Opened> {
+        let runtime = runtime()?;
+        let (config, table) = runtime.block_on(async {
+            let config = session::config().await;
+            let table = match (&self.table, &self.stack) {
+                (Some(table), _) => table.clone(),
+                (None, Some(stack)) => table_of(&config, stack).await?,
+                (None, None) => {
+                    bail!("name a table with --table, or a stack with --stack, or a file with --db")
+                }
+            };
+            anyhow::Ok((config, table))
+        })?;
+        let store = DynamoStore::new(SdkTable::new(&config, table), Settings::default(), now());
+        Ok(Opened { store, runtime })
+    }
+}
+
+/// Returns the table of a stack.
+pub async fn table_of(config: &SdkConfig, stack: &str) -> anyhow::Result<String> {
+    let tables = session::tables_of(config, stack).await;
+    one_of(stack, tables.with_context(|| format!("stack {stack}"))?)
+}
+
+fn one_of(stack: &str, mut tables: Vec<String>) -> anyhow::Result<String> {
+    match (tables.pop(), tables.as_slice()) {
+        (Some(table), []) => Ok(table),
+        (None, _) => bail!(
+            "no table of a stack {stack} here; check the name, the region and the profile \
+             (aws sts get-caller-identity), or give --table"
+        ),
+        (Some(last), others) => bail!(
+            "stack {stack} has left tables of earlier deployments; say with --table which: {}, {last}",
+            others.join(", ")
+        ),
+    }
+}

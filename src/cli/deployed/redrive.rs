@@ -1,0 +1,141 @@
+//! `redrive`: failed invocations, taken back in.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use records::redact::sanitize;
+use service::ingest::intake::{Intake, Stopped, Taken};
+use service::ingest::redrive::{FAILED, Failed, Left, Round, redrive};
+use service::memory::MemoryStore;
+use service::ports::{Bucket, with_causes};
+
+use crate::counts::counted;
+use crate::deployed::function::{Acting, FunctionArguments, Timed, Untouched, told};
+use crate::machine::now;
+use crate::output;
+
+/// Take failed invocations of a stack back in
+///
+/// AWS Lambda keeps an event whose last attempt failed in the stack's bucket. This commits what is kept there as the
+/// function would, and removes it then. It may be repeated, cut off, or run twice at once; what came before counts
+/// once.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    cloudtrail-inspector redrive --stack errors --dry-run\n  \
+    cloudtrail-inspector redrive --stack errors\n  \
+    cloudtrail-inspector redrive --table errors-Table-1X2Y3Z --bucket errors-bucket-1x2y3z --function errors-ingest")]
+pub struct Arguments {
+    #[command(flatten)]
+    function: FunctionArguments,
+    /// Only look: say what is there, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// How many objects to look at, the oldest first; 0 looks at all
+    #[arg(long, default_value_t = 0)]
+    limit: usize,
+}
+
+/// How many objects are taken between two looks at the clock.
+const ROUND_OBJECTS: usize = 20;
+
+/// What all rounds have done.
+#[derive(Default)]
+struct Done {
+    taken: Taken,
+    left: Vec<Left>,
+    failed: Vec<Failed>,
+    stopped: Option<Stopped>,
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let acting = arguments.function.open()?;
+    let bucket = acting.bucket();
+    let limit = match arguments.limit {
+        0 => usize::MAX,
+        limit => limit,
+    };
+    let done = match arguments.dry_run {
+        true => {
+            let redriven = rounds(&acting, MemoryStore::default(), Untouched(bucket), limit);
+            acting.runtime.block_on(redriven)?
+        }
+        false => {
+            let redriven = rounds(&acting, acting.store(), bucket, limit);
+            acting.runtime.block_on(redriven)?
+        }
+    };
+    let folder = sanitize(&acting.settings.ingest_function, 256);
+    let folder = format!("{FAILED}/{folder}/");
+    for Left { key, bytes, reason } in &done.left {
+        let key = sanitize(key, 1024);
+        output::complain(&format!("left: {key}: {reason}, {bytes} bytes"));
+    }
+    for Failed { key, failure } in &done.failed {
+        let why = with_causes(failure.to_string(), failure);
+        let told = format!("failed: {key}: {why}");
+        output::complain(&sanitize(&told, 2048));
+    }
+    let put = if arguments.dry_run {
+        "would be taken in"
+    } else {
+        "taken in"
+    };
+    let events = counted(done.taken.payloads, "event");
+    let (left, failed) = (done.left.len(), done.failed.len());
+    let mut text = format!("{events} {put} from {folder}, {left} left, {failed} failed\n");
+    if done.taken.payloads > 0 {
+        text.push_str(&told(&done.taken, arguments.dry_run));
+    }
+    output::print(&text)?;
+    if let Some(stopped) = &done.stopped {
+        let why = with_causes(stopped.to_string(), stopped);
+        output::complain(&format!(
+            "error: {}; the rest stays there",
+            sanitize(&why, 1024)
+        ));
+    }
+    let is_done = done.stopped.is_none() && done.left.is_empty() && done.failed.is_empty();
+    Ok(ExitCode::from(u8::from(!is_done)))
+}
+
+async fn rounds(
+    acting: &Acting,
+    mut store: impl Timed,
+    bucket: impl Bucket,
+    limit: usize,
+) -> anyhow::Result<Done> {
+    let mut subscription = acting.subscription(&bucket).await?;
+    let bar = output::progress(0, "{spinner} {pos} objects  {msg}");
+    let mut done = Done::default();
+    let mut after = None;
+    let mut left = limit;
+    while left > 0 {
+        store.tell_time(now());
+        let round = Round {
+            function: &acting.settings.ingest_function,
+            after: after.as_deref(),
+            objects_max: left.min(ROUND_OBJECTS),
+        };
+        let mut intake = Intake {
+            subscription: &mut subscription,
+            store: &mut store,
+            bucket: &bucket,
+            now: now(),
+        };
+        let redriven = redrive(&round, &mut intake, || false).await;
+        left -= round.objects_max;
+        let others = redriven.left.len() + redriven.failed.len();
+        bar.inc(redriven.taken.payloads + others as u64);
+        done.taken.add(&redriven.taken);
+        done.left.extend(redriven.left);
+        done.failed.extend(redriven.failed);
+        done.stopped = redriven.stopped;
+        after = redriven.next;
+        if done.stopped.is_some() || after.is_none() {
+            break;
+        }
+    }
+    bar.finish_and_clear();
+    Ok(done)
+}

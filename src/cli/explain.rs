@@ -1,0 +1,184 @@
+//! `explain`: one event at a time, what the engine makes of it and why.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use indicatif::ProgressBar;
+use input::file::read;
+use input::{Item, Limits};
+use records::redact::sanitize;
+use records::{Record, Rejection, Wrapper};
+use service::rules::{Fate, Rules};
+
+use crate::inputs::{Input, Inputs};
+use crate::json::Explanation;
+use crate::output;
+use crate::source::RulesArguments;
+
+/// Say for each event whether it is selected, where it belongs and why
+///
+/// Any JSON object with eventSource and eventName can be explained; what is missing is absent.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    cloudtrail-inspector explain event.json\n  \
+    pbpaste | cloudtrail-inspector explain\n  \
+    cloudtrail-inspector explain --format jsonl AWSLogs/ | jq -r .class | sort | uniq -c")]
+pub struct Arguments {
+    /// Files of events, folders, or - for standard input
+    #[arg(default_value = "-")]
+    paths: Vec<PathBuf>,
+    /// How to print the explanations
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    #[command(flatten)]
+    rules: RulesArguments,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For programs, one JSON object a line.
+    Jsonl,
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let rules = arguments.rules.load()?;
+    let inputs = Inputs::find(&arguments.paths)?;
+    let mut failed = !inputs.failed.is_empty();
+    for failure in &inputs.failed {
+        output::complain(&format!("error: {}: {}", failure.file, failure.error));
+    }
+    let mut stdout = io::BufWriter::new(io::stdout().lock());
+    for input in &inputs.found {
+        failed |= !explain(input, &rules, arguments.format, &mut stdout)?;
+    }
+    stdout.flush()?;
+    Ok(ExitCode::from(u8::from(failed)))
+}
+
+/// Explains an input; `false` says that it could not be read to its end.
+fn explain(
+    input: &Input,
+    rules: &Rules,
+    format: Format,
+    stdout: &mut impl io::Write,
+) -> anyhow::Result<bool> {
+    let mut printed = Ok(());
+    let opened = input
+        .open(&ProgressBar::hidden())
+        .map_err(|error| error.to_string());
+    let read = opened.and_then(|(reader, layout)| {
+        read(reader, layout, &Limits::default(), &mut |item| {
+            if let Some(explanation) = explanation_of(input, rules, item)
+                && printed.is_ok()
+            {
+                printed = print(&explanation, format, stdout);
+            }
+        })
+        .map_err(|error| error.to_string())
+    });
+    printed?;
+    if let Err(error) = &read {
+        output::complain(&format!("error: {}: {error}", input.name()));
+    }
+    Ok(read.is_ok())
+}
+
+fn print(
+    explanation: &Explanation,
+    format: Format,
+    stdout: &mut impl io::Write,
+) -> anyhow::Result<()> {
+    let text = match format {
+        Format::Text => text(explanation),
+        Format::Jsonl => explanation.line()?,
+    };
+    Ok(stdout.write_all(text.as_bytes())?)
+}
+
+fn explanation_of(input: &Input, rules: &Rules, item: Item<'_>) -> Option<Explanation> {
+    match item {
+        Item::Record { text, wrapper, .. } => {
+            let account_id = input.account_id();
+            let wrapper = wrapper.or_account(account_id.as_deref());
+            Some(match Record::parse_slowly(&text) {
+                Ok(record) => explanation_of_record(&record, &text, &wrapper, rules),
+                Err(rejection) => quarantined(&rejection),
+            })
+        }
+        Item::Rejected { rejection, .. } => Some(quarantined(&rejection)),
+        // There is no sieve here that could hold records back.
+        Item::Quiet { .. } | Item::ControlMessage => None,
+    }
+}
+
+fn quarantined(rejection: &Rejection) -> Explanation {
+    Explanation {
+        reason: Some(format!("quarantined: {rejection}")),
+        ..Explanation::default()
+    }
+}
+
+fn explanation_of_record(
+    record: &Record<'_>,
+    text: &str,
+    wrapper: &Wrapper,
+    rules: &Rules,
+) -> Explanation {
+    let (fate, verdict) = rules.decide(record, text, wrapper);
+    let mut explanation = Explanation {
+        event_id: record.event_id.as_deref().map(|id| sanitize(id, 64)),
+        selected: !matches!(fate, Fate::NotSelected(_)),
+        rule: verdict.applies.map(|place| rules.all()[place].name.clone()),
+        ..Explanation::default()
+    };
+    match fate {
+        Fate::NotSelected(reason) => explanation.reason = Some(reason.to_owned()),
+        Fate::Ignored(class, reason) => {
+            explanation.class = Some(class.name());
+            explanation.reason = Some(format!("ignored: {reason}"));
+        }
+        Fate::Clustered(conclusion) => explanation.conclude(&conclusion),
+    }
+    explanation
+}
+
+/// Returns an explanation as a person reads it.
+fn text(explanation: &Explanation) -> String {
+    let mut lines = vec![format!(
+        "event {}: {}",
+        explanation.event_id.as_deref().unwrap_or("without an id"),
+        match (&explanation.reason, explanation.class) {
+            (Some(reason), _) => reason.clone(),
+            (None, class) => format!("selected, class {}", class.unwrap_or_default()),
+        }
+    )];
+    let mut line = |name: &str, value: &str| lines.push(format!("  {name:<10} {value}"));
+    if let Some(rule) = &explanation.rule {
+        line("rule", &sanitize(rule, 200));
+    }
+    if let Some(id) = &explanation.cluster_id {
+        line("cluster", id);
+        for (name, value) in explanation.components() {
+            line("", &format!("{name:<9} {value}"));
+        }
+        line("says", explanation.template.as_deref().unwrap_or_default());
+        line("severity", explanation.severity.unwrap_or_default());
+        for reason in &explanation.severity_reasons {
+            line("", reason);
+        }
+        line("facets", "");
+        for (name, value) in &explanation.facets {
+            line("", &format!("{name:<15} {value}"));
+        }
+        line("hint", explanation.hint.as_deref().unwrap_or_default());
+    }
+    for line in &mut lines {
+        line.truncate(line.trim_end().len());
+    }
+    lines.join("\n") + "\n\n"
+}

@@ -1,0 +1,124 @@
+//! What happened to a cluster, in lines: when it was failing and when it was quiet, and who decided
+//! what.
+
+use clusters::journal::{Entry, Fault, OURSELVES, What};
+use records::time::{EventTime, duration};
+
+use crate::kept::History;
+
+/// Returns a history as text: faults, and below them the journal.
+pub fn text(history: &History) -> String {
+    let mut lines = faults(&history.faults);
+    if !lines.is_empty() && !history.entries.is_empty() {
+        lines.push(String::new());
+    }
+    lines.extend(history.entries.iter().map(entry));
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// Returns a line for each time in which it was failing, and for each between two of them.
+pub fn faults(faults: &[Fault]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut over = None;
+    for fault in faults {
+        if let Some(over) = over.filter(|over| *over < fault.from) {
+            let quiet = duration(fault.from - over);
+            lines.push(between(over, fault.from, &format!("quiet for {quiet}")));
+        }
+        over = fault.until;
+        let Some((until, seconds)) = fault.until.zip(fault.seconds()) else {
+            let since = format!("since {}", minute(fault.from));
+            lines.push(format!("{since:<36}  failing"));
+            continue;
+        };
+        let ended = fault.ended.map(What::name).unwrap_or_default();
+        let comma = if ended.is_empty() { "" } else { ", " };
+        let failed = format!("failed for {}{comma}{ended}", duration(seconds));
+        lines.push(between(fault.from, until, &failed));
+    }
+    lines
+}
+
+fn between(from: i64, until: i64, words: &str) -> String {
+    format!("{} to {}  {words}", minute(from), minute(until))
+}
+
+/// Returns the line of an entry.
+pub fn entry(entry: &Entry) -> String {
+    let name = entry.what.name();
+    let mut line = format!("{}  ", minute(entry.at));
+    line.push_str(&match entry.detail.as_str() {
+        "" => name.to_owned(),
+        // What was decided says itself what it is.
+        detail if detail.starts_with(name) => detail.to_owned(),
+        detail => format!("{name}: {detail}"),
+    });
+    if entry.actor != OURSELVES {
+        line.push_str(&format!(", by {}", entry.actor));
+    }
+    if !entry.reason.is_empty() {
+        line.push_str(&format!(": {}", entry.reason));
+    }
+    line
+}
+
+/// Returns a moment to the minute.
+pub fn minute(seconds: i64) -> String {
+    let Some(time) = EventTime::from_seconds(seconds) else {
+        return format!("{:<16}", "unknown");
+    };
+    time.to_string()
+        .replace('T', " ")
+        .chars()
+        .take(16)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clusters::journal::history;
+    use clusters::mark::{Decision, Mark, Until};
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn a_history_says_when_it_failed_when_it_was_quiet_and_who_decided_what() {
+        /// 2026-11-02T08:00:00Z.
+        const START: i64 = 1_793_606_400;
+        const HOUR: i64 = 3600;
+        let by_ann = |decision, hours, reason, epoch| {
+            Mark::new(decision, "ann", reason, START + hours * HOUR, epoch).made()
+        };
+        let until = Until::parse("100x/1h").unwrap();
+        let entries = vec![
+            by_ann(Decision::Acknowledged, 1, "on it", 1),
+            Entry::of(What::Ongoing, START + 24 * HOUR, 1),
+            by_ann(Decision::Resolved, 29, "the policy allows it now", 1),
+            Entry::of(What::Regressed, START + 77 * HOUR, 2),
+            by_ann(Decision::Archived { until }, 78, "known noise", 2),
+            Entry::of(What::Escalating, START + 80 * HOUR, 2).about("120 events in an hour"),
+            Entry::of(What::Recovered, START + 248 * HOUR, 2),
+            Entry::of(What::Regressed, START + 300 * HOUR, 3),
+        ];
+        let faults = history(EventTime::from_seconds(START), &entries);
+        let expected = expect![[r#"
+            2026-11-02 08:00 to 2026-11-03 13:00  failed for 1 d 5 h, resolved
+            2026-11-03 13:00 to 2026-11-05 13:00  quiet for 2 d
+            2026-11-05 13:00 to 2026-11-12 16:00  failed for 7 d 3 h, recovered
+            2026-11-12 16:00 to 2026-11-14 20:00  quiet for 2 d 4 h
+            since 2026-11-14 20:00                failing
+
+            2026-11-02 09:00  acknowledged, by ann: on it
+            2026-11-03 08:00  ongoing
+            2026-11-03 13:00  resolved, by ann: the policy allows it now
+            2026-11-05 13:00  regressed
+            2026-11-05 14:00  archived until 100 events come in an hour, by ann: known noise
+            2026-11-05 16:00  escalating: 120 events in an hour
+            2026-11-12 16:00  recovered
+            2026-11-14 20:00  regressed
+        "#]];
+        expected.assert_eq(&text(&History { faults, entries }));
+        assert_eq!(text(&History::default()), "");
+    }
+}

@@ -1,0 +1,310 @@
+//! The JSON that programs read: shapes that stay, built here, and those of a cluster in the library.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use alerts::hint::hint;
+use alerts::severity::{self, Assessment};
+use clusters::facet::{Facets, Kind};
+use clusters::fingerprint::ClusterId;
+use clusters::ranking;
+use clusters::report::Books;
+use clusters::transition::Transition;
+use clusters::{Census, Cluster, Conclusion, Span};
+use records::redact::sanitize;
+use records::time::EventTime;
+use serde::{Serialize, Serializer};
+use service::inspect::telling::occasion;
+use view::json::{ClusterShape, HistoryShape, IdentityShape};
+
+use crate::inputs::Failure;
+use crate::kept::{Decided, History, Standing};
+use crate::source::{Answer, Scanned};
+
+#[derive(Serialize)]
+struct Scan<'a> {
+    records: Records,
+    files: Files<'a>,
+    quarantined: Vec<QuarantinedRecord<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rules: Vec<RuleShape<'a>>,
+    clusters: Clusters<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transitions: Option<Vec<TransitionShape>>,
+}
+
+/// Something that happened, and the alert that tells it, if one does.
+#[derive(Serialize)]
+struct TransitionShape {
+    at: String,
+    account_id: String,
+    cluster_id: Option<String>,
+    transition: &'static str,
+    epoch: i64,
+    alert: Option<AlertShape>,
+}
+
+#[derive(Serialize)]
+struct AlertShape {
+    alert_id: String,
+    fault_id: String,
+    kind: &'static str,
+    about: String,
+}
+
+impl TransitionShape {
+    fn of(transition: &Transition) -> Self {
+        let alert =
+            occasion(transition, None, transition.at.seconds()).map(|occasion| AlertShape {
+                alert_id: occasion.id().to_string(),
+                fault_id: occasion.fault_id().to_string(),
+                kind: occasion.kind.name(),
+                about: occasion.about,
+            });
+        Self {
+            at: transition.at.to_string(),
+            account_id: transition.account_id.clone(),
+            cluster_id: transition.cluster.map(|cluster| cluster.to_string()),
+            transition: transition.change.name(),
+            epoch: transition.epoch,
+            alert,
+        }
+    }
+}
+
+/// The clusters of a census, each made when it is its turn and then forgotten.
+struct Clusters<'a>(&'a Census, &'a Decided);
+
+impl Serialize for Clusters<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let as_of = self.0.last_seen();
+        let sums = self.0.sums();
+        serializer.collect_seq(sums.iter().map(|sum| {
+            let cluster = sum.cluster();
+            shape(&cluster, &self.1.standing(&cluster, as_of))
+        }))
+    }
+}
+
+#[derive(Serialize)]
+struct Records {
+    read: u64,
+    selected: u64,
+    clustered: u64,
+    duplicate: u64,
+    ignored: u64,
+    quarantined: u64,
+    not_selected: BTreeMap<&'static str, u64>,
+    unknown_codes: u64,
+    unknown_denials: u64,
+}
+
+#[derive(Serialize)]
+struct Files<'a> {
+    read: usize,
+    failed: &'a [Failure],
+}
+
+#[derive(Serialize)]
+struct QuarantinedRecord<'a> {
+    file: &'a str,
+    record: u64,
+    reason: &'static str,
+    detail: String,
+}
+
+#[derive(Serialize)]
+struct RuleShape<'a> {
+    name: &'a str,
+    until: Option<String>,
+    applied: u64,
+    ended: u64,
+}
+
+/// Writes what a scan found, as one JSON document.
+pub fn scan(scanned: &Scanned, answer: &Answer, mut out: impl io::Write) -> anyhow::Result<()> {
+    let shape = Scan {
+        records: Records::of(&scanned.books),
+        files: Files {
+            read: scanned.files,
+            failed: &scanned.failed,
+        },
+        quarantined: scanned
+            .quarantined
+            .iter()
+            .map(|(file, record)| QuarantinedRecord {
+                file,
+                record: record.number,
+                reason: record.rejection.name(),
+                detail: record.rejection.to_string(),
+            })
+            .collect(),
+        rules: rules(scanned),
+        clusters: Clusters(&answer.census, &Decided::default()),
+        transitions: answer
+            .story
+            .as_deref()
+            .map(|story| story.iter().map(TransitionShape::of).collect()),
+    };
+    // As an error of the output it tells a reader who has seen enough from a failure.
+    serde_json::to_writer_pretty(&mut out, &shape).map_err(io::Error::from)?;
+    out.write_all(b"\n")?;
+    Ok(out.flush()?)
+}
+
+#[derive(Serialize)]
+struct Listed<'a> {
+    clusters: Clusters<'a>,
+}
+
+/// Writes clusters, as `scan` does, without what a scan read.
+pub fn clusters(census: &Census, decided: &Decided, mut out: impl io::Write) -> anyhow::Result<()> {
+    let shape = Listed {
+        clusters: Clusters(census, decided),
+    };
+    serde_json::to_writer_pretty(&mut out, &shape).map_err(io::Error::from)?;
+    out.write_all(b"\n")?;
+    Ok(out.flush()?)
+}
+
+/// Returns one cluster, as in the list of them.
+pub fn cluster(cluster: &Cluster, standing: &Standing<'_>) -> anyhow::Result<String> {
+    pretty(&shape(cluster, standing))
+}
+
+/// Returns what happened to a cluster.
+pub fn history(cluster: ClusterId, history: &History) -> anyhow::Result<String> {
+    pretty(&HistoryShape::of(
+        cluster,
+        &history.faults,
+        &history.entries,
+    ))
+}
+
+fn shape(cluster: &Cluster, standing: &Standing<'_>) -> ClusterShape {
+    ClusterShape::of(cluster, standing.status.name(), standing.marking)
+}
+
+fn rules(scanned: &Scanned) -> Vec<RuleShape<'_>> {
+    let rules = scanned.rules.all().iter().zip(&scanned.hits);
+    rules
+        .map(|(rule, hits)| RuleShape {
+            name: &rule.name,
+            until: text(rule.until),
+            applied: hits.applied,
+            ended: hits.ended,
+        })
+        .collect()
+}
+
+fn pretty(value: &impl Serialize) -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(value)? + "\n")
+}
+
+fn text(time: Option<EventTime>) -> Option<String> {
+    time.map(|time| time.to_string())
+}
+
+/// Codes and event names come from AWS, but a file can hold anything.
+fn shown(text: &str) -> String {
+    sanitize(text, 512)
+}
+
+impl Records {
+    fn of(books: &Books) -> Self {
+        Self {
+            read: books.read,
+            selected: books.selected,
+            clustered: books.clustered,
+            duplicate: books.duplicate,
+            ignored: books.ignored(),
+            quarantined: books.quarantined(),
+            not_selected: books.not_selected.clone(),
+            unknown_codes: books.unknown_codes,
+            unknown_denials: books.unknown_denials,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct PlaceShape {
+    name: String,
+    count: u64,
+    clusters: usize,
+    principals: usize,
+    first_seen: Option<String>,
+    last_seen: Option<String>,
+}
+
+/// Returns a ranking as a JSON array.
+pub fn top(entries: &[ranking::Entry]) -> anyhow::Result<String> {
+    let shapes: Vec<PlaceShape> = entries
+        .iter()
+        .map(|entry| PlaceShape {
+            name: shown(&entry.name),
+            count: entry.span.count,
+            clusters: entry.clusters,
+            principals: entry.principals,
+            first_seen: text(entry.span.first_seen),
+            last_seen: text(entry.span.last_seen),
+        })
+        .collect();
+    pretty(&shapes)
+}
+
+/// What is said of one event.
+#[derive(Serialize, Default)]
+pub struct Explanation {
+    pub event_id: Option<String>,
+    pub selected: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    pub class: Option<&'static str>,
+    pub cluster_id: Option<String>,
+    pub identity: Option<IdentityShape>,
+    pub template: Option<String>,
+    pub facets: BTreeMap<&'static str, String>,
+    pub severity: Option<&'static str>,
+    pub severity_reasons: Vec<String>,
+    pub hint: Option<String>,
+}
+
+impl Explanation {
+    /// Adds what was concluded.
+    pub fn conclude(&mut self, conclusion: &Conclusion<'_>) {
+        let understanding = &conclusion.understanding;
+        let identity = &understanding.identity;
+        let Assessment {
+            severity, reasons, ..
+        } = severity::of_sighting(identity, &conclusion.facets, Span::at(conclusion.at));
+        let own = identity.cluster_id();
+        self.class = Some(identity.class.name());
+        self.cluster_id = Some(conclusion.merged_into.unwrap_or(own).to_string());
+        self.identity = Some(IdentityShape::of(identity));
+        self.template = Some(shown(&understanding.template));
+        self.facets = flat(&conclusion.facets);
+        self.severity = Some(severity.name());
+        self.severity_reasons = reasons;
+        self.hint = Some(hint(identity, &conclusion.facets));
+    }
+
+    /// Returns the components of the identity, as a person reads them.
+    pub fn components(&self) -> Vec<(&'static str, &str)> {
+        let identity = self.identity.as_ref();
+        identity.map(IdentityShape::components).unwrap_or_default()
+    }
+
+    /// Returns the explanation as one line of JSON.
+    pub fn line(&self) -> anyhow::Result<String> {
+        Ok(serde_json::to_string(self)? + "\n")
+    }
+}
+
+fn flat(facets: &Facets) -> BTreeMap<&'static str, String> {
+    facets
+        .iter()
+        .map(|(kind, value): (Kind, &str)| (kind.name(), value.to_owned()))
+        .collect()
+}

@@ -1,0 +1,133 @@
+//! `rules`: a rules file checked, and tried on real records before it is put to use.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use alerts::severity::{self, Severity};
+use anyhow::bail;
+use clap::{Args, Subcommand};
+use clusters::Cluster;
+use clusters::fingerprint::ClusterId;
+use records::redact::sanitize;
+
+use crate::inputs::shown;
+use crate::output;
+use crate::source::{Question, SourceArguments, load_rules};
+
+/// Check a rules file, or try what it would change
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Say whether a rules file is right, and what is wrong at which line and column
+    #[command(after_help = "Example:\n  cloudtrail-inspector rules check rules.toml")]
+    Check {
+        /// The rules file
+        file: PathBuf,
+    },
+    /// Say what rules would change: clusters gone, new, merged, louder, quieter
+    #[command(after_help = "Example:\n  cloudtrail-inspector rules try rules.toml AWSLogs/")]
+    Try {
+        /// The rules file
+        file: PathBuf,
+        /// Trail files or folders
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    match &arguments.command {
+        Command::Check { file } => {
+            let rules = load_rules(Some(file))?;
+            let policies = match rules.policies().all().len() {
+                0 => String::new(),
+                count => format!(" and {count} policies"),
+            };
+            output::print(&format!(
+                "{}: {} rules{policies}, all right\n",
+                shown(file),
+                rules.all().len()
+            ))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Try { file, paths } => try_on(file, paths),
+    }
+}
+
+fn try_on(file: &Path, paths: &[PathBuf]) -> anyhow::Result<ExitCode> {
+    if paths.iter().any(|path| path.as_os_str() == "-") {
+        bail!("rules are tried on records that are read twice; save standard input to a file");
+    }
+    let without = SourceArguments::in_memory(None);
+    let with = SourceArguments::in_memory(Some(file.to_owned()));
+    let (_, before) = without.scan(paths, Question::default())?;
+    let (scanned, after) = with.scan(paths, Question::default())?;
+    scanned.complain();
+    let (before, after) = (before.census.clusters(), after.census.clusters());
+    let mut text = String::new();
+    for (rule, hits) in scanned.rules.all().iter().zip(&scanned.hits) {
+        let name = sanitize(&rule.name, 100);
+        text.push_str(&format!(
+            "rule {name:?}: applied to {} records\n",
+            hits.applied
+        ));
+    }
+    text.push_str(&changes(&before, &after));
+    output::print(&text)?;
+    Ok(scanned.exit_code())
+}
+
+/// Says how two sets of clusters of the same records differ.
+fn changes(before: &[Cluster], after: &[Cluster]) -> String {
+    let index = |clusters: &[Cluster]| -> BTreeMap<ClusterId, (Severity, u64)> {
+        let told = |cluster: &Cluster| {
+            (
+                cluster.id,
+                (severity::of_cluster(cluster).severity, cluster.span.count),
+            )
+        };
+        clusters.iter().map(told).collect()
+    };
+    let (old, new) = (index(before), index(after));
+    let mut lines = Vec::new();
+    for cluster in before {
+        let (was, count) = old[&cluster.id];
+        let change = match new.get(&cluster.id) {
+            None => "gone".to_owned(),
+            Some((is, _)) if *is > was => format!("louder ({} to {})", was.name(), is.name()),
+            Some((is, _)) if *is < was => format!("quieter ({} to {})", was.name(), is.name()),
+            Some((_, more)) if *more > count => format!("merged into (+{} events)", more - count),
+            Some((_, fewer)) if *fewer < count => format!("smaller (-{} events)", count - fewer),
+            Some(_) => continue,
+        };
+        lines.push(line(&change, cluster));
+    }
+    for cluster in after
+        .iter()
+        .filter(|cluster| !old.contains_key(&cluster.id))
+    {
+        lines.push(line("new", cluster));
+    }
+    if lines.is_empty() {
+        return "nothing would change\n".to_owned();
+    }
+    lines.concat()
+}
+
+fn line(change: &str, cluster: &Cluster) -> String {
+    let identity = &cluster.facts.identity;
+    let error = cluster.error_code().unwrap_or(&identity.code);
+    let what = format!("{}:{} {error}", identity.service, identity.action);
+    let what = sanitize(&what, 200);
+    format!(
+        "{change}: {what}, {} events, {}\n",
+        cluster.span.count, cluster.id
+    )
+}

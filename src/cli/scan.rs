@@ -1,0 +1,78 @@
+//! `scan`: trail files in, clusters out.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+
+use crate::source::{Question, SourceArguments};
+use crate::{html, json, output, story, table};
+
+/// Fold the errors in CloudTrail records into clusters
+///
+/// PATH is a trail file (.json, .json.gz), JSON lines (.jsonl, .jsonl.gz), a saved subscription
+/// payload, a folder of these, or - for standard input. What is scanned twice counts once.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    cloudtrail-inspector scan AWSLogs/\n  \
+    cloudtrail-inspector scan --db trail.db AWSLogs/ && sqlite3 trail.db 'SELECT * FROM clusters'\n  \
+    cloudtrail-inspector scan --html report.html AWSLogs/\n  \
+    cloudtrail-inspector scan --inspect AWSLogs/111122223333/CloudTrail/eu-central-1/2026/\n  \
+    cloudtrail-inspector scan --stack errors AWSLogs/111122223333/CloudTrail/eu-central-1/2026/11/\n  \
+    aws s3 cp s3://trail/2026/11/21/x.json.gz - | cloudtrail-inspector scan --format json -")]
+pub struct Arguments {
+    /// Trail files, folders, or - for standard input
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    source: SourceArguments,
+    /// How to print the clusters
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+    /// Write a report as well: one HTML page that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Tell what happened as well, in event time: new, recovered, regressed, escalating, campaigns
+    #[arg(long)]
+    inspect: bool,
+    /// How many clusters the table shows; 0 shows all
+    #[arg(long, default_value_t = 30)]
+    limit: usize,
+}
+
+/// The forms of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let question = Question {
+        by_hour: arguments.html.is_some(),
+        samples: arguments.html.is_some() || arguments.format == Format::Json,
+        story: arguments.inspect,
+        ..Question::default()
+    };
+    let (scanned, answer) = arguments.source.scan(&arguments.paths, question)?;
+    scanned.complain();
+    let census = &answer.census;
+    // First the page, because a reader of stdout may close it early; but its failure is told last.
+    let page = arguments.html.as_deref().map_or(Ok(()), |path| {
+        html::write(path, &arguments.paths, &scanned, &answer)
+    });
+    match arguments.format {
+        Format::Table => {
+            output::print(&table::scan(&scanned, census, arguments.limit))?;
+            if let Some(transitions) = &answer.story {
+                output::print(&story::text(transitions, &census.facts))?;
+            }
+        }
+        Format::Json => json::scan(&scanned, &answer, &mut output::stdout())?,
+    }
+    page?;
+    Ok(scanned.exit_code())
+}

@@ -1,0 +1,195 @@
+//! What answers in the place of the function: the same verb, over a file or a table.
+//!
+//! A list is made of all events, which takes a while: of a file anew when somebody has written to it,
+//! of a table, which is read as a whole, at most every [`STALE`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use alerts::links::Links;
+use anyhow::Context as _;
+use clusters::keys::{DORMANT_DAYS, KeySettings};
+use pollster::block_on;
+use records::time::{EventTime, Window};
+use serde_json::json;
+use service::inspect;
+use service::ports::{Store, StoreError};
+use service::widget::{self, Answer, Setting};
+use view::listing::Listing;
+
+use crate::kept::{Kept, KeptArguments, Place};
+use crate::machine::now;
+use crate::{output, said};
+
+/// What the page calls. There is no such function: the page calls its own server.
+const ENDPOINT: &str = "arn:aws:lambda:local:000000000000:function:serve";
+
+/// For how long the list of a table's clusters is good.
+const STALE: Duration = Duration::from_secs(300);
+
+/// See above.
+pub struct Function {
+    kept: Kept,
+    /// The file, if it is one.
+    path: Option<PathBuf>,
+    made: Option<Made>,
+}
+
+/// A list, and what it was made of.
+struct Made {
+    listing: Listing,
+    at: Instant,
+    print: Print,
+}
+
+/// What changes with a file, and with what is written ahead of it: how long they are, and since when.
+type Print = Vec<Option<(u64, SystemTime)>>;
+
+impl Function {
+    /// Opens a file or a table, and makes the first list.
+    pub fn open(arguments: &KeptArguments) -> anyhow::Result<Self> {
+        let mut function = Self {
+            kept: arguments.open()?,
+            path: arguments.db.clone(),
+            made: None,
+        };
+        function.listing()?;
+        Ok(function)
+    }
+
+    /// Says what is looked at, and from when until when it has events, as JSON.
+    pub fn about(&mut self) -> anyhow::Result<String> {
+        let is_file = self.path.is_some();
+        let listing = self.listing()?;
+        let first = listing.clusters.values().map(|listed| listed.first).min();
+        let millis = |at: EventTime| at.seconds() * 1000;
+        let as_of = if is_file { ended(listing) } else { now() };
+        let about = json!({
+            "name": self.kept.name,
+            "endpoint": ENDPOINT,
+            "asOf": millis(as_of),
+            "first": first.map(millis),
+            "isPast": is_file,
+        });
+        Ok(about.to_string())
+    }
+
+    /// Answers an event as the function would: HTML is a text, Markdown an object.
+    pub fn answer(&mut self, event: &str) -> anyhow::Result<String> {
+        let listing = self.listing()?.clone();
+        let now = now();
+        let as_of = self.path.as_ref().map_or(now, |_| ended(&listing));
+        let setting = setting(&listing, as_of, now);
+        let listing = async || Ok(listing);
+        let answered = match &mut self.kept.place {
+            Place::File(store) => {
+                block_on(widget::answer(event, store.as_ref(), listing, &setting))
+            }
+            #[cfg(feature = "aws")]
+            Place::Table(opened) => {
+                let _runtime = opened.runtime.enter();
+                opened.store.set_now(now);
+                block_on(widget::answer(event, &opened.store, listing, &setting))
+            }
+        };
+        let answer = answered.unwrap_or_else(|failure| {
+            let sorry = widget::sorry(&setting, &failure);
+            output::complain(&said(&failure.into()));
+            sorry
+        });
+        Ok(match answer {
+            Answer::Html(html) => json!(html).to_string(),
+            Answer::Markdown(markdown) => json!({"markdown": markdown}).to_string(),
+        })
+    }
+
+    /// Returns the list, made anew if it is time to.
+    fn listing(&mut self) -> anyhow::Result<&Listing> {
+        // What is written while it is made shows the next time.
+        let print = self.path.as_deref().map(print).unwrap_or_default();
+        let is_good = |made: &Made| match self.path {
+            Some(_) => made.print == print,
+            None => made.at.elapsed() < STALE,
+        };
+        let made = match self.made.take().filter(is_good) {
+            Some(made) => made,
+            None => Made {
+                listing: self.list().with_context(|| self.kept.name.clone())?,
+                at: Instant::now(),
+                print,
+            },
+        };
+        Ok(&self.made.insert(made).listing)
+    }
+
+    fn list(&mut self) -> Result<Listing, StoreError> {
+        let now = now();
+        match &mut self.kept.place {
+            Place::File(store) => {
+                let listed = block_on(list(store.as_ref(), None))?;
+                Ok(listed.unwrap_or_else(|| Listing::empty(now.window())))
+            }
+            #[cfg(feature = "aws")]
+            Place::Table(opened) => {
+                let _runtime = opened.runtime.enter();
+                opened.store.set_now(now);
+                let listed = block_on(list(&opened.store, Some(now.window())))?;
+                Ok(listed.unwrap_or_else(|| Listing::empty(now.window())))
+            }
+        }
+    }
+}
+
+/// Lists the clusters of a store, as an inspection does that has taken all hours before one: where it
+/// is not given, all there are. `None` where there are no events.
+async fn list(store: &impl Store, until: Option<Window>) -> Result<Option<Listing>, StoreError> {
+    let mut events = store.events().await?;
+    let is_over = |at: EventTime| until.is_none_or(|until| at.window() < until);
+    events.retain(|(_, seen)| seen.at().is_none_or(is_over));
+    let facts = store.sums(None).await?.facts;
+    let mut chronicle = inspect::chronicle(&events, &facts);
+    if let (Some(chronicle), Some(until)) = (&mut chronicle, until)
+        && chronicle.next() < until
+    {
+        // Nothing failed since; what is quiet for long enough has recovered.
+        chronicle.turn(until.plus(-1), &[]);
+    }
+    Ok(chronicle.as_ref().map(Listing::from))
+}
+
+/// Returns when the last hour of a file's events was over: the time at which one looks at it.
+fn ended(listing: &Listing) -> EventTime {
+    listing.until.start()
+}
+
+fn setting(listing: &Listing, as_of: EventTime, now: EventTime) -> Setting {
+    let accounts = listing.accounts().into_iter();
+    Setting {
+        endpoint: ENDPOINT.to_owned(),
+        links: Links::default(),
+        account_names: BTreeMap::new(),
+        // Nobody asks IAM from here. Whose keys are foreign is told by whose failures are here.
+        keys: KeySettings {
+            account_id: String::new(),
+            member_accounts: accounts.map(str::to_owned).collect(),
+            dormant_days: DORMANT_DAYS,
+            canaries: BTreeSet::new(),
+        },
+        decides: true,
+        as_of,
+        now,
+    }
+}
+
+fn print(path: &Path) -> Print {
+    let mut ahead = OsString::from(path);
+    ahead.push("-wal");
+    let of = |path: &Path| {
+        let metadata = fs::metadata(path).ok()?;
+        Some((metadata.len(), metadata.modified().ok()?))
+    };
+    vec![of(path), of(Path::new(&ahead))]
+}

@@ -1,0 +1,65 @@
+//! `--since`: a moment, or how long before the newest event.
+//!
+//! Durations count back from the newest event and not from now: the trail of an incident last
+//! month is looked at as of last month.
+
+use std::str::FromStr;
+
+use records::time::EventTime;
+
+/// When to begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// At a moment.
+    At(EventTime),
+    /// So many seconds before the newest event.
+    Before(i64),
+}
+
+impl Since {
+    /// Returns the moment, given that of the newest event.
+    pub fn moment(self, newest: EventTime) -> EventTime {
+        match self {
+            Self::At(moment) => moment,
+            Self::Before(seconds) => {
+                // Further back than any event time is the same as from the beginning.
+                let begin = newest.seconds().saturating_sub(seconds);
+                EventTime::from_seconds(begin).unwrap_or(EventTime::FIRST)
+            }
+        }
+    }
+}
+
+/// Reads a time or a date.
+pub fn time(text: &str) -> Option<EventTime> {
+    EventTime::parse(text).or_else(|| EventTime::parse(&format!("{text}T00:00:00Z")))
+}
+
+impl FromStr for Since {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(time) = time(text) {
+            return Ok(Self::At(time));
+        }
+        seconds(text).map(Self::Before).ok_or_else(|| {
+            "give a time (2026-11-21T08:00:00Z), a date (2026-11-21), or how long before the \
+             newest event (30m, 24h, 7d, 2w)"
+                .to_owned()
+        })
+    }
+}
+
+/// Reads a length of time, such as 30m, 24h, 7d or 2w, in seconds.
+pub fn seconds(text: &str) -> Option<i64> {
+    let unit_seconds = match text.chars().next_back()? {
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        'w' => 7 * 86_400,
+        _ => return None,
+    };
+    let amount: i64 = text[..text.len() - 1].parse().ok()?;
+    let seconds = amount.checked_mul(unit_seconds);
+    seconds.filter(|seconds| *seconds > 0)
+}

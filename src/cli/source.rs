@@ -1,0 +1,402 @@
+//! Trail files read into a store by the rules, and what is asked of the store then: the part that
+//! the commands which read files have in common.
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::thread;
+
+use anyhow::{Context as _, anyhow};
+use clap::Args;
+use clusters::Census;
+use clusters::exempt::Exempt;
+use clusters::report::Books;
+use clusters::timeline::Timeline;
+use clusters::transition::Transition;
+use clusters::twin::TrailAccounts;
+use input::Limits;
+use records::principal::is_account_id;
+use records::redact::sanitize;
+use records::time::EventTime;
+use service::ingest::{self, Folded, Folding, QUARANTINED_MAX};
+use service::inspect;
+use service::memory::MemoryStore;
+use service::ports::{Quarantined, Store, StoreError};
+use service::rules::{Hits, Rule, Rules};
+use sqlite::SqliteStore;
+
+use crate::inputs::{Failure, Inputs, progress, shown};
+use crate::since::Since;
+use crate::stack::TableArguments;
+use crate::{jobs, output};
+
+/// A payload of 1 MiB can be made to inflate to 770 MiB; real files stay far below this.
+const INFLATED_MIB_MAX: u64 = 256;
+
+/// Where clusters are kept, and how far an input is trusted.
+#[derive(Debug, Args)]
+pub struct SourceArguments {
+    /// Keep clusters in this SQLite file; the next scan continues it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["table", "stack"])]
+    pub db: Option<PathBuf>,
+    #[command(flatten)]
+    pub table: TableArguments,
+    /// Refuse a compressed file that inflates to more than this many MiB
+    #[arg(long, value_name = "MIB", default_value_t = INFLATED_MIB_MAX)]
+    pub inflated_mib_max: u64,
+    #[command(flatten)]
+    pub rules: RulesArguments,
+    /// Read so many files at a time; by default as many as there are processors
+    #[arg(long, short, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+}
+
+/// What events are treated by.
+#[derive(Debug, Default, Args)]
+pub struct RulesArguments {
+    /// Treat events as the rules in this TOML file say
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
+    /// Ignore what other accounts log of this account's calls, as its own trail is read as well; may
+    /// be given several times
+    #[arg(long, value_name = "ID", value_parser = account_id)]
+    pub trail_account: Vec<String>,
+}
+
+/// What a scan did.
+#[derive(Debug, Default)]
+pub struct Scanned {
+    /// What became of the records.
+    pub books: Books,
+    /// Inputs read to their end.
+    pub files: usize,
+    /// Inputs that could not be read, and why.
+    pub failed: Vec<Failure>,
+    /// Records that could not be read, by input.
+    pub quarantined: Vec<(String, Quarantined)>,
+    /// The rules, in their order.
+    pub rules: Rules,
+    /// How often each of them matched.
+    pub hits: Vec<Hits>,
+}
+
+/// What to ask of a store when the inputs are in it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Question {
+    /// Sum up the events since a moment instead of all.
+    pub since: Option<Since>,
+    /// Count all events by hour, too.
+    pub by_hour: bool,
+    /// Return samples, too.
+    pub samples: bool,
+    /// Tell what happened, too.
+    pub story: bool,
+}
+
+/// What the store answers.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// The sums.
+    pub census: Census,
+    /// The events by hour, if that was asked.
+    pub timeline: Timeline,
+    /// What happened, if that was asked.
+    pub story: Option<Vec<Transition>>,
+}
+
+impl SourceArguments {
+    /// Returns what scans into memory, by the rules of a file.
+    pub fn in_memory(rules: Option<PathBuf>) -> Self {
+        Self {
+            db: None,
+            table: TableArguments::default(),
+            inflated_mib_max: INFLATED_MIB_MAX,
+            rules: RulesArguments {
+                rules,
+                ..RulesArguments::default()
+            },
+            jobs: None,
+        }
+    }
+
+    fn gathering(&self, inputs_max: usize, samples: bool) -> Gathering {
+        Gathering {
+            limits: self.limits(),
+            inputs_max,
+            jobs: self.jobs.map_or_else(processors, NonZeroUsize::get),
+            samples,
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            inflated_bytes_max: self.inflated_mib_max.saturating_mul(1 << 20),
+            ..Limits::default()
+        }
+    }
+
+    /// Scans the inputs into the store that was asked for and sums up what is in it.
+    pub fn scan(&self, paths: &[PathBuf], question: Question) -> anyhow::Result<(Scanned, Answer)> {
+        let scanned = Scanned::with(self.rules.load()?);
+        // Before a store is made: a path that leads nowhere should leave none behind.
+        let inputs = match paths {
+            [] => Inputs::default(),
+            paths => Inputs::find(paths)?,
+        };
+        if self.table.is_given() {
+            #[cfg(feature = "aws")]
+            return self.scan_into_table(scanned, inputs, question);
+            #[cfg(not(feature = "aws"))]
+            return self.table.open();
+        }
+        match &self.db {
+            None => {
+                let mut store = MemoryStore::default();
+                scan_into(
+                    &mut store,
+                    scanned,
+                    inputs,
+                    self.gathering(1, question.samples),
+                    question,
+                )
+            }
+            Some(path) => {
+                let mut store = SqliteStore::open(path).with_context(|| shown(path))?;
+                let gathering = self.gathering(INPUTS_MAX, true);
+                scan_into(&mut store, scanned, inputs, gathering, question)
+                    .map_err(|error| about_store(error, shown(path)))
+            }
+        }
+    }
+
+    #[cfg(feature = "aws")]
+    fn scan_into_table(
+        &self,
+        scanned: Scanned,
+        inputs: Inputs,
+        question: Question,
+    ) -> anyhow::Result<(Scanned, Answer)> {
+        let opened = self.table.open()?;
+        let _runtime = opened.runtime.enter();
+        let mut store = opened.store.counting();
+        let gathering = self.gathering(1, true);
+        scan_into(&mut store, scanned, inputs, gathering, question)
+            .map_err(|error| about_store(error, self.table.name()))
+    }
+}
+
+/// Says which store an error is about; only what a store says is about one.
+fn about_store(error: anyhow::Error, name: String) -> anyhow::Error {
+    if error.is::<StoreError>() {
+        error.context(name)
+    } else {
+        error
+    }
+}
+
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+impl RulesArguments {
+    /// Returns the rules to go by.
+    pub fn load(&self) -> anyhow::Result<Rules> {
+        let trail_accounts = TrailAccounts::new(self.trail_account.iter().cloned());
+        Ok(load_rules(self.rules.as_deref())?.with_exempt(Exempt {
+            trail_accounts,
+            ..Exempt::default()
+        }))
+    }
+}
+
+fn account_id(text: &str) -> Result<String, String> {
+    match is_account_id(text) {
+        true => Ok(text.to_owned()),
+        false => Err("an account id has twelve digits, such as 111122223333".to_owned()),
+    }
+}
+
+/// Loads a rules file; none gives no rules.
+pub fn load_rules(file: Option<&Path>) -> anyhow::Result<Rules> {
+    let Some(file) = file else {
+        return Ok(Rules::default());
+    };
+    let text =
+        fs::read_to_string(file).with_context(|| format!("{}: cannot be read", shown(file)))?;
+    Rules::parse(&text).map_err(|complaints| {
+        let lines: Vec<String> = complaints
+            .iter()
+            .map(|complaint| format!("{}:{}", shown(file), sanitize(&complaint.to_string(), 500)))
+            .collect();
+        anyhow!("the rules cannot be used\n{}", lines.join("\n"))
+    })
+}
+
+/// How inputs are read, and how many are committed at a time: a transaction costs more than most
+/// inputs, but what was gathered is lost when the scan is killed.
+#[derive(Debug, Clone, Copy)]
+struct Gathering {
+    limits: Limits,
+    inputs_max: usize,
+    /// How many threads fold.
+    jobs: usize,
+    /// Whether the store is to keep samples.
+    samples: bool,
+}
+
+/// How many inputs go into one transaction of a store in a file, and how many events are enough.
+const INPUTS_MAX: usize = 64;
+const EVENTS_MAX: usize = 4096;
+
+fn scan_into(
+    store: &mut impl Store,
+    mut scanned: Scanned,
+    inputs: Inputs,
+    gathering: Gathering,
+    question: Question,
+) -> anyhow::Result<(Scanned, Answer)> {
+    let bar = progress(&inputs);
+    scanned.failed = inputs.failed;
+    let rules = scanned.rules.clone();
+    let mut folding = Folding::new(gathering.limits, &rules);
+    if gathering.samples {
+        folding = folding.with_samples();
+    }
+    let threads = gathering.jobs.min(inputs.found.len()).max(1);
+    let foldings = (0..threads).map(|_| folding.beside()).collect();
+    let (mut gathered, mut events) = (Vec::new(), 0);
+    jobs::fold(&inputs.found, foldings, &bar, |input, outcome| {
+        match outcome {
+            Ok(folded) => {
+                events += folded.events();
+                gathered.push((input.name(), folded));
+            }
+            Err(failure) => scanned.failed.push(failure),
+        }
+        if gathered.len() >= gathering.inputs_max || events >= EVENTS_MAX {
+            events = 0;
+            scanned.commit(store, std::mem::take(&mut gathered), &folding)?;
+        }
+        anyhow::Ok(())
+    })?;
+    scanned.commit(store, gathered, &folding)?;
+    bar.finish_and_clear();
+    Ok((scanned, answer(store, question)?))
+}
+
+/// Asks a store.
+pub fn answer(store: &impl Store, question: Question) -> anyhow::Result<Answer> {
+    // Each question may take reading the whole store, so samples come along with the sums.
+    let all = match question.samples {
+        true => pollster::block_on(store.census(None)),
+        false => pollster::block_on(store.sums(None)),
+    };
+    let mut answer = Answer {
+        census: all?,
+        ..Answer::default()
+    };
+    if let Some(since) = question.since {
+        // Without any event time nothing is known to be that new.
+        let newest = answer.census.last_seen();
+        let moment = newest.map_or(EventTime::LAST, |newest| since.moment(newest));
+        let sums = pollster::block_on(store.sums(Some(moment)))?;
+        let samples = std::mem::replace(&mut answer.census, sums).samples;
+        answer.census.samples = samples;
+    }
+    if question.by_hour {
+        answer.timeline = pollster::block_on(store.timeline())?;
+    }
+    if question.story {
+        let events = pollster::block_on(store.events())?;
+        answer.story = Some(inspect::story(&events, &answer.census.facts));
+    }
+    Ok(answer)
+}
+
+impl Scanned {
+    /// Returns what a scan with rules has done so far: nothing.
+    pub fn with(rules: Rules) -> Self {
+        let hits = vec![Hits::default(); rules.all().len()];
+        Self {
+            rules,
+            hits,
+            ..Self::default()
+        }
+    }
+
+    /// Commits what was gathered; only then it counts.
+    fn commit(
+        &mut self,
+        store: &mut impl Store,
+        gathered: Vec<(String, Folded)>,
+        folding: &Folding<'_>,
+    ) -> anyhow::Result<()> {
+        if gathered.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<String> = gathered.iter().map(|(name, _)| name.clone()).collect();
+        let ingested = pollster::block_on(ingest::commit_all(store, gathered))?;
+        for (name, ingested) in names.into_iter().zip(ingested) {
+            folding.learn(&ingested);
+            self.books.add(&ingested.books);
+            Hits::add(&mut self.hits, &ingested.hits);
+            self.files += 1;
+            let quarantined = ingested.quarantined.into_iter();
+            self.quarantined
+                .extend(quarantined.map(|record| (name.clone(), record)));
+        }
+        Ok(())
+    }
+
+    /// Complains about everything that could not be read, and about rules that did nothing.
+    pub fn complain(&self) {
+        for (rule, hits) in self.rules.all().iter().zip(&self.hits) {
+            if let Some(complaint) = idle(rule, *hits) {
+                output::complain(&complaint);
+            }
+        }
+        const SHOWN: usize = 20;
+        for failure in &self.failed {
+            output::complain(&format!("error: {}: {}", failure.file, failure.error));
+        }
+        for (file, record) in self.quarantined.iter().take(SHOWN) {
+            let Quarantined { number, rejection } = record;
+            output::complain(&format!(
+                "quarantined: {file}: record {number}: {rejection}"
+            ));
+        }
+        // Not all are kept with their place, but all are counted.
+        let shown = self.quarantined.len().min(SHOWN) as u64;
+        if let Some(more @ 1..) = self.books.quarantined().checked_sub(shown) {
+            output::complain(&format!(
+                "quarantined: {more} more; --format json lists up to {QUARANTINED_MAX} of a file"
+            ));
+        }
+    }
+
+    /// Returns 1 when an input could not be read.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(u8::from(!self.failed.is_empty()))
+    }
+}
+
+/// Says of a rule that did nothing why that may be.
+fn idle(rule: &Rule, hits: Hits) -> Option<String> {
+    let name = sanitize(&rule.name, 100);
+    let line = rule.line;
+    match (hits, rule.until) {
+        (
+            Hits {
+                ended: ended @ 1.., ..
+            },
+            Some(until),
+        ) => Some(format!(
+            "rule {name:?} (line {line}) ended at {until}; it would have matched {ended} records since"
+        )),
+        (Hits { applied: 0, .. }, _) => {
+            Some(format!("rule {name:?} (line {line}) matched nothing"))
+        }
+        _ => None,
+    }
+}

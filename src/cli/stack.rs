@@ -1,0 +1,21 @@
+//! Which table of a deployed stack a command is about.
+
+use clap::Args;
+
+/// Which table.
+#[derive(Debug, Default, Args)]
+pub struct TableArguments {
+    /// Use this DynamoDB table of a deployed stack
+    #[arg(long, value_name = "NAME", conflicts_with = "stack")]
+    pub table: Option<String>,
+    /// Use the table of this deployed stack
+    #[arg(long, value_name = "NAME")]
+    pub stack: Option<String>,
+}
+
+impl TableArguments {
+    /// Tells whether a table was named.
+    pub fn is_given(&self) -> bool {
+        self.table.is_some() || self.stack.is_some()
+    }
+}

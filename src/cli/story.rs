@@ -1,0 +1,114 @@
+//! The story of `scan --inspect`: what happened, a line each in the order of event time, and at the
+//! end how many alerts that is.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use clusters::Facts;
+use clusters::campaign::Campaign;
+use clusters::fingerprint::ClusterId;
+use clusters::transition::{Change, Transition};
+use records::redact::sanitize;
+use records::time::duration;
+use service::inspect::telling::occasion;
+
+use crate::counts::counted;
+
+/// What is shown of a caller's name.
+const NAME_CHARS_MAX: usize = 128;
+
+/// Returns the story as text.
+pub fn text(transitions: &[Transition], facts: &BTreeMap<ClusterId, Arc<Facts>>) -> String {
+    let mut text = String::new();
+    for transition in transitions.iter().filter(|of| !of.is_swallowed) {
+        // Writing into a string cannot fail.
+        let _ = writeln!(
+            text,
+            "{}  {}  {:<14}  {}",
+            transition.at,
+            transition.account_id,
+            transition.change.name(),
+            told(transition, facts),
+        );
+    }
+    let alerts = transitions
+        .iter()
+        .filter_map(|of| occasion(of, None, of.at.seconds()))
+        .count();
+    let swallowed = transitions.iter().filter(|of| of.is_swallowed).count();
+    let _ = writeln!(
+        text,
+        "{} transitions, {alerts} of them alerts, {swallowed} more told by campaigns",
+        transitions.len() - swallowed,
+    );
+    text
+}
+
+fn told(transition: &Transition, facts: &BTreeMap<ClusterId, Arc<Facts>>) -> String {
+    let cluster = transition.cluster.map(|cluster| named(cluster, facts));
+    let what = cluster.unwrap_or_default();
+    match &transition.change {
+        Change::New | Change::Ongoing => what,
+        Change::NewPrincipal { principal } => format!("{what}: {}", name(principal)),
+        Change::Recovered {
+            fault_seconds,
+            count,
+            ..
+        } => {
+            let (count, time) = (counted(*count, "event"), duration(*fault_seconds));
+            format!("{what}: {count} in {time}")
+        }
+        Change::Regressed { quiet_seconds } => {
+            format!("{what}: after {} of quiet", duration(*quiet_seconds))
+        }
+        Change::Escalating { count, limit } => {
+            format!("{what}: {count} events in an hour, {limit} would be usual at most")
+        }
+        Change::Calmed(escalation) => format!(
+            "{what}: up to {} events in an hour since {}",
+            escalation.peak,
+            escalation.since.start(),
+        ),
+        Change::Campaign(campaign) => format!("{}: begins", actor(campaign, facts)),
+        Change::CampaignGrew { times, campaign } => {
+            format!("{}: {times} times what makes one", actor(campaign, facts))
+        }
+        Change::CampaignEnded(campaign) => format!(
+            "{}: {} in {}, {}, {}",
+            actor(campaign, facts),
+            counted(campaign.events.len() as u64, "event"),
+            duration(campaign.last.seconds_since(campaign.began)),
+            counted(campaign.clusters.len() as u64, "cluster"),
+            counted(campaign.calls.len() as u64, "call"),
+        ),
+        Change::NoData { since } => format!("no event since {since}; nothing recovers meanwhile"),
+        Change::DataAgain { since } => {
+            let seconds = transition.at.seconds_since(*since);
+            format!("events again after {}", duration(seconds))
+        }
+    }
+}
+
+fn named(cluster: ClusterId, facts: &BTreeMap<ClusterId, Arc<Facts>>) -> String {
+    let Some(facts) = facts.get(&cluster) else {
+        return cluster.to_string();
+    };
+    let identity = &facts.identity;
+    let (service, action, code) = (&identity.service, &identity.action, &identity.code);
+    let text = format!("{service}:{action} {code}");
+    format!("{} ({cluster})", sanitize(&text, NAME_CHARS_MAX))
+}
+
+fn actor(campaign: &Campaign, facts: &BTreeMap<ClusterId, Arc<Facts>>) -> String {
+    let shapes: Vec<&str> = campaign.shapes.iter().map(|shape| shape.name()).collect();
+    let who = match ClusterId::parse(&campaign.actor) {
+        Some(cluster) => named(cluster, facts),
+        None => name(&campaign.actor),
+    };
+    format!("{} by {who}", shapes.join(" and "))
+}
+
+fn name(text: &str) -> String {
+    sanitize(text, NAME_CHARS_MAX)
+}

@@ -1,0 +1,341 @@
+//! What people read in a terminal: the books in a sentence, the clusters in a table that fits.
+
+use alerts::hint::hint;
+use alerts::severity::{self, Severity};
+use clusters::class::Class;
+use clusters::facet::Kind;
+use clusters::fingerprint::ClusterId;
+use clusters::mark::Marking;
+use clusters::ranking::Entry;
+use clusters::report::Books;
+use clusters::{Census, Cluster, Span, Sum};
+use comfy_table::{
+    Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Row, Table, Width, presets,
+};
+use records::redact::sanitize;
+use records::time::EventTime;
+
+use crate::counts::{counted, outcomes};
+use crate::history;
+use crate::kept::{Decided, History, Standing};
+use crate::output;
+use crate::source::Scanned;
+
+/// How wide a table is where no terminal tells its width.
+const COLUMNS_WITHOUT_TERMINAL: u16 = 160;
+
+/// How wide a cluster's id is, with a space on either side.
+const ID_COLUMNS: u16 = 28;
+
+/// Returns what a scan found.
+pub fn scan(scanned: &Scanned, census: &Census, limit: usize) -> String {
+    scan_within(scanned, census, limit, None)
+}
+
+/// Returns the clusters of a census, with what was decided about them.
+pub fn clusters(census: &Census, decided: &Decided, limit: usize) -> String {
+    let (mut text, count) = clusters_within(census, decided, limit, None);
+    text.push_str(&format!("{}\n", counted(count as u64, "cluster")));
+    text
+}
+
+/// Returns what a scan found in so many columns, or in as many as the terminal has.
+fn scan_within(scanned: &Scanned, census: &Census, limit: usize, width: Option<u16>) -> String {
+    let (mut text, count) = clusters_within(census, &Decided::default(), limit, width);
+    text.push_str(&books(&scanned.books, scanned, count));
+    text
+}
+
+/// Returns the table of clusters, and how many there are.
+fn clusters_within(
+    census: &Census,
+    decided: &Decided,
+    limit: usize,
+    width: Option<u16>,
+) -> (String, usize) {
+    let mut clusters: Vec<(Severity, Sum<'_>)> = census
+        .sums()
+        .into_iter()
+        .map(|sum| (severity::of_sum(&sum), sum))
+        .collect();
+    // The sort is stable: within a severity the largest stay first.
+    clusters.sort_by_key(|(severity, _)| std::cmp::Reverse(*severity));
+    let shown = if limit == 0 { clusters.len() } else { limit };
+    let mut text = String::new();
+    if !clusters.is_empty() {
+        let header = ["severity", "count", "what", "who", "seen (UTC)", "status"];
+        let mut table = table(&header, width);
+        let as_of = census.last_seen();
+        for (severity, sum) in clusters.iter().take(shown) {
+            let cluster = sum.cluster();
+            let status = decided.standing(&cluster, as_of).words();
+            table.add_row(row(*severity, &cluster, &status));
+        }
+        text.push_str(&table.trim_fmt());
+        // A cluster's id is there to be copied. Where the columns are too narrow for it, this one
+        // gets just as much as it needs.
+        let mut ids = clusters.iter().take(shown).map(|(_, sum)| sum.id);
+        if ids.any(|id| !text.contains(&id.to_string()))
+            && let Some(what) = table.column_mut(2)
+        {
+            what.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(ID_COLUMNS)));
+            text = table.trim_fmt();
+        }
+        text.push('\n');
+    }
+    if let Some(more @ 1..) = clusters.len().checked_sub(shown) {
+        text.push_str(&format!("… and {more} more; --limit 0 shows all\n"));
+    }
+    (text, clusters.len())
+}
+
+/// How many values of a facet are shown of one cluster, and how many of its samples.
+const VALUES_SHOWN: usize = 10;
+const SAMPLES_SHOWN: usize = 3;
+
+/// How many of the last faults and of the last entries of its journal are shown of one cluster.
+const HISTORY_SHOWN: usize = 5;
+
+/// Returns one cluster in lines: what, how often, what was decided and happened, how bad, who and
+/// where, and examples.
+pub fn cluster(cluster: &Cluster, standing: &Standing<'_>, history: &History) -> String {
+    let assessment = severity::of_cluster(cluster);
+    let mut lines: Vec<String> = what(cluster).lines().map(str::to_owned).collect();
+    let mut line = |name: &str, value: &str| lines.push(format!("  {name:<15} {value}"));
+    line("events", &cluster.span.count.to_string());
+    line("seen (UTC)", &seen(cluster.span).replace('\n', " to "));
+    line("status", standing.status.name());
+    if let Some(Marking { mark, ended }) = standing.marking {
+        let ended = ended.map(|why| format!("; over: {why}"));
+        let (ended, made) = (ended.unwrap_or_default(), mark.made());
+        line("mark", &format!("{}{ended}", history::entry(&made)));
+    }
+    let last = |of: usize| of.saturating_sub(HISTORY_SHOWN);
+    let faults = &history.faults[last(history.faults.len())..];
+    let entries = &history.entries[last(history.entries.len())..];
+    let (faults, entries) = (history::faults(faults), entries.iter().map(history::entry));
+    for (name, lines) in [("faults", faults), ("journal", entries.collect())] {
+        let names = std::iter::once(name).chain(std::iter::repeat(""));
+        for (name, text) in names.zip(&lines) {
+            line(name, text);
+        }
+    }
+    line("severity", assessment.severity.name());
+    for reason in &assessment.reasons {
+        line("", reason);
+    }
+    line("hint", &hint(&cluster.facts.identity, &cluster.typical()));
+    for (kind, facet) in &cluster.facets {
+        let mut name = kind.name();
+        for value in facet.values.iter().take(VALUES_SHOWN) {
+            line(name, &format!("{:>7}  {}", value.span.count, value.value));
+            name = "";
+        }
+        if let Some(more @ 1..) = facet.distinct.checked_sub(VALUES_SHOWN) {
+            line("", &format!("{:>7}  and {more} more", ""));
+        }
+    }
+    for sample in cluster.samples.iter().take(SAMPLES_SHOWN) {
+        line("sample", &sanitize(&sample.json, 8192));
+    }
+    for line in &mut lines {
+        line.truncate(line.trim_end().len());
+    }
+    lines.join("\n") + "\n"
+}
+
+/// Returns a ranking.
+pub fn top(entries: &[Entry], census: &Census) -> String {
+    if entries.is_empty() {
+        return "nothing failed\n".to_owned();
+    }
+    let header = ["count", "name", "clusters", "principals", "seen (UTC)"];
+    let mut table = table(&header, None);
+    for entry in entries {
+        table.add_row(vec![
+            Cell::new(entry.span.count),
+            Cell::new(name(entry, census)),
+            Cell::new(entry.clusters),
+            Cell::new(entry.principals),
+            Cell::new(seen(entry.span)),
+        ]);
+    }
+    table.trim_fmt() + "\n"
+}
+
+fn name(entry: &Entry, census: &Census) -> String {
+    let cluster = ClusterId::parse(&entry.name).filter(|id| id.to_string() == entry.name);
+    match cluster.and_then(|id| census.facts.get(&id)) {
+        Some(facts) => {
+            let identity = &facts.identity;
+            let what = format!("{}:{} {}", identity.service, identity.action, identity.code);
+            format!("{}\n{}", entry.name, sanitize(&what, 200))
+        }
+        None => sanitize(&entry.name, 200),
+    }
+}
+
+fn table(header: &[&str], width: Option<u16>) -> Table {
+    let mut table = Table::new();
+    let width = width
+        .or_else(|| table.width())
+        .unwrap_or(COLUMNS_WITHOUT_TERMINAL);
+    table
+        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(width);
+    if output::colours() {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    table.set_header(
+        header
+            .iter()
+            .map(|name| Cell::new(name).add_attribute(Attribute::Bold)),
+    );
+    table
+}
+
+fn row(severity: Severity, cluster: &Cluster, status: &str) -> Row {
+    let colour = match severity {
+        Severity::Critical => Color::Magenta,
+        Severity::Error => Color::Red,
+        Severity::Warning => Color::Yellow,
+        Severity::Info => Color::Grey,
+    };
+    Row::from(vec![
+        Cell::new(severity.name()).fg(colour),
+        Cell::new(cluster.span.count),
+        Cell::new(what(cluster)),
+        Cell::new(who(cluster)),
+        Cell::new(seen(cluster.span)),
+        Cell::new(status),
+    ])
+}
+
+/// Says what failed: the call, the error and its reason, the cluster's id.
+fn what(cluster: &Cluster) -> String {
+    let identity = &cluster.facts.identity;
+    let error = cluster.error_code().unwrap_or(&identity.code);
+    let error = if identity.class == Class::Watch {
+        "succeeded"
+    } else {
+        error
+    };
+    let call = format!("{}:{} {error}", identity.service, identity.action);
+    let mut lines = vec![sanitize(&call, 200)];
+    let layers = cluster.facets.get(&Kind::Layer);
+    if let Some(cause) = &identity.cause {
+        lines.push(sanitize(cause, 200));
+    }
+    if let Some(layers) = layers {
+        let layers: Vec<&str> = layers
+            .values
+            .iter()
+            .map(|layer| layer.value.as_str())
+            .collect();
+        lines.push(format!("denied by {}", layers.join(", ")));
+    } else if !cluster.facts.template.is_empty() {
+        lines.push(sanitize(&cluster.facts.template, 200));
+    }
+    lines.push(format!("{} {}", identity.account_id, cluster.id));
+    lines.join("\n")
+}
+
+/// Says who: the most frequent callers, by the part of their name that tells.
+fn who(cluster: &Cluster) -> String {
+    const SHOWN: usize = 2;
+    let Some(principals) = cluster.facets.get(&Kind::Principal) else {
+        return String::new();
+    };
+    let mut lines: Vec<String> = principals
+        .values
+        .iter()
+        .take(SHOWN)
+        .map(|principal| cluster.short_name(&principal.value).to_owned())
+        .collect();
+    if let Some(more @ 1..) = principals.distinct.checked_sub(SHOWN) {
+        lines.push(format!("and {more} more"));
+    }
+    lines.join("\n")
+}
+
+fn seen(span: Span) -> String {
+    let minute = |time: Option<_>| {
+        time.map_or("undated".to_owned(), |time: EventTime| {
+            time.to_string()
+                .replace('T', " ")
+                .chars()
+                .take(16)
+                .collect()
+        })
+    };
+    let (first, last) = (minute(span.first_seen), minute(span.last_seen));
+    if first == last {
+        first
+    } else {
+        format!("{first}\n{last}")
+    }
+}
+
+/// Returns the books in sentences; their sums agree.
+fn books(books: &Books, scanned: &Scanned, clusters: usize) -> String {
+    let files = counted(scanned.files as u64, "file");
+    let mut text = outcomes(books, &files);
+    text.push_str(&format!("{}\n", counted(clusters as u64, "cluster")));
+    if !scanned.failed.is_empty() {
+        let failed = counted(scanned.failed.len() as u64, "input");
+        text.push_str(&format!("{failed} could not be read\n"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use demo::{Plan, trail};
+    use input::{Layout, Limits};
+    use service::ingest;
+    use service::memory::MemoryStore;
+    use service::ports::Store as _;
+    use service::rules::Rules;
+
+    use super::*;
+
+    #[test]
+    fn a_table_fits_its_terminal_and_keeps_ids_in_one_piece() {
+        let plan = Plan {
+            hours: 2,
+            events_per_hour: 300,
+            ..Plan::default()
+        };
+        let mut store = MemoryStore::default();
+        for file in trail(&plan).files {
+            let json = file.json();
+            let limits = Limits::default();
+            let folded = ingest::fold(
+                json.as_bytes(),
+                Layout::Guess,
+                &limits,
+                None,
+                &Rules::default(),
+            )
+            .unwrap();
+            pollster::block_on(ingest::commit(&mut store, &file.name, folded)).unwrap();
+        }
+        let census = pollster::block_on(store.census(None)).unwrap();
+        for width in [80, 120, 200] {
+            let text = scan_within(&Scanned::default(), &census, 0, Some(width));
+            // The books are a sentence, which a terminal wraps.
+            for line in text.lines().filter(|line| !line.contains(" selected")) {
+                assert!(
+                    line.chars().count() <= usize::from(width),
+                    "{width}: {line}"
+                );
+            }
+            for cluster in census.clusters() {
+                assert!(text.contains(&cluster.id.to_string()), "{width}: {text}");
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! `top`: the largest of something, from trail files or from a store.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::{Args, ValueEnum};
+use clusters::ranking::{self, rank};
+
+use crate::inputs::shown;
+use crate::scan::Format;
+use crate::since::Since;
+use crate::source::{Answer, Question, SourceArguments};
+use crate::{json, output, table};
+
+/// Rank errors by cluster, event, code, principal, key, source IP or account
+///
+/// Reads trail files, or a store that a scan has filled, or both.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    cloudtrail-inspector top --db trail.db --by principal --since 24h\n  \
+    cloudtrail-inspector top AWSLogs/ --by source-ip --limit 5\n  \
+    cloudtrail-inspector top --db trail.db --by code --since 2026-11-01 --format json")]
+pub struct Arguments {
+    /// Trail files, folders, or - for standard input
+    #[arg(required_unless_present = "db")]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    source: SourceArguments,
+    /// What to rank
+    #[arg(long, value_enum, default_value = "cluster")]
+    by: By,
+    /// Only events since then: a time, a date, or how long before the newest event (30m, 24h, 7d)
+    #[arg(long, value_name = "WHEN")]
+    since: Option<Since>,
+    /// How many entries to print; 0 prints all
+    #[arg(long, default_value_t = 10)]
+    limit: usize,
+    /// How to print them
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum By {
+    Cluster,
+    Event,
+    Code,
+    Principal,
+    Key,
+    SourceIp,
+    Account,
+}
+
+impl From<By> for ranking::By {
+    fn from(by: By) -> Self {
+        match by {
+            By::Cluster => Self::Cluster,
+            By::Event => Self::Event,
+            By::Code => Self::Code,
+            By::Principal => Self::Principal,
+            By::Key => Self::Key,
+            By::SourceIp => Self::SourceIp,
+            By::Account => Self::Account,
+        }
+    }
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if let (Some(db), true) = (&arguments.source.db, arguments.paths.is_empty())
+        && !db.exists()
+    {
+        bail!("{}: there is no such store; scan --db makes one", shown(db));
+    }
+    let question = Question {
+        since: arguments.since,
+        ..Question::default()
+    };
+    let (scanned, Answer { census, .. }) = arguments.source.scan(&arguments.paths, question)?;
+    scanned.complain();
+    let mut entries = rank(&census, arguments.by.into());
+    if arguments.limit > 0 {
+        entries.truncate(arguments.limit);
+    }
+    match arguments.format {
+        // Where nothing could be read, nothing is known to be well.
+        Format::Table if entries.is_empty() && !scanned.failed.is_empty() => {}
+        Format::Table => output::print(&table::top(&entries, &census))?,
+        Format::Json => output::print(&json::top(&entries)?)?,
+    }
+    Ok(scanned.exit_code())
+}

@@ -1,0 +1,590 @@
+//! Campaigns: many failures that are one story.
+//!
+//! That is one caller who tries many calls, many resources or many regions; one pattern that meets
+//! many callers at once, as after a change of a policy; one user's or one network's wrong passwords.
+//! Each shape counts distinct items of a group within a span of event time. What is found depends on
+//! the set of events alone, not on the order in which they came.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use records::time::EventTime;
+use serde::{Deserialize, Serialize};
+
+use crate::class::Class;
+use crate::facet::Kind;
+use crate::fingerprint::{ClusterId, Subject};
+use crate::{Case, EventId, Sighting};
+
+/// What a campaign looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shape {
+    /// One caller is refused many different calls.
+    Breadth,
+    /// One caller is refused one call on many resources.
+    Depth,
+    /// One caller is refused in many regions.
+    Spread,
+    /// One pattern meets many callers that it had not met before.
+    Widespread,
+    /// One user's password is wrong many times.
+    BruteForce,
+    /// The passwords of many users are wrong from one network.
+    Spraying,
+}
+
+/// How many distinct items within how many seconds make a campaign of a shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Threshold {
+    /// The items.
+    pub items: usize,
+    /// The seconds.
+    pub seconds: i64,
+}
+
+/// After how many seconds without a further event a campaign is over.
+pub const QUIET_SECONDS: i64 = 30 * 60;
+
+/// At how many times its threshold a campaign that goes on is told again.
+pub const MILESTONES: [usize; 3] = [2, 4, 8];
+
+/// A failure, as campaigns look at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deed {
+    /// When it was.
+    pub at: EventTime,
+    /// Its id, which decides among those of one second.
+    pub id: EventId,
+    /// What it shows.
+    pub case: Arc<Case>,
+    /// What its cluster is.
+    pub subject: Arc<Subject>,
+}
+
+/// What clusters are that events belong to.
+pub type Subjects = BTreeMap<ClusterId, Arc<Subject>>;
+
+/// Returns events as failures that are looked at in the order of time. One without a usable time, or
+/// whose cluster is not among the subjects, is left out.
+pub fn deeds(events: &[(EventId, Sighting)], subjects: &Subjects) -> Vec<Deed> {
+    let deed = |(id, sighting): &(EventId, Sighting)| {
+        Some(Deed {
+            at: sighting.at()?,
+            id: *id,
+            case: Arc::clone(&sighting.case),
+            subject: Arc::clone(subjects.get(&sighting.case.cluster)?),
+        })
+    };
+    let mut deeds: Vec<Deed> = events.iter().filter_map(deed).collect();
+    deeds.sort_unstable_by_key(|deed| (deed.at, deed.id));
+    deeds
+}
+
+/// Many failures that are one story.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Campaign {
+    /// What it looks like; a caller may do several things at once.
+    pub shapes: BTreeSet<Shape>,
+    /// Whose: a caller's name, a cluster's id, or a network.
+    pub actor: String,
+    /// The account it is seen in.
+    pub account_id: String,
+    /// Its first event.
+    pub began: EventTime,
+    /// The event that made it one.
+    pub opened: EventTime,
+    /// Its last event.
+    pub last: EventTime,
+    /// Its events.
+    pub events: BTreeSet<EventId>,
+    /// How many distinct items of its shapes.
+    pub items: usize,
+    /// When it reached each of [`MILESTONES`].
+    pub milestones: Vec<(usize, EventTime)>,
+    /// Its clusters.
+    pub clusters: BTreeSet<ClusterId>,
+    /// The calls, as `service:action`.
+    pub calls: BTreeSet<String>,
+}
+
+impl Shape {
+    /// All shapes.
+    pub const ALL: [Self; 6] = [
+        Self::Breadth,
+        Self::Depth,
+        Self::Spread,
+        Self::Widespread,
+        Self::BruteForce,
+        Self::Spraying,
+    ];
+
+    /// Returns the stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Breadth => "breadth",
+            Self::Depth => "depth",
+            Self::Spread => "spread",
+            Self::Widespread => "widespread",
+            Self::BruteForce => "brute_force",
+            Self::Spraying => "spraying",
+        }
+    }
+
+    /// Returns its threshold.
+    pub fn threshold(self) -> Threshold {
+        let (items, minutes) = match self {
+            Self::Breadth | Self::Depth | Self::Widespread | Self::BruteForce => (10, 10),
+            Self::Spread => (4, 60),
+            Self::Spraying => (5, 10),
+        };
+        Threshold {
+            items,
+            seconds: minutes * 60,
+        }
+    }
+
+    /// Returns whose a deed is and what is counted of it; `None` where the shape does not look at it.
+    fn look(self, deed: &Deed) -> Option<(Actor, String)> {
+        let subject = &deed.subject;
+        let facet = |kind| deed.case.facets.get(kind).map(str::to_owned);
+        let refused = matches!(subject.class, Class::Denied | Class::Vpce);
+        let signin = subject.class == Class::Signin;
+        let (whose, within, item) = match self {
+            Self::Breadth if refused => (facet(Kind::Principal)?, String::new(), call(subject)),
+            Self::Depth if refused => (
+                facet(Kind::Principal)?,
+                call(subject),
+                facet(Kind::Resource)?,
+            ),
+            Self::Spread if refused => {
+                (facet(Kind::Principal)?, String::new(), facet(Kind::Region)?)
+            }
+            Self::Widespread if refused => {
+                let cluster = deed.case.cluster.to_string();
+                (cluster, String::new(), facet(Kind::Principal)?)
+            }
+            Self::BruteForce if signin => {
+                let event = format!("{:?}", deed.id.bytes());
+                (facet(Kind::Principal)?, String::new(), event)
+            }
+            Self::Spraying if signin => (
+                facet(Kind::Network)?,
+                String::new(),
+                facet(Kind::Principal)?,
+            ),
+            _ => return None,
+        };
+        let account_id = subject.account_id.clone();
+        Some((
+            Actor {
+                account_id,
+                whose,
+                within,
+            },
+            item,
+        ))
+    }
+}
+
+/// Whose deeds are counted together.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Actor {
+    account_id: String,
+    whose: String,
+    /// What else they have to have in common.
+    within: String,
+}
+
+/// Tells whether campaigns are made of failures of a class.
+pub fn is_suspect(class: Class) -> bool {
+    matches!(class, Class::Denied | Class::Vpce | Class::Signin)
+}
+
+impl Deed {
+    /// Tells whether campaigns are made of such.
+    pub fn is_suspect(&self) -> bool {
+        is_suspect(self.subject.class)
+    }
+}
+
+/// Finds the campaigns among deeds, in the order in which they opened. Deeds may come in any order.
+///
+/// `is_first` tells of a deed whether its caller had not met its cluster before.
+pub fn campaigns(deeds: &[Deed], is_first: impl Fn(&Deed) -> bool) -> Vec<Campaign> {
+    let mut deeds: Vec<&Deed> = deeds.iter().collect();
+    deeds.sort_unstable_by_key(|deed| (deed.at, deed.id));
+    let mut found = Vec::new();
+    for shape in Shape::ALL {
+        let mut groups: BTreeMap<Actor, Vec<(&Deed, String)>> = BTreeMap::new();
+        for deed in &deeds {
+            if let Some((actor, item)) = shape.look(deed) {
+                groups.entry(actor).or_default().push((deed, item));
+            }
+        }
+        for (actor, mut deeds) in groups {
+            if shape == Shape::Widespread {
+                deeds.retain(|(deed, _)| is_first(deed));
+            }
+            found.extend(of_group(shape, &actor, &deeds));
+        }
+    }
+    let mut campaigns = merged(found);
+    campaigns.sort_by(|one, other| {
+        (one.opened, &one.actor, &one.shapes).cmp(&(other.opened, &other.actor, &other.shapes))
+    });
+    campaigns
+}
+
+/// Finds the campaigns among all deeds of some hours, without what happened before them: who met a
+/// cluster first, is known of those clusters alone that are new in these hours.
+pub fn campaigns_within(deeds: &[Deed], is_new: impl Fn(ClusterId) -> bool) -> Vec<Campaign> {
+    let mut first: BTreeMap<(ClusterId, Option<&str>), EventTime> = BTreeMap::new();
+    for deed in deeds {
+        let at = first.entry(met(deed)).or_insert(deed.at);
+        *at = deed.at.min(*at);
+    }
+    let is_first =
+        |deed: &Deed| is_new(deed.case.cluster) && first.get(&met(deed)) == Some(&deed.at);
+    campaigns(deeds, is_first)
+}
+
+fn met(deed: &Deed) -> (ClusterId, Option<&str>) {
+    (deed.case.cluster, deed.case.facets.get(Kind::Principal))
+}
+
+fn call(subject: &Subject) -> String {
+    format!("{}:{}", subject.service, subject.action)
+}
+
+/// Finds the campaigns of one group.
+fn of_group(shape: Shape, actor: &Actor, deeds: &[(&Deed, String)]) -> Vec<Campaign> {
+    let threshold = shape.threshold();
+    let mut found = Vec::new();
+    let mut recent: VecDeque<usize> = VecDeque::new();
+    // The items of the recent deeds, and in how many of them each is.
+    let mut items: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut open: Option<Campaign> = None;
+    for (place, (deed, item)) in deeds.iter().enumerate() {
+        if open
+            .as_ref()
+            .is_some_and(|of| deed.at.seconds_since(of.last) > QUIET_SECONDS)
+        {
+            found.extend(open.take());
+            recent.clear();
+            items.clear();
+        }
+        *items.entry(item).or_default() += 1;
+        if let Some(campaign) = &mut open {
+            campaign.add(deed, items.len(), threshold.items);
+            continue;
+        }
+        recent.push_back(place);
+        while let Some((first, past)) = recent.front().map(|first| &deeds[*first])
+            && deed.at.seconds_since(first.at) >= threshold.seconds
+        {
+            recent.pop_front();
+            if let Some(count) = items.get_mut(past.as_str()) {
+                *count -= 1;
+                if *count == 0 {
+                    items.remove(past.as_str());
+                }
+            }
+        }
+        if items.len() >= threshold.items {
+            let mut campaign = Campaign::new(shape, actor, deeds[recent[0]].0.at, deed.at);
+            for of in &recent {
+                campaign.add(deeds[*of].0, items.len(), threshold.items);
+            }
+            open = Some(campaign);
+        }
+    }
+    found.extend(open);
+    found
+}
+
+impl Campaign {
+    fn new(shape: Shape, actor: &Actor, began: EventTime, opened: EventTime) -> Self {
+        Self {
+            shapes: BTreeSet::from([shape]),
+            actor: actor.whose.clone(),
+            account_id: actor.account_id.clone(),
+            began,
+            opened,
+            last: opened,
+            events: BTreeSet::new(),
+            items: 0,
+            milestones: Vec::new(),
+            clusters: BTreeSet::new(),
+            calls: BTreeSet::new(),
+        }
+    }
+
+    fn add(&mut self, deed: &Deed, items: usize, threshold: usize) {
+        self.last = self.last.max(deed.at);
+        self.events.insert(deed.id);
+        self.items = self.items.max(items);
+        self.clusters.insert(deed.case.cluster);
+        self.calls.insert(call(&deed.subject));
+        for milestone in MILESTONES {
+            let is_new = self.milestones.iter().all(|(known, _)| *known != milestone);
+            if is_new && items >= milestone * threshold {
+                self.milestones.push((milestone, deed.at));
+            }
+        }
+    }
+
+    /// Returns when it was over, as of a moment of event time.
+    pub fn closed(&self, as_of: EventTime) -> Option<EventTime> {
+        let over = EventTime::from_seconds(self.last.seconds() + QUIET_SECONDS)?;
+        (over <= as_of).then_some(over)
+    }
+
+    /// Tells whether what happens to a cluster at a moment is part of it.
+    pub fn covers(&self, cluster: ClusterId, at: EventTime) -> bool {
+        self.clusters.contains(&cluster) && (self.began..=self.last).contains(&at)
+    }
+}
+
+/// Since when and until when a campaign is known to go on, as it was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Its first event.
+    pub began: EventTime,
+    /// Its last event so far.
+    pub last: EventTime,
+}
+
+impl Standing {
+    /// Returns that of a campaign as it is known.
+    pub fn of(campaign: &Campaign) -> Self {
+        Self {
+            began: campaign.began,
+            last: campaign.last,
+        }
+    }
+
+    /// Tells whether a campaign of the same actor goes on with it, or was before it. Which events open
+    /// one depends on which were there when somebody looked, so one that begins a little earlier or
+    /// later is the same.
+    pub fn is_of(&self, campaign: &Campaign) -> bool {
+        campaign.began.seconds_since(self.last) <= QUIET_SECONDS
+    }
+
+    /// Returns it with what is known of a campaign that goes on with it.
+    pub fn with(self, campaign: &Campaign) -> Self {
+        Self {
+            began: self.began.min(campaign.began),
+            last: self.last.max(campaign.last),
+        }
+    }
+}
+
+/// Makes one of campaigns that one actor has at the same time in one account.
+fn merged(mut found: Vec<Campaign>) -> Vec<Campaign> {
+    found.sort_by(|one, other| {
+        let key = |of: &Campaign| (of.account_id.clone(), of.actor.clone(), of.began);
+        key(one).cmp(&key(other))
+    });
+    let mut merged: Vec<Campaign> = Vec::new();
+    for campaign in found {
+        match merged.last_mut() {
+            Some(last)
+                if last.actor == campaign.actor
+                    && last.account_id == campaign.account_id
+                    && campaign.began <= last.last =>
+            {
+                last.join(campaign);
+            }
+            _ => merged.push(campaign),
+        }
+    }
+    merged
+}
+
+impl Campaign {
+    fn join(&mut self, other: Self) {
+        self.shapes.extend(other.shapes);
+        self.opened = self.opened.min(other.opened);
+        self.last = self.last.max(other.last);
+        self.events.extend(other.events);
+        self.items = self.items.max(other.items);
+        self.clusters.extend(other.clusters);
+        self.calls.extend(other.calls);
+        for (milestone, at) in other.milestones {
+            match self
+                .milestones
+                .iter_mut()
+                .find(|(known, _)| *known == milestone)
+            {
+                Some((_, known)) => *known = at.min(*known),
+                None => self.milestones.push((milestone, at)),
+            }
+        }
+        self.milestones.sort_unstable();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facet::Facets;
+    use crate::fingerprint::Identity;
+
+    /// A made-up failure: when, by whom, which call, on what, where.
+    fn failure(
+        class: Class,
+        seconds: i64,
+        who: &str,
+        action: &str,
+        resource: &str,
+        region: &str,
+    ) -> Deed {
+        let identity = Identity {
+            partition: "aws".to_owned(),
+            account_id: "111122223333".to_owned(),
+            service: "ec2".to_owned(),
+            action: action.to_owned(),
+            class,
+            code: "AccessDenied".to_owned(),
+            cause: None,
+            template: None,
+            addition: None,
+        };
+        let mut facets = Facets::default();
+        facets.set(Kind::Principal, Some(who));
+        facets.set(Kind::Region, Some(region));
+        facets.set(Kind::Network, Some("198.51.100.0/24"));
+        facets.set(Kind::Resource, Some(resource));
+        let cluster = identity.cluster_id();
+        let case = Arc::new(Case { cluster, facets });
+        let start = EventTime::parse("2026-11-21T08:00:00Z").unwrap().seconds();
+        let at = EventTime::from_seconds(start + seconds).unwrap();
+        Deed {
+            at,
+            id: EventId::from_bytes([0; 16]),
+            case,
+            subject: Arc::new(Subject::from(&identity)),
+        }
+    }
+
+    fn found(failures: &[Deed]) -> Vec<Campaign> {
+        let numbered = failures.iter().enumerate().map(|(number, deed)| Deed {
+            id: EventId::from_bytes((number as u128).to_be_bytes()),
+            ..deed.clone()
+        });
+        let mut deeds: Vec<Deed> = numbered.collect();
+        let campaigns = campaigns_within(&deeds, |_| true);
+        deeds.reverse();
+        let reversed = campaigns_within(&deeds, |_| true);
+        assert_eq!(campaigns, reversed, "order does not matter");
+        campaigns
+    }
+
+    fn denied(seconds: i64, who: &str, action: &str, resource: &str) -> Deed {
+        failure(Class::Denied, seconds, who, action, resource, "us-east-1")
+    }
+
+    #[test]
+    fn ten_different_calls_in_ten_minutes_are_a_campaign_and_nine_are_not() {
+        let calls = |count: i64| -> Vec<_> {
+            let call = |n| denied(n * 60, "mallory", &format!("Describe{n}"), "*");
+            (0..count).map(call).collect()
+        };
+        assert_eq!(found(&calls(9)), []);
+        let [campaign] = &found(&calls(10))[..] else {
+            panic!("one campaign");
+        };
+        assert_eq!(campaign.shapes, BTreeSet::from([Shape::Breadth]));
+        assert_eq!((campaign.items, campaign.events.len()), (10, 10));
+        assert_eq!(campaign.opened.seconds_since(campaign.began), 540);
+        assert_eq!(campaign.clusters.len(), 10);
+        assert!(campaign.covers(*campaign.clusters.first().unwrap(), campaign.began));
+        // The same call again and again is no campaign, however often.
+        let same = (0..50).map(|n| denied(n, "mallory", "DescribeHosts", "*"));
+        assert_eq!(found(&same.collect::<Vec<_>>()), []);
+        // Nor are ten calls by ten callers, or in three hours.
+        let many = (0..10).map(|n| denied(n, &format!("user-{n}"), &format!("Get{n}"), "*"));
+        assert_eq!(found(&many.collect::<Vec<_>>()), []);
+        let slow = (0..10).map(|n| denied(n * 1200, "mallory", &format!("Get{n}"), "*"));
+        assert_eq!(found(&slow.collect::<Vec<_>>()), []);
+    }
+
+    #[test]
+    fn what_one_caller_does_at_the_same_time_is_one_campaign() {
+        let mut failures = Vec::new();
+        for n in 0..40_i64 {
+            let region = ["us-east-1", "eu-west-1", "sa-east-1", "ca-central-1"][n as usize % 4];
+            let action = format!("Describe{n}");
+            failures.push(failure(
+                Class::Denied,
+                n * 10,
+                "mallory",
+                &action,
+                "*",
+                region,
+            ));
+        }
+        for n in 0..10 {
+            failures.push(denied(
+                400 + n,
+                "mallory",
+                "GetObject",
+                &format!("bucket-{n}"),
+            ));
+        }
+        let [campaign] = &found(&failures)[..] else {
+            panic!("one campaign");
+        };
+        let shapes = [Shape::Breadth, Shape::Depth, Shape::Spread];
+        assert_eq!(campaign.shapes, BTreeSet::from(shapes));
+        assert_eq!(campaign.events.len(), 50);
+        let reached: Vec<usize> = campaign.milestones.iter().map(|(of, _)| *of).collect();
+        assert_eq!(reached, [2, 4]);
+        let last = campaign.last;
+        assert_eq!(campaign.closed(last), None);
+        let later = EventTime::from_seconds(last.seconds() + QUIET_SECONDS).unwrap();
+        assert_eq!(campaign.closed(later), Some(later));
+    }
+
+    #[test]
+    fn one_pattern_with_many_new_callers_is_widespread_once() {
+        let mut failures: Vec<_> = (0..12)
+            .map(|n| denied(n * 5, &format!("role-{n}"), "Decrypt", "key"))
+            .collect();
+        // The same callers an hour later are known.
+        failures.extend((0..12).map(|n| denied(3600 + n, &format!("role-{n}"), "Decrypt", "key")));
+        let campaigns = found(&failures);
+        let shapes: Vec<_> = campaigns.iter().map(|of| of.shapes.clone()).collect();
+        assert_eq!(shapes, [BTreeSet::from([Shape::Widespread])]);
+        assert_eq!(campaigns[0].items, 12);
+    }
+
+    #[test]
+    fn wrong_passwords_are_one_users_or_one_networks() {
+        let signin = |seconds, who: &str| {
+            failure(Class::Signin, seconds, who, "ConsoleLogin", "", "us-east-1")
+        };
+        let one: Vec<_> = (0..10).map(|n| signin(n * 30, "ann")).collect();
+        assert_eq!(found(&one)[0].shapes, BTreeSet::from([Shape::BruteForce]));
+        let many: Vec<_> = (0..5)
+            .map(|n| signin(n * 30, &format!("user-{n}")))
+            .collect();
+        let [campaign] = &found(&many)[..] else {
+            panic!("one campaign");
+        };
+        assert_eq!(campaign.shapes, BTreeSet::from([Shape::Spraying]));
+        assert_eq!(campaign.actor, "198.51.100.0/24");
+    }
+
+    #[test]
+    fn half_an_hour_of_quiet_ends_one_and_the_next_is_another() {
+        let storm = |start: i64| {
+            (0..10).map(move |n| denied(start + n, "mallory", &format!("Get{n}"), "*"))
+        };
+        let two: Vec<_> = storm(0).chain(storm(4000)).collect();
+        assert_eq!(found(&two).len(), 2);
+        let one: Vec<_> = storm(0).chain(storm(1700)).collect();
+        assert_eq!(found(&one).len(), 1);
+    }
+}

@@ -1,0 +1,225 @@
+//! Many cases in little memory: each is kept once, and a value that many of them share is kept once.
+//!
+//! They lie in a few long rows of bytes instead of in as many pieces as there are values, which
+//! would scatter over the memory that reading an input needs and gives back.
+
+use std::cmp::Ordering;
+use std::hash::BuildHasher as _;
+
+use foldhash::HashMap;
+use foldhash::fast::RandomState;
+
+use crate::Case;
+use crate::facet::{Facets, Kind};
+use crate::fingerprint::ClusterId;
+
+/// Cases, each with a place of its own.
+#[derive(Debug, Clone, Default)]
+pub struct Cases {
+    cases: Vec<Packed>,
+    places: Places,
+    /// All values, one after the other, and where each ends.
+    text: String,
+    ends: Vec<u32>,
+    values: Places,
+}
+
+/// A case by the places of its values, one more than each; 0 is none.
+#[derive(Debug, Clone)]
+struct Packed {
+    cluster: ClusterId,
+    values: [u32; Kind::ALL.len()],
+}
+
+/// A case as it lies among others.
+#[derive(Debug, Clone, Copy)]
+pub struct CaseRef<'a> {
+    cases: &'a Cases,
+    packed: &'a Packed,
+}
+
+/// Where things are, by a hash that is keyed at random. One whose hash is taken has the next.
+#[derive(Debug, Clone, Default)]
+struct Places {
+    key: RandomState,
+    by_hash: HashMap<u64, u32>,
+}
+
+impl Places {
+    /// Returns the place of a thing, or the hash to put it under.
+    fn find(&self, mut hash: u64, is: impl Fn(usize) -> bool) -> Result<u32, u64> {
+        while let Some(place) = self.by_hash.get(&hash) {
+            if is(*place as usize) {
+                return Ok(*place);
+            }
+            hash = hash.wrapping_add(1);
+        }
+        Err(hash)
+    }
+}
+
+impl Cases {
+    /// Adds a case, unless it is there, and returns its place.
+    pub fn add(&mut self, case: &Case) -> u32 {
+        let hash = self.places.key.hash_one(case);
+        match self
+            .places
+            .find(hash, |place| self.get(place as u32) == *case)
+        {
+            Ok(place) => place,
+            Err(hash) => {
+                let before = self
+                    .cases
+                    .last()
+                    .map_or([0; Kind::ALL.len()], |last| last.values);
+                let values = Kind::ALL.map(|kind| {
+                    let value = case.facets.get(kind);
+                    // Most are what they were in the case before.
+                    let place = before[kind as usize];
+                    let same = self.shown(place) == value;
+                    if same { place } else { self.add_value(value) }
+                });
+                let place = self.cases.len() as u32;
+                self.cases.push(Packed {
+                    cluster: case.cluster,
+                    values,
+                });
+                self.places.by_hash.insert(hash, place);
+                place
+            }
+        }
+    }
+
+    /// Returns the case at a place.
+    pub fn get(&self, place: u32) -> CaseRef<'_> {
+        CaseRef {
+            cases: self,
+            packed: &self.cases[place as usize],
+        }
+    }
+
+    fn add_value(&mut self, value: Option<&str>) -> u32 {
+        let Some(value) = value else { return 0 };
+        let hash = self.values.key.hash_one(value);
+        let place = match self.values.find(hash, |place| self.value(place) == value) {
+            Ok(place) => place,
+            Err(hash) => {
+                let place = self.ends.len() as u32;
+                self.text.push_str(value);
+                self.ends.push(self.text.len() as u32);
+                self.values.by_hash.insert(hash, place);
+                place
+            }
+        };
+        place + 1
+    }
+
+    fn shown(&self, place: u32) -> Option<&str> {
+        Some(self.value(place.checked_sub(1)? as usize))
+    }
+
+    fn value(&self, place: usize) -> &str {
+        let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.text[start as usize..self.ends[place] as usize]
+    }
+}
+
+impl<'a> CaseRef<'a> {
+    /// Returns the cluster.
+    pub fn cluster(self) -> ClusterId {
+        self.packed.cluster
+    }
+
+    /// Returns the value of a facet.
+    pub fn get(self, kind: Kind) -> Option<&'a str> {
+        self.cases.shown(self.packed.values[kind as usize])
+    }
+
+    /// Returns the facets that have a value, with it.
+    pub fn iter(self) -> impl Iterator<Item = (Kind, &'a str)> {
+        let value = move |kind| Some((kind, self.get(kind)?));
+        Kind::ALL.into_iter().filter_map(value)
+    }
+
+    /// Returns the facets on their own.
+    pub fn facets(self) -> Facets {
+        let mut facets = Facets::default();
+        for (kind, value) in self.iter() {
+            facets.set(kind, Some(value));
+        }
+        facets
+    }
+}
+
+impl Ord for CaseRef<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let same = std::ptr::eq(self.cases, other.cases);
+        let same = |kind| same && self.packed.values[kind] == other.packed.values[kind];
+        let kinds = Kind::ALL.into_iter();
+        let value = |kind| (!same(kind as usize)).then(|| self.get(kind).cmp(&other.get(kind)));
+        let values = || kinds.filter_map(value).find(|order| order.is_ne());
+        let clusters = self.cluster().cmp(&other.cluster());
+        clusters.then_with(|| values().unwrap_or(Ordering::Equal))
+    }
+}
+
+impl PartialOrd for CaseRef<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Eq for CaseRef<'_> {}
+
+impl PartialEq for CaseRef<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl PartialEq<Case> for CaseRef<'_> {
+    fn eq(&self, other: &Case) -> bool {
+        let same = |kind| self.get(kind) == other.facets.get(kind);
+        self.cluster() == other.cluster && Kind::ALL.into_iter().all(same)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_has_one_place_and_comes_back_as_it_was() {
+        let case = |cluster: u8, values: &[(Kind, &str)]| {
+            let mut facets = Facets::default();
+            for (kind, value) in values {
+                facets.set(*kind, Some(value));
+            }
+            Case {
+                cluster: ClusterId::from_bytes([cluster; 16]),
+                facets,
+            }
+        };
+        let all = [
+            case(1, &[]),
+            case(1, &[(Kind::Region, "eu-central-1"), (Kind::Session, "a")]),
+            case(1, &[(Kind::Region, "a"), (Kind::Session, "eu-central-1")]),
+            case(2, &[(Kind::Session, "a"), (Kind::Mfa, "no")]),
+        ];
+        let mut cases = Cases::default();
+        for _ in 0..2 {
+            for (place, case) in (0..).zip(&all) {
+                assert_eq!(cases.add(case), place);
+                assert_eq!(cases.get(place).cluster(), case.cluster);
+                assert_eq!(cases.get(place).facets(), case.facets);
+            }
+        }
+        for (one, place) in all.iter().zip(0..) {
+            for (other, other_place) in all.iter().zip(0..) {
+                let order = cases.get(place).cmp(&cases.get(other_place));
+                assert_eq!(order, one.cmp(other));
+            }
+        }
+        assert_eq!(cases.ends.len(), 3, "a, eu-central-1 and no");
+    }
+}

@@ -1,0 +1,292 @@
+//! The life of a cluster: when it began, recovered and came back, who it met, and how often it fails.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use records::time::{EventTime, Window};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::campaign::Deed;
+use crate::chronicle::baseline::Baseline;
+use crate::escalation::Escalation;
+use crate::facet::Kind;
+use crate::fingerprint::Subject;
+use crate::lifecycle::{NEW_SECONDS, SETTLING_SECONDS, quiet_period_seconds};
+use crate::transition::Change;
+
+/// A cluster that came back after a pause is taken to have pauses: it recovers only after so many times
+/// the longest it had, in halves, and after [`RHYTHM_SECONDS_MAX`] at most. A job that fails every
+/// night would come and go every night otherwise.
+const RHYTHM_HALVES: i64 = 3;
+
+const RHYTHM_SECONDS_MAX: i64 = 14 * 86_400;
+
+/// How many callers of a cluster are told apart; who comes later is not told as new.
+const CALLERS_MAX: usize = 1000;
+
+/// For how many hours it is remembered how often a cluster failed in each.
+pub const HOURS_MAX: i64 = 7 * 24;
+
+/// A cluster's life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Life {
+    /// What it is.
+    pub subject: Arc<Subject>,
+    /// Who it was seen of first, where that is known.
+    pub caller: Option<String>,
+    /// The first event of all.
+    pub first: EventTime,
+    /// Counts its lives, from 1.
+    pub epoch: i64,
+    /// The first event of this life.
+    pub began: EventTime,
+    /// The last event.
+    pub last: EventTime,
+    /// Events of this life.
+    pub count: u64,
+    /// Events of all lives.
+    pub total: u64,
+    /// Since when it counts as recovered.
+    pub recovered: Option<EventTime>,
+    /// Whether it is open for a day or more.
+    pub is_ongoing: bool,
+    /// Whether nobody was told that this life began, as a campaign tells it.
+    pub is_untold: bool,
+    /// Its escalation, if one stands.
+    pub escalation: Option<Escalation>,
+    /// How often it failed in each of the last [`HOURS_MAX`] hours in which it did.
+    hours: VecDeque<(Window, u64)>,
+    quiet_seconds: i64,
+    /// How many blind hours its account had had at its last event.
+    blind_hours: i64,
+    /// When each caller came first, by a hash of its name.
+    callers: BTreeMap<u64, EventTime>,
+    baseline: Baseline,
+}
+
+/// What an hour of a cluster says, in the order of time; at least one deed.
+pub type Deeds<'a> = &'a [&'a Deed];
+
+impl Life {
+    /// Begins with a deed.
+    pub fn new(deed: &Deed) -> Self {
+        Self {
+            subject: Arc::clone(&deed.subject),
+            caller: deed.case.facets.get(Kind::Principal).map(str::to_owned),
+            first: deed.at,
+            epoch: 1,
+            began: deed.at,
+            last: deed.at,
+            count: 0,
+            total: 0,
+            recovered: None,
+            is_ongoing: false,
+            is_untold: false,
+            escalation: None,
+            hours: VecDeque::new(),
+            quiet_seconds: quiet_period_seconds(deed.subject.class),
+            blind_hours: 0,
+            callers: BTreeMap::new(),
+            baseline: Baseline::new(deed.at.window()),
+        }
+    }
+
+    /// Returns how often it failed in the hours from one on.
+    pub fn count_since(&self, window: Window) -> u64 {
+        let since = self.hours.iter().filter(|(of, _)| *of >= window);
+        since.map(|(_, count)| count).sum()
+    }
+
+    /// Returns how often it failed in each of the last hours in which it did.
+    pub fn hours(&self) -> impl Iterator<Item = (Window, u64)> {
+        self.hours.iter().copied()
+    }
+
+    /// Tells whether it fails, or did lately.
+    pub fn is_open(&self) -> bool {
+        self.recovered.is_none()
+    }
+
+    /// Returns when the caller of a deed met the cluster first, if it is known to have.
+    pub fn met(&self, deed: &Deed) -> Option<EventTime> {
+        let caller = deed.case.facets.get(Kind::Principal)?;
+        self.callers.get(&hash(caller)).copied()
+    }
+
+    /// Returns how many callers are told apart.
+    pub fn callers(&self) -> u64 {
+        self.callers.len() as u64
+    }
+
+    /// Returns how many callers came first after a moment, in seconds.
+    pub fn callers_since(&self, moment: i64) -> u64 {
+        let later = self.callers.values().filter(|at| at.seconds() > moment);
+        later.count() as u64
+    }
+
+    /// Takes what happened in an hour after all others, in an account that had so many blind hours.
+    pub fn meet(&mut self, deeds: Deeds<'_>, blind_hours: i64) -> Vec<(EventTime, Change)> {
+        let mut told = Vec::new();
+        let (Some(first), Some(last)) = (deeds.first(), deeds.last()) else {
+            return told;
+        };
+        if self.total == 0 {
+            told.push((first.at, Change::New));
+        } else if self.recovered.is_some() {
+            told.push((first.at, self.come_back(first.at)));
+        }
+        for deed in deeds {
+            let Some(principal) = deed.case.facets.get(Kind::Principal) else {
+                continue;
+            };
+            if self.is_met(principal, deed.at)
+                && deed.at.seconds_since(self.first) >= SETTLING_SECONDS
+            {
+                let principal = principal.to_owned();
+                told.push((deed.at, Change::NewPrincipal { principal }));
+            }
+        }
+        self.last = last.at;
+        self.blind_hours = blind_hours;
+        self.add(first.at.window(), deeds.len() as u64);
+        told
+    }
+
+    fn come_back(&mut self, at: EventTime) -> Change {
+        let quiet_seconds = at.seconds_since(self.last);
+        let rhythm = (quiet_seconds * RHYTHM_HALVES / 2).min(RHYTHM_SECONDS_MAX);
+        self.quiet_seconds = self.quiet_seconds.max(rhythm);
+        self.epoch += 1;
+        self.began = at;
+        self.count = 0;
+        self.recovered = None;
+        self.is_ongoing = false;
+        self.is_untold = false;
+        Change::Regressed { quiet_seconds }
+    }
+
+    /// Adds a caller; tells whether it is a new one.
+    fn is_met(&mut self, principal: &str, at: EventTime) -> bool {
+        if self.callers.len() >= CALLERS_MAX {
+            return false;
+        }
+        let mut is_new = false;
+        let first = self.callers.entry(hash(principal)).or_insert_with(|| {
+            is_new = true;
+            at
+        });
+        *first = at.min(*first);
+        is_new
+    }
+
+    fn add(&mut self, window: Window, count: u64) {
+        self.count += count;
+        self.total += count;
+        self.hours.push_back((window, count));
+        while self
+            .hours
+            .front()
+            .is_some_and(|(of, _)| window.hours() - of.hours() >= HOURS_MAX)
+        {
+            self.hours.pop_front();
+        }
+    }
+
+    /// Compares an hour with those before it.
+    pub fn step(&mut self, window: Window) -> Option<Change> {
+        let last = self.hours.back().filter(|(of, _)| *of == window);
+        let count = last.map_or(0, |(_, count)| *count);
+        if count == 0 && self.escalation.is_none() {
+            return None;
+        }
+        self.baseline.step(&mut self.escalation, window, count)
+    }
+
+    /// Tells whether an hour that is not over yet is more than it should be already.
+    pub fn foresee(&self, window: Window, count: u64) -> Option<Change> {
+        let (mut baseline, mut escalation) = (self.baseline.clone(), self.escalation);
+        let change = baseline.step(&mut escalation, window, count);
+        change.filter(|change| matches!(change, Change::Escalating { .. }))
+    }
+
+    /// Looks at a full hour, in an account that had so many blind hours, whether it is ongoing by now
+    /// or recovered.
+    pub fn look(&mut self, at: EventTime, blind_hours: i64) -> Vec<Change> {
+        let mut told = Vec::new();
+        if !self.is_open() {
+            return told;
+        }
+        if !self.is_ongoing && at.seconds_since(self.began) >= NEW_SECONDS {
+            self.is_ongoing = true;
+            told.push(Change::Ongoing);
+        }
+        let blind = (blind_hours - self.blind_hours) * 3600;
+        if at.seconds_since(self.last) - blind >= self.quiet_seconds {
+            self.recovered = Some(at);
+            told.push(Change::Recovered {
+                began: self.began,
+                fault_seconds: self.last.seconds_since(self.began),
+                count: self.count,
+            });
+        }
+        told
+    }
+
+    /// Takes an hour again that was taken before, as events of it came late: all that is known of it
+    /// by now. What is late postpones what has not happened yet, and brings back only what had recovered
+    /// before it: whoever committed it has told so, or could not know yet.
+    pub fn amend(&mut self, deeds: Deeds<'_>) -> Option<(EventTime, Change)> {
+        let (first, last) = (deeds.first()?, deeds.last()?);
+        let later = deeds
+            .iter()
+            .find(|deed| self.recovered.is_some_and(|of| deed.at > of));
+        let change = later.map(|deed| (deed.at, self.come_back(deed.at)));
+        let window = first.at.window();
+        let place = self.hours.partition_point(|(of, _)| *of < window);
+        let before = match self.hours.get_mut(place).filter(|(of, _)| *of == window) {
+            Some((_, count)) => std::mem::replace(count, deeds.len() as u64),
+            None => {
+                self.hours.insert(place, (window, deeds.len() as u64));
+                0
+            }
+        };
+        let more = (deeds.len() as u64).saturating_sub(before);
+        self.total += more;
+        if change.is_some() {
+            self.count = deeds.len() as u64;
+        } else if last.at >= self.began || self.epoch == 1 {
+            self.count += more;
+        }
+        for deed in deeds {
+            if let Some(principal) = deed.case.facets.get(Kind::Principal) {
+                self.is_met(principal, deed.at);
+            }
+        }
+        if self.epoch == 1 {
+            self.began = self.began.min(first.at);
+        }
+        self.first = self.first.min(first.at);
+        self.last = self.last.max(last.at);
+        change
+    }
+}
+
+fn hash(name: &str) -> u64 {
+    let digest = Sha256::digest(name);
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&digest[..8]);
+    u64::from_le_bytes(bytes)
+}
+
+/// Returns deeds by something that they have, in their order.
+pub fn grouped<'a, K: Ord>(
+    deeds: &'a [Deed],
+    key: impl Fn(&'a Deed) -> K,
+) -> BTreeMap<K, Vec<&'a Deed>> {
+    let mut groups: BTreeMap<K, Vec<&Deed>> = BTreeMap::new();
+    for deed in deeds {
+        groups.entry(key(deed)).or_default().push(deed);
+    }
+    groups
+}

@@ -1,0 +1,326 @@
+//! The chronicle: what the inspection remembers from one hour to the next, and what happens in an
+//! hour.
+//!
+//! Hours are taken in their order, each once, with all events of it: the same hours give the same
+//! chronicle and tell the same, in however many sittings. What comes late for an hour amends what is
+//! known, and brings back only what had recovered before it.
+
+mod baseline;
+mod life;
+pub mod pulse;
+mod rhythm;
+mod storms;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use records::time::{EventTime, Window};
+use serde::{Deserialize, Serialize};
+
+use crate::campaign::Deed;
+use crate::chronicle::life::grouped;
+pub use crate::chronicle::life::{HOURS_MAX, Life};
+pub use crate::chronicle::rhythm::Rhythm;
+use crate::chronicle::storms::Storms;
+use crate::facet::Kind;
+use crate::fingerprint::ClusterId;
+use crate::packed::{pack, unpack};
+use crate::transition::{Change, Transition};
+
+/// After so many hours without any event there is nothing left that could happen but blindness: the
+/// longest quiet period, and a day.
+const STILL_HOURS: i64 = 15 * 24;
+
+/// The version of the encoding. Another one is made anew from the manifests.
+const VERSION: u32 = 3;
+
+/// How long a chronicle may be as it is read, in bytes.
+const BYTES_MAX: u64 = 256 << 20;
+
+/// What is remembered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chronicle {
+    version: u32,
+    /// The next hour to be taken.
+    next: Window,
+    /// The first hour that anybody is told of.
+    news: Window,
+    /// The lives of all clusters.
+    lives: BTreeMap<ClusterId, Life>,
+    /// All accounts.
+    accounts: BTreeMap<String, Rhythm>,
+    storms: Storms,
+}
+
+/// Why bytes are no chronicle: it has to be made anew.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the chronicle cannot be read, and is made anew from the manifests: {detail}")]
+pub struct Unreadable {
+    detail: String,
+}
+
+impl Chronicle {
+    /// Begins with an hour, and tells of all of them.
+    pub fn new(first: Window) -> Self {
+        Self {
+            version: VERSION,
+            next: first,
+            news: first,
+            lives: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            storms: Storms::default(),
+        }
+    }
+
+    /// Tells of no hour before one: what is found out anew was told, or nobody missed it.
+    pub fn telling_from(self, news: Window) -> Self {
+        Self { news, ..self }
+    }
+
+    /// Tells whether anybody is told of an hour.
+    pub fn is_news(&self, window: Window) -> bool {
+        window >= self.news
+    }
+
+    /// Returns the next hour to be taken.
+    pub fn next(&self) -> Window {
+        self.next
+    }
+
+    /// Returns the lives of all clusters.
+    pub fn lives(&self) -> &BTreeMap<ClusterId, Life> {
+        &self.lives
+    }
+
+    /// Returns how many events there were in all lives.
+    pub fn events(&self) -> u64 {
+        self.lives.values().map(|life| life.total).sum()
+    }
+
+    /// Returns all accounts.
+    pub fn accounts(&self) -> &BTreeMap<String, Rhythm> {
+        &self.accounts
+    }
+
+    /// Returns the hour from which on [`Self::recall`] wants to see deeds again.
+    pub fn recalls_from(&self) -> Window {
+        self.storms.wants(self.next)
+    }
+
+    /// Shows deeds of hours that were taken again, which are not kept with it.
+    pub fn recall(&mut self, deeds: &[Deed]) {
+        self.storms.recall(deeds);
+    }
+
+    /// Takes hours without events, up to before one.
+    pub fn pass(&mut self, until: Window) -> Vec<Transition> {
+        let mut told = Vec::new();
+        let still = self.next.plus(STILL_HOURS);
+        while self.next < until.min(still) {
+            told.extend(self.turn(self.next, &[]));
+        }
+        if self.next < until {
+            let hours = until.hours() - self.next.hours();
+            for rhythm in self.accounts.values_mut().filter(|of| of.is_blind()) {
+                rhythm.miss(until.plus(-1), hours);
+            }
+            self.next = until;
+        }
+        told
+    }
+
+    /// Takes an hour with all its deeds, in the order of time; hours between have none.
+    pub fn turn(&mut self, window: Window, deeds: &[Deed]) -> Vec<Transition> {
+        let mut told = if self.next < window {
+            self.pass(window)
+        } else {
+            Vec::new()
+        };
+        self.next = window.plus(1);
+        let from = told.len();
+        self.meet_accounts(window, deeds, &mut told);
+        self.meet_clusters(deeds, &mut told);
+        let lives = &self.lives;
+        let is_first = |deed: &Deed| {
+            let life = lives.get(&deed.case.cluster);
+            life.and_then(|life| life.met(deed)) == Some(deed.at)
+        };
+        told.extend(self.storms.turn(window, deeds, is_first));
+        self.swallow(&mut told[from..]);
+        self.compare(window, deeds, &mut told);
+        self.look(window.end(), &mut told);
+        Transition::sort(&mut told[from..]);
+        told
+    }
+
+    /// Tells what can be told already of hours that more may come of: what only grows with it. Nothing
+    /// is remembered.
+    pub fn foresee(&self, hours: &[(Window, Vec<Deed>)]) -> Vec<Transition> {
+        let mut told = Vec::new();
+        let mut storms = self.storms.clone();
+        let mut first: BTreeMap<(ClusterId, Option<&str>), EventTime> = BTreeMap::new();
+        for deed in hours.iter().flat_map(|(_, deeds)| deeds) {
+            let life = self.lives.get(&deed.case.cluster);
+            let met = life.and_then(|life| life.met(deed)).unwrap_or(deed.at);
+            let of = first.entry((deed.case.cluster, caller(deed)));
+            let at = of.or_insert(met);
+            *at = met.min(*at);
+        }
+        let is_first =
+            |deed: &Deed| first.get(&(deed.case.cluster, caller(deed))) == Some(&deed.at);
+        for (window, deeds) in hours {
+            for (cluster, deeds) in grouped(deeds, |deed| deed.case.cluster) {
+                let Some(life) = self.lives.get(&cluster) else {
+                    continue;
+                };
+                // A later hour is measured by this one as well, of which more may come; and of a cluster
+                // that comes back, that has to be told first.
+                if *window == self.next && life.is_open() {
+                    let change = life.foresee(*window, deeds.len() as u64);
+                    let told_of = |change| of_cluster(cluster, life, window.end(), change);
+                    told.extend(change.map(told_of));
+                }
+            }
+            let campaigns = storms.turn(*window, deeds, is_first);
+            let is_over = |of: &Transition| matches!(of.change, Change::CampaignEnded(_));
+            told.extend(campaigns.into_iter().filter(|of| !is_over(of)));
+        }
+        Transition::sort(&mut told);
+        told
+    }
+
+    /// Takes an hour again that events came late for, with all its deeds, and tells which clusters come
+    /// back by that.
+    pub fn amend(&mut self, deeds: &[Deed]) -> Vec<Transition> {
+        let mut told = Vec::new();
+        for (cluster, deeds) in grouped(deeds, |deed| deed.case.cluster) {
+            let life = self.lives.entry(cluster);
+            let life = life.or_insert_with(|| Life::new(deeds[0]));
+            let change = life.amend(&deeds);
+            told.extend(change.map(|(at, change)| of_cluster(cluster, life, at, change)));
+        }
+        told
+    }
+
+    fn meet_accounts(&mut self, window: Window, deeds: &[Deed], told: &mut Vec<Transition>) {
+        let present = grouped(deeds, |deed| deed.subject.account_id.as_str());
+        for (account_id, deeds) in &present {
+            let rhythm = self.accounts.entry((*account_id).to_owned());
+            let rhythm = rhythm.or_insert_with(|| Rhythm::new(window));
+            let change = rhythm.meet(window, deeds);
+            told.extend(change.map(|(at, change)| of_account(account_id, at, change)));
+        }
+        for (account_id, rhythm) in &mut self.accounts {
+            if !present.contains_key(account_id.as_str()) {
+                let change = rhythm.miss(window, 1);
+                told.extend(change.map(|(at, change)| of_account(account_id, at, change)));
+            }
+        }
+    }
+
+    fn meet_clusters(&mut self, deeds: &[Deed], told: &mut Vec<Transition>) {
+        for (cluster, deeds) in grouped(deeds, |deed| deed.case.cluster) {
+            let life = self.lives.entry(cluster);
+            let life = life.or_insert_with(|| Life::new(deeds[0]));
+            let account = self.accounts.get(&life.subject.account_id);
+            let blind_hours = account.map_or(0, |rhythm| rhythm.blind_hours);
+            let changes = life.meet(&deeds, blind_hours);
+            let transition = |(at, change)| of_cluster(cluster, life, at, change);
+            told.extend(changes.into_iter().map(transition));
+        }
+    }
+
+    /// Marks what a campaign tells already: what opens a life of a cluster within it, and somebody new
+    /// in it. How such a life goes on and ends is not told either, as nobody was told that it began.
+    fn swallow(&mut self, told: &mut [Transition]) {
+        for transition in told {
+            let Some(cluster) = transition.cluster else {
+                continue;
+            };
+            let opens = matches!(transition.change, Change::New | Change::Regressed { .. });
+            let joins = matches!(transition.change, Change::NewPrincipal { .. });
+            if (opens || joins) && self.storms.tell(cluster, transition.at) {
+                transition.is_swallowed = true;
+                if let Some(life) = self.lives.get_mut(&cluster).filter(|_| opens) {
+                    life.is_untold = true;
+                }
+            }
+        }
+    }
+
+    /// Compares the hour with those before it: each cluster, and each account as a whole. What a
+    /// cluster is to blame for is not told of its account again.
+    fn compare(&mut self, window: Window, deeds: &[Deed], told: &mut Vec<Transition>) {
+        let at = window.end();
+        for (cluster, life) in &mut self.lives {
+            if let Some(change) = life.step(window) {
+                told.push(of_cluster(*cluster, life, at, change));
+            }
+        }
+        let escalating = self.lives.values().filter(|of| of.escalation.is_some());
+        let blamed: BTreeSet<&str> = escalating.map(|of| &*of.subject.account_id).collect();
+        let counts = grouped(deeds, |deed| deed.subject.account_id.as_str());
+        for (account_id, rhythm) in &mut self.accounts {
+            let count = counts.get(account_id.as_str()).map_or(0, Vec::len) as u64;
+            let change = rhythm.step(window, count);
+            let is_blamed = blamed.contains(account_id.as_str());
+            if let Some(change) = change.filter(|_| !is_blamed || !rhythm.forgive()) {
+                told.push(of_account(account_id, at, change));
+            }
+        }
+    }
+
+    fn look(&mut self, at: EventTime, told: &mut Vec<Transition>) {
+        for (cluster, life) in &mut self.lives {
+            let account = self.accounts.get(&life.subject.account_id);
+            let blind_hours = account.map_or(0, |rhythm| rhythm.blind_hours);
+            for change in life.look(at, blind_hours) {
+                let is_swallowed = life.is_untold;
+                told.push(Transition {
+                    is_swallowed,
+                    ..of_cluster(*cluster, life, at, change)
+                });
+            }
+        }
+    }
+
+    /// Returns it as bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        pack(self)
+    }
+
+    /// Reads what [`Self::encode`] wrote.
+    ///
+    /// # Errors
+    /// [`Unreadable`] for anything else.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
+        let unreadable = |detail| Unreadable { detail };
+        let chronicle: Self = unpack(bytes, BYTES_MAX).map_err(unreadable)?;
+        if chronicle.version != VERSION {
+            return Err(unreadable(format!("version {}", chronicle.version)));
+        }
+        Ok(chronicle)
+    }
+}
+
+fn caller(deed: &Deed) -> Option<&str> {
+    deed.case.facets.get(Kind::Principal)
+}
+
+fn of_account(account_id: &str, at: EventTime, change: Change) -> Transition {
+    Transition {
+        at,
+        account_id: account_id.to_owned(),
+        cluster: None,
+        epoch: 0,
+        change,
+        is_swallowed: false,
+    }
+}
+
+fn of_cluster(cluster: ClusterId, life: &Life, at: EventTime, change: Change) -> Transition {
+    Transition {
+        cluster: Some(cluster),
+        epoch: life.epoch,
+        ..of_account(&life.subject.account_id, at, change)
+    }
+}

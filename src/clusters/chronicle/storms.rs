@@ -1,0 +1,163 @@
+//! Campaigns from hour to hour: each is told when it opens, as it grows and when it is over, once.
+
+use records::time::{EventTime, Window};
+use serde::{Deserialize, Serialize};
+
+use crate::campaign::{Campaign, Deed, campaigns};
+use crate::fingerprint::ClusterId;
+use crate::transition::{Change, Transition};
+
+/// How far back the deeds lie that may yet become a campaign: the longest span that one is found in,
+/// and the hour that it began in.
+const WINDOWS: i64 = 2;
+
+/// A campaign that goes on for longer, in seconds, is taken to be over and begins anew.
+const SECONDS_MAX: i64 = 24 * 3600;
+
+/// How many deeds are looked at; of a storm that has more, the latest.
+const DEEDS_MAX: usize = 100_000;
+
+/// The campaigns of the time.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Storms {
+    known: Vec<Known>,
+    /// What may be part of one. Whoever reads a chronicle again shows them again.
+    #[serde(skip)]
+    deeds: Vec<Deed>,
+    /// The campaigns among them.
+    #[serde(skip)]
+    campaigns: Vec<Campaign>,
+}
+
+/// A campaign that was told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Known {
+    account_id: String,
+    actor: String,
+    began: EventTime,
+    last: EventTime,
+    /// The milestones that were told.
+    times: Vec<usize>,
+    is_over: bool,
+}
+
+impl Storms {
+    /// Returns the hour from which on deeds are needed, before the next hour is taken.
+    pub fn wants(&self, next: Window) -> Window {
+        let open = self.known.iter().filter(|of| !of.is_over);
+        let began = open.map(|of| of.began.window());
+        began.fold(next.plus(-WINDOWS), Window::min)
+    }
+
+    /// Shows deeds again.
+    pub fn recall(&mut self, deeds: &[Deed]) {
+        let suspects = deeds.iter().filter(|deed| deed.is_suspect());
+        self.deeds.extend(suspects.cloned());
+    }
+
+    /// Takes an hour.
+    pub fn turn(
+        &mut self,
+        window: Window,
+        deeds: &[Deed],
+        is_first: impl Fn(&Deed) -> bool,
+    ) -> Vec<Transition> {
+        self.recall(deeds);
+        let most = self.deeds.len().saturating_sub(DEEDS_MAX);
+        self.deeds.drain(..most);
+        self.campaigns = campaigns(&self.deeds, is_first);
+        let mut told = Vec::new();
+        for campaign in &self.campaigns {
+            meet(&mut self.known, campaign, &mut told);
+        }
+        self.close(window.end(), &mut told);
+        let since = self.wants(window.plus(1));
+        self.deeds.retain(|deed| deed.at.window() >= since);
+        self.known
+            .retain(|of| !of.is_over || of.last.window() >= since);
+        told
+    }
+
+    /// Tells whether what happens to a cluster at a moment is told by a campaign, as of the last hour.
+    pub fn tell(&self, cluster: ClusterId, at: EventTime) -> bool {
+        let told = |of: &Campaign| of.opened <= at && of.covers(cluster, at);
+        self.campaigns.iter().any(told)
+    }
+
+    fn close(&mut self, at: EventTime, told: &mut Vec<Transition>) {
+        for known in self.known.iter_mut().filter(|of| !of.is_over) {
+            let campaign = self.campaigns.iter().find(|of| known.is(of));
+            let Some(campaign) = campaign else {
+                known.is_over = true;
+                continue;
+            };
+            let lasts = at.seconds_since(known.began) >= SECONDS_MAX;
+            if let Some(over) = campaign.closed(at).or(lasts.then_some(at)) {
+                known.is_over = true;
+                known.last = known.last.max(if lasts { at } else { known.last });
+                told.push(of_campaign(
+                    over,
+                    campaign,
+                    Change::CampaignEnded(Box::new(campaign.clone())),
+                ));
+            }
+        }
+    }
+}
+
+/// Tells what is new about a campaign.
+fn meet(all: &mut Vec<Known>, campaign: &Campaign, told: &mut Vec<Transition>) {
+    // The one that is not over, before others of the same actor.
+    let open = all.iter().position(|of| !of.is_over && of.is(campaign));
+    let known = open.or_else(|| all.iter().rposition(|of| of.is(campaign)));
+    let place = match known {
+        Some(place) if !all[place].is_over => place,
+        Some(place) if campaign.opened <= all[place].last => return,
+        _ => {
+            let change = Change::Campaign(Box::new(campaign.clone()));
+            told.push(of_campaign(campaign.opened, campaign, change));
+            all.push(Known {
+                account_id: campaign.account_id.clone(),
+                actor: campaign.actor.clone(),
+                began: campaign.began,
+                last: campaign.last,
+                times: Vec::new(),
+                is_over: false,
+            });
+            all.len() - 1
+        }
+    };
+    let known = &mut all[place];
+    known.last = known.last.max(campaign.last);
+    known.began = known.began.min(campaign.began);
+    for (times, at) in &campaign.milestones {
+        if !known.times.contains(times) {
+            known.times.push(*times);
+            let change = Change::CampaignGrew {
+                times: *times,
+                campaign: Box::new(campaign.clone()),
+            };
+            told.push(of_campaign(*at, campaign, change));
+        }
+    }
+}
+
+impl Known {
+    fn is(&self, campaign: &Campaign) -> bool {
+        self.actor == campaign.actor
+            && self.account_id == campaign.account_id
+            && campaign.began <= self.last
+            && self.began <= campaign.last
+    }
+}
+
+fn of_campaign(at: EventTime, campaign: &Campaign, change: Change) -> Transition {
+    Transition {
+        at,
+        account_id: campaign.account_id.clone(),
+        cluster: None,
+        epoch: 0,
+        change,
+        is_swallowed: false,
+    }
+}

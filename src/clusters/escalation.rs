@@ -1,0 +1,180 @@
+//! Escalation: a cluster against its own last week, hour by hour, so that one that always fails a
+//! thousand times a night is quiet about it and one that fails twenty times instead of twice is not.
+//!
+//! The limit of an hour is the one that Sentry publishes for its issues (`escalating_issues_alg.py`
+//! in github.com/getsentry/sentry): the larger of a bound for bursts, a multiple of the week's
+//! largest hour that shrinks as the hours vary, and a bound for spikes, the week's mean with the same
+//! day of the week counted twice, and five standard deviations. A cluster younger than a week has
+//! ten times its largest hour. It ends with less than it begins with, or it would begin and end
+//! every other hour.
+
+use records::time::Window;
+
+/// How many hours the baseline is made of.
+pub const BASELINE_HOURS: usize = 7 * 24;
+
+/// No limit is below this many events an hour: a cluster of one event an hour is no escalation at
+/// ten.
+pub const LIMIT_LEAST: u64 = 10;
+
+/// For how many hours in a row a cluster has to be below half its limit for an escalation to end.
+pub const CALM_HOURS: u32 = 2;
+
+/// An escalation as it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Escalation {
+    /// The hour it began in.
+    pub since: Window,
+    /// The limit that was passed then, in events an hour.
+    pub limit: u64,
+    /// The largest hour of it.
+    pub peak: u64,
+    /// How many calm hours there have been in a row.
+    pub calm: u32,
+}
+
+/// What an hour does to a cluster's escalation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing changes.
+    Stays(Option<Escalation>),
+    /// It begins.
+    Starts(Escalation),
+    /// It is over.
+    Ends(Escalation),
+}
+
+/// Returns the limit of an hour, in events, from the counts of the hours before it, the last of
+/// which is the hour just before; at most a week of them is looked at.
+pub fn limit(before: &[u64], hour: Window) -> u64 {
+    let week = &before[before.len().saturating_sub(BASELINE_HOURS)..];
+    let largest = week.iter().copied().max().unwrap_or_default();
+    if week.len() < BASELINE_HOURS || largest == 0 {
+        return (largest * 10).max(LIMIT_LEAST);
+    }
+    let counts: Vec<f64> = week.iter().map(|count| *count as f64).collect();
+    let hours = counts.len() as f64;
+    let mean = counts.iter().sum::<f64>() / hours;
+    let squares: f64 = counts.iter().map(|count| (count - mean).powi(2)).sum();
+    let deviation = (squares / (hours - 1.0)).sqrt();
+    let burst = largest as f64 * (5.0 * (-0.65 * deviation / mean).exp()).clamp(2.0, 5.0);
+    let spike = weighted(&counts, hour) + mean * ((mean + 5.0 * deviation) / mean).clamp(5.0, 8.0);
+    (burst.max(spike) as u64).max(LIMIT_LEAST)
+}
+
+/// Returns the mean in which the hours on the same day of the week count twice.
+fn weighted(counts: &[f64], hour: Window) -> f64 {
+    let day = |hours: i64| hours.div_euclid(24).rem_euclid(7);
+    let first = hour.hours() - counts.len() as i64;
+    let (mut sum, mut weights) = (0.0, 0.0);
+    for (place, count) in counts.iter().enumerate() {
+        let is_same = day(first + place as i64) == day(hour.hours());
+        let weight = if is_same { 2.0 } else { 1.0 };
+        sum += weight * count;
+        weights += weight;
+    }
+    sum / weights
+}
+
+/// Tells what an hour with so many events does. The hours before it are those before the escalation
+/// began, if one stands: what is out of the ordinary does not become the measure of it.
+pub fn step(standing: Option<Escalation>, before: &[u64], hour: Window, count: u64) -> Step {
+    let Some(mut escalation) = standing else {
+        let limit = limit(before, hour);
+        if count <= limit || before.is_empty() {
+            return Step::Stays(None);
+        }
+        return Step::Starts(Escalation {
+            since: hour,
+            limit,
+            peak: count,
+            calm: 0,
+        });
+    };
+    escalation.peak = escalation.peak.max(count);
+    if count > escalation.limit / 2 {
+        escalation.calm = 0;
+        return Step::Stays(Some(escalation));
+    }
+    escalation.calm += 1;
+    if escalation.calm < CALM_HOURS {
+        return Step::Stays(Some(escalation));
+    }
+    Step::Ends(escalation)
+}
+
+#[cfg(test)]
+mod tests {
+    use records::time::EventTime;
+
+    use super::*;
+
+    /// The first hour after seven days that began on a Saturday.
+    fn saturday() -> Window {
+        EventTime::parse("2026-11-21T00:00:00Z").unwrap().window()
+    }
+
+    #[test]
+    fn the_limit_of_a_stable_cluster_is_six_times_its_mean() {
+        // By hand: mean 10, deviation 0; burst 10 x 5, spike 10 + 10 x 5.
+        assert_eq!(limit(&[10; BASELINE_HOURS], saturday()), 60);
+    }
+
+    #[test]
+    fn the_limit_of_a_bursty_cluster_is_a_multiple_of_its_burst() {
+        // By hand: one hour of 168 in 168: mean 1, sample deviation sqrt(168) = 12.96, so the burst
+        // bound is 168 x 2 = 336 and the spike bound 1 x (24 or less) + 8.
+        let mut week = [0; BASELINE_HOURS];
+        week[100] = 168;
+        assert_eq!(limit(&week, saturday()), 336);
+    }
+
+    #[test]
+    fn the_same_day_of_the_week_counts_twice() {
+        // By hand: 24 hours of 16 on the same weekday, 8 on the others: mean (24 x 16 + 144 x 8) / 168
+        // = 9.142857; weighted (2 x 24 x 16 + 144 x 8) / 192 = 10; sample deviation 2.807; the
+        // multiplier of the spike is its least, 5: 10 + 45.71 = 55; the burst's is
+        // 5 e^(-0.65 x 0.307) = 4.0954: 16 x 4.0954 = 65.
+        let mut week = [8; BASELINE_HOURS];
+        week[..24].fill(16);
+        assert_eq!(limit(&week, saturday()), 65);
+        assert!((weighted(&week.map(|count| count as f64), saturday()) - 10.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_young_cluster_has_ten_times_its_largest_hour() {
+        assert_eq!(limit(&[3, 7, 2], saturday()), 70);
+        assert_eq!(limit(&[1], saturday()), 10);
+        assert_eq!(limit(&[], saturday()), LIMIT_LEAST);
+    }
+
+    #[test]
+    fn an_escalation_begins_once_and_ends_once() {
+        let mut counts = vec![10; BASELINE_HOURS];
+        let mut standing = None;
+        let mut told = Vec::new();
+        for (place, count) in [10, 61, 200, 29, 80, 30, 29, 10].into_iter().enumerate() {
+            let hour = EventTime::from_seconds((saturday().hours() + place as i64) * 3600);
+            match step(standing, &counts, hour.unwrap().window(), count) {
+                Step::Stays(stays) => {
+                    standing = stays;
+                    if stays.is_none() {
+                        counts.push(count);
+                    }
+                }
+                Step::Starts(escalation) => {
+                    told.push((place, "starts", escalation.limit, escalation.peak));
+                    standing = Some(escalation);
+                }
+                Step::Ends(escalation) => {
+                    told.push((place, "ends", escalation.limit, escalation.peak));
+                    standing = None;
+                }
+            }
+        }
+        // One calm hour does not end it, two do.
+        assert_eq!(told, [(1, "starts", 60, 61), (6, "ends", 60, 200)]);
+        let at_limit = step(None, &[10; BASELINE_HOURS], saturday(), 60);
+        assert_eq!(at_limit, Step::Stays(None), "not beyond it");
+    }
+}

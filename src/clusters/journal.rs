@@ -1,0 +1,418 @@
+//! The journal of a cluster: everything that happened to it or was decided about it, each with when,
+//! who and why; and its faults, which are what the journal comes to.
+//!
+//! An entry is what it says and nothing else, so the same entry written twice is one, and a journal
+//! is a set like all other state.
+
+use std::collections::BTreeSet;
+
+use data_encoding::HEXLOWER;
+use records::redact::sanitize;
+use records::time::EventTime;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+/// Who is named where no person did it.
+pub const OURSELVES: &str = "cloudtrail-inspector";
+
+/// The longest name of who did something, in characters.
+pub const ACTOR_CHARS_MAX: usize = 128;
+
+/// The longest reason, in characters.
+pub const REASON_CHARS_MAX: usize = 500;
+
+/// The version of the text that stores keep.
+const VERSION: i64 = 1;
+
+/// What happened to a cluster, or was decided about it. Of what happened in the same second of a
+/// life, the earlier in this list comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum What {
+    /// It was seen for the first time.
+    New,
+    /// It came back after it had recovered, which begins another life.
+    Regressed,
+    /// It met a caller that it had not seen.
+    NewPrincipal,
+    /// It is a day old and still open.
+    Ongoing,
+    /// It is more frequent than its own past lets expect.
+    Escalating,
+    /// That is over.
+    Calmed,
+    /// Somebody looks after it.
+    Acknowledged,
+    /// It is not told for a while.
+    Muted,
+    /// It is part of what is usual.
+    Expected,
+    /// It is not told until something happens.
+    Archived,
+    /// What was decided does not hold any more.
+    Unmarked,
+    /// It was quiet for its quiet period.
+    Recovered,
+    /// A person said that it is over.
+    Resolved,
+    /// It was not over: a person said so, or an event came in a store without an inspection.
+    Reopened,
+}
+
+/// One entry of a journal.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// When it was so, in seconds since 1970: event time for what events show, our clock for what
+    /// people decide.
+    pub at: i64,
+    /// The life of the cluster, from 1.
+    pub epoch: i64,
+    /// What it is.
+    pub what: What,
+    /// Who did it: [`OURSELVES`], or a person's name. Sanitized, at most [`ACTOR_CHARS_MAX`]
+    /// characters.
+    pub actor: String,
+    /// Why a person did it, else empty. Sanitized, at most [`REASON_CHARS_MAX`] characters.
+    pub reason: String,
+    /// What else there is to say in words, mostly empty. Sanitized, at most [`REASON_CHARS_MAX`]
+    /// characters.
+    pub detail: String,
+}
+
+/// A time in which a cluster was failing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fault {
+    /// The life of the cluster, from 1. One that was reopened has several faults.
+    pub epoch: i64,
+    /// When it began, in seconds since 1970.
+    pub from: i64,
+    /// When it was over, in seconds; `None` for one that lasts.
+    pub until: Option<i64>,
+    /// What ended it, [`What::Recovered`] or [`What::Resolved`]; `None` for one that lasts, and where
+    /// the journal does not say.
+    pub ended: Option<What>,
+}
+
+impl What {
+    /// All there is.
+    pub const ALL: [Self; 14] = [
+        Self::New,
+        Self::Regressed,
+        Self::NewPrincipal,
+        Self::Ongoing,
+        Self::Escalating,
+        Self::Calmed,
+        Self::Acknowledged,
+        Self::Muted,
+        Self::Expected,
+        Self::Archived,
+        Self::Unmarked,
+        Self::Recovered,
+        Self::Resolved,
+        Self::Reopened,
+    ];
+
+    /// Returns the stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Regressed => "regressed",
+            Self::NewPrincipal => "new_principal",
+            Self::Ongoing => "ongoing",
+            Self::Escalating => "escalating",
+            Self::Calmed => "calmed",
+            Self::Acknowledged => "acknowledged",
+            Self::Muted => "muted",
+            Self::Expected => "expected",
+            Self::Archived => "archived",
+            Self::Unmarked => "unmarked",
+            Self::Recovered => "recovered",
+            Self::Resolved => "resolved",
+            Self::Reopened => "reopened",
+        }
+    }
+
+    /// Returns what has a stable name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|what| what.name() == name)
+    }
+}
+
+impl Entry {
+    /// Returns the entry of something that no person did, at a moment in seconds, in a life.
+    pub fn of(what: What, at: i64, epoch: i64) -> Self {
+        Self {
+            at,
+            epoch,
+            what,
+            actor: OURSELVES.to_owned(),
+            reason: String::new(),
+            detail: String::new(),
+        }
+    }
+
+    /// Says which person did it, and why.
+    pub fn by(self, actor: &str, reason: &str) -> Self {
+        Self {
+            actor: sanitize(actor, ACTOR_CHARS_MAX),
+            reason: sanitize(reason, REASON_CHARS_MAX),
+            ..self
+        }
+    }
+
+    /// Adds what else there is to say.
+    pub fn about(self, detail: &str) -> Self {
+        Self {
+            detail: sanitize(detail, REASON_CHARS_MAX),
+            ..self
+        }
+    }
+
+    /// Returns 16 hexadecimal digits that entries of the same second differ by.
+    pub fn digest(&self) -> String {
+        HEXLOWER.encode(&Sha256::digest(self.encode())[..8])
+    }
+
+    /// Returns the entry as a text that [`Self::decode`] reads.
+    pub fn encode(&self) -> String {
+        json!({
+            "v": VERSION,
+            "at": self.at,
+            "epoch": self.epoch,
+            "what": self.what.name(),
+            "actor": self.actor,
+            "reason": self.reason,
+            "detail": self.detail,
+        })
+        .to_string()
+    }
+
+    /// Reads what [`Self::encode`] wrote; `None` for anything else.
+    pub fn decode(text: &str) -> Option<Self> {
+        let value: Value = serde_json::from_str(text).ok()?;
+        if value["v"].as_i64()? != VERSION {
+            return None;
+        }
+        let what = What::from_name(value["what"].as_str()?)?;
+        let entry = Self::of(what, value["at"].as_i64()?, value["epoch"].as_i64()?)
+            .by(value["actor"].as_str()?, value["reason"].as_str()?)
+            .about(value["detail"].as_str()?);
+        Some(entry)
+    }
+}
+
+impl Fault {
+    /// Returns how long it lasted, in seconds; `None` for one that lasts.
+    pub fn seconds(&self) -> Option<i64> {
+        Some(self.until? - self.from)
+    }
+}
+
+/// Returns the life that a cluster is in, as its journal says.
+pub fn epoch(entries: &[Entry]) -> i64 {
+    entries.iter().map(|entry| entry.epoch).max().unwrap_or(1)
+}
+
+/// Returns what a store without an inspection has to add to a journal: that what a person resolved came
+/// back with the first event, given in seconds, after that.
+pub fn came_back(entries: &[Entry], events: &[i64]) -> Vec<Entry> {
+    let resolved = entries.iter().filter(|of| of.what == What::Resolved);
+    let back = resolved.filter_map(|resolved| {
+        let next = events
+            .iter()
+            .copied()
+            .filter(|at| *at > resolved.at)
+            .min()?;
+        // Something else tells of its end or of its return.
+        let is_told = entries.iter().any(|of| {
+            let told = [What::Recovered, What::Regressed, What::Reopened];
+            told.contains(&of.what) && (resolved.at + 1..=next).contains(&of.at)
+        });
+        let entry = Entry::of(What::Reopened, next, resolved.epoch);
+        (!is_told).then(|| entry.about("an event came"))
+    });
+    back.collect()
+}
+
+/// Returns the times in which a cluster was failing, one after the other, from its first event and
+/// its journal, in whatever order that is.
+///
+/// A recovery is noted when somebody looks, and an event of the next life may have happened shortly
+/// before; the fault then ends with that event. An end that was never noted is where the next life
+/// begins.
+pub fn history(first_seen: Option<EventTime>, entries: &[Entry]) -> Vec<Fault> {
+    let first = first_seen.map(|at| (1, at.seconds(), What::New));
+    let noted = entries.iter().map(|of| (of.epoch, of.at, of.what));
+    // Lives follow one another, whatever the clocks say.
+    let steps: BTreeSet<(i64, i64, What)> = noted.chain(first).collect();
+    let mut faults: Vec<Fault> = Vec::new();
+    for (epoch, at, what) in steps {
+        let last = faults.last_mut();
+        let is_open = last.as_ref().is_some_and(|last| last.until.is_none());
+        let lived = last.as_ref().map_or(0, |last| last.epoch);
+        match what {
+            What::New if lived == 0 => {}
+            What::Regressed if epoch > lived => {}
+            What::Reopened if !is_open => {}
+            What::Recovered | What::Resolved => {
+                if let Some(last) = last.filter(|_| is_open) {
+                    last.until = Some(at.max(last.from));
+                    last.ended = Some(what);
+                }
+                continue;
+            }
+            _ => continue,
+        }
+        let from = last.map_or(at, |last| {
+            let from = at.max(last.from);
+            last.until = Some(last.until.map_or(from, |until| until.min(from)));
+            from
+        });
+        faults.push(Fault {
+            epoch,
+            from,
+            until: None,
+            ended: None,
+        });
+    }
+    faults
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const DAY: i64 = 86_400;
+
+    /// 2026-11-02T00:00:00Z.
+    const START: i64 = 1_793_577_600;
+
+    fn fault(epoch: i64, from: i64, until: Option<i64>, ended: Option<What>) -> Fault {
+        Fault {
+            epoch,
+            from,
+            until,
+            ended,
+        }
+    }
+
+    #[test]
+    fn a_cluster_of_which_nothing_is_noted_has_failed_since_its_first_event() {
+        assert_eq!(history(None, &[]), []);
+        let first = EventTime::from_seconds(START);
+        assert_eq!(history(first, &[]), [fault(1, START, None, None)]);
+    }
+
+    #[test]
+    fn each_life_is_a_fault_and_one_that_was_reopened_is_two() {
+        let (recovered, resolved) = (What::Recovered, What::Resolved);
+        let entries = [
+            Entry::of(What::New, START + 60, 1),
+            Entry::of(What::Ongoing, START + DAY, 1),
+            Entry::of(recovered, START + 9 * DAY, 1),
+            Entry::of(What::Regressed, START + 20 * DAY, 2),
+            Entry::of(resolved, START + 21 * DAY, 2).by("ann", "fixed"),
+            Entry::of(What::Reopened, START + 22 * DAY, 2).by("ann", "not fixed"),
+            Entry::of(What::Acknowledged, START + 23 * DAY, 2).by("ann", "on it"),
+        ];
+        // An event that came late was the first.
+        let faults = history(EventTime::from_seconds(START), &entries);
+        let expected = [
+            fault(1, START, Some(START + 9 * DAY), Some(recovered)),
+            fault(2, START + 20 * DAY, Some(START + 21 * DAY), Some(resolved)),
+            fault(2, START + 22 * DAY, None, None),
+        ];
+        assert_eq!(faults, expected);
+        let lasted: Vec<_> = faults.iter().map(Fault::seconds).collect();
+        assert_eq!(lasted, [Some(9 * DAY), Some(DAY), None]);
+        assert_eq!(epoch(&entries), 2);
+    }
+
+    #[test]
+    fn a_fault_ends_where_the_next_begins_though_it_was_noted_later_or_never() {
+        let regressed = |at, epoch| Entry::of(What::Regressed, at, epoch);
+        let first = EventTime::from_seconds(START);
+        // The recovery was noted at the full hour, and the event had come shortly before.
+        let late = [
+            Entry::of(What::Recovered, START + 3600, 1),
+            regressed(START + 3000, 2),
+        ];
+        let recovered = Some(What::Recovered);
+        let expected = [
+            fault(1, START, Some(START + 3000), recovered),
+            fault(2, START + 3000, None, None),
+        ];
+        assert_eq!(history(first, &late), expected);
+        let never = [regressed(START + 3000, 4)];
+        let expected = [
+            fault(1, START, Some(START + 3000), None),
+            fault(4, START + 3000, None, None),
+        ];
+        assert_eq!(history(first, &never), expected);
+    }
+
+    #[test]
+    fn what_was_resolved_comes_back_with_the_first_event_that_is_later() {
+        let resolved = Entry::of(What::Resolved, START + 100, 1).by("ann", "fixed");
+        let back = |other: &[Entry], events: &[i64]| {
+            let events: Vec<i64> = events.iter().map(|at| START + at).collect();
+            let entries: Vec<_> = other.iter().chain([&resolved]).cloned().collect();
+            let back = came_back(&entries, &events).pop();
+            back.map(|entry| (entry.what, entry.at - START, entry.epoch))
+        };
+        assert_eq!(back(&[], &[0, 99, 100]), None);
+        assert_eq!(back(&[], &[0, 300, 200]), Some((What::Reopened, 200, 1)));
+        let recovered = Entry::of(What::Recovered, START + 150, 1);
+        assert_eq!(back(std::slice::from_ref(&recovered), &[0, 200]), None);
+        let by_ann = Entry::of(What::Reopened, START + 150, 1);
+        assert_eq!(back(&[by_ann], &[0, 200]), None);
+    }
+
+    #[test]
+    fn the_text_of_an_entry_stays() {
+        let entry = Entry::of(What::Muted, START, 3)
+            .by("ann", "planned")
+            .about("muted until 2026-11-09T00:00:00Z");
+        let text = r#"{"actor":"ann","at":1793577600,"detail":"muted until 2026-11-09T00:00:00Z","epoch":3,"reason":"planned","v":1,"what":"muted"}"#;
+        assert_eq!(entry.encode(), text);
+        assert_eq!(Entry::decode(text), Some(entry));
+        for other in ["", "{}", &text.replace("\"v\":1", "\"v\":2")] {
+            assert_eq!(Entry::decode(other), None);
+        }
+        for what in What::ALL {
+            assert_eq!(What::from_name(what.name()), Some(what));
+        }
+    }
+
+    fn entries() -> impl Strategy<Value = Vec<Entry>> {
+        let entry = (prop::sample::select(&What::ALL[..]), 0..50i64, 1..5i64)
+            .prop_map(|(what, at, epoch)| Entry::of(what, START + at, epoch));
+        prop::collection::vec(entry, 0..24)
+    }
+
+    proptest! {
+        #[test]
+        fn faults_follow_one_another_in_whatever_order_entries_are_and_how_often(
+            entries in entries(), seed in any::<prop::sample::Index>(), first in 0..50i64,
+        ) {
+            let first = EventTime::from_seconds(START + first);
+            let faults = history(first, &entries);
+            for fault in &faults {
+                prop_assert!(fault.seconds().is_none_or(|seconds| seconds >= 0));
+                prop_assert!(fault.until.is_some() || fault.ended.is_none());
+            }
+            for two in faults.windows(2) {
+                prop_assert!(two[0].until.is_some_and(|until| until <= two[1].from));
+                prop_assert!(two[0].epoch <= two[1].epoch);
+            }
+            let mut other: Vec<Entry> = entries.iter().rev().cloned().collect();
+            if !entries.is_empty() {
+                let again = seed.index(entries.len());
+                other.push(entries[again].clone());
+                other.rotate_left(again);
+            }
+            prop_assert_eq!(history(first, &other), faults);
+        }
+    }
+}

@@ -1,0 +1,436 @@
+//! Manifests: the sightings of one batch in one hour of event time, as a few bytes that say the same
+//! whenever the same is said.
+//!
+//! A store that keeps a journal keeps these. Two manifests with the same content have the same
+//! digest, so writing one again changes nothing, and the events of an hour are the union of its
+//! manifests. An event takes 18 bytes; what events share is written once and compressed against
+//! words that are in most of them.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 1 | version, 1 |
+//! | varint | length of the cases as they are, and as they lie here |
+//! | … | the cases, in zlib format: their number, all clusters, then kind by kind all values |
+//! | varint, by case | how many events it has |
+//! | 16, by event | ids, those of a case in their order |
+//! | 2, by event | second of the hour; the bit above it says that it is a watched success |
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use records::principal::network;
+use records::time::{EventTime, Window};
+use sha2::{Digest as _, Sha256};
+
+use crate::facet::{Facets, Kind};
+use crate::fingerprint::ClusterId;
+use crate::{Case, EventId, Sighting, Tally};
+
+/// How many events one manifest holds at most, which keeps it below 300 KB.
+pub const EVENTS_MAX: usize = 10_000;
+
+/// The version of the encoding.
+const VERSION: u8 = 1;
+
+/// Above the seconds of an hour.
+const WATCHED: u16 = 1 << 12;
+
+const SECONDS_OF_HOUR: i64 = 3600;
+
+/// How long the cases of one manifest may be as they are, in bytes: as long as those of
+/// [`EVENTS_MAX`] events can be.
+const CASES_BYTES_MAX: u64 = 256 << 20;
+
+/// Sightings of one hour of event time, or of none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// The hour that all events lie in; `None` for events without a usable time.
+    pub window: Option<Window>,
+    /// In the order of their cases, and within a case of their ids.
+    sightings: Vec<(EventId, Sighting)>,
+}
+
+/// Why bytes are no manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// A newer program wrote it.
+    #[error("manifest version {0} is not known here; update cloudtrail-inspector")]
+    Newer(u8),
+    /// It was cut or changed.
+    #[error("the manifest is damaged")]
+    Damaged,
+}
+
+impl Manifest {
+    /// Cuts what was seen into manifests by hour, in the order of hours.
+    pub fn cut(tally: &Tally) -> Vec<Self> {
+        let mut hours: BTreeMap<Option<Window>, Vec<(EventId, Sighting)>> = BTreeMap::new();
+        for (id, sighting) in &tally.sightings {
+            let window = sighting.at().map(EventTime::window);
+            hours
+                .entry(window)
+                .or_default()
+                .push((*id, sighting.clone()));
+        }
+        let mut manifests = Vec::with_capacity(hours.len());
+        for (window, mut hour) in hours {
+            hour.sort_unstable_by(in_order);
+            for part in hour.chunks(EVENTS_MAX) {
+                let sightings = part.to_vec();
+                manifests.push(Self { window, sightings });
+            }
+        }
+        manifests
+    }
+
+    /// Returns what was seen, by event.
+    pub fn sightings(&self) -> impl ExactSizeIterator<Item = (EventId, &Sighting)> {
+        self.sightings.iter().map(|(id, seen)| (*id, seen))
+    }
+
+    /// Returns the content as bytes, and the first 128 bits of its SHA-256. The digest is of what is
+    /// said, before it is compressed.
+    pub fn encode(&self) -> (Vec<u8>, [u8; 16]) {
+        let (cases, counts): (Vec<_>, Vec<_>) = self.cases().into_iter().unzip();
+        let mut events = Vec::with_capacity(self.sightings.len() * 18 + cases.len());
+        for count in counts {
+            put_number(&mut events, count);
+        }
+        for (id, _) in &self.sightings {
+            events.extend_from_slice(id.bytes());
+        }
+        for (_, sighting) in &self.sightings {
+            events.extend_from_slice(&second(sighting).to_le_bytes());
+        }
+        let cases = encode_cases(&cases);
+        let mut digest = [0; 16];
+        let hash = Sha256::new().chain_update(&cases).chain_update(&events);
+        digest.copy_from_slice(&hash.finalize()[..16]);
+        let packed = pack(&cases);
+        let mut bytes = vec![VERSION];
+        put_number(&mut bytes, cases.len() as u64);
+        put_number(&mut bytes, packed.len() as u64);
+        bytes.extend(packed);
+        bytes.extend(events);
+        (bytes, digest)
+    }
+
+    /// Reads what [`Self::encode`] wrote for an hour.
+    ///
+    /// # Errors
+    /// [`Unreadable`] for anything else.
+    pub fn decode(window: Option<Window>, bytes: &[u8]) -> Result<Self, Unreadable> {
+        let mut rest = bytes;
+        match *take(&mut rest, 1)? {
+            [VERSION] => {}
+            [version] => return Err(Unreadable::Newer(version)),
+            _ => return Err(Unreadable::Damaged),
+        }
+        let length = take_number(&mut rest)?;
+        let packed = take_number(&mut rest)?;
+        let packed = take(&mut rest, packed)?;
+        let cases = decode_cases(&unpack(packed, length)?)?;
+        let mut counts = Vec::with_capacity(cases.len());
+        for _ in &cases {
+            counts.push(usize::try_from(take_number(&mut rest)?).unwrap_or(usize::MAX));
+        }
+        let of = cases.iter().zip(&counts);
+        let count = counts
+            .iter()
+            .fold(0, |sum: usize, n| sum.saturating_add(*n));
+        if rest.len() != count.saturating_mul(18) {
+            return Err(Unreadable::Damaged);
+        }
+        let (ids, seconds) = rest.split_at(count * 16);
+        let mut events = ids
+            .as_chunks::<16>()
+            .0
+            .iter()
+            .zip(seconds.as_chunks::<2>().0);
+        let mut sightings = Vec::with_capacity(count);
+        for (case, count) in of {
+            for (id, second) in events.by_ref().take(*count) {
+                let sighting = sighting(window, u16::from_le_bytes(*second), case)?;
+                sightings.push((EventId::from_bytes(*id), sighting));
+            }
+        }
+        Ok(Self { window, sightings })
+    }
+
+    /// Returns the distinct cases in their order, and how many events each has.
+    fn cases(&self) -> Vec<(&Arc<Case>, u64)> {
+        let mut cases: Vec<(&Arc<Case>, u64)> = Vec::new();
+        for (_, Sighting { case, .. }) in &self.sightings {
+            match cases.last_mut() {
+                Some((last, count)) if *last == case => *count += 1,
+                _ => cases.push((case, 1)),
+            }
+        }
+        cases
+    }
+}
+
+fn in_order((id, one): &(EventId, Sighting), (other_id, other): &(EventId, Sighting)) -> Ordering {
+    // Most events of a case share it, and to see that takes less than to look at what is in it.
+    let cases = match Arc::ptr_eq(&one.case, &other.case) {
+        true => Ordering::Equal,
+        false => one.case.cmp(&other.case),
+    };
+    cases.then_with(|| id.cmp(other_id))
+}
+
+fn second(sighting: &Sighting) -> u16 {
+    let seconds = sighting.at().map_or(0, EventTime::seconds);
+    let second = seconds.rem_euclid(SECONDS_OF_HOUR) as u16;
+    second | if sighting.watched { WATCHED } else { 0 }
+}
+
+fn sighting(window: Option<Window>, second: u16, case: &Arc<Case>) -> Result<Sighting, Unreadable> {
+    let watched = second & WATCHED != 0;
+    let second = i64::from(second & !WATCHED);
+    let at = match window {
+        Some(window) if second < SECONDS_OF_HOUR => {
+            let seconds = window.hours() * SECONDS_OF_HOUR + second;
+            Some(EventTime::from_seconds(seconds).ok_or(Unreadable::Damaged)?)
+        }
+        None if second == 0 => None,
+        _ => return Err(Unreadable::Damaged),
+    };
+    Ok(Sighting::new(watched, at, Arc::clone(case)))
+}
+
+/// What stands where a value could be: nothing, the network of the address, or its length and two.
+const ABSENT: u64 = 0;
+const DERIVED: u64 = 1;
+const LENGTH: u64 = 2;
+
+fn encode_cases(cases: &[&Arc<Case>]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    put_number(&mut bytes, cases.len() as u64);
+    for case in cases {
+        bytes.extend_from_slice(case.cluster.bytes());
+    }
+    // Kind by kind, because values of a kind are alike.
+    for kind in Kind::ALL {
+        for case in cases {
+            match case.facets.get(kind) {
+                None => put_number(&mut bytes, ABSENT),
+                Some(value) if is_derived(kind, value, &case.facets) => {
+                    put_number(&mut bytes, DERIVED);
+                }
+                Some(value) => {
+                    put_number(&mut bytes, value.len() as u64 + LENGTH);
+                    bytes.extend_from_slice(value.as_bytes());
+                }
+            }
+        }
+    }
+    bytes
+}
+
+/// Tells whether a value need not be written, since the address tells the network.
+fn is_derived(kind: Kind, value: &str, facets: &Facets) -> bool {
+    kind == Kind::Network && facets.get(Kind::SourceIp).map(network).as_deref() == Some(value)
+}
+
+fn decode_cases(mut bytes: &[u8]) -> Result<Vec<Arc<Case>>, Unreadable> {
+    let rest = &mut bytes;
+    let count = take_number(rest)?;
+    let clusters = take(rest, count.saturating_mul(16))?;
+    let clusters = clusters.as_chunks::<16>().0;
+    let mut facets = vec![Facets::default(); clusters.len()];
+    let mut derived = Vec::new();
+    for kind in Kind::ALL {
+        for (place, facets) in facets.iter_mut().enumerate() {
+            match take_number(rest)? {
+                ABSENT => {}
+                DERIVED => derived.push((place, kind)),
+                length => {
+                    let value = take(rest, length - LENGTH)?;
+                    let value = std::str::from_utf8(value).map_err(|_| Unreadable::Damaged)?;
+                    facets.set(kind, Some(value));
+                }
+            }
+        }
+    }
+    for (place, kind) in derived {
+        let address = facets[place].get(Kind::SourceIp).map(network);
+        facets[place].set(kind, address.as_deref());
+    }
+    if !rest.is_empty() {
+        return Err(Unreadable::Damaged);
+    }
+    let case = |(cluster, facets): (&[u8; 16], Facets)| {
+        Arc::new(Case {
+            cluster: ClusterId::from_bytes(*cluster),
+            facets: facets.packed(),
+        })
+    };
+    Ok(clusters.iter().zip(facets).map(case).collect())
+}
+
+/// Words that are in most cases, the likeliest last, for the compression to begin with. Part of the
+/// version: what was packed with it cannot be unpacked with another.
+const WORDS: &[u8] = b"ap-southeast-1ap-southeast-2ap-northeast-1ca-central-1sa-east-1eu-north-1\
+us-east-2us-west-1eu-west-2eu-west-3eu-central-1us-west-2eu-west-1us-east-1\
+accesspoint/sagemakercloudformationelasticloadbalancingorganizationsautoscalingredshiftglue:Get\
+ecr:Batchecs:Describeeks:logs:CreateLogStreamathena:iam:ListGetPassRoleCreateRolesqs:SendMessage\
+sns:Publishkms:DecryptGenerateDataKeykms:GenerateDataKeylambda:InvokeFunctionsecretsmanager:\
+GetSecretValuessm:GetParameterdynamodb:PutItemQueryec2:DescribeInstancesRunInstancess3:ListBucket\
+s3:PutObjects3:GetObjectsts:AssumeRoleWithWebIdentitysts:AssumeRole\
+InvalidParameterValueExceptionValidationExceptionResourceNotFoundExceptionThrottlingException\
+NoSuchEntityExceptionNoSuchKeyNoSuchBucketClient.UnauthorizedOperationAccessDeniedException\
+AccessDeniedMozilla/5.0aws-internal/3aws-sdk-java/2.aws-sdk-go-v2/1.aws-sdk-nodejs/2.Boto3/1.\
+Terraform/1.aws-cli/2.aws-sdk-go/1.HashiCorpGitHubActionsbotocore-session-aws-go-sdk-\
+identity-based implicitidentity-based explicitresource-based implicitservice control policy explicit\
+AWSServiceRoleForAWSReservedSSO_AdministratorAccess.amazonaws.comcloudtrail.amazonaws.com\
+vpce-0i-0arn:aws:kms:us-east-1:arn:aws:dynamodb:us-east-1::table/arn:aws:lambda:us-east-1::function:\
+arn:aws:ec2:us-east-1::instance/i-0arn:aws:s3:::/*arn:aws:secretsmanager:us-east-1::secret:\
+AIDAAROAAKIAASIAassumed_roleconsoleservicecliiam_userroleuserwholesdknoyes\
+arn:aws:iam::user/arn:aws:sts::assumed-role/arn:aws:iam::role/readwrite";
+
+fn pack(cases: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::with_capacity(cases.len() + 64);
+    let mut compress = Compress::new(Compression::best(), true);
+    // Both only fail where they are called in another order than this.
+    let _ = compress.set_dictionary(WORDS);
+    loop {
+        let consumed = usize::try_from(compress.total_in()).unwrap_or(usize::MAX);
+        let input = cases.get(consumed..).unwrap_or_default();
+        let done = compress.compress_vec(input, &mut packed, FlushCompress::Finish);
+        if !matches!(done, Ok(Status::Ok | Status::BufError)) {
+            return packed;
+        }
+        packed.reserve(cases.len() / 2 + 64);
+    }
+}
+
+fn unpack(packed: &[u8], length: u64) -> Result<Vec<u8>, Unreadable> {
+    if length > CASES_BYTES_MAX || length > packed.len() as u64 * 1100 {
+        return Err(Unreadable::Damaged);
+    }
+    let mut cases = Vec::with_capacity(length as usize);
+    let mut decompress = Decompress::new(true);
+    // It stops once to ask for the words.
+    let asked = decompress.decompress_vec(packed, &mut cases, FlushDecompress::Finish);
+    if asked.is_ok() || decompress.set_dictionary(WORDS).is_err() {
+        return Err(Unreadable::Damaged);
+    }
+    let consumed = usize::try_from(decompress.total_in()).unwrap_or(usize::MAX);
+    let rest = packed.get(consumed..).unwrap_or_default();
+    let done = decompress.decompress_vec(rest, &mut cases, FlushDecompress::Finish);
+    let is_whole = matches!(done, Ok(Status::StreamEnd)) && cases.len() as u64 == length;
+    is_whole.then_some(cases).ok_or(Unreadable::Damaged)
+}
+
+/// Writes a number in groups of seven bits, the lowest first.
+fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+fn take_number(bytes: &mut &[u8]) -> Result<u64, Unreadable> {
+    let mut number = 0;
+    for shift in (0..63).step_by(7) {
+        let byte = take(bytes, 1)?[0];
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Ok(number);
+        }
+    }
+    Err(Unreadable::Damaged)
+}
+
+fn take<'b>(bytes: &mut &'b [u8], count: u64) -> Result<&'b [u8], Unreadable> {
+    let count = usize::try_from(count).map_err(|_| Unreadable::Damaged)?;
+    let (taken, rest) = bytes.split_at_checked(count).ok_or(Unreadable::Damaged)?;
+    *bytes = rest;
+    Ok(taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(events: &[(u8, Option<&str>, &str, bool)]) -> Tally {
+        let mut tally = Tally::default();
+        for (number, at, address, watched) in events {
+            let mut facets = Facets::default();
+            facets.set(
+                Kind::Principal,
+                Some("arn:aws:iam::123456789012:role/deploy"),
+            );
+            facets.set(Kind::Network, Some(&network(address)));
+            facets.set(Kind::SourceIp, Some(address));
+            let cluster = ClusterId::from_bytes([*number % 3; 16]);
+            let case = Arc::new(Case { cluster, facets });
+            let at = at.map(|at| EventTime::parse(at).unwrap());
+            let sighting = Sighting::new(*watched, at, case);
+            tally.insert(EventId::from_bytes([*number; 16]), sighting);
+        }
+        tally
+    }
+
+    #[test]
+    fn an_hour_comes_back_as_it_was_and_says_the_same_in_any_order() {
+        let events = [
+            (1, Some("2026-11-21T08:00:00Z"), "198.51.100.7", false),
+            (2, Some("2026-11-21T08:59:59Z"), "s3.amazonaws.com", true),
+            (4, Some("2026-11-21T09:00:00Z"), "2001:db8::1", false),
+            (5, None, "198.51.100.7", false),
+        ];
+        let manifests = Manifest::cut(&tally(&events));
+        let counts: Vec<usize> = manifests.iter().map(|m| m.sightings().len()).collect();
+        assert_eq!(counts, [1, 2, 1], "no time, 08, 09");
+        let reversed: Vec<_> = events.into_iter().rev().collect();
+        for (manifest, same) in manifests.iter().zip(Manifest::cut(&tally(&reversed))) {
+            let (bytes, digest) = manifest.encode();
+            assert_eq!(same.encode(), (bytes.clone(), digest));
+            let decoded = Manifest::decode(manifest.window, &bytes).unwrap();
+            assert_eq!(decoded, *manifest);
+        }
+    }
+
+    #[test]
+    fn what_was_cut_or_changed_is_refused_and_never_panics() {
+        let events = [(1, Some("2026-11-21T08:00:00Z"), "198.51.100.7", false)];
+        let manifest = Manifest::cut(&tally(&events)).remove(0);
+        let (bytes, _) = manifest.encode();
+        for end in 0..bytes.len() {
+            let cut = Manifest::decode(manifest.window, &bytes[..end]);
+            assert_eq!(cut, Err(Unreadable::Damaged));
+        }
+        for place in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[place] ^= 0xff;
+            let _ = Manifest::decode(manifest.window, &changed);
+        }
+        let mut newer = bytes;
+        newer[0] = 2;
+        let refused = Manifest::decode(manifest.window, &newer);
+        assert_eq!(refused, Err(Unreadable::Newer(2)));
+    }
+
+    #[test]
+    fn many_events_are_cut_into_parts_that_fit_an_item() {
+        let mut tally = Tally::default();
+        let case = Arc::new(Case {
+            cluster: ClusterId::from_bytes([7; 16]),
+            facets: Facets::default(),
+        });
+        let at = EventTime::parse("2026-11-21T08:00:00Z");
+        for number in 0..(EVENTS_MAX as u128 * 2 + 1) {
+            let id = EventId::from_bytes(number.to_be_bytes());
+            tally.insert(id, Sighting::new(false, at, Arc::clone(&case)));
+        }
+        let manifests = Manifest::cut(&tally);
+        let counts: Vec<usize> = manifests.iter().map(|m| m.sightings().len()).collect();
+        assert_eq!(counts, [EVENTS_MAX, EVENTS_MAX, 1]);
+        assert!(manifests[0].encode().0.len() < 300_000);
+    }
+}

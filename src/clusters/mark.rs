@@ -1,0 +1,607 @@
+//! What a person decided about a cluster: that somebody looks after it, that it is not to be told of
+//! for a while, under a condition or ever, or that it is over.
+//!
+//! A cluster has one mark at most; the next one takes its place. Whether a mark holds something back
+//! and when it ends is decided here, by what was observed; who made it and why goes into the
+//! [journal](crate::journal).
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use records::redact::sanitize;
+use records::time::{EventTime, Window};
+use serde_json::{Value, json};
+
+use crate::journal::{ACTOR_CHARS_MAX, Entry, REASON_CHARS_MAX, What};
+use crate::lifecycle::Status;
+
+/// The version of the text that stores keep.
+const VERSION: i64 = 1;
+
+/// What a person decided about a cluster, with who, why and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// What was decided.
+    pub decision: Decision,
+    /// Who decided it; sanitized, at most [`ACTOR_CHARS_MAX`] characters.
+    pub actor: String,
+    /// Why; sanitized, at most [`REASON_CHARS_MAX`] characters.
+    pub reason: String,
+    /// When, in seconds since 1970 by our clock.
+    pub at: i64,
+    /// The life of the cluster that it was decided in, from 1.
+    pub epoch: i64,
+}
+
+/// What can be decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Somebody looks after it. Nothing is held back; it ends when the cluster recovers.
+    Acknowledged,
+    /// Nothing is told until a moment.
+    Muted {
+        /// The moment.
+        until: EventTime,
+    },
+    /// It is part of what is usual, and never told.
+    Expected,
+    /// Nothing is told until something happens.
+    Archived {
+        /// What has to happen.
+        until: Until,
+    },
+    /// It is over. An event later than that brings it back.
+    Resolved,
+}
+
+/// What ends an archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// A moment.
+    Moment(EventTime),
+    /// So many events or more in an hour or a day of event time, of UTC. What was there in the hour
+    /// in which the mark was made does not count.
+    Events {
+        /// How many.
+        count: u64,
+        /// In which time.
+        within: Period,
+    },
+    /// So many callers that the cluster had not seen before.
+    Principals(u64),
+    /// The cluster is more frequent than its own past lets expect.
+    Escalating,
+    /// Nothing.
+    Forever,
+}
+
+/// A time in which events are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Period {
+    /// An hour.
+    Hour,
+    /// A day.
+    Day,
+}
+
+/// What is known of a marked cluster. What is not known is as [`Default`] has it, and ends nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Observation {
+    /// When that is, in seconds since 1970 by our clock.
+    pub now: i64,
+    /// The life that the cluster is in; 0 where that is not known.
+    pub epoch: i64,
+    /// Whether it has recovered.
+    pub is_recovered: bool,
+    /// Its last event, in seconds; 0 for none.
+    pub last: i64,
+    /// Its events by hour, of the hours that were looked at.
+    pub hours: BTreeMap<Window, u64>,
+    /// How many callers are new since the mark was made.
+    pub new_principals: u64,
+    /// Whether it is more frequent than its own past lets expect.
+    pub is_escalating: bool,
+}
+
+/// Why a mark ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Its time is over.
+    Time,
+    /// The cluster recovered, or has since.
+    Recovered,
+    /// The cluster came back.
+    CameBack,
+    /// So many events came in an hour or a day.
+    Events(u64, Period),
+    /// So many callers are new.
+    Principals(u64),
+    /// The cluster escalates.
+    Escalating,
+}
+
+/// A mark, and whether it holds.
+#[derive(Debug, Clone, Copy)]
+pub struct Marking<'a> {
+    /// What was decided.
+    pub mark: &'a Mark,
+    /// Why that does not hold any more.
+    pub ended: Option<Ended>,
+}
+
+impl Marking<'_> {
+    /// Says what was decided in a word, if it holds.
+    pub fn word(&self) -> Option<&'static str> {
+        self.ended.is_none().then(|| self.mark.decision.name())
+    }
+}
+
+impl Mark {
+    /// Returns a mark; what people write is sanitized and cut.
+    pub fn new(decision: Decision, actor: &str, reason: &str, at: i64, epoch: i64) -> Self {
+        Self {
+            decision,
+            actor: sanitize(actor, ACTOR_CHARS_MAX),
+            reason: sanitize(reason, REASON_CHARS_MAX),
+            at,
+            epoch,
+        }
+    }
+
+    /// Tells whether sinks are told of the cluster all the same. What ends the mark is told, though
+    /// nobody has taken the mark away yet.
+    pub fn is_told(&self, seen: &Observation) -> bool {
+        match self.decision {
+            Decision::Acknowledged | Decision::Resolved => true,
+            Decision::Muted { .. } | Decision::Expected | Decision::Archived { .. } => {
+                self.ends(seen).is_some()
+            }
+        }
+    }
+
+    /// Tells whether the mark is over, and why.
+    pub fn ends(&self, seen: &Observation) -> Option<Ended> {
+        let is_later_life = seen.epoch > self.epoch;
+        match self.decision {
+            Decision::Acknowledged if seen.is_recovered || is_later_life => Some(Ended::Recovered),
+            Decision::Resolved if seen.last > self.at || is_later_life => Some(Ended::CameBack),
+            decision => self.over(decision.until()?, seen),
+        }
+    }
+
+    fn over(&self, until: Until, seen: &Observation) -> Option<Ended> {
+        match until {
+            Until::Moment(moment) => (seen.now >= moment.seconds()).then_some(Ended::Time),
+            Until::Events { count, within } => {
+                let most = self.most(&seen.hours, within);
+                (most >= count).then_some(Ended::Events(most, within))
+            }
+            Until::Principals(count) => {
+                let new = seen.new_principals;
+                (new >= count).then_some(Ended::Principals(new))
+            }
+            Until::Escalating => seen.is_escalating.then_some(Ended::Escalating),
+            Until::Forever => None,
+        }
+    }
+
+    /// Returns the events of the fullest hour or day that came after the mark.
+    fn most(&self, hours: &BTreeMap<Window, u64>, within: Period) -> u64 {
+        let mut sums: BTreeMap<i64, u64> = BTreeMap::new();
+        let later = |hour: &Window| hour.hours() * 3600 > self.at;
+        for (hour, count) in hours.iter().filter(|(hour, _)| later(hour)) {
+            *sums.entry(hour.hours() / within.hours()).or_default() += count;
+        }
+        sums.into_values().max().unwrap_or_default()
+    }
+
+    /// Returns how a cluster stands that by its events stands like this: one that was resolved has
+    /// recovered, until an event comes that is later.
+    pub fn status(&self, by_events: Status, last_seen: Option<EventTime>) -> Status {
+        let came_back = last_seen.is_some_and(|last| last.seconds() > self.at);
+        if self.decision == Decision::Resolved && !came_back {
+            Status::Recovered
+        } else {
+            by_events
+        }
+    }
+
+    /// Returns what the journal says of its making.
+    pub fn made(&self) -> Entry {
+        let what = match self.decision {
+            Decision::Acknowledged => What::Acknowledged,
+            Decision::Muted { .. } => What::Muted,
+            Decision::Expected => What::Expected,
+            Decision::Archived { .. } => What::Archived,
+            Decision::Resolved => What::Resolved,
+        };
+        Entry::of(what, self.at, self.epoch)
+            .by(&self.actor, &self.reason)
+            .about(&self.decision.to_string())
+    }
+
+    /// Returns what the journal says of its end at a moment, in seconds, that nobody had to bring about.
+    pub fn over_by_itself(&self, why: Ended, at: i64) -> Entry {
+        let about = format!("{}: {why}", self.decision);
+        Entry::of(What::Unmarked, at, self.epoch).about(&about)
+    }
+
+    /// Returns the mark as a text that [`Self::decode`] reads.
+    pub fn encode(&self) -> String {
+        json!({
+            "v": VERSION,
+            "mark": self.decision.name(),
+            "until": self.decision.until().map(Until::encode),
+            "actor": self.actor,
+            "reason": self.reason,
+            "at": self.at,
+            "epoch": self.epoch,
+        })
+        .to_string()
+    }
+
+    /// Reads what [`Self::encode`] wrote; `None` for anything else.
+    pub fn decode(text: &str) -> Option<Self> {
+        let value: Value = serde_json::from_str(text).ok()?;
+        if value["v"].as_i64()? != VERSION {
+            return None;
+        }
+        let until = || Until::parse(value["until"].as_str()?);
+        let decision = match value["mark"].as_str()? {
+            "acknowledged" => Decision::Acknowledged,
+            "muted" => match until()? {
+                Until::Moment(until) => Decision::Muted { until },
+                _ => return None,
+            },
+            "expected" => Decision::Expected,
+            "archived" => Decision::Archived { until: until()? },
+            "resolved" => Decision::Resolved,
+            _ => return None,
+        };
+        let (actor, reason) = (value["actor"].as_str()?, value["reason"].as_str()?);
+        let (at, epoch) = (value["at"].as_i64()?, value["epoch"].as_i64()?);
+        Some(Self::new(decision, actor, reason, at, epoch))
+    }
+}
+
+impl Decision {
+    /// Returns the stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Acknowledged => "acknowledged",
+            Self::Muted { .. } => "muted",
+            Self::Expected => "expected",
+            Self::Archived { .. } => "archived",
+            Self::Resolved => "resolved",
+        }
+    }
+
+    /// Returns what the journal calls it when this is taken back.
+    pub fn taken_back(self) -> What {
+        match self {
+            Self::Resolved => What::Reopened,
+            _ => What::Unmarked,
+        }
+    }
+
+    /// Returns what ends it, where that was decided with it.
+    pub fn until(self) -> Option<Until> {
+        match self {
+            Self::Muted { until } => Some(Until::Moment(until)),
+            Self::Archived { until } => Some(until),
+            Self::Acknowledged | Self::Expected | Self::Resolved => None,
+        }
+    }
+}
+
+impl Until {
+    /// Returns the text that [`Self::parse`] reads.
+    pub fn encode(self) -> String {
+        match self {
+            Self::Moment(moment) => moment.to_string(),
+            Self::Events { count, within } => format!("{count}x/{}", within.unit()),
+            Self::Principals(count) => format!("{count}p"),
+            Self::Escalating => "escalating".to_owned(),
+            Self::Forever => "forever".to_owned(),
+        }
+    }
+
+    /// Reads `2026-12-31`, `2026-12-31T08:00:00Z`, `100x/1h`, `100x/1d`, `3p`, `escalating` or
+    /// `forever`; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let many = |text: &str| text.parse().ok().filter(|count: &u64| *count > 0);
+        match text {
+            "escalating" => return Some(Self::Escalating),
+            "forever" => return Some(Self::Forever),
+            _ => {}
+        }
+        for within in [Period::Hour, Period::Day] {
+            let count = text.strip_suffix(within.unit());
+            if let Some(count) = count.and_then(|rest| rest.strip_suffix("x/")) {
+                let count = many(count)?;
+                return Some(Self::Events { count, within });
+            }
+        }
+        if let Some(count) = text.strip_suffix('p') {
+            return many(count).map(Self::Principals);
+        }
+        let moment = EventTime::parse(text);
+        let moment = moment.or_else(|| EventTime::parse(&format!("{text}T00:00:00Z")));
+        moment.map(Self::Moment)
+    }
+}
+
+impl Period {
+    fn unit(self) -> &'static str {
+        match self {
+            Self::Hour => "1h",
+            Self::Day => "1d",
+        }
+    }
+
+    fn hours(self) -> i64 {
+        match self {
+            Self::Hour => 1,
+            Self::Day => 24,
+        }
+    }
+}
+
+/// As people read it, such as `archived until 100 events come in an hour`.
+impl fmt::Display for Decision {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())?;
+        let Some(until) = self.until() else {
+            return Ok(());
+        };
+        match until {
+            Until::Moment(moment) => write!(formatter, " until {moment}"),
+            Until::Events { count, within } => {
+                write!(formatter, " until {count} events come in {within}")
+            }
+            Until::Principals(1) => write!(formatter, " until a new caller comes"),
+            Until::Principals(count) => write!(formatter, " until {count} new callers come"),
+            Until::Escalating => write!(formatter, " until it escalates"),
+            Until::Forever => write!(formatter, " for good"),
+        }
+    }
+}
+
+impl fmt::Display for Period {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Hour => "an hour",
+            Self::Day => "a day",
+        })
+    }
+}
+
+/// As people read it behind what has ended.
+impl fmt::Display for Ended {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Time => write!(formatter, "its time is over"),
+            Self::Recovered => write!(formatter, "it recovered"),
+            Self::CameBack => write!(formatter, "it came back"),
+            Self::Events(count, within) => write!(formatter, "{count} events came in {within}"),
+            Self::Principals(1) => write!(formatter, "a new caller came"),
+            Self::Principals(count) => write!(formatter, "{count} new callers came"),
+            Self::Escalating => write!(formatter, "it escalates"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// 2026-11-02T13:00:00Z.
+    const NOW: i64 = 1_793_624_400;
+
+    fn moment(seconds: i64) -> EventTime {
+        EventTime::from_seconds(seconds).unwrap()
+    }
+
+    fn mark(decision: Decision) -> Mark {
+        Mark::new(decision, "ann", "planned migration", NOW, 2)
+    }
+
+    fn archived(until: &str) -> Mark {
+        let until = Until::parse(until).unwrap();
+        mark(Decision::Archived { until })
+    }
+
+    fn at(now: i64) -> Observation {
+        Observation {
+            now,
+            epoch: 2,
+            ..Observation::default()
+        }
+    }
+
+    #[test]
+    fn what_is_acknowledged_or_resolved_is_told_and_the_rest_is_not() {
+        let muted = Decision::Muted {
+            until: moment(NOW + 60),
+        };
+        for (decision, told) in [
+            (Decision::Acknowledged, true),
+            (Decision::Resolved, true),
+            (Decision::Expected, false),
+            (muted, false),
+        ] {
+            assert_eq!(mark(decision).is_told(&at(NOW)), told, "{decision}");
+        }
+        assert!(!mark(muted).is_told(&at(NOW + 59)));
+        assert!(mark(muted).is_told(&at(NOW + 60)), "its time is over");
+    }
+
+    #[test]
+    fn an_acknowledgement_is_for_one_life_and_a_resolution_up_to_the_next_event() {
+        let (acknowledged, resolved) = (mark(Decision::Acknowledged), mark(Decision::Resolved));
+        let recovered = Observation {
+            is_recovered: true,
+            ..at(NOW)
+        };
+        let next_life = Observation {
+            epoch: 3,
+            ..at(NOW)
+        };
+        let seen = |last| Observation { last, ..at(NOW) };
+        for (mark, seen, ended) in [
+            (&acknowledged, at(NOW + 86_400), None),
+            (&acknowledged, recovered.clone(), Some(Ended::Recovered)),
+            (&acknowledged, next_life.clone(), Some(Ended::Recovered)),
+            (&resolved, recovered, None),
+            (&resolved, seen(NOW), None),
+            (&resolved, seen(NOW + 1), Some(Ended::CameBack)),
+            (&resolved, next_life, Some(Ended::CameBack)),
+        ] {
+            assert_eq!(mark.ends(&seen), ended, "{} {seen:?}", mark.decision);
+        }
+        let status = |last| resolved.status(Status::Ongoing, Some(moment(last)));
+        assert_eq!(status(NOW), Status::Recovered);
+        assert_eq!(status(NOW + 1), Status::Ongoing);
+        let acknowledged = acknowledged.status(Status::Ongoing, Some(moment(NOW)));
+        assert_eq!(acknowledged, Status::Ongoing);
+    }
+
+    #[test]
+    fn an_archive_ends_with_what_it_waits_for() {
+        let hours = |counts: &[(i64, u64)]| Observation {
+            hours: counts
+                .iter()
+                .map(|(hour, count)| (moment(NOW + hour * 3600).window(), *count))
+                .collect(),
+            ..at(NOW)
+        };
+        let new = |new_principals| Observation {
+            new_principals,
+            ..at(NOW)
+        };
+        let escalating = Observation {
+            is_escalating: true,
+            ..at(NOW)
+        };
+        let (hour, day) = (Period::Hour, Period::Day);
+        for (until, seen, ended) in [
+            ("100x/1h", hours(&[(1, 99), (2, 99)]), None),
+            (
+                "100x/1h",
+                hours(&[(1, 7), (2, 100)]),
+                Some(Ended::Events(100, hour)),
+            ),
+            // The hour of the mark itself had as many.
+            ("100x/1h", hours(&[(-1, 500), (0, 500)]), None),
+            (
+                "100x/1d",
+                hours(&[(1, 60), (10, 60)]),
+                Some(Ended::Events(120, day)),
+            ),
+            // The eleventh hour is one of the next day.
+            ("100x/1d", hours(&[(1, 60), (11, 60)]), None),
+            ("3p", new(2), None),
+            ("3p", new(3), Some(Ended::Principals(3))),
+            ("escalating", hours(&[(1, 9999)]), None),
+            ("escalating", escalating.clone(), Some(Ended::Escalating)),
+            ("forever", escalating, None),
+            ("2026-11-03", at(NOW + 39_599), None),
+            ("2026-11-03", at(NOW + 39_600), Some(Ended::Time)),
+        ] {
+            assert_eq!(archived(until).ends(&seen), ended, "{until} {seen:?}");
+            assert_eq!(archived(until).is_told(&seen), ended.is_some(), "{until}");
+        }
+    }
+
+    #[test]
+    fn a_mark_is_told_in_words() {
+        let texts = ["2026-11-03", "100x/1h", "1p", "3p", "escalating", "forever"];
+        let told: Vec<String> = texts
+            .iter()
+            .map(|until| archived(until).decision.to_string())
+            .collect();
+        let expected = [
+            "archived until 2026-11-03T00:00:00Z",
+            "archived until 100 events come in an hour",
+            "archived until a new caller comes",
+            "archived until 3 new callers come",
+            "archived until it escalates",
+            "archived for good",
+        ];
+        assert_eq!(told, expected);
+        let over = archived("100x/1h").over_by_itself(Ended::Events(120, Period::Hour), NOW);
+        assert_eq!(
+            over.detail,
+            "archived until 100 events come in an hour: 120 events came in an hour"
+        );
+    }
+
+    #[test]
+    fn what_people_write_is_cut_and_steers_no_terminal() {
+        let long = "x".repeat(9999);
+        let mark = Mark::new(
+            Decision::Expected,
+            &format!("ann\u{1b}[2J{long}"),
+            &long,
+            NOW,
+            1,
+        );
+        assert!(mark.actor.starts_with("ann[2J"), "{}", mark.actor);
+        assert_eq!(mark.actor.chars().count(), ACTOR_CHARS_MAX);
+        assert_eq!(mark.reason.chars().count(), REASON_CHARS_MAX);
+        assert_eq!(Mark::decode(&mark.encode()), Some(mark));
+    }
+
+    #[test]
+    fn the_text_of_a_mark_stays_and_anything_else_is_none() {
+        let text = r#"{"actor":"ann","at":1793624400,"epoch":2,"mark":"archived","reason":"planned migration","until":"100x/1h","v":1}"#;
+        assert_eq!(archived("100x/1h").encode(), text);
+        assert_eq!(Mark::decode(text), Some(archived("100x/1h")));
+        let of_later = text.replace("\"v\":1", "\"v\":2");
+        for other in ["", "{}", "[]", "null", &of_later] {
+            assert_eq!(Mark::decode(other), None, "{other}");
+        }
+        for no_until in ["", "0x/1h", "x/1h", "-1p", "0p", "soon", "100x", "100x/1w"] {
+            assert_eq!(Until::parse(no_until), None, "{no_until}");
+        }
+    }
+
+    fn decisions() -> impl Strategy<Value = Decision> {
+        let moments = EventTime::FIRST.seconds()..=EventTime::LAST.seconds();
+        let periods = prop_oneof![Just(Period::Hour), Just(Period::Day)];
+        let untils = prop_oneof![
+            moments.clone().prop_map(|at| Until::Moment(moment(at))),
+            (1..u64::MAX, periods).prop_map(|(count, within)| Until::Events { count, within }),
+            (1..u64::MAX).prop_map(Until::Principals),
+            Just(Until::Escalating),
+            Just(Until::Forever),
+        ];
+        prop_oneof![
+            Just(Decision::Acknowledged),
+            Just(Decision::Expected),
+            Just(Decision::Resolved),
+            moments.prop_map(|at| Decision::Muted { until: moment(at) }),
+            untils.prop_map(|until| Decision::Archived { until }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_mark_is_read_as_it_was_written(
+            decision in decisions(), actor in ".*", reason in ".*", at: i64, epoch: i64,
+        ) {
+            let mark = Mark::new(decision, &actor, &reason, at, epoch);
+            prop_assert_eq!(Mark::decode(&mark.encode()), Some(mark));
+        }
+
+        #[test]
+        fn no_text_makes_the_reader_stumble(text in ".*") {
+            Mark::decode(&text);
+            if let Some(until) = Until::parse(&text) {
+                prop_assert_eq!(Until::parse(&until.encode()), Some(until));
+            }
+        }
+    }
+}

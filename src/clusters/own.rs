@@ -1,0 +1,149 @@
+//! Whose failures are our own: the roles of the functions that fold these records.
+//!
+//! What they fail at is written into the trail that they read. Without this guard, a missing
+//! permission of theirs would come back as input, fail again, and feed itself.
+
+use records::principal::is_account_id;
+use records::{Record, UserIdentity};
+
+use crate::class::Class;
+
+/// The reason why a failure of our own is left out.
+pub const OWN: &str = "self";
+
+/// The roles that are our own; none by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Own {
+    roles: Vec<Role>,
+}
+
+/// A role, told by what its ARN and the ARNs of its sessions share: they leave out its path, and the
+/// names of roles are unique within an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    partition: String,
+    account_id: String,
+    name: String,
+}
+
+impl Own {
+    /// Takes the roles.
+    pub fn new(roles: Vec<Role>) -> Self {
+        Self { roles }
+    }
+
+    /// Tells whether a call was made by one of them.
+    pub fn made(&self, record: &Record<'_>) -> bool {
+        if self.roles.is_empty() {
+            return false;
+        }
+        let Some(caller) = &record.user_identity else {
+            return false;
+        };
+        let called = role_of(caller);
+        called.is_some_and(|called| self.roles.iter().any(|role| role.parts() == called))
+    }
+}
+
+/// Tells whether a failure of our own is a refusal: something that we need is not allowed.
+pub fn is_refusal(class: Class) -> bool {
+    matches!(class, Class::Denied | Class::Vpce)
+}
+
+impl Role {
+    /// Reads the ARN of a role, `arn:aws:iam::111122223333:role/path/name`.
+    pub fn parse(arn: &str) -> Option<Self> {
+        let (partition, account_id, name) = parts("iam", "role/", arn)?;
+        let name = name.rsplit('/').next().filter(|name| !name.is_empty())?;
+        is_account_id(account_id).then(|| Self {
+            partition: partition.to_owned(),
+            account_id: account_id.to_owned(),
+            name: name.to_owned(),
+        })
+    }
+
+    fn parts(&self) -> (&str, &str, &str) {
+        (&self.partition, &self.account_id, &self.name)
+    }
+}
+
+/// Returns partition, account and name of the role behind a caller: its issuer's, or the one that the
+/// ARN of its session names.
+fn role_of<'a>(caller: &'a UserIdentity<'_>) -> Option<(&'a str, &'a str, &'a str)> {
+    if let Some(issuer) = caller.issuer_arn.as_deref() {
+        let (partition, account_id, name) = parts("iam", "role/", issuer)?;
+        return Some((partition, account_id, name.rsplit('/').next()?));
+    }
+    let session = caller.arn.as_deref()?;
+    let (partition, account_id, rest) = parts("sts", "assumed-role/", session)?;
+    Some((partition, account_id, rest.split('/').next()?))
+}
+
+/// Returns partition, account and what follows the kind of an ARN of a service.
+fn parts<'a>(service: &str, kind: &str, arn: &'a str) -> Option<(&'a str, &'a str, &'a str)> {
+    let mut fields = arn.splitn(6, ':');
+    let is_arn = fields.next() == Some("arn");
+    let partition = fields.next()?;
+    let is_service = fields.next() == Some(service);
+    let is_global = fields.next() == Some("");
+    let account_id = fields.next()?;
+    let name = fields.next()?.strip_prefix(kind)?;
+    (is_arn && is_service && is_global).then_some((partition, account_id, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(identity: &str) -> bool {
+        let role = Role::parse("arn:aws:iam::111122223333:role/ops/ingest").unwrap();
+        let text = format!(r#"{{"userIdentity":{identity}}}"#);
+        Own::new(vec![role]).made(&Record::parse(&text).unwrap())
+    }
+
+    #[test]
+    fn a_role_is_told_by_its_issuer_or_by_its_session() {
+        let issuer = |arn: &str| {
+            format!(
+                r#"{{"arn":"arn:aws:sts::111122223333:assumed-role/other/s","sessionContext":{{"sessionIssuer":{{"arn":"{arn}"}}}}}}"#
+            )
+        };
+        let session = |arn: &str| format!(r#"{{"arn":"{arn}"}}"#);
+        for (identity, expected) in [
+            (issuer("arn:aws:iam::111122223333:role/ops/ingest"), true),
+            (issuer("arn:aws:iam::111122223333:role/ingest"), true),
+            (issuer("arn:aws:iam::111122223333:role/ops/ingest2"), false),
+            (issuer("arn:aws:iam::444455556666:role/ops/ingest"), false),
+            (issuer("arn:aws-cn:iam::111122223333:role/ingest"), false),
+            (issuer("arn:aws:iam::111122223333:user/ingest"), false),
+            (
+                session("arn:aws:sts::111122223333:assumed-role/ingest/fn"),
+                true,
+            ),
+            (
+                session("arn:aws:sts::111122223333:assumed-role/other/ingest"),
+                false,
+            ),
+            (session("arn:aws:iam::111122223333:role/ops/ingest"), false),
+            ("\"ingest\"".to_owned(), false),
+            ("null".to_owned(), false),
+        ] {
+            assert_eq!(made(&identity), expected, "{identity}");
+        }
+        assert!(!Own::default().made(&Record::parse("{}").unwrap()));
+    }
+
+    #[test]
+    fn what_is_no_arn_of_a_role_is_none() {
+        for arn in [
+            "",
+            "ingest",
+            "arn:aws:iam::111122223333:user/ingest",
+            "arn:aws:iam::1111:role/ingest",
+            "arn:aws:iam::111122223333:role/",
+            "arn:aws:sts::111122223333:assumed-role/ingest/session",
+        ] {
+            assert_eq!(Role::parse(arn), None, "{arn}");
+        }
+    }
+}

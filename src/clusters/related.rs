@@ -1,0 +1,104 @@
+//! What else the callers of a cluster failed at, at about the same time: mostly it is one story.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::campaign::Deed;
+use crate::facet::Kind;
+use crate::fingerprint::{ClusterId, Subject};
+
+/// How far apart two failures of one caller may be to belong together, in seconds.
+pub const TOGETHER_SECONDS: i64 = 30 * 60;
+
+/// Another cluster of the same callers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Related {
+    /// The cluster.
+    pub id: ClusterId,
+    /// What it is.
+    pub subject: Arc<Subject>,
+    /// How many of its events are near.
+    pub count: u64,
+}
+
+/// Returns the other clusters that callers of one met within [`TOGETHER_SECONDS`] of it, those with
+/// the most events first.
+pub fn related(cluster: ClusterId, deeds: &[Deed]) -> Vec<Related> {
+    let mut moments: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
+    for deed in deeds.iter().filter(|deed| deed.case.cluster == cluster) {
+        if let Some(caller) = deed.case.facets.get(Kind::Principal) {
+            moments.entry(caller).or_default().insert(deed.at.seconds());
+        }
+    }
+    let is_near = |deed: &&Deed| {
+        let caller = deed.case.facets.get(Kind::Principal);
+        let of = caller.and_then(|caller| moments.get(caller));
+        let at = deed.at.seconds();
+        let near = at - TOGETHER_SECONDS..=at + TOGETHER_SECONDS;
+        deed.case.cluster != cluster && of.is_some_and(|of| of.range(near).next().is_some())
+    };
+    let mut found: BTreeMap<ClusterId, Related> = BTreeMap::new();
+    for deed in deeds.iter().filter(is_near) {
+        let id = deed.case.cluster;
+        let other = found.entry(id).or_insert_with(|| Related {
+            id,
+            subject: Arc::clone(&deed.subject),
+            count: 0,
+        });
+        other.count += 1;
+    }
+    let mut found: Vec<Related> = found.into_values().collect();
+    // The sort is stable: equal ones stay in the order of their ids.
+    found.sort_by_key(|other| Reverse(other.count));
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use records::time::EventTime;
+
+    use super::*;
+    use crate::class::Class;
+    use crate::facet::Facets;
+    use crate::{Case, EventId};
+
+    fn deed(cluster: u8, caller: &str, minute: i64) -> Deed {
+        let mut facets = Facets::default();
+        facets.set(Kind::Principal, Some(caller));
+        Deed {
+            at: EventTime::from_seconds(1_793_577_600 + minute * 60).unwrap(),
+            id: EventId::named(&format!("{cluster}{caller}{minute}")),
+            case: Arc::new(Case {
+                cluster: ClusterId::from_bytes([cluster; 16]),
+                facets,
+            }),
+            subject: Arc::new(Subject {
+                account_id: "111122223333".to_owned(),
+                service: "s3".to_owned(),
+                action: "GetObject".to_owned(),
+                code: "AccessDenied".to_owned(),
+                class: Class::Denied,
+            }),
+        }
+    }
+
+    #[test]
+    fn what_a_caller_failed_at_within_half_an_hour_belongs_together() {
+        let deeds = [
+            deed(1, "ann", 100),
+            deed(2, "ann", 71),
+            deed(2, "ann", 130),
+            deed(2, "ann", 131),
+            deed(3, "ann", 69),
+            deed(4, "ben", 100),
+            deed(5, "ann", 100),
+        ];
+        let found = related(ClusterId::from_bytes([1; 16]), &deeds);
+        let found: Vec<_> = found
+            .iter()
+            .map(|of| (of.id.bytes()[0], of.count))
+            .collect();
+        assert_eq!(found, [(2, 2), (5, 1)]);
+    }
+}

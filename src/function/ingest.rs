@@ -1,0 +1,139 @@
+//! The function that takes the events of subscriptions. It answers only when everything is committed;
+//! any error makes Lambda try again, and keep the event in the bucket when that does not help.
+
+use std::time::Duration;
+
+use aws::bucket::S3Bucket;
+use aws::dynamodb::sdk::SdkTable;
+use aws::dynamodb::{DynamoStore, Settings};
+use aws_config::SdkConfig;
+use clusters::report::Invocation;
+use lambda_runtime::Context;
+use service::config::IngestSettings;
+use service::ingest::rulebook::Rulebook;
+use service::ingest::subscription::{Failure, Subscription};
+
+use crate::Environment;
+use crate::invocation::{self, DEADLINE, Failed, Function, left, milliseconds, now};
+use crate::log;
+use crate::start::Refusal;
+
+/// The name of the role, and of the function in metrics.
+pub const ROLE: &str = "ingest";
+
+/// What is left of an invocation's time to answer in, and to have it logged.
+const SPARE: Duration = Duration::from_secs(5);
+
+/// What is made once and used for one invocation after another.
+struct Ingest {
+    subscription: Subscription,
+    rulebook: Rulebook,
+    store: DynamoStore<SdkTable>,
+    bucket: S3Bucket,
+}
+
+/// Answers one invocation after another.
+pub async fn run(environment: &Environment) -> Result<(), Refusal> {
+    let settings = IngestSettings::parse(environment.iter().cloned())
+        .map_err(|complaints| Refusal::settings(&complaints))?;
+    let config = invocation::start(environment, settings.log_level)?;
+    invocation::serve(move || Ingest::new(&settings, &config)).await
+}
+
+/// Opens the store.
+pub fn store(settings: &IngestSettings, config: &SdkConfig) -> DynamoStore<SdkTable> {
+    let table = SdkTable::new(config, &settings.table_name);
+    DynamoStore::new(table, Settings::of(settings), now())
+}
+
+impl Ingest {
+    fn new(settings: &IngestSettings, config: &SdkConfig) -> Self {
+        Self {
+            subscription: Subscription::default(),
+            rulebook: Rulebook::new(settings.rules_object.clone(), settings.exempt.clone()),
+            store: store(settings, config),
+            bucket: S3Bucket::new(config, &settings.bucket_name),
+        }
+    }
+
+    async fn take(&mut self, event: &str) -> Result<Invocation, Failed> {
+        let rules = invocation::read_rules(&mut self.rulebook, &self.bucket).await?;
+        if let Some(rules) = rules {
+            self.subscription.set_rules(rules);
+        }
+        let now = now();
+        self.store.set_now(now);
+        self.subscription
+            .take(event.as_bytes(), now, &mut self.store, &self.bucket)
+            .await
+            .map_err(|failure| not_taken(&failure))
+    }
+}
+
+impl Function for Ingest {
+    type Answer = ();
+
+    /// Takes one event, and says in the log and in metrics what became of it.
+    async fn invoke(&mut self, event: &str, context: &Context) -> Result<(), Failed> {
+        let taken = match left(context, SPARE) {
+            Some(left) => tokio::time::timeout(left, self.take(event))
+                .await
+                .unwrap_or_else(|_| Err(too_late())),
+            None => Err(too_late()),
+        };
+        let request_id = log::short(&context.request_id);
+        match taken {
+            Ok(invocation) => {
+                log_books(&request_id, &invocation);
+                log::metrics(&invocation.metric_line(ROLE, milliseconds()));
+                Ok(())
+            }
+            Err(failed) => {
+                let (error, detail) = (failed.name, &failed.message);
+                tracing::error!(
+                    request_id,
+                    error,
+                    detail,
+                    "not committed; it has to come again"
+                );
+                Err(failed)
+            }
+        }
+    }
+}
+
+fn too_late() -> Failed {
+    Failed {
+        name: DEADLINE,
+        message: "not committed before the invocation's time was over".to_owned(),
+    }
+}
+
+fn not_taken(failure: &Failure) -> Failed {
+    Failed {
+        name: failure.name(),
+        message: invocation::told(failure),
+    }
+}
+
+fn log_books(request_id: &str, invocation: &Invocation) {
+    let books = &invocation.books;
+    if let Some(key) = &invocation.quarantined_as {
+        let reason = invocation.payload_fault.unwrap_or("records");
+        let records = books.quarantined();
+        tracing::warn!(request_id, key, reason, records, "quarantined");
+    }
+    tracing::info!(
+        request_id,
+        read = books.read,
+        not_selected = books.not_selected(),
+        clustered = books.clustered,
+        duplicate = books.duplicate,
+        ignored = books.ignored(),
+        quarantined = books.quarantined(),
+        new_clusters = invocation.new_clusters,
+        unknown_codes = books.unknown_codes,
+        unknown_denials = books.unknown_denials,
+        "committed"
+    );
+}

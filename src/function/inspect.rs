@@ -1,0 +1,276 @@
+//! The function that takes stock every hour: it takes back in what failed, reads the log groups again where
+//! something was lost, inspects the hours that are over, and reads again where nothing came.
+
+use std::time::Duration;
+
+use aws::bucket::S3Bucket;
+use aws::dynamodb::DynamoStore;
+use aws::dynamodb::sdk::SdkTable;
+use aws::iam::Iam;
+use aws::logs::CloudWatchLogs;
+use aws::metrics::CloudWatch;
+use aws_config::SdkConfig;
+use lambda_runtime::Context;
+use service::config::inspect::InspectSettings;
+use service::config::setup::Setup;
+use service::ingest::heal::{Healed, Healing};
+use service::ingest::intake::Intake;
+use service::ingest::rulebook::Rulebook;
+use service::ingest::subscription::Subscription;
+use service::inspect::run::{Failure, Inspected, Plan, run as inspect};
+use service::ports::Setups as _;
+
+use crate::Environment;
+use crate::ingest::store;
+use crate::invocation::{self, Failed, Function, MachineClock, left, milliseconds, now};
+use crate::log;
+use crate::mend::{self, TakenBack, Taking};
+use crate::start::Refusal;
+
+/// The name of the role, and of the function in metrics.
+pub const ROLE: &str = "inspect";
+
+/// What is left of an invocation's time to write down what was found out.
+const SPARE: Duration = Duration::from_secs(30);
+
+/// How much of what could not be read is logged.
+const DAMAGED_MAX: usize = 10;
+
+/// What is made once and used for one invocation after another.
+struct Inspect {
+    settings: InspectSettings,
+    setup: Setup,
+    subscription: Subscription,
+    rulebook: Rulebook,
+    store: DynamoStore<SdkTable>,
+    bucket: S3Bucket,
+    directory: Iam,
+    logs: CloudWatchLogs,
+    metrics: CloudWatch,
+}
+
+/// What was done before the hours were inspected.
+#[derive(Default)]
+struct Mended {
+    back: TakenBack,
+    healed: Healed,
+    healing: Option<Healing>,
+    /// What is wrong with a subscription: a stable name and a sentence.
+    diagnosis: Option<(String, String)>,
+}
+
+/// Answers one invocation after another.
+pub async fn run(environment: &Environment) -> Result<(), Refusal> {
+    let settings = InspectSettings::parse(environment.iter().cloned())
+        .map_err(|complaints| Refusal::settings(&complaints))?;
+    let config = invocation::start(environment, settings.ingest.log_level)?;
+    let setup = Setup::of(environment.iter().cloned());
+    invocation::serve(move || Inspect::new(&settings, &setup, &config)).await
+}
+
+impl Inspect {
+    fn new(settings: &InspectSettings, setup: &Setup, config: &SdkConfig) -> Self {
+        let (ingest, keys) = (&settings.ingest, &settings.keys);
+        let role_name = settings.account_role_name.as_deref();
+        Self {
+            settings: settings.clone(),
+            setup: setup.clone(),
+            subscription: Subscription::default(),
+            rulebook: Rulebook::new(ingest.rules_object.clone(), ingest.exempt.clone()),
+            store: store(ingest, config),
+            bucket: S3Bucket::new(config, &ingest.bucket_name),
+            directory: invocation::directory(config, keys, role_name, &settings.region),
+            logs: CloudWatchLogs::new(config),
+            metrics: CloudWatch::new(config),
+        }
+    }
+
+    /// Leaves in the table what a person needs who acts in the place of the functions. The inspection goes
+    /// on without it.
+    async fn leave_setup(&self, request_id: &str) {
+        match self.store.leave_setup(&self.setup).await {
+            Ok(true) => tracing::info!(request_id, "left the settings in the table"),
+            Ok(false) => {}
+            Err(error) => {
+                let detail = invocation::told(&error);
+                tracing::error!(request_id, detail, "the settings are not in the table");
+            }
+        }
+    }
+
+    /// Takes in what came late: what failed, and what was lost on its way. Neither takes more than a third
+    /// of the time until a moment, in milliseconds.
+    async fn mend(&mut self, request_id: &str, deadline: i64) -> Mended {
+        let rules = invocation::read_rules(&mut self.rulebook, &self.bucket).await;
+        let Self {
+            settings,
+            subscription,
+            store,
+            bucket,
+            logs,
+            metrics,
+            ..
+        } = self;
+        let third = (deadline - milliseconds()) / 3;
+        let (first, second) = (deadline - 2 * third, deadline - third);
+        let (standings, diagnosis) = mend::look(request_id, settings, logs).await;
+        let of = (&*settings, first);
+        let silent = mend::look_at_flow(request_id, of, store, bucket, logs).await;
+        let mut mended = Mended {
+            diagnosis: diagnosis.or(silent),
+            ..Mended::default()
+        };
+        match rules {
+            Ok(Some(rules)) => subscription.set_rules(rules),
+            Ok(None) => {}
+            Err(failed) => {
+                let (error, detail) = (failed.name, &failed.message);
+                tracing::error!(request_id, error, detail, "nothing is taken back in");
+                return mended;
+            }
+        }
+        let mut intake = taking(subscription, store, bucket);
+        let is_over = || milliseconds() >= first;
+        mended.back = mend::take_back(request_id, settings, &mut intake, is_over).await;
+        let of = (&*settings, &*standings);
+        let healing = mend::find_gaps(request_id, of, now(), metrics, bucket).await;
+        if let Some(mut healing) = healing {
+            let is_over = || milliseconds() >= second;
+            let healed = mend::heal(
+                request_id,
+                settings,
+                &mut healing,
+                logs,
+                &mut intake,
+                is_over,
+            );
+            mended.healed = healed.await;
+            mended.healing = Some(healing);
+        }
+        mended
+    }
+
+    /// Takes stock, in as much time as there is until a moment, in milliseconds.
+    async fn take_stock(&mut self, request_id: &str, deadline: i64) -> Result<Inspected, Failure> {
+        let mut mended = self.mend(request_id, deadline).await;
+        let Self {
+            settings,
+            subscription,
+            store,
+            bucket,
+            directory,
+            logs,
+            ..
+        } = self;
+        let plan = Plan {
+            retention_days: settings.ingest.retention_days.into(),
+            deadline,
+            summaries: settings.summaries,
+            keys: settings.keys.clone(),
+            diagnosis: mended.diagnosis,
+        };
+        let mut inspected = inspect(store, bucket, directory, &MachineClock, &plan).await?;
+        if let (Some(since), Some(healing)) = (inspected.blind_since, &mut mended.healing) {
+            let mut intake = taking(subscription, store, bucket);
+            let is_over = || milliseconds() >= deadline;
+            let again = (healing, since);
+            let read =
+                mend::read_again(request_id, settings, again, logs, &mut intake, is_over).await;
+            mended.healed.add(read);
+        }
+        let (back, healed) = (&mended.back, &mended.healed);
+        inspected.counts.redriven = back.payloads;
+        inspected.counts.redrive_left = back.left;
+        inspected.counts.backfilled = healed.records();
+        inspected.counts.backfilled_hours = healed.hours();
+        inspected.counts.backfill_left = healed.left;
+        Ok(inspected)
+    }
+}
+
+fn taking<'i>(
+    subscription: &'i mut Subscription,
+    store: &'i mut DynamoStore<SdkTable>,
+    bucket: &'i S3Bucket,
+) -> Taking<'i> {
+    Intake {
+        subscription,
+        store,
+        bucket,
+        now: now(),
+    }
+}
+
+impl Function for Inspect {
+    type Answer = ();
+
+    /// Takes stock. The event says nothing that matters: it is a reason to look.
+    async fn invoke(&mut self, _event: &str, context: &Context) -> Result<(), Failed> {
+        let request_id = log::short(&context.request_id);
+        self.store.set_now(now());
+        let left = left(context, SPARE).unwrap_or_default();
+        let deadline = milliseconds() + i64::try_from(left.as_millis()).unwrap_or_default();
+        self.leave_setup(&request_id).await;
+        match self.take_stock(&request_id, deadline).await {
+            Ok(inspected) => conclude(&request_id, &inspected),
+            Err(failure) => Err(not_inspected(&request_id, &failure)),
+        }
+    }
+}
+
+/// Says in the log and in metrics what a run did. One that could not make everything true has failed.
+fn conclude(request_id: &str, inspected: &Inspected) -> Result<(), Failed> {
+    if let Some(why) = &inspected.anew {
+        let why = log::short(why);
+        tracing::warn!(request_id, why, "the chronicle was made anew");
+    }
+    for damaged in inspected.damaged.iter().take(DAMAGED_MAX) {
+        let detail = log::short(damaged);
+        tracing::error!(request_id, detail, "left out, as it cannot be read");
+    }
+    let counts = &inspected.counts;
+    tracing::info!(
+        request_id,
+        hours = counts.hours,
+        late_hours = counts.late_hours,
+        events = counts.events,
+        settled = counts.settled,
+        clusters = counts.clusters,
+        open_clusters = counts.open_clusters,
+        blind_accounts = counts.blind_accounts,
+        behind_hours = counts.behind_hours,
+        damaged = counts.damaged,
+        failed = counts.failed,
+        keys_asked = counts.keys_asked,
+        "inspected"
+    );
+    if counts.keys_unanswered > 0 {
+        let keys = counts.keys_unanswered;
+        tracing::warn!(request_id, keys, "IAM did not say when keys were last used");
+    }
+    log::metrics(&counts.metric_line(ROLE, milliseconds()));
+    match inspected.failed.first() {
+        None => Ok(()),
+        Some(error) => {
+            let detail = invocation::told(error);
+            tracing::error!(
+                request_id,
+                detail,
+                "not all is settled; the next run goes on"
+            );
+            Err(Failed {
+                name: "NotSettled",
+                message: detail,
+            })
+        }
+    }
+}
+
+fn not_inspected(request_id: &str, failure: &Failure) -> Failed {
+    let detail = invocation::told(failure);
+    tracing::error!(request_id, detail, "not inspected; the next run goes on");
+    Failed {
+        name: failure.name(),
+        message: detail,
+    }
+}

@@ -1,0 +1,181 @@
+//! What is the same for all roles: where a role starts, how one invocation after another is answered,
+//! and how much time one may take.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws::bucket::S3Bucket;
+use aws::function::Surroundings;
+use aws::iam::{Iam, Roles};
+use aws_config::SdkConfig;
+use clusters::keys::KeySettings;
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
+use records::time::EventTime;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use service::config::LogLevel;
+use service::config::keys::partition_of;
+use service::ingest::rulebook::{Rulebook, Trouble};
+use service::ports::{Clock, with_causes};
+use service::rules::Rules;
+
+use crate::log;
+use crate::start::Refusal;
+use crate::{Environment, value};
+
+/// What the Lambda runtime cannot do without.
+const SET_BY_LAMBDA: [&str; 4] = [
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+];
+
+/// The name of an invocation that ran out of time.
+pub const DEADLINE: &str = "DeadlineExceeded";
+
+/// What a role is made of once, and used for one invocation after another.
+pub trait Function {
+    /// What it answers with.
+    type Answer: Serialize;
+
+    /// Answers one invocation.
+    async fn invoke(&mut self, event: &str, context: &Context) -> Result<Self::Answer, Failed>;
+}
+
+/// Why an invocation failed.
+#[derive(Debug)]
+pub struct Failed {
+    /// The stable name.
+    pub name: &'static str,
+    /// What is wrong, short.
+    pub message: String,
+}
+
+impl From<Failed> for Diagnostic {
+    fn from(failed: Failed) -> Self {
+        Self {
+            error_type: failed.name.to_owned(),
+            error_message: failed.message,
+        }
+    }
+}
+
+/// Reads the rules to go by from now on, `None` where they stay as they were. Nothing is done without
+/// any.
+pub async fn read_rules(
+    rulebook: &mut Rulebook,
+    bucket: &S3Bucket,
+) -> Result<Option<Rules>, Failed> {
+    let short = |trouble: &Trouble| log::short(&trouble.to_string());
+    let read = rulebook.read(now(), bucket).await;
+    let read = read.map_err(|trouble| Failed {
+        name: trouble.name(),
+        message: short(&trouble),
+    })?;
+    if let Some(trouble) = read.trouble {
+        let (error, detail) = (trouble.name(), short(&trouble));
+        tracing::error!(error, detail, "the rules stay as they were");
+    }
+    if let Some(rules) = &read.rules {
+        tracing::debug!(rules = rules.all().len(), "read the rules");
+    }
+    Ok(read.rules)
+}
+
+/// Returns IAM as it is asked about access keys, in other accounts through a role where there is one.
+pub fn directory(
+    config: &SdkConfig,
+    keys: &KeySettings,
+    role_name: Option<&str>,
+    region: &str,
+) -> Iam {
+    let roles = role_name.map(|name| Roles {
+        partition: partition_of(region).to_owned(),
+        name: name.to_owned(),
+    });
+    Iam::new(config, &keys.account_id, roles)
+}
+
+/// Starts to log, and returns how the services of AWS are reached.
+pub fn start(environment: &Environment, level: LogLevel) -> Result<SdkConfig, Refusal> {
+    log::start(level);
+    let mut needed = SET_BY_LAMBDA.iter();
+    if let Some(missing) = needed.find(|name| value(environment, name).is_none()) {
+        return Err(Refusal {
+            name: "NotInLambda",
+            message: format!("{missing} is not set; this program is run by AWS Lambda"),
+        });
+    }
+    let surroundings = environment.iter().map(|(name, value)| (&**name, &**value));
+    Ok(Surroundings::of(surroundings).config())
+}
+
+/// Answers one invocation after another.
+pub async fn serve<F: Function>(make: impl Fn() -> F) -> Result<(), Refusal> {
+    let kept = Rc::new((RefCell::new(Some(make())), make));
+    let handler = move |event: LambdaEvent<Box<RawValue>>| {
+        let kept = Rc::clone(&kept);
+        async move {
+            // Taken for the time of the invocation: what an invocation leaves that panicked or ran
+            // out of time is not trusted, and made anew.
+            let (made, make) = &*kept;
+            let taken = made.borrow_mut().take();
+            let mut function = taken.unwrap_or_else(make);
+            let answer = function.invoke(event.payload.get(), &event.context).await;
+            if !answer.as_ref().is_err_and(|failed| failed.name == DEADLINE) {
+                *made.borrow_mut() = Some(function);
+            }
+            answer
+        }
+    };
+    Runtime::new(service_fn(handler))
+        .run()
+        .await
+        .map_err(|error| Refusal::runtime(&*error))
+}
+
+/// Returns an error with all its causes.
+pub fn told(error: &dyn std::error::Error) -> String {
+    log::short(&with_causes(error.to_string(), error))
+}
+
+/// Returns how much time an invocation may still take with something to spare, `None` when there is
+/// none.
+pub fn left(context: &Context, spare: Duration) -> Option<Duration> {
+    let left = context.deadline().duration_since(SystemTime::now());
+    left.ok()?.checked_sub(spare).filter(|left| !left.is_zero())
+}
+
+/// Returns the time by the machine's clock, in seconds.
+pub fn now() -> EventTime {
+    EventTime::from_seconds(milliseconds() / 1000).unwrap_or(EventTime::FIRST)
+}
+
+/// Returns the time by the machine's clock, in milliseconds since 1970.
+pub fn milliseconds() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
+}
+
+/// The machine's clock, and chance.
+#[derive(Debug)]
+pub struct MachineClock;
+
+impl Clock for MachineClock {
+    fn millis(&self) -> i64 {
+        milliseconds()
+    }
+
+    async fn wait(&self, millis: i64) {
+        let millis = u64::try_from(millis).unwrap_or_default();
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+    }
+
+    fn any(&self, limit: i64) -> i64 {
+        fastrand::i64(0..limit.max(1))
+    }
+}

@@ -1,0 +1,277 @@
+//! What the inspection mends: it takes back in what the function that takes events failed at, looks
+//! whether the log groups are still read, and reads hours again of which something was lost.
+
+use aws::bucket::S3Bucket;
+use aws::dynamodb::DynamoStore;
+use aws::dynamodb::sdk::SdkTable;
+use aws::logs::CloudWatchLogs;
+use aws::metrics::CloudWatch;
+use records::time::EventTime;
+use service::config::inspect::InspectSettings;
+use service::ingest::diagnosis::{Diagnosis, Expected, of_subscription};
+use service::ingest::gaps::{LOOK_BACK_HOURS, Standing};
+use service::ingest::heal::{Healed, Healing, Origin};
+use service::ingest::intake::Intake;
+use service::ingest::redrive::{ROUND_OBJECTS_MAX, Redriven, Round, redrive};
+use service::inspect::flow::{self, Watched};
+use service::ports::{Bucket, Deliveries as _, LogGroups as _, Way};
+
+use crate::invocation::{self, MachineClock};
+use crate::log;
+
+/// How many objects of a round are named in the log.
+const LOGGED_MAX: usize = 10;
+
+/// How many hours are read again at most because nothing came.
+const HOURS_MAX: i64 = 24;
+
+/// What is needed to take events in.
+pub type Taking<'i> = Intake<'i, DynamoStore<SdkTable>, S3Bucket>;
+
+/// What came of failed invocations that were taken back in.
+#[derive(Debug, Default)]
+pub struct TakenBack {
+    /// How many events were taken.
+    pub payloads: u64,
+    /// How many objects stay in the bucket.
+    pub left: u64,
+}
+
+/// Takes failed invocations back in, round after round: what is left in one must not stand in the way
+/// of what comes behind it.
+pub async fn take_back(
+    request_id: &str,
+    settings: &InspectSettings,
+    intake: &mut Taking<'_>,
+    mut is_over: impl FnMut() -> bool,
+) -> TakenBack {
+    let mut back = TakenBack::default();
+    let mut after = None;
+    loop {
+        let round = Round {
+            function: &settings.ingest_function,
+            after: after.as_deref(),
+            objects_max: ROUND_OBJECTS_MAX,
+        };
+        let redriven = redrive(&round, intake, &mut is_over).await;
+        log_round(request_id, &redriven);
+        back.payloads += redriven.taken.payloads;
+        back.left += (redriven.left.len() + redriven.failed.len()) as u64;
+        after = redriven.next;
+        if redriven.stopped.is_some() || after.is_none() {
+            return back;
+        }
+    }
+}
+
+fn log_round(request_id: &str, redriven: &Redriven) {
+    for left in redriven.left.iter().take(LOGGED_MAX) {
+        let (key, reason) = (log::short(&left.key), left.reason.name());
+        tracing::warn!(request_id, key, reason, "left in the bucket");
+    }
+    for failed in redriven.failed.iter().take(LOGGED_MAX) {
+        let (key, detail) = (log::short(&failed.key), invocation::told(&failed.failure));
+        tracing::error!(
+            request_id,
+            key,
+            detail,
+            "failed again; it stays in the bucket"
+        );
+    }
+    if let Some(stopped) = &redriven.stopped {
+        let detail = invocation::told(stopped);
+        tracing::error!(request_id, detail, "not all that failed was taken back in");
+    }
+    if redriven.taken.payloads > 0 {
+        let (payloads, records) = (redriven.taken.payloads, redriven.taken.books.read);
+        tracing::info!(request_id, payloads, records, "taken back in");
+    }
+}
+
+/// Returns how the subscription of each log group stands, and what is wrong with the first that is not as
+/// it should be: a stable name and a sentence.
+pub async fn look(
+    request_id: &str,
+    settings: &InspectSettings,
+    logs: &CloudWatchLogs,
+) -> (Vec<Standing>, Option<(String, String)>) {
+    let (mut standings, mut found) = (Vec::new(), None);
+    for group in &settings.log_groups {
+        let expected = Expected {
+            group,
+            filter: &settings.filter_name,
+            pattern: &settings.filter_pattern,
+            function: &settings.ingest_function,
+        };
+        match logs.subscribed(group, &settings.filter_name).await {
+            Ok(subscribed) => {
+                let diagnosis = of_subscription(&expected, subscribed);
+                standings.push(Standing::of(diagnosis.as_ref()));
+                if let Some(diagnosis) = diagnosis {
+                    let said = not_subscribed(request_id, group, &diagnosis);
+                    found = found.or(Some(said));
+                }
+            }
+            Err(error) => {
+                let detail = invocation::told(&error);
+                tracing::warn!(request_id, detail, "cannot look at the subscription");
+                standings.push(Standing::Unknown);
+            }
+        }
+    }
+    (standings, found)
+}
+
+fn not_subscribed(request_id: &str, group: &str, diagnosis: &Diagnosis) -> (String, String) {
+    let (name, sentence) = (diagnosis.name(), format!("{group}: {diagnosis}"));
+    tracing::error!(
+        request_id,
+        error = name,
+        detail = sentence,
+        "not subscribed"
+    );
+    (name.to_owned(), sentence)
+}
+
+/// Looks whether anything is written to the log groups, and returns what is wrong with the first to which
+/// nothing is: a stable name and a sentence.
+pub async fn look_at_flow(
+    request_id: &str,
+    (settings, deadline): (&InspectSettings, i64),
+    store: &mut DynamoStore<SdkTable>,
+    bucket: &S3Bucket,
+    logs: &CloudWatchLogs,
+) -> Option<(String, String)> {
+    let watched = Watched {
+        groups: &settings.log_groups,
+        account_id: &settings.keys.account_id,
+        deadline,
+    };
+    match flow::look(store, bucket, logs, &MachineClock, watched).await {
+        Ok(looked) => {
+            for detail in &looked.failed {
+                let detail = log::short(detail);
+                tracing::warn!(request_id, detail, "cannot look at the log group");
+            }
+            looked.diagnosis()
+        }
+        Err(failure) => {
+            let detail = invocation::told(&failure);
+            tracing::error!(
+                request_id,
+                detail,
+                "nobody looked whether the log groups flow"
+            );
+            None
+        }
+    }
+}
+
+/// Opens what is known of gaps and takes in how the subscriptions stand and what CloudWatch says was lost;
+/// nothing where the bucket does not answer, as nobody knows then what was healed.
+pub async fn find_gaps(
+    request_id: &str,
+    (settings, standings): (&InspectSettings, &[Standing]),
+    now: EventTime,
+    metrics: &CloudWatch,
+    bucket: &S3Bucket,
+) -> Option<Healing> {
+    let groups = &settings.log_groups;
+    let (mut healing, unreadable) = match Healing::open(bucket, groups, now).await {
+        Ok(opened) => opened,
+        Err(error) => {
+            let detail = invocation::told(&error);
+            tracing::error!(request_id, detail, "gaps are not looked for");
+            return None;
+        }
+    };
+    if let Some(unreadable) = unreadable {
+        let why = log::short(&unreadable.to_string());
+        tracing::warn!(request_id, why, "gaps are looked for anew");
+    }
+    for (group, standing) in groups.iter().zip(standings) {
+        healing.stands(group, *standing);
+    }
+    if groups.is_empty() {
+        return Some(healing);
+    }
+    let way = Way {
+        groups,
+        filter: &settings.filter_name,
+        function: &settings.ingest_function,
+    };
+    let until = now.window();
+    match metrics
+        .failures(&way, until.plus(-LOOK_BACK_HOURS), until)
+        .await
+    {
+        Ok(failures) => healing.lost(&failures),
+        Err(error) => {
+            let detail = invocation::told(&error);
+            tracing::warn!(request_id, detail, "cannot look for lost events");
+        }
+    }
+    Some(healing)
+}
+
+/// Reads gaps again, and notes down what was read.
+pub async fn heal(
+    request_id: &str,
+    settings: &InspectSettings,
+    healing: &mut Healing,
+    logs: &CloudWatchLogs,
+    intake: &mut Taking<'_>,
+    is_over: impl FnMut() -> bool,
+) -> Healed {
+    let healed = healing.heal(origin(settings), logs, intake, is_over).await;
+    conclude(request_id, &healed, healing, intake.bucket).await;
+    healed
+}
+
+/// Reads the log groups again since a moment, for a day at most, but for what this run has read of them.
+pub async fn read_again(
+    request_id: &str,
+    settings: &InspectSettings,
+    (healing, since): (&mut Healing, EventTime),
+    logs: &CloudWatchLogs,
+    intake: &mut Taking<'_>,
+    is_over: impl FnMut() -> bool,
+) -> Healed {
+    let first = healing.now().window().plus(-HOURS_MAX).start();
+    let of = (&*settings.log_groups, since.max(first));
+    let healed = healing
+        .read_since(of, origin(settings), logs, intake, is_over)
+        .await;
+    conclude(request_id, &healed, healing, intake.bucket).await;
+    healed
+}
+
+fn origin(settings: &InspectSettings) -> Origin<'_> {
+    Origin {
+        pattern: &settings.filter_pattern,
+        owner: &settings.keys.account_id,
+    }
+}
+
+/// Says what was read, and notes it down.
+async fn conclude(request_id: &str, healed: &Healed, healing: &mut Healing, bucket: &impl Bucket) {
+    for (group, again) in &healed.groups {
+        let (hours, pages, read) = (again.hours, again.pages, again.records);
+        tracing::info!(
+            request_id,
+            group,
+            hours,
+            pages,
+            read,
+            "read the log group again"
+        );
+    }
+    for (group, stopped) in &healed.stopped {
+        let detail = invocation::told(stopped);
+        tracing::warn!(request_id, group, detail, "not read to the end");
+    }
+    if let Err(error) = healing.keep(bucket).await {
+        let detail = invocation::told(&error);
+        tracing::error!(request_id, detail, "what was read again is not noted down");
+    }
+}

@@ -1,0 +1,655 @@
+//! Opens what CloudWatch Logs wraps around records, and takes them out one at a time.
+//!
+//! The payload of a subscription is refused as a whole when anything about its base64, its gzip
+//! data or its frame is wrong; a bad log event costs only itself.
+//!
+//! Source: CloudWatch Logs User Guide, "Real-time processing of log data with subscriptions".
+
+use std::borrow::Cow;
+use std::io::{self, BufRead, Read};
+use std::ops::Range;
+
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use json::Json;
+use json::split::{self, Cursor, Element, Member, Piece, Reach, SPACE};
+use json::structure::{self, UNESCAPE_ROOM};
+use records::time::EventTime;
+use records::{Rejection, Wrapper};
+
+use crate::output::{Output, text};
+use crate::unpack::{Faithful, GZIP_MAGIC, inflate};
+use crate::{CAPTURE_BYTES_MAX, Item, Limits, PACKED_BYTES_MAX, PayloadFault, ReadError};
+
+/// Reads the event that CloudWatch Logs sends to a function, which must be a payload.
+///
+/// # Errors
+/// [`ReadError`] when any of it is not what CloudWatch Logs sends; it may come after items.
+pub fn read<R: Read>(
+    event: R,
+    limits: &Limits,
+    visit: &mut dyn FnMut(Item<'_>),
+) -> Result<(), ReadError> {
+    let (_, done) = read_within(Vec::new(), Faithful(event), Output::new(limits, visit));
+    done
+}
+
+/// Reads the event of a subscription in room that was used before, and gives the room back.
+pub(crate) fn read_within<R: Read>(
+    room: Vec<u8>,
+    event: R,
+    mut output: Output<'_>,
+) -> (Vec<u8>, Result<(), ReadError>) {
+    let mut cursor = Cursor::within(room, event);
+    let done = subscription(&mut cursor, |cursor| payload(cursor, &mut output));
+    (cursor.into_room(), done)
+}
+
+/// Goes over the event of a subscription, of which `open` takes the value of `awslogs`.
+fn subscription<R: Read>(
+    cursor: &mut Cursor<R>,
+    mut open: impl FnMut(&mut Cursor<R>) -> Result<(), ReadError>,
+) -> Result<(), ReadError> {
+    if cursor.skip_all(SPACE)? != Some(b'{') {
+        return Err(PayloadFault::NoData.into());
+    }
+    cursor.step();
+    let mut is_found = false;
+    loop {
+        cursor.pin(CAPTURE_BYTES_MAX);
+        match cursor.next_member()? {
+            Member::Field { key, .. } if cursor.slice(key.clone()) == Some(b"awslogs") => {
+                if is_found {
+                    return Err(PayloadFault::Trailing.into());
+                }
+                open(cursor)?;
+                is_found = true;
+            }
+            Member::Field { .. } if cursor.skip_value()? == Reach::Whole => {}
+            Member::End(Reach::Whole) if is_found => break,
+            Member::End(Reach::Whole | Reach::Broken) => return Err(PayloadFault::NoData.into()),
+            _ => return Err(PayloadFault::Cut.into()),
+        }
+    }
+    cursor.unpin();
+    match cursor.skip_all(SPACE)? {
+        None => Ok(()),
+        Some(_) => Err(PayloadFault::Trailing.into()),
+    }
+}
+
+/// Returns where the records of a subscription's event were logged, as far as it says so.
+///
+/// The event is unpacked for it once more: this is for the few that something is wrong with.
+pub fn origin(event: &[u8], limits: &Limits) -> Origin {
+    let mut header = Header::default();
+    let mut cursor = Cursor::new(event);
+    // An event that is damaged says so elsewhere; what its header has told stands.
+    let _ = subscription(&mut cursor, |cursor| {
+        cursor.pin(CAPTURE_BYTES_MAX);
+        let span = find_data(cursor)?;
+        let data = cursor.slice(span).ok_or(PayloadFault::TooLong)?;
+        let mut nothing = |_: Item<'_>| {};
+        let mut output = Output::new(limits, &mut nothing);
+        message(
+            &mut open(data, limits)?,
+            &mut header,
+            Pass::Header,
+            &mut output,
+        )?;
+        Ok(())
+    });
+    header.origin
+}
+
+/// Opens the payload whose `awslogs` value the cursor is at.
+pub(crate) fn payload<R: Read>(
+    cursor: &mut Cursor<R>,
+    output: &mut Output<'_>,
+) -> Result<(), ReadError> {
+    cursor.pin(CAPTURE_BYTES_MAX);
+    let span = find_data(cursor)?;
+    let data = cursor.slice(span).ok_or(PayloadFault::TooLong)?;
+    let mut header = Header::default();
+    match output.unpack_payload(data) {
+        Some((mut room, length)) => {
+            let done = passes(|pass| {
+                let mut cursor = Cursor::whole(std::mem::take(&mut room), length);
+                let done = message(&mut cursor, &mut header, pass, output);
+                room = cursor.into_room();
+                done
+            });
+            output.give_back(room);
+            done?;
+        }
+        None => passes(|pass| {
+            let mut cursor = open(data, output.limits)?;
+            message(&mut cursor, &mut header, pass, output)
+        })?,
+    }
+    if header.is_control() {
+        output.control_message();
+    }
+    Ok(())
+}
+
+/// Runs over a message until it is known.
+fn passes(mut run: impl FnMut(Pass) -> Result<bool, ReadError>) -> Result<(), ReadError> {
+    if !run(Pass::Hopeful)? {
+        run(Pass::Header)?;
+        run(Pass::Records)?;
+    }
+    Ok(())
+}
+
+/// Finds the base64 text in an `awslogs` value.
+fn find_data<R: Read>(cursor: &mut Cursor<R>) -> Result<Range<u64>, ReadError> {
+    match cursor.peek()? {
+        None => return Err(PayloadFault::Cut.into()),
+        Some(b'{') => cursor.step(),
+        Some(_) => return Err(PayloadFault::NoData.into()),
+    }
+    let mut data = None;
+    loop {
+        match cursor.next_member()? {
+            Member::Field { key, first } => {
+                // A key that is gone was pushed out by what is too long for a payload.
+                let key = cursor.slice(key).ok_or(PayloadFault::TooLong)?;
+                let is_data = key == b"data";
+                let start = cursor.offset();
+                if cursor.skip_value()? != Reach::Whole {
+                    return Err(PayloadFault::Cut.into());
+                }
+                if is_data {
+                    data = (first == b'"').then(|| start + 1..cursor.offset() - 1);
+                }
+            }
+            Member::End(Reach::Whole) => break,
+            Member::End(Reach::Cut) => return Err(PayloadFault::Cut.into()),
+            Member::End(Reach::Broken) => return Err(PayloadFault::NoData.into()),
+        }
+    }
+    match data {
+        Some(span) if !span.is_empty() => Ok(span),
+        _ => Err(PayloadFault::NoData.into()),
+    }
+}
+
+/// What a run over a message is for. CloudWatch Logs writes what applies to all records before
+/// them, so one run does; where it does not, the message is unpacked again instead of kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// To read all, if the header comes first.
+    Hopeful,
+    /// To read the header only, wherever it is.
+    Header,
+    /// To read the records under a header that is known.
+    Records,
+}
+
+/// Runs over the message packed in a payload; returns false when its header does not come first.
+fn message<R: Read>(
+    cursor: &mut Cursor<R>,
+    header: &mut Header,
+    pass: Pass,
+    output: &mut Output<'_>,
+) -> Result<bool, ReadError> {
+    if cursor.skip_all(SPACE)? != Some(b'{') {
+        return Err(PayloadFault::NotLogs.into());
+    }
+    cursor.step();
+    let mut is_log = false;
+    loop {
+        cursor.pin(CAPTURE_BYTES_MAX);
+        let (key, first) = match cursor.next_member()? {
+            Member::Field { key, first } => (key, first),
+            Member::End(Reach::Whole) => break,
+            Member::End(Reach::Cut) => return Err(PayloadFault::Cut.into()),
+            Member::End(Reach::Broken) => return Err(PayloadFault::NotLogs.into()),
+        };
+        let key = cursor.slice(key).unwrap_or_default();
+        let field = HeaderField::of(key);
+        let is_list = key == b"logEvents";
+        is_log |= is_list || field == Some(HeaderField::MessageType);
+        let reach = match (is_list, first, pass) {
+            (false, ..) | (true, b'n', _) | (true, b'[', Pass::Header) => {
+                value(cursor, field, header)?
+            }
+            (true, b'[', Pass::Hopeful) if !header.is_known() => return Ok(false),
+            (true, b'[', _) => list(cursor, header, output)?,
+            (true, ..) => return Err(PayloadFault::NotLogs.into()),
+        };
+        if reach != Reach::Whole {
+            return Err(PayloadFault::Cut.into());
+        }
+    }
+    cursor.unpin();
+    // Looking for what follows reads the gzip data to its end, and so has its checksum verified.
+    match cursor.skip_all(SPACE)? {
+        Some(_) => Err(PayloadFault::Trailing.into()),
+        None if !is_log => Err(PayloadFault::NotLogs.into()),
+        None => Ok(true),
+    }
+}
+
+/// Unpacks a message piece by piece.
+fn open<'a>(data: &'a [u8], limits: &Limits) -> Result<Cursor<impl Read + use<'a>>, ReadError> {
+    let mut packed = Base64::new(data);
+    let start = packed.fill_buf()?;
+    if !start.starts_with(&GZIP_MAGIC) {
+        return Err(PayloadFault::NotGzip.into());
+    }
+    Ok(Cursor::new(inflate(packed, limits)))
+}
+
+/// Hands over the list of log events in a payload, unless its header says that they are none.
+fn list<R: Read>(
+    cursor: &mut Cursor<R>,
+    header: &Header,
+    output: &mut Output<'_>,
+) -> Result<Reach, ReadError> {
+    if header.is_control() {
+        return Ok(cursor.skip_value()?);
+    }
+    cursor.unpin();
+    cursor.step();
+    let max = Some(output.limits.records_max);
+    log_events(cursor, MESSAGE, header.wrapper(), max, output)
+}
+
+/// Goes over a value, keeping it where the header wants it.
+fn value<R: Read>(
+    cursor: &mut Cursor<R>,
+    field: Option<HeaderField>,
+    header: &mut Header,
+) -> Result<Reach, ReadError> {
+    let start = cursor.offset();
+    let reach = cursor.skip_value()?;
+    if let Some(field) = field {
+        header.set(field, cursor.slice(start..cursor.offset()));
+    }
+    Ok(reach)
+}
+
+/// Hands over the records in a list of objects that hold one as a string under `field`, up to a
+/// number of them; the bracket of the list was stepped over.
+pub(crate) fn log_events<R: Read>(
+    cursor: &mut Cursor<R>,
+    field: &[u8],
+    mut wrapper: Wrapper,
+    records_max: Option<u64>,
+    output: &mut Output<'_>,
+) -> Result<Reach, ReadError> {
+    let mut left = records_max;
+    loop {
+        if let Element::End(reach) = cursor.next_element()? {
+            return Ok(reach);
+        }
+        if let (Some(0), Some(limit)) = (left, records_max) {
+            return Err(ReadError::Records { limit });
+        }
+        left = left.map(|count| count - 1);
+        if field == MESSAGE
+            && let Some(taken) = output.log_event(cursor.ahead(), &mut wrapper)
+        {
+            cursor.advance(taken);
+            continue;
+        }
+        match cursor.value(output.limits.record_bytes_max)? {
+            Piece::Cut => return Ok(Reach::Cut),
+            Piece::Oversize => {
+                // When it was logged is not known.
+                wrapper.logged_at = None;
+                output.oversize(&wrapper);
+            }
+            Piece::Whole(bytes) => {
+                let event = text(bytes);
+                match take_out(&event, field, &mut wrapper) {
+                    Ok(record) => output.record(record, &wrapper),
+                    Err(rejection) => output.reject(rejection, &wrapper),
+                }
+            }
+        }
+    }
+}
+
+/// The field of a log event that holds the record.
+pub(crate) const MESSAGE: &[u8] = b"message";
+
+/// Where the message of a log event begins, behind its quote, and when it was logged, if the event
+/// is spelled as CloudWatch Logs spells it: `{"id":"1","timestamp":1,"message":"`.
+fn message_in(event: &[u8]) -> Option<(usize, Option<EventTime>)> {
+    let rest = event.strip_prefix(b"{\"id\":\"")?;
+    let (_, rest) = digits(rest)?;
+    let rest = rest.strip_prefix(b"\",\"timestamp\":")?;
+    let (milliseconds, rest) = digits(rest)?;
+    let rest = rest.strip_prefix(b",\"message\":\"")?;
+    let milliseconds = std::str::from_utf8(milliseconds).ok()?;
+    // JSON has no numbers with a zero in front.
+    let is_number = !milliseconds.starts_with('0') && !milliseconds.is_empty();
+    let at = event.len() - rest.len();
+    is_number.then(|| (at, time(Json::new(milliseconds))))
+}
+
+fn digits(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let length = text.iter().position(|byte| !byte.is_ascii_digit())?;
+    Some(text.split_at(length))
+}
+
+/// Decodes base64 that is spelled without white space or escapes.
+fn decode(data: &[u8], packed: &mut Vec<u8>) -> Option<()> {
+    packed.clear();
+    BASE64.decode_vec(data, packed).ok()?;
+    (packed.len() <= PACKED_BYTES_MAX && packed.starts_with(&GZIP_MAGIC)).then_some(())
+}
+
+/// Takes the record out of one log event, and notes when it was logged.
+fn take_out<'a>(
+    event: &'a str,
+    field: &[u8],
+    wrapper: &mut Wrapper,
+) -> Result<Cow<'a, str>, Rejection> {
+    let mut message = None;
+    wrapper.logged_at = None;
+    json::each_field(event, |key, value| match key {
+        b"timestamp" => wrapper.logged_at = time(value),
+        key if key == field => message = Some(value),
+        _ => {}
+    })?;
+    let record = message.and_then(|message| {
+        if message.as_str().starts_with('{') {
+            return Some(Cow::Borrowed(message.as_str()));
+        }
+        message.text()
+    });
+    match record {
+        Some(Cow::Owned(text)) if text.starts_with(BYTE_ORDER_MARK) => Ok(Cow::Owned(
+            text.trim_start_matches(BYTE_ORDER_MARK).to_owned(),
+        )),
+        Some(Cow::Borrowed(text)) => Ok(Cow::Borrowed(text.trim_start_matches(BYTE_ORDER_MARK))),
+        Some(text) => Ok(text),
+        None => Err(Rejection::NotJson {
+            detail: "log event without a message".to_owned(),
+        }),
+    }
+}
+
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// Reads the milliseconds of a `timestamp`, as a number or as a string that holds one.
+fn time(value: Json<'_>) -> Option<EventTime> {
+    let milliseconds: i64 = value.as_str().trim_matches('"').parse().ok()?;
+    EventTime::from_seconds(milliseconds.div_euclid(1000))
+}
+
+/// What is handed over of a payload.
+impl Output<'_> {
+    /// Unpacks the payload of a subscription whole, if that is safe; [`Self::give_back`] takes the
+    /// room again.
+    fn unpack_payload(&mut self, data: &[u8]) -> Option<(Vec<u8>, usize)> {
+        let unpacker = &mut self.fast.as_mut()?.payload;
+        decode(data, &mut unpacker.packed)?;
+        let length = unpacker.unpack(self.limits)?;
+        Some((std::mem::take(&mut unpacker.unpacked), length))
+    }
+
+    fn give_back(&mut self, room: Vec<u8>) {
+        if let Some(fast) = &mut self.fast {
+            fast.payload.unpacked = room;
+        }
+    }
+
+    /// Hands over the log event that the text ahead begins with, if it is plain; returns how many
+    /// bytes it has.
+    fn log_event(&mut self, ahead: &[u8], wrapper: &mut Wrapper) -> Option<usize> {
+        let fast = self.fast.as_mut()?;
+        let (at, logged_at) = message_in(ahead)?;
+        let room_bytes = self.limits.record_bytes_max + UNESCAPE_ROOM;
+        if fast.record.len() < room_bytes {
+            // Made of zeros that the system has; what is not written to costs nothing.
+            fast.record = vec![0; room_bytes];
+        }
+        let (end, length) = structure::unescape(&ahead[at..], &mut fast.record)?;
+        let taken = at + end + 2;
+        let is_plain = length > 0
+            && taken <= self.limits.record_bytes_max
+            && ahead[at + end..].starts_with(b"\"}")
+            && !fast.record.starts_with(split::BYTE_ORDER_MARK);
+        if !is_plain {
+            return None;
+        }
+        let record = std::mem::take(&mut fast.record);
+        let text = std::str::from_utf8(&record[..length]);
+        let is_text = text.is_ok();
+        if let Ok(text) = text {
+            wrapper.logged_at = logged_at;
+            self.record(Cow::Borrowed(text), wrapper);
+        }
+        if let Some(fast) = &mut self.fast {
+            fast.record = record;
+        }
+        is_text.then_some(taken)
+    }
+}
+
+/// What CloudWatch Logs JSON says about all its records.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Header {
+    kind: Option<Kind>,
+    has_stream: bool,
+    account_id: Option<String>,
+    origin: Origin,
+}
+
+/// Where the records of a payload were logged.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The log group.
+    pub log_group: Option<String>,
+    /// The log stream.
+    pub log_stream: Option<String>,
+}
+
+/// The fields of CloudWatch Logs JSON that apply to all its records.
+///
+/// The `owner` is not among them: it owns the log group, and an organisation trail writes the
+/// records of all accounts into one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HeaderField {
+    MessageType,
+    LogGroup,
+    LogStream,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Data,
+    Control,
+    Other,
+}
+
+impl HeaderField {
+    pub(crate) fn of(key: &[u8]) -> Option<Self> {
+        match key {
+            b"messageType" => Some(Self::MessageType),
+            b"logGroup" => Some(Self::LogGroup),
+            b"logStream" => Some(Self::LogStream),
+            _ => None,
+        }
+    }
+}
+
+impl Header {
+    /// Takes the JSON text of a field, `None` when it was too long to be kept.
+    pub(crate) fn set(&mut self, field: HeaderField, json: Option<&[u8]>) {
+        let json = file::text(json.unwrap_or_default());
+        let text = Json::new(&json).text();
+        match field {
+            HeaderField::MessageType => {
+                self.kind = Some(match text.as_deref() {
+                    Some("DATA_MESSAGE") => Kind::Data,
+                    Some("CONTROL_MESSAGE") => Kind::Control,
+                    _ => Kind::Other,
+                });
+            }
+            HeaderField::LogGroup => self.origin.log_group = text.map(Cow::into_owned),
+            HeaderField::LogStream => {
+                self.has_stream = true;
+                self.account_id = text.as_deref().and_then(account_of).map(str::to_owned);
+                self.origin.log_stream = text.map(Cow::into_owned);
+            }
+        }
+    }
+
+    /// Returns whether all of it has been seen.
+    fn is_known(&self) -> bool {
+        self.kind.is_some() && self.has_stream
+    }
+
+    /// Returns whether CloudWatch Logs only checks that someone listens.
+    pub(crate) fn is_control(&self) -> bool {
+        self.kind == Some(Kind::Control)
+    }
+
+    /// Returns whether it is certain that CloudWatch Logs wrote this.
+    pub(crate) fn is_log_data(&self) -> bool {
+        matches!(self.kind, Some(Kind::Data | Kind::Control))
+    }
+
+    pub(crate) fn wrapper(&self) -> Wrapper {
+        Wrapper {
+            account_id: self.account_id.clone(),
+            logged_at: None,
+        }
+    }
+}
+
+/// Returns the account in the name of a log stream that CloudTrail writes, such as
+/// `123456789012_CloudTrail_us-east-1`, with the organisation in front for its trails.
+fn account_of(stream: &str) -> Option<&str> {
+    let stream = match stream.split_once('_') {
+        Some((organisation, rest)) if organisation.starts_with("o-") => rest,
+        _ => stream,
+    };
+    let (account_id, rest) = stream.split_at_checked(12)?;
+    let is_account = account_id.bytes().all(|byte| byte.is_ascii_digit());
+    (is_account && rest.starts_with("_CloudTrail")).then_some(account_id)
+}
+
+/// Decodes base64 as it stands in a JSON string, a piece at a time.
+struct Base64<'a> {
+    rest: &'a [u8],
+    /// Base64 without the white space and the escapes around it.
+    clean: Vec<u8>,
+    decoded: Vec<u8>,
+    at: usize,
+    /// How many more bytes may be decoded.
+    left: usize,
+    is_padded: bool,
+}
+
+/// How many base64 digits are decoded at a time: a multiple of four.
+const DIGITS: usize = 16 * 1024;
+
+/// Padding says nothing that the length does not, so it may be missing.
+static BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+impl<'a> Base64<'a> {
+    fn new(text: &'a [u8]) -> Self {
+        Self {
+            rest: text,
+            clean: Vec::with_capacity(DIGITS),
+            decoded: Vec::with_capacity(DIGITS),
+            at: 0,
+            left: PACKED_BYTES_MAX,
+            is_padded: false,
+        }
+    }
+
+    /// Decodes the next piece, nothing at the end.
+    fn refill(&mut self) -> Result<(), PayloadFault> {
+        self.clean.clear();
+        self.decoded.clear();
+        self.at = 0;
+        while self.clean.len() < DIGITS && !self.rest.is_empty() {
+            let ahead = &self.rest[..self.rest.len().min(DIGITS - self.clean.len())];
+            let odd = |byte: &u8| *byte <= b' ' || *byte == b'\\';
+            let (digits, rest) = self
+                .rest
+                .split_at(ahead.iter().position(odd).unwrap_or(ahead.len()));
+            self.clean.extend_from_slice(digits);
+            self.rest = rest;
+            if digits.len() < ahead.len() {
+                self.take_odd()?;
+            }
+        }
+        // Only the last piece may be padded, and nothing but white space may follow it.
+        if self.is_padded && !self.clean.is_empty() {
+            return Err(PayloadFault::Base64);
+        }
+        self.is_padded = self.clean.ends_with(b"=");
+        BASE64
+            .decode_vec(&self.clean, &mut self.decoded)
+            .map_err(|_| PayloadFault::Base64)?;
+        self.left = self
+            .left
+            .checked_sub(self.decoded.len())
+            .ok_or(PayloadFault::TooLong)?;
+        Ok(())
+    }
+
+    /// Takes what is no digit as it stands: white space, or a digit that JSON may escape.
+    fn take_odd(&mut self) -> Result<(), PayloadFault> {
+        let (length, byte) = match self.rest {
+            [b' ' | b'\t' | b'\r' | b'\n', ..] => (1, b' '),
+            [b'\\', b'n' | b'r' | b't', ..] => (2, b' '),
+            [b'\\', b'/', ..] => (2, b'/'),
+            [b'\\', b'u', b'0', b'0', high, low, ..] => {
+                let digit = |byte: u8| char::from(byte).to_digit(16);
+                let code = digit(*high).zip(digit(*low));
+                let (high, low) = code.ok_or(PayloadFault::Base64)?;
+                let byte = u8::try_from(high * 16 + low).map_err(|_| PayloadFault::Base64)?;
+                (
+                    6,
+                    if byte.is_ascii_whitespace() {
+                        b' '
+                    } else {
+                        byte
+                    },
+                )
+            }
+            _ => return Err(PayloadFault::Base64),
+        };
+        self.rest = &self.rest[length..];
+        if byte != b' ' {
+            self.clean.push(byte);
+        }
+        Ok(())
+    }
+}
+
+impl BufRead for Base64<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.at == self.decoded.len() {
+            self.refill()
+                .map_err(|fault| io::Error::other(ReadError::Payload(fault)))?;
+        }
+        Ok(&self.decoded[self.at..])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.at += count;
+    }
+}
+
+impl Read for Base64<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(buffer)?;
+        self.consume(count);
+        Ok(count)
+    }
+}

@@ -1,0 +1,151 @@
+//! A record that says the same as an earlier one, told without reading it.
+//!
+//! Failures repeat: a caller that may not do something tries again, and what CloudTrail writes
+//! differs in the event's id, its time and the id of the request. Two texts that are the same but
+//! for the content of these three strings are the same record otherwise, however they are spelled.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use crate::{Record, Text};
+
+/// A record that was read, for others to be compared with.
+#[derive(Debug, Default)]
+pub struct Model {
+    text: String,
+    /// The content of the strings that may differ, in their order.
+    free: Vec<(Part, Range<usize>)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Id,
+    Time,
+    Request,
+}
+
+/// What sets a record apart from its model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Repeat<'a> {
+    /// The event's id.
+    pub event_id: &'a str,
+    /// When the call was made.
+    pub event_time: &'a str,
+}
+
+impl Model {
+    /// Takes a record and the text that it was read from, in the room of an earlier model; returns
+    /// whether anything can be told to repeat it: it must have an id and a time, spelled plainly,
+    /// and correct no other record, whose id would stand for its own.
+    pub fn take(&mut self, record: &Record<'_>, text: &str) -> bool {
+        self.text.clear();
+        self.free.clear();
+        let parts = [
+            (Part::Id, &record.event_id),
+            (Part::Time, &record.event_time),
+            (Part::Request, &record.request_id),
+        ];
+        for (part, value) in parts {
+            match place(value.as_ref(), text) {
+                Some(place) => self.free.push((part, place)),
+                None if part == Part::Request => {}
+                None => return false,
+            }
+        }
+        self.free.sort_by_key(|(_, place)| place.start);
+        self.text.push_str(text);
+        record.addendum.is_none()
+    }
+
+    /// Returns what sets a text apart if it repeats the record.
+    pub fn repeated_by<'a>(&self, text: &'a str) -> Option<Repeat<'a>> {
+        let (mut event_id, mut event_time) = ("", "");
+        let (mut rest, mut from) = (text, 0);
+        for (part, place) in &self.free {
+            rest = rest.strip_prefix(self.text.get(from..place.start)?)?;
+            let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | ..b' ');
+            let length = rest.as_bytes().iter().position(ends)?;
+            let content = &rest[..length];
+            rest = &rest[length..];
+            from = place.end;
+            match part {
+                Part::Id => event_id = content,
+                Part::Time => event_time = content,
+                Part::Request => {}
+            }
+        }
+        let is_same = rest == self.text.get(from..)? && !self.free.is_empty();
+        (is_same && !event_id.is_empty() && !event_time.is_empty()).then_some(Repeat {
+            event_id,
+            event_time,
+        })
+    }
+}
+
+/// Returns where a string stands in the text that it was read from, if it is spelled as it reads.
+fn place(value: Option<&Text<'_>>, text: &str) -> Option<Range<usize>> {
+    let Some(Cow::Borrowed(value)) = value else {
+        return None;
+    };
+    let start = value.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
+    let place = start..start + value.len();
+    (text.get(place.clone()) == Some(value)).then_some(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"{"eventTime":"2026-11-21T08:00:00Z","errorCode":"X\n","requestID":"r1","eventID":"e1", "a":{"eventID":"n"}}"#;
+
+    fn model(text: &str) -> Option<Model> {
+        let mut model = Model::default();
+        let record = Record::parse(text).unwrap();
+        model.take(&record, text).then_some(model)
+    }
+
+    #[test]
+    fn a_repeat_differs_in_id_time_and_request_alone() {
+        let model = model(TEXT).unwrap();
+        let change = |from: &str, to: &str| TEXT.replacen(from, to, 1);
+        for (text, id, time) in [
+            (TEXT.to_owned(), "e1", "2026-11-21T08:00:00Z"),
+            (change("e1", "another"), "another", "2026-11-21T08:00:00Z"),
+            (change("08:00:00", "09:10:11"), "e1", "2026-11-21T09:10:11Z"),
+            (change("r1", ""), "e1", "2026-11-21T08:00:00Z"),
+        ] {
+            let repeat = model.repeated_by(&text).unwrap();
+            assert_eq!((repeat.event_id, repeat.event_time), (id, time));
+            let record = Record::parse(&text).unwrap();
+            assert_eq!(record.event_id.as_deref(), Some(id));
+        }
+        for text in [
+            change("e1", ""),
+            change("e1", "e\\u0031"),
+            change("e1", "e\t"),
+            change("e1\"", "e1"),
+            change("e1\"", "e1\",\"b\":\"c\""),
+            change("X", "Y"),
+            change("\"a\"", "\"sharedEventID\":\"s\", \"a\""),
+            change("\"n\"", "\"m\""),
+            change("}}", "}} "),
+            change("}}", "}"),
+            String::new(),
+        ] {
+            assert_eq!(model.repeated_by(&text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_plain_id_or_corrects_another_record_is_no_model() {
+        for (from, to) in [
+            ("\"eventID\":\"e1\"", "\"b\":1"),
+            ("\"e1\"", "\"e\\u0031\""),
+            ("\"eventTime\"", "\"b\""),
+            ("\"a\"", "\"addendum\""),
+        ] {
+            assert!(model(&TEXT.replacen(from, to, 1)).is_none(), "{to}");
+        }
+        assert!(Model::default().repeated_by("").is_none());
+    }
+}

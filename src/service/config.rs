@@ -1,0 +1,335 @@
+//! Every setting of the functions, parsed once: settings that are right, or all complaints at once.
+//!
+//! The door hands over its environment. A complaint has the name of the setting and what would be right.
+//! README.md lists them. A value that is empty counts as one that is not given: a stack parameter
+//! without a value arrives like that.
+
+pub mod deliver;
+pub mod inspect;
+pub mod keys;
+pub mod setup;
+pub mod widget;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use clusters::exempt::Exempt;
+use clusters::own::{Own, Role};
+use clusters::twin::TrailAccounts;
+use records::principal::is_account_id;
+
+/// The settings of the function that takes the events of subscriptions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IngestSettings {
+    /// The table.
+    pub table_name: String,
+    /// The bucket.
+    pub bucket_name: String,
+    /// What is left out before any rule is tried.
+    pub exempt: Exempt,
+    /// How many days the ids of events are kept.
+    pub retention_days: u16,
+    /// In how many hours after the first event nothing is announced.
+    pub learn_hours: u16,
+    /// The key of the rules in the bucket.
+    pub rules_object: Option<String>,
+    /// What people call accounts, by account id.
+    pub account_names: BTreeMap<String, String>,
+    /// Who is told what happens.
+    pub sinks: BTreeSet<SinkName>,
+    /// Access keys that nobody should ever use.
+    pub canaries: BTreeSet<String>,
+    /// How much is logged.
+    pub log_level: LogLevel,
+}
+
+/// Who may be told, a closed list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SinkName {
+    /// A workspace of Guance.
+    Guance,
+    /// A topic of SNS.
+    Sns,
+    /// An event bus of EventBridge.
+    EventBridge,
+}
+
+/// How much is logged. No level shows payloads or credentials.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogLevel {
+    /// What failed.
+    Error,
+    /// What may need a look as well.
+    Warn,
+    /// A line for each invocation as well.
+    #[default]
+    Info,
+    /// What the steps of an invocation do as well.
+    Debug,
+}
+
+/// A setting that is not right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaint {
+    /// Its name.
+    pub setting: &'static str,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+/// All settings that are not right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaints(pub Vec<Complaint>);
+
+/// For how many days ids may be kept. A failed event comes back within a week at the latest; ids that
+/// are gone by then would be counted again.
+const RETENTION_DAYS: (u16, u16, u16) = (8, 365, 35);
+
+/// For how many hours nothing may be announced.
+const LEARN_HOURS: (u16, u16, u16) = (0, 720, 24);
+
+/// What is repeated of a wrong value.
+const SHOWN_CHARS_MAX: usize = 64;
+
+impl IngestSettings {
+    /// Parses settings, each by its name and value; those of others are passed over.
+    ///
+    /// # Errors
+    /// All complaints, in the order of README.md.
+    pub fn parse(settings: impl IntoIterator<Item = (String, String)>) -> Result<Self, Complaints> {
+        let mut reading = Reading {
+            given: settings.into_iter().collect(),
+            complaints: Vec::new(),
+        };
+        let settings = Self {
+            table_name: reading.required("TABLE_NAME", "the name of the DynamoDB table"),
+            bucket_name: reading.required("BUCKET_NAME", "the name of the S3 bucket"),
+            exempt: Exempt {
+                own: reading.own("SELF_PRINCIPALS"),
+                trail_accounts: reading.trail_accounts("TRAIL_ACCOUNTS"),
+            },
+            retention_days: reading.number("RETENTION_DAYS", RETENTION_DAYS),
+            learn_hours: reading.number("LEARN_HOURS", LEARN_HOURS),
+            rules_object: reading.given("RULES_OBJECT"),
+            account_names: reading.account_names("ACCOUNT_NAMES"),
+            sinks: reading.sinks("SINKS"),
+            canaries: reading.canaries("CANARY_KEYS"),
+            log_level: reading.log_level("LOG_LEVEL"),
+        };
+        if reading.complaints.is_empty() {
+            return Ok(settings);
+        }
+        Err(Complaints(reading.complaints))
+    }
+}
+
+impl SinkName {
+    /// All sinks.
+    pub const ALL: [Self; 3] = [Self::Guance, Self::Sns, Self::EventBridge];
+
+    /// Returns the stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Guance => "guance",
+            Self::Sns => "sns",
+            Self::EventBridge => "eventbridge",
+        }
+    }
+
+    /// Returns the sink of a stable name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|sink| sink.name() == name)
+    }
+}
+
+impl LogLevel {
+    /// Returns the name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        [Self::Error, Self::Warn, Self::Info, Self::Debug]
+            .into_iter()
+            .find(|level| level.name().eq_ignore_ascii_case(name))
+    }
+}
+
+impl fmt::Display for Complaints {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, Complaint { setting, message }) in self.0.iter().enumerate() {
+            let separator = if place == 0 { "" } else { "; " };
+            write!(formatter, "{separator}{setting}: {message}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Complaints {}
+
+/// Settings that are being read, and what was found wrong so far.
+struct Reading {
+    given: BTreeMap<String, String>,
+    complaints: Vec<Complaint>,
+}
+
+impl Reading {
+    fn given(&mut self, setting: &str) -> Option<String> {
+        let value = self.given.remove(setting)?;
+        let value = value.trim();
+        (!value.is_empty()).then(|| value.to_owned())
+    }
+
+    fn complain(&mut self, setting: &'static str, message: String) {
+        self.complaints.push(Complaint { setting, message });
+    }
+
+    fn required(&mut self, setting: &'static str, what: &str) -> String {
+        let value = self.given(setting);
+        if value.is_none() {
+            self.complain(setting, format!("is missing; set it to {what}"));
+        }
+        value.unwrap_or_default()
+    }
+
+    fn number(&mut self, setting: &'static str, range: (u16, u16, u16)) -> u16 {
+        let (least, most, default) = range;
+        let Some(value) = self.given(setting) else {
+            return default;
+        };
+        match value.parse() {
+            Ok(number) if (least..=most).contains(&number) => number,
+            _ => {
+                let value = shown(&value);
+                let message = format!("{value} is no whole number from {least} to {most}");
+                self.complain(setting, message);
+                default
+            }
+        }
+    }
+
+    fn list(&mut self, setting: &str) -> Vec<String> {
+        let value = self.given(setting).unwrap_or_default();
+        let items = value.split(',').map(str::trim);
+        items
+            .filter(|item| !item.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
+
+    fn sinks(&mut self, setting: &'static str) -> BTreeSet<SinkName> {
+        let mut sinks = BTreeSet::new();
+        for name in self.list(setting) {
+            if let Some(sink) = SinkName::from_name(&name) {
+                sinks.insert(sink);
+            } else {
+                let names = SinkName::ALL.map(SinkName::name).join(", ");
+                self.complain(setting, format!("{} is none of {names}", shown(&name)));
+            }
+        }
+        sinks
+    }
+
+    fn canaries(&mut self, setting: &'static str) -> BTreeSet<String> {
+        let mut keys = BTreeSet::new();
+        for key in self.list(setting) {
+            let is_right = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+            if key.starts_with("AKIA") && key.len() >= 16 && key.bytes().all(is_right) {
+                keys.insert(key);
+            } else {
+                // It may be a key's secret, which belongs into no log.
+                self.complain(
+                    setting,
+                    "has something that is not the id of a long-term access key, such as \
+                     AKIAIOSFODNN7EXAMPLE"
+                        .to_owned(),
+                );
+            }
+        }
+        keys
+    }
+
+    fn truth(&mut self, setting: &'static str) -> bool {
+        match self.given(setting).as_deref() {
+            Some("true") => true,
+            None | Some("false") => false,
+            Some(other) => {
+                let message = format!("{} is neither true nor false", shown(other));
+                self.complain(setting, message);
+                false
+            }
+        }
+    }
+
+    fn own(&mut self, setting: &'static str) -> Own {
+        let mut roles = Vec::new();
+        for arn in self.list(setting) {
+            match Role::parse(&arn) {
+                Some(role) => roles.push(role),
+                None => self.complain(
+                    setting,
+                    format!(
+                        "{} is not the ARN of a role, such as \
+                         arn:aws:iam::111122223333:role/name",
+                        shown(&arn)
+                    ),
+                ),
+            }
+        }
+        Own::new(roles)
+    }
+
+    fn trail_accounts(&mut self, setting: &'static str) -> TrailAccounts {
+        let mut ids = self.list(setting);
+        ids.retain(|id| {
+            let is_right = is_account_id(id);
+            if !is_right {
+                let message = format!("{} is no account id, such as 111122223333", shown(id));
+                self.complain(setting, message);
+            }
+            is_right
+        });
+        TrailAccounts::new(ids)
+    }
+
+    fn account_names(&mut self, setting: &'static str) -> BTreeMap<String, String> {
+        let mut names = BTreeMap::new();
+        for item in self.list(setting) {
+            let (account_id, name) = item.split_once('=').unwrap_or((&item, ""));
+            let (account_id, name) = (account_id.trim(), name.trim());
+            if !is_account_id(account_id) || name.is_empty() {
+                let item = shown(&item);
+                let message = format!("{item} is no account with a name, such as 111122223333=dev");
+                self.complain(setting, message);
+            } else if names
+                .insert(account_id.to_owned(), name.to_owned())
+                .is_some()
+            {
+                self.complain(setting, format!("{account_id} has two names; give it one"));
+            }
+        }
+        names
+    }
+
+    fn log_level(&mut self, setting: &'static str) -> LogLevel {
+        let Some(value) = self.given(setting) else {
+            return LogLevel::default();
+        };
+        LogLevel::from_name(&value).unwrap_or_else(|| {
+            let message = format!("{} is none of error, warn, info, debug", shown(&value));
+            self.complain(setting, message);
+            LogLevel::default()
+        })
+    }
+}
+
+/// Shows the beginning of a value, in quotes and without what steers a terminal.
+fn shown(value: &str) -> String {
+    let beginning: String = value.chars().take(SHOWN_CHARS_MAX).collect();
+    format!("{beginning:?}")
+}

@@ -1,0 +1,567 @@
+//! The settings of the function that sends alerts: to whom, where that is, and what is said of access
+//! keys.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use alerts::guance::endpoint::{Allowed, Endpoint};
+use alerts::guance::route::Route;
+use alerts::guance::site::{self, SITES, Site};
+use alerts::links::Links;
+use alerts::text::{Language, Texts};
+use clusters::keys::KeySettings;
+use records::principal::is_account_id;
+
+use super::keys::partition_of;
+use super::{Complaints, LEARN_HOURS, LogLevel, Reading, SinkName, shown};
+
+/// The settings of the function that sends alerts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliverSettings {
+    /// The table.
+    pub table_name: String,
+    /// The bucket that the rules are in.
+    pub bucket_name: Option<String>,
+    /// The key of the rules in the bucket.
+    pub rules_object: Option<String>,
+    /// In how many hours after the first event nothing is announced.
+    pub learn_hours: u16,
+    /// Guance, if it is told.
+    pub guance: Option<GuanceSettings>,
+    /// The ARN of a topic, if one is told.
+    pub topic_arn: Option<String>,
+    /// The name or the ARN of an event bus, if one is told.
+    pub event_bus_name: Option<String>,
+    /// The language of what people read.
+    pub language: Language,
+    /// What is decided about access keys.
+    pub keys: KeySettings,
+    /// The role to ask with about keys of other accounts.
+    pub account_role_name: Option<String>,
+    /// What people call accounts, by account id.
+    pub account_names: BTreeMap<String, String>,
+    /// The region of the function.
+    pub region: String,
+    /// How much is logged.
+    pub log_level: LogLevel,
+}
+
+/// Where a workspace of Guance is, and what is sent there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuanceSettings {
+    /// The way in.
+    pub route: Route,
+    /// Where that is.
+    pub endpoint: Endpoint,
+    /// What may be connected to.
+    pub allowed: Allowed,
+    /// The secret, for the routes that need one.
+    pub secret_arn: Option<String>,
+    /// The workspace's id, for links into the console.
+    pub workspace_id: Option<String>,
+    /// The URL of the console, for links.
+    pub console_url: Option<String>,
+    /// Whether samples are sent as log entries.
+    pub sample_logs: bool,
+    /// A file with certificates to trust beside those of the system.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// A bus with more characters there is none.
+const NAME_CHARS_MAX: usize = 256;
+
+impl DeliverSettings {
+    /// Parses settings, each by its name and value; those of others are passed over.
+    ///
+    /// # Errors
+    /// All complaints, in the order of README.md.
+    pub fn parse(settings: impl IntoIterator<Item = (String, String)>) -> Result<Self, Complaints> {
+        let mut reading = Reading {
+            given: settings.into_iter().collect(),
+            complaints: Vec::new(),
+        };
+        let region = reading.required("AWS_REGION", "the region; AWS Lambda does");
+        let table_name = reading.required("TABLE_NAME", "the name of the DynamoDB table");
+        let sinks = reading.sinks("SINKS");
+        if sinks.is_empty() {
+            let message = "is empty; with nobody to tell there is nothing to send".to_owned();
+            reading.complain("SINKS", message);
+        }
+        let account_names = reading.account_names("ACCOUNT_NAMES");
+        let account_role_name = reading.role_name("ACCOUNT_ROLE_NAME");
+        let settings = Self {
+            table_name,
+            guance: sinks
+                .contains(&SinkName::Guance)
+                .then(|| reading.guance(&region))
+                .flatten(),
+            topic_arn: sinks
+                .contains(&SinkName::Sns)
+                .then(|| reading.topic("TOPIC_ARN", &region)),
+            event_bus_name: sinks
+                .contains(&SinkName::EventBridge)
+                .then(|| reading.bus("EVENT_BUS_NAME", &region)),
+            language: reading.language("LANGUAGE"),
+            keys: reading.keys(&account_names, account_role_name.as_deref()),
+            account_names,
+            account_role_name,
+            bucket_name: reading.given("BUCKET_NAME"),
+            rules_object: reading.given("RULES_OBJECT"),
+            learn_hours: reading.number("LEARN_HOURS", LEARN_HOURS),
+            log_level: reading.log_level("LOG_LEVEL"),
+            region,
+        };
+        if settings.rules_object.is_some() && settings.bucket_name.is_none() {
+            let message = "is missing; the rules are in it".to_owned();
+            reading.complain("BUCKET_NAME", message);
+        }
+        if reading.complaints.is_empty() {
+            return Ok(settings);
+        }
+        Err(Complaints(reading.complaints))
+    }
+
+    /// Returns the sinks that are told.
+    pub fn sinks(&self) -> Vec<SinkName> {
+        let told = [
+            (SinkName::Guance, self.guance.is_some()),
+            (SinkName::Sns, self.topic_arn.is_some()),
+            (SinkName::EventBridge, self.event_bus_name.is_some()),
+        ];
+        let told = told.into_iter().filter(|(_, is_told)| *is_told);
+        told.map(|(sink, _)| sink).collect()
+    }
+
+    /// Returns what messages are written with.
+    pub fn texts(&self) -> Texts {
+        let guance = self.guance.as_ref();
+        let console = guance.and_then(|guance| guance.console_url.as_deref());
+        let workspace = guance.and_then(|guance| guance.workspace_id.as_deref());
+        // What links are made of was checked when it was read; without it they are not made.
+        let links =
+            console.and_then(|console| Links::default().with_guance(console, workspace).ok());
+        Texts {
+            language: self.language,
+            links: links.unwrap_or_default(),
+        }
+    }
+}
+
+impl Complaints {
+    /// Returns the sinks that cannot be told because of what is wrong: those whose settings it is, or
+    /// all where it concerns each of them.
+    pub fn sinks(&self) -> BTreeSet<SinkName> {
+        let of = |setting: &str| match setting {
+            "TOPIC_ARN" => vec![SinkName::Sns],
+            "EVENT_BUS_NAME" => vec![SinkName::EventBridge],
+            setting if setting.starts_with("GUANCE_") => vec![SinkName::Guance],
+            _ => SinkName::ALL.to_vec(),
+        };
+        self.0.iter().flat_map(|one| of(one.setting)).collect()
+    }
+}
+
+impl Reading {
+    fn guance(&mut self, region: &str) -> Option<GuanceSettings> {
+        let route = self.route("GUANCE_ROUTE");
+        let allowed = Allowed {
+            custom: self.truth("GUANCE_ALLOW_CUSTOM"),
+            private: self.truth("GUANCE_ALLOW_PRIVATE"),
+        };
+        let site = self.site("GUANCE_SITE");
+        let url = self.given("GUANCE_URL");
+        let secret_arn = self.secret("GUANCE_SECRET_ARN", region);
+        let workspace_id = self.workspace_id("GUANCE_WORKSPACE_ID");
+        let console_url = self.console_url("GUANCE_CONSOLE_URL");
+        let sample_logs = self.truth("GUANCE_SAMPLE_LOGS");
+        let ca_file = self.given("GUANCE_CA_FILE").map(PathBuf::from);
+        let route = route?;
+        if secret_arn.is_none() && route.needs_secret() {
+            let message = format!(
+                "is missing; the route {} needs a secret, set it to its ARN",
+                route.name()
+            );
+            self.complain("GUANCE_SECRET_ARN", message);
+        }
+        if sample_logs && !route.takes_lines() {
+            let message = format!(
+                "is true, but the route {} takes no log entries; dataway and datakit do",
+                route.name()
+            );
+            self.complain("GUANCE_SAMPLE_LOGS", message);
+        }
+        Some(GuanceSettings {
+            route,
+            endpoint: self.endpoint(route, site, url, allowed)?,
+            allowed,
+            secret_arn,
+            workspace_id,
+            console_url: console_url.or_else(|| site?.console.map(str::to_owned)),
+            sample_logs,
+            ca_file,
+        })
+    }
+
+    fn route(&mut self, setting: &'static str) -> Option<Route> {
+        let names = Route::ALL.map(Route::name).join(", ");
+        let given = self.required(setting, &format!("one of {names}"));
+        let route = Route::from_name(&given);
+        if route.is_none() && !given.is_empty() {
+            self.complain(setting, format!("{} is none of {names}", shown(&given)));
+        }
+        route
+    }
+
+    fn site(&mut self, setting: &'static str) -> Option<&'static Site> {
+        let given = self.given(setting)?;
+        let site = site::site(&given);
+        if site.is_none() {
+            let names = SITES.map(|site| site.name).join(", ");
+            let message = format!("{} is none of {names}", shown(&given));
+            self.complain(setting, message);
+        }
+        site
+    }
+
+    fn endpoint(
+        &mut self,
+        route: Route,
+        site: Option<&Site>,
+        url: Option<String>,
+        allowed: Allowed,
+    ) -> Option<Endpoint> {
+        let of_site = site.and_then(|site| match route {
+            Route::Dataway => Some(site.openway.to_owned()),
+            Route::PushEvent | Route::CustomEvent => Some(site.openapi.to_owned()),
+            Route::Datakit => None,
+        });
+        let wrong = match (of_site, url) {
+            (Some(_), Some(_)) => (
+                "GUANCE_URL",
+                "is given beside GUANCE_SITE; give one".to_owned(),
+            ),
+            (Some(url), None) | (None, Some(url)) => match Endpoint::parse(&url, route, allowed) {
+                Ok(endpoint) => return Some(endpoint),
+                Err(wrong) => ("GUANCE_URL", wrong),
+            },
+            (None, None) if route == Route::Datakit => (
+                "GUANCE_URL",
+                "is missing; set it to where the DataKit is, such as https://datakit.example:9529"
+                    .to_owned(),
+            ),
+            // A site that there is not was complained about.
+            (None, None)
+                if self
+                    .complaints
+                    .iter()
+                    .any(|one| one.setting == "GUANCE_SITE") =>
+            {
+                return None;
+            }
+            (None, None) => (
+                "GUANCE_SITE",
+                "is missing; set it to the site, or GUANCE_URL to the address".to_owned(),
+            ),
+        };
+        self.complain(wrong.0, wrong.1);
+        None
+    }
+
+    fn secret(&mut self, setting: &'static str, region: &str) -> Option<String> {
+        let arn = self.given(setting)?;
+        // Whoever puts the secret itself here does not want to see it again in a log.
+        match in_place(&arn, "secretsmanager", region) {
+            Ok(rest) if rest.starts_with("secret:") => return Some(arn),
+            Ok(_) | Err(None) => self.complain(
+                setting,
+                "is not the ARN of a secret in Secrets Manager, such as \
+                 arn:aws:secretsmanager:eu-central-1:111122223333:secret:name-AbCdEf"
+                    .to_owned(),
+            ),
+            Err(Some(wrong)) => self.complain(setting, wrong),
+        }
+        None
+    }
+
+    fn topic(&mut self, setting: &'static str, region: &str) -> String {
+        let arn = self.required(setting, "the ARN of a topic");
+        match in_place(&arn, "sns", region) {
+            _ if arn.is_empty() => {}
+            Ok(name) if !name.is_empty() && !name.contains(':') => {}
+            Ok(_) | Err(None) => self.complain(
+                setting,
+                format!(
+                    "{} is not the ARN of a topic, such as \
+                     arn:aws:sns:eu-central-1:111122223333:name",
+                    shown(&arn)
+                ),
+            ),
+            Err(Some(wrong)) => self.complain(setting, wrong),
+        }
+        arn
+    }
+
+    fn bus(&mut self, setting: &'static str, region: &str) -> String {
+        let name = self.required(setting, "the name of an event bus, such as default");
+        let is_name = |name: &str| {
+            let is_right = |byte: u8| byte.is_ascii_alphanumeric() || b"/.-_".contains(&byte);
+            !name.is_empty() && name.len() <= NAME_CHARS_MAX && name.bytes().all(is_right)
+        };
+        let wrong = match name.strip_prefix("arn:") {
+            _ if name.is_empty() || is_name(&name) => return name,
+            Some(_) => match in_place(&name, "events", region) {
+                Ok(rest) if rest.strip_prefix("event-bus/").is_some_and(is_name) => return name,
+                Err(Some(wrong)) => wrong,
+                _ => format!("{} is not the ARN of an event bus", shown(&name)),
+            },
+            None => format!("{} is not the name of an event bus", shown(&name)),
+        };
+        self.complain(setting, wrong);
+        name
+    }
+
+    fn language(&mut self, setting: &'static str) -> Language {
+        let Some(given) = self.given(setting) else {
+            return Language::default();
+        };
+        Language::from_name(&given).unwrap_or_else(|| {
+            self.complain(setting, format!("{} is neither en nor zh", shown(&given)));
+            Language::default()
+        })
+    }
+
+    fn workspace_id(&mut self, setting: &'static str) -> Option<String> {
+        let given = self.given(setting)?;
+        let rest = given.strip_prefix("wksp_").unwrap_or_default();
+        if rest.is_empty() || !rest.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            self.complain(
+                setting,
+                "is not the id of a workspace, which begins with wksp_".to_owned(),
+            );
+        }
+        Some(given)
+    }
+
+    fn console_url(&mut self, setting: &'static str) -> Option<String> {
+        let given = self.given(setting)?;
+        let everywhere = Allowed {
+            custom: true,
+            private: true,
+        };
+        // Nobody connects to it; but people follow it.
+        match Endpoint::parse(&given, Route::Dataway, everywhere) {
+            Ok(endpoint) => Some(endpoint.to_string()),
+            Err(wrong) => {
+                self.complain(setting, wrong);
+                None
+            }
+        }
+    }
+}
+
+/// Returns what stands after the account in an ARN of a service in a region: `Err` with what is wrong
+/// where it is in another one, without anything where it is no ARN of the service.
+fn in_place<'a>(arn: &'a str, service: &str, region: &str) -> Result<&'a str, Option<String>> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let [
+        _arn @ "arn",
+        partition,
+        its_service,
+        its_region,
+        account_id,
+        rest,
+    ] = parts[..]
+    else {
+        return Err(None);
+    };
+    if its_service != service || !is_account_id(account_id) {
+        return Err(None);
+    }
+    if partition != partition_of(region) {
+        return Err(Some(format!(
+            "is in the partition {}, and the function is in {}",
+            shown(partition),
+            partition_of(region)
+        )));
+    }
+    if its_region != region {
+        return Err(Some(format!(
+            "is in the region {}, and the function is in {region}",
+            shown(its_region)
+        )));
+    }
+    Ok(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GUANCE: [(&str, &str); 3] = [
+        ("GUANCE_ROUTE", "dataway"),
+        ("GUANCE_SITE", "us1"),
+        (
+            "GUANCE_SECRET_ARN",
+            "arn:aws:secretsmanager:eu-central-1:111122223333:secret:guance-AbCdEf",
+        ),
+    ];
+
+    fn parse(given: &[(&str, &str)]) -> Result<DeliverSettings, Complaints> {
+        let all = [
+            ("AWS_REGION", "eu-central-1"),
+            ("TABLE_NAME", "watch-Table-1"),
+            ("SINKS", "guance,sns,eventbridge"),
+            ("TOPIC_ARN", "arn:aws:sns:eu-central-1:111122223333:alerts"),
+            ("EVENT_BUS_NAME", "default"),
+            ("OWN_ACCOUNT_ID", "111122223333"),
+        ];
+        let all = all.iter().chain(&GUANCE).chain(given);
+        DeliverSettings::parse(all.map(|(name, value)| (name.to_string(), value.to_string())))
+    }
+
+    #[test]
+    fn what_is_right_is_taken() {
+        let settings = parse(&[
+            ("LANGUAGE", "zh"),
+            ("CANARY_KEYS", "AKIAIOSFODNN7EXAMPLE"),
+            ("ACCOUNT_NAMES", "111122223333=hub,444455556666=shop"),
+            ("ACCOUNT_ROLE_NAME", "key-reader"),
+            ("GUANCE_SAMPLE_LOGS", "true"),
+            ("GUANCE_WORKSPACE_ID", "wksp_0a1b2c"),
+        ])
+        .unwrap();
+        let guance = settings.guance.clone().unwrap();
+        assert_eq!(
+            guance.endpoint.to_string(),
+            "https://us1-openway.guance.com"
+        );
+        assert_eq!(
+            guance.console_url.unwrap(),
+            "https://us1-console.guance.com"
+        );
+        assert!(guance.sample_logs);
+        assert_eq!(settings.sinks().len(), 3);
+        assert_eq!(settings.language, Language::Zh);
+        assert_eq!(settings.keys.dormant_days, 90);
+        assert_eq!(settings.keys.canaries.len(), 1);
+        let members: Vec<_> = settings.keys.member_accounts.iter().collect();
+        assert_eq!(members, ["444455556666"]);
+    }
+
+    #[test]
+    fn the_settings_of_who_is_not_told_are_not_looked_at() {
+        let settings = parse(&[("SINKS", "sns"), ("GUANCE_ROUTE", "nonsense")]).unwrap();
+        assert_eq!(settings.guance, None);
+        assert_eq!(settings.event_bus_name, None);
+        assert_eq!(settings.sinks(), [SinkName::Sns]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_complained_about_by_its_name() {
+        for (name, value, says) in [
+            ("SINKS", "", "nobody"),
+            ("SINKS", "mail", "guance, sns, eventbridge"),
+            (
+                "GUANCE_ROUTE",
+                "none",
+                "dataway, datakit, push_event, custom_event",
+            ),
+            ("GUANCE_SITE", "us9", "truewatch-us1"),
+            ("GUANCE_SITE", "", "is missing"),
+            ("GUANCE_URL", "https://openway.guance.com", "give one"),
+            ("GUANCE_SECRET_ARN", "", "needs a secret"),
+            ("GUANCE_SECRET_ARN", "tkn_hush", "not the ARN"),
+            (
+                "GUANCE_SECRET_ARN",
+                "arn:aws:secretsmanager:us-east-1:111122223333:secret:guance",
+                "us-east-1",
+            ),
+            ("GUANCE_WORKSPACE_ID", "mine", "wksp_"),
+            (
+                "GUANCE_CONSOLE_URL",
+                "http://console.guance.com",
+                "https://",
+            ),
+            ("GUANCE_SAMPLE_LOGS", "yes", "neither true nor false"),
+            ("TOPIC_ARN", "", "is missing"),
+            ("TOPIC_ARN", "alerts", "not the ARN of a topic"),
+            (
+                "TOPIC_ARN",
+                "arn:aws:sns:us-east-1:111122223333:alerts",
+                "us-east-1",
+            ),
+            (
+                "TOPIC_ARN",
+                "arn:aws-cn:sns:eu-central-1:111122223333:alerts",
+                "aws-cn",
+            ),
+            (
+                "TOPIC_ARN",
+                "arn:aws:sns:eu-central-1:111122223333:alerts:sub",
+                "not the ARN",
+            ),
+            ("EVENT_BUS_NAME", "", "is missing"),
+            ("EVENT_BUS_NAME", "two words", "not the name"),
+            (
+                "EVENT_BUS_NAME",
+                "arn:aws:events:us-east-1:111122223333:event-bus/a",
+                "us-east-1",
+            ),
+            ("LANGUAGE", "fr", "neither en nor zh"),
+            ("OWN_ACCOUNT_ID", "1", "twelve digits"),
+            ("DORMANT_DAYS", "0", "from 1 to 3650"),
+            ("CANARY_KEYS", "AKIA", "not the id"),
+            ("CANARY_KEYS", "ASIAIOSFODNN7EXAMPLE", "not the id"),
+            ("ACCOUNT_ROLE_NAME", "a b", "name of a role"),
+            ("AWS_REGION", "", "is missing"),
+        ] {
+            let complaints = parse(&[(name, value)]).unwrap_err().to_string();
+            assert!(complaints.contains(name), "{name}={value}: {complaints}");
+            assert!(complaints.contains(says), "{name}={value}: {complaints}");
+            assert!(!complaints.contains("hush"), "{complaints}");
+        }
+        let rules = parse(&[("RULES_OBJECT", "rules.toml")]).unwrap_err();
+        assert!(
+            rules.to_string().contains("BUCKET_NAME: is missing"),
+            "{rules}"
+        );
+    }
+
+    #[test]
+    fn complaints_know_whom_they_concern() {
+        for (name, sinks) in [
+            ("TOPIC_ARN", &[SinkName::Sns][..]),
+            ("GUANCE_SITE", &[SinkName::Guance]),
+            ("EVENT_BUS_NAME", &[SinkName::EventBridge]),
+            ("OWN_ACCOUNT_ID", &SinkName::ALL),
+        ] {
+            let found = parse(&[(name, "")]).unwrap_err().sinks();
+            assert_eq!(found, sinks.iter().copied().collect());
+        }
+    }
+
+    #[test]
+    fn an_address_of_one_s_own_has_to_be_allowed() {
+        let custom = [("GUANCE_SITE", ""), ("GUANCE_URL", "https://df.example")];
+        let complaints = parse(&custom).unwrap_err().to_string();
+        assert!(
+            complaints.starts_with("GUANCE_URL: is none of"),
+            "{complaints}"
+        );
+        let allowed = [custom[0], custom[1], ("GUANCE_ALLOW_CUSTOM", "true")];
+        assert!(parse(&allowed).is_ok());
+        let plain = [
+            ("GUANCE_ROUTE", "datakit"),
+            ("GUANCE_SITE", ""),
+            ("GUANCE_URL", "http://10.1.2.3:9529"),
+        ];
+        assert!(parse(&plain).is_err());
+        let allowed = [
+            plain[0],
+            plain[1],
+            plain[2],
+            ("GUANCE_ALLOW_PRIVATE", "true"),
+        ];
+        assert!(parse(&allowed).is_ok());
+    }
+}

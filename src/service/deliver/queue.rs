@@ -1,0 +1,136 @@
+//! What is sent next: the first waiting row of each line, if it is free, the oldest first. A line
+//! whose first row is not free waits as a whole, because what happened later is told later.
+
+use std::collections::BTreeSet;
+
+use alerts::outbox::{Line, Row};
+use clusters::fingerprint::ClusterId;
+
+/// Rows that wait, in their order.
+#[derive(Debug, Default)]
+pub struct Queue(Vec<Row>);
+
+impl Queue {
+    /// Returns the queue of rows.
+    pub fn new(mut rows: Vec<Row>) -> Self {
+        Row::sort(&mut rows);
+        Self(rows)
+    }
+
+    /// Returns how many wait.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Takes at most so many rows out that may be sent now, in seconds: one of a line. Rows that were
+    /// rejected before come alone.
+    pub fn next(&mut self, now: i64, limit: usize) -> Vec<Row> {
+        let mut lines = BTreeSet::new();
+        let mut places = Vec::new();
+        for (place, row) in self.0.iter().enumerate() {
+            let is_first = lines.insert(key(row));
+            if !is_first || !row.is_free(now) || places.len() >= limit {
+                continue;
+            }
+            if row.attempts == 0 {
+                places.push(place);
+            } else if places.is_empty() {
+                places.push(place);
+                break;
+            }
+        }
+        self.take(&places)
+    }
+
+    /// Takes all rows out that may go into one message now: of each line those before the first one
+    /// that is not free. `is_meant` says which are wanted.
+    pub fn together(&mut self, now: i64, is_meant: impl Fn(&Row) -> bool) -> Vec<Row> {
+        let mut blocked = BTreeSet::new();
+        let mut places = Vec::new();
+        for (place, row) in self.0.iter().enumerate() {
+            if row.is_free(now) && is_meant(row) && !blocked.contains(&key(row)) {
+                places.push(place);
+            } else {
+                blocked.insert(key(row));
+            }
+        }
+        self.take(&places)
+    }
+
+    /// Puts a row back.
+    pub fn put_back(&mut self, row: Row) {
+        let is_before = |other: &Row| other.in_order(&row).is_lt();
+        let place = self.0.partition_point(is_before);
+        self.0.insert(place, row);
+    }
+
+    fn take(&mut self, places: &[usize]) -> Vec<Row> {
+        let mut taken = Vec::with_capacity(places.len());
+        for place in places.iter().rev() {
+            taken.push(self.0.remove(*place));
+        }
+        taken.reverse();
+        taken
+    }
+}
+
+fn key(row: &Row) -> (Option<ClusterId>, String) {
+    match row.line() {
+        Line::Cluster(cluster) => (Some(cluster), String::new()),
+        Line::Account(account_id) => (None, account_id.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alerts::occasion::{Kind, Occasion};
+
+    use super::*;
+
+    fn row(cluster: u8, created: i64, kind: Kind) -> Row {
+        let cluster = ClusterId::from_bytes([cluster; 16]);
+        let occasion = Occasion::of_cluster(kind, "111122223333", (cluster, 1), 0, 0);
+        Row::new("s", occasion, created)
+    }
+
+    fn told(rows: &[Row]) -> Vec<(i64, Kind)> {
+        let told = |row: &Row| (row.created, row.occasion.kind);
+        rows.iter().map(told).collect()
+    }
+
+    #[test]
+    fn one_row_of_a_line_is_sent_at_a_time_and_none_before_an_earlier_one() {
+        let later = Row {
+            due: 50,
+            ..row(2, 2, Kind::New)
+        };
+        let all = vec![
+            row(1, 3, Kind::NewPrincipal),
+            row(1, 1, Kind::New),
+            later,
+            row(2, 4, Kind::NewPrincipal),
+            row(3, 5, Kind::NewPrincipal),
+            row(3, 5, Kind::New),
+        ];
+        let mut queue = Queue::new(all);
+        let first = queue.next(10, 100);
+        assert_eq!(told(&first), [(1, Kind::New), (5, Kind::New)]);
+        let second = queue.next(10, 1);
+        assert_eq!(told(&second), [(3, Kind::NewPrincipal)]);
+        queue.put_back(second[0].clone());
+        assert_eq!(queue.next(10, 100).len(), 2);
+        assert_eq!(told(&queue.next(60, 100)), [(2, Kind::New)]);
+    }
+
+    #[test]
+    fn what_was_rejected_before_comes_alone() {
+        let suspect = Row {
+            attempts: 1,
+            ..row(1, 2, Kind::New)
+        };
+        let all = vec![row(2, 1, Kind::New), suspect, row(3, 3, Kind::New)];
+        let mut queue = Queue::new(all);
+        assert_eq!(told(&queue.next(10, 9)), [(1, Kind::New), (3, Kind::New)]);
+        assert_eq!(told(&queue.next(10, 9)), [(2, Kind::New)]);
+    }
+}

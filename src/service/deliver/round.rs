@@ -1,0 +1,535 @@
+//! One run over one sink: what stands in its way, what is taken, what is sent, and what becomes of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alerts::Alert;
+use alerts::outbox::{Answered, Breaker, Lease, Restraint, Row, Settlement};
+use clusters::fingerprint::ClusterId;
+use futures_util::stream::{self, StreamExt as _};
+use records::time::EventTime;
+
+use crate::deliver::desk::Desk;
+use crate::deliver::digest::{self, OLD_SECONDS};
+use crate::deliver::queue::Queue;
+use crate::deliver::verdict::{
+    PROBE_SECONDS, Phase, REJECTIONS_MAX, Trouble, backoff, phase, trouble,
+};
+use crate::deliver::{Delivery, Drained};
+use crate::policy::Verdict;
+use crate::ports::{Campaigns, Clock, Dossiers, KeyDirectory, Ledgers, Outbox, Sink, StoreError};
+
+/// How long a row is taken for, in seconds: longer than its alert and its requests take.
+const LEASE_SECONDS: i64 = 120;
+
+/// How much of a run's time must be left for rows to be taken, in milliseconds.
+const SPARE_MILLIS: i64 = 20_000;
+
+/// How many rows of each partition are looked at at a time.
+const WAITING_MAX: usize = 1000;
+
+/// How many clusters of a digest are looked up.
+const CLASSES_MAX: usize = 1000;
+
+/// How many calls to the store are under way at a time.
+const CALLS_MAX: usize = 16;
+
+/// How long a secret is not fetched again, in seconds.
+const SECRET_SECONDS: i64 = 60;
+
+/// A row that was taken, with its alert.
+struct Held {
+    row: Row,
+    alert: Alert,
+    silent_until: Option<i64>,
+}
+
+/// One run over one sink.
+pub struct Round<'a, O, K, C, S> {
+    delivery: &'a Delivery<'a, O, K, C>,
+    desk: &'a Desk<'a, O, K, C>,
+    name: &'a str,
+    sink: &'a mut S,
+    deadline: i64,
+    breaker: Breaker,
+    /// When the secret was last fetched again, in seconds.
+    forgot: Option<i64>,
+    /// Whether the one request was granted that may be tried.
+    has_probe: bool,
+    /// What became of the rows so far.
+    pub drained: Drained,
+}
+
+impl<'a, O, K, C, S> Round<'a, O, K, C, S>
+where
+    O: Campaigns + Outbox + Dossiers + Ledgers,
+    K: KeyDirectory,
+    C: Clock,
+    S: Sink,
+{
+    /// Returns a run that is about to begin.
+    pub fn new(
+        delivery: &'a Delivery<'a, O, K, C>,
+        desk: &'a Desk<'a, O, K, C>,
+        name: &'a str,
+        sink: &'a mut S,
+        deadline: i64,
+    ) -> Self {
+        Self {
+            delivery,
+            desk,
+            name,
+            sink,
+            deadline,
+            breaker: Breaker::default(),
+            forgot: None,
+            has_probe: false,
+            drained: Drained::default(),
+        }
+    }
+
+    /// Sends what may be sent, until nothing is left or the time is over.
+    pub async fn run(&mut self) -> Result<(), StoreError> {
+        self.breaker = self.delivery.store.breaker(self.name).await?;
+        loop {
+            if self.is_late() || phase(&self.breaker, self.now()) == Phase::Waiting {
+                break;
+            }
+            // One more than would be sent one by one, to see whether there are too many.
+            let beyond = self.sink.capacity().digest_beyond.unwrap_or_default();
+            let limit = WAITING_MAX.max(beyond.saturating_add(1));
+            let rows = self.delivery.store.waiting(self.name, limit).await?;
+            let mut queue = Queue::new(rows);
+            let mut has_moved = self.digest(&mut queue).await?;
+            while let Some(limit) = self.limit().await? {
+                let rows = queue.next(self.now(), limit);
+                if rows.is_empty() {
+                    break;
+                }
+                has_moved = true;
+                self.pass(rows, &mut queue).await?;
+            }
+            if !has_moved {
+                break;
+            }
+        }
+        self.drained.is_misconfigured = self.breaker.is_misconfigured;
+        Ok(())
+    }
+
+    fn now(&self) -> i64 {
+        self.delivery.clock.seconds()
+    }
+
+    fn is_late(&self) -> bool {
+        self.delivery.clock.millis() + SPARE_MILLIS > self.deadline
+    }
+
+    fn lease(&self, seconds: i64) -> Lease {
+        let now = self.now();
+        Lease {
+            holder: self.delivery.holder.to_owned(),
+            now,
+            until: now + seconds,
+        }
+    }
+
+    /// Returns how many rows may be taken now; `None` for none.
+    async fn limit(&mut self) -> Result<Option<usize>, StoreError> {
+        if self.is_late() {
+            return Ok(None);
+        }
+        Ok(match phase(&self.breaker, self.now()) {
+            Phase::Closed => Some(self.sink.capacity().alerts.max(1)),
+            Phase::Waiting if self.has_probe => Some(1),
+            Phase::Waiting => None,
+            Phase::Probing => {
+                let lease = self.lease(PROBE_SECONDS);
+                self.has_probe = self.delivery.store.probe(self.name, &lease).await?;
+                self.breaker.probe_from = lease.until;
+                self.has_probe.then_some(1)
+            }
+        })
+    }
+
+    /// Takes rows, makes their alerts and sends those that are to be sent. Rows that are not ended
+    /// are put back.
+    async fn pass(&mut self, rows: Vec<Row>, queue: &mut Queue) -> Result<(), StoreError> {
+        let lease = self.lease(LEASE_SECONDS);
+        let mut held = Vec::with_capacity(rows.len());
+        for (row, is_taken) in self.take(rows, &lease).await? {
+            if !is_taken {
+                // Its line waits for whoever has it.
+                queue.put_back(Row {
+                    leased_until: lease.until,
+                    ..row
+                });
+            } else if let Some(alert) = self.make(&row, &lease).await? {
+                held.push(alert);
+            }
+        }
+        for row in self.send(held, &lease).await? {
+            queue.put_back(row);
+        }
+        Ok(())
+    }
+
+    async fn take(&self, rows: Vec<Row>, lease: &Lease) -> Result<Vec<(Row, bool)>, StoreError> {
+        let store = self.delivery.store;
+        let takes = rows.into_iter().map(|row| async move {
+            let is_taken = store.lease(&row, lease).await?;
+            Ok((row, is_taken))
+        });
+        let taken: Vec<_> = stream::iter(takes).buffered(CALLS_MAX).collect().await;
+        taken.into_iter().collect()
+    }
+
+    /// Makes the alert of a row that was taken; `None` if it is held back.
+    async fn make(&mut self, row: &Row, lease: &Lease) -> Result<Option<Held>, StoreError> {
+        let restraint = self.restraint(row).await?;
+        if restraint.holds_back(&row.occasion, lease.now) {
+            self.suppress(row, lease).await?;
+            return Ok(None);
+        }
+        if self.desk.is_swallowed(&row.occasion).await? {
+            self.suppress(row, lease).await?;
+            return Ok(None);
+        }
+        let silence = restraint.silence;
+        let suppressed = silence.map_or(0, |silence| silence.suppressed);
+        let alert = self.desk.alert(row, suppressed).await?;
+        let Verdict::Tell { silence: seconds } = self.delivery.policies.judge(self.name, &alert)
+        else {
+            self.suppress(row, lease).await?;
+            return Ok(None);
+        };
+        // What was held back is counted anew from this message on.
+        let ends = silence.filter(|silence| silence.suppressed > 0);
+        let ends = ends.map(|silence| silence.until);
+        let is_end = row.occasion.is_end();
+        let until = seconds.filter(|_| !is_end).map(|of| lease.now + of);
+        Ok(Some(Held {
+            row: row.clone(),
+            alert,
+            silent_until: until.or(ends),
+        }))
+    }
+
+    async fn restraint(&self, row: &Row) -> Result<Restraint, StoreError> {
+        match row.occasion.cluster {
+            Some(cluster) => self.delivery.store.restraint(self.name, cluster).await,
+            None => Ok(Restraint::default()),
+        }
+    }
+
+    async fn suppress(&mut self, row: &Row, lease: &Lease) -> Result<(), StoreError> {
+        let end = Settlement::Suppressed;
+        if self.delivery.store.settle(row, lease, &end).await? {
+            self.drained.suppressed += 1;
+        }
+        Ok(())
+    }
+
+    /// Sends alerts, in as many requests as it takes, and returns the rows that are to be sent later.
+    async fn send(&mut self, held: Vec<Held>, lease: &Lease) -> Result<Vec<Row>, StoreError> {
+        let mut later = Vec::new();
+        let mut groups = vec![held];
+        while let Some(group) = groups.pop().filter(|group| !group.is_empty()) {
+            let answers = self.request(&group).await;
+            let all = |is: fn(&Answered) -> bool| group.len() > 1 && answers.iter().all(is);
+            if all(|answer| matches!(answer, Answered::TooLong(_))) {
+                let mut group = group;
+                let half = group.split_off(group.len() / 2);
+                groups.extend([half, group]);
+            } else if all(|answer| matches!(answer, Answered::Rejected(_))) {
+                later.extend(self.bisect(group, lease).await?);
+            } else {
+                later.extend(self.conclude(group, answers, lease).await?);
+            }
+            if phase(&self.breaker, self.now()) == Phase::Waiting {
+                let rest = groups.drain(..).flatten();
+                let why = self.breaker.why.clone();
+                for held in rest {
+                    later.push(
+                        self.put_off(held.row, lease, self.now(), &why, false)
+                            .await?,
+                    );
+                }
+            }
+        }
+        Ok(later)
+    }
+
+    /// Sends one request. One that is refused is sent once more with a secret that was fetched anew.
+    async fn request(&mut self, group: &[Held]) -> Vec<Answered> {
+        let alerts: Vec<Alert> = group.iter().map(|held| held.alert.clone()).collect();
+        self.request_of(&alerts).await
+    }
+
+    async fn request_of(&mut self, alerts: &[Alert]) -> Vec<Answered> {
+        self.has_probe = false;
+        let mut answers = self.request_once(alerts).await;
+        let is_refused = |answer: &Answered| matches!(answer, Answered::Refused(_));
+        let now = self.now();
+        let is_fresh = self.forgot.is_some_and(|at| now - at < SECRET_SECONDS);
+        if answers.iter().any(is_refused) && answers.iter().all(is_refused) && !is_fresh {
+            self.forgot = Some(now);
+            self.sink.forget_secret();
+            answers = self.request_once(alerts).await;
+        }
+        answers
+    }
+
+    async fn request_once(&mut self, alerts: &[Alert]) -> Vec<Answered> {
+        self.drained.requests += 1;
+        let answers = self.sink.send(alerts).await;
+        if answers.len() == alerts.len() {
+            return answers;
+        }
+        let why = format!("{} answers to {} alerts", answers.len(), alerts.len());
+        vec![Answered::Unreachable(why); alerts.len()]
+    }
+
+    /// Finds the alert for which a request was rejected: of what is left, one half is sent. If it is
+    /// accepted, the bad one is in the other half. Returns the rows that are to be sent later.
+    async fn bisect(&mut self, group: Vec<Held>, lease: &Lease) -> Result<Vec<Row>, StoreError> {
+        let mut later = Vec::new();
+        let mut rest = Vec::new();
+        let mut suspects = group;
+        while suspects.len() > 1 {
+            let back = suspects.split_off(suspects.len().div_ceil(2));
+            let answers = self.request(&suspects).await;
+            if answers.iter().all(|it| matches!(it, Answered::Rejected(_))) {
+                rest.extend(back);
+                continue;
+            }
+            let is_all = answers.iter().all(|it| matches!(it, Answered::Accepted(_)));
+            later.extend(self.conclude(suspects, answers, lease).await?);
+            suspects = back;
+            if !is_all {
+                rest.append(&mut suspects);
+            }
+        }
+        // None is left where the sink has something else to say by now.
+        if !suspects.is_empty() {
+            let why = "rejected with others".to_owned();
+            later.extend(
+                self.conclude(suspects, vec![Answered::Rejected(why)], lease)
+                    .await?,
+            );
+        }
+        // They were only in bad company: they go with what is sent next.
+        for held in rest {
+            later.push(self.put_off(held.row, lease, self.now(), "", false).await?);
+        }
+        Ok(later)
+    }
+
+    /// Settles rows by their answers, and notes what they say of the sink. Returns the rows that are
+    /// to be sent later.
+    async fn conclude(
+        &mut self,
+        group: Vec<Held>,
+        answers: Vec<Answered>,
+        lease: &Lease,
+    ) -> Result<Vec<Row>, StoreError> {
+        let is_accepted = |answer: &Answered| matches!(answer, Answered::Accepted(_));
+        let works = answers.iter().any(is_accepted);
+        let wait = self.note(works, answers.iter().find_map(trouble)).await?;
+        let mut later = Vec::new();
+        let mut sent = Vec::new();
+        for (held, answer) in group.into_iter().zip(answers) {
+            match answer {
+                Answered::Accepted(answer) => {
+                    let silent_until = held.silent_until;
+                    sent.push((
+                        held.row,
+                        Settlement::Sent {
+                            answer,
+                            silent_until,
+                        },
+                    ));
+                }
+                Answered::Rejected(why) if held.row.attempts + 1 < REJECTIONS_MAX => {
+                    let any = |limit| self.delivery.clock.any(limit);
+                    let due = self.now() + backoff(held.row.attempts, any);
+                    later.push(self.put_off(held.row, lease, due, &why, true).await?);
+                }
+                Answered::Rejected(why) | Answered::TooLong(why) => {
+                    let dead = Settlement::Dead { why };
+                    if self.delivery.store.settle(&held.row, lease, &dead).await? {
+                        self.drained.dead += 1;
+                    }
+                }
+                Answered::Refused(why)
+                | Answered::Busy { why, .. }
+                | Answered::Unreachable(why) => {
+                    let due = self.now() + wait;
+                    later.push(self.put_off(held.row, lease, due, &why, false).await?);
+                }
+            }
+        }
+        let settled = self.settle(sent, lease).await?;
+        self.drained.sent += settled;
+        Ok(later)
+    }
+
+    async fn settle(&self, ends: Vec<(Row, Settlement)>, lease: &Lease) -> Result<u64, StoreError> {
+        let store = self.delivery.store;
+        let settles = ends
+            .into_iter()
+            .map(|(row, end)| async move { store.settle(&row, lease, &end).await });
+        let settled: Vec<_> = stream::iter(settles).buffered(CALLS_MAX).collect().await;
+        let mut count = 0;
+        for is_settled in settled {
+            count += u64::from(is_settled?);
+        }
+        Ok(count)
+    }
+
+    /// Notes what stands in the way of the sink, if that has changed. Returns for how many seconds
+    /// rows wait that were not sent: not at all where the sink as a whole is left alone.
+    async fn note(&mut self, works: bool, trouble: Option<Trouble>) -> Result<i64, StoreError> {
+        let now = self.now();
+        let any = |limit| self.delivery.clock.any(limit);
+        let (breaker, wait) = match &trouble {
+            Some(trouble) if !works => {
+                let wait = trouble.wait(self.breaker.failures, any);
+                (trouble.breaker(&self.breaker, now, wait), 0)
+            }
+            Some(trouble) => (Breaker::default(), trouble.wait(0, any)),
+            None => (Breaker::default(), 0),
+        };
+        if breaker != self.breaker {
+            self.delivery.store.set_breaker(self.name, &breaker).await?;
+            self.breaker = breaker;
+        }
+        Ok(wait)
+    }
+
+    /// Gives a row back to be sent later, and returns it as it is then.
+    async fn put_off(
+        &mut self,
+        row: Row,
+        lease: &Lease,
+        due: i64,
+        why: &str,
+        counts: bool,
+    ) -> Result<Row, StoreError> {
+        let why = why.to_owned();
+        let end = Settlement::Later { due, why, counts };
+        let store = self.delivery.store;
+        if store.settle(&row, lease, &end).await? {
+            self.drained.later += 1;
+        }
+        Ok(Row {
+            due,
+            leased_until: 0,
+            attempts: row.attempts + i64::from(counts),
+            ..row
+        })
+    }
+
+    /// Sends one message instead of many: of all where there are too many, or of those that waited
+    /// for two weeks. Tells whether there was anything to do.
+    async fn digest(&mut self, queue: &mut Queue) -> Result<bool, StoreError> {
+        let now = self.now();
+        if phase(&self.breaker, now) != Phase::Closed {
+            return Ok(false);
+        }
+        let most = self.sink.capacity().digest_beyond;
+        let is_flood = most.is_some_and(|most| queue.len() > most);
+        let is_old = |row: &Row| row.created <= now - OLD_SECONDS;
+        let lease = self.lease(LEASE_SECONDS);
+        let mut rows = Vec::new();
+        let wanted = queue.together(now, |row| is_flood || is_old(row));
+        for (row, is_taken) in self.take(wanted, &lease).await? {
+            if is_taken {
+                rows.push(row);
+            } else {
+                queue.put_back(Row {
+                    leased_until: lease.until,
+                    ..row
+                });
+            }
+        }
+        if rows.is_empty() {
+            return Ok(false);
+        }
+        let mut rows = self.unmarked(rows, &lease).await?;
+        if rows.is_empty() {
+            return Ok(true);
+        }
+        let alert = self.digested(&rows).await?;
+        let answer = self.request_of(std::slice::from_ref(&alert)).await;
+        match answer.into_iter().next() {
+            Some(Answered::Accepted(_)) => {
+                self.note(true, None).await?;
+                // The first is settled last: until then, a digest that is sent again has the same id.
+                let first = rows.remove(0);
+                let digested = |row| (row, Settlement::Digested);
+                let rest = rows.into_iter().map(digested).collect();
+                self.drained.digested += self.settle(rest, &lease).await?;
+                self.drained.digested += self.settle(vec![digested(first)], &lease).await?;
+            }
+            answer => {
+                let trouble = answer.as_ref().and_then(trouble);
+                let is_bad = trouble.is_none();
+                self.note(is_bad, trouble).await?;
+                let why = self.breaker.why.clone();
+                // A digest that is not taken as it is: each row on its own then.
+                let due = self.now() + if is_bad { PROBE_SECONDS } else { 0 };
+                for row in rows {
+                    let row = self.put_off(row, &lease, due, &why, is_bad).await?;
+                    queue.put_back(row);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Returns the rows that a digest tells of: what people decided holds for it as well, though
+    /// silence does not.
+    async fn unmarked(&mut self, rows: Vec<Row>, lease: &Lease) -> Result<Vec<Row>, StoreError> {
+        let round = &*self;
+        let reads = rows.into_iter().map(|row| async move {
+            let restraint = round.restraint(&row).await?;
+            let silence = None;
+            let of_mark = Restraint {
+                silence,
+                ..restraint
+            };
+            let is_held = of_mark.holds_back(&row.occasion, lease.now);
+            Ok((row, is_held))
+        });
+        let read: Vec<Result<_, StoreError>> =
+            stream::iter(reads).buffered(CALLS_MAX).collect().await;
+        let mut told = Vec::new();
+        for read in read {
+            let (row, is_held) = read?;
+            if is_held {
+                self.suppress(&row, lease).await?;
+            } else {
+                told.push(row);
+            }
+        }
+        Ok(told)
+    }
+
+    async fn digested(&self, rows: &[Row]) -> Result<Alert, StoreError> {
+        let clusters = rows.iter().filter_map(|row| row.occasion.cluster);
+        let clusters: BTreeSet<ClusterId> = clusters.collect();
+        let store = self.delivery.store;
+        let looks = clusters.into_iter().take(CLASSES_MAX).map(|id| async move {
+            // Of no hour: what the cluster is, is enough.
+            let none = EventTime::LAST.window()..=EventTime::FIRST.window();
+            let known = store.dossier(id, none).await?;
+            let class = known.map(|known| known.cluster.facts.identity.class.name());
+            Ok((id, class))
+        });
+        let classes: Vec<Result<_, StoreError>> =
+            stream::iter(looks).buffered(CALLS_MAX).collect().await;
+        let classes: BTreeMap<_, _> = classes.into_iter().collect::<Result<_, _>>()?;
+        let class = |cluster| classes.get(&cluster).copied().flatten();
+        Ok(self.desk.summary(digest::occasion(rows, class)))
+    }
+}

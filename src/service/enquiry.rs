@@ -1,0 +1,212 @@
+//! Enquiries at IAM about access keys.
+//!
+//! It is asked at most once a second, about no key again while an answer stands, and never holds its
+//! caller for long: what is missing is said to be. What an answer shows that somebody should know is
+//! told with it.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+use alerts::occasion::Occasion;
+use clusters::fingerprint::ClusterId;
+use clusters::keys::{KeyReport, KeySettings, Ledger, account_of};
+use futures_util::lock::Mutex;
+use records::time::EventTime;
+
+use crate::ports::{Clock, KeyDirectory, Ledgers, StoreError};
+
+/// How long lies between two calls to IAM at least, in milliseconds.
+const CALL_MILLIS: i64 = 1000;
+
+/// When IAM is asked again that did not answer, in seconds.
+const AGAIN_SECONDS: i64 = 60;
+
+/// An access key as it was seen.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// Its id.
+    pub key: &'a str,
+    /// When it was used.
+    pub at: Option<EventTime>,
+    /// The account of whoever used it.
+    pub caller_account: Option<&'a str>,
+    /// The session that used it.
+    pub session: Option<&'a str>,
+    /// The cluster that it was seen in, and the account of that.
+    pub cluster: Option<(ClusterId, &'a str)>,
+}
+
+/// The enquiries of one run.
+#[derive(Debug)]
+pub struct Enquiry<'a, L, K, C> {
+    store: &'a L,
+    directory: &'a K,
+    clock: &'a C,
+    keys: &'a KeySettings,
+    /// From when on IAM may be asked, in milliseconds.
+    next_call: Cell<i64>,
+    /// How long may still be waited, in milliseconds.
+    patience: Cell<i64>,
+    /// How often it was asked.
+    calls: Cell<u64>,
+    /// What is remembered of keys that were looked up. One is looked up at a time, so that what one
+    /// caller found out another one need not ask.
+    ledgers: Mutex<BTreeMap<String, Ledger>>,
+}
+
+/// What is known of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// What is remembered of it.
+    pub ledger: Ledger,
+    /// Whether IAM should have been asked, and did not answer.
+    pub is_missing: bool,
+}
+
+/// What came of asking about a key.
+struct Asked {
+    known: Known,
+    /// Whether there is something to remember.
+    is_changed: bool,
+}
+
+impl<'a, L: Ledgers, K: KeyDirectory, C: Clock> Enquiry<'a, L, K, C> {
+    /// Returns enquiries that wait for their turns for so many milliseconds at most, all together.
+    pub fn new(
+        store: &'a L,
+        directory: &'a K,
+        clock: &'a C,
+        keys: &'a KeySettings,
+        patience_millis: i64,
+    ) -> Self {
+        Self {
+            store,
+            directory,
+            clock,
+            keys,
+            next_call: Cell::new(0),
+            patience: Cell::new(patience_millis),
+            calls: Cell::new(0),
+            ledgers: Mutex::default(),
+        }
+    }
+
+    /// Returns how often IAM was asked.
+    pub fn calls(&self) -> u64 {
+        self.calls.get()
+    }
+
+    /// Reports on a key, having asked if that is due.
+    pub async fn report(&self, seen: &Seen<'_>) -> Result<KeyReport, StoreError> {
+        let Some(known) = self.known(seen).await? else {
+            return Ok(KeyReport {
+                session: seen.session.map(str::to_owned),
+                ..self.keys.report(seen.key, seen.at, None)
+            });
+        };
+        Ok(KeyReport {
+            is_missing: known.is_missing,
+            ..self.keys.report(seen.key, seen.at, Some(&known.ledger))
+        })
+    }
+
+    /// Returns what is known of a key, having asked if that is due; `None` for one that is not asked
+    /// about. A key that woke up and a canary that was used are told of here, once.
+    pub async fn known(&self, seen: &Seen<'_>) -> Result<Option<Known>, StoreError> {
+        if !self.keys.is_asked(seen.key, seen.caller_account) {
+            return Ok(None);
+        }
+        let mut ledgers = self.ledgers.lock().await;
+        let ledger = match ledgers.get(seen.key) {
+            Some(ledger) => ledger.clone(),
+            None => self.store.ledger(seen.key).await?,
+        };
+        let earlier = ledger.clone();
+        let Asked {
+            mut known,
+            is_changed,
+        } = self.asked(seen, ledger).await?;
+        let tells = self.tells(seen, &earlier, &mut known.ledger);
+        if is_changed || !tells.is_empty() {
+            let now = self.clock.seconds();
+            let remembered = self.store.remember(seen.key, &known.ledger, &tells, now);
+            remembered.await?;
+        }
+        ledgers.insert(seen.key.to_owned(), known.ledger.clone());
+        Ok(Some(known))
+    }
+
+    /// Returns what is to be told of a key, and notes that it is.
+    fn tells(&self, seen: &Seen<'_>, earlier: &Ledger, ledger: &mut Ledger) -> Vec<Occasion> {
+        let now = self.clock.seconds();
+        let mut tells = Vec::new();
+        let answer = ledger.now.as_ref();
+        if let Some(at) = answer.and_then(|answer| answer.used_since(earlier.now.as_ref()))
+            && self.keys.canaries.contains(seen.key)
+        {
+            let account_id = account_of(seen.key).or(seen.caller_account.map(str::to_owned));
+            let account_id = account_id.unwrap_or_default();
+            tells.push(Occasion::of_silent_use(seen.key, &account_id, at, now));
+        }
+        let awakening = self.keys.awakening(ledger, seen.at);
+        if let (Some((last, again)), Some((cluster, account_id))) = (awakening, seen.cluster)
+            && ledger.told != Some(last.seconds())
+        {
+            ledger.told = Some(last.seconds());
+            let times = (last, again);
+            tells.push(Occasion::of_awakening(
+                seen.key, account_id, cluster, times, now,
+            ));
+        }
+        tells
+    }
+
+    /// Asks IAM about a key if that is due.
+    async fn asked(&self, seen: &Seen<'_>, ledger: Ledger) -> Result<Asked, StoreError> {
+        let unchanged = |ledger: Ledger, is_missing| Asked {
+            known: Known { ledger, is_missing },
+            is_changed: false,
+        };
+        let is_unknown = ledger.now.is_none();
+        if !ledger.is_due(self.clock.seconds()) {
+            return Ok(unchanged(ledger, is_unknown));
+        }
+        if !self.turn().await {
+            return Ok(unchanged(ledger, true));
+        }
+        let now = self.clock.seconds();
+        if !self.store.claim(seen.key, now).await? {
+            return Ok(unchanged(ledger, is_unknown));
+        }
+        let account_id = account_of(seen.key);
+        let account_id = account_id.as_deref().or(seen.caller_account);
+        let account_id = account_id.unwrap_or(&self.keys.account_id);
+        self.calls.set(self.calls.get() + 1);
+        let (ledger, is_missing) = match self.directory.last_use(seen.key, account_id).await {
+            Ok(answer) => (ledger.answered(answer, now), false),
+            Err(_) => {
+                let next = now + AGAIN_SECONDS;
+                (Ledger { next, ..ledger }, true)
+            }
+        };
+        Ok(Asked {
+            known: Known { ledger, is_missing },
+            is_changed: true,
+        })
+    }
+
+    /// Waits for a turn to ask IAM; `false` says that this would take too long.
+    async fn turn(&self) -> bool {
+        let now = self.clock.millis();
+        let wait = (self.next_call.get() - now).max(0);
+        if wait > self.patience.get() {
+            return false;
+        }
+        self.patience.set(self.patience.get() - wait);
+        self.next_call.set(now + wait + CALL_MILLIS);
+        if wait > 0 {
+            self.clock.wait(wait).await;
+        }
+        true
+    }
+}

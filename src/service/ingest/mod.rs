@@ -1,0 +1,561 @@
+//! The verb that turns an input into clusters: open, fold, commit.
+//!
+//! Nothing is committed before the input was read to its end: a gzip stream whose checksum is
+//! wrong has given records that nobody should trust. A record that cannot be read is quarantined
+//! and costs nothing but itself.
+
+pub mod backfill;
+pub mod diagnosis;
+pub mod gaps;
+pub mod heal;
+pub mod intake;
+pub mod redrive;
+pub mod rulebook;
+pub mod subscription;
+
+use std::collections::VecDeque;
+use std::io::Read;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use clusters::class::{Class, NO_ERROR, SIEVE};
+use clusters::memo::Memo;
+use clusters::own::{OWN, is_refusal};
+use clusters::report::Books;
+use clusters::sample::Marks;
+use clusters::{Conclusion, EventId, Finding, Tally, event_time};
+use input::file::{Reader, read};
+use input::{Item, Layout, Limits, ReadError};
+use records::redact;
+use records::repeat::{Model, Repeat};
+use records::time::EventTime;
+use records::{Record, Rejection, Wrapper};
+use sha2::{Digest as _, Sha256};
+
+use crate::ports::{Batch, Committed, Quarantined, Spent, Store, StoreError};
+use crate::rules::{Fate, Hits, Rules};
+
+/// How many unreadable records of one input are kept with their place and reason; all are counted.
+pub const QUARANTINED_MAX: usize = 1000;
+
+/// An input, folded but not yet committed.
+#[derive(Debug, Default)]
+pub struct Folded {
+    tally: Tally,
+    quarantined: Vec<Quarantined>,
+    books: Books,
+    hits: Vec<Hits>,
+    /// When the last of its records was logged.
+    logged_at: Option<EventTime>,
+    /// The longest that a selected record took from its call to CloudWatch Logs, in seconds.
+    lag_seconds: Option<i64>,
+    /// All records that could not be read, where they are to be counted in clusters.
+    unparsable: Option<Vec<Unparsable>>,
+}
+
+/// A record that could not be read, as far as it counts.
+#[derive(Debug)]
+struct Unparsable {
+    number: u64,
+    /// What it says, hashed; a record that was not even handed over has none.
+    says: Option<[u8; 32]>,
+    reason: &'static str,
+    account_id: Option<Arc<str>>,
+    logged_at: Option<EventTime>,
+}
+
+/// What became of an input that was committed.
+#[derive(Debug, Default)]
+pub struct Ingested {
+    /// What became of its records.
+    pub books: Books,
+    /// Those that could not be read, at most [`QUARANTINED_MAX`].
+    pub quarantined: Vec<Quarantined>,
+    /// How often each rule matched, in the order of the rules.
+    pub hits: Vec<Hits>,
+    /// Clusters that are new.
+    pub new_clusters: u64,
+    /// What the store took for it.
+    pub spent: Spent,
+    /// Which samples the store has enough of now.
+    marks: Marks,
+}
+
+/// How inputs are folded, and what is remembered from one to the next to make it less work; what
+/// comes of an input does not depend on that.
+#[derive(Debug)]
+pub struct Folding<'r> {
+    limits: Limits,
+    /// Without one, each byte is looked at.
+    reader: Option<Reader>,
+    finder: Finder<'r>,
+    /// Which samples the store would not keep; none at all where nobody looks at samples. Foldings
+    /// that work side by side share them.
+    marks: Option<SharedMarks>,
+    /// Whether records that cannot be read are listed to be counted in clusters.
+    counts_unparsable: bool,
+}
+
+/// What a folding remembers and the room that it has, without its rules; nothing by default.
+#[derive(Debug, Default)]
+pub struct Remembered {
+    reader: Option<Reader>,
+    memo: Option<Memo>,
+    repeats: Option<Repeats>,
+    marks: Option<SharedMarks>,
+}
+
+/// Marks that foldings share which work side by side.
+type SharedMarks = Arc<Mutex<Arc<Marks>>>;
+
+/// What finds out what records say.
+#[derive(Debug)]
+struct Finder<'r> {
+    rules: &'r Rules,
+    memo: Memo,
+    /// Without them, each record is parsed, with a parser.
+    repeats: Option<Repeats>,
+}
+
+/// The last records that went into clusters, the newest first, and what was found in them.
+#[derive(Debug, Default)]
+struct Repeats(VecDeque<Known>);
+
+#[derive(Debug)]
+struct Known {
+    model: Model,
+    account_id: Option<String>,
+    found: Found,
+}
+
+/// What is found in a record, whichever event it is.
+#[derive(Debug, Clone)]
+struct Found {
+    finding: Finding,
+    /// Whether its code is not known here.
+    unknown_code: bool,
+}
+
+/// How many records are compared with: callers take turns.
+const KNOWN_MAX: usize = 8;
+
+impl Repeats {
+    /// Returns what was found in the record that a text repeats, and in what it differs.
+    fn find<'t>(&self, text: &'t str, wrapper: &Wrapper) -> Option<(Repeat<'t>, &Found)> {
+        self.0
+            .iter()
+            .filter(|known| known.account_id == wrapper.account_id)
+            .find_map(|known| Some((known.model.repeated_by(text)?, &known.found)))
+    }
+
+    /// Keeps a record in the place of the oldest.
+    fn keep(&mut self, record: &Record<'_>, text: &str, wrapper: &Wrapper, found: &Found) {
+        let oldest = (self.0.len() == KNOWN_MAX).then(|| self.0.pop_back());
+        let mut model = oldest
+            .flatten()
+            .map_or_else(Model::default, |known| known.model);
+        if model.take(record, text) {
+            self.0.push_front(Known {
+                model,
+                account_id: wrapper.account_id.clone(),
+                found: found.clone(),
+            });
+        }
+    }
+}
+
+impl<'r> Folding<'r> {
+    /// Returns a folding by rules, which may leave records out or change what is concluded of them.
+    pub fn new(limits: Limits, rules: &'r Rules) -> Self {
+        Self {
+            limits,
+            reader: Some(Reader::new(&SIEVE)),
+            finder: Finder {
+                rules,
+                memo: Memo::paying(),
+                repeats: Some(Repeats::default()),
+            },
+            marks: None,
+            counts_unparsable: false,
+        }
+    }
+
+    /// Returns a folding by the same rules as the one that remembered something.
+    pub fn remembering(limits: Limits, rules: &'r Rules, remembered: Remembered) -> Self {
+        let new = Self::new(limits, rules);
+        Self {
+            reader: remembered.reader.or(new.reader),
+            finder: Finder {
+                rules,
+                memo: remembered.memo.unwrap_or(new.finder.memo),
+                repeats: remembered.repeats.or(new.finder.repeats),
+            },
+            marks: remembered.marks,
+            ..new
+        }
+    }
+
+    /// Returns what it remembers, for another by the same rules.
+    pub fn into_remembered(self) -> Remembered {
+        Remembered {
+            reader: self.reader,
+            memo: Some(self.finder.memo),
+            repeats: self.finder.repeats,
+            marks: self.marks,
+        }
+    }
+
+    /// Lists all records that cannot be read, so that they can be counted in clusters.
+    pub fn counting_unparsable(self) -> Self {
+        Self {
+            counts_unparsable: true,
+            ..self
+        }
+    }
+
+    /// Makes samples as well.
+    pub fn with_samples(self) -> Self {
+        Self {
+            marks: self.marks.or_else(|| Some(Arc::default())),
+            ..self
+        }
+    }
+
+    /// Reads every record, a byte after another: what is slow, and cannot be wrong in the ways that
+    /// make the other fast.
+    pub fn plodding(self) -> Self {
+        Self {
+            reader: None,
+            finder: Finder {
+                rules: self.finder.rules,
+                memo: Memo::default(),
+                repeats: None,
+            },
+            ..self
+        }
+    }
+
+    /// Returns a folding to work beside this one, for the same store.
+    pub fn beside(&self) -> Self {
+        Self {
+            marks: self.marks.clone(),
+            ..Self::new(self.limits, self.finder.rules)
+        }
+    }
+
+    /// Remembers what was worked out of parts of records in another memo.
+    pub fn with_memo(mut self, memo: Memo) -> Self {
+        self.finder.memo = memo;
+        self
+    }
+
+    /// Reads an input to its end and folds its records.
+    ///
+    /// `account_id` is the account that the input's name tells, for records that name none.
+    ///
+    /// # Errors
+    /// When the input as a whole cannot be trusted; nothing of it should be kept then.
+    pub fn fold(
+        &mut self,
+        input: impl Read,
+        layout: Layout,
+        account_id: Option<&str>,
+    ) -> Result<Folded, ReadError> {
+        let Self {
+            limits,
+            reader,
+            finder,
+            marks,
+            counts_unparsable,
+        } = self;
+        let mut folded = Folded {
+            hits: vec![Hits::default(); finder.rules.all().len()],
+            unparsable: counts_unparsable.then(Vec::new),
+            ..Folded::default()
+        };
+        let marks = marks.as_deref().map(|marks| Arc::clone(&held(marks)));
+        let mut visit = |item: Item<'_>| match item {
+            Item::Record {
+                number,
+                text,
+                wrapper,
+            } => {
+                let wrapper = wrapper.or_account(account_id);
+                folded.record(number, &text, &wrapper, marks.as_deref(), finder);
+            }
+            Item::Rejected {
+                number,
+                rejection,
+                wrapper,
+            } => folded.quarantine(number, None, rejection, wrapper),
+            Item::Quiet { count } => folded.quiet(count),
+            Item::ControlMessage => folded.books.control_messages += 1,
+        };
+        match reader {
+            Some(reader) => reader.read(input, layout, limits, &mut visit),
+            None => read(input, layout, limits, &mut visit),
+        }?;
+        Ok(folded)
+    }
+
+    /// Remembers which samples of a committed input the store has enough of.
+    pub fn learn(&self, ingested: &Ingested) {
+        learn(self.marks.as_ref(), ingested);
+    }
+}
+
+impl Remembered {
+    /// Remembers which samples of a committed input the store has enough of.
+    pub fn learn(&self, ingested: &Ingested) {
+        learn(self.marks.as_ref(), ingested);
+    }
+}
+
+fn learn(marks: Option<&SharedMarks>, ingested: &Ingested) {
+    if let Some(marks) = marks {
+        Arc::make_mut(&mut held(marks)).extend(&ingested.marks);
+    }
+}
+
+impl Finder<'_> {
+    /// Reads a record.
+    fn parse<'t>(&self, text: &'t str) -> Result<Record<'t>, Rejection> {
+        match self.repeats {
+            Some(_) => Record::parse(text),
+            None => Record::parse_slowly(text),
+        }
+    }
+
+    /// Takes what is concluded of a record, and keeps it for those that repeat the record.
+    fn find(
+        &mut self,
+        conclusion: Conclusion<'_>,
+        record: &Record<'_>,
+        text: &str,
+        wrapper: &Wrapper,
+    ) -> Found {
+        let finding = Finding::of(conclusion, &mut self.memo.ids);
+        let is_other = finding.facts.identity.class == Class::Other;
+        let found = Found {
+            finding,
+            unknown_code: is_other && record.error_code.is_some(),
+        };
+        // What a rule looks at may be anything in the record, its time among it.
+        if let (Some(repeats), []) = (&mut self.repeats, self.rules.all()) {
+            repeats.keep(record, text, wrapper, &found);
+        }
+        found
+    }
+}
+
+/// Takes marks; whoever held them before cannot have left them half done.
+fn held(marks: &Mutex<Arc<Marks>>) -> MutexGuard<'_, Arc<Marks>> {
+    marks.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Folds one input, with samples.
+///
+/// # Errors
+/// As [`Folding::fold`].
+pub fn fold(
+    input: impl Read,
+    layout: Layout,
+    limits: &Limits,
+    account_id: Option<&str>,
+    rules: &Rules,
+) -> Result<Folded, ReadError> {
+    let mut folding = Folding::new(*limits, rules).with_samples();
+    folding.fold(input, layout, account_id)
+}
+
+/// Commits a folded input and closes its books.
+///
+/// # Errors
+/// The store's; nothing of the input was kept then, and committing it again is safe.
+pub async fn commit(
+    store: &mut impl Store,
+    source: &str,
+    folded: Folded,
+) -> Result<Ingested, StoreError> {
+    let mut ingested = commit_all(store, vec![(source.to_owned(), folded)]).await?;
+    Ok(ingested.pop().unwrap_or_default())
+}
+
+/// Commits folded inputs, each with its name, together and in their order, and closes their books.
+///
+/// # Errors
+/// The store's; nothing of any of them was kept then, and committing them again is safe.
+pub async fn commit_all(
+    store: &mut impl Store,
+    inputs: Vec<(String, Folded)>,
+) -> Result<Vec<Ingested>, StoreError> {
+    let mut open = Vec::with_capacity(inputs.len());
+    let mut batches = Vec::with_capacity(inputs.len());
+    for (source, folded) in inputs {
+        let (ingested, batch) = folded.open(source);
+        open.push(ingested);
+        batches.push(batch);
+    }
+    let committed = store.commit(batches).await?;
+    for (ingested, committed) in open.iter_mut().zip(committed) {
+        ingested.close(committed);
+    }
+    Ok(open)
+}
+
+impl Ingested {
+    /// Closes the books. Which of the observed events are duplicates is known only now: the store
+    /// has the others.
+    fn close(&mut self, committed: Committed) {
+        let books = &mut self.books;
+        let observed = books.selected - books.ignored() - books.quarantined();
+        books.clustered = committed.fresh;
+        books.duplicate = observed - committed.fresh;
+        debug_assert!(books.balances());
+        self.new_clusters = committed.new_clusters;
+        self.spent = committed.spent;
+        self.marks = committed.marks;
+    }
+}
+
+impl Folded {
+    /// Returns how many events it holds.
+    pub fn events(&self) -> usize {
+        self.tally.sightings.len()
+    }
+
+    /// Returns what was seen, by event.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Returns what is to be committed, and the books that are closed when it is.
+    fn open(self, source: String) -> (Ingested, Batch) {
+        let ingested = Ingested {
+            books: self.books,
+            quarantined: self.quarantined.clone(),
+            hits: self.hits,
+            ..Ingested::default()
+        };
+        let batch = Batch {
+            source,
+            tally: self.tally,
+            quarantined: self.quarantined,
+        };
+        (ingested, batch)
+    }
+
+    fn record(
+        &mut self,
+        number: u64,
+        text: &str,
+        wrapper: &Wrapper,
+        marks: Option<&Marks>,
+        finder: &mut Finder<'_>,
+    ) {
+        self.logged_at = self.logged_at.max(wrapper.logged_at);
+        let repeats = finder.repeats.as_ref();
+        if let Some((repeat, found)) = repeats.and_then(|repeats| repeats.find(text, wrapper)) {
+            self.books.read += 1;
+            self.books.selected += 1;
+            let id = EventId::named(repeat.event_id);
+            let at = event_time(Some(repeat.event_time), wrapper);
+            self.lag(at, wrapper);
+            let sample = || {
+                let record = Record::parse(text);
+                record.as_ref().map(redact::sample).unwrap_or_default()
+            };
+            return self.observe(id, at, found, marks, sample);
+        }
+        let record = match finder.parse(text) {
+            Ok(record) => record,
+            Err(rejection) => return self.quarantine(number, Some(text), rejection, wrapper),
+        };
+        self.books.read += 1;
+        let (fate, verdict) = finder.rules.judge(&record, text, wrapper);
+        Hits::count(&mut self.hits, verdict);
+        self.books.selected += u64::from(!matches!(fate, Fate::NotSelected(_)));
+        match fate {
+            Fate::NotSelected(reason) => {
+                *self.books.not_selected.entry(reason).or_default() += 1;
+            }
+            Fate::Ignored(class, reason) => {
+                *self.books.ignored.entry(reason).or_default() += 1;
+                self.books.own_refusals += u64::from(reason == OWN && is_refusal(class));
+            }
+            Fate::Clustered(class) => {
+                let rules = finder.rules;
+                let agents = &mut finder.memo.agents;
+                let conclusion = rules.conclude(&record, text, wrapper, class, verdict, agents);
+                let (id, at) = (conclusion.id, conclusion.at);
+                self.lag(at, wrapper);
+                let found = finder.find(conclusion, &record, text, wrapper);
+                let sample = || redact::sample(&record);
+                self.observe(id, at, &found, marks, sample);
+            }
+        }
+    }
+
+    fn observe(
+        &mut self,
+        id: EventId,
+        at: Option<EventTime>,
+        found: &Found,
+        marks: Option<&Marks>,
+        sample: impl FnOnce() -> String,
+    ) {
+        // Codes and wordings that are not known here are counted, so that a new one is noticed.
+        self.books.unknown_denials += u64::from(found.finding.unknown_denial);
+        self.books.unknown_codes += u64::from(found.unknown_code);
+        let class = found.finding.facts.identity.class;
+        *self.books.classes.entry(class).or_default() += 1;
+        self.tally.observe(id, at, &found.finding);
+        if let Some(marks) = marks {
+            let cluster = found.finding.case.cluster;
+            self.tally.sample(cluster, id, at, marks, sample);
+        }
+    }
+
+    /// Notes how long it took from a call to CloudWatch Logs.
+    fn lag(&mut self, at: Option<EventTime>, wrapper: &Wrapper) {
+        if let (Some(at), Some(logged_at)) = (at, wrapper.logged_at) {
+            self.lag_seconds = self.lag_seconds.max(Some(logged_at.seconds_since(at)));
+        }
+    }
+
+    /// Counts records that were held back because nothing failed.
+    fn quiet(&mut self, count: u64) {
+        self.books.read += count;
+        *self.books.not_selected.entry(NO_ERROR).or_default() += count;
+    }
+
+    fn quarantine(
+        &mut self,
+        number: u64,
+        text: Option<&str>,
+        rejection: Rejection,
+        wrapper: &Wrapper,
+    ) {
+        self.logged_at = self.logged_at.max(wrapper.logged_at);
+        if let Some(unparsable) = &mut self.unparsable {
+            let account_id = wrapper.account_id.as_deref();
+            let known = unparsable.last().and_then(|last| last.account_id.clone());
+            let account_id = match (known, account_id) {
+                (Some(known), Some(account_id)) if *known == *account_id => Some(known),
+                (_, account_id) => account_id.map(Arc::from),
+            };
+            unparsable.push(Unparsable {
+                number,
+                says: text.map(|text| Sha256::digest(text).into()),
+                reason: rejection.name(),
+                account_id,
+                logged_at: wrapper.logged_at,
+            });
+        }
+        self.books.read += 1;
+        self.books.selected += 1;
+        *self.books.quarantined.entry(rejection.name()).or_default() += 1;
+        if self.quarantined.len() < QUARANTINED_MAX {
+            self.quarantined.push(Quarantined { number, rejection });
+        }
+    }
+}

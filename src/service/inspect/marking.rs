@@ -1,0 +1,111 @@
+//! Marks that are over: what people decided ends by itself when what they waited for has come.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alerts::occasion::{Kind, Occasion};
+use clusters::campaign::Deed;
+use clusters::chronicle::{Chronicle, Life};
+use clusters::facet::Kind as Facet;
+use clusters::fingerprint::ClusterId;
+use clusters::mark::{Ended, Mark, Observation};
+use clusters::transition::Transition;
+use records::time::EventTime;
+
+use crate::ports::{Marked, Marks, Past, StoreError};
+
+/// When marks are looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    /// The end of an hour.
+    pub at: EventTime,
+    /// What time it is, in seconds.
+    pub now: i64,
+    /// Whether anybody is told of that hour.
+    pub is_told: bool,
+}
+
+/// Ends the marks that are over by the end of an hour, of the clusters that something happened to in
+/// it, and returns how many were. What an archive waited for is told, as all until then was held back.
+pub async fn end_marks<S: Marks + Past>(
+    store: &S,
+    chronicle: &Chronicle,
+    (told, deeds): (&[Transition], &[Deed]),
+    Look { at, now, is_told }: Look,
+) -> Result<u64, StoreError> {
+    let seen = deeds.iter().map(|deed| deed.case.cluster);
+    let moved = told.iter().filter_map(|of| of.cluster);
+    let clusters: BTreeSet<ClusterId> = seen.chain(moved).collect();
+    if clusters.is_empty() {
+        return Ok(0);
+    }
+    let clusters: Vec<ClusterId> = clusters.into_iter().collect();
+    let marked: BTreeMap<ClusterId, Marked> = store.marks(&clusters).await?;
+    let mut ended = 0;
+    for (cluster, Marked { mark, version }) in marked {
+        let (Some(mark), Some(life)) = (mark, chronicle.lives().get(&cluster)) else {
+            continue;
+        };
+        let Some(why) = mark.ends(&observed(&mark, life, now)) else {
+            continue;
+        };
+        let entry = mark.over_by_itself(why, now);
+        if !store.set_mark(cluster, None, version, &entry).await? {
+            // Somebody has just decided something else.
+            continue;
+        }
+        ended += 1;
+        if !is_told {
+            continue;
+        }
+        let of_cluster = deeds.iter().filter(|deed| deed.case.cluster == cluster);
+        for occasion in awaited(why, &mark, (cluster, life), of_cluster, (at, now)) {
+            store.tell_once(&occasion).await?;
+        }
+    }
+    Ok(ended)
+}
+
+/// Returns what a mark waited for that ended by it: so many events, or the callers of the hour that
+/// came after the mark.
+fn awaited<'d>(
+    why: Ended,
+    mark: &Mark,
+    (cluster, life): (ClusterId, &Life),
+    deeds: impl Iterator<Item = &'d Deed>,
+    (at, now): (EventTime, i64),
+) -> Vec<Occasion> {
+    let (account_id, of) = (&life.subject.account_id, (cluster, life.epoch));
+    match why {
+        Ended::Events(count, _) => {
+            let more = (count, count.saturating_sub(1));
+            vec![Occasion::of_escalation(account_id, Some(of), at, more, now)]
+        }
+        Ended::Principals(_) => {
+            let mut callers: BTreeMap<&str, i64> = BTreeMap::new();
+            for deed in deeds {
+                let met = life.met(deed).filter(|met| met.seconds() > mark.at);
+                if let (Some(met), Some(caller)) = (met, deed.case.facets.get(Facet::Principal)) {
+                    callers.insert(caller, met.seconds());
+                }
+            }
+            let joined = |(caller, met): (&str, i64)| Occasion {
+                about: caller.to_owned(),
+                ..Occasion::of_cluster(Kind::NewPrincipal, account_id, of, met, now)
+            };
+            callers.into_iter().map(joined).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn observed(mark: &Mark, life: &Life, now: i64) -> Observation {
+    Observation {
+        now,
+        epoch: life.epoch,
+        is_recovered: !life.is_open(),
+        last: life.last.seconds(),
+        hours: life.hours().collect(),
+        new_principals: life.callers_since(mark.at),
+        is_escalating: life.escalation.is_some(),
+    }
+}

@@ -1,0 +1,112 @@
+//! The sweep of access keys: IAM is asked about those that failed lately and about the canaries, of
+//! which nothing need fail. What it says stands in summaries; a canary that was used, and a key that
+//! woke up, are told.
+
+use std::collections::BTreeMap;
+
+use clusters::campaign::Deed;
+use clusters::facet::Kind;
+use clusters::fingerprint::ClusterId;
+use clusters::keys::{KeySettings, account_of};
+use records::time::EventTime;
+
+use crate::enquiry::{Enquiry, Seen};
+use crate::ports::{Clock, KeyDirectory, Ledgers, StoreError};
+
+/// After so many keys in a row that IAM did not answer about, it is left alone until the next run.
+const UNANSWERED_MAX: u64 = 5;
+
+/// A key's last failure.
+#[derive(Debug, Clone)]
+struct Failure {
+    at: EventTime,
+    caller_account: Option<String>,
+    account_id: String,
+    cluster: ClusterId,
+}
+
+/// The access keys that failed in some hours, each with its last failure.
+#[derive(Debug, Clone, Default)]
+pub struct Failing(BTreeMap<String, Failure>);
+
+/// What came of a sweep.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// About how many keys IAM gave no answer.
+    pub unanswered: u64,
+    /// What could not be remembered or told.
+    pub failed: Vec<StoreError>,
+}
+
+impl Failing {
+    /// Takes the deeds of an hour.
+    pub fn meet(&mut self, deeds: &[Deed]) {
+        for deed in deeds {
+            let facets = &deed.case.facets;
+            let Some(key) = facets.get(Kind::AccessKey) else {
+                continue;
+            };
+            if self.0.get(key).is_none_or(|known| known.at <= deed.at) {
+                let failure = Failure {
+                    at: deed.at,
+                    caller_account: facets.get(Kind::CallerAccount).map(str::to_owned),
+                    account_id: deed.subject.account_id.clone(),
+                    cluster: deed.case.cluster,
+                };
+                self.0.insert(key.to_owned(), failure);
+            }
+        }
+    }
+
+    /// Returns a key as it was seen.
+    pub fn seen<'s>(&'s self, key: &'s str) -> Option<Seen<'s>> {
+        let failure = self.0.get(key)?;
+        Some(Seen {
+            key,
+            at: Some(failure.at),
+            caller_account: failure.caller_account.as_deref(),
+            session: None,
+            cluster: Some((failure.cluster, &failure.account_id)),
+        })
+    }
+
+    /// Asks about the canaries and about these keys, those first that failed last.
+    pub async fn sweep<L: Ledgers, K: KeyDirectory, C: Clock>(
+        &self,
+        keys: &KeySettings,
+        enquiry: &Enquiry<'_, L, K, C>,
+    ) -> Swept {
+        let canaries = keys.canaries.iter().map(|key| {
+            let account_id = account_of(key).unwrap_or_else(|| keys.account_id.clone());
+            (key.as_str(), account_id)
+        });
+        let canaries: Vec<(&str, String)> = canaries.collect();
+        let quiet = canaries.iter().map(|(key, account_id)| Seen {
+            key,
+            at: None,
+            caller_account: Some(account_id),
+            session: None,
+            cluster: None,
+        });
+        let mut failing: Vec<Seen<'_>> = self.0.keys().filter_map(|key| self.seen(key)).collect();
+        failing.sort_by_key(|seen| std::cmp::Reverse(seen.at));
+        let mut swept = Swept::default();
+        let mut in_a_row = 0;
+        for seen in quiet.chain(failing) {
+            match enquiry.known(&seen).await {
+                Ok(Some(known)) if known.is_missing => in_a_row += 1,
+                Ok(Some(_)) => in_a_row = 0,
+                Ok(None) => continue,
+                Err(error) => {
+                    swept.failed.push(error);
+                    break;
+                }
+            }
+            swept.unanswered += u64::from(in_a_row > 0);
+            if in_a_row >= UNANSWERED_MAX {
+                break;
+            }
+        }
+        swept
+    }
+}

@@ -1,0 +1,221 @@
+//! The outside world in memory: a store that keeps the whole contract and forgets it at the end.
+//!
+//! It is one store: this file holds its state, and the submodules implement the other ports on it.
+
+mod mark;
+mod outbox;
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use clusters::fingerprint::ClusterId;
+use clusters::guard::{self, Known};
+use clusters::sample::{Marks, Samples};
+use clusters::sightings::Sightings;
+use clusters::timeline::Timeline;
+use clusters::{Census, EventId, Facts, Sighting, Tally};
+use foldhash::HashMap;
+use records::time::{EventTime, Window};
+
+use crate::memory::mark::Decisions;
+use crate::memory::outbox::Messages;
+use crate::ports::{Batch, Bucket, BucketError, Committed, Listed, Quarantined, Store, StoreError};
+
+/// Clusters in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    sightings: Sightings,
+    /// What is known of the clusters, and their samples; it has no sightings.
+    clusters: Tally,
+    /// The hour in which a cluster counts as new.
+    admitted: HashMap<ClusterId, Option<Window>>,
+    /// How many clusters of an account were admitted in an hour.
+    used: HashMap<(String, Option<Window>), u32>,
+    /// Whether it is worth asking if an event overflowed.
+    any_overflow: bool,
+    /// Records that could not be read, by where they came from.
+    pub quarantined: BTreeMap<String, Vec<Quarantined>>,
+    messages: Mutex<Messages>,
+    decisions: Mutex<Decisions>,
+}
+
+impl Store for MemoryStore {
+    async fn commit(&mut self, batches: Vec<Batch>) -> Result<Vec<Committed>, StoreError> {
+        Ok(batches.into_iter().map(|batch| self.add(batch)).collect())
+    }
+
+    async fn sums(&self, since: Option<EventTime>) -> Result<Census, StoreError> {
+        let shared = |(cluster, facts): (&ClusterId, _)| (*cluster, Arc::clone(facts));
+        let facts = self.clusters.facts.iter().map(shared).collect();
+        let (cases, rows) = self.sightings.rows(since);
+        Ok(Census::of(facts, cases, rows))
+    }
+
+    async fn samples(&self) -> Result<BTreeMap<ClusterId, Samples>, StoreError> {
+        Ok(self.clusters.samples.clone().into_iter().collect())
+    }
+
+    async fn timeline(&self) -> Result<Timeline, StoreError> {
+        Ok(self.sightings.timeline())
+    }
+
+    async fn events(&self) -> Result<Vec<(EventId, Sighting)>, StoreError> {
+        Ok(self.sightings.events())
+    }
+}
+
+impl MemoryStore {
+    fn add(&mut self, batch: Batch) -> Committed {
+        let Batch {
+            source,
+            mut tally,
+            quarantined,
+        } = batch;
+        let Ok(admitted) = guard::admit(&mut tally, self);
+        for (cluster, facts) in &tally.facts {
+            self.learn(*cluster, facts);
+        }
+        let new_clusters = admitted.len() as u64;
+        self.tell_of_new(&tally, admitted.keys().copied());
+        for (cluster, hour) in admitted {
+            *self.used_in(cluster, hour) += 1;
+            self.admitted.insert(cluster, hour);
+        }
+        let seen = tally.sightings.iter();
+        let fresh = self.sightings.add(seen.map(|(id, seen)| (*id, seen)));
+        let mut marks = Marks::new();
+        for (cluster, samples) in tally.samples {
+            let kept = self.clusters.samples.entry(cluster).or_default();
+            kept.join(samples);
+            marks.extend(kept.mark().map(|mark| (cluster, mark)));
+        }
+        if !quarantined.is_empty() {
+            self.quarantined.insert(source, quarantined);
+        }
+        Committed {
+            fresh,
+            marks,
+            new_clusters,
+            ..Committed::default()
+        }
+    }
+
+    /// Adds what is known of a cluster. Where a rule merges clusters of several accounts, this may
+    /// change which of them it counts in.
+    fn learn(&mut self, cluster: ClusterId, facts: &Arc<Facts>) {
+        self.any_overflow |= guard::is_overflow(&facts.identity);
+        let hour = self.admitted.get(&cluster).copied();
+        let hour = hour.filter(|_| {
+            self.clusters.facts[&cluster].identity.account_id != facts.identity.account_id
+        });
+        if let Some(hour) = hour {
+            *self.used_in(cluster, hour) -= 1;
+        }
+        self.clusters.learn(cluster, facts);
+        if let Some(hour) = hour {
+            *self.used_in(cluster, hour) += 1;
+        }
+    }
+
+    fn used_in(&mut self, cluster: ClusterId, hour: Option<Window>) -> &mut u32 {
+        let account_id = self.clusters.facts[&cluster].identity.account_id.clone();
+        self.used.entry((account_id, hour)).or_default()
+    }
+}
+
+/// A bucket in memory.
+#[derive(Debug, Default)]
+pub struct MemoryBucket {
+    objects: Mutex<BTreeMap<String, Vec<u8>>>,
+    /// Whether it refuses everything, as one that is out of reach does.
+    pub is_down: bool,
+}
+
+impl MemoryBucket {
+    /// Returns a copy of all objects, by key.
+    pub fn objects(&self) -> BTreeMap<String, Vec<u8>> {
+        let objects = self.objects.lock();
+        objects.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn check(&self) -> Result<(), BucketError> {
+        if self.is_down {
+            let detail = "it is down".to_owned();
+            return Err(BucketError::Unavailable { detail });
+        }
+        Ok(())
+    }
+}
+
+impl Bucket for MemoryBucket {
+    async fn keep(&self, key: &str, object: Vec<u8>) -> Result<(), BucketError> {
+        self.check()?;
+        let mut objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        objects.insert(key.to_owned(), object);
+        Ok(())
+    }
+
+    async fn fetch(&self, key: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, BucketError> {
+        self.check()?;
+        let object = self.objects().remove(key);
+        if object
+            .as_ref()
+            .is_some_and(|object| object.len() > bytes_max)
+        {
+            return Err(BucketError::TooLong {
+                key: key.to_owned(),
+                limit: bytes_max,
+            });
+        }
+        Ok(object)
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        objects_max: usize,
+    ) -> Result<Vec<Listed>, BucketError> {
+        self.check()?;
+        let objects = self.objects();
+        let listed = objects
+            .iter()
+            .filter(|(key, _)| key.starts_with(prefix) && after.is_none_or(|after| &***key > after))
+            .map(|(key, object)| Listed {
+                key: key.clone(),
+                bytes: object.len() as u64,
+                modified: None,
+            });
+        Ok(listed.take(objects_max).collect())
+    }
+
+    async fn remove(&self, key: &str) -> Result<(), BucketError> {
+        self.check()?;
+        let mut objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        objects.remove(key);
+        Ok(())
+    }
+}
+
+impl Known for MemoryStore {
+    type Error = Infallible;
+
+    fn has(&mut self, cluster: ClusterId) -> Result<bool, Infallible> {
+        Ok(self.admitted.contains_key(&cluster))
+    }
+
+    fn overflowed(&mut self, event: EventId) -> Result<bool, Infallible> {
+        if !self.any_overflow {
+            return Ok(false);
+        }
+        let cluster = self.sightings.cluster(event);
+        let facts = cluster.map(|cluster| &self.clusters.facts[&cluster]);
+        Ok(facts.is_some_and(|facts| guard::is_overflow(&facts.identity)))
+    }
+
+    fn admitted(&mut self, account_id: &str, hour: Option<Window>) -> Result<u32, Infallible> {
+        let key = (account_id.to_owned(), hour);
+        Ok(self.used.get(&key).copied().unwrap_or_default())
+    }
+}

@@ -1,0 +1,262 @@
+//! Who is told of what: policies in the rules file, tried in their order on each alert for each sink,
+//! of which the first that matches is applied. Without one, every sink is told of everything.
+
+use alerts::Alert;
+use alerts::severity::Severity;
+use clusters::class::Class;
+use clusters::facet::Kind;
+use records::principal::is_account_id;
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::rulefile::Reading;
+
+/// Policies in their order; none by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Policies(Vec<Policy>);
+
+/// One policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// The sink it is for; `None` for all.
+    pub sink: Option<String>,
+    /// Whether anything is told at all.
+    pub is_enabled: bool,
+    /// What is less loud is held back.
+    pub min_severity: Option<Severity>,
+    /// How long further alerts of the same cluster are held back, in seconds.
+    pub silence: Option<i64>,
+    /// What it is for; all of it has to match, and what is empty does.
+    pub matching: Matching,
+}
+
+/// What a policy is for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Matching {
+    /// Accounts.
+    pub accounts: Vec<String>,
+    /// Classes of the cluster.
+    pub classes: Vec<Class>,
+    /// Services of the cluster.
+    pub services: Vec<String>,
+    /// Patterns of which one has to match one of the callers; `*` stands for any text.
+    pub principals: Vec<String>,
+}
+
+/// What policies say of an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The sink is told.
+    Tell {
+        /// How long further alerts of the same cluster are held back, in seconds.
+        silence: Option<i64>,
+    },
+    /// It is held back, and counted in the next message.
+    HoldBack,
+}
+
+/// The longest silence: what is silent for longer is better not told at all.
+const SILENCE_MAX: i64 = 90 * 86_400;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PolicyText {
+    sink: Spanned<String>,
+    min_severity: Option<Spanned<String>>,
+    silence: Option<Spanned<String>>,
+    enabled: Option<bool>,
+    #[serde(rename = "match", default)]
+    matching: MatchText,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct MatchText {
+    account: Vec<Spanned<String>>,
+    class: Vec<Spanned<String>>,
+    service: Vec<Spanned<String>>,
+    principal: Vec<Spanned<String>>,
+}
+
+impl Policies {
+    /// Returns the policies in their order.
+    pub fn all(&self) -> &[Policy] {
+        &self.0
+    }
+
+    /// Decides whether a sink is told of an alert.
+    pub fn judge(&self, sink: &str, alert: &Alert) -> Verdict {
+        let Some(policy) = self.0.iter().find(|policy| policy.is_for(sink, alert)) else {
+            return Verdict::Tell { silence: None };
+        };
+        let is_loud = policy
+            .min_severity
+            .is_none_or(|least| alert.level() >= least);
+        if policy.is_enabled && is_loud {
+            let silence = policy.silence;
+            return Verdict::Tell { silence };
+        }
+        Verdict::HoldBack
+    }
+
+    /// Reads the policies of a rules file.
+    pub(crate) fn read(reading: &mut Reading<'_>, texts: &[Spanned<PolicyText>]) -> Self {
+        let policies = texts.iter().map(|text| policy(reading, text.get_ref()));
+        Self(policies.collect())
+    }
+}
+
+fn policy(reading: &mut Reading<'_>, text: &PolicyText) -> Policy {
+    let sink = text.sink.get_ref().trim();
+    if sink.is_empty() {
+        let message = "a policy needs a sink: its name, or all".to_owned();
+        reading.complain(&text.sink, message);
+    }
+    let is_enabled = text.enabled.unwrap_or(true);
+    if is_enabled && text.min_severity.is_none() && text.silence.is_none() {
+        let message = "a policy needs something to do: min_severity, silence or enabled = false";
+        reading.complain(&text.sink, message.to_owned());
+    }
+    let of = &text.matching;
+    let plain = |texts: &[Spanned<String>]| -> Vec<String> {
+        texts.iter().map(|text| text.get_ref().clone()).collect()
+    };
+    for account in of.account.iter().filter(|id| !is_account_id(id.get_ref())) {
+        let message = format!(
+            "{:?} is not an account, of twelve digits",
+            account.get_ref()
+        );
+        reading.complain(account, message);
+    }
+    let mut classes = Vec::new();
+    for class in &of.class {
+        match Class::from_name(class.get_ref()) {
+            Some(known) => classes.push(known),
+            None => reading.complain(class, format!("{:?} is not a class", class.get_ref())),
+        }
+    }
+    Policy {
+        sink: (sink != "all").then(|| sink.to_owned()),
+        is_enabled,
+        min_severity: reading.named(&text.min_severity, Severity::from_name, "a severity"),
+        silence: reading.named(
+            &text.silence,
+            seconds,
+            "a time from 1m to 90d, such as 30m, 4h or 2d",
+        ),
+        matching: Matching {
+            accounts: plain(&of.account),
+            classes,
+            services: plain(&of.service),
+            principals: plain(&of.principal),
+        },
+    }
+}
+
+/// Reads a length of time, such as `4h`, in seconds.
+fn seconds(text: &str) -> Option<i64> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let unit = match unit {
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    let number: u32 = number.parse().ok()?;
+    let seconds = i64::from(number) * unit;
+    (1..=SILENCE_MAX).contains(&seconds).then_some(seconds)
+}
+
+impl Policy {
+    fn is_for(&self, sink: &str, alert: &Alert) -> bool {
+        let is_sink = self.sink.as_deref().is_none_or(|name| name == sink);
+        is_sink && self.matching.matches(alert)
+    }
+}
+
+impl Matching {
+    fn matches(&self, alert: &Alert) -> bool {
+        let identity = alert.cluster.as_ref().map(|of| &of.facts.identity);
+        let has = |wanted: &[String], value: Option<&str>| {
+            wanted.is_empty() || value.is_some_and(|value| wanted.iter().any(|it| it == value))
+        };
+        let class = identity.map(|of| of.class);
+        let is_class =
+            self.classes.is_empty() || class.is_some_and(|class| self.classes.contains(&class));
+        has(&self.accounts, Some(&alert.occasion.account_id))
+            && has(&self.services, identity.map(|of| of.service.as_str()))
+            && is_class
+            && self.has_principal(alert)
+    }
+
+    fn has_principal(&self, alert: &Alert) -> bool {
+        if self.principals.is_empty() {
+            return true;
+        }
+        let facets = alert.cluster.as_ref().map(|of| &of.facets);
+        let callers = facets.and_then(|facets| facets.get(&Kind::Principal));
+        let mut callers = callers.into_iter().flat_map(|callers| &callers.values);
+        callers.any(|caller| self.principals.iter().any(|it| matches(it, &caller.value)))
+    }
+}
+
+/// Tells whether a text is what a pattern says, in which `*` stands for any text.
+fn matches(pattern: &str, text: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else {
+        return pattern == text;
+    };
+    let Some(mut text) = text.strip_prefix(start) else {
+        return false;
+    };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let end = parts.pop().unwrap_or_default();
+    for part in parts {
+        match text.find(part) {
+            Some(at) => text = &text[at + part.len()..],
+            None => return false,
+        }
+    }
+    text.ends_with(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        for (pattern, text, expected) in [
+            ("ann", "ann", true),
+            ("ann", "anna", false),
+            ("*", "", true),
+            ("a*a", "a", false),
+            ("a*a", "aa", true),
+            (
+                "*:role/ci-*",
+                "arn:aws:iam::111122223333:role/ci-build",
+                true,
+            ),
+            ("*:role/ci-*", "arn:aws:iam::111122223333:role/web", false),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "a-c-b", false),
+        ] {
+            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn a_length_of_time_is_a_number_with_a_unit() {
+        let all = [
+            ("4h", 14_400),
+            ("30m", 1_800),
+            ("2d", 172_800),
+            ("90d", SILENCE_MAX),
+        ];
+        for (text, expected) in all {
+            assert_eq!(seconds(text), Some(expected));
+        }
+        for text in ["", "4", "h", "-4h", "0m", "91d", "4s", "4 h", "4é"] {
+            assert_eq!(seconds(text), None, "{text}");
+        }
+    }
+}

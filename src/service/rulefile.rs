@@ -1,0 +1,57 @@
+//! What all parts of a rules file are read with: where something stands in it, and what is wrong there.
+
+use toml::Spanned;
+
+/// What is wrong in a rules file, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{line}:{column}: {message}")]
+pub struct Complaint {
+    /// The line, from one.
+    pub line: usize,
+    /// The column, from one.
+    pub column: usize,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+/// A file that is being read, and what was found wrong in it so far.
+pub(crate) struct Reading<'t> {
+    pub(crate) text: &'t str,
+    pub(crate) complaints: Vec<Complaint>,
+}
+
+impl Complaint {
+    /// Says what is wrong at an offset of the text.
+    pub(crate) fn at(text: &str, offset: usize, message: String) -> Self {
+        let before = &text[..text.floor_char_boundary(offset)];
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        Self {
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+            message,
+        }
+    }
+}
+
+impl Reading<'_> {
+    /// Says what is wrong at a place.
+    pub(crate) fn complain<T>(&mut self, at: &Spanned<T>, message: String) {
+        self.complaints
+            .push(Complaint::at(self.text, at.span().start, message));
+    }
+
+    /// Reads a name that has to be one of some.
+    pub(crate) fn named<T>(
+        &mut self,
+        text: &Option<Spanned<String>>,
+        parse: impl Fn(&str) -> Option<T>,
+        what: &str,
+    ) -> Option<T> {
+        let text = text.as_ref()?;
+        let value = parse(text.get_ref());
+        if value.is_none() {
+            self.complain(text, format!("{:?} is not {what}", text.get_ref()));
+        }
+        value
+    }
+}

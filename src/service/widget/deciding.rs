@@ -1,0 +1,96 @@
+//! What somebody decides about a cluster at a dashboard.
+//!
+//! CloudWatch calls the function with the permissions of whoever looks, and does not say who that is: the
+//! journal has what they say themselves, the dashboard and the account that it names. Whether anybody may
+//! decide anything is up to who may invoke the function.
+
+use clusters::journal::{self, Entry};
+use clusters::mark::{Decision, Mark};
+use records::time::EventTime;
+
+use crate::ports::{Dossiers, Hours, Ledgers, Marked, Marks, SentLog, StoreError};
+use crate::widget::request::{Context, Deciding, Verdict};
+use crate::widget::{Desk, Now};
+
+impl<S: Dossiers + Hours + Ledgers + Marks + SentLog> Desk<'_, S> {
+    /// Decides, and returns the page of the cluster with what came of that.
+    pub async fn decide(&self, deciding: &Deciding, now: Now) -> Result<String, StoreError> {
+        let cluster = deciding.cluster;
+        if self.store.dossiers(&[cluster]).await?.is_empty() {
+            return Ok(self.unknown(cluster));
+        }
+        let notice = match self.setting.decides {
+            true => self.set(deciding, &now).await?,
+            false => "Nothing can be decided at this dashboard.".to_owned(),
+        };
+        self.open(cluster, now, Some(&notice)).await
+    }
+
+    /// Sets the mark, if nobody has changed it since the person saw it, and says what came of it.
+    async fn set(&self, deciding: &Deciding, now: &Now) -> Result<String, StoreError> {
+        let (store, cluster) = (self.store, deciding.cluster);
+        let Marked { mark: known, .. } = store.mark(cluster).await?;
+        let noted = journal::epoch(&store.journal(cluster).await?);
+        let listed = now.listing.clusters.get(&cluster);
+        let epoch = listed.map_or(noted, |of| of.epoch.max(noted));
+        let (at, actor) = (self.setting.now.seconds(), actor(deciding, self.context));
+        let (mark, entry) = match decision(deciding.verdict, at) {
+            Some(decision) => {
+                let mark = Mark::new(decision, &actor, &deciding.reason, at, epoch);
+                let entry = mark.made();
+                (Some(mark), entry)
+            }
+            None => match known {
+                None => return Ok("There is nothing that could be taken back.".to_owned()),
+                Some(known) => {
+                    let about = format!("was {}", known.decision);
+                    let what = known.decision.taken_back();
+                    let entry = Entry::of(what, at, epoch).by(&actor, &deciding.reason);
+                    (None, entry.about(&about))
+                }
+            },
+        };
+        let is_set = store.set_mark(cluster, mark.as_ref(), deciding.version, &entry);
+        Ok(match (is_set.await?, mark) {
+            (false, _) => {
+                "Somebody else has decided something meanwhile. Nothing was changed; this is how \
+                           it stands."
+                    .to_owned()
+            }
+            (true, Some(mark)) => format!("Done: {}.", mark.decision),
+            (true, None) => format!("Done: {}, {}.", entry.what.name(), entry.detail),
+        })
+    }
+}
+
+/// Returns what is decided at a moment, in seconds; `None` where something is taken back.
+fn decision(verdict: Verdict, at: i64) -> Option<Decision> {
+    Some(match verdict {
+        Verdict::Acknowledge => Decision::Acknowledged,
+        Verdict::Mute(seconds) => {
+            let until = EventTime::from_seconds(at.saturating_add(seconds));
+            Decision::Muted {
+                until: until.unwrap_or(EventTime::LAST),
+            }
+        }
+        Verdict::Expect => Decision::Expected,
+        Verdict::Resolve => Decision::Resolved,
+        Verdict::TakeBack => return None,
+    })
+}
+
+/// Returns who decides, as far as that is told.
+fn actor(deciding: &Deciding, context: &Context) -> String {
+    let dashboard = match context.dashboard.as_str() {
+        "" => "a dashboard".to_owned(),
+        name => format!("dashboard {name}"),
+    };
+    let place = match context.account_id.as_str() {
+        "" => dashboard,
+        account_id => format!("{dashboard} of {account_id}"),
+    };
+    match deciding.who.as_str() {
+        "" => place,
+        who => format!("{who} at {place}"),
+    }
+}

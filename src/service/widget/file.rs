@@ -1,0 +1,195 @@
+//! One cluster in full: what its items say, and the events of the hours in which it failed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use alerts::outbox::Sent;
+use clusters::campaign::{Deed, deeds};
+use clusters::class::Class;
+use clusters::facet::Kind;
+use clusters::fingerprint::ClusterId;
+use clusters::journal::{self, Entry, Fault};
+use clusters::keys::KeyReport;
+use clusters::related::related;
+use clusters::sightings::Sightings;
+use clusters::{Census, Cluster, EventId, Sighting};
+use records::key_id::KeyKind;
+use records::time::Window;
+use view::dashboard::cluster::Page;
+use view::json::{self, ClusterShape, HistoryShape};
+use view::listing::Listed;
+
+use crate::ports::{Dossier, Dossiers, Hours, Ledgers, Marked, Marks, SentLog, StoreError};
+use crate::widget::request::MUTES;
+use crate::widget::{Desk, Now};
+
+/// How many access keys are looked up.
+const KEYS_MAX: usize = 5;
+
+/// What is known of a cluster.
+pub struct File {
+    pub dossier: Dossier,
+    pub marked: Marked,
+    pub entries: Vec<Entry>,
+    cluster: Cluster,
+    hours: Vec<Window>,
+    deeds: Vec<Deed>,
+    faults: Vec<Fault>,
+    sent: Vec<Sent>,
+    keys: Vec<KeyReport>,
+}
+
+impl<S: Dossiers + Hours + Ledgers + Marks + SentLog> Desk<'_, S> {
+    /// Returns the page of a cluster, with what has just come of what somebody did.
+    pub async fn open(
+        &self,
+        cluster: ClusterId,
+        now: Now,
+        notice: Option<&str>,
+    ) -> Result<String, StoreError> {
+        let Some(file) = self.file(cluster, &now).await? else {
+            return Ok(self.unknown(cluster));
+        };
+        let listed = now.listing.clusters.get(&cluster);
+        let mutes: Vec<&str> = MUTES.iter().map(|(name, _)| *name).collect();
+        let mark = file.marked.mark.as_ref();
+        let page = Page {
+            frame: self.frame(),
+            cluster: &file.cluster,
+            listed,
+            first_seen: file.dossier.first_seen,
+            hours: &file.hours,
+            marking: mark.map(|mark| self.marking(mark, listed)),
+            version: file.marked.version,
+            faults: &file.faults,
+            entries: &file.entries,
+            keys: &file.keys,
+            related: &related(cluster, &file.deeds),
+            sent: &file.sent,
+            links: &self.setting.links,
+            mutes: if self.setting.decides { &mutes } else { &[] },
+            notice,
+        };
+        Ok(page.html())
+    }
+
+    /// Returns a cluster as JSON to be copied.
+    pub async fn export(&self, cluster: ClusterId, now: Now) -> Result<String, StoreError> {
+        let Some(file) = self.file(cluster, &now).await? else {
+            return Ok(self.unknown(cluster));
+        };
+        let listed = now.listing.clusters.get(&cluster);
+        let state = listed.map_or("recovered", |of| of.state.name());
+        let mark = file.marked.mark.as_ref();
+        let marking = mark.map(|mark| self.marking(mark, listed));
+        let shape = ClusterShape::of(&file.cluster, state, marking);
+        let history = HistoryShape::of(cluster, &file.faults, &file.entries);
+        let json = json::export(shape, history, &file.sent);
+        Ok(Page::export(self.frame(), &json))
+    }
+
+    pub fn unknown(&self, cluster: ClusterId) -> String {
+        let sentence = format!("There is no cluster {cluster} here.");
+        self.frame().sentence(&sentence)
+    }
+
+    /// Reads everything about a cluster; `None` if there is none such.
+    async fn file(&self, cluster: ClusterId, now: &Now) -> Result<Option<File>, StoreError> {
+        let store = self.store;
+        let Some(dossier) = store.dossiers(&[cluster]).await?.remove(&cluster) else {
+            return Ok(None);
+        };
+        let hours = self.hours(now.listing.clusters.get(&cluster));
+        let (events, deeds) = self.events(&hours, now).await?;
+        let sightings = events.iter().map(|(id, seen)| (*id, seen));
+        let own = sightings.filter(|(_, seen)| seen.case.cluster == cluster);
+        let seen = seen(&dossier.cluster, own);
+        let entries = store.journal(cluster).await?;
+        Ok(Some(File {
+            keys: self.keys(&seen).await?,
+            faults: journal::history(dossier.first_seen, &entries),
+            marked: store.mark(cluster).await?,
+            sent: store.sent(cluster).await?,
+            cluster: seen,
+            dossier,
+            entries,
+            hours,
+            deeds,
+        }))
+    }
+
+    /// Returns the hours to look at: those of the dashboard's time in which the cluster failed, or, if it
+    /// did not, the last ones in which it did.
+    fn hours(&self, listed: Option<&Listed>) -> Vec<Window> {
+        let all: Vec<Window> = listed
+            .map(|of| of.hours.iter().map(|(hour, _)| *hour).collect())
+            .unwrap_or_default();
+        let Some((from, until)) = self.context.range else {
+            return all;
+        };
+        let is_within = |hour: &&Window| hour.end() > from && hour.start() < until;
+        let within: Vec<Window> = all.iter().filter(is_within).copied().collect();
+        if within.is_empty() { all } else { within }
+    }
+
+    /// Reads the events of hours, but for those that were read already.
+    async fn events(
+        &self,
+        hours: &[Window],
+        now: &Now,
+    ) -> Result<(Vec<(EventId, Sighting)>, Vec<Deed>), StoreError> {
+        let until = now.listing.until;
+        let before: Vec<Window> = hours.iter().copied().filter(|hour| *hour < until).collect();
+        let known = |cluster| {
+            let listed = now.listing.clusters.get(&cluster);
+            listed.map(|of: &Listed| Arc::clone(&of.subject))
+        };
+        let hour = self.store.hours(&before, &known).await?;
+        let mut found = deeds(&hour.events, &hour.subjects);
+        let live = now.live.iter();
+        found.extend(
+            live.filter(|deed| hours.contains(&deed.at.window()))
+                .cloned(),
+        );
+        let sighting = |deed: &Deed| {
+            let watched = deed.subject.class == Class::Watch;
+            let sighting = Sighting::new(watched, Some(deed.at), Arc::clone(&deed.case));
+            (deed.id, sighting)
+        };
+        Ok((found.iter().map(sighting).collect(), found))
+    }
+
+    /// Looks up what is remembered of a cluster's access keys.
+    async fn keys(&self, cluster: &Cluster) -> Result<Vec<KeyReport>, StoreError> {
+        let Some(keys) = cluster.facets.get(&Kind::AccessKey) else {
+            return Ok(Vec::new());
+        };
+        // Those that stay until somebody deletes them come first: of the others there are many.
+        let mut keys: Vec<_> = keys.values.iter().collect();
+        keys.sort_by_key(|key| KeyKind::of(&key.value) != KeyKind::LongTerm);
+        let mut reports = Vec::new();
+        for key in keys.into_iter().take(KEYS_MAX) {
+            let ledger = self.store.ledger(&key.value).await?;
+            let report = self
+                .setting
+                .keys
+                .report(&key.value, key.span.last_seen, Some(&ledger));
+            reports.push(report);
+        }
+        Ok(reports)
+    }
+}
+
+/// Returns a cluster as it was seen in some events.
+fn seen<'s>(known: &Cluster, events: impl Iterator<Item = (EventId, &'s Sighting)>) -> Cluster {
+    let mut sightings = Sightings::default();
+    sightings.add(events);
+    let (cases, rows) = sightings.rows(None);
+    let facts = BTreeMap::from([(known.id, Arc::clone(&known.facts))]);
+    let census = Census::of(facts, cases, rows);
+    let seen = census.clusters().into_iter().find(|of| of.id == known.id);
+    Cluster {
+        samples: known.samples.clone(),
+        ..seen.unwrap_or_else(|| known.clone())
+    }
+}

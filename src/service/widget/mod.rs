@@ -1,0 +1,217 @@
+//! The verb that answers a dashboard: it reads what is asked for, and returns it as a piece of HTML.
+//!
+//! Nothing is scanned: a list is made of what the inspection has left and the hours since, a cluster of
+//! its own items and the hours in which it failed.
+
+mod deciding;
+mod file;
+pub mod request;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use alerts::links::Links;
+use clusters::campaign::{Deed, deeds};
+use clusters::keys::KeySettings;
+use clusters::mark::{Mark, Marking, Observation};
+use records::time::{EventTime, Window};
+use view::dashboard::list::List;
+use view::dashboard::{DESCRIPTION, Frame};
+use view::listing::{Listed, Listing, Question, State};
+
+use crate::ports::{BucketError, Dossiers, Hours, Ledgers, Marks, SentLog, StoreError};
+use crate::widget::request::{Context, Request, Wish};
+
+/// How many hours are read that the inspection has not taken yet. It is behind by two at most where
+/// nothing is wrong.
+const LIVE_HOURS_MAX: i64 = 6;
+
+/// What holds for all answers.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// What the dashboard calls again: the ARN of the function.
+    pub endpoint: String,
+    /// Where links lead to.
+    pub links: Links,
+    /// What people call accounts.
+    pub account_names: BTreeMap<String, String>,
+    /// What is decided about access keys.
+    pub keys: KeySettings,
+    /// Whether something may be decided.
+    pub decides: bool,
+    /// Until when events are shown: where they are of the past, the end of it.
+    pub as_of: EventTime,
+    /// What time it is.
+    pub now: EventTime,
+}
+
+/// What a dashboard shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// A piece of HTML.
+    Html(String),
+    /// Markdown.
+    Markdown(String),
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The store does not answer.
+    #[error("the store does not answer: {0}")]
+    Store(#[from] StoreError),
+    /// The bucket does not answer, or may not be asked.
+    #[error("the list of clusters cannot be read: {0}")]
+    Bucket(#[from] BucketError),
+}
+
+/// Clusters as they are now.
+struct Now {
+    listing: Listing,
+    /// The events that are not in what the inspection has left.
+    live: Vec<Deed>,
+    /// What is missing, in sentences.
+    missing: Vec<String>,
+}
+
+/// What an answer is made with.
+struct Desk<'a, S> {
+    store: &'a S,
+    setting: &'a Setting,
+    context: &'a Context,
+}
+
+/// Answers the event of a custom widget. All clusters are asked for where they are needed.
+///
+/// # Errors
+/// [`Failure`] where something does not answer; a wrong event is answered with a sentence.
+pub async fn answer<S>(
+    event: &str,
+    store: &S,
+    listing: impl AsyncFnOnce() -> Result<Listing, Failure>,
+    setting: &Setting,
+) -> Result<Answer, Failure>
+where
+    S: Dossiers + Hours + Ledgers + Marks + SentLog,
+{
+    let (wish, context) = match Request::parse(event) {
+        Ok(Request { wish, context }) => (wish, context),
+        Err((wrong, context)) => {
+            let frame = frame(setting, &context);
+            return Ok(Answer::Html(frame.sentence(&wrong.to_string())));
+        }
+    };
+    let desk = Desk {
+        store,
+        setting,
+        context: &context,
+    };
+    if wish == Wish::Describe {
+        return Ok(Answer::Markdown(DESCRIPTION.to_owned()));
+    }
+    let now = desk.now(listing().await?).await?;
+    let html = match wish {
+        Wish::Describe => DESCRIPTION.to_owned(),
+        Wish::List(question) => desk.list(now, &question).await?,
+        Wish::Open(cluster) => desk.open(cluster, now, None).await?,
+        Wish::Export(cluster) => desk.export(cluster, now).await?,
+        Wish::Decide(deciding) => desk.decide(&deciding, now).await?,
+    };
+    Ok(Answer::Html(html))
+}
+
+/// Returns what a dashboard shows where there is no answer.
+pub fn sorry(setting: &Setting, failure: &Failure) -> Answer {
+    let sentence = match failure {
+        Failure::Store(_) => {
+            "The clusters cannot be read now. Try again; the log of this function says why."
+        }
+        Failure::Bucket(_) => {
+            "The list of clusters cannot be read now. Try again; the log of this function says why."
+        }
+    };
+    Answer::Html(frame(setting, &Context::default()).sentence(sentence))
+}
+
+fn frame<'a>(setting: &'a Setting, context: &Context) -> Frame<'a> {
+    Frame {
+        endpoint: &setting.endpoint,
+        is_dark: context.is_dark,
+        account_names: &setting.account_names,
+    }
+}
+
+impl<S: Dossiers + Hours + Ledgers + Marks + SentLog> Desk<'_, S> {
+    fn frame(&self) -> Frame<'_> {
+        frame(self.setting, self.context)
+    }
+
+    /// Brings a list up to date.
+    async fn now(&self, mut listing: Listing) -> Result<Now, StoreError> {
+        let last = self.setting.as_of.window();
+        let first = listing.until.max(last.plus(1 - LIVE_HOURS_MAX));
+        let mut missing = Vec::new();
+        if first > listing.until {
+            let (from, until) = (listing.until.start(), first.start());
+            missing.push(format!(
+                "The inspection is behind: events from {from} to {until} are not in this list."
+            ));
+        }
+        let windows: Vec<Window> = (first.hours()..=last.hours())
+            .map(Window::from_hours)
+            .collect();
+        let known = |cluster| {
+            let listed = listing.clusters.get(&cluster);
+            listed.map(|of: &Listed| Arc::clone(&of.subject))
+        };
+        let hour = self.store.hours(&windows, &known).await?;
+        if !hour.damaged.is_empty() {
+            missing.push("Some events of the last hours cannot be read.".to_owned());
+        }
+        let live = deeds(&hour.events, &hour.subjects);
+        listing.meet(&live);
+        Ok(Now {
+            listing,
+            live,
+            missing,
+        })
+    }
+
+    async fn list(&self, now: Now, question: &Question) -> Result<String, StoreError> {
+        let page = now.listing.ask(question);
+        let clusters: Vec<_> = page.rows.iter().map(|(id, _)| *id).collect();
+        let dossiers = self.store.dossiers(&clusters).await?;
+        let marked = self.store.marks(&clusters).await?;
+        let marks = page.rows.iter().filter_map(|(id, listed)| {
+            let mark = marked.get(id)?.mark.as_ref()?;
+            Some((*id, self.marking(mark, Some(listed))))
+        });
+        let facts = dossiers.iter();
+        let list = List {
+            frame: self.frame(),
+            question,
+            marks: marks.collect(),
+            facts: facts.map(|(id, of)| (*id, &*of.cluster.facts)).collect(),
+            accounts: now.listing.accounts(),
+            as_of: self.setting.as_of,
+            missing: now.missing,
+            page,
+        };
+        Ok(list.html())
+    }
+
+    /// Tells whether a mark holds, as far as that is known from a list.
+    fn marking<'m>(&self, mark: &'m Mark, listed: Option<&Listed>) -> Marking<'m> {
+        let seen = Observation {
+            now: self.setting.now.seconds(),
+            epoch: listed.map_or(0, |of| of.epoch),
+            is_recovered: listed.is_some_and(|of| of.state == State::Recovered),
+            last: listed.map_or(0, |of| of.last.seconds()),
+            ..Observation::default()
+        };
+        Marking {
+            mark,
+            ended: mark.ends(&seen),
+        }
+    }
+}

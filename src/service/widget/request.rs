@@ -1,0 +1,285 @@
+//! What a dashboard asks for: the event of a custom widget, read.
+//!
+//! CloudWatch calls with what the widget was configured with, what an action that was clicked carries,
+//! and what was typed into its forms; the latter wins (Amazon CloudWatch User Guide, "Details about
+//! custom widgets" and "Interactivity in the custom widget"). All of it may be made up by whoever may
+//! invoke the function, so anything that is not understood is answered with a sentence.
+
+use clusters::fingerprint::ClusterId;
+use records::principal::is_account_id;
+use records::redact::sanitize;
+use records::time::EventTime;
+use serde_json::Value;
+use view::listing::{Question, Show, Sort};
+
+/// The longest text to search for, in characters.
+const SEARCH_CHARS_MAX: usize = 200;
+
+/// The longest name of a dashboard, in characters.
+const NAME_CHARS_MAX: usize = 128;
+
+/// For how long a cluster may be muted, by what the form offers, in seconds.
+pub const MUTES: [(&str, i64); 4] = [
+    ("1h", 3600),
+    ("1d", 86_400),
+    ("7d", 7 * 86_400),
+    ("30d", 30 * 86_400),
+];
+
+/// What is asked for, and from where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// What.
+    pub wish: Wish,
+    /// From where.
+    pub context: Context,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// What the widget is.
+    Describe,
+    /// A page of clusters.
+    List(Question),
+    /// One cluster.
+    Open(ClusterId),
+    /// One cluster as JSON.
+    Export(ClusterId),
+    /// Something is decided about one.
+    Decide(Deciding),
+}
+
+/// What is decided about a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deciding {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// What.
+    pub verdict: Verdict,
+    /// How often the mark had changed when the person saw it.
+    pub version: i64,
+    /// Why, as the person wrote it; perhaps empty.
+    pub reason: String,
+    /// Who the person says to be; perhaps empty.
+    pub who: String,
+}
+
+/// What can be decided from a dashboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Somebody looks after it.
+    Acknowledge,
+    /// Nothing is told for so many seconds.
+    Mute(i64),
+    /// It is part of what is usual.
+    Expect,
+    /// It is over.
+    Resolve,
+    /// What was decided before does not hold any more.
+    TakeBack,
+}
+
+/// Where something is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Context {
+    /// Whether the dashboard is dark.
+    pub is_dark: bool,
+    /// The name of the dashboard, sanitized.
+    pub dashboard: String,
+    /// The account of whoever looks at it; empty where that is not told.
+    pub account_id: String,
+    /// The time that the dashboard shows: from and until.
+    pub range: Option<(EventTime, EventTime)>,
+}
+
+/// What is wrong with an event, in a sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Misunderstood(String);
+
+impl Request {
+    /// Reads an event.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong and what would be right, with the context as far as it was
+    /// understood.
+    pub fn parse(event: &str) -> Result<Self, (Misunderstood, Context)> {
+        let event: Value = serde_json::from_str(event).unwrap_or(Value::Null);
+        let context = Context::of(&event["widgetContext"]);
+        match Given(&event).wish(&context) {
+            Ok(wish) => Ok(Self { wish, context }),
+            Err(wrong) => Err((wrong, context)),
+        }
+    }
+}
+
+impl Verdict {
+    /// Returns the stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Acknowledge => "acknowledge",
+            Self::Mute(_) => "mute",
+            Self::Expect => "expect",
+            Self::Resolve => "resolve",
+            Self::TakeBack => "take-back",
+        }
+    }
+}
+
+impl Context {
+    fn of(given: &Value) -> Self {
+        let text = |name: &str| given[name].as_str().unwrap_or_default();
+        let account_id = text("accountId");
+        // A part that somebody has zoomed into is what they look at.
+        let shown = &given["timeRange"];
+        let zoomed = shown.get("zoom").filter(|zoom| zoom.is_object());
+        Self {
+            is_dark: text("theme") == "dark",
+            dashboard: sanitize(text("dashboardName"), NAME_CHARS_MAX),
+            account_id: match is_account_id(account_id) {
+                true => account_id.to_owned(),
+                false => String::new(),
+            },
+            range: zoomed.and_then(range).or_else(|| range(shown)),
+        }
+    }
+}
+
+/// Reads a time from and until, in milliseconds since 1970; the last second counts.
+fn range(given: &Value) -> Option<(EventTime, EventTime)> {
+    let (from, until) = (given["start"].as_i64()?, given["end"].as_i64()?);
+    let from = EventTime::from_seconds(from.div_euclid(1000))?;
+    let until = EventTime::from_seconds(until.div_euclid(1000).checked_add(1)?)?;
+    (from < until).then_some((from, until))
+}
+
+/// An event, and what is in it by name.
+struct Given<'e>(&'e Value);
+
+impl Given<'_> {
+    /// Returns what was typed, or else what an action or the widget's settings have; nothing for what
+    /// is empty.
+    fn text(&self, name: &str) -> Option<String> {
+        let typed = &self.0["widgetContext"]["forms"]["all"][name];
+        let told = match typed {
+            Value::Null => &self.0[name],
+            typed => typed,
+        };
+        let text = match told {
+            Value::String(text) => text.trim().to_owned(),
+            Value::Number(number) => number.to_string(),
+            Value::Bool(true) => "true".to_owned(),
+            _ => String::new(),
+        };
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// Returns one of some things by its stable name.
+    fn one<T: Copy>(
+        &self,
+        name: &str,
+        all: &[T],
+        named: impl Fn(T) -> &'static str,
+    ) -> Result<Option<T>, Misunderstood> {
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
+        let found = all.iter().copied().find(|one| named(*one) == text);
+        found.map(Some).ok_or_else(|| {
+            let names: Vec<_> = all.iter().map(|one| named(*one)).collect();
+            wrong(name, &text, &format!("one of {}", names.join(", ")))
+        })
+    }
+
+    fn number(&self, name: &str, otherwise: i64) -> Result<i64, Misunderstood> {
+        let Some(text) = self.text(name) else {
+            return Ok(otherwise);
+        };
+        let number = text.parse().ok().filter(|number| *number >= 0);
+        number.ok_or_else(|| wrong(name, &text, "a whole number"))
+    }
+
+    fn wish(&self, context: &Context) -> Result<Wish, Misunderstood> {
+        if !self.0.is_object() {
+            let sentence =
+                "The event is no JSON object; this function answers a CloudWatch dashboard.";
+            return Err(Misunderstood(sentence.to_owned()));
+        }
+        if self.0["describe"] == Value::Bool(true) {
+            return Ok(Wish::Describe);
+        }
+        let Some(id) = self.text("cluster") else {
+            return Ok(Wish::List(self.question(context)?));
+        };
+        let cluster = ClusterId::parse(&id);
+        let cluster = cluster.ok_or_else(|| wrong("cluster", &id, "the id of a cluster"))?;
+        if let Some(verdict) = self.verdict()? {
+            return Ok(Wish::Decide(Deciding {
+                cluster,
+                verdict,
+                version: self.number("version", 0)?,
+                reason: self.text("reason").unwrap_or_default(),
+                who: self.text("who").unwrap_or_default(),
+            }));
+        }
+        Ok(match self.text("export") {
+            Some(_) => Wish::Export(cluster),
+            None => Wish::Open(cluster),
+        })
+    }
+
+    fn question(&self, context: &Context) -> Result<Question, Misunderstood> {
+        let search = self.text("search").unwrap_or_default().to_lowercase();
+        let search: String = search.chars().take(SEARCH_CHARS_MAX).collect();
+        let account_id = self.text("account");
+        if let Some(account_id) = account_id.as_ref().filter(|of| !is_account_id(of)) {
+            return Err(wrong(
+                "account",
+                account_id,
+                "an account id of twelve digits",
+            ));
+        }
+        let show = self.one("status", &Show::ALL, Show::name)?;
+        let sort = self.one("sort", &Sort::ALL, Sort::name)?;
+        let page = self.number("page", 1)?;
+        Ok(Question {
+            words: search.split_whitespace().map(str::to_owned).collect(),
+            account_id,
+            show: show.unwrap_or(Show::Open),
+            range: context.range,
+            sort: sort.unwrap_or(Sort::Began),
+            is_reversed: self.text("reversed").is_some(),
+            page: usize::try_from(page).unwrap_or(1),
+        })
+    }
+
+    fn verdict(&self) -> Result<Option<Verdict>, Misunderstood> {
+        let for_how_long = || {
+            let seconds = |of: &str| MUTES.iter().find(|(name, _)| *name == of);
+            let text = self.text("mute_for").unwrap_or_else(|| "1d".to_owned());
+            let names: Vec<_> = MUTES.iter().map(|(name, _)| *name).collect();
+            let found = seconds(&text).map(|(_, seconds)| *seconds);
+            found.ok_or_else(|| wrong("mute_for", &text, &format!("one of {}", names.join(", "))))
+        };
+        let all = [
+            Verdict::Acknowledge,
+            Verdict::Mute(0),
+            Verdict::Expect,
+            Verdict::Resolve,
+            Verdict::TakeBack,
+        ];
+        let verdict = self.one("decide", &all, Verdict::name)?;
+        Ok(match verdict {
+            Some(Verdict::Mute(_)) => Some(Verdict::Mute(for_how_long()?)),
+            verdict => verdict,
+        })
+    }
+}
+
+fn wrong(name: &str, given: &str, right: &str) -> Misunderstood {
+    let given = sanitize(given, 64);
+    Misunderstood(format!(
+        "The parameter {name} is {given:?}; it has to be {right}."
+    ))
+}

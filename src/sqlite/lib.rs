@@ -1,0 +1,281 @@
+//! Keeps clusters in one SQLite file, with one row for each event.
+//!
+//! The primary key of an event is the set that counts. There is one row for each cluster and each combination of facets
+//! that the events point to. Batches that are committed together are one transaction; a scan that is killed leaves whole
+//! batches, and the next scan completes the rest. The schema is `schema.sql`, documented in `docs/store.md` for queries.
+//!
+//! The modules, in reading order:
+//!
+//! - `write` writes batches: clusters and facets first, then events, then samples.
+//! - `read` reads rows back into what they mean.
+//! - `outbox` has the messages that wait, in `outbox.sql`.
+//! - `mark` has what people decide and the journals, in `mark.sql`.
+
+mod mark;
+mod outbox;
+mod read;
+mod write;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clusters::fingerprint::{ClusterId, Subject};
+use clusters::sample::Samples;
+use clusters::timeline::Timeline;
+use clusters::{Census, EventId, Sighting};
+use records::time::{EventTime, Window};
+use rusqlite::{Connection, TransactionBehavior};
+use service::ports::{Batch, Committed, Hour, Hours, Store, StoreError};
+
+use crate::write::{Rows, Writer};
+
+/// The version of the schema, kept in `PRAGMA user_version`.
+pub const SCHEMA_VERSION: i64 = SCHEMA.len() as i64;
+
+/// What each version of the schema adds to the one before.
+const SCHEMA: [&str; 3] = [
+    include_str!("schema.sql"),
+    include_str!("outbox.sql"),
+    include_str!("mark.sql"),
+];
+
+/// Marks the file as ours, in `PRAGMA application_id`: "`CTIn`".
+const APPLICATION_ID: i64 = 0x4354_496e;
+
+/// How long to wait for another scan of the same file to finish its transaction.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Clusters in a SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    connection: Connection,
+    rows: Rows,
+    /// The sinks that are told of new clusters.
+    sinks: Vec<String>,
+    /// What time it is, in seconds.
+    now: i64,
+}
+
+impl SqliteStore {
+    /// Opens a store, and makes it where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`] for a store of a newer version and [`StoreError::Foreign`] for a file
+    /// that is something else; neither is touched.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let connection = Connection::open(path).map_err(unavailable)?;
+        connection.busy_timeout(BUSY).map_err(unavailable)?;
+        let mut store = Self {
+            connection,
+            rows: Rows::default(),
+            sinks: Vec::new(),
+            now: 0,
+        };
+        store.prepare()?;
+        Ok(store)
+    }
+
+    /// Tells sinks of what is new from now on, in seconds.
+    pub fn tell(&mut self, sinks: &[&str], now: i64) {
+        self.sinks = sinks.iter().map(|sink| (*sink).to_owned()).collect();
+        self.now = now;
+    }
+
+    fn prepare(&mut self) -> Result<(), StoreError> {
+        let snapshot = self
+            .connection
+            .unchecked_transaction()
+            .map_err(unavailable)?;
+        let found = version(&snapshot)?;
+        drop(snapshot);
+        self.log_ahead()?;
+        if found == Some(SCHEMA_VERSION) {
+            return Ok(());
+        }
+        let transaction = self.begin()?;
+        // Another scan may have made it meanwhile.
+        let found = version(&transaction)?.unwrap_or_default();
+        if found == SCHEMA_VERSION {
+            return Ok(());
+        }
+        // What came later is added: whoever knows earlier versions alone would refuse the file from now on.
+        let known = usize::try_from(found).unwrap_or_default();
+        for tables in SCHEMA.iter().skip(known) {
+            transaction.execute_batch(tables).map_err(unavailable)?;
+        }
+        transaction
+            .pragma_update(None, "application_id", APPLICATION_ID)
+            .and_then(|()| transaction.pragma_update(None, "user_version", SCHEMA_VERSION))
+            .and_then(|()| transaction.commit())
+            .map_err(unavailable)
+    }
+
+    /// Switches to a write-ahead log: a commit costs no flush, and a killed scan loses no finished
+    /// one. No row is looked up again to see that it is there: whatever is written points to rows
+    /// that were just written or read, and those are never deleted. SQLite does not wait for its lock here, so that two scans may begin at once we do.
+    fn log_ahead(&self) -> Result<(), StoreError> {
+        const PAUSE: Duration = Duration::from_millis(20);
+        let mut waited = Duration::ZERO;
+        loop {
+            let set = self.connection.execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = OFF;",
+            );
+            match set {
+                Err(error) if is_busy(&error) && waited < BUSY => {
+                    std::thread::sleep(PAUSE);
+                    waited += PAUSE;
+                }
+                set => return set.map_err(unavailable),
+            }
+        }
+    }
+
+    fn begin(&mut self) -> Result<rusqlite::Transaction<'_>, StoreError> {
+        self.connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(unavailable)
+    }
+
+    fn write(&mut self, batches: Vec<Batch>) -> Result<Vec<Committed>, StoreError> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(unavailable)?;
+        let mut writer = Writer::new(&transaction, &mut self.rows, (&self.sinks, self.now))?;
+        let mut committed = Vec::with_capacity(batches.len());
+        for batch in batches {
+            committed.push(writer.write(batch)?);
+        }
+        let marks = writer.finish()?;
+        if let Some(last) = committed.last_mut() {
+            last.marks = marks;
+        }
+        transaction.commit().map_err(unavailable)?;
+        Ok(committed)
+    }
+}
+
+impl Store for SqliteStore {
+    async fn commit(&mut self, batches: Vec<Batch>) -> Result<Vec<Committed>, StoreError> {
+        let committed = self.write(batches);
+        if committed.is_err() {
+            // Rows made in a transaction that was rolled back do not exist.
+            self.rows = Rows::default();
+        }
+        committed
+    }
+
+    async fn sums(&self, since: Option<EventTime>) -> Result<Census, StoreError> {
+        // One read transaction: a scan that commits meanwhile must not show in half of it.
+        let snapshot = self
+            .connection
+            .unchecked_transaction()
+            .map_err(unavailable)?;
+        read::sums(&snapshot, since)
+    }
+
+    async fn samples(&self) -> Result<BTreeMap<ClusterId, Samples>, StoreError> {
+        let snapshot = self
+            .connection
+            .unchecked_transaction()
+            .map_err(unavailable)?;
+        read::samples(&snapshot)
+    }
+
+    async fn timeline(&self) -> Result<Timeline, StoreError> {
+        read::timeline(&self.connection)
+    }
+
+    async fn events(&self) -> Result<Vec<(EventId, Sighting)>, StoreError> {
+        let snapshot = self
+            .connection
+            .unchecked_transaction()
+            .map_err(unavailable)?;
+        read::events(&snapshot, None)
+    }
+}
+
+impl Hours for SqliteStore {
+    async fn hour(
+        &self,
+        window: Window,
+        known: &dyn Fn(ClusterId) -> Option<Arc<Subject>>,
+    ) -> Result<Hour, StoreError> {
+        self.hours(&[window], known).await
+    }
+
+    /// Without an index by time the file is read once, not once an hour.
+    async fn hours(
+        &self,
+        windows: &[Window],
+        _known: &dyn Fn(ClusterId) -> Option<Arc<Subject>>,
+    ) -> Result<Hour, StoreError> {
+        let (Some(first), Some(last)) = (windows.iter().min(), windows.iter().max()) else {
+            return Ok(Hour::default());
+        };
+        let snapshot = self.connection.unchecked_transaction();
+        let snapshot = snapshot.map_err(unavailable)?;
+        let mut events = read::events(&snapshot, Some((first.start(), last.end())))?;
+        events.retain(|(_, seen)| seen.at().is_some_and(|at| windows.contains(&at.window())));
+        Ok(Hour {
+            events,
+            subjects: read::subjects(&snapshot)?,
+            damaged: Vec::new(),
+        })
+    }
+}
+
+/// Returns the version of a store, `None` for an empty file; anything else is refused.
+fn version(connection: &Connection) -> Result<Option<i64>, StoreError> {
+    let pragma = |name| {
+        connection
+            .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+            .map_err(unavailable)
+    };
+    let (application, version) = (pragma("application_id")?, pragma("user_version")?);
+    let is_empty: bool = connection
+        .query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| {
+            row.get(0)
+        })
+        .map_err(unavailable)?;
+    if application != APPLICATION_ID {
+        return if is_empty {
+            Ok(None)
+        } else {
+            Err(StoreError::Foreign)
+        };
+    }
+    if version > SCHEMA_VERSION {
+        return Err(StoreError::Newer {
+            found: version,
+            known: SCHEMA_VERSION,
+        });
+    }
+    Ok(Some(version))
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
+    )
+}
+
+/// Tells a file that is no database from a database that cannot be reached.
+fn unavailable(error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::NotADatabase) => StoreError::Foreign,
+        Some(rusqlite::ErrorCode::DatabaseCorrupt) => StoreError::Damaged {
+            detail: error.to_string(),
+        },
+        _ => StoreError::Unavailable(Box::new(error)),
+    }
+}
+
+fn damaged(detail: &str) -> StoreError {
+    StoreError::Damaged {
+        detail: detail.to_owned(),
+    }
+}

@@ -1,0 +1,483 @@
+//! One cluster in full: how it stands, who and why, access keys, when, what happened to it, who was
+//! told, and what can be decided about it.
+
+use alerts::hint::hint;
+use alerts::links::Links;
+use alerts::outbox::Sent;
+use alerts::severity;
+use clusters::Cluster;
+use clusters::facet::Kind;
+use clusters::journal::{Entry, Fault, OURSELVES, What};
+use clusters::keys::{Answer, KeyReport, Oddity};
+use clusters::mark::{Decision, Marking};
+use clusters::related::Related;
+use clusters::sample::Sample;
+use maud::{Markup, html};
+use records::key_id::KeyKind;
+use records::redact::sanitize;
+use records::time::{EventTime, Window, duration};
+use serde_json::json;
+
+use super::{Frame, Place, decided, failed};
+use crate::card::{Told, evidence, why};
+use crate::listing::Listed;
+use crate::{counted, minute, more, number, shown};
+
+/// How many of each list are shown.
+const LINES_MAX: usize = 20;
+
+/// How many related clusters are shown.
+const RELATED_MAX: usize = 10;
+
+/// How many hours the drawing has at most.
+const BARS_MAX: i64 = 72;
+
+/// Height of the drawing.
+const HEIGHT: u64 = 100;
+
+/// What can be decided: its name as a parameter, what the button says, and what is asked first.
+const DECISIONS: [(&str, &str, &str); 4] = [
+    (
+        "acknowledge",
+        "Acknowledge",
+        "Say that somebody looks after this cluster? It goes on being told until it recovers.",
+    ),
+    (
+        "mute",
+        "Mute",
+        "Tell nobody of this cluster for the time that is chosen, not even of its recovery?",
+    ),
+    (
+        "expect",
+        "Expected",
+        "Say that this cluster is part of what is usual? Nobody is told of it any more.",
+    ),
+    (
+        "resolve",
+        "Resolve",
+        "Say that this cluster is over? Only an event from now on brings it back.",
+    ),
+];
+
+/// What a page is made of.
+#[derive(Debug)]
+pub struct Page<'a> {
+    /// The frame.
+    pub frame: Frame<'a>,
+    /// The cluster, with its events of some hours.
+    pub cluster: &'a Cluster,
+    /// What the list says of it; `None` for one that is in no list any more.
+    pub listed: Option<&'a Listed>,
+    /// When it was first seen at all.
+    pub first_seen: Option<EventTime>,
+    /// The hours that were looked at.
+    pub hours: &'a [Window],
+    /// What was decided about it.
+    pub marking: Option<Marking<'a>>,
+    /// How often that has changed.
+    pub version: i64,
+    /// When it was failing.
+    pub faults: &'a [Fault],
+    /// Everything that is noted of it.
+    pub entries: &'a [Entry],
+    /// Its access keys, the most frequent first.
+    pub keys: &'a [KeyReport],
+    /// What else its callers failed at.
+    pub related: &'a [Related],
+    /// What became of its messages.
+    pub sent: &'a [Sent],
+    /// Where links lead to.
+    pub links: &'a Links,
+    /// For how long it may be muted; empty where nothing may be decided.
+    pub mutes: &'a [&'static str],
+    /// What has just come of what somebody did.
+    pub notice: Option<&'a str>,
+}
+
+impl Page<'_> {
+    /// Returns the page.
+    pub fn html(&self) -> String {
+        let told = Told::of(self.cluster.clone(), None);
+        let identity = &self.cluster.facts.identity;
+        let assessment = severity::of_cluster(self.cluster);
+        let content = html! {
+            @if let Some(notice) = self.notice { p.notice role="status" { (shown(notice)) } }
+            h2 { (told.what()) }
+            p {
+                @if let Some(listed) = self.listed {
+                    span.badge.(listed.state.name()) { (listed.state.name()) } " "
+                }
+                span.badge.(assessment.severity.name()) { (assessment.severity.name()) }
+                @if let Some(marking) = self.marking { " " (decided(marking)) }
+            }
+            p { (shown(&hint(identity, &self.cluster.typical()))) }
+            (self.decide())
+            dl.facts {
+                dt { "account" } dd { (self.frame.account(&identity.account_id)) }
+                (self.times())
+                dt { "severity" }
+                dd { (assessment.severity.name()) ": " (assessment.reasons.join(", ")) }
+                (why(self.cluster))
+            }
+            (self.drawing())
+            (self.keys())
+            h3 { "Who and from where" }
+            p.soft { (self.looked_at()) }
+            (evidence(self.cluster))
+            (self.pairs())
+            (self.history())
+            (self.related())
+            (self.deliveries())
+            (self.links())
+        };
+        self.frame.page(&content)
+    }
+
+    /// Returns its JSON to be copied, as the page of an export.
+    pub fn export(frame: Frame<'_>, json: &str) -> String {
+        frame.page(&html! {
+            h2 { "JSON" }
+            p.soft { "A click selects it all." }
+            pre.copy { (json) }
+        })
+    }
+
+    fn id(&self) -> String {
+        self.cluster.id.to_string()
+    }
+
+    fn decide(&self) -> Markup {
+        if self.mutes.is_empty() {
+            return Markup::default();
+        }
+        let act = |decide: &str, confirmation: &str| {
+            let params = json!({"cluster": self.id(), "decide": decide, "version": self.version});
+            self.frame.call(Place::Popup, &params, Some(confirmation))
+        };
+        html! {
+            form.acts {
+                @for (decide, words, confirmation) in DECISIONS {
+                    a.btn { (words) }
+                    (act(decide, confirmation))
+                    @if decide == "mute" {
+                        select name="mute_for" aria-label="Mute for" {
+                            @for time in self.mutes {
+                                option value=(time) selected[*time == "1d"] { "for " (time) }
+                            }
+                        }
+                    }
+                }
+                @if let Some(marking) = &self.marking {
+                    @let is_resolved = marking.mark.decision == Decision::Resolved;
+                    a.btn { @if is_resolved { "Reopen" } @else { "Take back" } }
+                    (act("take-back", "Take back what was decided about this cluster?"))
+                }
+                input name="reason" aria-label="Reason" placeholder="Reason" maxlength="500";
+                input name="who" aria-label="Your name" placeholder="Your name" maxlength="100";
+            }
+        }
+    }
+
+    fn times(&self) -> Markup {
+        let first = self.first_seen.or(self.listed.map(|of| of.first));
+        html! {
+            dt { "first seen" } dd { (minute(first)) }
+            @if let Some(listed) = self.listed {
+                @if listed.epoch > 1 {
+                    dt { "this time since" }
+                    dd { (minute(Some(listed.began))) ", the " (number(listed.epoch.unsigned_abs())) ". time" }
+                }
+                dt { "last seen" } dd { (minute(Some(listed.last))) }
+                dt { "events" }
+                dd { (number(listed.total)) " by " (counted(listed.callers, "caller")) }
+            }
+        }
+    }
+
+    /// Says which events the callers and all that follows are of.
+    fn looked_at(&self) -> Markup {
+        html! {
+            @match (self.hours.first(), self.hours.last()) {
+                (Some(first), Some(last)) => {
+                    "Of " (counted(self.cluster.span.count, "event")) " from "
+                    (minute(Some(first.start()))) " to " (minute(Some(last.end()))) " UTC."
+                }
+                _ => { "Its events are not kept any more." }
+            }
+        }
+    }
+
+    /// Draws how often it failed in each of the last hours. The drawing is stretched to its place, so it
+    /// holds no text but titles.
+    fn drawing(&self) -> Markup {
+        let hours = self.listed.map(|of| &of.hours);
+        let Some((hours, last)) = hours.and_then(|of| Some((of, of.back()?.0))) else {
+            return Markup::default();
+        };
+        let first = hours.iter().map(|(hour, _)| *hour);
+        let first = first
+            .filter(|hour| last.hours() - hour.hours() < BARS_MAX)
+            .min();
+        let first = first.unwrap_or(last);
+        let shown: Vec<_> = hours.iter().filter(|(hour, _)| *hour >= first).collect();
+        let most = shown
+            .iter()
+            .map(|(_, count)| *count)
+            .max()
+            .unwrap_or(1)
+            .max(1);
+        let width = last.hours() - first.hours() + 1;
+        html! {
+            figure.hours style="margin: 12px 0" {
+                svg viewBox={ "0 0 " (width * 10) " " (HEIGHT) } preserveAspectRatio="none"
+                    role="img" aria-label="Events by hour" {
+                    @for (hour, count) in shown {
+                        @let x = (hour.hours() - first.hours()) * 10;
+                        @let height = (count * HEIGHT).div_ceil(most).max(2);
+                        g {
+                            title { (hour.start().to_string()) ": " (count) }
+                            rect x=(x + 1) y=(HEIGHT - height) width="8" height=(height) {}
+                        }
+                    }
+                }
+                div.axis {
+                    span { (minute(Some(first.start()))) }
+                    span { "at most " (counted(most, "event")) " an hour" }
+                    span { (minute(Some(last.end()))) }
+                }
+            }
+        }
+    }
+
+    fn keys(&self) -> Markup {
+        html! {
+            h3 { "Access keys" }
+            @if self.keys.is_empty() { p.soft { "None was seen in these hours." } } @else {
+                table.keys {
+                    (heads(&["Key", "Of", "Last used (UTC)", "Odd"]))
+                    tbody { @for key in self.keys { (self.key(key)) } }
+                }
+            }
+        }
+    }
+
+    fn key(&self, key: &KeyReport) -> Markup {
+        let user = match &key.answer {
+            Some(Answer::Used { user, .. } | Answer::Never { user }) => user.as_deref(),
+            _ => None,
+        };
+        html! {
+            tr {
+                th scope="row" { code.copy { (sanitize(&key.id, 128)) } " " span.soft { (kind(key.kind)) } }
+                td {
+                    @if let Some(user) = user { bdi { (shown(user)) } " " }
+                    @if let Some(account_id) = &key.account_id { (self.frame.account(account_id)) }
+                }
+                td { (last_used(key)) }
+                td { (key.oddities.iter().map(|of| odd(*of)).collect::<Vec<_>>().join(", ")) }
+            }
+        }
+    }
+
+    /// Returns what one filters by, as pairs to be copied.
+    fn pairs(&self) -> Markup {
+        let identity = &self.cluster.facts.identity;
+        let mut pairs = vec![
+            ("account_id", identity.account_id.clone()),
+            ("event_source", identity.event_source()),
+            ("event_name", identity.action.clone()),
+            (
+                "error_code",
+                self.cluster
+                    .error_code()
+                    .unwrap_or(&identity.code)
+                    .to_owned(),
+            ),
+            ("class", identity.class.name().to_owned()),
+            ("cluster_id", self.id()),
+        ];
+        let extended = self.cluster.facets.iter().filter_map(|(kind, values)| {
+            let first = values.values.first()?;
+            Some((kind.name(), first.value.clone()))
+        });
+        let is_told = |(name, _): &(&str, String)| *name != "error_code";
+        let extended: Vec<_> = extended.filter(is_told).collect();
+        pairs.retain(|(_, value)| !value.is_empty());
+        html! {
+            h3 { "Dimensions" }
+            p.soft { "A click selects one to be copied." }
+            (list(&pairs))
+            @if !extended.is_empty() {
+                h3 { "Attributes" }
+                (list(&extended))
+            }
+        }
+    }
+
+    fn history(&self) -> Markup {
+        html! {
+            h3 { "History" }
+            @if self.faults.is_empty() && self.entries.is_empty() { p.soft { "Nothing is noted." } }
+            @if !self.faults.is_empty() {
+                table.faults {
+                    (heads(&["Failed from (UTC)", "until", "for", "ended"]))
+                    tbody { @for fault in self.faults.iter().rev().take(LINES_MAX) { (of_fault(fault)) } }
+                }
+                (more(self.faults.len(), LINES_MAX))
+            }
+            @if !self.entries.is_empty() {
+                table.journal {
+                    (heads(&["When (UTC)", "What", "Who and why"]))
+                    tbody { @for entry in self.entries.iter().rev().take(LINES_MAX) { (of_entry(entry)) } }
+                }
+                (more(self.entries.len(), LINES_MAX))
+            }
+        }
+    }
+
+    fn related(&self) -> Markup {
+        html! {
+            @if !self.related.is_empty() {
+                h3 { "The same callers within half an hour" }
+                table.related { tbody {
+                    @for other in self.related.iter().take(RELATED_MAX) {
+                        @let call = format!("{}:{}", other.subject.service, other.subject.action);
+                        tr {
+                            th scope="row" {
+                                a.open {
+                                    bdi.call { (sanitize(&call, 160)) } " "
+                                    bdi.code { (failed(&other.subject)) }
+                                }
+                                (self.frame.call(Place::Popup, &json!({"cluster": other.id.to_string()}), None))
+                            }
+                            td.n { (number(other.count)) }
+                        }
+                    }
+                } }
+                (more(self.related.len(), RELATED_MAX))
+            }
+        }
+    }
+
+    fn deliveries(&self) -> Markup {
+        html! {
+            h3 { "Who was told" }
+            @if self.sent.is_empty() { p.soft { "Nobody yet." } } @else {
+                table.sent {
+                    (heads(&["When (UTC)", "Sink", "Of", "Answer"]))
+                    tbody {
+                        @for sent in self.sent.iter().rev().take(LINES_MAX) {
+                            tr {
+                                td { (minute(EventTime::from_seconds(sent.at))) }
+                                td { (shown(&sent.sink)) }
+                                td { (shown(&sent.kind)) }
+                                td { bdi { (sanitize(&sent.outcome, 160)) } }
+                            }
+                        }
+                    }
+                }
+                (more(self.sent.len(), LINES_MAX))
+            }
+        }
+    }
+
+    fn links(&self) -> Markup {
+        let identity = &self.cluster.facts.identity;
+        let typical = self.cluster.typical();
+        let region = typical.get(Kind::Region).unwrap_or_default();
+        let event = |sample: &Sample| self.links.event(region, sample.id);
+        let event = self.cluster.samples.last().and_then(event);
+        let (first, last) = (self.hours.first(), self.hours.last());
+        let query = first.zip(last).and_then(|(first, last)| {
+            self.links
+                .insights(&identity.action, first.start(), last.end())
+        });
+        html! {
+            h3 { "Elsewhere" }
+            p.acts {
+                a.btn { "JSON" }
+                (self.frame.call(Place::Popup, &json!({"cluster": self.id(), "export": true}), None))
+                @if let Some(event) = event { " " a href=(event) target="_blank" rel="noopener" { "An event in CloudTrail" } }
+                @if let Some(query) = query { " " a href=(query) target="_blank" rel="noopener" { "Its events in Logs Insights" } }
+            }
+        }
+    }
+}
+
+/// Returns the head of a table.
+fn heads(columns: &[&str]) -> Markup {
+    html! { thead { tr { @for column in columns { th scope="col" { (column) } } } } }
+}
+
+fn list(pairs: &[(&str, String)]) -> Markup {
+    html! {
+        ul.pairs {
+            @for (name, value) in pairs {
+                li { code.copy { (name) ":" (sanitize(value, 256)) } }
+            }
+        }
+    }
+}
+
+fn kind(kind: KeyKind) -> &'static str {
+    match kind {
+        KeyKind::LongTerm => "long-term",
+        KeyKind::Temporary => "temporary",
+        KeyKind::Other => "of no known kind",
+    }
+}
+
+fn last_used(key: &KeyReport) -> Markup {
+    html! {
+        @match &key.answer {
+            Some(Answer::Used { at, service, region, .. }) => {
+                (minute(Some(*at)))
+                @if let Some(service) = service { " with " bdi { (shown(service)) } }
+                @if let Some(region) = region { " in " bdi { (shown(region)) } }
+            }
+            Some(Answer::Never { .. }) => { "never with success" }
+            Some(Answer::Unknown) => { "not known to IAM" }
+            None if key.kind == KeyKind::LongTerm => { "IAM was not asked yet" }
+            None => { "IAM does not say this of temporary keys" }
+        }
+    }
+}
+
+fn odd(oddity: Oddity) -> String {
+    match oddity {
+        Oddity::Canary => "nobody should ever use it".to_owned(),
+        Oddity::Awakened { days } => format!("used again after {days} days"),
+        Oddity::Foreign => "of another account".to_owned(),
+        Oddity::Deleted => "deleted".to_owned(),
+        Oddity::Unknown => "unknown".to_owned(),
+    }
+}
+
+fn of_fault(fault: &Fault) -> Markup {
+    html! {
+        tr {
+            td { (minute(EventTime::from_seconds(fault.from))) }
+            td { @match fault.until { Some(until) => (minute(EventTime::from_seconds(until))), None => "now" } }
+            td { (fault.seconds().map(duration).unwrap_or_default()) }
+            td { (fault.ended.map(What::name).unwrap_or_default()) }
+        }
+    }
+}
+
+fn of_entry(entry: &Entry) -> Markup {
+    let name = entry.what.name();
+    html! {
+        tr {
+            td { (minute(EventTime::from_seconds(entry.at))) }
+            td {
+                // What was decided says itself what it is.
+                @if !entry.detail.starts_with(name) { (name) @if !entry.detail.is_empty() { ": " } }
+                bdi { (shown(&entry.detail)) }
+            }
+            td {
+                @if entry.actor != OURSELVES { bdi { (shown(&entry.actor)) } }
+                @if !entry.reason.is_empty() { ": " bdi { (shown(&entry.reason)) } }
+            }
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The list of clusters: a page of it, what one can look for, and how it is sorted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clusters::fingerprint::ClusterId;
+use clusters::mark::Marking;
+use clusters::{Facts, short_name};
+use maud::{Markup, html};
+use records::principal::is_account_id;
+use records::redact::sanitize;
+use records::time::EventTime;
+use serde_json::{Value, json};
+
+use super::{Frame, Place, failed};
+use crate::listing::{Listed, Page, Question, Show, Sort};
+use crate::{counted, minute, number, shown};
+
+/// The longest message in a row, in characters.
+const MESSAGE_CHARS_MAX: usize = 140;
+
+/// What a list is made of.
+#[derive(Debug)]
+pub struct List<'a> {
+    /// The frame.
+    pub frame: Frame<'a>,
+    /// What was asked for.
+    pub question: &'a Question,
+    /// What was found.
+    pub page: Page<'a>,
+    /// All accounts.
+    pub accounts: BTreeSet<&'a str>,
+    /// What more is known of the clusters of the page.
+    pub facts: BTreeMap<ClusterId, &'a Facts>,
+    /// What was decided about them.
+    pub marks: BTreeMap<ClusterId, Marking<'a>>,
+    /// The events until when are in it.
+    pub as_of: EventTime,
+    /// What is missing, in sentences.
+    pub missing: Vec<String>,
+}
+
+/// What one sorts by: its words, and the class of its cells.
+const COLUMNS: [(Option<Sort>, &str, &str); 7] = [
+    (Some(Sort::State), "Status", "state"),
+    (Some(Sort::What), "What fails", "what"),
+    (None, "Who", "who"),
+    (Some(Sort::Account), "Account", "account"),
+    (Some(Sort::Began), "Since (UTC)", "began"),
+    (Some(Sort::Last), "Last (UTC)", "last"),
+    (Some(Sort::Count), "Events", "n"),
+];
+
+impl List<'_> {
+    /// Returns the page.
+    pub fn html(&self) -> String {
+        let content = html! {
+            (self.form())
+            (self.said())
+            @if !self.page.rows.is_empty() {
+                table.list {
+                    thead { tr { @for column in COLUMNS { (self.head(column)) } } }
+                    tbody { @for (id, listed) in &self.page.rows { (self.row(*id, listed)) } }
+                }
+                (self.pages())
+            }
+        };
+        self.frame.page(&content)
+    }
+
+    /// Returns the parameters of a call that keeps what is looked at, but for the form: that comes along
+    /// by itself.
+    fn params(&self, sort: Sort, is_reversed: bool, page: usize) -> Value {
+        let mut params = json!({"sort": sort.name(), "page": page});
+        if is_reversed {
+            params["reversed"] = Value::Bool(true);
+        }
+        params
+    }
+
+    fn form(&self) -> Markup {
+        let Question {
+            words,
+            account_id,
+            show,
+            sort,
+            is_reversed,
+            ..
+        } = self.question;
+        html! {
+            form.ask {
+                input type="search" name="search" value=(words.join(" ")) aria-label="Search"
+                    placeholder="Service, call, error, caller, account or id";
+                select name="account" aria-label="Account" {
+                    option value="" { "All accounts" }
+                    // What is no account is in the list under all of them.
+                    @for account in self.accounts.iter().filter(|of| is_account_id(of)) {
+                        @let is_it = account_id.as_deref() == Some(*account);
+                        option value=(account) selected[is_it] {
+                            (account)
+                            @if let Some(name) = self.frame.account_names.get(*account) {
+                                " " (shown(name))
+                            }
+                        }
+                    }
+                }
+                select name="status" aria-label="Status" {
+                    @for one in Show::ALL {
+                        option value=(one.name()) selected[one == *show] { (one.name()) }
+                    }
+                }
+                a.btn.btn-primary { "Search" }
+                (self.frame.call(Place::Widget, &self.params(*sort, *is_reversed, 1), None))
+            }
+        }
+    }
+
+    fn said(&self) -> Markup {
+        let Page { found, outside, .. } = self.page;
+        let show = match self.question.show {
+            Show::All => String::new(),
+            show => format!("{} ", show.name()),
+        };
+        html! {
+            p.said {
+                (number(found as u64)) " " (show) @if found == 1 { "cluster" } @else { "clusters" }
+                @if let Some((from, until)) = self.question.range {
+                    " failed from " (minute(Some(from))) " to " (minute(Some(until)))
+                }
+                @if outside > 0 { "; " (number(outside as u64)) " more at other times" }
+                ". As of " (minute(Some(self.as_of))) " UTC."
+            }
+            @for sentence in &self.missing { p.missing { (shown(sentence)) } }
+        }
+    }
+
+    fn head(&self, (sort, words, class): (Option<Sort>, &str, &str)) -> Markup {
+        let Question {
+            sort: by,
+            is_reversed,
+            ..
+        } = self.question;
+        let is_by = sort == Some(*by);
+        let order = match (is_by, self.is_ascending()) {
+            (false, _) => None,
+            (true, true) => Some("ascending"),
+            (true, false) => Some("descending"),
+        };
+        html! {
+            th class=(class) scope="col" aria-sort=[order] {
+                @match sort {
+                    Some(sort) => {
+                        a.sort {
+                            (words)
+                            @if let Some(order) = order {
+                                span aria-hidden="true" { @if order == "ascending" { " ▲" } @else { " ▼" } }
+                            }
+                        }
+                        (self.frame.call(Place::Widget, &self.params(sort, is_by && !is_reversed, 1), None))
+                    }
+                    None => (words),
+                }
+            }
+        }
+    }
+
+    fn is_ascending(&self) -> bool {
+        let is_usual = matches!(self.question.sort, Sort::State | Sort::What | Sort::Account);
+        is_usual != self.question.is_reversed
+    }
+
+    fn row(&self, id: ClusterId, listed: &Listed) -> Markup {
+        let subject = &*listed.subject;
+        let call = format!("{}:{}", subject.service, subject.action);
+        let message = self.facts.get(&id).map(|facts| facts.template.as_str());
+        let marking = self.marks.get(&id).and_then(Marking::word);
+        html! {
+            tr {
+                td.state {
+                    span.badge.(listed.state.name()) { (listed.state.name()) }
+                    @if let Some(word) = marking { " " span.mark { (word) } }
+                }
+                th.what scope="row" {
+                    a.open { bdi.call { (sanitize(&call, 160)) } " " bdi.code { (failed(subject)) } }
+                    (self.frame.call(Place::Popup, &json!({"cluster": id.to_string()}), None))
+                    @if let Some(message) = message.filter(|of| !of.is_empty()) {
+                        div.message { bdi { (sanitize(message, MESSAGE_CHARS_MAX)) } }
+                    }
+                }
+                td.who { (who(listed)) }
+                td.account { (self.frame.account(&subject.account_id)) }
+                td.began { (minute(Some(listed.began))) }
+                td.last { (minute(Some(listed.last))) }
+                td.n { (number(listed.total)) }
+            }
+        }
+    }
+
+    fn pages(&self) -> Markup {
+        let Page {
+            number: at,
+            pages,
+            found,
+            ..
+        } = self.page;
+        let Question {
+            sort, is_reversed, ..
+        } = *self.question;
+        let go = |words: &str, page| {
+            html! {
+                a.btn { (words) }
+                (self.frame.call(Place::Widget, &self.params(sort, is_reversed, page), None))
+            }
+        };
+        html! {
+            @if pages > 1 {
+                p.pages {
+                    @if at > 1 { (go("Previous", at - 1)) " " }
+                    span { "Page " (number(at as u64)) " of " (number(pages as u64)) ", " (counted(found as u64, "cluster")) }
+                    @if at < pages { " " (go("Next", at + 1)) }
+                }
+            }
+        }
+    }
+}
+
+/// Returns the first caller, without what the account says already, and how many more there are.
+fn who(listed: &Listed) -> Markup {
+    html! {
+        @if let Some(caller) = &listed.caller {
+            bdi { (sanitize(short_name(caller, &listed.subject.account_id), 160)) }
+            @if listed.callers > 1 { " and " (number(listed.callers - 1)) " more" }
+        }
+    }
+}

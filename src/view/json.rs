@@ -1,0 +1,294 @@
+//! A cluster as JSON that programs read: shapes that stay, built here and nowhere else.
+
+use std::collections::BTreeMap;
+
+use alerts::hint::hint;
+use alerts::outbox::Sent;
+use alerts::severity;
+use clusters::fingerprint::{ClusterId, Identity, VERSION};
+use clusters::journal::{Entry, Fault, What};
+use clusters::mark::{Marking, Until};
+use clusters::{Cluster, FacetValue, FacetValues, Span};
+use records::redact::sanitize;
+use records::time::EventTime;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// A cluster, as in lists of them.
+#[derive(Serialize)]
+pub struct ClusterShape {
+    cluster_id: String,
+    account_id: String,
+    event_source: String,
+    event_name: String,
+    error_code: Option<String>,
+    class: &'static str,
+    template: String,
+    count: u64,
+    first_seen: Option<String>,
+    last_seen: Option<String>,
+    severity: &'static str,
+    severity_reasons: Vec<String>,
+    hint: String,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mark: Option<MarkShape>,
+    identity: IdentityShape,
+    facets: BTreeMap<&'static str, FacetShape>,
+    samples: Vec<Box<RawValue>>,
+}
+
+/// What a cluster's id is made of.
+#[derive(Serialize)]
+pub struct IdentityShape {
+    version: &'static str,
+    partition: String,
+    account_id: String,
+    service: String,
+    action: String,
+    class: &'static str,
+    code: String,
+    cause: Option<String>,
+    template: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    addition: Option<String>,
+}
+
+/// What a person decided about a cluster.
+#[derive(Serialize)]
+struct MarkShape {
+    decision: &'static str,
+    until: Option<String>,
+    actor: String,
+    reason: String,
+    at: Option<String>,
+    epoch: i64,
+    ended: Option<String>,
+}
+
+/// What happened to a cluster.
+#[derive(Serialize)]
+pub struct HistoryShape {
+    cluster_id: String,
+    faults: Vec<FaultShape>,
+    journal: Vec<EntryShape>,
+}
+
+#[derive(Serialize)]
+struct FaultShape {
+    epoch: i64,
+    from: Option<String>,
+    until: Option<String>,
+    seconds: Option<i64>,
+    ended: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct EntryShape {
+    at: Option<String>,
+    what: &'static str,
+    epoch: i64,
+    actor: String,
+    reason: String,
+    detail: String,
+}
+
+#[derive(Serialize)]
+struct FacetShape {
+    distinct: usize,
+    values: Vec<ValueShape>,
+}
+
+#[derive(Serialize)]
+struct ValueShape {
+    value: String,
+    count: u64,
+    first_seen: Option<String>,
+    last_seen: Option<String>,
+}
+
+/// What became of a message.
+#[derive(Serialize)]
+struct SentShape {
+    at: Option<String>,
+    sink: String,
+    kind: String,
+    outcome: String,
+}
+
+/// A cluster with all that is known of it.
+#[derive(Serialize)]
+struct Export {
+    cluster: ClusterShape,
+    history: HistoryShape,
+    sent: Vec<SentShape>,
+}
+
+/// Returns a cluster with what happened to it and who was told, to be copied.
+pub fn export(cluster: ClusterShape, history: HistoryShape, sent: &[Sent]) -> String {
+    let sent = sent.iter().map(|of| SentShape {
+        at: moment(of.at),
+        sink: shown(&of.sink),
+        kind: shown(&of.kind),
+        outcome: shown(&of.outcome),
+    });
+    let export = Export {
+        cluster,
+        history,
+        sent: sent.collect(),
+    };
+    // All keys are text, so this cannot fail.
+    serde_json::to_string_pretty(&export).unwrap_or_default()
+}
+
+impl ClusterShape {
+    /// Returns the shape of a cluster that stands like this.
+    pub fn of(cluster: &Cluster, status: &'static str, marking: Option<Marking<'_>>) -> Self {
+        let identity = &cluster.facts.identity;
+        let assessment = severity::of_cluster(cluster);
+        let Span {
+            count,
+            first_seen,
+            last_seen,
+        } = cluster.span;
+        Self {
+            cluster_id: cluster.id.to_string(),
+            account_id: identity.account_id.clone(),
+            event_source: shown(&identity.event_source()),
+            event_name: shown(&identity.action),
+            error_code: cluster.error_code().map(str::to_owned),
+            class: identity.class.name(),
+            template: shown(&cluster.facts.template),
+            count,
+            first_seen: text(first_seen),
+            last_seen: text(last_seen),
+            severity: assessment.severity.name(),
+            severity_reasons: assessment.reasons,
+            hint: hint(identity, &cluster.typical()),
+            status,
+            mark: marking.map(MarkShape::of),
+            identity: IdentityShape::of(identity),
+            facets: cluster
+                .facets
+                .iter()
+                .map(|(kind, values)| (kind.name(), FacetShape::of(values)))
+                .collect(),
+            samples: cluster
+                .samples
+                .iter()
+                .filter_map(|sample| RawValue::from_string(sample.json.to_string()).ok())
+                .collect(),
+        }
+    }
+}
+
+impl IdentityShape {
+    /// Returns the shape of an identity.
+    pub fn of(identity: &Identity) -> Self {
+        Self {
+            version: VERSION,
+            partition: identity.partition.clone(),
+            account_id: identity.account_id.clone(),
+            service: shown(&identity.service),
+            action: shown(&identity.action),
+            class: identity.class.name(),
+            code: shown(&identity.code),
+            cause: identity.cause.as_deref().map(shown),
+            template: identity.template.as_deref().map(shown),
+            addition: identity.addition.as_deref().map(shown),
+        }
+    }
+
+    /// Returns the components, as a person reads them.
+    pub fn components(&self) -> Vec<(&'static str, &str)> {
+        let mut components = vec![
+            ("account", self.account_id.as_str()),
+            ("service", &self.service),
+            ("action", &self.action),
+            ("class", self.class),
+            ("code", &self.code),
+        ];
+        components.extend(self.cause.as_deref().map(|cause| ("cause", cause)));
+        let template = self.template.as_deref();
+        components.extend(template.map(|template| ("template", template)));
+        components
+    }
+}
+
+impl MarkShape {
+    fn of(Marking { mark, ended }: Marking<'_>) -> Self {
+        Self {
+            decision: mark.decision.name(),
+            until: mark.decision.until().map(Until::encode),
+            actor: mark.actor.clone(),
+            reason: mark.reason.clone(),
+            at: moment(mark.at),
+            epoch: mark.epoch,
+            ended: ended.map(|why| why.to_string()),
+        }
+    }
+}
+
+impl HistoryShape {
+    /// Returns the shape of a cluster's faults and of its journal.
+    pub fn of(cluster: ClusterId, faults: &[Fault], entries: &[Entry]) -> Self {
+        Self {
+            cluster_id: cluster.to_string(),
+            faults: faults.iter().map(FaultShape::of).collect(),
+            journal: entries.iter().map(EntryShape::of).collect(),
+        }
+    }
+}
+
+impl FaultShape {
+    fn of(fault: &Fault) -> Self {
+        Self {
+            epoch: fault.epoch,
+            from: moment(fault.from),
+            until: fault.until.and_then(moment),
+            seconds: fault.seconds(),
+            ended: fault.ended.map(What::name),
+        }
+    }
+}
+
+impl EntryShape {
+    fn of(entry: &Entry) -> Self {
+        Self {
+            at: moment(entry.at),
+            what: entry.what.name(),
+            epoch: entry.epoch,
+            actor: entry.actor.clone(),
+            reason: entry.reason.clone(),
+            detail: entry.detail.clone(),
+        }
+    }
+}
+
+fn moment(seconds: i64) -> Option<String> {
+    text(EventTime::from_seconds(seconds))
+}
+
+impl FacetShape {
+    fn of(facet: &FacetValues) -> Self {
+        let value = |value: &FacetValue| ValueShape {
+            value: value.value.clone(),
+            count: value.span.count,
+            first_seen: text(value.span.first_seen),
+            last_seen: text(value.span.last_seen),
+        };
+        Self {
+            distinct: facet.distinct,
+            values: facet.values.iter().map(value).collect(),
+        }
+    }
+}
+
+/// Codes and event names come from AWS, but a file can hold anything.
+fn shown(text: &str) -> String {
+    sanitize(text, 512)
+}
+
+fn text(time: Option<EventTime>) -> Option<String> {
+    time.map(|time| time.to_string())
+}

@@ -1,0 +1,116 @@
+//! The access keys that were seen: who used each, how often, since when and from where.
+//!
+//! A key's id is shown in full, because it is what one needs to find and disable it.
+
+use std::collections::BTreeMap;
+
+use clusters::facet::Kind;
+use clusters::{Census, Span};
+use maud::{Markup, html};
+
+use super::{counted, more, number, span};
+
+/// How many keys are listed of either sort.
+const KEYS_MAX: usize = 100;
+
+/// How many callers and networks of one key are named.
+const VALUES_MAX: usize = 3;
+
+/// The kind of the keys of role sessions and the like.
+const TEMPORARY: &str = "temporary";
+
+/// What was seen of one key.
+#[derive(Debug, Default)]
+struct Key<'a> {
+    span: Span,
+    principals: BTreeMap<&'a str, u64>,
+    networks: BTreeMap<&'a str, u64>,
+}
+
+/// Returns the keys, or nothing where no event names one. Temporary ones are folded away: they are
+/// many, and gone within hours, while the others stay until somebody deletes them.
+pub fn keys(census: &Census) -> Option<Markup> {
+    let mut keys: Vec<_> = seen(census).into_iter().collect();
+    // The sort is stable: equal ones stay in the order of their ids.
+    keys.sort_by_key(|(_, key)| std::cmp::Reverse(key.span.count));
+    let (temporary, lasting): (Vec<_>, Vec<_>) =
+        keys.into_iter().partition(|(id, _)| kind(id) == TEMPORARY);
+    let any = !temporary.is_empty() || !lasting.is_empty();
+    any.then(|| {
+        html! {
+            @if lasting.is_empty() { p { "No long-term key." } } @else { (table(&lasting)) }
+            @if !temporary.is_empty() {
+                details {
+                    summary { (counted(temporary.len() as u64, "temporary key")) }
+                    (table(&temporary))
+                }
+            }
+        }
+    })
+}
+
+fn table(keys: &[(&str, Key<'_>)]) -> Markup {
+    html! {
+        table.keys.stacked {
+            thead { tr {
+                th scope="col" { "key" }
+                th scope="col" { "used by" }
+                th scope="col" { "from" }
+                th.n scope="col" { "events" }
+                th scope="col" { "seen (UTC)" }
+            } }
+            tbody {
+                @for (id, key) in keys.iter().take(KEYS_MAX) {
+                    tr {
+                        th scope="row" { code.copy { (id) } " " span.kind { (kind(id)) } }
+                        td { (most_frequent(&key.principals)) }
+                        td { (most_frequent(&key.networks)) }
+                        td.n.count { (number(key.span.count)) }
+                        td { (span(key.span)) }
+                    }
+                }
+            }
+        }
+        (more(keys.len(), KEYS_MAX))
+    }
+}
+
+fn seen(census: &Census) -> BTreeMap<&str, Key<'_>> {
+    let mut keys: BTreeMap<&str, Key<'_>> = BTreeMap::new();
+    for (case, of_case) in census.rows() {
+        let Some(id) = case.get(Kind::AccessKey) else {
+            continue;
+        };
+        let key = keys.entry(id).or_default();
+        key.span.add(of_case);
+        for (kind, values) in [
+            (Kind::Principal, &mut key.principals),
+            (Kind::Network, &mut key.networks),
+        ] {
+            if let Some(value) = case.get(kind) {
+                *values.entry(value).or_default() += of_case.count;
+            }
+        }
+    }
+    keys
+}
+
+/// Tells the kind of a key by how AWS begins its id (IAM User Guide, "Unique identifiers").
+fn kind(id: &str) -> &'static str {
+    match id.get(..4) {
+        Some("AKIA") => "long-term",
+        Some("ASIA") => TEMPORARY,
+        _ => "of no known kind",
+    }
+}
+
+fn most_frequent(values: &BTreeMap<&str, u64>) -> Markup {
+    let mut sorted: Vec<_> = values.iter().collect();
+    sorted.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    html! {
+        @for (value, count) in sorted.iter().take(VALUES_MAX) {
+            div { bdi { (value) } @if values.len() > 1 { " " span.times { "×" (number(**count)) } } }
+        }
+        (more(values.len(), VALUES_MAX))
+    }
+}
