@@ -13,7 +13,7 @@ SAM ?= sam
 OVERRIDES := $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check fmt lint deny quality accept bench bench-peers bench-lambda bench-inspect fuzz function build clean
+.PHONY: help demo test test-long mutants check fmt lint deny quality accept bench bench-peers bench-lambda bench-inspect fuzz function build clean
 
 help: ## Print what one can do
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -36,14 +36,25 @@ timed = @echo '$(2)'; begun=$$(date +%s); $(2) && echo "$(1): $$(($$(date +%s) -
 test: ## Pass all tests, with lints; those on real events are skipped where there are none
 	$(call timed,build,cargo test --locked --no-run)
 	$(call timed,tests,python3 tests/e2e/beside.py $(VENVS) cargo test --locked)
+	$(call timed,mutants,python3 tests/mutants.py --check)
 	$(call timed,quality,python3 tests/quality.py $(INSPECTOR))
 	$(call timed,stack,python3 tests/stack/run.py $(VENVS) $(INSPECTOR))
 	$(call timed,end to end,PROFILE=dev python3 tests/e2e/run.py $(VENVS) $(INSPECTOR))
 
-test-long: ## Kill the function ROUNDS=100 times beside an emulator, at moments of SEED
-	cargo test --locked --test it --no-run
-	$(if $(SEED),KILL_SEED=$(SEED)) KILL_ROUNDS=$(or $(ROUNDS),100) python3 tests/e2e/beside.py $(VENVS) \
-		cargo test --locked --test it kills:: -- --nocapture
+KILLS = $(if $(SEED),KILL_SEED=$(SEED)) $(if $(ROUNDS),KILL_ROUNDS=$(ROUNDS))
+
+test-long: ## Pass the tests with all they can draw, with ROUNDS=100 kills at moments of SEED, and try the mutants
+	@echo "To run one part alone:"
+	@echo "  EFFORT=whole cargo test --locked --test it laws::"
+	@echo "  KILL_ROUNDS=100 KILL_SEED=7 python3 tests/e2e/beside.py $(VENVS) cargo test --locked --test it kills::"
+	@echo "  make mutants MUTANT=name    (python3 tests/mutants.py --list prints the names)"
+	$(call timed,build,cargo test --locked --no-run)
+	$(call timed,unit tests,PROPTEST_CASES=1000 cargo test --locked --lib)
+	$(call timed,tests,EFFORT=whole $(KILLS) python3 tests/e2e/beside.py $(VENVS) cargo test --locked --test it)
+	$(MAKE) mutants
+
+mutants: ## Break the program in one place at a time (MUTANT=name: there alone); the test for it has to fail
+	python3 tests/mutants.py $(BUILT) $(MUTANT)
 
 check: fmt lint deny test ## Everything that must hold before a change goes in
 

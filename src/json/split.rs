@@ -108,7 +108,8 @@ impl<R: Read> Cursor<R> {
     /// Takes a stream from its start, with room that was used before.
     pub fn within(mut room: Vec<u8>, input: R) -> Self {
         if room.len() < CHUNK_BYTES {
-            room.resize(CHUNK_BYTES, 0);
+            // What is in there does not matter, and the allocator has zeros.
+            room = vec![0; CHUNK_BYTES];
         }
         Self::over(room, input)
     }

@@ -1,0 +1,389 @@
+#!/usr/bin/env python3
+"""Breaks the program on purpose, one place at a time, and expects the property that is for it to fail.
+
+The properties run in their short form, as in `make test`, so this shows that the short form is enough. The
+tree is copied into TARGET/mutants and broken there; nothing is changed where it is developed.
+
+Usage: mutants.py TARGET [NAME…]    TARGET is Cargo's folder; without names, all mutants
+       mutants.py --check           looks only whether each place is there, once
+       mutants.py --list            prints the mutants and what has to fail
+Exit codes: 0 all were killed; 1 one survived, or the table is wrong; 2 wrong usage.
+"""
+
+import collections
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+# What ran so long without an end does not go well either.
+TIMEOUT_SECONDS = 900
+BUILD_SECONDS = 7200
+
+# Shrinking is for people, and a seed that is kept would help the next mutant's test.
+QUIET = {"PROPTEST_MAX_SHRINK_ITERS": "0", "PROPTEST_DISABLE_FAILURE_PERSISTENCE": "1"}
+# What is set for other tests is not meant for these, and a mutant need not please clippy.
+UNSET = ("EFFORT", "PROPTEST_CASES", "PROPTEST_RNG_SEED", "AWS_ENDPOINT_URL", "RUSTC_WORKSPACE_WRAPPER", "CLIPPY_ARGS")
+
+IT = ("--test", "it")
+RECORDS = ("-p", "records", "--lib")
+
+Mutant = collections.namedtuple("Mutant", "name file text instead suite test")
+
+MUTANTS = [
+    # What arrives in any order, any number of times, counts once.
+    Mutant(
+        "one-id-last-one-wins",
+        "src/clusters/lib.rs",
+        "if sighting < *known.get() {",
+        "if sighting != *known.get() {",
+        IT,
+        "laws::one_id_with_two_contents_counts_once_in_any_order",
+    ),
+    Mutant(
+        "one-id-counts-anew",
+        "src/clusters/sightings.rs",
+        "match self.seen.entry(id) {",
+        "let other = id.bytes().map(|byte| byte ^ u8::from(self.seen.contains_key(&id)));\n"
+        "        match self.seen.entry(EventId::from_bytes(other)) {",
+        IT,
+        "laws::order_duplicates_cuts_and_crashes_change_nothing",
+    ),
+    Mutant(
+        "first-seen-is-last-asked",
+        "src/clusters/lib.rs",
+        "(Some(one), Some(other)) => Some(one.min(other)),",
+        "(Some(_), Some(other)) => Some(other),",
+        IT,
+        "laws::order_duplicates_cuts_and_crashes_change_nothing",
+    ),
+    Mutant(
+        "last-seen-is-last-asked",
+        "src/clusters/lib.rs",
+        "self.last_seen = self.last_seen.max(other.last_seen);",
+        "self.last_seen = other.last_seen;",
+        IT,
+        "laws::order_duplicates_cuts_and_crashes_change_nothing",
+    ),
+    Mutant(
+        "samples-first-come",
+        "src/clusters/sample.rs",
+        "self.0.pop_last();",
+        "self.0.remove(&rank);",
+        IT,
+        "laws::order_duplicates_cuts_and_crashes_change_nothing",
+    ),
+    Mutant(
+        "manifest-in-any-order",
+        "src/clusters/manifest.rs",
+        "hour.sort_unstable_by(in_order);",
+        "",
+        IT,
+        "pipeline::whatever_goes_wrong_and_is_made_up_for_in_time_changes_nothing",
+    ),
+    Mutant(
+        "first-seen-stays",
+        "src/aws/dynamodb/commit.rs",
+        "if shown.first != 0 && (head.first == 0 || shown.first < head.first) {",
+        "if shown.first != 0 && head.first == 0 {",
+        IT,
+        "dynamodb::order_cuts_duplicates_and_lost_answers_change_nothing",
+    ),
+    # A record says the same however it is written.
+    Mutant(
+        "repeat-in-spite-of-its-end",
+        "src/records/repeat.rs",
+        "let is_same = rest == self.text.get(from..)? && !self.free.is_empty();",
+        "let is_same = !self.free.is_empty();",
+        IT,
+        "laws::what_is_remembered_changes_nothing",
+    ),
+    # Lives follow one another.
+    Mutant(
+        "opened-at-the-watermark",
+        "src/aws/dynamodb/commit.rs",
+        "if head.state == State::Recovered && shown.last > head.watermark {",
+        "if head.state == State::Recovered && shown.last >= head.watermark {",
+        IT,
+        "dynamodb::a_recovered_cluster_comes_back_for_a_later_event_alone_and_once",
+    ),
+    Mutant(
+        "opened-by-a-late-event",
+        "src/clusters/chronicle/life.rs",
+        ".find(|deed| self.recovered.is_some_and(|of| deed.at > of));",
+        ".find(|_| self.recovered.is_some());",
+        IT,
+        "pipeline::whatever_comes_too_late_counts_once_and_no_life_is_out_of_order",
+    ),
+    Mutant(
+        "the-same-life-again",
+        "src/aws/dynamodb/commit.rs",
+        "writes.extend(self.regressed(*cluster, epoch + 1, shown.last));",
+        "writes.extend(self.regressed(*cluster, *epoch, shown.last));",
+        IT,
+        "pipeline::whatever_goes_wrong_and_is_made_up_for_in_time_changes_nothing",
+    ),
+    Mutant(
+        "recovered-unseen",
+        "src/clusters/chronicle/life.rs",
+        "let blind = (blind_hours - self.blind_hours) * 3600;",
+        "let blind = 0 * (blind_hours - self.blind_hours);",
+        IT,
+        "pipeline::whatever_goes_wrong_and_is_made_up_for_in_time_changes_nothing",
+    ),
+    # A row for each occasion and sink.
+    Mutant(
+        "one-id-for-all-lives",
+        "src/alerts/occasion.rs",
+        "for part in [subject, &epoch.to_string(), kind.name(), about] {",
+        "for part in [subject, &epoch.min(1).to_string(), kind.name(), about] {",
+        IT,
+        "pipeline::whatever_goes_wrong_and_is_made_up_for_in_time_changes_nothing",
+    ),
+    Mutant(
+        "sent-without-a-lease",
+        "src/service/deliver/round.rs",
+        "let is_taken = store.lease(&row, lease).await?;",
+        "let is_taken = store.lease(&row, lease).await? || row.leased_until == 0;",
+        IT,
+        "deliver::no_order_of_two_runs_and_no_crash_loses_a_row_or_tells_it_under_another_id",
+    ),
+    # What was missed comes in afterwards.
+    Mutant(
+        "removed-before-it-is-committed",
+        "src/service/ingest/redrive.rs",
+        "match intake.take(event.get().as_bytes()).await {",
+        "intake.bucket.remove(&object.key).await?;\n        match intake.take(event.get().as_bytes()).await {",
+        IT,
+        "redrive::whatever_redrives_and_backfills_run_in_whatever_way_each_event_counts_once",
+    ),
+    Mutant(
+        "an-hour-is-read-to-its-last-second",
+        "src/service/ingest/backfill.rs",
+        "let end = from.window().end().min(until);",
+        "let end = from.window().end().after(-60).unwrap_or(until).min(until);",
+        IT,
+        "redrive::whatever_redrives_and_backfills_run_in_whatever_way_each_event_counts_once",
+    ),
+    # What is sent reads back as it was meant.
+    Mutant(
+        "backslash-in-a-field",
+        "src/alerts/guance/line_protocol.rs",
+        "'\"' | '\\\\' => quoted.extend(['\\\\', c]),",
+        "'\"' => quoted.extend(['\\\\', c]),",
+        IT,
+        "wire::random_points_come_back_as_they_were_written",
+    ),
+    Mutant(
+        "comma-in-a-tag",
+        "src/alerts/safe.rs",
+        "'A'..='Z' | 'a'..='z' | '0'..='9' | '_' | '.'",
+        "'A'..='Z' | 'a'..='z' | '0'..='9' | '_' | ',' | '.'",
+        IT,
+        "wire::random_points_come_back_as_they_were_written",
+    ),
+    # Secrets do not survive, and messages that differ in values alone are one.
+    Mutant(
+        "a-word-for-a-secret",
+        "src/records/redact.rs",
+        '    "password",\n    "passwd",',
+        '    "passwort",\n    "passwd",',
+        RECORDS,
+        "redact::tests::a_secret_after_its_label_never_survives",
+    ),
+    Mutant(
+        "masked-once",
+        "src/records/redact.rs",
+        "Some(masked) if masked != text => text = masked.into(),",
+        "Some(masked) => return masked.into(),",
+        RECORDS,
+        "redact::tests::masking_twice_is_masking_once",
+    ),
+    # Hours are those of UTC.
+    Mutant(
+        "hours-begin-later",
+        "src/records/time.rs",
+        "Window(self.0.div_euclid(3600))",
+        "Window((self.0 - 1).div_euclid(3600))",
+        IT,
+        "clocks::the_hour_of_a_moment_is_the_same_however_it_is_written",
+    ),
+    Mutant(
+        "leap-day-after-its-month",
+        "src/records/time.rs",
+        "let leap_days = (year + 3) / 4 + if month > 2 { leap_day } else { 0 };",
+        "let leap_days = (year + 3) / 4 + if month > 3 { leap_day } else { 0 };",
+        RECORDS,
+        "time::tests::the_usual_form_reads_as_any_form_does",
+    ),
+    # No more clusters than the guard admits.
+    Mutant(
+        "one-more-than-the-limit",
+        "src/clusters/guard.rs",
+        "if *used < NEW_CLUSTERS_MAX {",
+        "if *used <= NEW_CLUSTERS_MAX {",
+        IT,
+        "store::",
+    ),
+]
+
+
+def wrong_places():
+    """Returns what is wrong with the table."""
+    wrong = []
+    for name, count in collections.Counter(mutant.name for mutant in MUTANTS).items():
+        if count > 1:
+            wrong.append(f"{name}: {count} mutants have this name")
+    for mutant in MUTANTS:
+        path = ROOT / mutant.file
+        count = path.read_text(encoding="utf-8").count(mutant.text) if path.exists() else 0
+        if count != 1:
+            wrong.append(f"{mutant.name}: {mutant.file} has its text {count} times, not once: {mutant.text!r}")
+    return wrong
+
+
+def copied(folder):
+    """Copies the tree as it is being developed; what is the same already keeps its time."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
+    )
+    names = {os.fsdecode(name) for name in listed.stdout.split(b"\0") if name}
+    for old in [path for path in folder.rglob("*") if path.is_file()]:
+        if str(old.relative_to(folder)) not in names:
+            old.unlink()
+    for name in sorted(names):
+        path, to = ROOT / name, folder / name
+        if path.is_file():
+            put(to, path.read_bytes())
+            to.chmod(path.stat().st_mode)
+
+
+def put(path, content):
+    if not path.exists() or path.read_bytes() != content:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+class Tests:
+    """The tests of the copied tree, with builds of their own."""
+
+    def __init__(self, target):
+        self.tree = target / "mutants" / "tree"
+        self.environment = {name: value for name, value in os.environ.items() if name not in UNSET}
+        self.environment |= QUIET | {"CARGO_TARGET_DIR": str(target / "mutants" / "target")}
+        copied(self.tree)
+
+    def cargo(self, arguments, seconds):
+        """Runs cargo test; returns its exit code, None where it did not end, and what it said."""
+        command = ["cargo", "test", "--locked", *arguments]
+        with subprocess.Popen(
+            command,
+            cwd=self.tree,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as process:
+            try:
+                said, _ = process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+                return None, ""
+            return process.returncode, said
+
+    def build(self, suite):
+        """Builds a suite; returns why that cannot be done."""
+        code, said = self.cargo([*suite, "--no-run"], BUILD_SECONDS)
+        if code == 0:
+            return None
+        errors = [line for line in said.splitlines() if line.startswith("error")]
+        return errors[0] if errors else f"cargo says {said.strip()[-300:]!r}"
+
+    def run(self, mutants):
+        """Returns how many tests passed and which failed; of one without an end, that."""
+        [suite] = {mutant.suite for mutant in mutants}
+        code, said = self.cargo([*suite, "--", *{mutant.test for mutant in mutants}], TIMEOUT_SECONDS)
+        failed = re.findall(r"^test (\S+)(?: - .*)? \.\.\. FAILED$", said, re.MULTILINE)
+        if code is None:
+            failed = [f"no end within {TIMEOUT_SECONDS} s"]
+        passed = sum(int(count) for count in re.findall(r"(\d+) passed", said))
+        if code not in (None, 0) and not failed:
+            failed = ["the tests broke off"]
+        return passed, failed
+
+
+def check_unbroken(tests, mutants):
+    """Returns what is wrong before anything is broken."""
+    wrong = []
+    for suite in {mutant.suite for mutant in mutants}:
+        of_suite = [mutant for mutant in mutants if mutant.suite == suite]
+        reason = tests.build(suite)
+        if reason:
+            return [reason]
+        passed, failed = tests.run(of_suite)
+        wrong += [f"{name} fails though nothing is broken" for name in failed]
+        if passed < len({mutant.test for mutant in of_suite}):
+            wrong.append(f"only {passed} tests are found of those that have to fail")
+    return wrong
+
+
+def outcome(tests, mutant):
+    """Breaks one place, and says what became of it; and whether that is well."""
+    path = tests.tree / mutant.file
+    whole = path.read_text(encoding="utf-8")
+    path.write_text(whole.replace(mutant.text, mutant.instead), encoding="utf-8")
+    try:
+        reason = tests.build(mutant.suite)
+        if reason:
+            return f"CANNOT BE BUILT: {reason}", False
+        _, failed = tests.run([mutant])
+    finally:
+        path.write_text(whole, encoding="utf-8")
+    if failed:
+        return f"killed by {', '.join(failed)}", True
+    return f"SURVIVED {mutant.test}", False
+
+
+def main(arguments):
+    if arguments == ["--list"]:
+        for mutant in MUTANTS:
+            print(f"{mutant.name}\t{mutant.file}\t{mutant.test}")
+        return 0
+    wrong = wrong_places()
+    for line in wrong:
+        print(line)
+    if wrong or arguments == ["--check"]:
+        return 1 if wrong else 0
+    if not arguments or arguments[0].startswith("-"):
+        print(__doc__, file=sys.stderr)
+        return 2
+    target, names = pathlib.Path(arguments[0]).resolve(), arguments[1:]
+    unknown = set(names) - {mutant.name for mutant in MUTANTS}
+    if unknown:
+        print(f"no such mutant: {', '.join(sorted(unknown))}", file=sys.stderr)
+        return 2
+    mutants = [mutant for mutant in MUTANTS if not names or mutant.name in names]
+    tests = Tests(target)
+    wrong = check_unbroken(tests, mutants)
+    for line in wrong:
+        print(line)
+    if wrong:
+        return 1
+    all_well = True
+    for mutant in mutants:
+        started = time.monotonic()
+        said, is_well = outcome(tests, mutant)
+        all_well &= is_well
+        print(f"{mutant.name}: {said} ({time.monotonic() - started:.0f} s)", flush=True)
+    return 0 if all_well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
