@@ -244,6 +244,9 @@ def wrong_places():
         count = path.read_text(encoding="utf-8").count(mutant.text) if path.exists() else 0
         if count != 1:
             wrong.append(f"{mutant.name}: {mutant.file} has its text {count} times, not once: {mutant.text!r}")
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = [f"| `{mutant.name}` | `{mutant.file}` | `{mutant.test}` |" for mutant in MUTANTS]
+    wrong.extend(f"CONTRIBUTING.md lacks the row {row}" for row in rows if row not in page)
     return wrong
 
 
