@@ -7,7 +7,7 @@ BINARY := $(BUILT)/release/cloudtrail-inspector
 INSPECTOR := $(BUILT)/debug/cloudtrail-inspector
 VENVS := $(BUILT)/venv
 
-.PHONY: stack e2e build-IngestFunction build-InspectFunction build-DeliverFunction build-WidgetFunction deploy delete filter
+.PHONY: stack stack-tests e2e e2e-tests build-IngestFunction build-InspectFunction build-DeliverFunction build-WidgetFunction deploy delete filter
 # The stack: the command that deploys, and the processor of the function where it is not as last time.
 SAM ?= sam
 OVERRIDES := $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
@@ -27,19 +27,28 @@ demo: ## Write a made-up trail into demo/, scan it into demo/trail.db and demo/r
 # Where clippy is, it compiles our own crates in the place of rustc, so that lints cost no build of their own. A warning
 # fails with WARNINGS=deny alone: a newer compiler has newer lints.
 CLIPPY := $(shell command -v clippy-driver 2>/dev/null)
-test test-long stack e2e quality mutants: export RUSTC_WORKSPACE_WRAPPER = $(CLIPPY)
-test test-long stack e2e quality mutants: export CLIPPY_ARGS = $(if $(filter deny,$(WARNINGS)),-Dwarnings__CLIPPY_HACKERY__)
+test test-long stack stack-tests e2e e2e-tests quality: export RUSTC_WORKSPACE_WRAPPER = $(CLIPPY)
+test test-long stack stack-tests e2e e2e-tests quality: export CLIPPY_ARGS = $(if $(filter deny,$(WARNINGS)),-Dwarnings__CLIPPY_HACKERY__)
 
 # Runs a command and says how long it took: $(call timed,its name,the command).
 timed = @echo '$(2)'; begun=$$(date +%s); $(2) && echo "$(1): $$(($$(date +%s) - begun)) s"
 
 test: ## Pass all tests, with lints; those on real events are skipped where there are none
-	$(call timed,build,cargo test --locked --no-run)
+	$(call timed,build,$(TOOLS) & cargo test --locked --no-run && wait)
 	$(call timed,tests,python3 tests/e2e/beside.py $(VENVS) cargo test --locked)
 	$(call timed,mutants,python3 tests/mutants.py --check)
 	$(call timed,quality,python3 tests/quality.py $(INSPECTOR))
+	$(call timed,stack and end to end,$(MAKE) --jobs 2 --output-sync=target stack-tests e2e-tests)
+
+# What the tests of the stack need from PyPI comes while the build runs. Where it cannot be had, they are skipped and say so.
+TOOLS = (for tools in sam emulator; do python3 infra/tools/environment.py $$tools $(VENVS) >/dev/null || true; done)
+
+# One of them works while the other one waits.
+stack-tests:
 	$(call timed,stack,python3 tests/stack/run.py $(VENVS) $(INSPECTOR))
-	$(call timed,end to end,PROFILE=dev python3 tests/e2e/run.py $(VENVS) $(INSPECTOR))
+
+e2e-tests:
+	$(call timed,end to end,PROFILE=$(or $(PROFILE),dev) python3 tests/e2e/run.py $(VENVS) $(INSPECTOR))
 
 KILLS = $(if $(SEED),KILL_SEED=$(SEED)) $(if $(ROUNDS),KILL_ROUNDS=$(ROUNDS))
 
@@ -74,11 +83,11 @@ quality: ## Score the identity against labelled errors, with every split and mer
 
 stack: ## Check the template of the stack: what it may do, keeps and refuses
 	cargo build --locked
-	python3 tests/stack/run.py $(VENVS) $(INSPECTOR)
+	$(MAKE) stack-tests
 
 e2e: ## Deploy to an emulator on this machine and look what comes of it; PROFILE=lambda builds as for AWS
 	cargo build --locked
-	PROFILE=$(or $(PROFILE),dev) python3 tests/e2e/run.py $(VENVS) $(INSPECTOR)
+	$(MAKE) e2e-tests
 
 accept: ## Accept what changed in the expected texts of the tests
 	UPDATE_EXPECT=1 cargo test --locked --test it
