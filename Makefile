@@ -3,7 +3,7 @@
 DEMO ?= demo
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 # The command line as the demo builds it, and as the tests do.
-BINARY := $(BUILT)/release/cloudtrail-inspector
+BINARY := $(BUILT)/quick/cloudtrail-inspector
 INSPECTOR := $(BUILT)/debug/cloudtrail-inspector
 VENVS := $(BUILT)/venv
 
@@ -19,7 +19,7 @@ help: ## Print what one can do
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 demo: ## Write a made-up trail into demo/, scan it into demo/trail.db and demo/report.html
-	cargo build --locked --release -p cloudtrail-inspector --no-default-features --features cli
+	cargo build --locked --profile quick -p cloudtrail-inspector --no-default-features --features cli
 	@rm -rf $(DEMO) && mkdir -p $(DEMO)
 	$(BINARY) generate $(DEMO)/trail
 	$(BINARY) scan --db $(DEMO)/trail.db --html $(DEMO)/report.html $(DEMO)/trail
@@ -34,16 +34,13 @@ test test-long stack stack-tests e2e e2e-tests quality: export CLIPPY_ARGS = $(i
 timed = @echo '$(2)'; begun=$$(date +%s); $(2) && echo "$(1): $$(($$(date +%s) - begun)) s"
 
 test: ## Pass all tests, with lints; those on real events are skipped where there are none
-	$(call timed,build,$(TOOLS) & cargo test --locked --no-run && wait)
+	$(call timed,build,cargo test --locked --no-run)
 	$(call timed,tests,python3 tests/e2e/beside.py $(VENVS) cargo test --locked)
 	$(call timed,mutants,python3 tests/mutants.py --check)
 	$(call timed,quality,python3 tests/quality.py $(INSPECTOR))
-	$(call timed,stack and end to end,$(MAKE) --jobs 2 --output-sync=target stack-tests e2e-tests)
+	$(MAKE) stack-tests
+	$(MAKE) e2e-tests
 
-# What the tests of the stack need from PyPI comes while the build runs. Where it cannot be had, they are skipped and say so.
-TOOLS = (for tools in sam emulator; do python3 infra/tools/environment.py $$tools $(VENVS) >/dev/null || true; done)
-
-# One of them works while the other one waits.
 stack-tests:
 	$(call timed,stack,python3 tests/stack/run.py $(VENVS) $(INSPECTOR))
 
