@@ -34,13 +34,16 @@ test test-long stack stack-tests e2e e2e-tests quality: export CLIPPY_ARGS = $(i
 timed = @echo '$(2)'; begun=$$(date +%s); $(2) && echo "$(1): $$(($$(date +%s) - begun)) s"
 
 test: ## Pass all tests, with lints; those on real events are skipped where there are none
-	$(call timed,build,cargo test --locked --no-run)
+	$(call timed,build,$(TOOLS) & cargo test --locked --no-run && wait)
 	$(call timed,tests,python3 tests/e2e/beside.py $(VENVS) cargo test --locked)
 	$(call timed,mutants,python3 tests/mutants.py --check)
 	$(call timed,quality,python3 tests/quality.py $(INSPECTOR))
-	$(MAKE) stack-tests
-	$(MAKE) e2e-tests
+	$(call timed,stack and end to end,$(MAKE) --jobs 2 --output-sync=target stack-tests e2e-tests)
 
+# What the tests of the stack need from PyPI comes while the build runs. Where it cannot be had, they are skipped and say so.
+TOOLS = (for tools in sam emulator; do python3 infra/tools/environment.py $$tools $(VENVS) >/dev/null || true; done)
+
+# One of them works while the other one waits.
 stack-tests:
 	$(call timed,stack,python3 tests/stack/run.py $(VENVS) $(INSPECTOR))
 
