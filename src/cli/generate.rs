@@ -1,10 +1,11 @@
 //! `generate`: a made-up trail to try things out on.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use demo::{Demo, Plan, trail};
 
@@ -58,27 +59,40 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 fn write_trail(folder: &Path, demo: &Demo) -> anyhow::Result<String> {
-    for file in &demo.files {
-        write(&folder.join(&file.name), &file.gzip())?;
-    }
+    let files = demo.files.iter();
+    write(folder, files.map(|file| (file.name.clone(), file.gzip())))?;
     let (records, files) = (demo.truth.records, demo.files.len());
     Ok(format!("{records} records in {files} files"))
 }
 
 fn write_payloads(folder: &Path, demo: &Demo, records_max: u32) -> anyhow::Result<String> {
     let payloads = demo.payloads(records_max as usize);
-    for (number, payload) in payloads.iter().enumerate() {
-        write(
-            &folder.join(format!("{number:05}.json")),
-            payload.as_bytes(),
-        )?;
-    }
-    Ok(format!("{} payloads", payloads.len()))
+    let count = payloads.len();
+    let files = payloads.into_iter().enumerate();
+    write(
+        folder,
+        files.map(|(number, payload)| (format!("{number:05}.json"), payload.into())),
+    )?;
+    Ok(format!("{count} payloads"))
 }
 
-fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
-    path.parent()
-        .map_or(Ok(()), fs::create_dir_all)
-        .and_then(|()| fs::write(path, content))
-        .with_context(|| format!("{}: cannot be written", shown(path)))
+/// Writes files that are new. A file that is there stays: it is the same from an earlier run, or somebody else's.
+fn write(folder: &Path, files: impl Iterator<Item = (String, Vec<u8>)>) -> anyhow::Result<()> {
+    for (name, content) in files {
+        let path = folder.join(name);
+        let made = path
+            .parent()
+            .map_or(Ok(()), fs::create_dir_all)
+            .and_then(|()| File::create_new(&path))
+            .and_then(|mut file| file.write_all(&content));
+        match made {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                if !fs::read(&path).is_ok_and(|found| found == content) {
+                    bail!("{}: another file is there; name a new folder", shown(&path));
+                }
+            }
+            made => made.with_context(|| format!("{}: cannot be written", shown(&path)))?,
+        }
+    }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 //! A page appears whole or not at all: it is written beside its place and then renamed, so a scan
 //! that is killed leaves the page of the last one.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,9 @@ use anyhow::Context as _;
 use view::report::{Report, Unread};
 
 use crate::inputs::shown;
+use crate::machine::secret;
 use crate::output;
+use crate::places::destination;
 use crate::source::{Answer, Scanned};
 
 /// Writes the report of a scan.
@@ -55,28 +57,41 @@ pub fn write(
     Ok(())
 }
 
-/// Puts content in the place of a file, whole or not at all. A pipe or a device, which has no
-/// content to replace, is written to.
+/// Puts content in the place of a file, whole or not at all. A link stays, and leads to the new page; so does
+/// one that leads to no file yet. A loop of links is an error. A pipe or a device, which has no content to replace,
+/// is written to.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let place = match fs::metadata(path) {
-        // A link stays, and leads to the new page.
-        Ok(metadata) if metadata.is_file() => fs::canonicalize(path)?,
+    let old = match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => Some(metadata.permissions()),
         Ok(metadata) if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
         Ok(_) => return fs::write(path, content),
-        Err(_) => path.to_owned(),
+        Err(_) => None,
     };
-    let name = format!(".cloudtrail-inspector-{}.part", std::process::id());
-    let beside = place.with_file_name(name);
-    let written = write_new(&beside, content).and_then(|()| fs::rename(&beside, &place));
+    let place = destination(path)?;
+    // Nobody can know the name before, so what is found there can only be ours.
+    let beside = place.with_file_name(format!(".cloudtrail-inspector-{}.part", secret()?));
+    let file = new(&beside)?;
+    let written = fill(file, content, old).and_then(|()| fs::rename(&beside, &place));
     if written.is_err() {
-        // It is not there if it could not be made; else it is of no use.
         let _ = fs::remove_file(&beside);
     }
     written
 }
 
-fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+/// Makes a file that only its owner can read: a page tells as much as the trail itself.
+fn new(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Writes the content. Who could read the old page can read the new one.
+fn fill(mut file: File, content: &[u8], old: Option<Permissions>) -> io::Result<()> {
     file.write_all(content)?;
+    if let Some(old) = old {
+        file.set_permissions(old)?;
+    }
     file.sync_all()
 }

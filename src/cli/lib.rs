@@ -15,6 +15,7 @@
 //! - `inputs` finds and opens files; `jobs` folds them by several threads and keeps their order.
 //! - `kept` opens the file or the table in which clusters are; `stack` says which table it is.
 //! - `since` reads `--since`; `machine` has the time and waits for answers.
+//! - `places` keeps a command from writing over what it reads.
 //! - `output` knows stdout and stderr; `table` and `json` are the two forms of results.
 //! - `story` prints what an inspection finds; `html` puts the report page in its place.
 
@@ -37,6 +38,7 @@ mod kept;
 mod machine;
 mod notify;
 mod output;
+mod places;
 mod rules;
 mod scan;
 mod serve;
@@ -64,6 +66,11 @@ struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
+
+/// Arguments that are fine one by one, and make no sense together.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct WrongUsage(String);
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -110,7 +117,8 @@ pub fn main() -> ExitCode {
         Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output::complain(&said(&error));
-            ExitCode::FAILURE
+            let code = if error.is::<WrongUsage>() { 2 } else { 1 };
+            ExitCode::from(code)
         }
     }
 }

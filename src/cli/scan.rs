@@ -57,13 +57,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         story: arguments.inspect,
         ..Question::default()
     };
-    let (scanned, answer) = arguments.source.scan(&arguments.paths, question)?;
+    let page = arguments.html.as_deref();
+    let (source, paths) = (&arguments.source, &arguments.paths);
+    let (scanned, answer) = source.scan_beside(page, paths, question)?;
     scanned.complain();
     let census = &answer.census;
     // First the page, because a reader of stdout may close it early; but its failure is told last.
-    let page = arguments.html.as_deref().map_or(Ok(()), |path| {
-        html::write(path, &arguments.paths, &scanned, &answer)
-    });
+    let page = page.map_or(Ok(()), |path| html::write(path, paths, &scanned, &answer));
     match arguments.format {
         Format::Table => {
             output::print(&table::scan(&scanned, census, arguments.limit))?;

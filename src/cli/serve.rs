@@ -4,26 +4,50 @@
 mod function;
 mod guard;
 mod site;
+mod token;
 
+use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use anyhow::Context as _;
+use axum::Router;
 use clap::Args;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::time::sleep;
 
 use crate::kept::KeptArguments;
 use crate::machine::runtime;
 use crate::output;
 use crate::serve::function::Function;
+use crate::serve::token::Token;
 
 /// Where the page is unless somebody wants it elsewhere.
 const PORT: u16 = 8765;
 
+/// How long the head of a request may take to come, and its body.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long to wait before the next connection, when there is no room for another one.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What a server goes by.
+#[derive(Clone)]
+struct Server {
+    port: u16,
+    token: Arc<Token>,
+    patience: Duration,
+}
+
 /// Look at clusters in a browser, as a dashboard's widget shows them, and decide about them
 ///
-/// The page is on this machine alone, at the address that is printed. Ctrl-C ends it.
+/// The page is on this machine alone, at the address that is printed. The address has a token, which no other
+/// user of this machine knows: keep it to yourself. Ctrl-C ends it.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector scan --db trail.db AWSLogs/ && cloudtrail-inspector serve --db trail.db\n  \
@@ -56,15 +80,44 @@ async fn serve(port: u16, function: &Arc<Mutex<Function>>) -> anyhow::Result<()>
         )
     })?;
     let port = listener.local_addr()?.port();
-    let site = site::router(port, Arc::clone(function));
+    let token = Arc::new(Token::new(port)?);
+    let address = format!("http://127.0.0.1:{port}/?{}\n", token.query());
+    let server = Server {
+        port,
+        token,
+        patience: PATIENCE,
+    };
+    let site = site::router(server, Arc::clone(function));
     // Whoever ends it right after it has said where it is ends it as told.
     let end = end()?;
-    output::print(&format!("http://127.0.0.1:{port}/\n"))?;
+    output::print(&address)?;
     tokio::select! {
-        served = axum::serve(listener, site) => served?,
+        () = accept(&listener, &site, PATIENCE) => {}
         () = end => {}
     }
     Ok(())
+}
+
+/// Answers whoever connects. Who says nothing for too long is left.
+async fn accept(listener: &TcpListener, site: &Router, patience: Duration) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(patience);
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let service = TowerToHyperService::new(site.clone());
+                let connection = http.serve_connection(TokioIo::new(stream), service);
+                // How one connection ends is of no matter to the others.
+                tokio::spawn(async { drop(connection.await) });
+            }
+            // Only the one who connected has left.
+            Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                output::complain(&format!("error: nobody else can connect for now: {error}"));
+                sleep(PAUSE).await;
+            }
+        }
+    }
 }
 
 /// Waits for Ctrl-C, or for what ends a process politely.
@@ -89,4 +142,62 @@ fn end() -> anyhow::Result<impl Future<Output = ()>> {
     Ok(async {
         let _ = tokio::signal::ctrl_c().await;
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpStream;
+    use std::thread;
+
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::post;
+
+    use super::*;
+
+    /// Sends the beginning of a request, and returns what is answered until the connection is closed.
+    fn answered(port: u16, beginning: &str) -> String {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        stream.write_all(beginning.as_bytes()).unwrap();
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+        answer
+    }
+
+    #[test]
+    fn who_sends_half_a_request_is_left() {
+        let runtime = runtime().unwrap();
+        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
+        let listener = listener.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = Server {
+            port,
+            token: Arc::new(Token::new(port).unwrap()),
+            patience: Duration::from_millis(200),
+        };
+        let head = format!(
+            "POST / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {}\r\nContent-Type: application/json\r\n",
+            server.token.set_cookie()
+        );
+        let site = Router::new().route("/", post(async || "all of it"));
+        let site = site.layer(from_fn_with_state(server, guard::check));
+        runtime.spawn(async move { accept(&listener, &site, Duration::from_millis(200)).await });
+        // Each of them would wait for ever, were it not for the time-outs.
+        let silent: Vec<_> = ["", "POST / HT", &head]
+            .map(str::to_owned)
+            .into_iter()
+            .map(|beginning| thread::spawn(move || answered(port, &beginning)))
+            .collect();
+        let slow = answered(port, &format!("{head}Content-Length: 2\r\n\r\n{{"));
+        assert!(slow.starts_with("HTTP/1.1 408 "), "{slow}");
+        for answer in silent {
+            let answer = answer.join().unwrap();
+            assert!(!answer.contains("200 OK"), "{answer}");
+        }
+        let whole = answered(
+            port,
+            &format!("{head}Connection: close\r\nContent-Length: 2\r\n\r\n{{}}"),
+        );
+        assert!(whole.ends_with("all of it"), "{whole}");
+    }
 }

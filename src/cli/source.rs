@@ -27,6 +27,7 @@ use service::rules::{Hits, Rule, Rules};
 use sqlite::SqliteStore;
 
 use crate::inputs::{Failure, Inputs, progress, shown};
+use crate::places::Places;
 use crate::since::Since;
 use crate::stack::TableArguments;
 use crate::{jobs, output};
@@ -138,12 +139,29 @@ impl SourceArguments {
 
     /// Scans the inputs into the store that was asked for and sums up what is in it.
     pub fn scan(&self, paths: &[PathBuf], question: Question) -> anyhow::Result<(Scanned, Answer)> {
+        self.scan_beside(None, paths, question)
+    }
+
+    /// Scans, when a page is going to be written as well.
+    pub fn scan_beside(
+        &self,
+        page: Option<&Path>,
+        paths: &[PathBuf],
+        question: Question,
+    ) -> anyhow::Result<(Scanned, Answer)> {
         let scanned = Scanned::with(self.rules.load()?);
         // Before a store is made: a path that leads nowhere should leave none behind.
         let inputs = match paths {
             [] => Inputs::default(),
             paths => Inputs::find(paths)?,
         };
+        let places = Places {
+            inputs: &inputs,
+            rules: self.rules.rules.as_deref(),
+            store: self.db.as_deref(),
+            page,
+        };
+        places.check()?;
         if self.table.is_given() {
             #[cfg(feature = "aws")]
             return self.scan_into_table(scanned, inputs, question);

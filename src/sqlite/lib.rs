@@ -17,6 +17,7 @@ mod read;
 mod write;
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +27,7 @@ use clusters::sample::Samples;
 use clusters::timeline::Timeline;
 use clusters::{Census, EventId, Sighting};
 use records::time::{EventTime, Window};
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use service::ports::{Batch, Committed, Hour, Hours, Store, StoreError};
 
 use crate::write::{Rows, Writer};
@@ -65,7 +66,11 @@ impl SqliteStore {
     /// [`StoreError::Newer`] for a store of a newer version and [`StoreError::Foreign`] for a file
     /// that is something else; neither is touched.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let connection = Connection::open(path).map_err(unavailable)?;
+        make_private(path);
+        // Only a path with a folder is a plain path to SQLite, whatever it begins with.
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let flags = OpenFlags::default() - OpenFlags::SQLITE_OPEN_URI;
+        let connection = Connection::open_with_flags(path, flags).map_err(unavailable)?;
         connection.busy_timeout(BUSY).map_err(unavailable)?;
         let mut store = Self {
             connection,
@@ -225,6 +230,19 @@ impl Hours for SqliteStore {
             damaged: Vec::new(),
         })
     }
+}
+
+/// Makes the file where there is none, so that only its owner can read it: a store tells as much as the trail itself.
+/// SQLite gives the files beside it the same permissions. What goes wrong here goes wrong there, and is said there.
+fn make_private(path: &Path) {
+    if path.exists() {
+        return;
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let _ = options.open(path);
 }
 
 /// Returns the version of a store, `None` for an empty file; anything else is refused.

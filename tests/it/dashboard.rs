@@ -27,6 +27,7 @@ const PICTURE_BYTES_MAX: usize = 200_000;
 struct Served {
     child: Child,
     port: u16,
+    token: String,
     folder: Folder,
 }
 
@@ -44,11 +45,13 @@ impl Served {
         let mut line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         stdout.read_line(&mut line).unwrap();
-        let port = line.strip_prefix("http://127.0.0.1:").unwrap();
-        let port = port.trim_end().strip_suffix('/').unwrap().parse().unwrap();
+        let address = line.strip_prefix("http://127.0.0.1:").unwrap();
+        let (port, token) = address.trim_end().split_once("/?token=").unwrap();
+        let (port, token) = (port.parse().unwrap(), token.to_owned());
         Self {
             child,
             port,
+            token,
             folder,
         }
     }
@@ -71,28 +74,33 @@ impl Served {
         String::from_utf8(answer).unwrap()
     }
 
-    /// Sends a request with some headers, and returns the code of the answer.
-    fn code(&self, line: &str, headers: &[&str], body: &str) -> u16 {
+    /// Sends a request with the token and some headers, and returns the answer.
+    fn ask(&self, line: &str, headers: &[&str], body: &str) -> String {
+        let authorization = format!("Authorization: token {}", self.token);
+        self.ask_as_anybody(line, &[&[authorization.as_str()], headers].concat(), body)
+    }
+
+    fn ask_as_anybody(&self, line: &str, headers: &[&str], body: &str) -> String {
         let mut request = format!("{line} HTTP/1.1\r\nConnection: close\r\n");
         for header in headers {
             request += &header.replace("PORT", &self.port.to_string());
             request += "\r\n";
         }
         request += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
-        let answer = self.send(request.as_bytes());
-        answer
-            .split(' ')
-            .nth(1)
-            .unwrap_or_else(|| panic!("{line}: {answer}"))
-            .parse()
-            .unwrap()
+        self.send(request.as_bytes())
+    }
+
+    /// Sends a request with the token and some headers, and returns the code of the answer.
+    fn code(&self, line: &str, headers: &[&str], body: &str) -> u16 {
+        let answer = self.ask(line, headers, body);
+        code(&answer)
     }
 
     /// Opens the page and waits for its list, if there is a browser.
     fn open(&self, scheme: &str) -> Option<Chromium> {
         let mut browser = Chromium::find()?;
         browser.prefer(scheme);
-        browser.open(&self.address());
+        browser.open(&format!("{}?token={}", self.address(), self.token));
         settle(&mut browser);
         Some(browser)
     }
@@ -102,6 +110,12 @@ impl Served {
         assert_eq!(browser.asked.iter().find(own), None);
         assert_eq!(browser.said, Vec::<String>::new());
     }
+}
+
+/// Returns the code of an answer.
+fn code(answer: &str) -> u16 {
+    let code = answer.split(' ').nth(1);
+    code.unwrap_or_else(|| panic!("{answer}")).parse().unwrap()
 }
 
 impl Drop for Served {
@@ -205,13 +219,151 @@ fn only_its_own_page_on_this_machine_may_ask() {
     );
 }
 
+/// What any request has.
+const USUAL: [&str; 2] = ["Host: 127.0.0.1:PORT", "Content-Type: application/json"];
+
+/// All that one can ask a server for.
+const LINES: [&str; 7] = [
+    "GET /",
+    "GET /about",
+    "GET /dashboard.js",
+    "GET /dashboard.css",
+    "GET /favicon.ico",
+    "GET /other",
+    "POST /widget",
+];
+
+/// A served cluster, and the event that resolves it.
+struct Undecided {
+    served: Served,
+    cluster: String,
+    decision: String,
+}
+
+impl Undecided {
+    fn new() -> Self {
+        let served = Served::of(&failures(1));
+        let list = ["clusters", "list", "--db", "trail.db", "--format", "json"];
+        let listed = served.folder.run(&list).json();
+        let cluster = listed["clusters"][0]["cluster_id"].as_str().unwrap();
+        let decision = json!({"cluster": cluster, "decide": "resolve", "version": 0});
+        Self {
+            cluster: cluster.to_owned(),
+            decision: decision.to_string(),
+            served,
+        }
+    }
+
+    /// Sends a request that would decide if it could, and expects an answer.
+    fn answers(&self, code_of: u16, line: &str, headers: &[&str]) -> String {
+        let headers = [&USUAL[..], headers].concat();
+        let answer = self.served.ask_as_anybody(line, &headers, &self.decision);
+        assert_eq!(code(&answer), code_of, "{line} {headers:?}: {answer}");
+        answer
+    }
+
+    fn is_decided(&self) -> bool {
+        let history = ["clusters", "history", "--db", "trail.db", &self.cluster];
+        let history = self.served.folder.run(&history).printed();
+        history.contains("resolved")
+    }
+}
+
+#[test]
+fn who_has_no_token_sees_and_decides_nothing() {
+    let undecided = Undecided::new();
+    let (token, port) = (&undecided.served.token, undecided.served.port);
+    let wrong = format!("{}x", &token[1..]);
+    for proof in [
+        "X-None: x".to_owned(),
+        format!("Cookie: cloudtrail-inspector-{port}={wrong}"),
+        format!("Cookie: cloudtrail-inspector-1={token}"),
+        format!("Authorization: token {wrong}"),
+        format!("Authorization: Basic {token}"),
+    ] {
+        for line in LINES {
+            let answer = undecided.answers(401, line, &[&proof]);
+            let sentence = "Open the address that serve printed when it started";
+            assert!(answer.contains(sentence), "{answer}");
+        }
+    }
+    for line in [
+        format!("GET /?token={wrong}"),
+        format!("GET /about?token={token}"),
+        format!("POST /widget?token={token}"),
+    ] {
+        undecided.answers(401, &line, &[]);
+    }
+    assert!(!undecided.is_decided());
+}
+
+#[test]
+fn the_first_visit_trades_the_token_for_a_cookie_that_other_sites_cannot_use() {
+    let undecided = Undecided::new();
+    let (token, port) = (&undecided.served.token, undecided.served.port);
+    let first = format!("GET /?token={token}");
+    let visit = undecided.answers(303, &first, &[]);
+    assert!(visit.contains("\r\nlocation: /\r\n"), "{visit}");
+    let cookie = format!("cloudtrail-inspector-{port}={token}");
+    let attributes = format!("\r\nset-cookie: {cookie}; Path=/; HttpOnly; SameSite=Strict\r\n");
+    assert!(visit.contains(&attributes), "{visit}");
+    let cookie = format!("Cookie: other=1; {cookie}");
+    for line in LINES.into_iter().chain([first.as_str()]) {
+        undecided.answers(403, line, &[&cookie, "Sec-Fetch-Site: cross-site"]);
+    }
+    assert!(!undecided.is_decided());
+    for line in LINES {
+        let code_of = match line {
+            "GET /favicon.ico" => 204,
+            "GET /other" => 404,
+            _ => 200,
+        };
+        undecided.answers(code_of, line, &[&cookie]);
+    }
+    assert!(undecided.is_decided());
+}
+
+#[test]
+fn nothing_that_is_logged_has_the_token() {
+    let folder = Folder::with_lines(lines(&failures(1)));
+    let scan = ["scan", "--db", "trail.db", "trail.jsonl"];
+    folder.run(&scan).printed();
+    let said = folder.path("stderr");
+    let mut command = folder.command(&["serve", "--db", "trail.db", "--port", "0"]);
+    command.env("RUST_LOG", "trace");
+    command.stderr(fs::File::create(&said).unwrap());
+    let served = Served::start(folder, command);
+    // What it has to say is that this is no store any more.
+    fs::write(served.folder.path("trail.db"), "no store").unwrap();
+    let first = format!("GET /?token={}", served.token);
+    for line in [first.as_str(), "GET /about"] {
+        served.ask(line, &USUAL[..1], "");
+    }
+    let said = fs::read_to_string(said).unwrap();
+    assert!(said.contains("error: "), "{said}");
+    assert!(!said.contains(&served.token), "{said}");
+}
+
+#[test]
+fn the_address_in_a_browser_has_no_token() {
+    let served = Served::of(&failures(1));
+    let Some(mut browser) = served.open("light") else {
+        return;
+    };
+    assert_eq!(browser.text("location.href"), served.address());
+    assert_eq!(browser.text("document.cookie"), "", "a script can read it");
+    // The cookie is enough from now on.
+    browser.open(&served.address());
+    settle(&mut browser);
+    assert_eq!(calls(&mut browser), ["s3:GetThing01"]);
+    served.assert_quiet(&browser);
+}
+
 #[test]
 fn each_answer_says_what_a_browser_may_do_with_it() {
     let served = Served::of(&failures(1));
     for path in ["/", "/dashboard.js", "/about", "/other"] {
-        let host = format!("127.0.0.1:{}", served.port);
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-        let answer = served.send(request.as_bytes());
+        let answer = served.ask(&format!("GET {path}"), &["Host: 127.0.0.1:PORT"], "");
         for header in [
             "content-security-policy: default-src 'none'; script-src 'self'; \
              style-src 'self' 'unsafe-inline'; img-src data:; connect-src 'self'; base-uri 'none'; \
@@ -274,16 +426,8 @@ fn a_table_is_served_as_of_now() {
     );
     let serve = command(&["serve", "--port", "0"]);
     let served = Served::start(folder, serve);
-    let host = format!("Host: 127.0.0.1:{}", served.port);
-    let ask = |event: &str| {
-        let headers = format!("{host}\r\nContent-Type: application/json\r\nConnection: close");
-        let length = event.len();
-        let request = format!(
-            "POST /widget HTTP/1.1\r\n{headers}\r\nContent-Length: {length}\r\n\r\n{event}"
-        );
-        served.send(request.as_bytes())
-    };
-    let page = ask(r#"{"status": "all"}"#);
+    let headers = ["Host: 127.0.0.1:PORT", "Content-Type: application/json"];
+    let page = served.ask("POST /widget", &headers, r#"{"status": "all"}"#);
     assert!(
         page.contains("s3:GetThing01") && page.contains("s3:GetThing02"),
         "{page}"

@@ -42,6 +42,7 @@ mod outbox;
 mod page;
 mod payloads;
 mod pipeline;
+mod places;
 mod plodding;
 mod records;
 mod redrive;

@@ -1,25 +1,64 @@
-//! Who may ask the page's server: the page itself, in a browser on this machine.
+//! Who may ask the page's server: whoever has the token, with a browser on this machine or a script.
 //!
 //! Any page that is open in a browser can send requests to this machine, and a name that its owner
 //! points here makes them look like its own. So a request has to be meant for this very address, and
 //! to come from it where it says where from.
 
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_TYPE, HOST, ORIGIN};
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
+use axum::http::header::{CONTENT_TYPE, HOST, LOCATION, ORIGIN, SET_COOKIE, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use tokio::time::timeout;
 
-/// Answers a request that the page has sent, and refuses any other.
-pub async fn check(State(port): State<u16>, request: Request, next: Next) -> Response {
-    match refusal(port, request.method(), request.headers()) {
-        Some((code, why)) => (code, why).into_response(),
-        None => next.run(request).await,
+use crate::serve::Server;
+
+/// How long an event may be, in bytes. What the page sends is far below.
+const EVENT_BYTES_MAX: usize = 256 << 10;
+
+/// Says where a page comes from that makes a browser ask.
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+const TOKEN_MISSING: &str = "The token is missing or wrong. Open the address that serve printed when it started; \
+                             a script sends the header Authorization: token TOKEN.\n";
+
+/// Answers a request that comes from the page or has the token, and refuses any other.
+pub async fn check(State(server): State<Server>, request: Request, next: Next) -> Response {
+    let (method, headers) = (request.method(), request.headers());
+    if let Some(refusal) = foreign(server.port, headers) {
+        return refusal.into_response();
+    }
+    if request.uri().path() == "/"
+        && method == Method::GET
+        && server.token.is_in_address(request.uri())
+    {
+        let cookie = server.token.set_cookie();
+        return (
+            StatusCode::SEE_OTHER,
+            [(LOCATION, "/"), (SET_COOKIE, &cookie)],
+        )
+            .into_response();
+    }
+    if !server.token.is_in_headers(headers) {
+        let scheme = [(WWW_AUTHENTICATE, HeaderValue::from_static("token"))];
+        return (StatusCode::UNAUTHORIZED, scheme, TOKEN_MISSING).into_response();
+    }
+    if let Some(refusal) = unreadable(method, headers) {
+        return refusal.into_response();
+    }
+    match whole(request, server.patience).await {
+        Ok(request) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
     }
 }
 
-/// Returns why a request is refused.
-fn refusal(port: u16, method: &Method, headers: &HeaderMap) -> Option<(StatusCode, &'static str)> {
+type Refusal = (StatusCode, &'static str);
+
+/// Returns why a request is refused that is meant for another server, or sent by another page.
+fn foreign(port: u16, headers: &HeaderMap) -> Option<Refusal> {
     let host = one(headers, &HOST).unwrap_or_default();
     let is_ours = |name: &str| {
         // A browser leaves the usual port out.
@@ -38,6 +77,18 @@ fn refusal(port: u16, method: &Method, headers: &HeaderMap) -> Option<(StatusCod
             return Some((StatusCode::FORBIDDEN, "Another page may not ask.\n"));
         }
     }
+    let mut sites = headers.get_all(SEC_FETCH_SITE).iter();
+    if sites.any(|site| site.as_bytes().eq_ignore_ascii_case(b"cross-site")) {
+        return Some((
+            StatusCode::FORBIDDEN,
+            "Another site may not lead here. Copy the address into the browser.\n",
+        ));
+    }
+    None
+}
+
+/// Returns why an event is refused.
+fn unreadable(method: &Method, headers: &HeaderMap) -> Option<Refusal> {
     let content = one(headers, &CONTENT_TYPE).unwrap_or_default();
     let content = content.split(';').next().unwrap_or_default().trim();
     if method == Method::POST && !content.eq_ignore_ascii_case("application/json") {
@@ -47,6 +98,19 @@ fn refusal(port: u16, method: &Method, headers: &HeaderMap) -> Option<(StatusCod
         ));
     }
     None
+}
+
+/// Returns a request with all of its body.
+async fn whole(request: Request, patience: Duration) -> Result<Request, Refusal> {
+    let (head, body) = request.into_parts();
+    match timeout(patience, to_bytes(body, EVENT_BYTES_MAX)).await {
+        Ok(Ok(body)) => Ok(Request::from_parts(head, Body::from(body))),
+        Ok(Err(_)) => Err((
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "An event is not that long.\n",
+        )),
+        Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "The event takes too long.\n")),
+    }
 }
 
 /// Returns a header that is there once.
@@ -69,72 +133,59 @@ mod tests {
             map.append(name, value.parse().unwrap());
         }
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        refusal(port, &method, &map).map(|(code, _)| code.as_u16())
+        let refusal = foreign(port, &map).or_else(|| unreadable(&method, &map));
+        refusal.map(|(code, _)| code.as_u16())
+    }
+
+    const JSON: (&str, &str) = ("content-type", "application/json; charset=utf-8");
+
+    /// Headers, and the code of the refusal.
+    type Case<'a> = (&'a [(&'a str, &'a str)], Option<u16>);
+
+    fn assert_refused(cases: &[Case<'_>]) {
+        for (headers, code) in cases {
+            assert_eq!(refused(8765, "POST", headers), *code, "{headers:?}");
+        }
     }
 
     #[test]
     fn only_the_page_itself_may_ask() {
-        const JSON: (&str, &str) = ("content-type", "application/json; charset=utf-8");
-        let host = |of| ("host", of);
+        const HOST: (&str, &str) = ("host", "127.0.0.1:8765");
         let origin = |of| ("origin", of);
-        for (headers, code) in [
-            (vec![host("127.0.0.1:8765"), JSON], None),
-            (vec![host("LocalHost:8765"), JSON], None),
-            (vec![JSON], Some(421)),
-            (vec![host("127.0.0.1"), JSON], Some(421)),
-            (vec![host("127.0.0.1:80"), JSON], Some(421)),
-            (vec![host("evil.example:8765"), JSON], Some(421)),
-            (vec![host("127.0.0.1:8765.evil.example"), JSON], Some(421)),
+        let site = |of| ("sec-fetch-site", of);
+        assert_refused(&[
+            (&[HOST, JSON], None),
+            (&[HOST, origin("http://127.0.0.1:8765"), JSON], None),
+            (&[HOST, origin("http://localhost:8765"), JSON], Some(403)),
+            (&[HOST, origin("https://127.0.0.1:8765"), JSON], Some(403)),
+            (&[HOST, origin("http://127.0.0.1:8766"), JSON], Some(403)),
+            (&[HOST, origin("null"), JSON], Some(403)),
+            (&[HOST, origin(""), JSON], Some(403)),
+            (&[HOST, site("same-origin"), JSON], None),
+            (&[HOST, site("none"), JSON], None),
+            (&[HOST, site("cross-site"), JSON], Some(403)),
+            (&[HOST, site("none"), site("Cross-Site"), JSON], Some(403)),
+            (&[HOST], Some(415)),
+            (&[HOST, ("content-type", "text/plain")], Some(415)),
+        ]);
+        assert_eq!(refused(8765, "GET", &[("host", "localhost:8765")]), None);
+    }
+
+    #[test]
+    fn only_this_address_is_answered() {
+        let host = |of| ("host", of);
+        assert_refused(&[
+            (&[host("LocalHost:8765"), JSON], None),
+            (&[JSON], Some(421)),
+            (&[host("127.0.0.1"), JSON], Some(421)),
+            (&[host("127.0.0.1:80"), JSON], Some(421)),
+            (&[host("evil.example:8765"), JSON], Some(421)),
+            (&[host("127.0.0.1:8765.evil.example"), JSON], Some(421)),
             (
-                vec![host("127.0.0.1:8765"), host("evil.example"), JSON],
+                &[host("127.0.0.1:8765"), host("evil.example"), JSON],
                 Some(421),
             ),
-            (
-                vec![
-                    host("127.0.0.1:8765"),
-                    origin("http://127.0.0.1:8765"),
-                    JSON,
-                ],
-                None,
-            ),
-            (
-                vec![
-                    host("127.0.0.1:8765"),
-                    origin("http://localhost:8765"),
-                    JSON,
-                ],
-                Some(403),
-            ),
-            (
-                vec![
-                    host("127.0.0.1:8765"),
-                    origin("https://127.0.0.1:8765"),
-                    JSON,
-                ],
-                Some(403),
-            ),
-            (
-                vec![
-                    host("127.0.0.1:8765"),
-                    origin("http://127.0.0.1:8766"),
-                    JSON,
-                ],
-                Some(403),
-            ),
-            (
-                vec![host("127.0.0.1:8765"), origin("null"), JSON],
-                Some(403),
-            ),
-            (vec![host("127.0.0.1:8765"), origin(""), JSON], Some(403)),
-            (vec![host("127.0.0.1:8765")], Some(415)),
-            (
-                vec![host("127.0.0.1:8765"), ("content-type", "text/plain")],
-                Some(415),
-            ),
-        ] {
-            assert_eq!(refused(8765, "POST", &headers), code, "{headers:?}");
-        }
+        ]);
         assert_eq!(refused(80, "GET", &[host("127.0.0.1")]), None);
-        assert_eq!(refused(8765, "GET", &[host("localhost:8765")]), None);
     }
 }

@@ -15,11 +15,8 @@ use axum::routing::{get, post};
 use tokio::task::spawn_blocking;
 
 use crate::serve::function::Function;
-use crate::serve::guard;
+use crate::serve::{Server, guard};
 use crate::{output, said};
-
-/// How long an event may be, in bytes. What the page sends is far below.
-const EVENT_BYTES_MAX: usize = 256 << 10;
 
 /// What the page may do: run its own script, ask its own server, and nothing else. Widgets bring
 /// their style within.
@@ -35,8 +32,8 @@ const JSON: &str = "application/json";
 /// What answers; one after another.
 type Answers = Arc<Mutex<Function>>;
 
-/// Returns what a server on a port has.
-pub fn router(port: u16, function: Answers) -> Router {
+/// Returns what a server has.
+pub fn router(server: Server, function: Answers) -> Router {
     let page = || file(HTML, include_str!("dashboard.html"));
     let script = || file(SCRIPT, include_str!("dashboard.js"));
     let style = || file(STYLE, include_str!("dashboard.css"));
@@ -52,8 +49,9 @@ pub fn router(port: u16, function: Answers) -> Router {
         .route("/about", get(about))
         .route("/widget", post(answer))
         .with_state(function)
-        .layer(DefaultBodyLimit::max(EVENT_BYTES_MAX))
-        .layer(from_fn_with_state(port, guard::check))
+        // Whatever comes so far has been measured.
+        .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(server, guard::check))
         .layer(map_response(harden))
 }
 

@@ -1,0 +1,158 @@
+//! Where a command writes: never over what it reads.
+//!
+//! A file is known by device and inode, so each of its names leads to it: other spellings of a path,
+//! symbolic links and hard links. A file that does not exist yet is known by the path where it would be.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::WrongUsage;
+use crate::inputs::{Input, Inputs, shown};
+
+/// How many links in a row are followed.
+const LINKS_MAX: usize = 40;
+
+/// What SQLite adds to a file's name for the files beside it.
+const BESIDE_STORE: [&str; 4] = ["", "-wal", "-shm", "-journal"];
+
+/// What identifies a file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Identity {
+    /// A file that exists: device and inode.
+    #[cfg(unix)]
+    Inode(u64, u64),
+    /// A path without links.
+    Path(PathBuf),
+}
+
+/// What a command reads and writes.
+#[derive(Debug, Clone, Copy)]
+pub struct Places<'a> {
+    /// The trail files.
+    pub inputs: &'a Inputs,
+    /// The file with the rules.
+    pub rules: Option<&'a Path>,
+    /// The file with the clusters, which is read and written.
+    pub store: Option<&'a Path>,
+    /// The page that is written at the end.
+    pub page: Option<&'a Path>,
+}
+
+impl Places<'_> {
+    /// Refuses to write over something that is read.
+    ///
+    /// # Errors
+    /// [`WrongUsage`], before anything is read or written.
+    pub fn check(&self) -> Result<(), WrongUsage> {
+        if self.page.is_none() && self.store.is_none() {
+            return Ok(());
+        }
+        let read = self.read();
+        let store = self.store.map(store_files).unwrap_or_default();
+        if let Some((path, what)) = self.store.zip(store.iter().find_map(|file| read.get(file))) {
+            return Err(WrongUsage(format!(
+                "{}: the store would be written over {what}; name another file with --db",
+                shown(path)
+            )));
+        }
+        let Some((path, page)) = self.page.and_then(|path| Some((path, identity(path)?))) else {
+            return Ok(());
+        };
+        let is_store = || store.contains(&page).then(|| "the store".to_owned());
+        match read.get(&page).cloned().or_else(is_store) {
+            Some(what) => Err(WrongUsage(format!(
+                "{}: the report would be written over {what}; name another file with --html",
+                shown(path)
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the files that are read, and what to call each.
+    fn read(&self) -> BTreeMap<Identity, String> {
+        let inputs = self.inputs.found.iter().filter_map(|input| match input {
+            Input::File(path) => Some((identity(path)?, format!("the input {}", shown(path)))),
+            Input::Stdin => Some((stdin()?, "the file on standard input".to_owned())),
+        });
+        let rules = self.rules.into_iter();
+        let rules = rules.filter_map(|path| Some((identity(path)?, "the rules".to_owned())));
+        inputs.chain(rules).collect()
+    }
+}
+
+/// Returns the files that SQLite keeps a store in.
+fn store_files(path: &Path) -> Vec<Identity> {
+    let Ok(place) = destination(path) else {
+        return Vec::new();
+    };
+    let names = BESIDE_STORE.into_iter().map(|ending| {
+        let mut name = OsString::from(&place);
+        name.push(ending);
+        PathBuf::from(name)
+    });
+    names.filter_map(|name| identity(&name)).collect()
+}
+
+/// Returns what identifies the file at a path. Nothing can be lost in a folder, a pipe or a device, nor where
+/// nothing can be written.
+fn identity(path: &Path) -> Option<Identity> {
+    match fs::metadata(path) {
+        Ok(metadata) => known(path, &metadata),
+        Err(_) => destination(path).ok().map(Identity::Path),
+    }
+}
+
+#[cfg(unix)]
+fn known(_path: &Path, metadata: &Metadata) -> Option<Identity> {
+    use std::os::unix::fs::MetadataExt as _;
+    let inode = Identity::Inode(metadata.dev(), metadata.ino());
+    metadata.is_file().then_some(inode)
+}
+
+#[cfg(not(unix))]
+fn known(path: &Path, metadata: &Metadata) -> Option<Identity> {
+    let path = fs::canonicalize(path).ok().map(Identity::Path);
+    path.filter(|_| metadata.is_file())
+}
+
+/// Returns what identifies the file that a shell has opened as standard input.
+#[cfg(unix)]
+fn stdin() -> Option<Identity> {
+    use std::os::fd::AsFd as _;
+    let file = File::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
+    known(Path::new(""), &file.metadata().ok()?)
+}
+
+#[cfg(not(unix))]
+fn stdin() -> Option<Identity> {
+    None
+}
+
+/// Returns the path to which a path leads when all links are followed. The file itself may be missing, its folder
+/// may not.
+///
+/// # Errors
+/// Links that form a loop, and a folder that does not exist.
+pub fn destination(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        match fs::canonicalize(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            canonical => return canonical,
+        }
+        let folder = match path.parent() {
+            Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+            Some(folder) => folder,
+            None => return Err(io::ErrorKind::NotFound.into()),
+        };
+        let Ok(target) = fs::read_link(&path) else {
+            let name = path.file_name().ok_or(io::ErrorKind::NotFound)?;
+            return Ok(fs::canonicalize(folder)?.join(name));
+        };
+        path = folder.join(target);
+    }
+    Err(io::Error::other("too many links lead on from here"))
+}
