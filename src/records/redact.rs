@@ -974,6 +974,13 @@ mod tests {
             prop_assert_eq!(sanitize(&clean, chars_max), clean);
         }
 
+        /// What lies behind a card number is seen in the second pass alone.
+        #[test]
+        fn card_numbers_in_a_row_are_all_masked(count in 1_usize..4) {
+            let text = vec!["4111 1111 1111 1111"; count].join(" ");
+            prop_assert_eq!(redact(&text), vec!["<card>"; count].join(" "));
+        }
+
         #[test]
         fn masking_twice_is_masking_once(text in hostile()) {
             let masked = redact(&text);

@@ -1096,21 +1096,32 @@ fn a_thousand_events_of_a_key_ask_iam_once_in_four_hours_and_never_twice_in_a_se
     assert!((2..=11).contains(&calls.len()), "{} calls", calls.len());
 }
 
-/// One run over a table, of a function that takes turns with another one.
+/// One run over a table, of a function that takes turns with another one; each fifth request fails.
 fn run_of(
     table: &MemoryTable,
     clock: &VirtualClock,
     log: &Rc<RefCell<Vec<Vec<Alert>>>>,
     holder: String,
 ) -> Pin<Box<dyn Future<Output = ()>>> {
-    let world = World::of(table::store(table, telling()), clock.clone());
-    let mut sink = Scripted::new({
-        let log = Rc::clone(log);
-        move |_| match log.borrow().len() % 5 {
+    let answered = Rc::clone(log);
+    run_with(table, clock, log, holder, move || {
+        match answered.borrow().len() % 5 {
             2 => down(),
             _ => ok(),
         }
-    });
+    })
+}
+
+/// One run over a table, whose sink answers in some way.
+fn run_with(
+    table: &MemoryTable,
+    clock: &VirtualClock,
+    log: &Rc<RefCell<Vec<Vec<Alert>>>>,
+    holder: String,
+    answer: impl Fn() -> Answered + 'static,
+) -> Pin<Box<dyn Future<Output = ()>>> {
+    let world = World::of(table::store(table, telling()), clock.clone());
+    let mut sink = Scripted::new(move |_| answer());
     sink.capacity.alerts = 3;
     sink.requests = Rc::clone(log);
     let mut sinks = one(sink);
@@ -1121,6 +1132,30 @@ fn run_of(
 
 proptest! {
     #![proptest_config(effort::property(16, 48))]
+
+    /// Where nothing breaks off and no lease runs out, no row is sent by both of two runs.
+    #[test]
+    fn two_runs_side_by_side_send_no_row_twice(steps in prop::collection::vec(any::<bool>(), 0..400)) {
+        let table = MemoryTable::with_turns(None);
+        let clock = VirtualClock::new();
+        let log: Rc<RefCell<Vec<Vec<Alert>>>> = Rc::default();
+        let world = World::of(table::store(&table, telling()), clock.clone());
+        world.put(&(0..9).map(|of| occasion(of, Kind::New, 1)).collect::<Vec<_>>());
+        let mut runs = ["one", "other"].map(|holder| Some(run_with(&table, &clock, &log, holder.to_owned(), ok)));
+        let mut context = Context::from_waker(Waker::noop());
+        let both = (0..4000).map(|step| step % 2 == 0);
+        for step in steps.into_iter().chain(both) {
+            let run = &mut runs[usize::from(step)];
+            if run.as_mut().is_some_and(|run| run.as_mut().poll(&mut context).is_ready()) {
+                *run = None;
+            }
+        }
+        prop_assert!(runs.iter().all(Option::is_none), "both end");
+        let sent = ids(&log.borrow());
+        let distinct: BTreeSet<&AlertId> = sent.iter().collect();
+        prop_assert_eq!(distinct.len(), sent.len(), "{:?}", sent);
+        prop_assert_eq!(sent.len(), 9);
+    }
 
     #[test]
     fn no_order_of_two_runs_and_no_crash_loses_a_row_or_tells_it_under_another_id(

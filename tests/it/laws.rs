@@ -57,14 +57,16 @@ fn failure(number: u64, twist: u64) -> Value {
         "blue"
     };
     let pick = |from: u64| (number.wrapping_mul(7) + from + twist) % 5;
+    // Events of one cluster with the same facets come at different times.
+    let day = 1 + (number / 6 + twist) % 5;
     record(json!({
         "eventID": id(number),
         "eventName": name,
-        "eventTime": format!("2026-11-0{}T0{}:00:00Z", 1 + pick(0), pick(1)),
+        "eventTime": format!("2026-11-0{day}T0{}:00:00Z", pick(1)),
         "errorCode": code,
         "errorMessage": format!("Value 'x{number}' of kind {kind} is not good"),
         "awsRegion": if number.is_multiple_of(2) { "eu-central-1" } else { "us-east-1" },
-        "sourceIPAddress": format!("192.0.{}.1", pick(2)),
+        "sourceIPAddress": format!("192.0.{}.1", pick(2) % 2),
     }))
 }
 
@@ -343,7 +345,7 @@ proptest! {
                 let mut record = failure(*number, *twist);
                 record["eventID"] = json!(id(at));
                 record["eventTime"] = json!(format!("2026-11-0{}T08:00:00Z", 1 + at % 5));
-                record["userAgent"] = json!(AGENTS[(number + twist) as usize % AGENTS.len()]);
+                record["userAgent"] = json!(AGENTS[at as usize % AGENTS.len()]);
                 record
             })
             .collect();

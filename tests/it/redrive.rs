@@ -727,6 +727,23 @@ proptest! {
         }
         prop_assert!(world.state() == once.state(), "{:?}\n{:?}", world.state(), once.state());
     }
+
+    /// A payload that leaves the bucket is in the table, wherever a redrive breaks off.
+    #[test]
+    fn redrives_that_break_off_anywhere_lose_nothing(
+        failed in proptest::collection::vec(any::<bool>(), PAYLOADS as usize),
+        redrives in proptest::collection::vec(0_usize..60, 1..4),
+        order in proptest::collection::vec(0_usize..6, 1..40),
+    ) {
+        let once = World::new();
+        once.begin(&[Fate::Came; PAYLOADS as usize]);
+        let world = World::new();
+        let fate = |failed: &bool| if *failed { Fate::Failed } else { Fate::Came };
+        world.begin(&failed.iter().map(fate).collect::<Vec<_>>());
+        side_by_side(redrives.iter().map(|&steps| (world.redrive(), steps)).collect(), &order);
+        finish(world.redrive());
+        prop_assert!(world.state() == once.state(), "{:?}\n{:?}", world.state(), once.state());
+    }
 }
 
 /// Makes a log group and returns a client for it.
