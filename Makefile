@@ -126,8 +126,8 @@ deploy: ## Build and deploy the stack, asking for its name and parameters; ARCHI
 	ARCHITECTURE=$(ARCHITECTURE) $(SAM) build $(OVERRIDES)
 	$(SAM) deploy --guided $(OVERRIDES)
 
-delete: ## Delete a stack, STACK=name; its table and its bucket stay
-	$(SAM) delete $(if $(STACK),--stack-name $(STACK))
+delete: ## Delete a stack, STACK=name; says what stays (its table and its bucket) and how to remove it
+	@python3 infra/delete.py $(SAM) $(or $(STACK),$(error say which stack: make delete STACK=name))
 
 filter: ## Compose the pattern of the subscription filters and compare it with the template; WRITE=1 writes it
 	@python3 infra/filter.py

@@ -210,9 +210,12 @@ impl Guance {
 }
 
 /// The consoles by how their regions begin; the last is that of all others.
-const CONSOLES: [(&str, &str); 3] = [
+///
+/// Source: `aws console` of the AWS CLI, customizations/console.py in github.com/aws/aws-cli, read 2026-11-29.
+const CONSOLES: [(&str, &str); 4] = [
     ("cn-", "https://console.amazonaws.cn"),
     ("us-gov-", "https://console.amazonaws-us-gov.com"),
+    ("eusc-", "https://eusc-de-east-1.console.amazonaws-eusc.eu"),
     ("", "https://console.aws.amazon.com"),
 ];
 
@@ -289,6 +292,10 @@ mod tests {
             ("eu-central-1", "https://console.aws.amazon.com/"),
             ("cn-north-1", "https://console.amazonaws.cn/"),
             ("us-gov-west-1", "https://console.amazonaws-us-gov.com/"),
+            (
+                "eusc-de-east-1",
+                "https://eusc-de-east-1.console.amazonaws-eusc.eu/",
+            ),
         ] {
             let link = links.event(region, event).unwrap();
             let path = format!("cloudtrailv2/home?region={region}#/events/{event}");

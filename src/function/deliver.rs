@@ -134,10 +134,14 @@ impl Deliver {
             ..Settings::default()
         };
         let role_name = settings.account_role_name.as_deref();
-        let (keys, region) = (&settings.keys, &settings.region);
         Self {
             store: DynamoStore::new(table, of_table, now()),
-            directory: invocation::directory(config, keys, role_name, region),
+            directory: invocation::directory(
+                config,
+                &settings.keys,
+                role_name,
+                &settings.partition,
+            ),
             sinks,
             rulebook: Rulebook::new(settings.rules_object.clone(), Exempt::default()),
             bucket: S3Bucket::new(config, settings.bucket_name.as_deref().unwrap_or_default()),

@@ -79,7 +79,7 @@ impl Inspect {
             rulebook: Rulebook::new(ingest.rules_object.clone(), ingest.exempt.clone()),
             store: store(ingest, config),
             bucket: S3Bucket::new(config, &ingest.bucket_name),
-            directory: invocation::directory(config, keys, role_name, &settings.region),
+            directory: invocation::directory(config, keys, role_name, &settings.partition),
             logs: CloudWatchLogs::new(config),
             metrics: CloudWatch::new(config),
         }

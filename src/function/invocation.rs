@@ -15,7 +15,6 @@ use records::time::EventTime;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use service::config::LogLevel;
-use service::config::keys::partition_of;
 use service::ingest::rulebook::{Rulebook, Trouble};
 use service::ports::{Clock, with_causes};
 use service::rules::Rules;
@@ -89,10 +88,10 @@ pub fn directory(
     config: &SdkConfig,
     keys: &KeySettings,
     role_name: Option<&str>,
-    region: &str,
+    partition: &str,
 ) -> Iam {
     let roles = role_name.map(|name| Roles {
-        partition: partition_of(region).to_owned(),
+        partition: partition.to_owned(),
         name: name.to_owned(),
     });
     Iam::new(config, &keys.account_id, roles)

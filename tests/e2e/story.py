@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 import records
 import watched
 import workspace
-from emulator import running, without_aws
+from emulator import REGION, running, without_aws
 from widget import Dashboard
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -42,7 +42,7 @@ NOT_ENFORCED = {"Log", "FailedInvocations", "FailedInvocationsBucket"}
 UNKNOWN = {"AWS::CloudWatch::CompositeAlarm", "AWS::Logs::QueryDefinition"}
 
 # What lets a function use the table itself, beside its stream.
-ON_TABLE = {"Messages", "Clusters", "LateHours", "Decisions"}
+ON_TABLE = {"Messages", "SentMessages", "Clusters", "LateHours", "Decisions"}
 
 # Where a queue's messages say what they tell.
 KIND = {
@@ -65,6 +65,7 @@ class Story:
         return [
             self.build_the_function,
             self.refuse_a_wrong_parameter_before_any_change,
+            self.take_back_what_a_failed_first_deployment_made,
             self.deploy,
             self.set_off_each_alarm_once,
             self.find_the_clusters_of_both_log_groups,
@@ -119,16 +120,46 @@ class Story:
         )
         told = self.deploy_with({"LogGroupNames": f"/aws/lambda/{FUNCTION}"}, refused=True)
         assert "must not read its own log" in told, f"it is not refused with a sentence:\n{told}"
+        # What is refused by a rule over several parameters, and whoever presses Return at all of them.
+        for asked, says in [
+            ({"LogGroupNames": "name-them-here"}, "aws cloudtrail describe-trails"),
+            ({"VpcSubnetIds": "", "VpcSecurityGroupIds": ""}, "reaches no address"),
+        ]:
+            told = self.deploy_with(asked, refused=True)
+            assert says in told, f"{asked} is not refused with a sentence:\n{told}"
         stacks = [one["StackStatus"] for one in self.client("cloudformation").describe_stacks()["Stacks"]]
         stacks = [status for status in stacks if status != "REVIEW_IN_PROGRESS"]
         names = self.client("dynamodb").list_tables()["TableNames"]
         assert not names, f"what is refused made {names}"
         assert len(stacks) <= 1, f"what is refused left {stacks}"  # that of SAM's own bucket
 
-    def deploy(self):
+    def take_back_what_a_failed_first_deployment_made(self):
+        broken = yaml.safe_load(self.packaged.read_text(encoding="utf-8"))
+        kept = [name for name, made in broken["Resources"].items() if isinstance(made, dict) and "Retain" in made.get("DeletionPolicy", "")]
+        missing = {"TemplateURL": f"{self.emulator.url}/nowhere/template.yaml"}
+        broken["Resources"]["Broken"] = {"Type": "AWS::CloudFormation::Stack", "DependsOn": kept, "Properties": missing}
+        template = self.emulator.folder / "broken.yaml"
+        template.write_text(yaml.safe_dump(broken, sort_keys=False), encoding="utf-8")
+        self.make_log_groups()
+        self.deploy_with({}, refused=True, template=template)
+        (stack,) = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+        assert stack["StackStatus"] == "ROLLBACK_COMPLETE", stack["StackStatus"]
+        events = self.client("cloudformation").describe_stack_events(StackName=STACK)["StackEvents"]
+        made = {one["LogicalResourceId"] for one in events if one["ResourceStatus"] == "CREATE_COMPLETE"}
+        assert set(kept) <= made, f"of {kept} only {made} were made"
+        names = self.client("dynamodb").list_tables()["TableNames"]
+        assert not names, f"a first deployment that failed leaves {names}"
+        buckets = [one["Name"] for one in self.client("s3").list_buckets()["Buckets"] if one["Name"].startswith(STACK)]
+        assert not buckets, f"a first deployment that failed leaves {buckets}"
+        # As its message asks for; the next one has the name again.
+        self.run_sam("delete", "--stack-name", STACK, "--no-prompts", seconds=DEPLOY_SECONDS)
+
+    def make_log_groups(self):
         for group in GROUPS:
             self.client("logs").create_log_group(logGroupName=group)
             self.client("logs").create_log_stream(logGroupName=group, logStreamName="trail")
+
+    def deploy(self):
         self.deploy_with({}, template=self.template)
         outputs = self.outputs()
         self.table, self.bucket = outputs["TableName"], outputs["BucketName"]
@@ -310,7 +341,7 @@ class Story:
 
     def watch_what_is_there(self):
         lines = [line for function in (FUNCTION, INSPECT, DELIVER) for line in self.metrics(function)]
-        body = self.client("cloudwatch").get_dashboard(DashboardName=STACK)["DashboardBody"]
+        body = self.client("cloudwatch").get_dashboard(DashboardName=f"{STACK}-{REGION}")["DashboardBody"]
         widgets = json.loads(body)["widgets"]
         shown = list(watched.metrics(widgets))
         alarms = watched.alarms(self.client, STACK).values()
@@ -521,7 +552,7 @@ class Story:
     def read_nothing_while_it_is_not_enabled(self):
         # The emulator does not take a condition that turns for a change, so there is another one with it;
         # nor would it turn back.
-        self.deploy_with({"Enabled": "false", "LogRetentionDays": "14"})
+        self.deploy_with({"Enabled": "false", "LogRetentionDays": "14", "DeletionProtection": "true"})
         assert self.filters(GROUPS[0]) == [], "the log group is still read"
         assert self.outputs()["TableName"] == self.table, "another table"
         self.put(GROUPS[0], [records.failure("WhileNothingWasRead")])
@@ -532,7 +563,13 @@ class Story:
             assert self.clusters() == before | {"WhileNothingWasRead": 1}, self.clusters()
 
     def keep_the_table_when_the_stack_goes(self):
-        self.run_sam("delete", "--stack-name", STACK, "--no-prompts", seconds=DEPLOY_SECONDS)
+        done = subprocess.run(
+            [sys.executable, ROOT / "infra" / "delete.py", self.sam, STACK, "--no-prompts"], cwd=ROOT, env=self.emulator.environment,
+            timeout=DEPLOY_SECONDS, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )
+        assert done.returncode == 0, f"the stack is not deleted:\n{done.stdout}"
+        for says in (f"--table-name {self.table}", f"--bucket {self.bucket}"):
+            assert says in done.stdout, f"it does not say how to remove what stays:\n{done.stdout}"
         described = self.client("dynamodb").describe_table(TableName=self.table)["Table"]
         assert described.get("DeletionProtectionEnabled"), "the table is not protected any more"
         assert self.clusters()["ListUsers"] == 1, "the clusters are gone"
@@ -568,6 +605,8 @@ class Story:
             "RetentionDays": "8", "InspectionSchedule": "cron(0 0 1 1 ? *)",
             "AlarmTopic": "create", "Topic": "create", "EventBusName": "default", "GuanceRoute": "dataway", "GuanceUrl": self.guance.url,
             "GuanceSecretArn": self.secret, "GuanceSampleLogs": "true", "AllowPrivateEndpoint": "true",
+            # The emulator knows no VPC: the function stays where the workspace of the test is.
+            "VpcSubnetIds": "subnet-0123456789abcdef0", "VpcSecurityGroupIds": "sg-0123456789abcdef0",
         } | asked
         overrides = [f'{name}="{value}"' for name, value in asked.items()]
         return self.run_sam(

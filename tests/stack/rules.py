@@ -7,7 +7,9 @@ import json
 import re
 
 import alarms
-from stack import ROOT, listed
+import loops
+import references
+from stack import PLACES, ROOT, listed
 
 FUNCTION, ROLE, TABLE, BUCKET = "IngestFunction", "IngestRole", "Table", "Bucket"
 ASYNC_FOLDER = "aws/lambda/async/watch-ingest/"
@@ -16,6 +18,8 @@ INSPECT, DELIVER, WIDGET = "InspectFunction", "DeliverFunction", "WidgetFunction
 OF_DELIVER = {
     DELIVER, "DeliverMapping", "DeliverRole", "DeliverLogGroup", "Schedule", "ScheduleGroup", "ScheduleRole", "ScheduleQueue",
 }
+# What Lambda calls the folder of an event source mapping; docs/stack.md says where that is documented.
+ANY_UUID = "????????-????-????-????-????????????"
 ROLES = {"ingest": ROLE, "inspect": "InspectRole", "deliver": "DeliverRole", "widget": "WidgetRole"}
 # Each schedule with the role that it takes; only the first is always there.
 SCHEDULES = {"inspect": "InspectScheduleRole", "deliver": "ScheduleRole"}
@@ -81,13 +85,16 @@ def resources_are_ours(stack):
         "LogGroup": [arn for group in groups(stack) for arn in group_arns(stack, group)],
         # IAM knows no resources of it, neither for one metric nor for one namespace.
         "Metrics": ["*"],
+        "Streams": ["*"],
+        "NetworkInterfaces": ["*"],
+        "NoNetworkInterfacesForCode": ["*"],
     }
     for statement in stack.statements():
         for resource in statement["Resource"]:
             if resource and resource in others.get(statement["Sid"], []):
                 continue
             # <Name.Arn>, or a folder in the bucket.
-            if not resource.startswith("<") or resource.rstrip("*").count("*"):
+            if not resource.startswith("<") or resource.rstrip("*").count("*") or "?" in resource.replace(ANY_UUID, ""):
                 yield f"resource {resource} is none of the stack's"
             if resource.endswith("*") and not resource.endswith("/*"):
                 yield f"resource {resource} is more than a folder"
@@ -198,6 +205,19 @@ def of_asking(stack):
     return expected
 
 
+def roles_of_others_are_in_the_organization(stack):
+    wanted = {"StringEquals": {"aws:ResourceOrgID": "${aws:PrincipalOrgID}"}}
+    for statement in stack.statements():
+        if "sts:AssumeRole" in statement["Action"] and statement.get("Condition") != wanted:
+            yield f"{statement['Sid']} is a way into accounts of anybody"
+    has_role = stack.values["AccountRoleName"] != ""
+    roles = {"InspectRoleArn": "InspectRole", "DeliverRoleArn": "DeliverRole"}
+    for output, role in roles.items():
+        is_there = has_role and (role == "InspectRole" or told(stack) != [])
+        if stack.outputs.get(output) != (f"<{role}.Arn>" if is_there else None):
+            yield f"the output {output} is {stack.outputs.get(output)}"
+
+
 def inspect_may_read_again_what_is_read(stack):
     policies = stack.of_type("AWS::IAM::Policy").values()
     actions = ["logs:DescribeSubscriptionFilters", "logs:FilterLogEvents"]
@@ -221,14 +241,18 @@ def deliver_may_do_this_and_no_more(stack):
     here = f"{partition}:%s:{region}:111122223333"
     expected = {
         "Messages": (
-            [f"dynamodb:{action}" for action in ("BatchGetItem", "DeleteItem", "PutItem", "Query", "UpdateItem")], "<Table.Arn>"
+            [f"dynamodb:{action}" for action in ("BatchGetItem", "PutItem", "Query", "UpdateItem")], "<Table.Arn>"
         ),
+        "SentMessages": (["dynamodb:DeleteItem"], "<Table.Arn>"),
         "Clusters": (["dynamodb:BatchGetItem", "dynamodb:Query"], "<Table.Arn>"),
         "Stream": (
-            [f"dynamodb:{action}" for action in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")],
+            [f"dynamodb:{action}" for action in ("DescribeStream", "GetRecords", "GetShardIterator")],
             "<Table.Arn>/stream/*",
         ),
-        "FailedInvocations": (["s3:PutObject"], "<Bucket.Arn>/aws/lambda/*"),
+        "Streams": (["dynamodb:ListStreams"], "*"),
+        "FailedInvocations": (
+            ["s3:PutObject"], f"<Bucket.Arn>/aws/lambda/async/watch-deliver/*, <Bucket.Arn>/aws/lambda/{ANY_UUID}/*"
+        ),
         "FailedInvocationsBucket": (["s3:ListBucket"], "<Bucket.Arn>"),
         "Log": (["logs:CreateLogStream", "logs:PutLogEvents"], "<DeliverLogGroup.Arn>"),
     } | of_asking(stack)
@@ -241,15 +265,44 @@ def deliver_may_do_this_and_no_more(stack):
         expected["Bus"] = (["events:PutEvents"], f"arn:{here % 'events'}:event-bus/{values['EventBusName']}")
     if values["RulesObject"]:
         expected["Rules"] = (["s3:GetObject"], f"<Bucket.Arn>/{values['RulesObject']}")
+    if values["VpcSubnetIds"]:
+        expected |= {sid: (NETWORK_INTERFACES, "*") for sid in ("NetworkInterfaces", "NoNetworkInterfacesForCode")}
     found = may(stack, "DeliverRole")
     if tersely(found) != expected:
         yield f"the role may {tersely(found)}"
     if found.get("Messages", {}).get("Condition") != keys("A#*", "C#*", "K#*", "O#*", "SINK#*", "Z#*"):
         yield "the role may write other keys of the table"
+    if found.get("SentMessages", {}).get("Condition") != keys("O#*"):
+        yield "the role may delete other keys of the table"
     if found.get("Clusters", {}).get("Condition") != keys("C#*", "M#*", "Q#*"):
         yield "the role may read other keys of the table"
     if "Bus" in found and found["Bus"].get("Condition") != {"StringEquals": {"events:source": "cloudtrail-inspector"}}:
         yield "the role may put events of others on the bus"
+
+
+# What Lambda does to connect a function to a VPC.
+NETWORK_INTERFACES = [
+    f"ec2:{action}"
+    for action in (
+        "AssignPrivateIpAddresses", "CreateNetworkInterface", "DeleteNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets",
+        "UnassignPrivateIpAddresses",
+    )
+]
+
+
+def a_vpc_is_for_the_function_that_sends(stack):
+    subnets, security_groups = (stack.values[name].split(",") for name in ("VpcSubnetIds", "VpcSecurityGroupIds"))
+    wanted = {"SubnetIds": subnets, "SecurityGroupIds": security_groups} if subnets != [""] else None
+    for name, made in stack.of_type("AWS::Lambda::Function").items():
+        if made["Properties"].get("VpcConfig") != (wanted if name == DELIVER else None):
+            yield f"{name} is in the VPC {made['Properties'].get('VpcConfig')}"
+    if wanted is None or not told(stack):
+        return
+    partition, region, _ = stack.place
+    denied = may(stack, "DeliverRole")["NoNetworkInterfacesForCode"]
+    function = f"arn:{partition}:lambda:{region}:111122223333:function:watch-deliver"
+    if (denied["Effect"], denied.get("Condition")) != ("Deny", {"ArnEquals": {"lambda:SourceFunctionArn": function}}):
+        yield "the code of the function may change network interfaces"
 
 
 def the_schedules_may_do_this_and_no_more(stack):
@@ -309,13 +362,13 @@ def waits(made):
     return [others] if isinstance(others, str) else others
 
 
-def what_is_waited_for_is_there(stack):
-    resources = stack.plain["Resources"]
-    for name, made in resources.items():
-        yield from (f"{name} waits for {other}, which is no resource" for other in waits(made) if other not in resources)
+def every_name_is_the_name_of_something(stack):
+    yield from references.complaints(stack.unrolled())
+    yield from references.complaints(stack.plain)
 
 
-def nothing_is_left_of_a_loop(stack):
+def loops_have_nothing_but_what_was_measured(stack):
+    yield from loops.complaints(stack.source)
     for name, made in stack.resources.items():
         text = json.dumps(made)
         for item in stack.items():
@@ -331,8 +384,8 @@ def filters_read_what_is_asked_for(stack):
         properties = one["Properties"]
         if properties["FilterPattern"] != stack.values["FilterPattern"]:
             yield f"pattern {properties['FilterPattern']}"
-        if properties.get("EmitSystemFields") != ["@aws.account", "@aws.region"]:
-            yield "account and region of a record are not handed over"
+        if "EmitSystemFields" in properties:
+            yield "fields are handed over that nobody reads, and that the fast way of reading does not know"
         if properties["DestinationArn"] != "<IngestFunction.Arn>":
             yield f"destination {properties['DestinationArn']}"
 
@@ -425,6 +478,13 @@ def the_topic_is_closed(stack):
     for name, made in stack.of_type("AWS::SQS::Queue").items():
         if made["Properties"].get("SqsManagedSseEnabled") is not True:
             yield f"{name} is not encrypted"
+        policy = stack.resources.get(f"{name}Policy", {}).get("Properties", {})
+        denial = {
+            "Sid": "EncryptedOnTheWay", "Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": f"<{name}.Arn>",
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+        if (policy.get("Queues"), policy.get("PolicyDocument", {}).get("Statement")) != ([f"<{name}>"], [denial]):
+            yield f"{name} may be used without encryption on the way"
 
 
 def log_groups_expire(stack):
@@ -451,7 +511,7 @@ def the_function_is_as_agreed(stack):
             yield f"the function is {found}"
         if properties["Architectures"] != [stack.values["Architecture"]]:
             yield f"the function runs on {properties['Architectures']}"
-        if "VpcConfig" in properties or stack.of_type("AWS::Lambda::Url"):
+        if stack.of_type("AWS::Lambda::Url"):
             yield "the function can be reached"
     properties = stack.properties(FUNCTION)
     reserved = stack.values["ReservedConcurrency"] or None
@@ -489,6 +549,7 @@ def the_environment_of_inspect_is_as_agreed(stack):
     found = dict(stack.properties(INSPECT)["Environment"]["Variables"])
     agreed = of_taking_in(stack) | {
         "OWN_ACCOUNT_ID": "111122223333",
+        "PARTITION": stack.place[0],
         "DORMANT_DAYS": stack.values["DormantDays"],
         "ACCOUNT_ROLE_NAME": stack.values["AccountRoleName"],
         "SUMMARIES": stack.values["Summaries"],
@@ -540,6 +601,7 @@ def the_environment_of_deliver_is_as_agreed(stack):
         "TABLE_NAME": "<Table>",
         "BUCKET_NAME": "<Bucket>",
         "OWN_ACCOUNT_ID": "111122223333",
+        "PARTITION": stack.place[0],
         "SINKS": "".join(f"{sink}," for sink in told(stack)),
         "TOPIC_ARN": topic(stack),
         "LOG_LEVEL": "info",
@@ -572,10 +634,11 @@ def the_table_is_as_agreed(stack):
 def what_is_kept_outlives_the_stack(stack):
     for name in (TABLE, BUCKET, "BucketPolicy"):
         made = stack.resources[name]
-        if (made.get("DeletionPolicy"), made.get("UpdateReplacePolicy")) != ("Retain", "Retain"):
-            yield f"{name} goes with the stack"
-    if stack.properties(TABLE).get("DeletionProtectionEnabled") is not True:
-        yield "the table can be deleted by mistake"
+        # A first deployment that fails takes them back, and could not if the table were protected from the beginning.
+        if (made.get("DeletionPolicy"), made.get("UpdateReplacePolicy")) != ("RetainExceptOnCreate", "Retain"):
+            yield f"{name} goes with the stack, or stays after a first deployment that failed"
+    if stack.properties(TABLE).get("DeletionProtectionEnabled") != stack.values["DeletionProtection"]:
+        yield "the table is not protected as asked for"
 
 
 def the_bucket_is_closed(stack):
@@ -621,7 +684,7 @@ def failed_records_expire(stack):
 def every_partition_is_spelled_right(stack):
     partition, region, suffix = stack.place
     text = json.dumps([stack.resources, stack.outputs])
-    for other in ("arn:aws:", "arn:aws-cn:", "arn:aws-us-gov:"):
+    for other in (f"arn:{one}:" for one, _, _ in PLACES):
         if other != f"arn:{partition}:" and other in text:
             yield f"{other} in {partition}"
     # These principals are spelled alike everywhere.
@@ -630,11 +693,32 @@ def every_partition_is_spelled_right(stack):
         rest = rest.replace(f"{service}.amazonaws.com", "")
     if suffix != "amazonaws.com" and "amazonaws.com" in rest.replace(suffix, ""):
         yield f"amazonaws.com in {partition}"
-    host = {"aws": "console.aws.amazon.com", "aws-cn": "console.amazonaws.cn"}
-    for name in {"TableConsole", "LogConsole", "DashboardConsole"} & set(stack.outputs):
-        link = stack.outputs[name]
-        if not link.startswith(f"https://{host.get(partition, 'console.amazonaws-us-gov.com')}/") or region not in link:
-            yield f"{name} leads to {link}"
+    host = stack.source["Mappings"]["Console"].get(partition, {}).get("Host")
+    links = {"TableConsole", "LogConsole"} | ({"DashboardConsole"} if shown(stack) else set())
+    if {name for name in stack.outputs if name.endswith("Console")} != (links if host else set()):
+        yield f"the outputs are {set(stack.outputs)}"
+    for name in links & set(stack.outputs):
+        if not stack.outputs[name].startswith(f"https://{region}.{host}/") or f"region={region}" not in stack.outputs[name]:
+            yield f"{name} leads to {stack.outputs[name]}"
+
+
+def maps_have_something_for_every_partition(stack):
+    # The transform works a map out whatever the condition says, and fails where there is nothing:
+    # https://github.com/aws-cloudformation/cfn-language-discussion/issues/113
+    for of in maps_asked(stack.unrolled()):
+        if of[1] == {"Ref": "AWS::Partition"} and (len(of) != 4 or "DefaultValue" not in of[3]):
+            yield f"{of[0]} has nothing for a partition that it does not name"
+        stack.worked_out("Fn::FindInMap", of)
+
+
+def maps_asked(value):
+    """Returns what is asked of the mappings."""
+    if isinstance(value, list):
+        return [one for part in value for one in maps_asked(part)]
+    if not isinstance(value, dict):
+        return []
+    own = [value["Fn::FindInMap"]] if value.keys() == {"Fn::FindInMap"} else []
+    return own + [one for part in value.values() for one in maps_asked(part)]
 
 
 def parameters_explain_themselves(stack):
@@ -667,7 +751,8 @@ def the_outputs_say_what_to_try(stack):
     if stack.outputs.get("AlarmTopicArn") != ("<TopicOfAlarms>" if stack.values["AlarmTopic"] == "create" else None):
         yield "the topic of alarms is not told"
     dashboard = stack.outputs.get("DashboardConsole", "")
-    if dashboard.endswith("#dashboards/dashboard/<DashboardOfStack>") != (stack.values["Dashboard"] == "true"):
+    is_told = shown(stack) and stack.place[0] in stack.source["Mappings"]["Console"]
+    if dashboard.endswith("#dashboards/dashboard/<DashboardOfStack>") != is_told:
         yield "the dashboard is not told"
 
 
@@ -833,7 +918,7 @@ def of_table(stack, definition):
         "projection.account.type": "enum",
         "projection.account.values": stack.values["AthenaAccounts"] or "111122223333",
         "projection.region.type": "enum",
-        "projection.region.values": stack.source["Mappings"]["Regions"][stack.place[0]]["Names"],
+        "projection.region.values": stack.source["Mappings"]["Regions"].get(stack.place[0], {"Names": stack.place[1]})["Names"],
         "projection.day.type": "date",
         "projection.day.format": "yyyy/MM/dd",
         # Since there is CloudTrail.
@@ -858,7 +943,8 @@ def the_dashboard_shows_what_there_is(stack):
     if len(dashboards) != (stack.values["Dashboard"] == "true"):
         yield f"{len(dashboards)} dashboards"
     for made in dashboards:
-        if made["Properties"]["DashboardName"] != "watch":
+        # Dashboards are the account's in all regions.
+        if made["Properties"]["DashboardName"] != f"watch-{stack.place[1]}":
             yield f"it is called {made['Properties']['DashboardName']}"
         try:
             widgets = json.loads(made["Properties"]["DashboardBody"])["widgets"]
@@ -1005,13 +1091,18 @@ REFUSED = [
     ({"GuanceRoute": "push_event", "GuanceSite": "us1", "GuanceSecretArn": SECRET, "GuanceSampleLogs": "true"}, "GuanceSampleLogs goes"),
     ({"GuanceSampleLogs": "true"}, "GuanceSampleLogs goes"),
     ({"AccountRoleName": "key-reader"}, "name them there"),
+    ({"LogGroupNames": "name-them-here"}, "aws cloudtrail describe-trails"),
+    ({"LogGroupNames": "trail,name-them-here"}, "aws cloudtrail describe-trails"),
+    ({"VpcSubnetIds": "subnet-0a1b2c3d"}, "needs VpcSecurityGroupIds"),
+    ({"VpcSecurityGroupIds": "sg-0a1b2c3d"}, "needs VpcSubnetIds"),
+    ({"AllowPrivateEndpoint": "true"}, "reaches no address"),
 ]
 
 
 # What rules are made of.
 PARTS = (
     told, called, shown, groups, group_arns, every_log_group, waits, topic, may, of_asking, tersely, keys, of_taking_in, of_alarms, of_composite, every_alarm,
-    of_metric, of_widget, of_search, of_table,
+    of_metric, of_widget, of_search, of_table, maps_asked,
 )
 RULES = [
     rule

@@ -7,13 +7,13 @@ import subprocess
 import sys
 import unittest
 
-from stack import ROOT, TEMPLATE, yaml_parse
+from stack import ROOT, TEMPLATE, parsed
 
 sys.path.insert(0, str(ROOT / "infra"))
 import filter as composer  # infra/filter.py
 
 SOURCE = composer.SOURCE.read_text(encoding="utf-8")
-PATTERN = yaml_parse(TEMPLATE)["Parameters"]["FilterPattern"]["Default"]
+PATTERN = parsed(TEMPLATE)["Parameters"]["FilterPattern"]["Default"]
 FIXTURES = ROOT / "tests" / "fixtures" / "records"
 
 

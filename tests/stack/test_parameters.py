@@ -3,9 +3,9 @@
 import re
 import unittest
 
-from stack import TEMPLATE, yaml_parse
+from stack import TEMPLATE, parsed
 
-PARAMETERS = yaml_parse(TEMPLATE)["Parameters"]
+PARAMETERS = parsed(TEMPLATE)["Parameters"]
 
 # For each parameter what is taken and what is refused.
 TYPED = {
@@ -62,6 +62,12 @@ TYPED = {
     "GuanceSampleLogs": (["true", "false"], ["", "yes"]),
     "AllowCustomEndpoint": (["true", "false"], ["", "yes"]),
     "AllowPrivateEndpoint": (["true", "false"], ["", "yes"]),
+    "VpcSubnetIds": (
+        ["", "subnet-0a1b2c3d", "subnet-0123456789abcdef0,subnet-0a1b2c3d"],
+        ["0a1b2c3d", "subnet-0a1b2c3d,", "subnet-0a1b2c3d, subnet-0a1b2c3d", "sg-0a1b2c3d", "vpc-0a1b2c3d"],
+    ),
+    "VpcSecurityGroupIds": (["", "sg-0a1b2c3d", "sg-0123456789abcdef0,sg-0a1b2c3d"], ["0a1b2c3d", "sg-0a1b2c3d,", "subnet-0a1b2c3d"]),
+    "DeletionProtection": (["true", "false"], ["", "yes"]),
     "DormantDays": (["1", "90", "3650"], ["", "0", "3651"]),
     "CanaryKeys": (
         ["", "AKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLE,AKIAI44QH8DHBEXAMPLE"],
@@ -149,7 +155,7 @@ class Parameters(unittest.TestCase):
             {
                 "FilterPattern", "ReservedConcurrency", "RulesObject", "AccountNames", "SelfPrincipals", "TrailAccounts",
                 "PermissionsBoundary", "Topic", "EventBusName", "GuanceSite", "GuanceUrl", "GuanceSecretArn", "GuanceWorkspaceId", "GuanceConsoleUrl",
-                "CanaryKeys", "AccountRoleName", "AlarmTopic", "WriteUnitPrice", "AthenaTrailLocation", "AthenaAccounts",
+                "CanaryKeys", "AccountRoleName", "AlarmTopic", "VpcSubnetIds", "VpcSecurityGroupIds", "WriteUnitPrice", "AthenaTrailLocation", "AthenaAccounts",
             },
         )
 

@@ -271,7 +271,8 @@ class Queries(unittest.TestCase):
             self.assertEqual(re.findall(r"(?:TABLE|FROM) (\S+)", athena.statement(stack, name)), ["cloudtrail_Our_errors_2"])
 
     def test_athena_looks_into_the_regions_that_there_are(self):
-        for place in PLACES:
+        # Where no regions are named, it is the stack's own.
+        for place in [one for one in PLACES if one[0] in STACK.source["Mappings"]["Regions"]]:
             known = boto3.Session().get_available_regions("cloudtrail", place[0])
             named = Stack(place=place).source["Mappings"]["Regions"][place[0]]["Names"].split(",")
             self.assertLessEqual(set(named), set(known))

@@ -1,8 +1,6 @@
 """The rules hold of the template, wherever it is deployed and whatever is asked for; and each can fail."""
 
 import json
-import os
-import subprocess
 import unittest
 
 from rules import *
@@ -47,7 +45,10 @@ ASKED = [
         "AlarmTopic": "create",
         "AthenaTrailLocation": "s3://trail/of/all/AWSLogs/o-exampleorgid/",
     },
-    {"GuanceRoute": "datakit", "GuanceUrl": "https://datakit.example:9529", "Alarms": "false", "Dashboard": "false"},
+    {
+        "GuanceRoute": "datakit", "GuanceUrl": "http://10.1.2.3:9529", "AllowPrivateEndpoint": "true", "Alarms": "false", "Dashboard": "false",
+        "VpcSubnetIds": "subnet-0a1b2c3d,subnet-0123456789abcdef0", "VpcSecurityGroupIds": "sg-0a1b2c3d", "DeletionProtection": "true",
+    },
     {"Topic": "create", "EventBusName": "default", "Notify": "false", "AlarmTopic": "create", "Alarms": "false"},
 ]
 
@@ -65,6 +66,7 @@ BROKEN = [
     (the_environment_of_widget_is_as_agreed, "DECISIONS: !Ref DashboardDecisions", 'DECISIONS: "true"'),
     (the_dashboard_shows_what_there_is, '"endpoint": "${WidgetFunction.Arn}"', '"endpoint": "${InspectFunction.Arn}"'),
     (the_dashboard_shows_what_there_is, "Cost: !If [HasPrice,", "Cost: !If [HasAlarms,"),
+    (the_dashboard_shows_what_there_is, "DashboardName: !Sub ${AWS::StackName}-${AWS::Region}", "DashboardName: !Ref AWS::StackName"),
     (the_dashboard_shows_what_there_is, '"timeRange": true', '"timeRange": false'),
     (ingest_may_do_this_and_no_more, "- dynamodb:UpdateItem", "- dynamodb:UpdateItem\n                  - dynamodb:Scan"),
     (ingest_may_do_this_and_no_more, '[C#*, "D#", K#*, M#*, O#*, Q#*]', '[C#*, "D#*", K#*, M#*, O#*, Q#*]'),
@@ -85,7 +87,7 @@ BROKEN = [
     (roles_are_taken_by_who_they_are_for, "schedule-group/${AWS::StackName}-deliver", "schedule-group/*"),
     (roles_are_taken_by_who_they_are_for, "schedule-group/${AWS::StackName}-inspect", "schedule-group/${AWS::StackName}-deliver"),
     (roles_are_taken_by_who_they_are_for, "      PermissionsBoundary: !If [HasPermissionsBoundary, !Ref PermissionsBoundary, !Ref AWS::NoValue]\n", ""),
-    (deliver_may_do_this_and_no_more, "- dynamodb:DeleteItem", "- dynamodb:DeleteItem\n                  - dynamodb:Scan"),
+    (deliver_may_do_this_and_no_more, "- dynamodb:GetRecords", "- dynamodb:GetRecords\n                  - dynamodb:Scan"),
     (deliver_may_do_this_and_no_more, "[A#*, C#*, K#*, O#*, SINK#*, Z#*]", "[A#*, C#*, K#*, M#*, O#*, SINK#*, Z#*]"),
     (deliver_may_do_this_and_no_more, "[C#*, M#*, Q#*]", "[C#*, M#*, X#*]"),
     (deliver_may_do_this_and_no_more, "events:source: cloudtrail-inspector", "events:source: other"),
@@ -109,12 +111,25 @@ BROKEN = [
     (permissions_name_their_source, "logs.${AWS::Region}.${AWS::URLSuffix}", "logs.amazonaws.com"),
     (filters_wait_for_their_permission, "        DependsOn: PermitSubscriptions\n", ""),
     # What AWS does not take: it replaces nothing in a plain string.
-    (what_is_waited_for_is_there, "DependsOn: PermitSubscriptions", "DependsOn: Permit&{Group}"),
-    (what_is_waited_for_is_there, "DependsOn: PermitSubscriptions", "DependsOn: Permit${Group}"),
-    (nothing_is_left_of_a_loop, 'Value: !Sub "${Group}"', 'Value: "${Group}"'),
-    (nothing_is_left_of_a_loop, "LogGroupName: !Sub ${Group}", "LogGroupName: !Sub '&{Group}'"),
-    (nothing_is_left_of_a_loop, "MetricName: !Sub Errors${Class}", "MetricName: Errors${Class}"),
-    (filters_read_what_is_asked_for, '["@aws.account", "@aws.region"]', '["@aws.account"]'),
+    (every_name_is_the_name_of_something, "DependsOn: PermitSubscriptions", "DependsOn: Permit&{Group}"),
+    (every_name_is_the_name_of_something, "DependsOn: PermitSubscriptions", "DependsOn: Permit${Group}"),
+    (every_name_is_the_name_of_something, "Resource: !GetAtt Table.Arn", "Resource: !GetAtt Tables.Arn"),
+    (every_name_is_the_name_of_something, "Resource: !Sub ${Bucket.Arn}/quarantine/*", "Resource: !Sub ${Buckets.Arn}/quarantine/*"),
+    (every_name_is_the_name_of_something, "TABLE_NAME: !Ref Table", "TABLE_NAME: !Ref Tables"),
+    (loops_have_nothing_but_what_was_measured, "DependsOn: PermitSubscriptions", "DependsOn: Permit&{Group}"),
+    (loops_have_nothing_but_what_was_measured, 'Value: !Sub "${Group}"', 'Value: "${Group}"'),
+    (loops_have_nothing_but_what_was_measured, "LogGroupName: !Sub ${Group}", "LogGroupName: !Sub '&{Group}'"),
+    (loops_have_nothing_but_what_was_measured, "MetricName: !Sub Errors${Class}", "MetricName: Errors${Class}"),
+    (maps_have_something_for_every_partition, "!Ref AWS::Partition, Names, { DefaultValue: !Ref AWS::Region }]", "!Ref AWS::Partition, Names]"),
+    (roles_of_others_are_in_the_organization, 'Condition: { StringEquals: { aws:ResourceOrgID: "${aws:PrincipalOrgID}" } }', "Condition: {}"),
+    (roles_of_others_are_in_the_organization, "    Value: !GetAtt InspectRole.Arn\n", "    Value: !GetAtt DeliverRole.Arn\n"),
+    (a_vpc_is_for_the_function_that_sends, 'SubnetIds: !Split [",", !Ref VpcSubnetIds]', "SubnetIds: [!Ref VpcSubnetIds]"),
+    (a_vpc_is_for_the_function_that_sends, "function:${AWS::StackName}-deliver\n", "function:*\n"),
+    (deliver_may_do_this_and_no_more, "- ec2:DescribeSubnets\n", "- ec2:DescribeSubnets\n                    - ec2:DescribeVpcs\n"),
+    (deliver_may_do_this_and_no_more, "dynamodb:LeadingKeys: [O#*]", "dynamodb:LeadingKeys: [O#*, C#*]"),
+    (deliver_may_do_this_and_no_more, "aws/lambda/????????-????-????-????-????????????/*", "aws/lambda/*"),
+    (the_topic_is_closed, "            Action: sqs:*\n", "            Action: sqs:SendMessage\n"),
+    (filters_read_what_is_asked_for, "          FilterPattern: !Ref FilterPattern\n", "          FilterPattern: !Ref FilterPattern\n          EmitSystemFields: ['@aws.account']\n"),
     (filters_read_what_is_asked_for, "FilterPattern: !Ref FilterPattern", 'FilterPattern: "x"'),
     (failures_are_kept, "      EventInvokeConfig:\n", "    EventInvokeConfig:\n"),
     (failures_are_kept, "MaximumRetryAttempts: 2", "MaximumRetryAttempts: 0"),
@@ -134,7 +149,8 @@ BROKEN = [
     (the_table_is_as_agreed, "StreamViewType: KEYS_ONLY", "StreamViewType: NEW_IMAGE"),
     (the_table_is_as_agreed, "PointInTimeRecoveryEnabled: true", "PointInTimeRecoveryEnabled: false"),
     (what_is_kept_outlives_the_stack, "UpdateReplacePolicy: Retain", "UpdateReplacePolicy: Delete"),
-    (what_is_kept_outlives_the_stack, "DeletionProtectionEnabled: true", "DeletionProtectionEnabled: false"),
+    (what_is_kept_outlives_the_stack, "DeletionProtectionEnabled: !Ref DeletionProtection", "DeletionProtectionEnabled: true"),
+    (what_is_kept_outlives_the_stack, "DeletionPolicy: RetainExceptOnCreate", "DeletionPolicy: Retain"),
     (the_bucket_is_closed, "BlockPublicPolicy: true", "BlockPublicPolicy: false"),
     (the_bucket_is_closed, 'Resource: [!GetAtt Bucket.Arn, !Sub "${Bucket.Arn}/*"]', 'Resource: [!GetAtt Bucket.Arn]'),
     (
@@ -146,9 +162,10 @@ BROKEN = [
     (failed_records_expire, "NoncurrentVersionExpiration: { NoncurrentDays: 1 }", "ExpirationInDays: 1"),
     (every_partition_is_spelled_right, "arn:${AWS::Partition}:logs", "arn:aws:logs"),
     (every_partition_is_spelled_right, "Principal: !Sub logs.${AWS::Region}.${AWS::URLSuffix}", "Principal: logs.amazonaws.com"),
-    (every_partition_is_spelled_right, "https://${Host}/dynamodbv2", "https://console.aws.amazon.com/dynamodbv2"),
+    (every_partition_is_spelled_right, "https://${AWS::Region}.${Host}/dynamodbv2", "https://console.aws.amazon.com/dynamodbv2"),
+    (every_partition_is_spelled_right, "    - !Equals [!Ref AWS::Partition, aws-eusc]\n", ""),
     (parameters_explain_themselves, "    ConstraintDescription: must be arm64 or x86_64.\n", ""),
-    (parameters_explain_themselves, "LearnHours, LogRetentionDays]", "LogRetentionDays]"),
+    (parameters_explain_themselves, "LearnHours, LogRetentionDays, ", "LogRetentionDays, "),
     (the_outputs_say_what_to_try, "Value: !Sub cloudtrail-inspector clusters list", "Value: !Sub cloudtrail-inspector list"),
     (the_outputs_say_what_to_try, "    Value: !Ref TopicOfAlarms\n", "    Value: !Ref AlarmTopic\n"),
     (the_topic_is_closed, "      DisplayName: cloudtrail-inspector alarms\n", "      KmsMasterKeyId: alias/aws/sns\n"),
@@ -224,10 +241,10 @@ class Template(unittest.TestCase):
         self.assertEqual({rule for rule, _, _ in BROKEN}, set(RULES))
         for rule, text, instead in BROKEN:
             with self.subTest(rule.__name__, instead=instead):
-                self.assertIn(text, TEMPLATE)
+                self.assertTrue(text in TEMPLATE, f"the template has no {text!r}")
                 broken = TEMPLATE.replace(text, instead, 1)
                 complained = any(
-                    list(rule(Stack(broken, place, **asked))) for place in PLACES for asked in ASKED[:3]
+                    list(rule(Stack(broken, place, **asked))) for place in PLACES for asked in ASKED[:4]
                 )
                 self.assertTrue(complained, "nothing is complained about")
 
@@ -265,17 +282,6 @@ class Template(unittest.TestCase):
         text = text.replace("<Table.Arn>", "t" * 110).replace("<Bucket.Arn>", "b" * 80)
         self.assertEqual(len(policies), 21)
         self.assertLess(len(text), 10_240)
-
-    def test_sam_and_cfn_lint_find_nothing(self):
-        tools = os.environ["SAM_TOOLS"]
-        environment = os.environ | {"AWS_DEFAULT_REGION": "us-east-1", "SAM_CLI_TELEMETRY": "0"}
-        for command in (["sam", "validate"], ["sam", "validate", "--lint"], ["cfn-lint", "template.yaml"]):
-            with self.subTest(command=command):
-                done = subprocess.run(
-                    [os.path.join(tools, command[0]), *command[1:]],
-                    cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False,
-                )
-                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ use alerts::text::{Language, Texts};
 use clusters::keys::KeySettings;
 use records::principal::is_account_id;
 
-use super::keys::partition_of;
 use super::{Complaints, LEARN_HOURS, LogLevel, Reading, SinkName, shown};
 
 /// The settings of the function that sends alerts.
@@ -38,6 +37,8 @@ pub struct DeliverSettings {
     pub keys: KeySettings,
     /// The role to ask with about keys of other accounts.
     pub account_role_name: Option<String>,
+    /// The partition of these accounts.
+    pub partition: String,
     /// What people call accounts, by account id.
     pub account_names: BTreeMap<String, String>,
     /// The region of the function.
@@ -80,7 +81,10 @@ impl DeliverSettings {
             given: settings.into_iter().collect(),
             complaints: Vec::new(),
         };
-        let region = reading.required("AWS_REGION", "the region; AWS Lambda does");
+        let place = Place {
+            partition: reading.partition("PARTITION"),
+            region: reading.required("AWS_REGION", "the region; AWS Lambda does"),
+        };
         let table_name = reading.required("TABLE_NAME", "the name of the DynamoDB table");
         let sinks = reading.sinks("SINKS");
         if sinks.is_empty() {
@@ -93,14 +97,14 @@ impl DeliverSettings {
             table_name,
             guance: sinks
                 .contains(&SinkName::Guance)
-                .then(|| reading.guance(&region))
+                .then(|| reading.guance(&place))
                 .flatten(),
             topic_arn: sinks
                 .contains(&SinkName::Sns)
-                .then(|| reading.topic("TOPIC_ARN", &region)),
+                .then(|| reading.topic("TOPIC_ARN", &place)),
             event_bus_name: sinks
                 .contains(&SinkName::EventBridge)
-                .then(|| reading.bus("EVENT_BUS_NAME", &region)),
+                .then(|| reading.bus("EVENT_BUS_NAME", &place)),
             language: reading.language("LANGUAGE"),
             keys: reading.keys(&account_names, account_role_name.as_deref()),
             account_names,
@@ -109,7 +113,8 @@ impl DeliverSettings {
             rules_object: reading.given("RULES_OBJECT"),
             learn_hours: reading.number("LEARN_HOURS", LEARN_HOURS),
             log_level: reading.log_level("LOG_LEVEL"),
-            region,
+            partition: place.partition,
+            region: place.region,
         };
         if settings.rules_object.is_some() && settings.bucket_name.is_none() {
             let message = "is missing; the rules are in it".to_owned();
@@ -162,7 +167,7 @@ impl Complaints {
 }
 
 impl Reading {
-    fn guance(&mut self, region: &str) -> Option<GuanceSettings> {
+    fn guance(&mut self, place: &Place) -> Option<GuanceSettings> {
         let route = self.route("GUANCE_ROUTE");
         let allowed = Allowed {
             custom: self.truth("GUANCE_ALLOW_CUSTOM"),
@@ -170,7 +175,7 @@ impl Reading {
         };
         let site = self.site("GUANCE_SITE");
         let url = self.given("GUANCE_URL");
-        let secret_arn = self.secret("GUANCE_SECRET_ARN", region);
+        let secret_arn = self.secret("GUANCE_SECRET_ARN", place);
         let workspace_id = self.workspace_id("GUANCE_WORKSPACE_ID");
         let console_url = self.console_url("GUANCE_CONSOLE_URL");
         let sample_logs = self.truth("GUANCE_SAMPLE_LOGS");
@@ -267,10 +272,10 @@ impl Reading {
         None
     }
 
-    fn secret(&mut self, setting: &'static str, region: &str) -> Option<String> {
+    fn secret(&mut self, setting: &'static str, place: &Place) -> Option<String> {
         let arn = self.given(setting)?;
         // Whoever puts the secret itself here does not want to see it again in a log.
-        match in_place(&arn, "secretsmanager", region) {
+        match in_place(&arn, "secretsmanager", place) {
             Ok(rest) if rest.starts_with("secret:") => return Some(arn),
             Ok(_) | Err(None) => self.complain(
                 setting,
@@ -283,9 +288,9 @@ impl Reading {
         None
     }
 
-    fn topic(&mut self, setting: &'static str, region: &str) -> String {
+    fn topic(&mut self, setting: &'static str, place: &Place) -> String {
         let arn = self.required(setting, "the ARN of a topic");
-        match in_place(&arn, "sns", region) {
+        match in_place(&arn, "sns", place) {
             _ if arn.is_empty() => {}
             Ok(name) if !name.is_empty() && !name.contains(':') => {}
             Ok(_) | Err(None) => self.complain(
@@ -301,7 +306,7 @@ impl Reading {
         arn
     }
 
-    fn bus(&mut self, setting: &'static str, region: &str) -> String {
+    fn bus(&mut self, setting: &'static str, place: &Place) -> String {
         let name = self.required(setting, "the name of an event bus, such as default");
         let is_name = |name: &str| {
             let is_right = |byte: u8| byte.is_ascii_alphanumeric() || b"/.-_".contains(&byte);
@@ -309,7 +314,7 @@ impl Reading {
         };
         let wrong = match name.strip_prefix("arn:") {
             _ if name.is_empty() || is_name(&name) => return name,
-            Some(_) => match in_place(&name, "events", region) {
+            Some(_) => match in_place(&name, "events", place) {
                 Ok(rest) if rest.strip_prefix("event-bus/").is_some_and(is_name) => return name,
                 Err(Some(wrong)) => wrong,
                 _ => format!("{} is not the ARN of an event bus", shown(&name)),
@@ -359,9 +364,15 @@ impl Reading {
     }
 }
 
+/// Where the function is.
+struct Place {
+    partition: String,
+    region: String,
+}
+
 /// Returns what stands after the account in an ARN of a service in a region: `Err` with what is wrong
 /// where it is in another one, without anything where it is no ARN of the service.
-fn in_place<'a>(arn: &'a str, service: &str, region: &str) -> Result<&'a str, Option<String>> {
+fn in_place<'a>(arn: &'a str, service: &str, place: &Place) -> Result<&'a str, Option<String>> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let [
         _arn @ "arn",
@@ -377,17 +388,18 @@ fn in_place<'a>(arn: &'a str, service: &str, region: &str) -> Result<&'a str, Op
     if its_service != service || !is_account_id(account_id) {
         return Err(None);
     }
-    if partition != partition_of(region) {
+    if partition != place.partition {
         return Err(Some(format!(
             "is in the partition {}, and the function is in {}",
             shown(partition),
-            partition_of(region)
+            place.partition
         )));
     }
-    if its_region != region {
+    if its_region != place.region {
         return Err(Some(format!(
-            "is in the region {}, and the function is in {region}",
-            shown(its_region)
+            "is in the region {}, and the function is in {}",
+            shown(its_region),
+            place.region
         )));
     }
     Ok(rest)
@@ -513,6 +525,7 @@ mod tests {
             ("CANARY_KEYS", "AKIA", "not the id"),
             ("CANARY_KEYS", "ASIAIOSFODNN7EXAMPLE", "not the id"),
             ("ACCOUNT_ROLE_NAME", "a b", "name of a role"),
+            ("PARTITION", "arn:aws", "not a partition"),
             ("AWS_REGION", "", "is missing"),
         ] {
             let complaints = parse(&[(name, value)]).unwrap_err().to_string();

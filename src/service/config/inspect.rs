@@ -25,8 +25,8 @@ pub struct InspectSettings {
     pub keys: KeySettings,
     /// The role to ask with about keys of other accounts.
     pub account_role_name: Option<String>,
-    /// The region.
-    pub region: String,
+    /// The partition of these accounts.
+    pub partition: String,
 }
 
 /// Which summaries of an account's hour, day and week are told.
@@ -81,7 +81,7 @@ impl InspectSettings {
         let filter_name = reading.given("FILTER_NAME").unwrap_or_default();
         let filter_pattern = reading.given("FILTER_PATTERN").unwrap_or_default();
         let summaries = reading.summaries("SUMMARIES");
-        let region = reading.required("AWS_REGION", "the region; AWS Lambda does");
+        let partition = reading.partition("PARTITION");
         let account_role_name = reading.role_name("ACCOUNT_ROLE_NAME");
         // The rest of it is read, and complained about, by what ingest reads.
         let names = ingest.as_ref().map(|of| of.account_names.clone());
@@ -100,7 +100,7 @@ impl InspectSettings {
                 summaries,
                 keys,
                 account_role_name,
-                region,
+                partition,
             }),
             ingest => {
                 let mut complaints = ingest.err().map(|of| of.0).unwrap_or_default();
@@ -134,7 +134,6 @@ mod tests {
             ("TABLE_NAME", "table"),
             ("BUCKET_NAME", "bucket"),
             ("INGEST_FUNCTION_NAME", "watch-ingest"),
-            ("AWS_REGION", "eu-central-1"),
             ("OWN_ACCOUNT_ID", "111122223333"),
         ];
         let all = needed.iter().chain(settings);
@@ -149,8 +148,11 @@ mod tests {
             ("SUMMARIES", "always"),
             ("ACCOUNT_NAMES", "111122223333=dev, 444455556666=prod"),
             ("ACCOUNT_ROLE_NAME", "asks"),
+            ("PARTITION", "aws-eusc"),
         ]);
         let settings = settings.unwrap();
+        assert_eq!(settings.partition, "aws-eusc");
+        assert_eq!(given(&[]).unwrap().partition, "aws");
         let members: Vec<_> = settings.keys.member_accounts.iter().collect();
         assert_eq!(members, ["444455556666"]);
         assert_eq!(settings.log_groups, ["trail", "other"]);
@@ -170,7 +172,6 @@ mod tests {
             "TABLE_NAME",
             "BUCKET_NAME",
             "INGEST_FUNCTION_NAME",
-            "AWS_REGION",
             "OWN_ACCOUNT_ID",
         ] {
             assert!(complaints.contains(name), "{complaints}");

@@ -13,14 +13,8 @@ const DORMANT_DAYS: (u16, u16, u16) = (1, 3650, 90);
 /// A role with a longer name and path there is none.
 const NAME_CHARS_MAX: usize = 256;
 
-/// Returns the partition of a region.
-pub fn partition_of(region: &str) -> &'static str {
-    match region {
-        region if region.starts_with("cn-") => "aws-cn",
-        region if region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
-    }
-}
+/// The partition where none is given.
+const PARTITION: &str = "aws";
 
 impl Reading {
     /// Reads what is decided about keys. With a role to ask with, the accounts that have a name are
@@ -48,6 +42,20 @@ impl Reading {
         let given = self.required(setting, "the account of the stack");
         if !given.is_empty() && !is_account_id(&given) {
             let message = format!("{} is no account id of twelve digits", shown(&given));
+            self.complain(setting, message);
+        }
+        given
+    }
+
+    /// Reads the partition, which no region tells: there are more of them than this program knows.
+    pub(super) fn partition(&mut self, setting: &'static str) -> String {
+        let given = self.given(setting).unwrap_or_else(|| PARTITION.to_owned());
+        let is_right = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
+        if !given.starts_with(PARTITION) || !given.bytes().all(is_right) {
+            let message = format!(
+                "{} is not a partition, such as aws or aws-cn",
+                shown(&given)
+            );
             self.complain(setting, message);
         }
         given

@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""Deletes a stack with the SAM CLI, and says what stays and how to remove that too.
+
+Usage: delete.py SAM NAME [OPTION...]    the command of the SAM CLI, the name of the stack, more options of "sam delete"
+Exit codes: 0 deleted, 1 not, 2 wrong usage.
+"""
+
+import json
+import subprocess
+import sys
+
+STAYS = """
+The stack {name} is deleted. What it knew is kept, and costs what it takes in storage:
+
+  table   {table}
+  bucket  {bucket}
+
+The command line still reads it: cloudtrail-inspector clusters list --table {table}
+A new stack of any name makes a new table and a new bucket. To remove these two for good:
+
+  aws dynamodb update-table --table-name {table} --no-deletion-protection-enabled
+  aws dynamodb delete-table --table-name {table}
+
+The bucket has to be empty, with all versions of its objects. Repeat the first command until it complains that there is nothing:
+
+  aws s3api delete-objects --bucket {bucket} --delete "$(aws s3api list-object-versions --bucket {bucket} --max-items 1000 \\
+    --output json --query '{{Objects: [Versions, DeleteMarkers][].{{Key: Key, VersionId: VersionId}}}}')"
+  aws s3api delete-bucket --bucket {bucket}
+
+What queries of Athena made stays as well: DROP TABLE cloudtrail_{table_of_athena} in the console of Athena.
+"""
+
+
+def main(arguments):
+    if len(arguments) < 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    sam, name, *options = arguments
+    kept = outputs(sam, name, options)
+    done = subprocess.run([sam, "delete", "--stack-name", name, *options], check=False)
+    if done.returncode != 0:
+        return 1
+    if kept is None:
+        print("What the stack kept cannot be told, as its outputs could not be read: look for its table and bucket in the console.")
+    else:
+        table, bucket = kept
+        print(STAYS.format(name=name, table=table, bucket=bucket, table_of_athena=name.replace("-", "_")))
+    return 0
+
+
+def outputs(sam, name, options):
+    """Returns the names of table and bucket, nothing where the stack has none."""
+    region = [part for at in range(len(options)) if options[at] in ("--region", "--profile") for part in options[at : at + 2]]
+    command = [sam, "list", "stack-outputs", "--stack-name", name, "--output", "json", *region]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        told = {one["OutputKey"]: one["OutputValue"] for one in json.loads(done.stdout)}
+        return told["TableName"], told["BucketName"]
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

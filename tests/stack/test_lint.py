@@ -1,0 +1,132 @@
+"""Linters of templates and of policies find nothing but what accepted_findings.json lists, and all that it lists."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import unittest
+
+import policies
+from stack import ROOT, TEMPLATE, Stack, parsed
+from test_template import ASKED
+
+ACCEPTED = json.loads((pathlib.Path(__file__).parent / "accepted_findings.json").read_text(encoding="utf-8"))
+MEMBER = (ROOT / "infra" / "member-role.yaml").read_text(encoding="utf-8")
+TEMPLATES = ["template.yaml", "infra/member-role.yaml"]
+# One of each partition that cfn-lint knows: a type of resource that one of them lacks is a finding.
+REGIONS = ["us-east-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1", "us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1", "us-isof-south-1"]
+SECONDS = 240
+
+TRUSTED = "arn:aws:iam::111122223333:role/watch-InspectRole-1A2B,arn:aws:iam::111122223333:role/watch-DeliverRole-3C4D"
+# What between them has every statement that there can be.
+WHOLE = [
+    asked | {"PermissionsBoundary": "arn:aws:iam::111122223333:policy/boundary"}
+    for asked in (ASKED[1], ASKED[2], ASKED[2] | {"VpcSubnetIds": "subnet-0a1b2c3d", "VpcSecurityGroupIds": "sg-0a1b2c3d"})
+]
+
+
+class Lint(unittest.TestCase):
+    def setUp(self):
+        self.tools = pathlib.Path(os.environ["SAM_TOOLS"])
+
+    def accepted(self, linter):
+        return {(one["rule"], one["resource"]) for one in ACCEPTED if one["linter"] == linter}
+
+    def run_tool(self, *command):
+        environment = os.environ | {"AWS_DEFAULT_REGION": "us-east-1", "SAM_CLI_TELEMETRY": "0"}
+        return subprocess.run(
+            [self.tools / command[0], *command[1:]],
+            cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False,
+        )
+
+    def test_cfn_lint_finds_what_is_accepted_and_nothing_else(self):
+        done = self.run_tool("cfn-lint", "--format", "json", "--regions", *REGIONS, "--template", *TEMPLATES)
+        found = json.loads(done.stdout)
+        texts = [f"{one['Filename']}: {one['Rule']['Id']} {one['Message']} at {one['Location']['Path']}" for one in found]
+        named = {(one["Rule"]["Id"], one["Location"]["Path"][1]) for one in found}
+        self.assertEqual(named, self.accepted("cfn-lint"), "\n".join(texts) + done.stderr)
+
+    def test_sam_validates_the_template(self):
+        done = self.run_tool("sam", "validate")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_the_lint_of_sam_finds_what_is_accepted_and_nothing_else(self):
+        done = self.run_tool("sam", "validate", "--lint")
+        said = done.stdout + done.stderr
+        found = re.findall(r"\[([A-Z][0-9]{4}): .*?\) matched ([0-9]+)", said)
+        self.assertEqual(len(found), said.count(") matched "), said)
+        self.assertEqual(done.returncode != 0, bool(found), said)
+        self.assertEqual({(rule, above(int(line))) for rule, line in found}, self.accepted("cfn-lint"), said)
+
+    def test_the_policy_linter_finds_what_is_accepted_and_nothing_else(self):
+        found, looked_at = {}, set()
+        stacks = [Stack(**asked) for asked in WHOLE] + [Stack(MEMBER, TrustedRoleArns=TRUSTED)]
+        for stack in stacks:
+            for name, document in policies.documents(stack):
+                looked_at.add(name)
+                found |= {(rule, name): text for rule, text in policies.findings(document)}
+        self.assertEqual(set(found), self.accepted("parliament"), found)
+        roles = {"IngestRole", "InspectRole", "InspectScheduleRole", "DeliverRole", "ScheduleRole", "WidgetRole", "Role"}
+        self.assertTrue(roles | {"BucketPolicy", "AlertTopicPolicy", "ScheduleQueuePolicy"} <= looked_at, looked_at)
+
+    def test_the_policy_linter_can_find_something(self):
+        for wrong, rule in [
+            ({"Action": "s3:PutObjects", "Resource": "*"}, "UNKNOWN_ACTION"),
+            ({"Action": "dynamodb:ListStreams", "Resource": "arn:aws:dynamodb:eu-central-1:111122223333:table/t/stream/*"}, "RESOURCE_MISMATCH"),
+            ({"Action": "s3:GetObject", "Resource": "*"}, "RESOURCE_STAR"),
+        ]:
+            document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow"} | wrong]}
+            with self.subTest(rule):
+                self.assertIn(rule, [one for one, _ in policies.findings(document)])
+
+    def test_no_lint_is_switched_off_anywhere_else(self):
+        for name in [*TEMPLATES, "samconfig.toml"]:
+            text = (ROOT / name).read_text(encoding="utf-8")
+            self.assertNotRegex(text, r"cfn-lint|ignore_checks|checkov:skip", name)
+        for name in (".cfnlintrc", ".cfnlintrc.yaml", ".cfnlintrc.yml"):
+            self.assertFalse((ROOT / name).exists(), name)
+
+    def test_each_accepted_finding_says_why_and_who_says_so(self):
+        for one in ACCEPTED:
+            with self.subTest(one):
+                self.assertEqual(set(one), {"linter", "rule", "resource", "why", "source"})
+                self.assertRegex(one["source"], r"^https://\S+$")
+                self.assertGreater(len(one["why"]), 40)
+
+
+def above(line):
+    """Returns the name of the parameter or resource that a line of the template belongs to."""
+    lines = TEMPLATE.splitlines()[:line]
+    return next(found.group(1) for found in map(re.compile(r"  (\w+):").match, reversed(lines)) if found)
+
+
+class Member(unittest.TestCase):
+    """The role in other accounts."""
+
+    def setUp(self):
+        self.stack = Stack(MEMBER, TrustedRoleArns=TRUSTED)
+        self.role = self.stack.properties("Role")
+
+    def test_it_may_ask_about_access_keys_and_nothing_else(self):
+        (policy,) = self.role["Policies"]
+        (statement,) = policy["PolicyDocument"]["Statement"]
+        self.assertEqual(statement["Action"], "iam:GetAccessKeyLastUsed")
+        self.assertEqual(statement["Resource"], "arn:aws:iam::111122223333:user/*")
+        self.assertNotIn("ManagedPolicyArns", self.role)
+
+    def test_the_named_roles_may_use_it_and_nobody_else(self):
+        (statement,) = self.role["AssumeRolePolicyDocument"]["Statement"]
+        self.assertEqual(statement["Principal"], {"AWS": "arn:aws:iam::111122223333:root"})
+        self.assertEqual(statement["Condition"], {"ArnEquals": {"aws:PrincipalArn": TRUSTED.split(",")}})
+        self.assertEqual(statement["Action"], "sts:AssumeRole")
+
+    def test_its_name_is_what_the_stack_asks_for(self):
+        name = parsed(MEMBER)["Parameters"]["RoleName"]["Default"]
+        resource = Stack(AccountRoleName=name, AccountNames="444455556666=shop").resources["InspectRole"]
+        self.assertIn(f"arn:aws:iam::*:role/{name}", json.dumps(resource))
+        self.assertEqual(self.role["RoleName"], name)
+
+
+if __name__ == "__main__":
+    unittest.main()
