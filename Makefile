@@ -60,6 +60,7 @@ test-long: ## Pass the tests with all they can draw, with ROUNDS=100 kills at mo
 	$(call timed,build,cargo test --locked --no-run)
 	$(call timed,unit tests,PROPTEST_CASES=1000 cargo test --locked --lib)
 	$(call timed,tests,EFFORT=whole $(KILLS) python3 tests/e2e/beside.py $(VENVS) cargo test --locked --test it)
+	$(call timed,upgrade,$(VENVS)/emulator/bin/python -B tests/e2e/upgrade.py $(abspath $(VENVS))/emulator/bin/ministack)
 	$(MAKE) mutants
 
 mutants: ## Break the program in one place at a time (MUTANT=name: there alone); the test for it has to fail

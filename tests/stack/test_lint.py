@@ -26,37 +26,43 @@ WHOLE = [
 ]
 
 
+# What the tools are asked; they work side by side.
+ASK = {
+    "cfn-lint": ["cfn-lint", "--format", "json", "--regions", *REGIONS, "--template", *TEMPLATES],
+    "validate": ["sam", "validate"],
+    "lint": ["sam", "validate", "--lint"],
+}
+
+
 class Lint(unittest.TestCase):
-    def setUp(self):
-        self.tools = pathlib.Path(os.environ["SAM_TOOLS"])
+    @classmethod
+    def setUpClass(cls):
+        tools = pathlib.Path(os.environ["SAM_TOOLS"])
+        environment = os.environ | {"AWS_DEFAULT_REGION": "us-east-1", "SAM_CLI_TELEMETRY": "0"}
+        start = lambda command: subprocess.Popen(
+            [tools / command[0], *command[1:]], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        running = {name: start(command) for name, command in ASK.items()}
+        cls.said = {name: (one.communicate(timeout=SECONDS)[0], one.returncode) for name, one in running.items()}
 
     def accepted(self, linter):
         return {(one["rule"], one["resource"]) for one in ACCEPTED if one["linter"] == linter}
 
-    def run_tool(self, *command):
-        environment = os.environ | {"AWS_DEFAULT_REGION": "us-east-1", "SAM_CLI_TELEMETRY": "0"}
-        return subprocess.run(
-            [self.tools / command[0], *command[1:]],
-            cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False,
-        )
-
     def test_cfn_lint_finds_what_is_accepted_and_nothing_else(self):
-        done = self.run_tool("cfn-lint", "--format", "json", "--regions", *REGIONS, "--template", *TEMPLATES)
-        found = json.loads(done.stdout)
+        found = json.loads(self.said["cfn-lint"][0])
         texts = [f"{one['Filename']}: {one['Rule']['Id']} {one['Message']} at {one['Location']['Path']}" for one in found]
         named = {(one["Rule"]["Id"], one["Location"]["Path"][1]) for one in found}
-        self.assertEqual(named, self.accepted("cfn-lint"), "\n".join(texts) + done.stderr)
+        self.assertEqual(named, self.accepted("cfn-lint"), "\n".join(texts))
 
     def test_sam_validates_the_template(self):
-        done = self.run_tool("sam", "validate")
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        said, code = self.said["validate"]
+        self.assertEqual(code, 0, said)
 
     def test_the_lint_of_sam_finds_what_is_accepted_and_nothing_else(self):
-        done = self.run_tool("sam", "validate", "--lint")
-        said = done.stdout + done.stderr
+        said, code = self.said["lint"]
         found = re.findall(r"\[([A-Z][0-9]{4}): .*?\) matched ([0-9]+)", said)
         self.assertEqual(len(found), said.count(") matched "), said)
-        self.assertEqual(done.returncode != 0, bool(found), said)
+        self.assertEqual(code != 0, bool(found), said)
         self.assertEqual({(rule, above(int(line))) for rule, line in found}, self.accepted("cfn-lint"), said)
 
     def test_the_policy_linter_finds_what_is_accepted_and_nothing_else(self):

@@ -41,8 +41,6 @@ pub struct DeliverSettings {
     pub partition: String,
     /// What people call accounts, by account id.
     pub account_names: BTreeMap<String, String>,
-    /// The region of the function.
-    pub region: String,
     /// How much is logged.
     pub log_level: LogLevel,
 }
@@ -114,7 +112,6 @@ impl DeliverSettings {
             learn_hours: reading.number("LEARN_HOURS", LEARN_HOURS),
             log_level: reading.log_level("LOG_LEVEL"),
             partition: place.partition,
-            region: place.region,
         };
         if settings.rules_object.is_some() && settings.bucket_name.is_none() {
             let message = "is missing; the rules are in it".to_owned();
