@@ -6,12 +6,14 @@ use std::error::Error;
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::operation::get_object::GetObjectError;
+use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
+use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use aws_sdk_s3::types::Object;
 use records::redact::sanitize;
 use records::time::EventTime;
-use service::ports::{Bucket, BucketError, Listed};
+use service::ports::{Bucket, BucketError, Fetched, Listed, ObjectVersion, Versions};
 
 use crate::refusal;
 
@@ -62,32 +64,26 @@ impl Bucket for S3Bucket {
 
     async fn fetch(&self, key: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, BucketError> {
         let request = self.client().get_object().bucket(&self.name).key(key);
+        whole(request, key, bytes_max).await
+    }
+
+    async fn fetch_changed(
+        &self,
+        key: &str,
+        tag: Option<&str>,
+        bytes_max: usize,
+    ) -> Result<Fetched, BucketError> {
+        let request = self.client().get_object().bucket(&self.name).key(key);
+        let request = request.set_if_none_match(tag.map(str::to_owned));
         let answer = match request.send().await {
             Ok(answer) => answer,
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(GetObjectError::is_no_such_key) =>
-            {
-                return Ok(None);
-            }
+            Err(error) if is_missing(&error) => return Ok(Fetched::Missing),
+            Err(error) if has_status(&error, NOT_MODIFIED) => return Ok(Fetched::Unchanged),
             Err(error) => return Err(unavailable(&error)),
         };
-        let mut body = answer.body;
-        let mut object = Vec::new();
-        while let Some(bytes) = body.next().await {
-            let bytes = bytes.map_err(|error| BucketError::Unavailable {
-                detail: sanitize(&error.to_string(), DETAIL_CHARS_MAX),
-            })?;
-            if object.len() + bytes.len() > bytes_max {
-                return Err(BucketError::TooLong {
-                    key: key.to_owned(),
-                    limit: bytes_max,
-                });
-            }
-            object.extend_from_slice(&bytes);
-        }
-        Ok(Some(object))
+        let tag = answer.e_tag().unwrap_or_default().to_owned();
+        let bytes = body(answer, key, bytes_max).await?;
+        Ok(Fetched::Object { bytes, tag })
     }
 
     async fn list(
@@ -120,6 +116,92 @@ impl Bucket for S3Bucket {
         removed.map_err(|error| unavailable(&error))?;
         Ok(())
     }
+}
+
+impl Versions for S3Bucket {
+    async fn versions(
+        &self,
+        key: &str,
+        versions_max: usize,
+    ) -> Result<Vec<ObjectVersion>, BucketError> {
+        let request = self.client().list_object_versions().bucket(&self.name);
+        let wanted = versions_max.min(PAGE_MAX) as i32;
+        let request = request.prefix(key).max_keys(wanted).send();
+        let answer = request.await.map_err(|error| unavailable(&error))?;
+        let put = answer.versions().iter().filter_map(|one| {
+            let id = one.version_id()?.to_owned();
+            let at = one.last_modified()?.as_nanos();
+            (one.key() == Some(key)).then_some((at, ObjectVersion::Put(id)))
+        });
+        let removed = answer.delete_markers().iter().filter_map(|one| {
+            let at = one.last_modified()?.as_nanos();
+            (one.key() == Some(key)).then_some((at, ObjectVersion::Removed))
+        });
+        // S3 lists each of the two kinds the newest first, and does not say how they lie between each other but by
+        // their times.
+        let mut versions: Vec<_> = put.chain(removed).collect();
+        versions.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        Ok(versions.into_iter().map(|(_, version)| version).collect())
+    }
+
+    async fn fetch_version(
+        &self,
+        key: &str,
+        id: &str,
+        bytes_max: usize,
+    ) -> Result<Option<Vec<u8>>, BucketError> {
+        let request = self.client().get_object().bucket(&self.name).key(key);
+        whole(request.version_id(id), key, bytes_max).await
+    }
+}
+
+/// Reads what a request brings, `None` where there is no such object.
+async fn whole(
+    request: GetObjectFluentBuilder,
+    key: &str,
+    bytes_max: usize,
+) -> Result<Option<Vec<u8>>, BucketError> {
+    match request.send().await {
+        Ok(answer) => Ok(Some(body(answer, key, bytes_max).await?)),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(unavailable(&error)),
+    }
+}
+
+/// Reads an object to its end, or to its limit.
+async fn body(
+    answer: GetObjectOutput,
+    key: &str,
+    bytes_max: usize,
+) -> Result<Vec<u8>, BucketError> {
+    let mut body = answer.body;
+    let mut object = Vec::new();
+    while let Some(bytes) = body.next().await {
+        let bytes = bytes.map_err(|error| BucketError::Unavailable {
+            detail: sanitize(&error.to_string(), DETAIL_CHARS_MAX),
+        })?;
+        if object.len() + bytes.len() > bytes_max {
+            return Err(BucketError::TooLong {
+                key: key.to_owned(),
+                limit: bytes_max,
+            });
+        }
+        object.extend_from_slice(&bytes);
+    }
+    Ok(object)
+}
+
+/// The status of an answer that brings nothing because nothing has changed.
+const NOT_MODIFIED: u16 = 304;
+
+fn is_missing(error: &SdkError<GetObjectError, HttpResponse>) -> bool {
+    let error = error.as_service_error();
+    error.is_some_and(GetObjectError::is_no_such_key)
+}
+
+fn has_status(error: &SdkError<GetObjectError, HttpResponse>, status: u16) -> bool {
+    let answer = error.raw_response();
+    answer.is_some_and(|answer| answer.status().as_u16() == status)
 }
 
 /// Reads an entry of a list; one without a key is none.

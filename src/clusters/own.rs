@@ -3,6 +3,8 @@
 //! What they fail at is written into the trail that they read. Without this guard, a missing
 //! permission of theirs would come back as input, fail again, and feed itself.
 
+use std::collections::BTreeSet;
+
 use records::principal::is_account_id;
 use records::{Record, UserIdentity};
 
@@ -14,12 +16,12 @@ pub const OWN: &str = "self";
 /// The roles that are our own; none by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Own {
-    roles: Vec<Role>,
+    roles: BTreeSet<Role>,
 }
 
 /// A role, told by what its ARN and the ARNs of its sessions share: they leave out its path, and the
 /// names of roles are unique within an account.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Role {
     partition: String,
     account_id: String,
@@ -28,8 +30,15 @@ pub struct Role {
 
 impl Own {
     /// Takes the roles.
-    pub fn new(roles: Vec<Role>) -> Self {
-        Self { roles }
+    pub fn new(roles: impl IntoIterator<Item = Role>) -> Self {
+        Self {
+            roles: roles.into_iter().collect(),
+        }
+    }
+
+    /// Adds further roles.
+    pub fn extend(&mut self, roles: impl IntoIterator<Item = Role>) {
+        self.roles.extend(roles);
     }
 
     /// Tells whether a call was made by one of them.

@@ -27,6 +27,11 @@ impl TrailAccounts {
         Self(ids.into_iter().collect())
     }
 
+    /// Adds the ids of further accounts.
+    pub fn extend(&mut self, ids: impl IntoIterator<Item = String>) {
+        self.0.extend(ids);
+    }
+
     /// Tells whether a record was logged in another account than the caller's, and the caller's own
     /// record of the same call comes here as well.
     pub fn have_twin_of(&self, record: &Record<'_>) -> bool {

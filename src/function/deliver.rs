@@ -14,10 +14,10 @@ use aws::secret::KeptSecret;
 use aws::topic::Topic;
 use aws::workspace::{GuanceSink, PATIENCE, Place, Workspace};
 use aws_config::SdkConfig;
-use clusters::exempt::Exempt;
 use clusters::report::{Told, misconfigured_line};
 use lambda_runtime::Context;
 use service::config::SinkName;
+use service::config::book::SettingsBook;
 use service::config::deliver::{DeliverSettings, GuanceSettings};
 use service::deliver::{Delivery, Drained, drain};
 use service::ingest::rulebook::Rulebook;
@@ -37,7 +37,11 @@ const COUNTED_MAX: usize = 1000;
 
 /// What is made once and used for one invocation after another.
 struct Deliver {
+    /// As the environment has them.
+    given: DeliverSettings,
+    /// With what the settings object has beside them.
     settings: DeliverSettings,
+    book: SettingsBook,
     store: DynamoStore<SdkTable>,
     directory: Iam,
     sinks: BTreeMap<String, AnySink>,
@@ -143,11 +147,28 @@ impl Deliver {
                 &settings.partition,
             ),
             sinks,
-            rulebook: Rulebook::new(settings.rules_object.clone(), Exempt::default()),
+            rulebook: Rulebook::new(settings.rules_object.clone()),
             bucket: S3Bucket::new(config, settings.bucket_name.as_deref().unwrap_or_default()),
             policies: Policies::default(),
+            given: settings.clone(),
             settings: settings.clone(),
+            book: SettingsBook::default(),
         }
+    }
+
+    /// Reads what it goes by: the settings object, and the rules.
+    async fn read(&mut self) -> Result<(), Failed> {
+        let read = invocation::read_settings(&mut self.book, &self.bucket).await?;
+        if let Some(lists) = read.lists {
+            self.settings = self.given.with(&lists);
+            let canaries = self.settings.keys.canaries.clone();
+            self.store.set_canaries(canaries);
+        }
+        let rules = invocation::read_rules(&mut self.rulebook, &self.bucket).await?;
+        if let Some(rules) = rules {
+            self.policies = rules.policies().clone();
+        }
+        Ok(())
     }
 
     /// Returns what became of a sink's alerts, and how it stands now.
@@ -211,17 +232,10 @@ impl Function for Deliver {
     /// Sends what is due. The event says nothing that matters: it is a reason to look.
     async fn invoke(&mut self, _event: &str, context: &Context) -> Result<(), Failed> {
         let request_id = log::short(&context.request_id);
-        match invocation::read_rules(&mut self.rulebook, &self.bucket).await {
-            Ok(rules) => {
-                if let Some(rules) = rules {
-                    self.policies = rules.policies().clone();
-                }
-            }
-            Err(failed) => {
-                let (error, detail) = (failed.name, &failed.message);
-                tracing::error!(request_id, error, detail, "not delivered; all of it waits");
-                return Err(failed);
-            }
+        if let Err(failed) = self.read().await {
+            let (error, detail) = (failed.name, &failed.message);
+            tracing::error!(request_id, error, detail, "not delivered; all of it waits");
+            return Err(failed);
         }
         self.store.set_now(now());
         let deadline = milliseconds_at(context);

@@ -10,6 +10,7 @@ use aws_config::SdkConfig;
 use clusters::report::Invocation;
 use lambda_runtime::Context;
 use service::config::IngestSettings;
+use service::config::book::SettingsBook;
 use service::ingest::rulebook::Rulebook;
 use service::ingest::subscription::{Failure, Subscription};
 
@@ -26,6 +27,8 @@ const SPARE: Duration = Duration::from_secs(5);
 
 /// What is made once and used for one invocation after another.
 struct Ingest {
+    settings: IngestSettings,
+    book: SettingsBook,
     subscription: Subscription,
     rulebook: Rulebook,
     store: DynamoStore<SdkTable>,
@@ -49,14 +52,22 @@ pub fn store(settings: &IngestSettings, config: &SdkConfig) -> DynamoStore<SdkTa
 impl Ingest {
     fn new(settings: &IngestSettings, config: &SdkConfig) -> Self {
         Self {
+            settings: settings.clone(),
+            book: SettingsBook::default(),
             subscription: Subscription::default(),
-            rulebook: Rulebook::new(settings.rules_object.clone(), settings.exempt.clone()),
+            rulebook: Rulebook::new(settings.rules_object.clone()),
             store: store(settings, config),
             bucket: S3Bucket::new(config, &settings.bucket_name),
         }
     }
 
     async fn take(&mut self, event: &str) -> Result<Invocation, Failed> {
+        let read = invocation::read_settings(&mut self.book, &self.bucket).await?;
+        if let Some(lists) = read.lists {
+            let settings = self.settings.with(&lists);
+            self.subscription.set_exempt(settings.exempt);
+            self.store.set_canaries(settings.canaries);
+        }
         let rules = invocation::read_rules(&mut self.rulebook, &self.bucket).await?;
         if let Some(rules) = rules {
             self.subscription.set_rules(rules);

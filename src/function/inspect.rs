@@ -11,6 +11,7 @@ use aws::logs::CloudWatchLogs;
 use aws::metrics::CloudWatch;
 use aws_config::SdkConfig;
 use lambda_runtime::Context;
+use service::config::book::SettingsBook;
 use service::config::inspect::InspectSettings;
 use service::config::setup::Setup;
 use service::ingest::heal::{Healed, Healing};
@@ -38,7 +39,13 @@ const DAMAGED_MAX: usize = 10;
 
 /// What is made once and used for one invocation after another.
 struct Inspect {
+    /// As the environment has them.
+    given: InspectSettings,
+    /// With what the settings object has beside them.
     settings: InspectSettings,
+    book: SettingsBook,
+    /// What of them others may know, as the environment has it.
+    given_setup: Setup,
     setup: Setup,
     subscription: Subscription,
     rulebook: Rulebook,
@@ -57,6 +64,8 @@ struct Mended {
     healing: Option<Healing>,
     /// What is wrong with a subscription: a stable name and a sentence.
     diagnosis: Option<(String, String)>,
+    /// What is wrong with the settings object, of which the last good version is gone by.
+    wrong: Option<Failed>,
 }
 
 /// Answers one invocation after another.
@@ -73,16 +82,32 @@ impl Inspect {
         let (ingest, keys) = (&settings.ingest, &settings.keys);
         let role_name = settings.account_role_name.as_deref();
         Self {
+            given: settings.clone(),
             settings: settings.clone(),
+            book: SettingsBook::default(),
+            given_setup: setup.clone(),
             setup: setup.clone(),
             subscription: Subscription::default(),
-            rulebook: Rulebook::new(ingest.rules_object.clone(), ingest.exempt.clone()),
+            rulebook: Rulebook::new(ingest.rules_object.clone()),
             store: store(ingest, config),
             bucket: S3Bucket::new(config, &ingest.bucket_name),
             directory: invocation::directory(config, keys, role_name, &settings.partition),
             logs: CloudWatchLogs::new(config),
             metrics: CloudWatch::new(config),
         }
+    }
+
+    /// Reads the settings object; returns what is wrong with it, if it could be gone by all the same.
+    async fn read_settings(&mut self) -> Result<Option<Failed>, Failed> {
+        let read = invocation::read_settings(&mut self.book, &self.bucket).await?;
+        if let Some(lists) = read.lists {
+            self.settings = self.given.with(&lists);
+            self.setup = self.given_setup.clone().with(&lists);
+            let ingest = self.settings.ingest.clone();
+            self.subscription.set_exempt(ingest.exempt);
+            self.store.set_canaries(ingest.canaries);
+        }
+        Ok(read.wrong)
     }
 
     /// Leaves in the table what a person needs who acts in the place of the functions. The inspection goes
@@ -101,7 +126,15 @@ impl Inspect {
     /// Takes in what came late: what failed, and what was lost on its way. Neither takes more than a third
     /// of the time until a moment, in milliseconds.
     async fn mend(&mut self, request_id: &str, deadline: i64) -> Mended {
+        let settings = self.read_settings().await;
+        if settings.is_ok() {
+            self.leave_setup(request_id).await;
+        }
         let rules = invocation::read_rules(&mut self.rulebook, &self.bucket).await;
+        let (wrong, rules) = match (settings, rules) {
+            (Ok(wrong), rules) => (wrong, rules),
+            (Err(failed), _) => (None, Err(failed)),
+        };
         let Self {
             settings,
             subscription,
@@ -118,6 +151,7 @@ impl Inspect {
         let silent = mend::look_at_flow(request_id, of, store, bucket, logs).await;
         let mut mended = Mended {
             diagnosis: diagnosis.or(silent),
+            wrong,
             ..Mended::default()
         };
         match rules {
@@ -151,7 +185,11 @@ impl Inspect {
     }
 
     /// Takes stock, in as much time as there is until a moment, in milliseconds.
-    async fn take_stock(&mut self, request_id: &str, deadline: i64) -> Result<Inspected, Failure> {
+    async fn take_stock(
+        &mut self,
+        request_id: &str,
+        deadline: i64,
+    ) -> Result<(Inspected, Option<Failed>), Failure> {
         let mut mended = self.mend(request_id, deadline).await;
         let Self {
             settings,
@@ -184,7 +222,7 @@ impl Inspect {
         inspected.counts.backfilled = healed.records();
         inspected.counts.backfilled_hours = healed.hours();
         inspected.counts.backfill_left = healed.left;
-        Ok(inspected)
+        Ok((inspected, mended.wrong))
     }
 }
 
@@ -210,9 +248,12 @@ impl Function for Inspect {
         self.store.set_now(now());
         let left = left(context, SPARE).unwrap_or_default();
         let deadline = milliseconds() + i64::try_from(left.as_millis()).unwrap_or_default();
-        self.leave_setup(&request_id).await;
         match self.take_stock(&request_id, deadline).await {
-            Ok(inspected) => conclude(&request_id, &inspected),
+            // A run that did all it could has failed all the same where a person has to put something right: that
+            // is what the alarm of failed runs reads.
+            Ok((inspected, wrong)) => {
+                conclude(&request_id, &inspected).and_then(|()| wrong.map_or(Ok(()), Err))
+            }
             Err(failure) => Err(not_inspected(&request_id, &failure)),
         }
     }

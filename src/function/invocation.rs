@@ -15,6 +15,8 @@ use records::time::EventTime;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use service::config::LogLevel;
+use service::config::book::SettingsBook;
+use service::config::lists::Lists;
 use service::ingest::rulebook::{Rulebook, Trouble};
 use service::ports::{Clock, with_causes};
 use service::rules::Rules;
@@ -81,6 +83,37 @@ pub async fn read_rules(
         tracing::debug!(rules = rules.all().len(), "read the rules");
     }
     Ok(read.rules)
+}
+
+/// What came of looking at the settings object.
+#[derive(Debug, Default)]
+pub struct Settings {
+    /// The lists to go by from now on, `None` where they stay as they were.
+    pub lists: Option<Lists>,
+    /// What is wrong with the object, which therefore does not take effect.
+    pub wrong: Option<Failed>,
+}
+
+/// Reads the settings object, and says in the log what is wrong with it. Nothing is done where nothing is known
+/// that could be gone by.
+pub async fn read_settings(book: &mut SettingsBook, bucket: &S3Bucket) -> Result<Settings, Failed> {
+    let failed = |trouble: &service::config::book::Trouble| Failed {
+        name: trouble.name(),
+        message: log::short(&trouble.to_string()),
+    };
+    let read = book.read(now(), bucket).await;
+    let read = read.map_err(|trouble| failed(&trouble))?;
+    let wrong = read.trouble.as_ref().map(failed);
+    if let Some(Failed { name, message }) = &wrong {
+        let (error, detail) = (name, message);
+        tracing::error!(error, detail, "the last good settings stay");
+    }
+    if let Some(lists) = &read.lists {
+        let counts = lists.counts();
+        tracing::debug!(counts, "read the settings");
+    }
+    let lists = read.lists;
+    Ok(Settings { lists, wrong })
 }
 
 /// Returns IAM as it is asked about access keys, in other accounts through a role where there is one.

@@ -5,6 +5,7 @@ use aws::dynamodb::sdk::SdkTable;
 use aws::dynamodb::{DynamoStore, Settings};
 use lambda_runtime::Context;
 use serde_json::{Value, json};
+use service::config::book::SettingsBook;
 use service::config::widget::WidgetSettings;
 use service::inspect::run::{LISTING_BYTES_MAX, LISTING_KEY};
 use service::ports::{Bucket as _, Clock as _};
@@ -21,7 +22,11 @@ pub const ROLE: &str = "widget";
 
 /// What is made once and used for one invocation after another.
 struct Widget {
+    /// As the environment has them.
+    given: WidgetSettings,
+    /// With what the settings object has beside them.
     settings: WidgetSettings,
+    book: SettingsBook,
     store: DynamoStore<SdkTable>,
     bucket: S3Bucket,
 }
@@ -34,7 +39,9 @@ pub async fn run(environment: &Environment) -> Result<(), Refusal> {
     invocation::serve(move || {
         let table = SdkTable::new(&config, &settings.table_name);
         Widget {
+            given: settings.clone(),
             settings: settings.clone(),
+            book: SettingsBook::default(),
             store: DynamoStore::new(table, Settings::default(), now()),
             bucket: S3Bucket::new(&config, &settings.bucket_name),
         }
@@ -72,6 +79,18 @@ impl Function for Widget {
         let request_id = log::short(&context.request_id);
         let began = MachineClock.millis();
         self.store.set_now(now());
+        // A page without names is better than none.
+        match invocation::read_settings(&mut self.book, &self.bucket).await {
+            Ok(read) => {
+                if let Some(lists) = read.lists {
+                    self.settings = self.given.with(&lists);
+                }
+            }
+            Err(Failed { name, message }) => {
+                let (error, detail) = (name, message);
+                tracing::error!(request_id, error, detail, "shown without the settings");
+            }
+        }
         let setting = self.setting(context);
         let listing = async || self.listing().await;
         let answer = match widget::answer(event, &self.store, listing, &setting).await {

@@ -1,12 +1,15 @@
 //! Every setting of the functions, parsed once: settings that are right, or all complaints at once.
 //!
 //! The door hands over its environment. A complaint has the name of the setting and what would be right.
-//! README.md lists them. A value that is empty counts as one that is not given: a stack parameter
+//! README.md lists them. What is too long or too secret for an environment stands in the settings object, which
+//! `lists` reads and `book` keeps up to date. A value that is empty counts as one that is not given: a stack parameter
 //! without a value arrives like that.
 
+pub mod book;
 pub mod deliver;
 pub mod inspect;
 pub mod keys;
+pub mod lists;
 pub mod setup;
 pub mod widget;
 
@@ -16,6 +19,7 @@ use std::fmt;
 use clusters::exempt::Exempt;
 use clusters::own::{Own, Role};
 use clusters::twin::TrailAccounts;
+use lists::Lists;
 use records::principal::is_account_id;
 
 /// The settings of the function that takes the events of subscriptions.
@@ -37,7 +41,7 @@ pub struct IngestSettings {
     pub account_names: BTreeMap<String, String>,
     /// Who is told what happens.
     pub sinks: BTreeSet<SinkName>,
-    /// Access keys that nobody should ever use.
+    /// Access keys that nobody should ever use; the environment has none.
     pub canaries: BTreeSet<String>,
     /// How much is logged.
     pub log_level: LogLevel,
@@ -113,7 +117,7 @@ impl IngestSettings {
             rules_object: reading.given("RULES_OBJECT"),
             account_names: reading.account_names("ACCOUNT_NAMES"),
             sinks: reading.sinks("SINKS"),
-            canaries: reading.canaries("CANARY_KEYS"),
+            canaries: BTreeSet::new(),
             log_level: reading.log_level("LOG_LEVEL"),
         };
         if reading.complaints.is_empty() {
@@ -121,6 +125,25 @@ impl IngestSettings {
         }
         Err(Complaints(reading.complaints))
     }
+
+    /// Returns these settings with what lists have beside them.
+    pub fn with(&self, lists: &Lists) -> Self {
+        let mut settings = self.clone();
+        let exempt = &mut settings.exempt;
+        exempt.own.extend(lists.self_principals.iter().cloned());
+        exempt
+            .trail_accounts
+            .extend(lists.trail_accounts.iter().cloned());
+        settings.account_names = named(&self.account_names, lists);
+        settings.canaries.extend(lists.canary_keys.iter().cloned());
+        settings
+    }
+}
+
+/// Returns names of accounts with those of lists, which win.
+fn named(names: &BTreeMap<String, String>, lists: &Lists) -> BTreeMap<String, String> {
+    let all = names.iter().chain(&lists.account_names);
+    all.map(|(id, name)| (id.clone(), name.clone())).collect()
 }
 
 impl SinkName {
@@ -233,25 +256,6 @@ impl Reading {
             }
         }
         sinks
-    }
-
-    fn canaries(&mut self, setting: &'static str) -> BTreeSet<String> {
-        let mut keys = BTreeSet::new();
-        for key in self.list(setting) {
-            let is_right = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
-            if key.starts_with("AKIA") && key.len() >= 16 && key.bytes().all(is_right) {
-                keys.insert(key);
-            } else {
-                // It may be a key's secret, which belongs into no log.
-                self.complain(
-                    setting,
-                    "has something that is not the id of a long-term access key, such as \
-                     AKIAIOSFODNN7EXAMPLE"
-                        .to_owned(),
-                );
-            }
-        }
-        keys
     }
 
     fn truth(&mut self, setting: &'static str) -> bool {

@@ -7,6 +7,7 @@
 //! - `ports` has the traits that the verbs need of the outside world, and what an implementor must guarantee.
 //! - `config` has every setting of the functions, parsed once, with all complaints at once.
 //! - `rules` is what the user wants treated otherwise. Selection, rules and conclusion come together there.
+//! - `reread` is an object of the bucket that is read again every few minutes.
 //! - `policy` says who is told of what.
 //! - `ingest` opens an input, folds it and commits it: files, the events of a subscription, and what is taken in again
 //!   (`redrive`, `backfill`, `heal`).
@@ -27,6 +28,9 @@ pub mod rules;
 
 // Who is told of what.
 pub mod policy;
+
+// An object of the bucket that is read again every few minutes.
+pub mod reread;
 
 // Every setting of the functions, parsed once.
 pub mod config;

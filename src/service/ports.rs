@@ -123,6 +123,15 @@ pub trait Bucket {
     /// [`BucketError::TooLong`].
     async fn fetch(&self, key: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, BucketError>;
 
+    /// Returns the object under a key with its tag, unless it still is the version that a tag stands for. One of
+    /// more than so many bytes is [`BucketError::TooLong`].
+    async fn fetch_changed(
+        &self,
+        key: &str,
+        tag: Option<&str>,
+        bytes_max: usize,
+    ) -> Result<Fetched, BucketError>;
+
     /// Returns at most so many objects whose keys begin with a prefix and come behind another key, in
     /// the order of their keys: where these begin with a date, the oldest first.
     async fn list(
@@ -134,6 +143,54 @@ pub trait Bucket {
 
     /// Removes an object; one that is not there is removed already.
     async fn remove(&self, key: &str) -> Result<(), BucketError>;
+}
+
+/// What came of asking for an object that may have changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fetched {
+    /// There is none.
+    Missing,
+    /// It is the version that was named.
+    Unchanged,
+    /// It is another one.
+    Object {
+        /// What is in it.
+        bytes: Vec<u8>,
+        /// What this version is told from others by.
+        tag: String,
+    },
+}
+
+/// A bucket that keeps the earlier versions of an object.
+#[expect(
+    async_fn_in_trait,
+    reason = "the verbs are generic over one bucket at a time and spawn nothing"
+)]
+pub trait Versions: Bucket {
+    /// Returns the versions of an object, at most so many, the newest first.
+    async fn versions(
+        &self,
+        key: &str,
+        versions_max: usize,
+    ) -> Result<Vec<ObjectVersion>, BucketError>;
+
+    /// Returns one version of an object, `None` where it is gone; one of more than so many bytes is
+    /// [`BucketError::TooLong`].
+    async fn fetch_version(
+        &self,
+        key: &str,
+        id: &str,
+        bytes_max: usize,
+    ) -> Result<Option<Vec<u8>>, BucketError>;
+}
+
+/// A version of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ObjectVersion {
+    /// The object as it was put, by the id of the version.
+    Put(String),
+    /// The object was removed.
+    Removed,
 }
 
 /// An object in a list.

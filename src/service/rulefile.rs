@@ -1,8 +1,8 @@
-//! What all parts of a rules file are read with: where something stands in it, and what is wrong there.
+//! What all parts of a rules file, and the settings file, are read with: where something stands in it, and what is wrong there.
 
 use toml::Spanned;
 
-/// What is wrong in a rules file, and where.
+/// What is wrong in a file, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{line}:{column}: {message}")]
 pub struct Complaint {
@@ -31,6 +31,19 @@ impl Complaint {
             message,
         }
     }
+}
+
+/// Returns the text of a file.
+///
+/// # Errors
+/// The first place that is no UTF-8.
+pub fn text_of(bytes: Vec<u8>) -> Result<String, Vec<Complaint>> {
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let text = String::from_utf8_lossy(&error.as_bytes()[..good]);
+        let message = "a byte that is no UTF-8".to_owned();
+        vec![Complaint::at(&text, good, message)]
+    })
 }
 
 impl Reading<'_> {

@@ -158,6 +158,11 @@ impl<T: Table> DynamoStore<T> {
         }
     }
 
+    /// Goes by other canary keys from now on.
+    pub fn set_canaries(&mut self, canaries: BTreeSet<String>) {
+        self.settings.canaries = canaries;
+    }
+
     /// Tells which events are new even where they come in another batch than before. That takes
     /// reading each hour that is written to, which is too much for a function.
     pub fn counting(self) -> Self {

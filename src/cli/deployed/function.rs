@@ -15,7 +15,7 @@ use service::ingest::intake::Taken;
 use service::ingest::rulebook::Rulebook;
 use service::ingest::subscription::{QUARANTINE, Subscription};
 use service::memory::MemoryStore;
-use service::ports::{Bucket, BucketError, Listed, Setups as _, Store};
+use service::ports::{Bucket, BucketError, Fetched, Listed, Setups as _, Store};
 use tokio::runtime::Runtime;
 
 use crate::counts::{counted, outcomes};
@@ -141,8 +141,9 @@ impl Acting {
     /// Returns a subscription that goes by the functions' rules.
     pub async fn subscription(&self, bucket: &impl Bucket) -> anyhow::Result<Subscription> {
         let settings = &self.settings.ingest;
-        let mut rulebook = Rulebook::new(settings.rules_object.clone(), settings.exempt.clone());
+        let mut rulebook = Rulebook::new(settings.rules_object.clone());
         let mut subscription = Subscription::default();
+        subscription.set_exempt(settings.exempt.clone());
         if let Some(rules) = rulebook.read(now(), bucket).await?.rules {
             subscription.set_rules(rules);
         }
@@ -188,6 +189,15 @@ impl Bucket for Untouched {
 
     async fn fetch(&self, key: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, BucketError> {
         self.0.fetch(key, bytes_max).await
+    }
+
+    async fn fetch_changed(
+        &self,
+        key: &str,
+        tag: Option<&str>,
+        bytes_max: usize,
+    ) -> Result<Fetched, BucketError> {
+        self.0.fetch_changed(key, tag, bytes_max).await
     }
 
     async fn list(

@@ -12,6 +12,8 @@ use alerts::text::{Language, Texts};
 use clusters::keys::KeySettings;
 use records::principal::is_account_id;
 
+use super::keys;
+use super::lists::Lists;
 use super::{Complaints, LEARN_HOURS, LogLevel, Reading, SinkName, shown};
 
 /// The settings of the function that sends alerts.
@@ -121,6 +123,21 @@ impl DeliverSettings {
             return Ok(settings);
         }
         Err(Complaints(reading.complaints))
+    }
+
+    /// Returns these settings with what lists have beside them.
+    pub fn with(&self, lists: &Lists) -> Self {
+        let (account_names, keys) = keys::with(
+            lists,
+            &self.account_names,
+            &self.keys,
+            self.account_role_name.as_deref(),
+        );
+        Self {
+            account_names,
+            keys,
+            ..self.clone()
+        }
     }
 
     /// Returns the sinks that are told.

@@ -4,7 +4,8 @@
 use clusters::keys::KeySettings;
 use clusters::summary::Summary;
 
-use super::{Complaints, IngestSettings, Reading};
+use super::lists::Lists;
+use super::{Complaints, IngestSettings, Reading, keys};
 
 /// The settings of the function that takes stock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +108,17 @@ impl InspectSettings {
                 complaints.extend(reading.complaints);
                 Err(Complaints(complaints))
             }
+        }
+    }
+
+    /// Returns these settings with what lists have beside them.
+    pub fn with(&self, lists: &Lists) -> Self {
+        let role_name = self.account_role_name.as_deref();
+        let names = &self.ingest.account_names;
+        Self {
+            ingest: self.ingest.with(lists),
+            keys: keys::with(lists, names, &self.keys, role_name).1,
+            ..self.clone()
         }
     }
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use clusters::keys::KeySettings;
 use records::principal::is_account_id;
 
-use super::{Reading, shown};
+use super::lists::Lists;
+use super::{Reading, named, shown};
 
 /// For how many days a key may have to be unused to count as dormant.
 const DORMANT_DAYS: (u16, u16, u16) = (1, 3650, 90);
@@ -16,6 +17,30 @@ const NAME_CHARS_MAX: usize = 256;
 /// The partition where none is given.
 const PARTITION: &str = "aws";
 
+/// Returns the accounts that are asked as well: with a role to ask with, all others that have a name.
+fn members(
+    account_names: &BTreeMap<String, String>,
+    account_id: &str,
+    role_name: Option<&str>,
+) -> BTreeSet<String> {
+    let others = account_names.keys().filter(|of| *of != account_id);
+    role_name.map_or_else(BTreeSet::new, |_| others.cloned().collect())
+}
+
+/// Returns names of accounts, and what is decided about keys, with what lists have beside them.
+pub(super) fn with(
+    lists: &Lists,
+    account_names: &BTreeMap<String, String>,
+    keys: &KeySettings,
+    role_name: Option<&str>,
+) -> (BTreeMap<String, String>, KeySettings) {
+    let names = named(account_names, lists);
+    let mut keys = keys.clone();
+    keys.member_accounts = members(&names, &keys.account_id, role_name);
+    keys.canaries.extend(lists.canary_keys.iter().cloned());
+    (names, keys)
+}
+
 impl Reading {
     /// Reads what is decided about keys. With a role to ask with, the accounts that have a name are
     /// asked as well.
@@ -25,16 +50,11 @@ impl Reading {
         role_name: Option<&str>,
     ) -> KeySettings {
         let account_id = self.account_id("OWN_ACCOUNT_ID");
-        let named = account_names.keys().filter(|of| **of != account_id);
-        let member_accounts = match role_name {
-            Some(_) => named.cloned().collect(),
-            None => BTreeSet::new(),
-        };
         KeySettings {
+            member_accounts: members(account_names, &account_id, role_name),
             account_id,
-            member_accounts,
             dormant_days: self.number("DORMANT_DAYS", DORMANT_DAYS).into(),
-            canaries: self.canaries("CANARY_KEYS"),
+            canaries: BTreeSet::new(),
         }
     }
 

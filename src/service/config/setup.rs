@@ -1,15 +1,17 @@
 //! What a person who acts in the place of the functions has to know of them: some of their settings, as the
 //! function that takes stock leaves them in the table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::lists::Lists;
 use super::{Complaints, IngestSettings, Reading};
 
 /// The settings that are left there, a closed list, since whoever may read the table reads them. No secret
 /// is among them, and no access key: which keys are canaries stays with the functions.
-const LEFT: [&str; 11] = [
+const LEFT: [&str; 12] = [
     "BUCKET_NAME",
     "FILTER_NAME",
+    FURTHER_SELF_PRINCIPALS,
     "INGEST_FUNCTION_NAME",
     "LEARN_HOURS",
     "LOG_GROUP_NAMES",
@@ -20,6 +22,9 @@ const LEFT: [&str; 11] = [
     "SINKS",
     "TRAIL_ACCOUNTS",
 ];
+
+/// How many roles the settings object has whose failures are ignored. Which they are stays with the functions, too.
+const FURTHER_SELF_PRINCIPALS: &str = "FURTHER_SELF_PRINCIPALS";
 
 /// How the functions of a stack are set up, as far as others may know.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,6 +43,8 @@ pub struct DeputySettings {
     pub log_groups: Vec<String>,
     /// The account; empty where it is not known.
     pub account_id: String,
+    /// How many roles whose failures are ignored are not among these settings.
+    pub further_self_principals: usize,
 }
 
 impl Setup {
@@ -46,6 +53,23 @@ impl Setup {
         let settings = settings.into_iter();
         let left = settings.filter(|(name, value)| LEFT.contains(&&**name) && !value.is_empty());
         Self(left.collect())
+    }
+
+    /// Adds what others may know of lists: the accounts whose trails are read.
+    pub fn with(mut self, lists: &Lists) -> Self {
+        let (trails, further) = (&lists.trail_accounts, lists.self_principals.len());
+        if !trails.is_empty() {
+            let given = self.0.get("TRAIL_ACCOUNTS").cloned().unwrap_or_default();
+            let given = given.split(',').map(str::trim).filter(|id| !id.is_empty());
+            let all: BTreeSet<&str> = given.chain(trails.iter().map(String::as_str)).collect();
+            let all: Vec<&str> = all.into_iter().collect();
+            self.0.insert("TRAIL_ACCOUNTS".to_owned(), all.join(","));
+        }
+        if further > 0 {
+            let name = FURTHER_SELF_PRINCIPALS.to_owned();
+            self.0.insert(name, further.to_string());
+        }
+        self
     }
 
     /// Writes it as JSON.
@@ -76,6 +100,7 @@ impl Setup {
         let filter_name = reading.given("FILTER_NAME");
         let log_groups = reading.list("LOG_GROUP_NAMES");
         let account_id = reading.given("OWN_ACCOUNT_ID").unwrap_or_default();
+        let further = reading.number(FURTHER_SELF_PRINCIPALS, (0, u16::MAX, 0));
         match ingest {
             Ok(ingest) if reading.complaints.is_empty() => Ok(DeputySettings {
                 ingest,
@@ -83,6 +108,7 @@ impl Setup {
                 ingest_function,
                 log_groups,
                 account_id,
+                further_self_principals: further.into(),
             }),
             ingest => {
                 let mut complaints = ingest.err().map(|of| of.0).unwrap_or_default();

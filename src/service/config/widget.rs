@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use alerts::links::Links;
 use clusters::keys::KeySettings;
 
+use super::keys;
+use super::lists::Lists;
 use super::{Complaints, LogLevel, Reading};
 
 /// The settings of the function that answers dashboards.
@@ -55,6 +57,16 @@ impl WidgetSettings {
             return Ok(settings);
         }
         Err(Complaints(reading.complaints))
+    }
+
+    /// Returns these settings with what lists have beside them.
+    pub fn with(&self, lists: &Lists) -> Self {
+        let (account_names, keys) = keys::with(lists, &self.account_names, &self.keys, None);
+        Self {
+            account_names,
+            keys,
+            ..self.clone()
+        }
     }
 }
 

@@ -1,32 +1,22 @@
-//! The rules of a function: read from the bucket, and again every few minutes, so that a new rule
-//! needs no deployment.
+//! The rules of a function, from the bucket.
 //!
 //! Without rules that are good nothing is folded: what they merge or set apart would be counted in
 //! wrong clusters for ever, and an event that has to wait is not lost. Once there are good ones, what
 //! is wrong with newer ones is told and the old ones stay.
 
-use clusters::exempt::Exempt;
 use records::time::EventTime;
 
-use crate::ports::{Bucket, BucketError};
-use crate::rulefile::Complaint;
+use crate::ports::{Bucket, BucketError, Fetched};
+use crate::reread::Reread;
+use crate::rulefile::{Complaint, text_of};
 use crate::rules::Rules;
 
 /// The longest rules that are read: so many bytes have ten thousand rules.
 const RULES_BYTES_MAX: usize = 1024 * 1024;
 
-/// How long rules hold before they are read again.
-pub const REREAD_SECONDS: i64 = 300;
-
-/// Where the rules are, and what they were when they were last read.
+/// Where the rules are, and which of them are in use.
 #[derive(Debug)]
-pub struct Rulebook {
-    key: Option<String>,
-    exempt: Exempt,
-    /// The last text that was good.
-    text: Option<String>,
-    read_at: Option<EventTime>,
-}
+pub struct Rulebook(Option<Reread>);
 
 /// What is wrong with the rules.
 #[derive(Debug, thiserror::Error)]
@@ -83,14 +73,9 @@ pub struct Read {
 }
 
 impl Rulebook {
-    /// Returns the book of rules under a key, or of none at all, and of what is left out before any.
-    pub fn new(key: Option<String>, exempt: Exempt) -> Self {
-        Self {
-            key,
-            exempt,
-            text: None,
-            read_at: None,
-        }
+    /// Returns the book of rules under a key, or of none at all.
+    pub fn new(key: Option<String>) -> Self {
+        Self(key.map(|key| Reread::new(key, RULES_BYTES_MAX)))
     }
 
     /// Reads the rules if it is time to.
@@ -98,26 +83,24 @@ impl Rulebook {
     /// # Errors
     /// [`Trouble`] when there never were good ones.
     pub async fn read(&mut self, now: EventTime, bucket: &impl Bucket) -> Result<Read, Trouble> {
-        let is_first = self.read_at.is_none();
-        let holds = |at: EventTime| (0..REREAD_SECONDS).contains(&now.seconds_since(at));
-        if self.read_at.is_some_and(holds) {
+        let Some(object) = self.0.as_mut().filter(|object| object.is_due(now)) else {
             return Ok(Read::default());
-        }
-        let text = match &self.key {
-            None => Ok(String::new()),
-            Some(key) => fetch(key, bucket).await,
         };
-        match text.and_then(|text| self.understand(text)) {
-            Ok(rules) => {
-                self.read_at = Some(now);
+        match fetch(object, bucket).await {
+            Ok(None) => {
+                object.hold(now);
+                Ok(Read::default())
+            }
+            Ok(Some((rules, tag))) => {
+                object.take(now, Some(tag));
                 Ok(Read {
-                    rules,
+                    rules: Some(rules),
                     trouble: None,
                 })
             }
-            Err(trouble) if is_first => Err(trouble),
+            Err(trouble) if !object.is_known() => Err(trouble),
             Err(trouble) => {
-                self.read_at = Some(now);
+                object.hold(now);
                 Ok(Read {
                     rules: None,
                     trouble: Some(trouble),
@@ -125,40 +108,22 @@ impl Rulebook {
             }
         }
     }
-
-    /// Takes a text that is not the last one.
-    fn understand(&mut self, text: String) -> Result<Option<Rules>, Trouble> {
-        if self.text.as_deref() == Some(&text) {
-            return Ok(None);
-        }
-        let rules = Rules::parse(&text).map_err(|complaints| Trouble::Wrong {
-            key: self.key.clone().unwrap_or_default(),
-            complaints,
-        })?;
-        self.text = Some(text);
-        Ok(Some(rules.with_exempt(self.exempt.clone())))
-    }
 }
 
-async fn fetch(key: &str, bucket: &impl Bucket) -> Result<String, Trouble> {
-    let object = bucket.fetch(key, RULES_BYTES_MAX).await;
-    let object = object.map_err(|source| Trouble::Unavailable {
-        key: key.to_owned(),
-        source,
+/// Fetches rules that are not in use yet, with the tag of their version.
+async fn fetch(object: &Reread, bucket: &impl Bucket) -> Result<Option<(Rules, String)>, Trouble> {
+    let key = || object.key().to_owned();
+    let fetched = object.fetch(bucket).await;
+    let fetched = fetched.map_err(|source| Trouble::Unavailable { key: key(), source })?;
+    let (bytes, tag) = match fetched {
+        Fetched::Missing => return Err(Trouble::Missing { key: key() }),
+        Fetched::Unchanged => return Ok(None),
+        Fetched::Object { bytes, tag } => (bytes, tag),
+    };
+    let rules = text_of(bytes).and_then(|text| Rules::parse(&text));
+    let rules = rules.map_err(|complaints| Trouble::Wrong {
+        key: key(),
+        complaints,
     })?;
-    let object = object.ok_or_else(|| Trouble::Missing {
-        key: key.to_owned(),
-    })?;
-    String::from_utf8(object).map_err(|error| {
-        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line_start = before.iter().rposition(|byte| *byte == b'\n');
-        Trouble::Wrong {
-            key: key.to_owned(),
-            complaints: vec![Complaint {
-                line: before.iter().filter(|byte| **byte == b'\n').count() + 1,
-                column: before.len() - line_start.map_or(0, |at| at + 1) + 1,
-                message: "a byte that is no UTF-8".to_owned(),
-            }],
-        }
-    })
+    Ok(Some((rules, tag)))
 }

@@ -15,12 +15,16 @@ use clusters::sample::{Marks, Samples};
 use clusters::sightings::Sightings;
 use clusters::timeline::Timeline;
 use clusters::{Census, EventId, Facts, Sighting, Tally};
+use data_encoding::HEXLOWER;
 use foldhash::HashMap;
 use records::time::{EventTime, Window};
+use sha2::{Digest as _, Sha256};
 
 use crate::memory::mark::Decisions;
 use crate::memory::outbox::Messages;
-use crate::ports::{Batch, Bucket, BucketError, Committed, Listed, Quarantined, Store, StoreError};
+use crate::ports::{
+    Batch, Bucket, BucketError, Committed, Fetched, Listed, Quarantined, Store, StoreError,
+};
 
 /// Clusters in memory.
 #[derive(Debug, Default)]
@@ -169,6 +173,22 @@ impl Bucket for MemoryBucket {
             });
         }
         Ok(object)
+    }
+
+    async fn fetch_changed(
+        &self,
+        key: &str,
+        tag: Option<&str>,
+        bytes_max: usize,
+    ) -> Result<Fetched, BucketError> {
+        let Some(bytes) = self.fetch(key, bytes_max).await? else {
+            return Ok(Fetched::Missing);
+        };
+        let found = HEXLOWER.encode(&Sha256::digest(&bytes));
+        Ok(match tag == Some(&found) {
+            true => Fetched::Unchanged,
+            false => Fetched::Object { bytes, tag: found },
+        })
     }
 
     async fn list(

@@ -1,0 +1,152 @@
+//! The settings object of a function: read from the bucket, and again every few minutes.
+//!
+//! One that is wrong does not take effect: the last good one stays. A function that does not know it yet finds it among
+//! the earlier versions of the object, which the bucket keeps. Without an object there are no lists.
+
+use records::time::EventTime;
+
+use super::lists::{Lists, SETTINGS_BYTES_MAX, SETTINGS_KEY};
+use crate::ports::{BucketError, Fetched, ObjectVersion, Versions};
+use crate::reread::Reread;
+use crate::rulefile::Complaint;
+
+/// How many versions are looked at to find one that is right.
+const VERSIONS_MAX: usize = 20;
+
+/// The settings object, and which version of it is in use.
+#[derive(Debug)]
+pub struct SettingsBook(Reread);
+
+/// What is wrong with the settings object.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// The bucket does not answer.
+    #[error("cannot read the settings {SETTINGS_KEY}: {0}")]
+    Unavailable(#[source] BucketError),
+    /// It cannot be understood.
+    #[error("the settings are wrong; put good ones with `config set`: {}", listed(.0))]
+    Wrong(Vec<Complaint>),
+    /// None of its last versions can be understood.
+    #[error(
+        "none of the last {VERSIONS_MAX} versions of {SETTINGS_KEY} is right; put a good one with `config set`: {}",
+        listed(.0)
+    )]
+    NeverGood(Vec<Complaint>),
+}
+
+impl Trouble {
+    /// Returns the stable name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "SettingsUnavailable",
+            Self::Wrong(_) | Self::NeverGood(_) => "SettingsWrong",
+        }
+    }
+}
+
+fn listed(complaints: &[Complaint]) -> String {
+    let complaints = complaints.iter();
+    let complaints = complaints.map(|one| format!("{SETTINGS_KEY}:{one}"));
+    complaints.collect::<Vec<_>>().join("; ")
+}
+
+/// What came of looking at the settings object.
+#[derive(Debug, Default)]
+pub struct Read {
+    /// The lists to go by from now on, unless they are the same.
+    pub lists: Option<Lists>,
+    /// What is wrong with the object.
+    pub trouble: Option<Trouble>,
+}
+
+impl Default for SettingsBook {
+    fn default() -> Self {
+        Self(Reread::new(SETTINGS_KEY.to_owned(), SETTINGS_BYTES_MAX))
+    }
+}
+
+impl SettingsBook {
+    /// Reads the settings object if it is time to.
+    ///
+    /// # Errors
+    /// [`Trouble`] when nothing is known that could be gone by.
+    pub async fn read(&mut self, now: EventTime, bucket: &impl Versions) -> Result<Read, Trouble> {
+        if !self.0.is_due(now) {
+            return Ok(Read::default());
+        }
+        let trouble = match self.fetch(bucket).await {
+            Ok(None) => {
+                self.0.hold(now);
+                return Ok(Read::default());
+            }
+            Ok(Some((lists, tag))) => {
+                self.0.take(now, tag);
+                return Ok(Read {
+                    lists: Some(lists),
+                    trouble: None,
+                });
+            }
+            Err(trouble) => trouble,
+        };
+        let lists = match trouble {
+            _ if self.0.is_known() => None,
+            Trouble::Wrong(ref complaints) => Some(last_good(complaints, bucket).await?),
+            trouble => return Err(trouble),
+        };
+        self.0.hold(now);
+        Ok(Read {
+            lists,
+            trouble: Some(trouble),
+        })
+    }
+
+    /// Fetches lists that are not in use yet, with the tag of their version.
+    async fn fetch(
+        &self,
+        bucket: &impl Versions,
+    ) -> Result<Option<(Lists, Option<String>)>, Trouble> {
+        match self.0.fetch(bucket).await {
+            Ok(Fetched::Missing) => Ok(Some((Lists::default(), None))),
+            Ok(Fetched::Unchanged) => Ok(None),
+            Ok(Fetched::Object { bytes, tag }) => {
+                let lists = Lists::parse(bytes).map_err(Trouble::Wrong)?;
+                Ok(Some((lists, Some(tag))))
+            }
+            Err(error @ BucketError::TooLong { .. }) => Err(Trouble::Wrong(vec![too_long(&error)])),
+            Err(error) => Err(Trouble::Unavailable(error)),
+        }
+    }
+}
+
+fn too_long(error: &BucketError) -> Complaint {
+    Complaint {
+        line: 1,
+        column: 1,
+        message: error.to_string(),
+    }
+}
+
+/// Returns the lists of the last version that is right. Where there was none before those that are wrong, or the
+/// object had been removed, there are no lists.
+async fn last_good(complaints: &[Complaint], bucket: &impl Versions) -> Result<Lists, Trouble> {
+    let versions = bucket.versions(SETTINGS_KEY, VERSIONS_MAX).await;
+    let versions = versions.map_err(Trouble::Unavailable)?;
+    let has_more = versions.len() >= VERSIONS_MAX;
+    for version in versions {
+        let ObjectVersion::Put(id) = version else {
+            return Ok(Lists::default());
+        };
+        let bytes = bucket
+            .fetch_version(SETTINGS_KEY, &id, SETTINGS_BYTES_MAX)
+            .await;
+        match bytes.map(|bytes| bytes.map(Lists::parse)) {
+            Ok(Some(Ok(lists))) => return Ok(lists),
+            Ok(_) | Err(BucketError::TooLong { .. }) => {}
+            Err(error) => return Err(Trouble::Unavailable(error)),
+        }
+    }
+    match has_more {
+        true => Err(Trouble::NeverGood(complaints.to_vec())),
+        false => Ok(Lists::default()),
+    }
+}
