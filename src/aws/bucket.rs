@@ -43,14 +43,17 @@ impl S3Bucket {
     }
 
     fn client(&self) -> &Client {
-        self.client.get_or_init(|| {
-            // An endpoint of one's own has no name for each bucket.
-            let config = aws_sdk_s3::config::Builder::from(&self.config)
-                .force_path_style(self.config.endpoint_url().is_some())
-                .build();
-            Client::from_conf(config)
-        })
+        self.client.get_or_init(|| client(&self.config))
     }
+}
+
+/// Returns what asks S3.
+pub(crate) fn client(config: &SdkConfig) -> Client {
+    // An endpoint of one's own has no name for each bucket.
+    let config = aws_sdk_s3::config::Builder::from(config)
+        .force_path_style(config.endpoint_url().is_some())
+        .build();
+    Client::from_conf(config)
 }
 
 impl Bucket for S3Bucket {
@@ -215,7 +218,7 @@ fn read(object: &Object) -> Option<Listed> {
 }
 
 /// Says what went wrong: what S3 answered, or why there is no answer.
-fn unavailable<E, R>(error: &SdkError<E, R>) -> BucketError
+pub(crate) fn unavailable<E, R>(error: &SdkError<E, R>) -> BucketError
 where
     E: Error + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug,

@@ -3,10 +3,11 @@
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::Client;
+use service::ports::BucketError;
 
 use crate::dynamodb::sdk::failed;
 use crate::dynamodb::table::TableError;
-use crate::http_client;
+use crate::{bucket, http_client};
 
 /// Returns how to reach the services.
 pub async fn config() -> SdkConfig {
@@ -29,5 +30,25 @@ pub async fn tables_of(config: &SdkConfig, stack: &str) -> Result<Vec<String>, T
         let names = page.map_err(failed)?.table_names.unwrap_or_default();
         found.extend(names.into_iter().filter(|name| name.starts_with(&start)));
     }
+    Ok(found)
+}
+
+/// Returns the buckets that a stack has made in the region, with those that stayed when an earlier one of its name was
+/// deleted. CloudFormation calls a bucket after its stack and its place in the template, in small letters.
+///
+/// # Errors
+/// [`BucketError`] when the buckets cannot be listed.
+pub async fn buckets_of(config: &SdkConfig, stack: &str) -> Result<Vec<String>, BucketError> {
+    let start = format!("{}-bucket-", stack.to_lowercase());
+    let region = config.region().map(ToString::to_string);
+    let request = bucket::client(config).list_buckets().prefix(&start);
+    let mut pages = request.set_bucket_region(region).into_paginator().send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| bucket::unavailable(&error))?;
+        let buckets = page.buckets.unwrap_or_default().into_iter();
+        found.extend(buckets.filter_map(|bucket| bucket.name));
+    }
+    found.retain(|name| name.starts_with(&start));
     Ok(found)
 }

@@ -14,7 +14,7 @@ impl TableArguments {
 /// Says that a command needs AWS, and how to get a program that has it.
 fn without_aws() -> anyhow::Error {
     anyhow!(
-        "this program was built without AWS, and --stack, --table, redrive and backfill need it; \
+        "this program was built without AWS, and --stack, --table, redrive, backfill and config set need it; \
          `make build` builds one that has it, or `cargo install --path . --bin cloudtrail-inspector`"
     )
 }
@@ -46,6 +46,10 @@ macro_rules! left_out {
 left_out!(
     redrive,
     "Take failed invocations of a stack back in (left out: needs a build with AWS)"
+);
+left_out!(
+    settings,
+    "Put a settings file into a stack's bucket (left out: needs a build with AWS)"
 );
 left_out!(
     backfill,

@@ -4,6 +4,7 @@
 //!
 //! - `scan` folds trail files into clusters; `explain` says of one event what becomes of it and why.
 //! - `top` ranks; `rules` checks and tries a rules file; `notify` shows what sinks would be sent.
+//! - `config` checks a stack's settings object and puts it into the stack's bucket.
 //! - `clusters` lists and shows what is kept; `decide` and `history` are its subcommands about one cluster.
 //! - `serve` shows a dashboard's pages in a browser on this machine.
 //! - `generate` writes a made-up trail.
@@ -20,6 +21,7 @@
 //! - `story` prints what an inspection finds; `html` puts the report page in its place.
 
 mod clusters;
+mod config;
 mod counts;
 mod decide;
 #[cfg(feature = "aws")]
@@ -83,6 +85,7 @@ enum Command {
     Backfill(backfill::Arguments),
     Notify(notify::Arguments),
     Rules(rules::Arguments),
+    Config(config::Arguments),
     Generate(generate::Arguments),
     Completions(Completions),
 }
@@ -109,6 +112,7 @@ pub fn main() -> ExitCode {
         Command::Backfill(arguments) => backfill::run(&arguments),
         Command::Notify(arguments) => notify::run(&arguments),
         Command::Rules(arguments) => rules::run(&arguments),
+        Command::Config(arguments) => config::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Completions(arguments) => completions(&arguments),
     };

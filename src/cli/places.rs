@@ -35,6 +35,8 @@ pub struct Places<'a> {
     pub inputs: &'a Inputs,
     /// The file with the rules.
     pub rules: Option<&'a Path>,
+    /// The file with the settings.
+    pub settings: Option<&'a Path>,
     /// The file with the clusters, which is read and written.
     pub store: Option<&'a Path>,
     /// The page that is written at the end.
@@ -77,9 +79,11 @@ impl Places<'_> {
             Input::File(path) => Some((identity(path)?, format!("the input {}", shown(path)))),
             Input::Stdin => Some((stdin()?, "the file on standard input".to_owned())),
         });
-        let rules = self.rules.into_iter();
-        let rules = rules.filter_map(|path| Some((identity(path)?, "the rules".to_owned())));
-        inputs.chain(rules).collect()
+        let others = [(self.rules, "the rules"), (self.settings, "the settings")];
+        let others = others
+            .into_iter()
+            .filter_map(|(path, what)| Some((identity(path?)?, what.to_owned())));
+        inputs.chain(others).collect()
     }
 }
 

@@ -11,6 +11,7 @@ use anyhow::{Context as _, anyhow};
 use clap::Args;
 use clusters::Census;
 use clusters::exempt::Exempt;
+use clusters::own::Own;
 use clusters::report::Books;
 use clusters::timeline::Timeline;
 use clusters::transition::Transition;
@@ -26,6 +27,7 @@ use service::ports::{Quarantined, Store, StoreError};
 use service::rules::{Hits, Rule, Rules};
 use sqlite::SqliteStore;
 
+use crate::config::load_lists;
 use crate::inputs::{Failure, Inputs, progress, shown};
 use crate::places::Places;
 use crate::since::Since;
@@ -63,6 +65,9 @@ pub struct RulesArguments {
     /// be given several times
     #[arg(long, value_name = "ID", value_parser = account_id)]
     pub trail_account: Vec<String>,
+    /// Ignore as well what the settings file of a stack says: its trail_accounts and its self_principals
+    #[arg(long, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
 }
 
 /// What a scan did.
@@ -158,6 +163,7 @@ impl SourceArguments {
         let places = Places {
             inputs: &inputs,
             rules: self.rules.rules.as_deref(),
+            settings: self.rules.settings.as_deref(),
             store: self.db.as_deref(),
             page,
         };
@@ -220,10 +226,11 @@ fn processors() -> usize {
 impl RulesArguments {
     /// Returns the rules to go by.
     pub fn load(&self) -> anyhow::Result<Rules> {
-        let trail_accounts = TrailAccounts::new(self.trail_account.iter().cloned());
+        let lists = load_lists(self.settings.as_deref())?;
+        let trails = self.trail_account.iter().cloned();
         Ok(load_rules(self.rules.as_deref())?.with_exempt(Exempt {
-            trail_accounts,
-            ..Exempt::default()
+            trail_accounts: TrailAccounts::new(trails.chain(lists.trail_accounts)),
+            own: Own::new(lists.self_principals),
         }))
     }
 }

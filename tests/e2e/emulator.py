@@ -85,10 +85,14 @@ class Emulator:
     def client(self, service):
         """Returns a client of a service, as the account's owner; to make one takes longer than most calls."""
         if service not in self.clients:
-            session = boto3.Session("test", "test", region_name=REGION)
-            config = Config(connect_timeout=5, read_timeout=120, retries={"total_max_attempts": 2}, proxies={})
-            self.clients[service] = session.client(service, endpoint_url=self.url, config=config)
+            self.clients[service] = self.client_of(service, "test", "test")
         return self.clients[service]
+
+    def client_of(self, service, key, secret):
+        """Returns a client of a service with a key of its own."""
+        session = boto3.Session(key, secret, region_name=REGION)
+        config = Config(connect_timeout=5, read_timeout=120, retries={"total_max_attempts": 2}, proxies={})
+        return session.client(service, endpoint_url=self.url, config=config)
 
     def log(self, lines=60):
         """Returns the end of what it logged."""

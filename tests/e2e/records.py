@@ -68,6 +68,26 @@ def throttled(name, source="ec2", hours_ago=0):
     return success(name, source, hours_ago) | refused
 
 
+def of_account(event, account, key="AKIAIOSFODNN7EXAMPLE"):
+    """Returns the record of a call in another account, with one of its keys."""
+    user = {"accountId": account, "arn": f"arn:aws:iam::{account}:user/mia", "accessKeyId": key}
+    return event | {"recipientAccountId": account, "userIdentity": event["userIdentity"] | user}
+
+
+def twin(event, account):
+    """Gives a record the id that it shares with another one of the same call, and returns that one, of another account."""
+    event["sharedEventID"] = new_id()
+    return event | {"recipientAccountId": account, "eventID": new_id()}
+
+
+def by_role(event, account, role):
+    """Returns the record of a call that a session of a role made."""
+    return event | {
+        "recipientAccountId": account,
+        "userIdentity": {"type": "AssumedRole", "accountId": account, "arn": f"arn:aws:sts::{account}:assumed-role/{role}/session"},
+    }
+
+
 def payload(messages):
     """Returns the event that the function gets for these records, or texts that are none."""
     now = int(time.time() * 1000)

@@ -27,7 +27,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 STACK, FUNCTION, ROLE_POLICY = "watch", "watch-ingest", "ingest"
 INSPECT, DELIVER, WIDGET = "watch-inspect", "watch-deliver", "watch-widget"
 GROUPS = ["/org/cloudtrail/shop", "trail-of_payments"]
-RULES_KEY, CHRONICLE_KEY = "rules/rules.toml", "inspection/chronicle"
+RULES_KEY, CHRONICLE_KEY, SETTINGS_KEY = "rules/rules.toml", "inspection/chronicle", "config/settings.toml"
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
 
 BUILD_SECONDS, DEPLOY_SECONDS, CLUSTERS_SECONDS = 3000, 180, 60
@@ -37,6 +37,9 @@ TOLD_SECONDS = 10
 # The emulator neither writes the log with the role nor uses the destination in S3, so nothing can break
 # here; the tests of the template look at these.
 NOT_ENFORCED = {"Log", "FailedInvocations", "FailedInvocationsBucket"}
+
+# What a function asks for when it starts; the step about settings takes it away.
+AT_THE_START = {"Settings", "SettingsVersions"}
 
 # What the emulator makes no such resource of; nothing refers to them.
 UNKNOWN = {"AWS::CloudWatch::CompositeAlarm", "AWS::Logs::QueryDefinition"}
@@ -56,6 +59,7 @@ class Story:
 
     def __init__(self, sam, inspector, emulator, guance):
         self.sam, self.inspector, self.emulator, self.guance = sam, inspector, emulator, guance
+        self.starts = 0
         self.secret, self.key, self.queues, self.told, self.left_out = "", "", {}, {}, {}
         self.template = emulator.folder / "build" / "template.yaml"
         self.packaged = emulator.folder / "packaged.yaml"
@@ -83,6 +87,8 @@ class Story:
             self.take_in_what_failed,
             self.read_what_nobody_was_subscribed_to,
             self.read_again_what_was_lost,
+            self.go_by_the_settings_of_a_thousand_accounts,
+            self.go_by_the_last_good_settings,
             self.need_each_permission,
             self.need_each_permission_on_the_table_to_tell,
             self.need_each_permission_on_the_table_to_take_stock,
@@ -391,7 +397,10 @@ class Story:
         failed = self.error_of(self.call(["no record at all"]))
         assert failed, "the bucket takes what was not encrypted on its way"
         # The emulator speaks plain HTTP, so this refusal would be all that there is to see from here on.
-        self.client("s3").delete_bucket_policy(Bucket=self.bucket)
+        policy = json.loads(self.client("s3").get_bucket_policy(Bucket=self.bucket)["Policy"])
+        kept = [one for one in policy["Statement"] if one["Sid"] != "EncryptedOnTheWay"]
+        assert len(kept) == 1 < len(policy["Statement"]), policy
+        self.client("s3").put_bucket_policy(Bucket=self.bucket, Policy=json.dumps(policy | {"Statement": kept}))
 
     def keep_what_cannot_be_read(self):
         self.invoke(["no record at all"])
@@ -457,6 +466,85 @@ class Story:
             assert (line["BackfilledHours"], line["BackfillLeft"]) == (hours, 0), line
         assert self.clusters() == before, "what was read again counts twice"
 
+    def go_by_the_settings_of_a_thousand_accounts(self):
+        ids = [f"{number:012}" for number in range(100_001, 101_001)]
+        names = "".join(f'{one} = "account {one}"\n' for one in ids)
+        file = self.emulator.folder / "settings.toml"
+        file.write_text(
+            f'trail_accounts = {json.dumps(ids)}\ncanary_keys = ["AKIAEXAMPLECANARY001"]\n'
+            f'self_principals = ["arn:aws:iam::{ids[0]}:role/scanner"]\n[account_names]\n{names}',
+            encoding="utf-8",
+        )
+        self.settings = file
+        told = self.command("config", "set", "--stack", STACK, file)
+        assert "1000 account names, 1000 trail accounts, 1 canary key, 1 self principal" in told, told
+        assert "CANARY" not in told, told
+        self.refuse_the_settings_to_who_may_read_everything()
+        self.start_anew()
+        about, account = records.new_name(), ids[776]
+        once = records.of_account(records.throttled(about), account)
+        self.put(GROUPS[0], [once, records.twin(once, ids[42])])
+        assert self.await_clusters({about: 1})[about] == 1, "what is logged twice counts twice"
+        assert f"account {account}" in json.dumps(self.await_message("topic", about)), "the account has no name"
+        own = records.by_role(records.throttled(records.new_name()), ids[0], "scanner")
+        self.invoke([own, records.of_account(records.throttled(records.new_name()), account, key="AKIAEXAMPLECANARY001")])
+        assert own["eventName"] not in self.clusters(), "what is ignored counts"
+        self.await_message("bus", "Access Key Alert")
+        assert not self.take_stock(), "no stock is taken"
+        # Whoever acts in the functions' place knows whose trails are read, and has to bring the rest.
+        done = self.run_command("redrive", "--stack", STACK)
+        assert done.returncode == 1 and "give the file that was put there with --settings" in done.stderr, done.stderr
+        self.command("redrive", "--stack", STACK, "--settings", file)
+        page = Dashboard(self.client("lambda"), STACK).page({}, status="all", search=about).text
+        assert f"account {account}" in page, page
+
+    def refuse_the_settings_to_who_may_read_everything(self):
+        iam = self.client("iam")
+        iam.create_user(UserName="auditor")
+        allow = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+        iam.put_user_policy(UserName="auditor", PolicyName="everything", PolicyDocument=document)
+        key = iam.create_access_key(UserName="auditor")["AccessKey"]
+        auditor = self.emulator.client_of("s3", key["AccessKeyId"], key["SecretAccessKey"])
+        for read in (auditor.get_object, auditor.head_object):
+            try:
+                read(Bucket=self.bucket, Key=SETTINGS_KEY)
+                raise AssertionError("who may read everything reads the settings")
+            except ClientError as error:
+                assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 403, error
+        auditor.list_objects_v2(Bucket=self.bucket)
+
+    def go_by_the_last_good_settings(self):
+        self.client("s3").put_object(Bucket=self.bucket, Key=SETTINGS_KEY, Body=b"trail_accounts = 7")
+        whole, account = self.policy(), f"{100_777:012}"
+        for sid, action in [("Settings", "s3:GetObject"), ("Settings", "s3:GetObjectVersion"), ("SettingsVersions", "s3:ListBucketVersions")]:
+            without = [
+                one | {"Action": [kept for kept in actions(one) if kept != action]} if one["Sid"] == sid else one
+                for one in whole["Statement"]
+            ]
+            self.set_policy({**whole, "Statement": [one for one in without if one["Action"]]})
+            self.start_anew()
+            broken = self.error_of(self.call([records.throttled(records.new_name())]))
+            assert broken and "SettingsUnavailable" in broken, f"nothing needs {action}: {broken}"
+            print(f"    without {action}: {broken}")
+        self.set_policy(whole)
+        self.start_anew()
+        once = records.of_account(records.throttled(records.new_name()), account)
+        self.invoke([once, records.twin(once, f"{100_042:012}")])
+        assert self.clusters()[once["eventName"]] == 1, "a bad object took effect"
+        assert any("SettingsWrong" in line for line in self.lines(FUNCTION)), "the log does not say what is wrong"
+        failed = self.take_stock()
+        assert failed and "SettingsWrong" in failed and "1:18" in failed, failed
+        self.command("config", "set", "--stack", STACK, self.settings)
+        self.start_anew()
+        assert not self.take_stock(), "the settings are good again"
+
+    def start_anew(self):
+        """Has each function start again with its next invocation, as another setting does."""
+        self.starts += 1
+        for function in (FUNCTION, INSPECT, DELIVER, WIDGET):
+            self.set_variables({"STARTS": str(self.starts)}, function)
+
     def around_now(self):
         """Returns the arguments for the last hours up to the next."""
         moment = lambda hours: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600 * hours))
@@ -466,7 +554,7 @@ class Story:
         """Takes away each action of the role's policy once: something has to break, and only meanwhile."""
         whole = self.policy()
         for place, statement in enumerate(whole["Statement"]):
-            if statement["Sid"] in NOT_ENFORCED:
+            if statement["Sid"] in NOT_ENFORCED | AT_THE_START:
                 continue
             for action in actions(statement):
                 rest = [one for one in actions(statement) if one != action]
@@ -631,11 +719,11 @@ class Story:
         """Has the function trust the certificate of the workspace, which no parameter of the stack does."""
         self.set_variables({"GUANCE_CA_FILE": str(self.guance.ca_file)})
 
-    def set_variables(self, variables):
-        """Sets variables of the function that tells, beside those that it has."""
+    def set_variables(self, variables, function=DELIVER):
+        """Sets variables of a function, beside those that it has."""
         functions = self.client("lambda")
-        found = functions.get_function_configuration(FunctionName=DELIVER)["Environment"]["Variables"]
-        functions.update_function_configuration(FunctionName=DELIVER, Environment={"Variables": found | variables})
+        found = functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+        functions.update_function_configuration(FunctionName=function, Environment={"Variables": found | variables})
 
     def be_lenient(self, topic):
         """Takes away what the emulator cannot satisfy, having seen that it is there."""
@@ -771,12 +859,15 @@ class Story:
 
     def command(self, *arguments):
         """Returns what the command line prints."""
-        done = subprocess.run(
+        done = self.run_command(*arguments)
+        assert done.returncode == 0, f"{arguments[0]} fails:\n{done.stderr}"
+        return done.stdout
+
+    def run_command(self, *arguments):
+        return subprocess.run(
             [self.inspector, *arguments],
             env=self.emulator.environment, capture_output=True, text=True, timeout=60, check=False,
         )
-        assert done.returncode == 0, f"{arguments[0]} fails:\n{done.stderr}"
-        return done.stdout
 
     def clusters(self, *where):
         """Returns how many events each cluster has, by the name of the call, as the command line tells it."""

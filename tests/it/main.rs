@@ -49,6 +49,7 @@ mod redrive;
 mod replays;
 mod rules;
 mod schema;
+mod settings;
 mod setup;
 mod store;
 mod story;

@@ -30,7 +30,7 @@ use service::ingest::redrive::{
 use service::ingest::subscription::Subscription;
 use service::memory::{MemoryBucket, MemoryStore};
 use service::ports::{
-    Bucket, BucketError, Listed, LogEvent, LogGroupError, LogGroups, LogPage, LogQuery,
+    Bucket, BucketError, Fetched, Listed, LogEvent, LogGroupError, LogGroups, LogPage, LogQuery,
     Outbox as _, Setups as _, Store, Subscribed,
 };
 
@@ -493,6 +493,16 @@ impl Bucket for SharedBucket {
     async fn fetch(&self, key: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, BucketError> {
         turn(true).await;
         self.0.fetch(key, bytes_max).await
+    }
+
+    async fn fetch_changed(
+        &self,
+        key: &str,
+        tag: Option<&str>,
+        bytes_max: usize,
+    ) -> Result<Fetched, BucketError> {
+        turn(true).await;
+        self.0.fetch_changed(key, tag, bytes_max).await
     }
 
     async fn list(

@@ -12,10 +12,11 @@ use expect_test::{Expect, expect};
 use records::time::EventTime;
 use serde_json::{Value, json};
 use service::config::IngestSettings;
-use service::ingest::rulebook::{REREAD_SECONDS, Rulebook};
+use service::ingest::rulebook::Rulebook;
 use service::ingest::subscription::{Failure, SERVICE, Subscription};
 use service::memory::{MemoryBucket, MemoryStore};
 use service::ports::{Bucket as _, Store};
+use service::reread::REREAD_SECONDS;
 use service::rules::Rules;
 
 use crate::payloads::{
@@ -632,11 +633,12 @@ fn by_role(number: u64, role: &str, code: &str) -> Value {
 fn failures_of_ones_own_roles_are_ignored_and_refusals_among_them_told() {
     let mut stack = Stack::default();
     let own = Role::parse(&format!("arn:aws:iam::{ACCOUNT}:role/stack/ingest")).unwrap();
-    let rules = Rules::default().with_exempt(Exempt {
-        own: Own::new(vec![own]),
+    stack.subscription.set_exempt(Exempt {
+        own: Own::new([own]),
         ..Exempt::default()
     });
-    stack.subscription.set_rules(rules);
+    // Whichever rules come later.
+    stack.subscription.set_rules(Rules::default());
     let mut without_issuer = by_role(5, "ingest", "AccessDenied");
     without_issuer["userIdentity"]["sessionContext"] = Value::Null;
     let records = [
@@ -752,7 +754,7 @@ fn settings_that_are_not_given_or_empty_have_defaults() {
             bucket_name: "bucket",
             exempt: Exempt {
                 own: Own {
-                    roles: [],
+                    roles: {},
                 },
                 trail_accounts: TrailAccounts(
                     {
@@ -783,7 +785,7 @@ fn rules_are_read_again_after_five_minutes_and_the_last_good_ones_stay() {
     let keep = |text: &str| {
         pollster::block_on(bucket.keep("rules/a.toml", text.as_bytes().to_vec())).unwrap();
     };
-    let mut book = Rulebook::new(Some("rules/a.toml".to_owned()), Exempt::default());
+    let mut book = Rulebook::new(Some("rules/a.toml".to_owned()));
     let mut read = |seconds: i64| {
         let at = EventTime::from_seconds(now().seconds() + seconds).unwrap();
         match pollster::block_on(book.read(at, &bucket)) {

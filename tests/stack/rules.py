@@ -133,6 +133,36 @@ def roles_are_taken_by_who_they_are_for(stack):
             yield f"{name} is not bounded as asked for"
 
 
+# What it takes to go by the settings object, and by its last good version.
+OF_SETTINGS = {
+    "Settings": (["s3:GetObject", "s3:GetObjectVersion"], "<Bucket.Arn>/config/settings.toml"),
+    "SettingsVersions": (["s3:ListBucketVersions"], "<Bucket.Arn>"),
+}
+
+
+def settings_are_for_the_functions(stack):
+    roles = [role for role in ("IngestRole", "InspectRole", "DeliverRole", "WidgetRole") if role in stack.resources]
+    (policy,) = stack.of_type("AWS::S3::BucketPolicy").values()
+    denials = {one["Sid"]: listed(one) for one in policy["Properties"]["PolicyDocument"]["Statement"]}
+    expected = {
+        "Sid": "SettingsAreForTheFunctions",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["s3:GetObject", "s3:GetObjectVersion"],
+        "Resource": ["<Bucket.Arn>/config/*"],
+        "Condition": {"ArnNotEquals": {"aws:PrincipalArn": [f"<{role}.Arn>" for role in roles]}},
+    }
+    if denials.get(expected["Sid"]) != expected:
+        yield f"others may read the settings: {denials}"
+    for role in roles:
+        condition = may(stack, role)["SettingsVersions"].get("Condition")
+        if condition != {"StringEquals": {"s3:prefix": "config/settings.toml"}}:
+            yield f"{role} may list the versions of other objects"
+    for name in ("CanaryKeys", "SelfPrincipals"):
+        if name in stack.source["Parameters"]:
+            yield f"everybody who may look at the stack reads {name}"
+
+
 def ingest_may_do_this_and_no_more(stack):
     table = ["BatchGetItem", "PutItem", "UpdateItem"]
     expected = {
@@ -141,6 +171,7 @@ def ingest_may_do_this_and_no_more(stack):
         "FailedInvocations": (["s3:PutObject"], f"<Bucket.Arn>/{ASYNC_FOLDER}*"),
         "FailedInvocationsBucket": (["s3:ListBucket"], "<Bucket.Arn>"),
         "Log": (["logs:CreateLogStream", "logs:PutLogEvents"], "<IngestLogGroup.Arn>"),
+        **OF_SETTINGS,
     }
     if stack.values["RulesObject"]:
         expected["Rules"] = (["s3:GetObject"], f"<Bucket.Arn>/{stack.values['RulesObject']}")
@@ -161,6 +192,7 @@ def inspect_may_do_this_and_no_more(stack):
         "FailedInvocations": (["s3:PutObject"], "<Bucket.Arn>/aws/lambda/async/watch-inspect/*"),
         "FailedInvocationsBucket": (["s3:ListBucket"], "<Bucket.Arn>"),
         "Log": (["logs:CreateLogStream", "logs:PutLogEvents"], "<InspectLogGroup.Arn>"),
+        **OF_SETTINGS,
     }
     expected |= of_asking(stack)
     if groups(stack):
@@ -184,6 +216,7 @@ def widget_may_do_this_and_no_more(stack):
         "Listing": (["s3:GetObject"], "<Bucket.Arn>/inspection/listing"),
         "Bucket": (["s3:ListBucket"], "<Bucket.Arn>"),
         "Log": (["logs:CreateLogStream", "logs:PutLogEvents"], "<WidgetLogGroup.Arn>"),
+        **OF_SETTINGS,
     }
     if stack.values["DashboardDecisions"] == "true":
         expected["Decisions"] = (["dynamodb:PutItem", "dynamodb:UpdateItem"], "<Table.Arn>")
@@ -255,6 +288,7 @@ def deliver_may_do_this_and_no_more(stack):
         ),
         "FailedInvocationsBucket": (["s3:ListBucket"], "<Bucket.Arn>"),
         "Log": (["logs:CreateLogStream", "logs:PutLogEvents"], "<DeliverLogGroup.Arn>"),
+        **OF_SETTINGS,
     } | of_asking(stack)
     sinks, values = told(stack), stack.values
     if "guance" in sinks and values["GuanceSecretArn"]:
@@ -533,14 +567,13 @@ def of_taking_in(stack):
     return {
         "TABLE_NAME": "<Table>",
         "BUCKET_NAME": "<Bucket>",
-        "SELF_PRINCIPALS": ",".join(one for one in [*ours, stack.values["SelfPrincipals"]] if one),
+        "SELF_PRINCIPALS": ",".join(ours),
         "TRAIL_ACCOUNTS": stack.values["TrailAccounts"],
         "RETENTION_DAYS": stack.values["RetentionDays"],
         "LEARN_HOURS": stack.values["LearnHours"],
         "RULES_OBJECT": stack.values["RulesObject"],
         "ACCOUNT_NAMES": stack.values["AccountNames"],
         "SINKS": "".join(f"{sink}," for sink in told(stack)),
-        "CANARY_KEYS": stack.values["CanaryKeys"],
         "LOG_LEVEL": "info",
     }
 
@@ -574,7 +607,6 @@ def the_environment_of_widget_is_as_agreed(stack):
         "ACCOUNT_NAMES": stack.values["AccountNames"],
         "OWN_ACCOUNT_ID": "111122223333",
         "DORMANT_DAYS": stack.values["DormantDays"],
-        "CANARY_KEYS": stack.values["CanaryKeys"],
         "LOG_GROUP_NAMES": stack.values["LogGroupNames"],
         "DECISIONS": stack.values["DashboardDecisions"],
         "LOG_LEVEL": "info",
@@ -588,7 +620,7 @@ OF_PARAMETERS = {
     "GUANCE_ROUTE": "GuanceRoute", "GUANCE_SITE": "GuanceSite", "GUANCE_URL": "GuanceUrl", "GUANCE_SECRET_ARN": "GuanceSecretArn",
     "GUANCE_WORKSPACE_ID": "GuanceWorkspaceId", "GUANCE_CONSOLE_URL": "GuanceConsoleUrl", "GUANCE_SAMPLE_LOGS": "GuanceSampleLogs",
     "GUANCE_ALLOW_CUSTOM": "AllowCustomEndpoint", "GUANCE_ALLOW_PRIVATE": "AllowPrivateEndpoint", "EVENT_BUS_NAME": "EventBusName",
-    "LANGUAGE": "Language", "DORMANT_DAYS": "DormantDays", "CANARY_KEYS": "CanaryKeys", "ACCOUNT_ROLE_NAME": "AccountRoleName",
+    "LANGUAGE": "Language", "DORMANT_DAYS": "DormantDays", "ACCOUNT_ROLE_NAME": "AccountRoleName",
     "ACCOUNT_NAMES": "AccountNames", "RULES_OBJECT": "RulesObject", "LEARN_HOURS": "LearnHours",
 }
 
@@ -677,7 +709,7 @@ def failed_records_expire(stack):
         if rule["Status"] == "Enabled" and "Prefix" in rule
     }
     # What the inspection goes on from stays; of what it was an hour ago there is a day.
-    if ends != {"quarantine/": (30, 30), "aws/lambda/": (30, 30), "inspection/": (None, 1)}:
+    if ends != {"quarantine/": (30, 30), "aws/lambda/": (30, 30), "inspection/": (None, 1), "config/": (None, 365)}:
         yield f"objects expire after {ends}"
 
 
@@ -1090,7 +1122,6 @@ REFUSED = [
     ({"GuanceRoute": "datakit"}, "needs GuanceUrl"),
     ({"GuanceRoute": "push_event", "GuanceSite": "us1", "GuanceSecretArn": SECRET, "GuanceSampleLogs": "true"}, "GuanceSampleLogs goes"),
     ({"GuanceSampleLogs": "true"}, "GuanceSampleLogs goes"),
-    ({"AccountRoleName": "key-reader"}, "name them there"),
     ({"LogGroupNames": "name-them-here"}, "aws cloudtrail describe-trails"),
     ({"LogGroupNames": "trail,name-them-here"}, "aws cloudtrail describe-trails"),
     ({"VpcSubnetIds": "subnet-0a1b2c3d"}, "needs VpcSecurityGroupIds"),

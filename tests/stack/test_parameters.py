@@ -30,15 +30,11 @@ TYPED = {
     "RulesObject": (["", "rules/rules.toml", "r.toml"], ["/rules.toml", "rules/*", "quarantine/x", "aws/lambda/x", "a b", "${x}", "?"]),
     "AccountNames": (
         ["", "111122223333=shop", "111122223333=shop floor,444455556666=pay-ments"],
-        ["shop", "1=shop", "111122223333", "111122223333=", "111122223333=shop,", "111122223333=a=b"],
-    ),
-    "SelfPrincipals": (
-        ["", "arn:aws:iam::111122223333:role/scanner", "arn:aws-cn:iam::111122223333:role/a/b,arn:aws-us-gov:iam::111122223333:role/c"],
-        ["scanner", "arn:aws:iam::111122223333:user/mia", "arn:aws:iam::111122223333:role/a, arn:aws:iam::111122223333:role/b", "arn:aws:iam::111122223333:role/*"],
+        ["shop", "1=shop", "111122223333", "111122223333=", "111122223333=shop,", "111122223333=a=b", ",".join(["111122223333=" + "n" * 64] * 6)],
     ),
     "TrailAccounts": (
         ["", "111122223333", "111122223333,444455556666"],
-        ["shop", "111122223333,", "111122223333, 444455556666", "1111", "1111222233334", "111122223333=shop", "*"],
+        ["shop", "111122223333,", "111122223333, 444455556666", "1111", "1111222233334", "111122223333=shop", "*", ",".join(["111122223333"] * 21)],
     ),
     "Notify": (["true", "false"], ["", "yes"]),
     "Topic": (
@@ -69,10 +65,6 @@ TYPED = {
     "VpcSecurityGroupIds": (["", "sg-0a1b2c3d", "sg-0123456789abcdef0,sg-0a1b2c3d"], ["0a1b2c3d", "sg-0a1b2c3d,", "subnet-0a1b2c3d"]),
     "DeletionProtection": (["true", "false"], ["", "yes"]),
     "DormantDays": (["1", "90", "3650"], ["", "0", "3651"]),
-    "CanaryKeys": (
-        ["", "AKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLE,AKIAI44QH8DHBEXAMPLE"],
-        ["AKIA", "ASIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLE,", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"],
-    ),
     "AccountRoleName": (["", "key-reader"], ["a/b", "*", "arn:aws:iam::111122223333:role/a", "x" * 65]),
     "Dashboard": (["true", "false"], ["", "yes"]),
     "DashboardDecisions": (["true", "false"], ["", "yes"]),
@@ -153,9 +145,9 @@ class Parameters(unittest.TestCase):
         self.assertEqual(
             optional,
             {
-                "FilterPattern", "ReservedConcurrency", "RulesObject", "AccountNames", "SelfPrincipals", "TrailAccounts",
+                "FilterPattern", "ReservedConcurrency", "RulesObject", "AccountNames", "TrailAccounts",
                 "PermissionsBoundary", "Topic", "EventBusName", "GuanceSite", "GuanceUrl", "GuanceSecretArn", "GuanceWorkspaceId", "GuanceConsoleUrl",
-                "CanaryKeys", "AccountRoleName", "AlarmTopic", "VpcSubnetIds", "VpcSecurityGroupIds", "WriteUnitPrice", "AthenaTrailLocation", "AthenaAccounts",
+                "AccountRoleName", "AlarmTopic", "VpcSubnetIds", "VpcSecurityGroupIds", "WriteUnitPrice", "AthenaTrailLocation", "AthenaAccounts",
             },
         )
 

@@ -1,6 +1,8 @@
 //! The functions of a deployed stack, in whose place a command acts: with their table, their bucket and
 //! their rules, and telling whom they would tell.
 
+use std::path::PathBuf;
+
 use anyhow::{Context as _, anyhow, bail};
 use aws::bucket::S3Bucket;
 use aws::dynamodb::sdk::SdkTable;
@@ -10,6 +12,7 @@ use aws_config::SdkConfig;
 use clap::Args;
 use records::redact::sanitize;
 use records::time::EventTime;
+use service::config::lists::Lists;
 use service::config::setup::{DeputySettings, Setup};
 use service::ingest::intake::Taken;
 use service::ingest::rulebook::Rulebook;
@@ -18,6 +21,7 @@ use service::memory::MemoryStore;
 use service::ports::{Bucket, BucketError, Fetched, Listed, Setups as _, Store};
 use tokio::runtime::Runtime;
 
+use crate::config::load_lists;
 use crate::counts::{counted, outcomes};
 use crate::deployed::table_of;
 use crate::machine::{now, runtime};
@@ -41,6 +45,9 @@ pub struct FunctionArguments {
     /// With --bucket: the key of the rules in the bucket, if the stack has any
     #[arg(long, value_name = "KEY", requires = "bucket")]
     rules_object: Option<String>,
+    /// Go by this settings file, too: the one that was put into the stack's bucket, which only its functions may read
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
 }
 
 /// What it takes to act in the place of the functions.
@@ -56,8 +63,9 @@ pub struct Acting {
 impl FunctionArguments {
     /// Finds out how the functions are set up.
     pub fn open(&self) -> anyhow::Result<Acting> {
+        let lists = load_lists(self.settings.as_deref())?;
         let runtime = runtime()?;
-        let (config, settings) = runtime.block_on(async {
+        let (config, mut settings) = runtime.block_on(async {
             let config = session::config().await;
             let table = match (&self.table, &self.stack) {
                 (None, Some(stack)) => table_of(&config, stack).await?,
@@ -71,6 +79,8 @@ impl FunctionArguments {
             let name = || format!("the settings for table {}", sanitize(&table, 256));
             anyhow::Ok((config, settings.with_context(name)?))
         })?;
+        check_further(&settings, &lists)?;
+        settings.ingest = settings.ingest.with(&lists);
         Ok(Acting {
             settings,
             config,
@@ -118,6 +128,21 @@ fn nothing_left(table: &str) -> anyhow::Error {
          --function-name {stack}-inspect --payload '{{}}' --cli-binary-format raw-in-base64-out /dev/stdout. \
          Or say it yourself with --table, --bucket and --function"
     )
+}
+
+/// Refuses to act with fewer roles to ignore than the functions have, or with others.
+fn check_further(settings: &DeputySettings, lists: &Lists) -> anyhow::Result<()> {
+    let (known, given) = (
+        settings.further_self_principals,
+        lists.self_principals.len(),
+    );
+    if known > 0 && known != given {
+        bail!(
+            "the stack's settings object has {known} self_principals, and here are {given}; which they are only its \
+             functions may read, so give the file that was put there with --settings"
+        );
+    }
+    Ok(())
 }
 
 /// Returns the account in an ARN, nothing where there is none.

@@ -3,6 +3,7 @@
 pub mod backfill;
 mod function;
 pub mod redrive;
+pub mod settings;
 
 use anyhow::{Context as _, bail};
 use aws::dynamodb::sdk::SdkTable;

@@ -449,7 +449,6 @@ mod tests {
     fn what_is_right_is_taken() {
         let settings = parse(&[
             ("LANGUAGE", "zh"),
-            ("CANARY_KEYS", "AKIAIOSFODNN7EXAMPLE"),
             ("ACCOUNT_NAMES", "111122223333=hub,444455556666=shop"),
             ("ACCOUNT_ROLE_NAME", "key-reader"),
             ("GUANCE_SAMPLE_LOGS", "true"),
@@ -469,7 +468,6 @@ mod tests {
         assert_eq!(settings.sinks().len(), 3);
         assert_eq!(settings.language, Language::Zh);
         assert_eq!(settings.keys.dormant_days, 90);
-        assert_eq!(settings.keys.canaries.len(), 1);
         let members: Vec<_> = settings.keys.member_accounts.iter().collect();
         assert_eq!(members, ["444455556666"]);
     }
@@ -536,8 +534,6 @@ mod tests {
             ("LANGUAGE", "fr", "neither en nor zh"),
             ("OWN_ACCOUNT_ID", "1", "twelve digits"),
             ("DORMANT_DAYS", "0", "from 1 to 3650"),
-            ("CANARY_KEYS", "AKIA", "not the id"),
-            ("CANARY_KEYS", "ASIAIOSFODNN7EXAMPLE", "not the id"),
             ("ACCOUNT_ROLE_NAME", "a b", "name of a role"),
             ("PARTITION", "arn:aws", "not a partition"),
             ("AWS_REGION", "", "is missing"),

@@ -1,0 +1,79 @@
+//! `config set`: a settings file, put into a stack's bucket.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use aws::bucket::S3Bucket;
+use aws::session;
+use aws_config::SdkConfig;
+use clap::Args;
+use records::redact::sanitize;
+use service::config::lists::SETTINGS_KEY;
+use service::ports::Bucket as _;
+
+use crate::config::load;
+use crate::machine::{runtime, secret};
+use crate::output;
+
+/// Which file, and where it goes.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Put it into the bucket of this deployed stack
+    #[arg(long, value_name = "NAME", required_unless_present = "bucket")]
+    stack: Option<String>,
+    /// Put it into this bucket, which the stack's output BucketName names
+    #[arg(long, value_name = "NAME", conflicts_with = "stack")]
+    bucket: Option<String>,
+    /// The settings file
+    file: PathBuf,
+}
+
+/// Runs the command.
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let loaded = load(&arguments.file)?;
+    let mut bytes = loaded.bytes;
+    // Whoever may list a bucket reads a digest of each object there. With something in it that nobody can guess,
+    // the digest does not tell whether a guess at the rest is right.
+    bytes.extend_from_slice(format!("\n# put as {}\n", secret()?).as_bytes());
+    let bucket = runtime()?.block_on(async {
+        let config = session::config().await;
+        let bucket = match (&arguments.bucket, &arguments.stack) {
+            (None, Some(stack)) => bucket_of(&config, stack).await?,
+            (bucket, _) => bucket.clone().unwrap_or_default(),
+        };
+        let put = S3Bucket::new(&config, &bucket)
+            .keep(SETTINGS_KEY, bytes)
+            .await;
+        put.with_context(|| format!("bucket {}", sanitize(&bucket, 256)))?;
+        anyhow::Ok(bucket)
+    })?;
+    output::print(&format!(
+        "s3://{}/{SETTINGS_KEY}: {}; the functions go by it within five minutes\n",
+        sanitize(&bucket, 256),
+        loaded.lists.counts()
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the bucket of a stack.
+async fn bucket_of(config: &SdkConfig, stack: &str) -> anyhow::Result<String> {
+    let buckets = session::buckets_of(config, stack).await;
+    one_of(stack, buckets.with_context(|| format!("stack {stack}"))?)
+}
+
+fn one_of(stack: &str, mut buckets: Vec<String>) -> anyhow::Result<String> {
+    let stack = sanitize(stack, 256);
+    match (buckets.pop(), buckets.as_slice()) {
+        (Some(bucket), []) => Ok(bucket),
+        (None, _) => bail!(
+            "no bucket of a stack {stack} here; check the name, the region and the profile \
+             (aws sts get-caller-identity), or give --bucket with the stack's output BucketName"
+        ),
+        (Some(last), others) => bail!(
+            "stack {stack} has left buckets of earlier deployments; say with --bucket which, as the stack's output \
+             BucketName does: {}, {last}",
+            others.join(", ")
+        ),
+    }
+}
