@@ -48,7 +48,7 @@ left_out!(
     "Take failed invocations of a stack back in (left out: needs a build with AWS)"
 );
 left_out!(
-    settings,
+    config_set,
     "Put a settings file into a stack's bucket (left out: needs a build with AWS)"
 );
 left_out!(

@@ -15,6 +15,7 @@
 //!
 //! - `inputs` finds and opens files; `jobs` folds them by several threads and keeps their order.
 //! - `kept` opens the file or the table in which clusters are; `stack` says which table it is.
+//! - `settings` loads a settings file of a stack.
 //! - `since` reads `--since`; `machine` has the time and waits for answers.
 //! - `places` keeps a command from writing over what it reads.
 //! - `output` knows stdout and stderr; `table` and `json` are the two forms of results.
@@ -44,6 +45,7 @@ mod places;
 mod rules;
 mod scan;
 mod serve;
+mod settings;
 mod since;
 mod source;
 mod stack;

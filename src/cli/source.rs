@@ -27,9 +27,9 @@ use service::ports::{Quarantined, Store, StoreError};
 use service::rules::{Hits, Rule, Rules};
 use sqlite::SqliteStore;
 
-use crate::config::load_lists;
 use crate::inputs::{Failure, Inputs, progress, shown};
 use crate::places::Places;
+use crate::settings::load_lists;
 use crate::since::Since;
 use crate::stack::TableArguments;
 use crate::{jobs, output};

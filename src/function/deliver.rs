@@ -17,12 +17,12 @@ use aws_config::SdkConfig;
 use clusters::report::{Told, misconfigured_line};
 use lambda_runtime::Context;
 use service::config::SinkName;
-use service::config::book::SettingsBook;
 use service::config::deliver::{DeliverSettings, GuanceSettings};
 use service::deliver::{Delivery, Drained, drain};
 use service::ingest::rulebook::Rulebook;
 use service::policy::Policies;
 use service::ports::{Outbox as _, Sink, StoreError};
+use service::settings::SettingsBook;
 
 use crate::Environment;
 use crate::invocation::{self, Failed, Function, MachineClock, milliseconds, now};

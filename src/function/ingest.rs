@@ -10,9 +10,9 @@ use aws_config::SdkConfig;
 use clusters::report::Invocation;
 use lambda_runtime::Context;
 use service::config::IngestSettings;
-use service::config::book::SettingsBook;
 use service::ingest::rulebook::Rulebook;
 use service::ingest::subscription::{Failure, Subscription};
+use service::settings::SettingsBook;
 
 use crate::Environment;
 use crate::invocation::{self, DEADLINE, Failed, Function, left, milliseconds, now};

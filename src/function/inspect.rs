@@ -11,7 +11,6 @@ use aws::logs::CloudWatchLogs;
 use aws::metrics::CloudWatch;
 use aws_config::SdkConfig;
 use lambda_runtime::Context;
-use service::config::book::SettingsBook;
 use service::config::inspect::InspectSettings;
 use service::config::setup::Setup;
 use service::ingest::heal::{Healed, Healing};
@@ -20,6 +19,7 @@ use service::ingest::rulebook::Rulebook;
 use service::ingest::subscription::Subscription;
 use service::inspect::run::{Failure, Inspected, Plan, run as inspect};
 use service::ports::Setups as _;
+use service::settings::SettingsBook;
 
 use crate::Environment;
 use crate::ingest::store;

@@ -15,11 +15,11 @@ use records::time::EventTime;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use service::config::LogLevel;
-use service::config::book::SettingsBook;
 use service::config::lists::Lists;
 use service::ingest::rulebook::{Rulebook, Trouble};
 use service::ports::{Clock, with_causes};
 use service::rules::Rules;
+use service::settings::SettingsBook;
 
 use crate::log;
 use crate::start::Refusal;
@@ -97,7 +97,7 @@ pub struct Settings {
 /// Reads the settings object, and says in the log what is wrong with it. Nothing is done where nothing is known
 /// that could be gone by.
 pub async fn read_settings(book: &mut SettingsBook, bucket: &S3Bucket) -> Result<Settings, Failed> {
-    let failed = |trouble: &service::config::book::Trouble| Failed {
+    let failed = |trouble: &service::settings::Trouble| Failed {
         name: trouble.name(),
         message: log::short(&trouble.to_string()),
     };

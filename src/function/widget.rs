@@ -5,10 +5,10 @@ use aws::dynamodb::sdk::SdkTable;
 use aws::dynamodb::{DynamoStore, Settings};
 use lambda_runtime::Context;
 use serde_json::{Value, json};
-use service::config::book::SettingsBook;
 use service::config::widget::WidgetSettings;
 use service::inspect::run::{LISTING_BYTES_MAX, LISTING_KEY};
 use service::ports::{Bucket as _, Clock as _};
+use service::settings::SettingsBook;
 use service::widget::{self, Failure, Setting};
 use view::listing::Listing;
 

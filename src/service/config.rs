@@ -2,10 +2,9 @@
 //!
 //! The door hands over its environment. A complaint has the name of the setting and what would be right.
 //! README.md lists them. What is too long or too secret for an environment stands in the settings object, which
-//! `lists` reads and `book` keeps up to date. A value that is empty counts as one that is not given: a stack parameter
+//! `lists` reads. A value that is empty counts as one that is not given: a stack parameter
 //! without a value arrives like that.
 
-pub mod book;
 pub mod deliver;
 pub mod inspect;
 pub mod keys;

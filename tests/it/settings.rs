@@ -9,7 +9,6 @@ use pollster::block_on;
 use proptest::prelude::*;
 use records::time::EventTime;
 use service::config::IngestSettings;
-use service::config::book::SettingsBook;
 use service::config::deliver::DeliverSettings;
 use service::config::inspect::InspectSettings;
 use service::config::lists::{EXAMPLE, Lists, SETTINGS_BYTES_MAX, SETTINGS_KEY};
@@ -18,6 +17,7 @@ use service::config::widget::WidgetSettings;
 use service::memory::MemoryBucket;
 use service::ports::{Bucket, BucketError, Fetched, Listed, ObjectVersion, Versions};
 use service::reread::REREAD_SECONDS;
+use service::settings::SettingsBook;
 
 use crate::binary::Folder;
 use crate::setup::setup;

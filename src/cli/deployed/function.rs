@@ -21,10 +21,10 @@ use service::memory::MemoryStore;
 use service::ports::{Bucket, BucketError, Fetched, Listed, Setups as _, Store};
 use tokio::runtime::Runtime;
 
-use crate::config::load_lists;
 use crate::counts::{counted, outcomes};
 use crate::deployed::table_of;
 use crate::machine::{now, runtime};
+use crate::settings::load_lists;
 
 /// In whose place.
 #[derive(Debug, Args)]

@@ -1,9 +1,9 @@
 //! A deployed stack, opened from a desk: its table, and the functions in whose place a command acts.
 
 pub mod backfill;
+pub mod config_set;
 mod function;
 pub mod redrive;
-pub mod settings;
 
 use anyhow::{Context as _, bail};
 use aws::dynamodb::sdk::SdkTable;

@@ -5,7 +5,7 @@
 
 use records::time::EventTime;
 
-use super::lists::{Lists, SETTINGS_BYTES_MAX, SETTINGS_KEY};
+use crate::config::lists::{Lists, SETTINGS_BYTES_MAX, SETTINGS_KEY};
 use crate::ports::{BucketError, Fetched, ObjectVersion, Versions};
 use crate::reread::Reread;
 use crate::rulefile::Complaint;

@@ -12,9 +12,9 @@ use records::redact::sanitize;
 use service::config::lists::SETTINGS_KEY;
 use service::ports::Bucket as _;
 
-use crate::config::load;
 use crate::machine::{runtime, secret};
 use crate::output;
+use crate::settings::load;
 
 /// Which file, and where it goes.
 #[derive(Debug, Args)]
