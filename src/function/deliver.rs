@@ -148,7 +148,7 @@ impl Deliver {
             ),
             sinks,
             rulebook: Rulebook::new(settings.rules_object.clone()),
-            bucket: S3Bucket::new(config, settings.bucket_name.as_deref().unwrap_or_default()),
+            bucket: S3Bucket::new(config, &settings.bucket_name),
             policies: Policies::default(),
             given: settings.clone(),
             settings: settings.clone(),

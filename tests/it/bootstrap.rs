@@ -405,6 +405,8 @@ fn an_invocation_is_answered_when_it_is_committed_and_told_in_the_log_and_in_met
     assert_eq!(metrics[0]["RecordsClustered"], 21);
     assert_eq!(metrics[2]["ControlMessages"], 1);
     assert!(aws.arrived("quarantine").is_empty());
+    // The settings object is not looked for with each of them.
+    assert_eq!(aws.arrived("/bucket/config/settings.toml").len(), 1);
 }
 
 #[test]

@@ -21,8 +21,8 @@ use super::{Complaints, LEARN_HOURS, LogLevel, Reading, SinkName, shown};
 pub struct DeliverSettings {
     /// The table.
     pub table_name: String,
-    /// The bucket that the rules are in.
-    pub bucket_name: Option<String>,
+    /// The bucket that the settings object and the rules are in.
+    pub bucket_name: String,
     /// The key of the rules in the bucket.
     pub rules_object: Option<String>,
     /// In how many hours after the first event nothing is announced.
@@ -109,16 +109,12 @@ impl DeliverSettings {
             keys: reading.keys(&account_names, account_role_name.as_deref()),
             account_names,
             account_role_name,
-            bucket_name: reading.given("BUCKET_NAME"),
+            bucket_name: reading.required("BUCKET_NAME", "the name of the S3 bucket"),
             rules_object: reading.given("RULES_OBJECT"),
             learn_hours: reading.number("LEARN_HOURS", LEARN_HOURS),
             log_level: reading.log_level("LOG_LEVEL"),
             partition: place.partition,
         };
-        if settings.rules_object.is_some() && settings.bucket_name.is_none() {
-            let message = "is missing; the rules are in it".to_owned();
-            reading.complain("BUCKET_NAME", message);
-        }
         if reading.complaints.is_empty() {
             return Ok(settings);
         }
@@ -436,6 +432,7 @@ mod tests {
         let all = [
             ("AWS_REGION", "eu-central-1"),
             ("TABLE_NAME", "watch-Table-1"),
+            ("BUCKET_NAME", "bucket"),
             ("SINKS", "guance,sns,eventbridge"),
             ("TOPIC_ARN", "arn:aws:sns:eu-central-1:111122223333:alerts"),
             ("EVENT_BUS_NAME", "default"),
@@ -537,17 +534,13 @@ mod tests {
             ("ACCOUNT_ROLE_NAME", "a b", "name of a role"),
             ("PARTITION", "arn:aws", "not a partition"),
             ("AWS_REGION", "", "is missing"),
+            ("BUCKET_NAME", "", "is missing"),
         ] {
             let complaints = parse(&[(name, value)]).unwrap_err().to_string();
             assert!(complaints.contains(name), "{name}={value}: {complaints}");
             assert!(complaints.contains(says), "{name}={value}: {complaints}");
             assert!(!complaints.contains("hush"), "{complaints}");
         }
-        let rules = parse(&[("RULES_OBJECT", "rules.toml")]).unwrap_err();
-        assert!(
-            rules.to_string().contains("BUCKET_NAME: is missing"),
-            "{rules}"
-        );
     }
 
     #[test]
