@@ -441,6 +441,12 @@ fn what_cannot_be_read_goes_to_the_bucket_and_nothing_of_it_to_the_log() {
 fn a_failure_has_a_stable_name_and_the_next_invocation_works() {
     let function = Function::start(&[]);
     function.aws.change(|shared| shared.is_denied = true);
+    // Nothing is counted before it is known whose trails come here.
+    let error = function.invoke(event_of_failures(1..=3)).unwrap_err();
+    assert_eq!(error["errorType"], "SettingsUnavailable");
+    function.aws.change(|shared| shared.is_denied = false);
+    assert_eq!(function.invoke(event_of_failures(1..=3)), Ok(()));
+    function.aws.change(|shared| shared.is_denied = true);
     let error = function.invoke(event("hello")).unwrap_err();
     assert_eq!(error["errorType"], "QuarantineUnavailable");
     assert_eq!(
