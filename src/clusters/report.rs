@@ -1,7 +1,7 @@
 //! The books: each record has exactly one outcome, and the sums must balance; and the lines of metrics
-//! that the functions write for each of their invocations.
+//! that the functions write for each of their invocations, of what somebody reads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -33,66 +33,47 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// Returns the line of metrics, in CloudWatch's embedded metric format.
-    ///
-    /// The only dimension is the function, of which there are four: a metric costs by the month, and
-    /// what callers write must not make any.
-    pub fn metric_line(&self, function: &str, at_milliseconds: i64) -> String {
-        metric_line(("Function", function), &self.metrics(), at_milliseconds)
-    }
-
-    fn metrics(&self) -> Vec<(&'static str, &'static str, Option<u64>)> {
+    /// Returns the line of metrics; `None` where nothing of it is read.
+    pub fn metric_line(&self, metrics: &Metrics, at_milliseconds: i64) -> Option<String> {
         let books = &self.books;
-        let count = |name, value| (name, "Count", Some(value));
-        // A clock that is ahead makes no lag of less than nothing.
-        let lag = |seconds: Option<i64>| seconds.map(|lag| u64::try_from(lag).unwrap_or_default());
-        let own = books.ignored.get(OWN).copied().unwrap_or_default();
-        let mut metrics = vec![
-            count("RecordsIn", books.read),
-            count("RecordsNotSelected", books.not_selected()),
-            count("RecordsClustered", books.clustered),
-            count("RecordsDuplicate", books.duplicate),
-            count("RecordsIgnored", books.ignored()),
+        let errors = books.classes.iter();
+        let mut written = vec![
             count("RecordsQuarantined", books.quarantined()),
-            count("IgnoredSelf", own),
             count("SelfDenied", books.own_refusals),
             count(
                 "PayloadsQuarantined",
                 u64::from(self.payload_fault.is_some()),
             ),
-            count("ControlMessages", books.control_messages),
             count("NewClusters", self.new_clusters),
-            ("SourceLagSeconds", "Seconds", lag(self.source_lag_seconds)),
-            ("OwnLagSeconds", "Seconds", lag(self.own_lag_seconds)),
-            count("WriteUnits", self.write_units),
-            count("DynamoDBCalls", self.store_calls),
             count(VIOLATED, u64::from(!books.balances())),
+            count("Errors", books.errors()),
         ];
-        let classes = books.classes.iter();
-        let errors = classes.filter_map(|(class, errors)| Some((Self::errors(*class)?, errors)));
-        metrics.extend(errors.map(|(name, errors)| count(name, *errors)));
-        metrics
+        // A clock that is ahead makes no lag of less than nothing.
+        let lag = |seconds| u64::try_from(seconds).unwrap_or_default();
+        let lag = self.source_lag_seconds.map(lag);
+        written.extend(lag.map(|lag| gauge("SourceLagSeconds", "Seconds", lag)));
+        written
+            .extend(errors.filter_map(|(class, errors)| Some(count(errors_of(*class)?, *errors))));
+        metrics.line(None, &written, at_milliseconds)
     }
+}
 
-    /// Returns the metric of the errors of a class. It is written where there are some: one that is
-    /// never written costs nothing.
-    fn errors(class: Class) -> Option<&'static str> {
-        Some(match class {
-            Class::Vpce => "ErrorsVpce",
-            Class::Signin => "ErrorsSignin",
-            Class::Denied => "ErrorsDenied",
-            Class::Auth => "ErrorsAuth",
-            Class::Throttle => "ErrorsThrottle",
-            Class::Absent => "ErrorsAbsent",
-            Class::Quota => "ErrorsQuota",
-            Class::Conflict => "ErrorsConflict",
-            Class::Server => "ErrorsServer",
-            Class::Invalid => "ErrorsInvalid",
-            Class::Other => "ErrorsOther",
-            // No errors.
-            Class::Dryrun | Class::Watch => return None,
-        })
-    }
+/// Returns the metric of the errors of a class; `None` for a class that is no error.
+fn errors_of(class: Class) -> Option<&'static str> {
+    Some(match class {
+        Class::Vpce => "ErrorsVpce",
+        Class::Signin => "ErrorsSignin",
+        Class::Denied => "ErrorsDenied",
+        Class::Auth => "ErrorsAuth",
+        Class::Throttle => "ErrorsThrottle",
+        Class::Absent => "ErrorsAbsent",
+        Class::Quota => "ErrorsQuota",
+        Class::Conflict => "ErrorsConflict",
+        Class::Server => "ErrorsServer",
+        Class::Invalid => "ErrorsInvalid",
+        Class::Other => "ErrorsOther",
+        Class::Dryrun | Class::Watch => return None,
+    })
 }
 
 /// What became of what one sink was to be told in one invocation, and how the sink stands then.
@@ -117,21 +98,23 @@ pub struct Told {
 }
 
 impl Told {
-    /// Returns the line of metrics, in CloudWatch's embedded metric format. The only dimension is the
-    /// sink, of which there are three.
-    pub fn metric_line(&self, sink: &str, at_milliseconds: i64) -> String {
-        let count = |name, value| (name, "Count", Some(value));
-        let metrics = [
+    /// Returns the line of metrics of a sink; `None` where nothing of it is read.
+    pub fn metric_line(
+        &self,
+        sink: &str,
+        metrics: &Metrics,
+        at_milliseconds: i64,
+    ) -> Option<String> {
+        let mut written = vec![
             count("AlertsSent", self.sent),
             count("AlertsFailed", self.failed),
             count("AlertsSuppressed", self.suppressed),
             count("AlertsDead", self.dead),
-            ("AlertsWaiting", "Count", self.waiting),
-            ("OldestAlertSeconds", "Seconds", self.oldest_seconds),
-            count("BreakerOpen", self.is_open.into()),
             count(MISCONFIGURED, self.is_misconfigured.into()),
         ];
-        metric_line(("Sink", sink), &metrics, at_milliseconds)
+        let oldest = self.oldest_seconds;
+        written.extend(oldest.map(|oldest| gauge("OldestAlertSeconds", "Seconds", oldest)));
+        metrics.line(Some(sink), &written, at_milliseconds)
     }
 }
 
@@ -177,38 +160,23 @@ pub struct Inspection {
 }
 
 impl Inspection {
-    /// Returns the line of metrics, in CloudWatch's embedded metric format. The only dimension is the
-    /// function.
-    pub fn metric_line(&self, function: &str, at_milliseconds: i64) -> String {
-        let count = |name, value| (name, "Count", Some(value));
-        let metrics = [
-            count("InspectionHours", self.hours),
-            count("InspectionLateHours", self.late_hours),
-            count("InspectionEvents", self.events),
-            count("InspectionSettled", self.settled),
-            count("Clusters", self.clusters),
-            count("OpenClusters", self.open_clusters),
+    /// Returns the line of metrics; `None` where nothing of it is read.
+    pub fn metric_line(&self, metrics: &Metrics, at_milliseconds: i64) -> Option<String> {
+        let written = [
+            gauge("OpenClusters", "Count", self.open_clusters),
+            gauge("InspectionBehindHours", "Count", self.behind_hours),
+            gauge("RedriveLeft", "Count", self.redrive_left),
+            gauge("BackfillLeft", "Count", self.backfill_left),
             count("BlindAccounts", self.blind_accounts),
-            count("InspectionBehindHours", self.behind_hours),
-            count("InspectionDamaged", self.damaged),
-            count("InspectionFailed", self.failed),
-            count("Redriven", self.redriven),
-            count("RedriveLeft", self.redrive_left),
-            count("Backfilled", self.backfilled),
-            count("BackfilledHours", self.backfilled_hours),
-            count("BackfillLeft", self.backfill_left),
-            count("KeysAsked", self.keys_asked),
-            count("KeysUnanswered", self.keys_unanswered),
             count(VIOLATED, self.violated),
         ];
-        metric_line(("Function", function), &metrics, at_milliseconds)
+        metrics.line(None, &written, at_milliseconds)
     }
 }
 
 /// Returns the line of metrics that says of a sink that its settings are wrong, and no more.
-pub fn misconfigured_line(sink: &str, at_milliseconds: i64) -> String {
-    let metrics = [(MISCONFIGURED, "Count", Some(1))];
-    metric_line(("Sink", sink), &metrics, at_milliseconds)
+pub fn misconfigured_line(sink: &str, metrics: &Metrics, at_milliseconds: i64) -> Option<String> {
+    metrics.line(Some(sink), &[count(MISCONFIGURED, 1)], at_milliseconds)
 }
 
 /// The metric that says that something was lost or counted twice: an error of ours.
@@ -217,30 +185,115 @@ const VIOLATED: &str = "InvariantViolated";
 /// The metric that asks for a person.
 const MISCONFIGURED: &str = "SinkMisconfigured";
 
-fn metric_line(
-    dimension: (&str, &str),
-    metrics: &[(&'static str, &'static str, Option<u64>)],
-    at_milliseconds: i64,
-) -> String {
-    let mut line = Map::new();
-    let mut named = Vec::new();
-    for (name, unit, value) in metrics {
-        if let Some(value) = value {
-            named.push(json!({"Name": name, "Unit": unit}));
-            line.insert((*name).to_owned(), json!(value));
-        }
+/// Every metric that some function can write.
+pub const METRICS: [&str; 29] = [
+    "AlertsDead",
+    "AlertsFailed",
+    "AlertsSent",
+    "AlertsSuppressed",
+    "BackfillLeft",
+    "BlindAccounts",
+    "Errors",
+    "ErrorsAbsent",
+    "ErrorsAuth",
+    "ErrorsConflict",
+    "ErrorsDenied",
+    "ErrorsInvalid",
+    "ErrorsOther",
+    "ErrorsQuota",
+    "ErrorsServer",
+    "ErrorsSignin",
+    "ErrorsThrottle",
+    "ErrorsVpce",
+    "InspectionBehindHours",
+    VIOLATED,
+    "NewClusters",
+    "OldestAlertSeconds",
+    "OpenClusters",
+    "PayloadsQuarantined",
+    "RecordsQuarantined",
+    "RedriveLeft",
+    "SelfDenied",
+    MISCONFIGURED,
+    "SourceLagSeconds",
+];
+
+/// Which metrics somebody reads, and of which stack they are.
+///
+/// CloudWatch bills a metric for each hour in which it is written, so nothing else is written. The
+/// dimensions are the stack, and the sink where there is one: what callers write must not make a metric.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// The name of the stack.
+    pub stack: String,
+    /// The names of the metrics that an alarm or a widget reads.
+    pub read: BTreeSet<&'static str>,
+}
+
+/// A metric with its value.
+struct Metric {
+    name: &'static str,
+    unit: &'static str,
+    value: u64,
+    /// Whether a zero says something: that a number is known, or that it is no longer what it was.
+    has_zero: bool,
+}
+
+/// Something that happened so many times. What did not happen is not written.
+fn count(name: &'static str, value: u64) -> Metric {
+    Metric {
+        name,
+        unit: "Count",
+        value,
+        has_zero: false,
     }
-    line.insert(dimension.0.to_owned(), json!(dimension.1));
-    let directive = json!({
-        "Namespace": NAMESPACE,
-        "Dimensions": [[dimension.0]],
-        "Metrics": named,
-    });
-    line.insert(
-        "_aws".to_owned(),
-        json!({"Timestamp": at_milliseconds, "CloudWatchMetrics": [directive]}),
-    );
-    Value::Object(line).to_string()
+}
+
+/// How something stands, zero included.
+fn gauge(name: &'static str, unit: &'static str, value: u64) -> Metric {
+    Metric {
+        name,
+        unit,
+        value,
+        has_zero: true,
+    }
+}
+
+impl Metrics {
+    /// Returns a line in CloudWatch's embedded metric format.
+    fn line(&self, sink: Option<&str>, metrics: &[Metric], at_milliseconds: i64) -> Option<String> {
+        let is_written = |metric: &&Metric| {
+            self.read.contains(metric.name) && (metric.value > 0 || metric.has_zero)
+        };
+        let written: Vec<&Metric> = metrics.iter().filter(is_written).collect();
+        if written.is_empty() {
+            return None;
+        }
+        let values = written
+            .iter()
+            .map(|metric| (metric.name.to_owned(), json!(metric.value)));
+        let mut line: Map<String, Value> = values.collect();
+        let mut dimensions = vec!["Stack"];
+        line.insert("Stack".to_owned(), json!(self.stack));
+        if let Some(sink) = sink {
+            dimensions.push("Sink");
+            line.insert("Sink".to_owned(), json!(sink));
+        }
+        let named = written.iter().map(|metric| {
+            let Metric { name, unit, .. } = metric;
+            json!({"Name": name, "Unit": unit})
+        });
+        let directive = json!({
+            "Namespace": NAMESPACE,
+            "Dimensions": [dimensions],
+            "Metrics": named.collect::<Vec<_>>(),
+        });
+        line.insert(
+            "_aws".to_owned(),
+            json!({"Timestamp": at_milliseconds, "CloudWatchMetrics": [directive]}),
+        );
+        Some(Value::Object(line).to_string())
+    }
 }
 
 /// What became of the records of one input, or of many.
@@ -277,6 +330,21 @@ pub struct Books {
 }
 
 impl Books {
+    /// Returns how many records of errors a cluster is found for, come before or not.
+    pub fn errors(&self) -> u64 {
+        let is_error = |class: &Class| errors_of(*class).is_some();
+        let classes = self.classes.iter();
+        classes
+            .filter(|(class, _)| is_error(class))
+            .map(|(_, errors)| errors)
+            .sum()
+    }
+
+    /// Returns how many records of one's own functions were left out.
+    pub fn ignored_own(&self) -> u64 {
+        self.ignored.get(OWN).copied().unwrap_or_default()
+    }
+
     /// Returns how many records were left out.
     pub fn ignored(&self) -> u64 {
         self.ignored.values().sum()
@@ -327,24 +395,71 @@ impl Books {
 mod tests {
     use super::*;
 
+    fn metrics(read: &[&'static str]) -> Metrics {
+        Metrics {
+            stack: "watch".to_owned(),
+            read: read.iter().copied().collect(),
+        }
+    }
+
     #[test]
-    fn the_metrics_of_a_sink_have_the_sink_as_their_only_dimension() {
+    fn the_metrics_of_a_sink_have_the_stack_and_the_sink_as_their_only_dimensions() {
         let told = Told {
             sent: 3,
             waiting: Some(2),
+            oldest_seconds: Some(0),
             is_misconfigured: true,
             ..Told::default()
         };
-        let line: Value = serde_json::from_str(&told.metric_line("sns", 7)).unwrap();
-        assert_eq!(line["Sink"], "sns");
+        let line = told.metric_line("sns", &metrics(&METRICS), 7).unwrap();
+        let line: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(
+            (&line["Stack"], &line["Sink"]),
+            (&json!("watch"), &json!("sns"))
+        );
         assert_eq!(line["AlertsSent"], 3);
-        assert_eq!(line["AlertsWaiting"], 2);
         assert_eq!(line["SinkMisconfigured"], 1);
-        assert_eq!(line.get("OldestAlertSeconds"), None);
+        assert_eq!(line["OldestAlertSeconds"], 0);
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
-        assert_eq!(directive["Dimensions"], json!([["Sink"]]));
-        assert_eq!(directive["Metrics"].as_array().map(Vec::len), Some(7));
-        let line: Value = serde_json::from_str(&misconfigured_line("guance", 7)).unwrap();
+        assert_eq!(directive["Dimensions"], json!([["Stack", "Sink"]]));
+        assert_eq!(directive["Metrics"].as_array().map(Vec::len), Some(3));
+        let line = misconfigured_line("guance", &metrics(&METRICS), 7).unwrap();
+        let line: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(line["SinkMisconfigured"], 1);
+    }
+
+    #[test]
+    fn what_nobody_reads_is_not_written() {
+        let told = Told {
+            sent: 3,
+            oldest_seconds: Some(7),
+            ..Told::default()
+        };
+        assert_eq!(told.metric_line("sns", &metrics(&[]), 7), None);
+        assert_eq!(told.metric_line("sns", &metrics(&["AlertsDead"]), 7), None);
+        let line = told
+            .metric_line("sns", &metrics(&["AlertsSent"]), 7)
+            .unwrap();
+        assert!(!line.contains("OldestAlertSeconds"), "{line}");
+        assert_eq!(
+            misconfigured_line("sns", &metrics(&["AlertsSent"]), 7),
+            None
+        );
+        let line = Inspection::default()
+            .metric_line(&metrics(&METRICS), 7)
+            .unwrap();
+        assert!(line.contains(r#""RedriveLeft":0"#), "{line}");
+        assert!(!line.contains("BlindAccounts"), "{line}");
+    }
+
+    #[test]
+    fn the_list_of_metrics_has_each_class_of_errors() {
+        let errors = Class::ALL.into_iter().filter_map(errors_of);
+        for name in errors {
+            assert!(METRICS.contains(&name), "{name}");
+        }
+        let mut sorted = METRICS;
+        sorted.sort_unstable();
+        assert_eq!(sorted, METRICS);
     }
 }

@@ -16,12 +16,12 @@ use aws::workspace::{GuanceSink, PATIENCE, Place, Workspace};
 use aws_config::SdkConfig;
 use clusters::report::{Told, misconfigured_line};
 use lambda_runtime::Context;
-use service::config::SinkName;
 use service::config::deliver::{DeliverSettings, GuanceSettings};
+use service::config::{self, SinkName};
 use service::deliver::{Delivery, Drained, drain};
 use service::ingest::rulebook::Rulebook;
 use service::policy::Policies;
-use service::ports::{Outbox as _, Sink, StoreError};
+use service::ports::{Sink, StoreError};
 use service::settings::SettingsBook;
 
 use crate::Environment;
@@ -31,9 +31,6 @@ use crate::start::Refusal;
 
 /// The name of the role.
 pub const ROLE: &str = "deliver";
-
-/// Up to how many waiting rows of each of a sink's partitions are counted.
-const COUNTED_MAX: usize = 1000;
 
 /// What is made once and used for one invocation after another.
 struct Deliver {
@@ -86,8 +83,9 @@ impl Sink for AnySink {
 /// Answers one invocation after another.
 pub async fn run(environment: &Environment) -> Result<(), Refusal> {
     let settings = DeliverSettings::parse(environment.iter().cloned()).map_err(|complaints| {
+        let metrics = config::metrics(environment.iter().cloned());
         for sink in complaints.sinks() {
-            log::metrics(&misconfigured_line(sink.name(), milliseconds()));
+            log::metrics(misconfigured_line(sink.name(), &metrics, milliseconds()));
         }
         Refusal::settings(&complaints)
     })?;
@@ -171,34 +169,13 @@ impl Deliver {
         Ok(())
     }
 
-    /// Returns what became of a sink's alerts, and how it stands now.
-    async fn told(&self, sink: &str, drained: &Drained) -> Result<Told, StoreError> {
-        let rows = self.store.waiting(sink, COUNTED_MAX).await?;
-        let breaker = self.store.breaker(sink).await?;
-        let now = now().seconds();
-        let oldest = rows.iter().map(|row| now - row.created).max();
-        Ok(Told {
-            sent: drained.sent + drained.digested,
-            failed: drained.later,
-            suppressed: drained.suppressed,
-            dead: drained.dead,
-            waiting: Some(rows.len() as u64),
-            oldest_seconds: Some(u64::try_from(oldest.unwrap_or_default()).unwrap_or_default()),
-            is_open: breaker.open_until > now,
-            is_misconfigured: drained.is_misconfigured || breaker.is_misconfigured,
-        })
-    }
-
     /// Says in the log and in metrics what became of a sink's alerts.
-    async fn log(&self, request_id: &str, sink: &str, drained: &Drained) -> Result<(), Failed> {
+    fn log(&self, request_id: &str, sink: &str, drained: &Drained) {
         if let Some(error) = &drained.error {
             let detail = invocation::told(error);
             tracing::error!(request_id, sink, detail, "ended early; the rest waits");
         }
-        let told = self
-            .told(sink, drained)
-            .await
-            .map_err(|error| unavailable(&error))?;
+        let told = told(drained);
         tracing::info!(
             request_id,
             sink,
@@ -213,16 +190,28 @@ impl Deliver {
             "delivered"
         );
         if told.is_open || told.is_misconfigured {
-            let breaker = self
-                .store
-                .breaker(sink)
-                .await
-                .map_err(|error| unavailable(&error))?;
-            let (why, misconfigured) = (log::short(&breaker.why), told.is_misconfigured);
+            let (why, misconfigured) = (log::short(&drained.breaker.why), told.is_misconfigured);
             tracing::warn!(request_id, sink, misconfigured, why, "does not take alerts");
         }
-        log::metrics(&told.metric_line(sink, milliseconds()));
-        Ok(())
+        log::metrics(told.metric_line(sink, &self.settings.metrics, milliseconds()));
+    }
+}
+
+/// Returns what became of a sink's alerts, and how it stands now.
+fn told(drained: &Drained) -> Told {
+    let now = now().seconds();
+    let breaker = &drained.breaker;
+    let waiting = drained.waiting;
+    let age = |since: i64| u64::try_from(now - since).unwrap_or_default();
+    Told {
+        sent: drained.sent + drained.digested,
+        failed: drained.later,
+        suppressed: drained.suppressed,
+        dead: drained.dead,
+        waiting: waiting.map(|of| of.rows as u64),
+        oldest_seconds: waiting.map(|of| of.oldest.map(age).unwrap_or_default()),
+        is_open: breaker.open_until > now,
+        is_misconfigured: breaker.is_misconfigured,
     }
 }
 
@@ -251,7 +240,7 @@ impl Function for Deliver {
         let drained = drain(&delivery, &mut self.sinks, deadline).await;
         let mut failed = None;
         for (sink, drained) in drained {
-            self.log(&request_id, &sink, &drained).await?;
+            self.log(&request_id, &sink, &drained);
             failed = failed.or(drained.error);
         }
         failed.map_or(Ok(()), |error| Err(unavailable(&error)))

@@ -7,7 +7,7 @@ use aws::bucket::S3Bucket;
 use aws::dynamodb::sdk::SdkTable;
 use aws::dynamodb::{DynamoStore, Settings};
 use aws_config::SdkConfig;
-use clusters::report::Invocation;
+use clusters::report::{Books, Invocation, Metrics};
 use lambda_runtime::Context;
 use service::config::IngestSettings;
 use service::ingest::rulebook::Rulebook;
@@ -16,10 +16,10 @@ use service::settings::SettingsBook;
 
 use crate::Environment;
 use crate::invocation::{self, DEADLINE, Failed, Function, left, milliseconds, now};
-use crate::log;
+use crate::log::{self, nonzero};
 use crate::start::Refusal;
 
-/// The name of the role, and of the function in metrics.
+/// The name of the role.
 pub const ROLE: &str = "ingest";
 
 /// What is left of an invocation's time to answer in, and to have it logged.
@@ -33,6 +33,7 @@ struct Ingest {
     rulebook: Rulebook,
     store: DynamoStore<SdkTable>,
     bucket: S3Bucket,
+    metrics: Metrics,
 }
 
 /// Answers one invocation after another.
@@ -58,6 +59,7 @@ impl Ingest {
             rulebook: Rulebook::new(settings.rules_object.clone()),
             store: store(settings, config),
             bucket: S3Bucket::new(config, &settings.bucket_name),
+            metrics: settings.metrics.clone(),
         }
     }
 
@@ -96,7 +98,7 @@ impl Function for Ingest {
         match taken {
             Ok(invocation) => {
                 log_books(&request_id, &invocation);
-                log::metrics(&invocation.metric_line(ROLE, milliseconds()));
+                log::metrics(invocation.metric_line(&self.metrics, milliseconds()));
                 Ok(())
             }
             Err(failed) => {
@@ -141,10 +143,31 @@ fn log_books(request_id: &str, invocation: &Invocation) {
         clustered = books.clustered,
         duplicate = books.duplicate,
         ignored = books.ignored(),
+        ignored_self = nonzero(books.ignored_own()),
+        self_denied = nonzero(books.own_refusals),
         quarantined = books.quarantined(),
-        new_clusters = invocation.new_clusters,
-        unknown_codes = books.unknown_codes,
-        unknown_denials = books.unknown_denials,
+        control_messages = nonzero(books.control_messages),
+        errors = nonzero(books.errors()),
+        classes = classes(books),
+        new_clusters = nonzero(invocation.new_clusters),
+        unknown_codes = nonzero(books.unknown_codes),
+        unknown_denials = nonzero(books.unknown_denials),
+        source_lag_seconds = invocation.source_lag_seconds,
+        own_lag_seconds = invocation.own_lag_seconds,
+        store_calls = invocation.store_calls,
+        write_units = invocation.write_units,
         "committed"
     );
+    if !books.balances() {
+        tracing::error!(request_id, "the books do not balance; please report this");
+    }
+}
+
+/// Returns how many records each class has, as `denied=2 auth=1`; `None` where no record has one.
+fn classes(books: &Books) -> Option<String> {
+    let classes = books.classes.iter();
+    let texts: Vec<String> = classes
+        .map(|(class, records)| format!("{}={records}", class.name()))
+        .collect();
+    (!texts.is_empty()).then(|| texts.join(" "))
 }

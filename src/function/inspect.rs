@@ -24,11 +24,11 @@ use service::settings::SettingsBook;
 use crate::Environment;
 use crate::ingest::store;
 use crate::invocation::{self, Failed, Function, MachineClock, left, milliseconds, now};
-use crate::log;
+use crate::log::{self, nonzero};
 use crate::mend::{self, TakenBack, Taking};
 use crate::start::Refusal;
 
-/// The name of the role, and of the function in metrics.
+/// The name of the role.
 pub const ROLE: &str = "inspect";
 
 /// What is left of an invocation's time to write down what was found out.
@@ -252,6 +252,8 @@ impl Function for Inspect {
             // A run that did all it could has failed all the same where a person has to put something right: that
             // is what the alarm of failed runs reads.
             Ok((inspected, wrong)) => {
+                let metrics = &self.settings.ingest.metrics;
+                log::metrics(inspected.counts.metric_line(metrics, milliseconds()));
                 conclude(&request_id, &inspected).and_then(|()| wrong.map_or(Ok(()), Err))
             }
             Err(failure) => Err(not_inspected(&request_id, &failure)),
@@ -259,7 +261,7 @@ impl Function for Inspect {
     }
 }
 
-/// Says in the log and in metrics what a run did. One that could not make everything true has failed.
+/// Says in the log what a run did. One that could not make everything true has failed.
 fn conclude(request_id: &str, inspected: &Inspected) -> Result<(), Failed> {
     if let Some(why) = &inspected.anew {
         let why = log::short(why);
@@ -282,14 +284,20 @@ fn conclude(request_id: &str, inspected: &Inspected) -> Result<(), Failed> {
         behind_hours = counts.behind_hours,
         damaged = counts.damaged,
         failed = counts.failed,
+        redriven = counts.redriven,
+        redrive_left = counts.redrive_left,
+        backfilled = counts.backfilled,
+        backfilled_hours = counts.backfilled_hours,
+        backfill_left = counts.backfill_left,
         keys_asked = counts.keys_asked,
+        keys_unanswered = nonzero(counts.keys_unanswered),
+        violated = nonzero(counts.violated),
         "inspected"
     );
     if counts.keys_unanswered > 0 {
         let keys = counts.keys_unanswered;
         tracing::warn!(request_id, keys, "IAM did not say when keys were last used");
     }
-    log::metrics(&counts.metric_line(ROLE, milliseconds()));
     match inspected.failed.first() {
         None => Ok(()),
         Some(error) => {

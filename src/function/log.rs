@@ -58,8 +58,16 @@ pub fn short(text: &str) -> String {
     sanitize(text, CHARS_MAX)
 }
 
-/// Writes a line that is not for people: CloudWatch makes metrics of it.
-pub fn metrics(line: &str) {
-    // There is nobody to tell when there is no log.
-    let _ = writeln!(io::stdout().lock(), "{line}");
+/// Writes a line that is not for people: CloudWatch makes metrics of it. Where nobody reads any, there is
+/// none.
+pub fn metrics(line: Option<String>) {
+    if let Some(line) = line {
+        // There is nobody to tell when there is no log.
+        let _ = writeln!(io::stdout().lock(), "{line}");
+    }
+}
+
+/// Returns a number that is mostly zero; a zero is not logged.
+pub fn nonzero(number: u64) -> Option<u64> {
+    (number > 0).then_some(number)
 }

@@ -17,7 +17,7 @@ use crate::invocation::{self, Failed, Function, MachineClock, now};
 use crate::log;
 use crate::start::Refusal;
 
-/// The name of the role, and of the function in metrics.
+/// The name of the role.
 pub const ROLE: &str = "widget";
 
 /// What is made once and used for one invocation after another.

@@ -17,6 +17,7 @@ use std::fmt;
 
 use clusters::exempt::Exempt;
 use clusters::own::{Own, Role};
+use clusters::report::{METRICS, Metrics};
 use clusters::twin::TrailAccounts;
 use lists::Lists;
 use records::principal::is_account_id;
@@ -42,6 +43,8 @@ pub struct IngestSettings {
     pub sinks: BTreeSet<SinkName>,
     /// Access keys that nobody should ever use; the environment has none.
     pub canaries: BTreeSet<String>,
+    /// Which metrics are written.
+    pub metrics: Metrics,
     /// How much is logged.
     pub log_level: LogLevel,
 }
@@ -117,6 +120,7 @@ impl IngestSettings {
             account_names: reading.account_names("ACCOUNT_NAMES"),
             sinks: reading.sinks("SINKS"),
             canaries: BTreeSet::new(),
+            metrics: reading.metrics("METRICS"),
             log_level: reading.log_level("LOG_LEVEL"),
         };
         if reading.complaints.is_empty() {
@@ -143,6 +147,16 @@ impl IngestSettings {
 fn named(names: &BTreeMap<String, String>, lists: &Lists) -> BTreeMap<String, String> {
     let all = names.iter().chain(&lists.account_names);
     all.map(|(id, name)| (id.clone(), name.clone())).collect()
+}
+
+/// Returns which metrics are written, as far as the settings say so. A function that does not start may
+/// have to say why in one.
+pub fn metrics(settings: impl IntoIterator<Item = (String, String)>) -> Metrics {
+    let mut reading = Reading {
+        given: settings.into_iter().collect(),
+        complaints: Vec::new(),
+    };
+    reading.metrics("METRICS")
 }
 
 impl SinkName {
@@ -255,6 +269,27 @@ impl Reading {
             }
         }
         sinks
+    }
+
+    fn metrics(&mut self, setting: &'static str) -> Metrics {
+        let mut read = BTreeSet::new();
+        for name in self.list(setting) {
+            match METRICS.iter().find(|known| **known == name) {
+                Some(known) => drop(read.insert(*known)),
+                None => {
+                    let message = format!("no function writes a metric {}", shown(&name));
+                    self.complain(setting, message);
+                }
+            }
+        }
+        let stack = match read.is_empty() {
+            true => String::new(),
+            false => self.required(
+                "STACK_NAME",
+                "the name of the stack that the metrics are of",
+            ),
+        };
+        Metrics { stack, read }
     }
 
     fn truth(&mut self, setting: &'static str) -> bool {

@@ -42,7 +42,7 @@ NOT_ENFORCED = {"Log", "FailedInvocations", "FailedInvocationsBucket"}
 AT_THE_START = {"Settings", "SettingsVersions"}
 
 # What the emulator makes no such resource of; nothing refers to them.
-UNKNOWN = {"AWS::CloudWatch::CompositeAlarm", "AWS::Logs::QueryDefinition"}
+UNKNOWN = {"AWS::Logs::QueryDefinition"}
 
 # What lets a function use the table itself, beside its stream.
 ON_TABLE = {"Messages", "SentMessages", "Clusters", "LateHours", "Decisions"}
@@ -60,7 +60,7 @@ class Story:
     def __init__(self, sam, inspector, emulator, guance):
         self.sam, self.inspector, self.emulator, self.guance = sam, inspector, emulator, guance
         self.starts = 0
-        self.secret, self.key, self.queues, self.told, self.left_out = "", "", {}, {}, {}
+        self.secret, self.key, self.queues, self.told = "", "", {}, {}
         self.template = emulator.folder / "build" / "template.yaml"
         self.packaged = emulator.folder / "packaged.yaml"
         self.client = emulator.client
@@ -113,7 +113,8 @@ class Story:
         built = yaml.safe_load(self.template.read_text(encoding="utf-8"))
         # A loop is a list.
         unknown = [name for name, made in built["Resources"].items() if isinstance(made, dict) and made["Type"] in UNKNOWN]
-        self.left_out = {name: built["Resources"].pop(name) for name in unknown}
+        for name in unknown:
+            del built["Resources"][name]
         self.template.write_text(yaml.safe_dump(built, sort_keys=False), encoding="utf-8")
 
     def refuse_a_wrong_parameter_before_any_change(self):
@@ -187,12 +188,10 @@ class Story:
     def set_off_each_alarm_once(self):
         alarms = watched.alarms(self.client, STACK)
         states = lambda: {name for name, one in watched.alarms(self.client, STACK).items() if one["StateValue"] == "ALARM"}
-        whole = self.make_the_alarm_of_alarms()
         assert not states(), f"alarms are on before anything happened: {states()}"
         for alarm in alarms.values():
             watched.put(self.client, alarm, is_beyond=False)
         assert not states(), f"alarms go off at their thresholds: {states()}"
-        assert watched.composite(self.client, whole) == "OK", "the inspection counts as broken"
         on, left = set(), {name for name, alarm in alarms.items() if not watched.silent(alarm)}
         while left:
             metric = alarms[min(left)]["MetricName"]
@@ -202,27 +201,11 @@ class Story:
                 watched.put(self.client, alarms[name], is_beyond=True)
             on, left = on | same, left - same
             assert states() == on, f"{metric} sets off {states() ^ on}, or not"
-        assert watched.composite(self.client, whole) == "ALARM", "the inspection does not count as broken"
-        # It is none of the stack's here, and what it is made of could not be deleted.
-        self.client("cloudwatch").delete_alarms(AlarmNames=[whole])
         print(f"    {len(on)} alarms of {len(alarms)} went off")
-        tell = [name for name in on if alarms[name]["AlarmActions"]]
-        assert len(on) - len(tell) == 3, "not the parts of the alarm of alarms alone tell nobody"
         while self.hear("alarms"):
             pass
         heard = watched.told(self.told["alarms"], "ALARM")
-        assert heard == sorted([*tell, whole]), heard
-
-    def make_the_alarm_of_alarms(self):
-        """Makes it by its rule in the template, as the emulator has such alarms, but not in templates; returns its name."""
-        (rule,) = [made["Properties"]["AlarmRule"] for made in self.left_out.values() if "AlarmRule" in made["Properties"]]
-        found = self.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
-        resources = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in found}
-        name, topic = f"{STACK}-inspection-unhealthy", self.outputs()["AlarmTopicArn"]
-        self.client("cloudwatch").put_composite_alarm(
-            AlarmName=name, AlarmRule=watched.resolved(rule, resources), AlarmActions=[topic], OKActions=[topic]
-        )
-        return name
+        assert heard == sorted(on), heard
 
     def find_the_clusters_of_both_log_groups(self):
         started = time.monotonic()
@@ -311,13 +294,13 @@ class Story:
             told = [one for one in self.told[name] if about in json.dumps(one) and kind(one) == "recovered"]
             assert len(told) == 1, f"the {name} is told {len(told)} times"
         assert len(self.await_lines("/v1/write/keyevent", about, "df_status=ok")) == 1, "the workspace is told twice"
-        assert any('"inspected"' in line for line in self.lines(INSPECT)), "the log does not say what was done"
-        first, second = self.metrics(INSPECT)
+        first, second = self.inspections()
         for line in (first, second):
-            assert line["Function"] == "inspect", line
-            assert (line["InspectionFailed"], line["InspectionDamaged"], line["InspectionBehindHours"]) == (0, 0, 0), line
-        assert first["InspectionHours"] >= 8 and first["InspectionSettled"] >= 1, first
-        assert second["InspectionHours"] <= 1, second
+            assert (line["failed"], line["damaged"], line["behind_hours"]) == (0, 0, 0), line
+        assert first["hours"] >= 8 and first["settled"] >= 1, first
+        assert second["hours"] <= 1, second
+        for line in self.metrics(INSPECT):
+            assert (line["Stack"], line["InspectionBehindHours"]) == (STACK, 0), line
 
     def show_clusters_in_the_dashboard(self):
         dashboard, about = Dashboard(self.client("lambda"), STACK), "TerminateInstances"
@@ -363,7 +346,9 @@ class Story:
         named = [(one["Namespace"], one["MetricName"], {it["Name"]: it["Value"] for it in one["Dimensions"]}) for one in alarms]
         missing = list(watched.missing(self.client, shown + named, lines))
         assert not missing, f"the dashboard or an alarm names what is not there: {missing}"
-        assert watched.asked(widgets) == set(GROUPS) <= watched.log_groups(self.client), watched.asked(widgets)
+        assert {line["Stack"] for line in lines} == {STACK}, "a metric is of no stack, or of another one"
+        unread = {metric for _, metric, _ in watched.written(lines)} - {metric for _, metric, _ in shown + named}
+        assert not unread, f"nobody reads {unread}"
         called = {widget["properties"]["endpoint"] for widget in widgets if widget["type"] == "custom"}
         there = {one["FunctionArn"] for one in self.client("lambda").list_functions()["Functions"]}
         assert called and called <= there, f"the dashboard calls {called}"
@@ -392,6 +377,10 @@ class Story:
     def metrics(self, function):
         """Returns the lines of metrics of a function, as they were written."""
         return [json.loads(line) for line in self.lines(function) if line.startswith("{") and '"_aws":' in line]
+
+    def inspections(self):
+        """Returns what the inspections said of themselves in the log."""
+        return [json.loads(line) for line in self.lines(INSPECT) if '"inspected"' in line]
 
     def refuse_what_comes_to_the_bucket_unencrypted(self):
         failed = self.error_of(self.call(["no record at all"]))
@@ -448,8 +437,8 @@ class Story:
         )
         for hours in (True, False):
             assert not self.take_stock(), "no stock is taken"
-            line = self.metrics(INSPECT)[-1]
-            assert (line["BackfilledHours"] > 0, line["BackfillLeft"]) == (hours, 0), line
+            line = self.inspections()[-1]
+            assert (line["backfilled_hours"] > 0, line["backfill_left"]) == (hours, 0), line
             assert self.clusters()[about] == 1, self.clusters()
 
     def read_again_what_was_lost(self):
@@ -462,8 +451,8 @@ class Story:
         # With the six hours before it, of each log group; and once.
         for hours in (7 * len(GROUPS), 0):
             assert not self.take_stock(), "no stock is taken"
-            line = self.metrics(INSPECT)[-1]
-            assert (line["BackfilledHours"], line["BackfillLeft"]) == (hours, 0), line
+            line = self.inspections()[-1]
+            assert (line["backfilled_hours"], line["backfill_left"]) == (hours, 0), line
         assert self.clusters() == before, "what was read again counts twice"
 
     def go_by_the_settings_of_a_thousand_accounts(self):

@@ -388,7 +388,7 @@ fn lines(written: &str, field: &str, value: &Value) -> Vec<Value> {
 
 #[test]
 fn an_invocation_is_answered_when_it_is_committed_and_told_in_the_log_and_in_metrics() {
-    let function = Function::start(&[]);
+    let function = Function::start(&[("STACK_NAME", "watch"), ("METRICS", "Errors,NewClusters,")]);
     assert_eq!(function.invoke(event_of_failures(1..=21)), Ok(()));
     assert_eq!(function.invoke(event_of_failures(11..=31)), Ok(()));
     let control = r#"{"messageType":"CONTROL_MESSAGE","logEvents":[]}"#;
@@ -400,10 +400,12 @@ fn an_invocation_is_answered_when_it_is_committed_and_told_in_the_log_and_in_met
     // The table of this test knows nothing of the first.
     assert_eq!(clustered, [21, 21, 0]);
     assert_eq!(books[1]["request_id"], "request-2");
-    let metrics = lines(&written, "Function", &json!("ingest"));
-    assert_eq!(metrics.len(), 3);
-    assert_eq!(metrics[0]["RecordsClustered"], 21);
-    assert_eq!(metrics[2]["ControlMessages"], 1);
+    assert_eq!(books[0]["classes"], "denied=21");
+    assert_eq!(books[2]["control_messages"], 1);
+    // The third has nothing to say in them.
+    let metrics = lines(&written, "Stack", &json!("watch"));
+    assert_eq!(metrics.len(), 2);
+    assert_eq!(metrics[0]["Errors"], 21);
     assert!(aws.arrived("quarantine").is_empty());
     // The settings object is not looked for with each of them.
     assert_eq!(aws.arrived("/bucket/config/settings.toml").len(), 1);
@@ -504,11 +506,13 @@ fn ones_own_roles_are_taken_from_the_settings() {
     });
     let event = event_of(&[log_event(&failure.to_string())]);
     assert_eq!(function.invoke(event), Ok(()));
-    let metrics = lines(&function.end(), "Function", &json!("ingest"));
+    let written = function.end();
+    let books = lines(&written, "message", &json!("committed"));
     assert_eq!(
-        (&metrics[0]["IgnoredSelf"], &metrics[0]["SelfDenied"]),
+        (&books[0]["ignored_self"], &books[0]["self_denied"]),
         (&json!(1), &json!(1))
     );
+    assert!(!written.contains("_aws"), "nobody reads metrics: {written}");
 }
 
 #[test]
@@ -570,11 +574,19 @@ fn wrong_settings_of_sinks_are_told_at_once_and_show_in_their_metrics() {
             "arn:aws:secretsmanager:eu-central-1:111122223333:secret:guance",
         ),
         ("TOPIC_ARN", "arn:aws:sns:us-east-1:111122223333:errors"),
+        ("STACK_NAME", "watch"),
+        ("METRICS", "AlertsDead,SinkMisconfigured,NeverHeardOf"),
     ];
     let (told, written) = Function::start(&settings).refused();
     assert_eq!(told["errorType"], "WrongSettings");
     let message = told["errorMessage"].as_str().unwrap();
-    for part in ["GUANCE_SITE: ", "mars1", "TOPIC_ARN: ", "eu-central-1"] {
+    for part in [
+        "GUANCE_SITE: ",
+        "mars1",
+        "TOPIC_ARN: ",
+        "eu-central-1",
+        "METRICS: ",
+    ] {
         assert!(message.contains(part), "{part}: {message}");
     }
     for sink in ["guance", "sns"] {

@@ -315,7 +315,7 @@ fn wrong_settings_drop_nothing_count_nothing_and_fetch_the_secret_once() {
     let forgotten = Rc::clone(&sink.forgotten);
     let mut sinks = one(sink);
     let first = world.drain(&mut sinks);
-    assert!(first.is_misconfigured);
+    assert!(first.breaker.is_misconfigured);
     assert_eq!((first.requests, forgotten.get()), (2, 1));
     world.clock.pass(299);
     assert_eq!(world.drain(&mut sinks).requests, 0);
@@ -326,7 +326,10 @@ fn wrong_settings_drop_nothing_count_nothing_and_fetch_the_secret_once() {
     assert!(rows.len() == 120 && rows.iter().all(|row| row.attempts == 0));
     world.clock.pass(300);
     let drained = world.drain(&mut one(Scripted::new(|_| ok())));
-    assert_eq!((drained.sent, drained.is_misconfigured), (120, false));
+    assert_eq!(
+        (drained.sent, drained.breaker.is_misconfigured),
+        (120, false)
+    );
 }
 
 #[test]
@@ -343,7 +346,7 @@ fn a_new_secret_is_used_at_once() {
         }
     });
     let drained = world.drain(&mut one(sink));
-    assert_eq!((drained.sent, drained.is_misconfigured), (2, false));
+    assert_eq!((drained.sent, drained.breaker.is_misconfigured), (2, false));
 }
 
 #[test]

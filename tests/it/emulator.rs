@@ -12,8 +12,7 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType,
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
 use tokio::runtime::Runtime;
 
@@ -146,22 +145,13 @@ impl Emulator {
                 .build()
                 .unwrap()
         };
-        let keys_only = Projection::builder().projection_type(ProjectionType::KeysOnly);
-        let index = GlobalSecondaryIndex::builder()
-            .index_name("gsi1")
-            .key_schema(key("g1p", KeyType::Hash))
-            .key_schema(key("g1s", KeyType::Range))
-            .projection(keys_only.build())
-            .build()
-            .unwrap();
         Client::new(&self.config)
             .create_table()
             .table_name(&self.table)
             .billing_mode(BillingMode::PayPerRequest)
-            .set_attribute_definitions(Some(["pk", "sk", "g1p", "g1s"].map(attribute).to_vec()))
+            .set_attribute_definitions(Some(["pk", "sk"].map(attribute).to_vec()))
             .key_schema(key("pk", KeyType::Hash))
             .key_schema(key("sk", KeyType::Range))
-            .global_secondary_indexes(index)
             .send()
             .await
             .unwrap();

@@ -16,6 +16,7 @@ mod clocks;
 mod clusters;
 mod console;
 mod corpus;
+mod cost;
 mod dashboard;
 mod deliver;
 mod deliveries;

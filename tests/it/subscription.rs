@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use clusters::exempt::Exempt;
 use clusters::own::{Own, Role};
-use clusters::report::Invocation;
+use clusters::report::{Invocation, METRICS, Metrics};
 use expect_test::{Expect, expect};
 use records::time::EventTime;
 use serde_json::{Value, json};
@@ -652,11 +652,10 @@ fn failures_of_ones_own_roles_are_ignored_and_refusals_among_them_told() {
     let invocation = stack.take(&event_of(&events)).unwrap();
     assert_eq!(told(&invocation), "clustered 1 of 5, ignored self 4");
     assert_eq!(invocation.books.own_refusals, 2);
-    let line: Value = serde_json::from_str(&invocation.metric_line("ingest", 0)).unwrap();
-    assert_eq!(
-        (&line["IgnoredSelf"], &line["SelfDenied"]),
-        (&json!(4), &json!(2))
-    );
+    assert_eq!(invocation.books.ignored_own(), 4);
+    let line = invocation.metric_line(&all_metrics(), 0).unwrap();
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["SelfDenied"], 2);
 }
 
 #[test]
@@ -669,30 +668,33 @@ fn a_repeat_is_no_repeat_by_other_rules() {
     assert_eq!(told(&invocation), "clustered 0 of 3, ignored rule 3");
 }
 
+fn all_metrics() -> Metrics {
+    Metrics {
+        stack: "watch".to_owned(),
+        read: METRICS.into_iter().collect(),
+    }
+}
+
 #[test]
-fn one_line_of_metrics_says_what_became_of_an_invocation() {
+fn one_line_of_metrics_says_what_is_read_of_an_invocation() {
     let mut stack = Stack::default();
-    let mut invocation = stack.take(&between(&log_event("{nonsense"))).unwrap();
-    invocation.store_calls = 7;
-    invocation.write_units = 12;
-    let line = invocation.metric_line("ingest", LOGGED_AT);
+    let invocation = stack.take(&between(&log_event("{nonsense"))).unwrap();
+    let line = invocation.metric_line(&all_metrics(), LOGGED_AT).unwrap();
     assert!(!line.contains('\n'));
-    expect![[r#"{"ControlMessages":0,"DynamoDBCalls":7,"ErrorsDenied":2,"Function":"ingest","IgnoredSelf":0,"InvariantViolated":0,"NewClusters":2,"OwnLagSeconds":60,"PayloadsQuarantined":0,"RecordsClustered":2,"RecordsDuplicate":0,"RecordsIgnored":0,"RecordsIn":3,"RecordsNotSelected":0,"RecordsQuarantined":1,"SelfDenied":0,"SourceLagSeconds":180,"WriteUnits":12,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["Function"]],"Metrics":[{"Name":"RecordsIn","Unit":"Count"},{"Name":"RecordsNotSelected","Unit":"Count"},{"Name":"RecordsClustered","Unit":"Count"},{"Name":"RecordsDuplicate","Unit":"Count"},{"Name":"RecordsIgnored","Unit":"Count"},{"Name":"RecordsQuarantined","Unit":"Count"},{"Name":"IgnoredSelf","Unit":"Count"},{"Name":"SelfDenied","Unit":"Count"},{"Name":"PayloadsQuarantined","Unit":"Count"},{"Name":"ControlMessages","Unit":"Count"},{"Name":"NewClusters","Unit":"Count"},{"Name":"SourceLagSeconds","Unit":"Seconds"},{"Name":"OwnLagSeconds","Unit":"Seconds"},{"Name":"WriteUnits","Unit":"Count"},{"Name":"DynamoDBCalls","Unit":"Count"},{"Name":"InvariantViolated","Unit":"Count"},{"Name":"ErrorsDenied","Unit":"Count"}],"Namespace":"CloudTrailInspector"}],"Timestamp":1793606580000}}"#]].assert_eq(&line);
+    expect![[r#"{"Errors":2,"ErrorsDenied":2,"NewClusters":2,"RecordsQuarantined":1,"SourceLagSeconds":180,"Stack":"watch","_aws":{"CloudWatchMetrics":[{"Dimensions":[["Stack"]],"Metrics":[{"Name":"RecordsQuarantined","Unit":"Count"},{"Name":"NewClusters","Unit":"Count"},{"Name":"Errors","Unit":"Count"},{"Name":"SourceLagSeconds","Unit":"Seconds"},{"Name":"ErrorsDenied","Unit":"Count"}],"Namespace":"CloudTrailInspector"}],"Timestamp":1793606580000}}"#]].assert_eq(&line);
+    let none = invocation.metric_line(&Metrics::default(), LOGGED_AT);
+    assert_eq!(none, None);
 }
 
 #[test]
 fn a_lag_that_is_not_known_is_no_metric_and_no_lag_is_less_than_nothing() {
-    let line = |invocation: &Invocation| -> Value {
-        serde_json::from_str(&invocation.metric_line("ingest", 0)).unwrap()
-    };
-    let unknown = line(&Invocation::default());
-    assert_eq!(unknown["OwnLagSeconds"], Value::Null);
-    assert!(!unknown["_aws"].to_string().contains("Lag"));
+    let line = |invocation: &Invocation| invocation.metric_line(&all_metrics(), 0);
+    assert_eq!(line(&Invocation::default()), None);
     let ahead = Invocation {
-        own_lag_seconds: Some(-5),
+        source_lag_seconds: Some(-5),
         ..Invocation::default()
     };
-    assert_eq!(line(&ahead)["OwnLagSeconds"], 0);
+    assert!(line(&ahead).unwrap().contains(r#""SourceLagSeconds":0"#));
 }
 
 fn settings(given: &[(&str, &str)]) -> Result<IngestSettings, String> {
@@ -720,6 +722,7 @@ fn settings_that_are_wrong_are_told_all_at_once_with_what_would_be_right() {
             "ACCOUNT_NAMES",
             "111122223333=dev,1234=prod,444455556666=,111122223333=test",
         ),
+        ("METRICS", "Errors,RecordsIn"),
         ("LOG_LEVEL", "\u{1b}[31mloud"),
     ]);
     expect![[r#"
@@ -733,6 +736,8 @@ fn settings_that_are_wrong_are_told_all_at_once_with_what_would_be_right() {
         ACCOUNT_NAMES: "1234=prod" is no account with a name, such as 111122223333=dev
         ACCOUNT_NAMES: "444455556666=" is no account with a name, such as 111122223333=dev
         ACCOUNT_NAMES: 111122223333 has two names; give it one
+        METRICS: no function writes a metric "RecordsIn"
+        STACK_NAME: is missing; set it to the name of the stack that the metrics are of
         LOG_LEVEL: "\u{1b}[31mloud" is none of error, warn, info, debug
     "#]].assert_eq(&wrong.unwrap_err());
 }
@@ -771,6 +776,10 @@ fn settings_that_are_not_given_or_empty_have_defaults() {
             },
             sinks: {},
             canaries: {},
+            metrics: Metrics {
+                stack: "",
+                read: {},
+            },
             log_level: Info,
         }
     "#]]

@@ -75,17 +75,6 @@ class Readme(unittest.TestCase):
         rows = {row[0].strip("`"): row[1].strip("`") for row in table("variable of the widget")}
         self.assertEqual(list(rows), list(environment))
 
-    def test_there_are_as_many_alarms_as_it_says(self):
-        said = re.search(
-            r"tells nobody has (\d+) and one of the inspection as a whole, and two for each log\s+group; telling adds two, and three for each sink", README
-        )
-        self.assertIsNotNone(said)
-        for group_names, sinks in [("a", {}), ("a,b", {"Topic": "create"}), ("a", {"Topic": "create", "EventBusName": "default"})]:
-            stack = Stack(LogGroupNames=group_names, **sinks)
-            many = len(stack.of_type("AWS::CloudWatch::Alarm"))
-            self.assertEqual(many, int(said.group(1)) + 2 * len(group_names.split(",")) + 3 * len(sinks) + 2 * bool(sinks))
-            self.assertEqual(len(stack.of_type("AWS::CloudWatch::CompositeAlarm")), 1)
-
     def test_the_functions_take_every_variable(self):
         files = [ROOT / "src" / "service" / "config.rs", *(ROOT / "src" / "service" / "config").glob("*.rs")]
         source = "".join(file.read_text(encoding="utf-8") for file in files)

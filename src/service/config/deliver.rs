@@ -10,6 +10,7 @@ use alerts::guance::site::{self, SITES, Site};
 use alerts::links::Links;
 use alerts::text::{Language, Texts};
 use clusters::keys::KeySettings;
+use clusters::report::Metrics;
 use records::principal::is_account_id;
 
 use super::keys;
@@ -43,6 +44,8 @@ pub struct DeliverSettings {
     pub partition: String,
     /// What people call accounts, by account id.
     pub account_names: BTreeMap<String, String>,
+    /// Which metrics are written.
+    pub metrics: Metrics,
     /// How much is logged.
     pub log_level: LogLevel,
 }
@@ -112,6 +115,7 @@ impl DeliverSettings {
             bucket_name: reading.required("BUCKET_NAME", "the name of the S3 bucket"),
             rules_object: reading.given("RULES_OBJECT"),
             learn_hours: reading.number("LEARN_HOURS", LEARN_HOURS),
+            metrics: reading.metrics("METRICS"),
             log_level: reading.log_level("LOG_LEVEL"),
             partition: place.partition,
         };

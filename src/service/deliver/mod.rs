@@ -15,6 +15,7 @@ mod verdict;
 
 use std::collections::BTreeMap;
 
+use alerts::outbox::Breaker;
 use clusters::keys::KeySettings;
 use futures_util::future::join_all;
 
@@ -57,10 +58,21 @@ pub struct Drained {
     pub later: u64,
     /// Rows that cannot be sent.
     pub dead: u64,
-    /// Whether somebody has to put the settings right.
-    pub is_misconfigured: bool,
+    /// What waits after the run; `None` where the run ended early.
+    pub waiting: Option<Waiting>,
+    /// What stands in the way of the sink. Where nothing waits, nobody looks.
+    pub breaker: Breaker,
     /// Why the sink's run ended early; the other sinks' did not.
     pub error: Option<StoreError>,
+}
+
+/// What waits for a sink.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// How many rows, up to the number that is read at a time.
+    pub rows: usize,
+    /// When the first of them was written, in seconds.
+    pub oldest: Option<i64>,
 }
 
 /// Sends what waits for some sinks, by their names, and returns what became of it. Nothing is taken
@@ -82,6 +94,7 @@ where
         let error = round.run().await.err();
         let drained = Drained {
             error,
+            breaker: round.breaker,
             ..round.drained
         };
         (name.clone(), drained)

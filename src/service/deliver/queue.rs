@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use alerts::outbox::{Line, Row};
 use clusters::fingerprint::ClusterId;
 
+use crate::deliver::Waiting;
+
 /// Rows that wait, in their order.
 #[derive(Debug, Default)]
 pub struct Queue(Vec<Row>);
@@ -20,6 +22,14 @@ impl Queue {
     /// Returns how many wait.
     pub fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Returns what waits.
+    pub fn waiting(&self) -> Waiting {
+        Waiting {
+            rows: self.len(),
+            oldest: self.0.iter().map(|row| row.created).min(),
+        }
     }
 
     /// Takes at most so many rows out that may be sent now, in seconds: one of a line. Rows that were

@@ -50,7 +50,8 @@ pub struct Round<'a, O, K, C, S> {
     name: &'a str,
     sink: &'a mut S,
     deadline: i64,
-    breaker: Breaker,
+    /// What stands in the way of the sink, as far as this run knows.
+    pub breaker: Breaker,
     /// When the secret was last fetched again, in seconds.
     forgot: Option<i64>,
     /// Whether the one request was granted that may be tried.
@@ -87,18 +88,17 @@ where
         }
     }
 
-    /// Sends what may be sent, until nothing is left or the time is over.
+    /// Sends what may be sent, until nothing is left or the time is over. Where nothing waits, which is
+    /// most of the time, it asks the store for nothing else.
     pub async fn run(&mut self) -> Result<(), StoreError> {
-        self.breaker = self.delivery.store.breaker(self.name).await?;
-        loop {
-            if self.is_late() || phase(&self.breaker, self.now()) == Phase::Waiting {
-                break;
-            }
-            // One more than would be sent one by one, to see whether there are too many.
-            let beyond = self.sink.capacity().digest_beyond.unwrap_or_default();
-            let limit = WAITING_MAX.max(beyond.saturating_add(1));
-            let rows = self.delivery.store.waiting(self.name, limit).await?;
-            let mut queue = Queue::new(rows);
+        let mut queue = self.queue().await?;
+        if queue.len() > 0 {
+            self.breaker = self.delivery.store.breaker(self.name).await?;
+        }
+        while queue.len() > 0
+            && !self.is_late()
+            && phase(&self.breaker, self.now()) != Phase::Waiting
+        {
             let mut has_moved = self.digest(&mut queue).await?;
             while let Some(limit) = self.limit().await? {
                 let rows = queue.next(self.now(), limit);
@@ -111,9 +111,19 @@ where
             if !has_moved {
                 break;
             }
+            queue = self.queue().await?;
         }
-        self.drained.is_misconfigured = self.breaker.is_misconfigured;
+        self.drained.waiting = Some(queue.waiting());
         Ok(())
+    }
+
+    /// Returns the rows that wait.
+    async fn queue(&self) -> Result<Queue, StoreError> {
+        // One more than would be sent one by one, to see whether there are too many.
+        let beyond = self.sink.capacity().digest_beyond.unwrap_or_default();
+        let limit = WAITING_MAX.max(beyond.saturating_add(1));
+        let rows = self.delivery.store.waiting(self.name, limit).await?;
+        Ok(Queue::new(rows))
     }
 
     fn now(&self) -> i64 {

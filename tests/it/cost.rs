@@ -1,0 +1,238 @@
+//! What runs of the functions take of the table, counted as DynamoDB bills it. `infra/cost/counts.json` has the
+//! counts, and `infra/cost.py` makes docs/cost.md of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
+use alerts::Alert;
+use alerts::outbox::{Answered, Capacity};
+use aws::dynamodb::{DynamoStore, Settings};
+use clusters::keys::KeySettings;
+use input::{Layout, Limits};
+use pollster::block_on;
+use records::time::EventTime;
+use serde_json::{Value, json};
+use service::config::inspect::Summaries;
+use service::deliver::{Delivery, drain};
+use service::ingest::{Folding, commit};
+use service::inspect::run::{Plan, run};
+use service::memory::MemoryBucket;
+use service::policy::Policies;
+use service::ports::Sink;
+use service::rules::Rules;
+
+use crate::directory::Directory;
+use crate::hands::Hands;
+use crate::records::{ACCOUNT, id, ingest, lines, record};
+use crate::story::{HOUR, START};
+use crate::table::{MemoryTable, store, telling};
+
+/// How many records a batch of the demo has: what CloudWatch Logs hands over of real errors in the mean.
+const BATCH_RECORDS: usize = 13;
+
+/// A sink that takes everything.
+struct Open;
+
+impl Sink for Open {
+    fn capacity(&self) -> Capacity {
+        Capacity {
+            alerts: 100,
+            digest_beyond: None,
+        }
+    }
+
+    async fn send(&mut self, alerts: &[Alert]) -> Vec<Answered> {
+        vec![Answered::Accepted(String::new()); alerts.len()]
+    }
+}
+
+/// What a handle of the table took: calls, read units, write units.
+fn taken(table: &MemoryTable) -> [u64; 3] {
+    let spent = aws::dynamodb::table::Table::spent(table);
+    [spent.calls, table.read_units(), spent.write_units]
+}
+
+/// Takes one count from another.
+fn since(before: [u64; 3], after: [u64; 3]) -> Value {
+    let [calls, read_units, write_units] = [0, 1, 2].map(|place| after[place] - before[place]);
+    json!({"calls": calls, "read_units": read_units, "write_units": write_units})
+}
+
+/// Asserts that the file has what was counted. `make accept` writes it there.
+fn assert_counted(name: &str, counted: &Value) {
+    static FILE: Mutex<()> = Mutex::new(());
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/infra/cost/counts.json");
+    let _alone = FILE.lock();
+    let mut file: BTreeMap<String, Value> =
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        file.insert(name.to_owned(), counted.clone());
+        let text = serde_json::to_string_pretty(&file).unwrap();
+        std::fs::write(path, format!("{text}\n")).unwrap();
+    }
+    let known = file.get(name);
+    assert_eq!(known, Some(counted), "{name} in infra/cost/counts.json");
+}
+
+fn keys() -> KeySettings {
+    KeySettings {
+        account_id: ACCOUNT.to_owned(),
+        member_accounts: BTreeSet::new(),
+        dormant_days: 90,
+        canaries: BTreeSet::new(),
+    }
+}
+
+fn deliver(store: &DynamoStore<MemoryTable>, clock: &Hands) -> u64 {
+    let delivery = Delivery {
+        store,
+        directory: &Directory::new(clock.clone()),
+        clock,
+        policies: &Policies::default(),
+        keys: &keys(),
+        account_names: &BTreeMap::new(),
+        holder: "count",
+    };
+    let mut sinks = BTreeMap::from([("guance".to_owned(), Open)]);
+    let deadline = (clock.0.get() + 80) * 1000;
+    let drained = block_on(drain(&delivery, &mut sinks, deadline));
+    assert!(drained["guance"].error.is_none());
+    drained["guance"].sent
+}
+
+#[test]
+fn a_call_that_finds_nothing_to_send_takes_four_reads_for_a_sink() {
+    let table = MemoryTable::default();
+    let store = store(&table, telling());
+    let clock = Hands::at(START);
+    assert_eq!(deliver(&store, &clock), 0);
+    assert_counted("idle_round_of_a_sink", &since([0; 3], taken(store.table())));
+}
+
+/// Commits the demo's errors as a subscription hands them over. Each batch comes so late after the one before that no head
+/// is remembered, which is the most that a batch takes.
+#[test]
+fn a_batch_takes_no_more_than_this_where_nothing_is_remembered() {
+    let demo = demo::trail(&demo::Plan::default());
+    let table = MemoryTable::default();
+    let mut store = store(
+        &table,
+        Settings {
+            learn_hours: 0,
+            ..Settings::default()
+        },
+    );
+    let rules = Rules::default();
+    let mut folding = Folding::new(Limits::default(), &rules).with_samples();
+    let (mut batches, mut events, mut now) = (0_u64, 0, crate::table::now().seconds());
+    for payload in demo.payloads(BATCH_RECORDS) {
+        now += 120;
+        store.set_now(EventTime::from_seconds(now).unwrap());
+        let folded = folding
+            .fold(payload.as_bytes(), Layout::Guess, None)
+            .unwrap();
+        let done = block_on(commit(&mut store, "payload", folded)).unwrap();
+        folding.learn(&done);
+        batches += 1;
+        events += done.books.clustered;
+    }
+    let items = table.items();
+    let manifests = items.iter().filter(|item| item.key.pk.starts_with("M#"));
+    let bytes: u64 = manifests.clone().map(crate::table::size).sum();
+    let mut counted = since([0; 3], taken(store.table()));
+    counted["batches"] = json!(batches);
+    counted["events"] = json!(events);
+    counted["manifests"] = json!(manifests.count());
+    counted["manifest_bytes"] = json!(bytes);
+    let heads = items.iter().filter(|item| item.key.sk == "HEAD").count();
+    counted["clusters"] = json!(heads);
+    assert_counted("batches_of_the_demo", &counted);
+}
+
+/// Returns the failures of an hour: of so many clusters, each twice.
+fn failures(hour: i64, clusters: u64) -> Vec<Value> {
+    let failure = |number: u64| {
+        let at = START + hour * HOUR + i64::try_from(number).unwrap() * 10;
+        record(json!({
+            "eventID": id(u64::try_from(hour).unwrap() * 10_000 + number),
+            "eventTime": EventTime::from_seconds(at).unwrap().to_string(),
+            "eventName": format!("GetThing{}", number % clusters),
+            "errorCode": "ThrottlingException",
+        }))
+    };
+    (0..2 * clusters).map(failure).collect()
+}
+
+/// Commits hours of failures, each as a batch, and takes stock after each; returns what the last run took and how many
+/// bytes the manifests of an hour have.
+fn steady(clusters: u64) -> (Value, u64) {
+    let (table, bucket, clock) = (
+        MemoryTable::default(),
+        MemoryBucket::default(),
+        Hands::default(),
+    );
+    let mut counted = Value::Null;
+    for hour in 0..12 {
+        let at = START + (hour + 1) * HOUR + 1200;
+        clock.0.set(at);
+        let mut store = store(&table, telling());
+        store.set_now(EventTime::from_seconds(at).unwrap());
+        ingest(&mut store, &lines(&failures(hour, clusters)));
+        let before = taken(store.table());
+        let plan = Plan {
+            retention_days: 35,
+            deadline: i64::MAX,
+            summaries: Summaries::New,
+            keys: keys(),
+            diagnosis: None,
+        };
+        let directory = Directory::new(clock.clone());
+        block_on(run(&mut store, &bucket, &directory, &clock, &plan)).unwrap();
+        counted = since(before, taken(store.table()));
+    }
+    let items = table.items();
+    let manifests: Vec<_> = items
+        .iter()
+        .filter(|item| item.key.pk.starts_with("M#"))
+        .collect();
+    let bytes: u64 = manifests.iter().map(|item| crate::table::size(item)).sum();
+    (counted, bytes / manifests.len() as u64)
+}
+
+#[test]
+fn an_inspection_reads_what_came_and_not_what_it_knows() {
+    for clusters in [1, 200] {
+        let (mut counted, bytes) = steady(clusters);
+        counted["bytes_of_an_hour"] = json!(bytes);
+        assert_counted(&format!("inspection_of_{clusters}_clusters"), &counted);
+    }
+}
+
+#[test]
+fn an_alert_reads_the_hours_around_it_and_the_heads_of_what_failed_in_them() {
+    for clusters in [1, 200] {
+        let table = MemoryTable::default();
+        let clock = Hands::default();
+        for hour in 0..3 {
+            let at = START + hour * HOUR + 3500;
+            clock.0.set(at);
+            let mut store = store(&table, telling());
+            store.set_now(EventTime::from_seconds(at).unwrap());
+            ingest(&mut store, &lines(&failures(hour, clusters)));
+            deliver(&store, &clock);
+        }
+        let new = record(json!({
+            "eventID": id(77),
+            "eventTime": EventTime::from_seconds(clock.0.get()).unwrap().to_string(),
+            "eventName": "GetNewThing",
+            "errorCode": "ThrottlingException",
+        }));
+        let mut store = store(&table, telling());
+        store.set_now(EventTime::from_seconds(clock.0.get()).unwrap());
+        ingest(&mut store, &lines(&[new]));
+        let before = taken(store.table());
+        assert_eq!(deliver(&store, &clock), 1);
+        let counted = since(before, taken(store.table()));
+        assert_counted(&format!("alert_among_{clusters}_clusters"), &counted);
+    }
+}
