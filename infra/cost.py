@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""Computes what a stack costs in a month, from what runs were counted to take and a list of prices.
+
+infra/cost/counts.json has what the tests count (tests/it/cost.rs, which fails when it is otherwise), infra/cost/prices.json the
+prices with their sources and their date. What is assumed stands in ACCOUNTS and ASSUMED below and on the page.
+
+Usage: cost.py                    prints the tables
+       cost.py --prices FILE      prints them by other prices
+       cost.py --check            fails when docs/cost.md has other tables, or when a goal is missed
+       cost.py --write            writes them there
+Exit codes: 0 good, 1 not good, 2 wrong usage.
+"""
+
+import json
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "infra" / "cost"
+PAGE = ROOT / "docs" / "cost.md"
+BEGIN, END = "<!-- cost -->\n", "<!-- /cost -->\n"
+
+HOURS, MINUTES = 730, 43_800
+GB = 1e9
+
+# Three accounts, by what is assumed of a month: errors; log groups; sinks; secrets; clusters that fail within an hour; calls
+# of deliver that send something, and hours with some; hours with a new cluster; what CloudTrail writes to CloudWatch Logs, in GB.
+ACCOUNTS = {
+    "small": dict(errors=10_000, groups=1, sinks=1, secrets=1, clusters=5, sends=60, alert_hours=50, new_hours=40, trail_gb=3),
+    "busy": dict(errors=1_000_000, groups=1, sinks=1, secrets=1, clusters=100, sends=600, alert_hours=300, new_hours=250, trail_gb=60),
+    "organization": dict(
+        errors=50_000_000, groups=1, sinks=2, secrets=1, clusters=1_000, sends=3_000, alert_hours=730, new_hours=730, trail_gb=1_950
+    ),
+}
+NAMES = {
+    "small": "a small account, 10,000 errors", "busy": "a busy one, 1 million", "organization": "200 accounts, 50 million",
+}
+# Dollars a month at most: with dashboard and alarms on, and without both; and a look at the dashboard.
+GOALS = {"small": 9, "organization": 35}
+GOAL_BARE, GOAL_LOOK = 2, 0.01
+
+# What no test counts: milliseconds that Lambda bills, and bytes of the log of a call, with the lines that Lambda adds.
+ASSUMED = {
+    "memory_gb": 0.25, "ingest_ms": 60, "deliver_ms": 40, "send_ms": 500, "inspect_ms": 10_000, "widget_ms": 300,
+    "ingest_log_bytes": 1_400, "deliver_log_bytes": 1_250, "inspect_log_bytes": 2_000, "retention_days": 35,
+}
+
+# Metrics by when they are written: each hour, for each sink each hour, in hours with errors, and now and then.
+METRICS = {
+    "alarms": {"always": ["InspectionBehindHours", "RedriveLeft", "BackfillLeft"], "sink": ["OldestAlertSeconds"]},
+    "dashboard": {
+        "always": ["InspectionBehindHours", "OpenClusters"], "sink": ["OldestAlertSeconds"], "errors": ["SourceLagSeconds", "Errors"],
+        "new": ["NewClusters"], "alerts": ["AlertsSent"],
+    },
+}
+
+
+def alarms(groups, sinks):
+    """Returns how many alarms a stack has; tests/stack/test_cost.py compares it with the template."""
+    return 13 + 2 * groups + 3 * sinks + bool(sinks)
+
+
+def metrics(of, switches):
+    """Returns how many metrics are written in the mean: each counts for the hours in which it is written."""
+    batches = of["errors"] / 12
+    hours = {
+        "always": HOURS, "sink": HOURS * of["sinks"], "errors": min(HOURS, batches), "new": of["new_hours"],
+        "alerts": of["alert_hours"] * of["sinks"],
+    }
+    written = {(when, name) for switch in switches for when, names in METRICS[switch].items() for name in names}
+    return sum(hours[when] for when, _ in written) / HOURS
+
+
+def quantities(of, counts, switches):
+    """Returns what a month takes: by driver, how much of which price."""
+    demo = counts["batches_of_the_demo"]
+    batches = of["errors"] / (demo["events"] / demo["batches"])
+    each = lambda name: demo[name] / demo["batches"]
+    hour_units = batches / HOURS * each("manifest_bytes") / 4096
+    # An inspection reads what it has not taken and the two hours before, an alert its hour and the one before; and the heads.
+    stock = counts["inspection_of_1_clusters"]["read_units"] + of["clusters"] + 3 * hour_units
+    alert = counts["alert_among_1_clusters"]["read_units"] + of["clusters"] + 2 * hour_units
+    idle = MINUTES * of["sinks"] * counts["idle_round_of_a_sink"]["read_units"]
+    told = of["sends"] * of["sinks"]
+    reads = batches * each("read_units") + HOURS * stock + of["sends"] * alert + idle
+    # What is told is a row, written in a transaction, beside what its sending takes.
+    writes = batches * each("write_units") + told * (2 + counts["alert_among_1_clusters"]["write_units"])
+    stored = batches * each("manifest_bytes") * ASSUMED["retention_days"] / 30.4 / GB
+    calls = batches + MINUTES + of["sends"] + HOURS
+    milliseconds = (
+        batches * ASSUMED["ingest_ms"] + MINUTES * ASSUMED["deliver_ms"] + of["sends"] * ASSUMED["send_ms"] + HOURS * ASSUMED["inspect_ms"]
+    )
+    log_bytes = (
+        batches * ASSUMED["ingest_log_bytes"] + MINUTES * of["sinks"] * ASSUMED["deliver_log_bytes"] + HOURS * ASSUMED["inspect_log_bytes"]
+    )
+    return {
+        "custom metrics": [(metrics(of, switches), "metric_month")],
+        "alarms": [(alarms(of["groups"], of["sinks"]) if "alarms" in switches else 0, "alarm_month")],
+        "dashboard": [("dashboard" in switches, "dashboard_month")],
+        "Lambda": [(calls / 1e6, "lambda_million"), (milliseconds / 1000 * ASSUMED["memory_gb"], "lambda_gb_second")],
+        "DynamoDB writes": [(writes / 1e6, "write_million")],
+        "DynamoDB reads": [(reads / 1e6, "read_million")],
+        "DynamoDB storage and recovery": [(stored, "table_gb_month"), (stored, "backup_gb_month")],
+        "own logs": [(log_bytes / GB, "log_gb"), (log_bytes / GB, "log_storage_gb_month")],
+        "GetMetricData of the inspection": [(HOURS * (of["groups"] + 1) / 1000, "get_metric_data_1000")],
+        # Four objects are read and written once a run, and one list is asked for.
+        "S3": [(HOURS * 5 / 1000, "s3_put_1000"), (HOURS * 4 / 1000, "s3_get_1000"), (0.1, "s3_gb_month")],
+        "Scheduler": [((MINUTES + HOURS) / 1e6, "schedule_million")],
+        "SNS": [(told / 1e6, "topic_million")],
+        "Secrets Manager": [(of["secrets"], "secret_month"), (MINUTES / 5 / 10_000, "secret_10000")],
+    }
+
+
+def look(of, counts):
+    """Returns what a look at the dashboard takes: its metrics, and the list of clusters with those of an hour."""
+    demo = counts["batches_of_the_demo"]
+    hour_units = of["errors"] / (demo["events"] / demo["batches"]) / HOURS * demo["manifest_bytes"] / demo["batches"] / 4096
+    shown = 16 + 5 * of["sinks"] + 2 * of["groups"]
+    # Two hours that the inspection has not taken, and 25 clusters with their marks.
+    return [
+        (shown / 1000, "get_metric_data_1000"), ((8 + 2 * hour_units + 50) / 1e6, "read_million"), (1 / 1e6, "lambda_million"),
+        (ASSUMED["widget_ms"] / 1000 * ASSUMED["memory_gb"], "lambda_gb_second"), (1 / 1000, "s3_get_1000"),
+    ]
+
+
+def dollars(items, prices):
+    return sum(amount * prices[name]["price"] for amount, name in items)
+
+
+def computed(counts, prices):
+    """Returns the tables as text, and the goals that are missed."""
+    missed, lines = [], []
+    both, sums = ("alarms", "dashboard"), {}
+    lines += ["| a month | " + " | ".join(NAMES.values()) + " |", "|---|---|---|---|"]
+    taken = {name: quantities(of, counts, both) for name, of in ACCOUNTS.items()}
+    for driver in taken["small"]:
+        lines.append(f"| {driver} | " + " | ".join(f"{dollars(of[driver], prices):.2f}" for of in taken.values()) + " |")
+    for text, switches in (("**sum with dashboard and alarms**", both), ("sum with alarms alone", both[:1]), ("sum without both", ())):
+        sums[switches] = {
+            name: sum(dollars(items, prices) for items in quantities(of, counts, switches).values()) for name, of in ACCOUNTS.items()
+        }
+        lines.append(f"| {text} | " + " | ".join(f"{one:.2f}" for one in sums[switches].values()) + " |")
+    looks = {name: dollars(look(of, counts), prices) for name, of in ACCOUNTS.items()}
+    lines.append("| a look at the dashboard | " + " | ".join(f"{one:.4f}" for one in looks.values()) + " |")
+    trail = [dollars([(of["trail_gb"], "log_gb")], prices) for of in ACCOUNTS.values()]
+    lines.append("| beside it: CloudTrail into CloudWatch Logs | " + " | ".join(f"{one:.2f}" for one in trail) + " |")
+    mean = ", ".join(f"{metrics(of, both):.1f} ({name})" for name, of in ACCOUNTS.items())
+    lines += ["", f"Metrics in the mean, with dashboard and alarms: {mean}.", ""]
+    for name, goal in GOALS.items():
+        if sums[both][name] > goal:
+            missed.append(f"{name}: {sums[both][name]:.2f} is more than {goal}")
+    if sums[()]["small"] > GOAL_BARE:
+        missed.append(f"small without both: {sums[()]['small']:.2f} is more than {GOAL_BARE}")
+    missed += [f"a look in {name}: {one:.4f} is more than {GOAL_LOOK}" for name, one in looks.items() if one > GOAL_LOOK]
+    lines += ["| price | dollars | for a | source |", "|---|---|---|---|"]
+    lines += [f"| `{name}` | {one['price']:g} | {one['unit']} | {one['source']} |" for name, one in prices.items()]
+    return "\n".join(lines) + "\n", missed
+
+
+def main(arguments):
+    verb, *rest = arguments or ["print"]
+    if (verb, len(rest)) not in (("print", 0), ("--prices", 1), ("--check", 0), ("--write", 0)):
+        print(__doc__, file=sys.stderr)
+        return 2
+    counts = json.loads((FOLDER / "counts.json").read_text(encoding="utf-8"))
+    listed = pathlib.Path(rest[0]) if rest else FOLDER / "prices.json"
+    tables, missed = computed(counts, json.loads(listed.read_text(encoding="utf-8"))["prices"])
+    if verb in ("print", "--prices"):
+        print(tables, *missed, sep="\n")
+        return 0
+    page = PAGE.read_text(encoding="utf-8")
+    before, _, rest_of_page = page.partition(BEGIN)
+    known, _, after = rest_of_page.partition(END)
+    if verb == "--write":
+        PAGE.write_text(f"{before}{BEGIN}{tables}{END}{after}", encoding="utf-8")
+        return 0
+    if known != tables:
+        missed.append("docs/cost.md has other tables; write them with infra/cost.py --write")
+    print(*(f"cost.py: {one}" for one in missed), sep="\n", file=sys.stderr, end="\n" if missed else "")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,65 @@
+"""The page of costs is what is computed, and computed of what the template has."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from rules import OURS, read_metrics
+from stack import ROOT, Stack
+
+sys.path.insert(0, str(ROOT / "infra"))
+import cost
+
+ALL_SINKS = {"Topic": "create", "EventBusName": "default"}
+
+
+def run(*arguments):
+    command = [sys.executable, str(ROOT / "infra" / "cost.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+class Cost(unittest.TestCase):
+    def test_the_page_is_what_is_computed_and_meets_its_goals(self):
+        done = run("--check")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_other_prices_give_other_tables(self):
+        listed = json.loads((ROOT / "infra" / "cost" / "prices.json").read_text(encoding="utf-8"))
+        listed["prices"]["dashboard_month"]["price"] = 77
+        with tempfile.TemporaryDirectory() as folder:
+            other = pathlib.Path(folder) / "prices.json"
+            other.write_text(json.dumps(listed), encoding="utf-8")
+            done = run("--prices", str(other))
+        self.assertIn("| dashboard | 77.00 | 77.00 | 77.00 |", done.stdout)
+
+    def test_it_counts_the_alarms_of_the_template(self):
+        for names, sinks in [("a", {}), ("a,b", {"Topic": "create"}), ("a", ALL_SINKS)]:
+            stack = Stack(LogGroupNames=names, **sinks)
+            alarms = stack.of_type("AWS::CloudWatch::Alarm")
+            self.assertEqual(len(alarms), cost.alarms(len(names.split(",")), len(sinks)))
+            self.assertEqual(stack.of_type("AWS::CloudWatch::CompositeAlarm"), {})
+
+    def test_it_counts_the_metrics_that_the_template_has_written(self):
+        # What happens now and then counts for nothing, if it is not named.
+        rare = {
+            "AlertsDead", "AlertsFailed", "AlertsSuppressed", "BlindAccounts", "InvariantViolated", "PayloadsQuarantined",
+            "RecordsQuarantined", "SelfDenied", "SinkMisconfigured",
+        }
+        for switch, off in [("alarms", {"Dashboard": "false"}), ("dashboard", {"Alarms": "false"})]:
+            read = {metric for namespace, metric in read_metrics(Stack(Topic="create", **off)) if namespace == OURS}
+            counted = {name for names in cost.METRICS[switch].values() for name in names}
+            with self.subTest(switch):
+                self.assertEqual(read - rare, counted)
+        nothing = Stack(Topic="create", Dashboard="false", Alarms="false")
+        self.assertEqual([one for one in read_metrics(nothing)], [])
+
+    def test_a_small_account_writes_eight_metrics_in_the_mean_at_most(self):
+        self.assertLessEqual(cost.metrics(cost.ACCOUNTS["small"], ("alarms", "dashboard")), 8)
+        self.assertEqual(cost.metrics(cost.ACCOUNTS["small"], ()), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
