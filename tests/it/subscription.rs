@@ -639,7 +639,12 @@ fn failures_of_ones_own_roles_are_ignored_and_refusals_among_them_told() {
     stack.subscription.set_rules(rules);
     let mut without_issuer = by_role(5, "ingest", "AccessDenied");
     without_issuer["userIdentity"]["sessionContext"] = Value::Null;
+    // IAM refuses to tell of keys that it does not know.
+    let mut unknown_key = by_role(6, "ingest", "AccessDenied");
+    unknown_key["eventSource"] = json!("iam.amazonaws.com");
+    unknown_key["eventName"] = json!("GetAccessKeyLastUsed");
     let records = [
+        unknown_key,
         by_role(1, "ingest", "AccessDenied"),
         by_role(2, "ingest", "ThrottlingException"),
         by_role(3, "ingest", "ThrottlingException"),
@@ -648,12 +653,12 @@ fn failures_of_ones_own_roles_are_ignored_and_refusals_among_them_told() {
     ];
     let events = records.map(|record| log_event(&record.to_string()));
     let invocation = stack.take(&event_of(&events)).unwrap();
-    assert_eq!(told(&invocation), "clustered 1 of 5, ignored self 4");
+    assert_eq!(told(&invocation), "clustered 1 of 6, ignored self 5");
     assert_eq!(invocation.books.own_refusals, 2);
     let line: Value = serde_json::from_str(&invocation.metric_line("ingest", 0)).unwrap();
     assert_eq!(
         (&line["IgnoredSelf"], &line["SelfDenied"]),
-        (&json!(4), &json!(2))
+        (&json!(5), &json!(2))
     );
 }
 
