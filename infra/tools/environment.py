@@ -15,6 +15,11 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
+
+# The machines for which PyPI has wheels of what is pinned, but for what is named below.
+MACHINES = {"Linux": ("x86_64", "aarch64", "arm64"), "Darwin": ("x86_64", "arm64")}
+WITHOUT = {("emulator", "Darwin", "x86_64"): "cbor2 has no wheel for macOS on x86_64"}
+
 TIMEOUT_SECONDS = 900
 
 # What pip says when PyPI does not answer, in contrast to a package that is not there.
@@ -36,8 +41,12 @@ class CannotBeMade(Exception):
 def commands(name, folder):
     """Makes the environment if need be, and returns the folder of its commands."""
     system, machine = platform.system(), platform.machine()
-    if system != "Linux" or machine not in ("x86_64", "aarch64", "arm64"):
-        raise CannotBeMade(f"the tools of the stack are for Linux on x86_64 or arm64, this is {system} on {machine}")
+    if machine not in MACHINES.get(system, ()):
+        raise CannotBeMade(
+            f"the tools of the stack are for Linux and macOS on x86_64 or arm64, this is {system} on {machine}"
+        )
+    if (name, system, machine) in WITHOUT:
+        raise CannotBeMade(WITHOUT[name, system, machine])
     requirements = HERE / f"{name}.txt"
     wanted = requirements.read_text(encoding="utf-8")
     venv = pathlib.Path(folder).resolve() / name

@@ -27,6 +27,22 @@ const ATTEMPT_SECONDS: Duration = Duration::from_secs(2);
 /// How long a call may take with all its attempts.
 const OPERATION_SECONDS: Duration = Duration::from_secs(15);
 
+/// How long one attempt to read a page of a log group may take. CloudWatch Logs answers when it has gone through
+/// much of the group, and an attempt that is cut off begins anew.
+const PAGE_ATTEMPT_SECONDS: Duration = Duration::from_secs(30);
+
+/// How long a page may take with all its attempts.
+const PAGE_SECONDS: Duration = Duration::from_secs(100);
+
+/// Returns how long a page of a log group may take, where so much time is left.
+pub fn page_timeouts(left: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_SECONDS)
+        .operation_attempt_timeout(PAGE_ATTEMPT_SECONDS)
+        .operation_timeout(PAGE_SECONDS.min(left))
+        .build()
+}
+
 /// What the environment of a function says about where its services are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Surroundings {

@@ -1,15 +1,17 @@
 //! Log groups of CloudWatch Logs, read again.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::fmt::Debug;
+use std::time::Instant;
 
 use aws_config::SdkConfig;
 use aws_sdk_cloudwatchlogs::Client;
+use aws_sdk_cloudwatchlogs::config::Builder;
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudwatchlogs::types::{FilteredLogEvent, SubscriptionFilter};
 use service::ports::{LogEvent, LogGroupError, LogGroups, LogPage, LogQuery, Subscribed};
 
-use crate::refusal;
+use crate::{function, refusal};
 
 /// The log groups of an account and region.
 #[derive(Debug)]
@@ -17,6 +19,8 @@ pub struct CloudWatchLogs {
     config: SdkConfig,
     /// Made when it is first used.
     client: OnceCell<Client>,
+    /// When the invocation has to be through, within a function.
+    deadline: Cell<Option<Instant>>,
 }
 
 impl CloudWatchLogs {
@@ -25,7 +29,22 @@ impl CloudWatchLogs {
         Self {
             config: config.clone(),
             client: OnceCell::new(),
+            deadline: Cell::new(None),
         }
+    }
+
+    /// Gives pages as long as they may take within a function, and until a moment at most.
+    pub fn end_by(&self, deadline: Instant) {
+        self.deadline.set(Some(deadline));
+    }
+
+    /// Returns what is different for pages.
+    fn patience(&self) -> Builder {
+        let left = self.deadline.get();
+        let left = left.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let mut patience = Builder::new();
+        patience.set_timeout_config(left.map(function::page_timeouts));
+        patience
     }
 
     fn client(&self) -> &Client {
@@ -48,7 +67,8 @@ impl LogGroups for CloudWatchLogs {
             .set_limit(query.page_max.map(i32::from))
             .set_next_token(token.map(str::to_owned));
         let pattern = (!query.pattern.is_empty()).then(|| query.pattern.clone());
-        let answer = request.set_filter_pattern(pattern).send().await;
+        let request = request.set_filter_pattern(pattern).customize();
+        let answer = request.config_override(self.patience()).send().await;
         let answer = answer.map_err(|error| match failed(&query.group, &error) {
             LogGroupError::Unavailable { .. }
                 if token.is_some() && error.code() == Some("InvalidParameterException") =>

@@ -99,7 +99,11 @@ impl Deliveries for CloudWatch {
     }
 }
 
-/// Asks what could not be delivered from a log group, or, where there is none, what the function dropped.
+/// Asks what could not be delivered from a log group, or, where there is none, what the function dropped and
+/// Lambda could not put into the bucket either. `AsyncEventsDropped` counts what lies in the bucket, too: that is
+/// taken back in from there.
+///
+/// Source: AWS Lambda Developer Guide, "Types of metrics for Lambda functions", asynchronous invocation metrics.
 fn query(place: usize, group: Option<&String>, way: &Way<'_>) -> MetricDataQuery {
     let metric = match group {
         Some(group) => metric(
@@ -113,7 +117,7 @@ fn query(place: usize, group: Option<&String>, way: &Way<'_>) -> MetricDataQuery
         ),
         None => metric(
             "AWS/Lambda",
-            "AsyncEventsDropped",
+            "DestinationDeliveryFailures",
             &[("FunctionName", way.function)],
         ),
     };

@@ -54,9 +54,14 @@ impl Own {
     }
 }
 
+/// The question that IAM refuses where it does not know the key: that is an answer, and takes no permission more.
+const ASKED_ABOUT_KEYS: (&str, &str) = ("iam.amazonaws.com", "GetAccessKeyLastUsed");
+
 /// Tells whether a failure of our own is a refusal: something that we need is not allowed.
-pub fn is_refusal(class: Class) -> bool {
-    matches!(class, Class::Denied | Class::Vpce)
+pub fn is_refusal(record: &Record<'_>, class: Class) -> bool {
+    let called = (record.event_source.as_deref(), record.event_name.as_deref());
+    let (source, name) = ASKED_ABOUT_KEYS;
+    matches!(class, Class::Denied | Class::Vpce) && called != (Some(source), Some(name))
 }
 
 impl Role {

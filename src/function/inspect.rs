@@ -1,7 +1,7 @@
 //! The function that takes stock every hour: it takes back in what failed, reads the log groups again where
 //! something was lost, inspects the hours that are over, and reads again where nothing came.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws::bucket::S3Bucket;
 use aws::dynamodb::DynamoStore;
@@ -248,6 +248,7 @@ impl Function for Inspect {
         self.store.set_now(now());
         let left = left(context, SPARE).unwrap_or_default();
         let deadline = milliseconds() + i64::try_from(left.as_millis()).unwrap_or_default();
+        self.logs.end_by(Instant::now() + left);
         match self.take_stock(&request_id, deadline).await {
             // A run that did all it could has failed all the same where a person has to put something right: that
             // is what the alarm of failed runs reads.

@@ -347,8 +347,8 @@ pub struct Way<'w> {
 pub struct Failures {
     /// The hour.
     pub hour: Window,
-    /// Whose events could not be delivered; where there is no log group, the function dropped what was
-    /// delivered to it, and that may have been of any.
+    /// Whose events could not be delivered; where there is no log group, what was delivered to the function failed
+    /// and could not be kept in the bucket, and that may have been of any.
     pub group: Option<String>,
     /// How much it was.
     pub count: u64,

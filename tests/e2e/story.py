@@ -442,14 +442,20 @@ class Story:
             assert self.clusters()[about] == 1, self.clusters()
 
     def read_again_what_was_lost(self):
-        dropped = {
-            "MetricName": "AsyncEventsDropped", "Value": 1, "Timestamp": time.time() - 3600,
-            "Dimensions": [{"Name": "FunctionName", "Value": FUNCTION}],
-        }
-        self.client("cloudwatch").put_metric_data(Namespace="AWS/Lambda", MetricData=[dropped])
         before = self.clusters()
-        # With the six hours before it, of each log group; and once.
-        for hours in (7 * len(GROUPS), 0):
+        # What was dropped lies in the bucket. What could not be put there is read again, with the six hours before
+        # it, of each log group; and once.
+        for metric, hours in (
+            ("AsyncEventsDropped", 0),
+            ("DestinationDeliveryFailures", 7 * len(GROUPS)),
+            (None, 0),
+        ):
+            if metric:
+                failed = {
+                    "MetricName": metric, "Value": 1, "Timestamp": time.time() - 3600,
+                    "Dimensions": [{"Name": "FunctionName", "Value": FUNCTION}],
+                }
+                self.client("cloudwatch").put_metric_data(Namespace="AWS/Lambda", MetricData=[failed])
             assert not self.take_stock(), "no stock is taken"
             line = self.inspections()[-1]
             assert (line["backfilled_hours"], line["backfill_left"]) == (hours, 0), line

@@ -280,19 +280,17 @@ fn what_cloudwatch_says_was_not_delivered_is_told_by_hour_and_log_group() {
     of_group(&groups[1], "watch", -1, 0, 1.0);
     of_group(&groups[1], "other", -1, 0, 9.0);
     of_group(&groups[1], "watch", -3, 0, 9.0);
-    let dropped = |function: &str, value| {
+    let failed = |metric: &str, function: &str, value| {
         let at = this.plus(-1).start();
-        let datum = datum(
-            "AsyncEventsDropped",
-            &[("FunctionName", function)],
-            at,
-            value,
-        );
+        let datum = datum(metric, &[("FunctionName", function)], at, value);
         put(&emulator, "AWS/Lambda", datum);
     };
     let function = format!("{}-ingest", emulator.name());
-    dropped(&function, 2.0);
-    dropped("other", 9.0);
+    failed("DestinationDeliveryFailures", &function, 2.0);
+    failed("DestinationDeliveryFailures", "other", 9.0);
+    // What Lambda gave up and put into the bucket is taken back in from there. To read it again would take seven
+    // hours of each log group for every event.
+    failed("AsyncEventsDropped", &function, 5.0);
     let way = Way {
         groups: &groups,
         filter: "watch",

@@ -641,7 +641,12 @@ fn failures_of_ones_own_roles_are_ignored_and_refusals_among_them_told() {
     stack.subscription.set_rules(Rules::default());
     let mut without_issuer = by_role(5, "ingest", "AccessDenied");
     without_issuer["userIdentity"]["sessionContext"] = Value::Null;
+    // IAM refuses to tell of keys that it does not know.
+    let mut unknown_key = by_role(6, "ingest", "AccessDenied");
+    unknown_key["eventSource"] = json!("iam.amazonaws.com");
+    unknown_key["eventName"] = json!("GetAccessKeyLastUsed");
     let records = [
+        unknown_key,
         by_role(1, "ingest", "AccessDenied"),
         by_role(2, "ingest", "ThrottlingException"),
         by_role(3, "ingest", "ThrottlingException"),
@@ -650,9 +655,9 @@ fn failures_of_ones_own_roles_are_ignored_and_refusals_among_them_told() {
     ];
     let events = records.map(|record| log_event(&record.to_string()));
     let invocation = stack.take(&event_of(&events)).unwrap();
-    assert_eq!(told(&invocation), "clustered 1 of 5, ignored self 4");
+    assert_eq!(told(&invocation), "clustered 1 of 6, ignored self 5");
     assert_eq!(invocation.books.own_refusals, 2);
-    assert_eq!(invocation.books.ignored_own(), 4);
+    assert_eq!(invocation.books.ignored_own(), 5);
     let line = invocation.metric_line(&all_metrics(), 0).unwrap();
     let line: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(line["SelfDenied"], 2);

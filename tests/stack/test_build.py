@@ -9,7 +9,9 @@ from unittest import mock
 from stack import ROOT, Stack
 
 sys.path.insert(0, str(ROOT / "infra"))
+sys.path.insert(0, str(ROOT / "infra" / "tools"))
 import build  # infra/build.py
+import environment  # infra/tools/environment.py
 
 
 def binary(folder, processor, symbols=b"GLIBC_2.2.5 GLIBC_2.34"):
@@ -19,7 +21,62 @@ def binary(folder, processor, symbols=b"GLIBC_2.2.5 GLIBC_2.34"):
     return path
 
 
+def machine(system, processor):
+    """Returns what makes this machine look like another one."""
+    return mock.patch.multiple(
+        "platform", system=mock.Mock(return_value=system), machine=mock.Mock(return_value=processor)
+    )
+
+
 class Build(unittest.TestCase):
+    def test_macos_builds_for_linux_whatever_its_processor(self):
+        target = pathlib.Path("target")
+        for processor in ("arm64", "x86_64"):
+            for architecture, triple in (("arm64", "aarch64"), ("x86_64", "x86_64")):
+                with (
+                    machine("Darwin", processor),
+                    mock.patch.object(build, "tools", return_value="the-tools"),
+                    mock.patch.object(build, "cargo") as cargo,
+                ):
+                    built = build.build(architecture, target)
+                command, folder, tools = cargo.call_args.args
+                self.assertEqual(cargo.call_count, 1, "it is never built for macOS")
+                self.assertEqual(command[:4], ["lambda", "build", "--target", f"{triple}-unknown-linux-gnu.2.34"])
+                self.assertEqual((folder, tools), (target, "the-tools"))
+                self.assertEqual(built, target / "cargo-lambda" / architecture / "bootstrap" / "bootstrap")
+
+    def test_what_is_built_on_macos_for_itself_is_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "bootstrap"
+            path.write_bytes(bytes.fromhex("cffaedfe0c000001") + bytes(40))
+            self.assertIn("no binary for arm64", build.complaint(path, "arm64"))
+
+    def test_environments_are_made_where_their_packages_have_wheels(self):
+        cases = [
+            (name, system, processor, is_made)
+            for name in ("cross", "sam", "emulator")
+            for system, processor, is_made in (
+                ("Linux", "x86_64", True),
+                ("Linux", "aarch64", True),
+                ("Darwin", "arm64", True),
+                ("Darwin", "x86_64", name != "emulator"),
+                ("Darwin", "ppc", False),
+                ("Windows", "AMD64", False),
+            )
+        ]
+        for name, system, processor, is_made in cases:
+            with (
+                self.subTest(name=name, system=system, processor=processor),
+                tempfile.TemporaryDirectory() as folder,
+                machine(system, processor),
+                mock.patch.object(environment, "make", lambda venv, _: venv.mkdir()),
+            ):
+                if is_made:
+                    self.assertEqual(environment.commands(name, folder), pathlib.Path(folder).resolve() / name / "bin")
+                else:
+                    with self.assertRaises(environment.CannotBeMade):
+                        environment.commands(name, folder)
+
     def test_what_lambda_would_not_start_is_refused(self):
         with tempfile.TemporaryDirectory() as folder:
             self.assertIsNone(build.complaint(binary(folder, 183), "arm64"))

@@ -24,8 +24,8 @@ const OWED_HOURS: i64 = 7 * 24;
 /// tried shortly after a full hour.
 const DELIVERY_HOURS: i64 = 1;
 
-/// The same where the function dropped an event: that may wait for six hours before (`MaximumEventAgeInSeconds`
-/// in template.yaml).
+/// The same where an event of the function was lost: that may wait for six hours before (`MaximumEventAgeInSeconds`
+/// in template.yaml). What lies in the bucket is not lost.
 const DROPPED_HOURS: i64 = 6;
 
 /// How much of what was read last is read again while nobody is subscribed, in seconds: what was logged a

@@ -480,7 +480,7 @@ impl Folded {
             }
             Fate::Ignored(class, reason) => {
                 *self.books.ignored.entry(reason).or_default() += 1;
-                self.books.own_refusals += u64::from(reason == OWN && is_refusal(class));
+                self.books.own_refusals += u64::from(reason == OWN && is_refusal(&record, class));
             }
             Fate::Clustered(class) => {
                 let rules = finder.rules;

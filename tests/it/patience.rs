@@ -1,0 +1,88 @@
+//! How long AWS may take: a page of a log group longer than anything else, and never longer than the invocation.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use aws::function::Surroundings;
+use aws::logs::CloudWatchLogs;
+use aws_sdk_cloudwatch::config::{Credentials, SharedCredentialsProvider};
+use records::time::EventTime;
+use serde_json::json;
+use service::ports::{LogGroupError, LogGroups as _, LogQuery};
+
+use crate::emulator::enter;
+
+/// Longer than an attempt of any other call may take.
+const SLOW: Duration = Duration::from_secs(3);
+
+/// Answers with one page, slowly.
+fn slow_logs() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            thread::spawn(move || answer(stream.unwrap()));
+        }
+    });
+    address
+}
+
+fn answer(mut stream: TcpStream) {
+    let _ = stream.read(&mut [0; 8192]);
+    thread::sleep(SLOW);
+    let event = json!({"eventId": "1", "logStreamName": "trail", "timestamp": 1, "message": "{}"});
+    let page = json!({"events": [event]}).to_string();
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.1\r\nConnection: close";
+    // Who waits no longer is gone.
+    let _ = write!(
+        stream,
+        "{head}\r\nContent-Length: {}\r\n\r\n{page}",
+        page.len()
+    );
+}
+
+#[test]
+fn a_page_of_a_log_group_may_take_long_but_not_beyond_the_invocation() {
+    enter();
+    let address = slow_logs();
+    let surroundings = [
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_ENDPOINT_URL", &address),
+    ];
+    let config = Surroundings::of(surroundings).config().into_builder();
+    let credentials = Credentials::new("AKID", "secret", None, None, "tests");
+    let config = config.credentials_provider(SharedCredentialsProvider::new(credentials));
+    let logs = CloudWatchLogs::new(&config.build());
+    let query = LogQuery {
+        group: "trail".to_owned(),
+        pattern: String::new(),
+        from: EventTime::FIRST,
+        until: EventTime::LAST,
+        page_max: None,
+    };
+    let page = || pollster::block_on(logs.events(&query, None));
+    logs.end_by(Instant::now() + Duration::from_secs(60));
+    assert_eq!(page().unwrap().events.len(), 1);
+    let begun = Instant::now();
+    logs.end_by(begun + Duration::from_millis(300));
+    let late = page().unwrap_err();
+    assert!(
+        matches!(late, LogGroupError::Unavailable { .. }),
+        "{late:?}"
+    );
+    assert!(
+        begun.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        begun.elapsed()
+    );
+    // The time is over: nothing is asked any more.
+    let begun = Instant::now();
+    page().unwrap_err();
+    assert!(
+        begun.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        begun.elapsed()
+    );
+}
