@@ -33,8 +33,9 @@ pub async fn tables_of(config: &SdkConfig, stack: &str) -> Result<Vec<String>, T
     Ok(found)
 }
 
-/// Returns the buckets that a stack has made in the region, with those that stayed when an earlier one of its name was
-/// deleted. CloudFormation calls a bucket after its stack and its place in the template, in small letters.
+/// Returns the buckets that a stack has made in the region.
+///
+/// Those that stayed when an earlier one of its name was deleted are among them. CloudFormation calls a bucket after its stack and its place in the template, in small letters.
 ///
 /// # Errors
 /// [`BucketError`] when the buckets cannot be listed.

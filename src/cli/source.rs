@@ -65,7 +65,7 @@ pub struct RulesArguments {
     /// be given several times
     #[arg(long, value_name = "ID", value_parser = account_id)]
     pub trail_account: Vec<String>,
-    /// Ignore as well what the settings file of a stack says: its trail_accounts and its self_principals
+    /// Ignore as well what the settings file of a stack says: its trail accounts and its self principals
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
 }

@@ -22,7 +22,7 @@ pub struct Arguments {
     /// Put it into the bucket of this deployed stack
     #[arg(long, value_name = "NAME", required_unless_present = "bucket")]
     stack: Option<String>,
-    /// Put it into this bucket, which the stack's output BucketName names
+    /// Put it into this bucket, the one that the outputs of the stack name
     #[arg(long, value_name = "NAME", conflicts_with = "stack")]
     bucket: Option<String>,
     /// The settings file
