@@ -166,7 +166,8 @@ class Story:
         while True:
             (stack,) = stacks.describe_stacks(StackName=STACK)["Stacks"]
             if not stack["StackStatus"].endswith("_IN_PROGRESS"):
-                return stack["StackStatus"], stacks.describe_stack_events(StackName=STACK)["StackEvents"]
+                pages = stacks.get_paginator("describe_stack_events").paginate(StackName=STACK)
+                return stack["StackStatus"], [one for page in pages for one in page["StackEvents"]]
             assert time.monotonic() < end, f"the stack stays {stack['StackStatus']}"
             time.sleep(0.2)
 
