@@ -346,7 +346,7 @@ class Template(unittest.TestCase):
         self.assertEqual(len(left), 4)
         # One log group of the longest name is counted already; docs/settings.md says how much more there may be.
         self.assertGreaterEqual(min(left.values()), 0, left)
-        self.assertGreaterEqual(left[INSPECT], 450, left)
+        self.assertGreaterEqual(left[INSPECT], 290, left)
 
     def test_each_parameter_that_an_environment_has_is_bounded(self):
         source = parsed(TEMPLATE)
