@@ -71,7 +71,6 @@ class Story:
             self.refuse_a_wrong_parameter_before_any_change,
             self.take_back_what_a_failed_first_deployment_made,
             self.deploy,
-            # Before any invocation fails, as the emulator counts the errors of all functions for each alarm on one's.
             self.set_off_each_alarm_once,
             self.refuse_what_comes_to_the_bucket_unencrypted,
             self.find_the_clusters_of_both_log_groups,
