@@ -70,7 +70,18 @@ impl SqliteStore {
         // Only a path with a folder is a plain path to SQLite, whatever it begins with.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let flags = OpenFlags::default() - OpenFlags::SQLITE_OPEN_URI;
-        let connection = Connection::open_with_flags(path, flags).map_err(unavailable)?;
+        Self::with(Connection::open_with_flags(path, flags).map_err(unavailable)?)
+    }
+
+    /// Makes a store that is in memory alone.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when SQLite has no room for it.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        Self::with(Connection::open_in_memory().map_err(unavailable)?)
+    }
+
+    fn with(connection: Connection) -> Result<Self, StoreError> {
         connection.busy_timeout(BUSY).map_err(unavailable)?;
         let mut store = Self {
             connection,

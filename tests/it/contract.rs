@@ -12,9 +12,7 @@ macro_rules! contract {
         }
         mod sqlite {
             $(#[test] fn $name() {
-                let place = std::path::Path::new(":memory:");
-                let store = ::sqlite::SqliteStore::open(place);
-                let mut store = store.unwrap();
+                let mut store = ::sqlite::SqliteStore::in_memory().unwrap();
                 store.tell(&["guance"], crate::table::now().seconds());
                 super::$name(&mut store);
             })*

@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::ops::RangeInclusive;
-use std::path::Path;
 
 use alerts::{hint, severity};
 use base64::Engine as _;
@@ -56,7 +55,7 @@ fn check_by(rules: &Rules, records: &[Value], expected: &Expect) {
         assert_eq!(arrived.clustered, books.clustered, "{name}");
         assert_eq!(arrived.read, copies * books.read, "{name}");
     }
-    let mut sqlite = SqliteStore::open(Path::new(":memory:")).unwrap();
+    let mut sqlite = SqliteStore::in_memory().unwrap();
     arrive_by(rules, &mut sqlite, &[records.clone(), records]);
     assert!(census_of(&sqlite) == wanted, "in SQLite");
 }

@@ -1,8 +1,6 @@
 //! What holds for any input: the same records give the same clusters however they arrive, the
 //! books balance, and nothing that anybody can write makes the engine stumble.
 
-use std::path::Path;
-
 use alerts::{hint, severity};
 use clusters::cases::CaseRef;
 use clusters::class::{Selection, select};
@@ -333,7 +331,7 @@ proptest! {
         let expected = in_one_go(&records);
         let mut memory = MemoryStore::default();
         prop_assert_eq!(&arrive(&mut memory, &records, &arrival), &expected);
-        let mut sqlite = SqliteStore::open(Path::new(":memory:")).unwrap();
+        let mut sqlite = SqliteStore::in_memory().unwrap();
         prop_assert_eq!(&arrive(&mut sqlite, &records, &arrival), &expected);
     }
 
@@ -372,7 +370,7 @@ proptest! {
         let expected = rows(in_one_go(&records));
         let mut memory = MemoryStore::default();
         prop_assert_eq!(&rows(arrive(&mut memory, &records, &arrival)), &expected);
-        let mut sqlite = SqliteStore::open(Path::new(":memory:")).unwrap();
+        let mut sqlite = SqliteStore::in_memory().unwrap();
         prop_assert_eq!(&rows(arrive(&mut sqlite, &records, &arrival)), &expected);
     }
 

@@ -36,7 +36,7 @@ fn with_rules(rules: &str, records: &[Value]) -> (Ingested, Census) {
     let ingested = ingest_with(&mut memory, rules, records);
     assert!(ingested.books.balances(), "{:?}", ingested.books);
     let census = pollster::block_on(memory.census(None)).unwrap();
-    let mut sqlite = SqliteStore::open(std::path::Path::new(":memory:")).unwrap();
+    let mut sqlite = SqliteStore::in_memory().unwrap();
     // One record a batch and in reverse: no order may matter.
     for record in records.iter().rev() {
         ingest_with(&mut sqlite, rules, std::slice::from_ref(record));

@@ -1,7 +1,5 @@
 //! The contract of the store port, run against every store alike.
 
-use std::path::Path;
-
 use ::sqlite::{SCHEMA_VERSION, SqliteStore};
 use aws::dynamodb::Settings;
 use clusters::guard::{NEW_CLUSTERS_MAX, is_overflow};
@@ -31,7 +29,7 @@ macro_rules! counting_contract {
         mod memory { $(#[test] fn $name() { super::$name(super::MemoryStore::default()); })* }
         mod sqlite {
             $(#[test] fn $name() {
-                super::$name(super::SqliteStore::open(super::Path::new(":memory:")).unwrap());
+                super::$name(super::SqliteStore::in_memory().unwrap());
             })*
         }
         mod dynamodb {
