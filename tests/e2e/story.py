@@ -401,6 +401,12 @@ class Story:
         policy = json.loads(self.client("s3").get_bucket_policy(Bucket=self.bucket)["Policy"])
         kept = [one for one in policy["Statement"] if one["Sid"] != "EncryptedOnTheWay"]
         assert len(kept) == 1 < len(policy["Statement"]), policy
+        # It takes the ARN of a role's session for aws:PrincipalArn, where AWS takes that of the role.
+        (settings,) = kept
+        roles = settings["Condition"].pop("ArnNotEquals")["aws:PrincipalArn"]
+        assert sorted(roles) == sorted(self.role_arn(one) for one in (FUNCTION, INSPECT, DELIVER, WIDGET)), roles
+        sessions = [f'{arn.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/")}/*' for arn in roles]
+        settings["Condition"] = {"ArnNotLike": {"aws:PrincipalArn": sessions}}
         self.client("s3").put_bucket_policy(Bucket=self.bucket, Policy=json.dumps(policy | {"Statement": kept}))
 
     def keep_what_cannot_be_read(self):
@@ -846,9 +852,11 @@ class Story:
             RoleName=role or self.role(), PolicyName=name, PolicyDocument=json.dumps(document)
         )
 
+    def role_arn(self, function):
+        return self.client("lambda").get_function_configuration(FunctionName=function)["Role"]
+
     def role(self, function=FUNCTION):
-        arn = self.client("lambda").get_function_configuration(FunctionName=function)["Role"]
-        return arn.rsplit("/", 1)[-1]
+        return self.role_arn(function).rsplit("/", 1)[-1]
 
     def heads(self, action):
         """Returns what the table has of the clusters of a call."""
