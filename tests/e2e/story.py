@@ -658,7 +658,8 @@ class Story:
         before = self.clusters()
         assert "WhileNothingWasRead" not in before, before
         for _ in range(2):
-            self.command("backfill", "--stack", STACK, "--group", GROUPS[0], "--pattern", "", *self.around_now())
+            where = ["--stack", STACK, "--settings", self.settings, "--group", GROUPS[0]]
+            self.command("backfill", *where, "--pattern", "", *self.around_now())
             assert self.clusters() == before | {"WhileNothingWasRead": 1}, self.clusters()
 
     def keep_the_table_when_the_stack_goes(self):
