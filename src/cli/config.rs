@@ -23,7 +23,7 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Say whether a settings file is right, and what is wrong at which line and column
+    /// Check a settings file, and list its errors with line and column
     #[command(after_help = "Example:\n  cloudtrail-inspector config check settings.toml")]
     Check {
         /// The settings file
