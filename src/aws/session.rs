@@ -35,7 +35,8 @@ pub async fn tables_of(config: &SdkConfig, stack: &str) -> Result<Vec<String>, T
 
 /// Returns the buckets that a stack has made in the region.
 ///
-/// Those that stayed when an earlier one of its name was deleted are among them. CloudFormation calls a bucket after its stack and its place in the template, in small letters.
+/// Those that stayed when an earlier one of its name was deleted are among them. CloudFormation calls a bucket after
+/// its stack and its place in the template, in small letters.
 ///
 /// # Errors
 /// [`BucketError`] when the buckets cannot be listed.

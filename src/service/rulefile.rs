@@ -33,6 +33,12 @@ impl Complaint {
     }
 }
 
+/// Returns complaints about an object of the bucket in one line, each with the key and the place.
+pub(crate) fn listed(key: &str, complaints: &[Complaint]) -> String {
+    let complaints = complaints.iter().map(|one| format!("{key}:{one}"));
+    complaints.collect::<Vec<_>>().join("; ")
+}
+
 /// Returns the text of a file.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use records::time::EventTime;
 use crate::config::lists::{Lists, SETTINGS_BYTES_MAX, SETTINGS_KEY};
 use crate::ports::{BucketError, Fetched, ObjectVersion, Versions};
 use crate::reread::Reread;
-use crate::rulefile::Complaint;
+use crate::rulefile::{Complaint, listed};
 
 /// How many versions are looked at to find one that is right.
 const VERSIONS_MAX: usize = 20;
@@ -24,12 +24,12 @@ pub enum Trouble {
     #[error("cannot read the settings {SETTINGS_KEY}: {0}")]
     Unavailable(#[source] BucketError),
     /// It cannot be understood.
-    #[error("the settings are wrong; put good ones with `config set`: {}", listed(.0))]
+    #[error("the settings are wrong; put good ones with `config set`: {}", listed(SETTINGS_KEY, .0))]
     Wrong(Vec<Complaint>),
     /// None of its last versions can be understood.
     #[error(
         "none of the last {VERSIONS_MAX} versions of {SETTINGS_KEY} is right; put a good one with `config set`: {}",
-        listed(.0)
+        listed(SETTINGS_KEY, .0)
     )]
     NeverGood(Vec<Complaint>),
 }
@@ -42,12 +42,6 @@ impl Trouble {
             Self::Wrong(_) | Self::NeverGood(_) => "SettingsWrong",
         }
     }
-}
-
-fn listed(complaints: &[Complaint]) -> String {
-    let complaints = complaints.iter();
-    let complaints = complaints.map(|one| format!("{SETTINGS_KEY}:{one}"));
-    complaints.collect::<Vec<_>>().join("; ")
 }
 
 /// What came of looking at the settings object.

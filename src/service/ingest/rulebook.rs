@@ -8,7 +8,7 @@ use records::time::EventTime;
 
 use crate::ports::{Bucket, BucketError, Fetched};
 use crate::reread::Reread;
-use crate::rulefile::{Complaint, text_of};
+use crate::rulefile::{Complaint, listed, text_of};
 use crate::rules::Rules;
 
 /// The longest rules that are read: so many bytes have ten thousand rules.
@@ -56,11 +56,6 @@ impl Trouble {
             Self::Wrong { .. } => "RulesWrong",
         }
     }
-}
-
-fn listed(key: &str, complaints: &[Complaint]) -> String {
-    let complaints = complaints.iter().map(|one| format!("{key}:{one}"));
-    complaints.collect::<Vec<_>>().join("; ")
 }
 
 /// What came of looking at the rules.
