@@ -24,7 +24,7 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Say whether a rules file is right, and what is wrong at which line and column
+    /// Check a rules file, and list its errors with line and column
     #[command(after_help = "Example:\n  cloudtrail-inspector rules check rules.toml")]
     Check {
         /// The rules file

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use aws::bucket::S3Bucket;
 use aws::session;
 use aws_config::SdkConfig;
@@ -12,6 +12,7 @@ use records::redact::sanitize;
 use service::config::lists::SETTINGS_KEY;
 use service::ports::Bucket as _;
 
+use crate::deployed::one_of;
 use crate::machine::{runtime, secret};
 use crate::output;
 use crate::settings::load;
@@ -59,21 +60,6 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 /// Returns the bucket of a stack.
 async fn bucket_of(config: &SdkConfig, stack: &str) -> anyhow::Result<String> {
     let buckets = session::buckets_of(config, stack).await;
-    one_of(stack, buckets.with_context(|| format!("stack {stack}"))?)
-}
-
-fn one_of(stack: &str, mut buckets: Vec<String>) -> anyhow::Result<String> {
-    let stack = sanitize(stack, 256);
-    match (buckets.pop(), buckets.as_slice()) {
-        (Some(bucket), []) => Ok(bucket),
-        (None, _) => bail!(
-            "no bucket of a stack {stack} here; check the name, the region and the profile \
-             (aws sts get-caller-identity), or give --bucket with the stack's output BucketName"
-        ),
-        (Some(last), others) => bail!(
-            "stack {stack} has left buckets of earlier deployments; say with --bucket which, as the stack's output \
-             BucketName does: {}, {last}",
-            others.join(", ")
-        ),
-    }
+    let buckets = buckets.with_context(|| format!("stack {stack}"))?;
+    one_of(stack, ("bucket", "BucketName"), buckets)
 }

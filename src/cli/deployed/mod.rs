@@ -53,18 +53,29 @@ impl TableArguments {
 /// Returns the table of a stack.
 pub async fn table_of(config: &SdkConfig, stack: &str) -> anyhow::Result<String> {
     let tables = session::tables_of(config, stack).await;
-    one_of(stack, tables.with_context(|| format!("stack {stack}"))?)
+    let tables = tables.with_context(|| format!("stack {stack}"))?;
+    one_of(stack, ("table", "TableName"), tables)
 }
 
-fn one_of(stack: &str, mut tables: Vec<String>) -> anyhow::Result<String> {
-    match (tables.pop(), tables.as_slice()) {
-        (Some(table), []) => Ok(table),
+/// Returns the one table or bucket of a stack, by what it is and the stack's output that names it.
+///
+/// # Errors
+/// There is none, or there are several: those of earlier deployments stay.
+fn one_of(
+    stack: &str,
+    (kind, output): (&str, &str),
+    mut found: Vec<String>,
+) -> anyhow::Result<String> {
+    let stack = sanitize(stack, 256);
+    match (found.pop(), found.as_slice()) {
+        (Some(name), []) => Ok(name),
         (None, _) => bail!(
-            "no table of a stack {stack} here; check the name, the region and the profile \
-             (aws sts get-caller-identity), or give --table"
+            "no {kind} of a stack {stack} here; check the name, the region and the profile \
+             (aws sts get-caller-identity), or give --{kind} with the stack's output {output}"
         ),
         (Some(last), others) => bail!(
-            "stack {stack} has left tables of earlier deployments; say with --table which: {}, {last}",
+            "stack {stack} has left {kind}s of earlier deployments; say with --{kind} which, as the stack's output \
+             {output} does: {}, {last}",
             others.join(", ")
         ),
     }

@@ -102,10 +102,37 @@ impl Lists {
     }
 }
 
-/// Tells whether this is the id of a long-term access key.
-fn is_key_id(text: &str) -> bool {
+/// Returns the id of an account.
+fn account_id(text: &str) -> Option<String> {
+    is_account_id(text).then(|| text.to_owned())
+}
+
+fn no_account_id(text: &str) -> String {
+    format!("{} is no account id, such as 111122223333", shown(text))
+}
+
+/// Returns the id of a long-term access key.
+fn key_id(text: &str) -> Option<String> {
     let is_right = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
-    text.starts_with("AKIA") && (16..=128).contains(&text.len()) && text.bytes().all(is_right)
+    let is_key =
+        text.starts_with("AKIA") && (16..=128).contains(&text.len()) && text.bytes().all(is_right);
+    is_key.then(|| text.to_owned())
+}
+
+/// Never shows the text: it may be a key's secret, which belongs into no log.
+fn no_key_id(_: &str) -> String {
+    "this is not the id of a long-term access key, such as AKIAIOSFODNN7EXAMPLE; never put a secret here"
+        .to_owned()
+}
+
+/// Returns the role of an ARN.
+fn role(text: &str) -> Option<Role> {
+    Role::parse(text).filter(|_| text.len() <= ARN_CHARS_MAX)
+}
+
+fn no_role(text: &str) -> String {
+    let text = shown(text);
+    format!("{text} is not the ARN of a role, such as arn:aws:iam::111122223333:role/name")
 }
 
 /// Tells whether this can be the name of an account.
@@ -129,16 +156,16 @@ impl Reading<'_> {
             match &**field.get_ref() {
                 "account_names" => lists.account_names = self.account_names(value),
                 "trail_accounts" => {
-                    let ids = self.strings(value, "trail_accounts", ACCOUNTS_MAX);
-                    lists.trail_accounts = self.accounts(ids);
+                    let field = ("trail_accounts", ACCOUNTS_MAX);
+                    lists.trail_accounts = self.set(value, field, account_id, no_account_id);
                 }
                 "canary_keys" => {
-                    let keys = self.strings(value, "canary_keys", OTHERS_MAX);
-                    lists.canary_keys = self.canary_keys(keys);
+                    let field = ("canary_keys", OTHERS_MAX);
+                    lists.canary_keys = self.set(value, field, key_id, no_key_id);
                 }
                 "self_principals" => {
-                    let arns = self.strings(value, "self_principals", OTHERS_MAX);
-                    lists.self_principals = self.self_principals(arns);
+                    let field = ("self_principals", OTHERS_MAX);
+                    lists.self_principals = self.set(value, field, role, no_role);
                 }
                 other => {
                     let (other, known) = (shown(other), FIELDS.join(", "));
@@ -160,11 +187,7 @@ impl Reading<'_> {
         self.bound(value, "account_names", table.len(), ACCOUNTS_MAX);
         for (id, name) in table {
             if !is_account_id(id.get_ref()) {
-                let id_shown = shown(id.get_ref());
-                self.complain(
-                    id,
-                    format!("{id_shown} is no account id, such as 111122223333"),
-                );
+                self.complain(id, no_account_id(id.get_ref()));
             }
             match name.get_ref().as_str().filter(|name| is_name(name)) {
                 Some(right) => drop(names.insert(id.get_ref().to_string(), right.to_owned())),
@@ -180,52 +203,23 @@ impl Reading<'_> {
         names
     }
 
-    fn accounts(&mut self, ids: Vec<&Spanned<DeValue<'_>>>) -> BTreeSet<String> {
-        let mut accounts = BTreeSet::new();
-        for id in ids {
-            let text = id.get_ref().as_str().unwrap_or_default();
-            if is_account_id(text) {
-                accounts.insert(text.to_owned());
-            } else {
-                let message = format!("{} is no account id, such as 111122223333", shown(text));
-                self.complain(id, message);
+    /// Returns what the texts of a list mean; `wrong` says of one that means nothing what would be right.
+    fn set<T: Ord>(
+        &mut self,
+        value: &Spanned<DeValue<'_>>,
+        (field, count_max): (&str, usize),
+        parse: impl Fn(&str) -> Option<T>,
+        wrong: impl Fn(&str) -> String,
+    ) -> BTreeSet<T> {
+        let mut set = BTreeSet::new();
+        for item in self.strings(value, field, count_max) {
+            let text = item.get_ref().as_str().unwrap_or_default();
+            match parse(text) {
+                Some(right) => drop(set.insert(right)),
+                None => self.complain(item, wrong(text)),
             }
         }
-        accounts
-    }
-
-    fn canary_keys(&mut self, ids: Vec<&Spanned<DeValue<'_>>>) -> BTreeSet<String> {
-        let mut keys = BTreeSet::new();
-        for id in ids {
-            let text = id.get_ref().as_str().unwrap_or_default();
-            if is_key_id(text) {
-                keys.insert(text.to_owned());
-            } else {
-                // It may be a key's secret, which belongs into no log.
-                let message = "this is not the id of a long-term access key, such as \
-                               AKIAIOSFODNN7EXAMPLE; never put a secret here";
-                self.complain(id, message.to_owned());
-            }
-        }
-        keys
-    }
-
-    fn self_principals(&mut self, arns: Vec<&Spanned<DeValue<'_>>>) -> BTreeSet<Role> {
-        let mut roles = BTreeSet::new();
-        for arn in arns {
-            let text = arn.get_ref().as_str().unwrap_or_default();
-            match Role::parse(text).filter(|_| text.len() <= ARN_CHARS_MAX) {
-                Some(role) => drop(roles.insert(role)),
-                None => {
-                    let text = shown(text);
-                    let message = format!(
-                        "{text} is not the ARN of a role, such as arn:aws:iam::111122223333:role/name"
-                    );
-                    self.complain(arn, message);
-                }
-            }
-        }
-        roles
+        set
     }
 
     /// Returns the texts of a list.
