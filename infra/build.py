@@ -24,11 +24,13 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 BINARY = "bootstrap"
-# Of cargo. Tests take what they have built already, which saves minutes.
+# Of cargo. "dev" is what the tests have built already, which saves minutes.
 PROFILE = os.environ.get("PROFILE") or "lambda"
 FOLDER = {"dev": "debug"}.get(PROFILE, PROFILE)
-# Of our own package: without the command line, but where it is built already.
-FEATURES = [] if PROFILE == "dev" else ["--no-default-features", "--features", "function"]
+# What to build, and how. The tests need more features of some dependencies than the program does, and "cargo build" would
+# build those dependencies, and all above them, once more; "cargo test --no-run" takes them as they are.
+OPTIONS = ["--locked", "--profile", PROFILE, "--bin", BINARY, "--no-default-features", "--features", "function"]
+BUILD = ["test", "--locked", "--no-run", "--test", "it"] if PROFILE == "dev" else ["build", *OPTIONS]
 
 # The name of a processor for Rust and its number in the head of an ELF file.
 PROCESSORS = {"arm64": ("aarch64", 183), "x86_64": ("x86_64", 62)}
@@ -41,7 +43,7 @@ def build(architecture, target):
     """Returns the path of the binary, built."""
     rust, _ = PROCESSORS[architecture]
     if platform.system() == "Linux" and platform.machine() == rust:
-        cargo(["build"], target)
+        cargo(BUILD, target)
         built = target / FOLDER / BINARY
         if glibc_minor(built) <= GLIBC_MINOR_MAX:
             return built
@@ -50,7 +52,7 @@ def build(architecture, target):
     # Its own choice of a folder would be that of the profile.
     folder = target / "cargo-lambda" / architecture
     command = ["lambda", "build", "--target", f"{triple}.2.{GLIBC_MINOR_MAX}", "--lambda-dir", str(folder)]
-    cargo(command, target, tools(target))
+    cargo([*command, *OPTIONS], target, tools(target))
     return folder / BINARY / BINARY
 
 
@@ -59,7 +61,7 @@ def cargo(command, target, tools=None):
     # What make says to its own children is not meant for those of cargo.
     environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS")}
     environment |= {"CARGO_TARGET_DIR": str(target), "PATH": path}
-    command = ["cargo", *command, "--locked", "--profile", PROFILE, "--bin", BINARY, *FEATURES]
+    command = ["cargo", *command]
     if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode != 0:
         sys.exit(f"build.py: {' '.join(command)} failed; what it says is above")
 
