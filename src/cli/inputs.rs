@@ -8,12 +8,13 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use indicatif::ProgressBar;
 use input::Layout;
 use records::principal::is_account_id;
 use records::redact::sanitize;
 use service::ingest::{Folded, Folding};
+use service::rulefile::Complaint;
 use walkdir::WalkDir;
 
 use crate::output;
@@ -71,6 +72,17 @@ impl Failure {
             error: reason,
         }
     }
+}
+
+/// Returns the error of a file that cannot be used: each complaint with its line and column.
+pub fn unusable(what: &str, file: &Path, complaints: &[Complaint]) -> anyhow::Error {
+    let lines = complaints.iter();
+    let lines =
+        lines.map(|complaint| format!("{}:{}", shown(file), sanitize(&complaint.to_string(), 500)));
+    anyhow!(
+        "{what} cannot be used\n{}",
+        lines.collect::<Vec<_>>().join("\n")
+    )
 }
 
 /// Returns a path as it may be printed: a file name can hold escape sequences, too.

@@ -4,11 +4,10 @@ use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 
-use anyhow::{Context as _, anyhow};
-use records::redact::sanitize;
+use anyhow::Context as _;
 use service::config::lists::{Lists, SETTINGS_BYTES_MAX};
 
-use crate::inputs::shown;
+use crate::inputs::{shown, unusable};
 
 /// A settings file, and what it says.
 #[cfg_attr(
@@ -29,13 +28,8 @@ pub fn load(file: &Path) -> anyhow::Result<Loaded> {
     fs::File::open(file)
         .and_then(|opened| opened.take(limit).read_to_end(&mut bytes))
         .with_context(|| format!("{}: cannot be read", shown(file)))?;
-    let lists = Lists::parse(bytes.clone()).map_err(|complaints| {
-        let lines = complaints.iter();
-        let lines: Vec<String> = lines
-            .map(|complaint| format!("{}:{}", shown(file), sanitize(&complaint.to_string(), 500)))
-            .collect();
-        anyhow!("the settings cannot be used\n{}", lines.join("\n"))
-    })?;
+    let lists = Lists::parse(bytes.clone())
+        .map_err(|complaints| unusable("the settings", file, &complaints))?;
     Ok(Loaded { bytes, lists })
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use clap::Args;
 use clusters::Census;
 use clusters::exempt::Exempt;
@@ -27,7 +27,7 @@ use service::ports::{Quarantined, Store, StoreError};
 use service::rules::{Hits, Rule, Rules};
 use sqlite::SqliteStore;
 
-use crate::inputs::{Failure, Inputs, progress, shown};
+use crate::inputs::{Failure, Inputs, progress, shown, unusable};
 use crate::places::Places;
 use crate::settings::load_lists;
 use crate::since::Since;
@@ -249,13 +249,7 @@ pub fn load_rules(file: Option<&Path>) -> anyhow::Result<Rules> {
     };
     let text =
         fs::read_to_string(file).with_context(|| format!("{}: cannot be read", shown(file)))?;
-    Rules::parse(&text).map_err(|complaints| {
-        let lines: Vec<String> = complaints
-            .iter()
-            .map(|complaint| format!("{}:{}", shown(file), sanitize(&complaint.to_string(), 500)))
-            .collect();
-        anyhow!("the rules cannot be used\n{}", lines.join("\n"))
-    })
+    Rules::parse(&text).map_err(|complaints| unusable("the rules", file, &complaints))
 }
 
 /// How inputs are read, and how many are committed at a time: a transaction costs more than most
