@@ -11,7 +11,7 @@ use clusters::journal::{self, Entry, What};
 use clusters::mark::{Decision, Mark, Until};
 use records::time::EventTime;
 
-use crate::kept::{KeptArguments, one};
+use crate::kept::KeptArguments;
 use crate::machine::now;
 use crate::output;
 use crate::since;
@@ -150,8 +150,7 @@ impl Decide {
         let at = now().seconds();
         let decision = self.decision(at)?;
         let kept = deciding.kept.open()?;
-        let census = kept.census(None, false)?;
-        let cluster = one(&census, &deciding.cluster)?.id;
+        let (cluster, census) = kept.find(&deciding.cluster)?;
         let before = kept.marked(cluster)?;
         let epoch = journal::epoch(&kept.history(cluster, &census)?.entries);
         let mark = decision.map(|decision| Mark::new(decision, &actor, reason, at, epoch));

@@ -128,6 +128,23 @@ impl Kept {
         Ok(answer.with_context(|| self.name.clone())?.census)
     }
 
+    /// Returns the cluster whose id begins with a text, and what was summed up to find it. A table is
+    /// asked for a whole id alone; to find the rest of one, all of it is read.
+    pub fn find(&self, start: &str) -> anyhow::Result<(ClusterId, Census)> {
+        if let Some(cluster) = ClusterId::parse(start)
+            && self.file().is_none()
+        {
+            let dossier = ask!(self, store => block_on(store.dossier(cluster, no_hours())));
+            if dossier.with_context(|| self.name.clone())?.is_some() {
+                return Ok((cluster, Census::default()));
+            }
+            bail!("no cluster has the id {start}; clusters list shows the ids");
+        }
+        let census = self.census(None, false)?;
+        let cluster = one(&census, start)?.id;
+        Ok((cluster, census))
+    }
+
     /// Returns what was decided about clusters.
     pub fn decided(&self, census: &Census) -> anyhow::Result<Decided> {
         let clusters: Vec<ClusterId> = census.sums().iter().map(|sum| sum.id).collect();

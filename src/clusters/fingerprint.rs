@@ -112,11 +112,13 @@ pub fn understand<'a>(
     let identity = Identity {
         partition: partition(record).to_owned(),
         account_id: account_id(record, wrapper),
-        service: service.to_owned(),
-        action: unversioned(record.event_name.as_deref().unwrap_or_default()).to_owned(),
+        service: bounded(service),
+        action: bounded(unversioned(
+            record.event_name.as_deref().unwrap_or_default(),
+        )),
         class,
-        code: canonical_code(class, record.error_code.as_deref()),
-        cause: cause(record, service, class, denial.as_ref()),
+        code: bounded(&canonical_code(class, record.error_code.as_deref())),
+        cause: cause(record, service, class, denial.as_ref()).map(|cause| bounded(&cause)),
         template: counts.then(|| template.clone()),
         addition: None,
     };
@@ -125,6 +127,14 @@ pub fn understand<'a>(
         template,
         denial,
     }
+}
+
+/// How long a name in an identity is at most, in bytes. No service, API or code of AWS is half as long;
+/// what is cut is made up, and would else fill an item of a store.
+pub const NAME_BYTES_MAX: usize = 512;
+
+fn bounded(name: &str) -> String {
+    name[..name.floor_char_boundary(NAME_BYTES_MAX)].to_owned()
 }
 
 fn masked(record: &Record<'_>) -> String {

@@ -6,6 +6,10 @@
 //! manifests. An event takes 18 bytes; what events share is written once and compressed against
 //! words that are in most of them.
 //!
+//! A store has a limit for the length of an item, and callers choose how long and how different facets
+//! are. So an hour is cut into as many manifests as it takes, by their length in bytes. Where it is cut
+//! depends on nothing but the events: the same batch is cut at the same places again.
+//!
 //! | bytes | what |
 //! |---|---|
 //! | 1 | version, 1 |
@@ -28,8 +32,16 @@ use crate::facet::{Facets, Kind};
 use crate::fingerprint::ClusterId;
 use crate::{Case, EventId, Sighting, Tally};
 
-/// How many events one manifest holds at most, which keeps it below 300 KB.
+/// How many events one manifest holds at most.
 pub const EVENTS_MAX: usize = 10_000;
+
+/// How long a manifest is at most, in bytes: 350 KB together with the rest of its item. DynamoDB takes
+/// 400 KB an item.
+pub const BYTES_MAX: usize = (350 << 10) - ROOM_BYTES;
+
+/// Room for what an item holds beside its manifest: its key, the names of its attributes, when it
+/// expires.
+const ROOM_BYTES: usize = 1 << 10;
 
 /// The version of the encoding.
 const VERSION: u8 = 1;
@@ -39,9 +51,18 @@ const WATCHED: u16 = 1 << 12;
 
 const SECONDS_OF_HOUR: i64 = 3600;
 
-/// How long the cases of one manifest may be as they are, in bytes: as long as those of
-/// [`EVENTS_MAX`] events can be.
+/// How long an event is: its id and its second.
+const EVENT_BYTES: usize = 18;
+
+/// How long a case is at least: its cluster, and for each kind a number.
+const CASE_BYTES: usize = 16 + Kind::ALL.len();
+
+/// How long the cases of one manifest that is read may be as they are, in bytes.
 const CASES_BYTES_MAX: u64 = 256 << 20;
+
+/// How long the cases of one manifest that is written may be as they are, in bytes. This much is in
+/// memory at a time, however well it can be compressed.
+const CASES_WRITTEN_BYTES_MAX: usize = 32 << 20;
 
 /// Sightings of one hour of event time, or of none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +71,17 @@ pub struct Manifest {
     pub window: Option<Window>,
     /// In the order of their cases, and within a case of their ids.
     sightings: Vec<(EventId, Sighting)>,
+}
+
+/// A manifest as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded {
+    /// What it says.
+    pub manifest: Manifest,
+    /// The same as bytes.
+    pub bytes: Vec<u8>,
+    /// The first 128 bits of the SHA-256 of what it says, before it is compressed.
+    pub digest: [u8; 16],
 }
 
 /// Why bytes are no manifest.
@@ -64,8 +96,14 @@ pub enum Unreadable {
 }
 
 impl Manifest {
-    /// Cuts what was seen into manifests by hour, in the order of hours.
-    pub fn cut(tally: &Tally) -> Vec<Self> {
+    /// Cuts what was seen into manifests by hour, in the order of hours, none longer than [`BYTES_MAX`].
+    pub fn cut(tally: &Tally) -> Vec<Encoded> {
+        Self::cut_at(tally, BYTES_MAX)
+    }
+
+    /// Cuts what was seen into manifests by hour, in the order of hours. None is longer than so many
+    /// bytes, except where one event alone is.
+    pub fn cut_at(tally: &Tally, bytes_max: usize) -> Vec<Encoded> {
         let mut hours: BTreeMap<Option<Window>, Vec<(EventId, Sighting)>> = BTreeMap::new();
         for (id, sighting) in &tally.sightings {
             let window = sighting.at().map(EventTime::window);
@@ -78,8 +116,7 @@ impl Manifest {
         for (window, mut hour) in hours {
             hour.sort_unstable_by(in_order);
             for part in hour.chunks(EVENTS_MAX) {
-                let sightings = part.to_vec();
-                manifests.push(Self { window, sightings });
+                bisect(window, part, bytes_max, &mut manifests);
             }
         }
         manifests
@@ -90,11 +127,10 @@ impl Manifest {
         self.sightings.iter().map(|(id, seen)| (*id, seen))
     }
 
-    /// Returns the content as bytes, and the first 128 bits of its SHA-256. The digest is of what is
-    /// said, before it is compressed.
-    pub fn encode(&self) -> (Vec<u8>, [u8; 16]) {
+    /// Writes it as bytes.
+    fn encode(self) -> Encoded {
         let (cases, counts): (Vec<_>, Vec<_>) = self.cases().into_iter().unzip();
-        let mut events = Vec::with_capacity(self.sightings.len() * 18 + cases.len());
+        let mut events = Vec::with_capacity(self.sightings.len() * EVENT_BYTES + cases.len());
         for count in counts {
             put_number(&mut events, count);
         }
@@ -114,10 +150,14 @@ impl Manifest {
         put_number(&mut bytes, packed.len() as u64);
         bytes.extend(packed);
         bytes.extend(events);
-        (bytes, digest)
+        Encoded {
+            manifest: self,
+            bytes,
+            digest,
+        }
     }
 
-    /// Reads what [`Self::encode`] wrote for an hour.
+    /// Reads the bytes of an [`Encoded`] of an hour.
     ///
     /// # Errors
     /// [`Unreadable`] for anything else.
@@ -140,7 +180,7 @@ impl Manifest {
         let count = counts
             .iter()
             .fold(0, |sum: usize, n| sum.saturating_add(*n));
-        if rest.len() != count.saturating_mul(18) {
+        if rest.len() != count.saturating_mul(EVENT_BYTES) {
             return Err(Unreadable::Damaged);
         }
         let (ids, seconds) = rest.split_at(count * 16);
@@ -170,6 +210,49 @@ impl Manifest {
         }
         cases
     }
+}
+
+/// Adds sightings of an hour, which are in order, as one manifest, or as those of their halves where
+/// that is too long.
+fn bisect(
+    window: Option<Window>,
+    sightings: &[(EventId, Sighting)],
+    bytes_max: usize,
+    manifests: &mut Vec<Encoded>,
+) {
+    let ends = ends(sightings);
+    let length = ends.last().copied().unwrap_or_default();
+    let is_one = sightings.len() <= 1;
+    if is_one || length <= CASES_WRITTEN_BYTES_MAX {
+        let sightings = sightings.to_vec();
+        let encoded = Manifest { window, sightings }.encode();
+        if is_one || encoded.bytes.len() <= bytes_max {
+            manifests.push(encoded);
+            return;
+        }
+    }
+    // Both halves get at least one.
+    let middle = ends.partition_point(|end| *end <= length / 2);
+    let (one, other) = sightings.split_at(middle.clamp(1, sightings.len() - 1));
+    bisect(window, one, bytes_max, manifests);
+    bisect(window, other, bytes_max, manifests);
+}
+
+/// Returns for each sighting how long all up to it are, in bytes before anything is compressed.
+fn ends(sightings: &[(EventId, Sighting)]) -> Vec<usize> {
+    let mut before: Option<&Arc<Case>> = None;
+    let mut end = 0;
+    let ends = sightings.iter().map(|(_, Sighting { case, .. })| {
+        let is_same = before.is_some_and(|before| Arc::ptr_eq(before, case) || before == case);
+        before = Some(case);
+        let case = match is_same {
+            true => 0,
+            false => CASE_BYTES + case.facets.bytes(),
+        };
+        end += EVENT_BYTES + case;
+        end
+    });
+    ends.collect()
 }
 
 fn in_order((id, one): &(EventId, Sighting), (other_id, other): &(EventId, Sighting)) -> Ordering {
@@ -385,22 +468,23 @@ mod tests {
             (5, None, "198.51.100.7", false),
         ];
         let manifests = Manifest::cut(&tally(&events));
-        let counts: Vec<usize> = manifests.iter().map(|m| m.sightings().len()).collect();
-        assert_eq!(counts, [1, 2, 1], "no time, 08, 09");
+        assert_eq!(counts(&manifests), [1, 2, 1], "no time, 08, 09");
         let reversed: Vec<_> = events.into_iter().rev().collect();
-        for (manifest, same) in manifests.iter().zip(Manifest::cut(&tally(&reversed))) {
-            let (bytes, digest) = manifest.encode();
-            assert_eq!(same.encode(), (bytes.clone(), digest));
-            let decoded = Manifest::decode(manifest.window, &bytes).unwrap();
-            assert_eq!(decoded, *manifest);
+        assert_eq!(Manifest::cut(&tally(&reversed)), manifests);
+        for Encoded {
+            manifest, bytes, ..
+        } in manifests
+        {
+            assert_eq!(Manifest::decode(manifest.window, &bytes), Ok(manifest));
         }
     }
 
     #[test]
     fn what_was_cut_or_changed_is_refused_and_never_panics() {
         let events = [(1, Some("2026-11-21T08:00:00Z"), "198.51.100.7", false)];
-        let manifest = Manifest::cut(&tally(&events)).remove(0);
-        let (bytes, _) = manifest.encode();
+        let Encoded {
+            manifest, bytes, ..
+        } = Manifest::cut(&tally(&events)).remove(0);
         for end in 0..bytes.len() {
             let cut = Manifest::decode(manifest.window, &bytes[..end]);
             assert_eq!(cut, Err(Unreadable::Damaged));
@@ -429,8 +513,69 @@ mod tests {
             tally.insert(id, Sighting::new(false, at, Arc::clone(&case)));
         }
         let manifests = Manifest::cut(&tally);
-        let counts: Vec<usize> = manifests.iter().map(|m| m.sightings().len()).collect();
-        assert_eq!(counts, [EVENTS_MAX, EVENTS_MAX, 1]);
-        assert!(manifests[0].encode().0.len() < 300_000);
+        assert_eq!(counts(&manifests), [EVENTS_MAX, EVENTS_MAX, 1]);
+    }
+
+    /// Facets that nothing can be compressed in, each as long as it may be.
+    fn noise(random: &mut u64) -> Facets {
+        let mut facets = Facets::default();
+        for kind in Kind::ALL {
+            let text: String = std::iter::repeat_with(|| {
+                *random = random
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                // Letters of four bytes, which no sanitizing takes away.
+                char::from_u32(0x2_0000 + (*random >> 40) as u32 % 0xA000)
+            })
+            .flatten()
+            .take(300)
+            .collect();
+            facets.set(kind, Some(&text));
+        }
+        facets
+    }
+
+    #[test]
+    fn one_event_fits_whatever_its_facets_are() {
+        let facets = noise(&mut 7);
+        assert_eq!(facets.bytes(), Kind::ALL.len() * (255 * 4 + "…".len()));
+        let mut tally = Tally::default();
+        let cluster = ClusterId::from_bytes([7; 16]);
+        let case = Arc::new(Case { cluster, facets });
+        tally.insert(
+            EventId::from_bytes([1; 16]),
+            Sighting::new(false, None, case),
+        );
+        let [Encoded { bytes, .. }] = &Manifest::cut(&tally)[..] else {
+            panic!("one event is one manifest");
+        };
+        // What limits facets in memory limits them here: an end of a value is a u16.
+        assert!(bytes.len() <= usize::from(u16::MAX), "{}", bytes.len());
+        const { assert!(u16::MAX as usize + 1024 < BYTES_MAX) };
+    }
+
+    #[test]
+    fn what_cannot_be_compressed_is_cut_by_its_bytes_and_no_finer_than_need_be() {
+        let (mut tally, mut random) = (Tally::default(), 1);
+        for number in 0..100_u128 {
+            let facets = noise(&mut random);
+            let cluster = ClusterId::from_bytes([7; 16]);
+            let case = Arc::new(Case { cluster, facets });
+            let id = EventId::from_bytes(number.to_be_bytes());
+            tally.insert(id, Sighting::new(false, None, case));
+        }
+        let manifests = Manifest::cut(&tally);
+        assert!(manifests.iter().all(|part| part.bytes.len() <= BYTES_MAX));
+        let bytes: usize = manifests.iter().map(|part| part.bytes.len()).sum();
+        let started = bytes.div_ceil(350 << 10);
+        assert_eq!((started, manifests.len()), (4, 4), "{bytes} bytes");
+        assert_eq!(Manifest::cut(&tally), manifests);
+        // A limit that no event meets leaves one event in each.
+        assert_eq!(counts(&Manifest::cut_at(&tally, 0)), [1; 100]);
+    }
+
+    fn counts(manifests: &[Encoded]) -> Vec<usize> {
+        let count = |of: &Encoded| of.manifest.sightings().len();
+        manifests.iter().map(count).collect()
     }
 }

@@ -560,7 +560,6 @@ fn writes_to_heads() -> Vec<(Option<Item>, Write)> {
             .number("wm", 100);
         head.number("ft", 50).number("vr", 1).text("te", "m")
     };
-    let open = ("open#0".to_owned(), "1#x".to_owned());
     let mut writes = Vec::new();
     for (number, before) in [None, Some("recovered"), Some("new")]
         .into_iter()
@@ -576,14 +575,10 @@ fn writes_to_heads() -> Vec<(Option<Item>, Write)> {
             Write::Create(item.text("st", "x"))
         });
         for (epoch, at) in [(3, 101), (3, 100), (2, 101)] {
-            add(format!("regress-{epoch}-{at}"), &|item| {
-                let (key, open) = (item.key, open.clone());
-                Write::Regress {
-                    key,
-                    epoch,
-                    at,
-                    open,
-                }
+            add(format!("regress-{epoch}-{at}"), &|item| Write::Regress {
+                key: item.key,
+                epoch,
+                at,
             });
         }
         for version in [1, 2] {
@@ -591,12 +586,10 @@ fn writes_to_heads() -> Vec<(Option<Item>, Write)> {
                 key: item.key,
                 version,
                 watermark: 200,
-                recovered: open.clone(),
             });
             add(format!("reopen-{version}"), &|item| Write::Reopen {
                 key: item.key,
                 version,
-                open: open.clone(),
             });
         }
         for at in [49, 50, 51] {
@@ -761,6 +754,7 @@ proptest! {
         events in prop::collection::vec((0..60_u64, 0..4_usize), 1..60),
         cut in 1..20_usize,
         lost in prop::collection::vec(any::<bool>(), 64),
+        bytes_max in 0..600_usize,
     ) {
         let code = |number| ["AccessDenied", "SlowDown", "NoSuchBucket"][(number % 3) as usize];
         let failure = |number: u64| record(json!({
@@ -771,7 +765,11 @@ proptest! {
             "sourceIPAddress": format!("192.0.2.{}", number % 7),
         }));
         let table = MemoryTable::default();
-        let mut functions = [(); 4].map(|()| store(&table, telling()));
+        // Each cuts what it writes at another length, from one event an item on.
+        let mut functions = [0, 1, 7, 1_000].map(|times| {
+            let manifest_bytes_max = bytes_max * times;
+            store(&table, Settings { manifest_bytes_max, ..telling() })
+        });
         for (batch, lost) in events.chunks(cut).zip(lost.into_iter().cycle()) {
             let records: Vec<_> = batch.iter().map(|(number, _)| failure(*number)).collect();
             let function = &mut functions[batch[0].1];
@@ -819,4 +817,185 @@ fn what_has_another_id_only_because_the_identity_has_another_version_is_not_told
     assert_eq!(commit(&next, 24, "TwoExceptionAnew"), 1, "for a day");
     assert_eq!(commit(&next, 25, "ThreeException"), 2);
     assert_eq!(commit(&telling(), 26, "FourException"), 3, "the first one");
+}
+
+/// Random letters, which cannot be compressed by more than a quarter.
+fn noise(dice: &mut Dice, letters: usize) -> String {
+    let letter = |of: &mut Dice| {
+        char::from(
+            b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+                [of.below(64) as usize],
+        )
+    };
+    std::iter::repeat_with(|| letter(dice))
+        .take(letters)
+        .collect()
+}
+
+/// Failures of one hour that have as little in common as callers can arrange: agents and resources of
+/// random letters.
+fn incompressible(count: u64) -> String {
+    let mut dice = Dice(17);
+    let failure = |number| {
+        record(json!({
+            "eventID": id(number),
+            "errorCode": "AccessDenied",
+            "eventTime": "2026-11-02T10:00:00Z",
+            "userAgent": noise(&mut dice, 250),
+            "requestParameters": {"bucketName": noise(&mut dice, 200)},
+        }))
+    };
+    lines(&(0..count).map(failure).collect::<Vec<_>>())
+}
+
+/// Failures of one hour, each with a session, a key and an address of its own.
+fn strangers(count: u64) -> String {
+    let mut dice = Dice(7);
+    let failure = |number: u64| {
+        let session = noise(&mut dice, 16);
+        record(json!({
+            "eventID": id(number),
+            "errorCode": "AccessDenied",
+            "eventTime": "2026-11-02T10:00:00Z",
+            "sourceIPAddress": format!("198.{}.{}.{}", 18 + number % 2, number / 256 % 256, number % 256),
+            "userIdentity": {
+                "type": "AssumedRole",
+                "arn": format!("arn:aws:sts::111122223333:assumed-role/deploy/{session}"),
+                "accountId": "111122223333",
+                "accessKeyId": format!("ASIA{}", noise(&mut dice, 16).to_uppercase().replace(['-', '_'], "A")),
+            },
+        }))
+    };
+    lines(&(0..count).map(failure).collect::<Vec<_>>())
+}
+
+/// Commits an input twice and returns what each time took; the table has exactly what it says.
+fn committed_twice<T: Table>(
+    function: &mut DynamoStore<T>,
+    input: &str,
+    events: u64,
+) -> [Spent; 2] {
+    let first = commit_to(function, input).unwrap();
+    assert_eq!((first.books.clustered, first.books.duplicate), (events, 0));
+    let expected = expected(&[input.to_owned()]);
+    let again = commit_to(function, input).unwrap();
+    assert_eq!((again.books.clustered, again.books.duplicate), (0, events));
+    assert!(sums(function) == expected);
+    [first.spent, again.spent]
+}
+
+#[test]
+fn batches_that_cannot_be_compressed_lie_in_as_many_items_as_they_take() {
+    for (input, events, items) in [
+        (incompressible(1_200), 1_200, 2),
+        (strangers(7_000), 7_000, 2),
+    ] {
+        let table = MemoryTable::default();
+        let mut function = store(&table, Settings::default());
+        let [first, again] = committed_twice(&mut function, &input, events);
+        // Heads read, a lease, the manifests, a head: at most three calls for each started 350 KB.
+        assert_eq!((first.calls, again.calls), (1 + 1 + items + 1, items));
+        let sizes = table
+            .items()
+            .iter()
+            .map(Item::bytes_long)
+            .collect::<Vec<_>>();
+        assert!(sizes.iter().all(|size| *size <= 350 << 10), "{sizes:?}");
+        let bytes: usize = sizes.iter().filter(|size| **size > 10 << 10).sum();
+        assert!(
+            first.calls <= 3 * bytes.div_ceil(350 << 10) as u64,
+            "{bytes}"
+        );
+    }
+}
+
+#[test]
+fn batches_that_cannot_be_compressed_are_taken_by_an_emulator() {
+    for (input, events) in [(incompressible(1_200), 1_200), (strangers(7_000), 7_000)] {
+        let Some(emulator) = Emulator::find() else {
+            return;
+        };
+        let mut function = emulator.store(Settings::default());
+        function.set_now(EventTime::parse("2026-11-02T10:59:00Z").unwrap());
+        let [first, again] = committed_twice(&mut function, &input, events);
+        assert_eq!((first.calls, again.calls), (5, 2));
+    }
+}
+
+#[test]
+fn no_item_is_longer_than_it_may_be_whatever_a_record_says() {
+    let long = "\u{2a000}".repeat(20_000);
+    let canary = "AKIAEXAMPLEEXAMPLE01";
+    let hostile = |number: u64, at: &str, caller: &str| {
+        record(json!({
+            "eventID": id(number),
+            "eventSource": long, "eventName": long, "errorCode": long, "errorMessage": long,
+            "eventTime": at, "userAgent": long, "awsRegion": long, "vpcEndpointId": long,
+            "sourceIPAddress": long, "requestParameters": {"bucketName": long},
+            "userIdentity": {
+                "type": "IAMUser", "accessKeyId": canary, "userName": long,
+                "arn": format!("arn:aws:iam::111122223333:user/{caller}{long}"),
+            },
+        }))
+    };
+    let table = MemoryTable::default();
+    let settings = Settings {
+        canaries: [canary.to_owned()].into(),
+        ..telling()
+    };
+    let mut function = store(&table, settings);
+    let input = lines(&[
+        hostile(1, "2026-11-02T08:00:00Z", "a"),
+        hostile(2, "2026-11-02T10:00:00Z", "b"),
+    ]);
+    commit_to(&mut function, &input).unwrap();
+    commit_to(
+        &mut function,
+        &lines(&[hostile(3, "2026-11-02T10:30:00Z", "c")]),
+    )
+    .unwrap();
+    let kinds: std::collections::BTreeSet<String> = table
+        .items()
+        .iter()
+        .map(|item| item.key.pk[..1].to_owned())
+        .collect();
+    assert_eq!(kinds.into_iter().collect::<String>(), "CKMOQ");
+    for item in table.items() {
+        let limit = match item.key.pk.starts_with("M#") {
+            true => 350 << 10,
+            false => 16 << 10,
+        };
+        let bytes = item.bytes_long();
+        assert!(bytes <= limit, "{:?}: {bytes}", item.key);
+    }
+}
+
+#[test]
+fn a_caller_is_kept_for_longer_once_it_is_seen_in_the_second_half_of_its_time() {
+    let by = |number, name: &str, at: EventTime| {
+        let caller =
+            json!({"type": "IAMUser", "arn": format!("arn:aws:iam::111122223333:user/{name}")});
+        lines(&[record(
+            json!({"eventID": id(number), "errorCode": "AccessDenied",
+            "eventTime": at.to_string(), "userIdentity": caller}),
+        )])
+    };
+    let table = MemoryTable::default();
+    let (day, first) = (86_400, EventTime::parse("2026-11-02T10:59:00Z").unwrap());
+    commit_to(&mut store(&table, telling()), &by(1, "mia", first)).unwrap();
+    let kept = || {
+        let items = table.items().into_iter();
+        let mut callers = items.filter(|item| item.key.sk.starts_with("F#"));
+        callers
+            .next()
+            .map(|item| (item.number_of("ttl").unwrap() - first.seconds()) / day)
+    };
+    assert_eq!(kept(), None, "who made the head lies in it");
+    for (days, until) in [(0, 400), (199, 400), (201, 601), (300, 601)] {
+        let now = first.after(days * day).unwrap();
+        let mut function = store(&table, telling());
+        function.set_now(now);
+        commit_to(&mut function, &by(2, "leo", now)).unwrap();
+        assert_eq!(kept(), Some(until), "after {days} days");
+    }
 }

@@ -9,9 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use alerts::occasion::{Kind, Occasion};
 use alerts::outbox::Row;
-use aws::dynamodb::item::{
-    Head, State, head_key, manifest_partitions, open_place, recovered_place,
-};
+use aws::dynamodb::item::{Head, State, head_key, manifest_partitions};
 use aws::dynamodb::message::row_item;
 use aws::dynamodb::table::{Table, Write};
 use aws::dynamodb::{DynamoStore, Settings};
@@ -123,17 +121,15 @@ async fn inspect_until(table: MemoryTable, cluster: ClusterId, looks: bool, wate
     let watermark = seconds(watermark);
     let key = head_key(cluster);
     if head.state != State::Recovered && last <= watermark {
-        let (version, recovered) = (head.version, recovered_place(cluster, last));
         let write = Write::Recover {
             key,
-            version,
+            version: head.version,
             watermark,
-            recovered,
         };
         // Refused, it is looked at again in an hour.
         let _ = table.write(&write).await;
     } else if head.state == State::Recovered && last > head.watermark {
-        let (epoch, open) = (head.epoch, open_place(cluster, last));
+        let epoch = head.epoch;
         let (account_id, now) = (&head.facts.identity.account_id, now().seconds());
         let life = (cluster, epoch + 1);
         let occasion = Occasion::of_cluster(Kind::Regressed, account_id, life, last, now);
@@ -142,7 +138,6 @@ async fn inspect_until(table: MemoryTable, cluster: ClusterId, looks: bool, wate
             key,
             epoch,
             at: last,
-            open,
         };
         let _ = table
             .transact(&[regress, Write::Create(row_item(&row))])
@@ -159,7 +154,7 @@ async fn event_times(table: &MemoryTable) -> BTreeSet<i64> {
     let window = EventTime::parse(HOUR).map(EventTime::window);
     let mut times = BTreeSet::new();
     for pk in manifest_partitions(window) {
-        for item in table.query(&pk).await.unwrap() {
+        for item in table.query(&pk, "").await.unwrap() {
             let manifest = Manifest::decode(window, item.bytes_of("mf").unwrap()).unwrap();
             let seen = manifest.sightings();
             times.extend(seen.map(|(_, seen)| seen.at().unwrap().seconds()));

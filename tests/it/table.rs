@@ -191,6 +191,13 @@ impl MemoryTable {
                 return Err(TableError::Refused { place, found });
             }
         }
+        let after = writes.iter().filter_map(|write| match write {
+            Write::End { .. } => None,
+            write => Some(done(write, items.get(write.key()))),
+        });
+        if let Some(why) = unacceptable(&after.collect::<Vec<_>>()) {
+            return Err(TableError::Invalid(why.into()));
+        }
         let mut replaced = None;
         for write in writes {
             let before = items.get(write.key()).cloned();
@@ -244,14 +251,14 @@ impl Table for MemoryTable {
     }
 
     async fn transact(&self, writes: &[Write]) -> Result<(), TableError> {
-        assert!(writes.len() <= 100, "a transaction takes 100 writes");
         self.call(|| self.apply(writes, 2).map(|_| ())).await
     }
 
-    async fn query(&self, pk: &str) -> Result<Vec<Item>, TableError> {
+    async fn query(&self, pk: &str, start: &str) -> Result<Vec<Item>, TableError> {
         self.call(|| {
             let items = self.items.borrow();
-            let found: Vec<_> = items.values().filter(|item| item.key.pk == pk).collect();
+            let is_wanted = |item: &&Item| item.key.pk == pk && item.key.sk.starts_with(start);
+            let found: Vec<_> = items.values().filter(is_wanted).collect();
             self.bill_read(&found);
             Ok(found.into_iter().cloned().collect())
         })
@@ -344,27 +351,14 @@ fn done(write: &Write, before: Option<&Item>) -> Item {
     };
     match write {
         Write::Put(item) | Write::Create(item) | Write::Replace { item, .. } => item.clone(),
-        Write::Regress {
-            epoch, at, open, ..
-        } => raised(item())
+        Write::Regress { epoch, at, .. } => raised(item())
             .text("st", "regressed")
             .number("ep", epoch + 1)
-            .number("lt", *at)
-            .text("g1p", &open.0)
-            .text("g1s", &open.1),
-        Write::Recover {
-            watermark,
-            recovered,
-            ..
-        } => raised(item())
+            .number("lt", *at),
+        Write::Recover { watermark, .. } => raised(item())
             .text("st", "recovered")
-            .number("wm", *watermark)
-            .text("g1p", &recovered.0)
-            .text("g1s", &recovered.1),
-        Write::Reopen { open, .. } => raised(item())
-            .text("st", "ongoing")
-            .text("g1p", &open.0)
-            .text("g1s", &open.1),
+            .number("wm", *watermark),
+        Write::Reopen { .. } => raised(item()).text("st", "ongoing"),
         Write::First { at, .. } => raised(item()).number("ft", *at),
         Write::Template { text, .. } => raised(item()).text("te", text),
         Write::Lease {
@@ -397,21 +391,31 @@ fn done(write: &Write, before: Option<&Item>) -> Item {
 }
 
 /// Returns what a write is billed: one unit for each started KB of the larger of the item before
-/// and after, and what the index takes. Source: Amazon DynamoDB Developer Guide, "Write request
-/// units" and "Provisioned throughput considerations for global secondary indexes".
+/// and after. Source: Amazon DynamoDB Developer Guide, "Write request units".
 fn units(before: Option<&Item>, after: Option<&Item>) -> u64 {
     let size = |item: Option<&Item>| item.map_or(0, size);
     size(before).max(size(after)).div_ceil(1024).max(1)
 }
 
-/// Source: Amazon DynamoDB Developer Guide, "DynamoDB item sizes and formats".
+/// Returns how long an item is, in bytes.
 pub fn size(item: &Item) -> u64 {
-    let value = |value: &Value| match value {
-        Value::Text(text) => text.len(),
-        Value::Number(number) => number.unsigned_abs().to_string().len().div_ceil(2) + 2,
-        Value::Bytes(bytes) => bytes.len(),
-    };
-    let attributes = item.attributes.iter();
-    let attributes: usize = attributes.map(|(name, of)| name.len() + value(of)).sum();
-    (attributes + 4 + item.key.pk.len() + item.key.sk.len()) as u64
+    item.bytes_long() as u64
+}
+
+/// Returns why DynamoDB would not take writes: an item of more than 400 KB, a key that is too long or
+/// empty, or a transaction of more than 100 writes or 4 MB. Source: Amazon DynamoDB Developer Guide,
+/// "Quotas in Amazon DynamoDB".
+fn unacceptable(items: &[Item]) -> Option<&'static str> {
+    let sizes = || items.iter().map(Item::bytes_long);
+    let keys = |item: &Item| (item.key.pk.len(), item.key.sk.len());
+    let is_key = |(pk, sk)| (1..=2048).contains(&pk) && (1..=1024).contains(&sk);
+    if sizes().any(|size| size > 400 << 10) {
+        Some("Item size has exceeded the maximum allowed size")
+    } else if !items.iter().map(keys).all(is_key) {
+        Some("a key is too long, or empty")
+    } else if items.len() > 100 || items.len() > 1 && sizes().sum::<usize>() > 4 << 20 {
+        Some("the transaction is too large")
+    } else {
+        None
+    }
 }

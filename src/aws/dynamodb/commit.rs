@@ -9,16 +9,17 @@ use clusters::fingerprint::ClusterId;
 use clusters::guard::{self, Admitted, NEW_CLUSTERS_MAX, is_overflow};
 use clusters::journal::{Entry, What};
 use clusters::lifecycle::SETTLING_SECONDS;
-use clusters::manifest::Manifest;
+use clusters::manifest::{Encoded, Manifest};
 use clusters::sample::{Rank, Samples};
 use clusters::{EventId, Facts, Sighting, Tally};
+use data_encoding::HEXLOWER;
 use records::time::{EventTime, Window};
 use service::ports::{Batch, Committed, Late, Spent, StoreError};
 
 use crate::dynamodb::calls::together;
 use crate::dynamodb::item::{
     CALLERS_MAX, Caller, Head, State, beginning_key, caller, head_key, late_item, learned_key,
-    manifest_item, open_place, principal_item, principal_key, renewal_key,
+    manifest_item, principal_item, principal_key, renewal_key, renewed,
 };
 use crate::dynamodb::lease::Purpose;
 use crate::dynamodb::mark::journal_item;
@@ -212,45 +213,49 @@ impl<T: Table> DynamoStore<T> {
     /// Writes what was seen, and returns how many events were not there before: of those that come
     /// in the same batch again that is sure, of others only where hours are counted.
     async fn put_manifests(&mut self, tally: &Tally) -> Result<u64, StoreError> {
-        let manifests = Manifest::cut(tally);
+        let manifests = Manifest::cut_at(tally, self.settings.manifest_bytes_max);
         let (days, now, table) = (self.settings.retention_days, self.now, &self.table);
-        let mut late = Vec::new();
-        let mut puts = Vec::new();
-        for manifest in &manifests {
-            let item = manifest_item(manifest, days, now);
-            late.extend(self.late(manifest.window, &item));
-            let put = Write::Put(item);
-            puts.push(async move {
-                let replaced = table.write(&put).await?;
-                Ok::<_, TableError>(if replaced.is_some() {
-                    0
-                } else {
-                    manifest.sightings().len()
-                })
-            });
+        let mut late = BTreeMap::new();
+        for Encoded {
+            manifest, digest, ..
+        } in &manifests
+        {
+            // One note for an hour, however many manifests it takes.
+            if let Some(window) = manifest.window.filter(|of| self.is_late(*of)) {
+                late.entry(window).or_insert(digest);
+            }
         }
+        let puts = manifests.iter().map(|encoded| async move {
+            let put = Write::Put(manifest_item(encoded, days, now));
+            let replaced = table.write(&put).await?;
+            Ok::<_, TableError>(match replaced {
+                Some(_) => 0,
+                None => encoded.manifest.sightings().len(),
+            })
+        });
         let mut fresh = 0;
         for count in together(puts).await {
             fresh += count? as u64;
         }
         // Whoever finds the note finds what it is about.
-        let notes = late.iter().map(|note| table.write(note));
+        let notes = late.into_iter().map(|(window, digest)| async move {
+            let token = format!("{}-{}", HEXLOWER.encode(digest), now.seconds());
+            let note = Write::Put(late_item(&Late { window, token }));
+            table.write(&note).await
+        });
         for noted in together(notes).await {
             noted?;
         }
         if let Some(counting) = &mut self.counting {
-            let seen = manifests.iter().flat_map(Manifest::sightings);
+            let seen = manifests.iter().flat_map(|of| of.manifest.sightings());
             fresh = counting.sightings.add(seen);
         }
         Ok(fresh)
     }
 
-    /// Returns the note of a manifest for an hour that the inspection has taken by now, so that it takes
-    /// it again.
-    fn late(&self, window: Option<Window>, manifest: &Item) -> Option<Write> {
-        let window = window.filter(|of| self.now.seconds_since(of.end()) >= NOTED_SECONDS)?;
-        let token = format!("{}-{}", manifest.key.sk, self.now.seconds());
-        Some(Write::Put(late_item(&Late { window, token })))
+    /// Tells whether the inspection has taken an hour by now, so that it has to take it again.
+    fn is_late(&self, window: Window) -> bool {
+        self.now.seconds_since(window.end()) >= NOTED_SECONDS
     }
 
     /// Makes the heads of clusters that have none, and returns how many were made here.
@@ -355,13 +360,7 @@ impl<T: Table> DynamoStore<T> {
         let key = head_key(cluster);
         if head.state == State::Recovered && shown.last > head.watermark {
             let (epoch, at) = (head.epoch, shown.last);
-            let open = open_place(cluster, at);
-            return Some(Write::Regress {
-                key,
-                epoch,
-                at,
-                open,
-            });
+            return Some(Write::Regress { key, epoch, at });
         }
         if shown.first != 0 && (head.first == 0 || shown.first < head.first) {
             let at = shown.first;
@@ -415,6 +414,7 @@ impl<T: Table> DynamoStore<T> {
             .map(|(cluster, caller, ..)| principal_key(*cluster, *caller));
         let keys: Vec<Key> = keys.collect();
         let found = self.table.get(&keys).await?;
+        self.renew(&found).await?;
         let found: BTreeSet<&Key> = found.iter().map(|item| &item.key).collect();
         for ((cluster, caller, name, at), key) in unknown.into_iter().zip(&keys) {
             if (found.contains(key) || self.add_caller(cluster, name, at).await?)
@@ -422,6 +422,16 @@ impl<T: Table> DynamoStore<T> {
             {
                 known.callers.insert(caller);
             }
+        }
+        Ok(())
+    }
+
+    /// Keeps callers for longer that were seen again and soon were forgotten.
+    async fn renew(&self, callers: &[Item]) -> Result<(), StoreError> {
+        let soon = callers.iter().filter_map(|item| renewed(item, self.now));
+        let puts = soon.map(|item| async move { self.apply(&[Write::Put(item)]).await });
+        for put in together(puts).await {
+            put?;
         }
         Ok(())
     }
@@ -443,7 +453,7 @@ impl<T: Table> DynamoStore<T> {
         if self.lease(&account_id, hour, purpose, 1).await? == 0 {
             return Ok(false);
         }
-        let mut writes = vec![Write::Create(principal_item(cluster, name, at))];
+        let mut writes = vec![Write::Create(principal_item(cluster, name, at, self.now))];
         if at - first >= SETTLING_SECONDS && self.tells_new() {
             let (kind, now) = (occasion::Kind::NewPrincipal, self.now.seconds());
             let life = (cluster, epoch);

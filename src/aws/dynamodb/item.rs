@@ -31,7 +31,7 @@ use std::sync::Arc;
 
 use clusters::class::Class;
 use clusters::fingerprint::{ClusterId, Identity, VERSION};
-use clusters::manifest::Manifest;
+use clusters::manifest::Encoded;
 use clusters::sample::Sample;
 use clusters::{EventId, Facts};
 use data_encoding::HEXLOWER;
@@ -103,6 +103,9 @@ pub const SHARDS: u8 = 4;
 /// The longest list of callers in a head.
 pub const CALLERS_MAX: usize = 32;
 
+/// How long a caller is kept that is not seen again, in seconds. One who comes back later is new.
+const CALLER_SECONDS: i64 = 400 * 86_400;
+
 /// The longest sample, in bytes, before it was packed.
 const SAMPLE_BYTES_MAX: u64 = 64 << 10;
 
@@ -158,29 +161,10 @@ pub fn caller(name: &str) -> Caller {
     caller
 }
 
-/// Returns the places that a cluster has in the index of open clusters: partition and sort key.
-pub fn open_place(cluster: ClusterId, last: i64) -> (String, String) {
-    place("open", cluster, last)
-}
-
-/// Returns the places that a cluster has in the index of recovered ones.
-pub fn recovered_place(cluster: ClusterId, last: i64) -> (String, String) {
-    place("recovered", cluster, last)
-}
-
-fn place(kind: &str, cluster: ClusterId, last: i64) -> (String, String) {
-    let shard = cluster.bytes()[0] % SHARDS;
-    (
-        format!("{kind}#{shard}"),
-        format!("{}#{cluster}", last / 3600),
-    )
-}
-
 impl Head {
     /// Returns the item.
     pub fn item(&self, cluster: ClusterId, last: i64) -> Item {
         let identity = &self.facts.identity;
-        let (open, place) = open_place(cluster, last);
         let item = Item::new(head_key(cluster))
             .text("av", VERSION)
             .text("st", self.state.name())
@@ -199,9 +183,7 @@ impl Head {
             .text("ca", identity.cause.as_deref().unwrap_or_default())
             .text("ad", identity.addition.as_deref().unwrap_or_default())
             .text("te", &self.facts.template)
-            .bytes("pr", self.callers.iter().flatten().copied().collect())
-            .text("g1p", &open)
-            .text("g1s", &place);
+            .bytes("pr", self.callers.iter().flatten().copied().collect());
         let item = match &self.sample {
             Some(sample) => with_sample(item, sample),
             None => item,
@@ -263,24 +245,37 @@ fn window(name: &str) -> Option<Option<Window>> {
 }
 
 /// Returns the item of a caller that a cluster had not seen before.
-pub fn principal_item(cluster: ClusterId, name: &str, at: i64) -> Item {
+pub fn principal_item(cluster: ClusterId, name: &str, at: i64, now: EventTime) -> Item {
     Item::new(principal_key(cluster, caller(name)))
         .text("nm", name)
         .number("ft", at)
+        .number("ttl", now.seconds() + CALLER_SECONDS)
+}
+
+/// Returns the item of a caller as it is kept for longer, if it soon were forgotten: once it was seen
+/// again in the second half of its time.
+pub fn renewed(caller: &Item, now: EventTime) -> Option<Item> {
+    let until = caller.number_of("ttl").unwrap_or_default();
+    let is_soon = until < now.seconds() + CALLER_SECONDS / 2;
+    is_soon.then(|| caller.clone().number("ttl", now.seconds() + CALLER_SECONDS))
 }
 
 /// Returns the item of a manifest, which is forgotten so many days after its hour.
-pub fn manifest_item(manifest: &Manifest, retention_days: i64, now: EventTime) -> Item {
-    let (content, digest) = manifest.encode();
+pub fn manifest_item(encoded: &Encoded, retention_days: i64, now: EventTime) -> Item {
+    let Encoded {
+        manifest,
+        bytes,
+        digest,
+    } = encoded;
     let hour = manifest
         .window
         .map_or(now.seconds(), |window| window.hours() * 3600);
     let shard = digest[0] % SHARDS;
     let key = Key::new(
         manifest_partition(manifest.window, shard),
-        HEXLOWER.encode(&digest),
+        HEXLOWER.encode(digest),
     );
-    let item = Item::new(key).bytes("mf", content);
+    let item = Item::new(key).bytes("mf", bytes.clone());
     // An hour long ago is kept as long from now on: somebody has just brought it.
     item.number("ttl", hour.max(now.seconds()) + retention_days * 86_400)
 }

@@ -10,7 +10,7 @@ use clusters::mark::{Decision, Mark};
 use service::ports::{Marked, Marks, StoreError};
 
 use crate::dynamodb::calls::together;
-use crate::dynamodb::item::{Head, State, head_key, open_place, recovered_place};
+use crate::dynamodb::item::{Head, State, head_key};
 use crate::dynamodb::table::{Item, Key, Table, TableError, Write};
 use crate::dynamodb::{ATTEMPTS_MAX, DynamoStore};
 
@@ -105,13 +105,12 @@ impl<T: Table> Marks for DynamoStore<T> {
     }
 
     async fn journal(&self, cluster: ClusterId) -> Result<Vec<Entry>, StoreError> {
-        let items = self.table.query(&format!("C#{cluster}")).await?;
+        let items = self.table.query(&format!("C#{cluster}"), ENTRIES).await?;
         let mut entries = Vec::new();
         // DynamoDB may take days to remove what has expired.
         let is_kept = |item: &&Item| {
             let expires = item.number_of("ttl");
-            item.key.sk.starts_with(ENTRIES)
-                && expires.is_none_or(|expires| expires > self.now.seconds())
+            expires.is_none_or(|expires| expires > self.now.seconds())
         };
         for item in items.iter().filter(is_kept) {
             let entry = read_entry(item).ok_or_else(|| StoreError::Damaged {
@@ -150,24 +149,17 @@ impl<T: Table> DynamoStore<T> {
             return Ok(None);
         }
         let found = self.table.get(&[head_key(cluster)]).await?;
-        let Some((item, (_, head))) = found.first().and_then(|it| Some((it, Head::read(it)?)))
-        else {
+        let Some((_, head)) = found.first().and_then(Head::read) else {
             return Ok(None);
         };
-        let last = item.number_of("lt").unwrap_or_default();
         let (key, version) = (head_key(cluster), head.version);
         Ok(match (resolved, head.state == State::Recovered) {
             (Some(mark), false) => Some(Write::Recover {
                 key,
                 version,
                 watermark: mark.at,
-                recovered: recovered_place(cluster, last),
             }),
-            (None, true) => Some(Write::Reopen {
-                key,
-                version,
-                open: open_place(cluster, last),
-            }),
+            (None, true) => Some(Write::Reopen { key, version }),
             _ => None,
         })
     }

@@ -22,6 +22,9 @@ const LEDGER_SECONDS: i64 = 180 * 86_400;
 /// How long a marker is kept, in seconds: longer than an event may come again.
 const MARKER_SECONDS: i64 = 400 * 86_400;
 
+/// How the sort keys begin of what was sent.
+pub const LOG: &str = "T#";
+
 /// Returns the partitions of a sink's rows.
 pub fn row_partitions(sink: &str) -> impl Iterator<Item = String> {
     (0..SHARDS).map(move |shard| format!("O#{sink}#{shard}"))
@@ -106,7 +109,7 @@ pub fn log(row: &Row, now: i64, answer: &str) -> Write {
         Line::Cluster(cluster) => format!("C#{cluster}"),
         Line::Account(account_id) => format!("A#{account_id}"),
     };
-    let item = Item::new(Key::new(pk, format!("T#{now:010}#{}", row.id())))
+    let item = Item::new(Key::new(pk, format!("{LOG}{now:010}#{}", row.id())))
         .text("si", &row.sink)
         .text("tr", row.occasion.kind.name())
         .number("ep", row.occasion.epoch)
@@ -119,7 +122,7 @@ pub fn log(row: &Row, now: i64, answer: &str) -> Write {
 
 /// Reads what [`log`] wrote; `None` for what is nothing of that, or has expired.
 pub fn read_log(item: &Item, now: i64) -> Option<Sent> {
-    let (at, _) = item.key.sk.strip_prefix("T#")?.split_once('#')?;
+    let (at, _) = item.key.sk.strip_prefix(LOG)?.split_once('#')?;
     // DynamoDB may take days to remove what has expired.
     if item.number_of("ttl").is_some_and(|at| at <= now) {
         return None;

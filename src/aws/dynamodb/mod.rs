@@ -34,6 +34,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use alerts::occasion::Occasion;
 use alerts::outbox::Row;
 use clusters::fingerprint::{ClusterId, VERSION};
+use clusters::manifest;
 use clusters::sample::Samples;
 use clusters::sightings::Sightings;
 use clusters::timeline::Timeline;
@@ -54,6 +55,8 @@ pub struct Settings {
     pub sinks: Vec<String>,
     /// How long manifests are kept, in days.
     pub retention_days: i64,
+    /// How long a manifest is at most, in bytes.
+    pub manifest_bytes_max: usize,
     /// How long after the first event nothing is told, in hours.
     pub learn_hours: i64,
     /// Access keys that nobody should ever use.
@@ -70,6 +73,7 @@ impl Settings {
             sinks: sinks.map(|sink| sink.name().to_owned()).collect(),
             canaries: settings.canaries.clone(),
             identity: VERSION,
+            manifest_bytes_max: manifest::BYTES_MAX,
             retention_days: settings.retention_days.into(),
             learn_hours: settings.learn_hours.into(),
         }
@@ -81,6 +85,7 @@ impl Default for Settings {
         Self {
             sinks: Vec::new(),
             retention_days: 35,
+            manifest_bytes_max: manifest::BYTES_MAX,
             learn_hours: 24,
             canaries: BTreeSet::new(),
             identity: VERSION,

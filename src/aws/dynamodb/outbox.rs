@@ -11,8 +11,8 @@ use crate::dynamodb::DynamoStore;
 use crate::dynamodb::calls::together;
 use crate::dynamodb::mark::{mark_key, read_mark};
 use crate::dynamodb::message::{
-    self, breaker_item, breaker_key, ledger_expires, ledger_item, ledger_key, read_log, read_row,
-    row_key, row_partitions, silence_item, silence_key,
+    self, LOG, breaker_item, breaker_key, ledger_expires, ledger_item, ledger_key, read_log,
+    read_row, row_key, row_partitions, silence_item, silence_key,
 };
 use crate::dynamodb::table::{Key, Table, TableError, Write};
 
@@ -82,7 +82,7 @@ impl<T: Table> Outbox for DynamoStore<T> {
 
 impl<T: Table> SentLog for DynamoStore<T> {
     async fn sent(&self, cluster: ClusterId) -> Result<Vec<Sent>, StoreError> {
-        let items = self.table.query(&format!("C#{cluster}")).await?;
+        let items = self.table.query(&format!("C#{cluster}"), LOG).await?;
         let now = self.now.seconds();
         let mut sent: Vec<Sent> = items.iter().filter_map(|of| read_log(of, now)).collect();
         sent.sort();

@@ -14,9 +14,7 @@ use clusters::transition::{Change, Transition};
 use records::time::Window;
 use service::ports::{Hour, Hours, Late, Past, StoreError};
 
-use crate::dynamodb::item::{
-    Head, State, head_key, late_item, late_partition, open_place, read_late, recovered_place,
-};
+use crate::dynamodb::item::{Head, State, head_key, late_item, late_partition, read_late};
 use crate::dynamodb::mark::journal_item;
 use crate::dynamodb::message::told_item;
 use crate::dynamodb::table::{Item, Table, TableError, Write};
@@ -70,7 +68,7 @@ impl<T: Table> Past for DynamoStore<T> {
     }
 
     async fn late(&self) -> Result<Vec<Late>, StoreError> {
-        let found = self.table.query(late_partition()).await?;
+        let found = self.table.query(late_partition(), "").await?;
         Ok(found.iter().filter_map(read_late).collect())
     }
 
@@ -184,7 +182,6 @@ fn next_move(cluster: ClusterId, head: &Head, transition: &Transition) -> Option
                 key,
                 version: head.version,
                 watermark: at,
-                recovered: recovered_place(cluster, at),
             };
             Some((recover, head.epoch))
         }
@@ -193,7 +190,6 @@ fn next_move(cluster: ClusterId, head: &Head, transition: &Transition) -> Option
                 key,
                 epoch: head.epoch,
                 at,
-                open: open_place(cluster, at),
             };
             Some((regress, head.epoch + 1))
         }

@@ -84,7 +84,7 @@ pub async fn hour(
     window: Option<Window>,
 ) -> Result<Vec<Result<Manifest, StoreError>>, StoreError> {
     let partitions = item::manifest_partitions(window);
-    let reads = partitions.map(|pk| async move { table.query(&pk).await });
+    let reads = partitions.map(|pk| async move { table.query(&pk, "").await });
     let mut manifests = Vec::new();
     for items in together(reads).await {
         manifests.extend(items?.iter().map(manifest));

@@ -282,16 +282,19 @@ impl Table for SdkTable {
         }
     }
 
-    async fn query(&self, pk: &str) -> Result<Vec<Item>, TableError> {
-        let mut pages = self
-            .client()
-            .query()
-            .table_name(&self.name)
+    async fn query(&self, pk: &str, start: &str) -> Result<Vec<Item>, TableError> {
+        let query = self.client().query().table_name(&self.name);
+        let query = query
             .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
-            .into_paginator()
-            .send();
+            .expression_attribute_values(":pk", text(pk));
+        // DynamoDB takes no empty text here.
+        let query = match start {
+            "" => query.key_condition_expression("pk = :pk"),
+            start => query
+                .key_condition_expression("pk = :pk AND begins_with(sk, :start)")
+                .expression_attribute_values(":start", text(start)),
+        };
+        let mut pages = query.into_paginator().send();
         let mut found = Vec::new();
         while let Some(page) = pages.next().await {
             self.spend(1, 0);
@@ -393,10 +396,8 @@ fn expression(write: &Write) -> Option<Expression> {
         Write::Put(_) | Write::Create(_) | Write::Replace { .. } | Write::End { .. } => {
             return None;
         }
-        Write::Regress {
-            epoch, at, open, ..
-        } => Expression {
-            update: "SET st = :regressed, ep = :next, lt = :at, g1p = :g1p, g1s = :g1s ADD vr :one",
+        Write::Regress { epoch, at, .. } => Expression {
+            update: "SET st = :regressed, ep = :next, lt = :at ADD vr :one",
             condition: "st = :recovered AND ep = :epoch AND wm < :at",
             names: &[],
             values: vec![
@@ -405,30 +406,33 @@ fn expression(write: &Write) -> Option<Expression> {
                 (":epoch", number(*epoch)),
                 (":next", number(epoch + 1)),
                 (":at", number(*at)),
-                (":g1p", text(&open.0)),
-                (":g1s", text(&open.1)),
                 (":one", number(1)),
             ],
         },
         Write::Recover {
-            version,
-            watermark,
-            recovered,
-            ..
+            version, watermark, ..
         } => Expression {
-            update: "SET st = :recovered, wm = :wm, g1p = :g1p, g1s = :g1s ADD vr :one",
+            update: "SET st = :recovered, wm = :wm ADD vr :one",
             condition: "vr = :version AND st <> :recovered",
             names: &[],
             values: vec![
                 (":recovered", text(State::Recovered.name())),
                 (":version", number(*version)),
                 (":wm", number(*watermark)),
-                (":g1p", text(&recovered.0)),
-                (":g1s", text(&recovered.1)),
                 (":one", number(1)),
             ],
         },
-        Write::Reopen { version, open, .. } => reopen(*version, open),
+        Write::Reopen { version, .. } => Expression {
+            update: "SET st = :ongoing ADD vr :one",
+            condition: "vr = :version AND st = :recovered",
+            names: &[],
+            values: vec![
+                (":ongoing", text(State::Ongoing.name())),
+                (":recovered", text(State::Recovered.name())),
+                (":version", number(*version)),
+                (":one", number(1)),
+            ],
+        },
         Write::First { at, .. } => Expression {
             update: "SET ft = :at ADD vr :one",
             condition: "attribute_exists(pk) AND (ft > :at OR ft = :none)",
@@ -452,22 +456,6 @@ fn expression(write: &Write) -> Option<Expression> {
         | Write::Probe { .. }
         | Write::Claim { .. } => return waiting(write),
     })
-}
-
-fn reopen(version: i64, open: &(String, String)) -> Expression {
-    Expression {
-        update: "SET st = :ongoing, g1p = :g1p, g1s = :g1s ADD vr :one",
-        condition: "vr = :version AND st = :recovered",
-        names: &[],
-        values: vec![
-            (":ongoing", text(State::Ongoing.name())),
-            (":recovered", text(State::Recovered.name())),
-            (":version", number(version)),
-            (":g1p", text(&open.0)),
-            (":g1s", text(&open.1)),
-            (":one", number(1)),
-        ],
-    }
 }
 
 /// Spells what happens to what waits: rows, silences, probes and ledgers.
@@ -604,8 +592,10 @@ where
     SdkError<E>: ProvideErrorMetadata,
     E: Error + Send + Sync + 'static,
 {
-    const FINAL: [&str; 6] = [
+    const FINAL: [&str; 7] = [
         "ValidationException",
+        // It is no DynamoDB that this is sent to, or one that lacks what is asked for.
+        "UnknownOperationException",
         "AccessDeniedException",
         "ResourceNotFoundException",
         "ItemCollectionSizeLimitExceededException",

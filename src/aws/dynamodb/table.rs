@@ -61,8 +61,6 @@ pub enum Write {
         epoch: i64,
         /// When the event was, in seconds.
         at: i64,
-        /// Its place among the open clusters: partition and sort key of the index.
-        open: (String, String),
     },
     /// Closes an open cluster, if nothing about its head has changed since it was read.
     Recover {
@@ -72,8 +70,6 @@ pub enum Write {
         version: i64,
         /// Up to when an event is too late to open it again, in seconds.
         watermark: i64,
-        /// Its place among the recovered clusters: partition and sort key of the index.
-        recovered: (String, String),
     },
     /// Opens a recovered cluster again in the same life, if nothing about its head has changed since
     /// it was read.
@@ -82,8 +78,6 @@ pub enum Write {
         key: Key,
         /// The version of it that was read.
         version: i64,
-        /// Its place among the open clusters: partition and sort key of the index.
-        open: (String, String),
     },
     /// Moves the first sighting of a cluster to an earlier moment, in seconds.
     First {
@@ -207,8 +201,9 @@ pub trait Table {
     /// Does all writes, each to another item, or none of them.
     async fn transact(&self, writes: &[Write]) -> Result<(), TableError>;
 
-    /// Returns all items of a partition, as of now.
-    async fn query(&self, pk: &str) -> Result<Vec<Item>, TableError>;
+    /// Returns the items of a partition whose sort keys begin with a text, as of now; all of them
+    /// where that is empty. It reads no others.
+    async fn query(&self, pk: &str, start: &str) -> Result<Vec<Item>, TableError>;
 
     /// Returns the first so many items of a partition in the order of their sort keys, as of now.
     async fn first(&self, pk: &str, limit: usize) -> Result<Vec<Item>, TableError>;
@@ -283,6 +278,19 @@ impl Item {
             self.attributes.insert(name.to_owned(), Value::Bytes(value));
         }
         self
+    }
+
+    /// Returns how long it is, in bytes, as DynamoDB counts. Source: Amazon DynamoDB Developer Guide,
+    /// "DynamoDB item sizes and formats".
+    pub fn bytes_long(&self) -> usize {
+        let value = |value: &Value| match value {
+            Value::Text(text) => text.len(),
+            Value::Number(number) => number.unsigned_abs().to_string().len().div_ceil(2) + 2,
+            Value::Bytes(bytes) => bytes.len(),
+        };
+        let attributes = self.attributes.iter();
+        let attributes: usize = attributes.map(|(name, of)| name.len() + value(of)).sum();
+        attributes + "pk".len() + "sk".len() + self.key.pk.len() + self.key.sk.len()
     }
 
     /// Returns an attribute that is text.

@@ -378,7 +378,7 @@ impl World {
     /// Notes which rows wait, before somebody may send them.
     pub fn note_rows(&mut self) {
         for pk in SINKS.iter().flat_map(|sink| row_partitions(sink)) {
-            let items = block_on(self.table.query(&pk)).unwrap();
+            let items = block_on(self.table.query(&pk, "")).unwrap();
             for row in items.iter().map(|item| read_row(item).unwrap()) {
                 let id = (row.sink.clone(), row.occasion.id());
                 let known = self
@@ -437,7 +437,8 @@ impl World {
         for hour in 0..72 {
             self.deliver(now + 3 * HOUR + hour * HOUR, End::Whole);
             let waits = |sink| {
-                row_partitions(sink).any(|pk| !block_on(self.table.query(&pk)).unwrap().is_empty())
+                row_partitions(sink)
+                    .any(|pk| !block_on(self.table.query(&pk, "")).unwrap().is_empty())
             };
             if !SINKS.iter().any(|sink| waits(sink)) {
                 return;
