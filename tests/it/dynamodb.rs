@@ -852,7 +852,7 @@ fn incompressible(count: u64) -> String {
 fn strangers(count: u64) -> String {
     let mut dice = Dice(7);
     let failure = |number: u64| {
-        let session = noise(&mut dice, 16);
+        let session = noise(&mut dice, 32);
         record(json!({
             "eventID": id(number),
             "errorCode": "AccessDenied",
