@@ -117,8 +117,7 @@ fn show(arguments: &Show) -> anyhow::Result<ExitCode> {
 
 fn tell(arguments: &History) -> anyhow::Result<ExitCode> {
     let kept = arguments.kept.open()?;
-    let census = kept.census(None, false)?;
-    let cluster = one(&census, &arguments.cluster)?.id;
+    let (cluster, census) = kept.find(&arguments.cluster)?;
     let told = kept.history(cluster, &census)?;
     match arguments.format {
         Format::Table => output::print(&history::text(&told))?,

@@ -20,7 +20,9 @@ use records::time::EventTime;
 use serde_json::json;
 use service::ingest::{Ingested, commit, fold};
 use service::memory::MemoryStore;
-use service::ports::{Marks as _, Outbox as _, Setups as _, Spent, Store, StoreError};
+use service::ports::{
+    Marks as _, Outbox as _, SentLog as _, Setups as _, Spent, Store, StoreError,
+};
 use service::rules::Rules;
 
 use crate::deliveries::Dice;
@@ -295,6 +297,35 @@ fn a_caller_is_told_once_when_the_cluster_has_settled() {
         .find(|item| item.text_of("tr") == Some("new_principal"));
     let name = told.unwrap().text_of("nm").unwrap().to_owned();
     assert_eq!(name, "arn:aws:iam::111122223333:user/ann");
+}
+
+#[test]
+fn the_journal_of_a_cluster_and_its_messages_are_read_without_its_callers() {
+    let table = MemoryTable::default();
+    let mut function = store(&table, telling());
+    let by = |number: u64| {
+        let arn = format!(
+            "arn:aws:iam::111122223333:user/{number}-{}",
+            "x".repeat(200)
+        );
+        let caller = json!({"type": "IAMUser", "arn": arn});
+        record(json!({"eventID": id(number), "errorCode": "AccessDenied",
+            "eventTime": format!("2026-11-02T{:02}:00:00Z", 8 + number / 40),
+            "userIdentity": caller}))
+    };
+    commit_to(&mut function, &lines(&(0..100).map(by).collect::<Vec<_>>())).unwrap();
+    let (cluster, _) = heads(&table).remove(0);
+    let callers = table.items().into_iter();
+    let callers = callers.filter(|item| item.key.sk.starts_with("F#"));
+    let bytes: usize = callers.map(|caller| caller.bytes_long()).sum();
+    assert!(
+        bytes > 4 * 4096,
+        "{bytes} bytes are more than one unit reads"
+    );
+    let reader = store(&table, telling());
+    pollster::block_on(reader.sent(cluster)).unwrap();
+    pollster::block_on(reader.journal(cluster)).unwrap();
+    assert_eq!(reader.table().read_units(), 2);
 }
 
 #[test]
