@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use clusters::class::NO_EVENT;
 use indicatif::ProgressBar;
 use input::file::read;
-use input::{Item, Limits};
+use input::{Item, Limits, likeness};
 use records::redact::sanitize;
 use records::{Record, Rejection, Wrapper};
 use service::rules::{Fate, Rules};
 
-use crate::inputs::{Input, Inputs};
+use crate::inputs::{Input, Inputs, without_events};
 use crate::json::Explanation;
 use crate::output;
 use crate::source::RulesArguments;
@@ -68,20 +69,34 @@ fn explain(
     stdout: &mut impl io::Write,
 ) -> anyhow::Result<bool> {
     let mut printed = Ok(());
+    let (mut events, mut likeness) = (0, None);
     let opened = input
         .open(&ProgressBar::hidden())
         .map_err(|error| error.to_string());
     let read = opened.and_then(|(reader, layout)| {
         read(reader, layout, &Limits::default(), &mut |item| {
-            if let Some(explanation) = explanation_of(input, rules, item)
-                && printed.is_ok()
-            {
+            let looks_like = match &item {
+                Item::Record { text, .. } if likeness.is_none() => likeness::of_record(text),
+                _ => likeness::UNREADABLE.to_owned(),
+            };
+            let Some(explanation) = explanation_of(input, rules, item) else {
+                return;
+            };
+            match explanation.is_event {
+                true => events += 1,
+                false => drop(likeness.get_or_insert(looks_like)),
+            }
+            if printed.is_ok() {
                 printed = print(&explanation, format, stdout);
             }
         })
         .map_err(|error| error.to_string())
     });
     printed?;
+    let read = match (read, likeness) {
+        (Ok(()), Some(likeness)) if events == 0 => Err(without_events(&likeness)),
+        (read, _) => read,
+    };
     if let Err(error) = &read {
         output::complain(&format!("error: {}: {error}", input.name()));
     }
@@ -133,6 +148,7 @@ fn explanation_of_record(
     let mut explanation = Explanation {
         event_id: record.event_id.as_deref().map(|id| sanitize(id, 64)),
         selected: !matches!(fate, Fate::NotSelected(_)),
+        is_event: !matches!(fate, Fate::NotSelected(NO_EVENT)),
         rule: verdict.applies.map(|place| rules.all()[place].name.clone()),
         ..Explanation::default()
     };

@@ -85,6 +85,14 @@ pub fn unusable(what: &str, file: &Path, complaints: &[Complaint]) -> anyhow::Er
     )
 }
 
+/// Returns the error of an input in which nothing is an event of CloudTrail.
+pub fn without_events(likeness: &str) -> String {
+    format!(
+        "no CloudTrail event in it; it looks like {likeness}; give it records as CloudTrail writes them, in a trail \
+         file or one a line"
+    )
+}
+
 /// Returns a path as it may be printed: a file name can hold escape sequences, too.
 pub fn shown(path: &Path) -> String {
     sanitize(&path.to_string_lossy(), 512)

@@ -255,6 +255,9 @@ pub fn top(entries: &[ranking::Entry]) -> anyhow::Result<String> {
 /// What is said of one event.
 #[derive(Serialize, Default)]
 pub struct Explanation {
+    /// Whether it was read as an event of CloudTrail.
+    #[serde(skip)]
+    pub is_event: bool,
     pub event_id: Option<String>,
     pub selected: bool,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -27,12 +27,12 @@ use service::ports::{Quarantined, Store, StoreError};
 use service::rules::{Hits, Rule, Rules};
 use sqlite::SqliteStore;
 
-use crate::inputs::{Failure, Inputs, progress, shown, unusable};
+use crate::inputs::{Failure, Input, Inputs, progress, shown, unusable};
 use crate::places::Places;
 use crate::settings::load_lists;
 use crate::since::Since;
 use crate::stack::TableArguments;
-use crate::{jobs, output};
+use crate::{inputs, jobs, output};
 
 /// A payload of 1 MiB can be made to inflate to 770 MiB; real files stay far below this.
 const INFLATED_MIB_MAX: u64 = 256;
@@ -289,6 +289,7 @@ fn scan_into(
         match outcome {
             Ok(folded) => {
                 events += folded.events();
+                scanned.failed.extend(nothing_read(input, &folded));
                 gathered.push((input.name(), folded));
             }
             Err(failure) => scanned.failed.push(failure),
@@ -302,6 +303,15 @@ fn scan_into(
     scanned.commit(store, gathered, &folding)?;
     bar.finish_and_clear();
     Ok((scanned, answer(store, question)?))
+}
+
+/// Complains about an input in which nothing is an event of CloudTrail.
+fn nothing_read(input: &Input, folded: &Folded) -> Option<Failure> {
+    let likeness = folded.without_events()?;
+    Some(Failure {
+        file: input.name(),
+        error: inputs::without_events(&likeness),
+    })
 }
 
 /// Asks a store.

@@ -364,6 +364,9 @@ pub fn of_code(code: &str) -> Class {
 /// Why a call that succeeded is not selected.
 pub const NO_ERROR: &str = "no_error";
 
+/// Why something is not selected that is no event of CloudTrail.
+pub const NO_EVENT: &str = "not_an_api_event";
+
 /// The sieve that holds back what [`select`] would not select for [`NO_ERROR`], unread.
 pub static SIEVE: LazyLock<Sieve> = LazyLock::new(|| {
     let signins = SIGNINS.iter();
@@ -399,6 +402,11 @@ fn not_an_api_event(record: &Record<'_>) -> Option<&'static str> {
     if record.event_type.as_deref().is_some_and(insight) {
         return Some("insight");
     }
+    // Kinesis, SQS and others have events with a source and a name as well; theirs is `aws:kinesis`.
+    let source = record.event_source.as_deref();
+    if source.is_some_and(|source| source.starts_with("aws:")) {
+        return Some(NO_EVENT);
+    }
     // What failed is told even where half of the call's name is missing.
     let failed = record.error_code.is_some() || record.error_message.is_some();
     match (record.event_source.is_some(), record.event_name.is_some()) {
@@ -414,7 +422,7 @@ fn not_an_api_event(record: &Record<'_>) -> Option<&'static str> {
         Record {
             is_digest: true, ..
         } => "digest",
-        _ => "not_an_api_event",
+        _ => NO_EVENT,
     })
 }
 

@@ -18,6 +18,7 @@ use json::split::{Cursor, Element, Member, Piece, Reach, SPACE};
 use records::Wrapper;
 
 use crate::envelope::{self, Header};
+use crate::likeness;
 use crate::output::{Fast, Output, text};
 use crate::unpack::{Faithful, GZIP_MAGIC, PACKED_WHOLE_BYTES_MAX, Unpacker, inflate};
 use crate::{CAPTURE_BYTES_MAX, Item, Layout, Limits, ReadError};
@@ -178,7 +179,8 @@ impl<'v, R: Read> Reading<'v, R> {
     fn garbage(&mut self, byte: u8) -> Result<(), ReadError> {
         if !self.has_begun && (self.layout == Layout::Guess || byte < b' ') {
             let offset = self.cursor.offset();
-            return Err(ReadError::NotJson { offset });
+            let likeness = likeness::of_bytes(self.cursor.ahead());
+            return Err(ReadError::NotJson { offset, likeness });
         }
         let max = self.output.limits.record_bytes_max;
         self.output.piece(self.cursor.rest_of_line(max)?);

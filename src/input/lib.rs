@@ -4,10 +4,12 @@
 //!
 //! - `file` opens an input and hands its records over one at a time. The content says what the input is, not the name.
 //! - `envelope` opens what CloudWatch Logs wraps around records.
+//! - `likeness` says what an input looks like that holds no event.
 //! - `unpack` inflates gzip data: as a stream in constant memory, or at once where that is safe and faster.
 
 pub mod envelope;
 pub mod file;
+pub mod likeness;
 mod output;
 mod unpack;
 
@@ -113,10 +115,12 @@ pub enum ReadError {
     #[error("the input is empty; expected CloudTrail records")]
     Empty,
     /// It begins with what begins no CloudTrail input.
-    #[error("neither JSON nor gzip at byte {offset}; expected CloudTrail records")]
+    #[error("no CloudTrail records: at byte {offset} begins {likeness}, not JSON")]
     NotJson {
         /// Where the first byte that is no white space stands, after unpacking.
         offset: u64,
+        /// What begins there.
+        likeness: &'static str,
     },
     /// The subscription payload cannot be opened.
     #[error("the subscription payload cannot be opened: {0}")]

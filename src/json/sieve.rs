@@ -105,7 +105,10 @@ const VALUES: [Value; 4] = [
     (b"Name\":", |sieve, value| {
         begins_text(value) && !sieve.lets_through(&value[1..])
     }),
-    (b"Source\":", |_, value| begins_text(value)),
+    // That of events of other services is `aws:kinesis`, for example.
+    (b"Source\":", |_, value| {
+        begins_text(value) && !value.starts_with(b"\"aws:")
+    }),
     (b"Version\":", |_, value| value.starts_with(b"\"1.")),
     // All but Insight records, whose type begins like the name of the trail.
     (b"Type\":", |_, value| {

@@ -528,10 +528,10 @@ fn an_escape_sequence_in_a_name_is_not_printed_raw() {
     folder.write(format!("in/{evil}.json"), "nonsense");
     folder
         .run(&["scan", "in"])
-        .fails(1, "evil.json: neither JSON");
+        .fails(1, "evil.json: no CloudTrail records");
     folder
         .run(&["explain", "in"])
-        .fails(1, "evil.json: neither JSON");
+        .fails(1, "evil.json: no CloudTrail records");
     folder.run(&["scan", evil]).fails(1, "cannot be opened");
     folder.run(&["top", "--db", evil]).fails(1, "no such store");
     let notes = format!("{evil}.txt");
@@ -670,16 +670,73 @@ fn what_is_neither_json_nor_gzip_fails_alone() {
     for (content, saying) in [
         (
             &b"BZh91AY&SY not for us"[..],
-            "neither JSON nor gzip at byte 0",
+            "no CloudTrail records: at byte 0 begins",
         ),
-        (b"\x28\xb5\x2f\xfd zstd", "neither JSON nor gzip at byte 0"),
-        (b"<html>403</html>", "neither JSON nor gzip at byte 0"),
+        (
+            b"\x28\xb5\x2f\xfd zstd",
+            "no CloudTrail records: at byte 0 begins",
+        ),
+        (
+            b"<html>403</html>",
+            "no CloudTrail records: at byte 0 begins",
+        ),
         (b"", "the input is empty"),
         (b" \n\n ", "the input is empty"),
     ] {
         let folder = one_good_file();
         folder.write("in/bad.json", content);
         fails_alone(&folder, "bad.json", saying);
+    }
+}
+
+#[test]
+fn an_input_without_any_event_is_an_error_that_says_what_it_looks_like() {
+    let record = failure(1, json!({})).to_string();
+    for (content, likeness) in [
+        (
+            json!({"events": [{"message": record}], "searchedLogStreams": []}),
+            "the answer of `aws logs filter-log-events`",
+        ),
+        (
+            json!({"Records": [{"kinesis": {"data": "eyJ"}, "eventSource": "aws:kinesis",
+                "eventName": "aws:kinesis:record", "eventVersion": "1.0"}]}),
+            "an event of Kinesis for a Lambda function",
+        ),
+        (
+            json!({"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
+                "eventVersion": "2.1", "s3": {}}]}),
+            "an event notification of S3",
+        ),
+        (json!([record, record]), "texts, where records should be"),
+        (
+            json!({"name": "x", "version": 1}),
+            "an object with the members name, version",
+        ),
+        (json!({}), "an object without members"),
+    ] {
+        let folder = one_good_file();
+        folder.write("in/bad.json", content.to_string());
+        fails_alone(&folder, "bad.json", likeness);
+    }
+}
+
+#[test]
+fn an_input_without_failures_or_of_another_kind_of_cloudtrail_is_no_error() {
+    let insight = json!({"eventType": "AwsCloudTrailInsight", "insightDetails": {}});
+    let call = json!({"eventName": "GetObject", "eventSource": "s3.amazonaws.com", "eventVersion": "1.11"});
+    for content in [
+        json!({"Records": []}),
+        json!({"Records": [call]}),
+        json!({"Records": [insight]}),
+        json!({"awsAccountId": "111122223333", "digestEndTime": "2026-11-02T08:00:00Z"}),
+        json!({"Records": [call, {"hello": "world"}]}),
+        json!({"messageType": "CONTROL_MESSAGE", "owner": "CloudwatchLogs", "logGroup": "",
+            "logStream": "", "subscriptionFilters": [], "logEvents": []}),
+    ] {
+        let folder = Folder::new();
+        folder.write("good.json", content.to_string());
+        let scan = folder.scan(&["good.json"], 0);
+        assert_eq!(scan["files"]["failed"], json!([]), "{content}");
     }
 }
 
@@ -850,7 +907,10 @@ mod memory {
         for name in ["zeros.json", "zeros.jsonl"] {
             let (peak, scan) = peak(folder.command(&[&SCAN[..], &["small.jsonl", name]].concat()));
             let error = scan["files"]["failed"][0]["error"].as_str().unwrap();
-            assert!(error.contains("neither JSON nor gzip at byte 0"), "{error}");
+            assert!(
+                error.contains("no CloudTrail records: at byte 0 begins"),
+                "{error}"
+            );
             assert!(
                 peak <= base + 4 * MIB,
                 "{name}: {} KiB over {}",

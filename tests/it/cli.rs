@@ -1016,7 +1016,8 @@ fn an_account_that_a_record_lacks_is_told_by_the_name_of_the_file() {
 
 #[test]
 fn more_quarantined_records_than_a_person_reads_are_summed_up() {
-    let folder = Folder::with_lines("nonsense\n".repeat(1025));
+    let call = json!({"eventName": "GetObject", "eventSource": "s3.amazonaws.com"});
+    let folder = Folder::with_lines(format!("{}{call}\n", "nonsense\n".repeat(1025)));
     let ran = folder.run(&["scan", "trail.jsonl"]);
     assert_eq!(ran.code, Some(0), "bad records are no failure of the scan");
     assert_eq!(ran.stderr.lines().count(), 21);

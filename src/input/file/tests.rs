@@ -272,7 +272,10 @@ fn what_is_no_input_is_refused() {
     check_refused(gzip(gzip("{}")), "not_json");
     check_refused([0x28, 0xb5, 0x2f, 0xfd], "not_json");
     let error = read(&b"\n\n x"[..], Layout::Guess, &SMALL, &mut |_| {}).unwrap_err();
-    assert!(matches!(error, ReadError::NotJson { offset: 3 }), "{error}");
+    assert!(
+        matches!(error, ReadError::NotJson { offset: 3, .. }),
+        "{error}"
+    );
 }
 
 #[test]

@@ -17,13 +17,14 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use clusters::class::{Class, NO_ERROR, SIEVE};
+use clusters::class::{Class, NO_ERROR, NO_EVENT, SIEVE};
 use clusters::memo::Memo;
 use clusters::own::{OWN, is_refusal};
 use clusters::report::Books;
 use clusters::sample::Marks;
 use clusters::{Conclusion, EventId, Finding, Tally, event_time};
 use input::file::{Reader, read};
+use input::likeness;
 use input::{Item, Layout, Limits, ReadError};
 use records::redact;
 use records::repeat::{Model, Repeat};
@@ -48,6 +49,8 @@ pub struct Folded {
     logged_at: Option<EventTime>,
     /// The longest that a selected record took from its call to CloudWatch Logs, in seconds.
     lag_seconds: Option<i64>,
+    /// What the first record looks like that is no event of CloudTrail; only where it is first of all.
+    likeness: Option<String>,
     /// All records that could not be read, where they are to be counted in clusters.
     unparsable: Option<Vec<Unparsable>>,
 }
@@ -428,6 +431,27 @@ impl Folded {
         &self.tally
     }
 
+    /// Says what an input looks like that holds something, but not a single event of CloudTrail: what
+    /// was not read must not be told as clean.
+    pub fn without_events(&self) -> Option<String> {
+        let books = &self.books;
+        let others = books.not_selected.get(NO_EVENT).copied();
+        let others = others.unwrap_or_default() + books.quarantined();
+        let is_without = others > 0 && others == books.read && books.control_messages == 0;
+        is_without.then(|| match (&self.likeness, self.quarantined.first()) {
+            (Some(likeness), _) => likeness.clone(),
+            (None, Some(first)) => format!("{}: {}", likeness::UNREADABLE, first.rejection),
+            (None, None) => likeness::UNREADABLE.to_owned(),
+        })
+    }
+
+    /// Notes what a record looks like that is no event, if it is the first.
+    fn look(&mut self, text: &str) {
+        if self.books.read == 1 {
+            self.likeness = Some(likeness::of_record(text));
+        }
+    }
+
     /// Returns what is to be committed, and the books that are closed when it is.
     fn open(self, source: String) -> (Ingested, Batch) {
         let ingested = Ingested {
@@ -476,6 +500,9 @@ impl Folded {
         self.books.selected += u64::from(!matches!(fate, Fate::NotSelected(_)));
         match fate {
             Fate::NotSelected(reason) => {
+                if reason == NO_EVENT {
+                    self.look(text);
+                }
                 *self.books.not_selected.entry(reason).or_default() += 1;
             }
             Fate::Ignored(class, reason) => {
@@ -552,6 +579,9 @@ impl Folded {
             });
         }
         self.books.read += 1;
+        if let Some(text) = text {
+            self.look(text);
+        }
         self.books.selected += 1;
         *self.books.quarantined.entry(rejection.name()).or_default() += 1;
         if self.quarantined.len() < QUARANTINED_MAX {

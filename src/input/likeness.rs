@@ -1,0 +1,199 @@
+//! Says what a record looks like that is no CloudTrail event, so that whoever gave it knows what went wrong.
+//!
+//! It is only ever asked about inputs that hold no event at all. Sources: the AWS CLI Command Reference (answers of
+//! `logs` and `cloudtrail`), the AWS Lambda Developer Guide (events of other services), the CloudWatch Logs User
+//! Guide (exports of Logs Insights), the CloudTrail User Guide (Lake, tables in Athena), all read in November 2026.
+
+use records::redact::sanitize;
+
+/// Members that an object has to have all, and what has them. The first that fits is told.
+const KNOWN: [(&[&str], &str); 20] = [
+    (
+        &["events", "searchedLogStreams"],
+        "the answer of `aws logs filter-log-events`",
+    ),
+    (
+        &["events", "nextForwardToken"],
+        "the answer of `aws logs get-log-events`",
+    ),
+    (
+        &["results", "statistics"],
+        "the answer of `aws logs get-query-results`",
+    ),
+    (
+        &["@message"],
+        "an export of the results of CloudWatch Logs Insights",
+    ),
+    (&["field", "value"], "results of CloudWatch Logs Insights"),
+    (&["eventJson"], "a row of a CloudTrail Lake query"),
+    (
+        &["QueryResultRows"],
+        "the answer of `aws cloudtrail get-query-results`",
+    ),
+    (
+        &["eventversion"],
+        "a row of an Athena table, whose names are in small letters",
+    ),
+    (&["kinesis"], "an event of Kinesis for a Lambda function"),
+    (
+        &["deliveryStreamArn"],
+        "an event of Firehose for a Lambda function",
+    ),
+    (&["receiptHandle"], "an event of SQS for a Lambda function"),
+    (&["ReceiptHandle"], "messages of SQS"),
+    (&["dynamodb"], "an event of a DynamoDB stream"),
+    (&["s3", "eventSource"], "an event notification of S3"),
+    (&["Sns"], "an event of SNS for a Lambda function"),
+    (&["TopicArn", "Message"], "a notification of SNS"),
+    (
+        &["detail-type", "source"],
+        "an EventBridge event of another kind than CloudTrail's",
+    ),
+    (&["Findings"], "findings of Security Hub"),
+    (
+        &["class_uid", "metadata"],
+        "an event of Security Lake (OCSF)",
+    ),
+    (&["configurationItems"], "an object of AWS Config"),
+];
+
+/// How many members of an object that is not known are named, and how long each name may be.
+const NAMES_MAX: usize = 5;
+const NAME_CHARS_MAX: usize = 40;
+
+/// How files of other kinds begin.
+const MAGIC: [(&[u8], &str); 13] = [
+    (b"\x1f\x8b", "gzip data inside of gzip data"),
+    (b"\xff\xfe", "UTF-16 text, as Windows PowerShell writes it"),
+    (b"\xfe\xff", "UTF-16 text"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"\x28\xb5\x2f\xfd", "Zstandard data"),
+    (b"BZh", "bzip2 data"),
+    (b"\xfd7zXZ", "xz data"),
+    (b"PAR1", "a Parquet file"),
+    (b"ORC", "an ORC file"),
+    (b"Obj\x01", "an Avro file"),
+    (b"SQLite format 3", "a SQLite database"),
+    (b"%PDF", "a PDF document"),
+    (b"<", "XML or HTML"),
+];
+
+/// How far the first line is looked at, in bytes.
+const LINE_BYTES_MAX: usize = 4096;
+
+/// What a record looks like that is too long, or not there to its end.
+pub const UNREADABLE: &str = "something that cannot be read";
+
+/// Returns what begins with these bytes, which are no JSON, in a few words.
+pub fn of_bytes(bytes: &[u8]) -> &'static str {
+    if let Some((_, what)) = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)) {
+        return what;
+    }
+    let line = bytes.split(|byte| *byte == b'\n').next();
+    let line = line.unwrap_or_default();
+    let line = &line[..line.len().min(LINE_BYTES_MAX)];
+    let is_text = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t' | b'\r' | 0x80..);
+    if !line.iter().all(is_text) {
+        return "binary data";
+    }
+    match (line.contains(&b'{'), line.contains(&b',')) {
+        (true, _) => "text in front of JSON",
+        (false, true) => "a table of comma-separated values",
+        (false, false) => "text",
+    }
+}
+
+/// Returns what the text of a record looks like, in a few words that follow "it looks like".
+pub fn of_record(text: &str) -> String {
+    let mut names: Vec<String> = Vec::new();
+    let found = json::each_field(text, |name, _| {
+        names.push(String::from_utf8_lossy(name).into_owned());
+    });
+    match found {
+        Err(json::Error::NotJson { .. }) => return "something else than JSON".to_owned(),
+        Err(json::Error::NotAnObject) if text.trim_start().starts_with('"') => {
+            return "texts, where records should be".to_owned();
+        }
+        Err(json::Error::NotAnObject) => return "values, where records should be".to_owned(),
+        Ok(()) => {}
+    }
+    let has = |wanted: &&str| names.iter().any(|name| name == wanted);
+    let known = KNOWN.iter().find(|(wanted, _)| wanted.iter().all(has));
+    match known {
+        Some((_, what)) => (*what).to_owned(),
+        None => members(&names),
+    }
+}
+
+/// Names the first members of an object.
+fn members(names: &[String]) -> String {
+    if names.is_empty() {
+        return "an object without members".to_owned();
+    }
+    let shown = names.iter().take(NAMES_MAX);
+    let shown: Vec<String> = shown.map(|name| sanitize(name, NAME_CHARS_MAX)).collect();
+    let more = if names.len() > NAMES_MAX { ", …" } else { "" };
+    format!("an object with the members {}{more}", shown.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_take_for_a_trail_is_named() {
+        for (text, what) in [
+            (
+                r#"{"events":[{"message":"{}"}],"searchedLogStreams":[]}"#,
+                "the answer of `aws logs filter-log-events`",
+            ),
+            (
+                r#"{"@timestamp":"2026-11-20 08:15:00.000","@message":{}}"#,
+                "an export of the results of CloudWatch Logs Insights",
+            ),
+            (
+                r#"{"kinesis":{},"eventSource":"aws:kinesis"}"#,
+                "an event of Kinesis for a Lambda function",
+            ),
+            (
+                r#"{"eventSource":"aws:s3","s3":{}}"#,
+                "an event notification of S3",
+            ),
+            (r#""{\"eventID\":1}""#, "texts, where records should be"),
+            ("17", "values, where records should be"),
+            ("nonsense", "something else than JSON"),
+            ("{}", "an object without members"),
+            (
+                "{\"a\":1,\"b\\u001b[31m\":2,\"c\":3,\"d\":4,\"e\":5,\"f\":6}",
+                "an object with the members a, b[31m, c, d, e, …",
+            ),
+        ] {
+            assert_eq!(of_record(text), what);
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_is_named_by_how_it_begins() {
+        for (bytes, what) in [
+            (&b"\x1f\x8b\x08"[..], "gzip data inside of gzip data"),
+            (
+                b"\xff\xfe{\0",
+                "UTF-16 text, as Windows PowerShell writes it",
+            ),
+            (b"<html>{}", "XML or HTML"),
+            (
+                b"2026-11-20T08:15:00Z stream {\"eventID\":\"1\"}\n",
+                "text in front of JSON",
+            ),
+            (
+                b"eventTime,eventName\n{",
+                "a table of comma-separated values",
+            ),
+            (b"Nothing found", "text"),
+            (b"\x00\x01", "binary data"),
+            (b"", "text"),
+        ] {
+            assert_eq!(of_bytes(bytes), what);
+        }
+    }
+}
