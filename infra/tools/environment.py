@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Makes one of the virtual environments that building, checking and testing the stack need.
+"""Makes one of the environments that building, checking and testing the stack need.
 
-Their packages are pinned in the text files beside this one, and come from PyPI. An environment is made
-once, and again when its file changes.
+Their packages are pinned in the files beside this one: NAME.txt is a virtual environment with packages from PyPI,
+NAME.npm a folder with packages from npm. An environment is made once, and again when its file changes.
 
 Usage: environment.py NAME FOLDER    makes FOLDER/NAME and prints the folder of its commands
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 cannot be made on this machine, with the reason.
@@ -20,10 +20,17 @@ HERE = pathlib.Path(__file__).resolve().parent
 MACHINES = {"Linux": ("x86_64", "aarch64", "arm64"), "Darwin": ("x86_64", "arm64")}
 WITHOUT = {("emulator", "Darwin", "x86_64"): "cbor2 has no wheel for macOS on x86_64"}
 
+# What runs packages from npm.
+NODE_MIN = 20
+
 TIMEOUT_SECONDS = 900
 
-# What pip says when PyPI does not answer, in contrast to a package that is not there.
+# What pip and npm say when nobody answers, in contrast to a package that is not there.
 OUT_OF_REACH = (
+    "EAI_AGAIN",
+    "ECONNREFUSED",
+    "ENOTFOUND",
+    "ETIMEDOUT",
     "NewConnectionError",
     "NameResolutionError",
     "ConnectTimeoutError",
@@ -47,30 +54,46 @@ def commands(name, folder):
         )
     if (name, system, machine) in WITHOUT:
         raise CannotBeMade(WITHOUT[name, system, machine])
-    requirements = HERE / f"{name}.txt"
+    packages = HERE / f"{name}.npm"
+    is_npm = packages.exists()
+    requirements = packages if is_npm else HERE / f"{name}.txt"
     wanted = requirements.read_text(encoding="utf-8")
     venv = pathlib.Path(folder).resolve() / name
     # Written last, so what was interrupted is made again.
     made = venv / "made-from.txt"
     if not made.exists() or made.read_text(encoding="utf-8") != wanted:
-        make(venv, requirements)
+        print(f"installing {requirements.name} into {venv}", file=sys.stderr)
+        shutil.rmtree(venv, ignore_errors=True)
+        (make_of_npm if is_npm else make)(venv, requirements)
         made.write_text(wanted, encoding="utf-8")
-    return venv / "bin"
+    return venv / "node_modules" / ".bin" if is_npm else venv / "bin"
+
+
+def make_of_npm(folder, packages):
+    version = run(["node", "--version"]) if shutil.which("node") and shutil.which("npm") else None
+    if version is None or int(version.stdout.strip("v\n").split(".")[0]) < NODE_MIN:
+        raise CannotBeMade(f"node {NODE_MIN} or newer and npm are not installed")
+    lines = packages.read_text(encoding="utf-8").splitlines()
+    folder.mkdir(parents=True)
+    npm = ["npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--fetch-retries=2", "--fetch-retry-mintimeout=1000"]
+    install([*npm, "--fetch-retry-maxtimeout=5000"], [line for line in lines if line[:1] != "#"], packages)
 
 
 def make(venv, requirements):
-    print(f"installing {requirements.name} from PyPI into {venv}", file=sys.stderr)
-    shutil.rmtree(venv, ignore_errors=True)
     done = run([sys.executable, "-m", "venv", str(venv)])
     if done.returncode != 0:
         raise CannotBeMade(f"python3 -m venv failed, install python3-venv: {last_line(done)}")
     pip = [str(venv / "bin" / "pip"), "--disable-pip-version-check", "--retries", "2", "--timeout", "20"]
-    done = run([*pip, "install", "--quiet", "--requirement", str(requirements)])
+    install([*pip, "install", "--quiet", "--requirement"], [str(requirements)], requirements)
+
+
+def install(command, what, named_in):
+    done = run([*command, *what])
     if done.returncode == 0:
         return
     if any(word in done.stdout for word in OUT_OF_REACH):
-        raise CannotBeMade("PyPI is out of reach")
-    sys.exit(f"environment.py: pip cannot install {requirements}:\n{done.stdout}")
+        raise CannotBeMade(f"what {named_in.name} names is out of reach")
+    sys.exit(f"environment.py: what {named_in} names cannot be installed:\n{done.stdout}")
 
 
 def run(command):
@@ -84,7 +107,7 @@ def last_line(done):
 
 
 def main(arguments):
-    known = sorted(path.stem for path in HERE.glob("*.txt"))
+    known = sorted(path.stem for kind in ("txt", "npm") for path in HERE.glob(f"*.{kind}"))
     if len(arguments) != 2 or arguments[0] not in known:
         print(f"{__doc__}\nNAME is one of: {', '.join(known)}", file=sys.stderr)
         return 2

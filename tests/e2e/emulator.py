@@ -1,7 +1,7 @@
-"""ministack as a thing with a beginning and an end: a process, a port and a folder that go when it goes.
+"""An emulator of AWS as a thing with a beginning and an end: a process, a port and a folder that go when it goes.
 
-It runs the function's real binary with the credentials of its role, and enforces the role's policy. What it
-does otherwise than AWS stands in CONTRIBUTING.md.
+ministack runs the function's real binary with the credentials of its role, and enforces the role's policy. moto and
+dynalite are independent of it and of each other. What they do otherwise than AWS stands in CONTRIBUTING.md.
 """
 
 import contextlib
@@ -10,9 +10,9 @@ import pathlib
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 
 import boto3
@@ -44,31 +44,29 @@ def without_proxies(environment):
 
 
 class Emulator:
-    """A running ministack; `environment` is for what shall talk to it."""
+    """A running emulator; `environment` is for what shall talk to it. Each kind says how it is started."""
+
+    health = "/"
 
     def __init__(self, command, folder):
-        self.folder = pathlib.Path(folder)
+        self.name, self.folder = pathlib.Path(command).name, pathlib.Path(folder)
         self.clients = {}
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
         self.environment = without_proxies(without_aws()) | {"AWS_ENDPOINT_URL": self.url}
-        own = {
-            "AUTH": "true",
-            "BIND_HOST": "127.0.0.1",
-            "GATEWAY_PORT": str(port),
-            "MINISTACK_HOST": "127.0.0.1",
-            "IOT_MTLS_ENABLED": "0",
-            "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "1",
-            "TMPDIR": str(self.folder),
-            "STATE_DIR": str(self.folder / "state"),
-            "S3_DATA_DIR": str(self.folder / "s3"),
-        }
-        self.log_path = self.folder / "ministack.log"
+        self.log_path = self.folder / f"{self.name}.log"
         with self.log_path.open("wb") as log:
             # A session of its own, so that the functions that it starts end with it.
             self.process = subprocess.Popen(
-                [command], env=self.environment | own, cwd=self.folder, stdout=log, stderr=log, start_new_session=True
+                [command, *self.arguments()], env=self.environment | self.variables(), cwd=self.folder, stdout=log, stderr=log,
+                start_new_session=True,
             )
+
+    def arguments(self):
+        return []
+
+    def variables(self):
+        return {}
 
     def wait_until_it_answers(self):
         """Returns when it answers; raises when it ends or takes too long."""
@@ -76,11 +74,11 @@ class Emulator:
         while time.monotonic() < end:
             if self.process.poll() is not None:
                 break
-            with contextlib.suppress(urllib.error.URLError, OSError):
-                urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{self.url}/_ministack/health", timeout=2)
+            with contextlib.suppress(OSError):
+                urllib.request.build_opener(urllib.request.ProxyHandler({})).open(self.url + self.health, timeout=2)
                 return
             time.sleep(0.1)
-        raise RuntimeError(f"ministack does not answer at {self.url}:\n{self.log()}")
+        raise RuntimeError(f"the emulator does not answer at {self.url}:\n{self.log()}")
 
     def client(self, service):
         """Returns a client of a service, as the account's owner; to make one takes longer than most calls."""
@@ -108,6 +106,41 @@ class Emulator:
                 self.process.wait(STOP_SECONDS)
 
 
+class Ministack(Emulator):
+    health = "/_ministack/health"
+
+    def variables(self):
+        return {
+            "AUTH": "true",
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(self.port),
+            "MINISTACK_HOST": "127.0.0.1",
+            "IOT_MTLS_ENABLED": "0",
+            "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "1",
+            "TMPDIR": str(self.folder),
+            "STATE_DIR": str(self.folder / "state"),
+            "S3_DATA_DIR": str(self.folder / "s3"),
+        }
+
+
+class Moto(Emulator):
+    health = "/moto-api/"
+
+    def arguments(self):
+        return ["--host", "127.0.0.1", "--port", str(self.port)]
+
+
+class Dynalite(Emulator):
+    """DynamoDB alone."""
+
+    def arguments(self):
+        return ["--host", "127.0.0.1", "--port", str(self.port), "--createTableMs", "0"]
+
+
+# By the names of their commands.
+KINDS = {"ministack": Ministack, "moto_server": Moto, "dynalite": Dynalite}
+
+
 def free_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -116,9 +149,11 @@ def free_port():
 
 @contextlib.contextmanager
 def running(command):
-    """Gives an emulator, and stops it whatever happens."""
+    """Gives the emulator of a command, and stops it whatever happens: who is asked to stop goes through all that is to be closed."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="inspector-e2e-") as folder:
-        emulator = Emulator(command, folder)
+        emulator = KINDS[pathlib.Path(command).name](command, folder)
         try:
             emulator.wait_until_it_answers()
             yield emulator
