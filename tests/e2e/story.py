@@ -9,7 +9,6 @@ import json
 import pathlib
 import platform
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ import records
 import watched
 import workspace
 from emulator import REGION, running, without_aws
+from onlooker import TOLD_SECONDS, Onlooker, named, told_step_by_step
 from widget import Dashboard
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -31,8 +31,6 @@ RULES_KEY, CHRONICLE_KEY, SETTINGS_KEY = "rules/rules.toml", "inspection/chronic
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
 
 BUILD_SECONDS, DEPLOY_SECONDS, CLUSTERS_SECONDS = 3000, 180, 60
-# From the log group to whoever is told.
-TOLD_SECONDS = 10
 
 # The emulator neither writes the log with the role nor uses the destination in S3, so nothing can break
 # here; the tests of the template look at these.
@@ -47,23 +45,15 @@ UNKNOWN = {"AWS::Logs::QueryDefinition"}
 # What lets a function use the table itself, beside its stream.
 ON_TABLE = {"Messages", "SentMessages", "Clusters", "LateHours", "Decisions"}
 
-# Where a queue's messages say what they tell.
-KIND = {
-    "topic": lambda message: message["MessageAttributes"]["kind"]["Value"],
-    "bus": lambda message: message["detail"]["kind"],
-}
 
-
-class Story:
+class Story(Onlooker):
     """The steps, in their order; each is a method and tells by an AssertionError what is not as it should be."""
 
     def __init__(self, sam, inspector, emulator, guance):
-        self.sam, self.inspector, self.emulator, self.guance = sam, inspector, emulator, guance
-        self.starts = 0
-        self.secret, self.key, self.queues, self.told = "", "", {}, {}
+        super().__init__(emulator, inspector, guance)
+        self.sam, self.starts, self.secret, self.key = sam, 0, "", ""
         self.template = emulator.folder / "build" / "template.yaml"
         self.packaged = emulator.folder / "packaged.yaml"
-        self.client = emulator.client
 
     def steps(self):
         return [
@@ -182,7 +172,7 @@ class Story:
         self.table, self.bucket = outputs["TableName"], outputs["BucketName"]
         self.trust_the_workspace()
         self.be_lenient(outputs["TopicArn"])
-        self.listen(outputs["TopicArn"], outputs["AlarmTopicArn"])
+        self.listen(topic=outputs["TopicArn"], alarms=outputs["AlarmTopicArn"])
         for group in GROUPS:
             assert self.filters(group) == [FUNCTION], f"{group} has the filters {self.filters(group)}"
 
@@ -259,17 +249,10 @@ class Story:
     def say_of_an_access_key_what_iam_says(self):
         account = self.client("sts").get_caller_identity()["Account"]
         key = self.make_access_key()
-        said = self.client("iam").get_access_key_last_used(AccessKeyId=key)
         failure = records.failure("TerminateInstances")
         failure["userIdentity"] |= {"accessKeyId": key, "accountId": account}
         self.put(GROUPS[0], [failure])
-        event = self.await_message("bus", "TerminateInstances")
-        (told,) = event["detail"]["keys"]
-        last = said["AccessKeyLastUsed"].get("LastUsedDate")
-        assert told["answer"] == ("used" if last else "never"), (told, said)
-        assert told["last_used"] == (last and last.strftime("%Y-%m-%dT%H:%M:%SZ")), (told, said)
-        assert told["untrusted_user"] == said["UserName"] == "mia", (told, said)
-        assert told["id"] == f"{key[:4]}****{key[-4:]}", told
+        self.says_of_key(self.await_message("bus", "TerminateInstances"), key)
         self.key = key
 
     def recover_once_what_was_quiet_for_its_time(self):
@@ -284,17 +267,7 @@ class Story:
         assert head["st"]["S"] == "recovered", head
         kept = self.client("s3").head_object(Bucket=self.bucket, Key=CHRONICLE_KEY)
         assert kept["ContentLength"] > 0, "nothing is kept of what was found out"
-        for name in KIND:
-            self.await_message(name, about, "recovered")
-        self.await_lines("/v1/write/keyevent", about, "df_status=ok")
-        # What else there is to send is sent now.
-        self.client("lambda").invoke(FunctionName=DELIVER, Payload=b"{}")
-        for name, kind in KIND.items():
-            while self.hear(name):
-                pass
-            told = [one for one in self.told[name] if about in json.dumps(one) and kind(one) == "recovered"]
-            assert len(told) == 1, f"the {name} is told {len(told)} times"
-        assert len(self.await_lines("/v1/write/keyevent", about, "df_status=ok")) == 1, "the workspace is told twice"
+        self.hears_once_that_it_recovered(about, lambda: self.client("lambda").invoke(FunctionName=DELIVER, Payload=b"{}"))
         first, second = self.inspections()
         for line in (first, second):
             assert (line["failed"], line["damaged"], line["behind_hours"]) == (0, 0, 0), line
@@ -317,12 +290,7 @@ class Story:
         self.put(GROUPS[0], [records.throttled(fresh)])
         self.await_clusters({fresh: 1})
         assert fresh in dashboard.page({"sort": "began"}).text, "what the inspection has not seen yet is not there"
-        act = opened.click("Mute")
-        done = dashboard.page(act, mute_for="7d", reason="migration", who="ann")
-        assert "Done: muted until" in done.text, done.text
-        assert "Somebody else has decided" in dashboard.page(act).text, "who is slower decides all the same"
-        told = self.command("clusters", "history", act["cluster"], "--stack", STACK)
-        assert "ann at dashboard watch of 000000000000: migration" in told, told
+        done = self.mutes(dashboard, opened)
         assert "muted" in dashboard.page({}, search=about).text, "the list does not say what was decided"
         assert "Done: unmarked" in dashboard.page(done.click("Take back")).text
 
@@ -746,49 +714,6 @@ class Story:
         keys["Resource"] = "*"
         self.set_policy(whole, role, "deliver")
 
-    def listen(self, topic, topic_of_alarms):
-        """Puts a queue behind each topic and another one behind the bus."""
-        queues, bus = self.client("sqs"), self.client("events")
-        arns = {}
-        for name in ("topic", "bus", "alarms"):
-            allow = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
-            policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
-            self.queues[name] = queues.create_queue(QueueName=name, Attributes={"Policy": policy})["QueueUrl"]
-            asked = queues.get_queue_attributes(QueueUrl=self.queues[name], AttributeNames=["QueueArn"])
-            arns[name] = asked["Attributes"]["QueueArn"]
-        for name, arn in [("topic", topic), ("alarms", topic_of_alarms)]:
-            self.client("sns").subscribe(TopicArn=arn, Protocol="sqs", Endpoint=arns[name])
-        bus.put_rule(Name="listen", EventPattern=json.dumps({"source": ["cloudtrail-inspector"]}))
-        bus.put_targets(Rule="listen", Targets=[{"Id": "queue", "Arn": arns["bus"]}])
-        self.told = {"topic": [], "bus": [], "alarms": []}
-
-    def await_message(self, name, about, kind=None):
-        """Returns the first message of a queue that is about a call, and of a kind if one is given."""
-        end = time.monotonic() + TOLD_SECONDS
-        while True:
-            for found in self.told[name]:
-                if about in json.dumps(found) and (kind is None or KIND[name](found) == kind):
-                    return found
-            assert time.monotonic() < end, f"nobody is told of {about} by the {name}\n{self.emulator.log()}"
-            self.hear(name)
-
-    def hear(self, name):
-        """Takes what is in a queue by now, and returns how much that was."""
-        got = self.client("sqs").receive_message(QueueUrl=self.queues[name], MaxNumberOfMessages=10, WaitTimeSeconds=1)
-        heard = [json.loads(one["Body"]) for one in got.get("Messages", [])]
-        self.told[name] += heard
-        return len(heard)
-
-    def await_lines(self, path, *words):
-        """Returns the lines that the workspace was sent with all these words, such as the name of a call."""
-        end = time.monotonic() + TOLD_SECONDS
-        while True:
-            lines = [line for line in self.guance.lines(path) if all(word in line for word in words)]
-            if lines:
-                return lines
-            assert time.monotonic() < end, f"the workspace is not told of {words}\n{self.emulator.log()}"
-            time.sleep(0.1)
-
     def make_access_key(self):
         """Returns the id of a key that does not tell its account, so that the caller's is believed."""
         iam = self.client("iam")
@@ -815,14 +740,6 @@ class Story:
     def call(self, messages):
         payload = json.dumps(records.payload(messages)).encode()
         return self.client("lambda").invoke(FunctionName=FUNCTION, Payload=payload)
-
-    def error_of(self, answer):
-        """Returns what a failed invocation says, nothing for one that went well."""
-        told = answer["Payload"].read()
-        if not answer.get("FunctionError"):
-            return None
-        said = json.loads(told)
-        return f'{said.get("errorType")}: {said.get("errorMessage")}'
 
     def invoke(self, messages):
         failed = self.error_of(self.call(messages))
@@ -862,24 +779,6 @@ class Story:
         )
         return found["Items"]
 
-    def command(self, *arguments):
-        """Returns what the command line prints."""
-        done = self.run_command(*arguments)
-        assert done.returncode == 0, f"{arguments[0]} fails:\n{done.stderr}"
-        return done.stdout
-
-    def run_command(self, *arguments):
-        return subprocess.run(
-            [self.inspector, *arguments],
-            env=self.emulator.environment, capture_output=True, text=True, timeout=60, check=False,
-        )
-
-    def clusters(self, *where):
-        """Returns how many events each cluster has, by the name of the call, as the command line tells it."""
-        told = json.loads(self.command("clusters", "list", *(where or ("--table", self.table)), "--format", "json"))
-        listed = told["clusters"] if isinstance(told, dict) else told
-        return {one["event_name"]: one["count"] for one in listed}
-
     def await_clusters(self, expected):
         """Returns the clusters as soon as these have so many events, and fails when that takes too long."""
         end = time.monotonic() + CLUSTERS_SECONDS
@@ -898,20 +797,9 @@ def actions(statement):
 
 
 def main(arguments):
-    # What stops the story stops the emulator: an exception goes through all that is to be closed.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     sam, ministack, inspector = arguments
     with running(ministack) as emulator, workspace.serving(emulator.folder) as guance:
-        for step in Story(sam, inspector, emulator, guance).steps():
-            name = step.__name__.replace("_", " ")
-            started = time.monotonic()
-            try:
-                step()
-            except Exception as wrong:
-                print(f"{name}: FAILED\n{wrong or repr(wrong)}\n--- the emulator's log\n{emulator.log()}")
-                return 1
-            print(f"{name}: ok, {time.monotonic() - started:.1f} s")
-    return 0
+        return 0 if told_step_by_step(named(Story(sam, inspector, emulator, guance).steps()), emulator) else 1
 
 
 if __name__ == "__main__":
