@@ -7,7 +7,7 @@ BINARY := $(BUILT)/quick/cloudtrail-inspector
 INSPECTOR := $(BUILT)/debug/cloudtrail-inspector
 VENVS := $(BUILT)/venv
 
-.PHONY: stack stack-tests e2e e2e-tests build-IngestFunction build-InspectFunction build-DeliverFunction build-WidgetFunction deploy delete filter
+.PHONY: stack stack-tests e2e e2e-tests emulators emulators-tests build-IngestFunction build-InspectFunction build-DeliverFunction build-WidgetFunction deploy delete filter
 # The stack: the command that deploys, and the processor of the function where it is not as last time.
 SAM ?= sam
 OVERRIDES := $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
@@ -27,8 +27,8 @@ demo: ## Write a made-up trail into demo/, scan it into demo/trail.db and demo/r
 # Where clippy is, it compiles our own crates in the place of rustc, so that lints cost no build of their own. A warning
 # fails with WARNINGS=deny alone: a newer compiler has newer lints.
 CLIPPY := $(shell command -v clippy-driver 2>/dev/null)
-test test-long stack stack-tests e2e e2e-tests quality: export RUSTC_WORKSPACE_WRAPPER = $(CLIPPY)
-test test-long stack stack-tests e2e e2e-tests quality: export CLIPPY_ARGS = $(if $(filter deny,$(WARNINGS)),-Dwarnings__CLIPPY_HACKERY__)
+test test-long stack stack-tests e2e e2e-tests emulators emulators-tests quality: export RUSTC_WORKSPACE_WRAPPER = $(CLIPPY)
+test test-long stack stack-tests e2e e2e-tests emulators emulators-tests quality: export CLIPPY_ARGS = $(if $(filter deny,$(WARNINGS)),-Dwarnings__CLIPPY_HACKERY__)
 
 # Runs a command and says how long it took: $(call timed,its name,the command).
 timed = @echo '$(2)'; begun=$$(date +%s); $(2) && echo "$(1): $$(($$(date +%s) - begun)) s"
@@ -38,17 +38,20 @@ test: ## Pass all tests, with lints; those on real events are skipped where ther
 	$(call timed,tests,python3 tests/e2e/beside.py $(VENVS) cargo test --locked)
 	$(call timed,mutants,python3 tests/mutants.py --check)
 	$(call timed,quality,python3 tests/quality.py $(INSPECTOR))
-	$(call timed,stack and end to end,$(MAKE) --jobs 2 --output-sync=target stack-tests e2e-tests)
+	$(call timed,stack and end to end,$(MAKE) --jobs 2 --output-sync=target stack-tests e2e-tests emulators-tests)
 
-# What the tests of the stack need from PyPI comes while the build runs. Where it cannot be had, they are skipped and say so.
-TOOLS = (for tools in sam emulator; do python3 infra/tools/environment.py $$tools $(VENVS) >/dev/null || true; done)
+# What the tests of the stack need from PyPI and npm comes while the build runs. Where it cannot be had, they are skipped and say so.
+TOOLS = (for tools in sam emulator moto dynalite; do python3 infra/tools/environment.py $$tools $(VENVS) >/dev/null || true; done)
 
-# One of them works while the other one waits.
+# Two of them run at a time; one works while the other one waits.
 stack-tests:
 	$(call timed,stack,python3 tests/stack/run.py $(VENVS) $(INSPECTOR))
 
 e2e-tests:
 	$(call timed,end to end,PROFILE=$(or $(PROFILE),dev) python3 tests/e2e/run.py $(VENVS) $(INSPECTOR))
+
+emulators-tests:
+	$(call timed,emulators,python3 tests/e2e/run.py $(VENVS) $(INSPECTOR) large roles)
 
 KILLS = $(if $(SEED),KILL_SEED=$(SEED)) $(if $(ROUNDS),KILL_ROUNDS=$(ROUNDS))
 
@@ -60,6 +63,7 @@ test-long: ## Pass the tests with all they can draw, with ROUNDS=100 kills at mo
 	$(call timed,build,cargo test --locked --no-run)
 	$(call timed,unit tests,PROPTEST_CASES=1000 cargo test --locked --lib)
 	$(call timed,tests,EFFORT=whole $(KILLS) python3 tests/e2e/beside.py $(VENVS) cargo test --locked --test it)
+	$(call timed,emulators,EFFORT=whole python3 tests/e2e/run.py $(VENVS) $(INSPECTOR) large)
 	$(call timed,upgrade,$(VENVS)/emulator/bin/python -B tests/e2e/upgrade.py $(abspath $(VENVS))/emulator/bin/ministack)
 	$(MAKE) mutants
 
@@ -89,6 +93,10 @@ stack: ## Check the template of the stack: what it may do, keeps and refuses
 e2e: ## Deploy to an emulator on this machine and look what comes of it; PROFILE=lambda builds as for AWS
 	cargo build --locked
 	$(MAKE) e2e-tests
+
+emulators: ## Take large batches in, and lead a failure through all functions, beside independent emulators
+	cargo build --locked
+	$(MAKE) emulators-tests
 
 accept: ## Accept what changed in the expected texts of the tests
 	UPDATE_EXPECT=1 cargo test --locked --test it

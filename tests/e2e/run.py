@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Deploys the stack to an emulator on this machine and looks whether it does what it is for.
+"""Runs the command line and the functions beside emulators on this machine, and looks whether they do what they are for.
 
-Makes the environments of the SAM CLI and of the emulator, which do not go together, and runs the story in
-story.py with the emulator's. Nothing leaves this machine but what pip fetches.
+Makes the environments of the SAM CLI and of the emulators, which do not go together, and runs what is asked for with
+that of the first emulator: "story" deploys the stack, "large" takes large batches in, "roles" leads a failure through
+all functions. Nothing leaves this machine but what pip and npm fetch.
 
-Usage: run.py VENVS BINARY    VENVS is the folder of the environments, BINARY the command line
+Usage: run.py VENVS BINARY [NAME…]    VENVS is the folder of the environments, BINARY the command line
+       NAME is what to run, "story" if nothing is given
 Exit codes: 0 all went well, or skipped with the reason; 1 something did not; 2 wrong usage.
 """
 
@@ -18,29 +20,50 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent / "infra" / "tools"))
 import environment  # infra/tools/environment.py
 
-# For the build, which may be the first, and for the story, which takes one or two minutes.
+# For the build, which may be the first, and for what is run, which takes one or two minutes.
 TIMEOUT_SECONDS = 3600
-# After being asked to stop, how long the story may take to stop the emulator.
+# After being asked to stop, how long one may take to stop its emulator.
 GRACE_SECONDS = 30
 
 
+# In which environment a command is.
+ENVIRONMENTS = {"sam": "sam", "ministack": "emulator", "moto_server": "moto", "dynalite": "dynalite"}
+# Which commands each needs, in the order in which it takes them; and which of them it can do without.
+NEEDS = {"story": ["sam", "ministack"], "large": ["moto_server", "ministack", "dynalite"], "roles": ["moto_server"]}
+CAN_DO_WITHOUT = {"large": ["moto_server", "dynalite"]}
+
+
 def main(arguments):
-    if len(arguments) != 2:
+    venvs, binary, *names = arguments if len(arguments) > 1 else [None, None]
+    names = names or ["story"]
+    if venvs is None or not set(names) <= NEEDS.keys():
         print(__doc__, file=sys.stderr)
         return 2
+    done = [run(name, venvs, pathlib.Path(binary).resolve()) for name in names]
+    return 0 if all(done) else 1
+
+
+def run(name, venvs, binary):
+    """Runs one of them, and returns whether all went well, as far as this machine can have what it takes."""
+    commands = []
     try:
-        sam = environment.commands("sam", arguments[0])
-        emulator = environment.commands("emulator", arguments[0])
+        python = environment.commands("emulator", venvs) / "python"
+        for command in NEEDS[name]:
+            try:
+                commands.append(environment.commands(ENVIRONMENTS[command], venvs) / command)
+            except environment.CannotBeMade as reason:
+                if command not in CAN_DO_WITHOUT.get(name, []):
+                    raise
+                print(f"{name}: {command} skipped: {reason}")
     except environment.CannotBeMade as reason:
-        print(f"end-to-end test skipped: {reason}")
-        return 0
-    binary = pathlib.Path(arguments[1]).resolve()
-    command = [emulator / "python", "-B", HERE / "story.py", sam / "sam", emulator / "ministack", binary]
-    return 0 if bounded(subprocess.Popen(command, env=os.environ | {"PYTHONUNBUFFERED": "1"})) == 0 else 1
+        print(f"{name} skipped: {reason}")
+        return True
+    command = [python, "-B", HERE / f"{name}.py", *commands, binary]
+    return bounded(subprocess.Popen(command, env=os.environ | {"PYTHONUNBUFFERED": "1"})) == 0
 
 
 def bounded(story):
-    """Waits for the story, and has it clean up when time is over or somebody asks to stop."""
+    """Waits for what runs, and has it clean up when time is over or somebody asks to stop."""
     stop = lambda *_: sys.exit(1)
     signal.signal(signal.SIGTERM, stop)
     try:
