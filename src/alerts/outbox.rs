@@ -5,12 +5,9 @@
 //! noting repeats a message, under the same id, and loses none.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 
-use clusters::Tally;
 use clusters::fingerprint::ClusterId;
 use clusters::mark::{Mark, Observation};
-use records::time::EventTime;
 
 use crate::occasion::{AlertId, Kind, Occasion};
 
@@ -215,30 +212,6 @@ impl Restraint {
         let is_marked = self.mark.as_ref().is_some_and(|mark| !mark.is_told(&seen));
         is_marked || (is_silent && !occasion.is_end())
     }
-}
-
-/// Returns what is told of clusters that a batch made new, for stores that keep no life of theirs.
-pub fn new_clusters(
-    tally: &Tally,
-    clusters: impl Iterator<Item = ClusterId>,
-    now: i64,
-) -> Vec<Occasion> {
-    let mut first: BTreeMap<ClusterId, i64> = clusters.map(|cluster| (cluster, 0)).collect();
-    for sighting in tally.sightings.values() {
-        let at = sighting.at().map_or(0, EventTime::seconds);
-        if let Some(first) = first.get_mut(&sighting.case.cluster)
-            && at != 0
-            && (*first == 0 || at < *first)
-        {
-            *first = at;
-        }
-    }
-    let occasion = |(cluster, at)| {
-        let account_id = &tally.facts.get(&cluster)?.identity.account_id;
-        let new = Occasion::of_cluster(Kind::New, account_id, (cluster, 1), at, now);
-        Some(new)
-    };
-    first.into_iter().filter_map(occasion).collect()
 }
 
 /// What keeps the order of alerts: those of one line are sent one after the other.

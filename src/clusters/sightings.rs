@@ -4,11 +4,10 @@
 //! event the lesser stands.
 
 use std::collections::hash_map::Entry;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt as _};
-use records::time::{EventTime, Window};
+use records::time::EventTime;
 
 use crate::cases::Cases;
 use crate::fingerprint::ClusterId;
@@ -84,25 +83,6 @@ impl Sightings {
             }
         }
         (Arc::clone(&self.cases), spans.into_iter().collect())
-    }
-
-    /// Returns all cases, and the rows of the events of some hours.
-    pub fn rows_within(&self, hours: &RangeInclusive<Window>) -> (Arc<Cases>, Vec<Row>) {
-        let mut spans: HashMap<u32, Span> = HashMap::new();
-        for seen in self.seen.values() {
-            let at = seen.stamp.time();
-            if at.is_some_and(|at| hours.contains(&at.window())) {
-                spans.entry(seen.case).or_default().add(Span::at(at));
-            }
-        }
-        (Arc::clone(&self.cases), spans.into_iter().collect())
-    }
-
-    /// Returns when a cluster was first seen.
-    pub fn first_seen(&self, cluster: ClusterId) -> Option<EventTime> {
-        let seen = self.seen.values();
-        let of = seen.filter(|seen| self.cases.get(seen.case).cluster() == cluster);
-        of.filter_map(|seen| seen.stamp.time()).min()
     }
 
     /// Counts all events by cluster and hour.

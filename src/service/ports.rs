@@ -620,7 +620,10 @@ pub trait Campaigns {
 pub trait SentLog {
     /// Returns what became of the messages about a cluster, the earliest first. Neither those that
     /// still wait are among them, nor those that silence held back.
-    async fn sent(&self, cluster: ClusterId) -> Result<Vec<Sent>, StoreError>;
+    /// A store that nothing is sent from has none.
+    async fn sent(&self, _cluster: ClusterId) -> Result<Vec<Sent>, StoreError> {
+        Ok(Vec::new())
+    }
 }
 
 /// An hour as a store has it.
@@ -679,15 +682,25 @@ pub trait Clock {
     }
 }
 
-/// What is remembered of access keys.
+/// What IAM said of access keys.
 #[expect(
     async_fn_in_trait,
     reason = "the verbs are generic over one ledger at a time and spawn nothing"
 )]
-pub trait Ledgers {
-    /// Returns what is remembered of a key; nothing for one that was never seen.
-    async fn ledger(&self, key: &str) -> Result<Ledger, StoreError>;
+pub trait KeyAnswers {
+    /// Returns what is remembered of a key; nothing for one that was never seen. A store that asks
+    /// IAM nothing remembers nothing.
+    async fn ledger(&self, _key: &str) -> Result<Ledger, StoreError> {
+        Ok(Ledger::default())
+    }
+}
 
+/// Who asks IAM about access keys, and remembers what it said.
+#[expect(
+    async_fn_in_trait,
+    reason = "the verbs are generic over one ledger at a time and spawn nothing"
+)]
+pub trait Ledgers: KeyAnswers {
     /// Takes the right to ask IAM about a key, for as long as an answer stands; `false` says that
     /// somebody else has it.
     async fn claim(&self, key: &str, now: i64) -> Result<bool, StoreError>;

@@ -8,16 +8,15 @@
 //!
 //! - `write` writes batches: clusters and facets first, then events, then samples.
 //! - `read` reads rows back into what they mean.
-//! - `outbox` has the messages that wait, in `outbox.sql`.
 //! - `mark` has what people decide and the journals, in `mark.sql`.
 
 mod mark;
-mod outbox;
 mod read;
 mod write;
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,18 +27,23 @@ use clusters::timeline::Timeline;
 use clusters::{Census, EventId, Sighting};
 use records::time::{EventTime, Window};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
-use service::ports::{Batch, Committed, Hour, Hours, Store, StoreError};
+use service::ports::{
+    Batch, Committed, Dossier, Dossiers, Hour, Hours, KeyAnswers, SentLog, Store, StoreError,
+};
 
 use crate::write::{Rows, Writer};
 
 /// The version of the schema, kept in `PRAGMA user_version`.
 pub const SCHEMA_VERSION: i64 = SCHEMA.len() as i64;
 
-/// What each version of the schema adds to the one before.
-const SCHEMA: [&str; 3] = [
+/// What each version of the schema changes in the one before.
+const SCHEMA: [&str; 4] = [
     include_str!("schema.sql"),
-    include_str!("outbox.sql"),
+    // Version 2 added the tables that version 4 takes away.
+    "",
     include_str!("mark.sql"),
+    "DROP TABLE IF EXISTS outbox; DROP TABLE IF EXISTS breaker;
+     DROP TABLE IF EXISTS silence; DROP TABLE IF EXISTS ledger;",
 ];
 
 /// Marks the file as ours, in `PRAGMA application_id`: "`CTIn`".
@@ -53,10 +57,6 @@ const BUSY: Duration = Duration::from_secs(10);
 pub struct SqliteStore {
     connection: Connection,
     rows: Rows,
-    /// The sinks that are told of new clusters.
-    sinks: Vec<String>,
-    /// What time it is, in seconds.
-    now: i64,
 }
 
 impl SqliteStore {
@@ -86,17 +86,9 @@ impl SqliteStore {
         let mut store = Self {
             connection,
             rows: Rows::default(),
-            sinks: Vec::new(),
-            now: 0,
         };
         store.prepare()?;
         Ok(store)
-    }
-
-    /// Tells sinks of what is new from now on, in seconds.
-    pub fn tell(&mut self, sinks: &[&str], now: i64) {
-        self.sinks = sinks.iter().map(|sink| (*sink).to_owned()).collect();
-        self.now = now;
     }
 
     fn prepare(&mut self) -> Result<(), StoreError> {
@@ -116,10 +108,10 @@ impl SqliteStore {
         if found == SCHEMA_VERSION {
             return Ok(());
         }
-        // What came later is added: whoever knows earlier versions alone would refuse the file from now on.
+        // Whoever knows earlier versions alone refuses the file from now on.
         let known = usize::try_from(found).unwrap_or_default();
-        for tables in SCHEMA.iter().skip(known) {
-            transaction.execute_batch(tables).map_err(unavailable)?;
+        for change in SCHEMA.iter().skip(known) {
+            transaction.execute_batch(change).map_err(unavailable)?;
         }
         transaction
             .pragma_update(None, "application_id", APPLICATION_ID)
@@ -159,7 +151,7 @@ impl SqliteStore {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(unavailable)?;
-        let mut writer = Writer::new(&transaction, &mut self.rows, (&self.sinks, self.now))?;
+        let mut writer = Writer::new(&transaction, &mut self.rows)?;
         let mut committed = Vec::with_capacity(batches.len());
         for batch in batches {
             committed.push(writer.write(batch)?);
@@ -242,6 +234,42 @@ impl Hours for SqliteStore {
         })
     }
 }
+
+impl Dossiers for SqliteStore {
+    async fn dossier(
+        &self,
+        cluster: ClusterId,
+        hours: RangeInclusive<Window>,
+    ) -> Result<Option<Dossier>, StoreError> {
+        let snapshot = self.connection.unchecked_transaction();
+        let snapshot = snapshot.map_err(unavailable)?;
+        let Some((row, _)) = read::facts_of(&snapshot, cluster)? else {
+            return Ok(None);
+        };
+        let from = EventTime::from_seconds(hours.start().hours() * 3600);
+        let until = EventTime::from_seconds((hours.end().hours() + 1) * 3600);
+        let mut census = read::sums_between(&snapshot, from, until)?;
+        let samples = read::samples_of(&snapshot, row)?;
+        census.samples.insert(cluster, samples);
+        let first = snapshot.query_row(
+            "SELECT min(at) FROM event WHERE cluster = ?1",
+            [row],
+            |row| row.get::<_, Option<i64>>(0),
+        );
+        let first = first.map_err(unavailable)?;
+        Ok(Dossier::of(
+            cluster,
+            &census,
+            first.and_then(EventTime::from_seconds),
+        ))
+    }
+}
+
+/// Nothing is sent of what is in a file.
+impl SentLog for SqliteStore {}
+
+/// Nobody asks IAM about what is in a file.
+impl KeyAnswers for SqliteStore {}
 
 /// Makes the file where there is none, so that only its owner can read it: a store tells as much as the trail itself.
 /// SQLite gives the files beside it the same permissions. What goes wrong here goes wrong there, and is said there.

@@ -1,4 +1,4 @@
--- Schema version 1; outbox.sql and mark.sql add what later versions have. Times are seconds since 1970 in UTC; absent values are NULL.
+-- Schema version 1; mark.sql adds what later versions have. Times are seconds since 1970 in UTC; absent values are NULL.
 
 CREATE TABLE cluster (
     id             INTEGER PRIMARY KEY,

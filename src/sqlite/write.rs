@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use alerts::outbox::new_clusters;
 use clusters::facet::{Facets, Kind};
 use clusters::fingerprint::{ClusterId, VERSION};
 use clusters::guard::{self, Admitted, Known};
@@ -15,7 +14,7 @@ use service::ports::{Batch, Committed, Quarantined, StoreError};
 use sha2::{Digest as _, Sha256};
 
 use crate::read::{self, FACTS};
-use crate::{outbox, unavailable};
+use crate::unavailable;
 
 /// What need not be looked up again, as long as nobody else writes.
 #[derive(Debug, Default)]
@@ -42,8 +41,6 @@ const SAMPLES_MAX: usize = 1_000;
 pub struct Writer<'a> {
     connection: &'a Connection,
     rows: &'a mut Rows,
-    /// The sinks that are told of new clusters, and when that is.
-    told: (&'a [String], i64),
     insert_event: CachedStatement<'a>,
     insert_scene: CachedStatement<'a>,
     insert_sample: CachedStatement<'a>,
@@ -52,11 +49,7 @@ pub struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    pub fn new(
-        connection: &'a Connection,
-        rows: &'a mut Rows,
-        told: (&'a [String], i64),
-    ) -> Result<Self, StoreError> {
+    pub fn new(connection: &'a Connection, rows: &'a mut Rows) -> Result<Self, StoreError> {
         let version = connection
             .pragma_query_value(None, "data_version", |row| row.get(0))
             .map_err(unavailable)?;
@@ -85,7 +78,6 @@ impl<'a> Writer<'a> {
         Ok(Self {
             connection,
             rows,
-            told,
             insert_event: prepare(
                 "INSERT INTO event (event_id, cluster, scene, at) VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT (event_id) DO NOTHING",
@@ -112,12 +104,6 @@ impl<'a> Writer<'a> {
         let admitted = guard::admit(&mut tally, self)?;
         for (cluster, facts) in &tally.facts {
             self.cluster(*cluster, facts, &admitted)?;
-        }
-        let (sinks, now) = self.told;
-        if !sinks.is_empty() {
-            for occasion in new_clusters(&tally, admitted.keys().copied(), now) {
-                outbox::tell(self.connection, sinks, &occasion, now)?;
-            }
         }
         // In the order of their keys they go to the same page one after the other.
         let mut sightings: Vec<_> = tally.sightings.into_iter().collect();

@@ -1,4 +1,4 @@
-//! The contract of marks and journals, run against every store alike; what they take in the table;
+//! The contract of marks and journals, run against a file and a table alike; what they take in the table;
 //! and how a cluster goes on that a person resolved or archived.
 
 use std::collections::BTreeMap;
@@ -21,9 +21,14 @@ contract!(
     a_mark_is_read_as_it_was_made_and_whoever_is_slower_changes_nothing,
     a_mark_that_was_taken_away_leaves_its_journal,
     the_same_entry_twice_is_one_and_a_journal_is_in_order,
-    a_sink_is_held_back_by_the_mark_of_its_cluster,
     a_cluster_that_is_resolved_and_reopened_lives_on,
 );
+
+mod sinks {
+    use super::a_sink_is_held_back_by_the_mark_of_its_cluster;
+
+    table_contract!(a_sink_is_held_back_by_the_mark_of_its_cluster);
+}
 
 const CLUSTER: ClusterId = ClusterId::from_bytes([1; 16]);
 const OTHER: ClusterId = ClusterId::from_bytes([2; 16]);

@@ -1,22 +1,20 @@
-//! The contract of what waits, run against every store alike; and what the table writes for it.
+//! The contract of what waits, run against every table alike; and what the table writes for it.
 
-use ::sqlite::SqliteStore;
 use alerts::occasion::{Kind, Occasion};
 use alerts::outbox::{Breaker, Lease, Restraint, Row, Settlement, Silence};
 use aws::dynamodb::table::Table as _;
 use aws::dynamodb::{DynamoStore, Settings};
 use clusters::fingerprint::ClusterId;
-use clusters::journal::{Entry, What};
 use clusters::keys::{ANSWER_SECONDS, Answer, Ledger};
 use pollster::block_on;
 use records::time::EventTime;
 use serde_json::json;
-use service::ports::{Dossiers, Ledgers, Marks as _, Outbox, Store};
+use service::ports::{Ledgers, Outbox, Store};
 
 use crate::records::{id, ingest, lines, record};
 use crate::table::{self, Fault, MemoryTable, now, telling};
 
-contract!(
+table_contract!(
     a_row_comes_back_as_it_was_written_and_those_of_a_line_in_their_order,
     a_row_that_somebody_has_is_nobody_elses_until_its_time_is_over,
     whoever_lost_a_row_does_nothing_to_it,
@@ -24,7 +22,7 @@ contract!(
     what_is_held_back_is_counted_until_the_next_message,
     a_probe_and_a_claim_are_for_one_alone,
     what_is_remembered_of_a_key_is_read_as_it_was_written,
-    a_commit_tells_of_what_is_new_and_a_dossier_has_its_hours,
+    a_commit_tells_of_what_is_new_once,
 );
 
 fn occasion(cluster: u8, kind: Kind) -> Occasion {
@@ -240,46 +238,18 @@ fn what_is_remembered_of_a_key_is_read_as_it_was_written(store: &(impl Outbox + 
     }
 }
 
-fn a_commit_tells_of_what_is_new_and_a_dossier_has_its_hours(
-    store: &mut (impl Store + Outbox + Dossiers),
-) {
-    let at = |number, code: &str, time: &str| {
-        record(json!({"eventID": id(number), "errorCode": code, "eventTime": time}))
-    };
-    let records = [
-        at(1, "AccessDenied", "2026-11-02T07:59:59Z"),
-        at(2, "AccessDenied", "2026-11-02T08:00:00Z"),
-        at(3, "AccessDenied", "2026-11-02T09:59:59Z"),
-        at(4, "AccessDenied", "2026-11-02T10:00:00Z"),
-        at(5, "NoSuchBucket", "2026-11-02T08:30:00Z"),
-    ];
+fn a_commit_tells_of_what_is_new_once(store: &mut (impl Store + Outbox)) {
+    let records = ["AccessDenied", "AccessDenied", "NoSuchBucket"];
+    let records: Vec<_> = (1..)
+        .zip(records)
+        .map(|(number, code)| record(json!({"eventID": id(number), "errorCode": code})))
+        .collect();
     for _ in 0..2 {
         ingest(store, &lines(&records));
     }
-    let rows = waiting(store);
-    let told: Vec<Kind> = rows.iter().map(|row| row.occasion.kind).collect();
+    let told = waiting(store);
+    let told: Vec<Kind> = told.iter().map(|row| row.occasion.kind).collect();
     assert_eq!(told, [Kind::New, Kind::New]);
-    let time = |time: &str| EventTime::parse(time).unwrap();
-    let first = time("2026-11-02T07:59:59Z");
-    let denied = rows.iter().find(|row| row.occasion.at == Some(first));
-    let cluster = denied.unwrap().occasion.cluster.unwrap();
-    let hours = time("2026-11-02T08:00:00Z").window()..=time("2026-11-02T09:00:00Z").window();
-    let dossier = block_on(store.dossier(cluster, hours.clone()))
-        .unwrap()
-        .unwrap();
-    assert_eq!(dossier.cluster.span.count, 2);
-    assert_eq!(
-        (dossier.first_seen, dossier.account_errors),
-        (Some(first), 3)
-    );
-    let later = time("2026-11-03T08:00:00Z").window();
-    let quiet = block_on(store.dossier(cluster, later..=later))
-        .unwrap()
-        .unwrap();
-    assert_eq!((quiet.cluster.span.count, quiet.account_errors), (0, 0));
-    assert_eq!(quiet.cluster.facts, dossier.cluster.facts);
-    let unknown = ClusterId::from_bytes([9; 16]);
-    assert!(block_on(store.dossier(unknown, hours)).unwrap().is_none());
 }
 
 fn count(table: &MemoryTable, start: &str, middle: &str) -> usize {
@@ -345,39 +315,5 @@ fn what_a_message_takes_is_known_to_the_unit() {
         assert!(block_on(store.settle(&row, &lease, &sent(silent_until))).unwrap());
         let spent = store.table().spent();
         assert_eq!(spent.write_units - before.write_units, units);
-    }
-}
-
-#[test]
-fn a_store_of_an_earlier_version_gets_what_is_missing_and_keeps_what_it_has() {
-    const ADDED: [&[&str]; 2] = [
-        &["outbox", "breaker", "silence", "ledger"],
-        &["mark", "journal"],
-    ];
-    for version in [1, 2] {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("old.db");
-        let event = lines(&[record(json!({"errorCode": "AccessDenied"}))]);
-        ingest(&mut SqliteStore::open(&path).unwrap(), &event);
-        let connection = rusqlite::Connection::open(&path).unwrap();
-        for table in ADDED[version - 1..].iter().copied().flatten() {
-            let drop = format!("DROP TABLE {table}");
-            connection.execute(&drop, []).unwrap();
-        }
-        let version = version as i64;
-        connection
-            .pragma_update(None, "user_version", version)
-            .unwrap();
-        drop(connection);
-        let mut store = SqliteStore::open(&path).unwrap();
-        store.tell(&["guance"], now().seconds());
-        ingest(&mut store, &event);
-        assert_eq!(waiting(&store), [], "it was known");
-        let other = json!({"eventID": id(2), "errorCode": "SlowDown"});
-        ingest(&mut store, &lines(&[record(other)]));
-        let cluster = waiting(&store)[0].occasion.cluster.unwrap();
-        let entry = Entry::of(What::Acknowledged, now().seconds(), 1).by("ann", "on it");
-        assert!(block_on(store.set_mark(cluster, None, 0, &entry)).unwrap());
-        assert_eq!(block_on(store.journal(cluster)).unwrap(), [entry]);
     }
 }

@@ -1,12 +1,18 @@
 //! The contract of the store port, run against every store alike.
 
+use std::path::Path;
+
 use ::sqlite::{SCHEMA_VERSION, SqliteStore};
 use aws::dynamodb::Settings;
+use clusters::fingerprint::ClusterId;
 use clusters::guard::{NEW_CLUSTERS_MAX, is_overflow};
+use clusters::journal::{Entry, What};
+use pollster::block_on;
 use records::time::EventTime;
+use rusqlite::Connection;
 use serde_json::{Value, json};
 use service::memory::MemoryStore;
-use service::ports::{Store, StoreError};
+use service::ports::{Dossiers, Marks as _, Store, StoreError};
 
 use crate::emulator::Emulator;
 use crate::records::{id, ingest, lines, record};
@@ -61,11 +67,11 @@ fn what_is_committed_twice_counts_once(mut store: impl Store) {
     let records = failures(10, |_| json!({}));
     let first = ingest(&mut store, &lines(&records));
     assert_eq!((first.clustered, first.duplicate), (10, 0));
-    let before = pollster::block_on(store.census(None)).unwrap();
+    let before = block_on(store.census(None)).unwrap();
     let again = ingest(&mut store, &lines(&records));
     assert_eq!((again.clustered, again.duplicate), (0, 10));
     assert!(
-        pollster::block_on(store.census(None)).unwrap() == before,
+        block_on(store.census(None)).unwrap() == before,
         "the census changed"
     );
     assert_eq!(before.clusters()[0].span.count, 10);
@@ -78,7 +84,7 @@ fn a_census_can_begin_at_a_moment(mut store: impl Store) {
     );
     ingest(&mut store, &lines(&hours));
     let since = EventTime::parse("2026-11-02T04:00:00Z");
-    let census = pollster::block_on(store.census(since)).unwrap();
+    let census = block_on(store.census(since)).unwrap();
     assert_eq!(census.clusters()[0].span.count, 2);
     assert_eq!(census.clusters()[0].span.first_seen, since);
 }
@@ -99,8 +105,8 @@ fn a_timeline_counts_each_event_in_its_hour(mut store: impl Store) {
     for _ in 0..2 {
         ingest(&mut store, &lines(&records));
     }
-    let timeline = pollster::block_on(store.timeline()).unwrap();
-    let clusters = pollster::block_on(store.census(None)).unwrap().clusters();
+    let timeline = block_on(store.timeline()).unwrap();
+    let clusters = block_on(store.census(None)).unwrap().clusters();
     assert_eq!(clusters.len(), 2);
     for cluster in clusters {
         let hours: Vec<_> = timeline
@@ -129,7 +135,7 @@ fn new_clusters_beyond_the_guard_go_to_an_exact_overflow_cluster(mut store: impl
         clustered += ingest(&mut store, &lines(batch)).clustered;
     }
     assert_eq!(clustered, 1000);
-    let clusters = pollster::block_on(store.census(None)).unwrap().clusters();
+    let clusters = block_on(store.census(None)).unwrap().clusters();
     assert_eq!(clusters.len() as u32, NEW_CLUSTERS_MAX + 1);
     let overflow = clusters
         .iter()
@@ -151,11 +157,11 @@ fn an_event_that_overflowed_stays_when_its_cluster_is_admitted_later(mut store: 
         record["eventTime"] = json!("2026-11-02T12:00:00Z");
     }
     ingest(&mut store, &lines(&later));
-    let before = pollster::block_on(store.census(None)).unwrap();
+    let before = block_on(store.census(None)).unwrap();
     let again = ingest(&mut store, &lines(&full));
     assert_eq!((again.clustered, again.duplicate), (0, full.len() as u64));
     assert!(
-        pollster::block_on(store.census(None)).unwrap() == before,
+        block_on(store.census(None)).unwrap() == before,
         "the census changed"
     );
     let events: u64 = before
@@ -176,7 +182,7 @@ fn what_overflowed_is_not_admitted_by_coming_again(mut store: impl Store) {
         record["eventID"] = json!(id(number));
     }
     ingest(&mut store, &lines(&others));
-    let census = pollster::block_on(store.census(None)).unwrap();
+    let census = block_on(store.census(None)).unwrap();
     assert_eq!(census.facts.len() as u32, NEW_CLUSTERS_MAX + 1);
     let events: u64 = census
         .clusters()
@@ -204,7 +210,7 @@ fn scans_that_share_a_store_take_turns_and_a_reader_sees_whole_batches() {
     };
     let events = || -> u64 {
         let store = SqliteStore::open(path).unwrap();
-        let clusters = pollster::block_on(store.census(None)).unwrap().clusters();
+        let clusters = block_on(store.census(None)).unwrap().clusters();
         clusters.iter().map(|cluster| cluster.span.count).sum()
     };
     std::thread::scope(|scope| {
@@ -226,7 +232,7 @@ fn a_store_of_a_newer_version_is_refused_untouched() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("newer.db");
     drop(SqliteStore::open(&path).unwrap());
-    let connection = rusqlite::Connection::open(&path).unwrap();
+    let connection = Connection::open(&path).unwrap();
     connection
         .pragma_update(None, "user_version", SCHEMA_VERSION + 1)
         .unwrap();
@@ -248,7 +254,7 @@ fn a_file_that_is_something_else_is_refused_untouched() {
     assert_eq!(std::fs::read_to_string(&text).unwrap(), "x".repeat(10_000));
 
     let other = folder.path().join("other.db");
-    let connection = rusqlite::Connection::open(&other).unwrap();
+    let connection = Connection::open(&other).unwrap();
     connection
         .execute_batch("CREATE TABLE holiday (day TEXT)")
         .unwrap();
@@ -257,4 +263,92 @@ fn a_file_that_is_something_else_is_refused_untouched() {
         SqliteStore::open(&other),
         Err(StoreError::Foreign)
     ));
+}
+
+/// What is in a file: tables, indices and views, with how they were made.
+fn schema(path: &Path) -> Vec<(String, Option<String>)> {
+    let connection = Connection::open(path).unwrap();
+    let mut select = connection
+        .prepare("SELECT name, sql FROM sqlite_schema ORDER BY name")
+        .unwrap();
+    let found = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+    found.unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_store_of_an_earlier_version_gets_what_is_missing_and_keeps_what_it_has() {
+    // Version 2 had four tables that nothing was written to; version 3 added two.
+    const UNUSED: [&str; 4] = ["outbox", "breaker", "silence", "ledger"];
+    for version in [1, 2, 3] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("old.db");
+        let event = lines(&[record(json!({"errorCode": "AccessDenied"}))]);
+        ingest(&mut SqliteStore::open(&path).unwrap(), &event);
+        let newest = schema(&path);
+        let connection = Connection::open(&path).unwrap();
+        if version > 1 {
+            for table in UNUSED {
+                let create = format!("CREATE TABLE {table} (sink TEXT PRIMARY KEY, state TEXT)");
+                connection.execute(&create, []).unwrap();
+            }
+            let index = "CREATE INDEX outbox_waiting ON outbox (sink, state)";
+            connection.execute(index, []).unwrap();
+        }
+        if version < 3 {
+            let drop = "DROP TABLE mark; DROP TABLE journal;";
+            connection.execute_batch(drop).unwrap();
+        }
+        connection
+            .pragma_update(None, "user_version", version)
+            .unwrap();
+        drop(connection);
+        let mut store = SqliteStore::open(&path).unwrap();
+        assert_eq!(ingest(&mut store, &event).duplicate, 1, "it was known");
+        let facts = block_on(store.sums(None)).unwrap().facts;
+        let cluster = *facts.keys().next().unwrap();
+        let entry = Entry::of(What::Acknowledged, 1, 1).by("ann", "on it");
+        assert!(block_on(store.set_mark(cluster, None, 0, &entry)).unwrap());
+        assert_eq!(block_on(store.journal(cluster)).unwrap(), [entry]);
+        drop(store);
+        assert_eq!(schema(&path), newest, "version {version}");
+    }
+}
+
+mod dossier {
+    contract!(a_dossier_has_its_hours);
+
+    use super::*;
+
+    fn a_dossier_has_its_hours(store: &mut (impl Store + Dossiers)) {
+        let at = |number, code: &str, time: &str| {
+            record(json!({"eventID": id(number), "errorCode": code, "eventTime": time}))
+        };
+        let records = [
+            at(1, "AccessDenied", "2026-11-02T07:59:59Z"),
+            at(2, "AccessDenied", "2026-11-02T08:00:00Z"),
+            at(3, "AccessDenied", "2026-11-02T09:59:59Z"),
+            at(4, "AccessDenied", "2026-11-02T10:00:00Z"),
+            at(5, "NoSuchBucket", "2026-11-02T08:30:00Z"),
+        ];
+        ingest(store, &lines(&records));
+        let facts = block_on(store.sums(None)).unwrap().facts;
+        let denied = facts.iter().find(|(_, of)| of.identity.code == "Denied");
+        let (cluster, facts) = denied.unwrap();
+        let time = |time: &str| EventTime::parse(time).unwrap();
+        let hours = time("2026-11-02T08:00:00Z").window()..=time("2026-11-02T09:00:00Z").window();
+        let dossier = block_on(store.dossier(*cluster, hours.clone()))
+            .unwrap()
+            .unwrap();
+        let counts = (dossier.cluster.span.count, dossier.account_errors);
+        assert_eq!(counts, (2, 3));
+        assert_eq!(dossier.first_seen, Some(time("2026-11-02T07:59:59Z")));
+        assert_eq!(dossier.cluster.facts, *facts);
+        let later = time("2026-11-03T08:00:00Z").window();
+        let quiet = block_on(store.dossier(*cluster, later..=later));
+        let quiet = quiet.unwrap().unwrap();
+        assert_eq!((quiet.cluster.span.count, quiet.account_errors), (0, 0));
+        assert_eq!(quiet.cluster.facts, *facts);
+        let unknown = ClusterId::from_bytes([9; 16]);
+        assert!(block_on(store.dossier(unknown, hours)).unwrap().is_none());
+    }
 }

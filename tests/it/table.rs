@@ -257,8 +257,10 @@ impl Table for MemoryTable {
     async fn query(&self, pk: &str, start: &str) -> Result<Vec<Item>, TableError> {
         self.call(|| {
             let items = self.items.borrow();
-            let is_wanted = |item: &&Item| item.key.pk == pk && item.key.sk.starts_with(start);
-            let found: Vec<_> = items.values().filter(is_wanted).collect();
+            let found = items.range(Key::new(pk.to_owned(), start.to_owned())..);
+            let is_wanted = |key: &Key| key.pk == pk && key.sk.starts_with(start);
+            let found = found.take_while(|(key, _)| is_wanted(key));
+            let found: Vec<_> = found.map(|(_, item)| item).collect();
             self.bill_read(&found);
             Ok(found.into_iter().cloned().collect())
         })
@@ -268,8 +270,9 @@ impl Table for MemoryTable {
     async fn first(&self, pk: &str, limit: usize) -> Result<Vec<Item>, TableError> {
         self.call(|| {
             let items = self.items.borrow();
-            let found = items.values().filter(|item| item.key.pk == pk);
-            let found: Vec<_> = found.take(limit).collect();
+            let found = items.range(Key::new(pk.to_owned(), String::new())..);
+            let found = found.take_while(|(key, _)| key.pk == pk).take(limit);
+            let found: Vec<_> = found.map(|(_, item)| item).collect();
             self.bill_read(&found);
             Ok(found.into_iter().cloned().collect())
         })

@@ -5,7 +5,7 @@ use alerts::occasion::Occasion;
 use alerts::outbox::{Breaker, Lease, Restraint, Row, Sent, Settlement};
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{ANSWER_SECONDS, Ledger};
-use service::ports::{Ledgers, Outbox, SentLog, StoreError};
+use service::ports::{KeyAnswers, Ledgers, Outbox, SentLog, StoreError};
 
 use crate::dynamodb::DynamoStore;
 use crate::dynamodb::calls::together;
@@ -90,12 +90,14 @@ impl<T: Table> SentLog for DynamoStore<T> {
     }
 }
 
-impl<T: Table> Ledgers for DynamoStore<T> {
+impl<T: Table> KeyAnswers for DynamoStore<T> {
     async fn ledger(&self, key: &str) -> Result<Ledger, StoreError> {
         let found = self.table.get(&[ledger_key(key)]).await?;
         Ok(found.first().map(message::read_ledger).unwrap_or_default())
     }
+}
 
+impl<T: Table> Ledgers for DynamoStore<T> {
     async fn claim(&self, key: &str, now: i64) -> Result<bool, StoreError> {
         let write = Write::Claim {
             key: ledger_key(key),

@@ -1,9 +1,4 @@
 //! The outside world in memory: a store that keeps the whole contract and forgets it at the end.
-//!
-//! It is one store: this file holds its state, and the submodules implement the other ports on it.
-
-mod mark;
-mod outbox;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -20,8 +15,6 @@ use foldhash::HashMap;
 use records::time::{EventTime, Window};
 use sha2::{Digest as _, Sha256};
 
-use crate::memory::mark::Decisions;
-use crate::memory::outbox::Messages;
 use crate::ports::{
     Batch, Bucket, BucketError, Committed, Fetched, Listed, Quarantined, Store, StoreError,
 };
@@ -40,8 +33,6 @@ pub struct MemoryStore {
     any_overflow: bool,
     /// Records that could not be read, by where they came from.
     pub quarantined: BTreeMap<String, Vec<Quarantined>>,
-    messages: Mutex<Messages>,
-    decisions: Mutex<Decisions>,
 }
 
 impl Store for MemoryStore {
@@ -81,7 +72,6 @@ impl MemoryStore {
             self.learn(*cluster, facts);
         }
         let new_clusters = admitted.len() as u64;
-        self.tell_of_new(&tally, admitted.keys().copied());
         for (cluster, hour) in admitted {
             *self.used_in(cluster, hour) += 1;
             self.admitted.insert(cluster, hour);

@@ -8,11 +8,11 @@ use clusters::journal::{self, Entry};
 use clusters::mark::{Decision, Mark};
 use records::time::EventTime;
 
-use crate::ports::{Dossiers, Hours, Ledgers, Marked, Marks, SentLog, StoreError};
+use crate::ports::{Dossiers, Hours, KeyAnswers, Marked, Marks, SentLog, StoreError};
 use crate::widget::request::{Context, Deciding, Verdict};
 use crate::widget::{Desk, Now};
 
-impl<S: Dossiers + Hours + Ledgers + Marks + SentLog> Desk<'_, S> {
+impl<S: Dossiers + Hours + KeyAnswers + Marks + SentLog> Desk<'_, S> {
     /// Decides, and returns the page of the cluster with what came of that.
     pub async fn decide(&self, deciding: &Deciding, now: Now) -> Result<String, StoreError> {
         let cluster = deciding.cluster;

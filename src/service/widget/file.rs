@@ -19,7 +19,7 @@ use view::dashboard::cluster::Page;
 use view::json::{self, ClusterShape, HistoryShape};
 use view::listing::Listed;
 
-use crate::ports::{Dossier, Dossiers, Hours, Ledgers, Marked, Marks, SentLog, StoreError};
+use crate::ports::{Dossier, Dossiers, Hours, KeyAnswers, Marked, Marks, SentLog, StoreError};
 use crate::widget::request::MUTES;
 use crate::widget::{Desk, Now};
 
@@ -39,7 +39,7 @@ pub struct File {
     keys: Vec<KeyReport>,
 }
 
-impl<S: Dossiers + Hours + Ledgers + Marks + SentLog> Desk<'_, S> {
+impl<S: Dossiers + Hours + KeyAnswers + Marks + SentLog> Desk<'_, S> {
     /// Returns the page of a cluster, with what has just come of what somebody did.
     pub async fn open(
         &self,

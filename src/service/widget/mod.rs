@@ -19,7 +19,7 @@ use view::dashboard::list::List;
 use view::dashboard::{DESCRIPTION, Frame};
 use view::listing::{Listed, Listing, Question, State};
 
-use crate::ports::{BucketError, Dossiers, Hours, Ledgers, Marks, SentLog, StoreError};
+use crate::ports::{BucketError, Dossiers, Hours, KeyAnswers, Marks, SentLog, StoreError};
 use crate::widget::request::{Context, Request, Wish};
 
 /// How many hours are read that the inspection has not taken yet. It is behind by two at most where
@@ -92,7 +92,7 @@ pub async fn answer<S>(
     setting: &Setting,
 ) -> Result<Answer, Failure>
 where
-    S: Dossiers + Hours + Ledgers + Marks + SentLog,
+    S: Dossiers + Hours + KeyAnswers + Marks + SentLog,
 {
     let (wish, context) = match Request::parse(event) {
         Ok(Request { wish, context }) => (wish, context),
@@ -141,7 +141,7 @@ fn frame<'a>(setting: &'a Setting, context: &Context) -> Frame<'a> {
     }
 }
 
-impl<S: Dossiers + Hours + Ledgers + Marks + SentLog> Desk<'_, S> {
+impl<S: Dossiers + Hours + KeyAnswers + Marks + SentLog> Desk<'_, S> {
     fn frame(&self) -> Frame<'_> {
         frame(self.setting, self.context)
     }
