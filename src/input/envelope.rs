@@ -6,7 +6,9 @@
 //! Source: CloudWatch Logs User Guide, "Real-time processing of log data with subscriptions".
 
 use std::borrow::Cow;
-use std::io::{self, BufRead, Read};
+use std::io::Read;
+use std::iter;
+use std::mem;
 use std::ops::Range;
 
 use base64::Engine as _;
@@ -19,7 +21,7 @@ use records::time::EventTime;
 use records::{Rejection, Wrapper};
 
 use crate::output::{Output, text};
-use crate::unpack::{Faithful, GZIP_MAGIC, inflate};
+use crate::unpack::{Faithful, GZIP_MAGIC, Unpacker, inflate};
 use crate::{CAPTURE_BYTES_MAX, Item, Limits, PACKED_BYTES_MAX, PayloadFault, ReadError};
 
 /// Reads the event that CloudWatch Logs sends to a function, which must be a payload.
@@ -90,14 +92,12 @@ pub fn origin(event: &[u8], limits: &Limits) -> Origin {
         cursor.pin(CAPTURE_BYTES_MAX);
         let span = find_data(cursor)?;
         let data = cursor.slice(span).ok_or(PayloadFault::TooLong)?;
+        let mut packed = Vec::new();
+        decode(data, &mut packed)?;
         let mut nothing = |_: Item<'_>| {};
         let mut output = Output::new(limits, &mut nothing);
-        message(
-            &mut open(data, limits)?,
-            &mut header,
-            Pass::Header,
-            &mut output,
-        )?;
+        let mut cursor = Cursor::new(inflate(&packed[..], limits));
+        message(&mut cursor, &mut header, Pass::Header, &mut output)?;
         Ok(())
     });
     header.origin
@@ -111,23 +111,33 @@ pub(crate) fn payload<R: Read>(
     cursor.pin(CAPTURE_BYTES_MAX);
     let span = find_data(cursor)?;
     let data = cursor.slice(span).ok_or(PayloadFault::TooLong)?;
-    let mut header = Header::default();
-    match output.unpack_payload(data) {
-        Some((mut room, length)) => {
-            let done = passes(|pass| {
-                let mut cursor = Cursor::whole(std::mem::take(&mut room), length);
-                let done = message(&mut cursor, &mut header, pass, output);
-                room = cursor.into_room();
-                done
-            });
-            output.give_back(room);
-            done?;
-        }
-        None => passes(|pass| {
-            let mut cursor = open(data, output.limits)?;
-            message(&mut cursor, &mut header, pass, output)
-        })?,
+    let room = output.fast.as_mut().map(|fast| &mut fast.payload);
+    let mut room = room.map(mem::take).unwrap_or_default();
+    let done = unpack(data, &mut room, output);
+    if let Some(fast) = &mut output.fast {
+        fast.payload = room;
     }
+    done
+}
+
+/// Unpacks the payload of a subscription: whole where one is fast and that is safe, or else as a stream.
+fn unpack(data: &[u8], room: &mut Unpacker, output: &mut Output<'_>) -> Result<(), ReadError> {
+    decode(data, &mut room.packed)?;
+    let limits = output.limits;
+    let whole = output.fast.as_ref().and_then(|_| room.unpack(limits));
+    let mut header = Header::default();
+    passes(|pass| match whole {
+        Some(length) => {
+            let mut cursor = Cursor::whole(mem::take(&mut room.unpacked), length);
+            let done = message(&mut cursor, &mut header, pass, output);
+            room.unpacked = cursor.into_room();
+            done
+        }
+        None => {
+            let mut cursor = Cursor::new(inflate(&room.packed[..], limits));
+            message(&mut cursor, &mut header, pass, output)
+        }
+    })?;
     if header.is_control() {
         output.control_message();
     }
@@ -233,16 +243,6 @@ fn message<R: Read>(
     }
 }
 
-/// Unpacks a message piece by piece.
-fn open<'a>(data: &'a [u8], limits: &Limits) -> Result<Cursor<impl Read + use<'a>>, ReadError> {
-    let mut packed = Base64::new(data);
-    let start = packed.fill_buf()?;
-    if !start.starts_with(&GZIP_MAGIC) {
-        return Err(PayloadFault::NotGzip.into());
-    }
-    Ok(Cursor::new(inflate(packed, limits)))
-}
-
 /// Hands over the list of log events in a payload, unless its header says that they are none.
 fn list<R: Read>(
     cursor: &mut Cursor<R>,
@@ -337,11 +337,39 @@ fn digits(text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some(text.split_at(length))
 }
 
-/// Decodes base64 that is spelled without white space or escapes.
-fn decode(data: &[u8], packed: &mut Vec<u8>) -> Option<()> {
+/// Padding says nothing that the length does not, so it may be missing.
+static BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Decodes base64 as it stands in a JSON string, to gzip data.
+fn decode(data: &[u8], packed: &mut Vec<u8>) -> Result<(), PayloadFault> {
     packed.clear();
-    BASE64.decode_vec(data, packed).ok()?;
-    (packed.len() <= PACKED_BYTES_MAX && packed.starts_with(&GZIP_MAGIC)).then_some(())
+    if BASE64.decode_vec(data, packed).is_err() {
+        let digits = digits_of(data).ok_or(PayloadFault::Base64)?;
+        packed.clear();
+        let decoded = BASE64.decode_vec(digits, packed);
+        decoded.map_err(|_| PayloadFault::Base64)?;
+    }
+    if packed.len() > PACKED_BYTES_MAX {
+        return Err(PayloadFault::TooLong);
+    }
+    if !packed.starts_with(&GZIP_MAGIC) {
+        return Err(PayloadFault::NotGzip);
+    }
+    Ok(())
+}
+
+/// Returns base64 without the white space and the escapes around it.
+fn digits_of(data: &[u8]) -> Option<String> {
+    let is_space = |byte: &u8| byte.is_ascii_whitespace();
+    let digits = data.iter().copied().filter(|byte| !is_space(byte));
+    let string: Vec<u8> = iter::once(b'"').chain(digits).chain([b'"']).collect();
+    let string = String::from_utf8(string).ok()?;
+    let mut digits = Json::new(&string).text()?.into_owned();
+    digits.retain(|digit| !digit.is_ascii_whitespace());
+    Some(digits)
 }
 
 /// Takes the record out of one log event, and notes when it was logged.
@@ -385,21 +413,6 @@ fn time(value: Json<'_>) -> Option<EventTime> {
 
 /// What is handed over of a payload.
 impl Output<'_> {
-    /// Unpacks the payload of a subscription whole, if that is safe; [`Self::give_back`] takes the
-    /// room again.
-    fn unpack_payload(&mut self, data: &[u8]) -> Option<(Vec<u8>, usize)> {
-        let unpacker = &mut self.fast.as_mut()?.payload;
-        decode(data, &mut unpacker.packed)?;
-        let length = unpacker.unpack(self.limits)?;
-        Some((std::mem::take(&mut unpacker.unpacked), length))
-    }
-
-    fn give_back(&mut self, room: Vec<u8>) {
-        if let Some(fast) = &mut self.fast {
-            fast.payload.unpacked = room;
-        }
-    }
-
     /// Hands over the log event that the text ahead begins with, if it is plain; returns how many
     /// bytes it has.
     fn log_event(&mut self, ahead: &[u8], wrapper: &mut Wrapper) -> Option<usize> {
@@ -419,7 +432,7 @@ impl Output<'_> {
         if !is_plain {
             return None;
         }
-        let record = std::mem::take(&mut fast.record);
+        let record = mem::take(&mut fast.record);
         let text = std::str::from_utf8(&record[..length]);
         let is_text = text.is_ok();
         if let Ok(text) = text {
@@ -535,121 +548,4 @@ fn account_of(stream: &str) -> Option<&str> {
     let (account_id, rest) = stream.split_at_checked(12)?;
     let is_account = account_id.bytes().all(|byte| byte.is_ascii_digit());
     (is_account && rest.starts_with("_CloudTrail")).then_some(account_id)
-}
-
-/// Decodes base64 as it stands in a JSON string, a piece at a time.
-struct Base64<'a> {
-    rest: &'a [u8],
-    /// Base64 without the white space and the escapes around it.
-    clean: Vec<u8>,
-    decoded: Vec<u8>,
-    at: usize,
-    /// How many more bytes may be decoded.
-    left: usize,
-    is_padded: bool,
-}
-
-/// How many base64 digits are decoded at a time: a multiple of four.
-const DIGITS: usize = 16 * 1024;
-
-/// Padding says nothing that the length does not, so it may be missing.
-static BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
-impl<'a> Base64<'a> {
-    fn new(text: &'a [u8]) -> Self {
-        Self {
-            rest: text,
-            clean: Vec::with_capacity(DIGITS),
-            decoded: Vec::with_capacity(DIGITS),
-            at: 0,
-            left: PACKED_BYTES_MAX,
-            is_padded: false,
-        }
-    }
-
-    /// Decodes the next piece, nothing at the end.
-    fn refill(&mut self) -> Result<(), PayloadFault> {
-        self.clean.clear();
-        self.decoded.clear();
-        self.at = 0;
-        while self.clean.len() < DIGITS && !self.rest.is_empty() {
-            let ahead = &self.rest[..self.rest.len().min(DIGITS - self.clean.len())];
-            let odd = |byte: &u8| *byte <= b' ' || *byte == b'\\';
-            let (digits, rest) = self
-                .rest
-                .split_at(ahead.iter().position(odd).unwrap_or(ahead.len()));
-            self.clean.extend_from_slice(digits);
-            self.rest = rest;
-            if digits.len() < ahead.len() {
-                self.take_odd()?;
-            }
-        }
-        // Only the last piece may be padded, and nothing but white space may follow it.
-        if self.is_padded && !self.clean.is_empty() {
-            return Err(PayloadFault::Base64);
-        }
-        self.is_padded = self.clean.ends_with(b"=");
-        BASE64
-            .decode_vec(&self.clean, &mut self.decoded)
-            .map_err(|_| PayloadFault::Base64)?;
-        self.left = self
-            .left
-            .checked_sub(self.decoded.len())
-            .ok_or(PayloadFault::TooLong)?;
-        Ok(())
-    }
-
-    /// Takes what is no digit as it stands: white space, or a digit that JSON may escape.
-    fn take_odd(&mut self) -> Result<(), PayloadFault> {
-        let (length, byte) = match self.rest {
-            [b' ' | b'\t' | b'\r' | b'\n', ..] => (1, b' '),
-            [b'\\', b'n' | b'r' | b't', ..] => (2, b' '),
-            [b'\\', b'/', ..] => (2, b'/'),
-            [b'\\', b'u', b'0', b'0', high, low, ..] => {
-                let digit = |byte: u8| char::from(byte).to_digit(16);
-                let code = digit(*high).zip(digit(*low));
-                let (high, low) = code.ok_or(PayloadFault::Base64)?;
-                let byte = u8::try_from(high * 16 + low).map_err(|_| PayloadFault::Base64)?;
-                (
-                    6,
-                    if byte.is_ascii_whitespace() {
-                        b' '
-                    } else {
-                        byte
-                    },
-                )
-            }
-            _ => return Err(PayloadFault::Base64),
-        };
-        self.rest = &self.rest[length..];
-        if byte != b' ' {
-            self.clean.push(byte);
-        }
-        Ok(())
-    }
-}
-
-impl BufRead for Base64<'_> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.at == self.decoded.len() {
-            self.refill()
-                .map_err(|fault| io::Error::other(ReadError::Payload(fault)))?;
-        }
-        Ok(&self.decoded[self.at..])
-    }
-
-    fn consume(&mut self, count: usize) {
-        self.at += count;
-    }
-}
-
-impl Read for Base64<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.fill_buf()?.read(buffer)?;
-        self.consume(count);
-        Ok(count)
-    }
 }
