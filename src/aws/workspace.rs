@@ -11,7 +11,6 @@ mod sink;
 use std::cell::OnceCell;
 use std::error::Error;
 use std::fmt;
-use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,8 +22,7 @@ use alerts::guance::route::Route;
 use alerts::guance::secret::Secret;
 use alerts::links::encoded;
 use alerts::outbox::Answered;
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use clusters::packed::gzip;
 use records::redact::sanitize;
 use reqwest::Client;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -211,7 +209,7 @@ impl<V: Vault> Workspace<V> {
         }
         let mut body = request.body().as_bytes().to_vec();
         if request.is_lines() && body.len() >= PACKED_BYTES_MIN {
-            body = packed(&body);
+            body = gzip(&body);
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         let url = self.place.url(request, secret);
@@ -376,11 +374,4 @@ fn told(error: reqwest::Error) -> String {
     };
     let told = with_causes(what, &error.without_url());
     sanitize(&told, WHY_CHARS_MAX)
-}
-
-fn packed(body: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    let written = encoder.write_all(body);
-    // Memory takes all that is written.
-    written.and_then(|()| encoder.finish()).unwrap_or_default()
 }

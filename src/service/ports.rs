@@ -21,6 +21,7 @@ use clusters::{Census, Cluster, EventId, Sighting, Span, Sum, Tally};
 use futures_util::stream::{self, StreamExt as _};
 use records::Rejection;
 use records::time::{EventTime, Window};
+use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::config::setup::Setup;
@@ -265,11 +266,12 @@ pub struct LogPage {
 }
 
 /// A log event as CloudWatch Logs has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LogEvent {
     /// Its id.
     pub id: String,
     /// Its log stream.
+    #[serde(skip)]
     pub stream: String,
     /// When it was logged, in milliseconds since 1970.
     pub timestamp: i64,

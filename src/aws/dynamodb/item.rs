@@ -26,18 +26,15 @@
 //! bills them. Items of an earlier release stay readable: `tests/fixtures/items.json` has some of each.
 
 use std::collections::BTreeSet;
-use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
 use clusters::class::Class;
 use clusters::fingerprint::{ClusterId, Identity, VERSION};
 use clusters::manifest::Encoded;
+use clusters::packed::{deflate, inflate};
 use clusters::sample::Sample;
 use clusters::{EventId, Facts};
 use data_encoding::HEXLOWER;
-use flate2::Compression;
-use flate2::read::DeflateDecoder;
-use flate2::write::DeflateEncoder;
 use records::time::{EventTime, Window};
 use service::ports::Late;
 use sha2::{Digest as _, Sha256};
@@ -306,22 +303,17 @@ pub fn read_late(item: &Item) -> Option<Late> {
 }
 
 fn with_sample(item: Item, sample: &Sample) -> Item {
-    let mut packed = DeflateEncoder::new(Vec::new(), Compression::best());
-    // Writing into memory cannot fail.
-    let _ = packed.write_all(sample.json.as_bytes());
     item.bytes("ei", sample.id.bytes().to_vec())
         .number("et", sample.at.map_or(0, EventTime::seconds))
-        .bytes("js", packed.finish().unwrap_or_default())
+        .bytes("js", deflate(sample.json.as_bytes()))
 }
 
 fn sample(item: &Item) -> Option<Sample> {
     let id = EventId::from_bytes(item.bytes_of("ei")?.try_into().ok()?);
-    let mut json = String::new();
-    let mut unpacked = DeflateDecoder::new(item.bytes_of("js")?).take(SAMPLE_BYTES_MAX);
-    unpacked.read_to_string(&mut json).ok()?;
+    let json = inflate(item.bytes_of("js")?, SAMPLE_BYTES_MAX).ok()?;
     Some(Sample {
         at: EventTime::from_seconds(item.number_of("et")?),
         id,
-        json: Arc::from(json),
+        json: Arc::from(String::from_utf8(json).ok()?),
     })
 }

@@ -9,14 +9,12 @@
 //! "When" is when CloudWatch Logs was given an event, minutes after the call that it tells of.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use clusters::packed::gzip;
 use records::time::EventTime;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::ingest::intake::{Intake, Stopped, Taken};
 use crate::ports::{Bucket, LogEvent, LogGroupError, LogGroups, LogQuery, Store};
@@ -202,35 +200,29 @@ fn cut(events: &[LogEvent]) -> impl Iterator<Item = &[LogEvent]> {
     })
 }
 
-/// Returns the event that a subscription would have been handed for these log events.
-fn payload(source: &Source<'_>, stream: &str, events: &[LogEvent]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    let packed = pack(&mut encoder, source, stream, events).and_then(|()| encoder.finish());
-    // What is written to memory goes well.
-    let data = BASE64_STANDARD.encode(packed.unwrap_or_default());
-    format!(r#"{{"awslogs":{{"data":"{data}"}}}}"#).into_bytes()
+/// Log events as CloudWatch Logs spells them, its fields in its order.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Message<'e> {
+    message_type: &'e str,
+    owner: &'e str,
+    log_group: &'e str,
+    log_stream: &'e str,
+    subscription_filters: [&'e str; 0],
+    log_events: &'e [LogEvent],
 }
 
-/// Writes log events as CloudWatch Logs spells them, its fields in its order.
-fn pack(
-    packed: &mut GzEncoder<Vec<u8>>,
-    source: &Source<'_>,
-    stream: &str,
-    events: &[LogEvent],
-) -> io::Result<()> {
-    let (owner, group, stream) = (json!(source.owner), json!(source.group), json!(stream));
-    write!(
-        packed,
-        r#"{{"messageType":"DATA_MESSAGE","owner":{owner},"logGroup":{group},"logStream":{stream},"subscriptionFilters":[],"logEvents":["#
-    )?;
-    for (place, event) in events.iter().enumerate() {
-        let separator = if place == 0 { "" } else { "," };
-        let (id, message) = (json!(event.id), json!(event.message));
-        let timestamp = event.timestamp;
-        write!(
-            packed,
-            r#"{separator}{{"id":{id},"timestamp":{timestamp},"message":{message}}}"#
-        )?;
-    }
-    packed.write_all(b"]}")
+/// Returns the event that a subscription would have been handed for these log events. What cannot be
+/// read is kept aside as this, so that it can be sent again.
+fn payload(source: &Source<'_>, stream: &str, events: &[LogEvent]) -> Vec<u8> {
+    let message = serde_json::to_vec(&Message {
+        message_type: "DATA_MESSAGE",
+        owner: source.owner,
+        log_group: source.group,
+        log_stream: stream,
+        subscription_filters: [],
+        log_events: events,
+    });
+    let data = BASE64_STANDARD.encode(gzip(&message.expect("all keys are text")));
+    format!(r#"{{"awslogs":{{"data":"{data}"}}}}"#).into_bytes()
 }
