@@ -4,7 +4,8 @@
 //!
 //! The modules, in reading order:
 //!
-//! - `session` reaches AWS from a person's machine, `function` from within a function.
+//! - `session` reaches AWS from a person's machine, `login` says what to do where that has no credentials; `function`
+//!   reaches AWS from within a function.
 //! - `dynamodb` is the store in a table, described in `docs/table.md`; its `mod.rs` says how it works.
 //! - `bucket` is S3: what could not be read, what failed, and the rules.
 //! - `logs` reads log groups again; `metrics` has what CloudWatch counts of deliveries that failed.
@@ -18,6 +19,7 @@ pub mod bus;
 pub mod dynamodb;
 pub mod function;
 pub mod iam;
+pub mod login;
 pub mod logs;
 pub mod metrics;
 mod refusal;

@@ -1,20 +1,34 @@
 //! How the services of AWS are reached by a person: with the profile, the single sign-on or the
 //! variables that the AWS CLI would use.
 
+use aws_config::identity::IdentityCache;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::ProvideCredentials as _;
 use service::ports::BucketError;
 
 use crate::dynamodb::sdk::failed;
 use crate::dynamodb::table::TableError;
+use crate::login::LoginError;
 use crate::{bucket, http_client};
 
 /// Returns how to reach the services.
-pub async fn config() -> SdkConfig {
-    aws_config::defaults(BehaviorVersion::latest())
+///
+/// # Errors
+/// [`LoginError`] when there are no credentials.
+pub async fn config() -> Result<SdkConfig, LoginError> {
+    let config = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http_client())
+        // One for all clients, so that each of them does not ask for credentials anew.
+        .identity_cache(IdentityCache::lazy().build())
         .load()
-        .await
+        .await;
+    if let Some(credentials) = config.credentials_provider()
+        && let Err(error) = credentials.provide_credentials().await
+    {
+        return Err(LoginError::of(&error).await);
+    }
+    Ok(config)
 }
 
 /// Returns the tables that a stack has made, with those that stayed when an earlier one of its name

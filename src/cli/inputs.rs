@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use indicatif::ProgressBar;
 use input::Layout;
 use records::principal::is_account_id;
@@ -74,15 +74,33 @@ impl Failure {
     }
 }
 
-/// Returns the error of a file that cannot be used: each complaint with its line and column.
-pub fn unusable(what: &str, file: &Path, complaints: &[Complaint]) -> anyhow::Error {
-    let lines = complaints.iter();
-    let lines =
-        lines.map(|complaint| format!("{}:{}", shown(file), sanitize(&complaint.to_string(), 500)));
-    anyhow!(
-        "{what} cannot be used\n{}",
-        lines.collect::<Vec<_>>().join("\n")
-    )
+/// A file that cannot be used, with each complaint about it.
+#[derive(Debug, thiserror::Error)]
+#[error("{what} cannot be used")]
+pub struct Unusable {
+    what: &'static str,
+    complaints: Vec<String>,
+}
+
+/// How many complaints about one file are printed.
+const COMPLAINTS_MAX: usize = 50;
+
+impl Unusable {
+    /// Takes complaints about a file, to be printed with its name, their line and their column.
+    pub fn new(what: &'static str, file: &Path, complaints: &[Complaint]) -> Self {
+        let line = |one: &Complaint| format!("{}:{}", shown(file), sanitize(&one.to_string(), 500));
+        let mut lines: Vec<_> = complaints.iter().take(COMPLAINTS_MAX).map(line).collect();
+        if let further @ 1.. = complaints.len().saturating_sub(COMPLAINTS_MAX) {
+            lines.push(format!("and {further} more"));
+        }
+        let complaints = lines;
+        Self { what, complaints }
+    }
+
+    /// Returns the complaints, one a line.
+    pub fn lines(&self) -> &[String] {
+        &self.complaints
+    }
 }
 
 /// Returns the error of an input in which nothing is an event of CloudTrail.

@@ -59,6 +59,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use records::redact::sanitize;
 
 use crate::deployed::{backfill, redrive};
+use crate::inputs::Unusable;
 
 /// What is newly failing in your AWS accounts, who does it, and does it matter.
 ///
@@ -132,7 +133,11 @@ pub fn main() -> ExitCode {
 /// Says what went wrong.
 fn said(error: &anyhow::Error) -> String {
     // What a library says may repeat a path as it is.
-    sanitize(&format!("error: {error:#}"), 2048)
+    let mut lines = vec![sanitize(&format!("error: {error:#}"), 2048)];
+    if let Some(unusable) = error.downcast_ref::<Unusable>() {
+        lines.extend_from_slice(unusable.lines());
+    }
+    lines.join("\n")
 }
 
 fn completions(arguments: &Completions) -> anyhow::Result<ExitCode> {

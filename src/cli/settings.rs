@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use service::config::lists::{Lists, SETTINGS_BYTES_MAX};
 
-use crate::inputs::{shown, unusable};
+use crate::inputs::{Unusable, shown};
 
 /// A settings file, and what it says.
 #[cfg_attr(
@@ -29,7 +29,7 @@ pub fn load(file: &Path) -> anyhow::Result<Loaded> {
         .and_then(|opened| opened.take(limit).read_to_end(&mut bytes))
         .with_context(|| format!("{}: cannot be read", shown(file)))?;
     let lists = Lists::parse(bytes.clone())
-        .map_err(|complaints| unusable("the settings", file, &complaints))?;
+        .map_err(|complaints| Unusable::new("the settings", file, &complaints))?;
     Ok(Loaded { bytes, lists })
 }
 

@@ -27,7 +27,7 @@ use service::ports::{Quarantined, Store, StoreError};
 use service::rules::{Hits, Rule, Rules};
 use sqlite::SqliteStore;
 
-use crate::inputs::{Failure, Input, Inputs, progress, shown, unusable};
+use crate::inputs::{Failure, Input, Inputs, Unusable, progress, shown};
 use crate::places::Places;
 use crate::settings::load_lists;
 use crate::since::Since;
@@ -249,7 +249,7 @@ pub fn load_rules(file: Option<&Path>) -> anyhow::Result<Rules> {
     };
     let text =
         fs::read_to_string(file).with_context(|| format!("{}: cannot be read", shown(file)))?;
-    Rules::parse(&text).map_err(|complaints| unusable("the rules", file, &complaints))
+    Ok(Rules::parse(&text).map_err(|complaints| Unusable::new("the rules", file, &complaints))?)
 }
 
 /// How inputs are read, and how many are committed at a time: a transaction costs more than most

@@ -1,37 +1,195 @@
-//! Profiles of people: the command line takes those that the AWS CLI takes.
+//! Profiles of people: the command line takes those that the AWS CLI takes, and says what to do where a login is over.
 
-use crate::binary::Folder;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::process::Command;
+use std::thread;
 
-/// Returns what is said when a table is asked for with a profile.
-fn said(profile: &str) -> String {
-    let folder = Folder::new();
-    folder.write(
-        "config",
-        format!("[default]\nregion = eu-central-1\n{profile}\n"),
-    );
-    let mut command = folder.command(&["clusters", "list", "--table", "errors-Table-1"]);
+use serde_json::json;
+
+use crate::binary::{Folder, Ran};
+
+/// A profile of `aws sso login`, one of `aws login`, and one that assumes a role with the first.
+const CONFIG: &str = "\
+[profile dev]
+sso_session = corp
+sso_account_id = 111122223333
+sso_role_name = Look
+[sso-session corp]
+sso_region = eu-central-1
+sso_start_url = https://example.awsapps.com/start
+[profile mia]
+login_session = arn:aws:iam::111122223333:user/mia
+[profile ops]
+role_arn = arn:aws:iam::444455556666:role/ops
+source_profile = dev
+[profile other]
+credential_process = false
+";
+
+/// Where `aws sso login` keeps its token: the SHA-1 of the session's name.
+const SSO_TOKEN: &str = ".aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json";
+
+/// Where `aws login` keeps its token: the SHA-256 of the session.
+const LOGIN_TOKEN: &str =
+    ".aws/login/cache/1fb8abed97b32177dc5cc2a957715ef8deaf70c4cffe19ac0e63f1f2e4aeac0e.json";
+
+/// The key of the SDK's own example of such a token (`aws-config`, `src/login/cache.rs`).
+const EXAMPLE_KEY: &str = "-----BEGIN EC PRIVATE KEY-----
+MHcCAQEEIFDZHUzOG1Pzq+6F0mjMlOSp1syN9LRPBuHMoCFXTcXhoAoGCCqGSM49
+AwEHoUQDQgAE9qhj+KtcdHj1kVgwxWWWw++tqoh7H7UHs7oXh8jBbgF47rrYGC+t
+djiIaHK3dBvvdE7MGj5HsepzLm3Kj91bqA==
+-----END EC PRIVATE KEY-----
+";
+
+/// Returns a home with profiles, and a token for each of both logins that expired long ago.
+fn home() -> Folder {
+    let home = Folder::new();
+    home.write(".aws/config", CONFIG);
+    let sso = json!({"accessToken": "t", "expiresAt": "2025-09-14T04:05:45Z", "region": "eu-central-1",
+        "startUrl": "https://example.awsapps.com/start"});
+    home.write(SSO_TOKEN, sso.to_string());
+    let login = json!({
+        "accessToken": {"accessKeyId": "ASIAIOSFODNN7EXAMPLE", "secretAccessKey": "s", "sessionToken": "t",
+            "accountId": "111122223333", "expiresAt": "2025-09-14T04:05:45Z"},
+        "tokenType": "aws_sigv4", "refreshToken": "r", "idToken": "i",
+        "clientId": "arn:aws:signin:::devtools/same-device", "dpopKey": EXAMPLE_KEY,
+    });
+    home.write(LOGIN_TOKEN, login.to_string());
+    home
+}
+
+/// Returns a command in a home; nothing of this machine's own settings of AWS is seen.
+fn command(home: &Folder, arguments: &[&str], endpoint: &str) -> Command {
+    let mut command = home.command(arguments);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("AWS_") {
             command.env_remove(name);
         }
     }
-    let command = command
-        .env("HOME", folder.path(""))
-        .env("AWS_CONFIG_FILE", folder.path("config"))
-        .env("AWS_SHARED_CREDENTIALS_FILE", folder.path("none"))
-        .env("AWS_LOGIN_CACHE_DIRECTORY", folder.path("cache"))
-        // Nothing is there, in case somebody asks.
-        .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    command
+        .env("HOME", home.path(""))
+        .env("AWS_REGION", "eu-central-1")
+        .env("AWS_ENDPOINT_URL", endpoint)
         .env("AWS_EC2_METADATA_DISABLED", "true");
-    let output = command.output().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    String::from_utf8(output.stderr).unwrap()
+    command
+}
+
+/// Nothing is there, in case somebody asks.
+const NOWHERE: &str = "http://127.0.0.1:9";
+
+/// Returns all that is said when a table is asked for with a profile.
+fn said(home: &Folder, profile: Option<&str>) -> String {
+    let mut command = command(home, &["clusters", "list", "--table", "t"], NOWHERE);
+    if let Some(profile) = profile {
+        command.env("AWS_PROFILE", profile);
+    }
+    let ran = Ran::of(command.output().unwrap());
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{ran:?}");
+    ran.stderr
 }
 
 #[test]
-fn a_profile_of_aws_login_is_one() {
-    let said = said("login_session = arn:aws:iam::111122223333:user/mia");
-    assert!(!said.contains("feature"), "{said}");
-    // It has looked for the session where `aws login` leaves it.
-    assert!(said.contains("cache/") && said.contains(".json"), "{said}");
+fn whoever_has_no_credentials_is_told_once_how_to_get_some() {
+    let home = home();
+    let over = "the SSO token has expired and cannot be refreshed";
+    for (profile, expected) in [
+        (
+            "dev",
+            format!(
+                "the login of profile dev cannot be used ({over}); run: aws sso login --profile dev"
+            ),
+        ),
+        (
+            "ops",
+            format!(
+                "the login of profile dev cannot be used ({over}); run: aws sso login --profile dev"
+            ),
+        ),
+        (
+            "typo",
+            "there is no profile typo; set AWS_PROFILE to one of: aws configure list-profiles"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(said(&home, Some(profile)), format!("error: {expected}\n"));
+    }
+    let other = said(&home, Some("other"));
+    assert!(
+        other.starts_with("error: the credentials of profile other cannot be had: "),
+        "{other}"
+    );
+    assert!(
+        other.ends_with("; try: aws sts get-caller-identity --profile other\n"),
+        "{other}"
+    );
+    let nothing = "error: no AWS credentials are found; set AWS_PROFILE to a profile that has some, or run: aws configure\n";
+    assert_eq!(said(&home, None), nothing);
+    assert_eq!(said(&Folder::new(), None), nothing);
+}
+
+#[test]
+fn each_command_that_asks_aws_says_so() {
+    let home = home();
+    home.write("trail.jsonl", "{\"eventID\":\"e\",\"eventName\":\"A\",\"eventSource\":\"s3.amazonaws.com\",\"errorCode\":\"AccessDenied\"}\n");
+    home.write("settings.toml", "");
+    for arguments in [
+        &["scan", "--table", "t", "trail.jsonl"][..],
+        &["clusters", "list", "--stack", "errors"],
+        &["serve", "--stack", "errors"],
+        &["config", "set", "--stack", "errors", "settings.toml"],
+        &["redrive", "--stack", "errors"],
+        &[
+            "backfill",
+            "--stack",
+            "errors",
+            "--from",
+            "2026-11-01",
+            "--to",
+            "2026-11-02",
+        ],
+    ] {
+        let mut command = command(&home, arguments, NOWHERE);
+        let ran = Ran::of(command.env("AWS_PROFILE", "dev").output().unwrap());
+        ran.fails(1, "error: the login of profile dev cannot be used (");
+        assert_eq!(ran.stderr.matches("aws sso login").count(), 1, "{ran:?}");
+        assert_eq!(ran.stderr.lines().count(), 1, "{ran:?}");
+    }
+}
+
+/// What AWS Sign-In answers to a token that is too old. Source: `aws-sdk-signin`, `AccessDeniedException` of `CreateOAuth2Token`.
+const TOO_OLD: &str = r#"{"error":"TOKEN_EXPIRED","message":"The token is too old"}"#;
+
+#[test]
+fn a_profile_of_aws_login_is_one_and_its_end_is_told() {
+    let home = home();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let asked = thread::spawn(move || {
+        let (mut caller, _) = listener.accept().unwrap();
+        let mut request = [0; 64];
+        caller.read_exact(&mut request).unwrap();
+        write!(
+            caller,
+            "HTTP/1.1 400 Bad Request\r\nx-amzn-ErrorType: AccessDeniedException\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n{TOO_OLD}",
+            TOO_OLD.len()
+        )
+        .unwrap();
+        // Whoever closes with something unread may take the answer away again.
+        let _ = caller.read_to_end(&mut Vec::new());
+        String::from_utf8_lossy(&request).into_owned()
+    });
+    let mut command = command(&home, &["clusters", "list", "--table", "t"], &endpoint);
+    let ran = Ran::of(command.env("AWS_PROFILE", "mia").output().unwrap());
+    // It had the token of `aws login`, and asked for a newer one.
+    let asked = asked.join().unwrap();
+    assert!(asked.starts_with("POST /v1/token "), "{asked}");
+    let detail = "AccessDeniedException: The token is too old";
+    assert_eq!(
+        ran.stderr,
+        format!(
+            "error: the login of profile mia cannot be used ({detail}); run: aws login --profile mia\n"
+        )
+    );
 }

@@ -350,7 +350,7 @@ fn a_wrong_rules_file_stops_a_scan_before_it_begins() {
     let folder = folder();
     folder.write(
         "wrong.toml",
-        "[[rule]]\nname = \"\\u001B[31m\"\nwhen = {}\n",
+        "[[rule]]\nname = \"\\u001B[31m\"\nwhen = {}\n[[rule]]\nname = \"a\"\nwhen = {}\n",
     );
     for command in [
         &["rules", "check", "wrong.toml"][..],
@@ -359,7 +359,7 @@ fn a_wrong_rules_file_stops_a_scan_before_it_begins() {
     ] {
         folder
             .run(command)
-            .fails(1, "wrong.toml:3:8: an empty pattern matches nothing");
+            .fails(1, "\nwrong.toml:3:8: an empty pattern matches nothing");
     }
     folder
         .run(&["rules", "check", "absent.toml"])

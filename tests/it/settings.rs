@@ -429,7 +429,7 @@ fn the_command_line_checks_a_settings_file_and_goes_by_it() {
     "#]]
     .assert_eq(&checked);
     folder.write("wrong.toml", BAD);
-    let complaint = "the settings cannot be used wrong.toml:1:19: \"1111\" is no account id, such as 111122223333";
+    let complaint = "error: the settings cannot be used\nwrong.toml:1:19: \"1111\" is no account id, such as 111122223333";
     for arguments in [
         &["config", "check", "wrong.toml"][..],
         // Nothing is asked of AWS before the file is right.
@@ -438,6 +438,22 @@ fn the_command_line_checks_a_settings_file_and_goes_by_it() {
     ] {
         folder.run(arguments).fails(1, complaint);
     }
+    folder.write(
+        "many.toml",
+        "a = 1\n".to_owned() + &(0..60).map(|n| format!("b{n} = 1\n")).collect::<String>(),
+    );
+    let ran = folder.run(&["config", "check", "many.toml"]);
+    let lines: Vec<_> = ran.stderr.lines().collect();
+    assert_eq!(lines.len(), 52, "{ran:?}");
+    assert!(
+        lines[1].starts_with("many.toml:1:1: \"a\" is no setting"),
+        "{ran:?}"
+    );
+    assert!(
+        lines[2].starts_with("many.toml:2:1: \"b0\" is no setting"),
+        "{ran:?}"
+    );
+    assert_eq!(lines[51], "and 11 more");
     folder
         .run(&["config", "check", "nowhere"])
         .fails(1, "nowhere: cannot be read");

@@ -38,7 +38,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     // the digest does not tell whether a guess at the rest is right.
     bytes.extend_from_slice(format!("\n# put as {}\n", secret()?).as_bytes());
     let bucket = runtime()?.block_on(async {
-        let config = session::config().await;
+        let config = session::config().await?;
         let bucket = match (&arguments.bucket, &arguments.stack) {
             (None, Some(stack)) => bucket_of(&config, stack).await?,
             (bucket, _) => bucket.clone().unwrap_or_default(),

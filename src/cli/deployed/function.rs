@@ -66,7 +66,7 @@ impl FunctionArguments {
         let lists = load_lists(self.settings.as_deref())?;
         let runtime = runtime()?;
         let (config, mut settings) = runtime.block_on(async {
-            let config = session::config().await;
+            let config = session::config().await?;
             let table = match (&self.table, &self.stack) {
                 (None, Some(stack)) => table_of(&config, stack).await?,
                 (table, _) => table.clone().unwrap_or_default(),

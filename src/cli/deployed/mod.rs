@@ -35,7 +35,7 @@ impl TableArguments {
     pub fn open(&self) -> anyhow::Result<Opened> {
         let runtime = runtime()?;
         let (config, table) = runtime.block_on(async {
-            let config = session::config().await;
+            let config = session::config().await?;
             let table = match (&self.table, &self.stack) {
                 (Some(table), _) => table.clone(),
                 (None, Some(stack)) => table_of(&config, stack).await?,
