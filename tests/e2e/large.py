@@ -29,6 +29,8 @@ ITEM_BYTES_MAX = 350 << 10
 CALLS_MAX = 3
 # The commands say exactly how much is new, so they read the four partitions of an hour; a scan tells of all clusters in the end.
 READS = {"scan": {"Query": 4, "Scan": 1}, "ingest": {}, "redrive": {"Query": 4}, "backfill": {"Query": 4}}
+# What is read of one cluster and written about it.
+ASKED = {"history": {"BatchGetItem": 1, "Query": 1}, "mute": {"BatchGetItem": 2, "Query": 1, "TransactWriteItems": 1}}
 
 BUCKET, HOUR = "large-bucket", 3600
 # CloudWatch Logs takes a megabyte at once.
@@ -108,6 +110,7 @@ class Large(Onlooker):
             for way in self.ways:
                 yield f"{name} by {way.__name__}", functools.partial(self.takes, way, name, file, offline)
         yield "an event that brings a cluster back", self.comes_back
+        yield "what is asked for one cluster", self.asks_for_one
 
     def takes(self, way, name, file, offline):
         self.table = f"{name}-{way.__name__}"
@@ -141,6 +144,19 @@ class Large(Onlooker):
             assert self.clusters() == {name: 2}, self.clusters()
             assert self.head()["st"]["S"] == ("regressed" if can else "recovered"), self.head()
             assert any(sk.startswith("J#") for _, sk in self.items()) == can, self.items()
+
+    def asks_for_one(self):
+        """Sees that who gives a whole id has no other cluster read, and who gives a part of one has the whole table read once."""
+        (cluster,) = self.listed()
+        decide = ("--reason", "migration", "--actor", "ann", "--for", "1h")
+        for command, more in ("history", ()), ("mute", decide):
+            for given, scans in (cluster["cluster_id"], {}), (cluster["cluster_id"][:8], {"Scan": 1}):
+                self.calls.clear()
+                done = self.run_command("clusters", command, given, "--table", self.table, *more, environment=self.environment)
+                # Where there are no transactions, nobody can decide.
+                assert (done.returncode == 0) == (command == "history" or self.emulator.name != "dynalite"), done
+                called = collections.Counter(self.calls)
+                assert called == ASKED[command] | scans, (command, given, called)
 
     def head(self):
         (head,) = [one for one in self.all() if one["sk"]["S"] == "HEAD"]
@@ -213,10 +229,10 @@ class Large(Onlooker):
     def where(self):
         return ["--table", self.table, "--bucket", BUCKET, "--function", f"{self.table}-ingest"]
 
-    def run_command(self, *arguments):
+    def run_command(self, *arguments, environment=None):
         # What only looks is not counted.
-        counted = arguments[0] != "clusters"
-        return super().run_command(*arguments, environment=self.environment if counted else None)
+        counted = None if arguments[0] == "clusters" else self.environment
+        return super().run_command(*arguments, environment=environment or counted)
 
 
 @functools.cache
