@@ -21,13 +21,19 @@ A new stack of any name makes a new table and a new bucket. To remove these two 
   aws dynamodb update-table --table-name {table} --no-deletion-protection-enabled
   aws dynamodb delete-table --table-name {table}
 
-The bucket has to be empty, with all versions of its objects. Repeat the first command until it complains that there is nothing:
+The bucket has to be empty, with all versions of its objects. Repeat the first command until it complains that there is nothing; it
+takes 500 at a time, as Linux allows 128 KB for one argument:
 
   aws s3api delete-objects --bucket {bucket} --delete "$(aws s3api list-object-versions --bucket {bucket} --max-items 1000 \\
-    --output json --query '{{Objects: [Versions, DeleteMarkers][].{{Key: Key, VersionId: VersionId}}}}')"
+    --output json --query '{{Objects: [Versions, DeleteMarkers][].{{Key: Key, VersionId: VersionId}} | [:500]}}')"
   aws s3api delete-bucket --bucket {bucket}
 
 What queries of Athena made stays as well: DROP TABLE cloudtrail_{table_of_athena} in the console of Athena.
+"""
+
+NOT_TOLD = """
+What the stack kept cannot be told, as its outputs could not be read. A stack whose first deployment failed has none and keeps nothing;
+otherwise look for its table and its bucket in the console.
 """
 
 
@@ -41,7 +47,7 @@ def main(arguments):
     if done.returncode != 0:
         return 1
     if kept is None:
-        print("What the stack kept cannot be told, as its outputs could not be read: look for its table and bucket in the console.")
+        print(NOT_TOLD)
     else:
         table, bucket = kept
         print(STAYS.format(name=name, table=table, bucket=bucket, table_of_athena=name.replace("-", "_")))
