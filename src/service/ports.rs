@@ -30,10 +30,6 @@ use crate::config::setup::Setup;
 ///
 /// An implementor keeps a set: committing what is there already changes nothing. A crash during
 /// [`Store::commit`] leaves either nothing of the batches or all of them.
-#[expect(
-    async_fn_in_trait,
-    reason = "the verbs are generic over one store at a time and spawn nothing"
-)]
 pub trait Store {
     /// Adds batches in their order, all or nothing, and tells of each what came of it.
     async fn commit(&mut self, batches: Vec<Batch>) -> Result<Vec<Committed>, StoreError>;
@@ -112,10 +108,6 @@ impl Spent {
 ///
 /// An implementor that has answered keeps the object; keeping the same object again under the same
 /// key changes nothing.
-#[expect(
-    async_fn_in_trait,
-    reason = "the verbs are generic over one bucket at a time and spawn nothing"
-)]
 pub trait Bucket {
     /// Keeps an object under a key.
     async fn keep(&self, key: &str, object: Vec<u8>) -> Result<(), BucketError>;
@@ -163,10 +155,6 @@ pub enum Fetched {
 }
 
 /// A bucket that keeps the earlier versions of an object.
-#[expect(
-    async_fn_in_trait,
-    reason = "the verbs are generic over one bucket at a time and spawn nothing"
-)]
 pub trait Versions: Bucket {
     /// Returns the versions of an object, at most so many, the newest first.
     async fn versions(
@@ -228,10 +216,6 @@ pub enum BucketError {
 ///
 /// An implementor returns each event of a query on one of its pages. A page may be empty and have
 /// another one behind it.
-#[expect(
-    async_fn_in_trait,
-    reason = "the verbs are generic over one set of log groups at a time and spawn nothing"
-)]
 pub trait LogGroups {
     /// Returns a page of events: the first, or the one that a token of the same query stands for.
     async fn events(&self, query: &LogQuery, token: Option<&str>)
@@ -318,10 +302,6 @@ pub enum LogGroupError {
 /// What CloudWatch says of deliveries that failed on the way from log groups to a function.
 ///
 /// An implementor tells what it knows by now; it may know more of the same hour later, and never less.
-#[expect(
-    async_fn_in_trait,
-    reason = "the verbs are generic over one source of metrics at a time and spawn nothing"
-)]
 pub trait Deliveries {
     /// Returns what failed in each hour from one to before another; hours in which nothing did may be
     /// missing.
@@ -373,10 +353,6 @@ pub enum DeliveriesError {
 /// held a row that somebody else has by now, or that is gone, is told so and has done nothing. A row
 /// stays until it is sent, dead, suppressed or digested, and it is noted which of these it was in
 /// the step that removes it.
-#[expect(
-    async_fn_in_trait,
-    reason = "the verbs are generic over one outbox at a time and spawn nothing"
-)]
 pub trait Outbox {
     /// Returns rows of a sink that wait, due or not, leased or not, those of one cluster in the
     /// order in which they came: at most so many of each of the sink's partitions.
@@ -409,10 +385,6 @@ pub trait Outbox {
 ///
 /// An implementor changes a mark and notes it in one step, and only where nobody has changed it
 /// since it was read. A journal is a set: the same entry twice is one.
-#[expect(
-    async_fn_in_trait,
-    reason = "the verbs are generic over one store at a time and spawn nothing"
-)]
 pub trait Marks {
     /// Returns the marks of clusters, each with its version; none of a cluster that was never marked.
     async fn marks(
@@ -456,10 +428,6 @@ pub struct Marked {
 }
 
 /// What an alert says of its cluster is looked up here when it is sent.
-#[expect(
-    async_fn_in_trait,
-    reason = "the verbs are generic over one store at a time and spawn nothing"
-)]
 pub trait Dossiers {
     /// Returns what is known of a cluster, with its events of some hours; `None` if there is none
     /// such.
@@ -529,10 +497,6 @@ impl Dossier {
 }
 
 /// What a store holds of single hours.
-#[expect(
-    async_fn_in_trait,
-    reason = "the verbs are generic over one store at a time and spawn nothing"
-)]
 pub trait Hours {
     /// Returns all events of an hour, each once. What their clusters are is looked up where `known`
     /// does not say.
@@ -568,10 +532,6 @@ const READS_MAX: usize = 8;
 ///
 /// An implementor makes a transition true and tells of it in one step, and once: what is true or told
 /// already, by whomever, stays as it is.
-#[expect(
-    async_fn_in_trait,
-    reason = "the verbs are generic over one store at a time and spawn nothing"
-)]
 pub trait Past {
     /// Tells whether anything is told by now: not while it is learned what is usual.
     async fn is_telling(&mut self) -> Result<bool, StoreError>;
@@ -595,10 +555,6 @@ pub trait Past {
 }
 
 /// Campaigns are found in the events of an account, and told once, by whoever finds them first.
-#[expect(
-    async_fn_in_trait,
-    reason = "the verbs are generic over one store at a time and spawn nothing"
-)]
 pub trait Campaigns {
     /// Returns the campaigns that a cluster may be part of: those that its account's events of some
     /// hours make, none for a cluster of which none are made.
@@ -615,10 +571,6 @@ pub trait Campaigns {
 }
 
 /// What became of the messages about clusters.
-#[expect(
-    async_fn_in_trait,
-    reason = "the verbs are generic over one store at a time and spawn nothing"
-)]
 pub trait SentLog {
     /// Returns what became of the messages about a cluster, the earliest first. Neither those that
     /// still wait are among them, nor those that silence held back.
@@ -651,10 +603,6 @@ pub struct Late {
 /// How the functions of a stack are set up, for whoever acts in their place.
 ///
 /// An implementor keeps what was left last, and writes nothing where that is there already.
-#[expect(
-    async_fn_in_trait,
-    reason = "the doors use one store at a time and spawn nothing"
-)]
 pub trait Setups {
     /// Returns how they are set up; `None` where nobody has left that yet.
     async fn setup(&self) -> Result<Option<Setup>, StoreError>;
@@ -664,10 +612,6 @@ pub trait Setups {
 }
 
 /// Time and chance, as whoever waits and tries again needs them.
-#[expect(
-    async_fn_in_trait,
-    reason = "the verbs are generic over one clock at a time and spawn nothing"
-)]
 pub trait Clock {
     /// Returns the milliseconds since 1970.
     fn millis(&self) -> i64;
@@ -685,10 +629,6 @@ pub trait Clock {
 }
 
 /// What IAM said of access keys.
-#[expect(
-    async_fn_in_trait,
-    reason = "the verbs are generic over one ledger at a time and spawn nothing"
-)]
 pub trait KeyAnswers {
     /// Returns what is remembered of a key; nothing for one that was never seen. A store that asks
     /// IAM nothing remembers nothing.
@@ -698,10 +638,6 @@ pub trait KeyAnswers {
 }
 
 /// Who asks IAM about access keys, and remembers what it said.
-#[expect(
-    async_fn_in_trait,
-    reason = "the verbs are generic over one ledger at a time and spawn nothing"
-)]
 pub trait Ledgers: KeyAnswers {
     /// Takes the right to ask IAM about a key, for as long as an answer stands; `false` says that
     /// somebody else has it.
@@ -719,10 +655,6 @@ pub trait Ledgers: KeyAnswers {
 }
 
 /// Who knows when a key was last used: IAM.
-#[expect(
-    async_fn_in_trait,
-    reason = "the verbs are generic over one directory at a time and spawn nothing"
-)]
 pub trait KeyDirectory {
     /// Asks about a long-term key of an account.
     async fn last_use(&self, key: &str, account_id: &str) -> Result<Answer, DirectoryError>;
@@ -743,10 +675,6 @@ pub enum DirectoryError {
 }
 
 /// Where alerts go.
-#[expect(
-    async_fn_in_trait,
-    reason = "the verbs are generic over one set of sinks at a time and spawn nothing"
-)]
 pub trait Sink {
     /// Returns how much one request takes.
     fn capacity(&self) -> Capacity;
@@ -759,10 +687,6 @@ pub trait Sink {
 }
 
 /// Where the secret of a sink is kept.
-#[expect(
-    async_fn_in_trait,
-    reason = "the sinks are generic over one vault at a time and spawn nothing"
-)]
 pub trait Vault {
     /// Returns the secret as it is kept.
     async fn secret(&self) -> Result<Zeroizing<String>, VaultError>;

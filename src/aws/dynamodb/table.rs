@@ -187,10 +187,6 @@ pub enum TableError {
 }
 
 /// A table of items.
-#[expect(
-    async_fn_in_trait,
-    reason = "the store is generic over one table at a time and spawns nothing"
-)]
 pub trait Table {
     /// Returns the items that are there, as of now, in no order.
     async fn get(&self, keys: &[Key]) -> Result<Vec<Item>, TableError>;
