@@ -10,15 +10,7 @@ use serde_json::{Value, json};
 
 use crate::binary::{Folder, Ran, each_text};
 use crate::cli::BY;
-use crate::records::{id, lines, record};
-
-fn failure(number: u64, fields: Value) -> Value {
-    let mut failure = record(json!({"eventID": id(number), "errorCode": "AccessDenied"}));
-    if let (Value::Object(failure), Value::Object(fields)) = (&mut failure, fields) {
-        failure.extend(fields);
-    }
-    failure
-}
+use crate::records::{denied, id, lines, record};
 
 /// Returns a failure whose text holds `raw` for the value of a field that nobody reads.
 fn with_raw(raw: &[u8]) -> Vec<u8> {
@@ -27,7 +19,7 @@ fn with_raw(raw: &[u8]) -> Vec<u8> {
 
 /// Returns a failure whose text ends in a field as given, key and colon included.
 fn with_field(key: &[u8], raw: &[u8]) -> Vec<u8> {
-    let text = failure(3, json!({})).to_string();
+    let text = denied(3, json!({})).to_string();
     let head = text.strip_suffix('}').unwrap().as_bytes();
     [head, b",", key, raw, b"}"].concat()
 }
@@ -70,7 +62,7 @@ fn outcome_of(scan: &Value) -> String {
 
 /// Scans a record between two good ones, as a line and in a trail file; returns both outcomes.
 fn outcomes(bad: &[u8]) -> (String, String) {
-    let (first, last) = (failure(1, json!({})), failure(2, json!({})));
+    let (first, last) = (denied(1, json!({})), denied(2, json!({})));
     let (first, last) = (first.to_string(), last.to_string());
     let joined = |between: &[u8]| [first.as_bytes(), bad, last.as_bytes()].join(between);
     let folder = Folder::with_lines([&joined(b"\n")[..], b"\n"].concat());
@@ -155,9 +147,7 @@ fn what_is_no_record_is_quarantined_alone() {
         ("depth 100 000", deep(100_000), "clustered"),
         (
             "version 2",
-            failure(3, json!({"eventVersion": "2.0"}))
-                .to_string()
-                .into(),
+            denied(3, json!({"eventVersion": "2.0"})).to_string().into(),
             "quarantined unknown_version",
         ),
         (
@@ -172,7 +162,7 @@ fn what_is_no_record_is_quarantined_alone() {
 
 #[test]
 fn a_line_that_was_not_written_to_its_end_costs_itself() {
-    let (first, last) = (failure(1, json!({})), failure(2, json!({})));
+    let (first, last) = (denied(1, json!({})), denied(2, json!({})));
     let folder = Folder::with_lines(format!("{first}\n{{\"eventID\":\"x\",\n{last}\n"));
     let scan = folder.scan(&["trail.jsonl"], 0);
     assert_eq!(outcome_of(&scan), "quarantined not_json");
@@ -180,14 +170,14 @@ fn a_line_that_was_not_written_to_its_end_costs_itself() {
 
 #[test]
 fn an_array_on_a_line_holds_records_of_its_own() {
-    let (one, two) = (failure(1, json!({})), failure(2, json!({})));
-    let folder = Folder::with_lines(format!("[{one},{two}]\n{}\n", failure(3, json!({}))));
+    let (one, two) = (denied(1, json!({})), denied(2, json!({})));
+    let folder = Folder::with_lines(format!("[{one},{two}]\n{}\n", denied(3, json!({}))));
     assert_eq!(folder.scan(&["trail.jsonl"], 0)["records"]["clustered"], 3);
 }
 
 #[test]
 fn a_byte_order_mark_is_skipped() {
-    let records = [failure(1, json!({})), failure(2, json!({}))];
+    let records = [denied(1, json!({})), denied(2, json!({}))];
     let folder = Folder::with_lines(format!("\u{feff}{}", lines(&records)));
     folder.write(
         "trail.json",
@@ -200,7 +190,7 @@ fn a_byte_order_mark_is_skipped() {
 
 #[test]
 fn odd_fields_are_absent_and_the_record_still_counts() {
-    let deny = |field: &str, value: Value| failure(3, json!({field: value}));
+    let deny = |field: &str, value: Value| denied(3, json!({field: value}));
     let only = |field: &str, value: Value| {
         record(json!({"eventID": id(3), "eventSource": "s3.amazonaws.com", field: value}))
     };
@@ -225,12 +215,12 @@ fn odd_fields_are_absent_and_the_record_still_counts() {
             only("errorCode", json!("Client.DryRunOperation")),
             "ignored",
         ),
-        (failure(3, json!({"eventID": null})), "clustered"),
+        (denied(3, json!({"eventID": null})), "clustered"),
         (deny("eventID", json!("not a UUID")), "clustered"),
         (deny("eventID", json!("")), "clustered"),
         (deny("eventID", json!(7)), "clustered"),
         // The id of a neighbour, the content of nobody.
-        (failure(1, json!({"errorCode": "SlowDown"})), "duplicate"),
+        (denied(1, json!({"errorCode": "SlowDown"})), "duplicate"),
         (deny("eventTime", json!(null)), "clustered"),
         (deny("eventTime", json!("")), "clustered"),
         (deny("eventTime", json!("2026-13-45")), "clustered"),
@@ -273,7 +263,7 @@ fn odd_fields_are_absent_and_the_record_still_counts() {
 #[test]
 fn every_version_1_is_read_alike() {
     let records: Vec<Value> = (2..=11)
-        .map(|minor| failure(minor, json!({"eventVersion": format!("1.{minor:02}")})))
+        .map(|minor| denied(minor, json!({"eventVersion": format!("1.{minor:02}")})))
         .collect();
     let scan = Folder::with_lines(lines(&records)).scan(&["trail.jsonl"], 0);
     assert_eq!(scan["records"]["clustered"], 10);
@@ -284,7 +274,7 @@ fn every_version_1_is_read_alike() {
 fn records_without_an_id_count_once_each_and_their_copies_not_at_all() {
     let mut records: Vec<Value> = (0..3)
         .map(|minute| {
-            failure(
+            denied(
                 1,
                 json!({"eventTime": format!("2026-11-02T08:0{minute}:00Z")}),
             )
@@ -313,7 +303,7 @@ fn a_time_that_cannot_be_leaves_the_event_undated() {
             json!("2026-11-02T08:00:00Z"),
         ),
     ] {
-        let folder = Folder::with_lines(lines(&[failure(1, json!({"eventTime": time}))]));
+        let folder = Folder::with_lines(lines(&[denied(1, json!({"eventTime": time}))]));
         let cluster = &folder.scan(&["trail.jsonl"], 0)["clusters"][0];
         assert_eq!(cluster["first_seen"], seen, "{time}");
         assert_eq!(cluster["last_seen"], seen, "{time}");
@@ -407,7 +397,7 @@ fn secrets_in_messages_are_neither_printed_nor_kept() {
             .into_iter()
             .zip(1..)
             .map(|(code, number)| {
-                failure(number, json!({"errorCode": code, "errorMessage": message}))
+                denied(number, json!({"errorCode": code, "errorMessage": message}))
             })
             .collect();
         assert_absent(&Folder::with_lines(lines(&records)), secret);
@@ -470,7 +460,7 @@ pub fn hostile() -> Vec<Value> {
                 [{"ARN": format!("arn:aws:s3:::{text}"), "accountId": text, "type": text}]}),
         ] {
             number += 1;
-            records.push(failure(number, fields));
+            records.push(denied(number, fields));
         }
     }
     records
@@ -583,7 +573,7 @@ fn a_path_that_does_not_exist_fails() {
 /// Returns a folder `in` with one good file.
 fn one_good_file() -> Folder {
     let folder = Folder::new();
-    folder.write("in/good.jsonl", lines(&[failure(1, json!({}))]));
+    folder.write("in/good.jsonl", lines(&[denied(1, json!({}))]));
     folder
 }
 
@@ -638,7 +628,7 @@ fn a_loop_of_links_fails_alone() {
 
 #[test]
 fn damaged_gzip_fails_alone() {
-    let content = lines(&[failure(2, json!({})), failure(3, json!({}))]);
+    let content = lines(&[denied(2, json!({})), denied(3, json!({}))]);
     let whole = gzip(content.as_bytes());
     let mut checksum = whole.clone();
     let at = checksum.len() - 8;
@@ -691,7 +681,7 @@ fn what_is_neither_json_nor_gzip_fails_alone() {
 
 #[test]
 fn an_input_without_any_event_is_an_error_that_says_what_it_looks_like() {
-    let record = failure(1, json!({})).to_string();
+    let record = denied(1, json!({})).to_string();
     for (content, likeness) in [
         (
             json!({"events": [{"message": record}], "searchedLogStreams": []}),
@@ -743,8 +733,8 @@ fn an_input_without_failures_or_of_another_kind_of_cloudtrail_is_no_error() {
 #[test]
 fn a_trail_file_that_ends_early_keeps_what_was_whole() {
     let (one, two) = (
-        failure(1, json!({})).to_string(),
-        failure(2, json!({})).to_string(),
+        denied(1, json!({})).to_string(),
+        denied(2, json!({})).to_string(),
     );
     let folder = Folder::new();
     folder.write(

@@ -18,7 +18,7 @@ use service::ingest::{Folding, commit};
 use service::inspect::run::{Plan, run};
 use service::memory::MemoryBucket;
 use service::policy::Policies;
-use service::ports::Sink;
+use service::ports::{Clock as _, Sink};
 use service::rules::Rules;
 
 use crate::directory::Directory;
@@ -94,7 +94,7 @@ fn deliver(store: &DynamoStore<MemoryTable>, clock: &Hands) -> u64 {
         holder: "count",
     };
     let mut sinks = BTreeMap::from([("guance".to_owned(), Open)]);
-    let deadline = (clock.0.get() + 80) * 1000;
+    let deadline = (clock.seconds() + 80) * 1000;
     let drained = block_on(drain(&delivery, &mut sinks, deadline));
     assert!(drained["guance"].error.is_none());
     drained["guance"].sent
@@ -174,7 +174,7 @@ fn steady(clusters: u64) -> (Value, u64) {
     let mut counted = Value::Null;
     for hour in 0..12 {
         let at = START + (hour + 1) * HOUR + 1200;
-        clock.0.set(at);
+        clock.set(at);
         let mut store = store(&table, telling());
         store.set_now(EventTime::from_seconds(at).unwrap());
         ingest(&mut store, &lines(&failures(hour, clusters)));
@@ -215,7 +215,7 @@ fn an_alert_reads_the_hours_around_it_and_the_heads_of_what_failed_in_them() {
         let clock = Hands::default();
         for hour in 0..3 {
             let at = START + hour * HOUR + 3500;
-            clock.0.set(at);
+            clock.set(at);
             let mut store = store(&table, telling());
             store.set_now(EventTime::from_seconds(at).unwrap());
             ingest(&mut store, &lines(&failures(hour, clusters)));
@@ -223,12 +223,12 @@ fn an_alert_reads_the_hours_around_it_and_the_heads_of_what_failed_in_them() {
         }
         let new = record(json!({
             "eventID": id(77),
-            "eventTime": EventTime::from_seconds(clock.0.get()).unwrap().to_string(),
+            "eventTime": EventTime::from_seconds(clock.seconds()).unwrap().to_string(),
             "eventName": "GetNewThing",
             "errorCode": "ThrottlingException",
         }));
         let mut store = store(&table, telling());
-        store.set_now(EventTime::from_seconds(clock.0.get()).unwrap());
+        store.set_now(EventTime::from_seconds(clock.seconds()).unwrap());
         ingest(&mut store, &lines(&[new]));
         let before = taken(store.table());
         assert_eq!(deliver(&store, &clock), 1);

@@ -25,41 +25,14 @@ use records::time::EventTime;
 use serde_json::{Value, json};
 use service::deliver::{Delivery, Drained, drain};
 use service::policy::Policies;
-use service::ports::{Clock, DirectoryError, Ledgers as _, Marks as _, Outbox as _, Sink};
+use service::ports::{Clock as _, DirectoryError, Ledgers as _, Marks as _, Outbox as _, Sink};
 use service::rules::Rules;
 
 use crate::directory::Directory;
 use crate::effort;
-use crate::records::{ACCOUNT, id, ingest, lines, record};
+use crate::hands::Hands;
+use crate::records::{ACCOUNT, denied, id, ingest, lines, record};
 use crate::table::{self, Fault, MemoryTable, now, telling};
-
-/// A clock that stands still but for who waits, and dice that always show the most.
-#[derive(Debug, Clone)]
-struct VirtualClock(Rc<Cell<i64>>);
-
-impl VirtualClock {
-    fn new() -> Self {
-        Self(Rc::new(Cell::new(now().seconds() * 1000)))
-    }
-
-    fn pass(&self, seconds: i64) {
-        self.0.set(self.0.get() + seconds * 1000);
-    }
-}
-
-impl Clock for VirtualClock {
-    fn millis(&self) -> i64 {
-        self.0.get()
-    }
-
-    async fn wait(&self, millis: i64) {
-        self.0.set(self.0.get() + millis);
-    }
-
-    fn any(&self, limit: i64) -> i64 {
-        limit - 1
-    }
-}
 
 type Answers = Box<dyn FnMut(&[Alert]) -> Vec<Answered>>;
 
@@ -123,8 +96,8 @@ fn one(sink: Scripted) -> Sinks {
 /// A store, a clock, an IAM, and what is decided.
 struct World {
     store: DynamoStore<MemoryTable>,
-    clock: VirtualClock,
-    directory: Directory<VirtualClock>,
+    clock: Hands,
+    directory: Directory<Hands>,
     policies: Policies,
     keys: KeySettings,
 }
@@ -139,7 +112,7 @@ impl World {
 
     /// A world over a table, whose deliveries have seen nothing come.
     fn over(table: &MemoryTable) -> Self {
-        Self::of(table::store(table, telling()), VirtualClock::new())
+        Self::of(table::store(table, telling()), Hands::at(now().seconds()))
     }
 
     fn with_policies(text: &str) -> Self {
@@ -164,7 +137,7 @@ impl World {
         self.store.table().items().iter().filter(is_noted).count()
     }
 
-    fn of(store: DynamoStore<MemoryTable>, clock: VirtualClock) -> Self {
+    fn of(store: DynamoStore<MemoryTable>, clock: Hands) -> Self {
         let directory = Directory::new(clock.clone());
         let keys = KeySettings {
             account_id: OUR_ACCOUNT.to_owned(),
@@ -237,19 +210,8 @@ fn ids(requests: &[Vec<Alert>]) -> Vec<AlertId> {
     alerts.map(|alert| alert.occasion.id()).collect()
 }
 
-fn failing(fields: Value) -> Value {
-    let mut failure = record(json!({"errorCode": "AccessDenied"}));
-    let Value::Object(fields) = fields else {
-        panic!("fields are an object");
-    };
-    for (name, value) in fields {
-        failure[name.as_str()] = value;
-    }
-    failure
-}
-
 fn by_key(number: u64, key: &str) -> Value {
-    let mut failure = failing(json!({"eventID": id(number), "eventTime": "2026-11-02T12:00:00Z"}));
+    let mut failure = denied(number, json!({"eventTime": "2026-11-02T12:00:00Z"}));
     failure["userIdentity"]["accessKeyId"] = json!(key);
     failure
 }
@@ -533,9 +495,9 @@ fn what_comes_while_others_are_sent_is_told_with_its_events() {
     let handle = table.clone();
     let commit = move |number: u64, action: &str| {
         let at = format!("2026-11-02T12:0{number}:00Z");
-        let fields = json!({"eventID": id(number), "eventName": action, "eventTime": at});
+        let fields = json!({"eventName": action, "eventTime": at});
         let mut store = table::store(&handle, telling());
-        ingest(&mut store, &lines(&[failing(fields)]));
+        ingest(&mut store, &lines(&[denied(number, fields)]));
     };
     commit(1, "GetObject");
     let sink = Scripted::new(move |alerts| {
@@ -585,7 +547,7 @@ fn a_flood_is_one_message_for_a_sink_that_people_read() {
     let world = World::new();
     let codes = ["AccessDenied", "SlowDown"];
     let records: Vec<_> = (0..2)
-        .map(|at: u64| failing(json!({"eventID": id(at + 1), "errorCode": codes[at as usize]})))
+        .map(|at: u64| denied(at + 1, json!({"errorCode": codes[at as usize]})))
         .collect();
     let mut store = world.store;
     ingest(&mut store, &lines(&records));
@@ -615,7 +577,7 @@ fn one_dead_sink_holds_up_no_other() {
         ..telling()
     };
     let store = table::store(&MemoryTable::default(), three);
-    let world = World::of(store, VirtualClock::new());
+    let world = World::of(store, Hands::at(now().seconds()));
     world.put(&new(0..250));
     let sinks = [("guance", false), ("sns", true), ("events", true)];
     let sink = |(name, works): (&str, bool)| {
@@ -849,9 +811,9 @@ fn the_first_policy_that_matches_says_who_is_told_of_what() {
     );
     let leo = json!({"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/leo"});
     let records = [
-        failing(json!({"eventID": id(1)})),
-        failing(json!({"eventID": id(2), "errorCode": "SlowDown"})),
-        failing(json!({"eventID": id(3), "errorCode": "NoSuchBucket", "userIdentity": leo})),
+        denied(1, json!({})),
+        denied(2, json!({"errorCode": "SlowDown"})),
+        denied(3, json!({"errorCode": "NoSuchBucket", "userIdentity": leo})),
     ];
     let World {
         mut store,
@@ -861,7 +823,7 @@ fn the_first_policy_that_matches_says_who_is_told_of_what() {
     ingest(&mut store, &lines(&records));
     let world = World {
         policies,
-        ..World::of(store, VirtualClock::new())
+        ..World::of(store, Hands::at(now().seconds()))
     };
     let sink = Scripted::new(|_| ok());
     let requests = Rc::clone(&sink.requests);
@@ -1100,7 +1062,7 @@ fn a_thousand_events_of_a_key_ask_iam_once_in_four_hours_and_never_twice_in_a_se
 /// One run over a table, of a function that takes turns with another one; each fifth request fails.
 fn run_of(
     table: &MemoryTable,
-    clock: &VirtualClock,
+    clock: &Hands,
     log: &Rc<RefCell<Vec<Vec<Alert>>>>,
     holder: String,
 ) -> Pin<Box<dyn Future<Output = ()>>> {
@@ -1116,7 +1078,7 @@ fn run_of(
 /// One run over a table, whose sink answers in some way.
 fn run_with(
     table: &MemoryTable,
-    clock: &VirtualClock,
+    clock: &Hands,
     log: &Rc<RefCell<Vec<Vec<Alert>>>>,
     holder: String,
     answer: impl Fn() -> Answered + 'static,
@@ -1138,7 +1100,7 @@ proptest! {
     #[test]
     fn two_runs_side_by_side_send_no_row_twice(steps in prop::collection::vec(any::<bool>(), 0..400)) {
         let table = MemoryTable::with_turns(None);
-        let clock = VirtualClock::new();
+        let clock = Hands::at(now().seconds());
         let log: Rc<RefCell<Vec<Vec<Alert>>>> = Rc::default();
         let world = World::of(table::store(&table, telling()), clock.clone());
         world.put(&(0..9).map(|of| occasion(of, Kind::New, 1)).collect::<Vec<_>>());
@@ -1163,7 +1125,7 @@ proptest! {
         steps in prop::collection::vec(any::<u8>(), 0..400),
     ) {
         let table = MemoryTable::with_turns(None);
-        let clock = VirtualClock::new();
+        let clock = Hands::at(now().seconds());
         let log: Rc<RefCell<Vec<Vec<Alert>>>> = Rc::default();
         let world = World::of(table::store(&table, telling()), clock.clone());
         let told: Vec<_> = (0..9)

@@ -11,6 +11,7 @@ use aws::dynamodb::table::{Item, Table as _};
 use aws::dynamodb::{DynamoStore, Settings};
 use clusters::Tally;
 use clusters::manifest::Manifest;
+use fastrand::Rng;
 use input::file;
 use input::{Layout, Limits};
 use service::ingest::{Folded, commit, fold};
@@ -28,31 +29,10 @@ const FUNCTIONS: usize = 4;
 /// Of one file, so that those with many events leave room for others.
 const EVENTS_OF_FILE_MAX: usize = 1_300;
 
-const BATCH_MAX: u64 = 400;
+const BATCH_MAX: usize = 400;
 
 /// How often a batch comes again when the table is busy.
 const ATTEMPTS_MAX: usize = 10;
-
-/// Numbers that look random and are the same each time.
-pub struct Dice(pub u64);
-
-impl Dice {
-    /// Returns a number below a limit.
-    pub fn below(&mut self, limit: u64) -> u64 {
-        // Xorshift; its state must not be zero.
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit.max(1)
-    }
-
-    /// Puts things in any order.
-    pub fn shuffle<T>(&mut self, things: &mut [T]) {
-        for place in (1..things.len()).rev() {
-            things.swap(place, self.below(place as u64 + 1) as usize);
-        }
-    }
-}
 
 fn folded(records: &[String]) -> Folded {
     let (limits, rules) = (Limits::default(), Rules::default());
@@ -104,13 +84,13 @@ fn files() -> Vec<Vec<String>> {
 }
 
 /// Returns all deliveries, each cut in its own way, in any order.
-fn batches(records: &[String], dice: &mut Dice) -> Vec<Vec<String>> {
+fn batches(records: &[String], dice: &mut Rng) -> Vec<Vec<String>> {
     let mut batches = Vec::new();
     for _ in 0..DELIVERIES {
         let mut left = records.to_vec();
         dice.shuffle(&mut left);
         while !left.is_empty() {
-            let count = left.len().min(1 + dice.below(BATCH_MAX) as usize);
+            let count = left.len().min(1 + dice.usize(0..BATCH_MAX));
             batches.push(left.split_off(left.len() - count));
         }
     }
@@ -157,7 +137,7 @@ fn three_deliveries_to_four_functions_at_once_put_each_event_where_one_look_does
         return;
     };
     let records = records();
-    let batches = Mutex::new(batches(&records, &mut Dice(0x5eed)));
+    let batches = Mutex::new(batches(&records, &mut Rng::with_seed(0x5eed)));
     std::thread::scope(|scope| {
         for _ in 0..FUNCTIONS {
             let store = emulator.store(Settings::default());

@@ -14,6 +14,7 @@ use aws::dynamodb::{DynamoStore, Settings};
 use clusters::Census;
 use clusters::fingerprint::ClusterId;
 use clusters::mark::{Decision, Mark, Until};
+use fastrand::Rng;
 use input::{Layout, Limits};
 use proptest::prelude::*;
 use records::time::EventTime;
@@ -25,7 +26,6 @@ use service::ports::{
 };
 use service::rules::Rules;
 
-use crate::deliveries::Dice;
 use crate::effort;
 use crate::emulator::Emulator;
 use crate::records::{id, lines, record};
@@ -155,10 +155,10 @@ fn a_third_of_all_calls_fail_and_nothing_is_lost() {
         .collect();
     let table = MemoryTable::default();
     let mut function = store(&table, telling());
-    let mut dice = Dice(7);
+    let mut dice = Rng::with_seed(7);
     function
         .table()
-        .fail(move |_| (dice.below(3) == 0).then_some(Fault::Unavailable));
+        .fail(move |_| (dice.u64(0..3) == 0).then_some(Fault::Unavailable));
     for input in &inputs {
         while commit_to(&mut function, input).is_err() {}
     }
@@ -851,11 +851,10 @@ fn what_has_another_id_only_because_the_identity_has_another_version_is_not_told
 }
 
 /// Random letters, which cannot be compressed by more than a quarter.
-fn noise(dice: &mut Dice, letters: usize) -> String {
-    let letter = |of: &mut Dice| {
+fn noise(dice: &mut Rng, letters: usize) -> String {
+    let letter = |of: &mut Rng| {
         char::from(
-            b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
-                [of.below(64) as usize],
+            b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"[of.usize(0..64)],
         )
     };
     std::iter::repeat_with(|| letter(dice))
@@ -866,7 +865,7 @@ fn noise(dice: &mut Dice, letters: usize) -> String {
 /// Failures of one hour that have as little in common as callers can arrange: agents and resources of
 /// random letters.
 fn incompressible(count: u64) -> String {
-    let mut dice = Dice(17);
+    let mut dice = Rng::with_seed(17);
     let failure = |number| {
         record(json!({
             "eventID": id(number),
@@ -881,7 +880,7 @@ fn incompressible(count: u64) -> String {
 
 /// Failures of one hour, each with a session, a key and an address of its own.
 fn strangers(count: u64) -> String {
-    let mut dice = Dice(7);
+    let mut dice = Rng::with_seed(7);
     let failure = |number: u64| {
         let session = noise(&mut dice, 32);
         record(json!({

@@ -1,29 +1,43 @@
-//! A clock that only the tests move.
+//! A clock that only the tests move, and whoever waits by it; its dice always show the most.
 
 use std::cell::Cell;
 use std::rc::Rc;
 
 use service::ports::Clock;
 
-/// See above: the seconds since 1970.
+/// See above: the milliseconds since 1970.
 #[derive(Debug, Clone, Default)]
-pub struct Hands(pub Rc<Cell<i64>>);
+pub struct Hands(Rc<Cell<i64>>);
 
 impl Hands {
     /// Returns a clock that stands at a moment, in seconds.
     pub fn at(moment: i64) -> Self {
-        Self(Rc::new(Cell::new(moment)))
+        let clock = Self::default();
+        clock.set(moment);
+        clock
+    }
+
+    /// Moves it to a moment, in seconds.
+    pub fn set(&self, moment: i64) {
+        self.0.set(moment * 1000);
+    }
+
+    /// Moves it on by seconds.
+    pub fn pass(&self, seconds: i64) {
+        self.0.set(self.0.get() + seconds * 1000);
     }
 }
 
 impl Clock for Hands {
     fn millis(&self) -> i64 {
-        self.0.get() * 1000
+        self.0.get()
     }
 
-    async fn wait(&self, _millis: i64) {}
+    async fn wait(&self, millis: i64) {
+        self.0.set(self.0.get() + millis);
+    }
 
-    fn any(&self, _limit: i64) -> i64 {
-        0
+    fn any(&self, limit: i64) -> i64 {
+        limit - 1
     }
 }

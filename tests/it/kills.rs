@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use ::demo;
 use aws::dynamodb::table::{Item, Table as _};
 use data_encoding::HEXLOWER;
+use fastrand::Rng;
 use sha2::{Digest as _, Sha256};
 
 use crate::bootstrap::Function;
-use crate::deliveries::Dice;
 use crate::effort;
 use crate::emulator::Emulator;
 use crate::payloads::{event, event_of, failure, log_event};
@@ -201,10 +201,10 @@ fn a_kill_at_any_moment_changes_nothing_once_the_events_come_again() {
     };
     let rounds = setting("KILL_ROUNDS").unwrap_or_else(|| effort::cases(1, 100).into());
     let seed = setting("KILL_SEED").unwrap_or(SEED);
-    let mut dice = Dice(seed.max(1));
+    let mut dice = Rng::with_seed(seed);
     let mut landed: BTreeMap<Landed, u64> = BTreeMap::new();
     for round in 1..=rounds {
-        let moment = dice.below(undisturbed.takes.as_micros() as u64);
+        let moment = dice.u64(0..undisturbed.takes.as_micros() as u64);
         match undisturbed.round(Duration::from_micros(moment)) {
             Ok(place) => *landed.entry(place).or_default() += 1,
             Err(wrong) => panic!("round {round} of seed {seed}, killed at {moment} µs: {wrong}"),

@@ -49,6 +49,15 @@ pub fn record(fields: Value) -> Value {
     Value::Object(record.clone())
 }
 
+/// Returns the n-th failure, with the fields given.
+pub fn denied(number: u64, fields: Value) -> Value {
+    let mut failure = json!({"eventID": id(number), "errorCode": "AccessDenied"});
+    if let (Value::Object(failure), Value::Object(fields)) = (&mut failure, fields) {
+        failure.extend(fields);
+    }
+    record(failure)
+}
+
 /// Returns the id of the n-th event.
 pub fn id(number: u64) -> String {
     format!("00000000-0000-4000-8000-{number:012x}")

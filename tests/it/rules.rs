@@ -12,15 +12,7 @@ use service::rules::Rules;
 use sqlite::SqliteStore;
 
 use crate::binary::Folder;
-use crate::records::{id, lines, record};
-
-fn denied(number: u64, fields: Value) -> Value {
-    let mut failure = record(json!({"eventID": id(number), "errorCode": "AccessDenied"}));
-    if let (Value::Object(failure), Value::Object(fields)) = (&mut failure, fields) {
-        failure.extend(fields);
-    }
-    failure
-}
+use crate::records::{denied, lines};
 
 fn ingest_with(store: &mut impl Store, rules: &str, records: &[Value]) -> Ingested {
     let rules = Rules::parse(rules).unwrap();

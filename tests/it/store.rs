@@ -15,18 +15,13 @@ use service::memory::MemoryStore;
 use service::ports::{Dossiers, Marks as _, Store, StoreError};
 
 use crate::emulator::Emulator;
-use crate::records::{id, ingest, lines, record};
+use crate::records::{denied, id, ingest, lines, record};
 use crate::table::{self, MemoryTable};
 
 fn failures(count: u64, field: impl Fn(u64) -> Value) -> Vec<Value> {
-    let failure = |number| {
-        let mut failure = record(json!({"eventID": id(number), "errorCode": "AccessDenied"}));
-        if let (Value::Object(failure), Value::Object(fields)) = (&mut failure, field(number)) {
-            failure.extend(fields);
-        }
-        failure
-    };
-    (1..=count).map(failure).collect()
+    (1..=count)
+        .map(|number| denied(number, field(number)))
+        .collect()
 }
 
 /// Runs each test against each store there is, which counts what is new.

@@ -18,6 +18,7 @@ use clusters::fingerprint::ClusterId;
 use clusters::keys::{Answer, KeyReport};
 use clusters::summary::{self, Excerpt, Period, Summary};
 use expect_test::expect_file;
+use fastrand::Rng;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 use serde_json::{Value, json};
 
@@ -134,31 +135,19 @@ impl<'t> LineReader<'t> {
     }
 }
 
-/// Numbers that are the same in each run.
-struct Dice(u64);
+fn any_text(dice: &mut Rng, pieces: &[&str], most: usize) -> String {
+    let count = dice.usize(0..=most);
+    let pieces = (0..count).map(|_| pieces[dice.usize(..pieces.len())]);
+    pieces.collect()
+}
 
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % sides
-    }
-
-    fn text(&mut self, pieces: &[&str], most: usize) -> String {
-        let count = self.roll(most + 1);
-        let pieces = (0..count).map(|_| pieces[self.roll(pieces.len())]);
-        pieces.collect()
-    }
-
-    fn field(&mut self) -> Field {
-        match self.roll(6) {
-            0 => Field::Int(self.0 as i64),
-            1 => Field::Int(self.roll(100) as i64),
-            2 => Field::Float(self.0 as f64 / 3.0 - 1e9),
-            3 => Field::Bool(self.roll(2) == 0),
-            _ => Field::Text(self.text(&PIECES, 12)),
-        }
+fn any_field(dice: &mut Rng) -> Field {
+    match dice.u8(0..6) {
+        0 => Field::Int(dice.i64(..)),
+        1 => Field::Int(dice.i64(0..100)),
+        2 => Field::Float(dice.u64(..) as f64 / 3.0 - 1e9),
+        3 => Field::Bool(dice.bool()),
+        _ => Field::Text(any_text(dice, &PIECES, 12)),
     }
 }
 
@@ -199,21 +188,21 @@ fn expected_tag(text: &str) -> String {
 
 #[test]
 fn random_points_come_back_as_they_were_written() {
-    let mut dice = Dice(0x5eed_0f1a_9e00_0001);
+    let mut dice = Rng::with_seed(0x5eed);
     let (mut body, mut wanted) = (Vec::new(), Vec::new());
     for number in 0..i64::from(effort::cases(20_000, 200_000)) {
         let mut point = Point {
-            measurement: format!("m{}", dice.text(&PIECES, 4)),
+            measurement: format!("m{}", any_text(&mut dice, &PIECES, 4)),
             nanoseconds: number - 7,
             ..Point::default()
         };
-        for _ in 0..dice.roll(4) {
-            let name = dice.text(&NAMES, 2) + "t";
-            point.tags.insert(name, dice.text(&PIECES, 8));
+        for _ in 0..dice.usize(0..4) {
+            let name = any_text(&mut dice, &NAMES, 2) + "t";
+            point.tags.insert(name, any_text(&mut dice, &PIECES, 8));
         }
-        for _ in 0..=dice.roll(4) {
-            let name = dice.text(&NAMES, 2) + "f";
-            let field = dice.field();
+        for _ in 0..=dice.usize(0..4) {
+            let name = any_text(&mut dice, &NAMES, 2) + "f";
+            let field = any_field(&mut dice);
             point.fields.insert(name, field);
         }
         let tags = point.tags.iter();
