@@ -20,6 +20,7 @@ use clusters::lifecycle::quiet_period_seconds;
 use clusters::sample::Sample;
 use clusters::{Cluster, FacetValue};
 use records::principal::is_account_id;
+use records::time::duration;
 use serde_json::Value;
 
 use crate::evidence::Evidence;
@@ -503,18 +504,6 @@ fn api(cluster: &Cluster) -> Pieces {
     }
 }
 
-/// Returns seconds in the two largest of days, hours and minutes.
-fn duration(seconds: i64) -> String {
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
-    match (days, hours, minutes) {
-        (0, 0, minutes) => format!("{minutes}m"),
-        (0, hours, 0) => format!("{hours}h"),
-        (0, hours, minutes) => format!("{hours}h {minutes}m"),
-        (days, 0, _) => format!("{days}d"),
-        (days, hours, _) => format!("{days}d {hours}h"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clusters::escalation::Escalation;
@@ -620,19 +609,6 @@ mod tests {
                 chinese.contains(ACTION),
                 "{advice:?}"
             );
-        }
-    }
-
-    #[test]
-    fn a_duration_has_its_two_largest_units() {
-        for (seconds, wanted) in [
-            (59, "0m"),
-            (3600, "1h"),
-            (5400, "1h 30m"),
-            (7 * 86_400, "7d"),
-            (90_000, "1d 1h"),
-        ] {
-            assert_eq!(duration(seconds), wanted);
         }
     }
 }

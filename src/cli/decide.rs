@@ -9,12 +9,11 @@ use clap::{Args, Subcommand};
 use clusters::fingerprint::ClusterId;
 use clusters::journal::{self, Entry, What};
 use clusters::mark::{Decision, Mark, Until};
-use records::time::EventTime;
+use records::time::{EventTime, seconds};
 
 use crate::kept::KeptArguments;
 use crate::machine::now;
 use crate::output;
-use crate::since;
 
 /// Which cluster, who decides about it, and why.
 #[derive(Debug, Args)]
@@ -96,7 +95,7 @@ impl FromStr for Length {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let seconds = since::seconds(text).map(Self);
+        let seconds = seconds(text).map(Self);
         seconds.ok_or_else(|| "give a length of time, such as 30m, 4h, 7d or 2w".to_owned())
     }
 }
@@ -105,7 +104,7 @@ impl FromStr for Ending {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let after = since::seconds(text).map(Self::After);
+        let after = seconds(text).map(Self::After);
         let ending = after.or_else(|| Until::parse(text).map(Self::At));
         ending.ok_or_else(|| {
             "give a date (2026-12-31), a length of time (7d), 100x/1h, 100x/1d, 3p, escalating or \

@@ -103,10 +103,10 @@ mod tests {
         ];
         let faults = history(EventTime::from_seconds(START), &entries);
         let expected = expect![[r#"
-            2026-11-02 08:00 to 2026-11-03 13:00  failed for 1 d 5 h, resolved
-            2026-11-03 13:00 to 2026-11-05 13:00  quiet for 2 d
-            2026-11-05 13:00 to 2026-11-12 16:00  failed for 7 d 3 h, recovered
-            2026-11-12 16:00 to 2026-11-14 20:00  quiet for 2 d 4 h
+            2026-11-02 08:00 to 2026-11-03 13:00  failed for 1d 5h, resolved
+            2026-11-03 13:00 to 2026-11-05 13:00  quiet for 2d
+            2026-11-05 13:00 to 2026-11-12 16:00  failed for 7d 3h, recovered
+            2026-11-12 16:00 to 2026-11-14 20:00  quiet for 2d 4h
             since 2026-11-14 20:00                failing
 
             2026-11-02 09:00  acknowledged, by ann: on it

@@ -5,7 +5,7 @@
 
 use std::str::FromStr;
 
-use records::time::EventTime;
+use records::time::{EventTime, seconds};
 
 /// When to begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,18 +48,4 @@ impl FromStr for Since {
                 .to_owned()
         })
     }
-}
-
-/// Reads a length of time, such as 30m, 24h, 7d or 2w, in seconds.
-pub fn seconds(text: &str) -> Option<i64> {
-    let unit_seconds = match text.chars().next_back()? {
-        'm' => 60,
-        'h' => 3600,
-        'd' => 86_400,
-        'w' => 7 * 86_400,
-        _ => return None,
-    };
-    let amount: i64 = text[..text.len() - 1].parse().ok()?;
-    let seconds = amount.checked_mul(unit_seconds);
-    seconds.filter(|seconds| *seconds > 0)
 }

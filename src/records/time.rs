@@ -135,27 +135,42 @@ impl Window {
     }
 }
 
-/// Returns a length of time, in seconds, in its two largest units.
+/// The units of lengths of time, with how many seconds they have.
+const UNITS: [(&str, i64); 5] = [
+    ("w", 7 * 86_400),
+    ("d", 86_400),
+    ("h", 3600),
+    ("m", 60),
+    ("s", 1),
+];
+
+/// Reads a length of time, such as `30m`, `24h`, `7d` or `2w`, in seconds.
+pub fn seconds(text: &str) -> Option<i64> {
+    let is_long = |unit: &&(&str, i64)| unit.1 >= 60;
+    let mut units = UNITS.iter().filter(is_long);
+    let (amount, length) =
+        units.find_map(|(unit, length)| Some((text.strip_suffix(unit)?, length)))?;
+    let amount: u32 = amount.parse().ok()?;
+    (amount > 0).then_some(i64::from(amount) * length)
+}
+
+/// Returns a length of time, in seconds, in its two largest units from days on: `1d 3h`.
 pub fn duration(seconds: i64) -> String {
-    let units = [("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)];
     let mut rest = seconds.max(0);
-    let mut parts = Vec::new();
-    for (unit, length) in units {
+    let counts = UNITS[1..].iter().map(|(unit, length)| {
         let count = rest / length;
         rest %= length;
-        if count > 0 {
-            parts.push(format!("{count} {unit}"));
-        } else if !parts.is_empty() {
-            break;
-        }
-        if parts.len() == 2 {
-            break;
-        }
+        (count, unit)
+    });
+    let from_largest = counts.skip_while(|(count, _)| *count == 0).take(2);
+    let parts = from_largest.filter(|(count, _)| *count > 0);
+    let parts: Vec<String> = parts
+        .map(|(count, unit)| format!("{count}{unit}"))
+        .collect();
+    match parts.is_empty() {
+        true => "0s".to_owned(),
+        false => parts.join(" "),
     }
-    if parts.is_empty() {
-        return "0 s".to_owned();
-    }
-    parts.join(" ")
 }
 
 impl TryFrom<String> for EventTime {
@@ -220,6 +235,28 @@ mod tests {
     #[test]
     fn a_duration_has_its_two_largest_units() {
         let shown = [0, 59, 61, 3600, 90_000, 604_800].map(duration);
-        assert_eq!(shown, ["0 s", "59 s", "1 min 1 s", "1 h", "1 d 1 h", "7 d"]);
+        assert_eq!(shown, ["0s", "59s", "1m 1s", "1h", "1d 1h", "7d"]);
+        assert_eq!(duration(86_401), "1d", "there are no hours in it");
+    }
+
+    #[test]
+    fn a_length_of_time_is_a_number_and_a_unit() {
+        let read = ["30m", "24h", "7d", "2w"].map(|text| seconds(text).unwrap());
+        assert_eq!(read, [1800, 86_400, 604_800, 1_209_600]);
+        for none in [
+            "",
+            "m",
+            "0m",
+            "-1h",
+            "1.5h",
+            "30 m",
+            "30",
+            "30s",
+            "5000000000d",
+            "1h 30m",
+            "\u{e9}",
+        ] {
+            assert_eq!(seconds(none), None, "{none}");
+        }
     }
 }

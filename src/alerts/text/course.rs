@@ -3,14 +3,14 @@
 
 use clusters::campaign::Shape;
 use clusters::fingerprint::ClusterId;
-use records::time::EventTime;
+use records::time::{EventTime, duration};
 
 use crate::evidence::{
     CampaignEvidence, EscalationEvidence, Evidence, RecoveryEvidence, SilenceEvidence, Stage,
 };
 use crate::text::document::{Line, Piece, Pieces, fill, joined};
 use crate::text::words::Words;
-use crate::text::{Writer, duration, events, item, own};
+use crate::text::{Writer, events, item, own};
 
 impl Writer<'_> {
     /// Returns the first sentence of what is about no cluster and brings evidence along.
