@@ -7,7 +7,7 @@ BINARY := $(BUILT)/quick/cloudtrail-inspector
 INSPECTOR := $(BUILT)/debug/cloudtrail-inspector
 VENVS := $(BUILT)/venv
 
-.PHONY: stack stack-tests e2e e2e-tests emulators emulators-tests build-IngestFunction build-InspectFunction build-DeliverFunction build-WidgetFunction deploy delete filter
+.PHONY: stack stack-tests e2e e2e-tests emulators emulators-tests build-IngestFunction build-InspectFunction build-DeliverFunction build-WidgetFunction deploy delete
 # The stack: the command that deploys, and the processor of the function where it is not as last time.
 SAM ?= sam
 OVERRIDES := $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
@@ -137,10 +137,6 @@ deploy: ## Build and deploy the stack, asking for its name and parameters; ARCHI
 
 delete: ## Delete a stack, STACK=name; says what stays (its table and its bucket) and how to remove it
 	@python3 infra/delete.py $(SAM) $(or $(STACK),$(error say which stack: make delete STACK=name))
-
-filter: ## Compose the pattern of the subscription filters and compare it with the template; WRITE=1 writes it
-	@python3 infra/filter.py
-	@python3 infra/filter.py $(if $(WRITE),--write,--check)
 
 clean: ## Remove what was built and the demo
 	cargo clean

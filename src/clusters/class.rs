@@ -368,12 +368,15 @@ pub const NO_ERROR: &str = "no_error";
 pub const NO_EVENT: &str = "not_an_api_event";
 
 /// The sieve that holds back what [`select`] would not select for [`NO_ERROR`], unread.
-pub static SIEVE: LazyLock<Sieve> = LazyLock::new(|| {
-    let signins = SIGNINS.iter();
+pub static SIEVE: LazyLock<Sieve> = LazyLock::new(|| Sieve::new(selected_calls()));
+
+/// Returns the calls that are looked at though they have no error, by their names. The filter pattern
+/// of a subscription has to let these through, and whatever has an error.
+pub fn selected_calls() -> impl Iterator<Item = &'static str> {
     let hidden = HIDDEN.iter().map(|(_, event, _)| event);
     let watched = WATCH.iter().flat_map(|(_, events)| events.iter());
-    Sieve::new(signins.chain(hidden).chain(watched).copied())
-});
+    SIGNINS.iter().chain(hidden).chain(watched).copied()
+}
 
 /// Decides what a record is to us: a failure of a class, a watched success, or nothing.
 pub fn select(record: &Record<'_>) -> Selection {

@@ -2,14 +2,12 @@
 //! is accounted for, and says nothing to a terminal.
 
 use std::fs;
-use std::io::Write as _;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use crate::binary::{Folder, Ran, each_text};
 use crate::cli::BY;
+use crate::payloads::gzip;
 use crate::records::{denied, id, lines, record};
 
 /// Returns a failure whose text holds `raw` for the value of a field that nobody reads.
@@ -22,12 +20,6 @@ fn with_field(key: &[u8], raw: &[u8]) -> Vec<u8> {
     let text = denied(3, json!({})).to_string();
     let head = text.strip_suffix('}').unwrap().as_bytes();
     [head, b",", key, raw, b"}"].concat()
-}
-
-fn gzip(content: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(content).unwrap();
-    encoder.finish().unwrap()
 }
 
 /// Says what became of one record, given what became of it and two good ones.

@@ -1,21 +1,20 @@
 //! The command line as its users see it: what they type, what they read, what scripts rely on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::process::Stdio;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use demo::{Demo, Plan, TrailFile, payload, trail};
 use expect_test::expect;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use records::time::EventTime;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use sqlite::SCHEMA_VERSION;
 
 use crate::binary::Folder;
+use crate::payloads::gzip;
 use crate::records::{ACCOUNT, id, lines, record};
 
 /// A small trail, the same for all tests.
@@ -501,9 +500,7 @@ fn standard_input_takes_all_that_files_can_hold() {
     let from_lines = scan(lines.clone().into());
     assert_eq!(from_lines["records"]["read"], DEMO.truth.records - arrays);
     assert_eq!(from_lines["clusters"], expected["clusters"]);
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(lines.as_bytes()).unwrap();
-    assert_eq!(scan(encoder.finish().unwrap()), from_lines);
+    assert_eq!(scan(gzip(&lines)), from_lines);
     // Payloads, one after another.
     let dated: String = records()
         .filter(|record| is_dated(record) && !record.starts_with('['))

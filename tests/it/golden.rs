@@ -5,12 +5,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::ops::RangeInclusive;
 
 use alerts::{hint, severity};
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use clusters::exempt::Exempt;
 use clusters::facet::Kind;
 use clusters::guard::is_overflow;
@@ -19,8 +16,6 @@ use clusters::report::Books;
 use clusters::twin::TrailAccounts;
 use clusters::{Census, Cluster};
 use expect_test::{Expect, expect};
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use input::{Layout, Limits};
 use records::redact::sanitize;
 use serde_json::{Value, json};
@@ -31,6 +26,7 @@ use service::rules::Rules;
 use sqlite::SqliteStore;
 
 use crate::fixtures::{fixture, fixture_with};
+use crate::payloads::{event, gzip};
 use crate::records::{ACCOUNT, census, id, ingest, ingest_by, lines, record};
 
 /// Folds records in one go and compares the printed census; then in other ways, with one result.
@@ -1164,17 +1160,6 @@ fn outcome(input: &[u8]) -> String {
     outcome
 }
 
-fn gzip(text: &str) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(text.as_bytes()).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn payload(packed: &[u8]) -> Vec<u8> {
-    let data = BASE64_STANDARD.encode(packed);
-    json!({"awslogs": {"data": data}}).to_string().into_bytes()
-}
-
 /// What CloudWatch Logs sends for these messages.
 fn logs(messages: &[&str]) -> String {
     let events: Vec<Value> = messages
@@ -1207,7 +1192,7 @@ fn inputs_that_are_not_what_they_should_be_have_an_outcome_each() {
             "message": "CWL CONTROL MESSAGE: Checking health of destination",
         }],
     });
-    let packed = gzip(&logs(&[&failure]));
+    let packed = gzip(logs(&[&failure]));
     let mut damaged = packed.clone();
     let checksum = damaged.len() - 8;
     damaged[checksum] ^= 0xff;
@@ -1220,16 +1205,16 @@ fn inputs_that_are_not_what_they_should_be_have_an_outcome_each() {
         "requestParameters": {"policy": "x".repeat(3 * 1024 * 1024)},
     }));
     let cases: [(&str, Vec<u8>); 11] = [
-        ("a payload", payload(&packed)),
-        ("control message", payload(&gzip(&control.to_string()))),
-        ("no log events", payload(&gzip(&logs(&[])))),
-        ("gzip with a wrong checksum", payload(&damaged)),
-        ("gzip cut off", payload(&packed[..packed.len() - 12])),
-        ("no gzip", payload(b"hello")),
+        ("a payload", event(&packed)),
+        ("control message", event(gzip(control.to_string()))),
+        ("no log events", event(gzip(logs(&[])))),
+        ("gzip with a wrong checksum", event(&damaged)),
+        ("gzip cut off", event(&packed[..packed.len() - 12])),
+        ("no gzip", event(b"hello")),
         ("no base64", br#"{"awslogs": {"data": "~~~~"}}"#.to_vec()),
         (
             "log lines of something else",
-            payload(&gzip(&logs(&[
+            event(gzip(logs(&[
                 "START RequestId: 1",
                 r#"{"level": "info", "message": "hello"}"#,
                 "[1, 2]",

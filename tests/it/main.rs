@@ -44,6 +44,7 @@ mod oracle;
 mod outbox;
 mod page;
 mod patience;
+mod pattern;
 mod payloads;
 mod pipeline;
 mod places;

@@ -123,9 +123,7 @@ impl Standing {
             Some(
                 Diagnosis::NoFilter | Diagnosis::Elsewhere { .. } | Diagnosis::OtherPattern { .. },
             ) => Self::Wrong,
-            Some(Diagnosis::NoGroup | Diagnosis::NotDelivered(_) | Diagnosis::NotLogged) => {
-                Self::Unknown
-            }
+            Some(Diagnosis::NoGroup) => Self::Unknown,
         }
     }
 }
