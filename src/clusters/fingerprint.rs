@@ -22,6 +22,7 @@ use data_encoding::BASE32_NOPAD;
 use json::recent::Recent;
 use records::denial::{self, Denial, Form};
 use records::message;
+use records::principal;
 use records::{Record, Wrapper};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -39,7 +40,7 @@ pub struct ClusterId([u8; 16]);
 /// What a cluster's fingerprint is made from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Identity {
-    /// `aws`, `aws-cn` or `aws-us-gov`.
+    /// `aws`, `aws-cn`, `aws-us-gov`, `aws-eusc` and so on.
     pub partition: String,
     /// The account that got the event, twelve digits, or `unknown`.
     pub account_id: String,
@@ -277,19 +278,12 @@ fn is_digits(text: &str, lengths: std::ops::RangeInclusive<usize>) -> bool {
 
 fn partition(record: &Record<'_>) -> &'static str {
     let region = record.aws_region.as_deref().unwrap_or_default();
-    let user = record.user_identity.as_ref();
-    let arn = user
-        .and_then(|user| user.arn.as_deref())
-        .unwrap_or_default();
-    if region.starts_with("cn-") || (region.is_empty() && arn.starts_with("arn:aws-cn:")) {
-        "aws-cn"
-    } else if region.starts_with("us-gov-")
-        || (region.is_empty() && arn.starts_with("arn:aws-us-gov:"))
-    {
-        "aws-us-gov"
-    } else {
-        "aws"
+    if !region.is_empty() {
+        return principal::partition(region);
     }
+    let user = record.user_identity.as_ref();
+    let arn = user.and_then(|user| user.arn.as_deref());
+    principal::partition_of_arn(arn.unwrap_or_default())
 }
 
 /// Returns the account that a record belongs to, `unknown` where nothing names one.

@@ -475,13 +475,29 @@ pub fn is_account_id(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Source: AWS General Reference, "Amazon Resource Names (ARNs)": the partition goes by region.
-fn partition(region: &str) -> &'static str {
-    match region {
-        region if region.starts_with("cn-") => "aws-cn",
-        region if region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
-    }
+/// How the regions of partitions begin; all others are of `aws`. Source: the AWS SDKs' `partitions.json`, November 2026.
+const PARTITIONS: [(&str, &str); 7] = [
+    ("cn-", "aws-cn"),
+    ("us-gov-", "aws-us-gov"),
+    ("eusc-", "aws-eusc"),
+    ("us-iso-", "aws-iso"),
+    ("us-isob-", "aws-iso-b"),
+    ("eu-isoe-", "aws-iso-e"),
+    ("us-isof-", "aws-iso-f"),
+];
+
+/// Returns the partition of a region.
+pub fn partition(region: &str) -> &'static str {
+    let mut partitions = PARTITIONS.iter();
+    let found = partitions.find(|(start, _)| region.starts_with(start));
+    found.map_or("aws", |(_, name)| name)
+}
+
+/// Returns the partition that an ARN names; `aws` for text that names none that is known.
+pub fn partition_of_arn(arn: &str) -> &'static str {
+    let named = arn.split(':').nth(1).unwrap_or_default();
+    let found = PARTITIONS.iter().find(|(_, name)| *name == named);
+    found.map_or("aws", |(_, name)| name)
 }
 
 /// Returns a field's text unless it is blank.
@@ -555,6 +571,26 @@ mod tests {
             let called = called_by(identity);
             assert_eq!((called.kind, &*called.name), (*kind, *name), "{identity}");
         }
+    }
+
+    #[test]
+    fn each_partition_is_known_by_its_regions_and_by_its_arns() {
+        for (region, name) in [
+            ("eu-central-1", "aws"),
+            ("us-east-1", "aws"),
+            ("cn-north-1", "aws-cn"),
+            ("us-gov-west-1", "aws-us-gov"),
+            ("eusc-de-east-1", "aws-eusc"),
+            ("us-iso-east-1", "aws-iso"),
+            ("us-isob-east-1", "aws-iso-b"),
+            ("eu-isoe-west-1", "aws-iso-e"),
+            ("us-isof-south-1", "aws-iso-f"),
+        ] {
+            assert_eq!(partition(region), name);
+            let arn = format!("arn:{name}:iam::111122223333:root");
+            assert_eq!(partition_of_arn(&arn), name);
+        }
+        assert_eq!(partition_of_arn("no:arn"), "aws");
     }
 
     #[test]
