@@ -9,10 +9,11 @@
 use std::cmp::Ordering;
 
 use clusters::campaign::Shape;
+use clusters::circumstance::{Access, Caller, Circumstance, Circumstances, Means};
 use clusters::class::Class;
-use clusters::facet::{Facets, Kind};
-use clusters::fingerprint::Identity;
-use clusters::{Cluster, Span, Sum};
+use clusters::facet::Facets;
+use clusters::fingerprint::{Identity, Subject};
+use clusters::{Cluster, Span};
 
 use crate::evidence::{CampaignEvidence, Evidence};
 use crate::occasion::{Kind as Told, Occasion};
@@ -96,28 +97,28 @@ const PERSISTING_SECONDS: i64 = 86_400;
 /// At how many times its threshold a campaign is louder than it began.
 const LARGE_TIMES: usize = 4;
 
-/// Assesses a cluster: the loudest of its cases.
-pub fn of_cluster(cluster: &Cluster) -> Assessment {
-    let identity = &cluster.facts.identity;
-    let scenes = cluster.scenes.iter();
-    let terms = scenes.map(|facets| Terms::of(identity, |kind| facets.get(kind), cluster.span));
-    match loudest(terms) {
-        Some(terms) => terms.assessment(),
-        None => of_sighting(identity, &Facets::default(), cluster.span),
-    }
+/// Assesses a cluster by all that was seen of it, over a span: the loudest of its circumstances.
+pub fn of(subject: &Subject, circumstances: &Circumstances, span: Span) -> Assessment {
+    let all = circumstances.iter();
+    let terms = all.map(|circumstance| Terms::of(subject, circumstance, span));
+    let none = || Terms::of(subject, &Circumstance::default(), span).assessment();
+    loudest(terms).map_or_else(none, |terms| terms.assessment())
 }
 
-/// Returns how loud a cluster is, without the reasons.
-pub fn of_sum(sum: &Sum<'_>) -> Severity {
-    let identity = &sum.facts.identity;
-    let cases = sum.cases();
-    let terms = cases.map(|case| Terms::of(identity, |kind| case.get(kind), sum.span));
-    loudest(terms).map_or(Severity::Info, |terms| terms.severity())
+/// Assesses a cluster by those of its events that were looked at.
+pub fn of_cluster(cluster: &Cluster) -> Assessment {
+    let subject = Subject::from(&cluster.facts.identity);
+    let scenes = cluster.scenes.iter();
+    let circumstance =
+        |facets: &Facets| Circumstance::of(&subject.account_id, |kind| facets.get(kind));
+    of(&subject, &scenes.map(circumstance).collect(), cluster.span)
 }
 
 /// Assesses one combination of facets within a cluster that was seen over a span.
 pub fn of_sighting(identity: &Identity, facets: &Facets, span: Span) -> Assessment {
-    Terms::of(identity, |kind| facets.get(kind), span).assessment()
+    let subject = Subject::from(identity);
+    let circumstance = Circumstance::of(&subject.account_id, |kind| facets.get(kind));
+    of(&subject, &[circumstance].into(), span)
 }
 
 /// Assesses what is about no cluster, or about one of which nothing is kept any more.
@@ -163,15 +164,16 @@ struct Terms<'a> {
 }
 
 impl<'a> Terms<'a> {
-    fn of(identity: &Identity, facet: impl Fn(Kind) -> Option<&'a str>, span: Span) -> Self {
+    fn of(subject: &Subject, circumstance: &'a Circumstance, span: Span) -> Self {
         let mut terms = Self::default();
-        terms.class(identity.class);
-        terms.access(identity, &facet);
-        terms.principal(identity, &facet);
-        terms.origin(identity, &facet, span);
-        let ruled = facet(Kind::RuledSeverity).and_then(Severity::from_name);
-        let rule = facet(Kind::Rule).unwrap_or_default();
-        terms.ruled = ruled.map(|severity| (severity, rule));
+        terms.class(subject.class);
+        terms.access(subject, circumstance.access);
+        terms.caller(subject, circumstance);
+        terms.means(subject, circumstance, span);
+        let ruled = circumstance.ruled.as_ref();
+        terms.ruled = ruled.and_then(|(severity, rule)| {
+            Severity::from_name(severity).map(|severity| (severity, rule.as_str()))
+        });
         terms
     }
 
@@ -243,38 +245,36 @@ impl<'a> Terms<'a> {
         self.add(points, reason);
     }
 
-    fn access(&mut self, identity: &Identity, facet: &impl Fn(Kind) -> Option<&'a str>) {
-        let writes = facet(Kind::Access) == Some("write");
-        if writes && matches!(identity.class, Class::Denied | Class::Vpce | Class::Absent) {
+    fn access(&mut self, subject: &Subject, access: Access) {
+        let writes = access == Access::Write;
+        if writes && matches!(subject.class, Class::Denied | Class::Vpce | Class::Absent) {
             self.add(10, "the call changes something");
         }
-        let sensitive = SENSITIVE.contains(&identity.service.as_str());
-        if sensitive && matches!(identity.class, Class::Denied | Class::Auth | Class::Watch) {
+        let sensitive = SENSITIVE.contains(&subject.service.as_str());
+        if sensitive && matches!(subject.class, Class::Denied | Class::Auth | Class::Watch) {
             self.add(5, "the service decides who may do what");
         }
     }
 
-    fn principal(&mut self, identity: &Identity, facet: &impl Fn(Kind) -> Option<&'a str>) {
+    fn caller(&mut self, subject: &Subject, circumstance: &Circumstance) {
         let refusal = matches!(
-            identity.class,
+            subject.class,
             Class::Denied | Class::Auth | Class::Signin | Class::Vpce | Class::Watch
         );
         if !refusal {
             return;
         }
-        if facet(Kind::PrincipalKind) == Some("root") {
+        if circumstance.caller == Caller::Root {
             self.add(10, "the root user");
         }
-        if facet(Kind::AccessKey).is_some_and(|key| key.starts_with("AKIA")) {
+        if circumstance.is_long_term_key {
             self.add(3, "a long-term access key");
         }
-        let caller = facet(Kind::CallerAccount);
-        let is_known = identity.account_id != "unknown";
-        if is_known && caller.is_some_and(|caller| caller != identity.account_id) {
+        if circumstance.is_foreign {
             self.add(5, "a caller of another account");
         }
-        if identity.class == Class::Signin
-            && (facet(Kind::Mfa) == Some("yes") || identity.action == "CheckMfa")
+        if subject.class == Class::Signin
+            && (circumstance.is_second_factor || subject.action == "CheckMfa")
         {
             self.add(
                 10,
@@ -283,35 +283,30 @@ impl<'a> Terms<'a> {
         }
     }
 
-    fn origin(
-        &mut self,
-        identity: &Identity,
-        facet: &impl Fn(Kind) -> Option<&'a str>,
-        span: Span,
-    ) {
-        let reads = facet(Kind::Access) == Some("read");
-        match facet(Kind::Origin) {
-            Some("console") if reads && identity.class != Class::Signin => {
+    fn means(&mut self, subject: &Subject, circumstance: &Circumstance, span: Span) {
+        let reads = circumstance.access == Access::Read;
+        match circumstance.means {
+            Means::Console if reads && subject.class != Class::Signin => {
                 self.add(-10, "a page of the console reads more than it needs");
             }
-            Some("aws-service") => {
+            Means::AwsService => {
                 self.add(-15, "an AWS service called");
                 let persists = match (span.first_seen, span.last_seen) {
                     (Some(first), Some(last)) => last.seconds_since(first) > PERSISTING_SECONDS,
                     _ => false,
                 };
-                if persists && identity.class == Class::Denied {
+                if persists && subject.class == Class::Denied {
                     self.add(15, "it has been failing for more than a day");
                 }
             }
-            Some("scanner") if reads => self.add(-10, "a scanner tries everything"),
-            Some("attack-tool") => self.add(15, "a tool made for attacks"),
+            Means::Scanner if reads => self.add(-10, "a scanner tries everything"),
+            Means::AttackTool => self.add(15, "a tool made for attacks"),
             _ => {}
         }
-        if reads && identity.class == Class::Denied && PROBES.contains(&identity.action.as_str()) {
+        if reads && subject.class == Class::Denied && PROBES.contains(&subject.action.as_str()) {
             self.add(-5, "a call that consoles make unasked");
         }
-        if facet(Kind::PrincipalKind) == Some("anonymous") {
+        if circumstance.caller == Caller::Anonymous {
             self.add(-10, "nobody signed the request");
         }
     }
@@ -319,6 +314,7 @@ impl<'a> Terms<'a> {
 
 #[cfg(test)]
 mod tests {
+    use clusters::facet::Kind;
     use clusters::summary::Excerpt;
     use records::time::EventTime;
 

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
 use crate::decide::Decide;
@@ -90,24 +91,23 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 fn list(arguments: &List) -> anyhow::Result<ExitCode> {
     let with_samples = arguments.format == Format::Json;
     let kept = arguments.kept.open()?;
-    let census = kept.census(arguments.since, with_samples)?;
-    let decided = kept.decided(&census)?;
+    let answer = kept.answer(arguments.since, with_samples)?;
     match arguments.format {
-        Format::Table => output::print(&table::clusters(&census, &decided, arguments.limit))?,
-        Format::Json => json::clusters(&census, &decided, &mut output::stdout())?,
+        Format::Table => output::print(&table::clusters(&answer, arguments.limit))?,
+        Format::Json => json::clusters(&answer, &mut output::stdout())?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn show(arguments: &Show) -> anyhow::Result<ExitCode> {
     let kept = arguments.kept.open()?;
-    let census = kept.census(None, true)?;
-    let cluster = one(&census, &arguments.cluster)?;
-    let decided = kept.decided(&census)?;
-    let standing = decided.standing(&cluster, census.last_seen());
+    let answer = kept.answer(None, true)?;
+    let cluster = one(&answer.census, &arguments.cluster)?;
+    let standing = answer.standing(cluster.id);
+    let standing = standing.with_context(|| format!("{}: no events are kept of it", cluster.id))?;
     match arguments.format {
         Format::Table => {
-            let history = kept.history(cluster.id, &census)?;
+            let history = kept.history(cluster.id, &answer)?;
             output::print(&table::cluster(&cluster, &standing, &history))?;
         }
         Format::Json => output::print(&json::cluster(&cluster, &standing)?)?,
@@ -117,8 +117,8 @@ fn show(arguments: &Show) -> anyhow::Result<ExitCode> {
 
 fn tell(arguments: &History) -> anyhow::Result<ExitCode> {
     let kept = arguments.kept.open()?;
-    let (cluster, census) = kept.find(&arguments.cluster)?;
-    let told = kept.history(cluster, &census)?;
+    let (cluster, answer) = kept.find(&arguments.cluster)?;
+    let told = kept.history(cluster, &answer)?;
     match arguments.format {
         Format::Table => output::print(&history::text(&told))?,
         Format::Json => output::print(&json::history(cluster, &told)?)?,

@@ -149,9 +149,9 @@ impl Decide {
         let at = now().seconds();
         let decision = self.decision(at)?;
         let kept = deciding.kept.open()?;
-        let (cluster, census) = kept.find(&deciding.cluster)?;
+        let (cluster, answer) = kept.find(&deciding.cluster)?;
         let before = kept.marked(cluster)?;
-        let epoch = journal::epoch(&kept.history(cluster, &census)?.entries);
+        let epoch = journal::epoch(&kept.history(cluster, &answer)?.entries);
         let mark = decision.map(|decision| Mark::new(decision, &actor, reason, at, epoch));
         let entry = match &mark {
             Some(mark) => mark.made(),

@@ -47,6 +47,7 @@ pub fn write(
         files: scanned.files,
         books: &scanned.books,
         census: &answer.census,
+        listing: &answer.listing,
         timeline: &answer.timeline,
         failed: &failed,
         quarantined: &quarantined,

@@ -10,7 +10,7 @@ use clusters::fingerprint::ClusterId;
 use clusters::ranking;
 use clusters::report::Books;
 use clusters::transition::Transition;
-use clusters::{Census, Cluster, Conclusion, Span};
+use clusters::{Cluster, Conclusion, Span};
 use records::redact::sanitize;
 use records::time::EventTime;
 use serde::{Serialize, Serializer};
@@ -18,8 +18,8 @@ use service::inspect::telling::occasion;
 use view::json::{ClusterShape, HistoryShape, IdentityShape};
 
 use crate::inputs::Failure;
-use crate::kept::{Decided, History, Standing};
-use crate::source::{Answer, Scanned};
+use crate::kept::History;
+use crate::source::{Answer, Scanned, Standing};
 
 #[derive(Serialize)]
 struct Scan<'a> {
@@ -73,15 +73,14 @@ impl TransitionShape {
 }
 
 /// The clusters of a census, each made when it is its turn and then forgotten.
-struct Clusters<'a>(&'a Census, &'a Decided);
+struct Clusters<'a>(&'a Answer);
 
 impl Serialize for Clusters<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let as_of = self.0.last_seen();
-        let sums = self.0.sums();
-        serializer.collect_seq(sums.iter().map(|sum| {
-            let cluster = sum.cluster();
-            shape(&cluster, &self.1.standing(&cluster, as_of))
+        let sums = self.0.census.sums();
+        serializer.collect_seq(sums.iter().filter_map(|sum| {
+            let standing = self.0.standing(sum.id)?;
+            Some(shape(&sum.cluster(), &standing))
         }))
     }
 }
@@ -122,7 +121,12 @@ struct RuleShape<'a> {
 }
 
 /// Writes what a scan found, as one JSON document.
-pub fn scan(scanned: &Scanned, answer: &Answer, mut out: impl io::Write) -> anyhow::Result<()> {
+pub fn scan(
+    scanned: &Scanned,
+    answer: &Answer,
+    with_story: bool,
+    mut out: impl io::Write,
+) -> anyhow::Result<()> {
     let shape = Scan {
         records: Records::of(&scanned.books),
         files: Files {
@@ -140,11 +144,8 @@ pub fn scan(scanned: &Scanned, answer: &Answer, mut out: impl io::Write) -> anyh
             })
             .collect(),
         rules: rules(scanned),
-        clusters: Clusters(&answer.census, &Decided::default()),
-        transitions: answer
-            .story
-            .as_deref()
-            .map(|story| story.iter().map(TransitionShape::of).collect()),
+        clusters: Clusters(answer),
+        transitions: with_story.then(|| answer.story.iter().map(TransitionShape::of).collect()),
     };
     // As an error of the output it tells a reader who has seen enough from a failure.
     serde_json::to_writer_pretty(&mut out, &shape).map_err(io::Error::from)?;
@@ -158,9 +159,9 @@ struct Listed<'a> {
 }
 
 /// Writes clusters, as `scan` does, without what a scan read.
-pub fn clusters(census: &Census, decided: &Decided, mut out: impl io::Write) -> anyhow::Result<()> {
+pub fn clusters(answer: &Answer, mut out: impl io::Write) -> anyhow::Result<()> {
     let shape = Listed {
-        clusters: Clusters(census, decided),
+        clusters: Clusters(answer),
     };
     serde_json::to_writer_pretty(&mut out, &shape).map_err(io::Error::from)?;
     out.write_all(b"\n")?;
@@ -182,7 +183,7 @@ pub fn history(cluster: ClusterId, history: &History) -> anyhow::Result<String> 
 }
 
 fn shape(cluster: &Cluster, standing: &Standing<'_>) -> ClusterShape {
-    ClusterShape::of(cluster, standing.status.name(), standing.marking)
+    ClusterShape::of(cluster, standing.listed, cluster.span, standing.marking)
 }
 
 fn rules(scanned: &Scanned) -> Vec<RuleShape<'_>> {

@@ -1,29 +1,23 @@
 //! Where the clusters are that a command looks at and decides about: the table of a deployed stack,
 //! or a file.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
 use clusters::fingerprint::ClusterId;
-use clusters::journal::{self, Entry, Fault, What};
-use clusters::lifecycle::Status;
-use clusters::mark::{Mark, Marking, Observation};
-use clusters::transition::{Change, Transition};
+use clusters::journal::{self, Entry, Fault};
+use clusters::mark::Mark;
 use clusters::{Census, Cluster};
 use pollster::block_on;
-use records::time::EventTime;
-use service::inspect;
-use service::ports::{Dossiers as _, Marked, Marks as _, Store as _, no_hours};
+use service::ports::{Dossiers as _, Marked, Marks as _, no_hours};
 use sqlite::SqliteStore;
 
 #[cfg(feature = "aws")]
 use crate::deployed::Opened;
 use crate::inputs::shown;
-use crate::machine::now;
 use crate::since::Since;
-use crate::source::{Question, answer};
+use crate::source::{Answer, Question, answer};
 use crate::stack::TableArguments;
 
 /// Which clusters.
@@ -70,21 +64,6 @@ macro_rules! ask {
     };
 }
 
-/// Marks, and when somebody looks at them.
-#[derive(Debug, Default)]
-pub struct Decided {
-    marks: BTreeMap<ClusterId, Mark>,
-    now: i64,
-}
-
-/// How a cluster stands, with what was decided about it.
-pub struct Standing<'a> {
-    /// By its events, and by whoever resolved it.
-    pub status: Status,
-    /// What was decided, and whether it holds.
-    pub marking: Option<Marking<'a>>,
-}
-
 /// What happened to a cluster.
 #[derive(Debug, Default)]
 pub struct History {
@@ -117,43 +96,40 @@ impl KeptArguments {
 }
 
 impl Kept {
-    /// Sums up all events, or those since a moment.
-    pub fn census(&self, since: Option<Since>, samples: bool) -> anyhow::Result<Census> {
-        let question = Question {
+    /// Sums up all events, or those since a moment, and tells how clusters stand.
+    pub fn answer(&self, since: Option<Since>, samples: bool) -> anyhow::Result<Answer> {
+        self.ask(Question {
             since,
             samples,
+            replay: true,
             ..Question::default()
-        };
-        let answer = ask!(self, store => answer(store, question));
-        Ok(answer.with_context(|| self.name.clone())?.census)
+        })
     }
 
-    /// Returns the cluster whose id begins with a text, and what was summed up to find it. A table is
+    fn ask(&self, question: Question) -> anyhow::Result<Answer> {
+        let answer = ask!(self, store => answer(store, question));
+        answer.with_context(|| self.name.clone())
+    }
+
+    /// Returns the cluster whose id begins with a text, and what was found out to know it. A table is
     /// asked for a whole id alone; to find the rest of one, all of it is read.
-    pub fn find(&self, start: &str) -> anyhow::Result<(ClusterId, Census)> {
+    pub fn find(&self, start: &str) -> anyhow::Result<(ClusterId, Answer)> {
         if let Some(cluster) = ClusterId::parse(start)
             && self.file().is_none()
         {
             let dossier = ask!(self, store => block_on(store.dossier(cluster, no_hours())));
             if dossier.with_context(|| self.name.clone())?.is_some() {
-                return Ok((cluster, Census::default()));
+                return Ok((cluster, Answer::of(Census::default())));
             }
             bail!("no cluster has the id {start}; clusters list shows the ids");
         }
-        let census = self.census(None, false)?;
-        let cluster = one(&census, start)?.id;
-        Ok((cluster, census))
-    }
-
-    /// Returns what was decided about clusters.
-    pub fn decided(&self, census: &Census) -> anyhow::Result<Decided> {
-        let clusters: Vec<ClusterId> = census.sums().iter().map(|sum| sum.id).collect();
-        let marked = ask!(self, store => block_on(store.marks(&clusters)));
-        let marked = marked.with_context(|| self.name.clone())?.into_iter();
-        Ok(Decided {
-            marks: marked.filter_map(|(id, of)| Some((id, of.mark?))).collect(),
-            now: now().seconds(),
-        })
+        // What happened in a table is in its journal.
+        let answer = self.ask(Question {
+            replay: self.file().is_some(),
+            ..Question::default()
+        })?;
+        let cluster = one(&answer.census, start)?.id;
+        Ok((cluster, answer))
     }
 
     /// Returns what was decided about a cluster, to be decided anew.
@@ -187,21 +163,16 @@ impl Kept {
         }
     }
 
-    /// Returns what happened to a cluster. A file has no inspection that would note it, so its events
-    /// are inspected here.
-    pub fn history(&self, cluster: ClusterId, census: &Census) -> anyhow::Result<History> {
+    /// Returns what happened to a cluster. A file has no inspection that would note it, so what its events
+    /// show is told by the answer.
+    pub fn history(&self, cluster: ClusterId, answer: &Answer) -> anyhow::Result<History> {
         let about = || self.name.clone();
         let noted = ask!(self, store => block_on(store.journal(cluster)));
         let mut entries = noted.with_context(about)?;
-        if let Some(store) = self.file() {
-            let events = block_on(store.events()).with_context(about)?;
-            let story = inspect::story(&events, &census.facts);
-            let own = story.iter().filter(|of| of.cluster == Some(cluster));
-            entries.extend(own.filter_map(entry));
-            let own = events.iter().map(|(_, seen)| seen);
-            let own = own.filter(|seen| seen.case.cluster == cluster);
-            let times: Vec<i64> = own.filter_map(|seen| Some(seen.at()?.seconds())).collect();
-            entries.extend(journal::came_back(&entries, &times));
+        if self.file().is_some() {
+            let own = answer.story.iter();
+            let own = own.filter(|of| of.cluster == Some(cluster));
+            entries.extend(own.filter_map(Entry::of_transition));
             entries.sort();
         }
         // When it was first seen is enough.
@@ -226,56 +197,4 @@ pub fn one(census: &Census, start: &str) -> anyhow::Result<Cluster> {
             bail!("the ids of several clusters begin with {start}; give more of it")
         }
     }
-}
-
-impl Decided {
-    /// Tells how a cluster stands.
-    pub fn standing(&self, cluster: &Cluster, as_of: Option<EventTime>) -> Standing<'_> {
-        let by_events = as_of.map_or(Status::New, |as_of| cluster.status(as_of));
-        let last = cluster.span.last_seen;
-        let mark = self.marks.get(&cluster.id);
-        let status = mark.map_or(by_events, |mark| mark.status(by_events, last));
-        let seen = Observation {
-            now: self.now,
-            is_recovered: status == Status::Recovered,
-            last: last.map_or(0, EventTime::seconds),
-            ..Observation::default()
-        };
-        Standing {
-            status,
-            marking: mark.map(|mark| Marking {
-                mark,
-                ended: mark.ends(&seen),
-            }),
-        }
-    }
-}
-
-impl Standing<'_> {
-    /// Says it in a word, and in another one what was decided and holds.
-    pub fn words(&self) -> String {
-        let status = self.status.name();
-        match self.marking.and_then(|marking| marking.word()) {
-            Some(word) => format!("{status}\n{word}"),
-            None => status.to_owned(),
-        }
-    }
-}
-
-/// Returns what a journal would say of what happened to a cluster.
-fn entry(transition: &Transition) -> Option<Entry> {
-    let (what, detail) = match &transition.change {
-        Change::New => (What::New, String::new()),
-        Change::NewPrincipal { principal } => (What::NewPrincipal, principal.clone()),
-        Change::Ongoing => (What::Ongoing, String::new()),
-        Change::Recovered { .. } => (What::Recovered, String::new()),
-        Change::Regressed { .. } => (What::Regressed, String::new()),
-        Change::Escalating { count, .. } => {
-            (What::Escalating, format!("{count} events in an hour"))
-        }
-        Change::Calmed(_) => (What::Calmed, String::new()),
-        _ => return None,
-    };
-    let entry = Entry::of(what, transition.at.seconds(), transition.epoch);
-    Some(entry.about(&detail))
 }

@@ -14,20 +14,19 @@ use alerts::guance::line_protocol::body;
 use alerts::guance::site::{SITES, site};
 use alerts::links::Links;
 use alerts::occasion::{self, Occasion};
-use alerts::severity;
 use alerts::text::Texts;
 use alerts::{detail, message, text};
 use anyhow::Context as _;
 use clap::{Args, CommandFactory as _, ValueEnum};
 use clusters::facet::Kind as Facet;
 use clusters::keys::{KeyReport, account_of};
-use clusters::{Census, Cluster, FacetValue, Sum};
+use clusters::{Cluster, FacetValue, Sum};
 use records::key_id::KeyKind;
 use records::time::EventTime;
 use serde_json::{Value, json};
 
 use crate::output;
-use crate::source::{Question, SourceArguments};
+use crate::source::{Answer, Question, SourceArguments};
 
 /// Show what each sink would be told of the clusters in trail files
 ///
@@ -158,6 +157,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let question = Question {
         samples: true,
+        replay: true,
         ..Question::default()
     };
     let (scanned, answer) = arguments.source.scan(&arguments.paths, question)?;
@@ -171,7 +171,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         [] => &Sink::ALL,
         sinks => sinks,
     };
-    let alerts = alerts(&answer.census, arguments.kind.into(), arguments.limit);
+    let alerts = alerts(&answer, arguments.kind.into(), arguments.limit);
     match arguments.format {
         Format::Text => output::print(&printed(&alerts, sinks, &texts))?,
         Format::Json => {
@@ -183,14 +183,18 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Makes an alert of each cluster: the loudest first, among equals the newest.
-fn alerts(census: &Census, kind: occasion::Kind, limit: usize) -> Vec<Alert> {
-    let mut sums = census.sums();
+fn alerts(answer: &Answer, kind: occasion::Kind, limit: usize) -> Vec<Alert> {
+    let mut sums = answer.census.sums();
     let mut errors: BTreeMap<&str, u64> = BTreeMap::new();
     for sum in &sums {
         *errors.entry(&sum.facts.identity.account_id).or_default() += sum.span.count;
     }
     // The sort is stable: equal ones stay the most frequent first.
-    sums.sort_by_key(|sum| Reverse((severity::of_sum(sum), sum.span.first_seen)));
+    let severity = |sum: &Sum<'_>| {
+        let standing = answer.standing(sum.id);
+        standing.map(|standing| standing.listed.assessment().severity)
+    };
+    sums.sort_by_cached_key(|sum| Reverse((severity(sum), sum.span.first_seen)));
     if limit > 0 {
         sums.truncate(limit);
     }

@@ -54,24 +54,23 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let question = Question {
         by_hour: arguments.html.is_some(),
         samples: arguments.html.is_some() || arguments.format == Format::Json,
-        story: arguments.inspect,
+        replay: true,
         ..Question::default()
     };
     let page = arguments.html.as_deref();
     let (source, paths) = (&arguments.source, &arguments.paths);
     let (scanned, answer) = source.scan_beside(page, paths, question)?;
     scanned.complain();
-    let census = &answer.census;
     // First the page, because a reader of stdout may close it early; but its failure is told last.
     let page = page.map_or(Ok(()), |path| html::write(path, paths, &scanned, &answer));
     match arguments.format {
         Format::Table => {
-            output::print(&table::scan(&scanned, census, arguments.limit))?;
-            if let Some(transitions) = &answer.story {
-                output::print(&story::text(transitions, &census.facts))?;
+            output::print(&table::scan(&scanned, &answer, arguments.limit))?;
+            if arguments.inspect {
+                output::print(&story::text(&answer.story, &answer.census.facts))?;
             }
         }
-        Format::Json => json::scan(&scanned, &answer, &mut output::stdout())?,
+        Format::Json => json::scan(&scanned, &answer, arguments.inspect, &mut output::stdout())?,
     }
     page?;
     Ok(scanned.exit_code())

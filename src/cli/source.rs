@@ -1,6 +1,7 @@
 //! Trail files read into a store by the rules, and what is asked of the store then: the part that
 //! the commands which read files have in common.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -8,26 +9,35 @@ use std::process::ExitCode;
 use std::thread;
 
 use anyhow::Context as _;
+#[cfg(feature = "aws")]
+use aws::dynamodb::{DynamoStore, table::Table};
 use clap::Args;
-use clusters::Census;
 use clusters::exempt::Exempt;
+use clusters::fingerprint::ClusterId;
+use clusters::lifecycle::Resolutions;
+use clusters::mark::{Mark, Marking};
 use clusters::own::Own;
 use clusters::report::Books;
 use clusters::timeline::Timeline;
 use clusters::transition::Transition;
 use clusters::twin::TrailAccounts;
+use clusters::{Census, EventId, Sighting};
 use input::Limits;
 use records::principal::is_account_id;
 use records::redact::sanitize;
-use records::time::EventTime;
+use records::time::{EventTime, Window};
 use service::ingest::{self, Folded, Folding, QUARANTINED_MAX};
-use service::inspect;
+use service::inspect::Recorded;
+#[cfg(feature = "aws")]
+use service::inspect::run::over;
 use service::memory::MemoryStore;
-use service::ports::{Quarantined, Store, StoreError};
+use service::ports::{Marked, Marks as _, Quarantined, Store, StoreError};
 use service::rules::{Hits, Rule, Rules};
 use sqlite::SqliteStore;
+use view::listing::{Listed, Listing};
 
 use crate::inputs::{Failure, Input, Inputs, Unusable, progress, shown};
+use crate::machine::now;
 use crate::places::Places;
 use crate::settings::load_lists;
 use crate::since::Since;
@@ -96,19 +106,113 @@ pub struct Question {
     pub by_hour: bool,
     /// Return samples, too.
     pub samples: bool,
-    /// Tell what happened, too.
-    pub story: bool,
+    /// Tell how clusters stand and what happened to them, too.
+    pub replay: bool,
 }
 
 /// What the store answers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Answer {
     /// The sums.
     pub census: Census,
     /// The events by hour, if that was asked.
     pub timeline: Timeline,
+    /// How clusters stand, if that was asked, by all of their events.
+    pub listing: Listing,
     /// What happened, if that was asked.
-    pub story: Option<Vec<Transition>>,
+    pub story: Vec<Transition>,
+    /// What people decided about clusters, if that was asked.
+    marks: BTreeMap<ClusterId, Mark>,
+    /// When that was, in seconds since 1970 by this machine's clock.
+    now: i64,
+}
+
+/// How a cluster stands, by all of its events.
+#[derive(Clone, Copy)]
+pub struct Standing<'a> {
+    /// What the list says of it.
+    pub listed: &'a Listed,
+    /// What was decided, and whether it holds.
+    pub marking: Option<Marking<'a>>,
+}
+
+impl Answer {
+    /// Returns an answer that is no more than sums.
+    pub fn of(census: Census) -> Self {
+        Self {
+            census,
+            timeline: Timeline::default(),
+            listing: Listing::empty(now().window()),
+            story: Vec::new(),
+            marks: BTreeMap::new(),
+            now: 0,
+        }
+    }
+
+    /// Tells how a cluster stands; `None` for one that is not in the store.
+    pub fn standing(&self, cluster: ClusterId) -> Option<Standing<'_>> {
+        let listed = self.listing.clusters.get(&cluster)?;
+        let seen = listed.observation(self.now);
+        let marking = self.marks.get(&cluster).map(|mark| Marking {
+            mark,
+            ended: mark.ends(&seen),
+        });
+        Some(Standing { listed, marking })
+    }
+}
+
+impl Standing<'_> {
+    /// Says it in a word, and in another one what was decided and holds.
+    pub fn words(&self) -> String {
+        let status = self.listed.status().name();
+        match self.marking.and_then(|marking| marking.word()) {
+            Some(word) => format!("{status}\n{word}"),
+            None => status.to_owned(),
+        }
+    }
+}
+
+/// What people decided, of a store that keeps it.
+#[derive(Debug, Default)]
+pub struct Decided {
+    marks: BTreeMap<ClusterId, Marked>,
+    resolutions: Resolutions,
+    /// The first hour that is not over, where the store is of the present: a file is of the past, and all of it is over.
+    until: Option<Window>,
+}
+
+/// A store that a command can ask how clusters stand.
+pub trait Asked: Store {
+    /// Returns what people decided about clusters.
+    async fn decided(&self, clusters: &[ClusterId]) -> Result<Decided, StoreError>;
+}
+
+impl Asked for MemoryStore {
+    /// Nobody decides about what is forgotten at the end.
+    async fn decided(&self, _clusters: &[ClusterId]) -> Result<Decided, StoreError> {
+        Ok(Decided::default())
+    }
+}
+
+impl Asked for SqliteStore {
+    async fn decided(&self, clusters: &[ClusterId]) -> Result<Decided, StoreError> {
+        Ok(Decided {
+            marks: self.marks(clusters).await?,
+            resolutions: self.resolutions().await?,
+            until: None,
+        })
+    }
+}
+
+#[cfg(feature = "aws")]
+impl<T: Table> Asked for DynamoStore<T> {
+    async fn decided(&self, clusters: &[ClusterId]) -> Result<Decided, StoreError> {
+        Ok(Decided {
+            marks: self.marks(clusters).await?,
+            resolutions: self.resolutions().await?,
+            until: Some(over(now())),
+        })
+    }
 }
 
 impl SourceArguments {
@@ -269,7 +373,7 @@ const INPUTS_MAX: usize = 64;
 const EVENTS_MAX: usize = 4096;
 
 fn scan_into(
-    store: &mut impl Store,
+    store: &mut impl Asked,
     mut scanned: Scanned,
     inputs: Inputs,
     gathering: Gathering,
@@ -315,15 +419,18 @@ fn nothing_read(input: &Input, folded: &Folded) -> Option<Failure> {
 }
 
 /// Asks a store.
-pub fn answer(store: &impl Store, question: Question) -> anyhow::Result<Answer> {
-    // Each question may take reading the whole store, so samples come along with the sums.
-    let all = match question.samples {
-        true => pollster::block_on(store.census(None)),
-        false => pollster::block_on(store.sums(None)),
-    };
-    let mut answer = Answer {
-        census: all?,
-        ..Answer::default()
+pub fn answer(store: &impl Asked, question: Question) -> anyhow::Result<Answer> {
+    // Each question may take reading the whole store, so samples and events come along with the sums.
+    let mut answer = if question.replay {
+        let (census, events) = pollster::block_on(store.whole(question.samples))?;
+        let mut answer = Answer::of(census);
+        replay(store, &events, &mut answer)?;
+        answer
+    } else {
+        Answer::of(match question.samples {
+            true => pollster::block_on(store.census(None))?,
+            false => pollster::block_on(store.sums(None))?,
+        })
     };
     if let Some(since) = question.since {
         // Without any event time nothing is known to be that new.
@@ -336,11 +443,30 @@ pub fn answer(store: &impl Store, question: Question) -> anyhow::Result<Answer> 
     if question.by_hour {
         answer.timeline = pollster::block_on(store.timeline())?;
     }
-    if question.story {
-        let events = pollster::block_on(store.events())?;
-        answer.story = Some(inspect::story(&events, &answer.census.facts));
-    }
     Ok(answer)
+}
+
+/// Finds out how clusters stand and what happened to them: by the same hours as a stack's functions.
+fn replay(
+    store: &impl Asked,
+    events: &[(EventId, Sighting)],
+    answer: &mut Answer,
+) -> anyhow::Result<()> {
+    let now = now();
+    let clusters: Vec<ClusterId> = answer.census.facts.keys().copied().collect();
+    let decided = pollster::block_on(store.decided(&clusters))?;
+    let recorded = Recorded {
+        events,
+        facts: &answer.census.facts,
+        resolutions: &decided.resolutions,
+    };
+    let replayed = recorded.replay(decided.until);
+    answer.listing = recorded.listing(&replayed, now);
+    answer.story = replayed.story;
+    let marks = decided.marks.into_iter();
+    answer.marks = marks.filter_map(|(id, of)| Some((id, of.mark?))).collect();
+    answer.now = now.seconds();
+    Ok(())
 }
 
 impl Scanned {

@@ -1,25 +1,26 @@
 //! What people read in a terminal: the books in a sentence, the clusters in a table that fits.
 
 use alerts::hint::hint;
-use alerts::severity::{self, Severity};
+use alerts::severity::Severity;
 use clusters::class::Class;
 use clusters::facet::Kind;
 use clusters::fingerprint::ClusterId;
 use clusters::mark::Marking;
 use clusters::ranking::Entry;
 use clusters::report::Books;
-use clusters::{Census, Cluster, Span, Sum};
+use clusters::{Cluster, Span, Sum};
 use comfy_table::{
     Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Row, Table, Width, presets,
 };
 use records::redact::sanitize;
 use records::time::EventTime;
+use view::listing::Listed;
 
 use crate::counts::{counted, outcomes};
 use crate::history;
-use crate::kept::{Decided, History, Standing};
+use crate::kept::History;
 use crate::output;
-use crate::source::Scanned;
+use crate::source::{Answer, Scanned, Standing};
 
 /// How wide a table is where no terminal tells its width.
 const COLUMNS_WITHOUT_TERMINAL: u16 = 160;
@@ -28,53 +29,47 @@ const COLUMNS_WITHOUT_TERMINAL: u16 = 160;
 const ID_COLUMNS: u16 = 28;
 
 /// Returns what a scan found.
-pub fn scan(scanned: &Scanned, census: &Census, limit: usize) -> String {
-    scan_within(scanned, census, limit, None)
+pub fn scan(scanned: &Scanned, answer: &Answer, limit: usize) -> String {
+    scan_within(scanned, answer, limit, None)
 }
 
-/// Returns the clusters of a census, with what was decided about them.
-pub fn clusters(census: &Census, decided: &Decided, limit: usize) -> String {
-    let (mut text, count) = clusters_within(census, decided, limit, None);
+/// Returns the clusters of a store, with what was decided about them.
+pub fn clusters(answer: &Answer, limit: usize) -> String {
+    let (mut text, count) = clusters_within(answer, limit, None);
     text.push_str(&format!("{}\n", counted(count as u64, "cluster")));
     text
 }
 
 /// Returns what a scan found in so many columns, or in as many as the terminal has.
-fn scan_within(scanned: &Scanned, census: &Census, limit: usize, width: Option<u16>) -> String {
-    let (mut text, count) = clusters_within(census, &Decided::default(), limit, width);
+fn scan_within(scanned: &Scanned, answer: &Answer, limit: usize, width: Option<u16>) -> String {
+    let (mut text, count) = clusters_within(answer, limit, width);
     text.push_str(&books(&scanned.books, scanned, count));
     text
 }
 
 /// Returns the table of clusters, and how many there are.
-fn clusters_within(
-    census: &Census,
-    decided: &Decided,
-    limit: usize,
-    width: Option<u16>,
-) -> (String, usize) {
-    let mut clusters: Vec<(Severity, Sum<'_>)> = census
-        .sums()
-        .into_iter()
-        .map(|sum| (severity::of_sum(&sum), sum))
+fn clusters_within(answer: &Answer, limit: usize, width: Option<u16>) -> (String, usize) {
+    let sums = answer.census.sums().into_iter();
+    let mut clusters: Vec<(Severity, Standing<'_>, Sum<'_>)> = sums
+        .filter_map(|sum| {
+            let standing = answer.standing(sum.id)?;
+            Some((standing.listed.assessment().severity, standing, sum))
+        })
         .collect();
     // The sort is stable: within a severity the largest stay first.
-    clusters.sort_by_key(|(severity, _)| std::cmp::Reverse(*severity));
+    clusters.sort_by_key(|(severity, ..)| std::cmp::Reverse(*severity));
     let shown = if limit == 0 { clusters.len() } else { limit };
     let mut text = String::new();
     if !clusters.is_empty() {
         let header = ["severity", "count", "what", "who", "seen (UTC)", "status"];
         let mut table = table(&header, width);
-        let as_of = census.last_seen();
-        for (severity, sum) in clusters.iter().take(shown) {
-            let cluster = sum.cluster();
-            let status = decided.standing(&cluster, as_of).words();
-            table.add_row(row(*severity, &cluster, &status));
+        for (severity, standing, sum) in clusters.iter().take(shown) {
+            table.add_row(row(*severity, &sum.cluster(), standing));
         }
         text.push_str(&table.trim_fmt());
         // A cluster's id is there to be copied. Where the columns are too narrow for it, this one
         // gets just as much as it needs.
-        let mut ids = clusters.iter().take(shown).map(|(_, sum)| sum.id);
+        let mut ids = clusters.iter().take(shown).map(|(.., sum)| sum.id);
         if ids.any(|id| !text.contains(&id.to_string()))
             && let Some(what) = table.column_mut(2)
         {
@@ -99,12 +94,15 @@ const HISTORY_SHOWN: usize = 5;
 /// Returns one cluster in lines: what, how often, what was decided and happened, how bad, who and
 /// where, and examples.
 pub fn cluster(cluster: &Cluster, standing: &Standing<'_>, history: &History) -> String {
-    let assessment = severity::of_cluster(cluster);
-    let mut lines: Vec<String> = what(cluster).lines().map(str::to_owned).collect();
+    let assessment = standing.listed.assessment();
+    let mut lines: Vec<String> = what(cluster, standing.listed)
+        .lines()
+        .map(str::to_owned)
+        .collect();
     let mut line = |name: &str, value: &str| lines.push(format!("  {name:<15} {value}"));
     line("events", &cluster.span.count.to_string());
     line("seen (UTC)", &seen(cluster.span).replace('\n', " to "));
-    line("status", standing.status.name());
+    line("status", standing.listed.status().name());
     if let Some(Marking { mark, ended }) = standing.marking {
         let ended = ended.map(|why| format!("; over: {why}"));
         let (ended, made) = (ended.unwrap_or_default(), mark.made());
@@ -145,7 +143,7 @@ pub fn cluster(cluster: &Cluster, standing: &Standing<'_>, history: &History) ->
 }
 
 /// Returns a ranking.
-pub fn top(entries: &[Entry], census: &Census) -> String {
+pub fn top(entries: &[Entry], answer: &Answer) -> String {
     if entries.is_empty() {
         return "nothing failed\n".to_owned();
     }
@@ -154,7 +152,7 @@ pub fn top(entries: &[Entry], census: &Census) -> String {
     for entry in entries {
         table.add_row(vec![
             Cell::new(entry.span.count),
-            Cell::new(name(entry, census)),
+            Cell::new(name(entry, answer)),
             Cell::new(entry.clusters),
             Cell::new(entry.principals),
             Cell::new(seen(entry.span)),
@@ -163,12 +161,12 @@ pub fn top(entries: &[Entry], census: &Census) -> String {
     table.trim_fmt() + "\n"
 }
 
-fn name(entry: &Entry, census: &Census) -> String {
+fn name(entry: &Entry, answer: &Answer) -> String {
     let cluster = ClusterId::parse(&entry.name).filter(|id| id.to_string() == entry.name);
-    match cluster.and_then(|id| census.facts.get(&id)) {
-        Some(facts) => {
-            let identity = &facts.identity;
-            let what = format!("{}:{} {}", identity.service, identity.action, identity.code);
+    match cluster.and_then(|id| answer.listing.clusters.get(&id)) {
+        Some(listed) => {
+            let subject = &listed.subject;
+            let what = format!("{}:{} {}", subject.service, subject.action, failed(listed));
             format!("{}\n{}", entry.name, sanitize(&what, 200))
         }
         None => sanitize(&entry.name, 200),
@@ -197,7 +195,7 @@ fn table(header: &[&str], width: Option<u16>) -> Table {
     table
 }
 
-fn row(severity: Severity, cluster: &Cluster, status: &str) -> Row {
+fn row(severity: Severity, cluster: &Cluster, standing: &Standing<'_>) -> Row {
     let colour = match severity {
         Severity::Critical => Color::Magenta,
         Severity::Error => Color::Red,
@@ -207,23 +205,22 @@ fn row(severity: Severity, cluster: &Cluster, status: &str) -> Row {
     Row::from(vec![
         Cell::new(severity.name()).fg(colour),
         Cell::new(cluster.span.count),
-        Cell::new(what(cluster)),
+        Cell::new(what(cluster, standing.listed)),
         Cell::new(who(cluster)),
         Cell::new(seen(cluster.span)),
-        Cell::new(status),
+        Cell::new(standing.words()),
     ])
 }
 
 /// Says what failed: the call, the error and its reason, the cluster's id.
-fn what(cluster: &Cluster) -> String {
+fn what(cluster: &Cluster, listed: &Listed) -> String {
     let identity = &cluster.facts.identity;
-    let error = cluster.error_code().unwrap_or(&identity.code);
-    let error = if identity.class == Class::Watch {
-        "succeeded"
-    } else {
-        error
-    };
-    let call = format!("{}:{} {error}", identity.service, identity.action);
+    let call = format!(
+        "{}:{} {}",
+        identity.service,
+        identity.action,
+        failed(listed)
+    );
     let mut lines = vec![sanitize(&call, 200)];
     let layers = cluster.facets.get(&Kind::Layer);
     if let Some(cause) = &identity.cause {
@@ -241,6 +238,14 @@ fn what(cluster: &Cluster) -> String {
     }
     lines.push(format!("{} {}", identity.account_id, cluster.id));
     lines.join("\n")
+}
+
+/// Says how a call failed, or that it did not.
+fn failed(listed: &Listed) -> &str {
+    match listed.subject.class {
+        Class::Watch => "succeeded",
+        _ => listed.code.as_deref().unwrap_or(&listed.subject.code),
+    }
 }
 
 /// Says who: the most frequent callers, by the part of their name that tells.
@@ -297,10 +302,10 @@ mod tests {
     use input::{Layout, Limits};
     use service::ingest;
     use service::memory::MemoryStore;
-    use service::ports::Store as _;
     use service::rules::Rules;
 
     use super::*;
+    use crate::source::{Question, answer};
 
     #[test]
     fn a_table_fits_its_terminal_and_keeps_ids_in_one_piece() {
@@ -323,9 +328,13 @@ mod tests {
             .unwrap();
             pollster::block_on(ingest::commit(&mut store, &file.name, folded)).unwrap();
         }
-        let census = pollster::block_on(store.census(None)).unwrap();
+        let question = Question {
+            replay: true,
+            ..Question::default()
+        };
+        let answer = answer(&store, question).unwrap();
         for width in [80, 120, 200] {
-            let text = scan_within(&Scanned::default(), &census, 0, Some(width));
+            let text = scan_within(&Scanned::default(), &answer, 0, Some(width));
             // The books are a sentence, which a terminal wraps.
             for line in text.lines().filter(|line| !line.contains(" selected")) {
                 assert!(
@@ -333,7 +342,7 @@ mod tests {
                     "{width}: {line}"
                 );
             }
-            for cluster in census.clusters() {
+            for cluster in answer.census.clusters() {
                 assert!(text.contains(&cluster.id.to_string()), "{width}: {text}");
             }
         }

@@ -10,7 +10,7 @@ use clusters::ranking::{self, rank};
 use crate::inputs::shown;
 use crate::scan::Format;
 use crate::since::Since;
-use crate::source::{Answer, Question, SourceArguments};
+use crate::source::{Question, SourceArguments};
 use crate::{json, output, table};
 
 /// Rank errors by cluster, event, code, principal, key, source IP or account
@@ -75,18 +75,20 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let question = Question {
         since: arguments.since,
+        // The names of clusters say how their calls failed.
+        replay: arguments.by == By::Cluster,
         ..Question::default()
     };
-    let (scanned, Answer { census, .. }) = arguments.source.scan(&arguments.paths, question)?;
+    let (scanned, answer) = arguments.source.scan(&arguments.paths, question)?;
     scanned.complain();
-    let mut entries = rank(&census, arguments.by.into());
+    let mut entries = rank(&answer.census, arguments.by.into());
     if arguments.limit > 0 {
         entries.truncate(arguments.limit);
     }
     match arguments.format {
         // Where nothing could be read, nothing is known to be well.
         Format::Table if entries.is_empty() && !scanned.failed.is_empty() => {}
-        Format::Table => output::print(&table::top(&entries, &census))?,
+        Format::Table => output::print(&table::top(&entries, &answer))?,
         Format::Json => output::print(&json::top(&entries)?)?,
     }
     Ok(scanned.exit_code())

@@ -67,7 +67,10 @@ pub type Subjects = BTreeMap<ClusterId, Arc<Subject>>;
 
 /// Returns events as failures that are looked at in the order of time. One without a usable time, or
 /// whose cluster is not among the subjects, is left out.
-pub fn deeds(events: &[(EventId, Sighting)], subjects: &Subjects) -> Vec<Deed> {
+pub fn deeds<'e>(
+    events: impl IntoIterator<Item = &'e (EventId, Sighting)>,
+    subjects: &Subjects,
+) -> Vec<Deed> {
     let deed = |(id, sighting): &(EventId, Sighting)| {
         Some(Deed {
             at: sighting.at()?,
@@ -76,7 +79,7 @@ pub fn deeds(events: &[(EventId, Sighting)], subjects: &Subjects) -> Vec<Deed> {
             subject: Arc::clone(subjects.get(&sighting.case.cluster)?),
         })
     };
-    let mut deeds: Vec<Deed> = events.iter().filter_map(deed).collect();
+    let mut deeds: Vec<Deed> = events.into_iter().filter_map(deed).collect();
     deeds.sort_unstable_by_key(|deed| (deed.at, deed.id));
     deeds
 }

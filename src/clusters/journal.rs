@@ -12,6 +12,9 @@ use records::time::EventTime;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::lifecycle::Event;
+use crate::transition::{Change, Transition};
+
 /// Who is named where no person did it.
 pub const OURSELVES: &str = "cloudtrail-inspector";
 
@@ -54,7 +57,7 @@ pub enum What {
     Recovered,
     /// A person said that it is over.
     Resolved,
-    /// It was not over: a person said so, or an event came in a store without an inspection.
+    /// It was not over: a person said so.
     Reopened,
 }
 
@@ -150,6 +153,24 @@ impl Entry {
         }
     }
 
+    /// Returns what a journal says of something that happened to a cluster; `None` where it says nothing.
+    pub fn of_transition(transition: &Transition) -> Option<Self> {
+        let (what, detail) = match &transition.change {
+            Change::New => (What::New, String::new()),
+            Change::NewPrincipal { principal } => (What::NewPrincipal, principal.clone()),
+            Change::Ongoing => (What::Ongoing, String::new()),
+            Change::Recovered { .. } => (What::Recovered, String::new()),
+            Change::Regressed { .. } => (What::Regressed, String::new()),
+            Change::Escalating { count, .. } => {
+                (What::Escalating, format!("{count} events in an hour"))
+            }
+            Change::Calmed(_) => (What::Calmed, String::new()),
+            _ => return None,
+        };
+        let entry = Self::of(what, transition.at.seconds(), transition.epoch);
+        Some(entry.about(&detail))
+    }
+
     /// Says which person did it, and why.
     pub fn by(self, actor: &str, reason: &str) -> Self {
         Self {
@@ -164,6 +185,15 @@ impl Entry {
         Self {
             detail: sanitize(detail, REASON_CHARS_MAX),
             ..self
+        }
+    }
+
+    /// Returns what it says about whether the cluster is over, if a person said that.
+    pub fn said(&self) -> Option<Event> {
+        match self.what {
+            What::Resolved => Some(Event::Resolved),
+            What::Reopened => Some(Event::Reopened),
+            _ => None,
         }
     }
 
@@ -210,27 +240,6 @@ impl Fault {
 /// Returns the life that a cluster is in, as its journal says.
 pub fn epoch(entries: &[Entry]) -> i64 {
     entries.iter().map(|entry| entry.epoch).max().unwrap_or(1)
-}
-
-/// Returns what a store without an inspection has to add to a journal: that what a person resolved came
-/// back with the first event, given in seconds, after that.
-pub fn came_back(entries: &[Entry], events: &[i64]) -> Vec<Entry> {
-    let resolved = entries.iter().filter(|of| of.what == What::Resolved);
-    let back = resolved.filter_map(|resolved| {
-        let next = events
-            .iter()
-            .copied()
-            .filter(|at| *at > resolved.at)
-            .min()?;
-        // Something else tells of its end or of its return.
-        let is_told = entries.iter().any(|of| {
-            let told = [What::Recovered, What::Regressed, What::Reopened];
-            told.contains(&of.what) && (resolved.at + 1..=next).contains(&of.at)
-        });
-        let entry = Entry::of(What::Reopened, next, resolved.epoch);
-        (!is_told).then(|| entry.about("an event came"))
-    });
-    back.collect()
 }
 
 /// Returns the times in which a cluster was failing, one after the other, from its first event and
@@ -350,23 +359,6 @@ mod tests {
             fault(4, START + 3000, None, None),
         ];
         assert_eq!(history(first, &never), expected);
-    }
-
-    #[test]
-    fn what_was_resolved_comes_back_with_the_first_event_that_is_later() {
-        let resolved = Entry::of(What::Resolved, START + 100, 1).by("ann", "fixed");
-        let back = |other: &[Entry], events: &[i64]| {
-            let events: Vec<i64> = events.iter().map(|at| START + at).collect();
-            let entries: Vec<_> = other.iter().chain([&resolved]).cloned().collect();
-            let back = came_back(&entries, &events).pop();
-            back.map(|entry| (entry.what, entry.at - START, entry.epoch))
-        };
-        assert_eq!(back(&[], &[0, 99, 100]), None);
-        assert_eq!(back(&[], &[0, 300, 200]), Some((What::Reopened, 200, 1)));
-        let recovered = Entry::of(What::Recovered, START + 150, 1);
-        assert_eq!(back(std::slice::from_ref(&recovered), &[0, 200]), None);
-        let by_ann = Entry::of(What::Reopened, START + 150, 1);
-        assert_eq!(back(&[by_ann], &[0, 200]), None);
     }
 
     #[test]

@@ -26,7 +26,8 @@
 //!
 //! What happens over time:
 //!
-//! - `lifecycle` says by event time whether a cluster is new, ongoing or recovered.
+//! - `lifecycle` is the state machine of a cluster: which state follows on which event.
+//! - `circumstance` has the few facts of a call that a severity is computed from.
 //! - `timeline` counts events by cluster and hour.
 //! - `chronicle` is what the inspection remembers from hour to hour: the life of each cluster, what is usual for it, the
 //!   rhythm of each account, and campaigns as they go on.
@@ -45,6 +46,7 @@
 pub mod campaign;
 pub mod cases;
 pub mod chronicle;
+pub mod circumstance;
 pub mod class;
 pub mod escalation;
 pub mod exempt;
@@ -84,6 +86,7 @@ use records::{Record, Wrapper};
 use sha2::{Digest, Sha256};
 
 use crate::cases::{CaseRef, Cases};
+use crate::circumstance::shown_code;
 use crate::class::Class;
 use crate::facet::{Facets, Kind};
 use crate::fingerprint::{ClusterId, Identity, Ids, Understanding, understand};
@@ -581,20 +584,15 @@ impl<'a> Sum<'a> {
 }
 
 impl Cluster {
-    /// Returns where the cluster stands as of a moment of event time.
-    pub fn status(&self, as_of: EventTime) -> lifecycle::Status {
-        lifecycle::Status::of(self.facts.identity.class, self.span, as_of)
-    }
-
     /// Returns a principal's name without what the cluster's account says already.
     pub fn short_name<'p>(&self, principal: &'p str) -> &'p str {
         short_name(principal, &self.facts.identity.account_id)
     }
 
-    /// Returns the error code that is seen most often, as the service spells it.
+    /// Returns the error code as the service spells it.
     pub fn error_code(&self) -> Option<&str> {
         let codes = self.facets.get(&Kind::ErrorCode)?;
-        codes.values.first().map(|code| code.value.as_str())
+        shown_code(codes.values.iter().map(|code| code.value.as_str()))
     }
 
     /// Returns the most frequent value of each facet, as if they had been seen together.

@@ -1,24 +1,146 @@
-//! How a cluster lives, by event time alone: new at first, ongoing after a day, recovered once it
-//! has been quiet for as long as its class usually needs.
+//! How a cluster lives: new at first, ongoing after a day, recovered once it has been quiet for as long as its class
+//! needs or a person says so, regressed when it comes back.
 //!
-//! "Now" is the latest event time that the store has seen, never a clock: a trail of last year is
-//! judged as of last year.
+//! This is the only place that says which state follows which. What replays events, keeps, shows, marks or notifies
+//! asks [`step`], and shows a [`Status`]. Time is event time, never a clock: a trail of last year is judged as of last
+//! year.
 
-use records::time::EventTime;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::Span;
+use serde::{Deserialize, Serialize};
+
 use crate::class::Class;
+use crate::fingerprint::ClusterId;
 
-/// Where a cluster stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Status {
+/// How a cluster stands by its events and by who resolved it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
     /// First seen less than a day ago.
     New,
-    /// Seen for longer, and lately.
+    /// It came back less than a day ago.
+    Regressed,
+    /// It has been failing for a day or more.
     Ongoing,
-    /// Quiet for longer than its class's quiet period.
+    /// It was quiet for its quiet period, or a person resolved it.
     Recovered,
 }
+
+/// What happens to a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Event {
+    /// An event of it came.
+    Seen,
+    /// A day is over since it began or came back.
+    DayOver,
+    /// It was quiet for its quiet period.
+    Quiet,
+    /// A person said that it is over.
+    Resolved,
+    /// A person said that it is not over.
+    Reopened,
+}
+
+/// What a step changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Move {
+    /// It begins: this is its first event.
+    Begin,
+    /// It lasts for a day now.
+    Last,
+    /// It ends.
+    Recover,
+    /// It comes back, which begins another episode.
+    Return,
+    /// It goes on in the same episode, as it was not over.
+    Reopen,
+}
+
+/// Returns the state that follows on a state and an event, and what that changes. A cluster that was never seen has
+/// none.
+pub fn step(state: Option<State>, event: Event) -> (Option<State>, Option<Move>) {
+    use Event::{DayOver, Quiet, Reopened, Resolved, Seen};
+    use State::{New, Ongoing, Recovered, Regressed};
+    let (state, change) = match (state, event) {
+        (None, Seen) => (New, Move::Begin),
+        (Some(New | Regressed), DayOver) => (Ongoing, Move::Last),
+        (Some(New | Regressed | Ongoing), Quiet | Resolved) => (Recovered, Move::Recover),
+        (Some(Recovered), Seen) => (Regressed, Move::Return),
+        (Some(Recovered), Reopened) => (Ongoing, Move::Reopen),
+        (None, DayOver | Quiet | Resolved | Reopened)
+        | (Some(New | Regressed | Ongoing), Seen | Reopened)
+        | (Some(Ongoing), DayOver)
+        | (Some(Recovered), DayOver | Quiet | Resolved) => return (state, None),
+    };
+    (Some(state), Some(change))
+}
+
+impl State {
+    /// All there are.
+    pub const ALL: [Self; 4] = [Self::New, Self::Regressed, Self::Ongoing, Self::Recovered];
+
+    /// Returns the stable name.
+    pub fn name(self) -> &'static str {
+        Status::of(Some(self), false).name()
+    }
+
+    /// Returns the state of a stable name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+
+    /// Tells whether the cluster fails, or did lately.
+    pub fn is_open(self) -> bool {
+        self != Self::Recovered
+    }
+}
+
+/// How a cluster stands, as everything shows it: in the order in which it concerns people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// It fails more often than its own past lets expect.
+    Escalating,
+    /// It came back less than a day ago.
+    Regressed,
+    /// First seen less than a day ago.
+    New,
+    /// It has been failing for a day or more.
+    Ongoing,
+    /// None of its events has a time, so nothing is known of when it failed.
+    Undated,
+    /// It was quiet for its quiet period, or a person resolved it.
+    Recovered,
+}
+
+impl Status {
+    /// Returns what is shown of a state; none is that of a cluster whose events have no time.
+    pub fn of(state: Option<State>, is_escalating: bool) -> Self {
+        match state {
+            None => Self::Undated,
+            Some(State::Recovered) => Self::Recovered,
+            Some(_) if is_escalating => Self::Escalating,
+            Some(State::New) => Self::New,
+            Some(State::Regressed) => Self::Regressed,
+            Some(State::Ongoing) => Self::Ongoing,
+        }
+    }
+
+    /// Returns the stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Escalating => "escalating",
+            Self::Regressed => "regressed",
+            Self::New => "new",
+            Self::Ongoing => "ongoing",
+            Self::Undated => "undated",
+            Self::Recovered => "recovered",
+        }
+    }
+}
+
+/// When people said of clusters that they are over, or not over after all: [`Event::Resolved`] or [`Event::Reopened`],
+/// each with its time in seconds since 1970. What is said twice is said once.
+pub type Resolutions = BTreeMap<ClusterId, BTreeSet<(i64, Event)>>;
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
@@ -29,31 +151,6 @@ pub const NEW_SECONDS: i64 = DAY;
 /// A caller that comes to a cluster within its first hour, in seconds, is part of what is new about
 /// it, and not told.
 pub const SETTLING_SECONDS: i64 = HOUR;
-
-impl Status {
-    /// Returns where a cluster stands as of a moment.
-    pub fn of(class: Class, span: Span, as_of: EventTime) -> Self {
-        let (Some(first), Some(last)) = (span.first_seen, span.last_seen) else {
-            return Self::New;
-        };
-        if as_of.seconds_since(last) >= quiet_period_seconds(class) {
-            Self::Recovered
-        } else if as_of.seconds_since(first) < NEW_SECONDS {
-            Self::New
-        } else {
-            Self::Ongoing
-        }
-    }
-
-    /// Returns the stable name of the status.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Ongoing => "ongoing",
-            Self::Recovered => "recovered",
-        }
-    }
-}
 
 /// Returns how long a class must be quiet to count as recovered, in seconds: bursts that a person
 /// or a retry ends are over in hours, a missing permission is asked for again next week.
@@ -71,25 +168,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cluster_is_new_then_ongoing_and_recovers_by_its_class() {
-        let start = EventTime::parse("2026-11-01T00:00:00Z").unwrap();
-        let after = |seconds| EventTime::from_seconds(start.seconds() + seconds).unwrap();
-        let span = Span {
-            count: 2,
-            first_seen: Some(start),
-            last_seen: Some(after(2 * DAY)),
-        };
-        for (class, hours, status) in [
-            (Class::Denied, 48, Status::Ongoing),
-            (Class::Denied, 48 + 7 * 24, Status::Recovered),
-            (Class::Signin, 50, Status::Ongoing),
-            (Class::Signin, 51, Status::Recovered),
+    fn a_cluster_begins_lasts_recovers_comes_back_and_is_reopened() {
+        use Event::{DayOver, Quiet, Reopened, Resolved, Seen};
+        let mut state = None;
+        for (event, name, change) in [
+            (Quiet, "undated", None),
+            (Seen, "new", Some(Move::Begin)),
+            (Seen, "new", None),
+            (DayOver, "ongoing", Some(Move::Last)),
+            (DayOver, "ongoing", None),
+            (Quiet, "recovered", Some(Move::Recover)),
+            (DayOver, "recovered", None),
+            (Seen, "regressed", Some(Move::Return)),
+            (Reopened, "regressed", None),
+            (Resolved, "recovered", Some(Move::Recover)),
+            (Resolved, "recovered", None),
+            (Reopened, "ongoing", Some(Move::Reopen)),
+            (Resolved, "recovered", Some(Move::Recover)),
+            (Seen, "regressed", Some(Move::Return)),
+            (DayOver, "ongoing", Some(Move::Last)),
         ] {
-            assert_eq!(Status::of(class, span, after(hours * HOUR)), status);
+            let (next, made) = step(state, event);
+            let shown = Status::of(next, false).name();
+            assert_eq!((shown, made), (name, change), "{event:?}");
+            state = next;
         }
-        assert_eq!(
-            Status::of(Class::Denied, Span::at(Some(start)), after(HOUR)),
-            Status::New
-        );
+    }
+
+    #[test]
+    fn what_escalates_is_shown_so_while_it_is_open() {
+        let shown = |state| Status::of(Some(state), true);
+        assert_eq!(shown(State::Ongoing), Status::Escalating);
+        assert_eq!(shown(State::Recovered), Status::Recovered);
+        for state in State::ALL {
+            assert_eq!(State::from_name(state.name()), Some(state));
+        }
     }
 }

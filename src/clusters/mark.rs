@@ -13,7 +13,6 @@ use records::time::{EventTime, Window};
 use serde_json::{Value, json};
 
 use crate::journal::{ACTOR_CHARS_MAX, Entry, REASON_CHARS_MAX, What};
-use crate::lifecycle::Status;
 
 /// The version of the text that stores keep.
 const VERSION: i64 = 1;
@@ -193,17 +192,6 @@ impl Mark {
             *sums.entry(hour.hours() / within.hours()).or_default() += count;
         }
         sums.into_values().max().unwrap_or_default()
-    }
-
-    /// Returns how a cluster stands that by its events stands like this: one that was resolved has
-    /// recovered, until an event comes that is later.
-    pub fn status(&self, by_events: Status, last_seen: Option<EventTime>) -> Status {
-        let came_back = last_seen.is_some_and(|last| last.seconds() > self.at);
-        if self.decision == Decision::Resolved && !came_back {
-            Status::Recovered
-        } else {
-            by_events
-        }
     }
 
     /// Returns what the journal says of its making.
@@ -461,11 +449,6 @@ mod tests {
         ] {
             assert_eq!(mark.ends(&seen), ended, "{} {seen:?}", mark.decision);
         }
-        let status = |last| resolved.status(Status::Ongoing, Some(moment(last)));
-        assert_eq!(status(NOW), Status::Recovered);
-        assert_eq!(status(NOW + 1), Status::Ongoing);
-        let acknowledged = acknowledged.status(Status::Ongoing, Some(moment(NOW)));
-        assert_eq!(acknowledged, Status::Ongoing);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::campaign::Deed;
+use crate::circumstance::shown_code;
 use crate::facet::Kind;
 use crate::fingerprint::{ClusterId, Subject};
 
@@ -18,6 +19,8 @@ pub struct Related {
     pub id: ClusterId,
     /// What it is.
     pub subject: Arc<Subject>,
+    /// The error code as the service spelled it in these events.
+    pub code: Option<String>,
     /// How many of its events are near.
     pub count: u64,
 }
@@ -44,8 +47,11 @@ pub fn related(cluster: ClusterId, deeds: &[Deed]) -> Vec<Related> {
         let other = found.entry(id).or_insert_with(|| Related {
             id,
             subject: Arc::clone(&deed.subject),
+            code: None,
             count: 0,
         });
+        let codes = [other.code.as_deref(), deed.case.facets.get(Kind::ErrorCode)];
+        other.code = shown_code(codes.into_iter().flatten()).map(str::to_owned);
         other.count += 1;
     }
     let mut found: Vec<Related> = found.into_values().collect();

@@ -9,7 +9,7 @@ use service::config::widget::WidgetSettings;
 use service::inspect::run::{LISTING_BYTES_MAX, LISTING_KEY};
 use service::ports::{Bucket as _, Clock as _};
 use service::settings::SettingsBook;
-use service::widget::{self, Failure, Setting};
+use service::widget::{self, Failure, Known, Setting};
 use view::listing::Listing;
 
 use crate::Environment;
@@ -92,8 +92,8 @@ impl Function for Widget {
             }
         }
         let setting = self.setting(context);
-        let listing = async || self.listing().await;
-        let answer = match widget::answer(event, &self.store, listing, &setting).await {
+        let known = async || self.listing().await.map(Known::from);
+        let answer = match widget::answer(event, &self.store, known, &setting).await {
             Ok(answer) => answer,
             Err(failure) => {
                 let detail = invocation::told(&failure);

@@ -13,6 +13,7 @@ use clusters::campaign::Campaign;
 use clusters::fingerprint::{ClusterId, Subject};
 use clusters::journal::Entry;
 use clusters::keys::{Answer, Ledger};
+use clusters::lifecycle::Resolutions;
 use clusters::mark::Mark;
 use clusters::sample::{self, Samples};
 use clusters::timeline::Timeline;
@@ -52,6 +53,16 @@ pub trait Store {
 
     /// Returns all events, in no order.
     async fn events(&self) -> Result<Vec<(EventId, Sighting)>, StoreError>;
+
+    /// Returns all events, each once, and their sums, with samples or without. A store that is read as a whole for either
+    /// is read once.
+    async fn whole(&self, samples: bool) -> Result<(Census, Vec<(EventId, Sighting)>), StoreError> {
+        let census = match samples {
+            true => self.census(None).await?,
+            false => self.sums(None).await?,
+        };
+        Ok((census, self.events().await?))
+    }
 }
 
 /// What one input brings.
@@ -414,6 +425,9 @@ pub trait Marks {
     /// Returns the journal of a cluster, in the order of its entries.
     async fn journal(&self, cluster: ClusterId) -> Result<Vec<Entry>, StoreError>;
 
+    /// Returns when people said of clusters that they are over, or not over after all.
+    async fn resolutions(&self) -> Result<Resolutions, StoreError>;
+
     /// Adds entries to the journal of a cluster.
     async fn note(&self, cluster: ClusterId, entries: &[Entry]) -> Result<(), StoreError>;
 }
@@ -503,6 +517,12 @@ pub trait Hours {
     async fn hour(
         &self,
         window: Window,
+        known: &dyn Fn(ClusterId) -> Option<Arc<Subject>>,
+    ) -> Result<Hour, StoreError>;
+
+    /// Returns all events that have no time, in the same way.
+    async fn undated(
+        &self,
         known: &dyn Fn(ClusterId) -> Option<Arc<Subject>>,
     ) -> Result<Hour, StoreError>;
 

@@ -31,6 +31,7 @@ use service::ports::{
     Batch, Committed, Dossier, Dossiers, Hour, Hours, KeyAnswers, SentLog, Store, StoreError,
 };
 
+use crate::read::Times;
 use crate::write::{Rows, Writer};
 
 /// The version of the schema, kept in `PRAGMA user_version`.
@@ -201,7 +202,7 @@ impl Store for SqliteStore {
             .connection
             .unchecked_transaction()
             .map_err(unavailable)?;
-        read::events(&snapshot, None)
+        read::events(&snapshot, Times::All)
     }
 }
 
@@ -212,6 +213,19 @@ impl Hours for SqliteStore {
         known: &dyn Fn(ClusterId) -> Option<Arc<Subject>>,
     ) -> Result<Hour, StoreError> {
         self.hours(&[window], known).await
+    }
+
+    async fn undated(
+        &self,
+        _known: &dyn Fn(ClusterId) -> Option<Arc<Subject>>,
+    ) -> Result<Hour, StoreError> {
+        let snapshot = self.connection.unchecked_transaction();
+        let snapshot = snapshot.map_err(unavailable)?;
+        Ok(Hour {
+            events: read::events(&snapshot, Times::None)?,
+            subjects: read::subjects(&snapshot)?,
+            damaged: Vec::new(),
+        })
     }
 
     /// Without an index by time the file is read once, not once an hour.
@@ -225,7 +239,7 @@ impl Hours for SqliteStore {
         };
         let snapshot = self.connection.unchecked_transaction();
         let snapshot = snapshot.map_err(unavailable)?;
-        let mut events = read::events(&snapshot, Some((first.start(), last.end())))?;
+        let mut events = read::events(&snapshot, Times::Between(first.start(), last.end()))?;
         events.retain(|(_, seen)| seen.at().is_some_and(|at| windows.contains(&at.window())));
         Ok(Hour {
             events,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use clusters::fingerprint::ClusterId;
 use clusters::journal::{Entry, What};
+use clusters::lifecycle::Resolutions;
 use clusters::mark::Mark;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use service::ports::{Marked, Marks, StoreError};
@@ -109,6 +110,25 @@ impl Marks for SqliteStore {
         }
         entries.sort();
         Ok(entries)
+    }
+
+    async fn resolutions(&self) -> Result<Resolutions, StoreError> {
+        const SAID: &str = "SELECT cluster_id, at, what FROM journal WHERE what IN (?1, ?2)";
+        let mut select = self.connection.prepare_cached(SAID).map_err(unavailable)?;
+        let names = [What::Resolved.name(), What::Reopened.name()];
+        let mut found = select.query(names).map_err(unavailable)?;
+        let mut resolutions = Resolutions::new();
+        while let Some(row) = found.next().map_err(unavailable)? {
+            let cluster: String = row.get(0).map_err(unavailable)?;
+            let at: i64 = row.get(1).map_err(unavailable)?;
+            let what: String = row.get(2).map_err(unavailable)?;
+            let said = What::from_name(&what).and_then(|what| Entry::of(what, at, 1).said());
+            let (Some(cluster), Some(said)) = (ClusterId::parse(&cluster), said) else {
+                return Err(damaged("an entry is no entry"));
+            };
+            resolutions.entry(cluster).or_default().insert((at, said));
+        }
+        Ok(resolutions)
     }
 
     async fn note(&self, cluster: ClusterId, entries: &[Entry]) -> Result<(), StoreError> {

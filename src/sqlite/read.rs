@@ -98,22 +98,34 @@ pub fn timeline(connection: &Connection) -> Result<Timeline, StoreError> {
     Ok(timeline)
 }
 
+/// Which events are read, by their time.
+#[derive(Debug, Clone, Copy)]
+pub enum Times {
+    /// All.
+    All,
+    /// Those at a moment or later, and before another one.
+    Between(EventTime, EventTime),
+    /// Those without a time.
+    None,
+}
+
 /// Reads all events, or those between two moments.
-pub fn events(
-    connection: &Connection,
-    between: Option<(EventTime, EventTime)>,
-) -> Result<Vec<(EventId, Sighting)>, StoreError> {
+pub fn events(connection: &Connection, of: Times) -> Result<Vec<(EventId, Sighting)>, StoreError> {
     let clusters = clusters(connection)?;
     let scenes = scenes(connection)?;
     let mut select = connection
         .prepare(
             "SELECT event_id, cluster, scene, at FROM event
-             WHERE ?1 IS NULL OR (at >= ?1 AND at < ?2)",
+             WHERE (?1 IS NULL OR (at >= ?1 AND at < ?2)) AND (at IS NULL OR NOT ?3)",
         )
         .map_err(unavailable)?;
-    let between = between.map(|(from, until)| (from.seconds(), until.seconds()));
-    let (from, until) = between.unzip();
-    let mut found = select.query(params![from, until]).map_err(unavailable)?;
+    let (from, until) = match of {
+        Times::Between(from, until) => (Some(from.seconds()), Some(until.seconds())),
+        Times::All | Times::None => (None, None),
+    };
+    let is_undated = matches!(of, Times::None);
+    let found = select.query(params![from, until, is_undated]);
+    let mut found = found.map_err(unavailable)?;
     let mut cases: HashMap<(i64, i64), Arc<Case>> = HashMap::new();
     let mut events = Vec::new();
     while let Some(row) = found.next().map_err(unavailable)? {

@@ -1,15 +1,15 @@
 //! One cluster as a card: what failed, how loud and why, who and from where, what to do, examples.
 
 use alerts::hint::hint;
-use alerts::severity::{self, Assessment};
+use alerts::severity::Assessment;
 use clusters::class::Class;
 use clusters::facet::Kind;
 use clusters::lifecycle::Status;
 use clusters::{Cluster, FacetValues};
 use maud::{Markup, html};
 use records::redact::sanitize;
-use records::time::EventTime;
 
+use super::listing::Listed;
 use super::{counted, minute, more, number, shown, span};
 
 /// How many values of a facet a card shows; JSON output and the store have more.
@@ -30,11 +30,11 @@ pub struct Told {
 }
 
 impl Told {
-    /// Judges a cluster as of a moment.
-    pub fn of(cluster: Cluster, as_of: Option<EventTime>) -> Self {
+    /// Puts a cluster together with what the list says of it.
+    pub fn of(cluster: Cluster, listed: &Listed) -> Self {
         Self {
-            assessment: severity::of_cluster(&cluster),
-            status: as_of.map_or(Status::New, |as_of| cluster.status(as_of)),
+            assessment: listed.assessment(),
+            status: listed.status(),
             cluster,
         }
     }

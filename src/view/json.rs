@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use alerts::hint::hint;
 use alerts::outbox::Sent;
-use alerts::severity;
 use clusters::fingerprint::{ClusterId, Identity, VERSION};
 use clusters::journal::{Entry, Fault, What};
 use clusters::mark::{Marking, Until};
@@ -13,6 +12,8 @@ use records::redact::sanitize;
 use records::time::EventTime;
 use serde::Serialize;
 use serde_json::value::RawValue;
+
+use crate::listing::Listed;
 
 /// A cluster, as in lists of them.
 #[derive(Serialize)]
@@ -142,21 +143,27 @@ pub fn export(cluster: ClusterShape, history: HistoryShape, sent: &[Sent]) -> St
 }
 
 impl ClusterShape {
-    /// Returns the shape of a cluster that stands like this.
-    pub fn of(cluster: &Cluster, status: &'static str, marking: Option<Marking<'_>>) -> Self {
+    /// Returns the shape of a cluster with what the list says of it, and what was decided about it. `span` is of the
+    /// events that are told of; facets and samples may be of fewer.
+    pub fn of(
+        cluster: &Cluster,
+        listed: &Listed,
+        span: Span,
+        marking: Option<Marking<'_>>,
+    ) -> Self {
         let identity = &cluster.facts.identity;
-        let assessment = severity::of_cluster(cluster);
+        let assessment = listed.assessment();
         let Span {
             count,
             first_seen,
             last_seen,
-        } = cluster.span;
+        } = span;
         Self {
             cluster_id: cluster.id.to_string(),
             account_id: identity.account_id.clone(),
             event_source: shown(&identity.event_source()),
             event_name: shown(&identity.action),
-            error_code: cluster.error_code().map(str::to_owned),
+            error_code: listed.code.clone(),
             class: identity.class.name(),
             template: shown(&cluster.facts.template),
             count,
@@ -165,7 +172,7 @@ impl ClusterShape {
             severity: assessment.severity.name(),
             severity_reasons: assessment.reasons,
             hint: hint(identity, &cluster.typical()),
-            status,
+            status: listed.status().name(),
             mark: marking.map(MarkShape::of),
             identity: IdentityShape::of(identity),
             facets: cluster

@@ -4,14 +4,20 @@
 //! What one looks for in it is a [`Question`]; the answer is one page.
 
 use std::cmp::Ordering;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use alerts::severity::{self, Assessment};
 use clusters::campaign::Deed;
 use clusters::chronicle::{Chronicle, Life};
-use clusters::facet::Kind;
+use clusters::circumstance::{Circumstance, Circumstances, shown_code};
+use clusters::facet::{Facets, Kind};
 use clusters::fingerprint::{ClusterId, Subject};
+use clusters::lifecycle::{Event, Move, Resolutions, State, Status, step};
+use clusters::mark::Observation;
 use clusters::packed::{pack, unpack};
+use clusters::{Sighting, Span};
 use records::time::{EventTime, Window};
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +28,7 @@ pub const PAGE: usize = 25;
 pub const HOURS_MAX: usize = 24;
 
 /// The version of the encoding. What is of another one is not read, and the next inspection writes it.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// How long a listing may be as it is read, in bytes.
 const BYTES_MAX: u64 = 64 << 20;
@@ -46,38 +52,28 @@ pub struct Listed {
     pub caller: Option<String>,
     /// How many callers are told apart.
     pub callers: u64,
-    /// The first event of all.
-    pub first: EventTime,
+    /// The error code as the service spelled it.
+    pub code: Option<String>,
+    /// What its severity is computed from.
+    circumstances: Circumstances,
+    /// The first event of all; `None` where none has a time.
+    pub first: Option<EventTime>,
     /// Counts its lives, from 1.
     pub epoch: i64,
     /// The first event of this life.
-    pub began: EventTime,
+    pub began: Option<EventTime>,
     /// The last event.
-    pub last: EventTime,
-    /// Events of all lives.
+    pub last: Option<EventTime>,
+    /// Events of all lives, with those that have no time.
     pub total: u64,
-    /// How it stands.
-    pub state: State,
+    /// How it stands; `None` where no event has a time.
+    state: Option<State>,
+    /// Whether it fails more often than its own past lets expect.
+    is_escalating: bool,
     /// Since when it counts as recovered.
-    pub recovered: Option<EventTime>,
+    recovered: Option<EventTime>,
     /// How often it failed in each of the last [`HOURS_MAX`] hours in which it did.
     pub hours: VecDeque<(Window, u64)>,
-}
-
-/// How a cluster stands, by its events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// More frequent than its own past lets expect.
-    Escalating,
-    /// It came back within the last day.
-    Regressed,
-    /// First seen within the last day.
-    New,
-    /// It has been failing for longer.
-    Ongoing,
-    /// It has been quiet for as long as its class needs.
-    Recovered,
 }
 
 /// What one looks for.
@@ -121,6 +117,8 @@ pub enum Sort {
     Last,
     /// How many events, the most first.
     Count,
+    /// How severe they are, the most severe first, and of those the newest.
+    Severity,
     /// How they stand.
     State,
     /// What they are, by the alphabet.
@@ -144,40 +142,6 @@ pub struct Page<'l> {
     pub outside: usize,
 }
 
-impl State {
-    /// Returns the stable name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Escalating => "escalating",
-            Self::Regressed => "regressed",
-            Self::New => "new",
-            Self::Ongoing => "ongoing",
-            Self::Recovered => "recovered",
-        }
-    }
-
-    fn of(life: &Life) -> Self {
-        if !life.is_open() {
-            Self::Recovered
-        } else if life.escalation.is_some() {
-            Self::Escalating
-        } else if life.is_ongoing {
-            Self::Ongoing
-        } else {
-            Self::begun(life.epoch)
-        }
-    }
-
-    /// Returns how a cluster stands whose life has just begun.
-    fn begun(epoch: i64) -> Self {
-        if epoch > 1 {
-            Self::Regressed
-        } else {
-            Self::New
-        }
-    }
-}
-
 impl Show {
     /// All there are.
     pub const ALL: [Self; 4] = [Self::Open, Self::New, Self::Recovered, Self::All];
@@ -192,11 +156,11 @@ impl Show {
         }
     }
 
-    fn shows(self, state: State) -> bool {
+    fn shows(self, status: Status) -> bool {
         match self {
-            Self::Open => state != State::Recovered,
-            Self::New => matches!(state, State::New | State::Regressed | State::Escalating),
-            Self::Recovered => state == State::Recovered,
+            Self::Open => status != Status::Recovered,
+            Self::New => matches!(status, Status::New | Status::Regressed | Status::Escalating),
+            Self::Recovered => status == Status::Recovered,
             Self::All => true,
         }
     }
@@ -204,7 +168,8 @@ impl Show {
 
 impl Sort {
     /// All there are.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
+        Self::Severity,
         Self::Began,
         Self::Last,
         Self::Count,
@@ -219,6 +184,7 @@ impl Sort {
             Self::Began => "began",
             Self::Last => "last",
             Self::Count => "count",
+            Self::Severity => "severity",
             Self::State => "state",
             Self::What => "what",
             Self::Account => "account",
@@ -230,7 +196,11 @@ impl Sort {
             Self::Began => other.began.cmp(&one.began),
             Self::Last => other.last.cmp(&one.last),
             Self::Count => other.total.cmp(&one.total),
-            Self::State => one.state.cmp(&other.state),
+            Self::Severity => {
+                let of = |listed: &Listed| (listed.assessment().severity, listed.last);
+                of(other).cmp(&of(one))
+            }
+            Self::State => one.status().cmp(&other.status()),
             Self::What => what(&one.subject).cmp(&what(&other.subject)),
             Self::Account => one.subject.account_id.cmp(&other.subject.account_id),
         }
@@ -256,37 +226,95 @@ impl Default for Question {
 }
 
 impl Listed {
-    /// Begins with an event.
-    fn new(deed: &Deed) -> Self {
+    /// Begins without any event.
+    fn new(subject: Arc<Subject>, caller: Option<&str>) -> Self {
         Self {
-            subject: Arc::clone(&deed.subject),
-            caller: deed.case.facets.get(Kind::Principal).map(str::to_owned),
-            callers: 1,
-            first: deed.at,
+            subject,
+            caller: caller.map(str::to_owned),
+            callers: 0,
+            code: None,
+            circumstances: Circumstances::new(),
+            first: None,
             epoch: 1,
-            began: deed.at,
-            last: deed.at,
+            began: None,
+            last: None,
             total: 0,
-            state: State::New,
+            state: None,
+            is_escalating: false,
             recovered: None,
             hours: VecDeque::new(),
         }
     }
 
+    /// Returns one of which no event is kept any more: nothing is known but that it is over, and when it was first
+    /// seen.
+    pub fn expired(subject: Arc<Subject>, first: Option<EventTime>) -> Self {
+        Self {
+            state: Some(State::Recovered),
+            first,
+            ..Self::new(subject, None)
+        }
+    }
+
+    /// Returns how it stands.
+    pub fn status(&self) -> Status {
+        Status::of(self.state, self.is_escalating)
+    }
+
+    /// Returns how severe it is, by all of its events, and why.
+    pub fn assessment(&self) -> Assessment {
+        severity::of(&self.subject, &self.circumstances, self.span())
+    }
+
+    /// Returns how many events it has, since when and until when.
+    pub fn span(&self) -> Span {
+        Span {
+            count: self.total,
+            first_seen: self.first,
+            last_seen: self.last,
+        }
+    }
+
+    /// Returns what is known of it that may end a mark, at a moment by our clock, in seconds.
+    pub fn observation(&self, now: i64) -> Observation {
+        Observation {
+            now,
+            epoch: self.epoch,
+            is_recovered: self.status() == Status::Recovered,
+            last: self.last.map_or(0, EventTime::seconds),
+            ..Observation::default()
+        }
+    }
+
+    /// Adds what any event says, whenever it was.
+    fn add(&mut self, facets: &Facets) {
+        self.total += 1;
+        let circumstance = Circumstance::of(&self.subject.account_id, |kind| facets.get(kind));
+        self.circumstances.insert(circumstance);
+        let codes = [self.code.as_deref(), facets.get(Kind::ErrorCode)];
+        let code = shown_code(codes.into_iter().flatten()).map(str::to_owned);
+        self.code = code;
+    }
+
     /// Adds an event that came after all others, or nearly.
     fn meet(&mut self, deed: &Deed) {
-        if self.recovered.is_some_and(|since| deed.at > since) {
-            self.recovered = None;
-            self.epoch += 1;
-            self.began = deed.at;
-            self.state = State::begun(self.epoch);
+        // What is late for its end does not bring it back.
+        if self.recovered.is_none_or(|since| deed.at > since) {
+            let (state, change) = step(self.state, Event::Seen);
+            self.state = state;
+            if change == Some(Move::Return) {
+                self.recovered = None;
+                self.epoch += 1;
+                self.began = Some(deed.at);
+            }
         }
-        self.first = self.first.min(deed.at);
+        let first = self.first.map_or(deed.at, |first| first.min(deed.at));
+        self.first = Some(first);
         if self.epoch == 1 {
             self.began = self.first;
         }
-        self.last = self.last.max(deed.at);
-        self.total += 1;
+        self.last = self.last.max(Some(deed.at));
+        self.add(&deed.case.facets);
         let window = deed.at.window();
         let place = self.hours.partition_point(|(of, _)| *of < window);
         match self.hours.get_mut(place).filter(|(of, _)| *of == window) {
@@ -298,9 +326,23 @@ impl Listed {
         }
     }
 
-    /// Tells whether it failed in a time, as far as that is known.
+    /// Takes what a person said at a moment: that it is over, or that it is not.
+    fn decide(&mut self, at: i64, said: Event) {
+        let (state, change) = step(self.state, said);
+        self.state = state;
+        match change {
+            Some(Move::Recover) => self.recovered = EventTime::from_seconds(at),
+            Some(Move::Reopen) => self.recovered = None,
+            _ => {}
+        }
+    }
+
+    /// Tells whether it failed in a time, as far as that is known: one without a time may have.
     fn failed_within(&self, from: EventTime, until: EventTime) -> bool {
-        self.last >= from && self.first < until
+        let (Some(first), Some(last)) = (self.first, self.last) else {
+            return true;
+        };
+        last >= from && first < until
     }
 
     /// Tells whether all words are somewhere in what a row says.
@@ -316,8 +358,9 @@ impl Listed {
             class,
         } = &*self.subject;
         let caller = self.caller.as_deref().unwrap_or_default();
+        let spelled = self.code.as_deref().unwrap_or_default();
         let text = format!(
-            "{id} {account_id} {service}:{action} {code} {} {caller}",
+            "{id} {account_id} {service}:{action} {code} {spelled} {} {caller}",
             class.name()
         );
         let text = text.to_lowercase();
@@ -333,12 +376,15 @@ impl From<&Life> for Listed {
             subject: Arc::clone(&life.subject),
             caller: life.caller.clone(),
             callers: life.callers(),
-            first: life.first,
+            code: life.code().map(str::to_owned),
+            circumstances: life.circumstances.clone(),
+            first: Some(life.first),
             epoch: life.epoch,
-            began: life.began,
-            last: life.last,
+            began: Some(life.began),
+            last: Some(life.last),
             total: life.total,
-            state: State::of(life),
+            state: life.state,
+            is_escalating: life.escalation.is_some(),
             recovered: life.recovered,
             hours,
         }
@@ -366,13 +412,26 @@ impl Listing {
         }
     }
 
-    /// Adds the events of hours that are not in it, in the order of time.
-    pub fn meet(&mut self, deeds: &[Deed]) {
+    /// Adds the events of hours that are not in it, in the order of time, and what people said in these hours.
+    pub fn meet(&mut self, deeds: &[Deed], resolutions: &Resolutions) {
+        let from = self.until.start().seconds();
+        let said = resolutions.iter().flat_map(|(id, all)| {
+            let later = all.iter().filter(|(at, _)| *at >= from);
+            later.map(|(at, said)| (*at, *id, *said))
+        });
+        let mut said: Vec<(i64, ClusterId, Event)> = said.collect();
+        said.sort_unstable();
+        let mut said = said.into_iter().peekable();
         let mut callers: BTreeMap<ClusterId, BTreeSet<&str>> = BTreeMap::new();
         for deed in deeds {
+            while let Some((at, id, said)) = said.next_if(|(at, ..)| *at < deed.at.seconds()) {
+                self.decide(id, at, said);
+            }
             let id = deed.case.cluster;
             let known = self.clusters.len();
-            let listed = self.clusters.entry(id).or_insert_with(|| Listed::new(deed));
+            let caller = deed.case.facets.get(Kind::Principal);
+            let listed = self.clusters.entry(id);
+            let listed = listed.or_insert_with(|| Listed::new(Arc::clone(&deed.subject), caller));
             listed.meet(deed);
             let is_first = self.clusters.len() > known;
             if is_first || callers.contains_key(&id) {
@@ -380,7 +439,46 @@ impl Listing {
                 of.extend(deed.case.facets.get(Kind::Principal));
             }
         }
+        said.for_each(|(at, id, said)| self.decide(id, at, said));
         // Of a cluster that was there, who of these is new to it is found out by the inspection.
+        for (id, of) in callers {
+            if let Some(listed) = self.clusters.get_mut(&id) {
+                listed.callers = of.len() as u64;
+            }
+        }
+    }
+
+    /// Takes what a person said of a cluster at a moment, in seconds: that it is over, or that it is not.
+    pub fn decide(&mut self, id: ClusterId, at: i64, said: Event) {
+        if let Some(listed) = self.clusters.get_mut(&id) {
+            listed.decide(at, said);
+        }
+    }
+
+    /// Adds events that have no time.
+    pub fn meet_undated<'s>(
+        &mut self,
+        sightings: impl Iterator<Item = &'s Sighting>,
+        subject: impl Fn(ClusterId) -> Option<Arc<Subject>>,
+    ) {
+        let mut callers: BTreeMap<ClusterId, BTreeSet<&str>> = BTreeMap::new();
+        for Sighting { case, .. } in sightings {
+            let caller = case.facets.get(Kind::Principal);
+            let listed = match self.clusters.entry(case.cluster) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => {
+                    let Some(subject) = subject(case.cluster) else {
+                        continue;
+                    };
+                    callers.insert(case.cluster, BTreeSet::new());
+                    entry.insert(Listed::new(subject, caller))
+                }
+            };
+            listed.add(&case.facets);
+            if let Some(of) = callers.get_mut(&case.cluster) {
+                of.extend(caller);
+            }
+        }
         for (id, of) in callers {
             if let Some(listed) = self.clusters.get_mut(&id) {
                 listed.callers = of.len() as u64;
@@ -400,7 +498,7 @@ impl Listing {
             let account_id = &listed.subject.account_id;
             let of = question.account_id.as_ref();
             of.is_none_or(|of| of == account_id)
-                && question.show.shows(listed.state)
+                && question.show.shows(listed.status())
                 && listed.says(**id, &question.words)
         };
         let is_within = |(_, listed): &(&ClusterId, &Listed)| {

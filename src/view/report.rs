@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::card::{Told, card};
 use super::chart::{SEVERITIES, chart};
 use super::keys::keys;
+use super::listing::Listing;
 use super::{counted, minute, more, number, shown};
 
 /// What a report is made from.
@@ -27,6 +28,8 @@ pub struct Report<'a> {
     pub books: &'a Books,
     /// The clusters of the store.
     pub census: &'a Census,
+    /// How they stand.
+    pub listing: &'a Listing,
     /// When their events happened.
     pub timeline: &'a Timeline,
     /// Inputs that could not be read.
@@ -60,13 +63,12 @@ const STYLE: &str = include_str!("style.css");
 impl Report<'_> {
     /// Returns the page.
     pub fn html(&self) -> String {
-        let as_of = self.census.last_seen();
-        let mut told: Vec<Told> = self
-            .census
-            .clusters()
-            .into_iter()
-            .map(|cluster| Told::of(cluster, as_of))
-            .collect();
+        let all = self.census.clusters().into_iter();
+        let told = all.filter_map(|cluster| {
+            let listed = self.listing.clusters.get(&cluster.id)?;
+            Some(Told::of(cluster, listed))
+        });
+        let mut told: Vec<Told> = told.collect();
         // The sort is stable: within a severity the largest stay first.
         told.sort_by_key(|told| std::cmp::Reverse(told.assessment.severity));
         let (watched, failing): (Vec<Told>, Vec<Told>) =
@@ -119,7 +121,7 @@ impl Report<'_> {
                     }
                     "."
                     @if span.last_seen.is_some() {
-                        " “New” and “recovered” count back from the newest event, " (minute(span.last_seen)) "."
+                        " Every status is as of " (minute(Some(self.listing.until.start()))) ", the end of the last hour."
                     }
                 }
             }

@@ -736,7 +736,10 @@ fn pictures_of_the_demo_are_made_where_somebody_asks_for_them() {
     };
     browser.size(WINDOW.0, WINDOW.1);
     let list = browser.picture();
-    let loud = with_text("a.open", "secretsmanager:BatchGetSecretValue Denied");
+    let loud = with_text(
+        "a.open",
+        "secretsmanager:BatchGetSecretValue AccessDeniedException",
+    );
     browser.click(&loud);
     browser.until("content.querySelector('.facts')");
     settle(&mut browser);

@@ -7,21 +7,22 @@ use std::time::{Duration, Instant};
 
 use alerts::occasion::{Kind, Occasion};
 use alerts::outbox::{Lease, Settlement};
-use aws::dynamodb::item::{Head, State};
+use aws::dynamodb::item::Head;
 use aws::dynamodb::message::read_row;
 use aws::dynamodb::table::{Item, Table as _};
 use aws::dynamodb::{DynamoStore, Settings};
 use clusters::chronicle::Chronicle;
 use clusters::keys::{Answer, KeySettings};
+use clusters::lifecycle::{Resolutions, State};
 use clusters::mark::{Decision, Mark, Until};
 use fastrand::Rng;
 use pollster::block_on;
 use records::time::EventTime;
 use serde_json::{Value, json};
 use service::config::inspect::Summaries;
+use service::inspect::Recorded;
 use service::inspect::flow::{FLOW_KEY, Watched, look};
 use service::inspect::run::{CHRONICLE_KEY, Failure, Inspected, LISTING_KEY, Plan, run};
-use service::inspect::story;
 use service::inspect::telling::occasion;
 use service::memory::{MemoryBucket, MemoryStore};
 use service::ports::{
@@ -220,7 +221,13 @@ fn a_month_of_hourly_runs_finds_what_the_story_of_the_month_says() {
     ingest(&mut memory, &lines(&month));
     let events = block_on(memory.events()).unwrap();
     let facts = block_on(memory.census(None)).unwrap().facts;
-    let story = story(&events, &facts);
+    let story = Recorded {
+        events: &events,
+        facts: &facts,
+        resolutions: &Resolutions::new(),
+    }
+    .replay(None)
+    .story;
     let last = (first + 30 * 24 - 1) * HOUR;
     let wanted = found(
         story
@@ -841,10 +848,10 @@ fn an_hour_without_events_takes_a_few_queries_and_writes_nothing() {
         block_on(run(&mut store, bucket, directory, &world.clock, &plan())).unwrap();
         store.table().spent()
     };
-    // What is known of learning; late hours; four partitions of each of two hours that campaigns may
+    // What is known of learning; what was resolved; late hours; four partitions of each of two hours that campaigns may
     // go on from, one that is over, and two that are not.
     let spent = calls(13);
-    assert_eq!((spent.calls, spent.write_units), (1 + 1 + 4 * 5, 0));
+    assert_eq!((spent.calls, spent.write_units), (1 + 1 + 1 + 4 * 5, 0));
 }
 
 /// Says what twenty thousand clusters take.

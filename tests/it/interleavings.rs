@@ -9,11 +9,12 @@ use std::task::{Context, Poll, Waker};
 
 use alerts::occasion::{Kind, Occasion};
 use alerts::outbox::Row;
-use aws::dynamodb::item::{Head, State, head_key, manifest_partitions};
+use aws::dynamodb::item::{Head, head_key, manifest_partitions};
 use aws::dynamodb::message::row_item;
 use aws::dynamodb::table::{Table, Write};
 use aws::dynamodb::{DynamoStore, Settings};
 use clusters::fingerprint::ClusterId;
+use clusters::lifecycle::State;
 use clusters::manifest::Manifest;
 use input::{Layout, Limits};
 use records::time::EventTime;

@@ -60,6 +60,7 @@ mod store;
 mod story;
 mod subscription;
 mod table;
+mod truth;
 mod widget;
 mod wire;
 mod workspace;

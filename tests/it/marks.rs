@@ -3,16 +3,19 @@
 
 use std::collections::BTreeMap;
 
-use aws::dynamodb::item::{Head, State, head_key};
+use aws::dynamodb::item::{Head, head_key};
 use aws::dynamodb::table::Table as _;
 use clusters::fingerprint::ClusterId;
 use clusters::journal::{self, Entry, Fault, What};
-use clusters::lifecycle::Status;
+use clusters::lifecycle::{State, Status};
 use clusters::mark::{Decision, Ended, Mark, Observation, Period, Until};
 use pollster::block_on;
 use records::time::{EventTime, Window};
 use serde_json::json;
+use service::inspect::Recorded;
 use service::ports::{Marked, Marks, Outbox, Store};
+
+use view::listing::Listing;
 
 use crate::records::{id, ingest, lines, record};
 use crate::table::{self, Fault as Trouble, MemoryTable, now, telling};
@@ -137,14 +140,24 @@ fn failure(number: u64, time: &str) -> String {
 
 /// Returns how the one cluster of a store stands as people see it.
 fn status(store: &(impl Store + Marks)) -> Status {
-    let census = block_on(store.sums(None)).unwrap();
-    let cluster = census.clusters().remove(0);
-    let last = census.last_seen().unwrap();
-    let by_events = cluster.status(last);
-    let marked = block_on(store.mark(cluster.id)).unwrap().mark;
-    marked.map_or(by_events, |mark| {
-        mark.status(by_events, cluster.span.last_seen)
-    })
+    let listing = listing(store, None);
+    assert_eq!(listing.clusters.len(), 1);
+    listing.clusters.values().next().unwrap().status()
+}
+
+/// Lists the clusters of a store as commands do: of hours before one as the inspection leaves them, and what came since.
+pub fn listing(store: &(impl Store + Marks), until: Option<Window>) -> Listing {
+    let (events, census, resolutions) = block_on(async {
+        let events = store.events().await.unwrap();
+        let census = store.sums(None).await.unwrap();
+        (events, census, store.resolutions().await.unwrap())
+    });
+    let recorded = Recorded {
+        events: &events,
+        facts: &census.facts,
+        resolutions: &resolutions,
+    };
+    recorded.listing(&recorded.replay(until), now())
 }
 
 fn one(store: &impl Store) -> ClusterId {
@@ -170,7 +183,7 @@ fn a_cluster_that_is_resolved_and_reopened_lives_on(store: &mut (impl Store + Ma
     assert_eq!(status(store), Status::Recovered, "that is a late event");
     let entry = reopened(now().seconds() + 60);
     assert!(block_on(store.set_mark(cluster, None, 1, &entry)).unwrap());
-    assert_eq!(status(store), Status::New);
+    assert_eq!(status(store), Status::Ongoing);
     assert_eq!(journal(store, cluster), [resolved.made(), entry]);
 }
 
@@ -253,7 +266,7 @@ fn what_was_resolved_and_fails_again_is_told_once_and_how_long_it_was_quiet_is_k
     };
     let mark = block_on(store.mark(cluster)).unwrap().mark.unwrap();
     assert_eq!(mark.ends(&seen), Some(Ended::CameBack));
-    assert_eq!(status(&store), Status::Ongoing);
+    assert_eq!(status(&store), Status::Regressed);
 }
 
 #[test]
@@ -343,14 +356,14 @@ fn what_a_mark_takes_is_known_to_the_unit() {
         spent(&|| assert!(set(&store, cluster, &expected, 0))),
         (1, 2 * 2)
     );
-    // The head is read, and moves.
+    // The head is read, and moves; and what was said is there to be listed.
     let resolve = spent(&|| assert!(set(&store, cluster, &resolved, 1)));
-    assert_eq!(resolve, (2, 2 * 3));
+    assert_eq!(resolve, (2, 2 * 4));
     let reopen = || {
         let entry = reopened(now().seconds());
         assert!(block_on(store.set_mark(cluster, None, 2, &entry)).unwrap());
     };
-    assert_eq!(spent(&reopen), (2, 2 * 3));
+    assert_eq!(spent(&reopen), (2, 2 * 4));
     let ours = [1, 2, 3].map(|of| Entry::of(What::Ongoing, now().seconds(), of));
     assert_eq!(
         spent(&|| block_on(store.note(cluster, &ours)).unwrap()),

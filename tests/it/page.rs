@@ -15,7 +15,7 @@ use view::report::{CARDS_MAX, Report};
 use crate::bad_input::{HOSTILE, hostile};
 use crate::binary::Folder;
 use crate::html::Page;
-use crate::records::{census, id, lines, record};
+use crate::records::{id, lines, record, standing};
 
 /// Scans with a page; returns the JSON and the page.
 fn scan(folder: &Folder, arguments: &[&str]) -> (Value, String) {
@@ -95,7 +95,9 @@ fn whatever_records_hold_stays_text_in_the_page() {
     let evil = HOSTILE.map(|text| text.replace(['/', '\0'], ""));
     for (number, name) in evil.iter().enumerate() {
         // The names of files are written by others, too, and so may be what is in them.
-        folder.write(format!("odd/{number}{name}.jsonl"), format!("{{{name}\n"));
+        let call = json!({"eventName": "GetObject", "eventSource": "s3.amazonaws.com"});
+        let text = format!("{{{name}\n{call}\n");
+        folder.write(format!("odd/{number}{name}.jsonl"), text);
     }
     let (scan, html) = scan(&folder, &["trail.jsonl", "odd"]);
     let page = Page::read(&html);
@@ -277,12 +279,13 @@ fn beyond_a_limit_the_page_says_how_many_clusters_it_does_not_show() {
             }))
         })
         .collect();
-    let census = census(&records);
+    let (census, listing) = standing(&records);
     let html = Report {
         inputs: &[],
         files: 0,
         books: &Books::default(),
         census: &census,
+        listing: &listing,
         timeline: &Timeline::default(),
         failed: &[],
         quarantined: &[],

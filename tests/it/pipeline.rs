@@ -13,11 +13,12 @@ pub mod world;
 use std::collections::{BTreeMap, BTreeSet};
 
 use alerts::occasion::{AlertId, Kind, Occasion};
-use aws::dynamodb::item::{Caller, Head, State, caller};
+use aws::dynamodb::item::{Caller, Head, caller};
 use clusters::Census;
 use clusters::chronicle::{Chronicle, Life, Rhythm};
 use clusters::fingerprint::ClusterId;
 use clusters::journal::What;
+use clusters::lifecycle::State;
 use clusters::timeline::Timeline;
 use pollster::block_on;
 use proptest::collection::vec;

@@ -1,13 +1,17 @@
 //! Records made by hand, short to write and whole to read, and inputs made of them.
 
+use crate::table::now;
 use clusters::Census;
+use clusters::lifecycle::Resolutions;
 use clusters::report::Books;
 use input::{Layout, Limits};
 use serde_json::{Value, json};
 use service::ingest;
+use service::inspect::Recorded;
 use service::memory::MemoryStore;
 use service::ports::Store;
 use service::rules::Rules;
+use view::listing::Listing;
 
 /// The account of all hand-made records.
 pub const ACCOUNT: &str = "111122223333";
@@ -84,8 +88,23 @@ pub fn ingest_by(rules: &Rules, store: &mut impl Store, lines: &str) -> Books {
 
 /// Returns the census of records, in memory.
 pub fn census(records: &[Value]) -> Census {
+    standing(records).0
+}
+
+/// Returns the census of records, in memory, and how their clusters stand.
+pub fn standing(records: &[Value]) -> (Census, Listing) {
     let mut store = MemoryStore::default();
     let books = ingest(&mut store, &lines(records));
     assert!(books.balances(), "{books:?}");
-    pollster::block_on(store.census(None)).unwrap()
+    let (census, events) = pollster::block_on(async {
+        let census = store.census(None).await.unwrap();
+        (census, store.events().await.unwrap())
+    });
+    let recorded = Recorded {
+        events: &events,
+        facts: &census.facts,
+        resolutions: &Resolutions::new(),
+    };
+    let listing = recorded.listing(&recorded.replay(None), now());
+    (census, listing)
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alerts::occasion::{Kind, Occasion};
 use clusters::campaign::Shape;
+use clusters::lifecycle::Resolutions;
 use clusters::transition::Change;
 use input::{Layout, Limits};
 use pollster::block_on;
@@ -12,7 +13,7 @@ use records::time::EventTime;
 use serde_json::{Value, json};
 use service::config::inspect::Summaries;
 use service::ingest::{commit, fold};
-use service::inspect::story;
+use service::inspect::Recorded;
 use service::memory::MemoryStore;
 use service::ports::Store as _;
 use service::rules::Rules;
@@ -208,7 +209,13 @@ fn the_real_sessions_of_stratus_are_campaigns_in_depth_of_one_cluster_each() {
     let events = block_on(memory.events()).unwrap();
     let facts = block_on(memory.census(None)).unwrap().facts;
     let mut sessions = 0;
-    for transition in story(&events, &facts) {
+    let resolutions = Resolutions::new();
+    let recorded = Recorded {
+        events: &events,
+        facts: &facts,
+        resolutions: &resolutions,
+    };
+    for transition in recorded.replay(None).story {
         if let Change::Campaign(campaign) = transition.change {
             assert!(
                 campaign.actor.contains("role/stratus-red-team-"),

@@ -6,15 +6,16 @@ use aws::dynamodb::table::Table as _;
 use clusters::fingerprint::ClusterId;
 use clusters::journal::What;
 use clusters::keys::{Answer as KeyAnswer, KeySettings, Ledger};
+use clusters::lifecycle::Resolutions;
 use clusters::mark::Decision;
 use pollster::block_on;
 use proptest::prelude::*;
 use records::redact::sanitize;
 use records::time::{EventTime, Window};
 use serde_json::{Value, json};
-use service::inspect;
+use service::inspect::Recorded;
 use service::ports::{Dossiers, Hours, KeyAnswers, Ledgers, Marks, SentLog, Store};
-use service::widget::{Answer, Setting, answer};
+use service::widget::{Answer, Known, Setting, answer};
 use view::listing::Listing;
 
 use crate::bad_input::{HOSTILE, hostile};
@@ -41,11 +42,11 @@ mod keys {
 }
 
 /// A store that can be asked for everything.
-trait Whole: Store + Dossiers + Hours + KeyAnswers + Marks + SentLog {}
+pub trait Whole: Store + Dossiers + Hours + KeyAnswers + Marks + SentLog {}
 
 impl<S: Store + Dossiers + Hours + KeyAnswers + Marks + SentLog> Whole for S {}
 
-fn setting() -> Setting {
+pub fn setting() -> Setting {
     Setting {
         endpoint: "arn:aws:lambda:eu-central-1:111122223333:function:watch-widget".to_owned(),
         links: Links::default()
@@ -80,24 +81,23 @@ fn failure(number: u64, call: &str, hour: i64) -> Value {
 
 /// Returns what the inspection leaves that took all hours before one.
 fn listing(store: &impl Whole, until: EventTime) -> Listing {
-    let (events, census) = block_on(async {
+    let (events, census, resolutions) = block_on(async {
         let events = store.events().await.unwrap();
-        (events, store.sums(None).await.unwrap())
+        let census = store.sums(None).await.unwrap();
+        (events, census, store.resolutions().await.unwrap())
     });
-    let early = |(_, seen): &&(_, clusters::Sighting)| seen.at().is_some_and(|at| at < until);
-    let early: Vec<_> = events.iter().filter(early).cloned().collect();
-    let chronicle = inspect::chronicle(&early, &census.facts);
-    let mut listing = chronicle.map_or_else(
-        || Listing::empty(until.window()),
-        |chronicle| Listing::from(&chronicle),
-    );
-    listing.until = until.window();
-    listing
+    let recorded = Recorded {
+        events: &events,
+        facts: &census.facts,
+        resolutions: &resolutions,
+    };
+    let replayed = recorded.replay(Some(until.window()));
+    replayed.listing(until)
 }
 
 fn ask_with(store: &impl Whole, listing: &Listing, setting: &Setting, event: &Value) -> String {
-    let listing = async || Ok(listing.clone());
-    match block_on(answer(&event.to_string(), store, listing, setting)).unwrap() {
+    let known = async || Ok(Known::from(listing.clone()));
+    match block_on(answer(&event.to_string(), store, known, setting)).unwrap() {
         Answer::Html(html) => html,
         Answer::Markdown(markdown) => panic!("{markdown}"),
     }
@@ -150,12 +150,15 @@ fn the_newest_cluster_comes_first_and_a_click_opens_it(store: &mut impl Whole) {
     ];
     ingest(store, &lines(&records));
     let page = ask(store, &json!({}));
-    assert_eq!(found(&page), ["s3:PutObject Denied", "s3:GetObject Denied"]);
+    assert_eq!(
+        found(&page),
+        ["s3:PutObject AccessDenied", "s3:GetObject AccessDenied"]
+    );
     let by_count = ask(store, &click(&page, "Events"));
-    assert_eq!(found(&by_count)[0], "s3:GetObject Denied");
+    assert_eq!(found(&by_count)[0], "s3:GetObject AccessDenied");
     let turned = ask(store, &click(&by_count, "Events ▼"));
-    assert_eq!(found(&turned)[0], "s3:PutObject Denied");
-    let opened = ask(store, &click(&page, "s3:PutObject Denied"));
+    assert_eq!(found(&turned)[0], "s3:PutObject AccessDenied");
+    let opened = ask(store, &click(&page, "s3:PutObject AccessDenied"));
     assert!(texts(&opened, "ci").contains("2026-11-02 10:00"));
     let json = ask(store, &click(&opened, "JSON"));
     let pre = json.all("pre").next().unwrap().1;
@@ -182,22 +185,22 @@ fn one_finds_by_words_by_account_and_by_how_clusters_stand(store: &mut impl Whol
     for (asked, expected) in [
         (
             json!({"search": "putobject denied"}),
-            vec!["s3:PutObject Denied"],
+            vec!["s3:PutObject AccessDenied"],
         ),
         (
             json!({"search": "USER/MIA getobject"}),
-            vec!["s3:GetObject Denied"],
+            vec!["s3:GetObject AccessDenied"],
         ),
         (json!({"search": "nothing of it"}), vec![]),
         (
             json!({"account": ACCOUNT, "sort": "what"}),
-            vec!["s3:GetObject Denied", "s3:PutObject Denied"],
+            vec!["s3:GetObject AccessDenied", "s3:PutObject AccessDenied"],
         ),
         (json!({"status": "recovered"}), vec![]),
         // What was typed into the form wins over what the widget was set up with.
         (
             json!({"search": "getobject", "widgetContext": {"forms": {"all": {"search": "putobject"}}}}),
-            vec!["s3:PutObject Denied"],
+            vec!["s3:PutObject AccessDenied"],
         ),
     ] {
         assert_eq!(found(&ask(store, &asked)), expected, "{asked}");
@@ -205,7 +208,7 @@ fn one_finds_by_words_by_account_and_by_how_clusters_stand(store: &mut impl Whol
     let range = |from: i64, until: i64| json!({"start": at(from).seconds() * 1000, "end": at(until).seconds() * 1000});
     let early = json!({"widgetContext": {"timeRange": range(1, 3)}});
     let page = ask(store, &early);
-    assert_eq!(found(&page), ["s3:GetObject Denied"]);
+    assert_eq!(found(&page), ["s3:GetObject AccessDenied"]);
     assert!(texts(&page, "said").contains("2 more at other times"));
     let mut zoomed = range(0, 12);
     zoomed["zoom"] = range(8, 9);
@@ -214,7 +217,7 @@ fn one_finds_by_words_by_account_and_by_how_clusters_stand(store: &mut impl Whol
             store,
             &json!({"widgetContext": {"timeRange": zoomed}})
         )),
-        ["s3:PutObject Denied"]
+        ["s3:PutObject AccessDenied"]
     );
 }
 
@@ -239,7 +242,7 @@ fn a_page_has_twenty_five_clusters_and_leads_to_the_next(store: &mut impl Whole)
         all.extend(found(&page));
     }
     let expected: Vec<String> = (0..60)
-        .map(|number| format!("s3:{} Denied", name(number)))
+        .map(|number| format!("s3:{} AccessDenied", name(number)))
         .collect();
     assert_eq!(all, expected, "each once, in order");
     assert_eq!(
@@ -263,7 +266,10 @@ fn what_the_inspection_has_not_taken_yet_is_listed(store: &mut impl Whole) {
     assert_eq!(before.clusters.len(), 1);
     let html = ask_with(store, &before, &setting(), &json!({}));
     let page = Page::read(&html);
-    assert_eq!(found(&page), ["s3:PutObject Denied", "s3:GetObject Denied"]);
+    assert_eq!(
+        found(&page),
+        ["s3:PutObject AccessDenied", "s3:GetObject AccessDenied"]
+    );
     let events: Vec<u64> = page.numbers(page.table("list")).collect();
     assert_eq!(events, [1, 2]);
     assert!(texts(&page, "missing").is_empty());
@@ -298,7 +304,7 @@ fn page_of_a_cluster(store: &mut impl Whole) -> Page {
     }
     ingest(store, &lines(&records));
     let list = ask(store, &json!({"search": "getobject"}));
-    ask(store, &click(&list, "s3:GetObject Denied"))
+    ask(store, &click(&list, "s3:GetObject AccessDenied"))
 }
 
 fn a_cluster_says_when_its_key_was_last_used(store: &mut (impl Whole + Ledgers)) {
@@ -357,7 +363,7 @@ fn a_cluster_says_who_and_why_and_what_is_like_it(store: &mut impl Whole) {
 fn whoever_decides_is_in_the_journal_and_whoever_is_slower_changes_nothing(store: &mut impl Whole) {
     ingest(store, &lines(&[failure(1, "GetObject", 9)]));
     let list = ask(store, &json!({}));
-    let mut open = click(&list, "s3:GetObject Denied");
+    let mut open = click(&list, "s3:GetObject AccessDenied");
     let id = ClusterId::parse(open["cluster"].as_str().unwrap()).unwrap();
     let page = ask(store, &open);
     let act = |page: &Page, words: &str, forms: Value| {
@@ -508,7 +514,7 @@ fn what_is_not_understood_is_answered_with_a_sentence(store: &mut impl Whole) {
         ),
         (
             json!({"sort": "odd"}),
-            "The parameter sort is \"odd\"; it has to be one of began, last, count, state, what, account.",
+            "The parameter sort is \"odd\"; it has to be one of severity, began, last, count, state, what, account.",
         ),
         (
             json!({"page": "-1"}),
@@ -584,8 +590,8 @@ fn a_list_takes_as_many_calls_with_ten_clusters_as_with_a_thousand() {
             after.write_units - before.write_units,
         ));
     }
-    // An hour in four parts; heads; marks.
-    assert_eq!(counted, [(6, 0), (6, 0)]);
+    // An hour and what has no time, in four parts each; what was resolved; heads; marks.
+    assert_eq!(counted, [(11, 0), (11, 0)]);
 }
 
 proptest! {
@@ -608,7 +614,7 @@ proptest! {
         let mut early = listing(&store, at(cut));
         let windows: Vec<Window> = (at(cut).window().hours()..=at(40).window().hours()).map(Window::from_hours).collect();
         let hour = block_on(store.hours(&windows, &|_| None)).unwrap();
-        early.meet(&clusters::campaign::deeds(&hour.events, &hour.subjects));
+        early.meet(&clusters::campaign::deeds(&hour.events, &hour.subjects), &Resolutions::new());
         let whole = listing(&store, at(41));
         prop_assert_eq!(early.clusters.len(), whole.clusters.len());
         for (id, listed) in &whole.clusters {

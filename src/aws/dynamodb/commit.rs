@@ -8,7 +8,7 @@ use clusters::facet::Kind;
 use clusters::fingerprint::ClusterId;
 use clusters::guard::{self, Admitted, NEW_CLUSTERS_MAX, is_overflow};
 use clusters::journal::{Entry, What};
-use clusters::lifecycle::SETTLING_SECONDS;
+use clusters::lifecycle::{Event, Move, SETTLING_SECONDS, State, step};
 use clusters::manifest::{Encoded, Manifest};
 use clusters::sample::{Rank, Samples};
 use clusters::{EventId, Facts, Sighting, Tally};
@@ -18,7 +18,7 @@ use service::ports::{Batch, Committed, Late, Spent, StoreError};
 
 use crate::dynamodb::calls::together;
 use crate::dynamodb::item::{
-    CALLERS_MAX, Caller, Head, State, beginning_key, caller, head_key, late_item, learned_key,
+    CALLERS_MAX, Caller, Head, beginning_key, caller, head_key, late_item, learned_key,
     manifest_item, principal_item, principal_key, renewal_key, renewed,
 };
 use crate::dynamodb::lease::Purpose;
@@ -358,7 +358,8 @@ impl<T: Table> DynamoStore<T> {
     fn next_move(&self, cluster: ClusterId, facts: &Facts, shown: &Shown) -> Option<Write> {
         let head = &self.heads.get(&cluster)?.head;
         let key = head_key(cluster);
-        if head.state == State::Recovered && shown.last > head.watermark {
+        let comes_back = step(Some(head.state), Event::Seen).1 == Some(Move::Return);
+        if comes_back && shown.last > head.watermark {
             let (epoch, at) = (head.epoch, shown.last);
             return Some(Write::Regress { key, epoch, at });
         }
@@ -383,7 +384,7 @@ impl<T: Table> DynamoStore<T> {
         };
         match write {
             Write::Regress { .. } => {
-                head.state = State::Regressed;
+                head.state = step(Some(head.state), Event::Seen).0.unwrap_or(head.state);
                 head.epoch += 1;
             }
             Write::First { at, .. } => head.first = *at,

@@ -30,6 +30,7 @@ use std::sync::Arc;
 
 use clusters::class::Class;
 use clusters::fingerprint::{ClusterId, Identity, VERSION};
+use clusters::lifecycle::State;
 use clusters::manifest::Encoded;
 use clusters::packed::{deflate, inflate};
 use clusters::sample::Sample;
@@ -40,33 +41,6 @@ use service::ports::Late;
 use sha2::{Digest as _, Sha256};
 
 use crate::dynamodb::table::{Item, Key};
-
-/// How a cluster stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// It has been failing since lately.
-    New,
-    /// It has been failing for long.
-    Ongoing,
-    /// It was quiet for its quiet period.
-    Recovered,
-    /// It came back after it had recovered.
-    Regressed,
-}
-
-impl State {
-    const ALL: [Self; 4] = [Self::New, Self::Ongoing, Self::Recovered, Self::Regressed];
-
-    /// Returns the name that it has in the table.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Ongoing => "ongoing",
-            Self::Recovered => "recovered",
-            Self::Regressed => "regressed",
-        }
-    }
-}
 
 /// The first bytes of a hash of a caller's name.
 pub type Caller = [u8; 8];
@@ -219,7 +193,7 @@ impl Head {
         let callers = item.bytes_of("pr").unwrap_or_default();
         let head = Self {
             facts: Facts { identity, template },
-            state: State::ALL.into_iter().find(|of| of.name() == state)?,
+            state: State::from_name(state)?,
             epoch: number("ep"),
             version: number("vr"),
             first: number("ft"),

@@ -5,12 +5,13 @@
 use std::collections::BTreeMap;
 
 use clusters::fingerprint::ClusterId;
-use clusters::journal::{Entry, What};
-use clusters::mark::{Decision, Mark};
+use clusters::journal::Entry;
+use clusters::lifecycle::{Event, Move, Resolutions, step};
+use clusters::mark::Mark;
 use service::ports::{Marked, Marks, StoreError};
 
 use crate::dynamodb::calls::together;
-use crate::dynamodb::item::{Head, State, head_key};
+use crate::dynamodb::item::{Head, head_key};
 use crate::dynamodb::table::{Item, Key, Table, TableError, Write};
 use crate::dynamodb::{ATTEMPTS_MAX, DynamoStore};
 
@@ -54,6 +55,31 @@ pub fn journal_item(cluster: ClusterId, entry: &Entry, now: i64) -> Item {
         .number("ttl", now + ENTRY_SECONDS)
 }
 
+/// The partition of what people said about whether clusters are over. There are few of these, and everything that
+/// lists clusters needs all of them.
+const RESOLUTIONS: &str = "R#";
+
+/// The names of what people say about whether a cluster is over.
+const SAID: [(&str, Event); 2] = [("resolved", Event::Resolved), ("reopened", Event::Reopened)];
+
+/// Returns the item of what a person said about whether a cluster is over.
+fn resolution_item(cluster: ClusterId, at: i64, said: Event, now: i64) -> Item {
+    let names = SAID.iter().filter(|(_, of)| *of == said);
+    let name = names.map(|(name, _)| *name).next().unwrap_or_default();
+    let key = Key::new(RESOLUTIONS, format!("{cluster}#{at:010}#{name}"));
+    Item::new(key).number("ttl", now + ENTRY_SECONDS)
+}
+
+/// Reads what [`resolution_item`] made; `None` for anything else.
+fn read_resolution(item: &Item) -> Option<(ClusterId, i64, Event)> {
+    let mut parts = item.key.sk.split('#');
+    let cluster = ClusterId::parse(parts.next()?)?;
+    let at = parts.next()?.parse().ok()?;
+    let name = parts.next()?;
+    let (_, said) = SAID.iter().find(|(of, _)| *of == name)?;
+    Some((cluster, at, *said))
+}
+
 /// Reads an entry of a journal; `None` for what is none.
 pub fn read_entry(item: &Item) -> Option<Entry> {
     item.key.sk.strip_prefix(ENTRIES)?;
@@ -92,7 +118,11 @@ impl<T: Table> Marks for DynamoStore<T> {
         for _ in 0..ATTEMPTS_MAX {
             let journal = journal_item(cluster, entry, self.now.seconds());
             let mut writes = vec![replace_mark(cluster, mark, version), Write::Put(journal)];
-            writes.extend(self.move_by_hand(cluster, mark, entry).await?);
+            if let Some(said) = entry.said() {
+                let now = self.now.seconds();
+                writes.push(Write::Put(resolution_item(cluster, entry.at, said, now)));
+                writes.extend(self.move_by_hand(cluster, entry.at, said).await?);
+            }
             match self.apply(&writes).await {
                 Ok(()) => return Ok(true),
                 Err(TableError::Refused { place: 0, .. }) => return Ok(false),
@@ -122,6 +152,18 @@ impl<T: Table> Marks for DynamoStore<T> {
         Ok(entries)
     }
 
+    async fn resolutions(&self) -> Result<Resolutions, StoreError> {
+        let mut resolutions = Resolutions::new();
+        for item in self.table.query(RESOLUTIONS, "").await? {
+            let (cluster, at, said) =
+                read_resolution(&item).ok_or_else(|| StoreError::Damaged {
+                    detail: format!("item {} {} is no resolution", item.key.pk, item.key.sk),
+                })?;
+            resolutions.entry(cluster).or_default().insert((at, said));
+        }
+        Ok(resolutions)
+    }
+
     async fn note(&self, cluster: ClusterId, entries: &[Entry]) -> Result<(), StoreError> {
         let now = self.now.seconds();
         let puts = entries.iter().map(|entry| async move {
@@ -136,30 +178,26 @@ impl<T: Table> Marks for DynamoStore<T> {
 }
 
 impl<T: Table> DynamoStore<T> {
-    /// Returns what a decision does to the head: one that is resolved is closed, one that is reopened
-    /// is open again, in the same life.
+    /// Returns what it does to the head that a person says at a moment, in seconds, whether a cluster is over: one
+    /// that is resolved is closed, one that is reopened is open again, in the same episode.
     async fn move_by_hand(
         &self,
         cluster: ClusterId,
-        mark: Option<&Mark>,
-        entry: &Entry,
+        at: i64,
+        said: Event,
     ) -> Result<Option<Write>, StoreError> {
-        let resolved = mark.filter(|mark| mark.decision == Decision::Resolved);
-        if resolved.is_none() && entry.what != What::Reopened {
-            return Ok(None);
-        }
         let found = self.table.get(&[head_key(cluster)]).await?;
         let Some((_, head)) = found.first().and_then(Head::read) else {
             return Ok(None);
         };
         let (key, version) = (head_key(cluster), head.version);
-        Ok(match (resolved, head.state == State::Recovered) {
-            (Some(mark), false) => Some(Write::Recover {
+        Ok(match step(Some(head.state), said).1 {
+            Some(Move::Recover) => Some(Write::Recover {
                 key,
                 version,
-                watermark: mark.at,
+                watermark: at,
             }),
-            (None, true) => Some(Write::Reopen { key, version }),
+            Some(Move::Reopen) => Some(Write::Reopen { key, version }),
             _ => None,
         })
     }

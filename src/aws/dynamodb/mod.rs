@@ -252,6 +252,16 @@ impl<T: Table> Store for DynamoStore<T> {
         let content = read::content(&self.table, self.now).await?;
         Ok(content.sightings.events())
     }
+
+    async fn whole(&self, samples: bool) -> Result<(Census, Vec<(EventId, Sighting)>), StoreError> {
+        let content = read::content(&self.table, self.now).await?;
+        let (cases, rows) = content.sightings.rows(None);
+        let mut census = Census::of(content.facts, cases, rows);
+        if samples {
+            census.samples = content.samples;
+        }
+        Ok((census, content.sightings.events()))
+    }
 }
 
 impl From<TableError> for StoreError {

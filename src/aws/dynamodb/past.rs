@@ -8,13 +8,14 @@ use alerts::occasion::Occasion;
 use clusters::fingerprint::{ClusterId, Subject};
 use clusters::guard::is_overflow_subject;
 use clusters::journal::{Entry, What};
+use clusters::lifecycle::{Event, Move, State, step};
 use clusters::manifest::Manifest;
 use clusters::sightings::Sightings;
 use clusters::transition::{Change, Transition};
 use records::time::Window;
 use service::ports::{Hour, Hours, Late, Past, StoreError};
 
-use crate::dynamodb::item::{Head, State, head_key, late_item, late_partition, read_late};
+use crate::dynamodb::item::{Head, head_key, late_item, late_partition, read_late};
 use crate::dynamodb::mark::journal_item;
 use crate::dynamodb::message::told_item;
 use crate::dynamodb::table::{Item, Table, TableError, Write};
@@ -29,9 +30,27 @@ impl<T: Table> Hours for DynamoStore<T> {
         window: Window,
         known: &dyn Fn(ClusterId) -> Option<Arc<Subject>>,
     ) -> Result<Hour, StoreError> {
+        self.read(Some(window), known).await
+    }
+
+    async fn undated(
+        &self,
+        known: &dyn Fn(ClusterId) -> Option<Arc<Subject>>,
+    ) -> Result<Hour, StoreError> {
+        self.read(None, known).await
+    }
+}
+
+impl<T: Table> DynamoStore<T> {
+    /// Reads the events of an hour, or those without a time.
+    async fn read(
+        &self,
+        window: Option<Window>,
+        known: &dyn Fn(ClusterId) -> Option<Arc<Subject>>,
+    ) -> Result<Hour, StoreError> {
         let mut manifests = Vec::new();
         let mut hour = Hour::default();
-        for manifest in read::hour(&self.table, Some(window)).await? {
+        for manifest in read::hour(&self.table, window).await? {
             match manifest {
                 Ok(manifest) => manifests.push(manifest),
                 Err(error) => hour.damaged.push(error.to_string()),
@@ -173,11 +192,17 @@ impl<T: Table> DynamoStore<T> {
 /// Returns what moves a head, and the life that this belongs to.
 fn next_move(cluster: ClusterId, head: &Head, transition: &Transition) -> Option<(Write, i64)> {
     let (key, at) = (head_key(cluster), transition.at.seconds());
-    match transition.change {
+    let event = match transition.change {
+        Change::Recovered { .. } => Event::Quiet,
+        Change::Regressed { .. } => Event::Seen,
+        _ => return None,
+    };
+    let is_late = at <= head.watermark;
+    match step(Some(head.state), event).1 {
         // One that came back since has ended then already: a run that broke off said so, and this one
         // takes the hour again.
-        Change::Recovered { .. } if head.state == State::Regressed && at <= head.watermark => None,
-        Change::Recovered { .. } if head.state != State::Recovered => {
+        Some(Move::Recover) if head.state == State::Regressed && is_late => None,
+        Some(Move::Recover) => {
             let recover = Write::Recover {
                 key,
                 version: head.version,
@@ -185,7 +210,7 @@ fn next_move(cluster: ClusterId, head: &Head, transition: &Transition) -> Option
             };
             Some((recover, head.epoch))
         }
-        Change::Regressed { .. } if head.state == State::Recovered && head.watermark < at => {
+        Some(Move::Return) if !is_late => {
             let regress = Write::Regress {
                 key,
                 epoch: head.epoch,

@@ -21,9 +21,9 @@ use aws_sdk_dynamodb::types::{
     ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
     Update,
 };
+use clusters::lifecycle::State;
 use service::ports::Spent;
 
-use crate::dynamodb::item::State;
 use crate::dynamodb::table::{Item, Key, Table, TableError, Value, Write};
 
 /// A table in DynamoDB.

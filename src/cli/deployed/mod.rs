@@ -33,15 +33,16 @@ impl TableArguments {
 
     /// Opens the table.
     pub fn open(&self) -> anyhow::Result<Opened> {
+        // Before anybody is asked for credentials.
+        if !self.is_given() {
+            bail!("name a table with --table, or a stack with --stack, or a file with --db");
+        }
         let runtime = runtime()?;
         let (config, table) = runtime.block_on(async {
             let config = session::config().await?;
             let table = match (&self.table, &self.stack) {
-                (Some(table), _) => table.clone(),
                 (None, Some(stack)) => table_of(&config, stack).await?,
-                (None, None) => {
-                    bail!("name a table with --table, or a stack with --stack, or a file with --db")
-                }
+                (table, _) => table.clone().unwrap_or_default(),
             };
             anyhow::Ok((config, table))
         })?;

@@ -15,9 +15,11 @@ use clusters::keys::{DORMANT_DAYS, KeySettings};
 use pollster::block_on;
 use records::time::{EventTime, Window};
 use serde_json::json;
-use service::inspect;
-use service::ports::{Store, StoreError};
-use service::widget::{self, Answer, Setting};
+use service::inspect::Recorded;
+#[cfg(feature = "aws")]
+use service::inspect::run::over;
+use service::ports::{Marks, Store, StoreError};
+use service::widget::{self, Answer, Known, Setting};
 use view::listing::Listing;
 
 use crate::kept::{Kept, KeptArguments, Place};
@@ -40,7 +42,7 @@ pub struct Function {
 
 /// A list, and what it was made of.
 struct Made {
-    listing: Listing,
+    known: Known,
     at: Instant,
     print: Print,
 }
@@ -56,15 +58,19 @@ impl Function {
             path: arguments.db.clone(),
             made: None,
         };
-        function.listing()?;
+        function.known()?;
         Ok(function)
     }
 
     /// Says what is looked at, and from when until when it has events, as JSON.
     pub fn about(&mut self) -> anyhow::Result<String> {
         let is_file = self.path.is_some();
-        let listing = self.listing()?;
-        let first = listing.clusters.values().map(|listed| listed.first).min();
+        let listing = &self.known()?.listing;
+        let first = listing
+            .clusters
+            .values()
+            .filter_map(|listed| listed.first)
+            .min();
         let millis = |at: EventTime| at.seconds() * 1000;
         let as_of = if is_file { ended(listing) } else { now() };
         let about = json!({
@@ -79,20 +85,18 @@ impl Function {
 
     /// Answers an event as the function would: HTML is a text, Markdown an object.
     pub fn answer(&mut self, event: &str) -> anyhow::Result<String> {
-        let listing = self.listing()?.clone();
+        let known = self.known()?.clone();
         let now = now();
-        let as_of = self.path.as_ref().map_or(now, |_| ended(&listing));
-        let setting = setting(&listing, as_of, now);
-        let listing = async || Ok(listing);
+        let as_of = self.path.as_ref().map_or(now, |_| ended(&known.listing));
+        let setting = setting(&known.listing, as_of, now);
+        let known = async || Ok(known);
         let answered = match &mut self.kept.place {
-            Place::File(store) => {
-                block_on(widget::answer(event, store.as_ref(), listing, &setting))
-            }
+            Place::File(store) => block_on(widget::answer(event, store.as_ref(), known, &setting)),
             #[cfg(feature = "aws")]
             Place::Table(opened) => {
                 let _runtime = opened.runtime.enter();
                 opened.store.set_now(now);
-                block_on(widget::answer(event, &opened.store, listing, &setting))
+                block_on(widget::answer(event, &opened.store, known, &setting))
             }
         };
         let answer = answered.unwrap_or_else(|failure| {
@@ -107,7 +111,7 @@ impl Function {
     }
 
     /// Returns the list, made anew if it is time to.
-    fn listing(&mut self) -> anyhow::Result<&Listing> {
+    fn known(&mut self) -> anyhow::Result<&Known> {
         // What is written while it is made shows the next time.
         let print = self.path.as_deref().map(print).unwrap_or_default();
         let is_good = |made: &Made| match self.path {
@@ -117,47 +121,44 @@ impl Function {
         let made = match self.made.take().filter(is_good) {
             Some(made) => made,
             None => Made {
-                listing: self.list().with_context(|| self.kept.name.clone())?,
+                known: self.list().with_context(|| self.kept.name.clone())?,
                 at: Instant::now(),
                 print,
             },
         };
-        Ok(&self.made.insert(made).listing)
+        Ok(&self.made.insert(made).known)
     }
 
-    fn list(&mut self) -> Result<Listing, StoreError> {
+    fn list(&mut self) -> Result<Known, StoreError> {
         let now = now();
         match &mut self.kept.place {
-            Place::File(store) => {
-                let listed = block_on(list(store.as_ref(), None))?;
-                Ok(listed.unwrap_or_else(|| Listing::empty(now.window())))
-            }
+            Place::File(store) => block_on(list(store.as_ref(), None)),
             #[cfg(feature = "aws")]
             Place::Table(opened) => {
                 let _runtime = opened.runtime.enter();
                 opened.store.set_now(now);
-                let listed = block_on(list(&opened.store, Some(now.window())))?;
-                Ok(listed.unwrap_or_else(|| Listing::empty(now.window())))
+                block_on(list(&opened.store, Some(over(now))))
             }
         }
     }
 }
 
-/// Lists the clusters of a store, as an inspection does that has taken all hours before one: where it
-/// is not given, all there are. `None` where there are no events.
-async fn list(store: &impl Store, until: Option<Window>) -> Result<Option<Listing>, StoreError> {
-    let mut events = store.events().await?;
-    let is_over = |at: EventTime| until.is_none_or(|until| at.window() < until);
-    events.retain(|(_, seen)| seen.at().is_none_or(is_over));
-    let facts = store.sums(None).await?.facts;
-    let mut chronicle = inspect::chronicle(&events, &facts);
-    if let (Some(chronicle), Some(until)) = (&mut chronicle, until)
-        && chronicle.next() < until
-    {
-        // Nothing failed since; what is quiet for long enough has recovered.
-        chronicle.turn(until.plus(-1), &[]);
+/// Lists the clusters of a store as an inspection leaves them, and what it would have noted: of a table up to the hours
+/// that are not over, of a file all there are. What came since is added by whoever answers.
+async fn list(store: &(impl Store + Marks), until: Option<Window>) -> Result<Known, StoreError> {
+    let (census, events) = store.whole(false).await?;
+    let recorded = Recorded {
+        events: &events,
+        facts: &census.facts,
+        resolutions: &store.resolutions().await?,
+    };
+    let replayed = recorded.replay(until);
+    let mut known = Known::from(replayed.listing(now()));
+    // A table has been noted in already.
+    if until.is_none() {
+        known.note(&replayed.story);
     }
-    Ok(chronicle.as_ref().map(Listing::from))
+    Ok(known)
 }
 
 /// Returns when the last hour of a file's events was over: the time at which one looks at it.

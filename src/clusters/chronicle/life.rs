@@ -1,6 +1,6 @@
 //! The life of a cluster: when it began, recovered and came back, who it met, and how often it fails.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use records::time::{EventTime, Window};
@@ -9,10 +9,13 @@ use sha2::{Digest as _, Sha256};
 
 use crate::campaign::Deed;
 use crate::chronicle::baseline::Baseline;
+use crate::circumstance::{Circumstance, Circumstances, shown_code};
 use crate::escalation::Escalation;
 use crate::facet::Kind;
 use crate::fingerprint::Subject;
-use crate::lifecycle::{NEW_SECONDS, SETTLING_SECONDS, quiet_period_seconds};
+use crate::lifecycle::{
+    Event, Move, NEW_SECONDS, SETTLING_SECONDS, State, Status, quiet_period_seconds, step,
+};
 use crate::transition::Change;
 
 /// A cluster that came back after a pause is taken to have pauses: it recovers only after so many times
@@ -47,10 +50,12 @@ pub struct Life {
     pub count: u64,
     /// Events of all lives.
     pub total: u64,
+    /// How it stands; `None` before its first event was taken.
+    pub state: Option<State>,
     /// Since when it counts as recovered.
     pub recovered: Option<EventTime>,
-    /// Whether it is open for a day or more.
-    pub is_ongoing: bool,
+    /// When a person said last that it is not over; it has to be quiet from then on.
+    reopened: Option<EventTime>,
     /// Whether nobody was told that this life began, as a campaign tells it.
     pub is_untold: bool,
     /// Its escalation, if one stands.
@@ -63,6 +68,10 @@ pub struct Life {
     /// When each caller came first, by a hash of its name.
     callers: BTreeMap<u64, EventTime>,
     baseline: Baseline,
+    /// What a severity is computed from, of all events.
+    pub circumstances: Circumstances,
+    /// The ways in which the service spelled the error code.
+    codes: BTreeSet<String>,
 }
 
 /// What an hour of a cluster says, in the order of time; at least one deed.
@@ -80,8 +89,9 @@ impl Life {
             last: deed.at,
             count: 0,
             total: 0,
+            state: None,
             recovered: None,
-            is_ongoing: false,
+            reopened: None,
             is_untold: false,
             escalation: None,
             hours: VecDeque::new(),
@@ -89,7 +99,26 @@ impl Life {
             blind_hours: 0,
             callers: BTreeMap::new(),
             baseline: Baseline::new(deed.at.window()),
+            circumstances: Circumstances::new(),
+            codes: BTreeSet::new(),
         }
+    }
+
+    /// Returns how it stands, as everything shows it.
+    pub fn status(&self) -> Status {
+        Status::of(self.state, self.escalation.is_some())
+    }
+
+    /// Returns the error code as the service spelled it.
+    pub fn code(&self) -> Option<&str> {
+        shown_code(self.codes.iter().map(String::as_str))
+    }
+
+    /// Takes a step; returns what that changes.
+    fn step_to(&mut self, event: Event) -> Option<Move> {
+        let (state, change) = step(self.state, event);
+        self.state = state;
+        change
     }
 
     /// Returns how often it failed in the hours from one on.
@@ -105,7 +134,7 @@ impl Life {
 
     /// Tells whether it fails, or did lately.
     pub fn is_open(&self) -> bool {
-        self.recovered.is_none()
+        self.state.is_some_and(State::is_open)
     }
 
     /// Returns when the caller of a deed met the cluster first, if it is known to have.
@@ -131,12 +160,13 @@ impl Life {
         let (Some(first), Some(last)) = (deeds.first(), deeds.last()) else {
             return told;
         };
-        if self.total == 0 {
-            told.push((first.at, Change::New));
-        } else if self.recovered.is_some() {
-            told.push((first.at, self.come_back(first.at)));
+        match self.step_to(Event::Seen) {
+            Some(Move::Begin) => told.push((first.at, Change::New)),
+            Some(Move::Return) => told.push((first.at, self.come_back(first.at))),
+            _ => {}
         }
         for deed in deeds {
+            self.look_at(deed);
             let Some(principal) = deed.case.facets.get(Kind::Principal) else {
                 continue;
             };
@@ -161,9 +191,32 @@ impl Life {
         self.began = at;
         self.count = 0;
         self.recovered = None;
-        self.is_ongoing = false;
         self.is_untold = false;
         Change::Regressed { quiet_seconds }
+    }
+
+    /// Takes what a deed says of its circumstances, however often it does.
+    fn look_at(&mut self, deed: &Deed) {
+        let facets = &deed.case.facets;
+        let circumstance = Circumstance::of(&self.subject.account_id, |kind| facets.get(kind));
+        self.circumstances.insert(circumstance);
+        if let Some(code) = facets.get(Kind::ErrorCode)
+            && !self.codes.contains(code)
+        {
+            self.codes.insert(code.to_owned());
+        }
+    }
+
+    /// Takes what a person said at a moment: that it is over, or that it is not.
+    pub fn decide(&mut self, at: EventTime, said: Event) {
+        match self.step_to(said) {
+            Some(Move::Recover) => self.recovered = Some(at),
+            Some(Move::Reopen) => {
+                self.recovered = None;
+                self.reopened = Some(at);
+            }
+            _ => {}
+        }
     }
 
     /// Adds a caller; tells whether it is a new one.
@@ -183,7 +236,10 @@ impl Life {
     fn add(&mut self, window: Window, count: u64) {
         self.count += count;
         self.total += count;
-        self.hours.push_back((window, count));
+        match self.hours.back_mut().filter(|(of, _)| *of == window) {
+            Some((_, known)) => *known += count,
+            None => self.hours.push_back((window, count)),
+        }
         while self
             .hours
             .front()
@@ -217,12 +273,13 @@ impl Life {
         if !self.is_open() {
             return told;
         }
-        if !self.is_ongoing && at.seconds_since(self.began) >= NEW_SECONDS {
-            self.is_ongoing = true;
+        if at.seconds_since(self.began) >= NEW_SECONDS && self.step_to(Event::DayOver).is_some() {
             told.push(Change::Ongoing);
         }
         let blind = (blind_hours - self.blind_hours) * 3600;
-        if at.seconds_since(self.last) - blind >= self.quiet_seconds {
+        let last = self.reopened.map_or(self.last, |of| of.max(self.last));
+        let is_quiet = at.seconds_since(last) - blind >= self.quiet_seconds;
+        if is_quiet && self.step_to(Event::Quiet).is_some() {
             self.recovered = Some(at);
             told.push(Change::Recovered {
                 began: self.began,
@@ -240,8 +297,11 @@ impl Life {
         let (first, last) = (deeds.first()?, deeds.last()?);
         let later = deeds
             .iter()
-            .find(|deed| self.recovered.is_some_and(|of| deed.at > of));
-        let change = later.map(|deed| (deed.at, self.come_back(deed.at)));
+            .find(|deed| self.recovered.is_none_or(|of| deed.at > of));
+        let change = later.and_then(|deed| match self.step_to(Event::Seen)? {
+            Move::Return => Some((deed.at, self.come_back(deed.at))),
+            _ => None,
+        });
         let window = first.at.window();
         let place = self.hours.partition_point(|(of, _)| *of < window);
         let before = match self.hours.get_mut(place).filter(|(of, _)| *of == window) {
@@ -259,6 +319,7 @@ impl Life {
             self.count += more;
         }
         for deed in deeds {
+            self.look_at(deed);
             if let Some(principal) = deed.case.facets.get(Kind::Principal) {
                 self.is_met(principal, deed.at);
             }

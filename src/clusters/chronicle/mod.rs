@@ -23,6 +23,7 @@ pub use crate::chronicle::rhythm::Rhythm;
 use crate::chronicle::storms::Storms;
 use crate::facet::Kind;
 use crate::fingerprint::ClusterId;
+use crate::lifecycle::{Event, Resolutions};
 use crate::packed::{pack, unpack};
 use crate::transition::{Change, Transition};
 
@@ -31,7 +32,7 @@ use crate::transition::{Change, Transition};
 const STILL_HOURS: i64 = 15 * 24;
 
 /// The version of the encoding. Another one is made anew from the manifests.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// How long a chronicle may be as it is read, in bytes.
 const BYTES_MAX: u64 = 256 << 20;
@@ -49,6 +50,9 @@ pub struct Chronicle {
     /// All accounts.
     accounts: BTreeMap<String, Rhythm>,
     storms: Storms,
+    /// What people decided, as a store has it; it is not kept with it.
+    #[serde(skip)]
+    resolutions: Resolutions,
 }
 
 /// Why bytes are no chronicle: it has to be made anew.
@@ -68,6 +72,15 @@ impl Chronicle {
             lives: BTreeMap::new(),
             accounts: BTreeMap::new(),
             storms: Storms::default(),
+            resolutions: Resolutions::new(),
+        }
+    }
+
+    /// Takes what people said of clusters in the hours that are to be taken: which are over, and which are not.
+    pub fn with_resolutions(self, resolutions: Resolutions) -> Self {
+        Self {
+            resolutions,
+            ..self
         }
     }
 
@@ -123,9 +136,20 @@ impl Chronicle {
             for rhythm in self.accounts.values_mut().filter(|of| of.is_blind()) {
                 rhythm.miss(until.plus(-1), hours);
             }
+            self.decide((self.next, until));
             self.next = until;
         }
         told
+    }
+
+    /// Takes what people said in hours without events, from one to before another.
+    fn decide(&mut self, hours: (Window, Window)) {
+        for (cluster, said) in said_within(&self.resolutions, hours) {
+            if let Some(life) = self.lives.get_mut(&cluster) {
+                said.into_iter()
+                    .for_each(|(at, said)| life.decide(at, said));
+            }
+        }
     }
 
     /// Takes an hour with all its deeds, in the order of time; hours between have none.
@@ -138,7 +162,7 @@ impl Chronicle {
         self.next = window.plus(1);
         let from = told.len();
         self.meet_accounts(window, deeds, &mut told);
-        self.meet_clusters(deeds, &mut told);
+        self.meet_clusters(window, deeds, &mut told);
         let lives = &self.lives;
         let is_first = |deed: &Deed| {
             let life = lives.get(&deed.case.cluster);
@@ -217,15 +241,31 @@ impl Chronicle {
         }
     }
 
-    fn meet_clusters(&mut self, deeds: &[Deed], told: &mut Vec<Transition>) {
+    fn meet_clusters(&mut self, window: Window, deeds: &[Deed], told: &mut Vec<Transition>) {
+        let mut said = said_within(&self.resolutions, (window, window.plus(1)));
         for (cluster, deeds) in grouped(deeds, |deed| deed.case.cluster) {
             let life = self.lives.entry(cluster);
             let life = life.or_insert_with(|| Life::new(deeds[0]));
             let account = self.accounts.get(&life.subject.account_id);
             let blind_hours = account.map_or(0, |rhythm| rhythm.blind_hours);
-            let changes = life.meet(&deeds, blind_hours);
-            let transition = |(at, change)| of_cluster(cluster, life, at, change);
-            told.extend(changes.into_iter().map(transition));
+            let mut meet = |life: &mut Life, deeds: &[&Deed]| {
+                let changes = life.meet(deeds, blind_hours).into_iter();
+                told.extend(changes.map(|(at, change)| of_cluster(cluster, life, at, change)));
+            };
+            let mut rest = &deeds[..];
+            for (at, said) in said.remove(&cluster).unwrap_or_default() {
+                let (before, after) = rest.split_at(rest.partition_point(|deed| deed.at <= at));
+                meet(life, before);
+                life.decide(at, said);
+                rest = after;
+            }
+            meet(life, rest);
+        }
+        for (cluster, said) in said {
+            if let Some(life) = self.lives.get_mut(&cluster) {
+                said.into_iter()
+                    .for_each(|(at, said)| life.decide(at, said));
+            }
         }
     }
 
@@ -300,6 +340,22 @@ impl Chronicle {
         }
         Ok(chronicle)
     }
+}
+
+/// Returns what people said of clusters in hours, from one to before another, in the order of time.
+fn said_within(
+    resolutions: &Resolutions,
+    (from, until): (Window, Window),
+) -> BTreeMap<ClusterId, Vec<(EventTime, Event)>> {
+    let is_within = |at: EventTime| (from..until).contains(&at.window());
+    let said = resolutions.iter().map(|(cluster, all)| {
+        let all = all.iter().filter_map(|(at, said)| {
+            let at = EventTime::from_seconds(*at)?;
+            is_within(at).then_some((at, *said))
+        });
+        (*cluster, all.collect::<Vec<_>>())
+    });
+    said.filter(|(_, said)| !said.is_empty()).collect()
 }
 
 fn caller(deed: &Deed) -> Option<&str> {

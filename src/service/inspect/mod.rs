@@ -11,51 +11,96 @@ pub mod telling;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use clusters::campaign::deeds;
+use clusters::campaign::{Deed, Subjects, deeds};
 use clusters::chronicle::Chronicle;
 use clusters::fingerprint::{ClusterId, Subject};
+use clusters::lifecycle::Resolutions;
 use clusters::transition::Transition;
 use clusters::{EventId, Facts, Sighting};
+use records::time::{EventTime, Window};
+use view::listing::Listing;
 
-/// Tells everything that happened to events, in order, up to the end of the latest hour.
-///
-/// Events without a usable time have no place in it; neither has an event whose cluster is not among
-/// the facts.
-pub fn story(
-    events: &[(EventId, Sighting)],
-    facts: &BTreeMap<ClusterId, Arc<Facts>>,
-) -> Vec<Transition> {
-    let (mut told, _) = followed(events, facts);
-    Transition::sort(&mut told);
-    told
+/// All that a store has of what happened.
+#[derive(Debug, Clone, Copy)]
+pub struct Recorded<'a> {
+    /// All events, each once.
+    pub events: &'a [(EventId, Sighting)],
+    /// What their clusters are. An event whose cluster is not among them is left out.
+    pub facts: &'a BTreeMap<ClusterId, Arc<Facts>>,
+    /// What people said about whether clusters are over.
+    pub resolutions: &'a Resolutions,
 }
 
-/// Returns what is known of all clusters after the latest hour of events; `None` where there are none
-/// with a time.
-pub fn chronicle(
-    events: &[(EventId, Sighting)],
-    facts: &BTreeMap<ClusterId, Arc<Facts>>,
-) -> Option<Chronicle> {
-    followed(events, facts).1
+/// What the same hours come to, whoever takes them: the functions of a stack one after the other, or a command at once.
+#[derive(Debug, Default)]
+pub struct Replayed {
+    /// Everything that happened, in order.
+    pub story: Vec<Transition>,
+    /// What is known after the last hour; `None` where no event has a time.
+    pub chronicle: Option<Chronicle>,
+    /// Events after the last hour that was taken, in the order of time.
+    rest: Vec<Deed>,
 }
 
-fn followed(
-    events: &[(EventId, Sighting)],
-    facts: &BTreeMap<ClusterId, Arc<Facts>>,
-) -> (Vec<Transition>, Option<Chronicle>) {
-    let subject = |(id, facts): (&ClusterId, &Arc<Facts>)| {
-        let subject = Subject::from(&facts.identity);
-        (*id, Arc::new(subject))
-    };
-    let deeds = deeds(events, &facts.iter().map(subject).collect());
-    let mut told = Vec::new();
-    let mut chronicle: Option<Chronicle> = None;
-    for hour in deeds.chunk_by(|one, other| one.at.window() == other.at.window()) {
-        let window = hour[0].at.window();
-        let chronicle = chronicle.get_or_insert_with(|| Chronicle::new(window));
-        told.extend(chronicle.turn(window, hour));
+impl Recorded<'_> {
+    fn subjects(&self) -> Subjects {
+        let subject = |(id, facts): (&ClusterId, &Arc<Facts>)| {
+            let subject = Subject::from(&facts.identity);
+            (*id, Arc::new(subject))
+        };
+        self.facts.iter().map(subject).collect()
     }
-    (told, chronicle)
+
+    /// Takes all hours with events in their order, as the inspection does: those before `until`, or, where that is not
+    /// given, all up to the last event.
+    pub fn replay(&self, until: Option<Window>) -> Replayed {
+        let subjects = self.subjects();
+        let timed = self.events.iter();
+        let timed = timed.filter_map(|event| Some((event.1.at()?, event)));
+        let mut timed: Vec<(EventTime, &(EventId, Sighting))> = timed.collect();
+        timed.sort_unstable_by_key(|(at, (id, _))| (*at, *id));
+        let is_taken = |(at, _): &(EventTime, _)| until.is_none_or(|until| at.window() < until);
+        let (taken, rest) = timed.split_at(timed.partition_point(is_taken));
+        let mut replayed = Replayed {
+            rest: deeds(rest.iter().map(|(_, event)| *event), &subjects),
+            ..Replayed::default()
+        };
+        // An hour at a time: what is needed of an event to replay it is more than the event.
+        for hour in taken.chunk_by(|(one, _), (other, _)| one.window() == other.window()) {
+            let window = hour[0].0.window();
+            let new = || Chronicle::new(window).with_resolutions(self.resolutions.clone());
+            let chronicle = replayed.chronicle.get_or_insert_with(new);
+            let deeds = deeds(hour.iter().map(|(_, event)| *event), &subjects);
+            replayed.story.extend(chronicle.turn(window, &deeds));
+        }
+        if let (Some(chronicle), Some(until)) = (&mut replayed.chronicle, until) {
+            // Nothing failed since; what is quiet for long enough has recovered.
+            replayed.story.extend(chronicle.pass(until));
+        }
+        Transition::sort(&mut replayed.story);
+        replayed
+    }
+
+    /// Lists all clusters as they stand: by the hours before `until` as the inspection leaves them, by what came later,
+    /// and by events without a time. Where `until` is not given, all hours are taken up to the last event. `now` is
+    /// where a list without any hour begins.
+    pub fn listing(&self, replayed: &Replayed, now: EventTime) -> Listing {
+        let mut listing = replayed.listing(now);
+        listing.meet(&replayed.rest, self.resolutions);
+        let subjects = self.subjects();
+        let undated = self.events.iter().map(|(_, seen)| seen);
+        let undated = undated.filter(|seen| seen.at().is_none());
+        listing.meet_undated(undated, |cluster| subjects.get(&cluster).cloned());
+        listing
+    }
+}
+
+impl Replayed {
+    /// Lists clusters as the inspection leaves them: by the hours that were taken.
+    pub fn listing(&self, now: EventTime) -> Listing {
+        let chronicle = self.chronicle.as_ref();
+        chronicle.map_or_else(|| Listing::empty(now.window()), Listing::from)
+    }
 }
 
 #[cfg(test)]
@@ -64,13 +109,11 @@ mod tests {
 
     use alerts::occasion::Occasion;
     use clusters::Case;
-    use clusters::campaign::Deed;
     use clusters::class::Class;
     use clusters::facet::{Facets, Kind as Facet};
     use clusters::fingerprint::Identity;
     use clusters::transition::Change;
     use proptest::prelude::*;
-    use records::time::EventTime;
 
     use super::telling::occasion;
     use super::*;
@@ -135,7 +178,12 @@ mod tests {
             drawn in prop::collection::vec((0..4_u8, 0..1500_u16, 0..3600_u16, 0..12_u8), 1..120),
         ) {
             let (mut events, facts) = events(&drawn);
-            let told = story(&events, &facts);
+            let resolutions = Resolutions::new();
+            let story = |events: &[(EventId, Sighting)]| {
+                let recorded = Recorded { events, facts: &facts, resolutions: &resolutions };
+                recorded.replay(None).story
+            };
+            let told = story(&events);
             let mut lives: BTreeMap<ClusterId, (i64, bool)> = BTreeMap::new();
             for transition in &told {
                 let Some(cluster) = transition.cluster else { continue };
@@ -157,7 +205,7 @@ mod tests {
             let ids: BTreeSet<_> = occasions.iter().map(Occasion::id).collect();
             prop_assert_eq!(ids.len(), occasions.len());
             events.reverse();
-            prop_assert_eq!(&story(&events, &facts), &told);
+            prop_assert_eq!(&story(&events), &told);
             let subject = |(id, facts): (&ClusterId, &Arc<Facts>)| (*id, Arc::new(Subject::from(&facts.identity)));
             let subjects = facts.iter().map(subject).collect();
             prop_assert_eq!(&in_sittings(&deeds(&events, &subjects)), &told);

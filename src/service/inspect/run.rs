@@ -12,6 +12,7 @@ use clusters::campaign::{Deed, deeds};
 use clusters::chronicle::{Chronicle, HOURS_MAX, Rhythm};
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{Answer, KeySettings};
+use clusters::lifecycle::Resolutions;
 use clusters::report::Inspection;
 use clusters::summary::Summary;
 use clusters::transition::{Change, Transition};
@@ -111,6 +112,8 @@ struct Run<'a, S, B, K, C> {
     /// Whether anything is told by now.
     is_telling: bool,
     chronicle: Chronicle,
+    /// What people said about whether clusters are over.
+    resolutions: Resolutions,
     /// The next hour as it was written down.
     kept: Window,
     inspected: Inspected,
@@ -137,6 +140,8 @@ where
     let store = &*store;
     let now = now(clock);
     let (chronicle, anew) = open(bucket, now, plan).await?;
+    let resolutions = store.resolutions().await?;
+    let chronicle = chronicle.with_resolutions(resolutions.clone());
     let patience = plan.deadline.saturating_sub(clock.millis());
     let patience = patience.clamp(0, PATIENCE_MILLIS);
     let mut run = Run {
@@ -149,6 +154,7 @@ where
         is_telling,
         kept: chronicle.next(),
         chronicle,
+        resolutions,
         inspected: Inspected {
             anew,
             ..Inspected::default()
@@ -184,7 +190,7 @@ pub(super) fn now(clock: &impl Clock) -> EventTime {
 }
 
 /// Returns the first hour that is not over yet, or may have more to come.
-pub(super) fn over(now: EventTime) -> Window {
+pub fn over(now: EventTime) -> Window {
     let settled = EventTime::from_seconds(now.seconds() - GRACE_SECONDS);
     settled.unwrap_or(now).window()
 }
@@ -272,7 +278,8 @@ where
         late.retain(|late| late.window < next);
         if late.iter().any(|late| late.window < next.plus(-HOURS_MAX)) {
             // How much of such an hour was counted before is not remembered.
-            self.chronicle = anew(now(self.clock), self.plan);
+            let resolutions = self.resolutions.clone();
+            self.chronicle = anew(now(self.clock), self.plan).with_resolutions(resolutions);
             let why = "events came late for an hour long ago";
             self.inspected.anew = Some(why.to_owned());
             return Ok(late);

@@ -14,20 +14,20 @@ use crate::widget::{Desk, Now};
 
 impl<S: Dossiers + Hours + KeyAnswers + Marks + SentLog> Desk<'_, S> {
     /// Decides, and returns the page of the cluster with what came of that.
-    pub async fn decide(&self, deciding: &Deciding, now: Now) -> Result<String, StoreError> {
+    pub async fn decide(&self, deciding: &Deciding, mut now: Now) -> Result<String, StoreError> {
         let cluster = deciding.cluster;
         if self.store.dossiers(&[cluster]).await?.is_empty() {
             return Ok(self.unknown(cluster));
         }
         let notice = match self.setting.decides {
-            true => self.set(deciding, &now).await?,
+            true => self.set(deciding, &mut now).await?,
             false => "Nothing can be decided at this dashboard.".to_owned(),
         };
         self.open(cluster, now, Some(&notice)).await
     }
 
     /// Sets the mark, if nobody has changed it since the person saw it, and says what came of it.
-    async fn set(&self, deciding: &Deciding, now: &Now) -> Result<String, StoreError> {
+    async fn set(&self, deciding: &Deciding, now: &mut Now) -> Result<String, StoreError> {
         let (store, cluster) = (self.store, deciding.cluster);
         let Marked { mark: known, .. } = store.mark(cluster).await?;
         let noted = journal::epoch(&store.journal(cluster).await?);
@@ -51,7 +51,11 @@ impl<S: Dossiers + Hours + KeyAnswers + Marks + SentLog> Desk<'_, S> {
             },
         };
         let is_set = store.set_mark(cluster, mark.as_ref(), deciding.version, &entry);
-        Ok(match (is_set.await?, mark) {
+        let is_set = is_set.await?;
+        if let Some(said) = entry.said().filter(|_| is_set) {
+            now.listing.decide(cluster, at, said);
+        }
+        Ok(match (is_set, mark) {
             (false, _) => {
                 "Somebody else has decided something meanwhile. Nothing was changed; this is how \
                            it stands."

@@ -1,5 +1,6 @@
 //! One cluster in full: what its items say, and the events of the hours in which it failed.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use alerts::outbox::Sent;
 use clusters::campaign::{Deed, deeds};
 use clusters::class::Class;
 use clusters::facet::Kind;
-use clusters::fingerprint::ClusterId;
+use clusters::fingerprint::{ClusterId, Subject};
 use clusters::journal::{self, Entry, Fault};
 use clusters::keys::KeyReport;
 use clusters::related::related;
@@ -39,6 +40,21 @@ pub struct File {
     keys: Vec<KeyReport>,
 }
 
+impl File {
+    /// Returns what the list says of the cluster.
+    fn listed<'n>(&self, now: &'n Now) -> Cow<'n, Listed> {
+        let listed = now
+            .listing
+            .clusters
+            .get(&self.cluster.id)
+            .map(Cow::Borrowed);
+        listed.unwrap_or_else(|| {
+            let subject = Arc::new(Subject::from(&self.cluster.facts.identity));
+            Cow::Owned(Listed::expired(subject, self.dossier.first_seen))
+        })
+    }
+}
+
 impl<S: Dossiers + Hours + KeyAnswers + Marks + SentLog> Desk<'_, S> {
     /// Returns the page of a cluster, with what has just come of what somebody did.
     pub async fn open(
@@ -50,16 +66,16 @@ impl<S: Dossiers + Hours + KeyAnswers + Marks + SentLog> Desk<'_, S> {
         let Some(file) = self.file(cluster, &now).await? else {
             return Ok(self.unknown(cluster));
         };
-        let listed = now.listing.clusters.get(&cluster);
+        let listed = file.listed(&now);
         let mutes: Vec<&str> = MUTES.iter().map(|(name, _)| *name).collect();
         let mark = file.marked.mark.as_ref();
         let page = Page {
             frame: self.frame(),
             cluster: &file.cluster,
-            listed,
+            listed: &listed,
             first_seen: file.dossier.first_seen,
             hours: &file.hours,
-            marking: mark.map(|mark| self.marking(mark, listed)),
+            marking: mark.map(|mark| self.marking(mark, &listed)),
             version: file.marked.version,
             faults: &file.faults,
             entries: &file.entries,
@@ -78,11 +94,10 @@ impl<S: Dossiers + Hours + KeyAnswers + Marks + SentLog> Desk<'_, S> {
         let Some(file) = self.file(cluster, &now).await? else {
             return Ok(self.unknown(cluster));
         };
-        let listed = now.listing.clusters.get(&cluster);
-        let state = listed.map_or("recovered", |of| of.state.name());
+        let listed = file.listed(&now);
         let mark = file.marked.mark.as_ref();
-        let marking = mark.map(|mark| self.marking(mark, listed));
-        let shape = ClusterShape::of(&file.cluster, state, marking);
+        let marking = mark.map(|mark| self.marking(mark, &listed));
+        let shape = ClusterShape::of(&file.cluster, &listed, listed.span(), marking);
         let history = HistoryShape::of(cluster, &file.faults, &file.entries);
         let json = json::export(shape, history, &file.sent);
         Ok(Page::export(self.frame(), &json))
@@ -104,7 +119,9 @@ impl<S: Dossiers + Hours + KeyAnswers + Marks + SentLog> Desk<'_, S> {
         let sightings = events.iter().map(|(id, seen)| (*id, seen));
         let own = sightings.filter(|(_, seen)| seen.case.cluster == cluster);
         let seen = seen(&dossier.cluster, own);
-        let entries = store.journal(cluster).await?;
+        let mut entries = store.journal(cluster).await?;
+        entries.extend(now.journals.get(&cluster).into_iter().flatten().cloned());
+        entries.sort();
         Ok(Some(File {
             keys: self.keys(&seen).await?,
             faults: journal::history(dossier.first_seen, &entries),

@@ -12,12 +12,15 @@ use std::sync::Arc;
 
 use alerts::links::Links;
 use clusters::campaign::{Deed, deeds};
+use clusters::fingerprint::ClusterId;
+use clusters::journal::Entry;
 use clusters::keys::KeySettings;
-use clusters::mark::{Mark, Marking, Observation};
+use clusters::mark::{Mark, Marking};
+use clusters::transition::Transition;
 use records::time::{EventTime, Window};
 use view::dashboard::list::List;
 use view::dashboard::{DESCRIPTION, Frame};
-use view::listing::{Listed, Listing, Question, State};
+use view::listing::{Listed, Listing, Question};
 
 use crate::ports::{BucketError, Dossiers, Hours, KeyAnswers, Marks, SentLog, StoreError};
 use crate::widget::request::{Context, Request, Wish};
@@ -65,9 +68,40 @@ pub enum Failure {
     Bucket(#[from] BucketError),
 }
 
+/// What is known before anything is asked for.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// All clusters, as the inspection left them.
+    pub listing: Listing,
+    /// What happened to them, of a store that nobody notes it in.
+    journals: BTreeMap<ClusterId, Vec<Entry>>,
+}
+
+impl From<Listing> for Known {
+    fn from(listing: Listing) -> Self {
+        Self {
+            listing,
+            journals: BTreeMap::new(),
+        }
+    }
+}
+
+impl Known {
+    /// Notes what happened to clusters.
+    pub fn note(&mut self, story: &[Transition]) {
+        for transition in story {
+            if let (Some(id), Some(entry)) = (transition.cluster, Entry::of_transition(transition))
+            {
+                self.journals.entry(id).or_default().push(entry);
+            }
+        }
+    }
+}
+
 /// Clusters as they are now.
 struct Now {
     listing: Listing,
+    journals: BTreeMap<ClusterId, Vec<Entry>>,
     /// The events that are not in what the inspection has left.
     live: Vec<Deed>,
     /// What is missing, in sentences.
@@ -88,7 +122,7 @@ struct Desk<'a, S> {
 pub async fn answer<S>(
     event: &str,
     store: &S,
-    listing: impl AsyncFnOnce() -> Result<Listing, Failure>,
+    known: impl AsyncFnOnce() -> Result<Known, Failure>,
     setting: &Setting,
 ) -> Result<Answer, Failure>
 where
@@ -109,7 +143,7 @@ where
     if wish == Wish::Describe {
         return Ok(Answer::Markdown(DESCRIPTION.to_owned()));
     }
-    let now = desk.now(listing().await?).await?;
+    let now = desk.now(known().await?).await?;
     let html = match wish {
         Wish::Describe => DESCRIPTION.to_owned(),
         Wish::List(question) => desk.list(now, &question).await?,
@@ -147,7 +181,11 @@ impl<S: Dossiers + Hours + KeyAnswers + Marks + SentLog> Desk<'_, S> {
     }
 
     /// Brings a list up to date.
-    async fn now(&self, mut listing: Listing) -> Result<Now, StoreError> {
+    async fn now(&self, known: Known) -> Result<Now, StoreError> {
+        let Known {
+            mut listing,
+            journals,
+        } = known;
         let last = self.setting.as_of.window();
         let first = listing.until.max(last.plus(1 - LIVE_HOURS_MAX));
         let mut missing = Vec::new();
@@ -169,9 +207,16 @@ impl<S: Dossiers + Hours + KeyAnswers + Marks + SentLog> Desk<'_, S> {
             missing.push("Some events of the last hours cannot be read.".to_owned());
         }
         let live = deeds(&hour.events, &hour.subjects);
-        listing.meet(&live);
+        let undated = self.store.undated(&known).await?;
+        if !undated.damaged.is_empty() {
+            missing.push("Some events without a time cannot be read.".to_owned());
+        }
+        listing.meet(&live, &self.store.resolutions().await?);
+        let subject = |cluster| undated.subjects.get(&cluster).cloned();
+        listing.meet_undated(undated.events.iter().map(|(_, seen)| seen), subject);
         Ok(Now {
             listing,
+            journals,
             live,
             missing,
         })
@@ -184,7 +229,7 @@ impl<S: Dossiers + Hours + KeyAnswers + Marks + SentLog> Desk<'_, S> {
         let marked = self.store.marks(&clusters).await?;
         let marks = page.rows.iter().filter_map(|(id, listed)| {
             let mark = marked.get(id)?.mark.as_ref()?;
-            Some((*id, self.marking(mark, Some(listed))))
+            Some((*id, self.marking(mark, listed)))
         });
         let facts = dossiers.iter();
         let list = List {
@@ -201,17 +246,8 @@ impl<S: Dossiers + Hours + KeyAnswers + Marks + SentLog> Desk<'_, S> {
     }
 
     /// Tells whether a mark holds, as far as that is known from a list.
-    fn marking<'m>(&self, mark: &'m Mark, listed: Option<&Listed>) -> Marking<'m> {
-        let seen = Observation {
-            now: self.setting.now.seconds(),
-            epoch: listed.map_or(0, |of| of.epoch),
-            is_recovered: listed.is_some_and(|of| of.state == State::Recovered),
-            last: listed.map_or(0, |of| of.last.seconds()),
-            ..Observation::default()
-        };
-        Marking {
-            mark,
-            ended: mark.ends(&seen),
-        }
+    fn marking<'m>(&self, mark: &'m Mark, listed: &Listed) -> Marking<'m> {
+        let ended = mark.ends(&listed.observation(self.setting.now.seconds()));
+        Marking { mark, ended }
     }
 }

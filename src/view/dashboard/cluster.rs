@@ -4,7 +4,6 @@
 use alerts::hint::hint;
 use alerts::links::Links;
 use alerts::outbox::Sent;
-use alerts::severity;
 use clusters::Cluster;
 use clusters::facet::Kind;
 use clusters::journal::{Entry, Fault, OURSELVES, What};
@@ -19,7 +18,7 @@ use records::time::{EventTime, Window, duration};
 use serde_json::json;
 
 use super::{Frame, Place, decided, failed};
-use crate::card::{Told, evidence, why};
+use crate::card::{evidence, why};
 use crate::listing::Listed;
 use crate::{counted, minute, more, number, shown};
 
@@ -66,8 +65,8 @@ pub struct Page<'a> {
     pub frame: Frame<'a>,
     /// The cluster, with its events of some hours.
     pub cluster: &'a Cluster,
-    /// What the list says of it; `None` for one that is in no list any more.
-    pub listed: Option<&'a Listed>,
+    /// What the list says of it, by all of its events.
+    pub listed: &'a Listed,
     /// When it was first seen at all.
     pub first_seen: Option<EventTime>,
     /// The hours that were looked at.
@@ -97,17 +96,16 @@ pub struct Page<'a> {
 impl Page<'_> {
     /// Returns the page.
     pub fn html(&self) -> String {
-        let told = Told::of(self.cluster.clone(), None);
         let identity = &self.cluster.facts.identity;
-        let assessment = severity::of_cluster(self.cluster);
+        let (assessment, status) = (self.listed.assessment(), self.listed.status());
+        let severity = assessment.severity.name();
+        let call = format!("{}:{}", identity.service, identity.action);
         let content = html! {
             @if let Some(notice) = self.notice { p.notice role="status" { (shown(notice)) } }
-            h2 { (told.what()) }
+            h2 { bdi.call { (sanitize(&call, 160)) } " " bdi.code { (self.failed()) } }
             p {
-                @if let Some(listed) = self.listed {
-                    span.badge.(listed.state.name()) { (listed.state.name()) } " "
-                }
-                span.badge.(assessment.severity.name()) { (assessment.severity.name()) }
+                span.badge.(status.name()) { (status.name()) } " "
+                span.badge.(severity) { (severity) }
                 @if let Some(marking) = self.marking { " " (decided(marking)) }
             }
             p { (shown(&hint(identity, &self.cluster.typical()))) }
@@ -116,7 +114,7 @@ impl Page<'_> {
                 dt { "account" } dd { (self.frame.account(&identity.account_id)) }
                 (self.times())
                 dt { "severity" }
-                dd { (assessment.severity.name()) ": " (assessment.reasons.join(", ")) }
+                dd { (severity) ": " (assessment.reasons.join(", ")) }
                 (why(self.cluster))
             }
             (self.drawing())
@@ -140,6 +138,10 @@ impl Page<'_> {
             p.soft { "A click selects it all." }
             pre.copy { (json) }
         })
+    }
+
+    fn failed(&self) -> String {
+        failed(&self.listed.subject, self.listed.code.as_deref())
     }
 
     fn id(&self) -> String {
@@ -179,18 +181,16 @@ impl Page<'_> {
     }
 
     fn times(&self) -> Markup {
-        let first = self.first_seen.or(self.listed.map(|of| of.first));
+        let listed = self.listed;
         html! {
-            dt { "first seen" } dd { (minute(first)) }
-            @if let Some(listed) = self.listed {
-                @if listed.epoch > 1 {
-                    dt { "this time since" }
-                    dd { (minute(Some(listed.began))) ", the " (number(listed.epoch.unsigned_abs())) ". time" }
-                }
-                dt { "last seen" } dd { (minute(Some(listed.last))) }
-                dt { "events" }
-                dd { (number(listed.total)) " by " (counted(listed.callers, "caller")) }
+            dt { "first seen" } dd { (minute(self.first_seen.or(listed.first))) }
+            @if listed.epoch > 1 {
+                dt { "this time since" }
+                dd { (minute(listed.began)) ", the " (number(listed.epoch.unsigned_abs())) ". time" }
             }
+            dt { "last seen" } dd { (minute(listed.last)) }
+            dt { "events" }
+            dd { (number(listed.total)) " by " (counted(listed.callers, "caller")) }
         }
     }
 
@@ -210,8 +210,8 @@ impl Page<'_> {
     /// Draws how often it failed in each of the last hours. The drawing is stretched to its place, so it
     /// holds no text but titles.
     fn drawing(&self) -> Markup {
-        let hours = self.listed.map(|of| &of.hours);
-        let Some((hours, last)) = hours.and_then(|of| Some((of, of.back()?.0))) else {
+        let hours = &self.listed.hours;
+        let Some((last, _)) = hours.back().copied() else {
             return Markup::default();
         };
         let first = hours.iter().map(|(hour, _)| *hour);
@@ -288,8 +288,9 @@ impl Page<'_> {
             ("event_name", identity.action.clone()),
             (
                 "error_code",
-                self.cluster
-                    .error_code()
+                self.listed
+                    .code
+                    .as_deref()
                     .unwrap_or(&identity.code)
                     .to_owned(),
             ),
@@ -346,7 +347,7 @@ impl Page<'_> {
                             th scope="row" {
                                 a.open {
                                     bdi.call { (sanitize(&call, 160)) } " "
-                                    bdi.code { (failed(&other.subject)) }
+                                    bdi.code { (failed(&other.subject, other.code.as_deref())) }
                                 }
                                 (self.frame.call(Place::Popup, &json!({"cluster": other.id.to_string()}), None))
                             }

@@ -40,7 +40,8 @@ pub struct List<'a> {
 }
 
 /// What one sorts by: its words, and the class of its cells.
-const COLUMNS: [(Option<Sort>, &str, &str); 7] = [
+const COLUMNS: [(Option<Sort>, &str, &str); 8] = [
+    (Some(Sort::Severity), "Severity", "severity"),
     (Some(Sort::State), "Status", "state"),
     (Some(Sort::What), "What fails", "what"),
     (None, "Who", "who"),
@@ -172,15 +173,17 @@ impl List<'_> {
         let subject = &*listed.subject;
         let call = format!("{}:{}", subject.service, subject.action);
         let message = self.facts.get(&id).map(|facts| facts.template.as_str());
+        let (severity, status) = (listed.assessment().severity, listed.status());
         let marking = self.marks.get(&id).and_then(Marking::word);
         html! {
             tr {
+                td.severity { span.badge.(severity.name()) { (severity.name()) } }
                 td.state {
-                    span.badge.(listed.state.name()) { (listed.state.name()) }
+                    span.badge.(status.name()) { (status.name()) }
                     @if let Some(word) = marking { " " span.mark { (word) } }
                 }
                 th.what scope="row" {
-                    a.open { bdi.call { (sanitize(&call, 160)) } " " bdi.code { (failed(subject)) } }
+                    a.open { bdi.call { (sanitize(&call, 160)) } " " bdi.code { (failed(subject, listed.code.as_deref())) } }
                     (self.frame.call(Place::Popup, &json!({"cluster": id.to_string()}), None))
                     @if let Some(message) = message.filter(|of| !of.is_empty()) {
                         div.message { bdi { (sanitize(message, MESSAGE_CHARS_MAX)) } }
@@ -188,8 +191,8 @@ impl List<'_> {
                 }
                 td.who { (who(listed)) }
                 td.account { (self.frame.account(&subject.account_id)) }
-                td.began { (minute(Some(listed.began))) }
-                td.last { (minute(Some(listed.last))) }
+                td.began { (minute(listed.began)) }
+                td.last { (minute(listed.last)) }
                 td.n { (number(listed.total)) }
             }
         }

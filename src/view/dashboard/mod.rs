@@ -92,9 +92,9 @@ fn decided(Marking { mark, ended }: Marking<'_>) -> Markup {
 }
 
 /// Returns the error of a cluster, or that its calls succeeded and are watched.
-fn failed(subject: &Subject) -> String {
+fn failed(subject: &Subject, code: Option<&str>) -> String {
     match subject.class {
         Class::Watch => "succeeded".to_owned(),
-        _ => shown(&subject.code),
+        _ => shown(code.unwrap_or(&subject.code)),
     }
 }

@@ -1,0 +1,430 @@
+//! One truth: whatever shows a cluster says the same of it. Status, severity, count, code, first and last event and what
+//! was decided are compared over all clusters, between the commands, the report, the pages of `serve` and the widget of
+//! a stack.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use clusters::fingerprint::ClusterId;
+use clusters::journal::Entry;
+use clusters::mark::Mark;
+use input::{Layout, Limits};
+use pollster::block_on;
+use records::time::{EventTime, Window};
+use serde_json::{Value, json};
+use service::ingest::{commit, fold};
+use service::inspect::Recorded;
+use service::ports::{Marks, Store};
+use service::rules::Rules;
+use service::widget::{Answer, Known, answer};
+use sqlite::SqliteStore;
+
+use crate::binary::Folder;
+use crate::corpus::corpus;
+use crate::effort;
+use crate::html::Page;
+use crate::page::demo;
+use crate::table::{MemoryTable, now, store, telling};
+use crate::widget::{Whole, setting};
+
+/// What is said of a cluster, each under its name.
+type Said = BTreeMap<&'static str, String>;
+
+/// What is said of all clusters, by their ids.
+type All = BTreeMap<String, Said>;
+
+/// Takes what JSON says of a cluster.
+fn of_json(cluster: &Value) -> (String, Said) {
+    let text = |value: &Value| value.as_str().unwrap_or("none").to_owned();
+    let code = match (cluster["class"].as_str(), &cluster["error_code"]) {
+        (Some("watch"), _) => "succeeded".to_owned(),
+        (_, Value::Null) => text(&cluster["identity"]["code"]),
+        (_, code) => text(code),
+    };
+    let mark = match &cluster["mark"] {
+        Value::Null => "none".to_owned(),
+        mark if mark["ended"].is_null() => text(&mark["decision"]),
+        mark => format!("{}, over", text(&mark["decision"])),
+    };
+    let said = [
+        ("status", text(&cluster["status"])),
+        ("severity", text(&cluster["severity"])),
+        ("count", cluster["count"].to_string()),
+        ("code", code),
+        ("first", text(&cluster["first_seen"])),
+        ("last", text(&cluster["last_seen"])),
+        ("mark", mark),
+    ];
+    (text(&cluster["cluster_id"]), said.into())
+}
+
+fn of_list(list: &Value) -> All {
+    list["clusters"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(of_json)
+        .collect()
+}
+
+/// Asserts that what a view says is what is expected, of all clusters and of everything that the view says.
+#[track_caller]
+fn assert_same(view: &str, expected: &All, said: &All) {
+    let mut differences = Vec::new();
+    for (id, expected) in expected {
+        let Some(said) = said.get(id) else {
+            differences.push(format!("{id} is not in it: {expected:?}"));
+            continue;
+        };
+        for (name, value) in said {
+            if expected[name] != *value {
+                differences.push(format!(
+                    "{id} {name}: {value} instead of {}",
+                    expected[name]
+                ));
+            }
+        }
+    }
+    assert_eq!(differences, Vec::<String>::new(), "{view}");
+    assert_eq!(said.len(), expected.len(), "{view}");
+}
+
+/// Leaves what a list shows: of times the minute, and of marks those that hold.
+fn as_listed(all: &All) -> All {
+    let minute = |time: &str| match time {
+        "none" => "undated".to_owned(),
+        time => time.replace('T', " ").chars().take(16).collect(),
+    };
+    let mut all = all.clone();
+    for said in all.values_mut() {
+        said.insert("last", minute(&said["last"]));
+        if said["mark"].ends_with(", over") {
+            said.insert("mark", "none".to_owned());
+        }
+    }
+    all
+}
+
+/// What a report says in its table.
+fn of_report(html: &str) -> All {
+    let page = Page::read(html);
+    let text = |row: usize, name: &str, class: &str| {
+        let mut cells = page.all(name);
+        let cell =
+            cells.find(|(at, cell)| page.within(*at, row) && cell.get("class") == Some(class));
+        cell.map(|(_, cell)| cell.text.trim().to_owned())
+    };
+    let mut all = All::new();
+    for (row, _) in page.all("tr") {
+        let mut links = page.all("a");
+        let link = links.find(|(at, link)| page.within(*at, row) && link.get("href").is_some());
+        let Some(id) = link.and_then(|(_, link)| link.get("href")?.strip_prefix("#c-")) else {
+            continue;
+        };
+        let mut badges = page.all("span");
+        let badge = badges.find(|(at, _)| page.within(*at, row)).unwrap().1;
+        let said = [
+            ("severity", badge.text.clone()),
+            (
+                "count",
+                text(row, "td", "n count")
+                    .unwrap()
+                    .replace(['\u{202f}', '\u{a0}', ','], ""),
+            ),
+            ("status", text(row, "td", "wide status").unwrap()),
+            ("code", text(row, "bdi", "code").unwrap()),
+        ];
+        all.insert(id.to_owned(), said.into());
+    }
+    all
+}
+
+/// What a widget or a page of `serve` shows, of a store at a moment.
+struct Shown<'a, S> {
+    store: &'a S,
+    known: Known,
+    as_of: EventTime,
+}
+
+impl<S: Whole> Shown<'_, S> {
+    fn ask(&self, event: &Value) -> String {
+        let setting = service::widget::Setting {
+            as_of: self.as_of,
+            now: now(),
+            ..setting()
+        };
+        let known = async || Ok(self.known.clone());
+        match block_on(answer(&event.to_string(), self.store, known, &setting)).unwrap() {
+            Answer::Html(html) => html,
+            Answer::Markdown(markdown) => panic!("{markdown}"),
+        }
+    }
+
+    /// Reads all pages of the list.
+    fn list(&self) -> All {
+        let mut all = All::new();
+        for number in 1.. {
+            let page =
+                Page::read(&self.ask(&json!({"status": "all", "sort": "what", "page": number})));
+            let before = all.len();
+            all.extend(rows(&page));
+            if all.len() == before {
+                return all;
+            }
+        }
+        unreachable!()
+    }
+
+    /// Reads the JSON that the page of a cluster gives, and what the page itself says.
+    fn cluster(&self, id: &str) -> (String, Said) {
+        let page = Page::read(&self.ask(&json!({"cluster": id, "export": true})));
+        let (_, json) = page.all("pre").next().unwrap();
+        let export: Value = serde_json::from_str(&json.text).unwrap();
+        let (id, said) = of_json(&export["cluster"]);
+        let page = Page::read(&self.ask(&json!({"cluster": id})));
+        let badges = page.all("span").filter_map(|(_, span)| {
+            span.get("class")?
+                .starts_with("badge")
+                .then_some(span.text.as_str())
+        });
+        let badges: Vec<&str> = badges.take(2).collect();
+        assert_eq!(
+            badges,
+            [&said["status"], &said["severity"]],
+            "the page of {id}"
+        );
+        (id, said)
+    }
+}
+
+/// Reads the rows of a list.
+fn rows(page: &Page) -> All {
+    let mut all = All::new();
+    for (row, _) in page.all("tr") {
+        let cell = |name: &str, class: &str| {
+            let mut cells = page.all(name);
+            let cell =
+                cells.find(|(at, cell)| page.within(*at, row) && cell.get("class") == Some(class));
+            cell.map(|(at, cell)| (at, cell.text.trim().to_owned()))
+        };
+        let Some((severity, _)) = cell("td", "severity") else {
+            continue;
+        };
+        let badge = |outer: usize| {
+            let mut spans = page.all("span");
+            spans
+                .find(|(at, _)| page.within(*at, outer))
+                .unwrap()
+                .1
+                .text
+                .clone()
+        };
+        let (state, _) = cell("td", "state").unwrap();
+        let mut actions = page.all("cwdb-action");
+        let action = actions.find(|(at, _)| page.within(*at, row)).unwrap().1;
+        let call: Value = serde_json::from_str(&action.text).unwrap();
+        let mark = cell("span", "mark").map_or("none".to_owned(), |(_, mark)| mark);
+        let said = [
+            ("severity", badge(severity)),
+            ("status", badge(state)),
+            ("mark", mark),
+            ("code", cell("bdi", "code").unwrap().1),
+            ("last", cell("td", "last").unwrap().1),
+            (
+                "count",
+                cell("td", "n")
+                    .unwrap()
+                    .1
+                    .replace(['\u{202f}', '\u{a0}', ','], ""),
+            ),
+        ];
+        all.insert(call["cluster"].as_str().unwrap().to_owned(), said.into());
+    }
+    all
+}
+
+/// What the inspection would leave of a store before an hour.
+fn known(store: &(impl Store + Marks), until: Option<Window>) -> (Known, Window) {
+    let (events, census, resolutions) = block_on(async {
+        let events = store.events().await.unwrap();
+        let census = store.sums(None).await.unwrap();
+        (events, census, store.resolutions().await.unwrap())
+    });
+    let recorded = Recorded {
+        events: &events,
+        facts: &census.facts,
+        resolutions: &resolutions,
+    };
+    let listing = recorded.replay(until).listing(now());
+    let next = listing.until;
+    (Known::from(listing), next)
+}
+
+/// Compares all that shows clusters of some inputs.
+fn compare(folder: &Folder, inputs: &[PathBuf]) {
+    let paths: Vec<&str> = inputs.iter().map(|path| path.to_str().unwrap()).collect();
+    folder
+        .run(&[&["scan", "--db", "x.db"], &paths[..]].concat())
+        .printed();
+    let listed = || {
+        of_list(
+            &folder
+                .run(&["clusters", "list", "--format", "json", "--db", "x.db"])
+                .json(),
+        )
+    };
+    decide(folder, &listed());
+    let expected = listed();
+    let step = expected
+        .len()
+        .div_ceil(effort::cases(5, 1000) as usize)
+        .max(1);
+    let some = expected.iter().step_by(step);
+    let some: All = some.map(|(id, said)| (id.clone(), said.clone())).collect();
+    compare_commands(folder, paths[0], &expected, &some);
+    let file = SqliteStore::open(&folder.path("x.db")).unwrap();
+    let until = compare_pages("serve", &file, None, &expected, &some);
+    let table = MemoryTable::default();
+    let mut function = store(&table, telling()).counting();
+    for path in inputs {
+        ingest_all(&mut function, path);
+    }
+    copy_decisions(&file, &function);
+    compare_pages("widget", &function, Some(until), &expected, &some);
+}
+
+/// Compares what commands print of the clusters of a file, and the report. An input that is scanned once more changes
+/// nothing.
+fn compare_commands(folder: &Folder, input: &str, expected: &All, some: &All) {
+    let run = |arguments: &[&str]| {
+        folder
+            .run(&[arguments, &["--format", "json", "--db", "x.db"]].concat())
+            .json()
+    };
+    let scanned = run(&["scan", "--html", "x.html", input]);
+    assert_same("scan", expected, &of_list(&scanned));
+    let report = fs::read_to_string(folder.path("x.html")).unwrap();
+    assert_same("report", expected, &of_report(&report));
+    let top = run(&["top", "--by", "cluster", "--limit", "0"]);
+    assert_same(
+        "top",
+        expected,
+        &top.as_array().unwrap().iter().map(of_top).collect(),
+    );
+    let shown = some
+        .keys()
+        .map(|id| of_json(&run(&["clusters", "show", id])));
+    assert_same("clusters show", some, &shown.collect());
+}
+
+/// Compares the list and the pages that a widget shows of a store, whose inspection has taken the hours before one.
+fn compare_pages(
+    view: &str,
+    store: &impl Whole,
+    until: Option<Window>,
+    expected: &All,
+    some: &All,
+) -> Window {
+    let (known, until) = known(store, until);
+    let shown = Shown {
+        store,
+        known,
+        as_of: until.start(),
+    };
+    assert_same(
+        &format!("{view}, list"),
+        &as_listed(expected),
+        &shown.list(),
+    );
+    let pages = some.keys().map(|id| shown.cluster(id));
+    assert_same(&format!("{view}, page"), some, &pages.collect());
+    until
+}
+
+fn of_top(entry: &Value) -> (String, Said) {
+    let text = |value: &Value| value.as_str().unwrap_or("none").to_owned();
+    let said = [
+        ("count", entry["count"].to_string()),
+        ("first", text(&entry["first_seen"])),
+        ("last", text(&entry["last_seen"])),
+    ];
+    (text(&entry["name"]), said.into())
+}
+
+/// Decides something about a few clusters, as people do.
+fn decide(folder: &Folder, all: &All) {
+    let decisions = [
+        &["resolve"][..],
+        &["acknowledge"],
+        &["expect"],
+        &["mute", "--for", "30d"],
+    ];
+    for (id, decision) in all.keys().zip(decisions) {
+        let common = ["--db", "x.db", "--reason", "known", "--actor", "ann", id];
+        let (verb, options) = decision.split_first().unwrap();
+        folder
+            .run(&[&["clusters", verb], options, &common[..]].concat())
+            .printed();
+    }
+}
+
+/// Decides in a table what was decided in a file.
+fn copy_decisions(file: &SqliteStore, table: &impl Whole) {
+    let census = block_on(file.sums(None)).unwrap();
+    let clusters: Vec<ClusterId> = census.facts.keys().copied().collect();
+    for (cluster, marked) in block_on(file.marks(&clusters)).unwrap() {
+        let mark: Mark = marked.mark.unwrap();
+        let entry: Entry = mark.made();
+        assert!(block_on(table.set_mark(cluster, Some(&mark), 0, &entry)).unwrap());
+    }
+}
+
+/// Takes in a file, or all files of a folder.
+fn ingest_all(store: &mut impl Store, path: &Path) {
+    if path.is_dir() {
+        let mut entries: Vec<PathBuf> = fs::read_dir(path)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        entries.sort();
+        entries.iter().for_each(|entry| ingest_all(store, entry));
+        return;
+    }
+    let name = path.to_str().unwrap();
+    if ![".json", ".json.gz", ".jsonl", ".jsonl.gz"]
+        .iter()
+        .any(|end| name.ends_with(end))
+    {
+        return;
+    }
+    let layout = match name.contains(".jsonl") {
+        true => Layout::Lines,
+        false => Layout::Guess,
+    };
+    let (limits, rules) = (Limits::default(), Rules::default());
+    if let Ok(folded) = fold(File::open(path).unwrap(), layout, &limits, None, &rules) {
+        block_on(commit(store, name, folded)).unwrap();
+    }
+}
+
+#[test]
+fn clusters_of_the_demo_are_told_the_same_everywhere() {
+    let folder = demo();
+    let input = folder.path("in");
+    compare(&folder, &[input]);
+}
+
+#[test]
+fn a_job_that_fails_every_night_is_told_the_same_everywhere() {
+    let input = fs::canonicalize("tests/fixtures/nightly.jsonl").unwrap();
+    compare(&Folder::new(), &[input]);
+}
+
+#[test]
+fn clusters_of_real_events_are_told_the_same_everywhere() {
+    let folders = ["trail-files", "events"].map(corpus);
+    for input in folders.into_iter().flatten() {
+        compare(&Folder::new(), &[fs::canonicalize(input).unwrap()]);
+    }
+}
