@@ -76,6 +76,8 @@ pub struct Entry {
     pub actor: String,
     /// Why a person did it, else empty. Sanitized, at most [`REASON_CHARS_MAX`] characters.
     pub reason: String,
+    /// The last event before it, in seconds, of a cluster that recovered by itself.
+    pub last: Option<i64>,
     /// What else there is to say in words, mostly empty. Sanitized, at most [`REASON_CHARS_MAX`]
     /// characters.
     pub detail: String,
@@ -88,7 +90,8 @@ pub struct Fault {
     pub epoch: i64,
     /// When it began, in seconds since 1970.
     pub from: i64,
-    /// When it was over, in seconds; `None` for one that lasts.
+    /// When it was over, in seconds: with its last event, where that is noted, and not with the quiet period after
+    /// it. `None` for one that lasts.
     pub until: Option<i64>,
     /// What ended it, [`What::Recovered`] or [`What::Resolved`]; `None` for one that lasts, and where
     /// the journal does not say.
@@ -149,6 +152,7 @@ impl Entry {
             what,
             actor: OURSELVES.to_owned(),
             reason: String::new(),
+            last: None,
             detail: String::new(),
         }
     }
@@ -167,8 +171,17 @@ impl Entry {
             Change::Calmed(_) => (What::Calmed, String::new()),
             _ => return None,
         };
+        let last = match transition.change {
+            Change::Recovered {
+                began,
+                fault_seconds,
+                ..
+            } => Some(began.seconds() + fault_seconds),
+            _ => None,
+        };
         let entry = Self::of(what, transition.at.seconds(), transition.epoch);
-        Some(entry.about(&detail))
+        let entry = entry.about(&detail);
+        Some(Self { last, ..entry })
     }
 
     /// Says which person did it, and why.
@@ -204,7 +217,7 @@ impl Entry {
 
     /// Returns the entry as a text that [`Self::decode`] reads.
     pub fn encode(&self) -> String {
-        json!({
+        let mut entry = json!({
             "v": VERSION,
             "at": self.at,
             "epoch": self.epoch,
@@ -212,8 +225,11 @@ impl Entry {
             "actor": self.actor,
             "reason": self.reason,
             "detail": self.detail,
-        })
-        .to_string()
+        });
+        if let Some(last) = self.last {
+            entry["last"] = last.into();
+        }
+        entry.to_string()
     }
 
     /// Reads what [`Self::encode`] wrote; `None` for anything else.
@@ -226,7 +242,8 @@ impl Entry {
         let entry = Self::of(what, value["at"].as_i64()?, value["epoch"].as_i64()?)
             .by(value["actor"].as_str()?, value["reason"].as_str()?)
             .about(value["detail"].as_str()?);
-        Some(entry)
+        let last = value["last"].as_i64();
+        Some(Self { last, ..entry })
     }
 }
 
@@ -249,12 +266,12 @@ pub fn epoch(entries: &[Entry]) -> i64 {
 /// before; the fault then ends with that event. An end that was never noted is where the next life
 /// begins.
 pub fn history(first_seen: Option<EventTime>, entries: &[Entry]) -> Vec<Fault> {
-    let first = first_seen.map(|at| (1, at.seconds(), What::New));
-    let noted = entries.iter().map(|of| (of.epoch, of.at, of.what));
+    let first = first_seen.map(|at| (1, at.seconds(), What::New, None));
+    let noted = entries.iter().map(|of| (of.epoch, of.at, of.what, of.last));
     // Lives follow one another, whatever the clocks say.
-    let steps: BTreeSet<(i64, i64, What)> = noted.chain(first).collect();
+    let steps: BTreeSet<(i64, i64, What, Option<i64>)> = noted.chain(first).collect();
     let mut faults: Vec<Fault> = Vec::new();
-    for (epoch, at, what) in steps {
+    for (epoch, at, what, last_event) in steps {
         let last = faults.last_mut();
         let is_open = last.as_ref().is_some_and(|last| last.until.is_none());
         let lived = last.as_ref().map_or(0, |last| last.epoch);
@@ -264,7 +281,7 @@ pub fn history(first_seen: Option<EventTime>, entries: &[Entry]) -> Vec<Fault> {
             What::Reopened if !is_open => {}
             What::Recovered | What::Resolved => {
                 if let Some(last) = last.filter(|_| is_open) {
-                    last.until = Some(at.max(last.from));
+                    last.until = Some(last_event.unwrap_or(at).max(last.from));
                     last.ended = Some(what);
                 }
                 continue;

@@ -170,8 +170,10 @@ impl<T: Table> DynamoStore<T> {
                 return Ok(false);
             };
             let mut writes = vec![write];
-            if let Some(what) = what(&transition.change) {
-                let entry = Entry::of(what, transition.at.seconds(), epoch);
+            if what(&transition.change).is_some()
+                && let Some(entry) = Entry::of_transition(transition)
+            {
+                let entry = Entry { epoch, ..entry };
                 writes.push(Write::Put(journal_item(
                     cluster,
                     &entry,

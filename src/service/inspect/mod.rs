@@ -112,6 +112,7 @@ mod tests {
     use clusters::class::Class;
     use clusters::facet::{Facets, Kind as Facet};
     use clusters::fingerprint::Identity;
+    use clusters::lifecycle::{Event, Status};
     use clusters::transition::Change;
     use proptest::prelude::*;
 
@@ -152,7 +153,7 @@ mod tests {
     }
 
     /// Tells the same, but forgets after each hour all that it does not write down.
-    fn in_sittings(deeds: &[Deed]) -> Vec<Transition> {
+    fn in_sittings(deeds: &[Deed], resolutions: &Resolutions) -> Vec<Transition> {
         let mut told = Vec::new();
         let mut written: Option<Vec<u8>> = None;
         for hour in deeds.chunk_by(|one, other| one.at.window() == other.at.window()) {
@@ -161,6 +162,7 @@ mod tests {
                 Some(bytes) => Chronicle::decode(bytes).unwrap(),
                 None => Chronicle::new(window),
             };
+            chronicle = chronicle.with_resolutions(resolutions.clone());
             let recalled = chronicle.recalls_from()..chronicle.next();
             let again = |deed: &&Deed| recalled.contains(&deed.at.window());
             let again: Vec<Deed> = deeds.iter().filter(again).cloned().collect();
@@ -173,6 +175,39 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_people_said_counts_the_same_in_one_sitting_and_in_many(
+            drawn in prop::collection::vec((0..4_u8, 0..400_u16, 0..3600_u16, 0..12_u8), 1..80),
+            said in prop::collection::vec((0..80_usize, 0..400_i64 * 3600, any::<bool>()), 1..12),
+        ) {
+            let (mut events, facts) = events(&drawn);
+            let start = EventTime::parse("2026-11-01T00:00:00Z").unwrap().seconds();
+            let mut resolutions = Resolutions::new();
+            for (which, at, is_over) in said {
+                let (_, seen) = &events[which % events.len()];
+                let said = if is_over { Event::Resolved } else { Event::Reopened };
+                resolutions.entry(seen.case.cluster).or_default().insert((start + at, said));
+            }
+            let replay = |events: &[(EventId, Sighting)]| {
+                let recorded = Recorded { events, facts: &facts, resolutions: &resolutions };
+                let replayed = recorded.replay(None);
+                let listing = recorded.listing(&replayed, EventTime::FIRST);
+                (replayed.story, listing)
+            };
+            let (story, listing) = replay(&events);
+            events.reverse();
+            prop_assert_eq!(&replay(&events), &(story.clone(), listing.clone()));
+            let subjects = facts.iter().map(|(id, facts)| (*id, Arc::new(Subject::from(&facts.identity))));
+            prop_assert_eq!(in_sittings(&deeds(&events, &subjects.collect()), &resolutions), story);
+            // Whoever says last that it is over, after all events, is heard.
+            for (id, said) in &resolutions {
+                let (at, said) = said.last().unwrap();
+                let last = listing.clusters[id].last.unwrap().seconds();
+                let is_over = *said == Event::Resolved && *at > last;
+                prop_assert!(!is_over || listing.clusters[id].status() == Status::Recovered);
+            }
+        }
+
         #[test]
         fn lives_follow_one_another_and_nothing_is_told_twice(
             drawn in prop::collection::vec((0..4_u8, 0..1500_u16, 0..3600_u16, 0..12_u8), 1..120),
@@ -208,7 +243,7 @@ mod tests {
             prop_assert_eq!(&story(&events), &told);
             let subject = |(id, facts): (&ClusterId, &Arc<Facts>)| (*id, Arc::new(Subject::from(&facts.identity)));
             let subjects = facts.iter().map(subject).collect();
-            prop_assert_eq!(&in_sittings(&deeds(&events, &subjects)), &told);
+            prop_assert_eq!(&in_sittings(&deeds(&events, &subjects), &resolutions), &told);
         }
     }
 }
