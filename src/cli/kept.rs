@@ -163,8 +163,8 @@ impl Kept {
         }
     }
 
-    /// Returns what happened to a cluster. A file has no inspection that would note it, so what its events
-    /// show is told by the answer.
+    /// Returns what happened to a cluster. No inspection writes to the journal of a file, so the replay of its
+    /// events, which is in the answer, adds what is missing there.
     pub fn history(&self, cluster: ClusterId, answer: &Answer) -> anyhow::Result<History> {
         let about = || self.name.clone();
         let noted = ask!(self, store => block_on(store.journal(cluster)));

@@ -137,6 +137,15 @@ impl What {
         }
     }
 
+    /// Returns what it says about whether the cluster is over, if a person said that.
+    pub fn said(self) -> Option<Event> {
+        match self {
+            Self::Resolved => Some(Event::Resolved),
+            Self::Reopened => Some(Event::Reopened),
+            _ => None,
+        }
+    }
+
     /// Returns what has a stable name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|what| what.name() == name)
@@ -198,15 +207,6 @@ impl Entry {
         Self {
             detail: sanitize(detail, REASON_CHARS_MAX),
             ..self
-        }
-    }
-
-    /// Returns what it says about whether the cluster is over, if a person said that.
-    pub fn said(&self) -> Option<Event> {
-        match self.what {
-            What::Resolved => Some(Event::Resolved),
-            What::Reopened => Some(Event::Reopened),
-            _ => None,
         }
     }
 

@@ -101,8 +101,8 @@ impl Manifest {
         Self::cut_at(tally, BYTES_MAX)
     }
 
-    /// Cuts what was seen into manifests by hour, in the order of hours. None is longer than so many
-    /// bytes, except where one event alone is.
+    /// Cuts what was seen into manifests, one or more for each hour, in the order of hours. Each has at
+    /// most `bytes_max` bytes, unless a single event is longer.
     pub fn cut_at(tally: &Tally, bytes_max: usize) -> Vec<Encoded> {
         let mut hours: BTreeMap<Option<Window>, Vec<(EventId, Sighting)>> = BTreeMap::new();
         for (id, sighting) in &tally.sightings {

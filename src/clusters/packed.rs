@@ -28,7 +28,7 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     packed
 }
 
-/// Reads what [`deflate`] returned, at most so many bytes of it.
+/// Inflates what [`deflate`] returned, up to `bytes_max` bytes.
 ///
 /// # Errors
 /// It is something else, or cut off.

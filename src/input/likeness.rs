@@ -6,7 +6,7 @@
 
 use records::redact::sanitize;
 
-/// Members that an object has to have all, and what has them. The first that fits is told.
+/// Sets of members, and the kind of object that has all of them. The first set that fits decides.
 const KNOWN: [(&[&str], &str); 20] = [
     (
         &["events", "searchedLogStreams"],

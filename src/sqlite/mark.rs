@@ -122,7 +122,7 @@ impl Marks for SqliteStore {
             let cluster: String = row.get(0).map_err(unavailable)?;
             let at: i64 = row.get(1).map_err(unavailable)?;
             let what: String = row.get(2).map_err(unavailable)?;
-            let said = What::from_name(&what).and_then(|what| Entry::of(what, at, 1).said());
+            let said = What::from_name(&what).and_then(What::said);
             let (Some(cluster), Some(said)) = (ClusterId::parse(&cluster), said) else {
                 return Err(damaged("an entry is no entry"));
             };

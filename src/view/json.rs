@@ -143,8 +143,8 @@ pub fn export(cluster: ClusterShape, history: HistoryShape, sent: &[Sent]) -> St
 }
 
 impl ClusterShape {
-    /// Returns the shape of a cluster with what the list says of it, and what was decided about it. `span` is of the
-    /// events that are told of; facets and samples may be of fewer.
+    /// Returns the shape of a cluster with what the list says of it, and what was decided about it. `span` covers
+    /// all events that are counted; facets and samples may cover fewer.
     pub fn of(
         cluster: &Cluster,
         listed: &Listed,

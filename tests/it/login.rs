@@ -75,7 +75,7 @@ fn command(home: &Folder, arguments: &[&str], endpoint: &str) -> Command {
     command
 }
 
-/// Nothing is there, in case somebody asks.
+/// An address where no server listens, for requests that should not be made.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
 /// Returns all that is said when a table is asked for with a profile.

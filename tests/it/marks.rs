@@ -12,12 +12,11 @@ use clusters::mark::{Decision, Ended, Mark, Observation, Period, Until};
 use pollster::block_on;
 use records::time::{EventTime, Window};
 use serde_json::json;
-use service::inspect::Recorded;
 use service::ports::{Marked, Marks, Outbox, Store};
 
 use view::listing::Listing;
 
-use crate::records::{id, ingest, lines, record};
+use crate::records::{id, ingest, lines, record, recorded};
 use crate::table::{self, Fault as Trouble, MemoryTable, now, telling};
 
 contract!(
@@ -147,17 +146,7 @@ fn status(store: &(impl Store + Marks)) -> Status {
 
 /// Lists the clusters of a store as commands do: of hours before one as the inspection leaves them, and what came since.
 pub fn listing(store: &(impl Store + Marks), until: Option<Window>) -> Listing {
-    let (events, census, resolutions) = block_on(async {
-        let events = store.events().await.unwrap();
-        let census = store.sums(None).await.unwrap();
-        (events, census, store.resolutions().await.unwrap())
-    });
-    let recorded = Recorded {
-        events: &events,
-        facts: &census.facts,
-        resolutions: &resolutions,
-    };
-    recorded.listing(&recorded.replay(until), now())
+    recorded(store, |all| all.listing(&all.replay(until), now()))
 }
 
 fn one(store: &impl Store) -> ClusterId {

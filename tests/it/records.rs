@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use service::ingest;
 use service::inspect::Recorded;
 use service::memory::MemoryStore;
-use service::ports::Store;
+use service::ports::{Marks, Store};
 use service::rules::Rules;
 use view::listing::Listing;
 
@@ -107,4 +107,14 @@ pub fn standing(records: &[Value]) -> (Census, Listing) {
     };
     let listing = recorded.listing(&recorded.replay(None), now());
     (census, listing)
+}
+
+/// Looks at all that a store has of what happened.
+pub fn recorded<R>(store: &(impl Store + Marks), look: impl FnOnce(&Recorded<'_>) -> R) -> R {
+    let (census, events) = pollster::block_on(store.whole(false)).unwrap();
+    look(&Recorded {
+        events: &events,
+        facts: &census.facts,
+        resolutions: &pollster::block_on(store.resolutions()).unwrap(),
+    })
 }

@@ -14,7 +14,6 @@ use pollster::block_on;
 use records::time::{EventTime, Window};
 use serde_json::{Value, json};
 use service::ingest::{commit, fold};
-use service::inspect::Recorded;
 use service::ports::{Marks, Store};
 use service::rules::Rules;
 use service::widget::{Answer, Known, answer};
@@ -25,6 +24,7 @@ use crate::corpus::corpus;
 use crate::effort;
 use crate::html::Page;
 use crate::page::demo;
+use crate::records::recorded;
 use crate::table::{MemoryTable, now, store, telling};
 use crate::widget::{Whole, setting};
 
@@ -246,17 +246,7 @@ fn rows(page: &Page) -> All {
 
 /// What the inspection would leave of a store before an hour.
 fn known(store: &(impl Store + Marks), until: Option<Window>) -> (Known, Window) {
-    let (events, census, resolutions) = block_on(async {
-        let events = store.events().await.unwrap();
-        let census = store.sums(None).await.unwrap();
-        (events, census, store.resolutions().await.unwrap())
-    });
-    let recorded = Recorded {
-        events: &events,
-        facts: &census.facts,
-        resolutions: &resolutions,
-    };
-    let listing = recorded.replay(until).listing(now());
+    let listing = recorded(store, |all| all.replay(until).listing(now()));
     let next = listing.until;
     (Known::from(listing), next)
 }

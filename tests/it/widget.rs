@@ -13,7 +13,6 @@ use proptest::prelude::*;
 use records::redact::sanitize;
 use records::time::{EventTime, Window};
 use serde_json::{Value, json};
-use service::inspect::Recorded;
 use service::ports::{Dossiers, Hours, KeyAnswers, Ledgers, Marks, SentLog, Store};
 use service::widget::{Answer, Known, Setting, answer};
 use view::listing::Listing;
@@ -21,7 +20,7 @@ use view::listing::Listing;
 use crate::bad_input::{HOSTILE, hostile};
 use crate::effort;
 use crate::html::Page;
-use crate::records::{ACCOUNT, id, ingest, lines, record};
+use crate::records::{ACCOUNT, id, ingest, lines, record, recorded};
 use crate::table::{MemoryTable, now, store, telling};
 
 contract!(
@@ -81,18 +80,7 @@ fn failure(number: u64, call: &str, hour: i64) -> Value {
 
 /// Returns what the inspection leaves that took all hours before one.
 fn listing(store: &impl Whole, until: EventTime) -> Listing {
-    let (events, census, resolutions) = block_on(async {
-        let events = store.events().await.unwrap();
-        let census = store.sums(None).await.unwrap();
-        (events, census, store.resolutions().await.unwrap())
-    });
-    let recorded = Recorded {
-        events: &events,
-        facts: &census.facts,
-        resolutions: &resolutions,
-    };
-    let replayed = recorded.replay(Some(until.window()));
-    replayed.listing(until)
+    recorded(store, |all| all.replay(Some(until.window())).listing(until))
 }
 
 fn ask_with(store: &impl Whole, listing: &Listing, setting: &Setting, event: &Value) -> String {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use clusters::fingerprint::ClusterId;
-use clusters::journal::Entry;
+use clusters::journal::{Entry, What};
 use clusters::lifecycle::{Event, Move, Resolutions, step};
 use clusters::mark::Mark;
 use service::ports::{Marked, Marks, StoreError};
@@ -59,14 +59,10 @@ pub fn journal_item(cluster: ClusterId, entry: &Entry, now: i64) -> Item {
 /// lists clusters needs all of them.
 const RESOLUTIONS: &str = "R#";
 
-/// The names of what people say about whether a cluster is over.
-const SAID: [(&str, Event); 2] = [("resolved", Event::Resolved), ("reopened", Event::Reopened)];
-
-/// Returns the item of what a person said about whether a cluster is over.
-fn resolution_item(cluster: ClusterId, at: i64, said: Event, now: i64) -> Item {
-    let names = SAID.iter().filter(|(_, of)| *of == said);
-    let name = names.map(|(name, _)| *name).next().unwrap_or_default();
-    let key = Key::new(RESOLUTIONS, format!("{cluster}#{at:010}#{name}"));
+/// Returns the item of an entry that says whether a cluster is over.
+fn resolution_item(cluster: ClusterId, entry: &Entry, now: i64) -> Item {
+    let (at, what) = (entry.at, entry.what.name());
+    let key = Key::new(RESOLUTIONS, format!("{cluster}#{at:010}#{what}"));
     Item::new(key).number("ttl", now + ENTRY_SECONDS)
 }
 
@@ -75,9 +71,7 @@ fn read_resolution(item: &Item) -> Option<(ClusterId, i64, Event)> {
     let mut parts = item.key.sk.split('#');
     let cluster = ClusterId::parse(parts.next()?)?;
     let at = parts.next()?.parse().ok()?;
-    let name = parts.next()?;
-    let (_, said) = SAID.iter().find(|(of, _)| *of == name)?;
-    Some((cluster, at, *said))
+    Some((cluster, at, What::from_name(parts.next()?)?.said()?))
 }
 
 /// Reads an entry of a journal; `None` for what is none.
@@ -118,9 +112,9 @@ impl<T: Table> Marks for DynamoStore<T> {
         for _ in 0..ATTEMPTS_MAX {
             let journal = journal_item(cluster, entry, self.now.seconds());
             let mut writes = vec![replace_mark(cluster, mark, version), Write::Put(journal)];
-            if let Some(said) = entry.said() {
+            if let Some(said) = entry.what.said() {
                 let now = self.now.seconds();
-                writes.push(Write::Put(resolution_item(cluster, entry.at, said, now)));
+                writes.push(Write::Put(resolution_item(cluster, entry, now)));
                 writes.extend(self.move_by_hand(cluster, entry.at, said).await?);
             }
             match self.apply(&writes).await {

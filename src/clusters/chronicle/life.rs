@@ -14,7 +14,7 @@ use crate::escalation::Escalation;
 use crate::facet::Kind;
 use crate::fingerprint::Subject;
 use crate::lifecycle::{
-    Event, Move, NEW_SECONDS, SETTLING_SECONDS, State, Status, quiet_period_seconds, step,
+    Event, Move, NEW_SECONDS, SETTLING_SECONDS, State, quiet_period_seconds, step,
 };
 use crate::transition::Change;
 
@@ -102,11 +102,6 @@ impl Life {
             circumstances: Circumstances::new(),
             codes: BTreeSet::new(),
         }
-    }
-
-    /// Returns how it stands, as everything shows it.
-    pub fn status(&self) -> Status {
-        Status::of(self.state, self.escalation.is_some())
     }
 
     /// Returns the error code as the service spelled it.

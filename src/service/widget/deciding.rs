@@ -52,7 +52,7 @@ impl<S: Dossiers + Hours + KeyAnswers + Marks + SentLog> Desk<'_, S> {
         };
         let is_set = store.set_mark(cluster, mark.as_ref(), deciding.version, &entry);
         let is_set = is_set.await?;
-        if let Some(said) = entry.said().filter(|_| is_set) {
+        if let Some(said) = entry.what.said().filter(|_| is_set) {
             now.listing.decide(cluster, at, said);
         }
         Ok(match (is_set, mark) {
