@@ -136,12 +136,12 @@ MUTANTS = [
         IT,
         "pipeline::whatever_goes_wrong_and_is_made_up_for_in_time_changes_nothing",
     ),
-    # A row for each occasion and sink.
+    # A row for each alert and sink.
     Mutant(
-        "one-id-for-all-lives",
-        "src/alerts/occasion.rs",
-        "for part in [subject, &epoch.to_string(), kind.name(), about] {",
-        "for part in [subject, &epoch.min(1).to_string(), kind.name(), about] {",
+        "one-id-for-all-episodes",
+        "src/alerts/alert.rs",
+        "let number = subject.number().to_string();",
+        "let number = subject.number().min(1).to_string();",
         IT,
         "pipeline::whatever_goes_wrong_and_is_made_up_for_in_time_changes_nothing",
     ),

@@ -11,9 +11,9 @@ use records::key_id::KeyKind;
 use records::time::EventTime;
 use serde_json::{Map, Value, json};
 
-use crate::Alert;
 use crate::hint::hint;
-use crate::occasion::Kind;
+use crate::kind::Kind;
+use crate::message::Message;
 use crate::safe::{readable, token};
 
 /// The version of the shape; another one may take fields away, the same one only adds some.
@@ -28,58 +28,58 @@ const KEYS_MAX: usize = 20;
 /// How many characters of one text.
 const CHARS_MAX: usize = 256;
 const TEMPLATE_CHARS_MAX: usize = 512;
-/// How deep and how wide a detail of an occasion may be.
+/// How deep and how wide facts may be.
 const DEPTH_MAX: usize = 5;
 const WIDTH_MAX: usize = 20;
 
 /// Returns the detail.
-pub fn detail(alert: &Alert) -> Value {
-    let occasion = &alert.occasion;
-    let about = match occasion.kind {
-        Kind::AccessKey => masked(&occasion.about),
-        _ => readable(&occasion.about, CHARS_MAX),
+pub fn detail(message: &Message) -> Value {
+    let alert = &message.alert;
+    let about = match alert.kind() {
+        Kind::AccessKey => masked(&alert.about()),
+        _ => readable(&alert.about(), CHARS_MAX),
     };
     json!({
         "version": VERSION,
-        "alert_id": occasion.id().to_string(),
-        "fault_id": occasion.fault_id().to_string(),
-        "kind": occasion.kind.name(),
-        "state": occasion.state(),
-        "fault_status": match occasion.kind {
-            _ if occasion.is_end() => "ok",
+        "alert_id": alert.id().to_string(),
+        "fault_id": alert.fault_id().to_string(),
+        "kind": alert.kind().name(),
+        "state": alert.state(),
+        "fault_status": match alert.kind() {
+            _ if alert.is_end() => "ok",
             Kind::AccountSummary => "none",
             _ => "fault",
         },
-        "epoch": occasion.epoch,
-        "at": time(alert.at()),
-        "is_late": occasion.is_late,
-        "severity": alert.level().name(),
-        "severity_reasons": alert.severity.reasons.iter()
+        "epoch": alert.subject.number(),
+        "at": time(message.at()),
+        "is_late": alert.is_late,
+        "severity": message.level().name(),
+        "severity_reasons": message.severity.reasons.iter()
             .map(|reason| readable(reason, CHARS_MAX)).collect::<Vec<_>>(),
         "account": {
-            "id": token(&occasion.account_id, 64),
-            "name": alert.account_name.as_deref().map(|name| readable(name, CHARS_MAX)),
-            "errors": alert.account_errors,
+            "id": token(alert.account_id(), 64),
+            "name": message.account_name.as_deref().map(|name| readable(name, CHARS_MAX)),
+            "errors": message.account_errors,
         },
-        "range": {"from": time(alert.from), "until": time(alert.until)},
-        "fault_start": time(alert.fault_start()),
-        "fault_seconds": alert.fault_seconds(),
-        "cluster_id": occasion.cluster.map(|id| id.to_string()),
-        "cluster": alert.cluster.as_ref().map(|found| cluster(found, alert)),
-        "keys": alert.keys.iter().take(KEYS_MAX).map(key).collect::<Vec<_>>(),
-        "enrichment": alert.enrichment.name(),
-        "suppressed": alert.suppressed,
+        "range": {"from": time(message.from), "until": time(message.until)},
+        "fault_start": time(message.fault_start()),
+        "fault_seconds": message.fault_seconds(),
+        "cluster_id": alert.cluster().map(|id| id.to_string()),
+        "cluster": message.cluster.as_ref().map(|found| cluster(found, message)),
+        "keys": message.keys.iter().take(KEYS_MAX).map(key).collect::<Vec<_>>(),
+        "enrichment": message.enrichment.name(),
+        "suppressed": message.suppressed,
         "untrusted_about": about,
-        "untrusted_detail": kept(&occasion.brought(), DEPTH_MAX),
+        "untrusted_detail": kept(&alert.facts.json(), DEPTH_MAX),
     })
 }
 
 /// Returns the whole event for a bus, as `PutEvents` takes it.
-pub fn entry(alert: &Alert, bus: Option<&str>) -> Value {
+pub fn entry(message: &Message, bus: Option<&str>) -> Value {
     let mut entry = json!({
         "Source": SOURCE,
-        "DetailType": alert.occasion.kind.detail_type(),
-        "Detail": detail(alert).to_string(),
+        "DetailType": message.alert.kind().detail_type(),
+        "Detail": detail(message).to_string(),
     });
     if let Some(bus) = bus {
         entry["EventBusName"] = bus.into();
@@ -91,7 +91,7 @@ fn time(time: Option<EventTime>) -> Option<String> {
     time.map(|time| time.to_string())
 }
 
-fn cluster(cluster: &Cluster, alert: &Alert) -> Value {
+fn cluster(cluster: &Cluster, message: &Message) -> Value {
     let identity = &cluster.facts.identity;
     let optional = |text: &Option<String>| text.as_deref().map(|text| token(text, CHARS_MAX));
     let template = |text: &str| readable(text, TEMPLATE_CHARS_MAX);
@@ -115,7 +115,7 @@ fn cluster(cluster: &Cluster, alert: &Alert) -> Value {
         "untrusted_template": template(&cluster.facts.template),
         "untrusted_hint": readable(&hint(identity, &cluster.typical()), TEMPLATE_CHARS_MAX),
         "count": cluster.span.count,
-        "first_seen": time(alert.first_seen.or(cluster.span.first_seen)),
+        "first_seen": time(message.first_seen.or(cluster.span.first_seen)),
         "last_seen": time(cluster.span.last_seen),
         "sample_event_ids": cluster.samples.iter()
             .map(|sample| sample.id.to_string()).collect::<Vec<_>>(),

@@ -1,127 +1,198 @@
-//! An alert as a message of SNS: a subject, a body, and the attributes that subscriptions filter by.
-//!
-//! A subject ends up in the head of an e-mail, so it is put together from words of ours and digits
-//! alone. The body is always plain text, never a structure of JSON by protocol.
+//! A message: an alert with all that any sink is sent of it, nothing rendered yet.
 
-use clusters::class::Class;
-use records::principal::is_account_id;
+use std::sync::Arc;
 
-use crate::Alert;
-use crate::evidence::{Evidence, Stage};
-use crate::occasion::{Kind, Occasion};
-use crate::safe::cut;
-use crate::severity::Severity;
-use crate::text::Texts;
+use clusters::keys::KeyReport;
+use clusters::sample::Sample;
+use clusters::{Cluster, EventId};
+use records::time::EventTime;
+use serde_json::Value;
 
-/// The longest body, in bytes; SNS takes 256 KiB with the attributes.
-pub const BODY_BYTES_MAX: usize = 200 << 10;
+use crate::alert::{Alert, Subject};
+use crate::facts::Facts;
+use crate::severity::{self, Assessment, Severity};
 
-/// The longest subject of SNS is 100 characters; this is less.
-const SUBJECT_CHARS_MAX: usize = 99;
-
-/// The subject where none could be made.
-const SUBJECT: &str = "CloudTrail alert";
-
-/// Returns the subject: printable ASCII, in English, of fewer than a hundred characters.
-pub fn subject(alert: &Alert) -> String {
-    let severity = match alert.level() {
-        _ if alert.occasion.is_end() => "OK",
-        Severity::Info => "Info",
-        Severity::Warning => "Warning",
-        Severity::Error => "Error",
-        Severity::Critical => "Critical",
-    };
-    let cluster = alert.cluster.as_ref();
-    let is_watched = cluster.is_some_and(|of| of.facts.identity.class == Class::Watch);
-    let mut subject = format!("{severity}: {}", what(&alert.occasion, is_watched));
-    if let Some(cluster) = cluster.filter(|_| !is_watched) {
-        subject.push_str(&format!(" ({})", named(cluster.facts.identity.class)));
-    }
-    if let Some(Evidence::Summary(summary)) = alert.occasion.evidence() {
-        subject.push_str(&format!(" ({} new)", summary.new_errors));
-    }
-    if is_account_id(&alert.occasion.account_id) {
-        subject.push_str(&format!(" in account {}", alert.occasion.account_id));
-    }
-    let is_fit = subject.len() <= SUBJECT_CHARS_MAX
-        && subject.starts_with(|first: char| first.is_ascii_alphabetic())
-        && subject.bytes().all(|b| (b' '..=b'~').contains(&b));
-    if is_fit { subject } else { SUBJECT.to_owned() }
+/// An alert, with everything that any sink is sent of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// What is told.
+    pub alert: Alert,
+    /// How loud, and why.
+    pub severity: Assessment,
+    /// What people call the account.
+    pub account_name: Option<String>,
+    /// The cluster that it is about, as of when it is sent: with what was looked at between
+    /// [`Self::from`] and [`Self::until`]. `None` for an alert that is about no single cluster.
+    pub cluster: Option<Cluster>,
+    /// Its samples, as far as messages speak of them.
+    pub examples: Vec<Example>,
+    /// When the cluster was first seen at all, which may be before what was looked at.
+    pub first_seen: Option<EventTime>,
+    /// What was looked at, or what the alert is about where that is no cluster, in event time: from
+    /// the first second on.
+    pub from: Option<EventTime>,
+    /// Up to before this second.
+    pub until: Option<EventTime>,
+    /// How many errors the account had within it, whatever their cluster.
+    pub account_errors: u64,
+    /// The access keys that took part, the most frequent first.
+    pub keys: Vec<KeyReport>,
+    /// Whether all was found out that should be in it.
+    pub enrichment: Enrichment,
+    /// How many alerts of the same cluster were not sent to this sink since the last one.
+    pub suppressed: u64,
 }
 
-fn what(occasion: &Occasion, is_watched: bool) -> &'static str {
-    match (occasion.kind, occasion.evidence().and_then(|of| of.stage())) {
-        (Kind::Escalating, Some(Stage::Ended)) if occasion.cluster.is_none() => {
-            return "all CloudTrail errors are as usual again";
+/// What a message says of a sample: read once, whatever is written of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Example {
+    /// When the call was made.
+    pub at: Option<EventTime>,
+    /// The event's id.
+    pub id: EventId,
+    /// The caller's ARN.
+    pub caller: Option<String>,
+    /// The address it called from.
+    pub source_ip: Option<String>,
+    /// The region.
+    pub region: Option<String>,
+    /// The error code, as the service wrote it.
+    pub error_code: Option<String>,
+    /// The redacted record, as JSON.
+    pub json: Arc<str>,
+}
+
+impl From<&Sample> for Example {
+    fn from(sample: &Sample) -> Self {
+        // A record that was cut short is no JSON; the message says less of it then.
+        let record: Value = serde_json::from_str(&sample.json).unwrap_or_default();
+        let text = |field| Some(record.pointer(field)?.as_str()?.to_owned());
+        Self {
+            at: sample.at,
+            id: sample.id,
+            caller: text("/userIdentity/arn"),
+            source_ip: text("/sourceIPAddress"),
+            region: text("/awsRegion"),
+            error_code: text("/errorCode"),
+            json: Arc::clone(&sample.json),
         }
-        (Kind::Escalating, Some(Stage::Ended)) if is_watched => {
-            return "sensitive call is made as often as usual";
+    }
+}
+
+/// Whether all was found out that should be in an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Enrichment {
+    /// It was.
+    Full,
+    /// Something could not be looked up; the alert says what.
+    Partial,
+}
+
+impl Enrichment {
+    /// Returns the stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Partial => "partial",
         }
-        (Kind::Escalating, Some(Stage::Ended)) => return "CloudTrail error is as usual again",
-        (Kind::Campaign, Some(Stage::Grew(_))) => return "campaign of CloudTrail errors grows",
-        (Kind::Campaign, Some(Stage::Ended)) => return "campaign of CloudTrail errors is over",
-        (Kind::NoData, Some(Stage::Ended)) => return "CloudTrail data again",
-        _ => {}
-    }
-    match occasion.kind {
-        Kind::New if is_watched => "new sensitive call",
-        Kind::NewPrincipal if is_watched => "known sensitive call, new caller",
-        Kind::Regressed if is_watched => "sensitive call is made again",
-        Kind::Recovered if is_watched => "sensitive call is no longer made",
-        Kind::Escalating if is_watched => "sensitive call is made more often",
-        Kind::New => "new CloudTrail error",
-        Kind::NewPrincipal => "known CloudTrail error, new caller",
-        Kind::Regressed => "CloudTrail error is back",
-        Kind::Recovered => "CloudTrail error has stopped",
-        Kind::Escalating if occasion.cluster.is_none() => "all CloudTrail errors are escalating",
-        Kind::Escalating => "CloudTrail error is escalating",
-        Kind::Campaign => "campaign of CloudTrail errors",
-        Kind::AccessKey => "access key alert",
-        Kind::AccountSummary => "summary of CloudTrail errors",
-        Kind::NoData => "no CloudTrail data",
     }
 }
 
-fn named(class: Class) -> &'static str {
-    match class {
-        Class::Vpce => "refused by a VPC endpoint",
-        Class::Signin => "sign-in",
-        Class::Denied => "access denied",
-        Class::Auth => "credentials not accepted",
-        Class::Throttle => "throttled",
-        Class::Dryrun => "dry run",
-        Class::Absent => "not found",
-        Class::Quota => "limit reached",
-        Class::Conflict => "conflict",
-        Class::Server => "AWS failed",
-        Class::Invalid => "invalid request",
-        Class::Other => "unknown code",
-        Class::Watch => "succeeded",
+impl Message {
+    /// Makes a message about a cluster: as loud as the cluster is, partial if a key's last use should
+    /// be known and is not, and with nothing suppressed before it. `range` is what was looked at, up
+    /// to before its second moment; `cluster` holds what was seen within.
+    pub fn of_cluster(
+        alert: Alert,
+        cluster: Cluster,
+        first_seen: Option<EventTime>,
+        range: Option<(EventTime, EventTime)>,
+        account_errors: u64,
+        keys: Vec<KeyReport>,
+        account_name: Option<String>,
+    ) -> Self {
+        Self {
+            severity: severity::of_cluster(&cluster),
+            examples: cluster.samples.iter().map(Example::from).collect(),
+            cluster: Some(cluster),
+            first_seen,
+            from: range.map(|(from, _)| from),
+            until: range.map(|(_, until)| until),
+            account_errors,
+            ..Self::of_account(alert, keys, account_name)
+        }
     }
-}
 
-/// Returns the body, of at most [`BODY_BYTES_MAX`].
-pub fn body(alert: &Alert, texts: &Texts) -> String {
-    let mut body = texts.plain(alert);
-    body.truncate(cut(&body, BODY_BYTES_MAX).len());
-    body
-}
+    /// Makes a message that is about no single cluster, or about one that is no longer kept. What it
+    /// says of a range of time is in the alert's facts.
+    pub fn of_account(alert: Alert, keys: Vec<KeyReport>, account_name: Option<String>) -> Self {
+        let is_partial = keys.iter().any(|key| key.is_missing);
+        let range = alert.facts.range();
+        let account_errors = match &alert.facts {
+            Facts::Summary(summary) => summary.errors,
+            _ => 0,
+        };
+        Self {
+            severity: severity::of_alert(&alert),
+            alert,
+            account_name,
+            cluster: None,
+            examples: Vec::new(),
+            first_seen: None,
+            from: range.map(|(from, _)| from),
+            until: range.map(|(_, until)| until),
+            account_errors,
+            keys,
+            enrichment: if is_partial {
+                Enrichment::Partial
+            } else {
+                Enrichment::Full
+            },
+            suppressed: 0,
+        }
+    }
 
-/// Returns the attributes, none of them empty, which SNS would refuse.
-pub fn attributes(alert: &Alert) -> Vec<(&'static str, String)> {
-    let occasion = &alert.occasion;
-    let mut attributes = vec![
-        ("severity", alert.level().name().to_owned()),
-        ("kind", occasion.kind.name().to_owned()),
-        ("state", occasion.state().to_owned()),
-        ("alert_id", occasion.id().to_string()),
-    ];
-    if is_account_id(&occasion.account_id) {
-        attributes.push(("account_id", occasion.account_id.clone()));
+    /// Returns how many events of the cluster there were in what was looked at.
+    pub fn count(&self) -> u64 {
+        self.cluster
+            .as_ref()
+            .map_or(0, |cluster| cluster.span.count)
     }
-    if let Some(cluster) = &alert.cluster {
-        attributes.push(("class", cluster.facts.identity.class.name().to_owned()));
+
+    /// Returns how many events it tells of: what the alert says, or else [`Self::count`].
+    pub fn events(&self) -> u64 {
+        let told = self.alert.facts.events();
+        told.unwrap_or_else(|| self.count())
     }
-    attributes.sort();
-    attributes
+
+    /// Returns when it happened: what showed it, or else the latest event that is known.
+    pub fn at(&self) -> Option<EventTime> {
+        let last = || self.cluster.as_ref()?.span.last_seen;
+        self.alert.at.or_else(last).or(self.until)
+    }
+
+    /// Returns when the trouble began that this belongs to. The alert's facts say so; without
+    /// that it is when the cluster was first seen in its first episode, and in a later one when it was
+    /// first seen in what was looked at.
+    pub fn fault_start(&self) -> Option<EventTime> {
+        let told = self.alert.facts.fault_start();
+        let within = || self.cluster.as_ref()?.span.first_seen;
+        let seen = match (&self.alert.facts, &self.alert.subject) {
+            (Facts::Regressed(_), _) => self.alert.at,
+            (_, Subject::Cluster { episode: 2.., .. }) => None,
+            _ => self.first_seen,
+        };
+        told.or(seen).or_else(within).or_else(|| self.at())
+    }
+
+    /// Returns for how many seconds the trouble has lasted, as of when this happened.
+    pub fn fault_seconds(&self) -> i64 {
+        let lasted = self.at().zip(self.fault_start());
+        lasted.map_or(0, |(at, start)| at.seconds_since(start).max(0))
+    }
+
+    /// Returns how loud it is.
+    pub fn level(&self) -> Severity {
+        self.severity.severity
+    }
 }

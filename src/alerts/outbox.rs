@@ -1,6 +1,6 @@
 //! The outbox: alerts that wait, who has them until when, and what became of an attempt to send.
 //!
-//! A row is one occasion for one sink. It is written in the transaction that makes the occasion true
+//! A row is one alert for one sink. It is written in the transaction that makes the alert true
 //! and goes away in the one that notes what became of it, so that a crash between sending and
 //! noting repeats a message, under the same id, and loses none.
 
@@ -9,15 +9,16 @@ use std::cmp::Ordering;
 use clusters::fingerprint::ClusterId;
 use clusters::mark::{Mark, Observation};
 
-use crate::occasion::{AlertId, Kind, Occasion};
+use crate::alert::{Alert, AlertId};
+use crate::kind::Kind;
 
-/// One occasion that one sink is to be told of. Times are seconds since 1970, by our clock.
+/// One alert that one sink is to be told of. Times are seconds since 1970, by our clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// Which sink.
     pub sink: String,
     /// What is told.
-    pub occasion: Occasion,
+    pub alert: Alert,
     /// When it was written.
     pub created: i64,
     /// From when on it is to be sent.
@@ -151,10 +152,10 @@ pub struct Capacity {
 
 impl Row {
     /// Returns a new row.
-    pub fn new(sink: &str, occasion: Occasion, now: i64) -> Self {
+    pub fn new(sink: &str, alert: Alert, now: i64) -> Self {
         Self {
             sink: sink.to_owned(),
-            occasion,
+            alert,
             created: now,
             due: now,
             leased_until: 0,
@@ -163,21 +164,21 @@ impl Row {
         }
     }
 
-    /// Returns the id of the message: one for each occasion and sink.
+    /// Returns the id of the message: one for each alert and sink.
     pub fn id(&self) -> AlertId {
-        self.occasion.id().for_sink(&self.sink)
+        self.alert.id().for_sink(&self.sink)
     }
 
     /// Returns what keeps its order: its cluster, or its account where it is about none.
     pub fn line(&self) -> Line<'_> {
-        match self.occasion.cluster {
+        match self.alert.cluster() {
             Some(cluster) => Line::Cluster(cluster),
-            None => Line::Account(&self.occasion.account_id),
+            None => Line::Account(self.alert.account_id()),
         }
     }
 
-    /// Sorts rows by when they were written, and of those written in the same second, what opened a
-    /// life of a cluster before what happened in it.
+    /// Sorts rows by when they were written, and of those written in the same second, what opened an
+    /// episode of a cluster before what happened in it.
     pub fn sort(rows: &mut [Self]) {
         rows.sort_by(Self::in_order);
     }
@@ -185,11 +186,17 @@ impl Row {
     /// Tells which of two rows comes first.
     pub fn in_order(&self, other: &Self) -> Ordering {
         let key = |row: &Self| {
-            let opens = matches!(row.occasion.kind, Kind::New | Kind::Regressed);
-            (row.created, row.occasion.epoch, !opens)
+            let opens = matches!(row.alert.kind(), Kind::New | Kind::Regressed);
+            (row.created, row.alert.subject.number(), !opens)
         };
-        let texts = |one: &Self, other: &Self| one.occasion.cmp(&other.occasion);
-        key(self).cmp(&key(other)).then_with(|| texts(self, other))
+        // Of what is told at once the order has no meaning, but is always the same.
+        let rest = |row: &Self| {
+            let Alert { subject, at, .. } = &row.alert;
+            (row.alert.kind(), subject.clone(), row.alert.about(), *at)
+        };
+        key(self)
+            .cmp(&key(other))
+            .then_with(|| rest(self).cmp(&rest(other)))
     }
 
     /// Tells whether somebody may take it at a moment, in seconds.
@@ -201,16 +208,16 @@ impl Row {
 impl Restraint {
     /// Tells whether an alert is held back at a moment, in seconds: by a mark, or by silence, through
     /// which ends pass.
-    pub fn holds_back(&self, occasion: &Occasion, now: i64) -> bool {
+    pub fn holds_back(&self, alert: &Alert, now: i64) -> bool {
         let is_silent = self.silence.is_some_and(|silence| silence.until > now);
         let seen = Observation {
             now,
-            epoch: occasion.epoch,
-            is_escalating: occasion.kind == Kind::Escalating,
+            epoch: alert.subject.number(),
+            is_escalating: alert.kind() == Kind::Escalating,
             ..Observation::default()
         };
         let is_marked = self.mark.as_ref().is_some_and(|mark| !mark.is_told(&seen));
-        is_marked || (is_silent && !occasion.is_end())
+        is_marked || (is_silent && !alert.is_end())
     }
 }
 

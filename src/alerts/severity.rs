@@ -15,8 +15,8 @@ use clusters::facet::Facets;
 use clusters::fingerprint::{Identity, Subject};
 use clusters::{Cluster, Span};
 
-use crate::evidence::{CampaignEvidence, Evidence};
-use crate::occasion::{Kind as Told, Occasion};
+use crate::alert::Alert;
+use crate::facts::{CampaignFacts, Facts};
 
 /// How loud a cluster or a sighting is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,19 +124,16 @@ pub fn of_sighting(identity: &Identity, facets: &Facets, span: Span) -> Assessme
 /// Assesses what is about no cluster, or about one of which nothing is kept any more.
 ///
 /// The end of something is as loud as its beginning, so that whoever is told of one is told of both.
-pub fn of_occasion(occasion: &Occasion) -> Assessment {
+pub fn of_alert(alert: &Alert) -> Assessment {
     let mut terms = Terms::default();
-    match (occasion.evidence(), occasion.kind) {
-        (Some(Evidence::Campaign(campaign)), _) => terms.campaign(&campaign),
-        (Some(Evidence::Silence(_)), _) => terms.add(20, "what fails is not seen meanwhile"),
-        (_, Told::Escalating) if occasion.cluster.is_none() => {
+    match &alert.facts {
+        Facts::Campaign(campaign) => terms.campaign(campaign),
+        Facts::Silence(_) => terms.add(20, "what fails is not seen meanwhile"),
+        Facts::Escalation(_) if alert.cluster().is_none() => {
             terms.add(18, "an account fails more than it should, at no call alone");
         }
-        (_, Told::NoData | Told::Campaign) => terms.add(20, "it needs a look today"),
-        (_, Told::AccountSummary) if occasion.is_digest() => {
-            terms.add(10, "alerts that waited are told at once");
-        }
-        (_, Told::AccountSummary) => terms.add(0, "for the record"),
+        Facts::Digest(_) => terms.add(10, "alerts that waited are told at once"),
+        Facts::Summary(_) | Facts::Learned(_) => terms.add(0, "for the record"),
         _ => terms.add(10, "no cluster weighs it"),
     }
     terms.assessment()
@@ -204,7 +201,7 @@ impl<'a> Terms<'a> {
         self.terms.push((points, reason));
     }
 
-    fn campaign(&mut self, campaign: &CampaignEvidence) {
+    fn campaign(&mut self, campaign: &CampaignFacts) {
         self.add(10, "many failures are one story");
         for shape in &campaign.shapes {
             let (points, reason) = match shape {
@@ -319,7 +316,7 @@ mod tests {
     use records::time::EventTime;
 
     use super::*;
-    use crate::evidence::Stage;
+    use crate::facts::Stage;
 
     fn severity(class: Class, service: &str, facets: &[(Kind, &str)]) -> (Severity, String) {
         let identity = Identity {
@@ -360,7 +357,7 @@ mod tests {
             (&[BruteForce], root, 1, Severity::Critical),
             (&[Breadth], root, 1, Severity::Error),
         ] {
-            let campaign = CampaignEvidence {
+            let campaign = CampaignFacts {
                 stage: Stage::Ended,
                 shapes: shapes.iter().copied().collect(),
                 actor: actor.to_owned(),

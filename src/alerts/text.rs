@@ -17,21 +17,20 @@ use clusters::class::Class;
 use clusters::facet::Kind as Facet;
 use clusters::keys::masked;
 use clusters::lifecycle::quiet_period_seconds;
-use clusters::sample::Sample;
 use clusters::{Cluster, FacetValue};
 use records::principal::is_account_id;
 use records::time::duration;
 use serde_json::Value;
 
-use crate::evidence::Evidence;
+use crate::facts::Facts;
 use crate::hint::{ACTION, Advice};
+use crate::kind::Kind;
 use crate::links::Links;
-use crate::occasion::Kind;
+use crate::message::{Enrichment, Example, Message};
 use crate::safe::readable;
 use crate::severity::Severity;
 use crate::text::document::{Line, Piece, Pieces, Section, fill, joined};
 use crate::text::words::Words;
-use crate::{Alert, Enrichment};
 
 /// The languages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -54,8 +53,8 @@ pub struct Texts {
 
 /// How many values of a facet, and samples, are named.
 const VALUES_MAX: usize = 5;
-const SAMPLES_MAX: usize = 3;
-/// How many fields of an occasion's detail are named.
+const EXAMPLES_MAX: usize = 3;
+/// How many facts are named.
 const DETAILS_MAX: usize = 20;
 /// How many characters of an error message are shown.
 const TEMPLATE_CHARS_MAX: usize = 512;
@@ -95,21 +94,21 @@ impl Language {
 
 impl Texts {
     /// Returns the message as basic Markdown, without tables and HTML, which robots drop.
-    pub fn markdown(&self, alert: &Alert) -> String {
-        document::markdown(&self.sections(alert))
+    pub fn markdown(&self, message: &Message) -> String {
+        document::markdown(&self.sections(message))
     }
 
     /// Returns the message as plain text, under its title.
-    pub fn plain(&self, alert: &Alert) -> String {
-        let body = document::plain(&self.sections(alert));
-        format!("{}\n\n{body}", self.title(alert))
+    pub fn plain(&self, message: &Message) -> String {
+        let body = document::plain(&self.sections(message));
+        format!("{}\n\n{body}", self.title(message))
     }
 
-    fn sections(&self, alert: &Alert) -> Vec<Section> {
+    fn sections(&self, message: &Message) -> Vec<Section> {
         let words = self.language.words();
         let writer = Writer {
-            alert,
-            evidence: alert.occasion.evidence(),
+            message,
+            facts: &message.alert.facts,
             words,
             texts: self,
         };
@@ -123,10 +122,10 @@ impl Texts {
     }
 }
 
-/// Returns what an occasion is about as it may be shown: the id of a key is masked.
-fn told_about(alert: &Alert) -> String {
-    let about = &alert.occasion.about;
-    match alert.occasion.kind {
+/// Returns what an alert is about as it may be shown: the id of a key is masked.
+fn told_about(message: &Message) -> String {
+    let about = &message.alert.about();
+    match message.alert.kind() {
         Kind::AccessKey => masked(about),
         _ => readable(about, 256),
     }
@@ -134,42 +133,42 @@ fn told_about(alert: &Alert) -> String {
 
 /// One message being written.
 struct Writer<'a> {
-    alert: &'a Alert,
-    evidence: Option<Evidence>,
+    message: &'a Message,
+    facts: &'a Facts,
     words: &'static Words,
     texts: &'a Texts,
 }
 
 impl Writer<'_> {
     fn overview(&self) -> Vec<Line> {
-        let (alert, words) = (self.alert, self.words);
+        let (message, words) = (self.message, self.words);
         let mut lines = vec![Line::Paragraph(self.first_sentence())];
-        if alert.cluster.is_none() && alert.occasion.cluster.is_some() {
+        if message.cluster.is_none() && message.alert.cluster().is_some() {
             lines.push(Line::Paragraph(vec![Piece::own(words.gone)]));
         }
-        let severity = vec![Piece::strong(level(words, alert.level()))];
+        let severity = vec![Piece::strong(level(words, message.level()))];
         lines.push(item(words.severity, &[("severity", severity)]));
-        if !alert.severity.reasons.is_empty() {
+        if !message.severity.reasons.is_empty() {
             // A reason may hold the name of a rule.
-            let reasons = alert.severity.reasons.iter();
+            let reasons = message.severity.reasons.iter();
             let reasons = reasons.map(|reason| vec![Piece::other(reason)]).collect();
             let reasons = joined(reasons, words.comma);
             lines.push(item(words.reasons, &[("reasons", reasons)]));
         }
-        lines.extend(self.evidence.iter().flat_map(|of| self.course(of)));
+        lines.extend(self.course());
         lines.extend(self.times());
-        if alert.occasion.is_late {
+        if message.alert.is_late {
             lines.push(item(words.late, &[]));
         }
-        if alert.suppressed > 0 {
-            let count = vec![Piece::strong(alert.suppressed)];
+        if message.suppressed > 0 {
+            let count = vec![Piece::strong(message.suppressed)];
             lines.push(item(words.suppressed, &[("count", count)]));
         }
-        if alert.enrichment == Enrichment::Partial {
+        if message.enrichment == Enrichment::Partial {
             lines.push(item(words.partial, &[]));
         }
-        let id = own(alert.occasion.id());
-        lines.push(match alert.occasion.cluster {
+        let id = own(message.alert.id());
+        lines.push(match message.alert.cluster() {
             Some(cluster) => item(words.ids, &[("cluster", own(cluster)), ("alert", id)]),
             None => item(words.id, &[("alert", id)]),
         });
@@ -178,16 +177,12 @@ impl Writer<'_> {
 
     fn first_sentence(&self) -> Pieces {
         let words = self.words;
-        if let Some(sentence) = self
-            .evidence
-            .as_ref()
-            .and_then(|of| self.course_sentence(of))
-        {
+        if let Some(sentence) = self.course_sentence() {
             return sentence;
         }
-        let is_watched = self.alert.cluster.as_ref().is_some_and(is_watched);
-        let is_over = self.alert.occasion.is_end();
-        let sentence = match self.alert.occasion.kind {
+        let is_watched = self.message.cluster.as_ref().is_some_and(is_watched);
+        let is_over = self.message.alert.is_end();
+        let sentence = match self.message.alert.kind() {
             Kind::Escalating if is_watched && is_over => words.watched_calmed,
             Kind::Escalating if is_over => words.calmed,
             Kind::New if is_watched => words.watched_new,
@@ -202,15 +197,17 @@ impl Writer<'_> {
             Kind::Escalating => words.escalating,
             Kind::Campaign => words.campaign,
             Kind::AccessKey => words.access_key,
-            Kind::AccountSummary if self.alert.occasion.is_learned() => words.learned,
-            Kind::AccountSummary if self.alert.occasion.is_digest() => words.digest,
-            Kind::AccountSummary => words.account_summary,
+            Kind::AccountSummary => match self.facts {
+                Facts::Learned(_) => words.learned,
+                Facts::Digest(_) => words.digest,
+                _ => words.account_summary,
+            },
             Kind::NoData => words.no_data,
         };
-        let cluster = self.alert.cluster.as_ref();
+        let cluster = self.message.cluster.as_ref();
         let unknown = || vec![Piece::own("?")];
         let quiet = cluster.map(|cluster| quiet_period_seconds(cluster.facts.identity.class));
-        let about = told_about(self.alert);
+        let about = told_about(self.message);
         let about = match cluster {
             _ if about.is_empty() => Piece::own(words.nobody),
             Some(cluster) => Piece::other(cluster.short_name(&about)),
@@ -232,7 +229,7 @@ impl Writer<'_> {
     }
 
     fn account(&self) -> Pieces {
-        let id = &self.alert.occasion.account_id;
+        let id = self.message.alert.account_id();
         if id.is_empty() {
             return vec![Piece::own(self.words.whole_stack)];
         }
@@ -240,25 +237,25 @@ impl Writer<'_> {
         if is_account_id(id) {
             pieces = vec![Piece::own(id)];
         }
-        if let Some(name) = &self.alert.account_name {
+        if let Some(name) = &self.message.account_name {
             pieces.extend([Piece::own(" "), Piece::other(name)]);
         }
         fill(self.words.account, &[("id", pieces)])
     }
 
     fn times(&self) -> Vec<Line> {
-        let (alert, words) = (self.alert, self.words);
-        let Some(cluster) = &alert.cluster else {
+        let (message, words) = (self.message, self.words);
+        let Some(cluster) = &message.cluster else {
             return Vec::new();
         };
         let mut lines = Vec::new();
-        let first = alert.first_seen.or(cluster.span.first_seen);
+        let first = message.first_seen.or(cluster.span.first_seen);
         if let (Some(first), Some(last)) = (first, cluster.span.last_seen.or(first)) {
             let values = [("first", own(first)), ("last", own(last))];
             lines.push(item(words.seen, &values));
         }
-        let count = vec![Piece::strong(alert.count())];
-        lines.push(match (alert.from, alert.until) {
+        let count = vec![Piece::strong(message.count())];
+        lines.push(match (message.from, message.until) {
             (Some(from), Some(until)) => item(
                 words.often_between,
                 &[("count", count), ("from", own(from)), ("until", own(until))],
@@ -266,21 +263,21 @@ impl Writer<'_> {
             _ => item(words.often, &[("count", count)]),
         });
         // How long a life went on that is over is not how long ago it began.
-        if alert.fault_seconds() >= 60 && alert.occasion.kind != Kind::Recovered {
-            let lasted = own(duration(alert.fault_seconds()));
+        if message.fault_seconds() >= 60 && message.alert.kind() != Kind::Recovered {
+            let lasted = own(duration(message.fault_seconds()));
             lines.push(item(words.lasted, &[("lasted", lasted)]));
         }
         lines
     }
 
     fn cloudtrail(&self) -> Vec<Line> {
-        let (alert, words) = (self.alert, self.words);
+        let (message, words) = (self.message, self.words);
         let mut lines = Vec::new();
-        if alert.cluster.is_some() {
-            let count = vec![Piece::strong(alert.account_errors)];
+        if message.cluster.is_some() {
+            let count = vec![Piece::strong(message.account_errors)];
             lines.push(item(words.account_errors, &[("count", count)]));
         }
-        if let Some(cluster) = &alert.cluster {
+        if let Some(cluster) = &message.cluster {
             let class = own(cluster.facts.identity.class.name());
             let form = match is_watched(cluster) {
                 true => words.call_watched,
@@ -307,11 +304,13 @@ impl Writer<'_> {
                 lines.extend(self.values(cluster, facet, what));
             }
         }
-        match &self.evidence {
-            Some(Evidence::Campaign(of)) => lines.extend(self.campaign_calls(of)),
-            Some(Evidence::Summary(of)) => lines.extend(self.summary_changes(of)),
-            Some(_) => {}
-            None => lines.extend(self.details()),
+        match self.facts {
+            Facts::Campaign(of) => lines.extend(self.campaign_calls(of)),
+            Facts::Summary(of) => lines.extend(self.summary_changes(of)),
+            Facts::AccessKey(_) | Facts::Learned(_) | Facts::Digest(_) => {
+                lines.extend(self.details());
+            }
+            _ => {}
         }
         let links = self.links().into_iter();
         lines.extend(links.map(|link| Line::Item(vec![link])));
@@ -342,9 +341,9 @@ impl Writer<'_> {
         Some(item(words.by, &[("what", own(what)), ("values", values)]))
     }
 
-    /// Says what the occasion brought along, name by name.
+    /// Says the facts, name by name.
     fn details(&self) -> Vec<Line> {
-        let Value::Object(fields) = self.alert.occasion.brought() else {
+        let Value::Object(fields) = self.facts.json() else {
             return Vec::new();
         };
         let line = |(name, value): (&String, &Value)| {
@@ -369,8 +368,8 @@ impl Writer<'_> {
             found.extend(url.map(|url| Piece::Link { label, url }));
         };
         add(words.look_dashboard, links.dashboard());
-        let (alert, range) = (self.alert, self.alert.from.zip(self.alert.until));
-        if let (Some(cluster), Some((from, until))) = (&alert.cluster, range) {
+        let (message, range) = (self.message, self.message.from.zip(self.message.until));
+        if let (Some(cluster), Some((from, until))) = (&message.cluster, range) {
             let name = &cluster.facts.identity.action;
             add(words.look_logs, links.insights(name, from, until));
             add(
@@ -378,9 +377,9 @@ impl Writer<'_> {
                 links.guance_logs(cluster.id, from, until),
             );
         }
-        let fault = alert.occasion.fault_id();
-        let since = alert.fault_start().zip(alert.at());
-        if let (Some((start, at)), true) = (since, fault != alert.occasion.id()) {
+        let fault = message.alert.fault_id();
+        let since = message.fault_start().zip(message.at());
+        if let (Some((start, at)), true) = (since, fault != message.alert.id()) {
             let event = format!("event-{fault}");
             add(
                 words.look_fault,
@@ -392,12 +391,12 @@ impl Writer<'_> {
 
     fn errors(&self) -> Vec<Line> {
         let words = self.words;
-        match &self.evidence {
-            Some(Evidence::Campaign(of)) => return self.campaign_clusters(of),
-            Some(Evidence::Summary(of)) => return self.summary_errors(of),
+        match &self.facts {
+            Facts::Campaign(of) => return self.campaign_clusters(of),
+            Facts::Summary(of) => return self.summary_errors(of),
             _ => {}
         }
-        let Some(cluster) = &self.alert.cluster else {
+        let Some(cluster) = &self.message.cluster else {
             return vec![Line::Paragraph(vec![Piece::own(words.no_error)])];
         };
         let values = [
@@ -405,7 +404,7 @@ impl Writer<'_> {
             ("api", api(cluster)),
             (
                 "count",
-                vec![Piece::strong(events(words, self.alert.count()))],
+                vec![Piece::strong(events(words, self.message.count()))],
             ),
         ];
         let form = match is_watched(cluster) {
@@ -419,7 +418,7 @@ impl Writer<'_> {
             lines.push(item(words.says, &[("template", template)]));
         }
         lines.push(item(words.to_do, &[("hint", self.hint(cluster))]));
-        lines.extend(self.samples(cluster));
+        lines.extend(self.examples());
         lines
     }
 
@@ -433,25 +432,26 @@ impl Writer<'_> {
         fill(&advice, &[(ACTION.trim_matches(['{', '}']), action)])
     }
 
-    fn samples(&self, cluster: &Cluster) -> Vec<Line> {
-        let line = |sample: &Sample| {
-            let at = sample.at.map_or_else(|| own("?"), own);
+    fn examples(&self) -> Vec<Line> {
+        let line = |of: &Example| {
+            let at = of.at.map_or_else(|| own("?"), own);
             let mut pieces = fill(self.words.example, &[("at", at)]);
-            let record: Value = serde_json::from_str(&sample.json).unwrap_or_default();
-            for field in ["/userIdentity/arn", "/sourceIPAddress", "/awsRegion"] {
-                if let Some(text) = record.pointer(field).and_then(Value::as_str) {
-                    pieces.extend([Piece::own(self.words.comma), Piece::other(text)]);
-                }
+            for text in [&of.caller, &of.source_ip, &of.region]
+                .into_iter()
+                .flatten()
+            {
+                pieces.extend([Piece::own(self.words.comma), Piece::other(text)]);
             }
-            let region = record.get("awsRegion").and_then(Value::as_str);
-            let url = region.and_then(|region| self.texts.links.event(region, sample.id));
+            let region = of.region.as_deref();
+            let url = region.and_then(|region| self.texts.links.event(region, of.id));
             let label = self.words.look_event;
             if let Some(url) = url {
                 pieces.extend([Piece::own(self.words.comma), Piece::Link { label, url }]);
             }
             Line::Item(pieces)
         };
-        cluster.samples.iter().take(SAMPLES_MAX).map(line).collect()
+        let examples = self.message.examples.iter();
+        examples.take(EXAMPLES_MAX).map(line).collect()
     }
 }
 
@@ -506,30 +506,42 @@ fn api(cluster: &Cluster) -> Pieces {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use clusters::escalation::Escalation;
     use records::time::EventTime;
 
     use super::*;
-    use crate::occasion::{DIGEST, Occasion};
+    use crate::alert::{Alert, Subject};
+    use crate::facts::DigestFacts;
 
     #[test]
     fn the_end_of_learning_and_a_digest_say_what_they_are() {
-        let mut alert = Alert::of_account(Occasion::learned(24), Vec::new(), None);
+        let of = |alert| Message::of_account(alert, Vec::new(), None);
+        let message = of(Alert::learned(24));
         let texts = Texts::default();
         assert_eq!(
-            texts.title(&alert),
+            texts.title(&message),
             "[Summary] AWS: the time of learning is over"
         );
         assert!(
             texts
-                .plain(&alert)
+                .plain(&message)
                 .contains("over for the whole stack: what is new from now on")
         );
-        alert.occasion.about = format!("{DIGEST}0123");
-        assert_eq!(texts.title(&alert), "[Summary] AWS: alerts that waited");
+        let digest = Facts::Digest(DigestFacts {
+            first: "0123".to_owned(),
+            alerts: 200,
+            kinds: BTreeMap::from([(Kind::New, 200)]),
+            accounts: BTreeMap::new(),
+            classes: BTreeMap::new(),
+            clusters: Vec::new(),
+        });
+        let message = of(Alert::new(Subject::Stack, digest, None, 0));
+        assert_eq!(texts.title(&message), "[Summary] AWS: alerts that waited");
         assert!(
             texts
-                .plain(&alert)
+                .plain(&message)
                 .contains("Alerts of the whole stack that waited")
         );
     }
@@ -545,26 +557,26 @@ mod tests {
         };
         let account = "111122223333";
         let texts = Texts::default();
-        for (occasion, title, sentence) in [
+        for (alert, title, sentence) in [
             (
-                Occasion::of_escalation(account, None, full("09"), (200, 60), 0),
+                Alert::of_escalation(account, None, full("09"), (200, 60), 0),
                 "[Escalating] AWS 111122223333: all errors (200 events in an hour, at most 60 expected)",
                 "The errors of account 111122223333 are much more frequent all together",
             ),
             (
-                Occasion::of_calm(account, None, full("14"), &escalation, 0),
+                Alert::of_calm(account, None, full("14"), &escalation, 0),
                 "[Calmed down] AWS 111122223333: all errors",
                 "events in the largest hour: 240, expected at most: 60",
             ),
         ] {
-            let alert = Alert::of_account(occasion, Vec::new(), None);
-            assert_eq!(texts.title(&alert), title);
+            let message = Message::of_account(alert, Vec::new(), None);
+            assert_eq!(texts.title(&message), title);
             assert!(
-                texts.plain(&alert).contains(sentence),
+                texts.plain(&message).contains(sentence),
                 "{}",
-                texts.plain(&alert)
+                texts.plain(&message)
             );
-            assert_eq!(alert.level(), Severity::Error);
+            assert_eq!(message.level(), Severity::Error);
         }
     }
 

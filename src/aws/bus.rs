@@ -2,8 +2,8 @@
 
 use std::cell::OnceCell;
 
-use alerts::Alert;
 use alerts::detail::{SOURCE, detail};
+use alerts::message::Message;
 use alerts::outbox::{Answered, Capacity};
 use aws_config::SdkConfig;
 use aws_sdk_eventbridge::Client;
@@ -116,11 +116,11 @@ impl Sink for Bus {
         }
     }
 
-    async fn send(&mut self, alerts: &[Alert]) -> Vec<Answered> {
-        let events = alerts.iter().map(|alert| Event {
-            detail_type: alert.occasion.kind.detail_type(),
-            detail: detail(alert).to_string(),
-            at: alert.at(),
+    async fn send(&mut self, messages: &[Message]) -> Vec<Answered> {
+        let events = messages.iter().map(|message| Event {
+            detail_type: message.alert.kind().detail_type(),
+            detail: detail(message).to_string(),
+            at: message.at(),
         });
         let events: Vec<Event> = events.collect();
         self.put(&events).await

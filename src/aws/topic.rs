@@ -2,9 +2,9 @@
 
 use std::cell::OnceCell;
 
-use alerts::Alert;
-use alerts::message::{attributes, body, subject};
+use alerts::message::Message;
 use alerts::outbox::{Answered, Capacity};
+use alerts::sns::{attributes, body, subject};
 use alerts::text::Texts;
 use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
@@ -21,7 +21,7 @@ const DIGEST_BEYOND: usize = 500;
 
 /// What a topic's subscribers get.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
+pub struct Publication {
     /// What a mail has as its subject: one line of fewer than 100 characters.
     pub subject: String,
     /// The text.
@@ -56,25 +56,25 @@ impl Topic {
         }
     }
 
-    fn message(&self, alert: &Alert) -> Message {
-        let line = match alert.occasion.cluster {
+    fn publication(&self, message: &Message) -> Publication {
+        let line = match message.alert.cluster() {
             Some(cluster) => cluster.to_string(),
             // A group has to have a name.
-            None => format!("account-{}", alert.occasion.account_id),
+            None => format!("account-{}", message.alert.account_id()),
         };
-        Message {
-            subject: subject(alert),
-            body: body(alert, &self.texts),
-            attributes: attributes(alert),
-            id: alert.occasion.id().to_string(),
+        Publication {
+            subject: subject(message),
+            body: body(message, &self.texts),
+            attributes: attributes(message),
+            id: message.alert.id().to_string(),
             line,
         }
     }
 
     /// Sends a message. It is a text to SNS, never a structure: a body that looks like one stays
     /// what it is.
-    pub async fn publish(&self, message: Message) -> Answered {
-        let bytes = message.bytes();
+    pub async fn publish(&self, of: Publication) -> Answered {
+        let bytes = of.bytes();
         if bytes > MESSAGE_BYTES_MAX {
             return Answered::TooLong(format!("{bytes} bytes"));
         }
@@ -82,9 +82,9 @@ impl Topic {
         let mut publish = client
             .publish()
             .topic_arn(&self.arn)
-            .subject(message.subject)
-            .message(message.body);
-        for (name, value) in message.attributes {
+            .subject(of.subject)
+            .message(of.body);
+        for (name, value) in of.attributes {
             let value = MessageAttributeValue::builder()
                 .data_type("String")
                 .string_value(value);
@@ -95,8 +95,8 @@ impl Topic {
         }
         if self.arn.ends_with(".fifo") {
             publish = publish
-                .message_deduplication_id(message.id)
-                .message_group_id(message.line);
+                .message_deduplication_id(of.id)
+                .message_group_id(of.line);
         }
         match publish.send().await {
             Ok(sent) => Answered::Accepted(sent.message_id.unwrap_or_default()),
@@ -113,16 +113,16 @@ impl Sink for Topic {
         }
     }
 
-    async fn send(&mut self, alerts: &[Alert]) -> Vec<Answered> {
+    async fn send(&mut self, messages: &[Message]) -> Vec<Answered> {
         let mut answers = Vec::new();
-        for alert in alerts {
-            answers.push(self.publish(self.message(alert)).await);
+        for message in messages {
+            answers.push(self.publish(self.publication(message)).await);
         }
         answers
     }
 }
 
-impl Message {
+impl Publication {
     fn bytes(&self) -> usize {
         let attributes = self.attributes.iter();
         let attributes = attributes.map(|(name, value)| name.len() + "String".len() + value.len());

@@ -14,7 +14,7 @@ use clusters::{Cluster, Conclusion, Span};
 use records::redact::sanitize;
 use records::time::EventTime;
 use serde::{Serialize, Serializer};
-use service::inspect::telling::occasion;
+use service::inspect::telling::alert;
 use view::json::{ClusterShape, HistoryShape, IdentityShape};
 
 use crate::inputs::Failure;
@@ -54,13 +54,12 @@ struct AlertShape {
 
 impl TransitionShape {
     fn of(transition: &Transition) -> Self {
-        let alert =
-            occasion(transition, None, transition.at.seconds()).map(|occasion| AlertShape {
-                alert_id: occasion.id().to_string(),
-                fault_id: occasion.fault_id().to_string(),
-                kind: occasion.kind.name(),
-                about: occasion.about,
-            });
+        let alert = alert(transition, None, transition.at.seconds()).map(|alert| AlertShape {
+            alert_id: alert.id().to_string(),
+            fault_id: alert.fault_id().to_string(),
+            kind: alert.kind().name(),
+            about: alert.about(),
+        });
         Self {
             at: transition.at.to_string(),
             account_id: transition.account_id.clone(),

@@ -8,14 +8,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use alerts::Alert;
+use alerts::alert::Alert;
+use alerts::facts::Facts;
 use alerts::guance::event::{Checker, event, samples};
 use alerts::guance::line_protocol::body;
 use alerts::guance::site::{SITES, site};
 use alerts::links::Links;
-use alerts::occasion::{self, Occasion};
+use alerts::message::Message;
 use alerts::text::Texts;
-use alerts::{detail, message, text};
+use alerts::{detail, sns, text};
 use anyhow::Context as _;
 use clap::{Args, CommandFactory as _, ValueEnum};
 use clusters::facet::Kind as Facet;
@@ -121,18 +122,6 @@ impl From<Language> for text::Language {
     }
 }
 
-impl From<Kind> for occasion::Kind {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::New => Self::New,
-            Kind::NewPrincipal => Self::NewPrincipal,
-            Kind::Regressed => Self::Regressed,
-            Kind::Recovered => Self::Recovered,
-            Kind::Escalating => Self::Escalating,
-        }
-    }
-}
-
 fn console(name: &str) -> Result<String, String> {
     let console = site(name).and_then(|site| site.console);
     console.map(str::to_owned).ok_or_else(|| {
@@ -171,7 +160,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         [] => &Sink::ALL,
         sinks => sinks,
     };
-    let alerts = alerts(&answer, arguments.kind.into(), arguments.limit);
+    let alerts = alerts(&answer, arguments.kind, arguments.limit);
     match arguments.format {
         Format::Text => output::print(&printed(&alerts, sinks, &texts))?,
         Format::Json => {
@@ -183,7 +172,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Makes an alert of each cluster: the loudest first, among equals the newest.
-fn alerts(answer: &Answer, kind: occasion::Kind, limit: usize) -> Vec<Alert> {
+fn alerts(answer: &Answer, kind: Kind, limit: usize) -> Vec<Message> {
     let mut sums = answer.census.sums();
     let mut errors: BTreeMap<&str, u64> = BTreeMap::new();
     for sum in &sums {
@@ -198,55 +187,74 @@ fn alerts(answer: &Answer, kind: occasion::Kind, limit: usize) -> Vec<Alert> {
     if limit > 0 {
         sums.truncate(limit);
     }
-    let alert = |sum: &Sum<'_>| {
+    let message = |sum: &Sum<'_>| {
         let cluster = sum.cluster();
         let errors = errors.get(cluster.facts.identity.account_id.as_str());
         let errors = errors.copied().unwrap_or_default();
-        alert(cluster, kind, errors)
+        message(cluster, kind, errors)
     };
-    sums.iter().map(alert).collect()
+    sums.iter().filter_map(message).collect()
 }
 
-fn alert(cluster: Cluster, kind: occasion::Kind, account_errors: u64) -> Alert {
+/// Makes the message of a cluster; `None` for a kind that takes a time, if no event has one.
+fn message(cluster: Cluster, kind: Kind, account_errors: u64) -> Option<Message> {
     let span = cluster.span;
-    let first = |value: &&FacetValue| value.span.first_seen;
-    let newest = cluster.facets.get(&Facet::Principal);
-    let newest = newest.and_then(|principals| principals.values.iter().max_by_key(first));
-    let (at, about) = match kind {
-        occasion::Kind::NewPrincipal => {
-            let at = newest.and_then(|newest| newest.span.first_seen);
-            (at, newest.map(|newest| newest.value.clone()))
-        }
-        occasion::Kind::New => (span.first_seen, None),
-        _ => (span.last_seen, None),
-    };
-    let account_id = &cluster.facts.identity.account_id;
-    let life = (cluster.id, 1 + i64::from(kind == occasion::Kind::Regressed));
-    let seconds = at.map_or(0, EventTime::seconds);
-    let occasion = match (kind, span.first_seen.zip(span.last_seen)) {
-        (occasion::Kind::Recovered, Some((first, last))) => {
-            let lived = (last.seconds_since(first), span.count);
-            Occasion::of_recovery(account_id, life, last, first, lived, seconds)
-        }
-        _ => Occasion {
-            about: about.unwrap_or_default(),
-            ..Occasion::of_cluster(kind, account_id, life, seconds, seconds)
-        },
-    };
-    let until = span
-        .last_seen
-        .and_then(|last| EventTime::from_seconds(last.seconds() + 1));
     let keys = keys(&cluster);
+    let until = span.last_seen.and_then(|last| last.after(1));
     let range = span.first_seen.zip(until);
-    Alert::of_cluster(
-        occasion,
+    let alert = example(&cluster, kind)?;
+    Some(Message::of_cluster(
+        alert,
         cluster,
         span.first_seen,
         range,
         account_errors,
         keys,
         None,
-    )
+    ))
+}
+
+/// Returns an alert as it might be told of a cluster.
+fn example(cluster: &Cluster, kind: Kind) -> Option<Alert> {
+    let (span, account_id) = (cluster.span, &cluster.facts.identity.account_id);
+    let first_episode = (cluster.id, 1);
+    let now = |at: Option<EventTime>| at.map_or(0, EventTime::seconds);
+    let of = |facts, episode, at| Alert::of_cluster(facts, account_id, episode, at, now(at));
+    let times = span.first_seen.zip(span.last_seen);
+    Some(match kind {
+        Kind::New => of(Facts::New, first_episode, span.first_seen),
+        Kind::NewPrincipal => {
+            let principals = cluster.facets.get(&Facet::Principal)?.values.iter();
+            let newest = principals.max_by_key(|value| value.span.first_seen)?;
+            let facts = Facts::NewPrincipal(newest.value.clone());
+            of(facts, first_episode, newest.span.first_seen)
+        }
+        Kind::Regressed => of(Facts::Regressed(None), (cluster.id, 2), span.last_seen),
+        Kind::Recovered => {
+            let (first, last) = times?;
+            let lived = (last.seconds_since(first), span.count);
+            Alert::of_recovery(
+                account_id,
+                first_episode,
+                last,
+                first,
+                lived,
+                last.seconds(),
+            )
+        }
+        // As if all of its events had come in the last hour, and one had been usual.
+        Kind::Escalating => {
+            let full = span.last_seen?.window().end();
+            let counts = (span.count, 1);
+            Alert::of_escalation(
+                account_id,
+                Some(first_episode),
+                full,
+                counts,
+                full.seconds(),
+            )
+        }
+    })
 }
 
 /// Reports the keys as if IAM had not answered: nobody asks it from here.
@@ -270,16 +278,16 @@ fn keys(cluster: &Cluster) -> Vec<KeyReport> {
     keys.map_or_else(Vec::new, |keys| keys.values.iter().map(report).collect())
 }
 
-fn printed(alerts: &[Alert], sinks: &[Sink], texts: &Texts) -> String {
+fn printed(alerts: &[Message], sinks: &[Sink], texts: &Texts) -> String {
     if alerts.is_empty() {
         return "No clusters, so nothing to tell.\n".to_owned();
     }
     let mut text = String::new();
-    for alert in alerts {
+    for message in alerts {
         for sink in sinks {
-            let id = alert.occasion.id();
+            let id = message.alert.id();
             text.push_str(&format!("=== {} {id}\n", sink.name()));
-            text.push_str(&sent(*sink, alert, texts));
+            text.push_str(&sent(*sink, message, texts));
             text.push('\n');
         }
     }
@@ -287,10 +295,10 @@ fn printed(alerts: &[Alert], sinks: &[Sink], texts: &Texts) -> String {
 }
 
 /// Returns what a sink is sent, as text.
-fn sent(sink: Sink, alert: &Alert, texts: &Texts) -> String {
+fn sent(sink: Sink, message: &Message, texts: &Texts) -> String {
     match sink {
         Sink::Guance => {
-            let (event, samples) = guance(alert, texts);
+            let (event, samples) = guance(message, texts);
             let mut text = format!("POST /v1/write/keyevent\n\n{event}\n");
             if !samples.is_empty() {
                 text.push_str(&format!("\nPOST /v1/write/logging\n\n{samples}\n"));
@@ -298,50 +306,50 @@ fn sent(sink: Sink, alert: &Alert, texts: &Texts) -> String {
             text
         }
         Sink::Sns => {
-            let mut text = format!("Subject: {}\n", message::subject(alert));
-            for (name, value) in message::attributes(alert) {
+            let mut text = format!("Subject: {}\n", sns::subject(message));
+            for (name, value) in sns::attributes(message) {
                 text.push_str(&format!("{name}: {value}\n"));
             }
-            text + "\n" + &message::body(alert, texts)
+            text + "\n" + &sns::body(message, texts)
         }
         Sink::Eventbridge => {
-            let entry = detail::entry(alert, None);
+            let entry = detail::entry(message, None);
             serde_json::to_string_pretty(&entry).unwrap_or_default() + "\n"
         }
     }
 }
 
-fn guance(alert: &Alert, texts: &Texts) -> (String, String) {
-    let event = event(alert, texts, &Checker::default());
-    (body(&[event]), body(&samples(alert)))
+fn guance(message: &Message, texts: &Texts) -> (String, String) {
+    let event = event(message, texts, &Checker::default());
+    (body(&[event]), body(&samples(message)))
 }
 
 /// Returns what sinks are sent, for programs.
-fn shape(alert: &Alert, sinks: &[Sink], texts: &Texts) -> Value {
+fn shape(message: &Message, sinks: &[Sink], texts: &Texts) -> Value {
     let mut shape = json!({
-        "alert_id": alert.occasion.id().to_string(),
-        "kind": alert.occasion.kind.name(),
-        "severity": alert.level().name(),
-        "cluster_id": alert.occasion.cluster.map(|id| id.to_string()),
+        "alert_id": message.alert.id().to_string(),
+        "kind": message.alert.kind().name(),
+        "severity": message.level().name(),
+        "cluster_id": message.alert.cluster().map(|id| id.to_string()),
     });
     for sink in sinks {
         shape[sink.name()] = match sink {
             Sink::Guance => {
-                let (event, samples) = guance(alert, texts);
+                let (event, samples) = guance(message, texts);
                 json!({"keyevent": event, "logging": samples})
             }
             Sink::Sns => {
-                let attributes = message::attributes(alert).into_iter();
+                let attributes = sns::attributes(message).into_iter();
                 let attributes: serde_json::Map<String, Value> = attributes
                     .map(|(name, value)| (name.to_owned(), value.into()))
                     .collect();
                 json!({
-                    "subject": message::subject(alert),
+                    "subject": sns::subject(message),
                     "attributes": attributes,
-                    "body": message::body(alert, texts),
+                    "body": sns::body(message, texts),
                 })
             }
-            Sink::Eventbridge => detail::entry(alert, None),
+            Sink::Eventbridge => detail::entry(message, None),
         };
     }
     shape

@@ -11,7 +11,7 @@ use clusters::fingerprint::ClusterId;
 use clusters::transition::{Change, Transition};
 use records::redact::sanitize;
 use records::time::duration;
-use service::inspect::telling::occasion;
+use service::inspect::telling::alert;
 
 use crate::counts::counted;
 
@@ -34,7 +34,7 @@ pub fn text(transitions: &[Transition], facts: &BTreeMap<ClusterId, Arc<Facts>>)
     }
     let alerts = transitions
         .iter()
-        .filter_map(|of| occasion(of, None, of.at.seconds()))
+        .filter_map(|of| alert(of, None, of.at.seconds()))
         .count();
     let swallowed = transitions.iter().filter(|of| of.is_swallowed).count();
     let _ = writeln!(

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use alerts::Alert;
+use alerts::message::Message;
 use alerts::outbox::{Answered, Capacity};
 use aws::bucket::S3Bucket;
 use aws::bus::Bus;
@@ -63,7 +63,7 @@ impl Sink for AnySink {
         }
     }
 
-    async fn send(&mut self, alerts: &[Alert]) -> Vec<Answered> {
+    async fn send(&mut self, alerts: &[Message]) -> Vec<Answered> {
         match self {
             Self::Guance(sink) => sink.send(alerts).await,
             Self::Sns(sink) => sink.send(alerts).await,

@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use alerts::occasion::Occasion;
+use alerts::alert::Alert;
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{KeyReport, KeySettings, Ledger, account_of};
 use futures_util::lock::Mutex;
@@ -137,7 +137,7 @@ impl<'a, L: Ledgers, K: KeyDirectory, C: Clock> Enquiry<'a, L, K, C> {
     }
 
     /// Returns what is to be told of a key, and notes that it is.
-    fn tells(&self, seen: &Seen<'_>, earlier: &Ledger, ledger: &mut Ledger) -> Vec<Occasion> {
+    fn tells(&self, seen: &Seen<'_>, earlier: &Ledger, ledger: &mut Ledger) -> Vec<Alert> {
         let now = self.clock.seconds();
         let mut tells = Vec::new();
         let answer = ledger.now.as_ref();
@@ -146,7 +146,7 @@ impl<'a, L: Ledgers, K: KeyDirectory, C: Clock> Enquiry<'a, L, K, C> {
         {
             let account_id = account_of(seen.key).or(seen.caller_account.map(str::to_owned));
             let account_id = account_id.unwrap_or_default();
-            tells.push(Occasion::of_silent_use(seen.key, &account_id, at, now));
+            tells.push(Alert::of_silent_use(seen.key, &account_id, at, now));
         }
         let awakening = self.keys.awakening(ledger, seen.at);
         if let (Some((last, again)), Some((cluster, account_id))) = (awakening, seen.cluster)
@@ -154,7 +154,7 @@ impl<'a, L: Ledgers, K: KeyDirectory, C: Clock> Enquiry<'a, L, K, C> {
         {
             ledger.told = Some(last.seconds());
             let times = (last, again);
-            tells.push(Occasion::of_awakening(
+            tells.push(Alert::of_awakening(
                 seen.key, account_id, cluster, times, now,
             ));
         }

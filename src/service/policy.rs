@@ -1,7 +1,7 @@
 //! Who is told of what: policies in the rules file, tried in their order on each alert for each sink,
 //! of which the first that matches is applied. Without one, every sink is told of everything.
 
-use alerts::Alert;
+use alerts::message::Message;
 use alerts::severity::Severity;
 use clusters::class::Class;
 use clusters::facet::Kind;
@@ -86,13 +86,13 @@ impl Policies {
     }
 
     /// Decides whether a sink is told of an alert.
-    pub fn judge(&self, sink: &str, alert: &Alert) -> Verdict {
-        let Some(policy) = self.0.iter().find(|policy| policy.is_for(sink, alert)) else {
+    pub fn judge(&self, sink: &str, message: &Message) -> Verdict {
+        let Some(policy) = self.0.iter().find(|policy| policy.is_for(sink, message)) else {
             return Verdict::Tell { silence: None };
         };
         let is_loud = policy
             .min_severity
-            .is_none_or(|least| alert.level() >= least);
+            .is_none_or(|least| message.level() >= least);
         if policy.is_enabled && is_loud {
             let silence = policy.silence;
             return Verdict::Tell { silence };
@@ -159,32 +159,32 @@ fn silence(text: &str) -> Option<i64> {
 }
 
 impl Policy {
-    fn is_for(&self, sink: &str, alert: &Alert) -> bool {
+    fn is_for(&self, sink: &str, message: &Message) -> bool {
         let is_sink = self.sink.as_deref().is_none_or(|name| name == sink);
-        is_sink && self.matching.matches(alert)
+        is_sink && self.matching.matches(message)
     }
 }
 
 impl Matching {
-    fn matches(&self, alert: &Alert) -> bool {
-        let identity = alert.cluster.as_ref().map(|of| &of.facts.identity);
+    fn matches(&self, message: &Message) -> bool {
+        let identity = message.cluster.as_ref().map(|of| &of.facts.identity);
         let has = |wanted: &[String], value: Option<&str>| {
             wanted.is_empty() || value.is_some_and(|value| wanted.iter().any(|it| it == value))
         };
         let class = identity.map(|of| of.class);
         let is_class =
             self.classes.is_empty() || class.is_some_and(|class| self.classes.contains(&class));
-        has(&self.accounts, Some(&alert.occasion.account_id))
+        has(&self.accounts, Some(message.alert.account_id()))
             && has(&self.services, identity.map(|of| of.service.as_str()))
             && is_class
-            && self.has_principal(alert)
+            && self.has_principal(message)
     }
 
-    fn has_principal(&self, alert: &Alert) -> bool {
+    fn has_principal(&self, message: &Message) -> bool {
         if self.principals.is_empty() {
             return true;
         }
-        let facets = alert.cluster.as_ref().map(|of| &of.facets);
+        let facets = message.cluster.as_ref().map(|of| &of.facets);
         let callers = facets.and_then(|facets| facets.get(&Kind::Principal));
         let mut callers = callers.into_iter().flat_map(|callers| &callers.values);
         callers.any(|caller| self.principals.iter().any(|it| matches(it, &caller.value)))

@@ -6,8 +6,8 @@ use std::error::Error;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use alerts::Alert;
-use alerts::occasion::Occasion;
+use alerts::alert::Alert;
+use alerts::message::Message;
 use alerts::outbox::{Answered, Breaker, Capacity, Lease, Restraint, Row, Sent, Settlement};
 use clusters::campaign::Campaign;
 use clusters::fingerprint::{ClusterId, Subject};
@@ -358,7 +358,7 @@ pub enum DeliveriesError {
     },
 }
 
-/// Where alerts wait until they are sent: one row for each occasion and sink.
+/// Where alerts wait until they are sent: one row for each alert and sink.
 ///
 /// An implementor hands a row to one holder of a lease at a time, and ends it at most once: whoever
 /// held a row that somebody else has by now, or that is gone, is told so and has done nothing. A row
@@ -567,11 +567,11 @@ pub trait Past {
     async fn settle(
         &self,
         transition: &Transition,
-        told: Option<&Occasion>,
+        told: Option<&Alert>,
     ) -> Result<bool, StoreError>;
 
     /// Tells of something, if that was not told before.
-    async fn tell_once(&self, occasion: &Occasion) -> Result<bool, StoreError>;
+    async fn tell_once(&self, alert: &Alert) -> Result<bool, StoreError>;
 }
 
 /// Campaigns are found in the events of an account, and told once, by whoever finds them first.
@@ -586,8 +586,7 @@ pub trait Campaigns {
 
     /// Tells that a campaign is going on, if that was not told before, and remembers until when it is
     /// known to.
-    async fn meet_campaign(&self, campaign: &Campaign, told: &Occasion)
-    -> Result<bool, StoreError>;
+    async fn meet_campaign(&self, campaign: &Campaign, told: &Alert) -> Result<bool, StoreError>;
 }
 
 /// What became of the messages about clusters.
@@ -669,7 +668,7 @@ pub trait Ledgers: KeyAnswers {
         &self,
         key: &str,
         ledger: &Ledger,
-        tells: &[Occasion],
+        tells: &[Alert],
         now: i64,
     ) -> Result<(), StoreError>;
 }
@@ -700,7 +699,7 @@ pub trait Sink {
     fn capacity(&self) -> Capacity;
 
     /// Sends alerts in one request, and returns an answer for each of them, in their order.
-    async fn send(&mut self, alerts: &[Alert]) -> Vec<Answered>;
+    async fn send(&mut self, messages: &[Message]) -> Vec<Answered>;
 
     /// Forgets what it knows of its secret, to fetch it again.
     fn forget_secret(&mut self) {}

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use alerts::Alert;
-use alerts::evidence::Stage;
-use alerts::occasion::inspected::Silent;
-use alerts::occasion::{Kind, Occasion};
+use alerts::alert::Alert;
+use alerts::alert::inspected::Silent;
+use alerts::facts::{Facts, Stage};
+use alerts::kind::Kind;
+use alerts::message::Message;
 use clusters::campaign::{Campaign, Shape};
 use clusters::class::Class;
 use clusters::escalation::Escalation;
@@ -156,44 +157,44 @@ fn escalation() -> Escalation {
 }
 
 /// Returns what is told of a kind: of the cluster, where it is about one.
-pub fn occasion(kind: Kind, cluster: ClusterId) -> Occasion {
+pub fn alert(kind: Kind, cluster: ClusterId) -> Alert {
     let now = at("2026-11-02T09:00:00Z").seconds();
     let (last, hour) = (at("2026-11-02T08:03:00Z"), at("2026-11-02T09:00:00Z"));
     let life = (cluster, 1);
     match kind {
         Kind::New => {
-            let first = at("2026-11-02T08:01:00Z").seconds();
-            Occasion::of_cluster(kind, ACCOUNT, life, first, now)
+            let first = Some(at("2026-11-02T08:01:00Z"));
+            Alert::of_cluster(Facts::New, ACCOUNT, life, first, now)
         }
-        Kind::NewPrincipal => Occasion {
-            about: "arn:aws:iam::111122223333:user/ben".to_owned(),
-            ..Occasion::of_cluster(kind, ACCOUNT, life, last.seconds(), now)
-        },
+        Kind::NewPrincipal => {
+            let ben = Facts::NewPrincipal("arn:aws:iam::111122223333:user/ben".to_owned());
+            Alert::of_cluster(ben, ACCOUNT, life, Some(last), now)
+        }
         Kind::Regressed => {
             let late = now + 2 * 86_400;
-            Occasion::of_regression(ACCOUNT, (cluster, 2), last, 9 * 86_400, late)
+            Alert::of_regression(ACCOUNT, (cluster, 2), last, 9 * 86_400, late)
         }
         Kind::Recovered => {
             let (recovered, first) = (at("2026-11-09T08:03:00Z"), at("2026-11-02T08:01:00Z"));
             let now = recovered.seconds();
-            Occasion::of_recovery(ACCOUNT, life, recovered, first, (120, 3), now)
+            Alert::of_recovery(ACCOUNT, life, recovered, first, (120, 3), now)
         }
-        Kind::Escalating => Occasion::of_escalation(ACCOUNT, Some(life), hour, (200, 60), now),
-        Kind::Campaign => Occasion::of_campaign(&campaign(), Stage::Began, now),
-        Kind::AccessKey => Occasion::of_awakening(
+        Kind::Escalating => Alert::of_escalation(ACCOUNT, Some(life), hour, (200, 60), now),
+        Kind::Campaign => Alert::of_campaign(&campaign(), Stage::Began, now),
+        Kind::AccessKey => Alert::of_awakening(
             "AKIAQNZGKIQY56JQ7WML",
             ACCOUNT,
             cluster,
             (at("2026-07-05T08:00:00Z"), last),
             now,
         ),
-        Kind::AccountSummary => Occasion::of_summary(&summary(), now),
+        Kind::AccountSummary => Alert::of_summary(&summary(), now),
         Kind::NoData => {
             let times = (at("2026-11-02T05:25:00Z"), hour);
             let diagnosis =
                 "The subscription filter of the log group is gone: deploy the stack again.";
             let diagnosis = Some(("subscription_gone", diagnosis));
-            Occasion::of_silence(
+            Alert::of_silence(
                 ACCOUNT,
                 Silent::LogGroup("trail-logs"),
                 times,
@@ -204,16 +205,21 @@ pub fn occasion(kind: Kind, cluster: ClusterId) -> Occasion {
     }
 }
 
+/// Returns the facts of a kind, of no cluster that there is.
+pub fn facts(kind: Kind) -> Facts {
+    alert(kind, ClusterId::from_bytes([7; 16])).facts
+}
+
 /// Returns what is told later of what began.
-pub fn later(cluster: ClusterId) -> [Occasion; 4] {
+pub fn later(cluster: ClusterId) -> [Alert; 4] {
     let (hour, again) = (at("2026-11-02T14:00:00Z"), at("2026-11-02T10:12:00Z"));
     let (now, since) = (hour.seconds(), at("2026-11-02T05:25:00Z"));
     let silent = Silent::LogGroup("trail-logs");
     [
-        Occasion::of_calm(ACCOUNT, Some((cluster, 1)), hour, &escalation(), now),
-        Occasion::of_campaign(&campaign(), Stage::Grew(4), now),
-        Occasion::of_campaign(&campaign(), Stage::Ended, now),
-        Occasion::of_data_again(ACCOUNT, silent, (since, again), now),
+        Alert::of_calm(ACCOUNT, Some((cluster, 1)), hour, &escalation(), now),
+        Alert::of_campaign(&campaign(), Stage::Grew(4), now),
+        Alert::of_campaign(&campaign(), Stage::Ended, now),
+        Alert::of_data_again(ACCOUNT, silent, (since, again), now),
     ]
 }
 
@@ -261,35 +267,35 @@ pub fn keys() -> Vec<KeyReport> {
     ]
 }
 
-/// Returns an alert of a kind.
-pub fn alert(kind: Kind) -> Alert {
+/// Returns a message of a kind.
+pub fn message(kind: Kind) -> Message {
     let cluster = cluster();
-    let occasion = occasion(kind, cluster.id);
-    let mut alert = of_occasion(occasion, cluster);
-    alert.suppressed = if kind == Kind::Escalating { 3 } else { 0 };
-    alert
+    let alert = alert(kind, cluster.id);
+    let mut message = of_alert(alert, cluster);
+    message.suppressed = if kind == Kind::Escalating { 3 } else { 0 };
+    message
 }
 
-/// Returns an alert of each kind, and of each of what is told later.
-pub fn alerts() -> Vec<Alert> {
-    let of_kinds = Kind::ALL.into_iter().map(alert);
+/// Returns a message of each kind, and of each of what is told later.
+pub fn alerts() -> Vec<Message> {
+    let of_kinds = Kind::ALL.into_iter().map(message);
     let later = later(cluster().id).into_iter();
     of_kinds
-        .chain(later.map(|occasion| of_occasion(occasion, cluster())))
+        .chain(later.map(|alert| of_alert(alert, cluster())))
         .collect()
 }
 
-/// Returns the alert of an occasion.
-pub fn of_occasion(occasion: Occasion, cluster: Cluster) -> Alert {
+/// Returns the message of an alert.
+pub fn of_alert(alert: Alert, cluster: Cluster) -> Message {
     let name = Some("shop".to_owned());
-    if !OF_CLUSTER.contains(&occasion.kind) {
-        let keys = match occasion.kind {
+    if !OF_CLUSTER.contains(&alert.kind()) {
+        let keys = match alert.kind() {
             Kind::AccessKey => keys()[..1].to_vec(),
             _ => vec![],
         };
-        return Alert::of_account(occasion, keys, name);
+        return Message::of_account(alert, keys, name);
     }
     let range = (at("2026-11-02T08:00:00Z"), at("2026-11-02T09:00:00Z"));
     let first_seen = cluster.span.first_seen;
-    Alert::of_cluster(occasion, cluster, first_seen, Some(range), 42, keys(), name)
+    Message::of_cluster(alert, cluster, first_seen, Some(range), 42, keys(), name)
 }

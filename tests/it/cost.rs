@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-use alerts::Alert;
+use alerts::message::Message;
 use alerts::outbox::{Answered, Capacity};
 use aws::dynamodb::{DynamoStore, Settings};
 use clusters::keys::KeySettings;
@@ -41,7 +41,7 @@ impl Sink for Open {
         }
     }
 
-    async fn send(&mut self, alerts: &[Alert]) -> Vec<Answered> {
+    async fn send(&mut self, alerts: &[Message]) -> Vec<Answered> {
         vec![Answered::Accepted(String::new()); alerts.len()]
     }
 }

@@ -8,10 +8,12 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
-use alerts::occasion::{AlertId, Kind, Occasion};
+use alerts::alert::{Alert, AlertId};
+use alerts::facts::Facts;
+use alerts::kind::Kind;
+use alerts::message::{Enrichment, Message};
 use alerts::outbox::{Answered, Capacity, Row};
 use alerts::severity::Severity;
-use alerts::{Alert, Enrichment};
 use aws::dynamodb::table::{Item, Table as _};
 use aws::dynamodb::{DynamoStore, Settings};
 use clusters::escalation::Escalation;
@@ -28,29 +30,30 @@ use service::policy::Policies;
 use service::ports::{Clock as _, DirectoryError, Ledgers as _, Marks as _, Outbox as _, Sink};
 use service::rules::Rules;
 
+use crate::alerts::facts;
 use crate::directory::Directory;
 use crate::effort;
 use crate::hands::Hands;
 use crate::records::{ACCOUNT, denied, id, ingest, lines, record};
 use crate::table::{self, Fault, MemoryTable, now, telling};
 
-type Answers = Box<dyn FnMut(&[Alert]) -> Vec<Answered>>;
+type Answers = Box<dyn FnMut(&[Message]) -> Vec<Answered>>;
 
 /// A sink that answers by a script, and notes what it was sent.
 struct Scripted {
     capacity: Capacity,
     answers: Answers,
-    requests: Rc<RefCell<Vec<Vec<Alert>>>>,
+    requests: Rc<RefCell<Vec<Vec<Message>>>>,
     forgotten: Rc<Cell<u32>>,
 }
 
 impl Scripted {
-    fn new(answer: impl FnMut(&[Alert]) -> Answered + 'static) -> Self {
+    fn new(answer: impl FnMut(&[Message]) -> Answered + 'static) -> Self {
         let mut answer = answer;
         Self::each(move |alerts| vec![answer(alerts); alerts.len()])
     }
 
-    fn each(answers: impl FnMut(&[Alert]) -> Vec<Answered> + 'static) -> Self {
+    fn each(answers: impl FnMut(&[Message]) -> Vec<Answered> + 'static) -> Self {
         let capacity = Capacity {
             alerts: 100,
             digest_beyond: None,
@@ -69,7 +72,7 @@ impl Sink for Scripted {
         self.capacity
     }
 
-    async fn send(&mut self, alerts: &[Alert]) -> Vec<Answered> {
+    async fn send(&mut self, alerts: &[Message]) -> Vec<Answered> {
         self.requests.borrow_mut().push(alerts.to_vec());
         (self.answers)(alerts)
     }
@@ -154,11 +157,11 @@ impl World {
         }
     }
 
-    fn put(&self, occasions: &[Occasion]) {
+    fn put(&self, alerts: &[Alert]) {
         let now = self.clock.seconds();
         let ledger = Ledger::default();
         // A transaction has at most a hundred writes.
-        for some in occasions.chunks(30) {
+        for some in alerts.chunks(30) {
             block_on(self.store.remember("-", &ledger, some, now)).unwrap();
         }
     }
@@ -194,20 +197,18 @@ fn cluster(number: u64) -> ClusterId {
     ClusterId::from_bytes(bytes)
 }
 
-fn occasion(number: u64, kind: Kind, epoch: i64) -> Occasion {
-    let (at, life) = (now().seconds(), (cluster(number), epoch));
-    Occasion::of_cluster(kind, ACCOUNT, life, at, at)
+fn alert(number: u64, kind: Kind, epoch: i64) -> Alert {
+    let (at, episode) = (now(), (cluster(number), epoch));
+    Alert::of_cluster(facts(kind), ACCOUNT, episode, Some(at), at.seconds())
 }
 
-fn new(numbers: std::ops::Range<u64>) -> Vec<Occasion> {
-    numbers
-        .map(|number| occasion(number, Kind::New, 1))
-        .collect()
+fn new(numbers: std::ops::Range<u64>) -> Vec<Alert> {
+    numbers.map(|number| alert(number, Kind::New, 1)).collect()
 }
 
-fn ids(requests: &[Vec<Alert>]) -> Vec<AlertId> {
+fn ids(requests: &[Vec<Message>]) -> Vec<AlertId> {
     let alerts = requests.iter().flatten();
-    alerts.map(|alert| alert.occasion.id()).collect()
+    alerts.map(|message| message.alert.id()).collect()
 }
 
 fn by_key(number: u64, key: &str) -> Value {
@@ -329,7 +330,7 @@ fn one_bad_alert_of_a_hundred_is_found_in_eight_requests_and_kept() {
         let world = World::new();
         world.put(&new(0..100));
         let sink = Scripted::new(move |alerts| {
-            let is_bad = |alert: &Alert| alert.occasion.cluster == Some(cluster(bad));
+            let is_bad = |message: &Message| message.alert.cluster() == Some(cluster(bad));
             match alerts.iter().any(is_bad) {
                 true => Answered::Rejected("400".to_owned()),
                 false => ok(),
@@ -436,7 +437,7 @@ fn a_day_without_the_sink_loses_nothing_and_is_made_up_for_in_two_minutes() {
             } else {
                 Kind::Regressed
             };
-            let hour: Vec<_> = (0..200).map(|of| occasion(of, kind, epoch)).collect();
+            let hour: Vec<_> = (0..200).map(|of| alert(of, kind, epoch)).collect();
             world.put(&hour);
         }
         world.drain(&mut sinks);
@@ -454,9 +455,9 @@ fn a_day_without_the_sink_loses_nothing_and_is_made_up_for_in_two_minutes() {
     assert_eq!(sent, 4_800);
     assert_eq!(world.waiting("guance"), []);
     let mut epochs: BTreeMap<ClusterId, Vec<i64>> = BTreeMap::new();
-    for alert in requests.borrow().iter().flatten() {
-        let of = epochs.entry(alert.occasion.cluster.unwrap()).or_default();
-        of.push(alert.occasion.epoch);
+    for message in requests.borrow().iter().flatten() {
+        let of = epochs.entry(message.alert.cluster().unwrap()).or_default();
+        of.push(message.alert.subject.number());
     }
     let in_order: Vec<i64> = (1..=24).collect();
     assert!(epochs.len() == 200 && epochs.values().all(|of| *of == in_order));
@@ -514,7 +515,7 @@ fn what_comes_while_others_are_sent_is_told_with_its_events() {
         .borrow()
         .concat()
         .iter()
-        .map(Alert::count)
+        .map(Message::count)
         .collect();
     assert_eq!(counts, [1, 1]);
 }
@@ -532,9 +533,9 @@ fn what_waited_for_two_weeks_is_told_in_a_digest_and_nothing_is_silently_gone() 
     let drained = world.drain(&mut one(sink));
     assert_eq!((drained.digested, drained.sent), (50, 45));
     let requests = requests.borrow();
-    let digest = &requests[0][0].occasion;
-    assert_eq!(digest.kind, Kind::AccountSummary);
-    let detail: Value = serde_json::from_str(&digest.detail).unwrap();
+    let digest = &requests[0][0].alert;
+    assert_eq!(digest.kind(), Kind::AccountSummary);
+    let detail = digest.facts.json();
     assert_eq!(detail["alerts"], 50);
     assert_eq!(detail["kinds"], json!({"new": 50}));
     assert_eq!(detail["accounts"], json!({ACCOUNT: 50}));
@@ -565,7 +566,7 @@ fn a_flood_is_one_message_for_a_sink_that_people_read() {
         (501, 0, 1)
     );
     let requests = requests.borrow();
-    let detail: Value = serde_json::from_str(&requests[0][0].occasion.detail).unwrap();
+    let detail = requests[0][0].alert.facts.json();
     assert_eq!(detail["alerts"], 501);
     assert_eq!(detail["classes"]["denied"], 1);
 }
@@ -637,22 +638,22 @@ fn silence_holds_back_all_but_ends_and_the_next_message_says_how_many() {
         calm: 2,
     };
     let life = (cluster(1), 2);
-    let calm = Occasion::of_calm(ACCOUNT, Some(life), now(), &escalation, now().seconds());
+    let calm = Alert::of_calm(ACCOUNT, Some(life), now(), &escalation, now().seconds());
     for (told, sent) in [
-        (occasion(1, Kind::New, 1), 1),
-        (occasion(1, Kind::NewPrincipal, 1), 0),
-        (occasion(1, Kind::Regressed, 2), 0),
-        (occasion(1, Kind::Recovered, 2), 1),
+        (alert(1, Kind::New, 1), 1),
+        (alert(1, Kind::NewPrincipal, 1), 0),
+        (alert(1, Kind::Regressed, 2), 0),
+        (alert(1, Kind::Recovered, 2), 1),
         (calm, 1),
-        (occasion(1, Kind::Regressed, 3), 0),
+        (alert(1, Kind::Regressed, 3), 0),
     ] {
         world.put(std::slice::from_ref(&told));
-        assert_eq!(world.drain(&mut sinks).sent, sent, "{:?}", told.kind);
+        assert_eq!(world.drain(&mut sinks).sent, sent, "{:?}", told.kind());
         world.clock.pass(600);
     }
     world.put(&new(2..3));
     world.clock.pass(4 * 3600);
-    world.put(&[occasion(1, Kind::Regressed, 4)]);
+    world.put(&[alert(1, Kind::Regressed, 4)]);
     world.drain(&mut sinks);
     let suppressed: Vec<u64> = requests
         .borrow()
@@ -699,17 +700,17 @@ fn what_is_muted_expected_or_archived_is_held_back_with_its_recovery_and_counted
         let requests = Rc::clone(&sink.requests);
         let mut sinks = one(sink);
         world.put(&[
-            occasion(1, Kind::Regressed, 2),
-            occasion(1, Kind::NewPrincipal, 2),
-            occasion(1, Kind::Escalating, 2),
-            occasion(1, Kind::Recovered, 2),
+            alert(1, Kind::Regressed, 2),
+            alert(1, Kind::NewPrincipal, 2),
+            alert(1, Kind::Escalating, 2),
+            alert(1, Kind::Recovered, 2),
         ]);
         let drained = world.drain(&mut sinks);
         let expected = (told, 4 - told);
         assert_eq!((drained.sent, drained.suppressed), expected, "{decision}");
         assert_eq!(world.waiting("guance"), []);
         decide(&world, 1, None, 1);
-        world.put(&[occasion(1, Kind::Regressed, 3)]);
+        world.put(&[alert(1, Kind::Regressed, 3)]);
         assert_eq!(world.drain(&mut sinks).sent, 1, "{decision}");
         let all: u64 = requests
             .borrow()
@@ -728,7 +729,7 @@ fn a_mute_is_over_when_its_time_is_though_nobody_takes_it_away() {
     decide(&world, 1, Some(Decision::Muted { until }), 0);
     let mut sinks = one(Scripted::new(|_| ok()));
     for (epoch, sent) in [(2, 0), (3, 0), (4, 1)] {
-        world.put(&[occasion(1, Kind::Regressed, epoch)]);
+        world.put(&[alert(1, Kind::Regressed, epoch)]);
         assert_eq!(world.drain(&mut sinks).sent, sent, "{epoch}");
         world.clock.pass(1800);
     }
@@ -746,7 +747,7 @@ fn a_mark_is_for_its_cluster_alone_and_no_digest_tells_of_it() {
     let mut sinks = one(sink);
     let drained = world.drain(&mut sinks);
     assert_eq!((drained.digested, drained.suppressed), (9, 1));
-    let told: Value = serde_json::from_str(&requests.borrow()[0][0].occasion.detail).unwrap();
+    let told = requests.borrow()[0][0].alert.facts.json();
     assert_eq!(told["alerts"], 9);
     // Of nothing but what is held back there is no digest.
     for number in 0..10 {
@@ -757,7 +758,7 @@ fn a_mark_is_for_its_cluster_alone_and_no_digest_tells_of_it() {
             i64::from([1, 2].contains(&number)),
         );
     }
-    let again: Vec<_> = (0..10).map(|of| occasion(of, Kind::Regressed, 2)).collect();
+    let again: Vec<_> = (0..10).map(|of| alert(of, Kind::Regressed, 2)).collect();
     world.put(&again);
     let drained = world.drain(&mut sinks);
     assert_eq!((drained.requests, drained.suppressed), (0, 10));
@@ -843,7 +844,7 @@ fn world_of(records: &[Value]) -> World {
 }
 
 /// Drains, and returns the alerts that were sent.
-fn alerts(world: &World) -> Vec<Alert> {
+fn alerts(world: &World) -> Vec<Message> {
     let sink = Scripted::new(|_| ok());
     let requests = Rc::clone(&sink.requests);
     world.drain(&mut one(sink));
@@ -868,7 +869,7 @@ fn refused(calls: u64) -> Vec<Value> {
 fn a_campaign_is_told_once_and_swallows_what_it_is_made_of_from_then_on() {
     let world = world_of(&refused(15));
     let told = [alerts(&world), alerts(&world)].concat();
-    let kinds: Vec<Kind> = told.iter().map(|of| of.occasion.kind).collect();
+    let kinds: Vec<Kind> = told.iter().map(|of| of.alert.kind()).collect();
     // The tenth call makes it a campaign: nine are told, six are not.
     assert_eq!(kinds.iter().filter(|kind| **kind == Kind::New).count(), 9);
     assert_eq!(
@@ -879,7 +880,7 @@ fn a_campaign_is_told_once_and_swallows_what_it_is_made_of_from_then_on() {
     assert_eq!(alerts(&world), []);
     // One call less is none.
     let told = alerts(&world_of(&refused(9)));
-    assert!(told.iter().all(|of| of.occasion.kind == Kind::New));
+    assert!(told.iter().all(|of| of.alert.kind() == Kind::New));
     assert_eq!(told.len(), 9);
 }
 
@@ -950,10 +951,9 @@ fn an_iam_that_is_throttled_holds_no_message_and_the_key_is_told_later() {
     let told = alerts(&world);
     assert_eq!((told.len(), told[0].enrichment), (1, Enrichment::Partial));
     assert!(told[0].keys[0].is_missing && told[0].keys[0].answer.is_none());
-    let again = Occasion {
-        kind: Kind::NewPrincipal,
-        about: "ann".to_owned(),
-        ..told[0].occasion.clone()
+    let again = Alert {
+        facts: Facts::NewPrincipal("ann".to_owned()),
+        ..told[0].alert.clone()
     };
     world.clock.pass(59);
     world.put(std::slice::from_ref(&again));
@@ -965,8 +965,8 @@ fn an_iam_that_is_throttled_holds_no_message_and_the_key_is_told_later() {
     );
     world.directory.say(|_| Ok(used(1)));
     world.clock.pass(1);
-    let about = "bob".to_owned();
-    world.put(&[Occasion { about, ..again }]);
+    let facts = Facts::NewPrincipal("bob".to_owned());
+    world.put(&[Alert { facts, ..again }]);
     let later = alerts(&world);
     assert_eq!(later[0].enrichment, Enrichment::Full);
     assert_eq!(later[0].keys[0].answer, Some(used(1)));
@@ -977,24 +977,23 @@ fn a_key_that_slept_for_120_days_is_told_once_and_makes_the_error_louder() {
     let world = world_of(&[by_key(1, OURS)]);
     world.directory.say(|_| Ok(used(120)));
     let told = alerts(&world);
-    let kinds: Vec<Kind> = told.iter().map(|alert| alert.occasion.kind).collect();
+    let kinds: Vec<Kind> = told.iter().map(|message| message.alert.kind()).collect();
     assert_eq!(kinds, [Kind::New, Kind::AccessKey]);
-    for alert in &told {
-        assert!(alert.level() >= Severity::Error);
-        assert_eq!(alert.keys[0].oddities, [Oddity::Awakened { days: 120 }]);
+    for message in &told {
+        assert!(message.level() >= Severity::Error);
+        assert_eq!(message.keys[0].oddities, [Oddity::Awakened { days: 120 }]);
     }
-    assert_eq!(told[1].occasion.about, OURS);
+    assert_eq!(told[1].alert.about(), OURS);
     let reasons = told[1].severity.reasons.join("; ");
     assert!(reasons.contains("woke up after 120 days"), "{reasons}");
     // What IAM notices later is the same awakening.
     world.directory.say(|_| Ok(used(0)));
     world.clock.pass(5 * 3600);
-    world.put(&[Occasion {
-        kind: Kind::NewPrincipal,
-        about: "ann".to_owned(),
-        ..told[0].occasion.clone()
+    world.put(&[Alert {
+        facts: Facts::NewPrincipal("ann".to_owned()),
+        ..told[0].alert.clone()
     }]);
-    let later: Vec<Kind> = alerts(&world).iter().map(|it| it.occasion.kind).collect();
+    let later: Vec<Kind> = alerts(&world).iter().map(|it| it.alert.kind()).collect();
     assert_eq!(later, [Kind::NewPrincipal]);
 }
 
@@ -1002,12 +1001,7 @@ fn a_key_that_slept_for_120_days_is_told_once_and_makes_the_error_louder() {
 fn a_canary_key_is_critical() {
     let mut world = World::new();
     world.keys.canaries.insert(OURS.to_owned());
-    world.put(&[Occasion {
-        cluster: None,
-        about: OURS.to_owned(),
-        detail: json!({"oddity": "canary"}).to_string(),
-        ..occasion(1, Kind::AccessKey, 20_759)
-    }]);
+    world.put(&[Alert::of_silent_use(OURS, ACCOUNT, now(), now().seconds())]);
     let told = alerts(&world);
     assert_eq!(told[0].level(), Severity::Critical);
     assert_eq!(told[0].keys[0].oddities[0], Oddity::Canary);
@@ -1017,11 +1011,10 @@ fn a_canary_key_is_critical() {
 fn a_thousand_events_of_a_key_ask_iam_once_in_four_hours_and_never_twice_in_a_second() {
     let records: Vec<_> = (1..=1_000).map(|number| by_key(number, OURS)).collect();
     let world = world_of(&records);
-    let first = alerts(&world).remove(0).occasion;
+    let first = alerts(&world).remove(0).alert;
     for minute in 0..8 * 60 {
-        world.put(&[Occasion {
-            kind: Kind::NewPrincipal,
-            about: format!("caller {minute}"),
+        world.put(&[Alert {
+            facts: Facts::NewPrincipal(format!("caller {minute}")),
             ..first.clone()
         }]);
         alerts(&world);
@@ -1063,7 +1056,7 @@ fn a_thousand_events_of_a_key_ask_iam_once_in_four_hours_and_never_twice_in_a_se
 fn run_of(
     table: &MemoryTable,
     clock: &Hands,
-    log: &Rc<RefCell<Vec<Vec<Alert>>>>,
+    log: &Rc<RefCell<Vec<Vec<Message>>>>,
     holder: String,
 ) -> Pin<Box<dyn Future<Output = ()>>> {
     let answered = Rc::clone(log);
@@ -1079,7 +1072,7 @@ fn run_of(
 fn run_with(
     table: &MemoryTable,
     clock: &Hands,
-    log: &Rc<RefCell<Vec<Vec<Alert>>>>,
+    log: &Rc<RefCell<Vec<Vec<Message>>>>,
     holder: String,
     answer: impl Fn() -> Answered + 'static,
 ) -> Pin<Box<dyn Future<Output = ()>>> {
@@ -1101,9 +1094,9 @@ proptest! {
     fn two_runs_side_by_side_send_no_row_twice(steps in prop::collection::vec(any::<bool>(), 0..400)) {
         let table = MemoryTable::with_turns(None);
         let clock = Hands::at(now().seconds());
-        let log: Rc<RefCell<Vec<Vec<Alert>>>> = Rc::default();
+        let log: Rc<RefCell<Vec<Vec<Message>>>> = Rc::default();
         let world = World::of(table::store(&table, telling()), clock.clone());
-        world.put(&(0..9).map(|of| occasion(of, Kind::New, 1)).collect::<Vec<_>>());
+        world.put(&(0..9).map(|of| alert(of, Kind::New, 1)).collect::<Vec<_>>());
         let mut runs = ["one", "other"].map(|holder| Some(run_with(&table, &clock, &log, holder.to_owned(), ok)));
         let mut context = Context::from_waker(Waker::noop());
         let both = (0..4000).map(|step| step % 2 == 0);
@@ -1126,10 +1119,10 @@ proptest! {
     ) {
         let table = MemoryTable::with_turns(None);
         let clock = Hands::at(now().seconds());
-        let log: Rc<RefCell<Vec<Vec<Alert>>>> = Rc::default();
+        let log: Rc<RefCell<Vec<Vec<Message>>>> = Rc::default();
         let world = World::of(table::store(&table, telling()), clock.clone());
         let told: Vec<_> = (0..9)
-            .map(|of| occasion(of % 3, if of < 3 { Kind::New } else { Kind::Regressed }, 1 + of as i64 / 3))
+            .map(|of| alert(of % 3, if of < 3 { Kind::New } else { Kind::Regressed }, 1 + of as i64 / 3))
             .collect();
         world.put(&told);
         let mut number = 0;
@@ -1160,7 +1153,7 @@ proptest! {
         let rows = world.store.table().items();
         let rows = rows.iter().filter(|item| item.key.pk.starts_with("O#")).count();
         prop_assert_eq!(rows, 0);
-        let expected: BTreeSet<AlertId> = told.iter().map(Occasion::id).collect();
+        let expected: BTreeSet<AlertId> = told.iter().map(Alert::id).collect();
         let sent: BTreeSet<AlertId> = ids(&log.borrow()).into_iter().collect();
         prop_assert_eq!(sent, expected);
         let logged = world.store.table().items();

@@ -3,13 +3,13 @@
 
 use std::path::PathBuf;
 
-use alerts::Alert;
 use alerts::detail::detail;
-use alerts::occasion::Kind;
+use alerts::kind::Kind;
+use alerts::message::Message;
 use expect_test::expect_file;
 use serde_json::{Map, Value, json};
 
-use crate::alerts::{OF_CLUSTER, alert, alerts};
+use crate::alerts::{OF_CLUSTER, alerts, message};
 use crate::schema::Schema;
 
 fn file(folder: &str, kind: Kind) -> PathBuf {
@@ -375,7 +375,7 @@ fn summary_evidence() -> Value {
 }
 
 /// Returns what else belongs to a kind.
-fn evidence(kind: Kind) -> Value {
+fn facts(kind: Kind) -> Value {
     let description = "What else belongs to its kind; null for nothing";
     let mut shape = match kind {
         Kind::Campaign => or_null(campaign_evidence()),
@@ -487,7 +487,7 @@ fn shape(kind: Kind) -> Value {
             "untrusted_about",
             text("What sets it apart from others of its kind: a caller, a key, an hour"),
         ),
-        ("untrusted_detail", evidence(kind)),
+        ("untrusted_detail", facts(kind)),
     ])
 }
 
@@ -531,11 +531,11 @@ fn closed(kind: Kind) -> Value {
 }
 
 /// Says what is wrong with the events of alerts, with no field more or less than promised.
-pub fn assert_valid(alerts: &[Alert]) {
+pub fn assert_valid(alerts: &[Message]) {
     for kind in Kind::ALL {
         let schema = closed(kind);
-        for alert in alerts.iter().filter(|alert| alert.occasion.kind == kind) {
-            let detail = detail(alert);
+        for message in alerts.iter().filter(|message| message.alert.kind() == kind) {
+            let detail = detail(message);
             let wrong = Schema(&schema).errors(&detail);
             assert!(wrong.is_empty(), "{wrong:?}: {detail:#}");
         }
@@ -547,9 +547,9 @@ fn each_kind_of_event_has_a_schema_and_a_sample_of_that_shape() {
     for kind in Kind::ALL {
         let schema = schema(kind);
         expect_file![file("", kind)].assert_eq(&format!("{schema:#}\n"));
-        let alert = alert(kind);
-        assert_eq!(alert.cluster.is_some(), OF_CLUSTER.contains(&kind));
-        let sample = format!("{:#}\n", detail(&alert));
+        let message = message(kind);
+        assert_eq!(message.cluster.is_some(), OF_CLUSTER.contains(&kind));
+        let sample = format!("{:#}\n", detail(&message));
         expect_file![file("samples", kind)].assert_eq(&sample);
     }
     assert_valid(&alerts());
@@ -588,9 +588,9 @@ fn is_free(kind: Kind, detail: &Value, at: &str) -> bool {
 
 #[test]
 fn no_value_is_of_another_shape_and_no_field_can_be_left_out_or_added() {
-    for alert in alerts() {
-        let kind = alert.occasion.kind;
-        let (schema, detail) = (closed(kind), detail(&alert));
+    for message in alerts() {
+        let kind = message.alert.kind();
+        let (schema, detail) = (closed(kind), detail(&message));
         let assert_refused = |at: &str, change: &dyn Fn(&mut Value)| {
             let mut other = detail.clone();
             change(other.pointer_mut(at).unwrap());

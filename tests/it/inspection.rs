@@ -5,7 +5,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use alerts::occasion::{Kind, Occasion};
+use alerts::alert::Alert;
+use alerts::kind::Kind;
 use alerts::outbox::{Lease, Settlement};
 use aws::dynamodb::item::Head;
 use aws::dynamodb::message::read_row;
@@ -23,7 +24,7 @@ use service::config::inspect::Summaries;
 use service::inspect::Recorded;
 use service::inspect::flow::{FLOW_KEY, Watched, look};
 use service::inspect::run::{CHRONICLE_KEY, Failure, Inspected, LISTING_KEY, Plan, run};
-use service::inspect::telling::occasion;
+use service::inspect::telling::alert;
 use service::memory::{MemoryBucket, MemoryStore};
 use service::ports::{
     Bucket as _, Clock as _, DirectoryError, LogEvent, LogGroupError, LogGroups, LogPage, LogQuery,
@@ -110,16 +111,16 @@ impl World {
     }
 
     /// Returns what waits to be told, by id.
-    fn told(&self) -> BTreeMap<String, Occasion> {
+    fn told(&self) -> BTreeMap<String, Alert> {
         let rows = self
             .table
             .items()
             .into_iter()
-            .filter_map(|item| read_row(&item));
+            .filter_map(|item| read_row(&item).ok());
         let mut told = BTreeMap::new();
         for row in rows {
-            let id = row.occasion.id().to_string();
-            let before = told.insert(id, row.occasion);
+            let id = row.alert.id().to_string();
+            let before = told.insert(id, row.alert);
             assert_eq!(before, None, "told twice");
         }
         told
@@ -177,28 +178,26 @@ fn by_hour(records: &[Value]) -> BTreeMap<i64, Vec<Value>> {
 
 /// What only the inspection finds: a set of ids, as people may read it.
 fn found(
-    occasions: impl Iterator<Item = Occasion>,
+    alerts: impl Iterator<Item = Alert>,
 ) -> BTreeSet<(Option<EventTime>, &'static str, String)> {
-    let is_found = |of: &Occasion| {
+    let is_found = |of: &Alert| {
         !matches!(
-            of.kind,
+            of.kind(),
             Kind::New | Kind::NewPrincipal | Kind::AccountSummary
         )
     };
-    occasions
+    alerts
         .filter(is_found)
         .map(|of| {
-            let what = of
-                .cluster
-                .map_or_else(|| of.about.clone(), |id| id.to_string());
+            let what = of.cluster().map_or_else(|| of.about(), |id| id.to_string());
             // Whoever commits a batch tells its last event, and a look at all of them the first.
             let hour = of.at.map(|at| at.window().start());
-            let at = if of.kind == Kind::Regressed {
+            let at = if of.kind() == Kind::Regressed {
                 hour
             } else {
                 of.at
             };
-            (at, of.kind.name(), what)
+            (at, of.kind().name(), what)
         })
         .collect()
 }
@@ -232,7 +231,7 @@ fn a_month_of_hourly_runs_finds_what_the_story_of_the_month_says() {
     let wanted = found(
         story
             .iter()
-            .filter_map(|of| occasion(of, None, of.at.seconds())),
+            .filter_map(|of| alert(of, None, of.at.seconds())),
     );
     let told = found(world.told().into_values());
     let is_in_time =
@@ -271,9 +270,12 @@ fn a_cluster_that_is_quiet_for_its_time_recovers_once_and_comes_back_once() {
         world.inspect(START + hour * HOUR + 21 * 60).unwrap();
     }
     let told = world.told();
-    let kinds: Vec<&str> = told.values().map(|of| of.kind.name()).collect();
+    let kinds: Vec<&str> = told.values().map(|of| of.kind().name()).collect();
     assert_eq!(kinds.iter().filter(|kind| **kind == "recovered").count(), 1);
-    let recovered = told.values().find(|of| of.kind == Kind::Recovered).unwrap();
+    let recovered = told
+        .values()
+        .find(|of| of.kind() == Kind::Recovered)
+        .unwrap();
     assert_eq!(recovered.at.unwrap().seconds(), RECOVERED_AT);
     assert_eq!(world.heads()[0].state, State::Recovered);
 
@@ -291,7 +293,7 @@ fn a_cluster_that_is_quiet_for_its_time_recovers_once_and_comes_back_once() {
     let regressed = world
         .told()
         .into_values()
-        .filter(|of| of.kind == Kind::Regressed);
+        .filter(|of| of.kind() == Kind::Regressed);
     assert_eq!(regressed.count(), 1);
 }
 
@@ -331,7 +333,7 @@ fn a_cluster_that_comes_back_after_a_run_broke_off_has_not_ended_twice() {
         world.inspect(RECOVERED_AT + 2 * HOUR).unwrap();
         let head = &world.heads()[0];
         assert_eq!((head.state, head.epoch), (State::Regressed, 2), "{place}");
-        let kinds = world.told().into_values().map(|of| of.kind);
+        let kinds = world.told().into_values().map(|of| of.kind());
         let ends: Vec<Kind> = kinds.filter(|kind| *kind == Kind::Recovered).collect();
         assert_eq!(ends, [Kind::Recovered], "broken off at call {place}");
     }
@@ -360,8 +362,8 @@ fn an_escalation_that_goes_on_is_told_once_though_neither_hour_is_taken() {
     }
     let told = world.told().into_values();
     let risen: Vec<String> = told
-        .filter(|of| of.kind == Kind::Escalating && of.cluster.is_some())
-        .map(|of| of.about)
+        .filter(|of| of.kind() == Kind::Escalating && of.cluster().is_some())
+        .map(|of| of.about())
         .collect();
     assert_eq!(risen, ["from 2026-11-01T13:00:00Z"]);
 }
@@ -381,10 +383,10 @@ fn an_escalation_of_a_cluster_that_comes_back_begins_and_ends_in_its_new_life() 
         world.inspect(START + hour * HOUR).unwrap();
     }
     let told = world.told().into_values();
-    let risen: Vec<Occasion> = told
-        .filter(|of| of.kind == Kind::Escalating && of.cluster.is_some())
+    let risen: Vec<Alert> = told
+        .filter(|of| of.kind() == Kind::Escalating && of.cluster().is_some())
         .collect();
-    let epochs: Vec<i64> = risen.iter().map(|of| of.epoch).collect();
+    let epochs: Vec<i64> = risen.iter().map(|of| of.subject.number()).collect();
     assert_eq!(epochs, [2, 2], "a beginning and an end: {risen:?}");
     assert_eq!(risen[0].fault_id(), risen[1].fault_id());
 }
@@ -460,7 +462,7 @@ fn what_is_damaged_is_said_and_leaves_the_rest_inspected() {
     let recovered = world
         .told()
         .into_values()
-        .filter(|of| of.kind == Kind::Recovered);
+        .filter(|of| of.kind() == Kind::Recovered);
     assert!(recovered.count() >= 1);
 }
 
@@ -497,7 +499,7 @@ fn a_run_without_time_stops_and_the_next_one_goes_on() {
         (35 * 24 - 1, 0)
     );
     assert_eq!(world.heads()[0].state, State::Recovered);
-    let kinds: Vec<&str> = world.told().values().map(|of| of.kind.name()).collect();
+    let kinds: Vec<&str> = world.told().values().map(|of| of.kind().name()).collect();
     assert_eq!(kinds, ["new"]);
 }
 
@@ -567,8 +569,8 @@ fn callers_that_an_archive_waited_for_are_told() {
             .unwrap();
     }
     let told = world.told().into_values();
-    let joined = told.filter(|of| of.kind == Kind::NewPrincipal);
-    let joined: Vec<String> = joined.map(|of| of.about).collect();
+    let joined = told.filter(|of| of.kind() == Kind::NewPrincipal);
+    let joined: Vec<String> = joined.map(|of| of.about()).collect();
     assert_eq!(
         joined.len(),
         1,
@@ -614,9 +616,12 @@ fn a_canary_that_iam_says_was_used_is_told_once_though_no_event_shows_it() {
     for hour in 2..24 {
         inspect(hour);
     }
-    let told: Vec<Occasion> = world.told().into_values().collect();
+    let told: Vec<Alert> = world.told().into_values().collect();
     let [told] = &*told else { panic!("{told:?}") };
-    assert_eq!((told.kind, told.about.as_str()), (Kind::AccessKey, CANARY));
+    assert_eq!(
+        (told.kind(), told.about().as_str()),
+        (Kind::AccessKey, CANARY)
+    );
     assert_eq!(world.directory.calls.borrow().len(), 6, "every four hours");
 }
 
@@ -817,11 +822,11 @@ fn a_healthy_account_of_fifty_roles_is_told_of_little() {
     // The first day is that of learning.
     let mut days: BTreeMap<i64, BTreeMap<&str, u64>> = BTreeMap::new();
     let rows = world.table.items().into_iter();
-    for row in rows.filter_map(|item| read_row(&item)) {
+    for row in rows.filter_map(|item| read_row(&item).ok()) {
         let day = (row.created - START) / 86_400;
         if day > 0 {
             let kinds = days.entry(day).or_default();
-            *kinds.entry(row.occasion.kind.name()).or_default() += 1;
+            *kinds.entry(row.alert.kind().name()).or_default() += 1;
         }
     }
     let sum = |kinds: &BTreeMap<&str, u64>| kinds.values().sum::<u64>();

@@ -7,7 +7,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use alerts::occasion::{Kind, Occasion};
+use alerts::alert::Alert;
+use alerts::facts::Facts;
 use alerts::outbox::Row;
 use aws::dynamodb::item::{Head, head_key, manifest_partitions};
 use aws::dynamodb::message::row_item;
@@ -133,8 +134,9 @@ async fn inspect_until(table: MemoryTable, cluster: ClusterId, looks: bool, wate
         let epoch = head.epoch;
         let (account_id, now) = (&head.facts.identity.account_id, now().seconds());
         let life = (cluster, epoch + 1);
-        let occasion = Occasion::of_cluster(Kind::Regressed, account_id, life, last, now);
-        let row = Row::new("guance", occasion, now);
+        let (facts, at) = (Facts::Regressed(None), EventTime::from_seconds(last));
+        let alert = Alert::of_cluster(facts, account_id, life, at, now);
+        let row = Row::new("guance", alert, now);
         let regress = Write::Regress {
             key,
             epoch,

@@ -184,7 +184,7 @@ fn head(table: &MemoryTable) -> Head {
 
 fn rows(store: &impl Outbox) -> Vec<&'static str> {
     let rows = block_on(store.waiting("guance", 100)).unwrap();
-    rows.iter().map(|row| row.occasion.kind.name()).collect()
+    rows.iter().map(|row| row.alert.kind().name()).collect()
 }
 
 /// A table with one cluster, of 08:00, that was resolved at 13:00.

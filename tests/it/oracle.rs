@@ -254,7 +254,7 @@ fn each_sample_is_read_as_an_event_of_the_bus() {
         );
         samples += 1;
     }
-    assert_eq!(samples, alerts::occasion::Kind::ALL.len());
+    assert_eq!(samples, alerts::kind::Kind::ALL.len());
 }
 
 /// Returns what the stream of the table hands over of a row: its keys and no more.

@@ -1,16 +1,23 @@
 //! The contract of what waits, run against every table alike; and what the table writes for it.
 
-use alerts::occasion::{Kind, Occasion};
+use std::collections::BTreeMap;
+
+use alerts::alert::{Alert, Subject};
+use alerts::facts::{CanaryUse, DigestFacts, Facts, KeyFacts};
+use alerts::kind::Kind;
 use alerts::outbox::{Breaker, Lease, Restraint, Row, Settlement, Silence};
+use aws::dynamodb::message::{read_row, row_item};
 use aws::dynamodb::table::Table as _;
 use aws::dynamodb::{DynamoStore, Settings};
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{ANSWER_SECONDS, Answer, Ledger};
+use expect_test::expect;
 use pollster::block_on;
 use records::time::EventTime;
 use serde_json::json;
 use service::ports::{Ledgers, Outbox, Store};
 
+use crate::alerts::facts;
 use crate::records::{id, ingest, lines, record};
 use crate::table::{self, Fault, MemoryTable, now, telling};
 
@@ -25,14 +32,15 @@ table_contract!(
     a_commit_tells_of_what_is_new_once,
 );
 
-fn occasion(cluster: u8, kind: Kind) -> Occasion {
-    let (cluster, now) = (ClusterId::from_bytes([cluster; 16]), now().seconds());
-    Occasion::of_cluster(kind, "111122223333", (cluster, 1), now - 60, now)
+fn alert(cluster: u8, kind: Kind) -> Alert {
+    let episode = (ClusterId::from_bytes([cluster; 16]), 1);
+    let at = now().after(-60);
+    Alert::of_cluster(facts(kind), "111122223333", episode, at, now().seconds())
 }
 
-fn put(store: &impl Ledgers, occasions: &[Occasion], created: i64) {
+fn put(store: &impl Ledgers, alerts: &[Alert], created: i64) {
     let ledger = Ledger::default();
-    block_on(store.remember("AKIAEXAMPLEEXAMPLE09", &ledger, occasions, created)).unwrap();
+    block_on(store.remember("AKIAEXAMPLEEXAMPLE09", &ledger, alerts, created)).unwrap();
 }
 
 fn waiting(store: &impl Outbox) -> Vec<Row> {
@@ -58,39 +66,34 @@ fn a_row_comes_back_as_it_was_written_and_those_of_a_line_in_their_order(
     store: &(impl Outbox + Ledgers),
 ) {
     let now = now().seconds();
-    let joined = Occasion {
-        about: "arn:aws:iam::111122223333:user/ann".to_owned(),
-        detail: "{}".to_owned(),
-        ..occasion(1, Kind::NewPrincipal)
-    };
-    let of_account = Occasion {
-        cluster: None,
-        epoch: 0,
+    let joined = alert(1, Kind::NewPrincipal);
+    let of_account = Alert {
+        subject: Subject::of_account("111122223333"),
         at: None,
         is_late: true,
-        ..occasion(1, Kind::AccountSummary)
+        ..alert(1, Kind::AccountSummary)
     };
     put(
         store,
-        std::slice::from_ref(&occasion(2, Kind::Recovered)),
+        std::slice::from_ref(&alert(2, Kind::Recovered)),
         now + 5,
     );
     put(
         store,
-        &[joined.clone(), occasion(1, Kind::New), of_account.clone()],
+        &[joined.clone(), alert(1, Kind::New), of_account.clone()],
         now,
     );
     put(
         store,
-        std::slice::from_ref(&occasion(1, Kind::Recovered)),
+        std::slice::from_ref(&alert(1, Kind::Recovered)),
         now + 1,
     );
     let expected = [
         Row::new("guance", of_account, now),
-        Row::new("guance", occasion(1, Kind::New), now),
+        Row::new("guance", alert(1, Kind::New), now),
         Row::new("guance", joined, now),
-        Row::new("guance", occasion(1, Kind::Recovered), now + 1),
-        Row::new("guance", occasion(2, Kind::Recovered), now + 5),
+        Row::new("guance", alert(1, Kind::Recovered), now + 1),
+        Row::new("guance", alert(2, Kind::Recovered), now + 5),
     ];
     assert_eq!(waiting(store), expected);
     assert_eq!(block_on(store.waiting("sns", 100)).unwrap(), []);
@@ -98,7 +101,7 @@ fn a_row_comes_back_as_it_was_written_and_those_of_a_line_in_their_order(
 
 fn a_row_that_somebody_has_is_nobody_elses_until_its_time_is_over(store: &(impl Outbox + Ledgers)) {
     let now = now().seconds();
-    put(store, &[occasion(1, Kind::New)], now);
+    put(store, &[alert(1, Kind::New)], now);
     let row = waiting(store).remove(0);
     let take = |holder: &str, at| block_on(store.lease(&row, &lease(holder, at))).unwrap();
     assert!(!take("a", now - 1), "it is not due");
@@ -111,7 +114,7 @@ fn a_row_that_somebody_has_is_nobody_elses_until_its_time_is_over(store: &(impl 
 
 fn whoever_lost_a_row_does_nothing_to_it(store: &(impl Outbox + Ledgers)) {
     let now = now().seconds();
-    put(store, &[occasion(1, Kind::New)], now);
+    put(store, &[alert(1, Kind::New)], now);
     let row = waiting(store).remove(0);
     let (one, other) = (lease("a", now), lease("b", now + 61));
     let settle = |lease, end: &Settlement| block_on(store.settle(&row, lease, end)).unwrap();
@@ -136,7 +139,7 @@ fn whoever_lost_a_row_does_nothing_to_it(store: &(impl Outbox + Ledgers)) {
         assert!(!settle(&one, &end), "{end:?}");
     }
     assert_eq!(waiting(store).len(), 1);
-    let cluster = row.occasion.cluster.unwrap();
+    let cluster = row.alert.cluster().unwrap();
     let restraint = block_on(store.restraint("guance", cluster)).unwrap();
     assert_eq!(restraint, Restraint::default());
     assert!(settle(&other, &sent(None)));
@@ -146,7 +149,7 @@ fn whoever_lost_a_row_does_nothing_to_it(store: &(impl Outbox + Ledgers)) {
 
 fn what_is_put_off_waits_and_counts_only_what_counts(store: &(impl Outbox + Ledgers)) {
     let now = now().seconds();
-    put(store, &[occasion(1, Kind::New)], now);
+    put(store, &[alert(1, Kind::New)], now);
     for (counts, attempts) in [(false, 0), (true, 1), (true, 2)] {
         let row = waiting(store).remove(0);
         let at = row.due;
@@ -176,7 +179,8 @@ fn what_is_held_back_is_counted_until_the_next_message(store: &(impl Outbox + Le
     };
     let end = |number: i64, end: &Settlement| {
         let life = (cluster, number);
-        let regressed = Occasion::of_cluster(Kind::Regressed, "111122223333", life, now, now);
+        let (facts, at) = (Facts::Regressed(None), EventTime::from_seconds(now));
+        let regressed = Alert::of_cluster(facts, "111122223333", life, at, now);
         put(store, &[regressed], now);
         let row = waiting(store).remove(0);
         assert!(block_on(store.lease(&row, &lease("a", now))).unwrap());
@@ -231,11 +235,77 @@ fn what_is_remembered_of_a_key_is_read_as_it_was_written(store: &(impl Outbox + 
         told: Some(5),
     };
     for remembered in [ledger, Ledger::default()] {
-        let told = [occasion(1, Kind::AccessKey)];
+        let told = [Alert::of_silent_use(
+            key,
+            "111122223333",
+            now(),
+            now().seconds(),
+        )];
         block_on(store.remember(key, &remembered, &told, now().seconds())).unwrap();
         assert_eq!(block_on(store.ledger(key)).unwrap(), remembered);
         assert_eq!(waiting(store).len(), 1);
     }
+}
+
+/// Each kind of alert, and each form of its facts.
+fn every_alert() -> Vec<Alert> {
+    let cluster = ClusterId::from_bytes([7; 16]);
+    let digest = Facts::Digest(DigestFacts {
+        first: "0123".to_owned(),
+        alerts: 3,
+        kinds: BTreeMap::from([(Kind::New, 2), (Kind::NewPrincipal, 1)]),
+        accounts: BTreeMap::from([("111122223333".to_owned(), 3)]),
+        classes: BTreeMap::from([("denied".to_owned(), 3)]),
+        clusters: vec![cluster],
+    });
+    let used = CanaryUse::Event {
+        cluster,
+        service: "s3".to_owned(),
+        action: "GetObject".to_owned(),
+        principal: Some("mia".to_owned()),
+        source_ip: None,
+        region: Some("eu-central-1".to_owned()),
+    };
+    let mut canary = Alert::of_silent_use("AKIAEXAMPLEEXAMPLE02", "111122223333", now(), 0);
+    let mut alerts = vec![
+        Alert::learned(24),
+        Alert::new(Subject::Stack, digest, Some(now()), 0),
+        alert(1, Kind::New),
+        Alert {
+            facts: Facts::Regressed(None),
+            ..alert(1, Kind::Regressed)
+        },
+        canary.clone(),
+    ];
+    canary.facts = Facts::AccessKey(KeyFacts::Canary(used));
+    alerts.push(canary);
+    alerts.extend(Kind::ALL.map(|kind| crate::alerts::alert(kind, cluster)));
+    alerts.extend(crate::alerts::later(cluster));
+    alerts
+}
+
+#[test]
+fn every_alert_is_read_as_it_was_written() {
+    for alert in every_alert() {
+        let row = Row::new("guance", alert, now().seconds());
+        assert_eq!(read_row(&row_item(&row)), Ok(row));
+    }
+}
+
+#[test]
+fn a_row_that_says_something_else_than_its_kind_is_an_error_that_says_what() {
+    let row = Row::new(
+        "guance",
+        crate::alerts::alert(Kind::Campaign, ClusterId::from_bytes([7; 16])),
+        0,
+    );
+    let with = |name: &str, text: &str| read_row(&row_item(&row).text(name, text)).unwrap_err();
+    expect![[r#""rumour" is no kind of alert"#]].assert_eq(&with("tr", "rumour"));
+    expect!["its facts cannot be read: EOF while parsing an object at line 1 column 1"]
+        .assert_eq(&with("de", "{"));
+    expect!["its facts cannot be read: missing field `shapes` at line 1 column 20"]
+        .assert_eq(&with("de", r#"{"quiet_seconds": 9}"#));
+    expect![[r#""none" is no cluster"#]].assert_eq(&with("fp", "none"));
 }
 
 fn a_commit_tells_of_what_is_new_once(store: &mut (impl Store + Outbox)) {
@@ -248,7 +318,7 @@ fn a_commit_tells_of_what_is_new_once(store: &mut (impl Store + Outbox)) {
         ingest(store, &lines(&records));
     }
     let told = waiting(store);
-    let told: Vec<Kind> = told.iter().map(|row| row.occasion.kind).collect();
+    let told: Vec<Kind> = told.iter().map(|row| row.alert.kind()).collect();
     assert_eq!(told, [Kind::New, Kind::New]);
 }
 
@@ -276,7 +346,7 @@ fn whatever_goes_wrong_a_row_is_never_gone_without_a_trace() {
         for fault in [Fault::Unavailable, Fault::Lost, Fault::Conflict] {
             let table = MemoryTable::default();
             let store = table::store(&table, telling());
-            put(&store, &[occasion(1, Kind::New)], now);
+            put(&store, &[alert(1, Kind::New)], now);
             let row = waiting(&store).remove(0);
             assert!(block_on(store.lease(&row, &lease("a", now))).unwrap());
             store.table().fail(move |call| (call == 0).then_some(fault));

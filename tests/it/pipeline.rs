@@ -12,7 +12,8 @@ pub mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alerts::occasion::{AlertId, Kind, Occasion};
+use alerts::alert::{Alert, AlertId};
+use alerts::kind::Kind;
 use aws::dynamodb::item::{Caller, Head, caller};
 use clusters::Census;
 use clusters::chronicle::{Chronicle, Life, Rhythm};
@@ -225,21 +226,22 @@ fn known(world: &World) -> Known {
 }
 
 /// Returns what was told in words that do not depend on when it was found out.
-fn in_words(told: &Occasion) -> Option<String> {
-    let about = match told.kind {
+fn in_words(told: &Alert) -> Option<String> {
+    let about = told.about();
+    let about = match told.kind() {
         // A caller is new who comes an hour after the first event that is known by then: which of an
         // hour's events is, depends on their order.
         Kind::NewPrincipal => return None,
         // A campaign is told as soon as somebody sees it, with the beginning and the milestones that it
         // has by then; its end is found in the whole.
-        Kind::Campaign if !told.about.contains(" until ") => {
-            told.about.split([' ']).next().unwrap_or_default()
+        Kind::Campaign if !about.contains(" until ") => {
+            about.split([' ']).next().unwrap_or_default()
         }
-        _ => &told.about,
+        _ => &about,
     };
-    let (kind, account, epoch) = (told.kind.name(), &told.account_id, told.epoch);
-    let cluster = told.cluster.map(|of| of.to_string()).unwrap_or_default();
-    Some(format!("{kind} {account} {cluster} {epoch} {about}"))
+    let (kind, account, episode) = (told.kind().name(), told.account_id(), told.subject.number());
+    let cluster = told.cluster().map(|of| of.to_string()).unwrap_or_default();
+    Some(format!("{kind} {account} {cluster} {episode} {about}"))
 }
 
 fn chronicle(world: &World) -> Chronicle {
@@ -275,13 +277,12 @@ fn course(world: &World) -> Course {
     }
 }
 
-/// Each occasion has one row for each sink, of which all were sent once, and again only for a reason.
+/// Each alert has one row for each sink, of which all were sent once, and again only for a reason.
 fn assert_told_once(world: &World) {
     let logged = world.logged();
-    let told: BTreeMap<AlertId, Occasion> =
-        told(world).into_iter().map(|of| (of.id(), of)).collect();
+    let told: BTreeMap<AlertId, Alert> = told(world).into_iter().map(|of| (of.id(), of)).collect();
     for sink in SINKS {
-        let sent: BTreeSet<AlertId> = world.told(sink).iter().map(Occasion::id).collect();
+        let sent: BTreeSet<AlertId> = world.told(sink).iter().map(Alert::id).collect();
         for (id, told) in &told {
             let waited = world.rows.get(&(sink.to_owned(), *id));
             let rows = waited.map_or(0, |(created, _)| created.len());
@@ -293,7 +294,7 @@ fn assert_told_once(world: &World) {
                 "{well} of {ended} for {told:?}"
             );
             // What is part of a campaign may be told by that, and is counted with its cluster then.
-            let joins = [Kind::New, Kind::NewPrincipal, Kind::Regressed].contains(&told.kind);
+            let joins = [Kind::New, Kind::NewPrincipal, Kind::Regressed].contains(&told.kind());
             assert!(ended == 1 || joins, "{sink} was not sent {told:?}");
             assert!(
                 ended == 0 || sent.contains(id),
@@ -304,7 +305,7 @@ fn assert_told_once(world: &World) {
 }
 
 /// Returns what waited or was sent at any time, whoever was to be told.
-fn told(world: &World) -> Vec<Occasion> {
+fn told(world: &World) -> Vec<Alert> {
     let waited = world.rows.values().map(|(_, told)| told.clone());
     let sent = SINKS.into_iter().flat_map(|sink| world.told(sink));
     waited.chain(sent).collect()

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alerts::occasion::{Kind, Occasion};
+use alerts::alert::Alert;
+use alerts::kind::Kind;
 use clusters::campaign::Shape;
 use clusters::lifecycle::Resolutions;
 use clusters::transition::Change;
@@ -95,9 +96,9 @@ fn refused(at: i64, service: &str, call: &str, more: &Value) -> Happening {
 fn counts(world: &World) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for told in world.told("guance") {
-        let name = match told.kind {
+        let name = match told.kind() {
             Kind::AccountSummary => continue,
-            Kind::Campaign => format!("campaign {}", evidence(&told)["stage"]),
+            Kind::Campaign => format!("campaign {}", facts(&told)["stage"]),
             kind => kind.name().to_owned(),
         };
         *counts.entry(name).or_default() += 1;
@@ -105,13 +106,13 @@ fn counts(world: &World) -> BTreeMap<String, usize> {
     counts
 }
 
-fn evidence(told: &Occasion) -> Value {
-    serde_json::from_str(&told.detail).unwrap()
+fn facts(told: &Alert) -> Value {
+    told.facts.json()
 }
 
-fn of_kind(world: &World, kind: Kind) -> Vec<Occasion> {
+fn of_kind(world: &World, kind: Kind) -> Vec<Alert> {
     let mut told = world.told("guance");
-    told.retain(|of| of.kind == kind);
+    told.retain(|of| of.kind() == kind);
     told.sort_by_key(|of| of.at);
     told
 }
@@ -139,7 +140,7 @@ fn a_stolen_key_that_tries_every_door_is_one_campaign_and_fewer_than_ten_singles
     assert!((1..10).contains(&count("new")), "{counts:?}");
     let began = &of_kind(&world, Kind::Campaign)[0];
     assert_eq!(
-        evidence(began)["actor"],
+        facts(began)["actor"],
         format!("arn:aws:iam::{ACCOUNT}:user/level")
     );
     // It recovers with its campaign, and none of the calls that it tells is told on its own.
@@ -189,7 +190,7 @@ fn a_session_that_asks_thirty_machines_for_their_password_is_one_cluster_and_a_c
         (1, 1),
         "{counts:?}"
     );
-    let began = evidence(&of_kind(&world, Kind::Campaign)[0]);
+    let began = facts(&of_kind(&world, Kind::Campaign)[0]);
     assert_eq!(
         (&began["shapes"], &began["calls"]["total"]),
         (&json!(["depth"]), &json!(1))
@@ -274,7 +275,7 @@ fn an_account_that_always_fails_and_is_not_seen_for_hours_is_told_once_and_when_
     let told = of_kind(&world, Kind::NoData);
     let said: Vec<(&str, String)> = told
         .iter()
-        .map(|of| (of.account_id.as_str(), evidence(of)["stage"].to_string()))
+        .map(|of| (of.account_id(), facts(of)["stage"].to_string()))
         .collect();
     assert_eq!(
         said,
@@ -285,7 +286,7 @@ fn an_account_that_always_fails_and_is_not_seen_for_hours_is_told_once_and_when_
     );
     let last_seen = START + 25 * HOUR + 600 + 2 * 900;
     let since = EventTime::from_seconds(last_seen).unwrap();
-    assert_eq!(evidence(&told[0])["since"], since.to_string());
+    assert_eq!(facts(&told[0])["since"], since.to_string());
 }
 
 #[test]
@@ -308,13 +309,13 @@ fn the_summary_of_an_hour_is_the_sum_of_its_clusters_and_that_of_a_day_the_sum_o
     let summaries = of_kind(&world, Kind::AccountSummary);
     let mut seen = 0;
     for told in summaries {
-        let summary = evidence(&told);
+        let summary = facts(&told);
         let (from, until) = (time(&summary["from"]), time(&summary["until"]));
         let expected: u64 = hours
             .range(from / HOUR..until / HOUR)
             .map(|(_, count)| count)
             .sum();
-        assert_eq!(summary["errors"], expected, "{}", told.about);
+        assert_eq!(summary["errors"], expected, "{}", told.about());
         let lines = summary["top"].as_array().unwrap();
         let of_clusters: u64 = lines
             .iter()

@@ -3,26 +3,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alerts::evidence::Stage;
+use alerts::alert::inspected::Silent;
+use alerts::alert::{Alert, Subject};
+use alerts::detail;
+use alerts::facts::{CanaryUse, DigestFacts, Facts, KeyFacts, Stage};
 use alerts::guance::event::{Checker, event, samples};
 use alerts::guance::line_protocol as wire;
 use alerts::guance::line_protocol::{Field, Point};
 use alerts::guance::open_api::{custom_event, push_event};
+use alerts::kind::Kind;
 use alerts::links::Links;
-use alerts::message::{attributes, body, subject};
-use alerts::occasion::inspected::Silent;
-use alerts::occasion::{Kind, Occasion};
+use alerts::message::Message;
+use alerts::sns::{attributes, body, subject};
 use alerts::text::{Language, Texts};
-use alerts::{Alert, detail};
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{Answer, KeyReport};
 use clusters::summary::{self, Excerpt, Period, Summary};
 use expect_test::expect_file;
 use fastrand::Rng;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::alerts::{OF_CLUSTER, alert, alerts, at, campaign, keys, later, of_occasion, summary};
+use crate::alerts::{OF_CLUSTER, alerts, at, campaign, keys, later, message, of_alert, summary};
 use crate::bad_input::{HOSTILE, hostile};
 use crate::binary::each_text;
 use crate::effort;
@@ -261,35 +263,39 @@ fn what_a_point_cannot_hold_is_cut_or_left_out() {
 
 #[test]
 fn the_wire_of_each_state_is_as_written_down() {
-    for alert in alerts() {
+    for message in alerts() {
         for language in LANGUAGES {
             let texts = texts(language);
-            let guance = wire::body(&[event(&alert, &texts, &Checker::default())]);
+            let guance = wire::body(&[event(&message, &texts, &Checker::default())]);
             let shown = format!(
                 "{guance}\n\n=== SNS\nSubject: {}\n{:?}\n\n{}",
-                subject(&alert),
-                attributes(&alert),
-                body(&alert, &texts),
+                subject(&message),
+                attributes(&message),
+                body(&message, &texts),
             );
-            let state = alert.occasion.state();
+            let state = message.alert.state();
             let name = format!("wire/{state}.{}.txt", language.name());
             expect_file![name].assert_eq(&shown);
         }
     }
-    let alert = alert(Kind::New);
-    expect_file!["wire/samples.txt"].assert_eq(&wire::body(&samples(&alert)));
-    let json = format!("{:#}\n", push_event(&alert, &texts(Language::En)));
+    let message = message(Kind::New);
+    expect_file!["wire/samples.txt"].assert_eq(&wire::body(&samples(&message)));
+    let json = format!("{:#}\n", push_event(&message, &texts(Language::En)));
     expect_file!["wire/push_event.json"].assert_eq(&json);
-    let json = format!("{:#}\n", custom_event(&alert, &texts(Language::En)));
+    let json = format!("{:#}\n", custom_event(&message, &texts(Language::En)));
     expect_file!["wire/custom_event.json"].assert_eq(&json);
 }
 
 #[test]
 fn all_events_of_one_life_of_a_cluster_are_one_fault_of_one_object() {
     let field = |point: &Point, name: &str| point.fields.get(name).cloned();
-    let new = event(&alert(Kind::New), &texts(Language::En), &Checker::default());
+    let new = event(
+        &message(Kind::New),
+        &texts(Language::En),
+        &Checker::default(),
+    );
     for kind in [Kind::NewPrincipal, Kind::Recovered] {
-        let later = event(&alert(kind), &texts(Language::Zh), &Checker::default());
+        let later = event(&message(kind), &texts(Language::Zh), &Checker::default());
         for name in [
             "df_fault_id",
             "df_fault_start_time",
@@ -306,28 +312,25 @@ fn all_events_of_one_life_of_a_cluster_are_one_fault_of_one_object() {
         ref_key: Some("k".to_owned()),
         ..Checker::default()
     };
-    let known = event(&alert(Kind::New), &texts(Language::En), &registered);
+    let known = event(&message(Kind::New), &texts(Language::En), &registered);
     assert_eq!(known.tags["df_monitor_type"], "bot_obs");
 }
 
 #[test]
 fn what_begins_and_ends_is_a_fault_and_an_object_of_its_own() {
     let cluster = crate::alerts::cluster();
-    let point = |alert: &Alert| event(alert, &texts(Language::En), &Checker::default());
-    let new = point(&alert(Kind::New));
+    let point = |message: &Message| event(message, &texts(Language::En), &Checker::default());
+    let new = point(&message(Kind::New));
     let begun = [
         Kind::Escalating,
         Kind::Campaign,
         Kind::Campaign,
         Kind::NoData,
     ];
-    for (kind, occasion) in begun.into_iter().zip(later(cluster.id)) {
-        let is_end = occasion.is_end();
-        let begins = alert(kind);
-        let (began, later) = (
-            point(&begins),
-            point(&of_occasion(occasion, cluster.clone())),
-        );
+    for (kind, alert) in begun.into_iter().zip(later(cluster.id)) {
+        let is_end = alert.is_end();
+        let begins = message(kind);
+        let (began, later) = (point(&begins), point(&of_alert(alert, cluster.clone())));
         for name in [
             "df_fault_id",
             "df_fault_start_time",
@@ -360,8 +363,8 @@ fn what_begins_and_ends_is_a_fault_and_an_object_of_its_own() {
 
 #[test]
 fn the_numbers_of_a_summary_are_shown_as_they_are() {
-    let alert = alert(Kind::AccountSummary);
-    let plain = texts(Language::En).plain(&alert);
+    let message = message(Kind::AccountSummary);
+    let plain = texts(Language::En).plain(&message);
     for said in [
         "[Summary] AWS 111122223333: 17 new of 342 errors in the hour from 2026-11-02T08:00:00Z\n",
         "Newly added error events: 17, of new clusters: 2\n",
@@ -384,7 +387,7 @@ fn the_numbers_of_a_summary_are_shown_as_they_are() {
             )) >= 1
         );
     }
-    let point = event(&alert, &texts(Language::En), &Checker::default());
+    let point = event(&message, &texts(Language::En), &Checker::default());
     for (name, number) in [
         ("ct_count", 342_u64),
         ("ct_account_errors", 342),
@@ -398,7 +401,7 @@ fn the_numbers_of_a_summary_are_shown_as_they_are() {
     ] {
         assert_eq!(point.fields[name], Field::from(number), "{name}");
     }
-    let detail = detail::detail(&alert);
+    let detail = detail::detail(&message);
     assert_eq!(detail["untrusted_detail"]["new_errors"], 17);
     assert_eq!(detail["untrusted_detail"]["new"]["total"], 2);
 }
@@ -448,28 +451,28 @@ fn a_thousand_clusters_are_counted_and_the_first_are_named() {
         },
         ..long
     };
-    for (occasion, more) in [
-        (Occasion::of_campaign(&campaign, Stage::Began, 0), 1),
-        (Occasion::of_summary(&summary, 0), 5),
+    for (alert, more) in [
+        (Alert::of_campaign(&campaign, Stage::Began, 0), 1),
+        (Alert::of_summary(&summary, 0), 5),
     ] {
-        assert!(occasion.evidence().is_some() && occasion.detail.len() < 64 << 10);
-        let alert = Alert::of_account(occasion, Vec::new(), None);
+        assert!(alert.facts.json().to_string().len() < 64 << 10);
+        let message = Message::of_account(alert, Vec::new(), None);
         for language in LANGUAGES {
             let texts = texts(language);
-            assert!(texts.markdown(&alert).len() < 64 << 10);
-            assert_plain(&alert, &texts);
-            assert_guance(&alert, &texts);
+            assert!(texts.markdown(&message).len() < 64 << 10);
+            assert_plain(&message, &texts);
+            assert_guance(&message, &texts);
         }
-        let plain = texts(Language::En).plain(&alert);
+        let plain = texts(Language::En).plain(&message);
         assert!(plain.matches("and 980 more").count() >= more, "{plain}");
-        assert!(detail::entry(&alert, None).to_string().len() < 256 << 10);
-        assert_valid(&[alert]);
+        assert!(detail::entry(&message, None).to_string().len() < 256 << 10);
+        assert_valid(&[message]);
     }
 }
 
 /// Returns alerts that have hostile text wherever a text can be: of every hostile cluster one, and
 /// of every kind and text one.
-fn hostile_alerts() -> Vec<Alert> {
+fn hostile_alerts() -> Vec<Message> {
     let long = "x\n`".repeat(5000);
     let mentions = [
         "[x](http://evil.example)",
@@ -485,37 +488,42 @@ fn hostile_alerts() -> Vec<Alert> {
     let mut alerts = Vec::new();
     for (number, cluster) in clusters.into_iter().enumerate() {
         let text = all[number % all.len()];
-        let occasion = Occasion {
-            cluster: Some(cluster.id),
-            ..hostile_occasion(OF_CLUSTER[number % OF_CLUSTER.len()], text)
+        let subject = Subject::Cluster {
+            account_id: text.to_owned(),
+            id: cluster.id,
+            episode: 1,
+        };
+        let alert = Alert {
+            subject,
+            ..hostile_alert(OF_CLUSTER[number % OF_CLUSTER.len()], text)
         };
         let range = Some((at("2026-11-02T08:00:00Z"), at("2026-11-02T09:00:00Z")));
         let (keys, name) = (hostile_keys(text), Some(text.to_owned()));
-        alerts.push(Alert::of_cluster(
-            occasion, cluster, None, range, 1, keys, name,
+        alerts.push(Message::of_cluster(
+            alert, cluster, None, range, 1, keys, name,
         ));
     }
     for text in &all {
-        let kinds = Kind::ALL.map(|kind| (kind, hostile_occasion(kind, text)));
-        let told = hostile_evidence(text).map(|occasion| (occasion.kind, occasion));
-        for (kind, occasion) in kinds.into_iter().chain(told) {
-            alerts.push(Alert {
-                occasion,
+        let kinds = Kind::ALL.map(|kind| (kind, hostile_alert(kind, text)));
+        let told = hostile_facts(text).map(|alert| (alert.kind(), alert));
+        for (kind, alert) in kinds.into_iter().chain(told) {
+            alerts.push(Message {
+                alert,
                 account_name: Some((*text).to_owned()),
                 keys: hostile_keys(text),
-                ..alert(kind)
+                ..message(kind)
             });
         }
     }
-    for alert in &mut alerts {
-        let reason = format!("critical by the rule {:?}", alert.occasion.about);
-        alert.severity.reasons.push(reason);
+    for message in &mut alerts {
+        let reason = format!("critical by the rule {:?}", message.alert.account_id());
+        message.severity.reasons.push(reason);
     }
     alerts
 }
 
 /// Returns what is told of campaigns, silences and hours whose names are hostile.
-fn hostile_evidence(text: &str) -> [Occasion; 5] {
+fn hostile_facts(text: &str) -> [Alert; 6] {
     let (since, until) = (at("2026-11-02T05:25:00Z"), at("2026-11-02T09:00:00Z"));
     let mut campaign = campaign();
     campaign.actor = text.to_owned();
@@ -538,21 +546,64 @@ fn hostile_evidence(text: &str) -> [Occasion; 5] {
     key.region = Some(text.to_owned());
     let silent = Silent::LogGroup(text);
     [
-        Occasion::of_campaign(&campaign, Stage::Began, 0),
-        Occasion::of_campaign(&campaign, Stage::Ended, 0),
-        Occasion::of_silence(text, silent, (since, until), Some((text, text)), 0),
-        Occasion::of_data_again(text, silent, (since, until), 0),
-        Occasion::of_summary(&summary, 0),
+        Alert::of_campaign(&campaign, Stage::Began, 0),
+        Alert::of_campaign(&campaign, Stage::Ended, 0),
+        Alert::of_silence(text, silent, (since, until), Some((text, text)), 0),
+        Alert::of_data_again(text, silent, (since, until), 0),
+        Alert::of_summary(&summary, 0),
+        Alert::new(Subject::Stack, Facts::Digest(hostile_digest(text)), None, 0),
     ]
 }
 
-fn hostile_occasion(kind: Kind, text: &str) -> Occasion {
-    Occasion {
-        account_id: text.to_owned(),
-        about: text.to_owned(),
-        detail: json!({text: text, "list": [text, {"deep": [[text]]}]}).to_string(),
-        cluster: None,
-        ..crate::alerts::occasion(kind, ClusterId::from_bytes([7; 16]))
+fn hostile_digest(text: &str) -> DigestFacts {
+    DigestFacts {
+        first: text.to_owned(),
+        alerts: 1,
+        kinds: BTreeMap::from([(Kind::New, 1)]),
+        accounts: BTreeMap::from([(text.to_owned(), 1)]),
+        classes: BTreeMap::from([(text.to_owned(), 1)]),
+        clusters: Vec::new(),
+    }
+}
+
+fn hostile_alert(kind: Kind, text: &str) -> Alert {
+    let alert = crate::alerts::alert(kind, ClusterId::from_bytes([7; 16]));
+    let account_id = text.to_owned();
+    let (subject, facts) = match alert.facts {
+        Facts::NewPrincipal(_) => (
+            Subject::Account(account_id),
+            Facts::NewPrincipal(text.to_owned()),
+        ),
+        Facts::AccessKey(_) => {
+            let key = text.to_owned();
+            let day = None;
+            let facts = Facts::AccessKey(KeyFacts::Canary(hostile_use(text)));
+            (
+                Subject::AccessKey {
+                    account_id,
+                    key,
+                    day,
+                },
+                facts,
+            )
+        }
+        facts => (Subject::Account(account_id), facts),
+    };
+    Alert {
+        subject,
+        facts,
+        ..alert
+    }
+}
+
+fn hostile_use(text: &str) -> CanaryUse {
+    CanaryUse::Event {
+        cluster: ClusterId::from_bytes([7; 16]),
+        service: text.to_owned(),
+        action: text.to_owned(),
+        principal: Some(text.to_owned()),
+        source_ip: Some(text.to_owned()),
+        region: Some(text.to_owned()),
     }
 }
 
@@ -643,20 +694,20 @@ fn assert_markdown(markdown: &str, texts: &Texts) {
     }
 }
 
-fn assert_plain(alert: &Alert, texts: &Texts) {
-    let title = texts.title(alert);
+fn assert_plain(message: &Message, texts: &Texts) {
+    let title = texts.title(message);
     assert!(
         title.chars().count() <= 256 && !title.contains(['\n', '<', '@', '`']),
         "{title}"
     );
     assert!(!title.contains("://") && !title.contains("]("), "{title}");
-    let subject = subject(alert);
+    let subject = subject(message);
     assert!(subject.len() < 100 && subject.bytes().all(|b| (b' '..=b'~').contains(&b)));
     assert!(
         subject.starts_with(|c: char| c.is_ascii_alphabetic()),
         "{subject}"
     );
-    let plain = body(alert, texts);
+    let plain = body(message, texts);
     assert_links_are_ours(&plain, texts);
     for mention in ["<!", "<@", "@all", "@channel", "<script", "</"] {
         assert!(!plain.contains(mention), "{mention} in {plain}");
@@ -664,14 +715,14 @@ fn assert_plain(alert: &Alert, texts: &Texts) {
     assert_unseen_is_gone(&plain);
     assert_unseen_is_gone(&title);
     assert!(plain.len() <= 200 << 10);
-    for (name, value) in attributes(alert) {
+    for (name, value) in attributes(message) {
         assert!(!value.is_empty() && value.is_ascii(), "{name}");
     }
 }
 
-fn assert_guance(alert: &Alert, texts: &Texts) {
-    let event = event(alert, texts, &Checker::default());
-    let mut points = samples(alert);
+fn assert_guance(message: &Message, texts: &Texts) {
+    let event = event(message, texts, &Checker::default());
+    let mut points = samples(message);
     points.push(event);
     let lines = LineReader::read_all(&wire::body(&points));
     assert_eq!(lines.len(), points.len());
@@ -681,8 +732,8 @@ fn assert_guance(alert: &Alert, texts: &Texts) {
         other => panic!("{name} is {other:?}"),
     };
     // A cut at so many bytes may leave the rest of a long message away.
-    assert_eq!(text("df_message"), texts.markdown(alert));
-    assert_eq!(text("df_title"), texts.title(alert));
+    assert_eq!(text("df_message"), texts.markdown(message));
+    assert_eq!(text("df_title"), texts.title(message));
     let dimensions: BTreeMap<String, String> =
         serde_json::from_str(&text("df_dimension_tags")).unwrap();
     for (name, value) in &dimensions {
@@ -697,21 +748,21 @@ fn assert_guance(alert: &Alert, texts: &Texts) {
 fn hostile_text_is_nothing_but_text_in_every_sink() {
     let alerts = hostile_alerts();
     assert!(alerts.len() > 300);
-    for alert in &alerts {
+    for message in &alerts {
         for language in LANGUAGES {
             let texts = texts(language);
-            let markdown = texts.markdown(alert);
+            let markdown = texts.markdown(message);
             assert_unseen_is_gone(&markdown);
             assert_markdown(&markdown, &texts);
-            assert_plain(alert, &texts);
-            assert_guance(alert, &texts);
+            assert_plain(message, &texts);
+            assert_guance(message, &texts);
         }
-        let entry = detail::entry(alert, None);
+        let entry = detail::entry(message, None);
         assert!(entry.to_string().len() < 256 << 10);
-        each_text(&detail::detail(alert), &mut assert_unseen_is_gone);
+        each_text(&detail::detail(message), &mut assert_unseen_is_gone);
         let texts = texts(Language::En);
         each_text(
-            &push_event(alert, &texts)["event"],
+            &push_event(message, &texts)["event"],
             &mut assert_unseen_is_gone,
         );
     }
@@ -720,10 +771,10 @@ fn hostile_text_is_nothing_but_text_in_every_sink() {
 
 #[test]
 fn an_external_event_says_nothing_under_a_reserved_name_and_all_of_it_is_text() {
-    let summed = push_event(&alert(Kind::AccountSummary), &texts(Language::En));
+    let summed = push_event(&message(Kind::AccountSummary), &texts(Language::En));
     assert_eq!(summed["event"]["ct_new_errors"], "17");
     assert_eq!(summed["event"]["check_value"], 342);
-    let event = push_event(&alert(Kind::New), &texts(Language::En));
+    let event = push_event(&message(Kind::New), &texts(Language::En));
     let fields = event["event"].as_object().unwrap();
     for (name, value) in fields {
         assert!(!name.starts_with("df_") && !name.starts_with('_'), "{name}");
@@ -737,14 +788,14 @@ fn an_external_event_says_nothing_under_a_reserved_name_and_all_of_it_is_text() 
 
 #[test]
 fn no_sink_is_told_a_whole_key() {
-    for alert in alerts() {
+    for message in alerts() {
         let texts = texts(Language::En);
-        let mut all = texts.markdown(&alert) + &body(&alert, &texts) + &texts.title(&alert);
-        all += &detail::detail(&alert).to_string();
-        all += &wire::body(&samples(&alert));
-        all += &wire::body(&[event(&alert, &texts, &Checker::default())]);
-        all += &push_event(&alert, &texts).to_string();
-        all += &custom_event(&alert, &texts).to_string();
+        let mut all = texts.markdown(&message) + &body(&message, &texts) + &texts.title(&message);
+        all += &detail::detail(&message).to_string();
+        all += &wire::body(&samples(&message));
+        all += &wire::body(&[event(&message, &texts, &Checker::default())]);
+        all += &push_event(&message, &texts).to_string();
+        all += &custom_event(&message, &texts).to_string();
         for key in keys() {
             assert!(!all.contains(&key.id), "{} in {all}", key.id);
         }

@@ -15,13 +15,13 @@ use clusters::keys::masked;
 use data_encoding::HEXLOWER;
 use md5::{Digest as _, Md5};
 use records::time::EventTime;
-use serde_json::Value;
 
-use crate::Alert;
-use crate::evidence::Evidence;
+use crate::alert::AlertId;
+use crate::facts::Facts;
 use crate::guance::line_protocol::{Field, Point, TAG_BYTES_MAX};
+use crate::kind::Kind;
 use crate::links::SAMPLES;
-use crate::occasion::{AlertId, Kind};
+use crate::message::Message;
 use crate::safe::{cut, token};
 use crate::text::Texts;
 
@@ -76,37 +76,35 @@ pub fn event_id(id: AlertId) -> String {
 }
 
 /// Returns how Guance calls the state that an alert tells.
-pub fn status(alert: &Alert) -> &'static str {
-    match alert.occasion.kind {
-        _ if alert.occasion.is_end() => "ok",
+pub fn status(message: &Message) -> &'static str {
+    match message.alert.kind() {
+        _ if message.alert.is_end() => "ok",
         Kind::NoData => "nodata",
-        _ => alert.level().name(),
+        _ => message.level().name(),
     }
 }
 
 /// Returns what an event is about: tags, too, by the same names.
-pub fn dimensions(alert: &Alert) -> BTreeMap<&'static str, String> {
-    let occasion = &alert.occasion;
-    let mut dimensions = BTreeMap::from([("account_id", occasion.account_id.clone())]);
-    match occasion.cluster {
+pub fn dimensions(message: &Message) -> BTreeMap<&'static str, String> {
+    let alert = &message.alert;
+    let mut dimensions = BTreeMap::from([("account_id", alert.account_id().to_owned())]);
+    match alert.cluster() {
         Some(cluster) => {
             dimensions.insert("cluster_id", cluster.to_string());
             // It has an end of its own, after which the cluster may go on.
-            if occasion.kind == Kind::Escalating {
-                dimensions.insert("ct_kind", occasion.kind.name().to_owned());
+            if alert.kind() == Kind::Escalating {
+                dimensions.insert("ct_kind", alert.kind().name().to_owned());
             }
         }
         None => {
-            let evidence = occasion.evidence();
-            let object = evidence.as_ref().and_then(Evidence::object);
-            let about = match (occasion.kind, object) {
-                (Kind::AccessKey, _) => masked(&occasion.about),
+            let about = match (alert.kind(), alert.facts.object()) {
+                (Kind::AccessKey, _) => masked(&alert.about()),
                 // Another one every hour, which would make an object of its own of each.
                 (Kind::AccountSummary, _) => String::new(),
                 (_, Some(object)) => object.to_owned(),
-                (_, None) => occasion.about.clone(),
+                (_, None) => alert.about(),
             };
-            dimensions.insert("ct_kind", occasion.kind.name().to_owned());
+            dimensions.insert("ct_kind", alert.kind().name().to_owned());
             dimensions.insert("ct_about", about);
         }
     }
@@ -117,37 +115,40 @@ pub fn dimensions(alert: &Alert) -> BTreeMap<&'static str, String> {
 }
 
 /// Returns the dimensions as the JSON that all events of an object share.
-fn dimension_tags(alert: &Alert) -> String {
+fn dimension_tags(message: &Message) -> String {
     // A map with texts as keys is always JSON, sorted by its keys.
-    serde_json::to_string(&dimensions(alert)).unwrap_or_default()
+    serde_json::to_string(&dimensions(message)).unwrap_or_default()
 }
 
 /// Returns the event.
-pub fn event(alert: &Alert, texts: &Texts, checker: &Checker) -> Point {
-    let status = status(alert);
-    let dimension_tags = dimension_tags(alert);
+pub fn event(message: &Message, texts: &Texts, checker: &Checker) -> Point {
+    let status = status(message);
+    let dimension_tags = dimension_tags(message);
     let mut point = Point {
         measurement: "monitor".to_owned(),
-        nanoseconds: seconds(alert.at()).saturating_mul(1_000_000_000),
+        nanoseconds: seconds(message.at()).saturating_mul(1_000_000_000),
         ..Point::default()
     };
-    for (name, value) in dimensions(alert) {
+    for (name, value) in dimensions(message) {
         point.tag(name, value);
     }
-    point.tag("df_event_id", event_id(alert.occasion.id()));
+    point.tag("df_event_id", event_id(message.alert.id()));
     point.tag("df_monitor_checker_id", &checker.id);
     point.tag("df_monitor_type", checker.kind());
     point.tag("df_source", "monitor");
     point.tag("df_status", status);
     point.tag("df_sub_status", status);
-    point.tag("ct_state", alert.occasion.state());
-    if let Some(cluster) = &alert.cluster {
+    point.tag("ct_state", message.alert.state());
+    if let Some(cluster) = &message.cluster {
         add_call(&mut point, cluster);
     }
-    point.field("df_title", texts.title(alert));
-    point.field("df_message", cut(&texts.markdown(alert), MESSAGE_BYTES_MAX));
+    point.field("df_title", texts.title(message));
+    point.field(
+        "df_message",
+        cut(&texts.markdown(message), MESSAGE_BYTES_MAX),
+    );
     point.field("df_dimension_tags", dimension_tags.as_str());
-    let subject = match alert.occasion.kind {
+    let subject = match message.alert.kind() {
         Kind::NoData => "nodata",
         _ => "check",
     };
@@ -159,14 +160,14 @@ pub fn event(alert: &Alert, texts: &Texts, checker: &Checker) -> Point {
     point.field("df_monitor_checker_name", checker.name.as_str());
     point.field("df_monitor_checker_sub", subject);
     // In Guance a checked value is text, whatever it is.
-    point.field("df_monitor_checker_value", alert.events().to_string());
+    point.field("df_monitor_checker_value", message.events().to_string());
     if let Some(key) = &checker.ref_key {
         point.field("df_monitor_ref_key", key.as_str());
     }
-    add_range(&mut point, alert);
-    add_fault(&mut point, alert);
-    add_numbers(&mut point, alert);
-    for (name, field) in of_kind(alert) {
+    add_range(&mut point, message);
+    add_fault(&mut point, message);
+    add_numbers(&mut point, message);
+    for (name, field) in of_kind(message) {
         point.field(name, field);
     }
     point
@@ -188,38 +189,38 @@ fn add_call(point: &mut Point, cluster: &Cluster) {
     point.tag("ct_event_source", identity.event_source());
 }
 
-fn add_range(point: &mut Point, alert: &Alert) {
-    if let (Some(from), Some(until)) = (alert.from, alert.until) {
+fn add_range(point: &mut Point, message: &Message) {
+    if let (Some(from), Some(until)) = (message.from, message.until) {
         point.field("df_check_range_start", from.seconds());
         point.field("df_check_range_end", until.seconds());
         point.field("df_date_range", until.seconds_since(from).max(0));
     }
 }
 
-fn add_fault(point: &mut Point, alert: &Alert) {
+fn add_fault(point: &mut Point, message: &Message) {
     // What an hour looked like is no fault, and nothing would ever end it.
-    if alert.occasion.kind == Kind::AccountSummary {
+    if message.alert.kind() == Kind::AccountSummary {
         return;
     }
-    let status = if alert.occasion.is_end() {
+    let status = if message.alert.is_end() {
         "ok"
     } else {
         "fault"
     };
-    point.field("df_fault_id", event_id(alert.occasion.fault_id()));
+    point.field("df_fault_id", event_id(message.alert.fault_id()));
     point.field("df_fault_status", status);
-    point.field("df_fault_start_time", seconds(alert.fault_start()));
-    point.field("df_fault_duration", alert.fault_seconds());
+    point.field("df_fault_start_time", seconds(message.fault_start()));
+    point.field("df_fault_duration", message.fault_seconds());
 }
 
-fn add_numbers(point: &mut Point, alert: &Alert) {
-    point.field("ct_count", alert.events());
-    point.field("ct_account_errors", alert.account_errors);
-    point.field("ct_suppressed", alert.suppressed);
-    point.field("ct_severity", alert.level().name());
-    point.field("ct_enrichment", alert.enrichment.name());
-    point.field("ct_late", alert.occasion.is_late);
-    if let Some(cluster) = &alert.cluster {
+fn add_numbers(point: &mut Point, message: &Message) {
+    point.field("ct_count", message.events());
+    point.field("ct_account_errors", message.account_errors);
+    point.field("ct_suppressed", message.suppressed);
+    point.field("ct_severity", message.level().name());
+    point.field("ct_enrichment", message.enrichment.name());
+    point.field("ct_late", message.alert.is_late);
+    if let Some(cluster) = &message.cluster {
         let distinct = |facet| {
             cluster
                 .facets
@@ -232,9 +233,9 @@ fn add_numbers(point: &mut Point, alert: &Alert) {
 }
 
 /// Returns what belongs to a kind, for filters and charts.
-pub fn of_kind(alert: &Alert) -> Vec<(&'static str, Field)> {
-    match alert.occasion.evidence() {
-        Some(Evidence::Campaign(of)) => {
+pub fn of_kind(message: &Message) -> Vec<(&'static str, Field)> {
+    match &message.alert.facts {
+        Facts::Campaign(of) => {
             let shapes: Vec<&str> = of.shapes.iter().map(|shape| shape.name()).collect();
             vec![
                 ("ct_campaign_items", of.items.into()),
@@ -242,17 +243,17 @@ pub fn of_kind(alert: &Alert) -> Vec<(&'static str, Field)> {
                 ("ct_campaign_shapes", shapes.join(",").into()),
             ]
         }
-        Some(Evidence::Escalation(of)) => {
+        Facts::Escalation(of) => {
             vec![("ct_limit", of.limit.into()), ("ct_peak", of.peak.into())]
         }
-        Some(Evidence::Recovery(of)) => vec![("ct_failed_seconds", of.fault_seconds.into())],
-        Some(Evidence::Regression(of)) => vec![("ct_quiet_seconds", of.quiet_seconds.into())],
-        Some(Evidence::Silence(of)) => {
-            let diagnosis = of.diagnosis.into_iter();
-            let diagnosis = diagnosis.map(|of| ("ct_diagnosis", of.name.into()));
+        Facts::Recovered(of) => vec![("ct_failed_seconds", of.fault_seconds.into())],
+        Facts::Regressed(Some(of)) => vec![("ct_quiet_seconds", of.quiet_seconds.into())],
+        Facts::Silence(of) => {
+            let diagnosis = of.diagnosis.iter();
+            let diagnosis = diagnosis.map(|of| ("ct_diagnosis", of.name.as_str().into()));
             diagnosis.collect()
         }
-        Some(Evidence::Summary(of)) => vec![
+        Facts::Summary(of) => vec![
             ("ct_period", of.period.name().into()),
             ("ct_clusters", of.error_clusters.into()),
             ("ct_new_errors", of.new_errors.into()),
@@ -262,36 +263,37 @@ pub fn of_kind(alert: &Alert) -> Vec<(&'static str, Field)> {
             ("ct_escalating", of.escalating.total.into()),
             ("ct_campaigns", of.campaigns.total.into()),
         ],
-        None => Vec::new(),
+        _ => Vec::new(),
     }
 }
 
 /// Returns the samples of an alert's cluster as logs, which the message links to.
-pub fn samples(alert: &Alert) -> Vec<Point> {
-    let Some(cluster) = &alert.cluster else {
+pub fn samples(message: &Message) -> Vec<Point> {
+    let Some(cluster) = &message.cluster else {
         return Vec::new();
     };
-    let samples = cluster.samples.iter();
-    samples
-        .map(|sample| {
-            let record: Value = serde_json::from_str(&sample.json).unwrap_or_default();
-            let text = |field: &str| record.get(field).and_then(Value::as_str);
+    let examples = message.examples.iter();
+    examples
+        .map(|of| {
             let identity = &cluster.facts.identity;
             let mut point = Point {
                 measurement: SAMPLES.to_owned(),
-                nanoseconds: seconds(sample.at.or(alert.at())).saturating_mul(1_000_000_000),
+                nanoseconds: seconds(of.at.or(message.at())).saturating_mul(1_000_000_000),
                 ..Point::default()
             };
-            for (name, value) in dimensions(alert) {
+            for (name, value) in dimensions(message) {
                 point.tag(name, value);
             }
-            point.tag("aws_region", text("awsRegion").unwrap_or_default());
-            point.tag("error_code", text("errorCode").unwrap_or(&identity.code));
+            point.tag("aws_region", of.region.as_deref().unwrap_or_default());
+            point.tag(
+                "error_code",
+                of.error_code.as_deref().unwrap_or(&identity.code),
+            );
             point.tag("event_name", &identity.action);
             point.tag("event_source", identity.event_source());
-            point.tag("status", alert.level().name());
-            point.field("event_id", sample.id.to_string());
-            point.field("message", &*sample.json);
+            point.tag("status", message.level().name());
+            point.field("event_id", of.id.to_string());
+            point.field("message", &*of.json);
             point
         })
         .collect()

@@ -6,9 +6,9 @@
 use records::time::EventTime;
 use serde_json::{Map, Value, json};
 
-use crate::Alert;
 use crate::guance::event::{MESSAGE_BYTES_MAX, dimensions, event_id, of_kind, status};
 use crate::guance::line_protocol::Field;
+use crate::message::Message;
 use crate::safe::{cut, token};
 use crate::text::Texts;
 
@@ -43,61 +43,64 @@ pub fn is_reserved<'d>(name: &str, dimensions: impl IntoIterator<Item = &'d str>
 }
 
 /// Returns the body for an external monitor.
-pub fn push_event(alert: &Alert, texts: &Texts) -> Value {
-    let dimensions = dimensions(alert);
+pub fn push_event(message: &Message, texts: &Texts) -> Value {
+    let dimensions = dimensions(message);
     let mut event = Map::new();
-    for (name, value) in user_fields(alert) {
+    for (name, value) in user_fields(message) {
         if !is_reserved(name, dimensions.keys().copied()) {
             event.insert(name.to_owned(), value.into());
         }
     }
     // An external monitor knows no state without data.
-    let status = match status(alert) {
+    let status = match status(message) {
         "nodata" => "warning",
         status => status,
     };
-    event.insert("date".to_owned(), alert.at().map(EventTime::seconds).into());
+    event.insert(
+        "date".to_owned(),
+        message.at().map(EventTime::seconds).into(),
+    );
     event.insert("status".to_owned(), status.into());
-    event.insert("title".to_owned(), texts.title(alert).into());
-    event.insert("message".to_owned(), message(alert, texts).into());
+    event.insert("title".to_owned(), texts.title(message).into());
+    event.insert("message".to_owned(), text_of(message, texts).into());
     event.insert("dimension_tags".to_owned(), json!(dimensions));
-    event.insert("check_value".to_owned(), alert.events().into());
+    event.insert("check_value".to_owned(), message.events().into());
     json!({"event": event, "extraData": {"origin": ORIGIN}})
 }
 
 /// Returns the body of a custom event.
-pub fn custom_event(alert: &Alert, texts: &Texts) -> Value {
+pub fn custom_event(message: &Message, texts: &Texts) -> Value {
     let mut tags: Map<String, Value> = Map::new();
-    let fields = user_fields(alert).into_iter();
-    for (name, value) in fields.chain(dimensions(alert)) {
+    let fields = user_fields(message).into_iter();
+    for (name, value) in fields.chain(dimensions(message)) {
         tags.insert(name.to_owned(), value.into());
     }
     json!({
         // Milliseconds here, seconds in the other one.
-        "date": alert.at().map(|at| at.seconds() * 1000),
-        "status": status(alert),
-        "title": texts.title(alert),
-        "message": message(alert, texts),
+        "date": message.at().map(|at| at.seconds() * 1000),
+        "status": status(message),
+        "title": texts.title(message),
+        "message": text_of(message, texts),
         "origin": ORIGIN,
         "customTags": tags,
     })
 }
 
-fn message(alert: &Alert, texts: &Texts) -> String {
-    cut(&texts.markdown(alert), MESSAGE_BYTES_MAX).to_owned()
+fn text_of(message: &Message, texts: &Texts) -> String {
+    cut(&texts.markdown(message), MESSAGE_BYTES_MAX).to_owned()
 }
 
 /// Returns what else an event says. All of it is text, as the Open API takes no other.
-fn user_fields(alert: &Alert) -> Vec<(&'static str, String)> {
-    let occasion = &alert.occasion;
+fn user_fields(message: &Message) -> Vec<(&'static str, String)> {
+    let alert = &message.alert;
     let mut fields = vec![
-        ("ct_alert_id", event_id(occasion.id())),
-        ("ct_fault_id", event_id(occasion.fault_id())),
-        ("ct_state", occasion.state().to_owned()),
-        ("ct_severity", alert.level().name().to_owned()),
-        ("ct_count", alert.events().to_string()),
+        ("ct_alert_id", event_id(alert.id())),
+        ("ct_fault_id", event_id(alert.fault_id())),
+        ("ct_state", alert.state().to_owned()),
+        ("ct_severity", message.level().name().to_owned()),
+        ("ct_count", message.events().to_string()),
     ];
-    if let Some(cluster) = &alert.cluster {
+    if let Some(cluster) = &message.cluster {
         let identity = &cluster.facts.identity;
         let code = cluster.error_code().unwrap_or(&identity.code);
         fields.extend([
@@ -107,7 +110,7 @@ fn user_fields(alert: &Alert) -> Vec<(&'static str, String)> {
             ("ct_event_source", token(&identity.event_source(), 256)),
         ]);
     }
-    fields.extend(of_kind(alert).into_iter().map(|(name, field)| {
+    fields.extend(of_kind(message).into_iter().map(|(name, field)| {
         let text = match field {
             Field::Int(number) => number.to_string(),
             Field::Float(number) => number.to_string(),

@@ -1,36 +1,34 @@
-//! How it goes on, in words: campaigns, escalations, recoveries and silences, from what the occasion
+//! How it goes on, in words: campaigns, escalations, recoveries and silences, from what the alert
 //! brings along.
 
 use clusters::campaign::Shape;
 use clusters::fingerprint::ClusterId;
 use records::time::{EventTime, duration};
 
-use crate::evidence::{
-    CampaignEvidence, EscalationEvidence, Evidence, RecoveryEvidence, SilenceEvidence, Stage,
-};
+use crate::facts::{CampaignFacts, EscalationFacts, Facts, RecoveryFacts, SilenceFacts, Stage};
 use crate::text::document::{Line, Piece, Pieces, fill, joined};
 use crate::text::words::Words;
 use crate::text::{Writer, events, item, own};
 
 impl Writer<'_> {
-    /// Returns the first sentence of what is about no cluster and brings evidence along.
-    pub(super) fn course_sentence(&self, evidence: &Evidence) -> Option<Pieces> {
-        match evidence {
-            Evidence::Campaign(of) => Some(self.campaign_sentence(of)),
-            Evidence::Silence(of) => Some(self.silence_sentence(of)),
-            Evidence::Summary(of) => Some(self.summary_sentence(of)),
-            Evidence::Escalation(of) if self.alert.occasion.cluster.is_none() => {
+    /// Returns the first sentence of what is about no cluster and has a course.
+    pub(super) fn course_sentence(&self) -> Option<Pieces> {
+        match self.facts {
+            Facts::Campaign(of) => Some(self.campaign_sentence(of)),
+            Facts::Silence(of) => Some(self.silence_sentence(of)),
+            Facts::Summary(of) => Some(self.summary_sentence(of)),
+            Facts::Escalation(of) if self.message.alert.cluster().is_none() => {
                 let sentence = match of.stage {
                     Stage::Ended => self.words.account_calmed,
                     Stage::Began | Stage::Grew(_) => self.words.account_escalating,
                 };
                 Some(fill(sentence, &[("account", self.account())]))
             }
-            Evidence::Escalation(_) | Evidence::Recovery(_) | Evidence::Regression(_) => None,
+            _ => None,
         }
     }
 
-    fn campaign_sentence(&self, campaign: &CampaignEvidence) -> Pieces {
+    fn campaign_sentence(&self, campaign: &CampaignFacts) -> Pieces {
         let words = self.words;
         let (sentence, times) = match campaign.stage {
             Stage::Began => (words.campaign, 1),
@@ -45,7 +43,7 @@ impl Writer<'_> {
         fill(sentence, &values)
     }
 
-    fn silence_sentence(&self, silence: &SilenceEvidence) -> Pieces {
+    fn silence_sentence(&self, silence: &SilenceFacts) -> Pieces {
         let words = self.words;
         let what = match &silence.log_group {
             Some(name) => {
@@ -70,23 +68,23 @@ impl Writer<'_> {
         fill(sentence, &values)
     }
 
-    /// Returns what the overview says of evidence.
-    pub(super) fn course(&self, evidence: &Evidence) -> Vec<Line> {
+    /// Returns what the overview says of how it goes on.
+    pub(super) fn course(&self) -> Vec<Line> {
         let words = self.words;
-        match evidence {
-            Evidence::Campaign(of) => self.campaign_course(of),
-            Evidence::Escalation(of) => vec![escalation(words, of)],
-            Evidence::Recovery(of) => vec![recovery(words, of)],
-            Evidence::Regression(of) => {
+        match self.facts {
+            Facts::Campaign(of) => self.campaign_course(of),
+            Facts::Escalation(of) => vec![escalation(words, of)],
+            Facts::Recovered(of) => vec![recovery(words, of)],
+            Facts::Regressed(Some(of)) => {
                 let quiet = i64::try_from(of.quiet_seconds).unwrap_or(i64::MAX);
                 vec![item(words.regression, &[("quiet", own(duration(quiet)))])]
             }
-            Evidence::Silence(of) => self.silence_course(of),
-            Evidence::Summary(_) => Vec::new(),
+            Facts::Silence(of) => self.silence_course(of),
+            _ => Vec::new(),
         }
     }
 
-    fn campaign_course(&self, campaign: &CampaignEvidence) -> Vec<Line> {
+    fn campaign_course(&self, campaign: &CampaignFacts) -> Vec<Line> {
         let words = self.words;
         let times = [("from", own(campaign.began)), ("last", own(campaign.last))];
         let size = [
@@ -107,7 +105,7 @@ impl Writer<'_> {
         lines
     }
 
-    fn silence_course(&self, silence: &SilenceEvidence) -> Vec<Line> {
+    fn silence_course(&self, silence: &SilenceFacts) -> Vec<Line> {
         let words = self.words;
         let times = [("from", own(silence.since)), ("until", own(silence.until))];
         if silence.stage == Stage::Ended {
@@ -125,7 +123,7 @@ impl Writer<'_> {
     }
 
     /// Returns what a campaign's calls are, and what to do about them.
-    pub(super) fn campaign_calls(&self, campaign: &CampaignEvidence) -> Vec<Line> {
+    pub(super) fn campaign_calls(&self, campaign: &CampaignFacts) -> Vec<Line> {
         let words = self.words;
         let calls = campaign.calls.shown.iter().take(SHOWN_MAX);
         let mut calls: Vec<Pieces> = calls.map(|call| vec![Piece::other(call)]).collect();
@@ -146,7 +144,7 @@ impl Writer<'_> {
     }
 
     /// Returns a campaign's clusters.
-    pub(super) fn campaign_clusters(&self, campaign: &CampaignEvidence) -> Vec<Line> {
+    pub(super) fn campaign_clusters(&self, campaign: &CampaignFacts) -> Vec<Line> {
         let words = self.words;
         let range = (campaign.began, campaign.last);
         let count = [("count", vec![Piece::strong(campaign.clusters.total)])];
@@ -209,7 +207,7 @@ fn hint(words: &Words, shape: Shape) -> &'static str {
     }
 }
 
-fn escalation(words: &Words, escalation: &EscalationEvidence) -> Line {
+fn escalation(words: &Words, escalation: &EscalationFacts) -> Line {
     let sentence = match escalation.stage {
         Stage::Ended => words.escalation_ended,
         Stage::Began | Stage::Grew(_) => words.escalation_began,
@@ -223,7 +221,7 @@ fn escalation(words: &Words, escalation: &EscalationEvidence) -> Line {
     item(sentence, &values)
 }
 
-fn recovery(words: &Words, recovery: &RecoveryEvidence) -> Line {
+fn recovery(words: &Words, recovery: &RecoveryFacts) -> Line {
     let lasted = i64::try_from(recovery.fault_seconds).unwrap_or(i64::MAX);
     let values = [
         ("lasted", own(duration(lasted))),

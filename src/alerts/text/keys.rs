@@ -4,7 +4,7 @@ use clusters::facet::Kind as Facet;
 use clusters::keys::{Answer, KeyReport, Oddity, masked};
 use records::key_id::KeyKind;
 
-use crate::evidence::Evidence;
+use crate::facts::Facts;
 use crate::text::document::{Line, Piece, Pieces, fill, joined};
 use crate::text::{Writer, item, own};
 
@@ -13,14 +13,14 @@ const KEYS_MAX: usize = 10;
 
 impl Writer<'_> {
     pub(super) fn keys(&self) -> Vec<Line> {
-        match &self.evidence {
-            Some(Evidence::Summary(of)) => return self.summary_keys(of),
-            Some(Evidence::Campaign(_)) => {
+        match self.facts {
+            Facts::Summary(of) => return self.summary_keys(of),
+            Facts::Campaign(_) => {
                 return vec![Line::Paragraph(own(self.words.keys_of_clusters))];
             }
             _ => {}
         }
-        let keys = &self.alert.keys;
+        let keys = &self.message.keys;
         if keys.is_empty() {
             return vec![Line::Paragraph(vec![Piece::own(self.words.no_key)])];
         }
@@ -59,7 +59,7 @@ impl Writer<'_> {
         if !key.oddities.contains(&Oddity::Deleted) {
             says.push(self.last_use(key));
         }
-        let seen = self.alert.cluster.as_ref();
+        let seen = self.message.cluster.as_ref();
         let seen = seen.and_then(|cluster| cluster.facets.get(&Facet::AccessKey));
         let seen = seen.and_then(|keys| keys.values.iter().find(|value| value.value == key.id));
         if let Some(span) = seen.map(|value| value.span) {

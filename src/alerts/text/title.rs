@@ -3,9 +3,9 @@
 use clusters::Cluster;
 use records::redact::clean;
 
-use crate::Alert;
-use crate::evidence::{EscalationEvidence, Evidence, Stage};
-use crate::occasion::Kind;
+use crate::facts::{EscalationFacts, Facts, Stage};
+use crate::kind::Kind;
+use crate::message::Message;
 use crate::safe::{readable, titled};
 use crate::text::words::Words;
 use crate::text::{Texts, events, is_watched, summary, told_about};
@@ -18,16 +18,16 @@ const TITLED_CHARS_MAX: usize = 64;
 
 impl Texts {
     /// Returns the title: one line of at most 256 characters.
-    pub fn title(&self, alert: &Alert) -> String {
+    pub fn title(&self, message: &Message) -> String {
         let words = self.language.words();
-        let account = alert.occasion.account_id.as_str();
-        let mut title = format!("[{}] AWS", title_word(words, alert));
+        let account = message.alert.account_id();
+        let mut title = format!("[{}] AWS", title_word(words, message));
         if !account.is_empty() {
             title.push_str(&format!(" {}", titled(account, TITLED_CHARS_MAX)));
         }
-        let subject = match &alert.cluster {
-            Some(cluster) => self.titled_error(cluster, alert),
-            None => self.titled_occasion(alert),
+        let subject = match &message.cluster {
+            Some(cluster) => self.titled_error(cluster, message),
+            None => self.titled_alert(message),
         };
         if !subject.is_empty() {
             title.push_str(&format!(": {subject}"));
@@ -35,37 +35,37 @@ impl Texts {
         clean(&title, TITLE_CHARS_MAX).into_owned()
     }
 
-    fn titled_occasion(&self, alert: &Alert) -> String {
+    fn titled_alert(&self, message: &Message) -> String {
         let words = self.language.words();
-        let occasion = &alert.occasion;
-        match occasion.evidence() {
-            Some(Evidence::Campaign(of)) => {
+        let alert = &message.alert;
+        match &alert.facts {
+            Facts::Campaign(of) => {
                 let actor = titled(&readable(&of.actor, TITLED_CHARS_MAX), TITLED_CHARS_MAX);
                 format!("{actor} ({})", events(words, of.events))
             }
-            Some(Evidence::Silence(of)) => {
-                let log_group = of.log_group.unwrap_or_default();
-                titled(&readable(&log_group, TITLED_CHARS_MAX), TITLED_CHARS_MAX)
+            Facts::Silence(of) => {
+                let log_group = of.log_group.as_deref().unwrap_or_default();
+                titled(&readable(log_group, TITLED_CHARS_MAX), TITLED_CHARS_MAX)
             }
-            Some(Evidence::Escalation(of)) => {
-                let cluster = occasion.cluster.map(|cluster| cluster.to_string());
+            Facts::Escalation(of) => {
+                let cluster = alert.cluster().map(|cluster| cluster.to_string());
                 let what = cluster.unwrap_or_else(|| words.title_all.to_owned());
-                what + &hourly(words, &of)
+                what + &hourly(words, of)
             }
-            Some(Evidence::Summary(of)) => words
+            Facts::Summary(of) => words
                 .title_summary
                 .replace("{new}", &of.new_errors.to_string())
                 .replace("{errors}", &of.errors.to_string())
                 .replace("{period}", summary::period(words, of.period))
                 .replace("{from}", &of.from.to_string()),
-            _ if occasion.kind == Kind::AccessKey => told_about(alert),
-            _ if occasion.is_learned() => words.title_learned.to_owned(),
-            _ if occasion.is_digest() => words.title_digest.to_owned(),
-            _ => titled(&told_about(alert), TITLED_CHARS_MAX),
+            Facts::AccessKey(_) => told_about(message),
+            Facts::Learned(_) => words.title_learned.to_owned(),
+            Facts::Digest(_) => words.title_digest.to_owned(),
+            _ => titled(&told_about(message), TITLED_CHARS_MAX),
         }
     }
 
-    fn titled_error(&self, cluster: &Cluster, alert: &Alert) -> String {
+    fn titled_error(&self, cluster: &Cluster, message: &Message) -> String {
         let words = self.language.words();
         let identity = &cluster.facts.identity;
         let code = cluster.error_code().unwrap_or(&identity.code);
@@ -83,21 +83,21 @@ impl Texts {
         let mut title = form
             .replace("{code}", &titled(code, TITLED_CHARS_MAX))
             .replace("{api}", &api);
-        if alert.occasion.kind == Kind::NewPrincipal {
-            let about = cluster.short_name(&alert.occasion.about);
-            let about = titled(&readable(about, TITLED_CHARS_MAX), TITLED_CHARS_MAX);
-            title.push_str(&format!(", {about}"));
-        } else if let Some(Evidence::Escalation(of)) = alert.occasion.evidence() {
-            title.push_str(&hourly(words, &of));
-        } else if !alert.occasion.is_end() {
-            title.push_str(&format!(" ({})", events(words, alert.count())));
+        match &message.alert.facts {
+            Facts::NewPrincipal(name) => {
+                let name = readable(cluster.short_name(name), TITLED_CHARS_MAX);
+                title.push_str(&format!(", {}", titled(&name, TITLED_CHARS_MAX)));
+            }
+            Facts::Escalation(of) => title.push_str(&hourly(words, of)),
+            _ if message.alert.is_end() => {}
+            _ => title.push_str(&format!(" ({})", events(words, message.count()))),
         }
         title
     }
 }
 
 /// Returns what an hour had and could be expected to have, nothing for an escalation that is over.
-fn hourly(words: &Words, escalation: &EscalationEvidence) -> String {
+fn hourly(words: &Words, escalation: &EscalationFacts) -> String {
     if escalation.stage == Stage::Ended {
         return String::new();
     }
@@ -107,16 +107,16 @@ fn hourly(words: &Words, escalation: &EscalationEvidence) -> String {
     format!(" ({hourly})")
 }
 
-fn title_word(words: &Words, alert: &Alert) -> &'static str {
-    let stage = alert.occasion.evidence().and_then(|of| of.stage());
-    match (alert.occasion.kind, stage) {
+fn title_word(words: &Words, message: &Message) -> &'static str {
+    let stage = message.alert.facts.stage();
+    match (message.alert.kind(), stage) {
         (Kind::Escalating, Some(Stage::Ended)) => return words.title_calmed,
         (Kind::Campaign, Some(Stage::Grew(_))) => return words.title_campaign_grew,
         (Kind::Campaign, Some(Stage::Ended)) => return words.title_campaign_ended,
         (Kind::NoData, Some(Stage::Ended)) => return words.title_data_again,
         _ => {}
     }
-    match alert.occasion.kind {
+    match message.alert.kind() {
         Kind::New => words.title_new,
         Kind::NewPrincipal => words.title_new_principal,
         Kind::Regressed => words.title_regressed,

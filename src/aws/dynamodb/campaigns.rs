@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use alerts::occasion::Occasion;
+use alerts::alert::Alert;
 use clusters::EventId;
 use clusters::campaign::{Campaign, Deed, Standing, campaigns_within, is_suspect};
 use clusters::fingerprint::{ClusterId, Subject};
@@ -77,11 +77,7 @@ impl<T: Table> Campaigns for DynamoStore<T> {
         Ok(found)
     }
 
-    async fn meet_campaign(
-        &self,
-        campaign: &Campaign,
-        told: &Occasion,
-    ) -> Result<bool, StoreError> {
+    async fn meet_campaign(&self, campaign: &Campaign, told: &Alert) -> Result<bool, StoreError> {
         let key = campaign_key(&campaign.account_id, &campaign.actor);
         for _ in 0..ATTEMPTS_MAX {
             let found = self.table.get(std::slice::from_ref(&key)).await?;

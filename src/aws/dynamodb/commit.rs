@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
 
-use alerts::occasion::{self, Occasion};
+use alerts::alert::Alert;
+use alerts::facts::Facts as AlertFacts;
 use clusters::facet::Kind;
 use clusters::fingerprint::ClusterId;
 use clusters::guard::{self, Admitted, NEW_CLUSTERS_MAX, is_overflow};
@@ -282,8 +283,9 @@ impl<T: Table> DynamoStore<T> {
             let mut writes = vec![Write::Create(head.item(*cluster, shown.last))];
             if told {
                 let account_id = &head.facts.identity.account_id;
-                let (kind, life) = (occasion::Kind::New, (*cluster, head.epoch));
-                let new = Occasion::of_cluster(kind, account_id, life, shown.first, now);
+                let at = EventTime::from_seconds(shown.first);
+                let episode = (*cluster, head.epoch);
+                let new = Alert::of_cluster(AlertFacts::New, account_id, episode, at, now);
                 writes.extend(store.tell(&new, now));
             }
             store.apply(&writes).await
@@ -347,8 +349,9 @@ impl<T: Table> DynamoStore<T> {
         let mut writes = vec![Write::Put(journal_item(cluster, &entry, now))];
         if self.tells() {
             let account_id = &self.heads[&cluster].head.facts.identity.account_id;
-            let (kind, life) = (occasion::Kind::Regressed, (cluster, epoch));
-            let regressed = Occasion::of_cluster(kind, account_id, life, at, now);
+            let facts = AlertFacts::Regressed(None);
+            let at = EventTime::from_seconds(at);
+            let regressed = Alert::of_cluster(facts, account_id, (cluster, epoch), at, now);
             writes.extend(self.tell(&regressed, now));
         }
         writes
@@ -456,12 +459,9 @@ impl<T: Table> DynamoStore<T> {
         }
         let mut writes = vec![Write::Create(principal_item(cluster, name, at, self.now))];
         if at - first >= SETTLING_SECONDS && self.tells_new() {
-            let (kind, now) = (occasion::Kind::NewPrincipal, self.now.seconds());
-            let life = (cluster, epoch);
-            let joined = Occasion {
-                about: name.to_owned(),
-                ..Occasion::of_cluster(kind, &account_id, life, at, now)
-            };
+            let (at, now) = (EventTime::from_seconds(at), self.now.seconds());
+            let facts = AlertFacts::NewPrincipal(name.to_owned());
+            let joined = Alert::of_cluster(facts, &account_id, (cluster, epoch), at, now);
             writes.extend(self.tell(&joined, now));
         }
         match self.apply(&writes).await {
@@ -483,9 +483,9 @@ impl<T: Table> DynamoStore<T> {
                 continue;
             }
             let facts = &tally.facts[&sighting.case.cluster];
-            let occasion = Occasion::of_canary(key, day, sighting, facts, now);
+            let alert = Alert::of_canary(key, sighting, facts, now);
             let mut writes = vec![Write::Create(marker_item(key, day, now))];
-            writes.extend(self.tell(&occasion, now));
+            writes.extend(self.tell(&alert, now));
             match self.apply(&writes).await {
                 // Refused, somebody has told of it, or it was us and the answer got lost.
                 Ok(()) | Err(TableError::Refused { .. }) => {}
@@ -545,7 +545,7 @@ impl<T: Table> DynamoStore<T> {
         let now = self.now.seconds();
         let marker = Item::new(learned_key()).number("ft", now);
         let mut writes = vec![Write::Create(marker)];
-        writes.extend(self.tell(&Occasion::learned(hours), now));
+        writes.extend(self.tell(&Alert::learned(hours), now));
         match self.apply(&writes).await {
             Ok(()) | Err(TableError::Refused { .. }) => self.learned = true,
             Err(error) => return Err(error.into()),

@@ -1,13 +1,17 @@
 //! What lies in the table of messages: rows that wait, what became of them, what stands in the way of
 //! a sink, and what is remembered of access keys. `item.rs` lists the keys.
 
-use alerts::occasion::{Kind, Occasion};
+use alerts::alert::{Alert, Subject};
+use alerts::facts::{DIGEST, DigestFacts, Facts, LEARNED};
+use alerts::kind::Kind;
 use alerts::outbox::{Breaker, Line, Row, Sent, Silence};
 use clusters::campaign::Standing;
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{Answer, Ledger};
 use data_encoding::HEXLOWER;
 use records::time::EventTime;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::dynamodb::item::SHARDS;
@@ -50,57 +54,105 @@ pub fn row_item(row: &Row) -> Item {
 
 /// Adds what a row holds beside its key and who has it.
 fn with_row(item: Item, row: &Row) -> Item {
-    let Occasion {
-        kind,
-        account_id,
-        cluster,
-        epoch,
-        about,
-        detail,
-        at,
-        is_late,
-    } = &row.occasion;
-    let cluster = cluster.map(|cluster| cluster.to_string());
-    item.text("fp", &cluster.unwrap_or_default())
-        .text("ac", account_id)
-        .number("ep", *epoch)
-        .text("tr", kind.name())
-        .text("nm", about)
-        .text("de", detail)
-        .number("ft", at.map_or(0, EventTime::seconds))
-        .number("late", i64::from(*is_late))
+    let cluster = row.alert.cluster().map(|cluster| cluster.to_string());
+    with_alert(item, &row.alert)
+        .text("fp", &cluster.unwrap_or_default())
+        .text("ac", row.alert.account_id())
+        .number("ft", row.alert.at.map_or(0, EventTime::seconds))
+        .number("late", i64::from(row.alert.is_late))
         .number("tries", row.attempts)
         .text("why", &row.why)
 }
 
-/// Reads a row; `None` for what is none.
-pub fn read_row(item: &Item) -> Option<Row> {
-    let (sink, _) = item.key.pk.strip_prefix("O#")?.rsplit_once('#')?;
-    let (created, _) = item.key.sk.strip_prefix("P#")?.split_once('#')?;
-    let text = |name| item.text_of(name).unwrap_or_default().to_owned();
-    let number = |name| item.number_of(name).unwrap_or_default();
-    let cluster = match item.text_of("fp") {
-        Some(cluster) => Some(ClusterId::parse(cluster)?),
-        None => None,
+/// Adds what an alert's id is made of beside its subject, and its facts.
+fn with_alert(item: Item, alert: &Alert) -> Item {
+    let facts = match alert.facts.json() {
+        Value::Null => String::new(),
+        facts => facts.to_string(),
     };
-    Some(Row {
-        sink: sink.to_owned(),
-        occasion: Occasion {
-            kind: Kind::from_name(item.text_of("tr")?)?,
-            account_id: text("ac"),
-            cluster,
-            epoch: number("ep"),
-            about: text("nm"),
-            detail: text("de"),
+    item.number("ep", alert.subject.number())
+        .text("tr", alert.kind().name())
+        .text("nm", &alert.about())
+        .text("de", &facts)
+}
+
+/// Reads a row.
+///
+/// # Errors
+/// What is wrong with it, for what is none.
+pub fn read_row(item: &Item) -> Result<Row, String> {
+    let keys = || {
+        let (sink, _) = item.key.pk.strip_prefix("O#")?.rsplit_once('#')?;
+        let (created, _) = item.key.sk.strip_prefix("P#")?.split_once('#')?;
+        Some((sink.to_owned(), created.parse().ok()?))
+    };
+    let (sink, created) = keys().ok_or("its key is not that of a row")?;
+    let number = |name| item.number_of(name).unwrap_or_default();
+    Ok(Row {
+        sink,
+        alert: Alert {
+            subject: subject(item)?,
+            facts: facts(item)?,
             at: EventTime::from_seconds(number("ft")),
             is_late: number("late") != 0,
         },
-        created: created.parse().ok()?,
+        created,
         due: number("due"),
         leased_until: number("lu"),
         attempts: number("tries"),
-        why: text("why"),
+        why: item.text_of("why").unwrap_or_default().to_owned(),
     })
+}
+
+fn subject(item: &Item) -> Result<Subject, String> {
+    let account_id = item.text_of("ac").unwrap_or_default();
+    let number = item.number_of("ep").unwrap_or_default();
+    Ok(match (item.text_of("fp"), item.text_of("nm")) {
+        (Some(cluster), _) => Subject::Cluster {
+            account_id: account_id.to_owned(),
+            id: ClusterId::parse(cluster).ok_or_else(|| format!("{cluster:?} is no cluster"))?,
+            episode: number,
+        },
+        (None, Some(key)) if kind(item)? == Kind::AccessKey => Subject::AccessKey {
+            account_id: account_id.to_owned(),
+            key: key.to_owned(),
+            day: Some(number).filter(|day| *day != 0),
+        },
+        (None, _) => Subject::of_account(account_id),
+    })
+}
+
+fn kind(item: &Item) -> Result<Kind, String> {
+    let name = item.text_of("tr").unwrap_or_default();
+    Kind::from_name(name).ok_or_else(|| format!("{name:?} is no kind of alert"))
+}
+
+/// Reads the facts of an alert: the one place where what waited is read as JSON.
+fn facts(item: &Item) -> Result<Facts, String> {
+    let about = item.text_of("nm").unwrap_or_default();
+    let json = item.text_of("de").unwrap_or("null");
+    Ok(match kind(item)? {
+        Kind::New => Facts::New,
+        Kind::NewPrincipal => Facts::NewPrincipal(about.to_owned()),
+        Kind::Regressed => Facts::Regressed(read(json)?),
+        Kind::Recovered => Facts::Recovered(read(json)?),
+        Kind::Escalating => Facts::Escalation(read(json)?),
+        Kind::Campaign => Facts::Campaign(read(json)?),
+        Kind::AccessKey => Facts::AccessKey(read(json)?),
+        Kind::AccountSummary if about == LEARNED => Facts::Learned(read(json)?),
+        Kind::AccountSummary => match about.strip_prefix(DIGEST) {
+            Some(first) => Facts::Digest(DigestFacts {
+                first: first.to_owned(),
+                ..read(json)?
+            }),
+            None => Facts::Summary(read(json)?),
+        },
+        Kind::NoData => Facts::Silence(read(json)?),
+    })
+}
+
+fn read<T: DeserializeOwned>(json: &str) -> Result<T, String> {
+    serde_json::from_str(json).map_err(|error| format!("its facts cannot be read: {error}"))
 }
 
 /// Returns the write that logs what became of a row: under its cluster, or its account.
@@ -111,9 +163,9 @@ pub fn log(row: &Row, now: i64, answer: &str) -> Write {
     };
     let item = Item::new(Key::new(pk, format!("{LOG}{now:010}#{}", row.id())))
         .text("si", &row.sink)
-        .text("tr", row.occasion.kind.name())
-        .number("ep", row.occasion.epoch)
-        .text("nm", &row.occasion.about)
+        .text("tr", row.alert.kind().name())
+        .number("ep", row.alert.subject.number())
+        .text("nm", &row.alert.about())
         .number("tries", row.attempts)
         .text("an", answer)
         .number("ttl", now + LOG_SECONDS);
@@ -146,15 +198,11 @@ pub fn dead(row: &Row, now: i64, why: &str) -> Write {
 }
 
 /// Returns the item that keeps something about an account from being told twice.
-pub fn told_item(occasion: &Occasion, now: i64) -> Item {
-    let at = occasion.at.map_or(0, EventTime::seconds);
-    let sk = format!("J#{at:010}#{}", occasion.id());
-    Item::new(Key::new(format!("A#{}", occasion.account_id), sk))
-        .text("tr", occasion.kind.name())
-        .number("ep", occasion.epoch)
-        .text("nm", &occasion.about)
-        .text("de", &occasion.detail)
-        .number("ttl", now + MARKER_SECONDS)
+pub fn told_item(alert: &Alert, now: i64) -> Item {
+    let at = alert.at.map_or(0, EventTime::seconds);
+    let sk = format!("J#{at:010}#{}", alert.id());
+    let item = Item::new(Key::new(format!("A#{}", alert.account_id()), sk));
+    with_alert(item, alert).number("ttl", now + MARKER_SECONDS)
 }
 
 /// Returns the key of an actor's campaign. The name is the actor's own, so a hash of it is the key.

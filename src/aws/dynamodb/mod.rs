@@ -31,7 +31,7 @@ pub mod table;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use alerts::occasion::Occasion;
+use alerts::alert::Alert;
 use alerts::outbox::Row;
 use clusters::fingerprint::{ClusterId, VERSION};
 use clusters::manifest;
@@ -188,10 +188,10 @@ impl<T: Table> DynamoStore<T> {
         &self.table
     }
 
-    /// Returns the writes that tell each sink of an occasion.
-    fn tell(&self, occasion: &Occasion, now: i64) -> impl Iterator<Item = Write> {
+    /// Returns the writes that tell each sink of an alert.
+    fn tell(&self, alert: &Alert, now: i64) -> impl Iterator<Item = Write> {
         let row = move |sink: &String| {
-            let row = Row::new(sink, occasion.clone(), now);
+            let row = Row::new(sink, alert.clone(), now);
             Write::Create(message::row_item(&row))
         };
         self.settings.sinks.iter().map(row)

@@ -1,7 +1,7 @@
 //! What waits in the table: rows taken, ended and put off, each in one write or one transaction, and
 //! what is remembered of sinks and access keys.
 
-use alerts::occasion::Occasion;
+use alerts::alert::Alert;
 use alerts::outbox::{Breaker, Lease, Restraint, Row, Sent, Settlement};
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{ANSWER_SECONDS, Ledger};
@@ -24,8 +24,8 @@ impl<T: Table> Outbox for DynamoStore<T> {
         let mut rows = Vec::new();
         for items in together(partitions).await {
             for item in items? {
-                let row = read_row(&item).ok_or_else(|| StoreError::Damaged {
-                    detail: format!("item {} {} is no row", item.key.pk, item.key.sk),
+                let row = read_row(&item).map_err(|why| StoreError::Damaged {
+                    detail: format!("item {} {} is no row: {why}", item.key.pk, item.key.sk),
                 })?;
                 rows.push(row);
             }
@@ -112,12 +112,12 @@ impl<T: Table> Ledgers for DynamoStore<T> {
         &self,
         key: &str,
         ledger: &Ledger,
-        tells: &[Occasion],
+        tells: &[Alert],
         now: i64,
     ) -> Result<(), StoreError> {
         let mut writes = vec![Write::Put(ledger_item(key, ledger, now))];
-        for occasion in tells {
-            writes.extend(self.tell(occasion, now));
+        for alert in tells {
+            writes.extend(self.tell(alert, now));
         }
         match self.apply(&writes).await {
             // Somebody tells of the same in the same second.
@@ -154,7 +154,7 @@ fn settlement(row: &Row, lease: &Lease, end: &Settlement) -> Vec<Write> {
         }
         _ => Write::End { key, holder },
     }];
-    match (end, row.occasion.cluster) {
+    match (end, row.alert.cluster()) {
         (
             Settlement::Sent {
                 answer,

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use alerts::occasion::Occasion;
+use alerts::alert::Alert;
 use clusters::fingerprint::{ClusterId, Subject};
 use clusters::guard::is_overflow_subject;
 use clusters::journal::{Entry, What};
@@ -106,7 +106,7 @@ impl<T: Table> Past for DynamoStore<T> {
     async fn settle(
         &self,
         transition: &Transition,
-        told: Option<&Occasion>,
+        told: Option<&Alert>,
     ) -> Result<bool, StoreError> {
         match (&transition.change, transition.cluster) {
             (Change::Recovered { .. } | Change::Regressed { .. }, Some(cluster)) => {
@@ -123,24 +123,24 @@ impl<T: Table> Past for DynamoStore<T> {
                 let epoch = epoch.unwrap_or(transition.epoch);
                 let entry = Entry::of(what, transition.at.seconds(), epoch);
                 let entry = journal_item(cluster, &entry, self.now.seconds());
-                self.create(entry, of_life(told, epoch).as_ref()).await
+                self.create(entry, of_episode(told, epoch).as_ref()).await
             }
             (_, None) => match told {
-                Some(occasion) => self.tell_once(occasion).await,
+                Some(alert) => self.tell_once(alert).await,
                 None => Ok(false),
             },
         }
     }
 
-    async fn tell_once(&self, occasion: &Occasion) -> Result<bool, StoreError> {
-        self.create(told_item(occasion, self.now.seconds()), Some(occasion))
+    async fn tell_once(&self, alert: &Alert) -> Result<bool, StoreError> {
+        self.create(told_item(alert, self.now.seconds()), Some(alert))
             .await
     }
 }
 
 impl<T: Table> DynamoStore<T> {
     /// Makes an item that there is one of at most, and tells why.
-    async fn create(&self, item: Item, told: Option<&Occasion>) -> Result<bool, StoreError> {
+    async fn create(&self, item: Item, told: Option<&Alert>) -> Result<bool, StoreError> {
         let mut writes = vec![Write::Create(item)];
         writes.extend(self.rows(told));
         match self.apply(&writes).await {
@@ -150,8 +150,8 @@ impl<T: Table> DynamoStore<T> {
         }
     }
 
-    fn rows<'s>(&'s self, told: Option<&'s Occasion>) -> impl Iterator<Item = Write> + 's {
-        let rows = |occasion| self.tell(occasion, self.now.seconds());
+    fn rows<'s>(&'s self, told: Option<&'s Alert>) -> impl Iterator<Item = Write> + 's {
+        let rows = |alert| self.tell(alert, self.now.seconds());
         told.into_iter().flat_map(rows)
     }
 
@@ -160,7 +160,7 @@ impl<T: Table> DynamoStore<T> {
         &self,
         cluster: ClusterId,
         transition: &Transition,
-        told: Option<&Occasion>,
+        told: Option<&Alert>,
     ) -> Result<bool, StoreError> {
         for _ in 0..ATTEMPTS_MAX {
             let found = self.table.get(&[head_key(cluster)]).await?;
@@ -180,7 +180,7 @@ impl<T: Table> DynamoStore<T> {
                     self.now.seconds(),
                 )));
             }
-            writes.extend(self.rows(of_life(told, epoch).as_ref()));
+            writes.extend(self.rows(of_episode(told, epoch).as_ref()));
             match self.apply(&writes).await {
                 Ok(()) => return Ok(true),
                 Err(TableError::Refused { .. }) => {}
@@ -224,10 +224,9 @@ fn next_move(cluster: ClusterId, head: &Head, transition: &Transition) -> Option
     }
 }
 
-/// Returns what is told as something that belongs to a life.
-fn of_life(told: Option<&Occasion>, epoch: i64) -> Option<Occasion> {
-    let occasion = told?.clone();
-    Some(Occasion { epoch, ..occasion })
+/// Returns what is told as something that belongs to an episode.
+fn of_episode(told: Option<&Alert>, episode: i64) -> Option<Alert> {
+    Some(told?.clone().in_episode(episode))
 }
 
 /// Returns what the journal of a cluster says of a change that the inspection finds. It says the same

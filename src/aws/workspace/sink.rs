@@ -1,11 +1,11 @@
 //! Alerts as a workspace takes them: many lines in one request, or one event a request, as the route
 //! wants it.
 
-use alerts::Alert;
 use alerts::guance::event::{Checker, event, samples};
 use alerts::guance::line_protocol::{Point, body};
 use alerts::guance::open_api::{custom_event, push_event};
 use alerts::guance::route::Route;
+use alerts::message::Message;
 use alerts::outbox::{Answered, Capacity};
 use alerts::text::Texts;
 use service::ports::{Sink, Vault};
@@ -35,20 +35,20 @@ impl<V: Vault> GuanceSink<V> {
         }
     }
 
-    async fn send_lines(&mut self, alerts: &[Alert]) -> Vec<Answered> {
-        let events = alerts
+    async fn send_lines(&mut self, messages: &[Message]) -> Vec<Answered> {
+        let events = messages
             .iter()
-            .map(|alert| event(alert, &self.texts, &self.checker));
+            .map(|message| event(message, &self.texts, &self.checker));
         let events: Vec<Point> = events.collect();
         let answered = self.workspace.post(Request::Events(&body(&events))).await;
         if self.sample_logs && matches!(answered, Answered::Accepted(_)) {
-            let logs: Vec<Point> = alerts.iter().flat_map(samples).collect();
+            let logs: Vec<Point> = messages.iter().flat_map(samples).collect();
             if !logs.is_empty() {
                 // They go along; that they are missing is no reason to send the events again.
                 self.workspace.post(Request::Logs(&body(&logs))).await;
             }
         }
-        vec![answered; alerts.len()]
+        vec![answered; messages.len()]
     }
 }
 
@@ -65,16 +65,16 @@ impl<V: Vault> Sink for GuanceSink<V> {
         }
     }
 
-    async fn send(&mut self, alerts: &[Alert]) -> Vec<Answered> {
+    async fn send(&mut self, messages: &[Message]) -> Vec<Answered> {
         let route = self.workspace.route();
         if route.takes_lines() {
-            return self.send_lines(alerts).await;
+            return self.send_lines(messages).await;
         }
         let mut answers = Vec::new();
-        for alert in alerts {
+        for message in messages {
             let event = match route {
-                Route::PushEvent => push_event(alert, &self.texts),
-                _ => custom_event(alert, &self.texts),
+                Route::PushEvent => push_event(message, &self.texts),
+                _ => custom_event(message, &self.texts),
             };
             let event = event.to_string();
             answers.push(self.workspace.post(Request::Event(&event)).await);

@@ -1,15 +1,16 @@
-//! The desk at which alerts are made of rows: what is known of the cluster by now, and what IAM says
+//! The desk at which messages are made of rows: what is known of the cluster by now, and what IAM says
 //! of the access keys.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use alerts::evidence::Stage;
-use alerts::occasion::{Kind, Occasion};
+use alerts::alert::{Alert, Subject};
+use alerts::facts::{Facts, KeyFacts, Stage};
+use alerts::kind::Kind;
+use alerts::message::{Enrichment, Message};
 use alerts::outbox::Row;
 use alerts::severity::{Assessment, Severity};
-use alerts::{Alert, Enrichment};
 use clusters::campaign::{Campaign, Standing};
 use clusters::facet::{self, Facets};
 use clusters::keys::{KeyReport, Oddity};
@@ -28,7 +29,7 @@ const HOURS_MAX: i64 = 24;
 /// How long a whole run waits for its turns to ask IAM, in milliseconds.
 const PATIENCE_MILLIS: i64 = 10_000;
 
-/// Makes the alerts of one run.
+/// Makes the messages of one run.
 #[derive(Debug)]
 pub struct Desk<'a, O, K, C> {
     delivery: &'a Delivery<'a, O, K, C>,
@@ -60,19 +61,19 @@ where
         }
     }
 
-    /// Makes the alert of a row, of whose cluster so many were held back.
-    pub async fn alert(&self, row: &Row, suppressed: u64) -> Result<Alert, StoreError> {
-        let occasion = &row.occasion;
-        let hours = hours(occasion, self.delivery.clock.seconds());
-        let dossier = match occasion.cluster {
+    /// Makes the message of a row, of whose cluster so many were held back.
+    pub async fn message(&self, row: &Row, suppressed: u64) -> Result<Message, StoreError> {
+        let alert = &row.alert;
+        let hours = hours(alert, self.delivery.clock.seconds());
+        let dossier = match alert.cluster() {
             Some(cluster) => self.delivery.store.dossier(cluster, hours.clone()).await?,
             None => None,
         };
-        let keys = self.keys(occasion, dossier.as_ref()).await?;
-        let name = self.account_name(occasion);
-        let alert = match dossier {
-            Some(known) => Alert::of_cluster(
-                occasion.clone(),
+        let keys = self.keys(alert, dossier.as_ref()).await?;
+        let name = self.account_name(alert);
+        let message = match dossier {
+            Some(known) => Message::of_cluster(
+                alert.clone(),
                 known.cluster,
                 known.first_seen,
                 Some((hours.start().start(), hours.end().end())),
@@ -80,23 +81,23 @@ where
                 keys,
                 name,
             ),
-            None => without_cluster(occasion, keys, name),
+            None => without_cluster(alert, keys, name),
         };
-        Ok(Alert {
-            severity: made_louder(alert.severity, &alert.keys),
+        Ok(Message {
+            severity: made_louder(message.severity, &message.keys),
             suppressed,
-            ..alert
+            ..message
         })
     }
 
     /// Tells whether a campaign tells what happened to a cluster: one that was one already by then. The
     /// campaigns that are found on the way are told.
-    pub async fn is_swallowed(&self, occasion: &Occasion) -> Result<bool, StoreError> {
+    pub async fn is_swallowed(&self, alert: &Alert) -> Result<bool, StoreError> {
         let joins = matches!(
-            occasion.kind,
+            alert.kind(),
             Kind::New | Kind::NewPrincipal | Kind::Regressed
         );
-        let (Some(cluster), Some(at)) = (occasion.cluster.filter(|_| joins), occasion.at) else {
+        let (Some(cluster), Some(at)) = (alert.cluster().filter(|_| joins), alert.at) else {
             return Ok(false);
         };
         let Delivery { store, clock, .. } = self.delivery;
@@ -110,7 +111,7 @@ where
                 Standing::of(campaign),
             );
             if self.met.borrow().get(&of) != Some(&standing) {
-                let told = Occasion::of_campaign(campaign, Stage::Began, now);
+                let told = Alert::of_campaign(campaign, Stage::Began, now);
                 store.meet_campaign(campaign, &told).await?;
                 self.met.borrow_mut().insert(of, standing);
             }
@@ -119,33 +120,35 @@ where
         Ok(campaigns.iter().any(tells))
     }
 
-    /// Returns the alert of an occasion that tells all by itself.
-    pub fn summary(&self, occasion: Occasion) -> Alert {
-        let name = self.account_name(&occasion);
-        Alert::of_account(occasion, Vec::new(), name)
+    /// Returns the message of an alert that says all by itself.
+    pub fn summary(&self, alert: Alert) -> Message {
+        let name = self.account_name(&alert);
+        Message::of_account(alert, Vec::new(), name)
     }
 
-    fn account_name(&self, occasion: &Occasion) -> Option<String> {
+    fn account_name(&self, alert: &Alert) -> Option<String> {
         let names = self.delivery.account_names;
-        names.get(&occasion.account_id).cloned()
+        names.get(alert.account_id()).cloned()
     }
 
     /// Reports on the keys that an alert is about.
     async fn keys(
         &self,
-        occasion: &Occasion,
+        alert: &Alert,
         dossier: Option<&Dossier>,
     ) -> Result<Vec<KeyReport>, StoreError> {
-        if occasion.kind == Kind::AccessKey {
+        if let (Subject::AccessKey { key, .. }, Facts::AccessKey(of)) =
+            (&alert.subject, &alert.facts)
+        {
             let seen = Seen {
-                key: &occasion.about,
-                at: occasion.at,
-                caller_account: Some(&occasion.account_id),
+                key,
+                at: alert.at,
+                caller_account: Some(alert.account_id()),
                 session: None,
                 cluster: None,
             };
             let mut report = self.enquiry.report(&seen).await?;
-            add_told(&mut report, &occasion.detail);
+            add_told(&mut report, of);
             return Ok(vec![report]);
         }
         let Some(Dossier { cluster, .. }) = dossier else {
@@ -173,42 +176,34 @@ where
 
 /// Returns the hours that an alert looks at: from its event's on, up to now or for a day. Where the
 /// inspection found it, the events that showed it lie before; of a long range it is the last day.
-fn hours(occasion: &Occasion, now: i64) -> RangeInclusive<Window> {
+fn hours(alert: &Alert, now: i64) -> RangeInclusive<Window> {
     let now = EventTime::from_seconds(now).unwrap_or(EventTime::FIRST);
-    if let Some((from, until)) = occasion.evidence().and_then(|of| of.range()) {
+    if let Some((from, until)) = alert.facts.range() {
         let last = until.after(-1).unwrap_or(until).min(now);
         let first = last.after(-(HOURS_MAX - 1) * 3600).unwrap_or(last);
         return from.clamp(first, last).window()..=last.window();
     }
-    let first = occasion.at.unwrap_or(now).min(now);
+    let first = alert.at.unwrap_or(now).min(now);
     let last = EventTime::from_seconds(first.seconds() + (HOURS_MAX - 1) * 3600);
     first.window()..=last.unwrap_or(now).min(now).window()
 }
 
 /// Adds what was odd about a key when it was told, which what is known by now need not show.
-fn add_told(report: &mut KeyReport, detail: &str) {
-    let detail: serde_json::Value = serde_json::from_str(detail).unwrap_or_default();
-    let told = match detail["oddity"].as_str() {
-        Some("canary") => Some(Oddity::Canary),
-        Some("awakened") => detail["days"]
-            .as_i64()
-            .map(|days| Oddity::Awakened { days }),
-        _ => None,
-    };
-    report.oddities.extend(told);
+fn add_told(report: &mut KeyReport, told: &KeyFacts) {
+    report.oddities.push(told.oddity());
     report.oddities.sort_unstable();
     report.oddities.dedup();
 }
 
-/// Returns an alert that is about no cluster, or about one of which nothing is kept any more.
-fn without_cluster(occasion: &Occasion, keys: Vec<KeyReport>, name: Option<String>) -> Alert {
-    let alert = Alert::of_account(occasion.clone(), keys, name);
-    Alert {
-        enrichment: match occasion.cluster {
+/// Returns a message that is about no cluster, or about one of which nothing is kept any more.
+fn without_cluster(alert: &Alert, keys: Vec<KeyReport>, name: Option<String>) -> Message {
+    let message = Message::of_account(alert.clone(), keys, name);
+    Message {
+        enrichment: match alert.cluster() {
             Some(_) => Enrichment::Partial,
-            None => alert.enrichment,
+            None => message.enrichment,
         },
-        ..alert
+        ..message
     }
 }
 
@@ -247,13 +242,13 @@ mod tests {
     fn an_alert_looks_at_the_hours_that_showed_it() {
         let life = (ClusterId::from_bytes([7; 16]), 1);
         let first = at("2026-11-02T08:10:00Z");
-        let new = Occasion::of_cluster(Kind::New, "1", life, first.seconds(), 0);
+        let new = Alert::of_cluster(Facts::New, "1", life, Some(first), 0);
         let full = at("2026-11-02T09:00:00Z");
-        let escalating = Occasion::of_escalation("1", Some(life), full, (70, 60), 0);
+        let escalating = Alert::of_escalation("1", Some(life), full, (70, 60), 0);
         let later = at("2026-11-09T12:00:00Z");
-        let short = Occasion::of_recovery("1", life, later, first, (7200, 5), 0);
-        let long = Occasion::of_recovery("1", life, later, first, (3 * 86_400, 5), 0);
-        for (occasion, from, until) in [
+        let short = Alert::of_recovery("1", life, later, first, (7200, 5), 0);
+        let long = Alert::of_recovery("1", life, later, first, (3 * 86_400, 5), 0);
+        for (alert, from, until) in [
             (&new, "2026-11-02T08:00:00Z", "2026-11-03T07:00:00Z"),
             (&escalating, "2026-11-02T08:00:00Z", "2026-11-02T08:00:00Z"),
             (&short, "2026-11-02T08:00:00Z", "2026-11-02T10:00:00Z"),
@@ -261,7 +256,7 @@ mod tests {
         ] {
             let wanted = at(from).window()..=at(until).window();
             let now = at("2026-11-10T00:00:00Z").seconds();
-            assert_eq!(hours(occasion, now), wanted, "{:?}", occasion.kind);
+            assert_eq!(hours(alert, now), wanted, "{:?}", alert.kind());
         }
         let now = at("2026-11-02T08:30:00Z").seconds();
         let hour = at("2026-11-02T08:00:00Z").window();

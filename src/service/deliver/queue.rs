@@ -93,18 +93,24 @@ fn key(row: &Row) -> (Option<ClusterId>, String) {
 
 #[cfg(test)]
 mod tests {
-    use alerts::occasion::{Kind, Occasion};
+    use alerts::alert::Alert;
+    use alerts::facts::Facts;
+    use alerts::kind::Kind;
 
     use super::*;
 
     fn row(cluster: u8, created: i64, kind: Kind) -> Row {
+        let facts = match kind {
+            Kind::New => Facts::New,
+            _ => Facts::NewPrincipal("ann".to_owned()),
+        };
         let cluster = ClusterId::from_bytes([cluster; 16]);
-        let occasion = Occasion::of_cluster(kind, "111122223333", (cluster, 1), 0, 0);
-        Row::new("s", occasion, created)
+        let alert = Alert::of_cluster(facts, "111122223333", (cluster, 1), None, 0);
+        Row::new("s", alert, created)
     }
 
     fn told(rows: &[Row]) -> Vec<(i64, Kind)> {
-        let told = |row: &Row| (row.created, row.occasion.kind);
+        let told = |row: &Row| (row.created, row.alert.kind());
         rows.iter().map(told).collect()
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alerts::Alert;
+use alerts::message::Message;
 use alerts::outbox::{Answered, Breaker, Lease, Restraint, Row, Settlement};
 use clusters::fingerprint::ClusterId;
 use futures_util::stream::{self, StreamExt as _};
@@ -39,7 +39,7 @@ const SECRET_SECONDS: i64 = 60;
 /// A row that was taken, with its alert.
 struct Held {
     row: Row,
-    alert: Alert,
+    message: Message,
     silent_until: Option<i64>,
 }
 
@@ -173,8 +173,8 @@ where
                     leased_until: lease.until,
                     ..row
                 });
-            } else if let Some(alert) = self.make(&row, &lease).await? {
-                held.push(alert);
+            } else if let Some(message) = self.make(&row, &lease).await? {
+                held.push(message);
             }
         }
         for row in self.send(held, &lease).await? {
@@ -196,18 +196,18 @@ where
     /// Makes the alert of a row that was taken; `None` if it is held back.
     async fn make(&mut self, row: &Row, lease: &Lease) -> Result<Option<Held>, StoreError> {
         let restraint = self.restraint(row).await?;
-        if restraint.holds_back(&row.occasion, lease.now) {
+        if restraint.holds_back(&row.alert, lease.now) {
             self.suppress(row, lease).await?;
             return Ok(None);
         }
-        if self.desk.is_swallowed(&row.occasion).await? {
+        if self.desk.is_swallowed(&row.alert).await? {
             self.suppress(row, lease).await?;
             return Ok(None);
         }
         let silence = restraint.silence;
         let suppressed = silence.map_or(0, |silence| silence.suppressed);
-        let alert = self.desk.alert(row, suppressed).await?;
-        let Verdict::Tell { silence: seconds } = self.delivery.policies.judge(self.name, &alert)
+        let message = self.desk.message(row, suppressed).await?;
+        let Verdict::Tell { silence: seconds } = self.delivery.policies.judge(self.name, &message)
         else {
             self.suppress(row, lease).await?;
             return Ok(None);
@@ -215,17 +215,17 @@ where
         // What was held back is counted anew from this message on.
         let ends = silence.filter(|silence| silence.suppressed > 0);
         let ends = ends.map(|silence| silence.until);
-        let is_end = row.occasion.is_end();
+        let is_end = row.alert.is_end();
         let until = seconds.filter(|_| !is_end).map(|of| lease.now + of);
         Ok(Some(Held {
             row: row.clone(),
-            alert,
+            message,
             silent_until: until.or(ends),
         }))
     }
 
     async fn restraint(&self, row: &Row) -> Result<Restraint, StoreError> {
-        match row.occasion.cluster {
+        match row.alert.cluster() {
             Some(cluster) => self.delivery.store.restraint(self.name, cluster).await,
             None => Ok(Restraint::default()),
         }
@@ -271,11 +271,11 @@ where
 
     /// Sends one request. One that is refused is sent once more with a secret that was fetched anew.
     async fn request(&mut self, group: &[Held]) -> Vec<Answered> {
-        let alerts: Vec<Alert> = group.iter().map(|held| held.alert.clone()).collect();
+        let alerts: Vec<Message> = group.iter().map(|held| held.message.clone()).collect();
         self.request_of(&alerts).await
     }
 
-    async fn request_of(&mut self, alerts: &[Alert]) -> Vec<Answered> {
+    async fn request_of(&mut self, alerts: &[Message]) -> Vec<Answered> {
         self.has_probe = false;
         let mut answers = self.request_once(alerts).await;
         let is_refused = |answer: &Answered| matches!(answer, Answered::Refused(_));
@@ -289,7 +289,7 @@ where
         answers
     }
 
-    async fn request_once(&mut self, alerts: &[Alert]) -> Vec<Answered> {
+    async fn request_once(&mut self, alerts: &[Message]) -> Vec<Answered> {
         self.drained.requests += 1;
         let answers = self.sink.send(alerts).await;
         if answers.len() == alerts.len() {
@@ -469,8 +469,8 @@ where
         if rows.is_empty() {
             return Ok(true);
         }
-        let alert = self.digested(&rows).await?;
-        let answer = self.request_of(std::slice::from_ref(&alert)).await;
+        let message = self.digested(&rows).await?;
+        let answer = self.request_of(std::slice::from_ref(&message)).await;
         match answer.into_iter().next() {
             Some(Answered::Accepted(_)) => {
                 self.note(true, None).await?;
@@ -508,7 +508,7 @@ where
                 silence,
                 ..restraint
             };
-            let is_held = of_mark.holds_back(&row.occasion, lease.now);
+            let is_held = of_mark.holds_back(&row.alert, lease.now);
             Ok((row, is_held))
         });
         let read: Vec<Result<_, StoreError>> =
@@ -525,8 +525,8 @@ where
         Ok(told)
     }
 
-    async fn digested(&self, rows: &[Row]) -> Result<Alert, StoreError> {
-        let clusters = rows.iter().filter_map(|row| row.occasion.cluster);
+    async fn digested(&self, rows: &[Row]) -> Result<Message, StoreError> {
+        let clusters = rows.iter().filter_map(|row| row.alert.cluster());
         let clusters: BTreeSet<ClusterId> = clusters.collect();
         let store = self.delivery.store;
         let looks = clusters.into_iter().take(CLASSES_MAX).map(|id| async move {
@@ -540,6 +540,6 @@ where
             stream::iter(looks).buffered(CALLS_MAX).collect().await;
         let classes: BTreeMap<_, _> = classes.into_iter().collect::<Result<_, _>>()?;
         let class = |cluster| classes.get(&cluster).copied().flatten();
-        Ok(self.desk.summary(digest::occasion(rows, class)))
+        Ok(self.desk.summary(digest::alert(rows, class)))
     }
 }

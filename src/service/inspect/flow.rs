@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use alerts::occasion::Occasion;
-use alerts::occasion::inspected::Silent;
+use alerts::alert::Alert;
+use alerts::alert::inspected::Silent;
 use clusters::chronicle::pulse::Pulse;
 use records::time::Window;
 use serde::{Deserialize, Serialize};
@@ -117,8 +117,8 @@ pub async fn look<S: Past, B: Bucket, G: LogGroups, C: Clock>(
                 watched.account_id,
                 clock.seconds(),
             );
-            if let Some(occasion) = told.filter(|_| is_telling) {
-                store.tell_once(&occasion).await?;
+            if let Some(alert) = told.filter(|_| is_telling) {
+                store.tell_once(&alert).await?;
             }
         }
         if group.pulse.is_silent() {
@@ -161,17 +161,17 @@ impl Group {
         name: &str,
         account_id: &str,
         now: i64,
-    ) -> Option<Occasion> {
+    ) -> Option<Alert> {
         self.next = window.plus(1);
         let silent = Silent::LogGroup(name);
         if has_events {
             let since = self.pulse.beat(window, window.end(), ())?;
             let times = (since, window.start());
-            return Some(Occasion::of_data_again(account_id, silent, times, now));
+            return Some(Alert::of_data_again(account_id, silent, times, now));
         }
         let is_told = self.pulse.miss(1, self.pulse.is_steady())?;
         let times = (self.pulse.last, window.end());
-        let told = || Occasion::of_silence(account_id, silent, times, Some(DIAGNOSIS), now);
+        let told = || Alert::of_silence(account_id, silent, times, Some(DIAGNOSIS), now);
         is_told.then(told)
     }
 }

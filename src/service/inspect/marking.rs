@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alerts::occasion::{Kind, Occasion};
+use alerts::alert::Alert;
+use alerts::facts::Facts;
 use clusters::campaign::Deed;
 use clusters::chronicle::{Chronicle, Life};
 use clusters::facet::Kind as Facet;
@@ -58,8 +59,8 @@ pub async fn end_marks<S: Marks + Past>(
             continue;
         }
         let of_cluster = deeds.iter().filter(|deed| deed.case.cluster == cluster);
-        for occasion in awaited(why, &mark, (cluster, life), of_cluster, (at, now)) {
-            store.tell_once(&occasion).await?;
+        for alert in awaited(why, &mark, (cluster, life), of_cluster, (at, now)) {
+            store.tell_once(&alert).await?;
         }
     }
     Ok(ended)
@@ -73,24 +74,24 @@ fn awaited<'d>(
     (cluster, life): (ClusterId, &Life),
     deeds: impl Iterator<Item = &'d Deed>,
     (at, now): (EventTime, i64),
-) -> Vec<Occasion> {
+) -> Vec<Alert> {
     let (account_id, of) = (&life.subject.account_id, (cluster, life.epoch));
     match why {
         Ended::Events(count, _) => {
             let more = (count, count.saturating_sub(1));
-            vec![Occasion::of_escalation(account_id, Some(of), at, more, now)]
+            vec![Alert::of_escalation(account_id, Some(of), at, more, now)]
         }
         Ended::Principals(_) => {
-            let mut callers: BTreeMap<&str, i64> = BTreeMap::new();
+            let mut callers: BTreeMap<&str, EventTime> = BTreeMap::new();
             for deed in deeds {
                 let met = life.met(deed).filter(|met| met.seconds() > mark.at);
                 if let (Some(met), Some(caller)) = (met, deed.case.facets.get(Facet::Principal)) {
-                    callers.insert(caller, met.seconds());
+                    callers.insert(caller, met);
                 }
             }
-            let joined = |(caller, met): (&str, i64)| Occasion {
-                about: caller.to_owned(),
-                ..Occasion::of_cluster(Kind::NewPrincipal, account_id, of, met, now)
+            let joined = |(caller, met): (&str, EventTime)| {
+                let facts = Facts::NewPrincipal(caller.to_owned());
+                Alert::of_cluster(facts, account_id, of, Some(met), now)
             };
             callers.into_iter().map(joined).collect()
         }

@@ -107,7 +107,7 @@ impl Replayed {
 mod tests {
     use std::collections::BTreeSet;
 
-    use alerts::occasion::Occasion;
+    use alerts::alert::Alert;
     use clusters::Case;
     use clusters::class::Class;
     use clusters::facet::{Facets, Kind as Facet};
@@ -116,7 +116,7 @@ mod tests {
     use clusters::transition::Change;
     use proptest::prelude::*;
 
-    use super::telling::occasion;
+    use super::telling::alert;
     use super::*;
 
     type Known = BTreeMap<ClusterId, Arc<Facts>>;
@@ -236,9 +236,9 @@ mod tests {
                     _ => {}
                 }
             }
-            let occasions: Vec<_> = told.iter().filter_map(|of| occasion(of, None, of.at.seconds())).collect();
-            let ids: BTreeSet<_> = occasions.iter().map(Occasion::id).collect();
-            prop_assert_eq!(ids.len(), occasions.len());
+            let alerts: Vec<_> = told.iter().filter_map(|of| alert(of, None, of.at.seconds())).collect();
+            let ids: BTreeSet<_> = alerts.iter().map(Alert::id).collect();
+            prop_assert_eq!(ids.len(), alerts.len());
             events.reverse();
             prop_assert_eq!(&story(&events), &told);
             let subject = |(id, facts): (&ClusterId, &Arc<Facts>)| (*id, Arc::new(Subject::from(&facts.identity)));

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use alerts::occasion::Occasion;
+use alerts::alert::Alert;
 use clusters::campaign::{Deed, deeds};
 use clusters::chronicle::{Chronicle, HOURS_MAX, Rhythm};
 use clusters::fingerprint::ClusterId;
@@ -25,7 +25,7 @@ use crate::enquiry::Enquiry;
 use crate::inspect::marking::{Look, end_marks};
 use crate::inspect::summing::{periods, summaries};
 use crate::inspect::sweeping::Failing;
-use crate::inspect::telling::occasion;
+use crate::inspect::telling::alert;
 use crate::ports::{
     Bucket, BucketError, Campaigns, Clock, Hours, KeyDirectory, Late, Ledgers, Marks, Past,
     StoreError,
@@ -375,12 +375,12 @@ where
 
     async fn settle_one(&self, transition: &Transition, is_told: bool) -> Result<bool, StoreError> {
         let (store, now) = (self.store, self.clock.seconds());
-        let occasion = occasion(transition, self.plan.diagnosis.as_ref(), now);
-        match (&transition.change, occasion.filter(|_| is_told)) {
-            (Change::Campaign(campaign), Some(occasion)) => {
-                store.meet_campaign(campaign, &occasion).await
+        let alert = alert(transition, self.plan.diagnosis.as_ref(), now);
+        match (&transition.change, alert.filter(|_| is_told)) {
+            (Change::Campaign(campaign), Some(alert)) => {
+                store.meet_campaign(campaign, &alert).await
             }
-            (_, occasion) => store.settle(transition, occasion.as_ref()).await,
+            (_, alert) => store.settle(transition, alert.as_ref()).await,
         }
     }
 
@@ -412,8 +412,8 @@ where
                 }
                 let told = match self.with_keys(summary).await {
                     Ok(summary) => {
-                        let occasion = Occasion::of_summary(&summary, self.clock.seconds());
-                        self.store.tell_once(&occasion).await
+                        let alert = Alert::of_summary(&summary, self.clock.seconds());
+                        self.store.tell_once(&alert).await
                     }
                     Err(error) => Err(error),
                 };

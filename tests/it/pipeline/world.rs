@@ -8,8 +8,8 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use alerts::Alert;
-use alerts::occasion::{AlertId, Occasion};
+use alerts::alert::{Alert, AlertId};
+use alerts::message::Message;
 use alerts::outbox::{Answered, Capacity};
 use aws::dynamodb::message::{read_row, row_partitions};
 use aws::dynamodb::table::{Item, Table as _};
@@ -66,7 +66,7 @@ pub struct Arrived {
 }
 
 /// What the sinks were sent, by sink and alert: why, and each time that it arrived.
-type Sent = BTreeMap<(&'static str, AlertId), (Occasion, Vec<Arrived>)>;
+type Sent = BTreeMap<(&'static str, AlertId), (Alert, Vec<Arrived>)>;
 
 /// A sink that now and then cannot be reached, or answers to nobody.
 struct Post {
@@ -84,7 +84,7 @@ impl Sink for Post {
         }
     }
 
-    async fn send(&mut self, alerts: &[Alert]) -> Vec<Answered> {
+    async fn send(&mut self, alerts: &[Message]) -> Vec<Answered> {
         let fate = self.lots.below(16);
         let down = Answered::Unreachable("reset".to_owned());
         if fate == 15 {
@@ -94,12 +94,12 @@ impl Sink for Post {
             run: self.run,
             is_lost: fate == 14,
         };
-        for alert in alerts {
-            let id = (self.name, alert.occasion.id());
+        for message in alerts {
+            let id = (self.name, message.alert.id());
             let mut sent = self.sent.borrow_mut();
             let told = sent
                 .entry(id)
-                .or_insert_with(|| (alert.occasion.clone(), Vec::new()));
+                .or_insert_with(|| (message.alert.clone(), Vec::new()));
             told.1.push(arrived);
         }
         let ok = Answered::Accepted("200".to_owned());
@@ -113,7 +113,7 @@ pub struct World {
     pub bucket: MemoryBucket,
     sent: Rc<RefCell<Sent>>,
     /// The rows that were there at any time, by sink and alert: under which keys, and why.
-    pub rows: BTreeMap<(String, AlertId), (BTreeSet<i64>, Occasion)>,
+    pub rows: BTreeMap<(String, AlertId), (BTreeSet<i64>, Alert)>,
     /// The runs that delivered and broke off.
     broken: BTreeSet<usize>,
     runs: usize,
@@ -380,11 +380,11 @@ impl World {
         for pk in SINKS.iter().flat_map(|sink| row_partitions(sink)) {
             let items = block_on(self.table.query(&pk, "")).unwrap();
             for row in items.iter().map(|item| read_row(item).unwrap()) {
-                let id = (row.sink.clone(), row.occasion.id());
+                let id = (row.sink.clone(), row.alert.id());
                 let known = self
                     .rows
                     .entry(id)
-                    .or_insert_with(|| (BTreeSet::new(), row.occasion));
+                    .or_insert_with(|| (BTreeSet::new(), row.alert));
                 known.0.insert(row.created);
             }
         }
@@ -448,7 +448,7 @@ impl World {
     }
 
     /// Returns what a sink was told.
-    pub fn told(&self, sink: &str) -> Vec<Occasion> {
+    pub fn told(&self, sink: &str) -> Vec<Alert> {
         let sent = self.sent.borrow();
         let arrived = sent.iter().filter(|((of, _), _)| *of == sink);
         arrived.map(|(_, (told, _))| told.clone()).collect()

@@ -1,4 +1,4 @@
-//! Occasions that the inspection finds: how clusters, campaigns and accounts go on over time.
+//! Alerts that the inspection finds: how clusters, campaigns and accounts go on over time.
 //!
 //! Times in seconds are those of our clock. What an id is made of is found out the same way each
 //! time; what else is known goes along as evidence, bounded here.
@@ -9,13 +9,12 @@ use clusters::fingerprint::ClusterId;
 use clusters::keys::masked;
 use clusters::summary::{Excerpt, KeyLine, Line, Summary};
 use records::time::EventTime;
-use serde::Serialize;
 
-use crate::evidence::{
-    CampaignEvidence, Diagnosis, EscalationEvidence, RecoveryEvidence, RegressionEvidence,
-    SilenceEvidence, Stage,
+use crate::alert::{Alert, Subject};
+use crate::facts::{
+    CampaignFacts, Diagnosis, EscalationFacts, Facts, RecoveryFacts, RegressionFacts, SilenceFacts,
+    Stage,
 };
-use crate::occasion::{Kind, LATE_SECONDS, Occasion};
 use crate::safe::{readable, token};
 
 /// How many calls and clusters of a campaign are named.
@@ -33,27 +32,26 @@ pub enum Silent<'a> {
     LogGroup(&'a str),
 }
 
-impl Occasion {
+impl Alert {
     /// Returns what is told of a campaign when it begins, at each milestone, and when it is over: at
     /// the event that made it one or so large, or when it had been quiet for long enough.
     pub fn of_campaign(campaign: &Campaign, stage: Stage, now: i64) -> Self {
         let (actor, opened) = (&campaign.actor, campaign.opened);
         let mut milestones = campaign.milestones.iter();
-        let (about, at, reached) = match stage {
-            Stage::Began => (format!("{actor} from {}", campaign.began), opened, 1),
+        let (at, reached) = match stage {
+            Stage::Began => (opened, 1),
             Stage::Grew(times) => {
                 let reached = milestones.find(|(of, _)| *of == times);
-                let at = reached.map_or(opened, |(_, at)| *at);
-                (format!("{actor} x{times} at {at}"), at, times)
+                (reached.map_or(opened, |(_, at)| *at), times)
             }
             Stage::Ended => {
                 let at = campaign.closed(EventTime::LAST).unwrap_or(campaign.last);
                 let largest = milestones.map(|(of, _)| *of).max();
-                (format!("{actor} until {at}"), at, largest.unwrap_or(1))
+                (at, largest.unwrap_or(1))
             }
         };
         let calls = campaign.calls.iter();
-        let evidence = CampaignEvidence {
+        let facts = Facts::Campaign(CampaignFacts {
             stage,
             shapes: campaign.shapes.clone(),
             actor: actor.clone(),
@@ -68,9 +66,8 @@ impl Occasion {
                 NAMED_MAX,
             ),
             clusters: Excerpt::of(campaign.clusters.iter().copied().collect(), NAMED_MAX),
-        };
-        let account_id = &campaign.account_id;
-        Self::of_account(Kind::Campaign, account_id, about, at, now).with(&evidence)
+        });
+        Self::of_account(facts, &campaign.account_id, at, now)
     }
 
     /// Returns what is told when an escalation begins, of a cluster in one of its lives, or of all
@@ -83,14 +80,14 @@ impl Occasion {
         (count, limit): (u64, u64),
         now: i64,
     ) -> Self {
-        let evidence = EscalationEvidence {
+        let facts = Facts::Escalation(EscalationFacts {
             stage: Stage::Began,
             from: at.after(-HOUR_SECONDS).unwrap_or(at),
             until: at,
             peak: count,
             limit,
-        };
-        Self::of_rise(account_id, life, format!("from {at}"), at, now).with(&evidence)
+        });
+        Self::of_rise(facts, account_id, life, at, now)
     }
 
     /// Returns what is told when an escalation is over, found at a full hour.
@@ -101,28 +98,26 @@ impl Occasion {
         escalation: &Escalation,
         now: i64,
     ) -> Self {
-        let evidence = EscalationEvidence {
+        let facts = Facts::Escalation(EscalationFacts {
             stage: Stage::Ended,
             from: escalation.since.start(),
             until: at,
             peak: escalation.peak,
             limit: escalation.limit,
-        };
-        Self::of_rise(account_id, life, format!("until {at}"), at, now).with(&evidence)
+        });
+        Self::of_rise(facts, account_id, life, at, now)
     }
 
     fn of_rise(
+        facts: Facts,
         account_id: &str,
         life: Option<(ClusterId, i64)>,
-        about: String,
         at: EventTime,
         now: i64,
     ) -> Self {
-        let rise = Self::of_account(Kind::Escalating, account_id, about, at, now);
-        Self {
-            cluster: life.map(|(cluster, _)| cluster),
-            epoch: life.map_or(0, |(_, epoch)| epoch),
-            ..rise
+        match life {
+            Some(life) => Self::of_cluster(facts, account_id, life, Some(at), now),
+            None => Self::of_account(facts, account_id, at, now),
         }
     }
 
@@ -136,12 +131,12 @@ impl Occasion {
         (fault_seconds, count): (i64, u64),
         now: i64,
     ) -> Self {
-        let evidence = RecoveryEvidence {
+        let facts = Facts::Recovered(RecoveryFacts {
             fault_start,
             fault_seconds: u64::try_from(fault_seconds).unwrap_or_default(),
             count,
-        };
-        Self::of_life(Kind::Recovered, account_id, life, at, now).with(&evidence)
+        });
+        Self::of_cluster(facts, account_id, life, Some(at), now)
     }
 
     /// Returns what is told when a cluster came back that had been quiet for so many seconds.
@@ -152,10 +147,10 @@ impl Occasion {
         quiet_seconds: i64,
         now: i64,
     ) -> Self {
-        let evidence = RegressionEvidence {
+        let facts = Facts::Regressed(Some(RegressionFacts {
             quiet_seconds: u64::try_from(quiet_seconds).unwrap_or_default(),
-        };
-        Self::of_life(Kind::Regressed, account_id, life, at, now).with(&evidence)
+        }));
+        Self::of_cluster(facts, account_id, life, Some(at), now)
     }
 
     /// Returns what is told when an account or a log group has been silent since its last event, which
@@ -171,15 +166,14 @@ impl Occasion {
             name: token(name, NAME_CHARS_MAX),
             sentence: readable(sentence, SENTENCE_CHARS_MAX),
         });
-        let evidence = SilenceEvidence {
+        let facts = Facts::Silence(SilenceFacts {
             stage: Stage::Began,
             log_group: silent.log_group(),
             since,
             until: noticed,
             diagnosis,
-        };
-        let about = evidence.about("since", since);
-        Self::of_account(Kind::NoData, account_id, about, noticed, now).with(&evidence)
+        });
+        Self::of_account(facts, account_id, noticed, now)
     }
 
     /// Returns what is told when there are events again: the end of the silence since a moment.
@@ -189,52 +183,24 @@ impl Occasion {
         (since, until): (EventTime, EventTime),
         now: i64,
     ) -> Self {
-        let evidence = SilenceEvidence {
+        let facts = Facts::Silence(SilenceFacts {
             stage: Stage::Ended,
             log_group: silent.log_group(),
             since,
             until,
             diagnosis: None,
-        };
-        let about = evidence.about("until", until);
-        Self::of_account(Kind::NoData, account_id, about, until, now).with(&evidence)
+        });
+        Self::of_account(facts, account_id, until, now)
     }
 
     /// Returns what is told of an account's hour, day or week, once it is over.
     pub fn of_summary(summary: &Summary, now: i64) -> Self {
-        let about = format!("{} {}", summary.period.name(), summary.from);
-        let (kind, account_id) = (Kind::AccountSummary, &summary.account_id);
-        Self::of_account(kind, account_id, about, summary.until, now).with(&bounded(summary))
+        let facts = Facts::Summary(Box::new(bounded(summary)));
+        Self::of_account(facts, &summary.account_id, summary.until, now)
     }
 
-    /// Returns what happened in one life of a cluster, by its epoch.
-    fn of_life(
-        kind: Kind,
-        account_id: &str,
-        life: (ClusterId, i64),
-        at: EventTime,
-        now: i64,
-    ) -> Self {
-        Self::of_cluster(kind, account_id, life, at.seconds(), now)
-    }
-
-    fn of_account(kind: Kind, account_id: &str, about: String, at: EventTime, now: i64) -> Self {
-        Self {
-            kind,
-            account_id: account_id.to_owned(),
-            cluster: None,
-            epoch: 0,
-            about,
-            detail: String::new(),
-            at: Some(at),
-            is_late: now - at.seconds() > LATE_SECONDS,
-        }
-    }
-
-    fn with(self, evidence: &impl Serialize) -> Self {
-        // Texts, numbers and lists of them are always JSON.
-        let detail = serde_json::to_string(evidence).unwrap_or_default();
-        Self { detail, ..self }
+    fn of_account(facts: Facts, account_id: &str, at: EventTime, now: i64) -> Self {
+        Self::new(Subject::of_account(account_id), facts, Some(at), now)
     }
 }
 
@@ -298,7 +264,6 @@ mod tests {
     use clusters::summary::Period;
 
     use super::*;
-    use crate::evidence::Evidence;
 
     const ACCOUNT: &str = "111122223333";
 
@@ -330,15 +295,14 @@ mod tests {
     fn what_is_found_out_again_has_the_same_id_whatever_more_is_known() {
         let day = 86_400 * 3;
         for stage in [Stage::Began, Stage::Grew(2), Stage::Ended] {
-            let first = Occasion::of_campaign(&campaign(20), stage, 0);
-            let again =
-                Occasion::of_campaign(&campaign(90), stage, first.at.unwrap().seconds() + day);
+            let first = Alert::of_campaign(&campaign(20), stage, 0);
+            let again = Alert::of_campaign(&campaign(90), stage, first.at.unwrap().seconds() + day);
             assert_eq!(first.id(), again.id(), "{stage:?}");
             assert!(again.is_late && !first.is_late);
-            assert_ne!(first.detail, again.detail);
+            assert_ne!(first.facts, again.facts);
         }
         let abouts = [Stage::Began, Stage::Grew(2), Stage::Ended]
-            .map(|stage| Occasion::of_campaign(&campaign(20), stage, 0).about);
+            .map(|stage| Alert::of_campaign(&campaign(20), stage, 0).about());
         assert_eq!(
             abouts,
             [
@@ -362,26 +326,26 @@ mod tests {
         };
         let told = |silent| {
             [
-                Occasion::of_silence(ACCOUNT, silent, (since, until), None, 0),
-                Occasion::of_data_again(ACCOUNT, silent, (since, at("2026-11-02T11:00:00Z")), 0),
+                Alert::of_silence(ACCOUNT, silent, (since, until), None, 0),
+                Alert::of_data_again(ACCOUNT, silent, (since, at("2026-11-02T11:00:00Z")), 0),
             ]
         };
         let pairs = [
             [
-                Occasion::of_escalation(ACCOUNT, Some(life), until, (70, 60), 0),
-                Occasion::of_calm(ACCOUNT, Some(life), calm, &escalation, 0),
+                Alert::of_escalation(ACCOUNT, Some(life), until, (70, 60), 0),
+                Alert::of_calm(ACCOUNT, Some(life), calm, &escalation, 0),
             ],
             [
-                Occasion::of_escalation(ACCOUNT, None, until, (70, 60), 0),
-                Occasion::of_calm(ACCOUNT, None, calm, &escalation, 0),
+                Alert::of_escalation(ACCOUNT, None, until, (70, 60), 0),
+                Alert::of_calm(ACCOUNT, None, calm, &escalation, 0),
             ],
             [
-                Occasion::of_campaign(&campaign(20), Stage::Began, 0),
-                Occasion::of_campaign(&campaign(30), Stage::Ended, 0),
+                Alert::of_campaign(&campaign(20), Stage::Began, 0),
+                Alert::of_campaign(&campaign(30), Stage::Ended, 0),
             ],
             [
-                Occasion::of_campaign(&campaign(20), Stage::Began, 0),
-                Occasion::of_campaign(&campaign(30), Stage::Grew(2), 0),
+                Alert::of_campaign(&campaign(20), Stage::Began, 0),
+                Alert::of_campaign(&campaign(30), Stage::Grew(2), 0),
             ],
             told(Silent::Account),
             told(Silent::LogGroup("trail-logs")),
@@ -399,21 +363,21 @@ mod tests {
         // The campaign is there twice.
         assert_eq!(faults.len(), pairs.len() - 1);
         // The life of the cluster is another trouble, which goes on.
-        let regressed = Occasion::of_regression(ACCOUNT, life, since, 90_000, 0);
-        let recovered = Occasion::of_recovery(ACCOUNT, life, until, since, (60, 5), 0);
+        let regressed = Alert::of_regression(ACCOUNT, life, since, 90_000, 0);
+        let recovered = Alert::of_recovery(ACCOUNT, life, until, since, (60, 5), 0);
         assert_eq!(recovered.fault_id(), regressed.id());
         assert!(!faults.contains(&regressed.id()));
     }
 
     proptest::proptest! {
         #[test]
-        fn whatever_names_say_evidence_is_read_again_and_the_end_finds_the_beginning(
+        fn whatever_names_say_facts_are_bounded_and_the_end_finds_the_beginning(
             name in ".{0,300}",
             count in 0..60_usize,
         ) {
             let whose = Campaign { actor: name.clone(), ..campaign(20) };
-            let began = Occasion::of_campaign(&whose, Stage::Began, 0);
-            let ended = Occasion::of_campaign(&whose, Stage::Ended, 0);
+            let began = Alert::of_campaign(&whose, Stage::Began, 0);
+            let ended = Alert::of_campaign(&whose, Stage::Ended, 0);
             proptest::prop_assert_eq!(ended.fault_id(), began.id());
             let line = Line {
                 cluster: ClusterId::from_bytes([1; 16]),
@@ -430,9 +394,9 @@ mod tests {
                 top: list.shown,
                 ..Summary::empty(ACCOUNT, Period::Hour, from, until)
             };
-            let told = Occasion::of_summary(&hour, 0);
-            let Some(Evidence::Summary(read)) = told.evidence() else {
-                panic!("{told:?} has no evidence");
+            let told = Alert::of_summary(&hour, 0);
+            let Facts::Summary(read) = told.facts else {
+                panic!("{told:?} is no summary");
             };
             proptest::prop_assert_eq!((read.new.total, read.new.shown.len()), (60, count.min(20)));
             proptest::prop_assert_eq!(read.top.len(), count.min(10));
@@ -454,14 +418,15 @@ mod tests {
             keys: Excerpt::of(vec![key], 20),
             ..Summary::empty(ACCOUNT, Period::Hour, from, until)
         };
-        let told = Occasion::of_summary(&hour, 0);
-        assert!(told.detail.contains("AKIA****7WML") && !told.detail.contains("AKIAQ"));
+        let told = Alert::of_summary(&hour, 0);
+        let json = told.facts.json().to_string();
+        assert!(json.contains("AKIA****7WML") && !json.contains("AKIAQ"));
         let day = Summary {
             period: Period::Day,
             ..hour.clone()
         };
-        assert_ne!(Occasion::of_summary(&day, 0).id(), told.id());
+        assert_ne!(Alert::of_summary(&day, 0).id(), told.id());
         let found_later = Summary { errors: 5, ..hour };
-        assert_eq!(Occasion::of_summary(&found_later, 9).id(), told.id());
+        assert_eq!(Alert::of_summary(&found_later, 9).id(), told.id());
     }
 }

@@ -1,0 +1,128 @@
+//! An alert as a message of SNS: a subject, a body, and the attributes that subscriptions filter by.
+//!
+//! A subject ends up in the head of an e-mail, so it is put together from words of ours and digits
+//! alone. The body is always plain text, never a structure of JSON by protocol.
+
+use clusters::class::Class;
+use records::principal::is_account_id;
+
+use crate::alert::Alert;
+use crate::facts::{Facts, Stage};
+use crate::kind::Kind;
+use crate::message::Message;
+use crate::safe::cut;
+use crate::severity::Severity;
+use crate::text::Texts;
+
+/// The longest body, in bytes; SNS takes 256 KiB with the attributes.
+pub const BODY_BYTES_MAX: usize = 200 << 10;
+
+/// The longest subject of SNS is 100 characters; this is less.
+const SUBJECT_CHARS_MAX: usize = 99;
+
+/// The subject where none could be made.
+const SUBJECT: &str = "CloudTrail alert";
+
+/// Returns the subject: printable ASCII, in English, of fewer than a hundred characters.
+pub fn subject(message: &Message) -> String {
+    let severity = match message.level() {
+        _ if message.alert.is_end() => "OK",
+        Severity::Info => "Info",
+        Severity::Warning => "Warning",
+        Severity::Error => "Error",
+        Severity::Critical => "Critical",
+    };
+    let cluster = message.cluster.as_ref();
+    let is_watched = cluster.is_some_and(|of| of.facts.identity.class == Class::Watch);
+    let mut subject = format!("{severity}: {}", what(&message.alert, is_watched));
+    if let Some(cluster) = cluster.filter(|_| !is_watched) {
+        subject.push_str(&format!(" ({})", named(cluster.facts.identity.class)));
+    }
+    if let Facts::Summary(summary) = &message.alert.facts {
+        subject.push_str(&format!(" ({} new)", summary.new_errors));
+    }
+    if is_account_id(message.alert.account_id()) {
+        subject.push_str(&format!(" in account {}", message.alert.account_id()));
+    }
+    let is_fit = subject.len() <= SUBJECT_CHARS_MAX
+        && subject.starts_with(|first: char| first.is_ascii_alphabetic())
+        && subject.bytes().all(|b| (b' '..=b'~').contains(&b));
+    if is_fit { subject } else { SUBJECT.to_owned() }
+}
+
+fn what(alert: &Alert, is_watched: bool) -> &'static str {
+    match (alert.kind(), alert.facts.stage()) {
+        (Kind::Escalating, Some(Stage::Ended)) if alert.cluster().is_none() => {
+            return "all CloudTrail errors are as usual again";
+        }
+        (Kind::Escalating, Some(Stage::Ended)) if is_watched => {
+            return "sensitive call is made as often as usual";
+        }
+        (Kind::Escalating, Some(Stage::Ended)) => return "CloudTrail error is as usual again",
+        (Kind::Campaign, Some(Stage::Grew(_))) => return "campaign of CloudTrail errors grows",
+        (Kind::Campaign, Some(Stage::Ended)) => return "campaign of CloudTrail errors is over",
+        (Kind::NoData, Some(Stage::Ended)) => return "CloudTrail data again",
+        _ => {}
+    }
+    match alert.kind() {
+        Kind::New if is_watched => "new sensitive call",
+        Kind::NewPrincipal if is_watched => "known sensitive call, new caller",
+        Kind::Regressed if is_watched => "sensitive call is made again",
+        Kind::Recovered if is_watched => "sensitive call is no longer made",
+        Kind::Escalating if is_watched => "sensitive call is made more often",
+        Kind::New => "new CloudTrail error",
+        Kind::NewPrincipal => "known CloudTrail error, new caller",
+        Kind::Regressed => "CloudTrail error is back",
+        Kind::Recovered => "CloudTrail error has stopped",
+        Kind::Escalating if alert.cluster().is_none() => "all CloudTrail errors are escalating",
+        Kind::Escalating => "CloudTrail error is escalating",
+        Kind::Campaign => "campaign of CloudTrail errors",
+        Kind::AccessKey => "access key alert",
+        Kind::AccountSummary => "summary of CloudTrail errors",
+        Kind::NoData => "no CloudTrail data",
+    }
+}
+
+fn named(class: Class) -> &'static str {
+    match class {
+        Class::Vpce => "refused by a VPC endpoint",
+        Class::Signin => "sign-in",
+        Class::Denied => "access denied",
+        Class::Auth => "credentials not accepted",
+        Class::Throttle => "throttled",
+        Class::Dryrun => "dry run",
+        Class::Absent => "not found",
+        Class::Quota => "limit reached",
+        Class::Conflict => "conflict",
+        Class::Server => "AWS failed",
+        Class::Invalid => "invalid request",
+        Class::Other => "unknown code",
+        Class::Watch => "succeeded",
+    }
+}
+
+/// Returns the body, of at most [`BODY_BYTES_MAX`].
+pub fn body(message: &Message, texts: &Texts) -> String {
+    let mut body = texts.plain(message);
+    body.truncate(cut(&body, BODY_BYTES_MAX).len());
+    body
+}
+
+/// Returns the attributes, none of them empty, which SNS would refuse.
+pub fn attributes(message: &Message) -> Vec<(&'static str, String)> {
+    let alert = &message.alert;
+    let mut attributes = vec![
+        ("severity", message.level().name().to_owned()),
+        ("kind", alert.kind().name().to_owned()),
+        ("state", alert.state().to_owned()),
+        ("alert_id", alert.id().to_string()),
+    ];
+    if is_account_id(alert.account_id()) {
+        attributes.push(("account_id", alert.account_id().to_owned()));
+    }
+    if let Some(cluster) = &message.cluster {
+        attributes.push(("class", cluster.facts.identity.class.name().to_owned()));
+    }
+    attributes.sort();
+    attributes
+}
