@@ -262,7 +262,7 @@ mod tests {
         };
         assert_eq!(new.id(), later.id());
         // It is part of what waits in tables.
-        assert_eq!(new.id().to_string(), "1829df04f5c3d65c7be4fd6fac6a7d8e");
+        assert_eq!(new.id().to_string(), "31c8d2ac92b0f6044e32c77557929d5f");
         let others = [
             alert(recovered(), 1),
             alert(joined("ann"), 1),
