@@ -9,11 +9,10 @@ use std::sync::LazyLock;
 use alerts::{hint, severity};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use clusters::class::{NO_ERROR, SIEVE, Selection, select};
+use clusters::class::{NO_ERROR, PREFILTER, Selection, select};
 use clusters::{Conclusion, Span};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use input::envelope;
 use input::file::{self, Reader};
 use input::{Item, Layout, Limits, ReadError};
 use json::Json;
@@ -55,18 +54,19 @@ pub fn reader(input: &[u8]) {
         Limits::default()
     };
     let sizes = [1, 2 + input.len() % 61];
-    let mut fast = Reader::new(&SIEVE);
+    let mut fast = Reader::new(&PREFILTER);
     for layout in [Layout::Guess, Layout::Lines] {
         for input in [input, &gzip(input), wrap(input).as_bytes()] {
             assert_agreement(&mut fast, input, layout, &limits);
         }
-        let whole = listing(|visit| file::read(input, layout, &limits, visit));
+        let whole = listing(|visit| file::read_reference(input, layout, &limits, visit));
         for size in sizes {
-            let cut = listing(|visit| file::read(Trickle(input, size), layout, &limits, visit));
+            let cut =
+                listing(|visit| file::read_reference(Trickle(input, size), layout, &limits, visit));
             assert_eq!(cut, whole, "{layout:?}, {size} bytes at a time");
         }
         let packed = gzip(input);
-        let unpacked = listing(|visit| file::read(&*packed, layout, &limits, visit));
+        let unpacked = listing(|visit| file::read_reference(&*packed, layout, &limits, visit));
         let fits = input.len() as u64 <= limits.inflated_bytes_max;
         if fits && !input.starts_with(&[0x1f, 0x8b]) {
             assert_eq!(unpacked, whole, "{layout:?}, packed");
@@ -74,16 +74,24 @@ pub fn reader(input: &[u8]) {
     }
     for event in [input, wrap(input).as_bytes()] {
         assert_agreement(&mut fast, event, Layout::Subscription, &limits);
-        let whole = listing(|visit| envelope::read(event, &limits, visit));
+        let whole =
+            listing(|visit| file::read_reference(event, Layout::Subscription, &limits, visit));
         for size in sizes {
-            let cut = listing(|visit| envelope::read(Trickle(event, size), &limits, visit));
+            let cut = listing(|visit| {
+                file::read_reference(Trickle(event, size), Layout::Subscription, &limits, visit)
+            });
             assert_eq!(cut, whole, "a payload, {size} bytes at a time");
         }
     }
     let event = wrap(input);
     assert_eq!(
-        listing(|visit| file::read(event.as_bytes(), Layout::Guess, &limits, visit)),
-        listing(|visit| envelope::read(event.as_bytes(), &limits, visit)),
+        listing(|visit| file::read_reference(event.as_bytes(), Layout::Guess, &limits, visit)),
+        listing(|visit| file::read_reference(
+            event.as_bytes(),
+            Layout::Subscription,
+            &limits,
+            visit
+        )),
         "a file that is a payload"
     );
 }
@@ -118,23 +126,23 @@ pub fn splitter(input: &[u8]) {
         for size in [usize::MAX, 1 + input.len() % 17] {
             assert_eq!(records(&text, size), elements, "{what}");
         }
-        let mut fast = Reader::new(&SIEVE);
+        let mut fast = Reader::new(&PREFILTER);
         for input in [text.as_bytes(), &gzip(text.as_bytes())] {
             assert_agreement(&mut fast, input, Layout::Guess, &Limits::default());
         }
     }
 }
 
-/// The fast reader hands over what the slow one does, but for records that the sieve holds back:
+/// The fast reader hands over what the slow one does, but for records that the prefilter holds back:
 /// those can be read, and are calls that succeeded.
 pub fn assert_agreement(fast: &mut Reader, input: &[u8], layout: Layout, limits: &Limits) {
     let mut expected = Vec::new();
-    let slow = file::read(input, layout, limits, &mut |item| {
+    let slow = file::read_reference(input, layout, limits, &mut |item| {
         expected.push((text_of(&item), format!("{item:?}")));
     });
     let mut expected = expected.into_iter();
     let done = fast.read(input, layout, limits, &mut |item| {
-        let Item::Quiet { count } = item else {
+        let Item::Skipped { count } = item else {
             let (_, next) = expected.next().unwrap_or_default();
             assert_eq!(format!("{item:?}"), next);
             return;
@@ -142,7 +150,7 @@ pub fn assert_agreement(fast: &mut Reader, input: &[u8], layout: Layout, limits:
         for (text, next) in expected.by_ref().take(count as usize) {
             let text = text.unwrap_or_else(|| panic!("{next} was held back"));
             let record =
-                Record::parse_slowly(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+                Record::parse_reference(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
             assert_eq!(select(&record), Selection::NotSelected(NO_ERROR), "{text}");
         }
     });
@@ -156,7 +164,7 @@ fn assert_same_fields(text: &str) {
     let mut proven = Fields::default();
     let mut parsed = Fields::default();
     let done = json::each_field(text, |key, value| proven.add(key, value));
-    let expected = json::each_field_parsed(text, |key, value| parsed.add(key, value));
+    let expected = json::reference::each_field(text, |key, value| parsed.add(key, value));
     assert_eq!(done, expected);
     if done.is_ok() {
         assert_eq!(proven, parsed);
@@ -211,7 +219,7 @@ pub fn assert_same_fold_by(rules: &Rules, input: &[u8], layout: Layout) {
     };
     let limits = Limits::default();
     let fast = fold(Folding::new(limits, rules));
-    let slow = fold(Folding::new(limits, rules).plodding());
+    let slow = fold(Folding::new(limits, rules).reference());
     assert_eq!(fast, slow);
     if let Ok((_, _, clusters, _)) = fast {
         for cluster in &clusters {
@@ -411,7 +419,7 @@ fn listing(read: impl FnOnce(Reading<'_>) -> Result<(), ReadError>) -> String {
 fn records(input: &str, size: usize) -> Vec<String> {
     let mut texts = Vec::new();
     let input = Trickle(input.as_bytes(), size);
-    file::read(input, Layout::Guess, &Limits::default(), &mut |item| {
+    file::read_reference(input, Layout::Guess, &Limits::default(), &mut |item| {
         let Item::Record { text, .. } = item else {
             panic!("{item:?}");
         };

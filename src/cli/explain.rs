@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use clusters::class::NO_EVENT;
 use indicatif::ProgressBar;
-use input::file::read;
+use input::file::read_reference;
 use input::{Item, Limits, likeness};
 use records::redact::sanitize;
 use records::{Record, Rejection, Wrapper};
@@ -74,7 +74,7 @@ fn explain(
         .open(&ProgressBar::hidden())
         .map_err(|error| error.to_string());
     let read = opened.and_then(|(reader, layout)| {
-        read(reader, layout, &Limits::default(), &mut |item| {
+        read_reference(reader, layout, &Limits::default(), &mut |item| {
             let looks_like = match &item {
                 Item::Record { text, .. } if likeness.is_none() => likeness::of_record(text),
                 _ => likeness::UNREADABLE.to_owned(),
@@ -120,14 +120,14 @@ fn explanation_of(input: &Input, rules: &Rules, item: Item<'_>) -> Option<Explan
         Item::Record { text, wrapper, .. } => {
             let account_id = input.account_id();
             let wrapper = wrapper.or_account(account_id.as_deref());
-            Some(match Record::parse_slowly(&text) {
+            Some(match Record::parse_reference(&text) {
                 Ok(record) => explanation_of_record(&record, &text, &wrapper, rules),
                 Err(rejection) => quarantined(&rejection),
             })
         }
         Item::Rejected { rejection, .. } => Some(quarantined(&rejection)),
-        // There is no sieve here that could hold records back.
-        Item::Quiet { .. } | Item::ControlMessage => None,
+        // There is no prefilter here that could hold records back.
+        Item::Skipped { .. } | Item::ControlMessage => None,
     }
 }
 

@@ -7,7 +7,7 @@
 use std::sync::LazyLock;
 
 use json::Json;
-use json::sieve::Sieve;
+use json::prefilter::Prefilter;
 use memchr::memchr_iter;
 use records::Record;
 use serde::{Deserialize, Serialize};
@@ -367,8 +367,8 @@ pub const NO_ERROR: &str = "no_error";
 /// Why something is not selected that is no event of CloudTrail.
 pub const NO_EVENT: &str = "not_an_api_event";
 
-/// The sieve that holds back what [`select`] would not select for [`NO_ERROR`], unread.
-pub static SIEVE: LazyLock<Sieve> = LazyLock::new(|| Sieve::new(selected_calls()));
+/// The prefilter that holds back what [`select`] would not select for [`NO_ERROR`], unread.
+pub static PREFILTER: LazyLock<Prefilter> = LazyLock::new(|| Prefilter::new(selected_calls()));
 
 /// Returns the calls that are looked at though they have no error, by their names. The filter pattern
 /// of a subscription has to let these through, and whatever has an error.

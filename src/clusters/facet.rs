@@ -10,7 +10,7 @@ use std::fmt;
 
 use json::Json;
 use records::denial::{Layer, Stance, is_action};
-use records::origin::{Agents, origin};
+use records::origin::origin;
 use records::principal::{self, network, principal};
 use records::redact::clean;
 use records::{Record, Text};
@@ -138,7 +138,7 @@ const TEXT_BYTES: usize = 320;
 
 impl Facets {
     /// Reads the facets of an understood record.
-    pub fn of(record: &Record<'_>, understanding: &Understanding<'_>, agents: &mut Agents) -> Self {
+    pub fn of(record: &Record<'_>, understanding: &Understanding<'_>) -> Self {
         let mut facets = Self::default();
         facets.text.reserve(TEXT_BYTES);
         // In the order of their kinds, so that each is written behind the others.
@@ -151,7 +151,7 @@ impl Facets {
             &[caller.account_id.unwrap_or_default()],
         );
         facets.set(Kind::Region, record.aws_region.as_deref());
-        facets.put(Kind::Origin, &[origin(record, agents).name()]);
+        facets.put(Kind::Origin, &[origin(record).name()]);
         facets.put_refusal(understanding);
         let network = address.map(network).unwrap_or_default();
         facets.put(Kind::Network, &[&network]);

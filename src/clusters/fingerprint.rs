@@ -19,7 +19,6 @@
 use std::fmt;
 
 use data_encoding::BASE32_NOPAD;
-use json::recent::Recent;
 use records::denial::{self, Denial, Form};
 use records::message;
 use records::principal;
@@ -299,32 +298,6 @@ fn account_id(record: &Record<'_>, wrapper: &Wrapper) -> String {
     .find(|account| is_digits(account, 12..=12))
     .unwrap_or("unknown")
     .to_owned()
-}
-
-/// The fingerprints of the last identities. None is remembered by default.
-#[derive(Debug, Default)]
-pub struct Ids {
-    recent: Recent<ClusterId>,
-    /// An encoded identity; here to be allocated once.
-    encoded: Vec<u8>,
-}
-
-impl Ids {
-    /// Returns what remembers at most so many fingerprints.
-    pub fn with_places(count: usize) -> Self {
-        Self {
-            recent: Recent::with_places(count),
-            encoded: Vec::new(),
-        }
-    }
-
-    /// Returns the fingerprint of an identity.
-    pub fn of(&mut self, identity: &Identity) -> ClusterId {
-        self.encoded.clear();
-        identity.encode(&mut self.encoded);
-        let encoded = &self.encoded;
-        self.recent.find(encoded, || ClusterId::hash(encoded))
-    }
 }
 
 impl Identity {

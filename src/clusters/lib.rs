@@ -12,7 +12,6 @@
 //!   accounts log.
 //! - `fingerprint` makes the identity of a cluster, with its version.
 //! - `facet` has what is kept under a cluster: caller, region, key, layer, resource and so on.
-//! - `memo` remembers what was worked out lately of parts of records.
 //! - `sample` chooses the few records that are kept as examples.
 //! - `report` has the books, in which each record has one outcome, and the lines of metrics.
 //!
@@ -58,7 +57,6 @@ pub mod keys;
 pub mod lifecycle;
 pub mod manifest;
 pub mod mark;
-pub mod memo;
 pub mod own;
 pub mod packed;
 pub mod ranking;
@@ -80,7 +78,6 @@ use std::sync::Arc;
 use data_encoding::HEXLOWER_PERMISSIVE;
 use foldhash::HashMap;
 use records::denial::Layer;
-use records::origin::Agents;
 use records::time::EventTime;
 use records::{Record, Wrapper};
 use sha2::{Digest, Sha256};
@@ -89,7 +86,7 @@ use crate::cases::{CaseRef, Cases};
 use crate::circumstance::shown_code;
 use crate::class::Class;
 use crate::facet::{Facets, Kind};
-use crate::fingerprint::{ClusterId, Identity, Ids, Understanding, understand};
+use crate::fingerprint::{ClusterId, Identity, Understanding, understand};
 use crate::sample::{Marks, Rank, Sample, Samples};
 
 /// The id of an event: CloudTrail's own UUID, or 128 bits of a hash where there is none.
@@ -170,14 +167,9 @@ pub struct Conclusion<'a> {
 const LOGGED_SECONDS_MAX: i64 = 15 * 86_400;
 
 /// Concludes what a selected record says.
-pub fn conclude<'a>(
-    record: &'a Record<'_>,
-    wrapper: &Wrapper,
-    class: Class,
-    agents: &mut Agents,
-) -> Conclusion<'a> {
+pub fn conclude<'a>(record: &'a Record<'_>, wrapper: &Wrapper, class: Class) -> Conclusion<'a> {
     let understanding = understand(record, wrapper, class);
-    let facets = Facets::of(record, &understanding, agents);
+    let facets = Facets::of(record, &understanding);
     Conclusion {
         id: EventId::of(record),
         at: event_time(record.event_time.as_deref(), wrapper),
@@ -200,14 +192,14 @@ pub fn event_time(told: Option<&str>, wrapper: &Wrapper) -> Option<EventTime> {
 
 impl Finding {
     /// Takes what a conclusion says of any event that shows the same.
-    pub fn of(conclusion: Conclusion<'_>, ids: &mut Ids) -> Self {
+    pub fn of(conclusion: Conclusion<'_>) -> Self {
         let Conclusion {
             understanding,
             facets,
             merged_into,
             ..
         } = conclusion;
-        let own = || ids.of(&understanding.identity);
+        let own = || understanding.identity.cluster_id();
         let case = Case {
             cluster: merged_into.unwrap_or_else(own),
             facets: facets.packed(),

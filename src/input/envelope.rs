@@ -25,10 +25,7 @@ use crate::unpack::{Faithful, GZIP_MAGIC, Unpacker, inflate};
 use crate::{CAPTURE_BYTES_MAX, Item, Limits, PACKED_BYTES_MAX, PayloadFault, ReadError};
 
 /// Reads the event that CloudWatch Logs sends to a function, which must be a payload.
-///
-/// # Errors
-/// [`ReadError`] when any of it is not what CloudWatch Logs sends; it may come after items.
-pub fn read<R: Read>(
+pub(crate) fn read<R: Read>(
     event: R,
     limits: &Limits,
     visit: &mut dyn FnMut(Item<'_>),

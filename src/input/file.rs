@@ -7,13 +7,13 @@
 //!
 //! A fault stays where it happened: a record that is too long, or a line that was not written to
 //! its end, is rejected alone. What makes the whole input doubtful, such as a checksum, is found
-//! at its end, so the visitor must not make anything final before [`read`] returns.
+//! at its end, so the visitor must not make anything final before the reading returns.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::Range;
 
 use json::Json;
-use json::sieve::Sieve;
+use json::prefilter::Prefilter;
 use json::split::{Cursor, Element, Member, Piece, Reach, SPACE};
 use records::Wrapper;
 
@@ -23,12 +23,12 @@ use crate::output::{Fast, Output, text};
 use crate::unpack::{Faithful, GZIP_MAGIC, PACKED_WHOLE_BYTES_MAX, Unpacker, inflate};
 use crate::{CAPTURE_BYTES_MAX, Item, Layout, Limits, ReadError};
 
-/// Reads an input and hands over all that it holds, in order, a byte after another in constant
-/// memory. A [`Reader`] comes to the same result in a fraction of the time.
+/// Reads an input and hands over all that it holds, in order and in constant memory: the reference
+/// for [`Reader`], which comes to the same result in a fraction of the time.
 ///
 /// # Errors
 /// [`ReadError`] when the input as a whole is not what it should be; it may come after items.
-pub fn read<R: Read>(
+pub fn read_reference<R: Read>(
     input: R,
     layout: Layout,
     limits: &Limits,
@@ -41,7 +41,7 @@ pub fn read<R: Read>(
     Reading::new(cursor, Output::new(limits, visit), layout).run()
 }
 
-/// Reads one input after another as fast as it can, without handing over what a sieve holds back.
+/// Reads one input after another as fast as it can, without handing over what a prefilter holds back.
 #[derive(Debug)]
 pub struct Reader {
     fast: Fast,
@@ -49,11 +49,11 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Returns a reader that hands over what the sieve lets through.
-    pub fn new(sieve: &'static Sieve) -> Self {
+    /// Returns a reader that hands over what the prefilter lets through.
+    pub fn new(prefilter: &'static Prefilter) -> Self {
         Self {
             fast: Fast {
-                sieve,
+                prefilter,
                 payload: Unpacker::default(),
                 record: Vec::new(),
             },
@@ -61,11 +61,11 @@ impl Reader {
         }
     }
 
-    /// Reads an input as [`read`] does, but for records that the sieve holds back: those are told
-    /// as [`Item::Quiet`].
+    /// Reads an input as [`read_reference`] does, but for records that the prefilter holds back: those are told
+    /// as [`Item::Skipped`].
     ///
     /// # Errors
-    /// As [`read`].
+    /// As [`read_reference`].
     pub fn read<R: Read>(
         &mut self,
         input: R,

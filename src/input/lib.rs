@@ -78,8 +78,8 @@ pub enum Item<'a> {
         /// What stands around it.
         wrapper: &'a Wrapper,
     },
-    /// Records in a row that the sieve of a [`file::Reader`] held back: calls that succeeded.
-    Quiet {
+    /// Records in a row that the prefilter of a [`file::Reader`] held back: calls that succeeded.
+    Skipped {
         /// How many.
         count: u64,
     },

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use json::sieve::Sieve;
+use json::prefilter::Prefilter;
 use json::split::{BYTE_ORDER_MARK, Piece};
 use json::structure::{self, Found};
 use records::{Rejection, Wrapper};
@@ -13,7 +13,7 @@ use crate::{Item, Limits};
 /// What makes reading fast, and room that is used again.
 #[derive(Debug)]
 pub(crate) struct Fast {
-    pub(crate) sieve: &'static Sieve,
+    pub(crate) prefilter: &'static Prefilter,
     /// The payload of a subscription on its way from base64 to records.
     pub(crate) payload: Unpacker,
     /// A record without the escapes of the string that it came in.
@@ -64,13 +64,13 @@ impl<'v> Output<'v> {
         // the processor's caches to themselves.
         let mut all = Vec::new();
         let max = limits.record_bytes_max;
-        let taken = structure::records(ahead, max, fast.sieve, &mut |found| all.push(found));
+        let taken = structure::records(ahead, max, fast.prefilter, &mut |found| all.push(found));
         let wrapper = Wrapper::default();
         for found in all {
             match found {
-                Found::Quiet(count) => {
+                Found::Skipped(count) => {
                     *number += count;
-                    visit(Item::Quiet { count });
+                    visit(Item::Skipped { count });
                 }
                 Found::Record(bytes) => {
                     *number += 1;

@@ -1,32 +1,57 @@
 //! Finds records and members in JSON text, where they stand and without copies.
 //!
-//! Fields are visited and values are kept as slices of their record. A subtree that nobody asks for is skipped without a
-//! copy, a tree or a recursion. Reading is lenient on purpose: a repeated key overwrites, a string with a lone surrogate
-//! gets a replacement character, and a value of another type than expected is no value.
+//! A text is read by the **fast path** or by the **reference reader**; there is no third way. The fast path works on masks of
+//! 64 bytes and may always decline. Then the reference reader decides: it finds borders one byte after another, and
+//! `serde_json` parses what is between them. Both skip what nobody asks for, and both are lenient on purpose: a repeated key
+//! overwrites, a string with a lone surrogate gets a replacement character, and a value of another type than expected is no
+//! value.
 //!
 //! The modules, in reading order:
 //!
-//! - `split` finds where values begin and end in a stream, without parsing them.
-//! - `structure` proves that a text is JSON, and takes it apart, 64 bytes at a time.
-//! - `sieve` says which records are surely successful calls, so that they need not be parsed.
-//! - `recent` remembers what was found in the last texts, since many come again.
+//! - `split` finds where values begin and end in a stream: the borders of the reference reader.
+//! - `reference` has `serde_json` find members, elements and strings: the rest of the reference reader.
+//! - `structure` proves that a text is JSON, finds records and members in it, and unescapes strings: the fast path.
+//! - `prefilter` says which records are surely successful calls, so that the fast path may skip them.
 //! - `bytes` has the tables that say of what kind a byte is.
-//! - `native` has all `unsafe` code: vector instructions behind a run-time test, and one call into C.
+//! - `native` has all `unsafe` code.
+//!
+//! # Why it exists
+//!
+//! @@WHY@@
+//!
+//! # What proves it right
+//!
+//! - Property tests here: `values_are_read_as_the_reference_reads_them` in this file; `what_is_proven_is_what_serde_json_reads`,
+//!   `records_are_cut_where_serde_json_cuts_them` and `strings_of_all_kinds_are_unescaped` in `structure`;
+//!   `borders_are_where_serde_json_finds_them` in `split`; `all_lanes_tell_the_same` in `native`.
+//! - `tests/it/reading.rs` reads and folds real, made-up and hostile inputs by both, with the same items and the same clusters.
+//! - The fuzz targets `reader`, `splitter` and `explain` compare both on anything. `make fuzz` runs them, and `cargo test` runs
+//!   their seeds.
+//!
+//! # What is unsafe
+//!
+//! `unsafe` is in `native` alone, and the workspace denies it elsewhere. There are two kinds: vector instructions of x86-64
+//! (AVX2 and AVX-512), which run only where the processor was found to have them, and calls into libdeflate, which unpacks
+//! gzip data. `Scalar` does the same as the vector instructions in safe Rust. It runs on all other processors, and the tests
+//! compare both.
+//!
+//! # What it does not do
+//!
+//! - It does not parse numbers, write JSON, or build values. Whoever wants that uses `serde_json`.
+//! - The fast path proves only compact JSON, as AWS writes it: no white space between tokens, at most 60 levels, and at most 40
+//!   members in an object whose members are wanted. All else goes to the reference reader.
+//! - Bytes of a skipped record are not checked to be UTF-8.
 
 pub mod bytes;
 pub mod native;
-pub mod recent;
-pub mod sieve;
+pub mod prefilter;
+pub mod reference;
 pub mod split;
 pub mod structure;
 
 use std::borrow::Cow;
-use std::fmt;
 
 use memchr::memchr2;
-use serde::Deserializer as _;
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 
 use crate::structure::{MEMBERS_MAX, Member};
 
@@ -34,10 +59,18 @@ use crate::structure::{MEMBERS_MAX, Member};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Json<'a> {
     text: &'a str,
-    /// Whether it was proven to be JSON, without white space around tokens, and has no escape: then
-    /// its parts can be told by their quotes and brackets.
-    is_plain: bool,
+    reader: Reader,
 }
+
+/// What reads the parts of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    Fast,
+    Reference,
+}
+
+/// How deep [`Json::strings`] looks.
+pub const STRINGS_DEPTH_MAX: usize = 16;
 
 /// Why a text has no fields.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,104 +92,26 @@ pub enum Error {
 /// [`Error::NotAnObject`] for other JSON, [`Error::NotJson`] for anything else.
 pub fn each_field<'a>(text: &'a str, mut visit: impl FnMut(&[u8], Json<'a>)) -> Result<(), Error> {
     let mut members = [Member::default(); MEMBERS_MAX];
-    let Some((count, is_plain)) = structure::members(text, &mut members) else {
-        return each_field_parsed(text, visit);
+    let Some(count) = structure::members(text, &mut members) else {
+        return reference::each_field(text, visit);
     };
     for member in &members[..count] {
-        let text_of_value = member.value(text);
-        visit(
-            member.key(text).as_bytes(),
-            Json {
-                text: text_of_value,
-                is_plain,
-            },
-        );
+        visit(member.key(text).as_bytes(), Json::new(member.value(text)));
     }
     Ok(())
-}
-
-/// Visits the fields of an object that is plain, see [`Json::is_plain`].
-fn each_field_plain<'a>(text: &'a str, mut visit: impl FnMut(&[u8], Json<'a>)) {
-    let bytes = text.as_bytes();
-    let mut at = 1;
-    while bytes.get(at) == Some(&b'"') {
-        let key_end = plain_end(bytes, at);
-        let end = plain_end(bytes, key_end + 1);
-        visit(
-            &bytes[at + 1..key_end - 1],
-            Json {
-                text: &text[key_end + 1..end],
-                is_plain: true,
-            },
-        );
-        at = end + 1;
-    }
-}
-
-/// Returns where the plain value ends that begins at `start`.
-fn plain_end(bytes: &[u8], start: usize) -> usize {
-    match bytes.get(start) {
-        Some(b'"') => string_end(bytes, start + 1),
-        Some(b'{' | b'[') => {
-            let (mut at, mut depth) = (start, 0_usize);
-            while let Some(byte) = bytes.get(at) {
-                at += 1;
-                match byte {
-                    b'"' => at = string_end(bytes, at),
-                    b'{' | b'[' => depth += 1,
-                    b'}' | b']' if depth == 1 => return at,
-                    b'}' | b']' => depth -= 1,
-                    _ => {}
-                }
-            }
-            at
-        }
-        _ => {
-            let rest = bytes.get(start..).unwrap_or_default();
-            let length = rest.iter().position(|byte| b",}]".contains(byte));
-            start + length.unwrap_or(rest.len())
-        }
-    }
-}
-
-/// Visits the fields of an object in whatever form it has: what [`each_field`] is measured by, and
-/// what it falls back to.
-///
-/// # Errors
-/// As [`each_field`].
-pub fn each_field_parsed<'a>(
-    text: &'a str,
-    visit: impl FnMut(&[u8], Json<'a>),
-) -> Result<(), Error> {
-    if matches!(text.trim_start().as_bytes().first(), Some(b) if b"[\"-0123456789tfn".contains(b))
-        && serde_json::from_str::<IgnoredAny>(text).is_ok()
-    {
-        return Err(Error::NotAnObject);
-    }
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    deserializer
-        .deserialize_map(Fields(visit))
-        .and_then(|()| deserializer.end())
-        .map_err(|error| Error::NotJson {
-            // Of another type it would repeat the value.
-            detail: match error.is_data() {
-                true => format!(
-                    "no object at line {} column {}",
-                    error.line(),
-                    error.column()
-                ),
-                false => error.to_string(),
-            },
-        })
 }
 
 impl<'a> Json<'a> {
     /// Takes JSON text as it is; text that is no JSON reads as absent everywhere.
     pub fn new(text: &'a str) -> Self {
-        Self {
-            text,
-            is_plain: false,
-        }
+        let reader = Reader::Fast;
+        Self { text, reader }
+    }
+
+    /// Takes JSON text for the reference reader alone.
+    pub(crate) fn by_reference(text: &'a str) -> Self {
+        let reader = Reader::Reference;
+        Self { text, reader }
     }
 
     /// Returns the JSON text.
@@ -173,14 +128,13 @@ impl<'a> Json<'a> {
     pub fn text(self) -> Option<Cow<'a, str>> {
         let content = self.text.strip_prefix('"')?;
         // Nearly no string holds an escape, and then it ends at the next quote.
-        if let Some(end) = memchr2(b'"', b'\\', content.as_bytes())
+        if self.reader == Reader::Fast
+            && let Some(end) = memchr2(b'"', b'\\', content.as_bytes())
             && content.as_bytes()[end] == b'"'
         {
             return (end > 0).then(|| Cow::Borrowed(&content[..end]));
         }
-        let mut deserializer = serde_json::Deserializer::from_str(self.text);
-        let text = deserializer.deserialize_bytes(LossyText).ok()?;
-        (!text.is_empty()).then_some(text)
+        reference::string(self.text).filter(|text| !text.is_empty())
     }
 
     /// Returns a boolean, also one that is spelled as a string, which CloudTrail does.
@@ -201,11 +155,10 @@ impl<'a> Json<'a> {
     /// # Errors
     /// As [`each_field`].
     pub fn each_field(self, visit: impl FnMut(&[u8], Json<'a>)) -> Result<(), Error> {
-        if self.is_plain && self.text.starts_with('{') {
-            each_field_plain(self.text, visit);
-            return Ok(());
+        match self.reader {
+            Reader::Fast => each_field(self.text, visit),
+            Reader::Reference => reference::each_field(self.text, visit),
         }
-        each_field(self.text, visit)
     }
 
     /// Returns the value under a path of keys.
@@ -232,34 +185,19 @@ impl<'a> Json<'a> {
 
     /// Returns the elements of an array, empty for other types.
     pub fn elements(self) -> Vec<Json<'a>> {
-        if self.is_plain {
-            return self.plain_elements();
-        }
-        let mut deserializer = serde_json::Deserializer::from_str(self.text);
-        deserializer.deserialize_seq(Elements).unwrap_or_default()
+        reference::elements(self.text)
     }
 
-    fn plain_elements(self) -> Vec<Json<'a>> {
-        let bytes = self.text.as_bytes();
-        let mut elements = Vec::new();
-        let mut at = 1;
-        if bytes.first() == Some(&b'[') {
-            while at + 1 < bytes.len() {
-                let end = plain_end(bytes, at);
-                elements.push(Json {
-                    text: &self.text[at..end],
-                    is_plain: true,
-                });
-                at = end + 1;
-            }
-        }
-        elements
-    }
-
-    /// Collects the strings of a value at any depth of up to 16, at most `max` of them.
+    /// Collects the strings of a value that are no keys and not empty, at less than [`STRINGS_DEPTH_MAX`] levels and at most
+    /// `max` of them.
     pub fn strings(self, max: usize) -> Vec<Cow<'a, str>> {
-        let bytes = self.text.as_bytes();
         let mut strings = Vec::new();
+        if self.reader == Reader::Reference {
+            reference::strings(self, 0, &mut strings);
+            strings.truncate(max);
+            return strings;
+        }
+        let bytes = self.text.as_bytes();
         let (mut at, mut depth) = (0, 0_usize);
         while let Some(&byte) = bytes.get(at)
             && strings.len() < max
@@ -272,7 +210,7 @@ impl<'a> Json<'a> {
                 b'"' => {
                     at = string_end(bytes, at);
                     let is_key = bytes[at..].trim_ascii_start().starts_with(b":");
-                    if !is_key && depth < 16 {
+                    if !is_key && depth < STRINGS_DEPTH_MAX {
                         strings.extend(Json::new(&self.text[start..at]).text());
                     }
                 }
@@ -294,88 +232,6 @@ fn string_end(bytes: &[u8], start: usize) -> usize {
         at += 2;
     }
     bytes.len()
-}
-
-/// Visits an object's fields, keys as bytes because a key may hold a lone surrogate.
-struct Fields<F>(F);
-
-impl<'de, F: FnMut(&[u8], Json<'de>)> Visitor<'de> for Fields<F> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key_seed(Key)? {
-            let value: &RawValue = map.next_value()?;
-            (self.0)(&key, Json::new(value.get()));
-        }
-        Ok(())
-    }
-}
-
-struct Key;
-
-impl<'de> DeserializeSeed<'de> for Key {
-    type Value = Cow<'de, [u8]>;
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, key: D) -> Result<Self::Value, D::Error> {
-        key.deserialize_bytes(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Key {
-    type Value = Cow<'de, [u8]>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a key")
-    }
-
-    fn visit_borrowed_bytes<E>(self, key: &'de [u8]) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(key))
-    }
-
-    fn visit_bytes<E>(self, key: &[u8]) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(key.to_vec()))
-    }
-}
-
-/// A string whose escapes may name lone surrogates: those become U+FFFD.
-struct LossyText;
-
-impl<'de> Visitor<'de> for LossyText {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a string")
-    }
-
-    fn visit_borrowed_bytes<E>(self, text: &'de [u8]) -> Result<Self::Value, E> {
-        Ok(String::from_utf8_lossy(text))
-    }
-
-    fn visit_bytes<E>(self, text: &[u8]) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(String::from_utf8_lossy(text).into_owned()))
-    }
-}
-
-struct Elements;
-
-impl<'de> Visitor<'de> for Elements {
-    type Value = Vec<Json<'de>>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an array")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
-        let mut values = Vec::new();
-        while let Some(value) = elements.next_element::<&RawValue>()? {
-            values.push(Json::new(value.get()));
-        }
-        Ok(values)
-    }
 }
 
 #[cfg(test)]
@@ -414,26 +270,33 @@ mod tests {
         assert_eq!(b.as_deref(), Some("x"));
     }
 
+    /// Returns the texts of all parts of a value, at any depth, with what they read as.
+    fn parts(value: Json<'_>) -> Vec<(Vec<u8>, String, Option<String>)> {
+        let mut parts = Vec::new();
+        let _ = value.each_field(|key, value| {
+            let text = value.text().map(Cow::into_owned);
+            parts.push((key.to_vec(), value.as_str().to_owned(), text));
+            parts.extend(self::parts(value));
+        });
+        for element in value.elements() {
+            parts.extend(self::parts(element));
+        }
+        parts
+    }
+
     proptest! {
         #[test]
-        fn plain_values_are_taken_apart_as_parsed_ones(value in any_json()) {
-            let text = serde_json::json!({"a": value}).to_string();
-            each_field(&text, |_, value| {
-                let parsed = Json::new(value.as_str());
-                let texts = |elements: Vec<Json<'_>>| -> Vec<String> {
-                    elements.iter().map(|element| element.as_str().to_owned()).collect()
-                };
-                assert_eq!(texts(value.elements()), texts(parsed.elements()));
-                let (mut fields, mut parsed_fields) = (Vec::new(), Vec::new());
-                let _ = value.each_field(|key, value| {
-                    fields.push((key.to_vec(), value.as_str().to_owned()));
-                });
-                let _ = each_field_parsed(value.as_str(), |key, value| {
-                    parsed_fields.push((key.to_vec(), value.as_str().to_owned()));
-                });
-                assert_eq!(fields, parsed_fields);
-            })
-            .unwrap();
+        fn values_are_read_as_the_reference_reads_them(value in any_json(), is_printed in any::<bool>()) {
+            let value = serde_json::json!({"a": value});
+            let text = if is_printed {
+                serde_json::to_string_pretty(&value).unwrap()
+            } else {
+                value.to_string()
+            };
+            let read = Json::new(&text);
+            let expected = Json::by_reference(&text);
+            prop_assert_eq!(parts(read), parts(expected));
+            prop_assert_eq!(read.strings(usize::MAX), expected.strings(usize::MAX));
         }
     }
 
@@ -456,11 +319,14 @@ mod tests {
 
     #[test]
     fn strings_are_found_at_any_depth_and_keys_are_not_values() {
-        let value = Json::new(r#"{"a":"x","b":[{"c" :"y\":\u0021"},1,null,["z",""]]}"#);
-        assert_eq!(value.strings(64), ["x", "y\":!", "z"]);
-        assert_eq!(value.strings(2).len(), 2);
         let nested = |depth| format!("{}\"x\"{}", "[".repeat(depth), "]".repeat(depth));
-        assert_eq!(Json::new(&nested(15)).strings(64), ["x"]);
-        assert_eq!(Json::new(&nested(16)).strings(64), [""; 0]);
+        let (seen, too_deep) = (nested(15), nested(16));
+        for read in [Json::new, Json::by_reference] {
+            let value = read(r#"{"a":"x","b":[{"c" :"y\":\u0021"},1,null,["z",""]]}"#);
+            assert_eq!(value.strings(64), ["x", "y\":!", "z"]);
+            assert_eq!(value.strings(2).len(), 2);
+            assert_eq!(read(&seen).strings(64), ["x"]);
+            assert_eq!(read(&too_deep).strings(64), [""; 0]);
+        }
     }
 }

@@ -10,10 +10,13 @@
 //! What is not proven here may be JSON all the same, or nearly; the reader that looks at one byte
 //! after another decides then. Nothing is ever taken for JSON that is none.
 
+use std::hash::BuildHasher as _;
+
+use foldhash::fast::FixedState;
 use memchr::memmem::Finder;
 
 use crate::native::{BLOCK, GROUP, Job, Lanes, Masks, Row, dispatch};
-use crate::sieve::{Sieve, Suspicion};
+use crate::prefilter::{KeysSeen, Prefilter};
 
 /// How deep a text may nest: one bit of a mask a level, and some to spare.
 const DEPTH_MAX: usize = 60;
@@ -46,14 +49,13 @@ pub const MEMBERS_MAX: usize = 40;
 
 /// Finds the members of an object whose text is compact JSON, and writes them to the start of `members`.
 ///
-/// Returns how many there are, and whether the whole text is free of escapes. `None`: the text is not proven
-/// to be JSON, or a key is spelled with an escape.
-pub fn members(text: &str, members: &mut [Member; MEMBERS_MAX]) -> Option<(usize, bool)> {
+/// Returns how many there are. `None`: the text is not proven to be JSON, or a key is spelled with an escape.
+pub fn members(text: &str, members: &mut [Member; MEMBERS_MAX]) -> Option<usize> {
     // Offsets are kept in half a word; no record is a thousandth as long.
     if !text.starts_with('{') || u32::try_from(text.len()).is_err() {
         return None;
     }
-    dispatch(TakeApart {
+    dispatch(FindMembers {
         text: text.as_bytes(),
         members,
     })
@@ -62,8 +64,8 @@ pub fn members(text: &str, members: &mut [Member; MEMBERS_MAX]) -> Option<(usize
 /// What was found in a list of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found<'a> {
-    /// So many records in a row that the sieve holds back.
-    Quiet(u64),
+    /// So many records in a row that the prefilter holds back.
+    Skipped(u64),
     /// The JSON of a record that is worth reading.
     Record(&'a [u8]),
 }
@@ -75,16 +77,16 @@ pub enum Found<'a> {
 pub fn records<'a>(
     text: &'a [u8],
     max: usize,
-    sieve: &Sieve,
+    prefilter: &Prefilter,
     found: &mut dyn FnMut(Found<'a>),
 ) -> usize {
     if text.first() != Some(&b'{') {
         return 0;
     }
-    dispatch(GoOver {
+    dispatch(FindRecords {
         text,
         max,
-        sieve,
+        prefilter,
         found,
     })
 }
@@ -523,16 +525,16 @@ impl Escape {
 }
 
 /// See [`members`].
-struct TakeApart<'a> {
+struct FindMembers<'a> {
     text: &'a [u8],
     members: &'a mut [Member; MEMBERS_MAX],
 }
 
-impl Job for TakeApart<'_> {
-    type Output = Option<(usize, bool)>;
+impl Job for FindMembers<'_> {
+    type Output = Option<usize>;
 
     #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) -> Option<(usize, bool)> {
+    fn run<L: Lanes>(self, lanes: L) -> Option<usize> {
         let Self { text, members } = self;
         let mut scanner = Scanner::in_list();
         let mut places = Places::none();
@@ -571,10 +573,9 @@ impl Job for TakeApart<'_> {
                         if depth == 0 {
                             parts.end(at, members)?;
                             let members = &members[..parts.count];
-                            let is_plain = |member: &Member| !member.is_key_escaped(text);
-                            return (rest.len() == 1
-                                && (!has_escapes || members.iter().all(is_plain)))
-                            .then_some((parts.count, !has_escapes));
+                            let is_escaped = |member: &Member| member.is_key_escaped(text);
+                            let is_key_escaped = has_escapes && members.iter().any(is_escaped);
+                            return (rest.len() == 1 && !is_key_escaped).then_some(parts.count);
                         }
                     }
                     _ if is_scalar(rest) => {}
@@ -617,14 +618,14 @@ impl Parts {
 }
 
 /// See [`records`].
-struct GoOver<'a, 'f> {
+struct FindRecords<'a, 'f> {
     text: &'a [u8],
     max: usize,
-    sieve: &'f Sieve,
+    prefilter: &'f Prefilter,
     found: &'f mut dyn FnMut(Found<'a>),
 }
 
-impl Job for GoOver<'_, '_> {
+impl Job for FindRecords<'_, '_> {
     type Output = usize;
 
     #[inline(always)]
@@ -634,13 +635,13 @@ impl Job for GoOver<'_, '_> {
         let mut run = Run {
             text: self.text,
             max: self.max,
-            sieve: self.sieve,
+            prefilter: self.prefilter,
             found: self.found,
             start: 0,
-            quiet: 0,
-            suspicion: Suspicion::default(),
+            skipped: 0,
+            keys: KeysSeen::default(),
             has_escapes: false,
-            models: Models::none(),
+            templates: Templates::none(),
         };
         let mut base = 0;
         'groups: while base < self.text.len() {
@@ -657,7 +658,7 @@ impl Job for GoOver<'_, '_> {
                 match run.place(&mut scanner.nesting, &rows, base, place) {
                     Some(Place::Inside) => {}
                     Some(Place::Border) => {
-                        if run.skip_alike(lanes) {
+                        if run.skip_similar(lanes) {
                             scanner = Scanner::in_list();
                             base = run.start;
                             continue 'groups;
@@ -679,16 +680,16 @@ impl Job for GoOver<'_, '_> {
 struct Run<'a, 'f> {
     text: &'a [u8],
     max: usize,
-    sieve: &'f Sieve,
+    prefilter: &'f Prefilter,
     found: &'f mut dyn FnMut(Found<'a>),
     /// Where the record begins.
     start: usize,
     /// How many records before it nobody needs to read.
-    quiet: u64,
-    suspicion: Suspicion,
+    skipped: u64,
+    keys: KeysSeen,
     /// Whether there may be a backslash in the record.
     has_escapes: bool,
-    models: Models,
+    templates: Templates,
 }
 
 /// Where a place of a list is.
@@ -715,7 +716,7 @@ impl Run<'_, '_> {
         if rows.is_odd(place) {
             match Escape::at(rest) {
                 Escape::Plain => {}
-                Escape::Letter => self.suspicion.any(),
+                Escape::Letter => self.keys.doubt(),
                 Escape::Invalid => return None,
             }
             return Some(Place::Inside);
@@ -723,7 +724,7 @@ impl Run<'_, '_> {
         match rest[0] {
             b'"' => {
                 if nesting.depth == 1 {
-                    self.suspicion.key(self.sieve, self.text, at + 1);
+                    self.keys.key(self.prefilter, self.text, at + 1);
                 }
                 Some(Place::Inside)
             }
@@ -745,14 +746,14 @@ impl Run<'_, '_> {
         if record.len() > self.max {
             return None;
         }
-        let shown = std::mem::take(&mut self.suspicion);
-        if shown.is_cleared() {
-            self.quiet += 1;
+        let keys = std::mem::take(&mut self.keys);
+        if keys.is_success() {
+            self.skipped += 1;
             if !self.has_escapes {
-                self.models.keep(self.text, Model { span, shown });
+                self.templates.keep(self.text, Template { span, keys });
             }
         } else {
-            self.tell_quiet();
+            self.hand_over_skipped();
             (self.found)(Found::Record(record));
         }
         // Those of the group may be the next record's.
@@ -771,47 +772,47 @@ impl Run<'_, '_> {
 
     /// Goes over the records that are like an earlier one; returns whether there were any.
     #[inline(always)]
-    fn skip_alike<L: Lanes>(&mut self, lanes: L) -> bool {
+    fn skip_similar<L: Lanes>(&mut self, lanes: L) -> bool {
         let mut is_any = false;
-        while let Some(model) = self.models.of(self.text, self.start)
-            && let Some(end) = model.repeated_at(lanes, self.text, self.start, self.sieve)
+        while let Some(template) = self.templates.of(self.text, self.start)
+            && let Some(end) = template.end_if_similar(lanes, self.text, self.start, self.prefilter)
             && end - self.start <= self.max
             && self.text[end..].starts_with(b",{")
         {
             is_any = true;
-            self.quiet += 1;
+            self.skipped += 1;
             self.start = end + 1;
         }
         is_any
     }
 
-    fn tell_quiet(&mut self) {
-        match std::mem::take(&mut self.quiet) {
+    fn hand_over_skipped(&mut self) {
+        match std::mem::take(&mut self.skipped) {
             0 => {}
-            count => (self.found)(Found::Quiet(count)),
+            count => (self.found)(Found::Skipped(count)),
         }
     }
 
     /// Ends the run and returns how far it came.
     fn end(mut self) -> usize {
-        self.tell_quiet();
+        self.hand_over_skipped();
         self.start
     }
 }
 
 /// Earlier records to compare with, by what is called and by whom.
-struct Models {
-    slots: Vec<Option<Model>>,
+struct Templates {
+    slots: Vec<Option<Template>>,
     name: Finder<'static>,
 }
 
 /// How many records are compared with; few APIs make most of a trail.
-const MODELS: usize = 256;
+const TEMPLATES: usize = 256;
 
 /// How far into a record the name of its event is looked for.
 const NAME_WITHIN: usize = 2048;
 
-impl Models {
+impl Templates {
     fn none() -> Self {
         Self {
             slots: Vec::new(),
@@ -830,25 +831,23 @@ impl Models {
         let caller = u64::from_le_bytes(ahead.get(CALLER)?.try_into().ok()?);
         let head = u64::from_le_bytes(*name.first_chunk()?);
         let next = u64::from_le_bytes(*name.get(8..)?.first_chunk()?);
-        let mixed = (head ^ next.rotate_left(23) ^ caller.rotate_left(41))
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        Some((mixed >> (64 - MODELS.trailing_zeros())) as usize)
+        Some(FixedState::default().hash_one((head, next, caller)) as usize % TEMPLATES)
     }
 
     #[inline(always)]
-    fn of(&self, text: &[u8], start: usize) -> Option<&Model> {
+    fn of(&self, text: &[u8], start: usize) -> Option<&Template> {
         if self.slots.is_empty() {
             return None;
         }
         self.slots[self.slot(text, start)?].as_ref()
     }
 
-    fn keep(&mut self, text: &[u8], model: Model) {
+    fn keep(&mut self, text: &[u8], template: Template) {
         if self.slots.is_empty() {
-            self.slots.resize_with(MODELS, || None);
+            self.slots.resize_with(TEMPLATES, || None);
         }
-        if let Some(slot) = self.slot(text, model.span.start) {
-            self.slots[slot] = Some(model);
+        if let Some(slot) = self.slot(text, template.span.start) {
+            self.slots[slot] = Some(template);
         }
     }
 }
@@ -858,20 +857,20 @@ impl Models {
 /// Most records are like an earlier one in all but a few values. One that differs from a proven
 /// record only inside of strings which are no keys, by bytes that mean nothing in a string, is
 /// proven with it, and compared in a fraction of the time.
-struct Model {
+struct Template {
     span: std::ops::Range<usize>,
-    shown: Suspicion,
+    keys: KeysSeen,
 }
 
-impl Model {
+impl Template {
     /// Returns the end of the record at `start` if it is like this one and cleared like it.
     #[inline(always)]
-    fn repeated_at<L: Lanes>(
+    fn end_if_similar<L: Lanes>(
         &self,
         lanes: L,
         text: &[u8],
         start: usize,
-        sieve: &Sieve,
+        prefilter: &Prefilter,
     ) -> Option<usize> {
         let (mut mine, mut other) = (self.span.start, start);
         let mut is_in_string = false;
@@ -898,8 +897,8 @@ impl Model {
             is_in_string ^= (quotes & (bit - 1)).count_ones() & 1 == 1;
             if !is_in_string
                 || !self
-                    .shown
-                    .clears_other(sieve, text, mine + same, other + same)
+                    .keys
+                    .is_success_too(prefilter, text, mine + same, other + same)
             {
                 return None;
             }
@@ -1086,20 +1085,28 @@ mod tests {
     use serde_json::value::RawValue;
 
     use super::*;
-    use crate::each_field_parsed;
+    use crate::native::Scalar;
+    use crate::reference;
     use crate::split::tests::any_json;
 
     /// Takes an object apart both ways, which must come to the same where anything is proven.
     fn parts(text: &str) -> Option<Vec<(String, String)>> {
         let mut found = [Member::default(); MEMBERS_MAX];
-        let (count, is_plain) = members(text, &mut found)?;
-        assert_eq!(is_plain, !text.contains('\\'), "{text}");
+        let mut portable = found;
+        let job = FindMembers {
+            text: text.as_bytes(),
+            members: &mut portable,
+        };
+        let by_scalar = text.starts_with('{').then(|| job.run(Scalar)).flatten();
+        let count = members(text, &mut found);
+        assert_eq!((count, found), (by_scalar, portable), "{text}");
+        let count = count?;
         let found = found[..count].iter();
         let found: Vec<_> = found
             .map(|member| (member.key(text).to_owned(), member.value(text).to_owned()))
             .collect();
         let mut parsed = Vec::new();
-        each_field_parsed(text, |key, value| {
+        reference::each_field(text, |key, value| {
             let key = String::from_utf8_lossy(key).into_owned();
             parsed.push((key, value.as_str().to_owned()));
         })
@@ -1182,23 +1189,28 @@ mod tests {
         }
     }
 
-    static SIEVE: LazyLock<Sieve> =
-        LazyLock::new(|| Sieve::new(["ConsoleLogin", "CreateUser", "RunTask"]));
+    static PREFILTER: LazyLock<Prefilter> =
+        LazyLock::new(|| Prefilter::new(["ConsoleLogin", "CreateUser", "RunTask"]));
 
     /// Returns what [`records`] finds in a list, and how far it comes.
     fn run(text: &str) -> (Vec<String>, u64, usize) {
-        let (mut texts, mut quiet) = (Vec::new(), 0);
-        let taken = records(text.as_bytes(), 1 << 20, &SIEVE, &mut |found| match found {
-            Found::Quiet(count) => quiet += count,
-            Found::Record(bytes) => texts.push(String::from_utf8(bytes.to_vec()).unwrap()),
-        });
-        (texts, quiet, taken)
+        let (mut texts, mut skipped) = (Vec::new(), 0);
+        let taken = records(
+            text.as_bytes(),
+            1 << 20,
+            &PREFILTER,
+            &mut |found| match found {
+                Found::Skipped(count) => skipped += count,
+                Found::Record(bytes) => texts.push(String::from_utf8(bytes.to_vec()).unwrap()),
+            },
+        );
+        (texts, skipped, taken)
     }
 
     const QUIET: &str = r#"{"eventVersion":"1.08","eventSource":"s3.amazonaws.com","eventName":"GetObject","eventID":"1","readOnly":true}"#;
 
     #[test]
-    fn the_sieve_holds_back_calls_that_succeeded_and_nothing_else() {
+    fn the_prefilter_holds_back_calls_that_succeeded_and_nothing_else() {
         let odd = |from: &str, to: &str| QUIET.replacen(from, to, 1);
         for text in [
             odd("}", r#","errorCode":null}"#),
@@ -1221,9 +1233,9 @@ mod tests {
                 format!("{QUIET},{text}]"),
                 format!("{QUIET},{QUIET},{text},{QUIET}]"),
             ] {
-                let (texts, quiet, taken) = run(&list);
+                let (texts, skipped, taken) = run(&list);
                 assert_eq!(texts, [text.as_str()], "{list}");
-                assert_eq!(quiet as usize, list.matches("\"eventID\"").count() - 1);
+                assert_eq!(skipped as usize, list.matches("\"eventID\"").count() - 1);
                 assert_eq!(taken, list.len() - 1);
             }
         }
@@ -1246,9 +1258,9 @@ mod tests {
             r#"{"a":"x\q"}"#,
         ] {
             let list = format!("{QUIET},{QUIET},{broken},{QUIET}]");
-            let (texts, quiet, taken) = run(&list);
+            let (texts, skipped, taken) = run(&list);
             let proven = QUIET.len() * 2 + 1;
-            assert_eq!((texts.len(), quiet), (0, 2), "{broken}");
+            assert_eq!((texts.len(), skipped), (0, 2), "{broken}");
             assert!(taken == proven || taken == proven + 1, "{broken}");
         }
     }

@@ -216,14 +216,13 @@ impl<'a> Record<'a> {
         Ok(record)
     }
 
-    /// Reads one record as [`Self::parse`] does, but its text with a parser: what the other is
-    /// measured by.
+    /// Reads one record as [`Self::parse`] does, with the reference reader of JSON.
     ///
     /// # Errors
     /// As [`Self::parse`].
-    pub fn parse_slowly(text: &'a str) -> Result<Self, Rejection> {
+    pub fn parse_reference(text: &'a str) -> Result<Self, Rejection> {
         let mut record = Record::default();
-        json::each_field_parsed(text, |key, value| record.set(key, value))?;
+        json::reference::each_field(text, |key, value| record.set(key, value))?;
         record.check_version()?;
         Ok(record)
     }

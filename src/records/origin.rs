@@ -8,8 +8,6 @@
 //! `sessionCredentialFromConsole`); `GuardDuty` User Guide, finding types `PenTest:IAMUser/*`; the
 //! user agents are those that the named tools send.
 
-use json::recent::Recent;
-
 use crate::Record;
 use crate::key_id::KeyKind;
 use crate::principal::{self, AWS_INTERNAL, is_service_linked, service_name};
@@ -172,21 +170,6 @@ const SDK: Found = 32;
 /// No list's: the text is what the console calls itself, or a browser.
 const CONSOLE: Found = 64;
 
-/// What the last user agents claim: there are few of them. None is remembered by default.
-#[derive(Debug, Default)]
-pub struct Agents(Recent<Found>);
-
-impl Agents {
-    /// Returns what remembers at most so many user agents.
-    pub fn with_places(count: usize) -> Self {
-        Self(Recent::with_places(count))
-    }
-
-    fn claims(&mut self, agent: &str) -> Found {
-        self.0.find(agent.as_bytes(), || claims(agent))
-    }
-}
-
 /// Finds what a user agent claims.
 fn claims(agent: &str) -> Found {
     let console = if is_console_agent(agent) { CONSOLE } else { 0 };
@@ -199,8 +182,8 @@ fn claims(agent: &str) -> Found {
 /// only to their own harm. Then what AWS itself writes, which nobody can forge. Then from the
 /// special to the general: scanners and builders are programs on top of an SDK, and the console's
 /// back end is one too, while a command line in the console's shell is somebody typing.
-pub fn origin(record: &Record<'_>, agents: &mut Agents) -> Origin {
-    let claimed = agents.claims(record.user_agent.as_deref().unwrap_or_default());
+pub fn origin(record: &Record<'_>) -> Origin {
+    let claimed = claims(record.user_agent.as_deref().unwrap_or_default());
     // A role or a session is named after a tool; after an SDK or a command line anything may be.
     let named = names(record) & (ATTACK_TOOL | SCANNER);
     let found = claimed | named;
@@ -361,7 +344,7 @@ static WORDS: Words = {
 /// Returns the bucket of three letters, the same in upper and lower case.
 const fn bucket(letters: &[u8]) -> usize {
     let letters = u32::from_be_bytes([0, letters[0], letters[1], letters[2]]) & 0x1f_1f1f;
-    // A multiplication by the golden ratio spreads them.
+    // A multiplication by the golden ratio spreads them; `foldhash` cannot run when it is compiled.
     (letters.wrapping_mul(0x9e37_79b1) >> 22) as usize
 }
 
@@ -414,11 +397,11 @@ mod tests {
             user_agent,
             ..Record::default()
         };
-        origin(&record, &mut Agents::default())
+        origin(&record)
     }
 
     fn of(text: &str) -> Origin {
-        origin(&Record::parse(text).unwrap(), &mut Agents::default())
+        origin(&Record::parse(text).unwrap())
     }
 
     #[test]

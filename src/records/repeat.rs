@@ -11,7 +11,7 @@ use crate::{Record, Text};
 
 /// A record that was read, for others to be compared with.
 #[derive(Debug, Default)]
-pub struct Model {
+pub struct Template {
     text: String,
     /// The content of the strings that may differ, in their order.
     free: Vec<(Part, Range<usize>)>,
@@ -24,7 +24,7 @@ enum Part {
     Request,
 }
 
-/// What sets a record apart from its model.
+/// What sets a record apart from its template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Repeat<'a> {
     /// The event's id.
@@ -33,8 +33,8 @@ pub struct Repeat<'a> {
     pub event_time: &'a str,
 }
 
-impl Model {
-    /// Takes a record and the text that it was read from, in the room of an earlier model; returns
+impl Template {
+    /// Takes a record and the text that it was read from, in the room of an earlier template; returns
     /// whether anything can be told to repeat it: it must have an id and a time, spelled plainly,
     /// and correct no other record, whose id would stand for its own.
     pub fn take(&mut self, record: &Record<'_>, text: &str) -> bool {
@@ -98,15 +98,15 @@ mod tests {
 
     const TEXT: &str = r#"{"eventTime":"2026-11-21T08:00:00Z","errorCode":"X\n","requestID":"r1","eventID":"e1", "a":{"eventID":"n"}}"#;
 
-    fn model(text: &str) -> Option<Model> {
-        let mut model = Model::default();
+    fn template(text: &str) -> Option<Template> {
+        let mut template = Template::default();
         let record = Record::parse(text).unwrap();
-        model.take(&record, text).then_some(model)
+        template.take(&record, text).then_some(template)
     }
 
     #[test]
     fn a_repeat_differs_in_id_time_and_request_alone() {
-        let model = model(TEXT).unwrap();
+        let template = template(TEXT).unwrap();
         let change = |from: &str, to: &str| TEXT.replacen(from, to, 1);
         for (text, id, time) in [
             (TEXT.to_owned(), "e1", "2026-11-21T08:00:00Z"),
@@ -114,7 +114,7 @@ mod tests {
             (change("08:00:00", "09:10:11"), "e1", "2026-11-21T09:10:11Z"),
             (change("r1", ""), "e1", "2026-11-21T08:00:00Z"),
         ] {
-            let repeat = model.repeated_by(&text).unwrap();
+            let repeat = template.repeated_by(&text).unwrap();
             assert_eq!((repeat.event_id, repeat.event_time), (id, time));
             let record = Record::parse(&text).unwrap();
             assert_eq!(record.event_id.as_deref(), Some(id));
@@ -132,7 +132,7 @@ mod tests {
             change("}}", "}"),
             String::new(),
         ] {
-            assert_eq!(model.repeated_by(&text), None, "{text}");
+            assert_eq!(template.repeated_by(&text), None, "{text}");
         }
     }
 
@@ -144,8 +144,8 @@ mod tests {
             ("\"eventTime\"", "\"b\""),
             ("\"a\"", "\"addendum\""),
         ] {
-            assert!(model(&TEXT.replacen(from, to, 1)).is_none(), "{to}");
+            assert!(template(&TEXT.replacen(from, to, 1)).is_none(), "{to}");
         }
-        assert!(Model::default().repeated_by("").is_none());
+        assert!(Template::default().repeated_by("").is_none());
     }
 }

@@ -17,7 +17,6 @@ use clusters::fingerprint::ClusterId;
 use clusters::{Conclusion, conclude, event_time};
 use json::Json;
 use quamina::Quamina;
-use records::origin::Agents;
 use records::time::EventTime;
 use records::{Record, Wrapper};
 use serde::Deserialize;
@@ -177,20 +176,18 @@ impl Rules {
             Fate::NotSelected(reason) => Fate::NotSelected(reason),
             Fate::Ignored(class, reason) => Fate::Ignored(class, reason),
             Fate::Clustered(class) => {
-                let mut agents = Agents::default();
-                Fate::Clustered(self.conclude(record, text, wrapper, class, verdict, &mut agents))
+                let mut conclusion = conclude(record, wrapper, class);
+                if let Some(place) = verdict.applies {
+                    self.rules[place].amend(text, &mut conclusion);
+                }
+                Fate::Clustered(conclusion)
             }
         };
         (fate, verdict)
     }
 
     /// Judges what becomes of a record, and in which class, before anything is concluded of it.
-    pub fn judge(
-        &self,
-        record: &Record<'_>,
-        text: &str,
-        wrapper: &Wrapper,
-    ) -> (Fate<Class>, Verdict) {
+    fn judge(&self, record: &Record<'_>, text: &str, wrapper: &Wrapper) -> (Fate<Class>, Verdict) {
         let class = match select(record) {
             Selection::NotSelected(reason) => {
                 return (Fate::NotSelected(reason), Verdict::default());
@@ -213,23 +210,6 @@ impl Rules {
         }
         let class = rule.and_then(|rule| rule.action.class).unwrap_or(class);
         (Fate::Clustered(class), verdict)
-    }
-
-    /// Concludes what a record says, once it is judged.
-    pub fn conclude<'a>(
-        &self,
-        record: &'a Record<'_>,
-        text: &str,
-        wrapper: &Wrapper,
-        class: Class,
-        verdict: Verdict,
-        agents: &mut Agents,
-    ) -> Conclusion<'a> {
-        let mut conclusion = conclude(record, wrapper, class, agents);
-        if let Some(place) = verdict.applies {
-            self.rules[place].amend(text, &mut conclusion);
-        }
-        conclusion
     }
 
     /// Tries the rules on a record's JSON, of an event at a moment.

@@ -77,7 +77,7 @@ fn files() -> Vec<Vec<String>> {
             }
         };
         let content = std::fs::File::open(path).unwrap();
-        file::read(content, Layout::Lines, &Limits::default(), &mut visit).unwrap();
+        file::read_reference(content, Layout::Lines, &Limits::default(), &mut visit).unwrap();
         records
     };
     paths.into_iter().map(records).collect()

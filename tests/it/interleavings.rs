@@ -95,7 +95,7 @@ fn ingest_with(table: &MemoryTable, settings: Settings, input: String) -> Task {
     Box::pin(async move {
         // There are thousands of orders, and a reader that is fast begins with large buffers.
         let (limits, rules) = (Limits::default(), Rules::default());
-        let mut folding = Folding::new(limits, &rules).plodding();
+        let mut folding = Folding::new(limits, &rules).reference();
         let folded = folding.fold(input.as_bytes(), Layout::Lines, None);
         commit(&mut store, "test", folded.unwrap()).await.unwrap();
     })

@@ -5,13 +5,11 @@ use alerts::{hint, severity};
 use clusters::cases::CaseRef;
 use clusters::class::{Selection, select};
 use clusters::fingerprint::ClusterId;
-use clusters::memo::Memo;
 use clusters::report::Books;
 use clusters::{Census, Span, conclude};
 use input::{Layout, Limits};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use records::origin::Agents;
 use records::time::EventTime;
 use records::{Record, Wrapper, redact};
 use serde_json::{Value, json};
@@ -303,7 +301,7 @@ fn cluster_of(text: &str) -> ClusterId {
     let Selection::Clustered(class) = select(&record) else {
         panic!("it fails");
     };
-    let conclusion = conclude(&record, &Wrapper::default(), class, &mut Agents::default());
+    let conclusion = conclude(&record, &Wrapper::default(), class);
     conclusion.understanding.identity.cluster_id()
 }
 
@@ -314,7 +312,7 @@ fn digest(text: &str) {
     };
     let _ = redact::sample(&record);
     if let Selection::Clustered(class) = select(&record) {
-        let conclusion = conclude(&record, &Wrapper::default(), class, &mut Agents::default());
+        let conclusion = conclude(&record, &Wrapper::default(), class);
         let identity = &conclusion.understanding.identity;
         let _ = severity::of_sighting(identity, &conclusion.facets, Span::at(conclusion.at));
         let _ = hint::hint(identity, &conclusion.facets);
@@ -350,12 +348,8 @@ proptest! {
         for rules in ["", RULES] {
             let rules = Rules::parse(rules).unwrap();
             let folding = || Folding::new(Limits::default(), &rules).with_samples();
-            let without = folded_by(folding().plodding(), &records, cut);
+            let without = folded_by(folding().reference(), &records, cut);
             prop_assert_eq!(&folded_by(folding(), &records, cut), &without);
-            for places in [1, 2, 5] {
-                let folding = folding().with_memo(Memo::with_places(places));
-                prop_assert_eq!(&folded_by(folding, &records, cut), &without);
-            }
         }
     }
 

@@ -48,7 +48,7 @@ mod pattern;
 mod payloads;
 mod pipeline;
 mod places;
-mod plodding;
+mod reading;
 mod records;
 mod redrive;
 mod replays;

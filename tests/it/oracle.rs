@@ -8,8 +8,10 @@ use std::fs;
 use aws_lambda_events::cloudwatch_logs::{LogData, LogEntry, LogsEvent};
 use aws_lambda_events::dynamodb::Event as StreamEvent;
 use aws_lambda_events::eventbridge::EventBridgeEvent;
+use clusters::class::PREFILTER;
 use input::envelope::{self, Origin};
-use input::{Item, Limits};
+use input::file::Reader;
+use input::{Item, Layout, Limits};
 use proptest::prelude::*;
 use records::time::EventTime;
 use serde::de::DeserializeOwned;
@@ -28,7 +30,7 @@ struct Read {
 fn ours(payload: &[u8]) -> Read {
     let limits = Limits::default();
     let mut messages = Vec::new();
-    let done = envelope::read(payload, &limits, &mut |item| {
+    let done = Reader::new(&PREFILTER).read(payload, Layout::Subscription, &limits, &mut |item| {
         if let Item::Record {
             number,
             text,

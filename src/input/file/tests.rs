@@ -34,7 +34,7 @@ impl Read for Trickle<'_> {
 fn listing(input: impl Read, layout: Layout, limits: &Limits) -> String {
     let mut lines = String::new();
     let mut position = 0;
-    let result = read(input, layout, limits, &mut |item| match item {
+    let result = read_reference(input, layout, limits, &mut |item| match item {
         Item::Record {
             number,
             text,
@@ -58,7 +58,7 @@ fn listing(input: impl Read, layout: Layout, limits: &Limits) -> String {
             assert_eq!(number, position);
             writeln!(lines, "!{}", rejection.name()).unwrap();
         }
-        Item::Quiet { count } => lines.push_str(&format!("quiet {count}\n")),
+        Item::Skipped { count } => lines.push_str(&format!("quiet {count}\n")),
         Item::ControlMessage => lines.push_str("control\n"),
     });
     if let Err(error) = result {
@@ -271,7 +271,7 @@ fn what_is_no_input_is_refused() {
     check_as(Layout::Lines, b"\0\0", &["error not_json"]);
     check_refused(gzip(gzip("{}")), "not_json");
     check_refused([0x28, 0xb5, 0x2f, 0xfd], "not_json");
-    let error = read(&b"\n\n x"[..], Layout::Guess, &SMALL, &mut |_| {}).unwrap_err();
+    let error = read_reference(&b"\n\n x"[..], Layout::Guess, &SMALL, &mut |_| {}).unwrap_err();
     assert!(
         matches!(error, ReadError::NotJson { offset: 3, .. }),
         "{error}"
@@ -483,7 +483,7 @@ fn a_payload_that_is_not_whole_is_refused() {
 #[test]
 fn the_event_of_a_function_must_be_a_payload() {
     let name = |event: &str| {
-        let result = envelope::read(event.as_bytes(), &SMALL, &mut |_| {});
+        let result = read_reference(event.as_bytes(), Layout::Subscription, &SMALL, &mut |_| {});
         result.err().map(|error| error.name())
     };
     let event = payload(logs("[]"));
@@ -599,7 +599,7 @@ fn what_aws_can_send_fits_the_limits() {
         let text = format!(r#"{{\"a\":\"{}\"}}"#, "x".repeat(length));
         let input = payload(logs(&format!(r#"[{{"message":"{text}"}}]"#)));
         let mut records = 0;
-        read(input.as_bytes(), Layout::Guess, &limits, &mut |item| {
+        read_reference(input.as_bytes(), Layout::Guess, &limits, &mut |item| {
             records += u32::from(matches!(item, Item::Record { .. }));
         })
         .unwrap();

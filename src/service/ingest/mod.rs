@@ -17,17 +17,16 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use clusters::class::{Class, NO_ERROR, NO_EVENT, SIEVE};
-use clusters::memo::Memo;
+use clusters::class::{Class, NO_ERROR, NO_EVENT, PREFILTER};
 use clusters::own::{OWN, is_refusal};
 use clusters::report::Books;
 use clusters::sample::Marks;
 use clusters::{Conclusion, EventId, Finding, Tally, event_time};
-use input::file::{Reader, read};
+use input::file::{Reader, read_reference};
 use input::likeness;
 use input::{Item, Layout, Limits, ReadError};
 use records::redact;
-use records::repeat::{Model, Repeat};
+use records::repeat::{Repeat, Template};
 use records::time::EventTime;
 use records::{Record, Rejection, Wrapper};
 use sha2::{Digest as _, Sha256};
@@ -88,7 +87,7 @@ pub struct Ingested {
 #[derive(Debug)]
 pub struct Folding<'r> {
     limits: Limits,
-    /// Without one, each byte is looked at.
+    /// `None` stands for the reference reader.
     reader: Option<Reader>,
     finder: Finder<'r>,
     /// Which samples the store would not keep; none at all where nobody looks at samples. Foldings
@@ -102,7 +101,6 @@ pub struct Folding<'r> {
 #[derive(Debug, Default)]
 pub struct Remembered {
     reader: Option<Reader>,
-    memo: Option<Memo>,
     repeats: Option<Repeats>,
     marks: Option<SharedMarks>,
 }
@@ -114,8 +112,7 @@ type SharedMarks = Arc<Mutex<Arc<Marks>>>;
 #[derive(Debug)]
 struct Finder<'r> {
     rules: &'r Rules,
-    memo: Memo,
-    /// Without them, each record is parsed, with a parser.
+    /// `None` with the reference reader, which parses each record.
     repeats: Option<Repeats>,
 }
 
@@ -125,7 +122,7 @@ struct Repeats(VecDeque<Known>);
 
 #[derive(Debug)]
 struct Known {
-    model: Model,
+    template: Template,
     account_id: Option<String>,
     found: Found,
 }
@@ -147,18 +144,18 @@ impl Repeats {
         self.0
             .iter()
             .filter(|known| known.account_id == wrapper.account_id)
-            .find_map(|known| Some((known.model.repeated_by(text)?, &known.found)))
+            .find_map(|known| Some((known.template.repeated_by(text)?, &known.found)))
     }
 
     /// Keeps a record in the place of the oldest.
     fn keep(&mut self, record: &Record<'_>, text: &str, wrapper: &Wrapper, found: &Found) {
         let oldest = (self.0.len() == KNOWN_MAX).then(|| self.0.pop_back());
-        let mut model = oldest
+        let mut template = oldest
             .flatten()
-            .map_or_else(Model::default, |known| known.model);
-        if model.take(record, text) {
+            .map_or_else(Template::default, |known| known.template);
+        if template.take(record, text) {
             self.0.push_front(Known {
-                model,
+                template,
                 account_id: wrapper.account_id.clone(),
                 found: found.clone(),
             });
@@ -171,10 +168,9 @@ impl<'r> Folding<'r> {
     pub fn new(limits: Limits, rules: &'r Rules) -> Self {
         Self {
             limits,
-            reader: Some(Reader::new(&SIEVE)),
+            reader: Some(Reader::new(&PREFILTER)),
             finder: Finder {
                 rules,
-                memo: Memo::paying(),
                 repeats: Some(Repeats::default()),
             },
             marks: None,
@@ -189,7 +185,6 @@ impl<'r> Folding<'r> {
             reader: remembered.reader.or(new.reader),
             finder: Finder {
                 rules,
-                memo: remembered.memo.unwrap_or(new.finder.memo),
                 repeats: remembered.repeats.or(new.finder.repeats),
             },
             marks: remembered.marks,
@@ -201,7 +196,6 @@ impl<'r> Folding<'r> {
     pub fn into_remembered(self) -> Remembered {
         Remembered {
             reader: self.reader,
-            memo: Some(self.finder.memo),
             repeats: self.finder.repeats,
             marks: self.marks,
         }
@@ -223,14 +217,13 @@ impl<'r> Folding<'r> {
         }
     }
 
-    /// Reads every record, a byte after another: what is slow, and cannot be wrong in the ways that
-    /// make the other fast.
-    pub fn plodding(self) -> Self {
+    /// Reads with the reference reader, and remembers nothing: slow, and what the tests compare the fast
+    /// path with.
+    pub fn reference(self) -> Self {
         Self {
             reader: None,
             finder: Finder {
                 rules: self.finder.rules,
-                memo: Memo::default(),
                 repeats: None,
             },
             ..self
@@ -243,12 +236,6 @@ impl<'r> Folding<'r> {
             marks: self.marks.clone(),
             ..Self::new(self.limits, self.finder.rules)
         }
-    }
-
-    /// Remembers what was worked out of parts of records in another memo.
-    pub fn with_memo(mut self, memo: Memo) -> Self {
-        self.finder.memo = memo;
-        self
     }
 
     /// Reads an input to its end and folds its records.
@@ -290,12 +277,12 @@ impl<'r> Folding<'r> {
                 rejection,
                 wrapper,
             } => folded.quarantine(number, None, rejection, wrapper),
-            Item::Quiet { count } => folded.quiet(count),
+            Item::Skipped { count } => folded.quiet(count),
             Item::ControlMessage => folded.books.control_messages += 1,
         };
         match reader {
             Some(reader) => reader.read(input, layout, limits, &mut visit),
-            None => read(input, layout, limits, &mut visit),
+            None => read_reference(input, layout, limits, &mut visit),
         }?;
         Ok(folded)
     }
@@ -324,7 +311,7 @@ impl Finder<'_> {
     fn parse<'t>(&self, text: &'t str) -> Result<Record<'t>, Rejection> {
         match self.repeats {
             Some(_) => Record::parse(text),
-            None => Record::parse_slowly(text),
+            None => Record::parse_reference(text),
         }
     }
 
@@ -336,7 +323,7 @@ impl Finder<'_> {
         text: &str,
         wrapper: &Wrapper,
     ) -> Found {
-        let finding = Finding::of(conclusion, &mut self.memo.ids);
+        let finding = Finding::of(conclusion);
         let is_other = finding.facts.identity.class == Class::Other;
         let found = Found {
             finding,
@@ -495,7 +482,7 @@ impl Folded {
             Err(rejection) => return self.quarantine(number, Some(text), rejection, wrapper),
         };
         self.books.read += 1;
-        let (fate, verdict) = finder.rules.judge(&record, text, wrapper);
+        let (fate, verdict) = finder.rules.decide(&record, text, wrapper);
         Hits::count(&mut self.hits, verdict);
         self.books.selected += u64::from(!matches!(fate, Fate::NotSelected(_)));
         match fate {
@@ -509,10 +496,7 @@ impl Folded {
                 *self.books.ignored.entry(reason).or_default() += 1;
                 self.books.own_refusals += u64::from(reason == OWN && is_refusal(&record, class));
             }
-            Fate::Clustered(class) => {
-                let rules = finder.rules;
-                let agents = &mut finder.memo.agents;
-                let conclusion = rules.conclude(&record, text, wrapper, class, verdict, agents);
+            Fate::Clustered(conclusion) => {
                 let (id, at) = (conclusion.id, conclusion.at);
                 self.lag(at, wrapper);
                 let found = finder.find(conclusion, &record, text, wrapper);

@@ -1,0 +1,146 @@
+//! The reference reader: what `serde_json` parses, as [`Json`] values.
+//!
+//! It decides where the fast path does not know, and the tests compare the fast path with it.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserializer as _;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Deserializer;
+use serde_json::value::RawValue;
+
+use crate::{Error, Json, STRINGS_DEPTH_MAX};
+
+/// Visits the fields of a JSON object in their order; the values are read by the reference reader too.
+///
+/// # Errors
+/// [`Error::NotAnObject`] for other JSON, [`Error::NotJson`] for anything else.
+pub fn each_field<'a>(text: &'a str, visit: impl FnMut(&[u8], Json<'a>)) -> Result<(), Error> {
+    if matches!(text.trim_start().as_bytes().first(), Some(b) if b"[\"-0123456789tfn".contains(b))
+        && serde_json::from_str::<IgnoredAny>(text).is_ok()
+    {
+        return Err(Error::NotAnObject);
+    }
+    let mut deserializer = Deserializer::from_str(text);
+    deserializer
+        .deserialize_map(Fields(visit))
+        .and_then(|()| deserializer.end())
+        .map_err(|error| Error::NotJson {
+            detail: if error.is_data() {
+                // The message of `serde_json` would repeat the value.
+                let (line, column) = (error.line(), error.column());
+                format!("no object at line {line} column {column}")
+            } else {
+                error.to_string()
+            },
+        })
+}
+
+/// Returns the content of a string; a lone surrogate becomes U+FFFD.
+pub(crate) fn string(text: &str) -> Option<Cow<'_, str>> {
+    Deserializer::from_str(text)
+        .deserialize_bytes(LossyText)
+        .ok()
+}
+
+/// Returns the elements of an array, none for other types.
+pub(crate) fn elements(text: &str) -> Vec<Json<'_>> {
+    Deserializer::from_str(text)
+        .deserialize_seq(Elements)
+        .unwrap_or_default()
+}
+
+/// Collects the strings of a value at a depth, see [`Json::strings`].
+pub(crate) fn strings<'a>(value: Json<'a>, depth: usize, found: &mut Vec<Cow<'a, str>>) {
+    if depth < STRINGS_DEPTH_MAX {
+        found.extend(value.text());
+        for element in value.elements() {
+            strings(element, depth + 1, found);
+        }
+        // What is no object has no fields.
+        let _ = value.each_field(|_, field| strings(field, depth + 1, found));
+    }
+}
+
+/// Visits an object's fields, keys as bytes because a key may hold a lone surrogate.
+struct Fields<F>(F);
+
+impl<'de, F: FnMut(&[u8], Json<'de>)> Visitor<'de> for Fields<F> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key_seed(Key)? {
+            let value: &RawValue = map.next_value()?;
+            (self.0)(&key, Json::by_reference(value.get()));
+        }
+        Ok(())
+    }
+}
+
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Cow<'de, [u8]>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, key: D) -> Result<Self::Value, D::Error> {
+        key.deserialize_bytes(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key {
+    type Value = Cow<'de, [u8]>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a key")
+    }
+
+    fn visit_borrowed_bytes<E>(self, key: &'de [u8]) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(key))
+    }
+
+    fn visit_bytes<E>(self, key: &[u8]) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(key.to_vec()))
+    }
+}
+
+/// A string whose escapes may name lone surrogates.
+struct LossyText;
+
+impl<'de> Visitor<'de> for LossyText {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a string")
+    }
+
+    fn visit_borrowed_bytes<E>(self, text: &'de [u8]) -> Result<Self::Value, E> {
+        Ok(String::from_utf8_lossy(text))
+    }
+
+    fn visit_bytes<E>(self, text: &[u8]) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(String::from_utf8_lossy(text).into_owned()))
+    }
+}
+
+struct Elements;
+
+impl<'de> Visitor<'de> for Elements {
+    type Value = Vec<Json<'de>>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = elements.next_element::<&RawValue>()? {
+            values.push(Json::by_reference(value.get()));
+        }
+        Ok(values)
+    }
+}
