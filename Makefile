@@ -102,7 +102,7 @@ accept: ## Accept what changed in the expected texts of the tests
 	UPDATE_EXPECT=1 cargo test --locked --test it
 
 bench: ## Measure a scan against its floor, count instructions; ACCEPT=1 records them, README=1 the table
-	cargo build --locked --profile dist -p benches -p cloudtrail-inspector
+	cargo build --locked --profile dist -p benches -p cloudtrail-inspector --bins --examples
 	python3 benches/bench.py --target $(BUILT) --rounds $(or $(ROUNDS),5) \
 		$(if $(BENCH_CORPUS),--corpus "$(BENCH_CORPUS)") $(if $(PEERS),--peers) \
 		$(if $(ACCEPT),--accept) $(if $(README),--write-readme)

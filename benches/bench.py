@@ -75,6 +75,7 @@ def main():
         sets = [corpus for corpus in sets if corpus]
         report = [told(given.rounds), "", *floor_table(dist, scan, sets, given.rounds)]
         report += jobs_lines(binary, sets, given.rounds)
+        report += ["", *readers_table(dist / "examples" / "members", sets, given.rounds)]
         if given.peers and (python := peers.installed(cache)):
             rows, good = peers.compare(python, scan, sets[-1].folder / "trail", given.rounds)
             report += ["", *peers_table(sets[-1], rows)]
@@ -142,6 +143,28 @@ def jobs_lines(binary, sets, rounds):
         met = "met" if gain.median >= JOBS_GAIN_MIN else "missed"
         lines.append(f"Two threads read the {corpus.name} trail files {gain} times as fast as one "
                      f"(goal: at least {JOBS_GAIN_MIN}: {met}).")
+    return lines
+
+
+READERS = ["json", "sonic-rs", "serde_json"]
+READ = {"members": "16 members of each record", "failures": "those of the failed records of a list"}
+
+
+def readers_table(members, sets, rounds):
+    """Returns what finding the same members takes with other readers of JSON, all in one process in turns."""
+    lines = [
+        "Finding the same members in the records of the trail files, CPU per record:",
+        "",
+        f"| find | {' | '.join(READERS)} |",
+        "|---|---|---|---|",
+    ]
+    for corpus in sets:
+        told = json.loads(measure.run([members, rounds, corpus.folder / "trail"]).output)
+        for work, title in READ.items():
+            took = told["nanoseconds_each"][work]
+            ours = took[READERS[0]]
+            cells = [f"{took[reader]:.0f} ns ({took[reader] / ours:.2f}×)" for reader in READERS]
+            lines.append(f"| {corpus.name}: {title} | {' | '.join(cells)} |")
     return lines
 
 

@@ -3,9 +3,12 @@
 //!
 //! Usage: `floor PATH…`, files or folders; one line of JSON says what was in them.
 
+#[path = "files.rs"]
+mod files;
+
 use std::fs;
-use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::io::Read as _;
+use std::path::Path;
 
 use libdeflater::Decompressor;
 
@@ -34,7 +37,7 @@ fn main() -> Result<(), Failed> {
         largest: 0,
     };
     for path in std::env::args_os().skip(1) {
-        for file in files(Path::new(&path))? {
+        for file in files::files(Path::new(&path))? {
             floor
                 .file(&file)
                 .map_err(|error| format!("{}: {error}", file.display()))?;
@@ -51,18 +54,6 @@ fn main() -> Result<(), Failed> {
         println!(r#"{{"files":{files},"bytes":{bytes},"largest":{largest}}}"#);
     }
     Ok(())
-}
-
-/// Returns the files in a folder, and a file as it is.
-fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
-    if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let mut found = Vec::new();
-    for entry in fs::read_dir(path)? {
-        found.extend(files(&entry?.path())?);
-    }
-    Ok(found)
 }
 
 impl Floor {

@@ -8,12 +8,14 @@
     reason = "a measurement that cannot go on should stop"
 )]
 
+#[path = "files.rs"]
+mod files;
 #[allow(dead_code, reason = "a measurement needs less of it than the tests")]
 #[path = "../tests/it/table.rs"]
 mod table;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use aws::dynamodb::Settings;
 use input::{Layout, Limits};
@@ -34,7 +36,7 @@ fn main() {
     let rules = Rules::default();
     let mut folding = Folding::new(Limits::default(), &rules).with_samples();
     let (mut events, mut calls, mut write_units, mut batches) = (0, 0, 0, 0_u64);
-    for path in arguments.flat_map(|path| files(Path::new(&path))) {
+    for path in arguments.flat_map(|path| files::files(Path::new(&path)).unwrap()) {
         let content = std::fs::read(&path).unwrap();
         let folded = folding.fold(&content[..], Layout::Guess, None).unwrap();
         let done = pollster::block_on(commit(&mut store, "payload", folded)).unwrap();
@@ -70,16 +72,4 @@ fn main() {
             count("O#", ""),
         );
     }
-}
-
-fn files(path: &Path) -> Vec<PathBuf> {
-    if !path.is_dir() {
-        return vec![path.to_owned()];
-    }
-    let mut found: Vec<_> = std::fs::read_dir(path)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    found.sort();
-    found
 }
