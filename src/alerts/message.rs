@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use clusters::circumstance::Circumstances;
 use clusters::keys::KeyReport;
 use clusters::sample::Sample;
 use clusters::{Cluster, EventId};
@@ -98,21 +99,39 @@ impl Enrichment {
     }
 }
 
+/// What is known of a cluster when a message is made.
+#[derive(Debug)]
+pub struct Known {
+    /// The cluster, with what was seen of it in what was looked at.
+    pub cluster: Cluster,
+    /// When it was first seen at all.
+    pub first_seen: Option<EventTime>,
+    /// The circumstances of those of its events that were not looked at, too.
+    pub circumstances: Circumstances,
+    /// What was looked at, up to before its second moment.
+    pub range: Option<(EventTime, EventTime)>,
+    /// How many errors its account had within it.
+    pub account_errors: u64,
+}
+
 impl Message {
     /// Makes a message about a cluster: as loud as the cluster is, partial if a key's last use should
-    /// be known and is not, and with nothing suppressed before it. `range` is what was looked at, up
-    /// to before its second moment; `cluster` holds what was seen within.
+    /// be known and is not, and with nothing suppressed before it.
     pub fn of_cluster(
         alert: Alert,
-        cluster: Cluster,
-        first_seen: Option<EventTime>,
-        range: Option<(EventTime, EventTime)>,
-        account_errors: u64,
+        known: Known,
         keys: Vec<KeyReport>,
         account_name: Option<String>,
     ) -> Self {
+        let Known {
+            cluster,
+            first_seen,
+            circumstances,
+            range,
+            account_errors,
+        } = known;
         Self {
-            severity: severity::of_cluster(&cluster),
+            severity: severity::of_known(&cluster, first_seen, circumstances),
             examples: cluster.samples.iter().map(Example::from).collect(),
             cluster: Some(cluster),
             first_seen,

@@ -14,6 +14,7 @@ use clusters::class::Class;
 use clusters::facet::Facets;
 use clusters::fingerprint::{Identity, Subject};
 use clusters::{Cluster, Span};
+use records::time::EventTime;
 
 use crate::alert::Alert;
 use crate::facts::{CampaignFacts, Facts};
@@ -107,11 +108,29 @@ pub fn of(subject: &Subject, circumstances: &Circumstances, span: Span) -> Asses
 
 /// Assesses a cluster by those of its events that were looked at.
 pub fn of_cluster(cluster: &Cluster) -> Assessment {
+    of_known(cluster, None, Circumstances::new())
+}
+
+/// Assesses a cluster of which some events were looked at, and of all others is known when it was
+/// first seen and in which circumstances.
+pub fn of_known(
+    cluster: &Cluster,
+    first_seen: Option<EventTime>,
+    mut all: Circumstances,
+) -> Assessment {
     let subject = Subject::from(&cluster.facts.identity);
-    let scenes = cluster.scenes.iter();
     let circumstance =
         |facets: &Facets| Circumstance::of(&subject.account_id, |kind| facets.get(kind));
-    of(&subject, &scenes.map(circumstance).collect(), cluster.span)
+    all.extend(cluster.scenes.iter().map(circumstance));
+    let first_seen = first_seen.into_iter().chain(cluster.span.first_seen).min();
+    of(
+        &subject,
+        &all,
+        Span {
+            first_seen,
+            ..cluster.span
+        },
+    )
 }
 
 /// Assesses one combination of facets within a cluster that was seen over a span.
@@ -313,7 +332,6 @@ impl<'a> Terms<'a> {
 mod tests {
     use clusters::facet::Kind;
     use clusters::summary::Excerpt;
-    use records::time::EventTime;
 
     use super::*;
     use crate::facts::Stage;

@@ -14,11 +14,12 @@ use alerts::guance::event::{Checker, event, samples};
 use alerts::guance::line_protocol::body;
 use alerts::guance::site::{SITES, site};
 use alerts::links::Links;
-use alerts::message::Message;
+use alerts::message::{Known, Message};
 use alerts::text::Texts;
 use alerts::{detail, sns, text};
 use anyhow::Context as _;
 use clap::{Args, CommandFactory as _, ValueEnum};
+use clusters::circumstance::Circumstances;
 use clusters::facet::Kind as Facet;
 use clusters::keys::{KeyReport, account_of};
 use clusters::{Cluster, FacetValue, Sum};
@@ -203,15 +204,15 @@ fn message(cluster: Cluster, kind: Kind, account_errors: u64) -> Option<Message>
     let until = span.last_seen.and_then(|last| last.after(1));
     let range = span.first_seen.zip(until);
     let alert = example(&cluster, kind)?;
-    Some(Message::of_cluster(
-        alert,
+    let known = Known {
         cluster,
-        span.first_seen,
+        first_seen: span.first_seen,
+        // All events were looked at.
+        circumstances: Circumstances::new(),
         range,
         account_errors,
-        keys,
-        None,
-    ))
+    };
+    Some(Message::of_cluster(alert, known, keys, None))
 }
 
 /// Returns an alert as it might be told of a cluster.

@@ -10,6 +10,7 @@ use alerts::alert::Alert;
 use alerts::message::Message;
 use alerts::outbox::{Answered, Breaker, Capacity, Lease, Restraint, Row, Sent, Settlement};
 use clusters::campaign::Campaign;
+use clusters::circumstance::Circumstances;
 use clusters::fingerprint::{ClusterId, Subject};
 use clusters::journal::Entry;
 use clusters::keys::{Answer, Ledger};
@@ -478,13 +479,20 @@ pub struct Dossier {
     pub cluster: Cluster,
     /// When it was first seen at all.
     pub first_seen: Option<EventTime>,
+    /// The circumstances of all of its events, as far as the store keeps them without the events.
+    pub circumstances: Circumstances,
     /// How many errors its account had in these hours, whatever their cluster.
     pub account_errors: u64,
 }
 
 impl Dossier {
     /// Returns what a census of some hours and one of all time say of a cluster.
-    pub fn of(cluster: ClusterId, hours: &Census, first_seen: Option<EventTime>) -> Option<Self> {
+    pub fn of(
+        cluster: ClusterId,
+        hours: &Census,
+        first_seen: Option<EventTime>,
+        circumstances: Circumstances,
+    ) -> Option<Self> {
         let facts = hours.facts.get(&cluster)?;
         let account_id = &facts.identity.account_id;
         let sums = hours.sums();
@@ -505,6 +513,7 @@ impl Dossier {
         Some(Self {
             cluster: seen.map_or_else(unseen, Sum::cluster),
             first_seen,
+            circumstances,
             account_errors,
         })
     }

@@ -21,6 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clusters::circumstance::Circumstances;
 use clusters::fingerprint::{ClusterId, Subject};
 use clusters::sample::Samples;
 use clusters::timeline::Timeline;
@@ -275,6 +276,8 @@ impl Dossiers for SqliteStore {
             cluster,
             &census,
             first.and_then(EventTime::from_seconds),
+            // Whoever shows a file takes the severity from the list, which is made of all events.
+            Circumstances::new(),
         ))
     }
 }

@@ -6,8 +6,9 @@ use alerts::alert::Alert;
 use alerts::alert::inspected::Silent;
 use alerts::facts::{Facts, Stage};
 use alerts::kind::Kind;
-use alerts::message::Message;
+use alerts::message::{Known, Message};
 use clusters::campaign::{Campaign, Shape};
+use clusters::circumstance::Circumstances;
 use clusters::class::Class;
 use clusters::escalation::Escalation;
 use clusters::fingerprint::ClusterId;
@@ -297,5 +298,12 @@ pub fn of_alert(alert: Alert, cluster: Cluster) -> Message {
     }
     let range = (at("2026-11-02T08:00:00Z"), at("2026-11-02T09:00:00Z"));
     let first_seen = cluster.span.first_seen;
-    Message::of_cluster(alert, cluster, first_seen, Some(range), 42, keys(), name)
+    let known = Known {
+        cluster,
+        first_seen,
+        circumstances: Circumstances::new(),
+        range: Some(range),
+        account_errors: 42,
+    };
+    Message::of_cluster(alert, known, keys(), name)
 }

@@ -34,7 +34,7 @@ use crate::alerts::facts;
 use crate::directory::Directory;
 use crate::effort;
 use crate::hands::Hands;
-use crate::records::{ACCOUNT, denied, id, ingest, lines, record};
+use crate::records::{ACCOUNT, denied, id, ingest, lines, record, standing};
 use crate::table::{self, Fault, MemoryTable, now, telling};
 
 type Answers = Box<dyn FnMut(&[Message]) -> Vec<Answered>>;
@@ -995,6 +995,35 @@ fn a_key_that_slept_for_120_days_is_told_once_and_makes_the_error_louder() {
     }]);
     let later: Vec<Kind> = alerts(&world).iter().map(|it| it.alert.kind()).collect();
     assert_eq!(later, [Kind::NewPrincipal]);
+}
+
+#[test]
+fn an_alert_is_as_severe_as_all_events_of_its_cluster() {
+    let root = json!({"type": "Root", "arn": format!("arn:aws:iam::{ACCOUNT}:root"), "accountId": ACCOUNT});
+    let by_root = denied(
+        1,
+        json!({"eventTime": "2026-10-01T08:00:00Z", "userIdentity": root}),
+    );
+    let by_mia = denied(2, json!({"eventTime": "2026-11-02T11:00:00Z"}));
+    let mut world = world_of(std::slice::from_ref(&by_root));
+    alerts(&world);
+    ingest(&mut world.store, &lines(std::slice::from_ref(&by_mia)));
+    let told = alerts(&world);
+    let kinds: Vec<Kind> = told.iter().map(|message| message.alert.kind()).collect();
+    assert_eq!(
+        (kinds.as_slice(), told[0].count()),
+        (&[Kind::NewPrincipal][..], 1)
+    );
+    let (_, listing) = standing(&[by_root, by_mia]);
+    assert_eq!(
+        told[0].severity,
+        listing.clusters.values().next().unwrap().assessment()
+    );
+    assert_eq!(
+        told[0].level(),
+        Severity::Error,
+        "the root user was refused a month ago"
+    );
 }
 
 #[test]

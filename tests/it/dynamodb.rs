@@ -552,6 +552,7 @@ fn as_json(item: &Item) -> serde_json::Value {
         Value::Text(text) => json!({ "S": text }),
         Value::Number(number) => json!({ "N": number.to_string() }),
         Value::Bytes(bytes) => json!({ "B": data_encoding::BASE64.encode(bytes) }),
+        Value::Texts(texts) => json!({ "SS": texts }),
     };
     let attributes = item.attributes.iter();
     let mut all: serde_json::Map<_, _> = attributes
@@ -566,8 +567,13 @@ fn from_json(item: &serde_json::Value) -> Item {
     let text = |name: &str| item[name]["S"].as_str().unwrap().to_owned();
     let mut read = Item::new(Key::new(text("pk"), text("sk")));
     for (name, value) in item.as_object().unwrap() {
-        let (kind, text) = value.as_object().unwrap().iter().next().unwrap();
-        let text = text.as_str().unwrap();
+        let (kind, value) = value.as_object().unwrap().iter().next().unwrap();
+        if let Some(texts) = value.as_array() {
+            let texts = texts.iter().map(|text| text.as_str().unwrap().to_owned());
+            read = read.texts(name, texts);
+            continue;
+        }
+        let text = value.as_str().unwrap();
         read = match kind.as_str() {
             _ if ["pk", "sk"].contains(&name.as_str()) => read,
             "S" => read.text(name, text),
@@ -594,6 +600,7 @@ fn writes_to_heads() -> Vec<(Option<Item>, Write)> {
             .text("st", state)
             .number("ep", 3)
             .number("wm", 100);
+        let head = head.texts("ci", ["x".to_owned()]);
         head.number("ft", 50).number("vr", 1).text("te", "m")
     };
     let mut writes = Vec::new();
@@ -638,6 +645,15 @@ fn writes_to_heads() -> Vec<(Option<Item>, Write)> {
             add(format!("template-{text}"), &|item| {
                 let (key, text) = (item.key, text.to_owned());
                 Write::Template { key, text }
+            });
+        }
+        for texts in [&["x"][..], &["x", "y"]] {
+            add(format!("circumstances-{}", texts.len()), &|item| {
+                let texts = texts.iter().map(|text| (*text).to_owned()).collect();
+                Write::Circumstances {
+                    key: item.key,
+                    texts,
+                }
             });
         }
     }

@@ -315,7 +315,12 @@ fn told(world: &World) -> Vec<Alert> {
 /// is later than its end, and nothing happens twice in one.
 fn assert_lives(world: &World) {
     let store = store(&world.table, telling());
+    let chronicle = chronicle(world);
     for (cluster, head) in heads(world) {
+        if let Some(life) = chronicle.lives().get(&cluster) {
+            let missing: Vec<_> = life.circumstances.difference(&head.circumstances).collect();
+            assert!(missing.is_empty(), "{cluster} lacks {missing:?}");
+        }
         let journal = block_on(store.journal(cluster)).unwrap();
         let once = |epoch: i64, what: What| {
             let of: Vec<i64> = journal

@@ -320,6 +320,7 @@ fn holds(write: &Write, found: Option<&Item>) -> bool {
             item.text_of("te")
                 .is_none_or(|template| template > text.as_str())
         }),
+        Write::Circumstances { .. } => found.is_some(),
         Write::Lease {
             counter,
             places,
@@ -364,6 +365,7 @@ fn done(write: &Write, before: Option<&Item>) -> Item {
         Write::Reopen { .. } => raised(item()).text("st", "ongoing"),
         Write::First { at, .. } => raised(item()).number("ft", *at),
         Write::Template { text, .. } => raised(item()).text("te", text),
+        Write::Circumstances { texts, .. } => item().texts("ci", texts.iter().cloned()),
         Write::Lease {
             counter,
             places,

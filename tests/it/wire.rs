@@ -13,9 +13,10 @@ use alerts::guance::line_protocol::{Field, Point};
 use alerts::guance::open_api::{custom_event, push_event};
 use alerts::kind::Kind;
 use alerts::links::Links;
-use alerts::message::Message;
+use alerts::message::{Known, Message};
 use alerts::sns::{attributes, body, subject};
 use alerts::text::{Language, Texts};
+use clusters::circumstance::Circumstances;
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{Answer, KeyReport};
 use clusters::summary::{self, Excerpt, Period, Summary};
@@ -497,11 +498,15 @@ fn hostile_alerts() -> Vec<Message> {
             subject,
             ..hostile_alert(OF_CLUSTER[number % OF_CLUSTER.len()], text)
         };
-        let range = Some((at("2026-11-02T08:00:00Z"), at("2026-11-02T09:00:00Z")));
+        let known = Known {
+            cluster,
+            first_seen: None,
+            circumstances: Circumstances::new(),
+            range: Some((at("2026-11-02T08:00:00Z"), at("2026-11-02T09:00:00Z"))),
+            account_errors: 1,
+        };
         let (keys, name) = (hostile_keys(text), Some(text.to_owned()));
-        alerts.push(Message::of_cluster(
-            alert, cluster, None, range, 1, keys, name,
-        ));
+        alerts.push(Message::of_cluster(alert, known, keys, name));
     }
     for text in &all {
         let kinds = Kind::ALL.map(|kind| (kind, hostile_alert(kind, text)));

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 
 use alerts::alert::Alert;
 use alerts::facts::Facts as AlertFacts;
+use clusters::circumstance::{Circumstance, Circumstances};
 use clusters::facet::Kind;
 use clusters::fingerprint::ClusterId;
 use clusters::guard::{self, Admitted, NEW_CLUSTERS_MAX, is_overflow};
@@ -19,8 +20,8 @@ use service::ports::{Batch, Committed, Late, Spent, StoreError};
 
 use crate::dynamodb::calls::together;
 use crate::dynamodb::item::{
-    CALLERS_MAX, Caller, Head, beginning_key, caller, head_key, late_item, learned_key,
-    manifest_item, principal_item, principal_key, renewal_key, renewed,
+    CALLERS_MAX, Caller, Head, beginning_key, caller, circumstances, head_key, late_item,
+    learned_key, manifest_item, principal_item, principal_key, renewal_key, renewed, spelled,
 };
 use crate::dynamodb::lease::Purpose;
 use crate::dynamodb::mark::journal_item;
@@ -46,6 +47,8 @@ struct Shown {
     last: i64,
     /// Who called, and when first.
     callers: BTreeMap<String, i64>,
+    /// What its severity is computed from.
+    circumstances: Circumstances,
 }
 
 /// What the guard may know: which clusters there are, and how many more there may be.
@@ -377,7 +380,13 @@ impl<T: Table> DynamoStore<T> {
             let text = template.clone();
             return Some(Write::Template { key, text });
         }
-        None
+        let mut missing = shown
+            .circumstances
+            .difference(&head.circumstances)
+            .peekable();
+        missing.peek()?;
+        let texts = spelled(missing);
+        Some(Write::Circumstances { key, texts })
     }
 
     /// Remembers that a head was moved.
@@ -392,6 +401,7 @@ impl<T: Table> DynamoStore<T> {
             }
             Write::First { at, .. } => head.first = *at,
             Write::Template { text, .. } => head.facts.template.clone_from(text),
+            Write::Circumstances { texts, .. } => head.circumstances.extend(circumstances(texts)),
             _ => {}
         }
     }
@@ -602,7 +612,11 @@ fn shown(tally: &Tally) -> BTreeMap<ClusterId, Shown> {
         if at != 0 && (shown.first == 0 || at < shown.first) {
             shown.first = at;
         }
-        let Some(name) = sighting.case.facets.get(Kind::Principal) else {
+        let (case, facets) = (&sighting.case, &sighting.case.facets);
+        let account_id = &tally.facts[&case.cluster].identity.account_id;
+        let circumstance = Circumstance::of(account_id, |kind| facets.get(kind));
+        shown.circumstances.insert(circumstance);
+        let Some(name) = facets.get(Kind::Principal) else {
             continue;
         };
         match shown.callers.get_mut(name) {
@@ -626,6 +640,7 @@ fn new_head(tally: &Tally, cluster: ClusterId, shown: &Shown, admitted: Option<W
         watermark: 0,
         admitted,
         callers: callers.into_iter().take(CALLERS_MAX).collect(),
+        circumstances: shown.circumstances.clone(),
         sample: sample.cloned(),
     }
 }

@@ -51,18 +51,20 @@ impl<T: Table> Dossiers for DynamoStore<T> {
             return Ok(None);
         };
         let first_seen = EventTime::from_seconds(head.first);
+        let of =
+            |census: &Census| Dossier::of(cluster, census, first_seen, head.circumstances.clone());
         if hours.is_empty() {
             let mut alone = Census::default();
             add_head(&mut alone, cluster, &head);
-            return Ok(Dossier::of(cluster, &alone, first_seen));
+            return Ok(of(&alone));
         }
         let census = self.census_of(&library, &hours).await?;
         if census.facts.contains_key(&cluster) {
-            return Ok(Dossier::of(cluster, &census, first_seen));
+            return Ok(of(&census));
         }
         let mut with = Census::clone(&census);
         add_head(&mut with, cluster, &head);
-        Ok(Dossier::of(cluster, &with, first_seen))
+        Ok(of(&with))
     }
 
     async fn dossiers(
@@ -77,7 +79,8 @@ impl<T: Table> Dossiers for DynamoStore<T> {
             let head = library.heads.get(cluster)?.as_ref()?;
             let mut alone = Census::default();
             add_head(&mut alone, *cluster, head);
-            let dossier = Dossier::of(*cluster, &alone, EventTime::from_seconds(head.first))?;
+            let (first_seen, all) = (EventTime::from_seconds(head.first), &head.circumstances);
+            let dossier = Dossier::of(*cluster, &alone, first_seen, all.clone())?;
             Some((*cluster, dossier))
         };
         Ok(clusters.iter().filter_map(dossier).collect())

@@ -28,6 +28,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use clusters::circumstance::{Circumstance, Circumstances};
 use clusters::class::Class;
 use clusters::fingerprint::{ClusterId, Identity, VERSION};
 use clusters::lifecycle::State;
@@ -64,6 +65,8 @@ pub struct Head {
     pub admitted: Option<Window>,
     /// Who called in the batch that made it.
     pub callers: BTreeSet<Caller>,
+    /// The circumstances of all of its events: what its severity is computed from.
+    pub circumstances: Circumstances,
     /// A redacted record of that batch.
     pub sample: Option<Sample>,
 }
@@ -154,7 +157,8 @@ impl Head {
             .text("ca", identity.cause.as_deref().unwrap_or_default())
             .text("ad", identity.addition.as_deref().unwrap_or_default())
             .text("te", &self.facts.template)
-            .bytes("pr", self.callers.iter().flatten().copied().collect());
+            .bytes("pr", self.callers.iter().flatten().copied().collect())
+            .texts("ci", spelled(&self.circumstances));
         let item = match &self.sample {
             Some(sample) => with_sample(item, sample),
             None => item,
@@ -200,10 +204,24 @@ impl Head {
             watermark: number("wm"),
             admitted: window(item.text_of("ah")?)?,
             callers: callers.as_chunks().0.iter().copied().collect(),
+            circumstances: item.texts_of("ci").map(circumstances).unwrap_or_default(),
             sample: sample(item),
         };
         Some((cluster, head))
     }
+}
+
+/// Returns circumstances as the table spells them.
+pub fn spelled<'c>(all: impl IntoIterator<Item = &'c Circumstance>) -> BTreeSet<String> {
+    // Names and texts are always JSON.
+    let spelled = |of| serde_json::to_string(of).unwrap_or_default();
+    all.into_iter().map(spelled).collect()
+}
+
+/// Reads circumstances. Those of a newer version, which have other names, are left out.
+pub fn circumstances(texts: &BTreeSet<String>) -> Circumstances {
+    let read = |text: &String| serde_json::from_str(text).ok();
+    texts.iter().filter_map(read).collect()
 }
 
 fn window(name: &str) -> Option<Option<Window>> {

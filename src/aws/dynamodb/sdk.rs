@@ -449,6 +449,12 @@ fn expression(write: &Write) -> Option<Expression> {
             names: &[],
             values: vec![(":te", text(template)), (":one", number(1))],
         },
+        Write::Circumstances { texts, .. } => Expression {
+            update: "ADD ci :ci",
+            condition: "attribute_exists(pk)",
+            names: &[],
+            values: vec![(":ci", AttributeValue::Ss(texts.iter().cloned().collect()))],
+        },
         Write::Lease { .. } => return lease(write),
         Write::Take { .. }
         | Write::Later { .. }
@@ -633,6 +639,7 @@ fn attributes(item: &Item) -> Attributes {
         Value::Text(text) => AttributeValue::S(text.clone()),
         Value::Number(number) => AttributeValue::N(number.to_string()),
         Value::Bytes(bytes) => AttributeValue::B(Blob::new(bytes.clone())),
+        Value::Texts(texts) => AttributeValue::Ss(texts.iter().cloned().collect()),
     };
     let mut attributes = key(&item.key);
     let all = item.attributes.iter();
@@ -655,6 +662,7 @@ fn read(mut attributes: Attributes) -> Option<Item> {
                 Err(_) => continue,
             },
             AttributeValue::B(bytes) => Value::Bytes(bytes.into_inner()),
+            AttributeValue::Ss(texts) => Value::Texts(texts.into_iter().collect()),
             _ => continue,
         };
         item.attributes.insert(name, value);

@@ -5,7 +5,7 @@
 //! condition does not hold, and say what stood there instead. Why the conditions are what they are:
 //! Amazon DynamoDB Developer Guide, "Condition expressions" and "Amazon DynamoDB Transactions".
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
 use service::ports::Spent;
@@ -28,6 +28,8 @@ pub enum Value {
     Number(i64),
     /// Bytes.
     Bytes(Vec<u8>),
+    /// Different texts, at least one.
+    Texts(BTreeSet<String>),
 }
 
 /// An item: its key, and attributes by their names.
@@ -92,6 +94,13 @@ pub enum Write {
         key: Key,
         /// The template.
         text: String,
+    },
+    /// Adds circumstances that a cluster was not seen in before.
+    Circumstances {
+        /// The head.
+        key: Key,
+        /// Each as the table spells it.
+        texts: BTreeSet<String>,
     },
     /// Takes places from a budget, if that leaves it at its limit or below.
     Lease {
@@ -234,6 +243,7 @@ impl Write {
             | Self::Reopen { key, .. }
             | Self::First { key, .. }
             | Self::Template { key, .. }
+            | Self::Circumstances { key, .. }
             | Self::Lease { key, .. }
             | Self::Take { key, .. }
             | Self::End { key, .. }
@@ -276,6 +286,16 @@ impl Item {
         self
     }
 
+    /// Adds texts to those of a set; no texts are no attribute.
+    pub fn texts(mut self, name: &str, value: impl IntoIterator<Item = String>) -> Self {
+        let mut all: BTreeSet<String> = self.texts_of(name).cloned().unwrap_or_default();
+        all.extend(value);
+        if !all.is_empty() {
+            self.attributes.insert(name.to_owned(), Value::Texts(all));
+        }
+        self
+    }
+
     /// Returns how long it is, in bytes, as DynamoDB counts. Source: Amazon DynamoDB Developer Guide,
     /// "DynamoDB item sizes and formats".
     pub fn bytes_long(&self) -> usize {
@@ -283,6 +303,7 @@ impl Item {
             Value::Text(text) => text.len(),
             Value::Number(number) => number.unsigned_abs().to_string().len().div_ceil(2) + 2,
             Value::Bytes(bytes) => bytes.len(),
+            Value::Texts(texts) => texts.iter().map(String::len).sum(),
         };
         let attributes = self.attributes.iter();
         let attributes: usize = attributes.map(|(name, of)| name.len() + value(of)).sum();
@@ -301,6 +322,14 @@ impl Item {
     pub fn number_of(&self, name: &str) -> Option<i64> {
         match self.attributes.get(name)? {
             Value::Number(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// Returns an attribute that is a set of texts.
+    pub fn texts_of(&self, name: &str) -> Option<&BTreeSet<String>> {
+        match self.attributes.get(name)? {
+            Value::Texts(texts) => Some(texts),
             _ => None,
         }
     }

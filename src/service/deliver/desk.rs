@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use alerts::alert::{Alert, Subject};
 use alerts::facts::{Facts, KeyFacts, Stage};
 use alerts::kind::Kind;
-use alerts::message::{Enrichment, Message};
+use alerts::message::{Enrichment, Known, Message};
 use alerts::outbox::Row;
 use alerts::severity::{Assessment, Severity};
 use clusters::campaign::{Campaign, Standing};
@@ -72,15 +72,16 @@ where
         let keys = self.keys(alert, dossier.as_ref()).await?;
         let name = self.account_name(alert);
         let message = match dossier {
-            Some(known) => Message::of_cluster(
-                alert.clone(),
-                known.cluster,
-                known.first_seen,
-                Some((hours.start().start(), hours.end().end())),
-                known.account_errors,
-                keys,
-                name,
-            ),
+            Some(dossier) => {
+                let known = Known {
+                    cluster: dossier.cluster,
+                    first_seen: dossier.first_seen,
+                    circumstances: dossier.circumstances,
+                    range: Some((hours.start().start(), hours.end().end())),
+                    account_errors: dossier.account_errors,
+                };
+                Message::of_cluster(alert.clone(), known, keys, name)
+            }
             None => without_cluster(alert, keys, name),
         };
         Ok(Message {
