@@ -100,9 +100,9 @@ impl Subject {
 }
 
 impl Alert {
-    /// Returns an alert of what an event showed at a moment and was found out now, in seconds.
-    pub fn new(subject: Subject, facts: Facts, at: Option<EventTime>, now: i64) -> Self {
-        let is_late = at.is_some_and(|at| now - at.seconds() > LATE_SECONDS);
+    /// Returns an alert of what an event showed at a moment and was found out now.
+    pub fn new(subject: Subject, facts: Facts, at: Option<EventTime>, now: EventTime) -> Self {
+        let is_late = at.is_some_and(|at| now.seconds_since(at) > LATE_SECONDS);
         Self {
             subject,
             facts,
@@ -237,7 +237,7 @@ mod tests {
             id: ClusterId::from_bytes([7; 16]),
             episode,
         };
-        Alert::new(subject, facts, None, 0)
+        Alert::new(subject, facts, None, EventTime::FIRST)
     }
 
     fn recovered() -> Facts {

@@ -8,11 +8,12 @@ use std::cmp::Ordering;
 
 use clusters::fingerprint::ClusterId;
 use clusters::mark::{Mark, Observation};
+use records::time::EventTime;
 
 use crate::alert::{Alert, AlertId};
 use crate::kind::Kind;
 
-/// One alert that one sink is to be told of. Times are seconds since 1970, by our clock.
+/// One alert that one sink is to be told of. Times are those of our clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// Which sink.
@@ -20,11 +21,11 @@ pub struct Row {
     /// What is told.
     pub alert: Alert,
     /// When it was written.
-    pub created: i64,
+    pub created: EventTime,
     /// From when on it is to be sent.
-    pub due: i64,
-    /// Until when somebody has it; 0 for nobody.
-    pub leased_until: i64,
+    pub due: EventTime,
+    /// Until when somebody has it, if somebody has had it at all.
+    pub leased_until: Option<EventTime>,
     /// How often it was tried and counted against it.
     pub attempts: i64,
     /// Why it was put off last; empty at first. Never holds a token.
@@ -36,10 +37,10 @@ pub struct Row {
 pub struct Lease {
     /// The holder, a text that nobody else has.
     pub holder: String,
-    /// When it was taken, in seconds.
-    pub now: i64,
-    /// Until when it is held, in seconds.
-    pub until: i64,
+    /// When it was taken.
+    pub now: EventTime,
+    /// Until when it is held.
+    pub until: EventTime,
 }
 
 /// What becomes of a row that was taken.
@@ -49,18 +50,18 @@ pub enum Settlement {
     Sent {
         /// What the sink answered, short.
         answer: String,
-        /// Until when further alerts of its cluster are held back for this sink, in seconds, and
-        /// counted anew; `None` leaves silence and count as they are.
-        silent_until: Option<i64>,
+        /// Until when further alerts of its cluster are held back for this sink, and counted
+        /// anew; `None` leaves silence and count as they are.
+        silent_until: Option<EventTime>,
     },
     /// It is held back by a policy or by silence; counted in the next message.
     Suppressed,
     /// It went into a digest with others.
     Digested,
-    /// It is tried again from a moment on, in seconds.
+    /// It is tried again from a moment on.
     Later {
         /// The moment.
-        due: i64,
+        due: EventTime,
         /// Why.
         why: String,
         /// Whether the attempt counts against it.
@@ -76,8 +77,8 @@ pub enum Settlement {
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sent {
-    /// When that was, in seconds since 1970 by our clock.
-    pub at: i64,
+    /// When that was, by our clock.
+    pub at: EventTime,
     /// The sink.
     pub sink: String,
     /// What it was about, by the stable name of its kind.
@@ -86,15 +87,15 @@ pub struct Sent {
     pub outcome: String,
 }
 
-/// What stands in the way of a sink. Times are seconds since 1970; 0 for none.
+/// What stands in the way of a sink. Times are those of our clock.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Breaker {
     /// How many requests in a row failed for want of the sink.
     pub failures: i64,
     /// Until when nothing is sent but one probe a minute.
-    pub open_until: i64,
+    pub open_until: Option<EventTime>,
     /// When the next probe may be sent.
-    pub probe_from: i64,
+    pub probe_from: Option<EventTime>,
     /// Whether it is the settings that are wrong: a person has to do something.
     pub is_misconfigured: bool,
     /// What the sink answered last; empty when all is well. Never holds a token.
@@ -104,8 +105,8 @@ pub struct Breaker {
 /// A cluster that is silent for a sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Silence {
-    /// Until when, in seconds.
-    pub until: i64,
+    /// Until when; `None` where alerts were held back and none was ever sent.
+    pub until: Option<EventTime>,
     /// How many alerts were held back since the last one that was sent.
     pub suppressed: u64,
 }
@@ -152,13 +153,13 @@ pub struct Capacity {
 
 impl Row {
     /// Returns a new row.
-    pub fn new(sink: &str, alert: Alert, now: i64) -> Self {
+    pub fn new(sink: &str, alert: Alert, now: EventTime) -> Self {
         Self {
             sink: sink.to_owned(),
             alert,
             created: now,
             due: now,
-            leased_until: 0,
+            leased_until: None,
             attempts: 0,
             why: String::new(),
         }
@@ -199,22 +200,23 @@ impl Row {
             .then_with(|| rest(self).cmp(&rest(other)))
     }
 
-    /// Tells whether somebody may take it at a moment, in seconds.
-    pub fn is_free(&self, now: i64) -> bool {
-        self.due <= now && self.leased_until < now
+    /// Tells whether somebody may take it at a moment.
+    pub fn is_free(&self, now: EventTime) -> bool {
+        self.due <= now && self.leased_until.is_none_or(|until| until < now)
     }
 }
 
 impl Restraint {
-    /// Tells whether an alert is held back at a moment, in seconds: by a mark, or by silence, through
+    /// Tells whether an alert is held back at a moment: by a mark, or by silence, through
     /// which ends pass.
-    pub fn holds_back(&self, alert: &Alert, now: i64) -> bool {
-        let is_silent = self.silence.is_some_and(|silence| silence.until > now);
+    pub fn holds_back(&self, alert: &Alert, now: EventTime) -> bool {
+        let is_silent = self
+            .silence
+            .is_some_and(|silence| silence.until > Some(now));
         let seen = Observation {
-            now,
-            epoch: alert.subject.number(),
+            epoch: Some(alert.subject.number()),
             is_escalating: alert.kind() == Kind::Escalating,
-            ..Observation::default()
+            ..Observation::at(now)
         };
         let is_marked = self.mark.as_ref().is_some_and(|mark| !mark.is_told(&seen));
         is_marked || (is_silent && !alert.is_end())

@@ -537,7 +537,7 @@ mod tests {
             classes: BTreeMap::new(),
             clusters: Vec::new(),
         });
-        let message = of(Alert::new(Subject::Stack, digest, None, 0));
+        let message = of(Alert::new(Subject::Stack, digest, None, EventTime::FIRST));
         assert_eq!(texts.title(&message), "[Summary] AWS: alerts that waited");
         assert!(
             texts
@@ -559,12 +559,12 @@ mod tests {
         let texts = Texts::default();
         for (alert, title, sentence) in [
             (
-                Alert::of_escalation(account, None, full("09"), (200, 60), 0),
+                Alert::of_escalation(account, None, full("09"), (200, 60), EventTime::FIRST),
                 "[Escalating] AWS 111122223333: all errors (200 events in an hour, at most 60 expected)",
                 "The errors of account 111122223333 are much more frequent all together",
             ),
             (
-                Alert::of_calm(account, None, full("14"), &escalation, 0),
+                Alert::of_calm(account, None, full("14"), &escalation, EventTime::FIRST),
                 "[Calmed down] AWS 111122223333: all errors",
                 "events in the largest hour: 240, expected at most: 60",
             ),

@@ -126,8 +126,8 @@ impl Decide {
         }
     }
 
-    /// Returns what is decided at a moment, in seconds; `None` where something is taken back.
-    fn decision(&self, now: i64) -> anyhow::Result<Option<Decision>> {
+    /// Returns what is decided at a moment; `None` where something is taken back.
+    fn decision(&self, now: EventTime) -> anyhow::Result<Option<Decision>> {
         Ok(Some(match self {
             Self::Acknowledge(_) => Decision::Acknowledged,
             Self::Mute { time, .. } => Decision::Muted {
@@ -146,7 +146,7 @@ impl Decide {
     pub fn run(&self) -> anyhow::Result<ExitCode> {
         let deciding = self.deciding();
         let (actor, reason) = (deciding.actor()?, &deciding.reason);
-        let at = now().seconds();
+        let at = now();
         let decision = self.decision(at)?;
         let kept = deciding.kept.open()?;
         let (cluster, answer) = kept.find(&deciding.cluster)?;
@@ -195,11 +195,11 @@ impl Decide {
 }
 
 impl Ending {
-    /// Returns what ends an archive that begins at a moment, in seconds.
-    fn beginning(self, now: i64) -> anyhow::Result<Until> {
+    /// Returns what ends an archive that begins at a moment.
+    fn beginning(self, now: EventTime) -> anyhow::Result<Until> {
         match self {
             Self::After(seconds) => Ok(Until::Moment(later(now, seconds)?)),
-            Self::At(Until::Moment(moment)) if moment.seconds() <= now => {
+            Self::At(Until::Moment(moment)) if moment <= now => {
                 bail!("{moment} is over already; give a time that is to come")
             }
             Self::At(until) => Ok(until),
@@ -228,8 +228,8 @@ impl Deciding {
 }
 
 /// Returns the moment so many seconds from now.
-fn later(now: i64, seconds: i64) -> anyhow::Result<EventTime> {
-    match now.checked_add(seconds).and_then(EventTime::from_seconds) {
+fn later(now: EventTime, seconds: i64) -> anyhow::Result<EventTime> {
+    match now.after(seconds) {
         Some(moment) => Ok(moment),
         None => bail!("that is too long; clusters archive --until forever has no end"),
     }

@@ -22,7 +22,7 @@ pub fn faults(faults: &[Fault]) -> Vec<String> {
     let mut over = None;
     for fault in faults {
         if let Some(over) = over.filter(|over| *over < fault.from) {
-            let quiet = duration(fault.from - over);
+            let quiet = duration(fault.from.seconds_since(over));
             lines.push(between(over, fault.from, &format!("quiet for {quiet}")));
         }
         over = fault.until;
@@ -39,7 +39,7 @@ pub fn faults(faults: &[Fault]) -> Vec<String> {
     lines
 }
 
-fn between(from: i64, until: i64, words: &str) -> String {
+fn between(from: EventTime, until: EventTime, words: &str) -> String {
     format!("{} to {}  {words}", minute(from), minute(until))
 }
 
@@ -63,10 +63,7 @@ pub fn entry(entry: &Entry) -> String {
 }
 
 /// Returns a moment to the minute.
-pub fn minute(seconds: i64) -> String {
-    let Some(time) = EventTime::from_seconds(seconds) else {
-        return format!("{:<16}", "unknown");
-    };
+fn minute(time: EventTime) -> String {
     time.to_string()
         .replace('T', " ")
         .chars()
@@ -87,19 +84,20 @@ mod tests {
         /// 2026-11-02T08:00:00Z.
         const START: i64 = 1_793_606_400;
         const HOUR: i64 = 3600;
+        let at = |hours: i64| EventTime::from_seconds(START + hours * HOUR).unwrap();
         let by_ann = |decision, hours, reason, epoch| {
-            Mark::new(decision, "ann", reason, START + hours * HOUR, epoch).made()
+            Mark::new(decision, "ann", reason, at(hours), epoch).made()
         };
         let until = Until::parse("100x/1h").unwrap();
         let entries = vec![
             by_ann(Decision::Acknowledged, 1, "on it", 1),
-            Entry::of(What::Ongoing, START + 24 * HOUR, 1),
+            Entry::of(What::Ongoing, at(24), 1),
             by_ann(Decision::Resolved, 29, "the policy allows it now", 1),
-            Entry::of(What::Regressed, START + 77 * HOUR, 2),
+            Entry::of(What::Regressed, at(77), 2),
             by_ann(Decision::Archived { until }, 78, "known noise", 2),
-            Entry::of(What::Escalating, START + 80 * HOUR, 2).about("120 events in an hour"),
-            Entry::of(What::Recovered, START + 248 * HOUR, 2),
-            Entry::of(What::Regressed, START + 300 * HOUR, 3),
+            Entry::of(What::Escalating, at(80), 2).about("120 events in an hour"),
+            Entry::of(What::Recovered, at(248), 2),
+            Entry::of(What::Regressed, at(300), 3),
         ];
         let faults = history(EventTime::from_seconds(START), &entries);
         let expected = expect![[r#"

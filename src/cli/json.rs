@@ -54,7 +54,7 @@ struct AlertShape {
 
 impl TransitionShape {
     fn of(transition: &Transition) -> Self {
-        let alert = alert(transition, None, transition.at.seconds()).map(|alert| AlertShape {
+        let alert = alert(transition, None, transition.at).map(|alert| AlertShape {
             alert_id: alert.id().to_string(),
             fault_id: alert.fault_id().to_string(),
             kind: alert.kind().name(),

@@ -219,8 +219,11 @@ fn message(cluster: Cluster, kind: Kind, account_errors: u64) -> Option<Message>
 fn example(cluster: &Cluster, kind: Kind) -> Option<Alert> {
     let (span, account_id) = (cluster.span, &cluster.facts.identity.account_id);
     let first_episode = (cluster.id, 1);
-    let now = |at: Option<EventTime>| at.map_or(0, EventTime::seconds);
-    let of = |facts, episode, at| Alert::of_cluster(facts, account_id, episode, at, now(at));
+    let of = |facts, episode, at: Option<EventTime>| {
+        // As if it had been found out at once.
+        let now = at.unwrap_or(EventTime::FIRST);
+        Alert::of_cluster(facts, account_id, episode, at, now)
+    };
     let times = span.first_seen.zip(span.last_seen);
     Some(match kind {
         Kind::New => of(Facts::New, first_episode, span.first_seen),
@@ -234,26 +237,13 @@ fn example(cluster: &Cluster, kind: Kind) -> Option<Alert> {
         Kind::Recovered => {
             let (first, last) = times?;
             let lived = (last.seconds_since(first), span.count);
-            Alert::of_recovery(
-                account_id,
-                first_episode,
-                last,
-                first,
-                lived,
-                last.seconds(),
-            )
+            Alert::of_recovery(account_id, first_episode, last, first, lived, last)
         }
         // As if all of its events had come in the last hour, and one had been usual.
         Kind::Escalating => {
             let full = span.last_seen?.window().end();
             let counts = (span.count, 1);
-            Alert::of_escalation(
-                account_id,
-                Some(first_episode),
-                full,
-                counts,
-                full.seconds(),
-            )
+            Alert::of_escalation(account_id, Some(first_episode), full, counts, full)
         }
     })
 }

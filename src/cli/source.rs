@@ -123,8 +123,8 @@ pub struct Answer {
     pub story: Vec<Transition>,
     /// What people decided about clusters, if that was asked.
     marks: BTreeMap<ClusterId, Mark>,
-    /// When that was, in seconds since 1970 by this machine's clock.
-    now: i64,
+    /// When that was, by this machine's clock.
+    now: EventTime,
 }
 
 /// How a cluster stands, by all of its events.
@@ -145,7 +145,7 @@ impl Answer {
             listing: Listing::empty(now().window()),
             story: Vec::new(),
             marks: BTreeMap::new(),
-            now: 0,
+            now: now(),
         }
     }
 
@@ -465,7 +465,7 @@ fn replay(
     answer.story = replayed.story;
     let marks = decided.marks.into_iter();
     answer.marks = marks.filter_map(|(id, of)| Some((id, of.mark?))).collect();
-    answer.now = now.seconds();
+    answer.now = now;
     Ok(())
 }
 

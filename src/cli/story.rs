@@ -34,7 +34,7 @@ pub fn text(transitions: &[Transition], facts: &BTreeMap<ClusterId, Arc<Facts>>)
     }
     let alerts = transitions
         .iter()
-        .filter_map(|of| alert(of, None, of.at.seconds()))
+        .filter_map(|of| alert(of, None, of.at))
         .count();
     let swallowed = transitions.iter().filter(|of| of.is_swallowed).count();
     let _ = writeln!(

@@ -54,22 +54,36 @@ pub enum Access {
 }
 
 /// The facts of one combination of facets that a severity is computed from.
+///
+/// As JSON it holds what is not the default: most have two or three facts, and many are kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Circumstance {
     /// Whether the call reads or writes.
+    #[serde(skip_serializing_if = "is_default")]
     pub access: Access,
     /// By what means it was made.
+    #[serde(skip_serializing_if = "is_default")]
     pub means: Means,
     /// Who called.
+    #[serde(skip_serializing_if = "is_default")]
     pub caller: Caller,
     /// Whether a long-term access key signed it.
+    #[serde(skip_serializing_if = "is_default")]
     pub is_long_term_key: bool,
     /// Whether the caller belongs to another account.
+    #[serde(skip_serializing_if = "is_default")]
     pub is_foreign: bool,
     /// Whether a second factor was used, for sign-ins.
+    #[serde(skip_serializing_if = "is_default")]
     pub is_second_factor: bool,
     /// The severity that a rule gives, and the rule's name.
+    #[serde(skip_serializing_if = "is_default")]
     pub ruled: Option<(String, String)>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Circumstance {

@@ -64,9 +64,9 @@ pub enum What {
 /// One entry of a journal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Entry {
-    /// When it was so, in seconds since 1970: event time for what events show, our clock for what
+    /// When it was so: event time for what events show, our clock for what
     /// people decide.
-    pub at: i64,
+    pub at: EventTime,
     /// The life of the cluster, from 1.
     pub epoch: i64,
     /// What it is.
@@ -76,8 +76,8 @@ pub struct Entry {
     pub actor: String,
     /// Why a person did it, else empty. Sanitized, at most [`REASON_CHARS_MAX`] characters.
     pub reason: String,
-    /// The last event before it, in seconds, of a cluster that recovered by itself.
-    pub last: Option<i64>,
+    /// The last event before it, of a cluster that recovered by itself.
+    pub last: Option<EventTime>,
     /// What else there is to say in words, mostly empty. Sanitized, at most [`REASON_CHARS_MAX`]
     /// characters.
     pub detail: String,
@@ -88,11 +88,11 @@ pub struct Entry {
 pub struct Fault {
     /// The life of the cluster, from 1. One that was reopened has several faults.
     pub epoch: i64,
-    /// When it began, in seconds since 1970.
-    pub from: i64,
-    /// When it was over, in seconds: with its last event, where that is noted, and not with the quiet period after
+    /// When it began.
+    pub from: EventTime,
+    /// When it was over: with its last event, where that is noted, and not with the quiet period after
     /// it. `None` for one that lasts.
-    pub until: Option<i64>,
+    pub until: Option<EventTime>,
     /// What ended it, [`What::Recovered`] or [`What::Resolved`]; `None` for one that lasts, and where
     /// the journal does not say.
     pub ended: Option<What>,
@@ -153,8 +153,8 @@ impl What {
 }
 
 impl Entry {
-    /// Returns the entry of something that no person did, at a moment in seconds, in a life.
-    pub fn of(what: What, at: i64, epoch: i64) -> Self {
+    /// Returns the entry of something that no person did, at a moment, in a life.
+    pub fn of(what: What, at: EventTime, epoch: i64) -> Self {
         Self {
             at,
             epoch,
@@ -185,10 +185,10 @@ impl Entry {
                 began,
                 fault_seconds,
                 ..
-            } => Some(began.seconds() + fault_seconds),
+            } => began.after(fault_seconds),
             _ => None,
         };
-        let entry = Self::of(what, transition.at.seconds(), transition.epoch);
+        let entry = Self::of(what, transition.at, transition.epoch);
         let entry = entry.about(&detail);
         Some(Self { last, ..entry })
     }
@@ -219,7 +219,7 @@ impl Entry {
     pub fn encode(&self) -> String {
         let mut entry = json!({
             "v": VERSION,
-            "at": self.at,
+            "at": self.at.seconds(),
             "epoch": self.epoch,
             "what": self.what.name(),
             "actor": self.actor,
@@ -227,7 +227,7 @@ impl Entry {
             "detail": self.detail,
         });
         if let Some(last) = self.last {
-            entry["last"] = last.into();
+            entry["last"] = last.seconds().into();
         }
         entry.to_string()
     }
@@ -239,10 +239,11 @@ impl Entry {
             return None;
         }
         let what = What::from_name(value["what"].as_str()?)?;
-        let entry = Self::of(what, value["at"].as_i64()?, value["epoch"].as_i64()?)
+        let at = EventTime::from_seconds(value["at"].as_i64()?)?;
+        let entry = Self::of(what, at, value["epoch"].as_i64()?)
             .by(value["actor"].as_str()?, value["reason"].as_str()?)
             .about(value["detail"].as_str()?);
-        let last = value["last"].as_i64();
+        let last = value["last"].as_i64().and_then(EventTime::from_seconds);
         Some(Self { last, ..entry })
     }
 }
@@ -250,7 +251,7 @@ impl Entry {
 impl Fault {
     /// Returns how long it lasted, in seconds; `None` for one that lasts.
     pub fn seconds(&self) -> Option<i64> {
-        Some(self.until? - self.from)
+        Some(self.until?.seconds_since(self.from))
     }
 }
 
@@ -266,10 +267,10 @@ pub fn epoch(entries: &[Entry]) -> i64 {
 /// before; the fault then ends with that event. An end that was never noted is where the next life
 /// begins.
 pub fn history(first_seen: Option<EventTime>, entries: &[Entry]) -> Vec<Fault> {
-    let first = first_seen.map(|at| (1, at.seconds(), What::New, None));
+    let first = first_seen.map(|at| (1, at, What::New, None));
     let noted = entries.iter().map(|of| (of.epoch, of.at, of.what, of.last));
     // Lives follow one another, whatever the clocks say.
-    let steps: BTreeSet<(i64, i64, What, Option<i64>)> = noted.chain(first).collect();
+    let steps: BTreeSet<(i64, EventTime, What, Option<EventTime>)> = noted.chain(first).collect();
     let mut faults: Vec<Fault> = Vec::new();
     for (epoch, at, what, last_event) in steps {
         let last = faults.last_mut();
@@ -314,11 +315,15 @@ mod tests {
     /// 2026-11-02T00:00:00Z.
     const START: i64 = 1_793_577_600;
 
+    fn at(seconds: i64) -> EventTime {
+        EventTime::from_seconds(seconds).unwrap()
+    }
+
     fn fault(epoch: i64, from: i64, until: Option<i64>, ended: Option<What>) -> Fault {
         Fault {
             epoch,
-            from,
-            until,
+            from: at(from),
+            until: until.map(at),
             ended,
         }
     }
@@ -334,13 +339,13 @@ mod tests {
     fn each_life_is_a_fault_and_one_that_was_reopened_is_two() {
         let (recovered, resolved) = (What::Recovered, What::Resolved);
         let entries = [
-            Entry::of(What::New, START + 60, 1),
-            Entry::of(What::Ongoing, START + DAY, 1),
-            Entry::of(recovered, START + 9 * DAY, 1),
-            Entry::of(What::Regressed, START + 20 * DAY, 2),
-            Entry::of(resolved, START + 21 * DAY, 2).by("ann", "fixed"),
-            Entry::of(What::Reopened, START + 22 * DAY, 2).by("ann", "not fixed"),
-            Entry::of(What::Acknowledged, START + 23 * DAY, 2).by("ann", "on it"),
+            Entry::of(What::New, at(START + 60), 1),
+            Entry::of(What::Ongoing, at(START + DAY), 1),
+            Entry::of(recovered, at(START + 9 * DAY), 1),
+            Entry::of(What::Regressed, at(START + 20 * DAY), 2),
+            Entry::of(resolved, at(START + 21 * DAY), 2).by("ann", "fixed"),
+            Entry::of(What::Reopened, at(START + 22 * DAY), 2).by("ann", "not fixed"),
+            Entry::of(What::Acknowledged, at(START + 23 * DAY), 2).by("ann", "on it"),
         ];
         // An event that came late was the first.
         let faults = history(EventTime::from_seconds(START), &entries);
@@ -357,11 +362,11 @@ mod tests {
 
     #[test]
     fn a_fault_ends_where_the_next_begins_though_it_was_noted_later_or_never() {
-        let regressed = |at, epoch| Entry::of(What::Regressed, at, epoch);
+        let regressed = |moment, epoch| Entry::of(What::Regressed, at(moment), epoch);
         let first = EventTime::from_seconds(START);
         // The recovery was noted at the full hour, and the event had come shortly before.
         let late = [
-            Entry::of(What::Recovered, START + 3600, 1),
+            Entry::of(What::Recovered, at(START + 3600), 1),
             regressed(START + 3000, 2),
         ];
         let recovered = Some(What::Recovered);
@@ -380,7 +385,7 @@ mod tests {
 
     #[test]
     fn the_text_of_an_entry_stays() {
-        let entry = Entry::of(What::Muted, START, 3)
+        let entry = Entry::of(What::Muted, at(START), 3)
             .by("ann", "planned")
             .about("muted until 2026-11-09T00:00:00Z");
         let text = r#"{"actor":"ann","at":1793577600,"detail":"muted until 2026-11-09T00:00:00Z","epoch":3,"reason":"planned","v":1,"what":"muted"}"#;
@@ -396,7 +401,7 @@ mod tests {
 
     fn entries() -> impl Strategy<Value = Vec<Entry>> {
         let entry = (prop::sample::select(&What::ALL[..]), 0..50i64, 1..5i64)
-            .prop_map(|(what, at, epoch)| Entry::of(what, START + at, epoch));
+            .prop_map(|(what, seconds, epoch)| Entry::of(what, at(START + seconds), epoch));
         prop::collection::vec(entry, 0..24)
     }
 

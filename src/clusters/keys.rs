@@ -61,10 +61,10 @@ pub struct Ledger {
     pub before: Option<Answer>,
     /// What it says now.
     pub now: Option<Answer>,
-    /// From when on it may be asked again, in seconds.
-    pub next: i64,
-    /// The awakening that was told: the last use before it, in seconds.
-    pub told: Option<i64>,
+    /// From when on it may be asked again, by our clock; `None` for at once.
+    pub next: Option<EventTime>,
+    /// The awakening that was told: the last use before it.
+    pub told: Option<EventTime>,
 }
 
 /// Whose key it is, as far as its id tells.
@@ -265,13 +265,13 @@ impl Answer {
 }
 
 impl Ledger {
-    /// Tells whether IAM may be asked at a moment, in seconds.
-    pub fn is_due(&self, now: i64) -> bool {
-        self.next <= now
+    /// Tells whether IAM may be asked at a moment.
+    pub fn is_due(&self, now: EventTime) -> bool {
+        self.next.is_none_or(|next| next <= now)
     }
 
-    /// Returns what is remembered once IAM has answered at a moment, in seconds.
-    pub fn answered(&self, answer: Answer, now: i64) -> Self {
+    /// Returns what is remembered once IAM has answered at a moment.
+    pub fn answered(&self, answer: Answer, now: EventTime) -> Self {
         let is_change = self.now.as_ref().is_some_and(|known| *known != answer);
         Self {
             before: if is_change {
@@ -280,7 +280,7 @@ impl Ledger {
                 self.before.clone()
             },
             now: Some(answer),
-            next: now + ANSWER_SECONDS,
+            next: now.after(ANSWER_SECONDS),
             told: self.told,
         }
     }
@@ -316,6 +316,11 @@ mod tests {
 
     fn at(text: &str) -> EventTime {
         EventTime::parse(text).unwrap()
+    }
+
+    /// A moment so many seconds after some other one.
+    fn after(seconds: i64) -> EventTime {
+        EventTime::FIRST.after(seconds).unwrap()
     }
 
     fn used(text: &str) -> Answer {
@@ -366,13 +371,13 @@ mod tests {
     fn a_key_woke_up_whether_or_not_iam_has_noticed() {
         let settings = settings();
         let seen = Some(at("2026-11-21T08:00:00Z"));
-        let first = Ledger::default().answered(used("2026-07-24T08:00:00Z"), 0);
+        let first = Ledger::default().answered(used("2026-07-24T08:00:00Z"), after(0));
         assert_eq!(settings.slept(&first, seen), Some(120));
-        let noticed = first.answered(used("2026-11-21T08:00:00Z"), ANSWER_SECONDS);
+        let noticed = first.answered(used("2026-11-21T08:00:00Z"), after(ANSWER_SECONDS));
         assert_eq!(settings.slept(&noticed, seen), Some(120));
-        let busy = Ledger::default().answered(used("2026-11-20T08:00:00Z"), 0);
+        let busy = Ledger::default().answered(used("2026-11-20T08:00:00Z"), after(0));
         assert_eq!(settings.slept(&busy, seen), None);
-        let never = Ledger::default().answered(Answer::Never { user: None }, 0);
+        let never = Ledger::default().answered(Answer::Never { user: None }, after(0));
         assert_eq!(settings.slept(&never, seen), None);
     }
 
@@ -384,22 +389,22 @@ mod tests {
         assert_eq!(oddities(OURS, None), []);
         assert_eq!(oddities(FOREIGN, None), [Oddity::Foreign]);
         assert_eq!(oddities("AKIAQNZGKIQY5CANARY2", None), [Oddity::Canary]);
-        let unknown = Ledger::default().answered(Answer::Unknown, 0);
+        let unknown = Ledger::default().answered(Answer::Unknown, after(0));
         assert_eq!(oddities(OURS, Some(&unknown)), [Oddity::Unknown]);
         let deleted = Ledger::default()
-            .answered(used("2026-11-20T08:00:00Z"), 0)
-            .answered(Answer::Unknown, ANSWER_SECONDS);
+            .answered(used("2026-11-20T08:00:00Z"), after(0))
+            .answered(Answer::Unknown, after(ANSWER_SECONDS));
         assert_eq!(oddities(OURS, Some(&deleted)), [Oddity::Deleted]);
     }
 
     #[test]
     fn an_answer_stands_for_four_hours_and_a_change_keeps_what_was_before() {
-        let first = Ledger::default().answered(used("2026-11-20T08:00:00Z"), 100);
-        assert!(!first.is_due(100 + ANSWER_SECONDS - 1));
-        assert!(first.is_due(100 + ANSWER_SECONDS));
-        let same = first.answered(used("2026-11-20T08:00:00Z"), 200);
+        let first = Ledger::default().answered(used("2026-11-20T08:00:00Z"), after(100));
+        assert!(!first.is_due(after(100 + ANSWER_SECONDS - 1)));
+        assert!(first.is_due(after(100 + ANSWER_SECONDS)));
+        let same = first.answered(used("2026-11-20T08:00:00Z"), after(200));
         assert_eq!(same.before, None);
-        let other = same.answered(used("2026-11-21T08:00:00Z"), 300);
+        let other = same.answered(used("2026-11-21T08:00:00Z"), after(300));
         assert_eq!(other.before, Some(used("2026-11-20T08:00:00Z")));
     }
 

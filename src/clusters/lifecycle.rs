@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use records::time::EventTime;
 use serde::{Deserialize, Serialize};
 
 use crate::class::Class;
@@ -139,8 +140,8 @@ impl Status {
 }
 
 /// When people said of clusters that they are over, or not over after all: [`Event::Resolved`] or [`Event::Reopened`],
-/// each with its time in seconds since 1970. What is said twice is said once.
-pub type Resolutions = BTreeMap<ClusterId, BTreeSet<(i64, Event)>>;
+/// each with its time. What is said twice is said once.
+pub type Resolutions = BTreeMap<ClusterId, BTreeSet<(EventTime, Event)>>;
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;

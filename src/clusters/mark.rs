@@ -26,8 +26,8 @@ pub struct Mark {
     pub actor: String,
     /// Why; sanitized, at most [`REASON_CHARS_MAX`] characters.
     pub reason: String,
-    /// When, in seconds since 1970 by our clock.
-    pub at: i64,
+    /// When, by our clock.
+    pub at: EventTime,
     /// The life of the cluster that it was decided in, from 1.
     pub epoch: i64,
 }
@@ -83,17 +83,17 @@ pub enum Period {
     Day,
 }
 
-/// What is known of a marked cluster. What is not known is as [`Default`] has it, and ends nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What is known of a marked cluster. What is not known ends nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observation {
-    /// When that is, in seconds since 1970 by our clock.
-    pub now: i64,
-    /// The life that the cluster is in; 0 where that is not known.
-    pub epoch: i64,
+    /// When that is, by our clock.
+    pub now: EventTime,
+    /// The life that the cluster is in.
+    pub epoch: Option<i64>,
     /// Whether it has recovered.
     pub is_recovered: bool,
-    /// Its last event, in seconds; 0 for none.
-    pub last: i64,
+    /// Its last event.
+    pub last: Option<EventTime>,
     /// Its events by hour, of the hours that were looked at.
     pub hours: BTreeMap<Window, u64>,
     /// How many callers are new since the mark was made.
@@ -135,9 +135,24 @@ impl Marking<'_> {
     }
 }
 
+impl Observation {
+    /// Returns that nothing is known at a moment, by our clock.
+    pub fn at(now: EventTime) -> Self {
+        Self {
+            now,
+            epoch: None,
+            is_recovered: false,
+            last: None,
+            hours: BTreeMap::new(),
+            new_principals: 0,
+            is_escalating: false,
+        }
+    }
+}
+
 impl Mark {
     /// Returns a mark; what people write is sanitized and cut.
-    pub fn new(decision: Decision, actor: &str, reason: &str, at: i64, epoch: i64) -> Self {
+    pub fn new(decision: Decision, actor: &str, reason: &str, at: EventTime, epoch: i64) -> Self {
         Self {
             decision,
             actor: sanitize(actor, ACTOR_CHARS_MAX),
@@ -160,17 +175,19 @@ impl Mark {
 
     /// Tells whether the mark is over, and why.
     pub fn ends(&self, seen: &Observation) -> Option<Ended> {
-        let is_later_life = seen.epoch > self.epoch;
+        let is_later_life = seen.epoch > Some(self.epoch);
         match self.decision {
             Decision::Acknowledged if seen.is_recovered || is_later_life => Some(Ended::Recovered),
-            Decision::Resolved if seen.last > self.at || is_later_life => Some(Ended::CameBack),
+            Decision::Resolved if seen.last > Some(self.at) || is_later_life => {
+                Some(Ended::CameBack)
+            }
             decision => self.over(decision.until()?, seen),
         }
     }
 
     fn over(&self, until: Until, seen: &Observation) -> Option<Ended> {
         match until {
-            Until::Moment(moment) => (seen.now >= moment.seconds()).then_some(Ended::Time),
+            Until::Moment(moment) => (seen.now >= moment).then_some(Ended::Time),
             Until::Events { count, within } => {
                 let most = self.most(&seen.hours, within);
                 (most >= count).then_some(Ended::Events(most, within))
@@ -187,7 +204,7 @@ impl Mark {
     /// Returns the events of the fullest hour or day that came after the mark.
     fn most(&self, hours: &BTreeMap<Window, u64>, within: Period) -> u64 {
         let mut sums: BTreeMap<i64, u64> = BTreeMap::new();
-        let later = |hour: &Window| hour.hours() * 3600 > self.at;
+        let later = |hour: &Window| hour.start() > self.at;
         for (hour, count) in hours.iter().filter(|(hour, _)| later(hour)) {
             *sums.entry(hour.hours() / within.hours()).or_default() += count;
         }
@@ -208,8 +225,8 @@ impl Mark {
             .about(&self.decision.to_string())
     }
 
-    /// Returns what the journal says of its end at a moment, in seconds, that nobody had to bring about.
-    pub fn over_by_itself(&self, why: Ended, at: i64) -> Entry {
+    /// Returns what the journal says of its end at a moment that nobody had to bring about.
+    pub fn over_by_itself(&self, why: Ended, at: EventTime) -> Entry {
         let about = format!("{}: {why}", self.decision);
         Entry::of(What::Unmarked, at, self.epoch).about(&about)
     }
@@ -222,7 +239,7 @@ impl Mark {
             "until": self.decision.until().map(Until::encode),
             "actor": self.actor,
             "reason": self.reason,
-            "at": self.at,
+            "at": self.at.seconds(),
             "epoch": self.epoch,
         })
         .to_string()
@@ -247,7 +264,8 @@ impl Mark {
             _ => return None,
         };
         let (actor, reason) = (value["actor"].as_str()?, value["reason"].as_str()?);
-        let (at, epoch) = (value["at"].as_i64()?, value["epoch"].as_i64()?);
+        let at = EventTime::from_seconds(value["at"].as_i64()?)?;
+        let epoch = value["epoch"].as_i64()?;
         Some(Self::new(decision, actor, reason, at, epoch))
     }
 }
@@ -393,7 +411,7 @@ mod tests {
     }
 
     fn mark(decision: Decision) -> Mark {
-        Mark::new(decision, "ann", "planned migration", NOW, 2)
+        Mark::new(decision, "ann", "planned migration", moment(NOW), 2)
     }
 
     fn archived(until: &str) -> Mark {
@@ -403,9 +421,8 @@ mod tests {
 
     fn at(now: i64) -> Observation {
         Observation {
-            now,
-            epoch: 2,
-            ..Observation::default()
+            epoch: Some(2),
+            ..Observation::at(moment(now))
         }
     }
 
@@ -434,10 +451,13 @@ mod tests {
             ..at(NOW)
         };
         let next_life = Observation {
-            epoch: 3,
+            epoch: Some(3),
             ..at(NOW)
         };
-        let seen = |last| Observation { last, ..at(NOW) };
+        let seen = |last| Observation {
+            last: Some(moment(last)),
+            ..at(NOW)
+        };
         for (mark, seen, ended) in [
             (&acknowledged, at(NOW + 86_400), None),
             (&acknowledged, recovered.clone(), Some(Ended::Recovered)),
@@ -514,7 +534,8 @@ mod tests {
             "archived for good",
         ];
         assert_eq!(told, expected);
-        let over = archived("100x/1h").over_by_itself(Ended::Events(120, Period::Hour), NOW);
+        let over =
+            archived("100x/1h").over_by_itself(Ended::Events(120, Period::Hour), moment(NOW));
         assert_eq!(
             over.detail,
             "archived until 100 events come in an hour: 120 events came in an hour"
@@ -528,7 +549,7 @@ mod tests {
             Decision::Expected,
             &format!("ann\u{1b}[2J{long}"),
             &long,
-            NOW,
+            moment(NOW),
             1,
         );
         assert!(mark.actor.starts_with("ann[2J"), "{}", mark.actor);
@@ -573,9 +594,13 @@ mod tests {
     proptest! {
         #[test]
         fn a_mark_is_read_as_it_was_written(
-            decision in decisions(), actor in ".*", reason in ".*", at: i64, epoch: i64,
+            decision in decisions(),
+            actor in ".*",
+            reason in ".*",
+            at in EventTime::FIRST.seconds()..=EventTime::LAST.seconds(),
+            epoch: i64,
         ) {
-            let mark = Mark::new(decision, &actor, &reason, at, epoch);
+            let mark = Mark::new(decision, &actor, &reason, moment(at), epoch);
             prop_assert_eq!(Mark::decode(&mark.encode()), Some(mark));
         }
 

@@ -199,10 +199,10 @@ impl Deliver {
 
 /// Returns what became of a sink's alerts, and how it stands now.
 fn told(drained: &Drained) -> Told {
-    let now = now().seconds();
+    let now = now();
     let breaker = &drained.breaker;
     let waiting = drained.waiting;
-    let age = |since: i64| u64::try_from(now - since).unwrap_or_default();
+    let age = |since| u64::try_from(now.seconds_since(since)).unwrap_or_default();
     Told {
         sent: drained.sent + drained.digested,
         failed: drained.later,
@@ -210,7 +210,7 @@ fn told(drained: &Drained) -> Told {
         dead: drained.dead,
         waiting: waiting.map(|of| of.rows as u64),
         oldest_seconds: waiting.map(|of| of.oldest.map(age).unwrap_or_default()),
-        is_open: breaker.open_until > now,
+        is_open: breaker.open_until > Some(now),
         is_misconfigured: breaker.is_misconfigured,
     }
 }

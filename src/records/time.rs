@@ -59,6 +59,13 @@ impl EventTime {
         Self::from_seconds(self.0.checked_add(seconds)?)
     }
 
+    /// Returns the moment so many seconds later, or earlier for less than none; the earliest or the
+    /// latest one where that is out of range.
+    #[must_use]
+    pub fn plus(self, seconds: i64) -> Self {
+        Self(self.0.saturating_add(seconds)).clamp(Self::FIRST, Self::LAST)
+    }
+
     /// Returns the seconds that have passed since an earlier moment, negative for a later one.
     pub fn seconds_since(self, earlier: Self) -> i64 {
         self.0 - earlier.0

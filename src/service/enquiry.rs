@@ -128,7 +128,7 @@ impl<'a, L: Ledgers, K: KeyDirectory, C: Clock> Enquiry<'a, L, K, C> {
         } = self.asked(seen, ledger).await?;
         let tells = self.tells(seen, &earlier, &mut known.ledger);
         if is_changed || !tells.is_empty() {
-            let now = self.clock.seconds();
+            let now = self.clock.now();
             let remembered = self.store.remember(seen.key, &known.ledger, &tells, now);
             remembered.await?;
         }
@@ -138,7 +138,7 @@ impl<'a, L: Ledgers, K: KeyDirectory, C: Clock> Enquiry<'a, L, K, C> {
 
     /// Returns what is to be told of a key, and notes that it is.
     fn tells(&self, seen: &Seen<'_>, earlier: &Ledger, ledger: &mut Ledger) -> Vec<Alert> {
-        let now = self.clock.seconds();
+        let now = self.clock.now();
         let mut tells = Vec::new();
         let answer = ledger.now.as_ref();
         if let Some(at) = answer.and_then(|answer| answer.used_since(earlier.now.as_ref()))
@@ -150,9 +150,9 @@ impl<'a, L: Ledgers, K: KeyDirectory, C: Clock> Enquiry<'a, L, K, C> {
         }
         let awakening = self.keys.awakening(ledger, seen.at);
         if let (Some((last, again)), Some((cluster, account_id))) = (awakening, seen.cluster)
-            && ledger.told != Some(last.seconds())
+            && ledger.told != Some(last)
         {
-            ledger.told = Some(last.seconds());
+            ledger.told = Some(last);
             let times = (last, again);
             tells.push(Alert::of_awakening(
                 seen.key, account_id, cluster, times, now,
@@ -168,13 +168,13 @@ impl<'a, L: Ledgers, K: KeyDirectory, C: Clock> Enquiry<'a, L, K, C> {
             is_changed: false,
         };
         let is_unknown = ledger.now.is_none();
-        if !ledger.is_due(self.clock.seconds()) {
+        if !ledger.is_due(self.clock.now()) {
             return Ok(unchanged(ledger, is_unknown));
         }
         if !self.turn().await {
             return Ok(unchanged(ledger, true));
         }
-        let now = self.clock.seconds();
+        let now = self.clock.now();
         if !self.store.claim(seen.key, now).await? {
             return Ok(unchanged(ledger, is_unknown));
         }
@@ -185,7 +185,7 @@ impl<'a, L: Ledgers, K: KeyDirectory, C: Clock> Enquiry<'a, L, K, C> {
         let (ledger, is_missing) = match self.directory.last_use(seen.key, account_id).await {
             Ok(answer) => (ledger.answered(answer, now), false),
             Err(_) => {
-                let next = now + AGAIN_SECONDS;
+                let next = Some(now.plus(AGAIN_SECONDS));
                 (Ledger { next, ..ledger }, true)
             }
         };

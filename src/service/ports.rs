@@ -650,9 +650,10 @@ pub trait Clock {
     /// Returns any number from 0 to below a limit, which is at least 1.
     fn any(&self, limit: i64) -> i64;
 
-    /// Returns the seconds since 1970.
-    fn seconds(&self) -> i64 {
-        self.millis().div_euclid(1000)
+    /// Returns the moment, in whole seconds.
+    fn now(&self) -> EventTime {
+        let now = EventTime::from_seconds(self.millis().div_euclid(1000));
+        now.unwrap_or(EventTime::FIRST)
     }
 }
 
@@ -669,16 +670,16 @@ pub trait KeyAnswers {
 pub trait Ledgers: KeyAnswers {
     /// Takes the right to ask IAM about a key, for as long as an answer stands; `false` says that
     /// somebody else has it.
-    async fn claim(&self, key: &str, now: i64) -> Result<bool, StoreError>;
+    async fn claim(&self, key: &str, now: EventTime) -> Result<bool, StoreError>;
 
-    /// Remembers an answer that came at a moment, in seconds, and tells all sinks of what it shows,
+    /// Remembers an answer that came at a moment, and tells all sinks of what it shows,
     /// all or nothing.
     async fn remember(
         &self,
         key: &str,
         ledger: &Ledger,
         tells: &[Alert],
-        now: i64,
+        now: EventTime,
     ) -> Result<(), StoreError>;
 }
 

@@ -6,6 +6,7 @@ use clusters::fingerprint::ClusterId;
 use clusters::journal::{Entry, What};
 use clusters::lifecycle::Resolutions;
 use clusters::mark::Mark;
+use records::time::EventTime;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use service::ports::{Marked, Marks, StoreError};
 
@@ -32,7 +33,7 @@ fn note(connection: &Connection, cluster: ClusterId, entry: &Entry) -> Result<()
         .and_then(|mut insert| {
             insert.execute(params![
                 cluster.to_string(),
-                entry.at,
+                entry.at.seconds(),
                 entry.epoch,
                 entry.what.name(),
                 entry.actor,
@@ -103,7 +104,9 @@ impl Marks for SqliteStore {
             let what = What::from_name(&what).ok_or_else(|| damaged("an entry is no entry"))?;
             let text = |column| row.get::<_, String>(column).map_err(unavailable);
             let number = |column| row.get::<_, i64>(column).map_err(unavailable);
-            let entry = Entry::of(what, number(0)?, number(1)?)
+            let at = EventTime::from_seconds(number(0)?);
+            let at = at.ok_or_else(|| damaged("an entry has no time"))?;
+            let entry = Entry::of(what, at, number(1)?)
                 .by(&text(3)?, &text(4)?)
                 .about(&text(5)?);
             entries.push(entry);
@@ -123,7 +126,8 @@ impl Marks for SqliteStore {
             let at: i64 = row.get(1).map_err(unavailable)?;
             let what: String = row.get(2).map_err(unavailable)?;
             let said = What::from_name(&what).and_then(What::said);
-            let (Some(cluster), Some(said)) = (ClusterId::parse(&cluster), said) else {
+            let (at, cluster) = (EventTime::from_seconds(at), ClusterId::parse(&cluster));
+            let (Some(cluster), Some(at), Some(said)) = (cluster, at, said) else {
                 return Err(damaged("an entry is no entry"));
             };
             resolutions.entry(cluster).or_default().insert((at, said));

@@ -128,7 +128,7 @@ struct Export {
 /// Returns a cluster with what happened to it and who was told, to be copied.
 pub fn export(cluster: ClusterShape, history: HistoryShape, sent: &[Sent]) -> String {
     let sent = sent.iter().map(|of| SentShape {
-        at: moment(of.at),
+        at: text(Some(of.at)),
         sink: shown(&of.sink),
         kind: shown(&of.kind),
         outcome: shown(&of.outcome),
@@ -229,7 +229,7 @@ impl MarkShape {
             until: mark.decision.until().map(Until::encode),
             actor: mark.actor.clone(),
             reason: mark.reason.clone(),
-            at: moment(mark.at),
+            at: text(Some(mark.at)),
             epoch: mark.epoch,
             ended: ended.map(|why| why.to_string()),
         }
@@ -251,8 +251,8 @@ impl FaultShape {
     fn of(fault: &Fault) -> Self {
         Self {
             epoch: fault.epoch,
-            from: moment(fault.from),
-            until: fault.until.and_then(moment),
+            from: text(Some(fault.from)),
+            until: text(fault.until),
             seconds: fault.seconds(),
             ended: fault.ended.map(What::name),
         }
@@ -262,7 +262,7 @@ impl FaultShape {
 impl EntryShape {
     fn of(entry: &Entry) -> Self {
         Self {
-            at: moment(entry.at),
+            at: text(Some(entry.at)),
             what: entry.what.name(),
             epoch: entry.epoch,
             actor: entry.actor.clone(),
@@ -270,10 +270,6 @@ impl EntryShape {
             detail: entry.detail.clone(),
         }
     }
-}
-
-fn moment(seconds: i64) -> Option<String> {
-    text(EventTime::from_seconds(seconds))
 }
 
 impl FacetShape {

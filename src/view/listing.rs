@@ -275,14 +275,13 @@ impl Listed {
         }
     }
 
-    /// Returns what is known of it that may end a mark, at a moment by our clock, in seconds.
-    pub fn observation(&self, now: i64) -> Observation {
+    /// Returns what is known of it that may end a mark, at a moment by our clock.
+    pub fn observation(&self, now: EventTime) -> Observation {
         Observation {
-            now,
-            epoch: self.epoch,
+            epoch: Some(self.epoch),
             is_recovered: self.status() == Status::Recovered,
-            last: self.last.map_or(0, EventTime::seconds),
-            ..Observation::default()
+            last: self.last,
+            ..Observation::at(now)
         }
     }
 
@@ -327,11 +326,11 @@ impl Listed {
     }
 
     /// Takes what a person said at a moment: that it is over, or that it is not.
-    fn decide(&mut self, at: i64, said: Event) {
+    fn decide(&mut self, at: EventTime, said: Event) {
         let (state, change) = step(self.state, said);
         self.state = state;
         match change {
-            Some(Move::Recover) => self.recovered = EventTime::from_seconds(at),
+            Some(Move::Recover) => self.recovered = Some(at),
             Some(Move::Reopen) => self.recovered = None,
             _ => {}
         }
@@ -414,17 +413,17 @@ impl Listing {
 
     /// Adds the events of hours that are not in it, in the order of time, and what people said in these hours.
     pub fn meet(&mut self, deeds: &[Deed], resolutions: &Resolutions) {
-        let from = self.until.start().seconds();
+        let from = self.until.start();
         let said = resolutions.iter().flat_map(|(id, all)| {
             let later = all.iter().filter(|(at, _)| *at >= from);
             later.map(|(at, said)| (*at, *id, *said))
         });
-        let mut said: Vec<(i64, ClusterId, Event)> = said.collect();
+        let mut said: Vec<(EventTime, ClusterId, Event)> = said.collect();
         said.sort_unstable();
         let mut said = said.into_iter().peekable();
         let mut callers: BTreeMap<ClusterId, BTreeSet<&str>> = BTreeMap::new();
         for deed in deeds {
-            while let Some((at, id, said)) = said.next_if(|(at, ..)| *at < deed.at.seconds()) {
+            while let Some((at, id, said)) = said.next_if(|(at, ..)| *at < deed.at) {
                 self.decide(id, at, said);
             }
             let id = deed.case.cluster;
@@ -448,8 +447,8 @@ impl Listing {
         }
     }
 
-    /// Takes what a person said of a cluster at a moment, in seconds: that it is over, or that it is not.
-    pub fn decide(&mut self, id: ClusterId, at: i64, said: Event) {
+    /// Takes what a person said of a cluster at a moment: that it is over, or that it is not.
+    pub fn decide(&mut self, id: ClusterId, at: EventTime, said: Event) {
         if let Some(listed) = self.clusters.get_mut(&id) {
             listed.decide(at, said);
         }

@@ -159,7 +159,7 @@ fn escalation() -> Escalation {
 
 /// Returns what is told of a kind: of the cluster, where it is about one.
 pub fn alert(kind: Kind, cluster: ClusterId) -> Alert {
-    let now = at("2026-11-02T09:00:00Z").seconds();
+    let now = at("2026-11-02T09:00:00Z");
     let (last, hour) = (at("2026-11-02T08:03:00Z"), at("2026-11-02T09:00:00Z"));
     let life = (cluster, 1);
     match kind {
@@ -172,13 +172,12 @@ pub fn alert(kind: Kind, cluster: ClusterId) -> Alert {
             Alert::of_cluster(ben, ACCOUNT, life, Some(last), now)
         }
         Kind::Regressed => {
-            let late = now + 2 * 86_400;
+            let late = now.plus(2 * 86_400);
             Alert::of_regression(ACCOUNT, (cluster, 2), last, 9 * 86_400, late)
         }
         Kind::Recovered => {
             let (recovered, first) = (at("2026-11-09T08:03:00Z"), at("2026-11-02T08:01:00Z"));
-            let now = recovered.seconds();
-            Alert::of_recovery(ACCOUNT, life, recovered, first, (120, 3), now)
+            Alert::of_recovery(ACCOUNT, life, recovered, first, (120, 3), recovered)
         }
         Kind::Escalating => Alert::of_escalation(ACCOUNT, Some(life), hour, (200, 60), now),
         Kind::Campaign => Alert::of_campaign(&campaign(), Stage::Began, now),
@@ -214,7 +213,7 @@ pub fn facts(kind: Kind) -> Facts {
 /// Returns what is told later of what began.
 pub fn later(cluster: ClusterId) -> [Alert; 4] {
     let (hour, again) = (at("2026-11-02T14:00:00Z"), at("2026-11-02T10:12:00Z"));
-    let (now, since) = (hour.seconds(), at("2026-11-02T05:25:00Z"));
+    let (now, since) = (hour, at("2026-11-02T05:25:00Z"));
     let silent = Silent::LogGroup("trail-logs");
     [
         Alert::of_calm(ACCOUNT, Some((cluster, 1)), hour, &escalation(), now),

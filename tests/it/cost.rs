@@ -94,7 +94,7 @@ fn deliver(store: &DynamoStore<MemoryTable>, clock: &Hands) -> u64 {
         holder: "count",
     };
     let mut sinks = BTreeMap::from([("guance".to_owned(), Open)]);
-    let deadline = (clock.seconds() + 80) * 1000;
+    let deadline = clock.millis() + 80_000;
     let drained = block_on(drain(&delivery, &mut sinks, deadline));
     assert!(drained["guance"].error.is_none());
     drained["guance"].sent
@@ -223,12 +223,12 @@ fn an_alert_reads_the_hours_around_it_and_the_heads_of_what_failed_in_them() {
         }
         let new = record(json!({
             "eventID": id(77),
-            "eventTime": EventTime::from_seconds(clock.seconds()).unwrap().to_string(),
+            "eventTime": clock.now().to_string(),
             "eventName": "GetNewThing",
             "errorCode": "ThrottlingException",
         }));
         let mut store = store(&table, telling());
-        store.set_now(EventTime::from_seconds(clock.seconds()).unwrap());
+        store.set_now(clock.now());
         ingest(&mut store, &lines(&[new]));
         let before = taken(store.table());
         assert_eq!(deliver(&store, &clock), 1);

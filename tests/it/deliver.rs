@@ -34,7 +34,7 @@ use crate::alerts::facts;
 use crate::directory::Directory;
 use crate::effort;
 use crate::hands::Hands;
-use crate::records::{ACCOUNT, denied, id, ingest, lines, record, standing};
+use crate::records::{ACCOUNT, denied, id, ingest, lines, record, second, standing};
 use crate::table::{self, Fault, MemoryTable, now, telling};
 
 type Answers = Box<dyn FnMut(&[Message]) -> Vec<Answered>>;
@@ -158,7 +158,7 @@ impl World {
     }
 
     fn put(&self, alerts: &[Alert]) {
-        let now = self.clock.seconds();
+        let now = self.clock.now();
         let ledger = Ledger::default();
         // A transaction has at most a hundred writes.
         for some in alerts.chunks(30) {
@@ -199,7 +199,7 @@ fn cluster(number: u64) -> ClusterId {
 
 fn alert(number: u64, kind: Kind, epoch: i64) -> Alert {
     let (at, episode) = (now(), (cluster(number), epoch));
-    Alert::of_cluster(facts(kind), ACCOUNT, episode, Some(at), at.seconds())
+    Alert::of_cluster(facts(kind), ACCOUNT, episode, Some(at), at)
 }
 
 fn new(numbers: std::ops::Range<u64>) -> Vec<Alert> {
@@ -615,7 +615,7 @@ fn shortly_before_the_deadline_nothing_is_taken() {
         world
             .waiting("guance")
             .iter()
-            .all(|row| row.leased_until == 0)
+            .all(|row| row.leased_until.is_none())
     );
 }
 
@@ -638,7 +638,7 @@ fn silence_holds_back_all_but_ends_and_the_next_message_says_how_many() {
         calm: 2,
     };
     let life = (cluster(1), 2);
-    let calm = Alert::of_calm(ACCOUNT, Some(life), now(), &escalation, now().seconds());
+    let calm = Alert::of_calm(ACCOUNT, Some(life), now(), &escalation, now());
     for (told, sent) in [
         (alert(1, Kind::New, 1), 1),
         (alert(1, Kind::NewPrincipal, 1), 0),
@@ -666,7 +666,7 @@ fn silence_holds_back_all_but_ends_and_the_next_message_says_how_many() {
 
 /// Marks the n-th cluster, whose marks were changed so often before.
 fn decide(world: &World, number: u64, decision: Option<Decision>, version: i64) {
-    let now = world.clock.seconds();
+    let now = world.clock.now();
     let mark = decision.map(|decision| Mark::new(decision, "ann", "planned", now, 1));
     let entry = match &mark {
         Some(mark) => mark.made(),
@@ -939,8 +939,8 @@ fn a_temporary_key_is_told_with_its_session() {
 #[test]
 fn a_deleted_key_is_told_once_iam_has_forgotten_it() {
     let world = world_of(&[by_key(1, OURS)]);
-    let ledger = Ledger::default().answered(used(1), 0);
-    block_on(world.store.remember(OURS, &ledger, &[], 0)).unwrap();
+    let ledger = Ledger::default().answered(used(1), second(0));
+    block_on(world.store.remember(OURS, &ledger, &[], second(0))).unwrap();
     assert_eq!(alerts(&world)[0].keys[0].oddities, [Oddity::Deleted]);
 }
 
@@ -1030,7 +1030,7 @@ fn an_alert_is_as_severe_as_all_events_of_its_cluster() {
 fn a_canary_key_is_critical() {
     let mut world = World::new();
     world.keys.canaries.insert(OURS.to_owned());
-    world.put(&[Alert::of_silent_use(OURS, ACCOUNT, now(), now().seconds())]);
+    world.put(&[Alert::of_silent_use(OURS, ACCOUNT, now(), now())]);
     let told = alerts(&world);
     assert_eq!(told[0].level(), Severity::Critical);
     assert_eq!(told[0].keys[0].oddities[0], Oddity::Canary);
@@ -1069,11 +1069,11 @@ fn a_thousand_events_of_a_key_ask_iam_once_in_four_hours_and_never_twice_in_a_se
         .collect();
     let world = world_of(&many);
     world.directory.say(|_| Err(DirectoryError::Throttled));
-    let before = world.clock.seconds();
+    let before = world.clock.now();
     let told = alerts(&world);
     assert_eq!(told.len(), 100);
     assert!(
-        world.clock.seconds() - before <= 10,
+        world.clock.now().seconds_since(before) <= 10,
         "no message is held for long"
     );
     let calls = world.directory.calls.borrow();

@@ -29,7 +29,7 @@ use service::rules::Rules;
 
 use crate::effort;
 use crate::emulator::Emulator;
-use crate::records::{id, lines, record};
+use crate::records::{id, lines, record, second};
 use crate::setup::setup;
 use crate::table::{self, Fault, MemoryTable, now, telling};
 
@@ -522,7 +522,7 @@ fn items_of_this_release_stay_readable() {
         "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/ann"}}));
     commit_to(&mut store(&table, telling()), &batch()).unwrap();
     commit_to(&mut store(&table, telling()), &lines(&[by_another])).unwrap();
-    let (cluster, at) = (heads(&table)[0].0, now().seconds());
+    let (cluster, at) = (heads(&table)[0].0, now());
     let until = Until::parse("100x/1h").unwrap();
     let mark = Mark::new(Decision::Archived { until }, "ann", "known noise", at, 1);
     let (marking, made) = (store(&table, telling()), mark.made());
@@ -599,9 +599,9 @@ fn writes_to_heads() -> Vec<(Option<Item>, Write)> {
         let head = head(name)
             .text("st", state)
             .number("ep", 3)
-            .number("wm", 100);
+            .time("wm", second(100));
         let head = head.texts("ci", ["x".to_owned()]);
-        head.number("ft", 50).number("vr", 1).text("te", "m")
+        head.time("ft", second(50)).number("vr", 1).text("te", "m")
     };
     let mut writes = Vec::new();
     for (number, before) in [None, Some("recovered"), Some("new")]
@@ -621,14 +621,14 @@ fn writes_to_heads() -> Vec<(Option<Item>, Write)> {
             add(format!("regress-{epoch}-{at}"), &|item| Write::Regress {
                 key: item.key,
                 epoch,
-                at,
+                at: second(at),
             });
         }
         for version in [1, 2] {
             add(format!("recover-{version}"), &|item| Write::Recover {
                 key: item.key,
                 version,
-                watermark: 200,
+                watermark: second(200),
             });
             add(format!("reopen-{version}"), &|item| Write::Reopen {
                 key: item.key,
@@ -638,7 +638,7 @@ fn writes_to_heads() -> Vec<(Option<Item>, Write)> {
         for at in [49, 50, 51] {
             add(format!("first-{at}"), &|item| Write::First {
                 key: item.key,
-                at,
+                at: second(at),
             });
         }
         for text in ["a", "m", "z"] {
@@ -686,7 +686,7 @@ fn leases() -> Vec<(Option<Item>, Write)> {
     let lease = |used: Option<i64>| {
         let key = Key::new(format!("Q#{}", used.unwrap_or(-1)), "1");
         let before = used.map(|used| Item::new(key.clone()).number("used", used));
-        let (counter, places, limit, expires) = ("used", 10, 200, 5);
+        let (counter, places, limit, expires) = ("used", 10, 200, second(5));
         let write = Write::Lease {
             key,
             counter,
@@ -703,8 +703,9 @@ fn leases() -> Vec<(Option<Item>, Write)> {
 fn writes_to_what_waits() -> Vec<(Option<Item>, Write)> {
     let row = |name: &str, due: i64, until: i64, holder: &str| {
         let row = Item::new(Key::new("O#x#0", name)).text("lo", holder);
-        row.number("due", due)
-            .number("lu", until)
+        let until = (until > 0).then(|| second(until));
+        row.time("due", second(due))
+            .time("lu", until)
             .number("tries", 1)
     };
     let mut writes = Vec::new();
@@ -721,7 +722,7 @@ fn writes_to_what_waits() -> Vec<(Option<Item>, Write)> {
             let before = before.map(|(due, until, holder)| row(&name, due, until, holder));
             writes.push((before, write(Key::new("O#x#0", name), "a".to_owned())));
         };
-        let (now, until) = (10, 70);
+        let (now, until) = (second(10), second(70));
         add("take", &|key, holder| Write::Take {
             key,
             holder,
@@ -733,7 +734,7 @@ fn writes_to_what_waits() -> Vec<(Option<Item>, Write)> {
             add(&format!("later{why}"), &|key, holder| Write::Later {
                 key,
                 holder,
-                due: 20,
+                due: second(20),
                 why: why.to_owned(),
                 attempts: 1,
             });
@@ -741,12 +742,16 @@ fn writes_to_what_waits() -> Vec<(Option<Item>, Write)> {
         add("hold", &|key, _| Write::HoldBack { key });
     }
     for (number, next) in [None, Some(10), Some(11)].into_iter().enumerate() {
-        let (now, until, expires) = (10, 20, 30);
+        let (now, until, expires) = (second(10), second(20), second(30));
         let key = Key::new(format!("SINK#{number}"), "B");
-        let before = next.map(|next| Item::new(key.clone()).number("pf", next));
+        let before = next.map(|next| Item::new(key.clone()).time("pf", second(next)));
         writes.push((before, Write::Probe { key, now, until }));
         let key = Key::new(format!("K#{number}"), "L");
-        let before = next.map(|next| Item::new(key.clone()).number("nx", next).text("no", "x"));
+        let before = next.map(|next| {
+            Item::new(key.clone())
+                .time("nx", second(next))
+                .text("no", "x")
+        });
         writes.push((
             before,
             Write::Claim {

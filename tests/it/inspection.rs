@@ -61,7 +61,7 @@ impl Default for World {
 
 impl World {
     fn now(&self) -> EventTime {
-        EventTime::from_seconds(self.clock.seconds()).unwrap()
+        self.clock.now()
     }
 
     /// Commits what has come, at a moment.
@@ -228,11 +228,7 @@ fn a_month_of_hourly_runs_finds_what_the_story_of_the_month_says() {
     .replay(None)
     .story;
     let last = (first + 30 * 24 - 1) * HOUR;
-    let wanted = found(
-        story
-            .iter()
-            .filter_map(|of| alert(of, None, of.at.seconds())),
-    );
+    let wanted = found(story.iter().filter_map(|of| alert(of, None, of.at)));
     let told = found(world.told().into_values());
     let is_in_time =
         |(at, ..): &&(Option<EventTime>, &str, String)| at.is_some_and(|at| at.seconds() <= last);
@@ -527,11 +523,11 @@ fn while_it_is_learned_what_is_usual_clusters_recover_and_nobody_is_told() {
 }
 
 /// Holds back all that waits, as whoever delivers does it.
-fn hold_back(store: &impl Outbox, now: i64) {
+fn hold_back(store: &impl Outbox, now: EventTime) {
     let lease = Lease {
         holder: "one".to_owned(),
         now,
-        until: now + 60,
+        until: now.plus(60),
     };
     for row in block_on(store.waiting("guance", 100)).unwrap() {
         assert!(block_on(store.lease(&row, &lease)).unwrap());
@@ -551,7 +547,7 @@ fn callers_that_an_archive_waited_for_are_told() {
         },
         "ann",
         "known",
-        at,
+        EventTime::from_seconds(at).unwrap(),
         1,
     );
     let store = store(&world.table, telling());
@@ -563,7 +559,7 @@ fn callers_that_an_archive_waited_for_are_told() {
         call["userIdentity"]["arn"] = json!(format!("arn:aws:iam::{ACCOUNT}:user/{name}"));
         call["userIdentity"]["userName"] = json!(name);
         world.commit(at + hour as i64 * HOUR + 120, &[call]);
-        hold_back(&store, world.now().seconds());
+        hold_back(&store, world.now());
         world
             .inspect(at + (hour as i64 + 1) * HOUR + 20 * 60)
             .unwrap();
@@ -823,7 +819,7 @@ fn a_healthy_account_of_fifty_roles_is_told_of_little() {
     let mut days: BTreeMap<i64, BTreeMap<&str, u64>> = BTreeMap::new();
     let rows = world.table.items().into_iter();
     for row in rows.filter_map(|item| read_row(&item).ok()) {
-        let day = (row.created - START) / 86_400;
+        let day = (row.created.seconds() - START) / 86_400;
         if day > 0 {
             let kinds = days.entry(day).or_default();
             *kinds.entry(row.alert.kind().name()).or_default() += 1;
@@ -898,7 +894,7 @@ fn twenty_thousand_clusters_are_inspected_in_an_hour_of_theirs() {
     }
     for hour in [10, 11, 17, 18] {
         clock.set(START + hour * HOUR + 20 * 60);
-        let now = EventTime::from_seconds(clock.seconds()).unwrap();
+        let now = clock.now();
         let mut store = DynamoStore::new(emulator.sdk_table(), Settings::default(), now);
         let started = Instant::now();
         let directory = Directory::new(clock.clone());

@@ -104,10 +104,6 @@ fn ingest_with(table: &MemoryTable, settings: Settings, input: String) -> Task {
 const HOUR: &str = "2026-11-02T08:00:00Z";
 const WATERMARK: &str = "2026-11-02T08:30:00Z";
 
-fn seconds(time: &str) -> i64 {
-    EventTime::parse(time).unwrap().seconds()
-}
-
 /// What an inspection does with one cluster: closes it when no event is later than the watermark,
 /// and opens it again when one is.
 async fn inspect(table: MemoryTable, cluster: ClusterId, looks: bool) {
@@ -119,10 +115,14 @@ async fn inspect_until(table: MemoryTable, cluster: ClusterId, looks: bool, wate
         return;
     };
     let (_, head) = Head::read(&item).unwrap();
-    let last = if looks { last_event(&table).await } else { 0 };
-    let watermark = seconds(watermark);
+    let last = if looks {
+        last_event(&table).await
+    } else {
+        None
+    };
+    let watermark = EventTime::parse(watermark).unwrap();
     let key = head_key(cluster);
-    if head.state != State::Recovered && last <= watermark {
+    if head.state != State::Recovered && last <= Some(watermark) {
         let write = Write::Recover {
             key,
             version: head.version,
@@ -130,37 +130,34 @@ async fn inspect_until(table: MemoryTable, cluster: ClusterId, looks: bool, wate
         };
         // Refused, it is looked at again in an hour.
         let _ = table.write(&write).await;
-    } else if head.state == State::Recovered && last > head.watermark {
+    } else if let Some(at) =
+        last.filter(|_| head.state == State::Recovered && last > head.watermark)
+    {
         let epoch = head.epoch;
-        let (account_id, now) = (&head.facts.identity.account_id, now().seconds());
-        let life = (cluster, epoch + 1);
-        let (facts, at) = (Facts::Regressed(None), EventTime::from_seconds(last));
-        let alert = Alert::of_cluster(facts, account_id, life, at, now);
-        let row = Row::new("guance", alert, now);
-        let regress = Write::Regress {
-            key,
-            epoch,
-            at: last,
-        };
+        let (account_id, facts) = (&head.facts.identity.account_id, Facts::Regressed(None));
+        let episode = (cluster, epoch + 1);
+        let alert = Alert::of_cluster(facts, account_id, episode, Some(at), now());
+        let row = Row::new("guance", alert, now());
+        let regress = Write::Regress { key, epoch, at };
         let _ = table
             .transact(&[regress, Write::Create(row_item(&row))])
             .await;
     }
 }
 
-async fn last_event(table: &MemoryTable) -> i64 {
-    event_times(table).await.last().copied().unwrap_or_default()
+async fn last_event(table: &MemoryTable) -> Option<EventTime> {
+    event_times(table).await.last().copied()
 }
 
 /// Returns when the events in the table were, in their order.
-async fn event_times(table: &MemoryTable) -> BTreeSet<i64> {
+async fn event_times(table: &MemoryTable) -> BTreeSet<EventTime> {
     let window = EventTime::parse(HOUR).map(EventTime::window);
     let mut times = BTreeSet::new();
     for pk in manifest_partitions(window) {
         for item in table.query(&pk, "").await.unwrap() {
             let manifest = Manifest::decode(window, item.bytes_of("mf").unwrap()).unwrap();
             let seen = manifest.sightings();
-            times.extend(seen.map(|(_, seen)| seen.at().unwrap().seconds()));
+            times.extend(seen.map(|(_, seen)| seen.at().unwrap()));
         }
     }
     times
@@ -189,7 +186,7 @@ fn wrong(table: &MemoryTable, events: u64) -> Option<String> {
         .map(|cluster| cluster.span.count)
         .sum();
     let times = run(event_times(table));
-    let (first, last) = (*times.first()?, *times.last()?);
+    let (first, last) = (Some(*times.first()?), times.last().copied());
     if new.len() != 1 {
         return Some(format!("told {} times that it is new", new.len()));
     }
@@ -200,7 +197,10 @@ fn wrong(table: &MemoryTable, events: u64) -> Option<String> {
         return Some(format!("{cluster} is closed in spite of a later event"));
     }
     if first != head.first {
-        return Some(format!("first seen at {} instead of {first}", head.first));
+        return Some(format!(
+            "first seen at {:?} instead of {first:?}",
+            head.first
+        ));
     }
     if head.state == State::Regressed && last <= head.watermark {
         return Some(format!("{cluster} is open again without a later event"));
@@ -278,7 +278,7 @@ fn second_lives(mutant: Option<Mutant>) -> Tried {
     };
     every_order(begin, |table| {
         let (_, head) = table.items().iter().find_map(Head::read).unwrap();
-        let last = run(event_times(&table)).last().copied().unwrap_or_default();
+        let last = run(event_times(&table)).last().copied();
         let is_late = head.state == State::Regressed && last <= head.watermark;
         is_late.then(|| format!("open again in epoch {} for a late event", head.epoch))
     })

@@ -36,7 +36,7 @@ const CLUSTER: ClusterId = ClusterId::from_bytes([1; 16]);
 const OTHER: ClusterId = ClusterId::from_bytes([2; 16]);
 
 fn mark(decision: Decision) -> Mark {
-    Mark::new(decision, "ann", "planned migration", now().seconds(), 1)
+    Mark::new(decision, "ann", "planned migration", now(), 1)
 }
 
 fn set(store: &impl Marks, cluster: ClusterId, mark: &Mark, version: i64) -> bool {
@@ -45,7 +45,7 @@ fn set(store: &impl Marks, cluster: ClusterId, mark: &Mark, version: i64) -> boo
 
 fn taken_away(version: i64) -> Entry {
     let about = format!("version {version}");
-    let entry = Entry::of(What::Unmarked, now().seconds(), 1);
+    let entry = Entry::of(What::Unmarked, now(), 1);
     entry.by("bob", "it is over").about(&about)
 }
 
@@ -101,14 +101,14 @@ fn a_mark_that_was_taken_away_leaves_its_journal(store: &impl Marks) {
 }
 
 fn the_same_entry_twice_is_one_and_a_journal_is_in_order(store: &impl Marks) {
-    let at = now().seconds();
+    let at = now();
     let entries = [
-        Entry::of(What::New, at - 60, 1),
+        Entry::of(What::New, at.plus(-60), 1),
         Entry::of(What::Escalating, at, 1).about("61 events in an hour"),
         Entry::of(What::Acknowledged, at, 1).by("ann", "on it"),
         Entry::of(What::Acknowledged, at, 1).by("bob", "on it"),
-        Entry::of(What::Recovered, at + 60, 1),
-        Entry::of(What::Regressed, at + 120, 2),
+        Entry::of(What::Recovered, at.plus(60), 1),
+        Entry::of(What::Regressed, at.plus(120), 2),
     ];
     assert_eq!(journal(store, CLUSTER), []);
     let backwards: Vec<Entry> = entries.iter().rev().cloned().collect();
@@ -158,7 +158,7 @@ fn one(store: &impl Store) -> ClusterId {
         .unwrap()
 }
 
-fn reopened(at: i64) -> Entry {
+fn reopened(at: EventTime) -> Entry {
     Entry::of(What::Reopened, at, 1).by("ann", "not fixed")
 }
 
@@ -170,7 +170,7 @@ fn a_cluster_that_is_resolved_and_reopened_lives_on(store: &mut (impl Store + Ma
     assert!(set(store, cluster, &resolved, 0));
     ingest(store, &failure(2, "2026-11-02T12:59:59Z"));
     assert_eq!(status(store), Status::Recovered, "that is a late event");
-    let entry = reopened(now().seconds() + 60);
+    let entry = reopened(now().plus(60));
     assert!(block_on(store.set_mark(cluster, None, 1, &entry)).unwrap());
     assert_eq!(status(store), Status::Ongoing);
     assert_eq!(journal(store, cluster), [resolved.made(), entry]);
@@ -197,7 +197,7 @@ fn resolved() -> (MemoryTable, ClusterId) {
     let head = head(&table);
     assert_eq!(
         (head.state, head.watermark),
-        (State::Recovered, now().seconds())
+        (State::Recovered, Some(now()))
     );
     (table, cluster)
 }
@@ -217,8 +217,8 @@ fn a_late_event_is_no_regression_of_what_was_resolved() {
     let first = EventTime::parse("2026-11-02T08:00:00Z");
     let fault = Fault {
         epoch: 1,
-        from: first.unwrap().seconds(),
-        until: Some(now().seconds()),
+        from: first.unwrap(),
+        until: Some(now()),
         ended: Some(What::Resolved),
     };
     let entries = journal(&function, cluster);
@@ -244,14 +244,14 @@ fn what_was_resolved_and_fails_again_is_told_once_and_how_long_it_was_quiet_is_k
     assert_eq!(rows(&store), ["new", "regressed"]);
     let entries = journal(&store, cluster);
     let faults = journal::history(EventTime::parse("2026-11-02T08:00:00Z"), &entries);
-    let quiet = faults[1].from - faults[0].until.unwrap();
+    let quiet = faults[1].from.seconds_since(faults[0].until.unwrap());
     assert_eq!((faults.len(), quiet), (2, 2 * 86_400));
     assert_eq!((faults[1].epoch, faults[1].until), (2, None));
     assert_eq!(journal::epoch(&entries), 2);
     // The mark is over, of which the next inspection, or whoever looks, can be sure.
     let seen = Observation {
-        epoch: 2,
-        ..Observation::default()
+        epoch: Some(2),
+        ..Observation::at(now())
     };
     let mark = block_on(store.mark(cluster)).unwrap().mark.unwrap();
     assert_eq!(mark.ends(&seen), Some(Ended::CameBack));
@@ -292,13 +292,12 @@ fn what_is_archived_until_a_hundred_in_an_hour_is_quiet_until_then() {
     let ended = |until: &str| {
         let now = EventTime::parse(until).unwrap();
         let seen = Observation {
-            now: now.seconds(),
-            epoch: 1,
+            epoch: Some(1),
             hours: counts
                 .range(..now.window())
                 .map(|(hour, count)| (*hour, *count))
                 .collect(),
-            ..Observation::default()
+            ..Observation::at(now)
         };
         archived.ends(&seen)
     };
@@ -306,7 +305,7 @@ fn what_is_archived_until_a_hundred_in_an_hour_is_quiet_until_then() {
     assert_eq!(ended("2026-11-02T16:00:00Z"), None);
     let over = ended("2026-11-02T17:00:00Z").unwrap();
     assert_eq!(over, Ended::Events(101, Period::Hour));
-    let at = now().seconds() + 4 * 3600;
+    let at = now().plus(4 * 3600);
     let entry = archived.over_by_itself(over, at);
     assert!(block_on(store.set_mark(cluster, None, 1, &entry)).unwrap());
     assert_eq!(
@@ -349,11 +348,11 @@ fn what_a_mark_takes_is_known_to_the_unit() {
     let resolve = spent(&|| assert!(set(&store, cluster, &resolved, 1)));
     assert_eq!(resolve, (2, 2 * 4));
     let reopen = || {
-        let entry = reopened(now().seconds());
+        let entry = reopened(now());
         assert!(block_on(store.set_mark(cluster, None, 2, &entry)).unwrap());
     };
     assert_eq!(spent(&reopen), (2, 2 * 4));
-    let ours = [1, 2, 3].map(|of| Entry::of(What::Ongoing, now().seconds(), of));
+    let ours = [1, 2, 3].map(|of| Entry::of(What::Ongoing, now(), of));
     assert_eq!(
         spent(&|| block_on(store.note(cluster, &ours)).unwrap()),
         (3, 3)
@@ -367,11 +366,9 @@ fn what_a_mark_takes_is_known_to_the_unit() {
 fn an_entry_is_forgotten_after_four_hundred_days_though_it_is_still_there() {
     let table = MemoryTable::default();
     let mut store = table::store(&table, telling());
-    let entry = Entry::of(What::New, now().seconds(), 1);
+    let entry = Entry::of(What::New, now(), 1);
     block_on(store.note(CLUSTER, std::slice::from_ref(&entry))).unwrap();
-    let after = |days: i64, seconds| {
-        EventTime::from_seconds(now().seconds() + days * 86_400 + seconds).unwrap()
-    };
+    let after = |days: i64, seconds| now().plus(days * 86_400 + seconds);
     store.set_now(after(400, -1));
     assert_eq!(journal(&store, CLUSTER), [entry]);
     store.set_now(after(400, 0));
@@ -399,7 +396,7 @@ fn a_head_that_moves_while_its_cluster_is_resolved_is_read_again() {
         (head(&table).state, head(&table).version),
         (State::Recovered, 3)
     );
-    let first = EventTime::from_seconds(head(&table).first);
+    let first = head(&table).first;
     assert_eq!(first, EventTime::parse("2026-11-02T07:00:00Z"));
 }
 

@@ -18,7 +18,7 @@ use serde_json::json;
 use service::ports::{Ledgers, Outbox, Store};
 
 use crate::alerts::facts;
-use crate::records::{id, ingest, lines, record};
+use crate::records::{id, ingest, lines, record, second};
 use crate::table::{self, Fault, MemoryTable, now, telling};
 
 table_contract!(
@@ -35,10 +35,10 @@ table_contract!(
 fn alert(cluster: u8, kind: Kind) -> Alert {
     let episode = (ClusterId::from_bytes([cluster; 16]), 1);
     let at = now().after(-60);
-    Alert::of_cluster(facts(kind), "111122223333", episode, at, now().seconds())
+    Alert::of_cluster(facts(kind), "111122223333", episode, at, now())
 }
 
-fn put(store: &impl Ledgers, alerts: &[Alert], created: i64) {
+fn put(store: &impl Ledgers, alerts: &[Alert], created: EventTime) {
     let ledger = Ledger::default();
     block_on(store.remember("AKIAEXAMPLEEXAMPLE09", &ledger, alerts, created)).unwrap();
 }
@@ -47,15 +47,15 @@ fn waiting(store: &impl Outbox) -> Vec<Row> {
     block_on(store.waiting("guance", 100)).unwrap()
 }
 
-fn lease(holder: &str, now: i64) -> Lease {
+fn lease(holder: &str, now: EventTime) -> Lease {
     Lease {
         holder: holder.to_owned(),
         now,
-        until: now + 60,
+        until: now.plus(60),
     }
 }
 
-fn sent(silent_until: Option<i64>) -> Settlement {
+fn sent(silent_until: Option<EventTime>) -> Settlement {
     Settlement::Sent {
         answer: "200".to_owned(),
         silent_until,
@@ -65,7 +65,7 @@ fn sent(silent_until: Option<i64>) -> Settlement {
 fn a_row_comes_back_as_it_was_written_and_those_of_a_line_in_their_order(
     store: &(impl Outbox + Ledgers),
 ) {
-    let now = now().seconds();
+    let now = now();
     let joined = alert(1, Kind::NewPrincipal);
     let of_account = Alert {
         subject: Subject::of_account("111122223333"),
@@ -76,7 +76,7 @@ fn a_row_comes_back_as_it_was_written_and_those_of_a_line_in_their_order(
     put(
         store,
         std::slice::from_ref(&alert(2, Kind::Recovered)),
-        now + 5,
+        now.plus(5),
     );
     put(
         store,
@@ -86,43 +86,43 @@ fn a_row_comes_back_as_it_was_written_and_those_of_a_line_in_their_order(
     put(
         store,
         std::slice::from_ref(&alert(1, Kind::Recovered)),
-        now + 1,
+        now.plus(1),
     );
     let expected = [
         Row::new("guance", of_account, now),
         Row::new("guance", alert(1, Kind::New), now),
         Row::new("guance", joined, now),
-        Row::new("guance", alert(1, Kind::Recovered), now + 1),
-        Row::new("guance", alert(2, Kind::Recovered), now + 5),
+        Row::new("guance", alert(1, Kind::Recovered), now.plus(1)),
+        Row::new("guance", alert(2, Kind::Recovered), now.plus(5)),
     ];
     assert_eq!(waiting(store), expected);
     assert_eq!(block_on(store.waiting("sns", 100)).unwrap(), []);
 }
 
 fn a_row_that_somebody_has_is_nobody_elses_until_its_time_is_over(store: &(impl Outbox + Ledgers)) {
-    let now = now().seconds();
+    let now = now();
     put(store, &[alert(1, Kind::New)], now);
     let row = waiting(store).remove(0);
     let take = |holder: &str, at| block_on(store.lease(&row, &lease(holder, at))).unwrap();
-    assert!(!take("a", now - 1), "it is not due");
+    assert!(!take("a", now.plus(-1)), "it is not due");
     assert!(take("a", now));
     assert!(!take("a", now));
-    assert!(!take("b", now + 60));
-    assert_eq!(waiting(store)[0].leased_until, now + 60);
-    assert!(take("b", now + 61));
+    assert!(!take("b", now.plus(60)));
+    assert_eq!(waiting(store)[0].leased_until, Some(now.plus(60)));
+    assert!(take("b", now.plus(61)));
 }
 
 fn whoever_lost_a_row_does_nothing_to_it(store: &(impl Outbox + Ledgers)) {
-    let now = now().seconds();
+    let now = now();
     put(store, &[alert(1, Kind::New)], now);
     let row = waiting(store).remove(0);
-    let (one, other) = (lease("a", now), lease("b", now + 61));
+    let (one, other) = (lease("a", now), lease("b", now.plus(61)));
     let settle = |lease, end: &Settlement| block_on(store.settle(&row, lease, end)).unwrap();
     assert!(!settle(&one, &sent(None)), "nobody has it");
     assert!(block_on(store.lease(&row, &one)).unwrap());
     assert!(block_on(store.lease(&row, &other)).unwrap());
     let later = Settlement::Later {
-        due: 0,
+        due: second(1),
         why: String::new(),
         counts: true,
     };
@@ -148,14 +148,14 @@ fn whoever_lost_a_row_does_nothing_to_it(store: &(impl Outbox + Ledgers)) {
 }
 
 fn what_is_put_off_waits_and_counts_only_what_counts(store: &(impl Outbox + Ledgers)) {
-    let now = now().seconds();
+    let now = now();
     put(store, &[alert(1, Kind::New)], now);
     for (counts, attempts) in [(false, 0), (true, 1), (true, 2)] {
         let row = waiting(store).remove(0);
         let at = row.due;
         assert!(block_on(store.lease(&row, &lease("a", at))).unwrap());
         let later = Settlement::Later {
-            due: at + 10,
+            due: at.plus(10),
             why: "busy".to_owned(),
             counts,
         };
@@ -163,15 +163,15 @@ fn what_is_put_off_waits_and_counts_only_what_counts(store: &(impl Outbox + Ledg
         let row = waiting(store).remove(0);
         assert_eq!(
             (row.due, row.attempts, row.leased_until),
-            (at + 10, attempts, 0)
+            (at.plus(10), attempts, None)
         );
         assert_eq!(row.why, "busy");
-        assert!(!block_on(store.lease(&row, &lease("a", at + 9))).unwrap());
+        assert!(!block_on(store.lease(&row, &lease("a", at.plus(9)))).unwrap());
     }
 }
 
 fn what_is_held_back_is_counted_until_the_next_message(store: &(impl Outbox + Ledgers)) {
-    let now = now().seconds();
+    let now = now();
     let cluster = ClusterId::from_bytes([1; 16]);
     let silence = || {
         let restraint = block_on(store.restraint("guance", cluster));
@@ -179,24 +179,33 @@ fn what_is_held_back_is_counted_until_the_next_message(store: &(impl Outbox + Le
     };
     let end = |number: i64, end: &Settlement| {
         let life = (cluster, number);
-        let (facts, at) = (Facts::Regressed(None), EventTime::from_seconds(now));
-        let regressed = Alert::of_cluster(facts, "111122223333", life, at, now);
+        let facts = Facts::Regressed(None);
+        let regressed = Alert::of_cluster(facts, "111122223333", life, Some(now), now);
         put(store, &[regressed], now);
         let row = waiting(store).remove(0);
         assert!(block_on(store.lease(&row, &lease("a", now))).unwrap());
         assert!(block_on(store.settle(&row, &lease("a", now), end)).unwrap());
         silence().map(|Silence { until, suppressed }| (until, suppressed))
     };
-    assert_eq!(end(1, &Settlement::Suppressed), Some((0, 1)));
-    assert_eq!(end(2, &sent(None)), Some((0, 1)));
-    assert_eq!(end(3, &sent(Some(now + 100))), Some((now + 100, 0)));
-    assert_eq!(end(4, &Settlement::Suppressed), Some((now + 100, 1)));
-    assert_eq!(end(5, &Settlement::Suppressed), Some((now + 100, 2)));
-    assert_eq!(end(6, &sent(Some(now))), Some((now, 0)));
+    assert_eq!(end(1, &Settlement::Suppressed), Some((None, 1)));
+    assert_eq!(end(2, &sent(None)), Some((None, 1)));
+    assert_eq!(
+        end(3, &sent(Some(now.plus(100)))),
+        Some((Some(now.plus(100)), 0))
+    );
+    assert_eq!(
+        end(4, &Settlement::Suppressed),
+        Some((Some(now.plus(100)), 1))
+    );
+    assert_eq!(
+        end(5, &Settlement::Suppressed),
+        Some((Some(now.plus(100)), 2))
+    );
+    assert_eq!(end(6, &sent(Some(now))), Some((Some(now), 0)));
 }
 
 fn a_probe_and_a_claim_are_for_one_alone(store: &(impl Outbox + Ledgers)) {
-    let probe = |now| block_on(store.probe("guance", &lease("a", now))).unwrap();
+    let probe = |now| block_on(store.probe("guance", &lease("a", second(now)))).unwrap();
     assert_eq!(
         block_on(store.breaker("guance")).unwrap(),
         Breaker::default()
@@ -204,8 +213,8 @@ fn a_probe_and_a_claim_are_for_one_alone(store: &(impl Outbox + Ledgers)) {
     assert!(!probe(100), "there is no breaker");
     let breaker = Breaker {
         failures: 3,
-        open_until: 900,
-        probe_from: 100,
+        open_until: Some(second(900)),
+        probe_from: Some(second(100)),
         is_misconfigured: true,
         why: "reset".to_owned(),
     };
@@ -214,7 +223,7 @@ fn a_probe_and_a_claim_are_for_one_alone(store: &(impl Outbox + Ledgers)) {
     let probes: Vec<bool> = [99, 100, 100, 159, 160].into_iter().map(probe).collect();
     assert_eq!(probes, [false, true, false, false, true]);
     let key = "AKIAEXAMPLEEXAMPLE02";
-    let claim = |now| block_on(store.claim(key, now)).unwrap();
+    let claim = |now| block_on(store.claim(key, second(now))).unwrap();
     let claims = [100, 100, 99 + ANSWER_SECONDS, 100 + ANSWER_SECONDS].map(claim);
     assert_eq!(claims, [true, false, false, true]);
 }
@@ -231,17 +240,12 @@ fn what_is_remembered_of_a_key_is_read_as_it_was_written(store: &(impl Outbox + 
     let ledger = Ledger {
         before: Some(used),
         now: Some(Answer::Unknown),
-        next: 100,
-        told: Some(5),
+        next: Some(second(100)),
+        told: Some(second(5)),
     };
     for remembered in [ledger, Ledger::default()] {
-        let told = [Alert::of_silent_use(
-            key,
-            "111122223333",
-            now(),
-            now().seconds(),
-        )];
-        block_on(store.remember(key, &remembered, &told, now().seconds())).unwrap();
+        let told = [Alert::of_silent_use(key, "111122223333", now(), now())];
+        block_on(store.remember(key, &remembered, &told, now())).unwrap();
         assert_eq!(block_on(store.ledger(key)).unwrap(), remembered);
         assert_eq!(waiting(store).len(), 1);
     }
@@ -266,10 +270,10 @@ fn every_alert() -> Vec<Alert> {
         source_ip: None,
         region: Some("eu-central-1".to_owned()),
     };
-    let mut canary = Alert::of_silent_use("AKIAEXAMPLEEXAMPLE02", "111122223333", now(), 0);
+    let mut canary = Alert::of_silent_use("AKIAEXAMPLEEXAMPLE02", "111122223333", now(), second(0));
     let mut alerts = vec![
         Alert::learned(24),
-        Alert::new(Subject::Stack, digest, Some(now()), 0),
+        Alert::new(Subject::Stack, digest, Some(now()), second(0)),
         alert(1, Kind::New),
         Alert {
             facts: Facts::Regressed(None),
@@ -287,7 +291,7 @@ fn every_alert() -> Vec<Alert> {
 #[test]
 fn every_alert_is_read_as_it_was_written() {
     for alert in every_alert() {
-        let row = Row::new("guance", alert, now().seconds());
+        let row = Row::new("guance", alert, now());
         assert_eq!(read_row(&row_item(&row)), Ok(row));
     }
 }
@@ -297,7 +301,7 @@ fn a_row_that_says_something_else_than_its_kind_is_an_error_that_says_what() {
     let row = Row::new(
         "guance",
         crate::alerts::alert(Kind::Campaign, ClusterId::from_bytes([7; 16])),
-        0,
+        second(0),
     );
     let with = |name: &str, text: &str| read_row(&row_item(&row).text(name, text)).unwrap_err();
     expect![[r#""rumour" is no kind of alert"#]].assert_eq(&with("tr", "rumour"));
@@ -332,13 +336,13 @@ fn count(table: &MemoryTable, start: &str, middle: &str) -> usize {
 
 #[test]
 fn whatever_goes_wrong_a_row_is_never_gone_without_a_trace() {
-    let now = now().seconds();
+    let now = now();
     let dead = Settlement::Dead {
         why: "400".to_owned(),
     };
     for (end, start, middle) in [
         (sent(None), "C#", "T#"),
-        (sent(Some(now + 9)), "C#", "T#"),
+        (sent(Some(now.plus(9))), "C#", "T#"),
         (Settlement::Digested, "C#", "T#"),
         (Settlement::Suppressed, "C#", "H#"),
         (dead, "Z#guance", ""),
@@ -377,8 +381,8 @@ fn what_a_message_takes_is_known_to_the_unit() {
     assert_eq!(spent.write_units - before.write_units, 1 + 2 * (1 + 3));
     // The head that is not known yet, the manifest, the transaction.
     assert_eq!(spent.calls - before.calls, 3);
-    let lease = lease("a", now().seconds());
-    for (silent_until, units) in [(None, 1 + 2 * 2), (Some(9), 1 + 2 * 3)] {
+    let lease = lease("a", now());
+    for (silent_until, units) in [(None, 1 + 2 * 2), (Some(second(9)), 1 + 2 * 3)] {
         let before = store.table().spent();
         let row = waiting(&store).remove(0);
         assert!(block_on(store.lease(&row, &lease)).unwrap());

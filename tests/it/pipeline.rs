@@ -24,6 +24,7 @@ use clusters::timeline::Timeline;
 use pollster::block_on;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use records::time::EventTime;
 use service::config::inspect::Summaries;
 use service::inspect::run::CHRONICLE_KEY;
 use service::ports::{Marks as _, Store as _};
@@ -63,15 +64,15 @@ struct Known {
     sums: Census,
     timeline: Timeline,
     /// Of each cluster when it was first seen, how a refusal is worded, and who called.
-    heads: BTreeMap<ClusterId, (i64, String, BTreeSet<Caller>)>,
+    heads: BTreeMap<ClusterId, (Option<EventTime>, String, BTreeSet<Caller>)>,
 }
 
 /// What happened in the end, and what was told of it.
 #[derive(Debug, Clone, PartialEq)]
 struct Course {
     /// Of each cluster how it stands, in which life, and up to when an event is too late for it.
-    states: BTreeMap<ClusterId, (State, i64, i64)>,
-    journals: BTreeMap<ClusterId, BTreeMap<(i64, What, i64), usize>>,
+    states: BTreeMap<ClusterId, (State, i64, Option<EventTime>)>,
+    journals: BTreeMap<ClusterId, BTreeMap<(i64, What, Option<EventTime>), usize>>,
     told: BTreeSet<String>,
     lives: BTreeMap<ClusterId, Life>,
     accounts: BTreeMap<String, Rhythm>,
@@ -256,11 +257,7 @@ fn course(world: &World) -> Course {
         let mut journal = BTreeMap::new();
         for entry in block_on(store.journal(*cluster)).unwrap() {
             // Whoever commits a batch notes its last event, whoever looks at all of them the first.
-            let at = if entry.what == What::Regressed {
-                0
-            } else {
-                entry.at
-            };
+            let at = (entry.what != What::Regressed).then_some(entry.at);
             *journal.entry((entry.epoch, entry.what, at)).or_default() += 1;
         }
         journals.insert(*cluster, journal);
@@ -323,7 +320,7 @@ fn assert_lives(world: &World) {
         }
         let journal = block_on(store.journal(cluster)).unwrap();
         let once = |epoch: i64, what: What| {
-            let of: Vec<i64> = journal
+            let of: Vec<EventTime> = journal
                 .iter()
                 .filter(|of| of.epoch == epoch && of.what == what)
                 .map(|of| of.at)
@@ -387,7 +384,8 @@ fn assert_blind_hours(drawn: &Drawn, course: &Course, heads: &BTreeMap<ClusterId
     let Some((from, hours)) = drawn.outage else {
         return;
     };
-    let blind = START + from * HOUR..=START + (from + hours) * HOUR;
+    let at = |hour| EventTime::from_seconds(START + hour * HOUR);
+    let blind = at(from)..=at(from + hours);
     let steady = heads
         .iter()
         .filter(|(_, head)| head.facts.identity.account_id == STEADY);
@@ -396,7 +394,7 @@ fn assert_blind_hours(drawn: &Drawn, course: &Course, heads: &BTreeMap<ClusterId
         for (_, what, at) in entries {
             assert!(
                 *what != What::Recovered || !blind.contains(at),
-                "{cluster} recovers unseen at {at}"
+                "{cluster} recovers unseen at {at:?}"
             );
         }
     }

@@ -5,6 +5,7 @@ use clusters::Census;
 use clusters::lifecycle::Resolutions;
 use clusters::report::Books;
 use input::{Layout, Limits};
+use records::time::EventTime;
 use serde_json::{Value, json};
 use service::ingest;
 use service::inspect::Recorded;
@@ -60,6 +61,11 @@ pub fn denied(number: u64, fields: Value) -> Value {
         failure.extend(fields);
     }
     record(failure)
+}
+
+/// Returns a moment so many seconds after the first one that there is.
+pub fn second(of: i64) -> EventTime {
+    EventTime::FIRST.plus(of)
 }
 
 /// Returns the id of the n-th event.

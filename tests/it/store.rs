@@ -15,7 +15,7 @@ use service::memory::MemoryStore;
 use service::ports::{Dossiers, Marks as _, Store, StoreError};
 
 use crate::emulator::Emulator;
-use crate::records::{denied, id, ingest, lines, record};
+use crate::records::{denied, id, ingest, lines, record, second};
 use crate::table::{self, MemoryTable};
 
 fn failures(count: u64, field: impl Fn(u64) -> Value) -> Vec<Value> {
@@ -301,7 +301,7 @@ fn a_store_of_an_earlier_version_gets_what_is_missing_and_keeps_what_it_has() {
         assert_eq!(ingest(&mut store, &event).duplicate, 1, "it was known");
         let facts = block_on(store.sums(None)).unwrap().facts;
         let cluster = *facts.keys().next().unwrap();
-        let entry = Entry::of(What::Acknowledged, 1, 1).by("ann", "on it");
+        let entry = Entry::of(What::Acknowledged, second(1), 1).by("ann", "on it");
         assert!(block_on(store.set_mark(cluster, None, 0, &entry)).unwrap());
         assert_eq!(block_on(store.journal(cluster)).unwrap(), [entry]);
         drop(store);

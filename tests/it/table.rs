@@ -305,7 +305,7 @@ fn holds(write: &Write, found: Option<&Item>) -> bool {
         Write::Regress { epoch, at, .. } => {
             found.and_then(|item| item.text_of("st")) == Some("recovered")
                 && number("ep") == Some(*epoch)
-                && number("wm").is_some_and(|watermark| watermark < *at)
+                && number("wm").is_some_and(|watermark| watermark < at.seconds())
         }
         Write::Recover { version, .. } => {
             number("vr") == Some(*version)
@@ -315,7 +315,9 @@ fn holds(write: &Write, found: Option<&Item>) -> bool {
             number("vr") == Some(*version)
                 && found.and_then(|item| item.text_of("st")) == Some("recovered")
         }
-        Write::First { at, .. } => number("ft").is_some_and(|first| first > *at || first == 0),
+        Write::First { at, .. } => {
+            number("ft").is_some_and(|first| first > at.seconds() || first == 0)
+        }
         Write::Template { text, .. } => found.is_some_and(|item| {
             item.text_of("te")
                 .is_none_or(|template| template > text.as_str())
@@ -328,14 +330,15 @@ fn holds(write: &Write, found: Option<&Item>) -> bool {
             ..
         } => number(counter).is_none_or(|used| used <= limit - places),
         Write::Take { now, .. } => {
-            number("due").is_some_and(|due| due <= *now) && number("lu").is_some_and(|to| to < *now)
+            number("due").is_some_and(|due| due <= now.seconds())
+                && number("lu").is_some_and(|to| to < now.seconds())
         }
         Write::End { holder, .. } | Write::Later { holder, .. } => {
             found.and_then(|item| item.text_of("lo")) == Some(holder)
         }
         Write::HoldBack { .. } => true,
-        Write::Probe { now, .. } => number("pf").is_some_and(|from| from <= *now),
-        Write::Claim { now, .. } => number("nx").is_none_or(|next| next <= *now),
+        Write::Probe { now, .. } => number("pf").is_some_and(|from| from <= now.seconds()),
+        Write::Claim { now, .. } => number("nx").is_none_or(|next| next <= now.seconds()),
     }
 }
 
@@ -358,12 +361,12 @@ fn done(write: &Write, before: Option<&Item>) -> Item {
         Write::Regress { epoch, at, .. } => raised(item())
             .text("st", "regressed")
             .number("ep", epoch + 1)
-            .number("lt", *at),
+            .time("lt", *at),
         Write::Recover { watermark, .. } => raised(item())
             .text("st", "recovered")
-            .number("wm", *watermark),
+            .time("wm", *watermark),
         Write::Reopen { .. } => raised(item()).text("st", "ongoing"),
-        Write::First { at, .. } => raised(item()).number("ft", *at),
+        Write::First { at, .. } => raised(item()).time("ft", *at),
         Write::Template { text, .. } => raised(item()).text("te", text),
         Write::Circumstances { texts, .. } => item().texts("ci", texts.iter().cloned()),
         Write::Lease {
@@ -373,11 +376,9 @@ fn done(write: &Write, before: Option<&Item>) -> Item {
             ..
         } => {
             let used = item().number_of(counter).unwrap_or_default();
-            item()
-                .number(counter, used + places)
-                .number("ttl", *expires)
+            item().number(counter, used + places).time("ttl", *expires)
         }
-        Write::Take { holder, until, .. } => item().text("lo", holder).number("lu", *until),
+        Write::Take { holder, until, .. } => item().text("lo", holder).time("lu", *until),
         Write::Later {
             due, why, attempts, ..
         } => {
@@ -386,11 +387,11 @@ fn done(write: &Write, before: Option<&Item>) -> Item {
             // Unlike an item that is put, an update keeps a text that is empty.
             let why = Value::Text(why.clone());
             item.attributes.insert("why".to_owned(), why);
-            item.number("due", *due).number("lu", 0)
+            item.time("due", *due).number("lu", 0)
         }
         Write::HoldBack { .. } => sum(item(), "hb", 1),
-        Write::Probe { until, .. } => item().number("pf", *until),
-        Write::Claim { until, expires, .. } => item().number("nx", *until).number("ttl", *expires),
+        Write::Probe { until, .. } => item().time("pf", *until),
+        Write::Claim { until, expires, .. } => item().time("nx", *until).time("ttl", *expires),
         Write::End { .. } => unreachable!("it leaves nothing"),
     }
 }

@@ -306,7 +306,7 @@ fn a_cluster_says_when_its_key_was_last_used(store: &mut (impl Whole + Ledgers))
         now: Some(used),
         ..Ledger::default()
     };
-    block_on(store.remember("AKIAEXAMPLEEXAMPLE01", &ledger, &[], now().seconds())).unwrap();
+    block_on(store.remember("AKIAEXAMPLEEXAMPLE01", &ledger, &[], now())).unwrap();
     let page = page_of_a_cluster(store);
     let keys = &page.0[page.table("keys")].text;
     for expected in ["mia", "2026-11-02 07:00 with s3 in eu-central-1"] {

@@ -30,7 +30,7 @@ use crate::bad_input::{HOSTILE, hostile};
 use crate::binary::each_text;
 use crate::effort;
 use crate::events::assert_valid;
-use crate::records::census;
+use crate::records::{census, second};
 
 const LANGUAGES: [Language; 2] = [Language::En, Language::Zh];
 
@@ -453,8 +453,8 @@ fn a_thousand_clusters_are_counted_and_the_first_are_named() {
         ..long
     };
     for (alert, more) in [
-        (Alert::of_campaign(&campaign, Stage::Began, 0), 1),
-        (Alert::of_summary(&summary, 0), 5),
+        (Alert::of_campaign(&campaign, Stage::Began, second(0)), 1),
+        (Alert::of_summary(&summary, second(0)), 5),
     ] {
         assert!(alert.facts.json().to_string().len() < 64 << 10);
         let message = Message::of_account(alert, Vec::new(), None);
@@ -551,12 +551,17 @@ fn hostile_facts(text: &str) -> [Alert; 6] {
     key.region = Some(text.to_owned());
     let silent = Silent::LogGroup(text);
     [
-        Alert::of_campaign(&campaign, Stage::Began, 0),
-        Alert::of_campaign(&campaign, Stage::Ended, 0),
-        Alert::of_silence(text, silent, (since, until), Some((text, text)), 0),
-        Alert::of_data_again(text, silent, (since, until), 0),
-        Alert::of_summary(&summary, 0),
-        Alert::new(Subject::Stack, Facts::Digest(hostile_digest(text)), None, 0),
+        Alert::of_campaign(&campaign, Stage::Began, second(0)),
+        Alert::of_campaign(&campaign, Stage::Ended, second(0)),
+        Alert::of_silence(text, silent, (since, until), Some((text, text)), second(0)),
+        Alert::of_data_again(text, silent, (since, until), second(0)),
+        Alert::of_summary(&summary, second(0)),
+        Alert::new(
+            Subject::Stack,
+            Facts::Digest(hostile_digest(text)),
+            None,
+            second(0),
+        ),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! Alerts that the inspection finds: how clusters, campaigns and accounts go on over time.
 //!
-//! Times in seconds are those of our clock. What an id is made of is found out the same way each
+//! What an id is made of is found out the same way each
 //! time; what else is known goes along as evidence, bounded here.
 
 use clusters::campaign::Campaign;
@@ -35,7 +35,7 @@ pub enum Silent<'a> {
 impl Alert {
     /// Returns what is told of a campaign when it begins, at each milestone, and when it is over: at
     /// the event that made it one or so large, or when it had been quiet for long enough.
-    pub fn of_campaign(campaign: &Campaign, stage: Stage, now: i64) -> Self {
+    pub fn of_campaign(campaign: &Campaign, stage: Stage, now: EventTime) -> Self {
         let (actor, opened) = (&campaign.actor, campaign.opened);
         let mut milestones = campaign.milestones.iter();
         let (at, reached) = match stage {
@@ -78,7 +78,7 @@ impl Alert {
         life: Option<(ClusterId, i64)>,
         at: EventTime,
         (count, limit): (u64, u64),
-        now: i64,
+        now: EventTime,
     ) -> Self {
         let facts = Facts::Escalation(EscalationFacts {
             stage: Stage::Began,
@@ -96,7 +96,7 @@ impl Alert {
         life: Option<(ClusterId, i64)>,
         at: EventTime,
         escalation: &Escalation,
-        now: i64,
+        now: EventTime,
     ) -> Self {
         let facts = Facts::Escalation(EscalationFacts {
             stage: Stage::Ended,
@@ -113,7 +113,7 @@ impl Alert {
         account_id: &str,
         life: Option<(ClusterId, i64)>,
         at: EventTime,
-        now: i64,
+        now: EventTime,
     ) -> Self {
         match life {
             Some(life) => Self::of_cluster(facts, account_id, life, Some(at), now),
@@ -129,7 +129,7 @@ impl Alert {
         at: EventTime,
         fault_start: EventTime,
         (fault_seconds, count): (i64, u64),
-        now: i64,
+        now: EventTime,
     ) -> Self {
         let facts = Facts::Recovered(RecoveryFacts {
             fault_start,
@@ -145,7 +145,7 @@ impl Alert {
         life: (ClusterId, i64),
         at: EventTime,
         quiet_seconds: i64,
-        now: i64,
+        now: EventTime,
     ) -> Self {
         let facts = Facts::Regressed(Some(RegressionFacts {
             quiet_seconds: u64::try_from(quiet_seconds).unwrap_or_default(),
@@ -160,7 +160,7 @@ impl Alert {
         silent: Silent<'_>,
         (since, noticed): (EventTime, EventTime),
         diagnosis: Option<(&str, &str)>,
-        now: i64,
+        now: EventTime,
     ) -> Self {
         let diagnosis = diagnosis.map(|(name, sentence)| Diagnosis {
             name: token(name, NAME_CHARS_MAX),
@@ -181,7 +181,7 @@ impl Alert {
         account_id: &str,
         silent: Silent<'_>,
         (since, until): (EventTime, EventTime),
-        now: i64,
+        now: EventTime,
     ) -> Self {
         let facts = Facts::Silence(SilenceFacts {
             stage: Stage::Ended,
@@ -194,12 +194,12 @@ impl Alert {
     }
 
     /// Returns what is told of an account's hour, day or week, once it is over.
-    pub fn of_summary(summary: &Summary, now: i64) -> Self {
+    pub fn of_summary(summary: &Summary, now: EventTime) -> Self {
         let facts = Facts::Summary(Box::new(bounded(summary)));
         Self::of_account(facts, &summary.account_id, summary.until, now)
     }
 
-    fn of_account(facts: Facts, account_id: &str, at: EventTime, now: i64) -> Self {
+    fn of_account(facts: Facts, account_id: &str, at: EventTime, now: EventTime) -> Self {
         Self::new(Subject::of_account(account_id), facts, Some(at), now)
     }
 }
@@ -267,6 +267,9 @@ mod tests {
 
     const ACCOUNT: &str = "111122223333";
 
+    /// Before all else.
+    const EARLY: EventTime = EventTime::FIRST;
+
     fn at(text: &str) -> EventTime {
         EventTime::parse(text).unwrap()
     }
@@ -295,14 +298,15 @@ mod tests {
     fn what_is_found_out_again_has_the_same_id_whatever_more_is_known() {
         let day = 86_400 * 3;
         for stage in [Stage::Began, Stage::Grew(2), Stage::Ended] {
-            let first = Alert::of_campaign(&campaign(20), stage, 0);
-            let again = Alert::of_campaign(&campaign(90), stage, first.at.unwrap().seconds() + day);
+            let first = Alert::of_campaign(&campaign(20), stage, EARLY);
+            let again =
+                Alert::of_campaign(&campaign(90), stage, first.at.unwrap().after(day).unwrap());
             assert_eq!(first.id(), again.id(), "{stage:?}");
             assert!(again.is_late && !first.is_late);
             assert_ne!(first.facts, again.facts);
         }
         let abouts = [Stage::Began, Stage::Grew(2), Stage::Ended]
-            .map(|stage| Alert::of_campaign(&campaign(20), stage, 0).about());
+            .map(|stage| Alert::of_campaign(&campaign(20), stage, EARLY).about());
         assert_eq!(
             abouts,
             [
@@ -326,26 +330,26 @@ mod tests {
         };
         let told = |silent| {
             [
-                Alert::of_silence(ACCOUNT, silent, (since, until), None, 0),
-                Alert::of_data_again(ACCOUNT, silent, (since, at("2026-11-02T11:00:00Z")), 0),
+                Alert::of_silence(ACCOUNT, silent, (since, until), None, EARLY),
+                Alert::of_data_again(ACCOUNT, silent, (since, at("2026-11-02T11:00:00Z")), EARLY),
             ]
         };
         let pairs = [
             [
-                Alert::of_escalation(ACCOUNT, Some(life), until, (70, 60), 0),
-                Alert::of_calm(ACCOUNT, Some(life), calm, &escalation, 0),
+                Alert::of_escalation(ACCOUNT, Some(life), until, (70, 60), EARLY),
+                Alert::of_calm(ACCOUNT, Some(life), calm, &escalation, EARLY),
             ],
             [
-                Alert::of_escalation(ACCOUNT, None, until, (70, 60), 0),
-                Alert::of_calm(ACCOUNT, None, calm, &escalation, 0),
+                Alert::of_escalation(ACCOUNT, None, until, (70, 60), EARLY),
+                Alert::of_calm(ACCOUNT, None, calm, &escalation, EARLY),
             ],
             [
-                Alert::of_campaign(&campaign(20), Stage::Began, 0),
-                Alert::of_campaign(&campaign(30), Stage::Ended, 0),
+                Alert::of_campaign(&campaign(20), Stage::Began, EARLY),
+                Alert::of_campaign(&campaign(30), Stage::Ended, EARLY),
             ],
             [
-                Alert::of_campaign(&campaign(20), Stage::Began, 0),
-                Alert::of_campaign(&campaign(30), Stage::Grew(2), 0),
+                Alert::of_campaign(&campaign(20), Stage::Began, EARLY),
+                Alert::of_campaign(&campaign(30), Stage::Grew(2), EARLY),
             ],
             told(Silent::Account),
             told(Silent::LogGroup("trail-logs")),
@@ -363,8 +367,8 @@ mod tests {
         // The campaign is there twice.
         assert_eq!(faults.len(), pairs.len() - 1);
         // The life of the cluster is another trouble, which goes on.
-        let regressed = Alert::of_regression(ACCOUNT, life, since, 90_000, 0);
-        let recovered = Alert::of_recovery(ACCOUNT, life, until, since, (60, 5), 0);
+        let regressed = Alert::of_regression(ACCOUNT, life, since, 90_000, EARLY);
+        let recovered = Alert::of_recovery(ACCOUNT, life, until, since, (60, 5), EARLY);
         assert_eq!(recovered.fault_id(), regressed.id());
         assert!(!faults.contains(&regressed.id()));
     }
@@ -376,8 +380,8 @@ mod tests {
             count in 0..60_usize,
         ) {
             let whose = Campaign { actor: name.clone(), ..campaign(20) };
-            let began = Alert::of_campaign(&whose, Stage::Began, 0);
-            let ended = Alert::of_campaign(&whose, Stage::Ended, 0);
+            let began = Alert::of_campaign(&whose, Stage::Began, EARLY);
+            let ended = Alert::of_campaign(&whose, Stage::Ended, EARLY);
             proptest::prop_assert_eq!(ended.fault_id(), began.id());
             let line = Line {
                 cluster: ClusterId::from_bytes([1; 16]),
@@ -394,7 +398,7 @@ mod tests {
                 top: list.shown,
                 ..Summary::empty(ACCOUNT, Period::Hour, from, until)
             };
-            let told = Alert::of_summary(&hour, 0);
+            let told = Alert::of_summary(&hour, EARLY);
             let Facts::Summary(read) = told.facts else {
                 panic!("{told:?} is no summary");
             };
@@ -418,15 +422,15 @@ mod tests {
             keys: Excerpt::of(vec![key], 20),
             ..Summary::empty(ACCOUNT, Period::Hour, from, until)
         };
-        let told = Alert::of_summary(&hour, 0);
+        let told = Alert::of_summary(&hour, EARLY);
         let json = told.facts.json().to_string();
         assert!(json.contains("AKIA****7WML") && !json.contains("AKIAQ"));
         let day = Summary {
             period: Period::Day,
             ..hour.clone()
         };
-        assert_ne!(Alert::of_summary(&day, 0).id(), told.id());
+        assert_ne!(Alert::of_summary(&day, EARLY).id(), told.id());
         let found_later = Summary { errors: 5, ..hour };
-        assert_eq!(Alert::of_summary(&found_later, 9).id(), told.id());
+        assert_eq!(Alert::of_summary(&found_later, EARLY).id(), told.id());
     }
 }

@@ -10,13 +10,13 @@ use crate::facts::{CanaryUse, Facts, Iam, KeyFacts, LearnedFacts};
 const DAY_SECONDS: i64 = 86_400;
 
 impl Alert {
-    /// Returns what happened in an episode of a cluster at a moment, found out now, in seconds.
+    /// Returns what happened in an episode of a cluster at a moment, found out now.
     pub fn of_cluster(
         facts: Facts,
         account_id: &str,
         (id, episode): (ClusterId, i64),
         at: Option<EventTime>,
-        now: i64,
+        now: EventTime,
     ) -> Self {
         let subject = Subject::Cluster {
             account_id: account_id.to_owned(),
@@ -27,7 +27,7 @@ impl Alert {
     }
 
     /// Returns what a canary key is told of, once a day of event time, by the first event of that day.
-    pub fn of_canary(key: &str, seen: &Sighting, call: &CallFacts, now: i64) -> Self {
+    pub fn of_canary(key: &str, seen: &Sighting, call: &CallFacts, now: EventTime) -> Self {
         let facet = |kind| seen.case.facets.get(kind).map(str::to_owned);
         let used = CanaryUse::Event {
             cluster: seen.case.cluster,
@@ -44,7 +44,7 @@ impl Alert {
 
     /// Returns what a canary key is told of that was used at a moment, as IAM says, whether or not an
     /// event shows it. It is the alert of that day's first event, if there is one.
-    pub fn of_silent_use(key: &str, account_id: &str, at: EventTime, now: i64) -> Self {
+    pub fn of_silent_use(key: &str, account_id: &str, at: EventTime, now: EventTime) -> Self {
         let subject = of_key(key, account_id, Some(at));
         let used = CanaryUse::Iam { source: Iam::Iam };
         let facts = Facts::AccessKey(KeyFacts::Canary(used));
@@ -58,7 +58,7 @@ impl Alert {
         account_id: &str,
         cluster: ClusterId,
         (last, again): (EventTime, EventTime),
-        now: i64,
+        now: EventTime,
     ) -> Self {
         let facts = Facts::AccessKey(KeyFacts::Awakened {
             cluster,
@@ -71,7 +71,7 @@ impl Alert {
     /// Returns what is told when the time of learning is over, which was so many hours.
     pub fn learned(hours: i64) -> Self {
         let facts = Facts::Learned(LearnedFacts { hours });
-        Self::new(Subject::Stack, facts, None, 0)
+        Self::new(Subject::Stack, facts, None, EventTime::FIRST)
     }
 }
 

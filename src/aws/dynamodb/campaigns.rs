@@ -10,7 +10,7 @@ use clusters::EventId;
 use clusters::campaign::{Campaign, Deed, Standing, campaigns_within, is_suspect};
 use clusters::fingerprint::{ClusterId, Subject};
 use clusters::manifest::Manifest;
-use records::time::{EventTime, Window};
+use records::time::Window;
 use service::ports::{Campaigns, StoreError};
 
 use crate::dynamodb::DynamoStore;
@@ -69,7 +69,7 @@ impl<T: Table> Campaigns for DynamoStore<T> {
         let from = hours.start().start();
         let is_new = |cluster| {
             let head: Option<&Head> = heads.get(&cluster);
-            let first = head.and_then(|head| EventTime::from_seconds(head.first));
+            let first = head.and_then(|head| head.first);
             first.is_some_and(|first| first >= from)
         };
         let found = Arc::new(campaigns_within(&deeds, is_new));
@@ -89,10 +89,10 @@ impl<T: Table> Campaigns for DynamoStore<T> {
             if standing.is_some_and(|(standing, _)| standing == next) {
                 return Ok(false);
             }
-            let item = campaign_item(key.clone(), next, version + 1, self.now.seconds());
+            let item = campaign_item(key.clone(), next, version + 1, self.now);
             let mut writes = vec![Write::Replace { item, version }];
             if standing.is_none() {
-                writes.extend(self.tell(told, self.now.seconds()));
+                writes.extend(self.tell(told, self.now));
             }
             match self.apply(&writes).await {
                 Ok(()) => return Ok(standing.is_none()),

@@ -42,11 +42,11 @@ const VERSION_FIRST: &str = "fp1";
 /// What a batch shows of one cluster.
 #[derive(Debug, Default)]
 struct Shown {
-    /// First and last event, in seconds; 0 where none has a time.
-    first: i64,
-    last: i64,
+    /// First and last event; `None` where none has a time.
+    first: Option<EventTime>,
+    last: Option<EventTime>,
     /// Who called, and when first.
-    callers: BTreeMap<String, i64>,
+    callers: BTreeMap<String, Option<EventTime>>,
     /// What its severity is computed from.
     circumstances: Circumstances,
 }
@@ -280,15 +280,14 @@ impl<T: Table> DynamoStore<T> {
         if plans.is_empty() {
             return Ok(0);
         }
-        let (told, now) = (self.tells_new(), self.now.seconds());
+        let (told, now) = (self.tells_new(), self.now);
         let store = &*self;
         let makes = plans.iter().map(|(cluster, shown, head)| async move {
             let mut writes = vec![Write::Create(head.item(*cluster, shown.last))];
             if told {
                 let account_id = &head.facts.identity.account_id;
-                let at = EventTime::from_seconds(shown.first);
                 let episode = (*cluster, head.epoch);
-                let new = Alert::of_cluster(AlertFacts::New, account_id, episode, at, now);
+                let new = Alert::of_cluster(AlertFacts::New, account_id, episode, shown.first, now);
                 writes.extend(store.tell(&new, now));
             }
             store.apply(&writes).await
@@ -324,8 +323,8 @@ impl<T: Table> DynamoStore<T> {
             let mut attempts = 0;
             while let Some(write) = self.next_move(*cluster, &tally.facts[cluster], shown) {
                 let mut writes = vec![write];
-                if let Write::Regress { epoch, .. } = &writes[0] {
-                    writes.extend(self.regressed(*cluster, epoch + 1, shown.last));
+                if let Write::Regress { epoch, at, .. } = writes[0] {
+                    writes.extend(self.regressed(*cluster, epoch + 1, at));
                 }
                 attempts += 1;
                 match self.apply(&writes).await {
@@ -344,17 +343,16 @@ impl<T: Table> DynamoStore<T> {
         Ok(())
     }
 
-    /// Returns what goes with a life that begins at a moment, in seconds: its entry in the journal, and
+    /// Returns what goes with a life that begins at a moment: its entry in the journal, and
     /// what is told of it.
-    fn regressed(&self, cluster: ClusterId, epoch: i64, at: i64) -> Vec<Write> {
-        let now = self.now.seconds();
+    fn regressed(&self, cluster: ClusterId, epoch: i64, at: EventTime) -> Vec<Write> {
+        let now = self.now;
         let entry = Entry::of(What::Regressed, at, epoch);
         let mut writes = vec![Write::Put(journal_item(cluster, &entry, now))];
         if self.tells() {
             let account_id = &self.heads[&cluster].head.facts.identity.account_id;
             let facts = AlertFacts::Regressed(None);
-            let at = EventTime::from_seconds(at);
-            let regressed = Alert::of_cluster(facts, account_id, (cluster, epoch), at, now);
+            let regressed = Alert::of_cluster(facts, account_id, (cluster, epoch), Some(at), now);
             writes.extend(self.tell(&regressed, now));
         }
         writes
@@ -365,12 +363,15 @@ impl<T: Table> DynamoStore<T> {
         let head = &self.heads.get(&cluster)?.head;
         let key = head_key(cluster);
         let comes_back = step(Some(head.state), Event::Seen).1 == Some(Move::Return);
-        if comes_back && shown.last > head.watermark {
-            let (epoch, at) = (head.epoch, shown.last);
+        if let Some(at) = shown
+            .last
+            .filter(|at| comes_back && Some(*at) > head.watermark)
+        {
+            let epoch = head.epoch;
             return Some(Write::Regress { key, epoch, at });
         }
-        if shown.first != 0 && (head.first == 0 || shown.first < head.first) {
-            let at = shown.first;
+        let is_earlier = |at: &EventTime| head.first.is_none_or(|first| *at < first);
+        if let Some(at) = shown.first.filter(is_earlier) {
             return Some(Write::First { key, at });
         }
         let (known, template) = (&head.facts.template, &facts.template);
@@ -399,7 +400,7 @@ impl<T: Table> DynamoStore<T> {
                 head.state = step(Some(head.state), Event::Seen).0.unwrap_or(head.state);
                 head.epoch += 1;
             }
-            Write::First { at, .. } => head.first = *at,
+            Write::First { at, .. } => head.first = Some(*at),
             Write::Template { text, .. } => head.facts.template.clone_from(text),
             Write::Circumstances { texts, .. } => head.circumstances.extend(circumstances(texts)),
             _ => {}
@@ -455,22 +456,24 @@ impl<T: Table> DynamoStore<T> {
         &mut self,
         cluster: ClusterId,
         name: &str,
-        at: i64,
+        at: Option<EventTime>,
     ) -> Result<bool, StoreError> {
         let Some(known) = self.heads.get(&cluster) else {
             return Ok(false);
         };
         let (epoch, first) = (known.head.epoch, known.head.first);
         let account_id = known.head.facts.identity.account_id.clone();
-        let hour = EventTime::from_seconds(at).map(EventTime::window);
+        let hour = at.map(EventTime::window);
         let purpose = Purpose::Principal;
         if self.lease(&account_id, hour, purpose, 1).await? == 0 {
             return Ok(false);
         }
         let mut writes = vec![Write::Create(principal_item(cluster, name, at, self.now))];
-        if at - first >= SETTLING_SECONDS && self.tells_new() {
-            let (at, now) = (EventTime::from_seconds(at), self.now.seconds());
-            let facts = AlertFacts::NewPrincipal(name.to_owned());
+        let settled = at
+            .zip(first)
+            .is_some_and(|(at, first)| at.seconds_since(first) >= SETTLING_SECONDS);
+        if settled && self.tells_new() {
+            let (now, facts) = (self.now, AlertFacts::NewPrincipal(name.to_owned()));
             let joined = Alert::of_cluster(facts, &account_id, (cluster, epoch), at, now);
             writes.extend(self.tell(&joined, now));
         }
@@ -487,7 +490,7 @@ impl<T: Table> DynamoStore<T> {
         if self.settings.canaries.is_empty() || !self.tells() {
             return Ok(());
         }
-        let now = self.now.seconds();
+        let now = self.now;
         for ((key, day), sighting) in canaries(tally, &self.settings.canaries) {
             if self.canaries.contains(&(key.to_owned(), day)) {
                 continue;
@@ -511,14 +514,14 @@ impl<T: Table> DynamoStore<T> {
     pub(super) fn tells(&self) -> bool {
         let learning = self.settings.learn_hours * 3600;
         // Where nothing is learnt, it does not matter whose clock said when that began.
-        let is_over = |began| learning == 0 || self.now.seconds() >= began + learning;
+        let is_over = |began| learning == 0 || self.now.seconds_since(began) >= learning;
         !self.settings.sinks.is_empty() && self.beginning.is_some_and(is_over)
     }
 
     /// Tells whether it is told that something is new: not while all clusters are, because they have
     /// new ids.
     fn tells_new(&self) -> bool {
-        let is_over = |began| self.now.seconds() >= began + RENEWAL_SECONDS;
+        let is_over = |began| self.now.seconds_since(began) >= RENEWAL_SECONDS;
         self.tells() && self.renewal.is_none_or(is_over)
     }
 
@@ -536,14 +539,14 @@ impl<T: Table> DynamoStore<T> {
             let began = of(&beginning_key());
             let first = began.map(|item| item.text_of("av").unwrap_or(VERSION_FIRST));
             if first.is_some_and(|version| version != self.settings.identity) {
-                let renewed = of(&renewal_key).and_then(|item| item.number_of("ft"));
+                let renewed = of(&renewal_key).and_then(|item| item.time_of("ft"));
                 self.renewal = match renewed {
                     Some(renewed) => Some(renewed),
                     None => Some(self.begin(renewal_key).await?),
                 };
             }
             self.learned = of(&learned_key()).is_some();
-            self.beginning = match began.and_then(|item| item.number_of("ft")) {
+            self.beginning = match began.and_then(|item| item.time_of("ft")) {
                 Some(began) => Some(began),
                 None => Some(self.begin(beginning_key()).await?),
             };
@@ -552,8 +555,8 @@ impl<T: Table> DynamoStore<T> {
         if self.learned || hours == 0 || !self.tells() {
             return Ok(());
         }
-        let now = self.now.seconds();
-        let marker = Item::new(learned_key()).number("ft", now);
+        let now = self.now;
+        let marker = Item::new(learned_key()).time("ft", now);
         let mut writes = vec![Write::Create(marker)];
         writes.extend(self.tell(&Alert::learned(hours), now));
         match self.apply(&writes).await {
@@ -563,15 +566,15 @@ impl<T: Table> DynamoStore<T> {
         Ok(())
     }
 
-    /// Notes that something begins, unless it has, and returns when, in seconds.
-    async fn begin(&self, key: Key) -> Result<i64, StoreError> {
-        let now = self.now.seconds();
-        let item = Item::new(key).number("ft", now);
+    /// Notes that something begins, unless it has, and returns when.
+    async fn begin(&self, key: Key) -> Result<EventTime, StoreError> {
+        let now = self.now;
+        let item = Item::new(key).time("ft", now);
         let item = item.text("av", self.settings.identity);
         match self.apply(&[Write::Create(item)]).await {
             Ok(()) => Ok(now),
             Err(TableError::Refused { found, .. }) => {
-                let began = found.and_then(|item| item.number_of("ft"));
+                let began = found.and_then(|item| item.time_of("ft"));
                 Ok(began.unwrap_or(now))
             }
             Err(error) => Err(error.into()),
@@ -579,19 +582,19 @@ impl<T: Table> DynamoStore<T> {
     }
 }
 
-/// Returns the canary keys of a batch by their days, 0 for events without a time, each with the
+/// Returns the canary keys of a batch by their days, `None` for events without a time, each with the
 /// first event that shows it.
 fn canaries<'t>(
     tally: &'t Tally,
     canaries: &BTreeSet<String>,
-) -> BTreeMap<(&'t str, i64), &'t Sighting> {
+) -> BTreeMap<(&'t str, Option<i64>), &'t Sighting> {
     let mut found: BTreeMap<_, (_, &Sighting)> = BTreeMap::new();
     for (id, sighting) in &tally.sightings {
         let key = sighting.case.facets.get(Kind::AccessKey);
         let Some(key) = key.filter(|key| canaries.contains(*key)) else {
             continue;
         };
-        let day = sighting.at().map_or(0, |at| at.seconds() / 86_400);
+        let day = sighting.at().map(|at| at.seconds() / 86_400);
         let seen = ((sighting.at(), *id), sighting);
         match found.get_mut(&(key, day)) {
             Some(first) if seen.0 >= first.0 => {}
@@ -607,11 +610,9 @@ fn shown(tally: &Tally) -> BTreeMap<ClusterId, Shown> {
     let mut all: BTreeMap<ClusterId, Shown> = BTreeMap::new();
     for sighting in tally.sightings.values() {
         let shown = all.entry(sighting.case.cluster).or_default();
-        let at = sighting.at().map_or(0, EventTime::seconds);
+        let at = sighting.at();
         shown.last = shown.last.max(at);
-        if at != 0 && (shown.first == 0 || at < shown.first) {
-            shown.first = at;
-        }
+        shown.first = shown.first.into_iter().chain(at).min();
         let (case, facets) = (&sighting.case, &sighting.case.facets);
         let account_id = &tally.facts[&case.cluster].identity.account_id;
         let circumstance = Circumstance::of(account_id, |kind| facets.get(kind));
@@ -637,7 +638,7 @@ fn new_head(tally: &Tally, cluster: ClusterId, shown: &Shown, admitted: Option<W
         epoch: 1,
         version: 1,
         first: shown.first,
-        watermark: 0,
+        watermark: None,
         admitted,
         callers: callers.into_iter().take(CALLERS_MAX).collect(),
         circumstances: shown.circumstances.clone(),

@@ -13,7 +13,7 @@ use clusters::guard::is_overflow;
 use clusters::manifest::Manifest;
 use clusters::sample::Samples;
 use clusters::sightings::Sightings;
-use records::time::{EventTime, Window};
+use records::time::Window;
 use service::ports::{Dossier, Dossiers, StoreError};
 
 use crate::dynamodb::DynamoStore;
@@ -50,7 +50,7 @@ impl<T: Table> Dossiers for DynamoStore<T> {
         let Some(head) = self.head(&library, cluster).await? else {
             return Ok(None);
         };
-        let first_seen = EventTime::from_seconds(head.first);
+        let first_seen = head.first;
         let of =
             |census: &Census| Dossier::of(cluster, census, first_seen, head.circumstances.clone());
         if hours.is_empty() {
@@ -79,7 +79,7 @@ impl<T: Table> Dossiers for DynamoStore<T> {
             let head = library.heads.get(cluster)?.as_ref()?;
             let mut alone = Census::default();
             add_head(&mut alone, *cluster, head);
-            let (first_seen, all) = (EventTime::from_seconds(head.first), &head.circumstances);
+            let (first_seen, all) = (head.first, &head.circumstances);
             let dossier = Dossier::of(*cluster, &alone, first_seen, all.clone())?;
             Some((*cluster, dossier))
         };

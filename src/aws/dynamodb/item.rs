@@ -57,10 +57,10 @@ pub struct Head {
     pub epoch: i64,
     /// Counts the changes of its head, from 1.
     pub version: i64,
-    /// The first event, in seconds; 0 where none has a time.
-    pub first: i64,
-    /// Up to when, in seconds, an event is too late to bring a recovered cluster back.
-    pub watermark: i64,
+    /// The first event; `None` where none has a time.
+    pub first: Option<EventTime>,
+    /// Up to when an event is too late to bring a recovered cluster back.
+    pub watermark: Option<EventTime>,
     /// The hour in which it counts as new; `None` is the hour of what has no time.
     pub admitted: Option<Window>,
     /// Who called in the batch that made it.
@@ -137,15 +137,15 @@ pub fn caller(name: &str) -> Caller {
 
 impl Head {
     /// Returns the item.
-    pub fn item(&self, cluster: ClusterId, last: i64) -> Item {
+    pub fn item(&self, cluster: ClusterId, last: Option<EventTime>) -> Item {
         let identity = &self.facts.identity;
         let item = Item::new(head_key(cluster))
             .text("av", VERSION)
             .text("st", self.state.name())
             .number("ep", self.epoch)
-            .number("ft", self.first)
-            .number("lt", last)
-            .number("wm", self.watermark)
+            .time("ft", self.first)
+            .time("lt", last)
+            .time("wm", self.watermark)
             .number("vr", self.version)
             .text("ah", &window_name(self.admitted))
             .text("pa", &identity.partition)
@@ -200,9 +200,9 @@ impl Head {
             state: State::from_name(state)?,
             epoch: number("ep"),
             version: number("vr"),
-            first: number("ft"),
-            watermark: number("wm"),
-            admitted: window(item.text_of("ah")?)?,
+            first: item.time_of("ft"),
+            watermark: item.time_of("wm"),
+            admitted: HourPartition::parse(item.text_of("ah")?)?.window(),
             callers: callers.as_chunks().0.iter().copied().collect(),
             circumstances: item.texts_of("ci").map(circumstances).unwrap_or_default(),
             sample: sample(item),
@@ -224,21 +224,46 @@ pub fn circumstances(texts: &BTreeSet<String>) -> Circumstances {
     texts.iter().filter_map(read).collect()
 }
 
-fn window(name: &str) -> Option<Option<Window>> {
-    if name == "undated" {
-        return Some(None);
+/// What a partition of events is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HourPartition {
+    /// Events without a time.
+    Undated,
+    /// Events of an hour.
+    Hour(Window),
+}
+
+impl HourPartition {
+    /// Reads what [`window_name`] wrote; `None` for anything else.
+    fn parse(name: &str) -> Option<Self> {
+        if name == "undated" {
+            return Some(Self::Undated);
+        }
+        let hours: i64 = name.parse().ok()?;
+        let start = EventTime::from_seconds(hours.checked_mul(3600)?)?;
+        Some(Self::Hour(start.window()))
     }
-    let hours: i64 = name.parse().ok()?;
-    let start = EventTime::from_seconds(hours.checked_mul(3600)?);
-    start.map(|start| Some(start.window()))
+
+    /// Returns the hour; `None` is that of events without a time.
+    pub fn window(self) -> Option<Window> {
+        match self {
+            Self::Undated => None,
+            Self::Hour(window) => Some(window),
+        }
+    }
 }
 
 /// Returns the item of a caller that a cluster had not seen before.
-pub fn principal_item(cluster: ClusterId, name: &str, at: i64, now: EventTime) -> Item {
+pub fn principal_item(
+    cluster: ClusterId,
+    name: &str,
+    at: Option<EventTime>,
+    now: EventTime,
+) -> Item {
     Item::new(principal_key(cluster, caller(name)))
         .text("nm", name)
-        .number("ft", at)
-        .number("ttl", now.seconds() + CALLER_SECONDS)
+        .time("ft", at)
+        .time("ttl", now.plus(CALLER_SECONDS))
 }
 
 /// Returns the item of a caller as it is kept for longer, if it soon were forgotten: once it was seen
@@ -270,9 +295,9 @@ pub fn manifest_item(encoded: &Encoded, retention_days: i64, now: EventTime) -> 
 }
 
 /// Reads the hour of a manifest from its partition key; `None` for what is none.
-pub fn manifest_window(pk: &str) -> Option<Option<Window>> {
+pub fn manifest_hour(pk: &str) -> Option<HourPartition> {
     let (name, _) = pk.strip_prefix("M#")?.rsplit_once('#')?;
-    window(name)
+    HourPartition::parse(name)
 }
 
 /// Returns the partition of the hours that events came late for.

@@ -82,7 +82,7 @@ impl<T: Table> DynamoStore<T> {
                 counter: purpose.counter(),
                 places: i64::from(BLOCK),
                 limit: i64::from(purpose.limit()),
-                expires: self.now.seconds() + KEPT_SECONDS,
+                expires: self.now.plus(KEPT_SECONDS),
             };
             match self.apply(&[write]).await {
                 Ok(()) => lease.left += BLOCK,

@@ -8,6 +8,7 @@ use clusters::fingerprint::ClusterId;
 use clusters::journal::{Entry, What};
 use clusters::lifecycle::{Event, Move, Resolutions, step};
 use clusters::mark::Mark;
+use records::time::EventTime;
 use service::ports::{Marked, Marks, StoreError};
 
 use crate::dynamodb::calls::together;
@@ -44,15 +45,15 @@ pub fn read_mark(item: &Item) -> Option<Mark> {
 
 /// Returns the item of an entry in a cluster's journal. The same entry has the same key, so it may be
 /// put again.
-pub fn journal_item(cluster: ClusterId, entry: &Entry, now: i64) -> Item {
-    let (at, digest) = (entry.at.max(0), entry.digest());
+pub fn journal_item(cluster: ClusterId, entry: &Entry, now: EventTime) -> Item {
+    let (at, digest) = (entry.at.seconds(), entry.digest());
     let key = Key::new(
         format!("C#{cluster}"),
         format!("{ENTRIES}{at:010}#{digest}"),
     );
     Item::new(key)
         .text("je", &entry.encode())
-        .number("ttl", now + ENTRY_SECONDS)
+        .time("ttl", now.plus(ENTRY_SECONDS))
 }
 
 /// The partition of what people said about whether clusters are over. There are few of these, and everything that
@@ -60,17 +61,17 @@ pub fn journal_item(cluster: ClusterId, entry: &Entry, now: i64) -> Item {
 const RESOLUTIONS: &str = "R#";
 
 /// Returns the item of an entry that says whether a cluster is over.
-fn resolution_item(cluster: ClusterId, entry: &Entry, now: i64) -> Item {
-    let (at, what) = (entry.at, entry.what.name());
+fn resolution_item(cluster: ClusterId, entry: &Entry, now: EventTime) -> Item {
+    let (at, what) = (entry.at.seconds(), entry.what.name());
     let key = Key::new(RESOLUTIONS, format!("{cluster}#{at:010}#{what}"));
-    Item::new(key).number("ttl", now + ENTRY_SECONDS)
+    Item::new(key).time("ttl", now.plus(ENTRY_SECONDS))
 }
 
 /// Reads what [`resolution_item`] made; `None` for anything else.
-fn read_resolution(item: &Item) -> Option<(ClusterId, i64, Event)> {
+fn read_resolution(item: &Item) -> Option<(ClusterId, EventTime, Event)> {
     let mut parts = item.key.sk.split('#');
     let cluster = ClusterId::parse(parts.next()?)?;
-    let at = parts.next()?.parse().ok()?;
+    let at = EventTime::from_seconds(parts.next()?.parse().ok()?)?;
     Some((cluster, at, What::from_name(parts.next()?)?.said()?))
 }
 
@@ -110,10 +111,10 @@ impl<T: Table> Marks for DynamoStore<T> {
         entry: &Entry,
     ) -> Result<bool, StoreError> {
         for _ in 0..ATTEMPTS_MAX {
-            let journal = journal_item(cluster, entry, self.now.seconds());
+            let journal = journal_item(cluster, entry, self.now);
             let mut writes = vec![replace_mark(cluster, mark, version), Write::Put(journal)];
             if let Some(said) = entry.what.said() {
-                let now = self.now.seconds();
+                let now = self.now;
                 writes.push(Write::Put(resolution_item(cluster, entry, now)));
                 writes.extend(self.move_by_hand(cluster, entry.at, said).await?);
             }
@@ -159,7 +160,7 @@ impl<T: Table> Marks for DynamoStore<T> {
     }
 
     async fn note(&self, cluster: ClusterId, entries: &[Entry]) -> Result<(), StoreError> {
-        let now = self.now.seconds();
+        let now = self.now;
         let puts = entries.iter().map(|entry| async move {
             let put = Write::Put(journal_item(cluster, entry, now));
             self.apply(&[put]).await
@@ -172,12 +173,12 @@ impl<T: Table> Marks for DynamoStore<T> {
 }
 
 impl<T: Table> DynamoStore<T> {
-    /// Returns what it does to the head that a person says at a moment, in seconds, whether a cluster is over: one
+    /// Returns what it does to the head that a person says at a moment whether a cluster is over: one
     /// that is resolved is closed, one that is reopened is open again, in the same episode.
     async fn move_by_hand(
         &self,
         cluster: ClusterId,
-        at: i64,
+        at: EventTime,
         said: Event,
     ) -> Result<Option<Write>, StoreError> {
         let found = self.table.get(&[head_key(cluster)]).await?;

@@ -41,15 +41,15 @@ pub fn row_key(row: &Row) -> Key {
         Line::Cluster(cluster) => cluster.bytes()[0] % SHARDS,
         Line::Account(account_id) => Sha256::digest(account_id)[0] % SHARDS,
     };
-    let (sink, created, id) = (&row.sink, row.created, row.id());
+    let (sink, created, id) = (&row.sink, row.created.seconds(), row.id());
     Key::new(format!("O#{sink}#{shard}"), format!("P#{created:010}#{id}"))
 }
 
 /// Returns the item of a row.
 pub fn row_item(row: &Row) -> Item {
     with_row(Item::new(row_key(row)), row)
-        .number("due", row.due)
-        .number("lu", row.leased_until)
+        .time("due", row.due)
+        .time("lu", row.leased_until)
 }
 
 /// Adds what a row holds beside its key and who has it.
@@ -58,7 +58,7 @@ fn with_row(item: Item, row: &Row) -> Item {
     with_alert(item, &row.alert)
         .text("fp", &cluster.unwrap_or_default())
         .text("ac", row.alert.account_id())
-        .number("ft", row.alert.at.map_or(0, EventTime::seconds))
+        .time("ft", row.alert.at)
         .number("late", i64::from(row.alert.is_late))
         .number("tries", row.attempts)
         .text("why", &row.why)
@@ -84,7 +84,10 @@ pub fn read_row(item: &Item) -> Result<Row, String> {
     let keys = || {
         let (sink, _) = item.key.pk.strip_prefix("O#")?.rsplit_once('#')?;
         let (created, _) = item.key.sk.strip_prefix("P#")?.split_once('#')?;
-        Some((sink.to_owned(), created.parse().ok()?))
+        Some((
+            sink.to_owned(),
+            EventTime::from_seconds(created.parse().ok()?)?,
+        ))
     };
     let (sink, created) = keys().ok_or("its key is not that of a row")?;
     let number = |name| item.number_of(name).unwrap_or_default();
@@ -93,12 +96,12 @@ pub fn read_row(item: &Item) -> Result<Row, String> {
         alert: Alert {
             subject: subject(item)?,
             facts: facts(item)?,
-            at: EventTime::from_seconds(number("ft")),
+            at: item.time_of("ft"),
             is_late: number("late") != 0,
         },
         created,
-        due: number("due"),
-        leased_until: number("lu"),
+        due: item.time_of("due").unwrap_or(created),
+        leased_until: item.time_of("lu"),
         attempts: number("tries"),
         why: item.text_of("why").unwrap_or_default().to_owned(),
     })
@@ -156,31 +159,34 @@ fn read<T: DeserializeOwned>(json: &str) -> Result<T, String> {
 }
 
 /// Returns the write that logs what became of a row: under its cluster, or its account.
-pub fn log(row: &Row, now: i64, answer: &str) -> Write {
+pub fn log(row: &Row, now: EventTime, answer: &str) -> Write {
     let pk = match row.line() {
         Line::Cluster(cluster) => format!("C#{cluster}"),
         Line::Account(account_id) => format!("A#{account_id}"),
     };
-    let item = Item::new(Key::new(pk, format!("{LOG}{now:010}#{}", row.id())))
-        .text("si", &row.sink)
-        .text("tr", row.alert.kind().name())
-        .number("ep", row.alert.subject.number())
-        .text("nm", &row.alert.about())
-        .number("tries", row.attempts)
-        .text("an", answer)
-        .number("ttl", now + LOG_SECONDS);
+    let item = Item::new(Key::new(
+        pk,
+        format!("{LOG}{:010}#{}", now.seconds(), row.id()),
+    ))
+    .text("si", &row.sink)
+    .text("tr", row.alert.kind().name())
+    .number("ep", row.alert.subject.number())
+    .text("nm", &row.alert.about())
+    .number("tries", row.attempts)
+    .text("an", answer)
+    .time("ttl", now.plus(LOG_SECONDS));
     Write::Put(item)
 }
 
 /// Reads what [`log`] wrote; `None` for what is nothing of that, or has expired.
-pub fn read_log(item: &Item, now: i64) -> Option<Sent> {
+pub fn read_log(item: &Item, now: EventTime) -> Option<Sent> {
     let (at, _) = item.key.sk.strip_prefix(LOG)?.split_once('#')?;
     // DynamoDB may take days to remove what has expired.
-    if item.number_of("ttl").is_some_and(|at| at <= now) {
+    if item.time_of("ttl").is_some_and(|at| at <= now) {
         return None;
     }
     Some(Sent {
-        at: at.parse().ok()?,
+        at: EventTime::from_seconds(at.parse().ok()?)?,
         sink: item.text_of("si")?.to_owned(),
         kind: item.text_of("tr")?.to_owned(),
         outcome: item.text_of("an").unwrap_or_default().to_owned(),
@@ -188,21 +194,24 @@ pub fn read_log(item: &Item, now: i64) -> Option<Sent> {
 }
 
 /// Returns the write that keeps a row that cannot be sent.
-pub fn dead(row: &Row, now: i64, why: &str) -> Write {
-    let key = Key::new(format!("Z#{}", row.sink), format!("{now:010}#{}", row.id()));
+pub fn dead(row: &Row, now: EventTime, why: &str) -> Write {
+    let key = Key::new(
+        format!("Z#{}", row.sink),
+        format!("{:010}#{}", now.seconds(), row.id()),
+    );
     let item = with_row(Item::new(key), row)
-        .number("cr", row.created)
+        .time("cr", row.created)
         .text("why", why)
-        .number("ttl", now + LOG_SECONDS);
+        .time("ttl", now.plus(LOG_SECONDS));
     Write::Put(item)
 }
 
 /// Returns the item that keeps something about an account from being told twice.
-pub fn told_item(alert: &Alert, now: i64) -> Item {
+pub fn told_item(alert: &Alert, now: EventTime) -> Item {
     let at = alert.at.map_or(0, EventTime::seconds);
     let sk = format!("J#{at:010}#{}", alert.id());
     let item = Item::new(Key::new(format!("A#{}", alert.account_id()), sk));
-    with_alert(item, alert).number("ttl", now + MARKER_SECONDS)
+    with_alert(item, alert).time("ttl", now.plus(MARKER_SECONDS))
 }
 
 /// Returns the key of an actor's campaign. The name is the actor's own, so a hash of it is the key.
@@ -212,20 +221,19 @@ pub fn campaign_key(account_id: &str, actor: &str) -> Key {
 }
 
 /// Returns the item of a campaign that was told.
-pub fn campaign_item(key: Key, standing: Standing, version: i64, now: i64) -> Item {
+pub fn campaign_item(key: Key, standing: Standing, version: i64, now: EventTime) -> Item {
     Item::new(key)
-        .number("be", standing.began.seconds())
-        .number("la", standing.last.seconds())
+        .time("be", standing.began)
+        .time("la", standing.last)
         .number("vr", version)
-        .number("ttl", now + LOG_SECONDS)
+        .time("ttl", now.plus(LOG_SECONDS))
 }
 
 /// Reads a campaign that was told, and its version.
 pub fn read_campaign(item: &Item) -> Option<(Standing, i64)> {
-    let time = |name| EventTime::from_seconds(item.number_of(name)?);
     let standing = Standing {
-        began: time("be")?,
-        last: time("la")?,
+        began: item.time_of("be")?,
+        last: item.time_of("la")?,
     };
     Some((standing, item.number_of("vr")?))
 }
@@ -236,19 +244,18 @@ pub fn silence_key(sink: &str, cluster: ClusterId) -> Key {
 }
 
 /// Returns the item of a silence in which nothing was held back yet.
-pub fn silence_item(sink: &str, cluster: ClusterId, until: i64) -> Item {
+pub fn silence_item(sink: &str, cluster: ClusterId, until: EventTime) -> Item {
     Item::new(silence_key(sink, cluster))
-        .number("un", until)
+        .time("un", until)
         .number("hb", 0)
-        .number("ttl", until + LOG_SECONDS)
+        .time("ttl", until.plus(LOG_SECONDS))
 }
 
 /// Reads a silence.
 pub fn read_silence(item: &Item) -> Silence {
-    let number = |name| item.number_of(name).unwrap_or_default();
     Silence {
-        until: number("un"),
-        suppressed: number("hb").unsigned_abs(),
+        until: item.time_of("un"),
+        suppressed: item.number_of("hb").unwrap_or_default().unsigned_abs(),
     }
 }
 
@@ -261,8 +268,8 @@ pub fn breaker_key(sink: &str) -> Key {
 pub fn breaker_item(sink: &str, breaker: &Breaker) -> Item {
     Item::new(breaker_key(sink))
         .number("fl", breaker.failures)
-        .number("ou", breaker.open_until)
-        .number("pf", breaker.probe_from)
+        .time("ou", breaker.open_until)
+        .time("pf", breaker.probe_from)
         .number("mc", i64::from(breaker.is_misconfigured))
         .text("why", &breaker.why)
 }
@@ -272,8 +279,8 @@ pub fn read_breaker(item: &Item) -> Breaker {
     let number = |name| item.number_of(name).unwrap_or_default();
     Breaker {
         failures: number("fl"),
-        open_until: number("ou"),
-        probe_from: number("pf"),
+        open_until: item.time_of("ou"),
+        probe_from: item.time_of("pf"),
         is_misconfigured: number("mc") != 0,
         why: item.text_of("why").unwrap_or_default().to_owned(),
     }
@@ -285,20 +292,20 @@ pub fn ledger_key(key: &str) -> Key {
 }
 
 /// Returns when a ledger is forgotten that was last looked at now.
-pub fn ledger_expires(now: i64) -> i64 {
-    now + LEDGER_SECONDS
+pub fn ledger_expires(now: EventTime) -> EventTime {
+    now.plus(LEDGER_SECONDS)
 }
 
 /// Returns the item of what is remembered of an access key.
-pub fn ledger_item(key: &str, ledger: &Ledger, now: i64) -> Item {
+pub fn ledger_item(key: &str, ledger: &Ledger, now: EventTime) -> Item {
     let answer = |answer: &Option<Answer>| answer.as_ref().map(Answer::encode).unwrap_or_default();
     let item = Item::new(ledger_key(key))
         .text("be", &answer(&ledger.before))
         .text("no", &answer(&ledger.now))
-        .number("nx", ledger.next)
-        .number("ttl", ledger_expires(now));
+        .time("nx", ledger.next)
+        .time("ttl", ledger_expires(now));
     match ledger.told {
-        Some(told) => item.number("td", told),
+        Some(told) => item.time("td", told),
         None => item,
     }
 }
@@ -309,14 +316,17 @@ pub fn read_ledger(item: &Item) -> Ledger {
     Ledger {
         before: answer("be"),
         now: answer("no"),
-        next: item.number_of("nx").unwrap_or_default(),
-        told: item.number_of("td"),
+        next: item.time_of("nx"),
+        told: item.time_of("td"),
     }
 }
 
-/// Returns the item that tells that a canary key was told of a day, counted from 1970; 0 for events
+/// Returns the item that tells that a canary key was told of a day, counted from 1970; `None` for events
 /// without a time.
-pub fn marker_item(key: &str, day: i64, now: i64) -> Item {
-    Item::new(Key::new(format!("K#{key}"), format!("SEEN#{day}")))
-        .number("ttl", now + MARKER_SECONDS)
+pub fn marker_item(key: &str, day: Option<i64>, now: EventTime) -> Item {
+    Item::new(Key::new(
+        format!("K#{key}"),
+        format!("SEEN#{}", day.unwrap_or(0)),
+    ))
+    .time("ttl", now.plus(MARKER_SECONDS))
 }

@@ -102,14 +102,14 @@ pub struct DynamoStore<T> {
     now: EventTime,
     heads: HashMap<ClusterId, Known>,
     leases: Leases,
-    /// When the first event was committed, in seconds, once that is known.
-    beginning: Option<i64>,
-    /// When the version of the identity was first used, in seconds, if the table began with another.
-    renewal: Option<i64>,
+    /// When the first event was committed, once that is known.
+    beginning: Option<EventTime>,
+    /// When the version of the identity was first used, if the table began with another.
+    renewal: Option<EventTime>,
     /// Whether the end of learning was told.
     learned: bool,
     /// Canary keys that were told of, each with its day.
-    canaries: BTreeSet<(String, i64)>,
+    canaries: BTreeSet<(String, Option<i64>)>,
     /// What was read to look clusters up.
     library: RefCell<Shelf>,
     /// The events of the hours that were written to, for whoever wants to know which of them are
@@ -189,7 +189,7 @@ impl<T: Table> DynamoStore<T> {
     }
 
     /// Returns the writes that tell each sink of an alert.
-    fn tell(&self, alert: &Alert, now: i64) -> impl Iterator<Item = Write> {
+    fn tell(&self, alert: &Alert, now: EventTime) -> impl Iterator<Item = Write> {
         let row = move |sink: &String| {
             let row = Row::new(sink, alert.clone(), now);
             Write::Create(message::row_item(&row))

@@ -5,6 +5,7 @@ use alerts::alert::Alert;
 use alerts::outbox::{Breaker, Lease, Restraint, Row, Sent, Settlement};
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{ANSWER_SECONDS, Ledger};
+use records::time::EventTime;
 use service::ports::{KeyAnswers, Ledgers, Outbox, SentLog, StoreError};
 
 use crate::dynamodb::DynamoStore;
@@ -83,7 +84,7 @@ impl<T: Table> Outbox for DynamoStore<T> {
 impl<T: Table> SentLog for DynamoStore<T> {
     async fn sent(&self, cluster: ClusterId) -> Result<Vec<Sent>, StoreError> {
         let items = self.table.query(&format!("C#{cluster}"), LOG).await?;
-        let now = self.now.seconds();
+        let now = self.now;
         let mut sent: Vec<Sent> = items.iter().filter_map(|of| read_log(of, now)).collect();
         sent.sort();
         Ok(sent)
@@ -98,11 +99,11 @@ impl<T: Table> KeyAnswers for DynamoStore<T> {
 }
 
 impl<T: Table> Ledgers for DynamoStore<T> {
-    async fn claim(&self, key: &str, now: i64) -> Result<bool, StoreError> {
+    async fn claim(&self, key: &str, now: EventTime) -> Result<bool, StoreError> {
         let write = Write::Claim {
             key: ledger_key(key),
             now,
-            until: now + ANSWER_SECONDS,
+            until: now.plus(ANSWER_SECONDS),
             expires: ledger_expires(now),
         };
         self.done(&[write]).await
@@ -113,7 +114,7 @@ impl<T: Table> Ledgers for DynamoStore<T> {
         key: &str,
         ledger: &Ledger,
         tells: &[Alert],
-        now: i64,
+        now: EventTime,
     ) -> Result<(), StoreError> {
         let mut writes = vec![Write::Put(ledger_item(key, ledger, now))];
         for alert in tells {

@@ -121,8 +121,8 @@ impl<T: Table> Past for DynamoStore<T> {
                 let found = self.table.get(&[head_key(cluster)]).await?;
                 let epoch = found.first().and_then(|item| item.number_of("ep"));
                 let epoch = epoch.unwrap_or(transition.epoch);
-                let entry = Entry::of(what, transition.at.seconds(), epoch);
-                let entry = journal_item(cluster, &entry, self.now.seconds());
+                let entry = Entry::of(what, transition.at, epoch);
+                let entry = journal_item(cluster, &entry, self.now);
                 self.create(entry, of_episode(told, epoch).as_ref()).await
             }
             (_, None) => match told {
@@ -133,8 +133,7 @@ impl<T: Table> Past for DynamoStore<T> {
     }
 
     async fn tell_once(&self, alert: &Alert) -> Result<bool, StoreError> {
-        self.create(told_item(alert, self.now.seconds()), Some(alert))
-            .await
+        self.create(told_item(alert, self.now), Some(alert)).await
     }
 }
 
@@ -151,7 +150,7 @@ impl<T: Table> DynamoStore<T> {
     }
 
     fn rows<'s>(&'s self, told: Option<&'s Alert>) -> impl Iterator<Item = Write> + 's {
-        let rows = |alert| self.tell(alert, self.now.seconds());
+        let rows = |alert| self.tell(alert, self.now);
         told.into_iter().flat_map(rows)
     }
 
@@ -174,11 +173,7 @@ impl<T: Table> DynamoStore<T> {
                 && let Some(entry) = Entry::of_transition(transition)
             {
                 let entry = Entry { epoch, ..entry };
-                writes.push(Write::Put(journal_item(
-                    cluster,
-                    &entry,
-                    self.now.seconds(),
-                )));
+                writes.push(Write::Put(journal_item(cluster, &entry, self.now)));
             }
             writes.extend(self.rows(of_episode(told, epoch).as_ref()));
             match self.apply(&writes).await {
@@ -193,13 +188,13 @@ impl<T: Table> DynamoStore<T> {
 
 /// Returns what moves a head, and the life that this belongs to.
 fn next_move(cluster: ClusterId, head: &Head, transition: &Transition) -> Option<(Write, i64)> {
-    let (key, at) = (head_key(cluster), transition.at.seconds());
+    let (key, at) = (head_key(cluster), transition.at);
     let event = match transition.change {
         Change::Recovered { .. } => Event::Quiet,
         Change::Regressed { .. } => Event::Seen,
         _ => return None,
     };
-    let is_late = at <= head.watermark;
+    let is_late = Some(at) <= head.watermark;
     match step(Some(head.state), event).1 {
         // One that came back since has ended then already: a run that broke off said so, and this one
         // takes the hour again.

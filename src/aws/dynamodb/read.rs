@@ -97,10 +97,9 @@ fn manifest(item: &Item) -> Result<Manifest, StoreError> {
     let damaged = |detail: &dyn std::fmt::Display| StoreError::Damaged {
         detail: format!("item {} {}: {detail}", item.key.pk, item.key.sk),
     };
-    let window =
-        item::manifest_window(&item.key.pk).ok_or_else(|| damaged(&"no hour in its key"))?;
+    let hour = item::manifest_hour(&item.key.pk).ok_or_else(|| damaged(&"no hour in its key"))?;
     let content = item
         .bytes_of("mf")
         .ok_or_else(|| damaged(&"no manifest in it"))?;
-    Manifest::decode(window, content).map_err(|error| damaged(&error))
+    Manifest::decode(hour.window(), content).map_err(|error| damaged(&error))
 }

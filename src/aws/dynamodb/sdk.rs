@@ -22,6 +22,7 @@ use aws_sdk_dynamodb::types::{
     Update,
 };
 use clusters::lifecycle::State;
+use records::time::EventTime;
 use service::ports::Spent;
 
 use crate::dynamodb::table::{Item, Key, Table, TableError, Value, Write};
@@ -405,7 +406,7 @@ fn expression(write: &Write) -> Option<Expression> {
                 (":recovered", text(State::Recovered.name())),
                 (":epoch", number(*epoch)),
                 (":next", number(epoch + 1)),
-                (":at", number(*at)),
+                (":at", time(*at)),
                 (":one", number(1)),
             ],
         },
@@ -418,7 +419,7 @@ fn expression(write: &Write) -> Option<Expression> {
             values: vec![
                 (":recovered", text(State::Recovered.name())),
                 (":version", number(*version)),
-                (":wm", number(*watermark)),
+                (":wm", time(*watermark)),
                 (":one", number(1)),
             ],
         },
@@ -438,7 +439,7 @@ fn expression(write: &Write) -> Option<Expression> {
             condition: "attribute_exists(pk) AND (ft > :at OR ft = :none)",
             names: &[],
             values: vec![
-                (":at", number(*at)),
+                (":at", time(*at)),
                 (":none", number(0)),
                 (":one", number(1)),
             ],
@@ -475,8 +476,8 @@ fn waiting(write: &Write) -> Option<Expression> {
             names: &[],
             values: vec![
                 (":holder", text(holder)),
-                (":now", number(*now)),
-                (":until", number(*until)),
+                (":now", time(*now)),
+                (":until", time(*until)),
             ],
         },
         Write::Later {
@@ -491,7 +492,7 @@ fn waiting(write: &Write) -> Option<Expression> {
             names: &[],
             values: vec![
                 (":holder", text(holder)),
-                (":due", number(*due)),
+                (":due", time(*due)),
                 (":none", number(0)),
                 (":why", text(why)),
                 (":attempts", number(*attempts)),
@@ -507,7 +508,7 @@ fn waiting(write: &Write) -> Option<Expression> {
             update: "SET pf = :until",
             condition: "attribute_exists(pk) AND pf <= :now",
             names: &[],
-            values: vec![(":now", number(*now)), (":until", number(*until))],
+            values: vec![(":now", time(*now)), (":until", time(*until))],
         },
         Write::Claim {
             now,
@@ -519,9 +520,9 @@ fn waiting(write: &Write) -> Option<Expression> {
             condition: "attribute_not_exists(nx) OR nx <= :now",
             names: &[("#ttl", "ttl")],
             values: vec![
-                (":now", number(*now)),
-                (":until", number(*until)),
-                (":expires", number(*expires)),
+                (":now", time(*now)),
+                (":until", time(*until)),
+                (":expires", time(*expires)),
             ],
         },
         _ => return None,
@@ -550,9 +551,13 @@ fn lease(write: &Write) -> Option<Expression> {
             (":none", number(0)),
             (":places", number(*places)),
             (":room", number(limit - places)),
-            (":expires", number(*expires)),
+            (":expires", time(*expires)),
         ],
     })
+}
+
+fn time(time: EventTime) -> AttributeValue {
+    number(time.seconds())
 }
 
 fn number(number: i64) -> AttributeValue {

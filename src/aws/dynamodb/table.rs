@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
+use records::time::EventTime;
 use service::ports::Spent;
 
 /// Where an item is.
@@ -61,8 +62,8 @@ pub enum Write {
         key: Key,
         /// The epoch that ends.
         epoch: i64,
-        /// When the event was, in seconds.
-        at: i64,
+        /// When the event was.
+        at: EventTime,
     },
     /// Closes an open cluster, if nothing about its head has changed since it was read.
     Recover {
@@ -70,8 +71,8 @@ pub enum Write {
         key: Key,
         /// The version of it that was read.
         version: i64,
-        /// Up to when an event is too late to open it again, in seconds.
-        watermark: i64,
+        /// Up to when an event is too late to open it again.
+        watermark: EventTime,
     },
     /// Opens a recovered cluster again in the same life, if nothing about its head has changed since
     /// it was read.
@@ -81,12 +82,12 @@ pub enum Write {
         /// The version of it that was read.
         version: i64,
     },
-    /// Moves the first sighting of a cluster to an earlier moment, in seconds.
+    /// Moves the first sighting of a cluster to an earlier moment.
     First {
         /// The head.
         key: Key,
         /// When the event was.
-        at: i64,
+        at: EventTime,
     },
     /// Shows a lesser template of a cluster, or one where there was none.
     Template {
@@ -112,8 +113,8 @@ pub enum Write {
         places: i64,
         /// Of how many.
         limit: i64,
-        /// When the budget may be forgotten, in seconds.
-        expires: i64,
+        /// When the budget may be forgotten.
+        expires: EventTime,
     },
     /// Takes an outbox row for a while, if it is there, due, and nobody has it.
     Take {
@@ -121,10 +122,10 @@ pub enum Write {
         key: Key,
         /// Who takes it.
         holder: String,
-        /// When, in seconds.
-        now: i64,
-        /// Until when, in seconds.
-        until: i64,
+        /// When.
+        now: EventTime,
+        /// Until when.
+        until: EventTime,
     },
     /// Deletes an outbox row, if a holder has it.
     End {
@@ -139,8 +140,8 @@ pub enum Write {
         key: Key,
         /// Who has to have it.
         holder: String,
-        /// From when on it is due, in seconds.
-        due: i64,
+        /// From when on it is due.
+        due: EventTime,
         /// Why it is put off.
         why: String,
         /// How many attempts that adds.
@@ -155,21 +156,21 @@ pub enum Write {
     Probe {
         /// The breaker.
         key: Key,
-        /// When, in seconds.
-        now: i64,
-        /// When the next one is due, in seconds.
-        until: i64,
+        /// When.
+        now: EventTime,
+        /// When the next one is due.
+        until: EventTime,
     },
     /// Takes the right to ask about an access key, if it may be asked about.
     Claim {
         /// The ledger.
         key: Key,
-        /// When, in seconds.
-        now: i64,
-        /// From when on it may be asked about again, in seconds.
-        until: i64,
-        /// When the ledger may be forgotten, in seconds.
-        expires: i64,
+        /// When.
+        now: EventTime,
+        /// From when on it may be asked about again.
+        until: EventTime,
+        /// When the ledger may be forgotten.
+        expires: EventTime,
     },
 }
 
@@ -278,6 +279,11 @@ impl Item {
         self
     }
 
+    /// Adds a moment, as seconds since 1970; none is 0.
+    pub fn time(self, name: &str, at: impl Into<Option<EventTime>>) -> Self {
+        self.number(name, at.into().map_or(0, EventTime::seconds))
+    }
+
     /// Adds bytes; no bytes are no attribute.
     pub fn bytes(mut self, name: &str, value: Vec<u8>) -> Self {
         if !value.is_empty() {
@@ -324,6 +330,11 @@ impl Item {
             Value::Number(number) => Some(*number),
             _ => None,
         }
+    }
+
+    /// Returns an attribute that is a moment.
+    pub fn time_of(&self, name: &str) -> Option<EventTime> {
+        EventTime::from_seconds(self.number_of(name)?)
     }
 
     /// Returns an attribute that is a set of texts.

@@ -143,9 +143,9 @@ impl Life {
         self.callers.len() as u64
     }
 
-    /// Returns how many callers came first after a moment, in seconds.
-    pub fn callers_since(&self, moment: i64) -> u64 {
-        let later = self.callers.values().filter(|at| at.seconds() > moment);
+    /// Returns how many callers came first after a moment.
+    pub fn callers_since(&self, moment: EventTime) -> u64 {
+        let later = self.callers.values().filter(|at| **at > moment);
         later.count() as u64
     }
 

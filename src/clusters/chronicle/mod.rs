@@ -349,11 +349,8 @@ fn said_within(
 ) -> BTreeMap<ClusterId, Vec<(EventTime, Event)>> {
     let is_within = |at: EventTime| (from..until).contains(&at.window());
     let said = resolutions.iter().map(|(cluster, all)| {
-        let all = all.iter().filter_map(|(at, said)| {
-            let at = EventTime::from_seconds(*at)?;
-            is_within(at).then_some((at, *said))
-        });
-        (*cluster, all.collect::<Vec<_>>())
+        let all = all.iter().filter(|(at, _)| is_within(*at));
+        (*cluster, all.copied().collect::<Vec<_>>())
     });
     said.filter(|(_, said)| !said.is_empty()).collect()
 }

@@ -64,7 +64,7 @@ where
     /// Makes the message of a row, of whose cluster so many were held back.
     pub async fn message(&self, row: &Row, suppressed: u64) -> Result<Message, StoreError> {
         let alert = &row.alert;
-        let hours = hours(alert, self.delivery.clock.seconds());
+        let hours = hours(alert, self.delivery.clock.now());
         let dossier = match alert.cluster() {
             Some(cluster) => self.delivery.store.dossier(cluster, hours.clone()).await?,
             None => None,
@@ -102,9 +102,8 @@ where
             return Ok(false);
         };
         let Delivery { store, clock, .. } = self.delivery;
-        let now = clock.seconds();
-        let latest = EventTime::from_seconds(now).unwrap_or(at).window();
-        let hours = at.window().plus(-1)..=at.window().plus(1).min(latest);
+        let now = clock.now();
+        let hours = at.window().plus(-1)..=at.window().plus(1).min(now.window());
         let campaigns = store.campaigns(cluster, hours).await?;
         for campaign in campaigns.iter() {
             let (of, standing) = (
@@ -177,8 +176,7 @@ where
 
 /// Returns the hours that an alert looks at: from its event's on, up to now or for a day. Where the
 /// inspection found it, the events that showed it lie before; of a long range it is the last day.
-fn hours(alert: &Alert, now: i64) -> RangeInclusive<Window> {
-    let now = EventTime::from_seconds(now).unwrap_or(EventTime::FIRST);
+fn hours(alert: &Alert, now: EventTime) -> RangeInclusive<Window> {
     if let Some((from, until)) = alert.facts.range() {
         let last = until.after(-1).unwrap_or(until).min(now);
         let first = last.after(-(HOURS_MAX - 1) * 3600).unwrap_or(last);
@@ -243,12 +241,12 @@ mod tests {
     fn an_alert_looks_at_the_hours_that_showed_it() {
         let life = (ClusterId::from_bytes([7; 16]), 1);
         let first = at("2026-11-02T08:10:00Z");
-        let new = Alert::of_cluster(Facts::New, "1", life, Some(first), 0);
+        let new = Alert::of_cluster(Facts::New, "1", life, Some(first), EventTime::FIRST);
         let full = at("2026-11-02T09:00:00Z");
-        let escalating = Alert::of_escalation("1", Some(life), full, (70, 60), 0);
+        let escalating = Alert::of_escalation("1", Some(life), full, (70, 60), EventTime::FIRST);
         let later = at("2026-11-09T12:00:00Z");
-        let short = Alert::of_recovery("1", life, later, first, (7200, 5), 0);
-        let long = Alert::of_recovery("1", life, later, first, (3 * 86_400, 5), 0);
+        let short = Alert::of_recovery("1", life, later, first, (7200, 5), EventTime::FIRST);
+        let long = Alert::of_recovery("1", life, later, first, (3 * 86_400, 5), EventTime::FIRST);
         for (alert, from, until) in [
             (&new, "2026-11-02T08:00:00Z", "2026-11-03T07:00:00Z"),
             (&escalating, "2026-11-02T08:00:00Z", "2026-11-02T08:00:00Z"),
@@ -256,10 +254,10 @@ mod tests {
             (&long, "2026-11-04T09:00:00Z", "2026-11-05T08:00:00Z"),
         ] {
             let wanted = at(from).window()..=at(until).window();
-            let now = at("2026-11-10T00:00:00Z").seconds();
+            let now = at("2026-11-10T00:00:00Z");
             assert_eq!(hours(alert, now), wanted, "{:?}", alert.kind());
         }
-        let now = at("2026-11-02T08:30:00Z").seconds();
+        let now = at("2026-11-02T08:30:00Z");
         let hour = at("2026-11-02T08:00:00Z").window();
         assert_eq!(hours(&new, now), hour..=hour);
         assert_eq!(hours(&long, now), hour..=hour, "no hour is yet to come");

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use alerts::outbox::Breaker;
 use clusters::keys::KeySettings;
 use futures_util::future::join_all;
+use records::time::EventTime;
 
 use crate::deliver::desk::Desk;
 use crate::deliver::round::Round;
@@ -71,8 +72,8 @@ pub struct Drained {
 pub struct Waiting {
     /// How many rows, up to the number that is read at a time.
     pub rows: usize,
-    /// When the first of them was written, in seconds.
-    pub oldest: Option<i64>,
+    /// When the first of them was written.
+    pub oldest: Option<EventTime>,
 }
 
 /// Sends what waits for some sinks, by their names, and returns what became of it. Nothing is taken

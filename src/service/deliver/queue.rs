@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use alerts::outbox::{Line, Row};
 use clusters::fingerprint::ClusterId;
+use records::time::EventTime;
 
 use crate::deliver::Waiting;
 
@@ -32,9 +33,9 @@ impl Queue {
         }
     }
 
-    /// Takes at most so many rows out that may be sent now, in seconds: one of a line. Rows that were
+    /// Takes at most so many rows out that may be sent now: one of a line. Rows that were
     /// rejected before come alone.
-    pub fn next(&mut self, now: i64, limit: usize) -> Vec<Row> {
+    pub fn next(&mut self, now: EventTime, limit: usize) -> Vec<Row> {
         let mut lines = BTreeSet::new();
         let mut places = Vec::new();
         for (place, row) in self.0.iter().enumerate() {
@@ -54,7 +55,7 @@ impl Queue {
 
     /// Takes all rows out that may go into one message now: of each line those before the first one
     /// that is not free. `is_meant` says which are wanted.
-    pub fn together(&mut self, now: i64, is_meant: impl Fn(&Row) -> bool) -> Vec<Row> {
+    pub fn together(&mut self, now: EventTime, is_meant: impl Fn(&Row) -> bool) -> Vec<Row> {
         let mut blocked = BTreeSet::new();
         let mut places = Vec::new();
         for (place, row) in self.0.iter().enumerate() {
@@ -99,17 +100,22 @@ mod tests {
 
     use super::*;
 
+    /// Returns a second of a minute long ago.
+    fn second(of: i64) -> EventTime {
+        EventTime::FIRST.plus(of)
+    }
+
     fn row(cluster: u8, created: i64, kind: Kind) -> Row {
         let facts = match kind {
             Kind::New => Facts::New,
             _ => Facts::NewPrincipal("ann".to_owned()),
         };
         let cluster = ClusterId::from_bytes([cluster; 16]);
-        let alert = Alert::of_cluster(facts, "111122223333", (cluster, 1), None, 0);
-        Row::new("s", alert, created)
+        let alert = Alert::of_cluster(facts, "111122223333", (cluster, 1), None, second(0));
+        Row::new("s", alert, second(created))
     }
 
-    fn told(rows: &[Row]) -> Vec<(i64, Kind)> {
+    fn told(rows: &[Row]) -> Vec<(EventTime, Kind)> {
         let told = |row: &Row| (row.created, row.alert.kind());
         rows.iter().map(told).collect()
     }
@@ -117,7 +123,7 @@ mod tests {
     #[test]
     fn one_row_of_a_line_is_sent_at_a_time_and_none_before_an_earlier_one() {
         let later = Row {
-            due: 50,
+            due: second(50),
             ..row(2, 2, Kind::New)
         };
         let all = vec![
@@ -129,13 +135,16 @@ mod tests {
             row(3, 5, Kind::New),
         ];
         let mut queue = Queue::new(all);
-        let first = queue.next(10, 100);
-        assert_eq!(told(&first), [(1, Kind::New), (5, Kind::New)]);
-        let second = queue.next(10, 1);
-        assert_eq!(told(&second), [(3, Kind::NewPrincipal)]);
-        queue.put_back(second[0].clone());
-        assert_eq!(queue.next(10, 100).len(), 2);
-        assert_eq!(told(&queue.next(60, 100)), [(2, Kind::New)]);
+        let first = queue.next(second(10), 100);
+        assert_eq!(
+            told(&first),
+            [(second(1), Kind::New), (second(5), Kind::New)]
+        );
+        let then = queue.next(second(10), 1);
+        assert_eq!(told(&then), [(second(3), Kind::NewPrincipal)]);
+        queue.put_back(then[0].clone());
+        assert_eq!(queue.next(second(10), 100).len(), 2);
+        assert_eq!(told(&queue.next(second(60), 100)), [(second(2), Kind::New)]);
     }
 
     #[test]
@@ -146,7 +155,10 @@ mod tests {
         };
         let all = vec![row(2, 1, Kind::New), suspect, row(3, 3, Kind::New)];
         let mut queue = Queue::new(all);
-        assert_eq!(told(&queue.next(10, 9)), [(1, Kind::New), (3, Kind::New)]);
-        assert_eq!(told(&queue.next(10, 9)), [(2, Kind::New)]);
+        assert_eq!(
+            told(&queue.next(second(10), 9)),
+            [(second(1), Kind::New), (second(3), Kind::New)]
+        );
+        assert_eq!(told(&queue.next(second(10), 9)), [(second(2), Kind::New)]);
     }
 }

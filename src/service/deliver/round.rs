@@ -40,7 +40,7 @@ const SECRET_SECONDS: i64 = 60;
 struct Held {
     row: Row,
     message: Message,
-    silent_until: Option<i64>,
+    silent_until: Option<EventTime>,
 }
 
 /// One run over one sink.
@@ -53,7 +53,7 @@ pub struct Round<'a, O, K, C, S> {
     /// What stands in the way of the sink, as far as this run knows.
     pub breaker: Breaker,
     /// When the secret was last fetched again, in seconds.
-    forgot: Option<i64>,
+    forgot: Option<EventTime>,
     /// Whether the one request was granted that may be tried.
     has_probe: bool,
     /// What became of the rows so far.
@@ -126,8 +126,8 @@ where
         Ok(Queue::new(rows))
     }
 
-    fn now(&self) -> i64 {
-        self.delivery.clock.seconds()
+    fn now(&self) -> EventTime {
+        self.delivery.clock.now()
     }
 
     fn is_late(&self) -> bool {
@@ -139,7 +139,7 @@ where
         Lease {
             holder: self.delivery.holder.to_owned(),
             now,
-            until: now + seconds,
+            until: now.plus(seconds),
         }
     }
 
@@ -155,7 +155,7 @@ where
             Phase::Probing => {
                 let lease = self.lease(PROBE_SECONDS);
                 self.has_probe = self.delivery.store.probe(self.name, &lease).await?;
-                self.breaker.probe_from = lease.until;
+                self.breaker.probe_from = Some(lease.until);
                 self.has_probe.then_some(1)
             }
         })
@@ -170,7 +170,7 @@ where
             if !is_taken {
                 // Its line waits for whoever has it.
                 queue.put_back(Row {
-                    leased_until: lease.until,
+                    leased_until: Some(lease.until),
                     ..row
                 });
             } else if let Some(message) = self.make(&row, &lease).await? {
@@ -214,9 +214,9 @@ where
         };
         // What was held back is counted anew from this message on.
         let ends = silence.filter(|silence| silence.suppressed > 0);
-        let ends = ends.map(|silence| silence.until);
+        let ends = ends.and_then(|silence| silence.until);
         let is_end = row.alert.is_end();
-        let until = seconds.filter(|_| !is_end).map(|of| lease.now + of);
+        let until = seconds.filter(|_| !is_end).map(|of| lease.now.plus(of));
         Ok(Some(Held {
             row: row.clone(),
             message,
@@ -280,7 +280,9 @@ where
         let mut answers = self.request_once(alerts).await;
         let is_refused = |answer: &Answered| matches!(answer, Answered::Refused(_));
         let now = self.now();
-        let is_fresh = self.forgot.is_some_and(|at| now - at < SECRET_SECONDS);
+        let is_fresh = self
+            .forgot
+            .is_some_and(|at| now.seconds_since(at) < SECRET_SECONDS);
         if answers.iter().any(is_refused) && answers.iter().all(is_refused) && !is_fresh {
             self.forgot = Some(now);
             self.sink.forget_secret();
@@ -361,7 +363,7 @@ where
                 }
                 Answered::Rejected(why) if held.row.attempts + 1 < REJECTIONS_MAX => {
                     let any = |limit| self.delivery.clock.any(limit);
-                    let due = self.now() + backoff(held.row.attempts, any);
+                    let due = self.now().plus(backoff(held.row.attempts, any));
                     later.push(self.put_off(held.row, lease, due, &why, true).await?);
                 }
                 Answered::Rejected(why) | Answered::TooLong(why) => {
@@ -373,7 +375,7 @@ where
                 Answered::Refused(why)
                 | Answered::Busy { why, .. }
                 | Answered::Unreachable(why) => {
-                    let due = self.now() + wait;
+                    let due = self.now().plus(wait);
                     later.push(self.put_off(held.row, lease, due, &why, false).await?);
                 }
             }
@@ -421,7 +423,7 @@ where
         &mut self,
         row: Row,
         lease: &Lease,
-        due: i64,
+        due: EventTime,
         why: &str,
         counts: bool,
     ) -> Result<Row, StoreError> {
@@ -433,7 +435,7 @@ where
         }
         Ok(Row {
             due,
-            leased_until: 0,
+            leased_until: None,
             attempts: row.attempts + i64::from(counts),
             ..row
         })
@@ -448,7 +450,7 @@ where
         }
         let most = self.sink.capacity().digest_beyond;
         let is_flood = most.is_some_and(|most| queue.len() > most);
-        let is_old = |row: &Row| row.created <= now - OLD_SECONDS;
+        let is_old = |row: &Row| now.seconds_since(row.created) >= OLD_SECONDS;
         let lease = self.lease(LEASE_SECONDS);
         let mut rows = Vec::new();
         let wanted = queue.together(now, |row| is_flood || is_old(row));
@@ -457,7 +459,7 @@ where
                 rows.push(row);
             } else {
                 queue.put_back(Row {
-                    leased_until: lease.until,
+                    leased_until: Some(lease.until),
                     ..row
                 });
             }
@@ -487,7 +489,7 @@ where
                 self.note(is_bad, trouble).await?;
                 let why = self.breaker.why.clone();
                 // A digest that is not taken as it is: each row on its own then.
-                let due = self.now() + if is_bad { PROBE_SECONDS } else { 0 };
+                let due = self.now().plus(if is_bad { PROBE_SECONDS } else { 0 });
                 for row in rows {
                     let row = self.put_off(row, &lease, due, &why, is_bad).await?;
                     queue.put_back(row);

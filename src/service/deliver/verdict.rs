@@ -1,6 +1,7 @@
 //! What an answer means: for the row it was given to, and for the sink as a whole.
 
 use alerts::outbox::{Answered, Breaker};
+use records::time::EventTime;
 
 /// The longest wait before a sink is tried again, in seconds.
 pub const WAIT_MAX: i64 = 900;
@@ -39,11 +40,11 @@ pub enum Phase {
     Probing,
 }
 
-/// Returns whether anything may be sent at a moment, in seconds.
-pub fn phase(breaker: &Breaker, now: i64) -> Phase {
-    if breaker.probe_from > now {
+/// Returns whether anything may be sent at a moment.
+pub fn phase(breaker: &Breaker, now: EventTime) -> Phase {
+    if breaker.probe_from > Some(now) {
         Phase::Waiting
-    } else if breaker.open_until > 0 {
+    } else if breaker.open_until.is_some() {
         Phase::Probing
     } else {
         Phase::Closed
@@ -78,23 +79,19 @@ impl Trouble {
         }
     }
 
-    /// Returns what stands in the way of the sink from now on, in seconds, when it is left alone for
-    /// so many.
-    pub fn breaker(&self, before: &Breaker, now: i64, wait: i64) -> Breaker {
+    /// Returns what stands in the way of the sink from now on, when it is left alone for so
+    /// many seconds.
+    pub fn breaker(&self, before: &Breaker, now: EventTime, wait: i64) -> Breaker {
         let failures = before.failures + 1;
         let is_misconfigured = matches!(self, Self::Refused(_));
         let is_down = matches!(self, Self::Unreachable(_)) && failures >= FAILURES_MAX;
-        let probe_from = if is_down {
-            now + PROBE_SECONDS
-        } else {
-            now + wait
-        };
+        let probe_from = Some(now.plus(if is_down { PROBE_SECONDS } else { wait }));
         Breaker {
             failures,
-            open_until: if is_down || is_misconfigured || before.open_until > 0 {
+            open_until: if is_down || is_misconfigured || before.open_until.is_some() {
                 probe_from
             } else {
-                0
+                None
             },
             probe_from,
             is_misconfigured,
@@ -112,6 +109,11 @@ pub fn backoff(failures: i64, any: impl Fn(i64) -> i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Returns a second of a minute long ago.
+    fn second(of: i64) -> EventTime {
+        EventTime::FIRST.plus(of)
+    }
 
     #[test]
     fn waits_grow_to_a_quarter_of_an_hour_and_what_a_sink_asks_for_is_believed_within_reason() {
@@ -131,17 +133,20 @@ mod tests {
         let unreachable = Trouble::Unreachable("reset".to_owned());
         let mut breaker = Breaker::default();
         for (failures, expected) in [(1, Phase::Closed), (2, Phase::Closed), (3, Phase::Probing)] {
-            breaker = unreachable.breaker(&breaker, 100, 1);
+            breaker = unreachable.breaker(&breaker, second(100), 1);
             assert_eq!(breaker.failures, failures);
-            assert_eq!(phase(&breaker, 100), Phase::Waiting);
-            assert_eq!(phase(&breaker, 160), expected);
+            assert_eq!(phase(&breaker, second(100)), Phase::Waiting);
+            assert_eq!(phase(&breaker, second(160)), expected);
         }
         let refused = Trouble::Refused("403".to_owned());
-        let breaker = refused.breaker(&Breaker::default(), 100, 300);
+        let breaker = refused.breaker(&Breaker::default(), second(100), 300);
         assert!(breaker.is_misconfigured);
-        assert_eq!(phase(&breaker, 399), Phase::Waiting);
-        assert_eq!(phase(&breaker, 400), Phase::Probing);
+        assert_eq!(phase(&breaker, second(399)), Phase::Waiting);
+        assert_eq!(phase(&breaker, second(400)), Phase::Probing);
         let busy = Trouble::Busy(Some(5), String::new());
-        assert_eq!(busy.breaker(&Breaker::default(), 100, 5).open_until, 0);
+        assert_eq!(
+            busy.breaker(&Breaker::default(), second(100), 5).open_until,
+            None
+        );
     }
 }

@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use alerts::alert::Alert;
 use alerts::alert::inspected::Silent;
 use clusters::chronicle::pulse::Pulse;
-use records::time::Window;
+use records::time::{EventTime, Window};
 use serde::{Deserialize, Serialize};
 
-use crate::inspect::run::{Failure, now, over};
+use crate::inspect::run::{Failure, over};
 use crate::ports::{Bucket, Clock, LogGroupError, LogGroups, LogQuery, Past, with_causes};
 
 /// Where it is kept what is remembered.
@@ -91,7 +91,7 @@ pub async fn look<S: Past, B: Bucket, G: LogGroups, C: Clock>(
     watched: Watched<'_>,
 ) -> Result<Looked, Failure> {
     let is_telling = store.is_telling().await?;
-    let until = over(now(clock));
+    let until = over(clock.now());
     let mut flow = read(bucket.fetch(FLOW_KEY, BYTES_MAX).await?, until);
     let before = flow.clone();
     flow.groups.retain(|name, _| watched.groups.contains(name));
@@ -110,13 +110,7 @@ pub async fn look<S: Past, B: Bucket, G: LogGroups, C: Clock>(
                     break;
                 }
             };
-            let told = group.take(
-                window,
-                has_events,
-                name,
-                watched.account_id,
-                clock.seconds(),
-            );
+            let told = group.take(window, has_events, name, watched.account_id, clock.now());
             if let Some(alert) = told.filter(|_| is_telling) {
                 store.tell_once(&alert).await?;
             }
@@ -160,7 +154,7 @@ impl Group {
         has_events: bool,
         name: &str,
         account_id: &str,
-        now: i64,
+        now: EventTime,
     ) -> Option<Alert> {
         self.next = window.plus(1);
         let silent = Silent::LogGroup(name);

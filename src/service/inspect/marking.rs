@@ -19,8 +19,8 @@ use crate::ports::{Marked, Marks, Past, StoreError};
 pub struct Look {
     /// The end of an hour.
     pub at: EventTime,
-    /// What time it is, in seconds.
-    pub now: i64,
+    /// What time it is.
+    pub now: EventTime,
     /// Whether anybody is told of that hour.
     pub is_told: bool,
 }
@@ -73,7 +73,7 @@ fn awaited<'d>(
     mark: &Mark,
     (cluster, life): (ClusterId, &Life),
     deeds: impl Iterator<Item = &'d Deed>,
-    (at, now): (EventTime, i64),
+    (at, now): (EventTime, EventTime),
 ) -> Vec<Alert> {
     let (account_id, of) = (&life.subject.account_id, (cluster, life.epoch));
     match why {
@@ -84,7 +84,7 @@ fn awaited<'d>(
         Ended::Principals(_) => {
             let mut callers: BTreeMap<&str, EventTime> = BTreeMap::new();
             for deed in deeds {
-                let met = life.met(deed).filter(|met| met.seconds() > mark.at);
+                let met = life.met(deed).filter(|met| *met > mark.at);
                 if let (Some(met), Some(caller)) = (met, deed.case.facets.get(Facet::Principal)) {
                     callers.insert(caller, met);
                 }
@@ -99,12 +99,12 @@ fn awaited<'d>(
     }
 }
 
-fn observed(mark: &Mark, life: &Life, now: i64) -> Observation {
+fn observed(mark: &Mark, life: &Life, now: EventTime) -> Observation {
     Observation {
         now,
-        epoch: life.epoch,
+        epoch: Some(life.epoch),
         is_recovered: !life.is_open(),
-        last: life.last.seconds(),
+        last: Some(life.last),
         hours: life.hours().collect(),
         new_principals: life.callers_since(mark.at),
         is_escalating: life.escalation.is_some(),

@@ -143,11 +143,11 @@ mod tests {
             let cluster = identity.cluster_id();
             let template = String::new();
             facts.insert(cluster, Arc::new(Facts { identity, template }));
-            let start = EventTime::parse("2026-11-01T00:00:00Z").unwrap().seconds();
-            let at = start + i64::from(*hour) * 3600 + i64::from(*second);
+            let start = EventTime::parse("2026-11-01T00:00:00Z").unwrap();
+            let at = start.plus(i64::from(*hour) * 3600 + i64::from(*second));
             let case = Arc::new(Case { cluster, facets });
             let id = EventId::from_bytes((number as u128).to_be_bytes());
-            events.push((id, Sighting::new(false, EventTime::from_seconds(at), case)));
+            events.push((id, Sighting::new(false, Some(at), case)));
         }
         (events, facts)
     }
@@ -181,12 +181,12 @@ mod tests {
             said in prop::collection::vec((0..80_usize, 0..400_i64 * 3600, any::<bool>()), 1..12),
         ) {
             let (mut events, facts) = events(&drawn);
-            let start = EventTime::parse("2026-11-01T00:00:00Z").unwrap().seconds();
+            let start = EventTime::parse("2026-11-01T00:00:00Z").unwrap();
             let mut resolutions = Resolutions::new();
             for (which, at, is_over) in said {
                 let (_, seen) = &events[which % events.len()];
                 let said = if is_over { Event::Resolved } else { Event::Reopened };
-                resolutions.entry(seen.case.cluster).or_default().insert((start + at, said));
+                resolutions.entry(seen.case.cluster).or_default().insert((start.plus(at), said));
             }
             let replay = |events: &[(EventId, Sighting)]| {
                 let recorded = Recorded { events, facts: &facts, resolutions: &resolutions };
@@ -202,7 +202,7 @@ mod tests {
             // Whoever says last that it is over, after all events, is heard.
             for (id, said) in &resolutions {
                 let (at, said) = said.last().unwrap();
-                let last = listing.clusters[id].last.unwrap().seconds();
+                let last = listing.clusters[id].last.unwrap();
                 let is_over = *said == Event::Resolved && *at > last;
                 prop_assert!(!is_over || listing.clusters[id].status() == Status::Recovered);
             }
@@ -236,7 +236,7 @@ mod tests {
                     _ => {}
                 }
             }
-            let alerts: Vec<_> = told.iter().filter_map(|of| alert(of, None, of.at.seconds())).collect();
+            let alerts: Vec<_> = told.iter().filter_map(|of| alert(of, None, of.at)).collect();
             let ids: BTreeSet<_> = alerts.iter().map(Alert::id).collect();
             prop_assert_eq!(ids.len(), alerts.len());
             events.reverse();

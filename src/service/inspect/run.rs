@@ -138,7 +138,7 @@ where
 {
     let is_telling = store.is_telling().await?;
     let store = &*store;
-    let now = now(clock);
+    let now = clock.now();
     let (chronicle, anew) = open(bucket, now, plan).await?;
     let resolutions = store.resolutions().await?;
     let chronicle = chronicle.with_resolutions(resolutions.clone());
@@ -183,10 +183,6 @@ where
         ..inspected.counts
     };
     Ok(inspected)
-}
-
-pub(super) fn now(clock: &impl Clock) -> EventTime {
-    EventTime::from_seconds(clock.seconds()).unwrap_or(EventTime::FIRST)
 }
 
 /// Returns the first hour that is not over yet, or may have more to come.
@@ -279,7 +275,7 @@ where
         if late.iter().any(|late| late.window < next.plus(-HOURS_MAX)) {
             // How much of such an hour was counted before is not remembered.
             let resolutions = self.resolutions.clone();
-            self.chronicle = anew(now(self.clock), self.plan).with_resolutions(resolutions);
+            self.chronicle = anew(self.clock.now(), self.plan).with_resolutions(resolutions);
             let why = "events came late for an hour long ago";
             self.inspected.anew = Some(why.to_owned());
             return Ok(late);
@@ -374,7 +370,7 @@ where
     }
 
     async fn settle_one(&self, transition: &Transition, is_told: bool) -> Result<bool, StoreError> {
-        let (store, now) = (self.store, self.clock.seconds());
+        let (store, now) = (self.store, self.clock.now());
         let alert = alert(transition, self.plan.diagnosis.as_ref(), now);
         match (&transition.change, alert.filter(|_| is_told)) {
             (Change::Campaign(campaign), Some(alert)) => {
@@ -394,7 +390,7 @@ where
     ) {
         let look = Look {
             at: window.end(),
-            now: self.clock.seconds(),
+            now: self.clock.now(),
             is_told,
         };
         match end_marks(self.store, &self.chronicle, (told, deeds), look).await {
@@ -412,7 +408,7 @@ where
                 }
                 let told = match self.with_keys(summary).await {
                     Ok(summary) => {
-                        let alert = Alert::of_summary(&summary, self.clock.seconds());
+                        let alert = Alert::of_summary(&summary, self.clock.now());
                         self.store.tell_once(&alert).await
                     }
                     Err(error) => Err(error),

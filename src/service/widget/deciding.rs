@@ -33,7 +33,7 @@ impl<S: Dossiers + Hours + KeyAnswers + Marks + SentLog> Desk<'_, S> {
         let noted = journal::epoch(&store.journal(cluster).await?);
         let listed = now.listing.clusters.get(&cluster);
         let epoch = listed.map_or(noted, |of| of.epoch.max(noted));
-        let (at, actor) = (self.setting.now.seconds(), actor(deciding, self.context));
+        let (at, actor) = (self.setting.now, actor(deciding, self.context));
         let (mark, entry) = match decision(deciding.verdict, at) {
             Some(decision) => {
                 let mark = Mark::new(decision, &actor, &deciding.reason, at, epoch);
@@ -67,16 +67,13 @@ impl<S: Dossiers + Hours + KeyAnswers + Marks + SentLog> Desk<'_, S> {
     }
 }
 
-/// Returns what is decided at a moment, in seconds; `None` where something is taken back.
-fn decision(verdict: Verdict, at: i64) -> Option<Decision> {
+/// Returns what is decided at a moment; `None` where something is taken back.
+fn decision(verdict: Verdict, at: EventTime) -> Option<Decision> {
     Some(match verdict {
         Verdict::Acknowledge => Decision::Acknowledged,
-        Verdict::Mute(seconds) => {
-            let until = EventTime::from_seconds(at.saturating_add(seconds));
-            Decision::Muted {
-                until: until.unwrap_or(EventTime::LAST),
-            }
-        }
+        Verdict::Mute(seconds) => Decision::Muted {
+            until: at.plus(seconds),
+        },
         Verdict::Expect => Decision::Expected,
         Verdict::Resolve => Decision::Resolved,
         Verdict::TakeBack => return None,

@@ -247,7 +247,7 @@ impl<S: Dossiers + Hours + KeyAnswers + Marks + SentLog> Desk<'_, S> {
 
     /// Tells whether a mark holds, as far as that is known from a list.
     fn marking<'m>(&self, mark: &'m Mark, listed: &Listed) -> Marking<'m> {
-        let ended = mark.ends(&listed.observation(self.setting.now.seconds()));
+        let ended = mark.ends(&listed.observation(self.setting.now));
         Marking { mark, ended }
     }
 }

@@ -369,7 +369,7 @@ impl Page<'_> {
                     tbody {
                         @for sent in self.sent.iter().rev().take(LINES_MAX) {
                             tr {
-                                td { (minute(EventTime::from_seconds(sent.at))) }
+                                td { (minute(Some(sent.at))) }
                                 td { (shown(&sent.sink)) }
                                 td { (shown(&sent.kind)) }
                                 td { bdi { (sanitize(&sent.outcome, 160)) } }
@@ -457,8 +457,8 @@ fn odd(oddity: Oddity) -> String {
 fn of_fault(fault: &Fault) -> Markup {
     html! {
         tr {
-            td { (minute(EventTime::from_seconds(fault.from))) }
-            td { @match fault.until { Some(until) => (minute(EventTime::from_seconds(until))), None => "now" } }
+            td { (minute(Some(fault.from))) }
+            td { @match fault.until { Some(until) => (minute(Some(until))), None => "now" } }
             td { (fault.seconds().map(duration).unwrap_or_default()) }
             td { (fault.ended.map(What::name).unwrap_or_default()) }
         }
@@ -469,7 +469,7 @@ fn of_entry(entry: &Entry) -> Markup {
     let name = entry.what.name();
     html! {
         tr {
-            td { (minute(EventTime::from_seconds(entry.at))) }
+            td { (minute(Some(entry.at))) }
             td {
                 // What was decided says itself what it is.
                 @if !entry.detail.starts_with(name) { (name) @if !entry.detail.is_empty() { ": " } }

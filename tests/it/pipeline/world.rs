@@ -113,7 +113,7 @@ pub struct World {
     pub bucket: MemoryBucket,
     sent: Rc<RefCell<Sent>>,
     /// The rows that were there at any time, by sink and alert: under which keys, and why.
-    pub rows: BTreeMap<(String, AlertId), (BTreeSet<i64>, Alert)>,
+    pub rows: BTreeMap<(String, AlertId), (BTreeSet<EventTime>, Alert)>,
     /// The runs that delivered and broke off.
     broken: BTreeSet<usize>,
     runs: usize,
@@ -344,7 +344,7 @@ impl World {
     pub fn inspect(&mut self, now: i64, end: End) -> bool {
         let steps = arrange(self.stock.store.table(), end);
         let clock = Hands::at(now + self.stock.ahead);
-        self.stock.store.set_now(time(clock.seconds()));
+        self.stock.store.set_now(clock.now());
         let plan = Plan {
             retention_days: 3,
             deadline: i64::MAX,
@@ -396,7 +396,7 @@ impl World {
         self.runs += 1;
         let clock = Hands::at(now + self.telling_ahead);
         let mut store = store(&self.table, settings());
-        store.set_now(time(clock.seconds()));
+        store.set_now(clock.now());
         let steps = arrange(store.table(), end);
         let holder = self.runs.to_string();
         let delivery = Delivery {
