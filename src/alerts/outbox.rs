@@ -43,6 +43,18 @@ pub struct Lease {
     pub until: EventTime,
 }
 
+/// What becomes of the silence of a cluster for a sink when a message was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SilenceChange {
+    /// It stays as it is, and what is held back is counted on.
+    Unchanged,
+    /// What is held back is counted anew.
+    Anew {
+        /// Until when further alerts are held back, if they are.
+        until: Option<EventTime>,
+    },
+}
+
 /// What becomes of a row that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settlement {
@@ -50,9 +62,8 @@ pub enum Settlement {
     Sent {
         /// What the sink answered, short.
         answer: String,
-        /// Until when further alerts of its cluster are held back for this sink, and counted
-        /// anew; `None` leaves silence and count as they are.
-        silent_until: Option<EventTime>,
+        /// What becomes of the silence of its cluster for this sink.
+        silence: SilenceChange,
     },
     /// It is held back by a policy or by silence; counted in the next message.
     Suppressed,

@@ -5,7 +5,7 @@
 use std::sync::Mutex;
 
 use ::demo;
-use aws::dynamodb::item::manifest_window;
+use aws::dynamodb::item::manifest_hour;
 use aws::dynamodb::sdk::SdkTable;
 use aws::dynamodb::table::{Item, Table as _};
 use aws::dynamodb::{DynamoStore, Settings};
@@ -119,10 +119,10 @@ fn next(batches: &Mutex<Vec<Vec<String>>>) -> Option<Vec<String>> {
 fn told(table: &SdkTable) -> Tally {
     let mut tally = Tally::default();
     let mut visit = |item: Item| {
-        let Some(window) = manifest_window(&item.key.pk) else {
+        let Some(hour) = manifest_hour(&item.key.pk) else {
             return;
         };
-        let manifest = Manifest::decode(window, item.bytes_of("mf").unwrap()).unwrap();
+        let manifest = Manifest::decode(hour.window(), item.bytes_of("mf").unwrap()).unwrap();
         for (id, sighting) in manifest.sightings() {
             tally.insert(id, sighting.clone());
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use alerts::alert::{Alert, Subject};
 use alerts::facts::{CanaryUse, DigestFacts, Facts, KeyFacts};
 use alerts::kind::Kind;
-use alerts::outbox::{Breaker, Lease, Restraint, Row, Settlement, Silence};
+use alerts::outbox::{Breaker, Lease, Restraint, Row, Settlement, Silence, SilenceChange};
 use aws::dynamodb::message::{read_row, row_item};
 use aws::dynamodb::table::Table as _;
 use aws::dynamodb::{DynamoStore, Settings};
@@ -58,7 +58,10 @@ fn lease(holder: &str, now: EventTime) -> Lease {
 fn sent(silent_until: Option<EventTime>) -> Settlement {
     Settlement::Sent {
         answer: "200".to_owned(),
-        silent_until,
+        silence: match silent_until {
+            None => SilenceChange::Unchanged,
+            until => SilenceChange::Anew { until },
+        },
     }
 }
 

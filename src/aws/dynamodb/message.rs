@@ -244,11 +244,16 @@ pub fn silence_key(sink: &str, cluster: ClusterId) -> Key {
 }
 
 /// Returns the item of a silence in which nothing was held back yet.
-pub fn silence_item(sink: &str, cluster: ClusterId, until: EventTime) -> Item {
+pub fn silence_item(
+    sink: &str,
+    cluster: ClusterId,
+    until: Option<EventTime>,
+    now: EventTime,
+) -> Item {
     Item::new(silence_key(sink, cluster))
         .time("un", until)
         .number("hb", 0)
-        .time("ttl", until.plus(LOG_SECONDS))
+        .time("ttl", until.unwrap_or(now).plus(LOG_SECONDS))
 }
 
 /// Reads a silence.

@@ -2,7 +2,7 @@
 //! what is remembered of sinks and access keys.
 
 use alerts::alert::Alert;
-use alerts::outbox::{Breaker, Lease, Restraint, Row, Sent, Settlement};
+use alerts::outbox::{Breaker, Lease, Restraint, Row, Sent, Settlement, SilenceChange};
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{ANSWER_SECONDS, Ledger};
 use records::time::EventTime;
@@ -156,16 +156,11 @@ fn settlement(row: &Row, lease: &Lease, end: &Settlement) -> Vec<Write> {
         _ => Write::End { key, holder },
     }];
     match (end, row.alert.cluster()) {
-        (
-            Settlement::Sent {
-                answer,
-                silent_until,
-            },
-            cluster,
-        ) => {
+        (Settlement::Sent { answer, silence }, cluster) => {
             writes.push(message::log(row, lease.now, answer));
-            if let (Some(cluster), Some(until)) = (cluster, silent_until) {
-                writes.push(Write::Put(silence_item(&row.sink, cluster, *until)));
+            if let (Some(cluster), SilenceChange::Anew { until }) = (cluster, silence) {
+                let item = silence_item(&row.sink, cluster, *until, lease.now);
+                writes.push(Write::Put(item));
             }
         }
         (Settlement::Suppressed, Some(cluster)) => {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alerts::message::Message;
-use alerts::outbox::{Answered, Breaker, Lease, Restraint, Row, Settlement};
+use alerts::outbox::{Answered, Breaker, Lease, Restraint, Row, Settlement, SilenceChange};
 use clusters::fingerprint::ClusterId;
 use futures_util::stream::{self, StreamExt as _};
 use records::time::EventTime;
@@ -40,7 +40,7 @@ const SECRET_SECONDS: i64 = 60;
 struct Held {
     row: Row,
     message: Message,
-    silent_until: Option<EventTime>,
+    silence: SilenceChange,
 }
 
 /// One run over one sink.
@@ -212,15 +212,21 @@ where
             self.suppress(row, lease).await?;
             return Ok(None);
         };
-        // What was held back is counted anew from this message on.
-        let ends = silence.filter(|silence| silence.suppressed > 0);
-        let ends = ends.and_then(|silence| silence.until);
         let is_end = row.alert.is_end();
         let until = seconds.filter(|_| !is_end).map(|of| lease.now.plus(of));
+        // What was held back is in this message.
+        let told = silence.filter(|silence| silence.suppressed > 0);
+        let silence = match (until, told) {
+            (Some(_), _) => SilenceChange::Anew { until },
+            (None, Some(silence)) => SilenceChange::Anew {
+                until: silence.until,
+            },
+            (None, None) => SilenceChange::Unchanged,
+        };
         Ok(Some(Held {
             row: row.clone(),
             message,
-            silent_until: until.or(ends),
+            silence,
         }))
     }
 
@@ -352,14 +358,8 @@ where
         for (held, answer) in group.into_iter().zip(answers) {
             match answer {
                 Answered::Accepted(answer) => {
-                    let silent_until = held.silent_until;
-                    sent.push((
-                        held.row,
-                        Settlement::Sent {
-                            answer,
-                            silent_until,
-                        },
-                    ));
+                    let silence = held.silence;
+                    sent.push((held.row, Settlement::Sent { answer, silence }));
                 }
                 Answered::Rejected(why) if held.row.attempts + 1 < REJECTIONS_MAX => {
                     let any = |limit| self.delivery.clock.any(limit);
