@@ -84,7 +84,8 @@ def make(venv, requirements):
     if done.returncode != 0:
         raise CannotBeMade(f"python3 -m venv failed, install python3-venv: {last_line(done)}")
     pip = [str(venv / "bin" / "pip"), "--disable-pip-version-check", "--retries", "2", "--timeout", "20"]
-    install([*pip, "install", "--quiet", "--requirement"], [str(requirements)], requirements)
+    # Python compiles a module when it is first used, and most never are.
+    install([*pip, "install", "--quiet", "--no-compile", "--requirement"], [str(requirements)], requirements)
 
 
 def install(command, what, named_in):

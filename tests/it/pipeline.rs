@@ -67,12 +67,15 @@ struct Known {
     heads: BTreeMap<ClusterId, (Option<EventTime>, String, BTreeSet<Caller>)>,
 }
 
+/// What a journal says: in which episode, what, and when.
+type Noted = (i64, What, Option<EventTime>);
+
 /// What happened in the end, and what was told of it.
 #[derive(Debug, Clone, PartialEq)]
 struct Course {
     /// Of each cluster how it stands, in which life, and up to when an event is too late for it.
     states: BTreeMap<ClusterId, (State, i64, Option<EventTime>)>,
-    journals: BTreeMap<ClusterId, BTreeMap<(i64, What, Option<EventTime>), usize>>,
+    journals: BTreeMap<ClusterId, BTreeMap<Noted, usize>>,
     told: BTreeSet<String>,
     lives: BTreeMap<ClusterId, Life>,
     accounts: BTreeMap<String, Rhythm>,

@@ -321,7 +321,7 @@ pub fn read_late(item: &Item) -> Option<Late> {
 
 fn with_sample(item: Item, sample: &Sample) -> Item {
     item.bytes("ei", sample.id.bytes().to_vec())
-        .number("et", sample.at.map_or(0, EventTime::seconds))
+        .time("et", sample.at)
         .bytes("js", deflate(sample.json.as_bytes()))
 }
 
