@@ -89,8 +89,8 @@ MUTANTS = [
     Mutant(
         "first-seen-stays",
         "src/aws/dynamodb/commit.rs",
-        "if shown.first != 0 && (head.first == 0 || shown.first < head.first) {",
-        "if shown.first != 0 && head.first == 0 {",
+        "let is_earlier = |at: &EventTime| head.first.is_none_or(|first| *at < first);",
+        "let is_earlier = |_: &EventTime| head.first.is_none();",
         IT,
         "pipeline::whatever_comes_too_late_counts_once_and_no_life_is_out_of_order",
     ),
@@ -107,8 +107,8 @@ MUTANTS = [
     Mutant(
         "opened-at-the-watermark",
         "src/aws/dynamodb/commit.rs",
-        "if comes_back && shown.last > head.watermark {",
-        "if comes_back && shown.last >= head.watermark {",
+        "comes_back && Some(*at) > head.watermark;",
+        "comes_back && Some(*at) >= head.watermark;",
         IT,
         "dynamodb::a_recovered_cluster_comes_back_for_a_later_event_alone_and_once",
     ),
@@ -123,8 +123,8 @@ MUTANTS = [
     Mutant(
         "the-same-life-again",
         "src/aws/dynamodb/commit.rs",
-        "writes.extend(self.regressed(*cluster, epoch + 1, shown.last));",
-        "writes.extend(self.regressed(*cluster, *epoch, shown.last));",
+        "writes.extend(self.regressed(*cluster, epoch + 1, at));",
+        "writes.extend(self.regressed(*cluster, epoch, at));",
         IT,
         "pipeline::whatever_goes_wrong_and_is_made_up_for_in_time_changes_nothing",
     ),

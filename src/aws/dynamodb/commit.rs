@@ -363,10 +363,8 @@ impl<T: Table> DynamoStore<T> {
         let head = &self.heads.get(&cluster)?.head;
         let key = head_key(cluster);
         let comes_back = step(Some(head.state), Event::Seen).1 == Some(Move::Return);
-        if let Some(at) = shown
-            .last
-            .filter(|at| comes_back && Some(*at) > head.watermark)
-        {
+        let is_later = |at: &EventTime| comes_back && Some(*at) > head.watermark;
+        if let Some(at) = shown.last.filter(is_later) {
             let epoch = head.epoch;
             return Some(Write::Regress { key, epoch, at });
         }
