@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use records::time::EventTime;
 use serde::{Deserialize, Serialize};
+use strum::VariantArray as _;
 
 use crate::class::Class;
 use crate::facet::Kind;
@@ -17,7 +18,21 @@ use crate::fingerprint::{ClusterId, Subject};
 use crate::{Case, EventId, Sighting};
 
 /// What a campaign looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
     /// One caller is refused many different calls.
@@ -113,25 +128,12 @@ pub struct Campaign {
 
 impl Shape {
     /// All shapes.
-    pub const ALL: [Self; 6] = [
-        Self::Breadth,
-        Self::Depth,
-        Self::Spread,
-        Self::Widespread,
-        Self::BruteForce,
-        Self::Spraying,
-    ];
+    pub const ALL: [Self; Self::VARIANTS.len()] =
+        *Self::VARIANTS.first_chunk().expect("as many as there are");
 
     /// Returns the stable name.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Breadth => "breadth",
-            Self::Depth => "depth",
-            Self::Spread => "spread",
-            Self::Widespread => "widespread",
-            Self::BruteForce => "brute_force",
-            Self::Spraying => "spraying",
-        }
+        self.into()
     }
 
     /// Returns its threshold.

@@ -11,9 +11,24 @@ use json::prefilter::Prefilter;
 use memchr::memchr_iter;
 use records::Record;
 use serde::{Deserialize, Serialize};
+use strum::VariantArray as _;
 
 /// The kind of a failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "lowercase")]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// Refused on its way through a VPC endpoint.
@@ -57,39 +72,12 @@ pub enum Selection {
 
 impl Class {
     /// All classes, in the order of the table.
-    pub const ALL: [Self; 13] = [
-        Self::Vpce,
-        Self::Signin,
-        Self::Denied,
-        Self::Auth,
-        Self::Throttle,
-        Self::Dryrun,
-        Self::Absent,
-        Self::Quota,
-        Self::Conflict,
-        Self::Server,
-        Self::Invalid,
-        Self::Other,
-        Self::Watch,
-    ];
+    pub const ALL: [Self; Self::VARIANTS.len()] =
+        *Self::VARIANTS.first_chunk().expect("as many as there are");
 
     /// Returns the stable name of the class; it is part of the identity.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Vpce => "vpce",
-            Self::Signin => "signin",
-            Self::Denied => "denied",
-            Self::Auth => "auth",
-            Self::Throttle => "throttle",
-            Self::Dryrun => "dryrun",
-            Self::Absent => "absent",
-            Self::Quota => "quota",
-            Self::Conflict => "conflict",
-            Self::Server => "server",
-            Self::Invalid => "invalid",
-            Self::Other => "other",
-            Self::Watch => "watch",
-        }
+        self.into()
     }
 
     /// Returns the class of a stable name.

@@ -14,11 +14,24 @@ use records::origin::origin;
 use records::principal::{self, network, principal};
 use records::redact::clean;
 use records::{Record, Text};
+use strum::VariantArray as _;
 
 use crate::fingerprint::{Identity, Understanding};
 
 /// The kinds of facets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum Kind {
     /// Who called, as one stable name.
     Principal,
@@ -66,55 +79,12 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, in the order they are shown.
-    pub const ALL: [Self; 21] = [
-        Self::Principal,
-        Self::PrincipalKind,
-        Self::CallerAccount,
-        Self::Region,
-        Self::Origin,
-        Self::Layer,
-        Self::Encoded,
-        Self::Network,
-        Self::SourceIp,
-        Self::AccessKey,
-        Self::Session,
-        Self::Instance,
-        Self::Resource,
-        Self::IamAction,
-        Self::ErrorCode,
-        Self::UserAgent,
-        Self::VpcEndpoint,
-        Self::Access,
-        Self::Mfa,
-        Self::Rule,
-        Self::RuledSeverity,
-    ];
+    pub const ALL: [Self; Self::VARIANTS.len()] =
+        *Self::VARIANTS.first_chunk().expect("as many as there are");
 
     /// Returns the stable name, which is also the name of its column in the embedded store.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Principal => "principal",
-            Self::PrincipalKind => "principal_kind",
-            Self::CallerAccount => "caller_account",
-            Self::Region => "region",
-            Self::Origin => "origin",
-            Self::Layer => "layer",
-            Self::Encoded => "encoded",
-            Self::Network => "network",
-            Self::SourceIp => "source_ip",
-            Self::AccessKey => "access_key",
-            Self::Session => "session",
-            Self::Instance => "instance",
-            Self::Resource => "resource",
-            Self::IamAction => "iam_action",
-            Self::ErrorCode => "error_code",
-            Self::UserAgent => "user_agent",
-            Self::VpcEndpoint => "vpc_endpoint",
-            Self::Access => "access",
-            Self::Mfa => "mfa",
-            Self::Rule => "rule",
-            Self::RuledSeverity => "ruled_severity",
-        }
+        self.into()
     }
 }
 

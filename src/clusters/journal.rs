@@ -11,6 +11,7 @@ use records::redact::sanitize;
 use records::time::EventTime;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use strum::VariantArray as _;
 
 use crate::lifecycle::Event;
 use crate::transition::{Change, Transition};
@@ -29,7 +30,19 @@ const VERSION: i64 = 1;
 
 /// What happened to a cluster, or was decided about it. Of what happened in the same second of a
 /// life, the earlier in this list comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum What {
     /// It was seen for the first time.
     New,
@@ -100,41 +113,12 @@ pub struct Fault {
 
 impl What {
     /// All there is.
-    pub const ALL: [Self; 14] = [
-        Self::New,
-        Self::Regressed,
-        Self::NewPrincipal,
-        Self::Ongoing,
-        Self::Escalating,
-        Self::Calmed,
-        Self::Acknowledged,
-        Self::Muted,
-        Self::Expected,
-        Self::Archived,
-        Self::Unmarked,
-        Self::Recovered,
-        Self::Resolved,
-        Self::Reopened,
-    ];
+    pub const ALL: [Self; Self::VARIANTS.len()] =
+        *Self::VARIANTS.first_chunk().expect("as many as there are");
 
     /// Returns the stable name.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Regressed => "regressed",
-            Self::NewPrincipal => "new_principal",
-            Self::Ongoing => "ongoing",
-            Self::Escalating => "escalating",
-            Self::Calmed => "calmed",
-            Self::Acknowledged => "acknowledged",
-            Self::Muted => "muted",
-            Self::Expected => "expected",
-            Self::Archived => "archived",
-            Self::Unmarked => "unmarked",
-            Self::Recovered => "recovered",
-            Self::Resolved => "resolved",
-            Self::Reopened => "reopened",
-        }
+        self.into()
     }
 
     /// Returns what it says about whether the cluster is over, if a person said that.

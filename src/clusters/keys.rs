@@ -79,7 +79,8 @@ pub enum Owner {
 }
 
 /// What is odd about a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Oddity {
     /// It is one that nobody should ever use.
     Canary,
@@ -300,13 +301,7 @@ impl Answer {
 impl Oddity {
     /// Returns the stable name.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Canary => "canary",
-            Self::Awakened { .. } => "awakened",
-            Self::Foreign => "foreign",
-            Self::Deleted => "deleted",
-            Self::Unknown => "unknown",
-        }
+        self.into()
     }
 }
 

@@ -97,7 +97,8 @@ impl State {
 }
 
 /// How a cluster stands, as everything shows it: in the order in which it concerns people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Status {
     /// It fails more often than its own past lets expect.
     Escalating,
@@ -128,14 +129,7 @@ impl Status {
 
     /// Returns the stable name.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Escalating => "escalating",
-            Self::Regressed => "regressed",
-            Self::New => "new",
-            Self::Ongoing => "ongoing",
-            Self::Undated => "undated",
-            Self::Recovered => "recovered",
-        }
+        self.into()
     }
 }
 

@@ -33,7 +33,8 @@ pub struct Mark {
 }
 
 /// What can be decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Decision {
     /// Somebody looks after it. Nothing is held back; it ends when the cluster recovers.
     Acknowledged,
@@ -273,13 +274,7 @@ impl Mark {
 impl Decision {
     /// Returns the stable name.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Acknowledged => "acknowledged",
-            Self::Muted { .. } => "muted",
-            Self::Expected => "expected",
-            Self::Archived { .. } => "archived",
-            Self::Resolved => "resolved",
-        }
+        self.into()
     }
 
     /// Returns what the journal calls it when this is taken back.

@@ -60,7 +60,10 @@ pub struct Summary {
 }
 
 /// What a summary is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, strum::IntoStaticStr,
+)]
+#[strum(serialize_all = "lowercase")]
 #[serde(rename_all = "snake_case")]
 pub enum Period {
     /// An hour.
@@ -128,11 +131,7 @@ pub struct KeyLine {
 impl Period {
     /// Returns the stable name.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Hour => "hour",
-            Self::Day => "day",
-            Self::Week => "week",
-        }
+        self.into()
     }
 
     /// Returns its length in seconds.

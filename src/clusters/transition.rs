@@ -25,7 +25,8 @@ pub struct Transition {
 }
 
 /// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Change {
     /// A cluster was seen for the first time.
     New,
@@ -86,20 +87,7 @@ pub enum Change {
 impl Change {
     /// Returns the stable name.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::NewPrincipal { .. } => "new_principal",
-            Self::Ongoing => "ongoing",
-            Self::Recovered { .. } => "recovered",
-            Self::Regressed { .. } => "regressed",
-            Self::Escalating { .. } => "escalating",
-            Self::Calmed(_) => "calmed",
-            Self::Campaign(_) => "campaign",
-            Self::CampaignGrew { .. } => "campaign_grew",
-            Self::CampaignEnded(_) => "campaign_ended",
-            Self::NoData { .. } => "no_data",
-            Self::DataAgain { .. } => "data_again",
-        }
+        self.into()
     }
 
     /// Returns what sets it apart from others of its kind.

@@ -88,7 +88,8 @@ pub enum Item<'a> {
 }
 
 /// Why an input cannot be read, or not to its end; what was visited before does not count.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum ReadError {
     /// The input itself failed.
     #[error("cannot read the input: {0}")]
@@ -124,21 +125,14 @@ pub enum ReadError {
     },
     /// The subscription payload cannot be opened.
     #[error("the subscription payload cannot be opened: {0}")]
+    #[strum(transparent)]
     Payload(#[from] PayloadFault),
 }
 
 impl ReadError {
     /// Returns the stable short name used in counts and in the store.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Io(_) => "io",
-            Self::Gzip { .. } => "gzip",
-            Self::Inflated { .. } => "inflated",
-            Self::Records { .. } => "records",
-            Self::Empty => "empty",
-            Self::NotJson { .. } => "not_json",
-            Self::Payload(fault) => fault.name(),
-        }
+        self.into()
     }
 }
 
@@ -154,7 +148,8 @@ impl From<io::Error> for ReadError {
 }
 
 /// Why a subscription payload cannot be opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case", prefix = "payload_")]
 pub enum PayloadFault {
     /// There is no `awslogs.data`, or nothing in it.
     #[error("no awslogs.data string in it; expected the event of a subscription filter")]
@@ -182,14 +177,6 @@ pub enum PayloadFault {
 impl PayloadFault {
     /// Returns the stable short name used in counts and in the store.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::NoData => "payload_no_data",
-            Self::Base64 => "payload_base64",
-            Self::TooLong => "payload_too_long",
-            Self::NotGzip => "payload_not_gzip",
-            Self::NotLogs => "payload_not_logs",
-            Self::Cut => "payload_cut",
-            Self::Trailing => "payload_trailing",
-        }
+        self.into()
     }
 }

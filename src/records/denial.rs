@@ -41,21 +41,25 @@ pub enum Form {
 }
 
 /// The layer of policy that refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Layer {
     /// A policy attached to the caller.
     Identity,
     /// A policy attached to the resource.
     Resource,
     /// An organization's service control policy.
+    #[strum(serialize = "scp")]
     ServiceControl,
     /// An organization's resource control policy.
+    #[strum(serialize = "rcp")]
     ResourceControl,
     /// The caller's permissions boundary.
     Boundary,
     /// A policy passed when the session was made.
     Session,
     /// The policy of a VPC endpoint on the way.
+    #[strum(serialize = "vpce")]
     VpcEndpoint,
     /// The trust policy of the role to be assumed.
     Trust,
@@ -64,7 +68,8 @@ pub enum Layer {
 }
 
 /// Whether a policy denies, or none allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Stance {
     /// No policy allows it. For service control policies AWS may word this as explicit.
     Implicit,
@@ -77,28 +82,14 @@ pub enum Stance {
 impl Layer {
     /// Returns the stable name of the layer.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Identity => "identity",
-            Self::Resource => "resource",
-            Self::ServiceControl => "scp",
-            Self::ResourceControl => "rcp",
-            Self::Boundary => "boundary",
-            Self::Session => "session",
-            Self::VpcEndpoint => "vpce",
-            Self::Trust => "trust",
-            Self::Unknown => "unknown",
-        }
+        self.into()
     }
 }
 
 impl Stance {
     /// Returns the stable name of the stance.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Implicit => "implicit",
-            Self::Explicit => "explicit",
-            Self::Unknown => "unknown",
-        }
+        self.into()
     }
 }
 

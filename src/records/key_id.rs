@@ -3,7 +3,8 @@
 /// How long an access key lives, told by its prefix.
 ///
 /// Source: IAM User Guide, "IAM identifiers", section "Understanding unique ID prefixes".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum KeyKind {
     /// `AKIA`: belongs to a user or the root user until it is deleted.
     LongTerm,
@@ -25,11 +26,7 @@ impl KeyKind {
 
     /// Returns the stable short name used in facets and in the store.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::LongTerm => "long-term",
-            Self::Temporary => "temporary",
-            Self::Other => "other",
-        }
+        self.into()
     }
 }
 

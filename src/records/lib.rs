@@ -136,7 +136,8 @@ pub struct Wrapper {
 }
 
 /// Why a record could not be read; each such record is quarantined and counted.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Rejection {
     /// The text is not JSON.
     #[error("not JSON: {detail}")]
@@ -189,13 +190,7 @@ impl From<json::Error> for Rejection {
 impl Rejection {
     /// Returns the stable short name used in counts and in the store.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::NotJson { .. } => "not_json",
-            Self::NotAnObject => "not_an_object",
-            Self::Oversize { .. } => "oversize",
-            Self::Truncated => "truncated",
-            Self::UnknownVersion { .. } => "unknown_version",
-        }
+        self.into()
     }
 }
 

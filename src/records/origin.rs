@@ -13,7 +13,8 @@ use crate::key_id::KeyKind;
 use crate::principal::{self, AWS_INTERNAL, is_service_linked, service_name};
 
 /// By what means a call was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Origin {
     /// The AWS Management Console.
     Console,
@@ -36,16 +37,7 @@ pub enum Origin {
 impl Origin {
     /// Returns the stable short name used in facets and in the store.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Console => "console",
-            Self::Cli => "cli",
-            Self::Sdk => "sdk",
-            Self::Iac => "iac",
-            Self::AwsService => "aws-service",
-            Self::Scanner => "scanner",
-            Self::AttackTool => "attack-tool",
-            Self::Other => "other",
-        }
+        self.into()
     }
 }
 

@@ -34,7 +34,8 @@ pub struct Principal<'r> {
 }
 
 /// What sort of identity called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum PrincipalKind {
     /// The account's root user.
     Root,
@@ -89,20 +90,7 @@ const PART_CHARS: usize = 256;
 impl PrincipalKind {
     /// Returns the stable short name used in facets and in the store.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Root => "root",
-            Self::User => "user",
-            Self::Role => "role",
-            Self::FederatedUser => "federated-user",
-            Self::Saml => "saml",
-            Self::WebIdentity => "web-identity",
-            Self::IdentityCenter => "identity-center",
-            Self::Account => "account",
-            Self::Service => "service",
-            Self::Directory => "directory",
-            Self::Anonymous => "anonymous",
-            Self::Unknown => "unknown",
-        }
+        self.into()
     }
 }
 

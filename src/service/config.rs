@@ -50,18 +50,21 @@ pub struct IngestSettings {
 }
 
 /// Who may be told, a closed list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum SinkName {
     /// A workspace of Guance.
     Guance,
     /// A topic of SNS.
     Sns,
     /// An event bus of EventBridge.
+    #[strum(serialize = "eventbridge")]
     EventBridge,
 }
 
 /// How much is logged. No level shows payloads or credentials.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum LogLevel {
     /// What failed.
     Error,
@@ -165,11 +168,7 @@ impl SinkName {
 
     /// Returns the stable name.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Guance => "guance",
-            Self::Sns => "sns",
-            Self::EventBridge => "eventbridge",
-        }
+        self.into()
     }
 
     /// Returns the sink of a stable name.
@@ -181,12 +180,7 @@ impl SinkName {
 impl LogLevel {
     /// Returns the name.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "debug",
-        }
+        self.into()
     }
 
     fn from_name(name: &str) -> Option<Self> {

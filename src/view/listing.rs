@@ -20,6 +20,7 @@ use clusters::packed::{pack, unpack};
 use clusters::{Sighting, Span};
 use records::time::{EventTime, Window};
 use serde::{Deserialize, Serialize};
+use strum::VariantArray as _;
 
 /// How many clusters a page has.
 pub const PAGE: usize = 25;
@@ -96,7 +97,8 @@ pub struct Question {
 }
 
 /// How clusters stand that are looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Show {
     /// Open ones.
     Open,
@@ -109,16 +111,17 @@ pub enum Show {
 }
 
 /// What clusters are sorted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "lowercase")]
 pub enum Sort {
+    /// How severe they are, the most severe first, and of those the newest.
+    Severity,
     /// When this life began, the newest first.
     Began,
     /// The last event, the newest first.
     Last,
     /// How many events, the most first.
     Count,
-    /// How severe they are, the most severe first, and of those the newest.
-    Severity,
     /// How they stand.
     State,
     /// What they are, by the alphabet.
@@ -148,12 +151,7 @@ impl Show {
 
     /// Returns the stable name.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::New => "new",
-            Self::Recovered => "recovered",
-            Self::All => "all",
-        }
+        self.into()
     }
 
     fn shows(self, status: Status) -> bool {
@@ -168,27 +166,12 @@ impl Show {
 
 impl Sort {
     /// All there are.
-    pub const ALL: [Self; 7] = [
-        Self::Severity,
-        Self::Began,
-        Self::Last,
-        Self::Count,
-        Self::State,
-        Self::What,
-        Self::Account,
-    ];
+    pub const ALL: [Self; Self::VARIANTS.len()] =
+        *Self::VARIANTS.first_chunk().expect("as many as there are");
 
     /// Returns the stable name.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Began => "began",
-            Self::Last => "last",
-            Self::Count => "count",
-            Self::Severity => "severity",
-            Self::State => "state",
-            Self::What => "what",
-            Self::Account => "account",
-        }
+        self.into()
     }
 
     fn compare(self, one: &Listed, other: &Listed) -> Ordering {

@@ -31,7 +31,8 @@ pub struct InspectSettings {
 }
 
 /// Which summaries of an account's hour, day and week are told.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Summaries {
     /// Those in which several things are new, or a campaign went on.
     #[default]
@@ -47,11 +48,7 @@ impl Summaries {
 
     /// Returns the stable name.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Always => "always",
-            Self::Never => "never",
-        }
+        self.into()
     }
 
     /// Tells whether a summary is told.

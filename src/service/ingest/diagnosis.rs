@@ -24,18 +24,21 @@ pub struct Expected<'e> {
 }
 
 /// Why nothing came from a log group.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Diagnosis {
     /// There is no such log group.
     NoGroup,
     /// Nothing reads it.
     NoFilter,
     /// Its filter hands over to somebody else.
+    #[strum(serialize = "filter_elsewhere")]
     Elsewhere {
         /// The ARN of whom.
         destination: String,
     },
     /// Its filter has another pattern.
+    #[strum(serialize = "filter_other_pattern")]
     OtherPattern {
         /// Which.
         pattern: String,
@@ -45,12 +48,7 @@ pub enum Diagnosis {
 impl Diagnosis {
     /// Returns the stable name.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::NoGroup => "no_group",
-            Self::NoFilter => "no_filter",
-            Self::Elsewhere { .. } => "filter_elsewhere",
-            Self::OtherPattern { .. } => "filter_other_pattern",
-        }
+        self.into()
     }
 }
 

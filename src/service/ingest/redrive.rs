@@ -78,7 +78,8 @@ pub struct Failed {
 }
 
 /// Why an object was left. None of these goes better the next time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Reason {
     /// It is longer than a failed invocation can be.
     #[error("longer than a failed invocation can be")]
@@ -94,11 +95,7 @@ pub enum Reason {
 impl Reason {
     /// Returns the stable name.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::TooLong => "too_long",
-            Self::NotARecord => "not_a_record",
-            Self::OtherFunction => "other_function",
-        }
+        self.into()
     }
 }
 

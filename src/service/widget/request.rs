@@ -66,7 +66,8 @@ pub struct Deciding {
 }
 
 /// What can be decided from a dashboard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Verdict {
     /// Somebody looks after it.
     Acknowledge,
@@ -117,13 +118,7 @@ impl Request {
 impl Verdict {
     /// Returns the stable name.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Acknowledge => "acknowledge",
-            Self::Mute(_) => "mute",
-            Self::Expect => "expect",
-            Self::Resolve => "resolve",
-            Self::TakeBack => "take-back",
-        }
+        self.into()
     }
 }
 
