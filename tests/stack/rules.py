@@ -3,6 +3,7 @@
 The rules are functions, so that the tests can show of each that it complains about a broken template.
 """
 
+import itertools
 import json
 import re
 
@@ -133,13 +134,6 @@ def roles_are_taken_by_who_they_are_for(stack):
             yield f"{name} is not bounded as asked for"
 
 
-# What it takes to go by the settings object, and by its last good version.
-OF_SETTINGS = {
-    "Settings": (["s3:GetObject", "s3:GetObjectVersion"], "<Bucket.Arn>/config/settings.toml"),
-    "SettingsVersions": (["s3:ListBucketVersions"], "<Bucket.Arn>"),
-}
-
-
 def settings_are_for_the_functions(stack):
     roles = [role for role in ("IngestRole", "InspectRole", "DeliverRole", "WidgetRole") if role in stack.resources]
     (policy,) = stack.of_type("AWS::S3::BucketPolicy").values()
@@ -154,79 +148,104 @@ def settings_are_for_the_functions(stack):
     }
     if denials.get(expected["Sid"]) != expected:
         yield f"others may read the settings: {denials}"
-    for role in roles:
-        condition = may(stack, role)["SettingsVersions"].get("Condition")
-        if condition != {"StringEquals": {"s3:prefix": "config/settings.toml"}}:
-            yield f"{role} may list the versions of other objects"
     for name in ("CanaryKeys", "SelfPrincipals"):
         if name in stack.source["Parameters"]:
             yield f"everybody who may look at the stack reads {name}"
 
 
-def ingest_may_do_this_and_no_more(stack):
-    table = ["BatchGetItem", "PutItem", "UpdateItem"]
-    expected = {
-        "Clusters": ([f"dynamodb:{action}" for action in table], "<Table.Arn>"),
-        "Quarantine": (["s3:PutObject"], "<Bucket.Arn>/quarantine/*"),
-        "FailedInvocations": (["s3:PutObject"], f"<Bucket.Arn>/{ASYNC_FOLDER}*"),
-        "FailedInvocationsBucket": (["s3:ListBucket"], "<Bucket.Arn>"),
-        "Log": (["logs:CreateLogStream", "logs:PutLogEvents"], "<IngestLogGroup.Arn>"),
-        **OF_SETTINGS,
+def roles_may_do_this_and_no_more(stack):
+    for role, agreed in allowed(stack).items():
+        found = tersely(may(stack, role))
+        for sid in sorted(found.keys() | agreed.keys()):
+            if found.get(sid) != agreed.get(sid):
+                yield f"{role} may, as {sid}, {found.get(sid)} where {agreed.get(sid)} is agreed"
+
+
+def tersely(statements):
+    """Returns of each statement its actions, what they are for, and under which condition, if there is one."""
+    terse = {sid: (sorted(one["Action"]), ", ".join(one["Resource"]), one.get("Condition")) for sid, one in statements.items()}
+    return {sid: of if of[2] else of[:2] for sid, of in terse.items()}
+
+
+def keys(*names):
+    return {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(names)}}
+
+
+def allowed(stack):
+    """Returns what each role may do and no more, by the names of its statements."""
+    sinks, values = told(stack), stack.values
+    partition, region, _ = stack.place
+    table = lambda *actions: [f"dynamodb:{action}" for action in actions]
+    roles = {
+        ROLE: of_function(stack, "ingest") | {
+            "Clusters": (table("BatchGetItem", "PutItem", "UpdateItem"), "<Table.Arn>", keys("C#*", "D#", "K#*", "M#*", "O#*", "Q#*")),
+            "Quarantine": (["s3:PutObject"], "<Bucket.Arn>/quarantine/*"),
+            "FailedInvocations": (["s3:PutObject"], f"<Bucket.Arn>/{ASYNC_FOLDER}*"),
+        },
+        "InspectRole": of_function(stack, "inspect") | of_asking(stack) | {
+            "Clusters": (
+                table("BatchGetItem", "PutItem", "Query", "UpdateItem"), "<Table.Arn>",
+                keys("A#*", "C#*", "D#", "K#*", "M#*", "O#*", "Q#*", "STACK"),
+            ),
+            "LateHours": (table("DeleteItem"), "<Table.Arn>", keys("D#")),
+            "Chronicle": (["s3:GetObject", "s3:PutObject"], "<Bucket.Arn>/inspection/*"),
+            "Quarantine": (["s3:PutObject"], "<Bucket.Arn>/quarantine/*"),
+            "FailedInvocationsOfIngest": (["s3:DeleteObject", "s3:GetObject"], f"<Bucket.Arn>/{ASYNC_FOLDER}*"),
+            "FailedInvocations": (["s3:PutObject"], "<Bucket.Arn>/aws/lambda/async/watch-inspect/*"),
+        } | ({"Metrics": (["cloudwatch:GetMetricData"], "*")} if groups(stack) else {}),
     }
-    if stack.values["RulesObject"]:
-        expected["Rules"] = (["s3:GetObject"], f"<Bucket.Arn>/{stack.values['RulesObject']}")
-    found = may(stack, ROLE)
-    if tersely(found) != expected:
-        yield f"the role may {tersely(found)}"
-    if found.get("Clusters", {}).get("Condition") != keys("C#*", "D#", "K#*", "M#*", "O#*", "Q#*"):
-        yield "the role may write other keys of the table"
+    for function in called(stack):
+        role = SCHEDULES[function]
+        roles[role] = {
+            "Call": (["lambda:InvokeFunction"], f"<{function.capitalize()}Function.Arn>"),
+            "FailedCalls": (["sqs:SendMessage"], f"<{role.removesuffix('Role')}Queue.Arn>"),
+        }
+    if shown(stack):
+        roles["WidgetRole"] = of_function(stack, "widget") | {
+            "Clusters": (table("BatchGetItem", "Query"), "<Table.Arn>", keys("C#*", "K#*", "M#*")),
+            "Listing": (["s3:GetObject"], "<Bucket.Arn>/inspection/listing"),
+        }
+        if values["DashboardDecisions"] == "true":
+            roles["WidgetRole"]["Decisions"] = (table("PutItem", "UpdateItem"), "<Table.Arn>", keys("C#*"))
+    if sinks:
+        roles["DeliverRole"] = of_function(stack, "deliver") | of_asking(stack) | {
+            "Messages": (
+                table("BatchGetItem", "PutItem", "Query", "UpdateItem"), "<Table.Arn>",
+                keys("A#*", "C#*", "K#*", "O#*", "SINK#*", "Z#*"),
+            ),
+            "SentMessages": (table("DeleteItem"), "<Table.Arn>", keys("O#*")),
+            "Clusters": (table("BatchGetItem", "Query"), "<Table.Arn>", keys("C#*", "M#*", "Q#*")),
+            "Stream": (table("DescribeStream", "GetRecords", "GetShardIterator"), "<Table.Arn>/stream/*"),
+            "Streams": (table("ListStreams"), "*"),
+            "FailedInvocations": (
+                ["s3:PutObject"], f"<Bucket.Arn>/aws/lambda/async/watch-deliver/*, <Bucket.Arn>/aws/lambda/{ANY_UUID}/*"
+            ),
+        }
+        asked = {
+            "Secret": (["secretsmanager:GetSecretValue"], values["GuanceSecretArn"]) if "guance" in sinks else None,
+            "Topic": (["sns:Publish"], topic(stack)) if "sns" in sinks else None,
+            "Bus": (
+                ["events:PutEvents"], f"arn:{partition}:events:{region}:111122223333:event-bus/{values['EventBusName']}",
+                {"StringEquals": {"events:source": "cloudtrail-inspector"}},
+            ) if "eventbridge" in sinks else None,
+            "NetworkInterfaces": (NETWORK_INTERFACES, "*") if values["VpcSubnetIds"] else None,
+            "NoNetworkInterfacesForCode": (NETWORK_INTERFACES, "*", {"ArnEquals": {
+                "lambda:SourceFunctionArn": f"arn:{partition}:lambda:{region}:111122223333:function:watch-deliver"
+            }}) if values["VpcSubnetIds"] else None,
+        }
+        roles["DeliverRole"] |= {sid: of for sid, of in asked.items() if of and of[1]}
+    return roles
 
 
-def inspect_may_do_this_and_no_more(stack):
-    expected = {
-        "Clusters": ([f"dynamodb:{action}" for action in ("BatchGetItem", "PutItem", "Query", "UpdateItem")], "<Table.Arn>"),
-        "LateHours": (["dynamodb:DeleteItem"], "<Table.Arn>"),
-        "Chronicle": (["s3:GetObject", "s3:PutObject"], "<Bucket.Arn>/inspection/*"),
-        "Quarantine": (["s3:PutObject"], "<Bucket.Arn>/quarantine/*"),
-        "FailedInvocationsOfIngest": (["s3:DeleteObject", "s3:GetObject"], f"<Bucket.Arn>/{ASYNC_FOLDER}*"),
-        "FailedInvocations": (["s3:PutObject"], "<Bucket.Arn>/aws/lambda/async/watch-inspect/*"),
-        "FailedInvocationsBucket": (["s3:ListBucket"], "<Bucket.Arn>"),
-        "Log": (["logs:CreateLogStream", "logs:PutLogEvents"], "<InspectLogGroup.Arn>"),
-        **OF_SETTINGS,
-    }
-    expected |= of_asking(stack)
-    if groups(stack):
-        expected["Metrics"] = (["cloudwatch:GetMetricData"], "*")
-    if stack.values["RulesObject"]:
-        expected["Rules"] = (["s3:GetObject"], f"<Bucket.Arn>/{stack.values['RulesObject']}")
-    found = may(stack, "InspectRole")
-    if tersely(found) != expected:
-        yield f"the role may {tersely(found)}"
-    if found.get("Clusters", {}).get("Condition") != keys("A#*", "C#*", "D#", "K#*", "M#*", "O#*", "Q#*", "STACK"):
-        yield "the role may write other keys of the table"
-    if found.get("LateHours", {}).get("Condition") != keys("D#"):
-        yield "the role may delete other keys of the table"
-
-
-def widget_may_do_this_and_no_more(stack):
-    if not shown(stack):
-        return
-    expected = {
-        "Clusters": (["dynamodb:BatchGetItem", "dynamodb:Query"], "<Table.Arn>"),
-        "Listing": (["s3:GetObject"], "<Bucket.Arn>/inspection/listing"),
-        "Bucket": (["s3:ListBucket"], "<Bucket.Arn>"),
-        "Log": (["logs:CreateLogStream", "logs:PutLogEvents"], "<WidgetLogGroup.Arn>"),
-        **OF_SETTINGS,
-    }
-    if stack.values["DashboardDecisions"] == "true":
-        expected["Decisions"] = (["dynamodb:PutItem", "dynamodb:UpdateItem"], "<Table.Arn>")
-    found = may(stack, "WidgetRole")
-    if tersely(found) != expected:
-        yield f"the role may {tersely(found)}"
-    if found.get("Clusters", {}).get("Condition") != keys("C#*", "K#*", "M#*"):
-        yield "the role may read other keys of the table"
-    if "Decisions" in expected and found.get("Decisions", {}).get("Condition") != keys("C#*"):
-        yield "the role may write other keys of the table"
+def of_function(stack, name):
+    """Returns what every function takes: its log, the settings object and its last good version, and the rules that it goes by."""
+    bucket, rules = "Bucket" if name == "widget" else "FailedInvocationsBucket", stack.values["RulesObject"]
+    return {
+        "Log": (["logs:CreateLogStream", "logs:PutLogEvents"], f"<{name.capitalize()}LogGroup.Arn>"),
+        bucket: (["s3:ListBucket"], "<Bucket.Arn>"),
+        "Settings": (["s3:GetObject", "s3:GetObjectVersion"], "<Bucket.Arn>/config/settings.toml"),
+        "SettingsVersions": (["s3:ListBucketVersions"], "<Bucket.Arn>", {"StringEquals": {"s3:prefix": "config/settings.toml"}}),
+    } | ({"Rules": (["s3:GetObject"], f"<Bucket.Arn>/{rules}")} if rules and name != "widget" else {})
 
 
 def of_asking(stack):
@@ -234,15 +253,12 @@ def of_asking(stack):
     partition, role = stack.place[0], stack.values["AccountRoleName"]
     expected = {"AccessKeys": (["iam:GetAccessKeyLastUsed"], f"arn:{partition}:iam::111122223333:user/*")}
     if role:
-        expected["AccessKeysOfOthers"] = (["sts:AssumeRole"], f"arn:{partition}:iam::*:role/{role}")
+        ours = {"StringEquals": {"aws:ResourceOrgID": "${aws:PrincipalOrgID}"}}
+        expected["AccessKeysOfOthers"] = (["sts:AssumeRole"], f"arn:{partition}:iam::*:role/{role}", ours)
     return expected
 
 
-def roles_of_others_are_in_the_organization(stack):
-    wanted = {"StringEquals": {"aws:ResourceOrgID": "${aws:PrincipalOrgID}"}}
-    for statement in stack.statements():
-        if "sts:AssumeRole" in statement["Action"] and statement.get("Condition") != wanted:
-            yield f"{statement['Sid']} is a way into accounts of anybody"
+def roles_that_ask_others_are_told(stack):
     has_role = stack.values["AccountRoleName"] != ""
     roles = {"InspectRoleArn": "InspectRole", "DeliverRoleArn": "DeliverRole"}
     for output, role in roles.items():
@@ -267,53 +283,6 @@ def inspect_may_read_again_what_is_read(stack):
         yield "another role may read log groups"
 
 
-def deliver_may_do_this_and_no_more(stack):
-    if not told(stack):
-        return
-    partition, region, _ = stack.place
-    here = f"{partition}:%s:{region}:111122223333"
-    expected = {
-        "Messages": (
-            [f"dynamodb:{action}" for action in ("BatchGetItem", "PutItem", "Query", "UpdateItem")], "<Table.Arn>"
-        ),
-        "SentMessages": (["dynamodb:DeleteItem"], "<Table.Arn>"),
-        "Clusters": (["dynamodb:BatchGetItem", "dynamodb:Query"], "<Table.Arn>"),
-        "Stream": (
-            [f"dynamodb:{action}" for action in ("DescribeStream", "GetRecords", "GetShardIterator")],
-            "<Table.Arn>/stream/*",
-        ),
-        "Streams": (["dynamodb:ListStreams"], "*"),
-        "FailedInvocations": (
-            ["s3:PutObject"], f"<Bucket.Arn>/aws/lambda/async/watch-deliver/*, <Bucket.Arn>/aws/lambda/{ANY_UUID}/*"
-        ),
-        "FailedInvocationsBucket": (["s3:ListBucket"], "<Bucket.Arn>"),
-        "Log": (["logs:CreateLogStream", "logs:PutLogEvents"], "<DeliverLogGroup.Arn>"),
-        **OF_SETTINGS,
-    } | of_asking(stack)
-    sinks, values = told(stack), stack.values
-    if "guance" in sinks and values["GuanceSecretArn"]:
-        expected["Secret"] = (["secretsmanager:GetSecretValue"], values["GuanceSecretArn"])
-    if "sns" in sinks:
-        expected["Topic"] = (["sns:Publish"], topic(stack))
-    if "eventbridge" in sinks:
-        expected["Bus"] = (["events:PutEvents"], f"arn:{here % 'events'}:event-bus/{values['EventBusName']}")
-    if values["RulesObject"]:
-        expected["Rules"] = (["s3:GetObject"], f"<Bucket.Arn>/{values['RulesObject']}")
-    if values["VpcSubnetIds"]:
-        expected |= {sid: (NETWORK_INTERFACES, "*") for sid in ("NetworkInterfaces", "NoNetworkInterfacesForCode")}
-    found = may(stack, "DeliverRole")
-    if tersely(found) != expected:
-        yield f"the role may {tersely(found)}"
-    if found.get("Messages", {}).get("Condition") != keys("A#*", "C#*", "K#*", "O#*", "SINK#*", "Z#*"):
-        yield "the role may write other keys of the table"
-    if found.get("SentMessages", {}).get("Condition") != keys("O#*"):
-        yield "the role may delete other keys of the table"
-    if found.get("Clusters", {}).get("Condition") != keys("C#*", "M#*", "Q#*"):
-        yield "the role may read other keys of the table"
-    if "Bus" in found and found["Bus"].get("Condition") != {"StringEquals": {"events:source": "cloudtrail-inspector"}}:
-        yield "the role may put events of others on the bus"
-
-
 # What Lambda does to connect a function to a VPC.
 NETWORK_INTERFACES = [
     f"ec2:{action}"
@@ -332,31 +301,8 @@ def a_vpc_is_for_the_function_that_sends(stack):
             yield f"{name} is in the VPC {made['Properties'].get('VpcConfig')}"
     if wanted is None or not told(stack):
         return
-    partition, region, _ = stack.place
-    denied = may(stack, "DeliverRole")["NoNetworkInterfacesForCode"]
-    function = f"arn:{partition}:lambda:{region}:111122223333:function:watch-deliver"
-    if (denied["Effect"], denied.get("Condition")) != ("Deny", {"ArnEquals": {"lambda:SourceFunctionArn": function}}):
+    if may(stack, "DeliverRole")["NoNetworkInterfacesForCode"]["Effect"] != "Deny":
         yield "the code of the function may change network interfaces"
-
-
-def the_schedules_may_do_this_and_no_more(stack):
-    for function in called(stack):
-        role = SCHEDULES[function]
-        expected = {
-            "Call": (["lambda:InvokeFunction"], f"<{function.capitalize()}Function.Arn>"),
-            "FailedCalls": (["sqs:SendMessage"], f"<{role.removesuffix('Role')}Queue.Arn>"),
-        }
-        found = tersely(may(stack, role))
-        if found != expected:
-            yield f"{role} may {found}"
-
-
-def tersely(statements):
-    return {sid: (sorted(one["Action"]), ", ".join(one["Resource"])) for sid, one in statements.items()}
-
-
-def keys(*names):
-    return {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(names)}}
 
 
 def every_log_group(stack):
@@ -553,101 +499,40 @@ def the_function_is_as_agreed(stack):
         yield "the function does not reserve what was asked for"
 
 
-def the_environment_is_as_agreed(stack):
-    found = environment(stack, FUNCTION)
-    agreed = of_taking_in(stack)
-    if found != agreed:
-        yield f"the environment is {found}"
-
-
-def of_taking_in(stack):
-    """Returns the environment of what takes events in."""
-    ours = ["<IngestRole.Arn>", "<InspectRole.Arn>"] + (["<DeliverRole.Arn>"] if told(stack) else [])
-    ours += ["<WidgetRole.Arn>"] if shown(stack) else []
-    return {
+def environments_are_as_the_readme_has_them(stack):
+    tables = {FUNCTION: ["variable"], INSPECT: ["variable", "further variable"]}
+    tables |= {DELIVER: ["setting"]} if told(stack) else {}
+    tables |= {WIDGET: ["variable of the widget"]} if shown(stack) else {}
+    if set(stack.of_type("AWS::Lambda::Function")) != set(tables):
+        yield f"functions {set(stack.of_type('AWS::Lambda::Function'))}"
+    ours = [f"<{ROLES[name]}.Arn>" for name in ("ingest", *called(stack), *(["widget"] if shown(stack) else []))]
+    computed = {
         "TABLE_NAME": "<Table>",
         "BUCKET_NAME": "<Bucket>",
         "SELF_PRINCIPALS": ",".join(ours),
-        "TRAIL_ACCOUNTS": stack.values["TrailAccounts"],
-        "RETENTION_DAYS": stack.values["RetentionDays"],
-        "LEARN_HOURS": stack.values["LearnHours"],
-        "RULES_OBJECT": stack.values["RulesObject"],
-        "ACCOUNT_NAMES": stack.values["AccountNames"],
         "SINKS": "".join(f"{sink}," for sink in told(stack)),
         "STACK_NAME": "watch",
         "LOG_LEVEL": "info",
-    }
-
-
-def environment(stack, function):
-    """Returns the environment of a function, but for the metrics that it writes, which have a rule of their own."""
-    variables = stack.properties(function)["Environment"]["Variables"]
-    return {name: value for name, value in variables.items() if name != "METRICS"}
-
-
-def the_environment_of_inspect_is_as_agreed(stack):
-    found = environment(stack, INSPECT)
-    agreed = of_taking_in(stack) | {
         "OWN_ACCOUNT_ID": "111122223333",
         "PARTITION": stack.place[0],
-        "DORMANT_DAYS": stack.values["DormantDays"],
-        "ACCOUNT_ROLE_NAME": stack.values["AccountRoleName"],
-        "SUMMARIES": stack.values["Summaries"],
         "INGEST_FUNCTION_NAME": f"<{FUNCTION}>",
         "LOG_GROUP_NAMES": ",".join(groups(stack)),
         "FILTER_NAME": "watch-ingest",
-        "FILTER_PATTERN": stack.values["FilterPattern"],
     }
-    if found != agreed:
-        yield f"the environment is {found}"
+    for function, names in tables.items():
+        rows = {row[0].strip("`"): row[1].strip("`") for name in names for row in table(name)}
+        agreed = {name: stack.values[parameter] if parameter else computed.get(name) for name, parameter in rows.items()}
+        agreed |= {"TOPIC_ARN": topic(stack)} if "TOPIC_ARN" in agreed else {}
+        # What is written has a rule of its own.
+        found = stack.properties(function)["Environment"]["Variables"] | ({"METRICS": None} if "METRICS" in agreed else {})
+        if found != agreed:
+            yield f"the environment of {function} is {found}"
 
 
-def the_environment_of_widget_is_as_agreed(stack):
-    if not shown(stack):
-        if WIDGET in stack.resources:
-            yield "there is a function without a dashboard"
-        return
-    found = dict(stack.properties(WIDGET)["Environment"]["Variables"])
-    agreed = {
-        "TABLE_NAME": "<Table>",
-        "BUCKET_NAME": "<Bucket>",
-        "ACCOUNT_NAMES": stack.values["AccountNames"],
-        "OWN_ACCOUNT_ID": "111122223333",
-        "DORMANT_DAYS": stack.values["DormantDays"],
-        "LOG_GROUP_NAMES": stack.values["LogGroupNames"],
-        "DECISIONS": stack.values["DashboardDecisions"],
-        "LOG_LEVEL": "info",
-    }
-    if found != agreed:
-        yield f"the environment is {found}"
-
-
-# What the function that tells takes from parameters as they are.
-OF_PARAMETERS = {
-    "GUANCE_ROUTE": "GuanceRoute", "GUANCE_SITE": "GuanceSite", "GUANCE_URL": "GuanceUrl", "GUANCE_SECRET_ARN": "GuanceSecretArn",
-    "GUANCE_WORKSPACE_ID": "GuanceWorkspaceId", "GUANCE_CONSOLE_URL": "GuanceConsoleUrl", "GUANCE_SAMPLE_LOGS": "GuanceSampleLogs",
-    "GUANCE_ALLOW_CUSTOM": "AllowCustomEndpoint", "GUANCE_ALLOW_PRIVATE": "AllowPrivateEndpoint", "EVENT_BUS_NAME": "EventBusName",
-    "LANGUAGE": "Language", "DORMANT_DAYS": "DormantDays", "ACCOUNT_ROLE_NAME": "AccountRoleName",
-    "ACCOUNT_NAMES": "AccountNames", "RULES_OBJECT": "RulesObject", "LEARN_HOURS": "LearnHours",
-}
-
-
-def the_environment_of_deliver_is_as_agreed(stack):
-    if not told(stack):
-        return
-    found = environment(stack, DELIVER)
-    agreed = {name: stack.values[parameter] for name, parameter in OF_PARAMETERS.items()} | {
-        "TABLE_NAME": "<Table>",
-        "BUCKET_NAME": "<Bucket>",
-        "OWN_ACCOUNT_ID": "111122223333",
-        "PARTITION": stack.place[0],
-        "SINKS": "".join(f"{sink}," for sink in told(stack)),
-        "TOPIC_ARN": topic(stack),
-        "STACK_NAME": "watch",
-        "LOG_LEVEL": "info",
-    }
-    if found != agreed:
-        yield f"the environment is {found}"
+def table(first_column):
+    """Returns the rows of the README's table with this first column, as lists of cells."""
+    rows = README.split(f"| {first_column} |", 1)[1].splitlines()[2:]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in itertools.takewhile(lambda row: row.startswith("|"), rows)]
 
 
 def the_table_is_as_agreed(stack):
@@ -1108,6 +993,7 @@ def _written():
 
 
 WRITTEN, CLASSES = _written()
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 
 
@@ -1139,7 +1025,7 @@ REFUSED = [
 
 # What rules are made of.
 PARTS = (
-    told, called, shown, groups, group_arns, every_log_group, waits, topic, may, of_asking, tersely, keys, of_taking_in, environment, of_alarms,
+    told, called, shown, groups, group_arns, every_log_group, waits, topic, may, allowed, of_function, of_asking, tersely, keys, table, of_alarms,
     read_metrics, of_metric, of_widget, of_search, of_table, maps_asked,
 )
 RULES = [
