@@ -356,6 +356,7 @@ class Template(unittest.TestCase):
                 self.assertTrue(taken(parameters[name], longest), "it is refused")
                 self.assertFalse(taken(parameters[name], longest + longest[-1]), "there is a longer one")
         environments = [made["Properties"]["Environment"] for made in source["Resources"].values() if isinstance(made, dict) and "Environment" in made["Properties"]]
+        environments.append(source["Globals"]["Function"]["Environment"])
         bounded = {name for name, how in parameters.items() if how["Type"] == "Number" or how.get("AllowedValues")}
         self.assertEqual(parameters_in(environments) & set(parameters) - bounded, set(LONGEST))
 
