@@ -79,10 +79,10 @@ pub async fn read_rules(
         let (error, detail) = (trouble.name(), short(&trouble));
         tracing::error!(error, detail, "the rules stay as they were");
     }
-    if let Some(rules) = &read.rules {
+    if let Some(rules) = &read.value {
         tracing::debug!(rules = rules.all().len(), "read the rules");
     }
-    Ok(read.rules)
+    Ok(read.value)
 }
 
 /// What came of looking at the settings object.
@@ -108,11 +108,11 @@ pub async fn read_settings(book: &mut SettingsBook, bucket: &S3Bucket) -> Result
         let (error, detail) = (name, message);
         tracing::error!(error, detail, "the last good settings stay");
     }
-    if let Some(lists) = &read.lists {
+    if let Some(lists) = &read.value {
         let counts = lists.counts();
         tracing::debug!(counts, "read the settings");
     }
-    let lists = read.lists;
+    let lists = read.value;
     Ok(Settings { lists, wrong })
 }
 

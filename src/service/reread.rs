@@ -20,6 +20,15 @@ pub struct Reread {
     read_at: Option<EventTime>,
 }
 
+/// What came of looking at an object.
+#[derive(Debug)]
+pub struct Read<T, E> {
+    /// What to go by from now on, unless it is the same.
+    pub value: Option<T>,
+    /// What is wrong with the object, where what was gone by stays.
+    pub trouble: Option<E>,
+}
+
 impl Reread {
     /// Returns the object of a key, never read so far, of at most so many bytes.
     pub fn new(key: String, bytes_max: usize) -> Self {
@@ -56,14 +65,36 @@ impl Reread {
         bucket.fetch_changed(&self.key, tag, self.bytes_max).await
     }
 
-    /// Takes what was read into use: a version by its tag, or nothing at all.
-    pub fn take(&mut self, now: EventTime, tag: Option<String>) {
-        self.tag = tag;
-        self.hold(now);
-    }
-
-    /// Goes on with what is in use until it is time again.
-    pub fn hold(&mut self, now: EventTime) {
+    /// Takes what was read into use, which is nothing where it is the version in use; where it is wrong, what is in use
+    /// stays.
+    ///
+    /// # Errors
+    /// What is wrong with it, where nothing is in use yet.
+    pub fn take<T, E>(
+        &mut self,
+        now: EventTime,
+        fetched: Result<Option<(T, Option<String>)>, E>,
+    ) -> Result<Read<T, E>, E> {
+        let (value, trouble) = match fetched {
+            Ok(None) => (None, None),
+            Ok(Some((value, tag))) => {
+                self.tag = tag;
+                (Some(value), None)
+            }
+            Err(trouble) if !self.is_known() => return Err(trouble),
+            Err(trouble) => (None, Some(trouble)),
+        };
         self.read_at = Some(now);
+        Ok(Read { value, trouble })
+    }
+}
+
+impl<T, E> Default for Read<T, E> {
+    /// There is nothing new.
+    fn default() -> Self {
+        Self {
+            value: None,
+            trouble: None,
+        }
     }
 }

@@ -7,7 +7,7 @@ use records::time::EventTime;
 
 use crate::config::lists::{Lists, SETTINGS_BYTES_MAX, SETTINGS_KEY};
 use crate::ports::{BucketError, Fetched, ObjectVersion, Versions};
-use crate::reread::Reread;
+use crate::reread::{Read, Reread};
 use crate::rulefile::{Complaint, listed};
 
 /// How many versions are looked at to find one that is right.
@@ -18,7 +18,8 @@ const VERSIONS_MAX: usize = 20;
 pub struct SettingsBook(Reread);
 
 /// What is wrong with the settings object.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
+#[strum(prefix = "Settings")]
 pub enum Trouble {
     /// The bucket does not answer.
     #[error("cannot read the settings {SETTINGS_KEY}: {0}")]
@@ -31,26 +32,15 @@ pub enum Trouble {
         "none of the last {VERSIONS_MAX} versions of {SETTINGS_KEY} is right; put a good one with `config set`: {}",
         listed(SETTINGS_KEY, .0)
     )]
+    #[strum(serialize = "Wrong")]
     NeverGood(Vec<Complaint>),
 }
 
 impl Trouble {
     /// Returns the stable name.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Unavailable(_) => "SettingsUnavailable",
-            Self::Wrong(_) | Self::NeverGood(_) => "SettingsWrong",
-        }
+        self.into()
     }
-}
-
-/// What came of looking at the settings object.
-#[derive(Debug, Default)]
-pub struct Read {
-    /// The lists to go by from now on, unless they are the same.
-    pub lists: Option<Lists>,
-    /// What is wrong with the object.
-    pub trouble: Option<Trouble>,
 }
 
 impl Default for SettingsBook {
@@ -64,34 +54,22 @@ impl SettingsBook {
     ///
     /// # Errors
     /// [`Trouble`] when nothing is known that could be gone by.
-    pub async fn read(&mut self, now: EventTime, bucket: &impl Versions) -> Result<Read, Trouble> {
+    pub async fn read(
+        &mut self,
+        now: EventTime,
+        bucket: &impl Versions,
+    ) -> Result<Read<Lists, Trouble>, Trouble> {
         if !self.0.is_due(now) {
             return Ok(Read::default());
         }
-        let trouble = match self.fetch(bucket).await {
-            Ok(None) => {
-                self.0.hold(now);
-                return Ok(Read::default());
-            }
-            Ok(Some((lists, tag))) => {
-                self.0.take(now, tag);
-                return Ok(Read {
-                    lists: Some(lists),
-                    trouble: None,
-                });
-            }
-            Err(trouble) => trouble,
+        let fetched = self.fetch(bucket).await;
+        let (false, Err(Trouble::Wrong(complaints))) = (self.0.is_known(), &fetched) else {
+            return self.0.take(now, fetched);
         };
-        let lists = match trouble {
-            _ if self.0.is_known() => None,
-            Trouble::Wrong(ref complaints) => Some(last_good(complaints, bucket).await?),
-            trouble => return Err(trouble),
-        };
-        self.0.hold(now);
-        Ok(Read {
-            lists,
-            trouble: Some(trouble),
-        })
+        let lists = last_good(complaints, bucket).await?;
+        let read = self.0.take(now, Ok(Some((lists, None))))?;
+        let trouble = fetched.err();
+        Ok(Read { trouble, ..read })
     }
 
     /// Fetches lists that are not in use yet, with the tag of their version.

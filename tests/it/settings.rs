@@ -258,9 +258,8 @@ impl Reader {
         let told = match block_on(self.0.read(at, bucket)) {
             Err(trouble) => format!("refused, {}: {trouble}", trouble.name()),
             Ok(read) => {
-                let lists = read
-                    .lists
-                    .map(|lists| lists.trail_accounts.len().to_string());
+                let lists = read.value;
+                let lists = lists.map(|lists| lists.trail_accounts.len().to_string());
                 let lists = lists.unwrap_or_else(|| "as before".to_owned());
                 let trouble = read.trouble.map(|trouble| format!(", {}", trouble.name()));
                 lists + &trouble.unwrap_or_default()

@@ -803,7 +803,7 @@ fn rules_are_read_again_after_five_minutes_and_the_last_good_ones_stay() {
     let mut read = |seconds: i64| {
         let at = EventTime::from_seconds(now().seconds() + seconds).unwrap();
         match pollster::block_on(book.read(at, &bucket)) {
-            Ok(read) => match (read.rules, read.trouble) {
+            Ok(read) => match (read.value, read.trouble) {
                 (Some(rules), None) => format!("{} rules", rules.all().len()),
                 (None, None) => "as before".to_owned(),
                 (None, Some(trouble)) => format!("as before, {}: {trouble}", trouble.name()),

@@ -169,7 +169,7 @@ impl Acting {
         let mut rulebook = Rulebook::new(settings.rules_object.clone());
         let mut subscription = Subscription::default();
         subscription.set_exempt(settings.exempt.clone());
-        if let Some(rules) = rulebook.read(now(), bucket).await?.rules {
+        if let Some(rules) = rulebook.read(now(), bucket).await?.value {
             subscription.set_rules(rules);
         }
         Ok(subscription)

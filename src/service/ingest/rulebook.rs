@@ -7,7 +7,7 @@
 use records::time::EventTime;
 
 use crate::ports::{Bucket, BucketError, Fetched};
-use crate::reread::Reread;
+use crate::reread::{Read, Reread};
 use crate::rulefile::{Complaint, listed, text_of};
 use crate::rules::Rules;
 
@@ -19,7 +19,8 @@ const RULES_BYTES_MAX: usize = 1024 * 1024;
 pub struct Rulebook(Option<Reread>);
 
 /// What is wrong with the rules.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
+#[strum(prefix = "Rules")]
 pub enum Trouble {
     /// The bucket does not answer.
     #[error("cannot read the rules {key}: {source}")]
@@ -50,21 +51,8 @@ pub enum Trouble {
 impl Trouble {
     /// Returns the stable name.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Unavailable { .. } => "RulesUnavailable",
-            Self::Missing { .. } => "RulesMissing",
-            Self::Wrong { .. } => "RulesWrong",
-        }
+        self.into()
     }
-}
-
-/// What came of looking at the rules.
-#[derive(Debug, Default)]
-pub struct Read {
-    /// The rules to go by from now on, unless they are the same.
-    pub rules: Option<Rules>,
-    /// What is wrong with newer ones.
-    pub trouble: Option<Trouble>,
 }
 
 impl Rulebook {
@@ -77,36 +65,24 @@ impl Rulebook {
     ///
     /// # Errors
     /// [`Trouble`] when there never were good ones.
-    pub async fn read(&mut self, now: EventTime, bucket: &impl Bucket) -> Result<Read, Trouble> {
+    pub async fn read(
+        &mut self,
+        now: EventTime,
+        bucket: &impl Bucket,
+    ) -> Result<Read<Rules, Trouble>, Trouble> {
         let Some(object) = self.0.as_mut().filter(|object| object.is_due(now)) else {
             return Ok(Read::default());
         };
-        match fetch(object, bucket).await {
-            Ok(None) => {
-                object.hold(now);
-                Ok(Read::default())
-            }
-            Ok(Some((rules, tag))) => {
-                object.take(now, Some(tag));
-                Ok(Read {
-                    rules: Some(rules),
-                    trouble: None,
-                })
-            }
-            Err(trouble) if !object.is_known() => Err(trouble),
-            Err(trouble) => {
-                object.hold(now);
-                Ok(Read {
-                    rules: None,
-                    trouble: Some(trouble),
-                })
-            }
-        }
+        let fetched = fetch(object, bucket).await;
+        object.take(now, fetched)
     }
 }
 
 /// Fetches rules that are not in use yet, with the tag of their version.
-async fn fetch(object: &Reread, bucket: &impl Bucket) -> Result<Option<(Rules, String)>, Trouble> {
+async fn fetch(
+    object: &Reread,
+    bucket: &impl Bucket,
+) -> Result<Option<(Rules, Option<String>)>, Trouble> {
     let key = || object.key().to_owned();
     let fetched = object.fetch(bucket).await;
     let fetched = fetched.map_err(|source| Trouble::Unavailable { key: key(), source })?;
@@ -120,5 +96,5 @@ async fn fetch(object: &Reread, bucket: &impl Bucket) -> Result<Option<(Rules, S
         key: key(),
         complaints,
     })?;
-    Ok(Some((rules, tag)))
+    Ok(Some((rules, Some(tag))))
 }
