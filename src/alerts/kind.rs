@@ -1,10 +1,13 @@
 //! The kinds of alerts.
 
 use serde::{Deserialize, Serialize};
+use strum::VariantArray as _;
 
 /// The kinds of alerts, a closed list: each is a detail type on the event bus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[derive(strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Kind {
     /// A cluster was seen for the first time.
     New,
@@ -28,31 +31,12 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
-        Self::New,
-        Self::NewPrincipal,
-        Self::Regressed,
-        Self::Recovered,
-        Self::Escalating,
-        Self::Campaign,
-        Self::AccessKey,
-        Self::AccountSummary,
-        Self::NoData,
-    ];
+    pub const ALL: [Self; Self::VARIANTS.len()] =
+        *Self::VARIANTS.first_chunk().expect("as many as there are");
 
     /// Returns the stable name.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::NewPrincipal => "new_principal",
-            Self::Regressed => "regressed",
-            Self::Recovered => "recovered",
-            Self::Escalating => "escalating",
-            Self::Campaign => "campaign",
-            Self::AccessKey => "access_key",
-            Self::AccountSummary => "account_summary",
-            Self::NoData => "no_data",
-        }
+        self.into()
     }
 
     /// Returns the kind of a stable name.

@@ -81,7 +81,8 @@ impl From<&Sample> for Example {
 }
 
 /// Whether all was found out that should be in an alert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Enrichment {
     /// It was.
     Full,
@@ -92,10 +93,7 @@ pub enum Enrichment {
 impl Enrichment {
     /// Returns the stable name.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::Partial => "partial",
-        }
+        self.into()
     }
 }
 

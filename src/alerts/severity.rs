@@ -20,7 +20,8 @@ use crate::alert::Alert;
 use crate::facts::{CampaignFacts, Facts};
 
 /// How loud a cluster or a sighting is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Severity {
     /// For the record.
     Info,
@@ -46,12 +47,7 @@ pub struct Assessment {
 impl Severity {
     /// Returns the stable name.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Error => "error",
-            Self::Critical => "critical",
-        }
+        self.into()
     }
 
     /// Returns the severity of a stable name.

@@ -33,7 +33,8 @@ use crate::text::document::{Line, Piece, Pieces, Section, fill, joined};
 use crate::text::words::Words;
 
 /// The languages.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Language {
     /// English.
     #[default]
@@ -71,10 +72,7 @@ impl Language {
 
     /// Returns the stable name.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::En => "en",
-            Self::Zh => "zh",
-        }
+        self.into()
     }
 
     fn words(self) -> &'static Words {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use records::time::EventTime;
 use serde::{Deserialize, Serialize};
-use strum::VariantArray as _;
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::class::Class;
 use crate::facet::Kind;
@@ -18,22 +18,10 @@ use crate::fingerprint::{ClusterId, Subject};
 use crate::{Case, EventId, Sighting};
 
 /// What a campaign looks like.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    strum::IntoStaticStr,
-    strum::VariantArray,
-)]
-#[strum(serialize_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[derive(IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Shape {
     /// One caller is refused many different calls.
     Breadth,

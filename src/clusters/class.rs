@@ -11,25 +11,13 @@ use json::prefilter::Prefilter;
 use memchr::memchr_iter;
 use records::Record;
 use serde::{Deserialize, Serialize};
-use strum::VariantArray as _;
+use strum::{IntoStaticStr, VariantArray};
 
 /// The kind of a failure.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    strum::IntoStaticStr,
-    strum::VariantArray,
-)]
-#[strum(serialize_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[derive(IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "lowercase")]
 pub enum Class {
     /// Refused on its way through a VPC endpoint.
     Vpce,

@@ -14,23 +14,12 @@ use records::origin::origin;
 use records::principal::{self, network, principal};
 use records::redact::clean;
 use records::{Record, Text};
-use strum::VariantArray as _;
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::fingerprint::{Identity, Understanding};
 
 /// The kinds of facets.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    strum::IntoStaticStr,
-    strum::VariantArray,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Kind {
     /// Who called, as one stable name.

@@ -11,7 +11,7 @@ use records::redact::sanitize;
 use records::time::EventTime;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use strum::VariantArray as _;
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::lifecycle::Event;
 use crate::transition::{Change, Transition};
@@ -30,18 +30,7 @@ const VERSION: i64 = 1;
 
 /// What happened to a cluster, or was decided about it. Of what happened in the same second of a
 /// life, the earlier in this list comes first.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    strum::IntoStaticStr,
-    strum::VariantArray,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum What {
     /// It was seen for the first time.

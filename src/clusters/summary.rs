@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use records::time::EventTime;
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 use crate::campaign::{Campaign, Shape};
 use crate::class::Class;
@@ -60,11 +61,10 @@ pub struct Summary {
 }
 
 /// What a summary is about.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, strum::IntoStaticStr,
-)]
-#[strum(serialize_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[derive(IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Period {
     /// An hour.
     Hour,

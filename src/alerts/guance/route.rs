@@ -1,8 +1,11 @@
 //! The routes into a workspace. They differ in what a request looks like, in whose secret it needs,
 //! and in what its answer proves.
 
+use strum::{IntoStaticStr, VariantArray};
+
 /// A way into a workspace, a closed list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Route {
     /// Points in line protocol to the public gateway, with the workspace's token.
     Dataway,
@@ -16,21 +19,12 @@ pub enum Route {
 
 impl Route {
     /// All routes.
-    pub const ALL: [Self; 4] = [
-        Self::Dataway,
-        Self::Datakit,
-        Self::PushEvent,
-        Self::CustomEvent,
-    ];
+    pub const ALL: [Self; Self::VARIANTS.len()] =
+        *Self::VARIANTS.first_chunk().expect("as many as there are");
 
     /// Returns the stable name.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Dataway => "dataway",
-            Self::Datakit => "datakit",
-            Self::PushEvent => "push_event",
-            Self::CustomEvent => "custom_event",
-        }
+        self.into()
     }
 
     /// Returns the route of a stable name.
