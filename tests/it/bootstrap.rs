@@ -11,18 +11,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use crate::binary;
+use crate::http::{Request, answer};
 use crate::payloads::{event, event_of, event_of_failures, failure, gzip, log_event};
 
 /// How long a test waits for what must come; it comes in milliseconds.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A request that arrived.
-#[derive(Debug, Clone)]
-struct Request {
-    method: String,
-    path: String,
-    body: Vec<u8>,
-}
 
 /// What stands between the test and the server.
 #[derive(Default)]
@@ -46,14 +39,14 @@ impl Shared {
     fn answered(&self) -> usize {
         let arrived = self.arrived.iter();
         arrived
-            .filter(|request| request.path.ends_with("/response"))
+            .filter(|request| request.path().ends_with("/response"))
             .count()
     }
 
     /// Returns the first error that was answered instead.
     fn failed(&self) -> Option<String> {
         let mut arrived = self.arrived.iter();
-        let failed = arrived.find(|request| request.path.ends_with("/error"))?;
+        let failed = arrived.find(|request| request.path().ends_with("/error"))?;
         Some(String::from_utf8_lossy(&failed.body).into_owned())
     }
 }
@@ -124,15 +117,14 @@ impl Aws {
         let mut reader = BufReader::new(stream.try_clone().ok()?);
         let mut writer = stream;
         loop {
-            let request = read(&mut reader)?;
+            let request = Request::read(&mut reader)?;
             let answer = self.answer(request)?;
             writer.write_all(&answer).ok()?;
         }
     }
 
     fn answer(&self, request: Request) -> Option<Vec<u8>> {
-        let path = request.path.clone();
-        let method = request.method.clone();
+        let (method, path) = (request.method().to_owned(), request.path().to_owned());
         self.change(|shared| shared.arrived.push(request));
         if path.ends_with("/invocation/next") {
             return self.next();
@@ -193,41 +185,10 @@ impl Aws {
     fn arrived(&self, part: &str) -> Vec<Request> {
         self.change(|shared| {
             let arrived = shared.arrived.iter();
-            let wanted = arrived.filter(|request| request.path.contains(part));
+            let wanted = arrived.filter(|request| request.path().contains(part));
             wanted.cloned().collect()
         })
     }
-}
-
-fn read(reader: &mut impl std::io::BufRead) -> Option<Request> {
-    let mut line = String::new();
-    reader
-        .read_line(&mut line)
-        .ok()
-        .filter(|count| *count > 0)?;
-    let mut words = line.split_whitespace();
-    let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
-    let mut length = 0;
-    loop {
-        let mut header = String::new();
-        reader.read_line(&mut header).ok()?;
-        let Some((name, value)) = header.trim().split_once(':') else {
-            break;
-        };
-        if name.eq_ignore_ascii_case("content-length") {
-            length = value.trim().parse().ok()?;
-        }
-        assert!(!name.eq_ignore_ascii_case("transfer-encoding"), "{path}");
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    Some(Request { method, path, body })
-}
-
-fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
-    let length = body.len();
-    let head = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\n\r\n");
-    [head.as_bytes(), body].concat()
 }
 
 /// The secret in the function's environment, which nothing may repeat.
@@ -288,11 +249,11 @@ impl Function {
         let answered = self.aws.wait(|shared| {
             let mut arrived = shared.arrived.iter();
             arrived
-                .find(|request| request.path.contains(&place))
+                .find(|request| request.path().contains(&place))
                 .cloned()
         });
         let body = serde_json::from_slice(&answered.body).unwrap();
-        match answered.path.ends_with("/response") {
+        match answered.path().ends_with("/response") {
             true => Ok(body),
             false => Err(body),
         }

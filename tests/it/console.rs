@@ -1,7 +1,7 @@
 //! The page of `serve` in Chromium, over a widget made by hand: it does what the console of CloudWatch
 //! does, and nothing that a widget returns runs, loads or sends anything.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -12,6 +12,7 @@ use crate::bootstrap::Function;
 use crate::chromium::{Chromium, with_text};
 use crate::emulator::Emulator;
 use crate::gaps::this_moment;
+use crate::http::{self, Request};
 use crate::records::{ACCOUNT, id, ingest, lines, record};
 use crate::table::telling;
 
@@ -80,32 +81,18 @@ fn serve(
     heard: &Mutex<Vec<Value>>,
     answer: &dyn Fn(&Value) -> Option<Value>,
 ) -> std::io::Result<()> {
-    let mut request = BufReader::new(stream);
-    let (mut first, mut length) = (String::new(), 0);
-    request.read_line(&mut first)?;
-    loop {
-        let mut header = String::new();
-        request.read_line(&mut header)?;
-        match header.trim_end().split_once(": ") {
-            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
-                length = value.parse().unwrap();
-            }
-            Some(_) => {}
-            None => break,
-        }
-    }
-    let mut body = vec![0; length];
-    request.read_exact(&mut body)?;
-    let path = first.split(' ').nth(1).unwrap_or_default();
+    let Some(request) = Request::read(&mut BufReader::new(stream)) else {
+        return Ok(());
+    };
     let about = json!({"name": "made up", "endpoint": ENDPOINT, "asOf": 1_793_750_400_000_i64,
         "first": 1_793_577_981_000_i64, "isPast": true});
-    let (code, kind, content) = match path {
+    let (code, kind, content) = match request.path() {
         "/" => (200, "text/html", HTML.to_owned()),
         "/dashboard.js" => (200, "text/javascript", SCRIPT.to_owned()),
         "/dashboard.css" => (200, "text/css", STYLE.to_owned()),
         "/about" => (200, "application/json", about.to_string()),
         "/widget" => {
-            let event: Value = serde_json::from_slice(&body).unwrap();
+            let event: Value = serde_json::from_slice(&request.body).unwrap();
             let answered = answer(&event);
             heard.lock().unwrap().push(event);
             match answered {
@@ -115,12 +102,12 @@ fn serve(
         }
         _ => (204, "text/plain", String::new()),
     };
-    write!(
-        stream,
-        "HTTP/1.1 {code} x\r\nContent-Type: {kind}; charset=utf-8\r\nContent-Length: {}\r\n\
-         Connection: close\r\n\r\n{content}",
-        content.len()
-    )
+    let headers = format!("Content-Type: {kind}; charset=utf-8\r\nConnection: close\r\n");
+    stream.write_all(&http::answer(
+        &format!("{code} x"),
+        &headers,
+        content.as_bytes(),
+    ))
 }
 
 /// Returns an element with an action behind it.

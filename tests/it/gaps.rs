@@ -2,7 +2,7 @@
 //! that stood in the way; and what CloudWatch says of deliveries is read as it says it.
 
 use std::cell::Cell;
-use std::io::Write as _;
+use std::io::{BufReader, Write as _};
 use std::net::TcpListener;
 use std::time::Duration;
 
@@ -26,6 +26,7 @@ use service::ports::{
 
 use crate::bootstrap::Function;
 use crate::emulator::Emulator;
+use crate::http::{self, Request};
 use crate::records::{id, record};
 use crate::redrive::{MemoryLogs, SOURCE, log, make_group, texts};
 use crate::table::now;
@@ -311,7 +312,7 @@ fn what_cloudwatch_says_was_not_delivered_is_told_by_hour_and_log_group() {
     assert_eq!(found, wanted);
 }
 
-/// Answers one request after another, each on a connection of its own, and returns the requests.
+/// Answers one request after another, each on a connection of its own, and returns what was asked.
 fn answer(answers: Vec<(u16, Vec<u8>)>) -> (String, std::thread::JoinHandle<Vec<Vec<u8>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -319,37 +320,16 @@ fn answer(answers: Vec<(u16, Vec<u8>)>) -> (String, std::thread::JoinHandle<Vec<
         let mut asked = Vec::new();
         for (status, body) in answers {
             let (mut stream, _) = listener.accept().unwrap();
-            asked.push(request(&mut stream));
-            let length = body.len();
-            let head = format!(
-                "HTTP/1.1 {status} X\r\nsmithy-protocol: rpc-v2-cbor\r\nContent-Type: application/cbor\r\n\
-                 Connection: close\r\nContent-Length: {length}\r\n\r\n"
-            );
-            stream
-                .write_all(&[head.as_bytes(), &body].concat())
-                .unwrap();
+            let request = Request::read(&mut BufReader::new(&stream)).unwrap();
+            asked.push(request.body);
+            let headers = "smithy-protocol: rpc-v2-cbor\r\nContent-Type: application/cbor\r\n\
+                           Connection: close\r\n";
+            let answer = http::answer(&format!("{status} X"), headers, &body);
+            stream.write_all(&answer).unwrap();
         }
         asked
     };
     (address, std::thread::spawn(serve))
-}
-
-/// Reads a request to its end.
-fn request(stream: &mut impl std::io::Read) -> Vec<u8> {
-    let mut read = Vec::new();
-    let mut some = [0; 4096];
-    loop {
-        let count = stream.read(&mut some).unwrap();
-        read.extend_from_slice(&some[..count]);
-        let head = read.windows(4).position(|four| four == b"\r\n\r\n");
-        let Some(head) = head else { continue };
-        let text = String::from_utf8_lossy(&read[..head]).to_lowercase();
-        let length = text.split("content-length: ").nth(1).unwrap();
-        let length: usize = length.lines().next().unwrap().parse().unwrap();
-        if read.len() >= head + 4 + length {
-            return read;
-        }
-    }
 }
 
 /// Writes CBOR as CloudWatch answers in, for what has no more than it needs here: RFC 8949, section 3.

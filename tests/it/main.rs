@@ -32,6 +32,7 @@ mod golden;
 mod hands;
 mod house;
 mod html;
+mod http;
 mod identity;
 mod inspection;
 mod interleavings;

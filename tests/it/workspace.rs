@@ -2,7 +2,7 @@
 //! does not.
 
 use std::cell::{Cell, RefCell};
-use std::io::{self, BufRead as _, BufReader, Read, Write};
+use std::io::{BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -19,7 +19,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use service::ports::{Vault, VaultError};
 use zeroize::Zeroizing;
 
-use crate::fixtures;
+use crate::{fixtures, http};
 
 const TOKEN: &str = "tkn_0123456789abcdef0123456789abcdef";
 
@@ -46,53 +46,15 @@ fn showing(certificate: &str) -> Arc<ServerConfig> {
     Arc::new(config)
 }
 
-/// A request as it arrived.
-#[derive(Debug)]
-struct Arrived {
-    /// Method, path and version.
-    line: String,
-    headers: Vec<String>,
-    /// Unpacked.
-    body: String,
-}
-
-impl Arrived {
-    fn read(stream: &mut impl Read) -> io::Result<Self> {
-        let mut reader = BufReader::new(stream);
-        let mut lines = Vec::new();
-        loop {
-            let mut line = String::new();
-            if reader.read_line(&mut line)? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            match line.trim_end() {
-                "" => break,
-                line => lines.push(line.to_owned()),
-            }
-        }
-        let line = lines.remove(0);
-        let mut arrived = Self {
-            line,
-            headers: lines,
-            body: String::new(),
-        };
-        let length = arrived.header("content-length").unwrap().parse().unwrap();
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body)?;
-        if arrived.header("content-encoding") == Some("gzip") {
-            MultiGzDecoder::new(&*body).read_to_string(&mut arrived.body)?;
-        } else {
-            arrived.body = String::from_utf8(body).unwrap();
-        }
-        Ok(arrived)
-    }
-
-    fn header(&self, name: &str) -> Option<&str> {
-        let mut headers = self.headers.iter().filter_map(|line| line.split_once(": "));
-        headers
-            .find(|(found, _)| found.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
-    }
+/// Returns the body of a request, unpacked.
+fn body_of(request: &http::Request) -> String {
+    let mut body = String::new();
+    let read = match request.header("content-encoding") {
+        Some("gzip") => MultiGzDecoder::new(&*request.body).read_to_string(&mut body),
+        _ => (&*request.body).read_to_string(&mut body),
+    };
+    read.unwrap();
+    body
 }
 
 type Connection = StreamOwned<ServerConnection, TcpStream>;
@@ -100,7 +62,7 @@ type Connection = StreamOwned<ServerConnection, TcpStream>;
 /// A server that answers each connection in its way.
 struct Server {
     port: u16,
-    arrived: Receiver<Arrived>,
+    arrived: Receiver<http::Request>,
 }
 
 impl Server {
@@ -122,7 +84,7 @@ impl Server {
                 let tls = ServerConnection::new(Arc::clone(&config)).unwrap();
                 let mut stream = StreamOwned::new(tls, stream.unwrap());
                 // Who does not trust the certificate goes without a request.
-                if let Ok(arrived) = Arrived::read(&mut stream) {
+                if let Some(arrived) = http::Request::read(&mut BufReader::new(&mut stream)) {
                     // A test that is over has heard enough.
                     let _ = send.send(arrived);
                     answer(&mut stream);
@@ -217,7 +179,7 @@ fn points_go_to_the_gateway_with_the_token_and_packed_if_they_are_long() {
         let agent = arrived.header("user-agent").unwrap();
         assert!(agent.starts_with("cloudtrail-inspector/"), "{agent}");
         let (Request::Events(body) | Request::Logs(body) | Request::Event(body)) = request;
-        assert_eq!(arrived.body, body);
+        assert_eq!(body_of(&arrived), body);
         assert_eq!(
             arrived.header("content-encoding").is_some(),
             body.len() > 1000
