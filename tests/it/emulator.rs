@@ -31,6 +31,16 @@ pub fn enter() {
     std::mem::forget(RUNTIME.enter());
 }
 
+/// Returns how this thread reaches what stands for AWS at an address.
+pub fn config_at(endpoint: &str) -> SdkConfig {
+    enter();
+    let surroundings = [("AWS_REGION", REGION), ("AWS_ENDPOINT_URL", endpoint)];
+    let credentials = Credentials::new(OWNER, OWNER, None, None, "tests");
+    let config = Surroundings::of(surroundings).config().into_builder();
+    let config = config.credentials_provider(SharedCredentialsProvider::new(credentials));
+    config.build()
+}
+
 /// A table in an emulator, and the name of a bucket.
 pub struct Emulator {
     config: SdkConfig,
@@ -45,13 +55,7 @@ impl Emulator {
             eprintln!("skipped: no emulator in AWS_ENDPOINT_URL");
             return None;
         };
-        enter();
-        let endpoint = endpoint.to_str().unwrap();
-        let surroundings = [("AWS_REGION", REGION), ("AWS_ENDPOINT_URL", endpoint)];
-        let credentials = Credentials::new(OWNER, OWNER, None, None, "tests");
-        let config = Surroundings::of(surroundings).config().into_builder();
-        let config = config.credentials_provider(SharedCredentialsProvider::new(credentials));
-        let config = config.build();
+        let config = config_at(endpoint.to_str().unwrap());
         let number = TABLES.fetch_add(1, Ordering::Relaxed);
         let process = std::process::id();
         let emulator = Self {

@@ -6,9 +6,7 @@ use std::io::{BufReader, Write as _};
 use std::net::TcpListener;
 use std::time::Duration;
 
-use aws::function::Surroundings;
 use aws::metrics::CloudWatch;
-use aws_sdk_cloudwatch::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum};
 use pollster::block_on;
@@ -25,7 +23,7 @@ use service::ports::{
 };
 
 use crate::bootstrap::Function;
-use crate::emulator::Emulator;
+use crate::emulator::{Emulator, config_at};
 use crate::http::{self, Request};
 use crate::records::{id, record};
 use crate::redrive::{MemoryLogs, SOURCE, log, make_group, texts};
@@ -362,12 +360,7 @@ fn cbor(value: &serde_json::Value) -> Vec<u8> {
 
 /// Asks CloudWatch at an address about one log group.
 fn ask(address: &str) -> Result<Vec<Failures>, String> {
-    crate::emulator::enter();
-    let surroundings = [("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL", address)];
-    let credentials = Credentials::new("test", "test", None, None, "tests");
-    let config = Surroundings::of(surroundings).config().into_builder();
-    let config = config.credentials_provider(SharedCredentialsProvider::new(credentials));
-    let metrics = CloudWatch::new(&config.build());
+    let metrics = CloudWatch::new(&config_at(address));
     let way = Way {
         groups: &["shop".to_owned()],
         filter: "watch",

@@ -5,14 +5,12 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use aws::function::Surroundings;
 use aws::logs::CloudWatchLogs;
-use aws_sdk_cloudwatch::config::{Credentials, SharedCredentialsProvider};
 use records::time::EventTime;
 use serde_json::json;
 use service::ports::{LogGroupError, LogGroups as _, LogQuery};
 
-use crate::emulator::enter;
+use crate::emulator::config_at;
 
 /// Longer than an attempt of any other call may take.
 const SLOW: Duration = Duration::from_secs(3);
@@ -45,16 +43,7 @@ fn answer(mut stream: TcpStream) {
 
 #[test]
 fn a_page_of_a_log_group_may_take_long_but_not_beyond_the_invocation() {
-    enter();
-    let address = slow_logs();
-    let surroundings = [
-        ("AWS_REGION", "eu-central-1"),
-        ("AWS_ENDPOINT_URL", &address),
-    ];
-    let config = Surroundings::of(surroundings).config().into_builder();
-    let credentials = Credentials::new("AKID", "secret", None, None, "tests");
-    let config = config.credentials_provider(SharedCredentialsProvider::new(credentials));
-    let logs = CloudWatchLogs::new(&config.build());
+    let logs = CloudWatchLogs::new(&config_at(&slow_logs()));
     let query = LogQuery {
         group: "trail".to_owned(),
         pattern: String::new(),
