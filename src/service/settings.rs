@@ -19,20 +19,21 @@ pub struct SettingsBook(Reread);
 
 /// What is wrong with the settings object.
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
-#[strum(prefix = "Settings")]
 pub enum Trouble {
     /// The bucket does not answer.
     #[error("cannot read the settings {SETTINGS_KEY}: {0}")]
+    #[strum(serialize = "SettingsUnavailable")]
     Unavailable(#[source] BucketError),
     /// It cannot be understood.
     #[error("the settings are wrong; put good ones with `config set`: {}", listed(SETTINGS_KEY, .0))]
+    #[strum(serialize = "SettingsWrong")]
     Wrong(Vec<Complaint>),
     /// None of its last versions can be understood.
     #[error(
         "none of the last {VERSIONS_MAX} versions of {SETTINGS_KEY} is right; put a good one with `config set`: {}",
         listed(SETTINGS_KEY, .0)
     )]
-    #[strum(serialize = "Wrong")]
+    #[strum(serialize = "SettingsWrong")]
     NeverGood(Vec<Complaint>),
 }
 

@@ -20,10 +20,10 @@ pub struct Rulebook(Option<Reread>);
 
 /// What is wrong with the rules.
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
-#[strum(prefix = "Rules")]
 pub enum Trouble {
     /// The bucket does not answer.
     #[error("cannot read the rules {key}: {source}")]
+    #[strum(serialize = "RulesUnavailable")]
     Unavailable {
         /// Which object.
         key: String,
@@ -34,12 +34,14 @@ pub enum Trouble {
     #[error(
         "there are no rules {key} in the bucket; put a rules file there, or set RULES_OBJECT to nothing"
     )]
+    #[strum(serialize = "RulesMissing")]
     Missing {
         /// Which object.
         key: String,
     },
     /// They cannot be understood.
     #[error("the rules are wrong: {}", listed(key, complaints))]
+    #[strum(serialize = "RulesWrong")]
     Wrong {
         /// Which object.
         key: String,
