@@ -101,8 +101,9 @@ class Story(Onlooker):
             if shutil.which("strip"):
                 subprocess.run(["strip", binary], timeout=60, check=True)
         built = yaml.safe_load(self.template.read_text(encoding="utf-8"))
-        # A loop is a list.
-        unknown = [name for name, made in built["Resources"].items() if isinstance(made, dict) and made["Type"] in UNKNOWN]
+        # A loop is a list, whose last part is what it makes.
+        kinds = lambda made: {one["Type"] for one in (made[2].values() if isinstance(made, list) else [made])}
+        unknown = [name for name, made in built["Resources"].items() if kinds(made) & UNKNOWN]
         for name in unknown:
             del built["Resources"][name]
         self.template.write_text(yaml.safe_dump(built, sort_keys=False), encoding="utf-8")

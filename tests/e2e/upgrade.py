@@ -47,10 +47,11 @@ def deployable(text):
     """Returns a template with code for its functions, without what the emulator does not know."""
     template = yaml.load(text, Reader)
     for name, made in list(template["Resources"].items()):
-        kind = made.get("Type") if isinstance(made, dict) else None
-        if kind in UNKNOWN:
+        # A loop is a list, whose last part is what it makes.
+        kinds = {one["Type"] for one in (made[2].values() if isinstance(made, list) else [made])}
+        if kinds & UNKNOWN:
             template["Resources"].pop(name)
-        if kind == "AWS::Serverless::Function":
+        if kinds == {"AWS::Serverless::Function"}:
             made["Properties"]["CodeUri"] = "s3://code/code.zip"
     return yaml.safe_dump(template, sort_keys=False)
 
