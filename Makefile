@@ -101,11 +101,11 @@ emulators: ## Take large batches in, and lead a failure through all functions, b
 accept: ## Accept what changed in the expected texts of the tests
 	UPDATE_EXPECT=1 cargo test --locked --test it
 
-bench: ## Measure a scan against its floor, count instructions; ACCEPT=1 records them, README=1 the table
+bench: ## Measure a scan against its floor, count instructions; ACCEPT=1 records them, WRITE=1 the table in docs/benchmarks.md
 	cargo build --locked --profile dist -p benches -p cloudtrail-inspector --bins --examples
 	python3 benches/bench.py --target $(BUILT) --rounds $(or $(ROUNDS),5) \
 		$(if $(BENCH_CORPUS),--corpus "$(BENCH_CORPUS)") $(if $(PEERS),--peers) \
-		$(if $(ACCEPT),--accept) $(if $(README),--write-readme)
+		$(if $(ACCEPT),--accept) $(if $(WRITE),--write)
 
 bench-peers: ## Measure as bench does, side by side with other tools from PyPI
 	$(MAKE) bench PEERS=1

@@ -26,7 +26,7 @@ import measure
 import peers
 
 MB = 1_000_000
-README = pathlib.Path("README.md")
+PAGE = pathlib.Path("docs/benchmarks.md")
 MARKED = re.compile(r"(?<=<!-- bench -->\n).*(?=<!-- /bench -->)", re.DOTALL)
 
 
@@ -60,7 +60,7 @@ def arguments():
     parser.add_argument("--peers", action="store_true", help="run other tools side by side")
     parser.add_argument("--accept", action="store_true", help="record the instructions counted")
     parser.add_argument("--count-only", action="store_true", help="only count instructions")
-    parser.add_argument("--write-readme", action="store_true", help="put the tables into README.md")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
     return parser.parse_args()
 
 
@@ -86,8 +86,8 @@ def main():
         instructions.accept(per_event)
     elif per_event:
         good = instructions.compare(per_event) and good
-    if given.write_readme and report:
-        write_readme(report)
+    if given.write and report:
+        write_page(report)
     return 0 if good else 1
 
 
@@ -192,10 +192,10 @@ def processor():
         return platform.processor() or platform.machine()
 
 
-def write_readme(report):
-    text = README.read_text(encoding="utf-8")
+def write_page(report):
+    text = PAGE.read_text(encoding="utf-8")
     table = "\n".join(report) + "\n"
-    README.write_text(MARKED.sub(lambda _: table, text), encoding="utf-8")
+    PAGE.write_text(MARKED.sub(lambda _: table, text), encoding="utf-8")
 
 
 if __name__ == "__main__":

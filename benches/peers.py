@@ -2,7 +2,7 @@
 
 Each prints how many events have which (eventSource, eventName, errorCode); all must print the same.
 `cloudtrail-inspector` prints clusters, which tell more; what it counts is held against the same
-groups after the differences that the README documents: an event that is there twice counts once, a
+groups after the differences that docs/concepts.md documents: an event that is there twice counts once, a
 dry run does not count, and versions are stripped from names of events.
 """
 

@@ -1,7 +1,7 @@
 //! Every setting of the functions, parsed once: settings that are right, or all complaints at once.
 //!
 //! The door hands over its environment. A complaint has the name of the setting and what would be right.
-//! README.md lists them. What is too long or too secret for an environment stands in the settings object, which
+//! docs/parameters.md lists them. What is too long or too secret for an environment stands in the settings object, which
 //! `lists` reads. A value that is empty counts as one that is not given: a stack parameter
 //! without a value arrives like that.
 
@@ -104,7 +104,7 @@ impl IngestSettings {
     /// Parses settings, each by its name and value; those of others are passed over.
     ///
     /// # Errors
-    /// All complaints, in the order of README.md.
+    /// All complaints, in the order of docs/parameters.md.
     pub fn parse(settings: impl IntoIterator<Item = (String, String)>) -> Result<Self, Complaints> {
         let mut reading = Reading {
             given: settings.into_iter().collect(),

@@ -530,8 +530,8 @@ def environments_are_as_the_readme_has_them(stack):
 
 
 def table(first_column):
-    """Returns the rows of the README's table with this first column, as lists of cells."""
-    rows = README.split(f"| {first_column} |", 1)[1].splitlines()[2:]
+    """Returns the rows of the table in docs/parameters.md with this first column, as lists of cells."""
+    rows = PARAMETERS.split(f"| {first_column} |", 1)[1].splitlines()[2:]
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in itertools.takewhile(lambda row: row.startswith("|"), rows)]
 
 
@@ -993,7 +993,7 @@ def _written():
 
 
 WRITTEN, CLASSES = _written()
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PARAMETERS = (ROOT / "docs" / "parameters.md").read_text(encoding="utf-8")
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 
 

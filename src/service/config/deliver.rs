@@ -78,7 +78,7 @@ impl DeliverSettings {
     /// Parses settings, each by its name and value; those of others are passed over.
     ///
     /// # Errors
-    /// All complaints, in the order of README.md.
+    /// All complaints, in the order of docs/parameters.md.
     pub fn parse(settings: impl IntoIterator<Item = (String, String)>) -> Result<Self, Complaints> {
         let mut reading = Reading {
             given: settings.into_iter().collect(),

@@ -65,7 +65,7 @@ impl InspectSettings {
     /// Parses settings, each by its name and value; those of others are passed over.
     ///
     /// # Errors
-    /// All complaints, in the order of README.md.
+    /// All complaints, in the order of docs/parameters.md.
     pub fn parse(settings: impl IntoIterator<Item = (String, String)>) -> Result<Self, Complaints> {
         let settings: Vec<(String, String)> = settings.into_iter().collect();
         let ingest = IngestSettings::parse(settings.iter().cloned());

@@ -1,4 +1,4 @@
-"""The README's tables are the template's: parameters with their defaults, and the function's environment."""
+"""The tables of docs/parameters.md are those of the template: parameters with their defaults, and the functions' environment."""
 
 import unittest
 
@@ -6,7 +6,7 @@ from rules import table
 from stack import ROOT, Stack
 
 
-class Readme(unittest.TestCase):
+class ParameterTables(unittest.TestCase):
     def test_the_table_of_parameters_is_that_of_the_template(self):
         parameters = Stack().source["Parameters"]
         told = {name.strip("`"): default.strip("`") for name, default, _ in table("parameter")}

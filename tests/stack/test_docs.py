@@ -1,0 +1,123 @@
+"""README.md and docs: links that resolve, commands that exist, and figures that are those of the page they come from."""
+
+import os
+import re
+import subprocess
+import unittest
+
+from stack import ROOT
+
+README = ROOT / "README.md"
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+FENCED = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+INSPECTOR = os.environ.get("INSPECTOR")
+
+
+def read(path):
+    return path.read_text(encoding="utf-8")
+
+
+def anchors(page):
+    """Returns the anchors that GitHub makes of the headings of a page."""
+    headings = re.findall(r"^#+ (.*)", FENCED.sub("", read(page)), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def commands(page):
+    """Returns the command lines of the program in the shell blocks of a page."""
+    for language, block in FENCED.findall(read(page)):
+        if language in ("sh", "console"):
+            for line in block.replace("\\\n", " ").splitlines():
+                line = re.sub(r"\s#\s.*", "", line)
+                yield from re.findall(r"cloudtrail-inspector (?!\W*$)([^|&;]+)", line)
+
+
+def help_of(words):
+    """Returns the help of the longest command among the words; options end a command."""
+    path = []
+    for word in words:
+        if not re.fullmatch(r"[a-z]+", word):
+            break
+        path.append(word)
+    while path:
+        done = subprocess.run([INSPECTOR, *path, "--help"], capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return done.stdout
+        path.pop()
+    return None
+
+
+class Docs(unittest.TestCase):
+    def test_the_readme_is_short(self):
+        self.assertLessEqual(len(read(README).splitlines()), 250)
+
+    def test_relative_links_resolve(self):
+        for page in PAGES:
+            for link in LINK.findall(FENCED.sub("", read(page))):
+                if "://" in link or link.startswith("mailto:"):
+                    continue
+                with self.subTest(page=page.name, link=link):
+                    path, _, anchor = link.partition("#")
+                    target = (page.parent / path).resolve() if path else page
+                    self.assertTrue(target.exists())
+                    if anchor:
+                        self.assertIn(anchor, anchors(target))
+
+    def test_every_page_is_reached_from_the_readme(self):
+        linked = {(README.parent / link.partition("#")[0]).resolve() for link in LINK.findall(read(README))}
+        for page in (ROOT / "docs").glob("*.md"):
+            with self.subTest(page.name):
+                self.assertIn(page.resolve(), linked)
+
+    def test_the_version_of_rust_stands_in_one_place_and_is_that_of_cargo(self):
+        version = re.search(r'^rust-version = "(.+)"', read(ROOT / "Cargo.toml"), re.MULTILINE)[1]
+        self.assertIn(f"Rust {version} or later", read(README))
+        for page in PAGES:
+            if page not in (README, ROOT / "CHANGELOG.md"):
+                with self.subTest(page.name):
+                    self.assertNotRegex(read(page), r"Rust 1\.\d+")
+
+    def test_make_targets_exist(self):
+        targets = set(re.findall(r"^([a-zA-Z-]+):", read(ROOT / "Makefile"), re.MULTILINE))
+        for page in [README, *(ROOT / "docs").glob("*.md")]:
+            for target in re.findall(r"(?:`|^)make ([a-z]+(?:-[a-z]+)*)(?![\w-])", read(page), re.MULTILINE):
+                with self.subTest(page=page.name, target=target):
+                    self.assertIn(target, targets)
+
+    @unittest.skipUnless(INSPECTOR, "no command line was given")
+    def test_commands_and_their_options_exist(self):
+        known = {}
+        for page in [README, *(ROOT / "docs").glob("*.md")]:
+            for line in commands(page):
+                words = line.split()
+                if not re.match("[a-z]", words[0]):  # a path, or an option of the program itself
+                    continue
+                with self.subTest(page=page.name, command=line):
+                    key = tuple(words[:2])
+                    if key not in known:
+                        known[key] = help_of(words)
+                    self.assertIsNotNone(known[key], "there is no such command")
+                    for option in re.findall(r"(?<=\s)--[a-z-]+", line):
+                        self.assertRegex(known[key], rf"{option}\b")
+
+    def test_the_costs_in_the_readme_are_those_of_the_page_on_costs(self):
+        page = read(ROOT / "docs" / "cost.md")
+        rows = [re.search(rf"\| \**{name}\** \| (.*) \|", page)[1].split(" | ") for name in ("sum with dashboard and alarms", "sum without both")]
+        table = read(README).split("| dollars a month |", 1)[1].splitlines()[2:5]
+        self.assertEqual([row.strip("| ").split(" | ")[1:] for row in table], [list(pair) for pair in zip(*rows, strict=True)])
+
+    def test_the_figures_about_speed_are_those_that_were_measured(self):
+        page, readme = read(ROOT / "docs" / "benchmarks.md"), " ".join(read(README).split())
+        gain, measured = page.split("<!-- bench -->")
+        for tool, in_readme in (("ClickHouse", "ClickHouse's engine"), ("Polars", "Polars"), ("Python", "Python")):
+            times = re.search(rf"\| {tool}[^|]*\| ([\d.]+)", measured)[1]
+            with self.subTest(tool):
+                self.assertIn(f"{times} times", " ".join(gain.split()))
+                self.assertIn(f"{in_readme} {float(times):.1f} times", readme)
+        events, micros, memory = re.search(r"\| larger trail files \| (\d+) \| ([\d.]+) µs .*?\| (\d+) MB", measured).groups()
+        self.assertIn(f"{int(events):,} records take {float(micros):.1f} µs of CPU each and {memory} MB", readme)
+
+
+if __name__ == "__main__":
+    unittest.main()
