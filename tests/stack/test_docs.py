@@ -81,7 +81,10 @@ class Docs(unittest.TestCase):
     def test_make_targets_exist(self):
         targets = set(re.findall(r"^([a-zA-Z-]+):", read(ROOT / "Makefile"), re.MULTILINE))
         for page in [README, *(ROOT / "docs").glob("*.md")]:
-            for target in re.findall(r"(?:`|^)make ([a-z]+(?:-[a-z]+)*)(?![\w-])", read(page), re.MULTILINE):
+            text = read(page)
+            blocks = "\n".join(block for _, block in FENCED.findall(text))
+            target = r"make ([a-z]+(?:-[a-z]+)*)(?![\w-])"
+            for target in re.findall(f"`{target}", text) + re.findall(f"^{target}", blocks, re.MULTILINE):
                 with self.subTest(page=page.name, target=target):
                     self.assertIn(target, targets)
 
