@@ -1,8 +1,8 @@
 //! Every setting of the functions, parsed once: settings that are right, or all complaints at once.
 //!
 //! The door hands over its environment. A complaint has the name of the setting and what would be right.
-//! docs/parameters.md lists them. What is too long or too secret for an environment stands in the settings object, which
-//! `lists` reads. A value that is empty counts as one that is not given: a stack parameter
+//! docs/parameters.md lists the settings. What is too long or too secret for an environment stands in the settings
+//! object, which `lists` reads. A value that is empty counts as one that is not given: a stack parameter
 //! without a value arrives like that.
 
 pub mod deliver;

@@ -1,4 +1,4 @@
-"""README.md and docs: links that resolve, commands that exist, and figures that are those of the page they come from."""
+"""README.md and docs: links that resolve, commands that exist, and figures that agree with the page they come from."""
 
 import os
 import re
