@@ -115,7 +115,7 @@ MUTANTS = [
     Mutant(
         "opened-by-a-late-event",
         "src/clusters/chronicle/life.rs",
-        ".find(|deed| self.recovered.is_none_or(|of| deed.at > of));",
+        ".find(|occurrence| self.recovered.is_none_or(|of| occurrence.at > of));",
         ".find(|_| true);",
         IT,
         "pipeline::whatever_comes_too_late_counts_once_and_no_life_is_out_of_order",
@@ -147,7 +147,7 @@ MUTANTS = [
     ),
     Mutant(
         "sent-without-a-lease",
-        "src/service/deliver/round.rs",
+        "src/service/deliver/sink_run.rs",
         "let is_taken = store.lease(&row, lease).await?;",
         "let is_taken = store.lease(&row, lease).await? || row.leased_until == 0;",
         IT,

@@ -182,10 +182,10 @@ impl Row {
     }
 
     /// Returns what keeps its order: its cluster, or its account where it is about none.
-    pub fn line(&self) -> Line<'_> {
+    pub fn ordering_key(&self) -> OrderingKey<'_> {
         match self.alert.cluster() {
-            Some(cluster) => Line::Cluster(cluster),
-            None => Line::Account(self.alert.account_id()),
+            Some(cluster) => OrderingKey::Cluster(cluster),
+            None => OrderingKey::Account(self.alert.account_id()),
         }
     }
 
@@ -234,9 +234,9 @@ impl Restraint {
     }
 }
 
-/// What keeps the order of alerts: those of one line are sent one after the other.
+/// What keeps the order of alerts: those with one ordering key are sent one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Line<'r> {
+pub enum OrderingKey<'r> {
     /// Alerts of one cluster.
     Cluster(ClusterId),
     /// Alerts of one account that are about no cluster.

@@ -45,7 +45,7 @@ pub fn page_timeouts(left: Duration) -> TimeoutConfig {
 
 /// What the environment of a function says about where its services are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Surroundings {
+pub struct FunctionEnv {
     /// `AWS_REGION`.
     pub region: Option<String>,
     /// `AWS_ENDPOINT_URL`, which only tests set.
@@ -54,23 +54,23 @@ pub struct Surroundings {
     pub use_fips: bool,
 }
 
-impl Surroundings {
+impl FunctionEnv {
     /// Takes what is needed from an environment.
     pub fn of<'a>(environment: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let mut surroundings = Self::default();
+        let mut env = Self::default();
         for (name, value) in environment {
             match name {
-                "AWS_REGION" => surroundings.region = Some(value.to_owned()),
+                "AWS_REGION" => env.region = Some(value.to_owned()),
                 "AWS_ENDPOINT_URL" if !value.is_empty() => {
-                    surroundings.endpoint_url = Some(value.to_owned());
+                    env.endpoint_url = Some(value.to_owned());
                 }
                 "AWS_USE_FIPS_ENDPOINT" => {
-                    surroundings.use_fips = value.eq_ignore_ascii_case("true");
+                    env.use_fips = value.eq_ignore_ascii_case("true");
                 }
                 _ => {}
             }
         }
-        surroundings
+        env
     }
 
     /// Returns how to reach the services. Nothing is connected and no certificate read before the

@@ -10,7 +10,7 @@ use aws_sdk_cloudwatch::types::{
     Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, StatusCode,
 };
 use records::time::{EventTime, Window};
-use service::ports::{Deliveries, DeliveriesError, Failures, Way};
+use service::ports::{Deliveries, DeliveriesError, DeliveryPath, Failures};
 
 use crate::refusal;
 
@@ -72,18 +72,18 @@ impl CloudWatch {
 impl Deliveries for CloudWatch {
     async fn failures(
         &self,
-        way: &Way<'_>,
+        path: &DeliveryPath<'_>,
         from: Window,
         until: Window,
     ) -> Result<Vec<Failures>, DeliveriesError> {
-        let groups = way.groups.iter().map(Some);
+        let groups = path.groups.iter().map(Some);
         let asked: Vec<Option<&String>> = groups.chain([None]).collect();
         let mut failures = Vec::new();
         for asked in asked.chunks(QUERIES_MAX) {
             let queries: Vec<MetricDataQuery> = asked
                 .iter()
                 .enumerate()
-                .map(|(place, group)| query(place, *group, way))
+                .map(|(place, group)| query(place, *group, path))
                 .collect();
             let sums = self.sums(&queries, (from.start(), until.start())).await?;
             failures.extend(sums.into_iter().filter_map(|((place, hour), count)| {
@@ -104,7 +104,7 @@ impl Deliveries for CloudWatch {
 /// taken back in from there.
 ///
 /// Source: AWS Lambda Developer Guide, "Types of metrics for Lambda functions", asynchronous invocation metrics.
-fn query(place: usize, group: Option<&String>, way: &Way<'_>) -> MetricDataQuery {
+fn query(place: usize, group: Option<&String>, path: &DeliveryPath<'_>) -> MetricDataQuery {
     let metric = match group {
         Some(group) => metric(
             "AWS/Logs",
@@ -112,13 +112,13 @@ fn query(place: usize, group: Option<&String>, way: &Way<'_>) -> MetricDataQuery
             &[
                 ("LogGroupName", group),
                 ("DestinationType", "Lambda"),
-                ("FilterName", way.filter),
+                ("FilterName", path.filter),
             ],
         ),
         None => metric(
             "AWS/Lambda",
             "DestinationDeliveryFailures",
-            &[("FunctionName", way.function)],
+            &[("FunctionName", path.function)],
         ),
     };
     let stat = MetricStat::builder()

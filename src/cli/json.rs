@@ -14,7 +14,7 @@ use clusters::{Cluster, Conclusion, Span};
 use records::redact::sanitize;
 use records::time::EventTime;
 use serde::{Serialize, Serializer};
-use service::inspect::telling::alert;
+use service::inspect::transition_alerts::alert;
 use view::json::{ClusterShape, HistoryShape, IdentityShape};
 
 use crate::inputs::Failure;

@@ -10,7 +10,7 @@ use clusters::journal::{self, Entry, Fault};
 use clusters::mark::Mark;
 use clusters::{Census, Cluster};
 use pollster::block_on;
-use service::ports::{Dossiers as _, Marked, Marks as _, no_hours};
+use service::ports::{ClusterReader as _, Marked, Marks as _, no_hours};
 use sqlite::SqliteStore;
 
 #[cfg(feature = "aws")]
@@ -117,8 +117,12 @@ impl Kept {
         if let Some(cluster) = ClusterId::parse(start)
             && self.file().is_none()
         {
-            let dossier = ask!(self, store => block_on(store.dossier(cluster, no_hours())));
-            if dossier.with_context(|| self.name.clone())?.is_some() {
+            let cluster_details =
+                ask!(self, store => block_on(store.cluster_details(cluster, no_hours())));
+            if cluster_details
+                .with_context(|| self.name.clone())?
+                .is_some()
+            {
                 return Ok((cluster, Answer::of(Census::default())));
             }
             bail!("no cluster has the id {start}; clusters list shows the ids");
@@ -176,8 +180,11 @@ impl Kept {
             entries.sort();
         }
         // When it was first seen is enough.
-        let dossier = ask!(self, store => block_on(store.dossier(cluster, no_hours())));
-        let first_seen = dossier.with_context(about)?.and_then(|of| of.first_seen);
+        let cluster_details =
+            ask!(self, store => block_on(store.cluster_details(cluster, no_hours())));
+        let first_seen = cluster_details
+            .with_context(about)?
+            .and_then(|of| of.first_seen);
         let faults = journal::history(first_seen, &entries);
         Ok(History { faults, entries })
     }

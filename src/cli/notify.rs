@@ -1,6 +1,6 @@
 //! `notify --dry-run`: what each sink would be sent, exactly as it would be.
 //!
-//! Nothing is sent from a desk: alerts are for the function, which knows what was told already. Here
+//! Nothing is sent from here: alerts are for the function, which knows what was told already. Here
 //! one sees what they look like.
 
 use std::cmp::Reverse;

@@ -12,7 +12,8 @@ use anyhow::Context as _;
 #[cfg(feature = "aws")]
 use aws::dynamodb::{DynamoStore, table::Table};
 use clap::Args;
-use clusters::exempt::Exempt;
+use clusters::cross_account_copy::TrailAccounts;
+use clusters::exclusions::Exclusions;
 use clusters::fingerprint::ClusterId;
 use clusters::lifecycle::Resolutions;
 use clusters::mark::{Mark, Marking};
@@ -20,7 +21,6 @@ use clusters::own::Own;
 use clusters::report::Books;
 use clusters::timeline::Timeline;
 use clusters::transition::Transition;
-use clusters::twin::TrailAccounts;
 use clusters::{Census, EventId, Sighting};
 use input::Limits;
 use records::principal::is_account_id;
@@ -332,10 +332,12 @@ impl RulesArguments {
     pub fn load(&self) -> anyhow::Result<Rules> {
         let lists = load_lists(self.settings.as_deref())?;
         let trails = self.trail_account.iter().cloned();
-        Ok(load_rules(self.rules.as_deref())?.with_exempt(Exempt {
-            trail_accounts: TrailAccounts::new(trails.chain(lists.trail_accounts)),
-            own: Own::new(lists.self_principals),
-        }))
+        Ok(
+            load_rules(self.rules.as_deref())?.with_exclusions(Exclusions {
+                trail_accounts: TrailAccounts::new(trails.chain(lists.trail_accounts)),
+                own: Own::new(lists.self_principals),
+            }),
+        )
     }
 }
 

@@ -11,7 +11,7 @@ use clusters::fingerprint::ClusterId;
 use clusters::transition::{Change, Transition};
 use records::redact::sanitize;
 use records::time::duration;
-use service::inspect::telling::alert;
+use service::inspect::transition_alerts::alert;
 
 use crate::counts::counted;
 

@@ -54,7 +54,7 @@ pub const MILESTONES: [usize; 3] = [2, 4, 8];
 
 /// A failure, as campaigns look at it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deed {
+pub struct Occurrence {
     /// When it was.
     pub at: EventTime,
     /// Its id, which decides among those of one second.
@@ -70,21 +70,21 @@ pub type Subjects = BTreeMap<ClusterId, Arc<Subject>>;
 
 /// Returns events as failures that are looked at in the order of time. One without a usable time, or
 /// whose cluster is not among the subjects, is left out.
-pub fn deeds<'e>(
+pub fn occurrences<'e>(
     events: impl IntoIterator<Item = &'e (EventId, Sighting)>,
     subjects: &Subjects,
-) -> Vec<Deed> {
-    let deed = |(id, sighting): &(EventId, Sighting)| {
-        Some(Deed {
+) -> Vec<Occurrence> {
+    let occurrence = |(id, sighting): &(EventId, Sighting)| {
+        Some(Occurrence {
             at: sighting.at()?,
             id: *id,
             case: Arc::clone(&sighting.case),
             subject: Arc::clone(subjects.get(&sighting.case.cluster)?),
         })
     };
-    let mut deeds: Vec<Deed> = events.into_iter().filter_map(deed).collect();
-    deeds.sort_unstable_by_key(|deed| (deed.at, deed.id));
-    deeds
+    let mut occurrences: Vec<Occurrence> = events.into_iter().filter_map(occurrence).collect();
+    occurrences.sort_unstable_by_key(|occurrence| (occurrence.at, occurrence.id));
+    occurrences
 }
 
 /// Many failures that are one story.
@@ -137,10 +137,10 @@ impl Shape {
         }
     }
 
-    /// Returns whose a deed is and what is counted of it; `None` where the shape does not look at it.
-    fn look(self, deed: &Deed) -> Option<(Actor, String)> {
-        let subject = &deed.subject;
-        let facet = |kind| deed.case.facets.get(kind).map(str::to_owned);
+    /// Returns whose an occurrence is and what is counted of it; `None` where the shape does not look at it.
+    fn look(self, occurrence: &Occurrence) -> Option<(Actor, String)> {
+        let subject = &occurrence.subject;
+        let facet = |kind| occurrence.case.facets.get(kind).map(str::to_owned);
         let refused = matches!(subject.class, Class::Denied | Class::Vpce);
         let signin = subject.class == Class::Signin;
         let (whose, within, item) = match self {
@@ -154,11 +154,11 @@ impl Shape {
                 (facet(Kind::Principal)?, String::new(), facet(Kind::Region)?)
             }
             Self::Widespread if refused => {
-                let cluster = deed.case.cluster.to_string();
+                let cluster = occurrence.case.cluster.to_string();
                 (cluster, String::new(), facet(Kind::Principal)?)
             }
             Self::BruteForce if signin => {
-                let event = format!("{:?}", deed.id.bytes());
+                let event = format!("{:?}", occurrence.id.bytes());
                 (facet(Kind::Principal)?, String::new(), event)
             }
             Self::Spraying if signin => (
@@ -180,7 +180,7 @@ impl Shape {
     }
 }
 
-/// Whose deeds are counted together.
+/// Whose occurrences are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Actor {
     account_id: String,
@@ -194,32 +194,35 @@ pub fn is_suspect(class: Class) -> bool {
     matches!(class, Class::Denied | Class::Vpce | Class::Signin)
 }
 
-impl Deed {
+impl Occurrence {
     /// Tells whether campaigns are made of such.
     pub fn is_suspect(&self) -> bool {
         is_suspect(self.subject.class)
     }
 }
 
-/// Finds the campaigns among deeds, in the order in which they opened. Deeds may come in any order.
+/// Finds the campaigns among occurrences, in the order in which they opened. Occurrences may come in any order.
 ///
-/// `is_first` tells of a deed whether its caller had not met its cluster before.
-pub fn campaigns(deeds: &[Deed], is_first: impl Fn(&Deed) -> bool) -> Vec<Campaign> {
-    let mut deeds: Vec<&Deed> = deeds.iter().collect();
-    deeds.sort_unstable_by_key(|deed| (deed.at, deed.id));
+/// `is_first` tells of an occurrence whether its caller had not met its cluster before.
+pub fn campaigns(
+    occurrences: &[Occurrence],
+    is_first: impl Fn(&Occurrence) -> bool,
+) -> Vec<Campaign> {
+    let mut occurrences: Vec<&Occurrence> = occurrences.iter().collect();
+    occurrences.sort_unstable_by_key(|occurrence| (occurrence.at, occurrence.id));
     let mut found = Vec::new();
     for shape in Shape::ALL {
-        let mut groups: BTreeMap<Actor, Vec<(&Deed, String)>> = BTreeMap::new();
-        for deed in &deeds {
-            if let Some((actor, item)) = shape.look(deed) {
-                groups.entry(actor).or_default().push((deed, item));
+        let mut groups: BTreeMap<Actor, Vec<(&Occurrence, String)>> = BTreeMap::new();
+        for occurrence in &occurrences {
+            if let Some((actor, item)) = shape.look(occurrence) {
+                groups.entry(actor).or_default().push((occurrence, item));
             }
         }
-        for (actor, mut deeds) in groups {
+        for (actor, mut occurrences) in groups {
             if shape == Shape::Widespread {
-                deeds.retain(|(deed, _)| is_first(deed));
+                occurrences.retain(|(occurrence, _)| is_first(occurrence));
             }
-            found.extend(of_group(shape, &actor, &deeds));
+            found.extend(of_group(shape, &actor, &occurrences));
         }
     }
     let mut campaigns = merged(found);
@@ -229,21 +232,28 @@ pub fn campaigns(deeds: &[Deed], is_first: impl Fn(&Deed) -> bool) -> Vec<Campai
     campaigns
 }
 
-/// Finds the campaigns among all deeds of some hours, without what happened before them: who met a
+/// Finds the campaigns among all occurrences of some hours, without what happened before them: who met a
 /// cluster first, is known of those clusters alone that are new in these hours.
-pub fn campaigns_within(deeds: &[Deed], is_new: impl Fn(ClusterId) -> bool) -> Vec<Campaign> {
+pub fn campaigns_within(
+    occurrences: &[Occurrence],
+    is_new: impl Fn(ClusterId) -> bool,
+) -> Vec<Campaign> {
     let mut first: BTreeMap<(ClusterId, Option<&str>), EventTime> = BTreeMap::new();
-    for deed in deeds {
-        let at = first.entry(met(deed)).or_insert(deed.at);
-        *at = deed.at.min(*at);
+    for occurrence in occurrences {
+        let at = first.entry(met(occurrence)).or_insert(occurrence.at);
+        *at = occurrence.at.min(*at);
     }
-    let is_first =
-        |deed: &Deed| is_new(deed.case.cluster) && first.get(&met(deed)) == Some(&deed.at);
-    campaigns(deeds, is_first)
+    let is_first = |occurrence: &Occurrence| {
+        is_new(occurrence.case.cluster) && first.get(&met(occurrence)) == Some(&occurrence.at)
+    };
+    campaigns(occurrences, is_first)
 }
 
-fn met(deed: &Deed) -> (ClusterId, Option<&str>) {
-    (deed.case.cluster, deed.case.facets.get(Kind::Principal))
+fn met(occurrence: &Occurrence) -> (ClusterId, Option<&str>) {
+    (
+        occurrence.case.cluster,
+        occurrence.case.facets.get(Kind::Principal),
+    )
 }
 
 fn call(subject: &Subject) -> String {
@@ -251,17 +261,17 @@ fn call(subject: &Subject) -> String {
 }
 
 /// Finds the campaigns of one group.
-fn of_group(shape: Shape, actor: &Actor, deeds: &[(&Deed, String)]) -> Vec<Campaign> {
+fn of_group(shape: Shape, actor: &Actor, occurrences: &[(&Occurrence, String)]) -> Vec<Campaign> {
     let threshold = shape.threshold();
     let mut found = Vec::new();
     let mut recent: VecDeque<usize> = VecDeque::new();
-    // The items of the recent deeds, and in how many of them each is.
+    // The items of the recent occurrences, and in how many of them each is.
     let mut items: BTreeMap<&str, usize> = BTreeMap::new();
     let mut open: Option<Campaign> = None;
-    for (place, (deed, item)) in deeds.iter().enumerate() {
+    for (place, (occurrence, item)) in occurrences.iter().enumerate() {
         if open
             .as_ref()
-            .is_some_and(|of| deed.at.seconds_since(of.last) > QUIET_SECONDS)
+            .is_some_and(|of| occurrence.at.seconds_since(of.last) > QUIET_SECONDS)
         {
             found.extend(open.take());
             recent.clear();
@@ -269,12 +279,12 @@ fn of_group(shape: Shape, actor: &Actor, deeds: &[(&Deed, String)]) -> Vec<Campa
         }
         *items.entry(item).or_default() += 1;
         if let Some(campaign) = &mut open {
-            campaign.add(deed, items.len(), threshold.items);
+            campaign.add(occurrence, items.len(), threshold.items);
             continue;
         }
         recent.push_back(place);
-        while let Some((first, past)) = recent.front().map(|first| &deeds[*first])
-            && deed.at.seconds_since(first.at) >= threshold.seconds
+        while let Some((first, past)) = recent.front().map(|first| &occurrences[*first])
+            && occurrence.at.seconds_since(first.at) >= threshold.seconds
         {
             recent.pop_front();
             if let Some(count) = items.get_mut(past.as_str()) {
@@ -285,9 +295,10 @@ fn of_group(shape: Shape, actor: &Actor, deeds: &[(&Deed, String)]) -> Vec<Campa
             }
         }
         if items.len() >= threshold.items {
-            let mut campaign = Campaign::new(shape, actor, deeds[recent[0]].0.at, deed.at);
+            let mut campaign =
+                Campaign::new(shape, actor, occurrences[recent[0]].0.at, occurrence.at);
             for of in &recent {
-                campaign.add(deeds[*of].0, items.len(), threshold.items);
+                campaign.add(occurrences[*of].0, items.len(), threshold.items);
             }
             open = Some(campaign);
         }
@@ -313,16 +324,16 @@ impl Campaign {
         }
     }
 
-    fn add(&mut self, deed: &Deed, items: usize, threshold: usize) {
-        self.last = self.last.max(deed.at);
-        self.events.insert(deed.id);
+    fn add(&mut self, occurrence: &Occurrence, items: usize, threshold: usize) {
+        self.last = self.last.max(occurrence.at);
+        self.events.insert(occurrence.id);
         self.items = self.items.max(items);
-        self.clusters.insert(deed.case.cluster);
-        self.calls.insert(call(&deed.subject));
+        self.clusters.insert(occurrence.case.cluster);
+        self.calls.insert(call(&occurrence.subject));
         for milestone in MILESTONES {
             let is_new = self.milestones.iter().all(|(known, _)| *known != milestone);
             if is_new && items >= milestone * threshold {
-                self.milestones.push((milestone, deed.at));
+                self.milestones.push((milestone, occurrence.at));
             }
         }
     }
@@ -432,7 +443,7 @@ mod tests {
         action: &str,
         resource: &str,
         region: &str,
-    ) -> Deed {
+    ) -> Occurrence {
         let identity = Identity {
             partition: "aws".to_owned(),
             account_id: "111122223333".to_owned(),
@@ -453,7 +464,7 @@ mod tests {
         let case = Arc::new(Case { cluster, facets });
         let start = EventTime::parse("2026-11-21T08:00:00Z").unwrap().seconds();
         let at = EventTime::from_seconds(start + seconds).unwrap();
-        Deed {
+        Occurrence {
             at,
             id: EventId::from_bytes([0; 16]),
             case,
@@ -461,20 +472,23 @@ mod tests {
         }
     }
 
-    fn found(failures: &[Deed]) -> Vec<Campaign> {
-        let numbered = failures.iter().enumerate().map(|(number, deed)| Deed {
-            id: EventId::from_bytes((number as u128).to_be_bytes()),
-            ..deed.clone()
-        });
-        let mut deeds: Vec<Deed> = numbered.collect();
-        let campaigns = campaigns_within(&deeds, |_| true);
-        deeds.reverse();
-        let reversed = campaigns_within(&deeds, |_| true);
+    fn found(failures: &[Occurrence]) -> Vec<Campaign> {
+        let numbered = failures
+            .iter()
+            .enumerate()
+            .map(|(number, occurrence)| Occurrence {
+                id: EventId::from_bytes((number as u128).to_be_bytes()),
+                ..occurrence.clone()
+            });
+        let mut occurrences: Vec<Occurrence> = numbered.collect();
+        let campaigns = campaigns_within(&occurrences, |_| true);
+        occurrences.reverse();
+        let reversed = campaigns_within(&occurrences, |_| true);
         assert_eq!(campaigns, reversed, "order does not matter");
         campaigns
     }
 
-    fn denied(seconds: i64, who: &str, action: &str, resource: &str) -> Deed {
+    fn denied(seconds: i64, who: &str, action: &str, resource: &str) -> Occurrence {
         failure(Class::Denied, seconds, who, action, resource, "us-east-1")
     }
 

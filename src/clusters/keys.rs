@@ -1,7 +1,7 @@
 //! Access keys: whose they are, what IAM says of their last use, and what it means when that changes.
 //!
 //! IAM knows the last use of long-term keys of its own account, to the quarter of an hour and some
-//! hours late; temporary keys have none, and other accounts' keys are refused. A [`Ledger`] entry
+//! hours late; temporary keys have none, and other accounts' keys are refused. A [`KeyUsage`] entry
 //! keeps what IAM said before and what it says now, because only both together show that a key woke
 //! up. Source: IAM API Reference, `GetAccessKeyLastUsed`; IAM User Guide, "IAM identifiers".
 
@@ -56,7 +56,7 @@ pub enum Answer {
 
 /// What is remembered of a key.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Ledger {
+pub struct KeyUsage {
     /// What IAM said before that differs from what it says now.
     pub before: Option<Answer>,
     /// What it says now.
@@ -171,30 +171,40 @@ impl KeySettings {
     }
 
     /// Returns what an alert says of a key that was seen failing at a moment.
-    pub fn report(&self, key: &str, seen: Option<EventTime>, ledger: Option<&Ledger>) -> KeyReport {
+    pub fn report(
+        &self,
+        key: &str,
+        seen: Option<EventTime>,
+        key_usage: Option<&KeyUsage>,
+    ) -> KeyReport {
         KeyReport {
             id: key.to_owned(),
             kind: KeyKind::of(key),
             account_id: account_of(key),
-            answer: ledger.and_then(|ledger| ledger.now.clone()),
+            answer: key_usage.and_then(|key_usage| key_usage.now.clone()),
             session: None,
-            oddities: self.oddities(key, seen, ledger),
+            oddities: self.oddities(key, seen, key_usage),
             is_missing: false,
         }
     }
 
-    fn oddities(&self, key: &str, seen: Option<EventTime>, ledger: Option<&Ledger>) -> Vec<Oddity> {
+    fn oddities(
+        &self,
+        key: &str,
+        seen: Option<EventTime>,
+        key_usage: Option<&KeyUsage>,
+    ) -> Vec<Oddity> {
         let mut oddities = Vec::new();
         if self.canaries.contains(key) {
             oddities.push(Oddity::Canary);
         }
-        if let Some(days) = ledger.and_then(|ledger| self.slept(ledger, seen)) {
+        if let Some(days) = key_usage.and_then(|key_usage| self.slept(key_usage, seen)) {
             oddities.push(Oddity::Awakened { days });
         }
         if self.owner(key) == Owner::Foreign {
             oddities.push(Oddity::Foreign);
         }
-        match ledger.map(|ledger| (&ledger.before, &ledger.now)) {
+        match key_usage.map(|key_usage| (&key_usage.before, &key_usage.now)) {
             Some((Some(Answer::Used { .. } | Answer::Never { .. }), Some(Answer::Unknown))) => {
                 oddities.push(Oddity::Deleted);
             }
@@ -208,22 +218,22 @@ impl KeySettings {
     ///
     /// Either IAM has noticed, then what it said before and what it says now lie apart; or it has
     /// not, then what it says lies long before the event that was seen.
-    pub fn slept(&self, ledger: &Ledger, seen: Option<EventTime>) -> Option<i64> {
-        let (last, again) = self.awakening(ledger, seen)?;
+    pub fn slept(&self, key_usage: &KeyUsage, seen: Option<EventTime>) -> Option<i64> {
+        let (last, again) = self.awakening(key_usage, seen)?;
         Some(again.seconds_since(last) / 86_400)
     }
 
     /// Returns the last use before an awakening, and the use that is one.
     pub fn awakening(
         &self,
-        ledger: &Ledger,
+        key_usage: &KeyUsage,
         seen: Option<EventTime>,
     ) -> Option<(EventTime, EventTime)> {
         let used = |answer: &Option<Answer>| match answer {
             Some(Answer::Used { at, .. }) => Some(*at),
             _ => None,
         };
-        let (before, now) = (used(&ledger.before), used(&ledger.now));
+        let (before, now) = (used(&key_usage.before), used(&key_usage.now));
         let pairs = [before.zip(now), now.zip(seen)];
         let slept = |(last, again): &(EventTime, EventTime)| {
             again.seconds_since(*last) >= self.dormant_days * 86_400
@@ -265,7 +275,7 @@ impl Answer {
     }
 }
 
-impl Ledger {
+impl KeyUsage {
     /// Tells whether IAM may be asked at a moment.
     pub fn is_due(&self, now: EventTime) -> bool {
         self.next.is_none_or(|next| next <= now)
@@ -366,27 +376,28 @@ mod tests {
     fn a_key_woke_up_whether_or_not_iam_has_noticed() {
         let settings = settings();
         let seen = Some(at("2026-11-21T08:00:00Z"));
-        let first = Ledger::default().answered(used("2026-07-24T08:00:00Z"), after(0));
+        let first = KeyUsage::default().answered(used("2026-07-24T08:00:00Z"), after(0));
         assert_eq!(settings.slept(&first, seen), Some(120));
         let noticed = first.answered(used("2026-11-21T08:00:00Z"), after(ANSWER_SECONDS));
         assert_eq!(settings.slept(&noticed, seen), Some(120));
-        let busy = Ledger::default().answered(used("2026-11-20T08:00:00Z"), after(0));
+        let busy = KeyUsage::default().answered(used("2026-11-20T08:00:00Z"), after(0));
         assert_eq!(settings.slept(&busy, seen), None);
-        let never = Ledger::default().answered(Answer::Never { user: None }, after(0));
+        let never = KeyUsage::default().answered(Answer::Never { user: None }, after(0));
         assert_eq!(settings.slept(&never, seen), None);
     }
 
     #[test]
     fn what_is_odd_is_told_and_what_is_usual_is_not() {
         let settings = settings();
-        let oddities =
-            |key: &str, ledger: Option<&Ledger>| settings.report(key, None, ledger).oddities;
+        let oddities = |key: &str, key_usage: Option<&KeyUsage>| {
+            settings.report(key, None, key_usage).oddities
+        };
         assert_eq!(oddities(OURS, None), []);
         assert_eq!(oddities(FOREIGN, None), [Oddity::Foreign]);
         assert_eq!(oddities("AKIAQNZGKIQY5CANARY2", None), [Oddity::Canary]);
-        let unknown = Ledger::default().answered(Answer::Unknown, after(0));
+        let unknown = KeyUsage::default().answered(Answer::Unknown, after(0));
         assert_eq!(oddities(OURS, Some(&unknown)), [Oddity::Unknown]);
-        let deleted = Ledger::default()
+        let deleted = KeyUsage::default()
             .answered(used("2026-11-20T08:00:00Z"), after(0))
             .answered(Answer::Unknown, after(ANSWER_SECONDS));
         assert_eq!(oddities(OURS, Some(&deleted)), [Oddity::Deleted]);
@@ -394,7 +405,7 @@ mod tests {
 
     #[test]
     fn an_answer_stands_for_four_hours_and_a_change_keeps_what_was_before() {
-        let first = Ledger::default().answered(used("2026-11-20T08:00:00Z"), after(100));
+        let first = KeyUsage::default().answered(used("2026-11-20T08:00:00Z"), after(100));
         assert!(!first.is_due(after(100 + ANSWER_SECONDS - 1)));
         assert!(first.is_due(after(100 + ANSWER_SECONDS)));
         let same = first.answered(used("2026-11-20T08:00:00Z"), after(200));

@@ -8,7 +8,7 @@
 //! The modules, in reading order. What a record means:
 //!
 //! - `class` has the tables: what is a failure, of which class, and which successful calls are watched.
-//! - `exempt` leaves records out before any rule: failures of our `own` roles, and the `twin` of a call that two
+//! - `exclusions` leaves records out before any rule: failures of our `own` roles, and the `cross_account_copy` of a call that two
 //!   accounts log.
 //! - `fingerprint` makes the identity of a cluster, with its version.
 //! - `facet` has what is kept under a cluster: caller, region, key, layer, resource and so on.
@@ -47,8 +47,9 @@ pub mod cases;
 pub mod chronicle;
 pub mod circumstance;
 pub mod class;
+pub mod cross_account_copy;
 pub mod escalation;
-pub mod exempt;
+pub mod exclusions;
 pub mod facet;
 pub mod fingerprint;
 pub mod guard;
@@ -67,7 +68,6 @@ pub mod sightings;
 pub mod summary;
 pub mod timeline;
 pub mod transition;
-pub mod twin;
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::hash_map::Entry;

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::campaign::Deed;
+use crate::campaign::Occurrence;
 use crate::circumstance::shown_code;
 use crate::facet::Kind;
 use crate::fingerprint::{ClusterId, Subject};
@@ -27,30 +27,39 @@ pub struct Related {
 
 /// Returns the other clusters that callers of one met within [`TOGETHER_SECONDS`] of it, those with
 /// the most events first.
-pub fn related(cluster: ClusterId, deeds: &[Deed]) -> Vec<Related> {
+pub fn related(cluster: ClusterId, occurrences: &[Occurrence]) -> Vec<Related> {
     let mut moments: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
-    for deed in deeds.iter().filter(|deed| deed.case.cluster == cluster) {
-        if let Some(caller) = deed.case.facets.get(Kind::Principal) {
-            moments.entry(caller).or_default().insert(deed.at.seconds());
+    for occurrence in occurrences
+        .iter()
+        .filter(|occurrence| occurrence.case.cluster == cluster)
+    {
+        if let Some(caller) = occurrence.case.facets.get(Kind::Principal) {
+            moments
+                .entry(caller)
+                .or_default()
+                .insert(occurrence.at.seconds());
         }
     }
-    let is_near = |deed: &&Deed| {
-        let caller = deed.case.facets.get(Kind::Principal);
+    let is_near = |occurrence: &&Occurrence| {
+        let caller = occurrence.case.facets.get(Kind::Principal);
         let of = caller.and_then(|caller| moments.get(caller));
-        let at = deed.at.seconds();
+        let at = occurrence.at.seconds();
         let near = at - TOGETHER_SECONDS..=at + TOGETHER_SECONDS;
-        deed.case.cluster != cluster && of.is_some_and(|of| of.range(near).next().is_some())
+        occurrence.case.cluster != cluster && of.is_some_and(|of| of.range(near).next().is_some())
     };
     let mut found: BTreeMap<ClusterId, Related> = BTreeMap::new();
-    for deed in deeds.iter().filter(is_near) {
-        let id = deed.case.cluster;
+    for occurrence in occurrences.iter().filter(is_near) {
+        let id = occurrence.case.cluster;
         let other = found.entry(id).or_insert_with(|| Related {
             id,
-            subject: Arc::clone(&deed.subject),
+            subject: Arc::clone(&occurrence.subject),
             code: None,
             count: 0,
         });
-        let codes = [other.code.as_deref(), deed.case.facets.get(Kind::ErrorCode)];
+        let codes = [
+            other.code.as_deref(),
+            occurrence.case.facets.get(Kind::ErrorCode),
+        ];
         other.code = shown_code(codes.into_iter().flatten()).map(str::to_owned);
         other.count += 1;
     }
@@ -69,10 +78,10 @@ mod tests {
     use crate::facet::Facets;
     use crate::{Case, EventId};
 
-    fn deed(cluster: u8, caller: &str, minute: i64) -> Deed {
+    fn occurrence(cluster: u8, caller: &str, minute: i64) -> Occurrence {
         let mut facets = Facets::default();
         facets.set(Kind::Principal, Some(caller));
-        Deed {
+        Occurrence {
             at: EventTime::from_seconds(1_793_577_600 + minute * 60).unwrap(),
             id: EventId::named(&format!("{cluster}{caller}{minute}")),
             case: Arc::new(Case {
@@ -91,16 +100,16 @@ mod tests {
 
     #[test]
     fn what_a_caller_failed_at_within_half_an_hour_belongs_together() {
-        let deeds = [
-            deed(1, "ann", 100),
-            deed(2, "ann", 71),
-            deed(2, "ann", 130),
-            deed(2, "ann", 131),
-            deed(3, "ann", 69),
-            deed(4, "ben", 100),
-            deed(5, "ann", 100),
+        let occurrences = [
+            occurrence(1, "ann", 100),
+            occurrence(2, "ann", 71),
+            occurrence(2, "ann", 130),
+            occurrence(2, "ann", 131),
+            occurrence(3, "ann", 69),
+            occurrence(4, "ben", 100),
+            occurrence(5, "ann", 100),
         ];
-        let found = related(ClusterId::from_bytes([1; 16]), &deeds);
+        let found = related(ClusterId::from_bytes([1; 16]), &occurrences);
         let found: Vec<_> = found
             .iter()
             .map(|of| (of.id.bytes()[0], of.count))

@@ -67,7 +67,7 @@ impl Ingest {
         let read = invocation::read_settings(&mut self.book, &self.bucket).await?;
         if let Some(lists) = read.lists {
             let settings = self.settings.with(&lists);
-            self.subscription.set_exempt(settings.exempt);
+            self.subscription.set_exclusions(settings.exclusions);
             self.store.set_canaries(settings.canaries);
         }
         let rules = invocation::read_rules(&mut self.rulebook, &self.bucket).await?;

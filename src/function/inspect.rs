@@ -104,7 +104,7 @@ impl Inspect {
             self.settings = self.given.with(&lists);
             self.setup = self.given_setup.clone().with(&lists);
             let ingest = self.settings.ingest.clone();
-            self.subscription.set_exempt(ingest.exempt);
+            self.subscription.set_exclusions(ingest.exclusions);
             self.store.set_canaries(ingest.canaries);
         }
         Ok(read.wrong)

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws::bucket::S3Bucket;
-use aws::function::Surroundings;
+use aws::function::FunctionEnv;
 use aws::iam::{Iam, Roles};
 use aws_config::SdkConfig;
 use clusters::keys::KeySettings;
@@ -140,8 +140,8 @@ pub fn start(environment: &Environment, level: LogLevel) -> Result<SdkConfig, Re
             message: format!("{missing} is not set; this program is run by AWS Lambda"),
         });
     }
-    let surroundings = environment.iter().map(|(name, value)| (&**name, &**value));
-    Ok(Surroundings::of(surroundings).config())
+    let env = environment.iter().map(|(name, value)| (&**name, &**value));
+    Ok(FunctionEnv::of(env).config())
 }
 
 /// Answers one invocation after another.

@@ -14,7 +14,7 @@ use service::ingest::heal::{Healed, Healing, Origin};
 use service::ingest::intake::Intake;
 use service::ingest::redrive::{ROUND_OBJECTS_MAX, Redriven, Round, redrive};
 use service::inspect::flow::{self, Watched};
-use service::ports::{Bucket, Deliveries as _, LogGroups as _, Way};
+use service::ports::{Bucket, Deliveries as _, DeliveryPath, LogGroups as _};
 
 use crate::invocation::{self, MachineClock};
 use crate::log;
@@ -195,14 +195,14 @@ pub async fn find_gaps(
     if groups.is_empty() {
         return Some(healing);
     }
-    let way = Way {
+    let path = DeliveryPath {
         groups,
         filter: &settings.filter_name,
         function: &settings.ingest_function,
     };
     let until = now.window();
     match metrics
-        .failures(&way, until.plus(-LOOK_BACK_HOURS), until)
+        .failures(&path, until.plus(-LOOK_BACK_HOURS), until)
         .await
     {
         Ok(failures) => healing.lost(&failures),

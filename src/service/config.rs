@@ -15,10 +15,10 @@ pub mod widget;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use clusters::exempt::Exempt;
+use clusters::cross_account_copy::TrailAccounts;
+use clusters::exclusions::Exclusions;
 use clusters::own::{Own, Role};
 use clusters::report::{METRICS, Metrics};
-use clusters::twin::TrailAccounts;
 use lists::Lists;
 use records::principal::is_account_id;
 
@@ -30,7 +30,7 @@ pub struct IngestSettings {
     /// The bucket.
     pub bucket_name: String,
     /// What is left out before any rule is tried.
-    pub exempt: Exempt,
+    pub exclusions: Exclusions,
     /// How many days the ids of events are kept.
     pub retention_days: u16,
     /// In how many hours after the first event nothing is announced.
@@ -113,7 +113,7 @@ impl IngestSettings {
         let settings = Self {
             table_name: reading.required("TABLE_NAME", "the name of the DynamoDB table"),
             bucket_name: reading.required("BUCKET_NAME", "the name of the S3 bucket"),
-            exempt: Exempt {
+            exclusions: Exclusions {
                 own: reading.own("SELF_PRINCIPALS"),
                 trail_accounts: reading.trail_accounts("TRAIL_ACCOUNTS"),
             },
@@ -135,9 +135,9 @@ impl IngestSettings {
     /// Returns these settings with what lists have beside them.
     pub fn with(&self, lists: &Lists) -> Self {
         let mut settings = self.clone();
-        let exempt = &mut settings.exempt;
-        exempt.own.extend(lists.self_principals.iter().cloned());
-        exempt
+        let exclusions = &mut settings.exclusions;
+        exclusions.own.extend(lists.self_principals.iter().cloned());
+        exclusions
             .trail_accounts
             .extend(lists.trail_accounts.iter().cloned());
         settings.account_names = named(&self.account_names, lists);

@@ -15,7 +15,7 @@
 //! - `inspect` takes stock of hours that are over: what recovered, came back, escalated or is a campaign.
 //! - `deliver` sends what waits: queues, verdicts on answers, and digests of floods.
 //! - `widget` answers a dashboard, and keeps what somebody decides there.
-//! - `enquiry` asks IAM about access keys, for `deliver` and `inspect`.
+//! - `key lookup` asks IAM about access keys, for `deliver` and `inspect`.
 //! - `memory` implements the store and its companions in memory.
 
 // The ports through which the verbs reach the outside world.
@@ -40,7 +40,7 @@ pub mod settings;
 pub mod config;
 
 // Enquiries at IAM, as delivery and inspection make them.
-pub mod enquiry;
+pub mod key_lookup;
 
 // The outside world in memory.
 pub mod memory;

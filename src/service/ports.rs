@@ -13,7 +13,7 @@ use clusters::campaign::Campaign;
 use clusters::circumstance::Circumstances;
 use clusters::fingerprint::{ClusterId, Subject};
 use clusters::journal::Entry;
-use clusters::keys::{Answer, Ledger};
+use clusters::keys::{Answer, KeyUsage};
 use clusters::lifecycle::Resolutions;
 use clusters::mark::Mark;
 use clusters::sample::{self, Samples};
@@ -319,7 +319,7 @@ pub trait Deliveries {
     /// missing.
     async fn failures(
         &self,
-        way: &Way<'_>,
+        way: &DeliveryPath<'_>,
         from: Window,
         until: Window,
     ) -> Result<Vec<Failures>, DeliveriesError>;
@@ -327,7 +327,7 @@ pub trait Deliveries {
 
 /// The way of log events from log groups to a function.
 #[derive(Debug, Clone, Copy)]
-pub struct Way<'w> {
+pub struct DeliveryPath<'w> {
     /// The log groups.
     pub groups: &'w [String],
     /// The name of the subscription filter of each.
@@ -443,27 +443,27 @@ pub struct Marked {
 }
 
 /// What an alert says of its cluster is looked up here when it is sent.
-pub trait Dossiers {
+pub trait ClusterReader {
     /// Returns what is known of a cluster, with its events of some hours; `None` if there is none
     /// such.
-    async fn dossier(
+    async fn cluster_details(
         &self,
         cluster: ClusterId,
         hours: RangeInclusive<Window>,
-    ) -> Result<Option<Dossier>, StoreError>;
+    ) -> Result<Option<ClusterDetails>, StoreError>;
 
     /// Returns what is known of clusters without their events; those that are not there are missing.
-    async fn dossiers(
+    async fn cluster_details_of(
         &self,
         clusters: &[ClusterId],
-    ) -> Result<BTreeMap<ClusterId, Dossier>, StoreError> {
-        let mut dossiers = BTreeMap::new();
+    ) -> Result<BTreeMap<ClusterId, ClusterDetails>, StoreError> {
+        let mut cluster_details_of = BTreeMap::new();
         for cluster in clusters {
-            if let Some(dossier) = self.dossier(*cluster, no_hours()).await? {
-                dossiers.insert(*cluster, dossier);
+            if let Some(cluster_details) = self.cluster_details(*cluster, no_hours()).await? {
+                cluster_details_of.insert(*cluster, cluster_details);
             }
         }
-        Ok(dossiers)
+        Ok(cluster_details_of)
     }
 }
 
@@ -474,7 +474,7 @@ pub fn no_hours() -> RangeInclusive<Window> {
 
 /// What is known of a cluster, and its events of some hours.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dossier {
+pub struct ClusterDetails {
     /// The cluster, with what was seen of it in these hours.
     pub cluster: Cluster,
     /// When it was first seen at all.
@@ -485,7 +485,7 @@ pub struct Dossier {
     pub account_errors: u64,
 }
 
-impl Dossier {
+impl ClusterDetails {
     /// Returns what a census of some hours and one of all time say of a cluster.
     pub fn of(
         cluster: ClusterId,
@@ -661,13 +661,13 @@ pub trait Clock {
 pub trait KeyAnswers {
     /// Returns what is remembered of a key; nothing for one that was never seen. A store that asks
     /// IAM nothing remembers nothing.
-    async fn ledger(&self, _key: &str) -> Result<Ledger, StoreError> {
-        Ok(Ledger::default())
+    async fn key_usage(&self, _key: &str) -> Result<KeyUsage, StoreError> {
+        Ok(KeyUsage::default())
     }
 }
 
 /// Who asks IAM about access keys, and remembers what it said.
-pub trait Ledgers: KeyAnswers {
+pub trait KeyUsageStore: KeyAnswers {
     /// Takes the right to ask IAM about a key, for as long as an answer stands; `false` says that
     /// somebody else has it.
     async fn claim(&self, key: &str, now: EventTime) -> Result<bool, StoreError>;
@@ -677,7 +677,7 @@ pub trait Ledgers: KeyAnswers {
     async fn remember(
         &self,
         key: &str,
-        ledger: &Ledger,
+        key_usage: &KeyUsage,
         tells: &[Alert],
         now: EventTime,
     ) -> Result<(), StoreError>;

@@ -11,7 +11,7 @@ use std::fmt;
 
 use alerts::severity::Severity;
 use clusters::class::{Class, Selection, select};
-use clusters::exempt::Exempt;
+use clusters::exclusions::Exclusions;
 use clusters::facet::Kind;
 use clusters::fingerprint::ClusterId;
 use clusters::{Conclusion, conclude, event_time};
@@ -30,7 +30,7 @@ use crate::rulefile::{Complaint, Reading};
 pub struct Rules {
     rules: Vec<Rule>,
     matcher: Quamina<usize>,
-    exempt: Exempt,
+    exclusions: Exclusions,
     policies: Policies,
 }
 
@@ -150,8 +150,8 @@ impl Rules {
     }
 
     /// Leaves out what is exempt, before any rule is tried.
-    pub fn with_exempt(self, exempt: Exempt) -> Self {
-        Self { exempt, ..self }
+    pub fn with_exclusions(self, exclusions: Exclusions) -> Self {
+        Self { exclusions, ..self }
     }
 
     /// Returns who is told of what.
@@ -197,7 +197,7 @@ impl Rules {
             }
             Selection::Clustered(class) => class,
         };
-        if let Some(reason) = self.exempt.reason(record) {
+        if let Some(reason) = self.exclusions.reason(record) {
             return (Fate::Ignored(class, reason), Verdict::default());
         }
         if self.rules.is_empty() {

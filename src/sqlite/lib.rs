@@ -29,7 +29,8 @@ use clusters::{Census, EventId, Sighting};
 use records::time::{EventTime, Window};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use service::ports::{
-    Batch, Committed, Dossier, Dossiers, Hour, Hours, KeyAnswers, SentLog, Store, StoreError,
+    Batch, ClusterDetails, ClusterReader, Committed, Hour, Hours, KeyAnswers, SentLog, Store,
+    StoreError,
 };
 
 use crate::read::Times;
@@ -250,12 +251,12 @@ impl Hours for SqliteStore {
     }
 }
 
-impl Dossiers for SqliteStore {
-    async fn dossier(
+impl ClusterReader for SqliteStore {
+    async fn cluster_details(
         &self,
         cluster: ClusterId,
         hours: RangeInclusive<Window>,
-    ) -> Result<Option<Dossier>, StoreError> {
+    ) -> Result<Option<ClusterDetails>, StoreError> {
         let snapshot = self.connection.unchecked_transaction();
         let snapshot = snapshot.map_err(unavailable)?;
         let Some((row, _)) = read::facts_of(&snapshot, cluster)? else {
@@ -272,7 +273,7 @@ impl Dossiers for SqliteStore {
             |row| row.get::<_, Option<i64>>(0),
         );
         let first = first.map_err(unavailable)?;
-        Ok(Dossier::of(
+        Ok(ClusterDetails::of(
             cluster,
             &census,
             first.and_then(EventTime::from_seconds),

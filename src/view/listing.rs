@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use alerts::severity::{self, Assessment};
-use clusters::campaign::Deed;
+use clusters::campaign::Occurrence;
 use clusters::chronicle::{Chronicle, Life};
 use clusters::circumstance::{Circumstance, Circumstances, shown_code};
 use clusters::facet::{Facets, Kind};
@@ -279,25 +279,27 @@ impl Listed {
     }
 
     /// Adds an event that came after all others, or nearly.
-    fn meet(&mut self, deed: &Deed) {
+    fn meet(&mut self, occurrence: &Occurrence) {
         // What is late for its end does not bring it back.
-        if self.recovered.is_none_or(|since| deed.at > since) {
+        if self.recovered.is_none_or(|since| occurrence.at > since) {
             let (state, change) = step(self.state, Event::Seen);
             self.state = state;
             if change == Some(Move::Return) {
                 self.recovered = None;
                 self.epoch += 1;
-                self.began = Some(deed.at);
+                self.began = Some(occurrence.at);
             }
         }
-        let first = self.first.map_or(deed.at, |first| first.min(deed.at));
+        let first = self
+            .first
+            .map_or(occurrence.at, |first| first.min(occurrence.at));
         self.first = Some(first);
         if self.epoch == 1 {
             self.began = self.first;
         }
-        self.last = self.last.max(Some(deed.at));
-        self.add(&deed.case.facets);
-        let window = deed.at.window();
+        self.last = self.last.max(Some(occurrence.at));
+        self.add(&occurrence.case.facets);
+        let window = occurrence.at.window();
         let place = self.hours.partition_point(|(of, _)| *of < window);
         match self.hours.get_mut(place).filter(|(of, _)| *of == window) {
             Some((_, count)) => *count += 1,
@@ -395,7 +397,7 @@ impl Listing {
     }
 
     /// Adds the events of hours that are not in it, in the order of time, and what people said in these hours.
-    pub fn meet(&mut self, deeds: &[Deed], resolutions: &Resolutions) {
+    pub fn meet(&mut self, occurrences: &[Occurrence], resolutions: &Resolutions) {
         let from = self.until.start();
         let said = resolutions.iter().flat_map(|(id, all)| {
             let later = all.iter().filter(|(at, _)| *at >= from);
@@ -405,20 +407,21 @@ impl Listing {
         said.sort_unstable();
         let mut said = said.into_iter().peekable();
         let mut callers: BTreeMap<ClusterId, BTreeSet<&str>> = BTreeMap::new();
-        for deed in deeds {
-            while let Some((at, id, said)) = said.next_if(|(at, ..)| *at < deed.at) {
+        for occurrence in occurrences {
+            while let Some((at, id, said)) = said.next_if(|(at, ..)| *at < occurrence.at) {
                 self.decide(id, at, said);
             }
-            let id = deed.case.cluster;
+            let id = occurrence.case.cluster;
             let known = self.clusters.len();
-            let caller = deed.case.facets.get(Kind::Principal);
+            let caller = occurrence.case.facets.get(Kind::Principal);
             let listed = self.clusters.entry(id);
-            let listed = listed.or_insert_with(|| Listed::new(Arc::clone(&deed.subject), caller));
-            listed.meet(deed);
+            let listed =
+                listed.or_insert_with(|| Listed::new(Arc::clone(&occurrence.subject), caller));
+            listed.meet(occurrence);
             let is_first = self.clusters.len() > known;
             if is_first || callers.contains_key(&id) {
                 let of = callers.entry(id).or_default();
-                of.extend(deed.case.facets.get(Kind::Principal));
+                of.extend(occurrence.case.facets.get(Kind::Principal));
             }
         }
         said.for_each(|(at, id, said)| self.decide(id, at, said));

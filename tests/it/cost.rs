@@ -22,7 +22,7 @@ use service::ports::{Clock as _, Sink};
 use service::rules::Rules;
 
 use crate::directory::Directory;
-use crate::hands::Hands;
+use crate::manual_clock::ManualClock;
 use crate::records::{ACCOUNT, id, ingest, lines, record};
 use crate::story::{HOUR, START};
 use crate::table::{MemoryTable, store, telling};
@@ -83,7 +83,7 @@ fn keys() -> KeySettings {
     }
 }
 
-fn deliver(store: &DynamoStore<MemoryTable>, clock: &Hands) -> u64 {
+fn deliver(store: &DynamoStore<MemoryTable>, clock: &ManualClock) -> u64 {
     let delivery = Delivery {
         store,
         directory: &Directory::new(clock.clone()),
@@ -104,7 +104,7 @@ fn deliver(store: &DynamoStore<MemoryTable>, clock: &Hands) -> u64 {
 fn a_call_that_finds_nothing_to_send_takes_four_reads_for_a_sink() {
     let table = MemoryTable::default();
     let store = store(&table, telling());
-    let clock = Hands::at(START);
+    let clock = ManualClock::at(START);
     assert_eq!(deliver(&store, &clock), 0);
     assert_counted("idle_round_of_a_sink", &since([0; 3], taken(store.table())));
 }
@@ -169,7 +169,7 @@ fn steady(clusters: u64) -> (Value, u64) {
     let (table, bucket, clock) = (
         MemoryTable::default(),
         MemoryBucket::default(),
-        Hands::default(),
+        ManualClock::default(),
     );
     let mut counted = Value::Null;
     for hour in 0..12 {
@@ -212,7 +212,7 @@ fn an_inspection_reads_what_came_and_not_what_it_knows() {
 fn an_alert_reads_the_hours_around_it_and_the_heads_of_what_failed_in_them() {
     for clusters in [1, 200] {
         let table = MemoryTable::default();
-        let clock = Hands::default();
+        let clock = ManualClock::default();
         for hour in 0..3 {
             let at = START + hour * HOUR + 3500;
             clock.set(at);

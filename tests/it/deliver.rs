@@ -19,7 +19,7 @@ use aws::dynamodb::{DynamoStore, Settings};
 use clusters::escalation::Escalation;
 use clusters::fingerprint::ClusterId;
 use clusters::journal::{Entry, What};
-use clusters::keys::{Answer, DORMANT_DAYS, KeySettings, Ledger, Oddity};
+use clusters::keys::{Answer, DORMANT_DAYS, KeySettings, KeyUsage, Oddity};
 use clusters::mark::{Decision, Mark, Until};
 use pollster::block_on;
 use proptest::prelude::*;
@@ -27,13 +27,15 @@ use records::time::EventTime;
 use serde_json::{Value, json};
 use service::deliver::{Delivery, Drained, drain};
 use service::policy::Policies;
-use service::ports::{Clock as _, DirectoryError, Ledgers as _, Marks as _, Outbox as _, Sink};
+use service::ports::{
+    Clock as _, DirectoryError, KeyUsageStore as _, Marks as _, Outbox as _, Sink,
+};
 use service::rules::Rules;
 
 use crate::alerts::facts;
 use crate::directory::Directory;
 use crate::effort;
-use crate::hands::Hands;
+use crate::manual_clock::ManualClock;
 use crate::records::{ACCOUNT, denied, id, ingest, lines, record, second, standing};
 use crate::table::{self, Fault, MemoryTable, now, telling};
 
@@ -99,8 +101,8 @@ fn one(sink: Scripted) -> Sinks {
 /// A store, a clock, an IAM, and what is decided.
 struct World {
     store: DynamoStore<MemoryTable>,
-    clock: Hands,
-    directory: Directory<Hands>,
+    clock: ManualClock,
+    directory: Directory<ManualClock>,
     policies: Policies,
     keys: KeySettings,
 }
@@ -115,7 +117,10 @@ impl World {
 
     /// A world over a table, whose deliveries have seen nothing come.
     fn over(table: &MemoryTable) -> Self {
-        Self::of(table::store(table, telling()), Hands::at(now().seconds()))
+        Self::of(
+            table::store(table, telling()),
+            ManualClock::at(now().seconds()),
+        )
     }
 
     fn with_policies(text: &str) -> Self {
@@ -140,7 +145,7 @@ impl World {
         self.store.table().items().iter().filter(is_noted).count()
     }
 
-    fn of(store: DynamoStore<MemoryTable>, clock: Hands) -> Self {
+    fn of(store: DynamoStore<MemoryTable>, clock: ManualClock) -> Self {
         let directory = Directory::new(clock.clone());
         let keys = KeySettings {
             account_id: OUR_ACCOUNT.to_owned(),
@@ -159,10 +164,10 @@ impl World {
 
     fn put(&self, alerts: &[Alert]) {
         let now = self.clock.now();
-        let ledger = Ledger::default();
+        let key_usage = KeyUsage::default();
         // A transaction has at most a hundred writes.
         for some in alerts.chunks(30) {
-            block_on(self.store.remember("-", &ledger, some, now)).unwrap();
+            block_on(self.store.remember("-", &key_usage, some, now)).unwrap();
         }
     }
 
@@ -578,7 +583,7 @@ fn one_dead_sink_holds_up_no_other() {
         ..telling()
     };
     let store = table::store(&MemoryTable::default(), three);
-    let world = World::of(store, Hands::at(now().seconds()));
+    let world = World::of(store, ManualClock::at(now().seconds()));
     world.put(&new(0..250));
     let sinks = [("guance", false), ("sns", true), ("events", true)];
     let sink = |(name, works): (&str, bool)| {
@@ -824,7 +829,7 @@ fn the_first_policy_that_matches_says_who_is_told_of_what() {
     ingest(&mut store, &lines(&records));
     let world = World {
         policies,
-        ..World::of(store, Hands::at(now().seconds()))
+        ..World::of(store, ManualClock::at(now().seconds()))
     };
     let sink = Scripted::new(|_| ok());
     let requests = Rc::clone(&sink.requests);
@@ -939,8 +944,8 @@ fn a_temporary_key_is_told_with_its_session() {
 #[test]
 fn a_deleted_key_is_told_once_iam_has_forgotten_it() {
     let world = world_of(&[by_key(1, OURS)]);
-    let ledger = Ledger::default().answered(used(1), second(0));
-    block_on(world.store.remember(OURS, &ledger, &[], second(0))).unwrap();
+    let key_usage = KeyUsage::default().answered(used(1), second(0));
+    block_on(world.store.remember(OURS, &key_usage, &[], second(0))).unwrap();
     assert_eq!(alerts(&world)[0].keys[0].oddities, [Oddity::Deleted]);
 }
 
@@ -1084,7 +1089,7 @@ fn a_thousand_events_of_a_key_ask_iam_once_in_four_hours_and_never_twice_in_a_se
 /// One run over a table, of a function that takes turns with another one; each fifth request fails.
 fn run_of(
     table: &MemoryTable,
-    clock: &Hands,
+    clock: &ManualClock,
     log: &Rc<RefCell<Vec<Vec<Message>>>>,
     holder: String,
 ) -> Pin<Box<dyn Future<Output = ()>>> {
@@ -1100,7 +1105,7 @@ fn run_of(
 /// One run over a table, whose sink answers in some way.
 fn run_with(
     table: &MemoryTable,
-    clock: &Hands,
+    clock: &ManualClock,
     log: &Rc<RefCell<Vec<Vec<Message>>>>,
     holder: String,
     answer: impl Fn() -> Answered + 'static,
@@ -1122,7 +1127,7 @@ proptest! {
     #[test]
     fn two_runs_side_by_side_send_no_row_twice(steps in prop::collection::vec(any::<bool>(), 0..400)) {
         let table = MemoryTable::with_turns(None);
-        let clock = Hands::at(now().seconds());
+        let clock = ManualClock::at(now().seconds());
         let log: Rc<RefCell<Vec<Vec<Message>>>> = Rc::default();
         let world = World::of(table::store(&table, telling()), clock.clone());
         world.put(&(0..9).map(|of| alert(of, Kind::New, 1)).collect::<Vec<_>>());
@@ -1147,7 +1152,7 @@ proptest! {
         steps in prop::collection::vec(any::<u8>(), 0..400),
     ) {
         let table = MemoryTable::with_turns(None);
-        let clock = Hands::at(now().seconds());
+        let clock = ManualClock::at(now().seconds());
         let log: Rc<RefCell<Vec<Vec<Message>>>> = Rc::default();
         let world = World::of(table::store(&table, telling()), clock.clone());
         let told: Vec<_> = (0..9)

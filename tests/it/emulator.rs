@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use aws::dynamodb::sdk::SdkTable;
 use aws::dynamodb::{DynamoStore, Settings};
-use aws::function::Surroundings;
+use aws::function::FunctionEnv;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
@@ -34,9 +34,9 @@ pub fn enter() {
 /// Returns how this thread reaches what stands for AWS at an address.
 pub fn config_at(endpoint: &str) -> SdkConfig {
     enter();
-    let surroundings = [("AWS_REGION", REGION), ("AWS_ENDPOINT_URL", endpoint)];
+    let env = [("AWS_REGION", REGION), ("AWS_ENDPOINT_URL", endpoint)];
     let credentials = Credentials::new(OWNER, OWNER, None, None, "tests");
-    let config = Surroundings::of(surroundings).config().into_builder();
+    let config = FunctionEnv::of(env).config().into_builder();
     let config = config.credentials_provider(SharedCredentialsProvider::new(credentials));
     config.build()
 }

@@ -18,8 +18,8 @@ use service::ingest::intake::{Intake, Stopped};
 use service::ingest::subscription::Subscription;
 use service::memory::{MemoryBucket, MemoryStore};
 use service::ports::{
-    Bucket as _, Deliveries as _, Failures, LogGroupError, LogGroups, LogPage, LogQuery,
-    Store as _, Subscribed, Way,
+    Bucket as _, Deliveries as _, DeliveryPath, Failures, LogGroupError, LogGroups, LogPage,
+    LogQuery, Store as _, Subscribed,
 };
 
 use crate::bootstrap::Function;
@@ -290,7 +290,7 @@ fn what_cloudwatch_says_was_not_delivered_is_told_by_hour_and_log_group() {
     // What Lambda gave up and put into the bucket is taken back in from there. To read it again would take seven
     // hours of each log group for every event.
     failed("AsyncEventsDropped", &function, 5.0);
-    let way = Way {
+    let way = DeliveryPath {
         groups: &groups,
         filter: "watch",
         function: &function,
@@ -361,7 +361,7 @@ fn cbor(value: &serde_json::Value) -> Vec<u8> {
 /// Asks CloudWatch at an address about one log group.
 fn ask(address: &str) -> Result<Vec<Failures>, String> {
     let metrics = CloudWatch::new(&config_at(address));
-    let way = Way {
+    let way = DeliveryPath {
         groups: &["shop".to_owned()],
         filter: "watch",
         function: "watch",

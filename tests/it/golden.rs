@@ -8,12 +8,12 @@ use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 
 use alerts::{hint, severity};
-use clusters::exempt::Exempt;
+use clusters::cross_account_copy::TrailAccounts;
+use clusters::exclusions::Exclusions;
 use clusters::facet::Kind;
 use clusters::guard::is_overflow;
 use clusters::own::{Own, Role};
 use clusters::report::Books;
-use clusters::twin::TrailAccounts;
 use clusters::{Census, Cluster};
 use expect_test::{Expect, expect};
 use input::{Layout, Limits};
@@ -614,9 +614,9 @@ fn a_dry_run_is_counted_and_is_no_failure() {
 #[test]
 fn a_failure_of_one_s_own_roles_is_no_cluster() {
     let own = Role::parse(&format!("arn:aws:iam::{ACCOUNT}:role/stack/ingest")).unwrap();
-    let rules = Rules::default().with_exempt(Exempt {
+    let rules = Rules::default().with_exclusions(Exclusions {
         own: Own::new(vec![own]),
-        ..Exempt::default()
+        ..Exclusions::default()
     });
     let by = |role: &str| {
         record(json!({"errorCode": "AccessDenied", "userIdentity": session(role, "fn")}))
@@ -673,9 +673,9 @@ fn logged_twice(actions: RangeInclusive<u64>) -> Vec<Value> {
 
 /// Rules of somebody to whom the trails of accounts come.
 fn with_trails_of(accounts: &[&str]) -> Rules {
-    Rules::default().with_exempt(Exempt {
+    Rules::default().with_exclusions(Exclusions {
         trail_accounts: TrailAccounts::new(accounts.iter().map(|id| (*id).to_owned())),
-        ..Exempt::default()
+        ..Exclusions::default()
     })
 }
 

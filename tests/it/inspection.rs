@@ -24,7 +24,7 @@ use service::config::inspect::Summaries;
 use service::inspect::Recorded;
 use service::inspect::flow::{FLOW_KEY, Watched, look};
 use service::inspect::run::{CHRONICLE_KEY, Failure, Inspected, LISTING_KEY, Plan, run};
-use service::inspect::telling::alert;
+use service::inspect::transition_alerts::alert;
 use service::memory::{MemoryBucket, MemoryStore};
 use service::ports::{
     Bucket as _, Clock as _, DirectoryError, LogEvent, LogGroupError, LogGroups, LogPage, LogQuery,
@@ -34,7 +34,7 @@ use service::ports::{
 use crate::bootstrap::Function;
 use crate::directory::Directory;
 use crate::emulator::Emulator;
-use crate::hands::Hands;
+use crate::manual_clock::ManualClock;
 use crate::records::{ACCOUNT, ingest, lines, record};
 use crate::story::{HOUR, Month, START};
 use crate::table::{Fault, MemoryTable, store, telling};
@@ -43,13 +43,13 @@ use crate::table::{Fault, MemoryTable, store, telling};
 struct World {
     table: MemoryTable,
     bucket: MemoryBucket,
-    directory: Directory<Hands>,
-    clock: Hands,
+    directory: Directory<ManualClock>,
+    clock: ManualClock,
 }
 
 impl Default for World {
     fn default() -> Self {
-        let clock = Hands::default();
+        let clock = ManualClock::default();
         Self {
             table: MemoryTable::default(),
             bucket: MemoryBucket::default(),
@@ -863,7 +863,7 @@ fn twenty_thousand_clusters_are_inspected_in_an_hour_of_theirs() {
         return;
     };
     let bucket = MemoryBucket::default();
-    let clock = Hands::default();
+    let clock = ManualClock::default();
     let mut number = 0;
     for hour in 0..10 {
         let mut records = Vec::new();

@@ -10,12 +10,12 @@ use aws::dynamodb::message::{read_row, row_item};
 use aws::dynamodb::table::Table as _;
 use aws::dynamodb::{DynamoStore, Settings};
 use clusters::fingerprint::ClusterId;
-use clusters::keys::{ANSWER_SECONDS, Answer, Ledger};
+use clusters::keys::{ANSWER_SECONDS, Answer, KeyUsage};
 use expect_test::expect;
 use pollster::block_on;
 use records::time::EventTime;
 use serde_json::json;
-use service::ports::{Ledgers, Outbox, Store};
+use service::ports::{KeyUsageStore, Outbox, Store};
 
 use crate::alerts::facts;
 use crate::records::{id, ingest, lines, record, second};
@@ -38,9 +38,9 @@ fn alert(cluster: u8, kind: Kind) -> Alert {
     Alert::of_cluster(facts(kind), "111122223333", episode, at, now())
 }
 
-fn put(store: &impl Ledgers, alerts: &[Alert], created: EventTime) {
-    let ledger = Ledger::default();
-    block_on(store.remember("AKIAEXAMPLEEXAMPLE09", &ledger, alerts, created)).unwrap();
+fn put(store: &impl KeyUsageStore, alerts: &[Alert], created: EventTime) {
+    let key_usage = KeyUsage::default();
+    block_on(store.remember("AKIAEXAMPLEEXAMPLE09", &key_usage, alerts, created)).unwrap();
 }
 
 fn waiting(store: &impl Outbox) -> Vec<Row> {
@@ -66,7 +66,7 @@ fn sent(silent_until: Option<EventTime>) -> Settlement {
 }
 
 fn a_row_comes_back_as_it_was_written_and_those_of_a_line_in_their_order(
-    store: &(impl Outbox + Ledgers),
+    store: &(impl Outbox + KeyUsageStore),
 ) {
     let now = now();
     let joined = alert(1, Kind::NewPrincipal);
@@ -102,7 +102,9 @@ fn a_row_comes_back_as_it_was_written_and_those_of_a_line_in_their_order(
     assert_eq!(block_on(store.waiting("sns", 100)).unwrap(), []);
 }
 
-fn a_row_that_somebody_has_is_nobody_elses_until_its_time_is_over(store: &(impl Outbox + Ledgers)) {
+fn a_row_that_somebody_has_is_nobody_elses_until_its_time_is_over(
+    store: &(impl Outbox + KeyUsageStore),
+) {
     let now = now();
     put(store, &[alert(1, Kind::New)], now);
     let row = waiting(store).remove(0);
@@ -115,7 +117,7 @@ fn a_row_that_somebody_has_is_nobody_elses_until_its_time_is_over(store: &(impl 
     assert!(take("b", now.plus(61)));
 }
 
-fn whoever_lost_a_row_does_nothing_to_it(store: &(impl Outbox + Ledgers)) {
+fn whoever_lost_a_row_does_nothing_to_it(store: &(impl Outbox + KeyUsageStore)) {
     let now = now();
     put(store, &[alert(1, Kind::New)], now);
     let row = waiting(store).remove(0);
@@ -150,7 +152,7 @@ fn whoever_lost_a_row_does_nothing_to_it(store: &(impl Outbox + Ledgers)) {
     assert_eq!(waiting(store), []);
 }
 
-fn what_is_put_off_waits_and_counts_only_what_counts(store: &(impl Outbox + Ledgers)) {
+fn what_is_put_off_waits_and_counts_only_what_counts(store: &(impl Outbox + KeyUsageStore)) {
     let now = now();
     put(store, &[alert(1, Kind::New)], now);
     for (counts, attempts) in [(false, 0), (true, 1), (true, 2)] {
@@ -173,7 +175,7 @@ fn what_is_put_off_waits_and_counts_only_what_counts(store: &(impl Outbox + Ledg
     }
 }
 
-fn what_is_held_back_is_counted_until_the_next_message(store: &(impl Outbox + Ledgers)) {
+fn what_is_held_back_is_counted_until_the_next_message(store: &(impl Outbox + KeyUsageStore)) {
     let now = now();
     let cluster = ClusterId::from_bytes([1; 16]);
     let silence = || {
@@ -207,7 +209,7 @@ fn what_is_held_back_is_counted_until_the_next_message(store: &(impl Outbox + Le
     assert_eq!(end(6, &sent(Some(now))), Some((Some(now), 0)));
 }
 
-fn a_probe_and_a_claim_are_for_one_alone(store: &(impl Outbox + Ledgers)) {
+fn a_probe_and_a_claim_are_for_one_alone(store: &(impl Outbox + KeyUsageStore)) {
     let probe = |now| block_on(store.probe("guance", &lease("a", second(now)))).unwrap();
     assert_eq!(
         block_on(store.breaker("guance")).unwrap(),
@@ -231,25 +233,25 @@ fn a_probe_and_a_claim_are_for_one_alone(store: &(impl Outbox + Ledgers)) {
     assert_eq!(claims, [true, false, false, true]);
 }
 
-fn what_is_remembered_of_a_key_is_read_as_it_was_written(store: &(impl Outbox + Ledgers)) {
+fn what_is_remembered_of_a_key_is_read_as_it_was_written(store: &(impl Outbox + KeyUsageStore)) {
     let key = "AKIAEXAMPLEEXAMPLE02";
-    assert_eq!(block_on(store.ledger(key)).unwrap(), Ledger::default());
+    assert_eq!(block_on(store.key_usage(key)).unwrap(), KeyUsage::default());
     let used = Answer::Used {
         at: now(),
         service: Some("s3".to_owned()),
         region: None,
         user: Some("ci".to_owned()),
     };
-    let ledger = Ledger {
+    let key_usage = KeyUsage {
         before: Some(used),
         now: Some(Answer::Unknown),
         next: Some(second(100)),
         told: Some(second(5)),
     };
-    for remembered in [ledger, Ledger::default()] {
+    for remembered in [key_usage, KeyUsage::default()] {
         let told = [Alert::of_silent_use(key, "111122223333", now(), now())];
         block_on(store.remember(key, &remembered, &told, now())).unwrap();
-        assert_eq!(block_on(store.ledger(key)).unwrap(), remembered);
+        assert_eq!(block_on(store.key_usage(key)).unwrap(), remembered);
         assert_eq!(waiting(store).len(), 1);
     }
 }

@@ -3,8 +3,8 @@
 use std::fs;
 
 use clusters::class::{NO_ERROR, PREFILTER, Selection, select};
-use clusters::exempt::Exempt;
-use clusters::twin::TrailAccounts;
+use clusters::cross_account_copy::TrailAccounts;
+use clusters::exclusions::Exclusions;
 use demo::{Plan, payload, trail};
 use input::file::Reader;
 use input::{Layout, Limits};
@@ -72,11 +72,11 @@ fn made_up_trails_come_out_the_same() {
 /// of a record must never be among what they are taken for.
 #[test]
 fn twins_come_out_the_same() {
-    let exempt = Exempt {
+    let exclusions = Exclusions {
         trail_accounts: TrailAccounts::new(["111122223333".to_owned()]),
-        ..Exempt::default()
+        ..Exclusions::default()
     };
-    let rules = Rules::default().with_exempt(exempt);
+    let rules = Rules::default().with_exclusions(exclusions);
     let shared = [Value::Null, json!(""), json!("a"), json!("b"), json!(7)];
     let accounts = ["111122223333", "444455556666"];
     let kinds = ["AwsApiCall", "AwsVpceEvent"];

@@ -375,11 +375,11 @@ fn lists_are_joined_with_the_environment_and_name_an_account_before_it_does() {
         (&names, &canaries)
     );
     let role = |name: &str| Role::parse(&format!("arn:aws:iam::111122223333:role/{name}")).unwrap();
-    let mut exempt = settings(&[]).exempt;
-    exempt.own.extend([role("ingest"), role("scanner")]);
+    let mut exclusions = settings(&[]).exclusions;
+    exclusions.own.extend([role("ingest"), role("scanner")]);
     let trails = ["111122223333", "444455556666", "777788889999"];
-    exempt.trail_accounts.extend(trails.map(str::to_owned));
-    assert_eq!(ingest.exempt, exempt);
+    exclusions.trail_accounts.extend(trails.map(str::to_owned));
+    assert_eq!(ingest.exclusions, exclusions);
     let inspect = InspectSettings::parse(owned(&given)).unwrap().with(&lists);
     assert_eq!(inspect.ingest, ingest);
     assert_eq!(

@@ -12,7 +12,7 @@ use records::time::EventTime;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use service::memory::MemoryStore;
-use service::ports::{Dossiers, Marks as _, Store, StoreError};
+use service::ports::{ClusterReader, Marks as _, Store, StoreError};
 
 use crate::emulator::Emulator;
 use crate::records::{denied, id, ingest, lines, record, second};
@@ -309,12 +309,12 @@ fn a_store_of_an_earlier_version_gets_what_is_missing_and_keeps_what_it_has() {
     }
 }
 
-mod dossier {
+mod cluster_details {
     contract!(a_dossier_has_its_hours);
 
     use super::*;
 
-    fn a_dossier_has_its_hours(store: &mut (impl Store + Dossiers)) {
+    fn a_dossier_has_its_hours(store: &mut (impl Store + ClusterReader)) {
         let at = |number, code: &str, time: &str| {
             record(json!({"eventID": id(number), "errorCode": code, "eventTime": time}))
         };
@@ -331,19 +331,29 @@ mod dossier {
         let (cluster, facts) = denied.unwrap();
         let time = |time: &str| EventTime::parse(time).unwrap();
         let hours = time("2026-11-02T08:00:00Z").window()..=time("2026-11-02T09:00:00Z").window();
-        let dossier = block_on(store.dossier(*cluster, hours.clone()))
+        let cluster_details = block_on(store.cluster_details(*cluster, hours.clone()))
             .unwrap()
             .unwrap();
-        let counts = (dossier.cluster.span.count, dossier.account_errors);
+        let counts = (
+            cluster_details.cluster.span.count,
+            cluster_details.account_errors,
+        );
         assert_eq!(counts, (2, 3));
-        assert_eq!(dossier.first_seen, Some(time("2026-11-02T07:59:59Z")));
-        assert_eq!(dossier.cluster.facts, *facts);
+        assert_eq!(
+            cluster_details.first_seen,
+            Some(time("2026-11-02T07:59:59Z"))
+        );
+        assert_eq!(cluster_details.cluster.facts, *facts);
         let later = time("2026-11-03T08:00:00Z").window();
-        let quiet = block_on(store.dossier(*cluster, later..=later));
+        let quiet = block_on(store.cluster_details(*cluster, later..=later));
         let quiet = quiet.unwrap().unwrap();
         assert_eq!((quiet.cluster.span.count, quiet.account_errors), (0, 0));
         assert_eq!(quiet.cluster.facts, *facts);
         let unknown = ClusterId::from_bytes([9; 16]);
-        assert!(block_on(store.dossier(unknown, hours)).unwrap().is_none());
+        assert!(
+            block_on(store.cluster_details(unknown, hours))
+                .unwrap()
+                .is_none()
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use clusters::exempt::Exempt;
+use clusters::exclusions::Exclusions;
 use clusters::own::{Own, Role};
 use clusters::report::{Invocation, METRICS, Metrics};
 use expect_test::{Expect, expect};
@@ -633,9 +633,9 @@ fn by_role(number: u64, role: &str, code: &str) -> Value {
 fn failures_of_ones_own_roles_are_ignored_and_refusals_among_them_told() {
     let mut stack = Stack::default();
     let own = Role::parse(&format!("arn:aws:iam::{ACCOUNT}:role/stack/ingest")).unwrap();
-    stack.subscription.set_exempt(Exempt {
+    stack.subscription.set_exclusions(Exclusions {
         own: Own::new([own]),
-        ..Exempt::default()
+        ..Exclusions::default()
     });
     // Whichever rules come later.
     stack.subscription.set_rules(Rules::default());

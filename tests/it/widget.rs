@@ -5,7 +5,7 @@ use alerts::links::Links;
 use aws::dynamodb::table::Table as _;
 use clusters::fingerprint::ClusterId;
 use clusters::journal::What;
-use clusters::keys::{Answer as KeyAnswer, KeySettings, Ledger};
+use clusters::keys::{Answer as KeyAnswer, KeySettings, KeyUsage};
 use clusters::lifecycle::Resolutions;
 use clusters::mark::Decision;
 use pollster::block_on;
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use records::redact::sanitize;
 use records::time::{EventTime, Window};
 use serde_json::{Value, json};
-use service::ports::{Dossiers, Hours, KeyAnswers, Ledgers, Marks, SentLog, Store};
+use service::ports::{ClusterReader, Hours, KeyAnswers, KeyUsageStore, Marks, SentLog, Store};
 use service::widget::{Answer, Known, Setting, answer};
 use view::listing::Listing;
 
@@ -41,9 +41,9 @@ mod keys {
 }
 
 /// A store that can be asked for everything.
-pub trait Whole: Store + Dossiers + Hours + KeyAnswers + Marks + SentLog {}
+pub trait Whole: Store + ClusterReader + Hours + KeyAnswers + Marks + SentLog {}
 
-impl<S: Store + Dossiers + Hours + KeyAnswers + Marks + SentLog> Whole for S {}
+impl<S: Store + ClusterReader + Hours + KeyAnswers + Marks + SentLog> Whole for S {}
 
 pub fn setting() -> Setting {
     Setting {
@@ -295,18 +295,18 @@ fn page_of_a_cluster(store: &mut impl Whole) -> Page {
     ask(store, &click(&list, "s3:GetObject AccessDenied"))
 }
 
-fn a_cluster_says_when_its_key_was_last_used(store: &mut (impl Whole + Ledgers)) {
+fn a_cluster_says_when_its_key_was_last_used(store: &mut (impl Whole + KeyUsageStore)) {
     let used = KeyAnswer::Used {
         at: at(7),
         service: Some("s3".to_owned()),
         region: Some("eu-central-1".to_owned()),
         user: Some("mia".to_owned()),
     };
-    let ledger = Ledger {
+    let key_usage = KeyUsage {
         now: Some(used),
-        ..Ledger::default()
+        ..KeyUsage::default()
     };
-    block_on(store.remember("AKIAEXAMPLEEXAMPLE01", &ledger, &[], now())).unwrap();
+    block_on(store.remember("AKIAEXAMPLEEXAMPLE01", &key_usage, &[], now())).unwrap();
     let page = page_of_a_cluster(store);
     let keys = &page.0[page.table("keys")].text;
     for expected in ["mia", "2026-11-02 07:00 with s3 in eu-central-1"] {
@@ -602,7 +602,7 @@ proptest! {
         let mut early = listing(&store, at(cut));
         let windows: Vec<Window> = (at(cut).window().hours()..=at(40).window().hours()).map(Window::from_hours).collect();
         let hour = block_on(store.hours(&windows, &|_| None)).unwrap();
-        early.meet(&clusters::campaign::deeds(&hour.events, &hour.subjects), &Resolutions::new());
+        early.meet(&clusters::campaign::occurrences(&hour.events, &hour.subjects), &Resolutions::new());
         let whole = listing(&store, at(41));
         prop_assert_eq!(early.clusters.len(), whole.clusters.len());
         for (id, listed) in &whole.clusters {

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use alerts::alert::Alert;
 use clusters::EventId;
-use clusters::campaign::{Campaign, Deed, Standing, campaigns_within, is_suspect};
+use clusters::campaign::{Campaign, Occurrence, Standing, campaigns_within, is_suspect};
 use clusters::fingerprint::{ClusterId, Subject};
 use clusters::manifest::Manifest;
 use records::time::Window;
 use service::ports::{Campaigns, StoreError};
 
 use crate::dynamodb::DynamoStore;
-use crate::dynamodb::dossier::open;
+use crate::dynamodb::cluster_details::open;
 use crate::dynamodb::item::Head;
 use crate::dynamodb::message::{campaign_item, campaign_key, read_campaign};
 use crate::dynamodb::table::{Table, TableError, Write};
@@ -28,17 +28,17 @@ impl<T: Table> Campaigns for DynamoStore<T> {
         cluster: ClusterId,
         hours: RangeInclusive<Window>,
     ) -> Result<Arc<Vec<Campaign>>, StoreError> {
-        let library = self.library();
-        let head = self.head(&library, cluster).await?;
+        let read_cache = self.read_cache();
+        let head = self.head(&read_cache, cluster).await?;
         let identity = head.map(|head| head.facts.identity);
         let Some(identity) = identity.filter(|of| is_suspect(of.class)) else {
             return Ok(Arc::default());
         };
-        let known = open(&library).campaigns(&identity.account_id, &hours);
+        let known = open(&read_cache).campaigns(&identity.account_id, &hours);
         if let Some(known) = known {
             return Ok(known);
         }
-        let (manifests, heads) = self.hours(&library, &hours).await?;
+        let (manifests, heads) = self.hours(&read_cache, &hours).await?;
         let of_account =
             |(_, head): &(&ClusterId, &Head)| head.facts.identity.account_id == identity.account_id;
         let subject =
@@ -46,7 +46,7 @@ impl<T: Table> Campaigns for DynamoStore<T> {
         let subjects = heads.iter().filter(of_account).map(subject);
         let subjects: BTreeMap<ClusterId, Arc<Subject>> = subjects.collect();
         // The same event may be in several manifests.
-        let mut deeds: BTreeMap<EventId, Deed> = BTreeMap::new();
+        let mut occurrences: BTreeMap<EventId, Occurrence> = BTreeMap::new();
         for (id, sighting) in manifests.iter().flat_map(Manifest::sightings) {
             let (Some(at), Some(subject)) = (
                 sighting.at(),
@@ -55,25 +55,25 @@ impl<T: Table> Campaigns for DynamoStore<T> {
                 continue;
             };
             let case = Arc::clone(&sighting.case);
-            let deed = Deed {
+            let occurrence = Occurrence {
                 at,
                 id,
                 case,
                 subject,
             };
-            if deed.is_suspect() {
-                deeds.entry(id).or_insert(deed);
+            if occurrence.is_suspect() {
+                occurrences.entry(id).or_insert(occurrence);
             }
         }
-        let deeds: Vec<Deed> = deeds.into_values().collect();
+        let occurrences: Vec<Occurrence> = occurrences.into_values().collect();
         let from = hours.start().start();
         let is_new = |cluster| {
             let head: Option<&Head> = heads.get(&cluster);
             let first = head.and_then(|head| head.first);
             first.is_some_and(|first| first >= from)
         };
-        let found = Arc::new(campaigns_within(&deeds, is_new));
-        open(&library).keep_campaigns(&identity.account_id, &hours, &found);
+        let found = Arc::new(campaigns_within(&occurrences, is_new));
+        open(&read_cache).keep_campaigns(&identity.account_id, &hours, &found);
         Ok(found)
     }
 

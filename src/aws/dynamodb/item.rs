@@ -12,7 +12,7 @@
 //! | mark | `C#<cluster>` | `MARK` | what a person decided about the cluster |
 //! | journal entry | `C#<cluster>` | `J#<time>#<hash>` | what happened to the cluster, who did it and why |
 //! | breaker | `SINK#<sink>` | `B` | what stands in the way of a sink |
-//! | ledger | `K#<key id>` | `L` | what IAM said of an access key |
+//! | usage of a key | `K#<key id>` | `L` | what IAM said of an access key |
 //! | marker | `K#<key id>` | `SEEN#<day>` | that a canary key was told of that day |
 //! | told | `A#<account>` | `J#<time>#<id>` | what was told of an account, once |
 //! | campaign | `A#<account>` | `G#<hash>` | until when an actor's campaign is known to go on |

@@ -4,10 +4,10 @@
 use alerts::alert::{Alert, Subject};
 use alerts::facts::{DIGEST, DigestFacts, Facts, LEARNED};
 use alerts::kind::Kind;
-use alerts::outbox::{Breaker, Line, Row, Sent, Silence};
+use alerts::outbox::{Breaker, OrderingKey, Row, Sent, Silence};
 use clusters::campaign::Standing;
 use clusters::fingerprint::ClusterId;
-use clusters::keys::{Answer, Ledger};
+use clusters::keys::{Answer, KeyUsage};
 use data_encoding::HEXLOWER;
 use records::time::EventTime;
 use serde::de::DeserializeOwned;
@@ -20,8 +20,8 @@ use crate::dynamodb::table::{Item, Key, Write};
 /// How long it is kept what was sent, and what could not be, in seconds.
 const LOG_SECONDS: i64 = 90 * 86_400;
 
-/// How long a ledger is kept that nobody asks for, in seconds.
-const LEDGER_SECONDS: i64 = 180 * 86_400;
+/// How long the usage of a key is kept that nobody asks for, in seconds.
+const KEY_USAGE_SECONDS: i64 = 180 * 86_400;
 
 /// How long a marker is kept, in seconds: longer than an event may come again.
 const MARKER_SECONDS: i64 = 400 * 86_400;
@@ -34,12 +34,12 @@ pub fn row_partitions(sink: &str) -> impl Iterator<Item = String> {
     (0..SHARDS).map(move |shard| format!("O#{sink}#{shard}"))
 }
 
-/// Returns the key of a row. The rows of a line lie in one partition, in the order in which they were
+/// Returns the key of a row. The rows with one ordering key lie in one partition, in the order in which they were
 /// written.
 pub fn row_key(row: &Row) -> Key {
-    let shard = match row.line() {
-        Line::Cluster(cluster) => cluster.bytes()[0] % SHARDS,
-        Line::Account(account_id) => Sha256::digest(account_id)[0] % SHARDS,
+    let shard = match row.ordering_key() {
+        OrderingKey::Cluster(cluster) => cluster.bytes()[0] % SHARDS,
+        OrderingKey::Account(account_id) => Sha256::digest(account_id)[0] % SHARDS,
     };
     let (sink, created, id) = (&row.sink, row.created.seconds(), row.id());
     Key::new(format!("O#{sink}#{shard}"), format!("P#{created:010}#{id}"))
@@ -160,9 +160,9 @@ fn read<T: DeserializeOwned>(json: &str) -> Result<T, String> {
 
 /// Returns the write that logs what became of a row: under its cluster, or its account.
 pub fn log(row: &Row, now: EventTime, answer: &str) -> Write {
-    let pk = match row.line() {
-        Line::Cluster(cluster) => format!("C#{cluster}"),
-        Line::Account(account_id) => format!("A#{account_id}"),
+    let pk = match row.ordering_key() {
+        OrderingKey::Cluster(cluster) => format!("C#{cluster}"),
+        OrderingKey::Account(account_id) => format!("A#{account_id}"),
     };
     let item = Item::new(Key::new(
         pk,
@@ -292,33 +292,33 @@ pub fn read_breaker(item: &Item) -> Breaker {
 }
 
 /// Returns the key of what is remembered of an access key.
-pub fn ledger_key(key: &str) -> Key {
+pub fn key_usage_key(key: &str) -> Key {
     Key::new(format!("K#{key}"), "L")
 }
 
-/// Returns when a ledger is forgotten that was last looked at now.
-pub fn ledger_expires(now: EventTime) -> EventTime {
-    now.plus(LEDGER_SECONDS)
+/// Returns when the usage of a key is forgotten that was last looked at now.
+pub fn key_usage_expires(now: EventTime) -> EventTime {
+    now.plus(KEY_USAGE_SECONDS)
 }
 
 /// Returns the item of what is remembered of an access key.
-pub fn ledger_item(key: &str, ledger: &Ledger, now: EventTime) -> Item {
+pub fn key_usage_item(key: &str, key_usage: &KeyUsage, now: EventTime) -> Item {
     let answer = |answer: &Option<Answer>| answer.as_ref().map(Answer::encode).unwrap_or_default();
-    let item = Item::new(ledger_key(key))
-        .text("be", &answer(&ledger.before))
-        .text("no", &answer(&ledger.now))
-        .time("nx", ledger.next)
-        .time("ttl", ledger_expires(now));
-    match ledger.told {
+    let item = Item::new(key_usage_key(key))
+        .text("be", &answer(&key_usage.before))
+        .text("no", &answer(&key_usage.now))
+        .time("nx", key_usage.next)
+        .time("ttl", key_usage_expires(now));
+    match key_usage.told {
         Some(told) => item.time("td", told),
         None => item,
     }
 }
 
 /// Reads what is remembered of an access key.
-pub fn read_ledger(item: &Item) -> Ledger {
+pub fn read_key_usage(item: &Item) -> KeyUsage {
     let answer = |name| item.text_of(name).and_then(Answer::decode);
-    Ledger {
+    KeyUsage {
         before: answer("be"),
         now: answer("no"),
         next: item.time_of("nx"),

@@ -15,8 +15,8 @@
 
 mod calls;
 mod campaigns;
+mod cluster_details;
 mod commit;
-mod dossier;
 pub mod item;
 mod lease;
 pub mod mark;
@@ -43,7 +43,7 @@ use records::time::{EventTime, Window};
 use service::config::IngestSettings;
 use service::ports::{Batch, Committed, Spent, Store, StoreError};
 
-use crate::dynamodb::dossier::Shelf;
+use crate::dynamodb::cluster_details::SharedReadCache;
 use crate::dynamodb::item::{Caller, Head};
 use crate::dynamodb::lease::Leases;
 use crate::dynamodb::table::{Table, TableError, Write};
@@ -111,7 +111,7 @@ pub struct DynamoStore<T> {
     /// Canary keys that were told of, each with its day.
     canaries: BTreeSet<(String, Option<i64>)>,
     /// What was read to look clusters up.
-    library: RefCell<Shelf>,
+    read_cache: RefCell<SharedReadCache>,
     /// The events of the hours that were written to, for whoever wants to know which of them are
     /// new; that takes reading those hours.
     counting: Option<Counting>,
@@ -157,7 +157,7 @@ impl<T: Table> DynamoStore<T> {
             renewal: None,
             learned: false,
             canaries: BTreeSet::new(),
-            library: RefCell::default(),
+            read_cache: RefCell::default(),
             counting: None,
             spent: Spent::default(),
         }

@@ -4,16 +4,16 @@
 use alerts::alert::Alert;
 use alerts::outbox::{Breaker, Lease, Restraint, Row, Sent, Settlement, SilenceChange};
 use clusters::fingerprint::ClusterId;
-use clusters::keys::{ANSWER_SECONDS, Ledger};
+use clusters::keys::{ANSWER_SECONDS, KeyUsage};
 use records::time::EventTime;
-use service::ports::{KeyAnswers, Ledgers, Outbox, SentLog, StoreError};
+use service::ports::{KeyAnswers, KeyUsageStore, Outbox, SentLog, StoreError};
 
 use crate::dynamodb::DynamoStore;
 use crate::dynamodb::calls::together;
 use crate::dynamodb::mark::{mark_key, read_mark};
 use crate::dynamodb::message::{
-    self, LOG, breaker_item, breaker_key, ledger_expires, ledger_item, ledger_key, read_log,
-    read_row, row_key, row_partitions, silence_item, silence_key,
+    self, LOG, breaker_item, breaker_key, key_usage_expires, key_usage_item, key_usage_key,
+    read_log, read_row, row_key, row_partitions, silence_item, silence_key,
 };
 use crate::dynamodb::table::{Key, Table, TableError, Write};
 
@@ -92,19 +92,22 @@ impl<T: Table> SentLog for DynamoStore<T> {
 }
 
 impl<T: Table> KeyAnswers for DynamoStore<T> {
-    async fn ledger(&self, key: &str) -> Result<Ledger, StoreError> {
-        let found = self.table.get(&[ledger_key(key)]).await?;
-        Ok(found.first().map(message::read_ledger).unwrap_or_default())
+    async fn key_usage(&self, key: &str) -> Result<KeyUsage, StoreError> {
+        let found = self.table.get(&[key_usage_key(key)]).await?;
+        Ok(found
+            .first()
+            .map(message::read_key_usage)
+            .unwrap_or_default())
     }
 }
 
-impl<T: Table> Ledgers for DynamoStore<T> {
+impl<T: Table> KeyUsageStore for DynamoStore<T> {
     async fn claim(&self, key: &str, now: EventTime) -> Result<bool, StoreError> {
         let write = Write::Claim {
-            key: ledger_key(key),
+            key: key_usage_key(key),
             now,
             until: now.plus(ANSWER_SECONDS),
-            expires: ledger_expires(now),
+            expires: key_usage_expires(now),
         };
         self.done(&[write]).await
     }
@@ -112,11 +115,11 @@ impl<T: Table> Ledgers for DynamoStore<T> {
     async fn remember(
         &self,
         key: &str,
-        ledger: &Ledger,
+        key_usage: &KeyUsage,
         tells: &[Alert],
         now: EventTime,
     ) -> Result<(), StoreError> {
-        let mut writes = vec![Write::Put(ledger_item(key, ledger, now))];
+        let mut writes = vec![Write::Put(key_usage_item(key, key_usage, now))];
         for alert in tells {
             writes.extend(self.tell(alert, now));
         }

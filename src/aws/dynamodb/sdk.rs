@@ -465,7 +465,7 @@ fn expression(write: &Write) -> Option<Expression> {
     })
 }
 
-/// Spells what happens to what waits: rows, silences, probes and ledgers.
+/// Spells what happens to what waits: rows, silences, probes and usages of keys.
 fn waiting(write: &Write) -> Option<Expression> {
     Some(match write {
         Write::Take {

@@ -163,13 +163,13 @@ pub enum Write {
     },
     /// Takes the right to ask about an access key, if it may be asked about.
     Claim {
-        /// The ledger.
+        /// the usage of the key.
         key: Key,
         /// When.
         now: EventTime,
         /// From when on it may be asked about again.
         until: EventTime,
-        /// When the ledger may be forgotten.
+        /// When the usage of the key may be forgotten.
         expires: EventTime,
     },
 }

@@ -168,7 +168,7 @@ impl Acting {
         let settings = &self.settings.ingest;
         let mut rulebook = Rulebook::new(settings.rules_object.clone());
         let mut subscription = Subscription::default();
-        subscription.set_exempt(settings.exempt.clone());
+        subscription.set_exclusions(settings.exclusions.clone());
         if let Some(rules) = rulebook.read(now(), bucket).await?.value {
             subscription.set_rules(rules);
         }

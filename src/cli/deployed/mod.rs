@@ -1,4 +1,4 @@
-//! A deployed stack, opened from a desk: its table, and the functions in whose place a command acts.
+//! A deployed stack, opened on a person's machine: its table, and the functions in whose place a command acts.
 
 pub mod backfill;
 pub mod config_set;

@@ -7,7 +7,7 @@ use records::time::{EventTime, Window};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::campaign::Deed;
+use crate::campaign::Occurrence;
 use crate::chronicle::baseline::Baseline;
 use crate::circumstance::{Circumstance, Circumstances, shown_code};
 use crate::escalation::Escalation;
@@ -74,19 +74,23 @@ pub struct Life {
     codes: BTreeSet<String>,
 }
 
-/// What an hour of a cluster says, in the order of time; at least one deed.
-pub type Deeds<'a> = &'a [&'a Deed];
+/// What an hour of a cluster says, in the order of time; at least one occurrence.
+pub type Occurrences<'a> = &'a [&'a Occurrence];
 
 impl Life {
-    /// Begins with a deed.
-    pub fn new(deed: &Deed) -> Self {
+    /// Begins with an occurrence.
+    pub fn new(occurrence: &Occurrence) -> Self {
         Self {
-            subject: Arc::clone(&deed.subject),
-            caller: deed.case.facets.get(Kind::Principal).map(str::to_owned),
-            first: deed.at,
+            subject: Arc::clone(&occurrence.subject),
+            caller: occurrence
+                .case
+                .facets
+                .get(Kind::Principal)
+                .map(str::to_owned),
+            first: occurrence.at,
             epoch: 1,
-            began: deed.at,
-            last: deed.at,
+            began: occurrence.at,
+            last: occurrence.at,
             count: 0,
             total: 0,
             state: None,
@@ -95,10 +99,10 @@ impl Life {
             is_untold: false,
             escalation: None,
             hours: VecDeque::new(),
-            quiet_seconds: quiet_period_seconds(deed.subject.class),
+            quiet_seconds: quiet_period_seconds(occurrence.subject.class),
             blind_hours: 0,
             callers: BTreeMap::new(),
-            baseline: Baseline::new(deed.at.window()),
+            baseline: Baseline::new(occurrence.at.window()),
             circumstances: Circumstances::new(),
             codes: BTreeSet::new(),
         }
@@ -132,9 +136,9 @@ impl Life {
         self.state.is_some_and(State::is_open)
     }
 
-    /// Returns when the caller of a deed met the cluster first, if it is known to have.
-    pub fn met(&self, deed: &Deed) -> Option<EventTime> {
-        let caller = deed.case.facets.get(Kind::Principal)?;
+    /// Returns when the caller of an occurrence met the cluster first, if it is known to have.
+    pub fn met(&self, occurrence: &Occurrence) -> Option<EventTime> {
+        let caller = occurrence.case.facets.get(Kind::Principal)?;
         self.callers.get(&hash(caller)).copied()
     }
 
@@ -150,9 +154,13 @@ impl Life {
     }
 
     /// Takes what happened in an hour after all others, in an account that had so many blind hours.
-    pub fn meet(&mut self, deeds: Deeds<'_>, blind_hours: i64) -> Vec<(EventTime, Change)> {
+    pub fn meet(
+        &mut self,
+        occurrences: Occurrences<'_>,
+        blind_hours: i64,
+    ) -> Vec<(EventTime, Change)> {
         let mut told = Vec::new();
-        let (Some(first), Some(last)) = (deeds.first(), deeds.last()) else {
+        let (Some(first), Some(last)) = (occurrences.first(), occurrences.last()) else {
             return told;
         };
         match self.step_to(Event::Seen) {
@@ -160,21 +168,21 @@ impl Life {
             Some(Move::Return) => told.push((first.at, self.come_back(first.at))),
             _ => {}
         }
-        for deed in deeds {
-            self.look_at(deed);
-            let Some(principal) = deed.case.facets.get(Kind::Principal) else {
+        for occurrence in occurrences {
+            self.look_at(occurrence);
+            let Some(principal) = occurrence.case.facets.get(Kind::Principal) else {
                 continue;
             };
-            if self.is_met(principal, deed.at)
-                && deed.at.seconds_since(self.first) >= SETTLING_SECONDS
+            if self.is_met(principal, occurrence.at)
+                && occurrence.at.seconds_since(self.first) >= SETTLING_SECONDS
             {
                 let principal = principal.to_owned();
-                told.push((deed.at, Change::NewPrincipal { principal }));
+                told.push((occurrence.at, Change::NewPrincipal { principal }));
             }
         }
         self.last = last.at;
         self.blind_hours = blind_hours;
-        self.add(first.at.window(), deeds.len() as u64);
+        self.add(first.at.window(), occurrences.len() as u64);
         told
     }
 
@@ -190,9 +198,9 @@ impl Life {
         Change::Regressed { quiet_seconds }
     }
 
-    /// Takes what a deed says of its circumstances, however often it does.
-    fn look_at(&mut self, deed: &Deed) {
-        let facets = &deed.case.facets;
+    /// Takes what an occurrence says of its circumstances, however often it does.
+    fn look_at(&mut self, occurrence: &Occurrence) {
+        let facets = &occurrence.case.facets;
         let circumstance = Circumstance::of(&self.subject.account_id, |kind| facets.get(kind));
         self.circumstances.insert(circumstance);
         if let Some(code) = facets.get(Kind::ErrorCode)
@@ -288,35 +296,35 @@ impl Life {
     /// Takes an hour again that was taken before, as events of it came late: all that is known of it
     /// by now. What is late postpones what has not happened yet, and brings back only what had recovered
     /// before it: whoever committed it has told so, or could not know yet.
-    pub fn amend(&mut self, deeds: Deeds<'_>) -> Option<(EventTime, Change)> {
-        let (first, last) = (deeds.first()?, deeds.last()?);
-        let later = deeds
+    pub fn amend(&mut self, occurrences: Occurrences<'_>) -> Option<(EventTime, Change)> {
+        let (first, last) = (occurrences.first()?, occurrences.last()?);
+        let later = occurrences
             .iter()
-            .find(|deed| self.recovered.is_none_or(|of| deed.at > of));
-        let change = later.and_then(|deed| match self.step_to(Event::Seen)? {
-            Move::Return => Some((deed.at, self.come_back(deed.at))),
+            .find(|occurrence| self.recovered.is_none_or(|of| occurrence.at > of));
+        let change = later.and_then(|occurrence| match self.step_to(Event::Seen)? {
+            Move::Return => Some((occurrence.at, self.come_back(occurrence.at))),
             _ => None,
         });
         let window = first.at.window();
         let place = self.hours.partition_point(|(of, _)| *of < window);
         let before = match self.hours.get_mut(place).filter(|(of, _)| *of == window) {
-            Some((_, count)) => std::mem::replace(count, deeds.len() as u64),
+            Some((_, count)) => std::mem::replace(count, occurrences.len() as u64),
             None => {
-                self.hours.insert(place, (window, deeds.len() as u64));
+                self.hours.insert(place, (window, occurrences.len() as u64));
                 0
             }
         };
-        let more = (deeds.len() as u64).saturating_sub(before);
+        let more = (occurrences.len() as u64).saturating_sub(before);
         self.total += more;
         if change.is_some() {
-            self.count = deeds.len() as u64;
+            self.count = occurrences.len() as u64;
         } else if last.at >= self.began || self.epoch == 1 {
             self.count += more;
         }
-        for deed in deeds {
-            self.look_at(deed);
-            if let Some(principal) = deed.case.facets.get(Kind::Principal) {
-                self.is_met(principal, deed.at);
+        for occurrence in occurrences {
+            self.look_at(occurrence);
+            if let Some(principal) = occurrence.case.facets.get(Kind::Principal) {
+                self.is_met(principal, occurrence.at);
             }
         }
         if self.epoch == 1 {
@@ -335,14 +343,14 @@ fn hash(name: &str) -> u64 {
     u64::from_le_bytes(bytes)
 }
 
-/// Returns deeds by something that they have, in their order.
+/// Returns occurrences by something that they have, in their order.
 pub fn grouped<'a, K: Ord>(
-    deeds: &'a [Deed],
-    key: impl Fn(&'a Deed) -> K,
-) -> BTreeMap<K, Vec<&'a Deed>> {
-    let mut groups: BTreeMap<K, Vec<&Deed>> = BTreeMap::new();
-    for deed in deeds {
-        groups.entry(key(deed)).or_default().push(deed);
+    occurrences: &'a [Occurrence],
+    key: impl Fn(&'a Occurrence) -> K,
+) -> BTreeMap<K, Vec<&'a Occurrence>> {
+    let mut groups: BTreeMap<K, Vec<&Occurrence>> = BTreeMap::new();
+    for occurrence in occurrences {
+        groups.entry(key(occurrence)).or_default().push(occurrence);
     }
     groups
 }

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use records::time::{EventTime, Window};
 use serde::{Deserialize, Serialize};
 
-use crate::campaign::Deed;
+use crate::campaign::Occurrence;
 use crate::chronicle::life::grouped;
 pub use crate::chronicle::life::{HOURS_MAX, Life};
 pub use crate::chronicle::rhythm::Rhythm;
@@ -114,14 +114,14 @@ impl Chronicle {
         &self.accounts
     }
 
-    /// Returns the hour from which on [`Self::recall`] wants to see deeds again.
+    /// Returns the hour from which on [`Self::recall`] wants to see occurrences again.
     pub fn recalls_from(&self) -> Window {
         self.storms.wants(self.next)
     }
 
-    /// Shows deeds of hours that were taken again, which are not kept with it.
-    pub fn recall(&mut self, deeds: &[Deed]) {
-        self.storms.recall(deeds);
+    /// Shows occurrences of hours that were taken again, which are not kept with it.
+    pub fn recall(&mut self, occurrences: &[Occurrence]) {
+        self.storms.recall(occurrences);
     }
 
     /// Takes hours without events, up to before one.
@@ -152,8 +152,8 @@ impl Chronicle {
         }
     }
 
-    /// Takes an hour with all its deeds, in the order of time; hours between have none.
-    pub fn turn(&mut self, window: Window, deeds: &[Deed]) -> Vec<Transition> {
+    /// Takes an hour with all its occurrences, in the order of time; hours between have none.
+    pub fn turn(&mut self, window: Window, occurrences: &[Occurrence]) -> Vec<Transition> {
         let mut told = if self.next < window {
             self.pass(window)
         } else {
@@ -161,16 +161,16 @@ impl Chronicle {
         };
         self.next = window.plus(1);
         let from = told.len();
-        self.meet_accounts(window, deeds, &mut told);
-        self.meet_clusters(window, deeds, &mut told);
+        self.meet_accounts(window, occurrences, &mut told);
+        self.meet_clusters(window, occurrences, &mut told);
         let lives = &self.lives;
-        let is_first = |deed: &Deed| {
-            let life = lives.get(&deed.case.cluster);
-            life.and_then(|life| life.met(deed)) == Some(deed.at)
+        let is_first = |occurrence: &Occurrence| {
+            let life = lives.get(&occurrence.case.cluster);
+            life.and_then(|life| life.met(occurrence)) == Some(occurrence.at)
         };
-        told.extend(self.storms.turn(window, deeds, is_first));
+        told.extend(self.storms.turn(window, occurrences, is_first));
         self.swallow(&mut told[from..]);
-        self.compare(window, deeds, &mut told);
+        self.compare(window, occurrences, &mut told);
         self.look(window.end(), &mut told);
         Transition::sort(&mut told[from..]);
         told
@@ -178,33 +178,37 @@ impl Chronicle {
 
     /// Tells what can be told already of hours that more may come of: what only grows with it. Nothing
     /// is remembered.
-    pub fn foresee(&self, hours: &[(Window, Vec<Deed>)]) -> Vec<Transition> {
+    pub fn foresee(&self, hours: &[(Window, Vec<Occurrence>)]) -> Vec<Transition> {
         let mut told = Vec::new();
         let mut storms = self.storms.clone();
         let mut first: BTreeMap<(ClusterId, Option<&str>), EventTime> = BTreeMap::new();
-        for deed in hours.iter().flat_map(|(_, deeds)| deeds) {
-            let life = self.lives.get(&deed.case.cluster);
-            let met = life.and_then(|life| life.met(deed)).unwrap_or(deed.at);
-            let of = first.entry((deed.case.cluster, caller(deed)));
+        for occurrence in hours.iter().flat_map(|(_, occurrences)| occurrences) {
+            let life = self.lives.get(&occurrence.case.cluster);
+            let met = life
+                .and_then(|life| life.met(occurrence))
+                .unwrap_or(occurrence.at);
+            let of = first.entry((occurrence.case.cluster, caller(occurrence)));
             let at = of.or_insert(met);
             *at = met.min(*at);
         }
-        let is_first =
-            |deed: &Deed| first.get(&(deed.case.cluster, caller(deed))) == Some(&deed.at);
-        for (window, deeds) in hours {
-            for (cluster, deeds) in grouped(deeds, |deed| deed.case.cluster) {
+        let is_first = |occurrence: &Occurrence| {
+            first.get(&(occurrence.case.cluster, caller(occurrence))) == Some(&occurrence.at)
+        };
+        for (window, occurrences) in hours {
+            for (cluster, occurrences) in grouped(occurrences, |occurrence| occurrence.case.cluster)
+            {
                 let Some(life) = self.lives.get(&cluster) else {
                     continue;
                 };
                 // A later hour is measured by this one as well, of which more may come; and of a cluster
                 // that comes back, that has to be told first.
                 if *window == self.next && life.is_open() {
-                    let change = life.foresee(*window, deeds.len() as u64);
+                    let change = life.foresee(*window, occurrences.len() as u64);
                     let told_of = |change| of_cluster(cluster, life, window.end(), change);
                     told.extend(change.map(told_of));
                 }
             }
-            let campaigns = storms.turn(*window, deeds, is_first);
+            let campaigns = storms.turn(*window, occurrences, is_first);
             let is_over = |of: &Transition| matches!(of.change, Change::CampaignEnded(_));
             told.extend(campaigns.into_iter().filter(|of| !is_over(of)));
         }
@@ -212,25 +216,32 @@ impl Chronicle {
         told
     }
 
-    /// Takes an hour again that events came late for, with all its deeds, and tells which clusters come
+    /// Takes an hour again that events came late for, with all its occurrences, and tells which clusters come
     /// back by that.
-    pub fn amend(&mut self, deeds: &[Deed]) -> Vec<Transition> {
+    pub fn amend(&mut self, occurrences: &[Occurrence]) -> Vec<Transition> {
         let mut told = Vec::new();
-        for (cluster, deeds) in grouped(deeds, |deed| deed.case.cluster) {
+        for (cluster, occurrences) in grouped(occurrences, |occurrence| occurrence.case.cluster) {
             let life = self.lives.entry(cluster);
-            let life = life.or_insert_with(|| Life::new(deeds[0]));
-            let change = life.amend(&deeds);
+            let life = life.or_insert_with(|| Life::new(occurrences[0]));
+            let change = life.amend(&occurrences);
             told.extend(change.map(|(at, change)| of_cluster(cluster, life, at, change)));
         }
         told
     }
 
-    fn meet_accounts(&mut self, window: Window, deeds: &[Deed], told: &mut Vec<Transition>) {
-        let present = grouped(deeds, |deed| deed.subject.account_id.as_str());
-        for (account_id, deeds) in &present {
+    fn meet_accounts(
+        &mut self,
+        window: Window,
+        occurrences: &[Occurrence],
+        told: &mut Vec<Transition>,
+    ) {
+        let present = grouped(occurrences, |occurrence| {
+            occurrence.subject.account_id.as_str()
+        });
+        for (account_id, occurrences) in &present {
             let rhythm = self.accounts.entry((*account_id).to_owned());
             let rhythm = rhythm.or_insert_with(|| Rhythm::new(window));
-            let change = rhythm.meet(window, deeds);
+            let change = rhythm.meet(window, occurrences);
             told.extend(change.map(|(at, change)| of_account(account_id, at, change)));
         }
         for (account_id, rhythm) in &mut self.accounts {
@@ -241,20 +252,26 @@ impl Chronicle {
         }
     }
 
-    fn meet_clusters(&mut self, window: Window, deeds: &[Deed], told: &mut Vec<Transition>) {
+    fn meet_clusters(
+        &mut self,
+        window: Window,
+        occurrences: &[Occurrence],
+        told: &mut Vec<Transition>,
+    ) {
         let mut said = said_within(&self.resolutions, (window, window.plus(1)));
-        for (cluster, deeds) in grouped(deeds, |deed| deed.case.cluster) {
+        for (cluster, occurrences) in grouped(occurrences, |occurrence| occurrence.case.cluster) {
             let life = self.lives.entry(cluster);
-            let life = life.or_insert_with(|| Life::new(deeds[0]));
+            let life = life.or_insert_with(|| Life::new(occurrences[0]));
             let account = self.accounts.get(&life.subject.account_id);
             let blind_hours = account.map_or(0, |rhythm| rhythm.blind_hours);
-            let mut meet = |life: &mut Life, deeds: &[&Deed]| {
-                let changes = life.meet(deeds, blind_hours).into_iter();
+            let mut meet = |life: &mut Life, occurrences: &[&Occurrence]| {
+                let changes = life.meet(occurrences, blind_hours).into_iter();
                 told.extend(changes.map(|(at, change)| of_cluster(cluster, life, at, change)));
             };
-            let mut rest = &deeds[..];
+            let mut rest = &occurrences[..];
             for (at, said) in said.remove(&cluster).unwrap_or_default() {
-                let (before, after) = rest.split_at(rest.partition_point(|deed| deed.at <= at));
+                let (before, after) =
+                    rest.split_at(rest.partition_point(|occurrence| occurrence.at <= at));
                 meet(life, before);
                 life.decide(at, said);
                 rest = after;
@@ -289,7 +306,7 @@ impl Chronicle {
 
     /// Compares the hour with those before it: each cluster, and each account as a whole. What a
     /// cluster is to blame for is not told of its account again.
-    fn compare(&mut self, window: Window, deeds: &[Deed], told: &mut Vec<Transition>) {
+    fn compare(&mut self, window: Window, occurrences: &[Occurrence], told: &mut Vec<Transition>) {
         let at = window.end();
         for (cluster, life) in &mut self.lives {
             if let Some(change) = life.step(window) {
@@ -298,7 +315,9 @@ impl Chronicle {
         }
         let escalating = self.lives.values().filter(|of| of.escalation.is_some());
         let blamed: BTreeSet<&str> = escalating.map(|of| &*of.subject.account_id).collect();
-        let counts = grouped(deeds, |deed| deed.subject.account_id.as_str());
+        let counts = grouped(occurrences, |occurrence| {
+            occurrence.subject.account_id.as_str()
+        });
         for (account_id, rhythm) in &mut self.accounts {
             let count = counts.get(account_id.as_str()).map_or(0, Vec::len) as u64;
             let change = rhythm.step(window, count);
@@ -355,8 +374,8 @@ fn said_within(
     said.filter(|(_, said)| !said.is_empty()).collect()
 }
 
-fn caller(deed: &Deed) -> Option<&str> {
-    deed.case.facets.get(Kind::Principal)
+fn caller(occurrence: &Occurrence) -> Option<&str> {
+    occurrence.case.facets.get(Kind::Principal)
 }
 
 fn of_account(account_id: &str, at: EventTime, change: Change) -> Transition {

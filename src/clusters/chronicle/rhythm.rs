@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use records::time::{EventTime, Window};
 use serde::{Deserialize, Serialize};
 
-use crate::campaign::Deed;
+use crate::campaign::Occurrence;
 use crate::chronicle::baseline::Baseline;
 use crate::chronicle::pulse::Pulse;
 use crate::escalation::Escalation;
@@ -53,10 +53,17 @@ impl Rhythm {
     }
 
     /// Takes an hour with failures, in the order of time; tells if there were none for long.
-    pub fn meet(&mut self, window: Window, deeds: &[&Deed]) -> Option<(EventTime, Change)> {
-        let (first, last) = (deeds.first()?.at, deeds.last()?.at);
+    pub fn meet(
+        &mut self,
+        window: Window,
+        occurrences: &[&Occurrence],
+    ) -> Option<(EventTime, Change)> {
+        let (first, last) = (occurrences.first()?.at, occurrences.last()?.at);
         // Three are as good as all of them: it is asked whether a day has three.
-        let all: BTreeSet<ClusterId> = deeds.iter().map(|deed| deed.case.cluster).collect();
+        let all: BTreeSet<ClusterId> = occurrences
+            .iter()
+            .map(|occurrence| occurrence.case.cluster)
+            .collect();
         let some = all.into_iter().take(CLUSTERS_LEAST).collect();
         let since = self.pulse.beat(window, last, some)?;
         Some((first, Change::DataAgain { since }))

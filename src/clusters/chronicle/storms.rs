@@ -3,18 +3,18 @@
 use records::time::{EventTime, Window};
 use serde::{Deserialize, Serialize};
 
-use crate::campaign::{Campaign, Deed, campaigns};
+use crate::campaign::{Campaign, Occurrence, campaigns};
 use crate::fingerprint::ClusterId;
 use crate::transition::{Change, Transition};
 
-/// How far back the deeds lie that may yet become a campaign: the longest span that one is found in,
+/// How far back the occurrences lie that may yet become a campaign: the longest span that one is found in,
 /// and the hour that it began in.
 const WINDOWS: i64 = 2;
 
 /// A campaign that goes on for longer, in seconds, is taken to be over and begins anew.
 const SECONDS_MAX: i64 = 24 * 3600;
 
-/// How many deeds are looked at; of a storm that has more, the latest.
+/// How many occurrences are looked at; of a storm that has more, the latest.
 const DEEDS_MAX: usize = 100_000;
 
 /// The campaigns of the time.
@@ -23,7 +23,7 @@ pub struct Storms {
     known: Vec<Known>,
     /// What may be part of one. Whoever reads a chronicle again shows them again.
     #[serde(skip)]
-    deeds: Vec<Deed>,
+    occurrences: Vec<Occurrence>,
     /// The campaigns among them.
     #[serde(skip)]
     campaigns: Vec<Campaign>,
@@ -42,37 +42,40 @@ struct Known {
 }
 
 impl Storms {
-    /// Returns the hour from which on deeds are needed, before the next hour is taken.
+    /// Returns the hour from which on occurrences are needed, before the next hour is taken.
     pub fn wants(&self, next: Window) -> Window {
         let open = self.known.iter().filter(|of| !of.is_over);
         let began = open.map(|of| of.began.window());
         began.fold(next.plus(-WINDOWS), Window::min)
     }
 
-    /// Shows deeds again.
-    pub fn recall(&mut self, deeds: &[Deed]) {
-        let suspects = deeds.iter().filter(|deed| deed.is_suspect());
-        self.deeds.extend(suspects.cloned());
+    /// Shows occurrences again.
+    pub fn recall(&mut self, occurrences: &[Occurrence]) {
+        let suspects = occurrences
+            .iter()
+            .filter(|occurrence| occurrence.is_suspect());
+        self.occurrences.extend(suspects.cloned());
     }
 
     /// Takes an hour.
     pub fn turn(
         &mut self,
         window: Window,
-        deeds: &[Deed],
-        is_first: impl Fn(&Deed) -> bool,
+        occurrences: &[Occurrence],
+        is_first: impl Fn(&Occurrence) -> bool,
     ) -> Vec<Transition> {
-        self.recall(deeds);
-        let most = self.deeds.len().saturating_sub(DEEDS_MAX);
-        self.deeds.drain(..most);
-        self.campaigns = campaigns(&self.deeds, is_first);
+        self.recall(occurrences);
+        let most = self.occurrences.len().saturating_sub(DEEDS_MAX);
+        self.occurrences.drain(..most);
+        self.campaigns = campaigns(&self.occurrences, is_first);
         let mut told = Vec::new();
         for campaign in &self.campaigns {
             meet(&mut self.known, campaign, &mut told);
         }
         self.close(window.end(), &mut told);
         let since = self.wants(window.plus(1));
-        self.deeds.retain(|deed| deed.at.window() >= since);
+        self.occurrences
+            .retain(|occurrence| occurrence.at.window() >= since);
         self.known
             .retain(|of| !of.is_over || of.last.window() >= since);
         told

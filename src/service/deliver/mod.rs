@@ -7,11 +7,11 @@
 //! The submodules are the steps of one run and take what it is given as [`Delivery`], so they and this file
 //! are one thing.
 
-mod desk;
 mod digest;
+mod message_builder;
 mod queue;
-mod round;
-mod verdict;
+mod sink_health;
+mod sink_run;
 
 use std::collections::BTreeMap;
 
@@ -20,10 +20,12 @@ use clusters::keys::KeySettings;
 use futures_util::future::join_all;
 use records::time::EventTime;
 
-use crate::deliver::desk::Desk;
-use crate::deliver::round::Round;
+use crate::deliver::message_builder::MessageBuilder;
+use crate::deliver::sink_run::SinkRun;
 use crate::policy::Policies;
-use crate::ports::{Campaigns, Clock, Dossiers, KeyDirectory, Ledgers, Outbox, Sink, StoreError};
+use crate::ports::{
+    Campaigns, Clock, ClusterReader, KeyDirectory, KeyUsageStore, Outbox, Sink, StoreError,
+};
 
 /// What a delivery needs, and what a stack decides about it.
 #[derive(Debug)]
@@ -84,19 +86,19 @@ pub async fn drain<O, K, C, S>(
     deadline: i64,
 ) -> BTreeMap<String, Drained>
 where
-    O: Campaigns + Outbox + Dossiers + Ledgers,
+    O: Campaigns + Outbox + ClusterReader + KeyUsageStore,
     K: KeyDirectory,
     C: Clock,
     S: Sink,
 {
-    let desk = &Desk::new(delivery);
+    let message_builder = &MessageBuilder::new(delivery);
     let runs = sinks.iter_mut().map(|(name, sink)| async move {
-        let mut round = Round::new(delivery, desk, name, sink, deadline);
-        let error = round.run().await.err();
+        let mut sink_run = SinkRun::new(delivery, message_builder, name, sink, deadline);
+        let error = sink_run.run().await.err();
         let drained = Drained {
             error,
-            breaker: round.breaker,
-            ..round.drained
+            breaker: sink_run.breaker,
+            ..sink_run.drained
         };
         (name.clone(), drained)
     });

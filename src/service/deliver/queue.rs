@@ -1,9 +1,9 @@
-//! What is sent next: the first waiting row of each line, if it is free, the oldest first. A line
+//! What is sent next: the first waiting row of each ordering key, if it is free, the oldest first. A key
 //! whose first row is not free waits as a whole, because what happened later is told later.
 
 use std::collections::BTreeSet;
 
-use alerts::outbox::{Line, Row};
+use alerts::outbox::{OrderingKey, Row};
 use clusters::fingerprint::ClusterId;
 use records::time::EventTime;
 
@@ -33,7 +33,7 @@ impl Queue {
         }
     }
 
-    /// Takes at most so many rows out that may be sent now: one of a line. Rows that were
+    /// Takes at most so many rows out that may be sent now: one for each ordering key. Rows that were
     /// rejected before come alone.
     pub fn next(&mut self, now: EventTime, limit: usize) -> Vec<Row> {
         let mut lines = BTreeSet::new();
@@ -53,7 +53,7 @@ impl Queue {
         self.take(&places)
     }
 
-    /// Takes all rows out that may go into one message now: of each line those before the first one
+    /// Takes all rows out that may go into one message now: of each ordering key those before the first one
     /// that is not free. `is_meant` says which are wanted.
     pub fn together(&mut self, now: EventTime, is_meant: impl Fn(&Row) -> bool) -> Vec<Row> {
         let mut blocked = BTreeSet::new();
@@ -86,9 +86,9 @@ impl Queue {
 }
 
 fn key(row: &Row) -> (Option<ClusterId>, String) {
-    match row.line() {
-        Line::Cluster(cluster) => (Some(cluster), String::new()),
-        Line::Account(account_id) => (None, account_id.to_owned()),
+    match row.ordering_key() {
+        OrderingKey::Cluster(cluster) => (Some(cluster), String::new()),
+        OrderingKey::Account(account_id) => (None, account_id.to_owned()),
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use clusters::class::Class;
-use clusters::exempt::Exempt;
+use clusters::exclusions::Exclusions;
 use clusters::facet::{Facets, Kind};
 use clusters::fingerprint::Identity;
 use clusters::report::Invocation;
@@ -54,7 +54,7 @@ const NAME_CHARS_MAX: usize = 512;
 pub struct Subscription {
     limits: Limits,
     rules: Rules,
-    exempt: Exempt,
+    exclusions: Exclusions,
     remembered: Remembered,
 }
 
@@ -94,14 +94,14 @@ struct Aside<'e> {
 impl Subscription {
     /// Goes by other rules from now on.
     pub fn set_rules(&mut self, rules: Rules) {
-        self.rules = rules.with_exempt(self.exempt.clone());
+        self.rules = rules.with_exclusions(self.exclusions.clone());
         // What was found by the old ones does not hold any more.
         self.remembered = Remembered::default();
     }
 
     /// Leaves out other records from now on, before any rule is tried.
-    pub fn set_exempt(&mut self, exempt: Exempt) {
-        self.exempt = exempt;
+    pub fn set_exclusions(&mut self, exclusions: Exclusions) {
+        self.exclusions = exclusions;
         let rules = mem::take(&mut self.rules);
         self.set_rules(rules);
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alerts::alert::Alert;
 use alerts::facts::Facts;
-use clusters::campaign::Deed;
+use clusters::campaign::Occurrence;
 use clusters::chronicle::{Chronicle, Life};
 use clusters::facet::Kind as Facet;
 use clusters::fingerprint::ClusterId;
@@ -30,10 +30,10 @@ pub struct Look {
 pub async fn end_marks<S: Marks + Past>(
     store: &S,
     chronicle: &Chronicle,
-    (told, deeds): (&[Transition], &[Deed]),
+    (told, occurrences): (&[Transition], &[Occurrence]),
     Look { at, now, is_told }: Look,
 ) -> Result<u64, StoreError> {
-    let seen = deeds.iter().map(|deed| deed.case.cluster);
+    let seen = occurrences.iter().map(|occurrence| occurrence.case.cluster);
     let moved = told.iter().filter_map(|of| of.cluster);
     let clusters: BTreeSet<ClusterId> = seen.chain(moved).collect();
     if clusters.is_empty() {
@@ -58,7 +58,9 @@ pub async fn end_marks<S: Marks + Past>(
         if !is_told {
             continue;
         }
-        let of_cluster = deeds.iter().filter(|deed| deed.case.cluster == cluster);
+        let of_cluster = occurrences
+            .iter()
+            .filter(|occurrence| occurrence.case.cluster == cluster);
         for alert in awaited(why, &mark, (cluster, life), of_cluster, (at, now)) {
             store.tell_once(&alert).await?;
         }
@@ -72,7 +74,7 @@ fn awaited<'d>(
     why: Ended,
     mark: &Mark,
     (cluster, life): (ClusterId, &Life),
-    deeds: impl Iterator<Item = &'d Deed>,
+    occurrences: impl Iterator<Item = &'d Occurrence>,
     (at, now): (EventTime, EventTime),
 ) -> Vec<Alert> {
     let (account_id, of) = (&life.subject.account_id, (cluster, life.epoch));
@@ -83,9 +85,11 @@ fn awaited<'d>(
         }
         Ended::Principals(_) => {
             let mut callers: BTreeMap<&str, EventTime> = BTreeMap::new();
-            for deed in deeds {
-                let met = life.met(deed).filter(|met| *met > mark.at);
-                if let (Some(met), Some(caller)) = (met, deed.case.facets.get(Facet::Principal)) {
+            for occurrence in occurrences {
+                let met = life.met(occurrence).filter(|met| *met > mark.at);
+                if let (Some(met), Some(caller)) =
+                    (met, occurrence.case.facets.get(Facet::Principal))
+                {
                     callers.insert(caller, met);
                 }
             }

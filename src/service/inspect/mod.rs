@@ -6,12 +6,12 @@ mod marking;
 pub mod run;
 mod summing;
 mod sweeping;
-pub mod telling;
+pub mod transition_alerts;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use clusters::campaign::{Deed, Subjects, deeds};
+use clusters::campaign::{Occurrence, Subjects, occurrences};
 use clusters::chronicle::Chronicle;
 use clusters::fingerprint::{ClusterId, Subject};
 use clusters::lifecycle::Resolutions;
@@ -39,7 +39,7 @@ pub struct Replayed {
     /// What is known after the last hour; `None` where no event has a time.
     pub chronicle: Option<Chronicle>,
     /// Events after the last hour that was taken, in the order of time.
-    rest: Vec<Deed>,
+    rest: Vec<Occurrence>,
 }
 
 impl Recorded<'_> {
@@ -62,7 +62,7 @@ impl Recorded<'_> {
         let is_taken = |(at, _): &(EventTime, _)| until.is_none_or(|until| at.window() < until);
         let (taken, rest) = timed.split_at(timed.partition_point(is_taken));
         let mut replayed = Replayed {
-            rest: deeds(rest.iter().map(|(_, event)| *event), &subjects),
+            rest: occurrences(rest.iter().map(|(_, event)| *event), &subjects),
             ..Replayed::default()
         };
         // An hour at a time: what is needed of an event to replay it is more than the event.
@@ -70,8 +70,8 @@ impl Recorded<'_> {
             let window = hour[0].0.window();
             let new = || Chronicle::new(window).with_resolutions(self.resolutions.clone());
             let chronicle = replayed.chronicle.get_or_insert_with(new);
-            let deeds = deeds(hour.iter().map(|(_, event)| *event), &subjects);
-            replayed.story.extend(chronicle.turn(window, &deeds));
+            let occurrences = occurrences(hour.iter().map(|(_, event)| *event), &subjects);
+            replayed.story.extend(chronicle.turn(window, &occurrences));
         }
         if let (Some(chronicle), Some(until)) = (&mut replayed.chronicle, until) {
             // Nothing failed since; what is quiet for long enough has recovered.
@@ -116,7 +116,7 @@ mod tests {
     use clusters::transition::Change;
     use proptest::prelude::*;
 
-    use super::telling::alert;
+    use super::transition_alerts::alert;
     use super::*;
 
     type Known = BTreeMap<ClusterId, Arc<Facts>>;
@@ -153,10 +153,10 @@ mod tests {
     }
 
     /// Tells the same, but forgets after each hour all that it does not write down.
-    fn in_sittings(deeds: &[Deed], resolutions: &Resolutions) -> Vec<Transition> {
+    fn in_sittings(occurrences: &[Occurrence], resolutions: &Resolutions) -> Vec<Transition> {
         let mut told = Vec::new();
         let mut written: Option<Vec<u8>> = None;
-        for hour in deeds.chunk_by(|one, other| one.at.window() == other.at.window()) {
+        for hour in occurrences.chunk_by(|one, other| one.at.window() == other.at.window()) {
             let window = hour[0].at.window();
             let mut chronicle = match &written {
                 Some(bytes) => Chronicle::decode(bytes).unwrap(),
@@ -164,8 +164,8 @@ mod tests {
             };
             chronicle = chronicle.with_resolutions(resolutions.clone());
             let recalled = chronicle.recalls_from()..chronicle.next();
-            let again = |deed: &&Deed| recalled.contains(&deed.at.window());
-            let again: Vec<Deed> = deeds.iter().filter(again).cloned().collect();
+            let again = |occurrence: &&Occurrence| recalled.contains(&occurrence.at.window());
+            let again: Vec<Occurrence> = occurrences.iter().filter(again).cloned().collect();
             chronicle.recall(&again);
             told.extend(chronicle.turn(window, hour));
             written = Some(chronicle.encode());
@@ -198,7 +198,7 @@ mod tests {
             events.reverse();
             prop_assert_eq!(&replay(&events), &(story.clone(), listing.clone()));
             let subjects = facts.iter().map(|(id, facts)| (*id, Arc::new(Subject::from(&facts.identity))));
-            prop_assert_eq!(in_sittings(&deeds(&events, &subjects.collect()), &resolutions), story);
+            prop_assert_eq!(in_sittings(&occurrences(&events, &subjects.collect()), &resolutions), story);
             // Whoever says last that it is over, after all events, is heard.
             for (id, said) in &resolutions {
                 let (at, said) = said.last().unwrap();
@@ -243,7 +243,7 @@ mod tests {
             prop_assert_eq!(&story(&events), &told);
             let subject = |(id, facts): (&ClusterId, &Arc<Facts>)| (*id, Arc::new(Subject::from(&facts.identity)));
             let subjects = facts.iter().map(subject).collect();
-            prop_assert_eq!(&in_sittings(&deeds(&events, &subjects), &resolutions), &told);
+            prop_assert_eq!(&in_sittings(&occurrences(&events, &subjects), &resolutions), &told);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alerts::alert::Alert;
-use clusters::campaign::{Deed, deeds};
+use clusters::campaign::{Occurrence, occurrences};
 use clusters::chronicle::{Chronicle, HOURS_MAX, Rhythm};
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{Answer, KeySettings};
@@ -21,13 +21,13 @@ use records::time::{EventTime, Window};
 use view::listing::Listing;
 
 use crate::config::inspect::Summaries;
-use crate::enquiry::Enquiry;
 use crate::inspect::marking::{Look, end_marks};
 use crate::inspect::summing::{periods, summaries};
 use crate::inspect::sweeping::Failing;
-use crate::inspect::telling::alert;
+use crate::inspect::transition_alerts::alert;
+use crate::key_lookup::KeyLookup;
 use crate::ports::{
-    Bucket, BucketError, Campaigns, Clock, Hours, KeyDirectory, Late, Ledgers, Marks, Past,
+    Bucket, BucketError, Campaigns, Clock, Hours, KeyDirectory, KeyUsageStore, Late, Marks, Past,
     StoreError,
 };
 
@@ -106,7 +106,7 @@ struct Run<'a, S, B, K, C> {
     bucket: &'a B,
     clock: &'a C,
     plan: &'a Plan,
-    enquiry: Enquiry<'a, S, K, C>,
+    key_lookup: KeyLookup<'a, S, K, C>,
     /// The access keys that failed in the hours that are told.
     failing: Failing,
     /// Whether anything is told by now.
@@ -131,7 +131,7 @@ pub async fn run<S, B, K, C>(
     plan: &Plan,
 ) -> Result<Inspected, Failure>
 where
-    S: Campaigns + Hours + Ledgers + Marks + Past,
+    S: Campaigns + Hours + KeyUsageStore + Marks + Past,
     B: Bucket,
     K: KeyDirectory,
     C: Clock,
@@ -149,7 +149,7 @@ where
         bucket,
         clock,
         plan,
-        enquiry: Enquiry::new(store, directory, clock, &plan.keys, patience),
+        key_lookup: KeyLookup::new(store, directory, clock, &plan.keys, patience),
         failing: Failing::default(),
         is_telling,
         kept: chronicle.next(),
@@ -167,7 +167,7 @@ where
     run.sweep().await;
     run.close(&late).await?;
     let mut inspected = run.inspected;
-    inspected.counts.keys_asked = run.enquiry.calls();
+    inspected.counts.keys_asked = run.key_lookup.calls();
     let lives = run.chronicle.lives().values();
     let accounts = run.chronicle.accounts().values();
     let behind = over(now).hours() - run.chronicle.next().hours();
@@ -229,26 +229,26 @@ impl Failure {
 
 impl<S, B, K, C> Run<'_, S, B, K, C>
 where
-    S: Campaigns + Hours + Ledgers + Marks + Past,
+    S: Campaigns + Hours + KeyUsageStore + Marks + Past,
     B: Bucket,
     K: KeyDirectory,
     C: Clock,
 {
     /// Reads an hour.
-    async fn deeds(&mut self, window: Window) -> Result<Vec<Deed>, StoreError> {
+    async fn occurrences(&mut self, window: Window) -> Result<Vec<Occurrence>, StoreError> {
         let lives = self.chronicle.lives();
         let known = |cluster| lives.get(&cluster).map(|life| Arc::clone(&life.subject));
         let hour = self.store.hour(window, &known).await?;
         self.inspected.damaged.extend(hour.damaged);
-        let deeds = deeds(&hour.events, &hour.subjects);
-        let left = hour.events.len() - deeds.len();
+        let occurrences = occurrences(&hour.events, &hour.subjects);
+        let left = hour.events.len() - occurrences.len();
         if left > 0 {
             let start = window.start();
             let what =
                 format!("{left} events of the hour from {start}: their clusters have no head");
             self.inspected.damaged.push(what);
         }
-        Ok(deeds)
+        Ok(occurrences)
     }
 
     /// Reads the hours again that campaigns may still be going on from. What came for them since, they
@@ -259,9 +259,9 @@ where
         }
         let (mut window, next) = (self.chronicle.recalls_from(), self.chronicle.next());
         while window < next {
-            let deeds = self.deeds(window).await?;
-            self.amend_by(window, &deeds).await;
-            self.chronicle.recall(&deeds);
+            let occurrences = self.occurrences(window).await?;
+            self.amend_by(window, &occurrences).await;
+            self.chronicle.recall(&occurrences);
             window = window.plus(1);
         }
         Ok(())
@@ -281,15 +281,15 @@ where
             return Ok(late);
         }
         for late in &late {
-            let deeds = self.deeds(late.window).await?;
-            self.amend_by(late.window, &deeds).await;
+            let occurrences = self.occurrences(late.window).await?;
+            self.amend_by(late.window, &occurrences).await;
             self.inspected.counts.late_hours += 1;
         }
         Ok(late)
     }
 
-    async fn amend_by(&mut self, window: Window, deeds: &[Deed]) {
-        let told = self.chronicle.amend(deeds);
+    async fn amend_by(&mut self, window: Window, occurrences: &[Occurrence]) {
+        let told = self.chronicle.amend(occurrences);
         self.settle(&told, self.is_told(window)).await;
     }
 
@@ -302,21 +302,21 @@ where
     async fn take_all(&mut self, until: Window) -> Result<(), Failure> {
         while self.chronicle.next() < until && self.clock.millis() < self.plan.deadline {
             let window = self.chronicle.next();
-            let deeds = self.deeds(window).await?;
+            let occurrences = self.occurrences(window).await?;
             let before = self.chronicle.events();
-            let told = self.chronicle.turn(window, &deeds);
-            let events = deeds.len() as u64;
+            let told = self.chronicle.turn(window, &occurrences);
+            let events = occurrences.len() as u64;
             self.inspected.counts.hours += 1;
             self.inspected.counts.events += events;
             self.inspected.counts.violated += u64::from(before + events != self.chronicle.events());
             let is_told = self.is_told(window);
             if is_told {
-                self.failing.meet(&deeds);
+                self.failing.meet(&occurrences);
             }
             self.settle(&told, is_told).await;
-            self.end_marks(window, &told, &deeds, is_told).await;
+            self.end_marks(window, &told, &occurrences, is_told).await;
             if is_told && self.plan.summaries != Summaries::Never {
-                self.sum_up(window, &told, &deeds).await;
+                self.sum_up(window, &told, &occurrences).await;
             }
             let is_long = window.hours() - self.kept.hours() >= SITTING_HOURS;
             if is_long && self.inspected.failed.is_empty() {
@@ -332,9 +332,9 @@ where
         let mut window = self.chronicle.next();
         // A run that is behind has enough to do.
         while window <= now.window() && window.plus(2) >= now.window() {
-            let deeds = self.deeds(window).await?;
-            self.failing.meet(&deeds);
-            hours.push((window, deeds));
+            let occurrences = self.occurrences(window).await?;
+            self.failing.meet(&occurrences);
+            hours.push((window, occurrences));
             window = window.plus(1);
         }
         let told = self.chronicle.foresee(&hours);
@@ -385,7 +385,7 @@ where
         &mut self,
         window: Window,
         told: &[Transition],
-        deeds: &[Deed],
+        occurrences: &[Occurrence],
         is_told: bool,
     ) {
         let look = Look {
@@ -393,16 +393,16 @@ where
             now: self.clock.now(),
             is_told,
         };
-        match end_marks(self.store, &self.chronicle, (told, deeds), look).await {
+        match end_marks(self.store, &self.chronicle, (told, occurrences), look).await {
             Ok(ended) => self.inspected.counts.settled += ended,
             Err(error) => self.inspected.failed.push(error),
         }
     }
 
     /// Tells what the periods looked like that end with an hour.
-    async fn sum_up(&mut self, window: Window, told: &[Transition], deeds: &[Deed]) {
+    async fn sum_up(&mut self, window: Window, told: &[Transition], occurrences: &[Occurrence]) {
         for period in periods(window) {
-            for summary in summaries(&self.chronicle, window, period, told, deeds) {
+            for summary in summaries(&self.chronicle, window, period, told, occurrences) {
                 if !self.plan.summaries.tells(&summary) {
                     continue;
                 }
@@ -427,13 +427,13 @@ where
             let Some(seen) = self.failing.seen(&line.key) else {
                 continue;
             };
-            let known = self.enquiry.known(&seen).await?;
+            let known = self.key_lookup.known(&seen).await?;
             if let Some(Answer::Used {
                 at,
                 service,
                 region,
                 ..
-            }) = known.and_then(|known| known.ledger.now)
+            }) = known.and_then(|known| known.key_usage.now)
             {
                 line.last_used = Some(at);
                 line.service = service;
@@ -446,7 +446,7 @@ where
     /// Asks IAM about access keys, if anybody is told what it says.
     async fn sweep(&mut self) {
         if self.is_telling {
-            let swept = self.failing.sweep(&self.plan.keys, &self.enquiry).await;
+            let swept = self.failing.sweep(&self.plan.keys, &self.key_lookup).await;
             self.inspected.counts.keys_unanswered = swept.unanswered;
             self.inspected.failed.extend(swept.failed);
         }

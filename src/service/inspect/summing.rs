@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clusters::campaign::{Campaign, Deed};
+use clusters::campaign::{Campaign, Occurrence};
 use clusters::chronicle::{Chronicle, Life};
 use clusters::facet::Kind;
 use clusters::fingerprint::ClusterId;
@@ -28,14 +28,14 @@ pub fn periods(window: Window) -> impl Iterator<Item = Period> {
         .filter(ends)
 }
 
-/// Sums a period up for each account that is known. The transitions and the deeds are those of its last
+/// Sums a period up for each account that is known. The transitions and the occurrences are those of its last
 /// hour: campaigns and access keys stand in the summary of an hour alone.
 pub fn summaries(
     chronicle: &Chronicle,
     window: Window,
     period: Period,
     told: &[Transition],
-    deeds: &[Deed],
+    occurrences: &[Occurrence],
 ) -> Vec<Summary> {
     let until = window.end();
     let from = window.plus(1 - period.seconds() / 3600).start();
@@ -51,7 +51,7 @@ pub fn summaries(
         }
         Summary {
             campaigns: campaigns(account_id, told),
-            keys: keys(account_id, deeds),
+            keys: keys(account_id, occurrences),
             ..summary
         }
     };
@@ -129,25 +129,25 @@ fn campaigns(account_id: &str, told: &[Transition]) -> Excerpt<Storm> {
 }
 
 /// Returns the access keys, those first that were seen last.
-fn keys(account_id: &str, deeds: &[Deed]) -> Excerpt<KeyLine> {
-    let mut keys: BTreeMap<&str, &Deed> = BTreeMap::new();
-    for deed in deeds
+fn keys(account_id: &str, occurrences: &[Occurrence]) -> Excerpt<KeyLine> {
+    let mut keys: BTreeMap<&str, &Occurrence> = BTreeMap::new();
+    for occurrence in occurrences
         .iter()
         .filter(|of| of.subject.account_id == account_id)
     {
-        if let Some(key) = deed.case.facets.get(Kind::AccessKey) {
-            keys.insert(key, deed);
+        if let Some(key) = occurrence.case.facets.get(Kind::AccessKey) {
+            keys.insert(key, occurrence);
         }
     }
-    let line = |(key, deed): (&str, &Deed)| KeyLine {
+    let line = |(key, occurrence): (&str, &Occurrence)| KeyLine {
         key: key.to_owned(),
-        principal: deed
+        principal: occurrence
             .case
             .facets
             .get(Kind::Principal)
             .unwrap_or_default()
             .to_owned(),
-        last_seen: deed.at,
+        last_seen: occurrence.at,
         last_used: None,
         service: None,
         region: None,

@@ -4,14 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use clusters::campaign::Deed;
+use clusters::campaign::Occurrence;
 use clusters::facet::Kind;
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{KeySettings, account_of};
 use records::time::EventTime;
 
-use crate::enquiry::{Enquiry, Seen};
-use crate::ports::{Clock, KeyDirectory, Ledgers, StoreError};
+use crate::key_lookup::{KeyLookup, Seen};
+use crate::ports::{Clock, KeyDirectory, KeyUsageStore, StoreError};
 
 /// After so many keys in a row that IAM did not answer about, it is left alone until the next run.
 const UNANSWERED_MAX: u64 = 5;
@@ -39,19 +39,23 @@ pub struct Swept {
 }
 
 impl Failing {
-    /// Takes the deeds of an hour.
-    pub fn meet(&mut self, deeds: &[Deed]) {
-        for deed in deeds {
-            let facets = &deed.case.facets;
+    /// Takes the occurrences of an hour.
+    pub fn meet(&mut self, occurrences: &[Occurrence]) {
+        for occurrence in occurrences {
+            let facets = &occurrence.case.facets;
             let Some(key) = facets.get(Kind::AccessKey) else {
                 continue;
             };
-            if self.0.get(key).is_none_or(|known| known.at <= deed.at) {
+            if self
+                .0
+                .get(key)
+                .is_none_or(|known| known.at <= occurrence.at)
+            {
                 let failure = Failure {
-                    at: deed.at,
+                    at: occurrence.at,
                     caller_account: facets.get(Kind::CallerAccount).map(str::to_owned),
-                    account_id: deed.subject.account_id.clone(),
-                    cluster: deed.case.cluster,
+                    account_id: occurrence.subject.account_id.clone(),
+                    cluster: occurrence.case.cluster,
                 };
                 self.0.insert(key.to_owned(), failure);
             }
@@ -71,10 +75,10 @@ impl Failing {
     }
 
     /// Asks about the canaries and about these keys, those first that failed last.
-    pub async fn sweep<L: Ledgers, K: KeyDirectory, C: Clock>(
+    pub async fn sweep<L: KeyUsageStore, K: KeyDirectory, C: Clock>(
         &self,
         keys: &KeySettings,
-        enquiry: &Enquiry<'_, L, K, C>,
+        key_lookup: &KeyLookup<'_, L, K, C>,
     ) -> Swept {
         let canaries = keys.canaries.iter().map(|key| {
             let account_id = account_of(key).unwrap_or_else(|| keys.account_id.clone());
@@ -93,7 +97,7 @@ impl Failing {
         let mut swept = Swept::default();
         let mut in_a_row = 0;
         for seen in quiet.chain(failing) {
-            match enquiry.known(&seen).await {
+            match key_lookup.known(&seen).await {
                 Ok(Some(known)) if known.is_missing => in_a_row += 1,
                 Ok(Some(_)) => in_a_row = 0,
                 Ok(None) => continue,

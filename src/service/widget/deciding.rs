@@ -8,15 +8,15 @@ use clusters::journal::{self, Entry};
 use clusters::mark::{Decision, Mark};
 use records::time::EventTime;
 
-use crate::ports::{Dossiers, Hours, KeyAnswers, Marked, Marks, SentLog, StoreError};
+use crate::ports::{ClusterReader, Hours, KeyAnswers, Marked, Marks, SentLog, StoreError};
 use crate::widget::request::{Context, Deciding, Verdict};
-use crate::widget::{Desk, Now};
+use crate::widget::{Now, WidgetHandler};
 
-impl<S: Dossiers + Hours + KeyAnswers + Marks + SentLog> Desk<'_, S> {
+impl<S: ClusterReader + Hours + KeyAnswers + Marks + SentLog> WidgetHandler<'_, S> {
     /// Decides, and returns the page of the cluster with what came of that.
     pub async fn decide(&self, deciding: &Deciding, mut now: Now) -> Result<String, StoreError> {
         let cluster = deciding.cluster;
-        if self.store.dossiers(&[cluster]).await?.is_empty() {
+        if self.store.cluster_details_of(&[cluster]).await?.is_empty() {
             return Ok(self.unknown(cluster));
         }
         let notice = match self.setting.decides {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alerts::outbox::Sent;
-use clusters::campaign::{Deed, deeds};
+use clusters::campaign::{Occurrence, occurrences};
 use clusters::class::Class;
 use clusters::facet::Kind;
 use clusters::fingerprint::{ClusterId, Subject};
@@ -20,21 +20,23 @@ use view::dashboard::cluster::Page;
 use view::json::{self, ClusterShape, HistoryShape};
 use view::listing::Listed;
 
-use crate::ports::{Dossier, Dossiers, Hours, KeyAnswers, Marked, Marks, SentLog, StoreError};
+use crate::ports::{
+    ClusterDetails, ClusterReader, Hours, KeyAnswers, Marked, Marks, SentLog, StoreError,
+};
 use crate::widget::request::MUTES;
-use crate::widget::{Desk, Now};
+use crate::widget::{Now, WidgetHandler};
 
 /// How many access keys are looked up.
 const KEYS_MAX: usize = 5;
 
 /// What is known of a cluster.
 pub struct File {
-    pub dossier: Dossier,
+    pub cluster_details: ClusterDetails,
     pub marked: Marked,
     pub entries: Vec<Entry>,
     cluster: Cluster,
     hours: Vec<Window>,
-    deeds: Vec<Deed>,
+    occurrences: Vec<Occurrence>,
     faults: Vec<Fault>,
     sent: Vec<Sent>,
     keys: Vec<KeyReport>,
@@ -50,12 +52,12 @@ impl File {
             .map(Cow::Borrowed);
         listed.unwrap_or_else(|| {
             let subject = Arc::new(Subject::from(&self.cluster.facts.identity));
-            Cow::Owned(Listed::expired(subject, self.dossier.first_seen))
+            Cow::Owned(Listed::expired(subject, self.cluster_details.first_seen))
         })
     }
 }
 
-impl<S: Dossiers + Hours + KeyAnswers + Marks + SentLog> Desk<'_, S> {
+impl<S: ClusterReader + Hours + KeyAnswers + Marks + SentLog> WidgetHandler<'_, S> {
     /// Returns the page of a cluster, with what has just come of what somebody did.
     pub async fn open(
         &self,
@@ -73,14 +75,14 @@ impl<S: Dossiers + Hours + KeyAnswers + Marks + SentLog> Desk<'_, S> {
             frame: self.frame(),
             cluster: &file.cluster,
             listed: &listed,
-            first_seen: file.dossier.first_seen,
+            first_seen: file.cluster_details.first_seen,
             hours: &file.hours,
             marking: mark.map(|mark| self.marking(mark, &listed)),
             version: file.marked.version,
             faults: &file.faults,
             entries: &file.entries,
             keys: &file.keys,
-            related: &related(cluster, &file.deeds),
+            related: &related(cluster, &file.occurrences),
             sent: &file.sent,
             links: &self.setting.links,
             mutes: if self.setting.decides { &mutes } else { &[] },
@@ -111,27 +113,28 @@ impl<S: Dossiers + Hours + KeyAnswers + Marks + SentLog> Desk<'_, S> {
     /// Reads everything about a cluster; `None` if there is none such.
     async fn file(&self, cluster: ClusterId, now: &Now) -> Result<Option<File>, StoreError> {
         let store = self.store;
-        let Some(dossier) = store.dossiers(&[cluster]).await?.remove(&cluster) else {
+        let Some(cluster_details) = store.cluster_details_of(&[cluster]).await?.remove(&cluster)
+        else {
             return Ok(None);
         };
         let hours = self.hours(now.listing.clusters.get(&cluster));
-        let (events, deeds) = self.events(&hours, now).await?;
+        let (events, occurrences) = self.events(&hours, now).await?;
         let sightings = events.iter().map(|(id, seen)| (*id, seen));
         let own = sightings.filter(|(_, seen)| seen.case.cluster == cluster);
-        let seen = seen(&dossier.cluster, own);
+        let seen = seen(&cluster_details.cluster, own);
         let mut entries = store.journal(cluster).await?;
         entries.extend(now.journals.get(&cluster).into_iter().flatten().cloned());
         entries.sort();
         Ok(Some(File {
             keys: self.keys(&seen).await?,
-            faults: journal::history(dossier.first_seen, &entries),
+            faults: journal::history(cluster_details.first_seen, &entries),
             marked: store.mark(cluster).await?,
             sent: store.sent(cluster).await?,
             cluster: seen,
-            dossier,
+            cluster_details,
             entries,
             hours,
-            deeds,
+            occurrences,
         }))
     }
 
@@ -154,7 +157,7 @@ impl<S: Dossiers + Hours + KeyAnswers + Marks + SentLog> Desk<'_, S> {
         &self,
         hours: &[Window],
         now: &Now,
-    ) -> Result<(Vec<(EventId, Sighting)>, Vec<Deed>), StoreError> {
+    ) -> Result<(Vec<(EventId, Sighting)>, Vec<Occurrence>), StoreError> {
         let until = now.listing.until;
         let before: Vec<Window> = hours.iter().copied().filter(|hour| *hour < until).collect();
         let known = |cluster| {
@@ -162,16 +165,17 @@ impl<S: Dossiers + Hours + KeyAnswers + Marks + SentLog> Desk<'_, S> {
             listed.map(|of: &Listed| Arc::clone(&of.subject))
         };
         let hour = self.store.hours(&before, &known).await?;
-        let mut found = deeds(&hour.events, &hour.subjects);
+        let mut found = occurrences(&hour.events, &hour.subjects);
         let live = now.live.iter();
         found.extend(
-            live.filter(|deed| hours.contains(&deed.at.window()))
+            live.filter(|occurrence| hours.contains(&occurrence.at.window()))
                 .cloned(),
         );
-        let sighting = |deed: &Deed| {
-            let watched = deed.subject.class == Class::Watch;
-            let sighting = Sighting::new(watched, Some(deed.at), Arc::clone(&deed.case));
-            (deed.id, sighting)
+        let sighting = |occurrence: &Occurrence| {
+            let watched = occurrence.subject.class == Class::Watch;
+            let sighting =
+                Sighting::new(watched, Some(occurrence.at), Arc::clone(&occurrence.case));
+            (occurrence.id, sighting)
         };
         Ok((found.iter().map(sighting).collect(), found))
     }
@@ -186,11 +190,11 @@ impl<S: Dossiers + Hours + KeyAnswers + Marks + SentLog> Desk<'_, S> {
         keys.sort_by_key(|key| KeyKind::of(&key.value) != KeyKind::LongTerm);
         let mut reports = Vec::new();
         for key in keys.into_iter().take(KEYS_MAX) {
-            let ledger = self.store.ledger(&key.value).await?;
+            let key_usage = self.store.key_usage(&key.value).await?;
             let report = self
                 .setting
                 .keys
-                .report(&key.value, key.span.last_seen, Some(&ledger));
+                .report(&key.value, key.span.last_seen, Some(&key_usage));
             reports.push(report);
         }
         Ok(reports)

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alerts::links::Links;
-use clusters::campaign::{Deed, deeds};
+use clusters::campaign::{Occurrence, occurrences};
 use clusters::fingerprint::ClusterId;
 use clusters::journal::Entry;
 use clusters::keys::KeySettings;
@@ -22,8 +22,8 @@ use view::dashboard::list::List;
 use view::dashboard::{DESCRIPTION, Frame};
 use view::listing::{Listed, Listing, Question};
 
-use crate::ports::{BucketError, Dossiers, Hours, KeyAnswers, Marks, SentLog, StoreError};
-use crate::widget::request::{Context, Request, Wish};
+use crate::ports::{BucketError, ClusterReader, Hours, KeyAnswers, Marks, SentLog, StoreError};
+use crate::widget::request::{Context, Request, WidgetAction};
 
 /// How many hours are read that the inspection has not taken yet. It is behind by two at most where
 /// nothing is wrong.
@@ -103,13 +103,13 @@ struct Now {
     listing: Listing,
     journals: BTreeMap<ClusterId, Vec<Entry>>,
     /// The events that are not in what the inspection has left.
-    live: Vec<Deed>,
+    live: Vec<Occurrence>,
     /// What is missing, in sentences.
     missing: Vec<String>,
 }
 
 /// What an answer is made with.
-struct Desk<'a, S> {
+struct WidgetHandler<'a, S> {
     store: &'a S,
     setting: &'a Setting,
     context: &'a Context,
@@ -126,30 +126,30 @@ pub async fn answer<S>(
     setting: &Setting,
 ) -> Result<Answer, Failure>
 where
-    S: Dossiers + Hours + KeyAnswers + Marks + SentLog,
+    S: ClusterReader + Hours + KeyAnswers + Marks + SentLog,
 {
-    let (wish, context) = match Request::parse(event) {
-        Ok(Request { wish, context }) => (wish, context),
+    let (action, context) = match Request::parse(event) {
+        Ok(Request { action, context }) => (action, context),
         Err((wrong, context)) => {
             let frame = frame(setting, &context);
             return Ok(Answer::Html(frame.sentence(&wrong.to_string())));
         }
     };
-    let desk = Desk {
+    let handler = WidgetHandler {
         store,
         setting,
         context: &context,
     };
-    if wish == Wish::Describe {
+    if action == WidgetAction::Describe {
         return Ok(Answer::Markdown(DESCRIPTION.to_owned()));
     }
-    let now = desk.now(known().await?).await?;
-    let html = match wish {
-        Wish::Describe => DESCRIPTION.to_owned(),
-        Wish::List(question) => desk.list(now, &question).await?,
-        Wish::Open(cluster) => desk.open(cluster, now, None).await?,
-        Wish::Export(cluster) => desk.export(cluster, now).await?,
-        Wish::Decide(deciding) => desk.decide(&deciding, now).await?,
+    let now = handler.now(known().await?).await?;
+    let html = match action {
+        WidgetAction::Describe => DESCRIPTION.to_owned(),
+        WidgetAction::List(question) => handler.list(now, &question).await?,
+        WidgetAction::Open(cluster) => handler.open(cluster, now, None).await?,
+        WidgetAction::Export(cluster) => handler.export(cluster, now).await?,
+        WidgetAction::Decide(deciding) => handler.decide(&deciding, now).await?,
     };
     Ok(Answer::Html(html))
 }
@@ -175,7 +175,7 @@ fn frame<'a>(setting: &'a Setting, context: &Context) -> Frame<'a> {
     }
 }
 
-impl<S: Dossiers + Hours + KeyAnswers + Marks + SentLog> Desk<'_, S> {
+impl<S: ClusterReader + Hours + KeyAnswers + Marks + SentLog> WidgetHandler<'_, S> {
     fn frame(&self) -> Frame<'_> {
         frame(self.setting, self.context)
     }
@@ -206,7 +206,7 @@ impl<S: Dossiers + Hours + KeyAnswers + Marks + SentLog> Desk<'_, S> {
         if !hour.damaged.is_empty() {
             missing.push("Some events of the last hours cannot be read.".to_owned());
         }
-        let live = deeds(&hour.events, &hour.subjects);
+        let live = occurrences(&hour.events, &hour.subjects);
         let undated = self.store.undated(&known).await?;
         if !undated.damaged.is_empty() {
             missing.push("Some events without a time cannot be read.".to_owned());
@@ -225,13 +225,13 @@ impl<S: Dossiers + Hours + KeyAnswers + Marks + SentLog> Desk<'_, S> {
     async fn list(&self, now: Now, question: &Question) -> Result<String, StoreError> {
         let page = now.listing.ask(question);
         let clusters: Vec<_> = page.rows.iter().map(|(id, _)| *id).collect();
-        let dossiers = self.store.dossiers(&clusters).await?;
+        let cluster_details_of = self.store.cluster_details_of(&clusters).await?;
         let marked = self.store.marks(&clusters).await?;
         let marks = page.rows.iter().filter_map(|(id, listed)| {
             let mark = marked.get(id)?.mark.as_ref()?;
             Some((*id, self.marking(mark, listed)))
         });
-        let facts = dossiers.iter();
+        let facts = cluster_details_of.iter();
         let list = List {
             frame: self.frame(),
             question,

@@ -30,14 +30,14 @@ pub const MUTES: [(&str, i64); 4] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// What.
-    pub wish: Wish,
+    pub action: WidgetAction,
     /// From where.
     pub context: Context,
 }
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wish {
+pub enum WidgetAction {
     /// What the widget is.
     Describe,
     /// A page of clusters.
@@ -108,8 +108,8 @@ impl Request {
     pub fn parse(event: &str) -> Result<Self, (Misunderstood, Context)> {
         let event: Value = serde_json::from_str(event).unwrap_or(Value::Null);
         let context = Context::of(&event["widgetContext"]);
-        match Given(&event).wish(&context) {
-            Ok(wish) => Ok(Self { wish, context }),
+        match Given(&event).action(&context) {
+            Ok(action) => Ok(Self { action, context }),
             Err(wrong) => Err((wrong, context)),
         }
     }
@@ -195,22 +195,22 @@ impl Given<'_> {
         number.ok_or_else(|| wrong(name, &text, "a whole number"))
     }
 
-    fn wish(&self, context: &Context) -> Result<Wish, Misunderstood> {
+    fn action(&self, context: &Context) -> Result<WidgetAction, Misunderstood> {
         if !self.0.is_object() {
             let sentence =
                 "The event is no JSON object; this function answers a CloudWatch dashboard.";
             return Err(Misunderstood(sentence.to_owned()));
         }
         if self.0["describe"] == Value::Bool(true) {
-            return Ok(Wish::Describe);
+            return Ok(WidgetAction::Describe);
         }
         let Some(id) = self.text("cluster") else {
-            return Ok(Wish::List(self.question(context)?));
+            return Ok(WidgetAction::List(self.question(context)?));
         };
         let cluster = ClusterId::parse(&id);
         let cluster = cluster.ok_or_else(|| wrong("cluster", &id, "the id of a cluster"))?;
         if let Some(verdict) = self.verdict()? {
-            return Ok(Wish::Decide(Deciding {
+            return Ok(WidgetAction::Decide(Deciding {
                 cluster,
                 verdict,
                 version: self.number("version", 0)?,
@@ -219,8 +219,8 @@ impl Given<'_> {
             }));
         }
         Ok(match self.text("export") {
-            Some(_) => Wish::Export(cluster),
-            None => Wish::Open(cluster),
+            Some(_) => WidgetAction::Export(cluster),
+            None => WidgetAction::Open(cluster),
         })
     }
 

@@ -30,7 +30,7 @@ use service::policy::Policies;
 use service::ports::{Clock, LogEvent, Sink};
 
 use crate::directory::Directory;
-use crate::hands::Hands;
+use crate::manual_clock::ManualClock;
 use crate::payloads::event_of;
 use crate::pipeline::lots::{End, Lots};
 use crate::pipeline::scenes::{Happening, Outcome};
@@ -250,7 +250,7 @@ impl World {
         event_of(&numbers.iter().map(event).collect::<Vec<_>>())
     }
 
-    /// Hands some events over, as CloudWatch Logs and AWS Lambda do between them.
+    /// ManualClock some events over, as CloudWatch Logs and AWS Lambda do between them.
     pub fn hand_over(&mut self, now: i64, numbers: &[usize], happenings: &[Happening]) {
         if self.lots.one_in(10) {
             // CloudWatch Logs skips what it may not hand over.
@@ -343,7 +343,7 @@ impl World {
     /// Takes stock, and tells whether that came to its end.
     pub fn inspect(&mut self, now: i64, end: End) -> bool {
         let steps = arrange(self.stock.store.table(), end);
-        let clock = Hands::at(now + self.stock.ahead);
+        let clock = ManualClock::at(now + self.stock.ahead);
         self.stock.store.set_now(clock.now());
         let plan = Plan {
             retention_days: 3,
@@ -394,7 +394,7 @@ impl World {
     pub fn deliver(&mut self, now: i64, end: End) {
         self.note_rows();
         self.runs += 1;
-        let clock = Hands::at(now + self.telling_ahead);
+        let clock = ManualClock::at(now + self.telling_ahead);
         let mut store = store(&self.table, settings());
         store.set_now(clock.now());
         let steps = arrange(store.table(), end);

@@ -2,24 +2,24 @@
 
 use records::Record;
 
+use crate::cross_account_copy::{CROSS_ACCOUNT_COPY, TrailAccounts};
 use crate::own::{OWN, Own};
-use crate::twin::{TWIN, TrailAccounts};
 
 /// Whose records are left out before any rule is tried; nobody's by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Exempt {
+pub struct Exclusions {
     /// The roles whose failures are our own.
     pub own: Own,
     /// The accounts whose trails come here, so that what others log of their calls are twins.
     pub trail_accounts: TrailAccounts,
 }
 
-impl Exempt {
+impl Exclusions {
     /// Returns the reason why a selected record is left out.
     pub fn reason(&self, record: &Record<'_>) -> Option<&'static str> {
         // Twins first: a failure of our own is one failure too, in the books of our own.
         if self.trail_accounts.have_twin_of(record) {
-            return Some(TWIN);
+            return Some(CROSS_ACCOUNT_COPY);
         }
         self.own.made(record).then_some(OWN)
     }
@@ -33,7 +33,7 @@ mod tests {
     #[test]
     fn of_two_records_of_a_failure_of_our_own_one_is_a_twin() {
         let role = Role::parse("arn:aws:iam::111122223333:role/ingest").unwrap();
-        let exempt = Exempt {
+        let exclusions = Exclusions {
             own: Own::new(vec![role]),
             trail_accounts: TrailAccounts::new(["111122223333".to_owned()]),
         };
@@ -41,10 +41,10 @@ mod tests {
             let text = format!(
                 r#"{{"userIdentity":{{"arn":"arn:aws:sts::111122223333:assumed-role/ingest/fn","accountId":"111122223333"}},"eventType":"AwsApiCall","recipientAccountId":"{account_id}","sharedEventID":"s"}}"#
             );
-            exempt.reason(&Record::parse(&text).unwrap())
+            exclusions.reason(&Record::parse(&text).unwrap())
         };
         assert_eq!(reason("111122223333"), Some(OWN));
-        assert_eq!(reason("444455556666"), Some(TWIN));
-        assert_eq!(Exempt::default().reason(&Record::default()), None);
+        assert_eq!(reason("444455556666"), Some(CROSS_ACCOUNT_COPY));
+        assert_eq!(Exclusions::default().reason(&Record::default()), None);
     }
 }

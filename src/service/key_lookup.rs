@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 
 use alerts::alert::Alert;
 use clusters::fingerprint::ClusterId;
-use clusters::keys::{KeyReport, KeySettings, Ledger, account_of};
+use clusters::keys::{KeyReport, KeySettings, KeyUsage, account_of};
 use futures_util::lock::Mutex;
 use records::time::EventTime;
 
-use crate::ports::{Clock, KeyDirectory, Ledgers, StoreError};
+use crate::ports::{Clock, KeyDirectory, KeyUsageStore, StoreError};
 
 /// How long lies between two calls to IAM at least, in milliseconds.
 const CALL_MILLIS: i64 = 1000;
@@ -38,7 +38,7 @@ pub struct Seen<'a> {
 
 /// The enquiries of one run.
 #[derive(Debug)]
-pub struct Enquiry<'a, L, K, C> {
+pub struct KeyLookup<'a, L, K, C> {
     store: &'a L,
     directory: &'a K,
     clock: &'a C,
@@ -51,14 +51,14 @@ pub struct Enquiry<'a, L, K, C> {
     calls: Cell<u64>,
     /// What is remembered of keys that were looked up. One is looked up at a time, so that what one
     /// caller found out another one need not ask.
-    ledgers: Mutex<BTreeMap<String, Ledger>>,
+    key_usages: Mutex<BTreeMap<String, KeyUsage>>,
 }
 
 /// What is known of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
     /// What is remembered of it.
-    pub ledger: Ledger,
+    pub key_usage: KeyUsage,
     /// Whether IAM should have been asked, and did not answer.
     pub is_missing: bool,
 }
@@ -70,7 +70,7 @@ struct Asked {
     is_changed: bool,
 }
 
-impl<'a, L: Ledgers, K: KeyDirectory, C: Clock> Enquiry<'a, L, K, C> {
+impl<'a, L: KeyUsageStore, K: KeyDirectory, C: Clock> KeyLookup<'a, L, K, C> {
     /// Returns enquiries that wait for their turns for so many milliseconds at most, all together.
     pub fn new(
         store: &'a L,
@@ -87,7 +87,7 @@ impl<'a, L: Ledgers, K: KeyDirectory, C: Clock> Enquiry<'a, L, K, C> {
             next_call: Cell::new(0),
             patience: Cell::new(patience_millis),
             calls: Cell::new(0),
-            ledgers: Mutex::default(),
+            key_usages: Mutex::default(),
         }
     }
 
@@ -106,7 +106,7 @@ impl<'a, L: Ledgers, K: KeyDirectory, C: Clock> Enquiry<'a, L, K, C> {
         };
         Ok(KeyReport {
             is_missing: known.is_missing,
-            ..self.keys.report(seen.key, seen.at, Some(&known.ledger))
+            ..self.keys.report(seen.key, seen.at, Some(&known.key_usage))
         })
     }
 
@@ -116,31 +116,31 @@ impl<'a, L: Ledgers, K: KeyDirectory, C: Clock> Enquiry<'a, L, K, C> {
         if !self.keys.is_asked(seen.key, seen.caller_account) {
             return Ok(None);
         }
-        let mut ledgers = self.ledgers.lock().await;
-        let ledger = match ledgers.get(seen.key) {
-            Some(ledger) => ledger.clone(),
-            None => self.store.ledger(seen.key).await?,
+        let mut key_usages = self.key_usages.lock().await;
+        let key_usage = match key_usages.get(seen.key) {
+            Some(key_usage) => key_usage.clone(),
+            None => self.store.key_usage(seen.key).await?,
         };
-        let earlier = ledger.clone();
+        let earlier = key_usage.clone();
         let Asked {
             mut known,
             is_changed,
-        } = self.asked(seen, ledger).await?;
-        let tells = self.tells(seen, &earlier, &mut known.ledger);
+        } = self.asked(seen, key_usage).await?;
+        let tells = self.tells(seen, &earlier, &mut known.key_usage);
         if is_changed || !tells.is_empty() {
             let now = self.clock.now();
-            let remembered = self.store.remember(seen.key, &known.ledger, &tells, now);
+            let remembered = self.store.remember(seen.key, &known.key_usage, &tells, now);
             remembered.await?;
         }
-        ledgers.insert(seen.key.to_owned(), known.ledger.clone());
+        key_usages.insert(seen.key.to_owned(), known.key_usage.clone());
         Ok(Some(known))
     }
 
     /// Returns what is to be told of a key, and notes that it is.
-    fn tells(&self, seen: &Seen<'_>, earlier: &Ledger, ledger: &mut Ledger) -> Vec<Alert> {
+    fn tells(&self, seen: &Seen<'_>, earlier: &KeyUsage, key_usage: &mut KeyUsage) -> Vec<Alert> {
         let now = self.clock.now();
         let mut tells = Vec::new();
-        let answer = ledger.now.as_ref();
+        let answer = key_usage.now.as_ref();
         if let Some(at) = answer.and_then(|answer| answer.used_since(earlier.now.as_ref()))
             && self.keys.canaries.contains(seen.key)
         {
@@ -148,11 +148,11 @@ impl<'a, L: Ledgers, K: KeyDirectory, C: Clock> Enquiry<'a, L, K, C> {
             let account_id = account_id.unwrap_or_default();
             tells.push(Alert::of_silent_use(seen.key, &account_id, at, now));
         }
-        let awakening = self.keys.awakening(ledger, seen.at);
+        let awakening = self.keys.awakening(key_usage, seen.at);
         if let (Some((last, again)), Some((cluster, account_id))) = (awakening, seen.cluster)
-            && ledger.told != Some(last)
+            && key_usage.told != Some(last)
         {
-            ledger.told = Some(last);
+            key_usage.told = Some(last);
             let times = (last, again);
             tells.push(Alert::of_awakening(
                 seen.key, account_id, cluster, times, now,
@@ -162,35 +162,41 @@ impl<'a, L: Ledgers, K: KeyDirectory, C: Clock> Enquiry<'a, L, K, C> {
     }
 
     /// Asks IAM about a key if that is due.
-    async fn asked(&self, seen: &Seen<'_>, ledger: Ledger) -> Result<Asked, StoreError> {
-        let unchanged = |ledger: Ledger, is_missing| Asked {
-            known: Known { ledger, is_missing },
+    async fn asked(&self, seen: &Seen<'_>, key_usage: KeyUsage) -> Result<Asked, StoreError> {
+        let unchanged = |key_usage: KeyUsage, is_missing| Asked {
+            known: Known {
+                key_usage,
+                is_missing,
+            },
             is_changed: false,
         };
-        let is_unknown = ledger.now.is_none();
-        if !ledger.is_due(self.clock.now()) {
-            return Ok(unchanged(ledger, is_unknown));
+        let is_unknown = key_usage.now.is_none();
+        if !key_usage.is_due(self.clock.now()) {
+            return Ok(unchanged(key_usage, is_unknown));
         }
         if !self.turn().await {
-            return Ok(unchanged(ledger, true));
+            return Ok(unchanged(key_usage, true));
         }
         let now = self.clock.now();
         if !self.store.claim(seen.key, now).await? {
-            return Ok(unchanged(ledger, is_unknown));
+            return Ok(unchanged(key_usage, is_unknown));
         }
         let account_id = account_of(seen.key);
         let account_id = account_id.as_deref().or(seen.caller_account);
         let account_id = account_id.unwrap_or(&self.keys.account_id);
         self.calls.set(self.calls.get() + 1);
-        let (ledger, is_missing) = match self.directory.last_use(seen.key, account_id).await {
-            Ok(answer) => (ledger.answered(answer, now), false),
+        let (key_usage, is_missing) = match self.directory.last_use(seen.key, account_id).await {
+            Ok(answer) => (key_usage.answered(answer, now), false),
             Err(_) => {
                 let next = Some(now.plus(AGAIN_SECONDS));
-                (Ledger { next, ..ledger }, true)
+                (KeyUsage { next, ..key_usage }, true)
             }
         };
         Ok(Asked {
-            known: Known { ledger, is_missing },
+            known: Known {
+                key_usage,
+                is_missing,
+            },
             is_changed: true,
         })
     }

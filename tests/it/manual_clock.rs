@@ -7,9 +7,9 @@ use service::ports::Clock;
 
 /// See above: the milliseconds since 1970.
 #[derive(Debug, Clone, Default)]
-pub struct Hands(Rc<Cell<i64>>);
+pub struct ManualClock(Rc<Cell<i64>>);
 
-impl Hands {
+impl ManualClock {
     /// Returns a clock that stands at a moment, in seconds.
     pub fn at(moment: i64) -> Self {
         let clock = Self::default();
@@ -28,7 +28,7 @@ impl Hands {
     }
 }
 
-impl Clock for Hands {
+impl Clock for ManualClock {
     fn millis(&self) -> i64 {
         self.0.get()
     }

@@ -8,15 +8,17 @@ use clusters::fingerprint::ClusterId;
 use futures_util::stream::{self, StreamExt as _};
 use records::time::EventTime;
 
-use crate::deliver::desk::Desk;
 use crate::deliver::digest::{self, OLD_SECONDS};
+use crate::deliver::message_builder::MessageBuilder;
 use crate::deliver::queue::Queue;
-use crate::deliver::verdict::{
+use crate::deliver::sink_health::{
     PROBE_SECONDS, Phase, REJECTIONS_MAX, Trouble, backoff, phase, trouble,
 };
 use crate::deliver::{Delivery, Drained};
 use crate::policy::Verdict;
-use crate::ports::{Campaigns, Clock, Dossiers, KeyDirectory, Ledgers, Outbox, Sink, StoreError};
+use crate::ports::{
+    Campaigns, Clock, ClusterReader, KeyDirectory, KeyUsageStore, Outbox, Sink, StoreError,
+};
 
 /// How long a row is taken for, in seconds: longer than its alert and its requests take.
 const LEASE_SECONDS: i64 = 120;
@@ -44,9 +46,9 @@ struct Held {
 }
 
 /// One run over one sink.
-pub struct Round<'a, O, K, C, S> {
+pub struct SinkRun<'a, O, K, C, S> {
     delivery: &'a Delivery<'a, O, K, C>,
-    desk: &'a Desk<'a, O, K, C>,
+    message_builder: &'a MessageBuilder<'a, O, K, C>,
     name: &'a str,
     sink: &'a mut S,
     deadline: i64,
@@ -60,9 +62,9 @@ pub struct Round<'a, O, K, C, S> {
     pub drained: Drained,
 }
 
-impl<'a, O, K, C, S> Round<'a, O, K, C, S>
+impl<'a, O, K, C, S> SinkRun<'a, O, K, C, S>
 where
-    O: Campaigns + Outbox + Dossiers + Ledgers,
+    O: Campaigns + Outbox + ClusterReader + KeyUsageStore,
     K: KeyDirectory,
     C: Clock,
     S: Sink,
@@ -70,14 +72,14 @@ where
     /// Returns a run that is about to begin.
     pub fn new(
         delivery: &'a Delivery<'a, O, K, C>,
-        desk: &'a Desk<'a, O, K, C>,
+        message_builder: &'a MessageBuilder<'a, O, K, C>,
         name: &'a str,
         sink: &'a mut S,
         deadline: i64,
     ) -> Self {
         Self {
             delivery,
-            desk,
+            message_builder,
             name,
             sink,
             deadline,
@@ -200,13 +202,17 @@ where
             self.suppress(row, lease).await?;
             return Ok(None);
         }
-        if self.desk.is_swallowed(&row.alert).await? {
+        if self
+            .message_builder
+            .is_covered_by_campaign(&row.alert)
+            .await?
+        {
             self.suppress(row, lease).await?;
             return Ok(None);
         }
         let silence = restraint.silence;
         let suppressed = silence.map_or(0, |silence| silence.suppressed);
-        let message = self.desk.message(row, suppressed).await?;
+        let message = self.message_builder.message(row, suppressed).await?;
         let Verdict::Tell { silence: seconds } = self.delivery.policies.judge(self.name, &message)
         else {
             self.suppress(row, lease).await?;
@@ -502,9 +508,9 @@ where
     /// Returns the rows that a digest tells of: what people decided holds for it as well, though
     /// silence does not.
     async fn unmarked(&mut self, rows: Vec<Row>, lease: &Lease) -> Result<Vec<Row>, StoreError> {
-        let round = &*self;
+        let sink_run = &*self;
         let reads = rows.into_iter().map(|row| async move {
-            let restraint = round.restraint(&row).await?;
+            let restraint = sink_run.restraint(&row).await?;
             let silence = None;
             let of_mark = Restraint {
                 silence,
@@ -534,7 +540,7 @@ where
         let looks = clusters.into_iter().take(CLASSES_MAX).map(|id| async move {
             // Of no hour: what the cluster is, is enough.
             let none = EventTime::LAST.window()..=EventTime::FIRST.window();
-            let known = store.dossier(id, none).await?;
+            let known = store.cluster_details(id, none).await?;
             let class = known.map(|known| known.cluster.facts.identity.class.name());
             Ok((id, class))
         });
@@ -542,6 +548,6 @@ where
             stream::iter(looks).buffered(CALLS_MAX).collect().await;
         let classes: BTreeMap<_, _> = classes.into_iter().collect::<Result<_, _>>()?;
         let class = |cluster| classes.get(&cluster).copied().flatten();
-        Ok(self.desk.summary(digest::alert(rows, class)))
+        Ok(self.message_builder.summary(digest::alert(rows, class)))
     }
 }

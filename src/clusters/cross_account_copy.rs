@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use records::Record;
 
 /// The reason why a twin is left out.
-pub const TWIN: &str = "twin";
+pub const CROSS_ACCOUNT_COPY: &str = "twin";
 
 /// The accounts whose trails come here; none by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

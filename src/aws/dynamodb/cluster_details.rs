@@ -14,7 +14,7 @@ use clusters::manifest::Manifest;
 use clusters::sample::Samples;
 use clusters::sightings::Sightings;
 use records::time::Window;
-use service::ports::{Dossier, Dossiers, StoreError};
+use service::ports::{ClusterDetails, ClusterReader, StoreError};
 
 use crate::dynamodb::DynamoStore;
 use crate::dynamodb::item::{Head, head_key};
@@ -23,7 +23,7 @@ use crate::dynamodb::table::{Key, Table};
 
 /// What was read.
 #[derive(Debug, Default)]
-pub struct Library {
+pub struct ReadCache {
     /// Heads; `None` where there is none.
     heads: BTreeMap<ClusterId, Option<Head>>,
     manifests: BTreeMap<Window, Arc<Vec<Manifest>>>,
@@ -37,28 +37,29 @@ pub struct Library {
 type Found = Arc<Vec<Campaign>>;
 
 /// What whoever reads at the same time shares.
-pub type Shelf = Arc<Mutex<Library>>;
+pub type SharedReadCache = Arc<Mutex<ReadCache>>;
 
-impl<T: Table> Dossiers for DynamoStore<T> {
-    async fn dossier(
+impl<T: Table> ClusterReader for DynamoStore<T> {
+    async fn cluster_details(
         &self,
         cluster: ClusterId,
         hours: RangeInclusive<Window>,
-    ) -> Result<Option<Dossier>, StoreError> {
+    ) -> Result<Option<ClusterDetails>, StoreError> {
         // The same one to the end, whoever reads rows meanwhile.
-        let library = self.library();
-        let Some(head) = self.head(&library, cluster).await? else {
+        let read_cache = self.read_cache();
+        let Some(head) = self.head(&read_cache, cluster).await? else {
             return Ok(None);
         };
         let first_seen = head.first;
-        let of =
-            |census: &Census| Dossier::of(cluster, census, first_seen, head.circumstances.clone());
+        let of = |census: &Census| {
+            ClusterDetails::of(cluster, census, first_seen, head.circumstances.clone())
+        };
         if hours.is_empty() {
             let mut alone = Census::default();
             add_head(&mut alone, cluster, &head);
             return Ok(of(&alone));
         }
-        let census = self.census_of(&library, &hours).await?;
+        let census = self.census_of(&read_cache, &hours).await?;
         if census.facts.contains_key(&cluster) {
             return Ok(of(&census));
         }
@@ -67,86 +68,86 @@ impl<T: Table> Dossiers for DynamoStore<T> {
         Ok(of(&with))
     }
 
-    async fn dossiers(
+    async fn cluster_details_of(
         &self,
         clusters: &[ClusterId],
-    ) -> Result<BTreeMap<ClusterId, Dossier>, StoreError> {
-        let library = self.library();
+    ) -> Result<BTreeMap<ClusterId, ClusterDetails>, StoreError> {
+        let read_cache = self.read_cache();
         let wanted: BTreeSet<ClusterId> = clusters.iter().copied().collect();
-        self.look_up(&library, wanted).await?;
-        let library = open(&library);
-        let dossier = |cluster: &ClusterId| {
-            let head = library.heads.get(cluster)?.as_ref()?;
+        self.look_up(&read_cache, wanted).await?;
+        let read_cache = open(&read_cache);
+        let cluster_details = |cluster: &ClusterId| {
+            let head = read_cache.heads.get(cluster)?.as_ref()?;
             let mut alone = Census::default();
             add_head(&mut alone, *cluster, head);
             let (first_seen, all) = (head.first, &head.circumstances);
-            let dossier = Dossier::of(*cluster, &alone, first_seen, all.clone())?;
-            Some((*cluster, dossier))
+            let cluster_details = ClusterDetails::of(*cluster, &alone, first_seen, all.clone())?;
+            Some((*cluster, cluster_details))
         };
-        Ok(clusters.iter().filter_map(dossier).collect())
+        Ok(clusters.iter().filter_map(cluster_details).collect())
     }
 }
 
 impl<T: Table> DynamoStore<T> {
     /// Returns what was read.
-    pub(super) fn library(&self) -> Shelf {
-        Arc::clone(&self.library.borrow())
+    pub(super) fn read_cache(&self) -> SharedReadCache {
+        Arc::clone(&self.read_cache.borrow())
     }
 
     /// Reads a head.
     pub(super) async fn head(
         &self,
-        library: &Mutex<Library>,
+        read_cache: &Mutex<ReadCache>,
         cluster: ClusterId,
     ) -> Result<Option<Head>, StoreError> {
-        self.look_up(library, BTreeSet::from([cluster])).await?;
-        Ok(open(library).heads.get(&cluster).cloned().flatten())
+        self.look_up(read_cache, BTreeSet::from([cluster])).await?;
+        Ok(open(read_cache).heads.get(&cluster).cloned().flatten())
     }
 
     /// Reads hours, and the heads of their clusters.
     pub(super) async fn hours(
         &self,
-        library: &Mutex<Library>,
+        read_cache: &Mutex<ReadCache>,
         hours: &RangeInclusive<Window>,
     ) -> Result<(Vec<Manifest>, BTreeMap<ClusterId, Head>), StoreError> {
         let mut manifests = Vec::new();
         for hour in hours.start().hours()..=hours.end().hours() {
-            let hour = self.hour(library, Window::from_hours(hour)).await?;
+            let hour = self.hour(read_cache, Window::from_hours(hour)).await?;
             manifests.extend(hour.iter().cloned());
         }
         let seen = manifests.iter().flat_map(Manifest::sightings);
         let clusters: BTreeSet<ClusterId> = seen.map(|(_, seen)| seen.case.cluster).collect();
-        self.look_up(library, clusters.clone()).await?;
-        let library = open(library);
-        let head = |id: ClusterId| Some((id, library.heads.get(&id)?.clone()?));
+        self.look_up(read_cache, clusters.clone()).await?;
+        let read_cache = open(read_cache);
+        let head = |id: ClusterId| Some((id, read_cache.heads.get(&id)?.clone()?));
         let heads = clusters.into_iter().filter_map(head).collect();
         Ok((manifests, heads))
     }
 
     /// Forgets what was read.
     pub(super) fn forget_read(&self) {
-        self.library.replace(Shelf::default());
+        self.read_cache.replace(SharedReadCache::default());
     }
 
     /// Reads heads that were not read yet.
     async fn look_up(
         &self,
-        library: &Mutex<Library>,
+        read_cache: &Mutex<ReadCache>,
         clusters: BTreeSet<ClusterId>,
     ) -> Result<(), StoreError> {
         let unknown: Vec<ClusterId> = {
-            let library = open(library);
-            let is_unknown = |cluster: &ClusterId| !library.heads.contains_key(cluster);
+            let read_cache = open(read_cache);
+            let is_unknown = |cluster: &ClusterId| !read_cache.heads.contains_key(cluster);
             clusters.into_iter().filter(is_unknown).collect()
         };
         let keys: Vec<Key> = unknown.iter().copied().map(head_key).collect();
         let found = self.table.get(&keys).await?;
-        let mut library = open(library);
-        library
+        let mut read_cache = open(read_cache);
+        read_cache
             .heads
             .extend(unknown.into_iter().map(|id| (id, None)));
         let heads = found.iter().filter_map(Head::read);
-        library
+        read_cache
             .heads
             .extend(heads.map(|(id, head)| (id, Some(head))));
         Ok(())
@@ -155,14 +156,14 @@ impl<T: Table> DynamoStore<T> {
     /// Returns a census of hours.
     async fn census_of(
         &self,
-        library: &Mutex<Library>,
+        read_cache: &Mutex<ReadCache>,
         hours: &RangeInclusive<Window>,
     ) -> Result<Arc<Census>, StoreError> {
         let between = (*hours.start(), *hours.end());
-        if let Some(known) = open(library).censuses.get(&between) {
+        if let Some(known) = open(read_cache).censuses.get(&between) {
             return Ok(Arc::clone(known));
         }
-        let (manifests, heads) = self.hours(library, hours).await?;
+        let (manifests, heads) = self.hours(read_cache, hours).await?;
         let overflow = heads
             .iter()
             .filter(|(_, head)| is_overflow(&head.facts.identity));
@@ -175,29 +176,29 @@ impl<T: Table> DynamoStore<T> {
             add_head(&mut census, *id, head);
         }
         let census = Arc::new(census);
-        let mut library = open(library);
-        library.censuses.insert(between, Arc::clone(&census));
+        let mut read_cache = open(read_cache);
+        read_cache.censuses.insert(between, Arc::clone(&census));
         Ok(census)
     }
 
     /// Reads the manifests of an hour.
     async fn hour(
         &self,
-        library: &Mutex<Library>,
+        read_cache: &Mutex<ReadCache>,
         window: Window,
     ) -> Result<Arc<Vec<Manifest>>, StoreError> {
-        if let Some(known) = open(library).manifests.get(&window) {
+        if let Some(known) = open(read_cache).manifests.get(&window) {
             return Ok(Arc::clone(known));
         }
         let manifests = read::hour(&self.table, Some(window)).await?.into_iter();
         let manifests: Arc<Vec<Manifest>> = Arc::new(manifests.collect::<Result<_, _>>()?);
-        let mut library = open(library);
-        library.manifests.insert(window, Arc::clone(&manifests));
+        let mut read_cache = open(read_cache);
+        read_cache.manifests.insert(window, Arc::clone(&manifests));
         Ok(manifests)
     }
 }
 
-impl Library {
+impl ReadCache {
     /// Returns the campaigns of an account that were found in some hours, if somebody looked.
     pub fn campaigns(&self, account_id: &str, hours: &RangeInclusive<Window>) -> Option<Found> {
         let found = self.campaigns.get(&(*hours.start(), *hours.end()))?;
@@ -218,8 +219,8 @@ impl Library {
 }
 
 /// Opens what was read.
-pub fn open(library: &Mutex<Library>) -> MutexGuard<'_, Library> {
-    library.lock().unwrap_or_else(PoisonError::into_inner)
+pub fn open(read_cache: &Mutex<ReadCache>) -> MutexGuard<'_, ReadCache> {
+    read_cache.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn add_head(census: &mut Census, cluster: ClusterId, head: &Head) {

@@ -1,4 +1,4 @@
-//! The desk at which messages are made of rows: what is known of the cluster by now, and what IAM says
+//! Where messages are made of rows: what is known of the cluster by now, and what IAM says
 //! of the access keys.
 
 use std::cell::RefCell;
@@ -17,8 +17,10 @@ use clusters::keys::{KeyReport, Oddity};
 use records::time::{EventTime, Window};
 
 use crate::deliver::Delivery;
-use crate::enquiry::{Enquiry, Seen};
-use crate::ports::{Campaigns, Clock, Dossier, Dossiers, KeyDirectory, Ledgers, StoreError};
+use crate::key_lookup::{KeyLookup, Seen};
+use crate::ports::{
+    Campaigns, Clock, ClusterDetails, ClusterReader, KeyDirectory, KeyUsageStore, StoreError,
+};
 
 /// How many access keys of a cluster are looked up.
 const KEYS_MAX: usize = 3;
@@ -31,21 +33,21 @@ const PATIENCE_MILLIS: i64 = 10_000;
 
 /// Makes the messages of one run.
 #[derive(Debug)]
-pub struct Desk<'a, O, K, C> {
+pub struct MessageBuilder<'a, O, K, C> {
     delivery: &'a Delivery<'a, O, K, C>,
     /// What IAM says of access keys: what one sink found out another one need not ask.
-    enquiry: Enquiry<'a, O, K, C>,
+    key_lookup: KeyLookup<'a, O, K, C>,
     /// The campaigns that were met, by account and actor.
     met: RefCell<BTreeMap<(String, String), Standing>>,
 }
 
-impl<'a, O, K, C> Desk<'a, O, K, C>
+impl<'a, O, K, C> MessageBuilder<'a, O, K, C>
 where
-    O: Campaigns + Dossiers + Ledgers,
+    O: Campaigns + ClusterReader + KeyUsageStore,
     K: KeyDirectory,
     C: Clock,
 {
-    /// Returns a desk.
+    /// Returns a builder of messages.
     pub fn new(delivery: &'a Delivery<'a, O, K, C>) -> Self {
         let Delivery {
             store,
@@ -56,7 +58,7 @@ where
         } = *delivery;
         Self {
             delivery,
-            enquiry: Enquiry::new(store, directory, clock, keys, PATIENCE_MILLIS),
+            key_lookup: KeyLookup::new(store, directory, clock, keys, PATIENCE_MILLIS),
             met: RefCell::default(),
         }
     }
@@ -65,20 +67,25 @@ where
     pub async fn message(&self, row: &Row, suppressed: u64) -> Result<Message, StoreError> {
         let alert = &row.alert;
         let hours = hours(alert, self.delivery.clock.now());
-        let dossier = match alert.cluster() {
-            Some(cluster) => self.delivery.store.dossier(cluster, hours.clone()).await?,
+        let cluster_details = match alert.cluster() {
+            Some(cluster) => {
+                self.delivery
+                    .store
+                    .cluster_details(cluster, hours.clone())
+                    .await?
+            }
             None => None,
         };
-        let keys = self.keys(alert, dossier.as_ref()).await?;
+        let keys = self.keys(alert, cluster_details.as_ref()).await?;
         let name = self.account_name(alert);
-        let message = match dossier {
-            Some(dossier) => {
+        let message = match cluster_details {
+            Some(cluster_details) => {
                 let known = Known {
-                    cluster: dossier.cluster,
-                    first_seen: dossier.first_seen,
-                    circumstances: dossier.circumstances,
+                    cluster: cluster_details.cluster,
+                    first_seen: cluster_details.first_seen,
+                    circumstances: cluster_details.circumstances,
                     range: Some((hours.start().start(), hours.end().end())),
-                    account_errors: dossier.account_errors,
+                    account_errors: cluster_details.account_errors,
                 };
                 Message::of_cluster(alert.clone(), known, keys, name)
             }
@@ -93,7 +100,7 @@ where
 
     /// Tells whether a campaign tells what happened to a cluster: one that was one already by then. The
     /// campaigns that are found on the way are told.
-    pub async fn is_swallowed(&self, alert: &Alert) -> Result<bool, StoreError> {
+    pub async fn is_covered_by_campaign(&self, alert: &Alert) -> Result<bool, StoreError> {
         let joins = matches!(
             alert.kind(),
             Kind::New | Kind::NewPrincipal | Kind::Regressed
@@ -135,7 +142,7 @@ where
     async fn keys(
         &self,
         alert: &Alert,
-        dossier: Option<&Dossier>,
+        cluster_details: Option<&ClusterDetails>,
     ) -> Result<Vec<KeyReport>, StoreError> {
         if let (Subject::AccessKey { key, .. }, Facts::AccessKey(of)) =
             (&alert.subject, &alert.facts)
@@ -147,11 +154,11 @@ where
                 session: None,
                 cluster: None,
             };
-            let mut report = self.enquiry.report(&seen).await?;
+            let mut report = self.key_lookup.report(&seen).await?;
             add_told(&mut report, of);
             return Ok(vec![report]);
         }
-        let Some(Dossier { cluster, .. }) = dossier else {
+        let Some(ClusterDetails { cluster, .. }) = cluster_details else {
             return Ok(Vec::new());
         };
         let values = cluster.facets.get(&facet::Kind::AccessKey);
@@ -168,7 +175,7 @@ where
                 session: facet(facet::Kind::Session),
                 cluster: Some((cluster.id, &cluster.facts.identity.account_id)),
             };
-            reports.push(self.enquiry.report(&seen).await?);
+            reports.push(self.key_lookup.report(&seen).await?);
         }
         Ok(reports)
     }
