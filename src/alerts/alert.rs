@@ -144,7 +144,8 @@ impl Alert {
         }
     }
 
-    /// Returns the stable name of what it says: that of its kind, or of how far that has come.
+    /// Returns the public `state`: the name of the kind, or `calmed`, `campaign_grew`,
+    /// `campaign_ended` or `data_again` for a later stage.
     pub fn state(&self) -> &'static str {
         match (self.kind(), self.facts.stage()) {
             (Kind::Escalating, Some(Stage::Ended)) => "calmed",

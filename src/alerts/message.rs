@@ -18,16 +18,16 @@ use crate::severity::{self, Assessment, Severity};
 pub struct Message {
     /// What is told.
     pub alert: Alert,
-    /// How loud, and why.
+    /// The severity, with its reasons.
     pub severity: Assessment,
-    /// What people call the account.
+    /// The account's name from the settings.
     pub account_name: Option<String>,
-    /// The cluster that it is about, as of when it is sent: with what was looked at between
-    /// [`Self::from`] and [`Self::until`]. `None` for an alert that is about no single cluster.
+    /// The cluster at the time of sending, with only its events between [`Self::from`] and
+    /// [`Self::until`]. `None` for an alert about an account or the stack.
     pub cluster: Option<Cluster>,
     /// Its samples, as far as messages speak of them.
     pub examples: Vec<Example>,
-    /// When the cluster was first seen at all, which may be before what was looked at.
+    /// When the cluster was first seen, which may be before [`Self::from`].
     pub first_seen: Option<EventTime>,
     /// What was looked at, or what the alert is about where that is no cluster, in event time: from
     /// the first second on.

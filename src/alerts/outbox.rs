@@ -20,7 +20,7 @@ pub struct Row {
     pub sink: String,
     /// What is told.
     pub alert: Alert,
-    /// When it was written.
+    /// When the row was written.
     pub created: EventTime,
     /// From when on it is to be sent.
     pub due: EventTime,
@@ -32,7 +32,7 @@ pub struct Row {
     pub why: String,
 }
 
-/// Who has a row, and until when.
+/// Who is working on a row, and until when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     /// The holder, a text that nobody else has.

@@ -1,10 +1,10 @@
-//! How loud: a score made of terms, each with its reason, so that nobody has to guess why one
-//! denial is an error and the next one is not worth a look.
+//! Severity: a sum of terms, each with its reason, so that nobody has to guess why one refusal is
+//! an error and the next one is not worth a look.
 //!
-//! Points are tenths of a step; thresholds stand in [`Severity::of_points`]. The terms weigh what
+//! Points are tenths of a step; [`Severity::of_points`] has the thresholds. The terms weigh what
 //! people on call ask first: does it fail because somebody is not allowed to (class), does it
-//! change something (access), is it a caller with unusual power or from outside (principal), or is
-//! it a machine that is known to probe (origin).
+//! change something (access), is the caller powerful or from outside (principal), or is it a
+//! machine that is known to probe (origin).
 
 use std::cmp::Ordering;
 
@@ -136,9 +136,10 @@ pub fn of_sighting(identity: &Identity, facets: &Facets, span: Span) -> Assessme
     of(&subject, &[circumstance].into(), span)
 }
 
-/// Assesses what is about no cluster, or about one of which nothing is kept any more.
+/// Returns the severity of an alert without a cluster, or whose cluster is no longer kept.
 ///
-/// The end of something is as loud as its beginning, so that whoever is told of one is told of both.
+/// The end of something is as severe as its beginning, so that whoever was alerted of one is
+/// alerted of both.
 pub fn of_alert(alert: &Alert) -> Assessment {
     let mut terms = Terms::default();
     match &alert.facts {

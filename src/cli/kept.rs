@@ -34,7 +34,7 @@ pub struct KeptArguments {
 pub struct Kept {
     /// What errors are said of.
     pub name: String,
-    /// Where they are.
+    /// The file or the table that is open.
     pub place: Place,
 }
 

@@ -76,8 +76,9 @@ fn weighted(counts: &[f64], hour: Window) -> f64 {
     sum / weights
 }
 
-/// Tells what an hour with so many events does. The hours before it are those before the escalation
-/// began, if one stands: what is out of the ordinary does not become the measure of it.
+/// Decides whether an escalation begins, goes on or ends with an hour of `count` events. `before`
+/// are the counts of the hours before; during an escalation, of those before it began, so that it
+/// does not become what is usual.
 pub fn step(standing: Option<Escalation>, before: &[u64], hour: Window, count: u64) -> Step {
     let Some(mut escalation) = standing else {
         let limit = limit(before, hour);

@@ -98,7 +98,7 @@ pub struct Understanding<'a> {
     pub denial: Option<Denial<'a>>,
 }
 
-/// Understands a selected record.
+/// Returns the identity of a selected record, with the facts that its message and error code give.
 pub fn understand<'a>(
     record: &'a Record<'_>,
     wrapper: &Wrapper,

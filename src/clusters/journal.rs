@@ -16,7 +16,7 @@ use strum::{IntoStaticStr, VariantArray};
 use crate::lifecycle::Event;
 use crate::transition::{Change, Transition};
 
-/// Who is named where no person did it.
+/// The name of who did what no person did.
 pub const OURSELVES: &str = "cloudtrail-inspector";
 
 /// The longest name of who did something, in characters.
@@ -228,7 +228,7 @@ impl Fault {
     }
 }
 
-/// Returns the life that a cluster is in, as its journal says.
+/// Returns the number of the cluster's current episode, as its journal says.
 pub fn epoch(entries: &[Entry]) -> i64 {
     entries.iter().map(|entry| entry.epoch).max().unwrap_or(1)
 }

@@ -87,9 +87,9 @@ pub enum Period {
 /// What is known of a marked cluster. What is not known ends nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observation {
-    /// When that is, by our clock.
+    /// The current time, by our clock.
     pub now: EventTime,
-    /// The life that the cluster is in.
+    /// The number of the cluster's current episode; `None` if it is not known.
     pub epoch: Option<i64>,
     /// Whether it has recovered.
     pub is_recovered: bool,

@@ -340,7 +340,7 @@ impl Books {
             .sum()
     }
 
-    /// Returns how many records of one's own functions were left out.
+    /// Returns how many records were left out because they are failures of this stack's own roles.
     pub fn ignored_own(&self) -> u64 {
         self.ignored.get(OWN).copied().unwrap_or_default()
     }

@@ -27,7 +27,7 @@ pub const STORMS_MAX: usize = 10;
 /// How many access keys a summary names.
 pub const KEYS_MAX: usize = 20;
 
-/// What an account's hour, day or week looked like.
+/// The totals of an account over an hour, a day or a week.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// The account, twelve digits.

@@ -72,7 +72,8 @@ pub enum Change {
     },
     /// A campaign was quiet for half an hour.
     CampaignEnded(Box<Campaign>),
-    /// An account that always has failures has none at all: nothing recovers until it has again.
+    /// An account that usually has errors has none: its input may have stopped. Nothing recovers
+    /// until errors arrive again.
     NoData {
         /// The last event before.
         since: EventTime,

@@ -64,7 +64,7 @@ pub struct TrailFile {
     pub records: Vec<String>,
 }
 
-/// A trail, and what is true about it.
+/// A made-up trail, with the clusters and counts that it must give.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Demo {
     /// The files, in the order in which they arrive.

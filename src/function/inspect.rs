@@ -56,7 +56,7 @@ struct Inspect {
     metrics: CloudWatch,
 }
 
-/// What was done before the hours were inspected.
+/// Results of redrive and gap repair, which run before the inspection.
 #[derive(Default)]
 struct Mended {
     back: TakenBack,

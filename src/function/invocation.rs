@@ -36,7 +36,7 @@ const SET_BY_LAMBDA: [&str; 4] = [
 /// The name of an invocation that ran out of time.
 pub const DEADLINE: &str = "DeadlineExceeded";
 
-/// What a role is made of once, and used for one invocation after another.
+/// A Lambda function in one role. It is made once and then handles one invocation after another.
 pub trait Function {
     /// What it answers with.
     type Answer: Serialize;
@@ -85,7 +85,7 @@ pub async fn read_rules(
     Ok(read.value)
 }
 
-/// What came of looking at the settings object.
+/// The result of reading the settings object.
 #[derive(Debug, Default)]
 pub struct Settings {
     /// The lists to go by from now on, `None` where they stay as they were.

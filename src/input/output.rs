@@ -10,7 +10,7 @@ use records::{Rejection, Wrapper};
 use crate::unpack::Unpacker;
 use crate::{Item, Limits};
 
-/// What makes reading fast, and room that is used again.
+/// Caches and buffers of the fast path, which are used again for each record.
 #[derive(Debug)]
 pub(crate) struct Fast {
     pub(crate) prefilter: &'static Prefilter,
@@ -118,7 +118,7 @@ impl<'v> Output<'v> {
     }
 }
 
-/// Makes text of bytes, replacing what is no UTF-8; the common case costs no copy.
+/// Returns bytes as text. What is not UTF-8 is replaced; valid UTF-8 is borrowed.
 pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)

@@ -244,7 +244,8 @@ impl<R: Read> Cursor<R> {
         self.at += 1;
     }
 
-    /// Goes to the first byte that is not in `set`, and returns it.
+    /// Moves to the first byte that is not in `set`, and returns it; `None` at the end of the
+    /// input.
     pub fn skip_all(&mut self, set: &[u8]) -> Result<Option<u8>, io::Error> {
         loop {
             match self.peek()? {

@@ -23,7 +23,7 @@ pub fn sanitize(text: &str, chars_max: usize) -> String {
     clean(text, chars_max).into_owned()
 }
 
-/// Does the same without a copy where nothing changes.
+/// As [`sanitize`], but borrows the text where nothing changes.
 pub fn clean(text: &str, chars_max: usize) -> Text<'_> {
     // Nearly all text is plain and short; it need not go through Unicode's tables.
     if text.len() <= chars_max && is_plain(text) {

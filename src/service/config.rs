@@ -33,7 +33,7 @@ pub struct IngestSettings {
     pub exclusions: Exclusions,
     /// How many days the ids of events are kept.
     pub retention_days: u16,
-    /// In how many hours after the first event nothing is announced.
+    /// The learning period: for this many hours after the stack's first event no alerts are sent.
     pub learn_hours: u16,
     /// The key of the rules in the bucket.
     pub rules_object: Option<String>,

@@ -23,7 +23,7 @@ pub struct Policy {
     pub sink: Option<String>,
     /// Whether anything is told at all.
     pub is_enabled: bool,
-    /// What is less loud is held back.
+    /// The least severity that is sent; alerts below it are held back.
     pub min_severity: Option<Severity>,
     /// How long further alerts of the same cluster are held back, in seconds.
     pub silence: Option<i64>,

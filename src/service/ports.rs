@@ -246,7 +246,7 @@ pub struct LogQuery {
     pub pattern: String,
     /// They were logged at this moment or later.
     pub from: EventTime,
-    /// They were logged before this moment.
+    /// The end of the time to read; events logged at this moment are not part of it.
     pub until: EventTime,
     /// How many of them a page has at most; `None` for as many as fit.
     pub page_max: Option<u16>,
@@ -325,7 +325,7 @@ pub trait Deliveries {
     ) -> Result<Vec<Failures>, DeliveriesError>;
 }
 
-/// The way of log events from log groups to a function.
+/// A subscription: its log groups, the name of its filter, and the function that it calls.
 #[derive(Debug, Clone, Copy)]
 pub struct DeliveryPath<'w> {
     /// The log groups.
@@ -613,7 +613,7 @@ pub trait SentLog {
 pub struct Hour {
     /// The events, in no order.
     pub events: Vec<(EventId, Sighting)>,
-    /// What their clusters are.
+    /// The subjects of the clusters that these events belong to.
     pub subjects: BTreeMap<ClusterId, Arc<Subject>>,
     /// What could not be read of it, and is left out.
     pub damaged: Vec<String>,

@@ -53,7 +53,7 @@ pub fn text_of(bytes: Vec<u8>) -> Result<String, Vec<Complaint>> {
 }
 
 impl Reading<'_> {
-    /// Says what is wrong at a place.
+    /// Adds a complaint about the place of a value.
     pub(crate) fn complain<T>(&mut self, at: &Spanned<T>, message: String) {
         self.complaints
             .push(Complaint::at(self.text, at.span().start, message));

@@ -91,7 +91,7 @@ pub enum Fate<C> {
 pub struct Hits {
     /// Records it was applied to.
     pub applied: u64,
-    /// Records that it would have been applied to before its end.
+    /// Records that it matched after its end, so that it was not applied.
     pub ended: u64,
 }
 

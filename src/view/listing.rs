@@ -25,7 +25,7 @@ use strum::VariantArray as _;
 /// How many clusters a page has.
 pub const PAGE: usize = 25;
 
-/// Of how many hours in which a cluster failed it is known how often: as many as somebody looks at.
+/// For how many hours with failures the counts of a cluster are kept.
 pub const HOURS_MAX: usize = 24;
 
 /// The version of the encoding. What is of another one is not read, and the next inspection writes it.
@@ -90,7 +90,7 @@ pub struct Question {
     pub range: Option<(EventTime, EventTime)>,
     /// What they are sorted by.
     pub sort: Sort,
-    /// Whether that is turned around.
+    /// Whether the order is reversed.
     pub is_reversed: bool,
     /// Which page, from 1; one behind the last is the last.
     pub page: usize,
@@ -387,7 +387,7 @@ impl From<&Chronicle> for Listing {
 }
 
 impl Listing {
-    /// Returns one without clusters, of the hours before one.
+    /// Returns an empty list of all hours before `until`.
     pub fn empty(until: Window) -> Self {
         Self {
             version: VERSION,
@@ -477,7 +477,8 @@ impl Listing {
         accounts.map(|of| of.subject.account_id.as_str()).collect()
     }
 
-    /// Answers a question.
+    /// Returns the page of clusters that a question asks for: filtered, sorted, and cut to its
+    /// size.
     pub fn ask(&self, question: &Question) -> Page<'_> {
         let is_asked_for = |(id, listed): &(&ClusterId, &Listed)| {
             let account_id = &listed.subject.account_id;

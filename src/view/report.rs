@@ -17,7 +17,7 @@ use super::keys::keys;
 use super::listing::Listing;
 use super::{counted, minute, more, number, shown};
 
-/// What a report is made from.
+/// The data of a report page.
 #[derive(Debug, Clone, Copy)]
 pub struct Report<'a> {
     /// What was scanned, as it was named.

@@ -855,7 +855,7 @@ fn an_hour_without_events_takes_a_few_queries_and_writes_nothing() {
     assert_eq!((spent.calls, spent.write_units), (1 + 1 + 1 + 4 * 5, 0));
 }
 
-/// Says what twenty thousand clusters take.
+/// Measures memory and time of an inspection of 20,000 clusters.
 #[test]
 #[ignore = "makes twenty thousand clusters in an emulator, which takes minutes; `make bench-inspect` runs it"]
 fn twenty_thousand_clusters_are_inspected_in_an_hour_of_theirs() {

@@ -1,5 +1,4 @@
-//! How it goes on, in words: campaigns, escalations, recoveries and silences, from what the alert
-//! brings along.
+//! Writes the facts of campaigns, escalations, recoveries, regressions and silences as text.
 
 use clusters::campaign::Shape;
 use clusters::fingerprint::ClusterId;
@@ -160,8 +159,8 @@ impl Writer<'_> {
         lines
     }
 
-    /// Returns where a cluster can be looked at, behind a comma: in Guance, or else in the log group,
-    /// if it has an API.
+    /// Returns `, <link>` to the cluster in Guance, else to its log group in the CloudWatch
+    /// console; nothing if neither is known.
     pub(super) fn link_to(
         &self,
         cluster: ClusterId,

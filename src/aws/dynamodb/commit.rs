@@ -214,8 +214,9 @@ impl<T: Table> DynamoStore<T> {
         Ok(admitted)
     }
 
-    /// Writes what was seen, and returns how many events were not there before: of those that come
-    /// in the same batch again that is sure, of others only where hours are counted.
+    /// Writes the batch's manifests and returns how many of its events are new to the table. The
+    /// same batch sent again counts zero. Events that come again in a batch that was cut
+    /// differently count as new, unless [`DynamoStore::counting`] is on.
     async fn put_manifests(&mut self, tally: &Tally) -> Result<u64, StoreError> {
         let manifests = Manifest::cut_at(tally, self.settings.manifest_bytes_max);
         let (days, now, table) = (self.settings.retention_days, self.now, &self.table);

@@ -46,7 +46,7 @@ use crate::dynamodb::table::{Item, Key};
 /// The first bytes of a hash of a caller's name.
 pub type Caller = [u8; 8];
 
-/// What the table knows of a cluster without its events.
+/// A cluster as the table keeps it, without its events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
     /// What the cluster is.
@@ -294,7 +294,7 @@ pub fn manifest_item(encoded: &Encoded, retention_days: i64, now: EventTime) -> 
     item.number("ttl", hour.max(now.seconds()) + retention_days * 86_400)
 }
 
-/// Reads the hour of a manifest from its partition key; `None` for what is none.
+/// Reads a partition key `M#<hour>#<shard>`. `None`: it is not the key of a manifest.
 pub fn manifest_hour(pk: &str) -> Option<HourPartition> {
     let (name, _) = pk.strip_prefix("M#")?.rsplit_once('#')?;
     HourPartition::parse(name)

@@ -66,7 +66,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Takes what the settings of the ingest function say of it.
+    /// Takes the settings that the store needs from those of the ingest function.
     pub fn of(settings: &IngestSettings) -> Self {
         let sinks = settings.sinks.iter();
         Self {
@@ -168,8 +168,9 @@ impl<T: Table> DynamoStore<T> {
         self.settings.canaries = canaries;
     }
 
-    /// Tells which events are new even where they come in another batch than before. That takes
-    /// reading each hour that is written to, which is too much for a function.
+    /// Reads every affected hour before it writes, so that new events are counted exactly, however
+    /// batches are cut. It costs one query for each hour: for the command line, not for the
+    /// function.
     pub fn counting(self) -> Self {
         Self {
             counting: Some(Counting::default()),

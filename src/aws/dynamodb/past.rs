@@ -21,7 +21,7 @@ use crate::dynamodb::message::told_item;
 use crate::dynamodb::table::{Item, Table, TableError, Write};
 use crate::dynamodb::{DynamoStore, read};
 
-/// How often a head is read again that changes all the time.
+/// How many times an update of a head is tried when somebody else changes it meanwhile.
 const ATTEMPTS_MAX: u32 = 4;
 
 impl<T: Table> Hours for DynamoStore<T> {

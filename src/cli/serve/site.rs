@@ -59,7 +59,7 @@ async fn file(content_type: &'static str, content: &'static str) -> Response {
     ([(CONTENT_TYPE, content_type)], content).into_response()
 }
 
-/// Asks what answers, when it has answered everybody who asked before.
+/// Runs a request on the store's thread. Requests are answered one at a time.
 async fn ask(
     function: Answers,
     question: impl FnOnce(&mut Function) -> anyhow::Result<String> + Send + 'static,

@@ -48,7 +48,7 @@ pub struct Life {
     pub last: EventTime,
     /// Events of this life.
     pub count: u64,
-    /// Events of all lives.
+    /// The number of events in all episodes.
     pub total: u64,
     /// How it stands; `None` before its first event was taken.
     pub state: Option<State>,
@@ -56,7 +56,7 @@ pub struct Life {
     pub recovered: Option<EventTime>,
     /// When a person said last that it is not over; it has to be quiet from then on.
     reopened: Option<EventTime>,
-    /// Whether nobody was told that this life began, as a campaign tells it.
+    /// Whether the start of this episode was not announced, because a campaign alert covers it.
     pub is_untold: bool,
     /// Its escalation, if one stands.
     pub escalation: Option<Escalation>,
@@ -74,7 +74,7 @@ pub struct Life {
     codes: BTreeSet<String>,
 }
 
-/// What an hour of a cluster says, in the order of time; at least one occurrence.
+/// A cluster's occurrences of one hour, the oldest first; never empty.
 pub type Occurrences<'a> = &'a [&'a Occurrence];
 
 impl Life {
@@ -262,15 +262,15 @@ impl Life {
         self.baseline.step(&mut self.escalation, window, count)
     }
 
-    /// Tells whether an hour that is not over yet is more than it should be already.
+    /// Returns an escalation that an hour shows before it is over; `None` while its count is usual.
     pub fn foresee(&self, window: Window, count: u64) -> Option<Change> {
         let (mut baseline, mut escalation) = (self.baseline.clone(), self.escalation);
         let change = baseline.step(&mut escalation, window, count);
         change.filter(|change| matches!(change, Change::Escalating { .. }))
     }
 
-    /// Looks at a full hour, in an account that had so many blind hours, whether it is ongoing by now
-    /// or recovered.
+    /// Ends an hour: returns whether the cluster is now ongoing, or has recovered. `blind_hours` is
+    /// the number of hours in which the account's events were missing.
     pub fn look(&mut self, at: EventTime, blind_hours: i64) -> Vec<Change> {
         let mut told = Vec::new();
         if !self.is_open() {

@@ -26,7 +26,7 @@ pub struct DeliverSettings {
     pub bucket_name: String,
     /// The key of the rules in the bucket.
     pub rules_object: Option<String>,
-    /// In how many hours after the first event nothing is announced.
+    /// The learning period: for this many hours after the stack's first event no alerts are sent.
     pub learn_hours: u16,
     /// Guance, if it is told.
     pub guance: Option<GuanceSettings>,

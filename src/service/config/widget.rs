@@ -59,7 +59,7 @@ impl WidgetSettings {
         Err(Complaints(reading.complaints))
     }
 
-    /// Returns these settings with what lists have beside them.
+    /// Returns these settings with the lists of the settings object added.
     pub fn with(&self, lists: &Lists) -> Self {
         let (account_names, keys) = keys::with(lists, &self.account_names, &self.keys, None);
         Self {

@@ -14,7 +14,7 @@ use crate::ingest::backfill::Mark;
 use crate::ingest::diagnosis::Diagnosis;
 use crate::ports::Failures;
 
-/// How many hours before this one are looked at for what was lost.
+/// How many hours before the current one are searched for lost events.
 pub const LOOK_BACK_HOURS: i64 = 24;
 
 /// For how many hours a gap is owed: less than the eight days for which ids of events are kept at least.
@@ -35,7 +35,7 @@ const OVERLAP_SECONDS: i64 = 15 * 60;
 /// The version of the encoding. Another one begins anew.
 const VERSION: u32 = 1;
 
-/// What is remembered of the gaps of all log groups.
+/// The known gaps in the data of all log groups, kept between inspections.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gaps {
     version: u32,
@@ -314,7 +314,7 @@ impl Gaps {
 }
 
 impl Unreadable {
-    /// Says why.
+    /// Makes the error from a parser's message.
     pub fn of(detail: &dyn Display) -> Self {
         Self {
             detail: detail.to_string(),

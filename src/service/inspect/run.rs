@@ -47,10 +47,11 @@ pub const GRACE_SECONDS: i64 = 15 * 60;
 /// How long a chronicle may be as it is kept, in bytes.
 const CHRONICLE_BYTES_MAX: usize = 64 << 20;
 
-/// After so many hours what was found out is written down, so that a long way is not gone twice.
+/// The state is saved after this many inspected hours, so that a long catch-up can go on from
+/// there.
 const SITTING_HOURS: i64 = 24;
 
-/// Of what a chronicle finds that is made anew, so many hours before now are told.
+/// When the state is made anew, only changes of the last so many hours are announced.
 const NEWS_HOURS: i64 = 24;
 
 /// How long a run waits for its turns to ask IAM, in milliseconds.
