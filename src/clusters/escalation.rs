@@ -76,9 +76,10 @@ fn weighted(counts: &[f64], hour: Window) -> f64 {
     sum / weights
 }
 
-/// Decides whether an escalation begins, goes on or ends with an hour of `count` events. `before`
-/// are the counts of the hours before; during an escalation, of those before it began, so that it
-/// does not become what is usual.
+/// Decides whether an escalation begins, goes on or ends with an hour of `count` events.
+///
+/// `before` are the counts of the hours before; during an escalation, of those before it began, so
+/// that it does not become what is usual.
 pub fn step(standing: Option<Escalation>, before: &[u64], hour: Window, count: u64) -> Step {
     let Some(mut escalation) = standing else {
         let limit = limit(before, hour);

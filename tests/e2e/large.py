@@ -88,7 +88,8 @@ def bytes_of(item):
 
 def bytes_in(kind, value):
     # Of a number, each two digits are a byte, and there is one more.
-    return {"S": lambda: len(value.encode()), "B": lambda: len(value), "N": lambda: len(value) // 2 + 2}[kind]()
+    sizes = {"S": lambda: len(value.encode()), "B": lambda: len(value), "N": lambda: len(value) // 2 + 2}
+    return (sizes | {"SS": lambda: sum(len(one.encode()) for one in value)})[kind]()
 
 
 class Large(Onlooker):

@@ -157,7 +157,7 @@ impl Aws {
         })
     }
 
-    /// ManualClock over the next invocation, when there is one.
+    /// Hands over the next invocation, when there is one.
     #[expect(
         clippy::disallowed_methods,
         reason = "a deadline is a moment of the clock that the program looks at"
@@ -259,7 +259,7 @@ impl Function {
         }
     }
 
-    /// ManualClock over events one after another, without waiting for an answer.
+    /// Hands over events one after another, without waiting for an answer.
     pub fn hand_over(&self, events: &[Vec<u8>]) {
         self.aws
             .change(|shared| shared.invocations.extend(events.iter().cloned()));

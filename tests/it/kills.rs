@@ -113,7 +113,7 @@ fn hash(state: &State) -> String {
     HEXLOWER.encode(&Sha256::digest(format!("{state:?}"))[..8])
 }
 
-/// ManualClock over payloads, and waits until all are answered.
+/// Hands over payloads, and waits until all are answered.
 fn finish(function: &Function, payloads: &[Vec<u8>]) {
     function.hand_over(payloads);
     assert_eq!(

@@ -250,7 +250,7 @@ impl World {
         event_of(&numbers.iter().map(event).collect::<Vec<_>>())
     }
 
-    /// ManualClock some events over, as CloudWatch Logs and AWS Lambda do between them.
+    /// Hands some events over, as CloudWatch Logs and AWS Lambda do between them.
     pub fn hand_over(&mut self, now: i64, numbers: &[usize], happenings: &[Happening]) {
         if self.lots.one_in(10) {
             // CloudWatch Logs skips what it may not hand over.
