@@ -762,7 +762,7 @@ fn settings_that_are_not_given_or_empty_have_defaults() {
         IngestSettings {
             table_name: "table",
             bucket_name: "bucket",
-            exempt: Exempt {
+            exclusions: Exclusions {
                 own: Own {
                     roles: {},
                 },
