@@ -130,12 +130,11 @@ impl Function {
     }
 
     fn list(&mut self) -> Result<Known, StoreError> {
-        let now = now();
         match &mut self.kept.place {
             Place::File(store) => block_on(list(store.as_ref(), None)),
             #[cfg(feature = "aws")]
             Place::Table(opened) => {
-                let _runtime = opened.runtime.enter();
+                let (now, _runtime) = (now(), opened.runtime.enter());
                 opened.store.set_now(now);
                 block_on(list(&opened.store, Some(over(now))))
             }
