@@ -1,5 +1,7 @@
-//! An alert: what is told, and what it is about. Its id is made of what happened, so that whoever
-//! finds out the same, and however often it is sent, tells it under the same id.
+//! An alert: a change that people are notified of, and its subject.
+//!
+//! The id is made of what happened. So two functions that find the same change, and a message that is
+//! sent again, use the same id.
 
 pub mod inspected;
 mod observed;
@@ -14,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use crate::facts::{Facts, Stage};
 use crate::kind::Kind;
 
-/// What is told.
+/// A change that people are notified of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alert {
     /// What it is about.
@@ -40,7 +42,7 @@ pub enum Subject {
         account_id: String,
         /// Its id, whole.
         key: String,
-        /// The day since 1970 that is told of once; `None` for an event without a time.
+        /// The day, counted from 1970, for which one alert is sent; `None` for an event without a time.
         day: Option<i64>,
     },
     /// A cluster.
@@ -58,7 +60,7 @@ pub enum Subject {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AlertId([u8; 16]);
 
-/// Events older than this, in seconds, when they are found out, are told as late.
+/// An alert is late if its event is older than this when it is found, in seconds.
 const LATE_SECONDS: i64 = 86_400;
 
 impl Subject {
