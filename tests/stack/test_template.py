@@ -196,7 +196,7 @@ BROKEN = [
     (alarms_go_off_at_what_they_are_for, "ComparisonOperator: GreaterThanThreshold", "ComparisonOperator: LessThanThreshold"),
     (alarms_go_off_at_what_they_are_for, "Name: event-age", "Name: age"),
     (alarms_are_told_once_when_they_begin_and_end, "      OKActions: !If [TellsOfAlarms, [!If [MakesAlarmTopic, !Ref TopicOfAlarms, !Ref AlarmTopic]], !Ref AWS::NoValue]\n", ""),
-    (alarms_say_what_to_do_first, "; read its log for why, the inspection takes them in again within the hour.", "."),
+    (alarms_say_what_to_do_first, "; read the reason in its log, the next inspection processes these events again.", "."),
     (alarms_say_what_to_do_first, "Name: event-age", "Name: age"),
     (queries_ask_the_log_groups_that_are_read, "      LogGroupNames: !Ref LogGroupNames\n", "      LogGroupNames: [!Ref IngestLogGroup]\n"),
     (queries_ask_the_log_groups_that_are_read, "        - ${AWS::StackName}/${Title}\n", "        - ${Title}\n"),
