@@ -11,7 +11,7 @@ use crate::scan::Format;
 use crate::since::Since;
 use crate::{history, json, output, table};
 
-/// Show the clusters of a deployed stack or of a file, and decide about them
+/// Show and manage the clusters of a deployed stack or a file (list, show, history, mute, resolve, ...)
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -27,7 +27,7 @@ enum Command {
     Decide(Decide),
 }
 
-/// List the clusters, with the columns of `scan`
+/// List clusters, in the same columns as `scan`
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector clusters list --stack errors\n  \
@@ -37,43 +37,43 @@ enum Command {
 struct List {
     #[command(flatten)]
     kept: KeptArguments,
-    /// Only events since then: a time, a date, or how long before the newest event (30m, 24h, 7d)
+    /// Only count events since this time: a time, a date, or a duration before the newest event (30m, 24h, 7d)
     #[arg(long, value_name = "WHEN")]
     since: Option<Since>,
-    /// How to print the clusters
+    /// Output format
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
-    /// How many clusters the table shows; 0 shows all
+    /// Maximum number of clusters in the table; 0 shows all
     #[arg(long, default_value_t = 30)]
     limit: usize,
 }
 
-/// Show one cluster: who, where, when, what was decided, and examples
+/// Show one cluster: callers, sources, times, decisions and a sample event
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector clusters show --stack errors k5ayqsg2enzryz6sirdnaibfaq\n  \
     cloudtrail-inspector clusters show --stack errors k5ay --format json")]
 struct Show {
-    /// The cluster's id, or as much of its beginning as only it has
+    /// ID of the cluster, or the beginning of it if no other cluster begins the same
     cluster: String,
     #[command(flatten)]
     kept: KeptArguments,
-    /// How to print the cluster
+    /// Output format
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }
 
-/// Tell when a cluster was failing and what happened to it, with who decided what and why
+/// Show the history of a cluster: when it failed, its status changes, and who decided what and why
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector clusters history --stack errors k5ayqsg2enzryz6sirdnaibfaq\n  \
     cloudtrail-inspector clusters history --db trail.db k5ay --format json | jq '.faults'")]
 struct History {
-    /// The cluster's id, or as much of its beginning as only it has
+    /// ID of the cluster, or the beginning of it if no other cluster begins the same
     cluster: String,
     #[command(flatten)]
     kept: KeptArguments,
-    /// How to print the history
+    /// Output format
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }
@@ -104,7 +104,7 @@ fn show(arguments: &Show) -> anyhow::Result<ExitCode> {
     let answer = kept.answer(None, true)?;
     let cluster = one(&answer.census, &arguments.cluster)?;
     let standing = answer.standing(cluster.id);
-    let standing = standing.with_context(|| format!("{}: no events are kept of it", cluster.id))?;
+    let standing = standing.with_context(|| format!("{}: no events of this cluster are stored", cluster.id))?;
     match arguments.format {
         Format::Table => {
             let history = kept.history(cluster.id, &answer)?;

@@ -11,10 +11,10 @@ use crate::inputs::shown;
 use crate::output;
 use crate::settings::load;
 
-/// Check the settings object of a stack, or put it into the stack's bucket
+/// Check the settings file of a stack, or upload it to the stack's bucket
 ///
-/// It has what a stack's parameters have no room for, or should not show: names of accounts, accounts whose trails are
-/// read, canary keys, and roles whose own errors are ignored.
+/// The settings file (TOML) holds lists that are too long or too sensitive for stack parameters: account names,
+/// accounts whose trails are read, canary access keys, and roles whose errors are ignored.
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -23,18 +23,18 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check a settings file, and list its errors with line and column
+    /// Check a settings file and print its errors with line and column
     #[command(after_help = "Example:\n  cloudtrail-inspector config check settings.toml")]
     Check {
         /// The settings file
         file: PathBuf,
     },
-    /// Check a settings file and put it into a stack's bucket; the functions go by it within five minutes
+    /// Check a settings file and upload it to a stack's bucket. The functions use it within five minutes
     #[command(
         after_help = "Example:\n  cloudtrail-inspector config set --stack errors settings.toml"
     )]
     Set(config_set::Arguments),
-    /// Print an example of a settings file, with what each part means
+    /// Print an example settings file with explanations
     #[command(after_help = "Example:\n  cloudtrail-inspector config example > settings.toml")]
     Example,
 }
@@ -44,7 +44,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::Check { file } => {
             let lists = load(file)?.lists;
-            output::print(&format!("{}: {}, all right\n", shown(file), lists.counts()))?;
+            output::print(&format!("{}: {}, valid\n", shown(file), lists.counts()))?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Set(arguments) => config_set::run(arguments),

@@ -18,14 +18,14 @@ use crate::output;
 /// Which cluster, who decides about it, and why.
 #[derive(Debug, Args)]
 pub struct Deciding {
-    /// The cluster's id, or as much of its beginning as only it has
+    /// ID of the cluster, or the beginning of it if no other cluster begins the same
     cluster: String,
     #[command(flatten)]
     kept: KeptArguments,
-    /// Why, for those who look at it later
+    /// The reason; stored in the history of the cluster
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// Who decides; by default the name of this system's user
+    /// Who decides; stored in the history. Default: the environment variable USER or USERNAME
     #[arg(long, value_name = "NAME")]
     actor: Option<String>,
 }
@@ -33,25 +33,25 @@ pub struct Deciding {
 /// What can be decided.
 #[derive(Debug, Subcommand)]
 pub enum Decide {
-    /// Say that somebody looks after a cluster: it goes on being told, and that ends when it recovers
+    /// Mark a cluster as being worked on. Alerts continue; the mark ends when the cluster recovers
     #[command(after_help = "Examples:\n  \
         cloudtrail-inspector clusters acknowledge k5ay --stack errors --reason 'asked team shop'")]
     Acknowledge(Deciding),
-    /// Tell nobody of a cluster for a while, not even of its recovery
+    /// Send no alerts about a cluster for some time, not even about its recovery
     #[command(after_help = "Examples:\n  \
         cloudtrail-inspector clusters mute k5ay --stack errors --for 7d --reason migration")]
     Mute {
         #[command(flatten)]
         deciding: Deciding,
-        /// For how long, such as 30m, 4h, 7d or 2w
+        /// How long, such as 30m, 4h, 7d or 2w
         #[arg(long = "for", value_name = "TIME")]
         time: Length,
     },
-    /// Say that a cluster is part of what is usual: nobody is told of it any more
+    /// Mark a cluster as normal for this account: no more alerts about it
     #[command(after_help = "Examples:\n  \
         cloudtrail-inspector clusters expect k5ay --stack errors --reason 'meant to fail'")]
     Expect(Deciding),
-    /// Tell nobody of a cluster until something happens
+    /// Send no alerts about a cluster until a condition is met
     #[command(after_help = "Examples:\n  \
         cloudtrail-inspector clusters archive k5ay --stack errors --until 100x/1h --reason noise\n  \
         cloudtrail-inspector clusters archive k5ay --stack errors --until escalating --reason noise\n  \
@@ -59,20 +59,20 @@ pub enum Decide {
     Archive {
         #[command(flatten)]
         deciding: Deciding,
-        /// A date or time, a length of time (7d), so many events in an hour or a day (100x/1h,
-        /// 100x/1d), so many new callers (3p), escalating, or forever
+        /// The condition: a date or time, a duration (7d), a number of events per hour or day (100x/1h,
+        /// 100x/1d), a number of new callers (3p), escalating, or forever
         #[arg(long, value_name = "WHAT")]
         until: Ending,
     },
-    /// Say that a cluster is over: only an event from now on brings it back
+    /// Close a cluster. A later event opens it again
     #[command(after_help = "Examples:\n  \
         cloudtrail-inspector clusters resolve k5ay --stack errors --reason 'policy fixed'")]
     Resolve(Deciding),
-    /// Take back that a cluster is over
+    /// Undo resolve
     #[command(after_help = "Examples:\n  \
         cloudtrail-inspector clusters reopen k5ay --stack errors --reason 'rolled back'")]
     Reopen(Deciding),
-    /// Take back that a cluster is acknowledged, muted, expected or archived
+    /// Undo acknowledge, mute, expect or archive
     #[command(after_help = "Examples:\n  \
         cloudtrail-inspector clusters unmark k5ay --stack errors --reason 'all done'")]
     Unmark(Deciding),
@@ -96,7 +96,7 @@ impl FromStr for Length {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let seconds = seconds(text).map(Self);
-        seconds.ok_or_else(|| "give a length of time, such as 30m, 4h, 7d or 2w".to_owned())
+        seconds.ok_or_else(|| "expected a duration, such as 30m, 4h, 7d or 2w".to_owned())
     }
 }
 
@@ -107,7 +107,7 @@ impl FromStr for Ending {
         let after = seconds(text).map(Self::After);
         let ending = after.or_else(|| Until::parse(text).map(Self::At));
         ending.ok_or_else(|| {
-            "give a date (2026-12-31), a length of time (7d), 100x/1h, 100x/1d, 3p, escalating or \
+            "expected a date (2026-12-31), a duration (7d), 100x/1h, 100x/1d, 3p, escalating or \
              forever"
                 .to_owned()
         })
@@ -177,19 +177,19 @@ impl Decide {
         known: Option<&'m Mark>,
     ) -> anyhow::Result<(What, &'m Mark)> {
         let Some(known) = known else {
-            bail!("{cluster} has no mark that could be taken back");
+            bail!("{cluster} has no decision to undo");
         };
         let is_resolved = known.decision == Decision::Resolved;
         match (self, is_resolved) {
             (Self::Reopen(_), true) => Ok((What::Reopened, known)),
             (Self::Reopen(_), false) => {
                 bail!(
-                    "{cluster} is {}; clusters unmark takes that back",
+                    "{cluster} is {}; to undo this, use clusters unmark",
                     known.decision
                 )
             }
             (_, false) => Ok((What::Unmarked, known)),
-            (_, true) => bail!("{cluster} is resolved; clusters reopen takes that back"),
+            (_, true) => bail!("{cluster} is resolved; to undo this, use clusters reopen"),
         }
     }
 }
@@ -200,7 +200,7 @@ impl Ending {
         match self {
             Self::After(seconds) => Ok(Until::Moment(later(now, seconds)?)),
             Self::At(Until::Moment(moment)) if moment <= now => {
-                bail!("{moment} is over already; give a time that is to come")
+                bail!("{moment} is in the past; give a time in the future")
             }
             Self::At(until) => Ok(until),
         }
@@ -222,7 +222,7 @@ impl Deciding {
         };
         match named.or_else(user).filter(|name| !name.trim().is_empty()) {
             Some(name) => Ok(name),
-            None => bail!("say with --actor who decides this"),
+            None => bail!("the user is not known (USER is not set); name who decides with --actor"),
         }
     }
 }
@@ -231,6 +231,6 @@ impl Deciding {
 fn later(now: EventTime, seconds: i64) -> anyhow::Result<EventTime> {
     match now.after(seconds) {
         Some(moment) => Ok(moment),
-        None => bail!("that is too long; clusters archive --until forever has no end"),
+        None => bail!("this duration is too long; for no end use clusters archive --until forever"),
     }
 }

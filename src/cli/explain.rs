@@ -18,19 +18,19 @@ use crate::json::Explanation;
 use crate::output;
 use crate::source::RulesArguments;
 
-/// Say for each event whether it is selected, where it belongs and why
+/// Explain each event: whether it is selected, its class, cluster and severity, and why
 ///
-/// Any JSON object with eventSource and eventName can be explained; what is missing is absent.
+/// Accepts every JSON object with eventSource and eventName; other fields are optional.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector explain event.json\n  \
     pbpaste | cloudtrail-inspector explain\n  \
     cloudtrail-inspector explain --format jsonl AWSLogs/ | jq -r .class | sort | uniq -c")]
 pub struct Arguments {
-    /// Files of events, folders, or - for standard input
+    /// CloudTrail files, folders, or - for standard input
     #[arg(default_value = "-")]
     paths: Vec<PathBuf>,
-    /// How to print the explanations
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
     #[command(flatten)]
@@ -39,9 +39,9 @@ pub struct Arguments {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For people.
+    /// For people
     Text,
-    /// For programs, one JSON object a line.
+    /// For programs: one JSON object per line
     Jsonl,
 }
 

@@ -12,30 +12,30 @@ use demo::{Demo, Plan, trail};
 use crate::inputs::shown;
 use crate::output;
 
-/// Write a believable, made-up trail into a folder
+/// Write realistic demo CloudTrail files into a folder
 ///
-/// The same seed gives the same files. Nothing in them is real.
+/// The same seed gives the same files. All data in them is invented.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector generate demo && cloudtrail-inspector scan demo\n  \
     cloudtrail-inspector generate --seed 7 --hours 336 --events-per-hour 5000 big")]
 pub struct Arguments {
-    /// The folder to write to; made where it is missing
+    /// The folder to write to; it is created if it does not exist
     folder: PathBuf,
-    /// Another seed gives another trail
+    /// Seed of the random generator; another seed gives other events
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many hours the trail covers
+    /// Number of hours that the files cover
     #[arg(long, default_value_t = 48, value_parser = clap::value_parser!(u32).range(1..=8760))]
     hours: u32,
-    /// How many events an hour has
+    /// Number of events per hour
     #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     events_per_hour: u32,
-    /// Write what a subscription that asks for errors would hand over instead, this many records in
-    /// each payload
+    /// Write CloudWatch Logs subscription payloads of error records instead of CloudTrail files, with
+    /// this number of records in each payload
     #[arg(long, value_name = "RECORDS", value_parser = clap::value_parser!(u32).range(1..=200_000))]
     payloads: Option<u32>,
-    /// Leave out the texts that are no records, which not every tool can read past
+    /// Leave out the malformed records, which some other tools cannot read
     #[arg(long)]
     sound: bool,
 }
@@ -88,7 +88,7 @@ fn write(folder: &Path, files: impl Iterator<Item = (String, Vec<u8>)>) -> anyho
         match made {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 if !fs::read(&path).is_ok_and(|found| found == content) {
-                    bail!("{}: another file is there; name a new folder", shown(&path));
+                    bail!("{}: a different file exists already; choose another folder", shown(&path));
                 }
             }
             made => made.with_context(|| format!("{}: cannot be written", shown(&path)))?,

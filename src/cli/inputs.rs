@@ -61,7 +61,7 @@ impl Failure {
     fn of(folder: &Path, error: &walkdir::Error) -> Self {
         let reason = match (error.loop_ancestor(), error.io_error()) {
             (Some(ancestor), _) => format!(
-                "this link makes a loop, it leads back to {}; remove it",
+                "this symbolic link points back to {}, which makes a loop; remove the link",
                 shown(ancestor)
             ),
             (None, Some(error)) => error.to_string(),
@@ -76,7 +76,7 @@ impl Failure {
 
 /// A file that cannot be used, with each complaint about it.
 #[derive(Debug, thiserror::Error)]
-#[error("{what} cannot be used")]
+#[error("{what} file is not valid")]
 pub struct Unusable {
     what: &'static str,
     complaints: Vec<String>,
@@ -106,8 +106,8 @@ impl Unusable {
 /// Returns the error of an input in which nothing is an event of CloudTrail.
 pub fn without_events(likeness: &str) -> String {
     format!(
-        "no CloudTrail event in it; it looks like {likeness}; give it records as CloudTrail writes them, in a trail \
-         file or one a line"
+        "contains no CloudTrail event; it looks like {likeness}. Expected CloudTrail records, as a CloudTrail file or \
+         one JSON record per line"
     )
 }
 
@@ -143,7 +143,7 @@ impl Inputs {
         if inputs.found.is_empty() {
             let paths: Vec<String> = paths.iter().map(|path| shown(path)).collect();
             bail!(
-                "no trail files under {}; looked for names that end in {}",
+                "no CloudTrail files found in {}; file names must end in {}",
                 paths.join(", "),
                 ENDINGS.join(", ")
             );

@@ -23,7 +23,7 @@ use crate::stack::TableArguments;
 /// Which clusters.
 #[derive(Debug, Args)]
 pub struct KeptArguments {
-    /// Use this SQLite file, which scan --db wrote
+    /// Use this SQLite file, written by scan --db
     #[arg(long, value_name = "FILE", conflicts_with_all = ["table", "stack"])]
     pub db: Option<PathBuf>,
     #[command(flatten)]
@@ -87,7 +87,7 @@ impl KeptArguments {
         };
         let name = shown(path);
         if !path.exists() {
-            bail!("{name}: there is no such store; scan --db makes one");
+            bail!("{name}: no such file; create it with scan --db");
         }
         let store = SqliteStore::open(path).with_context(|| name.clone())?;
         let place = Place::File(Box::new(store));
@@ -125,7 +125,7 @@ impl Kept {
             {
                 return Ok((cluster, Answer::of(Census::default())));
             }
-            bail!("no cluster has the id {start}; clusters list shows the ids");
+            bail!("no cluster has the ID {start}; list the IDs with clusters list");
         }
         // What happened in a table is in its journal.
         let answer = self.ask(Question {
@@ -153,7 +153,7 @@ impl Kept {
         let version = before.version;
         let set = ask!(self, store => block_on(store.set_mark(cluster, mark, version, entry)));
         if !set.with_context(|| self.name.clone())? {
-            bail!("somebody has just decided something else about {cluster}; look, and try again");
+            bail!("{cluster} was changed by somebody else at the same time; check it and try again");
         }
         Ok(())
     }
@@ -199,9 +199,9 @@ pub fn one(census: &Census, start: &str) -> anyhow::Result<Cluster> {
         .filter(|sum| sum.id.to_string().starts_with(&start));
     match (found.next(), found.next()) {
         (Some(sum), None) => Ok(sum.cluster()),
-        (None, _) => bail!("no cluster's id begins with {start}; clusters list shows the ids"),
+        (None, _) => bail!("no cluster ID begins with {start}; list the IDs with clusters list"),
         (Some(_), Some(_)) => {
-            bail!("the ids of several clusters begin with {start}; give more of it")
+            bail!("several cluster IDs begin with {start}; give more characters")
         }
     }
 }

@@ -14,8 +14,8 @@ impl TableArguments {
 /// Says that a command needs AWS, and how to get a program that has it.
 fn without_aws() -> anyhow::Error {
     anyhow!(
-        "this program was built without AWS, and --stack, --table, redrive, backfill and config set need it; \
-         `make build` builds one that has it, or `cargo install --path . --bin cloudtrail-inspector`"
+        "this program was built without AWS support, which --stack, --table, redrive, backfill and config set need; \
+         build it with `make build` or `cargo install --path . --bin cloudtrail-inspector`"
     )
 }
 
@@ -45,13 +45,13 @@ macro_rules! left_out {
 
 left_out!(
     redrive,
-    "Take failed invocations of a stack back in (left out: needs a build with AWS)"
+    "Process failed invocations of a stack again (not available: this build has no AWS support)"
 );
 left_out!(
     config_set,
-    "Put a settings file into a stack's bucket (left out: needs a build with AWS)"
+    "Upload a settings file to a stack's bucket (not available: this build has no AWS support)"
 );
 left_out!(
     backfill,
-    "Read log groups of a stack again (left out: needs a build with AWS)"
+    "Read the log groups of a stack again (not available: this build has no AWS support)"
 );

@@ -61,10 +61,10 @@ use records::redact::sanitize;
 use crate::deployed::{backfill, redrive};
 use crate::inputs::Unusable;
 
-/// What is newly failing in your AWS accounts, who does it, and does it matter.
+/// Group the errors in AWS CloudTrail into clusters: what fails, since when, by whom, how severe
 ///
-/// Reads CloudTrail records and folds their errors into clusters. Works on trail files, without
-/// AWS, and on the table of a deployed stack. Exit codes: 0 done, 1 something failed, 2 wrong usage.
+/// Reads CloudTrail files without access to AWS, or the table of a deployed stack.
+/// Exit codes: 0 success, 1 failure (for example an unreadable input), 2 wrong usage.
 #[derive(Debug, Parser)]
 #[command(name = "cloudtrail-inspector", version, arg_required_else_help = true)]
 struct Arguments {
@@ -93,13 +93,13 @@ enum Command {
     Completions(Completions),
 }
 
-/// Print a completion script for a shell
+/// Print a shell completion script
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector completions bash > /etc/bash_completion.d/cloudtrail-inspector\n  \
     cloudtrail-inspector completions zsh > ~/.zfunc/_cloudtrail-inspector")]
 struct Completions {
-    /// The shell to complete for
+    /// The shell to print the script for
     shell: clap_complete::Shell,
 }
 

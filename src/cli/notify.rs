@@ -30,40 +30,40 @@ use serde_json::{Value, json};
 use crate::output;
 use crate::source::{Answer, Question, SourceArguments};
 
-/// Show what each sink would be told of the clusters in trail files
+/// Preview the alerts for the clusters in CloudTrail files
 ///
-/// Scans as scan does, makes an alert of each cluster, the loudest first, and prints what Guance,
-/// SNS and EventBridge would be sent. Sends nothing, and asks nobody when a key was last active.
+/// Reads the files like scan, creates one alert per cluster, the most severe first, and prints it as it would be
+/// sent to Guance, SNS and EventBridge. Sends nothing, and does not ask IAM when access keys were last used.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector notify --dry-run AWSLogs/\n  \
     cloudtrail-inspector notify --dry-run --sink guance --language zh --limit 1 AWSLogs/\n  \
     cloudtrail-inspector notify --dry-run --sink eventbridge --kind recovered --format json AWSLogs/")]
 pub struct Arguments {
-    /// Trail files, folders, or - for standard input
+    /// CloudTrail files, folders, or - for standard input
     #[arg(required_unless_present = "db")]
     paths: Vec<PathBuf>,
     #[command(flatten)]
     source: SourceArguments,
-    /// Print what would be sent; there is no other way to run this
+    /// Required: print the alerts and send nothing
     #[arg(long)]
     dry_run: bool,
-    /// Only this sink; may be given several times, all of them without it
+    /// Print the alert for this sink only. May be repeated. Default: all sinks
     #[arg(long, value_enum)]
     sink: Vec<Sink>,
-    /// The language of the texts
+    /// Language of the alerts
     #[arg(long, value_enum, default_value = "en")]
     language: Language,
-    /// What is told of each cluster
+    /// Kind of alert to create for each cluster
     #[arg(long, value_enum, default_value = "new")]
     kind: Kind,
-    /// The site of Guance that messages link to
+    /// Guance or TrueWatch site for the links in the alerts
     #[arg(long, value_name = "NAME", default_value = "us1", value_parser = console)]
     site: String,
-    /// How to print it
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
-    /// How many clusters are told; 0 tells all
+    /// Maximum number of alerts; 0 prints all
     #[arg(long, default_value_t = 5)]
     limit: usize,
 }
@@ -77,9 +77,9 @@ enum Sink {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Language {
-    /// English.
+    /// English
     En,
-    /// Chinese.
+    /// Chinese
     Zh,
 }
 
@@ -96,9 +96,9 @@ enum Kind {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For people.
+    /// For people
     Text,
-    /// For programs.
+    /// For programs
     Json,
 }
 
@@ -129,7 +129,7 @@ fn console(name: &str) -> Result<String, String> {
         let names = SITES.iter();
         let names = names.filter(|site| site.console.is_some());
         let names: Vec<&str> = names.map(|site| site.name).collect();
-        format!("sites whose console is known: {}", names.join(", "))
+        format!("sites with a known console: {}", names.join(", "))
     })
 }
 
@@ -140,8 +140,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         command
             .error(
                 clap::error::ErrorKind::MissingRequiredArgument,
-                "notify sends nothing: add --dry-run to see what would be sent; \
-                 the deployed stack sends it",
+                "notify sends nothing: add --dry-run to preview the alerts. \
+                 Only the deployed stack sends alerts",
             )
             .exit();
     }

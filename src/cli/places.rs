@@ -56,7 +56,7 @@ impl Places<'_> {
         let store = self.store.map(store_files).unwrap_or_default();
         if let Some((path, what)) = self.store.zip(store.iter().find_map(|file| read.get(file))) {
             return Err(WrongUsage(format!(
-                "{}: the store would be written over {what}; name another file with --db",
+                "{}: this would overwrite {what}; choose another file with --db",
                 shown(path)
             )));
         }
@@ -66,7 +66,7 @@ impl Places<'_> {
         let is_store = || store.contains(&page).then(|| "the store".to_owned());
         match read.get(&page).cloned().or_else(is_store) {
             Some(what) => Err(WrongUsage(format!(
-                "{}: the report would be written over {what}; name another file with --html",
+                "{}: this would overwrite {what}; choose another file with --html",
                 shown(path)
             ))),
             None => Ok(()),
@@ -158,5 +158,5 @@ pub fn destination(path: &Path) -> io::Result<PathBuf> {
         };
         path = folder.join(target);
     }
-    Err(io::Error::other("too many links lead on from here"))
+    Err(io::Error::other("too many levels of symbolic links"))
 }

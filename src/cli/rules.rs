@@ -15,7 +15,7 @@ use crate::inputs::shown;
 use crate::output;
 use crate::source::{Question, SourceArguments, load_rules};
 
-/// Check a rules file, or try what it would change
+/// Check a rules file, or show what it would change
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -24,18 +24,18 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check a rules file, and list its errors with line and column
+    /// Check a rules file and print its errors with line and column
     #[command(after_help = "Example:\n  cloudtrail-inspector rules check rules.toml")]
     Check {
         /// The rules file
         file: PathBuf,
     },
-    /// Say what rules would change: clusters gone, new, merged, louder, quieter
+    /// Show what the rules would change: clusters that disappear, appear, merge or change severity
     #[command(after_help = "Example:\n  cloudtrail-inspector rules try rules.toml AWSLogs/")]
     Try {
         /// The rules file
         file: PathBuf,
-        /// Trail files or folders
+        /// CloudTrail files or folders
         #[arg(required = true)]
         paths: Vec<PathBuf>,
     },
@@ -51,7 +51,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 count => format!(" and {count} policies"),
             };
             output::print(&format!(
-                "{}: {} rules{policies}, all right\n",
+                "{}: {} rules{policies}, valid\n",
                 shown(file),
                 rules.all().len()
             ))?;
@@ -63,7 +63,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 fn try_on(file: &Path, paths: &[PathBuf]) -> anyhow::Result<ExitCode> {
     if paths.iter().any(|path| path.as_os_str() == "-") {
-        bail!("rules are tried on records that are read twice; save standard input to a file");
+        bail!("rules try reads its input twice, so it cannot read standard input; save the input to a file");
     }
     let without = SourceArguments::in_memory(None);
     let with = SourceArguments::in_memory(Some(file.to_owned()));
@@ -101,8 +101,8 @@ fn changes(before: &[Cluster], after: &[Cluster]) -> String {
         let (was, count) = old[&cluster.id];
         let change = match new.get(&cluster.id) {
             None => "gone".to_owned(),
-            Some((is, _)) if *is > was => format!("louder ({} to {})", was.name(), is.name()),
-            Some((is, _)) if *is < was => format!("quieter ({} to {})", was.name(), is.name()),
+            Some((is, _)) if *is > was => format!("more severe ({} to {})", was.name(), is.name()),
+            Some((is, _)) if *is < was => format!("less severe ({} to {})", was.name(), is.name()),
             Some((_, more)) if *more > count => format!("merged into (+{} events)", more - count),
             Some((_, fewer)) if *fewer < count => format!("smaller (-{} events)", count - fewer),
             Some(_) => continue,

@@ -8,10 +8,11 @@ use clap::{Args, ValueEnum};
 use crate::source::{Question, SourceArguments};
 use crate::{html, json, output, story, table};
 
-/// Fold the errors in CloudTrail records into clusters
+/// Group the errors in CloudTrail records into clusters
 ///
-/// PATH is a trail file (.json, .json.gz), JSON lines (.jsonl, .jsonl.gz), a saved subscription
-/// payload, a folder of these, or - for standard input. What is scanned twice counts once.
+/// A path is a CloudTrail file (.json, .json.gz), a file with one JSON record per line (.jsonl, .jsonl.gz), a
+/// saved CloudWatch Logs subscription payload, a folder of these, or - for standard input. An event that is read
+/// twice is counted once.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector scan AWSLogs/\n  \
@@ -21,21 +22,21 @@ use crate::{html, json, output, story, table};
     cloudtrail-inspector scan --stack errors AWSLogs/111122223333/CloudTrail/eu-central-1/2026/11/\n  \
     aws s3 cp s3://trail/2026/11/21/x.json.gz - | cloudtrail-inspector scan --format json -")]
 pub struct Arguments {
-    /// Trail files, folders, or - for standard input
+    /// CloudTrail files, folders, or - for standard input
     #[arg(required = true)]
     paths: Vec<PathBuf>,
     #[command(flatten)]
     source: SourceArguments,
-    /// How to print the clusters
+    /// Output format
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
-    /// Write a report as well: one HTML page that needs nothing else
+    /// Also write a report to this file: one self-contained HTML page
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Tell what happened as well, in event time: new, recovered, regressed, escalating, campaigns
+    /// Also print a timeline in event time: new, recovered, regressed and escalating clusters, campaigns
     #[arg(long)]
     inspect: bool,
-    /// How many clusters the table shows; 0 shows all
+    /// Maximum number of clusters in the table; 0 shows all
     #[arg(long, default_value_t = 30)]
     limit: usize,
 }
@@ -43,9 +44,9 @@ pub struct Arguments {
 /// The forms of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For people.
+    /// For people
     Table,
-    /// For programs.
+    /// For programs
     Json,
 }
 

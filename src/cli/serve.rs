@@ -44,10 +44,10 @@ struct Server {
     patience: Duration,
 }
 
-/// Look at clusters in a browser, as a dashboard's widget shows them, and decide about them
+/// Show clusters in a browser, as the CloudWatch dashboard does, and manage them there
 ///
-/// The page is on this machine alone, at the address that is printed. The address has a token, which no other
-/// user of this machine knows: keep it to yourself. Ctrl-C ends it.
+/// Serves the page on 127.0.0.1 only and prints its address. The address contains a secret token, so that other users
+/// of this machine cannot open the page: do not share it. Stop with Ctrl-C.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector scan --db trail.db AWSLogs/ && cloudtrail-inspector serve --db trail.db\n  \
@@ -56,7 +56,7 @@ struct Server {
 pub struct Arguments {
     #[command(flatten)]
     kept: KeptArguments,
-    /// The port on this machine; 0 takes one that is free
+    /// The port to listen on; 0 uses a free port
     #[arg(long, value_name = "N", default_value_t = PORT)]
     port: u16,
 }
@@ -76,7 +76,7 @@ async fn serve(port: u16, function: &Arc<Mutex<Function>>) -> anyhow::Result<()>
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
     let listener = listener.with_context(|| {
         format!(
-            "port {port} of this machine cannot be listened on; --port 0 takes one that is free"
+            "cannot listen on port {port}; use --port 0 for a free port"
         )
     })?;
     let port = listener.local_addr()?.port();
@@ -113,7 +113,7 @@ async fn accept(listener: &TcpListener, site: &Router, patience: Duration) {
             // Only the one who connected has left.
             Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                output::complain(&format!("error: nobody else can connect for now: {error}"));
+                output::complain(&format!("error: cannot accept new connections for now: {error}"));
                 sleep(PAUSE).await;
             }
         }

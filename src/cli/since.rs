@@ -43,7 +43,7 @@ impl FromStr for Since {
             return Ok(Self::At(time));
         }
         seconds(text).map(Self::Before).ok_or_else(|| {
-            "give a time (2026-11-21T08:00:00Z), a date (2026-11-21), or how long before the \
+            "expected a time (2026-11-21T08:00:00Z), a date (2026-11-21), or a duration before the \
              newest event (30m, 24h, 7d, 2w)"
                 .to_owned()
         })

@@ -50,17 +50,17 @@ const INFLATED_MIB_MAX: u64 = 256;
 /// Where clusters are kept, and how far an input is trusted.
 #[derive(Debug, Args)]
 pub struct SourceArguments {
-    /// Keep clusters in this SQLite file; the next scan continues it
+    /// Store the clusters in this SQLite file; later scans add to it. Default: in memory only
     #[arg(long, value_name = "FILE", conflicts_with_all = ["table", "stack"])]
     pub db: Option<PathBuf>,
     #[command(flatten)]
     pub table: TableArguments,
-    /// Refuse a compressed file that inflates to more than this many MiB
+    /// Reject a compressed file that is larger than this number of MiB when decompressed
     #[arg(long, value_name = "MIB", default_value_t = INFLATED_MIB_MAX)]
     pub inflated_mib_max: u64,
     #[command(flatten)]
     pub rules: RulesArguments,
-    /// Read so many files at a time; by default as many as there are processors
+    /// Number of files to read in parallel. Default: one per CPU. The output does not depend on it
     #[arg(long, short, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
 }
@@ -68,14 +68,14 @@ pub struct SourceArguments {
 /// What events are treated by.
 #[derive(Debug, Default, Args)]
 pub struct RulesArguments {
-    /// Treat events as the rules in this TOML file say
+    /// Apply the rules in this TOML file
     #[arg(long, value_name = "FILE")]
     pub rules: Option<PathBuf>,
-    /// Ignore what other accounts log of this account's calls, as its own trail is read as well; may
-    /// be given several times
+    /// ID of an account whose own trail is also read; copies of its calls that other accounts log are
+    /// ignored, so that a call counts once. May be repeated
     #[arg(long, value_name = "ID", value_parser = account_id)]
     pub trail_account: Vec<String>,
-    /// Ignore as well what the settings file of a stack says: its trail accounts and its self principals
+    /// Also use trail_accounts and self_principals of this settings file of a stack
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
 }
@@ -344,7 +344,7 @@ impl RulesArguments {
 fn account_id(text: &str) -> Result<String, String> {
     match is_account_id(text) {
         true => Ok(text.to_owned()),
-        false => Err("an account id has twelve digits, such as 111122223333".to_owned()),
+        false => Err("an account ID has twelve digits, such as 111122223333".to_owned()),
     }
 }
 
@@ -527,7 +527,7 @@ impl Scanned {
         let shown = self.quarantined.len().min(SHOWN) as u64;
         if let Some(more @ 1..) = self.books.quarantined().checked_sub(shown) {
             output::complain(&format!(
-                "quarantined: {more} more; --format json lists up to {QUARANTINED_MAX} of a file"
+                "quarantined: {more} more; --format json lists up to {QUARANTINED_MAX} per file"
             ));
         }
     }

@@ -5,10 +5,10 @@ use clap::Args;
 /// Which table.
 #[derive(Debug, Default, Args)]
 pub struct TableArguments {
-    /// Use this DynamoDB table of a deployed stack
+    /// Use this DynamoDB table of a deployed stack (the table's name)
     #[arg(long, value_name = "NAME", conflicts_with = "stack")]
     pub table: Option<String>,
-    /// Use the table of this deployed stack
+    /// Use the DynamoDB table of this deployed stack (the stack's name)
     #[arg(long, value_name = "NAME")]
     pub stack: Option<String>,
 }

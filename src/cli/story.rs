@@ -39,7 +39,7 @@ pub fn text(transitions: &[Transition], facts: &BTreeMap<ClusterId, Arc<Facts>>)
     let swallowed = transitions.iter().filter(|of| of.is_swallowed).count();
     let _ = writeln!(
         text,
-        "{} transitions, {alerts} of them alerts, {swallowed} more told by campaigns",
+        "{} transitions, {alerts} of them alerts, {swallowed} more covered by campaigns",
         transitions.len() - swallowed,
     );
     text
@@ -63,7 +63,7 @@ fn told(transition: &Transition, facts: &BTreeMap<ClusterId, Arc<Facts>>) -> Str
             format!("{what}: after {} of quiet", duration(*quiet_seconds))
         }
         Change::Escalating { count, limit } => {
-            format!("{what}: {count} events in an hour, {limit} would be usual at most")
+            format!("{what}: {count} events in an hour, at most {limit} expected")
         }
         Change::Calmed(escalation) => format!(
             "{what}: up to {} events in an hour since {}",
@@ -72,7 +72,7 @@ fn told(transition: &Transition, facts: &BTreeMap<ClusterId, Arc<Facts>>) -> Str
         ),
         Change::Campaign(campaign) => format!("{}: begins", actor(campaign, facts)),
         Change::CampaignGrew { times, campaign } => {
-            format!("{}: {times} times what makes one", actor(campaign, facts))
+            format!("{}: {times} times the threshold", actor(campaign, facts))
         }
         Change::CampaignEnded(campaign) => format!(
             "{}: {} in {}, {}, {}",
@@ -82,7 +82,7 @@ fn told(transition: &Transition, facts: &BTreeMap<ClusterId, Arc<Facts>>) -> Str
             counted(campaign.clusters.len() as u64, "cluster"),
             counted(campaign.calls.len() as u64, "call"),
         ),
-        Change::NoData { since } => format!("no event since {since}; nothing recovers meanwhile"),
+        Change::NoData { since } => format!("no events since {since}; no cluster recovers until events arrive"),
         Change::DataAgain { since } => {
             let seconds = transition.at.seconds_since(*since);
             format!("events again after {}", duration(seconds))

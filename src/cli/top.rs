@@ -13,30 +13,30 @@ use crate::since::Since;
 use crate::source::{Question, SourceArguments};
 use crate::{json, output, table};
 
-/// Rank errors by cluster, event, code, principal, key, source IP or account
+/// Rank errors by cluster, event, code, principal, access key, source IP or account
 ///
-/// Reads trail files, or a store that a scan has filled, or both.
+/// Reads CloudTrail files, a file written by scan --db, or both.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector top --db trail.db --by principal --since 24h\n  \
     cloudtrail-inspector top AWSLogs/ --by source-ip --limit 5\n  \
     cloudtrail-inspector top --db trail.db --by code --since 2026-11-01 --format json")]
 pub struct Arguments {
-    /// Trail files, folders, or - for standard input
+    /// CloudTrail files, folders, or - for standard input
     #[arg(required_unless_present = "db")]
     paths: Vec<PathBuf>,
     #[command(flatten)]
     source: SourceArguments,
-    /// What to rank
+    /// What to rank by
     #[arg(long, value_enum, default_value = "cluster")]
     by: By,
-    /// Only events since then: a time, a date, or how long before the newest event (30m, 24h, 7d)
+    /// Only count events since this time: a time, a date, or a duration before the newest event (30m, 24h, 7d)
     #[arg(long, value_name = "WHEN")]
     since: Option<Since>,
-    /// How many entries to print; 0 prints all
+    /// Maximum number of entries to print; 0 prints all
     #[arg(long, default_value_t = 10)]
     limit: usize,
-    /// How to print them
+    /// Output format
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }
@@ -71,7 +71,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let (Some(db), true) = (&arguments.source.db, arguments.paths.is_empty())
         && !db.exists()
     {
-        bail!("{}: there is no such store; scan --db makes one", shown(db));
+        bail!("{}: no such file; create it with scan --db", shown(db));
     }
     let question = Question {
         since: arguments.since,

@@ -209,11 +209,11 @@ class Large(Onlooker):
         self.client("s3").put_object(Bucket=BUCKET, Key=key, Body=json.dumps(kept).encode())
         before = self.items()
         told = self.command("redrive", *self.where(), "--dry-run")
-        assert "1 event would be taken in" in told and ", 0 left, 0 failed" in told, told
+        assert "1 event would be processed" in told and ", 0 left, 0 failed" in told, told
         assert self.items() == before, "a look at what there is changes the table"
         self.calls.clear()
         done = self.command("redrive", *self.where())
-        promised, kept = (text.replace("would be taken in", "taken in").splitlines()[:3] for text in (told, done))
+        promised, kept = (text.replace("would be processed", "processed").splitlines()[:3] for text in (told, done))
         # What it takes for new, the table may have: it was not asked.
         assert kept == promised if not before else kept[:2] == promised[:2], (told, done)
 

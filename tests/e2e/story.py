@@ -464,7 +464,7 @@ class Story(Onlooker):
         assert not self.take_stock(), "no stock is taken"
         # Whoever acts in the functions' place knows whose trails are read, and has to bring the rest.
         done = self.run_command("redrive", "--stack", STACK)
-        assert done.returncode == 1 and "give the file that was put there with --settings" in done.stderr, done.stderr
+        assert done.returncode == 1 and "use --settings with the" in done.stderr, done.stderr
         self.command("redrive", "--stack", STACK, "--settings", file)
         page = Dashboard(self.client("lambda"), STACK).page({}, status="all", search=about).text
         assert f"account {account}" in page, page

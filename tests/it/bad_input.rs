@@ -515,7 +515,7 @@ fn an_escape_sequence_in_a_name_is_not_printed_raw() {
         .run(&["explain", "in"])
         .fails(1, "evil.json: no CloudTrail records");
     folder.run(&["scan", evil]).fails(1, "cannot be opened");
-    folder.run(&["top", "--db", evil]).fails(1, "no such store");
+    folder.run(&["top", "--db", evil]).fails(1, "no such file");
     let notes = format!("{evil}.txt");
     folder.write(&notes, "x".repeat(10_000));
     folder
@@ -539,7 +539,7 @@ fn an_escape_sequence_in_a_name_is_not_printed_raw() {
     folder.write(format!("empty {evil}/x.txt"), "");
     folder
         .run(&["scan", &format!("empty {evil}")])
-        .fails(1, "no trail files");
+        .fails(1, "no CloudTrail files");
 }
 
 #[test]
@@ -548,7 +548,7 @@ fn a_folder_without_trail_files_says_what_was_looked_for() {
     folder.write("in/notes.txt", "nothing");
     folder.run(&["scan", "in"]).fails(
         1,
-        "no trail files under in; looked for names that end in .json, .json.gz",
+        "no CloudTrail files found in in; file names must end in .json, .json.gz",
     );
 }
 

@@ -471,7 +471,7 @@ fn a_store_that_is_not_ours_is_refused() {
     }
     folder
         .run(&["top", "--db", "nowhere.db"])
-        .fails(1, "nowhere.db: there is no such store; scan --db makes one");
+        .fails(1, "nowhere.db: no such file; create it with scan --db");
     assert!(!folder.path("nowhere.db").exists());
     // What is wrong with a path is not said of the store.
     let ran = folder.run(&["scan", "--db", "x.db", "nowhere"]);
@@ -678,7 +678,7 @@ fn a_call_that_two_accounts_log_counts_once_where_both_trails_are_read() {
     assert_eq!(told(&both[..2]), json!([2, 0, 0]));
     for command in ["scan", "explain"] {
         let run = folder.run(&[command, "--trail-account", "1111", "trail.jsonl"]);
-        run.fails(2, "an account id has twelve digits");
+        run.fails(2, "an account ID has twelve digits");
     }
 }
 
@@ -886,7 +886,7 @@ fn a_ranking_can_begin_at_a_time_a_date_or_so_long_before_the_newest_event() {
         let ran = folder.run(&["top", "--since", bad, "trail.jsonl"]);
         ran.fails(
             2,
-            "give a time (2026-11-21T08:00:00Z), a date (2026-11-21), or how long before",
+            "expected a time (2026-11-21T08:00:00Z), a date (2026-11-21), or a duration before",
         );
     }
 }
@@ -1023,7 +1023,7 @@ fn more_quarantined_records_than_a_person_reads_are_summed_up() {
             .starts_with("quarantined: trail.jsonl: record 1: not JSON"),
         "{ran:?}"
     );
-    let more = "\nquarantined: 1005 more; --format json lists up to 1000 of a file\n";
+    let more = "\nquarantined: 1005 more; --format json lists up to 1000 per file\n";
     assert!(ran.stderr.ends_with(more), "{ran:?}");
     let scan = folder.scan(&["trail.jsonl"], 0);
     assert_eq!(scan["records"]["quarantined"], 1025);

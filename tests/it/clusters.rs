@@ -141,12 +141,12 @@ fn one_cluster_is_found_by_the_beginning_of_its_id() {
     expected.assert_eq(&shown);
     let (_, complaints, done) = show("nothing");
     assert!(
-        !done && complaints.contains("no cluster's id begins with nothing"),
+        !done && complaints.contains("no cluster ID begins with nothing"),
         "{complaints}"
     );
     let (_, complaints, done) = show("");
     assert!(
-        !done && complaints.contains("give more of it"),
+        !done && complaints.contains("give more characters"),
         "{complaints}"
     );
 }
@@ -159,7 +159,7 @@ fn what_cannot_be_read_is_told_with_what_to_do() {
     for (arguments, says) in [
         (
             vec!["clusters", "list"],
-            "name a table with --table, or a stack with --stack",
+            "give a stack with --stack, a table with --table, or a file",
         ),
         (
             vec!["clusters", "list", "--table", "a", "--stack", "b"],
@@ -167,7 +167,7 @@ fn what_cannot_be_read_is_told_with_what_to_do() {
         ),
         (
             vec!["clusters", "list", "--stack", "gone"],
-            "no table of a stack gone here",
+            "no table of stack gone found",
         ),
         (
             vec!["clusters", "list", "--table", "gone"],
@@ -352,7 +352,7 @@ fn what_cannot_be_decided_is_told_with_what_to_do() {
     let why = ["--reason", "-"];
     let (complaints, code) = decide(&["expect", why[0], why[1]]);
     assert!(
-        complaints.contains("there is no such store; scan --db makes one"),
+        complaints.contains("no such file; create it with scan --db"),
         "{complaints}"
     );
     assert!(code == 1 && !folder.path().join("trail.db").exists());
@@ -367,7 +367,7 @@ fn what_cannot_be_decided_is_told_with_what_to_do() {
         ),
         (
             vec!["mute", "--for", "9999w", why[0], why[1]],
-            "forever has no end",
+            "this duration is too long",
             1,
         ),
         (
@@ -377,11 +377,11 @@ fn what_cannot_be_decided_is_told_with_what_to_do() {
         ),
         (
             vec!["archive", "--until", "2020-01-01", why[0], why[1]],
-            "is over already",
+            "is in the past",
             1,
         ),
-        (vec!["unmark", why[0], why[1]], "has no mark", 1),
-        (vec!["reopen", why[0], why[1]], "has no mark", 1),
+        (vec!["unmark", why[0], why[1]], "has no decision to undo", 1),
+        (vec!["reopen", why[0], why[1]], "has no decision to undo", 1),
         (
             vec!["expect", "--table", "x", why[0], why[1]],
             "cannot be used with",
@@ -389,7 +389,7 @@ fn what_cannot_be_decided_is_told_with_what_to_do() {
         ),
         (
             vec!["expect", "--actor", " ", why[0], why[1]],
-            "say with --actor",
+            "name who decides with --actor",
             1,
         ),
     ] {
@@ -403,7 +403,7 @@ fn what_cannot_be_decided_is_told_with_what_to_do() {
     );
     let (complaints, code) = decide(&["unmark", why[0], why[1]]);
     assert!(
-        complaints.contains("is resolved; clusters reopen takes that back"),
+        complaints.contains("is resolved; to undo this, use clusters reopen"),
         "{complaints}"
     );
     assert_eq!(code, 1);

@@ -439,15 +439,15 @@ fn a_table_is_served_as_of_now() {
 fn what_cannot_be_served_is_said() {
     let folder = Folder::new();
     let missing = folder.run(&["serve", "--db", "gone.db"]);
-    missing.fails(1, "gone.db: there is no such store; scan --db makes one");
+    missing.fails(1, "gone.db: no such file; create it with scan --db");
     assert!(!folder.path("gone.db").exists());
-    folder.run(&["serve"]).fails(1, "name a table with --table");
+    folder.run(&["serve"]).fails(1, "give a stack with --stack");
     let served = Served::of(&failures(1));
     let port = served.port.to_string();
     let taken = served
         .folder
         .run(&["serve", "--db", "trail.db", "--port", &port]);
-    taken.fails(1, "--port 0 takes one that is free");
+    taken.fails(1, "use --port 0 for a free port");
     let help = folder.run(&["serve", "--help"]).printed();
     assert!(help.contains("Examples:"), "{help}");
 }

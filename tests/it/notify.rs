@@ -35,7 +35,7 @@ fn few() -> String {
 fn without_a_dry_run_it_is_wrong_usage_and_says_what_is_right() {
     let folder = Folder::with_lines(few());
     let ran = folder.run(&["notify", "trail.jsonl"]);
-    ran.fails(2, "add --dry-run to see what would be sent");
+    ran.fails(2, "add --dry-run to preview the alerts");
     assert_eq!(ran.stdout, "");
     folder
         .run(&["notify", "--dry-run"])
@@ -51,7 +51,7 @@ fn without_a_dry_run_it_is_wrong_usage_and_says_what_is_right() {
         );
     folder
         .run(&["notify", "--dry-run", "--site", "mars", "trail.jsonl"])
-        .fails(2, "sites whose console is known: cn1");
+        .fails(2, "sites with a known console: cn1");
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn a_report_never_takes_the_place_of_an_input() {
         ),
     ] {
         let saying =
-            format!("the report would be written over {what}; name another file with --html");
+            format!("this would overwrite {what}; choose another file with --html");
         refused(&folder, &arguments, file, &saying);
     }
     let other = ["--html", "in/report.html", "in", "in.jsonl"];
@@ -96,7 +96,7 @@ fn links_to_an_input_are_the_input() {
         fs::File::open(folder.path("in.jsonl")).unwrap(),
     ));
     let ran = Ran::of(command.output().unwrap());
-    ran.fails(2, "written over the file on standard input");
+    ran.fails(2, "overwrite the file on standard input");
     assert_eq!(fs::read(folder.path("in.jsonl")).unwrap(), trail());
 }
 
@@ -109,7 +109,7 @@ fn a_report_never_takes_the_place_of_the_store() {
         for page in ["s.db", "./s.db", "s.db-wal", "s.db-shm", "s.db-journal"] {
             let is_there = folder.path("s.db").exists();
             let ran = folder.run(&["scan", "--db", "s.db", "--html", page, "in.jsonl"]);
-            ran.fails(2, "the report would be written over the store");
+            ran.fails(2, "this would overwrite the store");
             assert_eq!(folder.path("s.db").exists(), is_there);
         }
         folder.scan(&["--db", "s.db", "--html", "report.html", "in.jsonl"], 0);
@@ -127,7 +127,7 @@ fn a_report_never_takes_the_place_of_the_store() {
             ("s.db", "hard.html"),
         ] {
             let arguments = ["--db", db, "--html", page, "in.jsonl"];
-            refused(&folder, &arguments, "s.db", "written over the store");
+            refused(&folder, &arguments, "s.db", "overwrite the store");
         }
     }
 }
@@ -139,7 +139,7 @@ fn a_store_is_never_kept_in_an_input() {
     folder.write("in/empty.json", "");
     folder.write("in/a.json", trail());
     let saying =
-        "the store would be written over the input in/empty.json; name another file with --db";
+        "this would overwrite the input in/empty.json; choose another file with --db";
     refused(
         &folder,
         &["--db", "in/empty.json", "in"],
@@ -177,7 +177,7 @@ fn generate_takes_no_file_away() {
     folder.write("out/00001.json", "mine");
     folder.run(&arguments).fails(
         1,
-        "out/00001.json: another file is there; name a new folder",
+        "out/00001.json: a different file exists already; choose another folder",
     );
     assert_eq!(fs::read(folder.path("out/00001.json")).unwrap(), b"mine");
     fs::remove_file(folder.path("out/00001.json")).unwrap();

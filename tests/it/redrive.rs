@@ -894,24 +894,24 @@ fn the_commands_take_in_what_was_missed_and_a_second_time_nothing() {
         &failed(FUNCTION, &event_of_failures(1..=3)),
     );
     emulator.put_object(&key(FUNCTION, 2), &failed(FUNCTION, &event("hello")));
-    let would = "2 events would be taken in from aws/lambda/async/watch-ingest/, 0 left, 0 failed\n\
+    let would = "2 events would be processed from aws/lambda/async/watch-ingest/, 0 left, 0 failed\n\
                  3 records in 2 events: 0 not selected, 3 selected\n\
                  3 selected: 3 clustered, 0 duplicate, 0 ignored, 0 quarantined\n\
                  1 event would be put into quarantine/ whole\n\
-                 2 clusters; nothing was changed, and the table was not asked what it has\n";
+                 2 clusters; nothing was changed, and events that the table has already are included\n";
     for _ in 0..2 {
         assert_eq!(
             redrive(&["--dry-run"]),
             (Some(0), would.to_owned(), String::new())
         );
     }
-    let did = "2 events taken in from aws/lambda/async/watch-ingest/, 0 left, 0 failed\n\
+    let did = "2 events processed from aws/lambda/async/watch-ingest/, 0 left, 0 failed\n\
                3 records in 2 events: 0 not selected, 3 selected\n\
                3 selected: 3 clustered, 0 duplicate, 0 ignored, 0 quarantined\n\
                1 event put into quarantine/ whole\n\
                2 clusters new\n";
     assert_eq!(redrive(&[]), (Some(0), did.to_owned(), String::new()));
-    let nothing = "0 events taken in from aws/lambda/async/watch-ingest/, 0 left, 0 failed\n";
+    let nothing = "0 events processed from aws/lambda/async/watch-ingest/, 0 left, 0 failed\n";
     assert_eq!(redrive(&[]), (Some(0), nothing.to_owned(), String::new()));
     emulator.put_object(&key(FUNCTION, 3), b"notes");
     let (code, _, complaints) = redrive(&["--limit", "1"]);
@@ -1007,7 +1007,7 @@ fn backfill_twice(emulator: &Emulator, place: &[&str]) {
     let (code, _, complaints) = backfill(&[]);
     assert_eq!(code, Some(1));
     assert!(
-        complaints.contains("say with --pattern which events to read"),
+        complaints.contains("set the filter pattern with --pattern"),
         "{complaints}"
     );
     let late = |number: u64| {
@@ -1033,8 +1033,8 @@ fn backfill_twice(emulator: &Emulator, place: &[&str]) {
     }
     let long_ago = hours_ago(24 * 40).to_string();
     for (from, to, code, says) in [
-        (&long_ago, &to, 1, "would count again"),
-        (&to, &from, 2, "--from has to be before --to"),
+        (&long_ago, &to, 1, "would be counted again"),
+        (&to, &from, 2, "--from must be before --to"),
     ] {
         let (found, _, complaints) =
             run(&[&["backfill"], place, &["--from", from, "--to", to]].concat());
@@ -1069,7 +1069,7 @@ fn a_command_that_is_not_told_where_says_what_it_needs() {
                 "--to",
                 "2026-11-21",
             ],
-            "give a time (2026-11-21T08:00:00Z) or a date (2026-11-21)",
+            "expected a time (2026-11-21T08:00:00Z) or a date (2026-11-21)",
         ),
     ] {
         let (code, _, complaints) = run(arguments);

@@ -312,7 +312,7 @@ fn a_trial_says_what_would_change() {
         rule "quiet reads": applied to 2 records
         rule "old": applied to 0 records
         rule "nobody": applied to 0 records
-        quieter (warning to info): s3:GetObject AccessDenied, 2 events, prcox6qjl2ltzvtl422a5ji6uq
+        less severe (warning to info): s3:GetObject AccessDenied, 2 events, prcox6qjl2ltzvtl422a5ji6uq
     "#]]
     .assert_eq(
         &folder
@@ -324,7 +324,7 @@ fn a_trial_says_what_would_change() {
         rule "quiet reads": applied to 2 records
         rule "old": applied to 1 records
         rule "nobody": applied to 0 records
-        quieter (warning to info): s3:GetObject AccessDenied, 2 events, prcox6qjl2ltzvtl422a5ji6uq
+        less severe (warning to info): s3:GetObject AccessDenied, 2 events, prcox6qjl2ltzvtl422a5ji6uq
         gone: s3:PutObject AccessDenied, 1 events, naav6o63q3vdtukpdzd3ovuqca
     "#]]
     .assert_eq(
@@ -334,7 +334,7 @@ fn a_trial_says_what_would_change() {
     );
     folder
         .run(&["rules", "try", "rules.toml", "-"])
-        .fails(1, "save standard input to a file");
+        .fails(1, "save the input to a file");
 }
 
 #[test]
@@ -358,13 +358,13 @@ fn a_wrong_rules_file_stops_a_scan_before_it_begins() {
         .fails(1, "absent.toml: cannot be read");
     assert_eq!(
         folder.run(&["rules", "check", "rules.toml"]).printed(),
-        "rules.toml: 3 rules, all right\n"
+        "rules.toml: 3 rules, valid\n"
     );
     let policy = "[[policy]]\nsink = \"all\"\nsilence = \"4h\"\n";
     folder.write("policies.toml", policy);
     assert_eq!(
         folder.run(&["rules", "check", "policies.toml"]).printed(),
-        "policies.toml: 0 rules and 1 policies, all right\n"
+        "policies.toml: 0 rules and 1 policies, valid\n"
     );
 }
 

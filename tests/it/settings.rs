@@ -424,11 +424,11 @@ fn the_command_line_checks_a_settings_file_and_goes_by_it() {
     folder.write("settings.toml", example);
     let checked = folder.run(&["config", "check", "settings.toml"]).printed();
     expect![[r#"
-        settings.toml: 2 account names, 2 trail accounts, 1 canary key, 1 self principal, all right
+        settings.toml: 2 account names, 2 trail accounts, 1 canary key, 1 self principal, valid
     "#]]
     .assert_eq(&checked);
     folder.write("wrong.toml", BAD);
-    let complaint = "error: the settings cannot be used\nwrong.toml:1:19: \"1111\" is no account id, such as 111122223333";
+    let complaint = "error: the settings file is not valid\nwrong.toml:1:19: \"1111\" is no account id, such as 111122223333";
     for arguments in [
         &["config", "check", "wrong.toml"][..],
         // Nothing is asked of AWS before the file is right.
@@ -473,6 +473,6 @@ fn the_command_line_checks_a_settings_file_and_goes_by_it() {
     ];
     folder.run(&scan).fails(
         2,
-        "settings.toml: the report would be written over the settings",
+        "settings.toml: this would overwrite the settings",
     );
 }

@@ -20,10 +20,11 @@ use crate::machine::now;
 use crate::output;
 use crate::since::time;
 
-/// Read hours of a stack's log groups again
+/// Read a time range of a stack's log groups again
 ///
-/// Takes in what the subscriptions skipped or lost: the events that match the pattern of the subscription, as the
-/// function would. It may be repeated, cut off, overlap or run twice at once; what came before counts once.
+/// Adds events that the subscriptions missed: reads the log groups with the filter pattern of the subscription and
+/// processes the events like the ingest function. It is safe to repeat or interrupt, and time ranges may overlap: an
+/// event that is known already is not counted again.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector backfill --stack errors --from 2026-11-21T08:00:00Z --to 2026-11-21T10:00:00Z --dry-run\n  \
@@ -32,19 +33,19 @@ use crate::since::time;
 pub struct Arguments {
     #[command(flatten)]
     function: FunctionArguments,
-    /// What CloudWatch Logs was given since then: a time or a date
+    /// Start of the time range: a time or a date (UTC). Events are selected by their time in CloudWatch Logs
     #[arg(long, value_name = "TIME", value_parser = moment)]
     from: EventTime,
-    /// And before then: a time or a date
+    /// End of the time range, exclusive: a time or a date (UTC)
     #[arg(long, value_name = "TIME", value_parser = moment)]
     to: EventTime,
-    /// Only this log group; may be repeated. Without it, all that the stack reads
+    /// Only this log group. May be repeated. Default: all log groups of the stack
     #[arg(long, value_name = "NAME")]
     group: Vec<String>,
-    /// Another pattern than that of the subscription filter; an empty one reads all events
+    /// Filter pattern to use instead of the subscription filter's; empty reads all events
     #[arg(long, value_name = "PATTERN")]
     pattern: Option<String>,
-    /// Only look: say what is there, and change nothing
+    /// Only print what would be done, and change nothing
     #[arg(long)]
     dry_run: bool,
 }
@@ -59,7 +60,7 @@ struct Group {
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if arguments.from >= arguments.to {
-        output::complain("error: --from has to be before --to");
+        output::complain("error: --from must be before --to");
         return Ok(ExitCode::from(2));
     }
     let acting = arguments.function.open()?;
@@ -69,7 +70,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         named => named,
     };
     if names.is_empty() {
-        bail!("the stack reads no log group, or it is not known which; name one with --group");
+        bail!("the log groups of the stack are not known; name one with --group");
     }
     let logs = CloudWatchLogs::new(&acting.config);
     let bar = output::progress(
@@ -182,7 +183,7 @@ impl Arguments {
         let wrong = of_subscription(&expected, subscribed);
         let pattern = match (pattern, wrong) {
             (_, Some(wrong @ Diagnosis::NoGroup)) => bail!("{wrong}"),
-            (None, Some(wrong)) => bail!("{wrong}; or say with --pattern which events to read"),
+            (None, Some(wrong)) => bail!("{wrong}; or set the filter pattern with --pattern"),
             (pattern, wrong) => {
                 if let Some(wrong) = wrong {
                     output::complain(&format!("{}: {wrong}", sanitize(name, 512)));
@@ -200,7 +201,7 @@ impl Arguments {
 
 fn unfinished(stopped: &Stopped, reached: EventTime) -> anyhow::Error {
     let why = with_causes(stopped.to_string(), stopped);
-    anyhow::anyhow!("{why}; go on with --from {reached}")
+    anyhow::anyhow!("{why}; continue with --from {reached}")
 }
 
 /// Reads a moment that is given as such.
@@ -208,6 +209,6 @@ fn unfinished(stopped: &Stopped, reached: EventTime) -> anyhow::Error {
 /// # Errors
 /// What would be right.
 fn moment(text: &str) -> Result<EventTime, String> {
-    let wrong = "give a time (2026-11-21T08:00:00Z) or a date (2026-11-21)";
+    let wrong = "expected a time (2026-11-21T08:00:00Z) or a date (2026-11-21)";
     time(text).ok_or_else(|| wrong.to_owned())
 }

@@ -20,10 +20,10 @@ use crate::settings::load;
 /// Which file, and where it goes.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Put it into the bucket of this deployed stack
+    /// Upload to the bucket of this deployed stack
     #[arg(long, value_name = "NAME", required_unless_present = "bucket")]
     stack: Option<String>,
-    /// Put it into this bucket, the one that the outputs of the stack name
+    /// Upload to this bucket (the stack's output BucketName)
     #[arg(long, value_name = "NAME", conflicts_with = "stack")]
     bucket: Option<String>,
     /// The settings file
@@ -50,7 +50,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         anyhow::Ok(bucket)
     })?;
     output::print(&format!(
-        "s3://{}/{SETTINGS_KEY}: {}; the functions go by it within five minutes\n",
+        "s3://{}/{SETTINGS_KEY}: {}; the functions use it within five minutes\n",
         sanitize(&bucket, 256),
         loaded.lists.counts()
     ))?;

@@ -29,23 +29,23 @@ use crate::settings::load_lists;
 /// In whose place.
 #[derive(Debug, Args)]
 pub struct FunctionArguments {
-    /// Act for the functions of this deployed stack, with the settings that the last inspection left in its table
+    /// Use this deployed stack, with the settings that its last inspection saved in the table
     #[arg(long, value_name = "NAME", required_unless_present = "table",
           conflicts_with_all = ["table", "bucket", "function", "rules_object"])]
     stack: Option<String>,
-    /// Use this table of a deployed stack, with the settings in it
+    /// Use this DynamoDB table of a deployed stack, with the settings saved in it
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
-    /// With --table: this is the bucket, and the settings in the table do not count; nobody is told of what is new then
+    /// With --table: use this bucket and ignore the settings saved in the table. No alerts are sent then
     #[arg(long, value_name = "NAME", requires_all = ["table", "function"])]
     bucket: Option<String>,
-    /// With --bucket: the name of the function that takes events, such as errors-ingest
+    /// With --bucket: name of the ingest function, such as errors-ingest
     #[arg(long, value_name = "NAME", requires_all = ["table", "bucket"])]
     function: Option<String>,
-    /// With --bucket: the key of the rules in the bucket, if the stack has any
+    /// With --bucket: key of the rules file in the bucket, if the stack has one
     #[arg(long, value_name = "KEY", requires = "bucket")]
     rules_object: Option<String>,
-    /// Go by this settings file, too: the one that was put into the stack's bucket, which only its functions may read
+    /// Also use this settings file; give the same file as for config set, because only the stack's functions can read it
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
 }
@@ -123,10 +123,10 @@ fn nothing_left(table: &str) -> anyhow::Error {
         .map_or("NAME", |(stack, _)| stack);
     let (table, stack) = (sanitize(table, 256), sanitize(stack, 256));
     anyhow!(
-        "table {table} does not say how the functions are set up, as no inspection has run yet; the first \
-         runs by InspectionSchedule, mostly within an hour. To have it now: aws lambda invoke \
+        "table {table} does not contain the settings of the functions yet, because no inspection has run. The first \
+         inspection runs by InspectionSchedule, by default within an hour. To run it now: aws lambda invoke \
          --function-name {stack}-inspect --payload '{{}}' --cli-binary-format raw-in-base64-out /dev/stdout. \
-         Or say it yourself with --table, --bucket and --function"
+         Or give the settings with --table, --bucket and --function"
     )
 }
 
@@ -138,8 +138,8 @@ fn check_further(settings: &DeputySettings, lists: &Lists) -> anyhow::Result<()>
     );
     if known > 0 && known != given {
         bail!(
-            "the stack's settings object has {known} self_principals, and here are {given}; which they are only its \
-             functions may read, so give the file that was put there with --settings"
+            "the stack's settings object has {known} self_principals, but {given} are given here; use --settings with the \
+             file that was uploaded by config set, because only the stack's functions can read the object"
         );
     }
     Ok(())
@@ -180,8 +180,8 @@ impl Acting {
         let days = self.settings.ingest.retention_days;
         if now().seconds_since(from) > i64::from(days) * 86_400 {
             bail!(
-                "{from} is too long ago: the table keeps ids of events for {days} days, and what is older would \
-                 count again"
+                "{from} is too long ago: the table keeps event IDs for {days} days, and older events would be \
+                 counted again"
             );
         }
         Ok(())
@@ -250,7 +250,7 @@ pub fn told(taken: &Taken, is_dry: bool) -> String {
     let clusters = counted(taken.new_clusters, "cluster");
     text.push_str(&match is_dry {
         true => {
-            format!("{clusters}; nothing was changed, and the table was not asked what it has\n")
+            format!("{clusters}; nothing was changed, and events that the table has already are included\n")
         }
         false => format!("{clusters} new\n"),
     });

@@ -35,7 +35,7 @@ impl TableArguments {
     pub fn open(&self) -> anyhow::Result<Opened> {
         // Before anybody is asked for credentials.
         if !self.is_given() {
-            bail!("name a table with --table, or a stack with --stack, or a file with --db");
+            bail!("give a stack with --stack, a table with --table, or a file with --db");
         }
         let runtime = runtime()?;
         let (config, table) = runtime.block_on(async {
@@ -71,12 +71,12 @@ fn one_of(
     match (found.pop(), found.as_slice()) {
         (Some(name), []) => Ok(name),
         (None, _) => bail!(
-            "no {kind} of a stack {stack} here; check the name, the region and the profile \
+            "no {kind} of stack {stack} found; check the name, the region and the profile \
              (aws sts get-caller-identity), or give --{kind} with the stack's output {output}"
         ),
         (Some(last), others) => bail!(
-            "stack {stack} has left {kind}s of earlier deployments; say with --{kind} which, as the stack's output \
-             {output} does: {}, {last}",
+            "several {kind}s of stack {stack} exist from earlier deployments; choose one with --{kind}, see the stack's output \
+             {output}: {}, {last}",
             others.join(", ")
         ),
     }

@@ -14,11 +14,11 @@ use crate::deployed::function::{Acting, FunctionArguments, Timed, Untouched, tol
 use crate::machine::now;
 use crate::output;
 
-/// Take failed invocations of a stack back in
+/// Process failed invocations of a stack again
 ///
-/// AWS Lambda keeps an event whose last attempt failed in the stack's bucket. This commits what is kept there as the
-/// function would, and removes it then. It may be repeated, cut off, or run twice at once; what came before counts
-/// once.
+/// Lambda stores an event in the stack's bucket when the last attempt to process it failed. This command processes
+/// these events like the ingest function and then deletes them from the bucket. It is safe to repeat or interrupt: an
+/// event that is known already is not counted again.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector redrive --stack errors --dry-run\n  \
@@ -27,10 +27,10 @@ use crate::output;
 pub struct Arguments {
     #[command(flatten)]
     function: FunctionArguments,
-    /// Only look: say what is there, and change nothing
+    /// Only print what would be done, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// How many objects to look at, the oldest first; 0 looks at all
+    /// Maximum number of objects to process, the oldest first; 0 processes all
     #[arg(long, default_value_t = 0)]
     limit: usize,
 }
@@ -77,9 +77,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         output::complain(&sanitize(&told, 2048));
     }
     let put = if arguments.dry_run {
-        "would be taken in"
+        "would be processed"
     } else {
-        "taken in"
+        "processed"
     };
     let events = counted(done.taken.payloads, "event");
     let (left, failed) = (done.left.len(), done.failed.len());
@@ -91,7 +91,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let Some(stopped) = &done.stopped {
         let why = with_causes(stopped.to_string(), stopped);
         output::complain(&format!(
-            "error: {}; the rest stays there",
+            "error: {}; the remaining objects stay in the bucket",
             sanitize(&why, 1024)
         ));
     }

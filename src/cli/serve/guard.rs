@@ -22,8 +22,8 @@ const EVENT_BYTES_MAX: usize = 256 << 10;
 /// Says where a page comes from that makes a browser ask.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-const TOKEN_MISSING: &str = "The token is missing or wrong. Open the address that serve printed when it started; \
-                             a script sends the header Authorization: token TOKEN.\n";
+const TOKEN_MISSING: &str = "The token is missing or wrong. Open the address that serve printed when it started. \
+                             Scripts send the header Authorization: token TOKEN.\n";
 
 /// Answers a request that comes from the page or has the token, and refuses any other.
 pub async fn check(State(server): State<Server>, request: Request, next: Next) -> Response {
@@ -68,20 +68,20 @@ fn foreign(port: u16, headers: &HeaderMap) -> Option<Refusal> {
     if !is_ours("127.0.0.1") && !is_ours("localhost") {
         return Some((
             StatusCode::MISDIRECTED_REQUEST,
-            "This is the address of another server.\n",
+            "Wrong Host header: use the address that serve printed.\n",
         ));
     }
     if headers.contains_key(ORIGIN) {
         let origin = one(headers, &ORIGIN).unwrap_or_default();
         if !origin.eq_ignore_ascii_case(&format!("http://{host}")) {
-            return Some((StatusCode::FORBIDDEN, "Another page may not ask.\n"));
+            return Some((StatusCode::FORBIDDEN, "Requests from other pages are not allowed.\n"));
         }
     }
     let mut sites = headers.get_all(SEC_FETCH_SITE).iter();
     if sites.any(|site| site.as_bytes().eq_ignore_ascii_case(b"cross-site")) {
         return Some((
             StatusCode::FORBIDDEN,
-            "Another site may not lead here. Copy the address into the browser.\n",
+            "Links from other sites are not allowed. Copy the address into the browser.\n",
         ));
     }
     None
@@ -94,7 +94,7 @@ fn unreadable(method: &Method, headers: &HeaderMap) -> Option<Refusal> {
     if method == Method::POST && !content.eq_ignore_ascii_case("application/json") {
         return Some((
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "An event is application/json.\n",
+            "The content type must be application/json.\n",
         ));
     }
     None
@@ -107,9 +107,9 @@ async fn whole(request: Request, patience: Duration) -> Result<Request, Refusal>
         Ok(Ok(body)) => Ok(Request::from_parts(head, Body::from(body))),
         Ok(Err(_)) => Err((
             StatusCode::PAYLOAD_TOO_LARGE,
-            "An event is not that long.\n",
+            "The request is too large.\n",
         )),
-        Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "The event takes too long.\n")),
+        Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "The request took too long.\n")),
     }
 }
 
