@@ -159,7 +159,7 @@ fn log_books(request_id: &str, invocation: &Invocation) {
         "committed"
     );
     if !books.balances() {
-        tracing::error!(request_id, "the books do not balance; please report this");
+        tracing::error!(request_id, "the totals do not balance; please report this");
     }
 }
 

@@ -137,7 +137,7 @@ pub fn start(environment: &Environment, level: LogLevel) -> Result<SdkConfig, Re
     if let Some(missing) = needed.find(|name| value(environment, name).is_none()) {
         return Err(Refusal {
             name: "NotInLambda",
-            message: format!("{missing} is not set; this program is run by AWS Lambda"),
+            message: format!("{missing} is not set; this program must be run by AWS Lambda"),
         });
     }
     let env = environment.iter().map(|(name, value)| (&**name, &**value));

@@ -25,7 +25,7 @@ impl Refusal {
         let roles = roles.join(", ");
         Self {
             name: "UnknownRole",
-            message: format!("_HANDLER is {role:?}; the roles of this program are: {roles}"),
+            message: format!("_HANDLER is {role:?}; it must be one of: {roles}"),
         }
     }
 

@@ -236,7 +236,7 @@ impl Reading {
             Ok(number) if (least..=most).contains(&number) => number,
             _ => {
                 let value = shown(&value);
-                let message = format!("{value} is no whole number from {least} to {most}");
+                let message = format!("{value} is not a whole number from {least} to {most}");
                 self.complain(setting, message);
                 default
             }
@@ -259,7 +259,7 @@ impl Reading {
                 sinks.insert(sink);
             } else {
                 let names = SinkName::ALL.map(SinkName::name).join(", ");
-                self.complain(setting, format!("{} is none of {names}", shown(&name)));
+                self.complain(setting, format!("{} is not one of {names}", shown(&name)));
             }
         }
         sinks
@@ -271,7 +271,7 @@ impl Reading {
             match METRICS.iter().find(|known| **known == name) {
                 Some(known) => drop(read.insert(*known)),
                 None => {
-                    let message = format!("no function writes a metric {}", shown(&name));
+                    let message = format!("{} is not a metric of this program", shown(&name));
                     self.complain(setting, message);
                 }
             }
@@ -280,7 +280,7 @@ impl Reading {
             true => String::new(),
             false => self.required(
                 "STACK_NAME",
-                "the name of the stack that the metrics are of",
+                "the name of the stack, for its metrics",
             ),
         };
         Metrics { stack, read }
@@ -321,7 +321,7 @@ impl Reading {
         ids.retain(|id| {
             let is_right = is_account_id(id);
             if !is_right {
-                let message = format!("{} is no account id, such as 111122223333", shown(id));
+                let message = format!("{} is not an account ID, such as 111122223333", shown(id));
                 self.complain(setting, message);
             }
             is_right
@@ -336,7 +336,7 @@ impl Reading {
             let (account_id, name) = (account_id.trim(), name.trim());
             if !is_account_id(account_id) || name.is_empty() {
                 let item = shown(&item);
-                let message = format!("{item} is no account with a name, such as 111122223333=dev");
+                let message = format!("{item} is not an account ID with a name, such as 111122223333=dev");
                 self.complain(setting, message);
             } else if names
                 .insert(account_id.to_owned(), name.to_owned())
@@ -353,7 +353,7 @@ impl Reading {
             return LogLevel::default();
         };
         LogLevel::from_name(&value).unwrap_or_else(|| {
-            let message = format!("{} is none of error, warn, info, debug", shown(&value));
+            let message = format!("{} is not one of error, warn, info, debug", shown(&value));
             self.complain(setting, message);
             LogLevel::default()
         })

@@ -115,7 +115,7 @@ fn policy(reading: &mut Reading<'_>, text: &PolicyText) -> Policy {
     }
     let is_enabled = text.enabled.unwrap_or(true);
     if is_enabled && text.min_severity.is_none() && text.silence.is_none() {
-        let message = "a policy needs something to do: min_severity, silence or enabled = false";
+        let message = "a policy needs an effect: min_severity, silence or enabled = false";
         reading.complain(&text.sink, message.to_owned());
     }
     let of = &text.matching;
@@ -124,7 +124,7 @@ fn policy(reading: &mut Reading<'_>, text: &PolicyText) -> Policy {
     };
     for account in of.account.iter().filter(|id| !is_account_id(id.get_ref())) {
         let message = format!(
-            "{:?} is not an account, of twelve digits",
+            "{:?} is not an account ID of twelve digits",
             account.get_ref()
         );
         reading.complain(account, message);
@@ -143,7 +143,7 @@ fn policy(reading: &mut Reading<'_>, text: &PolicyText) -> Policy {
         silence: reading.named(
             &text.silence,
             silence,
-            "a time from 1m to 90d, such as 30m, 4h or 2d",
+            "a duration from 1m to 90d, such as 30m, 4h or 2d",
         ),
         matching: Matching {
             accounts: plain(&of.account),

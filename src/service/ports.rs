@@ -301,7 +301,7 @@ pub enum LogGroupError {
         group: String,
     },
     /// The token is not taken any more: begin with the first page.
-    #[error("the page is not there any more; begin with the first")]
+    #[error("the page token has expired; start again with the first page")]
     Stale,
     /// It is busy, out of reach, or does not allow it: try again, or look at the permissions.
     #[error("CloudWatch Logs is not available: {detail}")]
@@ -352,7 +352,7 @@ pub struct Failures {
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveriesError {
     /// It is busy, out of reach, or does not allow it: try again, or look at the permissions.
-    #[error("CloudWatch does not say what was delivered: {detail}")]
+    #[error("the delivery metrics of CloudWatch cannot be read: {detail}")]
     Unavailable {
         /// What it says.
         detail: String,
@@ -693,7 +693,7 @@ pub trait KeyDirectory {
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
     /// It is asked too often: not now.
-    #[error("IAM is asked too often")]
+    #[error("IAM throttles the requests")]
     Throttled,
     /// It is out of reach, or the role is not allowed to ask.
     #[error("IAM did not answer: {detail}")]
@@ -725,13 +725,13 @@ pub trait Vault {
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
     /// There is none, or it is not allowed to have it: a person has to do something.
-    #[error("the secret cannot be had: {detail}")]
+    #[error("the secret cannot be read: {detail}")]
     Refused {
         /// What it says.
         detail: String,
     },
     /// It is busy or out of reach: try again.
-    #[error("the secret is out of reach: {detail}")]
+    #[error("Secrets Manager is not available: {detail}")]
     Unavailable {
         /// What it says.
         detail: String,
@@ -743,8 +743,8 @@ pub enum VaultError {
 pub enum StoreError {
     /// The store was written by a newer version: update this program.
     #[error(
-        "the store has schema version {found}, this program knows versions up to {known}; \
-         update cloudtrail-inspector, or scan into another file"
+        "the store has schema version {found}, but this program supports versions up to {known}; \
+         update cloudtrail-inspector, or use another file"
     )]
     Newer {
         /// The version found.
@@ -759,7 +759,7 @@ pub enum StoreError {
     #[error("the store is not available")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
     /// What it holds makes no sense: restore it, or scan anew.
-    #[error("the store is damaged: {detail}; restore it, or scan into a new one")]
+    #[error("the store is damaged: {detail}; restore it, or create a new one with scan")]
     Damaged {
         /// What makes no sense.
         detail: String,

@@ -47,7 +47,7 @@ pub fn text_of(bytes: Vec<u8>) -> Result<String, Vec<Complaint>> {
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let text = String::from_utf8_lossy(&error.as_bytes()[..good]);
-        let message = "a byte that is no UTF-8".to_owned();
+        let message = "a byte that is not UTF-8".to_owned();
         vec![Complaint::at(&text, good, message)]
     })
 }

@@ -296,7 +296,7 @@ impl Reading<'_> {
         if name.is_empty() || rules.rules.iter().any(|rule| rule.name == name) {
             self.complain(
                 &text.name,
-                "a rule needs a name that no other rule has".to_owned(),
+                "a rule needs a name, different from all other rules".to_owned(),
             );
         }
         self.pattern(&text.when, rules);
@@ -324,7 +324,7 @@ impl Reading<'_> {
             .keys()
             .filter(|field| !FIELDS.contains(&field.as_str()))
         {
-            let message = format!("{field} is no field of a CloudTrail record");
+            let message = format!("{field} is not a field of a CloudTrail record");
             self.complain(when, message);
         }
         let json = serde_json::to_string(pattern).unwrap_or_default();
@@ -336,13 +336,13 @@ impl Reading<'_> {
     fn action(&mut self, rule: &Spanned<RuleText>) -> Action {
         let text = rule.get_ref();
         if text.ignore && text.reason.is_none() {
-            self.complain(&text.name, "a rule that ignores needs a reason".to_owned());
+            self.complain(&text.name, "a rule with ignore needs a reason".to_owned());
         }
         let action = Action {
             ignore: text.ignore,
             severity: self.named(&text.severity, Severity::from_name, "a severity"),
             class: self.named(&text.class, Class::from_name, "a class"),
-            merge_into: self.named(&text.merge, ClusterId::parse, "a cluster id"),
+            merge_into: self.named(&text.merge, ClusterId::parse, "a cluster ID"),
             fingerprint: text
                 .fingerprint
                 .iter()
@@ -352,13 +352,13 @@ impl Reading<'_> {
         let told = text.severity.is_some() || text.class.is_some() || text.merge.is_some();
         if !told && !text.ignore && text.fingerprint.is_empty() {
             let actions =
-                "a rule needs something to do: ignore, severity, class, merge or fingerprint";
+                "a rule needs an effect: ignore, severity, class, merge or fingerprint";
             self.complain(&text.name, actions.to_owned());
         }
         if text.ignore && (told || !text.fingerprint.is_empty()) {
             self.complain(
                 &text.name,
-                "a rule that ignores does nothing else".to_owned(),
+                "a rule with ignore cannot have another effect".to_owned(),
             );
         }
         action
@@ -372,7 +372,7 @@ impl Reading<'_> {
         let moment =
             EventTime::parse(&text).or_else(|| EventTime::parse(&format!("{text}T00:00:00Z")));
         if moment.is_none() {
-            let message = format!("{text} is neither a date (2026-12-31) nor a time in UTC");
+            let message = format!("{text} is not a date (2026-12-31) or a time in UTC");
             self.complain(until, message);
         }
         moment

@@ -25,12 +25,12 @@ pub enum Trouble {
     #[strum(serialize = "SettingsUnavailable")]
     Unavailable(#[source] BucketError),
     /// It cannot be understood.
-    #[error("the settings are wrong; put good ones with `config set`: {}", listed(SETTINGS_KEY, .0))]
+    #[error("the settings file is not valid; upload a valid one with `config set`: {}", listed(SETTINGS_KEY, .0))]
     #[strum(serialize = "SettingsWrong")]
     Wrong(Vec<Complaint>),
     /// None of its last versions can be understood.
     #[error(
-        "none of the last {VERSIONS_MAX} versions of {SETTINGS_KEY} is right; put a good one with `config set`: {}",
+        "none of the last {VERSIONS_MAX} versions of {SETTINGS_KEY} is valid; upload a valid one with `config set`: {}",
         listed(SETTINGS_KEY, .0)
     )]
     #[strum(serialize = "SettingsWrong")]

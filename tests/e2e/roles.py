@@ -116,7 +116,7 @@ class Roles(Onlooker):
         assert (first["settled"], second["settled"]) == (1, 0), (first, second)
         # moto does not speak CBOR, so nothing can be found out about what was lost: that is said, and no more than that.
         unknown = [line for line in self.functions.lines(INSPECT) if line["message"] == "cannot look for lost events"]
-        assert len(unknown) == 2 and "CloudWatch does not say what was delivered" in unknown[0]["detail"], unknown
+        assert len(unknown) == 2 and "the delivery metrics of CloudWatch cannot be read" in unknown[0]["detail"], unknown
         for line in (first, second):
             assert (line["failed"], line["damaged"], line["behind_hours"], line["backfill_left"]) == (0, 0, 0, 0), line
 

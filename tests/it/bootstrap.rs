@@ -501,7 +501,7 @@ fn an_unknown_role_does_not_start_and_says_which_there_are() {
         told,
         json!({
             "errorType": "UnknownRole",
-            "errorMessage": "_HANDLER is \"ingset\"; the roles of this program are: ingest, deliver, inspect, widget",
+            "errorMessage": "_HANDLER is \"ingset\"; it must be one of: ingest, deliver, inspect, widget",
         })
     );
     assert_eq!(lines(&written, "error", &json!("UnknownRole")).len(), 1);
@@ -515,7 +515,7 @@ fn wrong_settings_do_not_start_and_are_told_all_at_once() {
     assert_eq!(
         told["errorMessage"],
         "TABLE_NAME: is missing; set it to the name of the DynamoDB table; \
-         RETENTION_DAYS: \"1000\" is no whole number from 8 to 365"
+         RETENTION_DAYS: \"1000\" is not a whole number from 8 to 365"
     );
     assert_eq!(lines(&written, "error", &json!("WrongSettings")).len(), 1);
 }

@@ -919,7 +919,7 @@ fn the_commands_take_in_what_was_missed_and_a_second_time_nothing() {
     assert_eq!(
         complaints,
         format!(
-            "left: {}: no record of a failed invocation, 5 bytes\n",
+            "left: {}: not the record of a failed invocation, 5 bytes\n",
             key(FUNCTION, 3)
         )
     );
@@ -1000,7 +1000,7 @@ fn backfill_twice(emulator: &Emulator, place: &[&str]) {
     let (code, printed, complaints) = backfill(&[]);
     assert_eq!((code, printed), (Some(1), String::new()));
     assert!(
-        complaints.contains("the log group is not there any more"),
+        complaints.contains("the log group does not exist any more"),
         "{complaints}"
     );
     let client = make_group(emulator, &group);

@@ -203,14 +203,14 @@ merge = "short"
         .map(|complaint| format!("{complaint}\n"))
         .collect();
     expect![[r#"
-        4:8: eventNam is no field of a CloudTrail record
+        4:8: eventNam is not a field of a CloudTrail record
         5:12: "loud" is not a severity
-        8:8: a rule needs a name that no other rule has
-        8:8: a rule that ignores needs a reason
+        8:8: a rule needs a name, different from all other rules
+        8:8: a rule with ignore needs a reason
         9:8: invalid pattern: unknown operator 'prefixx'
-        13:8: a rule needs something to do: ignore, severity, class, merge or fingerprint
+        13:8: a rule needs an effect: ignore, severity, class, merge or fingerprint
         14:8: an empty pattern matches nothing; name a field
-        15:9: soon is neither a date (2026-12-31) nor a time in UTC
+        15:9: soon is not a date (2026-12-31) or a time in UTC
         20:9: "nope" is not a class
         21:9: "short" is not a cluster id
     "#]]
@@ -385,10 +385,10 @@ sink = "sns"
     expect![[r#"
         3:8: a policy needs a sink: its name, or all
         4:16: "loud" is not a severity
-        5:11: "4 hours" is not a time from 1m to 90d, such as 30m, 4h or 2d
-        6:22: "shop" is not an account, of twelve digits
+        5:11: "4 hours" is not a duration from 1m to 90d, such as 30m, 4h or 2d
+        6:22: "shop" is not an account ID of twelve digits
         6:50: "odd" is not a class
-        9:8: a policy needs something to do: min_severity, silence or enabled = false"#]]
+        9:8: a policy needs an effect: min_severity, silence or enabled = false"#]]
     .assert_eq(&told.join("\n"));
     let unknown = Rules::parse("[[policy]]\nsink = \"sns\"\nmatch = { region = [] }\n");
     assert!(unknown.unwrap_err()[0].message.contains("region"));

@@ -59,16 +59,16 @@ self_principals = "arn:aws:iam::111122223333:role/a"
     let complaints = complaints.unwrap_err();
     assert!(!complaints.contains("wJalr"), "{complaints}");
     expect![[r#"
-        1:1: "trail_acounts" is no setting; there are account_names, trail_accounts, canary_keys, self_principals
-        2:35: "1111" is no account id, such as 111122223333
-        2:43: trail_accounts has texts in quotes alone
-        3:40: this is not the id of a long-term access key, such as AKIAIOSFODNN7EXAMPLE; never put a secret here
-        3:84: this is not the id of a long-term access key, such as AKIAIOSFODNN7EXAMPLE; never put a secret here
-        4:19: self_principals is a list of texts, such as self_principals = ["..."]
-        8:1: "shop" is no account id, such as 111122223333
-        9:16: a name is a text of at most 64 letters, digits, spaces and ._- that begins with a letter or a digit, such as "shop"
-        10:16: a name is a text of at most 64 letters, digits, spaces and ._- that begins with a letter or a digit, such as "shop"
-        11:16: a name is a text of at most 64 letters, digits, spaces and ._- that begins with a letter or a digit, such as "shop"
+        1:1: "trail_acounts" is not a setting; the settings are account_names, trail_accounts, canary_keys, self_principals
+        2:35: "1111" is not an account ID, such as 111122223333
+        2:43: trail_accounts may contain only strings in quotes
+        3:40: this is not the ID of a long-term access key, such as AKIAIOSFODNN7EXAMPLE; never put a secret here
+        3:84: this is not the ID of a long-term access key, such as AKIAIOSFODNN7EXAMPLE; never put a secret here
+        4:19: self_principals must be a list of strings, such as self_principals = ["..."]
+        8:1: "shop" is not an account ID, such as 111122223333
+        9:16: a name must be a text of at most 64 letters, digits, spaces and ._- that begins with a letter or a digit, such as "shop"
+        10:16: a name must be a text of at most 64 letters, digits, spaces and ._- that begins with a letter or a digit, such as "shop"
+        11:16: a name must be a text of at most 64 letters, digits, spaces and ._- that begins with a letter or a digit, such as "shop"
     "#]].assert_eq(&complaints);
     for (text, says) in [
         ("trail_accounts = [", "1:"),
@@ -78,7 +78,7 @@ self_principals = "arn:aws:iam::111122223333:role/a"
         ),
         (
             "account_names = [\"shop\"]",
-            "1:17: account_names is a table",
+            "1:17: account_names must be a table",
         ),
         (
             "self_principals = [\"arn:aws:iam::111122223333:user/mia\"]",
@@ -89,7 +89,7 @@ self_principals = "arn:aws:iam::111122223333:role/a"
         assert!(complaints.contains(says), "{text}: {complaints}");
     }
     let no_text = Lists::parse(b"\n\xff".to_vec()).unwrap_err();
-    assert_eq!(no_text[0].to_string(), "2:1: a byte that is no UTF-8");
+    assert_eq!(no_text[0].to_string(), "2:1: a byte that is not UTF-8");
 }
 
 /// Returns a settings file of so many accounts, each with a name and a trail.
@@ -112,12 +112,12 @@ fn ten_thousand_accounts_are_read_and_one_more_is_refused() {
     );
     let complaints = parse(&organization(10_001)).unwrap_err();
     assert_eq!(complaints.lines().count(), 2, "{complaints}");
-    assert!(complaints.contains("trail_accounts has 10001 entries; at most 10000 are read"));
+    assert!(complaints.contains("trail_accounts has 10001 entries; the maximum is 10000"));
     let keys = vec!["\"AKIAIOSFODNN7EXAMPLE\""; 1_001].join(",");
     let complaints = parse(&format!("canary_keys = [{keys}]")).unwrap_err();
-    assert!(complaints.contains("at most 1000 are read"), "{complaints}");
+    assert!(complaints.contains("the maximum is 1000"), "{complaints}");
     let long = Lists::parse(vec![b'#'; SETTINGS_BYTES_MAX + 1]).unwrap_err();
-    assert!(long[0].to_string().contains("at most 1048576"), "{long:?}");
+    assert!(long[0].to_string().contains("the maximum is 1048576"), "{long:?}");
 }
 
 proptest! {
@@ -428,7 +428,7 @@ fn the_command_line_checks_a_settings_file_and_goes_by_it() {
     "#]]
     .assert_eq(&checked);
     folder.write("wrong.toml", BAD);
-    let complaint = "error: the settings file is not valid\nwrong.toml:1:19: \"1111\" is no account id, such as 111122223333";
+    let complaint = "error: the settings file is not valid\nwrong.toml:1:19: \"1111\" is not an account ID, such as 111122223333";
     for arguments in [
         &["config", "check", "wrong.toml"][..],
         // Nothing is asked of AWS before the file is right.

@@ -734,16 +734,16 @@ fn settings_that_are_wrong_are_told_all_at_once_with_what_would_be_right() {
         TABLE_NAME: is missing; set it to the name of the DynamoDB table
         BUCKET_NAME: is missing; set it to the name of the S3 bucket
         SELF_PRINCIPALS: "arn:aws:iam::111122223333:user/mia" is not the ARN of a role, such as arn:aws:iam::111122223333:role/name
-        TRAIL_ACCOUNTS: "1234" is no account id, such as 111122223333
-        TRAIL_ACCOUNTS: "\u{1b}[31mall" is no account id, such as 111122223333
-        RETENTION_DAYS: "7" is no whole number from 8 to 365
-        LEARN_HOURS: "a day" is no whole number from 0 to 720
-        ACCOUNT_NAMES: "1234=prod" is no account with a name, such as 111122223333=dev
-        ACCOUNT_NAMES: "444455556666=" is no account with a name, such as 111122223333=dev
+        TRAIL_ACCOUNTS: "1234" is not an account ID, such as 111122223333
+        TRAIL_ACCOUNTS: "\u{1b}[31mall" is not an account ID, such as 111122223333
+        RETENTION_DAYS: "7" is not a whole number from 8 to 365
+        LEARN_HOURS: "a day" is not a whole number from 0 to 720
+        ACCOUNT_NAMES: "1234=prod" is not an account ID with a name, such as 111122223333=dev
+        ACCOUNT_NAMES: "444455556666=" is not an account ID with a name, such as 111122223333=dev
         ACCOUNT_NAMES: 111122223333 has two names; give it one
-        METRICS: no function writes a metric "RecordsIn"
-        STACK_NAME: is missing; set it to the name of the stack that the metrics are of
-        LOG_LEVEL: "\u{1b}[31mloud" is none of error, warn, info, debug
+        METRICS: "RecordsIn" is not a metric of this program
+        STACK_NAME: is missing; set it to the name of the stack, for its metrics
+        LOG_LEVEL: "\u{1b}[31mloud" is not one of error, warn, info, debug
     "#]].assert_eq(&wrong.unwrap_err());
 }
 
@@ -825,11 +825,11 @@ fn rules_are_read_again_after_five_minutes_and_the_last_good_ones_stay() {
     keep(&RULES.repeat(2).replacen("\"a\"", "\"b\"", 1));
     told.push(read(2 + 3 * REREAD_SECONDS));
     expect![[r#"
-        RulesMissing: there are no rules rules/a.toml in the bucket; put a rules file there, or set RULES_OBJECT to nothing
-        RulesWrong: the rules are wrong: rules/a.toml:2:8: invalid type: integer `7`, expected a string
+        RulesMissing: the bucket has no rules file rules/a.toml; upload it, or leave RulesObject (RULES_OBJECT) empty
+        RulesWrong: the rules file is not valid: rules/a.toml:2:8: invalid type: integer `7`, expected a string
         1 rules
         as before
-        as before, RulesWrong: the rules are wrong: rules/a.toml:2:8: string values must be quoted, expected literal string
+        as before, RulesWrong: the rules file is not valid: rules/a.toml:2:8: string values must be quoted, expected literal string
         as before
         2 rules"#]].assert_eq(&told.join("\n"));
 }

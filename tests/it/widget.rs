@@ -373,7 +373,7 @@ fn whoever_decides_is_in_the_journal_and_whoever_is_slower_changes_nothing(store
     );
     // Who has seen it before that decides nothing.
     let slower = ask(store, &act(&page, "Expected", json!({})));
-    assert!(texts(&slower, "notice").starts_with("Somebody else has decided something meanwhile"));
+    assert!(texts(&slower, "notice").starts_with("Somebody else has changed this cluster in the meantime"));
     let mark = block_on(store.mark(id)).unwrap().mark.unwrap();
     assert!(matches!(mark.decision, Decision::Muted { .. }));
     assert_eq!(
@@ -406,7 +406,7 @@ fn whoever_decides_is_in_the_journal_and_whoever_is_slower_changes_nothing(store
     };
     let all = listing(store, at(12));
     let html = ask_with(store, &all, &mute, &act(&reopened, "Mute", json!({})));
-    assert!(html.contains("Nothing can be decided"));
+    assert!(html.contains("Decisions are turned off"));
     assert_eq!(block_on(store.mark(id)).unwrap().mark, None);
     open["decide"] = Value::Null;
     assert!(!ask_with(store, &all, &mute, &open).contains("Acknowledge"));
@@ -490,27 +490,27 @@ fn what_is_not_understood_is_answered_with_a_sentence(store: &mut impl Whole) {
     for (event, expected) in [
         (
             json!({"cluster": "<b>x"}),
-            "The parameter cluster is \"<b>x\"; it has to be the id of a cluster.",
+            "The parameter cluster is \"<b>x\"; it must be the ID of a cluster.",
         ),
         (
             json!({"account": "12"}),
-            "The parameter account is \"12\"; it has to be an account id of twelve digits.",
+            "The parameter account is \"12\"; it must be an account ID of twelve digits.",
         ),
         (
             json!({"status": "odd"}),
-            "The parameter status is \"odd\"; it has to be one of open, new, recovered, all.",
+            "The parameter status is \"odd\"; it must be one of open, new, recovered, all.",
         ),
         (
             json!({"sort": "odd"}),
-            "The parameter sort is \"odd\"; it has to be one of severity, began, last, count, state, what, account.",
+            "The parameter sort is \"odd\"; it must be one of severity, began, last, count, state, what, account.",
         ),
         (
             json!({"page": "-1"}),
-            "The parameter page is \"-1\"; it has to be a whole number.",
+            "The parameter page is \"-1\"; it must be a whole number.",
         ),
         (
             json!({"cluster": "aaaaaaaaaaaaaaaaaaaaaaaaaa", "decide": "mute", "mute_for": "9y"}),
-            "The parameter mute_for is \"9y\"; it has to be one of 1h, 1d, 7d, 30d.",
+            "The parameter mute_for is \"9y\"; it must be one of 1h, 1d, 7d, 30d.",
         ),
         (
             json!({"cluster": "aaaaaaaaaaaaaaaaaaaaaaaaaa"}),
@@ -522,7 +522,7 @@ fn what_is_not_understood_is_answered_with_a_sentence(store: &mut impl Whole) {
         ),
         (
             json!([1]),
-            "The event is no JSON object; this function answers a CloudWatch dashboard.",
+            "The event is not a JSON object. This function answers requests of a CloudWatch dashboard.",
         ),
     ] {
         let page = ask(store, &event);

@@ -91,7 +91,7 @@ impl DeliverSettings {
         let table_name = reading.required("TABLE_NAME", "the name of the DynamoDB table");
         let sinks = reading.sinks("SINKS");
         if sinks.is_empty() {
-            let message = "is empty; with nobody to tell there is nothing to send".to_owned();
+            let message = "is empty; name at least one sink to send alerts to".to_owned();
             reading.complain("SINKS", message);
         }
         let account_names = reading.account_names("ACCOUNT_NAMES");
@@ -197,14 +197,14 @@ impl Reading {
         let route = route?;
         if secret_arn.is_none() && route.needs_secret() {
             let message = format!(
-                "is missing; the route {} needs a secret, set it to its ARN",
+                "is missing; the route {} needs the ARN of a secret",
                 route.name()
             );
             self.complain("GUANCE_SECRET_ARN", message);
         }
         if sample_logs && !route.takes_lines() {
             let message = format!(
-                "is true, but the route {} takes no log entries; dataway and datakit do",
+                "is true, but the route {} cannot send log entries; use dataway or datakit",
                 route.name()
             );
             self.complain("GUANCE_SAMPLE_LOGS", message);
@@ -226,7 +226,7 @@ impl Reading {
         let given = self.required(setting, &format!("one of {names}"));
         let route = Route::from_name(&given);
         if route.is_none() && !given.is_empty() {
-            self.complain(setting, format!("{} is none of {names}", shown(&given)));
+            self.complain(setting, format!("{} is not one of {names}", shown(&given)));
         }
         route
     }
@@ -236,7 +236,7 @@ impl Reading {
         let site = site::site(&given);
         if site.is_none() {
             let names = SITES.map(|site| site.name).join(", ");
-            let message = format!("{} is none of {names}", shown(&given));
+            let message = format!("{} is not one of {names}", shown(&given));
             self.complain(setting, message);
         }
         site
@@ -257,7 +257,7 @@ impl Reading {
         let wrong = match (of_site, url) {
             (Some(_), Some(_)) => (
                 "GUANCE_URL",
-                "is given beside GUANCE_SITE; give one".to_owned(),
+                "and GUANCE_SITE are both set; set only one".to_owned(),
             ),
             (Some(url), None) | (None, Some(url)) => match Endpoint::parse(&url, route, allowed) {
                 Ok(endpoint) => return Some(endpoint),
@@ -265,7 +265,7 @@ impl Reading {
             },
             (None, None) if route == Route::Datakit => (
                 "GUANCE_URL",
-                "is missing; set it to where the DataKit is, such as https://datakit.example:9529"
+                "is missing; set it to the address of the DataKit, such as https://datakit.example:9529"
                     .to_owned(),
             ),
             // A site that there is not was complained about.
@@ -279,7 +279,7 @@ impl Reading {
             }
             (None, None) => (
                 "GUANCE_SITE",
-                "is missing; set it to the site, or GUANCE_URL to the address".to_owned(),
+                "is missing; set it to the site of the workspace, or set GUANCE_URL to its address".to_owned(),
             ),
         };
         self.complain(wrong.0, wrong.1);
@@ -355,7 +355,7 @@ impl Reading {
         if rest.is_empty() || !rest.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             self.complain(
                 setting,
-                "is not the id of a workspace, which begins with wksp_".to_owned(),
+                "is not a workspace ID, which begins with wksp_".to_owned(),
             );
         }
         Some(given)
@@ -404,14 +404,14 @@ fn in_place<'a>(arn: &'a str, service: &str, place: &Place) -> Result<&'a str, O
     }
     if partition != place.partition {
         return Err(Some(format!(
-            "is in the partition {}, and the function is in {}",
+            "is in partition {}, but the function is in {}",
             shown(partition),
             place.partition
         )));
     }
     if its_region != place.region {
         return Err(Some(format!(
-            "is in the region {}, and the function is in {}",
+            "is in region {}, but the function is in {}",
             shown(its_region),
             place.region
         )));

@@ -73,7 +73,7 @@ impl InspectSettings {
             given: settings.into_iter().collect(),
             complaints: Vec::new(),
         };
-        let function = "the name of the function that takes events";
+        let function = "the name of the ingest function";
         let ingest_function = reading.required("INGEST_FUNCTION_NAME", function);
         let log_groups = reading.list("LOG_GROUP_NAMES");
         let filter_name = reading.given("FILTER_NAME").unwrap_or_default();
@@ -128,7 +128,7 @@ impl Reading {
         let found = Summaries::ALL.into_iter().find(|of| of.name() == value);
         found.unwrap_or_else(|| {
             let value = super::shown(&value);
-            self.complain(setting, format!("{value} is none of new, always, never"));
+            self.complain(setting, format!("{value} is not one of new, always, never"));
             Summaries::default()
         })
     }
@@ -169,7 +169,7 @@ mod tests {
         let complaints = given(&[("LOG_GROUP_NAMES", "trail"), ("SUMMARIES", "often")]);
         assert_eq!(
             complaints.unwrap_err().to_string(),
-            "SUMMARIES: \"often\" is none of new, always, never; \
+            "SUMMARIES: \"often\" is not one of new, always, never; \
              FILTER_NAME: is missing; set it to the name of the subscription filters"
         );
     }

@@ -61,7 +61,7 @@ impl Reading {
     fn account_id(&mut self, setting: &'static str) -> String {
         let given = self.required(setting, "the account of the stack");
         if !given.is_empty() && !is_account_id(&given) {
-            let message = format!("{} is no account id of twelve digits", shown(&given));
+            let message = format!("{} is not an account ID of twelve digits", shown(&given));
             self.complain(setting, message);
         }
         given

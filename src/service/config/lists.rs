@@ -66,7 +66,7 @@ impl Lists {
         let text = text_of(bytes)?;
         if length > SETTINGS_BYTES_MAX {
             let message =
-                format!("the file has {length} bytes; at most {SETTINGS_BYTES_MAX} are read");
+                format!("the file has {length} bytes; the maximum is {SETTINGS_BYTES_MAX}");
             return Err(vec![Complaint::at(&text, 0, message)]);
         }
         let table = DeTable::parse(&text).map_err(|error| {
@@ -108,7 +108,7 @@ fn account_id(text: &str) -> Option<String> {
 }
 
 fn no_account_id(text: &str) -> String {
-    format!("{} is no account id, such as 111122223333", shown(text))
+    format!("{} is not an account ID, such as 111122223333", shown(text))
 }
 
 /// Returns the id of a long-term access key.
@@ -121,7 +121,7 @@ fn key_id(text: &str) -> Option<String> {
 
 /// Never shows the text: it may be a key's secret, which belongs into no log.
 fn no_key_id(_: &str) -> String {
-    "this is not the id of a long-term access key, such as AKIAIOSFODNN7EXAMPLE; never put a secret here"
+    "this is not the ID of a long-term access key, such as AKIAIOSFODNN7EXAMPLE; never put a secret here"
         .to_owned()
 }
 
@@ -169,7 +169,7 @@ impl Reading<'_> {
                 }
                 other => {
                     let (other, known) = (shown(other), FIELDS.join(", "));
-                    self.complain(field, format!("{other} is no setting; there are {known}"));
+                    self.complain(field, format!("{other} is not a setting; the settings are {known}"));
                 }
             }
         }
@@ -179,7 +179,7 @@ impl Reading<'_> {
     fn account_names(&mut self, value: &Spanned<DeValue<'_>>) -> BTreeMap<String, String> {
         let mut names = BTreeMap::new();
         let DeValue::Table(table) = value.get_ref() else {
-            let message = "account_names is a table: a line [account_names], and below it lines \
+            let message = "account_names must be a table: a line [account_names], and below it lines \
                            such as 111122223333 = \"shop\"";
             self.complain(value, message.to_owned());
             return names;
@@ -194,7 +194,7 @@ impl Reading<'_> {
                 None => self.complain(
                     name,
                     format!(
-                        "a name is a text of at most {NAME_CHARS_MAX} letters, digits, spaces \
+                        "a name must be a text of at most {NAME_CHARS_MAX} letters, digits, spaces \
                          and ._- that begins with a letter or a digit, such as \"shop\""
                     ),
                 ),
@@ -232,7 +232,7 @@ impl Reading<'_> {
         let DeValue::Array(list) = value.get_ref() else {
             self.complain(
                 value,
-                format!("{field} is a list of texts, such as {field} = [\"...\"]"),
+                format!("{field} must be a list of strings, such as {field} = [\"...\"]"),
             );
             return Vec::new();
         };
@@ -240,7 +240,7 @@ impl Reading<'_> {
         let (texts, others): (Vec<_>, Vec<_>) =
             list.iter().partition(|item| item.get_ref().is_str());
         for other in others {
-            self.complain(other, format!("{field} has texts in quotes alone"));
+            self.complain(other, format!("{field} may contain only strings in quotes"));
         }
         texts
     }
@@ -249,7 +249,7 @@ impl Reading<'_> {
         if count > count_max {
             self.complain(
                 at,
-                format!("{field} has {count} entries; at most {count_max} are read"),
+                format!("{field} has {count} entries; the maximum is {count_max}"),
             );
         }
     }

@@ -95,7 +95,7 @@ impl Setup {
             given: settings,
             complaints: Vec::new(),
         };
-        let function = "the name of the function that takes events";
+        let function = "the name of the ingest function";
         let ingest_function = reading.required("INGEST_FUNCTION_NAME", function);
         let filter_name = reading.given("FILTER_NAME");
         let log_groups = reading.list("LOG_GROUP_NAMES");

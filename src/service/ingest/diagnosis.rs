@@ -57,19 +57,19 @@ impl fmt::Display for Diagnosis {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoGroup => formatter.write_str(
-                "the log group is not there any more; see where the trail writes to, and deploy with that name",
+                "the log group does not exist any more; check which log group the trail writes to, and deploy with that name",
             ),
             Self::NoFilter => formatter.write_str(
-                "the log group has no subscription filter of the stack; deploy again, then backfill",
+                "the log group has no subscription filter of the stack; deploy the stack again, then run backfill",
             ),
             Self::Elsewhere { destination } => write!(
                 formatter,
-                "the subscription filter hands over to {}; deploy again, then backfill",
+                "the subscription filter sends to {}; deploy the stack again, then run backfill",
                 sanitize(destination, SHOWN_CHARS_MAX)
             ),
             Self::OtherPattern { pattern } => write!(
                 formatter,
-                "the subscription filter has another pattern, \"{}\"; deploy again, then backfill",
+                "the subscription filter has another pattern, \"{}\"; deploy the stack again, then run backfill",
                 sanitize(pattern, SHOWN_CHARS_MAX)
             ),
         }
@@ -122,10 +122,10 @@ mod tests {
         .map(|diagnosis| format!("{}: {diagnosis}\n", diagnosis.name()))
         .collect();
         expect_test::expect![[r#"
-            no_group: the log group is not there any more; see where the trail writes to, and deploy with that name
-            no_filter: the log group has no subscription filter of the stack; deploy again, then backfill
-            filter_elsewhere: the subscription filter hands over to arn:aws:lambda:eu-central-1:111122223333:function:else; deploy again, then backfill
-            filter_other_pattern: the subscription filter has another pattern, "ERROR"; deploy again, then backfill
+            no_group: the log group does not exist any more; check which log group the trail writes to, and deploy with that name
+            no_filter: the log group has no subscription filter of the stack; deploy the stack again, then run backfill
+            filter_elsewhere: the subscription filter sends to arn:aws:lambda:eu-central-1:111122223333:function:else; deploy the stack again, then run backfill
+            filter_other_pattern: the subscription filter has another pattern, "ERROR"; deploy the stack again, then run backfill
         "#]].assert_eq(&told);
         let good = filter(EXPECTED.function, EXPECTED.pattern);
         assert_eq!(of_subscription(&EXPECTED, good), None);

@@ -109,7 +109,7 @@ pub enum Standing {
 /// Why bytes are no gaps: they are looked for anew.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "what is known of gaps cannot be read, and is found out anew from the last {LOOK_BACK_HOURS} hours: {detail}"
+    "the saved list of gaps cannot be read; gaps are searched again in the last {LOOK_BACK_HOURS} hours: {detail}"
 )]
 pub struct Unreadable {
     detail: String,

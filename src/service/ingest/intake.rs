@@ -42,10 +42,10 @@ pub struct Taken {
 #[derive(Debug, thiserror::Error)]
 pub enum Stopped {
     /// There was no more time: go on later.
-    #[error("there was no more time")]
+    #[error("the time limit was reached")]
     Deadline,
     /// Several events in a row could not be taken: try again when the store is there.
-    #[error("several events in a row could not be taken")]
+    #[error("several events in a row could not be processed")]
     Failing,
     /// An event could not be taken: try again when the store is there.
     #[error(transparent)]

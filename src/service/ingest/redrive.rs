@@ -81,14 +81,14 @@ pub struct Failed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Reason {
-    /// It is longer than a failed invocation can be.
-    #[error("longer than a failed invocation can be")]
+    /// It is larger than the record of a failed invocation can be.
+    #[error("larger than the record of a failed invocation can be")]
     TooLong,
     /// AWS Lambda did not write it.
-    #[error("no record of a failed invocation")]
+    #[error("not the record of a failed invocation")]
     NotARecord,
     /// It is the event of another function.
-    #[error("the event of another function")]
+    #[error("it belongs to another function")]
     OtherFunction,
 }
 

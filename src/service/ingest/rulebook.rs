@@ -32,7 +32,7 @@ pub enum Trouble {
     },
     /// There is no such object.
     #[error(
-        "there are no rules {key} in the bucket; put a rules file there, or set RULES_OBJECT to nothing"
+        "the bucket has no rules file {key}; upload it, or leave RulesObject (RULES_OBJECT) empty"
     )]
     #[strum(serialize = "RulesMissing")]
     Missing {
@@ -40,7 +40,7 @@ pub enum Trouble {
         key: String,
     },
     /// They cannot be understood.
-    #[error("the rules are wrong: {}", listed(key, complaints))]
+    #[error("the rules file is not valid: {}", listed(key, complaints))]
     #[strum(serialize = "RulesWrong")]
     Wrong {
         /// Which object.

@@ -33,7 +33,7 @@ const VERSION: u32 = 1;
 /// What is said of why a log group is silent: a stable name and a sentence.
 const DIAGNOSIS: (&str, &str) = (
     "trail_silent",
-    "nothing at all is written to the log group; see whether the trail is logging and may write to it",
+    "no records are written to the log group; check that the trail is logging and may write to it",
 );
 
 /// Which log groups are looked at.

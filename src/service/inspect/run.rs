@@ -97,7 +97,7 @@ pub enum Failure {
     #[error("the store does not answer: {0}")]
     Store(#[from] StoreError),
     /// The bucket does not answer, or is not allowed to be asked.
-    #[error("what the inspection remembers cannot be read or kept: {0}")]
+    #[error("the saved state of the inspection cannot be read or written: {0}")]
     Bucket(#[from] BucketError),
 }
 

@@ -21,7 +21,7 @@ impl<S: ClusterReader + Hours + KeyAnswers + Marks + SentLog> WidgetHandler<'_, 
         }
         let notice = match self.setting.decides {
             true => self.set(deciding, &mut now).await?,
-            false => "Nothing can be decided at this dashboard.".to_owned(),
+            false => "Decisions are turned off in this dashboard.".to_owned(),
         };
         self.open(cluster, now, Some(&notice)).await
     }
@@ -41,7 +41,7 @@ impl<S: ClusterReader + Hours + KeyAnswers + Marks + SentLog> WidgetHandler<'_, 
                 (Some(mark), entry)
             }
             None => match known {
-                None => return Ok("There is nothing that could be taken back.".to_owned()),
+                None => return Ok("There is no decision to undo.".to_owned()),
                 Some(known) => {
                     let about = format!("was {}", known.decision);
                     let what = known.decision.taken_back();
@@ -57,8 +57,8 @@ impl<S: ClusterReader + Hours + KeyAnswers + Marks + SentLog> WidgetHandler<'_, 
         }
         Ok(match (is_set, mark) {
             (false, _) => {
-                "Somebody else has decided something meanwhile. Nothing was changed; this is how \
-                           it stands."
+                "Somebody else has changed this cluster in the meantime. Your change was not saved; this is the \
+                           current state."
                     .to_owned()
             }
             (true, Some(mark)) => format!("Done: {}.", mark.decision),

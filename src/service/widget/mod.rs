@@ -158,10 +158,10 @@ where
 pub fn sorry(setting: &Setting, failure: &Failure) -> Answer {
     let sentence = match failure {
         Failure::Store(_) => {
-            "The clusters cannot be read now. Try again; the log of this function says why."
+            "The clusters cannot be read now. Try again; the reason is in the log of this function."
         }
         Failure::Bucket(_) => {
-            "The list of clusters cannot be read now. Try again; the log of this function says why."
+            "The list of clusters cannot be read now. Try again; the reason is in the log of this function."
         }
     };
     Answer::Html(frame(setting, &Context::default()).sentence(sentence))

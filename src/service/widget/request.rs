@@ -198,7 +198,7 @@ impl Given<'_> {
     fn action(&self, context: &Context) -> Result<WidgetAction, Misunderstood> {
         if !self.0.is_object() {
             let sentence =
-                "The event is no JSON object; this function answers a CloudWatch dashboard.";
+                "The event is not a JSON object. This function answers requests of a CloudWatch dashboard.";
             return Err(Misunderstood(sentence.to_owned()));
         }
         if self.0["describe"] == Value::Bool(true) {
@@ -208,7 +208,7 @@ impl Given<'_> {
             return Ok(WidgetAction::List(self.question(context)?));
         };
         let cluster = ClusterId::parse(&id);
-        let cluster = cluster.ok_or_else(|| wrong("cluster", &id, "the id of a cluster"))?;
+        let cluster = cluster.ok_or_else(|| wrong("cluster", &id, "the ID of a cluster"))?;
         if let Some(verdict) = self.verdict()? {
             return Ok(WidgetAction::Decide(Deciding {
                 cluster,
@@ -232,7 +232,7 @@ impl Given<'_> {
             return Err(wrong(
                 "account",
                 account_id,
-                "an account id of twelve digits",
+                "an account ID of twelve digits",
             ));
         }
         let show = self.one("status", &Show::ALL, Show::name)?;
@@ -275,6 +275,6 @@ impl Given<'_> {
 fn wrong(name: &str, given: &str, right: &str) -> Misunderstood {
     let given = sanitize(given, 64);
     Misunderstood(format!(
-        "The parameter {name} is {given:?}; it has to be {right}."
+        "The parameter {name} is {given:?}; it must be {right}."
     ))
 }
