@@ -10,30 +10,32 @@ import subprocess
 import sys
 
 STAYS = """
-The stack {name} is deleted. What it knew is kept, and costs what it takes in storage:
+The stack {name} is deleted. Its data are kept, and AWS charges for their storage:
 
   table   {table}
   bucket  {bucket}
 
-The command line still reads it: cloudtrail-inspector clusters list --table {table}
-A new stack of any name makes a new table and a new bucket. To remove these two for good:
+The command line can still read the table: cloudtrail-inspector clusters list --table {table}
+A new stack creates a new table and a new bucket. To delete these two for ever:
 
   aws dynamodb update-table --table-name {table} --no-deletion-protection-enabled
   aws dynamodb delete-table --table-name {table}
 
-The bucket has to be empty, with all versions of its objects. Repeat the first command until it complains that there is nothing; it
-takes 500 at a time, as Linux allows 128 KB for one argument:
+To delete the bucket, first delete all objects in it with all of their versions. Repeat the first command until it reports that there is
+nothing to delete (it deletes 500 at a time, because Linux allows 128 KB for one argument):
 
   aws s3api delete-objects --bucket {bucket} --delete "$(aws s3api list-object-versions --bucket {bucket} --max-items 1000 \\
     --output json --query '{{Objects: [Versions, DeleteMarkers][].{{Key: Key, VersionId: VersionId}} | [:500]}}')"
   aws s3api delete-bucket --bucket {bucket}
 
-What queries of Athena made stays as well: DROP TABLE cloudtrail_{table_of_athena} in the console of Athena.
+If you used the Athena queries, their table is kept as well. To delete it, run in the Athena console:
+
+  DROP TABLE cloudtrail_{table_of_athena}
 """
 
 NOT_TOLD = """
-What the stack kept cannot be told, as its outputs could not be read. A stack whose first deployment failed has none and keeps nothing;
-otherwise look for its table and its bucket in the console.
+The outputs of the stack could not be read, so it is not known whether it has left data. A stack whose first deployment failed keeps
+nothing; otherwise look for its table and its bucket in the AWS console.
 """
 
 

@@ -271,7 +271,7 @@ fn keys(cluster: &Cluster) -> Vec<KeyReport> {
 
 fn printed(alerts: &[Message], sinks: &[Sink], texts: &Texts) -> String {
     if alerts.is_empty() {
-        return "No clusters, so nothing to tell.\n".to_owned();
+        return "No clusters, so no alerts.\n".to_owned();
     }
     let mut text = String::new();
     for message in alerts {

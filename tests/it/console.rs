@@ -391,10 +391,10 @@ fn what_cannot_be_called_is_said_in_a_sentence() {
         return;
     };
     for (button, sentence) in [
-        ("Odd", "What is to be called with is no JSON."),
+        ("Odd", "The parameters of this action are not JSON."),
         (
             "Elsewhere",
-            "This calls another function, which is not here.",
+            "This action calls another function, which is not available here.",
         ),
         ("Break", "The widget cannot be called: it is broken"),
     ] {

@@ -161,5 +161,5 @@ fn hostile_text_steers_nothing_that_is_shown() {
     }
     let none = Folder::with_lines(lines(&[record(json!({}))]));
     let printed = none.run(&["notify", "--dry-run", "trail.jsonl"]).printed();
-    assert_eq!(printed, "No clusters, so nothing to tell.\n");
+    assert_eq!(printed, "No clusters, so no alerts.\n");
 }

@@ -212,7 +212,7 @@ merge = "short"
         14:8: an empty pattern matches nothing; name a field
         15:9: soon is not a date (2026-12-31) or a time in UTC
         20:9: "nope" is not a class
-        21:9: "short" is not a cluster id
+        21:9: "short" is not a cluster ID
     "#]]
     .assert_eq(&said);
 }

@@ -280,13 +280,13 @@ async function act(action) {
     return show(place, action.innerHTML);
   }
   if (action.getAttribute("endpoint") !== about.endpoint) {
-    return complain("This calls another function, which is not here.");
+    return complain("This action calls another function, which is not available here.");
   }
   let given;
   try {
     given = JSON.parse(action.textContent.trim() || "{}");
   } catch {
-    return complain("What is to be called with is no JSON.");
+    return complain("The parameters of this action are not JSON.");
   }
   const calling = call(place, given);
   if (place === widget) {
