@@ -47,7 +47,7 @@ pub enum Decide {
         #[arg(long = "for", value_name = "TIME")]
         time: Length,
     },
-    /// Mark a cluster as normal for this account: no more alerts about it
+    /// Mark a cluster as expected: no more alerts about it
     #[command(after_help = "Examples:\n  \
         cloudtrail-inspector clusters expect k5ay --stack errors --reason 'meant to fail'")]
     Expect(Deciding),
@@ -64,7 +64,7 @@ pub enum Decide {
         #[arg(long, value_name = "WHAT")]
         until: Ending,
     },
-    /// Close a cluster. A later event opens it again
+    /// Close a cluster. Only an event after this moment opens it again
     #[command(after_help = "Examples:\n  \
         cloudtrail-inspector clusters resolve k5ay --stack errors --reason 'policy fixed'")]
     Resolve(Deciding),

@@ -33,7 +33,8 @@ use crate::since::time;
 pub struct Arguments {
     #[command(flatten)]
     function: FunctionArguments,
-    /// Start of the time range: a time or a date (UTC). Events are selected by their time in CloudWatch Logs
+    /// Start of the time range: a time or a date (UTC). It is the time at which CloudWatch Logs received the events,
+    /// some minutes after the calls
     #[arg(long, value_name = "TIME", value_parser = moment)]
     from: EventTime,
     /// End of the time range, exclusive: a time or a date (UTC)
