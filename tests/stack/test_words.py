@@ -1,0 +1,84 @@
+"""What people read in the form of the stack and in the help of the command line has the usual words of the field."""
+
+import os
+import pathlib
+import re
+import subprocess
+import unittest
+
+from stack import ROOT, parsed
+
+# Words that a reader has to guess at, each with the usual one.
+INSTEAD = {
+    r"(is|are|was|were|be|been) told|tells?": "alert, notify, report",
+    r"loud(er|est)?": "severe",
+    r"books": "totals",
+    r"(take|takes|taken|taking) stock": "inspect",
+    r"take[ns]? (back )?in": "process",
+    r"folds?": "groups",
+    r"hand(s|ed)? over": "sends",
+    r"trouble": "incident",
+    r"odd": "note",
+    r"so (many|much)": "a number of",
+    r"(some|any|no)body": "users, or the passive voice",
+    r"whoever|whatever": "anyone, all",
+    r"meanwhile": "in the meantime",
+    r"of ours|of one's own": "our, your own",
+    r"put right": "corrected",
+}
+TEMPLATES = ("template.yaml", "infra/member-role.yaml")
+# Where a template has texts for people.
+KEYS = {"Description", "ConstraintDescription", "AssertDescription", "AlarmDescription", "Says", "default"}
+
+
+def texts(value, key=None):
+    """Yields the texts for people in a part of a template."""
+    if isinstance(value, dict):
+        for name, one in value.items():
+            yield from texts(one, name if name in KEYS or not name.startswith("Fn::") else key)
+    elif isinstance(value, list):
+        for one in value:
+            yield from texts(one, key)
+    elif isinstance(value, str) and (key in KEYS or '"markdown"' in value):
+        yield value
+
+
+def unusual(text):
+    """Returns the words of a text that should be others, with these and with what is around them."""
+    found = [(usual, one) for words, usual in INSTEAD.items() for one in re.finditer(rf"\b({words})\b", text, re.I)]
+    return [f"…{text[max(0, one.start() - 40) : one.end() + 40]}… has {one.group()!r}, not {usual}" for usual, one in found]
+
+
+class Words(unittest.TestCase):
+    def test_templates_have_the_usual_words(self):
+        for name in TEMPLATES:
+            with self.subTest(name):
+                found = list(texts(parsed((ROOT / name).read_text(encoding="utf-8"))))
+                self.assertGreater(len(found), 5)
+                self.assertEqual([wrong for text in found for wrong in unusual(text)], [])
+
+    def test_the_help_of_each_command_has_the_usual_words(self):
+        program = os.environ.get("INSPECTOR")
+        if not program or not pathlib.Path(program).exists():
+            self.skipTest("there is no command line to ask")
+        waiting, seen = [()], 0
+        while waiting:
+            command = waiting.pop()
+            help_of = subprocess.run([program, *command, "--help"], capture_output=True, text=True, timeout=60, check=True).stdout
+            seen += 1
+            # Examples have texts that a user gives.
+            described = help_of.split("\nExample")[0]
+            with self.subTest(" ".join(command)):
+                self.assertEqual(unusual(" ".join(described.split())), [])
+            listed = re.search(r"^Commands:\n((?:  .*\n|\n(?=  ))*)", help_of, re.M)
+            names = re.findall(r"^  ([a-z-]+)", listed.group(1), re.M) if listed else []
+            waiting.extend((*command, name) for name in names if name != "help")
+        self.assertGreater(seen, 20)
+
+    def test_a_word_that_is_not_usual_is_found(self):
+        self.assertEqual(len(unusual("Tells nobody how loud it is")), 3)
+        self.assertEqual(unusual("Details: which alerts are sent, and how severe they are"), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
