@@ -104,7 +104,8 @@ fn show(arguments: &Show) -> anyhow::Result<ExitCode> {
     let answer = kept.answer(None, true)?;
     let cluster = one(&answer.census, &arguments.cluster)?;
     let standing = answer.standing(cluster.id);
-    let standing = standing.with_context(|| format!("{}: no events of this cluster are stored", cluster.id))?;
+    let standing = standing
+        .with_context(|| format!("{}: no events of this cluster are stored", cluster.id))?;
     match arguments.format {
         Format::Table => {
             let history = kept.history(cluster.id, &answer)?;

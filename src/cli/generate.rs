@@ -88,7 +88,10 @@ fn write(folder: &Path, files: impl Iterator<Item = (String, Vec<u8>)>) -> anyho
         match made {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 if !fs::read(&path).is_ok_and(|found| found == content) {
-                    bail!("{}: a different file exists already; choose another folder", shown(&path));
+                    bail!(
+                        "{}: a different file exists already; choose another folder",
+                        shown(&path)
+                    );
                 }
             }
             made => made.with_context(|| format!("{}: cannot be written", shown(&path)))?,

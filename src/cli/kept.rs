@@ -153,7 +153,9 @@ impl Kept {
         let version = before.version;
         let set = ask!(self, store => block_on(store.set_mark(cluster, mark, version, entry)));
         if !set.with_context(|| self.name.clone())? {
-            bail!("{cluster} was changed by somebody else at the same time; check it and try again");
+            bail!(
+                "{cluster} was changed by somebody else at the same time; check it and try again"
+            );
         }
         Ok(())
     }

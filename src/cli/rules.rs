@@ -63,7 +63,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 fn try_on(file: &Path, paths: &[PathBuf]) -> anyhow::Result<ExitCode> {
     if paths.iter().any(|path| path.as_os_str() == "-") {
-        bail!("rules try reads its input twice, so it cannot read standard input; save the input to a file");
+        bail!(
+            "rules try reads its input twice, so it cannot read standard input; save the input to a file"
+        );
     }
     let without = SourceArguments::in_memory(None);
     let with = SourceArguments::in_memory(Some(file.to_owned()));

@@ -74,11 +74,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 async fn serve(port: u16, function: &Arc<Mutex<Function>>) -> anyhow::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
-    let listener = listener.with_context(|| {
-        format!(
-            "cannot listen on port {port}; use --port 0 for a free port"
-        )
-    })?;
+    let listener = listener
+        .with_context(|| format!("cannot listen on port {port}; use --port 0 for a free port"))?;
     let port = listener.local_addr()?.port();
     let token = Arc::new(Token::new(port)?);
     let address = format!("http://127.0.0.1:{port}/?{}\n", token.query());
@@ -113,7 +110,9 @@ async fn accept(listener: &TcpListener, site: &Router, patience: Duration) {
             // Only the one who connected has left.
             Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                output::complain(&format!("error: cannot accept new connections for now: {error}"));
+                output::complain(&format!(
+                    "error: cannot accept new connections for now: {error}"
+                ));
                 sleep(PAUSE).await;
             }
         }

@@ -75,7 +75,7 @@ pub struct RulesArguments {
     /// ignored, so that a call counts once. May be repeated
     #[arg(long, value_name = "ID", value_parser = account_id)]
     pub trail_account: Vec<String>,
-    /// Also use trail_accounts and self_principals of this settings file of a stack
+    /// Also use `trail_accounts` and `self_principals` of this settings file of a stack
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
 }

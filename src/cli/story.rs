@@ -82,7 +82,9 @@ fn told(transition: &Transition, facts: &BTreeMap<ClusterId, Arc<Facts>>) -> Str
             counted(campaign.clusters.len() as u64, "cluster"),
             counted(campaign.calls.len() as u64, "call"),
         ),
-        Change::NoData { since } => format!("no events since {since}; no cluster recovers until events arrive"),
+        Change::NoData { since } => {
+            format!("no events since {since}; no cluster recovers until events arrive")
+        }
         Change::DataAgain { since } => {
             let seconds = transition.at.seconds_since(*since);
             format!("events again after {}", duration(seconds))

@@ -278,10 +278,7 @@ impl Reading {
         }
         let stack = match read.is_empty() {
             true => String::new(),
-            false => self.required(
-                "STACK_NAME",
-                "the name of the stack, for its metrics",
-            ),
+            false => self.required("STACK_NAME", "the name of the stack, for its metrics"),
         };
         Metrics { stack, read }
     }
@@ -336,7 +333,8 @@ impl Reading {
             let (account_id, name) = (account_id.trim(), name.trim());
             if !is_account_id(account_id) || name.is_empty() {
                 let item = shown(&item);
-                let message = format!("{item} is not an account ID with a name, such as 111122223333=dev");
+                let message =
+                    format!("{item} is not an account ID with a name, such as 111122223333=dev");
                 self.complain(setting, message);
             } else if names
                 .insert(account_id.to_owned(), name.to_owned())

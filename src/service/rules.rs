@@ -351,8 +351,7 @@ impl Reading<'_> {
         };
         let told = text.severity.is_some() || text.class.is_some() || text.merge.is_some();
         if !told && !text.ignore && text.fingerprint.is_empty() {
-            let actions =
-                "a rule needs an effect: ignore, severity, class, merge or fingerprint";
+            let actions = "a rule needs an effect: ignore, severity, class, merge or fingerprint";
             self.complain(&text.name, actions.to_owned());
         }
         if text.ignore && (told || !text.fingerprint.is_empty()) {

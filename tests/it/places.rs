@@ -58,8 +58,7 @@ fn a_report_never_takes_the_place_of_an_input() {
             "the rules",
         ),
     ] {
-        let saying =
-            format!("this would overwrite {what}; choose another file with --html");
+        let saying = format!("this would overwrite {what}; choose another file with --html");
         refused(&folder, &arguments, file, &saying);
     }
     let other = ["--html", "in/report.html", "in", "in.jsonl"];
@@ -88,7 +87,7 @@ fn links_to_an_input_are_the_input() {
             &folder,
             &["--html", page, input],
             page,
-            "written over the input",
+            "overwrite the input",
         );
     }
     let mut command = folder.command(&["scan", "--html", "in.jsonl", "-"]);
@@ -138,8 +137,7 @@ fn a_store_is_never_kept_in_an_input() {
     // SQLite takes an empty file for a new store.
     folder.write("in/empty.json", "");
     folder.write("in/a.json", trail());
-    let saying =
-        "this would overwrite the input in/empty.json; choose another file with --db";
+    let saying = "this would overwrite the input in/empty.json; choose another file with --db";
     refused(
         &folder,
         &["--db", "in/empty.json", "in"],

@@ -117,7 +117,10 @@ fn ten_thousand_accounts_are_read_and_one_more_is_refused() {
     let complaints = parse(&format!("canary_keys = [{keys}]")).unwrap_err();
     assert!(complaints.contains("the maximum is 1000"), "{complaints}");
     let long = Lists::parse(vec![b'#'; SETTINGS_BYTES_MAX + 1]).unwrap_err();
-    assert!(long[0].to_string().contains("the maximum is 1048576"), "{long:?}");
+    assert!(
+        long[0].to_string().contains("the maximum is 1048576"),
+        "{long:?}"
+    );
 }
 
 proptest! {
@@ -445,11 +448,11 @@ fn the_command_line_checks_a_settings_file_and_goes_by_it() {
     let lines: Vec<_> = ran.stderr.lines().collect();
     assert_eq!(lines.len(), 52, "{ran:?}");
     assert!(
-        lines[1].starts_with("many.toml:1:1: \"a\" is no setting"),
+        lines[1].starts_with("many.toml:1:1: \"a\" is not a setting"),
         "{ran:?}"
     );
     assert!(
-        lines[2].starts_with("many.toml:2:1: \"b0\" is no setting"),
+        lines[2].starts_with("many.toml:2:1: \"b0\" is not a setting"),
         "{ran:?}"
     );
     assert_eq!(lines[51], "and 11 more");
@@ -471,8 +474,7 @@ fn the_command_line_checks_a_settings_file_and_goes_by_it() {
         "--html",
         "settings.toml",
     ];
-    folder.run(&scan).fails(
-        2,
-        "settings.toml: this would overwrite the settings",
-    );
+    folder
+        .run(&scan)
+        .fails(2, "settings.toml: this would overwrite the settings");
 }

@@ -373,7 +373,10 @@ fn whoever_decides_is_in_the_journal_and_whoever_is_slower_changes_nothing(store
     );
     // Who has seen it before that decides nothing.
     let slower = ask(store, &act(&page, "Expected", json!({})));
-    assert!(texts(&slower, "notice").starts_with("Somebody else has changed this cluster in the meantime"));
+    assert!(
+        texts(&slower, "notice")
+            .starts_with("Somebody else has changed this cluster in the meantime")
+    );
     let mark = block_on(store.mark(id)).unwrap().mark.unwrap();
     assert!(matches!(mark.decision, Decision::Muted { .. }));
     assert_eq!(

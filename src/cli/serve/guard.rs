@@ -74,7 +74,10 @@ fn foreign(port: u16, headers: &HeaderMap) -> Option<Refusal> {
     if headers.contains_key(ORIGIN) {
         let origin = one(headers, &ORIGIN).unwrap_or_default();
         if !origin.eq_ignore_ascii_case(&format!("http://{host}")) {
-            return Some((StatusCode::FORBIDDEN, "Requests from other pages are not allowed.\n"));
+            return Some((
+                StatusCode::FORBIDDEN,
+                "Requests from other pages are not allowed.\n",
+            ));
         }
     }
     let mut sites = headers.get_all(SEC_FETCH_SITE).iter();
@@ -105,10 +108,7 @@ async fn whole(request: Request, patience: Duration) -> Result<Request, Refusal>
     let (head, body) = request.into_parts();
     match timeout(patience, to_bytes(body, EVENT_BYTES_MAX)).await {
         Ok(Ok(body)) => Ok(Request::from_parts(head, Body::from(body))),
-        Ok(Err(_)) => Err((
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "The request is too large.\n",
-        )),
+        Ok(Err(_)) => Err((StatusCode::PAYLOAD_TOO_LARGE, "The request is too large.\n")),
         Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "The request took too long.\n")),
     }
 }

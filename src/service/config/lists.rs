@@ -169,7 +169,10 @@ impl Reading<'_> {
                 }
                 other => {
                     let (other, known) = (shown(other), FIELDS.join(", "));
-                    self.complain(field, format!("{other} is not a setting; the settings are {known}"));
+                    self.complain(
+                        field,
+                        format!("{other} is not a setting; the settings are {known}"),
+                    );
                 }
             }
         }

@@ -197,8 +197,7 @@ impl Given<'_> {
 
     fn action(&self, context: &Context) -> Result<WidgetAction, Misunderstood> {
         if !self.0.is_object() {
-            let sentence =
-                "The event is not a JSON object. This function answers requests of a CloudWatch dashboard.";
+            let sentence = "The event is not a JSON object. This function answers requests of a CloudWatch dashboard.";
             return Err(Misunderstood(sentence.to_owned()));
         }
         if self.0["describe"] == Value::Bool(true) {
