@@ -257,7 +257,7 @@ impl Reading {
         let wrong = match (of_site, url) {
             (Some(_), Some(_)) => (
                 "GUANCE_URL",
-                "and GUANCE_SITE are both set; set only one".to_owned(),
+                "is set as well as GUANCE_SITE; set only one".to_owned(),
             ),
             (Some(url), None) | (None, Some(url)) => match Endpoint::parse(&url, route, allowed) {
                 Ok(endpoint) => return Some(endpoint),
@@ -484,7 +484,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_complained_about_by_its_name() {
         for (name, value, says) in [
-            ("SINKS", "", "nobody"),
+            ("SINKS", "", "at least one sink"),
             ("SINKS", "mail", "guance, sns, eventbridge"),
             (
                 "GUANCE_ROUTE",
@@ -493,8 +493,8 @@ mod tests {
             ),
             ("GUANCE_SITE", "us9", "truewatch-us1"),
             ("GUANCE_SITE", "", "is missing"),
-            ("GUANCE_URL", "https://openway.guance.com", "give one"),
-            ("GUANCE_SECRET_ARN", "", "needs a secret"),
+            ("GUANCE_URL", "https://openway.guance.com", "set only one"),
+            ("GUANCE_SECRET_ARN", "", "needs the ARN of a secret"),
             ("GUANCE_SECRET_ARN", "tkn_hush", "not the ARN"),
             (
                 "GUANCE_SECRET_ARN",
