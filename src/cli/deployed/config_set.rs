@@ -23,7 +23,7 @@ pub struct Arguments {
     /// Upload to the bucket of this deployed stack
     #[arg(long, value_name = "NAME", required_unless_present = "bucket")]
     stack: Option<String>,
-    /// Upload to this bucket (the stack's output BucketName)
+    /// Upload to this bucket (the stack's output `BucketName`)
     #[arg(long, value_name = "NAME", conflicts_with = "stack")]
     bucket: Option<String>,
     /// The settings file

@@ -209,7 +209,10 @@ fn it_is_kept_as_it_is_and_what_cannot_be_read_says_so() {
     let other = other.replace("\"version\":1", "\"version\":2");
     for (bytes, says) in [(&b"{"[..], "EOF"), (other.as_bytes(), "version 2")] {
         let said = Gaps::decode(bytes).unwrap_err().to_string();
-        assert!(said.contains(says) && said.contains("searched again"), "{said}");
+        assert!(
+            said.contains(says) && said.contains("searched again"),
+            "{said}"
+        );
     }
 }
 
