@@ -964,7 +964,7 @@ fn the_commands_go_by_what_the_inspection_left_in_the_table() {
     ]);
     let store = emulator.store(telling());
     pollster::block_on(store.leave_setup(&left)).unwrap();
-    for (place, taken) in places.into_iter().zip(["1 event taken", "0 events taken"]) {
+    for (place, taken) in places.into_iter().zip(["1 event processed", "0 events processed"]) {
         let (code, printed, complaints) = run(&[&["redrive"], &place[..]].concat());
         assert_eq!(code, Some(0), "{complaints}");
         assert!(printed.starts_with(taken), "{printed}");
