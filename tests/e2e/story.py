@@ -386,7 +386,7 @@ class Story(Onlooker):
         self.client("s3").put_object(Bucket=self.bucket, Key=key, Body=json.dumps(kept).encode())
         before = self.clusters()
         assert "DeleteMountTarget" not in before, before
-        for taken, clustered in [("1 event taken in", "1 clustered"), ("0 events taken in", "")]:
+        for taken, clustered in [("1 event processed", "1 clustered"), ("0 events processed", "")]:
             told = self.command("redrive", "--stack", STACK)
             assert taken in told and clustered in told, told
             assert self.clusters() == before | {"DeleteMountTarget": 1}, self.clusters()
