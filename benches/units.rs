@@ -17,7 +17,7 @@ mod table;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use aws::dynamodb::Settings;
+use aws::dynamodb::TableSettings;
 use input::{Layout, Limits};
 use service::ingest::{Folding, commit};
 use service::ports::Store as _;
@@ -27,10 +27,10 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let sinks: usize = arguments.next().unwrap().parse().unwrap();
     let table = table::MemoryTable::default();
-    let settings = Settings {
+    let settings = TableSettings {
         sinks: (0..sinks).map(|number| format!("sink{number}")).collect(),
         learn_hours: 0,
-        ..Settings::default()
+        ..TableSettings::default()
     };
     let mut store = table::store(&table, settings);
     let rules = Rules::default();

@@ -14,7 +14,7 @@ use clusters::{Conclusion, Span};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use input::file::{self, Reader};
-use input::{Item, Layout, Limits, ReadError};
+use input::{InputItem, Layout, Limits, ReadError};
 use json::Json;
 use records::message::{ENCODED_MASK, MASK, TEMPLATE_BYTES_MAX, template};
 use records::redact::{self, SAMPLE_BYTES_MAX, redact, sanitize};
@@ -142,7 +142,7 @@ pub fn assert_agreement(fast: &mut Reader, input: &[u8], layout: Layout, limits:
     });
     let mut expected = expected.into_iter();
     let done = fast.read(input, layout, limits, &mut |item| {
-        let Item::Skipped { count } = item else {
+        let InputItem::Skipped { count } = item else {
             let (_, next) = expected.next().unwrap_or_default();
             assert_eq!(format!("{item:?}"), next);
             return;
@@ -189,9 +189,9 @@ impl Fields {
     }
 }
 
-fn text_of(item: &Item<'_>) -> Option<String> {
+fn text_of(item: &InputItem<'_>) -> Option<String> {
     match item {
-        Item::Record { text, .. } => Some(text.to_string()),
+        InputItem::Record { text, .. } => Some(text.to_string()),
         _ => None,
     }
 }
@@ -395,7 +395,7 @@ impl Read for Trickle<'_> {
     }
 }
 
-type Reading<'a> = &'a mut dyn FnMut(Item<'_>);
+type Reading<'a> = &'a mut dyn FnMut(InputItem<'_>);
 
 /// Writes down what a reading gives. Of one that fails nothing counts, and why it fails may depend on
 /// what is found first: that the packed data is damaged, or that what is in it is nonsense.
@@ -403,7 +403,7 @@ fn listing(read: impl FnOnce(Reading<'_>) -> Result<(), ReadError>) -> String {
     let mut lines = String::new();
     let mut position = 0;
     let result = read(&mut |item| {
-        if let Item::Record { number, .. } | Item::Rejected { number, .. } = item {
+        if let InputItem::Record { number, .. } | InputItem::Rejected { number, .. } = item {
             position += 1;
             assert_eq!(number, position, "numbers count from one");
         }
@@ -420,7 +420,7 @@ fn records(input: &str, size: usize) -> Vec<String> {
     let mut texts = Vec::new();
     let input = Trickle(input.as_bytes(), size);
     file::read_reference(input, Layout::Guess, &Limits::default(), &mut |item| {
-        let Item::Record { text, .. } = item else {
+        let InputItem::Record { text, .. } = item else {
             panic!("{item:?}");
         };
         texts.push(text.into_owned());

@@ -10,28 +10,28 @@ use std::fmt;
 
 use clusters::fingerprint::ClusterId;
 use data_encoding::HEXLOWER;
-use records::time::EventTime;
+use records::time::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use crate::facts::{Facts, Stage};
-use crate::kind::Kind;
+use crate::kind::AlertKind;
 
 /// A change that people are notified of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alert {
     /// What it is about.
-    pub subject: Subject,
+    pub subject: AlertSubject,
     /// What happened.
     pub facts: Facts,
     /// When the event was that showed it.
-    pub at: Option<EventTime>,
+    pub at: Option<Timestamp>,
     /// Whether that was found out a day or more after it happened.
     pub is_late: bool,
 }
 
 /// What an alert is about. An account is its twelve digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Subject {
+pub enum AlertSubject {
     /// The whole stack.
     Stack,
     /// An account.
@@ -63,7 +63,7 @@ pub struct AlertId([u8; 16]);
 /// An alert is late if its event is older than this when it is found, in seconds.
 const LATE_SECONDS: i64 = 86_400;
 
-impl Subject {
+impl AlertSubject {
     /// Returns an account as a subject, or the whole stack for no account.
     pub fn of_account(account_id: &str) -> Self {
         match account_id {
@@ -103,7 +103,7 @@ impl Subject {
 
 impl Alert {
     /// Returns an alert of what an event showed at a moment and was found out now.
-    pub fn new(subject: Subject, facts: Facts, at: Option<EventTime>, now: EventTime) -> Self {
+    pub fn new(subject: AlertSubject, facts: Facts, at: Option<Timestamp>, now: Timestamp) -> Self {
         let is_late = at.is_some_and(|at| now.seconds_since(at) > LATE_SECONDS);
         Self {
             subject,
@@ -116,7 +116,7 @@ impl Alert {
     /// Returns it as one of another episode of its cluster.
     #[must_use]
     pub fn in_episode(mut self, of: i64) -> Self {
-        if let Subject::Cluster { episode, .. } = &mut self.subject {
+        if let AlertSubject::Cluster { episode, .. } = &mut self.subject {
             *episode = of;
         }
         self
@@ -133,7 +133,7 @@ impl Alert {
     }
 
     /// Returns its kind.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> AlertKind {
         self.facts.kind()
     }
 
@@ -141,7 +141,7 @@ impl Alert {
     /// key's id, an hour. Sanitized, empty where there is nothing.
     pub fn about(&self) -> String {
         match &self.subject {
-            Subject::AccessKey { key, .. } => key.clone(),
+            AlertSubject::AccessKey { key, .. } => key.clone(),
             _ => self.facts.about(self.at),
         }
     }
@@ -150,10 +150,10 @@ impl Alert {
     /// `campaign_ended` or `data_again` for a later stage.
     pub fn state(&self) -> &'static str {
         match (self.kind(), self.facts.stage()) {
-            (Kind::Escalating, Some(Stage::Ended)) => "calmed",
-            (Kind::Campaign, Some(Stage::Grew(_))) => "campaign_grew",
-            (Kind::Campaign, Some(Stage::Ended)) => "campaign_ended",
-            (Kind::NoData, Some(Stage::Ended)) => "data_again",
+            (AlertKind::Escalating, Some(Stage::Ended)) => "calmed",
+            (AlertKind::Campaign, Some(Stage::Grew(_))) => "campaign_grew",
+            (AlertKind::Campaign, Some(Stage::Ended)) => "campaign_ended",
+            (AlertKind::NoData, Some(Stage::Ended)) => "data_again",
             (kind, _) => kind.name(),
         }
     }
@@ -161,7 +161,7 @@ impl Alert {
     /// Tells whether it is the end of what another one began: a recovery, or the end of an
     /// escalation, a campaign or a silence.
     pub fn is_end(&self) -> bool {
-        self.kind() == Kind::Recovered || self.facts.stage() == Some(Stage::Ended)
+        self.kind() == AlertKind::Recovered || self.facts.stage() == Some(Stage::Ended)
     }
 
     /// Returns the id.
@@ -175,11 +175,13 @@ impl Alert {
     /// may go on when its escalation is over. Any other alert without a cluster is one by itself.
     pub fn fault_id(&self) -> AlertId {
         match (&self.subject, self.kind()) {
-            (Subject::Cluster { episode: ..=1, .. }, kind) if kind != Kind::Escalating => {
-                AlertId::of(&self.subject, Kind::New, "")
+            (AlertSubject::Cluster { episode: ..=1, .. }, kind)
+                if kind != AlertKind::Escalating =>
+            {
+                AlertId::of(&self.subject, AlertKind::New, "")
             }
-            (Subject::Cluster { .. }, kind) if kind != Kind::Escalating => {
-                AlertId::of(&self.subject, Kind::Regressed, "")
+            (AlertSubject::Cluster { .. }, kind) if kind != AlertKind::Escalating => {
+                AlertId::of(&self.subject, AlertKind::Regressed, "")
             }
             (subject, kind) if self.facts.stage().is_some() => {
                 AlertId::of(subject, kind, &self.facts.begins_about())
@@ -190,7 +192,7 @@ impl Alert {
 }
 
 impl AlertId {
-    fn of(subject: &Subject, kind: Kind, about: &str) -> Self {
+    fn of(subject: &AlertSubject, kind: AlertKind, about: &str) -> Self {
         let whose = match subject.cluster() {
             Some(cluster) => cluster.to_string(),
             None => subject.account_id().to_owned(),
@@ -235,17 +237,17 @@ mod tests {
     use crate::facts::RecoveryFacts;
 
     fn alert(facts: Facts, episode: i64) -> Alert {
-        let subject = Subject::Cluster {
+        let subject = AlertSubject::Cluster {
             account_id: "111122223333".to_owned(),
             id: ClusterId::from_bytes([7; 16]),
             episode,
         };
-        Alert::new(subject, facts, None, EventTime::FIRST)
+        Alert::new(subject, facts, None, Timestamp::FIRST)
     }
 
     fn recovered() -> Facts {
         Facts::Recovered(RecoveryFacts {
-            fault_start: EventTime::FIRST,
+            fault_start: Timestamp::FIRST,
             fault_seconds: 60,
             count: 5,
         })
@@ -259,7 +261,7 @@ mod tests {
     fn the_same_change_has_the_same_id_whatever_was_found_out_when() {
         let new = alert(Facts::New, 1);
         let later = Alert {
-            at: EventTime::parse("2026-11-21T08:00:00Z"),
+            at: Timestamp::parse("2026-11-21T08:00:00Z"),
             is_late: true,
             ..new.clone()
         };

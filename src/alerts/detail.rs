@@ -3,16 +3,16 @@
 //! Rules and functions read it, and language models may. So each field that a caller has written
 //! says so in its name: it begins with `untrusted_`.
 
-use clusters::facet::Kind as Facet;
+use clusters::facet::FacetKind as Facet;
 use clusters::fingerprint::VERSION as IDENTITY_VERSION;
-use clusters::keys::{Answer, KeyReport, Oddity, masked};
+use clusters::keys::{IamAnswer, KeyAnomaly, KeyReport, masked};
 use clusters::{Cluster, FacetValue, FacetValues};
 use records::key_id::KeyKind;
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::hint::hint;
-use crate::kind::Kind;
+use crate::kind::AlertKind;
 use crate::message::Message;
 use crate::safe::{readable, token};
 
@@ -36,7 +36,7 @@ const WIDTH_MAX: usize = 20;
 pub fn detail(message: &Message) -> Value {
     let alert = &message.alert;
     let about = match alert.kind() {
-        Kind::AccessKey => masked(&alert.about()),
+        AlertKind::AccessKey => masked(&alert.about()),
         _ => readable(&alert.about(), CHARS_MAX),
     };
     json!({
@@ -47,7 +47,7 @@ pub fn detail(message: &Message) -> Value {
         "state": alert.state(),
         "fault_status": match alert.kind() {
             _ if alert.is_end() => "ok",
-            Kind::AccountSummary => "none",
+            AlertKind::AccountSummary => "none",
             _ => "fault",
         },
         "epoch": alert.subject.number(),
@@ -87,7 +87,7 @@ pub fn entry(message: &Message, bus: Option<&str>) -> Value {
     entry
 }
 
-fn time(time: Option<EventTime>) -> Option<String> {
+fn time(time: Option<Timestamp>) -> Option<String> {
     time.map(|time| time.to_string())
 }
 
@@ -164,7 +164,7 @@ fn key(key: &KeyReport) -> Value {
         KeyKind::Other => "other",
     };
     let (answer, used) = match &key.answer {
-        Some(Answer::Used {
+        Some(IamAnswer::Used {
             at,
             service,
             region,
@@ -173,14 +173,14 @@ fn key(key: &KeyReport) -> Value {
             "used",
             (Some(*at), service.clone(), region.clone(), user.clone()),
         ),
-        Some(Answer::Never { user }) => ("never", (None, None, None, user.clone())),
-        Some(Answer::Unknown) => ("unknown", Default::default()),
+        Some(IamAnswer::Never { user }) => ("never", (None, None, None, user.clone())),
+        Some(IamAnswer::Unknown) => ("unknown", Default::default()),
         None if key.is_missing => ("missing", Default::default()),
         None => ("not_asked", Default::default()),
     };
     let (at, service, region, user) = used;
     let slept = key.oddities.iter().find_map(|oddity| match oddity {
-        Oddity::Awakened { days } => Some(*days),
+        KeyAnomaly::Awakened { days } => Some(*days),
         _ => None,
     });
     let text = |text: Option<String>| text.map(|text| readable(&text, CHARS_MAX));

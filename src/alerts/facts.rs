@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clusters::campaign::Shape;
 use clusters::fingerprint::ClusterId;
-use clusters::keys::Oddity;
+use clusters::keys::KeyAnomaly;
 use clusters::summary::{Excerpt, Summary};
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::kind::Kind;
+use crate::kind::AlertKind;
 
 /// How far something has come that begins and ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,11 +66,11 @@ pub struct CampaignFacts {
     /// Whose: a caller's name, a cluster's id, or a network.
     pub actor: String,
     /// Its first event.
-    pub began: EventTime,
+    pub began: Timestamp,
     /// The event that made it one.
-    pub opened: EventTime,
+    pub opened: Timestamp,
     /// Its last event so far.
-    pub last: EventTime,
+    pub last: Timestamp,
     /// How many events it has.
     pub events: u64,
     /// How many times as large as what makes one it has become, as far as that is told; 1 at first.
@@ -90,9 +90,9 @@ pub struct EscalationFacts {
     #[serde(flatten)]
     pub stage: Stage,
     /// The hour it began in.
-    pub from: EventTime,
+    pub from: Timestamp,
     /// The end of the hour that showed the stage.
-    pub until: EventTime,
+    pub until: Timestamp,
     /// The events of that first hour, or of its largest hour once it is over.
     pub peak: u64,
     /// How many events an hour could be expected at most.
@@ -103,7 +103,7 @@ pub struct EscalationFacts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecoveryFacts {
     /// Its first event.
-    pub fault_start: EventTime,
+    pub fault_start: Timestamp,
     /// How long after that its last one was, in seconds.
     pub fault_seconds: u64,
     /// How many events it had.
@@ -128,7 +128,7 @@ pub enum KeyFacts {
         /// A cluster that it was seen in.
         cluster: ClusterId,
         /// When it had been used last.
-        last: EventTime,
+        last: Timestamp,
         /// How many days before that was.
         days: i64,
     },
@@ -156,13 +156,13 @@ pub enum CanaryUse {
     /// By IAM alone, whether or not an event shows it.
     Iam {
         /// Who says so.
-        source: Iam,
+        source: IamAccess,
     },
 }
 
 /// The one source of what no event shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Iam {
+pub enum IamAccess {
     /// IAM.
     #[serde(rename = "IAM")]
     Iam,
@@ -184,7 +184,7 @@ pub struct DigestFacts {
     /// How many alerts there are.
     pub alerts: usize,
     /// How many there are of each kind.
-    pub kinds: BTreeMap<Kind, u64>,
+    pub kinds: BTreeMap<AlertKind, u64>,
     /// How many there are of each account.
     pub accounts: BTreeMap<String, u64>,
     /// How many there are of each class of cluster; those that are no longer kept are `unknown`.
@@ -202,16 +202,16 @@ pub struct SilenceFacts {
     /// The log group that is silent; `None` where the account is.
     pub log_group: Option<String>,
     /// The last event before it.
-    pub since: EventTime,
+    pub since: Timestamp,
     /// When it was noticed, or when the first event after it was.
-    pub until: EventTime,
+    pub until: Timestamp,
     /// What is wrong, if that could be found out.
-    pub diagnosis: Option<Diagnosis>,
+    pub diagnosis: Option<DiagnosisFacts>,
 }
 
 /// What is wrong with the way of the data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Diagnosis {
+pub struct DiagnosisFacts {
     /// Its stable name.
     pub name: String,
     /// What is wrong and what to do, in a sentence.
@@ -220,17 +220,17 @@ pub struct Diagnosis {
 
 impl Facts {
     /// Returns the kind of alert that they make.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> AlertKind {
         match self {
-            Self::New => Kind::New,
-            Self::NewPrincipal(_) => Kind::NewPrincipal,
-            Self::Regressed(_) => Kind::Regressed,
-            Self::Recovered(_) => Kind::Recovered,
-            Self::Escalation(_) => Kind::Escalating,
-            Self::Campaign(_) => Kind::Campaign,
-            Self::AccessKey(_) => Kind::AccessKey,
-            Self::Summary(_) | Self::Learned(_) | Self::Digest(_) => Kind::AccountSummary,
-            Self::Silence(_) => Kind::NoData,
+            Self::New => AlertKind::New,
+            Self::NewPrincipal(_) => AlertKind::NewPrincipal,
+            Self::Regressed(_) => AlertKind::Regressed,
+            Self::Recovered(_) => AlertKind::Recovered,
+            Self::Escalation(_) => AlertKind::Escalating,
+            Self::Campaign(_) => AlertKind::Campaign,
+            Self::AccessKey(_) => AlertKind::AccessKey,
+            Self::Summary(_) | Self::Learned(_) | Self::Digest(_) => AlertKind::AccountSummary,
+            Self::Silence(_) => AlertKind::NoData,
         }
     }
 
@@ -261,7 +261,7 @@ impl Facts {
     }
 
     /// Returns the time that it is about: from its first second, up to before the second one.
-    pub fn range(&self) -> Option<(EventTime, EventTime)> {
+    pub fn range(&self) -> Option<(Timestamp, Timestamp)> {
         match self {
             Self::Campaign(of) => Some((of.began, of.last.after(1)?)),
             Self::Escalation(of) => Some((of.from, of.until)),
@@ -273,7 +273,7 @@ impl Facts {
     }
 
     /// Returns when the trouble began that it is of.
-    pub fn fault_start(&self) -> Option<EventTime> {
+    pub fn fault_start(&self) -> Option<Timestamp> {
         match self {
             Self::Summary(_) => None,
             _ => self.range().map(|(from, _)| from),
@@ -292,7 +292,7 @@ impl Facts {
     }
 
     /// Returns what sets an alert apart from others of its kind and subject, found out at a moment.
-    pub(super) fn about(&self, at: Option<EventTime>) -> String {
+    pub(super) fn about(&self, at: Option<Timestamp>) -> String {
         let at = at.map(|at| at.to_string()).unwrap_or_default();
         match (self, self.stage()) {
             (Self::NewPrincipal(principal), _) => principal.clone(),
@@ -341,17 +341,17 @@ pub const DIGEST: &str = "digest:";
 
 impl KeyFacts {
     /// Returns what is odd.
-    pub fn oddity(&self) -> Oddity {
+    pub fn oddity(&self) -> KeyAnomaly {
         match self {
-            Self::Canary(_) => Oddity::Canary,
-            Self::Awakened { days, .. } => Oddity::Awakened { days: *days },
+            Self::Canary(_) => KeyAnomaly::Canary,
+            Self::Awakened { days, .. } => KeyAnomaly::Awakened { days: *days },
         }
     }
 }
 
 impl RecoveryFacts {
     /// Returns its last event.
-    pub fn last(&self) -> Option<EventTime> {
+    pub fn last(&self) -> Option<Timestamp> {
         self.fault_start
             .after(i64::try_from(self.fault_seconds).ok()?)
     }
@@ -359,7 +359,7 @@ impl RecoveryFacts {
 
 impl SilenceFacts {
     /// Returns what sets an alert of it apart from others, such as `since 2026-11-02T08:00:00Z`.
-    fn about(&self, word: &str, at: EventTime) -> String {
+    fn about(&self, word: &str, at: Timestamp) -> String {
         match &self.log_group {
             Some(name) => format!("{name} {word} {at}"),
             None => format!("{word} {at}"),

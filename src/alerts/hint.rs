@@ -4,7 +4,7 @@
 //! the sentence of a refusal names one layer where several may refuse.
 
 use clusters::class::Class;
-use clusters::facet::{Facets, Kind};
+use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::Identity;
 
 /// What to do about a failure, in no language yet.
@@ -35,7 +35,7 @@ pub const ACTION: &str = "{action}";
 
 /// Returns what to do about a failure.
 pub fn hint(identity: &Identity, facets: &Facets) -> String {
-    let action = facets.get(Kind::IamAction).unwrap_or("the action");
+    let action = facets.get(FacetKind::IamAction).unwrap_or("the action");
     Advice::of(identity, facets)
         .english()
         .replace(ACTION, action)
@@ -54,7 +54,7 @@ impl<'a> Advice<'a> {
         if identity.code == "OptInRequired" || identity.code == "SubscriptionRequired" {
             return Self::SignUp;
         }
-        let layer = facets.get(Kind::Layer).unwrap_or_default();
+        let layer = facets.get(FacetKind::Layer).unwrap_or_default();
         let (layer, stance) = layer.split_once(' ').unwrap_or((layer, ""));
         let layer = match (identity.class, layer) {
             (Class::Vpce, "") => "vpce",
@@ -64,7 +64,7 @@ impl<'a> Advice<'a> {
             return Self::Explicit(layer);
         }
         match layer {
-            "" if facets.get(Kind::Encoded) == Some("whole") => Self::Decode,
+            "" if facets.get(FacetKind::Encoded) == Some("whole") => Self::Decode,
             "" => Self::Unsaid,
             "identity" => Self::Caller,
             "trust" => Self::Trust,
@@ -180,7 +180,7 @@ mod tests {
     fn a_whole_encoded_message_is_to_be_decoded_and_a_cut_one_is_not() {
         for (encoded, decodes) in [("whole", true), ("cut", false)] {
             let mut facets = Facets::default();
-            facets.set(Kind::Encoded, Some(encoded));
+            facets.set(FacetKind::Encoded, Some(encoded));
             let hint = hint(&denied(), &facets);
             assert_eq!(
                 hint.contains("decode-authorization-message"),
@@ -196,7 +196,7 @@ mod tests {
             "identity", "resource", "scp", "rcp", "boundary", "session", "vpce", "trust", "unknown",
         ] {
             let mut facets = Facets::default();
-            facets.set(Kind::Layer, Some(&format!("{layer} explicit")));
+            facets.set(FacetKind::Layer, Some(&format!("{layer} explicit")));
             let hint = hint(&denied(), &facets);
             assert!(
                 hint.contains("explicitly") && !hint.contains("adds"),

@@ -8,7 +8,7 @@ use strum::VariantArray as _;
 #[serde(rename_all = "snake_case")]
 #[derive(strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
-pub enum Kind {
+pub enum AlertKind {
     /// A cluster was seen for the first time.
     New,
     /// Somebody called whom a known cluster had not seen.
@@ -29,7 +29,7 @@ pub enum Kind {
     NoData,
 }
 
-impl Kind {
+impl AlertKind {
     /// All kinds.
     pub const ALL: [Self; Self::VARIANTS.len()] =
         *Self::VARIANTS.first_chunk().expect("as many as there are");
@@ -66,8 +66,8 @@ mod tests {
 
     #[test]
     fn every_kind_has_a_name_of_its_own() {
-        for kind in Kind::ALL {
-            assert_eq!(Kind::from_name(kind.name()), Some(kind));
+        for kind in AlertKind::ALL {
+            assert_eq!(AlertKind::from_name(kind.name()), Some(kind));
             assert_eq!(serde_json::json!(kind), kind.name());
         }
     }

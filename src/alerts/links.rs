@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use clusters::EventId;
 use clusters::fingerprint::ClusterId;
-use records::time::EventTime;
+use records::time::Timestamp;
 
 /// What links lead to besides CloudTrail, as far as it is known. Nothing by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -118,7 +118,7 @@ impl Links {
     /// Returns a query of the log group for an API's errors, over a range of time.
     ///
     /// The console has an encoding of its own: the query's with `*` for `%`, and `$` for `%` around.
-    pub fn insights(&self, event_name: &str, from: EventTime, until: EventTime) -> Option<String> {
+    pub fn insights(&self, event_name: &str, from: Timestamp, until: Timestamp) -> Option<String> {
         let Stack {
             region, log_group, ..
         } = self.stack.as_ref()?;
@@ -131,7 +131,7 @@ impl Links {
              | filter eventName = \"{event_name}\" and ispresent(errorCode)\n\
              | sort @timestamp desc"
         );
-        let moment = |at: EventTime| encoded(&at.to_string().replace('Z', ".000Z"), '*');
+        let moment = |at: Timestamp| encoded(&at.to_string().replace('Z', ".000Z"), '*');
         let (query, group) = (encoded(&query, '*'), encoded(log_group.as_deref()?, '*'));
         Some(format!(
             "{console}/cloudwatch/home?region={region}#logsV2:logs-insights$3FqueryDetail$3D\
@@ -145,8 +145,8 @@ impl Links {
     pub fn guance_logs(
         &self,
         cluster: ClusterId,
-        from: EventTime,
-        until: EventTime,
+        from: Timestamp,
+        until: Timestamp,
     ) -> Option<String> {
         let guance = self.guance.as_ref()?;
         let path = format!(
@@ -158,7 +158,7 @@ impl Links {
     }
 
     /// Returns an event of ours in Guance, by its id and the time that it lies in.
-    pub fn guance_event(&self, event: &str, from: EventTime, until: EventTime) -> Option<String> {
+    pub fn guance_event(&self, event: &str, from: Timestamp, until: Timestamp) -> Option<String> {
         self.guance_events("df_event_id", event, from, until)
     }
 
@@ -166,8 +166,8 @@ impl Links {
     pub fn guance_cluster(
         &self,
         cluster: ClusterId,
-        from: EventTime,
-        until: EventTime,
+        from: Timestamp,
+        until: Timestamp,
     ) -> Option<String> {
         self.guance_events("cluster_id", &cluster.to_string(), from, until)
     }
@@ -177,8 +177,8 @@ impl Links {
         &self,
         tag: &str,
         value: &str,
-        from: EventTime,
-        until: EventTime,
+        from: Timestamp,
+        until: Timestamp,
     ) -> Option<String> {
         let guance = self.guance.as_ref()?;
         let path = format!(
@@ -280,8 +280,8 @@ pub fn encoded(text: &str, sign: char) -> String {
 mod tests {
     use super::*;
 
-    fn at(text: &str) -> EventTime {
-        EventTime::parse(text).unwrap()
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).unwrap()
     }
 
     #[test]

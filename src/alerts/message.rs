@@ -6,10 +6,10 @@ use clusters::circumstance::Circumstances;
 use clusters::keys::KeyReport;
 use clusters::sample::Sample;
 use clusters::{Cluster, EventId};
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde_json::Value;
 
-use crate::alert::{Alert, Subject};
+use crate::alert::{Alert, AlertSubject};
 use crate::facts::Facts;
 use crate::severity::{self, Assessment, Severity};
 
@@ -28,12 +28,12 @@ pub struct Message {
     /// Its samples, as far as messages speak of them.
     pub examples: Vec<Example>,
     /// When the cluster was first seen, which may be before [`Self::from`].
-    pub first_seen: Option<EventTime>,
+    pub first_seen: Option<Timestamp>,
     /// What was looked at, or what the alert is about where that is no cluster, in event time: from
     /// the first second on.
-    pub from: Option<EventTime>,
+    pub from: Option<Timestamp>,
     /// Up to before this second.
-    pub until: Option<EventTime>,
+    pub until: Option<Timestamp>,
     /// How many errors the account had within it, whatever their cluster.
     pub account_errors: u64,
     /// The access keys that took part, the most frequent first.
@@ -48,7 +48,7 @@ pub struct Message {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Example {
     /// When the call was made.
-    pub at: Option<EventTime>,
+    pub at: Option<Timestamp>,
     /// The event's id.
     pub id: EventId,
     /// The caller's ARN.
@@ -99,15 +99,15 @@ impl Enrichment {
 
 /// What is known of a cluster when a message is made.
 #[derive(Debug)]
-pub struct Known {
+pub struct ClusterContext {
     /// The cluster, with what was seen of it in what was looked at.
     pub cluster: Cluster,
     /// When it was first seen at all.
-    pub first_seen: Option<EventTime>,
+    pub first_seen: Option<Timestamp>,
     /// The circumstances of those of its events that were not looked at, too.
     pub circumstances: Circumstances,
     /// What was looked at, up to before its second moment.
-    pub range: Option<(EventTime, EventTime)>,
+    pub range: Option<(Timestamp, Timestamp)>,
     /// How many errors its account had within it.
     pub account_errors: u64,
 }
@@ -117,11 +117,11 @@ impl Message {
     /// be known and is not, and with nothing suppressed before it.
     pub fn of_cluster(
         alert: Alert,
-        known: Known,
+        known: ClusterContext,
         keys: Vec<KeyReport>,
         account_name: Option<String>,
     ) -> Self {
-        let Known {
+        let ClusterContext {
             cluster,
             first_seen,
             circumstances,
@@ -183,7 +183,7 @@ impl Message {
     }
 
     /// Returns when it happened: what showed it, or else the latest event that is known.
-    pub fn at(&self) -> Option<EventTime> {
+    pub fn at(&self) -> Option<Timestamp> {
         let last = || self.cluster.as_ref()?.span.last_seen;
         self.alert.at.or_else(last).or(self.until)
     }
@@ -191,12 +191,12 @@ impl Message {
     /// Returns when the trouble began that this belongs to. The alert's facts say so; without
     /// that it is when the cluster was first seen in its first episode, and in a later one when it was
     /// first seen in what was looked at.
-    pub fn fault_start(&self) -> Option<EventTime> {
+    pub fn fault_start(&self) -> Option<Timestamp> {
         let told = self.alert.facts.fault_start();
         let within = || self.cluster.as_ref()?.span.first_seen;
         let seen = match (&self.alert.facts, &self.alert.subject) {
             (Facts::Regressed(_), _) => self.alert.at,
-            (_, Subject::Cluster { episode: 2.., .. }) => None,
+            (_, AlertSubject::Cluster { episode: 2.., .. }) => None,
             _ => self.first_seen,
         };
         told.or(seen).or_else(within).or_else(|| self.at())

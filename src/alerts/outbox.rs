@@ -7,25 +7,25 @@
 use std::cmp::Ordering;
 
 use clusters::fingerprint::ClusterId;
-use clusters::mark::{Mark, Observation};
-use records::time::EventTime;
+use clusters::mark::{Observation, Triage};
+use records::time::Timestamp;
 
 use crate::alert::{Alert, AlertId};
-use crate::kind::Kind;
+use crate::kind::AlertKind;
 
 /// One alert that one sink is to be told of. Times are those of our clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct OutboxRow {
     /// Which sink.
     pub sink: String,
     /// What is told.
     pub alert: Alert,
     /// When the row was written.
-    pub created: EventTime,
+    pub created: Timestamp,
     /// From when on it is to be sent.
-    pub due: EventTime,
+    pub due: Timestamp,
     /// Until when somebody has it, if somebody has had it at all.
-    pub leased_until: Option<EventTime>,
+    pub leased_until: Option<Timestamp>,
     /// How often it was tried and counted against it.
     pub attempts: i64,
     /// Why it was put off last; empty at first. Never holds a token.
@@ -38,9 +38,9 @@ pub struct Lease {
     /// The holder, a text that nobody else has.
     pub holder: String,
     /// When it was taken.
-    pub now: EventTime,
+    pub now: Timestamp,
     /// Until when it is held.
-    pub until: EventTime,
+    pub until: Timestamp,
 }
 
 /// What becomes of the silence of a cluster for a sink when a message was sent.
@@ -51,7 +51,7 @@ pub enum SilenceChange {
     /// What is held back is counted anew.
     Anew {
         /// Until when further alerts are held back, if they are.
-        until: Option<EventTime>,
+        until: Option<Timestamp>,
     },
 }
 
@@ -72,7 +72,7 @@ pub enum Settlement {
     /// It is tried again from a moment on.
     Later {
         /// The moment.
-        due: EventTime,
+        due: Timestamp,
         /// Why.
         why: String,
         /// Whether the attempt counts against it.
@@ -89,7 +89,7 @@ pub enum Settlement {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sent {
     /// When that was, by our clock.
-    pub at: EventTime,
+    pub at: Timestamp,
     /// The sink.
     pub sink: String,
     /// What it was about, by the stable name of its kind.
@@ -104,9 +104,9 @@ pub struct Breaker {
     /// How many requests in a row failed for want of the sink.
     pub failures: i64,
     /// Until when nothing is sent but one probe a minute.
-    pub open_until: Option<EventTime>,
+    pub open_until: Option<Timestamp>,
     /// When the next probe may be sent.
-    pub probe_from: Option<EventTime>,
+    pub probe_from: Option<Timestamp>,
     /// Whether it is the settings that are wrong: a person has to do something.
     pub is_misconfigured: bool,
     /// What the sink answered last; empty when all is well. Never holds a token.
@@ -117,23 +117,23 @@ pub struct Breaker {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Silence {
     /// Until when; `None` where alerts were held back and none was ever sent.
-    pub until: Option<EventTime>,
+    pub until: Option<Timestamp>,
     /// How many alerts were held back since the last one that was sent.
     pub suppressed: u64,
 }
 
 /// What may hold alerts of a cluster back from a sink.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Restraint {
+pub struct SendingLimits {
     /// That the sink was told lately.
     pub silence: Option<Silence>,
     /// What a person decided.
-    pub mark: Option<Mark>,
+    pub mark: Option<Triage>,
 }
 
 /// What a sink answers to one alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answered {
+pub enum SinkAnswer {
     /// It has it.
     Accepted(String),
     /// Something in the request is wrong: with several alerts in it, send fewer to find which.
@@ -162,9 +162,9 @@ pub struct Capacity {
     pub digest_beyond: Option<usize>,
 }
 
-impl Row {
+impl OutboxRow {
     /// Returns a new row.
-    pub fn new(sink: &str, alert: Alert, now: EventTime) -> Self {
+    pub fn new(sink: &str, alert: Alert, now: Timestamp) -> Self {
         Self {
             sink: sink.to_owned(),
             alert,
@@ -198,7 +198,7 @@ impl Row {
     /// Tells which of two rows comes first.
     pub fn in_order(&self, other: &Self) -> Ordering {
         let key = |row: &Self| {
-            let opens = matches!(row.alert.kind(), Kind::New | Kind::Regressed);
+            let opens = matches!(row.alert.kind(), AlertKind::New | AlertKind::Regressed);
             (row.created, row.alert.subject.number(), !opens)
         };
         // Of what is told at once the order has no meaning, but is always the same.
@@ -212,21 +212,21 @@ impl Row {
     }
 
     /// Tells whether somebody may take it at a moment.
-    pub fn is_free(&self, now: EventTime) -> bool {
+    pub fn is_free(&self, now: Timestamp) -> bool {
         self.due <= now && self.leased_until.is_none_or(|until| until < now)
     }
 }
 
-impl Restraint {
+impl SendingLimits {
     /// Tells whether an alert is held back at a moment: by a mark, or by silence, through
     /// which ends pass.
-    pub fn holds_back(&self, alert: &Alert, now: EventTime) -> bool {
+    pub fn holds_back(&self, alert: &Alert, now: Timestamp) -> bool {
         let is_silent = self
             .silence
             .is_some_and(|silence| silence.until > Some(now));
         let seen = Observation {
             epoch: Some(alert.subject.number()),
-            is_escalating: alert.kind() == Kind::Escalating,
+            is_escalating: alert.kind() == AlertKind::Escalating,
             ..Observation::at(now)
         };
         let is_marked = self.mark.as_ref().is_some_and(|mark| !mark.is_told(&seen));

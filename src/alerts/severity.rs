@@ -12,9 +12,9 @@ use clusters::campaign::Shape;
 use clusters::circumstance::{Access, Caller, Circumstance, Circumstances, Means};
 use clusters::class::Class;
 use clusters::facet::Facets;
-use clusters::fingerprint::{Identity, Subject};
+use clusters::fingerprint::{ClusterSubject, Identity};
 use clusters::{Cluster, Span};
-use records::time::EventTime;
+use records::time::Timestamp;
 
 use crate::alert::Alert;
 use crate::facts::{CampaignFacts, Facts};
@@ -95,7 +95,7 @@ const PERSISTING_SECONDS: i64 = 86_400;
 const LARGE_TIMES: usize = 4;
 
 /// Assesses a cluster by all that was seen of it, over a span: the loudest of its circumstances.
-pub fn of(subject: &Subject, circumstances: &Circumstances, span: Span) -> Assessment {
+pub fn of(subject: &ClusterSubject, circumstances: &Circumstances, span: Span) -> Assessment {
     let all = circumstances.iter();
     let terms = all.map(|circumstance| Terms::of(subject, circumstance, span));
     let none = || Terms::of(subject, &Circumstance::default(), span).assessment();
@@ -111,10 +111,10 @@ pub fn of_cluster(cluster: &Cluster) -> Assessment {
 /// first seen and in which circumstances.
 pub fn of_known(
     cluster: &Cluster,
-    first_seen: Option<EventTime>,
+    first_seen: Option<Timestamp>,
     mut all: Circumstances,
 ) -> Assessment {
-    let subject = Subject::from(&cluster.facts.identity);
+    let subject = ClusterSubject::from(&cluster.facts.identity);
     let circumstance =
         |facets: &Facets| Circumstance::of(&subject.account_id, |kind| facets.get(kind));
     all.extend(cluster.scenes.iter().map(circumstance));
@@ -131,7 +131,7 @@ pub fn of_known(
 
 /// Assesses one combination of facets within a cluster that was seen over a span.
 pub fn of_sighting(identity: &Identity, facets: &Facets, span: Span) -> Assessment {
-    let subject = Subject::from(identity);
+    let subject = ClusterSubject::from(identity);
     let circumstance = Circumstance::of(&subject.account_id, |kind| facets.get(kind));
     of(&subject, &[circumstance].into(), span)
 }
@@ -177,7 +177,7 @@ struct Terms<'a> {
 }
 
 impl<'a> Terms<'a> {
-    fn of(subject: &Subject, circumstance: &'a Circumstance, span: Span) -> Self {
+    fn of(subject: &ClusterSubject, circumstance: &'a Circumstance, span: Span) -> Self {
         let mut terms = Self::default();
         terms.class(subject.class);
         terms.access(subject, circumstance.access);
@@ -258,7 +258,7 @@ impl<'a> Terms<'a> {
         self.add(points, reason);
     }
 
-    fn access(&mut self, subject: &Subject, access: Access) {
+    fn access(&mut self, subject: &ClusterSubject, access: Access) {
         let writes = access == Access::Write;
         if writes && matches!(subject.class, Class::Denied | Class::Vpce | Class::Absent) {
             self.add(10, "the call changes something");
@@ -269,7 +269,7 @@ impl<'a> Terms<'a> {
         }
     }
 
-    fn caller(&mut self, subject: &Subject, circumstance: &Circumstance) {
+    fn caller(&mut self, subject: &ClusterSubject, circumstance: &Circumstance) {
         let refusal = matches!(
             subject.class,
             Class::Denied | Class::Auth | Class::Signin | Class::Vpce | Class::Watch
@@ -296,7 +296,7 @@ impl<'a> Terms<'a> {
         }
     }
 
-    fn means(&mut self, subject: &Subject, circumstance: &Circumstance, span: Span) {
+    fn means(&mut self, subject: &ClusterSubject, circumstance: &Circumstance, span: Span) {
         let reads = circumstance.access == Access::Read;
         match circumstance.means {
             Means::Console if reads && subject.class != Class::Signin => {
@@ -327,13 +327,13 @@ impl<'a> Terms<'a> {
 
 #[cfg(test)]
 mod tests {
-    use clusters::facet::Kind;
+    use clusters::facet::FacetKind;
     use clusters::summary::Excerpt;
 
     use super::*;
     use crate::facts::Stage;
 
-    fn severity(class: Class, service: &str, facets: &[(Kind, &str)]) -> (Severity, String) {
+    fn severity(class: Class, service: &str, facets: &[(FacetKind, &str)]) -> (Severity, String) {
         let identity = Identity {
             partition: "aws".to_owned(),
             account_id: "111122223333".to_owned(),
@@ -358,7 +358,7 @@ mod tests {
         use Shape::{Breadth, BruteForce, Depth, Spraying, Spread, Widespread};
         let caller = "arn:aws:iam::111122223333:user/mallory";
         let root = "arn:aws:iam::111122223333:root";
-        let at = EventTime::parse("2026-11-02T08:00:00Z").unwrap();
+        let at = Timestamp::parse("2026-11-02T08:00:00Z").unwrap();
         for (shapes, actor, reached, wanted) in [
             (&[Depth][..], caller, 1, Severity::Warning),
             (&[Depth], caller, 4, Severity::Error),
@@ -395,7 +395,7 @@ mod tests {
 
     #[test]
     fn who_and_what_decide_how_loud_a_refusal_is() {
-        use Kind::{Access, AccessKey, CallerAccount, Mfa, Origin, PrincipalKind};
+        use FacetKind::{Access, AccessKey, CallerAccount, Mfa, Origin, PrincipalKind};
         for (class, service, facets, wanted) in [
             (
                 Class::Denied,

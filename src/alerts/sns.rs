@@ -8,7 +8,7 @@ use records::principal::is_account_id;
 
 use crate::alert::Alert;
 use crate::facts::{Facts, Stage};
-use crate::kind::Kind;
+use crate::kind::AlertKind;
 use crate::message::Message;
 use crate::safe::cut;
 use crate::severity::Severity;
@@ -52,34 +52,36 @@ pub fn subject(message: &Message) -> String {
 
 fn what(alert: &Alert, is_watched: bool) -> &'static str {
     match (alert.kind(), alert.facts.stage()) {
-        (Kind::Escalating, Some(Stage::Ended)) if alert.cluster().is_none() => {
+        (AlertKind::Escalating, Some(Stage::Ended)) if alert.cluster().is_none() => {
             return "all CloudTrail errors are as usual again";
         }
-        (Kind::Escalating, Some(Stage::Ended)) if is_watched => {
+        (AlertKind::Escalating, Some(Stage::Ended)) if is_watched => {
             return "sensitive call is made as often as usual";
         }
-        (Kind::Escalating, Some(Stage::Ended)) => return "CloudTrail error is as usual again",
-        (Kind::Campaign, Some(Stage::Grew(_))) => return "campaign of CloudTrail errors grows",
-        (Kind::Campaign, Some(Stage::Ended)) => return "campaign of CloudTrail errors is over",
-        (Kind::NoData, Some(Stage::Ended)) => return "CloudTrail data again",
+        (AlertKind::Escalating, Some(Stage::Ended)) => return "CloudTrail error is as usual again",
+        (AlertKind::Campaign, Some(Stage::Grew(_))) => return "campaign of CloudTrail errors grows",
+        (AlertKind::Campaign, Some(Stage::Ended)) => return "campaign of CloudTrail errors is over",
+        (AlertKind::NoData, Some(Stage::Ended)) => return "CloudTrail data again",
         _ => {}
     }
     match alert.kind() {
-        Kind::New if is_watched => "new sensitive call",
-        Kind::NewPrincipal if is_watched => "known sensitive call, new caller",
-        Kind::Regressed if is_watched => "sensitive call is made again",
-        Kind::Recovered if is_watched => "sensitive call is no longer made",
-        Kind::Escalating if is_watched => "sensitive call is made more often",
-        Kind::New => "new CloudTrail error",
-        Kind::NewPrincipal => "known CloudTrail error, new caller",
-        Kind::Regressed => "CloudTrail error is back",
-        Kind::Recovered => "CloudTrail error has stopped",
-        Kind::Escalating if alert.cluster().is_none() => "all CloudTrail errors are escalating",
-        Kind::Escalating => "CloudTrail error is escalating",
-        Kind::Campaign => "campaign of CloudTrail errors",
-        Kind::AccessKey => "access key alert",
-        Kind::AccountSummary => "summary of CloudTrail errors",
-        Kind::NoData => "no CloudTrail data",
+        AlertKind::New if is_watched => "new sensitive call",
+        AlertKind::NewPrincipal if is_watched => "known sensitive call, new caller",
+        AlertKind::Regressed if is_watched => "sensitive call is made again",
+        AlertKind::Recovered if is_watched => "sensitive call is no longer made",
+        AlertKind::Escalating if is_watched => "sensitive call is made more often",
+        AlertKind::New => "new CloudTrail error",
+        AlertKind::NewPrincipal => "known CloudTrail error, new caller",
+        AlertKind::Regressed => "CloudTrail error is back",
+        AlertKind::Recovered => "CloudTrail error has stopped",
+        AlertKind::Escalating if alert.cluster().is_none() => {
+            "all CloudTrail errors are escalating"
+        }
+        AlertKind::Escalating => "CloudTrail error is escalating",
+        AlertKind::Campaign => "campaign of CloudTrail errors",
+        AlertKind::AccessKey => "access key alert",
+        AlertKind::AccountSummary => "summary of CloudTrail errors",
+        AlertKind::NoData => "no CloudTrail data",
     }
 }
 

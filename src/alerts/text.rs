@@ -14,7 +14,7 @@ mod words;
 mod zh;
 
 use clusters::class::Class;
-use clusters::facet::Kind as Facet;
+use clusters::facet::FacetKind as Facet;
 use clusters::keys::masked;
 use clusters::lifecycle::quiet_period_seconds;
 use clusters::{Cluster, FacetValue};
@@ -24,7 +24,7 @@ use serde_json::Value;
 
 use crate::facts::Facts;
 use crate::hint::{ACTION, Advice};
-use crate::kind::Kind;
+use crate::kind::AlertKind;
 use crate::links::Links;
 use crate::message::{Enrichment, Example, Message};
 use crate::safe::readable;
@@ -124,7 +124,7 @@ impl Texts {
 fn told_about(message: &Message) -> String {
     let about = &message.alert.about();
     match message.alert.kind() {
-        Kind::AccessKey => masked(about),
+        AlertKind::AccessKey => masked(about),
         _ => readable(about, 256),
     }
 }
@@ -181,26 +181,26 @@ impl Writer<'_> {
         let is_watched = self.message.cluster.as_ref().is_some_and(is_watched);
         let is_over = self.message.alert.is_end();
         let sentence = match self.message.alert.kind() {
-            Kind::Escalating if is_watched && is_over => words.watched_calmed,
-            Kind::Escalating if is_over => words.calmed,
-            Kind::New if is_watched => words.watched_new,
-            Kind::NewPrincipal if is_watched => words.watched_new_principal,
-            Kind::Regressed if is_watched => words.watched_regressed,
-            Kind::Recovered if is_watched => words.watched_recovered,
-            Kind::Escalating if is_watched => words.watched_escalating,
-            Kind::New => words.new,
-            Kind::NewPrincipal => words.new_principal,
-            Kind::Regressed => words.regressed,
-            Kind::Recovered => words.recovered,
-            Kind::Escalating => words.escalating,
-            Kind::Campaign => words.campaign,
-            Kind::AccessKey => words.access_key,
-            Kind::AccountSummary => match self.facts {
+            AlertKind::Escalating if is_watched && is_over => words.watched_calmed,
+            AlertKind::Escalating if is_over => words.calmed,
+            AlertKind::New if is_watched => words.watched_new,
+            AlertKind::NewPrincipal if is_watched => words.watched_new_principal,
+            AlertKind::Regressed if is_watched => words.watched_regressed,
+            AlertKind::Recovered if is_watched => words.watched_recovered,
+            AlertKind::Escalating if is_watched => words.watched_escalating,
+            AlertKind::New => words.new,
+            AlertKind::NewPrincipal => words.new_principal,
+            AlertKind::Regressed => words.regressed,
+            AlertKind::Recovered => words.recovered,
+            AlertKind::Escalating => words.escalating,
+            AlertKind::Campaign => words.campaign,
+            AlertKind::AccessKey => words.access_key,
+            AlertKind::AccountSummary => match self.facts {
                 Facts::Learned(_) => words.learned,
                 Facts::Digest(_) => words.digest,
                 _ => words.account_summary,
             },
-            Kind::NoData => words.no_data,
+            AlertKind::NoData => words.no_data,
         };
         let cluster = self.message.cluster.as_ref();
         let unknown = || vec![Piece::own("?")];
@@ -261,7 +261,7 @@ impl Writer<'_> {
             _ => item(words.often, &[("count", count)]),
         });
         // How long a life went on that is over is not how long ago it began.
-        if message.fault_seconds() >= 60 && message.alert.kind() != Kind::Recovered {
+        if message.fault_seconds() >= 60 && message.alert.kind() != AlertKind::Recovered {
             let lasted = own(duration(message.fault_seconds()));
             lines.push(item(words.lasted, &[("lasted", lasted)]));
         }
@@ -507,10 +507,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     use clusters::escalation::Escalation;
-    use records::time::EventTime;
+    use records::time::Timestamp;
 
     use super::*;
-    use crate::alert::{Alert, Subject};
+    use crate::alert::{Alert, AlertSubject};
     use crate::facts::DigestFacts;
 
     #[test]
@@ -530,12 +530,17 @@ mod tests {
         let digest = Facts::Digest(DigestFacts {
             first: "0123".to_owned(),
             alerts: 200,
-            kinds: BTreeMap::from([(Kind::New, 200)]),
+            kinds: BTreeMap::from([(AlertKind::New, 200)]),
             accounts: BTreeMap::new(),
             classes: BTreeMap::new(),
             clusters: Vec::new(),
         });
-        let message = of(Alert::new(Subject::Stack, digest, None, EventTime::FIRST));
+        let message = of(Alert::new(
+            AlertSubject::Stack,
+            digest,
+            None,
+            Timestamp::FIRST,
+        ));
         assert_eq!(texts.title(&message), "[Summary] AWS: alerts that waited");
         assert!(
             texts
@@ -546,7 +551,7 @@ mod tests {
 
     #[test]
     fn an_escalation_of_an_account_blames_no_error() {
-        let full = |hour| EventTime::parse(&format!("2026-11-02T{hour}:00:00Z")).unwrap();
+        let full = |hour| Timestamp::parse(&format!("2026-11-02T{hour}:00:00Z")).unwrap();
         let escalation = Escalation {
             since: full("08").window(),
             limit: 60,
@@ -557,12 +562,12 @@ mod tests {
         let texts = Texts::default();
         for (alert, title, sentence) in [
             (
-                Alert::of_escalation(account, None, full("09"), (200, 60), EventTime::FIRST),
+                Alert::of_escalation(account, None, full("09"), (200, 60), Timestamp::FIRST),
                 "[Escalating] AWS 111122223333: all errors (200 events in an hour, at most 60 expected)",
                 "The errors of account 111122223333 are much more frequent all together",
             ),
             (
-                Alert::of_calm(account, None, full("14"), &escalation, EventTime::FIRST),
+                Alert::of_calm(account, None, full("14"), &escalation, Timestamp::FIRST),
                 "[Calmed down] AWS 111122223333: all errors",
                 "events in the largest hour: 240, expected at most: 60",
             ),

@@ -12,8 +12,8 @@ use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
 use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use aws_sdk_s3::types::Object;
 use records::redact::sanitize;
-use records::time::EventTime;
-use service::ports::{Bucket, BucketError, Fetched, Listed, ObjectVersion, Versions};
+use records::time::Timestamp;
+use service::ports::{Bucket, BucketError, Fetched, ListedObject, ObjectVersion, Versions};
 
 use crate::refusal;
 
@@ -94,7 +94,7 @@ impl Bucket for S3Bucket {
         prefix: &str,
         after: Option<&str>,
         objects_max: usize,
-    ) -> Result<Vec<Listed>, BucketError> {
+    ) -> Result<Vec<ListedObject>, BucketError> {
         let mut listed = Vec::new();
         let mut after = after.map(str::to_owned);
         while listed.len() < objects_max {
@@ -105,7 +105,7 @@ impl Bucket for S3Bucket {
             let answer = answer.map_err(|error| unavailable(&error))?;
             let page = answer.contents().iter().filter_map(read);
             listed.extend(page);
-            after = listed.last().map(|last: &Listed| last.key.clone());
+            after = listed.last().map(|last: &ListedObject| last.key.clone());
             if answer.is_truncated() != Some(true) || after.is_none() {
                 break;
             }
@@ -208,12 +208,12 @@ fn has_status(error: &SdkError<GetObjectError, HttpResponse>, status: u16) -> bo
 }
 
 /// Reads an entry of a list; one without a key is none.
-fn read(object: &Object) -> Option<Listed> {
+fn read(object: &Object) -> Option<ListedObject> {
     let modified = object.last_modified();
-    Some(Listed {
+    Some(ListedObject {
         key: object.key()?.to_owned(),
         bytes: object.size().and_then(|bytes| bytes.try_into().ok())?,
-        modified: modified.and_then(|at| EventTime::from_seconds(at.secs())),
+        modified: modified.and_then(|at| Timestamp::from_seconds(at.secs())),
     })
 }
 

@@ -4,13 +4,13 @@ use std::cell::OnceCell;
 
 use alerts::detail::{SOURCE, detail};
 use alerts::message::Message;
-use alerts::outbox::{Answered, Capacity};
+use alerts::outbox::{Capacity, SinkAnswer};
 use aws_config::SdkConfig;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
 use records::redact::sanitize;
-use records::time::EventTime;
+use records::time::Timestamp;
 use service::ports::Sink;
 
 use crate::refusal::{self, Cause};
@@ -30,13 +30,13 @@ const WHY_CHARS_MAX: usize = 256;
 
 /// What goes on the bus.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
+pub struct BusEvent {
     /// What kind it is.
     pub detail_type: &'static str,
     /// What it says, as JSON.
     pub detail: String,
     /// When it happened; `None` for now.
-    pub at: Option<EventTime>,
+    pub at: Option<Timestamp>,
 }
 
 /// An event bus of EventBridge.
@@ -59,7 +59,7 @@ impl Bus {
     }
 
     /// Sends events, and returns an answer for each of them, in their order.
-    pub async fn put(&self, events: &[Event]) -> Vec<Answered> {
+    pub async fn put(&self, events: &[BusEvent]) -> Vec<SinkAnswer> {
         let mut answers = Vec::new();
         let mut rest = events;
         while !rest.is_empty() {
@@ -67,7 +67,7 @@ impl Bus {
             rest = later;
             match now {
                 [event] if event.bytes() > CALL_BYTES_MAX => {
-                    answers.push(Answered::TooLong(format!("{} bytes", event.bytes())));
+                    answers.push(SinkAnswer::TooLong(format!("{} bytes", event.bytes())));
                 }
                 now => answers.extend(self.call(now).await),
             }
@@ -75,7 +75,7 @@ impl Bus {
         answers
     }
 
-    async fn call(&self, events: &[Event]) -> Vec<Answered> {
+    async fn call(&self, events: &[BusEvent]) -> Vec<SinkAnswer> {
         let client = self.client.get_or_init(|| Client::new(&self.config));
         let entries = events.iter().map(|event| {
             PutEventsRequestEntry::builder()
@@ -89,13 +89,13 @@ impl Bus {
         let put = client.put_events().set_entries(Some(entries.collect()));
         match put.send().await {
             Ok(answer) => {
-                let mut answers: Vec<Answered> = answer
+                let mut answers: Vec<SinkAnswer> = answer
                     .entries
                     .unwrap_or_default()
                     .iter()
                     .map(of_one)
                     .collect();
-                let untold = Answered::Unreachable("EventBridge does not say".to_owned());
+                let untold = SinkAnswer::Unreachable("EventBridge does not say".to_owned());
                 answers.resize(events.len(), untold);
                 answers
             }
@@ -116,18 +116,18 @@ impl Sink for Bus {
         }
     }
 
-    async fn send(&mut self, messages: &[Message]) -> Vec<Answered> {
-        let events = messages.iter().map(|message| Event {
+    async fn send(&mut self, messages: &[Message]) -> Vec<SinkAnswer> {
+        let events = messages.iter().map(|message| BusEvent {
             detail_type: message.alert.kind().detail_type(),
             detail: detail(message).to_string(),
             at: message.at(),
         });
-        let events: Vec<Event> = events.collect();
+        let events: Vec<BusEvent> = events.collect();
         self.put(&events).await
     }
 }
 
-impl Event {
+impl BusEvent {
     fn bytes(&self) -> usize {
         let time = self.at.map_or(0, |_| TIME_BYTES);
         time + SOURCE.len() + self.detail_type.len() + self.detail.len()
@@ -135,7 +135,7 @@ impl Event {
 }
 
 /// Returns how many of the first events fit into one call: at least one.
-fn fitting(events: &[Event]) -> usize {
+fn fitting(events: &[BusEvent]) -> usize {
     let mut bytes = 0;
     let fit = events.iter().take(EVENTS_MAX).take_while(|event| {
         bytes += event.bytes();
@@ -145,10 +145,10 @@ fn fitting(events: &[Event]) -> usize {
 }
 
 /// Returns what became of one event of a call.
-fn of_one(entry: &PutEventsResultEntry) -> Answered {
+fn of_one(entry: &PutEventsResultEntry) -> SinkAnswer {
     match (entry.error_code(), entry.event_id()) {
-        (None, Some(id)) => Answered::Accepted(id.to_owned()),
-        (None, None) => Answered::Accepted(String::new()),
+        (None, Some(id)) => SinkAnswer::Accepted(id.to_owned()),
+        (None, None) => SinkAnswer::Accepted(String::new()),
         (Some(code), _) => {
             let why = format!("{code}: {}", entry.error_message().unwrap_or_default());
             Cause::of(code).answered(sanitize(&why, WHY_CHARS_MAX))
@@ -160,8 +160,8 @@ fn of_one(entry: &PutEventsResultEntry) -> Answered {
 mod tests {
     use super::*;
 
-    fn event(bytes: usize) -> Event {
-        Event {
+    fn event(bytes: usize) -> BusEvent {
+        BusEvent {
             detail_type: "Cluster New",
             detail: "x".repeat(bytes - SOURCE.len() - "Cluster New".len()),
             at: None,
@@ -180,23 +180,23 @@ mod tests {
     fn each_event_is_answered_for_itself() {
         let entry = PutEventsResultEntry::builder;
         for (entry, answered) in [
-            (entry().event_id("1"), Answered::Accepted("1".to_owned())),
+            (entry().event_id("1"), SinkAnswer::Accepted("1".to_owned())),
             (
                 entry()
                     .error_code("ThrottlingException")
                     .error_message("slow"),
-                Answered::Busy {
+                SinkAnswer::Busy {
                     after: None,
                     why: "ThrottlingException: slow".to_owned(),
                 },
             ),
             (
                 entry().error_code("MalformedDetail").error_message("bad"),
-                Answered::Rejected("MalformedDetail: bad".to_owned()),
+                SinkAnswer::Rejected("MalformedDetail: bad".to_owned()),
             ),
             (
                 entry().error_code("InternalFailure").error_message("oh"),
-                Answered::Unreachable("InternalFailure: oh".to_owned()),
+                SinkAnswer::Unreachable("InternalFailure: oh".to_owned()),
             ),
         ] {
             assert_eq!(of_one(&entry.build()), answered);

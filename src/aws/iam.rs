@@ -11,8 +11,8 @@ use aws_sdk_iam::Client;
 use aws_sdk_iam::config::SharedCredentialsProvider;
 use aws_sdk_iam::error::ProvideErrorMetadata as _;
 use aws_sdk_iam::operation::get_access_key_last_used::GetAccessKeyLastUsedOutput;
-use clusters::keys::Answer;
-use records::time::EventTime;
+use clusters::keys::IamAnswer;
+use records::time::Timestamp;
 use service::ports::{DirectoryError, KeyDirectory};
 
 use crate::refusal::{self, Cause};
@@ -84,7 +84,7 @@ impl Iam {
 }
 
 impl KeyDirectory for Iam {
-    async fn last_use(&self, key: &str, account_id: &str) -> Result<Answer, DirectoryError> {
+    async fn last_use(&self, key: &str, account_id: &str) -> Result<IamAnswer, DirectoryError> {
         let client = self.client(account_id).await?;
         let asked = client.get_access_key_last_used().access_key_id(key);
         match asked.send().await {
@@ -96,7 +96,7 @@ impl KeyDirectory for Iam {
                     Some("AccessDenied" | "AccessDeniedException" | "NoSuchEntity")
                 ) =>
             {
-                Ok(Answer::Unknown)
+                Ok(IamAnswer::Unknown)
             }
             Err(error) if refusal::cause(&error) == Cause::Throttled => {
                 Err(DirectoryError::Throttled)
@@ -109,18 +109,18 @@ impl KeyDirectory for Iam {
 }
 
 /// Reads an answer. Where IAM has nothing to say of a service or a region it says `N/A`.
-fn read(answer: &GetAccessKeyLastUsedOutput) -> Answer {
+fn read(answer: &GetAccessKeyLastUsedOutput) -> IamAnswer {
     let user = answer.user_name().and_then(said);
     let last = answer.access_key_last_used();
-    let at = last.and_then(|last| EventTime::from_seconds(last.last_used_date()?.secs()));
+    let at = last.and_then(|last| Timestamp::from_seconds(last.last_used_date()?.secs()));
     match (last, at) {
-        (Some(last), Some(at)) => Answer::Used {
+        (Some(last), Some(at)) => IamAnswer::Used {
             at,
             service: said(last.service_name()),
             region: said(last.region()),
             user,
         },
-        _ => Answer::Never { user },
+        _ => IamAnswer::Never { user },
     }
 }
 
@@ -153,10 +153,10 @@ mod tests {
         let user = Some("mia".to_owned());
         assert_eq!(
             read(&answer(None, "N/A")),
-            Answer::Never { user: user.clone() }
+            IamAnswer::Never { user: user.clone() }
         );
-        let at = EventTime::parse("2026-11-21T08:00:00Z").unwrap();
-        let used = |place: Option<&str>| Answer::Used {
+        let at = Timestamp::parse("2026-11-21T08:00:00Z").unwrap();
+        let used = |place: Option<&str>| IamAnswer::Used {
             at,
             service: place.map(str::to_owned),
             region: place.map(str::to_owned),

@@ -9,7 +9,7 @@ use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{
     Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, StatusCode,
 };
-use records::time::{EventTime, Window};
+use records::time::{Timestamp, Window};
 use service::ports::{Deliveries, DeliveriesError, DeliveryPath, Failures};
 
 use crate::refusal;
@@ -43,7 +43,7 @@ impl CloudWatch {
     async fn sums(
         &self,
         queries: &[MetricDataQuery],
-        (from, until): (EventTime, EventTime),
+        (from, until): (Timestamp, Timestamp),
     ) -> Result<BTreeMap<(usize, Window), u64>, DeliveriesError> {
         let client = self.client.get_or_init(|| Client::new(&self.config));
         let request = client
@@ -160,7 +160,7 @@ fn add(
         return Ok(());
     };
     for (at, sum) in result.timestamps().iter().zip(result.values()) {
-        let Some(at) = EventTime::from_seconds(at.secs()) else {
+        let Some(at) = Timestamp::from_seconds(at.secs()) else {
             continue;
         };
         // A cast takes what is no number for nothing, and what is too much for the most.

@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::fmt::Debug;
 
-use alerts::outbox::Answered;
+use alerts::outbox::SinkAnswer;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use records::redact::sanitize;
 use service::ports::with_causes;
@@ -61,12 +61,12 @@ impl Cause {
     }
 
     /// Returns what it means to an alert.
-    pub fn answered(self, why: String) -> Answered {
+    pub fn answered(self, why: String) -> SinkAnswer {
         match self {
-            Self::Throttled => Answered::Busy { after: None, why },
-            Self::Request => Answered::Rejected(why),
-            Self::Settings => Answered::Refused(why),
-            Self::Service => Answered::Unreachable(why),
+            Self::Throttled => SinkAnswer::Busy { after: None, why },
+            Self::Request => SinkAnswer::Rejected(why),
+            Self::Settings => SinkAnswer::Refused(why),
+            Self::Service => SinkAnswer::Unreachable(why),
         }
     }
 }

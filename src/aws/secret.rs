@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::Client;
-use service::ports::{Vault, VaultError};
+use service::ports::{SecretStore, SecretStoreError};
 use zeroize::Zeroizing;
 
 use crate::refusal::{self, Cause};
@@ -29,20 +29,20 @@ impl KeptSecret {
     }
 }
 
-impl Vault for KeptSecret {
-    async fn secret(&self) -> Result<Zeroizing<String>, VaultError> {
+impl SecretStore for KeptSecret {
+    async fn secret(&self) -> Result<Zeroizing<String>, SecretStoreError> {
         let client = self.client.get_or_init(|| Client::new(&self.config));
         let fetched = client.get_secret_value().secret_id(&self.arn).send().await;
         let fetched = fetched.map_err(|error| {
             let detail = refusal::told(&error);
             match refusal::cause(&error) {
-                Cause::Settings | Cause::Request => VaultError::Refused { detail },
-                Cause::Throttled | Cause::Service => VaultError::Unavailable { detail },
+                Cause::Settings | Cause::Request => SecretStoreError::Refused { detail },
+                Cause::Throttled | Cause::Service => SecretStoreError::Unavailable { detail },
             }
         })?;
         match fetched.secret_string {
             Some(secret) => Ok(Zeroizing::new(secret)),
-            None => Err(VaultError::Refused {
+            None => Err(SecretStoreError::Refused {
                 detail: "it is binary; store a text".to_owned(),
             }),
         }

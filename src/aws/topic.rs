@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use alerts::message::Message;
-use alerts::outbox::{Answered, Capacity};
+use alerts::outbox::{Capacity, SinkAnswer};
 use alerts::sns::{attributes, body, subject};
 use alerts::text::Texts;
 use aws_config::SdkConfig;
@@ -73,10 +73,10 @@ impl Topic {
 
     /// Sends a message. It is a text to SNS, never a structure: a body that looks like one stays
     /// what it is.
-    pub async fn publish(&self, of: Publication) -> Answered {
+    pub async fn publish(&self, of: Publication) -> SinkAnswer {
         let bytes = of.bytes();
         if bytes > MESSAGE_BYTES_MAX {
-            return Answered::TooLong(format!("{bytes} bytes"));
+            return SinkAnswer::TooLong(format!("{bytes} bytes"));
         }
         let client = self.client.get_or_init(|| Client::new(&self.config));
         let mut publish = client
@@ -90,7 +90,7 @@ impl Topic {
                 .string_value(value);
             match value.build() {
                 Ok(value) => publish = publish.message_attributes(name, value),
-                Err(error) => return Answered::Rejected(error.to_string()),
+                Err(error) => return SinkAnswer::Rejected(error.to_string()),
             }
         }
         if self.arn.ends_with(".fifo") {
@@ -99,7 +99,7 @@ impl Topic {
                 .message_group_id(of.line);
         }
         match publish.send().await {
-            Ok(sent) => Answered::Accepted(sent.message_id.unwrap_or_default()),
+            Ok(sent) => SinkAnswer::Accepted(sent.message_id.unwrap_or_default()),
             Err(error) => refusal::cause(&error).answered(refusal::told(&error)),
         }
     }
@@ -113,7 +113,7 @@ impl Sink for Topic {
         }
     }
 
-    async fn send(&mut self, messages: &[Message]) -> Vec<Answered> {
+    async fn send(&mut self, messages: &[Message]) -> Vec<SinkAnswer> {
         let mut answers = Vec::new();
         for message in messages {
             answers.push(self.publish(self.publication(message)).await);

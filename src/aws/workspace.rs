@@ -17,11 +17,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alerts::guance::answer::Response;
-use alerts::guance::endpoint::{Allowed, Endpoint, may_connect};
+use alerts::guance::endpoint::{AllowedHosts, Endpoint, may_connect};
 use alerts::guance::route::Route;
 use alerts::guance::secret::Secret;
 use alerts::links::encoded;
-use alerts::outbox::Answered;
+use alerts::outbox::SinkAnswer;
 use clusters::packed::gzip;
 use records::redact::sanitize;
 use reqwest::Client;
@@ -33,7 +33,7 @@ use reqwest::redirect::Policy;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
-use service::ports::{Vault, VaultError, with_causes};
+use service::ports::{SecretStore, SecretStoreError, with_causes};
 
 pub use crate::workspace::sink::GuanceSink;
 
@@ -69,13 +69,13 @@ const API_KEY: HeaderName = HeaderName::from_static("df-api-key");
 
 /// Where a workspace is and what may be connected to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct WorkspaceConfig {
     /// The way in.
     pub route: Route,
     /// Where that is.
     pub endpoint: Endpoint,
     /// What may be connected to.
-    pub allowed: Allowed,
+    pub allowed: AllowedHosts,
     /// A file with certificates to trust beside those of the system.
     pub ca_file: Option<PathBuf>,
     /// How long a request may take, its answer included: [`PATIENCE`], but for tests.
@@ -84,7 +84,7 @@ pub struct Place {
 
 /// What a request brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Request<'r> {
+pub enum WorkspaceRequest<'r> {
     /// Events in line protocol.
     Events(&'r str),
     /// Log entries in line protocol.
@@ -96,24 +96,24 @@ pub enum Request<'r> {
 /// A workspace of Guance.
 #[derive(Debug)]
 pub struct Workspace<V> {
-    place: Place,
+    place: WorkspaceConfig,
     vault: V,
     client: OnceCell<Client>,
-    kept: Option<Kept>,
+    kept: Option<CachedSecret>,
     /// Whether the secret was refused and should be fetched again.
     is_doubted: bool,
 }
 
 /// A secret, or why there is none, and since when.
 #[derive(Debug)]
-struct Kept {
-    secret: Result<Secret, Answered>,
+struct CachedSecret {
+    secret: Result<Secret, SinkAnswer>,
     since: Instant,
 }
 
-impl<V: Vault> Workspace<V> {
+impl<V: SecretStore> Workspace<V> {
     /// Returns a workspace; nothing is connected to before the first request.
-    pub fn new(place: Place, vault: V) -> Self {
+    pub fn new(place: WorkspaceConfig, vault: V) -> Self {
         Self {
             place,
             vault,
@@ -134,10 +134,10 @@ impl<V: Vault> Workspace<V> {
     }
 
     /// Sends a request.
-    pub async fn post(&mut self, request: Request<'_>) -> Answered {
+    pub async fn post(&mut self, request: WorkspaceRequest<'_>) -> SinkAnswer {
         let body = request.body();
         if body.len() > BODY_BYTES_MAX {
-            return Answered::TooLong(format!("{} bytes before it is sent", body.len()));
+            return SinkAnswer::TooLong(format!("{} bytes before it is sent", body.len()));
         }
         let secret = match self.secret().await {
             Ok(secret) => secret,
@@ -155,7 +155,7 @@ impl<V: Vault> Workspace<V> {
     }
 
     /// Returns the secret, from the vault where it is time to ask there.
-    async fn secret(&mut self) -> Result<Secret, Answered> {
+    async fn secret(&mut self) -> Result<Secret, SinkAnswer> {
         if !self.place.route.needs_secret() {
             return Ok(Secret::default());
         }
@@ -168,31 +168,37 @@ impl<V: Vault> Workspace<V> {
         }
         let secret = match self.vault.secret().await {
             Ok(text) => Secret::parse(&text, self.place.route)
-                .map_err(|wanting| Answered::Refused(wanting.to_string())),
-            Err(error @ VaultError::Refused { .. }) => Err(Answered::Refused(error.to_string())),
+                .map_err(|wanting| SinkAnswer::Refused(wanting.to_string())),
+            Err(error @ SecretStoreError::Refused { .. }) => {
+                Err(SinkAnswer::Refused(error.to_string()))
+            }
             // An old secret may still do; it is asked for again next time.
-            Err(error @ VaultError::Unavailable { .. }) => {
+            Err(error @ SecretStoreError::Unavailable { .. }) => {
                 return match &self.kept {
-                    Some(Kept {
+                    Some(CachedSecret {
                         secret: Ok(old), ..
                     }) => Ok(old.clone()),
-                    _ => Err(Answered::Unreachable(error.to_string())),
+                    _ => Err(SinkAnswer::Unreachable(error.to_string())),
                 };
             }
         };
         self.is_doubted = false;
-        self.kept = Some(Kept {
+        self.kept = Some(CachedSecret {
             secret: secret.clone(),
             since: Instant::now(),
         });
         secret
     }
 
-    async fn send(&self, request: Request<'_>, secret: &Secret) -> Result<Response, Answered> {
+    async fn send(
+        &self,
+        request: WorkspaceRequest<'_>,
+        secret: &Secret,
+    ) -> Result<Response, SinkAnswer> {
         let client = match self.client.get() {
             Some(client) => client,
             None => {
-                let made = self.place.client().map_err(Answered::Refused)?;
+                let made = self.place.client().map_err(SinkAnswer::Refused)?;
                 self.client.get_or_init(|| made)
             }
         };
@@ -203,7 +209,7 @@ impl<V: Vault> Workspace<V> {
         );
         if let Some(key) = secret.api_key().filter(|_| !request.is_lines()) {
             let mut key = HeaderValue::from_str(key)
-                .map_err(|_| Answered::Refused("the api_key fits in no header".to_owned()))?;
+                .map_err(|_| SinkAnswer::Refused("the api_key fits in no header".to_owned()))?;
             key.set_sensitive(true);
             headers.insert(API_KEY, key);
         }
@@ -219,7 +225,7 @@ impl<V: Vault> Workspace<V> {
     }
 }
 
-impl<'r> Request<'r> {
+impl<'r> WorkspaceRequest<'r> {
     fn body(self) -> &'r str {
         match self {
             Self::Events(body) | Self::Logs(body) | Self::Event(body) => body,
@@ -239,19 +245,19 @@ impl<'r> Request<'r> {
     }
 }
 
-impl Place {
+impl WorkspaceConfig {
     /// Returns the URL of a request. It has the secret in it and is shown to nobody.
-    fn url(&self, request: Request<'_>, secret: &Secret) -> String {
+    fn url(&self, request: WorkspaceRequest<'_>, secret: &Secret) -> String {
         let path = match (request, self.route) {
-            (Request::Events(_), _) => "/v1/write/keyevent".to_owned(),
-            (Request::Logs(_), _) => "/v1/write/logging".to_owned(),
-            (Request::Event(_), Route::PushEvent) => {
+            (WorkspaceRequest::Events(_), _) => "/v1/write/keyevent".to_owned(),
+            (WorkspaceRequest::Logs(_), _) => "/v1/write/logging".to_owned(),
+            (WorkspaceRequest::Event(_), Route::PushEvent) => {
                 format!(
                     "/api/v1/push-events/{}",
                     secret.push_path().unwrap_or_default()
                 )
             }
-            (Request::Event(_), _) => "/api/v1/events/create".to_owned(),
+            (WorkspaceRequest::Event(_), _) => "/api/v1/events/create".to_owned(),
         };
         match secret.token().filter(|_| self.route == Route::Dataway) {
             Some(token) => format!("{}{path}?token={}", self.endpoint, encoded(token, '%')),
@@ -299,7 +305,7 @@ impl Place {
 
 /// Resolves names, and hands over no address that must not be connected to: what was looked at is
 /// what is connected to.
-struct Checked(Allowed);
+struct Checked(AllowedHosts);
 
 /// A name that leads to an address that must not be connected to.
 #[derive(Debug, thiserror::Error)]
@@ -353,15 +359,15 @@ async fn read(mut answer: reqwest::Response) -> Response {
 }
 
 /// Says what a request that got no answer means.
-fn failed(error: reqwest::Error, endpoint: &Endpoint) -> Answered {
+fn failed(error: reqwest::Error, endpoint: &Endpoint) -> SinkAnswer {
     let mut source = error.source();
     while let Some(cause) = source {
         if let Some(forbidden) = cause.downcast_ref::<Forbidden>() {
-            return Answered::Refused(format!("{}: {forbidden}", endpoint.host()));
+            return SinkAnswer::Refused(format!("{}: {forbidden}", endpoint.host()));
         }
         source = cause.source();
     }
-    Answered::Unreachable(format!("{}: {}", endpoint.host(), told(error)))
+    SinkAnswer::Unreachable(format!("{}: {}", endpoint.host(), told(error)))
 }
 
 /// Returns an error in words, without the URL.

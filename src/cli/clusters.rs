@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
 use crate::decide::Decide;
-use crate::kept::{KeptArguments, one};
+use crate::kept::{StoreArguments, one};
 use crate::scan::Format;
 use crate::since::Since;
 use crate::{history, json, output, table};
@@ -36,7 +36,7 @@ enum Command {
     cloudtrail-inspector clusters list --db trail.db")]
 struct List {
     #[command(flatten)]
-    kept: KeptArguments,
+    kept: StoreArguments,
     /// Only count events since this time: a time, a date, or a duration before the newest event (30m, 24h, 7d)
     #[arg(long, value_name = "WHEN")]
     since: Option<Since>,
@@ -57,7 +57,7 @@ struct Show {
     /// ID of the cluster, or the beginning of it if no other cluster begins the same
     cluster: String,
     #[command(flatten)]
-    kept: KeptArguments,
+    kept: StoreArguments,
     /// Output format
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
@@ -72,7 +72,7 @@ struct History {
     /// ID of the cluster, or the beginning of it if no other cluster begins the same
     cluster: String,
     #[command(flatten)]
-    kept: KeptArguments,
+    kept: StoreArguments,
     /// Output format
     #[arg(long, value_enum, default_value = "table")]
     format: Format,

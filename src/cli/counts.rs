@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use clusters::report::Books;
+use clusters::report::RecordCounts;
 
 /// Returns what became of the records in some inputs.
-pub fn outcomes(books: &Books, inputs: &str) -> String {
+pub fn outcomes(books: &RecordCounts, inputs: &str) -> String {
     format!(
         "{} in {inputs}: {} not selected{}, {} selected\n\
          {} selected: {} clustered, {} duplicate, {} ignored{}, {} quarantined{}\n",

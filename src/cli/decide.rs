@@ -7,21 +7,21 @@ use std::str::FromStr;
 use anyhow::bail;
 use clap::{Args, Subcommand};
 use clusters::fingerprint::ClusterId;
-use clusters::journal::{self, Entry, What};
-use clusters::mark::{Decision, Mark, Until};
-use records::time::{EventTime, seconds};
+use clusters::journal::{self, JournalEntry, JournalEvent};
+use clusters::mark::{Decision, Triage, Until};
+use records::time::{Timestamp, seconds};
 
-use crate::kept::KeptArguments;
+use crate::kept::StoreArguments;
 use crate::machine::now;
 use crate::output;
 
 /// Which cluster, who decides about it, and why.
 #[derive(Debug, Args)]
-pub struct Deciding {
+pub struct DecisionArguments {
     /// ID of the cluster, or the beginning of it if no other cluster begins the same
     cluster: String,
     #[command(flatten)]
-    kept: KeptArguments,
+    kept: StoreArguments,
     /// The reason; stored in the history of the cluster
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -36,13 +36,13 @@ pub enum Decide {
     /// Mark a cluster as being worked on. Alerts continue; the mark ends when the cluster recovers
     #[command(after_help = "Examples:\n  \
         cloudtrail-inspector clusters acknowledge k5ay --stack errors --reason 'asked team shop'")]
-    Acknowledge(Deciding),
+    Acknowledge(DecisionArguments),
     /// Send no alerts about a cluster for some time, not even about its recovery
     #[command(after_help = "Examples:\n  \
         cloudtrail-inspector clusters mute k5ay --stack errors --for 7d --reason migration")]
     Mute {
         #[command(flatten)]
-        deciding: Deciding,
+        deciding: DecisionArguments,
         /// How long, such as 30m, 4h, 7d or 2w
         #[arg(long = "for", value_name = "TIME")]
         time: Length,
@@ -50,7 +50,7 @@ pub enum Decide {
     /// Mark a cluster as expected: no more alerts about it
     #[command(after_help = "Examples:\n  \
         cloudtrail-inspector clusters expect k5ay --stack errors --reason 'meant to fail'")]
-    Expect(Deciding),
+    Expect(DecisionArguments),
     /// Send no alerts about a cluster until a condition is met
     #[command(after_help = "Examples:\n  \
         cloudtrail-inspector clusters archive k5ay --stack errors --until 100x/1h --reason noise\n  \
@@ -58,7 +58,7 @@ pub enum Decide {
         cloudtrail-inspector clusters archive k5ay --db trail.db --until 2026-12-31 --reason release")]
     Archive {
         #[command(flatten)]
-        deciding: Deciding,
+        deciding: DecisionArguments,
         /// The condition: a date or time, a duration (7d), a number of events per hour or day (100x/1h,
         /// 100x/1d), a number of new callers (3p), escalating, or forever
         #[arg(long, value_name = "WHAT")]
@@ -67,15 +67,15 @@ pub enum Decide {
     /// Close a cluster. Only an event after this moment opens it again
     #[command(after_help = "Examples:\n  \
         cloudtrail-inspector clusters resolve k5ay --stack errors --reason 'policy fixed'")]
-    Resolve(Deciding),
+    Resolve(DecisionArguments),
     /// Undo resolve
     #[command(after_help = "Examples:\n  \
         cloudtrail-inspector clusters reopen k5ay --stack errors --reason 'rolled back'")]
-    Reopen(Deciding),
+    Reopen(DecisionArguments),
     /// Undo acknowledge, mute, expect or archive
     #[command(after_help = "Examples:\n  \
         cloudtrail-inspector clusters unmark k5ay --stack errors --reason 'all done'")]
-    Unmark(Deciding),
+    Unmark(DecisionArguments),
 }
 
 /// A length of time, in seconds.
@@ -115,7 +115,7 @@ impl FromStr for Ending {
 }
 
 impl Decide {
-    fn deciding(&self) -> &Deciding {
+    fn deciding(&self) -> &DecisionArguments {
         match self {
             Self::Mute { deciding, .. } | Self::Archive { deciding, .. } => deciding,
             Self::Acknowledge(deciding)
@@ -127,7 +127,7 @@ impl Decide {
     }
 
     /// Returns what is decided at a moment; `None` where something is taken back.
-    fn decision(&self, now: EventTime) -> anyhow::Result<Option<Decision>> {
+    fn decision(&self, now: Timestamp) -> anyhow::Result<Option<Decision>> {
         Ok(Some(match self {
             Self::Acknowledge(_) => Decision::Acknowledged,
             Self::Mute { time, .. } => Decision::Muted {
@@ -152,13 +152,15 @@ impl Decide {
         let (cluster, answer) = kept.find(&deciding.cluster)?;
         let before = kept.marked(cluster)?;
         let epoch = journal::epoch(&kept.history(cluster, &answer)?.entries);
-        let mark = decision.map(|decision| Mark::new(decision, &actor, reason, at, epoch));
+        let mark = decision.map(|decision| Triage::new(decision, &actor, reason, at, epoch));
         let entry = match &mark {
             Some(mark) => mark.made(),
             None => {
                 let (what, known) = self.taken_back(cluster, before.mark.as_ref())?;
                 let about = format!("was {}", known.decision);
-                Entry::of(what, at, epoch).by(&actor, reason).about(&about)
+                JournalEntry::of(what, at, epoch)
+                    .by(&actor, reason)
+                    .about(&about)
             }
         };
         kept.mark(cluster, mark.as_ref(), &before, &entry)?;
@@ -174,21 +176,21 @@ impl Decide {
     fn taken_back<'m>(
         &self,
         cluster: ClusterId,
-        known: Option<&'m Mark>,
-    ) -> anyhow::Result<(What, &'m Mark)> {
+        known: Option<&'m Triage>,
+    ) -> anyhow::Result<(JournalEvent, &'m Triage)> {
         let Some(known) = known else {
             bail!("{cluster} has no decision to undo");
         };
         let is_resolved = known.decision == Decision::Resolved;
         match (self, is_resolved) {
-            (Self::Reopen(_), true) => Ok((What::Reopened, known)),
+            (Self::Reopen(_), true) => Ok((JournalEvent::Reopened, known)),
             (Self::Reopen(_), false) => {
                 bail!(
                     "{cluster} is {}; to undo this, use clusters unmark",
                     known.decision
                 )
             }
-            (_, false) => Ok((What::Unmarked, known)),
+            (_, false) => Ok((JournalEvent::Unmarked, known)),
             (_, true) => bail!("{cluster} is resolved; to undo this, use clusters reopen"),
         }
     }
@@ -196,7 +198,7 @@ impl Decide {
 
 impl Ending {
     /// Returns what ends an archive that begins at a moment.
-    fn beginning(self, now: EventTime) -> anyhow::Result<Until> {
+    fn beginning(self, now: Timestamp) -> anyhow::Result<Until> {
         match self {
             Self::After(seconds) => Ok(Until::Moment(later(now, seconds)?)),
             Self::At(Until::Moment(moment)) if moment <= now => {
@@ -207,7 +209,7 @@ impl Ending {
     }
 }
 
-impl Deciding {
+impl DecisionArguments {
     /// Returns who decides.
     #[expect(
         clippy::disallowed_methods,
@@ -228,7 +230,7 @@ impl Deciding {
 }
 
 /// Returns the moment so many seconds from now.
-fn later(now: EventTime, seconds: i64) -> anyhow::Result<EventTime> {
+fn later(now: Timestamp, seconds: i64) -> anyhow::Result<Timestamp> {
     match now.after(seconds) {
         Some(moment) => Ok(moment),
         None => bail!("this duration is too long; for no end use clusters archive --until forever"),

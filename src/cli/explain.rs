@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use clusters::class::NO_EVENT;
 use indicatif::ProgressBar;
 use input::file::read_reference;
-use input::{Item, Limits, likeness};
+use input::{InputItem, Limits, likeness};
 use records::redact::sanitize;
 use records::{Record, Rejection, Wrapper};
 use service::rules::{Fate, Rules};
@@ -76,7 +76,7 @@ fn explain(
     let read = opened.and_then(|(reader, layout)| {
         read_reference(reader, layout, &Limits::default(), &mut |item| {
             let looks_like = match &item {
-                Item::Record { text, .. } if likeness.is_none() => likeness::of_record(text),
+                InputItem::Record { text, .. } if likeness.is_none() => likeness::of_record(text),
                 _ => likeness::UNREADABLE.to_owned(),
             };
             let Some(explanation) = explanation_of(input, rules, item) else {
@@ -115,9 +115,9 @@ fn print(
     Ok(stdout.write_all(text.as_bytes())?)
 }
 
-fn explanation_of(input: &Input, rules: &Rules, item: Item<'_>) -> Option<Explanation> {
+fn explanation_of(input: &Input, rules: &Rules, item: InputItem<'_>) -> Option<Explanation> {
     match item {
-        Item::Record { text, wrapper, .. } => {
+        InputItem::Record { text, wrapper, .. } => {
             let account_id = input.account_id();
             let wrapper = wrapper.or_account(account_id.as_deref());
             Some(match Record::parse_reference(&text) {
@@ -125,9 +125,9 @@ fn explanation_of(input: &Input, rules: &Rules, item: Item<'_>) -> Option<Explan
                 Err(rejection) => quarantined(&rejection),
             })
         }
-        Item::Rejected { rejection, .. } => Some(quarantined(&rejection)),
+        InputItem::Rejected { rejection, .. } => Some(quarantined(&rejection)),
         // There is no prefilter here that could hold records back.
-        Item::Skipped { .. } | Item::ControlMessage => None,
+        InputItem::Skipped { .. } | InputItem::ControlMessage => None,
     }
 }
 

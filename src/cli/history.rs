@@ -1,13 +1,13 @@
 //! What happened to a cluster, in lines: when it was failing and when it was quiet, and who decided
 //! what.
 
-use clusters::journal::{Entry, Fault, OURSELVES, What};
-use records::time::{EventTime, duration};
+use clusters::journal::{Fault, JournalEntry, JournalEvent, OURSELVES};
+use records::time::{Timestamp, duration};
 
-use crate::kept::History;
+use crate::kept::ClusterJournal;
 
 /// Returns a history as text: faults, and below them the journal.
-pub fn text(history: &History) -> String {
+pub fn text(history: &ClusterJournal) -> String {
     let mut lines = faults(&history.faults);
     if !lines.is_empty() && !history.entries.is_empty() {
         lines.push(String::new());
@@ -31,7 +31,7 @@ pub fn faults(faults: &[Fault]) -> Vec<String> {
             lines.push(format!("{since:<36}  failing"));
             continue;
         };
-        let ended = fault.ended.map(What::name).unwrap_or_default();
+        let ended = fault.ended.map(JournalEvent::name).unwrap_or_default();
         let comma = if ended.is_empty() { "" } else { ", " };
         let failed = format!("failed for {}{comma}{ended}", duration(seconds));
         lines.push(between(fault.from, until, &failed));
@@ -39,12 +39,12 @@ pub fn faults(faults: &[Fault]) -> Vec<String> {
     lines
 }
 
-fn between(from: EventTime, until: EventTime, words: &str) -> String {
+fn between(from: Timestamp, until: Timestamp, words: &str) -> String {
     format!("{} to {}  {words}", minute(from), minute(until))
 }
 
 /// Returns the line of an entry.
-pub fn entry(entry: &Entry) -> String {
+pub fn entry(entry: &JournalEntry) -> String {
     let name = entry.what.name();
     let mut line = format!("{}  ", minute(entry.at));
     line.push_str(&match entry.detail.as_str() {
@@ -63,7 +63,7 @@ pub fn entry(entry: &Entry) -> String {
 }
 
 /// Returns a moment to the minute.
-fn minute(time: EventTime) -> String {
+fn minute(time: Timestamp) -> String {
     time.to_string()
         .replace('T', " ")
         .chars()
@@ -74,7 +74,7 @@ fn minute(time: EventTime) -> String {
 #[cfg(test)]
 mod tests {
     use clusters::journal::history;
-    use clusters::mark::{Decision, Mark, Until};
+    use clusters::mark::{Decision, Triage, Until};
     use expect_test::expect;
 
     use super::*;
@@ -84,22 +84,22 @@ mod tests {
         /// 2026-11-02T08:00:00Z.
         const START: i64 = 1_793_606_400;
         const HOUR: i64 = 3600;
-        let at = |hours: i64| EventTime::from_seconds(START + hours * HOUR).unwrap();
+        let at = |hours: i64| Timestamp::from_seconds(START + hours * HOUR).unwrap();
         let by_ann = |decision, hours, reason, epoch| {
-            Mark::new(decision, "ann", reason, at(hours), epoch).made()
+            Triage::new(decision, "ann", reason, at(hours), epoch).made()
         };
         let until = Until::parse("100x/1h").unwrap();
         let entries = vec![
             by_ann(Decision::Acknowledged, 1, "on it", 1),
-            Entry::of(What::Ongoing, at(24), 1),
+            JournalEntry::of(JournalEvent::Ongoing, at(24), 1),
             by_ann(Decision::Resolved, 29, "the policy allows it now", 1),
-            Entry::of(What::Regressed, at(77), 2),
+            JournalEntry::of(JournalEvent::Regressed, at(77), 2),
             by_ann(Decision::Archived { until }, 78, "known noise", 2),
-            Entry::of(What::Escalating, at(80), 2).about("120 events in an hour"),
-            Entry::of(What::Recovered, at(248), 2),
-            Entry::of(What::Regressed, at(300), 3),
+            JournalEntry::of(JournalEvent::Escalating, at(80), 2).about("120 events in an hour"),
+            JournalEntry::of(JournalEvent::Recovered, at(248), 2),
+            JournalEntry::of(JournalEvent::Regressed, at(300), 3),
         ];
-        let faults = history(EventTime::from_seconds(START), &entries);
+        let faults = history(Timestamp::from_seconds(START), &entries);
         let expected = expect![[r#"
             2026-11-02 08:00 to 2026-11-03 13:00  failed for 1d 5h, resolved
             2026-11-03 13:00 to 2026-11-05 13:00  quiet for 2d
@@ -116,7 +116,7 @@ mod tests {
             2026-11-12 16:00  recovered
             2026-11-14 20:00  regressed
         "#]];
-        expected.assert_eq(&text(&History { faults, entries }));
-        assert_eq!(text(&History::default()), "");
+        expected.assert_eq(&text(&ClusterJournal { faults, entries }));
+        assert_eq!(text(&ClusterJournal::default()), "");
     }
 }

@@ -14,14 +14,14 @@ use crate::inputs::shown;
 use crate::machine::secret;
 use crate::output;
 use crate::places::destination;
-use crate::source::{Answer, Scanned};
+use crate::source::{Scanned, StoreAnswer};
 
 /// Writes the report of a scan.
 pub fn write(
     path: &Path,
     inputs: &[PathBuf],
     scanned: &Scanned,
-    answer: &Answer,
+    answer: &StoreAnswer,
 ) -> anyhow::Result<()> {
     let inputs: Vec<String> = inputs.iter().map(|input| shown(input)).collect();
     let failed: Vec<Unread> = scanned

@@ -14,7 +14,7 @@ use input::Layout;
 use records::principal::is_account_id;
 use records::redact::sanitize;
 use service::ingest::{Folded, Folding};
-use service::rulefile::Complaint;
+use service::rulefile::FileProblem;
 use walkdir::WalkDir;
 
 use crate::output;
@@ -44,19 +44,19 @@ pub struct Inputs {
     /// What to read, in order.
     pub found: Vec<Input>,
     /// What cannot be read, with the reason.
-    pub failed: Vec<Failure>,
+    pub failed: Vec<InputError>,
 }
 
 /// An input that could not be read.
 #[derive(Debug, Clone, serde::Serialize)]
-pub struct Failure {
+pub struct InputError {
     /// The input's name.
     pub file: String,
     /// What is wrong and what to do.
     pub error: String,
 }
 
-impl Failure {
+impl InputError {
     /// Takes what was in the way of a walk. The walk's own wording repeats the path as it is.
     fn of(folder: &Path, error: &walkdir::Error) -> Self {
         let reason = match (error.loop_ancestor(), error.io_error()) {
@@ -87,8 +87,9 @@ const COMPLAINTS_MAX: usize = 50;
 
 impl Unusable {
     /// Takes complaints about a file, to be printed with its name, their line and their column.
-    pub fn new(what: &'static str, file: &Path, complaints: &[Complaint]) -> Self {
-        let line = |one: &Complaint| format!("{}:{}", shown(file), sanitize(&one.to_string(), 500));
+    pub fn new(what: &'static str, file: &Path, complaints: &[FileProblem]) -> Self {
+        let line =
+            |one: &FileProblem| format!("{}:{}", shown(file), sanitize(&one.to_string(), 500));
         let mut lines: Vec<_> = complaints.iter().take(COMPLAINTS_MAX).map(line).collect();
         if let further @ 1.. = complaints.len().saturating_sub(COMPLAINTS_MAX) {
             lines.push(format!("and {further} more"));
@@ -131,7 +132,7 @@ impl Inputs {
             match path.metadata() {
                 Ok(metadata) if metadata.is_dir() => inputs.walk(path),
                 Ok(_) => inputs.found.push(Input::File(path.clone())),
-                Err(error) => inputs.failed.push(Failure {
+                Err(error) => inputs.failed.push(InputError {
                     file: shown(path),
                     error: format!("cannot be opened; check the path: {error}"),
                 }),
@@ -158,7 +159,7 @@ impl Inputs {
                     self.found.push(Input::File(entry.into_path()));
                 }
                 Ok(_) => {}
-                Err(error) => self.failed.push(Failure::of(folder, &error)),
+                Err(error) => self.failed.push(InputError::of(folder, &error)),
             }
         }
     }
@@ -217,8 +218,8 @@ impl Input {
         &self,
         folding: &mut Folding<'_>,
         progress: &ProgressBar,
-    ) -> Result<Folded, Failure> {
-        let failure = |error: &dyn std::fmt::Display| Failure {
+    ) -> Result<Folded, InputError> {
+        let failure = |error: &dyn std::fmt::Display| InputError {
             file: self.name(),
             error: error.to_string(),
         };

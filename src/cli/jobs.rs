@@ -9,10 +9,10 @@ use std::thread;
 use indicatif::ProgressBar;
 use service::ingest::{Folded, Folding};
 
-use crate::inputs::{Failure, Input};
+use crate::inputs::{Input, InputError};
 
 /// What became of an input.
-pub type Outcome = Result<Folded, Failure>;
+pub type Outcome = Result<Folded, InputError>;
 
 /// How many inputs for each thread may be folded before their turn has come.
 const AHEAD: usize = 4;
@@ -35,7 +35,7 @@ pub fn fold<E>(
         }
         return Ok(());
     }
-    let line = Line::new(inputs.len(), foldings.len() * AHEAD);
+    let line = InputQueue::new(inputs.len(), foldings.len() * AHEAD);
     thread::scope(|scope| {
         let (outcomes, arrivals) = mpsc::channel();
         for mut folding in foldings {
@@ -68,7 +68,7 @@ pub fn fold<E>(
 }
 
 /// The inputs in line: those that were begun, and those whose outcome was taken.
-struct Line {
+struct InputQueue {
     length: usize,
     ahead: usize,
     begun: AtomicUsize,
@@ -76,7 +76,7 @@ struct Line {
     moved: Condvar,
 }
 
-impl Line {
+impl InputQueue {
     fn new(length: usize, ahead: usize) -> Self {
         Self {
             length,
@@ -112,7 +112,7 @@ impl Line {
 }
 
 /// Sends everybody home who waits in line, however it is left.
-struct Leave<'a>(&'a Line);
+struct Leave<'a>(&'a InputQueue);
 
 impl Drop for Leave<'_> {
     fn drop(&mut self) {

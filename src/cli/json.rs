@@ -5,21 +5,21 @@ use std::io;
 
 use alerts::hint::hint;
 use alerts::severity::{self, Assessment};
-use clusters::facet::{Facets, Kind};
+use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::ClusterId;
 use clusters::ranking;
-use clusters::report::Books;
+use clusters::report::RecordCounts;
 use clusters::transition::Transition;
 use clusters::{Cluster, Conclusion, Span};
 use records::redact::sanitize;
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde::{Serialize, Serializer};
 use service::inspect::transition_alerts::alert;
 use view::json::{ClusterShape, HistoryShape, IdentityShape};
 
-use crate::inputs::Failure;
-use crate::kept::History;
-use crate::source::{Answer, Scanned, Standing};
+use crate::inputs::InputError;
+use crate::kept::ClusterJournal;
+use crate::source::{ClusterStanding, Scanned, StoreAnswer};
 
 #[derive(Serialize)]
 struct Scan<'a> {
@@ -72,7 +72,7 @@ impl TransitionShape {
 }
 
 /// The clusters of a census, each made when it is its turn and then forgotten.
-struct Clusters<'a>(&'a Answer);
+struct Clusters<'a>(&'a StoreAnswer);
 
 impl Serialize for Clusters<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -100,7 +100,7 @@ struct Records {
 #[derive(Serialize)]
 struct Files<'a> {
     read: usize,
-    failed: &'a [Failure],
+    failed: &'a [InputError],
 }
 
 #[derive(Serialize)]
@@ -122,7 +122,7 @@ struct RuleShape<'a> {
 /// Writes what a scan found, as one JSON document.
 pub fn scan(
     scanned: &Scanned,
-    answer: &Answer,
+    answer: &StoreAnswer,
     with_story: bool,
     mut out: impl io::Write,
 ) -> anyhow::Result<()> {
@@ -158,7 +158,7 @@ struct Listed<'a> {
 }
 
 /// Writes clusters, as `scan` does, without what a scan read.
-pub fn clusters(answer: &Answer, mut out: impl io::Write) -> anyhow::Result<()> {
+pub fn clusters(answer: &StoreAnswer, mut out: impl io::Write) -> anyhow::Result<()> {
     let shape = Listed {
         clusters: Clusters(answer),
     };
@@ -168,12 +168,12 @@ pub fn clusters(answer: &Answer, mut out: impl io::Write) -> anyhow::Result<()> 
 }
 
 /// Returns one cluster, as in the list of them.
-pub fn cluster(cluster: &Cluster, standing: &Standing<'_>) -> anyhow::Result<String> {
+pub fn cluster(cluster: &Cluster, standing: &ClusterStanding<'_>) -> anyhow::Result<String> {
     pretty(&shape(cluster, standing))
 }
 
 /// Returns what happened to a cluster.
-pub fn history(cluster: ClusterId, history: &History) -> anyhow::Result<String> {
+pub fn history(cluster: ClusterId, history: &ClusterJournal) -> anyhow::Result<String> {
     pretty(&HistoryShape::of(
         cluster,
         &history.faults,
@@ -181,7 +181,7 @@ pub fn history(cluster: ClusterId, history: &History) -> anyhow::Result<String> 
     ))
 }
 
-fn shape(cluster: &Cluster, standing: &Standing<'_>) -> ClusterShape {
+fn shape(cluster: &Cluster, standing: &ClusterStanding<'_>) -> ClusterShape {
     ClusterShape::of(cluster, standing.listed, cluster.span, standing.marking)
 }
 
@@ -201,7 +201,7 @@ fn pretty(value: &impl Serialize) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(value)? + "\n")
 }
 
-fn text(time: Option<EventTime>) -> Option<String> {
+fn text(time: Option<Timestamp>) -> Option<String> {
     time.map(|time| time.to_string())
 }
 
@@ -211,7 +211,7 @@ fn shown(text: &str) -> String {
 }
 
 impl Records {
-    fn of(books: &Books) -> Self {
+    fn of(books: &RecordCounts) -> Self {
         Self {
             read: books.read,
             selected: books.selected,
@@ -237,7 +237,7 @@ struct PlaceShape {
 }
 
 /// Returns a ranking as a JSON array.
-pub fn top(entries: &[ranking::Entry]) -> anyhow::Result<String> {
+pub fn top(entries: &[ranking::RankingEntry]) -> anyhow::Result<String> {
     let shapes: Vec<PlaceShape> = entries
         .iter()
         .map(|entry| PlaceShape {
@@ -308,6 +308,6 @@ impl Explanation {
 fn flat(facets: &Facets) -> BTreeMap<&'static str, String> {
     facets
         .iter()
-        .map(|(kind, value): (Kind, &str)| (kind.name(), value.to_owned()))
+        .map(|(kind, value): (FacetKind, &str)| (kind.name(), value.to_owned()))
         .collect()
 }

@@ -6,23 +6,23 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use clusters::fingerprint::ClusterId;
-use clusters::journal::{self, Entry, Fault};
-use clusters::mark::Mark;
-use clusters::{Census, Cluster};
+use clusters::journal::{self, Fault, JournalEntry};
+use clusters::mark::Triage;
+use clusters::{Cluster, ClusterSnapshot};
 use pollster::block_on;
-use service::ports::{ClusterReader as _, Marked, Marks as _, no_hours};
+use service::ports::{ClusterReader as _, TriageStore as _, VersionedTriage, no_hours};
 use sqlite::SqliteStore;
 
 #[cfg(feature = "aws")]
-use crate::deployed::Opened;
+use crate::deployed::OpenTable;
 use crate::inputs::shown;
 use crate::since::Since;
-use crate::source::{Answer, Question, answer};
+use crate::source::{StoreAnswer, StoreQuery, answer};
 use crate::stack::TableArguments;
 
 /// Which clusters.
 #[derive(Debug, Args)]
-pub struct KeptArguments {
+pub struct StoreArguments {
     /// Use this SQLite file, written by scan --db
     #[arg(long, value_name = "FILE", conflicts_with_all = ["table", "stack"])]
     pub db: Option<PathBuf>,
@@ -31,32 +31,32 @@ pub struct KeptArguments {
 }
 
 /// Clusters, as a command sees them: what it asks is answered when it goes on.
-pub struct Kept {
+pub struct OpenStore {
     /// What errors are said of.
     pub name: String,
     /// The file or the table that is open.
-    pub place: Place,
+    pub place: StoreKind,
 }
 
 /// Where clusters are.
-pub enum Place {
+pub enum StoreKind {
     /// In a file.
     File(Box<SqliteStore>),
     /// In a table.
     #[cfg(feature = "aws")]
-    Table(Box<Opened>),
+    Table(Box<OpenTable>),
 }
 
 /// Asks the store, whichever it is.
 macro_rules! ask {
     ($kept:expr, $store:ident => $asked:expr) => {
         match &$kept.place {
-            Place::File(store) => {
+            StoreKind::File(store) => {
                 let $store = store.as_ref();
                 $asked
             }
             #[cfg(feature = "aws")]
-            Place::Table(opened) => {
+            StoreKind::Table(opened) => {
                 let (_runtime, $store) = (opened.runtime.enter(), &opened.store);
                 $asked
             }
@@ -66,21 +66,21 @@ macro_rules! ask {
 
 /// What happened to a cluster.
 #[derive(Debug, Default)]
-pub struct History {
+pub struct ClusterJournal {
     /// When it was failing.
     pub faults: Vec<Fault>,
     /// Everything that is noted.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<JournalEntry>,
 }
 
-impl KeptArguments {
+impl StoreArguments {
     /// Opens what was named. A file that is not there is not made.
-    pub fn open(&self) -> anyhow::Result<Kept> {
+    pub fn open(&self) -> anyhow::Result<OpenStore> {
         let Some(path) = &self.db else {
             #[cfg(feature = "aws")]
-            return Ok(Kept {
+            return Ok(OpenStore {
                 name: self.table.name(),
-                place: Place::Table(Box::new(self.table.open()?)),
+                place: StoreKind::Table(Box::new(self.table.open()?)),
             });
             #[cfg(not(feature = "aws"))]
             return self.table.open();
@@ -90,30 +90,30 @@ impl KeptArguments {
             bail!("{name}: no such file; create it with scan --db");
         }
         let store = SqliteStore::open(path).with_context(|| name.clone())?;
-        let place = Place::File(Box::new(store));
-        Ok(Kept { name, place })
+        let place = StoreKind::File(Box::new(store));
+        Ok(OpenStore { name, place })
     }
 }
 
-impl Kept {
+impl OpenStore {
     /// Sums up all events, or those since a moment, and tells how clusters stand.
-    pub fn answer(&self, since: Option<Since>, samples: bool) -> anyhow::Result<Answer> {
-        self.ask(Question {
+    pub fn answer(&self, since: Option<Since>, samples: bool) -> anyhow::Result<StoreAnswer> {
+        self.ask(StoreQuery {
             since,
             samples,
             replay: true,
-            ..Question::default()
+            ..StoreQuery::default()
         })
     }
 
-    fn ask(&self, question: Question) -> anyhow::Result<Answer> {
+    fn ask(&self, question: StoreQuery) -> anyhow::Result<StoreAnswer> {
         let answer = ask!(self, store => answer(store, question));
         answer.with_context(|| self.name.clone())
     }
 
     /// Returns the cluster whose id begins with a text, and what was found out to know it. A table is
     /// asked for a whole id alone; to find the rest of one, all of it is read.
-    pub fn find(&self, start: &str) -> anyhow::Result<(ClusterId, Answer)> {
+    pub fn find(&self, start: &str) -> anyhow::Result<(ClusterId, StoreAnswer)> {
         if let Some(cluster) = ClusterId::parse(start)
             && self.file().is_none()
         {
@@ -123,21 +123,21 @@ impl Kept {
                 .with_context(|| self.name.clone())?
                 .is_some()
             {
-                return Ok((cluster, Answer::of(Census::default())));
+                return Ok((cluster, StoreAnswer::of(ClusterSnapshot::default())));
             }
             bail!("no cluster has the ID {start}; list the IDs with clusters list");
         }
         // What happened in a table is in its journal.
-        let answer = self.ask(Question {
+        let answer = self.ask(StoreQuery {
             replay: self.file().is_some(),
-            ..Question::default()
+            ..StoreQuery::default()
         })?;
         let cluster = one(&answer.census, start)?.id;
         Ok((cluster, answer))
     }
 
     /// Returns what was decided about a cluster, to be decided anew.
-    pub fn marked(&self, cluster: ClusterId) -> anyhow::Result<Marked> {
+    pub fn marked(&self, cluster: ClusterId) -> anyhow::Result<VersionedTriage> {
         let marked = ask!(self, store => block_on(store.mark(cluster)));
         marked.with_context(|| self.name.clone())
     }
@@ -146,9 +146,9 @@ impl Kept {
     pub fn mark(
         &self,
         cluster: ClusterId,
-        mark: Option<&Mark>,
-        before: &Marked,
-        entry: &Entry,
+        mark: Option<&Triage>,
+        before: &VersionedTriage,
+        entry: &JournalEntry,
     ) -> anyhow::Result<()> {
         let version = before.version;
         let set = ask!(self, store => block_on(store.set_mark(cluster, mark, version, entry)));
@@ -163,22 +163,26 @@ impl Kept {
     /// Returns the file, if it is one.
     fn file(&self) -> Option<&SqliteStore> {
         match &self.place {
-            Place::File(store) => Some(store),
+            StoreKind::File(store) => Some(store),
             #[cfg(feature = "aws")]
-            Place::Table(_) => None,
+            StoreKind::Table(_) => None,
         }
     }
 
     /// Returns what happened to a cluster. No inspection writes to the journal of a file, so the replay of its
     /// events, which is in the answer, adds what is missing there.
-    pub fn history(&self, cluster: ClusterId, answer: &Answer) -> anyhow::Result<History> {
+    pub fn history(
+        &self,
+        cluster: ClusterId,
+        answer: &StoreAnswer,
+    ) -> anyhow::Result<ClusterJournal> {
         let about = || self.name.clone();
         let noted = ask!(self, store => block_on(store.journal(cluster)));
         let mut entries = noted.with_context(about)?;
         if self.file().is_some() {
             let own = answer.story.iter();
             let own = own.filter(|of| of.cluster == Some(cluster));
-            entries.extend(own.filter_map(Entry::of_transition));
+            entries.extend(own.filter_map(JournalEntry::of_transition));
             entries.sort();
         }
         // When it was first seen is enough.
@@ -188,12 +192,12 @@ impl Kept {
             .with_context(about)?
             .and_then(|of| of.first_seen);
         let faults = journal::history(first_seen, &entries);
-        Ok(History { faults, entries })
+        Ok(ClusterJournal { faults, entries })
     }
 }
 
 /// Returns the cluster whose id begins with a text.
-pub fn one(census: &Census, start: &str) -> anyhow::Result<Cluster> {
+pub fn one(census: &ClusterSnapshot, start: &str) -> anyhow::Result<Cluster> {
     let start = start.to_ascii_lowercase();
     let sums = census.sums();
     let mut found = sums

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use records::time::EventTime;
+use records::time::Timestamp;
 use tokio::runtime::{Builder, Runtime};
 
 /// Returns what waits for answers.
@@ -19,10 +19,10 @@ pub fn runtime() -> io::Result<Runtime> {
     clippy::disallowed_methods,
     reason = "the door is where the clock comes in"
 )]
-pub fn now() -> EventTime {
+pub fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let seconds = since.map_or(0, |since| since.as_secs() as i64);
-    EventTime::from_seconds(seconds).unwrap_or(EventTime::FIRST)
+    Timestamp::from_seconds(seconds).unwrap_or(Timestamp::FIRST)
 }
 
 /// Returns 128 bits that nobody can guess, as 32 hexadecimal digits.

@@ -14,21 +14,21 @@ use alerts::guance::event::{Checker, event, samples};
 use alerts::guance::line_protocol::body;
 use alerts::guance::site::{SITES, site};
 use alerts::links::Links;
-use alerts::message::{Known, Message};
+use alerts::message::{ClusterContext, Message};
 use alerts::text::Texts;
 use alerts::{detail, sns, text};
 use anyhow::Context as _;
 use clap::{Args, CommandFactory as _, ValueEnum};
 use clusters::circumstance::Circumstances;
-use clusters::facet::Kind as Facet;
+use clusters::facet::FacetKind as Facet;
 use clusters::keys::{KeyReport, account_of};
-use clusters::{Cluster, FacetValue, Sum};
+use clusters::{Cluster, ClusterTotals, FacetValue};
 use records::key_id::KeyKind;
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::output;
-use crate::source::{Answer, Question, SourceArguments};
+use crate::source::{SourceArguments, StoreAnswer, StoreQuery};
 
 /// Preview the alerts for the clusters in CloudTrail files
 ///
@@ -145,10 +145,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             )
             .exit();
     }
-    let question = Question {
+    let question = StoreQuery {
         samples: true,
         replay: true,
-        ..Question::default()
+        ..StoreQuery::default()
     };
     let (scanned, answer) = arguments.source.scan(&arguments.paths, question)?;
     scanned.complain();
@@ -173,14 +173,14 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Makes an alert of each cluster: the loudest first, among equals the newest.
-fn alerts(answer: &Answer, kind: Kind, limit: usize) -> Vec<Message> {
+fn alerts(answer: &StoreAnswer, kind: Kind, limit: usize) -> Vec<Message> {
     let mut sums = answer.census.sums();
     let mut errors: BTreeMap<&str, u64> = BTreeMap::new();
     for sum in &sums {
         *errors.entry(&sum.facts.identity.account_id).or_default() += sum.span.count;
     }
     // The sort is stable: equal ones stay the most frequent first.
-    let severity = |sum: &Sum<'_>| {
+    let severity = |sum: &ClusterTotals<'_>| {
         let standing = answer.standing(sum.id);
         standing.map(|standing| standing.listed.assessment().severity)
     };
@@ -188,7 +188,7 @@ fn alerts(answer: &Answer, kind: Kind, limit: usize) -> Vec<Message> {
     if limit > 0 {
         sums.truncate(limit);
     }
-    let message = |sum: &Sum<'_>| {
+    let message = |sum: &ClusterTotals<'_>| {
         let cluster = sum.cluster();
         let errors = errors.get(cluster.facts.identity.account_id.as_str());
         let errors = errors.copied().unwrap_or_default();
@@ -204,7 +204,7 @@ fn message(cluster: Cluster, kind: Kind, account_errors: u64) -> Option<Message>
     let until = span.last_seen.and_then(|last| last.after(1));
     let range = span.first_seen.zip(until);
     let alert = example(&cluster, kind)?;
-    let known = Known {
+    let known = ClusterContext {
         cluster,
         first_seen: span.first_seen,
         // All events were looked at.
@@ -219,9 +219,9 @@ fn message(cluster: Cluster, kind: Kind, account_errors: u64) -> Option<Message>
 fn example(cluster: &Cluster, kind: Kind) -> Option<Alert> {
     let (span, account_id) = (cluster.span, &cluster.facts.identity.account_id);
     let first_episode = (cluster.id, 1);
-    let of = |facts, episode, at: Option<EventTime>| {
+    let of = |facts, episode, at: Option<Timestamp>| {
         // As if it had been found out at once.
-        let now = at.unwrap_or(EventTime::FIRST);
+        let now = at.unwrap_or(Timestamp::FIRST);
         Alert::of_cluster(facts, account_id, episode, at, now)
     };
     let times = span.first_seen.zip(span.last_seen);

@@ -20,7 +20,7 @@ const BESIDE_STORE: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
 /// What identifies a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Identity {
+enum FileIdentity {
     /// A file that exists: device and inode.
     #[cfg(unix)]
     Inode(u64, u64),
@@ -30,7 +30,7 @@ enum Identity {
 
 /// What a command reads and writes.
 #[derive(Debug, Clone, Copy)]
-pub struct Places<'a> {
+pub struct UsedFiles<'a> {
     /// The trail files.
     pub inputs: &'a Inputs,
     /// The file with the rules.
@@ -43,7 +43,7 @@ pub struct Places<'a> {
     pub page: Option<&'a Path>,
 }
 
-impl Places<'_> {
+impl UsedFiles<'_> {
     /// Refuses to write over something that is read.
     ///
     /// # Errors
@@ -74,7 +74,7 @@ impl Places<'_> {
     }
 
     /// Returns the files that are read, and what to call each.
-    fn read(&self) -> BTreeMap<Identity, String> {
+    fn read(&self) -> BTreeMap<FileIdentity, String> {
         let inputs = self.inputs.found.iter().filter_map(|input| match input {
             Input::File(path) => Some((identity(path)?, format!("the input {}", shown(path)))),
             Input::Stdin => Some((stdin()?, "the file on standard input".to_owned())),
@@ -88,7 +88,7 @@ impl Places<'_> {
 }
 
 /// Returns the files that SQLite keeps a store in.
-fn store_files(path: &Path) -> Vec<Identity> {
+fn store_files(path: &Path) -> Vec<FileIdentity> {
     let Ok(place) = destination(path) else {
         return Vec::new();
     };
@@ -102,36 +102,36 @@ fn store_files(path: &Path) -> Vec<Identity> {
 
 /// Returns what identifies the file at a path. Nothing can be lost in a folder, a pipe or a device, nor where
 /// nothing can be written.
-fn identity(path: &Path) -> Option<Identity> {
+fn identity(path: &Path) -> Option<FileIdentity> {
     match fs::metadata(path) {
         Ok(metadata) => known(path, &metadata),
-        Err(_) => destination(path).ok().map(Identity::Path),
+        Err(_) => destination(path).ok().map(FileIdentity::Path),
     }
 }
 
 #[cfg(unix)]
-fn known(_path: &Path, metadata: &Metadata) -> Option<Identity> {
+fn known(_path: &Path, metadata: &Metadata) -> Option<FileIdentity> {
     use std::os::unix::fs::MetadataExt as _;
-    let inode = Identity::Inode(metadata.dev(), metadata.ino());
+    let inode = FileIdentity::Inode(metadata.dev(), metadata.ino());
     metadata.is_file().then_some(inode)
 }
 
 #[cfg(not(unix))]
-fn known(path: &Path, metadata: &Metadata) -> Option<Identity> {
-    let path = fs::canonicalize(path).ok().map(Identity::Path);
+fn known(path: &Path, metadata: &Metadata) -> Option<FileIdentity> {
+    let path = fs::canonicalize(path).ok().map(FileIdentity::Path);
     path.filter(|_| metadata.is_file())
 }
 
 /// Returns what identifies the file that a shell has opened as standard input.
 #[cfg(unix)]
-fn stdin() -> Option<Identity> {
+fn stdin() -> Option<FileIdentity> {
     use std::os::fd::AsFd as _;
     let file = File::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
     known(Path::new(""), &file.metadata().ok()?)
 }
 
 #[cfg(not(unix))]
-fn stdin() -> Option<Identity> {
+fn stdin() -> Option<FileIdentity> {
     None
 }
 

@@ -13,7 +13,7 @@ use records::redact::sanitize;
 
 use crate::inputs::shown;
 use crate::output;
-use crate::source::{Question, SourceArguments, load_rules};
+use crate::source::{SourceArguments, StoreQuery, load_rules};
 
 /// Check a rules file, or show what it would change
 #[derive(Debug, Args)]
@@ -69,8 +69,8 @@ fn try_on(file: &Path, paths: &[PathBuf]) -> anyhow::Result<ExitCode> {
     }
     let without = SourceArguments::in_memory(None);
     let with = SourceArguments::in_memory(Some(file.to_owned()));
-    let (_, before) = without.scan(paths, Question::default())?;
-    let (scanned, after) = with.scan(paths, Question::default())?;
+    let (_, before) = without.scan(paths, StoreQuery::default())?;
+    let (scanned, after) = with.scan(paths, StoreQuery::default())?;
     scanned.complain();
     let (before, after) = (before.census.clusters(), after.census.clusters());
     let mut text = String::new();

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use crate::source::{Question, SourceArguments};
+use crate::source::{SourceArguments, StoreQuery};
 use crate::{html, json, output, story, table};
 
 /// Group the errors in CloudTrail records into clusters
@@ -52,11 +52,11 @@ pub enum Format {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let question = Question {
+    let question = StoreQuery {
         by_hour: arguments.html.is_some(),
         samples: arguments.html.is_some() || arguments.format == Format::Json,
         replay: true,
-        ..Question::default()
+        ..StoreQuery::default()
     };
     let page = arguments.html.as_deref();
     let (source, paths) = (&arguments.source, &arguments.paths);

@@ -21,10 +21,10 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
-use crate::kept::KeptArguments;
+use crate::kept::StoreArguments;
 use crate::machine::runtime;
 use crate::output;
-use crate::serve::function::Function;
+use crate::serve::function::LocalWidget;
 use crate::serve::token::Token;
 
 /// Where the page is unless somebody wants it elsewhere.
@@ -55,7 +55,7 @@ struct Server {
     cloudtrail-inspector serve --table errors-Table-1X2Y3Z --port 0")]
 pub struct Arguments {
     #[command(flatten)]
-    kept: KeptArguments,
+    kept: StoreArguments,
     /// The port to listen on; 0 uses a free port
     #[arg(long, value_name = "N", default_value_t = PORT)]
     port: u16,
@@ -63,7 +63,7 @@ pub struct Arguments {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let function = Function::open(&arguments.kept)?;
+    let function = LocalWidget::open(&arguments.kept)?;
     let function = Arc::new(Mutex::new(function));
     let runtime = runtime()?;
     let served = runtime.block_on(serve(arguments.port, &function));
@@ -72,7 +72,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     served.map(|()| ExitCode::SUCCESS)
 }
 
-async fn serve(port: u16, function: &Arc<Mutex<Function>>) -> anyhow::Result<()> {
+async fn serve(port: u16, function: &Arc<Mutex<LocalWidget>>) -> anyhow::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
     let listener = listener
         .with_context(|| format!("cannot listen on port {port}; use --port 0 for a free port"))?;

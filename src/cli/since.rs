@@ -5,34 +5,34 @@
 
 use std::str::FromStr;
 
-use records::time::{EventTime, seconds};
+use records::time::{Timestamp, seconds};
 
 /// When to begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Since {
     /// At a moment.
-    At(EventTime),
+    At(Timestamp),
     /// So many seconds before the newest event.
     Before(i64),
 }
 
 impl Since {
     /// Returns the moment, given that of the newest event.
-    pub fn moment(self, newest: EventTime) -> EventTime {
+    pub fn moment(self, newest: Timestamp) -> Timestamp {
         match self {
             Self::At(moment) => moment,
             Self::Before(seconds) => {
                 // Further back than any event time is the same as from the beginning.
                 let begin = newest.seconds().saturating_sub(seconds);
-                EventTime::from_seconds(begin).unwrap_or(EventTime::FIRST)
+                Timestamp::from_seconds(begin).unwrap_or(Timestamp::FIRST)
             }
         }
     }
 }
 
 /// Reads a time or a date.
-pub fn time(text: &str) -> Option<EventTime> {
-    EventTime::parse(text).or_else(|| EventTime::parse(&format!("{text}T00:00:00Z")))
+pub fn time(text: &str) -> Option<Timestamp> {
+    Timestamp::parse(text).or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z")))
 }
 
 impl FromStr for Since {

@@ -16,29 +16,29 @@ use clusters::cross_account_copy::TrailAccounts;
 use clusters::exclusions::Exclusions;
 use clusters::fingerprint::ClusterId;
 use clusters::lifecycle::Resolutions;
-use clusters::mark::{Mark, Marking};
-use clusters::own::Own;
-use clusters::report::Books;
+use clusters::mark::{Triage, TriageStatus};
+use clusters::own::OwnRoles;
+use clusters::report::RecordCounts;
 use clusters::timeline::Timeline;
 use clusters::transition::Transition;
-use clusters::{Census, EventId, Sighting};
+use clusters::{ClusterSnapshot, EventId, Sighting};
 use input::Limits;
 use records::principal::is_account_id;
 use records::redact::sanitize;
-use records::time::{EventTime, Window};
+use records::time::{Timestamp, Window};
 use service::ingest::{self, Folded, Folding, QUARANTINED_MAX};
 use service::inspect::Recorded;
 #[cfg(feature = "aws")]
 use service::inspect::run::over;
 use service::memory::MemoryStore;
-use service::ports::{Marked, Marks as _, Quarantined, Store, StoreError};
+use service::ports::{Quarantined, Store, StoreError, TriageStore as _, VersionedTriage};
 use service::rules::{Hits, Rule, Rules};
 use sqlite::SqliteStore;
-use view::listing::{Listed, Listing};
+use view::listing::{ListedCluster, Listing};
 
-use crate::inputs::{Failure, Input, Inputs, Unusable, progress, shown};
+use crate::inputs::{Input, InputError, Inputs, Unusable, progress, shown};
 use crate::machine::now;
-use crate::places::Places;
+use crate::places::UsedFiles;
 use crate::settings::load_lists;
 use crate::since::Since;
 use crate::stack::TableArguments;
@@ -84,11 +84,11 @@ pub struct RulesArguments {
 #[derive(Debug, Default)]
 pub struct Scanned {
     /// What became of the records.
-    pub books: Books,
+    pub books: RecordCounts,
     /// Inputs read to their end.
     pub files: usize,
     /// Inputs that could not be read, and why.
-    pub failed: Vec<Failure>,
+    pub failed: Vec<InputError>,
     /// Records that could not be read, by input.
     pub quarantined: Vec<(String, Quarantined)>,
     /// The rules, in their order.
@@ -99,7 +99,7 @@ pub struct Scanned {
 
 /// What to ask of a store when the inputs are in it.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Question {
+pub struct StoreQuery {
     /// Sum up the events since a moment instead of all.
     pub since: Option<Since>,
     /// Count all events by hour, too.
@@ -112,9 +112,9 @@ pub struct Question {
 
 /// What the store answers.
 #[derive(Debug)]
-pub struct Answer {
+pub struct StoreAnswer {
     /// The sums.
-    pub census: Census,
+    pub census: ClusterSnapshot,
     /// The events by hour, if that was asked.
     pub timeline: Timeline,
     /// How clusters stand, if that was asked, by all of their events.
@@ -122,23 +122,23 @@ pub struct Answer {
     /// What happened, if that was asked.
     pub story: Vec<Transition>,
     /// What people decided about clusters, if that was asked.
-    marks: BTreeMap<ClusterId, Mark>,
+    marks: BTreeMap<ClusterId, Triage>,
     /// When that was, by this machine's clock.
-    now: EventTime,
+    now: Timestamp,
 }
 
 /// How a cluster stands, by all of its events.
 #[derive(Clone, Copy)]
-pub struct Standing<'a> {
+pub struct ClusterStanding<'a> {
     /// What the list says of it.
-    pub listed: &'a Listed,
+    pub listed: &'a ListedCluster,
     /// What was decided, and whether it holds.
-    pub marking: Option<Marking<'a>>,
+    pub marking: Option<TriageStatus<'a>>,
 }
 
-impl Answer {
+impl StoreAnswer {
     /// Returns an answer that is no more than sums.
-    pub fn of(census: Census) -> Self {
+    pub fn of(census: ClusterSnapshot) -> Self {
         Self {
             census,
             timeline: Timeline::default(),
@@ -150,18 +150,18 @@ impl Answer {
     }
 
     /// Tells how a cluster stands; `None` for one that is not in the store.
-    pub fn standing(&self, cluster: ClusterId) -> Option<Standing<'_>> {
+    pub fn standing(&self, cluster: ClusterId) -> Option<ClusterStanding<'_>> {
         let listed = self.listing.clusters.get(&cluster)?;
         let seen = listed.observation(self.now);
-        let marking = self.marks.get(&cluster).map(|mark| Marking {
+        let marking = self.marks.get(&cluster).map(|mark| TriageStatus {
             mark,
             ended: mark.ends(&seen),
         });
-        Some(Standing { listed, marking })
+        Some(ClusterStanding { listed, marking })
     }
 }
 
-impl Standing<'_> {
+impl ClusterStanding<'_> {
     /// Says it in a word, and in another one what was decided and holds.
     pub fn words(&self) -> String {
         let status = self.listed.status().name();
@@ -174,29 +174,29 @@ impl Standing<'_> {
 
 /// What people decided, of a store that keeps it.
 #[derive(Debug, Default)]
-pub struct Decided {
-    marks: BTreeMap<ClusterId, Marked>,
+pub struct Decisions {
+    marks: BTreeMap<ClusterId, VersionedTriage>,
     resolutions: Resolutions,
     /// The first hour that is not over, where the store is of the present: a file is of the past, and all of it is over.
     until: Option<Window>,
 }
 
 /// A store that a command can ask how clusters stand.
-pub trait Asked: Store {
+pub trait QueryableStore: Store {
     /// Returns what people decided about clusters.
-    async fn decided(&self, clusters: &[ClusterId]) -> Result<Decided, StoreError>;
+    async fn decided(&self, clusters: &[ClusterId]) -> Result<Decisions, StoreError>;
 }
 
-impl Asked for MemoryStore {
+impl QueryableStore for MemoryStore {
     /// Nobody decides about what is forgotten at the end.
-    async fn decided(&self, _clusters: &[ClusterId]) -> Result<Decided, StoreError> {
-        Ok(Decided::default())
+    async fn decided(&self, _clusters: &[ClusterId]) -> Result<Decisions, StoreError> {
+        Ok(Decisions::default())
     }
 }
 
-impl Asked for SqliteStore {
-    async fn decided(&self, clusters: &[ClusterId]) -> Result<Decided, StoreError> {
-        Ok(Decided {
+impl QueryableStore for SqliteStore {
+    async fn decided(&self, clusters: &[ClusterId]) -> Result<Decisions, StoreError> {
+        Ok(Decisions {
             marks: self.marks(clusters).await?,
             resolutions: self.resolutions().await?,
             until: None,
@@ -205,9 +205,9 @@ impl Asked for SqliteStore {
 }
 
 #[cfg(feature = "aws")]
-impl<T: Table> Asked for DynamoStore<T> {
-    async fn decided(&self, clusters: &[ClusterId]) -> Result<Decided, StoreError> {
-        Ok(Decided {
+impl<T: Table> QueryableStore for DynamoStore<T> {
+    async fn decided(&self, clusters: &[ClusterId]) -> Result<Decisions, StoreError> {
+        Ok(Decisions {
             marks: self.marks(clusters).await?,
             resolutions: self.resolutions().await?,
             until: Some(over(now())),
@@ -230,8 +230,8 @@ impl SourceArguments {
         }
     }
 
-    fn gathering(&self, inputs_max: usize, samples: bool) -> Gathering {
-        Gathering {
+    fn gathering(&self, inputs_max: usize, samples: bool) -> BatchLimits {
+        BatchLimits {
             limits: self.limits(),
             inputs_max,
             jobs: self.jobs.map_or_else(processors, NonZeroUsize::get),
@@ -247,7 +247,11 @@ impl SourceArguments {
     }
 
     /// Scans the inputs into the store that was asked for and sums up what is in it.
-    pub fn scan(&self, paths: &[PathBuf], question: Question) -> anyhow::Result<(Scanned, Answer)> {
+    pub fn scan(
+        &self,
+        paths: &[PathBuf],
+        question: StoreQuery,
+    ) -> anyhow::Result<(Scanned, StoreAnswer)> {
         self.scan_beside(None, paths, question)
     }
 
@@ -256,15 +260,15 @@ impl SourceArguments {
         &self,
         page: Option<&Path>,
         paths: &[PathBuf],
-        question: Question,
-    ) -> anyhow::Result<(Scanned, Answer)> {
+        question: StoreQuery,
+    ) -> anyhow::Result<(Scanned, StoreAnswer)> {
         let scanned = Scanned::with(self.rules.load()?);
         // Before a store is made: a path that leads nowhere should leave none behind.
         let inputs = match paths {
             [] => Inputs::default(),
             paths => Inputs::find(paths)?,
         };
-        let places = Places {
+        let places = UsedFiles {
             inputs: &inputs,
             rules: self.rules.rules.as_deref(),
             settings: self.rules.settings.as_deref(),
@@ -303,8 +307,8 @@ impl SourceArguments {
         &self,
         scanned: Scanned,
         inputs: Inputs,
-        question: Question,
-    ) -> anyhow::Result<(Scanned, Answer)> {
+        question: StoreQuery,
+    ) -> anyhow::Result<(Scanned, StoreAnswer)> {
         let opened = self.table.open()?;
         let _runtime = opened.runtime.enter();
         let mut store = opened.store.counting();
@@ -335,7 +339,7 @@ impl RulesArguments {
         Ok(
             load_rules(self.rules.as_deref())?.with_exclusions(Exclusions {
                 trail_accounts: TrailAccounts::new(trails.chain(lists.trail_accounts)),
-                own: Own::new(lists.self_principals),
+                own: OwnRoles::new(lists.self_principals),
             }),
         )
     }
@@ -361,7 +365,7 @@ pub fn load_rules(file: Option<&Path>) -> anyhow::Result<Rules> {
 /// How inputs are read, and how many are committed at a time: a transaction costs more than most
 /// inputs, but what was gathered is lost when the scan is killed.
 #[derive(Debug, Clone, Copy)]
-struct Gathering {
+struct BatchLimits {
     limits: Limits,
     inputs_max: usize,
     /// How many threads fold.
@@ -375,12 +379,12 @@ const INPUTS_MAX: usize = 64;
 const EVENTS_MAX: usize = 4096;
 
 fn scan_into(
-    store: &mut impl Asked,
+    store: &mut impl QueryableStore,
     mut scanned: Scanned,
     inputs: Inputs,
-    gathering: Gathering,
-    question: Question,
-) -> anyhow::Result<(Scanned, Answer)> {
+    gathering: BatchLimits,
+    question: StoreQuery,
+) -> anyhow::Result<(Scanned, StoreAnswer)> {
     let bar = progress(&inputs);
     scanned.failed = inputs.failed;
     let rules = scanned.rules.clone();
@@ -412,24 +416,24 @@ fn scan_into(
 }
 
 /// Complains about an input in which nothing is an event of CloudTrail.
-fn nothing_read(input: &Input, folded: &Folded) -> Option<Failure> {
+fn nothing_read(input: &Input, folded: &Folded) -> Option<InputError> {
     let likeness = folded.without_events()?;
-    Some(Failure {
+    Some(InputError {
         file: input.name(),
         error: inputs::without_events(&likeness),
     })
 }
 
 /// Asks a store.
-pub fn answer(store: &impl Asked, question: Question) -> anyhow::Result<Answer> {
+pub fn answer(store: &impl QueryableStore, question: StoreQuery) -> anyhow::Result<StoreAnswer> {
     // Each question may take reading the whole store, so samples and events come along with the sums.
     let mut answer = if question.replay {
         let (census, events) = pollster::block_on(store.whole(question.samples))?;
-        let mut answer = Answer::of(census);
+        let mut answer = StoreAnswer::of(census);
         replay(store, &events, &mut answer)?;
         answer
     } else {
-        Answer::of(match question.samples {
+        StoreAnswer::of(match question.samples {
             true => pollster::block_on(store.census(None))?,
             false => pollster::block_on(store.sums(None))?,
         })
@@ -437,7 +441,7 @@ pub fn answer(store: &impl Asked, question: Question) -> anyhow::Result<Answer> 
     if let Some(since) = question.since {
         // Without any event time nothing is known to be that new.
         let newest = answer.census.last_seen();
-        let moment = newest.map_or(EventTime::LAST, |newest| since.moment(newest));
+        let moment = newest.map_or(Timestamp::LAST, |newest| since.moment(newest));
         let sums = pollster::block_on(store.sums(Some(moment)))?;
         let samples = std::mem::replace(&mut answer.census, sums).samples;
         answer.census.samples = samples;
@@ -450,9 +454,9 @@ pub fn answer(store: &impl Asked, question: Question) -> anyhow::Result<Answer> 
 
 /// Finds out how clusters stand and what happened to them: by the same hours as a stack's functions.
 fn replay(
-    store: &impl Asked,
+    store: &impl QueryableStore,
     events: &[(EventId, Sighting)],
-    answer: &mut Answer,
+    answer: &mut StoreAnswer,
 ) -> anyhow::Result<()> {
     let now = now();
     let clusters: Vec<ClusterId> = answer.census.facts.keys().copied().collect();

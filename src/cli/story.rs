@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use clusters::Facts;
+use clusters::ClusterFacts;
 use clusters::campaign::Campaign;
 use clusters::fingerprint::ClusterId;
 use clusters::transition::{Change, Transition};
@@ -19,7 +19,7 @@ use crate::counts::counted;
 const NAME_CHARS_MAX: usize = 128;
 
 /// Returns the story as text.
-pub fn text(transitions: &[Transition], facts: &BTreeMap<ClusterId, Arc<Facts>>) -> String {
+pub fn text(transitions: &[Transition], facts: &BTreeMap<ClusterId, Arc<ClusterFacts>>) -> String {
     let mut text = String::new();
     for transition in transitions.iter().filter(|of| !of.is_swallowed) {
         // Writing into a string cannot fail.
@@ -45,7 +45,7 @@ pub fn text(transitions: &[Transition], facts: &BTreeMap<ClusterId, Arc<Facts>>)
     text
 }
 
-fn told(transition: &Transition, facts: &BTreeMap<ClusterId, Arc<Facts>>) -> String {
+fn told(transition: &Transition, facts: &BTreeMap<ClusterId, Arc<ClusterFacts>>) -> String {
     let cluster = transition.cluster.map(|cluster| named(cluster, facts));
     let what = cluster.unwrap_or_default();
     match &transition.change {
@@ -92,7 +92,7 @@ fn told(transition: &Transition, facts: &BTreeMap<ClusterId, Arc<Facts>>) -> Str
     }
 }
 
-fn named(cluster: ClusterId, facts: &BTreeMap<ClusterId, Arc<Facts>>) -> String {
+fn named(cluster: ClusterId, facts: &BTreeMap<ClusterId, Arc<ClusterFacts>>) -> String {
     let Some(facts) = facts.get(&cluster) else {
         return cluster.to_string();
     };
@@ -102,7 +102,7 @@ fn named(cluster: ClusterId, facts: &BTreeMap<ClusterId, Arc<Facts>>) -> String 
     format!("{} ({cluster})", sanitize(&text, NAME_CHARS_MAX))
 }
 
-fn actor(campaign: &Campaign, facts: &BTreeMap<ClusterId, Arc<Facts>>) -> String {
+fn actor(campaign: &Campaign, facts: &BTreeMap<ClusterId, Arc<ClusterFacts>>) -> String {
     let shapes: Vec<&str> = campaign.shapes.iter().map(|shape| shape.name()).collect();
     let who = match ClusterId::parse(&campaign.actor) {
         Some(cluster) => named(cluster, facts),

@@ -3,24 +3,24 @@
 use alerts::hint::hint;
 use alerts::severity::Severity;
 use clusters::class::Class;
-use clusters::facet::Kind;
+use clusters::facet::FacetKind;
 use clusters::fingerprint::ClusterId;
-use clusters::mark::Marking;
-use clusters::ranking::Entry;
-use clusters::report::Books;
-use clusters::{Cluster, Span, Sum};
+use clusters::mark::TriageStatus;
+use clusters::ranking::RankingEntry;
+use clusters::report::RecordCounts;
+use clusters::{Cluster, ClusterTotals, Span};
 use comfy_table::{
     Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Row, Table, Width, presets,
 };
 use records::redact::sanitize;
-use records::time::EventTime;
-use view::listing::Listed;
+use records::time::Timestamp;
+use view::listing::ListedCluster;
 
 use crate::counts::{counted, outcomes};
 use crate::history;
-use crate::kept::History;
+use crate::kept::ClusterJournal;
 use crate::output;
-use crate::source::{Answer, Scanned, Standing};
+use crate::source::{ClusterStanding, Scanned, StoreAnswer};
 
 /// How wide a table is where no terminal tells its width.
 const COLUMNS_WITHOUT_TERMINAL: u16 = 160;
@@ -29,28 +29,33 @@ const COLUMNS_WITHOUT_TERMINAL: u16 = 160;
 const ID_COLUMNS: u16 = 28;
 
 /// Returns what a scan found.
-pub fn scan(scanned: &Scanned, answer: &Answer, limit: usize) -> String {
+pub fn scan(scanned: &Scanned, answer: &StoreAnswer, limit: usize) -> String {
     scan_within(scanned, answer, limit, None)
 }
 
 /// Returns the clusters of a store, with what was decided about them.
-pub fn clusters(answer: &Answer, limit: usize) -> String {
+pub fn clusters(answer: &StoreAnswer, limit: usize) -> String {
     let (mut text, count) = clusters_within(answer, limit, None);
     text.push_str(&format!("{}\n", counted(count as u64, "cluster")));
     text
 }
 
 /// Returns what a scan found in so many columns, or in as many as the terminal has.
-fn scan_within(scanned: &Scanned, answer: &Answer, limit: usize, width: Option<u16>) -> String {
+fn scan_within(
+    scanned: &Scanned,
+    answer: &StoreAnswer,
+    limit: usize,
+    width: Option<u16>,
+) -> String {
     let (mut text, count) = clusters_within(answer, limit, width);
     text.push_str(&books(&scanned.books, scanned, count));
     text
 }
 
 /// Returns the table of clusters, and how many there are.
-fn clusters_within(answer: &Answer, limit: usize, width: Option<u16>) -> (String, usize) {
+fn clusters_within(answer: &StoreAnswer, limit: usize, width: Option<u16>) -> (String, usize) {
     let sums = answer.census.sums().into_iter();
-    let mut clusters: Vec<(Severity, Standing<'_>, Sum<'_>)> = sums
+    let mut clusters: Vec<(Severity, ClusterStanding<'_>, ClusterTotals<'_>)> = sums
         .filter_map(|sum| {
             let standing = answer.standing(sum.id)?;
             Some((standing.listed.assessment().severity, standing, sum))
@@ -93,7 +98,11 @@ const HISTORY_SHOWN: usize = 5;
 
 /// Returns one cluster in lines: what, how often, what was decided and happened, how bad, who and
 /// where, and examples.
-pub fn cluster(cluster: &Cluster, standing: &Standing<'_>, history: &History) -> String {
+pub fn cluster(
+    cluster: &Cluster,
+    standing: &ClusterStanding<'_>,
+    history: &ClusterJournal,
+) -> String {
     let assessment = standing.listed.assessment();
     let mut lines: Vec<String> = what(cluster, standing.listed)
         .lines()
@@ -103,7 +112,7 @@ pub fn cluster(cluster: &Cluster, standing: &Standing<'_>, history: &History) ->
     line("events", &cluster.span.count.to_string());
     line("seen (UTC)", &seen(cluster.span).replace('\n', " to "));
     line("status", standing.listed.status().name());
-    if let Some(Marking { mark, ended }) = standing.marking {
+    if let Some(TriageStatus { mark, ended }) = standing.marking {
         let ended = ended.map(|why| format!("; over: {why}"));
         let (ended, made) = (ended.unwrap_or_default(), mark.made());
         line("mark", &format!("{}{ended}", history::entry(&made)));
@@ -143,7 +152,7 @@ pub fn cluster(cluster: &Cluster, standing: &Standing<'_>, history: &History) ->
 }
 
 /// Returns a ranking.
-pub fn top(entries: &[Entry], answer: &Answer) -> String {
+pub fn top(entries: &[RankingEntry], answer: &StoreAnswer) -> String {
     if entries.is_empty() {
         return "nothing failed\n".to_owned();
     }
@@ -161,7 +170,7 @@ pub fn top(entries: &[Entry], answer: &Answer) -> String {
     table.trim_fmt() + "\n"
 }
 
-fn name(entry: &Entry, answer: &Answer) -> String {
+fn name(entry: &RankingEntry, answer: &StoreAnswer) -> String {
     let cluster = ClusterId::parse(&entry.name).filter(|id| id.to_string() == entry.name);
     match cluster.and_then(|id| answer.listing.clusters.get(&id)) {
         Some(listed) => {
@@ -195,7 +204,7 @@ fn table(header: &[&str], width: Option<u16>) -> Table {
     table
 }
 
-fn row(severity: Severity, cluster: &Cluster, standing: &Standing<'_>) -> Row {
+fn row(severity: Severity, cluster: &Cluster, standing: &ClusterStanding<'_>) -> Row {
     let colour = match severity {
         Severity::Critical => Color::Magenta,
         Severity::Error => Color::Red,
@@ -213,7 +222,7 @@ fn row(severity: Severity, cluster: &Cluster, standing: &Standing<'_>) -> Row {
 }
 
 /// Says what failed: the call, the error and its reason, the cluster's id.
-fn what(cluster: &Cluster, listed: &Listed) -> String {
+fn what(cluster: &Cluster, listed: &ListedCluster) -> String {
     let identity = &cluster.facts.identity;
     let call = format!(
         "{}:{} {}",
@@ -222,7 +231,7 @@ fn what(cluster: &Cluster, listed: &Listed) -> String {
         failed(listed)
     );
     let mut lines = vec![sanitize(&call, 200)];
-    let layers = cluster.facets.get(&Kind::Layer);
+    let layers = cluster.facets.get(&FacetKind::Layer);
     if let Some(cause) = &identity.cause {
         lines.push(sanitize(cause, 200));
     }
@@ -241,7 +250,7 @@ fn what(cluster: &Cluster, listed: &Listed) -> String {
 }
 
 /// Says how a call failed, or that it did not.
-fn failed(listed: &Listed) -> &str {
+fn failed(listed: &ListedCluster) -> &str {
     match listed.subject.class {
         Class::Watch => "succeeded",
         _ => listed.code.as_deref().unwrap_or(&listed.subject.code),
@@ -251,7 +260,7 @@ fn failed(listed: &Listed) -> &str {
 /// Says who: the most frequent callers, by the part of their name that tells.
 fn who(cluster: &Cluster) -> String {
     const SHOWN: usize = 2;
-    let Some(principals) = cluster.facets.get(&Kind::Principal) else {
+    let Some(principals) = cluster.facets.get(&FacetKind::Principal) else {
         return String::new();
     };
     let mut lines: Vec<String> = principals
@@ -268,7 +277,7 @@ fn who(cluster: &Cluster) -> String {
 
 fn seen(span: Span) -> String {
     let minute = |time: Option<_>| {
-        time.map_or("undated".to_owned(), |time: EventTime| {
+        time.map_or("undated".to_owned(), |time: Timestamp| {
             time.to_string()
                 .replace('T', " ")
                 .chars()
@@ -285,7 +294,7 @@ fn seen(span: Span) -> String {
 }
 
 /// Returns the books in sentences; their sums agree.
-fn books(books: &Books, scanned: &Scanned, clusters: usize) -> String {
+fn books(books: &RecordCounts, scanned: &Scanned, clusters: usize) -> String {
     let files = counted(scanned.files as u64, "file");
     let mut text = outcomes(books, &files);
     text.push_str(&format!("{}\n", counted(clusters as u64, "cluster")));
@@ -305,7 +314,7 @@ mod tests {
     use service::rules::Rules;
 
     use super::*;
-    use crate::source::{Question, answer};
+    use crate::source::{StoreQuery, answer};
 
     #[test]
     fn a_table_fits_its_terminal_and_keeps_ids_in_one_piece() {
@@ -328,9 +337,9 @@ mod tests {
             .unwrap();
             pollster::block_on(ingest::commit(&mut store, &file.name, folded)).unwrap();
         }
-        let question = Question {
+        let question = StoreQuery {
             replay: true,
-            ..Question::default()
+            ..StoreQuery::default()
         };
         let answer = answer(&store, question).unwrap();
         for width in [80, 120, 200] {

@@ -10,7 +10,7 @@ use clusters::ranking::{self, rank};
 use crate::inputs::shown;
 use crate::scan::Format;
 use crate::since::Since;
-use crate::source::{Question, SourceArguments};
+use crate::source::{SourceArguments, StoreQuery};
 use crate::{json, output, table};
 
 /// Rank errors by cluster, event, code, principal, access key, source IP or account
@@ -52,7 +52,7 @@ enum By {
     Account,
 }
 
-impl From<By> for ranking::By {
+impl From<By> for ranking::RankBy {
     fn from(by: By) -> Self {
         match by {
             By::Cluster => Self::Cluster,
@@ -73,11 +73,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     {
         bail!("{}: no such file; create it with scan --db", shown(db));
     }
-    let question = Question {
+    let question = StoreQuery {
         since: arguments.since,
         // The names of clusters say how their calls failed.
         replay: arguments.by == By::Cluster,
-        ..Question::default()
+        ..StoreQuery::default()
     };
     let (scanned, answer) = arguments.source.scan(&arguments.paths, question)?;
     scanned.complain();

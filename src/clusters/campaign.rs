@@ -8,14 +8,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
 use crate::class::Class;
-use crate::facet::Kind;
-use crate::fingerprint::{ClusterId, Subject};
-use crate::{Case, EventId, Sighting};
+use crate::facet::FacetKind;
+use crate::fingerprint::{ClusterId, ClusterSubject};
+use crate::{EventId, Series, Sighting};
 
 /// What a campaign looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -56,17 +56,17 @@ pub const MILESTONES: [usize; 3] = [2, 4, 8];
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Occurrence {
     /// When it was.
-    pub at: EventTime,
+    pub at: Timestamp,
     /// Its id, which decides among those of one second.
     pub id: EventId,
     /// What it shows.
-    pub case: Arc<Case>,
+    pub case: Arc<Series>,
     /// What its cluster is.
-    pub subject: Arc<Subject>,
+    pub subject: Arc<ClusterSubject>,
 }
 
 /// What clusters are that events belong to.
-pub type Subjects = BTreeMap<ClusterId, Arc<Subject>>;
+pub type Subjects = BTreeMap<ClusterId, Arc<ClusterSubject>>;
 
 /// Returns events as failures that are looked at in the order of time. One without a usable time, or
 /// whose cluster is not among the subjects, is left out.
@@ -97,17 +97,17 @@ pub struct Campaign {
     /// The account it is seen in.
     pub account_id: String,
     /// Its first event.
-    pub began: EventTime,
+    pub began: Timestamp,
     /// The event that made it one.
-    pub opened: EventTime,
+    pub opened: Timestamp,
     /// Its last event.
-    pub last: EventTime,
+    pub last: Timestamp,
     /// Its events.
     pub events: BTreeSet<EventId>,
     /// How many distinct items of its shapes.
     pub items: usize,
     /// When it reached each of [`MILESTONES`].
-    pub milestones: Vec<(usize, EventTime)>,
+    pub milestones: Vec<(usize, Timestamp)>,
     /// Its clusters.
     pub clusters: BTreeSet<ClusterId>,
     /// The calls, as `service:action`.
@@ -144,27 +144,31 @@ impl Shape {
         let refused = matches!(subject.class, Class::Denied | Class::Vpce);
         let signin = subject.class == Class::Signin;
         let (whose, within, item) = match self {
-            Self::Breadth if refused => (facet(Kind::Principal)?, String::new(), call(subject)),
-            Self::Depth if refused => (
-                facet(Kind::Principal)?,
-                call(subject),
-                facet(Kind::Resource)?,
-            ),
-            Self::Spread if refused => {
-                (facet(Kind::Principal)?, String::new(), facet(Kind::Region)?)
+            Self::Breadth if refused => {
+                (facet(FacetKind::Principal)?, String::new(), call(subject))
             }
+            Self::Depth if refused => (
+                facet(FacetKind::Principal)?,
+                call(subject),
+                facet(FacetKind::Resource)?,
+            ),
+            Self::Spread if refused => (
+                facet(FacetKind::Principal)?,
+                String::new(),
+                facet(FacetKind::Region)?,
+            ),
             Self::Widespread if refused => {
                 let cluster = occurrence.case.cluster.to_string();
-                (cluster, String::new(), facet(Kind::Principal)?)
+                (cluster, String::new(), facet(FacetKind::Principal)?)
             }
             Self::BruteForce if signin => {
                 let event = format!("{:?}", occurrence.id.bytes());
-                (facet(Kind::Principal)?, String::new(), event)
+                (facet(FacetKind::Principal)?, String::new(), event)
             }
             Self::Spraying if signin => (
-                facet(Kind::Network)?,
+                facet(FacetKind::Network)?,
                 String::new(),
-                facet(Kind::Principal)?,
+                facet(FacetKind::Principal)?,
             ),
             _ => return None,
         };
@@ -238,7 +242,7 @@ pub fn campaigns_within(
     occurrences: &[Occurrence],
     is_new: impl Fn(ClusterId) -> bool,
 ) -> Vec<Campaign> {
-    let mut first: BTreeMap<(ClusterId, Option<&str>), EventTime> = BTreeMap::new();
+    let mut first: BTreeMap<(ClusterId, Option<&str>), Timestamp> = BTreeMap::new();
     for occurrence in occurrences {
         let at = first.entry(met(occurrence)).or_insert(occurrence.at);
         *at = occurrence.at.min(*at);
@@ -252,11 +256,11 @@ pub fn campaigns_within(
 fn met(occurrence: &Occurrence) -> (ClusterId, Option<&str>) {
     (
         occurrence.case.cluster,
-        occurrence.case.facets.get(Kind::Principal),
+        occurrence.case.facets.get(FacetKind::Principal),
     )
 }
 
-fn call(subject: &Subject) -> String {
+fn call(subject: &ClusterSubject) -> String {
     format!("{}:{}", subject.service, subject.action)
 }
 
@@ -308,7 +312,7 @@ fn of_group(shape: Shape, actor: &Actor, occurrences: &[(&Occurrence, String)]) 
 }
 
 impl Campaign {
-    fn new(shape: Shape, actor: &Actor, began: EventTime, opened: EventTime) -> Self {
+    fn new(shape: Shape, actor: &Actor, began: Timestamp, opened: Timestamp) -> Self {
         Self {
             shapes: BTreeSet::from([shape]),
             actor: actor.whose.clone(),
@@ -339,27 +343,27 @@ impl Campaign {
     }
 
     /// Returns when it was over, as of a moment of event time.
-    pub fn closed(&self, as_of: EventTime) -> Option<EventTime> {
-        let over = EventTime::from_seconds(self.last.seconds() + QUIET_SECONDS)?;
+    pub fn closed(&self, as_of: Timestamp) -> Option<Timestamp> {
+        let over = Timestamp::from_seconds(self.last.seconds() + QUIET_SECONDS)?;
         (over <= as_of).then_some(over)
     }
 
     /// Tells whether what happens to a cluster at a moment is part of it.
-    pub fn covers(&self, cluster: ClusterId, at: EventTime) -> bool {
+    pub fn covers(&self, cluster: ClusterId, at: Timestamp) -> bool {
         self.clusters.contains(&cluster) && (self.began..=self.last).contains(&at)
     }
 }
 
 /// Since when and until when a campaign is known to go on, as it was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct CampaignSpan {
     /// Its first event.
-    pub began: EventTime,
+    pub began: Timestamp,
     /// Its last event so far.
-    pub last: EventTime,
+    pub last: Timestamp,
 }
 
-impl Standing {
+impl CampaignSpan {
     /// Returns that of a campaign as it is known.
     pub fn of(campaign: &Campaign) -> Self {
         Self {
@@ -456,19 +460,19 @@ mod tests {
             addition: None,
         };
         let mut facets = Facets::default();
-        facets.set(Kind::Principal, Some(who));
-        facets.set(Kind::Region, Some(region));
-        facets.set(Kind::Network, Some("198.51.100.0/24"));
-        facets.set(Kind::Resource, Some(resource));
+        facets.set(FacetKind::Principal, Some(who));
+        facets.set(FacetKind::Region, Some(region));
+        facets.set(FacetKind::Network, Some("198.51.100.0/24"));
+        facets.set(FacetKind::Resource, Some(resource));
         let cluster = identity.cluster_id();
-        let case = Arc::new(Case { cluster, facets });
-        let start = EventTime::parse("2026-11-21T08:00:00Z").unwrap().seconds();
-        let at = EventTime::from_seconds(start + seconds).unwrap();
+        let case = Arc::new(Series { cluster, facets });
+        let start = Timestamp::parse("2026-11-21T08:00:00Z").unwrap().seconds();
+        let at = Timestamp::from_seconds(start + seconds).unwrap();
         Occurrence {
             at,
             id: EventId::from_bytes([0; 16]),
             case,
-            subject: Arc::new(Subject::from(&identity)),
+            subject: Arc::new(ClusterSubject::from(&identity)),
         }
     }
 
@@ -550,7 +554,7 @@ mod tests {
         assert_eq!(reached, [2, 4]);
         let last = campaign.last;
         assert_eq!(campaign.closed(last), None);
-        let later = EventTime::from_seconds(last.seconds() + QUIET_SECONDS).unwrap();
+        let later = Timestamp::from_seconds(last.seconds() + QUIET_SECONDS).unwrap();
         assert_eq!(campaign.closed(later), Some(later));
     }
 

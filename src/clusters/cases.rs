@@ -9,14 +9,14 @@ use std::hash::BuildHasher as _;
 use foldhash::HashMap;
 use foldhash::fast::RandomState;
 
-use crate::Case;
-use crate::facet::{Facets, Kind};
+use crate::Series;
+use crate::facet::{FacetKind, Facets};
 use crate::fingerprint::ClusterId;
 
 /// Cases, each with a place of its own.
 #[derive(Debug, Clone, Default)]
-pub struct Cases {
-    cases: Vec<Packed>,
+pub struct SeriesTable {
+    cases: Vec<PackedSeries>,
     places: Places,
     /// All values, one after the other, and where each ends.
     text: String,
@@ -26,16 +26,16 @@ pub struct Cases {
 
 /// A case by the places of its values, one more than each; 0 is none.
 #[derive(Debug, Clone)]
-struct Packed {
+struct PackedSeries {
     cluster: ClusterId,
-    values: [u32; Kind::ALL.len()],
+    values: [u32; FacetKind::ALL.len()],
 }
 
 /// A case as it lies among others.
 #[derive(Debug, Clone, Copy)]
-pub struct CaseRef<'a> {
-    cases: &'a Cases,
-    packed: &'a Packed,
+pub struct SeriesRef<'a> {
+    cases: &'a SeriesTable,
+    packed: &'a PackedSeries,
 }
 
 /// Where things are, by a hash that is keyed at random. One whose hash is taken has the next.
@@ -58,9 +58,9 @@ impl Places {
     }
 }
 
-impl Cases {
+impl SeriesTable {
     /// Adds a case, unless it is there, and returns its place.
-    pub fn add(&mut self, case: &Case) -> u32 {
+    pub fn add(&mut self, case: &Series) -> u32 {
         let hash = self.places.key.hash_one(case);
         match self
             .places
@@ -71,8 +71,8 @@ impl Cases {
                 let before = self
                     .cases
                     .last()
-                    .map_or([0; Kind::ALL.len()], |last| last.values);
-                let values = Kind::ALL.map(|kind| {
+                    .map_or([0; FacetKind::ALL.len()], |last| last.values);
+                let values = FacetKind::ALL.map(|kind| {
                     let value = case.facets.get(kind);
                     // Most are what they were in the case before.
                     let place = before[kind as usize];
@@ -80,7 +80,7 @@ impl Cases {
                     if same { place } else { self.add_value(value) }
                 });
                 let place = self.cases.len() as u32;
-                self.cases.push(Packed {
+                self.cases.push(PackedSeries {
                     cluster: case.cluster,
                     values,
                 });
@@ -91,8 +91,8 @@ impl Cases {
     }
 
     /// Returns the case at a place.
-    pub fn get(&self, place: u32) -> CaseRef<'_> {
-        CaseRef {
+    pub fn get(&self, place: u32) -> SeriesRef<'_> {
+        SeriesRef {
             cases: self,
             packed: &self.cases[place as usize],
         }
@@ -124,21 +124,21 @@ impl Cases {
     }
 }
 
-impl<'a> CaseRef<'a> {
+impl<'a> SeriesRef<'a> {
     /// Returns the cluster.
     pub fn cluster(self) -> ClusterId {
         self.packed.cluster
     }
 
     /// Returns the value of a facet.
-    pub fn get(self, kind: Kind) -> Option<&'a str> {
+    pub fn get(self, kind: FacetKind) -> Option<&'a str> {
         self.cases.shown(self.packed.values[kind as usize])
     }
 
     /// Returns the facets that have a value, with it.
-    pub fn iter(self) -> impl Iterator<Item = (Kind, &'a str)> {
+    pub fn iter(self) -> impl Iterator<Item = (FacetKind, &'a str)> {
         let value = move |kind| Some((kind, self.get(kind)?));
-        Kind::ALL.into_iter().filter_map(value)
+        FacetKind::ALL.into_iter().filter_map(value)
     }
 
     /// Returns the facets on their own.
@@ -151,11 +151,11 @@ impl<'a> CaseRef<'a> {
     }
 }
 
-impl Ord for CaseRef<'_> {
+impl Ord for SeriesRef<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         let same = std::ptr::eq(self.cases, other.cases);
         let same = |kind| same && self.packed.values[kind] == other.packed.values[kind];
-        let kinds = Kind::ALL.into_iter();
+        let kinds = FacetKind::ALL.into_iter();
         let value = |kind| (!same(kind as usize)).then(|| self.get(kind).cmp(&other.get(kind)));
         let values = || kinds.filter_map(value).find(|order| order.is_ne());
         let clusters = self.cluster().cmp(&other.cluster());
@@ -163,24 +163,24 @@ impl Ord for CaseRef<'_> {
     }
 }
 
-impl PartialOrd for CaseRef<'_> {
+impl PartialOrd for SeriesRef<'_> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Eq for CaseRef<'_> {}
+impl Eq for SeriesRef<'_> {}
 
-impl PartialEq for CaseRef<'_> {
+impl PartialEq for SeriesRef<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other).is_eq()
     }
 }
 
-impl PartialEq<Case> for CaseRef<'_> {
-    fn eq(&self, other: &Case) -> bool {
+impl PartialEq<Series> for SeriesRef<'_> {
+    fn eq(&self, other: &Series) -> bool {
         let same = |kind| self.get(kind) == other.facets.get(kind);
-        self.cluster() == other.cluster && Kind::ALL.into_iter().all(same)
+        self.cluster() == other.cluster && FacetKind::ALL.into_iter().all(same)
     }
 }
 
@@ -190,23 +190,35 @@ mod tests {
 
     #[test]
     fn a_case_has_one_place_and_comes_back_as_it_was() {
-        let case = |cluster: u8, values: &[(Kind, &str)]| {
+        let case = |cluster: u8, values: &[(FacetKind, &str)]| {
             let mut facets = Facets::default();
             for (kind, value) in values {
                 facets.set(*kind, Some(value));
             }
-            Case {
+            Series {
                 cluster: ClusterId::from_bytes([cluster; 16]),
                 facets,
             }
         };
         let all = [
             case(1, &[]),
-            case(1, &[(Kind::Region, "eu-central-1"), (Kind::Session, "a")]),
-            case(1, &[(Kind::Region, "a"), (Kind::Session, "eu-central-1")]),
-            case(2, &[(Kind::Session, "a"), (Kind::Mfa, "no")]),
+            case(
+                1,
+                &[
+                    (FacetKind::Region, "eu-central-1"),
+                    (FacetKind::Session, "a"),
+                ],
+            ),
+            case(
+                1,
+                &[
+                    (FacetKind::Region, "a"),
+                    (FacetKind::Session, "eu-central-1"),
+                ],
+            ),
+            case(2, &[(FacetKind::Session, "a"), (FacetKind::Mfa, "no")]),
         ];
-        let mut cases = Cases::default();
+        let mut cases = SeriesTable::default();
         for _ in 0..2 {
             for (place, case) in (0..).zip(&all) {
                 assert_eq!(cases.add(case), place);

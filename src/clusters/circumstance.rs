@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::facet::Kind;
+use crate::facet::FacetKind;
 
 /// By what means a call was made, as far as that matters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -88,33 +88,34 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 
 impl Circumstance {
     /// Returns the circumstance of a combination of facets, of a failure in an account.
-    pub fn of<'a>(account_id: &str, facet: impl Fn(Kind) -> Option<&'a str>) -> Self {
+    pub fn of<'a>(account_id: &str, facet: impl Fn(FacetKind) -> Option<&'a str>) -> Self {
         let foreign = |caller: &str| account_id != "unknown" && caller != account_id;
-        let ruled = facet(Kind::RuledSeverity).map(|severity| {
-            let rule = facet(Kind::Rule).unwrap_or_default();
+        let ruled = facet(FacetKind::RuledSeverity).map(|severity| {
+            let rule = facet(FacetKind::Rule).unwrap_or_default();
             (severity.to_owned(), rule.to_owned())
         });
         Self {
-            access: match facet(Kind::Access) {
+            access: match facet(FacetKind::Access) {
                 Some("read") => Access::Read,
                 Some("write") => Access::Write,
                 _ => Access::Unknown,
             },
-            means: match facet(Kind::Origin) {
+            means: match facet(FacetKind::Origin) {
                 Some("console") => Means::Console,
                 Some("aws-service") => Means::AwsService,
                 Some("scanner") => Means::Scanner,
                 Some("attack-tool") => Means::AttackTool,
                 _ => Means::Other,
             },
-            caller: match facet(Kind::PrincipalKind) {
+            caller: match facet(FacetKind::PrincipalKind) {
                 Some("root") => Caller::Root,
                 Some("anonymous") => Caller::Anonymous,
                 _ => Caller::Other,
             },
-            is_long_term_key: facet(Kind::AccessKey).is_some_and(|key| key.starts_with("AKIA")),
-            is_foreign: facet(Kind::CallerAccount).is_some_and(foreign),
-            is_second_factor: facet(Kind::Mfa) == Some("yes"),
+            is_long_term_key: facet(FacetKind::AccessKey)
+                .is_some_and(|key| key.starts_with("AKIA")),
+            is_foreign: facet(FacetKind::CallerAccount).is_some_and(foreign),
+            is_second_factor: facet(FacetKind::Mfa) == Some("yes"),
             ruled,
         }
     }

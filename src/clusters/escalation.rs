@@ -107,13 +107,13 @@ pub fn step(standing: Option<Escalation>, before: &[u64], hour: Window, count: u
 
 #[cfg(test)]
 mod tests {
-    use records::time::EventTime;
+    use records::time::Timestamp;
 
     use super::*;
 
     /// The first hour after seven days that began on a Saturday.
     fn saturday() -> Window {
-        EventTime::parse("2026-11-21T00:00:00Z").unwrap().window()
+        Timestamp::parse("2026-11-21T00:00:00Z").unwrap().window()
     }
 
     #[test]
@@ -156,7 +156,7 @@ mod tests {
         let mut standing = None;
         let mut told = Vec::new();
         for (place, count) in [10, 61, 200, 29, 80, 30, 29, 10].into_iter().enumerate() {
-            let hour = EventTime::from_seconds((saturday().hours() + place as i64) * 3600);
+            let hour = Timestamp::from_seconds((saturday().hours() + place as i64) * 3600);
             match step(standing, &counts, hour.unwrap().window(), count) {
                 Step::Stays(stays) => {
                     standing = stays;

@@ -3,13 +3,13 @@
 use records::Record;
 
 use crate::cross_account_copy::{CROSS_ACCOUNT_COPY, TrailAccounts};
-use crate::own::{OWN, Own};
+use crate::own::{OWN, OwnRoles};
 
 /// Whose records are left out before any rule is tried; nobody's by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Exclusions {
     /// The roles whose failures are our own.
-    pub own: Own,
+    pub own: OwnRoles,
     /// The accounts whose trails come here, so that what others log of their calls are twins.
     pub trail_accounts: TrailAccounts,
 }
@@ -34,7 +34,7 @@ mod tests {
     fn of_two_records_of_a_failure_of_our_own_one_is_a_twin() {
         let role = Role::parse("arn:aws:iam::111122223333:role/ingest").unwrap();
         let exclusions = Exclusions {
-            own: Own::new(vec![role]),
+            own: OwnRoles::new(vec![role]),
             trail_accounts: TrailAccounts::new(["111122223333".to_owned()]),
         };
         let reason = |account_id: &str| {

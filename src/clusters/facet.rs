@@ -21,7 +21,7 @@ use crate::fingerprint::{Identity, Understanding};
 /// The kinds of facets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
-pub enum Kind {
+pub enum FacetKind {
     /// Who called, as one stable name.
     Principal,
     /// What the caller is: user, role, service and so on.
@@ -66,7 +66,7 @@ pub enum Kind {
     RuledSeverity,
 }
 
-impl Kind {
+impl FacetKind {
     /// All kinds, in the order they are shown.
     pub const ALL: [Self; Self::VARIANTS.len()] =
         *Self::VARIANTS.first_chunk().expect("as many as there are");
@@ -82,7 +82,7 @@ impl Kind {
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Facets {
     /// Where in the text the value of each kind ends; it begins where the one before it ends.
-    ends: [u16; Kind::ALL.len()],
+    ends: [u16; FacetKind::ALL.len()],
     text: String,
 }
 
@@ -90,7 +90,7 @@ pub struct Facets {
 const VALUE_CHARS_MAX: usize = 256;
 
 // All ends fit, though every value were as long as it may be, of characters of four bytes.
-const _: () = assert!(Kind::ALL.len() * VALUE_CHARS_MAX * 4 <= u16::MAX as usize);
+const _: () = assert!(FacetKind::ALL.len() * VALUE_CHARS_MAX * 4 <= u16::MAX as usize);
 
 /// How long all values together usually are, with some room, in bytes.
 const TEXT_BYTES: usize = 320;
@@ -103,41 +103,47 @@ impl Facets {
         // In the order of their kinds, so that each is written behind the others.
         let caller = principal(record);
         let address = record.source_ip_address.as_deref();
-        facets.set(Kind::Principal, Some(&caller.name));
-        facets.put(Kind::PrincipalKind, &[caller.kind.name()]);
+        facets.set(FacetKind::Principal, Some(&caller.name));
+        facets.put(FacetKind::PrincipalKind, &[caller.kind.name()]);
         facets.put(
-            Kind::CallerAccount,
+            FacetKind::CallerAccount,
             &[caller.account_id.unwrap_or_default()],
         );
-        facets.set(Kind::Region, record.aws_region.as_deref());
-        facets.put(Kind::Origin, &[origin(record).name()]);
+        facets.set(FacetKind::Region, record.aws_region.as_deref());
+        facets.put(FacetKind::Origin, &[origin(record).name()]);
         facets.put_refusal(understanding);
         let network = address.map(network).unwrap_or_default();
-        facets.put(Kind::Network, &[&network]);
-        facets.set(Kind::SourceIp, address);
+        facets.put(FacetKind::Network, &[&network]);
+        facets.set(FacetKind::SourceIp, address);
         let key = principal::access_key(record);
-        facets.put(Kind::AccessKey, &[key.unwrap_or_default()]);
-        facets.set(Kind::Session, caller.session.as_deref());
-        facets.put(Kind::Instance, &[caller.instance.unwrap_or_default()]);
-        facets.set(Kind::Resource, resource(record, understanding).as_deref());
+        facets.put(FacetKind::AccessKey, &[key.unwrap_or_default()]);
+        facets.set(FacetKind::Session, caller.session.as_deref());
+        facets.put(FacetKind::Instance, &[caller.instance.unwrap_or_default()]);
+        facets.set(
+            FacetKind::Resource,
+            resource(record, understanding).as_deref(),
+        );
         facets.put_iam_action(record, understanding);
-        facets.set(Kind::ErrorCode, record.error_code.as_deref());
-        facets.set(Kind::UserAgent, record.user_agent.as_deref().map(program));
-        facets.set(Kind::VpcEndpoint, record.vpc_endpoint_id.as_deref());
+        facets.set(FacetKind::ErrorCode, record.error_code.as_deref());
+        facets.set(
+            FacetKind::UserAgent,
+            record.user_agent.as_deref().map(program),
+        );
+        facets.set(FacetKind::VpcEndpoint, record.vpc_endpoint_id.as_deref());
         let access = if reads(record) { "read" } else { "write" };
-        facets.put(Kind::Access, &[access]);
-        facets.put(Kind::Mfa, &[mfa_used(record).unwrap_or_default()]);
+        facets.put(FacetKind::Access, &[access]);
+        facets.put(FacetKind::Mfa, &[mfa_used(record).unwrap_or_default()]);
         facets
     }
 
     /// Returns the value of a kind.
-    pub fn get(&self, kind: Kind) -> Option<&str> {
+    pub fn get(&self, kind: FacetKind) -> Option<&str> {
         let (start, end) = self.bounds(kind);
         (start < end).then(|| &self.text[start..end])
     }
 
     /// Sets the value of a kind; empty text is no value.
-    pub fn set(&mut self, kind: Kind, value: Option<&str>) {
+    pub fn set(&mut self, kind: FacetKind, value: Option<&str>) {
         let value = value.map(|value| clean(value, VALUE_CHARS_MAX));
         if self.text.capacity() == 0 {
             self.text.reserve(TEXT_BYTES);
@@ -146,7 +152,7 @@ impl Facets {
     }
 
     /// Sets the value of a kind to what is put together from parts, all of them clean and short.
-    fn put(&mut self, kind: Kind, parts: &[&str]) {
+    fn put(&mut self, kind: FacetKind, parts: &[&str]) {
         let (start, end) = self.bounds(kind);
         if start == self.text.len() {
             for part in parts {
@@ -174,13 +180,13 @@ impl Facets {
     }
 
     /// Returns the kinds that have a value, with it.
-    pub fn iter(&self) -> impl Iterator<Item = (Kind, &str)> {
-        Kind::ALL
+    pub fn iter(&self) -> impl Iterator<Item = (FacetKind, &str)> {
+        FacetKind::ALL
             .into_iter()
             .filter_map(|kind| Some((kind, self.get(kind)?)))
     }
 
-    fn bounds(&self, kind: Kind) -> (usize, usize) {
+    fn bounds(&self, kind: FacetKind) -> (usize, usize) {
         let end = |place: usize| usize::from(self.ends[place]);
         let place = kind as usize;
         (place.checked_sub(1).map_or(0, end), end(place))
@@ -196,11 +202,11 @@ impl Facets {
             (layer, _) => layer,
         };
         if let Some(layer) = layer {
-            self.put(Kind::Layer, &[layer.name(), " ", denial.stance.name()]);
+            self.put(FacetKind::Layer, &[layer.name(), " ", denial.stance.name()]);
         }
         if denial.encoded {
             let length = if denial.decodable { "whole" } else { "cut" };
-            self.put(Kind::Encoded, &[length]);
+            self.put(FacetKind::Encoded, &[length]);
         }
     }
 
@@ -209,7 +215,7 @@ impl Facets {
         let denial = understanding.denial.as_ref();
         if let Some((prefix, name)) = denial.and_then(|denial| denial.action?.split_once(':')) {
             let prefix = prefix.to_ascii_lowercase();
-            return self.set(Kind::IamAction, Some(&[&prefix, ":", name].concat()));
+            return self.set(FacetKind::IamAction, Some(&[&prefix, ":", name].concat()));
         }
         if record.event_name.is_none() {
             return;
@@ -223,13 +229,13 @@ impl Facets {
             .iter()
             .find(|(of, name, _)| name == event && of == service);
         if let Some((_, _, action)) = listed {
-            return self.put(Kind::IamAction, &[action]);
+            return self.put(FacetKind::IamAction, &[action]);
         }
         let other = ACTION_PREFIXES.iter().find(|(name, _)| name == service);
         let prefix = other.map_or(service.as_str(), |(_, prefix)| prefix);
         let action = [prefix, ":", event].concat();
         if is_action(&action) {
-            self.set(Kind::IamAction, Some(&action));
+            self.set(FacetKind::IamAction, Some(&action));
         }
     }
 }
@@ -237,7 +243,11 @@ impl Facets {
 /// By values, kind by kind; none comes before any.
 impl Ord for Facets {
     fn cmp(&self, other: &Self) -> Ordering {
-        let values = |facets| Kind::ALL.iter().map(move |kind| Self::get(facets, *kind));
+        let values = |facets| {
+            FacetKind::ALL
+                .iter()
+                .map(move |kind| Self::get(facets, *kind))
+        };
         values(self).cmp(values(other))
     }
 }

@@ -62,7 +62,7 @@ pub struct Identity {
 
 /// What lists show of an identity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Subject {
+pub struct ClusterSubject {
     /// The account that it happens in.
     pub account_id: String,
     /// The service, as in the identity.
@@ -75,7 +75,7 @@ pub struct Subject {
     pub class: Class,
 }
 
-impl From<&Identity> for Subject {
+impl From<&Identity> for ClusterSubject {
     fn from(identity: &Identity) -> Self {
         Self {
             account_id: identity.account_id.clone(),

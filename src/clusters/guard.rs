@@ -8,11 +8,11 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use records::time::{EventTime, Window};
+use records::time::{Timestamp, Window};
 
-use crate::fingerprint::{ClusterId, Identity, Subject};
+use crate::fingerprint::{ClusterId, ClusterSubject, Identity};
 use crate::sample::Samples;
-use crate::{Case, EventId, Facts, Tally};
+use crate::{ClusterFacts, EventId, Series, Tally};
 
 /// New clusters per account and hour of event time; a busy account sees a few a day.
 pub const NEW_CLUSTERS_MAX: u32 = 200;
@@ -24,7 +24,7 @@ pub const OVERFLOW: &str = "overflow";
 pub type Admitted = BTreeMap<ClusterId, Option<Window>>;
 
 /// What the guard asks a store.
-pub trait Known {
+pub trait KnownClusters {
     /// Why the store cannot say.
     type Error;
     /// Tells whether a cluster is in the store.
@@ -40,13 +40,13 @@ pub trait Known {
 ///
 /// # Errors
 /// The store's own, when it cannot say what it knows.
-pub fn admit<K: Known>(tally: &mut Tally, known: &mut K) -> Result<Admitted, K::Error> {
+pub fn admit<K: KnownClusters>(tally: &mut Tally, known: &mut K) -> Result<Admitted, K::Error> {
     forget_overflowed(tally, known)?;
     let mut admitted = Admitted::new();
     let mut used: BTreeMap<(String, Option<Window>), u32> = BTreeMap::new();
     let mut moved: BTreeMap<ClusterId, ClusterId> = BTreeMap::new();
     for (first_seen, cluster) in newcomers(tally, known)? {
-        let hour = first_seen.map(EventTime::window);
+        let hour = first_seen.map(Timestamp::window);
         let account_id = tally.facts[&cluster].identity.account_id.clone();
         let used = match used.entry((account_id, hour)) {
             Entry::Occupied(used) => used.into_mut(),
@@ -76,7 +76,7 @@ pub fn demand(
     for (first_seen, cluster) in first_seen(tally) {
         let identity = &tally.facts[&cluster].identity;
         if !is_overflow(identity) && !has(cluster) {
-            let hour = first_seen.map(EventTime::window);
+            let hour = first_seen.map(Timestamp::window);
             *demand
                 .entry((identity.account_id.clone(), hour))
                 .or_default() += 1;
@@ -87,7 +87,7 @@ pub fn demand(
 
 /// Leaves events that went to an overflow cluster where they are: their own cluster may have been
 /// admitted since, and an event counts once.
-fn forget_overflowed<K: Known>(tally: &mut Tally, known: &mut K) -> Result<(), K::Error> {
+fn forget_overflowed<K: KnownClusters>(tally: &mut Tally, known: &mut K) -> Result<(), K::Error> {
     let mut overflowed = Vec::new();
     for id in tally.sightings.keys() {
         if known.overflowed(*id)? {
@@ -99,10 +99,10 @@ fn forget_overflowed<K: Known>(tally: &mut Tally, known: &mut K) -> Result<(), K
 }
 
 /// Returns the clusters of the tally that the store does not know, with their first event time.
-fn newcomers<K: Known>(
+fn newcomers<K: KnownClusters>(
     tally: &Tally,
     known: &mut K,
-) -> Result<Vec<(Option<EventTime>, ClusterId)>, K::Error> {
+) -> Result<Vec<(Option<Timestamp>, ClusterId)>, K::Error> {
     let mut newcomers = Vec::new();
     for (first, cluster) in first_seen(tally) {
         if !is_overflow(&tally.facts[&cluster].identity) && !known.has(cluster)? {
@@ -114,8 +114,8 @@ fn newcomers<K: Known>(
 }
 
 /// Returns the clusters of a tally with their first event time.
-fn first_seen(tally: &Tally) -> impl Iterator<Item = (Option<EventTime>, ClusterId)> + use<> {
-    let mut first: HashMap<ClusterId, Option<EventTime>> = HashMap::new();
+fn first_seen(tally: &Tally) -> impl Iterator<Item = (Option<Timestamp>, ClusterId)> + use<> {
+    let mut first: HashMap<ClusterId, Option<Timestamp>> = HashMap::new();
     for sighting in tally.sightings.values() {
         let at = sighting.at();
         let seen = first.entry(sighting.case.cluster).or_insert(at);
@@ -135,7 +135,7 @@ pub fn is_overflow(identity: &Identity) -> bool {
 }
 
 /// Tells an overflow cluster by what lists show of it: no call is named by a star.
-pub fn is_overflow_subject(subject: &Subject) -> bool {
+pub fn is_overflow_subject(subject: &ClusterSubject) -> bool {
     subject.code == OVERFLOW && subject.action == "*"
 }
 
@@ -159,7 +159,7 @@ fn overflow(tally: &mut Tally, cluster: ClusterId) -> ClusterId {
         addition: None,
     };
     let id = identity.cluster_id();
-    let facts = Facts {
+    let facts = ClusterFacts {
         identity,
         template: String::new(),
     };
@@ -171,11 +171,11 @@ fn relocate(tally: &mut Tally, moved: &BTreeMap<ClusterId, ClusterId>) {
     if moved.is_empty() {
         return;
     }
-    let mut cases: HashMap<Arc<Case>, Arc<Case>> = HashMap::new();
+    let mut cases: HashMap<Arc<Series>, Arc<Series>> = HashMap::new();
     for sighting in tally.sightings.values_mut() {
         if let Some(overflow) = moved.get(&sighting.case.cluster) {
             let case = cases.entry(Arc::clone(&sighting.case)).or_insert_with(|| {
-                Arc::new(Case {
+                Arc::new(Series {
                     cluster: *overflow,
                     facets: sighting.case.facets.clone(),
                 })

@@ -8,12 +8,12 @@ use std::collections::BTreeSet;
 
 use data_encoding::HEXLOWER;
 use records::redact::sanitize;
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use strum::{IntoStaticStr, VariantArray};
 
-use crate::lifecycle::Event;
+use crate::lifecycle::LifecycleEvent;
 use crate::transition::{Change, Transition};
 
 /// The name of who did what no person did.
@@ -32,7 +32,7 @@ const VERSION: i64 = 1;
 /// life, the earlier in this list comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
-pub enum What {
+pub enum JournalEvent {
     /// It was seen for the first time.
     New,
     /// It came back after it had recovered, which begins another life.
@@ -65,21 +65,21 @@ pub enum What {
 
 /// One entry of a journal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Entry {
+pub struct JournalEntry {
     /// When it was so: event time for what events show, our clock for what
     /// people decide.
-    pub at: EventTime,
+    pub at: Timestamp,
     /// The life of the cluster, from 1.
     pub epoch: i64,
     /// What it is.
-    pub what: What,
+    pub what: JournalEvent,
     /// Who did it: [`OURSELVES`], or a person's name. Sanitized, at most [`ACTOR_CHARS_MAX`]
     /// characters.
     pub actor: String,
     /// Why a person did it, else empty. Sanitized, at most [`REASON_CHARS_MAX`] characters.
     pub reason: String,
     /// The last event before it, of a cluster that recovered by itself.
-    pub last: Option<EventTime>,
+    pub last: Option<Timestamp>,
     /// What else there is to say in words, mostly empty. Sanitized, at most [`REASON_CHARS_MAX`]
     /// characters.
     pub detail: String,
@@ -91,16 +91,16 @@ pub struct Fault {
     /// The life of the cluster, from 1. One that was reopened has several faults.
     pub epoch: i64,
     /// When it began.
-    pub from: EventTime,
+    pub from: Timestamp,
     /// When it was over: with its last event, where that is noted, and not with the quiet period after
     /// it. `None` for one that lasts.
-    pub until: Option<EventTime>,
-    /// What ended it, [`What::Recovered`] or [`What::Resolved`]; `None` for one that lasts, and where
+    pub until: Option<Timestamp>,
+    /// What ended it, [`JournalEvent::Recovered`] or [`JournalEvent::Resolved`]; `None` for one that lasts, and where
     /// the journal does not say.
-    pub ended: Option<What>,
+    pub ended: Option<JournalEvent>,
 }
 
-impl What {
+impl JournalEvent {
     /// All there is.
     pub const ALL: [Self; Self::VARIANTS.len()] =
         *Self::VARIANTS.first_chunk().expect("as many as there are");
@@ -111,10 +111,10 @@ impl What {
     }
 
     /// Returns what it says about whether the cluster is over, if a person said that.
-    pub fn said(self) -> Option<Event> {
+    pub fn said(self) -> Option<LifecycleEvent> {
         match self {
-            Self::Resolved => Some(Event::Resolved),
-            Self::Reopened => Some(Event::Reopened),
+            Self::Resolved => Some(LifecycleEvent::Resolved),
+            Self::Reopened => Some(LifecycleEvent::Reopened),
             _ => None,
         }
     }
@@ -125,9 +125,9 @@ impl What {
     }
 }
 
-impl Entry {
+impl JournalEntry {
     /// Returns the entry of something that no person did, at a moment, in a life.
-    pub fn of(what: What, at: EventTime, epoch: i64) -> Self {
+    pub fn of(what: JournalEvent, at: Timestamp, epoch: i64) -> Self {
         Self {
             at,
             epoch,
@@ -142,15 +142,16 @@ impl Entry {
     /// Returns what a journal says of something that happened to a cluster; `None` where it says nothing.
     pub fn of_transition(transition: &Transition) -> Option<Self> {
         let (what, detail) = match &transition.change {
-            Change::New => (What::New, String::new()),
-            Change::NewPrincipal { principal } => (What::NewPrincipal, principal.clone()),
-            Change::Ongoing => (What::Ongoing, String::new()),
-            Change::Recovered { .. } => (What::Recovered, String::new()),
-            Change::Regressed { .. } => (What::Regressed, String::new()),
-            Change::Escalating { count, .. } => {
-                (What::Escalating, format!("{count} events in an hour"))
-            }
-            Change::Calmed(_) => (What::Calmed, String::new()),
+            Change::New => (JournalEvent::New, String::new()),
+            Change::NewPrincipal { principal } => (JournalEvent::NewPrincipal, principal.clone()),
+            Change::Ongoing => (JournalEvent::Ongoing, String::new()),
+            Change::Recovered { .. } => (JournalEvent::Recovered, String::new()),
+            Change::Regressed { .. } => (JournalEvent::Regressed, String::new()),
+            Change::Escalating { count, .. } => (
+                JournalEvent::Escalating,
+                format!("{count} events in an hour"),
+            ),
+            Change::Calmed(_) => (JournalEvent::Calmed, String::new()),
             _ => return None,
         };
         let last = match transition.change {
@@ -211,12 +212,12 @@ impl Entry {
         if value["v"].as_i64()? != VERSION {
             return None;
         }
-        let what = What::from_name(value["what"].as_str()?)?;
-        let at = EventTime::from_seconds(value["at"].as_i64()?)?;
+        let what = JournalEvent::from_name(value["what"].as_str()?)?;
+        let at = Timestamp::from_seconds(value["at"].as_i64()?)?;
         let entry = Self::of(what, at, value["epoch"].as_i64()?)
             .by(value["actor"].as_str()?, value["reason"].as_str()?)
             .about(value["detail"].as_str()?);
-        let last = value["last"].as_i64().and_then(EventTime::from_seconds);
+        let last = value["last"].as_i64().and_then(Timestamp::from_seconds);
         Some(Self { last, ..entry })
     }
 }
@@ -229,7 +230,7 @@ impl Fault {
 }
 
 /// Returns the number of the cluster's current episode, as its journal says.
-pub fn epoch(entries: &[Entry]) -> i64 {
+pub fn epoch(entries: &[JournalEntry]) -> i64 {
     entries.iter().map(|entry| entry.epoch).max().unwrap_or(1)
 }
 
@@ -239,21 +240,22 @@ pub fn epoch(entries: &[Entry]) -> i64 {
 /// A recovery is noted when somebody looks, and an event of the next life may have happened shortly
 /// before; the fault then ends with that event. An end that was never noted is where the next life
 /// begins.
-pub fn history(first_seen: Option<EventTime>, entries: &[Entry]) -> Vec<Fault> {
-    let first = first_seen.map(|at| (1, at, What::New, None));
+pub fn history(first_seen: Option<Timestamp>, entries: &[JournalEntry]) -> Vec<Fault> {
+    let first = first_seen.map(|at| (1, at, JournalEvent::New, None));
     let noted = entries.iter().map(|of| (of.epoch, of.at, of.what, of.last));
     // Lives follow one another, whatever the clocks say.
-    let steps: BTreeSet<(i64, EventTime, What, Option<EventTime>)> = noted.chain(first).collect();
+    let steps: BTreeSet<(i64, Timestamp, JournalEvent, Option<Timestamp>)> =
+        noted.chain(first).collect();
     let mut faults: Vec<Fault> = Vec::new();
     for (epoch, at, what, last_event) in steps {
         let last = faults.last_mut();
         let is_open = last.as_ref().is_some_and(|last| last.until.is_none());
         let lived = last.as_ref().map_or(0, |last| last.epoch);
         match what {
-            What::New if lived == 0 => {}
-            What::Regressed if epoch > lived => {}
-            What::Reopened if !is_open => {}
-            What::Recovered | What::Resolved => {
+            JournalEvent::New if lived == 0 => {}
+            JournalEvent::Regressed if epoch > lived => {}
+            JournalEvent::Reopened if !is_open => {}
+            JournalEvent::Recovered | JournalEvent::Resolved => {
                 if let Some(last) = last.filter(|_| is_open) {
                     last.until = Some(last_event.unwrap_or(at).max(last.from));
                     last.ended = Some(what);
@@ -288,11 +290,11 @@ mod tests {
     /// 2026-11-02T00:00:00Z.
     const START: i64 = 1_793_577_600;
 
-    fn at(seconds: i64) -> EventTime {
-        EventTime::from_seconds(seconds).unwrap()
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(seconds).unwrap()
     }
 
-    fn fault(epoch: i64, from: i64, until: Option<i64>, ended: Option<What>) -> Fault {
+    fn fault(epoch: i64, from: i64, until: Option<i64>, ended: Option<JournalEvent>) -> Fault {
         Fault {
             epoch,
             from: at(from),
@@ -304,24 +306,26 @@ mod tests {
     #[test]
     fn a_cluster_of_which_nothing_is_noted_has_failed_since_its_first_event() {
         assert_eq!(history(None, &[]), []);
-        let first = EventTime::from_seconds(START);
+        let first = Timestamp::from_seconds(START);
         assert_eq!(history(first, &[]), [fault(1, START, None, None)]);
     }
 
     #[test]
     fn each_life_is_a_fault_and_one_that_was_reopened_is_two() {
-        let (recovered, resolved) = (What::Recovered, What::Resolved);
+        let (recovered, resolved) = (JournalEvent::Recovered, JournalEvent::Resolved);
         let entries = [
-            Entry::of(What::New, at(START + 60), 1),
-            Entry::of(What::Ongoing, at(START + DAY), 1),
-            Entry::of(recovered, at(START + 9 * DAY), 1),
-            Entry::of(What::Regressed, at(START + 20 * DAY), 2),
-            Entry::of(resolved, at(START + 21 * DAY), 2).by("ann", "fixed"),
-            Entry::of(What::Reopened, at(START + 22 * DAY), 2).by("ann", "not fixed"),
-            Entry::of(What::Acknowledged, at(START + 23 * DAY), 2).by("ann", "on it"),
+            JournalEntry::of(JournalEvent::New, at(START + 60), 1),
+            JournalEntry::of(JournalEvent::Ongoing, at(START + DAY), 1),
+            JournalEntry::of(recovered, at(START + 9 * DAY), 1),
+            JournalEntry::of(JournalEvent::Regressed, at(START + 20 * DAY), 2),
+            JournalEntry::of(resolved, at(START + 21 * DAY), 2).by("ann", "fixed"),
+            JournalEntry::of(JournalEvent::Reopened, at(START + 22 * DAY), 2)
+                .by("ann", "not fixed"),
+            JournalEntry::of(JournalEvent::Acknowledged, at(START + 23 * DAY), 2)
+                .by("ann", "on it"),
         ];
         // An event that came late was the first.
-        let faults = history(EventTime::from_seconds(START), &entries);
+        let faults = history(Timestamp::from_seconds(START), &entries);
         let expected = [
             fault(1, START, Some(START + 9 * DAY), Some(recovered)),
             fault(2, START + 20 * DAY, Some(START + 21 * DAY), Some(resolved)),
@@ -335,14 +339,15 @@ mod tests {
 
     #[test]
     fn a_fault_ends_where_the_next_begins_though_it_was_noted_later_or_never() {
-        let regressed = |moment, epoch| Entry::of(What::Regressed, at(moment), epoch);
-        let first = EventTime::from_seconds(START);
+        let regressed =
+            |moment, epoch| JournalEntry::of(JournalEvent::Regressed, at(moment), epoch);
+        let first = Timestamp::from_seconds(START);
         // The recovery was noted at the full hour, and the event had come shortly before.
         let late = [
-            Entry::of(What::Recovered, at(START + 3600), 1),
+            JournalEntry::of(JournalEvent::Recovered, at(START + 3600), 1),
             regressed(START + 3000, 2),
         ];
-        let recovered = Some(What::Recovered);
+        let recovered = Some(JournalEvent::Recovered);
         let expected = [
             fault(1, START, Some(START + 3000), recovered),
             fault(2, START + 3000, None, None),
@@ -358,23 +363,27 @@ mod tests {
 
     #[test]
     fn the_text_of_an_entry_stays() {
-        let entry = Entry::of(What::Muted, at(START), 3)
+        let entry = JournalEntry::of(JournalEvent::Muted, at(START), 3)
             .by("ann", "planned")
             .about("muted until 2026-11-09T00:00:00Z");
         let text = r#"{"actor":"ann","at":1793577600,"detail":"muted until 2026-11-09T00:00:00Z","epoch":3,"reason":"planned","v":1,"what":"muted"}"#;
         assert_eq!(entry.encode(), text);
-        assert_eq!(Entry::decode(text), Some(entry));
+        assert_eq!(JournalEntry::decode(text), Some(entry));
         for other in ["", "{}", &text.replace("\"v\":1", "\"v\":2")] {
-            assert_eq!(Entry::decode(other), None);
+            assert_eq!(JournalEntry::decode(other), None);
         }
-        for what in What::ALL {
-            assert_eq!(What::from_name(what.name()), Some(what));
+        for what in JournalEvent::ALL {
+            assert_eq!(JournalEvent::from_name(what.name()), Some(what));
         }
     }
 
-    fn entries() -> impl Strategy<Value = Vec<Entry>> {
-        let entry = (prop::sample::select(&What::ALL[..]), 0..50i64, 1..5i64)
-            .prop_map(|(what, seconds, epoch)| Entry::of(what, at(START + seconds), epoch));
+    fn entries() -> impl Strategy<Value = Vec<JournalEntry>> {
+        let entry = (
+            prop::sample::select(&JournalEvent::ALL[..]),
+            0..50i64,
+            1..5i64,
+        )
+            .prop_map(|(what, seconds, epoch)| JournalEntry::of(what, at(START + seconds), epoch));
         prop::collection::vec(entry, 0..24)
     }
 
@@ -383,7 +392,7 @@ mod tests {
         fn faults_follow_one_another_in_whatever_order_entries_are_and_how_often(
             entries in entries(), seed in any::<prop::sample::Index>(), first in 0..50i64,
         ) {
-            let first = EventTime::from_seconds(START + first);
+            let first = Timestamp::from_seconds(START + first);
             let faults = history(first, &entries);
             for fault in &faults {
                 prop_assert!(fault.seconds().is_none_or(|seconds| seconds >= 0));
@@ -393,7 +402,7 @@ mod tests {
                 prop_assert!(two[0].until.is_some_and(|until| until <= two[1].from));
                 prop_assert!(two[0].epoch <= two[1].epoch);
             }
-            let mut other: Vec<Entry> = entries.iter().rev().cloned().collect();
+            let mut other: Vec<JournalEntry> = entries.iter().rev().cloned().collect();
             if !entries.is_empty() {
                 let again = seed.index(entries.len());
                 other.push(entries[again].clone());

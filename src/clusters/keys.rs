@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use data_encoding::BASE32_NOPAD;
 use records::key_id::KeyKind;
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde_json::{Value, json};
 
 /// For how long an answer of IAM stands, in seconds.
@@ -33,11 +33,11 @@ pub struct KeySettings {
 
 /// What IAM says of a long-term key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Answer {
+pub enum IamAnswer {
     /// It was used.
     Used {
         /// When last, to the quarter of an hour.
-        at: EventTime,
+        at: Timestamp,
         /// With which service, such as `s3`; `None` where IAM does not say.
         service: Option<String>,
         /// In which region.
@@ -58,13 +58,13 @@ pub enum Answer {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KeyUsage {
     /// What IAM said before that differs from what it says now.
-    pub before: Option<Answer>,
+    pub before: Option<IamAnswer>,
     /// What it says now.
-    pub now: Option<Answer>,
+    pub now: Option<IamAnswer>,
     /// From when on it may be asked again, by our clock; `None` for at once.
-    pub next: Option<EventTime>,
+    pub next: Option<Timestamp>,
     /// The awakening that was told: the last use before it.
-    pub told: Option<EventTime>,
+    pub told: Option<Timestamp>,
 }
 
 /// Whose key it is, as far as its id tells.
@@ -81,7 +81,7 @@ pub enum Owner {
 /// What is odd about a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
-pub enum Oddity {
+pub enum KeyAnomaly {
     /// It is one that nobody should ever use.
     Canary,
     /// It was used again after it had not been for so many days.
@@ -107,11 +107,11 @@ pub struct KeyReport {
     /// The account that its id tells.
     pub account_id: Option<String>,
     /// What IAM says; `None` where it was not asked or did not answer.
-    pub answer: Option<Answer>,
+    pub answer: Option<IamAnswer>,
     /// The role session that a temporary key belongs to.
     pub session: Option<String>,
     /// What is odd about it, the worst first.
-    pub oddities: Vec<Oddity>,
+    pub oddities: Vec<KeyAnomaly>,
     /// Whether IAM should have been asked and did not answer.
     pub is_missing: bool,
 }
@@ -174,7 +174,7 @@ impl KeySettings {
     pub fn report(
         &self,
         key: &str,
-        seen: Option<EventTime>,
+        seen: Option<Timestamp>,
         key_usage: Option<&KeyUsage>,
     ) -> KeyReport {
         KeyReport {
@@ -191,24 +191,27 @@ impl KeySettings {
     fn oddities(
         &self,
         key: &str,
-        seen: Option<EventTime>,
+        seen: Option<Timestamp>,
         key_usage: Option<&KeyUsage>,
-    ) -> Vec<Oddity> {
+    ) -> Vec<KeyAnomaly> {
         let mut oddities = Vec::new();
         if self.canaries.contains(key) {
-            oddities.push(Oddity::Canary);
+            oddities.push(KeyAnomaly::Canary);
         }
         if let Some(days) = key_usage.and_then(|key_usage| self.slept(key_usage, seen)) {
-            oddities.push(Oddity::Awakened { days });
+            oddities.push(KeyAnomaly::Awakened { days });
         }
         if self.owner(key) == Owner::Foreign {
-            oddities.push(Oddity::Foreign);
+            oddities.push(KeyAnomaly::Foreign);
         }
         match key_usage.map(|key_usage| (&key_usage.before, &key_usage.now)) {
-            Some((Some(Answer::Used { .. } | Answer::Never { .. }), Some(Answer::Unknown))) => {
-                oddities.push(Oddity::Deleted);
+            Some((
+                Some(IamAnswer::Used { .. } | IamAnswer::Never { .. }),
+                Some(IamAnswer::Unknown),
+            )) => {
+                oddities.push(KeyAnomaly::Deleted);
             }
-            Some((_, Some(Answer::Unknown))) => oddities.push(Oddity::Unknown),
+            Some((_, Some(IamAnswer::Unknown))) => oddities.push(KeyAnomaly::Unknown),
             _ => {}
         }
         oddities
@@ -218,7 +221,7 @@ impl KeySettings {
     ///
     /// Either IAM has noticed, then what it said before and what it says now lie apart; or it has
     /// not, then what it says lies long before the event that was seen.
-    pub fn slept(&self, key_usage: &KeyUsage, seen: Option<EventTime>) -> Option<i64> {
+    pub fn slept(&self, key_usage: &KeyUsage, seen: Option<Timestamp>) -> Option<i64> {
         let (last, again) = self.awakening(key_usage, seen)?;
         Some(again.seconds_since(last) / 86_400)
     }
@@ -227,22 +230,22 @@ impl KeySettings {
     pub fn awakening(
         &self,
         key_usage: &KeyUsage,
-        seen: Option<EventTime>,
-    ) -> Option<(EventTime, EventTime)> {
-        let used = |answer: &Option<Answer>| match answer {
-            Some(Answer::Used { at, .. }) => Some(*at),
+        seen: Option<Timestamp>,
+    ) -> Option<(Timestamp, Timestamp)> {
+        let used = |answer: &Option<IamAnswer>| match answer {
+            Some(IamAnswer::Used { at, .. }) => Some(*at),
             _ => None,
         };
         let (before, now) = (used(&key_usage.before), used(&key_usage.now));
         let pairs = [before.zip(now), now.zip(seen)];
-        let slept = |(last, again): &(EventTime, EventTime)| {
+        let slept = |(last, again): &(Timestamp, Timestamp)| {
             again.seconds_since(*last) >= self.dormant_days * 86_400
         };
         pairs.into_iter().flatten().find(slept)
     }
 }
 
-impl Answer {
+impl IamAnswer {
     /// Returns the answer as a text that [`Self::decode`] reads.
     pub fn encode(&self) -> String {
         match self {
@@ -263,7 +266,7 @@ impl Answer {
         let text = |place: usize| Some(parts.get(place)?.as_str()?.to_owned());
         match text(0)?.as_str() {
             "used" => Some(Self::Used {
-                at: EventTime::from_seconds(parts.get(2)?.as_i64()?)?,
+                at: Timestamp::from_seconds(parts.get(2)?.as_i64()?)?,
                 service: text(3),
                 region: text(4),
                 user: text(1),
@@ -277,12 +280,12 @@ impl Answer {
 
 impl KeyUsage {
     /// Tells whether IAM may be asked at a moment.
-    pub fn is_due(&self, now: EventTime) -> bool {
+    pub fn is_due(&self, now: Timestamp) -> bool {
         self.next.is_none_or(|next| next <= now)
     }
 
     /// Returns what is remembered once IAM has answered at a moment.
-    pub fn answered(&self, answer: Answer, now: EventTime) -> Self {
+    pub fn answered(&self, answer: IamAnswer, now: Timestamp) -> Self {
         let is_change = self.now.as_ref().is_some_and(|known| *known != answer);
         Self {
             before: if is_change {
@@ -297,9 +300,9 @@ impl KeyUsage {
     }
 }
 
-impl Answer {
+impl IamAnswer {
     /// Returns when the key was used since an earlier answer; `None` if that cannot be told.
-    pub fn used_since(&self, earlier: Option<&Self>) -> Option<EventTime> {
+    pub fn used_since(&self, earlier: Option<&Self>) -> Option<Timestamp> {
         match (earlier?, self) {
             (Self::Used { at: earlier, .. }, Self::Used { at, .. }) if at <= earlier => None,
             (_, Self::Used { at, .. }) => Some(*at),
@@ -308,7 +311,7 @@ impl Answer {
     }
 }
 
-impl Oddity {
+impl KeyAnomaly {
     /// Returns the stable name.
     pub fn name(self) -> &'static str {
         self.into()
@@ -319,17 +322,17 @@ impl Oddity {
 mod tests {
     use super::*;
 
-    fn at(text: &str) -> EventTime {
-        EventTime::parse(text).unwrap()
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).unwrap()
     }
 
     /// A moment so many seconds after some other one.
-    fn after(seconds: i64) -> EventTime {
-        EventTime::FIRST.after(seconds).unwrap()
+    fn after(seconds: i64) -> Timestamp {
+        Timestamp::FIRST.after(seconds).unwrap()
     }
 
-    fn used(text: &str) -> Answer {
-        Answer::Used {
+    fn used(text: &str) -> IamAnswer {
+        IamAnswer::Used {
             at: at(text),
             service: Some("s3".to_owned()),
             region: Some("us-east-1".to_owned()),
@@ -382,7 +385,7 @@ mod tests {
         assert_eq!(settings.slept(&noticed, seen), Some(120));
         let busy = KeyUsage::default().answered(used("2026-11-20T08:00:00Z"), after(0));
         assert_eq!(settings.slept(&busy, seen), None);
-        let never = KeyUsage::default().answered(Answer::Never { user: None }, after(0));
+        let never = KeyUsage::default().answered(IamAnswer::Never { user: None }, after(0));
         assert_eq!(settings.slept(&never, seen), None);
     }
 
@@ -393,14 +396,14 @@ mod tests {
             settings.report(key, None, key_usage).oddities
         };
         assert_eq!(oddities(OURS, None), []);
-        assert_eq!(oddities(FOREIGN, None), [Oddity::Foreign]);
-        assert_eq!(oddities("AKIAQNZGKIQY5CANARY2", None), [Oddity::Canary]);
-        let unknown = KeyUsage::default().answered(Answer::Unknown, after(0));
-        assert_eq!(oddities(OURS, Some(&unknown)), [Oddity::Unknown]);
+        assert_eq!(oddities(FOREIGN, None), [KeyAnomaly::Foreign]);
+        assert_eq!(oddities("AKIAQNZGKIQY5CANARY2", None), [KeyAnomaly::Canary]);
+        let unknown = KeyUsage::default().answered(IamAnswer::Unknown, after(0));
+        assert_eq!(oddities(OURS, Some(&unknown)), [KeyAnomaly::Unknown]);
         let deleted = KeyUsage::default()
             .answered(used("2026-11-20T08:00:00Z"), after(0))
-            .answered(Answer::Unknown, after(ANSWER_SECONDS));
-        assert_eq!(oddities(OURS, Some(&deleted)), [Oddity::Deleted]);
+            .answered(IamAnswer::Unknown, after(ANSWER_SECONDS));
+        assert_eq!(oddities(OURS, Some(&deleted)), [KeyAnomaly::Deleted]);
     }
 
     #[test]
@@ -418,34 +421,34 @@ mod tests {
     fn an_answer_is_read_as_it_was_written() {
         let all = [
             used("2026-11-20T08:00:00Z"),
-            Answer::Used {
+            IamAnswer::Used {
                 at: at("2026-11-20T08:00:00Z"),
                 service: None,
                 region: None,
                 user: None,
             },
-            Answer::Never {
+            IamAnswer::Never {
                 user: Some("a \"b\", c".to_owned()),
             },
-            Answer::Unknown,
+            IamAnswer::Unknown,
         ];
         for answer in all {
-            assert_eq!(Answer::decode(&answer.encode()), Some(answer));
+            assert_eq!(IamAnswer::decode(&answer.encode()), Some(answer));
         }
-        assert_eq!(Answer::decode("[\"used\"]"), None);
+        assert_eq!(IamAnswer::decode("[\"used\"]"), None);
     }
 
     #[test]
     fn a_use_shows_between_two_answers_and_never_in_the_first() {
         let (old, new) = (used("2026-11-20T08:00:00Z"), used("2026-11-21T08:00:00Z"));
-        let never = Answer::Never { user: None };
+        let never = IamAnswer::Never { user: None };
         assert_eq!(new.used_since(None), None);
         assert_eq!(new.used_since(Some(&new)), None);
         assert_eq!(old.used_since(Some(&new)), None);
         let at = Some(at("2026-11-21T08:00:00Z"));
         assert_eq!(new.used_since(Some(&old)), at);
         assert_eq!(new.used_since(Some(&never)), at);
-        assert_eq!(Answer::Unknown.used_since(Some(&old)), None);
+        assert_eq!(IamAnswer::Unknown.used_since(Some(&old)), None);
     }
 
     #[test]

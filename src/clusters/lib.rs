@@ -1,4 +1,4 @@
-//! Concludes what records mean: a batch is folded to a [`Tally`], and tallies are summed up in a [`Census`].
+//! Concludes what records mean: a batch is folded to a [`Tally`], and tallies are summed up in a [`ClusterSnapshot`].
 //!
 //! State is a set, not a counter. A tally maps the id of an event to what was seen of it, and two tallies are joined by
 //! union: commutative, associative, idempotent. So the same records give the same clusters in any order, in any cut,
@@ -78,16 +78,16 @@ use std::sync::Arc;
 use data_encoding::HEXLOWER_PERMISSIVE;
 use foldhash::HashMap;
 use records::denial::Layer;
-use records::time::EventTime;
+use records::time::Timestamp;
 use records::{Record, Wrapper};
 use sha2::{Digest, Sha256};
 
-use crate::cases::{CaseRef, Cases};
+use crate::cases::{SeriesRef, SeriesTable};
 use crate::circumstance::shown_code;
 use crate::class::Class;
-use crate::facet::{Facets, Kind};
+use crate::facet::{FacetKind, Facets};
 use crate::fingerprint::{ClusterId, Identity, Understanding, understand};
-use crate::sample::{Marks, Rank, Sample, Samples};
+use crate::sample::{Rank, Sample, SampleCutoffs, Samples};
 
 /// The id of an event: CloudTrail's own UUID, or 128 bits of a hash where there is none.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -97,7 +97,7 @@ pub struct EventId([u8; 16]);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sighting {
     /// Where it belongs and what it shows.
-    pub case: Arc<Case>,
+    pub case: Arc<Series>,
     /// When the call was made.
     pub stamp: Stamp,
     /// Whether it is a watched success; should an id come with a failure too, that stands.
@@ -106,20 +106,20 @@ pub struct Sighting {
 
 /// What many events share: a cluster, and all facets.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Case {
+pub struct Series {
     /// The cluster.
     pub cluster: ClusterId,
     /// Who, where, with what.
     pub facets: Facets,
 }
 
-/// Event time in half the space: seconds since one before [`EventTime::FIRST`], 0 for none.
+/// Event time in half the space: seconds since one before [`Timestamp::FIRST`], 0 for none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stamp(u32);
 
 /// What is known of a cluster besides its sightings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
+pub struct ClusterFacts {
     /// What the cluster's id was made from.
     pub identity: Identity,
     /// The masked message; of several, the least, so that order does not matter.
@@ -130,9 +130,9 @@ pub struct Facts {
 #[derive(Debug, Clone)]
 pub struct Finding {
     /// Where it belongs and what it shows.
-    pub case: Arc<Case>,
+    pub case: Arc<Series>,
     /// What it tells of its cluster.
-    pub facts: Arc<Facts>,
+    pub facts: Arc<ClusterFacts>,
     /// Whether it is a refusal by a layer that is not known here.
     pub unknown_denial: bool,
 }
@@ -143,7 +143,7 @@ pub struct Tally {
     /// What was seen, by event.
     pub sightings: HashMap<EventId, Sighting>,
     /// The clusters that were seen.
-    pub facts: HashMap<ClusterId, Arc<Facts>>,
+    pub facts: HashMap<ClusterId, Arc<ClusterFacts>>,
     /// Samples by cluster.
     pub samples: HashMap<ClusterId, Samples>,
 }
@@ -154,7 +154,7 @@ pub struct Conclusion<'a> {
     /// The event's id.
     pub id: EventId,
     /// When the call was made.
-    pub at: Option<EventTime>,
+    pub at: Option<Timestamp>,
     /// The identity and the texts.
     pub understanding: Understanding<'a>,
     /// Who, where, with what.
@@ -180,8 +180,8 @@ pub fn conclude<'a>(record: &'a Record<'_>, wrapper: &Wrapper, class: Class) -> 
 }
 
 /// Returns the event's time; CloudWatch's where the record's own is missing or beyond belief.
-pub fn event_time(told: Option<&str>, wrapper: &Wrapper) -> Option<EventTime> {
-    let told = told.and_then(EventTime::parse);
+pub fn event_time(told: Option<&str>, wrapper: &Wrapper) -> Option<Timestamp> {
+    let told = told.and_then(Timestamp::parse);
     match (told, wrapper.logged_at) {
         (Some(told), Some(logged)) if told.seconds_since(logged).abs() > LOGGED_SECONDS_MAX => {
             Some(logged)
@@ -200,7 +200,7 @@ impl Finding {
             ..
         } = conclusion;
         let own = || understanding.identity.cluster_id();
-        let case = Case {
+        let case = Series {
             cluster: merged_into.unwrap_or_else(own),
             facets: facets.packed(),
         };
@@ -208,14 +208,14 @@ impl Finding {
         Self {
             case: Arc::new(case),
             unknown_denial: denial.is_some_and(|denial| denial.layer == Some(Layer::Unknown)),
-            facts: Arc::new(Facts::of(understanding)),
+            facts: Arc::new(ClusterFacts::of(understanding)),
         }
     }
 }
 
 impl Sighting {
     /// Returns what was seen of an event at a moment, `None` for records without a usable time.
-    pub fn new(watched: bool, at: Option<EventTime>, case: Arc<Case>) -> Self {
+    pub fn new(watched: bool, at: Option<Timestamp>, case: Arc<Series>) -> Self {
         Self {
             case,
             stamp: Stamp::of(at),
@@ -224,7 +224,7 @@ impl Sighting {
     }
 
     /// Returns when the call was made.
-    pub fn at(&self) -> Option<EventTime> {
+    pub fn at(&self) -> Option<Timestamp> {
         self.stamp.time()
     }
 }
@@ -245,21 +245,21 @@ impl PartialOrd for Sighting {
 }
 
 impl Stamp {
-    fn of(at: Option<EventTime>) -> Self {
-        let seconds = at.map_or(0, |at| at.seconds_since(EventTime::FIRST) + 1);
+    fn of(at: Option<Timestamp>) -> Self {
+        let seconds = at.map_or(0, |at| at.seconds_since(Timestamp::FIRST) + 1);
         Self(u32::try_from(seconds).unwrap_or_default())
     }
 
     /// Returns the time, `None` for records without a usable one.
-    pub fn time(self) -> Option<EventTime> {
+    pub fn time(self) -> Option<Timestamp> {
         let seconds = i64::from(self.0.checked_sub(1)?);
-        EventTime::from_seconds(EventTime::FIRST.seconds() + seconds)
+        Timestamp::from_seconds(Timestamp::FIRST.seconds() + seconds)
     }
 }
 
 impl Tally {
     /// Adds what an event at a moment says; `false` says that the event was there already.
-    pub fn observe(&mut self, id: EventId, at: Option<EventTime>, finding: &Finding) -> bool {
+    pub fn observe(&mut self, id: EventId, at: Option<Timestamp>, finding: &Finding) -> bool {
         let Finding { case, facts, .. } = finding;
         self.learn(case.cluster, facts);
         let watched = facts.identity.class == Class::Watch;
@@ -283,12 +283,12 @@ impl Tally {
     }
 
     /// Adds what is known of a cluster.
-    pub fn learn(&mut self, cluster: ClusterId, facts: &Arc<Facts>) {
+    pub fn learn(&mut self, cluster: ClusterId, facts: &Arc<ClusterFacts>) {
         match self.facts.entry(cluster) {
             Entry::Vacant(unknown) => {
                 unknown.insert(Arc::clone(facts));
             }
-            Entry::Occupied(mut known) => Facts::join(known.get_mut(), cluster, facts),
+            Entry::Occupied(mut known) => ClusterFacts::join(known.get_mut(), cluster, facts),
         }
     }
 
@@ -298,8 +298,8 @@ impl Tally {
         &mut self,
         cluster: ClusterId,
         id: EventId,
-        at: Option<EventTime>,
-        marks: &Marks,
+        at: Option<Timestamp>,
+        marks: &SampleCutoffs,
         redacted: impl FnOnce() -> String,
     ) {
         let rank = Rank::of(id);
@@ -335,7 +335,7 @@ impl Tally {
     }
 }
 
-impl Facts {
+impl ClusterFacts {
     /// Takes what is kept of an understanding, in as little memory as it takes.
     fn of(understanding: Understanding<'_>) -> Self {
         let Understanding {
@@ -377,14 +377,14 @@ pub struct Span {
     /// Distinct events.
     pub count: u64,
     /// The earliest event time; `None` where no event has one.
-    pub first_seen: Option<EventTime>,
+    pub first_seen: Option<Timestamp>,
     /// The latest event time.
-    pub last_seen: Option<EventTime>,
+    pub last_seen: Option<Timestamp>,
 }
 
 impl Span {
     /// Returns the span of one event.
-    pub fn at(at: Option<EventTime>) -> Self {
+    pub fn at(at: Option<Timestamp>) -> Self {
         Self {
             count: 1,
             first_seen: at,
@@ -404,31 +404,31 @@ impl Span {
 }
 
 /// The events of one case: its place among the cases, and how many, since when, until when.
-pub type Row = (u32, Span);
+pub type SeriesRow = (u32, Span);
 
 /// Sightings summed up: what a store tells, and what everything that people read is made from.
 #[derive(Debug, Clone, Default)]
-pub struct Census {
+pub struct ClusterSnapshot {
     /// What is known of each cluster.
-    pub facts: BTreeMap<ClusterId, Arc<Facts>>,
+    pub facts: BTreeMap<ClusterId, Arc<ClusterFacts>>,
     /// Samples by cluster.
     pub samples: BTreeMap<ClusterId, Samples>,
-    cases: Arc<Cases>,
+    cases: Arc<SeriesTable>,
     /// In the order of their cases.
-    rows: Vec<Row>,
+    rows: Vec<SeriesRow>,
 }
 
 /// A cluster in sums; its details are made when somebody looks at them.
 #[derive(Debug, Clone, Copy)]
-pub struct Sum<'a> {
+pub struct ClusterTotals<'a> {
     /// The fingerprint.
     pub id: ClusterId,
     /// The identity and a template.
-    pub facts: &'a Arc<Facts>,
+    pub facts: &'a Arc<ClusterFacts>,
     /// How many, since when, until when.
     pub span: Span,
-    cases: &'a Cases,
-    rows: &'a [Row],
+    cases: &'a SeriesTable,
+    rows: &'a [SeriesRow],
     samples: Option<&'a Samples>,
 }
 
@@ -459,23 +459,23 @@ pub struct Cluster {
     /// The fingerprint.
     pub id: ClusterId,
     /// The identity and a template.
-    pub facts: Arc<Facts>,
+    pub facts: Arc<ClusterFacts>,
     /// How many, since when, until when.
     pub span: Span,
     /// Facets by kind.
-    pub facets: BTreeMap<Kind, FacetValues>,
+    pub facets: BTreeMap<FacetKind, FacetValues>,
     /// Each combination of facets that was seen.
     pub scenes: Vec<Facets>,
     /// Redacted examples in the order of event time.
     pub samples: Vec<Sample>,
 }
 
-impl Census {
+impl ClusterSnapshot {
     /// Returns a census of clusters and of cases with their sums, without samples.
     pub fn of(
-        facts: BTreeMap<ClusterId, Arc<Facts>>,
-        cases: Arc<Cases>,
-        mut rows: Vec<Row>,
+        facts: BTreeMap<ClusterId, Arc<ClusterFacts>>,
+        cases: Arc<SeriesTable>,
+        mut rows: Vec<SeriesRow>,
     ) -> Self {
         rows.sort_unstable_by(|(one, _), (other, _)| cases.get(*one).cmp(&cases.get(*other)));
         Self {
@@ -487,42 +487,42 @@ impl Census {
     }
 
     /// Returns the cases with their sums, in their order.
-    pub fn rows(&self) -> impl Iterator<Item = (CaseRef<'_>, Span)> {
-        let row = |(case, span): &Row| (self.cases.get(*case), *span);
+    pub fn rows(&self) -> impl Iterator<Item = (SeriesRef<'_>, Span)> {
+        let row = |(case, span): &SeriesRow| (self.cases.get(*case), *span);
         self.rows.iter().map(row)
     }
 
     /// Returns the clusters in sums, the largest first.
-    pub fn sums(&self) -> Vec<Sum<'_>> {
-        let cluster = |row: &Row| self.cases.get(row.0).cluster();
+    pub fn sums(&self) -> Vec<ClusterTotals<'_>> {
+        let cluster = |row: &SeriesRow| self.cases.get(row.0).cluster();
         let clusters = self
             .rows
             .chunk_by(|one, other| cluster(one) == cluster(other));
-        let mut sums: Vec<Sum<'_>> = clusters.filter_map(|rows| self.sum(rows)).collect();
+        let mut sums: Vec<ClusterTotals<'_>> = clusters.filter_map(|rows| self.sum(rows)).collect();
         sums.sort_by_cached_key(|sum| (Reverse(sum.span.count), sum.id.to_string()));
         sums
     }
 
     /// Returns the clusters, the largest first.
     pub fn clusters(&self) -> Vec<Cluster> {
-        self.sums().iter().map(Sum::cluster).collect()
+        self.sums().iter().map(ClusterTotals::cluster).collect()
     }
 
     /// Returns the latest event time of all.
-    pub fn last_seen(&self) -> Option<EventTime> {
+    pub fn last_seen(&self) -> Option<Timestamp> {
         self.rows
             .iter()
             .filter_map(|(_, span)| span.last_seen)
             .max()
     }
 
-    fn sum<'a>(&'a self, rows: &'a [Row]) -> Option<Sum<'a>> {
+    fn sum<'a>(&'a self, rows: &'a [SeriesRow]) -> Option<ClusterTotals<'a>> {
         let id = self.cases.get(rows.first()?.0).cluster();
         let mut span = Span::default();
         for (_, of_case) in rows {
             span.add(*of_case);
         }
-        Some(Sum {
+        Some(ClusterTotals {
             id,
             facts: self.facts.get(&id)?,
             span,
@@ -533,17 +533,17 @@ impl Census {
     }
 }
 
-impl Eq for Census {}
+impl Eq for ClusterSnapshot {}
 
-impl PartialEq for Census {
+impl PartialEq for ClusterSnapshot {
     fn eq(&self, other: &Self) -> bool {
         self.facts == other.facts && self.samples == other.samples && self.rows().eq(other.rows())
     }
 }
 
-impl<'a> Sum<'a> {
+impl<'a> ClusterTotals<'a> {
     /// Returns the cases.
-    pub fn cases(&self) -> impl Iterator<Item = CaseRef<'a>> {
+    pub fn cases(&self) -> impl Iterator<Item = SeriesRef<'a>> {
         self.rows.iter().map(|(case, _)| self.cases.get(*case))
     }
 
@@ -555,13 +555,13 @@ impl<'a> Sum<'a> {
             facts: Arc::clone(self.facts),
             span: self.span,
             facets: self.facet_values(),
-            scenes: self.cases().map(CaseRef::facets).collect(),
+            scenes: self.cases().map(SeriesRef::facets).collect(),
             samples: samples.into_iter().collect(),
         }
     }
 
-    fn facet_values(&self) -> BTreeMap<Kind, FacetValues> {
-        let mut spans: BTreeMap<Kind, BTreeMap<&str, Span>> = BTreeMap::new();
+    fn facet_values(&self) -> BTreeMap<FacetKind, FacetValues> {
+        let mut spans: BTreeMap<FacetKind, BTreeMap<&str, Span>> = BTreeMap::new();
         for (case, (_, span)) in self.cases().zip(self.rows) {
             for (kind, value) in case.iter() {
                 let sum = spans.entry(kind).or_default().entry(value).or_default();
@@ -583,7 +583,7 @@ impl Cluster {
 
     /// Returns the error code as the service spells it.
     pub fn error_code(&self) -> Option<&str> {
-        let codes = self.facets.get(&Kind::ErrorCode)?;
+        let codes = self.facets.get(&FacetKind::ErrorCode)?;
         shown_code(codes.values.iter().map(|code| code.value.as_str()))
     }
 
@@ -592,8 +592,9 @@ impl Cluster {
         let mut typical = Facets::default();
         for (kind, values) in &self.facets {
             // An explicit deny outweighs any number of missing allows.
-            let explicit =
-                |value: &&FacetValue| *kind == Kind::Layer && value.value.ends_with(" explicit");
+            let explicit = |value: &&FacetValue| {
+                *kind == FacetKind::Layer && value.value.ends_with(" explicit")
+            };
             let value = values.values.iter().find(explicit);
             let value = value.or(values.values.first());
             typical.set(*kind, value.map(|value| value.value.as_str()));

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::class::Class;
@@ -29,7 +29,7 @@ pub enum State {
 
 /// What happens to a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Event {
+pub enum LifecycleEvent {
     /// An event of it came.
     Seen,
     /// A day is over since it began or came back.
@@ -59,8 +59,8 @@ pub enum Move {
 
 /// Returns the state that follows on a state and an event, and what that changes. A cluster that was never seen has
 /// none.
-pub fn step(state: Option<State>, event: Event) -> (Option<State>, Option<Move>) {
-    use Event::{DayOver, Quiet, Reopened, Resolved, Seen};
+pub fn step(state: Option<State>, event: LifecycleEvent) -> (Option<State>, Option<Move>) {
+    use LifecycleEvent::{DayOver, Quiet, Reopened, Resolved, Seen};
     use State::{New, Ongoing, Recovered, Regressed};
     let (state, change) = match (state, event) {
         (None, Seen) => (New, Move::Begin),
@@ -133,9 +133,9 @@ impl Status {
     }
 }
 
-/// When people said of clusters that they are over, or not over after all: [`Event::Resolved`] or [`Event::Reopened`],
+/// When people said of clusters that they are over, or not over after all: [`LifecycleEvent::Resolved`] or [`LifecycleEvent::Reopened`],
 /// each with its time. What is said twice is said once.
-pub type Resolutions = BTreeMap<ClusterId, BTreeSet<(EventTime, Event)>>;
+pub type Resolutions = BTreeMap<ClusterId, BTreeSet<(Timestamp, LifecycleEvent)>>;
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_cluster_begins_lasts_recovers_comes_back_and_is_reopened() {
-        use Event::{DayOver, Quiet, Reopened, Resolved, Seen};
+        use LifecycleEvent::{DayOver, Quiet, Reopened, Resolved, Seen};
         let mut state = None;
         for (event, name, change) in [
             (Quiet, "undated", None),

@@ -25,12 +25,12 @@ use std::sync::Arc;
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use records::principal::network;
-use records::time::{EventTime, Window};
+use records::time::{Timestamp, Window};
 use sha2::{Digest as _, Sha256};
 
-use crate::facet::{Facets, Kind};
+use crate::facet::{FacetKind, Facets};
 use crate::fingerprint::ClusterId;
-use crate::{Case, EventId, Sighting, Tally};
+use crate::{EventId, Series, Sighting, Tally};
 
 /// How many events one manifest holds at most.
 pub const EVENTS_MAX: usize = 10_000;
@@ -55,7 +55,7 @@ const SECONDS_OF_HOUR: i64 = 3600;
 const EVENT_BYTES: usize = 18;
 
 /// How long a case is at least: its cluster, and for each kind a number.
-const CASE_BYTES: usize = 16 + Kind::ALL.len();
+const CASE_BYTES: usize = 16 + FacetKind::ALL.len();
 
 /// How long the cases of one manifest that is read may be as they are, in bytes.
 const CASES_BYTES_MAX: u64 = 256 << 20;
@@ -66,7 +66,7 @@ const CASES_WRITTEN_BYTES_MAX: usize = 32 << 20;
 
 /// Sightings of one hour of event time, or of none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Manifest {
+pub struct Segment {
     /// The hour that all events lie in; `None` for events without a usable time.
     pub window: Option<Window>,
     /// In the order of their cases, and within a case of their ids.
@@ -75,9 +75,9 @@ pub struct Manifest {
 
 /// A manifest as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Encoded {
+pub struct EncodedSegment {
     /// What it says.
-    pub manifest: Manifest,
+    pub manifest: Segment,
     /// The same as bytes.
     pub bytes: Vec<u8>,
     /// The first 128 bits of the SHA-256 of what it says, before it is compressed.
@@ -86,7 +86,7 @@ pub struct Encoded {
 
 /// Why bytes are no manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unreadable {
+pub enum SegmentError {
     /// A newer program wrote it.
     #[error("manifest version {0} is not known here; update cloudtrail-inspector")]
     Newer(u8),
@@ -95,18 +95,18 @@ pub enum Unreadable {
     Damaged,
 }
 
-impl Manifest {
+impl Segment {
     /// Cuts what was seen into manifests by hour, in the order of hours, none longer than [`BYTES_MAX`].
-    pub fn cut(tally: &Tally) -> Vec<Encoded> {
+    pub fn cut(tally: &Tally) -> Vec<EncodedSegment> {
         Self::cut_at(tally, BYTES_MAX)
     }
 
     /// Cuts what was seen into manifests, one or more for each hour, in the order of hours. Each has at
     /// most `bytes_max` bytes, unless a single event is longer.
-    pub fn cut_at(tally: &Tally, bytes_max: usize) -> Vec<Encoded> {
+    pub fn cut_at(tally: &Tally, bytes_max: usize) -> Vec<EncodedSegment> {
         let mut hours: BTreeMap<Option<Window>, Vec<(EventId, Sighting)>> = BTreeMap::new();
         for (id, sighting) in &tally.sightings {
-            let window = sighting.at().map(EventTime::window);
+            let window = sighting.at().map(Timestamp::window);
             hours
                 .entry(window)
                 .or_default()
@@ -128,7 +128,7 @@ impl Manifest {
     }
 
     /// Writes it as bytes.
-    fn encode(self) -> Encoded {
+    fn encode(self) -> EncodedSegment {
         let (cases, counts): (Vec<_>, Vec<_>) = self.cases().into_iter().unzip();
         let mut events = Vec::with_capacity(self.sightings.len() * EVENT_BYTES + cases.len());
         for count in counts {
@@ -150,23 +150,23 @@ impl Manifest {
         put_number(&mut bytes, packed.len() as u64);
         bytes.extend(packed);
         bytes.extend(events);
-        Encoded {
+        EncodedSegment {
             manifest: self,
             bytes,
             digest,
         }
     }
 
-    /// Reads the bytes of an [`Encoded`] of an hour.
+    /// Reads the bytes of an [`EncodedSegment`] of an hour.
     ///
     /// # Errors
-    /// [`Unreadable`] for anything else.
-    pub fn decode(window: Option<Window>, bytes: &[u8]) -> Result<Self, Unreadable> {
+    /// [`SegmentError`] for anything else.
+    pub fn decode(window: Option<Window>, bytes: &[u8]) -> Result<Self, SegmentError> {
         let mut rest = bytes;
         match *take(&mut rest, 1)? {
             [VERSION] => {}
-            [version] => return Err(Unreadable::Newer(version)),
-            _ => return Err(Unreadable::Damaged),
+            [version] => return Err(SegmentError::Newer(version)),
+            _ => return Err(SegmentError::Damaged),
         }
         let length = take_number(&mut rest)?;
         let packed = take_number(&mut rest)?;
@@ -181,7 +181,7 @@ impl Manifest {
             .iter()
             .fold(0, |sum: usize, n| sum.saturating_add(*n));
         if rest.len() != count.saturating_mul(EVENT_BYTES) {
-            return Err(Unreadable::Damaged);
+            return Err(SegmentError::Damaged);
         }
         let (ids, seconds) = rest.split_at(count * 16);
         let mut events = ids
@@ -200,8 +200,8 @@ impl Manifest {
     }
 
     /// Returns the distinct cases in their order, and how many events each has.
-    fn cases(&self) -> Vec<(&Arc<Case>, u64)> {
-        let mut cases: Vec<(&Arc<Case>, u64)> = Vec::new();
+    fn cases(&self) -> Vec<(&Arc<Series>, u64)> {
+        let mut cases: Vec<(&Arc<Series>, u64)> = Vec::new();
         for (_, Sighting { case, .. }) in &self.sightings {
             match cases.last_mut() {
                 Some((last, count)) if *last == case => *count += 1,
@@ -218,14 +218,14 @@ fn bisect(
     window: Option<Window>,
     sightings: &[(EventId, Sighting)],
     bytes_max: usize,
-    manifests: &mut Vec<Encoded>,
+    manifests: &mut Vec<EncodedSegment>,
 ) {
     let ends = ends(sightings);
     let length = ends.last().copied().unwrap_or_default();
     let is_one = sightings.len() <= 1;
     if is_one || length <= CASES_WRITTEN_BYTES_MAX {
         let sightings = sightings.to_vec();
-        let encoded = Manifest { window, sightings }.encode();
+        let encoded = Segment { window, sightings }.encode();
         if is_one || encoded.bytes.len() <= bytes_max {
             manifests.push(encoded);
             return;
@@ -240,7 +240,7 @@ fn bisect(
 
 /// Returns for each sighting how long all up to it are, in bytes before anything is compressed.
 fn ends(sightings: &[(EventId, Sighting)]) -> Vec<usize> {
-    let mut before: Option<&Arc<Case>> = None;
+    let mut before: Option<&Arc<Series>> = None;
     let mut end = 0;
     let ends = sightings.iter().map(|(_, Sighting { case, .. })| {
         let is_same = before.is_some_and(|before| Arc::ptr_eq(before, case) || before == case);
@@ -265,21 +265,25 @@ fn in_order((id, one): &(EventId, Sighting), (other_id, other): &(EventId, Sight
 }
 
 fn second(sighting: &Sighting) -> u16 {
-    let seconds = sighting.at().map_or(0, EventTime::seconds);
+    let seconds = sighting.at().map_or(0, Timestamp::seconds);
     let second = seconds.rem_euclid(SECONDS_OF_HOUR) as u16;
     second | if sighting.watched { WATCHED } else { 0 }
 }
 
-fn sighting(window: Option<Window>, second: u16, case: &Arc<Case>) -> Result<Sighting, Unreadable> {
+fn sighting(
+    window: Option<Window>,
+    second: u16,
+    case: &Arc<Series>,
+) -> Result<Sighting, SegmentError> {
     let watched = second & WATCHED != 0;
     let second = i64::from(second & !WATCHED);
     let at = match window {
         Some(window) if second < SECONDS_OF_HOUR => {
             let seconds = window.hours() * SECONDS_OF_HOUR + second;
-            Some(EventTime::from_seconds(seconds).ok_or(Unreadable::Damaged)?)
+            Some(Timestamp::from_seconds(seconds).ok_or(SegmentError::Damaged)?)
         }
         None if second == 0 => None,
-        _ => return Err(Unreadable::Damaged),
+        _ => return Err(SegmentError::Damaged),
     };
     Ok(Sighting::new(watched, at, Arc::clone(case)))
 }
@@ -289,14 +293,14 @@ const ABSENT: u64 = 0;
 const DERIVED: u64 = 1;
 const LENGTH: u64 = 2;
 
-fn encode_cases(cases: &[&Arc<Case>]) -> Vec<u8> {
+fn encode_cases(cases: &[&Arc<Series>]) -> Vec<u8> {
     let mut bytes = Vec::new();
     put_number(&mut bytes, cases.len() as u64);
     for case in cases {
         bytes.extend_from_slice(case.cluster.bytes());
     }
     // Kind by kind, because values of a kind are alike.
-    for kind in Kind::ALL {
+    for kind in FacetKind::ALL {
         for case in cases {
             match case.facets.get(kind) {
                 None => put_number(&mut bytes, ABSENT),
@@ -314,39 +318,40 @@ fn encode_cases(cases: &[&Arc<Case>]) -> Vec<u8> {
 }
 
 /// Tells whether a value need not be written, since the address tells the network.
-fn is_derived(kind: Kind, value: &str, facets: &Facets) -> bool {
-    kind == Kind::Network && facets.get(Kind::SourceIp).map(network).as_deref() == Some(value)
+fn is_derived(kind: FacetKind, value: &str, facets: &Facets) -> bool {
+    kind == FacetKind::Network
+        && facets.get(FacetKind::SourceIp).map(network).as_deref() == Some(value)
 }
 
-fn decode_cases(mut bytes: &[u8]) -> Result<Vec<Arc<Case>>, Unreadable> {
+fn decode_cases(mut bytes: &[u8]) -> Result<Vec<Arc<Series>>, SegmentError> {
     let rest = &mut bytes;
     let count = take_number(rest)?;
     let clusters = take(rest, count.saturating_mul(16))?;
     let clusters = clusters.as_chunks::<16>().0;
     let mut facets = vec![Facets::default(); clusters.len()];
     let mut derived = Vec::new();
-    for kind in Kind::ALL {
+    for kind in FacetKind::ALL {
         for (place, facets) in facets.iter_mut().enumerate() {
             match take_number(rest)? {
                 ABSENT => {}
                 DERIVED => derived.push((place, kind)),
                 length => {
                     let value = take(rest, length - LENGTH)?;
-                    let value = std::str::from_utf8(value).map_err(|_| Unreadable::Damaged)?;
+                    let value = std::str::from_utf8(value).map_err(|_| SegmentError::Damaged)?;
                     facets.set(kind, Some(value));
                 }
             }
         }
     }
     for (place, kind) in derived {
-        let address = facets[place].get(Kind::SourceIp).map(network);
+        let address = facets[place].get(FacetKind::SourceIp).map(network);
         facets[place].set(kind, address.as_deref());
     }
     if !rest.is_empty() {
-        return Err(Unreadable::Damaged);
+        return Err(SegmentError::Damaged);
     }
     let case = |(cluster, facets): (&[u8; 16], Facets)| {
-        Arc::new(Case {
+        Arc::new(Series {
             cluster: ClusterId::from_bytes(*cluster),
             facets: facets.packed(),
         })
@@ -390,22 +395,22 @@ fn pack(cases: &[u8]) -> Vec<u8> {
     }
 }
 
-fn unpack(packed: &[u8], length: u64) -> Result<Vec<u8>, Unreadable> {
+fn unpack(packed: &[u8], length: u64) -> Result<Vec<u8>, SegmentError> {
     if length > CASES_BYTES_MAX || length > packed.len() as u64 * 1100 {
-        return Err(Unreadable::Damaged);
+        return Err(SegmentError::Damaged);
     }
     let mut cases = Vec::with_capacity(length as usize);
     let mut decompress = Decompress::new(true);
     // It stops once to ask for the words.
     let asked = decompress.decompress_vec(packed, &mut cases, FlushDecompress::Finish);
     if asked.is_ok() || decompress.set_dictionary(WORDS).is_err() {
-        return Err(Unreadable::Damaged);
+        return Err(SegmentError::Damaged);
     }
     let consumed = usize::try_from(decompress.total_in()).unwrap_or(usize::MAX);
     let rest = packed.get(consumed..).unwrap_or_default();
     let done = decompress.decompress_vec(rest, &mut cases, FlushDecompress::Finish);
     let is_whole = matches!(done, Ok(Status::StreamEnd)) && cases.len() as u64 == length;
-    is_whole.then_some(cases).ok_or(Unreadable::Damaged)
+    is_whole.then_some(cases).ok_or(SegmentError::Damaged)
 }
 
 /// Writes a number in groups of seven bits, the lowest first.
@@ -417,7 +422,7 @@ fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
     bytes.push(number as u8);
 }
 
-fn take_number(bytes: &mut &[u8]) -> Result<u64, Unreadable> {
+fn take_number(bytes: &mut &[u8]) -> Result<u64, SegmentError> {
     let mut number = 0;
     for shift in (0..63).step_by(7) {
         let byte = take(bytes, 1)?[0];
@@ -426,12 +431,12 @@ fn take_number(bytes: &mut &[u8]) -> Result<u64, Unreadable> {
             return Ok(number);
         }
     }
-    Err(Unreadable::Damaged)
+    Err(SegmentError::Damaged)
 }
 
-fn take<'b>(bytes: &mut &'b [u8], count: u64) -> Result<&'b [u8], Unreadable> {
-    let count = usize::try_from(count).map_err(|_| Unreadable::Damaged)?;
-    let (taken, rest) = bytes.split_at_checked(count).ok_or(Unreadable::Damaged)?;
+fn take<'b>(bytes: &mut &'b [u8], count: u64) -> Result<&'b [u8], SegmentError> {
+    let count = usize::try_from(count).map_err(|_| SegmentError::Damaged)?;
+    let (taken, rest) = bytes.split_at_checked(count).ok_or(SegmentError::Damaged)?;
     *bytes = rest;
     Ok(taken)
 }
@@ -445,14 +450,14 @@ mod tests {
         for (number, at, address, watched) in events {
             let mut facets = Facets::default();
             facets.set(
-                Kind::Principal,
+                FacetKind::Principal,
                 Some("arn:aws:iam::123456789012:role/deploy"),
             );
-            facets.set(Kind::Network, Some(&network(address)));
-            facets.set(Kind::SourceIp, Some(address));
+            facets.set(FacetKind::Network, Some(&network(address)));
+            facets.set(FacetKind::SourceIp, Some(address));
             let cluster = ClusterId::from_bytes([*number % 3; 16]);
-            let case = Arc::new(Case { cluster, facets });
-            let at = at.map(|at| EventTime::parse(at).unwrap());
+            let case = Arc::new(Series { cluster, facets });
+            let at = at.map(|at| Timestamp::parse(at).unwrap());
             let sighting = Sighting::new(*watched, at, case);
             tally.insert(EventId::from_bytes([*number; 16]), sighting);
         }
@@ -467,59 +472,59 @@ mod tests {
             (4, Some("2026-11-21T09:00:00Z"), "2001:db8::1", false),
             (5, None, "198.51.100.7", false),
         ];
-        let manifests = Manifest::cut(&tally(&events));
+        let manifests = Segment::cut(&tally(&events));
         assert_eq!(counts(&manifests), [1, 2, 1], "no time, 08, 09");
         let reversed: Vec<_> = events.into_iter().rev().collect();
-        assert_eq!(Manifest::cut(&tally(&reversed)), manifests);
-        for Encoded {
+        assert_eq!(Segment::cut(&tally(&reversed)), manifests);
+        for EncodedSegment {
             manifest, bytes, ..
         } in manifests
         {
-            assert_eq!(Manifest::decode(manifest.window, &bytes), Ok(manifest));
+            assert_eq!(Segment::decode(manifest.window, &bytes), Ok(manifest));
         }
     }
 
     #[test]
     fn what_was_cut_or_changed_is_refused_and_never_panics() {
         let events = [(1, Some("2026-11-21T08:00:00Z"), "198.51.100.7", false)];
-        let Encoded {
+        let EncodedSegment {
             manifest, bytes, ..
-        } = Manifest::cut(&tally(&events)).remove(0);
+        } = Segment::cut(&tally(&events)).remove(0);
         for end in 0..bytes.len() {
-            let cut = Manifest::decode(manifest.window, &bytes[..end]);
-            assert_eq!(cut, Err(Unreadable::Damaged));
+            let cut = Segment::decode(manifest.window, &bytes[..end]);
+            assert_eq!(cut, Err(SegmentError::Damaged));
         }
         for place in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[place] ^= 0xff;
-            let _ = Manifest::decode(manifest.window, &changed);
+            let _ = Segment::decode(manifest.window, &changed);
         }
         let mut newer = bytes;
         newer[0] = 2;
-        let refused = Manifest::decode(manifest.window, &newer);
-        assert_eq!(refused, Err(Unreadable::Newer(2)));
+        let refused = Segment::decode(manifest.window, &newer);
+        assert_eq!(refused, Err(SegmentError::Newer(2)));
     }
 
     #[test]
     fn many_events_are_cut_into_parts_that_fit_an_item() {
         let mut tally = Tally::default();
-        let case = Arc::new(Case {
+        let case = Arc::new(Series {
             cluster: ClusterId::from_bytes([7; 16]),
             facets: Facets::default(),
         });
-        let at = EventTime::parse("2026-11-21T08:00:00Z");
+        let at = Timestamp::parse("2026-11-21T08:00:00Z");
         for number in 0..(EVENTS_MAX as u128 * 2 + 1) {
             let id = EventId::from_bytes(number.to_be_bytes());
             tally.insert(id, Sighting::new(false, at, Arc::clone(&case)));
         }
-        let manifests = Manifest::cut(&tally);
+        let manifests = Segment::cut(&tally);
         assert_eq!(counts(&manifests), [EVENTS_MAX, EVENTS_MAX, 1]);
     }
 
     /// Facets that nothing can be compressed in, each as long as it may be.
     fn noise(random: &mut u64) -> Facets {
         let mut facets = Facets::default();
-        for kind in Kind::ALL {
+        for kind in FacetKind::ALL {
             let text: String = std::iter::repeat_with(|| {
                 *random = random
                     .wrapping_mul(6_364_136_223_846_793_005)
@@ -538,15 +543,15 @@ mod tests {
     #[test]
     fn one_event_fits_whatever_its_facets_are() {
         let facets = noise(&mut 7);
-        assert_eq!(facets.bytes(), Kind::ALL.len() * (255 * 4 + "…".len()));
+        assert_eq!(facets.bytes(), FacetKind::ALL.len() * (255 * 4 + "…".len()));
         let mut tally = Tally::default();
         let cluster = ClusterId::from_bytes([7; 16]);
-        let case = Arc::new(Case { cluster, facets });
+        let case = Arc::new(Series { cluster, facets });
         tally.insert(
             EventId::from_bytes([1; 16]),
             Sighting::new(false, None, case),
         );
-        let [Encoded { bytes, .. }] = &Manifest::cut(&tally)[..] else {
+        let [EncodedSegment { bytes, .. }] = &Segment::cut(&tally)[..] else {
             panic!("one event is one manifest");
         };
         // What limits facets in memory limits them here: an end of a value is a u16.
@@ -560,22 +565,22 @@ mod tests {
         for number in 0..100_u128 {
             let facets = noise(&mut random);
             let cluster = ClusterId::from_bytes([7; 16]);
-            let case = Arc::new(Case { cluster, facets });
+            let case = Arc::new(Series { cluster, facets });
             let id = EventId::from_bytes(number.to_be_bytes());
             tally.insert(id, Sighting::new(false, None, case));
         }
-        let manifests = Manifest::cut(&tally);
+        let manifests = Segment::cut(&tally);
         assert!(manifests.iter().all(|part| part.bytes.len() <= BYTES_MAX));
         let bytes: usize = manifests.iter().map(|part| part.bytes.len()).sum();
         let started = bytes.div_ceil(350 << 10);
         assert_eq!((started, manifests.len()), (4, 4), "{bytes} bytes");
-        assert_eq!(Manifest::cut(&tally), manifests);
+        assert_eq!(Segment::cut(&tally), manifests);
         // A limit that no event meets leaves one event in each.
-        assert_eq!(counts(&Manifest::cut_at(&tally, 0)), [1; 100]);
+        assert_eq!(counts(&Segment::cut_at(&tally, 0)), [1; 100]);
     }
 
-    fn counts(manifests: &[Encoded]) -> Vec<usize> {
-        let count = |of: &Encoded| of.manifest.sightings().len();
+    fn counts(manifests: &[EncodedSegment]) -> Vec<usize> {
+        let count = |of: &EncodedSegment| of.manifest.sightings().len();
         manifests.iter().map(count).collect()
     }
 }

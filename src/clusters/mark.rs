@@ -9,17 +9,17 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use records::redact::sanitize;
-use records::time::{EventTime, Window};
+use records::time::{Timestamp, Window};
 use serde_json::{Value, json};
 
-use crate::journal::{ACTOR_CHARS_MAX, Entry, REASON_CHARS_MAX, What};
+use crate::journal::{ACTOR_CHARS_MAX, JournalEntry, JournalEvent, REASON_CHARS_MAX};
 
 /// The version of the text that stores keep.
 const VERSION: i64 = 1;
 
 /// What a person decided about a cluster, with who, why and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
+pub struct Triage {
     /// What was decided.
     pub decision: Decision,
     /// Who decided it; sanitized, at most [`ACTOR_CHARS_MAX`] characters.
@@ -27,7 +27,7 @@ pub struct Mark {
     /// Why; sanitized, at most [`REASON_CHARS_MAX`] characters.
     pub reason: String,
     /// When, by our clock.
-    pub at: EventTime,
+    pub at: Timestamp,
     /// The life of the cluster that it was decided in, from 1.
     pub epoch: i64,
 }
@@ -41,7 +41,7 @@ pub enum Decision {
     /// Nothing is told until a moment.
     Muted {
         /// The moment.
-        until: EventTime,
+        until: Timestamp,
     },
     /// It is part of what is usual, and never told.
     Expected,
@@ -58,14 +58,14 @@ pub enum Decision {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
     /// A moment.
-    Moment(EventTime),
+    Moment(Timestamp),
     /// So many events or more in an hour or a day of event time, of UTC. What was there in the hour
     /// in which the mark was made does not count.
     Events {
         /// How many.
         count: u64,
         /// In which time.
-        within: Period,
+        within: CountPeriod,
     },
     /// So many callers that the cluster had not seen before.
     Principals(u64),
@@ -77,7 +77,7 @@ pub enum Until {
 
 /// A time in which events are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Period {
+pub enum CountPeriod {
     /// An hour.
     Hour,
     /// A day.
@@ -88,13 +88,13 @@ pub enum Period {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observation {
     /// The current time, by our clock.
-    pub now: EventTime,
+    pub now: Timestamp,
     /// The number of the cluster's current episode; `None` if it is not known.
     pub epoch: Option<i64>,
     /// Whether it has recovered.
     pub is_recovered: bool,
     /// Its last event.
-    pub last: Option<EventTime>,
+    pub last: Option<Timestamp>,
     /// Its events by hour, of the hours that were looked at.
     pub hours: BTreeMap<Window, u64>,
     /// How many callers are new since the mark was made.
@@ -105,7 +105,7 @@ pub struct Observation {
 
 /// Why a mark ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
+pub enum EndReason {
     /// Its time is over.
     Time,
     /// The cluster recovered, or has since.
@@ -113,7 +113,7 @@ pub enum Ended {
     /// The cluster came back.
     CameBack,
     /// So many events came in an hour or a day.
-    Events(u64, Period),
+    Events(u64, CountPeriod),
     /// So many callers are new.
     Principals(u64),
     /// The cluster escalates.
@@ -122,14 +122,14 @@ pub enum Ended {
 
 /// A mark, and whether it holds.
 #[derive(Debug, Clone, Copy)]
-pub struct Marking<'a> {
+pub struct TriageStatus<'a> {
     /// What was decided.
-    pub mark: &'a Mark,
+    pub mark: &'a Triage,
     /// Why that does not hold any more.
-    pub ended: Option<Ended>,
+    pub ended: Option<EndReason>,
 }
 
-impl Marking<'_> {
+impl TriageStatus<'_> {
     /// Says what was decided in a word, if it holds.
     pub fn word(&self) -> Option<&'static str> {
         self.ended.is_none().then(|| self.mark.decision.name())
@@ -138,7 +138,7 @@ impl Marking<'_> {
 
 impl Observation {
     /// Returns that nothing is known at a moment, by our clock.
-    pub fn at(now: EventTime) -> Self {
+    pub fn at(now: Timestamp) -> Self {
         Self {
             now,
             epoch: None,
@@ -151,9 +151,9 @@ impl Observation {
     }
 }
 
-impl Mark {
+impl Triage {
     /// Returns a mark; what people write is sanitized and cut.
-    pub fn new(decision: Decision, actor: &str, reason: &str, at: EventTime, epoch: i64) -> Self {
+    pub fn new(decision: Decision, actor: &str, reason: &str, at: Timestamp, epoch: i64) -> Self {
         Self {
             decision,
             actor: sanitize(actor, ACTOR_CHARS_MAX),
@@ -175,35 +175,37 @@ impl Mark {
     }
 
     /// Tells whether the mark is over, and why.
-    pub fn ends(&self, seen: &Observation) -> Option<Ended> {
+    pub fn ends(&self, seen: &Observation) -> Option<EndReason> {
         let is_later_life = seen.epoch > Some(self.epoch);
         match self.decision {
-            Decision::Acknowledged if seen.is_recovered || is_later_life => Some(Ended::Recovered),
+            Decision::Acknowledged if seen.is_recovered || is_later_life => {
+                Some(EndReason::Recovered)
+            }
             Decision::Resolved if seen.last > Some(self.at) || is_later_life => {
-                Some(Ended::CameBack)
+                Some(EndReason::CameBack)
             }
             decision => self.over(decision.until()?, seen),
         }
     }
 
-    fn over(&self, until: Until, seen: &Observation) -> Option<Ended> {
+    fn over(&self, until: Until, seen: &Observation) -> Option<EndReason> {
         match until {
-            Until::Moment(moment) => (seen.now >= moment).then_some(Ended::Time),
+            Until::Moment(moment) => (seen.now >= moment).then_some(EndReason::Time),
             Until::Events { count, within } => {
                 let most = self.most(&seen.hours, within);
-                (most >= count).then_some(Ended::Events(most, within))
+                (most >= count).then_some(EndReason::Events(most, within))
             }
             Until::Principals(count) => {
                 let new = seen.new_principals;
-                (new >= count).then_some(Ended::Principals(new))
+                (new >= count).then_some(EndReason::Principals(new))
             }
-            Until::Escalating => seen.is_escalating.then_some(Ended::Escalating),
+            Until::Escalating => seen.is_escalating.then_some(EndReason::Escalating),
             Until::Forever => None,
         }
     }
 
     /// Returns the events of the fullest hour or day that came after the mark.
-    fn most(&self, hours: &BTreeMap<Window, u64>, within: Period) -> u64 {
+    fn most(&self, hours: &BTreeMap<Window, u64>, within: CountPeriod) -> u64 {
         let mut sums: BTreeMap<i64, u64> = BTreeMap::new();
         let later = |hour: &Window| hour.start() > self.at;
         for (hour, count) in hours.iter().filter(|(hour, _)| later(hour)) {
@@ -213,23 +215,23 @@ impl Mark {
     }
 
     /// Returns what the journal says of its making.
-    pub fn made(&self) -> Entry {
+    pub fn made(&self) -> JournalEntry {
         let what = match self.decision {
-            Decision::Acknowledged => What::Acknowledged,
-            Decision::Muted { .. } => What::Muted,
-            Decision::Expected => What::Expected,
-            Decision::Archived { .. } => What::Archived,
-            Decision::Resolved => What::Resolved,
+            Decision::Acknowledged => JournalEvent::Acknowledged,
+            Decision::Muted { .. } => JournalEvent::Muted,
+            Decision::Expected => JournalEvent::Expected,
+            Decision::Archived { .. } => JournalEvent::Archived,
+            Decision::Resolved => JournalEvent::Resolved,
         };
-        Entry::of(what, self.at, self.epoch)
+        JournalEntry::of(what, self.at, self.epoch)
             .by(&self.actor, &self.reason)
             .about(&self.decision.to_string())
     }
 
     /// Returns what the journal says of its end at a moment that nobody had to bring about.
-    pub fn over_by_itself(&self, why: Ended, at: EventTime) -> Entry {
+    pub fn over_by_itself(&self, why: EndReason, at: Timestamp) -> JournalEntry {
         let about = format!("{}: {why}", self.decision);
-        Entry::of(What::Unmarked, at, self.epoch).about(&about)
+        JournalEntry::of(JournalEvent::Unmarked, at, self.epoch).about(&about)
     }
 
     /// Returns the mark as a text that [`Self::decode`] reads.
@@ -265,7 +267,7 @@ impl Mark {
             _ => return None,
         };
         let (actor, reason) = (value["actor"].as_str()?, value["reason"].as_str()?);
-        let at = EventTime::from_seconds(value["at"].as_i64()?)?;
+        let at = Timestamp::from_seconds(value["at"].as_i64()?)?;
         let epoch = value["epoch"].as_i64()?;
         Some(Self::new(decision, actor, reason, at, epoch))
     }
@@ -278,10 +280,10 @@ impl Decision {
     }
 
     /// Returns what the journal calls it when this is taken back.
-    pub fn taken_back(self) -> What {
+    pub fn taken_back(self) -> JournalEvent {
         match self {
-            Self::Resolved => What::Reopened,
-            _ => What::Unmarked,
+            Self::Resolved => JournalEvent::Reopened,
+            _ => JournalEvent::Unmarked,
         }
     }
 
@@ -316,7 +318,7 @@ impl Until {
             "forever" => return Some(Self::Forever),
             _ => {}
         }
-        for within in [Period::Hour, Period::Day] {
+        for within in [CountPeriod::Hour, CountPeriod::Day] {
             let count = text.strip_suffix(within.unit());
             if let Some(count) = count.and_then(|rest| rest.strip_suffix("x/")) {
                 let count = many(count)?;
@@ -326,13 +328,13 @@ impl Until {
         if let Some(count) = text.strip_suffix('p') {
             return many(count).map(Self::Principals);
         }
-        let moment = EventTime::parse(text);
-        let moment = moment.or_else(|| EventTime::parse(&format!("{text}T00:00:00Z")));
+        let moment = Timestamp::parse(text);
+        let moment = moment.or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z")));
         moment.map(Self::Moment)
     }
 }
 
-impl Period {
+impl CountPeriod {
     fn unit(self) -> &'static str {
         match self {
             Self::Hour => "1h",
@@ -368,7 +370,7 @@ impl fmt::Display for Decision {
     }
 }
 
-impl fmt::Display for Period {
+impl fmt::Display for CountPeriod {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Hour => "an hour",
@@ -378,7 +380,7 @@ impl fmt::Display for Period {
 }
 
 /// As people read it behind what has ended.
-impl fmt::Display for Ended {
+impl fmt::Display for EndReason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Time => write!(formatter, "its time is over"),
@@ -401,15 +403,15 @@ mod tests {
     /// 2026-11-02T13:00:00Z.
     const NOW: i64 = 1_793_624_400;
 
-    fn moment(seconds: i64) -> EventTime {
-        EventTime::from_seconds(seconds).unwrap()
+    fn moment(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(seconds).unwrap()
     }
 
-    fn mark(decision: Decision) -> Mark {
-        Mark::new(decision, "ann", "planned migration", moment(NOW), 2)
+    fn mark(decision: Decision) -> Triage {
+        Triage::new(decision, "ann", "planned migration", moment(NOW), 2)
     }
 
-    fn archived(until: &str) -> Mark {
+    fn archived(until: &str) -> Triage {
         let until = Until::parse(until).unwrap();
         mark(Decision::Archived { until })
     }
@@ -455,12 +457,12 @@ mod tests {
         };
         for (mark, seen, ended) in [
             (&acknowledged, at(NOW + 86_400), None),
-            (&acknowledged, recovered.clone(), Some(Ended::Recovered)),
-            (&acknowledged, next_life.clone(), Some(Ended::Recovered)),
+            (&acknowledged, recovered.clone(), Some(EndReason::Recovered)),
+            (&acknowledged, next_life.clone(), Some(EndReason::Recovered)),
             (&resolved, recovered, None),
             (&resolved, seen(NOW), None),
-            (&resolved, seen(NOW + 1), Some(Ended::CameBack)),
-            (&resolved, next_life, Some(Ended::CameBack)),
+            (&resolved, seen(NOW + 1), Some(EndReason::CameBack)),
+            (&resolved, next_life, Some(EndReason::CameBack)),
         ] {
             assert_eq!(mark.ends(&seen), ended, "{} {seen:?}", mark.decision);
         }
@@ -483,30 +485,34 @@ mod tests {
             is_escalating: true,
             ..at(NOW)
         };
-        let (hour, day) = (Period::Hour, Period::Day);
+        let (hour, day) = (CountPeriod::Hour, CountPeriod::Day);
         for (until, seen, ended) in [
             ("100x/1h", hours(&[(1, 99), (2, 99)]), None),
             (
                 "100x/1h",
                 hours(&[(1, 7), (2, 100)]),
-                Some(Ended::Events(100, hour)),
+                Some(EndReason::Events(100, hour)),
             ),
             // The hour of the mark itself had as many.
             ("100x/1h", hours(&[(-1, 500), (0, 500)]), None),
             (
                 "100x/1d",
                 hours(&[(1, 60), (10, 60)]),
-                Some(Ended::Events(120, day)),
+                Some(EndReason::Events(120, day)),
             ),
             // The eleventh hour is one of the next day.
             ("100x/1d", hours(&[(1, 60), (11, 60)]), None),
             ("3p", new(2), None),
-            ("3p", new(3), Some(Ended::Principals(3))),
+            ("3p", new(3), Some(EndReason::Principals(3))),
             ("escalating", hours(&[(1, 9999)]), None),
-            ("escalating", escalating.clone(), Some(Ended::Escalating)),
+            (
+                "escalating",
+                escalating.clone(),
+                Some(EndReason::Escalating),
+            ),
             ("forever", escalating, None),
             ("2026-11-03", at(NOW + 39_599), None),
-            ("2026-11-03", at(NOW + 39_600), Some(Ended::Time)),
+            ("2026-11-03", at(NOW + 39_600), Some(EndReason::Time)),
         ] {
             assert_eq!(archived(until).ends(&seen), ended, "{until} {seen:?}");
             assert_eq!(archived(until).is_told(&seen), ended.is_some(), "{until}");
@@ -529,8 +535,8 @@ mod tests {
             "archived for good",
         ];
         assert_eq!(told, expected);
-        let over =
-            archived("100x/1h").over_by_itself(Ended::Events(120, Period::Hour), moment(NOW));
+        let over = archived("100x/1h")
+            .over_by_itself(EndReason::Events(120, CountPeriod::Hour), moment(NOW));
         assert_eq!(
             over.detail,
             "archived until 100 events come in an hour: 120 events came in an hour"
@@ -540,7 +546,7 @@ mod tests {
     #[test]
     fn what_people_write_is_cut_and_steers_no_terminal() {
         let long = "x".repeat(9999);
-        let mark = Mark::new(
+        let mark = Triage::new(
             Decision::Expected,
             &format!("ann\u{1b}[2J{long}"),
             &long,
@@ -550,17 +556,17 @@ mod tests {
         assert!(mark.actor.starts_with("ann[2J"), "{}", mark.actor);
         assert_eq!(mark.actor.chars().count(), ACTOR_CHARS_MAX);
         assert_eq!(mark.reason.chars().count(), REASON_CHARS_MAX);
-        assert_eq!(Mark::decode(&mark.encode()), Some(mark));
+        assert_eq!(Triage::decode(&mark.encode()), Some(mark));
     }
 
     #[test]
     fn the_text_of_a_mark_stays_and_anything_else_is_none() {
         let text = r#"{"actor":"ann","at":1793624400,"epoch":2,"mark":"archived","reason":"planned migration","until":"100x/1h","v":1}"#;
         assert_eq!(archived("100x/1h").encode(), text);
-        assert_eq!(Mark::decode(text), Some(archived("100x/1h")));
+        assert_eq!(Triage::decode(text), Some(archived("100x/1h")));
         let of_later = text.replace("\"v\":1", "\"v\":2");
         for other in ["", "{}", "[]", "null", &of_later] {
-            assert_eq!(Mark::decode(other), None, "{other}");
+            assert_eq!(Triage::decode(other), None, "{other}");
         }
         for no_until in ["", "0x/1h", "x/1h", "-1p", "0p", "soon", "100x", "100x/1w"] {
             assert_eq!(Until::parse(no_until), None, "{no_until}");
@@ -568,8 +574,8 @@ mod tests {
     }
 
     fn decisions() -> impl Strategy<Value = Decision> {
-        let moments = EventTime::FIRST.seconds()..=EventTime::LAST.seconds();
-        let periods = prop_oneof![Just(Period::Hour), Just(Period::Day)];
+        let moments = Timestamp::FIRST.seconds()..=Timestamp::LAST.seconds();
+        let periods = prop_oneof![Just(CountPeriod::Hour), Just(CountPeriod::Day)];
         let untils = prop_oneof![
             moments.clone().prop_map(|at| Until::Moment(moment(at))),
             (1..u64::MAX, periods).prop_map(|(count, within)| Until::Events { count, within }),
@@ -592,16 +598,16 @@ mod tests {
             decision in decisions(),
             actor in ".*",
             reason in ".*",
-            at in EventTime::FIRST.seconds()..=EventTime::LAST.seconds(),
+            at in Timestamp::FIRST.seconds()..=Timestamp::LAST.seconds(),
             epoch: i64,
         ) {
-            let mark = Mark::new(decision, &actor, &reason, moment(at), epoch);
-            prop_assert_eq!(Mark::decode(&mark.encode()), Some(mark));
+            let mark = Triage::new(decision, &actor, &reason, moment(at), epoch);
+            prop_assert_eq!(Triage::decode(&mark.encode()), Some(mark));
         }
 
         #[test]
         fn no_text_makes_the_reader_stumble(text in ".*") {
-            Mark::decode(&text);
+            Triage::decode(&text);
             if let Some(until) = Until::parse(&text) {
                 prop_assert_eq!(Until::parse(&until.encode()), Some(until));
             }

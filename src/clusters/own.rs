@@ -15,7 +15,7 @@ pub const OWN: &str = "self";
 
 /// The roles that are our own; none by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Own {
+pub struct OwnRoles {
     roles: BTreeSet<Role>,
 }
 
@@ -28,7 +28,7 @@ pub struct Role {
     name: String,
 }
 
-impl Own {
+impl OwnRoles {
     /// Takes the roles.
     pub fn new(roles: impl IntoIterator<Item = Role>) -> Self {
         Self {
@@ -112,7 +112,7 @@ mod tests {
     fn made(identity: &str) -> bool {
         let role = Role::parse("arn:aws:iam::111122223333:role/ops/ingest").unwrap();
         let text = format!(r#"{{"userIdentity":{identity}}}"#);
-        Own::new(vec![role]).made(&Record::parse(&text).unwrap())
+        OwnRoles::new(vec![role]).made(&Record::parse(&text).unwrap())
     }
 
     #[test]
@@ -144,7 +144,7 @@ mod tests {
         ] {
             assert_eq!(made(&identity), expected, "{identity}");
         }
-        assert!(!Own::default().made(&Record::parse("{}").unwrap()));
+        assert!(!OwnRoles::default().made(&Record::parse("{}").unwrap()));
     }
 
     #[test]

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cases::CaseRef;
-use crate::facet::Kind;
+use crate::cases::SeriesRef;
+use crate::facet::FacetKind;
 use crate::fingerprint::ClusterId;
-use crate::{Census, Facts, Span};
+use crate::{ClusterFacts, ClusterSnapshot, Span};
 
 /// What to rank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
+pub enum RankBy {
     /// Clusters.
     Cluster,
     /// Called APIs, `service:Action`.
@@ -28,7 +28,7 @@ pub enum By {
 
 /// One entry of a ranking.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct RankingEntry {
     /// The value ranked.
     pub name: String,
     /// How many events, since when, until when.
@@ -43,7 +43,7 @@ pub struct Entry {
 pub const NONE: &str = "(none)";
 
 /// Ranks the sightings of a census.
-pub fn rank(census: &Census, by: By) -> Vec<Entry> {
+pub fn rank(census: &ClusterSnapshot, by: RankBy) -> Vec<RankingEntry> {
     let mut sums: BTreeMap<String, (Span, BTreeSet<ClusterId>, BTreeSet<&str>)> = BTreeMap::new();
     for (case, of_case) in census.rows() {
         let Some(facts) = census.facts.get(&case.cluster()) else {
@@ -52,11 +52,11 @@ pub fn rank(census: &Census, by: By) -> Vec<Entry> {
         let (span, clusters, principals) = sums.entry(by.name_of(case, facts)).or_default();
         span.add(of_case);
         clusters.insert(case.cluster());
-        principals.extend(case.get(Kind::Principal));
+        principals.extend(case.get(FacetKind::Principal));
     }
-    let mut entries: Vec<Entry> = sums
+    let mut entries: Vec<RankingEntry> = sums
         .into_iter()
-        .map(|(name, (span, clusters, principals))| Entry {
+        .map(|(name, (span, clusters, principals))| RankingEntry {
             name,
             span,
             clusters: clusters.len(),
@@ -68,17 +68,17 @@ pub fn rank(census: &Census, by: By) -> Vec<Entry> {
     entries
 }
 
-impl By {
-    fn name_of(self, case: CaseRef<'_>, facts: &Facts) -> String {
+impl RankBy {
+    fn name_of(self, case: SeriesRef<'_>, facts: &ClusterFacts) -> String {
         let identity = &facts.identity;
         let facet = |kind| case.get(kind).unwrap_or(NONE).to_owned();
         match self {
             Self::Cluster => case.cluster().to_string(),
             Self::Event => format!("{}:{}", identity.service, identity.action),
-            Self::Code => facet(Kind::ErrorCode),
-            Self::Principal => facet(Kind::Principal),
-            Self::Key => facet(Kind::AccessKey),
-            Self::SourceIp => facet(Kind::SourceIp),
+            Self::Code => facet(FacetKind::ErrorCode),
+            Self::Principal => facet(FacetKind::Principal),
+            Self::Key => facet(FacetKind::AccessKey),
+            Self::SourceIp => facet(FacetKind::SourceIp),
             Self::Account => identity.account_id.clone(),
         }
     }

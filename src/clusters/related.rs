@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::campaign::Occurrence;
 use crate::circumstance::shown_code;
-use crate::facet::Kind;
-use crate::fingerprint::{ClusterId, Subject};
+use crate::facet::FacetKind;
+use crate::fingerprint::{ClusterId, ClusterSubject};
 
 /// How far apart two failures of one caller may be to belong together, in seconds.
 pub const TOGETHER_SECONDS: i64 = 30 * 60;
@@ -18,7 +18,7 @@ pub struct Related {
     /// The cluster.
     pub id: ClusterId,
     /// What it is.
-    pub subject: Arc<Subject>,
+    pub subject: Arc<ClusterSubject>,
     /// The error code as the service spelled it in these events.
     pub code: Option<String>,
     /// How many of its events are near.
@@ -33,7 +33,7 @@ pub fn related(cluster: ClusterId, occurrences: &[Occurrence]) -> Vec<Related> {
         .iter()
         .filter(|occurrence| occurrence.case.cluster == cluster)
     {
-        if let Some(caller) = occurrence.case.facets.get(Kind::Principal) {
+        if let Some(caller) = occurrence.case.facets.get(FacetKind::Principal) {
             moments
                 .entry(caller)
                 .or_default()
@@ -41,7 +41,7 @@ pub fn related(cluster: ClusterId, occurrences: &[Occurrence]) -> Vec<Related> {
         }
     }
     let is_near = |occurrence: &&Occurrence| {
-        let caller = occurrence.case.facets.get(Kind::Principal);
+        let caller = occurrence.case.facets.get(FacetKind::Principal);
         let of = caller.and_then(|caller| moments.get(caller));
         let at = occurrence.at.seconds();
         let near = at - TOGETHER_SECONDS..=at + TOGETHER_SECONDS;
@@ -58,7 +58,7 @@ pub fn related(cluster: ClusterId, occurrences: &[Occurrence]) -> Vec<Related> {
         });
         let codes = [
             other.code.as_deref(),
-            occurrence.case.facets.get(Kind::ErrorCode),
+            occurrence.case.facets.get(FacetKind::ErrorCode),
         ];
         other.code = shown_code(codes.into_iter().flatten()).map(str::to_owned);
         other.count += 1;
@@ -71,24 +71,24 @@ pub fn related(cluster: ClusterId, occurrences: &[Occurrence]) -> Vec<Related> {
 
 #[cfg(test)]
 mod tests {
-    use records::time::EventTime;
+    use records::time::Timestamp;
 
     use super::*;
     use crate::class::Class;
     use crate::facet::Facets;
-    use crate::{Case, EventId};
+    use crate::{EventId, Series};
 
     fn occurrence(cluster: u8, caller: &str, minute: i64) -> Occurrence {
         let mut facets = Facets::default();
-        facets.set(Kind::Principal, Some(caller));
+        facets.set(FacetKind::Principal, Some(caller));
         Occurrence {
-            at: EventTime::from_seconds(1_793_577_600 + minute * 60).unwrap(),
+            at: Timestamp::from_seconds(1_793_577_600 + minute * 60).unwrap(),
             id: EventId::named(&format!("{cluster}{caller}{minute}")),
-            case: Arc::new(Case {
+            case: Arc::new(Series {
                 cluster: ClusterId::from_bytes([cluster; 16]),
                 facets,
             }),
-            subject: Arc::new(Subject {
+            subject: Arc::new(ClusterSubject {
                 account_id: "111122223333".to_owned(),
                 service: "s3".to_owned(),
                 action: "GetObject".to_owned(),

@@ -15,7 +15,7 @@ pub const NAMESPACE: &str = "CloudTrailInspector";
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Invocation {
     /// What became of its records.
-    pub books: Books,
+    pub books: RecordCounts,
     /// What is wrong with the payload, if it cannot be opened.
     pub payload_fault: Option<&'static str>,
     /// Under which key the event was kept aside, if it was.
@@ -78,7 +78,7 @@ fn errors_of(class: Class) -> Option<&'static str> {
 
 /// What became of what one sink was to be told in one invocation, and how the sink stands then.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Told {
+pub struct SinkReport {
     /// Alerts that the sink took, digests and what is in them included.
     pub sent: u64,
     /// Attempts that have to be repeated.
@@ -97,7 +97,7 @@ pub struct Told {
     pub is_misconfigured: bool,
 }
 
-impl Told {
+impl SinkReport {
     /// Returns the line of metrics of a sink; `None` where nothing of it is read.
     pub fn metric_line(
         &self,
@@ -302,7 +302,7 @@ impl Metrics {
 /// `selected = clustered + duplicate + ignored + quarantined`. A record that cannot be read counts
 /// as selected: nobody can tell that it did not matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Books {
+pub struct RecordCounts {
     /// Records found, readable or not.
     pub read: u64,
     /// Records that failed, are watched, or cannot be read.
@@ -329,7 +329,7 @@ pub struct Books {
     pub classes: BTreeMap<Class, u64>,
 }
 
-impl Books {
+impl RecordCounts {
     /// Returns how many records of errors a cluster is found for, come before or not.
     pub fn errors(&self) -> u64 {
         let is_error = |class: &Class| errors_of(*class).is_some();
@@ -404,12 +404,12 @@ mod tests {
 
     #[test]
     fn the_metrics_of_a_sink_have_the_stack_and_the_sink_as_their_only_dimensions() {
-        let told = Told {
+        let told = SinkReport {
             sent: 3,
             waiting: Some(2),
             oldest_seconds: Some(0),
             is_misconfigured: true,
-            ..Told::default()
+            ..SinkReport::default()
         };
         let line = told.metric_line("sns", &metrics(&METRICS), 7).unwrap();
         let line: Value = serde_json::from_str(&line).unwrap();
@@ -430,10 +430,10 @@ mod tests {
 
     #[test]
     fn what_nobody_reads_is_not_written() {
-        let told = Told {
+        let told = SinkReport {
             sent: 3,
             oldest_seconds: Some(7),
-            ..Told::default()
+            ..SinkReport::default()
         };
         assert_eq!(told.metric_line("sns", &metrics(&[]), 7), None);
         assert_eq!(told.metric_line("sns", &metrics(&["AlertsDead"]), 7), None);

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use records::time::EventTime;
+use records::time::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::EventId;
@@ -19,7 +19,7 @@ pub const SAMPLES_MAX: usize = 5;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sample {
     /// When the call was made.
-    pub at: Option<EventTime>,
+    pub at: Option<Timestamp>,
     /// The event's id.
     pub id: EventId,
     /// The redacted record as JSON of at most 8 KB.
@@ -35,7 +35,7 @@ pub struct Rank([u8; 8]);
 pub struct Samples(BTreeMap<Rank, Sample>);
 
 /// The last rank that a store has kept of clusters that it has enough samples of.
-pub type Marks = HashMap<ClusterId, Rank>;
+pub type SampleCutoffs = HashMap<ClusterId, Rank>;
 
 impl Rank {
     /// Returns the rank of an event.

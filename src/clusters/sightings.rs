@@ -7,23 +7,23 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt as _};
-use records::time::EventTime;
+use records::time::Timestamp;
 
-use crate::cases::Cases;
+use crate::cases::SeriesTable;
 use crate::fingerprint::ClusterId;
 use crate::timeline::Timeline;
-use crate::{Case, EventId, Row, Sighting, Span, Stamp};
+use crate::{EventId, Series, SeriesRow, Sighting, Span, Stamp};
 
 /// Events, and what was seen of each.
 #[derive(Debug, Clone, Default)]
 pub struct Sightings {
-    seen: HashMap<EventId, Seen>,
-    cases: Arc<Cases>,
+    seen: HashMap<EventId, StoredSighting>,
+    cases: Arc<SeriesTable>,
 }
 
 /// A sighting, with the place of its case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Seen {
+struct StoredSighting {
     case: u32,
     stamp: Stamp,
     watched: bool,
@@ -34,7 +34,7 @@ impl Sightings {
     pub fn add<'s>(&mut self, sightings: impl IntoIterator<Item = (EventId, &'s Sighting)>) -> u64 {
         // Many events of a batch share a case, and to know where one is takes less than to look at
         // what is in it.
-        let mut places: HashMap<*const Case, u32> = HashMap::new();
+        let mut places: HashMap<*const Series, u32> = HashMap::new();
         let mut fresh = 0;
         for (id, sighting) in sightings {
             let place = places.entry(Arc::as_ptr(&sighting.case));
@@ -52,12 +52,12 @@ impl Sightings {
 
     /// Returns all events, in no order.
     pub fn events(&self) -> Vec<(EventId, Sighting)> {
-        let mut cases: HashMap<u32, Arc<Case>> = HashMap::new();
-        let event = |(id, seen): (&EventId, &Seen)| {
+        let mut cases: HashMap<u32, Arc<Series>> = HashMap::new();
+        let event = |(id, seen): (&EventId, &StoredSighting)| {
             let case = cases.entry(seen.case).or_insert_with(|| {
                 let case = self.cases.get(seen.case);
                 let (cluster, facets) = (case.cluster(), case.facets());
-                Arc::new(Case { cluster, facets })
+                Arc::new(Series { cluster, facets })
             });
             let case = Arc::clone(case);
             let (stamp, watched) = (seen.stamp, seen.watched);
@@ -74,7 +74,7 @@ impl Sightings {
     }
 
     /// Returns all cases, and the rows of the events since a moment, or of all.
-    pub fn rows(&self, since: Option<EventTime>) -> (Arc<Cases>, Vec<Row>) {
+    pub fn rows(&self, since: Option<Timestamp>) -> (Arc<SeriesTable>, Vec<SeriesRow>) {
         let mut spans: HashMap<u32, Span> = HashMap::new();
         for seen in self.seen.values() {
             let at = seen.stamp.time();
@@ -95,14 +95,14 @@ impl Sightings {
         timeline
     }
 
-    fn place(&mut self, case: &Case) -> u32 {
+    fn place(&mut self, case: &Series) -> u32 {
         Arc::make_mut(&mut self.cases).add(case)
     }
 
     /// Adds a sighting of a case at a place; `false` says that the event was there already.
     fn insert(&mut self, id: EventId, sighting: &Sighting, case: u32) -> bool {
         let cases = &self.cases;
-        let seen = Seen {
+        let seen = StoredSighting {
             case,
             stamp: sighting.stamp,
             watched: sighting.watched,
@@ -114,7 +114,7 @@ impl Sightings {
             }
             Entry::Occupied(mut known) => {
                 // In the order of sightings.
-                let key = |seen: &Seen| {
+                let key = |seen: &StoredSighting| {
                     let case = cases.get(seen.case);
                     (seen.watched, case.cluster(), seen.stamp, case)
                 };

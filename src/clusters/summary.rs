@@ -7,13 +7,13 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
 use crate::campaign::{Campaign, Shape};
 use crate::class::Class;
-use crate::fingerprint::{ClusterId, Subject};
+use crate::fingerprint::{ClusterId, ClusterSubject};
 
 /// How many clusters a list of a summary names.
 pub const LINES_MAX: usize = 20;
@@ -35,9 +35,9 @@ pub struct Summary {
     /// Whether it is about an hour, a day or a week.
     pub period: Period,
     /// Its first second, in event time.
-    pub from: EventTime,
+    pub from: Timestamp,
     /// The first second after it.
-    pub until: EventTime,
+    pub until: Timestamp,
     /// How many errors there were.
     pub errors: u64,
     /// Of how many clusters they are.
@@ -45,17 +45,17 @@ pub struct Summary {
     /// How many of the errors are of clusters that are new.
     pub new_errors: u64,
     /// Clusters that were first seen in it, with their events in it.
-    pub new: Excerpt<Line>,
+    pub new: Excerpt<ClusterLine>,
     /// Clusters that came back in it, with their events in it.
-    pub regressed: Excerpt<Line>,
+    pub regressed: Excerpt<ClusterLine>,
     /// Clusters that recovered in it, with the events of the life that ended.
-    pub recovered: Excerpt<Line>,
+    pub recovered: Excerpt<ClusterLine>,
     /// Clusters that are more frequent than their own past lets expect, with their events in it.
-    pub escalating: Excerpt<Line>,
+    pub escalating: Excerpt<ClusterLine>,
     /// Campaigns that went on in it.
-    pub campaigns: Excerpt<Storm>,
+    pub campaigns: Excerpt<CampaignLine>,
     /// The most frequent clusters, at most [`TOP_MAX`].
-    pub top: Vec<Line>,
+    pub top: Vec<ClusterLine>,
     /// The access keys that were seen failing in it, those first that were last active.
     pub keys: Excerpt<KeyLine>,
 }
@@ -85,7 +85,7 @@ pub struct Excerpt<T> {
 
 /// A cluster in a summary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Line {
+pub struct ClusterLine {
     /// Its id.
     pub cluster: ClusterId,
     /// The service, as in the identity.
@@ -102,7 +102,7 @@ pub struct Line {
 
 /// A campaign in a summary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Storm {
+pub struct CampaignLine {
     /// Whose: a caller's name, a cluster's id, or a network.
     pub actor: String,
     /// What it looks like.
@@ -119,9 +119,9 @@ pub struct KeyLine {
     /// Who used it, as far as its events say; empty where they do not.
     pub principal: String,
     /// The last event that it failed in.
-    pub last_seen: EventTime,
+    pub last_seen: Timestamp,
     /// When it was last used at all, as IAM says; `None` where it was not asked or knows of no use.
-    pub last_used: Option<EventTime>,
+    pub last_used: Option<Timestamp>,
     /// With which service, as IAM says.
     pub service: Option<String>,
     /// In which region, as IAM says.
@@ -164,9 +164,9 @@ impl<T> Default for Excerpt<T> {
     }
 }
 
-impl Line {
+impl ClusterLine {
     /// Returns the line of a cluster with so many events.
-    pub fn of(cluster: ClusterId, subject: &Subject, count: u64) -> Self {
+    pub fn of(cluster: ClusterId, subject: &ClusterSubject, count: u64) -> Self {
         Self {
             cluster,
             service: subject.service.clone(),
@@ -183,7 +183,7 @@ impl Line {
     }
 }
 
-impl Storm {
+impl CampaignLine {
     /// Returns the storm that a campaign is.
     pub fn of(campaign: &Campaign) -> Self {
         Self {
@@ -196,7 +196,7 @@ impl Storm {
 
 impl Summary {
     /// Returns the summary of a period in which nothing happened.
-    pub fn empty(account_id: &str, period: Period, from: EventTime, until: EventTime) -> Self {
+    pub fn empty(account_id: &str, period: Period, from: Timestamp, until: Timestamp) -> Self {
         Self {
             account_id: account_id.to_owned(),
             period,
@@ -229,8 +229,8 @@ impl Summary {
 mod tests {
     use super::*;
 
-    fn line(number: u8, count: u64) -> Line {
-        Line {
+    fn line(number: u8, count: u64) -> ClusterLine {
+        ClusterLine {
             cluster: ClusterId::from_bytes([number; 16]),
             service: "s3".to_owned(),
             action: "GetObject".to_owned(),
@@ -241,7 +241,7 @@ mod tests {
     }
 
     fn hour() -> Summary {
-        let at = |text| EventTime::parse(text).unwrap();
+        let at = |text| Timestamp::parse(text).unwrap();
         let (from, until) = (at("2026-11-02T08:00:00Z"), at("2026-11-02T09:00:00Z"));
         assert_eq!(until.seconds_since(from), Period::Hour.seconds());
         Summary::empty("111122223333", Period::Hour, from, until)
@@ -259,7 +259,7 @@ mod tests {
         assert!(!as_before.is_worth_telling());
         let alone = Excerpt::of(vec![line(1, 1)], LINES_MAX);
         let two = Excerpt::of(vec![line(1, 1), line(2, 1)], LINES_MAX);
-        let changes: [fn(&mut Summary, Excerpt<Line>); 3] = [
+        let changes: [fn(&mut Summary, Excerpt<ClusterLine>); 3] = [
             |of, list| of.new = list,
             |of, list| of.regressed = list,
             |of, list| of.escalating = list,
@@ -271,7 +271,7 @@ mod tests {
             assert!(!one.is_worth_telling(), "it has a message of its own");
             assert!(several.is_worth_telling());
         }
-        let storm = Storm {
+        let storm = CampaignLine {
             actor: "mallory".to_owned(),
             shapes: BTreeSet::from([Shape::Breadth]),
             events: 10,
@@ -285,8 +285,8 @@ mod tests {
 
     #[test]
     fn an_excerpt_keeps_the_total_and_the_most_frequent_come_first() {
-        let mut lines: Vec<Line> = (0..50).map(|n| line(n, u64::from(n % 7))).collect();
-        Line::sort(&mut lines);
+        let mut lines: Vec<ClusterLine> = (0..50).map(|n| line(n, u64::from(n % 7))).collect();
+        ClusterLine::sort(&mut lines);
         let first = (lines[0].count, lines[0].cluster);
         assert_eq!(first, (6, ClusterId::from_bytes([6; 16])));
         let excerpt = Excerpt::of(lines, LINES_MAX);
@@ -309,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_summary_is_read_as_it_was_written() {
-        let at = EventTime::parse("2026-11-02T08:03:00Z").unwrap();
+        let at = Timestamp::parse("2026-11-02T08:03:00Z").unwrap();
         let key = KeyLine {
             key: "AKIAQNZGKIQY56JQ7WML".to_owned(),
             principal: "arn:aws:iam::111122223333:user/mia".to_owned(),

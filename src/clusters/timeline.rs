@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use records::time::{EventTime, Window};
+use records::time::{Timestamp, Window};
 
 use crate::fingerprint::ClusterId;
 
@@ -12,8 +12,8 @@ pub struct Timeline(BTreeMap<(ClusterId, Option<Window>), u64>);
 
 impl Timeline {
     /// Adds events of a cluster that lie in one hour, which any of them tells.
-    pub fn add(&mut self, cluster: ClusterId, at: Option<EventTime>, count: u64) {
-        let hour = at.map(EventTime::window);
+    pub fn add(&mut self, cluster: ClusterId, at: Option<Timestamp>, count: u64) {
+        let hour = at.map(Timestamp::window);
         *self.0.entry((cluster, hour)).or_default() += count;
     }
 

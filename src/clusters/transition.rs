@@ -1,6 +1,6 @@
 //! Transitions: what happens to clusters, callers and accounts, in event time.
 
-use records::time::EventTime;
+use records::time::Timestamp;
 
 use crate::campaign::Campaign;
 use crate::escalation::Escalation;
@@ -11,7 +11,7 @@ use crate::fingerprint::ClusterId;
 pub struct Transition {
     /// When it was so, in event time. What the inspection finds is so from the full hour on at which
     /// it looks.
-    pub at: EventTime,
+    pub at: Timestamp,
     /// The account.
     pub account_id: String,
     /// The cluster, for what happens to one.
@@ -40,7 +40,7 @@ pub enum Change {
     /// A cluster was quiet for its quiet period.
     Recovered {
         /// The first event of this life.
-        began: EventTime,
+        began: Timestamp,
         /// How long it failed, from that to the last event of this life, in seconds.
         fault_seconds: i64,
         /// How often, in this life.
@@ -76,12 +76,12 @@ pub enum Change {
     /// until errors arrive again.
     NoData {
         /// The last event before.
-        since: EventTime,
+        since: Timestamp,
     },
     /// An account has events again.
     DataAgain {
         /// The last event before it had none.
-        since: EventTime,
+        since: Timestamp,
     },
 }
 
@@ -92,7 +92,7 @@ impl Change {
     }
 
     /// Returns what sets it apart from others of its kind.
-    pub fn about(&self, at: EventTime) -> String {
+    pub fn about(&self, at: Timestamp) -> String {
         match self {
             Self::NewPrincipal { principal } => principal.clone(),
             Self::Escalating { .. } => format!("from {at}"),
@@ -114,7 +114,7 @@ impl Transition {
         transitions.sort_by(|one, other| one.order().cmp(&other.order()));
     }
 
-    fn order(&self) -> (EventTime, u8, &str, Option<ClusterId>, &'static str, String) {
+    fn order(&self) -> (Timestamp, u8, &str, Option<ClusterId>, &'static str, String) {
         let rank = match self.change {
             Change::Recovered { .. } | Change::Calmed(_) | Change::CampaignEnded(_) => 0,
             Change::DataAgain { .. } => 1,

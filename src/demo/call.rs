@@ -4,13 +4,13 @@
 use clusters::class::Class;
 
 use crate::cast::Caller;
-use crate::event::Mark;
+use crate::event::EventTruth;
 use crate::random::Random;
 use crate::text::fill;
 
 /// One API call that somebody makes now and then.
 ///
-/// Texts hold blanks: `$bucket` and the like are filled by [`Blanks`].
+/// Texts hold blanks: `$bucket` and the like are filled by [`PlaceholderValues`].
 #[derive(Debug, Clone, Copy)]
 pub struct Call {
     /// What becomes of it; `None` where it succeeds and nobody need look.
@@ -61,18 +61,18 @@ impl Call {
     }
 
     /// Returns what the truth says about the call.
-    pub fn mark(&self) -> Mark {
+    pub fn mark(&self) -> EventTruth {
         match self.class {
-            None => Mark::Plain,
-            Some(Class::Watch) => Mark::Watched,
-            Some(Class::Dryrun) => Mark::DryRun,
-            _ => Mark::Failing,
+            None => EventTruth::Plain,
+            Some(Class::Watch) => EventTruth::Watched,
+            Some(Class::Dryrun) => EventTruth::DryRun,
+            _ => EventTruth::Failing,
         }
     }
 }
 
 /// The values that one call, or a burst of the same call, puts into the blanks.
-pub struct Blanks<'a> {
+pub struct PlaceholderValues<'a> {
     random: &'a mut Random,
     caller: &'a Caller,
     region: &'a str,
@@ -95,7 +95,7 @@ const NAMES: &[(&str, &[&str])] = &[
     ("type", &["m7g.large", "c7i.xlarge", "r7g.2xlarge"]),
 ];
 
-impl<'a> Blanks<'a> {
+impl<'a> PlaceholderValues<'a> {
     /// Starts with every blank open.
     pub fn new(random: &'a mut Random, caller: &'a Caller, region: &'a str) -> Self {
         Self {

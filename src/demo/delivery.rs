@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use records::time::EventTime;
+use records::time::Timestamp;
 
-use crate::event::{Event, Mark};
+use crate::event::{DemoEvent, EventTruth};
 use crate::oddities::BROKEN;
 use crate::random::Random;
 use crate::{Plan, TrailFile, Truth};
@@ -19,16 +19,16 @@ const LATEST: i64 = 1800;
 const BROKEN_EVERY: usize = 40;
 
 /// When a file is closed, for which account, for which region.
-type Place = (i64, &'static str, &'static str);
+type FileKey = (i64, &'static str, &'static str);
 
 /// Delivers the events, and counts what is written.
 pub fn deliver(
-    events: Vec<Event>,
+    events: Vec<DemoEvent>,
     plan: &Plan,
     random: &mut Random,
     truth: &mut Truth,
 ) -> Vec<TrailFile> {
-    let mut files: BTreeMap<Place, Vec<String>> = BTreeMap::new();
+    let mut files: BTreeMap<FileKey, Vec<String>> = BTreeMap::new();
     for event in events {
         let closed = closing_time(&event, random);
         let place = |closed| (closed, event.account.id, event.region);
@@ -60,7 +60,7 @@ pub fn deliver(
     delivered
 }
 
-fn closing_time(event: &Event, random: &mut Random) -> i64 {
+fn closing_time(event: &DemoEvent, random: &mut Random) -> i64 {
     let delay = match event.delay {
         Some(delay) => delay,
         None if random.chance(1) => random.seconds(LATEST * 2 / 3, LATEST),
@@ -69,23 +69,23 @@ fn closing_time(event: &Event, random: &mut Random) -> i64 {
     (event.time + delay).div_euclid(PERIOD) * PERIOD + PERIOD
 }
 
-fn count(event: &Event, truth: &mut Truth) {
+fn count(event: &DemoEvent, truth: &mut Truth) {
     truth.records += 1;
     match (event.mark, &event.id) {
-        (Mark::Plain, _) => {}
-        (Mark::Failing, Some(id)) => {
+        (EventTruth::Plain, _) => {}
+        (EventTruth::Failing, Some(id)) => {
             truth.failing_ids.insert(id.clone());
         }
-        (Mark::Failing, None) => truth.failing_without_id += 1,
-        (Mark::DryRun, _) => truth.dry_runs += 1,
-        (Mark::Watched, id) => truth.watch_ids.extend(id.clone()),
-        (Mark::Broken, _) => truth.broken += 1,
-        (Mark::NonApi, _) => truth.non_api += 1,
+        (EventTruth::Failing, None) => truth.failing_without_id += 1,
+        (EventTruth::DryRun, _) => truth.dry_runs += 1,
+        (EventTruth::Watched, id) => truth.watch_ids.extend(id.clone()),
+        (EventTruth::Broken, _) => truth.broken += 1,
+        (EventTruth::NonApi, _) => truth.non_api += 1,
     }
 }
 
-fn name((closed, account, region): Place, random: &mut Random) -> String {
-    let text = EventTime::from_seconds(closed).map_or_else(String::new, |time| time.to_string());
+fn name((closed, account, region): FileKey, random: &mut Random) -> String {
+    let text = Timestamp::from_seconds(closed).map_or_else(String::new, |time| time.to_string());
     let (date, time) = text.split_once('T').unwrap_or_default();
     let folder = date.replace('-', "/");
     let minute: String = time.split(':').take(2).collect();

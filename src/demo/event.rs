@@ -12,7 +12,7 @@ const LONGEST_MESSAGE: usize = 1024;
 
 /// What an event means to the truth that the demo keeps about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mark {
+pub enum EventTruth {
     /// An ordinary success.
     Plain,
     /// A failed call or sign-in.
@@ -29,7 +29,7 @@ pub enum Mark {
 
 /// An event as it is delivered.
 #[derive(Debug, Clone)]
-pub struct Event {
+pub struct DemoEvent {
     /// When it happened, in seconds since 1970.
     pub time: i64,
     /// How many seconds later it is delivered, where that is not left to chance.
@@ -41,7 +41,7 @@ pub struct Event {
     /// The eventID, unless the record has none.
     pub id: Option<String>,
     /// What the truth says about it.
-    pub mark: Mark,
+    pub mark: EventTruth,
     /// The record's JSON text.
     pub text: String,
 }
@@ -109,15 +109,15 @@ pub struct Draft<'a> {
     /// Fields as JSON that come on top of the usual ones or replace them; `""` leaves one out.
     pub changes: &'a [(&'a str, &'a str)],
     /// What the truth says about it.
-    pub mark: Mark,
+    pub mark: EventTruth,
 }
 
 impl Draft<'_> {
     /// Writes the record.
-    pub fn write(self, random: &mut Random) -> Event {
+    pub fn write(self, random: &mut Random) -> DemoEvent {
         let (request, id) = (random.uuid(), random.uuid());
         let delivered = !self.changes.iter().any(|(key, _)| *key == "eventID");
-        Event {
+        DemoEvent {
             text: self.record(&request, &id),
             time: self.time,
             delay: None,

@@ -35,10 +35,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::{Compression, GzBuilder};
 use records::Record;
-use records::time::EventTime;
+use records::time::Timestamp;
 
 use crate::event::Object;
-use crate::stage::Stage;
+use crate::stage::Generator;
 
 /// What trail to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub struct Plan {
     /// How many events happen in an hour; the stories need some hundreds in all, and take them.
     pub events_per_hour: u32,
     /// When the trail begins.
-    pub start: EventTime,
+    pub start: Timestamp,
     /// Whether texts that are no records are strewn in.
     pub broken: bool,
 }
@@ -93,7 +93,7 @@ pub struct Truth {
     /// The storm.
     pub storm: Storm,
     /// The reconnaissance.
-    pub recon: Recon,
+    pub recon: Reconnaissance,
     /// The access key that slept for years and was used once.
     pub sleeping_key: String,
 }
@@ -118,7 +118,7 @@ pub struct Storm {
 
 /// One principal that tries many APIs within minutes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Recon {
+pub struct Reconnaissance {
     /// The principal.
     pub principal_arn: String,
     /// The long-term key it uses.
@@ -129,7 +129,7 @@ pub struct Recon {
 
 impl Default for Plan {
     fn default() -> Self {
-        let start = EventTime::parse("2026-11-02T00:00:00Z");
+        let start = Timestamp::parse("2026-11-02T00:00:00Z");
         Self {
             seed: 1,
             hours: 48,
@@ -146,7 +146,7 @@ impl Default for Plan {
 /// and everyday trouble. A plan for a few hundred events gets more failures than that, since each
 /// way to fail occurs at least once.
 pub fn trail(plan: &Plan) -> Demo {
-    let mut stage = Stage::new(plan);
+    let mut stage = Generator::new(plan);
     let failing = plan.hours.max(1) as usize * plan.events_per_hour as usize / 10;
     let mut truth = Truth {
         storm: scenes::storm(&mut stage, (failing / 5).max(24)),
@@ -164,7 +164,7 @@ pub fn trail(plan: &Plan) -> Demo {
     let there = stage
         .events
         .iter()
-        .filter(|event| event.mark == event::Mark::Failing)
+        .filter(|event| event.mark == event::EventTruth::Failing)
         .count();
     scenes::everyday_failures(&mut stage, failing.saturating_sub(there));
     scenes::routine(&mut stage, plan);
@@ -235,7 +235,7 @@ pub fn payload(account_id: &str, region: &str, records: &[String]) -> String {
 
 fn event_time(record: &str) -> Option<i64> {
     let record = Record::parse(record).ok()?;
-    Some(EventTime::parse(&record.event_time?)?.seconds())
+    Some(Timestamp::parse(&record.event_time?)?.seconds())
 }
 
 fn gzip(content: &[u8]) -> Vec<u8> {

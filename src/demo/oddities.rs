@@ -5,8 +5,8 @@ use clusters::class::Class;
 
 use crate::call::Call;
 use crate::cast;
-use crate::event::{Draft, Event, Mark, Object};
-use crate::stage::Stage;
+use crate::event::{DemoEvent, Draft, EventTruth, Object};
+use crate::stage::Generator;
 use crate::text::moment;
 
 /// An ordinary denial; the odd records are this one with a change.
@@ -25,19 +25,19 @@ type Changes = &'static [(&'static str, &'static str)];
 
 /// The changes, each with what the truth says about the outcome; `""` leaves a field out.
 #[rustfmt::skip]
-const CHANGES: &[(Mark, Changes)] = &[
-    (Mark::Failing, &[("eventID", "")]),
-    (Mark::Failing, &[("userIdentity", r#""arn:aws:iam::111122223333:user/lena.varga""#)]),
-    (Mark::Failing, &[("userIdentity", "null")]),
-    (Mark::Failing, &[("errorMessage", "404"), ("awsRegion", "7"), ("requestParameters", "12")]),
-    (Mark::Failing, &[("recipientAccountId", "null"), ("eventCategory", "null"), ("readOnly", "null"), ("userAgent", "null")]),
-    (Mark::Failing, &[("recipientAccountId", ""), ("eventVersion", "")]),
-    (Mark::Failing, &[("eventTime", "null")]),
-    (Mark::Failing, &[("sharedEventID", r#""6f0a1c52-6a0e-4d0f-9a51-0c2f7a3e51b4""#), ("resources", r#"[{"accountId":"111122223333","type":"AWS::ECS::Cluster","ARN":"arn:aws:ecs:eu-west-1:111122223333:cluster/web"}]"#)]),
+const CHANGES: &[(EventTruth, Changes)] = &[
+    (EventTruth::Failing, &[("eventID", "")]),
+    (EventTruth::Failing, &[("userIdentity", r#""arn:aws:iam::111122223333:user/lena.varga""#)]),
+    (EventTruth::Failing, &[("userIdentity", "null")]),
+    (EventTruth::Failing, &[("errorMessage", "404"), ("awsRegion", "7"), ("requestParameters", "12")]),
+    (EventTruth::Failing, &[("recipientAccountId", "null"), ("eventCategory", "null"), ("readOnly", "null"), ("userAgent", "null")]),
+    (EventTruth::Failing, &[("recipientAccountId", ""), ("eventVersion", "")]),
+    (EventTruth::Failing, &[("eventTime", "null")]),
+    (EventTruth::Failing, &[("sharedEventID", r#""6f0a1c52-6a0e-4d0f-9a51-0c2f7a3e51b4""#), ("resources", r#"[{"accountId":"111122223333","type":"AWS::ECS::Cluster","ARN":"arn:aws:ecs:eu-west-1:111122223333:cluster/web"}]"#)]),
     // No code, only words; and a correction, which counts no new failure.
-    (Mark::Failing, &[("errorCode", ""), ("errorMessage", r#""The agent gave no reason""#)]),
-    (Mark::Plain, &[("errorCode", ""), ("addendum", r#"{"reason":"UPDATED_DATA","updatedFields":"responseElements","originalRequestID":"31d0c1a9-85be-4c4e-9d35-6a9b8a1f2c07","originalEventID":"0d2f1f6e-3a6b-4e55-8f0e-3b1d6a7c9e12"}"#)]),
-    (Mark::Broken, &[("eventVersion", r#""2.0""#)]),
+    (EventTruth::Failing, &[("errorCode", ""), ("errorMessage", r#""The agent gave no reason""#)]),
+    (EventTruth::Plain, &[("errorCode", ""), ("addendum", r#"{"reason":"UPDATED_DATA","updatedFields":"responseElements","originalRequestID":"31d0c1a9-85be-4c4e-9d35-6a9b8a1f2c07","originalEventID":"0d2f1f6e-3a6b-4e55-8f0e-3b1d6a7c9e12"}"#)]),
+    (EventTruth::Broken, &[("eventVersion", r#""2.0""#)]),
 ];
 
 /// Texts that are no records, yet leave the borders of their neighbours intact.
@@ -51,13 +51,13 @@ pub const BROKEN: &[&str] = &[
 ];
 
 /// Lets each odd record happen once, and one come two hours late.
-pub fn odd_records(stage: &mut Stage) {
+pub fn odd_records(stage: &mut Generator) {
     for (mark, changes) in CHANGES {
         let time = stage.random.seconds(stage.start, stage.last());
         odd_record(stage, *mark, changes, time);
     }
     let delayed = &[("addendum", r#"{"reason":"DELIVERY_DELAY"}"#)];
-    odd_record(stage, Mark::Failing, delayed, stage.at(480));
+    odd_record(stage, EventTruth::Failing, delayed, stage.at(480));
     if let Some(event) = stage.events.last_mut() {
         event.delay = Some(7200);
     }
@@ -69,7 +69,7 @@ pub fn odd_records(stage: &mut Stage) {
     stage.events.push(event);
 }
 
-fn odd_record(stage: &mut Stage, mark: Mark, changes: Changes, time: i64) {
+fn odd_record(stage: &mut Generator, mark: EventTruth, changes: Changes, time: i64) {
     let caller = cast::find(USUAL.actors[0]).call(&mut stage.random, time);
     let region = caller.account.region(USUAL.service, &mut stage.random);
     let draft = stage.draft(&USUAL, &caller, time, region, "", "null");
@@ -80,7 +80,7 @@ fn odd_record(stage: &mut Stage, mark: Mark, changes: Changes, time: i64) {
     });
 }
 
-fn insight(stage: &mut Stage, thousandths: i64) -> Event {
+fn insight(stage: &mut Generator, thousandths: i64) -> DemoEvent {
     let id = stage.random.uuid();
     let details = Object::default()
         .text("state", if thousandths == 640 { "Start" } else { "End" })
@@ -106,7 +106,7 @@ fn insight(stage: &mut Stage, thousandths: i64) -> Event {
     non_api(stage, thousandths, id, object.end())
 }
 
-fn digest(stage: &mut Stage) -> Event {
+fn digest(stage: &mut Generator) -> DemoEvent {
     let text = Object::default()
         .text("awsAccountId", "111122223333")
         .text("digestStartTime", &moment(stage.at(400)))
@@ -122,15 +122,15 @@ fn digest(stage: &mut Stage) -> Event {
     event
 }
 
-fn non_api(stage: &Stage, thousandths: i64, id: String, text: String) -> Event {
+fn non_api(stage: &Generator, thousandths: i64, id: String, text: String) -> DemoEvent {
     let account = cast::find("root").account;
-    Event {
+    DemoEvent {
         time: stage.at(thousandths),
         delay: None,
         account,
         region: "eu-central-1",
         id: Some(id),
-        mark: Mark::NonApi,
+        mark: EventTruth::NonApi,
         text,
     }
 }

@@ -8,11 +8,11 @@ use clusters::class::Class;
 
 use crate::call::Call;
 use crate::cast;
-use crate::event::{Draft, Mark};
+use crate::event::{Draft, EventTruth};
 use crate::failures::FAILURES;
 use crate::routine::{ROUTINE, WATCHED};
-use crate::stage::Stage;
-use crate::{Plan, Recon, Storm};
+use crate::stage::Generator;
+use crate::{Plan, Reconnaissance, Storm};
 
 /// A refusal; the stories make theirs from it.
 const REFUSED: Call = Call {
@@ -28,7 +28,7 @@ const REFUSED: Call = Call {
 
 /// Lets a service fail to deliver logs to one bucket, evenly from an eighth of the plan to nearly
 /// its end; `count` times.
-pub fn storm(stage: &mut Stage, count: usize) -> Storm {
+pub fn storm(stage: &mut Generator, count: usize) -> Storm {
     const BUCKET: &str = "shop-flow-logs";
     const SERVICE: &str = "delivery.logs.amazonaws.com";
     let put = Call {
@@ -95,7 +95,7 @@ const LOOKING_AROUND: &[(&str, &str)] = &[
 
 /// Lets a leaked key try many APIs within six minutes, from one address of a network that the
 /// account has not seen.
-pub fn recon(stage: &mut Stage) -> Recon {
+pub fn recon(stage: &mut Generator) -> Reconnaissance {
     let actor = cast::find("leaked-ci-key");
     let began = stage.at(620);
     let caller = actor.call(&mut stage.random, began);
@@ -123,7 +123,7 @@ pub fn recon(stage: &mut Stage) -> Recon {
         stage.play(&stage.draft(&call, &caller, time, region, &message, "null"));
         apis.insert(format!("{service}:{name}"));
     }
-    Recon {
+    Reconnaissance {
         principal_arn: caller.arn,
         access_key_id: actor.key(),
         denied_apis: apis.len(),
@@ -131,7 +131,7 @@ pub fn recon(stage: &mut Stage) -> Recon {
 }
 
 /// Lets a key that has slept for years wake up once; returns the key.
-pub fn sleeping_key(stage: &mut Stage) -> String {
+pub fn sleeping_key(stage: &mut Generator) -> String {
     let call = Call {
         name: "ListBuckets",
         message: "User: $arn is not authorized to perform: s3:ListAllMyBuckets because no \
@@ -143,7 +143,7 @@ pub fn sleeping_key(stage: &mut Stage) -> String {
 }
 
 /// Lets a job fail at two each night, with retries.
-pub fn nightly_job(stage: &mut Stage) {
+pub fn nightly_job(stage: &mut Generator) {
     let call = Call {
         service: "rds",
         name: "StartExportTask",
@@ -168,7 +168,7 @@ pub fn nightly_job(stage: &mut Stage) {
 }
 
 /// Lets a role read prices all the time and, after a policy change, fail in four of ten calls.
-pub fn broken_role(stage: &mut Stage, per_hour: usize) {
+pub fn broken_role(stage: &mut Generator, per_hour: usize) {
     let works = Call {
         class: None,
         service: "secretsmanager",
@@ -199,7 +199,7 @@ pub fn broken_role(stage: &mut Stage, per_hour: usize) {
 }
 
 /// Lets the autoscaler run into a rate limit, many times within three minutes.
-pub fn throttle_burst(stage: &mut Stage) {
+pub fn throttle_burst(stage: &mut Generator) {
     let rows = FAILURES
         .iter()
         .filter(|row| row.class == Some(Class::Throttle));
@@ -210,7 +210,7 @@ pub fn throttle_burst(stage: &mut Stage) {
 }
 
 /// Lets every sensitive success happen once.
-pub fn watch_list(stage: &mut Stage) {
+pub fn watch_list(stage: &mut Generator) {
     for (number, call) in WATCHED.iter().enumerate() {
         // This one is the policy change that breaks the role.
         let time = if call.name == "PutRolePolicy" {
@@ -265,11 +265,11 @@ const SIGN_INS: &[SignIn] = &[
 ];
 
 /// Lets people sign in, and fail to, each shape of failure `repeats` times.
-pub fn sign_ins(stage: &mut Stage, repeats: usize) {
+pub fn sign_ins(stage: &mut Generator, repeats: usize) {
     let failed = FAILED_SIGN_INS
         .iter()
-        .map(|row| (row, Mark::Failing, repeats));
-    let done = SIGN_INS.iter().map(|row| (row, Mark::Plain, 1));
+        .map(|row| (row, EventTruth::Failing, repeats));
+    let done = SIGN_INS.iter().map(|row| (row, EventTruth::Plain, 1));
     for (row, mark, repeats) in failed.chain(done) {
         for _ in 0..repeats {
             sign_in(stage, row, mark);
@@ -277,7 +277,7 @@ pub fn sign_ins(stage: &mut Stage, repeats: usize) {
     }
 }
 
-fn sign_in(stage: &mut Stage, row: &SignIn, mark: Mark) {
+fn sign_in(stage: &mut Generator, row: &SignIn, mark: EventTruth) {
     let (actor, name, kind, (code, message), response, changes) = *row;
     let time = stage.random.seconds(stage.start, stage.last());
     let caller = cast::find(actor).call(&mut stage.random, time);
@@ -300,7 +300,7 @@ fn sign_in(stage: &mut Stage, row: &SignIn, mark: Mark) {
 }
 
 /// Lets every row of the tables occur once, spread over the plan, so that nothing is left to luck.
-pub fn roll_call(stage: &mut Stage) {
+pub fn roll_call(stage: &mut Generator) {
     let rows: Vec<&Call> = ROUTINE.iter().chain(FAILURES).collect();
     let pairs = rows
         .iter()
@@ -312,7 +312,7 @@ pub fn roll_call(stage: &mut Stage) {
 }
 
 /// Lets callers fail and retry until `count` events have failed.
-pub fn everyday_failures(stage: &mut Stage, mut count: usize) {
+pub fn everyday_failures(stage: &mut Generator, mut count: usize) {
     let rows = by_weight(FAILURES);
     while count > 0 {
         let row = *stage.random.pick(&rows);
@@ -330,7 +330,7 @@ pub fn everyday_failures(stage: &mut Stage, mut count: usize) {
 }
 
 /// Fills every hour up to the plan's number of events.
-pub fn routine(stage: &mut Stage, plan: &Plan) {
+pub fn routine(stage: &mut Generator, plan: &Plan) {
     let rows = by_weight(ROUTINE);
     let mut scheduled: BTreeMap<i64, usize> = BTreeMap::new();
     for event in &stage.events {

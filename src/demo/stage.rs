@@ -6,24 +6,24 @@ use std::borrow::Cow;
 use clusters::class::Class;
 
 use crate::Plan;
-use crate::call::{Blanks, Call};
+use crate::call::{Call, PlaceholderValues};
 use crate::cast::{self, Caller};
-use crate::event::{Draft, Event};
+use crate::event::{DemoEvent, Draft};
 use crate::random::Random;
 
 /// The events so far and what it takes to make more.
-pub struct Stage {
+pub struct Generator {
     /// The numbers that everything is drawn from, in one order.
     pub random: Random,
     /// What has happened, in no particular order.
-    pub events: Vec<Event>,
+    pub events: Vec<DemoEvent>,
     /// The plan's first second.
     pub start: i64,
     /// The plan's length in seconds.
     pub length: i64,
 }
 
-impl Stage {
+impl Generator {
     /// Opens the stage for a plan; a plan lasts an hour at least.
     pub fn new(plan: &Plan) -> Self {
         Self {
@@ -56,7 +56,7 @@ impl Stage {
         let first = times.first().copied().unwrap_or(self.start);
         let caller = cast::find(actor).call(&mut self.random, first);
         let region = caller.account.region(call.service, &mut self.random);
-        let mut blanks = Blanks::new(&mut self.random, &caller, region);
+        let mut blanks = PlaceholderValues::new(&mut self.random, &caller, region);
         let (message, params) = (blanks.fill(call.message), blanks.fill(call.params));
         for time in times {
             self.play(&self.draft(call, &caller, *time, region, &message, &params));

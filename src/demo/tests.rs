@@ -129,7 +129,7 @@ fn the_truth_agrees_with_a_recount() {
         let demo = trail(&plan);
         let told = Truth {
             storm: Storm::default(),
-            recon: Recon::default(),
+            recon: Reconnaissance::default(),
             sleeping_key: String::new(),
             ..demo.truth.clone()
         };
@@ -198,7 +198,7 @@ fn the_recon_is_25_apis_in_six_minutes_from_a_new_address() {
                 event["eventSource"].to_string(),
                 event["eventName"].to_string(),
             ));
-            times.push(EventTime::parse(event["eventTime"].as_str().unwrap()).unwrap());
+            times.push(Timestamp::parse(event["eventTime"].as_str().unwrap()).unwrap());
             addresses.insert(event["sourceIPAddress"].to_string());
         }
     }
@@ -219,7 +219,7 @@ fn a_role_breaks_on_the_second_day_and_a_job_fails_each_night() {
         let time = event["eventTime"].as_str().unwrap_or_default();
         let failed = is_there(&event, "errorCode");
         match event["eventName"].as_str() {
-            Some("BatchGetSecretValue") if EventTime::parse(time).unwrap().seconds() > changed => {
+            Some("BatchGetSecretValue") if Timestamp::parse(time).unwrap().seconds() > changed => {
                 calls += 1;
                 broken += usize::from(failed);
             }
@@ -342,9 +342,9 @@ fn times_stay_in_the_plan_and_files_come_after_their_events() {
             &stamp[6..11],
             &stamp[11..13]
         );
-        let closed = EventTime::parse(&closed).unwrap();
+        let closed = Timestamp::parse(&closed).unwrap();
         for record in &file.records {
-            let Some(time) = event_time(record).and_then(EventTime::from_seconds) else {
+            let Some(time) = event_time(record).and_then(Timestamp::from_seconds) else {
                 continue;
             };
             assert!(

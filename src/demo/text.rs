@@ -1,6 +1,6 @@
 //! How texts of the demo are written: blanks filled, JSON strings quoted, moments spelled.
 
-use records::time::EventTime;
+use records::time::Timestamp;
 
 /// Puts values in the place of blanks: a dollar sign and lower-case letters.
 pub fn fill(template: &str, mut value: impl FnMut(&str) -> String) -> String {
@@ -22,5 +22,5 @@ pub fn quote(text: &str) -> String {
 
 /// Writes a moment in the form of `eventTime`.
 pub fn moment(seconds: i64) -> String {
-    EventTime::from_seconds(seconds).map_or_else(String::new, |time| time.to_string())
+    Timestamp::from_seconds(seconds).map_or_else(String::new, |time| time.to_string())
 }

@@ -4,30 +4,30 @@
 use std::collections::BTreeMap;
 
 use alerts::message::Message;
-use alerts::outbox::{Answered, Capacity};
+use alerts::outbox::{Capacity, SinkAnswer};
 use aws::bucket::S3Bucket;
 use aws::bus::Bus;
 use aws::dynamodb::sdk::SdkTable;
-use aws::dynamodb::{DynamoStore, Settings};
+use aws::dynamodb::{DynamoStore, TableSettings};
 use aws::iam::Iam;
 use aws::secret::KeptSecret;
 use aws::topic::Topic;
-use aws::workspace::{GuanceSink, PATIENCE, Place, Workspace};
+use aws::workspace::{GuanceSink, PATIENCE, Workspace, WorkspaceConfig};
 use aws_config::SdkConfig;
-use clusters::report::{Told, misconfigured_line};
+use clusters::report::{SinkReport, misconfigured_line};
 use lambda_runtime::Context;
 use service::config::deliver::{DeliverSettings, GuanceSettings};
 use service::config::{self, SinkName};
 use service::deliver::{Delivery, Drained, drain};
-use service::ingest::rulebook::Rulebook;
+use service::ingest::rulebook::RulesLoader;
 use service::policy::Policies;
 use service::ports::{Sink, StoreError};
-use service::settings::SettingsBook;
+use service::settings::SettingsLoader;
 
 use crate::Environment;
-use crate::invocation::{self, Failed, Function, MachineClock, milliseconds, now};
+use crate::invocation::{self, Function, InvocationError, MachineClock, milliseconds, now};
 use crate::log;
-use crate::start::Refusal;
+use crate::start::StartError;
 
 /// The name of the role.
 pub const ROLE: &str = "deliver";
@@ -38,11 +38,11 @@ struct Deliver {
     given: DeliverSettings,
     /// With what the settings object has beside them.
     settings: DeliverSettings,
-    book: SettingsBook,
+    book: SettingsLoader,
     store: DynamoStore<SdkTable>,
     directory: Iam,
     sinks: BTreeMap<String, AnySink>,
-    rulebook: Rulebook,
+    rulebook: RulesLoader,
     bucket: S3Bucket,
     policies: Policies,
 }
@@ -63,7 +63,7 @@ impl Sink for AnySink {
         }
     }
 
-    async fn send(&mut self, alerts: &[Message]) -> Vec<Answered> {
+    async fn send(&mut self, alerts: &[Message]) -> Vec<SinkAnswer> {
         match self {
             Self::Guance(sink) => sink.send(alerts).await,
             Self::Sns(sink) => sink.send(alerts).await,
@@ -81,20 +81,20 @@ impl Sink for AnySink {
 }
 
 /// Answers one invocation after another.
-pub async fn run(environment: &Environment) -> Result<(), Refusal> {
+pub async fn run(environment: &Environment) -> Result<(), StartError> {
     let settings = DeliverSettings::parse(environment.iter().cloned()).map_err(|complaints| {
         let metrics = config::metrics(environment.iter().cloned());
         for sink in complaints.sinks() {
             log::metrics(misconfigured_line(sink.name(), &metrics, milliseconds()));
         }
-        Refusal::settings(&complaints)
+        StartError::settings(&complaints)
     })?;
     let config = invocation::start(environment, settings.log_level)?;
     invocation::serve(move || Deliver::new(&settings, &config)).await
 }
 
 fn guance(settings: &DeliverSettings, guance: &GuanceSettings, config: &SdkConfig) -> AnySink {
-    let place = Place {
+    let place = WorkspaceConfig {
         route: guance.route,
         endpoint: guance.endpoint.clone(),
         allowed: guance.allowed,
@@ -128,12 +128,12 @@ impl Deliver {
     fn new(settings: &DeliverSettings, config: &SdkConfig) -> Self {
         let sinks = sinks(settings, config);
         let table = SdkTable::new(config, &settings.table_name);
-        let of_table = Settings {
+        let of_table = TableSettings {
             // What is found out about keys while sending is told as well.
             sinks: sinks.keys().cloned().collect(),
             learn_hours: settings.learn_hours.into(),
             canaries: settings.keys.canaries.clone(),
-            ..Settings::default()
+            ..TableSettings::default()
         };
         let role_name = settings.account_role_name.as_deref();
         Self {
@@ -145,17 +145,17 @@ impl Deliver {
                 &settings.partition,
             ),
             sinks,
-            rulebook: Rulebook::new(settings.rules_object.clone()),
+            rulebook: RulesLoader::new(settings.rules_object.clone()),
             bucket: S3Bucket::new(config, &settings.bucket_name),
             policies: Policies::default(),
             given: settings.clone(),
             settings: settings.clone(),
-            book: SettingsBook::default(),
+            book: SettingsLoader::default(),
         }
     }
 
     /// Reads what it goes by: the settings object, and the rules.
-    async fn read(&mut self) -> Result<(), Failed> {
+    async fn read(&mut self) -> Result<(), InvocationError> {
         let read = invocation::read_settings(&mut self.book, &self.bucket).await?;
         if let Some(lists) = read.lists {
             self.settings = self.given.with(&lists);
@@ -198,12 +198,12 @@ impl Deliver {
 }
 
 /// Returns what became of a sink's alerts, and how it stands now.
-fn told(drained: &Drained) -> Told {
+fn told(drained: &Drained) -> SinkReport {
     let now = now();
     let breaker = &drained.breaker;
     let waiting = drained.waiting;
     let age = |since| u64::try_from(now.seconds_since(since)).unwrap_or_default();
-    Told {
+    SinkReport {
         sent: drained.sent + drained.digested,
         failed: drained.later,
         suppressed: drained.suppressed,
@@ -219,7 +219,7 @@ impl Function for Deliver {
     type Answer = ();
 
     /// Sends what is due. The event says nothing that matters: it is a reason to look.
-    async fn invoke(&mut self, _event: &str, context: &Context) -> Result<(), Failed> {
+    async fn invoke(&mut self, _event: &str, context: &Context) -> Result<(), InvocationError> {
         let request_id = log::short(&context.request_id);
         if let Err(failed) = self.read().await {
             let (error, detail) = (failed.name, &failed.message);
@@ -247,8 +247,8 @@ impl Function for Deliver {
     }
 }
 
-fn unavailable(error: &StoreError) -> Failed {
-    Failed {
+fn unavailable(error: &StoreError) -> InvocationError {
+    InvocationError {
         name: "StoreUnavailable",
         message: invocation::told(error),
     }

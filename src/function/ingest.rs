@@ -5,19 +5,19 @@ use std::time::Duration;
 
 use aws::bucket::S3Bucket;
 use aws::dynamodb::sdk::SdkTable;
-use aws::dynamodb::{DynamoStore, Settings};
+use aws::dynamodb::{DynamoStore, TableSettings};
 use aws_config::SdkConfig;
-use clusters::report::{Books, Invocation, Metrics};
+use clusters::report::{Invocation, Metrics, RecordCounts};
 use lambda_runtime::Context;
 use service::config::IngestSettings;
-use service::ingest::rulebook::Rulebook;
-use service::ingest::subscription::{Failure, Subscription};
-use service::settings::SettingsBook;
+use service::ingest::rulebook::RulesLoader;
+use service::ingest::subscription::{RetryReason, Subscription};
+use service::settings::SettingsLoader;
 
 use crate::Environment;
-use crate::invocation::{self, DEADLINE, Failed, Function, left, milliseconds, now};
+use crate::invocation::{self, DEADLINE, Function, InvocationError, left, milliseconds, now};
 use crate::log::{self, nonzero};
-use crate::start::Refusal;
+use crate::start::StartError;
 
 /// The name of the role.
 pub const ROLE: &str = "ingest";
@@ -28,18 +28,18 @@ const SPARE: Duration = Duration::from_secs(5);
 /// What is made once and used for one invocation after another.
 struct Ingest {
     settings: IngestSettings,
-    book: SettingsBook,
+    book: SettingsLoader,
     subscription: Subscription,
-    rulebook: Rulebook,
+    rulebook: RulesLoader,
     store: DynamoStore<SdkTable>,
     bucket: S3Bucket,
     metrics: Metrics,
 }
 
 /// Answers one invocation after another.
-pub async fn run(environment: &Environment) -> Result<(), Refusal> {
+pub async fn run(environment: &Environment) -> Result<(), StartError> {
     let settings = IngestSettings::parse(environment.iter().cloned())
-        .map_err(|complaints| Refusal::settings(&complaints))?;
+        .map_err(|complaints| StartError::settings(&complaints))?;
     let config = invocation::start(environment, settings.log_level)?;
     invocation::serve(move || Ingest::new(&settings, &config)).await
 }
@@ -47,23 +47,23 @@ pub async fn run(environment: &Environment) -> Result<(), Refusal> {
 /// Opens the store.
 pub fn store(settings: &IngestSettings, config: &SdkConfig) -> DynamoStore<SdkTable> {
     let table = SdkTable::new(config, &settings.table_name);
-    DynamoStore::new(table, Settings::of(settings), now())
+    DynamoStore::new(table, TableSettings::of(settings), now())
 }
 
 impl Ingest {
     fn new(settings: &IngestSettings, config: &SdkConfig) -> Self {
         Self {
             settings: settings.clone(),
-            book: SettingsBook::default(),
+            book: SettingsLoader::default(),
             subscription: Subscription::default(),
-            rulebook: Rulebook::new(settings.rules_object.clone()),
+            rulebook: RulesLoader::new(settings.rules_object.clone()),
             store: store(settings, config),
             bucket: S3Bucket::new(config, &settings.bucket_name),
             metrics: settings.metrics.clone(),
         }
     }
 
-    async fn take(&mut self, event: &str) -> Result<Invocation, Failed> {
+    async fn take(&mut self, event: &str) -> Result<Invocation, InvocationError> {
         let read = invocation::read_settings(&mut self.book, &self.bucket).await?;
         if let Some(lists) = read.lists {
             let settings = self.settings.with(&lists);
@@ -87,7 +87,7 @@ impl Function for Ingest {
     type Answer = ();
 
     /// Takes one event, and says in the log and in metrics what became of it.
-    async fn invoke(&mut self, event: &str, context: &Context) -> Result<(), Failed> {
+    async fn invoke(&mut self, event: &str, context: &Context) -> Result<(), InvocationError> {
         let taken = match left(context, SPARE) {
             Some(left) => tokio::time::timeout(left, self.take(event))
                 .await
@@ -115,15 +115,15 @@ impl Function for Ingest {
     }
 }
 
-fn too_late() -> Failed {
-    Failed {
+fn too_late() -> InvocationError {
+    InvocationError {
         name: DEADLINE,
         message: "not committed before the invocation's time was over".to_owned(),
     }
 }
 
-fn not_taken(failure: &Failure) -> Failed {
-    Failed {
+fn not_taken(failure: &RetryReason) -> InvocationError {
+    InvocationError {
         name: failure.name(),
         message: invocation::told(failure),
     }
@@ -164,7 +164,7 @@ fn log_books(request_id: &str, invocation: &Invocation) {
 }
 
 /// Returns how many records each class has, as `denied=2 auth=1`; `None` where no record has one.
-fn classes(books: &Books) -> Option<String> {
+fn classes(books: &RecordCounts) -> Option<String> {
     let classes = books.classes.iter();
     let texts: Vec<String> = classes
         .map(|(class, records)| format!("{}={records}", class.name()))

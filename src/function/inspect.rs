@@ -13,20 +13,20 @@ use aws_config::SdkConfig;
 use lambda_runtime::Context;
 use service::config::inspect::InspectSettings;
 use service::config::setup::Setup;
-use service::ingest::heal::{Healed, Healing};
-use service::ingest::intake::Intake;
-use service::ingest::rulebook::Rulebook;
+use service::ingest::heal::{GapRepair, RepairResult};
+use service::ingest::intake::ReplayInput;
+use service::ingest::rulebook::RulesLoader;
 use service::ingest::subscription::Subscription;
-use service::inspect::run::{Failure, Inspected, Plan, run as inspect};
-use service::ports::Setups as _;
-use service::settings::SettingsBook;
+use service::inspect::run::{Inspected, InspectionError, RunLimits, run as inspect};
+use service::ports::SetupStore as _;
+use service::settings::SettingsLoader;
 
 use crate::Environment;
 use crate::ingest::store;
-use crate::invocation::{self, Failed, Function, MachineClock, left, milliseconds, now};
+use crate::invocation::{self, Function, InvocationError, MachineClock, left, milliseconds, now};
 use crate::log::{self, nonzero};
-use crate::mend::{self, TakenBack, Taking};
-use crate::start::Refusal;
+use crate::mend::{self, EventInput, RedriveResult};
+use crate::start::StartError;
 
 /// The name of the role.
 pub const ROLE: &str = "inspect";
@@ -43,12 +43,12 @@ struct Inspect {
     given: InspectSettings,
     /// With what the settings object has beside them.
     settings: InspectSettings,
-    book: SettingsBook,
+    book: SettingsLoader,
     /// What of them others may know, as the environment has it.
     given_setup: Setup,
     setup: Setup,
     subscription: Subscription,
-    rulebook: Rulebook,
+    rulebook: RulesLoader,
     store: DynamoStore<SdkTable>,
     bucket: S3Bucket,
     directory: Iam,
@@ -58,20 +58,20 @@ struct Inspect {
 
 /// Results of redrive and gap repair, which run before the inspection.
 #[derive(Default)]
-struct Mended {
-    back: TakenBack,
-    healed: Healed,
-    healing: Option<Healing>,
+struct Repairs {
+    back: RedriveResult,
+    healed: RepairResult,
+    healing: Option<GapRepair>,
     /// What is wrong with a subscription: a stable name and a sentence.
     diagnosis: Option<(String, String)>,
     /// What is wrong with the settings object, of which the last good version is gone by.
-    wrong: Option<Failed>,
+    wrong: Option<InvocationError>,
 }
 
 /// Answers one invocation after another.
-pub async fn run(environment: &Environment) -> Result<(), Refusal> {
+pub async fn run(environment: &Environment) -> Result<(), StartError> {
     let settings = InspectSettings::parse(environment.iter().cloned())
-        .map_err(|complaints| Refusal::settings(&complaints))?;
+        .map_err(|complaints| StartError::settings(&complaints))?;
     let config = invocation::start(environment, settings.ingest.log_level)?;
     let setup = Setup::of(environment.iter().cloned());
     invocation::serve(move || Inspect::new(&settings, &setup, &config)).await
@@ -84,11 +84,11 @@ impl Inspect {
         Self {
             given: settings.clone(),
             settings: settings.clone(),
-            book: SettingsBook::default(),
+            book: SettingsLoader::default(),
             given_setup: setup.clone(),
             setup: setup.clone(),
             subscription: Subscription::default(),
-            rulebook: Rulebook::new(ingest.rules_object.clone()),
+            rulebook: RulesLoader::new(ingest.rules_object.clone()),
             store: store(ingest, config),
             bucket: S3Bucket::new(config, &ingest.bucket_name),
             directory: invocation::directory(config, keys, role_name, &settings.partition),
@@ -98,7 +98,7 @@ impl Inspect {
     }
 
     /// Reads the settings object; returns what is wrong with it, if it could be gone by all the same.
-    async fn read_settings(&mut self) -> Result<Option<Failed>, Failed> {
+    async fn read_settings(&mut self) -> Result<Option<InvocationError>, InvocationError> {
         let read = invocation::read_settings(&mut self.book, &self.bucket).await?;
         if let Some(lists) = read.lists {
             self.settings = self.given.with(&lists);
@@ -125,7 +125,7 @@ impl Inspect {
 
     /// Takes in what came late: what failed, and what was lost on its way. Neither takes more than a third
     /// of the time until a moment, in milliseconds.
-    async fn mend(&mut self, request_id: &str, deadline: i64) -> Mended {
+    async fn mend(&mut self, request_id: &str, deadline: i64) -> Repairs {
         let settings = self.read_settings().await;
         if settings.is_ok() {
             self.leave_setup(request_id).await;
@@ -149,10 +149,10 @@ impl Inspect {
         let (standings, diagnosis) = mend::look(request_id, settings, logs).await;
         let of = (&*settings, first);
         let silent = mend::look_at_flow(request_id, of, store, bucket, logs).await;
-        let mut mended = Mended {
+        let mut mended = Repairs {
             diagnosis: diagnosis.or(silent),
             wrong,
-            ..Mended::default()
+            ..Repairs::default()
         };
         match rules {
             Ok(Some(rules)) => subscription.set_rules(rules),
@@ -189,7 +189,7 @@ impl Inspect {
         &mut self,
         request_id: &str,
         deadline: i64,
-    ) -> Result<(Inspected, Option<Failed>), Failure> {
+    ) -> Result<(Inspected, Option<InvocationError>), InspectionError> {
         let mut mended = self.mend(request_id, deadline).await;
         let Self {
             settings,
@@ -200,7 +200,7 @@ impl Inspect {
             logs,
             ..
         } = self;
-        let plan = Plan {
+        let plan = RunLimits {
             retention_days: settings.ingest.retention_days.into(),
             deadline,
             summaries: settings.summaries,
@@ -230,8 +230,8 @@ fn taking<'i>(
     subscription: &'i mut Subscription,
     store: &'i mut DynamoStore<SdkTable>,
     bucket: &'i S3Bucket,
-) -> Taking<'i> {
-    Intake {
+) -> EventInput<'i> {
+    ReplayInput {
         subscription,
         store,
         bucket,
@@ -243,7 +243,7 @@ impl Function for Inspect {
     type Answer = ();
 
     /// Takes stock. The event says nothing that matters: it is a reason to look.
-    async fn invoke(&mut self, _event: &str, context: &Context) -> Result<(), Failed> {
+    async fn invoke(&mut self, _event: &str, context: &Context) -> Result<(), InvocationError> {
         let request_id = log::short(&context.request_id);
         self.store.set_now(now());
         let left = left(context, SPARE).unwrap_or_default();
@@ -263,7 +263,7 @@ impl Function for Inspect {
 }
 
 /// Says in the log what a run did. One that could not make everything true has failed.
-fn conclude(request_id: &str, inspected: &Inspected) -> Result<(), Failed> {
+fn conclude(request_id: &str, inspected: &Inspected) -> Result<(), InvocationError> {
     if let Some(why) = &inspected.anew {
         let why = log::short(why);
         tracing::warn!(request_id, why, "the chronicle was made anew");
@@ -308,7 +308,7 @@ fn conclude(request_id: &str, inspected: &Inspected) -> Result<(), Failed> {
                 detail,
                 "not all is settled; the next run goes on"
             );
-            Err(Failed {
+            Err(InvocationError {
                 name: "NotSettled",
                 message: detail,
             })
@@ -316,10 +316,10 @@ fn conclude(request_id: &str, inspected: &Inspected) -> Result<(), Failed> {
     }
 }
 
-fn not_inspected(request_id: &str, failure: &Failure) -> Failed {
+fn not_inspected(request_id: &str, failure: &InspectionError) -> InvocationError {
     let detail = invocation::told(failure);
     tracing::error!(request_id, detail, "not inspected; the next run goes on");
-    Failed {
+    InvocationError {
         name: failure.name(),
         message: detail,
     }

@@ -11,18 +11,18 @@ use aws::iam::{Iam, Roles};
 use aws_config::SdkConfig;
 use clusters::keys::KeySettings;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use service::config::LogLevel;
 use service::config::lists::Lists;
-use service::ingest::rulebook::{Rulebook, Trouble};
+use service::ingest::rulebook::{RulesLoader, RulesProblem};
 use service::ports::{Clock, with_causes};
 use service::rules::Rules;
-use service::settings::SettingsBook;
+use service::settings::SettingsLoader;
 
 use crate::log;
-use crate::start::Refusal;
+use crate::start::StartError;
 use crate::{Environment, value};
 
 /// What the Lambda runtime cannot do without.
@@ -42,20 +42,24 @@ pub trait Function {
     type Answer: Serialize;
 
     /// Answers one invocation.
-    async fn invoke(&mut self, event: &str, context: &Context) -> Result<Self::Answer, Failed>;
+    async fn invoke(
+        &mut self,
+        event: &str,
+        context: &Context,
+    ) -> Result<Self::Answer, InvocationError>;
 }
 
 /// Why an invocation failed.
 #[derive(Debug)]
-pub struct Failed {
+pub struct InvocationError {
     /// The stable name.
     pub name: &'static str,
     /// What is wrong, short.
     pub message: String,
 }
 
-impl From<Failed> for Diagnostic {
-    fn from(failed: Failed) -> Self {
+impl From<InvocationError> for Diagnostic {
+    fn from(failed: InvocationError) -> Self {
         Self {
             error_type: failed.name.to_owned(),
             error_message: failed.message,
@@ -66,12 +70,12 @@ impl From<Failed> for Diagnostic {
 /// Reads the rules to go by from now on, `None` where they stay as they were. Nothing is done without
 /// any.
 pub async fn read_rules(
-    rulebook: &mut Rulebook,
+    rulebook: &mut RulesLoader,
     bucket: &S3Bucket,
-) -> Result<Option<Rules>, Failed> {
-    let short = |trouble: &Trouble| log::short(&trouble.to_string());
+) -> Result<Option<Rules>, InvocationError> {
+    let short = |trouble: &RulesProblem| log::short(&trouble.to_string());
     let read = rulebook.read(now(), bucket).await;
-    let read = read.map_err(|trouble| Failed {
+    let read = read.map_err(|trouble| InvocationError {
         name: trouble.name(),
         message: short(&trouble),
     })?;
@@ -91,20 +95,23 @@ pub struct Settings {
     /// The lists to go by from now on, `None` where they stay as they were.
     pub lists: Option<Lists>,
     /// What is wrong with the object, which therefore does not take effect.
-    pub wrong: Option<Failed>,
+    pub wrong: Option<InvocationError>,
 }
 
 /// Reads the settings object, and says in the log what is wrong with it. Nothing is done where nothing is known
 /// that could be gone by.
-pub async fn read_settings(book: &mut SettingsBook, bucket: &S3Bucket) -> Result<Settings, Failed> {
-    let failed = |trouble: &service::settings::Trouble| Failed {
+pub async fn read_settings(
+    book: &mut SettingsLoader,
+    bucket: &S3Bucket,
+) -> Result<Settings, InvocationError> {
+    let failed = |trouble: &service::settings::SettingsProblem| InvocationError {
         name: trouble.name(),
         message: log::short(&trouble.to_string()),
     };
     let read = book.read(now(), bucket).await;
     let read = read.map_err(|trouble| failed(&trouble))?;
     let wrong = read.trouble.as_ref().map(failed);
-    if let Some(Failed { name, message }) = &wrong {
+    if let Some(InvocationError { name, message }) = &wrong {
         let (error, detail) = (name, message);
         tracing::error!(error, detail, "the last good settings stay");
     }
@@ -131,11 +138,11 @@ pub fn directory(
 }
 
 /// Starts to log, and returns how the services of AWS are reached.
-pub fn start(environment: &Environment, level: LogLevel) -> Result<SdkConfig, Refusal> {
+pub fn start(environment: &Environment, level: LogLevel) -> Result<SdkConfig, StartError> {
     log::start(level);
     let mut needed = SET_BY_LAMBDA.iter();
     if let Some(missing) = needed.find(|name| value(environment, name).is_none()) {
-        return Err(Refusal {
+        return Err(StartError {
             name: "NotInLambda",
             message: format!("{missing} is not set; this program must be run by AWS Lambda"),
         });
@@ -145,7 +152,7 @@ pub fn start(environment: &Environment, level: LogLevel) -> Result<SdkConfig, Re
 }
 
 /// Answers one invocation after another.
-pub async fn serve<F: Function>(make: impl Fn() -> F) -> Result<(), Refusal> {
+pub async fn serve<F: Function>(make: impl Fn() -> F) -> Result<(), StartError> {
     let kept = Rc::new((RefCell::new(Some(make())), make));
     let handler = move |event: LambdaEvent<Box<RawValue>>| {
         let kept = Rc::clone(&kept);
@@ -165,7 +172,7 @@ pub async fn serve<F: Function>(make: impl Fn() -> F) -> Result<(), Refusal> {
     Runtime::new(service_fn(handler))
         .run()
         .await
-        .map_err(|error| Refusal::runtime(&*error))
+        .map_err(|error| StartError::runtime(&*error))
 }
 
 /// Returns an error with all its causes.
@@ -181,8 +188,8 @@ pub fn left(context: &Context, spare: Duration) -> Option<Duration> {
 }
 
 /// Returns the time by the machine's clock, in seconds.
-pub fn now() -> EventTime {
-    EventTime::from_seconds(milliseconds() / 1000).unwrap_or(EventTime::FIRST)
+pub fn now() -> Timestamp {
+    Timestamp::from_seconds(milliseconds() / 1000).unwrap_or(Timestamp::FIRST)
 }
 
 /// Returns the time by the machine's clock, in milliseconds since 1970.

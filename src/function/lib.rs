@@ -29,7 +29,7 @@ mod widget;
 
 use std::process::ExitCode;
 
-use crate::start::Refusal;
+use crate::start::StartError;
 
 /// The environment, as the settings are parsed from it.
 type Environment = Vec<(String, String)>;
@@ -51,18 +51,18 @@ pub fn main() -> ExitCode {
 }
 
 /// Plays the role that `_HANDLER` names.
-fn run(environment: &Environment) -> Result<(), Refusal> {
+fn run(environment: &Environment) -> Result<(), StartError> {
     let role = value(environment, "_HANDLER").unwrap_or_default();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Refusal::runtime(&error))?;
+        .map_err(|error| StartError::runtime(&error))?;
     match role {
         ingest::ROLE => runtime.block_on(ingest::run(environment)),
         deliver::ROLE => runtime.block_on(deliver::run(environment)),
         inspect::ROLE => runtime.block_on(inspect::run(environment)),
         widget::ROLE => runtime.block_on(widget::run(environment)),
-        role => Err(Refusal::role(
+        role => Err(StartError::role(
             role,
             &[ingest::ROLE, deliver::ROLE, inspect::ROLE, widget::ROLE],
         )),

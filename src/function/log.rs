@@ -10,7 +10,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::start::Refusal;
+use crate::start::StartError;
 
 /// How much of a text that others wrote is logged.
 const CHARS_MAX: usize = 256;
@@ -46,7 +46,7 @@ pub fn start(level: LogLevel) {
 }
 
 /// Logs a start that failed.
-pub fn refused(refusal: &Refusal) {
+pub fn refused(refusal: &StartError) {
     start(LogLevel::Error);
     // All complaints about settings, which are not written by callers.
     let detail = sanitize(&refusal.message, 16 * CHARS_MAX);

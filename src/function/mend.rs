@@ -6,13 +6,13 @@ use aws::dynamodb::DynamoStore;
 use aws::dynamodb::sdk::SdkTable;
 use aws::logs::CloudWatchLogs;
 use aws::metrics::CloudWatch;
-use records::time::EventTime;
+use records::time::Timestamp;
 use service::config::inspect::InspectSettings;
-use service::ingest::diagnosis::{Diagnosis, Expected, of_subscription};
-use service::ingest::gaps::{LOOK_BACK_HOURS, Standing};
-use service::ingest::heal::{Healed, Healing, Origin};
-use service::ingest::intake::Intake;
-use service::ingest::redrive::{ROUND_OBJECTS_MAX, Redriven, Round, redrive};
+use service::ingest::diagnosis::{Expected, SilenceCause, of_subscription};
+use service::ingest::gaps::{LOOK_BACK_HOURS, SubscriptionState};
+use service::ingest::heal::{GapRepair, RepairResult, RepairSource};
+use service::ingest::intake::ReplayInput;
+use service::ingest::redrive::{ROUND_OBJECTS_MAX, RedriveBatch, Redriven, redrive};
 use service::inspect::flow::{self, Watched};
 use service::ports::{Bucket, Deliveries as _, DeliveryPath, LogGroups as _};
 
@@ -26,11 +26,11 @@ const LOGGED_MAX: usize = 10;
 const HOURS_MAX: i64 = 24;
 
 /// What is needed to take events in.
-pub type Taking<'i> = Intake<'i, DynamoStore<SdkTable>, S3Bucket>;
+pub type EventInput<'i> = ReplayInput<'i, DynamoStore<SdkTable>, S3Bucket>;
 
 /// What came of failed invocations that were taken back in.
 #[derive(Debug, Default)]
-pub struct TakenBack {
+pub struct RedriveResult {
     /// How many events were taken.
     pub payloads: u64,
     /// How many objects stay in the bucket.
@@ -42,13 +42,13 @@ pub struct TakenBack {
 pub async fn take_back(
     request_id: &str,
     settings: &InspectSettings,
-    intake: &mut Taking<'_>,
+    intake: &mut EventInput<'_>,
     mut is_over: impl FnMut() -> bool,
-) -> TakenBack {
-    let mut back = TakenBack::default();
+) -> RedriveResult {
+    let mut back = RedriveResult::default();
     let mut after = None;
     loop {
-        let round = Round {
+        let round = RedriveBatch {
             function: &settings.ingest_function,
             after: after.as_deref(),
             objects_max: ROUND_OBJECTS_MAX,
@@ -94,7 +94,7 @@ pub async fn look(
     request_id: &str,
     settings: &InspectSettings,
     logs: &CloudWatchLogs,
-) -> (Vec<Standing>, Option<(String, String)>) {
+) -> (Vec<SubscriptionState>, Option<(String, String)>) {
     let (mut standings, mut found) = (Vec::new(), None);
     for group in &settings.log_groups {
         let expected = Expected {
@@ -106,7 +106,7 @@ pub async fn look(
         match logs.subscribed(group, &settings.filter_name).await {
             Ok(subscribed) => {
                 let diagnosis = of_subscription(&expected, subscribed);
-                standings.push(Standing::of(diagnosis.as_ref()));
+                standings.push(SubscriptionState::of(diagnosis.as_ref()));
                 if let Some(diagnosis) = diagnosis {
                     let said = not_subscribed(request_id, group, &diagnosis);
                     found = found.or(Some(said));
@@ -115,14 +115,14 @@ pub async fn look(
             Err(error) => {
                 let detail = invocation::told(&error);
                 tracing::warn!(request_id, detail, "cannot look at the subscription");
-                standings.push(Standing::Unknown);
+                standings.push(SubscriptionState::Unknown);
             }
         }
     }
     (standings, found)
 }
 
-fn not_subscribed(request_id: &str, group: &str, diagnosis: &Diagnosis) -> (String, String) {
+fn not_subscribed(request_id: &str, group: &str, diagnosis: &SilenceCause) -> (String, String) {
     let (name, sentence) = (diagnosis.name(), format!("{group}: {diagnosis}"));
     tracing::error!(
         request_id,
@@ -171,13 +171,13 @@ pub async fn look_at_flow(
 /// nothing where the bucket does not answer, as nobody knows then what was healed.
 pub async fn find_gaps(
     request_id: &str,
-    (settings, standings): (&InspectSettings, &[Standing]),
-    now: EventTime,
+    (settings, standings): (&InspectSettings, &[SubscriptionState]),
+    now: Timestamp,
     metrics: &CloudWatch,
     bucket: &S3Bucket,
-) -> Option<Healing> {
+) -> Option<GapRepair> {
     let groups = &settings.log_groups;
-    let (mut healing, unreadable) = match Healing::open(bucket, groups, now).await {
+    let (mut healing, unreadable) = match GapRepair::open(bucket, groups, now).await {
         Ok(opened) => opened,
         Err(error) => {
             let detail = invocation::told(&error);
@@ -218,11 +218,11 @@ pub async fn find_gaps(
 pub async fn heal(
     request_id: &str,
     settings: &InspectSettings,
-    healing: &mut Healing,
+    healing: &mut GapRepair,
     logs: &CloudWatchLogs,
-    intake: &mut Taking<'_>,
+    intake: &mut EventInput<'_>,
     is_over: impl FnMut() -> bool,
-) -> Healed {
+) -> RepairResult {
     let healed = healing.heal(origin(settings), logs, intake, is_over).await;
     conclude(request_id, &healed, healing, intake.bucket).await;
     healed
@@ -232,11 +232,11 @@ pub async fn heal(
 pub async fn read_again(
     request_id: &str,
     settings: &InspectSettings,
-    (healing, since): (&mut Healing, EventTime),
+    (healing, since): (&mut GapRepair, Timestamp),
     logs: &CloudWatchLogs,
-    intake: &mut Taking<'_>,
+    intake: &mut EventInput<'_>,
     is_over: impl FnMut() -> bool,
-) -> Healed {
+) -> RepairResult {
     let first = healing.now().window().plus(-HOURS_MAX).start();
     let of = (&*settings.log_groups, since.max(first));
     let healed = healing
@@ -246,15 +246,20 @@ pub async fn read_again(
     healed
 }
 
-fn origin(settings: &InspectSettings) -> Origin<'_> {
-    Origin {
+fn origin(settings: &InspectSettings) -> RepairSource<'_> {
+    RepairSource {
         pattern: &settings.filter_pattern,
         owner: &settings.keys.account_id,
     }
 }
 
 /// Says what was read, and notes it down.
-async fn conclude(request_id: &str, healed: &Healed, healing: &mut Healing, bucket: &impl Bucket) {
+async fn conclude(
+    request_id: &str,
+    healed: &RepairResult,
+    healing: &mut GapRepair,
+    bucket: &impl Bucket,
+) {
     for (group, again) in &healed.groups {
         let (hours, pages, read) = (again.hours, again.pages, again.records);
         tracing::info!(

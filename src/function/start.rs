@@ -6,20 +6,20 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::json;
-use service::config::Complaints;
+use service::config::SettingProblems;
 
 use crate::{Environment, value};
 
 /// Why the function does not start.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct StartError {
     /// The stable name.
     pub name: &'static str,
     /// What is wrong, and what would be right.
     pub message: String,
 }
 
-impl Refusal {
+impl StartError {
     pub fn role(role: &str, roles: &[&str]) -> Self {
         let role: String = role.chars().take(64).collect();
         let roles = roles.join(", ");
@@ -29,7 +29,7 @@ impl Refusal {
         }
     }
 
-    pub fn settings(complaints: &Complaints) -> Self {
+    pub fn settings(complaints: &SettingProblems) -> Self {
         Self {
             name: "WrongSettings",
             message: complaints.to_string(),
@@ -48,13 +48,13 @@ impl Refusal {
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Tells Lambda, as far as it listens: a message that does not arrive is in the log all the same.
-pub fn report(environment: &Environment, refusal: &Refusal) {
+pub fn report(environment: &Environment, refusal: &StartError) {
     if let Some(address) = value(environment, "AWS_LAMBDA_RUNTIME_API") {
         let _ = post(address, refusal);
     }
 }
 
-fn post(address: &str, refusal: &Refusal) -> io::Result<()> {
+fn post(address: &str, refusal: &StartError) -> io::Result<()> {
     let body = json!({"errorType": refusal.name, "errorMessage": refusal.message}).to_string();
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;

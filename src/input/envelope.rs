@@ -17,18 +17,18 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use json::Json;
 use json::split::{self, Cursor, Element, Member, Piece, Reach, SPACE};
 use json::structure::{self, UNESCAPE_ROOM};
-use records::time::EventTime;
+use records::time::Timestamp;
 use records::{Rejection, Wrapper};
 
 use crate::output::{Output, text};
 use crate::unpack::{Faithful, GZIP_MAGIC, Unpacker, inflate};
-use crate::{CAPTURE_BYTES_MAX, Item, Limits, PACKED_BYTES_MAX, PayloadFault, ReadError};
+use crate::{CAPTURE_BYTES_MAX, InputItem, Limits, PACKED_BYTES_MAX, PayloadFault, ReadError};
 
 /// Reads the event that CloudWatch Logs sends to a function, which must be a payload.
 pub(crate) fn read<R: Read>(
     event: R,
     limits: &Limits,
-    visit: &mut dyn FnMut(Item<'_>),
+    visit: &mut dyn FnMut(InputItem<'_>),
 ) -> Result<(), ReadError> {
     let (_, done) = read_within(Vec::new(), Faithful(event), Output::new(limits, visit));
     done
@@ -81,7 +81,7 @@ fn subscription<R: Read>(
 /// Returns where the records of a subscription's event were logged, as far as it says so.
 ///
 /// The event is unpacked for it once more: this is for the few that something is wrong with.
-pub fn origin(event: &[u8], limits: &Limits) -> Origin {
+pub fn origin(event: &[u8], limits: &Limits) -> PayloadOrigin {
     let mut header = Header::default();
     let mut cursor = Cursor::new(event);
     // An event that is damaged says so elsewhere; what its header has told stands.
@@ -91,7 +91,7 @@ pub fn origin(event: &[u8], limits: &Limits) -> Origin {
         let data = cursor.slice(span).ok_or(PayloadFault::TooLong)?;
         let mut packed = Vec::new();
         decode(data, &mut packed)?;
-        let mut nothing = |_: Item<'_>| {};
+        let mut nothing = |_: InputItem<'_>| {};
         let mut output = Output::new(limits, &mut nothing);
         let mut cursor = Cursor::new(inflate(&packed[..], limits));
         message(&mut cursor, &mut header, Pass::Header, &mut output)?;
@@ -316,7 +316,7 @@ pub(crate) const MESSAGE: &[u8] = b"message";
 
 /// Where the message of a log event begins, behind its quote, and when it was logged, if the event
 /// is spelled as CloudWatch Logs spells it: `{"id":"1","timestamp":1,"message":"`.
-fn message_in(event: &[u8]) -> Option<(usize, Option<EventTime>)> {
+fn message_in(event: &[u8]) -> Option<(usize, Option<Timestamp>)> {
     let rest = event.strip_prefix(b"{\"id\":\"")?;
     let (_, rest) = digits(rest)?;
     let rest = rest.strip_prefix(b"\",\"timestamp\":")?;
@@ -403,9 +403,9 @@ fn take_out<'a>(
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Reads the milliseconds of a `timestamp`, as a number or as a string that holds one.
-fn time(value: Json<'_>) -> Option<EventTime> {
+fn time(value: Json<'_>) -> Option<Timestamp> {
     let milliseconds: i64 = value.as_str().trim_matches('"').parse().ok()?;
-    EventTime::from_seconds(milliseconds.div_euclid(1000))
+    Timestamp::from_seconds(milliseconds.div_euclid(1000))
 }
 
 /// What is handed over of a payload.
@@ -449,12 +449,12 @@ pub(crate) struct Header {
     kind: Option<Kind>,
     has_stream: bool,
     account_id: Option<String>,
-    origin: Origin,
+    origin: PayloadOrigin,
 }
 
 /// Where the records of a payload were logged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Origin {
+pub struct PayloadOrigin {
     /// The log group.
     pub log_group: Option<String>,
     /// The log stream.

@@ -21,7 +21,7 @@ use crate::envelope::{self, Header};
 use crate::likeness;
 use crate::output::{Fast, Output, text};
 use crate::unpack::{Faithful, GZIP_MAGIC, PACKED_WHOLE_BYTES_MAX, Unpacker, inflate};
-use crate::{CAPTURE_BYTES_MAX, Item, Layout, Limits, ReadError};
+use crate::{CAPTURE_BYTES_MAX, InputItem, Layout, Limits, ReadError};
 
 /// Reads an input and hands over all that it holds, in order and in constant memory: the reference
 /// for [`Reader`], which comes to the same result in a fraction of the time.
@@ -32,13 +32,13 @@ pub fn read_reference<R: Read>(
     input: R,
     layout: Layout,
     limits: &Limits,
-    visit: &mut dyn FnMut(Item<'_>),
+    visit: &mut dyn FnMut(InputItem<'_>),
 ) -> Result<(), ReadError> {
     if layout == Layout::Subscription {
         return envelope::read(input, limits, visit);
     }
     let cursor = Cursor::new(unpack(input, limits)?);
-    Reading::new(cursor, Output::new(limits, visit), layout).run()
+    ReaderState::new(cursor, Output::new(limits, visit), layout).run()
 }
 
 /// Reads one input after another as fast as it can, without handing over what a prefilter holds back.
@@ -62,7 +62,7 @@ impl Reader {
     }
 
     /// Reads an input as [`read_reference`] does, but for records that the prefilter holds back: those are told
-    /// as [`Item::Skipped`].
+    /// as [`InputItem::Skipped`].
     ///
     /// # Errors
     /// As [`read_reference`].
@@ -71,7 +71,7 @@ impl Reader {
         input: R,
         layout: Layout,
         limits: &Limits,
-        visit: &mut dyn FnMut(Item<'_>),
+        visit: &mut dyn FnMut(InputItem<'_>),
     ) -> Result<(), ReadError> {
         let mut input = Faithful(input);
         let Self { fast, unpacker } = self;
@@ -90,7 +90,8 @@ impl Reader {
         if !is_gzip {
             let head = &unpacker.packed[..];
             let (room, done) =
-                Reading::new(Cursor::within(room, head.chain(input)), output, layout).run_within();
+                ReaderState::new(Cursor::within(room, head.chain(input)), output, layout)
+                    .run_within();
             unpacker.unpacked = room;
             return done;
         }
@@ -104,16 +105,16 @@ impl Reader {
             && let Some(length) = unpacker.unpack(limits)
         {
             let cursor = Cursor::whole(std::mem::take(&mut unpacker.unpacked), length);
-            let (room, done) = Reading::new(cursor, output, layout).run_within();
+            let (room, done) = ReaderState::new(cursor, output, layout).run_within();
             unpacker.unpacked = room;
             return done;
         }
         let packed = BufReader::with_capacity(64 * 1024, unpacker.packed.chain(input));
-        Reading::new(Cursor::new(inflate(packed, limits)), output, layout).run()
+        ReaderState::new(Cursor::new(inflate(packed, limits)), output, layout).run()
     }
 }
 
-struct Reading<'v, R> {
+struct ReaderState<'v, R> {
     cursor: Cursor<R>,
     output: Output<'v>,
     layout: Layout,
@@ -124,7 +125,7 @@ struct Reading<'v, R> {
 }
 
 /// What the members of a top-level object have told so far.
-struct Seen {
+struct ObjectState {
     start: u64,
     header: Header,
     is_event: bool,
@@ -135,7 +136,7 @@ struct Seen {
     detail: Option<Range<u64>>,
 }
 
-impl<'v, R: Read> Reading<'v, R> {
+impl<'v, R: Read> ReaderState<'v, R> {
     fn new(mut cursor: Cursor<R>, output: Output<'v>, layout: Layout) -> Self {
         if layout == Layout::Lines {
             cursor.bound_by_lines();
@@ -214,7 +215,7 @@ impl<'v, R: Read> Reading<'v, R> {
 
     /// Takes an object: an event, or something that wraps records.
     fn object(&mut self) -> Result<Reach, ReadError> {
-        let mut seen = Seen {
+        let mut seen = ObjectState {
             start: self.cursor.offset(),
             header: Header::default(),
             is_event: false,
@@ -261,7 +262,12 @@ impl<'v, R: Read> Reading<'v, R> {
         Ok(())
     }
 
-    fn member(&mut self, key: Range<u64>, first: u8, seen: &mut Seen) -> Result<Reach, ReadError> {
+    fn member(
+        &mut self,
+        key: Range<u64>,
+        first: u8,
+        seen: &mut ObjectState,
+    ) -> Result<Reach, ReadError> {
         let start = self.cursor.offset();
         let name = Name::of(self.cursor.slice(key));
         if seen.is_event {
@@ -358,7 +364,7 @@ impl<'v, R: Read> Reading<'v, R> {
 
     /// Ends an object that wrapped records: one that was cut off before the end of its list lost
     /// some, which must not go unseen.
-    fn end_wrapper(&mut self, seen: &Seen, reach: Reach) {
+    fn end_wrapper(&mut self, seen: &ObjectState, reach: Reach) {
         if reach == Reach::Cut && !seen.is_complete {
             self.output.truncated();
         } else if seen.header.is_control() {
@@ -367,7 +373,7 @@ impl<'v, R: Read> Reading<'v, R> {
     }
 
     /// Hands over an object that is an event, or lets lines bound the input from here on.
-    fn end_event(&mut self, seen: &Seen, reach: Reach) -> Result<(), ReadError> {
+    fn end_event(&mut self, seen: &ObjectState, reach: Reach) -> Result<(), ReadError> {
         if reach == Reach::Broken {
             if self.is_undecided && self.cursor.rewind(seen.start) {
                 self.decide_for_lines();

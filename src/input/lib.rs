@@ -59,7 +59,7 @@ pub enum Layout {
 
 /// What an input holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Item<'a> {
+pub enum InputItem<'a> {
     /// The text of a record, which may still turn out to be none.
     Record {
         /// Its position in the input from 1, rejected ones counted.

@@ -8,7 +8,7 @@ use json::structure::{self, Found};
 use records::{Rejection, Wrapper};
 
 use crate::unpack::Unpacker;
-use crate::{Item, Limits};
+use crate::{InputItem, Limits};
 
 /// Caches and buffers of the fast path, which are used again for each record.
 #[derive(Debug)]
@@ -24,12 +24,12 @@ pub(crate) struct Fast {
 pub(crate) struct Output<'v> {
     pub(crate) limits: &'v Limits,
     pub(crate) fast: Option<&'v mut Fast>,
-    pub(crate) visit: &'v mut dyn FnMut(Item<'_>),
+    pub(crate) visit: &'v mut dyn FnMut(InputItem<'_>),
     pub(crate) number: u64,
 }
 
 impl<'v> Output<'v> {
-    pub(crate) fn new(limits: &'v Limits, visit: &'v mut dyn FnMut(Item<'_>)) -> Self {
+    pub(crate) fn new(limits: &'v Limits, visit: &'v mut dyn FnMut(InputItem<'_>)) -> Self {
         Self {
             limits,
             fast: None,
@@ -41,7 +41,7 @@ impl<'v> Output<'v> {
     pub(crate) fn record(&mut self, text: Cow<'_, str>, wrapper: &Wrapper) {
         self.number += 1;
         let number = self.number;
-        (self.visit)(Item::Record {
+        (self.visit)(InputItem::Record {
             number,
             text,
             wrapper,
@@ -70,11 +70,11 @@ impl<'v> Output<'v> {
             match found {
                 Found::Skipped(count) => {
                     *number += count;
-                    visit(Item::Skipped { count });
+                    visit(InputItem::Skipped { count });
                 }
                 Found::Record(bytes) => {
                     *number += 1;
-                    visit(Item::Record {
+                    visit(InputItem::Record {
                         number: *number,
                         text: text(bytes),
                         wrapper: &wrapper,
@@ -88,7 +88,7 @@ impl<'v> Output<'v> {
     pub(crate) fn reject(&mut self, rejection: Rejection, wrapper: &Wrapper) {
         self.number += 1;
         let number = self.number;
-        (self.visit)(Item::Rejected {
+        (self.visit)(InputItem::Rejected {
             number,
             rejection,
             wrapper,
@@ -96,7 +96,7 @@ impl<'v> Output<'v> {
     }
 
     pub(crate) fn control_message(&mut self) {
-        (self.visit)(Item::ControlMessage);
+        (self.visit)(InputItem::ControlMessage);
     }
 
     /// Hands over a piece that nothing is wrapped around.

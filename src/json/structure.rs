@@ -641,7 +641,7 @@ impl Job for FindRecords<'_, '_> {
             skipped: 0,
             keys: KeysSeen::default(),
             has_escapes: false,
-            templates: Templates::none(),
+            templates: ShapeTemplates::none(),
         };
         let mut base = 0;
         'groups: while base < self.text.len() {
@@ -689,7 +689,7 @@ struct Run<'a, 'f> {
     keys: KeysSeen,
     /// Whether there may be a backslash in the record.
     has_escapes: bool,
-    templates: Templates,
+    templates: ShapeTemplates,
 }
 
 /// Where a place of a list is.
@@ -750,7 +750,7 @@ impl Run<'_, '_> {
         if keys.is_success() {
             self.skipped += 1;
             if !self.has_escapes {
-                self.templates.keep(self.text, Template { span, keys });
+                self.templates.keep(self.text, ShapeTemplate { span, keys });
             }
         } else {
             self.hand_over_skipped();
@@ -801,8 +801,8 @@ impl Run<'_, '_> {
 }
 
 /// Earlier records to compare with, by what is called and by whom.
-struct Templates {
-    slots: Vec<Option<Template>>,
+struct ShapeTemplates {
+    slots: Vec<Option<ShapeTemplate>>,
     name: Finder<'static>,
 }
 
@@ -812,7 +812,7 @@ const TEMPLATES: usize = 256;
 /// How far into a record the name of its event is looked for.
 const NAME_WITHIN: usize = 2048;
 
-impl Templates {
+impl ShapeTemplates {
     fn none() -> Self {
         Self {
             slots: Vec::new(),
@@ -835,14 +835,14 @@ impl Templates {
     }
 
     #[inline(always)]
-    fn of(&self, text: &[u8], start: usize) -> Option<&Template> {
+    fn of(&self, text: &[u8], start: usize) -> Option<&ShapeTemplate> {
         if self.slots.is_empty() {
             return None;
         }
         self.slots[self.slot(text, start)?].as_ref()
     }
 
-    fn keep(&mut self, text: &[u8], template: Template) {
+    fn keep(&mut self, text: &[u8], template: ShapeTemplate) {
         if self.slots.is_empty() {
             self.slots.resize_with(TEMPLATES, || None);
         }
@@ -857,12 +857,12 @@ impl Templates {
 /// Most records are like an earlier one in all but a few values. One that differs from a proven
 /// record only inside of strings which are no keys, by bytes that mean nothing in a string, is
 /// proven with it, and compared in a fraction of the time.
-struct Template {
+struct ShapeTemplate {
     span: std::ops::Range<usize>,
     keys: KeysSeen,
 }
 
-impl Template {
+impl ShapeTemplate {
     /// Returns the end of the record at `start` if it is like this one and cleared like it.
     #[inline(always)]
     fn end_if_similar<L: Lanes>(

@@ -132,7 +132,7 @@ pub struct Wrapper {
     /// The account named by the log stream or the file name, twelve digits.
     pub account_id: Option<String>,
     /// When CloudWatch Logs took the record in.
-    pub logged_at: Option<time::EventTime>,
+    pub logged_at: Option<time::Timestamp>,
 }
 
 /// Why a record could not be read; each such record is quarantined and counted.

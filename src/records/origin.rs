@@ -140,8 +140,8 @@ const COMMAND_LINES: [&str; 5] = [
 /// SDKs, of AWS and others.
 const SDKS: [&str; 6] = ["boto", "boto3", "botocore", "aws-sdk", "rusoto", "jets3t"];
 
-/// The lists of words, each with the bit that stands for it in a [`Found`].
-const LISTS: [(Found, &[&str]); 6] = [
+/// The lists of words, each with the bit that stands for it in a [`WordLists`].
+const LISTS: [(WordLists, &[&str]); 6] = [
     (ATTACK_TOOL, &ATTACK_TOOLS),
     (ATTACK_SYSTEM, &ATTACK_SYSTEMS),
     (SCANNER, &SCANNERS),
@@ -151,19 +151,19 @@ const LISTS: [(Found, &[&str]); 6] = [
 ];
 
 /// Which lists a text holds a word of, one bit for each.
-type Found = u8;
+type WordLists = u8;
 
-const ATTACK_TOOL: Found = 1;
-const ATTACK_SYSTEM: Found = 2;
-const SCANNER: Found = 4;
-const BUILDER: Found = 8;
-const COMMAND_LINE: Found = 16;
-const SDK: Found = 32;
+const ATTACK_TOOL: WordLists = 1;
+const ATTACK_SYSTEM: WordLists = 2;
+const SCANNER: WordLists = 4;
+const BUILDER: WordLists = 8;
+const COMMAND_LINE: WordLists = 16;
+const SDK: WordLists = 32;
 /// No list's: the text is what the console calls itself, or a browser.
-const CONSOLE: Found = 64;
+const CONSOLE: WordLists = 64;
 
 /// Finds what a user agent claims.
-fn claims(agent: &str) -> Found {
+fn claims(agent: &str) -> WordLists {
     let console = if is_console_agent(agent) { CONSOLE } else { 0 };
     found(agent) | console
 }
@@ -255,7 +255,7 @@ fn is_console_host(text: &str) -> bool {
 }
 
 /// Finds words in the caller's ARN, with role and session.
-fn names(record: &Record<'_>) -> Found {
+fn names(record: &Record<'_>) -> WordLists {
     let Some(identity) = &record.user_identity else {
         return 0;
     };
@@ -266,7 +266,7 @@ fn names(record: &Record<'_>) -> Found {
 }
 
 /// Finds words where words begin and end, in any case: `wiz` is in `WizRole`, not in `wizard`.
-fn found(text: &str) -> Found {
+fn found(text: &str) -> WordLists {
     let bytes = text.as_bytes();
     let mut found = 0;
     let mut follows_letter = false;
@@ -283,7 +283,7 @@ fn found(text: &str) -> Found {
 }
 
 /// Compares the words of a bucket, from a place on.
-fn found_at(bytes: &[u8], at: usize, mut place: u8) -> Found {
+fn found_at(bytes: &[u8], at: usize, mut place: u8) -> WordLists {
     let mut found = 0;
     while place > 0 {
         let (list, word, next) = WORDS.all[usize::from(place)];
@@ -299,7 +299,7 @@ fn found_at(bytes: &[u8], at: usize, mut place: u8) -> Found {
 /// or an ARN begin a word, so that one look passes over them.
 struct Words {
     /// Each word with its list and the place of the next one in its bucket, none at place 0.
-    all: [(Found, &'static str, u8); WORDS_MAX],
+    all: [(WordLists, &'static str, u8); WORDS_MAX],
     /// The first place of each bucket, 0 for an empty one.
     first: [u8; BUCKETS],
 }
@@ -341,7 +341,7 @@ const fn bucket(letters: &[u8]) -> usize {
 }
 
 /// Tells whether a word of a list stands at a place, where words of that list may begin.
-fn is_word_at(bytes: &[u8], at: usize, list: Found, word: &str) -> bool {
+fn is_word_at(bytes: &[u8], at: usize, list: WordLists, word: &str) -> bool {
     let end = at + word.len();
     let begins = match list {
         ATTACK_SYSTEM => is_system_start(bytes, at),

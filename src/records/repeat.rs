@@ -11,7 +11,7 @@ use crate::{Record, Text};
 
 /// A record that was read, for others to be compared with.
 #[derive(Debug, Default)]
-pub struct Template {
+pub struct RecordTemplate {
     text: String,
     /// The content of the strings that may differ, in their order.
     free: Vec<(Part, Range<usize>)>,
@@ -33,7 +33,7 @@ pub struct Repeat<'a> {
     pub event_time: &'a str,
 }
 
-impl Template {
+impl RecordTemplate {
     /// Takes a record and the text that it was read from, in the room of an earlier template; returns
     /// whether anything can be told to repeat it: it must have an id and a time, spelled plainly,
     /// and correct no other record, whose id would stand for its own.
@@ -98,8 +98,8 @@ mod tests {
 
     const TEXT: &str = r#"{"eventTime":"2026-11-21T08:00:00Z","errorCode":"X\n","requestID":"r1","eventID":"e1", "a":{"eventID":"n"}}"#;
 
-    fn template(text: &str) -> Option<Template> {
-        let mut template = Template::default();
+    fn template(text: &str) -> Option<RecordTemplate> {
+        let mut template = RecordTemplate::default();
         let record = Record::parse(text).unwrap();
         template.take(&record, text).then_some(template)
     }
@@ -146,6 +146,6 @@ mod tests {
         ] {
             assert!(template(&TEXT.replacen(from, to, 1)).is_none(), "{to}");
         }
-        assert!(Template::default().repeated_by("").is_none());
+        assert!(RecordTemplate::default().repeated_by("").is_none());
     }
 }

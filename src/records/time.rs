@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// A moment in event time, in whole seconds since 1970-01-01T00:00:00Z, between 2006 and 2099.
@@ -11,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// that carries one counts as undated instead of stretching a cluster's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct EventTime(i64);
+pub struct Timestamp(i64);
 
 /// The hour of event time that a moment falls into, in hours since 1970.
 ///
@@ -22,7 +21,7 @@ pub struct EventTime(i64);
 #[serde(transparent)]
 pub struct Window(i64);
 
-impl EventTime {
+impl Timestamp {
     /// The earliest moment, 2006-01-01T00:00:00Z.
     pub const FIRST: Self = Self(1_136_073_600);
     /// The latest moment, 2099-12-31T23:59:59Z.
@@ -38,7 +37,7 @@ impl EventTime {
     /// Reads RFC 3339 text, such as `2026-11-21T08:15:00Z`.
     pub fn parse(text: &str) -> Option<Self> {
         let in_any_form = || {
-            let time: Timestamp = text.trim().parse().ok()?;
+            let time: jiff::Timestamp = text.trim().parse().ok()?;
             Some(time.as_second())
         };
         Self::from_seconds(in_usual_form(text).or_else(in_any_form)?)
@@ -118,7 +117,7 @@ const DAYS_BEFORE: [i64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304
 impl Window {
     /// Takes hours since 1970, those out of range as the nearest within it.
     pub fn from_hours(hours: i64) -> Self {
-        Self(hours).clamp(EventTime::FIRST.window(), EventTime::LAST.window())
+        Self(hours).clamp(Timestamp::FIRST.window(), Timestamp::LAST.window())
     }
 
     /// Returns the hours since 1970.
@@ -127,13 +126,13 @@ impl Window {
     }
 
     /// Returns its first second.
-    pub fn start(self) -> EventTime {
-        EventTime(self.0 * 3600)
+    pub fn start(self) -> Timestamp {
+        Timestamp(self.0 * 3600)
     }
 
     /// Returns the first second after it, or the last moment that there is.
-    pub fn end(self) -> EventTime {
-        EventTime(self.0 * 3600 + 3600).min(EventTime::LAST)
+    pub fn end(self) -> Timestamp {
+        Timestamp(self.0 * 3600 + 3600).min(Timestamp::LAST)
     }
 
     /// Returns the hour so many hours later, or earlier.
@@ -180,7 +179,7 @@ pub fn duration(seconds: i64) -> String {
     }
 }
 
-impl TryFrom<String> for EventTime {
+impl TryFrom<String> for Timestamp {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
@@ -188,15 +187,15 @@ impl TryFrom<String> for EventTime {
     }
 }
 
-impl From<EventTime> for String {
-    fn from(time: EventTime) -> Self {
+impl From<Timestamp> for String {
+    fn from(time: Timestamp) -> Self {
         time.to_string()
     }
 }
 
-impl fmt::Display for EventTime {
+impl fmt::Display for Timestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match Timestamp::from_second(self.0) {
+        match jiff::Timestamp::from_second(self.0) {
             Ok(time) => write!(formatter, "{time}"),
             Err(_) => write!(formatter, "@{}", self.0),
         }
@@ -209,7 +208,7 @@ mod tests {
 
     #[test]
     fn times_read_and_print_alike_and_nonsense_is_no_time() {
-        let time = EventTime::parse("2026-11-21T08:59:59Z").unwrap();
+        let time = Timestamp::parse("2026-11-21T08:59:59Z").unwrap();
         assert_eq!(time.to_string(), "2026-11-21T08:59:59Z");
         assert_eq!(time.window().hours(), 1_795_251_599 / 3600);
         for nonsense in [
@@ -219,7 +218,7 @@ mod tests {
             "1970-01-01T00:00:00Z",
             "9999-01-01T00:00:00Z",
         ] {
-            assert_eq!(EventTime::parse(nonsense), None, "{nonsense}");
+            assert_eq!(Timestamp::parse(nonsense), None, "{nonsense}");
         }
     }
 
@@ -227,12 +226,12 @@ mod tests {
         #[test]
         fn the_usual_form_reads_as_any_form_does(
             text in "20[0-9]{2}-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-6][0-9]:[0-6][0-9][Z+]",
-            second in 0..=EventTime::LAST.seconds(),
+            second in 0..=Timestamp::LAST.seconds(),
         ) {
-            let usual = Timestamp::from_second(second).unwrap().to_string();
+            let usual = jiff::Timestamp::from_second(second).unwrap().to_string();
             for text in [text, usual] {
                 if let Some(seconds) = in_usual_form(&text) {
-                    let time: Timestamp = text.parse().unwrap();
+                    let time: jiff::Timestamp = text.parse().unwrap();
                     proptest::prop_assert_eq!(time.as_second(), seconds);
                 }
             }

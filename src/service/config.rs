@@ -17,7 +17,7 @@ use std::fmt;
 
 use clusters::cross_account_copy::TrailAccounts;
 use clusters::exclusions::Exclusions;
-use clusters::own::{Own, Role};
+use clusters::own::{OwnRoles, Role};
 use clusters::report::{METRICS, Metrics};
 use lists::Lists;
 use records::principal::is_account_id;
@@ -79,7 +79,7 @@ pub enum LogLevel {
 
 /// A setting that is not right.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Complaint {
+pub struct SettingProblem {
     /// Its name.
     pub setting: &'static str,
     /// What is wrong, and what would be right.
@@ -88,7 +88,7 @@ pub struct Complaint {
 
 /// All settings that are not right.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Complaints(pub Vec<Complaint>);
+pub struct SettingProblems(pub Vec<SettingProblem>);
 
 /// For how many days ids may be kept. A failed event comes back within a week at the latest; ids that
 /// are gone by then would be counted again.
@@ -105,8 +105,10 @@ impl IngestSettings {
     ///
     /// # Errors
     /// All complaints, in the order of docs/parameters.md.
-    pub fn parse(settings: impl IntoIterator<Item = (String, String)>) -> Result<Self, Complaints> {
-        let mut reading = Reading {
+    pub fn parse(
+        settings: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingProblems> {
+        let mut reading = SettingsReader {
             given: settings.into_iter().collect(),
             complaints: Vec::new(),
         };
@@ -129,7 +131,7 @@ impl IngestSettings {
         if reading.complaints.is_empty() {
             return Ok(settings);
         }
-        Err(Complaints(reading.complaints))
+        Err(SettingProblems(reading.complaints))
     }
 
     /// Returns these settings with what lists have beside them.
@@ -155,7 +157,7 @@ fn named(names: &BTreeMap<String, String>, lists: &Lists) -> BTreeMap<String, St
 /// Returns which metrics are written, as far as the settings say so. A function that does not start may
 /// have to say why in one.
 pub fn metrics(settings: impl IntoIterator<Item = (String, String)>) -> Metrics {
-    let mut reading = Reading {
+    let mut reading = SettingsReader {
         given: settings.into_iter().collect(),
         complaints: Vec::new(),
     };
@@ -190,9 +192,9 @@ impl LogLevel {
     }
 }
 
-impl fmt::Display for Complaints {
+impl fmt::Display for SettingProblems {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, Complaint { setting, message }) in self.0.iter().enumerate() {
+        for (place, SettingProblem { setting, message }) in self.0.iter().enumerate() {
             let separator = if place == 0 { "" } else { "; " };
             write!(formatter, "{separator}{setting}: {message}")?;
         }
@@ -200,15 +202,15 @@ impl fmt::Display for Complaints {
     }
 }
 
-impl std::error::Error for Complaints {}
+impl std::error::Error for SettingProblems {}
 
 /// Settings that are being read, and what was found wrong so far.
-struct Reading {
+struct SettingsReader {
     given: BTreeMap<String, String>,
-    complaints: Vec<Complaint>,
+    complaints: Vec<SettingProblem>,
 }
 
-impl Reading {
+impl SettingsReader {
     fn given(&mut self, setting: &str) -> Option<String> {
         let value = self.given.remove(setting)?;
         let value = value.trim();
@@ -216,7 +218,7 @@ impl Reading {
     }
 
     fn complain(&mut self, setting: &'static str, message: String) {
-        self.complaints.push(Complaint { setting, message });
+        self.complaints.push(SettingProblem { setting, message });
     }
 
     fn required(&mut self, setting: &'static str, what: &str) -> String {
@@ -295,7 +297,7 @@ impl Reading {
         }
     }
 
-    fn own(&mut self, setting: &'static str) -> Own {
+    fn own(&mut self, setting: &'static str) -> OwnRoles {
         let mut roles = Vec::new();
         for arn in self.list(setting) {
             match Role::parse(&arn) {
@@ -310,7 +312,7 @@ impl Reading {
                 ),
             }
         }
-        Own::new(roles)
+        OwnRoles::new(roles)
     }
 
     fn trail_accounts(&mut self, setting: &'static str) -> TrailAccounts {

@@ -11,7 +11,7 @@ use alerts::alert::Alert;
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{KeyReport, KeySettings, KeyUsage, account_of};
 use futures_util::lock::Mutex;
-use records::time::EventTime;
+use records::time::Timestamp;
 
 use crate::ports::{Clock, KeyDirectory, KeyUsageStore, StoreError};
 
@@ -23,11 +23,11 @@ const AGAIN_SECONDS: i64 = 60;
 
 /// An access key as it was seen.
 #[derive(Debug, Clone, Copy)]
-pub struct Seen<'a> {
+pub struct SeenKey<'a> {
     /// Its id.
     pub key: &'a str,
     /// When it was used.
-    pub at: Option<EventTime>,
+    pub at: Option<Timestamp>,
     /// The account of whoever used it.
     pub caller_account: Option<&'a str>,
     /// The session that used it.
@@ -56,7 +56,7 @@ pub struct KeyLookup<'a, L, K, C> {
 
 /// What is known of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
+pub struct KeyStatus {
     /// What is remembered of it.
     pub key_usage: KeyUsage,
     /// Whether IAM should have been asked, and did not answer.
@@ -64,8 +64,8 @@ pub struct Known {
 }
 
 /// What came of asking about a key.
-struct Asked {
-    known: Known,
+struct LookupResult {
+    known: KeyStatus,
     /// Whether there is something to remember.
     is_changed: bool,
 }
@@ -97,7 +97,7 @@ impl<'a, L: KeyUsageStore, K: KeyDirectory, C: Clock> KeyLookup<'a, L, K, C> {
     }
 
     /// Reports on a key, having asked if that is due.
-    pub async fn report(&self, seen: &Seen<'_>) -> Result<KeyReport, StoreError> {
+    pub async fn report(&self, seen: &SeenKey<'_>) -> Result<KeyReport, StoreError> {
         let Some(known) = self.known(seen).await? else {
             return Ok(KeyReport {
                 session: seen.session.map(str::to_owned),
@@ -112,7 +112,7 @@ impl<'a, L: KeyUsageStore, K: KeyDirectory, C: Clock> KeyLookup<'a, L, K, C> {
 
     /// Returns what is known of a key, having asked if that is due; `None` for one that is not asked
     /// about. A key that woke up and a canary that was used are told of here, once.
-    pub async fn known(&self, seen: &Seen<'_>) -> Result<Option<Known>, StoreError> {
+    pub async fn known(&self, seen: &SeenKey<'_>) -> Result<Option<KeyStatus>, StoreError> {
         if !self.keys.is_asked(seen.key, seen.caller_account) {
             return Ok(None);
         }
@@ -122,7 +122,7 @@ impl<'a, L: KeyUsageStore, K: KeyDirectory, C: Clock> KeyLookup<'a, L, K, C> {
             None => self.store.key_usage(seen.key).await?,
         };
         let earlier = key_usage.clone();
-        let Asked {
+        let LookupResult {
             mut known,
             is_changed,
         } = self.asked(seen, key_usage).await?;
@@ -137,7 +137,12 @@ impl<'a, L: KeyUsageStore, K: KeyDirectory, C: Clock> KeyLookup<'a, L, K, C> {
     }
 
     /// Returns what is to be told of a key, and notes that it is.
-    fn tells(&self, seen: &Seen<'_>, earlier: &KeyUsage, key_usage: &mut KeyUsage) -> Vec<Alert> {
+    fn tells(
+        &self,
+        seen: &SeenKey<'_>,
+        earlier: &KeyUsage,
+        key_usage: &mut KeyUsage,
+    ) -> Vec<Alert> {
         let now = self.clock.now();
         let mut tells = Vec::new();
         let answer = key_usage.now.as_ref();
@@ -162,9 +167,13 @@ impl<'a, L: KeyUsageStore, K: KeyDirectory, C: Clock> KeyLookup<'a, L, K, C> {
     }
 
     /// Asks IAM about a key if that is due.
-    async fn asked(&self, seen: &Seen<'_>, key_usage: KeyUsage) -> Result<Asked, StoreError> {
-        let unchanged = |key_usage: KeyUsage, is_missing| Asked {
-            known: Known {
+    async fn asked(
+        &self,
+        seen: &SeenKey<'_>,
+        key_usage: KeyUsage,
+    ) -> Result<LookupResult, StoreError> {
+        let unchanged = |key_usage: KeyUsage, is_missing| LookupResult {
+            known: KeyStatus {
                 key_usage,
                 is_missing,
             },
@@ -192,8 +201,8 @@ impl<'a, L: KeyUsageStore, K: KeyDirectory, C: Clock> KeyLookup<'a, L, K, C> {
                 (KeyUsage { next, ..key_usage }, true)
             }
         };
-        Ok(Asked {
-            known: Known {
+        Ok(LookupResult {
+            known: KeyStatus {
                 key_usage,
                 is_missing,
             },

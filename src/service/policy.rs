@@ -4,13 +4,13 @@
 use alerts::message::Message;
 use alerts::severity::Severity;
 use clusters::class::Class;
-use clusters::facet::Kind;
+use clusters::facet::FacetKind;
 use records::principal::is_account_id;
 use records::time::seconds;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::rulefile::Reading;
+use crate::rulefile::FileReader;
 
 /// Policies in their order; none by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub struct Matching {
 
 /// What policies say of an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum PolicyOutcome {
     /// The sink is told.
     Tell {
         /// How long further alerts of the same cluster are held back, in seconds.
@@ -86,28 +86,28 @@ impl Policies {
     }
 
     /// Decides whether a sink is told of an alert.
-    pub fn judge(&self, sink: &str, message: &Message) -> Verdict {
+    pub fn judge(&self, sink: &str, message: &Message) -> PolicyOutcome {
         let Some(policy) = self.0.iter().find(|policy| policy.is_for(sink, message)) else {
-            return Verdict::Tell { silence: None };
+            return PolicyOutcome::Tell { silence: None };
         };
         let is_loud = policy
             .min_severity
             .is_none_or(|least| message.level() >= least);
         if policy.is_enabled && is_loud {
             let silence = policy.silence;
-            return Verdict::Tell { silence };
+            return PolicyOutcome::Tell { silence };
         }
-        Verdict::HoldBack
+        PolicyOutcome::HoldBack
     }
 
     /// Reads the policies of a rules file.
-    pub(crate) fn read(reading: &mut Reading<'_>, texts: &[Spanned<PolicyText>]) -> Self {
+    pub(crate) fn read(reading: &mut FileReader<'_>, texts: &[Spanned<PolicyText>]) -> Self {
         let policies = texts.iter().map(|text| policy(reading, text.get_ref()));
         Self(policies.collect())
     }
 }
 
-fn policy(reading: &mut Reading<'_>, text: &PolicyText) -> Policy {
+fn policy(reading: &mut FileReader<'_>, text: &PolicyText) -> Policy {
     let sink = text.sink.get_ref().trim();
     if sink.is_empty() {
         let message = "a policy needs a sink: its name, or all".to_owned();
@@ -185,7 +185,7 @@ impl Matching {
             return true;
         }
         let facets = message.cluster.as_ref().map(|of| &of.facets);
-        let callers = facets.and_then(|facets| facets.get(&Kind::Principal));
+        let callers = facets.and_then(|facets| facets.get(&FacetKind::Principal));
         let mut callers = callers.into_iter().flat_map(|callers| &callers.values);
         callers.any(|caller| self.principals.iter().any(|it| matches(it, &caller.value)))
     }

@@ -8,21 +8,23 @@ use std::sync::Arc;
 
 use alerts::alert::Alert;
 use alerts::message::Message;
-use alerts::outbox::{Answered, Breaker, Capacity, Lease, Restraint, Row, Sent, Settlement};
+use alerts::outbox::{
+    Breaker, Capacity, Lease, OutboxRow, SendingLimits, Sent, Settlement, SinkAnswer,
+};
 use clusters::campaign::Campaign;
 use clusters::circumstance::Circumstances;
-use clusters::fingerprint::{ClusterId, Subject};
-use clusters::journal::Entry;
-use clusters::keys::{Answer, KeyUsage};
+use clusters::fingerprint::{ClusterId, ClusterSubject};
+use clusters::journal::JournalEntry;
+use clusters::keys::{IamAnswer, KeyUsage};
 use clusters::lifecycle::Resolutions;
-use clusters::mark::Mark;
+use clusters::mark::Triage;
 use clusters::sample::{self, Samples};
 use clusters::timeline::Timeline;
 use clusters::transition::Transition;
-use clusters::{Census, Cluster, EventId, Sighting, Span, Sum, Tally};
+use clusters::{Cluster, ClusterSnapshot, ClusterTotals, EventId, Sighting, Span, Tally};
 use futures_util::stream::{self, StreamExt as _};
 use records::Rejection;
-use records::time::{EventTime, Window};
+use records::time::{Timestamp, Window};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -37,13 +39,13 @@ pub trait Store {
     async fn commit(&mut self, batches: Vec<Batch>) -> Result<Vec<Committed>, StoreError>;
 
     /// Sums up all events, or those since a moment of event time, without samples.
-    async fn sums(&self, since: Option<EventTime>) -> Result<Census, StoreError>;
+    async fn sums(&self, since: Option<Timestamp>) -> Result<ClusterSnapshot, StoreError>;
 
     /// Returns the samples of all clusters.
     async fn samples(&self) -> Result<BTreeMap<ClusterId, Samples>, StoreError>;
 
     /// Sums up all events, or those since a moment of event time, with samples.
-    async fn census(&self, since: Option<EventTime>) -> Result<Census, StoreError> {
+    async fn census(&self, since: Option<Timestamp>) -> Result<ClusterSnapshot, StoreError> {
         let mut census = self.sums(since).await?;
         census.samples = self.samples().await?;
         Ok(census)
@@ -57,7 +59,10 @@ pub trait Store {
 
     /// Returns all events, each once, and their sums, with samples or without. A store that is read as a whole for either
     /// is read once.
-    async fn whole(&self, samples: bool) -> Result<(Census, Vec<(EventId, Sighting)>), StoreError> {
+    async fn whole(
+        &self,
+        samples: bool,
+    ) -> Result<(ClusterSnapshot, Vec<(EventId, Sighting)>), StoreError> {
         let census = match samples {
             true => self.census(None).await?,
             false => self.sums(None).await?,
@@ -94,21 +99,21 @@ pub struct Committed {
     /// Clusters that were not in the store before.
     pub new_clusters: u64,
     /// The clusters that the batch brought samples of and that have enough of them now.
-    pub marks: sample::Marks,
+    pub marks: sample::SampleCutoffs,
     /// What it took.
-    pub spent: Spent,
+    pub spent: StoreUsage,
 }
 
 /// What a store that is billed by the call took; one that is not takes nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Spent {
+pub struct StoreUsage {
     /// Calls, whatever came of them.
     pub calls: u64,
     /// Write request units, as DynamoDB counts them.
     pub write_units: u64,
 }
 
-impl Spent {
+impl StoreUsage {
     /// Adds what something else took.
     pub fn add(&mut self, other: Self) {
         self.calls += other.calls;
@@ -144,7 +149,7 @@ pub trait Bucket {
         prefix: &str,
         after: Option<&str>,
         objects_max: usize,
-    ) -> Result<Vec<Listed>, BucketError>;
+    ) -> Result<Vec<ListedObject>, BucketError>;
 
     /// Removes an object; one that is not there is removed already.
     async fn remove(&self, key: &str) -> Result<(), BucketError>;
@@ -196,13 +201,13 @@ pub enum ObjectVersion {
 
 /// An object in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub struct ListedObject {
     /// Its key.
     pub key: String,
     /// Its length.
     pub bytes: u64,
     /// When it was kept, where the bucket says so.
-    pub modified: Option<EventTime>,
+    pub modified: Option<Timestamp>,
 }
 
 /// Why a bucket did not do what it was asked for.
@@ -245,9 +250,9 @@ pub struct LogQuery {
     /// The filter pattern that they match; an empty one matches all.
     pub pattern: String,
     /// They were logged at this moment or later.
-    pub from: EventTime,
+    pub from: Timestamp,
     /// The end of the time to read; events logged at this moment are not part of it.
-    pub until: EventTime,
+    pub until: Timestamp,
     /// How many of them a page has at most; `None` for as many as fit.
     pub page_max: Option<u16>,
 }
@@ -368,15 +373,20 @@ pub enum DeliveriesError {
 pub trait Outbox {
     /// Returns rows of a sink that wait, due or not, leased or not, those of one cluster in the
     /// order in which they came: at most so many of each of the sink's partitions.
-    async fn waiting(&self, sink: &str, limit: usize) -> Result<Vec<Row>, StoreError>;
+    async fn waiting(&self, sink: &str, limit: usize) -> Result<Vec<OutboxRow>, StoreError>;
 
     /// Takes a row for a while, if it is due and nobody has it; `false` says that somebody has, or
     /// that it is gone.
-    async fn lease(&self, row: &Row, lease: &Lease) -> Result<bool, StoreError>;
+    async fn lease(&self, row: &OutboxRow, lease: &Lease) -> Result<bool, StoreError>;
 
     /// Ends or puts off a row that was taken; `false` says that the lease had run out and that
     /// somebody else has the row now, or had.
-    async fn settle(&self, row: &Row, lease: &Lease, end: &Settlement) -> Result<bool, StoreError>;
+    async fn settle(
+        &self,
+        row: &OutboxRow,
+        lease: &Lease,
+        end: &Settlement,
+    ) -> Result<bool, StoreError>;
 
     /// Returns what stands in the way of a sink.
     async fn breaker(&self, sink: &str) -> Result<Breaker, StoreError>;
@@ -390,22 +400,22 @@ pub trait Outbox {
 
     /// Returns what may hold back what a sink would be told of a cluster. A mark that cannot be read
     /// holds nothing back.
-    async fn restraint(&self, sink: &str, cluster: ClusterId) -> Result<Restraint, StoreError>;
+    async fn restraint(&self, sink: &str, cluster: ClusterId) -> Result<SendingLimits, StoreError>;
 }
 
 /// What people decided about clusters, and the journals of what happened to them.
 ///
 /// An implementor changes a mark and notes it in one step, and only where nobody has changed it
 /// since it was read. A journal is a set: the same entry twice is one.
-pub trait Marks {
+pub trait TriageStore {
     /// Returns the marks of clusters, each with its version; none of a cluster that was never marked.
     async fn marks(
         &self,
         clusters: &[ClusterId],
-    ) -> Result<BTreeMap<ClusterId, Marked>, StoreError>;
+    ) -> Result<BTreeMap<ClusterId, VersionedTriage>, StoreError>;
 
     /// Returns the mark of one cluster with its version.
-    async fn mark(&self, cluster: ClusterId) -> Result<Marked, StoreError> {
+    async fn mark(&self, cluster: ClusterId) -> Result<VersionedTriage, StoreError> {
         let mut marks = self.marks(&[cluster]).await?;
         Ok(marks.remove(&cluster).unwrap_or_default())
     }
@@ -418,26 +428,26 @@ pub trait Marks {
     async fn set_mark(
         &self,
         cluster: ClusterId,
-        mark: Option<&Mark>,
+        mark: Option<&Triage>,
         version: i64,
-        entry: &Entry,
+        entry: &JournalEntry,
     ) -> Result<bool, StoreError>;
 
     /// Returns the journal of a cluster, in the order of its entries.
-    async fn journal(&self, cluster: ClusterId) -> Result<Vec<Entry>, StoreError>;
+    async fn journal(&self, cluster: ClusterId) -> Result<Vec<JournalEntry>, StoreError>;
 
     /// Returns when people said of clusters that they are over, or not over after all.
     async fn resolutions(&self) -> Result<Resolutions, StoreError>;
 
     /// Adds entries to the journal of a cluster.
-    async fn note(&self, cluster: ClusterId, entries: &[Entry]) -> Result<(), StoreError>;
+    async fn note(&self, cluster: ClusterId, entries: &[JournalEntry]) -> Result<(), StoreError>;
 }
 
 /// The mark of a cluster as it was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Marked {
+pub struct VersionedTriage {
     /// The mark; `None` where there is none, any more or yet.
-    pub mark: Option<Mark>,
+    pub mark: Option<Triage>,
     /// How often it was changed; 0 for never.
     pub version: i64,
 }
@@ -469,7 +479,7 @@ pub trait ClusterReader {
 
 /// Returns a range without an hour, for whoever asks for no events.
 pub fn no_hours() -> RangeInclusive<Window> {
-    EventTime::LAST.window()..=EventTime::FIRST.window()
+    Timestamp::LAST.window()..=Timestamp::FIRST.window()
 }
 
 /// What is known of a cluster, and its events of some hours.
@@ -478,7 +488,7 @@ pub struct ClusterDetails {
     /// The cluster, with what was seen of it in these hours.
     pub cluster: Cluster,
     /// When it was first seen at all.
-    pub first_seen: Option<EventTime>,
+    pub first_seen: Option<Timestamp>,
     /// The circumstances of all of its events, as far as the store keeps them without the events.
     pub circumstances: Circumstances,
     /// How many errors its account had in these hours, whatever their cluster.
@@ -489,8 +499,8 @@ impl ClusterDetails {
     /// Returns what a census of some hours and one of all time say of a cluster.
     pub fn of(
         cluster: ClusterId,
-        hours: &Census,
-        first_seen: Option<EventTime>,
+        hours: &ClusterSnapshot,
+        first_seen: Option<Timestamp>,
         circumstances: Circumstances,
     ) -> Option<Self> {
         let facts = hours.facts.get(&cluster)?;
@@ -511,7 +521,7 @@ impl ClusterDetails {
             samples: samples.into_iter().flatten().collect(),
         };
         Some(Self {
-            cluster: seen.map_or_else(unseen, Sum::cluster),
+            cluster: seen.map_or_else(unseen, ClusterTotals::cluster),
             first_seen,
             circumstances,
             account_errors,
@@ -520,26 +530,26 @@ impl ClusterDetails {
 }
 
 /// What a store holds of single hours.
-pub trait Hours {
+pub trait HourReader {
     /// Returns all events of an hour, each once. What their clusters are is looked up where `known`
     /// does not say.
     async fn hour(
         &self,
         window: Window,
-        known: &dyn Fn(ClusterId) -> Option<Arc<Subject>>,
+        known: &dyn Fn(ClusterId) -> Option<Arc<ClusterSubject>>,
     ) -> Result<Hour, StoreError>;
 
     /// Returns all events that have no time, in the same way.
     async fn undated(
         &self,
-        known: &dyn Fn(ClusterId) -> Option<Arc<Subject>>,
+        known: &dyn Fn(ClusterId) -> Option<Arc<ClusterSubject>>,
     ) -> Result<Hour, StoreError>;
 
     /// Returns all events of some hours, in the same way.
     async fn hours(
         &self,
         windows: &[Window],
-        known: &dyn Fn(ClusterId) -> Option<Arc<Subject>>,
+        known: &dyn Fn(ClusterId) -> Option<Arc<ClusterSubject>>,
     ) -> Result<Hour, StoreError> {
         let reads = windows.iter().map(|window| self.hour(*window, known));
         let mut read = stream::iter(reads).buffered(READS_MAX);
@@ -561,15 +571,15 @@ const READS_MAX: usize = 8;
 ///
 /// An implementor makes a transition true and tells of it in one step, and once: what is true or told
 /// already, by whomever, stays as it is.
-pub trait Past {
+pub trait TransitionWriter {
     /// Tells whether anything is told by now: not while it is learned what is usual.
     async fn is_telling(&mut self) -> Result<bool, StoreError>;
 
     /// Returns the hours that events came late for, after they had been taken.
-    async fn late(&self) -> Result<Vec<Late>, StoreError>;
+    async fn late(&self) -> Result<Vec<LateHour>, StoreError>;
 
     /// Forgets that events came late for an hour, unless more have come since.
-    async fn forget_late(&self, late: &Late) -> Result<(), StoreError>;
+    async fn forget_late(&self, late: &LateHour) -> Result<(), StoreError>;
 
     /// Makes a transition true, and tells of it if it is told; `false` says that there was nothing to
     /// do.
@@ -614,14 +624,14 @@ pub struct Hour {
     /// The events, in no order.
     pub events: Vec<(EventId, Sighting)>,
     /// The subjects of the clusters that these events belong to.
-    pub subjects: BTreeMap<ClusterId, Arc<Subject>>,
+    pub subjects: BTreeMap<ClusterId, Arc<ClusterSubject>>,
     /// What could not be read of it, and is left out.
     pub damaged: Vec<String>,
 }
 
 /// An hour that events came late for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Late {
+pub struct LateHour {
     /// The hour.
     pub window: Window,
     /// What came last.
@@ -631,7 +641,7 @@ pub struct Late {
 /// How the functions of a stack are set up, for whoever acts in their place.
 ///
 /// An implementor keeps what was left last, and writes nothing where that is there already.
-pub trait Setups {
+pub trait SetupStore {
     /// Returns how they are set up; `None` where nobody has left that yet.
     async fn setup(&self) -> Result<Option<Setup>, StoreError>;
 
@@ -651,9 +661,9 @@ pub trait Clock {
     fn any(&self, limit: i64) -> i64;
 
     /// Returns the moment, in whole seconds.
-    fn now(&self) -> EventTime {
-        let now = EventTime::from_seconds(self.millis().div_euclid(1000));
-        now.unwrap_or(EventTime::FIRST)
+    fn now(&self) -> Timestamp {
+        let now = Timestamp::from_seconds(self.millis().div_euclid(1000));
+        now.unwrap_or(Timestamp::FIRST)
     }
 }
 
@@ -670,7 +680,7 @@ pub trait KeyAnswers {
 pub trait KeyUsageStore: KeyAnswers {
     /// Takes the right to ask IAM about a key, for as long as an answer stands; `false` says that
     /// somebody else has it.
-    async fn claim(&self, key: &str, now: EventTime) -> Result<bool, StoreError>;
+    async fn claim(&self, key: &str, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Remembers an answer that came at a moment, and tells all sinks of what it shows,
     /// all or nothing.
@@ -679,14 +689,14 @@ pub trait KeyUsageStore: KeyAnswers {
         key: &str,
         key_usage: &KeyUsage,
         tells: &[Alert],
-        now: EventTime,
+        now: Timestamp,
     ) -> Result<(), StoreError>;
 }
 
 /// Who knows when a key was last used: IAM.
 pub trait KeyDirectory {
     /// Asks about a long-term key of an account.
-    async fn last_use(&self, key: &str, account_id: &str) -> Result<Answer, DirectoryError>;
+    async fn last_use(&self, key: &str, account_id: &str) -> Result<IamAnswer, DirectoryError>;
 }
 
 /// Why a directory did not answer; the alert goes out without.
@@ -709,21 +719,21 @@ pub trait Sink {
     fn capacity(&self) -> Capacity;
 
     /// Sends alerts in one request, and returns an answer for each of them, in their order.
-    async fn send(&mut self, messages: &[Message]) -> Vec<Answered>;
+    async fn send(&mut self, messages: &[Message]) -> Vec<SinkAnswer>;
 
     /// Forgets what it knows of its secret, to fetch it again.
     fn forget_secret(&mut self) {}
 }
 
 /// Where the secret of a sink is kept.
-pub trait Vault {
+pub trait SecretStore {
     /// Returns the secret as it is kept.
-    async fn secret(&self) -> Result<Zeroizing<String>, VaultError>;
+    async fn secret(&self) -> Result<Zeroizing<String>, SecretStoreError>;
 }
 
 /// Why a vault did not hand over a secret. Neither repeats anything of it.
 #[derive(Debug, thiserror::Error)]
-pub enum VaultError {
+pub enum SecretStoreError {
     /// There is none, or it is not allowed to have it: a person has to do something.
     #[error("the secret cannot be read: {detail}")]
     Refused {

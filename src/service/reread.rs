@@ -3,7 +3,7 @@
 //!
 //! While it stays the same, reading it again is one request that brings nothing but the answer that it does.
 
-use records::time::EventTime;
+use records::time::Timestamp;
 
 use crate::ports::{Bucket, BucketError, Fetched};
 
@@ -17,7 +17,7 @@ pub struct Reread {
     bytes_max: usize,
     /// The tag of the version that is in use; none where that is not what was read last.
     tag: Option<String>,
-    read_at: Option<EventTime>,
+    read_at: Option<Timestamp>,
 }
 
 /// What came of looking at an object.
@@ -46,7 +46,7 @@ impl Reread {
     }
 
     /// Tells whether it is time to read it. A clock that was set back makes it time.
-    pub fn is_due(&self, now: EventTime) -> bool {
+    pub fn is_due(&self, now: Timestamp) -> bool {
         self.read_at
             .is_none_or(|at| !(0..REREAD_SECONDS).contains(&now.seconds_since(at)))
     }
@@ -72,7 +72,7 @@ impl Reread {
     /// What is wrong with it, where nothing is in use yet.
     pub fn take<T, E>(
         &mut self,
-        now: EventTime,
+        now: Timestamp,
         fetched: Result<Option<(T, Option<String>)>, E>,
     ) -> Result<Read<T, E>, E> {
         let (value, trouble) = match fetched {

@@ -5,7 +5,7 @@ use toml::Spanned;
 /// What is wrong in a file, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{line}:{column}: {message}")]
-pub struct Complaint {
+pub struct FileProblem {
     /// The line, from one.
     pub line: usize,
     /// The column, from one.
@@ -15,12 +15,12 @@ pub struct Complaint {
 }
 
 /// A file that is being read, and what was found wrong in it so far.
-pub(crate) struct Reading<'t> {
+pub(crate) struct FileReader<'t> {
     pub(crate) text: &'t str,
-    pub(crate) complaints: Vec<Complaint>,
+    pub(crate) complaints: Vec<FileProblem>,
 }
 
-impl Complaint {
+impl FileProblem {
     /// Says what is wrong at an offset of the text.
     pub(crate) fn at(text: &str, offset: usize, message: String) -> Self {
         let before = &text[..text.floor_char_boundary(offset)];
@@ -34,7 +34,7 @@ impl Complaint {
 }
 
 /// Returns complaints about an object of the bucket in one line, each with the key and the place.
-pub(crate) fn listed(key: &str, complaints: &[Complaint]) -> String {
+pub(crate) fn listed(key: &str, complaints: &[FileProblem]) -> String {
     let complaints = complaints.iter().map(|one| format!("{key}:{one}"));
     complaints.collect::<Vec<_>>().join("; ")
 }
@@ -43,20 +43,20 @@ pub(crate) fn listed(key: &str, complaints: &[Complaint]) -> String {
 ///
 /// # Errors
 /// The first place that is no UTF-8.
-pub fn text_of(bytes: Vec<u8>) -> Result<String, Vec<Complaint>> {
+pub fn text_of(bytes: Vec<u8>) -> Result<String, Vec<FileProblem>> {
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let text = String::from_utf8_lossy(&error.as_bytes()[..good]);
         let message = "a byte that is not UTF-8".to_owned();
-        vec![Complaint::at(&text, good, message)]
+        vec![FileProblem::at(&text, good, message)]
     })
 }
 
-impl Reading<'_> {
+impl FileReader<'_> {
     /// Adds a complaint about the place of a value.
     pub(crate) fn complain<T>(&mut self, at: &Spanned<T>, message: String) {
         self.complaints
-            .push(Complaint::at(self.text, at.span().start, message));
+            .push(FileProblem::at(self.text, at.span().start, message));
     }
 
     /// Reads a name that has to be one of some.

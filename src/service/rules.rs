@@ -12,18 +12,18 @@ use std::fmt;
 use alerts::severity::Severity;
 use clusters::class::{Class, Selection, select};
 use clusters::exclusions::Exclusions;
-use clusters::facet::Kind;
+use clusters::facet::FacetKind;
 use clusters::fingerprint::ClusterId;
 use clusters::{Conclusion, conclude, event_time};
 use json::Json;
 use quamina::Quamina;
-use records::time::EventTime;
+use records::time::Timestamp;
 use records::{Record, Wrapper};
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::policy::{Policies, PolicyText};
-use crate::rulefile::{Complaint, Reading};
+use crate::rulefile::{FileProblem, FileReader};
 
 /// Rules, ready to be tried; none by default.
 #[derive(Clone, Default)]
@@ -42,7 +42,7 @@ pub struct Rule {
     /// The line that it begins in.
     pub line: usize,
     /// From when on it no longer applies.
-    pub until: Option<EventTime>,
+    pub until: Option<Timestamp>,
     /// Why it is there.
     pub reason: Option<String>,
     /// Whom to ask.
@@ -68,7 +68,7 @@ pub struct Action {
 
 /// What the rules say of one record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Verdict {
+pub struct RuleOutcome {
     /// The rule that applies, by its place.
     pub applies: Option<usize>,
     /// A rule before it that would have applied, had it not ended.
@@ -127,12 +127,12 @@ impl Rules {
     /// # Errors
     /// Everything that is wrong in it, in the order of lines; a file that is no TOML, or has a field
     /// that no rule has, gives the first such place alone.
-    pub fn parse(text: &str) -> Result<Self, Vec<Complaint>> {
+    pub fn parse(text: &str) -> Result<Self, Vec<FileProblem>> {
         let file: FileText = toml::from_str(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
-            vec![Complaint::at(text, at, error.message().trim().to_owned())]
+            vec![FileProblem::at(text, at, error.message().trim().to_owned())]
         })?;
-        let mut reading = Reading {
+        let mut reading = FileReader {
             text,
             complaints: Vec::new(),
         };
@@ -170,7 +170,7 @@ impl Rules {
         record: &'a Record<'_>,
         text: &str,
         wrapper: &Wrapper,
-    ) -> (Fate<Conclusion<'a>>, Verdict) {
+    ) -> (Fate<Conclusion<'a>>, RuleOutcome) {
         let (fate, verdict) = self.judge(record, text, wrapper);
         let fate = match fate {
             Fate::NotSelected(reason) => Fate::NotSelected(reason),
@@ -187,21 +187,26 @@ impl Rules {
     }
 
     /// Judges what becomes of a record, and in which class, before anything is concluded of it.
-    fn judge(&self, record: &Record<'_>, text: &str, wrapper: &Wrapper) -> (Fate<Class>, Verdict) {
+    fn judge(
+        &self,
+        record: &Record<'_>,
+        text: &str,
+        wrapper: &Wrapper,
+    ) -> (Fate<Class>, RuleOutcome) {
         let class = match select(record) {
             Selection::NotSelected(reason) => {
-                return (Fate::NotSelected(reason), Verdict::default());
+                return (Fate::NotSelected(reason), RuleOutcome::default());
             }
             Selection::Ignored(class, reason) => {
-                return (Fate::Ignored(class, reason), Verdict::default());
+                return (Fate::Ignored(class, reason), RuleOutcome::default());
             }
             Selection::Clustered(class) => class,
         };
         if let Some(reason) = self.exclusions.reason(record) {
-            return (Fate::Ignored(class, reason), Verdict::default());
+            return (Fate::Ignored(class, reason), RuleOutcome::default());
         }
         if self.rules.is_empty() {
-            return (Fate::Clustered(class), Verdict::default());
+            return (Fate::Clustered(class), RuleOutcome::default());
         }
         let verdict = self.verdict(text, event_time(record.event_time.as_deref(), wrapper));
         let rule = verdict.applies.map(|place| &self.rules[place]);
@@ -215,8 +220,8 @@ impl Rules {
     /// Tries the rules on a record's JSON, of an event at a moment.
     ///
     /// A record that is not quite JSON, which the engine reads all the same, matches no rule.
-    fn verdict(&self, record: &str, at: Option<EventTime>) -> Verdict {
-        let mut verdict = Verdict::default();
+    fn verdict(&self, record: &str, at: Option<Timestamp>) -> RuleOutcome {
+        let mut verdict = RuleOutcome::default();
         let mut matching = self
             .matcher
             .matches_for_event(record.as_bytes())
@@ -235,16 +240,16 @@ impl Rules {
 
 impl Rule {
     /// Tells whether the rule applies at a moment; one that ends never applies to what is undated.
-    fn applies(&self, at: Option<EventTime>) -> bool {
+    fn applies(&self, at: Option<Timestamp>) -> bool {
         self.until
             .is_none_or(|until| at.is_some_and(|at| at < until))
     }
 
     /// Changes what was concluded of a record, as the rule says.
     fn amend(&self, record: &str, conclusion: &mut Conclusion<'_>) {
-        conclusion.facets.set(Kind::Rule, Some(&self.name));
+        conclusion.facets.set(FacetKind::Rule, Some(&self.name));
         let severity = self.action.severity.map(Severity::name);
-        conclusion.facets.set(Kind::RuledSeverity, severity);
+        conclusion.facets.set(FacetKind::RuledSeverity, severity);
         conclusion.merged_into = self.action.merge_into;
         if !self.action.fingerprint.is_empty() {
             conclusion.understanding.identity.addition = Some(self.addition(record));
@@ -264,7 +269,7 @@ impl Rule {
 
 impl Hits {
     /// Counts a verdict.
-    pub fn count(hits: &mut [Self], verdict: Verdict) {
+    pub fn count(hits: &mut [Self], verdict: RuleOutcome) {
         if let Some(place) = verdict.applies {
             hits[place].applied += 1;
         }
@@ -289,7 +294,7 @@ impl fmt::Debug for Rules {
 }
 
 /// What belongs to rules in it.
-impl Reading<'_> {
+impl FileReader<'_> {
     fn rule(&mut self, rule: &Spanned<RuleText>, rules: &mut Rules) {
         let text = rule.get_ref();
         let name = text.name.get_ref().trim();
@@ -304,7 +309,7 @@ impl Reading<'_> {
         let until = text.until.as_ref().and_then(|until| self.until(until));
         rules.rules.push(Rule {
             name: name.to_owned(),
-            line: Complaint::at(self.text, text.name.span().start, String::new()).line,
+            line: FileProblem::at(self.text, text.name.span().start, String::new()).line,
             until,
             reason: text.reason.clone(),
             owner: text.owner.clone(),
@@ -363,13 +368,13 @@ impl Reading<'_> {
         action
     }
 
-    fn until(&mut self, until: &Spanned<toml::Value>) -> Option<EventTime> {
+    fn until(&mut self, until: &Spanned<toml::Value>) -> Option<Timestamp> {
         let text = match until.get_ref() {
             toml::Value::String(text) => text.clone(),
             other => other.to_string(),
         };
         let moment =
-            EventTime::parse(&text).or_else(|| EventTime::parse(&format!("{text}T00:00:00Z")));
+            Timestamp::parse(&text).or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z")));
         if moment.is_none() {
             let message = format!("{text} is not a date (2026-12-31) or a time in UTC");
             self.complain(until, message);

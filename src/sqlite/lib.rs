@@ -22,19 +22,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clusters::circumstance::Circumstances;
-use clusters::fingerprint::{ClusterId, Subject};
+use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::sample::Samples;
 use clusters::timeline::Timeline;
-use clusters::{Census, EventId, Sighting};
-use records::time::{EventTime, Window};
+use clusters::{ClusterSnapshot, EventId, Sighting};
+use records::time::{Timestamp, Window};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use service::ports::{
-    Batch, ClusterDetails, ClusterReader, Committed, Hour, Hours, KeyAnswers, SentLog, Store,
+    Batch, ClusterDetails, ClusterReader, Committed, Hour, HourReader, KeyAnswers, SentLog, Store,
     StoreError,
 };
 
 use crate::read::Times;
-use crate::write::{Rows, Writer};
+use crate::write::{BatchWriter, Rows};
 
 /// The version of the schema, kept in `PRAGMA user_version`.
 pub const SCHEMA_VERSION: i64 = SCHEMA.len() as i64;
@@ -154,7 +154,7 @@ impl SqliteStore {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(unavailable)?;
-        let mut writer = Writer::new(&transaction, &mut self.rows)?;
+        let mut writer = BatchWriter::new(&transaction, &mut self.rows)?;
         let mut committed = Vec::with_capacity(batches.len());
         for batch in batches {
             committed.push(writer.write(batch)?);
@@ -178,7 +178,7 @@ impl Store for SqliteStore {
         committed
     }
 
-    async fn sums(&self, since: Option<EventTime>) -> Result<Census, StoreError> {
+    async fn sums(&self, since: Option<Timestamp>) -> Result<ClusterSnapshot, StoreError> {
         // One read transaction: a scan that commits meanwhile must not show in half of it.
         let snapshot = self
             .connection
@@ -208,18 +208,18 @@ impl Store for SqliteStore {
     }
 }
 
-impl Hours for SqliteStore {
+impl HourReader for SqliteStore {
     async fn hour(
         &self,
         window: Window,
-        known: &dyn Fn(ClusterId) -> Option<Arc<Subject>>,
+        known: &dyn Fn(ClusterId) -> Option<Arc<ClusterSubject>>,
     ) -> Result<Hour, StoreError> {
         self.hours(&[window], known).await
     }
 
     async fn undated(
         &self,
-        _known: &dyn Fn(ClusterId) -> Option<Arc<Subject>>,
+        _known: &dyn Fn(ClusterId) -> Option<Arc<ClusterSubject>>,
     ) -> Result<Hour, StoreError> {
         let snapshot = self.connection.unchecked_transaction();
         let snapshot = snapshot.map_err(unavailable)?;
@@ -234,7 +234,7 @@ impl Hours for SqliteStore {
     async fn hours(
         &self,
         windows: &[Window],
-        _known: &dyn Fn(ClusterId) -> Option<Arc<Subject>>,
+        _known: &dyn Fn(ClusterId) -> Option<Arc<ClusterSubject>>,
     ) -> Result<Hour, StoreError> {
         let (Some(first), Some(last)) = (windows.iter().min(), windows.iter().max()) else {
             return Ok(Hour::default());
@@ -262,8 +262,8 @@ impl ClusterReader for SqliteStore {
         let Some((row, _)) = read::facts_of(&snapshot, cluster)? else {
             return Ok(None);
         };
-        let from = EventTime::from_seconds(hours.start().hours() * 3600);
-        let until = EventTime::from_seconds((hours.end().hours() + 1) * 3600);
+        let from = Timestamp::from_seconds(hours.start().hours() * 3600);
+        let until = Timestamp::from_seconds((hours.end().hours() + 1) * 3600);
         let mut census = read::sums_between(&snapshot, from, until)?;
         let samples = read::samples_of(&snapshot, row)?;
         census.samples.insert(cluster, samples);
@@ -276,7 +276,7 @@ impl ClusterReader for SqliteStore {
         Ok(ClusterDetails::of(
             cluster,
             &census,
-            first.and_then(EventTime::from_seconds),
+            first.and_then(Timestamp::from_seconds),
             // Whoever shows a file takes the severity from the list, which is made of all events.
             Circumstances::new(),
         ))

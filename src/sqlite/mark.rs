@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use clusters::fingerprint::ClusterId;
-use clusters::journal::{Entry, What};
+use clusters::journal::{JournalEntry, JournalEvent};
 use clusters::lifecycle::Resolutions;
-use clusters::mark::Mark;
-use records::time::EventTime;
+use clusters::mark::Triage;
+use records::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
-use service::ports::{Marked, Marks, StoreError};
+use service::ports::{StoreError, TriageStore, VersionedTriage};
 
 use crate::{SqliteStore, damaged, unavailable};
 
@@ -27,7 +27,11 @@ pub fn kept(
         .map_err(unavailable)
 }
 
-fn note(connection: &Connection, cluster: ClusterId, entry: &Entry) -> Result<(), StoreError> {
+fn note(
+    connection: &Connection,
+    cluster: ClusterId,
+    entry: &JournalEntry,
+) -> Result<(), StoreError> {
     connection
         .prepare_cached("INSERT OR IGNORE INTO journal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
         .and_then(|mut insert| {
@@ -45,11 +49,11 @@ fn note(connection: &Connection, cluster: ClusterId, entry: &Entry) -> Result<()
     Ok(())
 }
 
-impl Marks for SqliteStore {
+impl TriageStore for SqliteStore {
     async fn marks(
         &self,
         clusters: &[ClusterId],
-    ) -> Result<BTreeMap<ClusterId, Marked>, StoreError> {
+    ) -> Result<BTreeMap<ClusterId, VersionedTriage>, StoreError> {
         let mut marks = BTreeMap::new();
         for cluster in clusters {
             let Some((text, version)) = kept(&self.connection, *cluster)? else {
@@ -57,9 +61,9 @@ impl Marks for SqliteStore {
             };
             let mark = match text.as_str() {
                 "" => None,
-                text => Some(Mark::decode(text).ok_or_else(|| damaged("a mark is no mark"))?),
+                text => Some(Triage::decode(text).ok_or_else(|| damaged("a mark is no mark"))?),
             };
-            marks.insert(*cluster, Marked { mark, version });
+            marks.insert(*cluster, VersionedTriage { mark, version });
         }
         Ok(marks)
     }
@@ -67,13 +71,13 @@ impl Marks for SqliteStore {
     async fn set_mark(
         &self,
         cluster: ClusterId,
-        mark: Option<&Mark>,
+        mark: Option<&Triage>,
         version: i64,
-        entry: &Entry,
+        entry: &JournalEntry,
     ) -> Result<bool, StoreError> {
         let transaction = self.connection.unchecked_transaction();
         let transaction = transaction.map_err(unavailable)?;
-        let text = mark.map(Mark::encode).unwrap_or_default();
+        let text = mark.map(Triage::encode).unwrap_or_default();
         // One that is there is changed, another one is made; which of them, the version says.
         let change = match version {
             0 => "INSERT OR IGNORE INTO mark VALUES (?1, ?2, ?3 + 1)",
@@ -90,7 +94,7 @@ impl Marks for SqliteStore {
         Ok(true)
     }
 
-    async fn journal(&self, cluster: ClusterId) -> Result<Vec<Entry>, StoreError> {
+    async fn journal(&self, cluster: ClusterId) -> Result<Vec<JournalEntry>, StoreError> {
         let mut select = self
             .connection
             .prepare_cached(
@@ -101,12 +105,13 @@ impl Marks for SqliteStore {
         let mut entries = Vec::new();
         while let Some(row) = found.next().map_err(unavailable)? {
             let what: String = row.get(2).map_err(unavailable)?;
-            let what = What::from_name(&what).ok_or_else(|| damaged("an entry is no entry"))?;
+            let what =
+                JournalEvent::from_name(&what).ok_or_else(|| damaged("an entry is no entry"))?;
             let text = |column| row.get::<_, String>(column).map_err(unavailable);
             let number = |column| row.get::<_, i64>(column).map_err(unavailable);
-            let at = EventTime::from_seconds(number(0)?);
+            let at = Timestamp::from_seconds(number(0)?);
             let at = at.ok_or_else(|| damaged("an entry has no time"))?;
-            let entry = Entry::of(what, at, number(1)?)
+            let entry = JournalEntry::of(what, at, number(1)?)
                 .by(&text(3)?, &text(4)?)
                 .about(&text(5)?);
             entries.push(entry);
@@ -118,15 +123,15 @@ impl Marks for SqliteStore {
     async fn resolutions(&self) -> Result<Resolutions, StoreError> {
         const SAID: &str = "SELECT cluster_id, at, what FROM journal WHERE what IN (?1, ?2)";
         let mut select = self.connection.prepare_cached(SAID).map_err(unavailable)?;
-        let names = [What::Resolved.name(), What::Reopened.name()];
+        let names = [JournalEvent::Resolved.name(), JournalEvent::Reopened.name()];
         let mut found = select.query(names).map_err(unavailable)?;
         let mut resolutions = Resolutions::new();
         while let Some(row) = found.next().map_err(unavailable)? {
             let cluster: String = row.get(0).map_err(unavailable)?;
             let at: i64 = row.get(1).map_err(unavailable)?;
             let what: String = row.get(2).map_err(unavailable)?;
-            let said = What::from_name(&what).and_then(What::said);
-            let (at, cluster) = (EventTime::from_seconds(at), ClusterId::parse(&cluster));
+            let said = JournalEvent::from_name(&what).and_then(JournalEvent::said);
+            let (at, cluster) = (Timestamp::from_seconds(at), ClusterId::parse(&cluster));
             let (Some(cluster), Some(at), Some(said)) = (cluster, at, said) else {
                 return Err(damaged("an entry is no entry"));
             };
@@ -135,7 +140,7 @@ impl Marks for SqliteStore {
         Ok(resolutions)
     }
 
-    async fn note(&self, cluster: ClusterId, entries: &[Entry]) -> Result<(), StoreError> {
+    async fn note(&self, cluster: ClusterId, entries: &[JournalEntry]) -> Result<(), StoreError> {
         let transaction = self.connection.unchecked_transaction();
         let transaction = transaction.map_err(unavailable)?;
         for entry in entries {

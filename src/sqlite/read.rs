@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use clusters::cases::Cases;
+use clusters::cases::SeriesTable;
 use clusters::class::Class;
-use clusters::facet::{Facets, Kind};
-use clusters::fingerprint::{ClusterId, Identity, Subject};
+use clusters::facet::{FacetKind, Facets};
+use clusters::fingerprint::{ClusterId, ClusterSubject, Identity};
 use clusters::sample::{Sample, Samples};
 use clusters::timeline::Timeline;
-use clusters::{Case, Census, EventId, Facts, Sighting, Span};
-use records::time::EventTime;
+use clusters::{ClusterFacts, ClusterSnapshot, EventId, Series, Sighting, Span};
+use records::time::Timestamp;
 use rusqlite::{Connection, Row as SqlRow, params};
 use service::ports::StoreError;
 
@@ -21,16 +21,19 @@ pub const FACTS: &str = "partition, account_id, service, action, class, code, ca
                          identity_template, addition, template";
 
 /// Sums the events up, by cluster and scene.
-pub fn sums(connection: &Connection, since: Option<EventTime>) -> Result<Census, StoreError> {
+pub fn sums(
+    connection: &Connection,
+    since: Option<Timestamp>,
+) -> Result<ClusterSnapshot, StoreError> {
     sums_between(connection, since, None)
 }
 
 /// Sums the events between two moments up, by cluster and scene.
 pub fn sums_between(
     connection: &Connection,
-    since: Option<EventTime>,
-    until: Option<EventTime>,
-) -> Result<Census, StoreError> {
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+) -> Result<ClusterSnapshot, StoreError> {
     let clusters = clusters(connection)?;
     let scenes = scenes(connection)?;
     let mut select = connection
@@ -41,11 +44,11 @@ pub fn sums_between(
         .map_err(unavailable)?;
     let mut found = select
         .query(params![
-            since.map(EventTime::seconds),
-            until.map(EventTime::seconds)
+            since.map(Timestamp::seconds),
+            until.map(Timestamp::seconds)
         ])
         .map_err(unavailable)?;
-    let (mut cases, mut rows) = (Cases::default(), Vec::new());
+    let (mut cases, mut rows) = (SeriesTable::default(), Vec::new());
     while let Some(row) = found.next().map_err(unavailable)? {
         let cluster: i64 = row.get(0).map_err(unavailable)?;
         let scene: i64 = row.get(1).map_err(unavailable)?;
@@ -55,14 +58,14 @@ pub fn sums_between(
         let facets = scenes
             .get(&scene)
             .ok_or_else(|| damaged("an event has no scene"))?;
-        let case = cases.add(&Case {
+        let case = cases.add(&Series {
             cluster: *id,
             facets: facets.clone(),
         });
         rows.push((case, span(row).map_err(unavailable)?));
     }
     let facts = clusters.into_values().collect();
-    Ok(Census::of(facts, Arc::new(cases), rows))
+    Ok(ClusterSnapshot::of(facts, Arc::new(cases), rows))
 }
 
 /// Reads all samples.
@@ -104,7 +107,7 @@ pub enum Times {
     /// All.
     All,
     /// Those at a moment or later, and before another one.
-    Between(EventTime, EventTime),
+    Between(Timestamp, Timestamp),
     /// Those without a time.
     None,
 }
@@ -126,7 +129,7 @@ pub fn events(connection: &Connection, of: Times) -> Result<Vec<(EventId, Sighti
     let is_undated = matches!(of, Times::None);
     let found = select.query(params![from, until, is_undated]);
     let mut found = found.map_err(unavailable)?;
-    let mut cases: HashMap<(i64, i64), Arc<Case>> = HashMap::new();
+    let mut cases: HashMap<(i64, i64), Arc<Series>> = HashMap::new();
     let mut events = Vec::new();
     while let Some(row) = found.next().map_err(unavailable)? {
         let read = || Ok((row.get(0)?, (row.get(1)?, row.get(2)?), time(row, 3)?));
@@ -139,7 +142,7 @@ pub fn events(connection: &Connection, of: Times) -> Result<Vec<(EventId, Sighti
             .ok_or_else(|| damaged("an event has no scene"))?;
         let case = cases.entry(of_case).or_insert_with(|| {
             let (cluster, facets) = (*cluster, facets.clone());
-            Arc::new(Case { cluster, facets })
+            Arc::new(Series { cluster, facets })
         });
         let watched = facts.identity.class == Class::Watch;
         events.push((
@@ -151,9 +154,11 @@ pub fn events(connection: &Connection, of: Times) -> Result<Vec<(EventId, Sighti
 }
 
 /// Reads what clusters are.
-pub fn subjects(connection: &Connection) -> Result<BTreeMap<ClusterId, Arc<Subject>>, StoreError> {
+pub fn subjects(
+    connection: &Connection,
+) -> Result<BTreeMap<ClusterId, Arc<ClusterSubject>>, StoreError> {
     let clusters = clusters(connection)?.into_values();
-    let subject = |facts: &Facts| Arc::new(Subject::from(&facts.identity));
+    let subject = |facts: &ClusterFacts| Arc::new(ClusterSubject::from(&facts.identity));
     Ok(clusters.map(|(id, facts)| (id, subject(&facts))).collect())
 }
 
@@ -165,7 +170,7 @@ pub fn sighting(connection: &Connection, id: EventId) -> Result<Sighting, StoreE
          WHERE event_id = ?1",
         columns()
     );
-    let (cluster, watched, at, facets): (String, bool, Option<EventTime>, Facets) = connection
+    let (cluster, watched, at, facets): (String, bool, Option<Timestamp>, Facets) = connection
         .query_row(&select, [id.bytes()], |row| {
             Ok((row.get(0)?, row.get(1)?, time(row, 2)?, facets(row, 3)?))
         })
@@ -174,7 +179,7 @@ pub fn sighting(connection: &Connection, id: EventId) -> Result<Sighting, StoreE
     Ok(Sighting::new(
         watched,
         at,
-        Arc::new(Case { cluster, facets }),
+        Arc::new(Series { cluster, facets }),
     ))
 }
 
@@ -203,7 +208,7 @@ pub fn samples_of(connection: &Connection, cluster: i64) -> Result<Samples, Stor
 pub fn facts_of(
     connection: &Connection,
     cluster: ClusterId,
-) -> Result<Option<(i64, Facts)>, StoreError> {
+) -> Result<Option<(i64, ClusterFacts)>, StoreError> {
     let select = format!("SELECT id, {FACTS} FROM cluster WHERE cluster_id = ?1");
     let mut select = connection.prepare_cached(&select).map_err(unavailable)?;
     let mut found = select.query([cluster.to_string()]).map_err(unavailable)?;
@@ -214,7 +219,7 @@ pub fn facts_of(
 }
 
 /// The clusters by their rows.
-type Clusters = BTreeMap<i64, (ClusterId, Arc<Facts>)>;
+type Clusters = BTreeMap<i64, (ClusterId, Arc<ClusterFacts>)>;
 
 fn clusters(connection: &Connection) -> Result<Clusters, StoreError> {
     let select = format!("SELECT id, cluster_id, {FACTS} FROM cluster");
@@ -231,7 +236,7 @@ fn clusters(connection: &Connection) -> Result<Clusters, StoreError> {
 }
 
 /// Reads facts from the columns of [`FACTS`], which begin at a place.
-fn facts(row: &SqlRow<'_>, first: usize) -> Result<Facts, StoreError> {
+fn facts(row: &SqlRow<'_>, first: usize) -> Result<ClusterFacts, StoreError> {
     let class: String = row.get(first + 4).map_err(unavailable)?;
     let class = Class::from_name(&class).ok_or_else(|| damaged("a class is no class"))?;
     let read = || {
@@ -246,7 +251,7 @@ fn facts(row: &SqlRow<'_>, first: usize) -> Result<Facts, StoreError> {
             template: row.get(first + 7)?,
             addition: row.get(first + 8)?,
         };
-        Ok(Facts {
+        Ok(ClusterFacts {
             identity,
             template: row.get(first + 9)?,
         })
@@ -265,13 +270,13 @@ fn scenes(connection: &Connection) -> Result<HashMap<i64, Facets>, StoreError> {
 
 /// Names the columns of a scene's facets, in the order of their kinds.
 pub fn columns() -> String {
-    Kind::ALL.map(Kind::name).join(", ")
+    FacetKind::ALL.map(FacetKind::name).join(", ")
 }
 
 /// Reads facets from the columns that [`columns`] names, which begin at a place.
 fn facets(row: &SqlRow<'_>, first: usize) -> rusqlite::Result<Facets> {
     let mut facets = Facets::default();
-    for (column, kind) in (first..).zip(Kind::ALL) {
+    for (column, kind) in (first..).zip(FacetKind::ALL) {
         facets.set(kind, row.get_ref(column)?.as_str_or_null()?);
     }
     Ok(facets.packed())
@@ -286,7 +291,7 @@ fn span(row: &SqlRow<'_>) -> rusqlite::Result<Span> {
     })
 }
 
-fn time(row: &SqlRow<'_>, column: usize) -> rusqlite::Result<Option<EventTime>> {
+fn time(row: &SqlRow<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
     let seconds: Option<i64> = row.get(column)?;
-    Ok(seconds.and_then(EventTime::from_seconds))
+    Ok(seconds.and_then(Timestamp::from_seconds))
 }

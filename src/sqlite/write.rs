@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use clusters::facet::{Facets, Kind};
+use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::{ClusterId, VERSION};
-use clusters::guard::{self, Admitted, Known};
-use clusters::sample::{Marks, Sample, Samples};
-use clusters::{Case, EventId, Facts, Sighting};
-use records::time::{EventTime, Window};
+use clusters::guard::{self, Admitted, KnownClusters};
+use clusters::sample::{Sample, SampleCutoffs, Samples};
+use clusters::{ClusterFacts, EventId, Series, Sighting};
+use records::time::{Timestamp, Window};
 use rusqlite::{CachedStatement, Connection, params};
 use service::ports::{Batch, Committed, Quarantined, StoreError};
 use sha2::{Digest as _, Sha256};
@@ -21,9 +21,9 @@ use crate::unavailable;
 pub struct Rows {
     /// Changes when another connection has written (`PRAGMA data_version`).
     version: i64,
-    clusters: HashMap<ClusterId, (i64, Arc<Facts>)>,
+    clusters: HashMap<ClusterId, (i64, Arc<ClusterFacts>)>,
     /// The scene of each case.
-    scenes: HashMap<Arc<Case>, i64>,
+    scenes: HashMap<Arc<Series>, i64>,
     samples: HashMap<ClusterId, Samples>,
     /// How many clusters of an account were admitted in an hour.
     used: HashMap<(String, Option<Window>), u32>,
@@ -38,7 +38,7 @@ const SCENES_MAX: usize = 20_000;
 const SAMPLES_MAX: usize = 1_000;
 
 /// Batches within their transaction.
-pub struct Writer<'a> {
+pub struct BatchWriter<'a> {
     connection: &'a Connection,
     rows: &'a mut Rows,
     insert_event: CachedStatement<'a>,
@@ -48,7 +48,7 @@ pub struct Writer<'a> {
     samples: BTreeMap<i64, (ClusterId, Samples)>,
 }
 
-impl<'a> Writer<'a> {
+impl<'a> BatchWriter<'a> {
     pub fn new(connection: &'a Connection, rows: &'a mut Rows) -> Result<Self, StoreError> {
         let version = connection
             .pragma_query_value(None, "data_version", |row| row.get(0))
@@ -73,7 +73,7 @@ impl<'a> Writer<'a> {
             rows.samples.clear();
         }
         let columns = read::columns();
-        let places = vec!["?"; Kind::ALL.len()].join(", ");
+        let places = vec!["?"; FacetKind::ALL.len()].join(", ");
         let prepare = |sql: &str| connection.prepare_cached(sql).map_err(unavailable);
         Ok(Self {
             connection,
@@ -132,8 +132,8 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes the samples of all batches, and returns which clusters have enough of them.
-    pub fn finish(mut self) -> Result<Marks, StoreError> {
-        let mut marks = Marks::new();
+    pub fn finish(mut self) -> Result<SampleCutoffs, StoreError> {
+        let mut marks = SampleCutoffs::new();
         for (row, (cluster, samples)) in std::mem::take(&mut self.samples) {
             let kept = self.samples(row, cluster, samples)?;
             marks.extend(kept.mark().map(|mark| (cluster, mark)));
@@ -145,7 +145,7 @@ impl<'a> Writer<'a> {
     fn cluster(
         &mut self,
         cluster: ClusterId,
-        facts: &Arc<Facts>,
+        facts: &Arc<ClusterFacts>,
         admitted: &Admitted,
     ) -> Result<(), StoreError> {
         // An admitted cluster is new, or the guard would not have been asked.
@@ -155,7 +155,7 @@ impl<'a> Writer<'a> {
         }
         if let Some((row, known)) = self.rows.clusters.get_mut(&cluster) {
             let before = Arc::clone(known);
-            Facts::join(known, cluster, facts);
+            ClusterFacts::join(known, cluster, facts);
             if *known != before {
                 update_cluster(self.connection, *row, known)?;
                 if known.identity.account_id != before.identity.account_id {
@@ -182,7 +182,7 @@ impl<'a> Writer<'a> {
     fn insert_cluster(
         &mut self,
         cluster: ClusterId,
-        facts: &Arc<Facts>,
+        facts: &Arc<ClusterFacts>,
         hour: Option<Window>,
     ) -> Result<(), StoreError> {
         let overflow = guard::is_overflow(&facts.identity);
@@ -217,7 +217,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn scene(&mut self, case: &Arc<Case>) -> Result<i64, StoreError> {
+    fn scene(&mut self, case: &Arc<Series>) -> Result<i64, StoreError> {
         if let Some(row) = self.rows.scenes.get(case) {
             return Ok(*row);
         }
@@ -239,7 +239,7 @@ impl<'a> Writer<'a> {
         let insert = &mut self.insert_scene;
         let mut execute = || {
             insert.raw_bind_parameter(1, digest)?;
-            for (column, kind) in (2..).zip(Kind::ALL) {
+            for (column, kind) in (2..).zip(FacetKind::ALL) {
                 insert.raw_bind_parameter(column, facets.get(kind))?;
             }
             insert.raw_execute()
@@ -251,7 +251,7 @@ impl<'a> Writer<'a> {
     fn event(&mut self, id: EventId, sighting: &Sighting) -> Result<bool, StoreError> {
         let scene = self.scene(&sighting.case)?;
         let (cluster, _) = self.rows.clusters[&sighting.case.cluster];
-        let at = sighting.at().map(EventTime::seconds);
+        let at = sighting.at().map(Timestamp::seconds);
         let inserted = self
             .insert_event
             .execute(params![id.bytes(), cluster, scene, at])
@@ -314,7 +314,7 @@ impl<'a> Writer<'a> {
         }
         for sample in joined.but(&known) {
             let Sample { at, id, json } = sample;
-            let at = at.map(EventTime::seconds);
+            let at = at.map(Timestamp::seconds);
             self.insert_sample
                 .execute(params![row, id.bytes(), at, json])
                 .map_err(unavailable)?;
@@ -344,7 +344,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-impl Known for Writer<'_> {
+impl KnownClusters for BatchWriter<'_> {
     type Error = StoreError;
 
     fn has(&mut self, cluster: ClusterId) -> Result<bool, StoreError> {
@@ -386,7 +386,11 @@ impl Known for Writer<'_> {
     }
 }
 
-fn update_cluster(connection: &Connection, row: i64, facts: &Facts) -> Result<(), StoreError> {
+fn update_cluster(
+    connection: &Connection,
+    row: i64,
+    facts: &ClusterFacts,
+) -> Result<(), StoreError> {
     let update = format!(
         "UPDATE cluster SET ({FACTS}) = (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) WHERE id = ?11"
     );
@@ -402,7 +406,7 @@ fn update_cluster(connection: &Connection, row: i64, facts: &Facts) -> Result<()
 }
 
 /// Binds facts to the first ten places of a statement, in the order of [`FACTS`].
-fn bind_facts(statement: &mut CachedStatement<'_>, facts: &Facts) -> rusqlite::Result<()> {
+fn bind_facts(statement: &mut CachedStatement<'_>, facts: &ClusterFacts) -> rusqlite::Result<()> {
     let identity = &facts.identity;
     let values = params![
         identity.partition,
@@ -423,8 +427,8 @@ fn bind_facts(statement: &mut CachedStatement<'_>, facts: &Facts) -> rusqlite::R
 
 /// Returns the key of a scene: a hash of its values, each with its length before it.
 fn digest(facets: &Facets) -> [u8; 16] {
-    let mut values = Vec::with_capacity(facets.bytes() + Kind::ALL.len() * size_of::<u64>());
-    for kind in Kind::ALL {
+    let mut values = Vec::with_capacity(facets.bytes() + FacetKind::ALL.len() * size_of::<u64>());
+    for kind in FacetKind::ALL {
         let value = facets.get(kind).unwrap_or_default();
         values.extend((value.len() as u64).to_be_bytes());
         values.extend(value.as_bytes());

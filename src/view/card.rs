@@ -3,13 +3,13 @@
 use alerts::hint::hint;
 use alerts::severity::Assessment;
 use clusters::class::Class;
-use clusters::facet::Kind;
+use clusters::facet::FacetKind;
 use clusters::lifecycle::Status;
 use clusters::{Cluster, FacetValues};
 use maud::{Markup, html};
 use records::redact::sanitize;
 
-use super::listing::Listed;
+use super::listing::ListedCluster;
 use super::{counted, minute, more, number, shown, span};
 
 /// How many values of a facet a card shows; JSON output and the store have more.
@@ -20,7 +20,7 @@ const SAMPLES_MAX: usize = 2;
 
 /// A cluster with what is said about it.
 #[derive(Debug)]
-pub struct Told {
+pub struct DescribedCluster {
     /// The cluster.
     pub cluster: Cluster,
     /// How loud it is.
@@ -29,9 +29,9 @@ pub struct Told {
     pub status: Status,
 }
 
-impl Told {
+impl DescribedCluster {
     /// Puts a cluster together with what the list says of it.
-    pub fn of(cluster: Cluster, listed: &Listed) -> Self {
+    pub fn of(cluster: Cluster, listed: &ListedCluster) -> Self {
         Self {
             assessment: listed.assessment(),
             status: listed.status(),
@@ -78,7 +78,7 @@ impl Told {
 
     /// Returns the most frequent caller, without what all names of callers begin with.
     pub fn who(&self) -> Markup {
-        let Some(principals) = self.cluster.facets.get(&Kind::Principal) else {
+        let Some(principals) = self.cluster.facets.get(&FacetKind::Principal) else {
             return Markup::default();
         };
         html! {
@@ -101,8 +101,8 @@ impl Told {
 }
 
 /// Returns a cluster's card.
-pub fn card(told: &Told) -> Markup {
-    let Told {
+pub fn card(told: &DescribedCluster) -> Markup {
+    let DescribedCluster {
         cluster,
         assessment,
         ..
@@ -121,7 +121,7 @@ pub fn card(told: &Told) -> Markup {
                 dt { "severity" }
                 dd { (assessment.severity.name()) ": " (assessment.reasons.join(", ")) }
                 (why(cluster))
-                (values(cluster, Kind::Principal, "who", 3))
+                (values(cluster, FacetKind::Principal, "who", 3))
             }
             details {
                 summary { "Callers, origins, samples" }
@@ -136,7 +136,7 @@ pub fn card(told: &Told) -> Markup {
 pub fn why(cluster: &Cluster) -> Markup {
     let facts = &cluster.facts;
     html! {
-        (values(cluster, Kind::Layer, "denied by", VALUES_MAX))
+        (values(cluster, FacetKind::Layer, "denied by", VALUES_MAX))
         @if let Some(cause) = &facts.identity.cause {
             dt { "cause" } dd { bdi { (shown(cause)) } }
         }
@@ -148,18 +148,18 @@ pub fn why(cluster: &Cluster) -> Markup {
 
 pub fn evidence(cluster: &Cluster) -> Markup {
     html! {
-        @if let Some(principals) = cluster.facets.get(&Kind::Principal) {
+        @if let Some(principals) = cluster.facets.get(&FacetKind::Principal) {
             (callers(principals))
         }
         dl.facts {
-            (values(cluster, Kind::Region, "region", VALUES_MAX))
-            (values(cluster, Kind::Network, "network", VALUES_MAX))
-            (values(cluster, Kind::VpcEndpoint, "VPC endpoint", VALUES_MAX))
-            (values(cluster, Kind::Origin, "origin", VALUES_MAX))
-            (values(cluster, Kind::UserAgent, "program", VALUES_MAX))
-            (values(cluster, Kind::AccessKey, "access key", VALUES_MAX))
-            (values(cluster, Kind::IamAction, "IAM action", VALUES_MAX))
-            (values(cluster, Kind::Resource, "resource", VALUES_MAX))
+            (values(cluster, FacetKind::Region, "region", VALUES_MAX))
+            (values(cluster, FacetKind::Network, "network", VALUES_MAX))
+            (values(cluster, FacetKind::VpcEndpoint, "VPC endpoint", VALUES_MAX))
+            (values(cluster, FacetKind::Origin, "origin", VALUES_MAX))
+            (values(cluster, FacetKind::UserAgent, "program", VALUES_MAX))
+            (values(cluster, FacetKind::AccessKey, "access key", VALUES_MAX))
+            (values(cluster, FacetKind::IamAction, "IAM action", VALUES_MAX))
+            (values(cluster, FacetKind::Resource, "resource", VALUES_MAX))
         }
         @let kept = cluster.samples.len();
         @for (number, sample) in cluster.samples.iter().take(SAMPLES_MAX).enumerate() {
@@ -195,7 +195,7 @@ fn callers(principals: &FacetValues) -> Markup {
 }
 
 /// Returns the most frequent values of a facet, or nothing where there are none.
-fn values(cluster: &Cluster, kind: Kind, name: &str, values_max: usize) -> Markup {
+fn values(cluster: &Cluster, kind: FacetKind, name: &str, values_max: usize) -> Markup {
     let Some(found) = cluster.facets.get(&kind) else {
         return Markup::default();
     };

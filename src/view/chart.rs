@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use alerts::severity::Severity;
 use maud::{Markup, html};
-use records::time::{EventTime, Window};
+use records::time::{Timestamp, Window};
 
 use super::{counted, grouped, number};
 
@@ -94,7 +94,7 @@ impl Bars {
     /// Returns when a bar begins, as text.
     fn moment(&self, at: i64) -> String {
         let seconds = (self.first + at * self.width_hours) * 3600;
-        let text = EventTime::from_seconds(seconds).map_or(String::new(), |at| at.to_string());
+        let text = Timestamp::from_seconds(seconds).map_or(String::new(), |at| at.to_string());
         let length = if self.width_hours < 24 { 16 } else { 10 };
         text.replace('T', " ").chars().take(length).collect()
     }
@@ -246,7 +246,7 @@ mod tests {
 
     fn bars(events: &[(&str, u64)]) -> Bars {
         Bars::of(events.iter().map(|(time, count)| {
-            let hour = EventTime::parse(time).map(EventTime::window);
+            let hour = Timestamp::parse(time).map(Timestamp::window);
             (Severity::Error, hour, *count)
         }))
     }

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use alerts::hint::hint;
 use alerts::outbox::Sent;
 use clusters::fingerprint::{ClusterId, Identity, VERSION};
-use clusters::journal::{Entry, Fault, What};
-use clusters::mark::{Marking, Until};
+use clusters::journal::{Fault, JournalEntry, JournalEvent};
+use clusters::mark::{TriageStatus, Until};
 use clusters::{Cluster, FacetValue, FacetValues, Span};
 use records::redact::sanitize;
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::listing::Listed;
+use crate::listing::ListedCluster;
 
 /// A cluster, as in lists of them.
 #[derive(Serialize)]
@@ -147,9 +147,9 @@ impl ClusterShape {
     /// all events that are counted; facets and samples may cover fewer.
     pub fn of(
         cluster: &Cluster,
-        listed: &Listed,
+        listed: &ListedCluster,
         span: Span,
-        marking: Option<Marking<'_>>,
+        marking: Option<TriageStatus<'_>>,
     ) -> Self {
         let identity = &cluster.facts.identity;
         let assessment = listed.assessment();
@@ -223,7 +223,7 @@ impl IdentityShape {
 }
 
 impl MarkShape {
-    fn of(Marking { mark, ended }: Marking<'_>) -> Self {
+    fn of(TriageStatus { mark, ended }: TriageStatus<'_>) -> Self {
         Self {
             decision: mark.decision.name(),
             until: mark.decision.until().map(Until::encode),
@@ -238,7 +238,7 @@ impl MarkShape {
 
 impl HistoryShape {
     /// Returns the shape of a cluster's faults and of its journal.
-    pub fn of(cluster: ClusterId, faults: &[Fault], entries: &[Entry]) -> Self {
+    pub fn of(cluster: ClusterId, faults: &[Fault], entries: &[JournalEntry]) -> Self {
         Self {
             cluster_id: cluster.to_string(),
             faults: faults.iter().map(FaultShape::of).collect(),
@@ -254,13 +254,13 @@ impl FaultShape {
             from: text(Some(fault.from)),
             until: text(fault.until),
             seconds: fault.seconds(),
-            ended: fault.ended.map(What::name),
+            ended: fault.ended.map(JournalEvent::name),
         }
     }
 }
 
 impl EntryShape {
-    fn of(entry: &Entry) -> Self {
+    fn of(entry: &JournalEntry) -> Self {
         Self {
             at: text(Some(entry.at)),
             what: entry.what.name(),
@@ -292,6 +292,6 @@ fn shown(text: &str) -> String {
     sanitize(text, 512)
 }
 
-fn text(time: Option<EventTime>) -> Option<String> {
+fn text(time: Option<Timestamp>) -> Option<String> {
     time.map(|time| time.to_string())
 }

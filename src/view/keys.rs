@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use clusters::facet::Kind;
-use clusters::{Census, Span};
+use clusters::facet::FacetKind;
+use clusters::{ClusterSnapshot, Span};
 use maud::{Markup, html};
 
 use super::{counted, more, number, span};
@@ -21,7 +21,7 @@ const TEMPORARY: &str = "temporary";
 
 /// What was seen of one key.
 #[derive(Debug, Default)]
-struct Key<'a> {
+struct KeyRow<'a> {
     span: Span,
     principals: BTreeMap<&'a str, u64>,
     networks: BTreeMap<&'a str, u64>,
@@ -29,7 +29,7 @@ struct Key<'a> {
 
 /// Returns the keys, or nothing where no event names one. Temporary ones are folded away: they are
 /// many, and gone within hours, while the others stay until somebody deletes them.
-pub fn keys(census: &Census) -> Option<Markup> {
+pub fn keys(census: &ClusterSnapshot) -> Option<Markup> {
     let mut keys: Vec<_> = seen(census).into_iter().collect();
     // The sort is stable: equal ones stay in the order of their ids.
     keys.sort_by_key(|(_, key)| std::cmp::Reverse(key.span.count));
@@ -49,7 +49,7 @@ pub fn keys(census: &Census) -> Option<Markup> {
     })
 }
 
-fn table(keys: &[(&str, Key<'_>)]) -> Markup {
+fn table(keys: &[(&str, KeyRow<'_>)]) -> Markup {
     html! {
         table.keys.stacked {
             thead { tr {
@@ -75,17 +75,17 @@ fn table(keys: &[(&str, Key<'_>)]) -> Markup {
     }
 }
 
-fn seen(census: &Census) -> BTreeMap<&str, Key<'_>> {
-    let mut keys: BTreeMap<&str, Key<'_>> = BTreeMap::new();
+fn seen(census: &ClusterSnapshot) -> BTreeMap<&str, KeyRow<'_>> {
+    let mut keys: BTreeMap<&str, KeyRow<'_>> = BTreeMap::new();
     for (case, of_case) in census.rows() {
-        let Some(id) = case.get(Kind::AccessKey) else {
+        let Some(id) = case.get(FacetKind::AccessKey) else {
             continue;
         };
         let key = keys.entry(id).or_default();
         key.span.add(of_case);
         for (kind, values) in [
-            (Kind::Principal, &mut key.principals),
-            (Kind::Network, &mut key.networks),
+            (FacetKind::Principal, &mut key.principals),
+            (FacetKind::Network, &mut key.networks),
         ] {
             if let Some(value) = case.get(kind) {
                 *values.entry(value).or_default() += of_case.count;

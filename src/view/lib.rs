@@ -22,7 +22,7 @@ pub mod report;
 use clusters::Span;
 use maud::{Markup, html};
 use records::redact::sanitize;
-use records::time::EventTime;
+use records::time::Timestamp;
 
 /// Returns a number that people and programs read.
 fn number(count: u64) -> Markup {
@@ -48,7 +48,7 @@ fn counted(count: u64, noun: &str) -> Markup {
 }
 
 /// Returns a moment to the minute, in UTC.
-fn minute(at: Option<EventTime>) -> Markup {
+fn minute(at: Option<Timestamp>) -> Markup {
     html! {
         @match at {
             Some(at) => {

@@ -1,7 +1,7 @@
 //! All clusters in short, as lists show them: made of the chronicle, kept beside it, and brought up to
 //! date with the hours that are not in it yet.
 //!
-//! What one looks for in it is a [`Question`]; the answer is one page.
+//! What one looks for in it is a [`ListQuery`]; the answer is one page.
 
 use std::cmp::Ordering;
 use std::collections::btree_map::Entry;
@@ -10,15 +10,15 @@ use std::sync::Arc;
 
 use alerts::severity::{self, Assessment};
 use clusters::campaign::Occurrence;
-use clusters::chronicle::{Chronicle, Life};
+use clusters::chronicle::{ClusterHistory, InspectionState};
 use clusters::circumstance::{Circumstance, Circumstances, shown_code};
-use clusters::facet::{Facets, Kind};
-use clusters::fingerprint::{ClusterId, Subject};
-use clusters::lifecycle::{Event, Move, Resolutions, State, Status, step};
+use clusters::facet::{FacetKind, Facets};
+use clusters::fingerprint::{ClusterId, ClusterSubject};
+use clusters::lifecycle::{LifecycleEvent, Move, Resolutions, State, Status, step};
 use clusters::mark::Observation;
 use clusters::packed::{pack, unpack};
 use clusters::{Sighting, Span};
-use records::time::{EventTime, Window};
+use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 use strum::VariantArray as _;
 
@@ -41,14 +41,14 @@ pub struct Listing {
     /// The first hour that is not in it.
     pub until: Window,
     /// The clusters.
-    pub clusters: BTreeMap<ClusterId, Listed>,
+    pub clusters: BTreeMap<ClusterId, ListedCluster>,
 }
 
 /// A cluster in short.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Listed {
+pub struct ListedCluster {
     /// What it is.
-    pub subject: Arc<Subject>,
+    pub subject: Arc<ClusterSubject>,
     /// Who it was seen of first, where that is known.
     pub caller: Option<String>,
     /// How many callers are told apart.
@@ -58,13 +58,13 @@ pub struct Listed {
     /// What its severity is computed from.
     circumstances: Circumstances,
     /// The first event of all; `None` where none has a time.
-    pub first: Option<EventTime>,
+    pub first: Option<Timestamp>,
     /// Counts its lives, from 1.
     pub epoch: i64,
     /// The first event of this life.
-    pub began: Option<EventTime>,
+    pub began: Option<Timestamp>,
     /// The last event.
-    pub last: Option<EventTime>,
+    pub last: Option<Timestamp>,
     /// Events of all lives, with those that have no time.
     pub total: u64,
     /// How it stands; `None` where no event has a time.
@@ -72,14 +72,14 @@ pub struct Listed {
     /// Whether it fails more often than its own past lets expect.
     is_escalating: bool,
     /// Since when it counts as recovered.
-    recovered: Option<EventTime>,
+    recovered: Option<Timestamp>,
     /// How often it failed in each of the last [`HOURS_MAX`] hours in which it did.
     pub hours: VecDeque<(Window, u64)>,
 }
 
 /// What one looks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Question {
+pub struct ListQuery {
     /// Words that all have to be somewhere in what a row says; small letters.
     pub words: Vec<String>,
     /// The account.
@@ -87,7 +87,7 @@ pub struct Question {
     /// How they stand.
     pub show: Show,
     /// They failed at this moment or later, and before the other.
-    pub range: Option<(EventTime, EventTime)>,
+    pub range: Option<(Timestamp, Timestamp)>,
     /// What they are sorted by.
     pub sort: Sort,
     /// Whether the order is reversed.
@@ -132,9 +132,9 @@ pub enum Sort {
 
 /// One page of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page<'l> {
+pub struct ListPage<'l> {
     /// The clusters of this page.
-    pub rows: Vec<(ClusterId, &'l Listed)>,
+    pub rows: Vec<(ClusterId, &'l ListedCluster)>,
     /// Which page it is, from 1.
     pub number: usize,
     /// How many pages there are, at least 1.
@@ -174,13 +174,13 @@ impl Sort {
         self.into()
     }
 
-    fn compare(self, one: &Listed, other: &Listed) -> Ordering {
+    fn compare(self, one: &ListedCluster, other: &ListedCluster) -> Ordering {
         match self {
             Self::Began => other.began.cmp(&one.began),
             Self::Last => other.last.cmp(&one.last),
             Self::Count => other.total.cmp(&one.total),
             Self::Severity => {
-                let of = |listed: &Listed| (listed.assessment().severity, listed.last);
+                let of = |listed: &ListedCluster| (listed.assessment().severity, listed.last);
                 of(other).cmp(&of(one))
             }
             Self::State => one.status().cmp(&other.status()),
@@ -190,11 +190,11 @@ impl Sort {
     }
 }
 
-fn what(of: &Subject) -> (&str, &str, &str) {
+fn what(of: &ClusterSubject) -> (&str, &str, &str) {
     (&of.service, &of.action, &of.code)
 }
 
-impl Default for Question {
+impl Default for ListQuery {
     fn default() -> Self {
         Self {
             words: Vec::new(),
@@ -208,9 +208,9 @@ impl Default for Question {
     }
 }
 
-impl Listed {
+impl ListedCluster {
     /// Begins without any event.
-    fn new(subject: Arc<Subject>, caller: Option<&str>) -> Self {
+    fn new(subject: Arc<ClusterSubject>, caller: Option<&str>) -> Self {
         Self {
             subject,
             caller: caller.map(str::to_owned),
@@ -231,7 +231,7 @@ impl Listed {
 
     /// Returns one of which no event is kept any more: nothing is known but that it is over, and when it was first
     /// seen.
-    pub fn expired(subject: Arc<Subject>, first: Option<EventTime>) -> Self {
+    pub fn expired(subject: Arc<ClusterSubject>, first: Option<Timestamp>) -> Self {
         Self {
             state: Some(State::Recovered),
             first,
@@ -259,7 +259,7 @@ impl Listed {
     }
 
     /// Returns what is known of it that may end a mark, at a moment by our clock.
-    pub fn observation(&self, now: EventTime) -> Observation {
+    pub fn observation(&self, now: Timestamp) -> Observation {
         Observation {
             epoch: Some(self.epoch),
             is_recovered: self.status() == Status::Recovered,
@@ -273,7 +273,7 @@ impl Listed {
         self.total += 1;
         let circumstance = Circumstance::of(&self.subject.account_id, |kind| facets.get(kind));
         self.circumstances.insert(circumstance);
-        let codes = [self.code.as_deref(), facets.get(Kind::ErrorCode)];
+        let codes = [self.code.as_deref(), facets.get(FacetKind::ErrorCode)];
         let code = shown_code(codes.into_iter().flatten()).map(str::to_owned);
         self.code = code;
     }
@@ -282,7 +282,7 @@ impl Listed {
     fn meet(&mut self, occurrence: &Occurrence) {
         // What is late for its end does not bring it back.
         if self.recovered.is_none_or(|since| occurrence.at > since) {
-            let (state, change) = step(self.state, Event::Seen);
+            let (state, change) = step(self.state, LifecycleEvent::Seen);
             self.state = state;
             if change == Some(Move::Return) {
                 self.recovered = None;
@@ -311,7 +311,7 @@ impl Listed {
     }
 
     /// Takes what a person said at a moment: that it is over, or that it is not.
-    fn decide(&mut self, at: EventTime, said: Event) {
+    fn decide(&mut self, at: Timestamp, said: LifecycleEvent) {
         let (state, change) = step(self.state, said);
         self.state = state;
         match change {
@@ -322,7 +322,7 @@ impl Listed {
     }
 
     /// Tells whether it failed in a time, as far as that is known: one without a time may have.
-    fn failed_within(&self, from: EventTime, until: EventTime) -> bool {
+    fn failed_within(&self, from: Timestamp, until: Timestamp) -> bool {
         let (Some(first), Some(last)) = (self.first, self.last) else {
             return true;
         };
@@ -334,7 +334,7 @@ impl Listed {
         if words.is_empty() {
             return true;
         }
-        let Subject {
+        let ClusterSubject {
             account_id,
             service,
             action,
@@ -352,8 +352,8 @@ impl Listed {
     }
 }
 
-impl From<&Life> for Listed {
-    fn from(life: &Life) -> Self {
+impl From<&ClusterHistory> for ListedCluster {
+    fn from(life: &ClusterHistory) -> Self {
         let mut hours: VecDeque<(Window, u64)> = life.hours().collect();
         hours.drain(..hours.len().saturating_sub(HOURS_MAX));
         Self {
@@ -375,8 +375,8 @@ impl From<&Life> for Listed {
     }
 }
 
-impl From<&Chronicle> for Listing {
-    fn from(chronicle: &Chronicle) -> Self {
+impl From<&InspectionState> for Listing {
+    fn from(chronicle: &InspectionState) -> Self {
         let lives = chronicle.lives().iter();
         Self {
             version: VERSION,
@@ -403,7 +403,7 @@ impl Listing {
             let later = all.iter().filter(|(at, _)| *at >= from);
             later.map(|(at, said)| (*at, *id, *said))
         });
-        let mut said: Vec<(EventTime, ClusterId, Event)> = said.collect();
+        let mut said: Vec<(Timestamp, ClusterId, LifecycleEvent)> = said.collect();
         said.sort_unstable();
         let mut said = said.into_iter().peekable();
         let mut callers: BTreeMap<ClusterId, BTreeSet<&str>> = BTreeMap::new();
@@ -413,15 +413,15 @@ impl Listing {
             }
             let id = occurrence.case.cluster;
             let known = self.clusters.len();
-            let caller = occurrence.case.facets.get(Kind::Principal);
+            let caller = occurrence.case.facets.get(FacetKind::Principal);
             let listed = self.clusters.entry(id);
-            let listed =
-                listed.or_insert_with(|| Listed::new(Arc::clone(&occurrence.subject), caller));
+            let listed = listed
+                .or_insert_with(|| ListedCluster::new(Arc::clone(&occurrence.subject), caller));
             listed.meet(occurrence);
             let is_first = self.clusters.len() > known;
             if is_first || callers.contains_key(&id) {
                 let of = callers.entry(id).or_default();
-                of.extend(occurrence.case.facets.get(Kind::Principal));
+                of.extend(occurrence.case.facets.get(FacetKind::Principal));
             }
         }
         said.for_each(|(at, id, said)| self.decide(id, at, said));
@@ -434,7 +434,7 @@ impl Listing {
     }
 
     /// Takes what a person said of a cluster at a moment: that it is over, or that it is not.
-    pub fn decide(&mut self, id: ClusterId, at: EventTime, said: Event) {
+    pub fn decide(&mut self, id: ClusterId, at: Timestamp, said: LifecycleEvent) {
         if let Some(listed) = self.clusters.get_mut(&id) {
             listed.decide(at, said);
         }
@@ -444,11 +444,11 @@ impl Listing {
     pub fn meet_undated<'s>(
         &mut self,
         sightings: impl Iterator<Item = &'s Sighting>,
-        subject: impl Fn(ClusterId) -> Option<Arc<Subject>>,
+        subject: impl Fn(ClusterId) -> Option<Arc<ClusterSubject>>,
     ) {
         let mut callers: BTreeMap<ClusterId, BTreeSet<&str>> = BTreeMap::new();
         for Sighting { case, .. } in sightings {
-            let caller = case.facets.get(Kind::Principal);
+            let caller = case.facets.get(FacetKind::Principal);
             let listed = match self.clusters.entry(case.cluster) {
                 Entry::Occupied(entry) => entry.into_mut(),
                 Entry::Vacant(entry) => {
@@ -456,7 +456,7 @@ impl Listing {
                         continue;
                     };
                     callers.insert(case.cluster, BTreeSet::new());
-                    entry.insert(Listed::new(subject, caller))
+                    entry.insert(ListedCluster::new(subject, caller))
                 }
             };
             listed.add(&case.facets);
@@ -479,15 +479,15 @@ impl Listing {
 
     /// Returns the page of clusters that a question asks for: filtered, sorted, and cut to its
     /// size.
-    pub fn ask(&self, question: &Question) -> Page<'_> {
-        let is_asked_for = |(id, listed): &(&ClusterId, &Listed)| {
+    pub fn ask(&self, question: &ListQuery) -> ListPage<'_> {
+        let is_asked_for = |(id, listed): &(&ClusterId, &ListedCluster)| {
             let account_id = &listed.subject.account_id;
             let of = question.account_id.as_ref();
             of.is_none_or(|of| of == account_id)
                 && question.show.shows(listed.status())
                 && listed.says(**id, &question.words)
         };
-        let is_within = |(_, listed): &(&ClusterId, &Listed)| {
+        let is_within = |(_, listed): &(&ClusterId, &ListedCluster)| {
             let range = question.range;
             range.is_none_or(|(from, until)| listed.failed_within(from, until))
         };
@@ -505,7 +505,7 @@ impl Listing {
         let (found, pages) = (rows.len(), rows.len().div_ceil(PAGE).max(1));
         let number = question.page.clamp(1, pages);
         let rows = rows.into_iter().skip((number - 1) * PAGE).take(PAGE);
-        Page {
+        ListPage {
             rows: rows.map(|(id, listed)| (*id, listed)).collect(),
             number,
             pages,

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use alerts::severity::Severity;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use clusters::report::Books;
+use clusters::report::RecordCounts;
 use clusters::timeline::Timeline;
-use clusters::{Census, Span};
+use clusters::{ClusterSnapshot, Span};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
-use super::card::{Told, card};
+use super::card::{DescribedCluster, card};
 use super::chart::{SEVERITIES, chart};
 use super::keys::keys;
 use super::listing::Listing;
@@ -25,9 +25,9 @@ pub struct Report<'a> {
     /// How many inputs were read to their end.
     pub files: usize,
     /// What became of the records.
-    pub books: &'a Books,
+    pub books: &'a RecordCounts,
     /// The clusters of the store.
-    pub census: &'a Census,
+    pub census: &'a ClusterSnapshot,
     /// How they stand.
     pub listing: &'a Listing,
     /// When their events happened.
@@ -66,13 +66,13 @@ impl Report<'_> {
         let all = self.census.clusters().into_iter();
         let told = all.filter_map(|cluster| {
             let listed = self.listing.clusters.get(&cluster.id)?;
-            Some(Told::of(cluster, listed))
+            Some(DescribedCluster::of(cluster, listed))
         });
-        let mut told: Vec<Told> = told.collect();
+        let mut told: Vec<DescribedCluster> = told.collect();
         // The sort is stable: within a severity the largest stay first.
         told.sort_by_key(|told| std::cmp::Reverse(told.assessment.severity));
-        let (watched, failing): (Vec<Told>, Vec<Told>) =
-            told.into_iter().partition(Told::is_watched);
+        let (watched, failing): (Vec<DescribedCluster>, Vec<DescribedCluster>) =
+            told.into_iter().partition(DescribedCluster::is_watched);
         page(&html! {
             (self.header(&failing))
             main {
@@ -88,7 +88,7 @@ impl Report<'_> {
         })
     }
 
-    fn header(&self, failing: &[Told]) -> Markup {
+    fn header(&self, failing: &[DescribedCluster]) -> Markup {
         let mut span = Span::default();
         for (_, of_case) in self.census.rows() {
             span.add(of_case);
@@ -129,7 +129,7 @@ impl Report<'_> {
     }
 
     /// Returns the chart beside the books.
-    fn over_time(&self, failing: &[Told]) -> Markup {
+    fn over_time(&self, failing: &[DescribedCluster]) -> Markup {
         let severities: BTreeMap<_, Severity> = failing
             .iter()
             .map(|told| (told.cluster.id, told.assessment.severity))
@@ -245,7 +245,7 @@ fn page(body: &Markup) -> String {
 }
 
 /// Returns the sums at a glance.
-fn tiles(failing: &[Told], watched: &[Told]) -> Markup {
+fn tiles(failing: &[DescribedCluster], watched: &[DescribedCluster]) -> Markup {
     html! {
         ul.tiles aria-label="Clusters by severity" {
             @for severity in SEVERITIES {
@@ -268,7 +268,7 @@ fn reasons(counts: &BTreeMap<&'static str, u64>) -> Markup {
 }
 
 /// Returns a section of clusters: the table that leads to the cards, and the cards.
-fn clusters(told: &[Told], id: &str, heading: &str, none: &str) -> Markup {
+fn clusters(told: &[DescribedCluster], id: &str, heading: &str, none: &str) -> Markup {
     html! {
         section aria-labelledby=(id) {
             h2 id=(id) { (heading) }
@@ -283,7 +283,7 @@ fn clusters(told: &[Told], id: &str, heading: &str, none: &str) -> Markup {
     }
 }
 
-fn summary(told: &[Told]) -> Markup {
+fn summary(told: &[DescribedCluster]) -> Markup {
     html! {
         table.summary {
             thead { tr {

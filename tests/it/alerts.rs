@@ -5,33 +5,33 @@ use std::collections::BTreeSet;
 use alerts::alert::Alert;
 use alerts::alert::inspected::Silent;
 use alerts::facts::{Facts, Stage};
-use alerts::kind::Kind;
-use alerts::message::{Known, Message};
+use alerts::kind::AlertKind;
+use alerts::message::{ClusterContext, Message};
 use clusters::campaign::{Campaign, Shape};
 use clusters::circumstance::Circumstances;
 use clusters::class::Class;
 use clusters::escalation::Escalation;
 use clusters::fingerprint::ClusterId;
-use clusters::keys::{Answer, KeyReport, Oddity, account_of};
-use clusters::summary::{Excerpt, KeyLine, Line, Period, Storm, Summary};
+use clusters::keys::{IamAnswer, KeyAnomaly, KeyReport, account_of};
+use clusters::summary::{CampaignLine, ClusterLine, Excerpt, KeyLine, Period, Summary};
 use clusters::{Cluster, EventId};
 use records::key_id::KeyKind;
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::records::{ACCOUNT, census, id, record};
 
 /// Kinds that are about one cluster.
-pub const OF_CLUSTER: [Kind; 5] = [
-    Kind::New,
-    Kind::NewPrincipal,
-    Kind::Regressed,
-    Kind::Recovered,
-    Kind::Escalating,
+pub const OF_CLUSTER: [AlertKind; 5] = [
+    AlertKind::New,
+    AlertKind::NewPrincipal,
+    AlertKind::Regressed,
+    AlertKind::Recovered,
+    AlertKind::Escalating,
 ];
 
-pub fn at(text: &str) -> EventTime {
-    EventTime::parse(text).unwrap()
+pub fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
 }
 
 /// Returns three refusals of one cluster, by two callers.
@@ -95,7 +95,7 @@ pub fn campaign() -> Campaign {
 
 /// Returns an hour in which an account had something of everything.
 pub fn summary() -> Summary {
-    let line = |number: u8, service: &str, action: &str, count| Line {
+    let line = |number: u8, service: &str, action: &str, count| ClusterLine {
         cluster: ClusterId::from_bytes([number; 16]),
         service: service.to_owned(),
         action: action.to_owned(),
@@ -107,7 +107,7 @@ pub fn summary() -> Summary {
         line(1, "s3", "PutBucketPolicy", 14),
         line(2, "iam", "CreateUser", 3),
     ];
-    let watched = Line {
+    let watched = ClusterLine {
         class: Class::Watch,
         ..line(3, "iam", "CreateAccessKey", 1)
     };
@@ -137,7 +137,7 @@ pub fn summary() -> Summary {
         regressed: Excerpt::of(vec![watched], 20),
         recovered: Excerpt::of(vec![line(4, "ec2", "RunInstances", 80)], 20),
         escalating: Excerpt::of(vec![line(5, "kms", "Decrypt", 200)], 20),
-        campaigns: Excerpt::of(vec![Storm::of(&campaign())], 10),
+        campaigns: Excerpt::of(vec![CampaignLine::of(&campaign())], 10),
         top: vec![often, new[0].clone()],
         keys: Excerpt {
             total: 3,
@@ -158,38 +158,38 @@ fn escalation() -> Escalation {
 }
 
 /// Returns what is told of a kind: of the cluster, where it is about one.
-pub fn alert(kind: Kind, cluster: ClusterId) -> Alert {
+pub fn alert(kind: AlertKind, cluster: ClusterId) -> Alert {
     let now = at("2026-11-02T09:00:00Z");
     let (last, hour) = (at("2026-11-02T08:03:00Z"), at("2026-11-02T09:00:00Z"));
     let life = (cluster, 1);
     match kind {
-        Kind::New => {
+        AlertKind::New => {
             let first = Some(at("2026-11-02T08:01:00Z"));
             Alert::of_cluster(Facts::New, ACCOUNT, life, first, now)
         }
-        Kind::NewPrincipal => {
+        AlertKind::NewPrincipal => {
             let ben = Facts::NewPrincipal("arn:aws:iam::111122223333:user/ben".to_owned());
             Alert::of_cluster(ben, ACCOUNT, life, Some(last), now)
         }
-        Kind::Regressed => {
+        AlertKind::Regressed => {
             let late = now.plus(2 * 86_400);
             Alert::of_regression(ACCOUNT, (cluster, 2), last, 9 * 86_400, late)
         }
-        Kind::Recovered => {
+        AlertKind::Recovered => {
             let (recovered, first) = (at("2026-11-09T08:03:00Z"), at("2026-11-02T08:01:00Z"));
             Alert::of_recovery(ACCOUNT, life, recovered, first, (120, 3), recovered)
         }
-        Kind::Escalating => Alert::of_escalation(ACCOUNT, Some(life), hour, (200, 60), now),
-        Kind::Campaign => Alert::of_campaign(&campaign(), Stage::Began, now),
-        Kind::AccessKey => Alert::of_awakening(
+        AlertKind::Escalating => Alert::of_escalation(ACCOUNT, Some(life), hour, (200, 60), now),
+        AlertKind::Campaign => Alert::of_campaign(&campaign(), Stage::Began, now),
+        AlertKind::AccessKey => Alert::of_awakening(
             "AKIAQNZGKIQY56JQ7WML",
             ACCOUNT,
             cluster,
             (at("2026-07-05T08:00:00Z"), last),
             now,
         ),
-        Kind::AccountSummary => Alert::of_summary(&summary(), now),
-        Kind::NoData => {
+        AlertKind::AccountSummary => Alert::of_summary(&summary(), now),
+        AlertKind::NoData => {
             let times = (at("2026-11-02T05:25:00Z"), hour);
             let diagnosis =
                 "The subscription filter of the log group is gone: deploy the stack again.";
@@ -206,7 +206,7 @@ pub fn alert(kind: Kind, cluster: ClusterId) -> Alert {
 }
 
 /// Returns the facts of a kind, of no cluster that there is.
-pub fn facts(kind: Kind) -> Facts {
+pub fn facts(kind: AlertKind) -> Facts {
     alert(kind, ClusterId::from_bytes([7; 16])).facts
 }
 
@@ -233,7 +233,7 @@ pub fn keys() -> Vec<KeyReport> {
         oddities,
         is_missing: false,
     };
-    let used = Answer::Used {
+    let used = IamAnswer::Used {
         at: at("2026-07-05T08:00:00Z"),
         service: Some("s3".to_owned()),
         region: Some("eu-central-1".to_owned()),
@@ -243,7 +243,7 @@ pub fn keys() -> Vec<KeyReport> {
         report(
             "AKIAQNZGKIQY56JQ7WML",
             Some(used),
-            vec![Oddity::Canary, Oddity::Awakened { days: 120 }],
+            vec![KeyAnomaly::Canary, KeyAnomaly::Awakened { days: 120 }],
         ),
         KeyReport {
             session: Some("deploy".to_owned()),
@@ -251,15 +251,15 @@ pub fn keys() -> Vec<KeyReport> {
         },
         report(
             "AKIAQNZGKIQYNEVER222",
-            Some(Answer::Never { user: None }),
+            Some(IamAnswer::Never { user: None }),
             vec![],
         ),
         report(
             "AKIAQNZGKIQYGONE2222",
-            Some(Answer::Unknown),
-            vec![Oddity::Deleted],
+            Some(IamAnswer::Unknown),
+            vec![KeyAnomaly::Deleted],
         ),
-        report("AKIAY34FZKBOKMUTVV7A", None, vec![Oddity::Foreign]),
+        report("AKIAY34FZKBOKMUTVV7A", None, vec![KeyAnomaly::Foreign]),
         KeyReport {
             is_missing: true,
             ..report("AKIAQNZGKIQYMISS2222", None, vec![])
@@ -268,17 +268,17 @@ pub fn keys() -> Vec<KeyReport> {
 }
 
 /// Returns a message of a kind.
-pub fn message(kind: Kind) -> Message {
+pub fn message(kind: AlertKind) -> Message {
     let cluster = cluster();
     let alert = alert(kind, cluster.id);
     let mut message = of_alert(alert, cluster);
-    message.suppressed = if kind == Kind::Escalating { 3 } else { 0 };
+    message.suppressed = if kind == AlertKind::Escalating { 3 } else { 0 };
     message
 }
 
 /// Returns a message of each kind, and of each of what is told later.
 pub fn alerts() -> Vec<Message> {
-    let of_kinds = Kind::ALL.into_iter().map(message);
+    let of_kinds = AlertKind::ALL.into_iter().map(message);
     let later = later(cluster().id).into_iter();
     of_kinds
         .chain(later.map(|alert| of_alert(alert, cluster())))
@@ -290,14 +290,14 @@ pub fn of_alert(alert: Alert, cluster: Cluster) -> Message {
     let name = Some("shop".to_owned());
     if !OF_CLUSTER.contains(&alert.kind()) {
         let keys = match alert.kind() {
-            Kind::AccessKey => keys()[..1].to_vec(),
+            AlertKind::AccessKey => keys()[..1].to_vec(),
             _ => vec![],
         };
         return Message::of_account(alert, keys, name);
     }
     let range = (at("2026-11-02T08:00:00Z"), at("2026-11-02T09:00:00Z"));
     let first_seen = cluster.span.first_seen;
-    let known = Known {
+    let known = ClusterContext {
         cluster,
         first_seen,
         circumstances: Circumstances::new(),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use demo::{Demo, Plan, TrailFile, payload, trail};
 use expect_test::expect;
-use records::time::EventTime;
+use records::time::Timestamp;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use sqlite::SCHEMA_VERSION;
@@ -197,7 +197,7 @@ fn the_json_of_a_scan_keeps_its_shape() {
         assert!(source.ends_with(".amazonaws.com"), "{source}");
         let (first, last) = (&cluster["first_seen"], &cluster["last_seen"]);
         for time in [first, last].into_iter().filter_map(Value::as_str) {
-            assert!(EventTime::parse(time).is_some_and(|parsed| parsed.to_string() == time));
+            assert!(Timestamp::parse(time).is_some_and(|parsed| parsed.to_string() == time));
             assert!(time.ends_with('Z') && time.len() == 20, "{time}");
         }
         assert!(first.as_str() <= last.as_str(), "{cluster}");

@@ -2,7 +2,7 @@
 //! written.
 
 use proptest::prelude::*;
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::binary::Folder;
@@ -19,7 +19,7 @@ fn where_a_machine_stands_changes_nothing() {
     ];
     let mut records: Vec<Value> = Vec::new();
     for change in changes {
-        let change = EventTime::parse(change).unwrap();
+        let change = Timestamp::parse(change).unwrap();
         for half_hour in -8..8 {
             let at = change.after(half_hour * 1800).unwrap();
             records.push(record(json!({
@@ -70,8 +70,8 @@ fn an_odd_time_is_in_the_hour_that_it_says_or_none() {
         ("2026-02-29T00:00:00Z", None),
         ("2026-11-02T24:00:01Z", None),
     ] {
-        let expected = same_as.map(|text| EventTime::parse(text).unwrap());
-        assert_eq!(EventTime::parse(text), expected, "{text}");
+        let expected = same_as.map(|text| Timestamp::parse(text).unwrap());
+        assert_eq!(Timestamp::parse(text), expected, "{text}");
     }
 }
 
@@ -84,7 +84,7 @@ fn an_hour_a_day_a_month_and_a_year_end_with_their_last_second() {
         ("2028-02-29T23:59:59Z", "2028-03-01T00:00:00Z"),
         ("2026-12-31T23:59:59Z", "2027-01-01T00:00:00Z"),
     ] {
-        let [last, first] = [last, first].map(|text| EventTime::parse(text).unwrap());
+        let [last, first] = [last, first].map(|text| Timestamp::parse(text).unwrap());
         assert_eq!(last.window().plus(1), first.window(), "{last}");
         assert_eq!(last.window().end(), first, "{last}");
         assert_eq!(first.window().start(), first);
@@ -94,17 +94,17 @@ fn an_hour_a_day_a_month_and_a_year_end_with_their_last_second() {
 proptest! {
     #[test]
     fn the_hour_of_a_moment_is_the_same_however_it_is_written(
-        second in EventTime::FIRST.seconds()..=EventTime::LAST.seconds(),
+        second in Timestamp::FIRST.seconds()..=Timestamp::LAST.seconds(),
         minutes in -12 * 60..=14 * 60_i64,
         nanoseconds in 0..1_000_000_000_u32,
     ) {
-        let moment = EventTime::from_seconds(second).unwrap();
+        let moment = Timestamp::from_seconds(second).unwrap();
         prop_assert_eq!(moment.window().hours(), second.div_euclid(3600));
         // What a clock shows there, whose wall is ahead of UTC by some minutes.
         let wall = jiff::Timestamp::from_second(second + minutes * 60).unwrap().to_string();
         let (sign, ahead) = (if minutes < 0 { '-' } else { '+' }, minutes.abs());
         let zone = format!("{sign}{:02}:{:02}", ahead / 60, ahead % 60);
         let text = format!("{}.{nanoseconds:09}{zone}", wall.trim_end_matches('Z'));
-        prop_assert_eq!(EventTime::parse(&text), Some(moment), "{}", text);
+        prop_assert_eq!(Timestamp::parse(&text), Some(moment), "{}", text);
     }
 }

@@ -5,17 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use alerts::message::Message;
-use alerts::outbox::{Answered, Capacity};
-use aws::dynamodb::{DynamoStore, Settings};
+use alerts::outbox::{Capacity, SinkAnswer};
+use aws::dynamodb::{DynamoStore, TableSettings};
 use clusters::keys::KeySettings;
 use input::{Layout, Limits};
 use pollster::block_on;
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde_json::{Value, json};
 use service::config::inspect::Summaries;
 use service::deliver::{Delivery, drain};
 use service::ingest::{Folding, commit};
-use service::inspect::run::{Plan, run};
+use service::inspect::run::{RunLimits, run};
 use service::memory::MemoryBucket;
 use service::policy::Policies;
 use service::ports::{Clock as _, Sink};
@@ -41,8 +41,8 @@ impl Sink for Open {
         }
     }
 
-    async fn send(&mut self, alerts: &[Message]) -> Vec<Answered> {
-        vec![Answered::Accepted(String::new()); alerts.len()]
+    async fn send(&mut self, alerts: &[Message]) -> Vec<SinkAnswer> {
+        vec![SinkAnswer::Accepted(String::new()); alerts.len()]
     }
 }
 
@@ -117,9 +117,9 @@ fn a_batch_takes_no_more_than_this_where_nothing_is_remembered() {
     let table = MemoryTable::default();
     let mut store = store(
         &table,
-        Settings {
+        TableSettings {
             learn_hours: 0,
-            ..Settings::default()
+            ..TableSettings::default()
         },
     );
     let rules = Rules::default();
@@ -127,7 +127,7 @@ fn a_batch_takes_no_more_than_this_where_nothing_is_remembered() {
     let (mut batches, mut events, mut now) = (0_u64, 0, crate::table::now().seconds());
     for payload in demo.payloads(BATCH_RECORDS) {
         now += 120;
-        store.set_now(EventTime::from_seconds(now).unwrap());
+        store.set_now(Timestamp::from_seconds(now).unwrap());
         let folded = folding
             .fold(payload.as_bytes(), Layout::Guess, None)
             .unwrap();
@@ -155,7 +155,7 @@ fn failures(hour: i64, clusters: u64) -> Vec<Value> {
         let at = START + hour * HOUR + i64::try_from(number).unwrap() * 10;
         record(json!({
             "eventID": id(u64::try_from(hour).unwrap() * 10_000 + number),
-            "eventTime": EventTime::from_seconds(at).unwrap().to_string(),
+            "eventTime": Timestamp::from_seconds(at).unwrap().to_string(),
             "eventName": format!("GetThing{}", number % clusters),
             "errorCode": "ThrottlingException",
         }))
@@ -176,10 +176,10 @@ fn steady(clusters: u64) -> (Value, u64) {
         let at = START + (hour + 1) * HOUR + 1200;
         clock.set(at);
         let mut store = store(&table, telling());
-        store.set_now(EventTime::from_seconds(at).unwrap());
+        store.set_now(Timestamp::from_seconds(at).unwrap());
         ingest(&mut store, &lines(&failures(hour, clusters)));
         let before = taken(store.table());
-        let plan = Plan {
+        let plan = RunLimits {
             retention_days: 35,
             deadline: i64::MAX,
             summaries: Summaries::New,
@@ -217,7 +217,7 @@ fn an_alert_reads_the_hours_around_it_and_the_heads_of_what_failed_in_them() {
             let at = START + hour * HOUR + 3500;
             clock.set(at);
             let mut store = store(&table, telling());
-            store.set_now(EventTime::from_seconds(at).unwrap());
+            store.set_now(Timestamp::from_seconds(at).unwrap());
             ingest(&mut store, &lines(&failures(hour, clusters)));
             deliver(&store, &clock);
         }

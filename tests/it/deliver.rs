@@ -10,25 +10,25 @@ use std::task::{Context, Waker};
 
 use alerts::alert::{Alert, AlertId};
 use alerts::facts::Facts;
-use alerts::kind::Kind;
+use alerts::kind::AlertKind;
 use alerts::message::{Enrichment, Message};
-use alerts::outbox::{Answered, Capacity, Row};
+use alerts::outbox::{Capacity, OutboxRow, SinkAnswer};
 use alerts::severity::Severity;
 use aws::dynamodb::table::{Item, Table as _};
-use aws::dynamodb::{DynamoStore, Settings};
+use aws::dynamodb::{DynamoStore, TableSettings};
 use clusters::escalation::Escalation;
 use clusters::fingerprint::ClusterId;
-use clusters::journal::{Entry, What};
-use clusters::keys::{Answer, DORMANT_DAYS, KeySettings, KeyUsage, Oddity};
-use clusters::mark::{Decision, Mark, Until};
+use clusters::journal::{JournalEntry, JournalEvent};
+use clusters::keys::{DORMANT_DAYS, IamAnswer, KeyAnomaly, KeySettings, KeyUsage};
+use clusters::mark::{Decision, Triage, Until};
 use pollster::block_on;
 use proptest::prelude::*;
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde_json::{Value, json};
 use service::deliver::{Delivery, Drained, drain};
 use service::policy::Policies;
 use service::ports::{
-    Clock as _, DirectoryError, KeyUsageStore as _, Marks as _, Outbox as _, Sink,
+    Clock as _, DirectoryError, KeyUsageStore as _, Outbox as _, Sink, TriageStore as _,
 };
 use service::rules::Rules;
 
@@ -39,7 +39,7 @@ use crate::manual_clock::ManualClock;
 use crate::records::{ACCOUNT, denied, id, ingest, lines, record, second, standing};
 use crate::table::{self, Fault, MemoryTable, now, telling};
 
-type Answers = Box<dyn FnMut(&[Message]) -> Vec<Answered>>;
+type Answers = Box<dyn FnMut(&[Message]) -> Vec<SinkAnswer>>;
 
 /// A sink that answers by a script, and notes what it was sent.
 struct Scripted {
@@ -50,12 +50,12 @@ struct Scripted {
 }
 
 impl Scripted {
-    fn new(answer: impl FnMut(&[Message]) -> Answered + 'static) -> Self {
+    fn new(answer: impl FnMut(&[Message]) -> SinkAnswer + 'static) -> Self {
         let mut answer = answer;
         Self::each(move |alerts| vec![answer(alerts); alerts.len()])
     }
 
-    fn each(answers: impl FnMut(&[Message]) -> Vec<Answered> + 'static) -> Self {
+    fn each(answers: impl FnMut(&[Message]) -> Vec<SinkAnswer> + 'static) -> Self {
         let capacity = Capacity {
             alerts: 100,
             digest_beyond: None,
@@ -74,7 +74,7 @@ impl Sink for Scripted {
         self.capacity
     }
 
-    async fn send(&mut self, alerts: &[Message]) -> Vec<Answered> {
+    async fn send(&mut self, alerts: &[Message]) -> Vec<SinkAnswer> {
         self.requests.borrow_mut().push(alerts.to_vec());
         (self.answers)(alerts)
     }
@@ -84,12 +84,12 @@ impl Sink for Scripted {
     }
 }
 
-fn ok() -> Answered {
-    Answered::Accepted("200".to_owned())
+fn ok() -> SinkAnswer {
+    SinkAnswer::Accepted("200".to_owned())
 }
 
-fn down() -> Answered {
-    Answered::Unreachable("reset".to_owned())
+fn down() -> SinkAnswer {
+    SinkAnswer::Unreachable("reset".to_owned())
 }
 
 type Sinks = BTreeMap<String, Scripted>;
@@ -191,7 +191,7 @@ impl World {
         drained.remove("guance").unwrap()
     }
 
-    fn waiting(&self, sink: &str) -> Vec<Row> {
+    fn waiting(&self, sink: &str) -> Vec<OutboxRow> {
         block_on(self.store.waiting(sink, usize::MAX)).unwrap()
     }
 }
@@ -202,13 +202,15 @@ fn cluster(number: u64) -> ClusterId {
     ClusterId::from_bytes(bytes)
 }
 
-fn alert(number: u64, kind: Kind, epoch: i64) -> Alert {
+fn alert(number: u64, kind: AlertKind, epoch: i64) -> Alert {
     let (at, episode) = (now(), (cluster(number), epoch));
     Alert::of_cluster(facts(kind), ACCOUNT, episode, Some(at), at)
 }
 
 fn new(numbers: std::ops::Range<u64>) -> Vec<Alert> {
-    numbers.map(|number| alert(number, Kind::New, 1)).collect()
+    numbers
+        .map(|number| alert(number, AlertKind::New, 1))
+        .collect()
 }
 
 fn ids(requests: &[Vec<Message>]) -> Vec<AlertId> {
@@ -273,7 +275,7 @@ fn a_sink_that_is_busy_is_left_alone_for_as_long_as_it_asks_for() {
             calls += 1;
             let why = "429".to_owned();
             if calls == 1 {
-                Answered::Busy { after, why }
+                SinkAnswer::Busy { after, why }
             } else {
                 ok()
             }
@@ -291,7 +293,7 @@ fn a_sink_that_is_busy_is_left_alone_for_as_long_as_it_asks_for() {
 fn wrong_settings_drop_nothing_count_nothing_and_fetch_the_secret_once() {
     let world = World::new();
     world.put(&new(0..120));
-    let sink = Scripted::new(|_| Answered::Refused("403".to_owned()));
+    let sink = Scripted::new(|_| SinkAnswer::Refused("403".to_owned()));
     let forgotten = Rc::clone(&sink.forgotten);
     let mut sinks = one(sink);
     let first = world.drain(&mut sinks);
@@ -320,7 +322,7 @@ fn a_new_secret_is_used_at_once() {
     let sink = Scripted::new(move |_| {
         calls += 1;
         if calls == 1 {
-            Answered::Refused("401".to_owned())
+            SinkAnswer::Refused("401".to_owned())
         } else {
             ok()
         }
@@ -337,7 +339,7 @@ fn one_bad_alert_of_a_hundred_is_found_in_eight_requests_and_kept() {
         let sink = Scripted::new(move |alerts| {
             let is_bad = |message: &Message| message.alert.cluster() == Some(cluster(bad));
             match alerts.iter().any(is_bad) {
-                true => Answered::Rejected("400".to_owned()),
+                true => SinkAnswer::Rejected("400".to_owned()),
                 false => ok(),
             }
         });
@@ -371,8 +373,8 @@ fn a_sink_that_goes_down_while_a_bad_alert_is_looked_for_is_left_alone() {
         calls += 1;
         let why = "429".to_owned();
         match calls {
-            1 | 2 => Answered::Rejected("400".to_owned()),
-            3 => Answered::Busy {
+            1 | 2 => SinkAnswer::Rejected("400".to_owned()),
+            3 => SinkAnswer::Busy {
                 after: Some(300),
                 why,
             },
@@ -393,7 +395,7 @@ fn what_is_too_long_is_halved_and_all_of_it_is_sent() {
     let world = World::new();
     world.put(&new(0..100));
     let sink = Scripted::new(|alerts| match alerts.len() > 13 {
-        true => Answered::TooLong("413".to_owned()),
+        true => SinkAnswer::TooLong("413".to_owned()),
         false => ok(),
     });
     let drained = world.drain(&mut one(sink));
@@ -408,7 +410,7 @@ fn of_a_request_that_was_taken_in_part_only_the_rest_is_sent_again() {
     let sink = Scripted::each(move |alerts| {
         calls += 1;
         let answer = |(place, _)| match calls == 1 && place < 3 {
-            true => Answered::Busy {
+            true => SinkAnswer::Busy {
                 after: None,
                 why: "throttled".to_owned(),
             },
@@ -438,9 +440,9 @@ fn a_day_without_the_sink_loses_nothing_and_is_made_up_for_in_two_minutes() {
         if minute % 60 == 0 {
             let epoch = minute / 60 + 1;
             let kind = if epoch == 1 {
-                Kind::New
+                AlertKind::New
             } else {
-                Kind::Regressed
+                AlertKind::Regressed
             };
             let hour: Vec<_> = (0..200).map(|of| alert(of, kind, epoch)).collect();
             world.put(&hour);
@@ -539,7 +541,7 @@ fn what_waited_for_two_weeks_is_told_in_a_digest_and_nothing_is_silently_gone() 
     assert_eq!((drained.digested, drained.sent), (50, 45));
     let requests = requests.borrow();
     let digest = &requests[0][0].alert;
-    assert_eq!(digest.kind(), Kind::AccountSummary);
+    assert_eq!(digest.kind(), AlertKind::AccountSummary);
     let detail = digest.facts.json();
     assert_eq!(detail["alerts"], 50);
     assert_eq!(detail["kinds"], json!({"new": 50}));
@@ -578,7 +580,7 @@ fn a_flood_is_one_message_for_a_sink_that_people_read() {
 
 #[test]
 fn one_dead_sink_holds_up_no_other() {
-    let three = Settings {
+    let three = TableSettings {
         sinks: ["guance", "sns", "events"].map(str::to_owned).to_vec(),
         ..telling()
     };
@@ -645,12 +647,12 @@ fn silence_holds_back_all_but_ends_and_the_next_message_says_how_many() {
     let life = (cluster(1), 2);
     let calm = Alert::of_calm(ACCOUNT, Some(life), now(), &escalation, now());
     for (told, sent) in [
-        (alert(1, Kind::New, 1), 1),
-        (alert(1, Kind::NewPrincipal, 1), 0),
-        (alert(1, Kind::Regressed, 2), 0),
-        (alert(1, Kind::Recovered, 2), 1),
+        (alert(1, AlertKind::New, 1), 1),
+        (alert(1, AlertKind::NewPrincipal, 1), 0),
+        (alert(1, AlertKind::Regressed, 2), 0),
+        (alert(1, AlertKind::Recovered, 2), 1),
         (calm, 1),
-        (alert(1, Kind::Regressed, 3), 0),
+        (alert(1, AlertKind::Regressed, 3), 0),
     ] {
         world.put(std::slice::from_ref(&told));
         assert_eq!(world.drain(&mut sinks).sent, sent, "{:?}", told.kind());
@@ -658,7 +660,7 @@ fn silence_holds_back_all_but_ends_and_the_next_message_says_how_many() {
     }
     world.put(&new(2..3));
     world.clock.pass(4 * 3600);
-    world.put(&[alert(1, Kind::Regressed, 4)]);
+    world.put(&[alert(1, AlertKind::Regressed, 4)]);
     world.drain(&mut sinks);
     let suppressed: Vec<u64> = requests
         .borrow()
@@ -672,10 +674,10 @@ fn silence_holds_back_all_but_ends_and_the_next_message_says_how_many() {
 /// Marks the n-th cluster, whose marks were changed so often before.
 fn decide(world: &World, number: u64, decision: Option<Decision>, version: i64) {
     let now = world.clock.now();
-    let mark = decision.map(|decision| Mark::new(decision, "ann", "planned", now, 1));
+    let mark = decision.map(|decision| Triage::new(decision, "ann", "planned", now, 1));
     let entry = match &mark {
         Some(mark) => mark.made(),
-        None => Entry::of(What::Unmarked, now, 1).by("ann", "done"),
+        None => JournalEntry::of(JournalEvent::Unmarked, now, 1).by("ann", "done"),
     };
     let set = world
         .store
@@ -685,7 +687,7 @@ fn decide(world: &World, number: u64, decision: Option<Decision>, version: i64) 
 
 #[test]
 fn what_is_muted_expected_or_archived_is_held_back_with_its_recovery_and_counted() {
-    let until = EventTime::from_seconds(now().seconds() + 7 * 86_400).unwrap();
+    let until = Timestamp::from_seconds(now().seconds() + 7 * 86_400).unwrap();
     let archived = |until| Decision::Archived {
         until: Until::parse(until).unwrap(),
     };
@@ -705,17 +707,17 @@ fn what_is_muted_expected_or_archived_is_held_back_with_its_recovery_and_counted
         let requests = Rc::clone(&sink.requests);
         let mut sinks = one(sink);
         world.put(&[
-            alert(1, Kind::Regressed, 2),
-            alert(1, Kind::NewPrincipal, 2),
-            alert(1, Kind::Escalating, 2),
-            alert(1, Kind::Recovered, 2),
+            alert(1, AlertKind::Regressed, 2),
+            alert(1, AlertKind::NewPrincipal, 2),
+            alert(1, AlertKind::Escalating, 2),
+            alert(1, AlertKind::Recovered, 2),
         ]);
         let drained = world.drain(&mut sinks);
         let expected = (told, 4 - told);
         assert_eq!((drained.sent, drained.suppressed), expected, "{decision}");
         assert_eq!(world.waiting("guance"), []);
         decide(&world, 1, None, 1);
-        world.put(&[alert(1, Kind::Regressed, 3)]);
+        world.put(&[alert(1, AlertKind::Regressed, 3)]);
         assert_eq!(world.drain(&mut sinks).sent, 1, "{decision}");
         let all: u64 = requests
             .borrow()
@@ -730,11 +732,11 @@ fn what_is_muted_expected_or_archived_is_held_back_with_its_recovery_and_counted
 #[test]
 fn a_mute_is_over_when_its_time_is_though_nobody_takes_it_away() {
     let world = World::new();
-    let until = EventTime::from_seconds(now().seconds() + 3600).unwrap();
+    let until = Timestamp::from_seconds(now().seconds() + 3600).unwrap();
     decide(&world, 1, Some(Decision::Muted { until }), 0);
     let mut sinks = one(Scripted::new(|_| ok()));
     for (epoch, sent) in [(2, 0), (3, 0), (4, 1)] {
-        world.put(&[alert(1, Kind::Regressed, epoch)]);
+        world.put(&[alert(1, AlertKind::Regressed, epoch)]);
         assert_eq!(world.drain(&mut sinks).sent, sent, "{epoch}");
         world.clock.pass(1800);
     }
@@ -763,7 +765,9 @@ fn a_mark_is_for_its_cluster_alone_and_no_digest_tells_of_it() {
             i64::from([1, 2].contains(&number)),
         );
     }
-    let again: Vec<_> = (0..10).map(|of| alert(of, Kind::Regressed, 2)).collect();
+    let again: Vec<_> = (0..10)
+        .map(|of| alert(of, AlertKind::Regressed, 2))
+        .collect();
     world.put(&again);
     let drained = world.drain(&mut sinks);
     assert_eq!((drained.requests, drained.suppressed), (0, 10));
@@ -874,24 +878,30 @@ fn refused(calls: u64) -> Vec<Value> {
 fn a_campaign_is_told_once_and_swallows_what_it_is_made_of_from_then_on() {
     let world = world_of(&refused(15));
     let told = [alerts(&world), alerts(&world)].concat();
-    let kinds: Vec<Kind> = told.iter().map(|of| of.alert.kind()).collect();
+    let kinds: Vec<AlertKind> = told.iter().map(|of| of.alert.kind()).collect();
     // The tenth call makes it a campaign: nine are told, six are not.
-    assert_eq!(kinds.iter().filter(|kind| **kind == Kind::New).count(), 9);
     assert_eq!(
-        kinds.iter().filter(|kind| **kind == Kind::Campaign).count(),
+        kinds.iter().filter(|kind| **kind == AlertKind::New).count(),
+        9
+    );
+    assert_eq!(
+        kinds
+            .iter()
+            .filter(|kind| **kind == AlertKind::Campaign)
+            .count(),
         1
     );
     assert_eq!(kinds.len(), 10);
     assert_eq!(alerts(&world), []);
     // One call less is none.
     let told = alerts(&world_of(&refused(9)));
-    assert!(told.iter().all(|of| of.alert.kind() == Kind::New));
+    assert!(told.iter().all(|of| of.alert.kind() == AlertKind::New));
     assert_eq!(told.len(), 9);
 }
 
-fn used(days: i64) -> Answer {
-    Answer::Used {
-        at: EventTime::from_seconds(now().seconds() - 3600 - days * 86_400).unwrap(),
+fn used(days: i64) -> IamAnswer {
+    IamAnswer::Used {
+        at: Timestamp::from_seconds(now().seconds() - 3600 - days * 86_400).unwrap(),
         service: Some("s3".to_owned()),
         region: Some("us-east-1".to_owned()),
         user: Some("ci".to_owned()),
@@ -903,9 +913,9 @@ fn each_answer_of_iam_is_told_and_temporary_and_foreign_keys_are_not_asked_about
     let foreign = "AKIAY34FZKBOKMUTVV7A";
     for (key, answer, calls, oddities) in [
         (OURS, used(1), 1, vec![]),
-        (OURS, Answer::Never { user: None }, 1, vec![]),
-        (OURS, Answer::Unknown, 1, vec![Oddity::Unknown]),
-        (foreign, used(1), 0, vec![Oddity::Foreign]),
+        (OURS, IamAnswer::Never { user: None }, 1, vec![]),
+        (OURS, IamAnswer::Unknown, 1, vec![KeyAnomaly::Unknown]),
+        (foreign, used(1), 0, vec![KeyAnomaly::Foreign]),
         ("ASIAQNZGKIQY56JQ7WML", used(1), 0, vec![]),
     ] {
         let world = world_of(&[by_key(1, key)]);
@@ -946,7 +956,7 @@ fn a_deleted_key_is_told_once_iam_has_forgotten_it() {
     let world = world_of(&[by_key(1, OURS)]);
     let key_usage = KeyUsage::default().answered(used(1), second(0));
     block_on(world.store.remember(OURS, &key_usage, &[], second(0))).unwrap();
-    assert_eq!(alerts(&world)[0].keys[0].oddities, [Oddity::Deleted]);
+    assert_eq!(alerts(&world)[0].keys[0].oddities, [KeyAnomaly::Deleted]);
 }
 
 #[test]
@@ -982,11 +992,14 @@ fn a_key_that_slept_for_120_days_is_told_once_and_makes_the_error_louder() {
     let world = world_of(&[by_key(1, OURS)]);
     world.directory.say(|_| Ok(used(120)));
     let told = alerts(&world);
-    let kinds: Vec<Kind> = told.iter().map(|message| message.alert.kind()).collect();
-    assert_eq!(kinds, [Kind::New, Kind::AccessKey]);
+    let kinds: Vec<AlertKind> = told.iter().map(|message| message.alert.kind()).collect();
+    assert_eq!(kinds, [AlertKind::New, AlertKind::AccessKey]);
     for message in &told {
         assert!(message.level() >= Severity::Error);
-        assert_eq!(message.keys[0].oddities, [Oddity::Awakened { days: 120 }]);
+        assert_eq!(
+            message.keys[0].oddities,
+            [KeyAnomaly::Awakened { days: 120 }]
+        );
     }
     assert_eq!(told[1].alert.about(), OURS);
     let reasons = told[1].severity.reasons.join("; ");
@@ -998,8 +1011,8 @@ fn a_key_that_slept_for_120_days_is_told_once_and_makes_the_error_louder() {
         facts: Facts::NewPrincipal("ann".to_owned()),
         ..told[0].alert.clone()
     }]);
-    let later: Vec<Kind> = alerts(&world).iter().map(|it| it.alert.kind()).collect();
-    assert_eq!(later, [Kind::NewPrincipal]);
+    let later: Vec<AlertKind> = alerts(&world).iter().map(|it| it.alert.kind()).collect();
+    assert_eq!(later, [AlertKind::NewPrincipal]);
 }
 
 #[test]
@@ -1014,10 +1027,10 @@ fn an_alert_is_as_severe_as_all_events_of_its_cluster() {
     alerts(&world);
     ingest(&mut world.store, &lines(std::slice::from_ref(&by_mia)));
     let told = alerts(&world);
-    let kinds: Vec<Kind> = told.iter().map(|message| message.alert.kind()).collect();
+    let kinds: Vec<AlertKind> = told.iter().map(|message| message.alert.kind()).collect();
     assert_eq!(
         (kinds.as_slice(), told[0].count()),
-        (&[Kind::NewPrincipal][..], 1)
+        (&[AlertKind::NewPrincipal][..], 1)
     );
     let (_, listing) = standing(&[by_root, by_mia]);
     assert_eq!(
@@ -1038,7 +1051,7 @@ fn a_canary_key_is_critical() {
     world.put(&[Alert::of_silent_use(OURS, ACCOUNT, now(), now())]);
     let told = alerts(&world);
     assert_eq!(told[0].level(), Severity::Critical);
-    assert_eq!(told[0].keys[0].oddities[0], Oddity::Canary);
+    assert_eq!(told[0].keys[0].oddities[0], KeyAnomaly::Canary);
 }
 
 #[test]
@@ -1108,7 +1121,7 @@ fn run_with(
     clock: &ManualClock,
     log: &Rc<RefCell<Vec<Vec<Message>>>>,
     holder: String,
-    answer: impl Fn() -> Answered + 'static,
+    answer: impl Fn() -> SinkAnswer + 'static,
 ) -> Pin<Box<dyn Future<Output = ()>>> {
     let world = World::of(table::store(table, telling()), clock.clone());
     let mut sink = Scripted::new(move |_| answer());
@@ -1130,7 +1143,7 @@ proptest! {
         let clock = ManualClock::at(now().seconds());
         let log: Rc<RefCell<Vec<Vec<Message>>>> = Rc::default();
         let world = World::of(table::store(&table, telling()), clock.clone());
-        world.put(&(0..9).map(|of| alert(of, Kind::New, 1)).collect::<Vec<_>>());
+        world.put(&(0..9).map(|of| alert(of, AlertKind::New, 1)).collect::<Vec<_>>());
         let mut runs = ["one", "other"].map(|holder| Some(run_with(&table, &clock, &log, holder.to_owned(), ok)));
         let mut context = Context::from_waker(Waker::noop());
         let both = (0..4000).map(|step| step % 2 == 0);
@@ -1156,7 +1169,7 @@ proptest! {
         let log: Rc<RefCell<Vec<Vec<Message>>>> = Rc::default();
         let world = World::of(table::store(&table, telling()), clock.clone());
         let told: Vec<_> = (0..9)
-            .map(|of| alert(of % 3, if of < 3 { Kind::New } else { Kind::Regressed }, 1 + of as i64 / 3))
+            .map(|of| alert(of % 3, if of < 3 { AlertKind::New } else { AlertKind::Regressed }, 1 + of as i64 / 3))
             .collect();
         world.put(&told);
         let mut number = 0;

@@ -8,9 +8,9 @@ use ::demo;
 use aws::dynamodb::item::manifest_hour;
 use aws::dynamodb::sdk::SdkTable;
 use aws::dynamodb::table::{Item, Table as _};
-use aws::dynamodb::{DynamoStore, Settings};
+use aws::dynamodb::{DynamoStore, TableSettings};
 use clusters::Tally;
-use clusters::manifest::Manifest;
+use clusters::manifest::Segment;
 use fastrand::Rng;
 use input::file;
 use input::{Layout, Limits};
@@ -71,8 +71,8 @@ fn files() -> Vec<Vec<String>> {
     paths.sort();
     let records = |path| {
         let mut records = Vec::new();
-        let mut visit = |item: input::Item<'_>| {
-            if let input::Item::Record { text, .. } = item {
+        let mut visit = |item: input::InputItem<'_>| {
+            if let input::InputItem::Record { text, .. } = item {
                 records.push(text.replace(['\n', '\r'], " "));
             }
         };
@@ -122,7 +122,7 @@ fn told(table: &SdkTable) -> Tally {
         let Some(hour) = manifest_hour(&item.key.pk) else {
             return;
         };
-        let manifest = Manifest::decode(hour.window(), item.bytes_of("mf").unwrap()).unwrap();
+        let manifest = Segment::decode(hour.window(), item.bytes_of("mf").unwrap()).unwrap();
         for (id, sighting) in manifest.sightings() {
             tally.insert(id, sighting.clone());
         }
@@ -140,7 +140,7 @@ fn three_deliveries_to_four_functions_at_once_put_each_event_where_one_look_does
     let batches = Mutex::new(batches(&records, &mut Rng::with_seed(0x5eed)));
     std::thread::scope(|scope| {
         for _ in 0..FUNCTIONS {
-            let store = emulator.store(Settings::default());
+            let store = emulator.store(TableSettings::default());
             let batches = &batches;
             scope.spawn(move || work(store, batches));
         }
@@ -156,6 +156,6 @@ fn three_deliveries_to_four_functions_at_once_put_each_event_where_one_look_does
     }
     let mut memory = MemoryStore::default();
     pollster::block_on(commit(&mut memory, "test", once)).unwrap();
-    let sums = pollster::block_on(emulator.store(Settings::default()).sums(None)).unwrap();
+    let sums = pollster::block_on(emulator.store(TableSettings::default()).sums(None)).unwrap();
     assert!(sums == pollster::block_on(memory.sums(None)).unwrap());
 }

@@ -2,10 +2,10 @@
 
 use std::cell::RefCell;
 
-use clusters::keys::Answer;
+use clusters::keys::IamAnswer;
 use service::ports::{Clock, DirectoryError, KeyDirectory};
 
-type Script = Box<dyn Fn(&str) -> Result<Answer, DirectoryError>>;
+type Script = Box<dyn Fn(&str) -> Result<IamAnswer, DirectoryError>>;
 
 /// See above.
 pub struct Directory<C> {
@@ -20,19 +20,19 @@ impl<C: Clock> Directory<C> {
     pub fn new(clock: C) -> Self {
         Self {
             clock,
-            answer: RefCell::new(Box::new(|_| Ok(Answer::Unknown))),
+            answer: RefCell::new(Box::new(|_| Ok(IamAnswer::Unknown))),
             calls: RefCell::default(),
         }
     }
 
     /// Answers like this from now on.
-    pub fn say(&self, answer: impl Fn(&str) -> Result<Answer, DirectoryError> + 'static) {
+    pub fn say(&self, answer: impl Fn(&str) -> Result<IamAnswer, DirectoryError> + 'static) {
         *self.answer.borrow_mut() = Box::new(answer);
     }
 }
 
 impl<C: Clock> KeyDirectory for Directory<C> {
-    async fn last_use(&self, key: &str, _account_id: &str) -> Result<Answer, DirectoryError> {
+    async fn last_use(&self, key: &str, _account_id: &str) -> Result<IamAnswer, DirectoryError> {
         let call = (key.to_owned(), self.clock.millis());
         self.calls.borrow_mut().push(call);
         (self.answer.borrow())(key)

@@ -5,25 +5,25 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use ::demo;
-use alerts::kind::Kind;
-use alerts::outbox::Row;
-use aws::dynamodb::item::{Head, head_key};
+use alerts::kind::AlertKind;
+use alerts::outbox::OutboxRow;
+use aws::dynamodb::item::{ClusterItem, head_key};
 use aws::dynamodb::message::read_row;
 use aws::dynamodb::table::{Item, Key, Table, TableError, Value, Write};
-use aws::dynamodb::{DynamoStore, Settings};
-use clusters::Census;
+use aws::dynamodb::{DynamoStore, TableSettings};
+use clusters::ClusterSnapshot;
 use clusters::fingerprint::ClusterId;
 use clusters::lifecycle::State;
-use clusters::mark::{Decision, Mark, Until};
+use clusters::mark::{Decision, Triage, Until};
 use fastrand::Rng;
 use input::{Layout, Limits};
 use proptest::prelude::*;
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde_json::json;
 use service::ingest::{Ingested, commit, fold};
 use service::memory::MemoryStore;
 use service::ports::{
-    Marks as _, Outbox as _, SentLog as _, Setups as _, Spent, Store, StoreError,
+    Outbox as _, SentLog as _, SetupStore as _, Store, StoreError, StoreUsage, TriageStore as _,
 };
 use service::rules::Rules;
 
@@ -34,9 +34,9 @@ use crate::setup::setup;
 use crate::table::{self, Fault, MemoryTable, now, telling};
 
 /// Returns a store in a table, at a time at which no event of the batch below is late.
-fn store(table: &MemoryTable, settings: Settings) -> DynamoStore<MemoryTable> {
+fn store(table: &MemoryTable, settings: TableSettings) -> DynamoStore<MemoryTable> {
     let mut store = table::store(table, settings);
-    store.set_now(EventTime::parse("2026-11-02T10:59:00Z").unwrap());
+    store.set_now(Timestamp::parse("2026-11-02T10:59:00Z").unwrap());
     store
 }
 
@@ -88,21 +88,21 @@ fn rows(table: &MemoryTable) -> Vec<String> {
         .iter()
         .filter_map(|item| read_row(item).ok())
         .collect();
-    Row::sort(&mut rows);
-    let kind = |row: &Row| row.alert.kind().name().to_owned();
+    OutboxRow::sort(&mut rows);
+    let kind = |row: &OutboxRow| row.alert.kind().name().to_owned();
     rows.iter().map(kind).collect()
 }
 
-fn heads(table: &MemoryTable) -> Vec<(ClusterId, Head)> {
-    table.items().iter().filter_map(Head::read).collect()
+fn heads(table: &MemoryTable) -> Vec<(ClusterId, ClusterItem)> {
+    table.items().iter().filter_map(ClusterItem::read).collect()
 }
 
-fn census<T: Table>(store: &DynamoStore<T>) -> Census {
+fn census<T: Table>(store: &DynamoStore<T>) -> ClusterSnapshot {
     pollster::block_on(store.census(None)).unwrap()
 }
 
 /// Returns the census of the same input in memory, but for its samples.
-fn expected(inputs: &[String]) -> Census {
+fn expected(inputs: &[String]) -> ClusterSnapshot {
     let mut memory = MemoryStore::default();
     let (limits, rules) = (Limits::default(), Rules::default());
     for input in inputs {
@@ -113,7 +113,7 @@ fn expected(inputs: &[String]) -> Census {
 }
 
 /// How many calls a batch takes when nothing goes wrong.
-fn calls(settings: &Settings, input: &str) -> u64 {
+fn calls(settings: &TableSettings, input: &str) -> u64 {
     let table = MemoryTable::default();
     let mut store = store(&table, settings.clone());
     commit_to(&mut store, input).unwrap();
@@ -172,7 +172,7 @@ fn a_third_of_all_calls_fail_and_nothing_is_lost() {
     assert_eq!(rows(&table), ["new", "new"]);
 }
 
-fn sums<T: Table>(store: &DynamoStore<T>) -> Census {
+fn sums<T: Table>(store: &DynamoStore<T>) -> ClusterSnapshot {
     pollster::block_on(store.sums(None)).unwrap()
 }
 
@@ -336,14 +336,14 @@ fn the_journal_of_a_cluster_and_its_messages_are_read_without_its_callers() {
 #[test]
 fn nothing_is_told_while_the_stack_learns_what_is_usual() {
     let table = MemoryTable::default();
-    let learning = || Settings {
+    let learning = || TableSettings {
         learn_hours: 1,
         ..telling()
     };
     let mut function = store(&table, learning());
     commit_to(&mut function, &batch()).unwrap();
     assert_eq!(rows(&table), Vec::<String>::new());
-    let at_two = EventTime::parse("2026-11-02T14:00:00Z").unwrap();
+    let at_two = Timestamp::parse("2026-11-02T14:00:00Z").unwrap();
     function.set_now(at_two);
     let later = record(json!({"eventID": id(9), "errorCode": "NoSuchKey"}));
     commit_to(&mut function, &lines(&[later])).unwrap();
@@ -364,7 +364,7 @@ fn nothing_is_told_while_the_stack_learns_what_is_usual() {
 
 #[test]
 fn a_canary_key_is_told_once_a_day_of_event_time_whoever_sees_it() {
-    let canary = || Settings {
+    let canary = || TableSettings {
         canaries: ["AKIAEXAMPLEEXAMPLE01".to_owned()].into(),
         ..telling()
     };
@@ -389,7 +389,7 @@ fn a_canary_key_is_told_once_a_day_of_event_time_whoever_sees_it() {
     let rows = pollster::block_on(function.waiting("guance", 100)).unwrap();
     let keys = rows
         .iter()
-        .filter(|row| row.alert.kind() == Kind::AccessKey);
+        .filter(|row| row.alert.kind() == AlertKind::AccessKey);
     let keys: Vec<_> = keys.collect();
     assert_eq!(keys[0].alert.about(), "AKIAEXAMPLEEXAMPLE01");
     assert!(keys[0].alert.facts.json().to_string().contains("user/mia"));
@@ -399,11 +399,11 @@ fn a_canary_key_is_told_once_a_day_of_event_time_whoever_sees_it() {
 #[test]
 fn what_has_expired_counts_no_more_though_it_is_still_there() {
     let table = MemoryTable::default();
-    let mut function = store(&table, Settings::default());
+    let mut function = store(&table, TableSettings::default());
     commit_to(&mut function, &batch()).unwrap();
     let day = 86_400;
     for (days, events) in [(34, 4), (36, 0)] {
-        let later = EventTime::from_seconds(now().seconds() + days * day).unwrap();
+        let later = Timestamp::from_seconds(now().seconds() + days * day).unwrap();
         function.set_now(later);
         let clusters = census(&function).clusters();
         let count: u64 = clusters.iter().map(|cluster| cluster.span.count).sum();
@@ -411,14 +411,14 @@ fn what_has_expired_counts_no_more_though_it_is_still_there() {
     }
     // Until DynamoDB removes it, it may be written again, and counts again.
     commit_to(&mut function, &batch()).unwrap();
-    assert!(census(&function) == census(&store(&table, Settings::default())));
+    assert!(census(&function) == census(&store(&table, TableSettings::default())));
 }
 
 #[test]
 fn calls_and_write_units_are_what_they_should_be() {
     let table = MemoryTable::default();
-    let mut function = store(&table, Settings::default());
-    let spent = |calls, write_units| Spent { calls, write_units };
+    let mut function = store(&table, TableSettings::default());
+    let spent = |calls, write_units| StoreUsage { calls, write_units };
     // Heads read; a lease for each hour; two manifests; three heads.
     let first = commit_to(&mut function, &batch()).unwrap();
     assert_eq!(first.spent, spent(1 + 2 + 2 + 3, 2 + 2 + 3));
@@ -428,7 +428,7 @@ fn calls_and_write_units_are_what_they_should_be() {
     assert_eq!(again.spent, spent(2, 2));
     assert_eq!((again.books.clustered, again.books.duplicate), (0, 4));
     // Another function has to read the heads first.
-    let other = commit_to(&mut store(&table, Settings::default()), &batch()).unwrap();
+    let other = commit_to(&mut store(&table, TableSettings::default()), &batch()).unwrap();
     assert_eq!(other.spent, spent(1 + 2, 2));
 }
 
@@ -436,7 +436,7 @@ fn calls_and_write_units_are_what_they_should_be() {
 fn what_a_payload_takes_is_known_to_the_unit() {
     // A cluster that is known, one event a batch: one unit an event.
     let table = MemoryTable::default();
-    let mut function = store(&table, Settings::default());
+    let mut function = store(&table, TableSettings::default());
     let one = |number| {
         lines(&[record(
             json!({"eventID": id(number), "errorCode": "AccessDenied"}),
@@ -446,13 +446,13 @@ fn what_a_payload_takes_is_known_to_the_unit() {
         |store: &mut DynamoStore<MemoryTable>, input: &str| commit_to(store, input).unwrap().spent;
     assert_eq!(spent(&mut function, &one(1)).write_units, 1 + 1 + 1);
     for number in 2..=1_000 {
-        let Spent { calls, write_units } = spent(&mut function, &one(number));
+        let StoreUsage { calls, write_units } = spent(&mut function, &one(number));
         assert_eq!((calls, write_units), (1, 1));
     }
     // The errors of a made-up day, thirteen a batch and five hundred; what was hours ago is noted.
     let day = |cut| {
-        let (table, mut sum) = (MemoryTable::default(), Spent::default());
-        let mut function = store(&table, Settings::default());
+        let (table, mut sum) = (MemoryTable::default(), StoreUsage::default());
+        let mut function = store(&table, TableSettings::default());
         for payload in demo::trail(&demo::Plan::default()).payloads(cut) {
             sum.add(spent(&mut function, &payload));
         }
@@ -470,7 +470,7 @@ fn what_a_payload_takes_is_known_to_the_unit() {
 #[test]
 fn a_hundred_thousand_invented_codes_cost_little_and_all_count() {
     let table = MemoryTable::default();
-    let mut function = store(&table, Settings::default());
+    let mut function = store(&table, TableSettings::default());
     let mut write_units = 0;
     for batch in 0..200_u64 {
         let failure = |at| {
@@ -524,7 +524,7 @@ fn items_of_this_release_stay_readable() {
     commit_to(&mut store(&table, telling()), &lines(&[by_another])).unwrap();
     let (cluster, at) = (heads(&table)[0].0, now());
     let until = Until::parse("100x/1h").unwrap();
-    let mark = Mark::new(Decision::Archived { until }, "ann", "known noise", at, 1);
+    let mark = Triage::new(Decision::Archived { until }, "ann", "known noise", at, 1);
     let (marking, made) = (store(&table, telling()), mark.made());
     let set = marking.set_mark(cluster, Some(&mark), 0, &made);
     assert!(pollster::block_on(set).unwrap());
@@ -825,7 +825,7 @@ proptest! {
         // Each cuts what it writes at another length, from one event an item on.
         let mut functions = [0, 1, 7, 1_000].map(|times| {
             let manifest_bytes_max = bytes_max * times;
-            store(&table, Settings { manifest_bytes_max, ..telling() })
+            store(&table, TableSettings { manifest_bytes_max, ..telling() })
         });
         for (batch, lost) in events.chunks(cut).zip(lost.into_iter().cycle()) {
             let records: Vec<_> = batch.iter().map(|(number, _)| failure(*number)).collect();
@@ -853,11 +853,11 @@ fn what_has_another_id_only_because_the_identity_has_another_version_is_not_told
         items.filter_map(|item| read_row(&item).ok()).count()
     };
     // The next version is made of the same code here; what has another id by it is another error.
-    let next = Settings {
+    let next = TableSettings {
         identity: "fp2",
         ..telling()
     };
-    let commit = |settings: &Settings, hour: i64, code: &str| {
+    let commit = |settings: &TableSettings, hour: i64, code: &str| {
         let now = now().after(hour * 3600).unwrap();
         let mut store = table::store(&table, settings.clone());
         store.set_now(now);
@@ -930,7 +930,7 @@ fn committed_twice<T: Table>(
     function: &mut DynamoStore<T>,
     input: &str,
     events: u64,
-) -> [Spent; 2] {
+) -> [StoreUsage; 2] {
     let first = commit_to(function, input).unwrap();
     assert_eq!((first.books.clustered, first.books.duplicate), (events, 0));
     let expected = expected(&[input.to_owned()]);
@@ -947,7 +947,7 @@ fn batches_that_cannot_be_compressed_lie_in_as_many_items_as_they_take() {
         (strangers(7_000), 7_000, 2),
     ] {
         let table = MemoryTable::default();
-        let mut function = store(&table, Settings::default());
+        let mut function = store(&table, TableSettings::default());
         let [first, again] = committed_twice(&mut function, &input, events);
         // Heads read, a lease, the manifests, a head: at most three calls for each started 350 KB.
         assert_eq!((first.calls, again.calls), (1 + 1 + items + 1, items));
@@ -971,8 +971,8 @@ fn batches_that_cannot_be_compressed_are_taken_by_an_emulator() {
         let Some(emulator) = Emulator::find() else {
             return;
         };
-        let mut function = emulator.store(Settings::default());
-        function.set_now(EventTime::parse("2026-11-02T10:59:00Z").unwrap());
+        let mut function = emulator.store(TableSettings::default());
+        function.set_now(Timestamp::parse("2026-11-02T10:59:00Z").unwrap());
         let [first, again] = committed_twice(&mut function, &input, events);
         assert_eq!((first.calls, again.calls), (5, 2));
     }
@@ -995,7 +995,7 @@ fn no_item_is_longer_than_it_may_be_whatever_a_record_says() {
         }))
     };
     let table = MemoryTable::default();
-    let settings = Settings {
+    let settings = TableSettings {
         canaries: [canary.to_owned()].into(),
         ..telling()
     };
@@ -1028,7 +1028,7 @@ fn no_item_is_longer_than_it_may_be_whatever_a_record_says() {
 
 #[test]
 fn a_caller_is_kept_for_longer_once_it_is_seen_in_the_second_half_of_its_time() {
-    let by = |number, name: &str, at: EventTime| {
+    let by = |number, name: &str, at: Timestamp| {
         let caller =
             json!({"type": "IAMUser", "arn": format!("arn:aws:iam::111122223333:user/{name}")});
         lines(&[record(
@@ -1037,7 +1037,7 @@ fn a_caller_is_kept_for_longer_once_it_is_seen_in_the_second_half_of_its_time() 
         )])
     };
     let table = MemoryTable::default();
-    let (day, first) = (86_400, EventTime::parse("2026-11-02T10:59:00Z").unwrap());
+    let (day, first) = (86_400, Timestamp::parse("2026-11-02T10:59:00Z").unwrap());
     commit_to(&mut store(&table, telling()), &by(1, "mia", first)).unwrap();
     let kept = || {
         let items = table.items().into_iter();

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use aws::dynamodb::sdk::SdkTable;
-use aws::dynamodb::{DynamoStore, Settings};
+use aws::dynamodb::{DynamoStore, TableSettings};
 use aws::function::FunctionEnv;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
@@ -68,7 +68,7 @@ impl Emulator {
     }
 
     /// Returns a store in the table, as one more function would have it.
-    pub fn store(&self, settings: Settings) -> DynamoStore<SdkTable> {
+    pub fn store(&self, settings: TableSettings) -> DynamoStore<SdkTable> {
         DynamoStore::new(self.sdk_table(), settings, now())
     }
 

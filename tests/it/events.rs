@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use alerts::detail::detail;
-use alerts::kind::Kind;
+use alerts::kind::AlertKind;
 use alerts::message::Message;
 use expect_test::expect_file;
 use serde_json::{Value, json};
@@ -12,14 +12,14 @@ use serde_json::{Value, json};
 use crate::alerts::{OF_CLUSTER, alerts, message};
 use crate::schema::Schema;
 
-fn file(folder: &str, kind: Kind) -> PathBuf {
+fn file(folder: &str, kind: AlertKind) -> PathBuf {
     let name = kind.detail_type().to_lowercase().replace(' ', "-");
     let docs = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/events");
     docs.join(folder).join(name).with_extension("json")
 }
 
 /// Returns the schema of a kind as it is published.
-fn schema(kind: Kind) -> Value {
+fn schema(kind: AlertKind) -> Value {
     let schema = std::fs::read_to_string(file("", kind)).unwrap();
     serde_json::from_str(&schema).unwrap()
 }
@@ -39,7 +39,7 @@ fn strict(schema: &mut Value) {
 }
 
 /// Returns the schema that allows no field more than promised.
-fn closed(kind: Kind) -> Value {
+fn closed(kind: AlertKind) -> Value {
     let mut schema = schema(kind);
     strict(&mut schema);
     schema
@@ -47,7 +47,7 @@ fn closed(kind: Kind) -> Value {
 
 /// Says what is wrong with the events of alerts, with no field more or less than promised.
 pub fn assert_valid(alerts: &[Message]) {
-    for kind in Kind::ALL {
+    for kind in AlertKind::ALL {
         let schema = closed(kind);
         for message in alerts.iter().filter(|message| message.alert.kind() == kind) {
             let detail = detail(message);
@@ -60,7 +60,7 @@ pub fn assert_valid(alerts: &[Message]) {
 #[test]
 fn each_kind_of_event_has_a_schema_and_a_sample_of_that_shape() {
     let mut shared: Option<Value> = None;
-    for kind in Kind::ALL {
+    for kind in AlertKind::ALL {
         let mut schema = schema(kind);
         let title = format!("The detail of an event {:?}", kind.detail_type());
         assert_eq!(schema["title"], title);
@@ -97,15 +97,15 @@ fn places(value: &Value, at: &str) -> Vec<String> {
 }
 
 /// Returns whether a kind promises nothing of a place.
-fn is_free(kind: Kind, detail: &Value, at: &str) -> bool {
+fn is_free(kind: AlertKind, detail: &Value, at: &str) -> bool {
     let of_kind = "/untrusted_detail";
     match kind {
-        Kind::New | Kind::NewPrincipal | Kind::AccessKey => at.starts_with(of_kind),
+        AlertKind::New | AlertKind::NewPrincipal | AlertKind::AccessKey => at.starts_with(of_kind),
         // What has no period is the end of learning.
-        Kind::AccountSummary if detail[&of_kind[1..]].get("period").is_some() => {
+        AlertKind::AccountSummary if detail[&of_kind[1..]].get("period").is_some() => {
             at == of_kind || at == "/untrusted_detail/period"
         }
-        Kind::AccountSummary => at.starts_with(of_kind),
+        AlertKind::AccountSummary => at.starts_with(of_kind),
         _ => false,
     }
 }

@@ -10,11 +10,11 @@ use aws::metrics::CloudWatch;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum};
 use pollster::block_on;
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde_json::json;
-use service::ingest::gaps::Standing;
-use service::ingest::heal::{Again, GAPS_KEY, Healed, Healing, Origin};
-use service::ingest::intake::{Intake, Stopped};
+use service::ingest::gaps::SubscriptionState;
+use service::ingest::heal::{GAPS_KEY, GapRepair, GroupResult, RepairResult, RepairSource};
+use service::ingest::intake::{ReplayInput, Stopped};
 use service::ingest::subscription::Subscription;
 use service::memory::{MemoryBucket, MemoryStore};
 use service::ports::{
@@ -34,8 +34,8 @@ const NOW: &str = "2026-11-02T10:20:00Z";
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn at(time: &str) -> EventTime {
-    EventTime::parse(time).unwrap()
+fn at(time: &str) -> Timestamp {
+    Timestamp::parse(time).unwrap()
 }
 
 fn failures(hour: &str, group: Option<&str>, count: u64) -> Failures {
@@ -50,8 +50,8 @@ fn intake<'i>(
     subscription: &'i mut Subscription,
     store: &'i mut MemoryStore,
     bucket: &'i MemoryBucket,
-) -> Intake<'i, MemoryStore, MemoryBucket> {
-    Intake {
+) -> ReplayInput<'i, MemoryStore, MemoryBucket> {
+    ReplayInput {
         subscription,
         store,
         bucket,
@@ -77,14 +77,14 @@ impl World {
         }
     }
 
-    fn open(&self, now: &str) -> Healing {
-        let opened = block_on(Healing::open(&self.bucket, &self.groups, at(now)));
+    fn open(&self, now: &str) -> GapRepair {
+        let opened = block_on(GapRepair::open(&self.bucket, &self.groups, at(now)));
         let (healing, unreadable) = opened.unwrap();
         assert_eq!(unreadable, None);
         healing
     }
 
-    fn heal(&mut self, healing: &mut Healing, is_over: impl FnMut() -> bool) -> Healed {
+    fn heal(&mut self, healing: &mut GapRepair, is_over: impl FnMut() -> bool) -> RepairResult {
         let mut subscription = Subscription::default();
         let mut intake = intake(&mut subscription, &mut self.store, &self.bucket);
         let healed = healing.heal(ORIGIN, &self.logs, &mut intake, is_over);
@@ -98,7 +98,7 @@ impl World {
     }
 }
 
-const ORIGIN: Origin<'_> = Origin {
+const ORIGIN: RepairSource<'_> = RepairSource {
     pattern: SOURCE.pattern,
     owner: SOURCE.owner,
 };
@@ -150,10 +150,10 @@ fn what_there_is_no_time_for_is_done_by_the_next_run_and_no_page_is_read_twice()
 fn while_nobody_is_subscribed_the_log_group_is_read_and_a_blind_run_reads_no_hour_twice() {
     let mut world = World::new();
     let mut healing = world.open("2026-11-02T08:20:00Z");
-    healing.stands(SOURCE.group, Standing::Right);
+    healing.stands(SOURCE.group, SubscriptionState::Right);
     assert_eq!(world.heal(&mut healing, || false).hours(), 0);
     let mut healing = world.open(NOW);
-    healing.stands(SOURCE.group, Standing::Wrong);
+    healing.stands(SOURCE.group, SubscriptionState::Wrong);
     let healed = world.heal(&mut healing, || false);
     assert_eq!((healed.hours(), healed.records()), (3, 8));
     let asked = world.logs.asked.get();
@@ -205,7 +205,7 @@ fn a_log_group_that_cannot_be_read_holds_up_no_other() {
     let healed = block_on(healed);
     assert_eq!((healed.hours(), healed.left), (7, 7));
     assert!(matches!(&healed.stopped[..], [(group, Stopped::Logs(_))] if group == "away"));
-    assert_eq!(healed.groups["away"], Again::default());
+    assert_eq!(healed.groups["away"], GroupResult::default());
     assert_eq!(world.events(), 6);
 }
 
@@ -214,7 +214,7 @@ fn what_is_kept_and_cannot_be_read_is_found_out_anew() {
     let mut world = World::new();
     for damaged in [b"{}".to_vec(), vec![b' '; (16 << 20) + 1]] {
         block_on(world.bucket.keep(GAPS_KEY, damaged)).unwrap();
-        let opened = block_on(Healing::open(&world.bucket, &world.groups, at(NOW)));
+        let opened = block_on(GapRepair::open(&world.bucket, &world.groups, at(NOW)));
         let (mut healing, unreadable) = opened.unwrap();
         assert!(unreadable.is_some());
         world.heal(&mut healing, || false);
@@ -223,7 +223,7 @@ fn what_is_kept_and_cannot_be_read_is_found_out_anew() {
 }
 
 /// Returns a metric of an hour.
-fn datum(name: &str, dimensions: &[(&str, &str)], at: EventTime, value: f64) -> MetricDatum {
+fn datum(name: &str, dimensions: &[(&str, &str)], at: Timestamp, value: f64) -> MetricDatum {
     let dimension = |(name, value): &(&str, &str)| {
         let dimension = Dimension::builder().name(*name);
         dimension.value(*value).build()
@@ -248,10 +248,10 @@ fn put(emulator: &Emulator, namespace: &str, datum: MetricDatum) {
     clippy::disallowed_methods,
     reason = "the function looks at the clock, too"
 )]
-pub fn this_moment() -> EventTime {
+pub fn this_moment() -> Timestamp {
     use std::time::{SystemTime, UNIX_EPOCH};
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    EventTime::from_seconds(now.as_secs() as i64).unwrap()
+    Timestamp::from_seconds(now.as_secs() as i64).unwrap()
 }
 
 #[test]
@@ -447,7 +447,7 @@ impl Stack {
     }
 
     /// Logs a failure of a moment ago, or longer.
-    fn log(&self, number: u64, at: EventTime) {
+    fn log(&self, number: u64, at: Timestamp) {
         let fields = json!({
             "eventID": id(number),
             "errorCode": "AccessDenied",

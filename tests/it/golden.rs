@@ -10,11 +10,11 @@ use std::ops::RangeInclusive;
 use alerts::{hint, severity};
 use clusters::cross_account_copy::TrailAccounts;
 use clusters::exclusions::Exclusions;
-use clusters::facet::Kind;
+use clusters::facet::FacetKind;
 use clusters::guard::is_overflow;
-use clusters::own::{Own, Role};
-use clusters::report::Books;
-use clusters::{Census, Cluster};
+use clusters::own::{OwnRoles, Role};
+use clusters::report::RecordCounts;
+use clusters::{Cluster, ClusterSnapshot};
 use expect_test::{Expect, expect};
 use input::{Layout, Limits};
 use records::redact::sanitize;
@@ -95,12 +95,12 @@ fn arrivals(records: &[Value]) -> [(&'static str, Batches, u64); 5] {
     ]
 }
 
-fn arrive(store: &mut impl Store, batches: &[Vec<Value>]) -> Books {
+fn arrive(store: &mut impl Store, batches: &[Vec<Value>]) -> RecordCounts {
     arrive_by(&Rules::default(), store, batches)
 }
 
-fn arrive_by(rules: &Rules, store: &mut impl Store, batches: &[Vec<Value>]) -> Books {
-    let mut sum = Books::default();
+fn arrive_by(rules: &Rules, store: &mut impl Store, batches: &[Vec<Value>]) -> RecordCounts {
+    let mut sum = RecordCounts::default();
     for batch in batches {
         let books = ingest_by(rules, store, &lines(batch));
         assert!(books.balances(), "{books:?}");
@@ -109,12 +109,12 @@ fn arrive_by(rules: &Rules, store: &mut impl Store, batches: &[Vec<Value>]) -> B
     sum
 }
 
-fn census_of(store: &impl Store) -> Census {
+fn census_of(store: &impl Store) -> ClusterSnapshot {
     pollster::block_on(store.census(None)).unwrap()
 }
 
 /// Prints a census for people: one line a cluster, then what became of the other records.
-fn printed(census: &Census, books: &Books) -> String {
+fn printed(census: &ClusterSnapshot, books: &RecordCounts) -> String {
     // Identities keep what callers wrote; whoever prints them makes it harmless.
     let clusters = census.clusters();
     let mut lines: Vec<String> = clusters
@@ -152,15 +152,15 @@ fn line(cluster: &Cluster) -> String {
     }
     write!(line, " x{} {}", cluster.span.count, span(cluster)).unwrap();
     for (kind, name) in [
-        (Kind::Principal, "by"),
-        (Kind::Layer, "layer"),
-        (Kind::Session, "session"),
-        (Kind::Instance, "instance"),
-        (Kind::IamAction, "needs"),
-        (Kind::Resource, "on"),
-        (Kind::VpcEndpoint, "through"),
-        (Kind::Mfa, "mfa"),
-        (Kind::Origin, "via"),
+        (FacetKind::Principal, "by"),
+        (FacetKind::Layer, "layer"),
+        (FacetKind::Session, "session"),
+        (FacetKind::Instance, "instance"),
+        (FacetKind::IamAction, "needs"),
+        (FacetKind::Resource, "on"),
+        (FacetKind::VpcEndpoint, "through"),
+        (FacetKind::Mfa, "mfa"),
+        (FacetKind::Origin, "via"),
     ] {
         if let Some(told) = told(cluster, kind) {
             write!(line, " {name}={told}").unwrap();
@@ -171,7 +171,7 @@ fn line(cluster: &Cluster) -> String {
 }
 
 /// Writes up to two values of a facet down and counts more; leaves out what the line says anyway.
-fn told(cluster: &Cluster, kind: Kind) -> Option<String> {
+fn told(cluster: &Cluster, kind: FacetKind) -> Option<String> {
     let facet = cluster.facets.get(&kind)?;
     if facet.distinct > 2 {
         let shown = facet.values.len();
@@ -615,7 +615,7 @@ fn a_dry_run_is_counted_and_is_no_failure() {
 fn a_failure_of_one_s_own_roles_is_no_cluster() {
     let own = Role::parse(&format!("arn:aws:iam::{ACCOUNT}:role/stack/ingest")).unwrap();
     let rules = Rules::default().with_exclusions(Exclusions {
-        own: Own::new(vec![own]),
+        own: OwnRoles::new(vec![own]),
         ..Exclusions::default()
     });
     let by = |role: &str| {
@@ -1085,7 +1085,7 @@ fn made_up_codes(count: u64) -> Vec<Value> {
 }
 
 /// Counts the ordinary clusters, and what each overflow cluster holds.
-fn overflowed(census: &Census) -> (usize, Vec<u64>) {
+fn overflowed(census: &ClusterSnapshot) -> (usize, Vec<u64>) {
     let (overflow, ordinary): (Vec<Cluster>, Vec<Cluster>) = census
         .clusters()
         .into_iter()

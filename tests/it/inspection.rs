@@ -6,29 +6,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use alerts::alert::Alert;
-use alerts::kind::Kind;
+use alerts::kind::AlertKind;
 use alerts::outbox::{Lease, Settlement};
-use aws::dynamodb::item::Head;
+use aws::dynamodb::item::ClusterItem;
 use aws::dynamodb::message::read_row;
 use aws::dynamodb::table::{Item, Table as _};
-use aws::dynamodb::{DynamoStore, Settings};
-use clusters::chronicle::Chronicle;
-use clusters::keys::{Answer, KeySettings};
+use aws::dynamodb::{DynamoStore, TableSettings};
+use clusters::chronicle::InspectionState;
+use clusters::keys::{IamAnswer, KeySettings};
 use clusters::lifecycle::{Resolutions, State};
-use clusters::mark::{Decision, Mark, Until};
+use clusters::mark::{Decision, Triage, Until};
 use fastrand::Rng;
 use pollster::block_on;
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde_json::{Value, json};
 use service::config::inspect::Summaries;
 use service::inspect::Recorded;
 use service::inspect::flow::{FLOW_KEY, Watched, look};
-use service::inspect::run::{CHRONICLE_KEY, Failure, Inspected, LISTING_KEY, Plan, run};
+use service::inspect::run::{
+    CHRONICLE_KEY, Inspected, InspectionError, LISTING_KEY, RunLimits, run,
+};
 use service::inspect::transition_alerts::alert;
 use service::memory::{MemoryBucket, MemoryStore};
 use service::ports::{
     Bucket as _, Clock as _, DirectoryError, LogEvent, LogGroupError, LogGroups, LogPage, LogQuery,
-    Marks as _, Outbox, Store, Subscribed,
+    Outbox, Store, Subscribed, TriageStore as _,
 };
 
 use crate::bootstrap::Function;
@@ -60,7 +62,7 @@ impl Default for World {
 }
 
 impl World {
-    fn now(&self) -> EventTime {
+    fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
@@ -73,12 +75,17 @@ impl World {
     }
 
     /// Runs the inspection once, at a moment.
-    fn inspect(&self, at: i64) -> Result<Inspected, Failure> {
+    fn inspect(&self, at: i64) -> Result<Inspected, InspectionError> {
         self.inspect_as(at, telling(), &plan())
     }
 
     /// Runs it with other settings than most.
-    fn inspect_as(&self, at: i64, settings: Settings, plan: &Plan) -> Result<Inspected, Failure> {
+    fn inspect_as(
+        &self,
+        at: i64,
+        settings: TableSettings,
+        plan: &RunLimits,
+    ) -> Result<Inspected, InspectionError> {
         self.run_on(store(&self.table, settings), at, plan)
     }
 
@@ -87,7 +94,7 @@ impl World {
         &self,
         at: i64,
         script: impl FnMut(u64) -> Option<Fault> + 'static,
-    ) -> Result<Inspected, Failure> {
+    ) -> Result<Inspected, InspectionError> {
         let store = store(&self.table, telling());
         store.table().fail(script);
         self.run_on(store, at, &plan())
@@ -97,8 +104,8 @@ impl World {
         &self,
         mut store: DynamoStore<MemoryTable>,
         at: i64,
-        plan: &Plan,
-    ) -> Result<Inspected, Failure> {
+        plan: &RunLimits,
+    ) -> Result<Inspected, InspectionError> {
         self.clock.set(at);
         store.set_now(self.now());
         let (bucket, directory) = (&self.bucket, &self.directory);
@@ -106,8 +113,8 @@ impl World {
     }
 
     /// Returns what the inspection wrote down.
-    fn chronicle(&self) -> Chronicle {
-        Chronicle::decode(&self.bucket.objects()[CHRONICLE_KEY]).unwrap()
+    fn chronicle(&self) -> InspectionState {
+        InspectionState::decode(&self.bucket.objects()[CHRONICLE_KEY]).unwrap()
     }
 
     /// Returns what waits to be told, by id.
@@ -126,9 +133,9 @@ impl World {
         told
     }
 
-    fn heads(&self) -> Vec<Head> {
+    fn heads(&self) -> Vec<ClusterItem> {
         let items = self.table.items();
-        let heads = items.iter().filter_map(Head::read);
+        let heads = items.iter().filter_map(ClusterItem::read);
         heads.map(|(_, head)| head).collect()
     }
 
@@ -148,8 +155,8 @@ impl World {
 }
 
 /// A run that has all the time there is.
-fn plan() -> Plan {
-    Plan {
+fn plan() -> RunLimits {
+    RunLimits {
         retention_days: 35,
         deadline: i64::MAX,
         summaries: Summaries::New,
@@ -167,7 +174,7 @@ fn plan() -> Plan {
 fn by_hour(records: &[Value]) -> BTreeMap<i64, Vec<Value>> {
     let mut hours: BTreeMap<i64, Vec<Value>> = BTreeMap::new();
     for record in records {
-        let at = EventTime::parse(record["eventTime"].as_str().unwrap()).unwrap();
+        let at = Timestamp::parse(record["eventTime"].as_str().unwrap()).unwrap();
         hours
             .entry(at.window().hours())
             .or_default()
@@ -179,11 +186,11 @@ fn by_hour(records: &[Value]) -> BTreeMap<i64, Vec<Value>> {
 /// What only the inspection finds: a set of ids, as people may read it.
 fn found(
     alerts: impl Iterator<Item = Alert>,
-) -> BTreeSet<(Option<EventTime>, &'static str, String)> {
+) -> BTreeSet<(Option<Timestamp>, &'static str, String)> {
     let is_found = |of: &Alert| {
         !matches!(
             of.kind(),
-            Kind::New | Kind::NewPrincipal | Kind::AccountSummary
+            AlertKind::New | AlertKind::NewPrincipal | AlertKind::AccountSummary
         )
     };
     alerts
@@ -192,7 +199,7 @@ fn found(
             let what = of.cluster().map_or_else(|| of.about(), |id| id.to_string());
             // Whoever commits a batch tells its last event, and a look at all of them the first.
             let hour = of.at.map(|at| at.window().start());
-            let at = if of.kind() == Kind::Regressed {
+            let at = if of.kind() == AlertKind::Regressed {
                 hour
             } else {
                 of.at
@@ -231,7 +238,7 @@ fn a_month_of_hourly_runs_finds_what_the_story_of_the_month_says() {
     let wanted = found(story.iter().filter_map(|of| alert(of, None, of.at)));
     let told = found(world.told().into_values());
     let is_in_time =
-        |(at, ..): &&(Option<EventTime>, &str, String)| at.is_some_and(|at| at.seconds() <= last);
+        |(at, ..): &&(Option<Timestamp>, &str, String)| at.is_some_and(|at| at.seconds() <= last);
     let told: BTreeSet<_> = told.iter().filter(is_in_time).collect();
     let wanted: BTreeSet<_> = wanted.iter().filter(is_in_time).collect();
     assert_eq!(told, wanted);
@@ -242,7 +249,7 @@ fn a_month_of_hourly_runs_finds_what_the_story_of_the_month_says() {
 fn throttled(number: u64, at: i64) -> Value {
     record(json!({
         "eventID": crate::records::id(number),
-        "eventTime": EventTime::from_seconds(at).unwrap().to_string(),
+        "eventTime": Timestamp::from_seconds(at).unwrap().to_string(),
         "errorCode": "ThrottlingException",
     }))
 }
@@ -270,7 +277,7 @@ fn a_cluster_that_is_quiet_for_its_time_recovers_once_and_comes_back_once() {
     assert_eq!(kinds.iter().filter(|kind| **kind == "recovered").count(), 1);
     let recovered = told
         .values()
-        .find(|of| of.kind() == Kind::Recovered)
+        .find(|of| of.kind() == AlertKind::Recovered)
         .unwrap();
     assert_eq!(recovered.at.unwrap().seconds(), RECOVERED_AT);
     assert_eq!(world.heads()[0].state, State::Recovered);
@@ -289,7 +296,7 @@ fn a_cluster_that_is_quiet_for_its_time_recovers_once_and_comes_back_once() {
     let regressed = world
         .told()
         .into_values()
-        .filter(|of| of.kind() == Kind::Regressed);
+        .filter(|of| of.kind() == AlertKind::Regressed);
     assert_eq!(regressed.count(), 1);
 }
 
@@ -330,8 +337,8 @@ fn a_cluster_that_comes_back_after_a_run_broke_off_has_not_ended_twice() {
         let head = &world.heads()[0];
         assert_eq!((head.state, head.epoch), (State::Regressed, 2), "{place}");
         let kinds = world.told().into_values().map(|of| of.kind());
-        let ends: Vec<Kind> = kinds.filter(|kind| *kind == Kind::Recovered).collect();
-        assert_eq!(ends, [Kind::Recovered], "broken off at call {place}");
+        let ends: Vec<AlertKind> = kinds.filter(|kind| *kind == AlertKind::Recovered).collect();
+        assert_eq!(ends, [AlertKind::Recovered], "broken off at call {place}");
     }
 }
 
@@ -349,7 +356,7 @@ fn an_escalation_that_goes_on_is_told_once_though_neither_hour_is_taken() {
     for hour in 1..=15 {
         let now = START + hour * HOUR + 600;
         let has_come = |of: &&Value| {
-            let at = EventTime::parse(of["eventTime"].as_str().unwrap());
+            let at = Timestamp::parse(of["eventTime"].as_str().unwrap());
             at.unwrap().seconds() <= now
         };
         let come: Vec<Value> = failures.iter().filter(has_come).cloned().collect();
@@ -358,7 +365,7 @@ fn an_escalation_that_goes_on_is_told_once_though_neither_hour_is_taken() {
     }
     let told = world.told().into_values();
     let risen: Vec<String> = told
-        .filter(|of| of.kind() == Kind::Escalating && of.cluster().is_some())
+        .filter(|of| of.kind() == AlertKind::Escalating && of.cluster().is_some())
         .map(|of| of.about())
         .collect();
     assert_eq!(risen, ["from 2026-11-01T13:00:00Z"]);
@@ -380,7 +387,7 @@ fn an_escalation_of_a_cluster_that_comes_back_begins_and_ends_in_its_new_life() 
     }
     let told = world.told().into_values();
     let risen: Vec<Alert> = told
-        .filter(|of| of.kind() == Kind::Escalating && of.cluster().is_some())
+        .filter(|of| of.kind() == AlertKind::Escalating && of.cluster().is_some())
         .collect();
     let epochs: Vec<i64> = risen.iter().map(|of| of.subject.number()).collect();
     assert_eq!(epochs, [2, 2], "a beginning and an end: {risen:?}");
@@ -437,7 +444,7 @@ fn what_is_damaged_is_said_and_leaves_the_rest_inspected() {
     world.commit(START + 2 * HOUR, &day());
     let other = record(json!({
         "eventID": crate::records::id(70),
-        "eventTime": EventTime::from_seconds(START + 60).unwrap().to_string(),
+        "eventTime": Timestamp::from_seconds(START + 60).unwrap().to_string(),
         "errorCode": "SlowDown",
         "recipientAccountId": "444455556666",
     }));
@@ -458,7 +465,7 @@ fn what_is_damaged_is_said_and_leaves_the_rest_inspected() {
     let recovered = world
         .told()
         .into_values()
-        .filter(|of| of.kind() == Kind::Recovered);
+        .filter(|of| of.kind() == AlertKind::Recovered);
     assert!(recovered.count() >= 1);
 }
 
@@ -480,7 +487,7 @@ fn a_run_without_time_stops_and_the_next_one_goes_on() {
     world.commit(START + 2 * HOUR, &day());
     // Weeks later, when all that happened is old: nobody is told, in whichever run it is found.
     let at = START + 10 * 24 * HOUR;
-    let in_no_time = Plan {
+    let in_no_time = RunLimits {
         deadline: 0,
         ..plan()
     };
@@ -502,7 +509,7 @@ fn a_run_without_time_stops_and_the_next_one_goes_on() {
 #[test]
 fn while_it_is_learned_what_is_usual_clusters_recover_and_nobody_is_told() {
     let world = World::default();
-    let learning = Settings {
+    let learning = TableSettings {
         learn_hours: 24,
         ..telling()
     };
@@ -517,13 +524,18 @@ fn while_it_is_learned_what_is_usual_clusters_recover_and_nobody_is_told() {
     }
     assert_eq!(world.heads()[0].state, State::Recovered);
     assert_eq!(world.told(), BTreeMap::new());
-    let (cluster, _) = world.table.items().iter().find_map(Head::read).unwrap();
+    let (cluster, _) = world
+        .table
+        .items()
+        .iter()
+        .find_map(ClusterItem::read)
+        .unwrap();
     let journal = block_on(store.journal(cluster)).unwrap();
     assert_eq!(journal.len(), 1, "{journal:?}");
 }
 
 /// Holds back all that waits, as whoever delivers does it.
-fn hold_back(store: &impl Outbox, now: EventTime) {
+fn hold_back(store: &impl Outbox, now: Timestamp) {
     let lease = Lease {
         holder: "one".to_owned(),
         now,
@@ -540,14 +552,19 @@ fn callers_that_an_archive_waited_for_are_told() {
     let world = World::default();
     let at = START + 2 * HOUR;
     world.commit(at, &day());
-    let (cluster, _) = world.table.items().iter().find_map(Head::read).unwrap();
-    let archived = Mark::new(
+    let (cluster, _) = world
+        .table
+        .items()
+        .iter()
+        .find_map(ClusterItem::read)
+        .unwrap();
+    let archived = Triage::new(
         Decision::Archived {
             until: Until::Principals(2),
         },
         "ann",
         "known",
-        EventTime::from_seconds(at).unwrap(),
+        Timestamp::from_seconds(at).unwrap(),
         1,
     );
     let store = store(&world.table, telling());
@@ -565,7 +582,7 @@ fn callers_that_an_archive_waited_for_are_told() {
             .unwrap();
     }
     let told = world.told().into_values();
-    let joined = told.filter(|of| of.kind() == Kind::NewPrincipal);
+    let joined = told.filter(|of| of.kind() == AlertKind::NewPrincipal);
     let joined: Vec<String> = joined.map(|of| of.about()).collect();
     assert_eq!(
         joined.len(),
@@ -576,9 +593,9 @@ fn callers_that_an_archive_waited_for_are_told() {
     assert_eq!(block_on(store.mark(cluster)).unwrap().mark, None);
 }
 
-fn used(at: i64) -> Answer {
-    Answer::Used {
-        at: EventTime::from_seconds(at).unwrap(),
+fn used(at: i64) -> IamAnswer {
+    IamAnswer::Used {
+        at: Timestamp::from_seconds(at).unwrap(),
         service: Some("s3".to_owned()),
         region: Some("us-east-1".to_owned()),
         user: Some("ci".to_owned()),
@@ -592,7 +609,7 @@ fn a_canary_that_iam_says_was_used_is_told_once_though_no_event_shows_it() {
     let world = World::default();
     let mut plan = plan();
     plan.keys.canaries.insert(CANARY.to_owned());
-    world.directory.say(|_| Ok(Answer::Never { user: None }));
+    world.directory.say(|_| Ok(IamAnswer::Never { user: None }));
     let inspect = |hour: i64| {
         let at = START + hour * HOUR + 20 * 60;
         world.inspect_as(at, telling(), &plan).unwrap()
@@ -616,7 +633,7 @@ fn a_canary_that_iam_says_was_used_is_told_once_though_no_event_shows_it() {
     let [told] = &*told else { panic!("{told:?}") };
     assert_eq!(
         (told.kind(), told.about().as_str()),
-        (Kind::AccessKey, CANARY)
+        (AlertKind::AccessKey, CANARY)
     );
     assert_eq!(world.directory.calls.borrow().len(), 6, "every four hours");
 }
@@ -747,7 +764,7 @@ fn healthy_month() -> Vec<Value> {
         let number = records.len() as u64 + 1;
         records.push(record(json!({
             "eventID": crate::records::id(number),
-            "eventTime": EventTime::from_seconds(START + at).unwrap().to_string(),
+            "eventTime": Timestamp::from_seconds(START + at).unwrap().to_string(),
             "eventSource": "ec2.amazonaws.com",
             "eventName": call,
             "errorCode": code,
@@ -879,15 +896,15 @@ fn twenty_thousand_clusters_are_inspected_in_an_hour_of_theirs() {
                 );
                 records.push(record(json!({
                     "eventID": crate::records::id(number),
-                    "eventTime": EventTime::from_seconds(START + hour * HOUR).unwrap().to_string(),
+                    "eventTime": Timestamp::from_seconds(START + hour * HOUR).unwrap().to_string(),
                     "eventName": name,
                     "errorCode": "ThrottlingException",
                     "recipientAccountId": format!("{:012}", 111_122_220_000_u64 + account),
                 })));
             }
         }
-        let now = EventTime::from_seconds(START + hour * HOUR + 60).unwrap();
-        let mut store = DynamoStore::new(emulator.sdk_table(), Settings::default(), now);
+        let now = Timestamp::from_seconds(START + hour * HOUR + 60).unwrap();
+        let mut store = DynamoStore::new(emulator.sdk_table(), TableSettings::default(), now);
         for batch in records.chunks(500) {
             ingest(&mut store, &lines(batch));
         }
@@ -895,7 +912,7 @@ fn twenty_thousand_clusters_are_inspected_in_an_hour_of_theirs() {
     for hour in [10, 11, 17, 18] {
         clock.set(START + hour * HOUR + 20 * 60);
         let now = clock.now();
-        let mut store = DynamoStore::new(emulator.sdk_table(), Settings::default(), now);
+        let mut store = DynamoStore::new(emulator.sdk_table(), TableSettings::default(), now);
         let started = Instant::now();
         let directory = Directory::new(clock.clone());
         let inspected = block_on(run(&mut store, &bucket, &directory, &clock, &plan())).unwrap();

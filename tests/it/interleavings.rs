@@ -9,16 +9,16 @@ use std::task::{Context, Poll, Waker};
 
 use alerts::alert::Alert;
 use alerts::facts::Facts;
-use alerts::outbox::Row;
-use aws::dynamodb::item::{Head, head_key, manifest_partitions};
+use alerts::outbox::OutboxRow;
+use aws::dynamodb::item::{ClusterItem, head_key, manifest_partitions};
 use aws::dynamodb::message::row_item;
 use aws::dynamodb::table::{Table, Write};
-use aws::dynamodb::{DynamoStore, Settings};
+use aws::dynamodb::{DynamoStore, TableSettings};
 use clusters::fingerprint::ClusterId;
 use clusters::lifecycle::State;
-use clusters::manifest::Manifest;
+use clusters::manifest::Segment;
 use input::{Layout, Limits};
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde_json::json;
 use service::ingest::{Folding, commit};
 use service::ports::Store as _;
@@ -90,7 +90,7 @@ fn ingest(table: &MemoryTable, input: String) -> Task {
     ingest_with(table, telling(), input)
 }
 
-fn ingest_with(table: &MemoryTable, settings: Settings, input: String) -> Task {
+fn ingest_with(table: &MemoryTable, settings: TableSettings, input: String) -> Task {
     let mut store = store(table, settings);
     Box::pin(async move {
         // There are thousands of orders, and a reader that is fast begins with large buffers.
@@ -114,13 +114,13 @@ async fn inspect_until(table: MemoryTable, cluster: ClusterId, looks: bool, wate
     let Some(item) = table.get(&[head_key(cluster)]).await.unwrap().pop() else {
         return;
     };
-    let (_, head) = Head::read(&item).unwrap();
+    let (_, head) = ClusterItem::read(&item).unwrap();
     let last = if looks {
         last_event(&table).await
     } else {
         None
     };
-    let watermark = EventTime::parse(watermark).unwrap();
+    let watermark = Timestamp::parse(watermark).unwrap();
     let key = head_key(cluster);
     if head.state != State::Recovered && last <= Some(watermark) {
         let write = Write::Recover {
@@ -137,7 +137,7 @@ async fn inspect_until(table: MemoryTable, cluster: ClusterId, looks: bool, wate
         let (account_id, facts) = (&head.facts.identity.account_id, Facts::Regressed(None));
         let episode = (cluster, epoch + 1);
         let alert = Alert::of_cluster(facts, account_id, episode, Some(at), now());
-        let row = Row::new("guance", alert, now());
+        let row = OutboxRow::new("guance", alert, now());
         let regress = Write::Regress { key, epoch, at };
         let _ = table
             .transact(&[regress, Write::Create(row_item(&row))])
@@ -145,17 +145,17 @@ async fn inspect_until(table: MemoryTable, cluster: ClusterId, looks: bool, wate
     }
 }
 
-async fn last_event(table: &MemoryTable) -> Option<EventTime> {
+async fn last_event(table: &MemoryTable) -> Option<Timestamp> {
     event_times(table).await.last().copied()
 }
 
 /// Returns when the events in the table were, in their order.
-async fn event_times(table: &MemoryTable) -> BTreeSet<EventTime> {
-    let window = EventTime::parse(HOUR).map(EventTime::window);
+async fn event_times(table: &MemoryTable) -> BTreeSet<Timestamp> {
+    let window = Timestamp::parse(HOUR).map(Timestamp::window);
     let mut times = BTreeSet::new();
     for pk in manifest_partitions(window) {
         for item in table.query(&pk, "").await.unwrap() {
-            let manifest = Manifest::decode(window, item.bytes_of("mf").unwrap()).unwrap();
+            let manifest = Segment::decode(window, item.bytes_of("mf").unwrap()).unwrap();
             let seen = manifest.sightings();
             times.extend(seen.map(|(_, seen)| seen.at().unwrap()));
         }
@@ -166,7 +166,7 @@ async fn event_times(table: &MemoryTable) -> BTreeSet<EventTime> {
 /// Returns what is wrong with a table in which so many events were committed.
 fn wrong(table: &MemoryTable, events: u64) -> Option<String> {
     let items = table.items();
-    let (cluster, head) = items.iter().find_map(Head::read)?;
+    let (cluster, head) = items.iter().find_map(ClusterItem::read)?;
     let told: Vec<_> = items
         .iter()
         .filter(|item| item.key.pk.starts_with("O#"))
@@ -222,7 +222,7 @@ fn run<T>(task: impl Future<Output = T>) -> T {
 fn with_cluster(mutant: Option<Mutant>, recovered: bool) -> (MemoryTable, ClusterId) {
     let table = MemoryTable::with_turns(mutant);
     run(ingest(&table, event(1, HOUR)));
-    let (cluster, _) = table.items().iter().find_map(Head::read).unwrap();
+    let (cluster, _) = table.items().iter().find_map(ClusterItem::read).unwrap();
     if recovered {
         run(inspect(table.clone(), cluster, true));
     }
@@ -266,7 +266,7 @@ fn lives(mutant: Option<Mutant>, recovered: bool, looks: bool) -> Tried {
 fn second_lives(mutant: Option<Mutant>) -> Tried {
     let begin = || {
         let (table, cluster) = with_cluster(mutant, true);
-        let quiet = Settings::default;
+        let quiet = TableSettings::default;
         let another = ingest_with(&table, quiet(), event(2, "2026-11-02T08:45:00Z"));
         let inspection = inspect_until(table.other(), cluster, true, "2026-11-02T08:59:00Z");
         let meanwhile = async {
@@ -277,7 +277,7 @@ fn second_lives(mutant: Option<Mutant>) -> Tried {
         (table, vec![late, Box::pin(meanwhile)])
     };
     every_order(begin, |table| {
-        let (_, head) = table.items().iter().find_map(Head::read).unwrap();
+        let (_, head) = table.items().iter().find_map(ClusterItem::read).unwrap();
         let last = run(event_times(&table)).last().copied();
         let is_late = head.state == State::Regressed && last <= head.watermark;
         is_late.then(|| format!("open again in epoch {} for a late event", head.epoch))
@@ -304,7 +304,7 @@ fn two_inspections(mutant: Option<Mutant>) -> Tried {
     };
     every_order(begin, |(table, cluster)| {
         run(inspect(table.other(), cluster, true));
-        let (_, head) = table.items().iter().find_map(Head::read).unwrap();
+        let (_, head) = table.items().iter().find_map(ClusterItem::read).unwrap();
         let times = head.epoch - 1;
         let often = || (times > 1).then(|| format!("one event opened it {times} times"));
         wrong(&table, 2).or_else(often)

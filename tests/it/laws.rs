@@ -2,15 +2,15 @@
 //! books balance, and nothing that anybody can write makes the engine stumble.
 
 use alerts::{hint, severity};
-use clusters::cases::CaseRef;
+use clusters::cases::SeriesRef;
 use clusters::class::{Selection, select};
 use clusters::fingerprint::ClusterId;
-use clusters::report::Books;
-use clusters::{Census, Span, conclude};
+use clusters::report::RecordCounts;
+use clusters::{ClusterSnapshot, Span, conclude};
 use input::{Layout, Limits};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use records::time::EventTime;
+use records::time::Timestamp;
 use records::{Record, Wrapper, redact};
 use serde_json::{Value, json};
 use service::ingest::{Folding, commit};
@@ -101,7 +101,7 @@ fn arrivals() -> impl Strategy<Value = (Vec<u64>, Arrival)> {
 }
 
 /// Commits the records as they arrive; a crash loses a batch before its commit, and it comes again.
-fn arrive(store: &mut impl Store, records: &[Value], arrival: &Arrival) -> Census {
+fn arrive(store: &mut impl Store, records: &[Value], arrival: &Arrival) -> ClusterSnapshot {
     let arriving: Vec<Value> = arrival
         .order
         .iter()
@@ -130,8 +130,12 @@ const RULES: &str = "rule = [
 ]";
 
 /// Folds inputs one after the other in one folding.
-fn folded_by(mut folding: Folding<'_>, records: &[Value], cut: usize) -> (Census, Books) {
-    let (mut store, mut books) = (MemoryStore::default(), Books::default());
+fn folded_by(
+    mut folding: Folding<'_>,
+    records: &[Value],
+    cut: usize,
+) -> (ClusterSnapshot, RecordCounts) {
+    let (mut store, mut books) = (MemoryStore::default(), RecordCounts::default());
     for input in records.chunks(cut) {
         let lines = lines(input);
         let folded = folding.fold(lines.as_bytes(), Layout::Lines, None).unwrap();
@@ -142,7 +146,7 @@ fn folded_by(mut folding: Folding<'_>, records: &[Value], cut: usize) -> (Census
     (pollster::block_on(store.census(None)).unwrap(), books)
 }
 
-fn in_one_go(records: &[Value]) -> Census {
+fn in_one_go(records: &[Value]) -> ClusterSnapshot {
     let mut store = MemoryStore::default();
     ingest(&mut store, &lines(records));
     pollster::block_on(store.census(None)).unwrap()
@@ -269,7 +273,7 @@ fn passed(code: &str, passing: &Passing) -> Value {
     } else {
         hex
     };
-    let time = EventTime::from_seconds(passing.second).unwrap();
+    let time = Timestamp::from_seconds(passing.second).unwrap();
     let uuid = format!(
         "{}-{}-4{}-8{}-{}",
         &hex[..8],
@@ -357,8 +361,8 @@ proptest! {
     fn one_id_with_two_contents_counts_once_in_any_order((numbers, arrival) in arrivals()) {
         let records: Vec<Value> =
             numbers.iter().enumerate().map(|(at, &number)| failure(number / 4, at as u64 % 3)).collect();
-        let rows = |census: Census| -> Vec<_> {
-            let row = |(case, span): (CaseRef<'_>, Span)| (case.cluster(), case.facets(), span);
+        let rows = |census: ClusterSnapshot| -> Vec<_> {
+            let row = |(case, span): (SeriesRef<'_>, Span)| (case.cluster(), case.facets(), span);
             census.rows().map(row).collect()
         };
         let expected = rows(in_one_go(&records));

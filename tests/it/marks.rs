@@ -3,16 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use aws::dynamodb::item::{Head, head_key};
+use aws::dynamodb::item::{ClusterItem, head_key};
 use aws::dynamodb::table::Table as _;
 use clusters::fingerprint::ClusterId;
-use clusters::journal::{self, Entry, Fault, What};
+use clusters::journal::{self, Fault, JournalEntry, JournalEvent};
 use clusters::lifecycle::{State, Status};
-use clusters::mark::{Decision, Ended, Mark, Observation, Period, Until};
+use clusters::mark::{CountPeriod, Decision, EndReason, Observation, Triage, Until};
 use pollster::block_on;
-use records::time::{EventTime, Window};
+use records::time::{Timestamp, Window};
 use serde_json::json;
-use service::ports::{Marked, Marks, Outbox, Store};
+use service::ports::{Outbox, Store, TriageStore, VersionedTriage};
 
 use view::listing::Listing;
 
@@ -35,26 +35,29 @@ mod sinks {
 const CLUSTER: ClusterId = ClusterId::from_bytes([1; 16]);
 const OTHER: ClusterId = ClusterId::from_bytes([2; 16]);
 
-fn mark(decision: Decision) -> Mark {
-    Mark::new(decision, "ann", "planned migration", now(), 1)
+fn mark(decision: Decision) -> Triage {
+    Triage::new(decision, "ann", "planned migration", now(), 1)
 }
 
-fn set(store: &impl Marks, cluster: ClusterId, mark: &Mark, version: i64) -> bool {
+fn set(store: &impl TriageStore, cluster: ClusterId, mark: &Triage, version: i64) -> bool {
     block_on(store.set_mark(cluster, Some(mark), version, &mark.made())).unwrap()
 }
 
-fn taken_away(version: i64) -> Entry {
+fn taken_away(version: i64) -> JournalEntry {
     let about = format!("version {version}");
-    let entry = Entry::of(What::Unmarked, now(), 1);
+    let entry = JournalEntry::of(JournalEvent::Unmarked, now(), 1);
     entry.by("bob", "it is over").about(&about)
 }
 
-fn journal(store: &impl Marks, cluster: ClusterId) -> Vec<Entry> {
+fn journal(store: &impl TriageStore, cluster: ClusterId) -> Vec<JournalEntry> {
     block_on(store.journal(cluster)).unwrap()
 }
 
-fn a_mark_is_read_as_it_was_made_and_whoever_is_slower_changes_nothing(store: &impl Marks) {
-    assert_eq!(block_on(store.mark(CLUSTER)).unwrap(), Marked::default());
+fn a_mark_is_read_as_it_was_made_and_whoever_is_slower_changes_nothing(store: &impl TriageStore) {
+    assert_eq!(
+        block_on(store.mark(CLUSTER)).unwrap(),
+        VersionedTriage::default()
+    );
     let (expected, acknowledged) = (mark(Decision::Expected), mark(Decision::Acknowledged));
     assert!(!set(store, CLUSTER, &expected, 1), "there is none yet");
     assert!(set(store, CLUSTER, &expected, 0));
@@ -66,7 +69,7 @@ fn a_mark_is_read_as_it_was_made_and_whoever_is_slower_changes_nothing(store: &i
     assert!(!set(store, CLUSTER, &expected, 1));
     assert!(set(store, OTHER, &expected, 0));
     let all = block_on(store.marks(&[CLUSTER, OTHER, ClusterId::from_bytes([3; 16])]));
-    let marked = |mark, version| Marked {
+    let marked = |mark, version| VersionedTriage {
         mark: Some(mark),
         version,
     };
@@ -80,7 +83,7 @@ fn a_mark_is_read_as_it_was_made_and_whoever_is_slower_changes_nothing(store: &i
     assert_eq!(noted, [acknowledged.made(), expected.made()]);
 }
 
-fn a_mark_that_was_taken_away_leaves_its_journal(store: &impl Marks) {
+fn a_mark_that_was_taken_away_leaves_its_journal(store: &impl TriageStore) {
     let expected = mark(Decision::Expected);
     assert!(set(store, CLUSTER, &expected, 0));
     let take = |version| {
@@ -93,35 +96,38 @@ fn a_mark_that_was_taken_away_leaves_its_journal(store: &impl Marks) {
     let (mark, version) = (None, 2);
     assert_eq!(
         block_on(store.mark(CLUSTER)).unwrap(),
-        Marked { mark, version }
+        VersionedTriage { mark, version }
     );
     assert!(!set(store, CLUSTER, &expected, 0), "it was there before");
     assert!(set(store, CLUSTER, &expected, 2));
     assert_eq!(journal(store, CLUSTER), [expected.made(), taken_away(1)]);
 }
 
-fn the_same_entry_twice_is_one_and_a_journal_is_in_order(store: &impl Marks) {
+fn the_same_entry_twice_is_one_and_a_journal_is_in_order(store: &impl TriageStore) {
     let at = now();
     let entries = [
-        Entry::of(What::New, at.plus(-60), 1),
-        Entry::of(What::Escalating, at, 1).about("61 events in an hour"),
-        Entry::of(What::Acknowledged, at, 1).by("ann", "on it"),
-        Entry::of(What::Acknowledged, at, 1).by("bob", "on it"),
-        Entry::of(What::Recovered, at.plus(60), 1),
-        Entry::of(What::Regressed, at.plus(120), 2),
+        JournalEntry::of(JournalEvent::New, at.plus(-60), 1),
+        JournalEntry::of(JournalEvent::Escalating, at, 1).about("61 events in an hour"),
+        JournalEntry::of(JournalEvent::Acknowledged, at, 1).by("ann", "on it"),
+        JournalEntry::of(JournalEvent::Acknowledged, at, 1).by("bob", "on it"),
+        JournalEntry::of(JournalEvent::Recovered, at.plus(60), 1),
+        JournalEntry::of(JournalEvent::Regressed, at.plus(120), 2),
     ];
     assert_eq!(journal(store, CLUSTER), []);
-    let backwards: Vec<Entry> = entries.iter().rev().cloned().collect();
+    let backwards: Vec<JournalEntry> = entries.iter().rev().cloned().collect();
     for _ in 0..2 {
         block_on(store.note(CLUSTER, &backwards)).unwrap();
     }
     block_on(store.note(CLUSTER, &[])).unwrap();
     assert_eq!(journal(store, CLUSTER), entries);
     assert_eq!(journal(store, OTHER), []);
-    assert_eq!(block_on(store.mark(CLUSTER)).unwrap(), Marked::default());
+    assert_eq!(
+        block_on(store.mark(CLUSTER)).unwrap(),
+        VersionedTriage::default()
+    );
 }
 
-fn a_sink_is_held_back_by_the_mark_of_its_cluster(store: &(impl Marks + Outbox)) {
+fn a_sink_is_held_back_by_the_mark_of_its_cluster(store: &(impl TriageStore + Outbox)) {
     let expected = mark(Decision::Expected);
     let restraint = |cluster| block_on(store.restraint("guance", cluster)).unwrap();
     assert!(set(store, CLUSTER, &expected, 0));
@@ -138,14 +144,14 @@ fn failure(number: u64, time: &str) -> String {
 }
 
 /// Returns how the one cluster of a store stands as people see it.
-fn status(store: &(impl Store + Marks)) -> Status {
+fn status(store: &(impl Store + TriageStore)) -> Status {
     let listing = listing(store, None);
     assert_eq!(listing.clusters.len(), 1);
     listing.clusters.values().next().unwrap().status()
 }
 
 /// Lists the clusters of a store as commands do: of hours before one as the inspection leaves them, and what came since.
-pub fn listing(store: &(impl Store + Marks), until: Option<Window>) -> Listing {
+pub fn listing(store: &(impl Store + TriageStore), until: Option<Window>) -> Listing {
     recorded(store, |all| all.listing(&all.replay(until), now()))
 }
 
@@ -158,11 +164,11 @@ fn one(store: &impl Store) -> ClusterId {
         .unwrap()
 }
 
-fn reopened(at: EventTime) -> Entry {
-    Entry::of(What::Reopened, at, 1).by("ann", "not fixed")
+fn reopened(at: Timestamp) -> JournalEntry {
+    JournalEntry::of(JournalEvent::Reopened, at, 1).by("ann", "not fixed")
 }
 
-fn a_cluster_that_is_resolved_and_reopened_lives_on(store: &mut (impl Store + Marks)) {
+fn a_cluster_that_is_resolved_and_reopened_lives_on(store: &mut (impl Store + TriageStore)) {
     ingest(store, &failure(1, "2026-11-02T08:00:00Z"));
     let cluster = one(store);
     assert_eq!(status(store), Status::New);
@@ -176,9 +182,9 @@ fn a_cluster_that_is_resolved_and_reopened_lives_on(store: &mut (impl Store + Ma
     assert_eq!(journal(store, cluster), [resolved.made(), entry]);
 }
 
-fn head(table: &MemoryTable) -> Head {
+fn head(table: &MemoryTable) -> ClusterItem {
     let items = table.items();
-    let (_, head) = items.iter().find_map(Head::read).unwrap();
+    let (_, head) = items.iter().find_map(ClusterItem::read).unwrap();
     head
 }
 
@@ -214,12 +220,12 @@ fn a_late_event_is_no_regression_of_what_was_resolved() {
         (State::Recovered, 1)
     );
     assert_eq!(rows(&function), ["new"]);
-    let first = EventTime::parse("2026-11-02T08:00:00Z");
+    let first = Timestamp::parse("2026-11-02T08:00:00Z");
     let fault = Fault {
         epoch: 1,
         from: first.unwrap(),
         until: Some(now()),
-        ended: Some(What::Resolved),
+        ended: Some(JournalEvent::Resolved),
     };
     let entries = journal(&function, cluster);
     assert_eq!(journal::history(first, &entries), [fault]);
@@ -243,7 +249,7 @@ fn what_was_resolved_and_fails_again_is_told_once_and_how_long_it_was_quiet_is_k
     let store = table::store(&table, telling());
     assert_eq!(rows(&store), ["new", "regressed"]);
     let entries = journal(&store, cluster);
-    let faults = journal::history(EventTime::parse("2026-11-02T08:00:00Z"), &entries);
+    let faults = journal::history(Timestamp::parse("2026-11-02T08:00:00Z"), &entries);
     let quiet = faults[1].from.seconds_since(faults[0].until.unwrap());
     assert_eq!((faults.len(), quiet), (2, 2 * 86_400));
     assert_eq!((faults[1].epoch, faults[1].until), (2, None));
@@ -254,7 +260,7 @@ fn what_was_resolved_and_fails_again_is_told_once_and_how_long_it_was_quiet_is_k
         ..Observation::at(now())
     };
     let mark = block_on(store.mark(cluster)).unwrap().mark.unwrap();
-    assert_eq!(mark.ends(&seen), Some(Ended::CameBack));
+    assert_eq!(mark.ends(&seen), Some(EndReason::CameBack));
     assert_eq!(status(&store), Status::Regressed);
 }
 
@@ -290,7 +296,7 @@ fn what_is_archived_until_a_hundred_in_an_hour_is_quiet_until_then() {
         .filter_map(|(_, hour, count)| Some((hour?, count)))
         .collect();
     let ended = |until: &str| {
-        let now = EventTime::parse(until).unwrap();
+        let now = Timestamp::parse(until).unwrap();
         let seen = Observation {
             epoch: Some(1),
             hours: counts
@@ -304,7 +310,7 @@ fn what_is_archived_until_a_hundred_in_an_hour_is_quiet_until_then() {
     assert_eq!(ended("2026-11-02T15:00:00Z"), None);
     assert_eq!(ended("2026-11-02T16:00:00Z"), None);
     let over = ended("2026-11-02T17:00:00Z").unwrap();
-    assert_eq!(over, Ended::Events(101, Period::Hour));
+    assert_eq!(over, EndReason::Events(101, CountPeriod::Hour));
     let at = now().plus(4 * 3600);
     let entry = archived.over_by_itself(over, at);
     assert!(block_on(store.set_mark(cluster, None, 1, &entry)).unwrap());
@@ -352,7 +358,7 @@ fn what_a_mark_takes_is_known_to_the_unit() {
         assert!(block_on(store.set_mark(cluster, None, 2, &entry)).unwrap());
     };
     assert_eq!(spent(&reopen), (2, 2 * 4));
-    let ours = [1, 2, 3].map(|of| Entry::of(What::Ongoing, now(), of));
+    let ours = [1, 2, 3].map(|of| JournalEntry::of(JournalEvent::Ongoing, now(), of));
     assert_eq!(
         spent(&|| block_on(store.note(cluster, &ours)).unwrap()),
         (3, 3)
@@ -366,7 +372,7 @@ fn what_a_mark_takes_is_known_to_the_unit() {
 fn an_entry_is_forgotten_after_four_hundred_days_though_it_is_still_there() {
     let table = MemoryTable::default();
     let mut store = table::store(&table, telling());
-    let entry = Entry::of(What::New, now(), 1);
+    let entry = JournalEntry::of(JournalEvent::New, now(), 1);
     block_on(store.note(CLUSTER, std::slice::from_ref(&entry))).unwrap();
     let after = |days: i64, seconds| now().plus(days * 86_400 + seconds);
     store.set_now(after(400, -1));
@@ -397,7 +403,7 @@ fn a_head_that_moves_while_its_cluster_is_resolved_is_read_again() {
         (State::Recovered, 3)
     );
     let first = head(&table).first;
-    assert_eq!(first, EventTime::parse("2026-11-02T07:00:00Z"));
+    assert_eq!(first, Timestamp::parse("2026-11-02T07:00:00Z"));
 }
 
 #[test]

@@ -9,11 +9,11 @@ use aws_lambda_events::cloudwatch_logs::{LogData, LogEntry, LogsEvent};
 use aws_lambda_events::dynamodb::Event as StreamEvent;
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use clusters::class::PREFILTER;
-use input::envelope::{self, Origin};
+use input::envelope::{self, PayloadOrigin};
 use input::file::Reader;
-use input::{Item, Layout, Limits};
+use input::{InputItem, Layout, Limits};
 use proptest::prelude::*;
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ use crate::payloads::{LOGGED_AT, event, gzip, log_event, logs};
 /// What is read of a payload: where it was logged, and each message with its time in seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Read {
-    origin: Origin,
+    origin: PayloadOrigin,
     messages: Vec<(String, i64)>,
 }
 
@@ -31,7 +31,7 @@ fn ours(payload: &[u8]) -> Read {
     let limits = Limits::default();
     let mut messages = Vec::new();
     let done = Reader::new(&PREFILTER).read(payload, Layout::Subscription, &limits, &mut |item| {
-        if let Item::Record {
+        if let InputItem::Record {
             number,
             text,
             wrapper,
@@ -40,7 +40,7 @@ fn ours(payload: &[u8]) -> Read {
             assert!(number > messages.len() as u64, "{number}");
             messages.push((
                 text.into_owned(),
-                wrapper.logged_at.map_or(0, EventTime::seconds),
+                wrapper.logged_at.map_or(0, Timestamp::seconds),
             ));
         }
     });
@@ -65,7 +65,7 @@ fn seconds(millis: i64) -> i64 {
 fn said(data: &LogData) -> Read {
     let messages = data.log_events.iter();
     Read {
-        origin: Origin {
+        origin: PayloadOrigin {
             log_group: Some(data.log_group.clone()),
             log_stream: Some(data.log_stream.clone()),
         },
@@ -256,7 +256,7 @@ fn each_sample_is_read_as_an_event_of_the_bus() {
         );
         samples += 1;
     }
-    assert_eq!(samples, alerts::kind::Kind::ALL.len());
+    assert_eq!(samples, alerts::kind::AlertKind::ALL.len());
 }
 
 /// Returns what the stream of the table hands over of a row: its keys and no more.

@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use alerts::alert::{Alert, Subject};
+use alerts::alert::{Alert, AlertSubject};
 use alerts::facts::{CanaryUse, DigestFacts, Facts, KeyFacts};
-use alerts::kind::Kind;
-use alerts::outbox::{Breaker, Lease, Restraint, Row, Settlement, Silence, SilenceChange};
+use alerts::kind::AlertKind;
+use alerts::outbox::{
+    Breaker, Lease, OutboxRow, SendingLimits, Settlement, Silence, SilenceChange,
+};
 use aws::dynamodb::message::{read_row, row_item};
 use aws::dynamodb::table::Table as _;
-use aws::dynamodb::{DynamoStore, Settings};
+use aws::dynamodb::{DynamoStore, TableSettings};
 use clusters::fingerprint::ClusterId;
-use clusters::keys::{ANSWER_SECONDS, Answer, KeyUsage};
+use clusters::keys::{ANSWER_SECONDS, IamAnswer, KeyUsage};
 use expect_test::expect;
 use pollster::block_on;
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde_json::json;
 use service::ports::{KeyUsageStore, Outbox, Store};
 
@@ -32,22 +34,22 @@ table_contract!(
     a_commit_tells_of_what_is_new_once,
 );
 
-fn alert(cluster: u8, kind: Kind) -> Alert {
+fn alert(cluster: u8, kind: AlertKind) -> Alert {
     let episode = (ClusterId::from_bytes([cluster; 16]), 1);
     let at = now().after(-60);
     Alert::of_cluster(facts(kind), "111122223333", episode, at, now())
 }
 
-fn put(store: &impl KeyUsageStore, alerts: &[Alert], created: EventTime) {
+fn put(store: &impl KeyUsageStore, alerts: &[Alert], created: Timestamp) {
     let key_usage = KeyUsage::default();
     block_on(store.remember("AKIAEXAMPLEEXAMPLE09", &key_usage, alerts, created)).unwrap();
 }
 
-fn waiting(store: &impl Outbox) -> Vec<Row> {
+fn waiting(store: &impl Outbox) -> Vec<OutboxRow> {
     block_on(store.waiting("guance", 100)).unwrap()
 }
 
-fn lease(holder: &str, now: EventTime) -> Lease {
+fn lease(holder: &str, now: Timestamp) -> Lease {
     Lease {
         holder: holder.to_owned(),
         now,
@@ -55,7 +57,7 @@ fn lease(holder: &str, now: EventTime) -> Lease {
     }
 }
 
-fn sent(silent_until: Option<EventTime>) -> Settlement {
+fn sent(silent_until: Option<Timestamp>) -> Settlement {
     Settlement::Sent {
         answer: "200".to_owned(),
         silence: match silent_until {
@@ -69,34 +71,34 @@ fn a_row_comes_back_as_it_was_written_and_those_of_a_line_in_their_order(
     store: &(impl Outbox + KeyUsageStore),
 ) {
     let now = now();
-    let joined = alert(1, Kind::NewPrincipal);
+    let joined = alert(1, AlertKind::NewPrincipal);
     let of_account = Alert {
-        subject: Subject::of_account("111122223333"),
+        subject: AlertSubject::of_account("111122223333"),
         at: None,
         is_late: true,
-        ..alert(1, Kind::AccountSummary)
+        ..alert(1, AlertKind::AccountSummary)
     };
     put(
         store,
-        std::slice::from_ref(&alert(2, Kind::Recovered)),
+        std::slice::from_ref(&alert(2, AlertKind::Recovered)),
         now.plus(5),
     );
     put(
         store,
-        &[joined.clone(), alert(1, Kind::New), of_account.clone()],
+        &[joined.clone(), alert(1, AlertKind::New), of_account.clone()],
         now,
     );
     put(
         store,
-        std::slice::from_ref(&alert(1, Kind::Recovered)),
+        std::slice::from_ref(&alert(1, AlertKind::Recovered)),
         now.plus(1),
     );
     let expected = [
-        Row::new("guance", of_account, now),
-        Row::new("guance", alert(1, Kind::New), now),
-        Row::new("guance", joined, now),
-        Row::new("guance", alert(1, Kind::Recovered), now.plus(1)),
-        Row::new("guance", alert(2, Kind::Recovered), now.plus(5)),
+        OutboxRow::new("guance", of_account, now),
+        OutboxRow::new("guance", alert(1, AlertKind::New), now),
+        OutboxRow::new("guance", joined, now),
+        OutboxRow::new("guance", alert(1, AlertKind::Recovered), now.plus(1)),
+        OutboxRow::new("guance", alert(2, AlertKind::Recovered), now.plus(5)),
     ];
     assert_eq!(waiting(store), expected);
     assert_eq!(block_on(store.waiting("sns", 100)).unwrap(), []);
@@ -106,7 +108,7 @@ fn a_row_that_somebody_has_is_nobody_elses_until_its_time_is_over(
     store: &(impl Outbox + KeyUsageStore),
 ) {
     let now = now();
-    put(store, &[alert(1, Kind::New)], now);
+    put(store, &[alert(1, AlertKind::New)], now);
     let row = waiting(store).remove(0);
     let take = |holder: &str, at| block_on(store.lease(&row, &lease(holder, at))).unwrap();
     assert!(!take("a", now.plus(-1)), "it is not due");
@@ -119,7 +121,7 @@ fn a_row_that_somebody_has_is_nobody_elses_until_its_time_is_over(
 
 fn whoever_lost_a_row_does_nothing_to_it(store: &(impl Outbox + KeyUsageStore)) {
     let now = now();
-    put(store, &[alert(1, Kind::New)], now);
+    put(store, &[alert(1, AlertKind::New)], now);
     let row = waiting(store).remove(0);
     let (one, other) = (lease("a", now), lease("b", now.plus(61)));
     let settle = |lease, end: &Settlement| block_on(store.settle(&row, lease, end)).unwrap();
@@ -146,7 +148,7 @@ fn whoever_lost_a_row_does_nothing_to_it(store: &(impl Outbox + KeyUsageStore)) 
     assert_eq!(waiting(store).len(), 1);
     let cluster = row.alert.cluster().unwrap();
     let restraint = block_on(store.restraint("guance", cluster)).unwrap();
-    assert_eq!(restraint, Restraint::default());
+    assert_eq!(restraint, SendingLimits::default());
     assert!(settle(&other, &sent(None)));
     assert!(!settle(&other, &sent(None)), "it is gone");
     assert_eq!(waiting(store), []);
@@ -154,7 +156,7 @@ fn whoever_lost_a_row_does_nothing_to_it(store: &(impl Outbox + KeyUsageStore)) 
 
 fn what_is_put_off_waits_and_counts_only_what_counts(store: &(impl Outbox + KeyUsageStore)) {
     let now = now();
-    put(store, &[alert(1, Kind::New)], now);
+    put(store, &[alert(1, AlertKind::New)], now);
     for (counts, attempts) in [(false, 0), (true, 1), (true, 2)] {
         let row = waiting(store).remove(0);
         let at = row.due;
@@ -236,7 +238,7 @@ fn a_probe_and_a_claim_are_for_one_alone(store: &(impl Outbox + KeyUsageStore)) 
 fn what_is_remembered_of_a_key_is_read_as_it_was_written(store: &(impl Outbox + KeyUsageStore)) {
     let key = "AKIAEXAMPLEEXAMPLE02";
     assert_eq!(block_on(store.key_usage(key)).unwrap(), KeyUsage::default());
-    let used = Answer::Used {
+    let used = IamAnswer::Used {
         at: now(),
         service: Some("s3".to_owned()),
         region: None,
@@ -244,7 +246,7 @@ fn what_is_remembered_of_a_key_is_read_as_it_was_written(store: &(impl Outbox + 
     };
     let key_usage = KeyUsage {
         before: Some(used),
-        now: Some(Answer::Unknown),
+        now: Some(IamAnswer::Unknown),
         next: Some(second(100)),
         told: Some(second(5)),
     };
@@ -262,7 +264,7 @@ fn every_alert() -> Vec<Alert> {
     let digest = Facts::Digest(DigestFacts {
         first: "0123".to_owned(),
         alerts: 3,
-        kinds: BTreeMap::from([(Kind::New, 2), (Kind::NewPrincipal, 1)]),
+        kinds: BTreeMap::from([(AlertKind::New, 2), (AlertKind::NewPrincipal, 1)]),
         accounts: BTreeMap::from([("111122223333".to_owned(), 3)]),
         classes: BTreeMap::from([("denied".to_owned(), 3)]),
         clusters: vec![cluster],
@@ -278,17 +280,17 @@ fn every_alert() -> Vec<Alert> {
     let mut canary = Alert::of_silent_use("AKIAEXAMPLEEXAMPLE02", "111122223333", now(), second(0));
     let mut alerts = vec![
         Alert::learned(24),
-        Alert::new(Subject::Stack, digest, Some(now()), second(0)),
-        alert(1, Kind::New),
+        Alert::new(AlertSubject::Stack, digest, Some(now()), second(0)),
+        alert(1, AlertKind::New),
         Alert {
             facts: Facts::Regressed(None),
-            ..alert(1, Kind::Regressed)
+            ..alert(1, AlertKind::Regressed)
         },
         canary.clone(),
     ];
     canary.facts = Facts::AccessKey(KeyFacts::Canary(used));
     alerts.push(canary);
-    alerts.extend(Kind::ALL.map(|kind| crate::alerts::alert(kind, cluster)));
+    alerts.extend(AlertKind::ALL.map(|kind| crate::alerts::alert(kind, cluster)));
     alerts.extend(crate::alerts::later(cluster));
     alerts
 }
@@ -296,16 +298,16 @@ fn every_alert() -> Vec<Alert> {
 #[test]
 fn every_alert_is_read_as_it_was_written() {
     for alert in every_alert() {
-        let row = Row::new("guance", alert, now());
+        let row = OutboxRow::new("guance", alert, now());
         assert_eq!(read_row(&row_item(&row)), Ok(row));
     }
 }
 
 #[test]
 fn a_row_that_says_something_else_than_its_kind_is_an_error_that_says_what() {
-    let row = Row::new(
+    let row = OutboxRow::new(
         "guance",
-        crate::alerts::alert(Kind::Campaign, ClusterId::from_bytes([7; 16])),
+        crate::alerts::alert(AlertKind::Campaign, ClusterId::from_bytes([7; 16])),
         second(0),
     );
     let with = |name: &str, text: &str| read_row(&row_item(&row).text(name, text)).unwrap_err();
@@ -327,8 +329,8 @@ fn a_commit_tells_of_what_is_new_once(store: &mut (impl Store + Outbox)) {
         ingest(store, &lines(&records));
     }
     let told = waiting(store);
-    let told: Vec<Kind> = told.iter().map(|row| row.alert.kind()).collect();
-    assert_eq!(told, [Kind::New, Kind::New]);
+    let told: Vec<AlertKind> = told.iter().map(|row| row.alert.kind()).collect();
+    assert_eq!(told, [AlertKind::New, AlertKind::New]);
 }
 
 fn count(table: &MemoryTable, start: &str, middle: &str) -> usize {
@@ -355,7 +357,7 @@ fn whatever_goes_wrong_a_row_is_never_gone_without_a_trace() {
         for fault in [Fault::Unavailable, Fault::Lost, Fault::Conflict] {
             let table = MemoryTable::default();
             let store = table::store(&table, telling());
-            put(&store, &[alert(1, Kind::New)], now);
+            put(&store, &[alert(1, AlertKind::New)], now);
             let row = waiting(&store).remove(0);
             assert!(block_on(store.lease(&row, &lease("a", now))).unwrap());
             store.table().fail(move |call| (call == 0).then_some(fault));
@@ -369,13 +371,13 @@ fn whatever_goes_wrong_a_row_is_never_gone_without_a_trace() {
 #[test]
 fn what_a_message_takes_is_known_to_the_unit() {
     let table = MemoryTable::default();
-    let three = Settings {
+    let three = TableSettings {
         sinks: ["guance", "sns", "events"].map(str::to_owned).to_vec(),
         ..telling()
     };
     let mut store: DynamoStore<MemoryTable> = table::store(&table, three);
     // What is hours late is noted, for one unit more.
-    store.set_now(EventTime::parse("2026-11-02T10:59:00Z").unwrap());
+    store.set_now(Timestamp::parse("2026-11-02T10:59:00Z").unwrap());
     let event =
         |number, code: &str| lines(&[record(json!({"eventID": id(number), "errorCode": code}))]);
     ingest(&mut store, &event(1, "AccessDenied"));

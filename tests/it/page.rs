@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use clusters::report::Books;
+use clusters::report::RecordCounts;
 use clusters::timeline::Timeline;
 use demo::{Plan, trail};
 use records::redact::sanitize;
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde_json::{Value, json};
 use view::report::{CARDS_MAX, Report};
 
@@ -61,7 +61,7 @@ fn assert_plain(page: &Page) {
                 "id" => plain(value, "-") && ids.insert(value.clone()),
                 "class" | "scope" | "role" | "aria-labelledby" => plain(value, " "),
                 "href" => value.starts_with('#') && plain(value, "#-"),
-                "datetime" => EventTime::parse(value).is_some(),
+                "datetime" => Timestamp::parse(value).is_some(),
                 "value" => value.parse::<u64>().is_ok(),
                 "x" | "y" | "width" | "height" => value.parse::<f64>().is_ok(),
                 "viewbox" => plain(value, " ."),
@@ -283,7 +283,7 @@ fn beyond_a_limit_the_page_says_how_many_clusters_it_does_not_show() {
     let html = Report {
         inputs: &[],
         files: 0,
-        books: &Books::default(),
+        books: &RecordCounts::default(),
         census: &census,
         listing: &listing,
         timeline: &Timeline::default(),

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use aws::logs::CloudWatchLogs;
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde_json::json;
 use service::ports::{LogGroupError, LogGroups as _, LogQuery};
 
@@ -47,8 +47,8 @@ fn a_page_of_a_log_group_may_take_long_but_not_beyond_the_invocation() {
     let query = LogQuery {
         group: "trail".to_owned(),
         pattern: String::new(),
-        from: EventTime::FIRST,
-        until: EventTime::LAST,
+        from: Timestamp::FIRST,
+        until: Timestamp::LAST,
         page_max: None,
     };
     let page = || pollster::block_on(logs.events(&query, None));

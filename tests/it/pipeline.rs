@@ -13,21 +13,21 @@ pub mod world;
 use std::collections::{BTreeMap, BTreeSet};
 
 use alerts::alert::{Alert, AlertId};
-use alerts::kind::Kind;
-use aws::dynamodb::item::{Caller, Head, caller};
-use clusters::Census;
-use clusters::chronicle::{Chronicle, Life, Rhythm};
+use alerts::kind::AlertKind;
+use aws::dynamodb::item::{CallerHash, ClusterItem, caller};
+use clusters::ClusterSnapshot;
+use clusters::chronicle::{AccountActivity, ClusterHistory, InspectionState};
 use clusters::fingerprint::ClusterId;
-use clusters::journal::What;
+use clusters::journal::JournalEvent;
 use clusters::lifecycle::State;
 use clusters::timeline::Timeline;
 use pollster::block_on;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use records::time::EventTime;
+use records::time::Timestamp;
 use service::config::inspect::Summaries;
 use service::inspect::run::CHRONICLE_KEY;
-use service::ports::{Marks as _, Store as _};
+use service::ports::{Store as _, TriageStore as _};
 
 use crate::effort;
 use crate::pipeline::lots::{End, Lots};
@@ -61,24 +61,24 @@ enum Act {
 /// What is known of the clusters in the end, whenever it was found out.
 #[derive(Debug, Clone, PartialEq)]
 struct Known {
-    sums: Census,
+    sums: ClusterSnapshot,
     timeline: Timeline,
     /// Of each cluster when it was first seen, how a refusal is worded, and who called.
-    heads: BTreeMap<ClusterId, (Option<EventTime>, String, BTreeSet<Caller>)>,
+    heads: BTreeMap<ClusterId, (Option<Timestamp>, String, BTreeSet<CallerHash>)>,
 }
 
 /// What a journal says: in which episode, what, and when.
-type Noted = (i64, What, Option<EventTime>);
+type Noted = (i64, JournalEvent, Option<Timestamp>);
 
 /// What happened in the end, and what was told of it.
 #[derive(Debug, Clone, PartialEq)]
 struct Course {
     /// Of each cluster how it stands, in which life, and up to when an event is too late for it.
-    states: BTreeMap<ClusterId, (State, i64, Option<EventTime>)>,
+    states: BTreeMap<ClusterId, (State, i64, Option<Timestamp>)>,
     journals: BTreeMap<ClusterId, BTreeMap<Noted, usize>>,
     told: BTreeSet<String>,
-    lives: BTreeMap<ClusterId, Life>,
-    accounts: BTreeMap<String, Rhythm>,
+    lives: BTreeMap<ClusterId, ClusterHistory>,
+    accounts: BTreeMap<String, AccountActivity>,
 }
 
 /// Returns what is done when. Each event comes once to five times, at most so many seconds after it
@@ -202,13 +202,18 @@ fn ended(mut world: World) -> World {
     world
 }
 
-fn heads(world: &World) -> BTreeMap<ClusterId, Head> {
-    world.table.items().iter().filter_map(Head::read).collect()
+fn heads(world: &World) -> BTreeMap<ClusterId, ClusterItem> {
+    world
+        .table
+        .items()
+        .iter()
+        .filter_map(ClusterItem::read)
+        .collect()
 }
 
 fn known(world: &World) -> Known {
     let store = store(&world.table, telling());
-    let mut callers: BTreeMap<String, BTreeSet<Caller>> = BTreeMap::new();
+    let mut callers: BTreeMap<String, BTreeSet<CallerHash>> = BTreeMap::new();
     for item in world.table.items() {
         if let Some(name) = item.text_of("nm").filter(|_| item.key.sk.starts_with("F#")) {
             callers
@@ -217,7 +222,7 @@ fn known(world: &World) -> Known {
                 .insert(caller(name));
         }
     }
-    let of = |(cluster, head): (ClusterId, Head)| {
+    let of = |(cluster, head): (ClusterId, ClusterItem)| {
         let more = callers.remove(&format!("C#{cluster}")).unwrap_or_default();
         let callers = head.callers.into_iter().chain(more).collect();
         (cluster, (head.first, head.facts.template, callers))
@@ -235,10 +240,10 @@ fn in_words(told: &Alert) -> Option<String> {
     let about = match told.kind() {
         // A caller is new who comes an hour after the first event that is known by then: which of an
         // hour's events is, depends on their order.
-        Kind::NewPrincipal => return None,
+        AlertKind::NewPrincipal => return None,
         // A campaign is told as soon as somebody sees it, with the beginning and the milestones that it
         // has by then; its end is found in the whole.
-        Kind::Campaign if !about.contains(" until ") => {
+        AlertKind::Campaign if !about.contains(" until ") => {
             about.split([' ']).next().unwrap_or_default()
         }
         _ => &about,
@@ -248,8 +253,8 @@ fn in_words(told: &Alert) -> Option<String> {
     Some(format!("{kind} {account} {cluster} {episode} {about}"))
 }
 
-fn chronicle(world: &World) -> Chronicle {
-    Chronicle::decode(&world.bucket.objects()[CHRONICLE_KEY]).unwrap()
+fn chronicle(world: &World) -> InspectionState {
+    InspectionState::decode(&world.bucket.objects()[CHRONICLE_KEY]).unwrap()
 }
 
 fn course(world: &World) -> Course {
@@ -260,13 +265,14 @@ fn course(world: &World) -> Course {
         let mut journal = BTreeMap::new();
         for entry in block_on(store.journal(*cluster)).unwrap() {
             // Whoever commits a batch notes its last event, whoever looks at all of them the first.
-            let at = (entry.what != What::Regressed).then_some(entry.at);
+            let at = (entry.what != JournalEvent::Regressed).then_some(entry.at);
             *journal.entry((entry.epoch, entry.what, at)).or_default() += 1;
         }
         journals.insert(*cluster, journal);
     }
-    let of =
-        |(cluster, head): (ClusterId, Head)| (cluster, (head.state, head.epoch, head.watermark));
+    let of = |(cluster, head): (ClusterId, ClusterItem)| {
+        (cluster, (head.state, head.epoch, head.watermark))
+    };
     let chronicle = chronicle(world);
     Course {
         states: heads.into_iter().map(of).collect(),
@@ -294,7 +300,12 @@ fn assert_told_once(world: &World) {
                 "{well} of {ended} for {told:?}"
             );
             // What is part of a campaign may be told by that, and is counted with its cluster then.
-            let joins = [Kind::New, Kind::NewPrincipal, Kind::Regressed].contains(&told.kind());
+            let joins = [
+                AlertKind::New,
+                AlertKind::NewPrincipal,
+                AlertKind::Regressed,
+            ]
+            .contains(&told.kind());
             assert!(ended == 1 || joins, "{sink} was not sent {told:?}");
             assert!(
                 ended == 0 || sent.contains(id),
@@ -322,8 +333,8 @@ fn assert_lives(world: &World) {
             assert!(missing.is_empty(), "{cluster} lacks {missing:?}");
         }
         let journal = block_on(store.journal(cluster)).unwrap();
-        let once = |epoch: i64, what: What| {
-            let of: Vec<EventTime> = journal
+        let once = |epoch: i64, what: JournalEvent| {
+            let of: Vec<Timestamp> = journal
                 .iter()
                 .filter(|of| of.epoch == epoch && of.what == what)
                 .map(|of| of.at)
@@ -335,13 +346,13 @@ fn assert_lives(world: &World) {
             of.first().copied()
         };
         for epoch in 1..=head.epoch {
-            let began = once(epoch, What::Regressed);
+            let began = once(epoch, JournalEvent::Regressed);
             assert_eq!(
                 began.is_some(),
                 epoch > 1,
                 "{cluster} in life {epoch}: {journal:?}"
             );
-            let ended = once(epoch - 1, What::Recovered);
+            let ended = once(epoch - 1, JournalEvent::Recovered);
             assert_eq!(
                 ended.is_some(),
                 epoch > 1,
@@ -355,9 +366,9 @@ fn assert_lives(world: &World) {
                 ended.is_none() || ended != began,
                 "at the watermark is late: {journal:?}"
             );
-            once(epoch, What::Ongoing);
+            once(epoch, JournalEvent::Ongoing);
         }
-        let is_over = once(head.epoch, What::Recovered).is_some();
+        let is_over = once(head.epoch, JournalEvent::Recovered).is_some();
         assert_eq!(
             is_over,
             head.state == State::Recovered,
@@ -383,11 +394,11 @@ fn assert_ends_are_found(world: &World) {
 }
 
 /// Nothing recovers in hours of which nothing is known.
-fn assert_blind_hours(drawn: &Drawn, course: &Course, heads: &BTreeMap<ClusterId, Head>) {
+fn assert_blind_hours(drawn: &Drawn, course: &Course, heads: &BTreeMap<ClusterId, ClusterItem>) {
     let Some((from, hours)) = drawn.outage else {
         return;
     };
-    let at = |hour| EventTime::from_seconds(START + hour * HOUR);
+    let at = |hour| Timestamp::from_seconds(START + hour * HOUR);
     let blind = at(from)..=at(from + hours);
     let steady = heads
         .iter()
@@ -396,7 +407,7 @@ fn assert_blind_hours(drawn: &Drawn, course: &Course, heads: &BTreeMap<ClusterId
         let entries = course.journals[cluster].keys();
         for (_, what, at) in entries {
             assert!(
-                *what != What::Recovered || !blind.contains(at),
+                *what != JournalEvent::Recovered || !blind.contains(at),
                 "{cluster} recovers unseen at {at:?}"
             );
         }

@@ -1,16 +1,16 @@
 //! Records made by hand, short to write and whole to read, and inputs made of them.
 
 use crate::table::now;
-use clusters::Census;
+use clusters::ClusterSnapshot;
 use clusters::lifecycle::Resolutions;
-use clusters::report::Books;
+use clusters::report::RecordCounts;
 use input::{Layout, Limits};
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde_json::{Value, json};
 use service::ingest;
 use service::inspect::Recorded;
 use service::memory::MemoryStore;
-use service::ports::{Marks, Store};
+use service::ports::{Store, TriageStore};
 use service::rules::Rules;
 use view::listing::Listing;
 
@@ -64,8 +64,8 @@ pub fn denied(number: u64, fields: Value) -> Value {
 }
 
 /// Returns a moment so many seconds after the first one that there is.
-pub fn second(of: i64) -> EventTime {
-    EventTime::FIRST.plus(of)
+pub fn second(of: i64) -> Timestamp {
+    Timestamp::FIRST.plus(of)
 }
 
 /// Returns the id of the n-th event.
@@ -79,12 +79,12 @@ pub fn lines(records: &[Value]) -> String {
 }
 
 /// Folds and commits an input of JSON lines.
-pub fn ingest(store: &mut impl Store, lines: &str) -> Books {
+pub fn ingest(store: &mut impl Store, lines: &str) -> RecordCounts {
     ingest_by(&Rules::default(), store, lines)
 }
 
 /// Folds and commits an input of JSON lines by rules.
-pub fn ingest_by(rules: &Rules, store: &mut impl Store, lines: &str) -> Books {
+pub fn ingest_by(rules: &Rules, store: &mut impl Store, lines: &str) -> RecordCounts {
     let limits = Limits::default();
     let folded = ingest::fold(lines.as_bytes(), Layout::Lines, &limits, None, rules).unwrap();
     pollster::block_on(ingest::commit(store, "test", folded))
@@ -93,12 +93,12 @@ pub fn ingest_by(rules: &Rules, store: &mut impl Store, lines: &str) -> Books {
 }
 
 /// Returns the census of records, in memory.
-pub fn census(records: &[Value]) -> Census {
+pub fn census(records: &[Value]) -> ClusterSnapshot {
     standing(records).0
 }
 
 /// Returns the census of records, in memory, and how their clusters stand.
-pub fn standing(records: &[Value]) -> (Census, Listing) {
+pub fn standing(records: &[Value]) -> (ClusterSnapshot, Listing) {
     let mut store = MemoryStore::default();
     let books = ingest(&mut store, &lines(records));
     assert!(books.balances(), "{books:?}");
@@ -116,7 +116,7 @@ pub fn standing(records: &[Value]) -> (Census, Listing) {
 }
 
 /// Looks at all that a store has of what happened.
-pub fn recorded<R>(store: &(impl Store + Marks), look: impl FnOnce(&Recorded<'_>) -> R) -> R {
+pub fn recorded<R>(store: &(impl Store + TriageStore), look: impl FnOnce(&Recorded<'_>) -> R) -> R {
     let (census, events) = pollster::block_on(store.whole(false)).unwrap();
     look(&Recorded {
         events: &events,

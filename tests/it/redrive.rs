@@ -15,23 +15,24 @@ use aws::bucket::S3Bucket;
 use aws::logs::CloudWatchLogs;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use clusters::Census;
+use clusters::ClusterSnapshot;
 use clusters::timeline::Timeline;
 use expect_test::expect;
 use proptest::prelude::*;
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde_json::json;
-use service::ingest::backfill::{Backfilled, Mark, Source, backfill};
-use service::ingest::diagnosis::{Diagnosis, Expected, of_subscription};
-use service::ingest::intake::{Intake, Stopped};
+use service::ingest::backfill::{Backfilled, Checkpoint, Source, backfill};
+use service::ingest::diagnosis::{Expected, SilenceCause, of_subscription};
+use service::ingest::intake::{ReplayInput, Stopped};
 use service::ingest::redrive::{
-    FAILED, FAILURES_MAX, RECORD_BYTES_MAX, ROUND_OBJECTS_MAX, Reason, Redriven, Round, redrive,
+    FAILED, FAILURES_MAX, RECORD_BYTES_MAX, ROUND_OBJECTS_MAX, RedriveBatch, Redriven, SkipReason,
+    redrive,
 };
 use service::ingest::subscription::Subscription;
 use service::memory::{MemoryBucket, MemoryStore};
 use service::ports::{
-    Bucket, BucketError, Fetched, Listed, LogEvent, LogGroupError, LogGroups, LogPage, LogQuery,
-    Outbox as _, Setups as _, Store, Subscribed,
+    Bucket, BucketError, Fetched, ListedObject, LogEvent, LogGroupError, LogGroups, LogPage,
+    LogQuery, Outbox as _, SetupStore as _, Store, Subscribed,
 };
 
 use crate::binary;
@@ -55,8 +56,8 @@ pub const SOURCE: Source<'_> = Source {
 const FROM: &str = "2026-11-02T08:00:00Z";
 const UNTIL: &str = "2026-11-02T10:00:00Z";
 
-fn at(time: &str) -> EventTime {
-    EventTime::parse(time).unwrap()
+fn at(time: &str) -> Timestamp {
+    Timestamp::parse(time).unwrap()
 }
 
 /// Returns what AWS Lambda keeps of an event that failed for good.
@@ -91,8 +92,8 @@ pub fn waiting(bucket: &MemoryBucket) -> Vec<String> {
     keys.filter(|key| key.starts_with(FAILED)).collect()
 }
 
-fn one_round(store: &mut impl Store, bucket: &impl Bucket, round: &Round<'_>) -> Redriven {
-    let mut intake = Intake {
+fn one_round(store: &mut impl Store, bucket: &impl Bucket, round: &RedriveBatch<'_>) -> Redriven {
+    let mut intake = ReplayInput {
         subscription: &mut Subscription::default(),
         store,
         bucket,
@@ -101,8 +102,8 @@ fn one_round(store: &mut impl Store, bucket: &impl Bucket, round: &Round<'_>) ->
     pollster::block_on(redrive(round, &mut intake, || false))
 }
 
-pub fn first(objects_max: usize) -> Round<'static> {
-    Round {
+pub fn first(objects_max: usize) -> RedriveBatch<'static> {
+    RedriveBatch {
         function: FUNCTION,
         after: None,
         objects_max,
@@ -149,9 +150,9 @@ fn failed_invocations_come_in_and_go_and_what_is_none_is_left_and_told() {
     assert_eq!(
         left,
         [
-            (&*key(FUNCTION, 2), Reason::NotARecord),
-            (&*key(FUNCTION, 3), Reason::OtherFunction),
-            (&*key(FUNCTION, 4), Reason::TooLong),
+            (&*key(FUNCTION, 2), SkipReason::NotARecord),
+            (&*key(FUNCTION, 3), SkipReason::OtherFunction),
+            (&*key(FUNCTION, 4), SkipReason::TooLong),
         ]
     );
     let mut stay: Vec<_> = [2, 3, 4].map(|second| key(FUNCTION, second)).into();
@@ -197,12 +198,12 @@ fn a_round_ends_at_its_limit_or_its_deadline_and_the_next_goes_on_behind_it() {
     let done = one_round(&mut store, &bucket, &first(2));
     assert_eq!((done.taken.payloads, done.left.len()), (0, 2));
     assert_eq!(done.next, Some(key(FUNCTION, 1)));
-    let next = Round {
+    let next = RedriveBatch {
         after: done.next.as_deref(),
         ..first(2)
     };
     let asked = Cell::new(0);
-    let mut intake = Intake {
+    let mut intake = ReplayInput {
         subscription: &mut Subscription::default(),
         store: &mut store,
         bucket: &bucket,
@@ -338,10 +339,10 @@ fn filled(
     store: &mut impl Store,
     bucket: &MemoryBucket,
     logs: &MemoryLogs,
-    from: Mark,
+    from: Checkpoint,
     is_over: impl FnMut() -> bool,
 ) -> Backfilled {
-    let mut intake = Intake {
+    let mut intake = ReplayInput {
         subscription: &mut Subscription::default(),
         store,
         bucket,
@@ -367,9 +368,11 @@ fn hours_that_are_read_again_count_what_was_missed_and_nothing_twice() {
     let came = subscription.take(&event, now(), &mut store, &bucket);
     assert_eq!(pollster::block_on(came).unwrap().books.clustered, 3);
     for (clustered, duplicate) in [(5, 3), (0, 8)] {
-        let done = filled(&mut store, &bucket, &logs, Mark::at(at(FROM)), || false);
+        let done = filled(&mut store, &bucket, &logs, Checkpoint::at(at(FROM)), || {
+            false
+        });
         assert!(done.stopped.is_none());
-        assert_eq!(done.mark, Mark::at(at(UNTIL)));
+        assert_eq!(done.mark, Checkpoint::at(at(UNTIL)));
         let books = &done.taken.books;
         assert_eq!((books.clustered, books.duplicate), (clustered, duplicate));
         // One event of an hour's records; three pages with something and their empty ones, and two.
@@ -383,7 +386,9 @@ fn what_is_read_again_has_the_shape_in_which_a_subscription_brings_it() {
     let (mut store, bucket) = (MemoryStore::default(), MemoryBucket::default());
     let mut logs = MemoryLogs::of([failure(1).to_string(), "{no \"record\"".to_owned()], 1000);
     logs.page = 9;
-    filled(&mut store, &bucket, &logs, Mark::at(at(FROM)), || false);
+    filled(&mut store, &bucket, &logs, Checkpoint::at(at(FROM)), || {
+        false
+    });
     // What cannot be read wholly is kept as it came.
     let (_, object) = bucket.objects().pop_first().unwrap();
     let object: serde_json::Value = serde_json::from_slice(&object).unwrap();
@@ -415,7 +420,9 @@ fn a_record_that_cannot_be_read_counts_once_however_it_is_cut() {
     assert_eq!(pollster::block_on(came).unwrap().books.quarantined(), 1);
     for page in [1, 2, 9] {
         logs.page = page;
-        filled(&mut store, &bucket, &logs, Mark::at(at(FROM)), || false);
+        filled(&mut store, &bucket, &logs, Checkpoint::at(at(FROM)), || {
+            false
+        });
     }
     assert_eq!(
         events(&store),
@@ -428,7 +435,7 @@ fn a_record_that_cannot_be_read_counts_once_however_it_is_cut() {
 fn a_backfill_stops_at_its_deadline_and_goes_on_where_it_was() {
     let (mut store, bucket) = (MemoryStore::default(), MemoryBucket::default());
     let logs = MemoryLogs::of(texts(1..=8), 600_000);
-    let mut mark = Mark::at(at(FROM));
+    let mut mark = Checkpoint::at(at(FROM));
     let mut runs = 0;
     while mark.from < at(UNTIL) {
         let asked = Cell::new(0);
@@ -441,7 +448,7 @@ fn a_backfill_stops_at_its_deadline_and_goes_on_where_it_was() {
     assert_eq!((runs, logs.asked.get()), (3, 8), "no page is read twice");
     assert_eq!(events(&store), 8);
     // A page that is gone by then takes the hour from its beginning.
-    let mark = Mark {
+    let mark = Checkpoint {
         from: at(FROM),
         token: Some("3".to_owned()),
     };
@@ -465,7 +472,9 @@ fn many_long_records_of_many_streams_are_cut_into_events_that_a_subscription_tak
     for (place, event) in logs.events.iter_mut().enumerate() {
         event.stream = format!("{STREAM}_{}", place % 2);
     }
-    let done = filled(&mut store, &bucket, &logs, Mark::at(at(FROM)), || false);
+    let done = filled(&mut store, &bucket, &logs, Checkpoint::at(at(FROM)), || {
+        false
+    });
     // 19, 19 and 2 are gathered at a time, and at most four of a stream go together.
     assert_eq!((done.taken.payloads, done.taken.books.clustered), (14, 40));
 }
@@ -510,7 +519,7 @@ impl Bucket for SharedBucket {
         prefix: &str,
         after: Option<&str>,
         objects_max: usize,
-    ) -> Result<Vec<Listed>, BucketError> {
+    ) -> Result<Vec<ListedObject>, BucketError> {
         turn(true).await;
         self.0.list(prefix, after, objects_max).await
     }
@@ -583,7 +592,7 @@ fn payload(number: u64) -> Vec<u8> {
 }
 
 /// What a table says in the end, and whom it has told of what.
-type State = (Census, Timeline, BTreeSet<(String, i64, String)>);
+type State = (ClusterSnapshot, Timeline, BTreeSet<(String, i64, String)>);
 
 impl World {
     fn new() -> Self {
@@ -612,7 +621,7 @@ impl World {
     fn redrive(&self) -> Task {
         let (mut store, bucket) = (store(&self.table, telling()), self.bucket.clone());
         Box::pin(async move {
-            let mut intake = Intake {
+            let mut intake = ReplayInput {
                 subscription: &mut Subscription::default(),
                 store: &mut store,
                 bucket: &bucket,
@@ -631,15 +640,15 @@ impl World {
         let (mut store, bucket) = (store(&self.table, telling()), self.bucket.clone());
         let logs = Rc::clone(&self.logs);
         Box::pin(async move {
-            let mut intake = Intake {
+            let mut intake = ReplayInput {
                 subscription: &mut Subscription::default(),
                 store: &mut store,
                 bucket: &bucket,
                 now: now(),
             };
-            let from = EventTime::from_seconds(at(FROM).seconds() + from * 60).unwrap();
-            let until = EventTime::from_seconds(from.seconds() + minutes * 60).unwrap();
-            let from = Mark::at(from);
+            let from = Timestamp::from_seconds(at(FROM).seconds() + from * 60).unwrap();
+            let until = Timestamp::from_seconds(from.seconds() + minutes * 60).unwrap();
+            let from = Checkpoint::at(from);
             let done = backfill(&SOURCE, from, until, &*logs, &mut intake, || false).await;
             assert!(done.stopped.is_none(), "{done:?}");
         })
@@ -835,9 +844,9 @@ fn what_is_wrong_with_a_subscription_is_told() {
         let subscribed = pollster::block_on(logs.subscribed(&group, FUNCTION));
         of_subscription(&expected, subscribed.unwrap())
     };
-    assert_eq!(told(), Some(Diagnosis::NoGroup));
+    assert_eq!(told(), Some(SilenceCause::NoGroup));
     let client = make_group(&emulator, &group);
-    assert_eq!(told(), Some(Diagnosis::NoFilter));
+    assert_eq!(told(), Some(SilenceCause::NoFilter));
     let subscribe = |function: &str, pattern: &str| {
         let arn = format!("arn:aws:lambda:us-east-1:111122223333:function:{function}");
         let put = client.put_subscription_filter().log_group_name(&group);
@@ -846,10 +855,10 @@ fn what_is_wrong_with_a_subscription_is_told() {
         arn
     };
     let destination = subscribe("other", "errorCode");
-    assert_eq!(told(), Some(Diagnosis::Elsewhere { destination }));
+    assert_eq!(told(), Some(SilenceCause::Elsewhere { destination }));
     subscribe(FUNCTION, "ERROR");
     let pattern = "ERROR".to_owned();
-    assert_eq!(told(), Some(Diagnosis::OtherPattern { pattern }));
+    assert_eq!(told(), Some(SilenceCause::OtherPattern { pattern }));
     subscribe(FUNCTION, "errorCode");
     assert_eq!(told(), None);
 }
@@ -986,10 +995,10 @@ fn the_commands_go_by_what_the_inspection_left_in_the_table() {
     clippy::disallowed_methods,
     reason = "the command line looks at the clock, too"
 )]
-fn hours_ago(hours: i64) -> EventTime {
+fn hours_ago(hours: i64) -> Timestamp {
     use std::time::{SystemTime, UNIX_EPOCH};
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    EventTime::from_seconds(now.as_secs() as i64 - hours * 3600).unwrap()
+    Timestamp::from_seconds(now.as_secs() as i64 - hours * 3600).unwrap()
 }
 
 fn backfill_twice(emulator: &Emulator, place: &[&str]) {

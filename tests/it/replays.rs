@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alerts::alert::Alert;
-use alerts::kind::Kind;
+use alerts::kind::AlertKind;
 use clusters::campaign::Shape;
 use clusters::lifecycle::Resolutions;
 use clusters::transition::Change;
 use input::{Layout, Limits};
 use pollster::block_on;
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde_json::{Value, json};
 use service::config::inspect::Summaries;
 use service::ingest::{commit, fold};
@@ -97,8 +97,8 @@ fn counts(world: &World) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for told in world.told("guance") {
         let name = match told.kind() {
-            Kind::AccountSummary => continue,
-            Kind::Campaign => format!("campaign {}", facts(&told)["stage"]),
+            AlertKind::AccountSummary => continue,
+            AlertKind::Campaign => format!("campaign {}", facts(&told)["stage"]),
             kind => kind.name().to_owned(),
         };
         *counts.entry(name).or_default() += 1;
@@ -110,7 +110,7 @@ fn facts(told: &Alert) -> Value {
     told.facts.json()
 }
 
-fn of_kind(world: &World, kind: Kind) -> Vec<Alert> {
+fn of_kind(world: &World, kind: AlertKind) -> Vec<Alert> {
     let mut told = world.told("guance");
     told.retain(|of| of.kind() == kind);
     told.sort_by_key(|of| of.at);
@@ -138,7 +138,7 @@ fn a_stolen_key_that_tries_every_door_is_one_campaign_and_fewer_than_ten_singles
     assert_eq!(count("campaign \"began\""), 1, "{counts:?}");
     assert_eq!(count("campaign \"ended\""), 1, "{counts:?}");
     assert!((1..10).contains(&count("new")), "{counts:?}");
-    let began = &of_kind(&world, Kind::Campaign)[0];
+    let began = &of_kind(&world, AlertKind::Campaign)[0];
     assert_eq!(
         facts(began)["actor"],
         format!("arn:aws:iam::{ACCOUNT}:user/level")
@@ -190,7 +190,7 @@ fn a_session_that_asks_thirty_machines_for_their_password_is_one_cluster_and_a_c
         (1, 1),
         "{counts:?}"
     );
-    let began = facts(&of_kind(&world, Kind::Campaign)[0]);
+    let began = facts(&of_kind(&world, AlertKind::Campaign)[0]);
     assert_eq!(
         (&began["shapes"], &began["calls"]["total"]),
         (&json!(["depth"]), &json!(1))
@@ -272,7 +272,7 @@ fn a_sensitive_call_that_succeeds_is_told_with_where_and_on_what() {
 fn an_account_that_always_fails_and_is_not_seen_for_hours_is_told_once_and_when_it_is_seen_again() {
     // Case 47.
     let world = lived(&steady((26, 6)).collect::<Vec<_>>(), Summaries::New);
-    let told = of_kind(&world, Kind::NoData);
+    let told = of_kind(&world, AlertKind::NoData);
     let said: Vec<(&str, String)> = told
         .iter()
         .map(|of| (of.account_id(), facts(of)["stage"].to_string()))
@@ -285,7 +285,7 @@ fn an_account_that_always_fails_and_is_not_seen_for_hours_is_told_once_and_when_
         ]
     );
     let last_seen = START + 25 * HOUR + 600 + 2 * 900;
-    let since = EventTime::from_seconds(last_seen).unwrap();
+    let since = Timestamp::from_seconds(last_seen).unwrap();
     assert_eq!(facts(&told[0])["since"], since.to_string());
 }
 
@@ -306,7 +306,7 @@ fn the_summary_of_an_hour_is_the_sum_of_its_clusters_and_that_of_a_day_the_sum_o
     for of in &happened {
         *hours.entry(of.at.div_euclid(HOUR)).or_default() += 1;
     }
-    let summaries = of_kind(&world, Kind::AccountSummary);
+    let summaries = of_kind(&world, AlertKind::AccountSummary);
     let mut seen = 0;
     for told in summaries {
         let summary = facts(&told);
@@ -331,6 +331,6 @@ fn the_summary_of_an_hour_is_the_sum_of_its_clusters_and_that_of_a_day_the_sum_o
 }
 
 fn time(text: &Value) -> i64 {
-    let time = EventTime::parse(text.as_str().unwrap());
+    let time = Timestamp::parse(text.as_str().unwrap());
     time.unwrap().seconds()
 }

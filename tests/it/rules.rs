@@ -1,7 +1,7 @@
 //! Rules: which one applies, what it changes, when it ends, and what is said of a wrong file.
 
 use alerts::severity;
-use clusters::Census;
+use clusters::ClusterSnapshot;
 use expect_test::expect;
 use input::{Layout, Limits};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ fn ingest_with(store: &mut impl Store, rules: &str, records: &[Value]) -> Ingest
 }
 
 /// Ingests into both stores, which must agree, and returns what came of it.
-fn with_rules(rules: &str, records: &[Value]) -> (Ingested, Census) {
+fn with_rules(rules: &str, records: &[Value]) -> (Ingested, ClusterSnapshot) {
     let mut memory = MemoryStore::default();
     let ingested = ingest_with(&mut memory, rules, records);
     assert!(ingested.books.balances(), "{:?}", ingested.books);

@@ -7,7 +7,7 @@ use clusters::own::Role;
 use expect_test::expect;
 use pollster::block_on;
 use proptest::prelude::*;
-use records::time::EventTime;
+use records::time::Timestamp;
 use service::config::IngestSettings;
 use service::config::deliver::DeliverSettings;
 use service::config::inspect::InspectSettings;
@@ -15,9 +15,9 @@ use service::config::lists::{EXAMPLE, Lists, SETTINGS_BYTES_MAX, SETTINGS_KEY};
 use service::config::setup::Setup;
 use service::config::widget::WidgetSettings;
 use service::memory::MemoryBucket;
-use service::ports::{Bucket, BucketError, Fetched, Listed, ObjectVersion, Versions};
+use service::ports::{Bucket, BucketError, Fetched, ListedObject, ObjectVersion, Versions};
 use service::reread::REREAD_SECONDS;
-use service::settings::SettingsBook;
+use service::settings::SettingsLoader;
 
 use crate::binary::Folder;
 use crate::setup::setup;
@@ -211,7 +211,7 @@ impl Bucket for VersionedBucket {
         prefix: &str,
         after: Option<&str>,
         objects_max: usize,
-    ) -> Result<Vec<Listed>, BucketError> {
+    ) -> Result<Vec<ListedObject>, BucketError> {
         self.called()?;
         self.now.list(prefix, after, objects_max).await
     }
@@ -251,13 +251,13 @@ const BAD: &str = "trail_accounts = [\"1111\"]";
 
 /// A function that has just started, or goes on.
 #[derive(Default)]
-struct Reader(SettingsBook);
+struct Reader(SettingsLoader);
 
 impl Reader {
     /// Looks at the settings object; says what came of it and how many calls that took.
     fn look(&mut self, bucket: &VersionedBucket, seconds: i64) -> String {
         bucket.calls.set(0);
-        let at = EventTime::from_seconds(1_800_000_000 + seconds).unwrap();
+        let at = Timestamp::from_seconds(1_800_000_000 + seconds).unwrap();
         let told = match block_on(self.0.read(at, bucket)) {
             Err(trouble) => format!("refused, {}: {trouble}", trouble.name()),
             Ok(read) => {

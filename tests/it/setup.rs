@@ -4,7 +4,7 @@ use aws::dynamodb::setup::setup_key;
 use aws::dynamodb::table::{Item, Table as _};
 use pollster::block_on;
 use service::config::setup::Setup;
-use service::ports::{Setups, StoreError};
+use service::ports::{SetupStore, StoreError};
 
 use crate::emulator::Emulator;
 use crate::table::{self, Fault, MemoryTable, telling};
@@ -15,7 +15,7 @@ pub fn setup(settings: &[(&str, &str)]) -> Setup {
     Setup::of(settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
 }
 
-fn it_is_read_as_it_was_left_last(store: &impl Setups) {
+fn it_is_read_as_it_was_left_last(store: &impl SetupStore) {
     let leave = |setup: &Setup| block_on(store.leave_setup(setup)).unwrap();
     assert_eq!(block_on(store.setup()).unwrap(), None);
     for days in ["8", "35"] {

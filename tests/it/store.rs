@@ -3,16 +3,16 @@
 use std::path::Path;
 
 use ::sqlite::{SCHEMA_VERSION, SqliteStore};
-use aws::dynamodb::Settings;
+use aws::dynamodb::TableSettings;
 use clusters::fingerprint::ClusterId;
 use clusters::guard::{NEW_CLUSTERS_MAX, is_overflow};
-use clusters::journal::{Entry, What};
+use clusters::journal::{JournalEntry, JournalEvent};
 use pollster::block_on;
-use records::time::EventTime;
+use records::time::Timestamp;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use service::memory::MemoryStore;
-use service::ports::{ClusterReader, Marks as _, Store, StoreError};
+use service::ports::{ClusterReader, Store, StoreError, TriageStore as _};
 
 use crate::emulator::Emulator;
 use crate::records::{denied, id, ingest, lines, record, second};
@@ -36,13 +36,13 @@ macro_rules! counting_contract {
         mod dynamodb {
             $(#[test] fn $name() {
                 let table = super::MemoryTable::default();
-                super::$name(super::table::store(&table, super::Settings::default()).counting());
+                super::$name(super::table::store(&table, super::TableSettings::default()).counting());
             })*
         }
         mod emulator {
             $(#[test] fn $name() {
                 if let Some(emulator) = super::Emulator::find() {
-                    super::$name(emulator.store(super::Settings::default()).counting());
+                    super::$name(emulator.store(super::TableSettings::default()).counting());
                 }
             })*
         }
@@ -78,7 +78,7 @@ fn a_census_can_begin_at_a_moment(mut store: impl Store) {
         |number| json!({"eventTime": format!("2026-11-02T0{number}:00:00Z")}),
     );
     ingest(&mut store, &lines(&hours));
-    let since = EventTime::parse("2026-11-02T04:00:00Z");
+    let since = Timestamp::parse("2026-11-02T04:00:00Z");
     let census = block_on(store.census(since)).unwrap();
     assert_eq!(census.clusters()[0].span.count, 2);
     assert_eq!(census.clusters()[0].span.first_seen, since);
@@ -109,7 +109,7 @@ fn a_timeline_counts_each_event_in_its_hour(mut store: impl Store) {
             .filter(|(id, _, _)| *id == cluster.id)
             .map(|(_, hour, count)| (hour, count))
             .collect();
-        let at = |time| EventTime::parse(time).map(EventTime::window);
+        let at = |time| Timestamp::parse(time).map(Timestamp::window);
         let (eight, nine) = (at("2026-11-02T08:00:00Z"), at("2026-11-02T09:00:00Z"));
         let expected = match cluster.span.count {
             5 => vec![(None, 2), (eight, 2), (nine, 1)],
@@ -301,7 +301,7 @@ fn a_store_of_an_earlier_version_gets_what_is_missing_and_keeps_what_it_has() {
         assert_eq!(ingest(&mut store, &event).duplicate, 1, "it was known");
         let facts = block_on(store.sums(None)).unwrap().facts;
         let cluster = *facts.keys().next().unwrap();
-        let entry = Entry::of(What::Acknowledged, second(1), 1).by("ann", "on it");
+        let entry = JournalEntry::of(JournalEvent::Acknowledged, second(1), 1).by("ann", "on it");
         assert!(block_on(store.set_mark(cluster, None, 0, &entry)).unwrap());
         assert_eq!(block_on(store.journal(cluster)).unwrap(), [entry]);
         drop(store);
@@ -329,7 +329,7 @@ mod cluster_details {
         let facts = block_on(store.sums(None)).unwrap().facts;
         let denied = facts.iter().find(|(_, of)| of.identity.code == "Denied");
         let (cluster, facts) = denied.unwrap();
-        let time = |time: &str| EventTime::parse(time).unwrap();
+        let time = |time: &str| Timestamp::parse(time).unwrap();
         let hours = time("2026-11-02T08:00:00Z").window()..=time("2026-11-02T09:00:00Z").window();
         let cluster_details = block_on(store.cluster_details(*cluster, hours.clone()))
             .unwrap()

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use expect_test::expect_file;
 use fastrand::Rng;
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::binary::Folder;
@@ -201,7 +201,7 @@ fn letters(n: i64) -> String {
 }
 
 fn time(seconds: i64) -> String {
-    EventTime::from_seconds(seconds).unwrap().to_string()
+    Timestamp::from_seconds(seconds).unwrap().to_string()
 }
 
 /// Returns what happened, as JSON.

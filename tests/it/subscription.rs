@@ -6,14 +6,14 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use clusters::exclusions::Exclusions;
-use clusters::own::{Own, Role};
+use clusters::own::{OwnRoles, Role};
 use clusters::report::{Invocation, METRICS, Metrics};
 use expect_test::{Expect, expect};
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde_json::{Value, json};
 use service::config::IngestSettings;
-use service::ingest::rulebook::Rulebook;
-use service::ingest::subscription::{Failure, SERVICE, Subscription};
+use service::ingest::rulebook::RulesLoader;
+use service::ingest::subscription::{RetryReason, SERVICE, Subscription};
 use service::memory::{MemoryBucket, MemoryStore};
 use service::ports::{Bucket as _, Store};
 use service::reread::REREAD_SECONDS;
@@ -25,8 +25,8 @@ use crate::payloads::{
 use crate::records::{ACCOUNT, id, record};
 
 /// When events arrive: 2026-11-02T08:04:00Z.
-fn now() -> EventTime {
-    EventTime::parse("2026-11-02T08:04:00Z").unwrap()
+fn now() -> Timestamp {
+    Timestamp::parse("2026-11-02T08:04:00Z").unwrap()
 }
 
 /// A function with its store and its bucket, in memory.
@@ -38,7 +38,7 @@ struct Stack {
 }
 
 impl Stack {
-    fn take(&mut self, event: &[u8]) -> Result<Invocation, Failure> {
+    fn take(&mut self, event: &[u8]) -> Result<Invocation, RetryReason> {
         let Self {
             subscription,
             store,
@@ -634,7 +634,7 @@ fn failures_of_ones_own_roles_are_ignored_and_refusals_among_them_told() {
     let mut stack = Stack::default();
     let own = Role::parse(&format!("arn:aws:iam::{ACCOUNT}:role/stack/ingest")).unwrap();
     stack.subscription.set_exclusions(Exclusions {
-        own: Own::new([own]),
+        own: OwnRoles::new([own]),
         ..Exclusions::default()
     });
     // Whichever rules come later.
@@ -799,9 +799,9 @@ fn rules_are_read_again_after_five_minutes_and_the_last_good_ones_stay() {
     let keep = |text: &str| {
         pollster::block_on(bucket.keep("rules/a.toml", text.as_bytes().to_vec())).unwrap();
     };
-    let mut book = Rulebook::new(Some("rules/a.toml".to_owned()));
+    let mut book = RulesLoader::new(Some("rules/a.toml".to_owned()));
     let mut read = |seconds: i64| {
-        let at = EventTime::from_seconds(now().seconds() + seconds).unwrap();
+        let at = Timestamp::from_seconds(now().seconds() + seconds).unwrap();
         match pollster::block_on(book.read(at, &bucket)) {
             Ok(read) => match (read.value, read.trouble) {
                 (Some(rules), None) => format!("{} rules", rules.all().len()),

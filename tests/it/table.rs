@@ -9,9 +9,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use aws::dynamodb::table::{Item, Key, Table, TableError, Value, Write};
-use aws::dynamodb::{DynamoStore, Settings};
-use records::time::EventTime;
-use service::ports::Spent;
+use aws::dynamodb::{DynamoStore, TableSettings};
+use records::time::Timestamp;
+use service::ports::StoreUsage;
 
 /// What goes wrong with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct MemoryTable {
     items: Rc<RefCell<BTreeMap<Key, Item>>>,
     script: Rc<RefCell<Option<Script>>>,
     /// What this handle of the table took.
-    spent: Rc<Cell<Spent>>,
+    spent: Rc<Cell<StoreUsage>>,
     /// The read units among it.
     read_units: Rc<Cell<u64>>,
     pauses: Rc<Cell<u32>>,
@@ -72,21 +72,21 @@ impl Future for Turn {
 }
 
 /// The time of all tests here, after that of their events.
-pub fn now() -> EventTime {
-    EventTime::parse("2026-11-02T13:00:00Z").unwrap()
+pub fn now() -> Timestamp {
+    Timestamp::parse("2026-11-02T13:00:00Z").unwrap()
 }
 
 /// Settings of a store that tells one sink, and has learnt what is usual.
-pub fn telling() -> Settings {
-    Settings {
+pub fn telling() -> TableSettings {
+    TableSettings {
         sinks: vec!["guance".to_owned()],
         learn_hours: 0,
-        ..Settings::default()
+        ..TableSettings::default()
     }
 }
 
 /// Returns a store in a table, as one more function would have it.
-pub fn store(table: &MemoryTable, settings: Settings) -> DynamoStore<MemoryTable> {
+pub fn store(table: &MemoryTable, settings: TableSettings) -> DynamoStore<MemoryTable> {
     DynamoStore::new(table.other(), settings, now())
 }
 
@@ -291,7 +291,7 @@ impl Table for MemoryTable {
         self.pauses.set(self.pauses.get() + 1);
     }
 
-    fn spent(&self) -> Spent {
+    fn spent(&self) -> StoreUsage {
         self.spent.get()
     }
 }

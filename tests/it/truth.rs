@@ -7,16 +7,16 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use clusters::fingerprint::ClusterId;
-use clusters::journal::Entry;
-use clusters::mark::Mark;
+use clusters::journal::JournalEntry;
+use clusters::mark::Triage;
 use input::{Layout, Limits};
 use pollster::block_on;
-use records::time::{EventTime, Window};
+use records::time::{Timestamp, Window};
 use serde_json::{Value, json};
 use service::ingest::{commit, fold};
-use service::ports::{Marks, Store};
+use service::ports::{Store, TriageStore};
 use service::rules::Rules;
-use service::widget::{Answer, Known, answer};
+use service::widget::{StoreState, WidgetResponse, answer};
 use sqlite::SqliteStore;
 
 use crate::binary::Folder;
@@ -143,8 +143,8 @@ fn of_report(html: &str) -> All {
 /// What a widget or a page of `serve` shows, of a store at a moment.
 struct Shown<'a, S> {
     store: &'a S,
-    known: Known,
-    as_of: EventTime,
+    known: StoreState,
+    as_of: Timestamp,
 }
 
 impl<S: Whole> Shown<'_, S> {
@@ -156,8 +156,8 @@ impl<S: Whole> Shown<'_, S> {
         };
         let known = async || Ok(self.known.clone());
         match block_on(answer(&event.to_string(), self.store, known, &setting)).unwrap() {
-            Answer::Html(html) => html,
-            Answer::Markdown(markdown) => panic!("{markdown}"),
+            WidgetResponse::Html(html) => html,
+            WidgetResponse::Markdown(markdown) => panic!("{markdown}"),
         }
     }
 
@@ -245,10 +245,10 @@ fn rows(page: &Page) -> All {
 }
 
 /// What the inspection would leave of a store before an hour.
-fn known(store: &(impl Store + Marks), until: Option<Window>) -> (Known, Window) {
+fn known(store: &(impl Store + TriageStore), until: Option<Window>) -> (StoreState, Window) {
     let listing = recorded(store, |all| all.replay(until).listing(now()));
     let next = listing.until;
-    (Known::from(listing), next)
+    (StoreState::from(listing), next)
 }
 
 /// Compares all that shows clusters of some inputs.
@@ -364,8 +364,8 @@ fn copy_decisions(file: &SqliteStore, table: &impl Whole) {
     let census = block_on(file.sums(None)).unwrap();
     let clusters: Vec<ClusterId> = census.facts.keys().copied().collect();
     for (cluster, marked) in block_on(file.marks(&clusters)).unwrap() {
-        let mark: Mark = marked.mark.unwrap();
-        let entry: Entry = mark.made();
+        let mark: Triage = marked.mark.unwrap();
+        let entry: JournalEntry = mark.made();
         assert!(block_on(table.set_mark(cluster, Some(&mark), 0, &entry)).unwrap());
     }
 }

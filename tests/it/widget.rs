@@ -4,17 +4,19 @@
 use alerts::links::Links;
 use aws::dynamodb::table::Table as _;
 use clusters::fingerprint::ClusterId;
-use clusters::journal::What;
-use clusters::keys::{Answer as KeyAnswer, KeySettings, KeyUsage};
+use clusters::journal::JournalEvent;
+use clusters::keys::{IamAnswer as KeyAnswer, KeySettings, KeyUsage};
 use clusters::lifecycle::Resolutions;
 use clusters::mark::Decision;
 use pollster::block_on;
 use proptest::prelude::*;
 use records::redact::sanitize;
-use records::time::{EventTime, Window};
+use records::time::{Timestamp, Window};
 use serde_json::{Value, json};
-use service::ports::{ClusterReader, Hours, KeyAnswers, KeyUsageStore, Marks, SentLog, Store};
-use service::widget::{Answer, Known, Setting, answer};
+use service::ports::{
+    ClusterReader, HourReader, KeyAnswers, KeyUsageStore, SentLog, Store, TriageStore,
+};
+use service::widget::{Setting, StoreState, WidgetResponse, answer};
 use view::listing::Listing;
 
 use crate::bad_input::{HOSTILE, hostile};
@@ -41,9 +43,9 @@ mod keys {
 }
 
 /// A store that can be asked for everything.
-pub trait Whole: Store + ClusterReader + Hours + KeyAnswers + Marks + SentLog {}
+pub trait Whole: Store + ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog {}
 
-impl<S: Store + ClusterReader + Hours + KeyAnswers + Marks + SentLog> Whole for S {}
+impl<S: Store + ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> Whole for S {}
 
 pub fn setting() -> Setting {
     Setting {
@@ -65,8 +67,8 @@ pub fn setting() -> Setting {
 }
 
 /// Returns a moment of the day of the records.
-fn at(hour: i64) -> EventTime {
-    let day = EventTime::parse("2026-11-02T00:00:00Z").unwrap();
+fn at(hour: i64) -> Timestamp {
+    let day = Timestamp::parse("2026-11-02T00:00:00Z").unwrap();
     day.after(hour * 3600).unwrap()
 }
 
@@ -79,15 +81,15 @@ fn failure(number: u64, call: &str, hour: i64) -> Value {
 }
 
 /// Returns what the inspection leaves that took all hours before one.
-fn listing(store: &impl Whole, until: EventTime) -> Listing {
+fn listing(store: &impl Whole, until: Timestamp) -> Listing {
     recorded(store, |all| all.replay(Some(until.window())).listing(until))
 }
 
 fn ask_with(store: &impl Whole, listing: &Listing, setting: &Setting, event: &Value) -> String {
-    let known = async || Ok(Known::from(listing.clone()));
+    let known = async || Ok(StoreState::from(listing.clone()));
     match block_on(answer(&event.to_string(), store, known, setting)).unwrap() {
-        Answer::Html(html) => html,
-        Answer::Markdown(markdown) => panic!("{markdown}"),
+        WidgetResponse::Html(html) => html,
+        WidgetResponse::Markdown(markdown) => panic!("{markdown}"),
     }
 }
 
@@ -395,7 +397,12 @@ fn whoever_decides_is_in_the_journal_and_whoever_is_slower_changes_nothing(store
     let noted: Vec<_> = journal.iter().map(|of| of.what).collect();
     assert_eq!(
         noted,
-        [What::Muted, What::Unmarked, What::Resolved, What::Reopened]
+        [
+            JournalEvent::Muted,
+            JournalEvent::Unmarked,
+            JournalEvent::Resolved,
+            JournalEvent::Reopened
+        ]
     );
     let history = &reopened.0[reopened.table("journal")].text;
     assert!(
@@ -430,7 +437,7 @@ fn assert_plain(page: &Page) {
             };
             let fine = match attribute.as_str() {
                 "href" => value.starts_with("https://console.aws.amazon.com/"),
-                "datetime" => EventTime::parse(value).is_some(),
+                "datetime" => Timestamp::parse(value).is_some(),
                 "viewbox" | "viewBox" => plain(" "),
                 _ => plain(" -:.,?'_"),
             };
@@ -444,7 +451,7 @@ fn hostile_text_stays_text(store: &mut impl Whole) {
     for record in &mut records {
         if record["eventTime"]
             .as_str()
-            .is_some_and(|time| EventTime::parse(time).is_some())
+            .is_some_and(|time| Timestamp::parse(time).is_some())
         {
             record["eventTime"] = json!(at(9).to_string());
         }
@@ -542,7 +549,7 @@ fn the_widget_says_what_it_is() {
     let store = store(&table, telling());
     let never = async || panic!("nothing is needed for that");
     let said = block_on(answer(r#"{"describe": true}"#, &store, never, &setting())).unwrap();
-    let Answer::Markdown(markdown) = said else {
+    let WidgetResponse::Markdown(markdown) = said else {
         panic!("{said:?}");
     };
     for parameter in ["account", "status", "search", "sort"] {

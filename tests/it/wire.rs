@@ -4,21 +4,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alerts::alert::inspected::Silent;
-use alerts::alert::{Alert, Subject};
+use alerts::alert::{Alert, AlertSubject};
 use alerts::detail;
 use alerts::facts::{CanaryUse, DigestFacts, Facts, KeyFacts, Stage};
 use alerts::guance::event::{Checker, event, samples};
 use alerts::guance::line_protocol as wire;
 use alerts::guance::line_protocol::{Field, Point};
 use alerts::guance::open_api::{custom_event, push_event};
-use alerts::kind::Kind;
+use alerts::kind::AlertKind;
 use alerts::links::Links;
-use alerts::message::{Known, Message};
+use alerts::message::{ClusterContext, Message};
 use alerts::sns::{attributes, body, subject};
 use alerts::text::{Language, Texts};
 use clusters::circumstance::Circumstances;
 use clusters::fingerprint::ClusterId;
-use clusters::keys::{Answer, KeyReport};
+use clusters::keys::{IamAnswer, KeyReport};
 use clusters::summary::{self, Excerpt, Period, Summary};
 use expect_test::expect_file;
 use fastrand::Rng;
@@ -279,7 +279,7 @@ fn the_wire_of_each_state_is_as_written_down() {
             expect_file![name].assert_eq(&shown);
         }
     }
-    let message = message(Kind::New);
+    let message = message(AlertKind::New);
     expect_file!["wire/samples.txt"].assert_eq(&wire::body(&samples(&message)));
     let json = format!("{:#}\n", push_event(&message, &texts(Language::En)));
     expect_file!["wire/push_event.json"].assert_eq(&json);
@@ -291,11 +291,11 @@ fn the_wire_of_each_state_is_as_written_down() {
 fn all_events_of_one_life_of_a_cluster_are_one_fault_of_one_object() {
     let field = |point: &Point, name: &str| point.fields.get(name).cloned();
     let new = event(
-        &message(Kind::New),
+        &message(AlertKind::New),
         &texts(Language::En),
         &Checker::default(),
     );
-    for kind in [Kind::NewPrincipal, Kind::Recovered] {
+    for kind in [AlertKind::NewPrincipal, AlertKind::Recovered] {
         let later = event(&message(kind), &texts(Language::Zh), &Checker::default());
         for name in [
             "df_fault_id",
@@ -313,7 +313,7 @@ fn all_events_of_one_life_of_a_cluster_are_one_fault_of_one_object() {
         ref_key: Some("k".to_owned()),
         ..Checker::default()
     };
-    let known = event(&message(Kind::New), &texts(Language::En), &registered);
+    let known = event(&message(AlertKind::New), &texts(Language::En), &registered);
     assert_eq!(known.tags["df_monitor_type"], "bot_obs");
 }
 
@@ -321,12 +321,12 @@ fn all_events_of_one_life_of_a_cluster_are_one_fault_of_one_object() {
 fn what_begins_and_ends_is_a_fault_and_an_object_of_its_own() {
     let cluster = crate::alerts::cluster();
     let point = |message: &Message| event(message, &texts(Language::En), &Checker::default());
-    let new = point(&message(Kind::New));
+    let new = point(&message(AlertKind::New));
     let begun = [
-        Kind::Escalating,
-        Kind::Campaign,
-        Kind::Campaign,
-        Kind::NoData,
+        AlertKind::Escalating,
+        AlertKind::Campaign,
+        AlertKind::Campaign,
+        AlertKind::NoData,
     ];
     for (kind, alert) in begun.into_iter().zip(later(cluster.id)) {
         let is_end = alert.is_end();
@@ -364,7 +364,7 @@ fn what_begins_and_ends_is_a_fault_and_an_object_of_its_own() {
 
 #[test]
 fn the_numbers_of_a_summary_are_shown_as_they_are() {
-    let message = message(Kind::AccountSummary);
+    let message = message(AlertKind::AccountSummary);
     let plain = texts(Language::En).plain(&message);
     for said in [
         "[Summary] AWS 111122223333: 17 new of 342 errors in the hour from 2026-11-02T08:00:00Z\n",
@@ -420,7 +420,7 @@ fn a_thousand_clusters_are_counted_and_the_first_are_named() {
     let line = summary.new.shown[0].clone();
     let long = Summary::empty("111122223333", Period::Week, summary.from, summary.until);
     let lines: Vec<_> = (0..1000)
-        .map(|number| summary::Line {
+        .map(|number| summary::ClusterLine {
             cluster: id(number),
             action: "\"漢".repeat(400),
             ..line.clone()
@@ -443,7 +443,7 @@ fn a_thousand_clusters_are_counted_and_the_first_are_named() {
         campaigns: Excerpt {
             total: 1000,
             shown: vec![
-                summary::Storm {
+                summary::CampaignLine {
                     actor: "\"漢".repeat(400),
                     ..summary.campaigns.shown[0].clone()
                 };
@@ -489,7 +489,7 @@ fn hostile_alerts() -> Vec<Message> {
     let mut alerts = Vec::new();
     for (number, cluster) in clusters.into_iter().enumerate() {
         let text = all[number % all.len()];
-        let subject = Subject::Cluster {
+        let subject = AlertSubject::Cluster {
             account_id: text.to_owned(),
             id: cluster.id,
             episode: 1,
@@ -498,7 +498,7 @@ fn hostile_alerts() -> Vec<Message> {
             subject,
             ..hostile_alert(OF_CLUSTER[number % OF_CLUSTER.len()], text)
         };
-        let known = Known {
+        let known = ClusterContext {
             cluster,
             first_seen: None,
             circumstances: Circumstances::new(),
@@ -509,7 +509,7 @@ fn hostile_alerts() -> Vec<Message> {
         alerts.push(Message::of_cluster(alert, known, keys, name));
     }
     for text in &all {
-        let kinds = Kind::ALL.map(|kind| (kind, hostile_alert(kind, text)));
+        let kinds = AlertKind::ALL.map(|kind| (kind, hostile_alert(kind, text)));
         let told = hostile_facts(text).map(|alert| (alert.kind(), alert));
         for (kind, alert) in kinds.into_iter().chain(told) {
             alerts.push(Message {
@@ -557,7 +557,7 @@ fn hostile_facts(text: &str) -> [Alert; 6] {
         Alert::of_data_again(text, silent, (since, until), second(0)),
         Alert::of_summary(&summary, second(0)),
         Alert::new(
-            Subject::Stack,
+            AlertSubject::Stack,
             Facts::Digest(hostile_digest(text)),
             None,
             second(0),
@@ -569,19 +569,19 @@ fn hostile_digest(text: &str) -> DigestFacts {
     DigestFacts {
         first: text.to_owned(),
         alerts: 1,
-        kinds: BTreeMap::from([(Kind::New, 1)]),
+        kinds: BTreeMap::from([(AlertKind::New, 1)]),
         accounts: BTreeMap::from([(text.to_owned(), 1)]),
         classes: BTreeMap::from([(text.to_owned(), 1)]),
         clusters: Vec::new(),
     }
 }
 
-fn hostile_alert(kind: Kind, text: &str) -> Alert {
+fn hostile_alert(kind: AlertKind, text: &str) -> Alert {
     let alert = crate::alerts::alert(kind, ClusterId::from_bytes([7; 16]));
     let account_id = text.to_owned();
     let (subject, facts) = match alert.facts {
         Facts::NewPrincipal(_) => (
-            Subject::Account(account_id),
+            AlertSubject::Account(account_id),
             Facts::NewPrincipal(text.to_owned()),
         ),
         Facts::AccessKey(_) => {
@@ -589,7 +589,7 @@ fn hostile_alert(kind: Kind, text: &str) -> Alert {
             let day = None;
             let facts = Facts::AccessKey(KeyFacts::Canary(hostile_use(text)));
             (
-                Subject::AccessKey {
+                AlertSubject::AccessKey {
                     account_id,
                     key,
                     day,
@@ -597,7 +597,7 @@ fn hostile_alert(kind: Kind, text: &str) -> Alert {
                 facts,
             )
         }
-        facts => (Subject::Account(account_id), facts),
+        facts => (AlertSubject::Account(account_id), facts),
     };
     Alert {
         subject,
@@ -618,7 +618,7 @@ fn hostile_use(text: &str) -> CanaryUse {
 }
 
 fn hostile_keys(text: &str) -> Vec<KeyReport> {
-    let used = Answer::Used {
+    let used = IamAnswer::Used {
         at: at("2026-07-05T08:00:00Z"),
         service: Some(text.to_owned()),
         region: Some(text.to_owned()),
@@ -781,10 +781,10 @@ fn hostile_text_is_nothing_but_text_in_every_sink() {
 
 #[test]
 fn an_external_event_says_nothing_under_a_reserved_name_and_all_of_it_is_text() {
-    let summed = push_event(&message(Kind::AccountSummary), &texts(Language::En));
+    let summed = push_event(&message(AlertKind::AccountSummary), &texts(Language::En));
     assert_eq!(summed["event"]["ct_new_errors"], "17");
     assert_eq!(summed["event"]["check_value"], 342);
-    let event = push_event(&message(Kind::New), &texts(Language::En));
+    let event = push_event(&message(AlertKind::New), &texts(Language::En));
     let fields = event["event"].as_object().unwrap();
     for (name, value) in fields {
         assert!(!name.starts_with("df_") && !name.starts_with('_'), "{name}");

@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use alerts::guance::endpoint::{Allowed, Endpoint};
+use alerts::guance::endpoint::{AllowedHosts, Endpoint};
 use alerts::guance::route::Route;
-use alerts::outbox::Answered;
-use aws::workspace::{PATIENCE, Place, Request, Workspace};
+use alerts::outbox::SinkAnswer;
+use aws::workspace::{PATIENCE, Workspace, WorkspaceConfig, WorkspaceRequest};
 use flate2::bufread::MultiGzDecoder;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use service::ports::{Vault, VaultError};
+use service::ports::{SecretStore, SecretStoreError};
 use zeroize::Zeroizing;
 
 use crate::{fixtures, http};
@@ -96,18 +96,18 @@ impl Server {
         Self { port, arrived }
     }
 
-    fn place(&self, route: Route) -> Place {
+    fn place(&self, route: Route) -> WorkspaceConfig {
         place(route, self.port)
     }
 }
 
-fn place(route: Route, port: u16) -> Place {
-    let allowed = Allowed {
+fn place(route: Route, port: u16) -> WorkspaceConfig {
+    let allowed = AllowedHosts {
         custom: true,
         private: true,
     };
     let url = format!("https://localhost:{port}");
-    Place {
+    WorkspaceConfig {
         route,
         endpoint: Endpoint::parse(&url, route, allowed).unwrap(),
         allowed,
@@ -132,15 +132,15 @@ impl Counted {
     }
 }
 
-impl Vault for &Counted {
-    async fn secret(&self) -> Result<Zeroizing<String>, VaultError> {
+impl SecretStore for &Counted {
+    async fn secret(&self) -> Result<Zeroizing<String>, SecretStoreError> {
         self.asked.set(self.asked.get() + 1);
         Ok(Zeroizing::new(self.says.borrow().clone()))
     }
 }
 
 /// Sends once, and shows that nothing that is said of it has the token in it.
-fn post(place: Place, secret: &str, request: Request<'_>) -> Answered {
+fn post(place: WorkspaceConfig, secret: &str, request: WorkspaceRequest<'_>) -> SinkAnswer {
     let vault = Counted::of(secret);
     let mut workspace = Workspace::new(place, &vault);
     let answered = block_on(workspace.post(request));
@@ -163,12 +163,12 @@ fn points_go_to_the_gateway_with_the_token_and_packed_if_they_are_long() {
     let short = "monitor,df_source=monitor df_title=\"a\" 1700000000000000000";
     let long = short.repeat(100);
     for (request, path) in [
-        (Request::Events(short), "keyevent"),
-        (Request::Events(&long), "keyevent"),
-        (Request::Logs(short), "logging"),
+        (WorkspaceRequest::Events(short), "keyevent"),
+        (WorkspaceRequest::Events(&long), "keyevent"),
+        (WorkspaceRequest::Logs(short), "logging"),
     ] {
         let answered = post(server.place(Route::Dataway), TOKEN, request);
-        assert_eq!(answered, Answered::Accepted("HTTP 200".to_owned()));
+        assert_eq!(answered, SinkAnswer::Accepted("HTTP 200".to_owned()));
         let arrived = server.arrived.recv().unwrap();
         let line = format!("POST /v1/write/{path}?token={TOKEN} HTTP/1.1");
         assert_eq!(arrived.line, line);
@@ -178,7 +178,9 @@ fn points_go_to_the_gateway_with_the_token_and_packed_if_they_are_long() {
         );
         let agent = arrived.header("user-agent").unwrap();
         assert!(agent.starts_with("cloudtrail-inspector/"), "{agent}");
-        let (Request::Events(body) | Request::Logs(body) | Request::Event(body)) = request;
+        let (WorkspaceRequest::Events(body)
+        | WorkspaceRequest::Logs(body)
+        | WorkspaceRequest::Event(body)) = request;
         assert_eq!(body_of(&arrived), body);
         assert_eq!(
             arrived.header("content-encoding").is_some(),
@@ -194,9 +196,9 @@ fn a_datakit_is_sent_no_token() {
     let answered = post(
         server.place(Route::Datakit),
         TOKEN,
-        Request::Events("m f=1i"),
+        WorkspaceRequest::Events("m f=1i"),
     );
-    assert_eq!(answered, Answered::Accepted("HTTP 200".to_owned()));
+    assert_eq!(answered, SinkAnswer::Accepted("HTTP 200".to_owned()));
     let arrived = server.arrived.recv().unwrap();
     assert_eq!(arrived.line, "POST /v1/write/keyevent HTTP/1.1");
 }
@@ -216,8 +218,8 @@ fn events_of_the_open_api_have_the_key_in_a_header() {
         ),
         (Route::CustomEvent, "/api/v1/events/create"),
     ] {
-        let answered = post(server.place(route), KEYS, Request::Event("{}"));
-        assert_eq!(answered, Answered::Accepted("HTTP 200".to_owned()));
+        let answered = post(server.place(route), KEYS, WorkspaceRequest::Event("{}"));
+        assert_eq!(answered, SinkAnswer::Accepted("HTTP 200".to_owned()));
         let arrived = server.arrived.recv().unwrap();
         assert_eq!(arrived.line, format!("POST {path} HTTP/1.1"));
         assert_eq!(arrived.header("df-api-key"), Some("key-of-the-open-api"));
@@ -239,9 +241,9 @@ fn a_redirect_is_not_followed() {
     let answered = post(
         server.place(Route::Dataway),
         TOKEN,
-        Request::Events("m f=1i"),
+        WorkspaceRequest::Events("m f=1i"),
     );
-    assert_eq!(answered, Answered::Refused("HTTP 301".to_owned()));
+    assert_eq!(answered, SinkAnswer::Refused("HTTP 301".to_owned()));
     assert!(elsewhere.arrived.try_recv().is_err());
 }
 
@@ -257,7 +259,7 @@ fn an_answer_that_repeats_the_secret_is_masked_even_where_it_is_cut() {
         let answered = post(
             server.place(Route::Dataway),
             TOKEN,
-            Request::Events("m f=1i"),
+            WorkspaceRequest::Events("m f=1i"),
         );
         assert!(!format!("{answered:?}").contains("tkn_"), "{answered:?}");
     }
@@ -265,7 +267,7 @@ fn an_answer_that_repeats_the_secret_is_masked_even_where_it_is_cut() {
 
 #[test]
 fn what_does_not_come_in_time_is_not_waited_for() {
-    let hurried = |server: &Server, route| Place {
+    let hurried = |server: &Server, route| WorkspaceConfig {
         patience: Duration::from_millis(500),
         ..server.place(route)
     };
@@ -290,14 +292,14 @@ fn what_does_not_come_in_time_is_not_waited_for() {
     ] {
         let started = Instant::now();
         let (secret, request) = match route {
-            Route::PushEvent => (KEYS, Request::Event("{}")),
-            _ => (TOKEN, Request::Events("m f=1i")),
+            Route::PushEvent => (KEYS, WorkspaceRequest::Event("{}")),
+            _ => (TOKEN, WorkspaceRequest::Events("m f=1i")),
         };
         let answered = post(hurried(server, route), secret, request);
         assert!(started.elapsed() < Duration::from_secs(5), "{answered:?}");
         match answered {
-            Answered::Accepted(_) => assert!(is_accepted),
-            Answered::Unreachable(_) => assert!(!is_accepted),
+            SinkAnswer::Accepted(_) => assert!(is_accepted),
+            SinkAnswer::Unreachable(_) => assert!(!is_accepted),
             other => unreachable!("{other:?}"),
         }
     }
@@ -318,9 +320,9 @@ fn of_an_answer_without_an_end_only_the_beginning_is_read() {
     let answered = post(
         server.place(Route::Dataway),
         TOKEN,
-        Request::Events("m f=1i"),
+        WorkspaceRequest::Events("m f=1i"),
     );
-    assert!(matches!(answered, Answered::Rejected(_)), "{answered:?}");
+    assert!(matches!(answered, SinkAnswer::Rejected(_)), "{answered:?}");
     assert!(started.elapsed() < Duration::from_secs(5));
     // What the network holds in between comes on top of what was read.
     let bytes: u64 = written.recv().unwrap();
@@ -345,18 +347,21 @@ fn who_cannot_be_trusted_or_reached_is_sent_nothing() {
     for place in [
         expired.place(Route::Dataway),
         misnamed.place(Route::Dataway),
-        Place {
+        WorkspaceConfig {
             ca_file: None,
             ..untrusted.place(Route::Dataway)
         },
         place(Route::Dataway, closed),
-        Place {
+        WorkspaceConfig {
             endpoint: nowhere,
             ..place(Route::Dataway, closed)
         },
     ] {
-        let answered = post(place, TOKEN, Request::Events("m f=1i"));
-        assert!(matches!(answered, Answered::Unreachable(_)), "{answered:?}");
+        let answered = post(place, TOKEN, WorkspaceRequest::Events("m f=1i"));
+        assert!(
+            matches!(answered, SinkAnswer::Unreachable(_)),
+            "{answered:?}"
+        );
     }
     for server in [expired, misnamed, untrusted] {
         assert!(server.arrived.try_recv().is_err());
@@ -366,15 +371,15 @@ fn who_cannot_be_trusted_or_reached_is_sent_nothing() {
 #[test]
 fn a_name_that_leads_into_a_private_network_is_not_connected_to() {
     let server = Server::answering(ACCEPTED);
-    let place = Place {
-        allowed: Allowed {
+    let place = WorkspaceConfig {
+        allowed: AllowedHosts {
             custom: true,
             private: false,
         },
         ..server.place(Route::Dataway)
     };
-    let answered = post(place, TOKEN, Request::Events("m f=1i"));
-    let Answered::Refused(why) = &answered else {
+    let answered = post(place, TOKEN, WorkspaceRequest::Events("m f=1i"));
+    let SinkAnswer::Refused(why) = &answered else {
         unreachable!("{answered:?}");
     };
     assert!(why.contains("must not be connected to"), "{why}");
@@ -385,20 +390,24 @@ fn a_name_that_leads_into_a_private_network_is_not_connected_to() {
 fn what_is_too_long_is_not_sent() {
     let server = Server::answering(ACCEPTED);
     let long = "x".repeat(1024 * 1024 + 1);
-    let answered = post(server.place(Route::Dataway), TOKEN, Request::Events(&long));
-    assert!(matches!(answered, Answered::TooLong(_)), "{answered:?}");
+    let answered = post(
+        server.place(Route::Dataway),
+        TOKEN,
+        WorkspaceRequest::Events(&long),
+    );
+    assert!(matches!(answered, SinkAnswer::TooLong(_)), "{answered:?}");
     assert!(server.arrived.try_recv().is_err());
 }
 
 #[test]
 fn a_file_of_certificates_that_is_none_is_told() {
     let server = Server::answering(ACCEPTED);
-    let place = Place {
+    let place = WorkspaceConfig {
         ca_file: Some("/nowhere/authority.pem".into()),
         ..server.place(Route::Dataway)
     };
-    let answered = post(place, TOKEN, Request::Events("m f=1i"));
-    let Answered::Refused(why) = &answered else {
+    let answered = post(place, TOKEN, WorkspaceRequest::Events("m f=1i"));
+    let SinkAnswer::Refused(why) = &answered else {
         unreachable!("{answered:?}");
     };
     assert!(why.starts_with("GUANCE_CA_FILE"), "{why}");
@@ -410,11 +419,14 @@ fn the_secret_is_kept_and_not_fetched_more_than_once_a_minute() {
     let vault = Counted::of(TOKEN);
     let mut workspace = Workspace::new(server.place(Route::Dataway), &vault);
     for _ in 0..3 {
-        block_on(workspace.post(Request::Events("m f=1i")));
+        block_on(workspace.post(WorkspaceRequest::Events("m f=1i")));
         workspace.doubt_secret();
     }
     assert_eq!(vault.asked.get(), 1);
-    let debug = format!("{:?}", block_on(workspace.post(Request::Events("m f=1i"))));
+    let debug = format!(
+        "{:?}",
+        block_on(workspace.post(WorkspaceRequest::Events("m f=1i")))
+    );
     assert!(!debug.contains(TOKEN));
 }
 
@@ -424,10 +436,10 @@ fn a_secret_that_does_not_do_is_told_and_not_fetched_for_each_alert() {
     let vault = Counted::of("");
     let mut workspace = Workspace::new(server.place(Route::Dataway), &vault);
     for _ in 0..3 {
-        let answered = block_on(workspace.post(Request::Events("m f=1i")));
+        let answered = block_on(workspace.post(WorkspaceRequest::Events("m f=1i")));
         assert_eq!(
             answered,
-            Answered::Refused("the secret has no token".to_owned())
+            SinkAnswer::Refused("the secret has no token".to_owned())
         );
     }
     assert_eq!(vault.asked.get(), 1);

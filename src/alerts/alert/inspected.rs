@@ -7,13 +7,13 @@ use clusters::campaign::Campaign;
 use clusters::escalation::Escalation;
 use clusters::fingerprint::ClusterId;
 use clusters::keys::masked;
-use clusters::summary::{Excerpt, KeyLine, Line, Summary};
-use records::time::EventTime;
+use clusters::summary::{ClusterLine, Excerpt, KeyLine, Summary};
+use records::time::Timestamp;
 
-use crate::alert::{Alert, Subject};
+use crate::alert::{Alert, AlertSubject};
 use crate::facts::{
-    CampaignFacts, Diagnosis, EscalationFacts, Facts, RecoveryFacts, RegressionFacts, SilenceFacts,
-    Stage,
+    CampaignFacts, DiagnosisFacts, EscalationFacts, Facts, RecoveryFacts, RegressionFacts,
+    SilenceFacts, Stage,
 };
 use crate::safe::{readable, token};
 
@@ -35,7 +35,7 @@ pub enum Silent<'a> {
 impl Alert {
     /// Returns what is told of a campaign when it begins, at each milestone, and when it is over: at
     /// the event that made it one or so large, or when it had been quiet for long enough.
-    pub fn of_campaign(campaign: &Campaign, stage: Stage, now: EventTime) -> Self {
+    pub fn of_campaign(campaign: &Campaign, stage: Stage, now: Timestamp) -> Self {
         let (actor, opened) = (&campaign.actor, campaign.opened);
         let mut milestones = campaign.milestones.iter();
         let (at, reached) = match stage {
@@ -45,7 +45,7 @@ impl Alert {
                 (reached.map_or(opened, |(_, at)| *at), times)
             }
             Stage::Ended => {
-                let at = campaign.closed(EventTime::LAST).unwrap_or(campaign.last);
+                let at = campaign.closed(Timestamp::LAST).unwrap_or(campaign.last);
                 let largest = milestones.map(|(of, _)| *of).max();
                 (at, largest.unwrap_or(1))
             }
@@ -76,9 +76,9 @@ impl Alert {
     pub fn of_escalation(
         account_id: &str,
         life: Option<(ClusterId, i64)>,
-        at: EventTime,
+        at: Timestamp,
         (count, limit): (u64, u64),
-        now: EventTime,
+        now: Timestamp,
     ) -> Self {
         let facts = Facts::Escalation(EscalationFacts {
             stage: Stage::Began,
@@ -94,9 +94,9 @@ impl Alert {
     pub fn of_calm(
         account_id: &str,
         life: Option<(ClusterId, i64)>,
-        at: EventTime,
+        at: Timestamp,
         escalation: &Escalation,
-        now: EventTime,
+        now: Timestamp,
     ) -> Self {
         let facts = Facts::Escalation(EscalationFacts {
             stage: Stage::Ended,
@@ -112,8 +112,8 @@ impl Alert {
         facts: Facts,
         account_id: &str,
         life: Option<(ClusterId, i64)>,
-        at: EventTime,
-        now: EventTime,
+        at: Timestamp,
+        now: Timestamp,
     ) -> Self {
         match life {
             Some(life) => Self::of_cluster(facts, account_id, life, Some(at), now),
@@ -126,10 +126,10 @@ impl Alert {
     pub fn of_recovery(
         account_id: &str,
         life: (ClusterId, i64),
-        at: EventTime,
-        fault_start: EventTime,
+        at: Timestamp,
+        fault_start: Timestamp,
         (fault_seconds, count): (i64, u64),
-        now: EventTime,
+        now: Timestamp,
     ) -> Self {
         let facts = Facts::Recovered(RecoveryFacts {
             fault_start,
@@ -143,9 +143,9 @@ impl Alert {
     pub fn of_regression(
         account_id: &str,
         life: (ClusterId, i64),
-        at: EventTime,
+        at: Timestamp,
         quiet_seconds: i64,
-        now: EventTime,
+        now: Timestamp,
     ) -> Self {
         let facts = Facts::Regressed(Some(RegressionFacts {
             quiet_seconds: u64::try_from(quiet_seconds).unwrap_or_default(),
@@ -158,11 +158,11 @@ impl Alert {
     pub fn of_silence(
         account_id: &str,
         silent: Silent<'_>,
-        (since, noticed): (EventTime, EventTime),
+        (since, noticed): (Timestamp, Timestamp),
         diagnosis: Option<(&str, &str)>,
-        now: EventTime,
+        now: Timestamp,
     ) -> Self {
-        let diagnosis = diagnosis.map(|(name, sentence)| Diagnosis {
+        let diagnosis = diagnosis.map(|(name, sentence)| DiagnosisFacts {
             name: token(name, NAME_CHARS_MAX),
             sentence: readable(sentence, SENTENCE_CHARS_MAX),
         });
@@ -180,8 +180,8 @@ impl Alert {
     pub fn of_data_again(
         account_id: &str,
         silent: Silent<'_>,
-        (since, until): (EventTime, EventTime),
-        now: EventTime,
+        (since, until): (Timestamp, Timestamp),
+        now: Timestamp,
     ) -> Self {
         let facts = Facts::Silence(SilenceFacts {
             stage: Stage::Ended,
@@ -194,13 +194,13 @@ impl Alert {
     }
 
     /// Returns what is told of an account's hour, day or week, once it is over.
-    pub fn of_summary(summary: &Summary, now: EventTime) -> Self {
+    pub fn of_summary(summary: &Summary, now: Timestamp) -> Self {
         let facts = Facts::Summary(Box::new(bounded(summary)));
         Self::of_account(facts, &summary.account_id, summary.until, now)
     }
 
-    fn of_account(facts: Facts, account_id: &str, at: EventTime, now: EventTime) -> Self {
-        Self::new(Subject::of_account(account_id), facts, Some(at), now)
+    fn of_account(facts: Facts, account_id: &str, at: Timestamp, now: Timestamp) -> Self {
+        Self::new(AlertSubject::of_account(account_id), facts, Some(at), now)
     }
 }
 
@@ -240,7 +240,7 @@ fn bounded(summary: &Summary) -> Summary {
     summary
 }
 
-fn bound_line(line: &mut Line) {
+fn bound_line(line: &mut ClusterLine) {
     for text in [&mut line.service, &mut line.action, &mut line.code] {
         *text = token(text, 64);
     }
@@ -268,10 +268,10 @@ mod tests {
     const ACCOUNT: &str = "111122223333";
 
     /// Before all else.
-    const EARLY: EventTime = EventTime::FIRST;
+    const EARLY: Timestamp = Timestamp::FIRST;
 
-    fn at(text: &str) -> EventTime {
-        EventTime::parse(text).unwrap()
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).unwrap()
     }
 
     fn campaign(events: u8) -> Campaign {
@@ -383,7 +383,7 @@ mod tests {
             let began = Alert::of_campaign(&whose, Stage::Began, EARLY);
             let ended = Alert::of_campaign(&whose, Stage::Ended, EARLY);
             proptest::prop_assert_eq!(ended.fault_id(), began.id());
-            let line = Line {
+            let line = ClusterLine {
                 cluster: ClusterId::from_bytes([1; 16]),
                 service: name.clone(),
                 action: name.clone(),

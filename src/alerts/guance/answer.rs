@@ -9,7 +9,7 @@ use records::redact::sanitize;
 use serde::Deserialize;
 
 use crate::guance::route::Route;
-use crate::outbox::Answered;
+use crate::outbox::SinkAnswer;
 
 /// How much of an answer is repeated.
 const WHY_CHARS_MAX: usize = 200;
@@ -50,34 +50,34 @@ struct Body {
 
 impl Response {
     /// Returns what the answer means to what was sent by a route.
-    pub fn answered(&self, route: Route) -> Answered {
+    pub fn answered(&self, route: Route) -> SinkAnswer {
         let body: Body = serde_json::from_slice(&self.body).unwrap_or_default();
         let status = self.status_within(route, &body);
         let why = self.why(status, &body);
         if matches!(status, 401 | 403) && body.error_code.starts_with("ft.TriggerApi") {
             let after = self.after().unwrap_or_default().max(LIMITED_SECONDS);
-            return Answered::Busy {
+            return SinkAnswer::Busy {
                 after: Some(after),
                 why,
             };
         }
         match status {
-            200..=299 if route.takes_lines() => Answered::Accepted(why),
+            200..=299 if route.takes_lines() => SinkAnswer::Accepted(why),
             // A monitor says in the body whether it took the event.
             200..=299 if !self.is_whole => {
-                Answered::Unreachable(format!("{why}, and the rest of the answer does not come"))
+                SinkAnswer::Unreachable(format!("{why}, and the rest of the answer does not come"))
             }
-            200..=299 if is_taken(route, &body) => Answered::Accepted(why),
-            200..=299 => Answered::Rejected(format!("{why}, but the event was not taken")),
-            400 | 422 => Answered::Rejected(why),
-            413 => Answered::TooLong(why),
-            408 | 429 => Answered::Busy {
+            200..=299 if is_taken(route, &body) => SinkAnswer::Accepted(why),
+            200..=299 => SinkAnswer::Rejected(format!("{why}, but the event was not taken")),
+            400 | 422 => SinkAnswer::Rejected(why),
+            413 => SinkAnswer::TooLong(why),
+            408 | 429 => SinkAnswer::Busy {
                 after: self.after(),
                 why,
             },
-            500.. => Answered::Unreachable(why),
+            500.. => SinkAnswer::Unreachable(why),
             // A redirect is not followed, and what else is refused says that the settings are wrong.
-            _ => Answered::Refused(why),
+            _ => SinkAnswer::Refused(why),
         }
     }
 
@@ -148,14 +148,14 @@ mod tests {
         }
     }
 
-    fn name(answered: &Answered) -> &'static str {
+    fn name(answered: &SinkAnswer) -> &'static str {
         match answered {
-            Answered::Accepted(_) => "accepted",
-            Answered::Rejected(_) => "rejected",
-            Answered::TooLong(_) => "too long",
-            Answered::Refused(_) => "refused",
-            Answered::Busy { .. } => "busy",
-            Answered::Unreachable(_) => "unreachable",
+            SinkAnswer::Accepted(_) => "accepted",
+            SinkAnswer::Rejected(_) => "rejected",
+            SinkAnswer::TooLong(_) => "too long",
+            SinkAnswer::Refused(_) => "refused",
+            SinkAnswer::Busy { .. } => "busy",
+            SinkAnswer::Unreachable(_) => "unreachable",
         }
     }
 
@@ -189,7 +189,7 @@ mod tests {
                 let body = format!(r#"{{"code":{status},"errorCode":"{code}","message":"no"}}"#);
                 let answered = response(status, &body).answered(Route::CustomEvent);
                 assert_eq!(name(&answered), means, "{code}");
-                if let Answered::Busy { after, .. } = answered {
+                if let SinkAnswer::Busy { after, .. } = answered {
                     assert_eq!(after, Some(60));
                 }
             }
@@ -254,7 +254,7 @@ mod tests {
                 date: Some(date.to_owned()),
                 ..response(429, "")
             };
-            let Answered::Busy { after: found, .. } = answered.answered(Route::Dataway) else {
+            let SinkAnswer::Busy { after: found, .. } = answered.answered(Route::Dataway) else {
                 unreachable!("429 means busy");
             };
             assert_eq!(found, after, "{said}");
@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn what_is_told_of_an_answer_is_short_and_says_what_guance_says() {
         let told = |response: Response| match response.answered(Route::Dataway) {
-            Answered::Refused(why) => why,
+            SinkAnswer::Refused(why) => why,
             other => unreachable!("{other:?}"),
         };
         let body = r#"{"code":403,"errorCode":"kodo.tokenNotFound","message":"token not found"}"#;

@@ -14,7 +14,7 @@ const LOCAL: [&str; 5] = [".localhost", ".local", ".internal", ".lan", ".home.ar
 
 /// What a stack allows beyond the vendor's own addresses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Allowed {
+pub struct AllowedHosts {
     /// Addresses of others.
     pub custom: bool,
     /// Addresses in private networks.
@@ -35,7 +35,7 @@ impl Endpoint {
     /// # Errors
     /// What is wrong with it, and what would be right; nothing of the URL is repeated, as somebody may
     /// have put a token into it.
-    pub fn parse(url: &str, route: Route, allowed: Allowed) -> Result<Self, String> {
+    pub fn parse(url: &str, route: Route, allowed: AllowedHosts) -> Result<Self, String> {
         let (scheme, rest) = match url.split_once("://") {
             Some(("https", rest)) => ("https", rest),
             Some(("http", rest)) if route == Route::Datakit && allowed.private => ("http", rest),
@@ -142,7 +142,7 @@ fn looks_like_an_address(host: &str) -> bool {
 ///
 /// Link-local ones never: AWS answers there with credentials. Those of this machine and of private
 /// networks only where they are allowed: within a function the runtime listens on them.
-pub fn may_connect(address: IpAddr, allowed: Allowed) -> bool {
+pub fn may_connect(address: IpAddr, allowed: AllowedHosts) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => may_connect_4(address, allowed),
         IpAddr::V6(address) => match embedded(address) {
@@ -152,7 +152,7 @@ pub fn may_connect(address: IpAddr, allowed: Allowed) -> bool {
     }
 }
 
-fn may_connect_4(address: Ipv4Addr, allowed: Allowed) -> bool {
+fn may_connect_4(address: Ipv4Addr, allowed: AllowedHosts) -> bool {
     let [first, second, ..] = address.octets();
     // Behind a carrier's translation, RFC 6598; for benchmarks, RFC 2544; protocols, RFC 6890.
     let is_shared = match first {
@@ -170,7 +170,7 @@ fn may_connect_4(address: Ipv4Addr, allowed: Allowed) -> bool {
     !is_never && (allowed.private || !is_private)
 }
 
-fn may_connect_6(address: Ipv6Addr, allowed: Allowed) -> bool {
+fn may_connect_6(address: Ipv6Addr, allowed: AllowedHosts) -> bool {
     // Of NAT64 in a network of one's own nobody knows what it carries.
     let is_own_nat = address.segments()[..3] == [0x64, 0xff9b, 1];
     let is_private = address.is_loopback() || address.is_unique_local() || is_own_nat;
@@ -195,15 +195,15 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
 mod tests {
     use super::*;
 
-    const VENDOR_ONLY: Allowed = Allowed {
+    const VENDOR_ONLY: AllowedHosts = AllowedHosts {
         custom: false,
         private: false,
     };
-    const CUSTOM: Allowed = Allowed {
+    const CUSTOM: AllowedHosts = AllowedHosts {
         custom: true,
         private: false,
     };
-    const PRIVATE: Allowed = Allowed {
+    const PRIVATE: AllowedHosts = AllowedHosts {
         custom: false,
         private: true,
     };

@@ -10,16 +10,16 @@
 use std::collections::BTreeMap;
 
 use clusters::Cluster;
-use clusters::facet::Kind as Facet;
+use clusters::facet::FacetKind as Facet;
 use clusters::keys::masked;
 use data_encoding::HEXLOWER;
 use md5::{Digest as _, Md5};
-use records::time::EventTime;
+use records::time::Timestamp;
 
 use crate::alert::AlertId;
 use crate::facts::Facts;
 use crate::guance::line_protocol::{Field, Point, TAG_BYTES_MAX};
-use crate::kind::Kind;
+use crate::kind::AlertKind;
 use crate::links::SAMPLES;
 use crate::message::Message;
 use crate::safe::{cut, token};
@@ -79,7 +79,7 @@ pub fn event_id(id: AlertId) -> String {
 pub fn status(message: &Message) -> &'static str {
     match message.alert.kind() {
         _ if message.alert.is_end() => "ok",
-        Kind::NoData => "nodata",
+        AlertKind::NoData => "nodata",
         _ => message.level().name(),
     }
 }
@@ -92,15 +92,15 @@ pub fn dimensions(message: &Message) -> BTreeMap<&'static str, String> {
         Some(cluster) => {
             dimensions.insert("cluster_id", cluster.to_string());
             // It has an end of its own, after which the cluster may go on.
-            if alert.kind() == Kind::Escalating {
+            if alert.kind() == AlertKind::Escalating {
                 dimensions.insert("ct_kind", alert.kind().name().to_owned());
             }
         }
         None => {
             let about = match (alert.kind(), alert.facts.object()) {
-                (Kind::AccessKey, _) => masked(&alert.about()),
+                (AlertKind::AccessKey, _) => masked(&alert.about()),
                 // Another one every hour, which would make an object of its own of each.
-                (Kind::AccountSummary, _) => String::new(),
+                (AlertKind::AccountSummary, _) => String::new(),
                 (_, Some(object)) => object.to_owned(),
                 (_, None) => alert.about(),
             };
@@ -149,7 +149,7 @@ pub fn event(message: &Message, texts: &Texts, checker: &Checker) -> Point {
     );
     point.field("df_dimension_tags", dimension_tags.as_str());
     let subject = match message.alert.kind() {
-        Kind::NoData => "nodata",
+        AlertKind::NoData => "nodata",
         _ => "check",
     };
     point.field("df_monitor_checker", CHECKER);
@@ -173,8 +173,8 @@ pub fn event(message: &Message, texts: &Texts, checker: &Checker) -> Point {
     point
 }
 
-fn seconds(time: Option<EventTime>) -> i64 {
-    time.unwrap_or(EventTime::FIRST).seconds()
+fn seconds(time: Option<Timestamp>) -> i64 {
+    time.unwrap_or(Timestamp::FIRST).seconds()
 }
 
 /// Adds what failed, for filters.
@@ -199,7 +199,7 @@ fn add_range(point: &mut Point, message: &Message) {
 
 fn add_fault(point: &mut Point, message: &Message) {
     // What an hour looked like is no fault, and nothing would ever end it.
-    if message.alert.kind() == Kind::AccountSummary {
+    if message.alert.kind() == AlertKind::AccountSummary {
         return;
     }
     let status = if message.alert.is_end() {

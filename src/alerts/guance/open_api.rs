@@ -3,7 +3,7 @@
 //!
 //! Source: Guance documentation, "Open API": receive external events, create an event.
 
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::guance::event::{MESSAGE_BYTES_MAX, dimensions, event_id, of_kind, status};
@@ -58,7 +58,7 @@ pub fn push_event(message: &Message, texts: &Texts) -> Value {
     };
     event.insert(
         "date".to_owned(),
-        message.at().map(EventTime::seconds).into(),
+        message.at().map(Timestamp::seconds).into(),
     );
     event.insert("status".to_owned(), status.into());
     event.insert("title".to_owned(), texts.title(message).into());

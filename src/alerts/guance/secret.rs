@@ -28,7 +28,7 @@ pub struct Secret {
 /// A secret that does not have what a route needs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Wanting(&'static str);
+pub struct MissingFields(&'static str);
 
 /// A secret with several parts.
 #[derive(Deserialize)]
@@ -45,11 +45,13 @@ impl Secret {
     ///
     /// # Errors
     /// What is wanting for this route. It repeats nothing of the secret.
-    pub fn parse(kept: &str, route: Route) -> Result<Self, Wanting> {
+    pub fn parse(kept: &str, route: Route) -> Result<Self, MissingFields> {
         let kept = kept.trim();
         let secret = if kept.starts_with('{') {
             let parts: Parts = serde_json::from_str(kept).map_err(|_| {
-                Wanting("the secret is no JSON object of token, api_key and push_secret alone")
+                MissingFields(
+                    "the secret is no JSON object of token, api_key and push_secret alone",
+                )
             })?;
             let [token, api_key, push_secret] = [parts.token, parts.api_key, parts.push_secret]
                 .map(|part| {
@@ -70,7 +72,7 @@ impl Secret {
         secret.checked(route)
     }
 
-    fn checked(self, route: Route) -> Result<Self, Wanting> {
+    fn checked(self, route: Route) -> Result<Self, MissingFields> {
         let is_there = |part: &Option<Zeroizing<String>>| part.is_some();
         let wanting = match route {
             Route::Dataway if !is_there(&self.token) => "the secret has no token",
@@ -83,7 +85,7 @@ impl Secret {
             _ if !self.parts().all(is_plain) => "the secret has spaces or control characters in it",
             _ => return Ok(self),
         };
-        Err(Wanting(wanting))
+        Err(MissingFields(wanting))
     }
 
     /// Returns the workspace's token.

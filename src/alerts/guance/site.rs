@@ -58,7 +58,7 @@ pub fn site(name: &str) -> Option<&'static Site> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guance::endpoint::{Allowed, Endpoint};
+    use crate::guance::endpoint::{AllowedHosts, Endpoint};
     use crate::guance::route::Route;
 
     #[test]
@@ -66,7 +66,7 @@ mod tests {
         for site in &SITES {
             for url in [Some(site.openway), Some(site.openapi), site.console] {
                 let Some(url) = url else { continue };
-                let endpoint = Endpoint::parse(url, Route::Dataway, Allowed::default());
+                let endpoint = Endpoint::parse(url, Route::Dataway, AllowedHosts::default());
                 assert_eq!(endpoint.unwrap().to_string(), url);
             }
         }

@@ -2,7 +2,7 @@
 
 use clusters::campaign::Shape;
 use clusters::fingerprint::ClusterId;
-use records::time::{EventTime, duration};
+use records::time::{Timestamp, duration};
 
 use crate::facts::{CampaignFacts, EscalationFacts, Facts, RecoveryFacts, SilenceFacts, Stage};
 use crate::text::document::{Line, Piece, Pieces, fill, joined};
@@ -165,7 +165,7 @@ impl Writer<'_> {
         &self,
         cluster: ClusterId,
         api: &str,
-        (from, until): (EventTime, EventTime),
+        (from, until): (Timestamp, Timestamp),
     ) -> Pieces {
         let links = &self.texts.links;
         let found = links.guance_cluster(cluster, from, until);

@@ -1,7 +1,7 @@
 //! The access keys of a message: when each was last active, as IAM says, and what is odd about it.
 
-use clusters::facet::Kind as Facet;
-use clusters::keys::{Answer, KeyReport, Oddity, masked};
+use clusters::facet::FacetKind as Facet;
+use clusters::keys::{IamAnswer, KeyAnomaly, KeyReport, masked};
 use records::key_id::KeyKind;
 
 use crate::facts::Facts;
@@ -32,8 +32,9 @@ impl Writer<'_> {
         if let Some(more @ 1..) = keys.len().checked_sub(KEYS_MAX) {
             lines.push(item(self.words.more, &[("count", own(more))]));
         }
-        let is_alarming =
-            |oddity: &Oddity| matches!(oddity, Oddity::Canary | Oddity::Awakened { .. });
+        let is_alarming = |oddity: &KeyAnomaly| {
+            matches!(oddity, KeyAnomaly::Canary | KeyAnomaly::Awakened { .. })
+        };
         if keys.iter().any(|key| key.oddities.iter().any(is_alarming)) {
             let hint = own(self.words.key_hint);
             lines.push(item(self.words.to_do, &[("hint", hint)]));
@@ -52,11 +53,11 @@ impl Writer<'_> {
         }
         let mut says = Vec::new();
         // What IAM says says the same as this.
-        let told = |oddity: &&Oddity| **oddity != Oddity::Unknown;
+        let told = |oddity: &&KeyAnomaly| **oddity != KeyAnomaly::Unknown;
         for oddity in key.oddities.iter().filter(told) {
             says.push(vec![Piece::Strong(self.oddity(*oddity))]);
         }
-        if !key.oddities.contains(&Oddity::Deleted) {
+        if !key.oddities.contains(&KeyAnomaly::Deleted) {
             says.push(self.last_use(key));
         }
         let seen = self.message.cluster.as_ref();
@@ -78,7 +79,7 @@ impl Writer<'_> {
             None => Pieces::new(),
         };
         match &key.answer {
-            Some(Answer::Used {
+            Some(IamAnswer::Used {
                 at,
                 service,
                 region,
@@ -90,10 +91,10 @@ impl Writer<'_> {
                 with(words.used_by, "user", user),
             ]
             .concat(),
-            Some(Answer::Never { user }) => {
+            Some(IamAnswer::Never { user }) => {
                 [own(words.never), with(words.never_by, "user", user)].concat()
             }
-            Some(Answer::Unknown) => own(words.unknown),
+            Some(IamAnswer::Unknown) => own(words.unknown),
             None if key.is_missing => own(words.no_answer),
             None if key.kind == KeyKind::Temporary => [
                 own(words.temporary),
@@ -104,14 +105,14 @@ impl Writer<'_> {
         }
     }
 
-    fn oddity(&self, oddity: Oddity) -> String {
+    fn oddity(&self, oddity: KeyAnomaly) -> String {
         let words = self.words;
         match oddity {
-            Oddity::Canary => words.canary.to_owned(),
-            Oddity::Awakened { days } => words.awakened.replace("{days}", &days.to_string()),
-            Oddity::Foreign => words.foreign.to_owned(),
-            Oddity::Deleted => words.deleted.to_owned(),
-            Oddity::Unknown => words.unknown.to_owned(),
+            KeyAnomaly::Canary => words.canary.to_owned(),
+            KeyAnomaly::Awakened { days } => words.awakened.replace("{days}", &days.to_string()),
+            KeyAnomaly::Foreign => words.foreign.to_owned(),
+            KeyAnomaly::Deleted => words.deleted.to_owned(),
+            KeyAnomaly::Unknown => words.unknown.to_owned(),
         }
     }
 }

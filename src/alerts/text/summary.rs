@@ -2,7 +2,9 @@
 //! access key was last active.
 
 use clusters::class::Class;
-use clusters::summary::{self, Excerpt, KEYS_MAX, KeyLine, LINES_MAX, Period, Storm, Summary};
+use clusters::summary::{
+    self, CampaignLine, Excerpt, KEYS_MAX, KeyLine, LINES_MAX, Period, Summary,
+};
 
 use crate::text::course::shapes;
 use crate::text::document::{Line, Piece, Pieces, fill, joined};
@@ -74,7 +76,7 @@ impl Writer<'_> {
         lines
     }
 
-    fn storms(&self, storms: &Excerpt<Storm>) -> Vec<Line> {
+    fn storms(&self, storms: &Excerpt<CampaignLine>) -> Vec<Line> {
         let words = self.words;
         if storms.total == 0 {
             return Vec::new();
@@ -103,7 +105,7 @@ impl Writer<'_> {
         }
     }
 
-    fn summary_lines(&self, list: &Excerpt<summary::Line>, summary: &Summary) -> Vec<Line> {
+    fn summary_lines(&self, list: &Excerpt<summary::ClusterLine>, summary: &Summary) -> Vec<Line> {
         let range = (summary.from, summary.until);
         let mut lines = Vec::new();
         for line in list.shown.iter().take(LINES_MAX) {
@@ -116,7 +118,7 @@ impl Writer<'_> {
         lines
     }
 
-    fn summary_line(&self, line: &summary::Line) -> Pieces {
+    fn summary_line(&self, line: &summary::ClusterLine) -> Pieces {
         let words = self.words;
         let api = match line.service.is_empty() {
             true => line.action.clone(),

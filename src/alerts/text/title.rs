@@ -4,7 +4,7 @@ use clusters::Cluster;
 use records::redact::clean;
 
 use crate::facts::{EscalationFacts, Facts, Stage};
-use crate::kind::Kind;
+use crate::kind::AlertKind;
 use crate::message::Message;
 use crate::safe::{readable, titled};
 use crate::text::words::Words;
@@ -110,21 +110,21 @@ fn hourly(words: &Words, escalation: &EscalationFacts) -> String {
 fn title_word(words: &Words, message: &Message) -> &'static str {
     let stage = message.alert.facts.stage();
     match (message.alert.kind(), stage) {
-        (Kind::Escalating, Some(Stage::Ended)) => return words.title_calmed,
-        (Kind::Campaign, Some(Stage::Grew(_))) => return words.title_campaign_grew,
-        (Kind::Campaign, Some(Stage::Ended)) => return words.title_campaign_ended,
-        (Kind::NoData, Some(Stage::Ended)) => return words.title_data_again,
+        (AlertKind::Escalating, Some(Stage::Ended)) => return words.title_calmed,
+        (AlertKind::Campaign, Some(Stage::Grew(_))) => return words.title_campaign_grew,
+        (AlertKind::Campaign, Some(Stage::Ended)) => return words.title_campaign_ended,
+        (AlertKind::NoData, Some(Stage::Ended)) => return words.title_data_again,
         _ => {}
     }
     match message.alert.kind() {
-        Kind::New => words.title_new,
-        Kind::NewPrincipal => words.title_new_principal,
-        Kind::Regressed => words.title_regressed,
-        Kind::Recovered => words.title_recovered,
-        Kind::Escalating => words.title_escalating,
-        Kind::Campaign => words.title_campaign,
-        Kind::AccessKey => words.title_access_key,
-        Kind::AccountSummary => words.title_account_summary,
-        Kind::NoData => words.title_no_data,
+        AlertKind::New => words.title_new,
+        AlertKind::NewPrincipal => words.title_new_principal,
+        AlertKind::Regressed => words.title_regressed,
+        AlertKind::Recovered => words.title_recovered,
+        AlertKind::Escalating => words.title_escalating,
+        AlertKind::Campaign => words.title_campaign,
+        AlertKind::AccessKey => words.title_access_key,
+        AlertKind::AccountSummary => words.title_account_summary,
+        AlertKind::NoData => words.title_no_data,
     }
 }

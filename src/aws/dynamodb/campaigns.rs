@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use alerts::alert::Alert;
 use clusters::EventId;
-use clusters::campaign::{Campaign, Occurrence, Standing, campaigns_within, is_suspect};
-use clusters::fingerprint::{ClusterId, Subject};
-use clusters::manifest::Manifest;
+use clusters::campaign::{Campaign, CampaignSpan, Occurrence, campaigns_within, is_suspect};
+use clusters::fingerprint::{ClusterId, ClusterSubject};
+use clusters::manifest::Segment;
 use records::time::Window;
 use service::ports::{Campaigns, StoreError};
 
 use crate::dynamodb::DynamoStore;
 use crate::dynamodb::cluster_details::open;
-use crate::dynamodb::item::Head;
+use crate::dynamodb::item::ClusterItem;
 use crate::dynamodb::message::{campaign_item, campaign_key, read_campaign};
 use crate::dynamodb::table::{Table, TableError, Write};
 
@@ -39,15 +39,17 @@ impl<T: Table> Campaigns for DynamoStore<T> {
             return Ok(known);
         }
         let (manifests, heads) = self.hours(&read_cache, &hours).await?;
-        let of_account =
-            |(_, head): &(&ClusterId, &Head)| head.facts.identity.account_id == identity.account_id;
-        let subject =
-            |(id, head): (&ClusterId, &Head)| (*id, Arc::new(Subject::from(&head.facts.identity)));
+        let of_account = |(_, head): &(&ClusterId, &ClusterItem)| {
+            head.facts.identity.account_id == identity.account_id
+        };
+        let subject = |(id, head): (&ClusterId, &ClusterItem)| {
+            (*id, Arc::new(ClusterSubject::from(&head.facts.identity)))
+        };
         let subjects = heads.iter().filter(of_account).map(subject);
-        let subjects: BTreeMap<ClusterId, Arc<Subject>> = subjects.collect();
+        let subjects: BTreeMap<ClusterId, Arc<ClusterSubject>> = subjects.collect();
         // The same event may be in several manifests.
         let mut occurrences: BTreeMap<EventId, Occurrence> = BTreeMap::new();
-        for (id, sighting) in manifests.iter().flat_map(Manifest::sightings) {
+        for (id, sighting) in manifests.iter().flat_map(Segment::sightings) {
             let (Some(at), Some(subject)) = (
                 sighting.at(),
                 subjects.get(&sighting.case.cluster).map(Arc::clone),
@@ -68,7 +70,7 @@ impl<T: Table> Campaigns for DynamoStore<T> {
         let occurrences: Vec<Occurrence> = occurrences.into_values().collect();
         let from = hours.start().start();
         let is_new = |cluster| {
-            let head: Option<&Head> = heads.get(&cluster);
+            let head: Option<&ClusterItem> = heads.get(&cluster);
             let first = head.and_then(|head| head.first);
             first.is_some_and(|first| first >= from)
         };
@@ -84,7 +86,7 @@ impl<T: Table> Campaigns for DynamoStore<T> {
             let known = found.first().and_then(read_campaign);
             let standing = known.filter(|(standing, _)| standing.is_of(campaign));
             let version = known.map_or(0, |(_, version)| version);
-            let new = Standing::of(campaign);
+            let new = CampaignSpan::of(campaign);
             let next = standing.map_or(new, |(standing, _)| standing.with(campaign));
             if standing.is_some_and(|(standing, _)| standing == next) {
                 return Ok(false);

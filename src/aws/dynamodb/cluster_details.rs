@@ -6,18 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use clusters::Census;
+use clusters::ClusterSnapshot;
 use clusters::campaign::Campaign;
 use clusters::fingerprint::ClusterId;
 use clusters::guard::is_overflow;
-use clusters::manifest::Manifest;
+use clusters::manifest::Segment;
 use clusters::sample::Samples;
 use clusters::sightings::Sightings;
 use records::time::Window;
 use service::ports::{ClusterDetails, ClusterReader, StoreError};
 
 use crate::dynamodb::DynamoStore;
-use crate::dynamodb::item::{Head, head_key};
+use crate::dynamodb::item::{ClusterItem, head_key};
 use crate::dynamodb::read;
 use crate::dynamodb::table::{Key, Table};
 
@@ -25,16 +25,16 @@ use crate::dynamodb::table::{Key, Table};
 #[derive(Debug, Default)]
 pub struct ReadCache {
     /// Heads; `None` where there is none.
-    heads: BTreeMap<ClusterId, Option<Head>>,
-    manifests: BTreeMap<Window, Arc<Vec<Manifest>>>,
+    heads: BTreeMap<ClusterId, Option<ClusterItem>>,
+    manifests: BTreeMap<Window, Arc<Vec<Segment>>>,
     /// From hour to hour.
-    censuses: BTreeMap<(Window, Window), Arc<Census>>,
+    censuses: BTreeMap<(Window, Window), Arc<ClusterSnapshot>>,
     /// From hour to hour, of each account that somebody asked for.
-    campaigns: BTreeMap<(Window, Window), BTreeMap<String, Found>>,
+    campaigns: BTreeMap<(Window, Window), BTreeMap<String, FoundCampaigns>>,
 }
 
 /// The campaigns of an account.
-type Found = Arc<Vec<Campaign>>;
+type FoundCampaigns = Arc<Vec<Campaign>>;
 
 /// What whoever reads at the same time shares.
 pub type SharedReadCache = Arc<Mutex<ReadCache>>;
@@ -51,11 +51,11 @@ impl<T: Table> ClusterReader for DynamoStore<T> {
             return Ok(None);
         };
         let first_seen = head.first;
-        let of = |census: &Census| {
+        let of = |census: &ClusterSnapshot| {
             ClusterDetails::of(cluster, census, first_seen, head.circumstances.clone())
         };
         if hours.is_empty() {
-            let mut alone = Census::default();
+            let mut alone = ClusterSnapshot::default();
             add_head(&mut alone, cluster, &head);
             return Ok(of(&alone));
         }
@@ -63,7 +63,7 @@ impl<T: Table> ClusterReader for DynamoStore<T> {
         if census.facts.contains_key(&cluster) {
             return Ok(of(&census));
         }
-        let mut with = Census::clone(&census);
+        let mut with = ClusterSnapshot::clone(&census);
         add_head(&mut with, cluster, &head);
         Ok(of(&with))
     }
@@ -78,7 +78,7 @@ impl<T: Table> ClusterReader for DynamoStore<T> {
         let read_cache = open(&read_cache);
         let cluster_details = |cluster: &ClusterId| {
             let head = read_cache.heads.get(cluster)?.as_ref()?;
-            let mut alone = Census::default();
+            let mut alone = ClusterSnapshot::default();
             add_head(&mut alone, *cluster, head);
             let (first_seen, all) = (head.first, &head.circumstances);
             let cluster_details = ClusterDetails::of(*cluster, &alone, first_seen, all.clone())?;
@@ -99,7 +99,7 @@ impl<T: Table> DynamoStore<T> {
         &self,
         read_cache: &Mutex<ReadCache>,
         cluster: ClusterId,
-    ) -> Result<Option<Head>, StoreError> {
+    ) -> Result<Option<ClusterItem>, StoreError> {
         self.look_up(read_cache, BTreeSet::from([cluster])).await?;
         Ok(open(read_cache).heads.get(&cluster).cloned().flatten())
     }
@@ -109,13 +109,13 @@ impl<T: Table> DynamoStore<T> {
         &self,
         read_cache: &Mutex<ReadCache>,
         hours: &RangeInclusive<Window>,
-    ) -> Result<(Vec<Manifest>, BTreeMap<ClusterId, Head>), StoreError> {
+    ) -> Result<(Vec<Segment>, BTreeMap<ClusterId, ClusterItem>), StoreError> {
         let mut manifests = Vec::new();
         for hour in hours.start().hours()..=hours.end().hours() {
             let hour = self.hour(read_cache, Window::from_hours(hour)).await?;
             manifests.extend(hour.iter().cloned());
         }
-        let seen = manifests.iter().flat_map(Manifest::sightings);
+        let seen = manifests.iter().flat_map(Segment::sightings);
         let clusters: BTreeSet<ClusterId> = seen.map(|(_, seen)| seen.case.cluster).collect();
         self.look_up(read_cache, clusters.clone()).await?;
         let read_cache = open(read_cache);
@@ -146,7 +146,7 @@ impl<T: Table> DynamoStore<T> {
         read_cache
             .heads
             .extend(unknown.into_iter().map(|id| (id, None)));
-        let heads = found.iter().filter_map(Head::read);
+        let heads = found.iter().filter_map(ClusterItem::read);
         read_cache
             .heads
             .extend(heads.map(|(id, head)| (id, Some(head))));
@@ -158,7 +158,7 @@ impl<T: Table> DynamoStore<T> {
         &self,
         read_cache: &Mutex<ReadCache>,
         hours: &RangeInclusive<Window>,
-    ) -> Result<Arc<Census>, StoreError> {
+    ) -> Result<Arc<ClusterSnapshot>, StoreError> {
         let between = (*hours.start(), *hours.end());
         if let Some(known) = open(read_cache).censuses.get(&between) {
             return Ok(Arc::clone(known));
@@ -171,7 +171,7 @@ impl<T: Table> DynamoStore<T> {
         let mut sightings = Sightings::default();
         read::add(&mut sightings, &manifests, &overflow);
         let (cases, rows) = sightings.rows(None);
-        let mut census = Census::of(BTreeMap::new(), cases, rows);
+        let mut census = ClusterSnapshot::of(BTreeMap::new(), cases, rows);
         for (id, head) in &heads {
             add_head(&mut census, *id, head);
         }
@@ -186,12 +186,12 @@ impl<T: Table> DynamoStore<T> {
         &self,
         read_cache: &Mutex<ReadCache>,
         window: Window,
-    ) -> Result<Arc<Vec<Manifest>>, StoreError> {
+    ) -> Result<Arc<Vec<Segment>>, StoreError> {
         if let Some(known) = open(read_cache).manifests.get(&window) {
             return Ok(Arc::clone(known));
         }
         let manifests = read::hour(&self.table, Some(window)).await?.into_iter();
-        let manifests: Arc<Vec<Manifest>> = Arc::new(manifests.collect::<Result<_, _>>()?);
+        let manifests: Arc<Vec<Segment>> = Arc::new(manifests.collect::<Result<_, _>>()?);
         let mut read_cache = open(read_cache);
         read_cache.manifests.insert(window, Arc::clone(&manifests));
         Ok(manifests)
@@ -200,7 +200,11 @@ impl<T: Table> DynamoStore<T> {
 
 impl ReadCache {
     /// Returns the campaigns of an account that were found in some hours, if somebody looked.
-    pub fn campaigns(&self, account_id: &str, hours: &RangeInclusive<Window>) -> Option<Found> {
+    pub fn campaigns(
+        &self,
+        account_id: &str,
+        hours: &RangeInclusive<Window>,
+    ) -> Option<FoundCampaigns> {
         let found = self.campaigns.get(&(*hours.start(), *hours.end()))?;
         found.get(account_id).cloned()
     }
@@ -210,7 +214,7 @@ impl ReadCache {
         &mut self,
         account_id: &str,
         hours: &RangeInclusive<Window>,
-        found: &Found,
+        found: &FoundCampaigns,
     ) {
         let of_hours = self.campaigns.entry((*hours.start(), *hours.end()));
         let of_hours = of_hours.or_default();
@@ -223,7 +227,7 @@ pub fn open(read_cache: &Mutex<ReadCache>) -> MutexGuard<'_, ReadCache> {
     read_cache.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn add_head(census: &mut Census, cluster: ClusterId, head: &Head) {
+fn add_head(census: &mut ClusterSnapshot, cluster: ClusterId, head: &ClusterItem) {
     census.facts.insert(cluster, Arc::new(head.facts.clone()));
     if let Some(sample) = &head.sample {
         let samples: &mut Samples = census.samples.entry(cluster).or_default();

@@ -6,28 +6,29 @@ use std::convert::Infallible;
 use alerts::alert::Alert;
 use alerts::facts::Facts as AlertFacts;
 use clusters::circumstance::{Circumstance, Circumstances};
-use clusters::facet::Kind;
+use clusters::facet::FacetKind;
 use clusters::fingerprint::ClusterId;
 use clusters::guard::{self, Admitted, NEW_CLUSTERS_MAX, is_overflow};
-use clusters::journal::{Entry, What};
-use clusters::lifecycle::{Event, Move, SETTLING_SECONDS, State, step};
-use clusters::manifest::{Encoded, Manifest};
+use clusters::journal::{JournalEntry, JournalEvent};
+use clusters::lifecycle::{LifecycleEvent, Move, SETTLING_SECONDS, State, step};
+use clusters::manifest::{EncodedSegment, Segment};
 use clusters::sample::{Rank, Samples};
-use clusters::{EventId, Facts, Sighting, Tally};
+use clusters::{ClusterFacts, EventId, Sighting, Tally};
 use data_encoding::HEXLOWER;
-use records::time::{EventTime, Window};
-use service::ports::{Batch, Committed, Late, Spent, StoreError};
+use records::time::{Timestamp, Window};
+use service::ports::{Batch, Committed, LateHour, StoreError, StoreUsage};
 
 use crate::dynamodb::calls::together;
 use crate::dynamodb::item::{
-    CALLERS_MAX, Caller, Head, beginning_key, caller, circumstances, head_key, late_item,
-    learned_key, manifest_item, principal_item, principal_key, renewal_key, renewed, spelled,
+    CALLERS_MAX, CallerHash, ClusterItem, beginning_key, caller, circumstances, head_key,
+    late_item, learned_key, manifest_item, principal_item, principal_key, renewal_key, renewed,
+    spelled,
 };
 use crate::dynamodb::lease::Purpose;
 use crate::dynamodb::mark::journal_item;
 use crate::dynamodb::message::marker_item;
 use crate::dynamodb::table::{Item, Key, Table, TableError, Write};
-use crate::dynamodb::{Counting, DynamoStore, HEAD_SECONDS, HEADS_MAX, Known, read};
+use crate::dynamodb::{CachedCluster, Counting, DynamoStore, HEAD_SECONDS, HEADS_MAX, read};
 
 /// What comes so long after its hour, in seconds, is noted as late: until then the inspection looks
 /// at the hour by itself.
@@ -41,24 +42,24 @@ const VERSION_FIRST: &str = "fp1";
 
 /// What a batch shows of one cluster.
 #[derive(Debug, Default)]
-struct Shown {
+struct ClusterBatch {
     /// First and last event; `None` where none has a time.
-    first: Option<EventTime>,
-    last: Option<EventTime>,
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
     /// Who called, and when first.
-    callers: BTreeMap<String, Option<EventTime>>,
+    callers: BTreeMap<String, Option<Timestamp>>,
     /// What its severity is computed from.
     circumstances: Circumstances,
 }
 
 /// What the guard may know: which clusters there are, and how many more there may be.
 struct Admission<'a> {
-    heads: &'a HashMap<ClusterId, Known>,
+    heads: &'a HashMap<ClusterId, CachedCluster>,
     overflowed: BTreeSet<EventId>,
     places: BTreeMap<(String, Option<Window>), u32>,
 }
 
-impl guard::Known for Admission<'_> {
+impl guard::KnownClusters for Admission<'_> {
     type Error = Infallible;
 
     fn has(&mut self, cluster: ClusterId) -> Result<bool, Infallible> {
@@ -99,7 +100,7 @@ impl<T: Table> DynamoStore<T> {
             fresh,
             new_clusters,
             marks: tally.facts.keys().map(|id| (*id, Rank::LEAST)).collect(),
-            spent: Spent {
+            spent: StoreUsage {
                 calls: self.spent.calls - before.calls,
                 write_units: self.spent.write_units - before.write_units,
             },
@@ -127,14 +128,14 @@ impl<T: Table> DynamoStore<T> {
 
     /// Remembers a head that was read.
     fn know(&mut self, item: &Item) {
-        if let Some((cluster, head)) = Head::read(item) {
+        if let Some((cluster, head)) = ClusterItem::read(item) {
             self.remember(cluster, head);
         }
     }
 
-    fn remember(&mut self, cluster: ClusterId, head: Head) {
+    fn remember(&mut self, cluster: ClusterId, head: ClusterItem) {
         let known = self.heads.remove(&cluster);
-        let known = Known {
+        let known = CachedCluster {
             head,
             read: self.now,
             callers: known.map(|known| known.callers).unwrap_or_default(),
@@ -148,7 +149,7 @@ impl<T: Table> DynamoStore<T> {
             return Ok(());
         };
         let hours = tally.sightings.values();
-        let hours: BTreeSet<_> = hours.map(|seen| seen.at().map(EventTime::window)).collect();
+        let hours: BTreeSet<_> = hours.map(|seen| seen.at().map(Timestamp::window)).collect();
         let counted = self.count(&mut counting, hours).await;
         self.counting = Some(counting);
         counted
@@ -165,7 +166,7 @@ impl<T: Table> DynamoStore<T> {
                 manifests.push(manifest?);
             }
         }
-        let clusters = manifests.iter().flat_map(Manifest::sightings);
+        let clusters = manifests.iter().flat_map(Segment::sightings);
         let clusters: BTreeSet<_> = clusters.map(|(_, seen)| seen.case.cluster).collect();
         self.know_heads(clusters.clone()).await?;
         let overflow = clusters
@@ -218,10 +219,10 @@ impl<T: Table> DynamoStore<T> {
     /// same batch sent again counts zero. Events that come again in a batch that was cut
     /// differently count as new, unless [`DynamoStore::counting`] is on.
     async fn put_manifests(&mut self, tally: &Tally) -> Result<u64, StoreError> {
-        let manifests = Manifest::cut_at(tally, self.settings.manifest_bytes_max);
+        let manifests = Segment::cut_at(tally, self.settings.manifest_bytes_max);
         let (days, now, table) = (self.settings.retention_days, self.now, &self.table);
         let mut late = BTreeMap::new();
-        for Encoded {
+        for EncodedSegment {
             manifest, digest, ..
         } in &manifests
         {
@@ -245,7 +246,7 @@ impl<T: Table> DynamoStore<T> {
         // Whoever finds the note finds what it is about.
         let notes = late.into_iter().map(|(window, digest)| async move {
             let token = format!("{}-{}", HEXLOWER.encode(digest), now.seconds());
-            let note = Write::Put(late_item(&Late { window, token }));
+            let note = Write::Put(late_item(&LateHour { window, token }));
             table.write(&note).await
         });
         for noted in together(notes).await {
@@ -268,7 +269,7 @@ impl<T: Table> DynamoStore<T> {
         &mut self,
         tally: &Tally,
         admitted: &Admitted,
-        shown: &BTreeMap<ClusterId, Shown>,
+        shown: &BTreeMap<ClusterId, ClusterBatch>,
     ) -> Result<u64, StoreError> {
         let missing = shown
             .iter()
@@ -318,7 +319,7 @@ impl<T: Table> DynamoStore<T> {
     async fn move_heads(
         &mut self,
         tally: &Tally,
-        shown: &BTreeMap<ClusterId, Shown>,
+        shown: &BTreeMap<ClusterId, ClusterBatch>,
     ) -> Result<(), StoreError> {
         for (cluster, shown) in shown {
             let mut attempts = 0;
@@ -346,9 +347,9 @@ impl<T: Table> DynamoStore<T> {
 
     /// Returns what goes with a life that begins at a moment: its entry in the journal, and
     /// what is told of it.
-    fn regressed(&self, cluster: ClusterId, epoch: i64, at: EventTime) -> Vec<Write> {
+    fn regressed(&self, cluster: ClusterId, epoch: i64, at: Timestamp) -> Vec<Write> {
         let now = self.now;
-        let entry = Entry::of(What::Regressed, at, epoch);
+        let entry = JournalEntry::of(JournalEvent::Regressed, at, epoch);
         let mut writes = vec![Write::Put(journal_item(cluster, &entry, now))];
         if self.tells() {
             let account_id = &self.heads[&cluster].head.facts.identity.account_id;
@@ -360,16 +361,21 @@ impl<T: Table> DynamoStore<T> {
     }
 
     /// Returns what a head lacks of what a batch shows.
-    fn next_move(&self, cluster: ClusterId, facts: &Facts, shown: &Shown) -> Option<Write> {
+    fn next_move(
+        &self,
+        cluster: ClusterId,
+        facts: &ClusterFacts,
+        shown: &ClusterBatch,
+    ) -> Option<Write> {
         let head = &self.heads.get(&cluster)?.head;
         let key = head_key(cluster);
-        let comes_back = step(Some(head.state), Event::Seen).1 == Some(Move::Return);
-        let is_later = |at: &EventTime| comes_back && Some(*at) > head.watermark;
+        let comes_back = step(Some(head.state), LifecycleEvent::Seen).1 == Some(Move::Return);
+        let is_later = |at: &Timestamp| comes_back && Some(*at) > head.watermark;
         if let Some(at) = shown.last.filter(is_later) {
             let epoch = head.epoch;
             return Some(Write::Regress { key, epoch, at });
         }
-        let is_earlier = |at: &EventTime| head.first.is_none_or(|first| *at < first);
+        let is_earlier = |at: &Timestamp| head.first.is_none_or(|first| *at < first);
         if let Some(at) = shown.first.filter(is_earlier) {
             return Some(Write::First { key, at });
         }
@@ -391,12 +397,14 @@ impl<T: Table> DynamoStore<T> {
 
     /// Remembers that a head was moved.
     fn moved(&mut self, cluster: ClusterId, write: &Write) {
-        let Some(Known { head, .. }) = self.heads.get_mut(&cluster) else {
+        let Some(CachedCluster { head, .. }) = self.heads.get_mut(&cluster) else {
             return;
         };
         match write {
             Write::Regress { .. } => {
-                head.state = step(Some(head.state), Event::Seen).0.unwrap_or(head.state);
+                head.state = step(Some(head.state), LifecycleEvent::Seen)
+                    .0
+                    .unwrap_or(head.state);
                 head.epoch += 1;
             }
             Write::First { at, .. } => head.first = Some(*at),
@@ -407,7 +415,10 @@ impl<T: Table> DynamoStore<T> {
     }
 
     /// Adds the callers that clusters have not seen before.
-    async fn add_callers(&mut self, shown: &BTreeMap<ClusterId, Shown>) -> Result<(), StoreError> {
+    async fn add_callers(
+        &mut self,
+        shown: &BTreeMap<ClusterId, ClusterBatch>,
+    ) -> Result<(), StoreError> {
         let mut unknown = Vec::new();
         for (cluster, shown) in shown {
             let Some(known) = self.heads.get(cluster) else {
@@ -455,14 +466,14 @@ impl<T: Table> DynamoStore<T> {
         &mut self,
         cluster: ClusterId,
         name: &str,
-        at: Option<EventTime>,
+        at: Option<Timestamp>,
     ) -> Result<bool, StoreError> {
         let Some(known) = self.heads.get(&cluster) else {
             return Ok(false);
         };
         let (epoch, first) = (known.head.epoch, known.head.first);
         let account_id = known.head.facts.identity.account_id.clone();
-        let hour = at.map(EventTime::window);
+        let hour = at.map(Timestamp::window);
         let purpose = Purpose::Principal;
         if self.lease(&account_id, hour, purpose, 1).await? == 0 {
             return Ok(false);
@@ -566,7 +577,7 @@ impl<T: Table> DynamoStore<T> {
     }
 
     /// Notes that something begins, unless it has, and returns when.
-    async fn begin(&self, key: Key) -> Result<EventTime, StoreError> {
+    async fn begin(&self, key: Key) -> Result<Timestamp, StoreError> {
         let now = self.now;
         let item = Item::new(key).time("ft", now);
         let item = item.text("av", self.settings.identity);
@@ -589,7 +600,7 @@ fn canaries<'t>(
 ) -> BTreeMap<(&'t str, Option<i64>), &'t Sighting> {
     let mut found: BTreeMap<_, (_, &Sighting)> = BTreeMap::new();
     for (id, sighting) in &tally.sightings {
-        let key = sighting.case.facets.get(Kind::AccessKey);
+        let key = sighting.case.facets.get(FacetKind::AccessKey);
         let Some(key) = key.filter(|key| canaries.contains(*key)) else {
             continue;
         };
@@ -605,8 +616,8 @@ fn canaries<'t>(
     found.into_iter().map(first).collect()
 }
 
-fn shown(tally: &Tally) -> BTreeMap<ClusterId, Shown> {
-    let mut all: BTreeMap<ClusterId, Shown> = BTreeMap::new();
+fn shown(tally: &Tally) -> BTreeMap<ClusterId, ClusterBatch> {
+    let mut all: BTreeMap<ClusterId, ClusterBatch> = BTreeMap::new();
     for sighting in tally.sightings.values() {
         let shown = all.entry(sighting.case.cluster).or_default();
         let at = sighting.at();
@@ -616,7 +627,7 @@ fn shown(tally: &Tally) -> BTreeMap<ClusterId, Shown> {
         let account_id = &tally.facts[&case.cluster].identity.account_id;
         let circumstance = Circumstance::of(account_id, |kind| facets.get(kind));
         shown.circumstances.insert(circumstance);
-        let Some(name) = facets.get(Kind::Principal) else {
+        let Some(name) = facets.get(FacetKind::Principal) else {
             continue;
         };
         match shown.callers.get_mut(name) {
@@ -627,12 +638,17 @@ fn shown(tally: &Tally) -> BTreeMap<ClusterId, Shown> {
     all
 }
 
-fn new_head(tally: &Tally, cluster: ClusterId, shown: &Shown, admitted: Option<Window>) -> Head {
+fn new_head(
+    tally: &Tally,
+    cluster: ClusterId,
+    shown: &ClusterBatch,
+    admitted: Option<Window>,
+) -> ClusterItem {
     // One of the batch's: which, no caller chooses.
     let sample = tally.samples.get(&cluster).and_then(Samples::first);
-    let callers: BTreeSet<Caller> = shown.callers.keys().map(|name| caller(name)).collect();
-    Head {
-        facts: Facts::clone(&tally.facts[&cluster]),
+    let callers: BTreeSet<CallerHash> = shown.callers.keys().map(|name| caller(name)).collect();
+    ClusterItem {
+        facts: ClusterFacts::clone(&tally.facts[&cluster]),
         state: State::New,
         epoch: 1,
         version: 1,

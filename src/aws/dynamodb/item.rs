@@ -32,25 +32,25 @@ use clusters::circumstance::{Circumstance, Circumstances};
 use clusters::class::Class;
 use clusters::fingerprint::{ClusterId, Identity, VERSION};
 use clusters::lifecycle::State;
-use clusters::manifest::Encoded;
+use clusters::manifest::EncodedSegment;
 use clusters::packed::{deflate, inflate};
 use clusters::sample::Sample;
-use clusters::{EventId, Facts};
+use clusters::{ClusterFacts, EventId};
 use data_encoding::HEXLOWER;
-use records::time::{EventTime, Window};
-use service::ports::Late;
+use records::time::{Timestamp, Window};
+use service::ports::LateHour;
 use sha2::{Digest as _, Sha256};
 
 use crate::dynamodb::table::{Item, Key};
 
 /// The first bytes of a hash of a caller's name.
-pub type Caller = [u8; 8];
+pub type CallerHash = [u8; 8];
 
 /// A cluster as the table keeps it, without its events.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
+pub struct ClusterItem {
     /// What the cluster is.
-    pub facts: Facts,
+    pub facts: ClusterFacts,
     /// How it stands.
     pub state: State,
     /// Counts its lives, from 1.
@@ -58,13 +58,13 @@ pub struct Head {
     /// Counts the changes of its head, from 1.
     pub version: i64,
     /// The first event; `None` where none has a time.
-    pub first: Option<EventTime>,
+    pub first: Option<Timestamp>,
     /// Up to when an event is too late to bring a recovered cluster back.
-    pub watermark: Option<EventTime>,
+    pub watermark: Option<Timestamp>,
     /// The hour in which it counts as new; `None` is the hour of what has no time.
     pub admitted: Option<Window>,
     /// Who called in the batch that made it.
-    pub callers: BTreeSet<Caller>,
+    pub callers: BTreeSet<CallerHash>,
     /// The circumstances of all of its events: what its severity is computed from.
     pub circumstances: Circumstances,
     /// A redacted record of that batch.
@@ -89,7 +89,7 @@ pub fn head_key(cluster: ClusterId) -> Key {
 }
 
 /// Returns the key of a caller that a cluster saw later.
-pub fn principal_key(cluster: ClusterId, caller: Caller) -> Key {
+pub fn principal_key(cluster: ClusterId, caller: CallerHash) -> Key {
     let hash = HEXLOWER.encode(&caller);
     Key::new(format!("C#{cluster}"), format!("F#principal#{hash}"))
 }
@@ -129,15 +129,15 @@ fn window_name(window: Option<Window>) -> String {
 }
 
 /// Returns the hash of a caller's name.
-pub fn caller(name: &str) -> Caller {
-    let mut caller = Caller::default();
+pub fn caller(name: &str) -> CallerHash {
+    let mut caller = CallerHash::default();
     caller.copy_from_slice(&Sha256::digest(name)[..8]);
     caller
 }
 
-impl Head {
+impl ClusterItem {
     /// Returns the item.
-    pub fn item(&self, cluster: ClusterId, last: Option<EventTime>) -> Item {
+    pub fn item(&self, cluster: ClusterId, last: Option<Timestamp>) -> Item {
         let identity = &self.facts.identity;
         let item = Item::new(head_key(cluster))
             .text("av", VERSION)
@@ -196,7 +196,7 @@ impl Head {
         let state = item.text_of("st")?;
         let callers = item.bytes_of("pr").unwrap_or_default();
         let head = Self {
-            facts: Facts { identity, template },
+            facts: ClusterFacts { identity, template },
             state: State::from_name(state)?,
             epoch: number("ep"),
             version: number("vr"),
@@ -240,7 +240,7 @@ impl HourPartition {
             return Some(Self::Undated);
         }
         let hours: i64 = name.parse().ok()?;
-        let start = EventTime::from_seconds(hours.checked_mul(3600)?)?;
+        let start = Timestamp::from_seconds(hours.checked_mul(3600)?)?;
         Some(Self::Hour(start.window()))
     }
 
@@ -257,8 +257,8 @@ impl HourPartition {
 pub fn principal_item(
     cluster: ClusterId,
     name: &str,
-    at: Option<EventTime>,
-    now: EventTime,
+    at: Option<Timestamp>,
+    now: Timestamp,
 ) -> Item {
     Item::new(principal_key(cluster, caller(name)))
         .text("nm", name)
@@ -268,15 +268,15 @@ pub fn principal_item(
 
 /// Returns the item of a caller as it is kept for longer, if it soon were forgotten: once it was seen
 /// again in the second half of its time.
-pub fn renewed(caller: &Item, now: EventTime) -> Option<Item> {
+pub fn renewed(caller: &Item, now: Timestamp) -> Option<Item> {
     let until = caller.number_of("ttl").unwrap_or_default();
     let is_soon = until < now.seconds() + CALLER_SECONDS / 2;
     is_soon.then(|| caller.clone().number("ttl", now.seconds() + CALLER_SECONDS))
 }
 
 /// Returns the item of a manifest, which is forgotten so many days after its hour.
-pub fn manifest_item(encoded: &Encoded, retention_days: i64, now: EventTime) -> Item {
-    let Encoded {
+pub fn manifest_item(encoded: &EncodedSegment, retention_days: i64, now: Timestamp) -> Item {
+    let EncodedSegment {
         manifest,
         bytes,
         digest,
@@ -306,14 +306,14 @@ pub fn late_partition() -> &'static str {
 }
 
 /// Returns the item that says that events came late for an hour.
-pub fn late_item(late: &Late) -> Item {
+pub fn late_item(late: &LateHour) -> Item {
     let key = Key::new(late_partition(), late.window.hours().to_string());
     Item::new(key).text("lo", &late.token)
 }
 
 /// Reads what [`late_item`] returns.
-pub fn read_late(item: &Item) -> Option<Late> {
-    Some(Late {
+pub fn read_late(item: &Item) -> Option<LateHour> {
+    Some(LateHour {
         window: Window::from_hours(item.key.sk.parse().ok()?),
         token: item.text_of("lo")?.to_owned(),
     })
@@ -329,7 +329,7 @@ fn sample(item: &Item) -> Option<Sample> {
     let id = EventId::from_bytes(item.bytes_of("ei")?.try_into().ok()?);
     let json = inflate(item.bytes_of("js")?, SAMPLE_BYTES_MAX).ok()?;
     Some(Sample {
-        at: EventTime::from_seconds(item.number_of("et")?),
+        at: Timestamp::from_seconds(item.number_of("et")?),
         id,
         json: Arc::from(String::from_utf8(json).ok()?),
     })

@@ -5,14 +5,14 @@
 use std::collections::BTreeMap;
 
 use clusters::fingerprint::ClusterId;
-use clusters::journal::{Entry, What};
-use clusters::lifecycle::{Event, Move, Resolutions, step};
-use clusters::mark::Mark;
-use records::time::EventTime;
-use service::ports::{Marked, Marks, StoreError};
+use clusters::journal::{JournalEntry, JournalEvent};
+use clusters::lifecycle::{LifecycleEvent, Move, Resolutions, step};
+use clusters::mark::Triage;
+use records::time::Timestamp;
+use service::ports::{StoreError, TriageStore, VersionedTriage};
 
 use crate::dynamodb::calls::together;
-use crate::dynamodb::item::{Head, head_key};
+use crate::dynamodb::item::{ClusterItem, head_key};
 use crate::dynamodb::table::{Item, Key, Table, TableError, Write};
 use crate::dynamodb::{ATTEMPTS_MAX, DynamoStore};
 
@@ -29,8 +29,8 @@ pub fn mark_key(cluster: ClusterId) -> Key {
 
 /// Returns the write that puts a mark in the place of the one that was read in a version, or takes
 /// that away.
-pub fn replace_mark(cluster: ClusterId, mark: Option<&Mark>, version: i64) -> Write {
-    let text = mark.map(Mark::encode).unwrap_or_default();
+pub fn replace_mark(cluster: ClusterId, mark: Option<&Triage>, version: i64) -> Write {
+    let text = mark.map(Triage::encode).unwrap_or_default();
     // Without a mark the item stays, as somebody may still have its version.
     let item = Item::new(mark_key(cluster))
         .text("mk", &text)
@@ -39,13 +39,13 @@ pub fn replace_mark(cluster: ClusterId, mark: Option<&Mark>, version: i64) -> Wr
 }
 
 /// Reads a mark; `None` for an item without one, and for one that cannot be read.
-pub fn read_mark(item: &Item) -> Option<Mark> {
-    item.text_of("mk").and_then(Mark::decode)
+pub fn read_mark(item: &Item) -> Option<Triage> {
+    item.text_of("mk").and_then(Triage::decode)
 }
 
 /// Returns the item of an entry in a cluster's journal. The same entry has the same key, so it may be
 /// put again.
-pub fn journal_item(cluster: ClusterId, entry: &Entry, now: EventTime) -> Item {
+pub fn journal_item(cluster: ClusterId, entry: &JournalEntry, now: Timestamp) -> Item {
     let (at, digest) = (entry.at.seconds(), entry.digest());
     let key = Key::new(
         format!("C#{cluster}"),
@@ -61,31 +61,31 @@ pub fn journal_item(cluster: ClusterId, entry: &Entry, now: EventTime) -> Item {
 const RESOLUTIONS: &str = "R#";
 
 /// Returns the item of an entry that says whether a cluster is over.
-fn resolution_item(cluster: ClusterId, entry: &Entry, now: EventTime) -> Item {
+fn resolution_item(cluster: ClusterId, entry: &JournalEntry, now: Timestamp) -> Item {
     let (at, what) = (entry.at.seconds(), entry.what.name());
     let key = Key::new(RESOLUTIONS, format!("{cluster}#{at:010}#{what}"));
     Item::new(key).time("ttl", now.plus(ENTRY_SECONDS))
 }
 
 /// Reads what [`resolution_item`] made; `None` for anything else.
-fn read_resolution(item: &Item) -> Option<(ClusterId, EventTime, Event)> {
+fn read_resolution(item: &Item) -> Option<(ClusterId, Timestamp, LifecycleEvent)> {
     let mut parts = item.key.sk.split('#');
     let cluster = ClusterId::parse(parts.next()?)?;
-    let at = EventTime::from_seconds(parts.next()?.parse().ok()?)?;
-    Some((cluster, at, What::from_name(parts.next()?)?.said()?))
+    let at = Timestamp::from_seconds(parts.next()?.parse().ok()?)?;
+    Some((cluster, at, JournalEvent::from_name(parts.next()?)?.said()?))
 }
 
 /// Reads an entry of a journal; `None` for what is none.
-pub fn read_entry(item: &Item) -> Option<Entry> {
+pub fn read_entry(item: &Item) -> Option<JournalEntry> {
     item.key.sk.strip_prefix(ENTRIES)?;
-    Entry::decode(item.text_of("je")?)
+    JournalEntry::decode(item.text_of("je")?)
 }
 
-impl<T: Table> Marks for DynamoStore<T> {
+impl<T: Table> TriageStore for DynamoStore<T> {
     async fn marks(
         &self,
         clusters: &[ClusterId],
-    ) -> Result<BTreeMap<ClusterId, Marked>, StoreError> {
+    ) -> Result<BTreeMap<ClusterId, VersionedTriage>, StoreError> {
         let keys: Vec<Key> = clusters.iter().copied().map(mark_key).collect();
         let mut marks = BTreeMap::new();
         for item in self.table.get(&keys).await? {
@@ -94,11 +94,14 @@ impl<T: Table> Marks for DynamoStore<T> {
             };
             let cluster = item.key.pk.strip_prefix("C#").and_then(ClusterId::parse);
             let mark = match item.text_of("mk") {
-                Some(text) => Some(Mark::decode(text).ok_or_else(damaged)?),
+                Some(text) => Some(Triage::decode(text).ok_or_else(damaged)?),
                 None => None,
             };
             let version = item.number_of("vr").ok_or_else(damaged)?;
-            marks.insert(cluster.ok_or_else(damaged)?, Marked { mark, version });
+            marks.insert(
+                cluster.ok_or_else(damaged)?,
+                VersionedTriage { mark, version },
+            );
         }
         Ok(marks)
     }
@@ -106,9 +109,9 @@ impl<T: Table> Marks for DynamoStore<T> {
     async fn set_mark(
         &self,
         cluster: ClusterId,
-        mark: Option<&Mark>,
+        mark: Option<&Triage>,
         version: i64,
-        entry: &Entry,
+        entry: &JournalEntry,
     ) -> Result<bool, StoreError> {
         for _ in 0..ATTEMPTS_MAX {
             let journal = journal_item(cluster, entry, self.now);
@@ -129,7 +132,7 @@ impl<T: Table> Marks for DynamoStore<T> {
         Err(TableError::Conflict.into())
     }
 
-    async fn journal(&self, cluster: ClusterId) -> Result<Vec<Entry>, StoreError> {
+    async fn journal(&self, cluster: ClusterId) -> Result<Vec<JournalEntry>, StoreError> {
         let items = self.table.query(&format!("C#{cluster}"), ENTRIES).await?;
         let mut entries = Vec::new();
         // DynamoDB may take days to remove what has expired.
@@ -159,7 +162,7 @@ impl<T: Table> Marks for DynamoStore<T> {
         Ok(resolutions)
     }
 
-    async fn note(&self, cluster: ClusterId, entries: &[Entry]) -> Result<(), StoreError> {
+    async fn note(&self, cluster: ClusterId, entries: &[JournalEntry]) -> Result<(), StoreError> {
         let now = self.now;
         let puts = entries.iter().map(|entry| async move {
             let put = Write::Put(journal_item(cluster, entry, now));
@@ -178,11 +181,11 @@ impl<T: Table> DynamoStore<T> {
     async fn move_by_hand(
         &self,
         cluster: ClusterId,
-        at: EventTime,
-        said: Event,
+        at: Timestamp,
+        said: LifecycleEvent,
     ) -> Result<Option<Write>, StoreError> {
         let found = self.table.get(&[head_key(cluster)]).await?;
-        let Some((_, head)) = found.first().and_then(Head::read) else {
+        let Some((_, head)) = found.first().and_then(ClusterItem::read) else {
             return Ok(None);
         };
         let (key, version) = (head_key(cluster), head.version);

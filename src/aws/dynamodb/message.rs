@@ -1,15 +1,15 @@
 //! What lies in the table of messages: rows that wait, what became of them, what stands in the way of
 //! a sink, and what is remembered of access keys. `item.rs` lists the keys.
 
-use alerts::alert::{Alert, Subject};
+use alerts::alert::{Alert, AlertSubject};
 use alerts::facts::{DIGEST, DigestFacts, Facts, LEARNED};
-use alerts::kind::Kind;
-use alerts::outbox::{Breaker, OrderingKey, Row, Sent, Silence};
-use clusters::campaign::Standing;
+use alerts::kind::AlertKind;
+use alerts::outbox::{Breaker, OrderingKey, OutboxRow, Sent, Silence};
+use clusters::campaign::CampaignSpan;
 use clusters::fingerprint::ClusterId;
-use clusters::keys::{Answer, KeyUsage};
+use clusters::keys::{IamAnswer, KeyUsage};
 use data_encoding::HEXLOWER;
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -36,7 +36,7 @@ pub fn row_partitions(sink: &str) -> impl Iterator<Item = String> {
 
 /// Returns the key of a row. The rows with one ordering key lie in one partition, in the order in which they were
 /// written.
-pub fn row_key(row: &Row) -> Key {
+pub fn row_key(row: &OutboxRow) -> Key {
     let shard = match row.ordering_key() {
         OrderingKey::Cluster(cluster) => cluster.bytes()[0] % SHARDS,
         OrderingKey::Account(account_id) => Sha256::digest(account_id)[0] % SHARDS,
@@ -46,14 +46,14 @@ pub fn row_key(row: &Row) -> Key {
 }
 
 /// Returns the item of a row.
-pub fn row_item(row: &Row) -> Item {
+pub fn row_item(row: &OutboxRow) -> Item {
     with_row(Item::new(row_key(row)), row)
         .time("due", row.due)
         .time("lu", row.leased_until)
 }
 
 /// Adds what a row holds beside its key and who has it.
-fn with_row(item: Item, row: &Row) -> Item {
+fn with_row(item: Item, row: &OutboxRow) -> Item {
     let cluster = row.alert.cluster().map(|cluster| cluster.to_string());
     with_alert(item, &row.alert)
         .text("fp", &cluster.unwrap_or_default())
@@ -80,18 +80,18 @@ fn with_alert(item: Item, alert: &Alert) -> Item {
 ///
 /// # Errors
 /// What is wrong with it, for what is none.
-pub fn read_row(item: &Item) -> Result<Row, String> {
+pub fn read_row(item: &Item) -> Result<OutboxRow, String> {
     let keys = || {
         let (sink, _) = item.key.pk.strip_prefix("O#")?.rsplit_once('#')?;
         let (created, _) = item.key.sk.strip_prefix("P#")?.split_once('#')?;
         Some((
             sink.to_owned(),
-            EventTime::from_seconds(created.parse().ok()?)?,
+            Timestamp::from_seconds(created.parse().ok()?)?,
         ))
     };
     let (sink, created) = keys().ok_or("its key is not that of a row")?;
     let number = |name| item.number_of(name).unwrap_or_default();
-    Ok(Row {
+    Ok(OutboxRow {
         sink,
         alert: Alert {
             subject: subject(item)?,
@@ -107,27 +107,27 @@ pub fn read_row(item: &Item) -> Result<Row, String> {
     })
 }
 
-fn subject(item: &Item) -> Result<Subject, String> {
+fn subject(item: &Item) -> Result<AlertSubject, String> {
     let account_id = item.text_of("ac").unwrap_or_default();
     let number = item.number_of("ep").unwrap_or_default();
     Ok(match (item.text_of("fp"), item.text_of("nm")) {
-        (Some(cluster), _) => Subject::Cluster {
+        (Some(cluster), _) => AlertSubject::Cluster {
             account_id: account_id.to_owned(),
             id: ClusterId::parse(cluster).ok_or_else(|| format!("{cluster:?} is no cluster"))?,
             episode: number,
         },
-        (None, Some(key)) if kind(item)? == Kind::AccessKey => Subject::AccessKey {
+        (None, Some(key)) if kind(item)? == AlertKind::AccessKey => AlertSubject::AccessKey {
             account_id: account_id.to_owned(),
             key: key.to_owned(),
             day: Some(number).filter(|day| *day != 0),
         },
-        (None, _) => Subject::of_account(account_id),
+        (None, _) => AlertSubject::of_account(account_id),
     })
 }
 
-fn kind(item: &Item) -> Result<Kind, String> {
+fn kind(item: &Item) -> Result<AlertKind, String> {
     let name = item.text_of("tr").unwrap_or_default();
-    Kind::from_name(name).ok_or_else(|| format!("{name:?} is no kind of alert"))
+    AlertKind::from_name(name).ok_or_else(|| format!("{name:?} is no kind of alert"))
 }
 
 /// Reads the facts of an alert: the one place where what waited is read as JSON.
@@ -135,22 +135,22 @@ fn facts(item: &Item) -> Result<Facts, String> {
     let about = item.text_of("nm").unwrap_or_default();
     let json = item.text_of("de").unwrap_or("null");
     Ok(match kind(item)? {
-        Kind::New => Facts::New,
-        Kind::NewPrincipal => Facts::NewPrincipal(about.to_owned()),
-        Kind::Regressed => Facts::Regressed(read(json)?),
-        Kind::Recovered => Facts::Recovered(read(json)?),
-        Kind::Escalating => Facts::Escalation(read(json)?),
-        Kind::Campaign => Facts::Campaign(read(json)?),
-        Kind::AccessKey => Facts::AccessKey(read(json)?),
-        Kind::AccountSummary if about == LEARNED => Facts::Learned(read(json)?),
-        Kind::AccountSummary => match about.strip_prefix(DIGEST) {
+        AlertKind::New => Facts::New,
+        AlertKind::NewPrincipal => Facts::NewPrincipal(about.to_owned()),
+        AlertKind::Regressed => Facts::Regressed(read(json)?),
+        AlertKind::Recovered => Facts::Recovered(read(json)?),
+        AlertKind::Escalating => Facts::Escalation(read(json)?),
+        AlertKind::Campaign => Facts::Campaign(read(json)?),
+        AlertKind::AccessKey => Facts::AccessKey(read(json)?),
+        AlertKind::AccountSummary if about == LEARNED => Facts::Learned(read(json)?),
+        AlertKind::AccountSummary => match about.strip_prefix(DIGEST) {
             Some(first) => Facts::Digest(DigestFacts {
                 first: first.to_owned(),
                 ..read(json)?
             }),
             None => Facts::Summary(read(json)?),
         },
-        Kind::NoData => Facts::Silence(read(json)?),
+        AlertKind::NoData => Facts::Silence(read(json)?),
     })
 }
 
@@ -159,7 +159,7 @@ fn read<T: DeserializeOwned>(json: &str) -> Result<T, String> {
 }
 
 /// Returns the write that logs what became of a row: under its cluster, or its account.
-pub fn log(row: &Row, now: EventTime, answer: &str) -> Write {
+pub fn log(row: &OutboxRow, now: Timestamp, answer: &str) -> Write {
     let pk = match row.ordering_key() {
         OrderingKey::Cluster(cluster) => format!("C#{cluster}"),
         OrderingKey::Account(account_id) => format!("A#{account_id}"),
@@ -179,14 +179,14 @@ pub fn log(row: &Row, now: EventTime, answer: &str) -> Write {
 }
 
 /// Reads what [`log`] wrote; `None` for what is nothing of that, or has expired.
-pub fn read_log(item: &Item, now: EventTime) -> Option<Sent> {
+pub fn read_log(item: &Item, now: Timestamp) -> Option<Sent> {
     let (at, _) = item.key.sk.strip_prefix(LOG)?.split_once('#')?;
     // DynamoDB may take days to remove what has expired.
     if item.time_of("ttl").is_some_and(|at| at <= now) {
         return None;
     }
     Some(Sent {
-        at: EventTime::from_seconds(at.parse().ok()?)?,
+        at: Timestamp::from_seconds(at.parse().ok()?)?,
         sink: item.text_of("si")?.to_owned(),
         kind: item.text_of("tr")?.to_owned(),
         outcome: item.text_of("an").unwrap_or_default().to_owned(),
@@ -194,7 +194,7 @@ pub fn read_log(item: &Item, now: EventTime) -> Option<Sent> {
 }
 
 /// Returns the write that keeps a row that cannot be sent.
-pub fn dead(row: &Row, now: EventTime, why: &str) -> Write {
+pub fn dead(row: &OutboxRow, now: Timestamp, why: &str) -> Write {
     let key = Key::new(
         format!("Z#{}", row.sink),
         format!("{:010}#{}", now.seconds(), row.id()),
@@ -207,8 +207,8 @@ pub fn dead(row: &Row, now: EventTime, why: &str) -> Write {
 }
 
 /// Returns the item that keeps something about an account from being told twice.
-pub fn told_item(alert: &Alert, now: EventTime) -> Item {
-    let at = alert.at.map_or(0, EventTime::seconds);
+pub fn told_item(alert: &Alert, now: Timestamp) -> Item {
+    let at = alert.at.map_or(0, Timestamp::seconds);
     let sk = format!("J#{at:010}#{}", alert.id());
     let item = Item::new(Key::new(format!("A#{}", alert.account_id()), sk));
     with_alert(item, alert).time("ttl", now.plus(MARKER_SECONDS))
@@ -221,7 +221,7 @@ pub fn campaign_key(account_id: &str, actor: &str) -> Key {
 }
 
 /// Returns the item of a campaign that was told.
-pub fn campaign_item(key: Key, standing: Standing, version: i64, now: EventTime) -> Item {
+pub fn campaign_item(key: Key, standing: CampaignSpan, version: i64, now: Timestamp) -> Item {
     Item::new(key)
         .time("be", standing.began)
         .time("la", standing.last)
@@ -230,8 +230,8 @@ pub fn campaign_item(key: Key, standing: Standing, version: i64, now: EventTime)
 }
 
 /// Reads a campaign that was told, and its version.
-pub fn read_campaign(item: &Item) -> Option<(Standing, i64)> {
-    let standing = Standing {
+pub fn read_campaign(item: &Item) -> Option<(CampaignSpan, i64)> {
+    let standing = CampaignSpan {
         began: item.time_of("be")?,
         last: item.time_of("la")?,
     };
@@ -247,8 +247,8 @@ pub fn silence_key(sink: &str, cluster: ClusterId) -> Key {
 pub fn silence_item(
     sink: &str,
     cluster: ClusterId,
-    until: Option<EventTime>,
-    now: EventTime,
+    until: Option<Timestamp>,
+    now: Timestamp,
 ) -> Item {
     Item::new(silence_key(sink, cluster))
         .time("un", until)
@@ -297,13 +297,14 @@ pub fn key_usage_key(key: &str) -> Key {
 }
 
 /// Returns when the usage of a key is forgotten that was last looked at now.
-pub fn key_usage_expires(now: EventTime) -> EventTime {
+pub fn key_usage_expires(now: Timestamp) -> Timestamp {
     now.plus(KEY_USAGE_SECONDS)
 }
 
 /// Returns the item of what is remembered of an access key.
-pub fn key_usage_item(key: &str, key_usage: &KeyUsage, now: EventTime) -> Item {
-    let answer = |answer: &Option<Answer>| answer.as_ref().map(Answer::encode).unwrap_or_default();
+pub fn key_usage_item(key: &str, key_usage: &KeyUsage, now: Timestamp) -> Item {
+    let answer =
+        |answer: &Option<IamAnswer>| answer.as_ref().map(IamAnswer::encode).unwrap_or_default();
     let item = Item::new(key_usage_key(key))
         .text("be", &answer(&key_usage.before))
         .text("no", &answer(&key_usage.now))
@@ -317,7 +318,7 @@ pub fn key_usage_item(key: &str, key_usage: &KeyUsage, now: EventTime) -> Item {
 
 /// Reads what is remembered of an access key.
 pub fn read_key_usage(item: &Item) -> KeyUsage {
-    let answer = |name| item.text_of(name).and_then(Answer::decode);
+    let answer = |name| item.text_of(name).and_then(IamAnswer::decode);
     KeyUsage {
         before: answer("be"),
         now: answer("no"),
@@ -328,7 +329,7 @@ pub fn read_key_usage(item: &Item) -> KeyUsage {
 
 /// Returns the item that tells that a canary key was told of a day, counted from 1970; `None` for events
 /// without a time.
-pub fn marker_item(key: &str, day: Option<i64>, now: EventTime) -> Item {
+pub fn marker_item(key: &str, day: Option<i64>, now: Timestamp) -> Item {
     Item::new(Key::new(
         format!("K#{key}"),
         format!("SEEN#{}", day.unwrap_or(0)),

@@ -32,25 +32,25 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use alerts::alert::Alert;
-use alerts::outbox::Row;
+use alerts::outbox::OutboxRow;
 use clusters::fingerprint::{ClusterId, VERSION};
 use clusters::manifest;
 use clusters::sample::Samples;
 use clusters::sightings::Sightings;
 use clusters::timeline::Timeline;
-use clusters::{Census, EventId, Sighting};
-use records::time::{EventTime, Window};
+use clusters::{ClusterSnapshot, EventId, Sighting};
+use records::time::{Timestamp, Window};
 use service::config::IngestSettings;
-use service::ports::{Batch, Committed, Spent, Store, StoreError};
+use service::ports::{Batch, Committed, Store, StoreError, StoreUsage};
 
 use crate::dynamodb::cluster_details::SharedReadCache;
-use crate::dynamodb::item::{Caller, Head};
+use crate::dynamodb::item::{CallerHash, ClusterItem};
 use crate::dynamodb::lease::Leases;
 use crate::dynamodb::table::{Table, TableError, Write};
 
 /// What a stack decides about its table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub struct TableSettings {
     /// The sinks that are told of transitions.
     pub sinks: Vec<String>,
     /// How long manifests are kept, in days.
@@ -65,7 +65,7 @@ pub struct Settings {
     pub identity: &'static str,
 }
 
-impl Settings {
+impl TableSettings {
     /// Takes the settings that the store needs from those of the ingest function.
     pub fn of(settings: &IngestSettings) -> Self {
         let sinks = settings.sinks.iter();
@@ -80,7 +80,7 @@ impl Settings {
     }
 }
 
-impl Default for Settings {
+impl Default for TableSettings {
     fn default() -> Self {
         Self {
             sinks: Vec::new(),
@@ -97,15 +97,15 @@ impl Default for Settings {
 #[derive(Debug)]
 pub struct DynamoStore<T> {
     table: T,
-    settings: Settings,
+    settings: TableSettings,
     /// What time it is.
-    now: EventTime,
-    heads: HashMap<ClusterId, Known>,
+    now: Timestamp,
+    heads: HashMap<ClusterId, CachedCluster>,
     leases: Leases,
     /// When the first event was committed, once that is known.
-    beginning: Option<EventTime>,
+    beginning: Option<Timestamp>,
     /// When the version of the identity was first used, if the table began with another.
-    renewal: Option<EventTime>,
+    renewal: Option<Timestamp>,
     /// Whether the end of learning was told.
     learned: bool,
     /// Canary keys that were told of, each with its day.
@@ -116,16 +116,16 @@ pub struct DynamoStore<T> {
     /// new; that takes reading those hours.
     counting: Option<Counting>,
     /// What was spent when the last commit was done.
-    spent: Spent,
+    spent: StoreUsage,
 }
 
 /// A head as it was read.
 #[derive(Debug)]
-struct Known {
-    head: Head,
-    read: EventTime,
+struct CachedCluster {
+    head: ClusterItem,
+    read: Timestamp,
     /// Callers that are known beside those in the head.
-    callers: BTreeSet<Caller>,
+    callers: BTreeSet<CallerHash>,
 }
 
 /// What hours hold that were read.
@@ -146,7 +146,7 @@ const ATTEMPTS_MAX: u32 = 6;
 
 impl<T: Table> DynamoStore<T> {
     /// Returns the store in a table.
-    pub fn new(table: T, settings: Settings, now: EventTime) -> Self {
+    pub fn new(table: T, settings: TableSettings, now: Timestamp) -> Self {
         Self {
             table,
             settings,
@@ -159,7 +159,7 @@ impl<T: Table> DynamoStore<T> {
             canaries: BTreeSet::new(),
             read_cache: RefCell::default(),
             counting: None,
-            spent: Spent::default(),
+            spent: StoreUsage::default(),
         }
     }
 
@@ -179,7 +179,7 @@ impl<T: Table> DynamoStore<T> {
     }
 
     /// Tells the store what time it is. What was read to look clusters up is forgotten.
-    pub fn set_now(&mut self, now: EventTime) {
+    pub fn set_now(&mut self, now: Timestamp) {
         self.now = now;
         self.forget_read();
     }
@@ -190,9 +190,9 @@ impl<T: Table> DynamoStore<T> {
     }
 
     /// Returns the writes that tell each sink of an alert.
-    fn tell(&self, alert: &Alert, now: EventTime) -> impl Iterator<Item = Write> {
+    fn tell(&self, alert: &Alert, now: Timestamp) -> impl Iterator<Item = Write> {
         let row = move |sink: &String| {
-            let row = Row::new(sink, alert.clone(), now);
+            let row = OutboxRow::new(sink, alert.clone(), now);
             Write::Create(message::row_item(&row))
         };
         self.settings.sinks.iter().map(row)
@@ -226,7 +226,7 @@ impl<T: Table> Store for DynamoStore<T> {
         Ok(committed)
     }
 
-    async fn sums(&self, since: Option<EventTime>) -> Result<Census, StoreError> {
+    async fn sums(&self, since: Option<Timestamp>) -> Result<ClusterSnapshot, StoreError> {
         let mut census = self.census(since).await?;
         census.samples.clear();
         Ok(census)
@@ -236,10 +236,10 @@ impl<T: Table> Store for DynamoStore<T> {
         Ok(read::content(&self.table, self.now).await?.samples)
     }
 
-    async fn census(&self, since: Option<EventTime>) -> Result<Census, StoreError> {
+    async fn census(&self, since: Option<Timestamp>) -> Result<ClusterSnapshot, StoreError> {
         let content = read::content(&self.table, self.now).await?;
         let (cases, rows) = content.sightings.rows(since);
-        let mut census = Census::of(content.facts, cases, rows);
+        let mut census = ClusterSnapshot::of(content.facts, cases, rows);
         census.samples = content.samples;
         Ok(census)
     }
@@ -254,10 +254,13 @@ impl<T: Table> Store for DynamoStore<T> {
         Ok(content.sightings.events())
     }
 
-    async fn whole(&self, samples: bool) -> Result<(Census, Vec<(EventId, Sighting)>), StoreError> {
+    async fn whole(
+        &self,
+        samples: bool,
+    ) -> Result<(ClusterSnapshot, Vec<(EventId, Sighting)>), StoreError> {
         let content = read::content(&self.table, self.now).await?;
         let (cases, rows) = content.sightings.rows(None);
-        let mut census = Census::of(content.facts, cases, rows);
+        let mut census = ClusterSnapshot::of(content.facts, cases, rows);
         if samples {
             census.samples = content.samples;
         }

@@ -2,10 +2,10 @@
 //! what is remembered of sinks and access keys.
 
 use alerts::alert::Alert;
-use alerts::outbox::{Breaker, Lease, Restraint, Row, Sent, Settlement, SilenceChange};
+use alerts::outbox::{Breaker, Lease, OutboxRow, SendingLimits, Sent, Settlement, SilenceChange};
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{ANSWER_SECONDS, KeyUsage};
-use records::time::EventTime;
+use records::time::Timestamp;
 use service::ports::{KeyAnswers, KeyUsageStore, Outbox, SentLog, StoreError};
 
 use crate::dynamodb::DynamoStore;
@@ -18,7 +18,7 @@ use crate::dynamodb::message::{
 use crate::dynamodb::table::{Key, Table, TableError, Write};
 
 impl<T: Table> Outbox for DynamoStore<T> {
-    async fn waiting(&self, sink: &str, limit: usize) -> Result<Vec<Row>, StoreError> {
+    async fn waiting(&self, sink: &str, limit: usize) -> Result<Vec<OutboxRow>, StoreError> {
         let table = &self.table;
         let partitions =
             row_partitions(sink).map(|pk| async move { table.first(&pk, limit).await });
@@ -31,12 +31,12 @@ impl<T: Table> Outbox for DynamoStore<T> {
                 rows.push(row);
             }
         }
-        Row::sort(&mut rows);
+        OutboxRow::sort(&mut rows);
         self.forget_read();
         Ok(rows)
     }
 
-    async fn lease(&self, row: &Row, lease: &Lease) -> Result<bool, StoreError> {
+    async fn lease(&self, row: &OutboxRow, lease: &Lease) -> Result<bool, StoreError> {
         let write = Write::Take {
             key: row_key(row),
             holder: lease.holder.clone(),
@@ -46,7 +46,12 @@ impl<T: Table> Outbox for DynamoStore<T> {
         self.done(&[write]).await
     }
 
-    async fn settle(&self, row: &Row, lease: &Lease, end: &Settlement) -> Result<bool, StoreError> {
+    async fn settle(
+        &self,
+        row: &OutboxRow,
+        lease: &Lease,
+        end: &Settlement,
+    ) -> Result<bool, StoreError> {
         self.done(&settlement(row, lease, end)).await
     }
 
@@ -69,12 +74,12 @@ impl<T: Table> Outbox for DynamoStore<T> {
         self.done(&[write]).await
     }
 
-    async fn restraint(&self, sink: &str, cluster: ClusterId) -> Result<Restraint, StoreError> {
+    async fn restraint(&self, sink: &str, cluster: ClusterId) -> Result<SendingLimits, StoreError> {
         // In one call: a row costs no further one for what people decided.
         let keys = [silence_key(sink, cluster), mark_key(cluster)];
         let found = self.table.get(&keys).await?;
         let [silence, mark] = keys.map(|key| found.iter().find(|item| item.key == key));
-        Ok(Restraint {
+        Ok(SendingLimits {
             silence: silence.map(message::read_silence),
             mark: mark.and_then(read_mark),
         })
@@ -102,7 +107,7 @@ impl<T: Table> KeyAnswers for DynamoStore<T> {
 }
 
 impl<T: Table> KeyUsageStore for DynamoStore<T> {
-    async fn claim(&self, key: &str, now: EventTime) -> Result<bool, StoreError> {
+    async fn claim(&self, key: &str, now: Timestamp) -> Result<bool, StoreError> {
         let write = Write::Claim {
             key: key_usage_key(key),
             now,
@@ -117,7 +122,7 @@ impl<T: Table> KeyUsageStore for DynamoStore<T> {
         key: &str,
         key_usage: &KeyUsage,
         tells: &[Alert],
-        now: EventTime,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut writes = vec![Write::Put(key_usage_item(key, key_usage, now))];
         for alert in tells {
@@ -143,7 +148,7 @@ impl<T: Table> DynamoStore<T> {
 }
 
 /// Returns the writes that end a row or put it off, the one first that asks who has it.
-fn settlement(row: &Row, lease: &Lease, end: &Settlement) -> Vec<Write> {
+fn settlement(row: &OutboxRow, lease: &Lease, end: &Settlement) -> Vec<Write> {
     let (key, holder) = (row_key(row), lease.holder.clone());
     let silence = |cluster| silence_key(&row.sink, cluster);
     let mut writes = vec![match end {

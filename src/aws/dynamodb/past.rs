@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use alerts::alert::Alert;
-use clusters::fingerprint::{ClusterId, Subject};
+use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::guard::is_overflow_subject;
-use clusters::journal::{Entry, What};
-use clusters::lifecycle::{Event, Move, State, step};
-use clusters::manifest::Manifest;
+use clusters::journal::{JournalEntry, JournalEvent};
+use clusters::lifecycle::{LifecycleEvent, Move, State, step};
+use clusters::manifest::Segment;
 use clusters::sightings::Sightings;
 use clusters::transition::{Change, Transition};
 use records::time::Window;
-use service::ports::{Hour, Hours, Late, Past, StoreError};
+use service::ports::{Hour, HourReader, LateHour, StoreError, TransitionWriter};
 
-use crate::dynamodb::item::{Head, head_key, late_item, late_partition, read_late};
+use crate::dynamodb::item::{ClusterItem, head_key, late_item, late_partition, read_late};
 use crate::dynamodb::mark::journal_item;
 use crate::dynamodb::message::told_item;
 use crate::dynamodb::table::{Item, Table, TableError, Write};
@@ -24,18 +24,18 @@ use crate::dynamodb::{DynamoStore, read};
 /// How many times an update of a head is tried when somebody else changes it meanwhile.
 const ATTEMPTS_MAX: u32 = 4;
 
-impl<T: Table> Hours for DynamoStore<T> {
+impl<T: Table> HourReader for DynamoStore<T> {
     async fn hour(
         &self,
         window: Window,
-        known: &dyn Fn(ClusterId) -> Option<Arc<Subject>>,
+        known: &dyn Fn(ClusterId) -> Option<Arc<ClusterSubject>>,
     ) -> Result<Hour, StoreError> {
         self.read(Some(window), known).await
     }
 
     async fn undated(
         &self,
-        known: &dyn Fn(ClusterId) -> Option<Arc<Subject>>,
+        known: &dyn Fn(ClusterId) -> Option<Arc<ClusterSubject>>,
     ) -> Result<Hour, StoreError> {
         self.read(None, known).await
     }
@@ -46,7 +46,7 @@ impl<T: Table> DynamoStore<T> {
     async fn read(
         &self,
         window: Option<Window>,
-        known: &dyn Fn(ClusterId) -> Option<Arc<Subject>>,
+        known: &dyn Fn(ClusterId) -> Option<Arc<ClusterSubject>>,
     ) -> Result<Hour, StoreError> {
         let mut manifests = Vec::new();
         let mut hour = Hour::default();
@@ -56,7 +56,7 @@ impl<T: Table> DynamoStore<T> {
                 Err(error) => hour.damaged.push(error.to_string()),
             }
         }
-        let seen = manifests.iter().flat_map(Manifest::sightings);
+        let seen = manifests.iter().flat_map(Segment::sightings);
         let clusters: BTreeSet<ClusterId> = seen.map(|(_, seen)| seen.case.cluster).collect();
         let mut unknown = Vec::new();
         for cluster in clusters {
@@ -66,8 +66,8 @@ impl<T: Table> DynamoStore<T> {
             }
         }
         let heads = self.table.get(&unknown).await?;
-        for (cluster, head) in heads.iter().filter_map(Head::read) {
-            let subject = Subject::from(&head.facts.identity);
+        for (cluster, head) in heads.iter().filter_map(ClusterItem::read) {
+            let subject = ClusterSubject::from(&head.facts.identity);
             hour.subjects.insert(cluster, Arc::new(subject));
         }
         let overflow = hour.subjects.iter();
@@ -80,18 +80,18 @@ impl<T: Table> DynamoStore<T> {
     }
 }
 
-impl<T: Table> Past for DynamoStore<T> {
+impl<T: Table> TransitionWriter for DynamoStore<T> {
     async fn is_telling(&mut self) -> Result<bool, StoreError> {
         self.learn().await?;
         Ok(self.tells())
     }
 
-    async fn late(&self) -> Result<Vec<Late>, StoreError> {
+    async fn late(&self) -> Result<Vec<LateHour>, StoreError> {
         let found = self.table.query(late_partition(), "").await?;
         Ok(found.iter().filter_map(read_late).collect())
     }
 
-    async fn forget_late(&self, late: &Late) -> Result<(), StoreError> {
+    async fn forget_late(&self, late: &LateHour) -> Result<(), StoreError> {
         let write = Write::End {
             key: late_item(late).key,
             holder: late.token.clone(),
@@ -121,7 +121,7 @@ impl<T: Table> Past for DynamoStore<T> {
                 let found = self.table.get(&[head_key(cluster)]).await?;
                 let epoch = found.first().and_then(|item| item.number_of("ep"));
                 let epoch = epoch.unwrap_or(transition.epoch);
-                let entry = Entry::of(what, transition.at, epoch);
+                let entry = JournalEntry::of(what, transition.at, epoch);
                 let entry = journal_item(cluster, &entry, self.now);
                 self.create(entry, of_episode(told, epoch).as_ref()).await
             }
@@ -163,16 +163,16 @@ impl<T: Table> DynamoStore<T> {
     ) -> Result<bool, StoreError> {
         for _ in 0..ATTEMPTS_MAX {
             let found = self.table.get(&[head_key(cluster)]).await?;
-            let head = found.first().and_then(Head::read);
+            let head = found.first().and_then(ClusterItem::read);
             let moved = head.and_then(|(_, head)| next_move(cluster, &head, transition));
             let Some((write, epoch)) = moved else {
                 return Ok(false);
             };
             let mut writes = vec![write];
             if what(&transition.change).is_some()
-                && let Some(entry) = Entry::of_transition(transition)
+                && let Some(entry) = JournalEntry::of_transition(transition)
             {
-                let entry = Entry { epoch, ..entry };
+                let entry = JournalEntry { epoch, ..entry };
                 writes.push(Write::Put(journal_item(cluster, &entry, self.now)));
             }
             writes.extend(self.rows(of_episode(told, epoch).as_ref()));
@@ -187,11 +187,15 @@ impl<T: Table> DynamoStore<T> {
 }
 
 /// Returns what moves a head, and the life that this belongs to.
-fn next_move(cluster: ClusterId, head: &Head, transition: &Transition) -> Option<(Write, i64)> {
+fn next_move(
+    cluster: ClusterId,
+    head: &ClusterItem,
+    transition: &Transition,
+) -> Option<(Write, i64)> {
     let (key, at) = (head_key(cluster), transition.at);
     let event = match transition.change {
-        Change::Recovered { .. } => Event::Quiet,
-        Change::Regressed { .. } => Event::Seen,
+        Change::Recovered { .. } => LifecycleEvent::Quiet,
+        Change::Regressed { .. } => LifecycleEvent::Seen,
         _ => return None,
     };
     let is_late = Some(at) <= head.watermark;
@@ -226,12 +230,12 @@ fn of_episode(told: Option<&Alert>, episode: i64) -> Option<Alert> {
 
 /// Returns what the journal of a cluster says of a change that the inspection finds. It says the same
 /// whenever that is found out, so that it is there once.
-fn what(change: &Change) -> Option<What> {
+fn what(change: &Change) -> Option<JournalEvent> {
     match change {
-        Change::Recovered { .. } => Some(What::Recovered),
-        Change::Regressed { .. } => Some(What::Regressed),
-        Change::Escalating { .. } => Some(What::Escalating),
-        Change::Calmed(_) => Some(What::Calmed),
+        Change::Recovered { .. } => Some(JournalEvent::Recovered),
+        Change::Regressed { .. } => Some(JournalEvent::Regressed),
+        Change::Escalating { .. } => Some(JournalEvent::Escalating),
+        Change::Calmed(_) => Some(JournalEvent::Calmed),
         _ => None,
     }
 }

@@ -3,29 +3,29 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use clusters::Facts;
+use clusters::ClusterFacts;
 use clusters::fingerprint::ClusterId;
 use clusters::guard::is_overflow;
-use clusters::manifest::Manifest;
+use clusters::manifest::Segment;
 use clusters::sample::Samples;
 use clusters::sightings::Sightings;
-use records::time::{EventTime, Window};
+use records::time::{Timestamp, Window};
 use service::ports::StoreError;
 
 use crate::dynamodb::calls::together;
-use crate::dynamodb::item::{self, Head};
+use crate::dynamodb::item::{self, ClusterItem};
 use crate::dynamodb::table::{Item, Table};
 
 /// What a table holds.
 #[derive(Debug, Default)]
 pub struct Content {
-    pub facts: BTreeMap<ClusterId, Arc<Facts>>,
+    pub facts: BTreeMap<ClusterId, Arc<ClusterFacts>>,
     pub sightings: Sightings,
     pub samples: BTreeMap<ClusterId, Samples>,
 }
 
 /// Reads a table. DynamoDB may take days to remove what has expired, so that is left out here.
-pub async fn content(table: &impl Table, now: EventTime) -> Result<Content, StoreError> {
+pub async fn content(table: &impl Table, now: Timestamp) -> Result<Content, StoreError> {
     let mut content = Content::default();
     let mut manifests = Vec::new();
     let mut damaged = None;
@@ -34,7 +34,7 @@ pub async fn content(table: &impl Table, now: EventTime) -> Result<Content, Stor
         if expires.is_some_and(|at| at <= now.seconds()) {
             return;
         }
-        if let Some((cluster, head)) = Head::read(&item) {
+        if let Some((cluster, head)) = ClusterItem::read(&item) {
             content.facts.insert(cluster, Arc::new(head.facts));
             if let Some(sample) = head.sample {
                 content.samples.entry(cluster).or_default().insert(sample);
@@ -59,8 +59,8 @@ pub async fn content(table: &impl Table, now: EventTime) -> Result<Content, Stor
 
 /// Adds the events of manifests. One that went to an overflow cluster stays there, though it came
 /// again when its own had been admitted.
-pub fn add(sightings: &mut Sightings, manifests: &[Manifest], overflow: &BTreeSet<ClusterId>) {
-    let all = || manifests.iter().flat_map(Manifest::sightings);
+pub fn add(sightings: &mut Sightings, manifests: &[Segment], overflow: &BTreeSet<ClusterId>) {
+    let all = || manifests.iter().flat_map(Segment::sightings);
     if overflow.is_empty() {
         sightings.add(all());
         return;
@@ -82,7 +82,7 @@ pub fn add(sightings: &mut Sightings, manifests: &[Manifest], overflow: &BTreeSe
 pub async fn hour(
     table: &impl Table,
     window: Option<Window>,
-) -> Result<Vec<Result<Manifest, StoreError>>, StoreError> {
+) -> Result<Vec<Result<Segment, StoreError>>, StoreError> {
     let partitions = item::manifest_partitions(window);
     let reads = partitions.map(|pk| async move { table.query(&pk, "").await });
     let mut manifests = Vec::new();
@@ -93,7 +93,7 @@ pub async fn hour(
 }
 
 /// Reads the manifest in an item.
-fn manifest(item: &Item) -> Result<Manifest, StoreError> {
+fn manifest(item: &Item) -> Result<Segment, StoreError> {
     let damaged = |detail: &dyn std::fmt::Display| StoreError::Damaged {
         detail: format!("item {} {}: {detail}", item.key.pk, item.key.sk),
     };
@@ -101,5 +101,5 @@ fn manifest(item: &Item) -> Result<Manifest, StoreError> {
     let content = item
         .bytes_of("mf")
         .ok_or_else(|| damaged(&"no manifest in it"))?;
-    Manifest::decode(hour.window(), content).map_err(|error| damaged(&error))
+    Segment::decode(hour.window(), content).map_err(|error| damaged(&error))
 }

@@ -22,8 +22,8 @@ use aws_sdk_dynamodb::types::{
     Update,
 };
 use clusters::lifecycle::State;
-use records::time::EventTime;
-use service::ports::Spent;
+use records::time::Timestamp;
+use service::ports::StoreUsage;
 
 use crate::dynamodb::table::{Item, Key, Table, TableError, Value, Write};
 
@@ -34,7 +34,7 @@ pub struct SdkTable {
     /// Made when it is first used: that takes longer than all else at the start of a function.
     client: OnceCell<Client>,
     name: String,
-    spent: Cell<Spent>,
+    spent: Cell<StoreUsage>,
 }
 
 /// How many keys one call takes (`BatchGetItem`).
@@ -92,7 +92,7 @@ impl SdkTable {
 
     fn spend(&self, calls: u64, write_units: u64) {
         let mut spent = self.spent.get();
-        spent.add(Spent { calls, write_units });
+        spent.add(StoreUsage { calls, write_units });
         self.spent.set(spent);
     }
 
@@ -350,7 +350,7 @@ impl Table for SdkTable {
         tokio::time::sleep(PAUSE.mul_f64(f64::from(1 << attempt.min(8)) * part)).await;
     }
 
-    fn spent(&self) -> Spent {
+    fn spent(&self) -> StoreUsage {
         self.spent.get()
     }
 }
@@ -556,7 +556,7 @@ fn lease(write: &Write) -> Option<Expression> {
     })
 }
 
-fn time(time: EventTime) -> AttributeValue {
+fn time(time: Timestamp) -> AttributeValue {
     number(time.seconds())
 }
 

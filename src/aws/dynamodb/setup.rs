@@ -1,7 +1,7 @@
 //! How the functions are set up, in one item of the table, for whoever acts in their place.
 
 use service::config::setup::Setup;
-use service::ports::{Setups, StoreError};
+use service::ports::{SetupStore, StoreError};
 
 use crate::dynamodb::DynamoStore;
 use crate::dynamodb::table::{Item, Key, Table, Write};
@@ -19,7 +19,7 @@ fn read_setup(item: &Item) -> Option<Setup> {
     Setup::decode(item.text_of("se")?)
 }
 
-impl<T: Table> Setups for DynamoStore<T> {
+impl<T: Table> SetupStore for DynamoStore<T> {
     async fn setup(&self) -> Result<Option<Setup>, StoreError> {
         let found = self.table.get(&[setup_key()]).await?;
         let Some(item) = found.first() else {

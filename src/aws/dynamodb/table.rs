@@ -8,8 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
-use records::time::EventTime;
-use service::ports::Spent;
+use records::time::Timestamp;
+use service::ports::StoreUsage;
 
 /// Where an item is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,7 +63,7 @@ pub enum Write {
         /// The epoch that ends.
         epoch: i64,
         /// When the event was.
-        at: EventTime,
+        at: Timestamp,
     },
     /// Closes an open cluster, if nothing about its head has changed since it was read.
     Recover {
@@ -72,7 +72,7 @@ pub enum Write {
         /// The version of it that was read.
         version: i64,
         /// Up to when an event is too late to open it again.
-        watermark: EventTime,
+        watermark: Timestamp,
     },
     /// Opens a recovered cluster again in the same life, if nothing about its head has changed since
     /// it was read.
@@ -87,7 +87,7 @@ pub enum Write {
         /// The head.
         key: Key,
         /// When the event was.
-        at: EventTime,
+        at: Timestamp,
     },
     /// Shows a lesser template of a cluster, or one where there was none.
     Template {
@@ -114,7 +114,7 @@ pub enum Write {
         /// Of how many.
         limit: i64,
         /// When the budget may be forgotten.
-        expires: EventTime,
+        expires: Timestamp,
     },
     /// Takes an outbox row for a while, if it is there, due, and nobody has it.
     Take {
@@ -123,9 +123,9 @@ pub enum Write {
         /// Who takes it.
         holder: String,
         /// When.
-        now: EventTime,
+        now: Timestamp,
         /// Until when.
-        until: EventTime,
+        until: Timestamp,
     },
     /// Deletes an outbox row, if a holder has it.
     End {
@@ -141,7 +141,7 @@ pub enum Write {
         /// Who has to have it.
         holder: String,
         /// From when on it is due.
-        due: EventTime,
+        due: Timestamp,
         /// Why it is put off.
         why: String,
         /// How many attempts that adds.
@@ -157,20 +157,20 @@ pub enum Write {
         /// The breaker.
         key: Key,
         /// When.
-        now: EventTime,
+        now: Timestamp,
         /// When the next one is due.
-        until: EventTime,
+        until: Timestamp,
     },
     /// Takes the right to ask about an access key, if it may be asked about.
     Claim {
         /// the usage of the key.
         key: Key,
         /// When.
-        now: EventTime,
+        now: Timestamp,
         /// From when on it may be asked about again.
-        until: EventTime,
+        until: Timestamp,
         /// When the usage of the key may be forgotten.
-        expires: EventTime,
+        expires: Timestamp,
     },
 }
 
@@ -221,7 +221,7 @@ pub trait Table {
     async fn pause(&self, attempt: u32);
 
     /// Returns what all calls took so far.
-    fn spent(&self) -> Spent;
+    fn spent(&self) -> StoreUsage;
 }
 
 impl Key {
@@ -280,8 +280,8 @@ impl Item {
     }
 
     /// Adds a moment, as seconds since 1970; none is 0.
-    pub fn time(self, name: &str, at: impl Into<Option<EventTime>>) -> Self {
-        self.number(name, at.into().map_or(0, EventTime::seconds))
+    pub fn time(self, name: &str, at: impl Into<Option<Timestamp>>) -> Self {
+        self.number(name, at.into().map_or(0, Timestamp::seconds))
     }
 
     /// Adds bytes; no bytes are no attribute.
@@ -333,8 +333,8 @@ impl Item {
     }
 
     /// Returns an attribute that is a moment.
-    pub fn time_of(&self, name: &str) -> Option<EventTime> {
-        EventTime::from_seconds(self.number_of(name)?)
+    pub fn time_of(&self, name: &str) -> Option<Timestamp> {
+        Timestamp::from_seconds(self.number_of(name)?)
     }
 
     /// Returns an attribute that is a set of texts.

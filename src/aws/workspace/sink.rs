@@ -6,11 +6,11 @@ use alerts::guance::line_protocol::{Point, body};
 use alerts::guance::open_api::{custom_event, push_event};
 use alerts::guance::route::Route;
 use alerts::message::Message;
-use alerts::outbox::{Answered, Capacity};
+use alerts::outbox::{Capacity, SinkAnswer};
 use alerts::text::Texts;
-use service::ports::{Sink, Vault};
+use service::ports::{SecretStore, Sink};
 
-use crate::workspace::{Request, Workspace};
+use crate::workspace::{Workspace, WorkspaceRequest};
 
 /// How many lines go into one request.
 const LINES_MAX: usize = 100;
@@ -24,7 +24,7 @@ pub struct GuanceSink<V> {
     sample_logs: bool,
 }
 
-impl<V: Vault> GuanceSink<V> {
+impl<V: SecretStore> GuanceSink<V> {
     /// Returns a workspace that is told in these words, and of samples as well if it should be.
     pub fn new(workspace: Workspace<V>, texts: Texts, sample_logs: bool) -> Self {
         Self {
@@ -35,24 +35,29 @@ impl<V: Vault> GuanceSink<V> {
         }
     }
 
-    async fn send_lines(&mut self, messages: &[Message]) -> Vec<Answered> {
+    async fn send_lines(&mut self, messages: &[Message]) -> Vec<SinkAnswer> {
         let events = messages
             .iter()
             .map(|message| event(message, &self.texts, &self.checker));
         let events: Vec<Point> = events.collect();
-        let answered = self.workspace.post(Request::Events(&body(&events))).await;
-        if self.sample_logs && matches!(answered, Answered::Accepted(_)) {
+        let answered = self
+            .workspace
+            .post(WorkspaceRequest::Events(&body(&events)))
+            .await;
+        if self.sample_logs && matches!(answered, SinkAnswer::Accepted(_)) {
             let logs: Vec<Point> = messages.iter().flat_map(samples).collect();
             if !logs.is_empty() {
                 // They go along; that they are missing is no reason to send the events again.
-                self.workspace.post(Request::Logs(&body(&logs))).await;
+                self.workspace
+                    .post(WorkspaceRequest::Logs(&body(&logs)))
+                    .await;
             }
         }
         vec![answered; messages.len()]
     }
 }
 
-impl<V: Vault> Sink for GuanceSink<V> {
+impl<V: SecretStore> Sink for GuanceSink<V> {
     fn capacity(&self) -> Capacity {
         Capacity {
             alerts: if self.workspace.route().takes_lines() {
@@ -65,7 +70,7 @@ impl<V: Vault> Sink for GuanceSink<V> {
         }
     }
 
-    async fn send(&mut self, messages: &[Message]) -> Vec<Answered> {
+    async fn send(&mut self, messages: &[Message]) -> Vec<SinkAnswer> {
         let route = self.workspace.route();
         if route.takes_lines() {
             return self.send_lines(messages).await;
@@ -77,7 +82,7 @@ impl<V: Vault> Sink for GuanceSink<V> {
                 _ => custom_event(message, &self.texts),
             };
             let event = event.to_string();
-            answers.push(self.workspace.post(Request::Event(&event)).await);
+            answers.push(self.workspace.post(WorkspaceRequest::Event(&event)).await);
         }
         answers
     }

@@ -7,15 +7,17 @@ use aws::logs::CloudWatchLogs;
 use clap::Args;
 use indicatif::ProgressBar;
 use records::redact::sanitize;
-use records::time::EventTime;
-use service::ingest::backfill::{Mark, Source, backfill};
-use service::ingest::diagnosis::{Diagnosis, Expected, of_subscription};
-use service::ingest::intake::{Intake, Stopped, Taken};
+use records::time::Timestamp;
+use service::ingest::backfill::{Checkpoint, Source, backfill};
+use service::ingest::diagnosis::{Expected, SilenceCause, of_subscription};
+use service::ingest::intake::{ReplayInput, ReplayTotals, Stopped};
 use service::memory::MemoryStore;
 use service::ports::{Bucket, LogGroups as _, Subscribed, with_causes};
 
 use crate::counts::counted;
-use crate::deployed::function::{Acting, FunctionArguments, Timed, Untouched, account_of, told};
+use crate::deployed::function::{
+    FunctionArguments, FunctionContext, ReadOnlyBucket, SetClock, account_of, told,
+};
 use crate::machine::now;
 use crate::output;
 use crate::since::time;
@@ -36,10 +38,10 @@ pub struct Arguments {
     /// Start of the time range: a time or a date (UTC). It is the time at which CloudWatch Logs received the events,
     /// some minutes after the calls
     #[arg(long, value_name = "TIME", value_parser = moment)]
-    from: EventTime,
+    from: Timestamp,
     /// End of the time range, exclusive: a time or a date (UTC)
     #[arg(long, value_name = "TIME", value_parser = moment)]
-    to: EventTime,
+    to: Timestamp,
     /// Only this log group. May be repeated. Default: all log groups of the stack
     #[arg(long, value_name = "NAME")]
     group: Vec<String>,
@@ -83,7 +85,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         bar.set_message(sanitize(name, 512));
         let done = match arguments.dry_run {
             true => {
-                let (store, bucket) = (MemoryStore::default(), Untouched(acting.bucket()));
+                let (store, bucket) = (MemoryStore::default(), ReadOnlyBucket(acting.bucket()));
                 let read = arguments.read(name, &acting, &logs, store, bucket, &bar);
                 acting.runtime.block_on(read)
             }
@@ -114,9 +116,9 @@ impl Arguments {
     async fn read(
         &self,
         name: &str,
-        acting: &Acting,
+        acting: &FunctionContext,
         logs: &CloudWatchLogs,
-        mut store: impl Timed,
+        mut store: impl SetClock,
         bucket: impl Bucket,
         bar: &ProgressBar,
     ) -> anyhow::Result<()> {
@@ -127,12 +129,12 @@ impl Arguments {
             pattern: &group.pattern,
             owner: &group.owner,
         };
-        let (mut taken, mut pages) = (Taken::default(), 0);
-        let mut mark = Mark::at(self.from);
+        let (mut taken, mut pages) = (ReplayTotals::default(), 0);
+        let mut mark = Checkpoint::at(self.from);
         let mut stopped = None;
         while mark.from < self.to && stopped.is_none() {
             store.tell_time(now());
-            let mut intake = Intake {
+            let mut intake = ReplayInput {
                 subscription: &mut subscription,
                 store: &mut store,
                 bucket: &bucket,
@@ -161,7 +163,7 @@ impl Arguments {
     async fn group(
         &self,
         name: &str,
-        acting: &Acting,
+        acting: &FunctionContext,
         logs: &CloudWatchLogs,
     ) -> anyhow::Result<Group> {
         let settings = &acting.settings;
@@ -183,7 +185,7 @@ impl Arguments {
         };
         let wrong = of_subscription(&expected, subscribed);
         let pattern = match (pattern, wrong) {
-            (_, Some(wrong @ Diagnosis::NoGroup)) => bail!("{wrong}"),
+            (_, Some(wrong @ SilenceCause::NoGroup)) => bail!("{wrong}"),
             (None, Some(wrong)) => bail!("{wrong}; or set the filter pattern with --pattern"),
             (pattern, wrong) => {
                 if let Some(wrong) = wrong {
@@ -200,7 +202,7 @@ impl Arguments {
     }
 }
 
-fn unfinished(stopped: &Stopped, reached: EventTime) -> anyhow::Error {
+fn unfinished(stopped: &Stopped, reached: Timestamp) -> anyhow::Error {
     let why = with_causes(stopped.to_string(), stopped);
     anyhow::anyhow!("{why}; continue with --from {reached}")
 }
@@ -209,7 +211,7 @@ fn unfinished(stopped: &Stopped, reached: EventTime) -> anyhow::Error {
 ///
 /// # Errors
 /// What would be right.
-fn moment(text: &str) -> Result<EventTime, String> {
+fn moment(text: &str) -> Result<Timestamp, String> {
     let wrong = "expected a time (2026-11-21T08:00:00Z) or a date (2026-11-21)";
     time(text).ok_or_else(|| wrong.to_owned())
 }

@@ -6,19 +6,19 @@ use std::path::PathBuf;
 use anyhow::{Context as _, anyhow, bail};
 use aws::bucket::S3Bucket;
 use aws::dynamodb::sdk::SdkTable;
-use aws::dynamodb::{DynamoStore, Settings};
+use aws::dynamodb::{DynamoStore, TableSettings};
 use aws::session;
 use aws_config::SdkConfig;
 use clap::Args;
 use records::redact::sanitize;
-use records::time::EventTime;
+use records::time::Timestamp;
 use service::config::lists::Lists;
 use service::config::setup::{DeputySettings, Setup};
-use service::ingest::intake::Taken;
-use service::ingest::rulebook::Rulebook;
+use service::ingest::intake::ReplayTotals;
+use service::ingest::rulebook::RulesLoader;
 use service::ingest::subscription::{QUARANTINE, Subscription};
 use service::memory::MemoryStore;
-use service::ports::{Bucket, BucketError, Fetched, Listed, Setups as _, Store};
+use service::ports::{Bucket, BucketError, Fetched, ListedObject, SetupStore as _, Store};
 use tokio::runtime::Runtime;
 
 use crate::counts::{counted, outcomes};
@@ -51,7 +51,7 @@ pub struct FunctionArguments {
 }
 
 /// What it takes to act in the place of the functions.
-pub struct Acting {
+pub struct FunctionContext {
     /// How they are set up.
     pub settings: DeputySettings,
     /// How services are reached.
@@ -62,7 +62,7 @@ pub struct Acting {
 
 impl FunctionArguments {
     /// Finds out how the functions are set up.
-    pub fn open(&self) -> anyhow::Result<Acting> {
+    pub fn open(&self) -> anyhow::Result<FunctionContext> {
         let lists = load_lists(self.settings.as_deref())?;
         let runtime = runtime()?;
         let (config, mut settings) = runtime.block_on(async {
@@ -81,7 +81,7 @@ impl FunctionArguments {
         })?;
         check_further(&settings, &lists)?;
         settings.ingest = settings.ingest.with(&lists);
-        Ok(Acting {
+        Ok(FunctionContext {
             settings,
             config,
             runtime,
@@ -110,7 +110,11 @@ impl FunctionArguments {
 
 /// Returns the settings that an inspection left in a table.
 async fn left_in(config: &SdkConfig, table: &str) -> anyhow::Result<Setup> {
-    let store = DynamoStore::new(SdkTable::new(config, table), Settings::default(), now());
+    let store = DynamoStore::new(
+        SdkTable::new(config, table),
+        TableSettings::default(),
+        now(),
+    );
     let setup = store.setup().await;
     let setup = setup.with_context(|| format!("table {}", sanitize(table, 256)))?;
     setup.ok_or_else(|| nothing_left(table))
@@ -150,12 +154,12 @@ pub fn account_of(arn: &str) -> String {
     arn.split(':').nth(4).unwrap_or_default().to_owned()
 }
 
-impl Acting {
+impl FunctionContext {
     /// Returns the table, which tells what it had already.
     pub fn store(&self) -> DynamoStore<SdkTable> {
         let settings = &self.settings.ingest;
         let table = SdkTable::new(&self.config, &settings.table_name);
-        DynamoStore::new(table, Settings::of(settings), now()).counting()
+        DynamoStore::new(table, TableSettings::of(settings), now()).counting()
     }
 
     /// Returns the bucket.
@@ -166,7 +170,7 @@ impl Acting {
     /// Returns a subscription that goes by the functions' rules.
     pub async fn subscription(&self, bucket: &impl Bucket) -> anyhow::Result<Subscription> {
         let settings = &self.settings.ingest;
-        let mut rulebook = Rulebook::new(settings.rules_object.clone());
+        let mut rulebook = RulesLoader::new(settings.rules_object.clone());
         let mut subscription = Subscription::default();
         subscription.set_exclusions(settings.exclusions.clone());
         if let Some(rules) = rulebook.read(now(), bucket).await?.value {
@@ -176,7 +180,7 @@ impl Acting {
     }
 
     /// Refuses what is so old that the table may have forgotten that it had it.
-    pub fn check_age(&self, from: EventTime) -> anyhow::Result<()> {
+    pub fn check_age(&self, from: Timestamp) -> anyhow::Result<()> {
         let days = self.settings.ingest.retention_days;
         if now().seconds_since(from) > i64::from(days) * 86_400 {
             bail!(
@@ -189,25 +193,25 @@ impl Acting {
 }
 
 /// A store that learns what time it is, if it wants to know.
-pub trait Timed: Store {
+pub trait SetClock: Store {
     /// Tells it.
-    fn tell_time(&mut self, now: EventTime);
+    fn tell_time(&mut self, now: Timestamp);
 }
 
-impl Timed for DynamoStore<SdkTable> {
-    fn tell_time(&mut self, now: EventTime) {
+impl SetClock for DynamoStore<SdkTable> {
+    fn tell_time(&mut self, now: Timestamp) {
         self.set_now(now);
     }
 }
 
-impl Timed for MemoryStore {
-    fn tell_time(&mut self, _: EventTime) {}
+impl SetClock for MemoryStore {
+    fn tell_time(&mut self, _: Timestamp) {}
 }
 
 /// A bucket that is looked into and left as it is.
-pub struct Untouched(pub S3Bucket);
+pub struct ReadOnlyBucket(pub S3Bucket);
 
-impl Bucket for Untouched {
+impl Bucket for ReadOnlyBucket {
     async fn keep(&self, _: &str, _: Vec<u8>) -> Result<(), BucketError> {
         Ok(())
     }
@@ -230,7 +234,7 @@ impl Bucket for Untouched {
         prefix: &str,
         after: Option<&str>,
         objects_max: usize,
-    ) -> Result<Vec<Listed>, BucketError> {
+    ) -> Result<Vec<ListedObject>, BucketError> {
         self.0.list(prefix, after, objects_max).await
     }
 
@@ -240,7 +244,7 @@ impl Bucket for Untouched {
 }
 
 /// Returns what came of events, or what would come of them in a table that has nothing yet.
-pub fn told(taken: &Taken, is_dry: bool) -> String {
+pub fn told(taken: &ReplayTotals, is_dry: bool) -> String {
     let mut text = outcomes(&taken.books, &counted(taken.payloads, "event"));
     if taken.unopened > 0 {
         let events = counted(taken.unopened, "event");

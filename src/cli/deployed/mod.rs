@@ -7,7 +7,7 @@ pub mod redrive;
 
 use anyhow::{Context as _, bail};
 use aws::dynamodb::sdk::SdkTable;
-use aws::dynamodb::{DynamoStore, Settings};
+use aws::dynamodb::{DynamoStore, TableSettings};
 use aws::session;
 use aws_config::SdkConfig;
 use records::redact::sanitize;
@@ -17,7 +17,7 @@ use crate::machine::{now, runtime};
 use crate::stack::TableArguments;
 
 /// A table, and what waits for its answers.
-pub struct Opened {
+pub struct OpenTable {
     /// The store in the table.
     pub store: DynamoStore<SdkTable>,
     /// Answers come in as long as this is there.
@@ -32,7 +32,7 @@ impl TableArguments {
     }
 
     /// Opens the table.
-    pub fn open(&self) -> anyhow::Result<Opened> {
+    pub fn open(&self) -> anyhow::Result<OpenTable> {
         // Before anybody is asked for credentials.
         if !self.is_given() {
             bail!("give a stack with --stack, a table with --table, or a file with --db");
@@ -46,8 +46,12 @@ impl TableArguments {
             };
             anyhow::Ok((config, table))
         })?;
-        let store = DynamoStore::new(SdkTable::new(&config, table), Settings::default(), now());
-        Ok(Opened { store, runtime })
+        let store = DynamoStore::new(
+            SdkTable::new(&config, table),
+            TableSettings::default(),
+            now(),
+        );
+        Ok(OpenTable { store, runtime })
     }
 }
 

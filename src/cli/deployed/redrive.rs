@@ -4,13 +4,15 @@ use std::process::ExitCode;
 
 use clap::Args;
 use records::redact::sanitize;
-use service::ingest::intake::{Intake, Stopped, Taken};
-use service::ingest::redrive::{FAILED, Failed, Left, Round, redrive};
+use service::ingest::intake::{ReplayInput, ReplayTotals, Stopped};
+use service::ingest::redrive::{FAILED, FailedObject, RedriveBatch, SkippedObject, redrive};
 use service::memory::MemoryStore;
 use service::ports::{Bucket, with_causes};
 
 use crate::counts::counted;
-use crate::deployed::function::{Acting, FunctionArguments, Timed, Untouched, told};
+use crate::deployed::function::{
+    FunctionArguments, FunctionContext, ReadOnlyBucket, SetClock, told,
+};
 use crate::machine::now;
 use crate::output;
 
@@ -41,9 +43,9 @@ const ROUND_OBJECTS: usize = 20;
 /// What all rounds have done.
 #[derive(Default)]
 struct Done {
-    taken: Taken,
-    left: Vec<Left>,
-    failed: Vec<Failed>,
+    taken: ReplayTotals,
+    left: Vec<SkippedObject>,
+    failed: Vec<FailedObject>,
     stopped: Option<Stopped>,
 }
 
@@ -57,7 +59,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     let done = match arguments.dry_run {
         true => {
-            let redriven = rounds(&acting, MemoryStore::default(), Untouched(bucket), limit);
+            let redriven = rounds(
+                &acting,
+                MemoryStore::default(),
+                ReadOnlyBucket(bucket),
+                limit,
+            );
             acting.runtime.block_on(redriven)?
         }
         false => {
@@ -67,11 +74,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     let folder = sanitize(&acting.settings.ingest_function, 256);
     let folder = format!("{FAILED}/{folder}/");
-    for Left { key, bytes, reason } in &done.left {
+    for SkippedObject { key, bytes, reason } in &done.left {
         let key = sanitize(key, 1024);
         output::complain(&format!("left: {key}: {reason}, {bytes} bytes"));
     }
-    for Failed { key, failure } in &done.failed {
+    for FailedObject { key, failure } in &done.failed {
         let why = with_causes(failure.to_string(), failure);
         let told = format!("failed: {key}: {why}");
         output::complain(&sanitize(&told, 2048));
@@ -100,8 +107,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 async fn rounds(
-    acting: &Acting,
-    mut store: impl Timed,
+    acting: &FunctionContext,
+    mut store: impl SetClock,
     bucket: impl Bucket,
     limit: usize,
 ) -> anyhow::Result<Done> {
@@ -112,12 +119,12 @@ async fn rounds(
     let mut left = limit;
     while left > 0 {
         store.tell_time(now());
-        let round = Round {
+        let round = RedriveBatch {
             function: &acting.settings.ingest_function,
             after: after.as_deref(),
             objects_max: left.min(ROUND_OBJECTS),
         };
-        let mut intake = Intake {
+        let mut intake = ReplayInput {
             subscription: &mut subscription,
             store: &mut store,
             bucket: &bucket,

@@ -13,16 +13,16 @@ use alerts::links::Links;
 use anyhow::Context as _;
 use clusters::keys::{DORMANT_DAYS, KeySettings};
 use pollster::block_on;
-use records::time::{EventTime, Window};
+use records::time::{Timestamp, Window};
 use serde_json::json;
 use service::inspect::Recorded;
 #[cfg(feature = "aws")]
 use service::inspect::run::over;
-use service::ports::{Marks, Store, StoreError};
-use service::widget::{self, Answer, Known, Setting};
+use service::ports::{Store, StoreError, TriageStore};
+use service::widget::{self, Setting, StoreState, WidgetResponse};
 use view::listing::Listing;
 
-use crate::kept::{Kept, KeptArguments, Place};
+use crate::kept::{OpenStore, StoreArguments, StoreKind};
 use crate::machine::now;
 use crate::{output, said};
 
@@ -33,26 +33,26 @@ const ENDPOINT: &str = "arn:aws:lambda:local:000000000000:function:serve";
 const STALE: Duration = Duration::from_secs(300);
 
 /// See above.
-pub struct Function {
-    kept: Kept,
+pub struct LocalWidget {
+    kept: OpenStore,
     /// The file, if it is one.
     path: Option<PathBuf>,
-    made: Option<Made>,
+    made: Option<CachedList>,
 }
 
 /// A list, and what it was made of.
-struct Made {
-    known: Known,
+struct CachedList {
+    known: StoreState,
     at: Instant,
-    print: Print,
+    print: FileVersions,
 }
 
 /// What changes with a file, and with what is written ahead of it: how long they are, and since when.
-type Print = Vec<Option<(u64, SystemTime)>>;
+type FileVersions = Vec<Option<(u64, SystemTime)>>;
 
-impl Function {
+impl LocalWidget {
     /// Opens a file or a table, and makes the first list.
-    pub fn open(arguments: &KeptArguments) -> anyhow::Result<Self> {
+    pub fn open(arguments: &StoreArguments) -> anyhow::Result<Self> {
         let mut function = Self {
             kept: arguments.open()?,
             path: arguments.db.clone(),
@@ -71,7 +71,7 @@ impl Function {
             .values()
             .filter_map(|listed| listed.first)
             .min();
-        let millis = |at: EventTime| at.seconds() * 1000;
+        let millis = |at: Timestamp| at.seconds() * 1000;
         let as_of = if is_file { ended(listing) } else { now() };
         let about = json!({
             "name": self.kept.name,
@@ -91,9 +91,11 @@ impl Function {
         let setting = setting(&known.listing, as_of, now);
         let known = async || Ok(known);
         let answered = match &mut self.kept.place {
-            Place::File(store) => block_on(widget::answer(event, store.as_ref(), known, &setting)),
+            StoreKind::File(store) => {
+                block_on(widget::answer(event, store.as_ref(), known, &setting))
+            }
             #[cfg(feature = "aws")]
-            Place::Table(opened) => {
+            StoreKind::Table(opened) => {
                 let _runtime = opened.runtime.enter();
                 opened.store.set_now(now);
                 block_on(widget::answer(event, &opened.store, known, &setting))
@@ -105,22 +107,22 @@ impl Function {
             sorry
         });
         Ok(match answer {
-            Answer::Html(html) => json!(html).to_string(),
-            Answer::Markdown(markdown) => json!({"markdown": markdown}).to_string(),
+            WidgetResponse::Html(html) => json!(html).to_string(),
+            WidgetResponse::Markdown(markdown) => json!({"markdown": markdown}).to_string(),
         })
     }
 
     /// Returns the list, made anew if it is time to.
-    fn known(&mut self) -> anyhow::Result<&Known> {
+    fn known(&mut self) -> anyhow::Result<&StoreState> {
         // What is written while it is made shows the next time.
         let print = self.path.as_deref().map(print).unwrap_or_default();
-        let is_good = |made: &Made| match self.path {
+        let is_good = |made: &CachedList| match self.path {
             Some(_) => made.print == print,
             None => made.at.elapsed() < STALE,
         };
         let made = match self.made.take().filter(is_good) {
             Some(made) => made,
-            None => Made {
+            None => CachedList {
                 known: self.list().with_context(|| self.kept.name.clone())?,
                 at: Instant::now(),
                 print,
@@ -129,11 +131,11 @@ impl Function {
         Ok(&self.made.insert(made).known)
     }
 
-    fn list(&mut self) -> Result<Known, StoreError> {
+    fn list(&mut self) -> Result<StoreState, StoreError> {
         match &mut self.kept.place {
-            Place::File(store) => block_on(list(store.as_ref(), None)),
+            StoreKind::File(store) => block_on(list(store.as_ref(), None)),
             #[cfg(feature = "aws")]
-            Place::Table(opened) => {
+            StoreKind::Table(opened) => {
                 let (now, _runtime) = (now(), opened.runtime.enter());
                 opened.store.set_now(now);
                 block_on(list(&opened.store, Some(over(now))))
@@ -144,7 +146,10 @@ impl Function {
 
 /// Lists the clusters of a store as an inspection leaves them, and what it would have noted: of a table up to the hours
 /// that are not over, of a file all there are. What came since is added by whoever answers.
-async fn list(store: &(impl Store + Marks), until: Option<Window>) -> Result<Known, StoreError> {
+async fn list(
+    store: &(impl Store + TriageStore),
+    until: Option<Window>,
+) -> Result<StoreState, StoreError> {
     let (census, events) = store.whole(false).await?;
     let recorded = Recorded {
         events: &events,
@@ -152,7 +157,7 @@ async fn list(store: &(impl Store + Marks), until: Option<Window>) -> Result<Kno
         resolutions: &store.resolutions().await?,
     };
     let replayed = recorded.replay(until);
-    let mut known = Known::from(replayed.listing(now()));
+    let mut known = StoreState::from(replayed.listing(now()));
     // A table has been noted in already.
     if until.is_none() {
         known.note(&replayed.story);
@@ -161,11 +166,11 @@ async fn list(store: &(impl Store + Marks), until: Option<Window>) -> Result<Kno
 }
 
 /// Returns when the last hour of a file's events was over: the time at which one looks at it.
-fn ended(listing: &Listing) -> EventTime {
+fn ended(listing: &Listing) -> Timestamp {
     listing.until.start()
 }
 
-fn setting(listing: &Listing, as_of: EventTime, now: EventTime) -> Setting {
+fn setting(listing: &Listing, as_of: Timestamp, now: Timestamp) -> Setting {
     let accounts = listing.accounts().into_iter();
     Setting {
         endpoint: ENDPOINT.to_owned(),
@@ -184,7 +189,7 @@ fn setting(listing: &Listing, as_of: EventTime, now: EventTime) -> Setting {
     }
 }
 
-fn print(path: &Path) -> Print {
+fn print(path: &Path) -> FileVersions {
     let mut ahead = OsString::from(path);
     ahead.push("-wal");
     let of = |path: &Path| {

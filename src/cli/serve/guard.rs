@@ -55,10 +55,10 @@ pub async fn check(State(server): State<Server>, request: Request, next: Next) -
     }
 }
 
-type Refusal = (StatusCode, &'static str);
+type RejectedRequest = (StatusCode, &'static str);
 
 /// Returns why a request is refused that is meant for another server, or sent by another page.
-fn foreign(port: u16, headers: &HeaderMap) -> Option<Refusal> {
+fn foreign(port: u16, headers: &HeaderMap) -> Option<RejectedRequest> {
     let host = one(headers, &HOST).unwrap_or_default();
     let is_ours = |name: &str| {
         // A browser leaves the usual port out.
@@ -91,7 +91,7 @@ fn foreign(port: u16, headers: &HeaderMap) -> Option<Refusal> {
 }
 
 /// Returns why an event is refused.
-fn unreadable(method: &Method, headers: &HeaderMap) -> Option<Refusal> {
+fn unreadable(method: &Method, headers: &HeaderMap) -> Option<RejectedRequest> {
     let content = one(headers, &CONTENT_TYPE).unwrap_or_default();
     let content = content.split(';').next().unwrap_or_default().trim();
     if method == Method::POST && !content.eq_ignore_ascii_case("application/json") {
@@ -104,7 +104,7 @@ fn unreadable(method: &Method, headers: &HeaderMap) -> Option<Refusal> {
 }
 
 /// Returns a request with all of its body.
-async fn whole(request: Request, patience: Duration) -> Result<Request, Refusal> {
+async fn whole(request: Request, patience: Duration) -> Result<Request, RejectedRequest> {
     let (head, body) = request.into_parts();
     match timeout(patience, to_bytes(body, EVENT_BYTES_MAX)).await {
         Ok(Ok(body)) => Ok(Request::from_parts(head, Body::from(body))),

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use tokio::task::spawn_blocking;
 
-use crate::serve::function::Function;
+use crate::serve::function::LocalWidget;
 use crate::serve::{Server, guard};
 use crate::{output, said};
 
@@ -30,14 +30,14 @@ const STYLE: &str = "text/css; charset=utf-8";
 const JSON: &str = "application/json";
 
 /// What answers; one after another.
-type Answers = Arc<Mutex<Function>>;
+type Answers = Arc<Mutex<LocalWidget>>;
 
 /// Returns what a server has.
 pub fn router(server: Server, function: Answers) -> Router {
     let page = || file(HTML, include_str!("dashboard.html"));
     let script = || file(SCRIPT, include_str!("dashboard.js"));
     let style = || file(STYLE, include_str!("dashboard.css"));
-    let about = |State(function): State<Answers>| ask(function, Function::about);
+    let about = |State(function): State<Answers>| ask(function, LocalWidget::about);
     let answer =
         |State(function): State<Answers>, event: String| ask(function, move |of| of.answer(&event));
     Router::new()
@@ -62,7 +62,7 @@ async fn file(content_type: &'static str, content: &'static str) -> Response {
 /// Runs a request on the store's thread. Requests are answered one at a time.
 async fn ask(
     function: Answers,
-    question: impl FnOnce(&mut Function) -> anyhow::Result<String> + Send + 'static,
+    question: impl FnOnce(&mut LocalWidget) -> anyhow::Result<String> + Send + 'static,
 ) -> Response {
     let asked = spawn_blocking(move || {
         // Whatever panicked has left nothing half-done that is used again.

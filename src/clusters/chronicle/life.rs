@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use records::time::{EventTime, Window};
+use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -11,10 +11,10 @@ use crate::campaign::Occurrence;
 use crate::chronicle::baseline::Baseline;
 use crate::circumstance::{Circumstance, Circumstances, shown_code};
 use crate::escalation::Escalation;
-use crate::facet::Kind;
-use crate::fingerprint::Subject;
+use crate::facet::FacetKind;
+use crate::fingerprint::ClusterSubject;
 use crate::lifecycle::{
-    Event, Move, NEW_SECONDS, SETTLING_SECONDS, State, quiet_period_seconds, step,
+    LifecycleEvent, Move, NEW_SECONDS, SETTLING_SECONDS, State, quiet_period_seconds, step,
 };
 use crate::transition::Change;
 
@@ -33,19 +33,19 @@ pub const HOURS_MAX: i64 = 7 * 24;
 
 /// A cluster's life.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Life {
+pub struct ClusterHistory {
     /// What it is.
-    pub subject: Arc<Subject>,
+    pub subject: Arc<ClusterSubject>,
     /// Who it was seen of first, where that is known.
     pub caller: Option<String>,
     /// The first event of all.
-    pub first: EventTime,
+    pub first: Timestamp,
     /// Counts its lives, from 1.
     pub epoch: i64,
     /// The first event of this life.
-    pub began: EventTime,
+    pub began: Timestamp,
     /// The last event.
-    pub last: EventTime,
+    pub last: Timestamp,
     /// Events of this life.
     pub count: u64,
     /// The number of events in all episodes.
@@ -53,9 +53,9 @@ pub struct Life {
     /// How it stands; `None` before its first event was taken.
     pub state: Option<State>,
     /// Since when it counts as recovered.
-    pub recovered: Option<EventTime>,
+    pub recovered: Option<Timestamp>,
     /// When a person said last that it is not over; it has to be quiet from then on.
-    reopened: Option<EventTime>,
+    reopened: Option<Timestamp>,
     /// Whether the start of this episode was not announced, because a campaign alert covers it.
     pub is_untold: bool,
     /// Its escalation, if one stands.
@@ -66,7 +66,7 @@ pub struct Life {
     /// How many blind hours its account had had at its last event.
     blind_hours: i64,
     /// When each caller came first, by a hash of its name.
-    callers: BTreeMap<u64, EventTime>,
+    callers: BTreeMap<u64, Timestamp>,
     baseline: Baseline,
     /// What a severity is computed from, of all events.
     pub circumstances: Circumstances,
@@ -77,7 +77,7 @@ pub struct Life {
 /// A cluster's occurrences of one hour, the oldest first; never empty.
 pub type Occurrences<'a> = &'a [&'a Occurrence];
 
-impl Life {
+impl ClusterHistory {
     /// Begins with an occurrence.
     pub fn new(occurrence: &Occurrence) -> Self {
         Self {
@@ -85,7 +85,7 @@ impl Life {
             caller: occurrence
                 .case
                 .facets
-                .get(Kind::Principal)
+                .get(FacetKind::Principal)
                 .map(str::to_owned),
             first: occurrence.at,
             epoch: 1,
@@ -114,7 +114,7 @@ impl Life {
     }
 
     /// Takes a step; returns what that changes.
-    fn step_to(&mut self, event: Event) -> Option<Move> {
+    fn step_to(&mut self, event: LifecycleEvent) -> Option<Move> {
         let (state, change) = step(self.state, event);
         self.state = state;
         change
@@ -137,8 +137,8 @@ impl Life {
     }
 
     /// Returns when the caller of an occurrence met the cluster first, if it is known to have.
-    pub fn met(&self, occurrence: &Occurrence) -> Option<EventTime> {
-        let caller = occurrence.case.facets.get(Kind::Principal)?;
+    pub fn met(&self, occurrence: &Occurrence) -> Option<Timestamp> {
+        let caller = occurrence.case.facets.get(FacetKind::Principal)?;
         self.callers.get(&hash(caller)).copied()
     }
 
@@ -148,7 +148,7 @@ impl Life {
     }
 
     /// Returns how many callers came first after a moment.
-    pub fn callers_since(&self, moment: EventTime) -> u64 {
+    pub fn callers_since(&self, moment: Timestamp) -> u64 {
         let later = self.callers.values().filter(|at| **at > moment);
         later.count() as u64
     }
@@ -158,19 +158,19 @@ impl Life {
         &mut self,
         occurrences: Occurrences<'_>,
         blind_hours: i64,
-    ) -> Vec<(EventTime, Change)> {
+    ) -> Vec<(Timestamp, Change)> {
         let mut told = Vec::new();
         let (Some(first), Some(last)) = (occurrences.first(), occurrences.last()) else {
             return told;
         };
-        match self.step_to(Event::Seen) {
+        match self.step_to(LifecycleEvent::Seen) {
             Some(Move::Begin) => told.push((first.at, Change::New)),
             Some(Move::Return) => told.push((first.at, self.come_back(first.at))),
             _ => {}
         }
         for occurrence in occurrences {
             self.look_at(occurrence);
-            let Some(principal) = occurrence.case.facets.get(Kind::Principal) else {
+            let Some(principal) = occurrence.case.facets.get(FacetKind::Principal) else {
                 continue;
             };
             if self.is_met(principal, occurrence.at)
@@ -186,7 +186,7 @@ impl Life {
         told
     }
 
-    fn come_back(&mut self, at: EventTime) -> Change {
+    fn come_back(&mut self, at: Timestamp) -> Change {
         let quiet_seconds = at.seconds_since(self.last);
         let rhythm = (quiet_seconds * RHYTHM_HALVES / 2).min(RHYTHM_SECONDS_MAX);
         self.quiet_seconds = self.quiet_seconds.max(rhythm);
@@ -203,7 +203,7 @@ impl Life {
         let facets = &occurrence.case.facets;
         let circumstance = Circumstance::of(&self.subject.account_id, |kind| facets.get(kind));
         self.circumstances.insert(circumstance);
-        if let Some(code) = facets.get(Kind::ErrorCode)
+        if let Some(code) = facets.get(FacetKind::ErrorCode)
             && !self.codes.contains(code)
         {
             self.codes.insert(code.to_owned());
@@ -211,7 +211,7 @@ impl Life {
     }
 
     /// Takes what a person said at a moment: that it is over, or that it is not.
-    pub fn decide(&mut self, at: EventTime, said: Event) {
+    pub fn decide(&mut self, at: Timestamp, said: LifecycleEvent) {
         match self.step_to(said) {
             Some(Move::Recover) => self.recovered = Some(at),
             Some(Move::Reopen) => {
@@ -223,7 +223,7 @@ impl Life {
     }
 
     /// Adds a caller; tells whether it is a new one.
-    fn is_met(&mut self, principal: &str, at: EventTime) -> bool {
+    fn is_met(&mut self, principal: &str, at: Timestamp) -> bool {
         if self.callers.len() >= CALLERS_MAX {
             return false;
         }
@@ -271,18 +271,20 @@ impl Life {
 
     /// Ends an hour: returns whether the cluster is now ongoing, or has recovered. `blind_hours` is
     /// the number of hours in which the account's events were missing.
-    pub fn look(&mut self, at: EventTime, blind_hours: i64) -> Vec<Change> {
+    pub fn look(&mut self, at: Timestamp, blind_hours: i64) -> Vec<Change> {
         let mut told = Vec::new();
         if !self.is_open() {
             return told;
         }
-        if at.seconds_since(self.began) >= NEW_SECONDS && self.step_to(Event::DayOver).is_some() {
+        if at.seconds_since(self.began) >= NEW_SECONDS
+            && self.step_to(LifecycleEvent::DayOver).is_some()
+        {
             told.push(Change::Ongoing);
         }
         let blind = (blind_hours - self.blind_hours) * 3600;
         let last = self.reopened.map_or(self.last, |of| of.max(self.last));
         let is_quiet = at.seconds_since(last) - blind >= self.quiet_seconds;
-        if is_quiet && self.step_to(Event::Quiet).is_some() {
+        if is_quiet && self.step_to(LifecycleEvent::Quiet).is_some() {
             self.recovered = Some(at);
             told.push(Change::Recovered {
                 began: self.began,
@@ -296,12 +298,12 @@ impl Life {
     /// Takes an hour again that was taken before, as events of it came late: all that is known of it
     /// by now. What is late postpones what has not happened yet, and brings back only what had recovered
     /// before it: whoever committed it has told so, or could not know yet.
-    pub fn amend(&mut self, occurrences: Occurrences<'_>) -> Option<(EventTime, Change)> {
+    pub fn amend(&mut self, occurrences: Occurrences<'_>) -> Option<(Timestamp, Change)> {
         let (first, last) = (occurrences.first()?, occurrences.last()?);
         let later = occurrences
             .iter()
             .find(|occurrence| self.recovered.is_none_or(|of| occurrence.at > of));
-        let change = later.and_then(|occurrence| match self.step_to(Event::Seen)? {
+        let change = later.and_then(|occurrence| match self.step_to(LifecycleEvent::Seen)? {
             Move::Return => Some((occurrence.at, self.come_back(occurrence.at))),
             _ => None,
         });
@@ -323,7 +325,7 @@ impl Life {
         }
         for occurrence in occurrences {
             self.look_at(occurrence);
-            if let Some(principal) = occurrence.case.facets.get(Kind::Principal) {
+            if let Some(principal) = occurrence.case.facets.get(FacetKind::Principal) {
                 self.is_met(principal, occurrence.at);
             }
         }

@@ -13,17 +13,17 @@ mod storms;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use records::time::{EventTime, Window};
+use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 
 use crate::campaign::Occurrence;
 use crate::chronicle::life::grouped;
-pub use crate::chronicle::life::{HOURS_MAX, Life};
-pub use crate::chronicle::rhythm::Rhythm;
-use crate::chronicle::storms::Storms;
-use crate::facet::Kind;
+pub use crate::chronicle::life::{ClusterHistory, HOURS_MAX};
+pub use crate::chronicle::rhythm::AccountActivity;
+use crate::chronicle::storms::ActiveCampaigns;
+use crate::facet::FacetKind;
 use crate::fingerprint::ClusterId;
-use crate::lifecycle::{Event, Resolutions};
+use crate::lifecycle::{LifecycleEvent, Resolutions};
 use crate::packed::{pack, unpack};
 use crate::transition::{Change, Transition};
 
@@ -39,17 +39,17 @@ const BYTES_MAX: u64 = 256 << 20;
 
 /// What is remembered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Chronicle {
+pub struct InspectionState {
     version: u32,
     /// The next hour to be taken.
     next: Window,
     /// The first hour that anybody is told of.
     news: Window,
     /// The lives of all clusters.
-    lives: BTreeMap<ClusterId, Life>,
+    lives: BTreeMap<ClusterId, ClusterHistory>,
     /// All accounts.
-    accounts: BTreeMap<String, Rhythm>,
-    storms: Storms,
+    accounts: BTreeMap<String, AccountActivity>,
+    storms: ActiveCampaigns,
     /// What people decided, as a store has it; it is not kept with it.
     #[serde(skip)]
     resolutions: Resolutions,
@@ -58,11 +58,11 @@ pub struct Chronicle {
 /// Why bytes are no chronicle: it has to be made anew.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the chronicle cannot be read, and is made anew from the manifests: {detail}")]
-pub struct Unreadable {
+pub struct StateError {
     detail: String,
 }
 
-impl Chronicle {
+impl InspectionState {
     /// Begins with an hour, and tells of all of them.
     pub fn new(first: Window) -> Self {
         Self {
@@ -71,7 +71,7 @@ impl Chronicle {
             news: first,
             lives: BTreeMap::new(),
             accounts: BTreeMap::new(),
-            storms: Storms::default(),
+            storms: ActiveCampaigns::default(),
             resolutions: Resolutions::new(),
         }
     }
@@ -100,7 +100,7 @@ impl Chronicle {
     }
 
     /// Returns the lives of all clusters.
-    pub fn lives(&self) -> &BTreeMap<ClusterId, Life> {
+    pub fn lives(&self) -> &BTreeMap<ClusterId, ClusterHistory> {
         &self.lives
     }
 
@@ -110,7 +110,7 @@ impl Chronicle {
     }
 
     /// Returns all accounts.
-    pub fn accounts(&self) -> &BTreeMap<String, Rhythm> {
+    pub fn accounts(&self) -> &BTreeMap<String, AccountActivity> {
         &self.accounts
     }
 
@@ -181,7 +181,7 @@ impl Chronicle {
     pub fn foresee(&self, hours: &[(Window, Vec<Occurrence>)]) -> Vec<Transition> {
         let mut told = Vec::new();
         let mut storms = self.storms.clone();
-        let mut first: BTreeMap<(ClusterId, Option<&str>), EventTime> = BTreeMap::new();
+        let mut first: BTreeMap<(ClusterId, Option<&str>), Timestamp> = BTreeMap::new();
         for occurrence in hours.iter().flat_map(|(_, occurrences)| occurrences) {
             let life = self.lives.get(&occurrence.case.cluster);
             let met = life
@@ -222,7 +222,7 @@ impl Chronicle {
         let mut told = Vec::new();
         for (cluster, occurrences) in grouped(occurrences, |occurrence| occurrence.case.cluster) {
             let life = self.lives.entry(cluster);
-            let life = life.or_insert_with(|| Life::new(occurrences[0]));
+            let life = life.or_insert_with(|| ClusterHistory::new(occurrences[0]));
             let change = life.amend(&occurrences);
             told.extend(change.map(|(at, change)| of_cluster(cluster, life, at, change)));
         }
@@ -240,7 +240,7 @@ impl Chronicle {
         });
         for (account_id, occurrences) in &present {
             let rhythm = self.accounts.entry((*account_id).to_owned());
-            let rhythm = rhythm.or_insert_with(|| Rhythm::new(window));
+            let rhythm = rhythm.or_insert_with(|| AccountActivity::new(window));
             let change = rhythm.meet(window, occurrences);
             told.extend(change.map(|(at, change)| of_account(account_id, at, change)));
         }
@@ -261,10 +261,10 @@ impl Chronicle {
         let mut said = said_within(&self.resolutions, (window, window.plus(1)));
         for (cluster, occurrences) in grouped(occurrences, |occurrence| occurrence.case.cluster) {
             let life = self.lives.entry(cluster);
-            let life = life.or_insert_with(|| Life::new(occurrences[0]));
+            let life = life.or_insert_with(|| ClusterHistory::new(occurrences[0]));
             let account = self.accounts.get(&life.subject.account_id);
             let blind_hours = account.map_or(0, |rhythm| rhythm.blind_hours);
-            let mut meet = |life: &mut Life, occurrences: &[&Occurrence]| {
+            let mut meet = |life: &mut ClusterHistory, occurrences: &[&Occurrence]| {
                 let changes = life.meet(occurrences, blind_hours).into_iter();
                 told.extend(changes.map(|(at, change)| of_cluster(cluster, life, at, change)));
             };
@@ -328,7 +328,7 @@ impl Chronicle {
         }
     }
 
-    fn look(&mut self, at: EventTime, told: &mut Vec<Transition>) {
+    fn look(&mut self, at: Timestamp, told: &mut Vec<Transition>) {
         for (cluster, life) in &mut self.lives {
             let account = self.accounts.get(&life.subject.account_id);
             let blind_hours = account.map_or(0, |rhythm| rhythm.blind_hours);
@@ -350,9 +350,9 @@ impl Chronicle {
     /// Reads what [`Self::encode`] wrote.
     ///
     /// # Errors
-    /// [`Unreadable`] for anything else.
-    pub fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
-        let unreadable = |detail| Unreadable { detail };
+    /// [`StateError`] for anything else.
+    pub fn decode(bytes: &[u8]) -> Result<Self, StateError> {
+        let unreadable = |detail| StateError { detail };
         let chronicle: Self = unpack(bytes, BYTES_MAX).map_err(unreadable)?;
         if chronicle.version != VERSION {
             return Err(unreadable(format!("version {}", chronicle.version)));
@@ -365,8 +365,8 @@ impl Chronicle {
 fn said_within(
     resolutions: &Resolutions,
     (from, until): (Window, Window),
-) -> BTreeMap<ClusterId, Vec<(EventTime, Event)>> {
-    let is_within = |at: EventTime| (from..until).contains(&at.window());
+) -> BTreeMap<ClusterId, Vec<(Timestamp, LifecycleEvent)>> {
+    let is_within = |at: Timestamp| (from..until).contains(&at.window());
     let said = resolutions.iter().map(|(cluster, all)| {
         let all = all.iter().filter(|(at, _)| is_within(*at));
         (*cluster, all.copied().collect::<Vec<_>>())
@@ -375,10 +375,10 @@ fn said_within(
 }
 
 fn caller(occurrence: &Occurrence) -> Option<&str> {
-    occurrence.case.facets.get(Kind::Principal)
+    occurrence.case.facets.get(FacetKind::Principal)
 }
 
-fn of_account(account_id: &str, at: EventTime, change: Change) -> Transition {
+fn of_account(account_id: &str, at: Timestamp, change: Change) -> Transition {
     Transition {
         at,
         account_id: account_id.to_owned(),
@@ -389,7 +389,12 @@ fn of_account(account_id: &str, at: EventTime, change: Change) -> Transition {
     }
 }
 
-fn of_cluster(cluster: ClusterId, life: &Life, at: EventTime, change: Change) -> Transition {
+fn of_cluster(
+    cluster: ClusterId,
+    life: &ClusterHistory,
+    at: Timestamp,
+    change: Change,
+) -> Transition {
     Transition {
         cluster: Some(cluster),
         epoch: life.epoch,

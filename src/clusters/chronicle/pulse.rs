@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use records::time::{EventTime, Window};
+use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 
 /// A pulse is steady where there was something in so many of so many hours.
@@ -14,16 +14,16 @@ const TOLD_HOURS: i64 = 3;
 
 /// What is remembered, with something of each hour.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pulse<T> {
+pub struct HourlyActivity<T> {
     /// The last that there was.
-    pub last: EventTime,
+    pub last: Timestamp,
     /// The hours of the last day in which there was something.
     hours: VecDeque<(Window, T)>,
     /// For how many hours there has been nothing, if that is odd.
     silent_hours: Option<i64>,
 }
 
-impl<T> Pulse<T> {
+impl<T> HourlyActivity<T> {
     /// Begins with an hour in which there is something.
     pub fn new(window: Window) -> Self {
         Self {
@@ -50,7 +50,7 @@ impl<T> Pulse<T> {
 
     /// Takes an hour in which there was something, in the order of time; returns since when there had
     /// been nothing, if that was told.
-    pub fn beat(&mut self, window: Window, last: EventTime, of: T) -> Option<EventTime> {
+    pub fn beat(&mut self, window: Window, last: Timestamp, of: T) -> Option<Timestamp> {
         let silent = self.silent_hours.take();
         let since = std::mem::replace(&mut self.last, last);
         self.hours.push_back((window, of));

@@ -4,12 +4,12 @@
 
 use std::collections::BTreeSet;
 
-use records::time::{EventTime, Window};
+use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 
 use crate::campaign::Occurrence;
 use crate::chronicle::baseline::Baseline;
-use crate::chronicle::pulse::Pulse;
+use crate::chronicle::pulse::HourlyActivity;
 use crate::escalation::Escalation;
 use crate::fingerprint::ClusterId;
 use crate::transition::Change;
@@ -20,23 +20,23 @@ const CLUSTERS_LEAST: usize = 3;
 
 /// What is remembered of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rhythm {
+pub struct AccountActivity {
     /// How many hours there were so far in which nothing could be seen.
     pub blind_hours: i64,
     /// The hours that had failures, each with some of their clusters.
-    pulse: Pulse<Vec<ClusterId>>,
+    pulse: HourlyActivity<Vec<ClusterId>>,
     /// How many failures its hours have.
     baseline: Baseline,
     /// Whether all of it escalates.
     escalation: Option<Escalation>,
 }
 
-impl Rhythm {
+impl AccountActivity {
     /// Begins with an hour that has failures.
     pub fn new(window: Window) -> Self {
         Self {
             blind_hours: 0,
-            pulse: Pulse::new(window),
+            pulse: HourlyActivity::new(window),
             baseline: Baseline::new(window),
             escalation: None,
         }
@@ -48,7 +48,7 @@ impl Rhythm {
     }
 
     /// Returns the last event.
-    pub fn last(&self) -> EventTime {
+    pub fn last(&self) -> Timestamp {
         self.pulse.last
     }
 
@@ -57,7 +57,7 @@ impl Rhythm {
         &mut self,
         window: Window,
         occurrences: &[&Occurrence],
-    ) -> Option<(EventTime, Change)> {
+    ) -> Option<(Timestamp, Change)> {
         let (first, last) = (occurrences.first()?.at, occurrences.last()?.at);
         // Three are as good as all of them: it is asked whether a day has three.
         let all: BTreeSet<ClusterId> = occurrences
@@ -70,7 +70,7 @@ impl Rhythm {
     }
 
     /// Takes hours without failures, the last of which is given.
-    pub fn miss(&mut self, window: Window, hours: i64) -> Option<(EventTime, Change)> {
+    pub fn miss(&mut self, window: Window, hours: i64) -> Option<(Timestamp, Change)> {
         let is_told = self.pulse.miss(hours, self.is_known())?;
         self.blind_hours += hours;
         let since = self.last();

@@ -1,6 +1,6 @@
 //! Campaigns from hour to hour: each is told when it opens, as it grows and when it is over, once.
 
-use records::time::{EventTime, Window};
+use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 
 use crate::campaign::{Campaign, Occurrence, campaigns};
@@ -19,8 +19,8 @@ const DEEDS_MAX: usize = 100_000;
 
 /// The campaigns of the time.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Storms {
-    known: Vec<Known>,
+pub struct ActiveCampaigns {
+    known: Vec<AnnouncedCampaign>,
     /// What may be part of one. Whoever reads a chronicle again shows them again.
     #[serde(skip)]
     occurrences: Vec<Occurrence>,
@@ -31,17 +31,17 @@ pub struct Storms {
 
 /// A campaign that was told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Known {
+struct AnnouncedCampaign {
     account_id: String,
     actor: String,
-    began: EventTime,
-    last: EventTime,
+    began: Timestamp,
+    last: Timestamp,
     /// The milestones that were told.
     times: Vec<usize>,
     is_over: bool,
 }
 
-impl Storms {
+impl ActiveCampaigns {
     /// Returns the hour from which on occurrences are needed, before the next hour is taken.
     pub fn wants(&self, next: Window) -> Window {
         let open = self.known.iter().filter(|of| !of.is_over);
@@ -82,12 +82,12 @@ impl Storms {
     }
 
     /// Tells whether what happens to a cluster at a moment is told by a campaign, as of the last hour.
-    pub fn tell(&self, cluster: ClusterId, at: EventTime) -> bool {
+    pub fn tell(&self, cluster: ClusterId, at: Timestamp) -> bool {
         let told = |of: &Campaign| of.opened <= at && of.covers(cluster, at);
         self.campaigns.iter().any(told)
     }
 
-    fn close(&mut self, at: EventTime, told: &mut Vec<Transition>) {
+    fn close(&mut self, at: Timestamp, told: &mut Vec<Transition>) {
         for known in self.known.iter_mut().filter(|of| !of.is_over) {
             let campaign = self.campaigns.iter().find(|of| known.is(of));
             let Some(campaign) = campaign else {
@@ -109,7 +109,7 @@ impl Storms {
 }
 
 /// Tells what is new about a campaign.
-fn meet(all: &mut Vec<Known>, campaign: &Campaign, told: &mut Vec<Transition>) {
+fn meet(all: &mut Vec<AnnouncedCampaign>, campaign: &Campaign, told: &mut Vec<Transition>) {
     // The one that is not over, before others of the same actor.
     let open = all.iter().position(|of| !of.is_over && of.is(campaign));
     let known = open.or_else(|| all.iter().rposition(|of| of.is(campaign)));
@@ -119,7 +119,7 @@ fn meet(all: &mut Vec<Known>, campaign: &Campaign, told: &mut Vec<Transition>) {
         _ => {
             let change = Change::Campaign(Box::new(campaign.clone()));
             told.push(of_campaign(campaign.opened, campaign, change));
-            all.push(Known {
+            all.push(AnnouncedCampaign {
                 account_id: campaign.account_id.clone(),
                 actor: campaign.actor.clone(),
                 began: campaign.began,
@@ -145,7 +145,7 @@ fn meet(all: &mut Vec<Known>, campaign: &Campaign, told: &mut Vec<Transition>) {
     }
 }
 
-impl Known {
+impl AnnouncedCampaign {
     fn is(&self, campaign: &Campaign) -> bool {
         self.actor == campaign.actor
             && self.account_id == campaign.account_id
@@ -154,7 +154,7 @@ impl Known {
     }
 }
 
-fn of_campaign(at: EventTime, campaign: &Campaign, change: Change) -> Transition {
+fn of_campaign(at: Timestamp, campaign: &Campaign, change: Change) -> Transition {
     Transition {
         at,
         account_id: campaign.account_id.clone(),

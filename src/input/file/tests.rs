@@ -9,7 +9,7 @@ use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE};
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use proptest::prelude::*;
-use records::time::EventTime;
+use records::time::Timestamp;
 
 use super::*;
 use crate::PACKED_BYTES_MAX;
@@ -35,7 +35,7 @@ fn listing(input: impl Read, layout: Layout, limits: &Limits) -> String {
     let mut lines = String::new();
     let mut position = 0;
     let result = read_reference(input, layout, limits, &mut |item| match item {
-        Item::Record {
+        InputItem::Record {
             number,
             text,
             wrapper,
@@ -51,15 +51,15 @@ fn listing(input: impl Read, layout: Layout, limits: &Limits) -> String {
             }
             lines.push('\n');
         }
-        Item::Rejected {
+        InputItem::Rejected {
             number, rejection, ..
         } => {
             position += 1;
             assert_eq!(number, position);
             writeln!(lines, "!{}", rejection.name()).unwrap();
         }
-        Item::Skipped { count } => lines.push_str(&format!("quiet {count}\n")),
-        Item::ControlMessage => lines.push_str("control\n"),
+        InputItem::Skipped { count } => lines.push_str(&format!("quiet {count}\n")),
+        InputItem::ControlMessage => lines.push_str("control\n"),
     });
     if let Err(error) = result {
         write!(lines, "error {}", error.name()).unwrap();
@@ -600,7 +600,7 @@ fn what_aws_can_send_fits_the_limits() {
         let input = payload(logs(&format!(r#"[{{"message":"{text}"}}]"#)));
         let mut records = 0;
         read_reference(input.as_bytes(), Layout::Guess, &limits, &mut |item| {
-            records += u32::from(matches!(item, Item::Record { .. }));
+            records += u32::from(matches!(item, InputItem::Record { .. }));
         })
         .unwrap();
         assert_eq!(records, expected, "{length}");
@@ -664,7 +664,7 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(limits.inflated_bytes_max, 268_435_456);
     assert_eq!(limits.record_bytes_max, 2_097_152);
     assert_eq!(limits.records_max, 200_000);
-    assert!(EventTime::from_seconds(1_795_251_599).is_some());
+    assert!(Timestamp::from_seconds(1_795_251_599).is_some());
 }
 
 proptest! {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use alerts::guance::endpoint::{Allowed, Endpoint};
+use alerts::guance::endpoint::{AllowedHosts, Endpoint};
 use alerts::guance::route::Route;
 use alerts::guance::site::{self, SITES, Site};
 use alerts::links::Links;
@@ -15,7 +15,7 @@ use records::principal::is_account_id;
 
 use super::keys;
 use super::lists::Lists;
-use super::{Complaints, LEARN_HOURS, LogLevel, Reading, SinkName, shown};
+use super::{LEARN_HOURS, LogLevel, SettingProblems, SettingsReader, SinkName, shown};
 
 /// The settings of the function that sends alerts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub struct GuanceSettings {
     /// Where that is.
     pub endpoint: Endpoint,
     /// What may be connected to.
-    pub allowed: Allowed,
+    pub allowed: AllowedHosts,
     /// The secret, for the routes that need one.
     pub secret_arn: Option<String>,
     /// The workspace's id, for links into the console.
@@ -79,12 +79,14 @@ impl DeliverSettings {
     ///
     /// # Errors
     /// All complaints, in the order of docs/parameters.md.
-    pub fn parse(settings: impl IntoIterator<Item = (String, String)>) -> Result<Self, Complaints> {
-        let mut reading = Reading {
+    pub fn parse(
+        settings: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingProblems> {
+        let mut reading = SettingsReader {
             given: settings.into_iter().collect(),
             complaints: Vec::new(),
         };
-        let place = Place {
+        let place = FunctionLocation {
             partition: reading.partition("PARTITION"),
             region: reading.required("AWS_REGION", "the region; AWS Lambda does"),
         };
@@ -122,7 +124,7 @@ impl DeliverSettings {
         if reading.complaints.is_empty() {
             return Ok(settings);
         }
-        Err(Complaints(reading.complaints))
+        Err(SettingProblems(reading.complaints))
     }
 
     /// Returns these settings with what lists have beside them.
@@ -166,7 +168,7 @@ impl DeliverSettings {
     }
 }
 
-impl Complaints {
+impl SettingProblems {
     /// Returns the sinks that cannot be told because of what is wrong: those whose settings it is, or
     /// all where it concerns each of them.
     pub fn sinks(&self) -> BTreeSet<SinkName> {
@@ -180,10 +182,10 @@ impl Complaints {
     }
 }
 
-impl Reading {
-    fn guance(&mut self, place: &Place) -> Option<GuanceSettings> {
+impl SettingsReader {
+    fn guance(&mut self, place: &FunctionLocation) -> Option<GuanceSettings> {
         let route = self.route("GUANCE_ROUTE");
-        let allowed = Allowed {
+        let allowed = AllowedHosts {
             custom: self.truth("GUANCE_ALLOW_CUSTOM"),
             private: self.truth("GUANCE_ALLOW_PRIVATE"),
         };
@@ -247,7 +249,7 @@ impl Reading {
         route: Route,
         site: Option<&Site>,
         url: Option<String>,
-        allowed: Allowed,
+        allowed: AllowedHosts,
     ) -> Option<Endpoint> {
         let of_site = site.and_then(|site| match route {
             Route::Dataway => Some(site.openway.to_owned()),
@@ -286,7 +288,7 @@ impl Reading {
         None
     }
 
-    fn secret(&mut self, setting: &'static str, place: &Place) -> Option<String> {
+    fn secret(&mut self, setting: &'static str, place: &FunctionLocation) -> Option<String> {
         let arn = self.given(setting)?;
         // Whoever puts the secret itself here does not want to see it again in a log.
         match in_place(&arn, "secretsmanager", place) {
@@ -302,7 +304,7 @@ impl Reading {
         None
     }
 
-    fn topic(&mut self, setting: &'static str, place: &Place) -> String {
+    fn topic(&mut self, setting: &'static str, place: &FunctionLocation) -> String {
         let arn = self.required(setting, "the ARN of a topic");
         match in_place(&arn, "sns", place) {
             _ if arn.is_empty() => {}
@@ -320,7 +322,7 @@ impl Reading {
         arn
     }
 
-    fn bus(&mut self, setting: &'static str, place: &Place) -> String {
+    fn bus(&mut self, setting: &'static str, place: &FunctionLocation) -> String {
         let name = self.required(setting, "the name of an event bus, such as default");
         let is_name = |name: &str| {
             let is_right = |byte: u8| byte.is_ascii_alphanumeric() || b"/.-_".contains(&byte);
@@ -363,7 +365,7 @@ impl Reading {
 
     fn console_url(&mut self, setting: &'static str) -> Option<String> {
         let given = self.given(setting)?;
-        let everywhere = Allowed {
+        let everywhere = AllowedHosts {
             custom: true,
             private: true,
         };
@@ -379,14 +381,18 @@ impl Reading {
 }
 
 /// Where the function is.
-struct Place {
+struct FunctionLocation {
     partition: String,
     region: String,
 }
 
 /// Returns what stands after the account in an ARN of a service in a region: `Err` with what is wrong
 /// where it is in another one, without anything where it is no ARN of the service.
-fn in_place<'a>(arn: &'a str, service: &str, place: &Place) -> Result<&'a str, Option<String>> {
+fn in_place<'a>(
+    arn: &'a str,
+    service: &str,
+    place: &FunctionLocation,
+) -> Result<&'a str, Option<String>> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let [
         _arn @ "arn",
@@ -432,7 +438,7 @@ mod tests {
         ),
     ];
 
-    fn parse(given: &[(&str, &str)]) -> Result<DeliverSettings, Complaints> {
+    fn parse(given: &[(&str, &str)]) -> Result<DeliverSettings, SettingProblems> {
         let all = [
             ("AWS_REGION", "eu-central-1"),
             ("TABLE_NAME", "watch-Table-1"),

@@ -5,7 +5,7 @@ use clusters::keys::KeySettings;
 use clusters::summary::Summary;
 
 use super::lists::Lists;
-use super::{Complaints, IngestSettings, Reading, keys};
+use super::{IngestSettings, SettingProblems, SettingsReader, keys};
 
 /// The settings of the function that takes stock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,10 +66,12 @@ impl InspectSettings {
     ///
     /// # Errors
     /// All complaints, in the order of docs/parameters.md.
-    pub fn parse(settings: impl IntoIterator<Item = (String, String)>) -> Result<Self, Complaints> {
+    pub fn parse(
+        settings: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingProblems> {
         let settings: Vec<(String, String)> = settings.into_iter().collect();
         let ingest = IngestSettings::parse(settings.iter().cloned());
-        let mut reading = Reading {
+        let mut reading = SettingsReader {
             given: settings.into_iter().collect(),
             complaints: Vec::new(),
         };
@@ -103,7 +105,7 @@ impl InspectSettings {
             ingest => {
                 let mut complaints = ingest.err().map(|of| of.0).unwrap_or_default();
                 complaints.extend(reading.complaints);
-                Err(Complaints(complaints))
+                Err(SettingProblems(complaints))
             }
         }
     }
@@ -120,7 +122,7 @@ impl InspectSettings {
     }
 }
 
-impl Reading {
+impl SettingsReader {
     fn summaries(&mut self, setting: &'static str) -> Summaries {
         let Some(value) = self.given(setting) else {
             return Summaries::default();
@@ -138,7 +140,7 @@ impl Reading {
 mod tests {
     use super::*;
 
-    fn given(settings: &[(&str, &str)]) -> Result<InspectSettings, Complaints> {
+    fn given(settings: &[(&str, &str)]) -> Result<InspectSettings, SettingProblems> {
         let needed = [
             ("TABLE_NAME", "table"),
             ("BUCKET_NAME", "bucket"),

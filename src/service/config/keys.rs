@@ -6,7 +6,7 @@ use clusters::keys::KeySettings;
 use records::principal::is_account_id;
 
 use super::lists::Lists;
-use super::{Reading, named, shown};
+use super::{SettingsReader, named, shown};
 
 /// For how many days a key may have to be unused to count as dormant.
 const DORMANT_DAYS: (u16, u16, u16) = (1, 3650, 90);
@@ -41,7 +41,7 @@ pub(super) fn with(
     (names, keys)
 }
 
-impl Reading {
+impl SettingsReader {
     /// Reads what is decided about keys. With a role to ask with, the accounts that have a name are
     /// asked as well.
     pub(super) fn keys(

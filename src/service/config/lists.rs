@@ -12,7 +12,7 @@ use records::redact::sanitize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::rulefile::{Complaint, Reading, text_of};
+use crate::rulefile::{FileProblem, FileReader, text_of};
 
 /// The key of the settings object.
 pub const SETTINGS_KEY: &str = "config/settings.toml";
@@ -61,19 +61,23 @@ impl Lists {
     ///
     /// # Errors
     /// Everything that is wrong in it, in the order of lines; a file that is no TOML gives the first such place alone.
-    pub fn parse(bytes: Vec<u8>) -> Result<Self, Vec<Complaint>> {
+    pub fn parse(bytes: Vec<u8>) -> Result<Self, Vec<FileProblem>> {
         let length = bytes.len();
         let text = text_of(bytes)?;
         if length > SETTINGS_BYTES_MAX {
             let message =
                 format!("the file has {length} bytes; the maximum is {SETTINGS_BYTES_MAX}");
-            return Err(vec![Complaint::at(&text, 0, message)]);
+            return Err(vec![FileProblem::at(&text, 0, message)]);
         }
         let table = DeTable::parse(&text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
-            vec![Complaint::at(&text, at, error.message().trim().to_owned())]
+            vec![FileProblem::at(
+                &text,
+                at,
+                error.message().trim().to_owned(),
+            )]
         })?;
-        let mut reading = Reading {
+        let mut reading = FileReader {
             text: &text,
             complaints: Vec::new(),
         };
@@ -149,7 +153,7 @@ fn shown(text: &str) -> String {
 }
 
 /// What belongs to lists in it.
-impl Reading<'_> {
+impl FileReader<'_> {
     fn lists(&mut self, table: &DeTable<'_>) -> Lists {
         let mut lists = Lists::default();
         for (field, value) in table {

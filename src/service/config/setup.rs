@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::lists::Lists;
-use super::{Complaints, IngestSettings, Reading};
+use super::{IngestSettings, SettingProblems, SettingsReader};
 
 /// The settings that are left there, a closed list, since whoever may read the table reads them. No secret
 /// is among them, and no access key: which keys are canaries stays with the functions.
@@ -87,11 +87,11 @@ impl Setup {
     ///
     /// # Errors
     /// All complaints.
-    pub fn parse(self, table_name: &str) -> Result<DeputySettings, Complaints> {
+    pub fn parse(self, table_name: &str) -> Result<DeputySettings, SettingProblems> {
         let mut settings = self.0;
         settings.insert("TABLE_NAME".to_owned(), table_name.to_owned());
         let ingest = IngestSettings::parse(settings.clone());
-        let mut reading = Reading {
+        let mut reading = SettingsReader {
             given: settings,
             complaints: Vec::new(),
         };
@@ -113,7 +113,7 @@ impl Setup {
             ingest => {
                 let mut complaints = ingest.err().map(|of| of.0).unwrap_or_default();
                 complaints.extend(reading.complaints);
-                Err(Complaints(complaints))
+                Err(SettingProblems(complaints))
             }
         }
     }

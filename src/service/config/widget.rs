@@ -7,7 +7,7 @@ use clusters::keys::KeySettings;
 
 use super::keys;
 use super::lists::Lists;
-use super::{Complaints, LogLevel, Reading};
+use super::{LogLevel, SettingProblems, SettingsReader};
 
 /// The settings of the function that answers dashboards.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +33,10 @@ impl WidgetSettings {
     ///
     /// # Errors
     /// All complaints, in the order of docs/parameters.md.
-    pub fn parse(settings: impl IntoIterator<Item = (String, String)>) -> Result<Self, Complaints> {
-        let mut reading = Reading {
+    pub fn parse(
+        settings: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingProblems> {
+        let mut reading = SettingsReader {
             given: settings.into_iter().collect(),
             complaints: Vec::new(),
         };
@@ -56,7 +58,7 @@ impl WidgetSettings {
         if reading.complaints.is_empty() {
             return Ok(settings);
         }
-        Err(Complaints(reading.complaints))
+        Err(SettingProblems(reading.complaints))
     }
 
     /// Returns these settings with the lists of the settings object added.
@@ -70,7 +72,7 @@ impl WidgetSettings {
     }
 }
 
-impl Reading {
+impl SettingsReader {
     /// Reads what links lead to: the region, and the first log group.
     fn links(&mut self) -> Links {
         let region = self.required("AWS_REGION", "the region; AWS Lambda does");
@@ -91,7 +93,7 @@ impl Reading {
 mod tests {
     use super::*;
 
-    fn given(settings: &[(&str, &str)]) -> Result<WidgetSettings, Complaints> {
+    fn given(settings: &[(&str, &str)]) -> Result<WidgetSettings, SettingProblems> {
         let all = settings.iter();
         WidgetSettings::parse(all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
     }

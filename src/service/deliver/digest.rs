@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use alerts::alert::{Alert, Subject};
+use alerts::alert::{Alert, AlertSubject};
 use alerts::facts::{DigestFacts, Facts};
-use alerts::outbox::Row;
+use alerts::outbox::OutboxRow;
 use clusters::fingerprint::ClusterId;
 
 /// How many clusters are named.
@@ -17,7 +17,7 @@ pub const OLD_SECONDS: i64 = 14 * 86_400;
 ///
 /// Its id is made of the first row's, so that a digest that is sent again, after a crash before all
 /// of its rows were settled, has the same.
-pub fn alert(rows: &[Row], class: impl Fn(ClusterId) -> Option<&'static str>) -> Alert {
+pub fn alert(rows: &[OutboxRow], class: impl Fn(ClusterId) -> Option<&'static str>) -> Alert {
     let first = rows.first();
     let mut digest = DigestFacts {
         first: first.map(|row| row.id().to_string()).unwrap_or_default(),
@@ -27,7 +27,7 @@ pub fn alert(rows: &[Row], class: impl Fn(ClusterId) -> Option<&'static str>) ->
         classes: BTreeMap::new(),
         clusters: Vec::new(),
     };
-    for Row { alert, .. } in rows {
+    for OutboxRow { alert, .. } in rows {
         let account_id = alert.account_id().to_owned();
         *digest.kinds.entry(alert.kind()).or_default() += 1;
         *digest.accounts.entry(account_id).or_default() += 1;
@@ -41,8 +41,8 @@ pub fn alert(rows: &[Row], class: impl Fn(ClusterId) -> Option<&'static str>) ->
         }
     }
     let subject = match first {
-        Some(row) if digest.accounts.len() == 1 => Subject::of_account(row.alert.account_id()),
-        _ => Subject::Stack,
+        Some(row) if digest.accounts.len() == 1 => AlertSubject::of_account(row.alert.account_id()),
+        _ => AlertSubject::Stack,
     };
     Alert {
         subject,

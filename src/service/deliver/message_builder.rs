@@ -5,19 +5,19 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use alerts::alert::{Alert, Subject};
+use alerts::alert::{Alert, AlertSubject};
 use alerts::facts::{Facts, KeyFacts, Stage};
-use alerts::kind::Kind;
-use alerts::message::{Enrichment, Known, Message};
-use alerts::outbox::Row;
+use alerts::kind::AlertKind;
+use alerts::message::{ClusterContext, Enrichment, Message};
+use alerts::outbox::OutboxRow;
 use alerts::severity::{Assessment, Severity};
-use clusters::campaign::{Campaign, Standing};
+use clusters::campaign::{Campaign, CampaignSpan};
 use clusters::facet::{self, Facets};
-use clusters::keys::{KeyReport, Oddity};
-use records::time::{EventTime, Window};
+use clusters::keys::{KeyAnomaly, KeyReport};
+use records::time::{Timestamp, Window};
 
 use crate::deliver::Delivery;
-use crate::key_lookup::{KeyLookup, Seen};
+use crate::key_lookup::{KeyLookup, SeenKey};
 use crate::ports::{
     Campaigns, Clock, ClusterDetails, ClusterReader, KeyDirectory, KeyUsageStore, StoreError,
 };
@@ -38,7 +38,7 @@ pub struct MessageBuilder<'a, O, K, C> {
     /// What IAM says of access keys: what one sink found out another one need not ask.
     key_lookup: KeyLookup<'a, O, K, C>,
     /// The campaigns that were met, by account and actor.
-    met: RefCell<BTreeMap<(String, String), Standing>>,
+    met: RefCell<BTreeMap<(String, String), CampaignSpan>>,
 }
 
 impl<'a, O, K, C> MessageBuilder<'a, O, K, C>
@@ -64,7 +64,7 @@ where
     }
 
     /// Makes the message of a row, of whose cluster so many were held back.
-    pub async fn message(&self, row: &Row, suppressed: u64) -> Result<Message, StoreError> {
+    pub async fn message(&self, row: &OutboxRow, suppressed: u64) -> Result<Message, StoreError> {
         let alert = &row.alert;
         let hours = hours(alert, self.delivery.clock.now());
         let cluster_details = match alert.cluster() {
@@ -80,7 +80,7 @@ where
         let name = self.account_name(alert);
         let message = match cluster_details {
             Some(cluster_details) => {
-                let known = Known {
+                let known = ClusterContext {
                     cluster: cluster_details.cluster,
                     first_seen: cluster_details.first_seen,
                     circumstances: cluster_details.circumstances,
@@ -103,7 +103,7 @@ where
     pub async fn is_covered_by_campaign(&self, alert: &Alert) -> Result<bool, StoreError> {
         let joins = matches!(
             alert.kind(),
-            Kind::New | Kind::NewPrincipal | Kind::Regressed
+            AlertKind::New | AlertKind::NewPrincipal | AlertKind::Regressed
         );
         let (Some(cluster), Some(at)) = (alert.cluster().filter(|_| joins), alert.at) else {
             return Ok(false);
@@ -115,7 +115,7 @@ where
         for campaign in campaigns.iter() {
             let (of, standing) = (
                 (campaign.account_id.clone(), campaign.actor.clone()),
-                Standing::of(campaign),
+                CampaignSpan::of(campaign),
             );
             if self.met.borrow().get(&of) != Some(&standing) {
                 let told = Alert::of_campaign(campaign, Stage::Began, now);
@@ -144,10 +144,10 @@ where
         alert: &Alert,
         cluster_details: Option<&ClusterDetails>,
     ) -> Result<Vec<KeyReport>, StoreError> {
-        if let (Subject::AccessKey { key, .. }, Facts::AccessKey(of)) =
+        if let (AlertSubject::AccessKey { key, .. }, Facts::AccessKey(of)) =
             (&alert.subject, &alert.facts)
         {
-            let seen = Seen {
+            let seen = SeenKey {
                 key,
                 at: alert.at,
                 caller_account: Some(alert.account_id()),
@@ -161,18 +161,18 @@ where
         let Some(ClusterDetails { cluster, .. }) = cluster_details else {
             return Ok(Vec::new());
         };
-        let values = cluster.facets.get(&facet::Kind::AccessKey);
+        let values = cluster.facets.get(&facet::FacetKind::AccessKey);
         let mut reports = Vec::new();
         for value in values.into_iter().flat_map(|of| &of.values).take(KEYS_MAX) {
             let key = value.value.as_str();
-            let has = |scene: &&Facets| scene.get(facet::Kind::AccessKey) == Some(key);
+            let has = |scene: &&Facets| scene.get(facet::FacetKind::AccessKey) == Some(key);
             let scene = cluster.scenes.iter().find(has);
             let facet = |kind| scene.and_then(|scene: &Facets| scene.get(kind));
-            let seen = Seen {
+            let seen = SeenKey {
                 key,
                 at: value.span.last_seen,
-                caller_account: facet(facet::Kind::CallerAccount),
-                session: facet(facet::Kind::Session),
+                caller_account: facet(facet::FacetKind::CallerAccount),
+                session: facet(facet::FacetKind::Session),
                 cluster: Some((cluster.id, &cluster.facts.identity.account_id)),
             };
             reports.push(self.key_lookup.report(&seen).await?);
@@ -183,14 +183,14 @@ where
 
 /// Returns the hours that an alert looks at: from its event's on, up to now or for a day. Where the
 /// inspection found it, the events that showed it lie before; of a long range it is the last day.
-fn hours(alert: &Alert, now: EventTime) -> RangeInclusive<Window> {
+fn hours(alert: &Alert, now: Timestamp) -> RangeInclusive<Window> {
     if let Some((from, until)) = alert.facts.range() {
         let last = until.after(-1).unwrap_or(until).min(now);
         let first = last.after(-(HOURS_MAX - 1) * 3600).unwrap_or(last);
         return from.clamp(first, last).window()..=last.window();
     }
     let first = alert.at.unwrap_or(now).min(now);
-    let last = EventTime::from_seconds(first.seconds() + (HOURS_MAX - 1) * 3600);
+    let last = Timestamp::from_seconds(first.seconds() + (HOURS_MAX - 1) * 3600);
     first.window()..=last.unwrap_or(now).min(now).window()
 }
 
@@ -217,8 +217,8 @@ fn without_cluster(alert: &Alert, keys: Vec<KeyReport>, name: Option<String>) ->
 fn made_louder(mut assessment: Assessment, keys: &[KeyReport]) -> Assessment {
     for oddity in keys.iter().flat_map(|key| &key.oddities) {
         let (least, reason) = match oddity {
-            Oddity::Canary => (Severity::Critical, "a canary key was used".to_owned()),
-            Oddity::Awakened { days } => {
+            KeyAnomaly::Canary => (Severity::Critical, "a canary key was used".to_owned()),
+            KeyAnomaly::Awakened { days } => {
                 let reason = format!("an access key woke up after {days} days");
                 (Severity::Error, reason)
             }
@@ -240,20 +240,20 @@ mod tests {
 
     use super::*;
 
-    fn at(text: &str) -> EventTime {
-        EventTime::parse(text).unwrap()
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).unwrap()
     }
 
     #[test]
     fn an_alert_looks_at_the_hours_that_showed_it() {
         let life = (ClusterId::from_bytes([7; 16]), 1);
         let first = at("2026-11-02T08:10:00Z");
-        let new = Alert::of_cluster(Facts::New, "1", life, Some(first), EventTime::FIRST);
+        let new = Alert::of_cluster(Facts::New, "1", life, Some(first), Timestamp::FIRST);
         let full = at("2026-11-02T09:00:00Z");
-        let escalating = Alert::of_escalation("1", Some(life), full, (70, 60), EventTime::FIRST);
+        let escalating = Alert::of_escalation("1", Some(life), full, (70, 60), Timestamp::FIRST);
         let later = at("2026-11-09T12:00:00Z");
-        let short = Alert::of_recovery("1", life, later, first, (7200, 5), EventTime::FIRST);
-        let long = Alert::of_recovery("1", life, later, first, (3 * 86_400, 5), EventTime::FIRST);
+        let short = Alert::of_recovery("1", life, later, first, (7200, 5), Timestamp::FIRST);
+        let long = Alert::of_recovery("1", life, later, first, (3 * 86_400, 5), Timestamp::FIRST);
         for (alert, from, until) in [
             (&new, "2026-11-02T08:00:00Z", "2026-11-03T07:00:00Z"),
             (&escalating, "2026-11-02T08:00:00Z", "2026-11-02T08:00:00Z"),

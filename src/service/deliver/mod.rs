@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use alerts::outbox::Breaker;
 use clusters::keys::KeySettings;
 use futures_util::future::join_all;
-use records::time::EventTime;
+use records::time::Timestamp;
 
 use crate::deliver::message_builder::MessageBuilder;
 use crate::deliver::sink_run::SinkRun;
@@ -75,7 +75,7 @@ pub struct Waiting {
     /// How many rows, up to the number that is read at a time.
     pub rows: usize,
     /// When the first of them was written.
-    pub oldest: Option<EventTime>,
+    pub oldest: Option<Timestamp>,
 }
 
 /// Sends what waits for some sinks, by their names, and returns what became of it. Nothing is taken

@@ -1,7 +1,7 @@
 //! What an answer means: for the row it was given to, and for the sink as a whole.
 
-use alerts::outbox::{Answered, Breaker};
-use records::time::EventTime;
+use alerts::outbox::{Breaker, SinkAnswer};
+use records::time::Timestamp;
 
 /// The longest wait before a sink is tried again, in seconds.
 pub const WAIT_MAX: i64 = 900;
@@ -20,7 +20,7 @@ pub const REJECTIONS_MAX: i64 = 3;
 
 /// What is wrong with a sink as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
+pub enum SinkProblem {
     /// Its settings or its secret are wrong.
     Refused(String),
     /// It wants to be left alone, for so many seconds if it says so.
@@ -41,7 +41,7 @@ pub enum Phase {
 }
 
 /// Returns whether anything may be sent at a moment.
-pub fn phase(breaker: &Breaker, now: EventTime) -> Phase {
+pub fn phase(breaker: &Breaker, now: Timestamp) -> Phase {
     if breaker.probe_from > Some(now) {
         Phase::Waiting
     } else if breaker.open_until.is_some() {
@@ -52,16 +52,16 @@ pub fn phase(breaker: &Breaker, now: EventTime) -> Phase {
 }
 
 /// Returns what is wrong with the sink, if an answer says that something is.
-pub fn trouble(answer: &Answered) -> Option<Trouble> {
+pub fn trouble(answer: &SinkAnswer) -> Option<SinkProblem> {
     match answer {
-        Answered::Refused(why) => Some(Trouble::Refused(why.clone())),
-        Answered::Busy { after, why } => Some(Trouble::Busy(*after, why.clone())),
-        Answered::Unreachable(why) => Some(Trouble::Unreachable(why.clone())),
-        Answered::Accepted(_) | Answered::Rejected(_) | Answered::TooLong(_) => None,
+        SinkAnswer::Refused(why) => Some(SinkProblem::Refused(why.clone())),
+        SinkAnswer::Busy { after, why } => Some(SinkProblem::Busy(*after, why.clone())),
+        SinkAnswer::Unreachable(why) => Some(SinkProblem::Unreachable(why.clone())),
+        SinkAnswer::Accepted(_) | SinkAnswer::Rejected(_) | SinkAnswer::TooLong(_) => None,
     }
 }
 
-impl Trouble {
+impl SinkProblem {
     /// Returns why, in the sink's words.
     pub fn why(&self) -> &str {
         match self {
@@ -81,7 +81,7 @@ impl Trouble {
 
     /// Returns what stands in the way of the sink from now on, when it is left alone for so
     /// many seconds.
-    pub fn breaker(&self, before: &Breaker, now: EventTime, wait: i64) -> Breaker {
+    pub fn breaker(&self, before: &Breaker, now: Timestamp, wait: i64) -> Breaker {
         let failures = before.failures + 1;
         let is_misconfigured = matches!(self, Self::Refused(_));
         let is_down = matches!(self, Self::Unreachable(_)) && failures >= FAILURES_MAX;
@@ -111,26 +111,26 @@ mod tests {
     use super::*;
 
     /// Returns a second of a minute long ago.
-    fn second(of: i64) -> EventTime {
-        EventTime::FIRST.plus(of)
+    fn second(of: i64) -> Timestamp {
+        Timestamp::FIRST.plus(of)
     }
 
     #[test]
     fn waits_grow_to_a_quarter_of_an_hour_and_what_a_sink_asks_for_is_believed_within_reason() {
         let most = |limit: i64| limit - 1;
-        let unreachable = Trouble::Unreachable(String::new());
+        let unreachable = SinkProblem::Unreachable(String::new());
         let waits: Vec<i64> = (0..12).map(|n| unreachable.wait(n, most)).collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]);
         for (after, wait) in [(30, 30), (999_999, 900), (0, 1), (-5, 1)] {
-            let busy = Trouble::Busy(Some(after), String::new());
+            let busy = SinkProblem::Busy(Some(after), String::new());
             assert_eq!(busy.wait(7, most), wait);
         }
-        assert_eq!(Trouble::Busy(None, String::new()).wait(2, most), 4);
+        assert_eq!(SinkProblem::Busy(None, String::new()).wait(2, most), 4);
     }
 
     #[test]
     fn a_breaker_opens_after_three_failures_in_a_row_and_at_once_for_wrong_settings() {
-        let unreachable = Trouble::Unreachable("reset".to_owned());
+        let unreachable = SinkProblem::Unreachable("reset".to_owned());
         let mut breaker = Breaker::default();
         for (failures, expected) in [(1, Phase::Closed), (2, Phase::Closed), (3, Phase::Probing)] {
             breaker = unreachable.breaker(&breaker, second(100), 1);
@@ -138,12 +138,12 @@ mod tests {
             assert_eq!(phase(&breaker, second(100)), Phase::Waiting);
             assert_eq!(phase(&breaker, second(160)), expected);
         }
-        let refused = Trouble::Refused("403".to_owned());
+        let refused = SinkProblem::Refused("403".to_owned());
         let breaker = refused.breaker(&Breaker::default(), second(100), 300);
         assert!(breaker.is_misconfigured);
         assert_eq!(phase(&breaker, second(399)), Phase::Waiting);
         assert_eq!(phase(&breaker, second(400)), Phase::Probing);
-        let busy = Trouble::Busy(Some(5), String::new());
+        let busy = SinkProblem::Busy(Some(5), String::new());
         assert_eq!(
             busy.breaker(&Breaker::default(), second(100), 5).open_until,
             None

@@ -3,19 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alerts::message::Message;
-use alerts::outbox::{Answered, Breaker, Lease, Restraint, Row, Settlement, SilenceChange};
+use alerts::outbox::{
+    Breaker, Lease, OutboxRow, SendingLimits, Settlement, SilenceChange, SinkAnswer,
+};
 use clusters::fingerprint::ClusterId;
 use futures_util::stream::{self, StreamExt as _};
-use records::time::EventTime;
+use records::time::Timestamp;
 
 use crate::deliver::digest::{self, OLD_SECONDS};
 use crate::deliver::message_builder::MessageBuilder;
 use crate::deliver::queue::Queue;
 use crate::deliver::sink_health::{
-    PROBE_SECONDS, Phase, REJECTIONS_MAX, Trouble, backoff, phase, trouble,
+    PROBE_SECONDS, Phase, REJECTIONS_MAX, SinkProblem, backoff, phase, trouble,
 };
 use crate::deliver::{Delivery, Drained};
-use crate::policy::Verdict;
+use crate::policy::PolicyOutcome;
 use crate::ports::{
     Campaigns, Clock, ClusterReader, KeyDirectory, KeyUsageStore, Outbox, Sink, StoreError,
 };
@@ -40,7 +42,7 @@ const SECRET_SECONDS: i64 = 60;
 
 /// A row that was taken, with its alert.
 struct Held {
-    row: Row,
+    row: OutboxRow,
     message: Message,
     silence: SilenceChange,
 }
@@ -55,7 +57,7 @@ pub struct SinkRun<'a, O, K, C, S> {
     /// What stands in the way of the sink, as far as this run knows.
     pub breaker: Breaker,
     /// When the secret was last fetched again, in seconds.
-    forgot: Option<EventTime>,
+    forgot: Option<Timestamp>,
     /// Whether the one request was granted that may be tried.
     has_probe: bool,
     /// What became of the rows so far.
@@ -128,7 +130,7 @@ where
         Ok(Queue::new(rows))
     }
 
-    fn now(&self) -> EventTime {
+    fn now(&self) -> Timestamp {
         self.delivery.clock.now()
     }
 
@@ -165,13 +167,13 @@ where
 
     /// Takes rows, makes their alerts and sends those that are to be sent. Rows that are not ended
     /// are put back.
-    async fn pass(&mut self, rows: Vec<Row>, queue: &mut Queue) -> Result<(), StoreError> {
+    async fn pass(&mut self, rows: Vec<OutboxRow>, queue: &mut Queue) -> Result<(), StoreError> {
         let lease = self.lease(LEASE_SECONDS);
         let mut held = Vec::with_capacity(rows.len());
         for (row, is_taken) in self.take(rows, &lease).await? {
             if !is_taken {
                 // Its line waits for whoever has it.
-                queue.put_back(Row {
+                queue.put_back(OutboxRow {
                     leased_until: Some(lease.until),
                     ..row
                 });
@@ -185,7 +187,11 @@ where
         Ok(())
     }
 
-    async fn take(&self, rows: Vec<Row>, lease: &Lease) -> Result<Vec<(Row, bool)>, StoreError> {
+    async fn take(
+        &self,
+        rows: Vec<OutboxRow>,
+        lease: &Lease,
+    ) -> Result<Vec<(OutboxRow, bool)>, StoreError> {
         let store = self.delivery.store;
         let takes = rows.into_iter().map(|row| async move {
             let is_taken = store.lease(&row, lease).await?;
@@ -196,7 +202,7 @@ where
     }
 
     /// Makes the alert of a row that was taken; `None` if it is held back.
-    async fn make(&mut self, row: &Row, lease: &Lease) -> Result<Option<Held>, StoreError> {
+    async fn make(&mut self, row: &OutboxRow, lease: &Lease) -> Result<Option<Held>, StoreError> {
         let restraint = self.restraint(row).await?;
         if restraint.holds_back(&row.alert, lease.now) {
             self.suppress(row, lease).await?;
@@ -213,7 +219,8 @@ where
         let silence = restraint.silence;
         let suppressed = silence.map_or(0, |silence| silence.suppressed);
         let message = self.message_builder.message(row, suppressed).await?;
-        let Verdict::Tell { silence: seconds } = self.delivery.policies.judge(self.name, &message)
+        let PolicyOutcome::Tell { silence: seconds } =
+            self.delivery.policies.judge(self.name, &message)
         else {
             self.suppress(row, lease).await?;
             return Ok(None);
@@ -236,14 +243,14 @@ where
         }))
     }
 
-    async fn restraint(&self, row: &Row) -> Result<Restraint, StoreError> {
+    async fn restraint(&self, row: &OutboxRow) -> Result<SendingLimits, StoreError> {
         match row.alert.cluster() {
             Some(cluster) => self.delivery.store.restraint(self.name, cluster).await,
-            None => Ok(Restraint::default()),
+            None => Ok(SendingLimits::default()),
         }
     }
 
-    async fn suppress(&mut self, row: &Row, lease: &Lease) -> Result<(), StoreError> {
+    async fn suppress(&mut self, row: &OutboxRow, lease: &Lease) -> Result<(), StoreError> {
         let end = Settlement::Suppressed;
         if self.delivery.store.settle(row, lease, &end).await? {
             self.drained.suppressed += 1;
@@ -252,17 +259,17 @@ where
     }
 
     /// Sends alerts, in as many requests as it takes, and returns the rows that are to be sent later.
-    async fn send(&mut self, held: Vec<Held>, lease: &Lease) -> Result<Vec<Row>, StoreError> {
+    async fn send(&mut self, held: Vec<Held>, lease: &Lease) -> Result<Vec<OutboxRow>, StoreError> {
         let mut later = Vec::new();
         let mut groups = vec![held];
         while let Some(group) = groups.pop().filter(|group| !group.is_empty()) {
             let answers = self.request(&group).await;
-            let all = |is: fn(&Answered) -> bool| group.len() > 1 && answers.iter().all(is);
-            if all(|answer| matches!(answer, Answered::TooLong(_))) {
+            let all = |is: fn(&SinkAnswer) -> bool| group.len() > 1 && answers.iter().all(is);
+            if all(|answer| matches!(answer, SinkAnswer::TooLong(_))) {
                 let mut group = group;
                 let half = group.split_off(group.len() / 2);
                 groups.extend([half, group]);
-            } else if all(|answer| matches!(answer, Answered::Rejected(_))) {
+            } else if all(|answer| matches!(answer, SinkAnswer::Rejected(_))) {
                 later.extend(self.bisect(group, lease).await?);
             } else {
                 later.extend(self.conclude(group, answers, lease).await?);
@@ -282,15 +289,15 @@ where
     }
 
     /// Sends one request. One that is refused is sent once more with a secret that was fetched anew.
-    async fn request(&mut self, group: &[Held]) -> Vec<Answered> {
+    async fn request(&mut self, group: &[Held]) -> Vec<SinkAnswer> {
         let alerts: Vec<Message> = group.iter().map(|held| held.message.clone()).collect();
         self.request_of(&alerts).await
     }
 
-    async fn request_of(&mut self, alerts: &[Message]) -> Vec<Answered> {
+    async fn request_of(&mut self, alerts: &[Message]) -> Vec<SinkAnswer> {
         self.has_probe = false;
         let mut answers = self.request_once(alerts).await;
-        let is_refused = |answer: &Answered| matches!(answer, Answered::Refused(_));
+        let is_refused = |answer: &SinkAnswer| matches!(answer, SinkAnswer::Refused(_));
         let now = self.now();
         let is_fresh = self
             .forgot
@@ -303,30 +310,39 @@ where
         answers
     }
 
-    async fn request_once(&mut self, alerts: &[Message]) -> Vec<Answered> {
+    async fn request_once(&mut self, alerts: &[Message]) -> Vec<SinkAnswer> {
         self.drained.requests += 1;
         let answers = self.sink.send(alerts).await;
         if answers.len() == alerts.len() {
             return answers;
         }
         let why = format!("{} answers to {} alerts", answers.len(), alerts.len());
-        vec![Answered::Unreachable(why); alerts.len()]
+        vec![SinkAnswer::Unreachable(why); alerts.len()]
     }
 
     /// Finds the alert for which a request was rejected: of what is left, one half is sent. If it is
     /// accepted, the bad one is in the other half. Returns the rows that are to be sent later.
-    async fn bisect(&mut self, group: Vec<Held>, lease: &Lease) -> Result<Vec<Row>, StoreError> {
+    async fn bisect(
+        &mut self,
+        group: Vec<Held>,
+        lease: &Lease,
+    ) -> Result<Vec<OutboxRow>, StoreError> {
         let mut later = Vec::new();
         let mut rest = Vec::new();
         let mut suspects = group;
         while suspects.len() > 1 {
             let back = suspects.split_off(suspects.len().div_ceil(2));
             let answers = self.request(&suspects).await;
-            if answers.iter().all(|it| matches!(it, Answered::Rejected(_))) {
+            if answers
+                .iter()
+                .all(|it| matches!(it, SinkAnswer::Rejected(_)))
+            {
                 rest.extend(back);
                 continue;
             }
-            let is_all = answers.iter().all(|it| matches!(it, Answered::Accepted(_)));
+            let is_all = answers
+                .iter()
+                .all(|it| matches!(it, SinkAnswer::Accepted(_)));
             later.extend(self.conclude(suspects, answers, lease).await?);
             suspects = back;
             if !is_all {
@@ -337,7 +353,7 @@ where
         if !suspects.is_empty() {
             let why = "rejected with others".to_owned();
             later.extend(
-                self.conclude(suspects, vec![Answered::Rejected(why)], lease)
+                self.conclude(suspects, vec![SinkAnswer::Rejected(why)], lease)
                     .await?,
             );
         }
@@ -353,34 +369,34 @@ where
     async fn conclude(
         &mut self,
         group: Vec<Held>,
-        answers: Vec<Answered>,
+        answers: Vec<SinkAnswer>,
         lease: &Lease,
-    ) -> Result<Vec<Row>, StoreError> {
-        let is_accepted = |answer: &Answered| matches!(answer, Answered::Accepted(_));
+    ) -> Result<Vec<OutboxRow>, StoreError> {
+        let is_accepted = |answer: &SinkAnswer| matches!(answer, SinkAnswer::Accepted(_));
         let works = answers.iter().any(is_accepted);
         let wait = self.note(works, answers.iter().find_map(trouble)).await?;
         let mut later = Vec::new();
         let mut sent = Vec::new();
         for (held, answer) in group.into_iter().zip(answers) {
             match answer {
-                Answered::Accepted(answer) => {
+                SinkAnswer::Accepted(answer) => {
                     let silence = held.silence;
                     sent.push((held.row, Settlement::Sent { answer, silence }));
                 }
-                Answered::Rejected(why) if held.row.attempts + 1 < REJECTIONS_MAX => {
+                SinkAnswer::Rejected(why) if held.row.attempts + 1 < REJECTIONS_MAX => {
                     let any = |limit| self.delivery.clock.any(limit);
                     let due = self.now().plus(backoff(held.row.attempts, any));
                     later.push(self.put_off(held.row, lease, due, &why, true).await?);
                 }
-                Answered::Rejected(why) | Answered::TooLong(why) => {
+                SinkAnswer::Rejected(why) | SinkAnswer::TooLong(why) => {
                     let dead = Settlement::Dead { why };
                     if self.delivery.store.settle(&held.row, lease, &dead).await? {
                         self.drained.dead += 1;
                     }
                 }
-                Answered::Refused(why)
-                | Answered::Busy { why, .. }
-                | Answered::Unreachable(why) => {
+                SinkAnswer::Refused(why)
+                | SinkAnswer::Busy { why, .. }
+                | SinkAnswer::Unreachable(why) => {
                     let due = self.now().plus(wait);
                     later.push(self.put_off(held.row, lease, due, &why, false).await?);
                 }
@@ -391,7 +407,11 @@ where
         Ok(later)
     }
 
-    async fn settle(&self, ends: Vec<(Row, Settlement)>, lease: &Lease) -> Result<u64, StoreError> {
+    async fn settle(
+        &self,
+        ends: Vec<(OutboxRow, Settlement)>,
+        lease: &Lease,
+    ) -> Result<u64, StoreError> {
         let store = self.delivery.store;
         let settles = ends
             .into_iter()
@@ -406,7 +426,7 @@ where
 
     /// Notes what stands in the way of the sink, if that has changed. Returns for how many seconds
     /// rows wait that were not sent: not at all where the sink as a whole is left alone.
-    async fn note(&mut self, works: bool, trouble: Option<Trouble>) -> Result<i64, StoreError> {
+    async fn note(&mut self, works: bool, trouble: Option<SinkProblem>) -> Result<i64, StoreError> {
         let now = self.now();
         let any = |limit| self.delivery.clock.any(limit);
         let (breaker, wait) = match &trouble {
@@ -427,19 +447,19 @@ where
     /// Gives a row back to be sent later, and returns it as it is then.
     async fn put_off(
         &mut self,
-        row: Row,
+        row: OutboxRow,
         lease: &Lease,
-        due: EventTime,
+        due: Timestamp,
         why: &str,
         counts: bool,
-    ) -> Result<Row, StoreError> {
+    ) -> Result<OutboxRow, StoreError> {
         let why = why.to_owned();
         let end = Settlement::Later { due, why, counts };
         let store = self.delivery.store;
         if store.settle(&row, lease, &end).await? {
             self.drained.later += 1;
         }
-        Ok(Row {
+        Ok(OutboxRow {
             due,
             leased_until: None,
             attempts: row.attempts + i64::from(counts),
@@ -456,7 +476,7 @@ where
         }
         let most = self.sink.capacity().digest_beyond;
         let is_flood = most.is_some_and(|most| queue.len() > most);
-        let is_old = |row: &Row| now.seconds_since(row.created) >= OLD_SECONDS;
+        let is_old = |row: &OutboxRow| now.seconds_since(row.created) >= OLD_SECONDS;
         let lease = self.lease(LEASE_SECONDS);
         let mut rows = Vec::new();
         let wanted = queue.together(now, |row| is_flood || is_old(row));
@@ -464,7 +484,7 @@ where
             if is_taken {
                 rows.push(row);
             } else {
-                queue.put_back(Row {
+                queue.put_back(OutboxRow {
                     leased_until: Some(lease.until),
                     ..row
                 });
@@ -480,7 +500,7 @@ where
         let message = self.digested(&rows).await?;
         let answer = self.request_of(std::slice::from_ref(&message)).await;
         match answer.into_iter().next() {
-            Some(Answered::Accepted(_)) => {
+            Some(SinkAnswer::Accepted(_)) => {
                 self.note(true, None).await?;
                 // The first is settled last: until then, a digest that is sent again has the same id.
                 let first = rows.remove(0);
@@ -507,12 +527,16 @@ where
 
     /// Returns the rows that a digest tells of: what people decided holds for it as well, though
     /// silence does not.
-    async fn unmarked(&mut self, rows: Vec<Row>, lease: &Lease) -> Result<Vec<Row>, StoreError> {
+    async fn unmarked(
+        &mut self,
+        rows: Vec<OutboxRow>,
+        lease: &Lease,
+    ) -> Result<Vec<OutboxRow>, StoreError> {
         let sink_run = &*self;
         let reads = rows.into_iter().map(|row| async move {
             let restraint = sink_run.restraint(&row).await?;
             let silence = None;
-            let of_mark = Restraint {
+            let of_mark = SendingLimits {
                 silence,
                 ..restraint
             };
@@ -533,13 +557,13 @@ where
         Ok(told)
     }
 
-    async fn digested(&self, rows: &[Row]) -> Result<Message, StoreError> {
+    async fn digested(&self, rows: &[OutboxRow]) -> Result<Message, StoreError> {
         let clusters = rows.iter().filter_map(|row| row.alert.cluster());
         let clusters: BTreeSet<ClusterId> = clusters.collect();
         let store = self.delivery.store;
         let looks = clusters.into_iter().take(CLASSES_MAX).map(|id| async move {
             // Of no hour: what the cluster is, is enough.
-            let none = EventTime::LAST.window()..=EventTime::FIRST.window();
+            let none = Timestamp::LAST.window()..=Timestamp::FIRST.window();
             let known = store.cluster_details(id, none).await?;
             let class = known.map(|known| known.cluster.facts.identity.class.name());
             Ok((id, class))

@@ -13,10 +13,10 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use clusters::packed::gzip;
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde::Serialize;
 
-use crate::ingest::intake::{Intake, Stopped, Taken};
+use crate::ingest::intake::{ReplayInput, ReplayTotals, Stopped};
 use crate::ports::{Bucket, LogEvent, LogGroupError, LogGroups, LogQuery, Store};
 
 /// How much text is packed into one event, in bytes. Gzip makes a fifteenth of it, and never more than
@@ -40,9 +40,9 @@ pub struct Source<'s> {
 
 /// How far a backfill has come: everything before is committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
+pub struct Checkpoint {
     /// The beginning of what is not read yet.
-    pub from: EventTime,
+    pub from: Timestamp,
     /// The page at which to go on within the hour that begins there, if it was begun. It holds for
     /// 24 hours, and the hour is read from its beginning then.
     pub token: Option<String>,
@@ -52,11 +52,11 @@ pub struct Mark {
 #[derive(Debug)]
 pub struct Backfilled {
     /// What came of the events that were made of it.
-    pub taken: Taken,
+    pub taken: ReplayTotals,
     /// The pages that were read.
     pub pages: u64,
     /// How far it has come.
-    pub mark: Mark,
+    pub mark: Checkpoint,
     /// Why it ended before it was through.
     pub stopped: Option<Stopped>,
 }
@@ -69,9 +69,9 @@ struct Gathered {
     bytes: usize,
 }
 
-impl Mark {
+impl Checkpoint {
     /// Returns the beginning of a range.
-    pub fn at(from: EventTime) -> Self {
+    pub fn at(from: Timestamp) -> Self {
         Self { from, token: None }
     }
 }
@@ -82,14 +82,14 @@ impl Mark {
 /// What stops it is told in [`Backfilled::stopped`], beside what was done until then.
 pub async fn backfill<S: Store, B: Bucket>(
     source: &Source<'_>,
-    from: Mark,
-    until: EventTime,
+    from: Checkpoint,
+    until: Timestamp,
     logs: &impl LogGroups,
-    intake: &mut Intake<'_, S, B>,
+    intake: &mut ReplayInput<'_, S, B>,
     mut is_over: impl FnMut() -> bool,
 ) -> Backfilled {
     let mut backfilled = Backfilled {
-        taken: Taken::default(),
+        taken: ReplayTotals::default(),
         pages: 0,
         mark: from,
         stopped: None,
@@ -106,9 +106,9 @@ impl Backfilled {
     async fn hour<S: Store, B: Bucket>(
         &mut self,
         source: &Source<'_>,
-        until: EventTime,
+        until: Timestamp,
         logs: &impl LogGroups,
-        intake: &mut Intake<'_, S, B>,
+        intake: &mut ReplayInput<'_, S, B>,
         is_over: &mut impl FnMut() -> bool,
     ) -> Result<(), Stopped> {
         let from = self.mark.from;
@@ -146,7 +146,7 @@ impl Backfilled {
             }
         }
         self.commit(source, &mut gathered, intake).await?;
-        self.mark = Mark::at(end);
+        self.mark = Checkpoint::at(end);
         Ok(())
     }
 
@@ -155,7 +155,7 @@ impl Backfilled {
         &mut self,
         source: &Source<'_>,
         gathered: &mut Gathered,
-        intake: &mut Intake<'_, S, B>,
+        intake: &mut ReplayInput<'_, S, B>,
     ) -> Result<(), Stopped> {
         gathered.bytes = 0;
         for (stream, events) in std::mem::take(&mut gathered.streams) {
@@ -203,7 +203,7 @@ fn cut(events: &[LogEvent]) -> impl Iterator<Item = &[LogEvent]> {
 /// Log events as CloudWatch Logs spells them, its fields in its order.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Message<'e> {
+struct LogsMessage<'e> {
     message_type: &'e str,
     owner: &'e str,
     log_group: &'e str,
@@ -215,7 +215,7 @@ struct Message<'e> {
 /// Returns the event that a subscription would have been handed for these log events. What cannot be
 /// read is kept aside as this, so that it can be sent again.
 fn payload(source: &Source<'_>, stream: &str, events: &[LogEvent]) -> Vec<u8> {
-    let message = serde_json::to_vec(&Message {
+    let message = serde_json::to_vec(&LogsMessage {
         message_type: "DATA_MESSAGE",
         owner: source.owner,
         log_group: source.group,

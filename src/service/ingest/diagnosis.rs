@@ -26,7 +26,7 @@ pub struct Expected<'e> {
 /// Why nothing came from a log group.
 #[derive(Debug, Clone, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
-pub enum Diagnosis {
+pub enum SilenceCause {
     /// There is no such log group.
     NoGroup,
     /// Nothing reads it.
@@ -45,7 +45,7 @@ pub enum Diagnosis {
     },
 }
 
-impl Diagnosis {
+impl SilenceCause {
     /// Returns the stable name.
     pub fn name(&self) -> &'static str {
         self.into()
@@ -53,7 +53,7 @@ impl Diagnosis {
 }
 
 /// A sentence that says what it is, and what to do.
-impl fmt::Display for Diagnosis {
+impl fmt::Display for SilenceCause {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoGroup => formatter.write_str(
@@ -77,15 +77,15 @@ impl fmt::Display for Diagnosis {
 }
 
 /// Returns what is wrong with a subscription, if anything is.
-pub fn of_subscription(expected: &Expected<'_>, subscribed: Subscribed) -> Option<Diagnosis> {
+pub fn of_subscription(expected: &Expected<'_>, subscribed: Subscribed) -> Option<SilenceCause> {
     match subscribed {
-        Subscribed::NoGroup => Some(Diagnosis::NoGroup),
-        Subscribed::NoFilter => Some(Diagnosis::NoFilter),
+        Subscribed::NoGroup => Some(SilenceCause::NoGroup),
+        Subscribed::NoFilter => Some(SilenceCause::NoFilter),
         Subscribed::Filter { destination, .. } if !is_arn_of(&destination, expected.function) => {
-            Some(Diagnosis::Elsewhere { destination })
+            Some(SilenceCause::Elsewhere { destination })
         }
         Subscribed::Filter { pattern, .. } if pattern != expected.pattern => {
-            Some(Diagnosis::OtherPattern { pattern })
+            Some(SilenceCause::OtherPattern { pattern })
         }
         Subscribed::Filter { .. } => None,
     }

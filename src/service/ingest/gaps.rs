@@ -7,11 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
-use records::time::{EventTime, Window};
+use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 
-use crate::ingest::backfill::Mark;
-use crate::ingest::diagnosis::Diagnosis;
+use crate::ingest::backfill::Checkpoint;
+use crate::ingest::diagnosis::SilenceCause;
 use crate::ports::Failures;
 
 /// How many hours before the current one are searched for lost events.
@@ -47,27 +47,27 @@ pub struct Gaps {
 struct Group {
     /// When its subscription was last known to be right, at the full hour before, so that it is written down
     /// once an hour and no oftener.
-    right: Option<EventTime>,
+    right: Option<Timestamp>,
     /// Since when it is wrong, or was.
     outage: Option<Outage>,
     /// The hours in which something was lost.
-    hours: BTreeMap<Window, Lost>,
+    hours: BTreeMap<Window, LostEvents>,
     /// A piece that is read in part.
-    begun: Option<Begun>,
+    begun: Option<PartProgress>,
 }
 
 /// A time in which nobody was subscribed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Outage {
     /// The beginning of what is not read yet.
-    from: EventTime,
+    from: Timestamp,
     /// When it was seen to be over, if it was.
-    until: Option<EventTime>,
+    until: Option<Timestamp>,
 }
 
 /// How much was lost in an hour.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Lost {
+struct LostEvents {
     /// As far as is known.
     known: u64,
     /// As far as was known when the hour was last read again.
@@ -76,28 +76,28 @@ struct Lost {
 
 /// Where to go on within a piece.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Begun {
-    from: EventTime,
-    until: EventTime,
+struct PartProgress {
+    from: Timestamp,
+    until: Timestamp,
     token: String,
 }
 
 /// What is read as one: a part of one hour of a log group.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Piece {
+pub struct HourPart {
     /// Its beginning.
-    pub from: EventTime,
+    pub from: Timestamp,
     /// The log group.
     pub group: String,
     /// The first moment after it.
-    pub until: EventTime,
+    pub until: Timestamp,
     /// The page at which to go on, if it was begun.
     pub token: Option<String>,
 }
 
 /// How a subscription stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum SubscriptionState {
     /// It hands over what it should.
     Right,
     /// It does not: what is logged meanwhile has to be read.
@@ -111,19 +111,21 @@ pub enum Standing {
 #[error(
     "the saved list of gaps cannot be read; gaps are searched again in the last {LOOK_BACK_HOURS} hours: {detail}"
 )]
-pub struct Unreadable {
+pub struct GapsError {
     detail: String,
 }
 
-impl Standing {
+impl SubscriptionState {
     /// Concludes from what is wrong with a subscription, if anything is.
-    pub fn of(diagnosis: Option<&Diagnosis>) -> Self {
+    pub fn of(diagnosis: Option<&SilenceCause>) -> Self {
         match diagnosis {
             None => Self::Right,
             Some(
-                Diagnosis::NoFilter | Diagnosis::Elsewhere { .. } | Diagnosis::OtherPattern { .. },
+                SilenceCause::NoFilter
+                | SilenceCause::Elsewhere { .. }
+                | SilenceCause::OtherPattern { .. },
             ) => Self::Wrong,
-            Some(Diagnosis::NoGroup) => Self::Unknown,
+            Some(SilenceCause::NoGroup) => Self::Unknown,
         }
     }
 }
@@ -140,7 +142,7 @@ impl Default for Gaps {
 
 impl Gaps {
     /// Keeps to these log groups, and forgets what is over. To be called first.
-    pub fn keep_to(&mut self, groups: &[String], now: EventTime) {
+    pub fn keep_to(&mut self, groups: &[String], now: Timestamp) {
         let names: BTreeSet<&String> = groups.iter().collect();
         self.groups.retain(|name, _| names.contains(name));
         for name in groups {
@@ -150,7 +152,7 @@ impl Gaps {
             first(now),
             now.window()
                 .plus(-OWED_HOURS)
-                .max(EventTime::FIRST.window()),
+                .max(Timestamp::FIRST.window()),
         );
         for group in self.groups.values_mut() {
             group
@@ -164,30 +166,30 @@ impl Gaps {
     }
 
     /// Takes in how the subscription of a log group stands.
-    pub fn stands(&mut self, group: &str, standing: Standing, now: EventTime) {
+    pub fn stands(&mut self, group: &str, standing: SubscriptionState, now: Timestamp) {
         let Some(group) = self.groups.get_mut(group) else {
             return;
         };
         match (standing, &mut group.outage) {
-            (Standing::Right, outage) => {
+            (SubscriptionState::Right, outage) => {
                 if let Some(outage) = outage {
                     outage.until.get_or_insert(now);
                 }
                 group.right = Some(now.window().start());
             }
-            (Standing::Wrong, Some(outage)) => outage.until = None,
-            (Standing::Wrong, outage) => {
+            (SubscriptionState::Wrong, Some(outage)) => outage.until = None,
+            (SubscriptionState::Wrong, outage) => {
                 let earliest = now.after(-LOOK_BACK_HOURS * 3600).unwrap_or(now);
                 let from = group.right.map_or(earliest, |right| right.max(earliest));
                 *outage = Some(Outage { from, until: None });
             }
-            (Standing::Unknown, _) => {}
+            (SubscriptionState::Unknown, _) => {}
         }
     }
 
     /// Takes in what CloudWatch says was lost in the last hours. How much it was may still grow, as metrics
     /// come late; an hour of which it did is owed again.
-    pub fn lost(&mut self, failures: &[Failures], now: EventTime) {
+    pub fn lost(&mut self, failures: &[Failures], now: Timestamp) {
         let hours = first(now)..now.window();
         let mut owed: BTreeMap<(&str, Window), Share> = BTreeMap::new();
         for failures in failures {
@@ -225,12 +227,12 @@ impl Gaps {
     }
 
     /// Returns what is to be read now, the oldest first, so that no log group waits for ever behind another.
-    pub fn due(&self, now: EventTime) -> Vec<Piece> {
+    pub fn due(&self, now: Timestamp) -> Vec<HourPart> {
         let mut due = Vec::new();
         for (name, group) in &self.groups {
             let outage = group.outage.as_ref();
             let of_outage = outage.map(|of| pieces(name, of.from, of.until.unwrap_or(now)));
-            let mut by_hour: BTreeMap<Window, Piece> = of_outage
+            let mut by_hour: BTreeMap<Window, HourPart> = of_outage
                 .into_iter()
                 .flatten()
                 .map(|piece| (piece.from.window(), piece))
@@ -256,14 +258,14 @@ impl Gaps {
     }
 
     /// Takes in how far a piece was read, at the moment for which it was due.
-    pub fn read(&mut self, piece: &Piece, mark: &Mark, now: EventTime) {
+    pub fn read(&mut self, piece: &HourPart, mark: &Checkpoint, now: Timestamp) {
         let Some(group) = self.groups.get_mut(&piece.group) else {
             return;
         };
-        let is_of_piece = |begun: &Begun| begun.from == piece.from;
+        let is_of_piece = |begun: &PartProgress| begun.from == piece.from;
         if mark.from < piece.until {
             if let Some(token) = &mark.token {
-                group.begun = Some(Begun {
+                group.begun = Some(PartProgress {
                     from: piece.from,
                     until: piece.until,
                     token: token.clone(),
@@ -303,17 +305,17 @@ impl Gaps {
     /// Reads what [`Self::encode`] wrote.
     ///
     /// # Errors
-    /// [`Unreadable`] for anything else.
-    pub fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
-        let gaps: Self = serde_json::from_slice(bytes).map_err(|error| Unreadable::of(&error))?;
+    /// [`GapsError`] for anything else.
+    pub fn decode(bytes: &[u8]) -> Result<Self, GapsError> {
+        let gaps: Self = serde_json::from_slice(bytes).map_err(|error| GapsError::of(&error))?;
         if gaps.version != VERSION {
-            return Err(Unreadable::of(&format!("version {}", gaps.version)));
+            return Err(GapsError::of(&format!("version {}", gaps.version)));
         }
         Ok(gaps)
     }
 }
 
-impl Unreadable {
+impl GapsError {
     /// Makes the error from a parser's message.
     pub fn of(detail: &dyn Display) -> Self {
         Self {
@@ -332,7 +334,7 @@ impl Group {
     }
 }
 
-impl Lost {
+impl LostEvents {
     fn is_owed(self) -> bool {
         self.known > self.healed
     }
@@ -355,17 +357,17 @@ impl Share {
 }
 
 /// Returns the first hour that is looked at.
-fn first(now: EventTime) -> Window {
+fn first(now: Timestamp) -> Window {
     now.window().plus(-LOOK_BACK_HOURS)
 }
 
 /// Cuts a range of a log group into its hours.
-pub fn pieces(group: &str, from: EventTime, until: EventTime) -> Vec<Piece> {
+pub fn pieces(group: &str, from: Timestamp, until: Timestamp) -> Vec<HourPart> {
     let mut pieces = Vec::new();
     let mut from = from;
     while from < until {
         let end = from.window().end().min(until);
-        pieces.push(Piece {
+        pieces.push(HourPart {
             from,
             group: group.to_owned(),
             until: end,
@@ -377,21 +379,21 @@ pub fn pieces(group: &str, from: EventTime, until: EventTime) -> Vec<Piece> {
 }
 
 /// Returns what is left of pieces without what was read already.
-pub fn without(pieces: Vec<Piece>, read: &[Piece]) -> Vec<Piece> {
+pub fn without(pieces: Vec<HourPart>, read: &[HourPart]) -> Vec<HourPart> {
     let mut left = pieces;
     for read in read {
-        let rest = |piece: Piece| {
+        let rest = |piece: HourPart| {
             if piece.group != read.group {
                 return vec![piece];
             }
             let before = (piece.from, piece.until.min(read.from));
             let after = (piece.from.max(read.until), piece.until);
-            let rest = |(from, until)| Piece {
+            let rest = |(from, until)| HourPart {
                 from,
                 until,
                 ..piece.clone()
             };
-            let is_left = |(from, until): &(EventTime, EventTime)| from < until;
+            let is_left = |(from, until): &(Timestamp, Timestamp)| from < until;
             [before, after]
                 .into_iter()
                 .filter(is_left)

@@ -5,11 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use records::time::EventTime;
+use records::time::Timestamp;
 
-use crate::ingest::backfill::{Mark, Source, backfill};
-use crate::ingest::gaps::{Gaps, Piece, Standing, Unreadable, pieces, without};
-use crate::ingest::intake::{Intake, Stopped};
+use crate::ingest::backfill::{Checkpoint, Source, backfill};
+use crate::ingest::gaps::{Gaps, GapsError, HourPart, SubscriptionState, pieces, without};
+use crate::ingest::intake::{ReplayInput, Stopped};
 use crate::ports::{Bucket, BucketError, Failures, LogGroups, Store};
 
 /// Where what is known of gaps is kept.
@@ -20,19 +20,19 @@ const GAPS_BYTES_MAX: usize = 16 << 20;
 
 /// Healing under way: what one run knows and has read.
 #[derive(Debug)]
-pub struct Healing {
+pub struct GapRepair {
     gaps: Gaps,
     /// The gaps as they are in the bucket.
     kept: Option<Vec<u8>>,
     /// What this run has read.
-    read: Vec<Piece>,
+    read: Vec<HourPart>,
     /// The moment up to which it reads.
-    now: EventTime,
+    now: Timestamp,
 }
 
 /// What is read from.
 #[derive(Debug, Clone, Copy)]
-pub struct Origin<'o> {
+pub struct RepairSource<'o> {
     /// The pattern of all subscriptions.
     pub pattern: &'o str,
     /// The account that the log groups belong to.
@@ -41,9 +41,9 @@ pub struct Origin<'o> {
 
 /// What was read again.
 #[derive(Debug, Default)]
-pub struct Healed {
+pub struct RepairResult {
     /// How much, by log group.
-    pub groups: BTreeMap<String, Again>,
+    pub groups: BTreeMap<String, GroupResult>,
     /// Hours of log groups that were not read to their ends.
     pub left: u64,
     /// Why they were not, by log group.
@@ -52,7 +52,7 @@ pub struct Healed {
 
 /// How much of a log group was read again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Again {
+pub struct GroupResult {
     /// Hours that were read, all or in part.
     pub hours: u64,
     /// Pages.
@@ -61,7 +61,7 @@ pub struct Again {
     pub records: u64,
 }
 
-impl Healing {
+impl GapRepair {
     /// Opens what is known of the gaps of log groups, and says why it begins anew if it does though there is
     /// something.
     ///
@@ -70,11 +70,11 @@ impl Healing {
     pub async fn open(
         bucket: &impl Bucket,
         groups: &[String],
-        now: EventTime,
-    ) -> Result<(Self, Option<Unreadable>), BucketError> {
+        now: Timestamp,
+    ) -> Result<(Self, Option<GapsError>), BucketError> {
         let kept = match bucket.fetch(GAPS_KEY, GAPS_BYTES_MAX).await {
             Ok(kept) => Ok(kept),
-            Err(error @ BucketError::TooLong { .. }) => Err(Unreadable::of(&error)),
+            Err(error @ BucketError::TooLong { .. }) => Err(GapsError::of(&error)),
             Err(error) => return Err(error),
         };
         let decode = |kept: &Vec<u8>| Gaps::decode(kept);
@@ -98,12 +98,12 @@ impl Healing {
     }
 
     /// Returns the moment up to which it reads.
-    pub fn now(&self) -> EventTime {
+    pub fn now(&self) -> Timestamp {
         self.now
     }
 
     /// Takes in how the subscription of a log group stands.
-    pub fn stands(&mut self, group: &str, standing: Standing) {
+    pub fn stands(&mut self, group: &str, standing: SubscriptionState) {
         self.gaps.stands(group, standing, self.now);
     }
 
@@ -115,11 +115,11 @@ impl Healing {
     /// Reads all that is owed, until there is no more time.
     pub async fn heal<S: Store, B: Bucket>(
         &mut self,
-        origin: Origin<'_>,
+        origin: RepairSource<'_>,
         logs: &impl LogGroups,
-        intake: &mut Intake<'_, S, B>,
+        intake: &mut ReplayInput<'_, S, B>,
         is_over: impl FnMut() -> bool,
-    ) -> Healed {
+    ) -> RepairResult {
         let due = self.gaps.due(self.now);
         self.read_all(due, origin, logs, intake, is_over).await
     }
@@ -127,12 +127,12 @@ impl Healing {
     /// Reads log groups since a moment, but for what this run has read of them.
     pub async fn read_since<S: Store, B: Bucket>(
         &mut self,
-        (groups, since): (&[String], EventTime),
-        origin: Origin<'_>,
+        (groups, since): (&[String], Timestamp),
+        origin: RepairSource<'_>,
         logs: &impl LogGroups,
-        intake: &mut Intake<'_, S, B>,
+        intake: &mut ReplayInput<'_, S, B>,
         is_over: impl FnMut() -> bool,
-    ) -> Healed {
+    ) -> RepairResult {
         let all = groups.iter().map(|group| pieces(group, since, self.now));
         let mut rest = without(all.flatten().collect(), &self.read);
         rest.sort();
@@ -141,13 +141,13 @@ impl Healing {
 
     async fn read_all<S: Store, B: Bucket>(
         &mut self,
-        due: Vec<Piece>,
-        origin: Origin<'_>,
+        due: Vec<HourPart>,
+        origin: RepairSource<'_>,
         logs: &impl LogGroups,
-        intake: &mut Intake<'_, S, B>,
+        intake: &mut ReplayInput<'_, S, B>,
         mut is_over: impl FnMut() -> bool,
-    ) -> Healed {
-        let mut healed = Healed::default();
+    ) -> RepairResult {
+        let mut healed = RepairResult::default();
         let mut closed = BTreeSet::new();
         let mut is_stopped = false;
         for piece in due {
@@ -160,7 +160,7 @@ impl Healing {
                 pattern: origin.pattern,
                 owner: origin.owner,
             };
-            let from = Mark {
+            let from = Checkpoint {
                 from: piece.from,
                 token: piece.token.clone(),
             };
@@ -197,7 +197,7 @@ impl Healing {
     }
 }
 
-impl Healed {
+impl RepairResult {
     /// Adds what was read by other reasons.
     pub fn add(&mut self, other: Self) {
         for (group, again) in other.groups {

@@ -4,15 +4,15 @@
 //! Whatever comes this way may have come before, in part or in whole, and may come again. State is a
 //! set, so that changes nothing; and neither does stopping anywhere.
 
-use clusters::report::{Books, Invocation};
-use records::time::EventTime;
+use clusters::report::{Invocation, RecordCounts};
+use records::time::Timestamp;
 
-use crate::ingest::subscription::{Failure, Subscription};
+use crate::ingest::subscription::{RetryReason, Subscription};
 use crate::ports::{Bucket, BucketError, LogGroupError, Store};
 
 /// What takes events, and where they go.
 #[derive(Debug)]
-pub struct Intake<'i, S, B> {
+pub struct ReplayInput<'i, S, B> {
     /// By whose rules.
     pub subscription: &'i mut Subscription,
     /// Where they are committed.
@@ -20,12 +20,12 @@ pub struct Intake<'i, S, B> {
     /// Where what cannot be read is kept aside.
     pub bucket: &'i B,
     /// When that is.
-    pub now: EventTime,
+    pub now: Timestamp,
 }
 
 /// What came of events, added up.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Taken {
+pub struct ReplayTotals {
     /// Events that were taken.
     pub payloads: u64,
     /// Those among them that could not be opened and were kept aside whole.
@@ -33,7 +33,7 @@ pub struct Taken {
     /// What became of the records of the others. Which of them are duplicates is told as well as the
     /// store does: one that does not look takes what comes in another cut for new here, and counts it
     /// once all the same.
-    pub books: Books,
+    pub books: RecordCounts,
     /// Clusters that are new.
     pub new_clusters: u64,
 }
@@ -49,7 +49,7 @@ pub enum Stopped {
     Failing,
     /// An event could not be taken: try again when the store is there.
     #[error(transparent)]
-    NotTaken(#[from] Failure),
+    NotTaken(#[from] RetryReason),
     /// The bucket did not answer: try again, or look at the permissions.
     #[error(transparent)]
     Bucket(#[from] BucketError),
@@ -58,12 +58,12 @@ pub enum Stopped {
     Logs(#[from] LogGroupError),
 }
 
-impl<S: Store, B: Bucket> Intake<'_, S, B> {
+impl<S: Store, B: Bucket> ReplayInput<'_, S, B> {
     /// Takes an event as CloudWatch Logs would hand it over.
     ///
     /// # Errors
-    /// [`Failure`] when the event has to come again.
-    pub async fn take(&mut self, event: &[u8]) -> Result<Invocation, Failure> {
+    /// [`RetryReason`] when the event has to come again.
+    pub async fn take(&mut self, event: &[u8]) -> Result<Invocation, RetryReason> {
         let Self {
             subscription,
             store,
@@ -74,7 +74,7 @@ impl<S: Store, B: Bucket> Intake<'_, S, B> {
     }
 }
 
-impl Taken {
+impl ReplayTotals {
     /// Adds what came of one event.
     pub fn count(&mut self, invocation: &Invocation) {
         self.payloads += 1;

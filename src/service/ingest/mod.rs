@@ -19,19 +19,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use clusters::class::{Class, NO_ERROR, NO_EVENT, PREFILTER};
 use clusters::own::{OWN, is_refusal};
-use clusters::report::Books;
-use clusters::sample::Marks;
+use clusters::report::RecordCounts;
+use clusters::sample::SampleCutoffs;
 use clusters::{Conclusion, EventId, Finding, Tally, event_time};
 use input::file::{Reader, read_reference};
 use input::likeness;
-use input::{Item, Layout, Limits, ReadError};
+use input::{InputItem, Layout, Limits, ReadError};
 use records::redact;
-use records::repeat::{Repeat, Template};
-use records::time::EventTime;
+use records::repeat::{RecordTemplate, Repeat};
+use records::time::Timestamp;
 use records::{Record, Rejection, Wrapper};
 use sha2::{Digest as _, Sha256};
 
-use crate::ports::{Batch, Committed, Quarantined, Spent, Store, StoreError};
+use crate::ports::{Batch, Committed, Quarantined, Store, StoreError, StoreUsage};
 use crate::rules::{Fate, Hits, Rules};
 
 /// How many unreadable records of one input are kept with their place and reason; all are counted.
@@ -42,10 +42,10 @@ pub const QUARANTINED_MAX: usize = 1000;
 pub struct Folded {
     tally: Tally,
     quarantined: Vec<Quarantined>,
-    books: Books,
+    books: RecordCounts,
     hits: Vec<Hits>,
     /// When the last of its records was logged.
-    logged_at: Option<EventTime>,
+    logged_at: Option<Timestamp>,
     /// The longest that a selected record took from its call to CloudWatch Logs, in seconds.
     lag_seconds: Option<i64>,
     /// What the first record looks like that is no event of CloudTrail; only where it is first of all.
@@ -62,14 +62,14 @@ struct Unparsable {
     says: Option<[u8; 32]>,
     reason: &'static str,
     account_id: Option<Arc<str>>,
-    logged_at: Option<EventTime>,
+    logged_at: Option<Timestamp>,
 }
 
 /// What became of an input that was committed.
 #[derive(Debug, Default)]
 pub struct Ingested {
     /// What became of its records.
-    pub books: Books,
+    pub books: RecordCounts,
     /// Those that could not be read, at most [`QUARANTINED_MAX`].
     pub quarantined: Vec<Quarantined>,
     /// How often each rule matched, in the order of the rules.
@@ -77,9 +77,9 @@ pub struct Ingested {
     /// Clusters that are new.
     pub new_clusters: u64,
     /// What the store took for it.
-    pub spent: Spent,
+    pub spent: StoreUsage,
     /// Which samples the store has enough of now.
-    marks: Marks,
+    marks: SampleCutoffs,
 }
 
 /// How inputs are folded, and what is remembered from one to the next to make it less work; what
@@ -89,47 +89,47 @@ pub struct Folding<'r> {
     limits: Limits,
     /// `None` stands for the reference reader.
     reader: Option<Reader>,
-    finder: Finder<'r>,
+    finder: Analyzer<'r>,
     /// Which samples the store would not keep; none at all where nobody looks at samples. Foldings
     /// that work side by side share them.
-    marks: Option<SharedMarks>,
+    marks: Option<SharedCutoffs>,
     /// Whether records that cannot be read are listed to be counted in clusters.
     counts_unparsable: bool,
 }
 
 /// What a folding remembers and the room that it has, without its rules; nothing by default.
 #[derive(Debug, Default)]
-pub struct Remembered {
+pub struct Caches {
     reader: Option<Reader>,
-    repeats: Option<Repeats>,
-    marks: Option<SharedMarks>,
+    repeats: Option<RecentRecords>,
+    marks: Option<SharedCutoffs>,
 }
 
 /// Marks that foldings share which work side by side.
-type SharedMarks = Arc<Mutex<Arc<Marks>>>;
+type SharedCutoffs = Arc<Mutex<Arc<SampleCutoffs>>>;
 
 /// What finds out what records say.
 #[derive(Debug)]
-struct Finder<'r> {
+struct Analyzer<'r> {
     rules: &'r Rules,
     /// `None` with the reference reader, which parses each record.
-    repeats: Option<Repeats>,
+    repeats: Option<RecentRecords>,
 }
 
 /// The last records that went into clusters, the newest first, and what was found in them.
 #[derive(Debug, Default)]
-struct Repeats(VecDeque<Known>);
+struct RecentRecords(VecDeque<RecentRecord>);
 
 #[derive(Debug)]
-struct Known {
-    template: Template,
+struct RecentRecord {
+    template: RecordTemplate,
     account_id: Option<String>,
-    found: Found,
+    found: Analysis,
 }
 
 /// What is found in a record, whichever event it is.
 #[derive(Debug, Clone)]
-struct Found {
+struct Analysis {
     finding: Finding,
     /// Whether its code is not known here.
     unknown_code: bool,
@@ -138,9 +138,9 @@ struct Found {
 /// How many records are compared with: callers take turns.
 const KNOWN_MAX: usize = 8;
 
-impl Repeats {
+impl RecentRecords {
     /// Returns what was found in the record that a text repeats, and in what it differs.
-    fn find<'t>(&self, text: &'t str, wrapper: &Wrapper) -> Option<(Repeat<'t>, &Found)> {
+    fn find<'t>(&self, text: &'t str, wrapper: &Wrapper) -> Option<(Repeat<'t>, &Analysis)> {
         self.0
             .iter()
             .filter(|known| known.account_id == wrapper.account_id)
@@ -148,13 +148,13 @@ impl Repeats {
     }
 
     /// Keeps a record in the place of the oldest.
-    fn keep(&mut self, record: &Record<'_>, text: &str, wrapper: &Wrapper, found: &Found) {
+    fn keep(&mut self, record: &Record<'_>, text: &str, wrapper: &Wrapper, found: &Analysis) {
         let oldest = (self.0.len() == KNOWN_MAX).then(|| self.0.pop_back());
         let mut template = oldest
             .flatten()
-            .map_or_else(Template::default, |known| known.template);
+            .map_or_else(RecordTemplate::default, |known| known.template);
         if template.take(record, text) {
-            self.0.push_front(Known {
+            self.0.push_front(RecentRecord {
                 template,
                 account_id: wrapper.account_id.clone(),
                 found: found.clone(),
@@ -169,9 +169,9 @@ impl<'r> Folding<'r> {
         Self {
             limits,
             reader: Some(Reader::new(&PREFILTER)),
-            finder: Finder {
+            finder: Analyzer {
                 rules,
-                repeats: Some(Repeats::default()),
+                repeats: Some(RecentRecords::default()),
             },
             marks: None,
             counts_unparsable: false,
@@ -179,11 +179,11 @@ impl<'r> Folding<'r> {
     }
 
     /// Returns a folding by the same rules as the one that remembered something.
-    pub fn remembering(limits: Limits, rules: &'r Rules, remembered: Remembered) -> Self {
+    pub fn remembering(limits: Limits, rules: &'r Rules, remembered: Caches) -> Self {
         let new = Self::new(limits, rules);
         Self {
             reader: remembered.reader.or(new.reader),
-            finder: Finder {
+            finder: Analyzer {
                 rules,
                 repeats: remembered.repeats.or(new.finder.repeats),
             },
@@ -193,8 +193,8 @@ impl<'r> Folding<'r> {
     }
 
     /// Returns what it remembers, for another by the same rules.
-    pub fn into_remembered(self) -> Remembered {
-        Remembered {
+    pub fn into_remembered(self) -> Caches {
+        Caches {
             reader: self.reader,
             repeats: self.finder.repeats,
             marks: self.marks,
@@ -222,7 +222,7 @@ impl<'r> Folding<'r> {
     pub fn reference(self) -> Self {
         Self {
             reader: None,
-            finder: Finder {
+            finder: Analyzer {
                 rules: self.finder.rules,
                 repeats: None,
             },
@@ -263,8 +263,8 @@ impl<'r> Folding<'r> {
             ..Folded::default()
         };
         let marks = marks.as_deref().map(|marks| Arc::clone(&held(marks)));
-        let mut visit = |item: Item<'_>| match item {
-            Item::Record {
+        let mut visit = |item: InputItem<'_>| match item {
+            InputItem::Record {
                 number,
                 text,
                 wrapper,
@@ -272,13 +272,13 @@ impl<'r> Folding<'r> {
                 let wrapper = wrapper.or_account(account_id);
                 folded.record(number, &text, &wrapper, marks.as_deref(), finder);
             }
-            Item::Rejected {
+            InputItem::Rejected {
                 number,
                 rejection,
                 wrapper,
             } => folded.quarantine(number, None, rejection, wrapper),
-            Item::Skipped { count } => folded.quiet(count),
-            Item::ControlMessage => folded.books.control_messages += 1,
+            InputItem::Skipped { count } => folded.quiet(count),
+            InputItem::ControlMessage => folded.books.control_messages += 1,
         };
         match reader {
             Some(reader) => reader.read(input, layout, limits, &mut visit),
@@ -293,20 +293,20 @@ impl<'r> Folding<'r> {
     }
 }
 
-impl Remembered {
+impl Caches {
     /// Remembers which samples of a committed input the store has enough of.
     pub fn learn(&self, ingested: &Ingested) {
         learn(self.marks.as_ref(), ingested);
     }
 }
 
-fn learn(marks: Option<&SharedMarks>, ingested: &Ingested) {
+fn learn(marks: Option<&SharedCutoffs>, ingested: &Ingested) {
     if let Some(marks) = marks {
         Arc::make_mut(&mut held(marks)).extend(&ingested.marks);
     }
 }
 
-impl Finder<'_> {
+impl Analyzer<'_> {
     /// Reads a record.
     fn parse<'t>(&self, text: &'t str) -> Result<Record<'t>, Rejection> {
         match self.repeats {
@@ -322,10 +322,10 @@ impl Finder<'_> {
         record: &Record<'_>,
         text: &str,
         wrapper: &Wrapper,
-    ) -> Found {
+    ) -> Analysis {
         let finding = Finding::of(conclusion);
         let is_other = finding.facts.identity.class == Class::Other;
-        let found = Found {
+        let found = Analysis {
             finding,
             unknown_code: is_other && record.error_code.is_some(),
         };
@@ -338,7 +338,7 @@ impl Finder<'_> {
 }
 
 /// Takes marks; whoever held them before cannot have left them half done.
-fn held(marks: &Mutex<Arc<Marks>>) -> MutexGuard<'_, Arc<Marks>> {
+fn held(marks: &Mutex<Arc<SampleCutoffs>>) -> MutexGuard<'_, Arc<SampleCutoffs>> {
     marks.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -460,8 +460,8 @@ impl Folded {
         number: u64,
         text: &str,
         wrapper: &Wrapper,
-        marks: Option<&Marks>,
-        finder: &mut Finder<'_>,
+        marks: Option<&SampleCutoffs>,
+        finder: &mut Analyzer<'_>,
     ) {
         self.logged_at = self.logged_at.max(wrapper.logged_at);
         let repeats = finder.repeats.as_ref();
@@ -509,9 +509,9 @@ impl Folded {
     fn observe(
         &mut self,
         id: EventId,
-        at: Option<EventTime>,
-        found: &Found,
-        marks: Option<&Marks>,
+        at: Option<Timestamp>,
+        found: &Analysis,
+        marks: Option<&SampleCutoffs>,
         sample: impl FnOnce() -> String,
     ) {
         // Codes and wordings that are not known here are counted, so that a new one is noticed.
@@ -527,7 +527,7 @@ impl Folded {
     }
 
     /// Notes how long it took from a call to CloudWatch Logs.
-    fn lag(&mut self, at: Option<EventTime>, wrapper: &Wrapper) {
+    fn lag(&mut self, at: Option<Timestamp>, wrapper: &Wrapper) {
         if let (Some(at), Some(logged_at)) = (at, wrapper.logged_at) {
             self.lag_seconds = self.lag_seconds.max(Some(logged_at.seconds_since(at)));
         }

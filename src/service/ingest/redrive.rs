@@ -12,9 +12,9 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::ingest::intake::{Intake, Stopped, Taken};
-use crate::ingest::subscription::Failure;
-use crate::ports::{Bucket, BucketError, Listed, Store};
+use crate::ingest::intake::{ReplayInput, ReplayTotals, Stopped};
+use crate::ingest::subscription::RetryReason;
+use crate::ports::{Bucket, BucketError, ListedObject, Store};
 
 /// The folder in which AWS Lambda keeps failed invocations, one folder in it for each function. The
 /// keys in there begin with the date.
@@ -33,7 +33,7 @@ pub const FAILURES_MAX: usize = 3;
 
 /// What a round is about.
 #[derive(Debug, Clone, Copy)]
-pub struct Round<'r> {
+pub struct RedriveBatch<'r> {
     /// The name of the function.
     pub function: &'r str,
     /// Behind which key to begin: where an earlier round has come to.
@@ -46,11 +46,11 @@ pub struct Round<'r> {
 #[derive(Debug, Default)]
 pub struct Redriven {
     /// What came of the events that were taken.
-    pub taken: Taken,
+    pub taken: ReplayTotals,
     /// The objects that were left, and will be.
-    pub left: Vec<Left>,
+    pub left: Vec<SkippedObject>,
     /// The objects whose events could not be taken; they are there for the next time.
-    pub failed: Vec<Failed>,
+    pub failed: Vec<FailedObject>,
     /// Behind which key there may be more; `None` when there is no more to look at.
     pub next: Option<String>,
     /// Why it ended before it was through.
@@ -59,28 +59,28 @@ pub struct Redriven {
 
 /// An object that was left.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Left {
+pub struct SkippedObject {
     /// Its key.
     pub key: String,
     /// Its length.
     pub bytes: u64,
     /// Why it was left.
-    pub reason: Reason,
+    pub reason: SkipReason,
 }
 
 /// An object whose event could not be taken.
 #[derive(Debug)]
-pub struct Failed {
+pub struct FailedObject {
     /// Its key.
     pub key: String,
     /// Why.
-    pub failure: Failure,
+    pub failure: RetryReason,
 }
 
 /// Why an object was left. None of these goes better the next time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
-pub enum Reason {
+pub enum SkipReason {
     /// It is larger than the record of a failed invocation can be.
     #[error("larger than the record of a failed invocation can be")]
     TooLong,
@@ -92,7 +92,7 @@ pub enum Reason {
     OtherFunction,
 }
 
-impl Reason {
+impl SkipReason {
     /// Returns the stable name.
     pub fn name(self) -> &'static str {
         self.into()
@@ -119,8 +119,8 @@ struct RequestContext<'r> {
 ///
 /// What stops a round is told in [`Redriven::stopped`], beside what was done until then.
 pub async fn redrive<S: Store, B: Bucket>(
-    round: &Round<'_>,
-    intake: &mut Intake<'_, S, B>,
+    round: &RedriveBatch<'_>,
+    intake: &mut ReplayInput<'_, S, B>,
     mut is_over: impl FnMut() -> bool,
 ) -> Redriven {
     let mut redriven = Redriven {
@@ -168,16 +168,16 @@ impl Redriven {
     /// Takes the event in an object, and removes the object then.
     async fn take<S: Store, B: Bucket>(
         &mut self,
-        object: &Listed,
+        object: &ListedObject,
         function: &str,
-        intake: &mut Intake<'_, S, B>,
+        intake: &mut ReplayInput<'_, S, B>,
     ) -> Result<(), Stopped> {
         let record = match intake.bucket.fetch(&object.key, RECORD_BYTES_MAX).await {
             Ok(Some(record)) => record,
             // Somebody else has taken it meanwhile.
             Ok(None) => return Ok(()),
             Err(BucketError::TooLong { .. }) => {
-                self.leave(object, Reason::TooLong);
+                self.leave(object, SkipReason::TooLong);
                 return Ok(());
             }
             Err(error) => return Err(error.into()),
@@ -193,7 +193,7 @@ impl Redriven {
             Ok(invocation) => self.taken.count(&invocation),
             Err(failure) => {
                 let key = object.key.clone();
-                self.failed.push(Failed { key, failure });
+                self.failed.push(FailedObject { key, failure });
                 return Ok(());
             }
         }
@@ -201,8 +201,8 @@ impl Redriven {
         Ok(())
     }
 
-    fn leave(&mut self, object: &Listed, reason: Reason) {
-        self.left.push(Left {
+    fn leave(&mut self, object: &ListedObject, reason: SkipReason) {
+        self.left.push(SkippedObject {
             key: object.key.clone(),
             bytes: object.bytes,
             reason,
@@ -211,12 +211,12 @@ impl Redriven {
 }
 
 /// Returns the event in the record of an invocation of a function that failed.
-fn event_in<'r>(record: &'r [u8], function: &str) -> Result<&'r RawValue, Reason> {
+fn event_in<'r>(record: &'r [u8], function: &str) -> Result<&'r RawValue, SkipReason> {
     let record: FailedInvocation<'_> =
-        serde_json::from_slice(record).map_err(|_| Reason::NotARecord)?;
+        serde_json::from_slice(record).map_err(|_| SkipReason::NotARecord)?;
     match is_arn_of(&record.context.function, function) {
         true => Ok(record.event),
-        false => Err(Reason::OtherFunction),
+        false => Err(SkipReason::OtherFunction),
     }
 }
 
@@ -252,19 +252,22 @@ mod tests {
             (record("watch-ingest", "7"), Ok("7")),
             (
                 record("watch-deliver:$LATEST", "{}"),
-                Err(Reason::OtherFunction),
+                Err(SkipReason::OtherFunction),
             ),
-            (record("watch-ingest-2", "{}"), Err(Reason::OtherFunction)),
+            (
+                record("watch-ingest-2", "{}"),
+                Err(SkipReason::OtherFunction),
+            ),
             (
                 r#"{"requestPayload":{}}"#.to_owned(),
-                Err(Reason::NotARecord),
+                Err(SkipReason::NotARecord),
             ),
             (
                 r#"{"requestContext":{"functionArn":7},"requestPayload":{}}"#.to_owned(),
-                Err(Reason::NotARecord),
+                Err(SkipReason::NotARecord),
             ),
-            ("no JSON".to_owned(), Err(Reason::NotARecord)),
-            (String::new(), Err(Reason::NotARecord)),
+            ("no JSON".to_owned(), Err(SkipReason::NotARecord)),
+            (String::new(), Err(SkipReason::NotARecord)),
         ] {
             let found = event_in(record.as_bytes(), "watch-ingest");
             assert_eq!(found.map(RawValue::get), expected, "{record}");

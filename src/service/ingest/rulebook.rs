@@ -4,11 +4,11 @@
 //! wrong clusters for ever, and an event that has to wait is not lost. Once there are good ones, what
 //! is wrong with newer ones is told and the old ones stay.
 
-use records::time::EventTime;
+use records::time::Timestamp;
 
 use crate::ports::{Bucket, BucketError, Fetched};
 use crate::reread::{Read, Reread};
-use crate::rulefile::{Complaint, listed, text_of};
+use crate::rulefile::{FileProblem, listed, text_of};
 use crate::rules::Rules;
 
 /// The longest rules that are read: so many bytes have ten thousand rules.
@@ -16,11 +16,11 @@ const RULES_BYTES_MAX: usize = 1024 * 1024;
 
 /// Where the rules are, and which of them are in use.
 #[derive(Debug)]
-pub struct Rulebook(Option<Reread>);
+pub struct RulesLoader(Option<Reread>);
 
 /// What is wrong with the rules.
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
-pub enum Trouble {
+pub enum RulesProblem {
     /// The bucket does not answer.
     #[error("cannot read the rules {key}: {source}")]
     #[strum(serialize = "RulesUnavailable")]
@@ -46,18 +46,18 @@ pub enum Trouble {
         /// Which object.
         key: String,
         /// Everything that is wrong in it.
-        complaints: Vec<Complaint>,
+        complaints: Vec<FileProblem>,
     },
 }
 
-impl Trouble {
+impl RulesProblem {
     /// Returns the stable name.
     pub fn name(&self) -> &'static str {
         self.into()
     }
 }
 
-impl Rulebook {
+impl RulesLoader {
     /// Returns the book of rules under a key, or of none at all.
     pub fn new(key: Option<String>) -> Self {
         Self(key.map(|key| Reread::new(key, RULES_BYTES_MAX)))
@@ -66,12 +66,12 @@ impl Rulebook {
     /// Reads the rules if it is time to.
     ///
     /// # Errors
-    /// [`Trouble`] when there never were good ones.
+    /// [`RulesProblem`] when there never were good ones.
     pub async fn read(
         &mut self,
-        now: EventTime,
+        now: Timestamp,
         bucket: &impl Bucket,
-    ) -> Result<Read<Rules, Trouble>, Trouble> {
+    ) -> Result<Read<Rules, RulesProblem>, RulesProblem> {
         let Some(object) = self.0.as_mut().filter(|object| object.is_due(now)) else {
             return Ok(Read::default());
         };
@@ -84,17 +84,17 @@ impl Rulebook {
 async fn fetch(
     object: &Reread,
     bucket: &impl Bucket,
-) -> Result<Option<(Rules, Option<String>)>, Trouble> {
+) -> Result<Option<(Rules, Option<String>)>, RulesProblem> {
     let key = || object.key().to_owned();
     let fetched = object.fetch(bucket).await;
-    let fetched = fetched.map_err(|source| Trouble::Unavailable { key: key(), source })?;
+    let fetched = fetched.map_err(|source| RulesProblem::Unavailable { key: key(), source })?;
     let (bytes, tag) = match fetched {
-        Fetched::Missing => return Err(Trouble::Missing { key: key() }),
+        Fetched::Missing => return Err(RulesProblem::Missing { key: key() }),
         Fetched::Unchanged => return Ok(None),
         Fetched::Object { bytes, tag } => (bytes, tag),
     };
     let rules = text_of(bytes).and_then(|text| Rules::parse(&text));
-    let rules = rules.map_err(|complaints| Trouble::Wrong {
+    let rules = rules.map_err(|complaints| RulesProblem::Wrong {
         key: key(),
         complaints,
     })?;

@@ -14,20 +14,20 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use clusters::class::Class;
 use clusters::exclusions::Exclusions;
-use clusters::facet::{Facets, Kind};
+use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::Identity;
 use clusters::report::Invocation;
-use clusters::{Case, EventId, Facts, Finding, Tally};
+use clusters::{ClusterFacts, EventId, Finding, Series, Tally};
 use data_encoding::HEXLOWER;
-use input::envelope::{self, Origin};
+use input::envelope::{self, PayloadOrigin};
 use input::{Layout, Limits, ReadError};
 use records::redact::sanitize;
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::ingest::{Folded, Folding, Ingested, Remembered, Unparsable};
+use crate::ingest::{Caches, Folded, Folding, Ingested, Unparsable};
 use crate::ports::{Batch, Bucket, BucketError, Committed, Quarantined, Store, StoreError};
 use crate::rules::Rules;
 
@@ -55,12 +55,12 @@ pub struct Subscription {
     limits: Limits,
     rules: Rules,
     exclusions: Exclusions,
-    remembered: Remembered,
+    remembered: Caches,
 }
 
 /// Why an event has to come again. Nothing of it is lost, and what was kept of it counts once.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub enum RetryReason {
     /// The store did not take it.
     #[error("cannot commit: {0}")]
     Store(#[from] StoreError),
@@ -69,7 +69,7 @@ pub enum Failure {
     Quarantine(#[from] BucketError),
 }
 
-impl Failure {
+impl RetryReason {
     /// Returns the stable name.
     pub fn name(&self) -> &'static str {
         match self {
@@ -83,12 +83,12 @@ impl Failure {
 }
 
 /// What is kept aside, and why.
-struct Aside<'e> {
+struct QuarantinedPayload<'e> {
     event: &'e [u8],
     digest: String,
     reason: &'static str,
     detail: String,
-    origin: Origin,
+    origin: PayloadOrigin,
 }
 
 impl Subscription {
@@ -96,7 +96,7 @@ impl Subscription {
     pub fn set_rules(&mut self, rules: Rules) {
         self.rules = rules.with_exclusions(self.exclusions.clone());
         // What was found by the old ones does not hold any more.
-        self.remembered = Remembered::default();
+        self.remembered = Caches::default();
     }
 
     /// Leaves out other records from now on, before any rule is tried.
@@ -109,14 +109,14 @@ impl Subscription {
     /// Takes an event as it came, at a moment that says when that is.
     ///
     /// # Errors
-    /// [`Failure`] when the event has to come again.
+    /// [`RetryReason`] when the event has to come again.
     pub async fn take(
         &mut self,
         event: &[u8],
-        now: EventTime,
+        now: Timestamp,
         store: &mut impl Store,
         bucket: &impl Bucket,
-    ) -> Result<Invocation, Failure> {
+    ) -> Result<Invocation, RetryReason> {
         match self.fold(event) {
             Ok(folded) => self.commit(event, folded, now, store, bucket).await,
             Err(fault) => self.put_aside(event, &fault, now, store, bucket).await,
@@ -138,10 +138,10 @@ impl Subscription {
         &self,
         event: &[u8],
         mut folded: Folded,
-        now: EventTime,
+        now: Timestamp,
         store: &mut impl Store,
         bucket: &impl Bucket,
-    ) -> Result<Invocation, Failure> {
+    ) -> Result<Invocation, RetryReason> {
         let mut invocation = Invocation {
             source_lag_seconds: folded.lag_seconds,
             own_lag_seconds: folded
@@ -153,7 +153,7 @@ impl Subscription {
         let mut source = "subscription".to_owned();
         let mut counted = None;
         if !unparsable.is_empty() {
-            let aside = Aside {
+            let aside = QuarantinedPayload {
                 event,
                 digest: digest(event),
                 reason: RECORDS,
@@ -189,16 +189,16 @@ impl Subscription {
         &self,
         event: &[u8],
         fault: &ReadError,
-        now: EventTime,
+        now: Timestamp,
         store: &mut impl Store,
         bucket: &impl Bucket,
-    ) -> Result<Invocation, Failure> {
-        let aside = Aside {
+    ) -> Result<Invocation, RetryReason> {
+        let aside = QuarantinedPayload {
             event,
             digest: digest(event),
             reason: fault.name(),
             detail: fault.to_string(),
-            origin: Origin::default(),
+            origin: PayloadOrigin::default(),
         };
         let key = aside.keep(&[], now, bucket).await?;
         let itself = Unparsable {
@@ -241,13 +241,13 @@ async fn committed(
     Ok(committed)
 }
 
-impl Aside<'_> {
+impl QuarantinedPayload<'_> {
     /// Keeps the event, with what is wrong with it, and returns the key. The same event has the same
     /// key all day, so trying again adds nothing.
     async fn keep(
         &self,
         records: &[Quarantined],
-        now: EventTime,
+        now: Timestamp,
         bucket: &impl Bucket,
     ) -> Result<String, BucketError> {
         let date = now.to_string().replace('-', "/");
@@ -303,7 +303,7 @@ fn digest(event: &[u8]) -> String {
 ///
 /// What it is told by is the same in whichever event it comes again: what it says, and when it was
 /// logged where; only without these, its place in this event.
-fn count(digest: &str, unparsable: Vec<Unparsable>, logged_at: Option<EventTime>) -> Tally {
+fn count(digest: &str, unparsable: Vec<Unparsable>, logged_at: Option<Timestamp>) -> Tally {
     let mut tally = Tally::default();
     let mut findings: HashMap<(&str, Option<Arc<str>>), Finding> = HashMap::new();
     for Unparsable {
@@ -344,13 +344,13 @@ fn finding(reason: &str, account_id: Option<&str>) -> Finding {
         addition: None,
     };
     let mut facets = Facets::default();
-    facets.set(Kind::ErrorCode, Some(reason));
+    facets.set(FacetKind::ErrorCode, Some(reason));
     Finding {
-        case: Arc::new(Case {
+        case: Arc::new(Series {
             cluster: identity.cluster_id(),
             facets,
         }),
-        facts: Arc::new(Facts {
+        facts: Arc::new(ClusterFacts {
             identity,
             template: format!("cannot be read; see {QUARANTINE}/ in the bucket"),
         }),

@@ -8,12 +8,14 @@ use std::collections::BTreeMap;
 
 use alerts::alert::Alert;
 use alerts::alert::inspected::Silent;
-use clusters::chronicle::pulse::Pulse;
-use records::time::{EventTime, Window};
+use clusters::chronicle::pulse::HourlyActivity;
+use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 
-use crate::inspect::run::{Failure, over};
-use crate::ports::{Bucket, Clock, LogGroupError, LogGroups, LogQuery, Past, with_causes};
+use crate::inspect::run::{InspectionError, over};
+use crate::ports::{
+    Bucket, Clock, LogGroupError, LogGroups, LogQuery, TransitionWriter, with_causes,
+};
 
 /// Where it is kept what is remembered.
 pub const FLOW_KEY: &str = "inspection/log-groups";
@@ -49,14 +51,14 @@ pub struct Watched<'w> {
 
 /// What looking found.
 #[derive(Debug, Default)]
-pub struct Looked {
+pub struct FlowResult {
     /// The log groups that are silent.
     pub silent: Vec<String>,
     /// What could not be looked at; the next run does.
     pub failed: Vec<String>,
 }
 
-impl Looked {
+impl FlowResult {
     /// Returns what is wrong with the first log group that is silent: a stable name and a sentence.
     pub fn diagnosis(&self) -> Option<(String, String)> {
         let group = self.silent.first()?;
@@ -75,27 +77,27 @@ struct Flow {
 struct Group {
     /// The next hour to be looked at.
     next: Window,
-    pulse: Pulse<()>,
+    pulse: HourlyActivity<()>,
 }
 
 /// Looks at the hours that are over since the last time, and tells of log groups that fell silent or
 /// have events again.
 ///
 /// # Errors
-/// [`Failure`], after which nothing is remembered: the next run looks again.
-pub async fn look<S: Past, B: Bucket, G: LogGroups, C: Clock>(
+/// [`InspectionError`], after which nothing is remembered: the next run looks again.
+pub async fn look<S: TransitionWriter, B: Bucket, G: LogGroups, C: Clock>(
     store: &mut S,
     bucket: &B,
     logs: &G,
     clock: &C,
     watched: Watched<'_>,
-) -> Result<Looked, Failure> {
+) -> Result<FlowResult, InspectionError> {
     let is_telling = store.is_telling().await?;
     let until = over(clock.now());
     let mut flow = read(bucket.fetch(FLOW_KEY, BYTES_MAX).await?, until);
     let before = flow.clone();
     flow.groups.retain(|name, _| watched.groups.contains(name));
-    let mut looked = Looked::default();
+    let mut looked = FlowResult::default();
     for name in watched.groups {
         let first = until.plus(-LOOK_BACK_HOURS);
         let group = flow.groups.entry(name.clone());
@@ -143,7 +145,7 @@ impl Group {
     fn new(first: Window) -> Self {
         Self {
             next: first,
-            pulse: Pulse::new(first),
+            pulse: HourlyActivity::new(first),
         }
     }
 
@@ -154,7 +156,7 @@ impl Group {
         has_events: bool,
         name: &str,
         account_id: &str,
-        now: EventTime,
+        now: Timestamp,
     ) -> Option<Alert> {
         self.next = window.plus(1);
         let silent = Silent::LogGroup(name);

@@ -5,33 +5,33 @@ use std::collections::{BTreeMap, BTreeSet};
 use alerts::alert::Alert;
 use alerts::facts::Facts;
 use clusters::campaign::Occurrence;
-use clusters::chronicle::{Chronicle, Life};
-use clusters::facet::Kind as Facet;
+use clusters::chronicle::{ClusterHistory, InspectionState};
+use clusters::facet::FacetKind as Facet;
 use clusters::fingerprint::ClusterId;
-use clusters::mark::{Ended, Mark, Observation};
+use clusters::mark::{EndReason, Observation, Triage};
 use clusters::transition::Transition;
-use records::time::EventTime;
+use records::time::Timestamp;
 
-use crate::ports::{Marked, Marks, Past, StoreError};
+use crate::ports::{StoreError, TransitionWriter, TriageStore, VersionedTriage};
 
 /// When marks are looked at.
 #[derive(Debug, Clone, Copy)]
-pub struct Look {
+pub struct TriageCheck {
     /// The end of an hour.
-    pub at: EventTime,
+    pub at: Timestamp,
     /// What time it is.
-    pub now: EventTime,
+    pub now: Timestamp,
     /// Whether anybody is told of that hour.
     pub is_told: bool,
 }
 
 /// Ends the marks that are over by the end of an hour, of the clusters that something happened to in
 /// it, and returns how many were. What an archive waited for is told, as all until then was held back.
-pub async fn end_marks<S: Marks + Past>(
+pub async fn end_marks<S: TriageStore + TransitionWriter>(
     store: &S,
-    chronicle: &Chronicle,
+    chronicle: &InspectionState,
     (told, occurrences): (&[Transition], &[Occurrence]),
-    Look { at, now, is_told }: Look,
+    TriageCheck { at, now, is_told }: TriageCheck,
 ) -> Result<u64, StoreError> {
     let seen = occurrences.iter().map(|occurrence| occurrence.case.cluster);
     let moved = told.iter().filter_map(|of| of.cluster);
@@ -40,9 +40,9 @@ pub async fn end_marks<S: Marks + Past>(
         return Ok(0);
     }
     let clusters: Vec<ClusterId> = clusters.into_iter().collect();
-    let marked: BTreeMap<ClusterId, Marked> = store.marks(&clusters).await?;
+    let marked: BTreeMap<ClusterId, VersionedTriage> = store.marks(&clusters).await?;
     let mut ended = 0;
-    for (cluster, Marked { mark, version }) in marked {
+    for (cluster, VersionedTriage { mark, version }) in marked {
         let (Some(mark), Some(life)) = (mark, chronicle.lives().get(&cluster)) else {
             continue;
         };
@@ -71,20 +71,20 @@ pub async fn end_marks<S: Marks + Past>(
 /// Returns what a mark waited for that ended by it: so many events, or the callers of the hour that
 /// came after the mark.
 fn awaited<'d>(
-    why: Ended,
-    mark: &Mark,
-    (cluster, life): (ClusterId, &Life),
+    why: EndReason,
+    mark: &Triage,
+    (cluster, life): (ClusterId, &ClusterHistory),
     occurrences: impl Iterator<Item = &'d Occurrence>,
-    (at, now): (EventTime, EventTime),
+    (at, now): (Timestamp, Timestamp),
 ) -> Vec<Alert> {
     let (account_id, of) = (&life.subject.account_id, (cluster, life.epoch));
     match why {
-        Ended::Events(count, _) => {
+        EndReason::Events(count, _) => {
             let more = (count, count.saturating_sub(1));
             vec![Alert::of_escalation(account_id, Some(of), at, more, now)]
         }
-        Ended::Principals(_) => {
-            let mut callers: BTreeMap<&str, EventTime> = BTreeMap::new();
+        EndReason::Principals(_) => {
+            let mut callers: BTreeMap<&str, Timestamp> = BTreeMap::new();
             for occurrence in occurrences {
                 let met = life.met(occurrence).filter(|met| *met > mark.at);
                 if let (Some(met), Some(caller)) =
@@ -93,7 +93,7 @@ fn awaited<'d>(
                     callers.insert(caller, met);
                 }
             }
-            let joined = |(caller, met): (&str, EventTime)| {
+            let joined = |(caller, met): (&str, Timestamp)| {
                 let facts = Facts::NewPrincipal(caller.to_owned());
                 Alert::of_cluster(facts, account_id, of, Some(met), now)
             };
@@ -103,7 +103,7 @@ fn awaited<'d>(
     }
 }
 
-fn observed(mark: &Mark, life: &Life, now: EventTime) -> Observation {
+fn observed(mark: &Triage, life: &ClusterHistory, now: Timestamp) -> Observation {
     Observation {
         now,
         epoch: Some(life.epoch),

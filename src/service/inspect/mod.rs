@@ -12,12 +12,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clusters::campaign::{Occurrence, Subjects, occurrences};
-use clusters::chronicle::Chronicle;
-use clusters::fingerprint::{ClusterId, Subject};
+use clusters::chronicle::InspectionState;
+use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::lifecycle::Resolutions;
 use clusters::transition::Transition;
-use clusters::{EventId, Facts, Sighting};
-use records::time::{EventTime, Window};
+use clusters::{ClusterFacts, EventId, Sighting};
+use records::time::{Timestamp, Window};
 use view::listing::Listing;
 
 /// All that a store has of what happened.
@@ -26,7 +26,7 @@ pub struct Recorded<'a> {
     /// All events, each once.
     pub events: &'a [(EventId, Sighting)],
     /// What their clusters are. An event whose cluster is not among them is left out.
-    pub facts: &'a BTreeMap<ClusterId, Arc<Facts>>,
+    pub facts: &'a BTreeMap<ClusterId, Arc<ClusterFacts>>,
     /// What people said about whether clusters are over.
     pub resolutions: &'a Resolutions,
 }
@@ -37,15 +37,15 @@ pub struct Replayed {
     /// Everything that happened, in order.
     pub story: Vec<Transition>,
     /// What is known after the last hour; `None` where no event has a time.
-    pub chronicle: Option<Chronicle>,
+    pub chronicle: Option<InspectionState>,
     /// Events after the last hour that was taken, in the order of time.
     rest: Vec<Occurrence>,
 }
 
 impl Recorded<'_> {
     fn subjects(&self) -> Subjects {
-        let subject = |(id, facts): (&ClusterId, &Arc<Facts>)| {
-            let subject = Subject::from(&facts.identity);
+        let subject = |(id, facts): (&ClusterId, &Arc<ClusterFacts>)| {
+            let subject = ClusterSubject::from(&facts.identity);
             (*id, Arc::new(subject))
         };
         self.facts.iter().map(subject).collect()
@@ -57,9 +57,9 @@ impl Recorded<'_> {
         let subjects = self.subjects();
         let timed = self.events.iter();
         let timed = timed.filter_map(|event| Some((event.1.at()?, event)));
-        let mut timed: Vec<(EventTime, &(EventId, Sighting))> = timed.collect();
+        let mut timed: Vec<(Timestamp, &(EventId, Sighting))> = timed.collect();
         timed.sort_unstable_by_key(|(at, (id, _))| (*at, *id));
-        let is_taken = |(at, _): &(EventTime, _)| until.is_none_or(|until| at.window() < until);
+        let is_taken = |(at, _): &(Timestamp, _)| until.is_none_or(|until| at.window() < until);
         let (taken, rest) = timed.split_at(timed.partition_point(is_taken));
         let mut replayed = Replayed {
             rest: occurrences(rest.iter().map(|(_, event)| *event), &subjects),
@@ -68,7 +68,7 @@ impl Recorded<'_> {
         // An hour at a time: what is needed of an event to replay it is more than the event.
         for hour in taken.chunk_by(|(one, _), (other, _)| one.window() == other.window()) {
             let window = hour[0].0.window();
-            let new = || Chronicle::new(window).with_resolutions(self.resolutions.clone());
+            let new = || InspectionState::new(window).with_resolutions(self.resolutions.clone());
             let chronicle = replayed.chronicle.get_or_insert_with(new);
             let occurrences = occurrences(hour.iter().map(|(_, event)| *event), &subjects);
             replayed.story.extend(chronicle.turn(window, &occurrences));
@@ -84,7 +84,7 @@ impl Recorded<'_> {
     /// Lists all clusters as they stand: by the hours before `until` as the inspection leaves them, by what came later,
     /// and by events without a time. Where `until` is not given, all hours are taken up to the last event. `now` is
     /// where a list without any hour begins.
-    pub fn listing(&self, replayed: &Replayed, now: EventTime) -> Listing {
+    pub fn listing(&self, replayed: &Replayed, now: Timestamp) -> Listing {
         let mut listing = replayed.listing(now);
         listing.meet(&replayed.rest, self.resolutions);
         let subjects = self.subjects();
@@ -97,7 +97,7 @@ impl Recorded<'_> {
 
 impl Replayed {
     /// Lists clusters as the inspection leaves them: by the hours that were taken.
-    pub fn listing(&self, now: EventTime) -> Listing {
+    pub fn listing(&self, now: Timestamp) -> Listing {
         let chronicle = self.chronicle.as_ref();
         chronicle.map_or_else(|| Listing::empty(now.window()), Listing::from)
     }
@@ -108,18 +108,18 @@ mod tests {
     use std::collections::BTreeSet;
 
     use alerts::alert::Alert;
-    use clusters::Case;
+    use clusters::Series;
     use clusters::class::Class;
-    use clusters::facet::{Facets, Kind as Facet};
+    use clusters::facet::{FacetKind as Facet, Facets};
     use clusters::fingerprint::Identity;
-    use clusters::lifecycle::{Event, Status};
+    use clusters::lifecycle::{LifecycleEvent, Status};
     use clusters::transition::Change;
     use proptest::prelude::*;
 
     use super::transition_alerts::alert;
     use super::*;
 
-    type Known = BTreeMap<ClusterId, Arc<Facts>>;
+    type Known = BTreeMap<ClusterId, Arc<ClusterFacts>>;
 
     /// Makes events of what was drawn: a cluster, an hour, a second in it, and a caller.
     fn events(drawn: &[(u8, u16, u16, u8)]) -> (Vec<(EventId, Sighting)>, Known) {
@@ -142,10 +142,10 @@ mod tests {
             facets.set(Facet::Principal, Some(&format!("caller-{caller}")));
             let cluster = identity.cluster_id();
             let template = String::new();
-            facts.insert(cluster, Arc::new(Facts { identity, template }));
-            let start = EventTime::parse("2026-11-01T00:00:00Z").unwrap();
+            facts.insert(cluster, Arc::new(ClusterFacts { identity, template }));
+            let start = Timestamp::parse("2026-11-01T00:00:00Z").unwrap();
             let at = start.plus(i64::from(*hour) * 3600 + i64::from(*second));
-            let case = Arc::new(Case { cluster, facets });
+            let case = Arc::new(Series { cluster, facets });
             let id = EventId::from_bytes((number as u128).to_be_bytes());
             events.push((id, Sighting::new(false, Some(at), case)));
         }
@@ -159,8 +159,8 @@ mod tests {
         for hour in occurrences.chunk_by(|one, other| one.at.window() == other.at.window()) {
             let window = hour[0].at.window();
             let mut chronicle = match &written {
-                Some(bytes) => Chronicle::decode(bytes).unwrap(),
-                None => Chronicle::new(window),
+                Some(bytes) => InspectionState::decode(bytes).unwrap(),
+                None => InspectionState::new(window),
             };
             chronicle = chronicle.with_resolutions(resolutions.clone());
             let recalled = chronicle.recalls_from()..chronicle.next();
@@ -181,29 +181,29 @@ mod tests {
             said in prop::collection::vec((0..80_usize, 0..400_i64 * 3600, any::<bool>()), 1..12),
         ) {
             let (mut events, facts) = events(&drawn);
-            let start = EventTime::parse("2026-11-01T00:00:00Z").unwrap();
+            let start = Timestamp::parse("2026-11-01T00:00:00Z").unwrap();
             let mut resolutions = Resolutions::new();
             for (which, at, is_over) in said {
                 let (_, seen) = &events[which % events.len()];
-                let said = if is_over { Event::Resolved } else { Event::Reopened };
+                let said = if is_over { LifecycleEvent::Resolved } else { LifecycleEvent::Reopened };
                 resolutions.entry(seen.case.cluster).or_default().insert((start.plus(at), said));
             }
             let replay = |events: &[(EventId, Sighting)]| {
                 let recorded = Recorded { events, facts: &facts, resolutions: &resolutions };
                 let replayed = recorded.replay(None);
-                let listing = recorded.listing(&replayed, EventTime::FIRST);
+                let listing = recorded.listing(&replayed, Timestamp::FIRST);
                 (replayed.story, listing)
             };
             let (story, listing) = replay(&events);
             events.reverse();
             prop_assert_eq!(&replay(&events), &(story.clone(), listing.clone()));
-            let subjects = facts.iter().map(|(id, facts)| (*id, Arc::new(Subject::from(&facts.identity))));
+            let subjects = facts.iter().map(|(id, facts)| (*id, Arc::new(ClusterSubject::from(&facts.identity))));
             prop_assert_eq!(in_sittings(&occurrences(&events, &subjects.collect()), &resolutions), story);
             // Whoever says last that it is over, after all events, is heard.
             for (id, said) in &resolutions {
                 let (at, said) = said.last().unwrap();
                 let last = listing.clusters[id].last.unwrap();
-                let is_over = *said == Event::Resolved && *at > last;
+                let is_over = *said == LifecycleEvent::Resolved && *at > last;
                 prop_assert!(!is_over || listing.clusters[id].status() == Status::Recovered);
             }
         }
@@ -241,7 +241,7 @@ mod tests {
             prop_assert_eq!(ids.len(), alerts.len());
             events.reverse();
             prop_assert_eq!(&story(&events), &told);
-            let subject = |(id, facts): (&ClusterId, &Arc<Facts>)| (*id, Arc::new(Subject::from(&facts.identity)));
+            let subject = |(id, facts): (&ClusterId, &Arc<ClusterFacts>)| (*id, Arc::new(ClusterSubject::from(&facts.identity)));
             let subjects = facts.iter().map(subject).collect();
             prop_assert_eq!(&in_sittings(&occurrences(&events, &subjects), &resolutions), &told);
         }

@@ -9,26 +9,26 @@ use std::sync::Arc;
 
 use alerts::alert::Alert;
 use clusters::campaign::{Occurrence, occurrences};
-use clusters::chronicle::{Chronicle, HOURS_MAX, Rhythm};
+use clusters::chronicle::{AccountActivity, HOURS_MAX, InspectionState};
 use clusters::fingerprint::ClusterId;
-use clusters::keys::{Answer, KeySettings};
+use clusters::keys::{IamAnswer, KeySettings};
 use clusters::lifecycle::Resolutions;
 use clusters::report::Inspection;
 use clusters::summary::Summary;
 use clusters::transition::{Change, Transition};
 use futures_util::stream::{self, StreamExt as _};
-use records::time::{EventTime, Window};
+use records::time::{Timestamp, Window};
 use view::listing::Listing;
 
 use crate::config::inspect::Summaries;
-use crate::inspect::marking::{Look, end_marks};
+use crate::inspect::marking::{TriageCheck, end_marks};
 use crate::inspect::summing::{periods, summaries};
-use crate::inspect::sweeping::Failing;
+use crate::inspect::sweeping::FailingKeys;
 use crate::inspect::transition_alerts::alert;
 use crate::key_lookup::KeyLookup;
 use crate::ports::{
-    Bucket, BucketError, Campaigns, Clock, Hours, KeyDirectory, KeyUsageStore, Late, Marks, Past,
-    StoreError,
+    Bucket, BucketError, Campaigns, Clock, HourReader, KeyDirectory, KeyUsageStore, LateHour,
+    StoreError, TransitionWriter, TriageStore,
 };
 
 /// Where the chronicle is kept.
@@ -62,7 +62,7 @@ const CALLS_MAX: usize = 16;
 
 /// What a run may take.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct RunLimits {
     /// For how many days events are kept: without a chronicle, it begins there.
     pub retention_days: i64,
     /// When it has to be over, in milliseconds since 1970.
@@ -87,12 +87,12 @@ pub struct Inspected {
     /// What could not be made true or told; the next run tries again.
     pub failed: Vec<StoreError>,
     /// Since when nothing is seen of an account of which there should be, the earliest.
-    pub blind_since: Option<EventTime>,
+    pub blind_since: Option<Timestamp>,
 }
 
 /// Why a run came to nothing.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub enum InspectionError {
     /// The table does not answer.
     #[error("the store does not answer: {0}")]
     Store(#[from] StoreError),
@@ -106,13 +106,13 @@ struct Run<'a, S, B, K, C> {
     store: &'a S,
     bucket: &'a B,
     clock: &'a C,
-    plan: &'a Plan,
+    plan: &'a RunLimits,
     key_lookup: KeyLookup<'a, S, K, C>,
     /// The access keys that failed in the hours that are told.
-    failing: Failing,
+    failing: FailingKeys,
     /// Whether anything is told by now.
     is_telling: bool,
-    chronicle: Chronicle,
+    chronicle: InspectionState,
     /// What people said about whether clusters are over.
     resolutions: Resolutions,
     /// The next hour as it was written down.
@@ -123,16 +123,16 @@ struct Run<'a, S, B, K, C> {
 /// Takes all hours that are over, and says what it did.
 ///
 /// # Errors
-/// [`Failure`], after which nothing is written down: the next run does it again.
+/// [`InspectionError`], after which nothing is written down: the next run does it again.
 pub async fn run<S, B, K, C>(
     store: &mut S,
     bucket: &B,
     directory: &K,
     clock: &C,
-    plan: &Plan,
-) -> Result<Inspected, Failure>
+    plan: &RunLimits,
+) -> Result<Inspected, InspectionError>
 where
-    S: Campaigns + Hours + KeyUsageStore + Marks + Past,
+    S: Campaigns + HourReader + KeyUsageStore + TriageStore + TransitionWriter,
     B: Bucket,
     K: KeyDirectory,
     C: Clock,
@@ -151,7 +151,7 @@ where
         clock,
         plan,
         key_lookup: KeyLookup::new(store, directory, clock, &plan.keys, patience),
-        failing: Failing::default(),
+        failing: FailingKeys::default(),
         is_telling,
         kept: chronicle.next(),
         chronicle,
@@ -173,7 +173,7 @@ where
     let accounts = run.chronicle.accounts().values();
     let behind = over(now).hours() - run.chronicle.next().hours();
     let blind = accounts.clone().filter(|of| of.is_blind());
-    inspected.blind_since = blind.map(Rhythm::last).min();
+    inspected.blind_since = blind.map(AccountActivity::last).min();
     inspected.counts = Inspection {
         behind_hours: behind.max(0) as u64,
         clusters: lives.len() as u64,
@@ -187,30 +187,30 @@ where
 }
 
 /// Returns the first hour that is not over yet, or may have more to come.
-pub fn over(now: EventTime) -> Window {
-    let settled = EventTime::from_seconds(now.seconds() - GRACE_SECONDS);
+pub fn over(now: Timestamp) -> Window {
+    let settled = Timestamp::from_seconds(now.seconds() - GRACE_SECONDS);
     settled.unwrap_or(now).window()
 }
 
 /// Returns a chronicle that begins with the first hour that events are kept of.
-fn anew(now: EventTime, plan: &Plan) -> Chronicle {
+fn anew(now: Timestamp, plan: &RunLimits) -> InspectionState {
     let first = now.window().plus(-plan.retention_days * 24);
-    Chronicle::new(first).telling_from(now.window().plus(-NEWS_HOURS))
+    InspectionState::new(first).telling_from(now.window().plus(-NEWS_HOURS))
 }
 
 /// Opens the chronicle, or begins one where there is none that can be read.
 async fn open(
     bucket: &impl Bucket,
-    now: EventTime,
-    plan: &Plan,
-) -> Result<(Chronicle, Option<String>), Failure> {
+    now: Timestamp,
+    plan: &RunLimits,
+) -> Result<(InspectionState, Option<String>), InspectionError> {
     let new = anew(now, plan);
     let first = new.next();
     let begun = |why: &str| (new, Some(why.to_owned()));
     let Some(kept) = bucket.fetch(CHRONICLE_KEY, CHRONICLE_BYTES_MAX).await? else {
         return Ok(begun("there is none yet"));
     };
-    match Chronicle::decode(&kept) {
+    match InspectionState::decode(&kept) {
         // One that slept for longer than events are kept has nothing to go on from.
         Ok(chronicle) if chronicle.next() >= first => Ok((chronicle, None)),
         Ok(_) => Ok(begun("it is older than what is kept")),
@@ -218,7 +218,7 @@ async fn open(
     }
 }
 
-impl Failure {
+impl InspectionError {
     /// Returns the stable name.
     pub fn name(&self) -> &'static str {
         match self {
@@ -230,7 +230,7 @@ impl Failure {
 
 impl<S, B, K, C> Run<'_, S, B, K, C>
 where
-    S: Campaigns + Hours + KeyUsageStore + Marks + Past,
+    S: Campaigns + HourReader + KeyUsageStore + TriageStore + TransitionWriter,
     B: Bucket,
     K: KeyDirectory,
     C: Clock,
@@ -269,7 +269,7 @@ where
     }
 
     /// Takes the hours again that events came late for, and returns them.
-    async fn amend(&mut self) -> Result<Vec<Late>, StoreError> {
+    async fn amend(&mut self) -> Result<Vec<LateHour>, StoreError> {
         let mut late = self.store.late().await?;
         let next = self.chronicle.next();
         late.retain(|late| late.window < next);
@@ -300,7 +300,7 @@ where
     }
 
     /// Takes the hours up to before one, as far as there is time.
-    async fn take_all(&mut self, until: Window) -> Result<(), Failure> {
+    async fn take_all(&mut self, until: Window) -> Result<(), InspectionError> {
         while self.chronicle.next() < until && self.clock.millis() < self.plan.deadline {
             let window = self.chronicle.next();
             let occurrences = self.occurrences(window).await?;
@@ -328,7 +328,7 @@ where
     }
 
     /// Looks at the hours that are not over yet.
-    async fn foresee(&mut self, now: EventTime) -> Result<(), StoreError> {
+    async fn foresee(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let mut hours = Vec::new();
         let mut window = self.chronicle.next();
         // A run that is behind has enough to do.
@@ -389,7 +389,7 @@ where
         occurrences: &[Occurrence],
         is_told: bool,
     ) {
-        let look = Look {
+        let look = TriageCheck {
             at: window.end(),
             now: self.clock.now(),
             is_told,
@@ -429,7 +429,7 @@ where
                 continue;
             };
             let known = self.key_lookup.known(&seen).await?;
-            if let Some(Answer::Used {
+            if let Some(IamAnswer::Used {
                 at,
                 service,
                 region,
@@ -464,7 +464,7 @@ where
 
     /// Writes down what was found out. While something of it cannot be made true, the hours are taken
     /// again, for a day; then that is given up rather than all that follows.
-    async fn close(&mut self, late: &[Late]) -> Result<(), Failure> {
+    async fn close(&mut self, late: &[LateHour]) -> Result<(), InspectionError> {
         let hours = self.chronicle.next().hours() - self.kept.hours();
         if !self.inspected.failed.is_empty() && hours < SITTING_HOURS {
             return Ok(());

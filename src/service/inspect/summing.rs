@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use clusters::campaign::{Campaign, Occurrence};
-use clusters::chronicle::{Chronicle, Life};
-use clusters::facet::Kind;
+use clusters::chronicle::{ClusterHistory, InspectionState};
+use clusters::facet::FacetKind;
 use clusters::fingerprint::ClusterId;
 use clusters::summary::{
-    Excerpt, KEYS_MAX, KeyLine, LINES_MAX, Line, Period, STORMS_MAX, Storm, Summary, TOP_MAX,
+    CampaignLine, ClusterLine, Excerpt, KEYS_MAX, KeyLine, LINES_MAX, Period, STORMS_MAX, Summary,
+    TOP_MAX,
 };
 use clusters::transition::{Change, Transition};
-use records::time::{EventTime, Window};
+use records::time::{Timestamp, Window};
 
 /// Which periods end with an hour: the hour itself, a day of UTC, and a week that begins on Monday.
 pub fn periods(window: Window) -> impl Iterator<Item = Period> {
@@ -31,7 +32,7 @@ pub fn periods(window: Window) -> impl Iterator<Item = Period> {
 /// Sums a period up for each account that is known. The transitions and the occurrences are those of its last
 /// hour: campaigns and access keys stand in the summary of an hour alone.
 pub fn summaries(
-    chronicle: &Chronicle,
+    chronicle: &InspectionState,
     window: Window,
     period: Period,
     told: &[Transition],
@@ -39,12 +40,12 @@ pub fn summaries(
 ) -> Vec<Summary> {
     let until = window.end();
     let from = window.plus(1 - period.seconds() / 3600).start();
-    let mut accounts: BTreeMap<&str, Vec<(ClusterId, &Life)>> = BTreeMap::new();
+    let mut accounts: BTreeMap<&str, Vec<(ClusterId, &ClusterHistory)>> = BTreeMap::new();
     for (cluster, life) in chronicle.lives() {
         let account = accounts.entry(&life.subject.account_id).or_default();
         account.push((*cluster, life));
     }
-    let summary = |(account_id, lives): (&str, Vec<(ClusterId, &Life)>)| {
+    let summary = |(account_id, lives): (&str, Vec<(ClusterId, &ClusterHistory)>)| {
         let summary = of_lives(Summary::empty(account_id, period, from, until), &lives);
         if period != Period::Hour {
             return summary;
@@ -58,13 +59,13 @@ pub fn summaries(
     accounts.into_iter().map(summary).collect()
 }
 
-fn of_lives(summary: Summary, lives: &[(ClusterId, &Life)]) -> Summary {
+fn of_lives(summary: Summary, lives: &[(ClusterId, &ClusterHistory)]) -> Summary {
     let (from, until) = (summary.from, summary.until);
-    let count = |life: &Life| life.count_since(from.window());
-    let is_within = |at: EventTime| at >= from && at <= until;
+    let count = |life: &ClusterHistory| life.count_since(from.window());
+    let is_within = |at: Timestamp| at >= from && at <= until;
     let active = lives.iter().filter(|(_, life)| count(life) > 0);
-    let active: Vec<(ClusterId, &Life)> = active.copied().collect();
-    let is_new = |life: &Life| life.first >= from;
+    let active: Vec<(ClusterId, &ClusterHistory)> = active.copied().collect();
+    let is_new = |life: &ClusterHistory| life.first >= from;
     let new = active.iter().filter(|(_, life)| is_new(life));
     Summary {
         errors: active.iter().map(|(_, life)| count(life)).sum(),
@@ -92,30 +93,31 @@ fn of_lives(summary: Summary, lives: &[(ClusterId, &Life)]) -> Summary {
 }
 
 fn listed(
-    lives: &[(ClusterId, &Life)],
-    is: impl Fn(&Life) -> bool,
-    count: impl Fn(&Life) -> u64,
-) -> Excerpt<Line> {
+    lives: &[(ClusterId, &ClusterHistory)],
+    is: impl Fn(&ClusterHistory) -> bool,
+    count: impl Fn(&ClusterHistory) -> u64,
+) -> Excerpt<ClusterLine> {
     Excerpt::of(lines(lives, is, count), LINES_MAX)
 }
 
 fn lines(
-    lives: &[(ClusterId, &Life)],
-    is: impl Fn(&Life) -> bool,
-    count: impl Fn(&Life) -> u64,
-) -> Vec<Line> {
-    let line =
-        |(cluster, life): &(ClusterId, &Life)| Line::of(*cluster, &life.subject, count(life));
-    let mut lines: Vec<Line> = lives
+    lives: &[(ClusterId, &ClusterHistory)],
+    is: impl Fn(&ClusterHistory) -> bool,
+    count: impl Fn(&ClusterHistory) -> u64,
+) -> Vec<ClusterLine> {
+    let line = |(cluster, life): &(ClusterId, &ClusterHistory)| {
+        ClusterLine::of(*cluster, &life.subject, count(life))
+    };
+    let mut lines: Vec<ClusterLine> = lives
         .iter()
         .filter(|(_, life)| is(life))
         .map(line)
         .collect();
-    Line::sort(&mut lines);
+    ClusterLine::sort(&mut lines);
     lines
 }
 
-fn campaigns(account_id: &str, told: &[Transition]) -> Excerpt<Storm> {
+fn campaigns(account_id: &str, told: &[Transition]) -> Excerpt<CampaignLine> {
     let mut latest: BTreeMap<&str, &Campaign> = BTreeMap::new();
     for transition in told.iter().filter(|of| of.account_id == account_id) {
         if let Change::Campaign(campaign)
@@ -125,7 +127,10 @@ fn campaigns(account_id: &str, told: &[Transition]) -> Excerpt<Storm> {
             latest.insert(&campaign.actor, campaign);
         }
     }
-    Excerpt::of(latest.into_values().map(Storm::of).collect(), STORMS_MAX)
+    Excerpt::of(
+        latest.into_values().map(CampaignLine::of).collect(),
+        STORMS_MAX,
+    )
 }
 
 /// Returns the access keys, those first that were seen last.
@@ -135,7 +140,7 @@ fn keys(account_id: &str, occurrences: &[Occurrence]) -> Excerpt<KeyLine> {
         .iter()
         .filter(|of| of.subject.account_id == account_id)
     {
-        if let Some(key) = occurrence.case.facets.get(Kind::AccessKey) {
+        if let Some(key) = occurrence.case.facets.get(FacetKind::AccessKey) {
             keys.insert(key, occurrence);
         }
     }
@@ -144,7 +149,7 @@ fn keys(account_id: &str, occurrences: &[Occurrence]) -> Excerpt<KeyLine> {
         principal: occurrence
             .case
             .facets
-            .get(Kind::Principal)
+            .get(FacetKind::Principal)
             .unwrap_or_default()
             .to_owned(),
         last_seen: occurrence.at,

@@ -5,12 +5,12 @@
 use std::collections::BTreeMap;
 
 use clusters::campaign::Occurrence;
-use clusters::facet::Kind;
+use clusters::facet::FacetKind;
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{KeySettings, account_of};
-use records::time::EventTime;
+use records::time::Timestamp;
 
-use crate::key_lookup::{KeyLookup, Seen};
+use crate::key_lookup::{KeyLookup, SeenKey};
 use crate::ports::{Clock, KeyDirectory, KeyUsageStore, StoreError};
 
 /// After so many keys in a row that IAM did not answer about, it is left alone until the next run.
@@ -18,8 +18,8 @@ const UNANSWERED_MAX: u64 = 5;
 
 /// A key's last failure.
 #[derive(Debug, Clone)]
-struct Failure {
-    at: EventTime,
+struct LastFailure {
+    at: Timestamp,
     caller_account: Option<String>,
     account_id: String,
     cluster: ClusterId,
@@ -27,23 +27,23 @@ struct Failure {
 
 /// The access keys that failed in some hours, each with its last failure.
 #[derive(Debug, Clone, Default)]
-pub struct Failing(BTreeMap<String, Failure>);
+pub struct FailingKeys(BTreeMap<String, LastFailure>);
 
 /// What came of a sweep.
 #[derive(Debug, Default)]
-pub struct Swept {
+pub struct KeySweepResult {
     /// About how many keys IAM gave no answer.
     pub unanswered: u64,
     /// What could not be remembered or told.
     pub failed: Vec<StoreError>,
 }
 
-impl Failing {
+impl FailingKeys {
     /// Takes the occurrences of an hour.
     pub fn meet(&mut self, occurrences: &[Occurrence]) {
         for occurrence in occurrences {
             let facets = &occurrence.case.facets;
-            let Some(key) = facets.get(Kind::AccessKey) else {
+            let Some(key) = facets.get(FacetKind::AccessKey) else {
                 continue;
             };
             if self
@@ -51,9 +51,9 @@ impl Failing {
                 .get(key)
                 .is_none_or(|known| known.at <= occurrence.at)
             {
-                let failure = Failure {
+                let failure = LastFailure {
                     at: occurrence.at,
-                    caller_account: facets.get(Kind::CallerAccount).map(str::to_owned),
+                    caller_account: facets.get(FacetKind::CallerAccount).map(str::to_owned),
                     account_id: occurrence.subject.account_id.clone(),
                     cluster: occurrence.case.cluster,
                 };
@@ -63,9 +63,9 @@ impl Failing {
     }
 
     /// Returns a key as it was seen.
-    pub fn seen<'s>(&'s self, key: &'s str) -> Option<Seen<'s>> {
+    pub fn seen<'s>(&'s self, key: &'s str) -> Option<SeenKey<'s>> {
         let failure = self.0.get(key)?;
-        Some(Seen {
+        Some(SeenKey {
             key,
             at: Some(failure.at),
             caller_account: failure.caller_account.as_deref(),
@@ -79,22 +79,23 @@ impl Failing {
         &self,
         keys: &KeySettings,
         key_lookup: &KeyLookup<'_, L, K, C>,
-    ) -> Swept {
+    ) -> KeySweepResult {
         let canaries = keys.canaries.iter().map(|key| {
             let account_id = account_of(key).unwrap_or_else(|| keys.account_id.clone());
             (key.as_str(), account_id)
         });
         let canaries: Vec<(&str, String)> = canaries.collect();
-        let quiet = canaries.iter().map(|(key, account_id)| Seen {
+        let quiet = canaries.iter().map(|(key, account_id)| SeenKey {
             key,
             at: None,
             caller_account: Some(account_id),
             session: None,
             cluster: None,
         });
-        let mut failing: Vec<Seen<'_>> = self.0.keys().filter_map(|key| self.seen(key)).collect();
+        let mut failing: Vec<SeenKey<'_>> =
+            self.0.keys().filter_map(|key| self.seen(key)).collect();
         failing.sort_by_key(|seen| std::cmp::Reverse(seen.at));
-        let mut swept = Swept::default();
+        let mut swept = KeySweepResult::default();
         let mut in_a_row = 0;
         for seen in quiet.chain(failing) {
             match key_lookup.known(&seen).await {

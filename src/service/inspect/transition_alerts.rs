@@ -5,14 +5,14 @@ use alerts::alert::inspected::Silent;
 use alerts::facts::{Facts, Stage};
 use clusters::fingerprint::ClusterId;
 use clusters::transition::{Change, Transition};
-use records::time::EventTime;
+use records::time::Timestamp;
 
 /// Returns why a transition is told, found out at a moment; `None` for what is not. A
 /// diagnosis says what is wrong with how events come: its stable name and a sentence.
 pub fn alert(
     transition: &Transition,
     diagnosis: Option<&(String, String)>,
-    now: EventTime,
+    now: Timestamp,
 ) -> Option<Alert> {
     if transition.is_swallowed {
         return None;
@@ -58,7 +58,7 @@ pub fn alert(
     }
 }
 
-fn of_cluster(transition: &Transition, life: (ClusterId, i64), now: EventTime) -> Option<Alert> {
+fn of_cluster(transition: &Transition, life: (ClusterId, i64), now: Timestamp) -> Option<Alert> {
     let Transition {
         at,
         account_id,

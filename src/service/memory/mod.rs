@@ -5,18 +5,18 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clusters::fingerprint::ClusterId;
-use clusters::guard::{self, Known};
-use clusters::sample::{Marks, Samples};
+use clusters::guard::{self, KnownClusters};
+use clusters::sample::{SampleCutoffs, Samples};
 use clusters::sightings::Sightings;
 use clusters::timeline::Timeline;
-use clusters::{Census, EventId, Facts, Sighting, Tally};
+use clusters::{ClusterFacts, ClusterSnapshot, EventId, Sighting, Tally};
 use data_encoding::HEXLOWER;
 use foldhash::HashMap;
-use records::time::{EventTime, Window};
+use records::time::{Timestamp, Window};
 use sha2::{Digest as _, Sha256};
 
 use crate::ports::{
-    Batch, Bucket, BucketError, Committed, Fetched, Listed, Quarantined, Store, StoreError,
+    Batch, Bucket, BucketError, Committed, Fetched, ListedObject, Quarantined, Store, StoreError,
 };
 
 /// Clusters in memory.
@@ -40,11 +40,11 @@ impl Store for MemoryStore {
         Ok(batches.into_iter().map(|batch| self.add(batch)).collect())
     }
 
-    async fn sums(&self, since: Option<EventTime>) -> Result<Census, StoreError> {
+    async fn sums(&self, since: Option<Timestamp>) -> Result<ClusterSnapshot, StoreError> {
         let shared = |(cluster, facts): (&ClusterId, _)| (*cluster, Arc::clone(facts));
         let facts = self.clusters.facts.iter().map(shared).collect();
         let (cases, rows) = self.sightings.rows(since);
-        Ok(Census::of(facts, cases, rows))
+        Ok(ClusterSnapshot::of(facts, cases, rows))
     }
 
     async fn samples(&self) -> Result<BTreeMap<ClusterId, Samples>, StoreError> {
@@ -78,7 +78,7 @@ impl MemoryStore {
         }
         let seen = tally.sightings.iter();
         let fresh = self.sightings.add(seen.map(|(id, seen)| (*id, seen)));
-        let mut marks = Marks::new();
+        let mut marks = SampleCutoffs::new();
         for (cluster, samples) in tally.samples {
             let kept = self.clusters.samples.entry(cluster).or_default();
             kept.join(samples);
@@ -97,7 +97,7 @@ impl MemoryStore {
 
     /// Adds what is known of a cluster. Where a rule merges clusters of several accounts, this may
     /// change which of them it counts in.
-    fn learn(&mut self, cluster: ClusterId, facts: &Arc<Facts>) {
+    fn learn(&mut self, cluster: ClusterId, facts: &Arc<ClusterFacts>) {
         self.any_overflow |= guard::is_overflow(&facts.identity);
         let hour = self.admitted.get(&cluster).copied();
         let hour = hour.filter(|_| {
@@ -186,13 +186,13 @@ impl Bucket for MemoryBucket {
         prefix: &str,
         after: Option<&str>,
         objects_max: usize,
-    ) -> Result<Vec<Listed>, BucketError> {
+    ) -> Result<Vec<ListedObject>, BucketError> {
         self.check()?;
         let objects = self.objects();
         let listed = objects
             .iter()
             .filter(|(key, _)| key.starts_with(prefix) && after.is_none_or(|after| &***key > after))
-            .map(|(key, object)| Listed {
+            .map(|(key, object)| ListedObject {
                 key: key.clone(),
                 bytes: object.len() as u64,
                 modified: None,
@@ -208,7 +208,7 @@ impl Bucket for MemoryBucket {
     }
 }
 
-impl Known for MemoryStore {
+impl KnownClusters for MemoryStore {
     type Error = Infallible;
 
     fn has(&mut self, cluster: ClusterId) -> Result<bool, Infallible> {

@@ -4,17 +4,23 @@
 //! journal has what they say themselves, the dashboard and the account that it names. Whether anybody may
 //! decide anything is up to who may invoke the function.
 
-use clusters::journal::{self, Entry};
-use clusters::mark::{Decision, Mark};
-use records::time::EventTime;
+use clusters::journal::{self, JournalEntry};
+use clusters::mark::{Decision, Triage};
+use records::time::Timestamp;
 
-use crate::ports::{ClusterReader, Hours, KeyAnswers, Marked, Marks, SentLog, StoreError};
-use crate::widget::request::{Context, Deciding, Verdict};
+use crate::ports::{
+    ClusterReader, HourReader, KeyAnswers, SentLog, StoreError, TriageStore, VersionedTriage,
+};
+use crate::widget::request::{Context, DecisionRequest, OfferedDecision};
 use crate::widget::{Now, WidgetHandler};
 
-impl<S: ClusterReader + Hours + KeyAnswers + Marks + SentLog> WidgetHandler<'_, S> {
+impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetHandler<'_, S> {
     /// Decides, and returns the page of the cluster with what came of that.
-    pub async fn decide(&self, deciding: &Deciding, mut now: Now) -> Result<String, StoreError> {
+    pub async fn decide(
+        &self,
+        deciding: &DecisionRequest,
+        mut now: Now,
+    ) -> Result<String, StoreError> {
         let cluster = deciding.cluster;
         if self.store.cluster_details_of(&[cluster]).await?.is_empty() {
             return Ok(self.unknown(cluster));
@@ -27,16 +33,16 @@ impl<S: ClusterReader + Hours + KeyAnswers + Marks + SentLog> WidgetHandler<'_, 
     }
 
     /// Sets the mark, if nobody has changed it since the person saw it, and says what came of it.
-    async fn set(&self, deciding: &Deciding, now: &mut Now) -> Result<String, StoreError> {
+    async fn set(&self, deciding: &DecisionRequest, now: &mut Now) -> Result<String, StoreError> {
         let (store, cluster) = (self.store, deciding.cluster);
-        let Marked { mark: known, .. } = store.mark(cluster).await?;
+        let VersionedTriage { mark: known, .. } = store.mark(cluster).await?;
         let noted = journal::epoch(&store.journal(cluster).await?);
         let listed = now.listing.clusters.get(&cluster);
         let epoch = listed.map_or(noted, |of| of.epoch.max(noted));
         let (at, actor) = (self.setting.now, actor(deciding, self.context));
         let (mark, entry) = match decision(deciding.verdict, at) {
             Some(decision) => {
-                let mark = Mark::new(decision, &actor, &deciding.reason, at, epoch);
+                let mark = Triage::new(decision, &actor, &deciding.reason, at, epoch);
                 let entry = mark.made();
                 (Some(mark), entry)
             }
@@ -45,7 +51,7 @@ impl<S: ClusterReader + Hours + KeyAnswers + Marks + SentLog> WidgetHandler<'_, 
                 Some(known) => {
                     let about = format!("was {}", known.decision);
                     let what = known.decision.taken_back();
-                    let entry = Entry::of(what, at, epoch).by(&actor, &deciding.reason);
+                    let entry = JournalEntry::of(what, at, epoch).by(&actor, &deciding.reason);
                     (None, entry.about(&about))
                 }
             },
@@ -68,20 +74,20 @@ impl<S: ClusterReader + Hours + KeyAnswers + Marks + SentLog> WidgetHandler<'_, 
 }
 
 /// Returns what is decided at a moment; `None` where something is taken back.
-fn decision(verdict: Verdict, at: EventTime) -> Option<Decision> {
+fn decision(verdict: OfferedDecision, at: Timestamp) -> Option<Decision> {
     Some(match verdict {
-        Verdict::Acknowledge => Decision::Acknowledged,
-        Verdict::Mute(seconds) => Decision::Muted {
+        OfferedDecision::Acknowledge => Decision::Acknowledged,
+        OfferedDecision::Mute(seconds) => Decision::Muted {
             until: at.plus(seconds),
         },
-        Verdict::Expect => Decision::Expected,
-        Verdict::Resolve => Decision::Resolved,
-        Verdict::TakeBack => return None,
+        OfferedDecision::Expect => Decision::Expected,
+        OfferedDecision::Resolve => Decision::Resolved,
+        OfferedDecision::TakeBack => return None,
     })
 }
 
 /// Returns who decides, as far as that is told.
-fn actor(deciding: &Deciding, context: &Context) -> String {
+fn actor(deciding: &DecisionRequest, context: &Context) -> String {
     let dashboard = match context.dashboard.as_str() {
         "" => "a dashboard".to_owned(),
         name => format!("dashboard {name}"),

@@ -7,21 +7,22 @@ use std::sync::Arc;
 use alerts::outbox::Sent;
 use clusters::campaign::{Occurrence, occurrences};
 use clusters::class::Class;
-use clusters::facet::Kind;
-use clusters::fingerprint::{ClusterId, Subject};
-use clusters::journal::{self, Entry, Fault};
+use clusters::facet::FacetKind;
+use clusters::fingerprint::{ClusterId, ClusterSubject};
+use clusters::journal::{self, Fault, JournalEntry};
 use clusters::keys::KeyReport;
 use clusters::related::related;
 use clusters::sightings::Sightings;
-use clusters::{Census, Cluster, EventId, Sighting};
+use clusters::{Cluster, ClusterSnapshot, EventId, Sighting};
 use records::key_id::KeyKind;
 use records::time::Window;
-use view::dashboard::cluster::Page;
+use view::dashboard::cluster::ClusterPage;
 use view::json::{self, ClusterShape, HistoryShape};
-use view::listing::Listed;
+use view::listing::ListedCluster;
 
 use crate::ports::{
-    ClusterDetails, ClusterReader, Hours, KeyAnswers, Marked, Marks, SentLog, StoreError,
+    ClusterDetails, ClusterReader, HourReader, KeyAnswers, SentLog, StoreError, TriageStore,
+    VersionedTriage,
 };
 use crate::widget::request::MUTES;
 use crate::widget::{Now, WidgetHandler};
@@ -32,8 +33,8 @@ const KEYS_MAX: usize = 5;
 /// What is known of a cluster.
 pub struct File {
     pub cluster_details: ClusterDetails,
-    pub marked: Marked,
-    pub entries: Vec<Entry>,
+    pub marked: VersionedTriage,
+    pub entries: Vec<JournalEntry>,
     cluster: Cluster,
     hours: Vec<Window>,
     occurrences: Vec<Occurrence>,
@@ -44,20 +45,23 @@ pub struct File {
 
 impl File {
     /// Returns what the list says of the cluster.
-    fn listed<'n>(&self, now: &'n Now) -> Cow<'n, Listed> {
+    fn listed<'n>(&self, now: &'n Now) -> Cow<'n, ListedCluster> {
         let listed = now
             .listing
             .clusters
             .get(&self.cluster.id)
             .map(Cow::Borrowed);
         listed.unwrap_or_else(|| {
-            let subject = Arc::new(Subject::from(&self.cluster.facts.identity));
-            Cow::Owned(Listed::expired(subject, self.cluster_details.first_seen))
+            let subject = Arc::new(ClusterSubject::from(&self.cluster.facts.identity));
+            Cow::Owned(ListedCluster::expired(
+                subject,
+                self.cluster_details.first_seen,
+            ))
         })
     }
 }
 
-impl<S: ClusterReader + Hours + KeyAnswers + Marks + SentLog> WidgetHandler<'_, S> {
+impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetHandler<'_, S> {
     /// Returns the page of a cluster, with what has just come of what somebody did.
     pub async fn open(
         &self,
@@ -71,7 +75,7 @@ impl<S: ClusterReader + Hours + KeyAnswers + Marks + SentLog> WidgetHandler<'_, 
         let listed = file.listed(&now);
         let mutes: Vec<&str> = MUTES.iter().map(|(name, _)| *name).collect();
         let mark = file.marked.mark.as_ref();
-        let page = Page {
+        let page = ClusterPage {
             frame: self.frame(),
             cluster: &file.cluster,
             listed: &listed,
@@ -102,7 +106,7 @@ impl<S: ClusterReader + Hours + KeyAnswers + Marks + SentLog> WidgetHandler<'_, 
         let shape = ClusterShape::of(&file.cluster, &listed, listed.span(), marking);
         let history = HistoryShape::of(cluster, &file.faults, &file.entries);
         let json = json::export(shape, history, &file.sent);
-        Ok(Page::export(self.frame(), &json))
+        Ok(ClusterPage::export(self.frame(), &json))
     }
 
     pub fn unknown(&self, cluster: ClusterId) -> String {
@@ -140,7 +144,7 @@ impl<S: ClusterReader + Hours + KeyAnswers + Marks + SentLog> WidgetHandler<'_, 
 
     /// Returns the hours to look at: those of the dashboard's time in which the cluster failed, or, if it
     /// did not, the last ones in which it did.
-    fn hours(&self, listed: Option<&Listed>) -> Vec<Window> {
+    fn hours(&self, listed: Option<&ListedCluster>) -> Vec<Window> {
         let all: Vec<Window> = listed
             .map(|of| of.hours.iter().map(|(hour, _)| *hour).collect())
             .unwrap_or_default();
@@ -162,7 +166,7 @@ impl<S: ClusterReader + Hours + KeyAnswers + Marks + SentLog> WidgetHandler<'_, 
         let before: Vec<Window> = hours.iter().copied().filter(|hour| *hour < until).collect();
         let known = |cluster| {
             let listed = now.listing.clusters.get(&cluster);
-            listed.map(|of: &Listed| Arc::clone(&of.subject))
+            listed.map(|of: &ListedCluster| Arc::clone(&of.subject))
         };
         let hour = self.store.hours(&before, &known).await?;
         let mut found = occurrences(&hour.events, &hour.subjects);
@@ -182,7 +186,7 @@ impl<S: ClusterReader + Hours + KeyAnswers + Marks + SentLog> WidgetHandler<'_, 
 
     /// Looks up what is remembered of a cluster's access keys.
     async fn keys(&self, cluster: &Cluster) -> Result<Vec<KeyReport>, StoreError> {
-        let Some(keys) = cluster.facets.get(&Kind::AccessKey) else {
+        let Some(keys) = cluster.facets.get(&FacetKind::AccessKey) else {
             return Ok(Vec::new());
         };
         // Those that stay until somebody deletes them come first: of the others there are many.
@@ -207,7 +211,7 @@ fn seen<'s>(known: &Cluster, events: impl Iterator<Item = (EventId, &'s Sighting
     sightings.add(events);
     let (cases, rows) = sightings.rows(None);
     let facts = BTreeMap::from([(known.id, Arc::clone(&known.facts))]);
-    let census = Census::of(facts, cases, rows);
+    let census = ClusterSnapshot::of(facts, cases, rows);
     let seen = census.clusters().into_iter().find(|of| of.id == known.id);
     Cluster {
         samples: known.samples.clone(),

@@ -13,17 +13,19 @@ use std::sync::Arc;
 use alerts::links::Links;
 use clusters::campaign::{Occurrence, occurrences};
 use clusters::fingerprint::ClusterId;
-use clusters::journal::Entry;
+use clusters::journal::JournalEntry;
 use clusters::keys::KeySettings;
-use clusters::mark::{Mark, Marking};
+use clusters::mark::{Triage, TriageStatus};
 use clusters::transition::Transition;
-use records::time::{EventTime, Window};
+use records::time::{Timestamp, Window};
 use view::dashboard::list::List;
 use view::dashboard::{DESCRIPTION, Frame};
-use view::listing::{Listed, Listing, Question};
+use view::listing::{ListQuery, ListedCluster, Listing};
 
-use crate::ports::{BucketError, ClusterReader, Hours, KeyAnswers, Marks, SentLog, StoreError};
-use crate::widget::request::{Context, Request, WidgetAction};
+use crate::ports::{
+    BucketError, ClusterReader, HourReader, KeyAnswers, SentLog, StoreError, TriageStore,
+};
+use crate::widget::request::{Context, WidgetAction, WidgetRequest};
 
 /// How many hours are read that the inspection has not taken yet. It is behind by two at most where
 /// nothing is wrong.
@@ -43,14 +45,14 @@ pub struct Setting {
     /// Whether something may be decided.
     pub decides: bool,
     /// Until when events are shown: where they are of the past, the end of it.
-    pub as_of: EventTime,
+    pub as_of: Timestamp,
     /// What time it is.
-    pub now: EventTime,
+    pub now: Timestamp,
 }
 
 /// What a dashboard shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum WidgetResponse {
     /// A piece of HTML.
     Html(String),
     /// Markdown.
@@ -59,7 +61,7 @@ pub enum Answer {
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub enum WidgetError {
     /// The store does not answer.
     #[error("the store does not answer: {0}")]
     Store(#[from] StoreError),
@@ -70,14 +72,14 @@ pub enum Failure {
 
 /// What is known before anything is asked for.
 #[derive(Debug, Clone)]
-pub struct Known {
+pub struct StoreState {
     /// All clusters, as the inspection left them.
     pub listing: Listing,
     /// What happened to them, of a store that nobody notes it in.
-    journals: BTreeMap<ClusterId, Vec<Entry>>,
+    journals: BTreeMap<ClusterId, Vec<JournalEntry>>,
 }
 
-impl From<Listing> for Known {
+impl From<Listing> for StoreState {
     fn from(listing: Listing) -> Self {
         Self {
             listing,
@@ -86,11 +88,12 @@ impl From<Listing> for Known {
     }
 }
 
-impl Known {
+impl StoreState {
     /// Notes what happened to clusters.
     pub fn note(&mut self, story: &[Transition]) {
         for transition in story {
-            if let (Some(id), Some(entry)) = (transition.cluster, Entry::of_transition(transition))
+            if let (Some(id), Some(entry)) =
+                (transition.cluster, JournalEntry::of_transition(transition))
             {
                 self.journals.entry(id).or_default().push(entry);
             }
@@ -101,7 +104,7 @@ impl Known {
 /// Clusters as they are now.
 struct Now {
     listing: Listing,
-    journals: BTreeMap<ClusterId, Vec<Entry>>,
+    journals: BTreeMap<ClusterId, Vec<JournalEntry>>,
     /// The events that are not in what the inspection has left.
     live: Vec<Occurrence>,
     /// What is missing, in sentences.
@@ -118,21 +121,21 @@ struct WidgetHandler<'a, S> {
 /// Answers the event of a custom widget. All clusters are asked for where they are needed.
 ///
 /// # Errors
-/// [`Failure`] where something does not answer; a wrong event is answered with a sentence.
+/// [`WidgetError`] where something does not answer; a wrong event is answered with a sentence.
 pub async fn answer<S>(
     event: &str,
     store: &S,
-    known: impl AsyncFnOnce() -> Result<Known, Failure>,
+    known: impl AsyncFnOnce() -> Result<StoreState, WidgetError>,
     setting: &Setting,
-) -> Result<Answer, Failure>
+) -> Result<WidgetResponse, WidgetError>
 where
-    S: ClusterReader + Hours + KeyAnswers + Marks + SentLog,
+    S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog,
 {
-    let (action, context) = match Request::parse(event) {
-        Ok(Request { action, context }) => (action, context),
+    let (action, context) = match WidgetRequest::parse(event) {
+        Ok(WidgetRequest { action, context }) => (action, context),
         Err((wrong, context)) => {
             let frame = frame(setting, &context);
-            return Ok(Answer::Html(frame.sentence(&wrong.to_string())));
+            return Ok(WidgetResponse::Html(frame.sentence(&wrong.to_string())));
         }
     };
     let handler = WidgetHandler {
@@ -141,7 +144,7 @@ where
         context: &context,
     };
     if action == WidgetAction::Describe {
-        return Ok(Answer::Markdown(DESCRIPTION.to_owned()));
+        return Ok(WidgetResponse::Markdown(DESCRIPTION.to_owned()));
     }
     let now = handler.now(known().await?).await?;
     let html = match action {
@@ -151,20 +154,20 @@ where
         WidgetAction::Export(cluster) => handler.export(cluster, now).await?,
         WidgetAction::Decide(deciding) => handler.decide(&deciding, now).await?,
     };
-    Ok(Answer::Html(html))
+    Ok(WidgetResponse::Html(html))
 }
 
 /// Returns what a dashboard shows where there is no answer.
-pub fn sorry(setting: &Setting, failure: &Failure) -> Answer {
+pub fn sorry(setting: &Setting, failure: &WidgetError) -> WidgetResponse {
     let sentence = match failure {
-        Failure::Store(_) => {
+        WidgetError::Store(_) => {
             "The clusters cannot be read now. Try again; the reason is in the log of this function."
         }
-        Failure::Bucket(_) => {
+        WidgetError::Bucket(_) => {
             "The list of clusters cannot be read now. Try again; the reason is in the log of this function."
         }
     };
-    Answer::Html(frame(setting, &Context::default()).sentence(sentence))
+    WidgetResponse::Html(frame(setting, &Context::default()).sentence(sentence))
 }
 
 fn frame<'a>(setting: &'a Setting, context: &Context) -> Frame<'a> {
@@ -175,14 +178,14 @@ fn frame<'a>(setting: &'a Setting, context: &Context) -> Frame<'a> {
     }
 }
 
-impl<S: ClusterReader + Hours + KeyAnswers + Marks + SentLog> WidgetHandler<'_, S> {
+impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetHandler<'_, S> {
     fn frame(&self) -> Frame<'_> {
         frame(self.setting, self.context)
     }
 
     /// Brings a list up to date.
-    async fn now(&self, known: Known) -> Result<Now, StoreError> {
-        let Known {
+    async fn now(&self, known: StoreState) -> Result<Now, StoreError> {
+        let StoreState {
             mut listing,
             journals,
         } = known;
@@ -200,7 +203,7 @@ impl<S: ClusterReader + Hours + KeyAnswers + Marks + SentLog> WidgetHandler<'_, 
             .collect();
         let known = |cluster| {
             let listed = listing.clusters.get(&cluster);
-            listed.map(|of: &Listed| Arc::clone(&of.subject))
+            listed.map(|of: &ListedCluster| Arc::clone(&of.subject))
         };
         let hour = self.store.hours(&windows, &known).await?;
         if !hour.damaged.is_empty() {
@@ -222,7 +225,7 @@ impl<S: ClusterReader + Hours + KeyAnswers + Marks + SentLog> WidgetHandler<'_, 
         })
     }
 
-    async fn list(&self, now: Now, question: &Question) -> Result<String, StoreError> {
+    async fn list(&self, now: Now, question: &ListQuery) -> Result<String, StoreError> {
         let page = now.listing.ask(question);
         let clusters: Vec<_> = page.rows.iter().map(|(id, _)| *id).collect();
         let cluster_details_of = self.store.cluster_details_of(&clusters).await?;
@@ -246,8 +249,8 @@ impl<S: ClusterReader + Hours + KeyAnswers + Marks + SentLog> WidgetHandler<'_, 
     }
 
     /// Tells whether a mark holds, as far as that is known from a list.
-    fn marking<'m>(&self, mark: &'m Mark, listed: &Listed) -> Marking<'m> {
+    fn marking<'m>(&self, mark: &'m Triage, listed: &ListedCluster) -> TriageStatus<'m> {
         let ended = mark.ends(&listed.observation(self.setting.now));
-        Marking { mark, ended }
+        TriageStatus { mark, ended }
     }
 }

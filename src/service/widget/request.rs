@@ -8,9 +8,9 @@
 use clusters::fingerprint::ClusterId;
 use records::principal::is_account_id;
 use records::redact::sanitize;
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde_json::Value;
-use view::listing::{Question, Show, Sort};
+use view::listing::{ListQuery, Show, Sort};
 
 /// The longest text to search for, in characters.
 const SEARCH_CHARS_MAX: usize = 200;
@@ -28,7 +28,7 @@ pub const MUTES: [(&str, i64); 4] = [
 
 /// What is asked for, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
+pub struct WidgetRequest {
     /// What.
     pub action: WidgetAction,
     /// From where.
@@ -41,22 +41,22 @@ pub enum WidgetAction {
     /// What the widget is.
     Describe,
     /// A page of clusters.
-    List(Question),
+    List(ListQuery),
     /// One cluster.
     Open(ClusterId),
     /// One cluster as JSON.
     Export(ClusterId),
     /// Something is decided about one.
-    Decide(Deciding),
+    Decide(DecisionRequest),
 }
 
 /// What is decided about a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deciding {
+pub struct DecisionRequest {
     /// The cluster.
     pub cluster: ClusterId,
     /// What.
-    pub verdict: Verdict,
+    pub verdict: OfferedDecision,
     /// How often the mark had changed when the person saw it.
     pub version: i64,
     /// Why, as the person wrote it; perhaps empty.
@@ -68,7 +68,7 @@ pub struct Deciding {
 /// What can be decided from a dashboard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
-pub enum Verdict {
+pub enum OfferedDecision {
     /// Somebody looks after it.
     Acknowledge,
     /// Nothing is told for so many seconds.
@@ -91,31 +91,31 @@ pub struct Context {
     /// The account of whoever looks at it; empty where that is not told.
     pub account_id: String,
     /// The time that the dashboard shows: from and until.
-    pub range: Option<(EventTime, EventTime)>,
+    pub range: Option<(Timestamp, Timestamp)>,
 }
 
 /// What is wrong with an event, in a sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Misunderstood(String);
+pub struct RequestError(String);
 
-impl Request {
+impl WidgetRequest {
     /// Reads an event.
     ///
     /// # Errors
     /// A sentence that says what is wrong and what would be right, with the context as far as it was
     /// understood.
-    pub fn parse(event: &str) -> Result<Self, (Misunderstood, Context)> {
+    pub fn parse(event: &str) -> Result<Self, (RequestError, Context)> {
         let event: Value = serde_json::from_str(event).unwrap_or(Value::Null);
         let context = Context::of(&event["widgetContext"]);
-        match Given(&event).action(&context) {
+        match EventFields(&event).action(&context) {
             Ok(action) => Ok(Self { action, context }),
             Err(wrong) => Err((wrong, context)),
         }
     }
 }
 
-impl Verdict {
+impl OfferedDecision {
     /// Returns the stable name.
     pub fn name(self) -> &'static str {
         self.into()
@@ -142,17 +142,17 @@ impl Context {
 }
 
 /// Reads a time from and until, in milliseconds since 1970; the last second counts.
-fn range(given: &Value) -> Option<(EventTime, EventTime)> {
+fn range(given: &Value) -> Option<(Timestamp, Timestamp)> {
     let (from, until) = (given["start"].as_i64()?, given["end"].as_i64()?);
-    let from = EventTime::from_seconds(from.div_euclid(1000))?;
-    let until = EventTime::from_seconds(until.div_euclid(1000).checked_add(1)?)?;
+    let from = Timestamp::from_seconds(from.div_euclid(1000))?;
+    let until = Timestamp::from_seconds(until.div_euclid(1000).checked_add(1)?)?;
     (from < until).then_some((from, until))
 }
 
 /// An event, and what is in it by name.
-struct Given<'e>(&'e Value);
+struct EventFields<'e>(&'e Value);
 
-impl Given<'_> {
+impl EventFields<'_> {
     /// Returns what was typed, or else what an action or the widget's settings have; nothing for what
     /// is empty.
     fn text(&self, name: &str) -> Option<String> {
@@ -176,7 +176,7 @@ impl Given<'_> {
         name: &str,
         all: &[T],
         named: impl Fn(T) -> &'static str,
-    ) -> Result<Option<T>, Misunderstood> {
+    ) -> Result<Option<T>, RequestError> {
         let Some(text) = self.text(name) else {
             return Ok(None);
         };
@@ -187,7 +187,7 @@ impl Given<'_> {
         })
     }
 
-    fn number(&self, name: &str, otherwise: i64) -> Result<i64, Misunderstood> {
+    fn number(&self, name: &str, otherwise: i64) -> Result<i64, RequestError> {
         let Some(text) = self.text(name) else {
             return Ok(otherwise);
         };
@@ -195,10 +195,10 @@ impl Given<'_> {
         number.ok_or_else(|| wrong(name, &text, "a whole number"))
     }
 
-    fn action(&self, context: &Context) -> Result<WidgetAction, Misunderstood> {
+    fn action(&self, context: &Context) -> Result<WidgetAction, RequestError> {
         if !self.0.is_object() {
             let sentence = "The event is not a JSON object. This function answers requests of a CloudWatch dashboard.";
-            return Err(Misunderstood(sentence.to_owned()));
+            return Err(RequestError(sentence.to_owned()));
         }
         if self.0["describe"] == Value::Bool(true) {
             return Ok(WidgetAction::Describe);
@@ -209,7 +209,7 @@ impl Given<'_> {
         let cluster = ClusterId::parse(&id);
         let cluster = cluster.ok_or_else(|| wrong("cluster", &id, "the ID of a cluster"))?;
         if let Some(verdict) = self.verdict()? {
-            return Ok(WidgetAction::Decide(Deciding {
+            return Ok(WidgetAction::Decide(DecisionRequest {
                 cluster,
                 verdict,
                 version: self.number("version", 0)?,
@@ -223,7 +223,7 @@ impl Given<'_> {
         })
     }
 
-    fn question(&self, context: &Context) -> Result<Question, Misunderstood> {
+    fn question(&self, context: &Context) -> Result<ListQuery, RequestError> {
         let search = self.text("search").unwrap_or_default().to_lowercase();
         let search: String = search.chars().take(SEARCH_CHARS_MAX).collect();
         let account_id = self.text("account");
@@ -237,7 +237,7 @@ impl Given<'_> {
         let show = self.one("status", &Show::ALL, Show::name)?;
         let sort = self.one("sort", &Sort::ALL, Sort::name)?;
         let page = self.number("page", 1)?;
-        Ok(Question {
+        Ok(ListQuery {
             words: search.split_whitespace().map(str::to_owned).collect(),
             account_id,
             show: show.unwrap_or(Show::Open),
@@ -248,7 +248,7 @@ impl Given<'_> {
         })
     }
 
-    fn verdict(&self) -> Result<Option<Verdict>, Misunderstood> {
+    fn verdict(&self) -> Result<Option<OfferedDecision>, RequestError> {
         let for_how_long = || {
             let seconds = |of: &str| MUTES.iter().find(|(name, _)| *name == of);
             let text = self.text("mute_for").unwrap_or_else(|| "1d".to_owned());
@@ -257,23 +257,23 @@ impl Given<'_> {
             found.ok_or_else(|| wrong("mute_for", &text, &format!("one of {}", names.join(", "))))
         };
         let all = [
-            Verdict::Acknowledge,
-            Verdict::Mute(0),
-            Verdict::Expect,
-            Verdict::Resolve,
-            Verdict::TakeBack,
+            OfferedDecision::Acknowledge,
+            OfferedDecision::Mute(0),
+            OfferedDecision::Expect,
+            OfferedDecision::Resolve,
+            OfferedDecision::TakeBack,
         ];
-        let verdict = self.one("decide", &all, Verdict::name)?;
+        let verdict = self.one("decide", &all, OfferedDecision::name)?;
         Ok(match verdict {
-            Some(Verdict::Mute(_)) => Some(Verdict::Mute(for_how_long()?)),
+            Some(OfferedDecision::Mute(_)) => Some(OfferedDecision::Mute(for_how_long()?)),
             verdict => verdict,
         })
     }
 }
 
-fn wrong(name: &str, given: &str, right: &str) -> Misunderstood {
+fn wrong(name: &str, given: &str, right: &str) -> RequestError {
     let given = sanitize(given, 64);
-    Misunderstood(format!(
+    RequestError(format!(
         "The parameter {name} is {given:?}; it must be {right}."
     ))
 }

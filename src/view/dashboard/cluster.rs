@@ -5,21 +5,21 @@ use alerts::hint::hint;
 use alerts::links::Links;
 use alerts::outbox::Sent;
 use clusters::Cluster;
-use clusters::facet::Kind;
-use clusters::journal::{Entry, Fault, OURSELVES, What};
-use clusters::keys::{Answer, KeyReport, Oddity};
-use clusters::mark::{Decision, Marking};
+use clusters::facet::FacetKind;
+use clusters::journal::{Fault, JournalEntry, JournalEvent, OURSELVES};
+use clusters::keys::{IamAnswer, KeyAnomaly, KeyReport};
+use clusters::mark::{Decision, TriageStatus};
 use clusters::related::Related;
 use clusters::sample::Sample;
 use maud::{Markup, html};
 use records::key_id::KeyKind;
 use records::redact::sanitize;
-use records::time::{EventTime, Window, duration};
+use records::time::{Timestamp, Window, duration};
 use serde_json::json;
 
-use super::{Frame, Place, decided, failed};
+use super::{ClickTarget, Frame, decided, failed};
 use crate::card::{evidence, why};
-use crate::listing::Listed;
+use crate::listing::ListedCluster;
 use crate::{counted, minute, more, number, shown};
 
 /// How many of each list are shown.
@@ -60,25 +60,25 @@ const DECISIONS: [(&str, &str, &str); 4] = [
 
 /// What a page is made of.
 #[derive(Debug)]
-pub struct Page<'a> {
+pub struct ClusterPage<'a> {
     /// The frame.
     pub frame: Frame<'a>,
     /// The cluster, with its events of some hours.
     pub cluster: &'a Cluster,
     /// What the list says of it, by all of its events.
-    pub listed: &'a Listed,
+    pub listed: &'a ListedCluster,
     /// When it was first seen at all.
-    pub first_seen: Option<EventTime>,
+    pub first_seen: Option<Timestamp>,
     /// The hours that were looked at.
     pub hours: &'a [Window],
     /// What was decided about it.
-    pub marking: Option<Marking<'a>>,
+    pub marking: Option<TriageStatus<'a>>,
     /// How often that has changed.
     pub version: i64,
     /// When it was failing.
     pub faults: &'a [Fault],
     /// Everything that is noted of it.
-    pub entries: &'a [Entry],
+    pub entries: &'a [JournalEntry],
     /// Its access keys, the most frequent first.
     pub keys: &'a [KeyReport],
     /// What else its callers failed at.
@@ -93,7 +93,7 @@ pub struct Page<'a> {
     pub notice: Option<&'a str>,
 }
 
-impl Page<'_> {
+impl ClusterPage<'_> {
     /// Returns the page.
     pub fn html(&self) -> String {
         let identity = &self.cluster.facts.identity;
@@ -154,7 +154,8 @@ impl Page<'_> {
         }
         let act = |decide: &str, confirmation: &str| {
             let params = json!({"cluster": self.id(), "decide": decide, "version": self.version});
-            self.frame.call(Place::Popup, &params, Some(confirmation))
+            self.frame
+                .call(ClickTarget::Popup, &params, Some(confirmation))
         };
         html! {
             form.acts {
@@ -263,7 +264,7 @@ impl Page<'_> {
 
     fn key(&self, key: &KeyReport) -> Markup {
         let user = match &key.answer {
-            Some(Answer::Used { user, .. } | Answer::Never { user }) => user.as_deref(),
+            Some(IamAnswer::Used { user, .. } | IamAnswer::Never { user }) => user.as_deref(),
             _ => None,
         };
         html! {
@@ -349,7 +350,7 @@ impl Page<'_> {
                                     bdi.call { (sanitize(&call, 160)) } " "
                                     bdi.code { (failed(&other.subject, other.code.as_deref())) }
                                 }
-                                (self.frame.call(Place::Popup, &json!({"cluster": other.id.to_string()}), None))
+                                (self.frame.call(ClickTarget::Popup, &json!({"cluster": other.id.to_string()}), None))
                             }
                             td.n { (number(other.count)) }
                         }
@@ -385,7 +386,7 @@ impl Page<'_> {
     fn links(&self) -> Markup {
         let identity = &self.cluster.facts.identity;
         let typical = self.cluster.typical();
-        let region = typical.get(Kind::Region).unwrap_or_default();
+        let region = typical.get(FacetKind::Region).unwrap_or_default();
         let event = |sample: &Sample| self.links.event(region, sample.id);
         let event = self.cluster.samples.last().and_then(event);
         let (first, last) = (self.hours.first(), self.hours.last());
@@ -397,7 +398,7 @@ impl Page<'_> {
             h3 { "Elsewhere" }
             p.acts {
                 a.btn { "JSON" }
-                (self.frame.call(Place::Popup, &json!({"cluster": self.id(), "export": true}), None))
+                (self.frame.call(ClickTarget::Popup, &json!({"cluster": self.id(), "export": true}), None))
                 @if let Some(event) = event { " " a href=(event) target="_blank" rel="noopener" { "An event in CloudTrail" } }
                 @if let Some(query) = query { " " a href=(query) target="_blank" rel="noopener" { "Its events in Logs Insights" } }
             }
@@ -431,26 +432,26 @@ fn kind(kind: KeyKind) -> &'static str {
 fn last_used(key: &KeyReport) -> Markup {
     html! {
         @match &key.answer {
-            Some(Answer::Used { at, service, region, .. }) => {
+            Some(IamAnswer::Used { at, service, region, .. }) => {
                 (minute(Some(*at)))
                 @if let Some(service) = service { " with " bdi { (shown(service)) } }
                 @if let Some(region) = region { " in " bdi { (shown(region)) } }
             }
-            Some(Answer::Never { .. }) => { "never with success" }
-            Some(Answer::Unknown) => { "not known to IAM" }
+            Some(IamAnswer::Never { .. }) => { "never with success" }
+            Some(IamAnswer::Unknown) => { "not known to IAM" }
             None if key.kind == KeyKind::LongTerm => { "IAM was not asked yet" }
             None => { "IAM does not say this of temporary keys" }
         }
     }
 }
 
-fn odd(oddity: Oddity) -> String {
+fn odd(oddity: KeyAnomaly) -> String {
     match oddity {
-        Oddity::Canary => "nobody should ever use it".to_owned(),
-        Oddity::Awakened { days } => format!("used again after {days} days"),
-        Oddity::Foreign => "of another account".to_owned(),
-        Oddity::Deleted => "deleted".to_owned(),
-        Oddity::Unknown => "unknown".to_owned(),
+        KeyAnomaly::Canary => "nobody should ever use it".to_owned(),
+        KeyAnomaly::Awakened { days } => format!("used again after {days} days"),
+        KeyAnomaly::Foreign => "of another account".to_owned(),
+        KeyAnomaly::Deleted => "deleted".to_owned(),
+        KeyAnomaly::Unknown => "unknown".to_owned(),
     }
 }
 
@@ -460,12 +461,12 @@ fn of_fault(fault: &Fault) -> Markup {
             td { (minute(Some(fault.from))) }
             td { @match fault.until { Some(until) => (minute(Some(until))), None => "now" } }
             td { (fault.seconds().map(duration).unwrap_or_default()) }
-            td { (fault.ended.map(What::name).unwrap_or_default()) }
+            td { (fault.ended.map(JournalEvent::name).unwrap_or_default()) }
         }
     }
 }
 
-fn of_entry(entry: &Entry) -> Markup {
+fn of_entry(entry: &JournalEntry) -> Markup {
     let name = entry.what.name();
     html! {
         tr {

@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clusters::fingerprint::ClusterId;
-use clusters::mark::Marking;
-use clusters::{Facts, short_name};
+use clusters::mark::TriageStatus;
+use clusters::{ClusterFacts, short_name};
 use maud::{Markup, html};
 use records::principal::is_account_id;
 use records::redact::sanitize;
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Frame, Place, failed};
-use crate::listing::{Listed, Page, Question, Show, Sort};
+use super::{ClickTarget, Frame, failed};
+use crate::listing::{ListPage, ListQuery, ListedCluster, Show, Sort};
 use crate::{counted, minute, number, shown};
 
 /// The longest message in a row, in characters.
@@ -24,17 +24,17 @@ pub struct List<'a> {
     /// The frame.
     pub frame: Frame<'a>,
     /// What was asked for.
-    pub question: &'a Question,
+    pub question: &'a ListQuery,
     /// What was found.
-    pub page: Page<'a>,
+    pub page: ListPage<'a>,
     /// All accounts.
     pub accounts: BTreeSet<&'a str>,
     /// What more is known of the clusters of the page.
-    pub facts: BTreeMap<ClusterId, &'a Facts>,
+    pub facts: BTreeMap<ClusterId, &'a ClusterFacts>,
     /// What was decided about them.
-    pub marks: BTreeMap<ClusterId, Marking<'a>>,
+    pub marks: BTreeMap<ClusterId, TriageStatus<'a>>,
     /// The events until when are in it.
-    pub as_of: EventTime,
+    pub as_of: Timestamp,
     /// What is missing, in sentences.
     pub missing: Vec<String>,
 }
@@ -79,7 +79,7 @@ impl List<'_> {
     }
 
     fn form(&self) -> Markup {
-        let Question {
+        let ListQuery {
             words,
             account_id,
             show,
@@ -110,13 +110,13 @@ impl List<'_> {
                     }
                 }
                 a.btn.btn-primary { "Search" }
-                (self.frame.call(Place::Widget, &self.params(*sort, *is_reversed, 1), None))
+                (self.frame.call(ClickTarget::Widget, &self.params(*sort, *is_reversed, 1), None))
             }
         }
     }
 
     fn said(&self) -> Markup {
-        let Page { found, outside, .. } = self.page;
+        let ListPage { found, outside, .. } = self.page;
         let show = match self.question.show {
             Show::All => String::new(),
             show => format!("{} ", show.name()),
@@ -135,7 +135,7 @@ impl List<'_> {
     }
 
     fn head(&self, (sort, words, class): (Option<Sort>, &str, &str)) -> Markup {
-        let Question {
+        let ListQuery {
             sort: by,
             is_reversed,
             ..
@@ -156,7 +156,7 @@ impl List<'_> {
                                 span aria-hidden="true" { @if order == "ascending" { " ▲" } @else { " ▼" } }
                             }
                         }
-                        (self.frame.call(Place::Widget, &self.params(sort, is_by && !is_reversed, 1), None))
+                        (self.frame.call(ClickTarget::Widget, &self.params(sort, is_by && !is_reversed, 1), None))
                     }
                     None => (words),
                 }
@@ -169,12 +169,12 @@ impl List<'_> {
         is_usual != self.question.is_reversed
     }
 
-    fn row(&self, id: ClusterId, listed: &Listed) -> Markup {
+    fn row(&self, id: ClusterId, listed: &ListedCluster) -> Markup {
         let subject = &*listed.subject;
         let call = format!("{}:{}", subject.service, subject.action);
         let message = self.facts.get(&id).map(|facts| facts.template.as_str());
         let (severity, status) = (listed.assessment().severity, listed.status());
-        let marking = self.marks.get(&id).and_then(Marking::word);
+        let marking = self.marks.get(&id).and_then(TriageStatus::word);
         html! {
             tr {
                 td.severity { span.badge.(severity.name()) { (severity.name()) } }
@@ -184,7 +184,7 @@ impl List<'_> {
                 }
                 th.what scope="row" {
                     a.open { bdi.call { (sanitize(&call, 160)) } " " bdi.code { (failed(subject, listed.code.as_deref())) } }
-                    (self.frame.call(Place::Popup, &json!({"cluster": id.to_string()}), None))
+                    (self.frame.call(ClickTarget::Popup, &json!({"cluster": id.to_string()}), None))
                     @if let Some(message) = message.filter(|of| !of.is_empty()) {
                         div.message { bdi { (sanitize(message, MESSAGE_CHARS_MAX)) } }
                     }
@@ -199,19 +199,19 @@ impl List<'_> {
     }
 
     fn pages(&self) -> Markup {
-        let Page {
+        let ListPage {
             number: at,
             pages,
             found,
             ..
         } = self.page;
-        let Question {
+        let ListQuery {
             sort, is_reversed, ..
         } = *self.question;
         let go = |words: &str, page| {
             html! {
                 a.btn { (words) }
-                (self.frame.call(Place::Widget, &self.params(sort, is_reversed, page), None))
+                (self.frame.call(ClickTarget::Widget, &self.params(sort, is_reversed, page), None))
             }
         };
         html! {
@@ -227,7 +227,7 @@ impl List<'_> {
 }
 
 /// Returns the first caller, without what the account says already, and how many more there are.
-fn who(listed: &Listed) -> Markup {
+fn who(listed: &ListedCluster) -> Markup {
     html! {
         @if let Some(caller) = &listed.caller {
             bdi { (sanitize(short_name(caller, &listed.subject.account_id), 160)) }

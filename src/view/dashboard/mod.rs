@@ -11,8 +11,8 @@ pub mod list;
 use std::collections::BTreeMap;
 
 use clusters::class::Class;
-use clusters::fingerprint::Subject;
-use clusters::mark::Marking;
+use clusters::fingerprint::ClusterSubject;
+use clusters::mark::TriageStatus;
 use maud::{Markup, PreEscaped, html};
 use serde_json::Value;
 
@@ -36,7 +36,7 @@ pub struct Frame<'a> {
 
 /// Where the answer to a click is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum ClickTarget {
     /// In the place of the widget.
     Widget,
     /// In a window above it.
@@ -62,10 +62,10 @@ impl Frame<'_> {
     }
 
     /// Returns what makes the element before it call the widget again when it is clicked.
-    fn call(&self, place: Place, params: &Value, confirmation: Option<&str>) -> Markup {
+    fn call(&self, place: ClickTarget, params: &Value, confirmation: Option<&str>) -> Markup {
         let display = match place {
-            Place::Widget => "widget",
-            Place::Popup => "popup",
+            ClickTarget::Widget => "widget",
+            ClickTarget::Popup => "popup",
         };
         html! {
             cwdb-action action="call" endpoint=(self.endpoint) display=(display)
@@ -83,7 +83,7 @@ impl Frame<'_> {
 }
 
 /// Says what was decided, by whom and why.
-fn decided(Marking { mark, ended }: Marking<'_>) -> Markup {
+fn decided(TriageStatus { mark, ended }: TriageStatus<'_>) -> Markup {
     html! {
         strong { (mark.decision.to_string()) } " by " bdi { (shown(&mark.actor)) }
         @if !mark.reason.is_empty() { ": " bdi { (shown(&mark.reason)) } }
@@ -92,7 +92,7 @@ fn decided(Marking { mark, ended }: Marking<'_>) -> Markup {
 }
 
 /// Returns the error of a cluster, or that its calls succeeded and are watched.
-fn failed(subject: &Subject, code: Option<&str>) -> String {
+fn failed(subject: &ClusterSubject, code: Option<&str>) -> String {
     match subject.class {
         Class::Watch => "succeeded".to_owned(),
         _ => shown(code.unwrap_or(&subject.code)),

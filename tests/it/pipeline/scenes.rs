@@ -1,7 +1,7 @@
 //! What happens in the accounts of a drawn world, and how that looks in a trail.
 
 use proptest::prelude::*;
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::records::{id, record};
@@ -91,7 +91,7 @@ impl Happening {
             return format!("{{no record {number}");
         };
         let mut record = record(fields.clone());
-        let time = EventTime::from_seconds(self.at).unwrap();
+        let time = Timestamp::from_seconds(self.at).unwrap();
         record["eventID"] = json!(id(number as u64 + 1));
         record["eventTime"] = json!(time.to_string());
         record.to_string()

@@ -10,21 +10,21 @@ use std::task::{Context, Poll, Waker};
 
 use alerts::alert::{Alert, AlertId};
 use alerts::message::Message;
-use alerts::outbox::{Answered, Capacity};
+use alerts::outbox::{Capacity, SinkAnswer};
 use aws::dynamodb::message::{read_row, row_partitions};
 use aws::dynamodb::table::{Item, Table as _};
-use aws::dynamodb::{DynamoStore, Settings};
+use aws::dynamodb::{DynamoStore, TableSettings};
 use clusters::keys::KeySettings;
 use pollster::block_on;
-use records::time::EventTime;
+use records::time::Timestamp;
 use serde_json::json;
 use service::config::inspect::Summaries;
 use service::deliver::{Delivery, drain};
-use service::ingest::backfill::{Mark, backfill};
-use service::ingest::intake::Intake;
+use service::ingest::backfill::{Checkpoint, backfill};
+use service::ingest::intake::ReplayInput;
 use service::ingest::redrive::redrive;
 use service::ingest::subscription::Subscription;
-use service::inspect::run::{Plan, run};
+use service::inspect::run::{RunLimits, run};
 use service::memory::MemoryBucket;
 use service::policy::Policies;
 use service::ports::{Clock, LogEvent, Sink};
@@ -84,9 +84,9 @@ impl Sink for Post {
         }
     }
 
-    async fn send(&mut self, alerts: &[Message]) -> Vec<Answered> {
+    async fn send(&mut self, alerts: &[Message]) -> Vec<SinkAnswer> {
         let fate = self.lots.below(16);
-        let down = Answered::Unreachable("reset".to_owned());
+        let down = SinkAnswer::Unreachable("reset".to_owned());
         if fate == 15 {
             return vec![down; alerts.len()];
         }
@@ -102,7 +102,7 @@ impl Sink for Post {
                 .or_insert_with(|| (message.alert.clone(), Vec::new()));
             told.1.push(arrived);
         }
-        let ok = Answered::Accepted("200".to_owned());
+        let ok = SinkAnswer::Accepted("200".to_owned());
         vec![if arrived.is_lost { down } else { ok }; alerts.len()]
     }
 }
@@ -113,7 +113,7 @@ pub struct World {
     pub bucket: MemoryBucket,
     sent: Rc<RefCell<Sent>>,
     /// The rows that were there at any time, by sink and alert: under which keys, and why.
-    pub rows: BTreeMap<(String, AlertId), (BTreeSet<EventTime>, Alert)>,
+    pub rows: BTreeMap<(String, AlertId), (BTreeSet<Timestamp>, Alert)>,
     /// The runs that delivered and broke off.
     broken: BTreeSet<usize>,
     runs: usize,
@@ -131,11 +131,11 @@ pub struct World {
     lots: Lots,
 }
 
-fn settings() -> Settings {
-    Settings {
+fn settings() -> TableSettings {
+    TableSettings {
         sinks: SINKS.map(str::to_owned).to_vec(),
         learn_hours: 0,
-        ..Settings::default()
+        ..TableSettings::default()
     }
 }
 
@@ -148,8 +148,8 @@ fn keys() -> KeySettings {
     }
 }
 
-fn time(seconds: i64) -> EventTime {
-    EventTime::from_seconds(seconds).unwrap()
+fn time(seconds: i64) -> Timestamp {
+    Timestamp::from_seconds(seconds).unwrap()
 }
 
 /// Polls a function to its end, or so many times.
@@ -189,10 +189,10 @@ impl Container {
         &'i mut self,
         now: i64,
         bucket: &'i MemoryBucket,
-    ) -> Intake<'i, DynamoStore<MemoryTable>, MemoryBucket> {
+    ) -> ReplayInput<'i, DynamoStore<MemoryTable>, MemoryBucket> {
         let now = time(now + self.ahead);
         self.store.set_now(now);
-        Intake {
+        ReplayInput {
             subscription: &mut self.subscription,
             store: &mut self.store,
             bucket,
@@ -323,7 +323,7 @@ impl World {
     pub fn backfill(&mut self, now: i64, (from, until): (i64, i64), end: End) {
         let steps = arrange(self.stock.store.table(), end);
         let mut intake = self.stock.intake(now, &self.bucket);
-        let (from, until) = (Mark::at(time(from)), time(until));
+        let (from, until) = (Checkpoint::at(time(from)), time(until));
         let done = backfill(&SOURCE, from, until, &self.logs, &mut intake, || false);
         match polled(done, steps) {
             Some(done) if end == End::Whole => assert!(done.stopped.is_none(), "{done:?}"),
@@ -345,7 +345,7 @@ impl World {
         let steps = arrange(self.stock.store.table(), end);
         let clock = ManualClock::at(now + self.stock.ahead);
         self.stock.store.set_now(clock.now());
-        let plan = Plan {
+        let plan = RunLimits {
             retention_days: 3,
             deadline: i64::MAX,
             summaries: self.summaries,

@@ -12,15 +12,15 @@ const GROUPS: [&str; 2] = ["payments", "shop"];
 /// A moment within an hour.
 const NOW: &str = "2026-11-21T10:20:00Z";
 
-fn at(time: &str) -> EventTime {
-    EventTime::parse(time).unwrap()
+fn at(time: &str) -> Timestamp {
+    Timestamp::parse(time).unwrap()
 }
 
 fn hour(time: &str) -> Window {
     at(time).window()
 }
 
-fn of_groups(now: EventTime) -> Gaps {
+fn of_groups(now: Timestamp) -> Gaps {
     let mut gaps = Gaps::default();
     gaps.keep_to(&GROUPS.map(str::to_owned), now);
     gaps
@@ -35,7 +35,7 @@ fn failures(hour: Window, group: Option<&str>, count: u64) -> Failures {
 }
 
 /// Returns what is due, as a person would say it.
-fn due(gaps: &Gaps, now: EventTime) -> Vec<String> {
+fn due(gaps: &Gaps, now: Timestamp) -> Vec<String> {
     let due = gaps.due(now).into_iter();
     let told = due.map(|piece| {
         let token = piece.token.map(|token| format!(" at {token}"));
@@ -52,9 +52,9 @@ fn due(gaps: &Gaps, now: EventTime) -> Vec<String> {
 }
 
 /// Reads all that is due.
-fn read_all(gaps: &mut Gaps, now: EventTime) {
+fn read_all(gaps: &mut Gaps, now: Timestamp) {
     for piece in gaps.due(now) {
-        gaps.read(&piece, &Mark::at(piece.until), now);
+        gaps.read(&piece, &Checkpoint::at(piece.until), now);
     }
 }
 
@@ -114,17 +114,21 @@ fn what_the_function_dropped_was_logged_up_to_six_hours_before_in_any_log_group(
 #[test]
 fn a_log_group_is_read_while_nobody_is_subscribed_and_once_more_when_somebody_is_again() {
     let mut gaps = of_groups(at(NOW));
-    gaps.stands("shop", Standing::Right, at("2026-11-21T07:20:00Z"));
-    gaps.stands("shop", Standing::Unknown, at("2026-11-21T08:20:00Z"));
+    gaps.stands("shop", SubscriptionState::Right, at("2026-11-21T07:20:00Z"));
+    gaps.stands(
+        "shop",
+        SubscriptionState::Unknown,
+        at("2026-11-21T08:20:00Z"),
+    );
     assert_eq!(due(&gaps, at("2026-11-21T08:20:00Z")), Vec::<String>::new());
     let now = at("2026-11-21T08:50:00Z");
-    gaps.stands("shop", Standing::Wrong, now);
+    gaps.stands("shop", SubscriptionState::Wrong, now);
     let wanted = ["shop 21T07:00 to 21T08:00", "shop 21T08:00 to 21T08:50"];
     assert_eq!(due(&gaps, now), wanted);
     read_all(&mut gaps, now);
     // What was logged last may not have been found yet.
     let now = at("2026-11-21T10:05:00Z");
-    gaps.stands("shop", Standing::Unknown, now);
+    gaps.stands("shop", SubscriptionState::Unknown, now);
     let wanted = [
         "shop 21T08:35 to 21T09:00",
         "shop 21T09:00 to 21T10:00",
@@ -133,7 +137,7 @@ fn a_log_group_is_read_while_nobody_is_subscribed_and_once_more_when_somebody_is
     assert_eq!(due(&gaps, now), wanted);
     read_all(&mut gaps, now);
     let right = at("2026-11-21T11:05:00Z");
-    gaps.stands("shop", Standing::Right, right);
+    gaps.stands("shop", SubscriptionState::Right, right);
     let wanted = [
         "shop 21T09:50 to 21T10:00",
         "shop 21T10:00 to 21T11:00",
@@ -142,11 +146,11 @@ fn a_log_group_is_read_while_nobody_is_subscribed_and_once_more_when_somebody_is
     assert_eq!(due(&gaps, right), wanted);
     // There was no time: it is still owed up to there.
     let now = at("2026-11-21T12:05:00Z");
-    gaps.stands("shop", Standing::Right, now);
+    gaps.stands("shop", SubscriptionState::Right, now);
     assert_eq!(due(&gaps, now), wanted);
     read_all(&mut gaps, now);
     let mut calm = of_groups(now);
-    calm.stands("shop", Standing::Right, now);
+    calm.stands("shop", SubscriptionState::Right, now);
     assert_eq!(gaps, calm, "it is forgotten");
 }
 
@@ -154,9 +158,9 @@ fn a_log_group_is_read_while_nobody_is_subscribed_and_once_more_when_somebody_is
 fn where_nobody_knows_when_it_was_right_a_day_is_read_and_no_hour_twice() {
     let now = at(NOW);
     let mut gaps = of_groups(now);
-    gaps.stands("shop", Standing::Right, at("2026-11-18T08:00:00Z"));
+    gaps.stands("shop", SubscriptionState::Right, at("2026-11-18T08:00:00Z"));
     for group in GROUPS {
-        gaps.stands(group, Standing::Wrong, now);
+        gaps.stands(group, SubscriptionState::Wrong, now);
     }
     let of_outages = gaps.due(now);
     assert_eq!(of_outages.len(), 2 * 25);
@@ -177,7 +181,7 @@ fn a_piece_that_was_begun_goes_on_where_it_was() {
         now,
     );
     let first = gaps.due(now)[0].clone();
-    let mark = Mark {
+    let mark = Checkpoint {
         from: first.from,
         token: Some("page-7".to_owned()),
     };
@@ -189,10 +193,10 @@ fn a_piece_that_was_begun_goes_on_where_it_was() {
     assert_eq!(due(&gaps, now), wanted);
     let first = gaps.due(now)[0].clone();
     // A token that is not taken any more is forgotten.
-    gaps.read(&first, &Mark::at(first.from), now);
+    gaps.read(&first, &Checkpoint::at(first.from), now);
     assert_eq!(due(&gaps, now)[0], "shop 21T08:00 to 21T09:00");
     gaps.read(&first, &mark, now);
-    gaps.read(&first, &Mark::at(first.until), now);
+    gaps.read(&first, &Checkpoint::at(first.until), now);
     assert_eq!(due(&gaps, now), ["shop 21T09:00 to 21T10:00"]);
 }
 
@@ -200,8 +204,8 @@ fn a_piece_that_was_begun_goes_on_where_it_was() {
 fn it_is_kept_as_it_is_and_what_cannot_be_read_says_so() {
     let now = at(NOW);
     let mut gaps = of_groups(now);
-    gaps.stands("shop", Standing::Right, now);
-    gaps.stands("payments", Standing::Wrong, now);
+    gaps.stands("shop", SubscriptionState::Right, now);
+    gaps.stands("payments", SubscriptionState::Wrong, now);
     gaps.lost(&[failures(hour("2026-11-21T09:00:00Z"), None, 3)], now);
     let bytes = gaps.encode();
     assert_eq!(Gaps::decode(&bytes), Ok(gaps));
@@ -220,8 +224,8 @@ fn it_is_kept_as_it_is_and_what_cannot_be_read_says_so() {
 fn log_groups_that_are_not_named_any_more_are_forgotten() {
     let now = at(NOW);
     let mut gaps = of_groups(now);
-    gaps.stands("payments", Standing::Wrong, now);
-    gaps.stands("shop", Standing::Wrong, now);
+    gaps.stands("payments", SubscriptionState::Wrong, now);
+    gaps.stands("shop", SubscriptionState::Wrong, now);
     gaps.keep_to(&["shop".to_owned()], now);
     assert!(gaps.due(now).iter().all(|piece| piece.group == "shop"));
     gaps.keep_to(&[], now);
@@ -232,15 +236,15 @@ fn log_groups_that_are_not_named_any_more_are_forgotten() {
 fn what_was_read_is_taken_off() {
     let (from, until) = (at("2026-11-21T08:10:00Z"), at("2026-11-21T10:20:00Z"));
     let all = pieces("shop", from, until);
-    let told = |pieces: &[Piece]| -> Vec<String> {
-        let of = |piece: &Piece| (piece.from.to_string(), piece.until.to_string());
+    let told = |pieces: &[HourPart]| -> Vec<String> {
+        let of = |piece: &HourPart| (piece.from.to_string(), piece.until.to_string());
         let of = pieces.iter().map(of);
         of.map(|(from, until)| format!("{}-{}", &from[11..16], &until[11..16]))
             .collect()
     };
     assert_eq!(told(&all), ["08:10-09:00", "09:00-10:00", "10:00-10:20"]);
     let read = |group: &str, from, until| pieces(group, at(from), at(until));
-    let rest = |read: &[Piece]| told(&without(all.clone(), read));
+    let rest = |read: &[HourPart]| told(&without(all.clone(), read));
     assert_eq!(
         rest(&read("payments", "2026-11-21T08:00:00Z", NOW)).len(),
         3
@@ -276,11 +280,11 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// What is known of an hour of a log group: what was lost in it, and whether what was lost later concerns it.
-type Known = BTreeMap<(usize, Window), (u64, bool)>;
+type KnownLosses = BTreeMap<(usize, Window), (u64, bool)>;
 
 /// Returns what metrics say of each hour of each log group, the slow way.
-fn known(metrics: &BTreeMap<(usize, Window), u64>, now: EventTime) -> Known {
-    let mut known = Known::new();
+fn known(metrics: &BTreeMap<(usize, Window), u64>, now: Timestamp) -> KnownLosses {
+    let mut known = KnownLosses::new();
     for back in 1..=LOOK_BACK_HOURS {
         let hour = now.window().plus(-back);
         for group in 0..GROUPS.len() {
@@ -312,7 +316,7 @@ proptest! {
         let mut now = at(NOW);
         let mut gaps = of_groups(now);
         let mut metrics = BTreeMap::new();
-        let mut seen = Known::new();
+        let mut seen = KnownLosses::new();
         // What is to be read yet, by the slow way.
         let mut open = BTreeSet::new();
         let mut read = BTreeSet::new();
@@ -335,7 +339,7 @@ proptest! {
             }
             let mut due = gaps.due(now).into_iter();
             for piece in due.by_ref().take(step.reads) {
-                gaps.read(&piece, &Mark::at(piece.until), now);
+                gaps.read(&piece, &Checkpoint::at(piece.until), now);
                 let group = GROUPS.iter().position(|of| *of == piece.group).unwrap();
                 let key = (group, piece.from.window());
                 prop_assert!(open.remove(&key), "{piece:?} was not to be read");
@@ -343,7 +347,7 @@ proptest! {
             }
             if let Some(piece) = due.next().filter(|_| step.begins) {
                 let token = Some("page".to_owned());
-                gaps.read(&piece, &Mark { from: piece.from, token }, now);
+                gaps.read(&piece, &Checkpoint { from: piece.from, token }, now);
             }
         }
         prop_assert!(open.is_empty(), "not read: {open:?}");
@@ -356,10 +360,10 @@ proptest! {
         steps in proptest::collection::vec((1_i64..16, 0_usize..4, 0_usize..40), 1..40),
     ) {
         const MINUTES: i64 = 10;
-        let slot = |time: EventTime| time.seconds() / 60 / MINUTES;
+        let slot = |time: Timestamp| time.seconds() / 60 / MINUTES;
         let mut now = at(NOW);
         let mut gaps = of_groups(now);
-        let (mut right, mut wrong): (Option<EventTime>, Option<EventTime>) = (None, None);
+        let (mut right, mut wrong): (Option<Timestamp>, Option<Timestamp>) = (None, None);
         let (mut wanted, mut covered) = (BTreeSet::new(), BTreeSet::new());
         // In the end it is right, and there is time.
         for (slots, standing, reads) in steps.into_iter().chain([(1, 0, usize::MAX)]) {
@@ -369,20 +373,20 @@ proptest! {
             let day_ago = now.after(-24 * 3600).unwrap();
             match standing {
                 0 => {
-                    gaps.stands("shop", Standing::Right, now);
+                    gaps.stands("shop", SubscriptionState::Right, now);
                     if let Some(from) = wrong.take() {
                         wanted.extend(slot(from)..slot(now));
                     }
                     right = Some(now);
                 }
-                1 => gaps.stands("shop", Standing::Unknown, now),
+                1 => gaps.stands("shop", SubscriptionState::Unknown, now),
                 _ => {
-                    gaps.stands("shop", Standing::Wrong, now);
+                    gaps.stands("shop", SubscriptionState::Wrong, now);
                     wrong.get_or_insert(right.unwrap_or(day_ago).max(day_ago));
                 }
             }
             for piece in gaps.due(now).into_iter().take(reads) {
-                gaps.read(&piece, &Mark::at(piece.until), now);
+                gaps.read(&piece, &Checkpoint::at(piece.until), now);
                 covered.extend(slot(piece.from)..slot(piece.until));
             }
         }
