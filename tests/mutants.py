@@ -80,7 +80,7 @@ MUTANTS = [
     ),
     Mutant(
         "manifest-in-any-order",
-        "src/clusters/manifest.rs",
+        "src/clusters/segment.rs",
         "hour.sort_unstable_by(in_order);",
         "",
         IT,
@@ -97,7 +97,7 @@ MUTANTS = [
     # A record says the same however it is written.
     Mutant(
         "repeat-in-spite-of-its-end",
-        "src/records/repeat.rs",
+        "src/records/record_template.rs",
         "let is_same = rest == self.text.get(from..)? && !self.free.is_empty();",
         "let is_same = !self.free.is_empty();",
         IT,
@@ -114,7 +114,7 @@ MUTANTS = [
     ),
     Mutant(
         "opened-by-a-late-event",
-        "src/clusters/chronicle/life.rs",
+        "src/clusters/inspection_state/cluster_history.rs",
         ".find(|occurrence| self.recovered.is_none_or(|of| occurrence.at > of));",
         ".find(|_| true);",
         IT,
@@ -130,7 +130,7 @@ MUTANTS = [
     ),
     Mutant(
         "recovered-unseen",
-        "src/clusters/chronicle/life.rs",
+        "src/clusters/inspection_state/cluster_history.rs",
         "let blind = (blind_hours - self.blind_hours) * 3600;",
         "let blind = 0 * (blind_hours - self.blind_hours);",
         IT,

@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 
 use clusters::fingerprint::ClusterId;
-use clusters::mark::{Observation, Triage};
+use clusters::triage::{Observation, Triage};
 use records::time::Timestamp;
 
 use crate::alert::{Alert, AlertId};

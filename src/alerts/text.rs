@@ -4,9 +4,9 @@
 //! Every text that a caller may have had a hand in is a piece of its own, and each form of a message
 //! decides what it does to such pieces. The sentences are ours alone.
 
-mod course;
 mod document;
 mod en;
+mod facts_text;
 mod keys;
 mod summary;
 mod title;

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
 use crate::decide::Decide;
-use crate::kept::{StoreArguments, one};
+use crate::open_store::{StoreArguments, one};
 use crate::scan::Format;
 use crate::since::Since;
 use crate::{history, json, output, table};

@@ -8,11 +8,11 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use clusters::fingerprint::ClusterId;
 use clusters::journal::{self, JournalEntry, JournalEvent};
-use clusters::mark::{Decision, Triage, Until};
+use clusters::triage::{Decision, Triage, Until};
 use records::time::{Timestamp, seconds};
 
-use crate::kept::StoreArguments;
 use crate::machine::now;
+use crate::open_store::StoreArguments;
 use crate::output;
 
 /// Which cluster, who decides about it, and why.

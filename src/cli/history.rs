@@ -4,7 +4,7 @@
 use clusters::journal::{Fault, JournalEntry, JournalEvent, OURSELVES};
 use records::time::{Timestamp, duration};
 
-use crate::kept::ClusterJournal;
+use crate::open_store::ClusterJournal;
 
 /// Returns a history as text: faults, and below them the journal.
 pub fn text(history: &ClusterJournal) -> String {
@@ -74,7 +74,7 @@ fn minute(time: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use clusters::journal::history;
-    use clusters::mark::{Decision, Triage, Until};
+    use clusters::triage::{Decision, Triage, Until};
     use expect_test::expect;
 
     use super::*;

@@ -13,8 +13,8 @@ use view::report::{Report, Unread};
 use crate::inputs::shown;
 use crate::machine::secret;
 use crate::output;
-use crate::places::destination;
 use crate::source::{Scanned, StoreAnswer};
+use crate::used_files::destination;
 
 /// Writes the report of a scan.
 pub fn write(

@@ -18,7 +18,7 @@ use service::inspect::transition_alerts::alert;
 use view::json::{ClusterShape, HistoryShape, IdentityShape};
 
 use crate::inputs::InputError;
-use crate::kept::ClusterJournal;
+use crate::open_store::ClusterJournal;
 use crate::source::{ClusterStanding, Scanned, StoreAnswer};
 
 #[derive(Serialize)]

@@ -14,10 +14,10 @@
 //! What they share:
 //!
 //! - `inputs` finds and opens files; `jobs` folds them by several threads and keeps their order.
-//! - `kept` opens the file or the table in which clusters are; `stack` says which table it is.
+//! - `open_store` opens the file or the table in which clusters are; `stack` says which table it is.
 //! - `settings` loads a settings file of a stack.
 //! - `since` reads `--since`; `machine` has the time and waits for answers.
-//! - `places` keeps a command from writing over what it reads.
+//! - `used_files` keeps a command from writing over what it reads.
 //! - `output` knows stdout and stderr; `table` and `json` are the two forms of results.
 //! - `story` prints what an inspection finds; `html` puts the report page in its place.
 
@@ -37,11 +37,10 @@ mod html;
 mod inputs;
 mod jobs;
 mod json;
-mod kept;
 mod machine;
 mod notify;
+mod open_store;
 mod output;
-mod places;
 mod rules;
 mod scan;
 mod serve;
@@ -52,6 +51,7 @@ mod stack;
 mod story;
 mod table;
 mod top;
+mod used_files;
 
 use std::process::ExitCode;
 

@@ -21,8 +21,8 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
-use crate::kept::StoreArguments;
 use crate::machine::runtime;
+use crate::open_store::StoreArguments;
 use crate::output;
 use crate::serve::function::LocalWidget;
 use crate::serve::token::Token;

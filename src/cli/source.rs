@@ -16,11 +16,11 @@ use clusters::cross_account_copy::TrailAccounts;
 use clusters::exclusions::Exclusions;
 use clusters::fingerprint::ClusterId;
 use clusters::lifecycle::Resolutions;
-use clusters::mark::{Triage, TriageStatus};
-use clusters::own::OwnRoles;
+use clusters::own_roles::OwnRoles;
 use clusters::report::RecordCounts;
 use clusters::timeline::Timeline;
 use clusters::transition::Transition;
+use clusters::triage::{Triage, TriageStatus};
 use clusters::{ClusterSnapshot, EventId, Sighting};
 use input::Limits;
 use records::principal::is_account_id;
@@ -38,10 +38,10 @@ use view::listing::{ListedCluster, Listing};
 
 use crate::inputs::{Input, InputError, Inputs, Unusable, progress, shown};
 use crate::machine::now;
-use crate::places::UsedFiles;
 use crate::settings::load_lists;
 use crate::since::Since;
 use crate::stack::TableArguments;
+use crate::used_files::UsedFiles;
 use crate::{inputs, jobs, output};
 
 /// A payload of 1 MiB can be made to inflate to 770 MiB; real files stay far below this.

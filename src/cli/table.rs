@@ -5,9 +5,9 @@ use alerts::severity::Severity;
 use clusters::class::Class;
 use clusters::facet::FacetKind;
 use clusters::fingerprint::ClusterId;
-use clusters::mark::TriageStatus;
 use clusters::ranking::RankingEntry;
 use clusters::report::RecordCounts;
+use clusters::triage::TriageStatus;
 use clusters::{Cluster, ClusterTotals, Span};
 use comfy_table::{
     Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Row, Table, Width, presets,
@@ -18,7 +18,7 @@ use view::listing::ListedCluster;
 
 use crate::counts::{counted, outcomes};
 use crate::history;
-use crate::kept::ClusterJournal;
+use crate::open_store::ClusterJournal;
 use crate::output;
 use crate::source::{ClusterStanding, Scanned, StoreAnswer};
 

@@ -3,7 +3,7 @@
 use records::Record;
 
 use crate::cross_account_copy::{CROSS_ACCOUNT_COPY, TrailAccounts};
-use crate::own::{OWN, OwnRoles};
+use crate::own_roles::{OWN, OwnRoles};
 
 /// Whose records are left out before any rule is tried; nobody's by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Exclusions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::own::Role;
+    use crate::own_roles::Role;
 
     #[test]
     fn of_two_records_of_a_failure_of_our_own_one_is_a_twin() {

@@ -8,7 +8,7 @@
 //! The modules, in reading order. What a record means:
 //!
 //! - `class` has the tables: what is a failure, of which class, and which successful calls are watched.
-//! - `exclusions` leaves records out before any rule: failures of our `own` roles, and the `cross_account_copy` of a call that two
+//! - `exclusions` leaves records out before any rule: failures of our `own_roles` roles, and the `cross_account_copy` of a call that two
 //!   accounts log.
 //! - `fingerprint` makes the identity of a cluster, with its version.
 //! - `facet` has what is kept under a cluster: caller, region, key, layer, resource and so on.
@@ -17,9 +17,9 @@
 //!
 //! How sightings are kept:
 //!
-//! - `cases` keeps many combinations of facets in little memory.
+//! - `series` keeps many combinations of facets in little memory.
 //! - `sightings` joins all events that a store has seen.
-//! - `manifest` writes the sightings of one batch in one hour as bytes.
+//! - `segment` writes the sightings of one batch in one hour as bytes.
 //! - `guard` limits how many new clusters an account gets in an hour.
 //! - `packed` writes what an inspection leaves for later as bytes.
 //!
@@ -28,7 +28,7 @@
 //! - `lifecycle` is the state machine of a cluster: which state follows on which event.
 //! - `circumstance` has the few facts of a call that a severity is computed from.
 //! - `timeline` counts events by cluster and hour.
-//! - `chronicle` is what the inspection remembers from hour to hour: the life of each cluster, what is usual for it, the
+//! - `inspection_state` is what the inspection remembers from hour to hour: the life of each cluster, what is usual for it, the
 //!   rhythm of each account, and campaigns as they go on.
 //! - `transition` has the kinds of things that happen to clusters, callers and accounts.
 //! - `escalation` compares a cluster with its own last week.
@@ -37,14 +37,12 @@
 //!
 //! What people ask and decide:
 //!
-//! - `mark` is what a person decided about a cluster; `journal` is what happened to it.
+//! - `triage` is what a person decided about a cluster; `journal` is what happened to it.
 //! - `keys` says whose access keys are, and what it means when IAM sees one used.
 //! - `related` finds what else the same callers failed at.
 //! - `ranking` has the largest by one dimension.
 
 pub mod campaign;
-pub mod cases;
-pub mod chronicle;
 pub mod circumstance;
 pub mod class;
 pub mod cross_account_copy;
@@ -53,21 +51,23 @@ pub mod exclusions;
 pub mod facet;
 pub mod fingerprint;
 pub mod guard;
+pub mod inspection_state;
 pub mod journal;
 pub mod keys;
 pub mod lifecycle;
-pub mod manifest;
-pub mod mark;
-pub mod own;
+pub mod own_roles;
 pub mod packed;
 pub mod ranking;
 pub mod related;
 pub mod report;
 pub mod sample;
+pub mod segment;
+pub mod series;
 pub mod sightings;
 pub mod summary;
 pub mod timeline;
 pub mod transition;
+pub mod triage;
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::hash_map::Entry;
@@ -82,12 +82,12 @@ use records::time::Timestamp;
 use records::{Record, Wrapper};
 use sha2::{Digest, Sha256};
 
-use crate::cases::{SeriesRef, SeriesTable};
 use crate::circumstance::shown_code;
 use crate::class::Class;
 use crate::facet::{FacetKind, Facets};
 use crate::fingerprint::{ClusterId, Identity, Understanding, understand};
 use crate::sample::{Rank, Sample, SampleCutoffs, Samples};
+use crate::series::{SeriesRef, SeriesTable};
 
 /// The id of an event: CloudTrail's own UUID, or 128 bits of a hash where there is none.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

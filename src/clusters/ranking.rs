@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cases::SeriesRef;
 use crate::facet::FacetKind;
 use crate::fingerprint::ClusterId;
+use crate::series::SeriesRef;
 use crate::{ClusterFacts, ClusterSnapshot, Span};
 
 /// What to rank.

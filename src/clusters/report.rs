@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use crate::class::Class;
-use crate::own::OWN;
+use crate::own_roles::OWN;
 
 /// The namespace of the metrics.
 pub const NAMESPACE: &str = "CloudTrailInspector";

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use foldhash::{HashMap, HashMapExt as _};
 use records::time::Timestamp;
 
-use crate::cases::SeriesTable;
 use crate::fingerprint::ClusterId;
+use crate::series::SeriesTable;
 use crate::timeline::Timeline;
 use crate::{EventId, Series, SeriesRow, Sighting, Span, Stamp};
 

@@ -3,7 +3,7 @@
 
 use clusters::class::Class;
 
-use crate::cast::Caller;
+use crate::actors::Caller;
 use crate::event::EventTruth;
 use crate::random::Random;
 use crate::text::fill;

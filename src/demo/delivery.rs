@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use records::time::Timestamp;
 
 use crate::event::{DemoEvent, EventTruth};
-use crate::oddities::BROKEN;
+use crate::malformed::BROKEN;
 use crate::random::Random;
 use crate::{Plan, TrailFile, Truth};
 

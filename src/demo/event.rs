@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::cast::{Account, Caller};
+use crate::actors::{Account, Caller};
 use crate::random::Random;
 use crate::text::{moment, quote};
 

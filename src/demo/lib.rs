@@ -7,25 +7,25 @@
 //!
 //! The modules, in reading order:
 //!
-//! - `cast` has who acts: accounts, people, workloads and strangers.
-//! - `scenes` has the stories: a leaked key, a broken role, throttling, sign-ins.
+//! - `actors` has who acts: accounts, people, workloads and strangers.
+//! - `scenarios` has the stories: a leaked key, a broken role, throttling, sign-ins.
 //! - `routine` has the calls that go well, `failures` those that fail, each as a row of a table.
 //! - `call` fills in the blanks of a row.
-//! - `oddities` has the records that break naive readers.
-//! - `stage` makes events from rows, hour by hour; `random` gives it repeatable numbers.
+//! - `malformed` has the records that break naive readers.
+//! - `generator` makes events from rows, hour by hour; `random` gives it repeatable numbers.
 //! - `event` makes the text of a record.
 //! - `delivery` puts the records into files: late, twice, by account, region and quarter of an hour.
 
+mod actors;
 mod call;
-mod cast;
 mod delivery;
 mod event;
 mod failures;
-mod oddities;
+mod generator;
+mod malformed;
 mod random;
 mod routine;
-mod scenes;
-mod stage;
+mod scenarios;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,7 +38,7 @@ use records::Record;
 use records::time::Timestamp;
 
 use crate::event::Object;
-use crate::stage::Generator;
+use crate::generator::Generator;
 
 /// What trail to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,25 +149,25 @@ pub fn trail(plan: &Plan) -> Demo {
     let mut stage = Generator::new(plan);
     let failing = plan.hours.max(1) as usize * plan.events_per_hour as usize / 10;
     let mut truth = Truth {
-        storm: scenes::storm(&mut stage, (failing / 5).max(24)),
-        recon: scenes::recon(&mut stage),
-        sleeping_key: scenes::sleeping_key(&mut stage),
+        storm: scenarios::storm(&mut stage, (failing / 5).max(24)),
+        recon: scenarios::recon(&mut stage),
+        sleeping_key: scenarios::sleeping_key(&mut stage),
         ..Truth::default()
     };
-    scenes::nightly_job(&mut stage);
-    scenes::broken_role(&mut stage, (plan.events_per_hour / 30).max(2) as usize);
-    scenes::throttle_burst(&mut stage);
-    scenes::watch_list(&mut stage);
-    scenes::sign_ins(&mut stage, 3);
-    oddities::odd_records(&mut stage);
-    scenes::roll_call(&mut stage);
+    scenarios::nightly_job(&mut stage);
+    scenarios::broken_role(&mut stage, (plan.events_per_hour / 30).max(2) as usize);
+    scenarios::throttle_burst(&mut stage);
+    scenarios::watch_list(&mut stage);
+    scenarios::sign_ins(&mut stage, 3);
+    malformed::odd_records(&mut stage);
+    scenarios::roll_call(&mut stage);
     let there = stage
         .events
         .iter()
         .filter(|event| event.mark == event::EventTruth::Failing)
         .count();
-    scenes::everyday_failures(&mut stage, failing.saturating_sub(there));
-    scenes::routine(&mut stage, plan);
+    scenarios::everyday_failures(&mut stage, failing.saturating_sub(there));
+    scenarios::routine(&mut stage, plan);
     let files = delivery::deliver(stage.events, plan, &mut stage.random, &mut truth);
     Demo { files, truth }
 }

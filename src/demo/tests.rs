@@ -401,7 +401,7 @@ fn the_tables_name_actors_that_exist_and_parameters_that_are_json() {
         .chain(routine::WATCHED)
     {
         for actor in row.actors {
-            assert!(cast::has(actor), "{actor}");
+            assert!(actors::has(actor), "{actor}");
         }
         assert!(serde_json::from_str::<Value>(row.params).is_ok(), "{row:?}");
         assert!(row.weight > 0);

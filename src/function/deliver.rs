@@ -19,10 +19,10 @@ use lambda_runtime::Context;
 use service::config::deliver::{DeliverSettings, GuanceSettings};
 use service::config::{self, SinkName};
 use service::deliver::{Delivery, Drained, drain};
-use service::ingest::rulebook::RulesLoader;
+use service::ingest::rules_loader::RulesLoader;
 use service::policy::Policies;
 use service::ports::{Sink, StoreError};
-use service::settings::SettingsLoader;
+use service::settings_loader::SettingsLoader;
 
 use crate::Environment;
 use crate::invocation::{self, Function, InvocationError, MachineClock, milliseconds, now};

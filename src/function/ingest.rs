@@ -10,9 +10,9 @@ use aws_config::SdkConfig;
 use clusters::report::{Invocation, Metrics, RecordCounts};
 use lambda_runtime::Context;
 use service::config::IngestSettings;
-use service::ingest::rulebook::RulesLoader;
+use service::ingest::rules_loader::RulesLoader;
 use service::ingest::subscription::{RetryReason, Subscription};
-use service::settings::SettingsLoader;
+use service::settings_loader::SettingsLoader;
 
 use crate::Environment;
 use crate::invocation::{self, DEADLINE, Function, InvocationError, left, milliseconds, now};

@@ -13,19 +13,19 @@ use aws_config::SdkConfig;
 use lambda_runtime::Context;
 use service::config::inspect::InspectSettings;
 use service::config::setup::Setup;
-use service::ingest::heal::{GapRepair, RepairResult};
-use service::ingest::intake::ReplayInput;
-use service::ingest::rulebook::RulesLoader;
+use service::ingest::gap_repair::{GapRepair, RepairResult};
+use service::ingest::replay_input::ReplayInput;
+use service::ingest::rules_loader::RulesLoader;
 use service::ingest::subscription::Subscription;
 use service::inspect::run::{Inspected, InspectionError, RunLimits, run as inspect};
 use service::ports::SetupStore as _;
-use service::settings::SettingsLoader;
+use service::settings_loader::SettingsLoader;
 
 use crate::Environment;
 use crate::ingest::store;
 use crate::invocation::{self, Function, InvocationError, MachineClock, left, milliseconds, now};
 use crate::log::{self, nonzero};
-use crate::mend::{self, EventInput, RedriveResult};
+use crate::repair::{self, EventInput, RedriveResult};
 use crate::start::StartError;
 
 /// The name of the role.
@@ -146,9 +146,9 @@ impl Inspect {
         } = self;
         let third = (deadline - milliseconds()) / 3;
         let (first, second) = (deadline - 2 * third, deadline - third);
-        let (standings, diagnosis) = mend::look(request_id, settings, logs).await;
+        let (standings, diagnosis) = repair::look(request_id, settings, logs).await;
         let of = (&*settings, first);
-        let silent = mend::look_at_flow(request_id, of, store, bucket, logs).await;
+        let silent = repair::look_at_flow(request_id, of, store, bucket, logs).await;
         let mut mended = Repairs {
             diagnosis: diagnosis.or(silent),
             wrong,
@@ -165,12 +165,12 @@ impl Inspect {
         }
         let mut intake = taking(subscription, store, bucket);
         let is_over = || milliseconds() >= first;
-        mended.back = mend::take_back(request_id, settings, &mut intake, is_over).await;
+        mended.back = repair::take_back(request_id, settings, &mut intake, is_over).await;
         let of = (&*settings, &*standings);
-        let healing = mend::find_gaps(request_id, of, now(), metrics, bucket).await;
+        let healing = repair::find_gaps(request_id, of, now(), metrics, bucket).await;
         if let Some(mut healing) = healing {
             let is_over = || milliseconds() >= second;
-            let healed = mend::heal(
+            let healed = repair::heal(
                 request_id,
                 settings,
                 &mut healing,
@@ -213,7 +213,7 @@ impl Inspect {
             let is_over = || milliseconds() >= deadline;
             let again = (healing, since);
             let read =
-                mend::read_again(request_id, settings, again, logs, &mut intake, is_over).await;
+                repair::read_again(request_id, settings, again, logs, &mut intake, is_over).await;
             mended.healed.add(read);
         }
         let (back, healed) = (&mended.back, &mended.healed);

@@ -16,10 +16,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use service::config::LogLevel;
 use service::config::lists::Lists;
-use service::ingest::rulebook::{RulesLoader, RulesProblem};
+use service::ingest::rules_loader::{RulesLoader, RulesProblem};
 use service::ports::{Clock, with_causes};
 use service::rules::Rules;
-use service::settings::SettingsLoader;
+use service::settings_loader::SettingsLoader;
 
 use crate::log;
 use crate::start::StartError;
@@ -104,7 +104,7 @@ pub async fn read_settings(
     book: &mut SettingsLoader,
     bucket: &S3Bucket,
 ) -> Result<Settings, InvocationError> {
-    let failed = |trouble: &service::settings::SettingsProblem| InvocationError {
+    let failed = |trouble: &service::settings_loader::SettingsProblem| InvocationError {
         name: trouble.name(),
         message: log::short(&trouble.to_string()),
     };

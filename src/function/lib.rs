@@ -8,7 +8,7 @@
 //! - `start` tells AWS Lambda why a start failed.
 //! - `invocation` is what all roles share: how they start, answer, and know how much time is left.
 //! - `ingest` is the role that takes the events of subscriptions.
-//! - `inspect` is the role that takes stock every hour; `mend` is what it puts right.
+//! - `inspect` is the role that takes stock every hour; `repair` is what it puts right.
 //! - `deliver` is the role that sends what waits.
 //! - `widget` is the role that answers dashboards.
 //! - `log` writes lines of the log and of metrics, never a payload or a credential.
@@ -23,7 +23,7 @@ mod ingest;
 mod inspect;
 mod invocation;
 mod log;
-mod mend;
+mod repair;
 mod start;
 mod widget;
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use service::config::widget::WidgetSettings;
 use service::inspect::run::{LISTING_BYTES_MAX, LISTING_KEY};
 use service::ports::{Bucket as _, Clock as _};
-use service::settings::SettingsLoader;
+use service::settings_loader::SettingsLoader;
 use service::widget::{self, Setting, StoreState, WidgetError};
 use view::listing::Listing;
 

@@ -40,7 +40,7 @@
 //! | comparing them with earlier ones (`structure`, `Template`) | +15 % | |
 //! | unescaping messages (`structure::unescape`) | | +28 % |
 //! | finding members (`structure::members`) | +6 % | +6 % |
-//! | comparing failures with the last ones (`records::repeat`) | +2 % | +5 % |
+//! | comparing failures with the last ones (`records::record_template`) | +2 % | +5 % |
 //!
 //! # What proves it right
 //!

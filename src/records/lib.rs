@@ -12,7 +12,7 @@
 //! - `denial` reads a refusal: which action on which resource, by which layer of policy, and why.
 //! - `message` masks an error text to its template: fixed words stay, values are replaced.
 //! - `redact` decides what may be kept and shown: it removes invisible characters and masks secrets.
-//! - `repeat` recognises a record that says the same as an earlier one, without reading it.
+//! - `record_template` recognises a record that says the same as an earlier one, without reading it.
 //!
 //! Field names and meanings: AWS CloudTrail User Guide, "CloudTrail record contents".
 
@@ -21,8 +21,8 @@ pub mod key_id;
 pub mod message;
 pub mod origin;
 pub mod principal;
+pub mod record_template;
 pub mod redact;
-pub mod repeat;
 pub mod time;
 
 use std::borrow::Cow;

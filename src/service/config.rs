@@ -17,7 +17,7 @@ use std::fmt;
 
 use clusters::cross_account_copy::TrailAccounts;
 use clusters::exclusions::Exclusions;
-use clusters::own::{OwnRoles, Role};
+use clusters::own_roles::{OwnRoles, Role};
 use clusters::report::{METRICS, Metrics};
 use lists::Lists;
 use records::principal::is_account_id;

@@ -8,7 +8,7 @@
 //! - `config` has every setting of the functions, parsed once, with all complaints at once.
 //! - `rules` is what the user wants treated otherwise. Selection, rules and conclusion come together there.
 //! - `reread` is an object of the bucket that is read again every few minutes.
-//! - `settings` is the settings object, kept up to date.
+//! - `settings_loader` is the settings object, kept up to date.
 //! - `policy` says who is told of what.
 //! - `ingest` opens an input, folds it and commits it: files, the events of a subscription, and what is taken in again
 //!   (`redrive`, `backfill`, `heal`).
@@ -34,7 +34,7 @@ pub mod policy;
 pub mod reread;
 
 // The settings object of a function, kept up to date.
-pub mod settings;
+pub mod settings_loader;
 
 // Every setting of the functions, parsed once.
 pub mod config;

@@ -8,10 +8,10 @@
 //!
 //! - `write` writes batches: clusters and facets first, then events, then samples.
 //! - `read` reads rows back into what they mean.
-//! - `mark` has what people decide and the journals, in `mark.sql`.
+//! - `triage` has what people decide and the journals, in `mark.sql`.
 
-mod mark;
 mod read;
+mod triage;
 mod write;
 
 use std::collections::BTreeMap;
@@ -44,7 +44,7 @@ const SCHEMA: [&str; 4] = [
     include_str!("schema.sql"),
     // Version 2 added the tables that version 4 takes away.
     "",
-    include_str!("mark.sql"),
+    include_str!("triage.sql"),
     "DROP TABLE IF EXISTS outbox; DROP TABLE IF EXISTS breaker;
      DROP TABLE IF EXISTS silence; DROP TABLE IF EXISTS ledger;",
 ];

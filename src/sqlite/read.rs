@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use clusters::cases::SeriesTable;
 use clusters::class::Class;
 use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::{ClusterId, ClusterSubject, Identity};
 use clusters::sample::{Sample, Samples};
+use clusters::series::SeriesTable;
 use clusters::timeline::Timeline;
 use clusters::{ClusterFacts, ClusterSnapshot, EventId, Series, Sighting, Span};
 use records::time::Timestamp;

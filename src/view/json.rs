@@ -6,7 +6,7 @@ use alerts::hint::hint;
 use alerts::outbox::Sent;
 use clusters::fingerprint::{ClusterId, Identity, VERSION};
 use clusters::journal::{Fault, JournalEntry, JournalEvent};
-use clusters::mark::{TriageStatus, Until};
+use clusters::triage::{TriageStatus, Until};
 use clusters::{Cluster, FacetValue, FacetValues, Span};
 use records::redact::sanitize;
 use records::time::Timestamp;

@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 use alerts::severity::{self, Assessment};
 use clusters::campaign::Occurrence;
-use clusters::chronicle::{ClusterHistory, InspectionState};
 use clusters::circumstance::{Circumstance, Circumstances, shown_code};
 use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::{ClusterId, ClusterSubject};
+use clusters::inspection_state::{ClusterHistory, InspectionState};
 use clusters::lifecycle::{LifecycleEvent, Move, Resolutions, State, Status, step};
-use clusters::mark::Observation;
 use clusters::packed::{pack, unpack};
+use clusters::triage::Observation;
 use clusters::{Sighting, Span};
 use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};

@@ -20,7 +20,7 @@ use clusters::escalation::Escalation;
 use clusters::fingerprint::ClusterId;
 use clusters::journal::{JournalEntry, JournalEvent};
 use clusters::keys::{DORMANT_DAYS, IamAnswer, KeyAnomaly, KeySettings, KeyUsage};
-use clusters::mark::{Decision, Triage, Until};
+use clusters::triage::{Decision, Triage, Until};
 use pollster::block_on;
 use proptest::prelude::*;
 use records::time::Timestamp;

@@ -10,7 +10,7 @@ use aws::dynamodb::sdk::SdkTable;
 use aws::dynamodb::table::{Item, Table as _};
 use aws::dynamodb::{DynamoStore, TableSettings};
 use clusters::Tally;
-use clusters::manifest::Segment;
+use clusters::segment::Segment;
 use fastrand::Rng;
 use input::file;
 use input::{Layout, Limits};

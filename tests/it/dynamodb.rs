@@ -14,7 +14,7 @@ use aws::dynamodb::{DynamoStore, TableSettings};
 use clusters::ClusterSnapshot;
 use clusters::fingerprint::ClusterId;
 use clusters::lifecycle::State;
-use clusters::mark::{Decision, Triage, Until};
+use clusters::triage::{Decision, Triage, Until};
 use fastrand::Rng;
 use input::{Layout, Limits};
 use proptest::prelude::*;

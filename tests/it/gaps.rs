@@ -12,9 +12,9 @@ use aws_sdk_cloudwatch::types::{Dimension, MetricDatum};
 use pollster::block_on;
 use records::time::Timestamp;
 use serde_json::json;
+use service::ingest::gap_repair::{GAPS_KEY, GapRepair, GroupResult, RepairResult, RepairSource};
 use service::ingest::gaps::SubscriptionState;
-use service::ingest::heal::{GAPS_KEY, GapRepair, GroupResult, RepairResult, RepairSource};
-use service::ingest::intake::{ReplayInput, Stopped};
+use service::ingest::replay_input::{ReplayInput, Stopped};
 use service::ingest::subscription::Subscription;
 use service::memory::{MemoryBucket, MemoryStore};
 use service::ports::{

@@ -12,7 +12,7 @@ use clusters::cross_account_copy::TrailAccounts;
 use clusters::exclusions::Exclusions;
 use clusters::facet::FacetKind;
 use clusters::guard::is_overflow;
-use clusters::own::{OwnRoles, Role};
+use clusters::own_roles::{OwnRoles, Role};
 use clusters::report::RecordCounts;
 use clusters::{Cluster, ClusterSnapshot};
 use expect_test::{Expect, expect};

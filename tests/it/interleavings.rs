@@ -16,7 +16,7 @@ use aws::dynamodb::table::{Table, Write};
 use aws::dynamodb::{DynamoStore, TableSettings};
 use clusters::fingerprint::ClusterId;
 use clusters::lifecycle::State;
-use clusters::manifest::Segment;
+use clusters::segment::Segment;
 use input::{Layout, Limits};
 use records::time::Timestamp;
 use serde_json::json;

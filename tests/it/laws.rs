@@ -2,10 +2,10 @@
 //! books balance, and nothing that anybody can write makes the engine stumble.
 
 use alerts::{hint, severity};
-use clusters::cases::SeriesRef;
 use clusters::class::{Selection, select};
 use clusters::fingerprint::ClusterId;
 use clusters::report::RecordCounts;
+use clusters::series::SeriesRef;
 use clusters::{ClusterSnapshot, Span, conclude};
 use input::{Layout, Limits};
 use proptest::collection::vec;

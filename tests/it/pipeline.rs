@@ -7,7 +7,7 @@
 //! CONTRIBUTING.md says which test holds which of the other properties.
 
 pub mod lots;
-pub mod scenes;
+pub mod scenarios;
 pub mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,8 +16,8 @@ use alerts::alert::{Alert, AlertId};
 use alerts::kind::AlertKind;
 use aws::dynamodb::item::{CallerHash, ClusterItem, caller};
 use clusters::ClusterSnapshot;
-use clusters::chronicle::{AccountActivity, ClusterHistory, InspectionState};
 use clusters::fingerprint::ClusterId;
+use clusters::inspection_state::{AccountActivity, ClusterHistory, InspectionState};
 use clusters::journal::JournalEvent;
 use clusters::lifecycle::State;
 use clusters::timeline::Timeline;
@@ -31,7 +31,7 @@ use service::ports::{Store as _, TriageStore as _};
 
 use crate::effort;
 use crate::pipeline::lots::{End, Lots};
-use crate::pipeline::scenes::{Drawn, HOURS, Happening, STEADY, drawn};
+use crate::pipeline::scenarios::{Drawn, HOURS, Happening, STEADY, drawn};
 use crate::pipeline::world::{LOGGED_SECONDS, SINKS, World};
 use crate::story::{HOUR, START};
 use crate::table::{store, telling};

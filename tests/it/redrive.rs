@@ -23,11 +23,11 @@ use records::time::Timestamp;
 use serde_json::json;
 use service::ingest::backfill::{Backfilled, Checkpoint, Source, backfill};
 use service::ingest::diagnosis::{Expected, SilenceCause, of_subscription};
-use service::ingest::intake::{ReplayInput, Stopped};
 use service::ingest::redrive::{
     FAILED, FAILURES_MAX, RECORD_BYTES_MAX, ROUND_OBJECTS_MAX, RedriveBatch, Redriven, SkipReason,
     redrive,
 };
+use service::ingest::replay_input::{ReplayInput, Stopped};
 use service::ingest::subscription::Subscription;
 use service::memory::{MemoryBucket, MemoryStore};
 use service::ports::{

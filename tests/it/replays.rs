@@ -21,7 +21,7 @@ use service::rules::Rules;
 
 use crate::corpus::corpus;
 use crate::pipeline::lived;
-use crate::pipeline::scenes::{Happening, STEADY, steady};
+use crate::pipeline::scenarios::{Happening, STEADY, steady};
 use crate::pipeline::world::World;
 use crate::records::ACCOUNT;
 use crate::story::{HOUR, START};

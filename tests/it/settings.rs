@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
-use clusters::own::Role;
+use clusters::own_roles::Role;
 use expect_test::expect;
 use pollster::block_on;
 use proptest::prelude::*;
@@ -17,7 +17,7 @@ use service::config::widget::WidgetSettings;
 use service::memory::MemoryBucket;
 use service::ports::{Bucket, BucketError, Fetched, ListedObject, ObjectVersion, Versions};
 use service::reread::REREAD_SECONDS;
-use service::settings::SettingsLoader;
+use service::settings_loader::SettingsLoader;
 
 use crate::binary::Folder;
 use crate::setup::setup;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clusters::fingerprint::ClusterId;
 use clusters::journal::JournalEntry;
-use clusters::mark::Triage;
+use clusters::triage::Triage;
 use input::{Layout, Limits};
 use pollster::block_on;
 use records::time::{Timestamp, Window};

@@ -7,7 +7,7 @@ use clusters::fingerprint::ClusterId;
 use clusters::journal::JournalEvent;
 use clusters::keys::{IamAnswer as KeyAnswer, KeySettings, KeyUsage};
 use clusters::lifecycle::Resolutions;
-use clusters::mark::Decision;
+use clusters::triage::Decision;
 use pollster::block_on;
 use proptest::prelude::*;
 use records::redact::sanitize;

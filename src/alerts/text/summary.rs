@@ -6,8 +6,8 @@ use clusters::summary::{
     self, CampaignLine, Excerpt, KEYS_MAX, KeyLine, LINES_MAX, Period, Summary,
 };
 
-use crate::text::course::shapes;
 use crate::text::document::{Line, Piece, Pieces, fill, joined};
+use crate::text::facts_text::shapes;
 use crate::text::words::Words;
 use crate::text::{Writer, events, item, own};
 

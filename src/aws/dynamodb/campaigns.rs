@@ -9,7 +9,7 @@ use alerts::alert::Alert;
 use clusters::EventId;
 use clusters::campaign::{Campaign, CampaignSpan, Occurrence, campaigns_within, is_suspect};
 use clusters::fingerprint::{ClusterId, ClusterSubject};
-use clusters::manifest::Segment;
+use clusters::segment::Segment;
 use records::time::Window;
 use service::ports::{Campaigns, StoreError};
 

@@ -11,8 +11,8 @@ use clusters::fingerprint::ClusterId;
 use clusters::guard::{self, Admitted, NEW_CLUSTERS_MAX, is_overflow};
 use clusters::journal::{JournalEntry, JournalEvent};
 use clusters::lifecycle::{LifecycleEvent, Move, SETTLING_SECONDS, State, step};
-use clusters::manifest::{EncodedSegment, Segment};
 use clusters::sample::{Rank, Samples};
+use clusters::segment::{EncodedSegment, Segment};
 use clusters::{ClusterFacts, EventId, Sighting, Tally};
 use data_encoding::HEXLOWER;
 use records::time::{Timestamp, Window};
@@ -25,9 +25,9 @@ use crate::dynamodb::item::{
     spelled,
 };
 use crate::dynamodb::lease::Purpose;
-use crate::dynamodb::mark::journal_item;
 use crate::dynamodb::message::marker_item;
 use crate::dynamodb::table::{Item, Key, Table, TableError, Write};
+use crate::dynamodb::triage::journal_item;
 use crate::dynamodb::{CachedCluster, Counting, DynamoStore, HEAD_SECONDS, HEADS_MAX, read};
 
 /// What comes so long after its hour, in seconds, is noted as late: until then the inspection looks

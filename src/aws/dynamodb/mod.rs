@@ -19,14 +19,14 @@ mod cluster_details;
 mod commit;
 pub mod item;
 mod lease;
-pub mod mark;
 pub mod message;
 mod outbox;
-mod past;
 mod read;
 pub mod sdk;
 pub mod setup;
 pub mod table;
+mod transition_writer;
+pub mod triage;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -34,8 +34,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use alerts::alert::Alert;
 use alerts::outbox::OutboxRow;
 use clusters::fingerprint::{ClusterId, VERSION};
-use clusters::manifest;
 use clusters::sample::Samples;
+use clusters::segment;
 use clusters::sightings::Sightings;
 use clusters::timeline::Timeline;
 use clusters::{ClusterSnapshot, EventId, Sighting};
@@ -73,7 +73,7 @@ impl TableSettings {
             sinks: sinks.map(|sink| sink.name().to_owned()).collect(),
             canaries: settings.canaries.clone(),
             identity: VERSION,
-            manifest_bytes_max: manifest::BYTES_MAX,
+            manifest_bytes_max: segment::BYTES_MAX,
             retention_days: settings.retention_days.into(),
             learn_hours: settings.learn_hours.into(),
         }
@@ -85,7 +85,7 @@ impl Default for TableSettings {
         Self {
             sinks: Vec::new(),
             retention_days: 35,
-            manifest_bytes_max: manifest::BYTES_MAX,
+            manifest_bytes_max: segment::BYTES_MAX,
             learn_hours: 24,
             canaries: BTreeSet::new(),
             identity: VERSION,

@@ -10,12 +10,12 @@ use service::ports::{KeyAnswers, KeyUsageStore, Outbox, SentLog, StoreError};
 
 use crate::dynamodb::DynamoStore;
 use crate::dynamodb::calls::together;
-use crate::dynamodb::mark::{mark_key, read_mark};
 use crate::dynamodb::message::{
     self, LOG, breaker_item, breaker_key, key_usage_expires, key_usage_item, key_usage_key,
     read_log, read_row, row_key, row_partitions, silence_item, silence_key,
 };
 use crate::dynamodb::table::{Key, Table, TableError, Write};
+use crate::dynamodb::triage::{mark_key, read_mark};
 
 impl<T: Table> Outbox for DynamoStore<T> {
     async fn waiting(&self, sink: &str, limit: usize) -> Result<Vec<OutboxRow>, StoreError> {

@@ -10,7 +10,7 @@ use records::redact::sanitize;
 use records::time::Timestamp;
 use service::ingest::backfill::{Checkpoint, Source, backfill};
 use service::ingest::diagnosis::{Expected, SilenceCause, of_subscription};
-use service::ingest::intake::{ReplayInput, ReplayTotals, Stopped};
+use service::ingest::replay_input::{ReplayInput, ReplayTotals, Stopped};
 use service::memory::MemoryStore;
 use service::ports::{Bucket, LogGroups as _, Subscribed, with_causes};
 

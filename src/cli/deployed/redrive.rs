@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use records::redact::sanitize;
-use service::ingest::intake::{ReplayInput, ReplayTotals, Stopped};
 use service::ingest::redrive::{FAILED, FailedObject, RedriveBatch, SkippedObject, redrive};
+use service::ingest::replay_input::{ReplayInput, ReplayTotals, Stopped};
 use service::memory::MemoryStore;
 use service::ports::{Bucket, with_causes};
 

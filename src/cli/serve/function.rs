@@ -22,8 +22,8 @@ use service::ports::{Store, StoreError, TriageStore};
 use service::widget::{self, Setting, StoreState, WidgetResponse};
 use view::listing::Listing;
 
-use crate::kept::{OpenStore, StoreArguments, StoreKind};
 use crate::machine::now;
+use crate::open_store::{OpenStore, StoreArguments, StoreKind};
 use crate::{output, said};
 
 /// What the page calls. There is no such function: the page calls its own server.

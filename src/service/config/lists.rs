@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clusters::own::Role;
+use clusters::own_roles::Role;
 use records::principal::is_account_id;
 use records::redact::sanitize;
 use toml::Spanned;

@@ -16,7 +16,7 @@ use clusters::packed::gzip;
 use records::time::Timestamp;
 use serde::Serialize;
 
-use crate::ingest::intake::{ReplayInput, ReplayTotals, Stopped};
+use crate::ingest::replay_input::{ReplayInput, ReplayTotals, Stopped};
 use crate::ports::{Bucket, LogEvent, LogGroupError, LogGroups, LogQuery, Store};
 
 /// How much text is packed into one event, in bytes. Gzip makes a fifteenth of it, and never more than

@@ -6,11 +6,11 @@
 
 pub mod backfill;
 pub mod diagnosis;
+pub mod gap_repair;
 pub mod gaps;
-pub mod heal;
-pub mod intake;
 pub mod redrive;
-pub mod rulebook;
+pub mod replay_input;
+pub mod rules_loader;
 pub mod subscription;
 
 use std::collections::VecDeque;
@@ -18,15 +18,15 @@ use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use clusters::class::{Class, NO_ERROR, NO_EVENT, PREFILTER};
-use clusters::own::{OWN, is_refusal};
+use clusters::own_roles::{OWN, is_refusal};
 use clusters::report::RecordCounts;
 use clusters::sample::SampleCutoffs;
 use clusters::{Conclusion, EventId, Finding, Tally, event_time};
 use input::file::{Reader, read_reference};
 use input::likeness;
 use input::{InputItem, Layout, Limits, ReadError};
+use records::record_template::{RecordTemplate, Repeat};
 use records::redact;
-use records::repeat::{RecordTemplate, Repeat};
 use records::time::Timestamp;
 use records::{Record, Rejection, Wrapper};
 use sha2::{Digest as _, Sha256};

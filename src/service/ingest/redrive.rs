@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::ingest::intake::{ReplayInput, ReplayTotals, Stopped};
+use crate::ingest::replay_input::{ReplayInput, ReplayTotals, Stopped};
 use crate::ingest::subscription::RetryReason;
 use crate::ports::{Bucket, BucketError, ListedObject, Store};
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use alerts::alert::Alert;
 use alerts::alert::inspected::Silent;
-use clusters::chronicle::pulse::HourlyActivity;
+use clusters::inspection_state::hourly_activity::HourlyActivity;
 use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 

@@ -2,18 +2,18 @@
 //! what each account's hour looked like.
 
 pub mod flow;
-mod marking;
 pub mod run;
 mod summing;
 mod sweeping;
 pub mod transition_alerts;
+mod triage_check;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clusters::campaign::{Occurrence, Subjects, occurrences};
-use clusters::chronicle::InspectionState;
 use clusters::fingerprint::{ClusterId, ClusterSubject};
+use clusters::inspection_state::InspectionState;
 use clusters::lifecycle::Resolutions;
 use clusters::transition::Transition;
 use clusters::{ClusterFacts, EventId, Sighting};

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use alerts::alert::Alert;
 use clusters::campaign::{Occurrence, occurrences};
-use clusters::chronicle::{AccountActivity, HOURS_MAX, InspectionState};
 use clusters::fingerprint::ClusterId;
+use clusters::inspection_state::{AccountActivity, HOURS_MAX, InspectionState};
 use clusters::keys::{IamAnswer, KeySettings};
 use clusters::lifecycle::Resolutions;
 use clusters::report::Inspection;
@@ -21,10 +21,10 @@ use records::time::{Timestamp, Window};
 use view::listing::Listing;
 
 use crate::config::inspect::Summaries;
-use crate::inspect::marking::{TriageCheck, end_marks};
 use crate::inspect::summing::{periods, summaries};
 use crate::inspect::sweeping::FailingKeys;
 use crate::inspect::transition_alerts::alert;
+use crate::inspect::triage_check::{TriageCheck, end_marks};
 use crate::key_lookup::KeyLookup;
 use crate::ports::{
     Bucket, BucketError, Campaigns, Clock, HourReader, KeyDirectory, KeyUsageStore, LateHour,

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use clusters::campaign::{Campaign, Occurrence};
-use clusters::chronicle::{ClusterHistory, InspectionState};
 use clusters::facet::FacetKind;
 use clusters::fingerprint::ClusterId;
+use clusters::inspection_state::{ClusterHistory, InspectionState};
 use clusters::summary::{
     CampaignLine, ClusterLine, Excerpt, KEYS_MAX, KeyLine, LINES_MAX, Period, STORMS_MAX, Summary,
     TOP_MAX,

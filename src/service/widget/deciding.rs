@@ -5,7 +5,7 @@
 //! decide anything is up to who may invoke the function.
 
 use clusters::journal::{self, JournalEntry};
-use clusters::mark::{Decision, Triage};
+use clusters::triage::{Decision, Triage};
 use records::time::Timestamp;
 
 use crate::ports::{

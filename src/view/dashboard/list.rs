@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clusters::fingerprint::ClusterId;
-use clusters::mark::TriageStatus;
+use clusters::triage::TriageStatus;
 use clusters::{ClusterFacts, short_name};
 use maud::{Markup, html};
 use records::principal::is_account_id;

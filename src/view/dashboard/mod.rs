@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use clusters::class::Class;
 use clusters::fingerprint::ClusterSubject;
-use clusters::mark::TriageStatus;
+use clusters::triage::TriageStatus;
 use maud::{Markup, PreEscaped, html};
 use serde_json::Value;
 

@@ -9,10 +9,10 @@ use aws::metrics::CloudWatch;
 use records::time::Timestamp;
 use service::config::inspect::InspectSettings;
 use service::ingest::diagnosis::{Expected, SilenceCause, of_subscription};
+use service::ingest::gap_repair::{GapRepair, RepairResult, RepairSource};
 use service::ingest::gaps::{LOOK_BACK_HOURS, SubscriptionState};
-use service::ingest::heal::{GapRepair, RepairResult, RepairSource};
-use service::ingest::intake::ReplayInput;
 use service::ingest::redrive::{ROUND_OBJECTS_MAX, RedriveBatch, Redriven, redrive};
+use service::ingest::replay_input::ReplayInput;
 use service::inspect::flow::{self, Watched};
 use service::ports::{Bucket, Deliveries as _, DeliveryPath, LogGroups as _};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clusters::fingerprint::ClusterId;
 use clusters::journal::{JournalEntry, JournalEvent};
 use clusters::lifecycle::Resolutions;
-use clusters::mark::Triage;
+use clusters::triage::Triage;
 use records::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use service::ports::{StoreError, TriageStore, VersionedTriage};

@@ -9,16 +9,16 @@ use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::guard::is_overflow_subject;
 use clusters::journal::{JournalEntry, JournalEvent};
 use clusters::lifecycle::{LifecycleEvent, Move, State, step};
-use clusters::manifest::Segment;
+use clusters::segment::Segment;
 use clusters::sightings::Sightings;
 use clusters::transition::{Change, Transition};
 use records::time::Window;
 use service::ports::{Hour, HourReader, LateHour, StoreError, TransitionWriter};
 
 use crate::dynamodb::item::{ClusterItem, head_key, late_item, late_partition, read_late};
-use crate::dynamodb::mark::journal_item;
 use crate::dynamodb::message::told_item;
 use crate::dynamodb::table::{Item, Table, TableError, Write};
+use crate::dynamodb::triage::journal_item;
 use crate::dynamodb::{DynamoStore, read};
 
 /// How many times an update of a head is tried when somebody else changes it meanwhile.

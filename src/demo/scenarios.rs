@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clusters::class::Class;
 
+use crate::actors;
 use crate::call::Call;
-use crate::cast;
 use crate::event::{Draft, EventTruth};
 use crate::failures::FAILURES;
+use crate::generator::Generator;
 use crate::routine::{ROUTINE, WATCHED};
-use crate::stage::Generator;
 use crate::{Plan, Reconnaissance, Storm};
 
 /// A refusal; the stories make theirs from it.
@@ -51,7 +51,7 @@ pub fn storm(stage: &mut Generator, count: usize) -> Storm {
         stage.burst(call, SERVICE, &[time]);
         *events.entry(call.name.to_owned()).or_default() += 1;
     }
-    let account_id = cast::find(SERVICE).account.id.to_owned();
+    let account_id = actors::find(SERVICE).account.id.to_owned();
     let (event_source, error_code) = ("s3.amazonaws.com".to_owned(), put.code.to_owned());
     let (invoked_by, bucket) = (SERVICE.to_owned(), BUCKET.to_owned());
     Storm {
@@ -96,7 +96,7 @@ const LOOKING_AROUND: &[(&str, &str)] = &[
 /// Lets a leaked key try many APIs within six minutes, from one address of a network that the
 /// account has not seen.
 pub fn recon(stage: &mut Generator) -> Reconnaissance {
-    let actor = cast::find("leaked-ci-key");
+    let actor = actors::find("leaked-ci-key");
     let began = stage.at(620);
     let caller = actor.call(&mut stage.random, began);
     let mut apis = BTreeSet::new();
@@ -139,7 +139,7 @@ pub fn sleeping_key(stage: &mut Generator) -> String {
         ..REFUSED
     };
     stage.burst(&call, "backup-2019", &[stage.at(410)]);
-    cast::find("backup-2019").key()
+    actors::find("backup-2019").key()
 }
 
 /// Lets a job fail at two each night, with retries.
@@ -280,7 +280,7 @@ pub fn sign_ins(stage: &mut Generator, repeats: usize) {
 fn sign_in(stage: &mut Generator, row: &SignIn, mark: EventTruth) {
     let (actor, name, kind, (code, message), response, changes) = *row;
     let time = stage.random.seconds(stage.start, stage.last());
-    let caller = cast::find(actor).call(&mut stage.random, time);
+    let caller = actors::find(actor).call(&mut stage.random, time);
     let region = caller.account.global_region;
     let call = Call {
         class: None,

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::campaign::Occurrence;
-use crate::chronicle::baseline::Baseline;
 use crate::circumstance::{Circumstance, Circumstances, shown_code};
 use crate::escalation::Escalation;
 use crate::facet::FacetKind;
 use crate::fingerprint::ClusterSubject;
+use crate::inspection_state::baseline::Baseline;
 use crate::lifecycle::{
     LifecycleEvent, Move, NEW_SECONDS, SETTLING_SECONDS, State, quiet_period_seconds, step,
 };

@@ -8,7 +8,7 @@ use aws::dynamodb::table::Table as _;
 use clusters::fingerprint::ClusterId;
 use clusters::journal::{self, Fault, JournalEntry, JournalEvent};
 use clusters::lifecycle::{State, Status};
-use clusters::mark::{CountPeriod, Decision, EndReason, Observation, Triage, Until};
+use clusters::triage::{CountPeriod, Decision, EndReason, Observation, Triage, Until};
 use pollster::block_on;
 use records::time::{Timestamp, Window};
 use serde_json::json;
@@ -427,7 +427,7 @@ fn a_mark_that_a_later_release_made_holds_nothing_back_and_is_not_written_over()
     let table = MemoryTable::default();
     let store = table::store(&table, telling());
     assert!(set(&store, CLUSTER, &mark(Decision::Expected), 0));
-    let key = aws::dynamodb::mark::mark_key(CLUSTER);
+    let key = aws::dynamodb::triage::mark_key(CLUSTER);
     let item = block_on(table.get(&[key])).unwrap().remove(0);
     table.set(item.text("mk", r#"{"v":2}"#));
     let restraint = block_on(store.restraint("guance", CLUSTER)).unwrap();

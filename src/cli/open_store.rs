@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use clusters::fingerprint::ClusterId;
 use clusters::journal::{self, Fault, JournalEntry};
-use clusters::mark::Triage;
+use clusters::triage::Triage;
 use clusters::{Cluster, ClusterSnapshot};
 use pollster::block_on;
 use service::ports::{ClusterReader as _, TriageStore as _, VersionedTriage, no_hours};

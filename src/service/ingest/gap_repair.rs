@@ -9,7 +9,7 @@ use records::time::Timestamp;
 
 use crate::ingest::backfill::{Checkpoint, Source, backfill};
 use crate::ingest::gaps::{Gaps, GapsError, HourPart, SubscriptionState, pieces, without};
-use crate::ingest::intake::{ReplayInput, Stopped};
+use crate::ingest::replay_input::{ReplayInput, Stopped};
 use crate::ports::{Bucket, BucketError, Failures, LogGroups, Store};
 
 /// Where what is known of gaps is kept.

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use clusters::class::Class;
 
 use crate::Plan;
+use crate::actors::{self, Caller};
 use crate::call::{Call, PlaceholderValues};
-use crate::cast::{self, Caller};
 use crate::event::{DemoEvent, Draft};
 use crate::random::Random;
 
@@ -54,7 +54,7 @@ impl Generator {
     /// session, another eventID.
     pub fn burst(&mut self, call: &Call, actor: &str, times: &[i64]) {
         let first = times.first().copied().unwrap_or(self.start);
-        let caller = cast::find(actor).call(&mut self.random, first);
+        let caller = actors::find(actor).call(&mut self.random, first);
         let region = caller.account.region(call.service, &mut self.random);
         let mut blanks = PlaceholderValues::new(&mut self.random, &caller, region);
         let (message, params) = (blanks.fill(call.message), blanks.fill(call.params));

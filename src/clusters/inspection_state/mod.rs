@@ -5,11 +5,11 @@
 //! chronicle and tell the same, in however many sittings. What comes late for an hour amends what is
 //! known, and brings back only what had recovered before it.
 
+mod account_activity;
+mod active_campaigns;
 mod baseline;
-mod life;
-pub mod pulse;
-mod rhythm;
-mod storms;
+mod cluster_history;
+pub mod hourly_activity;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,12 +17,12 @@ use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 
 use crate::campaign::Occurrence;
-use crate::chronicle::life::grouped;
-pub use crate::chronicle::life::{ClusterHistory, HOURS_MAX};
-pub use crate::chronicle::rhythm::AccountActivity;
-use crate::chronicle::storms::ActiveCampaigns;
 use crate::facet::FacetKind;
 use crate::fingerprint::ClusterId;
+pub use crate::inspection_state::account_activity::AccountActivity;
+use crate::inspection_state::active_campaigns::ActiveCampaigns;
+use crate::inspection_state::cluster_history::grouped;
+pub use crate::inspection_state::cluster_history::{ClusterHistory, HOURS_MAX};
 use crate::lifecycle::{LifecycleEvent, Resolutions};
 use crate::packed::{pack, unpack};
 use crate::transition::{Change, Transition};

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use alerts::alert::Alert;
 use alerts::facts::Facts;
 use clusters::campaign::Occurrence;
-use clusters::chronicle::{ClusterHistory, InspectionState};
 use clusters::facet::FacetKind as Facet;
 use clusters::fingerprint::ClusterId;
-use clusters::mark::{EndReason, Observation, Triage};
+use clusters::inspection_state::{ClusterHistory, InspectionState};
 use clusters::transition::Transition;
+use clusters::triage::{EndReason, Observation, Triage};
 use records::time::Timestamp;
 
 use crate::ports::{StoreError, TransitionWriter, TriageStore, VersionedTriage};

@@ -8,10 +8,10 @@ use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 
 use crate::campaign::Occurrence;
-use crate::chronicle::baseline::Baseline;
-use crate::chronicle::pulse::HourlyActivity;
 use crate::escalation::Escalation;
 use crate::fingerprint::ClusterId;
+use crate::inspection_state::baseline::Baseline;
+use crate::inspection_state::hourly_activity::HourlyActivity;
 use crate::transition::Change;
 
 /// An account's rhythm is known when it had failures almost every hour, and of so many different

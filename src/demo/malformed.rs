@@ -3,10 +3,10 @@
 
 use clusters::class::Class;
 
+use crate::actors;
 use crate::call::Call;
-use crate::cast;
 use crate::event::{DemoEvent, Draft, EventTruth, Object};
-use crate::stage::Generator;
+use crate::generator::Generator;
 use crate::text::moment;
 
 /// An ordinary denial; the odd records are this one with a change.
@@ -70,7 +70,7 @@ pub fn odd_records(stage: &mut Generator) {
 }
 
 fn odd_record(stage: &mut Generator, mark: EventTruth, changes: Changes, time: i64) {
-    let caller = cast::find(USUAL.actors[0]).call(&mut stage.random, time);
+    let caller = actors::find(USUAL.actors[0]).call(&mut stage.random, time);
     let region = caller.account.region(USUAL.service, &mut stage.random);
     let draft = stage.draft(&USUAL, &caller, time, region, "", "null");
     stage.play(&Draft {
@@ -123,7 +123,7 @@ fn digest(stage: &mut Generator) -> DemoEvent {
 }
 
 fn non_api(stage: &Generator, thousandths: i64, id: String, text: String) -> DemoEvent {
-    let account = cast::find("root").account;
+    let account = actors::find("root").account;
     DemoEvent {
         time: stage.at(thousandths),
         delay: None,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use clusters::fingerprint::ClusterId;
 use clusters::journal::{JournalEntry, JournalEvent};
 use clusters::lifecycle::{LifecycleEvent, Move, Resolutions, step};
-use clusters::mark::Triage;
+use clusters::triage::Triage;
 use records::time::Timestamp;
 use service::ports::{StoreError, TriageStore, VersionedTriage};
 
