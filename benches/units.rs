@@ -41,7 +41,7 @@ fn main() {
         let folded = folding.fold(&content[..], Layout::Guess, None).unwrap();
         let done = pollster::block_on(commit(&mut store, "payload", folded)).unwrap();
         folding.learn(&done);
-        events += done.books.clustered;
+        events += done.record_counts.clustered;
         calls += done.spent.calls;
         write_units += done.spent.write_units;
         batches += 1;

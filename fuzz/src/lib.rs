@@ -214,7 +214,7 @@ pub fn assert_same_fold_by(rules: &Rules, input: &[u8], layout: Layout) {
                 .expect("memory has it")
                 .clusters();
             let samples = pollster::block_on(store.samples()).expect("memory has them");
-            (done.books, done.quarantined, clusters, samples)
+            (done.record_counts, done.quarantined, clusters, samples)
         })
     };
     let limits = Limits::default();

@@ -169,7 +169,7 @@ impl Alert {
         AlertId::of(&self.subject, self.kind(), &self.about())
     }
 
-    /// Returns the id of the alert that the trouble began with that this belongs to: what a history of
+    /// Returns the id of the alert that the problem began with that this belongs to: what a history of
     /// faults is joined by. That is the one that opened the episode of its cluster; an escalation, a
     /// campaign and a silence are faults of their own, from their beginning to their end, as a cluster
     /// may go on when its escalation is over. Any other alert without a cluster is one by itself.

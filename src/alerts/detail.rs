@@ -179,7 +179,7 @@ fn key(key: &KeyReport) -> Value {
         None => ("not_asked", Default::default()),
     };
     let (at, service, region, user) = used;
-    let slept = key.oddities.iter().find_map(|oddity| match oddity {
+    let slept = key.oddities.iter().find_map(|anomaly| match anomaly {
         KeyAnomaly::Awakened { days } => Some(*days),
         _ => None,
     });
@@ -194,7 +194,7 @@ fn key(key: &KeyReport) -> Value {
         "last_region": region.map(|region| token(&region, CHARS_MAX)),
         "untrusted_user": text(user),
         "untrusted_session": text(key.session.clone()),
-        "oddities": key.oddities.iter().map(|oddity| oddity.name()).collect::<Vec<_>>(),
+        "oddities": key.oddities.iter().map(|anomaly| anomaly.name()).collect::<Vec<_>>(),
         "unused_days": slept,
     })
 }

@@ -1,6 +1,6 @@
 //! Facts: what an alert says that cannot be looked up again when it is sent, by the kind of change.
 //!
-//! They are bounded when they are made. They also say which alert the trouble began with, as the end
+//! They are bounded when they are made. They also say which alert the problem began with, as the end
 //! of a campaign, an escalation or a silence has to name its beginning.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -272,7 +272,7 @@ impl Facts {
         }
     }
 
-    /// Returns when the trouble began that it is of.
+    /// Returns when the problem began that it is of.
     pub fn fault_start(&self) -> Option<Timestamp> {
         match self {
             Self::Summary(_) => None,
@@ -341,7 +341,7 @@ pub const DIGEST: &str = "digest:";
 
 impl KeyFacts {
     /// Returns what is odd.
-    pub fn oddity(&self) -> KeyAnomaly {
+    pub fn anomaly(&self) -> KeyAnomaly {
         match self {
             Self::Canary(_) => KeyAnomaly::Canary,
             Self::Awakened { days, .. } => KeyAnomaly::Awakened { days: *days },

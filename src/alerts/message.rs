@@ -188,7 +188,7 @@ impl Message {
         self.alert.at.or_else(last).or(self.until)
     }
 
-    /// Returns when the trouble began that this belongs to. The alert's facts say so; without
+    /// Returns when the problem began that this belongs to. The alert's facts say so; without
     /// that it is when the cluster was first seen in its first episode, and in a later one when it was
     /// first seen in what was looked at.
     pub fn fault_start(&self) -> Option<Timestamp> {
@@ -202,7 +202,7 @@ impl Message {
         told.or(seen).or_else(within).or_else(|| self.at())
     }
 
-    /// Returns for how many seconds the trouble has lasted, as of when this happened.
+    /// Returns for how many seconds the problem has lasted, as of when this happened.
     pub fn fault_seconds(&self) -> i64 {
         let lasted = self.at().zip(self.fault_start());
         lasted.map_or(0, |(at, start)| at.seconds_since(start).max(0))

@@ -128,7 +128,7 @@ pub struct SendingLimits {
     /// That the sink was told lately.
     pub silence: Option<Silence>,
     /// What a person decided.
-    pub mark: Option<Triage>,
+    pub triage: Option<Triage>,
 }
 
 /// What a sink answers to one alert.
@@ -218,19 +218,22 @@ impl OutboxRow {
 }
 
 impl SendingLimits {
-    /// Tells whether an alert is held back at a moment: by a mark, or by silence, through
+    /// Tells whether an alert is held back at a moment: by a triage, or by silence, through
     /// which ends pass.
     pub fn holds_back(&self, alert: &Alert, now: Timestamp) -> bool {
         let is_silent = self
             .silence
             .is_some_and(|silence| silence.until > Some(now));
         let seen = Observation {
-            epoch: Some(alert.subject.number()),
+            episode: Some(alert.subject.number()),
             is_escalating: alert.kind() == AlertKind::Escalating,
             ..Observation::at(now)
         };
-        let is_marked = self.mark.as_ref().is_some_and(|mark| !mark.is_told(&seen));
-        is_marked || (is_silent && !alert.is_end())
+        let is_triaged = self
+            .triage
+            .as_ref()
+            .is_some_and(|triage| !triage.is_told(&seen));
+        is_triaged || (is_silent && !alert.is_end())
     }
 }
 

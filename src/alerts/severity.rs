@@ -117,7 +117,7 @@ pub fn of_known(
     let subject = ClusterSubject::from(&cluster.facts.identity);
     let circumstance =
         |facets: &Facets| Circumstance::of(&subject.account_id, |kind| facets.get(kind));
-    all.extend(cluster.scenes.iter().map(circumstance));
+    all.extend(cluster.facet_sets.iter().map(circumstance));
     let first_seen = first_seen.into_iter().chain(cluster.span.first_seen).min();
     of(
         &subject,

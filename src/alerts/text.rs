@@ -260,7 +260,7 @@ impl Writer<'_> {
             ),
             _ => item(words.often, &[("count", count)]),
         });
-        // How long a life went on that is over is not how long ago it began.
+        // How long an episode went on that is over is not how long ago it began.
         if message.fault_seconds() >= 60 && message.alert.kind() != AlertKind::Recovered {
             let lasted = own(duration(message.fault_seconds()));
             lines.push(item(words.lasted, &[("lasted", lasted)]));

@@ -36,7 +36,7 @@ enum Command {
     cloudtrail-inspector clusters list --db trail.db")]
 struct List {
     #[command(flatten)]
-    kept: StoreArguments,
+    open_store: StoreArguments,
     /// Only count events since this time: a time, a date, or a duration before the newest event (30m, 24h, 7d)
     #[arg(long, value_name = "WHEN")]
     since: Option<Since>,
@@ -57,7 +57,7 @@ struct Show {
     /// ID of the cluster, or the beginning of it if no other cluster begins the same
     cluster: String,
     #[command(flatten)]
-    kept: StoreArguments,
+    open_store: StoreArguments,
     /// Output format
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
@@ -72,7 +72,7 @@ struct History {
     /// ID of the cluster, or the beginning of it if no other cluster begins the same
     cluster: String,
     #[command(flatten)]
-    kept: StoreArguments,
+    open_store: StoreArguments,
     /// Output format
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
@@ -90,8 +90,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 fn list(arguments: &List) -> anyhow::Result<ExitCode> {
     let with_samples = arguments.format == Format::Json;
-    let kept = arguments.kept.open()?;
-    let answer = kept.answer(arguments.since, with_samples)?;
+    let open_store = arguments.open_store.open()?;
+    let answer = open_store.answer(arguments.since, with_samples)?;
     match arguments.format {
         Format::Table => output::print(&table::clusters(&answer, arguments.limit))?,
         Format::Json => json::clusters(&answer, &mut output::stdout())?,
@@ -100,15 +100,15 @@ fn list(arguments: &List) -> anyhow::Result<ExitCode> {
 }
 
 fn show(arguments: &Show) -> anyhow::Result<ExitCode> {
-    let kept = arguments.kept.open()?;
-    let answer = kept.answer(None, true)?;
-    let cluster = one(&answer.census, &arguments.cluster)?;
+    let open_store = arguments.open_store.open()?;
+    let answer = open_store.answer(None, true)?;
+    let cluster = one(&answer.snapshot, &arguments.cluster)?;
     let standing = answer.standing(cluster.id);
     let standing = standing
         .with_context(|| format!("{}: no events of this cluster are stored", cluster.id))?;
     match arguments.format {
         Format::Table => {
-            let history = kept.history(cluster.id, &answer)?;
+            let history = open_store.history(cluster.id, &answer)?;
             output::print(&table::cluster(&cluster, &standing, &history))?;
         }
         Format::Json => output::print(&json::cluster(&cluster, &standing)?)?,
@@ -117,9 +117,9 @@ fn show(arguments: &Show) -> anyhow::Result<ExitCode> {
 }
 
 fn tell(arguments: &History) -> anyhow::Result<ExitCode> {
-    let kept = arguments.kept.open()?;
-    let (cluster, answer) = kept.find(&arguments.cluster)?;
-    let told = kept.history(cluster, &answer)?;
+    let open_store = arguments.open_store.open()?;
+    let (cluster, answer) = open_store.find(&arguments.cluster)?;
+    let told = open_store.history(cluster, &answer)?;
     match arguments.format {
         Format::Table => output::print(&history::text(&told))?,
         Format::Json => output::print(&json::history(cluster, &told)?)?,

@@ -5,21 +5,21 @@ use std::collections::BTreeMap;
 use clusters::report::RecordCounts;
 
 /// Returns what became of the records in some inputs.
-pub fn outcomes(books: &RecordCounts, inputs: &str) -> String {
+pub fn outcomes(record_counts: &RecordCounts, inputs: &str) -> String {
     format!(
         "{} in {inputs}: {} not selected{}, {} selected\n\
          {} selected: {} clustered, {} duplicate, {} ignored{}, {} quarantined{}\n",
-        counted(books.read, "record"),
-        books.not_selected(),
-        reasons(&books.not_selected),
-        books.selected,
-        books.selected,
-        books.clustered,
-        books.duplicate,
-        books.ignored(),
-        reasons(&books.ignored),
-        books.quarantined(),
-        reasons(&books.quarantined),
+        counted(record_counts.read, "record"),
+        record_counts.not_selected(),
+        reasons(&record_counts.not_selected),
+        record_counts.selected,
+        record_counts.selected,
+        record_counts.clustered,
+        record_counts.duplicate,
+        record_counts.ignored(),
+        reasons(&record_counts.ignored),
+        record_counts.quarantined(),
+        reasons(&record_counts.quarantined),
     )
 }
 

@@ -21,7 +21,7 @@ pub struct DecisionArguments {
     /// ID of the cluster, or the beginning of it if no other cluster begins the same
     cluster: String,
     #[command(flatten)]
-    kept: StoreArguments,
+    open_store: StoreArguments,
     /// The reason; stored in the history of the cluster
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -33,7 +33,7 @@ pub struct DecisionArguments {
 /// What can be decided.
 #[derive(Debug, Subcommand)]
 pub enum Decide {
-    /// Mark a cluster as being worked on. Alerts continue; the mark ends when the cluster recovers
+    /// Mark a cluster as being worked on. Alerts continue; the triage ends when the cluster recovers
     #[command(after_help = "Examples:\n  \
         cloudtrail-inspector clusters acknowledge k5ay --stack errors --reason 'asked team shop'")]
     Acknowledge(DecisionArguments),
@@ -148,31 +148,31 @@ impl Decide {
         let (actor, reason) = (deciding.actor()?, &deciding.reason);
         let at = now();
         let decision = self.decision(at)?;
-        let kept = deciding.kept.open()?;
-        let (cluster, answer) = kept.find(&deciding.cluster)?;
-        let before = kept.marked(cluster)?;
-        let epoch = journal::epoch(&kept.history(cluster, &answer)?.entries);
-        let mark = decision.map(|decision| Triage::new(decision, &actor, reason, at, epoch));
-        let entry = match &mark {
-            Some(mark) => mark.made(),
+        let open_store = deciding.open_store.open()?;
+        let (cluster, answer) = open_store.find(&deciding.cluster)?;
+        let before = open_store.versioned(cluster)?;
+        let episode = journal::episode(&open_store.history(cluster, &answer)?.entries);
+        let triage = decision.map(|decision| Triage::new(decision, &actor, reason, at, episode));
+        let entry = match &triage {
+            Some(triage) => triage.made(),
             None => {
-                let (what, known) = self.taken_back(cluster, before.mark.as_ref())?;
+                let (what, known) = self.taken_back(cluster, before.triage.as_ref())?;
                 let about = format!("was {}", known.decision);
-                JournalEntry::of(what, at, epoch)
+                JournalEntry::of(what, at, episode)
                     .by(&actor, reason)
                     .about(&about)
             }
         };
-        kept.mark(cluster, mark.as_ref(), &before, &entry)?;
-        let said = match &mark {
-            Some(mark) => mark.decision.to_string(),
+        open_store.triage(cluster, triage.as_ref(), &before, &entry)?;
+        let said = match &triage {
+            Some(triage) => triage.decision.to_string(),
             None => format!("{}: {}", entry.what.name(), entry.detail),
         };
         output::print(&format!("{cluster} {said}\n"))?;
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Returns the mark that is taken back, and what the journal calls that.
+    /// Returns the triage that is taken back, and what the journal calls that.
     fn taken_back<'m>(
         &self,
         cluster: ClusterId,

@@ -144,12 +144,12 @@ fn explanation_of_record(
     wrapper: &Wrapper,
     rules: &Rules,
 ) -> Explanation {
-    let (fate, verdict) = rules.decide(record, text, wrapper);
+    let (fate, outcome) = rules.decide(record, text, wrapper);
     let mut explanation = Explanation {
         event_id: record.event_id.as_deref().map(|id| sanitize(id, 64)),
         selected: !matches!(fate, Fate::NotSelected(_)),
         is_event: !matches!(fate, Fate::NotSelected(NO_EVENT)),
-        rule: verdict.applies.map(|place| rules.all()[place].name.clone()),
+        rule: outcome.applies.map(|place| rules.all()[place].name.clone()),
         ..Explanation::default()
     };
     match fate {

@@ -85,8 +85,8 @@ mod tests {
         const START: i64 = 1_793_606_400;
         const HOUR: i64 = 3600;
         let at = |hours: i64| Timestamp::from_seconds(START + hours * HOUR).unwrap();
-        let by_ann = |decision, hours, reason, epoch| {
-            Triage::new(decision, "ann", reason, at(hours), epoch).made()
+        let by_ann = |decision, hours, reason, episode| {
+            Triage::new(decision, "ann", reason, at(hours), episode).made()
         };
         let until = Until::parse("100x/1h").unwrap();
         let entries = vec![

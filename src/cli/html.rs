@@ -45,8 +45,8 @@ pub fn write(
     let report = Report {
         inputs: &inputs,
         files: scanned.files,
-        books: &scanned.books,
-        census: &answer.census,
+        record_counts: &scanned.record_counts,
+        snapshot: &answer.snapshot,
         listing: &answer.listing,
         timeline: &answer.timeline,
         failed: &failed,

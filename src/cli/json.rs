@@ -40,7 +40,8 @@ struct TransitionShape {
     account_id: String,
     cluster_id: Option<String>,
     transition: &'static str,
-    epoch: i64,
+    #[serde(rename = "epoch")]
+    episode: i64,
     alert: Option<AlertShape>,
 }
 
@@ -65,18 +66,18 @@ impl TransitionShape {
             account_id: transition.account_id.clone(),
             cluster_id: transition.cluster.map(|cluster| cluster.to_string()),
             transition: transition.change.name(),
-            epoch: transition.epoch,
+            episode: transition.episode,
             alert,
         }
     }
 }
 
-/// The clusters of a census, each made when it is its turn and then forgotten.
+/// The clusters of a snapshot, each made when it is its turn and then forgotten.
 struct Clusters<'a>(&'a StoreAnswer);
 
 impl Serialize for Clusters<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let sums = self.0.census.sums();
+        let sums = self.0.snapshot.sums();
         serializer.collect_seq(sums.iter().filter_map(|sum| {
             let standing = self.0.standing(sum.id)?;
             Some(shape(&sum.cluster(), &standing))
@@ -127,7 +128,7 @@ pub fn scan(
     mut out: impl io::Write,
 ) -> anyhow::Result<()> {
     let shape = Scan {
-        records: Records::of(&scanned.books),
+        records: Records::of(&scanned.record_counts),
         files: Files {
             read: scanned.files,
             failed: &scanned.failed,
@@ -182,7 +183,12 @@ pub fn history(cluster: ClusterId, history: &ClusterJournal) -> anyhow::Result<S
 }
 
 fn shape(cluster: &Cluster, standing: &ClusterStanding<'_>) -> ClusterShape {
-    ClusterShape::of(cluster, standing.listed, cluster.span, standing.marking)
+    ClusterShape::of(
+        cluster,
+        standing.listed,
+        cluster.span,
+        standing.triage_status,
+    )
 }
 
 fn rules(scanned: &Scanned) -> Vec<RuleShape<'_>> {
@@ -211,17 +217,17 @@ fn shown(text: &str) -> String {
 }
 
 impl Records {
-    fn of(books: &RecordCounts) -> Self {
+    fn of(record_counts: &RecordCounts) -> Self {
         Self {
-            read: books.read,
-            selected: books.selected,
-            clustered: books.clustered,
-            duplicate: books.duplicate,
-            ignored: books.ignored(),
-            quarantined: books.quarantined(),
-            not_selected: books.not_selected.clone(),
-            unknown_codes: books.unknown_codes,
-            unknown_denials: books.unknown_denials,
+            read: record_counts.read,
+            selected: record_counts.selected,
+            clustered: record_counts.clustered,
+            duplicate: record_counts.duplicate,
+            ignored: record_counts.ignored(),
+            quarantined: record_counts.quarantined(),
+            not_selected: record_counts.not_selected.clone(),
+            unknown_codes: record_counts.unknown_codes,
+            unknown_denials: record_counts.unknown_denials,
         }
     }
 }

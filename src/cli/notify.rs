@@ -174,7 +174,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 /// Makes an alert of each cluster: the loudest first, among equals the newest.
 fn alerts(answer: &StoreAnswer, kind: Kind, limit: usize) -> Vec<Message> {
-    let mut sums = answer.census.sums();
+    let mut sums = answer.snapshot.sums();
     let mut errors: BTreeMap<&str, u64> = BTreeMap::new();
     for sum in &sums {
         *errors.entry(&sum.facts.identity.account_id).or_default() += sum.span.count;

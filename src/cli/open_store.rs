@@ -49,8 +49,8 @@ pub enum StoreKind {
 
 /// Asks the store, whichever it is.
 macro_rules! ask {
-    ($kept:expr, $store:ident => $asked:expr) => {
-        match &$kept.place {
+    ($open_store:expr, $store:ident => $asked:expr) => {
+        match &$open_store.place {
             StoreKind::File(store) => {
                 let $store = store.as_ref();
                 $asked
@@ -132,26 +132,26 @@ impl OpenStore {
             replay: self.file().is_some(),
             ..StoreQuery::default()
         })?;
-        let cluster = one(&answer.census, start)?.id;
+        let cluster = one(&answer.snapshot, start)?.id;
         Ok((cluster, answer))
     }
 
     /// Returns what was decided about a cluster, to be decided anew.
-    pub fn marked(&self, cluster: ClusterId) -> anyhow::Result<VersionedTriage> {
-        let marked = ask!(self, store => block_on(store.mark(cluster)));
-        marked.with_context(|| self.name.clone())
+    pub fn versioned(&self, cluster: ClusterId) -> anyhow::Result<VersionedTriage> {
+        let versioned = ask!(self, store => block_on(store.triage(cluster)));
+        versioned.with_context(|| self.name.clone())
     }
 
-    /// Marks a cluster, or takes its mark away.
-    pub fn mark(
+    /// Marks a cluster, or takes its triage away.
+    pub fn triage(
         &self,
         cluster: ClusterId,
-        mark: Option<&Triage>,
+        triage: Option<&Triage>,
         before: &VersionedTriage,
         entry: &JournalEntry,
     ) -> anyhow::Result<()> {
         let version = before.version;
-        let set = ask!(self, store => block_on(store.set_mark(cluster, mark, version, entry)));
+        let set = ask!(self, store => block_on(store.set_triage(cluster, triage, version, entry)));
         if !set.with_context(|| self.name.clone())? {
             bail!(
                 "{cluster} was changed by somebody else at the same time; check it and try again"
@@ -197,9 +197,9 @@ impl OpenStore {
 }
 
 /// Returns the cluster whose id begins with a text.
-pub fn one(census: &ClusterSnapshot, start: &str) -> anyhow::Result<Cluster> {
+pub fn one(snapshot: &ClusterSnapshot, start: &str) -> anyhow::Result<Cluster> {
     let start = start.to_ascii_lowercase();
-    let sums = census.sums();
+    let sums = snapshot.sums();
     let mut found = sums
         .iter()
         .filter(|sum| sum.id.to_string().starts_with(&start));

@@ -72,7 +72,7 @@ fn try_on(file: &Path, paths: &[PathBuf]) -> anyhow::Result<ExitCode> {
     let (_, before) = without.scan(paths, StoreQuery::default())?;
     let (scanned, after) = with.scan(paths, StoreQuery::default())?;
     scanned.complain();
-    let (before, after) = (before.census.clusters(), after.census.clusters());
+    let (before, after) = (before.snapshot.clusters(), after.snapshot.clusters());
     let mut text = String::new();
     for (rule, hits) in scanned.rules.all().iter().zip(&scanned.hits) {
         let name = sanitize(&rule.name, 100);

@@ -68,7 +68,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Format::Table => {
             output::print(&table::scan(&scanned, &answer, arguments.limit))?;
             if arguments.inspect {
-                output::print(&story::text(&answer.story, &answer.census.facts))?;
+                output::print(&story::text(&answer.story, &answer.snapshot.facts))?;
             }
         }
         Format::Json => json::scan(&scanned, &answer, arguments.inspect, &mut output::stdout())?,

@@ -55,7 +55,7 @@ struct Server {
     cloudtrail-inspector serve --table errors-Table-1X2Y3Z --port 0")]
 pub struct Arguments {
     #[command(flatten)]
-    kept: StoreArguments,
+    open_store: StoreArguments,
     /// The port to listen on; 0 uses a free port
     #[arg(long, value_name = "N", default_value_t = PORT)]
     port: u16,
@@ -63,7 +63,7 @@ pub struct Arguments {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let function = LocalWidget::open(&arguments.kept)?;
+    let function = LocalWidget::open(&arguments.open_store)?;
     let function = Arc::new(Mutex::new(function));
     let runtime = runtime()?;
     let served = runtime.block_on(serve(arguments.port, &function));

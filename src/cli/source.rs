@@ -84,7 +84,7 @@ pub struct RulesArguments {
 #[derive(Debug, Default)]
 pub struct Scanned {
     /// What became of the records.
-    pub books: RecordCounts,
+    pub record_counts: RecordCounts,
     /// Inputs read to their end.
     pub files: usize,
     /// Inputs that could not be read, and why.
@@ -114,7 +114,7 @@ pub struct StoreQuery {
 #[derive(Debug)]
 pub struct StoreAnswer {
     /// The sums.
-    pub census: ClusterSnapshot,
+    pub snapshot: ClusterSnapshot,
     /// The events by hour, if that was asked.
     pub timeline: Timeline,
     /// How clusters stand, if that was asked, by all of their events.
@@ -122,7 +122,7 @@ pub struct StoreAnswer {
     /// What happened, if that was asked.
     pub story: Vec<Transition>,
     /// What people decided about clusters, if that was asked.
-    marks: BTreeMap<ClusterId, Triage>,
+    triages: BTreeMap<ClusterId, Triage>,
     /// When that was, by this machine's clock.
     now: Timestamp,
 }
@@ -133,18 +133,18 @@ pub struct ClusterStanding<'a> {
     /// What the list says of it.
     pub listed: &'a ListedCluster,
     /// What was decided, and whether it holds.
-    pub marking: Option<TriageStatus<'a>>,
+    pub triage_status: Option<TriageStatus<'a>>,
 }
 
 impl StoreAnswer {
     /// Returns an answer that is no more than sums.
-    pub fn of(census: ClusterSnapshot) -> Self {
+    pub fn of(snapshot: ClusterSnapshot) -> Self {
         Self {
-            census,
+            snapshot,
             timeline: Timeline::default(),
             listing: Listing::empty(now().window()),
             story: Vec::new(),
-            marks: BTreeMap::new(),
+            triages: BTreeMap::new(),
             now: now(),
         }
     }
@@ -153,11 +153,14 @@ impl StoreAnswer {
     pub fn standing(&self, cluster: ClusterId) -> Option<ClusterStanding<'_>> {
         let listed = self.listing.clusters.get(&cluster)?;
         let seen = listed.observation(self.now);
-        let marking = self.marks.get(&cluster).map(|mark| TriageStatus {
-            mark,
-            ended: mark.ends(&seen),
+        let triage_status = self.triages.get(&cluster).map(|triage| TriageStatus {
+            triage,
+            ended: triage.ends(&seen),
         });
-        Some(ClusterStanding { listed, marking })
+        Some(ClusterStanding {
+            listed,
+            triage_status,
+        })
     }
 }
 
@@ -165,7 +168,10 @@ impl ClusterStanding<'_> {
     /// Says it in a word, and in another one what was decided and holds.
     pub fn words(&self) -> String {
         let status = self.listed.status().name();
-        match self.marking.and_then(|marking| marking.word()) {
+        match self
+            .triage_status
+            .and_then(|triage_status| triage_status.word())
+        {
             Some(word) => format!("{status}\n{word}"),
             None => status.to_owned(),
         }
@@ -175,7 +181,7 @@ impl ClusterStanding<'_> {
 /// What people decided, of a store that keeps it.
 #[derive(Debug, Default)]
 pub struct Decisions {
-    marks: BTreeMap<ClusterId, VersionedTriage>,
+    triages: BTreeMap<ClusterId, VersionedTriage>,
     resolutions: Resolutions,
     /// The first hour that is not over, where the store is of the present: a file is of the past, and all of it is over.
     until: Option<Window>,
@@ -197,7 +203,7 @@ impl QueryableStore for MemoryStore {
 impl QueryableStore for SqliteStore {
     async fn decided(&self, clusters: &[ClusterId]) -> Result<Decisions, StoreError> {
         Ok(Decisions {
-            marks: self.marks(clusters).await?,
+            triages: self.triages(clusters).await?,
             resolutions: self.resolutions().await?,
             until: None,
         })
@@ -208,7 +214,7 @@ impl QueryableStore for SqliteStore {
 impl<T: Table> QueryableStore for DynamoStore<T> {
     async fn decided(&self, clusters: &[ClusterId]) -> Result<Decisions, StoreError> {
         Ok(Decisions {
-            marks: self.marks(clusters).await?,
+            triages: self.triages(clusters).await?,
             resolutions: self.resolutions().await?,
             until: Some(over(now())),
         })
@@ -428,23 +434,23 @@ fn nothing_read(input: &Input, folded: &Folded) -> Option<InputError> {
 pub fn answer(store: &impl QueryableStore, question: StoreQuery) -> anyhow::Result<StoreAnswer> {
     // Each question may take reading the whole store, so samples and events come along with the sums.
     let mut answer = if question.replay {
-        let (census, events) = pollster::block_on(store.whole(question.samples))?;
-        let mut answer = StoreAnswer::of(census);
+        let (snapshot, events) = pollster::block_on(store.whole(question.samples))?;
+        let mut answer = StoreAnswer::of(snapshot);
         replay(store, &events, &mut answer)?;
         answer
     } else {
         StoreAnswer::of(match question.samples {
-            true => pollster::block_on(store.census(None))?,
+            true => pollster::block_on(store.snapshot(None))?,
             false => pollster::block_on(store.sums(None))?,
         })
     };
     if let Some(since) = question.since {
         // Without any event time nothing is known to be that new.
-        let newest = answer.census.last_seen();
+        let newest = answer.snapshot.last_seen();
         let moment = newest.map_or(Timestamp::LAST, |newest| since.moment(newest));
         let sums = pollster::block_on(store.sums(Some(moment)))?;
-        let samples = std::mem::replace(&mut answer.census, sums).samples;
-        answer.census.samples = samples;
+        let samples = std::mem::replace(&mut answer.snapshot, sums).samples;
+        answer.snapshot.samples = samples;
     }
     if question.by_hour {
         answer.timeline = pollster::block_on(store.timeline())?;
@@ -459,18 +465,20 @@ fn replay(
     answer: &mut StoreAnswer,
 ) -> anyhow::Result<()> {
     let now = now();
-    let clusters: Vec<ClusterId> = answer.census.facts.keys().copied().collect();
+    let clusters: Vec<ClusterId> = answer.snapshot.facts.keys().copied().collect();
     let decided = pollster::block_on(store.decided(&clusters))?;
     let recorded = Recorded {
         events,
-        facts: &answer.census.facts,
+        facts: &answer.snapshot.facts,
         resolutions: &decided.resolutions,
     };
     let replayed = recorded.replay(decided.until);
     answer.listing = recorded.listing(&replayed, now);
     answer.story = replayed.story;
-    let marks = decided.marks.into_iter();
-    answer.marks = marks.filter_map(|(id, of)| Some((id, of.mark?))).collect();
+    let triages = decided.triages.into_iter();
+    answer.triages = triages
+        .filter_map(|(id, of)| Some((id, of.triage?)))
+        .collect();
     answer.now = now;
     Ok(())
 }
@@ -500,7 +508,7 @@ impl Scanned {
         let ingested = pollster::block_on(ingest::commit_all(store, gathered))?;
         for (name, ingested) in names.into_iter().zip(ingested) {
             folding.learn(&ingested);
-            self.books.add(&ingested.books);
+            self.record_counts.add(&ingested.record_counts);
             Hits::add(&mut self.hits, &ingested.hits);
             self.files += 1;
             let quarantined = ingested.quarantined.into_iter();
@@ -529,7 +537,7 @@ impl Scanned {
         }
         // Not all are kept with their place, but all are counted.
         let shown = self.quarantined.len().min(SHOWN) as u64;
-        if let Some(more @ 1..) = self.books.quarantined().checked_sub(shown) {
+        if let Some(more @ 1..) = self.record_counts.quarantined().checked_sub(shown) {
             output::complain(&format!(
                 "quarantined: {more} more; --format json lists up to {QUARANTINED_MAX} per file"
             ));

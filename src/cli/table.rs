@@ -1,4 +1,4 @@
-//! What people read in a terminal: the books in a sentence, the clusters in a table that fits.
+//! What people read in a terminal: the totals in a sentence, the clusters in a table that fits.
 
 use alerts::hint::hint;
 use alerts::severity::Severity;
@@ -48,13 +48,13 @@ fn scan_within(
     width: Option<u16>,
 ) -> String {
     let (mut text, count) = clusters_within(answer, limit, width);
-    text.push_str(&books(&scanned.books, scanned, count));
+    text.push_str(&record_counts(&scanned.record_counts, scanned, count));
     text
 }
 
 /// Returns the table of clusters, and how many there are.
 fn clusters_within(answer: &StoreAnswer, limit: usize, width: Option<u16>) -> (String, usize) {
-    let sums = answer.census.sums().into_iter();
+    let sums = answer.snapshot.sums().into_iter();
     let mut clusters: Vec<(Severity, ClusterStanding<'_>, ClusterTotals<'_>)> = sums
         .filter_map(|sum| {
             let standing = answer.standing(sum.id)?;
@@ -112,9 +112,9 @@ pub fn cluster(
     line("events", &cluster.span.count.to_string());
     line("seen (UTC)", &seen(cluster.span).replace('\n', " to "));
     line("status", standing.listed.status().name());
-    if let Some(TriageStatus { mark, ended }) = standing.marking {
+    if let Some(TriageStatus { triage, ended }) = standing.triage_status {
         let ended = ended.map(|why| format!("; over: {why}"));
-        let (ended, made) = (ended.unwrap_or_default(), mark.made());
+        let (ended, made) = (ended.unwrap_or_default(), triage.made());
         line("mark", &format!("{}{ended}", history::entry(&made)));
     }
     let last = |of: usize| of.saturating_sub(HISTORY_SHOWN);
@@ -293,10 +293,10 @@ fn seen(span: Span) -> String {
     }
 }
 
-/// Returns the books in sentences; their sums agree.
-fn books(books: &RecordCounts, scanned: &Scanned, clusters: usize) -> String {
+/// Returns the totals in sentences; their sums agree.
+fn record_counts(record_counts: &RecordCounts, scanned: &Scanned, clusters: usize) -> String {
     let files = counted(scanned.files as u64, "file");
-    let mut text = outcomes(books, &files);
+    let mut text = outcomes(record_counts, &files);
     text.push_str(&format!("{}\n", counted(clusters as u64, "cluster")));
     if !scanned.failed.is_empty() {
         let failed = counted(scanned.failed.len() as u64, "input");
@@ -344,14 +344,14 @@ mod tests {
         let answer = answer(&store, question).unwrap();
         for width in [80, 120, 200] {
             let text = scan_within(&Scanned::default(), &answer, 0, Some(width));
-            // The books are a sentence, which a terminal wraps.
+            // The totals are a sentence, which a terminal wraps.
             for line in text.lines().filter(|line| !line.contains(" selected")) {
                 assert!(
                     line.chars().count() <= usize::from(width),
                     "{width}: {line}"
                 );
             }
-            for cluster in answer.census.clusters() {
+            for cluster in answer.snapshot.clusters() {
                 assert!(text.contains(&cluster.id.to_string()), "{width}: {text}");
             }
         }

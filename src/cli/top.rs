@@ -81,7 +81,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     let (scanned, answer) = arguments.source.scan(&arguments.paths, question)?;
     scanned.complain();
-    let mut entries = rank(&answer.census, arguments.by.into());
+    let mut entries = rank(&answer.snapshot, arguments.by.into());
     if arguments.limit > 0 {
         entries.truncate(arguments.limit);
     }

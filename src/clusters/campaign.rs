@@ -60,7 +60,7 @@ pub struct Occurrence {
     /// Its id, which decides among those of one second.
     pub id: EventId,
     /// What it shows.
-    pub case: Arc<Series>,
+    pub series: Arc<Series>,
     /// What its cluster is.
     pub subject: Arc<ClusterSubject>,
 }
@@ -78,8 +78,8 @@ pub fn occurrences<'e>(
         Some(Occurrence {
             at: sighting.at()?,
             id: *id,
-            case: Arc::clone(&sighting.case),
-            subject: Arc::clone(subjects.get(&sighting.case.cluster)?),
+            series: Arc::clone(&sighting.series),
+            subject: Arc::clone(subjects.get(&sighting.series.cluster)?),
         })
     };
     let mut occurrences: Vec<Occurrence> = events.into_iter().filter_map(occurrence).collect();
@@ -140,7 +140,7 @@ impl Shape {
     /// Returns whose an occurrence is and what is counted of it; `None` where the shape does not look at it.
     fn look(self, occurrence: &Occurrence) -> Option<(Actor, String)> {
         let subject = &occurrence.subject;
-        let facet = |kind| occurrence.case.facets.get(kind).map(str::to_owned);
+        let facet = |kind| occurrence.series.facets.get(kind).map(str::to_owned);
         let refused = matches!(subject.class, Class::Denied | Class::Vpce);
         let signin = subject.class == Class::Signin;
         let (whose, within, item) = match self {
@@ -158,7 +158,7 @@ impl Shape {
                 facet(FacetKind::Region)?,
             ),
             Self::Widespread if refused => {
-                let cluster = occurrence.case.cluster.to_string();
+                let cluster = occurrence.series.cluster.to_string();
                 (cluster, String::new(), facet(FacetKind::Principal)?)
             }
             Self::BruteForce if signin => {
@@ -248,15 +248,15 @@ pub fn campaigns_within(
         *at = occurrence.at.min(*at);
     }
     let is_first = |occurrence: &Occurrence| {
-        is_new(occurrence.case.cluster) && first.get(&met(occurrence)) == Some(&occurrence.at)
+        is_new(occurrence.series.cluster) && first.get(&met(occurrence)) == Some(&occurrence.at)
     };
     campaigns(occurrences, is_first)
 }
 
 fn met(occurrence: &Occurrence) -> (ClusterId, Option<&str>) {
     (
-        occurrence.case.cluster,
-        occurrence.case.facets.get(FacetKind::Principal),
+        occurrence.series.cluster,
+        occurrence.series.facets.get(FacetKind::Principal),
     )
 }
 
@@ -332,7 +332,7 @@ impl Campaign {
         self.last = self.last.max(occurrence.at);
         self.events.insert(occurrence.id);
         self.items = self.items.max(items);
-        self.clusters.insert(occurrence.case.cluster);
+        self.clusters.insert(occurrence.series.cluster);
         self.calls.insert(call(&occurrence.subject));
         for milestone in MILESTONES {
             let is_new = self.milestones.iter().all(|(known, _)| *known != milestone);
@@ -465,13 +465,13 @@ mod tests {
         facets.set(FacetKind::Network, Some("198.51.100.0/24"));
         facets.set(FacetKind::Resource, Some(resource));
         let cluster = identity.cluster_id();
-        let case = Arc::new(Series { cluster, facets });
+        let series = Arc::new(Series { cluster, facets });
         let start = Timestamp::parse("2026-11-21T08:00:00Z").unwrap().seconds();
         let at = Timestamp::from_seconds(start + seconds).unwrap();
         Occurrence {
             at,
             id: EventId::from_bytes([0; 16]),
-            case,
+            series,
             subject: Arc::new(ClusterSubject::from(&identity)),
         }
     }

@@ -17,7 +17,7 @@ pub struct Exclusions {
 impl Exclusions {
     /// Returns the reason why a selected record is left out.
     pub fn reason(&self, record: &Record<'_>) -> Option<&'static str> {
-        // Twins first: a failure of our own is one failure too, in the books of our own.
+        // Twins first: a failure of our own is one failure too, in the totals of our own.
         if self.trail_accounts.have_twin_of(record) {
             return Some(CROSS_ACCOUNT_COPY);
         }

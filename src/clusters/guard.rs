@@ -118,7 +118,7 @@ fn first_seen(tally: &Tally) -> impl Iterator<Item = (Option<Timestamp>, Cluster
     let mut first: HashMap<ClusterId, Option<Timestamp>> = HashMap::new();
     for sighting in tally.sightings.values() {
         let at = sighting.at();
-        let seen = first.entry(sighting.case.cluster).or_insert(at);
+        let seen = first.entry(sighting.series.cluster).or_insert(at);
         if seen.is_none() || (at.is_some() && at < *seen) {
             *seen = at;
         }
@@ -171,16 +171,18 @@ fn relocate(tally: &mut Tally, moved: &BTreeMap<ClusterId, ClusterId>) {
     if moved.is_empty() {
         return;
     }
-    let mut cases: HashMap<Arc<Series>, Arc<Series>> = HashMap::new();
+    let mut rewritten: HashMap<Arc<Series>, Arc<Series>> = HashMap::new();
     for sighting in tally.sightings.values_mut() {
-        if let Some(overflow) = moved.get(&sighting.case.cluster) {
-            let case = cases.entry(Arc::clone(&sighting.case)).or_insert_with(|| {
-                Arc::new(Series {
-                    cluster: *overflow,
-                    facets: sighting.case.facets.clone(),
-                })
-            });
-            sighting.case = Arc::clone(case);
+        if let Some(overflow) = moved.get(&sighting.series.cluster) {
+            let series = rewritten
+                .entry(Arc::clone(&sighting.series))
+                .or_insert_with(|| {
+                    Arc::new(Series {
+                        cluster: *overflow,
+                        facets: sighting.series.facets.clone(),
+                    })
+                });
+            sighting.series = Arc::clone(series);
         }
     }
     for (cluster, overflow) in moved {

@@ -29,13 +29,13 @@ pub const REASON_CHARS_MAX: usize = 500;
 const VERSION: i64 = 1;
 
 /// What happened to a cluster, or was decided about it. Of what happened in the same second of a
-/// life, the earlier in this list comes first.
+/// episode, the earlier in this list comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum JournalEvent {
     /// It was seen for the first time.
     New,
-    /// It came back after it had recovered, which begins another life.
+    /// It came back after it had recovered, which begins another episode.
     Regressed,
     /// It met a caller that it had not seen.
     NewPrincipal,
@@ -69,8 +69,8 @@ pub struct JournalEntry {
     /// When it was so: event time for what events show, our clock for what
     /// people decide.
     pub at: Timestamp,
-    /// The life of the cluster, from 1.
-    pub epoch: i64,
+    /// The episode of the cluster, from 1.
+    pub episode: i64,
     /// What it is.
     pub what: JournalEvent,
     /// Who did it: [`OURSELVES`], or a person's name. Sanitized, at most [`ACTOR_CHARS_MAX`]
@@ -88,8 +88,8 @@ pub struct JournalEntry {
 /// A time in which a cluster was failing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
-    /// The life of the cluster, from 1. One that was reopened has several faults.
-    pub epoch: i64,
+    /// The episode of the cluster, from 1. One that was reopened has several faults.
+    pub episode: i64,
     /// When it began.
     pub from: Timestamp,
     /// When it was over: with its last event, where that is noted, and not with the quiet period after
@@ -126,11 +126,11 @@ impl JournalEvent {
 }
 
 impl JournalEntry {
-    /// Returns the entry of something that no person did, at a moment, in a life.
-    pub fn of(what: JournalEvent, at: Timestamp, epoch: i64) -> Self {
+    /// Returns the entry of something that no person did, at a moment, in an episode.
+    pub fn of(what: JournalEvent, at: Timestamp, episode: i64) -> Self {
         Self {
             at,
-            epoch,
+            episode,
             what,
             actor: OURSELVES.to_owned(),
             reason: String::new(),
@@ -162,7 +162,7 @@ impl JournalEntry {
             } => began.after(fault_seconds),
             _ => None,
         };
-        let entry = Self::of(what, transition.at, transition.epoch);
+        let entry = Self::of(what, transition.at, transition.episode);
         let entry = entry.about(&detail);
         Some(Self { last, ..entry })
     }
@@ -194,7 +194,7 @@ impl JournalEntry {
         let mut entry = json!({
             "v": VERSION,
             "at": self.at.seconds(),
-            "epoch": self.epoch,
+            "epoch": self.episode,
             "what": self.what.name(),
             "actor": self.actor,
             "reason": self.reason,
@@ -230,30 +230,32 @@ impl Fault {
 }
 
 /// Returns the number of the cluster's current episode, as its journal says.
-pub fn epoch(entries: &[JournalEntry]) -> i64 {
-    entries.iter().map(|entry| entry.epoch).max().unwrap_or(1)
+pub fn episode(entries: &[JournalEntry]) -> i64 {
+    entries.iter().map(|entry| entry.episode).max().unwrap_or(1)
 }
 
 /// Returns the times in which a cluster was failing, one after the other, from its first event and
 /// its journal, in whatever order that is.
 ///
-/// A recovery is noted when somebody looks, and an event of the next life may have happened shortly
-/// before; the fault then ends with that event. An end that was never noted is where the next life
+/// A recovery is noted when somebody looks, and an event of the next episode may have happened shortly
+/// before; the fault then ends with that event. An end that was never noted is where the next episode
 /// begins.
 pub fn history(first_seen: Option<Timestamp>, entries: &[JournalEntry]) -> Vec<Fault> {
     let first = first_seen.map(|at| (1, at, JournalEvent::New, None));
-    let noted = entries.iter().map(|of| (of.epoch, of.at, of.what, of.last));
-    // Lives follow one another, whatever the clocks say.
+    let noted = entries
+        .iter()
+        .map(|of| (of.episode, of.at, of.what, of.last));
+    // Episodes follow one another, whatever the clocks say.
     let steps: BTreeSet<(i64, Timestamp, JournalEvent, Option<Timestamp>)> =
         noted.chain(first).collect();
     let mut faults: Vec<Fault> = Vec::new();
-    for (epoch, at, what, last_event) in steps {
+    for (episode, at, what, last_event) in steps {
         let last = faults.last_mut();
         let is_open = last.as_ref().is_some_and(|last| last.until.is_none());
-        let lived = last.as_ref().map_or(0, |last| last.epoch);
+        let lived = last.as_ref().map_or(0, |last| last.episode);
         match what {
             JournalEvent::New if lived == 0 => {}
-            JournalEvent::Regressed if epoch > lived => {}
+            JournalEvent::Regressed if episode > lived => {}
             JournalEvent::Reopened if !is_open => {}
             JournalEvent::Recovered | JournalEvent::Resolved => {
                 if let Some(last) = last.filter(|_| is_open) {
@@ -270,7 +272,7 @@ pub fn history(first_seen: Option<Timestamp>, entries: &[JournalEntry]) -> Vec<F
             from
         });
         faults.push(Fault {
-            epoch,
+            episode,
             from,
             until: None,
             ended: None,
@@ -294,9 +296,9 @@ mod tests {
         Timestamp::from_seconds(seconds).unwrap()
     }
 
-    fn fault(epoch: i64, from: i64, until: Option<i64>, ended: Option<JournalEvent>) -> Fault {
+    fn fault(episode: i64, from: i64, until: Option<i64>, ended: Option<JournalEvent>) -> Fault {
         Fault {
-            epoch,
+            episode,
             from: at(from),
             until: until.map(at),
             ended,
@@ -334,13 +336,13 @@ mod tests {
         assert_eq!(faults, expected);
         let lasted: Vec<_> = faults.iter().map(Fault::seconds).collect();
         assert_eq!(lasted, [Some(9 * DAY), Some(DAY), None]);
-        assert_eq!(epoch(&entries), 2);
+        assert_eq!(episode(&entries), 2);
     }
 
     #[test]
     fn a_fault_ends_where_the_next_begins_though_it_was_noted_later_or_never() {
         let regressed =
-            |moment, epoch| JournalEntry::of(JournalEvent::Regressed, at(moment), epoch);
+            |moment, episode| JournalEntry::of(JournalEvent::Regressed, at(moment), episode);
         let first = Timestamp::from_seconds(START);
         // The recovery was noted at the full hour, and the event had come shortly before.
         let late = [
@@ -383,7 +385,9 @@ mod tests {
             0..50i64,
             1..5i64,
         )
-            .prop_map(|(what, seconds, epoch)| JournalEntry::of(what, at(START + seconds), epoch));
+            .prop_map(|(what, seconds, episode)| {
+                JournalEntry::of(what, at(START + seconds), episode)
+            });
         prop::collection::vec(entry, 0..24)
     }
 
@@ -400,7 +404,7 @@ mod tests {
             }
             for two in faults.windows(2) {
                 prop_assert!(two[0].until.is_some_and(|until| until <= two[1].from));
-                prop_assert!(two[0].epoch <= two[1].epoch);
+                prop_assert!(two[0].episode <= two[1].episode);
             }
             let mut other: Vec<JournalEntry> = entries.iter().rev().cloned().collect();
             if !entries.is_empty() {

@@ -102,7 +102,7 @@ pub enum KeyAnomaly {
 pub struct KeyReport {
     /// Its id, whole: whatever shows it masks it with [`masked`].
     pub id: String,
-    /// How long it lives.
+    /// How long it episodes.
     pub kind: KeyKind,
     /// The account that its id tells.
     pub account_id: Option<String>,

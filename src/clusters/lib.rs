@@ -13,7 +13,7 @@
 //! - `fingerprint` makes the identity of a cluster, with its version.
 //! - `facet` has what is kept under a cluster: caller, region, key, layer, resource and so on.
 //! - `sample` chooses the few records that are kept as examples.
-//! - `report` has the books, in which each record has one outcome, and the lines of metrics.
+//! - `report` has the totals, in which each record has one outcome, and the lines of metrics.
 //!
 //! How sightings are kept:
 //!
@@ -28,7 +28,7 @@
 //! - `lifecycle` is the state machine of a cluster: which state follows on which event.
 //! - `circumstance` has the few facts of a call that a severity is computed from.
 //! - `timeline` counts events by cluster and hour.
-//! - `inspection_state` is what the inspection remembers from hour to hour: the life of each cluster, what is usual for it, the
+//! - `inspection_state` is what the inspection remembers from hour to hour: the episode of each cluster, what is usual for it, the
 //!   rhythm of each account, and campaigns as they go on.
 //! - `transition` has the kinds of things that happen to clusters, callers and accounts.
 //! - `escalation` compares a cluster with its own last week.
@@ -97,7 +97,7 @@ pub struct EventId([u8; 16]);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sighting {
     /// Where it belongs and what it shows.
-    pub case: Arc<Series>,
+    pub series: Arc<Series>,
     /// When the call was made.
     pub stamp: Stamp,
     /// Whether it is a watched success; should an id come with a failure too, that stands.
@@ -130,7 +130,7 @@ pub struct ClusterFacts {
 #[derive(Debug, Clone)]
 pub struct Finding {
     /// Where it belongs and what it shows.
-    pub case: Arc<Series>,
+    pub series: Arc<Series>,
     /// What it tells of its cluster.
     pub facts: Arc<ClusterFacts>,
     /// Whether it is a refusal by a layer that is not known here.
@@ -200,13 +200,13 @@ impl Finding {
             ..
         } = conclusion;
         let own = || understanding.identity.cluster_id();
-        let case = Series {
+        let series = Series {
             cluster: merged_into.unwrap_or_else(own),
             facets: facets.packed(),
         };
         let denial = understanding.denial.as_ref();
         Self {
-            case: Arc::new(case),
+            series: Arc::new(series),
             unknown_denial: denial.is_some_and(|denial| denial.layer == Some(Layer::Unknown)),
             facts: Arc::new(ClusterFacts::of(understanding)),
         }
@@ -215,9 +215,9 @@ impl Finding {
 
 impl Sighting {
     /// Returns what was seen of an event at a moment, `None` for records without a usable time.
-    pub fn new(watched: bool, at: Option<Timestamp>, case: Arc<Series>) -> Self {
+    pub fn new(watched: bool, at: Option<Timestamp>, series: Arc<Series>) -> Self {
         Self {
-            case,
+            series,
             stamp: Stamp::of(at),
             watched,
         }
@@ -231,10 +231,10 @@ impl Sighting {
 
 impl Ord for Sighting {
     fn cmp(&self, other: &Self) -> Ordering {
-        let key = |sighting: &Self| (sighting.watched, sighting.case.cluster, sighting.stamp);
+        let key = |sighting: &Self| (sighting.watched, sighting.series.cluster, sighting.stamp);
         key(self)
             .cmp(&key(other))
-            .then_with(|| self.case.facets.cmp(&other.case.facets))
+            .then_with(|| self.series.facets.cmp(&other.series.facets))
     }
 }
 
@@ -260,10 +260,10 @@ impl Stamp {
 impl Tally {
     /// Adds what an event at a moment says; `false` says that the event was there already.
     pub fn observe(&mut self, id: EventId, at: Option<Timestamp>, finding: &Finding) -> bool {
-        let Finding { case, facts, .. } = finding;
-        self.learn(case.cluster, facts);
+        let Finding { series, facts, .. } = finding;
+        self.learn(series.cluster, facts);
         let watched = facts.identity.class == Class::Watch;
-        self.insert(id, Sighting::new(watched, at, Arc::clone(case)))
+        self.insert(id, Sighting::new(watched, at, Arc::clone(series)))
     }
 
     /// Adds a sighting; `false` says that the event was there already.
@@ -299,11 +299,11 @@ impl Tally {
         cluster: ClusterId,
         id: EventId,
         at: Option<Timestamp>,
-        marks: &SampleCutoffs,
+        cutoffs: &SampleCutoffs,
         redacted: impl FnOnce() -> String,
     ) {
         let rank = Rank::of(id);
-        if marks.get(&cluster).is_some_and(|last| rank > *last) {
+        if cutoffs.get(&cluster).is_some_and(|last| rank > *last) {
             return;
         }
         let samples = self.samples.entry(cluster).or_default();
@@ -320,7 +320,7 @@ impl Tally {
         }
         for id in ids {
             if let Some(sighting) = self.sightings.remove(id)
-                && let Some(samples) = self.samples.get_mut(&sighting.case.cluster)
+                && let Some(samples) = self.samples.get_mut(&sighting.series.cluster)
             {
                 samples.forget(*id);
             }
@@ -328,7 +328,7 @@ impl Tally {
         let clusters = self
             .sightings
             .values()
-            .map(|sighting| sighting.case.cluster);
+            .map(|sighting| sighting.series.cluster);
         let left: HashSet<ClusterId> = clusters.collect();
         self.facts.retain(|cluster, _| left.contains(cluster));
         self.samples.retain(|cluster, _| left.contains(cluster));
@@ -403,7 +403,7 @@ impl Span {
     }
 }
 
-/// The events of one case: its place among the cases, and how many, since when, until when.
+/// The events of one series: its place among the series, and how many, since when, until when.
 pub type SeriesRow = (u32, Span);
 
 /// Sightings summed up: what a store tells, and what everything that people read is made from.
@@ -413,8 +413,8 @@ pub struct ClusterSnapshot {
     pub facts: BTreeMap<ClusterId, Arc<ClusterFacts>>,
     /// Samples by cluster.
     pub samples: BTreeMap<ClusterId, Samples>,
-    cases: Arc<SeriesTable>,
-    /// In the order of their cases.
+    series_table: Arc<SeriesTable>,
+    /// In the order of their series.
     rows: Vec<SeriesRow>,
 }
 
@@ -427,7 +427,7 @@ pub struct ClusterTotals<'a> {
     pub facts: &'a Arc<ClusterFacts>,
     /// How many, since when, until when.
     pub span: Span,
-    cases: &'a SeriesTable,
+    series_table: &'a SeriesTable,
     rows: &'a [SeriesRow],
     samples: Option<&'a Samples>,
 }
@@ -465,36 +465,38 @@ pub struct Cluster {
     /// Facets by kind.
     pub facets: BTreeMap<FacetKind, FacetValues>,
     /// Each combination of facets that was seen.
-    pub scenes: Vec<Facets>,
+    pub facet_sets: Vec<Facets>,
     /// Redacted examples in the order of event time.
     pub samples: Vec<Sample>,
 }
 
 impl ClusterSnapshot {
-    /// Returns a census of clusters and of cases with their sums, without samples.
+    /// Returns a snapshot of clusters and of series with their sums, without samples.
     pub fn of(
         facts: BTreeMap<ClusterId, Arc<ClusterFacts>>,
-        cases: Arc<SeriesTable>,
+        series_table: Arc<SeriesTable>,
         mut rows: Vec<SeriesRow>,
     ) -> Self {
-        rows.sort_unstable_by(|(one, _), (other, _)| cases.get(*one).cmp(&cases.get(*other)));
+        rows.sort_unstable_by(|(one, _), (other, _)| {
+            series_table.get(*one).cmp(&series_table.get(*other))
+        });
         Self {
             facts,
             samples: BTreeMap::new(),
-            cases,
+            series_table,
             rows,
         }
     }
 
-    /// Returns the cases with their sums, in their order.
+    /// Returns the series with their sums, in their order.
     pub fn rows(&self) -> impl Iterator<Item = (SeriesRef<'_>, Span)> {
-        let row = |(case, span): &SeriesRow| (self.cases.get(*case), *span);
+        let row = |(series, span): &SeriesRow| (self.series_table.get(*series), *span);
         self.rows.iter().map(row)
     }
 
     /// Returns the clusters in sums, the largest first.
     pub fn sums(&self) -> Vec<ClusterTotals<'_>> {
-        let cluster = |row: &SeriesRow| self.cases.get(row.0).cluster();
+        let cluster = |row: &SeriesRow| self.series_table.get(row.0).cluster();
         let clusters = self
             .rows
             .chunk_by(|one, other| cluster(one) == cluster(other));
@@ -517,16 +519,16 @@ impl ClusterSnapshot {
     }
 
     fn sum<'a>(&'a self, rows: &'a [SeriesRow]) -> Option<ClusterTotals<'a>> {
-        let id = self.cases.get(rows.first()?.0).cluster();
+        let id = self.series_table.get(rows.first()?.0).cluster();
         let mut span = Span::default();
-        for (_, of_case) in rows {
-            span.add(*of_case);
+        for (_, of_series) in rows {
+            span.add(*of_series);
         }
         Some(ClusterTotals {
             id,
             facts: self.facts.get(&id)?,
             span,
-            cases: &self.cases,
+            series_table: &self.series_table,
             rows,
             samples: self.samples.get(&id),
         })
@@ -542,9 +544,11 @@ impl PartialEq for ClusterSnapshot {
 }
 
 impl<'a> ClusterTotals<'a> {
-    /// Returns the cases.
-    pub fn cases(&self) -> impl Iterator<Item = SeriesRef<'a>> {
-        self.rows.iter().map(|(case, _)| self.cases.get(*case))
+    /// Returns the series.
+    pub fn series_table(&self) -> impl Iterator<Item = SeriesRef<'a>> {
+        self.rows
+            .iter()
+            .map(|(series, _)| self.series_table.get(*series))
     }
 
     /// Returns the cluster in detail.
@@ -555,15 +559,15 @@ impl<'a> ClusterTotals<'a> {
             facts: Arc::clone(self.facts),
             span: self.span,
             facets: self.facet_values(),
-            scenes: self.cases().map(SeriesRef::facets).collect(),
+            facet_sets: self.series_table().map(SeriesRef::facets).collect(),
             samples: samples.into_iter().collect(),
         }
     }
 
     fn facet_values(&self) -> BTreeMap<FacetKind, FacetValues> {
         let mut spans: BTreeMap<FacetKind, BTreeMap<&str, Span>> = BTreeMap::new();
-        for (case, (_, span)) in self.cases().zip(self.rows) {
-            for (kind, value) in case.iter() {
+        for (series, (_, span)) in self.series_table().zip(self.rows) {
+            for (kind, value) in series.iter() {
                 let sum = spans.entry(kind).or_default().entry(value).or_default();
                 sum.add(*span);
             }

@@ -1,4 +1,4 @@
-//! How a cluster lives: new at first, ongoing after a day, recovered once it has been quiet for as long as its class
+//! How a cluster episodes: new at first, ongoing after a day, recovered once it has been quiet for as long as its class
 //! needs or a person says so, regressed when it comes back.
 //!
 //! This is the only place that says which state follows which. What replays events, keeps, shows, marks or notifies

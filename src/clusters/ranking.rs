@@ -42,17 +42,17 @@ pub struct RankingEntry {
 /// What stands for sightings that have no value of the dimension.
 pub const NONE: &str = "(none)";
 
-/// Ranks the sightings of a census.
-pub fn rank(census: &ClusterSnapshot, by: RankBy) -> Vec<RankingEntry> {
+/// Ranks the sightings of a snapshot.
+pub fn rank(snapshot: &ClusterSnapshot, by: RankBy) -> Vec<RankingEntry> {
     let mut sums: BTreeMap<String, (Span, BTreeSet<ClusterId>, BTreeSet<&str>)> = BTreeMap::new();
-    for (case, of_case) in census.rows() {
-        let Some(facts) = census.facts.get(&case.cluster()) else {
+    for (series, of_series) in snapshot.rows() {
+        let Some(facts) = snapshot.facts.get(&series.cluster()) else {
             continue;
         };
-        let (span, clusters, principals) = sums.entry(by.name_of(case, facts)).or_default();
-        span.add(of_case);
-        clusters.insert(case.cluster());
-        principals.extend(case.get(FacetKind::Principal));
+        let (span, clusters, principals) = sums.entry(by.name_of(series, facts)).or_default();
+        span.add(of_series);
+        clusters.insert(series.cluster());
+        principals.extend(series.get(FacetKind::Principal));
     }
     let mut entries: Vec<RankingEntry> = sums
         .into_iter()
@@ -69,11 +69,11 @@ pub fn rank(census: &ClusterSnapshot, by: RankBy) -> Vec<RankingEntry> {
 }
 
 impl RankBy {
-    fn name_of(self, case: SeriesRef<'_>, facts: &ClusterFacts) -> String {
+    fn name_of(self, series: SeriesRef<'_>, facts: &ClusterFacts) -> String {
         let identity = &facts.identity;
-        let facet = |kind| case.get(kind).unwrap_or(NONE).to_owned();
+        let facet = |kind| series.get(kind).unwrap_or(NONE).to_owned();
         match self {
-            Self::Cluster => case.cluster().to_string(),
+            Self::Cluster => series.cluster().to_string(),
             Self::Event => format!("{}:{}", identity.service, identity.action),
             Self::Code => facet(FacetKind::ErrorCode),
             Self::Principal => facet(FacetKind::Principal),

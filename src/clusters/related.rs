@@ -31,9 +31,9 @@ pub fn related(cluster: ClusterId, occurrences: &[Occurrence]) -> Vec<Related> {
     let mut moments: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
     for occurrence in occurrences
         .iter()
-        .filter(|occurrence| occurrence.case.cluster == cluster)
+        .filter(|occurrence| occurrence.series.cluster == cluster)
     {
-        if let Some(caller) = occurrence.case.facets.get(FacetKind::Principal) {
+        if let Some(caller) = occurrence.series.facets.get(FacetKind::Principal) {
             moments
                 .entry(caller)
                 .or_default()
@@ -41,15 +41,15 @@ pub fn related(cluster: ClusterId, occurrences: &[Occurrence]) -> Vec<Related> {
         }
     }
     let is_near = |occurrence: &&Occurrence| {
-        let caller = occurrence.case.facets.get(FacetKind::Principal);
+        let caller = occurrence.series.facets.get(FacetKind::Principal);
         let of = caller.and_then(|caller| moments.get(caller));
         let at = occurrence.at.seconds();
         let near = at - TOGETHER_SECONDS..=at + TOGETHER_SECONDS;
-        occurrence.case.cluster != cluster && of.is_some_and(|of| of.range(near).next().is_some())
+        occurrence.series.cluster != cluster && of.is_some_and(|of| of.range(near).next().is_some())
     };
     let mut found: BTreeMap<ClusterId, Related> = BTreeMap::new();
     for occurrence in occurrences.iter().filter(is_near) {
-        let id = occurrence.case.cluster;
+        let id = occurrence.series.cluster;
         let other = found.entry(id).or_insert_with(|| Related {
             id,
             subject: Arc::clone(&occurrence.subject),
@@ -58,7 +58,7 @@ pub fn related(cluster: ClusterId, occurrences: &[Occurrence]) -> Vec<Related> {
         });
         let codes = [
             other.code.as_deref(),
-            occurrence.case.facets.get(FacetKind::ErrorCode),
+            occurrence.series.facets.get(FacetKind::ErrorCode),
         ];
         other.code = shown_code(codes.into_iter().flatten()).map(str::to_owned);
         other.count += 1;
@@ -84,7 +84,7 @@ mod tests {
         Occurrence {
             at: Timestamp::from_seconds(1_793_577_600 + minute * 60).unwrap(),
             id: EventId::named(&format!("{cluster}{caller}{minute}")),
-            case: Arc::new(Series {
+            series: Arc::new(Series {
                 cluster: ClusterId::from_bytes([cluster; 16]),
                 facets,
             }),

@@ -1,4 +1,4 @@
-//! The books: each record has exactly one outcome, and the sums must balance; and the lines of metrics
+//! The totals: each record has exactly one outcome, and the sums must balance; and the lines of metrics
 //! that the functions write for each of their invocations, of what somebody reads.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ pub const NAMESPACE: &str = "CloudTrailInspector";
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Invocation {
     /// What became of its records.
-    pub books: RecordCounts,
+    pub record_counts: RecordCounts,
     /// What is wrong with the payload, if it cannot be opened.
     pub payload_fault: Option<&'static str>,
     /// Under which key the event was kept aside, if it was.
@@ -35,18 +35,18 @@ pub struct Invocation {
 impl Invocation {
     /// Returns the line of metrics; `None` where nothing of it is read.
     pub fn metric_line(&self, metrics: &Metrics, at_milliseconds: i64) -> Option<String> {
-        let books = &self.books;
-        let errors = books.classes.iter();
+        let record_counts = &self.record_counts;
+        let errors = record_counts.classes.iter();
         let mut written = vec![
-            count("RecordsQuarantined", books.quarantined()),
-            count("SelfDenied", books.own_refusals),
+            count("RecordsQuarantined", record_counts.quarantined()),
+            count("SelfDenied", record_counts.own_refusals),
             count(
                 "PayloadsQuarantined",
                 u64::from(self.payload_fault.is_some()),
             ),
             count("NewClusters", self.new_clusters),
-            count(VIOLATED, u64::from(!books.balances())),
-            count("Errors", books.errors()),
+            count(VIOLATED, u64::from(!record_counts.balances())),
+            count("Errors", record_counts.errors()),
         ];
         // A clock that is ahead makes no lag of less than nothing.
         let lag = |seconds| u64::try_from(seconds).unwrap_or_default();
@@ -366,7 +366,7 @@ impl RecordCounts {
         self.selected == outcomes && self.read == self.selected + self.not_selected()
     }
 
-    /// Adds the books of another input.
+    /// Adds the totals of another input.
     pub fn add(&mut self, other: &Self) {
         self.read += other.read;
         self.selected += other.selected;

@@ -57,11 +57,11 @@ impl Rank {
 impl Samples {
     /// Tells whether a sample of this rank would be kept, before it is made.
     pub fn wants(&self, rank: Rank) -> bool {
-        self.mark().is_none_or(|last| rank < last)
+        self.cutoff().is_none_or(|last| rank < last)
     }
 
     /// Returns the last rank, once there are enough samples.
-    pub fn mark(&self) -> Option<Rank> {
+    pub fn cutoff(&self) -> Option<Rank> {
         let last = self.0.last_key_value().map(|(rank, _)| *rank);
         last.filter(|_| self.0.len() >= SAMPLES_MAX)
     }

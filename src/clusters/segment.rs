@@ -1,22 +1,22 @@
-//! Manifests: the sightings of one batch in one hour of event time, as a few bytes that say the same
+//! Segments: the sightings of one batch in one hour of event time, as a few bytes that say the same
 //! whenever the same is said.
 //!
-//! A store that keeps a journal keeps these. Two manifests with the same content have the same
+//! A store that keeps a journal keeps these. Two segments with the same content have the same
 //! digest, so writing one again changes nothing, and the events of an hour are the union of its
-//! manifests. An event takes 18 bytes; what events share is written once and compressed against
+//! segments. An event takes 18 bytes; what events share is written once and compressed against
 //! words that are in most of them.
 //!
 //! A store has a limit for the length of an item, and callers choose how long and how different facets
-//! are. So an hour is cut into as many manifests as it takes, by their length in bytes. Where it is cut
+//! are. So an hour is cut into as many segments as it takes, by their length in bytes. Where it is cut
 //! depends on nothing but the events: the same batch is cut at the same places again.
 //!
 //! | bytes | what |
 //! |---|---|
 //! | 1 | version, 1 |
-//! | varint | length of the cases as they are, and as they lie here |
-//! | … | the cases, in zlib format: their number, all clusters, then kind by kind all values |
-//! | varint, by case | how many events it has |
-//! | 16, by event | ids, those of a case in their order |
+//! | varint | length of the series as they are, and as they lie here |
+//! | … | the series, in zlib format: their number, all clusters, then kind by kind all values |
+//! | varint, by series | how many events it has |
+//! | 16, by event | ids, those of a series in their order |
 //! | 2, by event | second of the hour; the bit above it says that it is a watched success |
 
 use std::cmp::Ordering;
@@ -32,14 +32,14 @@ use crate::facet::{FacetKind, Facets};
 use crate::fingerprint::ClusterId;
 use crate::{EventId, Series, Sighting, Tally};
 
-/// How many events one manifest holds at most.
+/// How many events one segment holds at most.
 pub const EVENTS_MAX: usize = 10_000;
 
-/// How long a manifest is at most, in bytes: 350 KB together with the rest of its item. DynamoDB takes
+/// How long a segment is at most, in bytes: 350 KB together with the rest of its item. DynamoDB takes
 /// 400 KB an item.
 pub const BYTES_MAX: usize = (350 << 10) - ROOM_BYTES;
 
-/// Room for what an item holds beside its manifest: its key, the names of its attributes, when it
+/// Room for what an item holds beside its segment: its key, the names of its attributes, when it
 /// expires.
 const ROOM_BYTES: usize = 1 << 10;
 
@@ -54,37 +54,37 @@ const SECONDS_OF_HOUR: i64 = 3600;
 /// How long an event is: its id and its second.
 const EVENT_BYTES: usize = 18;
 
-/// How long a case is at least: its cluster, and for each kind a number.
-const CASE_BYTES: usize = 16 + FacetKind::ALL.len();
+/// How long a series is at least: its cluster, and for each kind a number.
+const SERIES_BYTES: usize = 16 + FacetKind::ALL.len();
 
-/// How long the cases of one manifest that is read may be as they are, in bytes.
-const CASES_BYTES_MAX: u64 = 256 << 20;
+/// How long the series of one segment that is read may be as they are, in bytes.
+const SERIES_TABLE_BYTES_MAX: u64 = 256 << 20;
 
-/// How long the cases of one manifest that is written may be as they are, in bytes. This much is in
+/// How long the series of one segment that is written may be as they are, in bytes. This much is in
 /// memory at a time, however well it can be compressed.
-const CASES_WRITTEN_BYTES_MAX: usize = 32 << 20;
+const SERIES_WRITTEN_BYTES_MAX: usize = 32 << 20;
 
 /// Sightings of one hour of event time, or of none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
     /// The hour that all events lie in; `None` for events without a usable time.
     pub window: Option<Window>,
-    /// In the order of their cases, and within a case of their ids.
+    /// In the order of their series, and within a series of their ids.
     sightings: Vec<(EventId, Sighting)>,
 }
 
-/// A manifest as it is written.
+/// A segment as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodedSegment {
     /// What it says.
-    pub manifest: Segment,
+    pub segment: Segment,
     /// The same as bytes.
     pub bytes: Vec<u8>,
     /// The first 128 bits of the SHA-256 of what it says, before it is compressed.
     pub digest: [u8; 16],
 }
 
-/// Why bytes are no manifest.
+/// Why bytes are no segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SegmentError {
     /// A newer program wrote it.
@@ -96,12 +96,12 @@ pub enum SegmentError {
 }
 
 impl Segment {
-    /// Cuts what was seen into manifests by hour, in the order of hours, none longer than [`BYTES_MAX`].
+    /// Cuts what was seen into segments by hour, in the order of hours, none longer than [`BYTES_MAX`].
     pub fn cut(tally: &Tally) -> Vec<EncodedSegment> {
         Self::cut_at(tally, BYTES_MAX)
     }
 
-    /// Cuts what was seen into manifests, one or more for each hour, in the order of hours. Each has at
+    /// Cuts what was seen into segments, one or more for each hour, in the order of hours. Each has at
     /// most `bytes_max` bytes, unless a single event is longer.
     pub fn cut_at(tally: &Tally, bytes_max: usize) -> Vec<EncodedSegment> {
         let mut hours: BTreeMap<Option<Window>, Vec<(EventId, Sighting)>> = BTreeMap::new();
@@ -112,14 +112,14 @@ impl Segment {
                 .or_default()
                 .push((*id, sighting.clone()));
         }
-        let mut manifests = Vec::with_capacity(hours.len());
+        let mut segments = Vec::with_capacity(hours.len());
         for (window, mut hour) in hours {
             hour.sort_unstable_by(in_order);
             for part in hour.chunks(EVENTS_MAX) {
-                bisect(window, part, bytes_max, &mut manifests);
+                bisect(window, part, bytes_max, &mut segments);
             }
         }
-        manifests
+        segments
     }
 
     /// Returns what was seen, by event.
@@ -129,8 +129,8 @@ impl Segment {
 
     /// Writes it as bytes.
     fn encode(self) -> EncodedSegment {
-        let (cases, counts): (Vec<_>, Vec<_>) = self.cases().into_iter().unzip();
-        let mut events = Vec::with_capacity(self.sightings.len() * EVENT_BYTES + cases.len());
+        let (table, counts): (Vec<_>, Vec<_>) = self.table().into_iter().unzip();
+        let mut events = Vec::with_capacity(self.sightings.len() * EVENT_BYTES + table.len());
         for count in counts {
             put_number(&mut events, count);
         }
@@ -140,18 +140,18 @@ impl Segment {
         for (_, sighting) in &self.sightings {
             events.extend_from_slice(&second(sighting).to_le_bytes());
         }
-        let cases = encode_cases(&cases);
+        let table = encode_series(&table);
         let mut digest = [0; 16];
-        let hash = Sha256::new().chain_update(&cases).chain_update(&events);
+        let hash = Sha256::new().chain_update(&table).chain_update(&events);
         digest.copy_from_slice(&hash.finalize()[..16]);
-        let packed = pack(&cases);
+        let packed = pack(&table);
         let mut bytes = vec![VERSION];
-        put_number(&mut bytes, cases.len() as u64);
+        put_number(&mut bytes, table.len() as u64);
         put_number(&mut bytes, packed.len() as u64);
         bytes.extend(packed);
         bytes.extend(events);
         EncodedSegment {
-            manifest: self,
+            segment: self,
             bytes,
             digest,
         }
@@ -171,12 +171,12 @@ impl Segment {
         let length = take_number(&mut rest)?;
         let packed = take_number(&mut rest)?;
         let packed = take(&mut rest, packed)?;
-        let cases = decode_cases(&unpack(packed, length)?)?;
-        let mut counts = Vec::with_capacity(cases.len());
-        for _ in &cases {
+        let table = decode_series(&unpack(packed, length)?)?;
+        let mut counts = Vec::with_capacity(table.len());
+        for _ in &table {
             counts.push(usize::try_from(take_number(&mut rest)?).unwrap_or(usize::MAX));
         }
-        let of = cases.iter().zip(&counts);
+        let of = table.iter().zip(&counts);
         let count = counts
             .iter()
             .fold(0, |sum: usize, n| sum.saturating_add(*n));
@@ -190,78 +190,78 @@ impl Segment {
             .iter()
             .zip(seconds.as_chunks::<2>().0);
         let mut sightings = Vec::with_capacity(count);
-        for (case, count) in of {
+        for (series, count) in of {
             for (id, second) in events.by_ref().take(*count) {
-                let sighting = sighting(window, u16::from_le_bytes(*second), case)?;
+                let sighting = sighting(window, u16::from_le_bytes(*second), series)?;
                 sightings.push((EventId::from_bytes(*id), sighting));
             }
         }
         Ok(Self { window, sightings })
     }
 
-    /// Returns the distinct cases in their order, and how many events each has.
-    fn cases(&self) -> Vec<(&Arc<Series>, u64)> {
-        let mut cases: Vec<(&Arc<Series>, u64)> = Vec::new();
-        for (_, Sighting { case, .. }) in &self.sightings {
-            match cases.last_mut() {
-                Some((last, count)) if *last == case => *count += 1,
-                _ => cases.push((case, 1)),
+    /// Returns the distinct series in their order, and how many events each has.
+    fn table(&self) -> Vec<(&Arc<Series>, u64)> {
+        let mut table: Vec<(&Arc<Series>, u64)> = Vec::new();
+        for (_, Sighting { series, .. }) in &self.sightings {
+            match table.last_mut() {
+                Some((last, count)) if *last == series => *count += 1,
+                _ => table.push((series, 1)),
             }
         }
-        cases
+        table
     }
 }
 
-/// Adds sightings of an hour, which are in order, as one manifest, or as those of their halves where
+/// Adds sightings of an hour, which are in order, as one segment, or as those of their halves where
 /// that is too long.
 fn bisect(
     window: Option<Window>,
     sightings: &[(EventId, Sighting)],
     bytes_max: usize,
-    manifests: &mut Vec<EncodedSegment>,
+    segments: &mut Vec<EncodedSegment>,
 ) {
     let ends = ends(sightings);
     let length = ends.last().copied().unwrap_or_default();
     let is_one = sightings.len() <= 1;
-    if is_one || length <= CASES_WRITTEN_BYTES_MAX {
+    if is_one || length <= SERIES_WRITTEN_BYTES_MAX {
         let sightings = sightings.to_vec();
         let encoded = Segment { window, sightings }.encode();
         if is_one || encoded.bytes.len() <= bytes_max {
-            manifests.push(encoded);
+            segments.push(encoded);
             return;
         }
     }
     // Both halves get at least one.
     let middle = ends.partition_point(|end| *end <= length / 2);
     let (one, other) = sightings.split_at(middle.clamp(1, sightings.len() - 1));
-    bisect(window, one, bytes_max, manifests);
-    bisect(window, other, bytes_max, manifests);
+    bisect(window, one, bytes_max, segments);
+    bisect(window, other, bytes_max, segments);
 }
 
 /// Returns for each sighting how long all up to it are, in bytes before anything is compressed.
 fn ends(sightings: &[(EventId, Sighting)]) -> Vec<usize> {
     let mut before: Option<&Arc<Series>> = None;
     let mut end = 0;
-    let ends = sightings.iter().map(|(_, Sighting { case, .. })| {
-        let is_same = before.is_some_and(|before| Arc::ptr_eq(before, case) || before == case);
-        before = Some(case);
-        let case = match is_same {
+    let ends = sightings.iter().map(|(_, Sighting { series, .. })| {
+        let is_same = before.is_some_and(|before| Arc::ptr_eq(before, series) || before == series);
+        before = Some(series);
+        let series = match is_same {
             true => 0,
-            false => CASE_BYTES + case.facets.bytes(),
+            false => SERIES_BYTES + series.facets.bytes(),
         };
-        end += EVENT_BYTES + case;
+        end += EVENT_BYTES + series;
         end
     });
     ends.collect()
 }
 
 fn in_order((id, one): &(EventId, Sighting), (other_id, other): &(EventId, Sighting)) -> Ordering {
-    // Most events of a case share it, and to see that takes less than to look at what is in it.
-    let cases = match Arc::ptr_eq(&one.case, &other.case) {
+    // Most events of a series share it, and to see that takes less than to look at what is in it.
+    let table = match Arc::ptr_eq(&one.series, &other.series) {
         true => Ordering::Equal,
-        false => one.case.cmp(&other.case),
+        false => one.series.cmp(&other.series),
     };
-    cases.then_with(|| id.cmp(other_id))
+    table.then_with(|| id.cmp(other_id))
 }
 
 fn second(sighting: &Sighting) -> u16 {
@@ -273,7 +273,7 @@ fn second(sighting: &Sighting) -> u16 {
 fn sighting(
     window: Option<Window>,
     second: u16,
-    case: &Arc<Series>,
+    series: &Arc<Series>,
 ) -> Result<Sighting, SegmentError> {
     let watched = second & WATCHED != 0;
     let second = i64::from(second & !WATCHED);
@@ -285,7 +285,7 @@ fn sighting(
         None if second == 0 => None,
         _ => return Err(SegmentError::Damaged),
     };
-    Ok(Sighting::new(watched, at, Arc::clone(case)))
+    Ok(Sighting::new(watched, at, Arc::clone(series)))
 }
 
 /// What stands where a value could be: nothing, the network of the address, or its length and two.
@@ -293,18 +293,18 @@ const ABSENT: u64 = 0;
 const DERIVED: u64 = 1;
 const LENGTH: u64 = 2;
 
-fn encode_cases(cases: &[&Arc<Series>]) -> Vec<u8> {
+fn encode_series(table: &[&Arc<Series>]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    put_number(&mut bytes, cases.len() as u64);
-    for case in cases {
-        bytes.extend_from_slice(case.cluster.bytes());
+    put_number(&mut bytes, table.len() as u64);
+    for series in table {
+        bytes.extend_from_slice(series.cluster.bytes());
     }
     // Kind by kind, because values of a kind are alike.
     for kind in FacetKind::ALL {
-        for case in cases {
-            match case.facets.get(kind) {
+        for series in table {
+            match series.facets.get(kind) {
                 None => put_number(&mut bytes, ABSENT),
-                Some(value) if is_derived(kind, value, &case.facets) => {
+                Some(value) if is_derived(kind, value, &series.facets) => {
                     put_number(&mut bytes, DERIVED);
                 }
                 Some(value) => {
@@ -323,7 +323,7 @@ fn is_derived(kind: FacetKind, value: &str, facets: &Facets) -> bool {
         && facets.get(FacetKind::SourceIp).map(network).as_deref() == Some(value)
 }
 
-fn decode_cases(mut bytes: &[u8]) -> Result<Vec<Arc<Series>>, SegmentError> {
+fn decode_series(mut bytes: &[u8]) -> Result<Vec<Arc<Series>>, SegmentError> {
     let rest = &mut bytes;
     let count = take_number(rest)?;
     let clusters = take(rest, count.saturating_mul(16))?;
@@ -350,16 +350,16 @@ fn decode_cases(mut bytes: &[u8]) -> Result<Vec<Arc<Series>>, SegmentError> {
     if !rest.is_empty() {
         return Err(SegmentError::Damaged);
     }
-    let case = |(cluster, facets): (&[u8; 16], Facets)| {
+    let series = |(cluster, facets): (&[u8; 16], Facets)| {
         Arc::new(Series {
             cluster: ClusterId::from_bytes(*cluster),
             facets: facets.packed(),
         })
     };
-    Ok(clusters.iter().zip(facets).map(case).collect())
+    Ok(clusters.iter().zip(facets).map(series).collect())
 }
 
-/// Words that are in most cases, the likeliest last, for the compression to begin with. Part of the
+/// Words that are in most series, the likeliest last, for the compression to begin with. Part of the
 /// version: what was packed with it cannot be unpacked with another.
 const WORDS: &[u8] = b"ap-southeast-1ap-southeast-2ap-northeast-1ca-central-1sa-east-1eu-north-1\
 us-east-2us-west-1eu-west-2eu-west-3eu-central-1us-west-2eu-west-1us-east-1\
@@ -379,38 +379,38 @@ arn:aws:ec2:us-east-1::instance/i-0arn:aws:s3:::/*arn:aws:secretsmanager:us-east
 AIDAAROAAKIAASIAassumed_roleconsoleservicecliiam_userroleuserwholesdknoyes\
 arn:aws:iam::user/arn:aws:sts::assumed-role/arn:aws:iam::role/readwrite";
 
-fn pack(cases: &[u8]) -> Vec<u8> {
-    let mut packed = Vec::with_capacity(cases.len() + 64);
+fn pack(table: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::with_capacity(table.len() + 64);
     let mut compress = Compress::new(Compression::best(), true);
     let words = compress.set_dictionary(WORDS);
     words.expect("nothing was compressed yet");
     loop {
         let consumed = usize::try_from(compress.total_in()).unwrap_or(usize::MAX);
-        let input = cases.get(consumed..).unwrap_or_default();
+        let input = table.get(consumed..).unwrap_or_default();
         let done = compress.compress_vec(input, &mut packed, FlushCompress::Finish);
         if done.expect("memory takes all that is written") == Status::StreamEnd {
             return packed;
         }
-        packed.reserve(cases.len() / 2 + 64);
+        packed.reserve(table.len() / 2 + 64);
     }
 }
 
 fn unpack(packed: &[u8], length: u64) -> Result<Vec<u8>, SegmentError> {
-    if length > CASES_BYTES_MAX || length > packed.len() as u64 * 1100 {
+    if length > SERIES_TABLE_BYTES_MAX || length > packed.len() as u64 * 1100 {
         return Err(SegmentError::Damaged);
     }
-    let mut cases = Vec::with_capacity(length as usize);
+    let mut table = Vec::with_capacity(length as usize);
     let mut decompress = Decompress::new(true);
     // It stops once to ask for the words.
-    let asked = decompress.decompress_vec(packed, &mut cases, FlushDecompress::Finish);
+    let asked = decompress.decompress_vec(packed, &mut table, FlushDecompress::Finish);
     if asked.is_ok() || decompress.set_dictionary(WORDS).is_err() {
         return Err(SegmentError::Damaged);
     }
     let consumed = usize::try_from(decompress.total_in()).unwrap_or(usize::MAX);
     let rest = packed.get(consumed..).unwrap_or_default();
-    let done = decompress.decompress_vec(rest, &mut cases, FlushDecompress::Finish);
-    let is_whole = matches!(done, Ok(Status::StreamEnd)) && cases.len() as u64 == length;
-    is_whole.then_some(cases).ok_or(SegmentError::Damaged)
+    let done = decompress.decompress_vec(rest, &mut table, FlushDecompress::Finish);
+    let is_whole = matches!(done, Ok(Status::StreamEnd)) && table.len() as u64 == length;
+    is_whole.then_some(table).ok_or(SegmentError::Damaged)
 }
 
 /// Writes a number in groups of seven bits, the lowest first.
@@ -456,9 +456,9 @@ mod tests {
             facets.set(FacetKind::Network, Some(&network(address)));
             facets.set(FacetKind::SourceIp, Some(address));
             let cluster = ClusterId::from_bytes([*number % 3; 16]);
-            let case = Arc::new(Series { cluster, facets });
+            let series = Arc::new(Series { cluster, facets });
             let at = at.map(|at| Timestamp::parse(at).unwrap());
-            let sighting = Sighting::new(*watched, at, case);
+            let sighting = Sighting::new(*watched, at, series);
             tally.insert(EventId::from_bytes([*number; 16]), sighting);
         }
         tally
@@ -472,53 +472,48 @@ mod tests {
             (4, Some("2026-11-21T09:00:00Z"), "2001:db8::1", false),
             (5, None, "198.51.100.7", false),
         ];
-        let manifests = Segment::cut(&tally(&events));
-        assert_eq!(counts(&manifests), [1, 2, 1], "no time, 08, 09");
+        let segments = Segment::cut(&tally(&events));
+        assert_eq!(counts(&segments), [1, 2, 1], "no time, 08, 09");
         let reversed: Vec<_> = events.into_iter().rev().collect();
-        assert_eq!(Segment::cut(&tally(&reversed)), manifests);
-        for EncodedSegment {
-            manifest, bytes, ..
-        } in manifests
-        {
-            assert_eq!(Segment::decode(manifest.window, &bytes), Ok(manifest));
+        assert_eq!(Segment::cut(&tally(&reversed)), segments);
+        for EncodedSegment { segment, bytes, .. } in segments {
+            assert_eq!(Segment::decode(segment.window, &bytes), Ok(segment));
         }
     }
 
     #[test]
     fn what_was_cut_or_changed_is_refused_and_never_panics() {
         let events = [(1, Some("2026-11-21T08:00:00Z"), "198.51.100.7", false)];
-        let EncodedSegment {
-            manifest, bytes, ..
-        } = Segment::cut(&tally(&events)).remove(0);
+        let EncodedSegment { segment, bytes, .. } = Segment::cut(&tally(&events)).remove(0);
         for end in 0..bytes.len() {
-            let cut = Segment::decode(manifest.window, &bytes[..end]);
+            let cut = Segment::decode(segment.window, &bytes[..end]);
             assert_eq!(cut, Err(SegmentError::Damaged));
         }
         for place in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[place] ^= 0xff;
-            let _ = Segment::decode(manifest.window, &changed);
+            let _ = Segment::decode(segment.window, &changed);
         }
         let mut newer = bytes;
         newer[0] = 2;
-        let refused = Segment::decode(manifest.window, &newer);
+        let refused = Segment::decode(segment.window, &newer);
         assert_eq!(refused, Err(SegmentError::Newer(2)));
     }
 
     #[test]
     fn many_events_are_cut_into_parts_that_fit_an_item() {
         let mut tally = Tally::default();
-        let case = Arc::new(Series {
+        let series = Arc::new(Series {
             cluster: ClusterId::from_bytes([7; 16]),
             facets: Facets::default(),
         });
         let at = Timestamp::parse("2026-11-21T08:00:00Z");
         for number in 0..(EVENTS_MAX as u128 * 2 + 1) {
             let id = EventId::from_bytes(number.to_be_bytes());
-            tally.insert(id, Sighting::new(false, at, Arc::clone(&case)));
+            tally.insert(id, Sighting::new(false, at, Arc::clone(&series)));
         }
-        let manifests = Segment::cut(&tally);
-        assert_eq!(counts(&manifests), [EVENTS_MAX, EVENTS_MAX, 1]);
+        let segments = Segment::cut(&tally);
+        assert_eq!(counts(&segments), [EVENTS_MAX, EVENTS_MAX, 1]);
     }
 
     /// Facets that nothing can be compressed in, each as long as it may be.
@@ -546,10 +541,10 @@ mod tests {
         assert_eq!(facets.bytes(), FacetKind::ALL.len() * (255 * 4 + "…".len()));
         let mut tally = Tally::default();
         let cluster = ClusterId::from_bytes([7; 16]);
-        let case = Arc::new(Series { cluster, facets });
+        let series = Arc::new(Series { cluster, facets });
         tally.insert(
             EventId::from_bytes([1; 16]),
-            Sighting::new(false, None, case),
+            Sighting::new(false, None, series),
         );
         let [EncodedSegment { bytes, .. }] = &Segment::cut(&tally)[..] else {
             panic!("one event is one manifest");
@@ -565,22 +560,22 @@ mod tests {
         for number in 0..100_u128 {
             let facets = noise(&mut random);
             let cluster = ClusterId::from_bytes([7; 16]);
-            let case = Arc::new(Series { cluster, facets });
+            let series = Arc::new(Series { cluster, facets });
             let id = EventId::from_bytes(number.to_be_bytes());
-            tally.insert(id, Sighting::new(false, None, case));
+            tally.insert(id, Sighting::new(false, None, series));
         }
-        let manifests = Segment::cut(&tally);
-        assert!(manifests.iter().all(|part| part.bytes.len() <= BYTES_MAX));
-        let bytes: usize = manifests.iter().map(|part| part.bytes.len()).sum();
+        let segments = Segment::cut(&tally);
+        assert!(segments.iter().all(|part| part.bytes.len() <= BYTES_MAX));
+        let bytes: usize = segments.iter().map(|part| part.bytes.len()).sum();
         let started = bytes.div_ceil(350 << 10);
-        assert_eq!((started, manifests.len()), (4, 4), "{bytes} bytes");
-        assert_eq!(Segment::cut(&tally), manifests);
+        assert_eq!((started, segments.len()), (4, 4), "{bytes} bytes");
+        assert_eq!(Segment::cut(&tally), segments);
         // A limit that no event meets leaves one event in each.
         assert_eq!(counts(&Segment::cut_at(&tally, 0)), [1; 100]);
     }
 
-    fn counts(manifests: &[EncodedSegment]) -> Vec<usize> {
-        let count = |of: &EncodedSegment| of.manifest.sightings().len();
-        manifests.iter().map(count).collect()
+    fn counts(segments: &[EncodedSegment]) -> Vec<usize> {
+        let count = |of: &EncodedSegment| of.segment.sightings().len();
+        segments.iter().map(count).collect()
     }
 }

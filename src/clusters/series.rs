@@ -1,4 +1,4 @@
-//! Many cases in little memory: each is kept once, and a value that many of them share is kept once.
+//! Many series in little memory: each is kept once, and a value that many of them share is kept once.
 //!
 //! They lie in a few long rows of bytes instead of in as many pieces as there are values, which
 //! would scatter over the memory that reading an input needs and gives back.
@@ -13,10 +13,10 @@ use crate::Series;
 use crate::facet::{FacetKind, Facets};
 use crate::fingerprint::ClusterId;
 
-/// Cases, each with a place of its own.
+/// Series, each with a place of its own.
 #[derive(Debug, Clone, Default)]
 pub struct SeriesTable {
-    cases: Vec<PackedSeries>,
+    table: Vec<PackedSeries>,
     places: Places,
     /// All values, one after the other, and where each ends.
     text: String,
@@ -24,17 +24,17 @@ pub struct SeriesTable {
     values: Places,
 }
 
-/// A case by the places of its values, one more than each; 0 is none.
+/// A series by the places of its values, one more than each; 0 is none.
 #[derive(Debug, Clone)]
 struct PackedSeries {
     cluster: ClusterId,
     values: [u32; FacetKind::ALL.len()],
 }
 
-/// A case as it lies among others.
+/// A series as it lies among others.
 #[derive(Debug, Clone, Copy)]
 pub struct SeriesRef<'a> {
-    cases: &'a SeriesTable,
+    table: &'a SeriesTable,
     packed: &'a PackedSeries,
 }
 
@@ -59,29 +59,29 @@ impl Places {
 }
 
 impl SeriesTable {
-    /// Adds a case, unless it is there, and returns its place.
-    pub fn add(&mut self, case: &Series) -> u32 {
-        let hash = self.places.key.hash_one(case);
+    /// Adds a series, unless it is there, and returns its place.
+    pub fn add(&mut self, series: &Series) -> u32 {
+        let hash = self.places.key.hash_one(series);
         match self
             .places
-            .find(hash, |place| self.get(place as u32) == *case)
+            .find(hash, |place| self.get(place as u32) == *series)
         {
             Ok(place) => place,
             Err(hash) => {
                 let before = self
-                    .cases
+                    .table
                     .last()
                     .map_or([0; FacetKind::ALL.len()], |last| last.values);
                 let values = FacetKind::ALL.map(|kind| {
-                    let value = case.facets.get(kind);
-                    // Most are what they were in the case before.
+                    let value = series.facets.get(kind);
+                    // Most are what they were in the series before.
                     let place = before[kind as usize];
                     let same = self.shown(place) == value;
                     if same { place } else { self.add_value(value) }
                 });
-                let place = self.cases.len() as u32;
-                self.cases.push(PackedSeries {
-                    cluster: case.cluster,
+                let place = self.table.len() as u32;
+                self.table.push(PackedSeries {
+                    cluster: series.cluster,
                     values,
                 });
                 self.places.by_hash.insert(hash, place);
@@ -90,11 +90,11 @@ impl SeriesTable {
         }
     }
 
-    /// Returns the case at a place.
+    /// Returns the series at a place.
     pub fn get(&self, place: u32) -> SeriesRef<'_> {
         SeriesRef {
-            cases: self,
-            packed: &self.cases[place as usize],
+            table: self,
+            packed: &self.table[place as usize],
         }
     }
 
@@ -132,7 +132,7 @@ impl<'a> SeriesRef<'a> {
 
     /// Returns the value of a facet.
     pub fn get(self, kind: FacetKind) -> Option<&'a str> {
-        self.cases.shown(self.packed.values[kind as usize])
+        self.table.shown(self.packed.values[kind as usize])
     }
 
     /// Returns the facets that have a value, with it.
@@ -153,7 +153,7 @@ impl<'a> SeriesRef<'a> {
 
 impl Ord for SeriesRef<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
-        let same = std::ptr::eq(self.cases, other.cases);
+        let same = std::ptr::eq(self.table, other.table);
         let same = |kind| same && self.packed.values[kind] == other.packed.values[kind];
         let kinds = FacetKind::ALL.into_iter();
         let value = |kind| (!same(kind as usize)).then(|| self.get(kind).cmp(&other.get(kind)));
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_case_has_one_place_and_comes_back_as_it_was() {
-        let case = |cluster: u8, values: &[(FacetKind, &str)]| {
+        let series = |cluster: u8, values: &[(FacetKind, &str)]| {
             let mut facets = Facets::default();
             for (kind, value) in values {
                 facets.set(*kind, Some(value));
@@ -201,37 +201,37 @@ mod tests {
             }
         };
         let all = [
-            case(1, &[]),
-            case(
+            series(1, &[]),
+            series(
                 1,
                 &[
                     (FacetKind::Region, "eu-central-1"),
                     (FacetKind::Session, "a"),
                 ],
             ),
-            case(
+            series(
                 1,
                 &[
                     (FacetKind::Region, "a"),
                     (FacetKind::Session, "eu-central-1"),
                 ],
             ),
-            case(2, &[(FacetKind::Session, "a"), (FacetKind::Mfa, "no")]),
+            series(2, &[(FacetKind::Session, "a"), (FacetKind::Mfa, "no")]),
         ];
-        let mut cases = SeriesTable::default();
+        let mut table = SeriesTable::default();
         for _ in 0..2 {
-            for (place, case) in (0..).zip(&all) {
-                assert_eq!(cases.add(case), place);
-                assert_eq!(cases.get(place).cluster(), case.cluster);
-                assert_eq!(cases.get(place).facets(), case.facets);
+            for (place, series) in (0..).zip(&all) {
+                assert_eq!(table.add(series), place);
+                assert_eq!(table.get(place).cluster(), series.cluster);
+                assert_eq!(table.get(place).facets(), series.facets);
             }
         }
         for (one, place) in all.iter().zip(0..) {
             for (other, other_place) in all.iter().zip(0..) {
-                let order = cases.get(place).cmp(&cases.get(other_place));
+                let order = table.get(place).cmp(&table.get(other_place));
                 assert_eq!(order, one.cmp(other));
             }
         }
-        assert_eq!(cases.ends.len(), 3, "a, eu-central-1 and no");
+        assert_eq!(table.ends.len(), 3, "a, eu-central-1 and no");
     }
 }

@@ -18,13 +18,13 @@ use crate::{EventId, Series, SeriesRow, Sighting, Span, Stamp};
 #[derive(Debug, Clone, Default)]
 pub struct Sightings {
     seen: HashMap<EventId, StoredSighting>,
-    cases: Arc<SeriesTable>,
+    series_table: Arc<SeriesTable>,
 }
 
-/// A sighting, with the place of its case.
+/// A sighting, with the place of its series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct StoredSighting {
-    case: u32,
+    series: u32,
     stamp: Stamp,
     watched: bool,
 }
@@ -32,14 +32,14 @@ struct StoredSighting {
 impl Sightings {
     /// Adds sightings, and returns how many of their events were not there before.
     pub fn add<'s>(&mut self, sightings: impl IntoIterator<Item = (EventId, &'s Sighting)>) -> u64 {
-        // Many events of a batch share a case, and to know where one is takes less than to look at
+        // Many events of a batch share a series, and to know where one is takes less than to look at
         // what is in it.
         let mut places: HashMap<*const Series, u32> = HashMap::new();
         let mut fresh = 0;
         for (id, sighting) in sightings {
-            let place = places.entry(Arc::as_ptr(&sighting.case));
-            let case = *place.or_insert_with(|| self.place(&sighting.case));
-            fresh += u64::from(self.insert(id, sighting, case));
+            let place = places.entry(Arc::as_ptr(&sighting.series));
+            let series = *place.or_insert_with(|| self.place(&sighting.series));
+            fresh += u64::from(self.insert(id, sighting, series));
         }
         fresh
     }
@@ -47,24 +47,24 @@ impl Sightings {
     /// Returns the cluster that an event is in.
     pub fn cluster(&self, event: EventId) -> Option<ClusterId> {
         let seen = self.seen.get(&event)?;
-        Some(self.cases.get(seen.case).cluster())
+        Some(self.series_table.get(seen.series).cluster())
     }
 
     /// Returns all events, in no order.
     pub fn events(&self) -> Vec<(EventId, Sighting)> {
-        let mut cases: HashMap<u32, Arc<Series>> = HashMap::new();
+        let mut series_table: HashMap<u32, Arc<Series>> = HashMap::new();
         let event = |(id, seen): (&EventId, &StoredSighting)| {
-            let case = cases.entry(seen.case).or_insert_with(|| {
-                let case = self.cases.get(seen.case);
-                let (cluster, facets) = (case.cluster(), case.facets());
+            let series = series_table.entry(seen.series).or_insert_with(|| {
+                let series = self.series_table.get(seen.series);
+                let (cluster, facets) = (series.cluster(), series.facets());
                 Arc::new(Series { cluster, facets })
             });
-            let case = Arc::clone(case);
+            let series = Arc::clone(series);
             let (stamp, watched) = (seen.stamp, seen.watched);
             (
                 *id,
                 Sighting {
-                    case,
+                    series,
                     stamp,
                     watched,
                 },
@@ -73,37 +73,37 @@ impl Sightings {
         self.seen.iter().map(event).collect()
     }
 
-    /// Returns all cases, and the rows of the events since a moment, or of all.
+    /// Returns all series, and the rows of the events since a moment, or of all.
     pub fn rows(&self, since: Option<Timestamp>) -> (Arc<SeriesTable>, Vec<SeriesRow>) {
         let mut spans: HashMap<u32, Span> = HashMap::new();
         for seen in self.seen.values() {
             let at = seen.stamp.time();
             if since.is_none() || at >= since {
-                spans.entry(seen.case).or_default().add(Span::at(at));
+                spans.entry(seen.series).or_default().add(Span::at(at));
             }
         }
-        (Arc::clone(&self.cases), spans.into_iter().collect())
+        (Arc::clone(&self.series_table), spans.into_iter().collect())
     }
 
     /// Counts all events by cluster and hour.
     pub fn timeline(&self) -> Timeline {
         let mut timeline = Timeline::default();
         for seen in self.seen.values() {
-            let cluster = self.cases.get(seen.case).cluster();
+            let cluster = self.series_table.get(seen.series).cluster();
             timeline.add(cluster, seen.stamp.time(), 1);
         }
         timeline
     }
 
-    fn place(&mut self, case: &Series) -> u32 {
-        Arc::make_mut(&mut self.cases).add(case)
+    fn place(&mut self, series: &Series) -> u32 {
+        Arc::make_mut(&mut self.series_table).add(series)
     }
 
-    /// Adds a sighting of a case at a place; `false` says that the event was there already.
-    fn insert(&mut self, id: EventId, sighting: &Sighting, case: u32) -> bool {
-        let cases = &self.cases;
+    /// Adds a sighting of a series at a place; `false` says that the event was there already.
+    fn insert(&mut self, id: EventId, sighting: &Sighting, series: u32) -> bool {
+        let series_table = &self.series_table;
         let seen = StoredSighting {
-            case,
+            series,
             stamp: sighting.stamp,
             watched: sighting.watched,
         };
@@ -115,8 +115,8 @@ impl Sightings {
             Entry::Occupied(mut known) => {
                 // In the order of sightings.
                 let key = |seen: &StoredSighting| {
-                    let case = cases.get(seen.case);
-                    (seen.watched, case.cluster(), seen.stamp, case)
+                    let series = series_table.get(seen.series);
+                    (seen.watched, series.cluster(), seen.stamp, series)
                 };
                 if seen != *known.get() && key(&seen) < key(known.get()) {
                     known.insert(seen);

@@ -23,7 +23,7 @@ const CHANGES_LEAST: u64 = 2;
 /// How many clusters the ranking of a summary has.
 pub const TOP_MAX: usize = 10;
 /// How many campaigns a summary names.
-pub const STORMS_MAX: usize = 10;
+pub const CAMPAIGN_LINES_MAX: usize = 10;
 /// How many access keys a summary names.
 pub const KEYS_MAX: usize = 20;
 
@@ -48,7 +48,7 @@ pub struct Summary {
     pub new: Excerpt<ClusterLine>,
     /// Clusters that came back in it, with their events in it.
     pub regressed: Excerpt<ClusterLine>,
-    /// Clusters that recovered in it, with the events of the life that ended.
+    /// Clusters that recovered in it, with the events of the episode that ended.
     pub recovered: Excerpt<ClusterLine>,
     /// Clusters that are more frequent than their own past lets expect, with their events in it.
     pub escalating: Excerpt<ClusterLine>,
@@ -271,13 +271,13 @@ mod tests {
             assert!(!one.is_worth_telling(), "it has a message of its own");
             assert!(several.is_worth_telling());
         }
-        let storm = CampaignLine {
+        let line = CampaignLine {
             actor: "mallory".to_owned(),
             shapes: BTreeSet::from([Shape::Breadth]),
             events: 10,
         };
         let stormy = Summary {
-            campaigns: Excerpt::of(vec![storm], STORMS_MAX),
+            campaigns: Excerpt::of(vec![line], CAMPAIGN_LINES_MAX),
             ..hour()
         };
         assert!(stormy.is_worth_telling());

@@ -16,8 +16,8 @@ pub struct Transition {
     pub account_id: String,
     /// The cluster, for what happens to one.
     pub cluster: Option<ClusterId>,
-    /// The cluster's life, from 1; 0 without a cluster.
-    pub epoch: i64,
+    /// The cluster's episode, from 1; 0 without a cluster.
+    pub episode: i64,
     /// What it is.
     pub change: Change,
     /// Whether it is part of a campaign that was told before, and not told itself.
@@ -39,11 +39,11 @@ pub enum Change {
     Ongoing,
     /// A cluster was quiet for its quiet period.
     Recovered {
-        /// The first event of this life.
+        /// The first event of this episode.
         began: Timestamp,
-        /// How long it failed, from that to the last event of this life, in seconds.
+        /// How long it failed, from that to the last event of this episode, in seconds.
         fault_seconds: i64,
-        /// How often, in this life.
+        /// How often, in this episode.
         count: u64,
     },
     /// A recovered cluster came back.

@@ -1,7 +1,7 @@
 //! What a person decided about a cluster: that somebody looks after it, that it is not to be told of
 //! for a while, under a condition or ever, or that it is over.
 //!
-//! A cluster has one mark at most; the next one takes its place. Whether a mark holds something back
+//! A cluster has one triage at most; the next one takes its place. Whether a triage holds something back
 //! and when it ends is decided here, by what was observed; who made it and why goes into the
 //! [journal](crate::journal).
 
@@ -28,8 +28,8 @@ pub struct Triage {
     pub reason: String,
     /// When, by our clock.
     pub at: Timestamp,
-    /// The life of the cluster that it was decided in, from 1.
-    pub epoch: i64,
+    /// The episode of the cluster that it was decided in, from 1.
+    pub episode: i64,
 }
 
 /// What can be decided.
@@ -60,7 +60,7 @@ pub enum Until {
     /// A moment.
     Moment(Timestamp),
     /// So many events or more in an hour or a day of event time, of UTC. What was there in the hour
-    /// in which the mark was made does not count.
+    /// in which the triage was made does not count.
     Events {
         /// How many.
         count: u64,
@@ -90,20 +90,20 @@ pub struct Observation {
     /// The current time, by our clock.
     pub now: Timestamp,
     /// The number of the cluster's current episode; `None` if it is not known.
-    pub epoch: Option<i64>,
+    pub episode: Option<i64>,
     /// Whether it has recovered.
     pub is_recovered: bool,
     /// Its last event.
     pub last: Option<Timestamp>,
     /// Its events by hour, of the hours that were looked at.
     pub hours: BTreeMap<Window, u64>,
-    /// How many callers are new since the mark was made.
+    /// How many callers are new since the triage was made.
     pub new_principals: u64,
     /// Whether it is more frequent than its own past lets expect.
     pub is_escalating: bool,
 }
 
-/// Why a mark ends.
+/// Why a triage ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndReason {
     /// Its time is over.
@@ -120,11 +120,11 @@ pub enum EndReason {
     Escalating,
 }
 
-/// A mark, and whether it holds.
+/// A triage, and whether it holds.
 #[derive(Debug, Clone, Copy)]
 pub struct TriageStatus<'a> {
     /// What was decided.
-    pub mark: &'a Triage,
+    pub triage: &'a Triage,
     /// Why that does not hold any more.
     pub ended: Option<EndReason>,
 }
@@ -132,7 +132,7 @@ pub struct TriageStatus<'a> {
 impl TriageStatus<'_> {
     /// Says what was decided in a word, if it holds.
     pub fn word(&self) -> Option<&'static str> {
-        self.ended.is_none().then(|| self.mark.decision.name())
+        self.ended.is_none().then(|| self.triage.decision.name())
     }
 }
 
@@ -141,7 +141,7 @@ impl Observation {
     pub fn at(now: Timestamp) -> Self {
         Self {
             now,
-            epoch: None,
+            episode: None,
             is_recovered: false,
             last: None,
             hours: BTreeMap::new(),
@@ -152,19 +152,19 @@ impl Observation {
 }
 
 impl Triage {
-    /// Returns a mark; what people write is sanitized and cut.
-    pub fn new(decision: Decision, actor: &str, reason: &str, at: Timestamp, epoch: i64) -> Self {
+    /// Returns a triage; what people write is sanitized and cut.
+    pub fn new(decision: Decision, actor: &str, reason: &str, at: Timestamp, episode: i64) -> Self {
         Self {
             decision,
             actor: sanitize(actor, ACTOR_CHARS_MAX),
             reason: sanitize(reason, REASON_CHARS_MAX),
             at,
-            epoch,
+            episode,
         }
     }
 
-    /// Tells whether sinks are told of the cluster all the same. What ends the mark is told, though
-    /// nobody has taken the mark away yet.
+    /// Tells whether sinks are told of the cluster all the same. What ends the triage is told, though
+    /// nobody has taken the triage away yet.
     pub fn is_told(&self, seen: &Observation) -> bool {
         match self.decision {
             Decision::Acknowledged | Decision::Resolved => true,
@@ -174,14 +174,14 @@ impl Triage {
         }
     }
 
-    /// Tells whether the mark is over, and why.
+    /// Tells whether the triage is over, and why.
     pub fn ends(&self, seen: &Observation) -> Option<EndReason> {
-        let is_later_life = seen.epoch > Some(self.epoch);
+        let is_later_episode = seen.episode > Some(self.episode);
         match self.decision {
-            Decision::Acknowledged if seen.is_recovered || is_later_life => {
+            Decision::Acknowledged if seen.is_recovered || is_later_episode => {
                 Some(EndReason::Recovered)
             }
-            Decision::Resolved if seen.last > Some(self.at) || is_later_life => {
+            Decision::Resolved if seen.last > Some(self.at) || is_later_episode => {
                 Some(EndReason::CameBack)
             }
             decision => self.over(decision.until()?, seen),
@@ -204,7 +204,7 @@ impl Triage {
         }
     }
 
-    /// Returns the events of the fullest hour or day that came after the mark.
+    /// Returns the events of the fullest hour or day that came after the triage.
     fn most(&self, hours: &BTreeMap<Window, u64>, within: CountPeriod) -> u64 {
         let mut sums: BTreeMap<i64, u64> = BTreeMap::new();
         let later = |hour: &Window| hour.start() > self.at;
@@ -223,7 +223,7 @@ impl Triage {
             Decision::Archived { .. } => JournalEvent::Archived,
             Decision::Resolved => JournalEvent::Resolved,
         };
-        JournalEntry::of(what, self.at, self.epoch)
+        JournalEntry::of(what, self.at, self.episode)
             .by(&self.actor, &self.reason)
             .about(&self.decision.to_string())
     }
@@ -231,10 +231,10 @@ impl Triage {
     /// Returns what the journal says of its end at a moment that nobody had to bring about.
     pub fn over_by_itself(&self, why: EndReason, at: Timestamp) -> JournalEntry {
         let about = format!("{}: {why}", self.decision);
-        JournalEntry::of(JournalEvent::Unmarked, at, self.epoch).about(&about)
+        JournalEntry::of(JournalEvent::Unmarked, at, self.episode).about(&about)
     }
 
-    /// Returns the mark as a text that [`Self::decode`] reads.
+    /// Returns the triage as a text that [`Self::decode`] reads.
     pub fn encode(&self) -> String {
         json!({
             "v": VERSION,
@@ -243,7 +243,7 @@ impl Triage {
             "actor": self.actor,
             "reason": self.reason,
             "at": self.at.seconds(),
-            "epoch": self.epoch,
+            "epoch": self.episode,
         })
         .to_string()
     }
@@ -268,8 +268,8 @@ impl Triage {
         };
         let (actor, reason) = (value["actor"].as_str()?, value["reason"].as_str()?);
         let at = Timestamp::from_seconds(value["at"].as_i64()?)?;
-        let epoch = value["epoch"].as_i64()?;
-        Some(Self::new(decision, actor, reason, at, epoch))
+        let episode = value["epoch"].as_i64()?;
+        Some(Self::new(decision, actor, reason, at, episode))
     }
 }
 
@@ -407,18 +407,18 @@ mod tests {
         Timestamp::from_seconds(seconds).unwrap()
     }
 
-    fn mark(decision: Decision) -> Triage {
+    fn triage(decision: Decision) -> Triage {
         Triage::new(decision, "ann", "planned migration", moment(NOW), 2)
     }
 
     fn archived(until: &str) -> Triage {
         let until = Until::parse(until).unwrap();
-        mark(Decision::Archived { until })
+        triage(Decision::Archived { until })
     }
 
     fn at(now: i64) -> Observation {
         Observation {
-            epoch: Some(2),
+            episode: Some(2),
             ..Observation::at(moment(now))
         }
     }
@@ -434,37 +434,41 @@ mod tests {
             (Decision::Expected, false),
             (muted, false),
         ] {
-            assert_eq!(mark(decision).is_told(&at(NOW)), told, "{decision}");
+            assert_eq!(triage(decision).is_told(&at(NOW)), told, "{decision}");
         }
-        assert!(!mark(muted).is_told(&at(NOW + 59)));
-        assert!(mark(muted).is_told(&at(NOW + 60)), "its time is over");
+        assert!(!triage(muted).is_told(&at(NOW + 59)));
+        assert!(triage(muted).is_told(&at(NOW + 60)), "its time is over");
     }
 
     #[test]
     fn an_acknowledgement_is_for_one_life_and_a_resolution_up_to_the_next_event() {
-        let (acknowledged, resolved) = (mark(Decision::Acknowledged), mark(Decision::Resolved));
+        let (acknowledged, resolved) = (triage(Decision::Acknowledged), triage(Decision::Resolved));
         let recovered = Observation {
             is_recovered: true,
             ..at(NOW)
         };
-        let next_life = Observation {
-            epoch: Some(3),
+        let next_episode = Observation {
+            episode: Some(3),
             ..at(NOW)
         };
         let seen = |last| Observation {
             last: Some(moment(last)),
             ..at(NOW)
         };
-        for (mark, seen, ended) in [
+        for (triage, seen, ended) in [
             (&acknowledged, at(NOW + 86_400), None),
             (&acknowledged, recovered.clone(), Some(EndReason::Recovered)),
-            (&acknowledged, next_life.clone(), Some(EndReason::Recovered)),
+            (
+                &acknowledged,
+                next_episode.clone(),
+                Some(EndReason::Recovered),
+            ),
             (&resolved, recovered, None),
             (&resolved, seen(NOW), None),
             (&resolved, seen(NOW + 1), Some(EndReason::CameBack)),
-            (&resolved, next_life, Some(EndReason::CameBack)),
+            (&resolved, next_episode, Some(EndReason::CameBack)),
         ] {
-            assert_eq!(mark.ends(&seen), ended, "{} {seen:?}", mark.decision);
+            assert_eq!(triage.ends(&seen), ended, "{} {seen:?}", triage.decision);
         }
     }
 
@@ -493,7 +497,7 @@ mod tests {
                 hours(&[(1, 7), (2, 100)]),
                 Some(EndReason::Events(100, hour)),
             ),
-            // The hour of the mark itself had as many.
+            // The hour of the triage itself had as many.
             ("100x/1h", hours(&[(-1, 500), (0, 500)]), None),
             (
                 "100x/1d",
@@ -546,17 +550,17 @@ mod tests {
     #[test]
     fn what_people_write_is_cut_and_steers_no_terminal() {
         let long = "x".repeat(9999);
-        let mark = Triage::new(
+        let triage = Triage::new(
             Decision::Expected,
             &format!("ann\u{1b}[2J{long}"),
             &long,
             moment(NOW),
             1,
         );
-        assert!(mark.actor.starts_with("ann[2J"), "{}", mark.actor);
-        assert_eq!(mark.actor.chars().count(), ACTOR_CHARS_MAX);
-        assert_eq!(mark.reason.chars().count(), REASON_CHARS_MAX);
-        assert_eq!(Triage::decode(&mark.encode()), Some(mark));
+        assert!(triage.actor.starts_with("ann[2J"), "{}", triage.actor);
+        assert_eq!(triage.actor.chars().count(), ACTOR_CHARS_MAX);
+        assert_eq!(triage.reason.chars().count(), REASON_CHARS_MAX);
+        assert_eq!(Triage::decode(&triage.encode()), Some(triage));
     }
 
     #[test]
@@ -599,10 +603,10 @@ mod tests {
             actor in ".*",
             reason in ".*",
             at in Timestamp::FIRST.seconds()..=Timestamp::LAST.seconds(),
-            epoch: i64,
+            episode: i64,
         ) {
-            let mark = Triage::new(decision, &actor, &reason, moment(at), epoch);
-            prop_assert_eq!(Triage::decode(&mark.encode()), Some(mark));
+            let triage = Triage::new(decision, &actor, &reason, moment(at), episode);
+            prop_assert_eq!(Triage::decode(&triage.encode()), Some(triage));
         }
 
         #[test]

@@ -176,7 +176,7 @@ const fn actor(name: &'static str, account: &'static Account, form: Form, networ
 }
 
 #[rustfmt::skip] // one line each, so that they compare
-const CAST: &[Actor] = &[
+const ACTORS: &[Actor] = &[
     actor("checkout-api", PROD, Role(Botocore), Nat, BOTO),
     actor("search-indexer", PROD, Role(Instances), Nat, JAVA),
     actor("image-resizer", PROD, Role(Named(&["image-resizer"])), Nat, GO),
@@ -219,8 +219,8 @@ const CAST: &[Actor] = &[
 
 /// Finds an actor by name; a name that nobody has is the actor of whom nothing is known.
 pub fn find(name: &str) -> &'static Actor {
-    let found = CAST.iter().find(|actor| actor.name == name);
-    found.unwrap_or(&CAST[CAST.len() - 1])
+    let found = ACTORS.iter().find(|actor| actor.name == name);
+    found.unwrap_or(&ACTORS[ACTORS.len() - 1])
 }
 
 impl Actor {
@@ -411,5 +411,5 @@ fn session_key(session: &str) -> String {
 
 #[cfg(test)]
 pub(super) fn has(name: &str) -> bool {
-    CAST.iter().any(|actor| actor.name == name)
+    ACTORS.iter().any(|actor| actor.name == name)
 }

@@ -61,7 +61,7 @@ impl Call {
     }
 
     /// Returns what the truth says about the call.
-    pub fn mark(&self) -> EventTruth {
+    pub fn truth_of(&self) -> EventTruth {
         match self.class {
             None => EventTruth::Plain,
             Some(Class::Watch) => EventTruth::Watched,

@@ -71,7 +71,7 @@ fn closing_time(event: &DemoEvent, random: &mut Random) -> i64 {
 
 fn count(event: &DemoEvent, truth: &mut Truth) {
     truth.records += 1;
-    match (event.mark, &event.id) {
+    match (event.truth_of, &event.id) {
         (EventTruth::Plain, _) => {}
         (EventTruth::Failing, Some(id)) => {
             truth.failing_ids.insert(id.clone());

@@ -41,7 +41,7 @@ pub struct DemoEvent {
     /// The eventID, unless the record has none.
     pub id: Option<String>,
     /// What the truth says about it.
-    pub mark: EventTruth,
+    pub truth_of: EventTruth,
     /// The record's JSON text.
     pub text: String,
 }
@@ -109,7 +109,7 @@ pub struct Draft<'a> {
     /// Fields as JSON that come on top of the usual ones or replace them; `""` leaves one out.
     pub changes: &'a [(&'a str, &'a str)],
     /// What the truth says about it.
-    pub mark: EventTruth,
+    pub truth_of: EventTruth,
 }
 
 impl Draft<'_> {
@@ -124,7 +124,7 @@ impl Draft<'_> {
             account: self.caller.account,
             region: self.region,
             id: delivered.then_some(id),
-            mark: self.mark,
+            truth_of: self.truth_of,
         }
     }
 

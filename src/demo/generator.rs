@@ -94,7 +94,7 @@ impl Generator {
             kind: call.kind(),
             category: call.category(),
             changes: changes(call, caller),
-            mark: call.mark(),
+            truth_of: call.truth_of(),
         }
     }
 }

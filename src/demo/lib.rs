@@ -143,32 +143,32 @@ impl Default for Plan {
 /// Makes the trail that a plan asks for.
 ///
 /// About one event in ten fails: a fifth of these are the storm, the rest are the other stories
-/// and everyday trouble. A plan for a few hundred events gets more failures than that, since each
+/// and everyday problem. A plan for a few hundred events gets more failures than that, since each
 /// way to fail occurs at least once.
 pub fn trail(plan: &Plan) -> Demo {
-    let mut stage = Generator::new(plan);
+    let mut generator = Generator::new(plan);
     let failing = plan.hours.max(1) as usize * plan.events_per_hour as usize / 10;
     let mut truth = Truth {
-        storm: scenarios::storm(&mut stage, (failing / 5).max(24)),
-        recon: scenarios::recon(&mut stage),
-        sleeping_key: scenarios::sleeping_key(&mut stage),
+        storm: scenarios::storm(&mut generator, (failing / 5).max(24)),
+        recon: scenarios::recon(&mut generator),
+        sleeping_key: scenarios::sleeping_key(&mut generator),
         ..Truth::default()
     };
-    scenarios::nightly_job(&mut stage);
-    scenarios::broken_role(&mut stage, (plan.events_per_hour / 30).max(2) as usize);
-    scenarios::throttle_burst(&mut stage);
-    scenarios::watch_list(&mut stage);
-    scenarios::sign_ins(&mut stage, 3);
-    malformed::odd_records(&mut stage);
-    scenarios::roll_call(&mut stage);
-    let there = stage
+    scenarios::nightly_job(&mut generator);
+    scenarios::broken_role(&mut generator, (plan.events_per_hour / 30).max(2) as usize);
+    scenarios::throttle_burst(&mut generator);
+    scenarios::watch_list(&mut generator);
+    scenarios::sign_ins(&mut generator, 3);
+    malformed::odd_records(&mut generator);
+    scenarios::roll_call(&mut generator);
+    let there = generator
         .events
         .iter()
-        .filter(|event| event.mark == event::EventTruth::Failing)
+        .filter(|event| event.truth_of == event::EventTruth::Failing)
         .count();
-    scenarios::everyday_failures(&mut stage, failing.saturating_sub(there));
-    scenarios::routine(&mut stage, plan);
-    let files = delivery::deliver(stage.events, plan, &mut stage.random, &mut truth);
+    scenarios::everyday_failures(&mut generator, failing.saturating_sub(there));
+    scenarios::routine(&mut generator, plan);
+    let files = delivery::deliver(generator.events, plan, &mut generator.random, &mut truth);
     Demo { files, truth }
 }
 

@@ -51,37 +51,37 @@ pub const BROKEN: &[&str] = &[
 ];
 
 /// Lets each odd record happen once, and one come two hours late.
-pub fn odd_records(stage: &mut Generator) {
-    for (mark, changes) in CHANGES {
-        let time = stage.random.seconds(stage.start, stage.last());
-        odd_record(stage, *mark, changes, time);
+pub fn odd_records(generator: &mut Generator) {
+    for (truth_of, changes) in CHANGES {
+        let time = generator.random.seconds(generator.start, generator.last());
+        odd_record(generator, *truth_of, changes, time);
     }
     let delayed = &[("addendum", r#"{"reason":"DELIVERY_DELAY"}"#)];
-    odd_record(stage, EventTruth::Failing, delayed, stage.at(480));
-    if let Some(event) = stage.events.last_mut() {
+    odd_record(generator, EventTruth::Failing, delayed, generator.at(480));
+    if let Some(event) = generator.events.last_mut() {
         event.delay = Some(7200);
     }
     for thousandths in [350, 640, 660] {
-        let event = insight(stage, thousandths);
-        stage.events.push(event);
+        let event = insight(generator, thousandths);
+        generator.events.push(event);
     }
-    let event = digest(stage);
-    stage.events.push(event);
+    let event = digest(generator);
+    generator.events.push(event);
 }
 
-fn odd_record(stage: &mut Generator, mark: EventTruth, changes: Changes, time: i64) {
-    let caller = actors::find(USUAL.actors[0]).call(&mut stage.random, time);
-    let region = caller.account.region(USUAL.service, &mut stage.random);
-    let draft = stage.draft(&USUAL, &caller, time, region, "", "null");
-    stage.play(&Draft {
+fn odd_record(generator: &mut Generator, truth_of: EventTruth, changes: Changes, time: i64) {
+    let caller = actors::find(USUAL.actors[0]).call(&mut generator.random, time);
+    let region = caller.account.region(USUAL.service, &mut generator.random);
+    let draft = generator.draft(&USUAL, &caller, time, region, "", "null");
+    generator.play(&Draft {
         changes,
-        mark,
+        truth_of,
         ..draft
     });
 }
 
-fn insight(stage: &mut Generator, thousandths: i64) -> DemoEvent {
-    let id = stage.random.uuid();
+fn insight(generator: &mut Generator, thousandths: i64) -> DemoEvent {
+    let id = generator.random.uuid();
     let details = Object::default()
         .text("state", if thousandths == 640 { "Start" } else { "End" })
         .text("eventSource", "s3.amazonaws.com")
@@ -95,42 +95,42 @@ fn insight(stage: &mut Generator, thousandths: i64) -> DemoEvent {
         .end();
     let object = Object::default()
         .text("eventVersion", "1.11")
-        .text("eventTime", &moment(stage.at(thousandths)))
+        .text("eventTime", &moment(generator.at(thousandths)))
         .text("awsRegion", "eu-central-1")
         .text("eventID", &id)
         .text("eventType", "AwsCloudTrailInsight")
         .text("recipientAccountId", "111122223333")
-        .text("sharedEventID", &stage.random.uuid())
+        .text("sharedEventID", &generator.random.uuid())
         .raw("insightDetails", &details)
         .text("eventCategory", "Insight");
-    non_api(stage, thousandths, id, object.end())
+    non_api(generator, thousandths, id, object.end())
 }
 
-fn digest(stage: &mut Generator) -> DemoEvent {
+fn digest(generator: &mut Generator) -> DemoEvent {
     let text = Object::default()
         .text("awsAccountId", "111122223333")
-        .text("digestStartTime", &moment(stage.at(400)))
-        .text("digestEndTime", &moment(stage.at(420)))
+        .text("digestStartTime", &moment(generator.at(400)))
+        .text("digestEndTime", &moment(generator.at(420)))
         .text("digestS3Bucket", "shop-trail")
         .text(
             "digestS3Object",
             "AWSLogs/111122223333/CloudTrail-Digest/eu-central-1/digest.gz",
         )
         .raw("logFiles", "[]");
-    let mut event = non_api(stage, 420, String::new(), text.end());
+    let mut event = non_api(generator, 420, String::new(), text.end());
     event.id = None;
     event
 }
 
-fn non_api(stage: &Generator, thousandths: i64, id: String, text: String) -> DemoEvent {
+fn non_api(generator: &Generator, thousandths: i64, id: String, text: String) -> DemoEvent {
     let account = actors::find("root").account;
     DemoEvent {
-        time: stage.at(thousandths),
+        time: generator.at(thousandths),
         delay: None,
         account,
         region: "eu-central-1",
         id: Some(id),
-        mark: EventTruth::NonApi,
+        truth_of: EventTruth::NonApi,
         text,
     }
 }

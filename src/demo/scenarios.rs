@@ -28,7 +28,7 @@ const REFUSED: Call = Call {
 
 /// Lets a service fail to deliver logs to one bucket, evenly from an eighth of the plan to nearly
 /// its end; `count` times.
-pub fn storm(stage: &mut Generator, count: usize) -> Storm {
+pub fn storm(generator: &mut Generator, count: usize) -> Storm {
     const BUCKET: &str = "shop-flow-logs";
     const SERVICE: &str = "delivery.logs.amazonaws.com";
     let put = Call {
@@ -43,12 +43,12 @@ pub fn storm(stage: &mut Generator, count: usize) -> Storm {
         ..put
     };
     let mut events = BTreeMap::new();
-    let (first, last) = (stage.at(125), stage.at(950));
+    let (first, last) = (generator.at(125), generator.at(950));
     for number in 0..count {
         let call = if number % 12 == 11 { &head } else { &put };
         let even = first + (last - first) * number as i64 / count.max(1) as i64;
-        let time = even + stage.random.seconds(0, 30);
-        stage.burst(call, SERVICE, &[time]);
+        let time = even + generator.random.seconds(0, 30);
+        generator.burst(call, SERVICE, &[time]);
         *events.entry(call.name.to_owned()).or_default() += 1;
     }
     let account_id = actors::find(SERVICE).account.id.to_owned();
@@ -95,10 +95,10 @@ const LOOKING_AROUND: &[(&str, &str)] = &[
 
 /// Lets a leaked key try many APIs within six minutes, from one address of a network that the
 /// account has not seen.
-pub fn recon(stage: &mut Generator) -> Reconnaissance {
+pub fn recon(generator: &mut Generator) -> Reconnaissance {
     let actor = actors::find("leaked-ci-key");
-    let began = stage.at(620);
-    let caller = actor.call(&mut stage.random, began);
+    let began = generator.at(620);
+    let caller = actor.call(&mut generator.random, began);
     let mut apis = BTreeSet::new();
     for (number, (service, name)) in LOOKING_AROUND.iter().enumerate() {
         let action = name.trim_end_matches("20150331");
@@ -118,9 +118,9 @@ pub fn recon(stage: &mut Generator) -> Reconnaissance {
             code,
             ..REFUSED
         };
-        let time = began + number as i64 * 13 + stage.random.seconds(0, 12);
-        let region = caller.account.region(service, &mut stage.random);
-        stage.play(&stage.draft(&call, &caller, time, region, &message, "null"));
+        let time = began + number as i64 * 13 + generator.random.seconds(0, 12);
+        let region = caller.account.region(service, &mut generator.random);
+        generator.play(&generator.draft(&call, &caller, time, region, &message, "null"));
         apis.insert(format!("{service}:{name}"));
     }
     Reconnaissance {
@@ -131,19 +131,19 @@ pub fn recon(stage: &mut Generator) -> Reconnaissance {
 }
 
 /// Lets a key that has slept for years wake up once; returns the key.
-pub fn sleeping_key(stage: &mut Generator) -> String {
+pub fn sleeping_key(generator: &mut Generator) -> String {
     let call = Call {
         name: "ListBuckets",
         message: "User: $arn is not authorized to perform: s3:ListAllMyBuckets because no \
                   identity-based policy allows the s3:ListAllMyBuckets action",
         ..REFUSED
     };
-    stage.burst(&call, "backup-2019", &[stage.at(410)]);
+    generator.burst(&call, "backup-2019", &[generator.at(410)]);
     actors::find("backup-2019").key()
 }
 
 /// Lets a job fail at two each night, with retries.
-pub fn nightly_job(stage: &mut Generator) {
+pub fn nightly_job(generator: &mut Generator) {
     let call = Call {
         service: "rds",
         name: "StartExportTask",
@@ -154,21 +154,21 @@ pub fn nightly_job(stage: &mut Generator) {
         params: r#"{"exportTaskIdentifier":"orders-nightly","sourceArn":"arn:aws:rds:$region:$account:snapshot:orders-nightly"}"#,
         ..REFUSED
     };
-    let midnight = stage.start - stage.start.rem_euclid(86_400);
-    let nights = (midnight + 7200..=stage.last()).step_by(86_400);
+    let midnight = generator.start - generator.start.rem_euclid(86_400);
+    let nights = (midnight + 7200..=generator.last()).step_by(86_400);
     for night in nights
-        .filter(|night| *night >= stage.start)
+        .filter(|night| *night >= generator.start)
         .collect::<Vec<_>>()
     {
         let tries: Vec<i64> = (0..9)
             .map(|number| night + 4 + number * number * 3)
             .collect();
-        stage.burst(&call, "nightly-export", &tries);
+        generator.burst(&call, "nightly-export", &tries);
     }
 }
 
 /// Lets a role read prices all the time and, after a policy change, fail in four of ten calls.
-pub fn broken_role(stage: &mut Generator, per_hour: usize) {
+pub fn broken_role(generator: &mut Generator, per_hour: usize) {
     let works = Call {
         class: None,
         service: "secretsmanager",
@@ -185,12 +185,12 @@ pub fn broken_role(stage: &mut Generator, per_hour: usize) {
                   action",
         ..works
     };
-    let changed = stage.at(700);
-    let count = stage.length * per_hour as i64 / 3600;
+    let changed = generator.at(700);
+    let count = generator.length * per_hour as i64 / 3600;
     for number in 0..count {
-        let time = stage.start + stage.length * number / count;
-        let broken = time > changed && stage.random.chance(40);
-        stage.burst(
+        let time = generator.start + generator.length * number / count;
+        let broken = time > changed && generator.random.chance(40);
+        generator.burst(
             if broken { &fails } else { &works },
             "checkout-api",
             &[time],
@@ -199,18 +199,20 @@ pub fn broken_role(stage: &mut Generator, per_hour: usize) {
 }
 
 /// Lets the autoscaler run into a rate limit, many times within three minutes.
-pub fn throttle_burst(stage: &mut Generator) {
+pub fn throttle_burst(generator: &mut Generator) {
     let rows = FAILURES
         .iter()
         .filter(|row| row.class == Some(Class::Throttle));
     for row in rows {
-        let times: Vec<i64> = (0..45).map(|number| stage.at(530) + number * 4).collect();
-        stage.burst(row, row.actors[0], &times);
+        let times: Vec<i64> = (0..45)
+            .map(|number| generator.at(530) + number * 4)
+            .collect();
+        generator.burst(row, row.actors[0], &times);
     }
 }
 
 /// Lets every sensitive success happen once.
-pub fn watch_list(stage: &mut Generator) {
+pub fn watch_list(generator: &mut Generator) {
     for (number, call) in WATCHED.iter().enumerate() {
         // This one is the policy change that breaks the role.
         let time = if call.name == "PutRolePolicy" {
@@ -218,7 +220,7 @@ pub fn watch_list(stage: &mut Generator) {
         } else {
             300 + number as i64 * 30
         };
-        stage.perform(call, stage.at(time));
+        generator.perform(call, generator.at(time));
     }
 }
 
@@ -265,22 +267,22 @@ const SIGN_INS: &[SignIn] = &[
 ];
 
 /// Lets people sign in, and fail to, each shape of failure `repeats` times.
-pub fn sign_ins(stage: &mut Generator, repeats: usize) {
+pub fn sign_ins(generator: &mut Generator, repeats: usize) {
     let failed = FAILED_SIGN_INS
         .iter()
         .map(|row| (row, EventTruth::Failing, repeats));
     let done = SIGN_INS.iter().map(|row| (row, EventTruth::Plain, 1));
-    for (row, mark, repeats) in failed.chain(done) {
+    for (row, truth_of, repeats) in failed.chain(done) {
         for _ in 0..repeats {
-            sign_in(stage, row, mark);
+            sign_in(generator, row, truth_of);
         }
     }
 }
 
-fn sign_in(stage: &mut Generator, row: &SignIn, mark: EventTruth) {
+fn sign_in(generator: &mut Generator, row: &SignIn, truth_of: EventTruth) {
     let (actor, name, kind, (code, message), response, changes) = *row;
-    let time = stage.random.seconds(stage.start, stage.last());
-    let caller = actors::find(actor).call(&mut stage.random, time);
+    let time = generator.random.seconds(generator.start, generator.last());
+    let caller = actors::find(actor).call(&mut generator.random, time);
     let region = caller.account.global_region;
     let call = Call {
         class: None,
@@ -289,62 +291,62 @@ fn sign_in(stage: &mut Generator, row: &SignIn, mark: EventTruth) {
         code,
         ..REFUSED
     };
-    let draft = stage.draft(&call, &caller, time, region, message, "null");
-    stage.play(&Draft {
+    let draft = generator.draft(&call, &caller, time, region, message, "null");
+    generator.play(&Draft {
         kind,
         response,
         changes,
-        mark,
+        truth_of,
         ..draft
     });
 }
 
 /// Lets every row of the tables occur once, spread over the plan, so that nothing is left to luck.
-pub fn roll_call(stage: &mut Generator) {
+pub fn roll_call(generator: &mut Generator) {
     let rows: Vec<&Call> = ROUTINE.iter().chain(FAILURES).collect();
     let pairs = rows
         .iter()
         .flat_map(|row| row.actors.iter().map(move |actor| (*row, *actor)));
     for (row, actor) in pairs.collect::<Vec<_>>() {
-        let time = stage.random.seconds(stage.start, stage.last());
-        stage.burst(row, actor, &[time]);
+        let time = generator.random.seconds(generator.start, generator.last());
+        generator.burst(row, actor, &[time]);
     }
 }
 
 /// Lets callers fail and retry until `count` events have failed.
-pub fn everyday_failures(stage: &mut Generator, mut count: usize) {
+pub fn everyday_failures(generator: &mut Generator, mut count: usize) {
     let rows = by_weight(FAILURES);
     while count > 0 {
-        let row = *stage.random.pick(&rows);
-        let retries = count.min(1 + stage.random.below(7));
-        let mut time = stage.random.seconds(stage.start, stage.last());
+        let row = *generator.random.pick(&rows);
+        let retries = count.min(1 + generator.random.below(7));
+        let mut time = generator.random.seconds(generator.start, generator.last());
         let mut times = Vec::with_capacity(retries);
         for _ in 0..retries {
             times.push(time);
-            time += stage.random.seconds(1, 20);
+            time += generator.random.seconds(1, 20);
         }
-        let actor = *stage.random.pick(row.actors);
-        stage.burst(row, actor, &times);
+        let actor = *generator.random.pick(row.actors);
+        generator.burst(row, actor, &times);
         count -= retries;
     }
 }
 
 /// Fills every hour up to the plan's number of events.
-pub fn routine(stage: &mut Generator, plan: &Plan) {
+pub fn routine(generator: &mut Generator, plan: &Plan) {
     let rows = by_weight(ROUTINE);
     let mut scheduled: BTreeMap<i64, usize> = BTreeMap::new();
-    for event in &stage.events {
+    for event in &generator.events {
         *scheduled
-            .entry((event.time - stage.start) / 3600)
+            .entry((event.time - generator.start) / 3600)
             .or_default() += 1;
     }
-    for hour in 0..stage.length / 3600 {
+    for hour in 0..generator.length / 3600 {
         let there = scheduled.get(&hour).copied().unwrap_or_default();
-        let begins = stage.start + hour * 3600;
+        let begins = generator.start + hour * 3600;
         for _ in there..plan.events_per_hour as usize {
-            let row = *stage.random.pick(&rows);
-            let time = stage.random.seconds(begins, begins + 3599);
-            stage.perform(row, time);
+            let row = *generator.random.pick(&rows);
+            let time = generator.random.seconds(begins, begins + 3599);
+            generator.perform(row, time);
         }
     }
 }

@@ -97,7 +97,7 @@ impl Function for Ingest {
         let request_id = log::short(&context.request_id);
         match taken {
             Ok(invocation) => {
-                log_books(&request_id, &invocation);
+                log_record_counts(&request_id, &invocation);
                 log::metrics(invocation.metric_line(&self.metrics, milliseconds()));
                 Ok(())
             }
@@ -129,43 +129,43 @@ fn not_taken(failure: &RetryReason) -> InvocationError {
     }
 }
 
-fn log_books(request_id: &str, invocation: &Invocation) {
-    let books = &invocation.books;
+fn log_record_counts(request_id: &str, invocation: &Invocation) {
+    let record_counts = &invocation.record_counts;
     if let Some(key) = &invocation.quarantined_as {
         let reason = invocation.payload_fault.unwrap_or("records");
-        let records = books.quarantined();
+        let records = record_counts.quarantined();
         tracing::warn!(request_id, key, reason, records, "quarantined");
     }
     tracing::info!(
         request_id,
-        read = books.read,
-        not_selected = books.not_selected(),
-        clustered = books.clustered,
-        duplicate = books.duplicate,
-        ignored = books.ignored(),
-        ignored_self = nonzero(books.ignored_own()),
-        self_denied = nonzero(books.own_refusals),
-        quarantined = books.quarantined(),
-        control_messages = nonzero(books.control_messages),
-        errors = nonzero(books.errors()),
-        classes = classes(books),
+        read = record_counts.read,
+        not_selected = record_counts.not_selected(),
+        clustered = record_counts.clustered,
+        duplicate = record_counts.duplicate,
+        ignored = record_counts.ignored(),
+        ignored_self = nonzero(record_counts.ignored_own()),
+        self_denied = nonzero(record_counts.own_refusals),
+        quarantined = record_counts.quarantined(),
+        control_messages = nonzero(record_counts.control_messages),
+        errors = nonzero(record_counts.errors()),
+        classes = classes(record_counts),
         new_clusters = nonzero(invocation.new_clusters),
-        unknown_codes = nonzero(books.unknown_codes),
-        unknown_denials = nonzero(books.unknown_denials),
+        unknown_codes = nonzero(record_counts.unknown_codes),
+        unknown_denials = nonzero(record_counts.unknown_denials),
         source_lag_seconds = invocation.source_lag_seconds,
         own_lag_seconds = invocation.own_lag_seconds,
         store_calls = invocation.store_calls,
         write_units = invocation.write_units,
         "committed"
     );
-    if !books.balances() {
+    if !record_counts.balances() {
         tracing::error!(request_id, "the totals do not balance; please report this");
     }
 }
 
 /// Returns how many records each class has, as `denied=2 auth=1`; `None` where no record has one.
-fn classes(books: &RecordCounts) -> Option<String> {
-    let classes = books.classes.iter();
+fn classes(record_counts: &RecordCounts) -> Option<String> {
+    let classes = record_counts.classes.iter();
     let texts: Vec<String> = classes
         .map(|(class, records)| format!("{}={records}", class.name()))
         .collect();

@@ -60,8 +60,8 @@ struct Inspect {
 #[derive(Default)]
 struct Repairs {
     back: RedriveResult,
-    healed: RepairResult,
-    healing: Option<GapRepair>,
+    repaired: RepairResult,
+    gap_repair: Option<GapRepair>,
     /// What is wrong with a subscription: a stable name and a sentence.
     diagnosis: Option<(String, String)>,
     /// What is wrong with the settings object, of which the last good version is gone by.
@@ -125,7 +125,7 @@ impl Inspect {
 
     /// Takes in what came late: what failed, and what was lost on its way. Neither takes more than a third
     /// of the time until a moment, in milliseconds.
-    async fn mend(&mut self, request_id: &str, deadline: i64) -> Repairs {
+    async fn repair(&mut self, request_id: &str, deadline: i64) -> Repairs {
         let settings = self.read_settings().await;
         if settings.is_ok() {
             self.leave_setup(request_id).await;
@@ -149,7 +149,7 @@ impl Inspect {
         let (standings, diagnosis) = repair::look(request_id, settings, logs).await;
         let of = (&*settings, first);
         let silent = repair::look_at_flow(request_id, of, store, bucket, logs).await;
-        let mut mended = Repairs {
+        let mut repairs = Repairs {
             diagnosis: diagnosis.or(silent),
             wrong,
             ..Repairs::default()
@@ -160,28 +160,28 @@ impl Inspect {
             Err(failed) => {
                 let (error, detail) = (failed.name, &failed.message);
                 tracing::error!(request_id, error, detail, "nothing is taken back in");
-                return mended;
+                return repairs;
             }
         }
-        let mut intake = taking(subscription, store, bucket);
+        let mut replay_input = taking(subscription, store, bucket);
         let is_over = || milliseconds() >= first;
-        mended.back = repair::take_back(request_id, settings, &mut intake, is_over).await;
+        repairs.back = repair::take_back(request_id, settings, &mut replay_input, is_over).await;
         let of = (&*settings, &*standings);
-        let healing = repair::find_gaps(request_id, of, now(), metrics, bucket).await;
-        if let Some(mut healing) = healing {
+        let gap_repair = repair::find_gaps(request_id, of, now(), metrics, bucket).await;
+        if let Some(mut gap_repair) = gap_repair {
             let is_over = || milliseconds() >= second;
-            let healed = repair::heal(
+            let repaired = repair::repair_gaps(
                 request_id,
                 settings,
-                &mut healing,
+                &mut gap_repair,
                 logs,
-                &mut intake,
+                &mut replay_input,
                 is_over,
             );
-            mended.healed = healed.await;
-            mended.healing = Some(healing);
+            repairs.repaired = repaired.await;
+            repairs.gap_repair = Some(gap_repair);
         }
-        mended
+        repairs
     }
 
     /// Takes stock, in as much time as there is until a moment, in milliseconds.
@@ -190,7 +190,7 @@ impl Inspect {
         request_id: &str,
         deadline: i64,
     ) -> Result<(Inspected, Option<InvocationError>), InspectionError> {
-        let mut mended = self.mend(request_id, deadline).await;
+        let mut repairs = self.repair(request_id, deadline).await;
         let Self {
             settings,
             subscription,
@@ -205,24 +205,31 @@ impl Inspect {
             deadline,
             summaries: settings.summaries,
             keys: settings.keys.clone(),
-            diagnosis: mended.diagnosis,
+            diagnosis: repairs.diagnosis,
         };
         let mut inspected = inspect(store, bucket, directory, &MachineClock, &plan).await?;
-        if let (Some(since), Some(healing)) = (inspected.blind_since, &mut mended.healing) {
-            let mut intake = taking(subscription, store, bucket);
+        if let (Some(since), Some(gap_repair)) = (inspected.blind_since, &mut repairs.gap_repair) {
+            let mut replay_input = taking(subscription, store, bucket);
             let is_over = || milliseconds() >= deadline;
-            let again = (healing, since);
-            let read =
-                repair::read_again(request_id, settings, again, logs, &mut intake, is_over).await;
-            mended.healed.add(read);
+            let again = (gap_repair, since);
+            let read = repair::read_again(
+                request_id,
+                settings,
+                again,
+                logs,
+                &mut replay_input,
+                is_over,
+            )
+            .await;
+            repairs.repaired.add(read);
         }
-        let (back, healed) = (&mended.back, &mended.healed);
+        let (back, repaired) = (&repairs.back, &repairs.repaired);
         inspected.counts.redriven = back.payloads;
         inspected.counts.redrive_left = back.left;
-        inspected.counts.backfilled = healed.records();
-        inspected.counts.backfilled_hours = healed.hours();
-        inspected.counts.backfill_left = healed.left;
-        Ok((inspected, mended.wrong))
+        inspected.counts.backfilled = repaired.records();
+        inspected.counts.backfilled_hours = repaired.hours();
+        inspected.counts.backfill_left = repaired.left;
+        Ok((inspected, repairs.wrong))
     }
 }
 

@@ -73,14 +73,14 @@ pub async fn read_rules(
     rulebook: &mut RulesLoader,
     bucket: &S3Bucket,
 ) -> Result<Option<Rules>, InvocationError> {
-    let short = |trouble: &RulesProblem| log::short(&trouble.to_string());
+    let short = |problem: &RulesProblem| log::short(&problem.to_string());
     let read = rulebook.read(now(), bucket).await;
-    let read = read.map_err(|trouble| InvocationError {
-        name: trouble.name(),
-        message: short(&trouble),
+    let read = read.map_err(|problem| InvocationError {
+        name: problem.name(),
+        message: short(&problem),
     })?;
-    if let Some(trouble) = read.trouble {
-        let (error, detail) = (trouble.name(), short(&trouble));
+    if let Some(problem) = read.problem {
+        let (error, detail) = (problem.name(), short(&problem));
         tracing::error!(error, detail, "the rules stay as they were");
     }
     if let Some(rules) = &read.value {
@@ -104,13 +104,13 @@ pub async fn read_settings(
     book: &mut SettingsLoader,
     bucket: &S3Bucket,
 ) -> Result<Settings, InvocationError> {
-    let failed = |trouble: &service::settings_loader::SettingsProblem| InvocationError {
-        name: trouble.name(),
-        message: log::short(&trouble.to_string()),
+    let failed = |problem: &service::settings_loader::SettingsProblem| InvocationError {
+        name: problem.name(),
+        message: log::short(&problem.to_string()),
     };
     let read = book.read(now(), bucket).await;
-    let read = read.map_err(|trouble| failed(&trouble))?;
-    let wrong = read.trouble.as_ref().map(failed);
+    let read = read.map_err(|problem| failed(&problem))?;
+    let wrong = read.problem.as_ref().map(failed);
     if let Some(InvocationError { name, message }) = &wrong {
         let (error, detail) = (name, message);
         tracing::error!(error, detail, "the last good settings stay");

@@ -42,7 +42,7 @@ pub struct RedriveResult {
 pub async fn take_back(
     request_id: &str,
     settings: &InspectSettings,
-    intake: &mut EventInput<'_>,
+    replay_input: &mut EventInput<'_>,
     mut is_over: impl FnMut() -> bool,
 ) -> RedriveResult {
     let mut back = RedriveResult::default();
@@ -53,7 +53,7 @@ pub async fn take_back(
             after: after.as_deref(),
             objects_max: ROUND_OBJECTS_MAX,
         };
-        let redriven = redrive(&round, intake, &mut is_over).await;
+        let redriven = redrive(&round, replay_input, &mut is_over).await;
         log_round(request_id, &redriven);
         back.payloads += redriven.taken.payloads;
         back.left += (redriven.left.len() + redriven.failed.len()) as u64;
@@ -83,7 +83,7 @@ fn log_round(request_id: &str, redriven: &Redriven) {
         tracing::error!(request_id, detail, "not all that failed was taken back in");
     }
     if redriven.taken.payloads > 0 {
-        let (payloads, records) = (redriven.taken.payloads, redriven.taken.books.read);
+        let (payloads, records) = (redriven.taken.payloads, redriven.taken.record_counts.read);
         tracing::info!(request_id, payloads, records, "taken back in");
     }
 }
@@ -168,7 +168,7 @@ pub async fn look_at_flow(
 }
 
 /// Opens what is known of gaps and takes in how the subscriptions stand and what CloudWatch says was lost;
-/// nothing where the bucket does not answer, as nobody knows then what was healed.
+/// nothing where the bucket does not answer, as nobody knows then what was repaired.
 pub async fn find_gaps(
     request_id: &str,
     (settings, standings): (&InspectSettings, &[SubscriptionState]),
@@ -177,7 +177,7 @@ pub async fn find_gaps(
     bucket: &S3Bucket,
 ) -> Option<GapRepair> {
     let groups = &settings.log_groups;
-    let (mut healing, unreadable) = match GapRepair::open(bucket, groups, now).await {
+    let (mut gap_repair, unreadable) = match GapRepair::open(bucket, groups, now).await {
         Ok(opened) => opened,
         Err(error) => {
             let detail = invocation::told(&error);
@@ -190,10 +190,10 @@ pub async fn find_gaps(
         tracing::warn!(request_id, why, "gaps are looked for anew");
     }
     for (group, standing) in groups.iter().zip(standings) {
-        healing.stands(group, *standing);
+        gap_repair.stands(group, *standing);
     }
     if groups.is_empty() {
-        return Some(healing);
+        return Some(gap_repair);
     }
     let path = DeliveryPath {
         groups,
@@ -205,45 +205,47 @@ pub async fn find_gaps(
         .failures(&path, until.plus(-LOOK_BACK_HOURS), until)
         .await
     {
-        Ok(failures) => healing.lost(&failures),
+        Ok(failures) => gap_repair.lost(&failures),
         Err(error) => {
             let detail = invocation::told(&error);
             tracing::warn!(request_id, detail, "cannot look for lost events");
         }
     }
-    Some(healing)
+    Some(gap_repair)
 }
 
 /// Reads gaps again, and notes down what was read.
-pub async fn heal(
+pub async fn repair_gaps(
     request_id: &str,
     settings: &InspectSettings,
-    healing: &mut GapRepair,
+    gap_repair: &mut GapRepair,
     logs: &CloudWatchLogs,
-    intake: &mut EventInput<'_>,
+    replay_input: &mut EventInput<'_>,
     is_over: impl FnMut() -> bool,
 ) -> RepairResult {
-    let healed = healing.heal(origin(settings), logs, intake, is_over).await;
-    conclude(request_id, &healed, healing, intake.bucket).await;
-    healed
+    let repaired = gap_repair
+        .repair_gaps(origin(settings), logs, replay_input, is_over)
+        .await;
+    conclude(request_id, &repaired, gap_repair, replay_input.bucket).await;
+    repaired
 }
 
 /// Reads the log groups again since a moment, for a day at most, but for what this run has read of them.
 pub async fn read_again(
     request_id: &str,
     settings: &InspectSettings,
-    (healing, since): (&mut GapRepair, Timestamp),
+    (gap_repair, since): (&mut GapRepair, Timestamp),
     logs: &CloudWatchLogs,
-    intake: &mut EventInput<'_>,
+    replay_input: &mut EventInput<'_>,
     is_over: impl FnMut() -> bool,
 ) -> RepairResult {
-    let first = healing.now().window().plus(-HOURS_MAX).start();
+    let first = gap_repair.now().window().plus(-HOURS_MAX).start();
     let of = (&*settings.log_groups, since.max(first));
-    let healed = healing
-        .read_since(of, origin(settings), logs, intake, is_over)
+    let repaired = gap_repair
+        .read_since(of, origin(settings), logs, replay_input, is_over)
         .await;
-    conclude(request_id, &healed, healing, intake.bucket).await;
-    healed
+    conclude(request_id, &repaired, gap_repair, replay_input.bucket).await;
+    repaired
 }
 
 fn origin(settings: &InspectSettings) -> RepairSource<'_> {
@@ -256,11 +258,11 @@ fn origin(settings: &InspectSettings) -> RepairSource<'_> {
 /// Says what was read, and notes it down.
 async fn conclude(
     request_id: &str,
-    healed: &RepairResult,
-    healing: &mut GapRepair,
+    repaired: &RepairResult,
+    gap_repair: &mut GapRepair,
     bucket: &impl Bucket,
 ) {
-    for (group, again) in &healed.groups {
+    for (group, again) in &repaired.groups {
         let (hours, pages, read) = (again.hours, again.pages, again.records);
         tracing::info!(
             request_id,
@@ -271,11 +273,11 @@ async fn conclude(
             "read the log group again"
         );
     }
-    for (group, stopped) in &healed.stopped {
+    for (group, stopped) in &repaired.stopped {
         let detail = invocation::told(stopped);
         tracing::warn!(request_id, group, detail, "not read to the end");
     }
-    if let Err(error) = healing.keep(bucket).await {
+    if let Err(error) = gap_repair.keep(bucket).await {
         let detail = invocation::told(&error);
         tracing::error!(request_id, detail, "what was read again is not noted down");
     }

@@ -1,6 +1,6 @@
 //! The ids of access keys: what looks like one, and of what kind the key is.
 
-/// How long an access key lives, told by its prefix.
+/// How long an access key episodes, told by its prefix.
 ///
 /// Source: IAM User Guide, "IAM identifiers", section "Understanding unique ID prefixes".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]

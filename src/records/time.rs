@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// A moment in event time, in whole seconds since 1970-01-01T00:00:00Z, between 2006 and 2099.
 ///
 /// AWS opened in 2006; a year outside that range is a broken clock or made-up text, and a record
-/// that carries one counts as undated instead of stretching a cluster's life.
+/// that carries one counts as undated instead of stretching a cluster's episode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Timestamp(i64);

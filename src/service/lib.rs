@@ -11,7 +11,7 @@
 //! - `settings_loader` is the settings object, kept up to date.
 //! - `policy` says who is told of what.
 //! - `ingest` opens an input, folds it and commits it: files, the events of a subscription, and what is taken in again
-//!   (`redrive`, `backfill`, `heal`).
+//!   (`redrive`, `backfill`, `repair`).
 //! - `inspect` takes stock of hours that are over: what recovered, came back, escalated or is a campaign.
 //! - `deliver` sends what waits: queues, verdicts on answers, and digests of floods.
 //! - `widget` answers a dashboard, and keeps what somebody decides there.

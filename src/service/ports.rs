@@ -45,13 +45,13 @@ pub trait Store {
     async fn samples(&self) -> Result<BTreeMap<ClusterId, Samples>, StoreError>;
 
     /// Sums up all events, or those since a moment of event time, with samples.
-    async fn census(&self, since: Option<Timestamp>) -> Result<ClusterSnapshot, StoreError> {
-        let mut census = self.sums(since).await?;
-        census.samples = self.samples().await?;
-        Ok(census)
+    async fn snapshot(&self, since: Option<Timestamp>) -> Result<ClusterSnapshot, StoreError> {
+        let mut snapshot = self.sums(since).await?;
+        snapshot.samples = self.samples().await?;
+        Ok(snapshot)
     }
 
-    /// Counts all events by cluster and hour. The counts of a cluster sum up to what a census says.
+    /// Counts all events by cluster and hour. The counts of a cluster sum up to what a snapshot says.
     async fn timeline(&self) -> Result<Timeline, StoreError>;
 
     /// Returns all events, in no order.
@@ -63,11 +63,11 @@ pub trait Store {
         &self,
         samples: bool,
     ) -> Result<(ClusterSnapshot, Vec<(EventId, Sighting)>), StoreError> {
-        let census = match samples {
-            true => self.census(None).await?,
+        let snapshot = match samples {
+            true => self.snapshot(None).await?,
             false => self.sums(None).await?,
         };
-        Ok((census, self.events().await?))
+        Ok((snapshot, self.events().await?))
     }
 }
 
@@ -99,7 +99,7 @@ pub struct Committed {
     /// Clusters that were not in the store before.
     pub new_clusters: u64,
     /// The clusters that the batch brought samples of and that have enough of them now.
-    pub marks: sample::SampleCutoffs,
+    pub cutoffs: sample::SampleCutoffs,
     /// What it took.
     pub spent: StoreUsage,
 }
@@ -398,37 +398,41 @@ pub trait Outbox {
     /// has it, or that it is too early.
     async fn probe(&self, sink: &str, lease: &Lease) -> Result<bool, StoreError>;
 
-    /// Returns what may hold back what a sink would be told of a cluster. A mark that cannot be read
+    /// Returns what may hold back what a sink would be told of a cluster. A triage that cannot be read
     /// holds nothing back.
-    async fn restraint(&self, sink: &str, cluster: ClusterId) -> Result<SendingLimits, StoreError>;
+    async fn sending_limits(
+        &self,
+        sink: &str,
+        cluster: ClusterId,
+    ) -> Result<SendingLimits, StoreError>;
 }
 
 /// What people decided about clusters, and the journals of what happened to them.
 ///
-/// An implementor changes a mark and notes it in one step, and only where nobody has changed it
+/// An implementor changes a triage and notes it in one step, and only where nobody has changed it
 /// since it was read. A journal is a set: the same entry twice is one.
 pub trait TriageStore {
-    /// Returns the marks of clusters, each with its version; none of a cluster that was never marked.
-    async fn marks(
+    /// Returns the triages of clusters, each with its version; none of a cluster that was never marked.
+    async fn triages(
         &self,
         clusters: &[ClusterId],
     ) -> Result<BTreeMap<ClusterId, VersionedTriage>, StoreError>;
 
-    /// Returns the mark of one cluster with its version.
-    async fn mark(&self, cluster: ClusterId) -> Result<VersionedTriage, StoreError> {
-        let mut marks = self.marks(&[cluster]).await?;
-        Ok(marks.remove(&cluster).unwrap_or_default())
+    /// Returns the triage of one cluster with its version.
+    async fn triage(&self, cluster: ClusterId) -> Result<VersionedTriage, StoreError> {
+        let mut triages = self.triages(&[cluster]).await?;
+        Ok(triages.remove(&cluster).unwrap_or_default())
     }
 
-    /// Marks a cluster, or takes its mark away, and notes that in the journal. `false` says that
-    /// somebody has changed the mark since this version was read, and that nothing was done.
+    /// Marks a cluster, or takes its triage away, and notes that in the journal. `false` says that
+    /// somebody has changed the triage since this version was read, and that nothing was done.
     ///
     /// A store that keeps how clusters stand closes one that is marked as resolved, and opens one
     /// whose entry says that it was reopened.
-    async fn set_mark(
+    async fn set_triage(
         &self,
         cluster: ClusterId,
-        mark: Option<&Triage>,
+        triage: Option<&Triage>,
         version: i64,
         entry: &JournalEntry,
     ) -> Result<bool, StoreError>;
@@ -443,11 +447,11 @@ pub trait TriageStore {
     async fn note(&self, cluster: ClusterId, entries: &[JournalEntry]) -> Result<(), StoreError>;
 }
 
-/// The mark of a cluster as it was read.
+/// The triage of a cluster as it was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VersionedTriage {
-    /// The mark; `None` where there is none, any more or yet.
-    pub mark: Option<Triage>,
+    /// The triage; `None` where there is none, any more or yet.
+    pub triage: Option<Triage>,
     /// How often it was changed; 0 for never.
     pub version: i64,
 }
@@ -496,7 +500,7 @@ pub struct ClusterDetails {
 }
 
 impl ClusterDetails {
-    /// Returns what a census of some hours and one of all time say of a cluster.
+    /// Returns what a snapshot of some hours and one of all time say of a cluster.
     pub fn of(
         cluster: ClusterId,
         hours: &ClusterSnapshot,
@@ -517,7 +521,7 @@ impl ClusterDetails {
             facts: Arc::clone(facts),
             span: Span::default(),
             facets: BTreeMap::new(),
-            scenes: Vec::new(),
+            facet_sets: Vec::new(),
             samples: samples.into_iter().flatten().collect(),
         };
         Some(Self {

@@ -26,7 +26,7 @@ pub struct Read<T, E> {
     /// What to go by from now on, unless it is the same.
     pub value: Option<T>,
     /// What is wrong with the object, where what was gone by stays.
-    pub trouble: Option<E>,
+    pub problem: Option<E>,
 }
 
 impl Reread {
@@ -75,17 +75,17 @@ impl Reread {
         now: Timestamp,
         fetched: Result<Option<(T, Option<String>)>, E>,
     ) -> Result<Read<T, E>, E> {
-        let (value, trouble) = match fetched {
+        let (value, problem) = match fetched {
             Ok(None) => (None, None),
             Ok(Some((value, tag))) => {
                 self.tag = tag;
                 (Some(value), None)
             }
-            Err(trouble) if !self.is_known() => return Err(trouble),
-            Err(trouble) => (None, Some(trouble)),
+            Err(problem) if !self.is_known() => return Err(problem),
+            Err(problem) => (None, Some(problem)),
         };
         self.read_at = Some(now);
-        Ok(Read { value, trouble })
+        Ok(Read { value, problem })
     }
 }
 
@@ -94,7 +94,7 @@ impl<T, E> Default for Read<T, E> {
     fn default() -> Self {
         Self {
             value: None,
-            trouble: None,
+            problem: None,
         }
     }
 }

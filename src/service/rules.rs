@@ -54,7 +54,7 @@ pub struct Rule {
 /// What a rule does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Action {
-    /// Leaves the event out of all clusters; it stays in the books.
+    /// Leaves the event out of all clusters; it stays in the totals.
     pub ignore: bool,
     /// Makes its cluster as loud as this, whatever the terms say.
     pub severity: Option<Severity>,
@@ -171,19 +171,19 @@ impl Rules {
         text: &str,
         wrapper: &Wrapper,
     ) -> (Fate<Conclusion<'a>>, RuleOutcome) {
-        let (fate, verdict) = self.judge(record, text, wrapper);
+        let (fate, outcome) = self.judge(record, text, wrapper);
         let fate = match fate {
             Fate::NotSelected(reason) => Fate::NotSelected(reason),
             Fate::Ignored(class, reason) => Fate::Ignored(class, reason),
             Fate::Clustered(class) => {
                 let mut conclusion = conclude(record, wrapper, class);
-                if let Some(place) = verdict.applies {
+                if let Some(place) = outcome.applies {
                     self.rules[place].amend(text, &mut conclusion);
                 }
                 Fate::Clustered(conclusion)
             }
         };
-        (fate, verdict)
+        (fate, outcome)
     }
 
     /// Judges what becomes of a record, and in which class, before anything is concluded of it.
@@ -208,20 +208,20 @@ impl Rules {
         if self.rules.is_empty() {
             return (Fate::Clustered(class), RuleOutcome::default());
         }
-        let verdict = self.verdict(text, event_time(record.event_time.as_deref(), wrapper));
-        let rule = verdict.applies.map(|place| &self.rules[place]);
+        let outcome = self.outcome(text, event_time(record.event_time.as_deref(), wrapper));
+        let rule = outcome.applies.map(|place| &self.rules[place]);
         if rule.is_some_and(|rule| rule.action.ignore) {
-            return (Fate::Ignored(class, "rule"), verdict);
+            return (Fate::Ignored(class, "rule"), outcome);
         }
         let class = rule.and_then(|rule| rule.action.class).unwrap_or(class);
-        (Fate::Clustered(class), verdict)
+        (Fate::Clustered(class), outcome)
     }
 
     /// Tries the rules on a record's JSON, of an event at a moment.
     ///
     /// A record that is not quite JSON, which the engine reads all the same, matches no rule.
-    fn verdict(&self, record: &str, at: Option<Timestamp>) -> RuleOutcome {
-        let mut verdict = RuleOutcome::default();
+    fn outcome(&self, record: &str, at: Option<Timestamp>) -> RuleOutcome {
+        let mut outcome = RuleOutcome::default();
         let mut matching = self
             .matcher
             .matches_for_event(record.as_bytes())
@@ -229,12 +229,12 @@ impl Rules {
         matching.sort_unstable();
         for place in matching {
             if self.rules[place].applies(at) {
-                verdict.applies = Some(place);
+                outcome.applies = Some(place);
                 break;
             }
-            verdict.ended = verdict.ended.or(Some(place));
+            outcome.ended = outcome.ended.or(Some(place));
         }
-        verdict
+        outcome
     }
 }
 
@@ -268,12 +268,12 @@ impl Rule {
 }
 
 impl Hits {
-    /// Counts a verdict.
-    pub fn count(hits: &mut [Self], verdict: RuleOutcome) {
-        if let Some(place) = verdict.applies {
+    /// Counts a outcome.
+    pub fn count(hits: &mut [Self], outcome: RuleOutcome) {
+        if let Some(place) = outcome.applies {
             hits[place].applied += 1;
         }
-        if let Some(place) = verdict.ended {
+        if let Some(place) = outcome.ended {
             hits[place].ended += 1;
         }
     }

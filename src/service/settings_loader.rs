@@ -69,8 +69,8 @@ impl SettingsLoader {
         };
         let lists = last_good(complaints, bucket).await?;
         let read = self.0.take(now, Ok(Some((lists, None))))?;
-        let trouble = fetched.err();
-        Ok(Read { trouble, ..read })
+        let problem = fetched.err();
+        Ok(Read { problem, ..read })
     }
 
     /// Fetches lists that are not in use yet, with the tag of their version.

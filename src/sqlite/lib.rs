@@ -95,12 +95,12 @@ impl SqliteStore {
     }
 
     fn prepare(&mut self) -> Result<(), StoreError> {
-        let snapshot = self
+        let transaction = self
             .connection
             .unchecked_transaction()
             .map_err(unavailable)?;
-        let found = version(&snapshot)?;
-        drop(snapshot);
+        let found = version(&transaction)?;
+        drop(transaction);
         self.log_ahead()?;
         if found == Some(SCHEMA_VERSION) {
             return Ok(());
@@ -159,9 +159,9 @@ impl SqliteStore {
         for batch in batches {
             committed.push(writer.write(batch)?);
         }
-        let marks = writer.finish()?;
+        let cutoffs = writer.finish()?;
         if let Some(last) = committed.last_mut() {
-            last.marks = marks;
+            last.cutoffs = cutoffs;
         }
         transaction.commit().map_err(unavailable)?;
         Ok(committed)
@@ -180,19 +180,19 @@ impl Store for SqliteStore {
 
     async fn sums(&self, since: Option<Timestamp>) -> Result<ClusterSnapshot, StoreError> {
         // One read transaction: a scan that commits meanwhile must not show in half of it.
-        let snapshot = self
+        let transaction = self
             .connection
             .unchecked_transaction()
             .map_err(unavailable)?;
-        read::sums(&snapshot, since)
+        read::sums(&transaction, since)
     }
 
     async fn samples(&self) -> Result<BTreeMap<ClusterId, Samples>, StoreError> {
-        let snapshot = self
+        let transaction = self
             .connection
             .unchecked_transaction()
             .map_err(unavailable)?;
-        read::samples(&snapshot)
+        read::samples(&transaction)
     }
 
     async fn timeline(&self) -> Result<Timeline, StoreError> {
@@ -200,11 +200,11 @@ impl Store for SqliteStore {
     }
 
     async fn events(&self) -> Result<Vec<(EventId, Sighting)>, StoreError> {
-        let snapshot = self
+        let transaction = self
             .connection
             .unchecked_transaction()
             .map_err(unavailable)?;
-        read::events(&snapshot, Times::All)
+        read::events(&transaction, Times::All)
     }
 }
 
@@ -221,11 +221,11 @@ impl HourReader for SqliteStore {
         &self,
         _known: &dyn Fn(ClusterId) -> Option<Arc<ClusterSubject>>,
     ) -> Result<Hour, StoreError> {
-        let snapshot = self.connection.unchecked_transaction();
-        let snapshot = snapshot.map_err(unavailable)?;
+        let transaction = self.connection.unchecked_transaction();
+        let transaction = transaction.map_err(unavailable)?;
         Ok(Hour {
-            events: read::events(&snapshot, Times::None)?,
-            subjects: read::subjects(&snapshot)?,
+            events: read::events(&transaction, Times::None)?,
+            subjects: read::subjects(&transaction)?,
             damaged: Vec::new(),
         })
     }
@@ -239,13 +239,13 @@ impl HourReader for SqliteStore {
         let (Some(first), Some(last)) = (windows.iter().min(), windows.iter().max()) else {
             return Ok(Hour::default());
         };
-        let snapshot = self.connection.unchecked_transaction();
-        let snapshot = snapshot.map_err(unavailable)?;
-        let mut events = read::events(&snapshot, Times::Between(first.start(), last.end()))?;
+        let transaction = self.connection.unchecked_transaction();
+        let transaction = transaction.map_err(unavailable)?;
+        let mut events = read::events(&transaction, Times::Between(first.start(), last.end()))?;
         events.retain(|(_, seen)| seen.at().is_some_and(|at| windows.contains(&at.window())));
         Ok(Hour {
             events,
-            subjects: read::subjects(&snapshot)?,
+            subjects: read::subjects(&transaction)?,
             damaged: Vec::new(),
         })
     }
@@ -257,17 +257,17 @@ impl ClusterReader for SqliteStore {
         cluster: ClusterId,
         hours: RangeInclusive<Window>,
     ) -> Result<Option<ClusterDetails>, StoreError> {
-        let snapshot = self.connection.unchecked_transaction();
-        let snapshot = snapshot.map_err(unavailable)?;
-        let Some((row, _)) = read::facts_of(&snapshot, cluster)? else {
+        let transaction = self.connection.unchecked_transaction();
+        let transaction = transaction.map_err(unavailable)?;
+        let Some((row, _)) = read::facts_of(&transaction, cluster)? else {
             return Ok(None);
         };
         let from = Timestamp::from_seconds(hours.start().hours() * 3600);
         let until = Timestamp::from_seconds((hours.end().hours() + 1) * 3600);
-        let mut census = read::sums_between(&snapshot, from, until)?;
-        let samples = read::samples_of(&snapshot, row)?;
-        census.samples.insert(cluster, samples);
-        let first = snapshot.query_row(
+        let mut snapshot = read::sums_between(&transaction, from, until)?;
+        let samples = read::samples_of(&transaction, row)?;
+        snapshot.samples.insert(cluster, samples);
+        let first = transaction.query_row(
             "SELECT min(at) FROM event WHERE cluster = ?1",
             [row],
             |row| row.get::<_, Option<i64>>(0),
@@ -275,7 +275,7 @@ impl ClusterReader for SqliteStore {
         let first = first.map_err(unavailable)?;
         Ok(ClusterDetails::of(
             cluster,
-            &census,
+            &snapshot,
             first.and_then(Timestamp::from_seconds),
             // Whoever shows a file takes the severity from the list, which is made of all events.
             Circumstances::new(),

@@ -20,7 +20,7 @@ use crate::{damaged, unavailable};
 pub const FACTS: &str = "partition, account_id, service, action, class, code, cause, \
                          identity_template, addition, template";
 
-/// Sums the events up, by cluster and scene.
+/// Sums the events up, by cluster and facet set.
 pub fn sums(
     connection: &Connection,
     since: Option<Timestamp>,
@@ -28,14 +28,14 @@ pub fn sums(
     sums_between(connection, since, None)
 }
 
-/// Sums the events between two moments up, by cluster and scene.
+/// Sums the events between two moments up, by cluster and facet set.
 pub fn sums_between(
     connection: &Connection,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
 ) -> Result<ClusterSnapshot, StoreError> {
     let clusters = clusters(connection)?;
-    let scenes = scenes(connection)?;
+    let facet_sets = facet_sets(connection)?;
     let mut select = connection
         .prepare(
             "SELECT cluster, scene, count(*), min(at), max(at) FROM event
@@ -48,24 +48,24 @@ pub fn sums_between(
             until.map(Timestamp::seconds)
         ])
         .map_err(unavailable)?;
-    let (mut cases, mut rows) = (SeriesTable::default(), Vec::new());
+    let (mut series_table, mut rows) = (SeriesTable::default(), Vec::new());
     while let Some(row) = found.next().map_err(unavailable)? {
         let cluster: i64 = row.get(0).map_err(unavailable)?;
-        let scene: i64 = row.get(1).map_err(unavailable)?;
+        let facet_set: i64 = row.get(1).map_err(unavailable)?;
         let (id, _) = clusters
             .get(&cluster)
             .ok_or_else(|| damaged("an event has no cluster"))?;
-        let facets = scenes
-            .get(&scene)
+        let facets = facet_sets
+            .get(&facet_set)
             .ok_or_else(|| damaged("an event has no scene"))?;
-        let case = cases.add(&Series {
+        let series = series_table.add(&Series {
             cluster: *id,
             facets: facets.clone(),
         });
-        rows.push((case, span(row).map_err(unavailable)?));
+        rows.push((series, span(row).map_err(unavailable)?));
     }
     let facts = clusters.into_values().collect();
-    Ok(ClusterSnapshot::of(facts, Arc::new(cases), rows))
+    Ok(ClusterSnapshot::of(facts, Arc::new(series_table), rows))
 }
 
 /// Reads all samples.
@@ -115,7 +115,7 @@ pub enum Times {
 /// Reads all events, or those between two moments.
 pub fn events(connection: &Connection, of: Times) -> Result<Vec<(EventId, Sighting)>, StoreError> {
     let clusters = clusters(connection)?;
-    let scenes = scenes(connection)?;
+    let facet_sets = facet_sets(connection)?;
     let mut select = connection
         .prepare(
             "SELECT event_id, cluster, scene, at FROM event
@@ -129,25 +129,25 @@ pub fn events(connection: &Connection, of: Times) -> Result<Vec<(EventId, Sighti
     let is_undated = matches!(of, Times::None);
     let found = select.query(params![from, until, is_undated]);
     let mut found = found.map_err(unavailable)?;
-    let mut cases: HashMap<(i64, i64), Arc<Series>> = HashMap::new();
+    let mut series_table: HashMap<(i64, i64), Arc<Series>> = HashMap::new();
     let mut events = Vec::new();
     while let Some(row) = found.next().map_err(unavailable)? {
         let read = || Ok((row.get(0)?, (row.get(1)?, row.get(2)?), time(row, 3)?));
-        let (id, of_case, at): ([u8; 16], (i64, i64), _) = read().map_err(unavailable)?;
+        let (id, of_series, at): ([u8; 16], (i64, i64), _) = read().map_err(unavailable)?;
         let (cluster, facts) = clusters
-            .get(&of_case.0)
+            .get(&of_series.0)
             .ok_or_else(|| damaged("an event has no cluster"))?;
-        let facets = scenes
-            .get(&of_case.1)
+        let facets = facet_sets
+            .get(&of_series.1)
             .ok_or_else(|| damaged("an event has no scene"))?;
-        let case = cases.entry(of_case).or_insert_with(|| {
+        let series = series_table.entry(of_series).or_insert_with(|| {
             let (cluster, facets) = (*cluster, facets.clone());
             Arc::new(Series { cluster, facets })
         });
         let watched = facts.identity.class == Class::Watch;
         events.push((
             EventId::from_bytes(id),
-            Sighting::new(watched, at, Arc::clone(case)),
+            Sighting::new(watched, at, Arc::clone(series)),
         ));
     }
     Ok(events)
@@ -259,7 +259,7 @@ fn facts(row: &SqlRow<'_>, first: usize) -> Result<ClusterFacts, StoreError> {
     read().map_err(unavailable)
 }
 
-fn scenes(connection: &Connection) -> Result<HashMap<i64, Facets>, StoreError> {
+fn facet_sets(connection: &Connection) -> Result<HashMap<i64, Facets>, StoreError> {
     let select = format!("SELECT id, {} FROM scene", columns());
     let mut select = connection.prepare(&select).map_err(unavailable)?;
     let found = select
@@ -268,7 +268,7 @@ fn scenes(connection: &Connection) -> Result<HashMap<i64, Facets>, StoreError> {
     found.collect::<Result<_, _>>().map_err(unavailable)
 }
 
-/// Names the columns of a scene's facets, in the order of their kinds.
+/// Names the columns of a facet set's facets, in the order of their kinds.
 pub fn columns() -> String {
     FacetKind::ALL.map(FacetKind::name).join(", ")
 }

@@ -12,7 +12,7 @@ use service::ports::{StoreError, TriageStore, VersionedTriage};
 
 use crate::{SqliteStore, damaged, unavailable};
 
-/// Returns the mark of a cluster as it is kept, empty where it was taken away, and its version.
+/// Returns the triage of a cluster as it is kept, empty where it was taken away, and its version.
 pub fn kept(
     connection: &Connection,
     cluster: ClusterId,
@@ -38,7 +38,7 @@ fn note(
             insert.execute(params![
                 cluster.to_string(),
                 entry.at.seconds(),
-                entry.epoch,
+                entry.episode,
                 entry.what.name(),
                 entry.actor,
                 entry.reason,
@@ -50,34 +50,34 @@ fn note(
 }
 
 impl TriageStore for SqliteStore {
-    async fn marks(
+    async fn triages(
         &self,
         clusters: &[ClusterId],
     ) -> Result<BTreeMap<ClusterId, VersionedTriage>, StoreError> {
-        let mut marks = BTreeMap::new();
+        let mut triages = BTreeMap::new();
         for cluster in clusters {
             let Some((text, version)) = kept(&self.connection, *cluster)? else {
                 continue;
             };
-            let mark = match text.as_str() {
+            let triage = match text.as_str() {
                 "" => None,
                 text => Some(Triage::decode(text).ok_or_else(|| damaged("a mark is no mark"))?),
             };
-            marks.insert(*cluster, VersionedTriage { mark, version });
+            triages.insert(*cluster, VersionedTriage { triage, version });
         }
-        Ok(marks)
+        Ok(triages)
     }
 
-    async fn set_mark(
+    async fn set_triage(
         &self,
         cluster: ClusterId,
-        mark: Option<&Triage>,
+        triage: Option<&Triage>,
         version: i64,
         entry: &JournalEntry,
     ) -> Result<bool, StoreError> {
         let transaction = self.connection.unchecked_transaction();
         let transaction = transaction.map_err(unavailable)?;
-        let text = mark.map(Triage::encode).unwrap_or_default();
+        let text = triage.map(Triage::encode).unwrap_or_default();
         // One that is there is changed, another one is made; which of them, the version says.
         let change = match version {
             0 => "INSERT OR IGNORE INTO mark VALUES (?1, ?2, ?3 + 1)",

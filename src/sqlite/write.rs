@@ -1,4 +1,4 @@
-//! Batches written: clusters and scenes first, then the events that point to them, then samples.
+//! Batches written: clusters and facet sets first, then the events that point to them, then samples.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -22,8 +22,8 @@ pub struct Rows {
     /// Changes when another connection has written (`PRAGMA data_version`).
     version: i64,
     clusters: HashMap<ClusterId, (i64, Arc<ClusterFacts>)>,
-    /// The scene of each case.
-    scenes: HashMap<Arc<Series>, i64>,
+    /// The facet set of each case.
+    facet_sets: HashMap<Arc<Series>, i64>,
     samples: HashMap<ClusterId, Samples>,
     /// How many clusters of an account were admitted in an hour.
     used: HashMap<(String, Option<Window>), u32>,
@@ -31,8 +31,8 @@ pub struct Rows {
     any_overflow: bool,
 }
 
-/// How many scenes are remembered; those of one scan are seldom more.
-const SCENES_MAX: usize = 20_000;
+/// How many facet sets are remembered; those of one scan are seldom more.
+const FACET_SETS_MAX: usize = 20_000;
 
 /// How many clusters have their samples remembered, of 4 KB each.
 const SAMPLES_MAX: usize = 1_000;
@@ -42,7 +42,7 @@ pub struct BatchWriter<'a> {
     connection: &'a Connection,
     rows: &'a mut Rows,
     insert_event: CachedStatement<'a>,
-    insert_scene: CachedStatement<'a>,
+    insert_facet_set: CachedStatement<'a>,
     insert_sample: CachedStatement<'a>,
     /// What the batches bring of each cluster; what they all agree on is written at the end.
     samples: BTreeMap<i64, (ClusterId, Samples)>,
@@ -66,8 +66,8 @@ impl<'a> BatchWriter<'a> {
                 ..Rows::default()
             };
         }
-        if rows.scenes.len() > SCENES_MAX {
-            rows.scenes.clear();
+        if rows.facet_sets.len() > FACET_SETS_MAX {
+            rows.facet_sets.clear();
         }
         if rows.samples.len() > SAMPLES_MAX {
             rows.samples.clear();
@@ -82,7 +82,7 @@ impl<'a> BatchWriter<'a> {
                 "INSERT INTO event (event_id, cluster, scene, at) VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT (event_id) DO NOTHING",
             )?,
-            insert_scene: prepare(&format!(
+            insert_facet_set: prepare(&format!(
                 "INSERT INTO scene (digest, {columns}) VALUES (?, {places})
                  ON CONFLICT (digest) DO NOTHING"
             ))?,
@@ -133,12 +133,12 @@ impl<'a> BatchWriter<'a> {
 
     /// Writes the samples of all batches, and returns which clusters have enough of them.
     pub fn finish(mut self) -> Result<SampleCutoffs, StoreError> {
-        let mut marks = SampleCutoffs::new();
+        let mut cutoffs = SampleCutoffs::new();
         for (row, (cluster, samples)) in std::mem::take(&mut self.samples) {
             let kept = self.samples(row, cluster, samples)?;
-            marks.extend(kept.mark().map(|mark| (cluster, mark)));
+            cutoffs.extend(kept.cutoff().map(|cutoff| (cluster, cutoff)));
         }
-        Ok(marks)
+        Ok(cutoffs)
     }
 
     /// Writes what is known of a cluster, joined with what the store knows.
@@ -217,12 +217,12 @@ impl<'a> BatchWriter<'a> {
         Ok(())
     }
 
-    fn scene(&mut self, case: &Arc<Series>) -> Result<i64, StoreError> {
-        if let Some(row) = self.rows.scenes.get(case) {
+    fn facet_set(&mut self, series: &Arc<Series>) -> Result<i64, StoreError> {
+        if let Some(row) = self.rows.facet_sets.get(series) {
             return Ok(*row);
         }
-        let digest = digest(&case.facets);
-        let row = if self.insert_scene(&case.facets, &digest)? {
+        let digest = digest(&series.facets);
+        let row = if self.insert_facet_set(&series.facets, &digest)? {
             self.connection.last_insert_rowid()
         } else {
             self.connection
@@ -230,13 +230,13 @@ impl<'a> BatchWriter<'a> {
                 .and_then(|mut select| select.query_row([&digest[..]], |row| row.get(0)))
                 .map_err(unavailable)?
         };
-        self.rows.scenes.insert(Arc::clone(case), row);
+        self.rows.facet_sets.insert(Arc::clone(series), row);
         Ok(row)
     }
 
-    /// Writes a scene; `false` says that it was there already.
-    fn insert_scene(&mut self, facets: &Facets, digest: &[u8]) -> Result<bool, StoreError> {
-        let insert = &mut self.insert_scene;
+    /// Writes a facet set; `false` says that it was there already.
+    fn insert_facet_set(&mut self, facets: &Facets, digest: &[u8]) -> Result<bool, StoreError> {
+        let insert = &mut self.insert_facet_set;
         let mut execute = || {
             insert.raw_bind_parameter(1, digest)?;
             for (column, kind) in (2..).zip(FacetKind::ALL) {
@@ -249,15 +249,15 @@ impl<'a> BatchWriter<'a> {
 
     /// Writes an event; `false` says that it was there already.
     fn event(&mut self, id: EventId, sighting: &Sighting) -> Result<bool, StoreError> {
-        let scene = self.scene(&sighting.case)?;
-        let (cluster, _) = self.rows.clusters[&sighting.case.cluster];
+        let facet_set = self.facet_set(&sighting.series)?;
+        let (cluster, _) = self.rows.clusters[&sighting.series.cluster];
         let at = sighting.at().map(Timestamp::seconds);
         let inserted = self
             .insert_event
-            .execute(params![id.bytes(), cluster, scene, at])
+            .execute(params![id.bytes(), cluster, facet_set, at])
             .map_err(unavailable)?;
         if inserted == 0 {
-            self.settle(id, sighting, (cluster, scene, at))?;
+            self.settle(id, sighting, (cluster, facet_set, at))?;
         }
         Ok(inserted == 1)
     }
@@ -282,11 +282,11 @@ impl<'a> BatchWriter<'a> {
             return Ok(());
         }
         if *sighting < read::sighting(self.connection, id)? {
-            let (cluster, scene, at) = incoming;
+            let (cluster, facet_set, at) = incoming;
             self.connection
                 .execute(
                     "UPDATE event SET cluster = ?2, scene = ?3, at = ?4 WHERE event_id = ?1",
-                    params![id.bytes(), cluster, scene, at],
+                    params![id.bytes(), cluster, facet_set, at],
                 )
                 .map_err(unavailable)?;
         }
@@ -425,7 +425,7 @@ fn bind_facts(statement: &mut CachedStatement<'_>, facts: &ClusterFacts) -> rusq
         .try_for_each(|(column, value)| statement.raw_bind_parameter(column, value))
 }
 
-/// Returns the key of a scene: a hash of its values, each with its length before it.
+/// Returns the key of a facet set: a hash of its values, each with its length before it.
 fn digest(facets: &Facets) -> [u8; 16] {
     let mut values = Vec::with_capacity(facets.bytes() + FacetKind::ALL.len() * size_of::<u64>());
     for kind in FacetKind::ALL {

@@ -33,7 +33,8 @@ pub struct ClusterShape {
     hint: String,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    mark: Option<MarkShape>,
+    #[serde(rename = "mark")]
+    triage: Option<MarkShape>,
     identity: IdentityShape,
     facets: BTreeMap<&'static str, FacetShape>,
     samples: Vec<Box<RawValue>>,
@@ -63,7 +64,8 @@ struct MarkShape {
     actor: String,
     reason: String,
     at: Option<String>,
-    epoch: i64,
+    #[serde(rename = "epoch")]
+    episode: i64,
     ended: Option<String>,
 }
 
@@ -77,7 +79,8 @@ pub struct HistoryShape {
 
 #[derive(Serialize)]
 struct FaultShape {
-    epoch: i64,
+    #[serde(rename = "epoch")]
+    episode: i64,
     from: Option<String>,
     until: Option<String>,
     seconds: Option<i64>,
@@ -88,7 +91,8 @@ struct FaultShape {
 struct EntryShape {
     at: Option<String>,
     what: &'static str,
-    epoch: i64,
+    #[serde(rename = "epoch")]
+    episode: i64,
     actor: String,
     reason: String,
     detail: String,
@@ -149,7 +153,7 @@ impl ClusterShape {
         cluster: &Cluster,
         listed: &ListedCluster,
         span: Span,
-        marking: Option<TriageStatus<'_>>,
+        triage_status: Option<TriageStatus<'_>>,
     ) -> Self {
         let identity = &cluster.facts.identity;
         let assessment = listed.assessment();
@@ -173,7 +177,7 @@ impl ClusterShape {
             severity_reasons: assessment.reasons,
             hint: hint(identity, &cluster.typical()),
             status: listed.status().name(),
-            mark: marking.map(MarkShape::of),
+            triage: triage_status.map(MarkShape::of),
             identity: IdentityShape::of(identity),
             facets: cluster
                 .facets
@@ -223,14 +227,14 @@ impl IdentityShape {
 }
 
 impl MarkShape {
-    fn of(TriageStatus { mark, ended }: TriageStatus<'_>) -> Self {
+    fn of(TriageStatus { triage, ended }: TriageStatus<'_>) -> Self {
         Self {
-            decision: mark.decision.name(),
-            until: mark.decision.until().map(Until::encode),
-            actor: mark.actor.clone(),
-            reason: mark.reason.clone(),
-            at: text(Some(mark.at)),
-            epoch: mark.epoch,
+            decision: triage.decision.name(),
+            until: triage.decision.until().map(Until::encode),
+            actor: triage.actor.clone(),
+            reason: triage.reason.clone(),
+            at: text(Some(triage.at)),
+            episode: triage.episode,
             ended: ended.map(|why| why.to_string()),
         }
     }
@@ -250,7 +254,7 @@ impl HistoryShape {
 impl FaultShape {
     fn of(fault: &Fault) -> Self {
         Self {
-            epoch: fault.epoch,
+            episode: fault.episode,
             from: text(Some(fault.from)),
             until: text(fault.until),
             seconds: fault.seconds(),
@@ -264,7 +268,7 @@ impl EntryShape {
         Self {
             at: text(Some(entry.at)),
             what: entry.what.name(),
-            epoch: entry.epoch,
+            episode: entry.episode,
             actor: entry.actor.clone(),
             reason: entry.reason.clone(),
             detail: entry.detail.clone(),

@@ -29,8 +29,8 @@ struct KeyRow<'a> {
 
 /// Returns the keys, or nothing where no event names one. Temporary ones are folded away: they are
 /// many, and gone within hours, while the others stay until somebody deletes them.
-pub fn keys(census: &ClusterSnapshot) -> Option<Markup> {
-    let mut keys: Vec<_> = seen(census).into_iter().collect();
+pub fn keys(snapshot: &ClusterSnapshot) -> Option<Markup> {
+    let mut keys: Vec<_> = seen(snapshot).into_iter().collect();
     // The sort is stable: equal ones stay in the order of their ids.
     keys.sort_by_key(|(_, key)| std::cmp::Reverse(key.span.count));
     let (temporary, lasting): (Vec<_>, Vec<_>) =
@@ -75,20 +75,20 @@ fn table(keys: &[(&str, KeyRow<'_>)]) -> Markup {
     }
 }
 
-fn seen(census: &ClusterSnapshot) -> BTreeMap<&str, KeyRow<'_>> {
+fn seen(snapshot: &ClusterSnapshot) -> BTreeMap<&str, KeyRow<'_>> {
     let mut keys: BTreeMap<&str, KeyRow<'_>> = BTreeMap::new();
-    for (case, of_case) in census.rows() {
-        let Some(id) = case.get(FacetKind::AccessKey) else {
+    for (series, of_series) in snapshot.rows() {
+        let Some(id) = series.get(FacetKind::AccessKey) else {
             continue;
         };
         let key = keys.entry(id).or_default();
-        key.span.add(of_case);
+        key.span.add(of_series);
         for (kind, values) in [
             (FacetKind::Principal, &mut key.principals),
             (FacetKind::Network, &mut key.networks),
         ] {
-            if let Some(value) = case.get(kind) {
-                *values.entry(value).or_default() += of_case.count;
+            if let Some(value) = series.get(kind) {
+                *values.entry(value).or_default() += of_series.count;
             }
         }
     }

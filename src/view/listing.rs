@@ -1,4 +1,4 @@
-//! All clusters in short, as lists show them: made of the chronicle, kept beside it, and brought up to
+//! All clusters in short, as lists show them: made of the inspection state, kept beside it, and brought up to
 //! date with the hours that are not in it yet.
 //!
 //! What one looks for in it is a [`ListQuery`]; the answer is one page.
@@ -59,13 +59,14 @@ pub struct ListedCluster {
     circumstances: Circumstances,
     /// The first event of all; `None` where none has a time.
     pub first: Option<Timestamp>,
-    /// Counts its lives, from 1.
-    pub epoch: i64,
-    /// The first event of this life.
+    /// Counts its episodes, from 1.
+    #[serde(rename = "epoch")]
+    pub episode: i64,
+    /// The first event of this episode.
     pub began: Option<Timestamp>,
     /// The last event.
     pub last: Option<Timestamp>,
-    /// Events of all lives, with those that have no time.
+    /// Events of all episodes, with those that have no time.
     pub total: u64,
     /// How it stands; `None` where no event has a time.
     state: Option<State>,
@@ -116,7 +117,7 @@ pub enum Show {
 pub enum Sort {
     /// How severe they are, the most severe first, and of those the newest.
     Severity,
-    /// When this life began, the newest first.
+    /// When this episode began, the newest first.
     Began,
     /// The last event, the newest first.
     Last,
@@ -218,7 +219,7 @@ impl ListedCluster {
             code: None,
             circumstances: Circumstances::new(),
             first: None,
-            epoch: 1,
+            episode: 1,
             began: None,
             last: None,
             total: 0,
@@ -258,10 +259,10 @@ impl ListedCluster {
         }
     }
 
-    /// Returns what is known of it that may end a mark, at a moment by our clock.
+    /// Returns what is known of it that may end a triage, at a moment by our clock.
     pub fn observation(&self, now: Timestamp) -> Observation {
         Observation {
-            epoch: Some(self.epoch),
+            episode: Some(self.episode),
             is_recovered: self.status() == Status::Recovered,
             last: self.last,
             ..Observation::at(now)
@@ -286,7 +287,7 @@ impl ListedCluster {
             self.state = state;
             if change == Some(Move::Return) {
                 self.recovered = None;
-                self.epoch += 1;
+                self.episode += 1;
                 self.began = Some(occurrence.at);
             }
         }
@@ -294,11 +295,11 @@ impl ListedCluster {
             .first
             .map_or(occurrence.at, |first| first.min(occurrence.at));
         self.first = Some(first);
-        if self.epoch == 1 {
+        if self.episode == 1 {
             self.began = self.first;
         }
         self.last = self.last.max(Some(occurrence.at));
-        self.add(&occurrence.case.facets);
+        self.add(&occurrence.series.facets);
         let window = occurrence.at.window();
         let place = self.hours.partition_point(|(of, _)| *of < window);
         match self.hours.get_mut(place).filter(|(of, _)| *of == window) {
@@ -353,35 +354,37 @@ impl ListedCluster {
 }
 
 impl From<&ClusterHistory> for ListedCluster {
-    fn from(life: &ClusterHistory) -> Self {
-        let mut hours: VecDeque<(Window, u64)> = life.hours().collect();
+    fn from(history: &ClusterHistory) -> Self {
+        let mut hours: VecDeque<(Window, u64)> = history.hours().collect();
         hours.drain(..hours.len().saturating_sub(HOURS_MAX));
         Self {
-            subject: Arc::clone(&life.subject),
-            caller: life.caller.clone(),
-            callers: life.callers(),
-            code: life.code().map(str::to_owned),
-            circumstances: life.circumstances.clone(),
-            first: Some(life.first),
-            epoch: life.epoch,
-            began: Some(life.began),
-            last: Some(life.last),
-            total: life.total,
-            state: life.state,
-            is_escalating: life.escalation.is_some(),
-            recovered: life.recovered,
+            subject: Arc::clone(&history.subject),
+            caller: history.caller.clone(),
+            callers: history.callers(),
+            code: history.code().map(str::to_owned),
+            circumstances: history.circumstances.clone(),
+            first: Some(history.first),
+            episode: history.episode,
+            began: Some(history.began),
+            last: Some(history.last),
+            total: history.total,
+            state: history.state,
+            is_escalating: history.escalation.is_some(),
+            recovered: history.recovered,
             hours,
         }
     }
 }
 
 impl From<&InspectionState> for Listing {
-    fn from(chronicle: &InspectionState) -> Self {
-        let lives = chronicle.lives().iter();
+    fn from(inspection_state: &InspectionState) -> Self {
+        let histories = inspection_state.histories().iter();
         Self {
             version: VERSION,
-            until: chronicle.next(),
-            clusters: lives.map(|(id, life)| (*id, life.into())).collect(),
+            until: inspection_state.next(),
+            clusters: histories
+                .map(|(id, history)| (*id, history.into()))
+                .collect(),
         }
     }
 }
@@ -411,9 +414,9 @@ impl Listing {
             while let Some((at, id, said)) = said.next_if(|(at, ..)| *at < occurrence.at) {
                 self.decide(id, at, said);
             }
-            let id = occurrence.case.cluster;
+            let id = occurrence.series.cluster;
             let known = self.clusters.len();
-            let caller = occurrence.case.facets.get(FacetKind::Principal);
+            let caller = occurrence.series.facets.get(FacetKind::Principal);
             let listed = self.clusters.entry(id);
             let listed = listed
                 .or_insert_with(|| ListedCluster::new(Arc::clone(&occurrence.subject), caller));
@@ -421,7 +424,7 @@ impl Listing {
             let is_first = self.clusters.len() > known;
             if is_first || callers.contains_key(&id) {
                 let of = callers.entry(id).or_default();
-                of.extend(occurrence.case.facets.get(FacetKind::Principal));
+                of.extend(occurrence.series.facets.get(FacetKind::Principal));
             }
         }
         said.for_each(|(at, id, said)| self.decide(id, at, said));
@@ -447,20 +450,20 @@ impl Listing {
         subject: impl Fn(ClusterId) -> Option<Arc<ClusterSubject>>,
     ) {
         let mut callers: BTreeMap<ClusterId, BTreeSet<&str>> = BTreeMap::new();
-        for Sighting { case, .. } in sightings {
-            let caller = case.facets.get(FacetKind::Principal);
-            let listed = match self.clusters.entry(case.cluster) {
+        for Sighting { series, .. } in sightings {
+            let caller = series.facets.get(FacetKind::Principal);
+            let listed = match self.clusters.entry(series.cluster) {
                 Entry::Occupied(entry) => entry.into_mut(),
                 Entry::Vacant(entry) => {
-                    let Some(subject) = subject(case.cluster) else {
+                    let Some(subject) = subject(series.cluster) else {
                         continue;
                     };
-                    callers.insert(case.cluster, BTreeSet::new());
+                    callers.insert(series.cluster, BTreeSet::new());
                     entry.insert(ListedCluster::new(subject, caller))
                 }
             };
-            listed.add(&case.facets);
-            if let Some(of) = callers.get_mut(&case.cluster) {
+            listed.add(&series.facets);
+            if let Some(of) = callers.get_mut(&series.cluster) {
                 of.extend(caller);
             }
         }

@@ -25,9 +25,9 @@ pub struct Report<'a> {
     /// How many inputs were read to their end.
     pub files: usize,
     /// What became of the records.
-    pub books: &'a RecordCounts,
+    pub record_counts: &'a RecordCounts,
     /// The clusters of the store.
-    pub census: &'a ClusterSnapshot,
+    pub snapshot: &'a ClusterSnapshot,
     /// How they stand.
     pub listing: &'a Listing,
     /// When their events happened.
@@ -63,7 +63,7 @@ const STYLE: &str = include_str!("style.css");
 impl Report<'_> {
     /// Returns the page.
     pub fn html(&self) -> String {
-        let all = self.census.clusters().into_iter();
+        let all = self.snapshot.clusters().into_iter();
         let told = all.filter_map(|cluster| {
             let listed = self.listing.clusters.get(&cluster.id)?;
             Some(DescribedCluster::of(cluster, listed))
@@ -90,8 +90,8 @@ impl Report<'_> {
 
     fn header(&self, failing: &[DescribedCluster]) -> Markup {
         let mut span = Span::default();
-        for (_, of_case) in self.census.rows() {
-            span.add(of_case);
+        for (_, of_series) in self.snapshot.rows() {
+            span.add(of_series);
         }
         let accounts: BTreeSet<&str> = failing
             .iter()
@@ -128,7 +128,7 @@ impl Report<'_> {
         }
     }
 
-    /// Returns the chart beside the books.
+    /// Returns the chart beside the totals.
     fn over_time(&self, failing: &[DescribedCluster]) -> Markup {
         let severities: BTreeMap<_, Severity> = failing
             .iter()
@@ -146,42 +146,42 @@ impl Report<'_> {
                 }
                 section aria-labelledby="books" {
                     h2 id="books" { "The books" }
-                    (self.books())
+                    (self.record_counts())
                 }
             }
         }
     }
 
-    /// Returns the books as a sum that can be checked.
-    fn books(&self) -> Markup {
-        let books = self.books;
-        let events: u64 = self.census.rows().map(|(_, span)| span.count).sum();
+    /// Returns the totals as a sum that can be checked.
+    fn record_counts(&self) -> Markup {
+        let record_counts = self.record_counts;
+        let events: u64 = self.snapshot.rows().map(|(_, span)| span.count).sum();
         html! {
-            table.books {
+            table.record_counts {
                 thead { tr { th scope="col" { "records of this scan" } th.n scope="col" { "count" } } }
                 tbody {
-                    (line("all", "read", books.read))
-                    (line("part", "not selected: nothing failed", books.not_selected()))
-                    (reasons(&books.not_selected))
-                    (line("part", "selected", books.selected))
-                    (line("detail", "clustered", books.clustered))
-                    (line("detail", "duplicate", books.duplicate))
-                    (line("detail", "ignored", books.ignored()))
-                    (reasons(&books.ignored))
-                    (line("detail", "quarantined: cannot be read", books.quarantined()))
-                    (reasons(&books.quarantined))
+                    (line("all", "read", record_counts.read))
+                    (line("part", "not selected: nothing failed", record_counts.not_selected()))
+                    (reasons(&record_counts.not_selected))
+                    (line("part", "selected", record_counts.selected))
+                    (line("detail", "clustered", record_counts.clustered))
+                    (line("detail", "duplicate", record_counts.duplicate))
+                    (line("detail", "ignored", record_counts.ignored()))
+                    (reasons(&record_counts.ignored))
+                    (line("detail", "quarantined: cannot be read", record_counts.quarantined()))
+                    (reasons(&record_counts.quarantined))
                 }
             }
             p.note {
                 "Read = not selected + selected; selected = clustered + duplicate + ignored + quarantined. "
-                "The clusters hold " (counted(events, "event")) " = " (number(books.clustered))
-                " of this scan + " (number(events.saturating_sub(books.clustered)))
+                "The clusters hold " (counted(events, "event")) " = " (number(record_counts.clustered))
+                " of this scan + " (number(events.saturating_sub(record_counts.clustered)))
                 " that the store had before."
-                @if books.unknown_codes > 0 {
-                    " " (counted(books.unknown_codes, "error")) " had a code that is not known here."
+                @if record_counts.unknown_codes > 0 {
+                    " " (counted(record_counts.unknown_codes, "error")) " had a code that is not known here."
                 }
-                @if books.unknown_denials > 0 {
-                    " " (counted(books.unknown_denials, "refusal")) " had a wording that is not known here."
+                @if record_counts.unknown_denials > 0 {
+                    " " (counted(record_counts.unknown_denials, "refusal")) " had a wording that is not known here."
                 }
             }
         }
@@ -191,7 +191,7 @@ impl Report<'_> {
         html! {
             section aria-labelledby="keys" {
                 h2 id="keys" { "Access keys seen" }
-                @match keys(self.census) {
+                @match keys(self.snapshot) {
                     Some(table) => { (table) }
                     None => { p { "No event in a cluster names one." } }
                 }
@@ -200,7 +200,7 @@ impl Report<'_> {
     }
 
     fn unread(&self) -> Markup {
-        let records = self.books.quarantined();
+        let records = self.record_counts.quarantined();
         html! {
             section aria-labelledby="unread" {
                 h2 id="unread" { "What could not be read" }

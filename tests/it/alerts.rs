@@ -19,7 +19,7 @@ use records::key_id::KeyKind;
 use records::time::Timestamp;
 use serde_json::{Value, json};
 
-use crate::records::{ACCOUNT, census, id, record};
+use crate::records::{ACCOUNT, id, record, snapshot};
 
 /// Kinds that are about one cluster.
 pub const OF_CLUSTER: [AlertKind; 5] = [
@@ -65,7 +65,7 @@ fn refusals() -> Vec<Value> {
 
 /// Returns the cluster of these.
 pub fn cluster() -> Cluster {
-    census(&refusals()).clusters().remove(0)
+    snapshot(&refusals()).clusters().remove(0)
 }
 
 /// Returns a campaign of a caller who tried calls in many regions: twelve calls, each a cluster.
@@ -161,15 +161,15 @@ fn escalation() -> Escalation {
 pub fn alert(kind: AlertKind, cluster: ClusterId) -> Alert {
     let now = at("2026-11-02T09:00:00Z");
     let (last, hour) = (at("2026-11-02T08:03:00Z"), at("2026-11-02T09:00:00Z"));
-    let life = (cluster, 1);
+    let history = (cluster, 1);
     match kind {
         AlertKind::New => {
             let first = Some(at("2026-11-02T08:01:00Z"));
-            Alert::of_cluster(Facts::New, ACCOUNT, life, first, now)
+            Alert::of_cluster(Facts::New, ACCOUNT, history, first, now)
         }
         AlertKind::NewPrincipal => {
             let ben = Facts::NewPrincipal("arn:aws:iam::111122223333:user/ben".to_owned());
-            Alert::of_cluster(ben, ACCOUNT, life, Some(last), now)
+            Alert::of_cluster(ben, ACCOUNT, history, Some(last), now)
         }
         AlertKind::Regressed => {
             let late = now.plus(2 * 86_400);
@@ -177,9 +177,9 @@ pub fn alert(kind: AlertKind, cluster: ClusterId) -> Alert {
         }
         AlertKind::Recovered => {
             let (recovered, first) = (at("2026-11-09T08:03:00Z"), at("2026-11-02T08:01:00Z"));
-            Alert::of_recovery(ACCOUNT, life, recovered, first, (120, 3), recovered)
+            Alert::of_recovery(ACCOUNT, history, recovered, first, (120, 3), recovered)
         }
-        AlertKind::Escalating => Alert::of_escalation(ACCOUNT, Some(life), hour, (200, 60), now),
+        AlertKind::Escalating => Alert::of_escalation(ACCOUNT, Some(history), hour, (200, 60), now),
         AlertKind::Campaign => Alert::of_campaign(&campaign(), Stage::Began, now),
         AlertKind::AccessKey => Alert::of_awakening(
             "AKIAQNZGKIQY56JQ7WML",

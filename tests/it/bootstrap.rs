@@ -356,13 +356,16 @@ fn an_invocation_is_answered_when_it_is_committed_and_told_in_the_log_and_in_met
     assert_eq!(function.invoke(event(gzip(control))), Ok(()));
     let aws = function.aws.clone();
     let written = function.end();
-    let books = lines(&written, "message", &json!("committed"));
-    let clustered: Vec<_> = books.iter().map(|line| &line["clustered"]).collect();
+    let record_counts = lines(&written, "message", &json!("committed"));
+    let clustered: Vec<_> = record_counts
+        .iter()
+        .map(|line| &line["clustered"])
+        .collect();
     // The table of this test knows nothing of the first.
     assert_eq!(clustered, [21, 21, 0]);
-    assert_eq!(books[1]["request_id"], "request-2");
-    assert_eq!(books[0]["classes"], "denied=21");
-    assert_eq!(books[2]["control_messages"], 1);
+    assert_eq!(record_counts[1]["request_id"], "request-2");
+    assert_eq!(record_counts[0]["classes"], "denied=21");
+    assert_eq!(record_counts[2]["control_messages"], 1);
     // The third has nothing to say in them.
     let metrics = lines(&written, "Stack", &json!("watch"));
     assert_eq!(metrics.len(), 2);
@@ -451,8 +454,8 @@ fn rules_come_from_the_bucket_and_without_them_nothing_is_folded() {
     }
     // Once for each container, until it is time to look again.
     assert_eq!(function.aws.arrived("/bucket/rules/a.toml").len(), 2);
-    let books = lines(&function.end(), "message", &json!("committed"));
-    let ignored: Vec<_> = books.iter().map(|line| &line["ignored"]).collect();
+    let record_counts = lines(&function.end(), "message", &json!("committed"));
+    let ignored: Vec<_> = record_counts.iter().map(|line| &line["ignored"]).collect();
     assert_eq!(ignored, [2, 2]);
 }
 
@@ -468,9 +471,12 @@ fn ones_own_roles_are_taken_from_the_settings() {
     let event = event_of(&[log_event(&failure.to_string())]);
     assert_eq!(function.invoke(event), Ok(()));
     let written = function.end();
-    let books = lines(&written, "message", &json!("committed"));
+    let record_counts = lines(&written, "message", &json!("committed"));
     assert_eq!(
-        (&books[0]["ignored_self"], &books[0]["self_denied"]),
+        (
+            &record_counts[0]["ignored_self"],
+            &record_counts[0]["self_denied"]
+        ),
         (&json!(1), &json!(1))
     );
     assert!(!written.contains("_aws"), "nobody reads metrics: {written}");
@@ -487,9 +493,9 @@ fn accounts_whose_trails_come_here_are_taken_from_the_settings() {
     };
     let event = event_of(&[logged_in(1, "111122223333"), logged_in(2, "444455556666")]);
     assert_eq!(function.invoke(event), Ok(()));
-    let books = lines(&function.end(), "message", &json!("committed"));
+    let record_counts = lines(&function.end(), "message", &json!("committed"));
     assert_eq!(
-        (&books[0]["clustered"], &books[0]["ignored"]),
+        (&record_counts[0]["clustered"], &record_counts[0]["ignored"]),
         (&json!(1), &json!(1))
     );
 }

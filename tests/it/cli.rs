@@ -315,7 +315,7 @@ fn a_table_fits_without_a_terminal_and_says_what_it_leaves_out() {
         &["top", "in"],
     ] {
         let printed = folder.run(arguments).printed();
-        // The books are a sentence, which a terminal wraps.
+        // The totals are a sentence, which a terminal wraps.
         let table = printed.lines().filter(|line| !line.contains(" selected"));
         for line in table {
             assert!(line.chars().count() <= 160, "{line}");
@@ -660,12 +660,16 @@ fn a_call_that_two_accounts_log_counts_once_where_both_trails_are_read() {
     let told = |options: &[&str]| {
         let scan = folder.run(&[&["scan", "--format", "json", "trail.jsonl"], options].concat());
         let explain = folder.run(&[&["explain", "trail.jsonl"], options].concat());
-        let books = scan.json()["records"].clone();
+        let record_counts = scan.json()["records"].clone();
         let explained = explain.printed();
         let ignored = explained
             .lines()
             .filter(|line| line.ends_with(": ignored: twin"));
-        json!([books["clustered"], books["ignored"], ignored.count()])
+        json!([
+            record_counts["clustered"],
+            record_counts["ignored"],
+            ignored.count()
+        ])
     };
     assert_eq!(told(&[]), json!([2, 0, 0]));
     let both = [

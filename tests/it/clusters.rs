@@ -83,9 +83,9 @@ fn a_table_shows_what_a_scan_shows_and_the_same_again_changes_nothing() {
             &input(),
         );
         assert!(done, "{complaints}");
-        let books: Value = serde_json::from_str(&printed).unwrap();
-        assert_eq!(books["records"]["clustered"], clustered);
-        assert_eq!(books["records"]["duplicate"], duplicate);
+        let record_counts: Value = serde_json::from_str(&printed).unwrap();
+        assert_eq!(record_counts["records"]["clustered"], clustered);
+        assert_eq!(record_counts["records"]["duplicate"], duplicate);
         let stack = emulator.name().split("-Table-").next().unwrap();
         for named in [table, ["--stack", stack]] {
             let (listed, complaints, _) = run(

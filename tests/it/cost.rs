@@ -134,15 +134,15 @@ fn a_batch_takes_no_more_than_this_where_nothing_is_remembered() {
         let done = block_on(commit(&mut store, "payload", folded)).unwrap();
         folding.learn(&done);
         batches += 1;
-        events += done.books.clustered;
+        events += done.record_counts.clustered;
     }
     let items = table.items();
-    let manifests = items.iter().filter(|item| item.key.pk.starts_with("M#"));
-    let bytes: u64 = manifests.clone().map(crate::table::size).sum();
+    let segments = items.iter().filter(|item| item.key.pk.starts_with("M#"));
+    let bytes: u64 = segments.clone().map(crate::table::size).sum();
     let mut counted = since([0; 3], taken(store.table()));
     counted["batches"] = json!(batches);
     counted["events"] = json!(events);
-    counted["manifests"] = json!(manifests.count());
+    counted["manifests"] = json!(segments.count());
     counted["manifest_bytes"] = json!(bytes);
     let heads = items.iter().filter(|item| item.key.sk == "HEAD").count();
     counted["clusters"] = json!(heads);
@@ -164,7 +164,7 @@ fn failures(hour: i64, clusters: u64) -> Vec<Value> {
 }
 
 /// Commits hours of failures, each as a batch, and takes stock after each; returns what the last run took and how many
-/// bytes the manifests of an hour have.
+/// bytes the segments of an hour have.
 fn steady(clusters: u64) -> (Value, u64) {
     let (table, bucket, clock) = (
         MemoryTable::default(),
@@ -191,12 +191,12 @@ fn steady(clusters: u64) -> (Value, u64) {
         counted = since(before, taken(store.table()));
     }
     let items = table.items();
-    let manifests: Vec<_> = items
+    let segments: Vec<_> = items
         .iter()
         .filter(|item| item.key.pk.starts_with("M#"))
         .collect();
-    let bytes: u64 = manifests.iter().map(|item| crate::table::size(item)).sum();
-    (counted, bytes / manifests.len() as u64)
+    let bytes: u64 = segments.iter().map(|item| crate::table::size(item)).sum();
+    (counted, bytes / segments.len() as u64)
 }
 
 #[test]

@@ -545,7 +545,7 @@ fn what_is_decided_shows_in_the_list_and_can_be_taken_back() {
     let Some(mut browser) = served.open("light") else {
         return;
     };
-    let marks = "[...widget.querySelectorAll('.mark')].map(of => of.textContent)";
+    let triages = "[...widget.querySelectorAll('.mark')].map(of => of.textContent)";
     for (button, word, told) in [
         ("Acknowledge", "acknowledged", "Done: acknowledged."),
         ("Mute", "muted", "Done: muted until "),
@@ -569,7 +569,7 @@ fn what_is_decided_shows_in_the_list_and_can_be_taken_back() {
         close(&mut browser);
         browser.click("at('refresh')");
         settle(&mut browser);
-        assert_eq!(browser.ask(marks), json!([word]));
+        assert_eq!(browser.ask(triages), json!([word]));
     }
     let shown = served
         .folder
@@ -589,7 +589,7 @@ fn what_is_decided_shows_in_the_list_and_can_be_taken_back() {
     close(&mut browser);
     browser.click("at('refresh')");
     settle(&mut browser);
-    assert_eq!(browser.ask(marks), json!([]));
+    assert_eq!(browser.ask(triages), json!([]));
     served.assert_quiet(&browser);
 }
 

@@ -202,8 +202,8 @@ fn cluster(number: u64) -> ClusterId {
     ClusterId::from_bytes(bytes)
 }
 
-fn alert(number: u64, kind: AlertKind, epoch: i64) -> Alert {
-    let (at, episode) = (now(), (cluster(number), epoch));
+fn alert(number: u64, kind: AlertKind, episode: i64) -> Alert {
+    let (at, episode) = (now(), (cluster(number), episode));
     Alert::of_cluster(facts(kind), ACCOUNT, episode, Some(at), at)
 }
 
@@ -438,13 +438,13 @@ fn a_day_without_the_sink_loses_nothing_and_is_made_up_for_in_two_minutes() {
     let an_hour = i64::from(effort::cases(3, 60));
     for minute in (0..24 * 60).step_by(60 / an_hour as usize) {
         if minute % 60 == 0 {
-            let epoch = minute / 60 + 1;
-            let kind = if epoch == 1 {
+            let episode = minute / 60 + 1;
+            let kind = if episode == 1 {
                 AlertKind::New
             } else {
                 AlertKind::Regressed
             };
-            let hour: Vec<_> = (0..200).map(|of| alert(of, kind, epoch)).collect();
+            let hour: Vec<_> = (0..200).map(|of| alert(of, kind, episode)).collect();
             world.put(&hour);
         }
         world.drain(&mut sinks);
@@ -461,13 +461,15 @@ fn a_day_without_the_sink_loses_nothing_and_is_made_up_for_in_two_minutes() {
     }
     assert_eq!(sent, 4_800);
     assert_eq!(world.waiting("guance"), []);
-    let mut epochs: BTreeMap<ClusterId, Vec<i64>> = BTreeMap::new();
+    let mut episodes: BTreeMap<ClusterId, Vec<i64>> = BTreeMap::new();
     for message in requests.borrow().iter().flatten() {
-        let of = epochs.entry(message.alert.cluster().unwrap()).or_default();
+        let of = episodes
+            .entry(message.alert.cluster().unwrap())
+            .or_default();
         of.push(message.alert.subject.number());
     }
     let in_order: Vec<i64> = (1..=24).collect();
-    assert!(epochs.len() == 200 && epochs.values().all(|of| *of == in_order));
+    assert!(episodes.len() == 200 && episodes.values().all(|of| *of == in_order));
 }
 
 #[test]
@@ -482,7 +484,7 @@ fn a_crash_between_sending_and_noting_repeats_the_message_once_under_its_id() {
     let fault = move |_| (!seen.borrow().is_empty()).then_some(Fault::Unavailable);
     world.store.table().fail(fault);
     assert!(world.drain(&mut sinks).error.is_some());
-    world.store.table().mend();
+    world.store.table().repair();
     world.clock.pass(60);
     assert_eq!(
         world.drain(&mut sinks).requests,
@@ -644,8 +646,8 @@ fn silence_holds_back_all_but_ends_and_the_next_message_says_how_many() {
         peak: 200,
         calm: 2,
     };
-    let life = (cluster(1), 2);
-    let calm = Alert::of_calm(ACCOUNT, Some(life), now(), &escalation, now());
+    let history = (cluster(1), 2);
+    let calm = Alert::of_calm(ACCOUNT, Some(history), now(), &escalation, now());
     for (told, sent) in [
         (alert(1, AlertKind::New, 1), 1),
         (alert(1, AlertKind::NewPrincipal, 1), 0),
@@ -671,17 +673,17 @@ fn silence_holds_back_all_but_ends_and_the_next_message_says_how_many() {
     assert_eq!(suppressed, [0, 2, 0, 0, 1]);
 }
 
-/// Marks the n-th cluster, whose marks were changed so often before.
+/// Marks the n-th cluster, whose triages were changed so often before.
 fn decide(world: &World, number: u64, decision: Option<Decision>, version: i64) {
     let now = world.clock.now();
-    let mark = decision.map(|decision| Triage::new(decision, "ann", "planned", now, 1));
-    let entry = match &mark {
-        Some(mark) => mark.made(),
+    let triage = decision.map(|decision| Triage::new(decision, "ann", "planned", now, 1));
+    let entry = match &triage {
+        Some(triage) => triage.made(),
         None => JournalEntry::of(JournalEvent::Unmarked, now, 1).by("ann", "done"),
     };
     let set = world
         .store
-        .set_mark(cluster(number), mark.as_ref(), version, &entry);
+        .set_triage(cluster(number), triage.as_ref(), version, &entry);
     assert!(block_on(set).unwrap());
 }
 
@@ -735,9 +737,9 @@ fn a_mute_is_over_when_its_time_is_though_nobody_takes_it_away() {
     let until = Timestamp::from_seconds(now().seconds() + 3600).unwrap();
     decide(&world, 1, Some(Decision::Muted { until }), 0);
     let mut sinks = one(Scripted::new(|_| ok()));
-    for (epoch, sent) in [(2, 0), (3, 0), (4, 1)] {
-        world.put(&[alert(1, AlertKind::Regressed, epoch)]);
-        assert_eq!(world.drain(&mut sinks).sent, sent, "{epoch}");
+    for (episode, sent) in [(2, 0), (3, 0), (4, 1)] {
+        world.put(&[alert(1, AlertKind::Regressed, episode)]);
+        assert_eq!(world.drain(&mut sinks).sent, sent, "{episode}");
         world.clock.pass(1800);
     }
 }

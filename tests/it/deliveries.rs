@@ -5,7 +5,7 @@
 use std::sync::Mutex;
 
 use ::demo;
-use aws::dynamodb::item::manifest_hour;
+use aws::dynamodb::item::segment_hour;
 use aws::dynamodb::sdk::SdkTable;
 use aws::dynamodb::table::{Item, Table as _};
 use aws::dynamodb::{DynamoStore, TableSettings};
@@ -115,15 +115,15 @@ fn next(batches: &Mutex<Vec<Vec<String>>>) -> Option<Vec<String>> {
     batches.lock().unwrap().pop()
 }
 
-/// Returns what all manifests say together; of two sightings of one event the lesser.
+/// Returns what all segments say together; of two sightings of one event the lesser.
 fn told(table: &SdkTable) -> Tally {
     let mut tally = Tally::default();
     let mut visit = |item: Item| {
-        let Some(hour) = manifest_hour(&item.key.pk) else {
+        let Some(hour) = segment_hour(&item.key.pk) else {
             return;
         };
-        let manifest = Segment::decode(hour.window(), item.bytes_of("mf").unwrap()).unwrap();
-        for (id, sighting) in manifest.sightings() {
+        let segment = Segment::decode(hour.window(), item.bytes_of("mf").unwrap()).unwrap();
+        for (id, sighting) in segment.sightings() {
             tally.insert(id, sighting.clone());
         }
     };
@@ -151,7 +151,7 @@ fn three_deliveries_to_four_functions_at_once_put_each_event_where_one_look_does
     assert_eq!(found.sightings.len(), EVENTS);
     for (id, sighting) in &once.tally().sightings {
         let found = &found.sightings[id];
-        assert_eq!(found.case.cluster, sighting.case.cluster, "{id:?}");
+        assert_eq!(found.series.cluster, sighting.series.cluster, "{id:?}");
         assert_eq!(found, sighting, "{id:?}");
     }
     let mut memory = MemoryStore::default();

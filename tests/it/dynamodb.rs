@@ -7,7 +7,7 @@ use std::rc::Rc;
 use ::demo;
 use alerts::kind::AlertKind;
 use alerts::outbox::OutboxRow;
-use aws::dynamodb::item::{ClusterItem, head_key};
+use aws::dynamodb::item::{ClusterItem, cluster_key};
 use aws::dynamodb::message::read_row;
 use aws::dynamodb::table::{Item, Key, Table, TableError, Value, Write};
 use aws::dynamodb::{DynamoStore, TableSettings};
@@ -97,11 +97,11 @@ fn heads(table: &MemoryTable) -> Vec<(ClusterId, ClusterItem)> {
     table.items().iter().filter_map(ClusterItem::read).collect()
 }
 
-fn census<T: Table>(store: &DynamoStore<T>) -> ClusterSnapshot {
-    pollster::block_on(store.census(None)).unwrap()
+fn snapshot<T: Table>(store: &DynamoStore<T>) -> ClusterSnapshot {
+    pollster::block_on(store.snapshot(None)).unwrap()
 }
 
-/// Returns the census of the same input in memory, but for its samples.
+/// Returns the snapshot of the same input in memory, but for its samples.
 fn expected(inputs: &[String]) -> ClusterSnapshot {
     let mut memory = MemoryStore::default();
     let (limits, rules) = (Limits::default(), Rules::default());
@@ -134,7 +134,7 @@ fn a_fault_at_any_call_changes_nothing_once_the_batch_comes_again() {
                 .fail(move |call| (call == failing).then_some(fault));
             let failed = commit_to(&mut function, &batch());
             assert!(failed.is_err(), "call {failing} went wrong unseen");
-            function.table().mend();
+            function.table().repair();
             // The same function tries again, or another one.
             for mut again in [function, store(&table, telling())] {
                 commit_to(&mut again, &batch()).unwrap();
@@ -167,7 +167,7 @@ fn a_third_of_all_calls_fail_and_nothing_is_lost() {
     for input in &inputs {
         while commit_to(&mut function, input).is_err() {}
     }
-    function.table().mend();
+    function.table().repair();
     assert!(sums(&function) == expected(&inputs));
     assert_eq!(rows(&table), ["new", "new"]);
 }
@@ -222,7 +222,7 @@ fn functions_side_by_side_make_one_head_and_one_row_whoever_is_faster() {
         let other = table.other();
         function.table().fail(move |call| {
             if call == meeting {
-                other.mend();
+                other.repair();
                 commit_to(&mut store(&other, telling()), &batch()).unwrap();
             }
             None
@@ -250,13 +250,13 @@ fn a_recovered_cluster_comes_back_for_a_later_event_alone_and_once() {
     )
     .unwrap();
     let (cluster, _) = heads(&table).remove(0);
-    let recovered = pollster::block_on(table.get(&[head_key(cluster)]))
+    let recovered = pollster::block_on(table.get(&[cluster_key(cluster)]))
         .unwrap()
         .remove(0);
     let watermark = 1_793_610_000; // 2026-11-02T09:00:00Z
     table.set(recovered.text("st", "recovered").number("wm", watermark));
     // At the watermark is late.
-    for (number, time, state, epoch) in [
+    for (number, time, state, episode) in [
         (2, "2026-11-02T08:30:00Z", State::Recovered, 1),
         (3, "2026-11-02T09:00:00Z", State::Recovered, 1),
         (4, "2026-11-02T09:00:01Z", State::Regressed, 2),
@@ -266,11 +266,11 @@ fn a_recovered_cluster_comes_back_for_a_later_event_alone_and_once() {
             commit_to(&mut store(&table, telling()), &at(number, time)).unwrap();
         }
         let (_, head) = heads(&table).remove(0);
-        assert_eq!((head.state, head.epoch), (state, epoch), "{time}");
+        assert_eq!((head.state, head.episode), (state, episode), "{time}");
     }
     assert_eq!(rows(&table), ["new", "regressed"]);
     assert_eq!(
-        census(&store(&table, telling())).clusters()[0].span.count,
+        snapshot(&store(&table, telling())).clusters()[0].span.count,
         5
     );
 }
@@ -354,7 +354,7 @@ fn nothing_is_told_while_the_stack_learns_what_is_usual() {
     let mut told = rows(&table);
     told.sort();
     assert_eq!(told, ["account_summary", "new"]);
-    // Once that is known it takes no call: the manifests are all there is, and a note for each of the
+    // Once that is known it takes no call: the segments are all there is, and a note for each of the
     // two hours that they are late for.
     let spent = commit_to(&mut function, &batch()).unwrap().spent;
     assert_eq!((spent.calls, spent.write_units), (1 + 2 + 2, 2 + 2));
@@ -405,13 +405,13 @@ fn what_has_expired_counts_no_more_though_it_is_still_there() {
     for (days, events) in [(34, 4), (36, 0)] {
         let later = Timestamp::from_seconds(now().seconds() + days * day).unwrap();
         function.set_now(later);
-        let clusters = census(&function).clusters();
+        let clusters = snapshot(&function).clusters();
         let count: u64 = clusters.iter().map(|cluster| cluster.span.count).sum();
         assert_eq!(count, events, "after {days} days");
     }
     // Until DynamoDB removes it, it may be written again, and counts again.
     commit_to(&mut function, &batch()).unwrap();
-    assert!(census(&function) == census(&store(&table, TableSettings::default())));
+    assert!(snapshot(&function) == snapshot(&store(&table, TableSettings::default())));
 }
 
 #[test]
@@ -419,14 +419,17 @@ fn calls_and_write_units_are_what_they_should_be() {
     let table = MemoryTable::default();
     let mut function = store(&table, TableSettings::default());
     let spent = |calls, write_units| StoreUsage { calls, write_units };
-    // Heads read; a lease for each hour; two manifests; three heads.
+    // Heads read; a lease for each hour; two segments; three heads.
     let first = commit_to(&mut function, &batch()).unwrap();
     assert_eq!(first.spent, spent(1 + 2 + 2 + 3, 2 + 2 + 3));
     assert_eq!(first.new_clusters, 3);
-    // The heads are known: manifests are all there is to write.
+    // The heads are known: segments are all there is to write.
     let again = commit_to(&mut function, &batch()).unwrap();
     assert_eq!(again.spent, spent(2, 2));
-    assert_eq!((again.books.clustered, again.books.duplicate), (0, 4));
+    assert_eq!(
+        (again.record_counts.clustered, again.record_counts.duplicate),
+        (0, 4)
+    );
     // Another function has to read the heads first.
     let other = commit_to(&mut store(&table, TableSettings::default()), &batch()).unwrap();
     assert_eq!(other.spent, spent(1 + 2, 2));
@@ -456,7 +459,7 @@ fn what_a_payload_takes_is_known_to_the_unit() {
         for payload in demo::trail(&demo::Plan::default()).payloads(cut) {
             sum.add(spent(&mut function, &payload));
         }
-        let events: u64 = census(&function)
+        let events: u64 = snapshot(&function)
             .clusters()
             .iter()
             .map(|of| of.span.count)
@@ -484,7 +487,7 @@ fn a_hundred_thousand_invented_codes_cost_little_and_all_count() {
         let input = lines(&(0..500).map(failure).collect::<Vec<_>>());
         write_units += commit_to(&mut function, &input).unwrap().spent.write_units;
     }
-    let clusters = census(&function).clusters();
+    let clusters = snapshot(&function).clusters();
     let events: u64 = clusters.iter().map(|cluster| cluster.span.count).sum();
     assert_eq!((events, clusters.len()), (100_000, 201));
     assert!(write_units <= 5_000, "{write_units} write units");
@@ -524,12 +527,12 @@ fn items_of_this_release_stay_readable() {
     commit_to(&mut store(&table, telling()), &lines(&[by_another])).unwrap();
     let (cluster, at) = (heads(&table)[0].0, now());
     let until = Until::parse("100x/1h").unwrap();
-    let mark = Triage::new(Decision::Archived { until }, "ann", "known noise", at, 1);
-    let (marking, made) = (store(&table, telling()), mark.made());
-    let set = marking.set_mark(cluster, Some(&mark), 0, &made);
+    let triage = Triage::new(Decision::Archived { until }, "ann", "known noise", at, 1);
+    let (triage_status, made) = (store(&table, telling()), triage.made());
+    let set = triage_status.set_triage(cluster, Some(&triage), 0, &made);
     assert!(pollster::block_on(set).unwrap());
     let setup = setup(&[("BUCKET_NAME", "bucket"), ("LOG_GROUP_NAMES", "a,b")]);
-    assert!(pollster::block_on(marking.leave_setup(&setup)).unwrap());
+    assert!(pollster::block_on(triage_status.leave_setup(&setup)).unwrap());
     let items = table.items().into_iter();
     let written: Vec<_> = items.map(|item| as_json(&item).to_string()).collect();
     let written = format!("[\n{}\n]\n", written.join(",\n"));
@@ -539,9 +542,12 @@ fn items_of_this_release_stay_readable() {
     let kept = MemoryTable::default();
     before.iter().for_each(|item| kept.set(from_json(item)));
     let kept = store(&kept, telling());
-    assert!(census(&kept) == census(&store(&table, telling())));
-    let marked = pollster::block_on(kept.mark(cluster)).unwrap();
-    assert_eq!((marked.version, marked.mark), (1, Some(mark.clone())));
+    assert!(snapshot(&kept) == snapshot(&store(&table, telling())));
+    let versioned = pollster::block_on(kept.triage(cluster)).unwrap();
+    assert_eq!(
+        (versioned.version, versioned.triage),
+        (1, Some(triage.clone()))
+    );
     let journal = pollster::block_on(kept.journal(cluster)).unwrap();
     assert_eq!(journal, [made]);
     assert_eq!(pollster::block_on(kept.setup()).unwrap(), Some(setup));
@@ -593,7 +599,7 @@ fn outcome(write: &Write, before: Option<&Item>) -> (bool, Option<Item>) {
 }
 
 /// Every write to a head, on none, on a recovered one and on one that is not.
-fn writes_to_heads() -> Vec<(Option<Item>, Write)> {
+fn writes_to_cluster_items() -> Vec<(Option<Item>, Write)> {
     let head = |name: &str| Item::new(Key::new(format!("C#{name}"), "HEAD"));
     let standing = |name: &str, state: &str| {
         let head = head(name)
@@ -617,10 +623,10 @@ fn writes_to_heads() -> Vec<(Option<Item>, Write)> {
         add("create".to_owned(), &|item| {
             Write::Create(item.text("st", "x"))
         });
-        for (epoch, at) in [(3, 101), (3, 100), (2, 101)] {
-            add(format!("regress-{epoch}-{at}"), &|item| Write::Regress {
+        for (episode, at) in [(3, 101), (3, 100), (2, 101)] {
+            add(format!("regress-{episode}-{at}"), &|item| Write::Regress {
                 key: item.key,
-                epoch,
+                episode,
                 at: second(at),
             });
         }
@@ -775,7 +781,7 @@ fn each_condition_means_the_same_in_the_emulator() {
         let item = item.clone().map(Write::Put);
         item.map(|put| pollster::block_on(table.write(&put)).unwrap());
     };
-    let writes = writes_to_heads().into_iter().chain(leases());
+    let writes = writes_to_cluster_items().into_iter().chain(leases());
     let writes = writes.chain(replacements());
     for (before, write) in writes.chain(writes_to_what_waits()) {
         put(&before);
@@ -824,8 +830,8 @@ proptest! {
         let table = MemoryTable::default();
         // Each cuts what it writes at another length, from one event an item on.
         let mut functions = [0, 1, 7, 1_000].map(|times| {
-            let manifest_bytes_max = bytes_max * times;
-            store(&table, TableSettings { manifest_bytes_max, ..telling() })
+            let segment_bytes_max = bytes_max * times;
+            store(&table, TableSettings { segment_bytes_max, ..telling() })
         });
         for (batch, lost) in events.chunks(cut).zip(lost.into_iter().cycle()) {
             let records: Vec<_> = batch.iter().map(|(number, _)| failure(*number)).collect();
@@ -833,7 +839,7 @@ proptest! {
             if lost {
                 function.table().fail(|call| (call % 3 == 2).then_some(Fault::Lost));
                 let _ = commit_to(function, &lines(&records));
-                function.table().mend();
+                function.table().repair();
             }
             commit_to(function, &lines(&records)).unwrap();
         }
@@ -932,10 +938,16 @@ fn committed_twice<T: Table>(
     events: u64,
 ) -> [StoreUsage; 2] {
     let first = commit_to(function, input).unwrap();
-    assert_eq!((first.books.clustered, first.books.duplicate), (events, 0));
+    assert_eq!(
+        (first.record_counts.clustered, first.record_counts.duplicate),
+        (events, 0)
+    );
     let expected = expected(&[input.to_owned()]);
     let again = commit_to(function, input).unwrap();
-    assert_eq!((again.books.clustered, again.books.duplicate), (0, events));
+    assert_eq!(
+        (again.record_counts.clustered, again.record_counts.duplicate),
+        (0, events)
+    );
     assert!(sums(function) == expected);
     [first.spent, again.spent]
 }
@@ -949,7 +961,7 @@ fn batches_that_cannot_be_compressed_lie_in_as_many_items_as_they_take() {
         let table = MemoryTable::default();
         let mut function = store(&table, TableSettings::default());
         let [first, again] = committed_twice(&mut function, &input, events);
-        // Heads read, a lease, the manifests, a head: at most three calls for each started 350 KB.
+        // Heads read, a lease, the segments, a head: at most three calls for each started 350 KB.
         assert_eq!((first.calls, again.calls), (1 + 1 + items + 1, items));
         let sizes = table
             .items()

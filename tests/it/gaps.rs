@@ -1,4 +1,4 @@
-//! Gaps are healed: what was lost on the way from a log group comes in afterwards, once, whatever it was
+//! Gaps are repaired: what was lost on the way from a log group comes in afterwards, once, whatever it was
 //! that stood in the way; and what CloudWatch says of deliveries is read as it says it.
 
 use std::cell::Cell;
@@ -46,7 +46,7 @@ fn failures(hour: &str, group: Option<&str>, count: u64) -> Failures {
     }
 }
 
-fn intake<'i>(
+fn replay_input<'i>(
     subscription: &'i mut Subscription,
     store: &'i mut MemoryStore,
     bucket: &'i MemoryBucket,
@@ -79,18 +79,22 @@ impl World {
 
     fn open(&self, now: &str) -> GapRepair {
         let opened = block_on(GapRepair::open(&self.bucket, &self.groups, at(now)));
-        let (healing, unreadable) = opened.unwrap();
+        let (gap_repair, unreadable) = opened.unwrap();
         assert_eq!(unreadable, None);
-        healing
+        gap_repair
     }
 
-    fn heal(&mut self, healing: &mut GapRepair, is_over: impl FnMut() -> bool) -> RepairResult {
+    fn repair_gaps(
+        &mut self,
+        gap_repair: &mut GapRepair,
+        is_over: impl FnMut() -> bool,
+    ) -> RepairResult {
         let mut subscription = Subscription::default();
-        let mut intake = intake(&mut subscription, &mut self.store, &self.bucket);
-        let healed = healing.heal(ORIGIN, &self.logs, &mut intake, is_over);
-        let healed = block_on(healed);
-        block_on(healing.keep(&self.bucket)).unwrap();
-        healed
+        let mut replay_input = replay_input(&mut subscription, &mut self.store, &self.bucket);
+        let repaired = gap_repair.repair_gaps(ORIGIN, &self.logs, &mut replay_input, is_over);
+        let repaired = block_on(repaired);
+        block_on(gap_repair.keep(&self.bucket)).unwrap();
+        repaired
     }
 
     fn events(&self) -> usize {
@@ -107,16 +111,19 @@ const ORIGIN: RepairSource<'_> = RepairSource {
 fn an_hour_of_which_something_was_lost_comes_in_and_is_not_read_again_for_the_same() {
     let mut world = World::new();
     let lost = |count| [failures("2026-11-02T08:00:00Z", Some(SOURCE.group), count)];
-    let mut healing = world.open(NOW);
-    healing.lost(&lost(2));
-    let healed = world.heal(&mut healing, || false);
-    assert_eq!((healed.hours(), healed.records(), healed.left), (2, 6, 0));
+    let mut gap_repair = world.open(NOW);
+    gap_repair.lost(&lost(2));
+    let repaired = world.repair_gaps(&mut gap_repair, || false);
+    assert_eq!(
+        (repaired.hours(), repaired.records(), repaired.left),
+        (2, 6, 0)
+    );
     assert_eq!(world.events(), 6);
     let kept = world.bucket.objects();
     for (count, hours) in [(2, 0), (3, 1), (3, 0)] {
-        let mut healing = world.open(NOW);
-        healing.lost(&lost(count));
-        assert_eq!(world.heal(&mut healing, || false).hours(), hours);
+        let mut gap_repair = world.open(NOW);
+        gap_repair.lost(&lost(count));
+        assert_eq!(world.repair_gaps(&mut gap_repair, || false).hours(), hours);
         let is_kept = world.bucket.objects() != kept;
         assert_eq!(is_kept, count == 3, "written only if it changed");
     }
@@ -129,17 +136,17 @@ fn what_there_is_no_time_for_is_done_by_the_next_run_and_no_page_is_read_twice()
     let lost = [failures("2026-11-02T09:00:00Z", None, 1)];
     let mut asked = 0;
     for run in 1.. {
-        let mut healing = world.open(NOW);
-        healing.lost(&lost);
+        let mut gap_repair = world.open(NOW);
+        gap_repair.lost(&lost);
         let pages = Cell::new(0);
         let is_over = || pages.replace(pages.get() + 1) == 3;
-        let healed = world.heal(&mut healing, is_over);
-        asked += healed.groups.values().map(|of| of.pages).sum::<u64>();
-        if healed.left == 0 {
+        let repaired = world.repair_gaps(&mut gap_repair, is_over);
+        asked += repaired.groups.values().map(|of| of.pages).sum::<u64>();
+        if repaired.left == 0 {
             assert!(run > 3, "{run}");
             break;
         }
-        assert!(matches!(healed.stopped[..], [(_, Stopped::Deadline)]));
+        assert!(matches!(repaired.stopped[..], [(_, Stopped::Deadline)]));
     }
     // Of each of the five empty hours an empty page and one after it.
     assert_eq!((asked, world.logs.asked.get() as u64), (18, 18));
@@ -149,18 +156,18 @@ fn what_there_is_no_time_for_is_done_by_the_next_run_and_no_page_is_read_twice()
 #[test]
 fn while_nobody_is_subscribed_the_log_group_is_read_and_a_blind_run_reads_no_hour_twice() {
     let mut world = World::new();
-    let mut healing = world.open("2026-11-02T08:20:00Z");
-    healing.stands(SOURCE.group, SubscriptionState::Right);
-    assert_eq!(world.heal(&mut healing, || false).hours(), 0);
-    let mut healing = world.open(NOW);
-    healing.stands(SOURCE.group, SubscriptionState::Wrong);
-    let healed = world.heal(&mut healing, || false);
-    assert_eq!((healed.hours(), healed.records()), (3, 8));
+    let mut gap_repair = world.open("2026-11-02T08:20:00Z");
+    gap_repair.stands(SOURCE.group, SubscriptionState::Right);
+    assert_eq!(world.repair_gaps(&mut gap_repair, || false).hours(), 0);
+    let mut gap_repair = world.open(NOW);
+    gap_repair.stands(SOURCE.group, SubscriptionState::Wrong);
+    let repaired = world.repair_gaps(&mut gap_repair, || false);
+    assert_eq!((repaired.hours(), repaired.records()), (3, 8));
     let asked = world.logs.asked.get();
     let mut subscription = Subscription::default();
-    let mut intake = intake(&mut subscription, &mut world.store, &world.bucket);
+    let mut replay_input = replay_input(&mut subscription, &mut world.store, &world.bucket);
     let since = (&*world.groups, at("2026-11-02T07:30:00Z"));
-    let again = healing.read_since(since, ORIGIN, &world.logs, &mut intake, || false);
+    let again = gap_repair.read_since(since, ORIGIN, &world.logs, &mut replay_input, || false);
     let again = block_on(again);
     assert_eq!((again.hours(), again.records()), (1, 0));
     assert_eq!(
@@ -196,16 +203,16 @@ impl LogGroups for Torn<'_> {
 fn a_log_group_that_cannot_be_read_holds_up_no_other() {
     let mut world = World::new();
     world.groups.insert(0, "away".to_owned());
-    let mut healing = world.open(NOW);
-    healing.lost(&[failures("2026-11-02T08:00:00Z", None, 1)]);
+    let mut gap_repair = world.open(NOW);
+    gap_repair.lost(&[failures("2026-11-02T08:00:00Z", None, 1)]);
     let mut subscription = Subscription::default();
-    let mut intake = intake(&mut subscription, &mut world.store, &world.bucket);
+    let mut replay_input = replay_input(&mut subscription, &mut world.store, &world.bucket);
     let torn = Torn(&world.logs);
-    let healed = healing.heal(ORIGIN, &torn, &mut intake, || false);
-    let healed = block_on(healed);
-    assert_eq!((healed.hours(), healed.left), (7, 7));
-    assert!(matches!(&healed.stopped[..], [(group, Stopped::Logs(_))] if group == "away"));
-    assert_eq!(healed.groups["away"], GroupResult::default());
+    let repaired = gap_repair.repair_gaps(ORIGIN, &torn, &mut replay_input, || false);
+    let repaired = block_on(repaired);
+    assert_eq!((repaired.hours(), repaired.left), (7, 7));
+    assert!(matches!(&repaired.stopped[..], [(group, Stopped::Logs(_))] if group == "away"));
+    assert_eq!(repaired.groups["away"], GroupResult::default());
     assert_eq!(world.events(), 6);
 }
 
@@ -215,9 +222,9 @@ fn what_is_kept_and_cannot_be_read_is_found_out_anew() {
     for damaged in [b"{}".to_vec(), vec![b' '; (16 << 20) + 1]] {
         block_on(world.bucket.keep(GAPS_KEY, damaged)).unwrap();
         let opened = block_on(GapRepair::open(&world.bucket, &world.groups, at(NOW)));
-        let (mut healing, unreadable) = opened.unwrap();
+        let (mut gap_repair, unreadable) = opened.unwrap();
         assert!(unreadable.is_some());
-        world.heal(&mut healing, || false);
+        world.repair_gaps(&mut gap_repair, || false);
         world.open(NOW);
     }
 }

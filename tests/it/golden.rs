@@ -1,7 +1,7 @@
 //! The golden cases: what real trails taught, each as records and the clusters they must become.
 //!
 //! Every case is also folded in other orders, cuts and repetitions, which must change nothing, and
-//! its books must balance each time.
+//! its totals must balance each time.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -27,9 +27,9 @@ use sqlite::SqliteStore;
 
 use crate::fixtures::{fixture, fixture_with};
 use crate::payloads::{event, gzip};
-use crate::records::{ACCOUNT, census, id, ingest, ingest_by, lines, record};
+use crate::records::{ACCOUNT, id, ingest, ingest_by, lines, record, snapshot};
 
-/// Folds records in one go and compares the printed census; then in other ways, with one result.
+/// Folds records in one go and compares the printed snapshot; then in other ways, with one result.
 #[track_caller]
 fn check(records: &[Value], expected: &Expect) {
     check_by(&Rules::default(), records, expected);
@@ -40,20 +40,24 @@ fn check(records: &[Value], expected: &Expect) {
 fn check_by(rules: &Rules, records: &[Value], expected: &Expect) {
     let records = told_apart(records);
     let mut store = MemoryStore::default();
-    let books = arrive_by(rules, &mut store, std::slice::from_ref(&records));
-    let wanted = census_of(&store);
-    expected.assert_eq(&printed(&wanted, &books));
+    let record_counts = arrive_by(rules, &mut store, std::slice::from_ref(&records));
+    let wanted = snapshot_of(&store);
+    expected.assert_eq(&printed(&wanted, &record_counts));
     for (name, batches, copies) in arrivals(&records) {
         let mut memory = MemoryStore::default();
         let arrived = arrive_by(rules, &mut memory, &batches);
-        let same = census_of(&memory) == wanted;
-        assert!(same, "{name}:\n{}", printed(&census_of(&memory), &arrived));
-        assert_eq!(arrived.clustered, books.clustered, "{name}");
-        assert_eq!(arrived.read, copies * books.read, "{name}");
+        let same = snapshot_of(&memory) == wanted;
+        assert!(
+            same,
+            "{name}:\n{}",
+            printed(&snapshot_of(&memory), &arrived)
+        );
+        assert_eq!(arrived.clustered, record_counts.clustered, "{name}");
+        assert_eq!(arrived.read, copies * record_counts.read, "{name}");
     }
     let mut sqlite = SqliteStore::in_memory().unwrap();
     arrive_by(rules, &mut sqlite, &[records.clone(), records]);
-    assert!(census_of(&sqlite) == wanted, "in SQLite");
+    assert!(snapshot_of(&sqlite) == wanted, "in SQLite");
 }
 
 /// Gives records that share the id of the test kit ids of their own.
@@ -102,30 +106,30 @@ fn arrive(store: &mut impl Store, batches: &[Vec<Value>]) -> RecordCounts {
 fn arrive_by(rules: &Rules, store: &mut impl Store, batches: &[Vec<Value>]) -> RecordCounts {
     let mut sum = RecordCounts::default();
     for batch in batches {
-        let books = ingest_by(rules, store, &lines(batch));
-        assert!(books.balances(), "{books:?}");
-        sum.add(&books);
+        let record_counts = ingest_by(rules, store, &lines(batch));
+        assert!(record_counts.balances(), "{record_counts:?}");
+        sum.add(&record_counts);
     }
     sum
 }
 
-fn census_of(store: &impl Store) -> ClusterSnapshot {
-    pollster::block_on(store.census(None)).unwrap()
+fn snapshot_of(store: &impl Store) -> ClusterSnapshot {
+    pollster::block_on(store.snapshot(None)).unwrap()
 }
 
-/// Prints a census for people: one line a cluster, then what became of the other records.
-fn printed(census: &ClusterSnapshot, books: &RecordCounts) -> String {
+/// Prints a snapshot for people: one line a cluster, then what became of the other records.
+fn printed(snapshot: &ClusterSnapshot, record_counts: &RecordCounts) -> String {
     // Identities keep what callers wrote; whoever prints them makes it harmless.
-    let clusters = census.clusters();
+    let clusters = snapshot.clusters();
     let mut lines: Vec<String> = clusters
         .iter()
         .map(|cluster| sanitize(&line(cluster), 4096))
         .collect();
     lines.sort();
     for (outcome, reasons) in [
-        ("ignored", &books.ignored),
-        ("quarantined", &books.quarantined),
-        ("not selected", &books.not_selected),
+        ("ignored", &record_counts.ignored),
+        ("quarantined", &record_counts.quarantined),
+        ("not selected", &record_counts.not_selected),
     ] {
         for (reason, count) in reasons {
             lines.push(format!("{outcome} {reason} x{count}"));
@@ -631,12 +635,15 @@ fn a_failure_of_one_s_own_roles_is_no_cluster() {
     );
     let mut store = MemoryStore::default();
     let ingested = pollster::block_on(ingest::commit(&mut store, "test", folded.unwrap()));
-    let books = ingested.unwrap().books;
-    assert!(books.balances() && books.own_refusals == 2, "{books:?}");
+    let record_counts = ingested.unwrap().record_counts;
+    assert!(
+        record_counts.balances() && record_counts.own_refusals == 2,
+        "{record_counts:?}"
+    );
     expect![[r#"
         s3:GetObject denied Denied x1 08:00..08:00 by=arn:aws:iam::…:role/deploy session=fn via=sdk warning
         ignored self x2
-    "#]].assert_eq(&printed(&census_of(&store), &books));
+    "#]].assert_eq(&printed(&snapshot_of(&store), &record_counts));
 }
 
 /// The account that is called into.
@@ -702,7 +709,7 @@ fn one_action_that_two_accounts_log_is_one_action_where_both_trails_come_here() 
         let mut store = MemoryStore::default();
         let batch = std::slice::from_ref(&records);
         arrive_by(&with_trails_of(accounts), &mut store, batch);
-        census_of(&store)
+        snapshot_of(&store)
     };
     assert!(with(&[ACCOUNT]) == with(&[ACCOUNT, OTHER]));
     assert!(with(&[OTHER]) == with(&[]));
@@ -974,11 +981,11 @@ fn an_event_counts_once_in_a_batch_across_batches_and_after_a_retry() {
         ("a batch of which half was committed before", &failures[..]),
         ("the same once more", &failures[..]),
     ] {
-        let books = ingest(&mut store, &lines(batch));
-        assert!(books.balances(), "{books:?}");
+        let record_counts = ingest(&mut store, &lines(batch));
+        assert!(record_counts.balances(), "{record_counts:?}");
         outcomes.push(format!(
             "{case}: clustered {} duplicate {}\n",
-            books.clustered, books.duplicate
+            record_counts.clustered, record_counts.duplicate
         ));
     }
     expect![[r#"
@@ -989,7 +996,7 @@ fn an_event_counts_once_in_a_batch_across_batches_and_after_a_retry() {
     "#]]
     .assert_eq(&outcomes.concat());
     assert!(
-        census_of(&store) == census(&failures),
+        snapshot_of(&store) == snapshot(&failures),
         "as if delivered once"
     );
 }
@@ -1055,8 +1062,8 @@ fn nothing_that_a_caller_writes_steers_a_terminal() {
         "requestParameters": {"bucketName": "shop\u{1b}[5m/[link](http://203.0.113.9)"},
         "userIdentity": session("app", "s\u{1b}[8m\n| x | y |\u{200b}"),
     }))];
-    let census = census(&records);
-    for cluster in census.clusters() {
+    let snapshot = snapshot(&records);
+    for cluster in snapshot.clusters() {
         let values = cluster.facets.values().flat_map(|facet| &facet.values);
         let samples = cluster.samples.iter().map(|sample| &*sample.json);
         for text in values.map(|value| value.value.as_str()).chain(samples) {
@@ -1085,8 +1092,8 @@ fn made_up_codes(count: u64) -> Vec<Value> {
 }
 
 /// Counts the ordinary clusters, and what each overflow cluster holds.
-fn overflowed(census: &ClusterSnapshot) -> (usize, Vec<u64>) {
-    let (overflow, ordinary): (Vec<Cluster>, Vec<Cluster>) = census
+fn overflowed(snapshot: &ClusterSnapshot) -> (usize, Vec<u64>) {
+    let (overflow, ordinary): (Vec<Cluster>, Vec<Cluster>) = snapshot
         .clusters()
         .into_iter()
         .partition(|cluster| is_overflow(&cluster.facts.identity));
@@ -1097,9 +1104,12 @@ fn overflowed(census: &ClusterSnapshot) -> (usize, Vec<u64>) {
 #[test]
 fn fifty_thousand_made_up_codes_are_two_hundred_clusters_and_one_exact_rest() {
     let mut store = MemoryStore::default();
-    let books = arrive(&mut store, &[made_up_codes(50_000)]);
-    assert_eq!((books.clustered, books.duplicate), (50_000, 0));
-    assert_eq!(overflowed(&census_of(&store)), (200, vec![49_800]));
+    let record_counts = arrive(&mut store, &[made_up_codes(50_000)]);
+    assert_eq!(
+        (record_counts.clustered, record_counts.duplicate),
+        (50_000, 0)
+    );
+    assert_eq!(overflowed(&snapshot_of(&store)), (200, vec![49_800]));
 }
 
 #[test]
@@ -1107,14 +1117,17 @@ fn a_flood_of_made_up_codes_counts_exactly_however_it_arrives() {
     let records = made_up_codes(2_000);
     let mut store = MemoryStore::default();
     arrive(&mut store, std::slice::from_ref(&records));
-    let wanted = census_of(&store);
+    let wanted = snapshot_of(&store);
     assert_eq!(overflowed(&wanted), (200, vec![1_800]));
     let backwards: Vec<Value> = records.iter().rev().chain(&records).cloned().collect();
     let mut store = MemoryStore::default();
-    let books = arrive(&mut store, &[backwards]);
-    assert_eq!((books.clustered, books.duplicate), (2_000, 2_000));
+    let record_counts = arrive(&mut store, &[backwards]);
+    assert_eq!(
+        (record_counts.clustered, record_counts.duplicate),
+        (2_000, 2_000)
+    );
     assert!(
-        census_of(&store) == wanted,
+        snapshot_of(&store) == wanted,
         "backwards, and everything twice"
     );
 
@@ -1122,9 +1135,9 @@ fn a_flood_of_made_up_codes_counts_exactly_however_it_arrives() {
     let batches: Batches = records.rchunks(333).map(<[Value]>::to_vec).collect();
     let mut store = MemoryStore::default();
     for clustered in [2_000, 0] {
-        let books = arrive(&mut store, &batches);
-        assert_eq!(books.clustered, clustered);
-        assert_eq!(overflowed(&census_of(&store)), (200, vec![1_800]));
+        let record_counts = arrive(&mut store, &batches);
+        assert_eq!(record_counts.clustered, clustered);
+        assert_eq!(overflowed(&snapshot_of(&store)), (200, vec![1_800]));
     }
 }
 
@@ -1141,17 +1154,25 @@ fn outcome(input: &[u8]) -> String {
         Err(error) => return format!("refused: {}", error.name()),
     };
     let mut store = MemoryStore::default();
-    let books = pollster::block_on(ingest::commit(&mut store, "test", folded))
+    let record_counts = pollster::block_on(ingest::commit(&mut store, "test", folded))
         .unwrap()
-        .books;
-    assert!(books.balances(), "{books:?}");
-    let mut outcome = format!("read {} clustered {}", books.read, books.clustered);
-    if books.control_messages > 0 {
-        write!(outcome, ", control messages {}", books.control_messages).unwrap();
+        .record_counts;
+    assert!(record_counts.balances(), "{record_counts:?}");
+    let mut outcome = format!(
+        "read {} clustered {}",
+        record_counts.read, record_counts.clustered
+    );
+    if record_counts.control_messages > 0 {
+        write!(
+            outcome,
+            ", control messages {}",
+            record_counts.control_messages
+        )
+        .unwrap();
     }
     for (name, reasons) in [
-        ("quarantined", &books.quarantined),
-        ("not selected", &books.not_selected),
+        ("quarantined", &record_counts.quarantined),
+        ("not selected", &record_counts.not_selected),
     ] {
         for (reason, count) in reasons {
             write!(outcome, ", {name} {reason} {count}").unwrap();
@@ -1379,7 +1400,7 @@ fn a_cluster_with_an_explicit_deny_among_its_refusals_is_never_answered_with_an_
         refused(3, implicit),
         refused(4, explicit),
     ];
-    let clusters = census(&records).clusters();
+    let clusters = snapshot(&records).clusters();
     let hint = hint::hint(&clusters[0].facts.identity, &clusters[0].typical());
     assert!(hint.contains("explicitly"), "{hint}");
 }
@@ -1387,7 +1408,7 @@ fn a_cluster_with_an_explicit_deny_among_its_refusals_is_never_answered_with_an_
 #[test]
 fn a_stranger_s_root_is_not_shown_as_one_s_own() {
     let refused = record(json!({"errorCode": "AccessDenied"}));
-    let clusters = census(&[refused]).clusters();
+    let clusters = snapshot(&[refused]).clusters();
     let shown = |principal| clusters[0].short_name(principal);
     assert_eq!(shown("arn:aws:iam::111122223333:root"), "root");
     let stranger = "arn:aws:iam::999988887777:root";

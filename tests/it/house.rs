@@ -174,8 +174,8 @@ fn below_the_ports_nothing_waits_and_nothing_touches_the_outside() {
 /// The Lambda runtime makes a failed invocation of a panic only where a panic unwinds.
 #[test]
 fn a_panic_unwinds() {
-    let manifest = fs::read_to_string("Cargo.toml").unwrap();
-    let told = manifest.lines().filter(|line| line.starts_with("panic"));
+    let segment = fs::read_to_string("Cargo.toml").unwrap();
+    let told = segment.lines().filter(|line| line.starts_with("panic"));
     assert!(told.into_iter().all(|line| line == "panic = \"unwind\""));
 }
 

@@ -24,7 +24,7 @@ use service::config::inspect::Summaries;
 use service::inspect::Recorded;
 use service::inspect::flow::{FLOW_KEY, Watched, look};
 use service::inspect::run::{
-    CHRONICLE_KEY, Inspected, InspectionError, LISTING_KEY, RunLimits, run,
+    INSPECTION_STATE_KEY, Inspected, InspectionError, LISTING_KEY, RunLimits, run,
 };
 use service::inspect::transition_alerts::alert;
 use service::memory::{MemoryBucket, MemoryStore};
@@ -113,8 +113,8 @@ impl World {
     }
 
     /// Returns what the inspection wrote down.
-    fn chronicle(&self) -> InspectionState {
-        InspectionState::decode(&self.bucket.objects()[CHRONICLE_KEY]).unwrap()
+    fn inspection_state(&self) -> InspectionState {
+        InspectionState::decode(&self.bucket.objects()[INSPECTION_STATE_KEY]).unwrap()
     }
 
     /// Returns what waits to be told, by id.
@@ -226,7 +226,7 @@ fn a_month_of_hourly_runs_finds_what_the_story_of_the_month_says() {
     let mut memory = MemoryStore::default();
     ingest(&mut memory, &lines(&month));
     let events = block_on(memory.events()).unwrap();
-    let facts = block_on(memory.census(None)).unwrap().facts;
+    let facts = block_on(memory.snapshot(None)).unwrap().facts;
     let story = Recorded {
         events: &events,
         facts: &facts,
@@ -292,7 +292,7 @@ fn a_cluster_that_is_quiet_for_its_time_recovers_once_and_comes_back_once() {
     world.commit(START + 14 * HOUR, &[throttled(91, START + 14 * HOUR - 60)]);
     world.inspect(START + 15 * HOUR + 20 * 60).unwrap();
     let head = &world.heads()[0];
-    assert_eq!((head.state, head.epoch), (State::Regressed, 2));
+    assert_eq!((head.state, head.episode), (State::Regressed, 2));
     let regressed = world
         .told()
         .into_values()
@@ -335,7 +335,7 @@ fn a_cluster_that_comes_back_after_a_run_broke_off_has_not_ended_twice() {
         world.commit(RECOVERED_AT + 1900, &[back]);
         world.inspect(RECOVERED_AT + 2 * HOUR).unwrap();
         let head = &world.heads()[0];
-        assert_eq!((head.state, head.epoch), (State::Regressed, 2), "{place}");
+        assert_eq!((head.state, head.episode), (State::Regressed, 2), "{place}");
         let kinds = world.told().into_values().map(|of| of.kind());
         let ends: Vec<AlertKind> = kinds.filter(|kind| *kind == AlertKind::Recovered).collect();
         assert_eq!(ends, [AlertKind::Recovered], "broken off at call {place}");
@@ -389,8 +389,8 @@ fn an_escalation_of_a_cluster_that_comes_back_begins_and_ends_in_its_new_life() 
     let risen: Vec<Alert> = told
         .filter(|of| of.kind() == AlertKind::Escalating && of.cluster().is_some())
         .collect();
-    let epochs: Vec<i64> = risen.iter().map(|of| of.subject.number()).collect();
-    assert_eq!(epochs, [2, 2], "a beginning and an end: {risen:?}");
+    let episodes: Vec<i64> = risen.iter().map(|of| of.subject.number()).collect();
+    assert_eq!(episodes, [2, 2], "a beginning and an end: {risen:?}");
     assert_eq!(risen[0].fault_id(), risen[1].fault_id());
 }
 
@@ -409,7 +409,7 @@ fn an_event_that_comes_late_but_after_its_cluster_recovered_brings_it_back_and_i
         world.inspect(START + hour * HOUR + 20 * 60).unwrap();
     }
     let head = &world.heads()[0];
-    assert_eq!((head.state, head.epoch), (State::Recovered, 2));
+    assert_eq!((head.state, head.episode), (State::Recovered, 2));
 }
 
 #[test]
@@ -422,9 +422,9 @@ fn what_comes_late_for_an_hour_long_ago_counts_there() {
     assert_eq!(inspected.counts.late_hours, 1);
     let inspected = world.inspect(START + 11 * HOUR + 25 * 60).unwrap();
     assert_eq!(inspected.counts.late_hours, 0, "once");
-    let chronicle = world.chronicle();
-    let life = chronicle.lives().values().next().unwrap();
-    assert_eq!(life.total, 13);
+    let inspection_state = world.inspection_state();
+    let history = inspection_state.histories().values().next().unwrap();
+    assert_eq!(history.total, 13);
     // After weeks, what was counted when is not remembered: it is counted anew.
     let later = START + 20 * 24 * HOUR;
     world.inspect(later).unwrap();
@@ -434,8 +434,11 @@ fn what_comes_late_for_an_hour_long_ago_counts_there() {
         inspected.anew.as_deref(),
         Some("events came late for an hour long ago")
     );
-    let chronicle = world.chronicle();
-    assert_eq!(chronicle.lives().values().next().unwrap().total, 14);
+    let inspection_state = world.inspection_state();
+    assert_eq!(
+        inspection_state.histories().values().next().unwrap().total,
+        14
+    );
 }
 
 #[test]
@@ -449,10 +452,10 @@ fn what_is_damaged_is_said_and_leaves_the_rest_inspected() {
         "recipientAccountId": "444455556666",
     }));
     world.commit(START + 2 * HOUR + 1, &[other]);
-    // One of the two manifests of the first hour.
-    let manifests = world.table.items();
+    // One of the two segments of the first hour.
+    let segments = world.table.items();
     let hour = format!("M#{}#", START / HOUR);
-    let one = manifests
+    let one = segments
         .iter()
         .find(|item| item.key.pk.starts_with(&hour))
         .unwrap();
@@ -475,7 +478,7 @@ fn a_chronicle_that_is_lost_is_made_anew_and_tells_nothing_twice() {
     world.commit(START + 2 * HOUR, &day());
     world.inspect(START + 12 * HOUR).unwrap();
     let (told, state) = (world.told(), world.state());
-    block_on(world.bucket.keep(CHRONICLE_KEY, b"not one".to_vec())).unwrap();
+    block_on(world.bucket.keep(INSPECTION_STATE_KEY, b"not one".to_vec())).unwrap();
     let inspected = world.inspect(START + 12 * HOUR + 60).unwrap();
     assert!(inspected.anew.unwrap().contains("cannot be read"));
     assert_eq!((world.told(), world.state()), (told, state));
@@ -569,7 +572,7 @@ fn callers_that_an_archive_waited_for_are_told() {
     );
     let store = store(&world.table, telling());
     let entry = archived.made();
-    let set = store.set_mark(cluster, Some(&archived), 0, &entry);
+    let set = store.set_triage(cluster, Some(&archived), 0, &entry);
     assert!(block_on(set).unwrap());
     for (hour, name) in [(3, "bob"), (4, "eve")] {
         let mut call = throttled(hour + 100, at + hour as i64 * HOUR + 60);
@@ -590,7 +593,7 @@ fn callers_that_an_archive_waited_for_are_told() {
         "who came before the mark was over: {joined:?}"
     );
     assert!(joined[0].contains("eve"), "{joined:?}");
-    assert_eq!(block_on(store.mark(cluster)).unwrap().mark, None);
+    assert_eq!(block_on(store.triage(cluster)).unwrap().triage, None);
 }
 
 fn used(at: i64) -> IamAnswer {

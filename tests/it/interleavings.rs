@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use alerts::alert::Alert;
 use alerts::facts::Facts;
 use alerts::outbox::OutboxRow;
-use aws::dynamodb::item::{ClusterItem, head_key, manifest_partitions};
+use aws::dynamodb::item::{ClusterItem, cluster_key, segment_partitions};
 use aws::dynamodb::message::row_item;
 use aws::dynamodb::table::{Table, Write};
 use aws::dynamodb::{DynamoStore, TableSettings};
@@ -111,7 +111,7 @@ async fn inspect(table: MemoryTable, cluster: ClusterId, looks: bool) {
 }
 
 async fn inspect_until(table: MemoryTable, cluster: ClusterId, looks: bool, watermark: &str) {
-    let Some(item) = table.get(&[head_key(cluster)]).await.unwrap().pop() else {
+    let Some(item) = table.get(&[cluster_key(cluster)]).await.unwrap().pop() else {
         return;
     };
     let (_, head) = ClusterItem::read(&item).unwrap();
@@ -121,7 +121,7 @@ async fn inspect_until(table: MemoryTable, cluster: ClusterId, looks: bool, wate
         None
     };
     let watermark = Timestamp::parse(watermark).unwrap();
-    let key = head_key(cluster);
+    let key = cluster_key(cluster);
     if head.state != State::Recovered && last <= Some(watermark) {
         let write = Write::Recover {
             key,
@@ -133,12 +133,12 @@ async fn inspect_until(table: MemoryTable, cluster: ClusterId, looks: bool, wate
     } else if let Some(at) =
         last.filter(|_| head.state == State::Recovered && last > head.watermark)
     {
-        let epoch = head.epoch;
+        let episode = head.episode;
         let (account_id, facts) = (&head.facts.identity.account_id, Facts::Regressed(None));
-        let episode = (cluster, epoch + 1);
-        let alert = Alert::of_cluster(facts, account_id, episode, Some(at), now());
+        let next = (cluster, episode + 1);
+        let alert = Alert::of_cluster(facts, account_id, next, Some(at), now());
         let row = OutboxRow::new("guance", alert, now());
-        let regress = Write::Regress { key, epoch, at };
+        let regress = Write::Regress { key, episode, at };
         let _ = table
             .transact(&[regress, Write::Create(row_item(&row))])
             .await;
@@ -153,10 +153,10 @@ async fn last_event(table: &MemoryTable) -> Option<Timestamp> {
 async fn event_times(table: &MemoryTable) -> BTreeSet<Timestamp> {
     let window = Timestamp::parse(HOUR).map(Timestamp::window);
     let mut times = BTreeSet::new();
-    for pk in manifest_partitions(window) {
+    for pk in segment_partitions(window) {
         for item in table.query(&pk, "").await.unwrap() {
-            let manifest = Segment::decode(window, item.bytes_of("mf").unwrap()).unwrap();
-            let seen = manifest.sightings();
+            let segment = Segment::decode(window, item.bytes_of("mf").unwrap()).unwrap();
+            let seen = segment.sightings();
             times.extend(seen.map(|(_, seen)| seen.at().unwrap()));
         }
     }
@@ -179,8 +179,8 @@ fn wrong(table: &MemoryTable, events: u64) -> Option<String> {
     let (new, regressed) = (told("new"), told("regressed"));
     let distinct: BTreeSet<_> = regressed.iter().collect();
     let reader = DynamoStore::new(table.other(), telling(), now());
-    let census = run(async move { reader.sums(None).await.unwrap() });
-    let count: u64 = census
+    let snapshot = run(async move { reader.sums(None).await.unwrap() });
+    let count: u64 = snapshot
         .clusters()
         .iter()
         .map(|cluster| cluster.span.count)
@@ -190,8 +190,8 @@ fn wrong(table: &MemoryTable, events: u64) -> Option<String> {
     if new.len() != 1 {
         return Some(format!("told {} times that it is new", new.len()));
     }
-    if distinct.len() != regressed.len() || head.epoch != 1 + regressed.len() as i64 {
-        return Some(format!("told {regressed:?} in epoch {}", head.epoch));
+    if distinct.len() != regressed.len() || head.episode != 1 + regressed.len() as i64 {
+        return Some(format!("told {regressed:?} in epoch {}", head.episode));
     }
     if head.state == State::Recovered && last > head.watermark {
         return Some(format!("{cluster} is closed in spite of a later event"));
@@ -231,7 +231,7 @@ fn with_cluster(mutant: Option<Mutant>, recovered: bool) -> (MemoryTable, Cluste
 
 /// A function that brings an event beside an inspection or another function; then the next
 /// inspection.
-fn lives(mutant: Option<Mutant>, recovered: bool, looks: bool) -> Tried {
+fn histories(mutant: Option<Mutant>, recovered: bool, looks: bool) -> Tried {
     let mut orders = 0;
     for (time, other) in [
         ("2026-11-02T08:40:00Z", None),
@@ -263,7 +263,7 @@ fn lives(mutant: Option<Mutant>, recovered: bool, looks: bool) -> Tried {
 }
 
 /// A function that has read a recovered cluster, while it comes back and recovers once more.
-fn second_lives(mutant: Option<Mutant>) -> Tried {
+fn second_episodes(mutant: Option<Mutant>) -> Tried {
     let begin = || {
         let (table, cluster) = with_cluster(mutant, true);
         let quiet = TableSettings::default;
@@ -280,7 +280,7 @@ fn second_lives(mutant: Option<Mutant>) -> Tried {
         let (_, head) = table.items().iter().find_map(ClusterItem::read).unwrap();
         let last = run(event_times(&table)).last().copied();
         let is_late = head.state == State::Regressed && last <= head.watermark;
-        is_late.then(|| format!("open again in epoch {} for a late event", head.epoch))
+        is_late.then(|| format!("open again in epoch {} for a late event", head.episode))
     })
 }
 
@@ -305,7 +305,7 @@ fn two_inspections(mutant: Option<Mutant>) -> Tried {
     every_order(begin, |(table, cluster)| {
         run(inspect(table.other(), cluster, true));
         let (_, head) = table.items().iter().find_map(ClusterItem::read).unwrap();
-        let times = head.epoch - 1;
+        let times = head.episode - 1;
         let often = || (times > 1).then(|| format!("one event opened it {times} times"));
         wrong(&table, 2).or_else(often)
     })
@@ -326,11 +326,11 @@ fn births(mutant: Option<Mutant>) -> Tried {
 #[test]
 fn no_order_of_calls_leaves_a_cluster_in_a_wrong_state() {
     for recovered in [false, true] {
-        let (orders, wrong) = lives(None, recovered, true);
+        let (orders, wrong) = histories(None, recovered, true);
         assert_eq!(wrong, None, "in order {orders}");
         assert!(orders > 250, "{orders}");
     }
-    for case in [second_lives, two_inspections] {
+    for case in [second_episodes, two_inspections] {
         let (orders, wrong) = case(None);
         assert_eq!(wrong, None, "in order {orders}");
     }
@@ -366,10 +366,10 @@ fn a_function_that_dies_anywhere_leaves_nothing_wrong_once_its_batch_comes_again
 fn each_condition_that_is_left_out_is_noticed() {
     let found = |(_, wrong): Tried| wrong.is_some();
     assert!(found(births(Some(Mutant::Create))));
-    assert!(found(second_lives(Some(Mutant::Regress))));
+    assert!(found(second_episodes(Some(Mutant::Regress))));
     assert!(found(two_inspections(Some(Mutant::Recover))));
     assert!(
-        found(lives(None, false, false)),
+        found(histories(None, false, false)),
         "an inspection that ignores manifests"
     );
 }

@@ -57,7 +57,7 @@ enum Landed {
     After,
 }
 
-/// Returns payloads that make clusters, callers and manifests of many hours, and two that cannot be
+/// Returns payloads that make clusters, callers and segments of many hours, and two that cannot be
 /// read, wholly or in part.
 fn payloads() -> Vec<Vec<u8>> {
     let plan = demo::Plan {

@@ -1,5 +1,5 @@
 //! What holds for any input: the same records give the same clusters however they arrive, the
-//! books balance, and nothing that anybody can write makes the engine stumble.
+//! totals balance, and nothing that anybody can write makes the engine stumble.
 
 use alerts::{hint, severity};
 use clusters::class::{Selection, select};
@@ -111,8 +111,8 @@ fn arrive(store: &mut impl Store, records: &[Value], arrival: &Arrival) -> Clust
         .chunks(arrival.cut)
         .zip(arrival.crashes.iter().cycle())
     {
-        let books = ingest(store, &lines(batch));
-        assert!(books.balances(), "{books:?}");
+        let record_counts = ingest(store, &lines(batch));
+        assert!(record_counts.balances(), "{record_counts:?}");
         if *crash {
             // The answer was lost: the same batch is delivered again, cut differently.
             for record in batch {
@@ -120,7 +120,7 @@ fn arrive(store: &mut impl Store, records: &[Value], arrival: &Arrival) -> Clust
             }
         }
     }
-    pollster::block_on(store.census(None)).unwrap()
+    pollster::block_on(store.snapshot(None)).unwrap()
 }
 
 /// Rules of which one depends on the time.
@@ -135,21 +135,24 @@ fn folded_by(
     records: &[Value],
     cut: usize,
 ) -> (ClusterSnapshot, RecordCounts) {
-    let (mut store, mut books) = (MemoryStore::default(), RecordCounts::default());
+    let (mut store, mut record_counts) = (MemoryStore::default(), RecordCounts::default());
     for input in records.chunks(cut) {
         let lines = lines(input);
         let folded = folding.fold(lines.as_bytes(), Layout::Lines, None).unwrap();
         let ingested = pollster::block_on(commit(&mut store, "test", folded)).unwrap();
         folding.learn(&ingested);
-        books.add(&ingested.books);
+        record_counts.add(&ingested.record_counts);
     }
-    (pollster::block_on(store.census(None)).unwrap(), books)
+    (
+        pollster::block_on(store.snapshot(None)).unwrap(),
+        record_counts,
+    )
 }
 
 fn in_one_go(records: &[Value]) -> ClusterSnapshot {
     let mut store = MemoryStore::default();
     ingest(&mut store, &lines(records));
-    pollster::block_on(store.census(None)).unwrap()
+    pollster::block_on(store.snapshot(None)).unwrap()
 }
 
 fn json_value() -> impl Strategy<Value = Value> {
@@ -361,9 +364,9 @@ proptest! {
     fn one_id_with_two_contents_counts_once_in_any_order((numbers, arrival) in arrivals()) {
         let records: Vec<Value> =
             numbers.iter().enumerate().map(|(at, &number)| failure(number / 4, at as u64 % 3)).collect();
-        let rows = |census: ClusterSnapshot| -> Vec<_> {
+        let rows = |snapshot: ClusterSnapshot| -> Vec<_> {
             let row = |(case, span): (SeriesRef<'_>, Span)| (case.cluster(), case.facets(), span);
-            census.rows().map(row).collect()
+            snapshot.rows().map(row).collect()
         };
         let expected = rows(in_one_go(&records));
         let mut memory = MemoryStore::default();
@@ -407,11 +410,11 @@ proptest! {
         ], 0..20)
     ) {
         let mut store = MemoryStore::default();
-        let books = ingest(&mut store, &lines.join("\n"));
-        prop_assert!(books.balances(), "{:?}", books);
+        let record_counts = ingest(&mut store, &lines.join("\n"));
+        prop_assert!(record_counts.balances(), "{:?}", record_counts);
         let again = ingest(&mut store, &lines.join("\n"));
         prop_assert!(again.balances(), "{:?}", again);
         prop_assert_eq!(again.clustered, 0);
-        prop_assert_eq!(again.read, books.read);
+        prop_assert_eq!(again.read, record_counts.read);
     }
 }

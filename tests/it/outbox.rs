@@ -147,8 +147,8 @@ fn whoever_lost_a_row_does_nothing_to_it(store: &(impl Outbox + KeyUsageStore)) 
     }
     assert_eq!(waiting(store).len(), 1);
     let cluster = row.alert.cluster().unwrap();
-    let restraint = block_on(store.restraint("guance", cluster)).unwrap();
-    assert_eq!(restraint, SendingLimits::default());
+    let sending_limits = block_on(store.sending_limits("guance", cluster)).unwrap();
+    assert_eq!(sending_limits, SendingLimits::default());
     assert!(settle(&other, &sent(None)));
     assert!(!settle(&other, &sent(None)), "it is gone");
     assert_eq!(waiting(store), []);
@@ -181,13 +181,13 @@ fn what_is_held_back_is_counted_until_the_next_message(store: &(impl Outbox + Ke
     let now = now();
     let cluster = ClusterId::from_bytes([1; 16]);
     let silence = || {
-        let restraint = block_on(store.restraint("guance", cluster));
-        restraint.unwrap().silence
+        let sending_limits = block_on(store.sending_limits("guance", cluster));
+        sending_limits.unwrap().silence
     };
     let end = |number: i64, end: &Settlement| {
-        let life = (cluster, number);
+        let history = (cluster, number);
         let facts = Facts::Regressed(None);
-        let regressed = Alert::of_cluster(facts, "111122223333", life, Some(now), now);
+        let regressed = Alert::of_cluster(facts, "111122223333", history, Some(now), now);
         put(store, &[regressed], now);
         let row = waiting(store).remove(0);
         assert!(block_on(store.lease(&row, &lease("a", now))).unwrap());
@@ -384,9 +384,9 @@ fn what_a_message_takes_is_known_to_the_unit() {
     let before = store.table().spent();
     ingest(&mut store, &event(2, "SlowDown"));
     let spent = store.table().spent();
-    // A manifest; a head and three rows, each twice for all or nothing.
+    // A segment; a head and three rows, each twice for all or nothing.
     assert_eq!(spent.write_units - before.write_units, 1 + 2 * (1 + 3));
-    // The head that is not known yet, the manifest, the transaction.
+    // The head that is not known yet, the segment, the transaction.
     assert_eq!(spent.calls - before.calls, 3);
     let lease = lease("a", now());
     for (silent_until, units) in [(None, 1 + 2 * 2), (Some(second(9)), 1 + 2 * 3)] {

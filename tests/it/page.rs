@@ -1,4 +1,4 @@
-//! The report page, read back with an independent parser: its sums are those of the books, every
+//! The report page, read back with an independent parser: its sums are those of the totals, every
 //! cluster is there, and whatever records hold stays text.
 
 use std::collections::BTreeSet;
@@ -128,7 +128,7 @@ fn the_sums_of_the_page_are_those_of_the_books() {
         found.next().unwrap_or_else(|| panic!("no line {name}")).1[0]
     };
     let records = &scan["records"];
-    for (name, books) in [
+    for (name, record_counts) in [
         ("read", &records["read"]),
         ("selected", &records["selected"]),
         ("clustered", &records["clustered"]),
@@ -136,7 +136,7 @@ fn the_sums_of_the_page_are_those_of_the_books() {
         ("ignored", &records["ignored"]),
         ("quarantined", &records["quarantined"]),
     ] {
-        assert_eq!(line(name), books.as_u64().unwrap(), "{name}");
+        assert_eq!(line(name), record_counts.as_u64().unwrap(), "{name}");
     }
     for (reason, count) in records["not_selected"].as_object().unwrap() {
         assert_eq!(line(reason), count.as_u64().unwrap(), "{reason}");
@@ -238,7 +238,7 @@ fn a_page_is_the_same_from_every_store_and_changes_no_output() {
     assert_eq!(kept, scan);
     let kept = fs::read_to_string(folder.path("kept.html")).unwrap();
     assert!(kept == html, "the stores tell different pages");
-    // Again into the same store: the events are there, and the books say since when.
+    // Again into the same store: the events are there, and the totals say since when.
     folder.scan(&["--db", "x.db", "--html", "again.html", "in"], 0);
     let again = fs::read_to_string(folder.path("again.html")).unwrap();
     let events = scan["records"]["clustered"].as_u64().unwrap();
@@ -279,12 +279,12 @@ fn beyond_a_limit_the_page_says_how_many_clusters_it_does_not_show() {
             }))
         })
         .collect();
-    let (census, listing) = standing(&records);
+    let (snapshot, listing) = standing(&records);
     let html = Report {
         inputs: &[],
         files: 0,
-        books: &RecordCounts::default(),
-        census: &census,
+        record_counts: &RecordCounts::default(),
+        snapshot: &snapshot,
         listing: &listing,
         timeline: &Timeline::default(),
         failed: &[],

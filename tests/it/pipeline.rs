@@ -1,7 +1,7 @@
 //! The three functions as one, in made-up worlds: events come in any order, more than once and cut
 //! anyhow, functions break off at any call, clocks are wrong, runs are left out and doubled. As long as
 //! what was missed is taken in before its hour is taken stock of, all of that changes nothing of what
-//! is known and told; and whatever comes later than that still counts once, and never brings a life of
+//! is known and told; and whatever comes later than that still counts once, and never brings an episode of
 //! a cluster out of its order.
 //!
 //! CONTRIBUTING.md says which test holds which of the other properties.
@@ -26,7 +26,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use records::time::Timestamp;
 use service::config::inspect::Summaries;
-use service::inspect::run::CHRONICLE_KEY;
+use service::inspect::run::INSPECTION_STATE_KEY;
 use service::ports::{Store as _, TriageStore as _};
 
 use crate::effort;
@@ -73,11 +73,11 @@ type Noted = (i64, JournalEvent, Option<Timestamp>);
 /// What happened in the end, and what was told of it.
 #[derive(Debug, Clone, PartialEq)]
 struct Course {
-    /// Of each cluster how it stands, in which life, and up to when an event is too late for it.
+    /// Of each cluster how it stands, in which episode, and up to when an event is too late for it.
     states: BTreeMap<ClusterId, (State, i64, Option<Timestamp>)>,
     journals: BTreeMap<ClusterId, BTreeMap<Noted, usize>>,
     told: BTreeSet<String>,
-    lives: BTreeMap<ClusterId, ClusterHistory>,
+    histories: BTreeMap<ClusterId, ClusterHistory>,
     accounts: BTreeMap<String, AccountActivity>,
 }
 
@@ -253,8 +253,8 @@ fn in_words(told: &Alert) -> Option<String> {
     Some(format!("{kind} {account} {cluster} {episode} {about}"))
 }
 
-fn chronicle(world: &World) -> InspectionState {
-    InspectionState::decode(&world.bucket.objects()[CHRONICLE_KEY]).unwrap()
+fn inspection_state(world: &World) -> InspectionState {
+    InspectionState::decode(&world.bucket.objects()[INSPECTION_STATE_KEY]).unwrap()
 }
 
 fn course(world: &World) -> Course {
@@ -266,20 +266,20 @@ fn course(world: &World) -> Course {
         for entry in block_on(store.journal(*cluster)).unwrap() {
             // Whoever commits a batch notes its last event, whoever looks at all of them the first.
             let at = (entry.what != JournalEvent::Regressed).then_some(entry.at);
-            *journal.entry((entry.epoch, entry.what, at)).or_default() += 1;
+            *journal.entry((entry.episode, entry.what, at)).or_default() += 1;
         }
         journals.insert(*cluster, journal);
     }
     let of = |(cluster, head): (ClusterId, ClusterItem)| {
-        (cluster, (head.state, head.epoch, head.watermark))
+        (cluster, (head.state, head.episode, head.watermark))
     };
-    let chronicle = chronicle(world);
+    let inspection_state = inspection_state(world);
     Course {
         states: heads.into_iter().map(of).collect(),
         journals,
         told: told(world).iter().filter_map(in_words).collect(),
-        lives: chronicle.lives().clone(),
-        accounts: chronicle.accounts().clone(),
+        histories: inspection_state.histories().clone(),
+        accounts: inspection_state.accounts().clone(),
     }
 }
 
@@ -322,41 +322,44 @@ fn told(world: &World) -> Vec<Alert> {
     waited.chain(sent).collect()
 }
 
-/// The lives of each cluster follow one another: one begins where another has ended, for an event that
+/// The episodes of each cluster follow one another: one begins where another has ended, for an event that
 /// is later than its end, and nothing happens twice in one.
-fn assert_lives(world: &World) {
+fn assert_episodes(world: &World) {
     let store = store(&world.table, telling());
-    let chronicle = chronicle(world);
+    let inspection_state = inspection_state(world);
     for (cluster, head) in heads(world) {
-        if let Some(life) = chronicle.lives().get(&cluster) {
-            let missing: Vec<_> = life.circumstances.difference(&head.circumstances).collect();
+        if let Some(history) = inspection_state.histories().get(&cluster) {
+            let missing: Vec<_> = history
+                .circumstances
+                .difference(&head.circumstances)
+                .collect();
             assert!(missing.is_empty(), "{cluster} lacks {missing:?}");
         }
         let journal = block_on(store.journal(cluster)).unwrap();
-        let once = |epoch: i64, what: JournalEvent| {
+        let once = |episode: i64, what: JournalEvent| {
             let of: Vec<Timestamp> = journal
                 .iter()
-                .filter(|of| of.epoch == epoch && of.what == what)
+                .filter(|of| of.episode == episode && of.what == what)
                 .map(|of| of.at)
                 .collect();
             assert!(
                 of.len() <= 1,
-                "{cluster} is {what:?} twice in life {epoch}: {journal:?}"
+                "{cluster} is {what:?} twice in life {episode}: {journal:?}"
             );
             of.first().copied()
         };
-        for epoch in 1..=head.epoch {
-            let began = once(epoch, JournalEvent::Regressed);
+        for episode in 1..=head.episode {
+            let began = once(episode, JournalEvent::Regressed);
             assert_eq!(
                 began.is_some(),
-                epoch > 1,
-                "{cluster} in life {epoch}: {journal:?}"
+                episode > 1,
+                "{cluster} in life {episode}: {journal:?}"
             );
-            let ended = once(epoch - 1, JournalEvent::Recovered);
+            let ended = once(episode - 1, JournalEvent::Recovered);
             assert_eq!(
                 ended.is_some(),
-                epoch > 1,
-                "{cluster} in life {epoch}: {journal:?}"
+                episode > 1,
+                "{cluster} in life {episode}: {journal:?}"
             );
             assert!(
                 ended <= began,
@@ -366,28 +369,28 @@ fn assert_lives(world: &World) {
                 ended.is_none() || ended != began,
                 "at the watermark is late: {journal:?}"
             );
-            once(epoch, JournalEvent::Ongoing);
+            once(episode, JournalEvent::Ongoing);
         }
-        let is_over = once(head.epoch, JournalEvent::Recovered).is_some();
+        let is_over = once(head.episode, JournalEvent::Recovered).is_some();
         assert_eq!(
             is_over,
             head.state == State::Recovered,
             "{cluster}: {journal:?}"
         );
-        assert!(journal.iter().all(|of| of.epoch <= head.epoch));
+        assert!(journal.iter().all(|of| of.episode <= head.episode));
     }
 }
 
 /// What is open is known to be by whoever will find its end.
 fn assert_ends_are_found(world: &World) {
-    let chronicle = chronicle(world);
+    let inspection_state = inspection_state(world);
     for (cluster, head) in heads(world) {
-        let life = &chronicle.lives()[&cluster];
+        let history = &inspection_state.histories()[&cluster];
         let is_open = head.state != State::Recovered;
         assert_eq!(
-            life.is_open(),
+            history.is_open(),
             is_open,
-            "{cluster} is {:?}: {life:?}",
+            "{cluster} is {:?}: {history:?}",
             head.state
         );
     }
@@ -442,7 +445,7 @@ proptest! {
         prop_assert_eq!(found, expected.clone());
         for world in [&calm, &disturbed] {
             assert_told_once(world);
-            assert_lives(world);
+            assert_episodes(world);
         }
         assert_blind_hours(&drawn, &expected, &heads(&calm));
         prop_assert!(calm.is_sent_once(), "nothing went wrong");
@@ -454,7 +457,7 @@ proptest! {
         let late = lived_too_late(&drawn, &lots);
         prop_assert_eq!(known(&late), known(&calm));
         assert_told_once(&late);
-        assert_lives(&late);
+        assert_episodes(&late);
         assert_ends_are_found(&late);
     }
 }

@@ -89,38 +89,38 @@ pub fn ingest_by(rules: &Rules, store: &mut impl Store, lines: &str) -> RecordCo
     let folded = ingest::fold(lines.as_bytes(), Layout::Lines, &limits, None, rules).unwrap();
     pollster::block_on(ingest::commit(store, "test", folded))
         .unwrap()
-        .books
+        .record_counts
 }
 
-/// Returns the census of records, in memory.
-pub fn census(records: &[Value]) -> ClusterSnapshot {
+/// Returns the snapshot of records, in memory.
+pub fn snapshot(records: &[Value]) -> ClusterSnapshot {
     standing(records).0
 }
 
-/// Returns the census of records, in memory, and how their clusters stand.
+/// Returns the snapshot of records, in memory, and how their clusters stand.
 pub fn standing(records: &[Value]) -> (ClusterSnapshot, Listing) {
     let mut store = MemoryStore::default();
-    let books = ingest(&mut store, &lines(records));
-    assert!(books.balances(), "{books:?}");
-    let (census, events) = pollster::block_on(async {
-        let census = store.census(None).await.unwrap();
-        (census, store.events().await.unwrap())
+    let record_counts = ingest(&mut store, &lines(records));
+    assert!(record_counts.balances(), "{record_counts:?}");
+    let (snapshot, events) = pollster::block_on(async {
+        let snapshot = store.snapshot(None).await.unwrap();
+        (snapshot, store.events().await.unwrap())
     });
     let recorded = Recorded {
         events: &events,
-        facts: &census.facts,
+        facts: &snapshot.facts,
         resolutions: &Resolutions::new(),
     };
     let listing = recorded.listing(&recorded.replay(None), now());
-    (census, listing)
+    (snapshot, listing)
 }
 
 /// Looks at all that a store has of what happened.
 pub fn recorded<R>(store: &(impl Store + TriageStore), look: impl FnOnce(&Recorded<'_>) -> R) -> R {
-    let (census, events) = pollster::block_on(store.whole(false)).unwrap();
+    let (snapshot, events) = pollster::block_on(store.whole(false)).unwrap();
     look(&Recorded {
         events: &events,
-        facts: &census.facts,
+        facts: &snapshot.facts,
         resolutions: &pollster::block_on(store.resolutions()).unwrap(),
     })
 }

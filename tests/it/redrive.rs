@@ -93,13 +93,13 @@ pub fn waiting(bucket: &MemoryBucket) -> Vec<String> {
 }
 
 fn one_round(store: &mut impl Store, bucket: &impl Bucket, round: &RedriveBatch<'_>) -> Redriven {
-    let mut intake = ReplayInput {
+    let mut replay_input = ReplayInput {
         subscription: &mut Subscription::default(),
         store,
         bucket,
         now: now(),
     };
-    pollster::block_on(redrive(round, &mut intake, || false))
+    pollster::block_on(redrive(round, &mut replay_input, || false))
 }
 
 pub fn first(objects_max: usize) -> RedriveBatch<'static> {
@@ -137,9 +137,12 @@ fn failed_invocations_come_in_and_go_and_what_is_none_is_left_and_told() {
     );
     let done = one_round(&mut store, &bucket, &first(ROUND_OBJECTS_MAX));
     assert!(done.stopped.is_none() && done.next.is_none());
-    assert_eq!((done.taken.payloads, done.taken.books.read), (2, 6));
+    assert_eq!((done.taken.payloads, done.taken.record_counts.read), (2, 6));
     assert_eq!(
-        (done.taken.books.clustered, done.taken.books.duplicate),
+        (
+            done.taken.record_counts.clustered,
+            done.taken.record_counts.duplicate
+        ),
         (5, 1)
     );
     let left: Vec<_> = done
@@ -203,14 +206,14 @@ fn a_round_ends_at_its_limit_or_its_deadline_and_the_next_goes_on_behind_it() {
         ..first(2)
     };
     let asked = Cell::new(0);
-    let mut intake = ReplayInput {
+    let mut replay_input = ReplayInput {
         subscription: &mut Subscription::default(),
         store: &mut store,
         bucket: &bucket,
         now: now(),
     };
     let is_over = || asked.replace(asked.get() + 1) == 1;
-    let done = pollster::block_on(redrive(&next, &mut intake, is_over));
+    let done = pollster::block_on(redrive(&next, &mut replay_input, is_over));
     assert!(matches!(done.stopped, Some(Stopped::Deadline)));
     assert_eq!(
         (done.taken.payloads, done.next),
@@ -231,7 +234,7 @@ fn where_the_table_is_out_of_reach_everything_stays_for_later() {
     assert!(matches!(done.stopped, Some(Stopped::Failing)), "{done:?}");
     assert_eq!((done.taken.payloads, done.failed.len()), (0, FAILURES_MAX));
     assert_eq!(waiting(&bucket).len(), 5);
-    away.table().mend();
+    away.table().repair();
     let done = one_round(&mut away, &bucket, &first(ROUND_OBJECTS_MAX));
     assert!(done.stopped.is_none());
     assert_eq!((done.taken.payloads, waiting(&bucket).len()), (5, 0));
@@ -342,7 +345,7 @@ fn filled(
     from: Checkpoint,
     is_over: impl FnMut() -> bool,
 ) -> Backfilled {
-    let mut intake = ReplayInput {
+    let mut replay_input = ReplayInput {
         subscription: &mut Subscription::default(),
         store,
         bucket,
@@ -353,7 +356,7 @@ fn filled(
         from,
         at(UNTIL),
         logs,
-        &mut intake,
+        &mut replay_input,
         is_over,
     ))
 }
@@ -366,15 +369,18 @@ fn hours_that_are_read_again_count_what_was_missed_and_nothing_twice() {
     let mut subscription = Subscription::default();
     let event = event_of_failures(1..=3);
     let came = subscription.take(&event, now(), &mut store, &bucket);
-    assert_eq!(pollster::block_on(came).unwrap().books.clustered, 3);
+    assert_eq!(pollster::block_on(came).unwrap().record_counts.clustered, 3);
     for (clustered, duplicate) in [(5, 3), (0, 8)] {
         let done = filled(&mut store, &bucket, &logs, Checkpoint::at(at(FROM)), || {
             false
         });
         assert!(done.stopped.is_none());
-        assert_eq!(done.mark, Checkpoint::at(at(UNTIL)));
-        let books = &done.taken.books;
-        assert_eq!((books.clustered, books.duplicate), (clustered, duplicate));
+        assert_eq!(done.checkpoint, Checkpoint::at(at(UNTIL)));
+        let record_counts = &done.taken.record_counts;
+        assert_eq!(
+            (record_counts.clustered, record_counts.duplicate),
+            (clustered, duplicate)
+        );
         // One event of an hour's records; three pages with something and their empty ones, and two.
         assert_eq!((done.taken.payloads, done.pages), (2, 8));
     }
@@ -417,7 +423,13 @@ fn a_record_that_cannot_be_read_counts_once_however_it_is_cut() {
     let event = event_of(&[log_event(&texts[1]), log_event(&texts[2])]);
     let mut subscription = Subscription::default();
     let came = subscription.take(&event, now(), &mut store, &bucket);
-    assert_eq!(pollster::block_on(came).unwrap().books.quarantined(), 1);
+    assert_eq!(
+        pollster::block_on(came)
+            .unwrap()
+            .record_counts
+            .quarantined(),
+        1
+    );
     for page in [1, 2, 9] {
         logs.page = page;
         filled(&mut store, &bucket, &logs, Checkpoint::at(at(FROM)), || {
@@ -442,7 +454,7 @@ fn a_backfill_stops_at_its_deadline_and_goes_on_where_it_was() {
         let is_over = || asked.replace(asked.get() + 1) == 3;
         let done = filled(&mut store, &bucket, &logs, mark, is_over);
         assert!(done.pages <= 3);
-        mark = done.mark;
+        mark = done.checkpoint;
         runs += 1;
     }
     assert_eq!((runs, logs.asked.get()), (3, 8), "no page is read twice");
@@ -455,7 +467,7 @@ fn a_backfill_stops_at_its_deadline_and_goes_on_where_it_was() {
     logs.is_forgetful.set(true);
     let done = filled(&mut store, &bucket, &logs, mark, || false);
     assert!(done.stopped.is_none());
-    assert_eq!((done.pages, done.taken.books.read), (8, 8));
+    assert_eq!((done.pages, done.taken.record_counts.read), (8, 8));
 }
 
 #[test]
@@ -476,7 +488,10 @@ fn many_long_records_of_many_streams_are_cut_into_events_that_a_subscription_tak
         false
     });
     // 19, 19 and 2 are gathered at a time, and at most four of a stream go together.
-    assert_eq!((done.taken.payloads, done.taken.books.clustered), (14, 40));
+    assert_eq!(
+        (done.taken.payloads, done.taken.record_counts.clustered),
+        (14, 40)
+    );
 }
 
 /// Lets others go first, once.
@@ -621,13 +636,13 @@ impl World {
     fn redrive(&self) -> Task {
         let (mut store, bucket) = (store(&self.table, telling()), self.bucket.clone());
         Box::pin(async move {
-            let mut intake = ReplayInput {
+            let mut replay_input = ReplayInput {
                 subscription: &mut Subscription::default(),
                 store: &mut store,
                 bucket: &bucket,
                 now: now(),
             };
-            let done = redrive(&first(ROUND_OBJECTS_MAX), &mut intake, || false).await;
+            let done = redrive(&first(ROUND_OBJECTS_MAX), &mut replay_input, || false).await;
             assert!(
                 done.stopped.is_none() && done.left.is_empty() && done.failed.is_empty(),
                 "{done:?}"
@@ -640,7 +655,7 @@ impl World {
         let (mut store, bucket) = (store(&self.table, telling()), self.bucket.clone());
         let logs = Rc::clone(&self.logs);
         Box::pin(async move {
-            let mut intake = ReplayInput {
+            let mut replay_input = ReplayInput {
                 subscription: &mut Subscription::default(),
                 store: &mut store,
                 bucket: &bucket,
@@ -649,7 +664,7 @@ impl World {
             let from = Timestamp::from_seconds(at(FROM).seconds() + from * 60).unwrap();
             let until = Timestamp::from_seconds(from.seconds() + minutes * 60).unwrap();
             let from = Checkpoint::at(from);
-            let done = backfill(&SOURCE, from, until, &*logs, &mut intake, || false).await;
+            let done = backfill(&SOURCE, from, until, &*logs, &mut replay_input, || false).await;
             assert!(done.stopped.is_none(), "{done:?}");
         })
     }
@@ -674,8 +689,8 @@ impl World {
         let items = self.table.items();
         let rows = items.iter().filter(|item| item.key.pk.starts_with("O#"));
         let told = rows.map(|row| {
-            let epoch = row.number_of("ep").unwrap_or_default();
-            (text(row, "tr"), epoch, row.key.sk.clone())
+            let episode = row.number_of("ep").unwrap_or_default();
+            (text(row, "tr"), episode, row.key.sk.clone())
         });
         let told = told.collect();
         let mut state = None;
@@ -1034,11 +1049,11 @@ fn backfill_twice(emulator: &Emulator, place: &[&str]) {
             complaints.contains("has no subscription filter"),
             "{complaints}"
         );
-        let books = format!(
+        let record_counts = format!(
             "3 records in 1 event: 1 not selected (1 no_error), 2 selected\n\
              2 selected: {clustered} clustered, {duplicate} duplicate, 0 ignored, 0 quarantined\n"
         );
-        assert!(printed.contains(&books), "{printed}");
+        assert!(printed.contains(&record_counts), "{printed}");
     }
     let long_ago = hours_ago(24 * 40).to_string();
     for (from, to, code, says) in [

@@ -208,7 +208,7 @@ fn the_real_sessions_of_stratus_are_campaigns_in_depth_of_one_cluster_each() {
     let mut memory = MemoryStore::default();
     block_on(commit(&mut memory, "test", folded)).unwrap();
     let events = block_on(memory.events()).unwrap();
-    let facts = block_on(memory.census(None)).unwrap().facts;
+    let facts = block_on(memory.snapshot(None)).unwrap().facts;
     let mut sessions = 0;
     let resolutions = Resolutions::new();
     let recorded = Recorded {
@@ -254,17 +254,17 @@ fn a_sensitive_call_that_succeeds_is_told_with_where_and_on_what() {
     );
     assert_eq!(counts(&world), BTreeMap::from([("new".to_owned(), 2)]));
     let store = store(&world.table, telling());
-    let census = block_on(store.census(None)).unwrap();
-    for cluster in census.clusters() {
+    let snapshot = block_on(store.snapshot(None)).unwrap();
+    for cluster in snapshot.clusters() {
         assert_eq!(cluster.facts.identity.class.name(), "watch");
         let says = |text: &str| {
             cluster
-                .scenes
+                .facet_sets
                 .iter()
                 .any(|of| format!("{of:?}").contains(text))
         };
-        assert!(says("us-east-1"), "{:?}", cluster.scenes);
-        assert!(says("omar"), "{:?}", cluster.scenes);
+        assert!(says("us-east-1"), "{:?}", cluster.facet_sets);
+        assert!(says("omar"), "{:?}", cluster.facet_sets);
     }
 }
 

@@ -26,18 +26,22 @@ fn ingest_with(store: &mut impl Store, rules: &str, records: &[Value]) -> Ingest
 fn with_rules(rules: &str, records: &[Value]) -> (Ingested, ClusterSnapshot) {
     let mut memory = MemoryStore::default();
     let ingested = ingest_with(&mut memory, rules, records);
-    assert!(ingested.books.balances(), "{:?}", ingested.books);
-    let census = pollster::block_on(memory.census(None)).unwrap();
+    assert!(
+        ingested.record_counts.balances(),
+        "{:?}",
+        ingested.record_counts
+    );
+    let snapshot = pollster::block_on(memory.snapshot(None)).unwrap();
     let mut sqlite = SqliteStore::in_memory().unwrap();
     // One record a batch and in reverse: no order may matter.
     for record in records.iter().rev() {
         ingest_with(&mut sqlite, rules, std::slice::from_ref(record));
     }
     assert!(
-        pollster::block_on(sqlite.census(None)).unwrap() == census,
+        pollster::block_on(sqlite.snapshot(None)).unwrap() == snapshot,
         "the stores disagree"
     );
-    (ingested, census)
+    (ingested, snapshot)
 }
 
 #[test]
@@ -53,10 +57,10 @@ fn an_ignored_event_is_in_the_books_and_in_no_cluster() {
         denied(1, json!({})),
         denied(2, json!({"eventName": "PutObject"})),
     ];
-    let (ingested, census) = with_rules(rules, &records);
-    assert_eq!(ingested.books.ignored.get("rule"), Some(&1));
+    let (ingested, snapshot) = with_rules(rules, &records);
+    assert_eq!(ingested.record_counts.ignored.get("rule"), Some(&1));
     assert_eq!(ingested.hits[0].applied, 1);
-    assert_eq!(census.clusters().len(), 1);
+    assert_eq!(snapshot.clusters().len(), 1);
 }
 
 #[test]
@@ -74,9 +78,9 @@ fn an_ignore_rule_that_has_ended_lets_the_event_come_and_is_counted() {
         denied(2, json!({"eventTime": "2026-11-03T00:00:00Z"})),
         denied(3, json!({"eventTime": null})),
     ];
-    let (ingested, census) = with_rules(rules, &records);
+    let (ingested, snapshot) = with_rules(rules, &records);
     assert_eq!((ingested.hits[0].applied, ingested.hits[0].ended), (1, 2));
-    assert_eq!(census.clusters()[0].span.count, 2);
+    assert_eq!(snapshot.clusters()[0].span.count, 2);
 }
 
 #[test]
@@ -99,10 +103,10 @@ fn the_first_rule_that_matches_and_has_not_ended_is_applied() {
         when = { errorCode = ["AccessDenied"] }
         severity = "info"
     "#;
-    let (ingested, census) = with_rules(rules, &[denied(1, json!({}))]);
+    let (ingested, snapshot) = with_rules(rules, &[denied(1, json!({}))]);
     let applied: Vec<u64> = ingested.hits.iter().map(|hits| hits.applied).collect();
     assert_eq!(applied, [0, 1, 0]);
-    let assessment = severity::of_cluster(&census.clusters()[0]);
+    let assessment = severity::of_cluster(&snapshot.clusters()[0]);
     assert_eq!(assessment.severity.name(), "critical");
     assert!(
         assessment
@@ -124,8 +128,8 @@ fn a_rule_can_set_clusters_apart_by_a_value_of_the_record() {
     let bucket =
         |number, name: &str| denied(number, json!({"requestParameters": {"bucketName": name}}));
     let records = [bucket(1, "red"), bucket(2, "blue"), bucket(3, "red")];
-    let (_, census) = with_rules(rules, &records);
-    let counts: Vec<u64> = census
+    let (_, snapshot) = with_rules(rules, &records);
+    let counts: Vec<u64> = snapshot
         .clusters()
         .iter()
         .map(|cluster| cluster.span.count)
@@ -135,8 +139,8 @@ fn a_rule_can_set_clusters_apart_by_a_value_of_the_record() {
 
 #[test]
 fn a_merge_steers_future_events_and_the_target_keeps_its_own_identity() {
-    let (_, census) = with_rules("", &[denied(1, json!({}))]);
-    let target = census.clusters()[0].id;
+    let (_, snapshot) = with_rules("", &[denied(1, json!({}))]);
+    let target = snapshot.clusters()[0].id;
     let rules = format!(
         r#"
         [[rule]]
@@ -150,8 +154,8 @@ fn a_merge_steers_future_events_and_the_target_keeps_its_own_identity() {
         denied(1, json!({})),
         denied(3, json!({"eventName": "GetObjectAcl"})),
     ];
-    let (_, census) = with_rules(&rules, &records);
-    let clusters = census.clusters();
+    let (_, snapshot) = with_rules(&rules, &records);
+    let clusters = snapshot.clusters();
     assert_eq!((clusters.len(), clusters[0].span.count), (1, 3));
     assert_eq!(
         (clusters[0].id, &*clusters[0].facts.identity.action),
@@ -167,8 +171,8 @@ fn a_rule_can_say_that_a_failure_is_of_another_class() {
         when = { sourceIPAddress = [{ cidr = "192.0.2.0/24" }] }
         class = "absent"
     "#;
-    let (_, census) = with_rules(rules, &[denied(1, json!({}))]);
-    assert_eq!(census.clusters()[0].facts.identity.class.name(), "absent");
+    let (_, snapshot) = with_rules(rules, &[denied(1, json!({}))]);
+    assert_eq!(snapshot.clusters()[0].facts.identity.class.name(), "absent");
 }
 
 #[test]

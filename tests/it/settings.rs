@@ -264,7 +264,7 @@ impl Reader {
                 let lists = read.value;
                 let lists = lists.map(|lists| lists.trail_accounts.len().to_string());
                 let lists = lists.unwrap_or_else(|| "as before".to_owned());
-                let trouble = read.trouble.map(|trouble| format!(", {}", trouble.name()));
+                let trouble = read.problem.map(|trouble| format!(", {}", trouble.name()));
                 lists + &trouble.unwrap_or_default()
             }
         };

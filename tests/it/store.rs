@@ -62,11 +62,11 @@ fn what_is_committed_twice_counts_once(mut store: impl Store) {
     let records = failures(10, |_| json!({}));
     let first = ingest(&mut store, &lines(&records));
     assert_eq!((first.clustered, first.duplicate), (10, 0));
-    let before = block_on(store.census(None)).unwrap();
+    let before = block_on(store.snapshot(None)).unwrap();
     let again = ingest(&mut store, &lines(&records));
     assert_eq!((again.clustered, again.duplicate), (0, 10));
     assert!(
-        block_on(store.census(None)).unwrap() == before,
+        block_on(store.snapshot(None)).unwrap() == before,
         "the census changed"
     );
     assert_eq!(before.clusters()[0].span.count, 10);
@@ -79,9 +79,9 @@ fn a_census_can_begin_at_a_moment(mut store: impl Store) {
     );
     ingest(&mut store, &lines(&hours));
     let since = Timestamp::parse("2026-11-02T04:00:00Z");
-    let census = block_on(store.census(since)).unwrap();
-    assert_eq!(census.clusters()[0].span.count, 2);
-    assert_eq!(census.clusters()[0].span.first_seen, since);
+    let snapshot = block_on(store.snapshot(since)).unwrap();
+    assert_eq!(snapshot.clusters()[0].span.count, 2);
+    assert_eq!(snapshot.clusters()[0].span.first_seen, since);
 }
 
 fn a_timeline_counts_each_event_in_its_hour(mut store: impl Store) {
@@ -101,7 +101,7 @@ fn a_timeline_counts_each_event_in_its_hour(mut store: impl Store) {
         ingest(&mut store, &lines(&records));
     }
     let timeline = block_on(store.timeline()).unwrap();
-    let clusters = block_on(store.census(None)).unwrap().clusters();
+    let clusters = block_on(store.snapshot(None)).unwrap().clusters();
     assert_eq!(clusters.len(), 2);
     for cluster in clusters {
         let hours: Vec<_> = timeline
@@ -130,7 +130,7 @@ fn new_clusters_beyond_the_guard_go_to_an_exact_overflow_cluster(mut store: impl
         clustered += ingest(&mut store, &lines(batch)).clustered;
     }
     assert_eq!(clustered, 1000);
-    let clusters = block_on(store.census(None)).unwrap().clusters();
+    let clusters = block_on(store.snapshot(None)).unwrap().clusters();
     assert_eq!(clusters.len() as u32, NEW_CLUSTERS_MAX + 1);
     let overflow = clusters
         .iter()
@@ -152,11 +152,11 @@ fn an_event_that_overflowed_stays_when_its_cluster_is_admitted_later(mut store: 
         record["eventTime"] = json!("2026-11-02T12:00:00Z");
     }
     ingest(&mut store, &lines(&later));
-    let before = block_on(store.census(None)).unwrap();
+    let before = block_on(store.snapshot(None)).unwrap();
     let again = ingest(&mut store, &lines(&full));
     assert_eq!((again.clustered, again.duplicate), (0, full.len() as u64));
     assert!(
-        block_on(store.census(None)).unwrap() == before,
+        block_on(store.snapshot(None)).unwrap() == before,
         "the census changed"
     );
     let events: u64 = before
@@ -177,9 +177,9 @@ fn what_overflowed_is_not_admitted_by_coming_again(mut store: impl Store) {
         record["eventID"] = json!(id(number));
     }
     ingest(&mut store, &lines(&others));
-    let census = block_on(store.census(None)).unwrap();
-    assert_eq!(census.facts.len() as u32, NEW_CLUSTERS_MAX + 1);
-    let events: u64 = census
+    let snapshot = block_on(store.snapshot(None)).unwrap();
+    assert_eq!(snapshot.facts.len() as u32, NEW_CLUSTERS_MAX + 1);
+    let events: u64 = snapshot
         .clusters()
         .iter()
         .map(|cluster| cluster.span.count)
@@ -205,7 +205,7 @@ fn scans_that_share_a_store_take_turns_and_a_reader_sees_whole_batches() {
     };
     let events = || -> u64 {
         let store = SqliteStore::open(path).unwrap();
-        let clusters = block_on(store.census(None)).unwrap().clusters();
+        let clusters = block_on(store.snapshot(None)).unwrap().clusters();
         clusters.iter().map(|cluster| cluster.span.count).sum()
     };
     std::thread::scope(|scope| {
@@ -302,7 +302,7 @@ fn a_store_of_an_earlier_version_gets_what_is_missing_and_keeps_what_it_has() {
         let facts = block_on(store.sums(None)).unwrap().facts;
         let cluster = *facts.keys().next().unwrap();
         let entry = JournalEntry::of(JournalEvent::Acknowledged, second(1), 1).by("ann", "on it");
-        assert!(block_on(store.set_mark(cluster, None, 0, &entry)).unwrap());
+        assert!(block_on(store.set_triage(cluster, None, 0, &entry)).unwrap());
         assert_eq!(block_on(store.journal(cluster)).unwrap(), [entry]);
         drop(store);
         assert_eq!(schema(&path), newest, "version {version}");

@@ -121,7 +121,7 @@ impl Month {
         }
     }
 
-    /// A backup may not write; it is mended, and broken again two weeks later.
+    /// A backup may not write; it is repaired, and broken again two weeks later.
     fn backup(&mut self) {
         for start in [9 * DAY + 2 * HOUR, 24 * DAY + 2 * HOUR] {
             for n in 0..6 * 12 {

@@ -49,7 +49,7 @@ impl Stack {
 
     /// Prints the clusters, one a line.
     fn clusters(&self) -> String {
-        let census = pollster::block_on(self.store.census(None)).unwrap();
+        let snapshot = pollster::block_on(self.store.snapshot(None)).unwrap();
         let line = |cluster: &clusters::Cluster| {
             let identity = &cluster.facts.identity;
             let first_seen = cluster.span.first_seen;
@@ -63,7 +63,7 @@ impl Stack {
                 first_seen.map_or_else(|| "undated".to_owned(), |at| at.to_string()),
             )
         };
-        let mut lines: Vec<String> = census.clusters().iter().map(line).collect();
+        let mut lines: Vec<String> = snapshot.clusters().iter().map(line).collect();
         lines.sort();
         lines.join("\n")
     }
@@ -77,14 +77,14 @@ impl Stack {
     }
 }
 
-/// Writes down what becomes of an event, and checks what holds for any: the books balance, what cannot
+/// Writes down what becomes of an event, and checks what holds for any: the totals balance, what cannot
 /// be read is kept aside whole and counted, and a second delivery changes nothing.
 fn outcome(event: &[u8]) -> String {
     let mut stack = Stack::default();
     let invocation = stack.take(event).unwrap();
-    let books = &invocation.books;
-    assert!(books.balances(), "{books:?}");
-    let is_aside = books.quarantined() > 0 || invocation.payload_fault.is_some();
+    let record_counts = &invocation.record_counts;
+    assert!(record_counts.balances(), "{record_counts:?}");
+    let is_aside = record_counts.quarantined() > 0 || invocation.payload_fault.is_some();
     assert_eq!(invocation.quarantined_as.is_some(), is_aside);
     if is_aside {
         let (key, object) = stack.object();
@@ -97,30 +97,33 @@ fn outcome(event: &[u8]) -> String {
     let unparsable = before.lines().filter(|line| line.contains(SERVICE));
     assert_eq!(unparsable.count() > 0, is_aside, "{before}");
     let again = stack.take(event).unwrap();
-    assert_eq!((again.books.clustered, again.new_clusters), (0, 0));
+    assert_eq!((again.record_counts.clustered, again.new_clusters), (0, 0));
     assert_eq!(stack.clusters(), before);
     assert!(stack.bucket.objects().len() <= 1);
     told(&invocation)
 }
 
 fn told(invocation: &Invocation) -> String {
-    let books = &invocation.books;
+    let record_counts = &invocation.record_counts;
     let mut told = match invocation.payload_fault {
         Some(fault) => format!("payload: {fault}"),
-        None => format!("clustered {} of {}", books.clustered, books.read),
+        None => format!(
+            "clustered {} of {}",
+            record_counts.clustered, record_counts.read
+        ),
     };
     for (name, reasons) in [
-        ("ignored", &books.ignored),
-        ("quarantined", &books.quarantined),
-        ("not selected", &books.not_selected),
+        ("ignored", &record_counts.ignored),
+        ("quarantined", &record_counts.quarantined),
+        ("not selected", &record_counts.not_selected),
     ] {
         for (reason, count) in reasons {
             write!(told, ", {name} {reason} {count}").unwrap();
         }
     }
     for (name, count) in [
-        ("duplicate", books.duplicate),
-        ("control messages", books.control_messages),
+        ("duplicate", record_counts.duplicate),
+        ("control messages", record_counts.control_messages),
     ] {
         if count > 0 {
             write!(told, ", {name} {count}").unwrap();
@@ -349,9 +352,9 @@ fn a_control_message_writes_nothing() {
         r#"{"messageType":"CONTROL_MESSAGE","logEvents":[{"id":"","timestamp":1,"message":"x"}]}"#;
     let mut stack = Stack::default();
     let invocation = stack.take(&event(gzip(control))).unwrap();
-    assert_eq!(invocation.books.control_messages, 1);
+    assert_eq!(invocation.record_counts.control_messages, 1);
     assert_eq!(
-        (invocation.books.read, stack.clusters()),
+        (invocation.record_counts.read, stack.clusters()),
         (0, String::new())
     );
     assert!(stack.bucket.objects().is_empty());
@@ -596,7 +599,7 @@ fn what_cannot_be_kept_aside_comes_again_and_nothing_of_it_was_committed() {
         stack
             .take(&event_of_failures(1..=3))
             .unwrap()
-            .books
+            .record_counts
             .clustered,
         3
     );
@@ -607,8 +610,8 @@ fn a_delivery_that_comes_again_or_is_cut_otherwise_counts_once() {
     let mut stack = Stack::default();
     for (numbers, clustered) in [(1..=20, 20), (1..=20, 0), (11..=30, 10), (5..=6, 0)] {
         let invocation = stack.take(&event_of_failures(numbers)).unwrap();
-        assert_eq!(invocation.books.clustered, clustered);
-        assert!(invocation.books.balances());
+        assert_eq!(invocation.record_counts.clustered, clustered);
+        assert!(invocation.record_counts.balances());
     }
 }
 
@@ -656,8 +659,8 @@ fn failures_of_ones_own_roles_are_ignored_and_refusals_among_them_told() {
     let events = records.map(|record| log_event(&record.to_string()));
     let invocation = stack.take(&event_of(&events)).unwrap();
     assert_eq!(told(&invocation), "clustered 1 of 6, ignored self 5");
-    assert_eq!(invocation.books.own_refusals, 2);
-    assert_eq!(invocation.books.ignored_own(), 5);
+    assert_eq!(invocation.record_counts.own_refusals, 2);
+    assert_eq!(invocation.record_counts.ignored_own(), 5);
     let line = invocation.metric_line(&all_metrics(), 0).unwrap();
     let line: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(line["SelfDenied"], 2);
@@ -803,7 +806,7 @@ fn rules_are_read_again_after_five_minutes_and_the_last_good_ones_stay() {
     let mut read = |seconds: i64| {
         let at = Timestamp::from_seconds(now().seconds() + seconds).unwrap();
         match pollster::block_on(book.read(at, &bucket)) {
-            Ok(read) => match (read.value, read.trouble) {
+            Ok(read) => match (read.value, read.problem) {
                 (Some(rules), None) => format!("{} rules", rules.all().len()),
                 (None, None) => "as before".to_owned(),
                 (None, Some(trouble)) => format!("as before, {}: {trouble}", trouble.name()),

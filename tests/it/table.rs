@@ -29,7 +29,7 @@ pub enum Fault {
 /// Says what goes wrong with the n-th call, counted from 0.
 pub type Script = Box<dyn FnMut(u64) -> Option<Fault>>;
 
-/// A table that lives as long as somebody has it.
+/// A table that episodes as long as somebody has it.
 #[derive(Clone, Default)]
 pub struct MemoryTable {
     items: Rc<RefCell<BTreeMap<Key, Item>>>,
@@ -119,7 +119,7 @@ impl MemoryTable {
     }
 
     /// Lets all calls go well again.
-    pub fn mend(&self) {
+    pub fn repair(&self) {
         *self.script.borrow_mut() = None;
     }
 
@@ -302,9 +302,9 @@ fn holds(write: &Write, found: Option<&Item>) -> bool {
         Write::Put(_) => true,
         Write::Create(_) | Write::Replace { version: 0, .. } => found.is_none(),
         Write::Replace { version, .. } => number("vr") == Some(*version),
-        Write::Regress { epoch, at, .. } => {
+        Write::Regress { episode, at, .. } => {
             found.and_then(|item| item.text_of("st")) == Some("recovered")
-                && number("ep") == Some(*epoch)
+                && number("ep") == Some(*episode)
                 && number("wm").is_some_and(|watermark| watermark < at.seconds())
         }
         Write::Recover { version, .. } => {
@@ -358,9 +358,9 @@ fn done(write: &Write, before: Option<&Item>) -> Item {
     };
     match write {
         Write::Put(item) | Write::Create(item) | Write::Replace { item, .. } => item.clone(),
-        Write::Regress { epoch, at, .. } => raised(item())
+        Write::Regress { episode, at, .. } => raised(item())
             .text("st", "regressed")
-            .number("ep", epoch + 1)
+            .number("ep", episode + 1)
             .time("lt", *at),
         Write::Recover { watermark, .. } => raised(item())
             .text("st", "recovered")

@@ -1,9 +1,9 @@
-//! The contract of marks and journals, run against a file and a table alike; what they take in the table;
+//! The contract of triages and journals, run against a file and a table alike; what they take in the table;
 //! and how a cluster goes on that a person resolved or archived.
 
 use std::collections::BTreeMap;
 
-use aws::dynamodb::item::{ClusterItem, head_key};
+use aws::dynamodb::item::{ClusterItem, cluster_key};
 use aws::dynamodb::table::Table as _;
 use clusters::fingerprint::ClusterId;
 use clusters::journal::{self, Fault, JournalEntry, JournalEvent};
@@ -35,12 +35,12 @@ mod sinks {
 const CLUSTER: ClusterId = ClusterId::from_bytes([1; 16]);
 const OTHER: ClusterId = ClusterId::from_bytes([2; 16]);
 
-fn mark(decision: Decision) -> Triage {
+fn triage(decision: Decision) -> Triage {
     Triage::new(decision, "ann", "planned migration", now(), 1)
 }
 
-fn set(store: &impl TriageStore, cluster: ClusterId, mark: &Triage, version: i64) -> bool {
-    block_on(store.set_mark(cluster, Some(mark), version, &mark.made())).unwrap()
+fn set(store: &impl TriageStore, cluster: ClusterId, triage: &Triage, version: i64) -> bool {
+    block_on(store.set_triage(cluster, Some(triage), version, &triage.made())).unwrap()
 }
 
 fn taken_away(version: i64) -> JournalEntry {
@@ -55,10 +55,10 @@ fn journal(store: &impl TriageStore, cluster: ClusterId) -> Vec<JournalEntry> {
 
 fn a_mark_is_read_as_it_was_made_and_whoever_is_slower_changes_nothing(store: &impl TriageStore) {
     assert_eq!(
-        block_on(store.mark(CLUSTER)).unwrap(),
+        block_on(store.triage(CLUSTER)).unwrap(),
         VersionedTriage::default()
     );
-    let (expected, acknowledged) = (mark(Decision::Expected), mark(Decision::Acknowledged));
+    let (expected, acknowledged) = (triage(Decision::Expected), triage(Decision::Acknowledged));
     assert!(!set(store, CLUSTER, &expected, 1), "there is none yet");
     assert!(set(store, CLUSTER, &expected, 0));
     assert!(
@@ -68,14 +68,14 @@ fn a_mark_is_read_as_it_was_made_and_whoever_is_slower_changes_nothing(store: &i
     assert!(set(store, CLUSTER, &acknowledged, 1));
     assert!(!set(store, CLUSTER, &expected, 1));
     assert!(set(store, OTHER, &expected, 0));
-    let all = block_on(store.marks(&[CLUSTER, OTHER, ClusterId::from_bytes([3; 16])]));
-    let marked = |mark, version| VersionedTriage {
-        mark: Some(mark),
+    let all = block_on(store.triages(&[CLUSTER, OTHER, ClusterId::from_bytes([3; 16])]));
+    let versioned = |triage, version| VersionedTriage {
+        triage: Some(triage),
         version,
     };
     let known = [
-        (CLUSTER, marked(acknowledged.clone(), 2)),
-        (OTHER, marked(expected.clone(), 1)),
+        (CLUSTER, versioned(acknowledged.clone(), 2)),
+        (OTHER, versioned(expected.clone(), 1)),
     ];
     assert_eq!(all.unwrap(), BTreeMap::from(known));
     // Who was slower has left nothing in the journal either.
@@ -84,19 +84,19 @@ fn a_mark_is_read_as_it_was_made_and_whoever_is_slower_changes_nothing(store: &i
 }
 
 fn a_mark_that_was_taken_away_leaves_its_journal(store: &impl TriageStore) {
-    let expected = mark(Decision::Expected);
+    let expected = triage(Decision::Expected);
     assert!(set(store, CLUSTER, &expected, 0));
     let take = |version| {
         let entry = taken_away(version);
-        block_on(store.set_mark(CLUSTER, None, version, &entry)).unwrap()
+        block_on(store.set_triage(CLUSTER, None, version, &entry)).unwrap()
     };
     assert!(!take(0));
     assert!(take(1));
     assert!(!take(1));
-    let (mark, version) = (None, 2);
+    let (triage, version) = (None, 2);
     assert_eq!(
-        block_on(store.mark(CLUSTER)).unwrap(),
-        VersionedTriage { mark, version }
+        block_on(store.triage(CLUSTER)).unwrap(),
+        VersionedTriage { triage, version }
     );
     assert!(!set(store, CLUSTER, &expected, 0), "it was there before");
     assert!(set(store, CLUSTER, &expected, 2));
@@ -122,19 +122,19 @@ fn the_same_entry_twice_is_one_and_a_journal_is_in_order(store: &impl TriageStor
     assert_eq!(journal(store, CLUSTER), entries);
     assert_eq!(journal(store, OTHER), []);
     assert_eq!(
-        block_on(store.mark(CLUSTER)).unwrap(),
+        block_on(store.triage(CLUSTER)).unwrap(),
         VersionedTriage::default()
     );
 }
 
 fn a_sink_is_held_back_by_the_mark_of_its_cluster(store: &(impl TriageStore + Outbox)) {
-    let expected = mark(Decision::Expected);
-    let restraint = |cluster| block_on(store.restraint("guance", cluster)).unwrap();
+    let expected = triage(Decision::Expected);
+    let sending_limits = |cluster| block_on(store.sending_limits("guance", cluster)).unwrap();
     assert!(set(store, CLUSTER, &expected, 0));
-    assert_eq!(restraint(CLUSTER).mark, Some(expected));
-    assert_eq!(restraint(OTHER).mark, None);
-    assert!(block_on(store.set_mark(CLUSTER, None, 1, &taken_away(1))).unwrap());
-    assert_eq!(restraint(CLUSTER).mark, None);
+    assert_eq!(sending_limits(CLUSTER).triage, Some(expected));
+    assert_eq!(sending_limits(OTHER).triage, None);
+    assert!(block_on(store.set_triage(CLUSTER, None, 1, &taken_away(1))).unwrap());
+    assert_eq!(sending_limits(CLUSTER).triage, None);
 }
 
 fn failure(number: u64, time: &str) -> String {
@@ -172,12 +172,12 @@ fn a_cluster_that_is_resolved_and_reopened_lives_on(store: &mut (impl Store + Tr
     ingest(store, &failure(1, "2026-11-02T08:00:00Z"));
     let cluster = one(store);
     assert_eq!(status(store), Status::New);
-    let resolved = mark(Decision::Resolved);
+    let resolved = triage(Decision::Resolved);
     assert!(set(store, cluster, &resolved, 0));
     ingest(store, &failure(2, "2026-11-02T12:59:59Z"));
     assert_eq!(status(store), Status::Recovered, "that is a late event");
     let entry = reopened(now().plus(60));
-    assert!(block_on(store.set_mark(cluster, None, 1, &entry)).unwrap());
+    assert!(block_on(store.set_triage(cluster, None, 1, &entry)).unwrap());
     assert_eq!(status(store), Status::Ongoing);
     assert_eq!(journal(store, cluster), [resolved.made(), entry]);
 }
@@ -199,7 +199,7 @@ fn resolved() -> (MemoryTable, ClusterId) {
     let mut store = table::store(&table, telling());
     ingest(&mut store, &failure(1, "2026-11-02T08:00:00Z"));
     let cluster = one(&store);
-    assert!(set(&store, cluster, &mark(Decision::Resolved), 0));
+    assert!(set(&store, cluster, &triage(Decision::Resolved), 0));
     let head = head(&table);
     assert_eq!(
         (head.state, head.watermark),
@@ -216,13 +216,13 @@ fn a_late_event_is_no_regression_of_what_was_resolved() {
         ingest(&mut function, &failure(number, time));
     }
     assert_eq!(
-        (head(&table).state, head(&table).epoch),
+        (head(&table).state, head(&table).episode),
         (State::Recovered, 1)
     );
     assert_eq!(rows(&function), ["new"]);
     let first = Timestamp::parse("2026-11-02T08:00:00Z");
     let fault = Fault {
-        epoch: 1,
+        episode: 1,
         from: first.unwrap(),
         until: Some(now()),
         ended: Some(JournalEvent::Resolved),
@@ -243,7 +243,7 @@ fn what_was_resolved_and_fails_again_is_told_once_and_how_long_it_was_quiet_is_k
         ingest(&mut table::store(&table, telling()), &failure(number, time));
     }
     assert_eq!(
-        (head(&table).state, head(&table).epoch),
+        (head(&table).state, head(&table).episode),
         (State::Regressed, 2)
     );
     let store = table::store(&table, telling());
@@ -252,28 +252,28 @@ fn what_was_resolved_and_fails_again_is_told_once_and_how_long_it_was_quiet_is_k
     let faults = journal::history(Timestamp::parse("2026-11-02T08:00:00Z"), &entries);
     let quiet = faults[1].from.seconds_since(faults[0].until.unwrap());
     assert_eq!((faults.len(), quiet), (2, 2 * 86_400));
-    assert_eq!((faults[1].epoch, faults[1].until), (2, None));
-    assert_eq!(journal::epoch(&entries), 2);
-    // The mark is over, of which the next inspection, or whoever looks, can be sure.
+    assert_eq!((faults[1].episode, faults[1].until), (2, None));
+    assert_eq!(journal::episode(&entries), 2);
+    // The triage is over, of which the next inspection, or whoever looks, can be sure.
     let seen = Observation {
-        epoch: Some(2),
+        episode: Some(2),
         ..Observation::at(now())
     };
-    let mark = block_on(store.mark(cluster)).unwrap().mark.unwrap();
-    assert_eq!(mark.ends(&seen), Some(EndReason::CameBack));
+    let triage = block_on(store.triage(cluster)).unwrap().triage.unwrap();
+    assert_eq!(triage.ends(&seen), Some(EndReason::CameBack));
     assert_eq!(status(&store), Status::Regressed);
 }
 
 #[test]
 fn what_is_archived_until_a_hundred_in_an_hour_is_quiet_until_then() {
     let until = Until::parse("100x/1h").unwrap();
-    let archived = mark(Decision::Archived { until });
+    let archived = triage(Decision::Archived { until });
     let table = MemoryTable::default();
     let mut store = table::store(&table, telling());
     ingest(&mut store, &failure(1, "2026-11-02T08:00:00Z"));
     let cluster = one(&store);
     assert!(set(&store, cluster, &archived, 0));
-    // In the hours after the mark: 99 events, none, 101.
+    // In the hours after the triage: 99 events, none, 101.
     let hours = [("14", 99), ("16", 101)];
     let mut number = 1;
     for (hour, count) in hours {
@@ -298,7 +298,7 @@ fn what_is_archived_until_a_hundred_in_an_hour_is_quiet_until_then() {
     let ended = |until: &str| {
         let now = Timestamp::parse(until).unwrap();
         let seen = Observation {
-            epoch: Some(1),
+            episode: Some(1),
             hours: counts
                 .range(..now.window())
                 .map(|(hour, count)| (*hour, *count))
@@ -313,9 +313,11 @@ fn what_is_archived_until_a_hundred_in_an_hour_is_quiet_until_then() {
     assert_eq!(over, EndReason::Events(101, CountPeriod::Hour));
     let at = now().plus(4 * 3600);
     let entry = archived.over_by_itself(over, at);
-    assert!(block_on(store.set_mark(cluster, None, 1, &entry)).unwrap());
+    assert!(block_on(store.set_triage(cluster, None, 1, &entry)).unwrap());
     assert_eq!(
-        block_on(store.restraint("guance", cluster)).unwrap().mark,
+        block_on(store.sending_limits("guance", cluster))
+            .unwrap()
+            .triage,
         None
     );
     let said: Vec<_> = journal(&store, cluster)
@@ -344,8 +346,8 @@ fn what_a_mark_takes_is_known_to_the_unit() {
             after.write_units - before.write_units,
         )
     };
-    let (expected, resolved) = (mark(Decision::Expected), mark(Decision::Resolved));
-    // The mark and its entry, each twice for all or nothing.
+    let (expected, resolved) = (triage(Decision::Expected), triage(Decision::Resolved));
+    // The triage and its entry, each twice for all or nothing.
     assert_eq!(
         spent(&|| assert!(set(&store, cluster, &expected, 0))),
         (1, 2 * 2)
@@ -355,7 +357,7 @@ fn what_a_mark_takes_is_known_to_the_unit() {
     assert_eq!(resolve, (2, 2 * 4));
     let reopen = || {
         let entry = reopened(now());
-        assert!(block_on(store.set_mark(cluster, None, 2, &entry)).unwrap());
+        assert!(block_on(store.set_triage(cluster, None, 2, &entry)).unwrap());
     };
     assert_eq!(spent(&reopen), (2, 2 * 4));
     let ours = [1, 2, 3].map(|of| JournalEntry::of(JournalEvent::Ongoing, now(), of));
@@ -363,7 +365,7 @@ fn what_a_mark_takes_is_known_to_the_unit() {
         spent(&|| block_on(store.note(cluster, &ours)).unwrap()),
         (3, 3)
     );
-    let read = spent(&|| drop(block_on(store.marks(&[cluster, OTHER])).unwrap()));
+    let read = spent(&|| drop(block_on(store.triages(&[cluster, OTHER])).unwrap()));
     assert_eq!(read, (1, 0));
     assert_eq!(spent(&|| drop(journal(&store, cluster))), (1, 0));
 }
@@ -397,7 +399,7 @@ fn a_head_that_moves_while_its_cluster_is_resolved_is_read_again() {
         }
         None
     });
-    assert!(set(&store, cluster, &mark(Decision::Resolved), 0));
+    assert!(set(&store, cluster, &triage(Decision::Resolved), 0));
     assert_eq!(
         (head(&table).state, head(&table).version),
         (State::Recovered, 3)
@@ -411,14 +413,14 @@ fn whatever_goes_wrong_a_mark_and_its_entry_are_both_there_or_neither() {
     for trouble in [Trouble::Unavailable, Trouble::Lost, Trouble::Conflict] {
         let table = MemoryTable::default();
         let store = table::store(&table, telling());
-        let expected = mark(Decision::Expected);
+        let expected = triage(Decision::Expected);
         store
             .table()
             .fail(move |call| (call == 0).then_some(trouble));
-        let _ = block_on(store.set_mark(CLUSTER, Some(&expected), 0, &expected.made()));
-        store.table().mend();
-        let marks = usize::from(block_on(store.mark(CLUSTER)).unwrap().mark.is_some());
-        assert_eq!(journal(&store, CLUSTER).len(), marks, "{trouble:?}");
+        let _ = block_on(store.set_triage(CLUSTER, Some(&expected), 0, &expected.made()));
+        store.table().repair();
+        let triages = usize::from(block_on(store.triage(CLUSTER)).unwrap().triage.is_some());
+        assert_eq!(journal(&store, CLUSTER).len(), triages, "{trouble:?}");
     }
 }
 
@@ -426,14 +428,14 @@ fn whatever_goes_wrong_a_mark_and_its_entry_are_both_there_or_neither() {
 fn a_mark_that_a_later_release_made_holds_nothing_back_and_is_not_written_over() {
     let table = MemoryTable::default();
     let store = table::store(&table, telling());
-    assert!(set(&store, CLUSTER, &mark(Decision::Expected), 0));
-    let key = aws::dynamodb::triage::mark_key(CLUSTER);
+    assert!(set(&store, CLUSTER, &triage(Decision::Expected), 0));
+    let key = aws::dynamodb::triage::triage_key(CLUSTER);
     let item = block_on(table.get(&[key])).unwrap().remove(0);
     table.set(item.text("mk", r#"{"v":2}"#));
-    let restraint = block_on(store.restraint("guance", CLUSTER)).unwrap();
-    assert_eq!(restraint.mark, None);
-    let error = block_on(store.mark(CLUSTER)).unwrap_err();
+    let sending_limits = block_on(store.sending_limits("guance", CLUSTER)).unwrap();
+    assert_eq!(sending_limits.triage, None);
+    let error = block_on(store.triage(CLUSTER)).unwrap_err();
     assert!(error.to_string().contains("is no mark"), "{error}");
-    let nowhere = block_on(table.get(&[head_key(CLUSTER)])).unwrap();
+    let nowhere = block_on(table.get(&[cluster_key(CLUSTER)])).unwrap();
     assert!(nowhere.is_empty(), "a mark needs no head, and makes none");
 }

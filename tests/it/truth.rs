@@ -42,10 +42,10 @@ fn of_json(cluster: &Value) -> (String, Said) {
         (_, Value::Null) => text(&cluster["identity"]["code"]),
         (_, code) => text(code),
     };
-    let mark = match &cluster["mark"] {
+    let triage = match &cluster["mark"] {
         Value::Null => "none".to_owned(),
-        mark if mark["ended"].is_null() => text(&mark["decision"]),
-        mark => format!("{}, over", text(&mark["decision"])),
+        triage if triage["ended"].is_null() => text(&triage["decision"]),
+        triage => format!("{}, over", text(&triage["decision"])),
     };
     let said = [
         ("status", text(&cluster["status"])),
@@ -54,7 +54,7 @@ fn of_json(cluster: &Value) -> (String, Said) {
         ("code", code),
         ("first", text(&cluster["first_seen"])),
         ("last", text(&cluster["last_seen"])),
-        ("mark", mark),
+        ("mark", triage),
     ];
     (text(&cluster["cluster_id"]), said.into())
 }
@@ -90,7 +90,7 @@ fn assert_same(view: &str, expected: &All, said: &All) {
     assert_eq!(said.len(), expected.len(), "{view}");
 }
 
-/// Leaves what a list shows: of times the minute, and of marks those that hold.
+/// Leaves what a list shows: of times the minute, and of triages those that hold.
 fn as_listed(all: &All) -> All {
     let minute = |time: &str| match time {
         "none" => "undated".to_owned(),
@@ -224,11 +224,11 @@ fn rows(page: &Page) -> All {
         let mut actions = page.all("cwdb-action");
         let action = actions.find(|(at, _)| page.within(*at, row)).unwrap().1;
         let call: Value = serde_json::from_str(&action.text).unwrap();
-        let mark = cell("span", "mark").map_or("none".to_owned(), |(_, mark)| mark);
+        let triage = cell("span", "mark").map_or("none".to_owned(), |(_, triage)| triage);
         let said = [
             ("severity", badge(severity)),
             ("status", badge(state)),
-            ("mark", mark),
+            ("mark", triage),
             ("code", cell("bdi", "code").unwrap().1),
             ("last", cell("td", "last").unwrap().1),
             (
@@ -361,12 +361,12 @@ fn decide(folder: &Folder, all: &All) {
 
 /// Decides in a table what was decided in a file.
 fn copy_decisions(file: &SqliteStore, table: &impl Whole) {
-    let census = block_on(file.sums(None)).unwrap();
-    let clusters: Vec<ClusterId> = census.facts.keys().copied().collect();
-    for (cluster, marked) in block_on(file.marks(&clusters)).unwrap() {
-        let mark: Triage = marked.mark.unwrap();
-        let entry: JournalEntry = mark.made();
-        assert!(block_on(table.set_mark(cluster, Some(&mark), 0, &entry)).unwrap());
+    let snapshot = block_on(file.sums(None)).unwrap();
+    let clusters: Vec<ClusterId> = snapshot.facts.keys().copied().collect();
+    for (cluster, versioned) in block_on(file.triages(&clusters)).unwrap() {
+        let triage: Triage = versioned.triage.unwrap();
+        let entry: JournalEntry = triage.made();
+        assert!(block_on(table.set_triage(cluster, Some(&triage), 0, &entry)).unwrap());
     }
 }
 

@@ -379,10 +379,10 @@ fn whoever_decides_is_in_the_journal_and_whoever_is_slower_changes_nothing(store
         texts(&slower, "notice")
             .starts_with("Somebody else has changed this cluster in the meantime")
     );
-    let mark = block_on(store.mark(id)).unwrap().mark.unwrap();
-    assert!(matches!(mark.decision, Decision::Muted { .. }));
+    let triage = block_on(store.triage(id)).unwrap().triage.unwrap();
+    assert!(matches!(triage.decision, Decision::Muted { .. }));
     assert_eq!(
-        (mark.actor.as_str(), mark.reason.as_str()),
+        (triage.actor.as_str(), triage.reason.as_str()),
         ("ann at dashboard watch of 111122223333", "migration")
     );
     let list = ask(store, &json!({}));
@@ -417,7 +417,7 @@ fn whoever_decides_is_in_the_journal_and_whoever_is_slower_changes_nothing(store
     let all = listing(store, at(12));
     let html = ask_with(store, &all, &mute, &act(&reopened, "Mute", json!({})));
     assert!(html.contains("Decisions are turned off"));
-    assert_eq!(block_on(store.mark(id)).unwrap().mark, None);
+    assert_eq!(block_on(store.triage(id)).unwrap().triage, None);
     open["decide"] = Value::Null;
     assert!(!ask_with(store, &all, &mute, &open).contains("Acknowledge"));
 }
@@ -558,7 +558,7 @@ fn the_widget_says_what_it_is() {
 }
 
 /// A list costs the same calls however many clusters there are: the hours that are not in what the
-/// inspection left, and the heads and marks of one page.
+/// inspection left, and the heads and triages of one page.
 #[test]
 fn a_list_takes_as_many_calls_with_ten_clusters_as_with_a_thousand() {
     let mut counted = Vec::new();
@@ -588,7 +588,7 @@ fn a_list_takes_as_many_calls_with_ten_clusters_as_with_a_thousand() {
             after.write_units - before.write_units,
         ));
     }
-    // An hour and what has no time, in four parts each; what was resolved; heads; marks.
+    // An hour and what has no time, in four parts each; what was resolved; heads; triages.
     assert_eq!(counted, [(11, 0), (11, 0)]);
 }
 
@@ -618,8 +618,8 @@ proptest! {
         for (id, listed) in &whole.clusters {
             let other = &early.clusters[id];
             prop_assert_eq!(
-                (listed.total, listed.first, listed.last, listed.began, listed.epoch, &listed.hours, &listed.subject, &listed.caller),
-                (other.total, other.first, other.last, other.began, other.epoch, &other.hours, &other.subject, &other.caller)
+                (listed.total, listed.first, listed.last, listed.began, listed.episode, &listed.hours, &listed.subject, &listed.caller),
+                (other.total, other.first, other.last, other.began, other.episode, &other.hours, &other.subject, &other.caller)
             );
         }
         prop_assert_eq!(Listing::decode(&whole.encode()), Some(whole));

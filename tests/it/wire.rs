@@ -30,7 +30,7 @@ use crate::bad_input::{HOSTILE, hostile};
 use crate::binary::each_text;
 use crate::effort;
 use crate::events::assert_valid;
-use crate::records::{census, second};
+use crate::records::{second, snapshot};
 
 const LANGUAGES: [Language; 2] = [Language::En, Language::Zh];
 
@@ -485,7 +485,7 @@ fn hostile_alerts() -> Vec<Message> {
         .chain(mentions)
         .chain([&*long])
         .collect();
-    let clusters = census(&hostile()).clusters();
+    let clusters = snapshot(&hostile()).clusters();
     let mut alerts = Vec::new();
     for (number, cluster) in clusters.into_iter().enumerate() {
         let text = all[number % all.len()];

@@ -70,12 +70,12 @@ impl Alert {
         Self::of_account(facts, &campaign.account_id, at, now)
     }
 
-    /// Returns what is told when an escalation begins, of a cluster in one of its lives, or of all
+    /// Returns what is told when an escalation begins, of a cluster in one of its episodes, or of all
     /// errors of an account together: at the end of the hour, which had so many events and could be
     /// expected to have so many at most.
     pub fn of_escalation(
         account_id: &str,
-        life: Option<(ClusterId, i64)>,
+        history: Option<(ClusterId, i64)>,
         at: Timestamp,
         (count, limit): (u64, u64),
         now: Timestamp,
@@ -87,13 +87,13 @@ impl Alert {
             peak: count,
             limit,
         });
-        Self::of_rise(facts, account_id, life, at, now)
+        Self::of_rise(facts, account_id, history, at, now)
     }
 
     /// Returns what is told when an escalation is over, found at a full hour.
     pub fn of_calm(
         account_id: &str,
-        life: Option<(ClusterId, i64)>,
+        history: Option<(ClusterId, i64)>,
         at: Timestamp,
         escalation: &Escalation,
         now: Timestamp,
@@ -105,27 +105,27 @@ impl Alert {
             peak: escalation.peak,
             limit: escalation.limit,
         });
-        Self::of_rise(facts, account_id, life, at, now)
+        Self::of_rise(facts, account_id, history, at, now)
     }
 
     fn of_rise(
         facts: Facts,
         account_id: &str,
-        life: Option<(ClusterId, i64)>,
+        history: Option<(ClusterId, i64)>,
         at: Timestamp,
         now: Timestamp,
     ) -> Self {
-        match life {
-            Some(life) => Self::of_cluster(facts, account_id, life, Some(at), now),
+        match history {
+            Some(history) => Self::of_cluster(facts, account_id, history, Some(at), now),
             None => Self::of_account(facts, account_id, at, now),
         }
     }
 
-    /// Returns what is told when a cluster recovered: its life began at a moment and went on for so
+    /// Returns what is told when a cluster recovered: its episode began at a moment and went on for so
     /// many seconds, with so many events.
     pub fn of_recovery(
         account_id: &str,
-        life: (ClusterId, i64),
+        history: (ClusterId, i64),
         at: Timestamp,
         fault_start: Timestamp,
         (fault_seconds, count): (i64, u64),
@@ -136,13 +136,13 @@ impl Alert {
             fault_seconds: u64::try_from(fault_seconds).unwrap_or_default(),
             count,
         });
-        Self::of_cluster(facts, account_id, life, Some(at), now)
+        Self::of_cluster(facts, account_id, history, Some(at), now)
     }
 
     /// Returns what is told when a cluster came back that had been quiet for so many seconds.
     pub fn of_regression(
         account_id: &str,
-        life: (ClusterId, i64),
+        history: (ClusterId, i64),
         at: Timestamp,
         quiet_seconds: i64,
         now: Timestamp,
@@ -150,7 +150,7 @@ impl Alert {
         let facts = Facts::Regressed(Some(RegressionFacts {
             quiet_seconds: u64::try_from(quiet_seconds).unwrap_or_default(),
         }));
-        Self::of_cluster(facts, account_id, life, Some(at), now)
+        Self::of_cluster(facts, account_id, history, Some(at), now)
     }
 
     /// Returns what is told when an account or a log group has been silent since its last event, which
@@ -218,7 +218,7 @@ impl Silent<'_> {
 /// Returns a summary as it may wait and be shown: no list is longer than it should be, no name either,
 /// and no access key is whole.
 fn bounded(summary: &Summary) -> Summary {
-    use clusters::summary::{KEYS_MAX, LINES_MAX, STORMS_MAX, TOP_MAX};
+    use clusters::summary::{CAMPAIGN_LINES_MAX, KEYS_MAX, LINES_MAX, TOP_MAX};
     let mut summary = summary.clone();
     for list in [
         &mut summary.new,
@@ -231,7 +231,7 @@ fn bounded(summary: &Summary) -> Summary {
     }
     summary.top.truncate(TOP_MAX);
     summary.top.iter_mut().for_each(bound_line);
-    summary.campaigns.shown.truncate(STORMS_MAX);
+    summary.campaigns.shown.truncate(CAMPAIGN_LINES_MAX);
     for storm in &mut summary.campaigns.shown {
         storm.actor = readable(&storm.actor, NAME_CHARS_MAX);
     }
@@ -319,7 +319,7 @@ mod tests {
 
     #[test]
     fn the_end_names_the_beginning_and_no_other() {
-        let life = (ClusterId::from_bytes([7; 16]), 2);
+        let history = (ClusterId::from_bytes([7; 16]), 2);
         let (since, until) = (at("2026-11-02T05:00:00Z"), at("2026-11-02T09:00:00Z"));
         let calm = at("2026-11-02T14:00:00Z");
         let escalation = Escalation {
@@ -336,8 +336,8 @@ mod tests {
         };
         let pairs = [
             [
-                Alert::of_escalation(ACCOUNT, Some(life), until, (70, 60), EARLY),
-                Alert::of_calm(ACCOUNT, Some(life), calm, &escalation, EARLY),
+                Alert::of_escalation(ACCOUNT, Some(history), until, (70, 60), EARLY),
+                Alert::of_calm(ACCOUNT, Some(history), calm, &escalation, EARLY),
             ],
             [
                 Alert::of_escalation(ACCOUNT, None, until, (70, 60), EARLY),
@@ -366,9 +366,9 @@ mod tests {
         }
         // The campaign is there twice.
         assert_eq!(faults.len(), pairs.len() - 1);
-        // The life of the cluster is another trouble, which goes on.
-        let regressed = Alert::of_regression(ACCOUNT, life, since, 90_000, EARLY);
-        let recovered = Alert::of_recovery(ACCOUNT, life, until, since, (60, 5), EARLY);
+        // The episode of the cluster is another problem, which goes on.
+        let regressed = Alert::of_regression(ACCOUNT, history, since, 90_000, EARLY);
+        let recovered = Alert::of_recovery(ACCOUNT, history, until, since, (60, 5), EARLY);
         assert_eq!(recovered.fault_id(), regressed.id());
         assert!(!faults.contains(&regressed.id()));
     }

@@ -28,9 +28,9 @@ impl Alert {
 
     /// Returns what a canary key is told of, once a day of event time, by the first event of that day.
     pub fn of_canary(key: &str, seen: &Sighting, call: &CallFacts, now: Timestamp) -> Self {
-        let facet = |kind| seen.case.facets.get(kind).map(str::to_owned);
+        let facet = |kind| seen.series.facets.get(kind).map(str::to_owned);
         let used = CanaryUse::Event {
-            cluster: seen.case.cluster,
+            cluster: seen.series.cluster,
             service: call.identity.service.clone(),
             action: call.identity.action.clone(),
             principal: facet(facet::FacetKind::Principal),

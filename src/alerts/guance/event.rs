@@ -2,7 +2,7 @@
 //!
 //! What Guance calls an object is an account's cluster here, and its dimensions are spelled the same
 //! in every event, byte for byte, as history and related events are found by them. All events of one
-//! life of a cluster have the id of its first one as the id of their fault; the last one is `ok`. An
+//! episode of a cluster have the id of its first one as the id of their fault; the last one is `ok`. An
 //! escalation of a cluster, a campaign and a silence are objects with faults of their own, so that the
 //! end of one does not pass for the end of another.
 //! Source: Guance documentation, "Events" (fields of events) and "Unrecovered events".

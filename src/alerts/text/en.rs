@@ -144,7 +144,7 @@ pub(super) const ENGLISH: Words = Words {
     list_escalating: "Escalating: {count}",
     list_campaigns: "Campaigns: {count}",
     list_top: "The most frequent",
-    storm: "{actor}: {shapes}, {events}",
+    campaign_line: "{actor}: {shapes}, {events}",
 
     keys_of_clusters: "Each of its clusters says which access keys took part.",
     no_key: "No access key took part.",

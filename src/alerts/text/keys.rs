@@ -32,8 +32,8 @@ impl Writer<'_> {
         if let Some(more @ 1..) = keys.len().checked_sub(KEYS_MAX) {
             lines.push(item(self.words.more, &[("count", own(more))]));
         }
-        let is_alarming = |oddity: &KeyAnomaly| {
-            matches!(oddity, KeyAnomaly::Canary | KeyAnomaly::Awakened { .. })
+        let is_alarming = |anomaly: &KeyAnomaly| {
+            matches!(anomaly, KeyAnomaly::Canary | KeyAnomaly::Awakened { .. })
         };
         if keys.iter().any(|key| key.oddities.iter().any(is_alarming)) {
             let hint = own(self.words.key_hint);
@@ -53,9 +53,9 @@ impl Writer<'_> {
         }
         let mut says = Vec::new();
         // What IAM says says the same as this.
-        let told = |oddity: &&KeyAnomaly| **oddity != KeyAnomaly::Unknown;
-        for oddity in key.oddities.iter().filter(told) {
-            says.push(vec![Piece::Strong(self.oddity(*oddity))]);
+        let told = |anomaly: &&KeyAnomaly| **anomaly != KeyAnomaly::Unknown;
+        for anomaly in key.oddities.iter().filter(told) {
+            says.push(vec![Piece::Strong(self.anomaly(*anomaly))]);
         }
         if !key.oddities.contains(&KeyAnomaly::Deleted) {
             says.push(self.last_use(key));
@@ -105,9 +105,9 @@ impl Writer<'_> {
         }
     }
 
-    fn oddity(&self, oddity: KeyAnomaly) -> String {
+    fn anomaly(&self, anomaly: KeyAnomaly) -> String {
         let words = self.words;
-        match oddity {
+        match anomaly {
             KeyAnomaly::Canary => words.canary.to_owned(),
             KeyAnomaly::Awakened { days } => words.awakened.replace("{days}", &days.to_string()),
             KeyAnomaly::Foreign => words.foreign.to_owned(),

@@ -67,7 +67,7 @@ impl Writer<'_> {
                 lines.extend(self.summary_lines(list, summary));
             }
         }
-        lines.extend(self.storms(&summary.campaigns));
+        lines.extend(self.campaigns(&summary.campaigns));
         if !summary.top.is_empty() {
             lines.push(Line::Paragraph(own(words.list_top)));
             let top = summary.top.iter().take(summary::TOP_MAX);
@@ -76,24 +76,27 @@ impl Writer<'_> {
         lines
     }
 
-    fn storms(&self, storms: &Excerpt<CampaignLine>) -> Vec<Line> {
+    fn campaigns(&self, campaigns: &Excerpt<CampaignLine>) -> Vec<Line> {
         let words = self.words;
-        if storms.total == 0 {
+        if campaigns.total == 0 {
             return Vec::new();
         }
-        let count = [("count", vec![Piece::strong(storms.total)])];
+        let count = [("count", vec![Piece::strong(campaigns.total)])];
         let mut lines = vec![Line::Paragraph(fill(words.list_campaigns, &count))];
-        let shown = storms.shown.iter().take(summary::STORMS_MAX);
-        lines.extend(shown.map(|storm| {
+        let shown = campaigns.shown.iter().take(summary::CAMPAIGN_LINES_MAX);
+        lines.extend(shown.map(|campaign_line| {
             let values = [
-                ("actor", vec![Piece::other(&storm.actor)]),
-                ("shapes", shapes(words, &storm.shapes)),
-                ("events", vec![Piece::strong(events(words, storm.events))]),
+                ("actor", vec![Piece::other(&campaign_line.actor)]),
+                ("shapes", shapes(words, &campaign_line.shapes)),
+                (
+                    "events",
+                    vec![Piece::strong(events(words, campaign_line.events))],
+                ),
             ];
-            item(words.storm, &values)
+            item(words.campaign_line, &values)
         }));
         let shown = lines.len() - 1;
-        lines.extend(self.more(storms.total, shown).map(Line::Item));
+        lines.extend(self.more(campaigns.total, shown).map(Line::Item));
         lines
     }
 

@@ -46,7 +46,7 @@ words! {
     principals, sessions, regions, origins, networks, agents, resources, layers,
     look_event, look_dashboard, look_logs, look_samples, look_fault, look_cluster,
     calls, probing, changed, guessing, in_summary, new_in_summary,
-    list_regressed, list_recovered, list_escalating, list_campaigns, list_top, storm,
+    list_regressed, list_recovered, list_escalating, list_campaigns, list_top, campaign_line,
     // Access keys.
     keys_of_clusters, no_key, of_account, used, used_with, used_in, used_by, never, never_by, unknown, temporary,
     temporary_session, not_asked, no_answer, key_of, key_untold, key_failed, seen_here, canary, awakened, foreign, deleted, key_hint,

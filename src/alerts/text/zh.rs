@@ -136,7 +136,7 @@ pub(super) const CHINESE: Words = Words {
     list_escalating: "激增：{count}",
     list_campaigns: "关联活动：{count}",
     list_top: "最频繁的错误",
-    storm: "{actor}：{shapes}，{events}",
+    campaign_line: "{actor}：{shapes}，{events}",
 
     keys_of_clusters: "涉及的访问密钥请见其各个聚类。",
     no_key: "未涉及访问密钥。",

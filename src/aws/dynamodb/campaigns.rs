@@ -1,4 +1,4 @@
-//! Campaigns in the table: found in the manifests of some hours, and told once by whoever finds them
+//! Campaigns in the table: found in the segments of some hours, and told once by whoever finds them
 //! first.
 
 use std::collections::BTreeMap;
@@ -29,8 +29,8 @@ impl<T: Table> Campaigns for DynamoStore<T> {
         hours: RangeInclusive<Window>,
     ) -> Result<Arc<Vec<Campaign>>, StoreError> {
         let read_cache = self.read_cache();
-        let head = self.head(&read_cache, cluster).await?;
-        let identity = head.map(|head| head.facts.identity);
+        let cluster_item = self.cluster_item(&read_cache, cluster).await?;
+        let identity = cluster_item.map(|cluster_item| cluster_item.facts.identity);
         let Some(identity) = identity.filter(|of| is_suspect(of.class)) else {
             return Ok(Arc::default());
         };
@@ -38,29 +38,32 @@ impl<T: Table> Campaigns for DynamoStore<T> {
         if let Some(known) = known {
             return Ok(known);
         }
-        let (manifests, heads) = self.hours(&read_cache, &hours).await?;
-        let of_account = |(_, head): &(&ClusterId, &ClusterItem)| {
-            head.facts.identity.account_id == identity.account_id
+        let (segments, cluster_items) = self.hours(&read_cache, &hours).await?;
+        let of_account = |(_, cluster_item): &(&ClusterId, &ClusterItem)| {
+            cluster_item.facts.identity.account_id == identity.account_id
         };
-        let subject = |(id, head): (&ClusterId, &ClusterItem)| {
-            (*id, Arc::new(ClusterSubject::from(&head.facts.identity)))
+        let subject = |(id, cluster_item): (&ClusterId, &ClusterItem)| {
+            (
+                *id,
+                Arc::new(ClusterSubject::from(&cluster_item.facts.identity)),
+            )
         };
-        let subjects = heads.iter().filter(of_account).map(subject);
+        let subjects = cluster_items.iter().filter(of_account).map(subject);
         let subjects: BTreeMap<ClusterId, Arc<ClusterSubject>> = subjects.collect();
-        // The same event may be in several manifests.
+        // The same event may be in several segments.
         let mut occurrences: BTreeMap<EventId, Occurrence> = BTreeMap::new();
-        for (id, sighting) in manifests.iter().flat_map(Segment::sightings) {
+        for (id, sighting) in segments.iter().flat_map(Segment::sightings) {
             let (Some(at), Some(subject)) = (
                 sighting.at(),
-                subjects.get(&sighting.case.cluster).map(Arc::clone),
+                subjects.get(&sighting.series.cluster).map(Arc::clone),
             ) else {
                 continue;
             };
-            let case = Arc::clone(&sighting.case);
+            let series = Arc::clone(&sighting.series);
             let occurrence = Occurrence {
                 at,
                 id,
-                case,
+                series,
                 subject,
             };
             if occurrence.is_suspect() {
@@ -70,8 +73,8 @@ impl<T: Table> Campaigns for DynamoStore<T> {
         let occurrences: Vec<Occurrence> = occurrences.into_values().collect();
         let from = hours.start().start();
         let is_new = |cluster| {
-            let head: Option<&ClusterItem> = heads.get(&cluster);
-            let first = head.and_then(|head| head.first);
+            let cluster_item: Option<&ClusterItem> = cluster_items.get(&cluster);
+            let first = cluster_item.and_then(|cluster_item| cluster_item.first);
             first.is_some_and(|first| first >= from)
         };
         let found = Arc::new(campaigns_within(&occurrences, is_new));

@@ -1,4 +1,4 @@
-//! What is known of a cluster: its head, and the manifests of the hours that somebody asks for. What
+//! What is known of a cluster: its cluster item, and the segments of the hours that somebody asks for. What
 //! was read is kept until rows are read again, because alerts of one run mostly ask for the same
 //! hours; a row that was written later tells of events that what was read before does not hold.
 
@@ -17,16 +17,16 @@ use records::time::Window;
 use service::ports::{ClusterDetails, ClusterReader, StoreError};
 
 use crate::dynamodb::DynamoStore;
-use crate::dynamodb::item::{ClusterItem, head_key};
+use crate::dynamodb::item::{ClusterItem, cluster_key};
 use crate::dynamodb::read;
 use crate::dynamodb::table::{Key, Table};
 
 /// What was read.
 #[derive(Debug, Default)]
 pub struct ReadCache {
-    /// Heads; `None` where there is none.
-    heads: BTreeMap<ClusterId, Option<ClusterItem>>,
-    manifests: BTreeMap<Window, Arc<Vec<Segment>>>,
+    /// Cluster items; `None` where there is none.
+    cluster_items: BTreeMap<ClusterId, Option<ClusterItem>>,
+    segments: BTreeMap<Window, Arc<Vec<Segment>>>,
     /// From hour to hour.
     censuses: BTreeMap<(Window, Window), Arc<ClusterSnapshot>>,
     /// From hour to hour, of each account that somebody asked for.
@@ -47,24 +47,29 @@ impl<T: Table> ClusterReader for DynamoStore<T> {
     ) -> Result<Option<ClusterDetails>, StoreError> {
         // The same one to the end, whoever reads rows meanwhile.
         let read_cache = self.read_cache();
-        let Some(head) = self.head(&read_cache, cluster).await? else {
+        let Some(cluster_item) = self.cluster_item(&read_cache, cluster).await? else {
             return Ok(None);
         };
-        let first_seen = head.first;
-        let of = |census: &ClusterSnapshot| {
-            ClusterDetails::of(cluster, census, first_seen, head.circumstances.clone())
+        let first_seen = cluster_item.first;
+        let of = |snapshot: &ClusterSnapshot| {
+            ClusterDetails::of(
+                cluster,
+                snapshot,
+                first_seen,
+                cluster_item.circumstances.clone(),
+            )
         };
         if hours.is_empty() {
             let mut alone = ClusterSnapshot::default();
-            add_head(&mut alone, cluster, &head);
+            add_cluster_item(&mut alone, cluster, &cluster_item);
             return Ok(of(&alone));
         }
-        let census = self.census_of(&read_cache, &hours).await?;
-        if census.facts.contains_key(&cluster) {
-            return Ok(of(&census));
+        let snapshot = self.snapshot_of(&read_cache, &hours).await?;
+        if snapshot.facts.contains_key(&cluster) {
+            return Ok(of(&snapshot));
         }
-        let mut with = ClusterSnapshot::clone(&census);
-        add_head(&mut with, cluster, &head);
+        let mut with = ClusterSnapshot::clone(&snapshot);
+        add_cluster_item(&mut with, cluster, &cluster_item);
         Ok(of(&with))
     }
 
@@ -77,10 +82,10 @@ impl<T: Table> ClusterReader for DynamoStore<T> {
         self.look_up(&read_cache, wanted).await?;
         let read_cache = open(&read_cache);
         let cluster_details = |cluster: &ClusterId| {
-            let head = read_cache.heads.get(cluster)?.as_ref()?;
+            let cluster_item = read_cache.cluster_items.get(cluster)?.as_ref()?;
             let mut alone = ClusterSnapshot::default();
-            add_head(&mut alone, *cluster, head);
-            let (first_seen, all) = (head.first, &head.circumstances);
+            add_cluster_item(&mut alone, *cluster, cluster_item);
+            let (first_seen, all) = (cluster_item.first, &cluster_item.circumstances);
             let cluster_details = ClusterDetails::of(*cluster, &alone, first_seen, all.clone())?;
             Some((*cluster, cluster_details))
         };
@@ -94,34 +99,38 @@ impl<T: Table> DynamoStore<T> {
         Arc::clone(&self.read_cache.borrow())
     }
 
-    /// Reads a head.
-    pub(super) async fn head(
+    /// Reads a cluster item.
+    pub(super) async fn cluster_item(
         &self,
         read_cache: &Mutex<ReadCache>,
         cluster: ClusterId,
     ) -> Result<Option<ClusterItem>, StoreError> {
         self.look_up(read_cache, BTreeSet::from([cluster])).await?;
-        Ok(open(read_cache).heads.get(&cluster).cloned().flatten())
+        Ok(open(read_cache)
+            .cluster_items
+            .get(&cluster)
+            .cloned()
+            .flatten())
     }
 
-    /// Reads hours, and the heads of their clusters.
+    /// Reads hours, and the cluster items of their clusters.
     pub(super) async fn hours(
         &self,
         read_cache: &Mutex<ReadCache>,
         hours: &RangeInclusive<Window>,
     ) -> Result<(Vec<Segment>, BTreeMap<ClusterId, ClusterItem>), StoreError> {
-        let mut manifests = Vec::new();
+        let mut segments = Vec::new();
         for hour in hours.start().hours()..=hours.end().hours() {
             let hour = self.hour(read_cache, Window::from_hours(hour)).await?;
-            manifests.extend(hour.iter().cloned());
+            segments.extend(hour.iter().cloned());
         }
-        let seen = manifests.iter().flat_map(Segment::sightings);
-        let clusters: BTreeSet<ClusterId> = seen.map(|(_, seen)| seen.case.cluster).collect();
+        let seen = segments.iter().flat_map(Segment::sightings);
+        let clusters: BTreeSet<ClusterId> = seen.map(|(_, seen)| seen.series.cluster).collect();
         self.look_up(read_cache, clusters.clone()).await?;
         let read_cache = open(read_cache);
-        let head = |id: ClusterId| Some((id, read_cache.heads.get(&id)?.clone()?));
-        let heads = clusters.into_iter().filter_map(head).collect();
-        Ok((manifests, heads))
+        let cluster_item = |id: ClusterId| Some((id, read_cache.cluster_items.get(&id)?.clone()?));
+        let cluster_items = clusters.into_iter().filter_map(cluster_item).collect();
+        Ok((segments, cluster_items))
     }
 
     /// Forgets what was read.
@@ -129,7 +138,7 @@ impl<T: Table> DynamoStore<T> {
         self.read_cache.replace(SharedReadCache::default());
     }
 
-    /// Reads heads that were not read yet.
+    /// Reads cluster items that were not read yet.
     async fn look_up(
         &self,
         read_cache: &Mutex<ReadCache>,
@@ -137,24 +146,24 @@ impl<T: Table> DynamoStore<T> {
     ) -> Result<(), StoreError> {
         let unknown: Vec<ClusterId> = {
             let read_cache = open(read_cache);
-            let is_unknown = |cluster: &ClusterId| !read_cache.heads.contains_key(cluster);
+            let is_unknown = |cluster: &ClusterId| !read_cache.cluster_items.contains_key(cluster);
             clusters.into_iter().filter(is_unknown).collect()
         };
-        let keys: Vec<Key> = unknown.iter().copied().map(head_key).collect();
+        let keys: Vec<Key> = unknown.iter().copied().map(cluster_key).collect();
         let found = self.table.get(&keys).await?;
         let mut read_cache = open(read_cache);
         read_cache
-            .heads
+            .cluster_items
             .extend(unknown.into_iter().map(|id| (id, None)));
-        let heads = found.iter().filter_map(ClusterItem::read);
+        let cluster_items = found.iter().filter_map(ClusterItem::read);
         read_cache
-            .heads
-            .extend(heads.map(|(id, head)| (id, Some(head))));
+            .cluster_items
+            .extend(cluster_items.map(|(id, cluster_item)| (id, Some(cluster_item))));
         Ok(())
     }
 
-    /// Returns a census of hours.
-    async fn census_of(
+    /// Returns a snapshot of hours.
+    async fn snapshot_of(
         &self,
         read_cache: &Mutex<ReadCache>,
         hours: &RangeInclusive<Window>,
@@ -163,38 +172,38 @@ impl<T: Table> DynamoStore<T> {
         if let Some(known) = open(read_cache).censuses.get(&between) {
             return Ok(Arc::clone(known));
         }
-        let (manifests, heads) = self.hours(read_cache, hours).await?;
-        let overflow = heads
+        let (segments, cluster_items) = self.hours(read_cache, hours).await?;
+        let overflow = cluster_items
             .iter()
-            .filter(|(_, head)| is_overflow(&head.facts.identity));
+            .filter(|(_, cluster_item)| is_overflow(&cluster_item.facts.identity));
         let overflow = overflow.map(|(id, _)| *id).collect();
         let mut sightings = Sightings::default();
-        read::add(&mut sightings, &manifests, &overflow);
-        let (cases, rows) = sightings.rows(None);
-        let mut census = ClusterSnapshot::of(BTreeMap::new(), cases, rows);
-        for (id, head) in &heads {
-            add_head(&mut census, *id, head);
+        read::add(&mut sightings, &segments, &overflow);
+        let (series_table, rows) = sightings.rows(None);
+        let mut snapshot = ClusterSnapshot::of(BTreeMap::new(), series_table, rows);
+        for (id, cluster_item) in &cluster_items {
+            add_cluster_item(&mut snapshot, *id, cluster_item);
         }
-        let census = Arc::new(census);
+        let snapshot = Arc::new(snapshot);
         let mut read_cache = open(read_cache);
-        read_cache.censuses.insert(between, Arc::clone(&census));
-        Ok(census)
+        read_cache.censuses.insert(between, Arc::clone(&snapshot));
+        Ok(snapshot)
     }
 
-    /// Reads the manifests of an hour.
+    /// Reads the segments of an hour.
     async fn hour(
         &self,
         read_cache: &Mutex<ReadCache>,
         window: Window,
     ) -> Result<Arc<Vec<Segment>>, StoreError> {
-        if let Some(known) = open(read_cache).manifests.get(&window) {
+        if let Some(known) = open(read_cache).segments.get(&window) {
             return Ok(Arc::clone(known));
         }
-        let manifests = read::hour(&self.table, Some(window)).await?.into_iter();
-        let manifests: Arc<Vec<Segment>> = Arc::new(manifests.collect::<Result<_, _>>()?);
+        let segments = read::hour(&self.table, Some(window)).await?.into_iter();
+        let segments: Arc<Vec<Segment>> = Arc::new(segments.collect::<Result<_, _>>()?);
         let mut read_cache = open(read_cache);
-        read_cache.manifests.insert(window, Arc::clone(&manifests));
-        Ok(manifests)
+        read_cache.segments.insert(window, Arc::clone(&segments));
+        Ok(segments)
     }
 }
 
@@ -227,10 +236,16 @@ pub fn open(read_cache: &Mutex<ReadCache>) -> MutexGuard<'_, ReadCache> {
     read_cache.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn add_head(census: &mut ClusterSnapshot, cluster: ClusterId, head: &ClusterItem) {
-    census.facts.insert(cluster, Arc::new(head.facts.clone()));
-    if let Some(sample) = &head.sample {
-        let samples: &mut Samples = census.samples.entry(cluster).or_default();
+fn add_cluster_item(
+    snapshot: &mut ClusterSnapshot,
+    cluster: ClusterId,
+    cluster_item: &ClusterItem,
+) {
+    snapshot
+        .facts
+        .insert(cluster, Arc::new(cluster_item.facts.clone()));
+    if let Some(sample) = &cluster_item.sample {
+        let samples: &mut Samples = snapshot.samples.entry(cluster).or_default();
         samples.insert(sample.clone());
     }
 }

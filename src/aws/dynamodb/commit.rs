@@ -1,4 +1,4 @@
-//! One batch committed: heads read, the guard asked, manifests written, heads and callers written.
+//! One batch committed: cluster items read, the guard asked, segments written, cluster items and callers written.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
@@ -20,15 +20,17 @@ use service::ports::{Batch, Committed, LateHour, StoreError, StoreUsage};
 
 use crate::dynamodb::calls::together;
 use crate::dynamodb::item::{
-    CALLERS_MAX, CallerHash, ClusterItem, beginning_key, caller, circumstances, head_key,
-    late_item, learned_key, manifest_item, principal_item, principal_key, renewal_key, renewed,
+    CALLERS_MAX, CallerHash, ClusterItem, beginning_key, caller, circumstances, cluster_key,
+    late_item, learned_key, principal_item, principal_key, renewal_key, renewed, segment_item,
     spelled,
 };
 use crate::dynamodb::lease::Purpose;
 use crate::dynamodb::message::marker_item;
 use crate::dynamodb::table::{Item, Key, Table, TableError, Write};
 use crate::dynamodb::triage::journal_item;
-use crate::dynamodb::{CachedCluster, Counting, DynamoStore, HEAD_SECONDS, HEADS_MAX, read};
+use crate::dynamodb::{
+    CLUSTER_ITEM_SECONDS, CLUSTER_ITEMS_MAX, CachedCluster, Counting, DynamoStore, read,
+};
 
 /// What comes so long after its hour, in seconds, is noted as late: until then the inspection looks
 /// at the hour by itself.
@@ -54,7 +56,7 @@ struct ClusterBatch {
 
 /// What the guard may know: which clusters there are, and how many more there may be.
 struct Admission<'a> {
-    heads: &'a HashMap<ClusterId, CachedCluster>,
+    cluster_items: &'a HashMap<ClusterId, CachedCluster>,
     overflowed: BTreeSet<EventId>,
     places: BTreeMap<(String, Option<Window>), u32>,
 }
@@ -63,7 +65,7 @@ impl guard::KnownClusters for Admission<'_> {
     type Error = Infallible;
 
     fn has(&mut self, cluster: ClusterId) -> Result<bool, Infallible> {
-        Ok(self.heads.contains_key(&cluster))
+        Ok(self.cluster_items.contains_key(&cluster))
     }
 
     fn overflowed(&mut self, event: EventId) -> Result<bool, Infallible> {
@@ -83,23 +85,23 @@ impl<T: Table> DynamoStore<T> {
         self.learn().await?;
         self.count_hours(&tally).await?;
         let clusters: BTreeSet<ClusterId> = tally.facts.keys().copied().collect();
-        self.know_heads(clusters.clone()).await?;
+        self.cache_cluster_items(clusters.clone()).await?;
         let admitted = self.admit(&mut tally).await?;
         // The guard moves what it does not admit to overflow clusters, which may be there already.
         let all = tally.facts.keys().copied();
         let moved = all.filter(|cluster| !clusters.contains(cluster));
-        self.know_heads(moved.collect()).await?;
-        let fresh = self.put_manifests(&tally).await?;
+        self.cache_cluster_items(moved.collect()).await?;
+        let fresh = self.put_segments(&tally).await?;
         let shown = shown(&tally);
-        let new_clusters = self.make_heads(&tally, &admitted, &shown).await?;
-        self.move_heads(&tally, &shown).await?;
+        let new_clusters = self.make_cluster_items(&tally, &admitted, &shown).await?;
+        self.move_cluster_items(&tally, &shown).await?;
         self.add_callers(&shown).await?;
         self.tell_canaries(&tally).await?;
         let before = std::mem::replace(&mut self.spent, self.table.spent());
         Ok(Committed {
             fresh,
             new_clusters,
-            marks: tally.facts.keys().map(|id| (*id, Rank::LEAST)).collect(),
+            cutoffs: tally.facts.keys().map(|id| (*id, Rank::LEAST)).collect(),
             spent: StoreUsage {
                 calls: self.spent.calls - before.calls,
                 write_units: self.spent.write_units - before.write_units,
@@ -109,38 +111,45 @@ impl<T: Table> DynamoStore<T> {
 
     fn forget_stale(&mut self) {
         let now = self.now;
-        if self.heads.len() > HEADS_MAX {
-            self.heads.clear();
+        if self.cluster_items.len() > CLUSTER_ITEMS_MAX {
+            self.cluster_items.clear();
         }
-        self.heads
-            .retain(|_, known| now.seconds_since(known.read) < HEAD_SECONDS);
+        self.cluster_items
+            .retain(|_, known| now.seconds_since(known.read) < CLUSTER_ITEM_SECONDS);
     }
 
-    /// Reads the heads of clusters that are not known yet.
-    async fn know_heads(&mut self, clusters: BTreeSet<ClusterId>) -> Result<(), StoreError> {
-        let unknown = |cluster: &ClusterId| !self.heads.contains_key(cluster);
-        let keys: Vec<Key> = clusters.into_iter().filter(unknown).map(head_key).collect();
+    /// Reads the cluster items of clusters that are not known yet.
+    async fn cache_cluster_items(
+        &mut self,
+        clusters: BTreeSet<ClusterId>,
+    ) -> Result<(), StoreError> {
+        let unknown = |cluster: &ClusterId| !self.cluster_items.contains_key(cluster);
+        let keys: Vec<Key> = clusters
+            .into_iter()
+            .filter(unknown)
+            .map(cluster_key)
+            .collect();
         for item in self.table.get(&keys).await? {
             self.know(&item);
         }
         Ok(())
     }
 
-    /// Remembers a head that was read.
+    /// Remembers a cluster item that was read.
     fn know(&mut self, item: &Item) {
-        if let Some((cluster, head)) = ClusterItem::read(item) {
-            self.remember(cluster, head);
+        if let Some((cluster, cluster_item)) = ClusterItem::read(item) {
+            self.remember(cluster, cluster_item);
         }
     }
 
-    fn remember(&mut self, cluster: ClusterId, head: ClusterItem) {
-        let known = self.heads.remove(&cluster);
+    fn remember(&mut self, cluster: ClusterId, cluster_item: ClusterItem) {
+        let known = self.cluster_items.remove(&cluster);
         let known = CachedCluster {
-            head,
+            cluster_item,
             read: self.now,
             callers: known.map(|known| known.callers).unwrap_or_default(),
         };
-        self.heads.insert(cluster, known);
+        self.cluster_items.insert(cluster, known);
     }
 
     /// Reads the hours of a batch, where somebody wants to know which of its events are new.
@@ -160,27 +169,27 @@ impl<T: Table> DynamoStore<T> {
         counting: &mut Counting,
         hours: BTreeSet<Option<Window>>,
     ) -> Result<(), StoreError> {
-        let mut manifests = Vec::new();
+        let mut segments = Vec::new();
         for hour in hours.difference(&counting.hours) {
-            for manifest in read::hour(&self.table, *hour).await? {
-                manifests.push(manifest?);
+            for segment in read::hour(&self.table, *hour).await? {
+                segments.push(segment?);
             }
         }
-        let clusters = manifests.iter().flat_map(Segment::sightings);
-        let clusters: BTreeSet<_> = clusters.map(|(_, seen)| seen.case.cluster).collect();
-        self.know_heads(clusters.clone()).await?;
+        let clusters = segments.iter().flat_map(Segment::sightings);
+        let clusters: BTreeSet<_> = clusters.map(|(_, seen)| seen.series.cluster).collect();
+        self.cache_cluster_items(clusters.clone()).await?;
         let overflow = clusters
             .into_iter()
             .filter(|cluster| self.is_overflow(*cluster))
             .collect();
-        read::add(&mut counting.sightings, &manifests, &overflow);
+        read::add(&mut counting.sightings, &segments, &overflow);
         counting.hours.extend(hours);
         Ok(())
     }
 
     fn is_overflow(&self, cluster: ClusterId) -> bool {
-        let known = self.heads.get(&cluster);
-        known.is_some_and(|known| is_overflow(&known.head.facts.identity))
+        let known = self.cluster_items.get(&cluster);
+        known.is_some_and(|known| is_overflow(&known.cluster_item.facts.identity))
     }
 
     /// Asks the guard which clusters are admitted, with places leased for them.
@@ -194,7 +203,7 @@ impl<T: Table> DynamoStore<T> {
                 ids.filter(overflowed).collect()
             }
         };
-        let has = |cluster| self.heads.contains_key(&cluster);
+        let has = |cluster| self.cluster_items.contains_key(&cluster);
         let demand = guard::demand(tally, has);
         let mut places = BTreeMap::new();
         for ((account_id, hour), wanted) in demand {
@@ -203,7 +212,7 @@ impl<T: Table> DynamoStore<T> {
             places.insert((account_id, hour), leased);
         }
         let mut admission = Admission {
-            heads: &self.heads,
+            cluster_items: &self.cluster_items,
             overflowed,
             places,
         };
@@ -215,28 +224,28 @@ impl<T: Table> DynamoStore<T> {
         Ok(admitted)
     }
 
-    /// Writes the batch's manifests and returns how many of its events are new to the table. The
+    /// Writes the batch's segments and returns how many of its events are new to the table. The
     /// same batch sent again counts zero. Events that come again in a batch that was cut
     /// differently count as new, unless [`DynamoStore::counting`] is on.
-    async fn put_manifests(&mut self, tally: &Tally) -> Result<u64, StoreError> {
-        let manifests = Segment::cut_at(tally, self.settings.manifest_bytes_max);
+    async fn put_segments(&mut self, tally: &Tally) -> Result<u64, StoreError> {
+        let segments = Segment::cut_at(tally, self.settings.segment_bytes_max);
         let (days, now, table) = (self.settings.retention_days, self.now, &self.table);
         let mut late = BTreeMap::new();
         for EncodedSegment {
-            manifest, digest, ..
-        } in &manifests
+            segment, digest, ..
+        } in &segments
         {
-            // One note for an hour, however many manifests it takes.
-            if let Some(window) = manifest.window.filter(|of| self.is_late(*of)) {
+            // One note for an hour, however many segments it takes.
+            if let Some(window) = segment.window.filter(|of| self.is_late(*of)) {
                 late.entry(window).or_insert(digest);
             }
         }
-        let puts = manifests.iter().map(|encoded| async move {
-            let put = Write::Put(manifest_item(encoded, days, now));
+        let puts = segments.iter().map(|encoded| async move {
+            let put = Write::Put(segment_item(encoded, days, now));
             let replaced = table.write(&put).await?;
             Ok::<_, TableError>(match replaced {
                 Some(_) => 0,
-                None => encoded.manifest.sightings().len(),
+                None => encoded.segment.sightings().len(),
             })
         });
         let mut fresh = 0;
@@ -253,7 +262,7 @@ impl<T: Table> DynamoStore<T> {
             noted?;
         }
         if let Some(counting) = &mut self.counting {
-            let seen = manifests.iter().flat_map(|of| of.manifest.sightings());
+            let seen = segments.iter().flat_map(|of| of.segment.sightings());
             fresh = counting.sightings.add(seen);
         }
         Ok(fresh)
@@ -264,8 +273,8 @@ impl<T: Table> DynamoStore<T> {
         self.now.seconds_since(window.end()) >= NOTED_SECONDS
     }
 
-    /// Makes the heads of clusters that have none, and returns how many were made here.
-    async fn make_heads(
+    /// Makes the cluster items of clusters that have none, and returns how many were made here.
+    async fn make_cluster_items(
         &mut self,
         tally: &Tally,
         admitted: &Admitted,
@@ -273,41 +282,48 @@ impl<T: Table> DynamoStore<T> {
     ) -> Result<u64, StoreError> {
         let missing = shown
             .iter()
-            .filter(|(cluster, _)| !self.heads.contains_key(cluster));
+            .filter(|(cluster, _)| !self.cluster_items.contains_key(cluster));
         let mut plans = Vec::new();
         for (cluster, shown) in missing {
             let admitted = admitted.get(cluster).copied().flatten();
-            plans.push((*cluster, shown, new_head(tally, *cluster, shown, admitted)));
+            plans.push((
+                *cluster,
+                shown,
+                new_cluster_item(tally, *cluster, shown, admitted),
+            ));
         }
         if plans.is_empty() {
             return Ok(0);
         }
         let (told, now) = (self.tells_new(), self.now);
         let store = &*self;
-        let makes = plans.iter().map(|(cluster, shown, head)| async move {
-            let mut writes = vec![Write::Create(head.item(*cluster, shown.last))];
-            if told {
-                let account_id = &head.facts.identity.account_id;
-                let episode = (*cluster, head.epoch);
-                let new = Alert::of_cluster(AlertFacts::New, account_id, episode, shown.first, now);
-                writes.extend(store.tell(&new, now));
-            }
-            store.apply(&writes).await
-        });
+        let makes = plans
+            .iter()
+            .map(|(cluster, shown, cluster_item)| async move {
+                let mut writes = vec![Write::Create(cluster_item.item(*cluster, shown.last))];
+                if told {
+                    let account_id = &cluster_item.facts.identity.account_id;
+                    let episode = (*cluster, cluster_item.episode);
+                    let new =
+                        Alert::of_cluster(AlertFacts::New, account_id, episode, shown.first, now);
+                    writes.extend(store.tell(&new, now));
+                }
+                store.apply(&writes).await
+            });
         let made = together(makes).await;
         let mut count = 0;
-        for ((cluster, _, head), made) in plans.into_iter().zip(made) {
+        for ((cluster, _, cluster_item), made) in plans.into_iter().zip(made) {
             match made {
                 Ok(()) => {
                     count += 1;
-                    self.remember(cluster, head);
+                    self.remember(cluster, cluster_item);
                 }
                 // Somebody else was faster, or it was us and the answer got lost.
                 Err(TableError::Refused {
                     found: Some(item), ..
                 }) => self.know(&item),
                 Err(TableError::Refused { found: None, .. }) => {
-                    self.know_heads(BTreeSet::from([cluster])).await?;
+                    self.cache_cluster_items(BTreeSet::from([cluster])).await?;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -315,8 +331,8 @@ impl<T: Table> DynamoStore<T> {
         Ok(count)
     }
 
-    /// Moves the heads that the batch changes something about.
-    async fn move_heads(
+    /// Moves the cluster items that the batch changes something about.
+    async fn move_cluster_items(
         &mut self,
         tally: &Tally,
         shown: &BTreeMap<ClusterId, ClusterBatch>,
@@ -325,17 +341,17 @@ impl<T: Table> DynamoStore<T> {
             let mut attempts = 0;
             while let Some(write) = self.next_move(*cluster, &tally.facts[cluster], shown) {
                 let mut writes = vec![write];
-                if let Write::Regress { epoch, at, .. } = writes[0] {
-                    writes.extend(self.regressed(*cluster, epoch + 1, at));
+                if let Write::Regress { episode, at, .. } = writes[0] {
+                    writes.extend(self.regressed(*cluster, episode + 1, at));
                 }
                 attempts += 1;
                 match self.apply(&writes).await {
                     Ok(()) => self.moved(*cluster, &writes[0]),
                     Err(TableError::Refused { found, .. }) if attempts < 4 => {
-                        self.heads.remove(cluster);
+                        self.cluster_items.remove(cluster);
                         match found {
                             Some(item) => self.know(&item),
-                            None => self.know_heads(BTreeSet::from([*cluster])).await?,
+                            None => self.cache_cluster_items(BTreeSet::from([*cluster])).await?,
                         }
                     }
                     Err(error) => return Err(error.into()),
@@ -345,71 +361,78 @@ impl<T: Table> DynamoStore<T> {
         Ok(())
     }
 
-    /// Returns what goes with a life that begins at a moment: its entry in the journal, and
+    /// Returns what goes with an episode that begins at a moment: its entry in the journal, and
     /// what is told of it.
-    fn regressed(&self, cluster: ClusterId, epoch: i64, at: Timestamp) -> Vec<Write> {
+    fn regressed(&self, cluster: ClusterId, episode: i64, at: Timestamp) -> Vec<Write> {
         let now = self.now;
-        let entry = JournalEntry::of(JournalEvent::Regressed, at, epoch);
+        let entry = JournalEntry::of(JournalEvent::Regressed, at, episode);
         let mut writes = vec![Write::Put(journal_item(cluster, &entry, now))];
         if self.tells() {
-            let account_id = &self.heads[&cluster].head.facts.identity.account_id;
+            let account_id = &self.cluster_items[&cluster]
+                .cluster_item
+                .facts
+                .identity
+                .account_id;
             let facts = AlertFacts::Regressed(None);
-            let regressed = Alert::of_cluster(facts, account_id, (cluster, epoch), Some(at), now);
+            let regressed = Alert::of_cluster(facts, account_id, (cluster, episode), Some(at), now);
             writes.extend(self.tell(&regressed, now));
         }
         writes
     }
 
-    /// Returns what a head lacks of what a batch shows.
+    /// Returns what a cluster item lacks of what a batch shows.
     fn next_move(
         &self,
         cluster: ClusterId,
         facts: &ClusterFacts,
         shown: &ClusterBatch,
     ) -> Option<Write> {
-        let head = &self.heads.get(&cluster)?.head;
-        let key = head_key(cluster);
-        let comes_back = step(Some(head.state), LifecycleEvent::Seen).1 == Some(Move::Return);
-        let is_later = |at: &Timestamp| comes_back && Some(*at) > head.watermark;
+        let cluster_item = &self.cluster_items.get(&cluster)?.cluster_item;
+        let key = cluster_key(cluster);
+        let comes_back =
+            step(Some(cluster_item.state), LifecycleEvent::Seen).1 == Some(Move::Return);
+        let is_later = |at: &Timestamp| comes_back && Some(*at) > cluster_item.watermark;
         if let Some(at) = shown.last.filter(is_later) {
-            let epoch = head.epoch;
-            return Some(Write::Regress { key, epoch, at });
+            let episode = cluster_item.episode;
+            return Some(Write::Regress { key, episode, at });
         }
-        let is_earlier = |at: &Timestamp| head.first.is_none_or(|first| *at < first);
+        let is_earlier = |at: &Timestamp| cluster_item.first.is_none_or(|first| *at < first);
         if let Some(at) = shown.first.filter(is_earlier) {
             return Some(Write::First { key, at });
         }
-        let (known, template) = (&head.facts.template, &facts.template);
+        let (known, template) = (&cluster_item.facts.template, &facts.template);
         // Where the template is part of the identity, it is the same for all events.
-        let is_free = head.facts.identity.template.is_none();
+        let is_free = cluster_item.facts.identity.template.is_none();
         if is_free && !template.is_empty() && (known.is_empty() || template < known) {
             let text = template.clone();
             return Some(Write::Template { key, text });
         }
         let mut missing = shown
             .circumstances
-            .difference(&head.circumstances)
+            .difference(&cluster_item.circumstances)
             .peekable();
         missing.peek()?;
         let texts = spelled(missing);
         Some(Write::Circumstances { key, texts })
     }
 
-    /// Remembers that a head was moved.
+    /// Remembers that a cluster item was moved.
     fn moved(&mut self, cluster: ClusterId, write: &Write) {
-        let Some(CachedCluster { head, .. }) = self.heads.get_mut(&cluster) else {
+        let Some(CachedCluster { cluster_item, .. }) = self.cluster_items.get_mut(&cluster) else {
             return;
         };
         match write {
             Write::Regress { .. } => {
-                head.state = step(Some(head.state), LifecycleEvent::Seen)
+                cluster_item.state = step(Some(cluster_item.state), LifecycleEvent::Seen)
                     .0
-                    .unwrap_or(head.state);
-                head.epoch += 1;
+                    .unwrap_or(cluster_item.state);
+                cluster_item.episode += 1;
             }
-            Write::First { at, .. } => head.first = Some(*at),
-            Write::Template { text, .. } => head.facts.template.clone_from(text),
-            Write::Circumstances { texts, .. } => head.circumstances.extend(circumstances(texts)),
+            Write::First { at, .. } => cluster_item.first = Some(*at),
+            Write::Template { text, .. } => cluster_item.facts.template.clone_from(text),
+            Write::Circumstances { texts, .. } => {
+                cluster_item.circumstances.extend(circumstances(texts));
+            }
             _ => {}
         }
     }
@@ -421,15 +444,16 @@ impl<T: Table> DynamoStore<T> {
     ) -> Result<(), StoreError> {
         let mut unknown = Vec::new();
         for (cluster, shown) in shown {
-            let Some(known) = self.heads.get(cluster) else {
+            let Some(known) = self.cluster_items.get(cluster) else {
                 continue;
             };
-            if is_overflow(&known.head.facts.identity) {
+            if is_overflow(&known.cluster_item.facts.identity) {
                 continue;
             }
             for (name, at) in &shown.callers {
                 let caller = caller(name);
-                if !known.head.callers.contains(&caller) && !known.callers.contains(&caller) {
+                if !known.cluster_item.callers.contains(&caller) && !known.callers.contains(&caller)
+                {
                     unknown.push((*cluster, caller, name, *at));
                 }
             }
@@ -443,7 +467,7 @@ impl<T: Table> DynamoStore<T> {
         let found: BTreeSet<&Key> = found.iter().map(|item| &item.key).collect();
         for ((cluster, caller, name, at), key) in unknown.into_iter().zip(&keys) {
             if (found.contains(key) || self.add_caller(cluster, name, at).await?)
-                && let Some(known) = self.heads.get_mut(&cluster)
+                && let Some(known) = self.cluster_items.get_mut(&cluster)
             {
                 known.callers.insert(caller);
             }
@@ -468,11 +492,11 @@ impl<T: Table> DynamoStore<T> {
         name: &str,
         at: Option<Timestamp>,
     ) -> Result<bool, StoreError> {
-        let Some(known) = self.heads.get(&cluster) else {
+        let Some(known) = self.cluster_items.get(&cluster) else {
             return Ok(false);
         };
-        let (epoch, first) = (known.head.epoch, known.head.first);
-        let account_id = known.head.facts.identity.account_id.clone();
+        let (episode, first) = (known.cluster_item.episode, known.cluster_item.first);
+        let account_id = known.cluster_item.facts.identity.account_id.clone();
         let hour = at.map(Timestamp::window);
         let purpose = Purpose::Principal;
         if self.lease(&account_id, hour, purpose, 1).await? == 0 {
@@ -484,7 +508,7 @@ impl<T: Table> DynamoStore<T> {
             .is_some_and(|(at, first)| at.seconds_since(first) >= SETTLING_SECONDS);
         if settled && self.tells_new() {
             let (now, facts) = (self.now, AlertFacts::NewPrincipal(name.to_owned()));
-            let joined = Alert::of_cluster(facts, &account_id, (cluster, epoch), at, now);
+            let joined = Alert::of_cluster(facts, &account_id, (cluster, episode), at, now);
             writes.extend(self.tell(&joined, now));
         }
         match self.apply(&writes).await {
@@ -505,7 +529,7 @@ impl<T: Table> DynamoStore<T> {
             if self.canaries.contains(&(key.to_owned(), day)) {
                 continue;
             }
-            let facts = &tally.facts[&sighting.case.cluster];
+            let facts = &tally.facts[&sighting.series.cluster];
             let alert = Alert::of_canary(key, sighting, facts, now);
             let mut writes = vec![Write::Create(marker_item(key, day, now))];
             writes.extend(self.tell(&alert, now));
@@ -600,7 +624,7 @@ fn canaries<'t>(
 ) -> BTreeMap<(&'t str, Option<i64>), &'t Sighting> {
     let mut found: BTreeMap<_, (_, &Sighting)> = BTreeMap::new();
     for (id, sighting) in &tally.sightings {
-        let key = sighting.case.facets.get(FacetKind::AccessKey);
+        let key = sighting.series.facets.get(FacetKind::AccessKey);
         let Some(key) = key.filter(|key| canaries.contains(*key)) else {
             continue;
         };
@@ -619,12 +643,12 @@ fn canaries<'t>(
 fn shown(tally: &Tally) -> BTreeMap<ClusterId, ClusterBatch> {
     let mut all: BTreeMap<ClusterId, ClusterBatch> = BTreeMap::new();
     for sighting in tally.sightings.values() {
-        let shown = all.entry(sighting.case.cluster).or_default();
+        let shown = all.entry(sighting.series.cluster).or_default();
         let at = sighting.at();
         shown.last = shown.last.max(at);
         shown.first = shown.first.into_iter().chain(at).min();
-        let (case, facets) = (&sighting.case, &sighting.case.facets);
-        let account_id = &tally.facts[&case.cluster].identity.account_id;
+        let (series, facets) = (&sighting.series, &sighting.series.facets);
+        let account_id = &tally.facts[&series.cluster].identity.account_id;
         let circumstance = Circumstance::of(account_id, |kind| facets.get(kind));
         shown.circumstances.insert(circumstance);
         let Some(name) = facets.get(FacetKind::Principal) else {
@@ -638,7 +662,7 @@ fn shown(tally: &Tally) -> BTreeMap<ClusterId, ClusterBatch> {
     all
 }
 
-fn new_head(
+fn new_cluster_item(
     tally: &Tally,
     cluster: ClusterId,
     shown: &ClusterBatch,
@@ -650,7 +674,7 @@ fn new_head(
     ClusterItem {
         facts: ClusterFacts::clone(&tally.facts[&cluster]),
         state: State::New,
-        epoch: 1,
+        episode: 1,
         version: 1,
         first: shown.first,
         watermark: None,

@@ -2,14 +2,14 @@
 //!
 //! | item | pk | sk | holds |
 //! |---|---|---|---|
-//! | head | `C#<cluster>` | `HEAD` | the identity, how the cluster stands, an example |
-//! | principal | `C#<cluster>` | `F#principal#<hash>` | a caller seen later than the head was made |
-//! | manifest | `M#<window>#<shard>` | `<digest>` | the events of one batch in one hour |
+//! | cluster item | `C#<cluster>` | `HEAD` | the identity, how the cluster stands, an example |
+//! | principal | `C#<cluster>` | `F#principal#<hash>` | a caller seen later than the cluster item was made |
+//! | segment | `M#<window>#<shard>` | `<digest>` | the events of one batch in one hour |
 //! | outbox row | `O#<sink>#<shard>` | `P#<created>#<id>` | one message to one sink, to be sent |
 //! | sent log | `C#<cluster>` or `A#<account>` | `T#<time>#<id>` | a message that was sent or given up |
 //! | dead row | `Z#<sink>` | `<time>#<id>` | a message that cannot be sent |
 //! | silence | `C#<cluster>` | `H#<sink>` | until when a sink is told no more, and what was held back |
-//! | mark | `C#<cluster>` | `MARK` | what a person decided about the cluster |
+//! | triage | `C#<cluster>` | `MARK` | what a person decided about the cluster |
 //! | journal entry | `C#<cluster>` | `J#<time>#<hash>` | what happened to the cluster, who did it and why |
 //! | breaker | `SINK#<sink>` | `B` | what stands in the way of a sink |
 //! | usage of a key | `K#<key id>` | `L` | what IAM said of an access key |
@@ -53,9 +53,9 @@ pub struct ClusterItem {
     pub facts: ClusterFacts,
     /// How it stands.
     pub state: State,
-    /// Counts its lives, from 1.
-    pub epoch: i64,
-    /// Counts the changes of its head, from 1.
+    /// Counts its episodes, from 1.
+    pub episode: i64,
+    /// Counts the changes of its cluster item, from 1.
     pub version: i64,
     /// The first event; `None` where none has a time.
     pub first: Option<Timestamp>,
@@ -71,10 +71,10 @@ pub struct ClusterItem {
     pub sample: Option<Sample>,
 }
 
-/// How many partitions an hour's manifests and a sink's rows are spread over.
+/// How many partitions an hour's segments and a sink's rows are spread over.
 pub const SHARDS: u8 = 4;
 
-/// The longest list of callers in a head.
+/// The longest list of callers in a cluster item.
 pub const CALLERS_MAX: usize = 32;
 
 /// How long a caller is kept that is not seen again, in seconds. One who comes back later is new.
@@ -83,8 +83,8 @@ const CALLER_SECONDS: i64 = 400 * 86_400;
 /// The longest sample, in bytes, before it was packed.
 const SAMPLE_BYTES_MAX: u64 = 64 << 10;
 
-/// Returns the key of a cluster's head.
-pub fn head_key(cluster: ClusterId) -> Key {
+/// Returns the key of a cluster's cluster item.
+pub fn cluster_key(cluster: ClusterId) -> Key {
     Key::new(format!("C#{cluster}"), "HEAD")
 }
 
@@ -115,12 +115,12 @@ pub fn renewal_key(version: &str) -> Key {
     Key::new("Q#beginning", format!("identity#{version}"))
 }
 
-/// Returns the partitions of an hour's manifests.
-pub fn manifest_partitions(window: Option<Window>) -> impl Iterator<Item = String> {
-    (0..SHARDS).map(move |shard| manifest_partition(window, shard))
+/// Returns the partitions of an hour's segments.
+pub fn segment_partitions(window: Option<Window>) -> impl Iterator<Item = String> {
+    (0..SHARDS).map(move |shard| segment_partition(window, shard))
 }
 
-fn manifest_partition(window: Option<Window>, shard: u8) -> String {
+fn segment_partition(window: Option<Window>, shard: u8) -> String {
     format!("M#{}#{shard}", window_name(window))
 }
 
@@ -139,10 +139,10 @@ impl ClusterItem {
     /// Returns the item.
     pub fn item(&self, cluster: ClusterId, last: Option<Timestamp>) -> Item {
         let identity = &self.facts.identity;
-        let item = Item::new(head_key(cluster))
+        let item = Item::new(cluster_key(cluster))
             .text("av", VERSION)
             .text("st", self.state.name())
-            .number("ep", self.epoch)
+            .number("ep", self.episode)
             .time("ft", self.first)
             .time("lt", last)
             .time("wm", self.watermark)
@@ -171,7 +171,7 @@ impl ClusterItem {
         }
     }
 
-    /// Reads a head; `None` for what is none.
+    /// Reads a cluster item; `None` for what is none.
     pub fn read(item: &Item) -> Option<(ClusterId, Self)> {
         let cluster = ClusterId::parse(item.key.pk.strip_prefix("C#")?)?;
         let text = |name| item.text_of(name).unwrap_or_default().to_owned();
@@ -195,10 +195,10 @@ impl ClusterItem {
         };
         let state = item.text_of("st")?;
         let callers = item.bytes_of("pr").unwrap_or_default();
-        let head = Self {
+        let cluster_item = Self {
             facts: ClusterFacts { identity, template },
             state: State::from_name(state)?,
-            epoch: number("ep"),
+            episode: number("ep"),
             version: number("vr"),
             first: item.time_of("ft"),
             watermark: item.time_of("wm"),
@@ -207,7 +207,7 @@ impl ClusterItem {
             circumstances: item.texts_of("ci").map(circumstances).unwrap_or_default(),
             sample: sample(item),
         };
-        Some((cluster, head))
+        Some((cluster, cluster_item))
     }
 }
 
@@ -274,19 +274,19 @@ pub fn renewed(caller: &Item, now: Timestamp) -> Option<Item> {
     is_soon.then(|| caller.clone().number("ttl", now.seconds() + CALLER_SECONDS))
 }
 
-/// Returns the item of a manifest, which is forgotten so many days after its hour.
-pub fn manifest_item(encoded: &EncodedSegment, retention_days: i64, now: Timestamp) -> Item {
+/// Returns the item of a segment, which is forgotten so many days after its hour.
+pub fn segment_item(encoded: &EncodedSegment, retention_days: i64, now: Timestamp) -> Item {
     let EncodedSegment {
-        manifest,
+        segment,
         bytes,
         digest,
     } = encoded;
-    let hour = manifest
+    let hour = segment
         .window
         .map_or(now.seconds(), |window| window.hours() * 3600);
     let shard = digest[0] % SHARDS;
     let key = Key::new(
-        manifest_partition(manifest.window, shard),
+        segment_partition(segment.window, shard),
         HEXLOWER.encode(digest),
     );
     let item = Item::new(key).bytes("mf", bytes.clone());
@@ -294,8 +294,8 @@ pub fn manifest_item(encoded: &EncodedSegment, retention_days: i64, now: Timesta
     item.number("ttl", hour.max(now.seconds()) + retention_days * 86_400)
 }
 
-/// Reads a partition key `M#<hour>#<shard>`. `None`: it is not the key of a manifest.
-pub fn manifest_hour(pk: &str) -> Option<HourPartition> {
+/// Reads a partition key `M#<hour>#<shard>`. `None`: it is not the key of a segment.
+pub fn segment_hour(pk: &str) -> Option<HourPartition> {
     let (name, _) = pk.strip_prefix("M#")?.rsplit_once('#')?;
     HourPartition::parse(name)
 }

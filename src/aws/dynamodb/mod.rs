@@ -1,14 +1,14 @@
-//! The store in a DynamoDB table: a journal of manifests that are the truth, and heads that say
+//! The store in a DynamoDB table: a journal of segments that are the truth, and cluster items that say
 //! which clusters there are and how they stand.
 //!
 //! An ingest writes what a batch brings in an order in which each step may be repeated, and a crash
-//! between any two leaves nothing wrong: manifests first, then heads, then callers. Counts are the
+//! between any two leaves nothing wrong: segments first, then cluster items, then callers. Counts are the
 //! size of a union of ids, so that nothing is counted twice however often it is written. What is to
 //! be told is written in the transaction that makes it true.
 //!
-//! Heads are read before manifests are written, because the guard must know which clusters are new.
+//! Cluster items are read before segments are written, because the guard must know which clusters are new.
 //! Between the two another function may find a cluster recovered; whoever does that looks at the
-//! manifests again afterwards.
+//! segments again afterwards.
 //!
 //! It is one store: this file holds its state, and the submodules implement the ports on it, so each knows
 //! the other.
@@ -53,10 +53,10 @@ use crate::dynamodb::table::{Table, TableError, Write};
 pub struct TableSettings {
     /// The sinks that are told of transitions.
     pub sinks: Vec<String>,
-    /// How long manifests are kept, in days.
+    /// How long segments are kept, in days.
     pub retention_days: i64,
-    /// How long a manifest is at most, in bytes.
-    pub manifest_bytes_max: usize,
+    /// How long a segment is at most, in bytes.
+    pub segment_bytes_max: usize,
     /// How long after the first event nothing is told, in hours.
     pub learn_hours: i64,
     /// Access keys that nobody should ever use.
@@ -73,7 +73,7 @@ impl TableSettings {
             sinks: sinks.map(|sink| sink.name().to_owned()).collect(),
             canaries: settings.canaries.clone(),
             identity: VERSION,
-            manifest_bytes_max: segment::BYTES_MAX,
+            segment_bytes_max: segment::BYTES_MAX,
             retention_days: settings.retention_days.into(),
             learn_hours: settings.learn_hours.into(),
         }
@@ -85,7 +85,7 @@ impl Default for TableSettings {
         Self {
             sinks: Vec::new(),
             retention_days: 35,
-            manifest_bytes_max: segment::BYTES_MAX,
+            segment_bytes_max: segment::BYTES_MAX,
             learn_hours: 24,
             canaries: BTreeSet::new(),
             identity: VERSION,
@@ -100,7 +100,7 @@ pub struct DynamoStore<T> {
     settings: TableSettings,
     /// What time it is.
     now: Timestamp,
-    heads: HashMap<ClusterId, CachedCluster>,
+    cluster_items: HashMap<ClusterId, CachedCluster>,
     leases: Leases,
     /// When the first event was committed, once that is known.
     beginning: Option<Timestamp>,
@@ -119,12 +119,12 @@ pub struct DynamoStore<T> {
     spent: StoreUsage,
 }
 
-/// A head as it was read.
+/// A cluster item as it was read.
 #[derive(Debug)]
 struct CachedCluster {
-    head: ClusterItem,
+    cluster_item: ClusterItem,
     read: Timestamp,
-    /// Callers that are known beside those in the head.
+    /// Callers that are known beside those in the cluster item.
     callers: BTreeSet<CallerHash>,
 }
 
@@ -135,11 +135,11 @@ struct Counting {
     sightings: Sightings,
 }
 
-/// How long a head is taken for what it was, in seconds.
-const HEAD_SECONDS: i64 = 60;
+/// How long a cluster item is taken for what it was, in seconds.
+const CLUSTER_ITEM_SECONDS: i64 = 60;
 
-/// How many heads are remembered, of half a kilobyte each.
-const HEADS_MAX: usize = 10_000;
+/// How many cluster items are remembered, of half a kilobyte each.
+const CLUSTER_ITEMS_MAX: usize = 10_000;
 
 /// How often a write is tried that another transaction is in the way of.
 const ATTEMPTS_MAX: u32 = 6;
@@ -151,7 +151,7 @@ impl<T: Table> DynamoStore<T> {
             table,
             settings,
             now,
-            heads: HashMap::new(),
+            cluster_items: HashMap::new(),
             leases: Leases::default(),
             beginning: None,
             renewal: None,
@@ -227,21 +227,21 @@ impl<T: Table> Store for DynamoStore<T> {
     }
 
     async fn sums(&self, since: Option<Timestamp>) -> Result<ClusterSnapshot, StoreError> {
-        let mut census = self.census(since).await?;
-        census.samples.clear();
-        Ok(census)
+        let mut snapshot = self.snapshot(since).await?;
+        snapshot.samples.clear();
+        Ok(snapshot)
     }
 
     async fn samples(&self) -> Result<BTreeMap<ClusterId, Samples>, StoreError> {
         Ok(read::content(&self.table, self.now).await?.samples)
     }
 
-    async fn census(&self, since: Option<Timestamp>) -> Result<ClusterSnapshot, StoreError> {
+    async fn snapshot(&self, since: Option<Timestamp>) -> Result<ClusterSnapshot, StoreError> {
         let content = read::content(&self.table, self.now).await?;
-        let (cases, rows) = content.sightings.rows(since);
-        let mut census = ClusterSnapshot::of(content.facts, cases, rows);
-        census.samples = content.samples;
-        Ok(census)
+        let (series_table, rows) = content.sightings.rows(since);
+        let mut snapshot = ClusterSnapshot::of(content.facts, series_table, rows);
+        snapshot.samples = content.samples;
+        Ok(snapshot)
     }
 
     async fn timeline(&self) -> Result<Timeline, StoreError> {
@@ -259,12 +259,12 @@ impl<T: Table> Store for DynamoStore<T> {
         samples: bool,
     ) -> Result<(ClusterSnapshot, Vec<(EventId, Sighting)>), StoreError> {
         let content = read::content(&self.table, self.now).await?;
-        let (cases, rows) = content.sightings.rows(None);
-        let mut census = ClusterSnapshot::of(content.facts, cases, rows);
+        let (series_table, rows) = content.sightings.rows(None);
+        let mut snapshot = ClusterSnapshot::of(content.facts, series_table, rows);
         if samples {
-            census.samples = content.samples;
+            snapshot.samples = content.samples;
         }
-        Ok((census, content.sightings.events()))
+        Ok((snapshot, content.sightings.events()))
     }
 }
 

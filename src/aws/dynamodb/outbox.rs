@@ -15,7 +15,7 @@ use crate::dynamodb::message::{
     read_log, read_row, row_key, row_partitions, silence_item, silence_key,
 };
 use crate::dynamodb::table::{Key, Table, TableError, Write};
-use crate::dynamodb::triage::{mark_key, read_mark};
+use crate::dynamodb::triage::{read_triage, triage_key};
 
 impl<T: Table> Outbox for DynamoStore<T> {
     async fn waiting(&self, sink: &str, limit: usize) -> Result<Vec<OutboxRow>, StoreError> {
@@ -74,14 +74,18 @@ impl<T: Table> Outbox for DynamoStore<T> {
         self.done(&[write]).await
     }
 
-    async fn restraint(&self, sink: &str, cluster: ClusterId) -> Result<SendingLimits, StoreError> {
+    async fn sending_limits(
+        &self,
+        sink: &str,
+        cluster: ClusterId,
+    ) -> Result<SendingLimits, StoreError> {
         // In one call: a row costs no further one for what people decided.
-        let keys = [silence_key(sink, cluster), mark_key(cluster)];
+        let keys = [silence_key(sink, cluster), triage_key(cluster)];
         let found = self.table.get(&keys).await?;
-        let [silence, mark] = keys.map(|key| found.iter().find(|item| item.key == key));
+        let [silence, triage] = keys.map(|key| found.iter().find(|item| item.key == key));
         Ok(SendingLimits {
             silence: silence.map(message::read_silence),
-            mark: mark.and_then(read_mark),
+            triage: triage.and_then(read_triage),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! The table read whole: the union of all manifests, with what the heads say of the clusters.
+//! The table read whole: the union of all segments, with what the cluster items say of the clusters.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,21 +27,21 @@ pub struct Content {
 /// Reads a table. DynamoDB may take days to remove what has expired, so that is left out here.
 pub async fn content(table: &impl Table, now: Timestamp) -> Result<Content, StoreError> {
     let mut content = Content::default();
-    let mut manifests = Vec::new();
+    let mut segments = Vec::new();
     let mut damaged = None;
     let mut visit = |item: Item| {
         let expires = item.number_of("ttl");
         if expires.is_some_and(|at| at <= now.seconds()) {
             return;
         }
-        if let Some((cluster, head)) = ClusterItem::read(&item) {
-            content.facts.insert(cluster, Arc::new(head.facts));
-            if let Some(sample) = head.sample {
+        if let Some((cluster, cluster_item)) = ClusterItem::read(&item) {
+            content.facts.insert(cluster, Arc::new(cluster_item.facts));
+            if let Some(sample) = cluster_item.sample {
                 content.samples.entry(cluster).or_default().insert(sample);
             }
         } else if item.key.pk.starts_with("M#") {
-            match manifest(&item) {
-                Ok(manifest) => manifests.push(manifest),
+            match segment(&item) {
+                Ok(segment) => segments.push(segment),
                 Err(error) => damaged = Some(error),
             }
         }
@@ -53,23 +53,23 @@ pub async fn content(table: &impl Table, now: Timestamp) -> Result<Content, Stor
     let overflow = content.facts.iter();
     let overflow = overflow.filter(|(_, facts)| is_overflow(&facts.identity));
     let overflow = overflow.map(|(cluster, _)| *cluster).collect();
-    add(&mut content.sightings, &manifests, &overflow);
+    add(&mut content.sightings, &segments, &overflow);
     Ok(content)
 }
 
-/// Adds the events of manifests. One that went to an overflow cluster stays there, though it came
+/// Adds the events of segments. One that went to an overflow cluster stays there, though it came
 /// again when its own had been admitted.
-pub fn add(sightings: &mut Sightings, manifests: &[Segment], overflow: &BTreeSet<ClusterId>) {
-    let all = || manifests.iter().flat_map(Segment::sightings);
+pub fn add(sightings: &mut Sightings, segments: &[Segment], overflow: &BTreeSet<ClusterId>) {
+    let all = || segments.iter().flat_map(Segment::sightings);
     if overflow.is_empty() {
         sightings.add(all());
         return;
     }
     let is_overflow = |cluster: &ClusterId| overflow.contains(cluster);
-    sightings.add(all().filter(|(_, seen)| is_overflow(&seen.case.cluster)));
+    sightings.add(all().filter(|(_, seen)| is_overflow(&seen.series.cluster)));
     let others: Vec<_> = all()
         .filter(|(id, seen)| {
-            !is_overflow(&seen.case.cluster)
+            !is_overflow(&seen.series.cluster)
                 && !sightings
                     .cluster(*id)
                     .is_some_and(|known| is_overflow(&known))
@@ -78,26 +78,26 @@ pub fn add(sightings: &mut Sightings, manifests: &[Segment], overflow: &BTreeSet
     sightings.add(others);
 }
 
-/// Reads the manifests of an hour, each of which may be damaged.
+/// Reads the segments of an hour, each of which may be damaged.
 pub async fn hour(
     table: &impl Table,
     window: Option<Window>,
 ) -> Result<Vec<Result<Segment, StoreError>>, StoreError> {
-    let partitions = item::manifest_partitions(window);
+    let partitions = item::segment_partitions(window);
     let reads = partitions.map(|pk| async move { table.query(&pk, "").await });
-    let mut manifests = Vec::new();
+    let mut segments = Vec::new();
     for items in together(reads).await {
-        manifests.extend(items?.iter().map(manifest));
+        segments.extend(items?.iter().map(segment));
     }
-    Ok(manifests)
+    Ok(segments)
 }
 
-/// Reads the manifest in an item.
-fn manifest(item: &Item) -> Result<Segment, StoreError> {
+/// Reads the segment in an item.
+fn segment(item: &Item) -> Result<Segment, StoreError> {
     let damaged = |detail: &dyn std::fmt::Display| StoreError::Damaged {
         detail: format!("item {} {}: {detail}", item.key.pk, item.key.sk),
     };
-    let hour = item::manifest_hour(&item.key.pk).ok_or_else(|| damaged(&"no hour in its key"))?;
+    let hour = item::segment_hour(&item.key.pk).ok_or_else(|| damaged(&"no hour in its key"))?;
     let content = item
         .bytes_of("mf")
         .ok_or_else(|| damaged(&"no manifest in it"))?;

@@ -397,15 +397,15 @@ fn expression(write: &Write) -> Option<Expression> {
         Write::Put(_) | Write::Create(_) | Write::Replace { .. } | Write::End { .. } => {
             return None;
         }
-        Write::Regress { epoch, at, .. } => Expression {
+        Write::Regress { episode, at, .. } => Expression {
             update: "SET st = :regressed, ep = :next, lt = :at ADD vr :one",
             condition: "st = :recovered AND ep = :epoch AND wm < :at",
             names: &[],
             values: vec![
                 (":regressed", text(State::Regressed.name())),
                 (":recovered", text(State::Recovered.name())),
-                (":epoch", number(*epoch)),
-                (":next", number(epoch + 1)),
+                (":epoch", number(*episode)),
+                (":next", number(episode + 1)),
                 (":at", time(*at)),
                 (":one", number(1)),
             ],

@@ -56,49 +56,49 @@ pub enum Write {
         /// The version that was read, 0 where none was there.
         version: i64,
     },
-    /// Opens a recovered cluster again, one epoch later, for an event after its watermark.
+    /// Opens a recovered cluster again, one episode later, for an event after its watermark.
     Regress {
-        /// The head.
+        /// The cluster item.
         key: Key,
-        /// The epoch that ends.
-        epoch: i64,
+        /// The episode that ends.
+        episode: i64,
         /// When the event was.
         at: Timestamp,
     },
-    /// Closes an open cluster, if nothing about its head has changed since it was read.
+    /// Closes an open cluster, if nothing about its cluster item has changed since it was read.
     Recover {
-        /// The head.
+        /// The cluster item.
         key: Key,
         /// The version of it that was read.
         version: i64,
         /// Up to when an event is too late to open it again.
         watermark: Timestamp,
     },
-    /// Opens a recovered cluster again in the same life, if nothing about its head has changed since
+    /// Opens a recovered cluster again in the same episode, if nothing about its cluster item has changed since
     /// it was read.
     Reopen {
-        /// The head.
+        /// The cluster item.
         key: Key,
         /// The version of it that was read.
         version: i64,
     },
     /// Moves the first sighting of a cluster to an earlier moment.
     First {
-        /// The head.
+        /// The cluster item.
         key: Key,
         /// When the event was.
         at: Timestamp,
     },
     /// Shows a lesser template of a cluster, or one where there was none.
     Template {
-        /// The head.
+        /// The cluster item.
         key: Key,
         /// The template.
         text: String,
     },
     /// Adds circumstances that a cluster was not seen in before.
     Circumstances {
-        /// The head.
+        /// The cluster item.
         key: Key,
         /// Each as the table spells it.
         texts: BTreeSet<String>,

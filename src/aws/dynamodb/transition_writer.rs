@@ -1,4 +1,4 @@
-//! What the inspection reads of the table and changes there: hours of manifests, lives that end or come
+//! What the inspection reads of the table and changes there: hours of segments, episodes that end or come
 //! back, and what is told once.
 
 use std::collections::BTreeSet;
@@ -15,13 +15,13 @@ use clusters::transition::{Change, Transition};
 use records::time::Window;
 use service::ports::{Hour, HourReader, LateHour, StoreError, TransitionWriter};
 
-use crate::dynamodb::item::{ClusterItem, head_key, late_item, late_partition, read_late};
+use crate::dynamodb::item::{ClusterItem, cluster_key, late_item, late_partition, read_late};
 use crate::dynamodb::message::told_item;
 use crate::dynamodb::table::{Item, Table, TableError, Write};
 use crate::dynamodb::triage::journal_item;
 use crate::dynamodb::{DynamoStore, read};
 
-/// How many times an update of a head is tried when somebody else changes it meanwhile.
+/// How many times an update of a cluster item is tried when somebody else changes it meanwhile.
 const ATTEMPTS_MAX: u32 = 4;
 
 impl<T: Table> HourReader for DynamoStore<T> {
@@ -48,33 +48,33 @@ impl<T: Table> DynamoStore<T> {
         window: Option<Window>,
         known: &dyn Fn(ClusterId) -> Option<Arc<ClusterSubject>>,
     ) -> Result<Hour, StoreError> {
-        let mut manifests = Vec::new();
+        let mut segments = Vec::new();
         let mut hour = Hour::default();
-        for manifest in read::hour(&self.table, window).await? {
-            match manifest {
-                Ok(manifest) => manifests.push(manifest),
+        for segment in read::hour(&self.table, window).await? {
+            match segment {
+                Ok(segment) => segments.push(segment),
                 Err(error) => hour.damaged.push(error.to_string()),
             }
         }
-        let seen = manifests.iter().flat_map(Segment::sightings);
-        let clusters: BTreeSet<ClusterId> = seen.map(|(_, seen)| seen.case.cluster).collect();
+        let seen = segments.iter().flat_map(Segment::sightings);
+        let clusters: BTreeSet<ClusterId> = seen.map(|(_, seen)| seen.series.cluster).collect();
         let mut unknown = Vec::new();
         for cluster in clusters {
             match known(cluster) {
                 Some(subject) => drop(hour.subjects.insert(cluster, subject)),
-                None => unknown.push(head_key(cluster)),
+                None => unknown.push(cluster_key(cluster)),
             }
         }
-        let heads = self.table.get(&unknown).await?;
-        for (cluster, head) in heads.iter().filter_map(ClusterItem::read) {
-            let subject = ClusterSubject::from(&head.facts.identity);
+        let cluster_items = self.table.get(&unknown).await?;
+        for (cluster, cluster_item) in cluster_items.iter().filter_map(ClusterItem::read) {
+            let subject = ClusterSubject::from(&cluster_item.facts.identity);
             hour.subjects.insert(cluster, Arc::new(subject));
         }
         let overflow = hour.subjects.iter();
         let overflow = overflow.filter(|(_, subject)| is_overflow_subject(subject));
         let overflow = overflow.map(|(cluster, _)| *cluster).collect();
         let mut sightings = Sightings::default();
-        read::add(&mut sightings, &manifests, &overflow);
+        read::add(&mut sightings, &segments, &overflow);
         hour.events = sightings.events();
         Ok(hour)
     }
@@ -110,20 +110,20 @@ impl<T: Table> TransitionWriter for DynamoStore<T> {
     ) -> Result<bool, StoreError> {
         match (&transition.change, transition.cluster) {
             (Change::Recovered { .. } | Change::Regressed { .. }, Some(cluster)) => {
-                self.move_head(cluster, transition, told).await
+                self.move_cluster_item(cluster, transition, told).await
             }
             (_, Some(cluster)) => {
                 // What has no entry is told by whoever commits the events that show it.
                 let Some(what) = what(&transition.change) else {
                     return Ok(false);
                 };
-                // Which life it is, the table knows for longer than the manifests.
-                let found = self.table.get(&[head_key(cluster)]).await?;
-                let epoch = found.first().and_then(|item| item.number_of("ep"));
-                let epoch = epoch.unwrap_or(transition.epoch);
-                let entry = JournalEntry::of(what, transition.at, epoch);
+                // Which episode it is, the table knows for longer than the segments.
+                let found = self.table.get(&[cluster_key(cluster)]).await?;
+                let episode = found.first().and_then(|item| item.number_of("ep"));
+                let episode = episode.unwrap_or(transition.episode);
+                let entry = JournalEntry::of(what, transition.at, episode);
                 let entry = journal_item(cluster, &entry, self.now);
-                self.create(entry, of_episode(told, epoch).as_ref()).await
+                self.create(entry, of_episode(told, episode).as_ref()).await
             }
             (_, None) => match told {
                 Some(alert) => self.tell_once(alert).await,
@@ -154,28 +154,29 @@ impl<T: Table> DynamoStore<T> {
         told.into_iter().flat_map(rows)
     }
 
-    /// Closes a head, or opens it again, unless it is so already or has changed its mind.
-    async fn move_head(
+    /// Closes a cluster item, or opens it again, unless it is so already or has changed its mind.
+    async fn move_cluster_item(
         &self,
         cluster: ClusterId,
         transition: &Transition,
         told: Option<&Alert>,
     ) -> Result<bool, StoreError> {
         for _ in 0..ATTEMPTS_MAX {
-            let found = self.table.get(&[head_key(cluster)]).await?;
-            let head = found.first().and_then(ClusterItem::read);
-            let moved = head.and_then(|(_, head)| next_move(cluster, &head, transition));
-            let Some((write, epoch)) = moved else {
+            let found = self.table.get(&[cluster_key(cluster)]).await?;
+            let cluster_item = found.first().and_then(ClusterItem::read);
+            let moved = cluster_item
+                .and_then(|(_, cluster_item)| next_move(cluster, &cluster_item, transition));
+            let Some((write, episode)) = moved else {
                 return Ok(false);
             };
             let mut writes = vec![write];
             if what(&transition.change).is_some()
                 && let Some(entry) = JournalEntry::of_transition(transition)
             {
-                let entry = JournalEntry { epoch, ..entry };
+                let entry = JournalEntry { episode, ..entry };
                 writes.push(Write::Put(journal_item(cluster, &entry, self.now)));
             }
-            writes.extend(self.rows(of_episode(told, epoch).as_ref()));
+            writes.extend(self.rows(of_episode(told, episode).as_ref()));
             match self.apply(&writes).await {
                 Ok(()) => return Ok(true),
                 Err(TableError::Refused { .. }) => {}
@@ -186,38 +187,38 @@ impl<T: Table> DynamoStore<T> {
     }
 }
 
-/// Returns what moves a head, and the life that this belongs to.
+/// Returns what moves a cluster item, and the episode that this belongs to.
 fn next_move(
     cluster: ClusterId,
-    head: &ClusterItem,
+    cluster_item: &ClusterItem,
     transition: &Transition,
 ) -> Option<(Write, i64)> {
-    let (key, at) = (head_key(cluster), transition.at);
+    let (key, at) = (cluster_key(cluster), transition.at);
     let event = match transition.change {
         Change::Recovered { .. } => LifecycleEvent::Quiet,
         Change::Regressed { .. } => LifecycleEvent::Seen,
         _ => return None,
     };
-    let is_late = Some(at) <= head.watermark;
-    match step(Some(head.state), event).1 {
+    let is_late = Some(at) <= cluster_item.watermark;
+    match step(Some(cluster_item.state), event).1 {
         // One that came back since has ended then already: a run that broke off said so, and this one
         // takes the hour again.
-        Some(Move::Recover) if head.state == State::Regressed && is_late => None,
+        Some(Move::Recover) if cluster_item.state == State::Regressed && is_late => None,
         Some(Move::Recover) => {
             let recover = Write::Recover {
                 key,
-                version: head.version,
+                version: cluster_item.version,
                 watermark: at,
             };
-            Some((recover, head.epoch))
+            Some((recover, cluster_item.episode))
         }
         Some(Move::Return) if !is_late => {
             let regress = Write::Regress {
                 key,
-                epoch: head.epoch,
+                episode: cluster_item.episode,
                 at,
             };
-            Some((regress, head.epoch + 1))
+            Some((regress, cluster_item.episode + 1))
         }
         _ => None,
     }

@@ -1,4 +1,4 @@
-//! What people decided and what happened, in the table: one item for the mark of a cluster, put in
+//! What people decided and what happened, in the table: one item for the triage of a cluster, put in
 //! the place of the one that was read, and one for each entry of its journal. `item.rs` lists the
 //! keys.
 
@@ -12,7 +12,7 @@ use records::time::Timestamp;
 use service::ports::{StoreError, TriageStore, VersionedTriage};
 
 use crate::dynamodb::calls::together;
-use crate::dynamodb::item::{ClusterItem, head_key};
+use crate::dynamodb::item::{ClusterItem, cluster_key};
 use crate::dynamodb::table::{Item, Key, Table, TableError, Write};
 use crate::dynamodb::{ATTEMPTS_MAX, DynamoStore};
 
@@ -23,23 +23,23 @@ const ENTRY_SECONDS: i64 = 400 * 86_400;
 const ENTRIES: &str = "J#";
 
 /// Returns the key of what people decided about a cluster.
-pub fn mark_key(cluster: ClusterId) -> Key {
+pub fn triage_key(cluster: ClusterId) -> Key {
     Key::new(format!("C#{cluster}"), "MARK")
 }
 
-/// Returns the write that puts a mark in the place of the one that was read in a version, or takes
+/// Returns the write that puts a triage in the place of the one that was read in a version, or takes
 /// that away.
-pub fn replace_mark(cluster: ClusterId, mark: Option<&Triage>, version: i64) -> Write {
-    let text = mark.map(Triage::encode).unwrap_or_default();
-    // Without a mark the item stays, as somebody may still have its version.
-    let item = Item::new(mark_key(cluster))
+pub fn replace_triage(cluster: ClusterId, triage: Option<&Triage>, version: i64) -> Write {
+    let text = triage.map(Triage::encode).unwrap_or_default();
+    // Without a triage the item stays, as somebody may still have its version.
+    let item = Item::new(triage_key(cluster))
         .text("mk", &text)
         .number("vr", version + 1);
     Write::Replace { item, version }
 }
 
-/// Reads a mark; `None` for an item without one, and for one that cannot be read.
-pub fn read_mark(item: &Item) -> Option<Triage> {
+/// Reads a triage; `None` for an item without one, and for one that cannot be read.
+pub fn read_triage(item: &Item) -> Option<Triage> {
     item.text_of("mk").and_then(Triage::decode)
 }
 
@@ -82,40 +82,43 @@ pub fn read_entry(item: &Item) -> Option<JournalEntry> {
 }
 
 impl<T: Table> TriageStore for DynamoStore<T> {
-    async fn marks(
+    async fn triages(
         &self,
         clusters: &[ClusterId],
     ) -> Result<BTreeMap<ClusterId, VersionedTriage>, StoreError> {
-        let keys: Vec<Key> = clusters.iter().copied().map(mark_key).collect();
-        let mut marks = BTreeMap::new();
+        let keys: Vec<Key> = clusters.iter().copied().map(triage_key).collect();
+        let mut triages = BTreeMap::new();
         for item in self.table.get(&keys).await? {
             let damaged = || StoreError::Damaged {
                 detail: format!("item {} {} is no mark", item.key.pk, item.key.sk),
             };
             let cluster = item.key.pk.strip_prefix("C#").and_then(ClusterId::parse);
-            let mark = match item.text_of("mk") {
+            let triage = match item.text_of("mk") {
                 Some(text) => Some(Triage::decode(text).ok_or_else(damaged)?),
                 None => None,
             };
             let version = item.number_of("vr").ok_or_else(damaged)?;
-            marks.insert(
+            triages.insert(
                 cluster.ok_or_else(damaged)?,
-                VersionedTriage { mark, version },
+                VersionedTriage { triage, version },
             );
         }
-        Ok(marks)
+        Ok(triages)
     }
 
-    async fn set_mark(
+    async fn set_triage(
         &self,
         cluster: ClusterId,
-        mark: Option<&Triage>,
+        triage: Option<&Triage>,
         version: i64,
         entry: &JournalEntry,
     ) -> Result<bool, StoreError> {
         for _ in 0..ATTEMPTS_MAX {
             let journal = journal_item(cluster, entry, self.now);
-            let mut writes = vec![replace_mark(cluster, mark, version), Write::Put(journal)];
+            let mut writes = vec![
+                replace_triage(cluster, triage, version),
+                Write::Put(journal),
+            ];
             if let Some(said) = entry.what.said() {
                 let now = self.now;
                 writes.push(Write::Put(resolution_item(cluster, entry, now)));
@@ -124,7 +127,7 @@ impl<T: Table> TriageStore for DynamoStore<T> {
             match self.apply(&writes).await {
                 Ok(()) => return Ok(true),
                 Err(TableError::Refused { place: 0, .. }) => return Ok(false),
-                // The head has moved since it was read.
+                // The cluster item has moved since it was read.
                 Err(TableError::Refused { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -176,7 +179,7 @@ impl<T: Table> TriageStore for DynamoStore<T> {
 }
 
 impl<T: Table> DynamoStore<T> {
-    /// Returns what it does to the head that a person says at a moment whether a cluster is over: one
+    /// Returns what it does to the cluster item that a person says at a moment whether a cluster is over: one
     /// that is resolved is closed, one that is reopened is open again, in the same episode.
     async fn move_by_hand(
         &self,
@@ -184,12 +187,12 @@ impl<T: Table> DynamoStore<T> {
         at: Timestamp,
         said: LifecycleEvent,
     ) -> Result<Option<Write>, StoreError> {
-        let found = self.table.get(&[head_key(cluster)]).await?;
-        let Some((_, head)) = found.first().and_then(ClusterItem::read) else {
+        let found = self.table.get(&[cluster_key(cluster)]).await?;
+        let Some((_, cluster_item)) = found.first().and_then(ClusterItem::read) else {
             return Ok(None);
         };
-        let (key, version) = (head_key(cluster), head.version);
-        Ok(match step(Some(head.state), said).1 {
+        let (key, version) = (cluster_key(cluster), cluster_item.version);
+        Ok(match step(Some(cluster_item.state), said).1 {
             Some(Move::Recover) => Some(Write::Recover {
                 key,
                 version,

@@ -130,33 +130,36 @@ impl Arguments {
             owner: &group.owner,
         };
         let (mut taken, mut pages) = (ReplayTotals::default(), 0);
-        let mut mark = Checkpoint::at(self.from);
+        let mut checkpoint = Checkpoint::at(self.from);
         let mut stopped = None;
-        while mark.from < self.to && stopped.is_none() {
+        while checkpoint.from < self.to && stopped.is_none() {
             store.tell_time(now());
-            let mut intake = ReplayInput {
+            let mut replay_input = ReplayInput {
                 subscription: &mut subscription,
                 store: &mut store,
                 bucket: &bucket,
                 now: now(),
             };
-            let until = mark.from.window().end().min(self.to);
-            let done = backfill(&source, mark, until, logs, &mut intake, || false).await;
+            let until = checkpoint.from.window().end().min(self.to);
+            let done = backfill(&source, checkpoint, until, logs, &mut replay_input, || {
+                false
+            })
+            .await;
             taken.add(&done.taken);
             pages += done.pages;
-            (mark, stopped) = (done.mark, done.stopped);
+            (checkpoint, stopped) = (done.checkpoint, done.stopped);
             bar.inc(1);
         }
         let name = sanitize(name, 512);
         let text = format!(
             "{name}, from {} to {}: {}\n{}",
             self.from,
-            mark.from,
+            checkpoint.from,
             counted(pages, "page"),
             told(&taken, self.dry_run)
         );
         bar.suspend(|| output::print(&text))?;
-        stopped.map_or(Ok(()), |stopped| Err(unfinished(&stopped, mark.from)))
+        stopped.map_or(Ok(()), |stopped| Err(unfinished(&stopped, checkpoint.from)))
     }
 
     /// Finds out how a log group is read.

@@ -245,7 +245,7 @@ impl Bucket for ReadOnlyBucket {
 
 /// Returns what came of events, or what would come of them in a table that has nothing yet.
 pub fn told(taken: &ReplayTotals, is_dry: bool) -> String {
-    let mut text = outcomes(&taken.books, &counted(taken.payloads, "event"));
+    let mut text = outcomes(&taken.record_counts, &counted(taken.payloads, "event"));
     if taken.unopened > 0 {
         let events = counted(taken.unopened, "event");
         let put = if is_dry { "would be put" } else { "put" };

@@ -124,13 +124,13 @@ async fn rounds(
             after: after.as_deref(),
             objects_max: left.min(ROUND_OBJECTS),
         };
-        let mut intake = ReplayInput {
+        let mut replay_input = ReplayInput {
             subscription: &mut subscription,
             store: &mut store,
             bucket: &bucket,
             now: now(),
         };
-        let redriven = redrive(&round, &mut intake, || false).await;
+        let redriven = redrive(&round, &mut replay_input, || false).await;
         left -= round.objects_max;
         let others = redriven.left.len() + redriven.failed.len();
         bar.inc(redriven.taken.payloads + others as u64);

@@ -34,7 +34,7 @@ const STALE: Duration = Duration::from_secs(300);
 
 /// See above.
 pub struct LocalWidget {
-    kept: OpenStore,
+    open_store: OpenStore,
     /// The file, if it is one.
     path: Option<PathBuf>,
     made: Option<CachedList>,
@@ -54,7 +54,7 @@ impl LocalWidget {
     /// Opens a file or a table, and makes the first list.
     pub fn open(arguments: &StoreArguments) -> anyhow::Result<Self> {
         let mut function = Self {
-            kept: arguments.open()?,
+            open_store: arguments.open()?,
             path: arguments.db.clone(),
             made: None,
         };
@@ -74,7 +74,7 @@ impl LocalWidget {
         let millis = |at: Timestamp| at.seconds() * 1000;
         let as_of = if is_file { ended(listing) } else { now() };
         let about = json!({
-            "name": self.kept.name,
+            "name": self.open_store.name,
             "endpoint": ENDPOINT,
             "asOf": millis(as_of),
             "first": first.map(millis),
@@ -90,7 +90,7 @@ impl LocalWidget {
         let as_of = self.path.as_ref().map_or(now, |_| ended(&known.listing));
         let setting = setting(&known.listing, as_of, now);
         let known = async || Ok(known);
-        let answered = match &mut self.kept.place {
+        let answered = match &mut self.open_store.place {
             StoreKind::File(store) => {
                 block_on(widget::answer(event, store.as_ref(), known, &setting))
             }
@@ -123,7 +123,7 @@ impl LocalWidget {
         let made = match self.made.take().filter(is_good) {
             Some(made) => made,
             None => CachedList {
-                known: self.list().with_context(|| self.kept.name.clone())?,
+                known: self.list().with_context(|| self.open_store.name.clone())?,
                 at: Instant::now(),
                 print,
             },
@@ -132,7 +132,7 @@ impl LocalWidget {
     }
 
     fn list(&mut self) -> Result<StoreState, StoreError> {
-        match &mut self.kept.place {
+        match &mut self.open_store.place {
             StoreKind::File(store) => block_on(list(store.as_ref(), None)),
             #[cfg(feature = "aws")]
             StoreKind::Table(opened) => {
@@ -150,10 +150,10 @@ async fn list(
     store: &(impl Store + TriageStore),
     until: Option<Window>,
 ) -> Result<StoreState, StoreError> {
-    let (census, events) = store.whole(false).await?;
+    let (snapshot, events) = store.whole(false).await?;
     let recorded = Recorded {
         events: &events,
-        facts: &census.facts,
+        facts: &snapshot.facts,
         resolutions: &store.resolutions().await?,
     };
     let replayed = recorded.replay(until);

@@ -1,4 +1,4 @@
-//! The rhythm of an account: in which hours it has failures at all. An account that always has some
+//! The usual activity of an account: in which hours it has failures at all. An account that always has some
 //! and then has none at all is more likely not seen than free of them, so such hours do not count as
 //! quiet for any of its clusters.
 
@@ -14,7 +14,7 @@ use crate::inspection_state::baseline::Baseline;
 use crate::inspection_state::hourly_activity::HourlyActivity;
 use crate::transition::Change;
 
-/// An account's rhythm is known when it had failures almost every hour, and of so many different
+/// An account's usual activity is known when it had failures almost every hour, and of so many different
 /// clusters: one or two may really be over.
 const CLUSTERS_LEAST: usize = 3;
 
@@ -24,7 +24,8 @@ pub struct AccountActivity {
     /// How many hours there were so far in which nothing could be seen.
     pub blind_hours: i64,
     /// The hours that had failures, each with some of their clusters.
-    pulse: HourlyActivity<Vec<ClusterId>>,
+    #[serde(rename = "pulse")]
+    hourly: HourlyActivity<Vec<ClusterId>>,
     /// How many failures its hours have.
     baseline: Baseline,
     /// Whether all of it escalates.
@@ -36,7 +37,7 @@ impl AccountActivity {
     pub fn new(window: Window) -> Self {
         Self {
             blind_hours: 0,
-            pulse: HourlyActivity::new(window),
+            hourly: HourlyActivity::new(window),
             baseline: Baseline::new(window),
             escalation: None,
         }
@@ -44,12 +45,12 @@ impl AccountActivity {
 
     /// Tells whether nothing can be seen of the account for now.
     pub fn is_blind(&self) -> bool {
-        self.pulse.is_silent()
+        self.hourly.is_silent()
     }
 
     /// Returns the last event.
     pub fn last(&self) -> Timestamp {
-        self.pulse.last
+        self.hourly.last
     }
 
     /// Takes an hour with failures, in the order of time; tells if there were none for long.
@@ -62,16 +63,16 @@ impl AccountActivity {
         // Three are as good as all of them: it is asked whether a day has three.
         let all: BTreeSet<ClusterId> = occurrences
             .iter()
-            .map(|occurrence| occurrence.case.cluster)
+            .map(|occurrence| occurrence.series.cluster)
             .collect();
         let some = all.into_iter().take(CLUSTERS_LEAST).collect();
-        let since = self.pulse.beat(window, last, some)?;
+        let since = self.hourly.beat(window, last, some)?;
         Some((first, Change::DataAgain { since }))
     }
 
     /// Takes hours without failures, the last of which is given.
     pub fn miss(&mut self, window: Window, hours: i64) -> Option<(Timestamp, Change)> {
-        let is_told = self.pulse.miss(hours, self.is_known())?;
+        let is_told = self.hourly.miss(hours, self.is_known())?;
         self.blind_hours += hours;
         let since = self.last();
         is_told.then(|| (window.end(), Change::NoData { since }))
@@ -88,7 +89,7 @@ impl AccountActivity {
     }
 
     fn is_known(&self) -> bool {
-        let clusters: BTreeSet<&ClusterId> = self.pulse.hours().flatten().collect();
-        self.pulse.is_steady() && clusters.len() >= CLUSTERS_LEAST
+        let clusters: BTreeSet<&ClusterId> = self.hourly.hours().flatten().collect();
+        self.hourly.is_steady() && clusters.len() >= CLUSTERS_LEAST
     }
 }

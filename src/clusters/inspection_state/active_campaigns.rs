@@ -21,7 +21,7 @@ const DEEDS_MAX: usize = 100_000;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActiveCampaigns {
     known: Vec<AnnouncedCampaign>,
-    /// What may be part of one. Whoever reads a chronicle again shows them again.
+    /// What may be part of one. Whoever reads an inspection state again shows them again.
     #[serde(skip)]
     occurrences: Vec<Occurrence>,
     /// The campaigns among them.
@@ -159,7 +159,7 @@ fn of_campaign(at: Timestamp, campaign: &Campaign, change: Change) -> Transition
         at,
         account_id: campaign.account_id.clone(),
         cluster: None,
-        epoch: 0,
+        episode: 0,
         change,
         is_swallowed: false,
     }

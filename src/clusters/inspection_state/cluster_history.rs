@@ -1,4 +1,4 @@
-//! The life of a cluster: when it began, recovered and came back, who it met, and how often it fails.
+//! The episode of a cluster: when it began, recovered and came back, who it met, and how often it fails.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -19,11 +19,11 @@ use crate::lifecycle::{
 use crate::transition::Change;
 
 /// A cluster that came back after a pause is taken to have pauses: it recovers only after so many times
-/// the longest it had, in halves, and after [`RHYTHM_SECONDS_MAX`] at most. A job that fails every
+/// the longest it had, in halves, and after [`USUAL_PAUSE_SECONDS_MAX`] at most. A job that fails every
 /// night would come and go every night otherwise.
-const RHYTHM_HALVES: i64 = 3;
+const USUAL_PAUSE_HALVES: i64 = 3;
 
-const RHYTHM_SECONDS_MAX: i64 = 14 * 86_400;
+const USUAL_PAUSE_SECONDS_MAX: i64 = 14 * 86_400;
 
 /// How many callers of a cluster are told apart; who comes later is not told as new.
 const CALLERS_MAX: usize = 1000;
@@ -31,7 +31,7 @@ const CALLERS_MAX: usize = 1000;
 /// For how many hours it is remembered how often a cluster failed in each.
 pub const HOURS_MAX: i64 = 7 * 24;
 
-/// A cluster's life.
+/// A cluster's episode.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterHistory {
     /// What it is.
@@ -40,13 +40,14 @@ pub struct ClusterHistory {
     pub caller: Option<String>,
     /// The first event of all.
     pub first: Timestamp,
-    /// Counts its lives, from 1.
-    pub epoch: i64,
-    /// The first event of this life.
+    /// Counts its episodes, from 1.
+    #[serde(rename = "epoch")]
+    pub episode: i64,
+    /// The first event of this episode.
     pub began: Timestamp,
     /// The last event.
     pub last: Timestamp,
-    /// Events of this life.
+    /// Events of this episode.
     pub count: u64,
     /// The number of events in all episodes.
     pub total: u64,
@@ -83,12 +84,12 @@ impl ClusterHistory {
         Self {
             subject: Arc::clone(&occurrence.subject),
             caller: occurrence
-                .case
+                .series
                 .facets
                 .get(FacetKind::Principal)
                 .map(str::to_owned),
             first: occurrence.at,
-            epoch: 1,
+            episode: 1,
             began: occurrence.at,
             last: occurrence.at,
             count: 0,
@@ -138,7 +139,7 @@ impl ClusterHistory {
 
     /// Returns when the caller of an occurrence met the cluster first, if it is known to have.
     pub fn met(&self, occurrence: &Occurrence) -> Option<Timestamp> {
-        let caller = occurrence.case.facets.get(FacetKind::Principal)?;
+        let caller = occurrence.series.facets.get(FacetKind::Principal)?;
         self.callers.get(&hash(caller)).copied()
     }
 
@@ -170,7 +171,7 @@ impl ClusterHistory {
         }
         for occurrence in occurrences {
             self.look_at(occurrence);
-            let Some(principal) = occurrence.case.facets.get(FacetKind::Principal) else {
+            let Some(principal) = occurrence.series.facets.get(FacetKind::Principal) else {
                 continue;
             };
             if self.is_met(principal, occurrence.at)
@@ -188,9 +189,9 @@ impl ClusterHistory {
 
     fn come_back(&mut self, at: Timestamp) -> Change {
         let quiet_seconds = at.seconds_since(self.last);
-        let rhythm = (quiet_seconds * RHYTHM_HALVES / 2).min(RHYTHM_SECONDS_MAX);
-        self.quiet_seconds = self.quiet_seconds.max(rhythm);
-        self.epoch += 1;
+        let usual_pause = (quiet_seconds * USUAL_PAUSE_HALVES / 2).min(USUAL_PAUSE_SECONDS_MAX);
+        self.quiet_seconds = self.quiet_seconds.max(usual_pause);
+        self.episode += 1;
         self.began = at;
         self.count = 0;
         self.recovered = None;
@@ -200,7 +201,7 @@ impl ClusterHistory {
 
     /// Takes what an occurrence says of its circumstances, however often it does.
     fn look_at(&mut self, occurrence: &Occurrence) {
-        let facets = &occurrence.case.facets;
+        let facets = &occurrence.series.facets;
         let circumstance = Circumstance::of(&self.subject.account_id, |kind| facets.get(kind));
         self.circumstances.insert(circumstance);
         if let Some(code) = facets.get(FacetKind::ErrorCode)
@@ -320,16 +321,16 @@ impl ClusterHistory {
         self.total += more;
         if change.is_some() {
             self.count = occurrences.len() as u64;
-        } else if last.at >= self.began || self.epoch == 1 {
+        } else if last.at >= self.began || self.episode == 1 {
             self.count += more;
         }
         for occurrence in occurrences {
             self.look_at(occurrence);
-            if let Some(principal) = occurrence.case.facets.get(FacetKind::Principal) {
+            if let Some(principal) = occurrence.series.facets.get(FacetKind::Principal) {
                 self.is_met(principal, occurrence.at);
             }
         }
-        if self.epoch == 1 {
+        if self.episode == 1 {
             self.began = self.began.min(first.at);
         }
         self.first = self.first.min(first.at);

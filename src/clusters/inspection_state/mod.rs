@@ -1,8 +1,8 @@
-//! The chronicle: what the inspection remembers from one hour to the next, and what happens in an
+//! The inspection state: what the inspection remembers from one hour to the next, and what happens in an
 //! hour.
 //!
 //! Hours are taken in their order, each once, with all events of it: the same hours give the same
-//! chronicle and tell the same, in however many sittings. What comes late for an hour amends what is
+//! inspection state and tell the same, in however many sittings. What comes late for an hour amends what is
 //! known, and brings back only what had recovered before it.
 
 mod account_activity;
@@ -31,10 +31,10 @@ use crate::transition::{Change, Transition};
 /// longest quiet period, and a day.
 const STILL_HOURS: i64 = 15 * 24;
 
-/// The version of the encoding. Another one is made anew from the manifests.
+/// The version of the encoding. Another one is made anew from the segments.
 const VERSION: u32 = 4;
 
-/// How long a chronicle may be as it is read, in bytes.
+/// How long an inspection state may be as it is read, in bytes.
 const BYTES_MAX: u64 = 256 << 20;
 
 /// What is remembered.
@@ -45,17 +45,19 @@ pub struct InspectionState {
     next: Window,
     /// The first hour that anybody is told of.
     news: Window,
-    /// The lives of all clusters.
-    lives: BTreeMap<ClusterId, ClusterHistory>,
+    /// The episodes of all clusters.
+    #[serde(rename = "lives")]
+    histories: BTreeMap<ClusterId, ClusterHistory>,
     /// All accounts.
     accounts: BTreeMap<String, AccountActivity>,
-    storms: ActiveCampaigns,
+    #[serde(rename = "storms")]
+    active_campaigns: ActiveCampaigns,
     /// What people decided, as a store has it; it is not kept with it.
     #[serde(skip)]
     resolutions: Resolutions,
 }
 
-/// Why bytes are no chronicle: it has to be made anew.
+/// Why bytes are no inspection state: it has to be made anew.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the chronicle cannot be read, and is made anew from the manifests: {detail}")]
 pub struct StateError {
@@ -69,9 +71,9 @@ impl InspectionState {
             version: VERSION,
             next: first,
             news: first,
-            lives: BTreeMap::new(),
+            histories: BTreeMap::new(),
             accounts: BTreeMap::new(),
-            storms: ActiveCampaigns::default(),
+            active_campaigns: ActiveCampaigns::default(),
             resolutions: Resolutions::new(),
         }
     }
@@ -99,14 +101,14 @@ impl InspectionState {
         self.next
     }
 
-    /// Returns the lives of all clusters.
-    pub fn lives(&self) -> &BTreeMap<ClusterId, ClusterHistory> {
-        &self.lives
+    /// Returns the episodes of all clusters.
+    pub fn histories(&self) -> &BTreeMap<ClusterId, ClusterHistory> {
+        &self.histories
     }
 
-    /// Returns how many events there were in all lives.
+    /// Returns how many events there were in all episodes.
     pub fn events(&self) -> u64 {
-        self.lives.values().map(|life| life.total).sum()
+        self.histories.values().map(|history| history.total).sum()
     }
 
     /// Returns all accounts.
@@ -116,12 +118,12 @@ impl InspectionState {
 
     /// Returns the hour from which on [`Self::recall`] wants to see occurrences again.
     pub fn recalls_from(&self) -> Window {
-        self.storms.wants(self.next)
+        self.active_campaigns.wants(self.next)
     }
 
     /// Shows occurrences of hours that were taken again, which are not kept with it.
     pub fn recall(&mut self, occurrences: &[Occurrence]) {
-        self.storms.recall(occurrences);
+        self.active_campaigns.recall(occurrences);
     }
 
     /// Takes hours without events, up to before one.
@@ -133,8 +135,8 @@ impl InspectionState {
         }
         if self.next < until {
             let hours = until.hours() - self.next.hours();
-            for rhythm in self.accounts.values_mut().filter(|of| of.is_blind()) {
-                rhythm.miss(until.plus(-1), hours);
+            for activity in self.accounts.values_mut().filter(|of| of.is_blind()) {
+                activity.miss(until.plus(-1), hours);
             }
             self.decide((self.next, until));
             self.next = until;
@@ -145,9 +147,9 @@ impl InspectionState {
     /// Takes what people said in hours without events, from one to before another.
     fn decide(&mut self, hours: (Window, Window)) {
         for (cluster, said) in said_within(&self.resolutions, hours) {
-            if let Some(life) = self.lives.get_mut(&cluster) {
+            if let Some(history) = self.histories.get_mut(&cluster) {
                 said.into_iter()
-                    .for_each(|(at, said)| life.decide(at, said));
+                    .for_each(|(at, said)| history.decide(at, said));
             }
         }
     }
@@ -163,12 +165,12 @@ impl InspectionState {
         let from = told.len();
         self.meet_accounts(window, occurrences, &mut told);
         self.meet_clusters(window, occurrences, &mut told);
-        let lives = &self.lives;
+        let histories = &self.histories;
         let is_first = |occurrence: &Occurrence| {
-            let life = lives.get(&occurrence.case.cluster);
-            life.and_then(|life| life.met(occurrence)) == Some(occurrence.at)
+            let history = histories.get(&occurrence.series.cluster);
+            history.and_then(|history| history.met(occurrence)) == Some(occurrence.at)
         };
-        told.extend(self.storms.turn(window, occurrences, is_first));
+        told.extend(self.active_campaigns.turn(window, occurrences, is_first));
         self.swallow(&mut told[from..]);
         self.compare(window, occurrences, &mut told);
         self.look(window.end(), &mut told);
@@ -180,35 +182,36 @@ impl InspectionState {
     /// is remembered.
     pub fn foresee(&self, hours: &[(Window, Vec<Occurrence>)]) -> Vec<Transition> {
         let mut told = Vec::new();
-        let mut storms = self.storms.clone();
+        let mut active_campaigns = self.active_campaigns.clone();
         let mut first: BTreeMap<(ClusterId, Option<&str>), Timestamp> = BTreeMap::new();
         for occurrence in hours.iter().flat_map(|(_, occurrences)| occurrences) {
-            let life = self.lives.get(&occurrence.case.cluster);
-            let met = life
-                .and_then(|life| life.met(occurrence))
+            let history = self.histories.get(&occurrence.series.cluster);
+            let met = history
+                .and_then(|history| history.met(occurrence))
                 .unwrap_or(occurrence.at);
-            let of = first.entry((occurrence.case.cluster, caller(occurrence)));
+            let of = first.entry((occurrence.series.cluster, caller(occurrence)));
             let at = of.or_insert(met);
             *at = met.min(*at);
         }
         let is_first = |occurrence: &Occurrence| {
-            first.get(&(occurrence.case.cluster, caller(occurrence))) == Some(&occurrence.at)
+            first.get(&(occurrence.series.cluster, caller(occurrence))) == Some(&occurrence.at)
         };
         for (window, occurrences) in hours {
-            for (cluster, occurrences) in grouped(occurrences, |occurrence| occurrence.case.cluster)
+            for (cluster, occurrences) in
+                grouped(occurrences, |occurrence| occurrence.series.cluster)
             {
-                let Some(life) = self.lives.get(&cluster) else {
+                let Some(history) = self.histories.get(&cluster) else {
                     continue;
                 };
                 // A later hour is measured by this one as well, of which more may come; and of a cluster
                 // that comes back, that has to be told first.
-                if *window == self.next && life.is_open() {
-                    let change = life.foresee(*window, occurrences.len() as u64);
-                    let told_of = |change| of_cluster(cluster, life, window.end(), change);
+                if *window == self.next && history.is_open() {
+                    let change = history.foresee(*window, occurrences.len() as u64);
+                    let told_of = |change| of_cluster(cluster, history, window.end(), change);
                     told.extend(change.map(told_of));
                 }
             }
-            let campaigns = storms.turn(*window, occurrences, is_first);
+            let campaigns = active_campaigns.turn(*window, occurrences, is_first);
             let is_over = |of: &Transition| matches!(of.change, Change::CampaignEnded(_));
             told.extend(campaigns.into_iter().filter(|of| !is_over(of)));
         }
@@ -220,11 +223,11 @@ impl InspectionState {
     /// back by that.
     pub fn amend(&mut self, occurrences: &[Occurrence]) -> Vec<Transition> {
         let mut told = Vec::new();
-        for (cluster, occurrences) in grouped(occurrences, |occurrence| occurrence.case.cluster) {
-            let life = self.lives.entry(cluster);
-            let life = life.or_insert_with(|| ClusterHistory::new(occurrences[0]));
-            let change = life.amend(&occurrences);
-            told.extend(change.map(|(at, change)| of_cluster(cluster, life, at, change)));
+        for (cluster, occurrences) in grouped(occurrences, |occurrence| occurrence.series.cluster) {
+            let history = self.histories.entry(cluster);
+            let history = history.or_insert_with(|| ClusterHistory::new(occurrences[0]));
+            let change = history.amend(&occurrences);
+            told.extend(change.map(|(at, change)| of_cluster(cluster, history, at, change)));
         }
         told
     }
@@ -239,14 +242,14 @@ impl InspectionState {
             occurrence.subject.account_id.as_str()
         });
         for (account_id, occurrences) in &present {
-            let rhythm = self.accounts.entry((*account_id).to_owned());
-            let rhythm = rhythm.or_insert_with(|| AccountActivity::new(window));
-            let change = rhythm.meet(window, occurrences);
+            let activity = self.accounts.entry((*account_id).to_owned());
+            let activity = activity.or_insert_with(|| AccountActivity::new(window));
+            let change = activity.meet(window, occurrences);
             told.extend(change.map(|(at, change)| of_account(account_id, at, change)));
         }
-        for (account_id, rhythm) in &mut self.accounts {
+        for (account_id, activity) in &mut self.accounts {
             if !present.contains_key(account_id.as_str()) {
-                let change = rhythm.miss(window, 1);
+                let change = activity.miss(window, 1);
                 told.extend(change.map(|(at, change)| of_account(account_id, at, change)));
             }
         }
@@ -259,35 +262,35 @@ impl InspectionState {
         told: &mut Vec<Transition>,
     ) {
         let mut said = said_within(&self.resolutions, (window, window.plus(1)));
-        for (cluster, occurrences) in grouped(occurrences, |occurrence| occurrence.case.cluster) {
-            let life = self.lives.entry(cluster);
-            let life = life.or_insert_with(|| ClusterHistory::new(occurrences[0]));
-            let account = self.accounts.get(&life.subject.account_id);
-            let blind_hours = account.map_or(0, |rhythm| rhythm.blind_hours);
-            let mut meet = |life: &mut ClusterHistory, occurrences: &[&Occurrence]| {
-                let changes = life.meet(occurrences, blind_hours).into_iter();
-                told.extend(changes.map(|(at, change)| of_cluster(cluster, life, at, change)));
+        for (cluster, occurrences) in grouped(occurrences, |occurrence| occurrence.series.cluster) {
+            let history = self.histories.entry(cluster);
+            let history = history.or_insert_with(|| ClusterHistory::new(occurrences[0]));
+            let account = self.accounts.get(&history.subject.account_id);
+            let blind_hours = account.map_or(0, |activity| activity.blind_hours);
+            let mut meet = |history: &mut ClusterHistory, occurrences: &[&Occurrence]| {
+                let changes = history.meet(occurrences, blind_hours).into_iter();
+                told.extend(changes.map(|(at, change)| of_cluster(cluster, history, at, change)));
             };
             let mut rest = &occurrences[..];
             for (at, said) in said.remove(&cluster).unwrap_or_default() {
                 let (before, after) =
                     rest.split_at(rest.partition_point(|occurrence| occurrence.at <= at));
-                meet(life, before);
-                life.decide(at, said);
+                meet(history, before);
+                history.decide(at, said);
                 rest = after;
             }
-            meet(life, rest);
+            meet(history, rest);
         }
         for (cluster, said) in said {
-            if let Some(life) = self.lives.get_mut(&cluster) {
+            if let Some(history) = self.histories.get_mut(&cluster) {
                 said.into_iter()
-                    .for_each(|(at, said)| life.decide(at, said));
+                    .for_each(|(at, said)| history.decide(at, said));
             }
         }
     }
 
-    /// Marks what a campaign tells already: what opens a life of a cluster within it, and somebody new
-    /// in it. How such a life goes on and ends is not told either, as nobody was told that it began.
+    /// Marks what a campaign tells already: what opens an episode of a cluster within it, and somebody new
+    /// in it. How such an episode goes on and ends is not told either, as nobody was told that it began.
     fn swallow(&mut self, told: &mut [Transition]) {
         for transition in told {
             let Some(cluster) = transition.cluster else {
@@ -295,10 +298,10 @@ impl InspectionState {
             };
             let opens = matches!(transition.change, Change::New | Change::Regressed { .. });
             let joins = matches!(transition.change, Change::NewPrincipal { .. });
-            if (opens || joins) && self.storms.tell(cluster, transition.at) {
+            if (opens || joins) && self.active_campaigns.tell(cluster, transition.at) {
                 transition.is_swallowed = true;
-                if let Some(life) = self.lives.get_mut(&cluster).filter(|_| opens) {
-                    life.is_untold = true;
+                if let Some(history) = self.histories.get_mut(&cluster).filter(|_| opens) {
+                    history.is_untold = true;
                 }
             }
         }
@@ -308,35 +311,35 @@ impl InspectionState {
     /// cluster is to blame for is not told of its account again.
     fn compare(&mut self, window: Window, occurrences: &[Occurrence], told: &mut Vec<Transition>) {
         let at = window.end();
-        for (cluster, life) in &mut self.lives {
-            if let Some(change) = life.step(window) {
-                told.push(of_cluster(*cluster, life, at, change));
+        for (cluster, history) in &mut self.histories {
+            if let Some(change) = history.step(window) {
+                told.push(of_cluster(*cluster, history, at, change));
             }
         }
-        let escalating = self.lives.values().filter(|of| of.escalation.is_some());
+        let escalating = self.histories.values().filter(|of| of.escalation.is_some());
         let blamed: BTreeSet<&str> = escalating.map(|of| &*of.subject.account_id).collect();
         let counts = grouped(occurrences, |occurrence| {
             occurrence.subject.account_id.as_str()
         });
-        for (account_id, rhythm) in &mut self.accounts {
+        for (account_id, activity) in &mut self.accounts {
             let count = counts.get(account_id.as_str()).map_or(0, Vec::len) as u64;
-            let change = rhythm.step(window, count);
+            let change = activity.step(window, count);
             let is_blamed = blamed.contains(account_id.as_str());
-            if let Some(change) = change.filter(|_| !is_blamed || !rhythm.forgive()) {
+            if let Some(change) = change.filter(|_| !is_blamed || !activity.forgive()) {
                 told.push(of_account(account_id, at, change));
             }
         }
     }
 
     fn look(&mut self, at: Timestamp, told: &mut Vec<Transition>) {
-        for (cluster, life) in &mut self.lives {
-            let account = self.accounts.get(&life.subject.account_id);
-            let blind_hours = account.map_or(0, |rhythm| rhythm.blind_hours);
-            for change in life.look(at, blind_hours) {
-                let is_swallowed = life.is_untold;
+        for (cluster, history) in &mut self.histories {
+            let account = self.accounts.get(&history.subject.account_id);
+            let blind_hours = account.map_or(0, |activity| activity.blind_hours);
+            for change in history.look(at, blind_hours) {
+                let is_swallowed = history.is_untold;
                 told.push(Transition {
                     is_swallowed,
-                    ..of_cluster(*cluster, life, at, change)
+                    ..of_cluster(*cluster, history, at, change)
                 });
             }
         }
@@ -353,11 +356,11 @@ impl InspectionState {
     /// [`StateError`] for anything else.
     pub fn decode(bytes: &[u8]) -> Result<Self, StateError> {
         let unreadable = |detail| StateError { detail };
-        let chronicle: Self = unpack(bytes, BYTES_MAX).map_err(unreadable)?;
-        if chronicle.version != VERSION {
-            return Err(unreadable(format!("version {}", chronicle.version)));
+        let inspection_state: Self = unpack(bytes, BYTES_MAX).map_err(unreadable)?;
+        if inspection_state.version != VERSION {
+            return Err(unreadable(format!("version {}", inspection_state.version)));
         }
-        Ok(chronicle)
+        Ok(inspection_state)
     }
 }
 
@@ -375,7 +378,7 @@ fn said_within(
 }
 
 fn caller(occurrence: &Occurrence) -> Option<&str> {
-    occurrence.case.facets.get(FacetKind::Principal)
+    occurrence.series.facets.get(FacetKind::Principal)
 }
 
 fn of_account(account_id: &str, at: Timestamp, change: Change) -> Transition {
@@ -383,7 +386,7 @@ fn of_account(account_id: &str, at: Timestamp, change: Change) -> Transition {
         at,
         account_id: account_id.to_owned(),
         cluster: None,
-        epoch: 0,
+        episode: 0,
         change,
         is_swallowed: false,
     }
@@ -391,13 +394,13 @@ fn of_account(account_id: &str, at: Timestamp, change: Change) -> Transition {
 
 fn of_cluster(
     cluster: ClusterId,
-    life: &ClusterHistory,
+    history: &ClusterHistory,
     at: Timestamp,
     change: Change,
 ) -> Transition {
     Transition {
         cluster: Some(cluster),
-        epoch: life.epoch,
-        ..of_account(&life.subject.account_id, at, change)
+        episode: history.episode,
+        ..of_account(&history.subject.account_id, at, change)
     }
 }

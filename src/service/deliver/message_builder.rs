@@ -165,9 +165,9 @@ where
         let mut reports = Vec::new();
         for value in values.into_iter().flat_map(|of| &of.values).take(KEYS_MAX) {
             let key = value.value.as_str();
-            let has = |scene: &&Facets| scene.get(facet::FacetKind::AccessKey) == Some(key);
-            let scene = cluster.scenes.iter().find(has);
-            let facet = |kind| scene.and_then(|scene: &Facets| scene.get(kind));
+            let has = |facet_set: &&Facets| facet_set.get(facet::FacetKind::AccessKey) == Some(key);
+            let facet_set = cluster.facet_sets.iter().find(has);
+            let facet = |kind| facet_set.and_then(|facet_set: &Facets| facet_set.get(kind));
             let seen = SeenKey {
                 key,
                 at: value.span.last_seen,
@@ -196,7 +196,7 @@ fn hours(alert: &Alert, now: Timestamp) -> RangeInclusive<Window> {
 
 /// Adds what was odd about a key when it was told, which what is known by now need not show.
 fn add_told(report: &mut KeyReport, told: &KeyFacts) {
-    report.oddities.push(told.oddity());
+    report.oddities.push(told.anomaly());
     report.oddities.sort_unstable();
     report.oddities.dedup();
 }
@@ -215,8 +215,8 @@ fn without_cluster(alert: &Alert, keys: Vec<KeyReport>, name: Option<String>) ->
 
 /// Makes an assessment as loud as what is odd about access keys asks for.
 fn made_louder(mut assessment: Assessment, keys: &[KeyReport]) -> Assessment {
-    for oddity in keys.iter().flat_map(|key| &key.oddities) {
-        let (least, reason) = match oddity {
+    for anomaly in keys.iter().flat_map(|key| &key.oddities) {
+        let (least, reason) = match anomaly {
             KeyAnomaly::Canary => (Severity::Critical, "a canary key was used".to_owned()),
             KeyAnomaly::Awakened { days } => {
                 let reason = format!("an access key woke up after {days} days");
@@ -246,14 +246,21 @@ mod tests {
 
     #[test]
     fn an_alert_looks_at_the_hours_that_showed_it() {
-        let life = (ClusterId::from_bytes([7; 16]), 1);
+        let history = (ClusterId::from_bytes([7; 16]), 1);
         let first = at("2026-11-02T08:10:00Z");
-        let new = Alert::of_cluster(Facts::New, "1", life, Some(first), Timestamp::FIRST);
+        let new = Alert::of_cluster(Facts::New, "1", history, Some(first), Timestamp::FIRST);
         let full = at("2026-11-02T09:00:00Z");
-        let escalating = Alert::of_escalation("1", Some(life), full, (70, 60), Timestamp::FIRST);
+        let escalating = Alert::of_escalation("1", Some(history), full, (70, 60), Timestamp::FIRST);
         let later = at("2026-11-09T12:00:00Z");
-        let short = Alert::of_recovery("1", life, later, first, (7200, 5), Timestamp::FIRST);
-        let long = Alert::of_recovery("1", life, later, first, (3 * 86_400, 5), Timestamp::FIRST);
+        let short = Alert::of_recovery("1", history, later, first, (7200, 5), Timestamp::FIRST);
+        let long = Alert::of_recovery(
+            "1",
+            history,
+            later,
+            first,
+            (3 * 86_400, 5),
+            Timestamp::FIRST,
+        );
         for (alert, from, until) in [
             (&new, "2026-11-02T08:00:00Z", "2026-11-03T07:00:00Z"),
             (&escalating, "2026-11-02T08:00:00Z", "2026-11-02T08:00:00Z"),

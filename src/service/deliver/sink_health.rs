@@ -52,7 +52,7 @@ pub fn phase(breaker: &Breaker, now: Timestamp) -> Phase {
 }
 
 /// Returns what is wrong with the sink, if an answer says that something is.
-pub fn trouble(answer: &SinkAnswer) -> Option<SinkProblem> {
+pub fn problem(answer: &SinkAnswer) -> Option<SinkProblem> {
     match answer {
         SinkAnswer::Refused(why) => Some(SinkProblem::Refused(why.clone())),
         SinkAnswer::Busy { after, why } => Some(SinkProblem::Busy(*after, why.clone())),

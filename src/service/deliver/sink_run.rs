@@ -14,7 +14,7 @@ use crate::deliver::digest::{self, OLD_SECONDS};
 use crate::deliver::message_builder::MessageBuilder;
 use crate::deliver::queue::Queue;
 use crate::deliver::sink_health::{
-    PROBE_SECONDS, Phase, REJECTIONS_MAX, SinkProblem, backoff, phase, trouble,
+    PROBE_SECONDS, Phase, REJECTIONS_MAX, SinkProblem, backoff, phase, problem,
 };
 use crate::deliver::{Delivery, Drained};
 use crate::policy::PolicyOutcome;
@@ -203,8 +203,8 @@ where
 
     /// Makes the alert of a row that was taken; `None` if it is held back.
     async fn make(&mut self, row: &OutboxRow, lease: &Lease) -> Result<Option<Held>, StoreError> {
-        let restraint = self.restraint(row).await?;
-        if restraint.holds_back(&row.alert, lease.now) {
+        let sending_limits = self.sending_limits(row).await?;
+        if sending_limits.holds_back(&row.alert, lease.now) {
             self.suppress(row, lease).await?;
             return Ok(None);
         }
@@ -216,7 +216,7 @@ where
             self.suppress(row, lease).await?;
             return Ok(None);
         }
-        let silence = restraint.silence;
+        let silence = sending_limits.silence;
         let suppressed = silence.map_or(0, |silence| silence.suppressed);
         let message = self.message_builder.message(row, suppressed).await?;
         let PolicyOutcome::Tell { silence: seconds } =
@@ -243,9 +243,9 @@ where
         }))
     }
 
-    async fn restraint(&self, row: &OutboxRow) -> Result<SendingLimits, StoreError> {
+    async fn sending_limits(&self, row: &OutboxRow) -> Result<SendingLimits, StoreError> {
         match row.alert.cluster() {
-            Some(cluster) => self.delivery.store.restraint(self.name, cluster).await,
+            Some(cluster) => self.delivery.store.sending_limits(self.name, cluster).await,
             None => Ok(SendingLimits::default()),
         }
     }
@@ -374,7 +374,7 @@ where
     ) -> Result<Vec<OutboxRow>, StoreError> {
         let is_accepted = |answer: &SinkAnswer| matches!(answer, SinkAnswer::Accepted(_));
         let works = answers.iter().any(is_accepted);
-        let wait = self.note(works, answers.iter().find_map(trouble)).await?;
+        let wait = self.note(works, answers.iter().find_map(problem)).await?;
         let mut later = Vec::new();
         let mut sent = Vec::new();
         for (held, answer) in group.into_iter().zip(answers) {
@@ -426,15 +426,15 @@ where
 
     /// Notes what stands in the way of the sink, if that has changed. Returns for how many seconds
     /// rows wait that were not sent: not at all where the sink as a whole is left alone.
-    async fn note(&mut self, works: bool, trouble: Option<SinkProblem>) -> Result<i64, StoreError> {
+    async fn note(&mut self, works: bool, problem: Option<SinkProblem>) -> Result<i64, StoreError> {
         let now = self.now();
         let any = |limit| self.delivery.clock.any(limit);
-        let (breaker, wait) = match &trouble {
-            Some(trouble) if !works => {
-                let wait = trouble.wait(self.breaker.failures, any);
-                (trouble.breaker(&self.breaker, now, wait), 0)
+        let (breaker, wait) = match &problem {
+            Some(problem) if !works => {
+                let wait = problem.wait(self.breaker.failures, any);
+                (problem.breaker(&self.breaker, now, wait), 0)
             }
-            Some(trouble) => (Breaker::default(), trouble.wait(0, any)),
+            Some(problem) => (Breaker::default(), problem.wait(0, any)),
             None => (Breaker::default(), 0),
         };
         if breaker != self.breaker {
@@ -510,9 +510,9 @@ where
                 self.drained.digested += self.settle(vec![digested(first)], &lease).await?;
             }
             answer => {
-                let trouble = answer.as_ref().and_then(trouble);
-                let is_bad = trouble.is_none();
-                self.note(is_bad, trouble).await?;
+                let problem = answer.as_ref().and_then(problem);
+                let is_bad = problem.is_none();
+                self.note(is_bad, problem).await?;
                 let why = self.breaker.why.clone();
                 // A digest that is not taken as it is: each row on its own then.
                 let due = self.now().plus(if is_bad { PROBE_SECONDS } else { 0 });
@@ -534,13 +534,13 @@ where
     ) -> Result<Vec<OutboxRow>, StoreError> {
         let sink_run = &*self;
         let reads = rows.into_iter().map(|row| async move {
-            let restraint = sink_run.restraint(&row).await?;
+            let sending_limits = sink_run.sending_limits(&row).await?;
             let silence = None;
-            let of_mark = SendingLimits {
+            let of_triage = SendingLimits {
                 silence,
-                ..restraint
+                ..sending_limits
             };
-            let is_held = of_mark.holds_back(&row.alert, lease.now);
+            let is_held = of_triage.holds_back(&row.alert, lease.now);
             Ok((row, is_held))
         });
         let read: Vec<Result<_, StoreError>> =

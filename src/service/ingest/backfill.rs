@@ -56,7 +56,7 @@ pub struct Backfilled {
     /// The pages that were read.
     pub pages: u64,
     /// How far it has come.
-    pub mark: Checkpoint,
+    pub checkpoint: Checkpoint,
     /// Why it ended before it was through.
     pub stopped: Option<Stopped>,
 }
@@ -76,7 +76,7 @@ impl Checkpoint {
     }
 }
 
-/// Reads a log group again, from a mark to before a moment, the same moment for all marks of one
+/// Reads a log group again, from a checkpoint to before a moment, the same moment for all marks of one
 /// backfill. `is_over` is asked before each page whether to stop.
 ///
 /// What stops it is told in [`Backfilled::stopped`], beside what was done until then.
@@ -85,33 +85,33 @@ pub async fn backfill<S: Store, B: Bucket>(
     from: Checkpoint,
     until: Timestamp,
     logs: &impl LogGroups,
-    intake: &mut ReplayInput<'_, S, B>,
+    replay_input: &mut ReplayInput<'_, S, B>,
     mut is_over: impl FnMut() -> bool,
 ) -> Backfilled {
     let mut backfilled = Backfilled {
         taken: ReplayTotals::default(),
         pages: 0,
-        mark: from,
+        checkpoint: from,
         stopped: None,
     };
-    while backfilled.mark.from < until && backfilled.stopped.is_none() {
-        let read = backfilled.hour(source, until, logs, intake, &mut is_over);
+    while backfilled.checkpoint.from < until && backfilled.stopped.is_none() {
+        let read = backfilled.hour(source, until, logs, replay_input, &mut is_over);
         backfilled.stopped = read.await.err();
     }
     backfilled
 }
 
 impl Backfilled {
-    /// Reads what is left of the hour at the mark, and commits it.
+    /// Reads what is left of the hour at the checkpoint, and commits it.
     async fn hour<S: Store, B: Bucket>(
         &mut self,
         source: &Source<'_>,
         until: Timestamp,
         logs: &impl LogGroups,
-        intake: &mut ReplayInput<'_, S, B>,
+        replay_input: &mut ReplayInput<'_, S, B>,
         is_over: &mut impl FnMut() -> bool,
     ) -> Result<(), Stopped> {
-        let from = self.mark.from;
+        let from = self.checkpoint.from;
         let end = from.window().end().min(until);
         let query = LogQuery {
             group: source.group.to_owned(),
@@ -121,19 +121,19 @@ impl Backfilled {
             page_max: None,
         };
         let mut gathered = Gathered::default();
-        let mut token = self.mark.token.clone();
+        let mut token = self.checkpoint.token.clone();
         loop {
             let is_late = is_over();
             if is_late || gathered.bytes >= GATHERED_BYTES_MAX {
-                self.commit(source, &mut gathered, intake).await?;
-                self.mark.token = token.clone();
+                self.commit(source, &mut gathered, replay_input).await?;
+                self.checkpoint.token = token.clone();
             }
             if is_late {
                 return Err(Stopped::Deadline);
             }
             let page = match logs.events(&query, token.as_deref()).await {
                 Err(LogGroupError::Stale) if token.take().is_some() => {
-                    self.mark.token = None;
+                    self.checkpoint.token = None;
                     continue;
                 }
                 page => page?,
@@ -145,8 +145,8 @@ impl Backfilled {
                 break;
             }
         }
-        self.commit(source, &mut gathered, intake).await?;
-        self.mark = Checkpoint::at(end);
+        self.commit(source, &mut gathered, replay_input).await?;
+        self.checkpoint = Checkpoint::at(end);
         Ok(())
     }
 
@@ -155,13 +155,13 @@ impl Backfilled {
         &mut self,
         source: &Source<'_>,
         gathered: &mut Gathered,
-        intake: &mut ReplayInput<'_, S, B>,
+        replay_input: &mut ReplayInput<'_, S, B>,
     ) -> Result<(), Stopped> {
         gathered.bytes = 0;
         for (stream, events) in std::mem::take(&mut gathered.streams) {
             for events in cut(&events) {
                 let payload = payload(source, &stream, events);
-                let invocation = intake.take(&payload).await?;
+                let invocation = replay_input.take(&payload).await?;
                 self.taken.count(&invocation);
             }
         }

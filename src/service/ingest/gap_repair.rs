@@ -1,7 +1,7 @@
 //! Heals gaps: reads again from the log groups what was lost on the way to the function, and keeps what is
 //! known of gaps in the bucket.
 //!
-//! Two that heal at once read something twice, which changes nothing, as whatever came before counts once.
+//! Two that repair at once read something twice, which changes nothing, as whatever came before counts once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ pub const GAPS_KEY: &str = "inspection/gaps";
 /// How long that may be, in bytes: a week of hours of hundreds of log groups has less.
 const GAPS_BYTES_MAX: usize = 16 << 20;
 
-/// Healing under way: what one run knows and has read.
+/// repair under way: what one run knows and has read.
 #[derive(Debug)]
 pub struct GapRepair {
     gaps: Gaps,
@@ -66,7 +66,7 @@ impl GapRepair {
     /// something.
     ///
     /// # Errors
-    /// [`BucketError`] when the bucket does not answer: then nobody knows what was healed.
+    /// [`BucketError`] when the bucket does not answer: then nobody knows what was repaired.
     pub async fn open(
         bucket: &impl Bucket,
         groups: &[String],
@@ -88,13 +88,13 @@ impl GapRepair {
         };
         let mut gaps = gaps.unwrap_or_default();
         gaps.keep_to(groups, now);
-        let healing = Self {
+        let gap_repair = Self {
             gaps,
             kept: kept.unwrap_or_default(),
             read: Vec::new(),
             now,
         };
-        Ok((healing, unreadable))
+        Ok((gap_repair, unreadable))
     }
 
     /// Returns the moment up to which it reads.
@@ -113,15 +113,16 @@ impl GapRepair {
     }
 
     /// Reads all that is owed, until there is no more time.
-    pub async fn heal<S: Store, B: Bucket>(
+    pub async fn repair_gaps<S: Store, B: Bucket>(
         &mut self,
         origin: RepairSource<'_>,
         logs: &impl LogGroups,
-        intake: &mut ReplayInput<'_, S, B>,
+        replay_input: &mut ReplayInput<'_, S, B>,
         is_over: impl FnMut() -> bool,
     ) -> RepairResult {
         let due = self.gaps.due(self.now);
-        self.read_all(due, origin, logs, intake, is_over).await
+        self.read_all(due, origin, logs, replay_input, is_over)
+            .await
     }
 
     /// Reads log groups since a moment, but for what this run has read of them.
@@ -130,13 +131,14 @@ impl GapRepair {
         (groups, since): (&[String], Timestamp),
         origin: RepairSource<'_>,
         logs: &impl LogGroups,
-        intake: &mut ReplayInput<'_, S, B>,
+        replay_input: &mut ReplayInput<'_, S, B>,
         is_over: impl FnMut() -> bool,
     ) -> RepairResult {
         let all = groups.iter().map(|group| pieces(group, since, self.now));
         let mut rest = without(all.flatten().collect(), &self.read);
         rest.sort();
-        self.read_all(rest, origin, logs, intake, is_over).await
+        self.read_all(rest, origin, logs, replay_input, is_over)
+            .await
     }
 
     async fn read_all<S: Store, B: Bucket>(
@@ -144,15 +146,15 @@ impl GapRepair {
         due: Vec<HourPart>,
         origin: RepairSource<'_>,
         logs: &impl LogGroups,
-        intake: &mut ReplayInput<'_, S, B>,
+        replay_input: &mut ReplayInput<'_, S, B>,
         mut is_over: impl FnMut() -> bool,
     ) -> RepairResult {
-        let mut healed = RepairResult::default();
+        let mut repaired = RepairResult::default();
         let mut closed = BTreeSet::new();
         let mut is_stopped = false;
         for piece in due {
             if is_stopped || closed.contains(&piece.group) {
-                healed.left += 1;
+                repaired.left += 1;
                 continue;
             }
             let source = Source {
@@ -164,23 +166,23 @@ impl GapRepair {
                 from: piece.from,
                 token: piece.token.clone(),
             };
-            let done = backfill(&source, from, piece.until, logs, intake, &mut is_over).await;
-            self.gaps.read(&piece, &done.mark, self.now);
-            let again = healed.groups.entry(piece.group.clone()).or_default();
+            let done = backfill(&source, from, piece.until, logs, replay_input, &mut is_over).await;
+            self.gaps.read(&piece, &done.checkpoint, self.now);
+            let again = repaired.groups.entry(piece.group.clone()).or_default();
             again.pages += done.pages;
-            again.records += done.taken.books.read;
+            again.records += done.taken.record_counts.read;
             let Some(stopped) = done.stopped else {
                 again.hours += 1;
                 self.read.push(piece);
                 continue;
             };
-            healed.left += 1;
+            repaired.left += 1;
             // What is wrong with one log group is no reason to leave the others.
             is_stopped = !matches!(stopped, Stopped::Logs(_));
             closed.insert(piece.group.clone());
-            healed.stopped.push((piece.group, stopped));
+            repaired.stopped.push((piece.group, stopped));
         }
-        healed
+        repaired
     }
 
     /// Keeps what is known of gaps, if that has changed.

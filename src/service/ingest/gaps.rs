@@ -71,7 +71,8 @@ struct LostEvents {
     /// As far as is known.
     known: u64,
     /// As far as was known when the hour was last read again.
-    healed: u64,
+    #[serde(rename = "healed")]
+    repaired: u64,
 }
 
 /// Where to go on within a piece.
@@ -282,7 +283,7 @@ impl Gaps {
         if (piece.from, piece.until) == (hour.start(), hour.end())
             && let Some(lost) = group.hours.get_mut(&hour)
         {
-            lost.healed = lost.known;
+            lost.repaired = lost.known;
         }
         if let Some(outage) = &mut group.outage
             && (piece.from..piece.until).contains(&outage.from)
@@ -336,7 +337,7 @@ impl Group {
 
 impl LostEvents {
     fn is_owed(self) -> bool {
-        self.known > self.healed
+        self.known > self.repaired
     }
 }
 

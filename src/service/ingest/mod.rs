@@ -42,7 +42,7 @@ pub const QUARANTINED_MAX: usize = 1000;
 pub struct Folded {
     tally: Tally,
     quarantined: Vec<Quarantined>,
-    books: RecordCounts,
+    record_counts: RecordCounts,
     hits: Vec<Hits>,
     /// When the last of its records was logged.
     logged_at: Option<Timestamp>,
@@ -69,7 +69,7 @@ struct Unparsable {
 #[derive(Debug, Default)]
 pub struct Ingested {
     /// What became of its records.
-    pub books: RecordCounts,
+    pub record_counts: RecordCounts,
     /// Those that could not be read, at most [`QUARANTINED_MAX`].
     pub quarantined: Vec<Quarantined>,
     /// How often each rule matched, in the order of the rules.
@@ -79,7 +79,7 @@ pub struct Ingested {
     /// What the store took for it.
     pub spent: StoreUsage,
     /// Which samples the store has enough of now.
-    marks: SampleCutoffs,
+    cutoffs: SampleCutoffs,
 }
 
 /// How inputs are folded, and what is remembered from one to the next to make it less work; what
@@ -92,7 +92,7 @@ pub struct Folding<'r> {
     finder: Analyzer<'r>,
     /// Which samples the store would not keep; none at all where nobody looks at samples. Foldings
     /// that work side by side share them.
-    marks: Option<SharedCutoffs>,
+    cutoffs: Option<SharedCutoffs>,
     /// Whether records that cannot be read are listed to be counted in clusters.
     counts_unparsable: bool,
 }
@@ -102,7 +102,7 @@ pub struct Folding<'r> {
 pub struct Caches {
     reader: Option<Reader>,
     repeats: Option<RecentRecords>,
-    marks: Option<SharedCutoffs>,
+    cutoffs: Option<SharedCutoffs>,
 }
 
 /// Marks that foldings share which work side by side.
@@ -173,7 +173,7 @@ impl<'r> Folding<'r> {
                 rules,
                 repeats: Some(RecentRecords::default()),
             },
-            marks: None,
+            cutoffs: None,
             counts_unparsable: false,
         }
     }
@@ -187,7 +187,7 @@ impl<'r> Folding<'r> {
                 rules,
                 repeats: remembered.repeats.or(new.finder.repeats),
             },
-            marks: remembered.marks,
+            cutoffs: remembered.cutoffs,
             ..new
         }
     }
@@ -197,7 +197,7 @@ impl<'r> Folding<'r> {
         Caches {
             reader: self.reader,
             repeats: self.finder.repeats,
-            marks: self.marks,
+            cutoffs: self.cutoffs,
         }
     }
 
@@ -212,7 +212,7 @@ impl<'r> Folding<'r> {
     /// Makes samples as well.
     pub fn with_samples(self) -> Self {
         Self {
-            marks: self.marks.or_else(|| Some(Arc::default())),
+            cutoffs: self.cutoffs.or_else(|| Some(Arc::default())),
             ..self
         }
     }
@@ -233,7 +233,7 @@ impl<'r> Folding<'r> {
     /// Returns a folding to work beside this one, for the same store.
     pub fn beside(&self) -> Self {
         Self {
-            marks: self.marks.clone(),
+            cutoffs: self.cutoffs.clone(),
             ..Self::new(self.limits, self.finder.rules)
         }
     }
@@ -254,7 +254,7 @@ impl<'r> Folding<'r> {
             limits,
             reader,
             finder,
-            marks,
+            cutoffs,
             counts_unparsable,
         } = self;
         let mut folded = Folded {
@@ -262,7 +262,7 @@ impl<'r> Folding<'r> {
             unparsable: counts_unparsable.then(Vec::new),
             ..Folded::default()
         };
-        let marks = marks.as_deref().map(|marks| Arc::clone(&held(marks)));
+        let cutoffs = cutoffs.as_deref().map(|cutoffs| Arc::clone(&held(cutoffs)));
         let mut visit = |item: InputItem<'_>| match item {
             InputItem::Record {
                 number,
@@ -270,7 +270,7 @@ impl<'r> Folding<'r> {
                 wrapper,
             } => {
                 let wrapper = wrapper.or_account(account_id);
-                folded.record(number, &text, &wrapper, marks.as_deref(), finder);
+                folded.record(number, &text, &wrapper, cutoffs.as_deref(), finder);
             }
             InputItem::Rejected {
                 number,
@@ -278,7 +278,7 @@ impl<'r> Folding<'r> {
                 wrapper,
             } => folded.quarantine(number, None, rejection, wrapper),
             InputItem::Skipped { count } => folded.quiet(count),
-            InputItem::ControlMessage => folded.books.control_messages += 1,
+            InputItem::ControlMessage => folded.record_counts.control_messages += 1,
         };
         match reader {
             Some(reader) => reader.read(input, layout, limits, &mut visit),
@@ -289,20 +289,20 @@ impl<'r> Folding<'r> {
 
     /// Remembers which samples of a committed input the store has enough of.
     pub fn learn(&self, ingested: &Ingested) {
-        learn(self.marks.as_ref(), ingested);
+        learn(self.cutoffs.as_ref(), ingested);
     }
 }
 
 impl Caches {
     /// Remembers which samples of a committed input the store has enough of.
     pub fn learn(&self, ingested: &Ingested) {
-        learn(self.marks.as_ref(), ingested);
+        learn(self.cutoffs.as_ref(), ingested);
     }
 }
 
-fn learn(marks: Option<&SharedCutoffs>, ingested: &Ingested) {
-    if let Some(marks) = marks {
-        Arc::make_mut(&mut held(marks)).extend(&ingested.marks);
+fn learn(cutoffs: Option<&SharedCutoffs>, ingested: &Ingested) {
+    if let Some(cutoffs) = cutoffs {
+        Arc::make_mut(&mut held(cutoffs)).extend(&ingested.cutoffs);
     }
 }
 
@@ -338,8 +338,8 @@ impl Analyzer<'_> {
 }
 
 /// Takes marks; whoever held them before cannot have left them half done.
-fn held(marks: &Mutex<Arc<SampleCutoffs>>) -> MutexGuard<'_, Arc<SampleCutoffs>> {
-    marks.lock().unwrap_or_else(PoisonError::into_inner)
+fn held(cutoffs: &Mutex<Arc<SampleCutoffs>>) -> MutexGuard<'_, Arc<SampleCutoffs>> {
+    cutoffs.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Folds one input, with samples.
@@ -357,7 +357,7 @@ pub fn fold(
     folding.fold(input, layout, account_id)
 }
 
-/// Commits a folded input and closes its books.
+/// Commits a folded input and closes its totals.
 ///
 /// # Errors
 /// The store's; nothing of the input was kept then, and committing it again is safe.
@@ -370,7 +370,7 @@ pub async fn commit(
     Ok(ingested.pop().unwrap_or_default())
 }
 
-/// Commits folded inputs, each with its name, together and in their order, and closes their books.
+/// Commits folded inputs, each with its name, together and in their order, and closes their totals.
 ///
 /// # Errors
 /// The store's; nothing of any of them was kept then, and committing them again is safe.
@@ -393,17 +393,18 @@ pub async fn commit_all(
 }
 
 impl Ingested {
-    /// Closes the books. Which of the observed events are duplicates is known only now: the store
+    /// Closes the totals. Which of the observed events are duplicates is known only now: the store
     /// has the others.
     fn close(&mut self, committed: Committed) {
-        let books = &mut self.books;
-        let observed = books.selected - books.ignored() - books.quarantined();
-        books.clustered = committed.fresh;
-        books.duplicate = observed - committed.fresh;
-        debug_assert!(books.balances());
+        let record_counts = &mut self.record_counts;
+        let observed =
+            record_counts.selected - record_counts.ignored() - record_counts.quarantined();
+        record_counts.clustered = committed.fresh;
+        record_counts.duplicate = observed - committed.fresh;
+        debug_assert!(record_counts.balances());
         self.new_clusters = committed.new_clusters;
         self.spent = committed.spent;
-        self.marks = committed.marks;
+        self.cutoffs = committed.cutoffs;
     }
 }
 
@@ -421,10 +422,11 @@ impl Folded {
     /// Says what an input looks like that holds something, but not a single event of CloudTrail: what
     /// was not read must not be told as clean.
     pub fn without_events(&self) -> Option<String> {
-        let books = &self.books;
-        let others = books.not_selected.get(NO_EVENT).copied();
-        let others = others.unwrap_or_default() + books.quarantined();
-        let is_without = others > 0 && others == books.read && books.control_messages == 0;
+        let record_counts = &self.record_counts;
+        let others = record_counts.not_selected.get(NO_EVENT).copied();
+        let others = others.unwrap_or_default() + record_counts.quarantined();
+        let is_without =
+            others > 0 && others == record_counts.read && record_counts.control_messages == 0;
         is_without.then(|| match (&self.likeness, self.quarantined.first()) {
             (Some(likeness), _) => likeness.clone(),
             (None, Some(first)) => format!("{}: {}", likeness::UNREADABLE, first.rejection),
@@ -434,15 +436,15 @@ impl Folded {
 
     /// Notes what a record looks like that is no event, if it is the first.
     fn look(&mut self, text: &str) {
-        if self.books.read == 1 {
+        if self.record_counts.read == 1 {
             self.likeness = Some(likeness::of_record(text));
         }
     }
 
-    /// Returns what is to be committed, and the books that are closed when it is.
+    /// Returns what is to be committed, and the totals that are closed when it is.
     fn open(self, source: String) -> (Ingested, Batch) {
         let ingested = Ingested {
-            books: self.books,
+            record_counts: self.record_counts,
             quarantined: self.quarantined.clone(),
             hits: self.hits,
             ..Ingested::default()
@@ -460,14 +462,14 @@ impl Folded {
         number: u64,
         text: &str,
         wrapper: &Wrapper,
-        marks: Option<&SampleCutoffs>,
+        cutoffs: Option<&SampleCutoffs>,
         finder: &mut Analyzer<'_>,
     ) {
         self.logged_at = self.logged_at.max(wrapper.logged_at);
         let repeats = finder.repeats.as_ref();
         if let Some((repeat, found)) = repeats.and_then(|repeats| repeats.find(text, wrapper)) {
-            self.books.read += 1;
-            self.books.selected += 1;
+            self.record_counts.read += 1;
+            self.record_counts.selected += 1;
             let id = EventId::named(repeat.event_id);
             let at = event_time(Some(repeat.event_time), wrapper);
             self.lag(at, wrapper);
@@ -475,33 +477,34 @@ impl Folded {
                 let record = Record::parse(text);
                 record.as_ref().map(redact::sample).unwrap_or_default()
             };
-            return self.observe(id, at, found, marks, sample);
+            return self.observe(id, at, found, cutoffs, sample);
         }
         let record = match finder.parse(text) {
             Ok(record) => record,
             Err(rejection) => return self.quarantine(number, Some(text), rejection, wrapper),
         };
-        self.books.read += 1;
-        let (fate, verdict) = finder.rules.decide(&record, text, wrapper);
-        Hits::count(&mut self.hits, verdict);
-        self.books.selected += u64::from(!matches!(fate, Fate::NotSelected(_)));
+        self.record_counts.read += 1;
+        let (fate, outcome) = finder.rules.decide(&record, text, wrapper);
+        Hits::count(&mut self.hits, outcome);
+        self.record_counts.selected += u64::from(!matches!(fate, Fate::NotSelected(_)));
         match fate {
             Fate::NotSelected(reason) => {
                 if reason == NO_EVENT {
                     self.look(text);
                 }
-                *self.books.not_selected.entry(reason).or_default() += 1;
+                *self.record_counts.not_selected.entry(reason).or_default() += 1;
             }
             Fate::Ignored(class, reason) => {
-                *self.books.ignored.entry(reason).or_default() += 1;
-                self.books.own_refusals += u64::from(reason == OWN && is_refusal(&record, class));
+                *self.record_counts.ignored.entry(reason).or_default() += 1;
+                self.record_counts.own_refusals +=
+                    u64::from(reason == OWN && is_refusal(&record, class));
             }
             Fate::Clustered(conclusion) => {
                 let (id, at) = (conclusion.id, conclusion.at);
                 self.lag(at, wrapper);
                 let found = finder.find(conclusion, &record, text, wrapper);
                 let sample = || redact::sample(&record);
-                self.observe(id, at, &found, marks, sample);
+                self.observe(id, at, &found, cutoffs, sample);
             }
         }
     }
@@ -511,18 +514,18 @@ impl Folded {
         id: EventId,
         at: Option<Timestamp>,
         found: &Analysis,
-        marks: Option<&SampleCutoffs>,
+        cutoffs: Option<&SampleCutoffs>,
         sample: impl FnOnce() -> String,
     ) {
         // Codes and wordings that are not known here are counted, so that a new one is noticed.
-        self.books.unknown_denials += u64::from(found.finding.unknown_denial);
-        self.books.unknown_codes += u64::from(found.unknown_code);
+        self.record_counts.unknown_denials += u64::from(found.finding.unknown_denial);
+        self.record_counts.unknown_codes += u64::from(found.unknown_code);
         let class = found.finding.facts.identity.class;
-        *self.books.classes.entry(class).or_default() += 1;
+        *self.record_counts.classes.entry(class).or_default() += 1;
         self.tally.observe(id, at, &found.finding);
-        if let Some(marks) = marks {
-            let cluster = found.finding.case.cluster;
-            self.tally.sample(cluster, id, at, marks, sample);
+        if let Some(cutoffs) = cutoffs {
+            let cluster = found.finding.series.cluster;
+            self.tally.sample(cluster, id, at, cutoffs, sample);
         }
     }
 
@@ -535,8 +538,8 @@ impl Folded {
 
     /// Counts records that were held back because nothing failed.
     fn quiet(&mut self, count: u64) {
-        self.books.read += count;
-        *self.books.not_selected.entry(NO_ERROR).or_default() += count;
+        self.record_counts.read += count;
+        *self.record_counts.not_selected.entry(NO_ERROR).or_default() += count;
     }
 
     fn quarantine(
@@ -562,12 +565,16 @@ impl Folded {
                 logged_at: wrapper.logged_at,
             });
         }
-        self.books.read += 1;
+        self.record_counts.read += 1;
         if let Some(text) = text {
             self.look(text);
         }
-        self.books.selected += 1;
-        *self.books.quarantined.entry(rejection.name()).or_default() += 1;
+        self.record_counts.selected += 1;
+        *self
+            .record_counts
+            .quarantined
+            .entry(rejection.name())
+            .or_default() += 1;
         if self.quarantined.len() < QUARANTINED_MAX {
             self.quarantined.push(Quarantined { number, rejection });
         }

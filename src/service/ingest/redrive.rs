@@ -120,7 +120,7 @@ struct RequestContext<'r> {
 /// What stops a round is told in [`Redriven::stopped`], beside what was done until then.
 pub async fn redrive<S: Store, B: Bucket>(
     round: &RedriveBatch<'_>,
-    intake: &mut ReplayInput<'_, S, B>,
+    replay_input: &mut ReplayInput<'_, S, B>,
     mut is_over: impl FnMut() -> bool,
 ) -> Redriven {
     let mut redriven = Redriven {
@@ -129,7 +129,11 @@ pub async fn redrive<S: Store, B: Bucket>(
     };
     let folder = format!("{FAILED}/{}/", round.function);
     let objects_max = round.objects_max.min(ROUND_OBJECTS_MAX);
-    let listed = match intake.bucket.list(&folder, round.after, objects_max).await {
+    let listed = match replay_input
+        .bucket
+        .list(&folder, round.after, objects_max)
+        .await
+    {
         Ok(listed) => listed,
         Err(error) => return redriven.stopped_by(error),
     };
@@ -140,7 +144,7 @@ pub async fn redrive<S: Store, B: Bucket>(
             return redriven.stopped_by(Stopped::Deadline);
         }
         let failed = redriven.failed.len();
-        if let Err(stopped) = redriven.take(&object, round.function, intake).await {
+        if let Err(stopped) = redriven.take(&object, round.function, replay_input).await {
             return redriven.stopped_by(stopped);
         }
         failures = if redriven.failed.len() > failed {
@@ -170,9 +174,13 @@ impl Redriven {
         &mut self,
         object: &ListedObject,
         function: &str,
-        intake: &mut ReplayInput<'_, S, B>,
+        replay_input: &mut ReplayInput<'_, S, B>,
     ) -> Result<(), Stopped> {
-        let record = match intake.bucket.fetch(&object.key, RECORD_BYTES_MAX).await {
+        let record = match replay_input
+            .bucket
+            .fetch(&object.key, RECORD_BYTES_MAX)
+            .await
+        {
             Ok(Some(record)) => record,
             // Somebody else has taken it meanwhile.
             Ok(None) => return Ok(()),
@@ -189,7 +197,7 @@ impl Redriven {
                 return Ok(());
             }
         };
-        match intake.take(event.get().as_bytes()).await {
+        match replay_input.take(event.get().as_bytes()).await {
             Ok(invocation) => self.taken.count(&invocation),
             Err(failure) => {
                 let key = object.key.clone();
@@ -197,7 +205,7 @@ impl Redriven {
                 return Ok(());
             }
         }
-        intake.bucket.remove(&object.key).await?;
+        replay_input.bucket.remove(&object.key).await?;
         Ok(())
     }
 

@@ -33,7 +33,7 @@ pub struct ReplayTotals {
     /// What became of the records of the others. Which of them are duplicates is told as well as the
     /// store does: one that does not look takes what comes in another cut for new here, and counts it
     /// once all the same.
-    pub books: RecordCounts,
+    pub record_counts: RecordCounts,
     /// Clusters that are new.
     pub new_clusters: u64,
 }
@@ -79,7 +79,7 @@ impl ReplayTotals {
     pub fn count(&mut self, invocation: &Invocation) {
         self.payloads += 1;
         self.unopened += u64::from(invocation.payload_fault.is_some());
-        self.books.add(&invocation.books);
+        self.record_counts.add(&invocation.record_counts);
         self.new_clusters += invocation.new_clusters;
     }
 
@@ -87,7 +87,7 @@ impl ReplayTotals {
     pub fn add(&mut self, other: &Self) {
         self.payloads += other.payloads;
         self.unopened += other.unopened;
-        self.books.add(&other.books);
+        self.record_counts.add(&other.record_counts);
         self.new_clusters += other.new_clusters;
     }
 }

@@ -177,9 +177,9 @@ impl Subscription {
         let own = committed.into_iter().next().filter(|_| !is_empty);
         ingested.close(own.unwrap_or_default());
         self.remembered.learn(&ingested);
-        let Ingested { books, .. } = ingested;
+        let Ingested { record_counts, .. } = ingested;
         Ok(Invocation {
-            books,
+            record_counts,
             ..invocation
         })
     }
@@ -346,7 +346,7 @@ fn finding(reason: &str, account_id: Option<&str>) -> Finding {
     let mut facets = Facets::default();
     facets.set(FacetKind::ErrorCode, Some(reason));
     Finding {
-        case: Arc::new(Series {
+        series: Arc::new(Series {
             cluster: identity.cluster_id(),
             facets,
         }),

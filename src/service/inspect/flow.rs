@@ -77,7 +77,8 @@ struct Flow {
 struct Group {
     /// The next hour to be looked at.
     next: Window,
-    pulse: HourlyActivity<()>,
+    #[serde(rename = "pulse")]
+    activity: HourlyActivity<()>,
 }
 
 /// Looks at the hours that are over since the last time, and tells of log groups that fell silent or
@@ -117,7 +118,7 @@ pub async fn look<S: TransitionWriter, B: Bucket, G: LogGroups, C: Clock>(
                 store.tell_once(&alert).await?;
             }
         }
-        if group.pulse.is_silent() {
+        if group.activity.is_silent() {
             looked.silent.push(name.clone());
         }
     }
@@ -145,7 +146,7 @@ impl Group {
     fn new(first: Window) -> Self {
         Self {
             next: first,
-            pulse: HourlyActivity::new(first),
+            activity: HourlyActivity::new(first),
         }
     }
 
@@ -161,12 +162,12 @@ impl Group {
         self.next = window.plus(1);
         let silent = Silent::LogGroup(name);
         if has_events {
-            let since = self.pulse.beat(window, window.end(), ())?;
+            let since = self.activity.beat(window, window.end(), ())?;
             let times = (since, window.start());
             return Some(Alert::of_data_again(account_id, silent, times, now));
         }
-        let is_told = self.pulse.miss(1, self.pulse.is_steady())?;
-        let times = (self.pulse.last, window.end());
+        let is_told = self.activity.miss(1, self.activity.is_steady())?;
+        let times = (self.activity.last, window.end());
         let told = || Alert::of_silence(account_id, silent, times, Some(DIAGNOSIS), now);
         is_told.then(told)
     }

@@ -37,7 +37,7 @@ pub struct Replayed {
     /// Everything that happened, in order.
     pub story: Vec<Transition>,
     /// What is known after the last hour; `None` where no event has a time.
-    pub chronicle: Option<InspectionState>,
+    pub inspection_state: Option<InspectionState>,
     /// Events after the last hour that was taken, in the order of time.
     rest: Vec<Occurrence>,
 }
@@ -69,13 +69,15 @@ impl Recorded<'_> {
         for hour in taken.chunk_by(|(one, _), (other, _)| one.window() == other.window()) {
             let window = hour[0].0.window();
             let new = || InspectionState::new(window).with_resolutions(self.resolutions.clone());
-            let chronicle = replayed.chronicle.get_or_insert_with(new);
+            let inspection_state = replayed.inspection_state.get_or_insert_with(new);
             let occurrences = occurrences(hour.iter().map(|(_, event)| *event), &subjects);
-            replayed.story.extend(chronicle.turn(window, &occurrences));
+            replayed
+                .story
+                .extend(inspection_state.turn(window, &occurrences));
         }
-        if let (Some(chronicle), Some(until)) = (&mut replayed.chronicle, until) {
+        if let (Some(inspection_state), Some(until)) = (&mut replayed.inspection_state, until) {
             // Nothing failed since; what is quiet for long enough has recovered.
-            replayed.story.extend(chronicle.pass(until));
+            replayed.story.extend(inspection_state.pass(until));
         }
         Transition::sort(&mut replayed.story);
         replayed
@@ -98,8 +100,8 @@ impl Recorded<'_> {
 impl Replayed {
     /// Lists clusters as the inspection leaves them: by the hours that were taken.
     pub fn listing(&self, now: Timestamp) -> Listing {
-        let chronicle = self.chronicle.as_ref();
-        chronicle.map_or_else(|| Listing::empty(now.window()), Listing::from)
+        let inspection_state = self.inspection_state.as_ref();
+        inspection_state.map_or_else(|| Listing::empty(now.window()), Listing::from)
     }
 }
 
@@ -145,9 +147,9 @@ mod tests {
             facts.insert(cluster, Arc::new(ClusterFacts { identity, template }));
             let start = Timestamp::parse("2026-11-01T00:00:00Z").unwrap();
             let at = start.plus(i64::from(*hour) * 3600 + i64::from(*second));
-            let case = Arc::new(Series { cluster, facets });
+            let series = Arc::new(Series { cluster, facets });
             let id = EventId::from_bytes((number as u128).to_be_bytes());
-            events.push((id, Sighting::new(false, Some(at), case)));
+            events.push((id, Sighting::new(false, Some(at), series)));
         }
         (events, facts)
     }
@@ -158,17 +160,17 @@ mod tests {
         let mut written: Option<Vec<u8>> = None;
         for hour in occurrences.chunk_by(|one, other| one.at.window() == other.at.window()) {
             let window = hour[0].at.window();
-            let mut chronicle = match &written {
+            let mut inspection_state = match &written {
                 Some(bytes) => InspectionState::decode(bytes).unwrap(),
                 None => InspectionState::new(window),
             };
-            chronicle = chronicle.with_resolutions(resolutions.clone());
-            let recalled = chronicle.recalls_from()..chronicle.next();
+            inspection_state = inspection_state.with_resolutions(resolutions.clone());
+            let recalled = inspection_state.recalls_from()..inspection_state.next();
             let again = |occurrence: &&Occurrence| recalled.contains(&occurrence.at.window());
             let again: Vec<Occurrence> = occurrences.iter().filter(again).cloned().collect();
-            chronicle.recall(&again);
-            told.extend(chronicle.turn(window, hour));
-            written = Some(chronicle.encode());
+            inspection_state.recall(&again);
+            told.extend(inspection_state.turn(window, hour));
+            written = Some(inspection_state.encode());
         }
         Transition::sort(&mut told);
         told
@@ -186,7 +188,7 @@ mod tests {
             for (which, at, is_over) in said {
                 let (_, seen) = &events[which % events.len()];
                 let said = if is_over { LifecycleEvent::Resolved } else { LifecycleEvent::Reopened };
-                resolutions.entry(seen.case.cluster).or_default().insert((start.plus(at), said));
+                resolutions.entry(seen.series.cluster).or_default().insert((start.plus(at), said));
             }
             let replay = |events: &[(EventId, Sighting)]| {
                 let recorded = Recorded { events, facts: &facts, resolutions: &resolutions };
@@ -219,19 +221,19 @@ mod tests {
                 recorded.replay(None).story
             };
             let told = story(&events);
-            let mut lives: BTreeMap<ClusterId, (i64, bool)> = BTreeMap::new();
+            let mut histories: BTreeMap<ClusterId, (i64, bool)> = BTreeMap::new();
             for transition in &told {
                 let Some(cluster) = transition.cluster else { continue };
-                let life = lives.entry(cluster).or_insert((0, false));
+                let history = histories.entry(cluster).or_insert((0, false));
                 match transition.change {
-                    Change::New => *life = (1, true),
+                    Change::New => *history = (1, true),
                     Change::Recovered { .. } => {
-                        prop_assert_eq!(*life, (transition.epoch, true), "only what is open recovers");
-                        life.1 = false;
+                        prop_assert_eq!(*history, (transition.episode, true), "only what is open recovers");
+                        history.1 = false;
                     }
                     Change::Regressed { .. } => {
-                        prop_assert_eq!(*life, (transition.epoch - 1, false), "only what recovered");
-                        *life = (transition.epoch, true);
+                        prop_assert_eq!(*history, (transition.episode - 1, false), "only what recovered");
+                        *history = (transition.episode, true);
                     }
                     _ => {}
                 }

@@ -24,15 +24,15 @@ use crate::config::inspect::Summaries;
 use crate::inspect::summing::{periods, summaries};
 use crate::inspect::sweeping::FailingKeys;
 use crate::inspect::transition_alerts::alert;
-use crate::inspect::triage_check::{TriageCheck, end_marks};
+use crate::inspect::triage_check::{TriageCheck, end_triages};
 use crate::key_lookup::KeyLookup;
 use crate::ports::{
     Bucket, BucketError, Campaigns, Clock, HourReader, KeyDirectory, KeyUsageStore, LateHour,
     StoreError, TransitionWriter, TriageStore,
 };
 
-/// Where the chronicle is kept.
-pub const CHRONICLE_KEY: &str = "inspection/chronicle";
+/// Where the inspection state is kept.
+pub const INSPECTION_STATE_KEY: &str = "inspection/chronicle";
 
 /// Where the list of all clusters is kept for those who look at it.
 pub const LISTING_KEY: &str = "inspection/listing";
@@ -44,8 +44,8 @@ pub const LISTING_BYTES_MAX: usize = 16 << 20;
 /// average (AWS CloudTrail User Guide, "How CloudTrail works").
 pub const GRACE_SECONDS: i64 = 15 * 60;
 
-/// How long a chronicle may be as it is kept, in bytes.
-const CHRONICLE_BYTES_MAX: usize = 64 << 20;
+/// How long an inspection state may be as it is kept, in bytes.
+const INSPECTION_STATE_BYTES_MAX: usize = 64 << 20;
 
 /// The state is saved after this many inspected hours, so that a long catch-up can go on from
 /// there.
@@ -63,7 +63,7 @@ const CALLS_MAX: usize = 16;
 /// What a run may take.
 #[derive(Debug, Clone)]
 pub struct RunLimits {
-    /// For how many days events are kept: without a chronicle, it begins there.
+    /// For how many days events are kept: without an inspection state, it begins there.
     pub retention_days: i64,
     /// When it has to be over, in milliseconds since 1970.
     pub deadline: i64,
@@ -82,7 +82,7 @@ pub struct Inspected {
     pub counts: Inspection,
     /// What could not be read, and is left out.
     pub damaged: Vec<String>,
-    /// Why the chronicle was made anew, if it was.
+    /// Why the inspection state was made anew, if it was.
     pub anew: Option<String>,
     /// What could not be made true or told; the next run tries again.
     pub failed: Vec<StoreError>,
@@ -112,7 +112,7 @@ struct Run<'a, S, B, K, C> {
     failing: FailingKeys,
     /// Whether anything is told by now.
     is_telling: bool,
-    chronicle: InspectionState,
+    inspection_state: InspectionState,
     /// What people said about whether clusters are over.
     resolutions: Resolutions,
     /// The next hour as it was written down.
@@ -140,9 +140,9 @@ where
     let is_telling = store.is_telling().await?;
     let store = &*store;
     let now = clock.now();
-    let (chronicle, anew) = open(bucket, now, plan).await?;
+    let (inspection_state, anew) = open(bucket, now, plan).await?;
     let resolutions = store.resolutions().await?;
-    let chronicle = chronicle.with_resolutions(resolutions.clone());
+    let inspection_state = inspection_state.with_resolutions(resolutions.clone());
     let patience = plan.deadline.saturating_sub(clock.millis());
     let patience = patience.clamp(0, PATIENCE_MILLIS);
     let mut run = Run {
@@ -153,8 +153,8 @@ where
         key_lookup: KeyLookup::new(store, directory, clock, &plan.keys, patience),
         failing: FailingKeys::default(),
         is_telling,
-        kept: chronicle.next(),
-        chronicle,
+        kept: inspection_state.next(),
+        inspection_state,
         resolutions,
         inspected: Inspected {
             anew,
@@ -169,15 +169,18 @@ where
     run.close(&late).await?;
     let mut inspected = run.inspected;
     inspected.counts.keys_asked = run.key_lookup.calls();
-    let lives = run.chronicle.lives().values();
-    let accounts = run.chronicle.accounts().values();
-    let behind = over(now).hours() - run.chronicle.next().hours();
+    let histories = run.inspection_state.histories().values();
+    let accounts = run.inspection_state.accounts().values();
+    let behind = over(now).hours() - run.inspection_state.next().hours();
     let blind = accounts.clone().filter(|of| of.is_blind());
     inspected.blind_since = blind.map(AccountActivity::last).min();
     inspected.counts = Inspection {
         behind_hours: behind.max(0) as u64,
-        clusters: lives.len() as u64,
-        open_clusters: lives.clone().filter(|life| life.is_open()).count() as u64,
+        clusters: histories.len() as u64,
+        open_clusters: histories
+            .clone()
+            .filter(|history| history.is_open())
+            .count() as u64,
         blind_accounts: accounts.filter(|of| of.is_blind()).count() as u64,
         damaged: inspected.damaged.len() as u64,
         failed: inspected.failed.len() as u64,
@@ -192,13 +195,13 @@ pub fn over(now: Timestamp) -> Window {
     settled.unwrap_or(now).window()
 }
 
-/// Returns a chronicle that begins with the first hour that events are kept of.
+/// Returns an inspection state that begins with the first hour that events are kept of.
 fn anew(now: Timestamp, plan: &RunLimits) -> InspectionState {
     let first = now.window().plus(-plan.retention_days * 24);
     InspectionState::new(first).telling_from(now.window().plus(-NEWS_HOURS))
 }
 
-/// Opens the chronicle, or begins one where there is none that can be read.
+/// Opens the inspection state, or begins one where there is none that can be read.
 async fn open(
     bucket: &impl Bucket,
     now: Timestamp,
@@ -207,12 +210,15 @@ async fn open(
     let new = anew(now, plan);
     let first = new.next();
     let begun = |why: &str| (new, Some(why.to_owned()));
-    let Some(kept) = bucket.fetch(CHRONICLE_KEY, CHRONICLE_BYTES_MAX).await? else {
+    let Some(kept) = bucket
+        .fetch(INSPECTION_STATE_KEY, INSPECTION_STATE_BYTES_MAX)
+        .await?
+    else {
         return Ok(begun("there is none yet"));
     };
     match InspectionState::decode(&kept) {
         // One that slept for longer than events are kept has nothing to go on from.
-        Ok(chronicle) if chronicle.next() >= first => Ok((chronicle, None)),
+        Ok(inspection_state) if inspection_state.next() >= first => Ok((inspection_state, None)),
         Ok(_) => Ok(begun("it is older than what is kept")),
         Err(error) => Ok(begun(&error.to_string())),
     }
@@ -237,8 +243,12 @@ where
 {
     /// Reads an hour.
     async fn occurrences(&mut self, window: Window) -> Result<Vec<Occurrence>, StoreError> {
-        let lives = self.chronicle.lives();
-        let known = |cluster| lives.get(&cluster).map(|life| Arc::clone(&life.subject));
+        let histories = self.inspection_state.histories();
+        let known = |cluster| {
+            histories
+                .get(&cluster)
+                .map(|history| Arc::clone(&history.subject))
+        };
         let hour = self.store.hour(window, &known).await?;
         self.inspected.damaged.extend(hour.damaged);
         let occurrences = occurrences(&hour.events, &hour.subjects);
@@ -258,11 +268,14 @@ where
         if self.inspected.anew.is_some() {
             return Ok(());
         }
-        let (mut window, next) = (self.chronicle.recalls_from(), self.chronicle.next());
+        let (mut window, next) = (
+            self.inspection_state.recalls_from(),
+            self.inspection_state.next(),
+        );
         while window < next {
             let occurrences = self.occurrences(window).await?;
             self.amend_by(window, &occurrences).await;
-            self.chronicle.recall(&occurrences);
+            self.inspection_state.recall(&occurrences);
             window = window.plus(1);
         }
         Ok(())
@@ -271,12 +284,12 @@ where
     /// Takes the hours again that events came late for, and returns them.
     async fn amend(&mut self) -> Result<Vec<LateHour>, StoreError> {
         let mut late = self.store.late().await?;
-        let next = self.chronicle.next();
+        let next = self.inspection_state.next();
         late.retain(|late| late.window < next);
         if late.iter().any(|late| late.window < next.plus(-HOURS_MAX)) {
             // How much of such an hour was counted before is not remembered.
             let resolutions = self.resolutions.clone();
-            self.chronicle = anew(self.clock.now(), self.plan).with_resolutions(resolutions);
+            self.inspection_state = anew(self.clock.now(), self.plan).with_resolutions(resolutions);
             let why = "events came late for an hour long ago";
             self.inspected.anew = Some(why.to_owned());
             return Ok(late);
@@ -290,32 +303,33 @@ where
     }
 
     async fn amend_by(&mut self, window: Window, occurrences: &[Occurrence]) {
-        let told = self.chronicle.amend(occurrences);
+        let told = self.inspection_state.amend(occurrences);
         self.settle(&told, self.is_told(window)).await;
     }
 
     /// Tells whether anybody is told of an hour.
     fn is_told(&self, window: Window) -> bool {
-        self.is_telling && self.chronicle.is_news(window)
+        self.is_telling && self.inspection_state.is_news(window)
     }
 
     /// Takes the hours up to before one, as far as there is time.
     async fn take_all(&mut self, until: Window) -> Result<(), InspectionError> {
-        while self.chronicle.next() < until && self.clock.millis() < self.plan.deadline {
-            let window = self.chronicle.next();
+        while self.inspection_state.next() < until && self.clock.millis() < self.plan.deadline {
+            let window = self.inspection_state.next();
             let occurrences = self.occurrences(window).await?;
-            let before = self.chronicle.events();
-            let told = self.chronicle.turn(window, &occurrences);
+            let before = self.inspection_state.events();
+            let told = self.inspection_state.turn(window, &occurrences);
             let events = occurrences.len() as u64;
             self.inspected.counts.hours += 1;
             self.inspected.counts.events += events;
-            self.inspected.counts.violated += u64::from(before + events != self.chronicle.events());
+            self.inspected.counts.violated +=
+                u64::from(before + events != self.inspection_state.events());
             let is_told = self.is_told(window);
             if is_told {
                 self.failing.meet(&occurrences);
             }
             self.settle(&told, is_told).await;
-            self.end_marks(window, &told, &occurrences, is_told).await;
+            self.end_triages(window, &told, &occurrences, is_told).await;
             if is_told && self.plan.summaries != Summaries::Never {
                 self.sum_up(window, &told, &occurrences).await;
             }
@@ -330,7 +344,7 @@ where
     /// Looks at the hours that are not over yet.
     async fn foresee(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let mut hours = Vec::new();
-        let mut window = self.chronicle.next();
+        let mut window = self.inspection_state.next();
         // A run that is behind has enough to do.
         while window <= now.window() && window.plus(2) >= now.window() {
             let occurrences = self.occurrences(window).await?;
@@ -338,7 +352,7 @@ where
             hours.push((window, occurrences));
             window = window.plus(1);
         }
-        let told = self.chronicle.foresee(&hours);
+        let told = self.inspection_state.foresee(&hours);
         self.settle(&told, self.is_telling).await;
         Ok(())
     }
@@ -381,8 +395,8 @@ where
         }
     }
 
-    /// Ends the marks of clusters that something happened to.
-    async fn end_marks(
+    /// Ends the triages of clusters that something happened to.
+    async fn end_triages(
         &mut self,
         window: Window,
         told: &[Transition],
@@ -394,7 +408,14 @@ where
             now: self.clock.now(),
             is_told,
         };
-        match end_marks(self.store, &self.chronicle, (told, occurrences), look).await {
+        match end_triages(
+            self.store,
+            &self.inspection_state,
+            (told, occurrences),
+            look,
+        )
+        .await
+        {
             Ok(ended) => self.inspected.counts.settled += ended,
             Err(error) => self.inspected.failed.push(error),
         }
@@ -403,7 +424,7 @@ where
     /// Tells what the periods looked like that end with an hour.
     async fn sum_up(&mut self, window: Window, told: &[Transition], occurrences: &[Occurrence]) {
         for period in periods(window) {
-            for summary in summaries(&self.chronicle, window, period, told, occurrences) {
+            for summary in summaries(&self.inspection_state, window, period, told, occurrences) {
                 if !self.plan.summaries.tells(&summary) {
                     continue;
                 }
@@ -454,18 +475,20 @@ where
     }
 
     async fn keep(&mut self) -> Result<(), BucketError> {
-        let chronicle = self.chronicle.encode();
-        self.bucket.keep(CHRONICLE_KEY, chronicle).await?;
-        let listing = Listing::from(&self.chronicle).encode();
+        let inspection_state = self.inspection_state.encode();
+        self.bucket
+            .keep(INSPECTION_STATE_KEY, inspection_state)
+            .await?;
+        let listing = Listing::from(&self.inspection_state).encode();
         self.bucket.keep(LISTING_KEY, listing).await?;
-        self.kept = self.chronicle.next();
+        self.kept = self.inspection_state.next();
         Ok(())
     }
 
     /// Writes down what was found out. While something of it cannot be made true, the hours are taken
     /// again, for a day; then that is given up rather than all that follows.
     async fn close(&mut self, late: &[LateHour]) -> Result<(), InspectionError> {
-        let hours = self.chronicle.next().hours() - self.kept.hours();
+        let hours = self.inspection_state.next().hours() - self.kept.hours();
         if !self.inspected.failed.is_empty() && hours < SITTING_HOURS {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! What an account's hour, day or week looked like, from the chronicle as it is at its end.
+//! What an account's hour, day or week looked like, from the inspection state as it is at its end.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use clusters::facet::FacetKind;
 use clusters::fingerprint::ClusterId;
 use clusters::inspection_state::{ClusterHistory, InspectionState};
 use clusters::summary::{
-    CampaignLine, ClusterLine, Excerpt, KEYS_MAX, KeyLine, LINES_MAX, Period, STORMS_MAX, Summary,
-    TOP_MAX,
+    CAMPAIGN_LINES_MAX, CampaignLine, ClusterLine, Excerpt, KEYS_MAX, KeyLine, LINES_MAX, Period,
+    Summary, TOP_MAX,
 };
 use clusters::transition::{Change, Transition};
 use records::time::{Timestamp, Window};
@@ -32,7 +32,7 @@ pub fn periods(window: Window) -> impl Iterator<Item = Period> {
 /// Sums a period up for each account that is known. The transitions and the occurrences are those of its last
 /// hour: campaigns and access keys stand in the summary of an hour alone.
 pub fn summaries(
-    chronicle: &InspectionState,
+    inspection_state: &InspectionState,
     window: Window,
     period: Period,
     told: &[Transition],
@@ -41,12 +41,12 @@ pub fn summaries(
     let until = window.end();
     let from = window.plus(1 - period.seconds() / 3600).start();
     let mut accounts: BTreeMap<&str, Vec<(ClusterId, &ClusterHistory)>> = BTreeMap::new();
-    for (cluster, life) in chronicle.lives() {
-        let account = accounts.entry(&life.subject.account_id).or_default();
-        account.push((*cluster, life));
+    for (cluster, history) in inspection_state.histories() {
+        let account = accounts.entry(&history.subject.account_id).or_default();
+        account.push((*cluster, history));
     }
-    let summary = |(account_id, lives): (&str, Vec<(ClusterId, &ClusterHistory)>)| {
-        let summary = of_lives(Summary::empty(account_id, period, from, until), &lives);
+    let summary = |(account_id, histories): (&str, Vec<(ClusterId, &ClusterHistory)>)| {
+        let summary = of_episodes(Summary::empty(account_id, period, from, until), &histories);
         if period != Period::Hour {
             return summary;
         }
@@ -59,28 +59,36 @@ pub fn summaries(
     accounts.into_iter().map(summary).collect()
 }
 
-fn of_lives(summary: Summary, lives: &[(ClusterId, &ClusterHistory)]) -> Summary {
+fn of_episodes(summary: Summary, histories: &[(ClusterId, &ClusterHistory)]) -> Summary {
     let (from, until) = (summary.from, summary.until);
-    let count = |life: &ClusterHistory| life.count_since(from.window());
+    let count = |history: &ClusterHistory| history.count_since(from.window());
     let is_within = |at: Timestamp| at >= from && at <= until;
-    let active = lives.iter().filter(|(_, life)| count(life) > 0);
+    let active = histories.iter().filter(|(_, history)| count(history) > 0);
     let active: Vec<(ClusterId, &ClusterHistory)> = active.copied().collect();
-    let is_new = |life: &ClusterHistory| life.first >= from;
-    let new = active.iter().filter(|(_, life)| is_new(life));
+    let is_new = |history: &ClusterHistory| history.first >= from;
+    let new = active.iter().filter(|(_, history)| is_new(history));
     Summary {
-        errors: active.iter().map(|(_, life)| count(life)).sum(),
+        errors: active.iter().map(|(_, history)| count(history)).sum(),
         error_clusters: active.len() as u64,
-        new_errors: new.map(|(_, life)| count(life)).sum(),
+        new_errors: new.map(|(_, history)| count(history)).sum(),
         new: listed(&active, is_new, count),
-        regressed: listed(&active, |life| life.epoch > 1 && life.began >= from, count),
+        regressed: listed(
+            &active,
+            |history| history.episode > 1 && history.began >= from,
+            count,
+        ),
         recovered: listed(
-            lives,
-            |life| life.recovered.is_some_and(is_within),
-            |life| life.count,
+            histories,
+            |history| history.recovered.is_some_and(is_within),
+            |history| history.count,
         ),
         escalating: listed(
-            lives,
-            |life| life.escalation.is_some_and(|of| of.since >= from.window()),
+            histories,
+            |history| {
+                history
+                    .escalation
+                    .is_some_and(|of| of.since >= from.window())
+            },
             count,
         ),
         top: {
@@ -93,24 +101,24 @@ fn of_lives(summary: Summary, lives: &[(ClusterId, &ClusterHistory)]) -> Summary
 }
 
 fn listed(
-    lives: &[(ClusterId, &ClusterHistory)],
+    histories: &[(ClusterId, &ClusterHistory)],
     is: impl Fn(&ClusterHistory) -> bool,
     count: impl Fn(&ClusterHistory) -> u64,
 ) -> Excerpt<ClusterLine> {
-    Excerpt::of(lines(lives, is, count), LINES_MAX)
+    Excerpt::of(lines(histories, is, count), LINES_MAX)
 }
 
 fn lines(
-    lives: &[(ClusterId, &ClusterHistory)],
+    histories: &[(ClusterId, &ClusterHistory)],
     is: impl Fn(&ClusterHistory) -> bool,
     count: impl Fn(&ClusterHistory) -> u64,
 ) -> Vec<ClusterLine> {
-    let line = |(cluster, life): &(ClusterId, &ClusterHistory)| {
-        ClusterLine::of(*cluster, &life.subject, count(life))
+    let line = |(cluster, history): &(ClusterId, &ClusterHistory)| {
+        ClusterLine::of(*cluster, &history.subject, count(history))
     };
-    let mut lines: Vec<ClusterLine> = lives
+    let mut lines: Vec<ClusterLine> = histories
         .iter()
-        .filter(|(_, life)| is(life))
+        .filter(|(_, history)| is(history))
         .map(line)
         .collect();
     ClusterLine::sort(&mut lines);
@@ -129,7 +137,7 @@ fn campaigns(account_id: &str, told: &[Transition]) -> Excerpt<CampaignLine> {
     }
     Excerpt::of(
         latest.into_values().map(CampaignLine::of).collect(),
-        STORMS_MAX,
+        CAMPAIGN_LINES_MAX,
     )
 }
 
@@ -140,14 +148,14 @@ fn keys(account_id: &str, occurrences: &[Occurrence]) -> Excerpt<KeyLine> {
         .iter()
         .filter(|of| of.subject.account_id == account_id)
     {
-        if let Some(key) = occurrence.case.facets.get(FacetKind::AccessKey) {
+        if let Some(key) = occurrence.series.facets.get(FacetKind::AccessKey) {
             keys.insert(key, occurrence);
         }
     }
     let line = |(key, occurrence): (&str, &Occurrence)| KeyLine {
         key: key.to_owned(),
         principal: occurrence
-            .case
+            .series
             .facets
             .get(FacetKind::Principal)
             .unwrap_or_default()

@@ -42,7 +42,7 @@ impl FailingKeys {
     /// Takes the occurrences of an hour.
     pub fn meet(&mut self, occurrences: &[Occurrence]) {
         for occurrence in occurrences {
-            let facets = &occurrence.case.facets;
+            let facets = &occurrence.series.facets;
             let Some(key) = facets.get(FacetKind::AccessKey) else {
                 continue;
             };
@@ -55,7 +55,7 @@ impl FailingKeys {
                     at: occurrence.at,
                     caller_account: facets.get(FacetKind::CallerAccount).map(str::to_owned),
                     account_id: occurrence.subject.account_id.clone(),
-                    cluster: occurrence.case.cluster,
+                    cluster: occurrence.series.cluster,
                 };
                 self.0.insert(key.to_owned(), failure);
             }

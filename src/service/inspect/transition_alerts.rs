@@ -21,12 +21,12 @@ pub fn alert(
         at,
         account_id,
         cluster,
-        epoch,
+        episode,
         change,
         ..
     } = transition;
     match (change, *cluster) {
-        (_, Some(cluster)) => of_cluster(transition, (cluster, *epoch), now),
+        (_, Some(cluster)) => of_cluster(transition, (cluster, *episode), now),
         (Change::Campaign(campaign), None) => Some(Alert::of_campaign(campaign, Stage::Began, now)),
         (Change::CampaignGrew { times, campaign }, None) => {
             Some(Alert::of_campaign(campaign, Stage::Grew(*times), now))
@@ -58,14 +58,14 @@ pub fn alert(
     }
 }
 
-fn of_cluster(transition: &Transition, life: (ClusterId, i64), now: Timestamp) -> Option<Alert> {
+fn of_cluster(transition: &Transition, history: (ClusterId, i64), now: Timestamp) -> Option<Alert> {
     let Transition {
         at,
         account_id,
         change,
         ..
     } = transition;
-    let seen = |facts| Alert::of_cluster(facts, account_id, life, Some(*at), now);
+    let seen = |facts| Alert::of_cluster(facts, account_id, history, Some(*at), now);
     Some(match change {
         Change::New => seen(Facts::New),
         Change::NewPrincipal { principal } => seen(Facts::NewPrincipal(principal.clone())),
@@ -75,16 +75,18 @@ fn of_cluster(transition: &Transition, life: (ClusterId, i64), now: Timestamp) -
             count,
         } => {
             let fault = (*fault_seconds, *count);
-            Alert::of_recovery(account_id, life, *at, *began, fault, now)
+            Alert::of_recovery(account_id, history, *at, *began, fault, now)
         }
         Change::Regressed { quiet_seconds } => {
-            Alert::of_regression(account_id, life, *at, *quiet_seconds, now)
+            Alert::of_regression(account_id, history, *at, *quiet_seconds, now)
         }
         Change::Escalating { count, limit } => {
             let counts = (*count, *limit);
-            Alert::of_escalation(account_id, Some(life), *at, counts, now)
+            Alert::of_escalation(account_id, Some(history), *at, counts, now)
         }
-        Change::Calmed(escalation) => Alert::of_calm(account_id, Some(life), *at, escalation, now),
+        Change::Calmed(escalation) => {
+            Alert::of_calm(account_id, Some(history), *at, escalation, now)
+        }
         _ => return None,
     })
 }

@@ -14,7 +14,7 @@ use records::time::Timestamp;
 
 use crate::ports::{StoreError, TransitionWriter, TriageStore, VersionedTriage};
 
-/// When marks are looked at.
+/// When triages are looked at.
 #[derive(Debug, Clone, Copy)]
 pub struct TriageCheck {
     /// The end of an hour.
@@ -25,32 +25,35 @@ pub struct TriageCheck {
     pub is_told: bool,
 }
 
-/// Ends the marks that are over by the end of an hour, of the clusters that something happened to in
+/// Ends the triages that are over by the end of an hour, of the clusters that something happened to in
 /// it, and returns how many were. What an archive waited for is told, as all until then was held back.
-pub async fn end_marks<S: TriageStore + TransitionWriter>(
+pub async fn end_triages<S: TriageStore + TransitionWriter>(
     store: &S,
-    chronicle: &InspectionState,
+    inspection_state: &InspectionState,
     (told, occurrences): (&[Transition], &[Occurrence]),
     TriageCheck { at, now, is_told }: TriageCheck,
 ) -> Result<u64, StoreError> {
-    let seen = occurrences.iter().map(|occurrence| occurrence.case.cluster);
+    let seen = occurrences
+        .iter()
+        .map(|occurrence| occurrence.series.cluster);
     let moved = told.iter().filter_map(|of| of.cluster);
     let clusters: BTreeSet<ClusterId> = seen.chain(moved).collect();
     if clusters.is_empty() {
         return Ok(0);
     }
     let clusters: Vec<ClusterId> = clusters.into_iter().collect();
-    let marked: BTreeMap<ClusterId, VersionedTriage> = store.marks(&clusters).await?;
+    let versioned: BTreeMap<ClusterId, VersionedTriage> = store.triages(&clusters).await?;
     let mut ended = 0;
-    for (cluster, VersionedTriage { mark, version }) in marked {
-        let (Some(mark), Some(life)) = (mark, chronicle.lives().get(&cluster)) else {
+    for (cluster, VersionedTriage { triage, version }) in versioned {
+        let (Some(triage), Some(history)) = (triage, inspection_state.histories().get(&cluster))
+        else {
             continue;
         };
-        let Some(why) = mark.ends(&observed(&mark, life, now)) else {
+        let Some(why) = triage.ends(&observed(&triage, history, now)) else {
             continue;
         };
-        let entry = mark.over_by_itself(why, now);
-        if !store.set_mark(cluster, None, version, &entry).await? {
+        let entry = triage.over_by_itself(why, now);
+        if !store.set_triage(cluster, None, version, &entry).await? {
             // Somebody has just decided something else.
             continue;
         }
@@ -60,24 +63,24 @@ pub async fn end_marks<S: TriageStore + TransitionWriter>(
         }
         let of_cluster = occurrences
             .iter()
-            .filter(|occurrence| occurrence.case.cluster == cluster);
-        for alert in awaited(why, &mark, (cluster, life), of_cluster, (at, now)) {
+            .filter(|occurrence| occurrence.series.cluster == cluster);
+        for alert in awaited(why, &triage, (cluster, history), of_cluster, (at, now)) {
             store.tell_once(&alert).await?;
         }
     }
     Ok(ended)
 }
 
-/// Returns what a mark waited for that ended by it: so many events, or the callers of the hour that
-/// came after the mark.
+/// Returns what a triage waited for that ended by it: so many events, or the callers of the hour that
+/// came after the triage.
 fn awaited<'d>(
     why: EndReason,
-    mark: &Triage,
-    (cluster, life): (ClusterId, &ClusterHistory),
+    triage: &Triage,
+    (cluster, history): (ClusterId, &ClusterHistory),
     occurrences: impl Iterator<Item = &'d Occurrence>,
     (at, now): (Timestamp, Timestamp),
 ) -> Vec<Alert> {
-    let (account_id, of) = (&life.subject.account_id, (cluster, life.epoch));
+    let (account_id, of) = (&history.subject.account_id, (cluster, history.episode));
     match why {
         EndReason::Events(count, _) => {
             let more = (count, count.saturating_sub(1));
@@ -86,9 +89,9 @@ fn awaited<'d>(
         EndReason::Principals(_) => {
             let mut callers: BTreeMap<&str, Timestamp> = BTreeMap::new();
             for occurrence in occurrences {
-                let met = life.met(occurrence).filter(|met| *met > mark.at);
+                let met = history.met(occurrence).filter(|met| *met > triage.at);
                 if let (Some(met), Some(caller)) =
-                    (met, occurrence.case.facets.get(Facet::Principal))
+                    (met, occurrence.series.facets.get(Facet::Principal))
                 {
                     callers.insert(caller, met);
                 }
@@ -103,14 +106,14 @@ fn awaited<'d>(
     }
 }
 
-fn observed(mark: &Triage, life: &ClusterHistory, now: Timestamp) -> Observation {
+fn observed(triage: &Triage, history: &ClusterHistory, now: Timestamp) -> Observation {
     Observation {
         now,
-        epoch: Some(life.epoch),
-        is_recovered: !life.is_open(),
-        last: Some(life.last),
-        hours: life.hours().collect(),
-        new_principals: life.callers_since(mark.at),
-        is_escalating: life.escalation.is_some(),
+        episode: Some(history.episode),
+        is_recovered: !history.is_open(),
+        last: Some(history.last),
+        hours: history.hours().collect(),
+        new_principals: history.callers_since(triage.at),
+        is_escalating: history.escalation.is_some(),
     }
 }

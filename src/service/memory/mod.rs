@@ -43,8 +43,8 @@ impl Store for MemoryStore {
     async fn sums(&self, since: Option<Timestamp>) -> Result<ClusterSnapshot, StoreError> {
         let shared = |(cluster, facts): (&ClusterId, _)| (*cluster, Arc::clone(facts));
         let facts = self.clusters.facts.iter().map(shared).collect();
-        let (cases, rows) = self.sightings.rows(since);
-        Ok(ClusterSnapshot::of(facts, cases, rows))
+        let (series_table, rows) = self.sightings.rows(since);
+        Ok(ClusterSnapshot::of(facts, series_table, rows))
     }
 
     async fn samples(&self) -> Result<BTreeMap<ClusterId, Samples>, StoreError> {
@@ -78,18 +78,18 @@ impl MemoryStore {
         }
         let seen = tally.sightings.iter();
         let fresh = self.sightings.add(seen.map(|(id, seen)| (*id, seen)));
-        let mut marks = SampleCutoffs::new();
+        let mut cutoffs = SampleCutoffs::new();
         for (cluster, samples) in tally.samples {
             let kept = self.clusters.samples.entry(cluster).or_default();
             kept.join(samples);
-            marks.extend(kept.mark().map(|mark| (cluster, mark)));
+            cutoffs.extend(kept.cutoff().map(|cutoff| (cluster, cutoff)));
         }
         if !quarantined.is_empty() {
             self.quarantined.insert(source, quarantined);
         }
         Committed {
             fresh,
-            marks,
+            cutoffs,
             new_clusters,
             ..Committed::default()
         }

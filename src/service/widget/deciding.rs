@@ -32,50 +32,50 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         self.open(cluster, now, Some(&notice)).await
     }
 
-    /// Sets the mark, if nobody has changed it since the person saw it, and says what came of it.
+    /// Sets the triage, if nobody has changed it since the person saw it, and says what came of it.
     async fn set(&self, deciding: &DecisionRequest, now: &mut Now) -> Result<String, StoreError> {
         let (store, cluster) = (self.store, deciding.cluster);
-        let VersionedTriage { mark: known, .. } = store.mark(cluster).await?;
-        let noted = journal::epoch(&store.journal(cluster).await?);
+        let VersionedTriage { triage: known, .. } = store.triage(cluster).await?;
+        let noted = journal::episode(&store.journal(cluster).await?);
         let listed = now.listing.clusters.get(&cluster);
-        let epoch = listed.map_or(noted, |of| of.epoch.max(noted));
+        let episode = listed.map_or(noted, |of| of.episode.max(noted));
         let (at, actor) = (self.setting.now, actor(deciding, self.context));
-        let (mark, entry) = match decision(deciding.verdict, at) {
+        let (triage, entry) = match decision(deciding.decision, at) {
             Some(decision) => {
-                let mark = Triage::new(decision, &actor, &deciding.reason, at, epoch);
-                let entry = mark.made();
-                (Some(mark), entry)
+                let triage = Triage::new(decision, &actor, &deciding.reason, at, episode);
+                let entry = triage.made();
+                (Some(triage), entry)
             }
             None => match known {
                 None => return Ok("There is no decision to undo.".to_owned()),
                 Some(known) => {
                     let about = format!("was {}", known.decision);
                     let what = known.decision.taken_back();
-                    let entry = JournalEntry::of(what, at, epoch).by(&actor, &deciding.reason);
+                    let entry = JournalEntry::of(what, at, episode).by(&actor, &deciding.reason);
                     (None, entry.about(&about))
                 }
             },
         };
-        let is_set = store.set_mark(cluster, mark.as_ref(), deciding.version, &entry);
+        let is_set = store.set_triage(cluster, triage.as_ref(), deciding.version, &entry);
         let is_set = is_set.await?;
         if let Some(said) = entry.what.said().filter(|_| is_set) {
             now.listing.decide(cluster, at, said);
         }
-        Ok(match (is_set, mark) {
+        Ok(match (is_set, triage) {
             (false, _) => {
                 "Somebody else has changed this cluster in the meantime. Your change was not saved; this is the \
                            current state."
                     .to_owned()
             }
-            (true, Some(mark)) => format!("Done: {}.", mark.decision),
+            (true, Some(triage)) => format!("Done: {}.", triage.decision),
             (true, None) => format!("Done: {}, {}.", entry.what.name(), entry.detail),
         })
     }
 }
 
 /// Returns what is decided at a moment; `None` where something is taken back.
-fn decision(verdict: OfferedDecision, at: Timestamp) -> Option<Decision> {
-    Some(match verdict {
+fn decision(decision: OfferedDecision, at: Timestamp) -> Option<Decision> {
+    Some(match decision {
         OfferedDecision::Acknowledge => Decision::Acknowledged,
         OfferedDecision::Mute(seconds) => Decision::Muted {
             until: at.plus(seconds),

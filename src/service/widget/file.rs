@@ -33,7 +33,7 @@ const KEYS_MAX: usize = 5;
 /// What is known of a cluster.
 pub struct File {
     pub cluster_details: ClusterDetails,
-    pub marked: VersionedTriage,
+    pub versioned: VersionedTriage,
     pub entries: Vec<JournalEntry>,
     cluster: Cluster,
     hours: Vec<Window>,
@@ -74,15 +74,15 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         };
         let listed = file.listed(&now);
         let mutes: Vec<&str> = MUTES.iter().map(|(name, _)| *name).collect();
-        let mark = file.marked.mark.as_ref();
+        let triage = file.versioned.triage.as_ref();
         let page = ClusterPage {
             frame: self.frame(),
             cluster: &file.cluster,
             listed: &listed,
             first_seen: file.cluster_details.first_seen,
             hours: &file.hours,
-            marking: mark.map(|mark| self.marking(mark, &listed)),
-            version: file.marked.version,
+            triage_status: triage.map(|triage| self.triage_status(triage, &listed)),
+            version: file.versioned.version,
             faults: &file.faults,
             entries: &file.entries,
             keys: &file.keys,
@@ -101,9 +101,9 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
             return Ok(self.unknown(cluster));
         };
         let listed = file.listed(&now);
-        let mark = file.marked.mark.as_ref();
-        let marking = mark.map(|mark| self.marking(mark, &listed));
-        let shape = ClusterShape::of(&file.cluster, &listed, listed.span(), marking);
+        let triage = file.versioned.triage.as_ref();
+        let triage_status = triage.map(|triage| self.triage_status(triage, &listed));
+        let shape = ClusterShape::of(&file.cluster, &listed, listed.span(), triage_status);
         let history = HistoryShape::of(cluster, &file.faults, &file.entries);
         let json = json::export(shape, history, &file.sent);
         Ok(ClusterPage::export(self.frame(), &json))
@@ -124,7 +124,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         let hours = self.hours(now.listing.clusters.get(&cluster));
         let (events, occurrences) = self.events(&hours, now).await?;
         let sightings = events.iter().map(|(id, seen)| (*id, seen));
-        let own = sightings.filter(|(_, seen)| seen.case.cluster == cluster);
+        let own = sightings.filter(|(_, seen)| seen.series.cluster == cluster);
         let seen = seen(&cluster_details.cluster, own);
         let mut entries = store.journal(cluster).await?;
         entries.extend(now.journals.get(&cluster).into_iter().flatten().cloned());
@@ -132,7 +132,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         Ok(Some(File {
             keys: self.keys(&seen).await?,
             faults: journal::history(cluster_details.first_seen, &entries),
-            marked: store.mark(cluster).await?,
+            versioned: store.triage(cluster).await?,
             sent: store.sent(cluster).await?,
             cluster: seen,
             cluster_details,
@@ -178,7 +178,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         let sighting = |occurrence: &Occurrence| {
             let watched = occurrence.subject.class == Class::Watch;
             let sighting =
-                Sighting::new(watched, Some(occurrence.at), Arc::clone(&occurrence.case));
+                Sighting::new(watched, Some(occurrence.at), Arc::clone(&occurrence.series));
             (occurrence.id, sighting)
         };
         Ok((found.iter().map(sighting).collect(), found))
@@ -211,8 +211,8 @@ fn seen<'s>(known: &Cluster, events: impl Iterator<Item = (EventId, &'s Sighting
     sightings.add(events);
     let (cases, rows) = sightings.rows(None);
     let facts = BTreeMap::from([(known.id, Arc::clone(&known.facts))]);
-    let census = ClusterSnapshot::of(facts, cases, rows);
-    let seen = census.clusters().into_iter().find(|of| of.id == known.id);
+    let snapshot = ClusterSnapshot::of(facts, cases, rows);
+    let seen = snapshot.clusters().into_iter().find(|of| of.id == known.id);
     Cluster {
         samples: known.samples.clone(),
         ..seen.unwrap_or_else(|| known.clone())

@@ -229,16 +229,16 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         let page = now.listing.ask(question);
         let clusters: Vec<_> = page.rows.iter().map(|(id, _)| *id).collect();
         let cluster_details_of = self.store.cluster_details_of(&clusters).await?;
-        let marked = self.store.marks(&clusters).await?;
-        let marks = page.rows.iter().filter_map(|(id, listed)| {
-            let mark = marked.get(id)?.mark.as_ref()?;
-            Some((*id, self.marking(mark, listed)))
+        let versioned = self.store.triages(&clusters).await?;
+        let triages = page.rows.iter().filter_map(|(id, listed)| {
+            let triage = versioned.get(id)?.triage.as_ref()?;
+            Some((*id, self.triage_status(triage, listed)))
         });
         let facts = cluster_details_of.iter();
         let list = List {
             frame: self.frame(),
             question,
-            marks: marks.collect(),
+            triages: triages.collect(),
             facts: facts.map(|(id, of)| (*id, &*of.cluster.facts)).collect(),
             accounts: now.listing.accounts(),
             as_of: self.setting.as_of,
@@ -248,9 +248,9 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         Ok(list.html())
     }
 
-    /// Tells whether a mark holds, as far as that is known from a list.
-    fn marking<'m>(&self, mark: &'m Triage, listed: &ListedCluster) -> TriageStatus<'m> {
-        let ended = mark.ends(&listed.observation(self.setting.now));
-        TriageStatus { mark, ended }
+    /// Tells whether a triage holds, as far as that is known from a list.
+    fn triage_status<'m>(&self, triage: &'m Triage, listed: &ListedCluster) -> TriageStatus<'m> {
+        let ended = triage.ends(&listed.observation(self.setting.now));
+        TriageStatus { triage, ended }
     }
 }

@@ -56,8 +56,8 @@ pub struct DecisionRequest {
     /// The cluster.
     pub cluster: ClusterId,
     /// What.
-    pub verdict: OfferedDecision,
-    /// How often the mark had changed when the person saw it.
+    pub decision: OfferedDecision,
+    /// How often the triage had changed when the person saw it.
     pub version: i64,
     /// Why, as the person wrote it; perhaps empty.
     pub reason: String,
@@ -208,10 +208,10 @@ impl EventFields<'_> {
         };
         let cluster = ClusterId::parse(&id);
         let cluster = cluster.ok_or_else(|| wrong("cluster", &id, "the ID of a cluster"))?;
-        if let Some(verdict) = self.verdict()? {
+        if let Some(decision) = self.decision()? {
             return Ok(WidgetAction::Decide(DecisionRequest {
                 cluster,
-                verdict,
+                decision,
                 version: self.number("version", 0)?,
                 reason: self.text("reason").unwrap_or_default(),
                 who: self.text("who").unwrap_or_default(),
@@ -248,7 +248,7 @@ impl EventFields<'_> {
         })
     }
 
-    fn verdict(&self) -> Result<Option<OfferedDecision>, RequestError> {
+    fn decision(&self) -> Result<Option<OfferedDecision>, RequestError> {
         let for_how_long = || {
             let seconds = |of: &str| MUTES.iter().find(|(name, _)| *name == of);
             let text = self.text("mute_for").unwrap_or_else(|| "1d".to_owned());
@@ -263,10 +263,10 @@ impl EventFields<'_> {
             OfferedDecision::Resolve,
             OfferedDecision::TakeBack,
         ];
-        let verdict = self.one("decide", &all, OfferedDecision::name)?;
-        Ok(match verdict {
+        let decision = self.one("decide", &all, OfferedDecision::name)?;
+        Ok(match decision {
             Some(OfferedDecision::Mute(_)) => Some(OfferedDecision::Mute(for_how_long()?)),
-            verdict => verdict,
+            decision => decision,
         })
     }
 }

@@ -72,7 +72,7 @@ pub struct ClusterPage<'a> {
     /// The hours that were looked at.
     pub hours: &'a [Window],
     /// What was decided about it.
-    pub marking: Option<TriageStatus<'a>>,
+    pub triage_status: Option<TriageStatus<'a>>,
     /// How often that has changed.
     pub version: i64,
     /// When it was failing.
@@ -106,7 +106,7 @@ impl ClusterPage<'_> {
             p {
                 span.badge.(status.name()) { (status.name()) } " "
                 span.badge.(severity) { (severity) }
-                @if let Some(marking) = self.marking { " " (decided(marking)) }
+                @if let Some(triage_status) = self.triage_status { " " (decided(triage_status)) }
             }
             p { (shown(&hint(identity, &self.cluster.typical()))) }
             (self.decide())
@@ -170,8 +170,8 @@ impl ClusterPage<'_> {
                         }
                     }
                 }
-                @if let Some(marking) = &self.marking {
-                    @let is_resolved = marking.mark.decision == Decision::Resolved;
+                @if let Some(triage_status) = &self.triage_status {
+                    @let is_resolved = triage_status.triage.decision == Decision::Resolved;
                     a.btn { @if is_resolved { "Reopen" } @else { "Take back" } }
                     (act("take-back", "Take back what was decided about this cluster?"))
                 }
@@ -185,9 +185,9 @@ impl ClusterPage<'_> {
         let listed = self.listed;
         html! {
             dt { "first seen" } dd { (minute(self.first_seen.or(listed.first))) }
-            @if listed.epoch > 1 {
+            @if listed.episode > 1 {
                 dt { "this time since" }
-                dd { (minute(listed.began)) ", the " (number(listed.epoch.unsigned_abs())) ". time" }
+                dd { (minute(listed.began)) ", the " (number(listed.episode.unsigned_abs())) ". time" }
             }
             dt { "last seen" } dd { (minute(listed.last)) }
             dt { "events" }
@@ -445,8 +445,8 @@ fn last_used(key: &KeyReport) -> Markup {
     }
 }
 
-fn odd(oddity: KeyAnomaly) -> String {
-    match oddity {
+fn odd(anomaly: KeyAnomaly) -> String {
+    match anomaly {
         KeyAnomaly::Canary => "nobody should ever use it".to_owned(),
         KeyAnomaly::Awakened { days } => format!("used again after {days} days"),
         KeyAnomaly::Foreign => "of another account".to_owned(),

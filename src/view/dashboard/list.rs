@@ -32,7 +32,7 @@ pub struct List<'a> {
     /// What more is known of the clusters of the page.
     pub facts: BTreeMap<ClusterId, &'a ClusterFacts>,
     /// What was decided about them.
-    pub marks: BTreeMap<ClusterId, TriageStatus<'a>>,
+    pub triages: BTreeMap<ClusterId, TriageStatus<'a>>,
     /// The events until when are in it.
     pub as_of: Timestamp,
     /// What is missing, in sentences.
@@ -174,13 +174,13 @@ impl List<'_> {
         let call = format!("{}:{}", subject.service, subject.action);
         let message = self.facts.get(&id).map(|facts| facts.template.as_str());
         let (severity, status) = (listed.assessment().severity, listed.status());
-        let marking = self.marks.get(&id).and_then(TriageStatus::word);
+        let triage_status = self.triages.get(&id).and_then(TriageStatus::word);
         html! {
             tr {
                 td.severity { span.badge.(severity.name()) { (severity.name()) } }
                 td.state {
                     span.badge.(status.name()) { (status.name()) }
-                    @if let Some(word) = marking { " " span.mark { (word) } }
+                    @if let Some(word) = triage_status { " " span.mark { (word) } }
                 }
                 th.what scope="row" {
                     a.open { bdi.call { (sanitize(&call, 160)) } " " bdi.code { (failed(subject, listed.code.as_deref())) } }

@@ -83,10 +83,10 @@ impl Frame<'_> {
 }
 
 /// Says what was decided, by whom and why.
-fn decided(TriageStatus { mark, ended }: TriageStatus<'_>) -> Markup {
+fn decided(TriageStatus { triage, ended }: TriageStatus<'_>) -> Markup {
     html! {
-        strong { (mark.decision.to_string()) } " by " bdi { (shown(&mark.actor)) }
-        @if !mark.reason.is_empty() { ": " bdi { (shown(&mark.reason)) } }
+        strong { (triage.decision.to_string()) } " by " bdi { (shown(&triage.actor)) }
+        @if !triage.reason.is_empty() { ": " bdi { (shown(&triage.reason)) } }
         @if let Some(ended) = ended { " (over: " (ended.to_string()) ")" }
     }
 }

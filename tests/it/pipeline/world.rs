@@ -1,4 +1,4 @@
-//! A stack as it lives: its functions with their clocks and caches, the table and the bucket that they
+//! A stack as it episodes: its functions with their clocks and caches, the table and the bucket that they
 //! share, the log group that is read again, and sinks that count what they are sent.
 
 use std::cell::RefCell;
@@ -166,7 +166,7 @@ fn polled<T>(task: impl Future<Output = T>, steps: usize) -> Option<T> {
 
 /// Arranges how a function ends that works on a table, and returns how often it is polled.
 fn arrange(table: &MemoryTable, end: End) -> usize {
-    table.mend();
+    table.repair();
     match end {
         End::Whole => {}
         End::Refused(at) => table.fail(move |call| (call == at).then_some(Fault::Unavailable)),
@@ -185,7 +185,7 @@ impl Container {
         }
     }
 
-    fn intake<'i>(
+    fn replay_input<'i>(
         &'i mut self,
         now: i64,
         bucket: &'i MemoryBucket,
@@ -272,8 +272,8 @@ impl World {
         let place = self.lots.below(CONTAINERS) as usize;
         let container = &mut self.containers[place];
         let steps = arrange(container.store.table(), self.lots.end());
-        let mut intake = container.intake(now, &self.bucket);
-        let Some(taken) = polled(intake.take(payload), steps) else {
+        let mut replay_input = container.replay_input(now, &self.bucket);
+        let Some(taken) = polled(replay_input.take(payload), steps) else {
             *container = Container::new(&self.table, container.ahead);
             return false;
         };
@@ -281,18 +281,21 @@ impl World {
             return false;
         };
         // Everything that came in has one outcome.
-        let (books, of) = (&invocation.books, |of| {
+        let (record_counts, of) = (&invocation.record_counts, |of| {
             outcomes.iter().filter(|it| **it == of).count() as u64
         });
         assert!(
-            books.balances() && invocation.payload_fault.is_none(),
-            "{books:?}"
+            record_counts.balances() && invocation.payload_fault.is_none(),
+            "{record_counts:?}"
         );
-        assert_eq!(books.read, outcomes.len() as u64);
-        assert_eq!(books.clustered + books.duplicate, of(Outcome::Clustered));
-        assert_eq!(books.ignored(), of(Outcome::Ignored));
-        assert_eq!(books.quarantined(), of(Outcome::Quarantined));
-        assert_eq!(books.not_selected(), of(Outcome::NotSelected));
+        assert_eq!(record_counts.read, outcomes.len() as u64);
+        assert_eq!(
+            record_counts.clustered + record_counts.duplicate,
+            of(Outcome::Clustered)
+        );
+        assert_eq!(record_counts.ignored(), of(Outcome::Ignored));
+        assert_eq!(record_counts.quarantined(), of(Outcome::Quarantined));
+        assert_eq!(record_counts.not_selected(), of(Outcome::NotSelected));
         true
     }
 
@@ -300,8 +303,8 @@ impl World {
     pub fn redrive(&mut self, now: i64, end: End) {
         let steps = arrange(self.stock.store.table(), end);
         loop {
-            let mut intake = self.stock.intake(now, &self.bucket);
-            let done = polled(redrive(&first(200), &mut intake, || false), steps);
+            let mut replay_input = self.stock.replay_input(now, &self.bucket);
+            let done = polled(redrive(&first(200), &mut replay_input, || false), steps);
             if end != End::Whole {
                 if done.is_none() {
                     self.stock = Container::new(&self.table, self.stock.ahead);
@@ -322,9 +325,11 @@ impl World {
     /// Reads some time of the log group again.
     pub fn backfill(&mut self, now: i64, (from, until): (i64, i64), end: End) {
         let steps = arrange(self.stock.store.table(), end);
-        let mut intake = self.stock.intake(now, &self.bucket);
+        let mut replay_input = self.stock.replay_input(now, &self.bucket);
         let (from, until) = (Checkpoint::at(time(from)), time(until));
-        let done = backfill(&SOURCE, from, until, &self.logs, &mut intake, || false);
+        let done = backfill(&SOURCE, from, until, &self.logs, &mut replay_input, || {
+            false
+        });
         match polled(done, steps) {
             Some(done) if end == End::Whole => assert!(done.stopped.is_none(), "{done:?}"),
             Some(_) => {}
