@@ -157,7 +157,7 @@ impl Report<'_> {
         let record_counts = self.record_counts;
         let events: u64 = self.snapshot.rows().map(|(_, span)| span.count).sum();
         html! {
-            table.record_counts {
+            table.books {
                 thead { tr { th scope="col" { "records of this scan" } th.n scope="col" { "count" } } }
                 tbody {
                     (line("all", "read", record_counts.read))
