@@ -766,7 +766,7 @@ fn settings_that_are_not_given_or_empty_have_defaults() {
             table_name: "table",
             bucket_name: "bucket",
             exclusions: Exclusions {
-                own: Own {
+                own: OwnRoles {
                     roles: {},
                 },
                 trail_accounts: TrailAccounts(
