@@ -1,5 +1,7 @@
-//! The stack's bucket in S3: what could not be read is kept there, AWS Lambda keeps there what failed, and
-//! the rules come from there.
+//! The stack's S3 bucket.
+//!
+//! The bucket holds records that could not be read, the input of failed invocations (written by AWS Lambda), and the
+//! rules file.
 
 use std::cell::OnceCell;
 use std::error::Error;
@@ -17,14 +19,16 @@ use service::ports::{Bucket, BucketError, Fetched, ListedObject, ObjectVersion, 
 
 use crate::refusal;
 
-/// How many objects S3 lists at a time (`ListObjectsV2`).
+/// How many objects S3 lists in one call. Source: Amazon S3 API Reference, `ListObjectsV2`.
 const PAGE_MAX: usize = 1000;
 
-/// How much of what S3 says is repeated.
+/// The longest part of an S3 error message that is repeated, in characters.
 const DETAIL_CHARS_MAX: usize = 256;
 
-/// A bucket in S3. Most invocations need none, so nothing of it is made before it is used: a client
-/// reads all certificates of the system.
+/// A bucket in S3.
+///
+/// The client is created at the first call, because it reads all certificates of the system and most invocations
+/// never use the bucket.
 #[derive(Debug)]
 pub struct S3Bucket {
     config: SdkConfig,
@@ -33,7 +37,7 @@ pub struct S3Bucket {
 }
 
 impl S3Bucket {
-    /// Returns the bucket of a name.
+    /// Creates the bucket from its name, without any connection.
     pub fn new(config: &SdkConfig, name: &str) -> Self {
         Self {
             config: config.clone(),
@@ -47,9 +51,9 @@ impl S3Bucket {
     }
 }
 
-/// Returns what asks S3.
+/// Creates an S3 client.
 pub(crate) fn client(config: &SdkConfig) -> Client {
-    // An endpoint of one's own has no name for each bucket.
+    // A custom endpoint, such as an emulator, has no host name for each bucket.
     let config = aws_sdk_s3::config::Builder::from(config)
         .force_path_style(config.endpoint_url().is_some())
         .build();
@@ -131,17 +135,16 @@ impl Versions for S3Bucket {
         let wanted = versions_max.min(PAGE_MAX) as i32;
         let request = request.prefix(key).max_keys(wanted).send();
         let answer = request.await.map_err(|error| unavailable(&error))?;
-        let put = answer.versions().iter().filter_map(|one| {
-            let id = one.version_id()?.to_owned();
-            let at = one.last_modified()?.as_nanos();
-            (one.key() == Some(key)).then_some((at, ObjectVersion::Put(id)))
+        let put = answer.versions().iter().filter_map(|version| {
+            let id = version.version_id()?.to_owned();
+            let at = version.last_modified()?.as_nanos();
+            (version.key() == Some(key)).then_some((at, ObjectVersion::Put(id)))
         });
-        let removed = answer.delete_markers().iter().filter_map(|one| {
-            let at = one.last_modified()?.as_nanos();
-            (one.key() == Some(key)).then_some((at, ObjectVersion::Removed))
+        let removed = answer.delete_markers().iter().filter_map(|marker| {
+            let at = marker.last_modified()?.as_nanos();
+            (marker.key() == Some(key)).then_some((at, ObjectVersion::Removed))
         });
-        // S3 lists each of the two kinds the newest first, and does not say how they lie between each other but by
-        // their times.
+        // S3 returns two lists, each with the newest entry first. Only the times give the order across both lists.
         let mut versions: Vec<_> = put.chain(removed).collect();
         versions.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
         Ok(versions.into_iter().map(|(_, version)| version).collect())
@@ -158,7 +161,7 @@ impl Versions for S3Bucket {
     }
 }
 
-/// Reads what a request brings, `None` where there is no such object.
+/// Sends the request and reads the whole object; `None` if the object does not exist.
 async fn whole(
     request: GetObjectFluentBuilder,
     key: &str,
@@ -171,7 +174,7 @@ async fn whole(
     }
 }
 
-/// Reads an object to its end, or to its limit.
+/// Reads the body of an object; fails if it is longer than `bytes_max`.
 async fn body(
     answer: GetObjectOutput,
     key: &str,
@@ -194,7 +197,7 @@ async fn body(
     Ok(object)
 }
 
-/// The status of an answer that brings nothing because nothing has changed.
+/// HTTP status 304: the object has not changed since the version of the given tag.
 const NOT_MODIFIED: u16 = 304;
 
 fn is_missing(error: &SdkError<GetObjectError, HttpResponse>) -> bool {
@@ -207,7 +210,7 @@ fn has_status(error: &SdkError<GetObjectError, HttpResponse>, status: u16) -> bo
     answer.is_some_and(|answer| answer.status().as_u16() == status)
 }
 
-/// Reads an entry of a list; one without a key is none.
+/// Reads an entry of a list; `None` if the entry has no key or no size.
 fn read(object: &Object) -> Option<ListedObject> {
     let modified = object.last_modified();
     Some(ListedObject {
@@ -217,13 +220,13 @@ fn read(object: &Object) -> Option<ListedObject> {
     })
 }
 
-/// Says what went wrong: what S3 answered, or why there is no answer.
+/// Converts an SDK error to [`BucketError::Unavailable`] with the answer of S3, or the reason why there is no answer.
 pub(crate) fn unavailable<E, R>(error: &SdkError<E, R>) -> BucketError
 where
     E: Error + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug,
 {
     BucketError::Unavailable {
-        detail: refusal::told(error),
+        detail: refusal::describe(error),
     }
 }

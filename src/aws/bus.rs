@@ -1,4 +1,6 @@
-//! An event bus of EventBridge, which takes several events at a time and may take some of them only.
+//! A sink that sends alerts to an EventBridge event bus.
+//!
+//! One `PutEvents` call sends up to ten events. EventBridge may accept some events of a call and reject others.
 
 use std::cell::OnceCell;
 
@@ -15,41 +17,41 @@ use service::ports::Sink;
 
 use crate::refusal::{self, Cause};
 
-/// How many events one call takes. Source: EventBridge API Reference, `PutEvents`.
+/// The largest number of events in one call. Source: EventBridge API Reference, `PutEvents`.
 pub const EVENTS_MAX: usize = 10;
 
-/// How long the events of one call are together at most: below what any Region takes.
+/// The largest total size of the events of one call, in bytes: below the limit of every Region.
 const CALL_BYTES_MAX: usize = 200_000;
 
-/// What the time of an event counts. Source: EventBridge User Guide, "Calculating `PutEvents` event
-/// entry size".
+/// The size of an event's time, in bytes, as EventBridge counts it. Source: EventBridge User Guide, "Calculating
+/// `PutEvents` event entry size".
 const TIME_BYTES: usize = 14;
 
-/// How much of what EventBridge says is repeated.
+/// The longest part of an EventBridge error message that is repeated, in characters.
 const WHY_CHARS_MAX: usize = 256;
 
-/// What goes on the bus.
+/// An event for the bus: one entry of a `PutEvents` call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BusEvent {
-    /// What kind it is.
+    /// The field `detail-type`, such as `Cluster New`.
     pub detail_type: &'static str,
-    /// What it says, as JSON.
+    /// The field `detail`: a JSON object as text.
     pub detail: String,
-    /// When it happened; `None` for now.
+    /// When the event happened. `None`: EventBridge sets the time of the call.
     pub at: Option<Timestamp>,
 }
 
-/// An event bus of EventBridge.
+/// An event bus of EventBridge, as a sink for alerts.
 #[derive(Debug)]
 pub struct Bus {
     config: SdkConfig,
-    /// Made when it is first used.
+    /// Created at the first call.
     client: OnceCell<Client>,
     name: String,
 }
 
 impl Bus {
-    /// Returns the bus of a name or an ARN; nothing is connected to before the first event.
+    /// Creates the sink from the name or the ARN of a bus, without any connection.
     pub fn new(config: &SdkConfig, name: &str) -> Self {
         Self {
             config: config.clone(),
@@ -58,18 +60,21 @@ impl Bus {
         }
     }
 
-    /// Sends events, and returns an answer for each of them, in their order.
+    /// Sends events in calls of at most [`EVENTS_MAX`] events, and returns one answer per event, in their order.
+    ///
+    /// An event of more than 200,000 bytes is not sent; its answer is [`SinkAnswer::TooLong`]. If a call fails as a
+    /// whole, each of its events gets the same answer.
     pub async fn put(&self, events: &[BusEvent]) -> Vec<SinkAnswer> {
         let mut answers = Vec::new();
         let mut rest = events;
         while !rest.is_empty() {
-            let (now, later) = rest.split_at(fitting(rest));
+            let (call, later) = rest.split_at(fitting(rest));
             rest = later;
-            match now {
+            match call {
                 [event] if event.bytes() > CALL_BYTES_MAX => {
                     answers.push(SinkAnswer::TooLong(format!("{} bytes", event.bytes())));
                 }
-                now => answers.extend(self.call(now).await),
+                call => answers.extend(self.call(call).await),
             }
         }
         answers
@@ -93,15 +98,17 @@ impl Bus {
                     .entries
                     .unwrap_or_default()
                     .iter()
-                    .map(of_one)
+                    .map(event_answer)
                     .collect();
-                let untold = SinkAnswer::Unreachable("EventBridge does not say".to_owned());
-                answers.resize(events.len(), untold);
+                let missing = SinkAnswer::Unreachable(
+                    "EventBridge returned no result for this event".to_owned(),
+                );
+                answers.resize(events.len(), missing);
                 answers
             }
             Err(error) => {
-                let answered = refusal::cause(&error).answered(refusal::told(&error));
-                vec![answered; events.len()]
+                let answer = refusal::cause(&error).answer(refusal::describe(&error));
+                vec![answer; events.len()]
             }
         }
     }
@@ -111,7 +118,7 @@ impl Sink for Bus {
     fn capacity(&self) -> Capacity {
         Capacity {
             alerts: EVENTS_MAX,
-            // Whoever listens is a program.
+            // The receivers are programs, so every event is sent.
             digest_beyond: None,
         }
     }
@@ -134,7 +141,7 @@ impl BusEvent {
     }
 }
 
-/// Returns how many of the first events fit into one call: at least one.
+/// Returns how many events from the start of the list fit into one call; at least 1.
 fn fitting(events: &[BusEvent]) -> usize {
     let mut bytes = 0;
     let fit = events.iter().take(EVENTS_MAX).take_while(|event| {
@@ -144,14 +151,14 @@ fn fitting(events: &[BusEvent]) -> usize {
     fit.count().max(1)
 }
 
-/// Returns what became of one event of a call.
-fn of_one(entry: &PutEventsResultEntry) -> SinkAnswer {
+/// Converts EventBridge's result for one event of a call to an answer.
+fn event_answer(entry: &PutEventsResultEntry) -> SinkAnswer {
     match (entry.error_code(), entry.event_id()) {
         (None, Some(id)) => SinkAnswer::Accepted(id.to_owned()),
         (None, None) => SinkAnswer::Accepted(String::new()),
         (Some(code), _) => {
             let why = format!("{code}: {}", entry.error_message().unwrap_or_default());
-            Cause::of(code).answered(sanitize(&why, WHY_CHARS_MAX))
+            Cause::of(code).answer(sanitize(&why, WHY_CHARS_MAX))
         }
     }
 }
@@ -169,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_takes_so_many_events_and_so_many_bytes() {
+    fn a_call_is_limited_in_events_and_bytes() {
         assert_eq!(fitting(&vec![event(100); 30]), EVENTS_MAX);
         assert_eq!(fitting(&vec![event(100_000); 3]), 2);
         assert_eq!(fitting(&[event(150_000), event(100_000)]), 1);
@@ -177,9 +184,9 @@ mod tests {
     }
 
     #[test]
-    fn each_event_is_answered_for_itself() {
+    fn each_event_gets_its_own_answer() {
         let entry = PutEventsResultEntry::builder;
-        for (entry, answered) in [
+        for (entry, expected) in [
             (entry().event_id("1"), SinkAnswer::Accepted("1".to_owned())),
             (
                 entry()
@@ -199,7 +206,7 @@ mod tests {
                 SinkAnswer::Unreachable("InternalFailure: oh".to_owned()),
             ),
         ] {
-            assert_eq!(of_one(&entry.build()), answered);
+            assert_eq!(event_answer(&entry.build()), expected);
         }
     }
 }

@@ -1,8 +1,7 @@
-//! How the services of AWS are reached from within a function: with its own credentials, patiently,
-//! and without the work at the start that a laptop needs.
+//! Configures the AWS SDK inside an AWS Lambda function: credentials, region, retries and timeouts.
 //!
-//! The SDK's own way looks for profiles, single sign-on and metadata services. A function has none of
-//! them: its credentials and its region are in its environment, so that is where this looks.
+//! The SDK's default chain looks for profiles, single sign-on and metadata services, which takes time at the start. A
+//! Lambda function has its credentials and its region in environment variables, so only these are read.
 
 use std::time::Duration;
 
@@ -15,26 +14,27 @@ use aws_sdk_s3::config::SharedCredentialsProvider;
 
 use crate::http_client;
 
-/// How often a call is made at most, the first time included.
+/// Attempts per call, the first included.
 const ATTEMPTS_MAX: u32 = 5;
 
-/// How long it may take to be connected.
+/// The time limit for connecting.
 const CONNECT_SECONDS: Duration = Duration::from_secs(1);
 
-/// How long one attempt may take.
+/// The time limit for one attempt.
 const ATTEMPT_SECONDS: Duration = Duration::from_secs(2);
 
-/// How long a call may take with all its attempts.
+/// The time limit for a call with all its attempts.
 const OPERATION_SECONDS: Duration = Duration::from_secs(15);
 
-/// How long one attempt to read a page of a log group may take. CloudWatch Logs answers when it has gone through
-/// much of the group, and an attempt that is cut off begins anew.
+/// The time limit for one attempt to read a page of a log group. Long, because CloudWatch Logs searches much of the
+/// group before it answers, and a second attempt starts the search again.
 const PAGE_ATTEMPT_SECONDS: Duration = Duration::from_secs(30);
 
-/// How long a page may take with all its attempts.
+/// The time limit for a page with all its attempts.
 const PAGE_SECONDS: Duration = Duration::from_secs(100);
 
-/// Returns how long a page of a log group may take, where so much time is left.
+/// Returns the timeouts for reading one page of a log group: 30 seconds per attempt, and 100 seconds or `left` in
+/// total, whichever is less. `left` is the remaining time of the invocation.
 pub fn page_timeouts(left: Duration) -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(CONNECT_SECONDS)
@@ -43,19 +43,19 @@ pub fn page_timeouts(left: Duration) -> TimeoutConfig {
         .build()
 }
 
-/// What the environment of a function says about where its services are.
+/// Region and endpoint of AWS services, from the environment variables of a Lambda function.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FunctionEnv {
-    /// `AWS_REGION`.
+    /// The variable `AWS_REGION`; `None` if unset, and then every call fails.
     pub region: Option<String>,
-    /// `AWS_ENDPOINT_URL`, which only tests set.
+    /// The variable `AWS_ENDPOINT_URL`, which only tests set; `None` if unset or empty.
     pub endpoint_url: Option<String>,
-    /// `AWS_USE_FIPS_ENDPOINT`.
+    /// Whether the variable `AWS_USE_FIPS_ENDPOINT` is `true`, in any case of letters.
     pub use_fips: bool,
 }
 
 impl FunctionEnv {
-    /// Takes what is needed from an environment.
+    /// Reads the variables from an environment, given as pairs of name and value. Other variables are ignored.
     pub fn of<'a>(environment: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut env = Self::default();
         for (name, value) in environment {
@@ -73,8 +73,10 @@ impl FunctionEnv {
         env
     }
 
-    /// Returns how to reach the services. Nothing is connected and no certificate read before the
-    /// first call.
+    /// Returns the configuration of the AWS SDK.
+    ///
+    /// Credentials come from the environment at the first call. Nothing connects, and no certificate is read, before
+    /// that call. A call makes up to 5 attempts in up to 15 seconds.
     pub fn config(&self) -> SdkConfig {
         let credentials = EnvironmentVariableCredentialsProvider::new();
         let timeouts = TimeoutConfig::builder()

@@ -1,5 +1,7 @@
-//! IAM, which knows when a long-term access key was last used: those of this account, and those of
-//! accounts that have a role for us to assume.
+//! Asks IAM when a long-term access key was last used.
+//!
+//! Questions about keys of the stack's own account use the given credentials. For keys of another account, a role in
+//! that account is assumed.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -17,33 +19,34 @@ use service::ports::{DirectoryError, KeyDirectory};
 
 use crate::refusal::{self, Cause};
 
-/// How often a call is made at most: all of an account share what IAM takes, so it is not pressed.
+/// Attempts per call, the first included. Few, because everything in an account shares the rate limit of IAM.
 const ATTEMPTS_MAX: u32 = 2;
 
-/// The name that our sessions in other accounts have.
+/// The role session name in other accounts.
 const SESSION: &str = "cloudtrail-inspector";
 
-/// Whom to ask about the keys of other accounts.
+/// The role that is assumed in another account to ask about its keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Roles {
-    /// The partition of all accounts, such as `aws`.
+    /// The AWS partition of all accounts, such as `aws` or `aws-cn`.
     pub partition: String,
-    /// The name that the role has in each account.
+    /// The name of the role, the same in each account.
     pub name: String,
 }
 
-/// IAM in one account, and in others through a role.
+/// IAM of the stack's own account, and of other accounts through a role.
 #[derive(Debug)]
 pub struct Iam {
     config: SdkConfig,
     account_id: String,
     roles: Option<Roles>,
-    /// By account; each made when it is first used.
+    /// By account id; each client is created at its first use.
     clients: RefCell<HashMap<String, Client>>,
 }
 
 impl Iam {
-    /// Returns IAM in an account; nothing is connected to before the first question.
+    /// Creates the directory without any connection. `account_id` is the account of `config`'s credentials; with
+    /// `roles` as `None`, questions about other accounts fail.
     pub fn new(config: &SdkConfig, account_id: &str, roles: Option<Roles>) -> Self {
         Self {
             config: config.clone(),
@@ -72,7 +75,7 @@ impl Iam {
             }
             None => {
                 return Err(DirectoryError::Unavailable {
-                    detail: format!("there is no role to ask with in {account_id}"),
+                    detail: format!("no role is configured to ask IAM in account {account_id}"),
                 });
             }
         };
@@ -86,10 +89,10 @@ impl Iam {
 impl KeyDirectory for Iam {
     async fn last_use(&self, key: &str, account_id: &str) -> Result<IamAnswer, DirectoryError> {
         let client = self.client(account_id).await?;
-        let asked = client.get_access_key_last_used().access_key_id(key);
-        match asked.send().await {
+        let request = client.get_access_key_last_used().access_key_id(key);
+        match request.send().await {
             Ok(answer) => Ok(read(&answer)),
-            // A key that is none of the account's is refused like one that does not exist.
+            // IAM refuses a key of another account with the same error as a key that does not exist.
             Err(error)
                 if matches!(
                     error.code(),
@@ -102,29 +105,29 @@ impl KeyDirectory for Iam {
                 Err(DirectoryError::Throttled)
             }
             Err(error) => Err(DirectoryError::Unavailable {
-                detail: refusal::told(&error),
+                detail: refusal::describe(&error),
             }),
         }
     }
 }
 
-/// Reads an answer. Where IAM has nothing to say of a service or a region it says `N/A`.
+/// Reads an answer of IAM. An unknown service or region is `N/A` there, and `None` here.
 fn read(answer: &GetAccessKeyLastUsedOutput) -> IamAnswer {
-    let user = answer.user_name().and_then(said);
+    let user = answer.user_name().and_then(known_text);
     let last = answer.access_key_last_used();
     let at = last.and_then(|last| Timestamp::from_seconds(last.last_used_date()?.secs()));
     match (last, at) {
         (Some(last), Some(at)) => IamAnswer::Used {
             at,
-            service: said(last.service_name()),
-            region: said(last.region()),
+            service: known_text(last.service_name()),
+            region: known_text(last.region()),
             user,
         },
         _ => IamAnswer::Never { user },
     }
 }
 
-fn said(text: &str) -> Option<String> {
+fn known_text(text: &str) -> Option<String> {
     (!text.is_empty() && text != "N/A").then(|| text.to_owned())
 }
 

@@ -1,18 +1,20 @@
-//! Implements the ports on AWS, and sends to Guance over HTTP.
+//! Implements the ports of `service` with AWS services, and sends alerts to Guance over HTTP.
 //!
-//! Each module wraps one service. Nothing here decides anything that could be decided without the service.
+//! Each module wraps one service. Logic that does not need the service is in other crates.
 //!
 //! The modules, in reading order:
 //!
-//! - `session` reaches AWS from a person's machine, `login` says what to do where that has no credentials; `function`
-//!   reaches AWS from within a function.
-//! - `dynamodb` is the store in a table, described in `docs/table.md`; its `mod.rs` says how it works.
-//! - `bucket` is S3: what could not be read, what failed, and the rules.
-//! - `logs` reads log groups again; `metrics` has what CloudWatch counts of deliveries that failed.
-//! - `iam` knows when an access key was last used.
-//! - `secret` reads Secrets Manager.
+//! - `session` configures the AWS SDK on a person's machine. `login` explains missing credentials. `function`
+//!   configures the SDK inside an AWS Lambda function.
+//! - `dynamodb` is the store in a DynamoDB table. `docs/table.md` describes the items; `dynamodb/mod.rs` describes how
+//!   the store works.
+//! - `bucket` is an S3 bucket: unreadable input, failed invocations and the rules file.
+//! - `logs` reads log events from CloudWatch Logs again. `metrics` reads the number of failed deliveries from
+//!   CloudWatch.
+//! - `iam` asks IAM when an access key was last used.
+//! - `secret` reads a secret from Secrets Manager.
 //! - `topic` sends to SNS, `bus` to EventBridge, `workspace` to Guance.
-//! - `refusal` says what it means when a service refuses.
+//! - `refusal` classifies the error codes of AWS services.
 
 pub mod bucket;
 pub mod bus;

@@ -1,74 +1,75 @@
-//! What a person has to do where there are no credentials: log in again, or name a profile.
+//! Explains to a person how to get AWS credentials when the SDK finds none.
 //!
-//! The SDK says where it looked and what it met there, in the words of its parts. A person needs the one command that
-//! helps, and which one that is depends on the profile.
+//! The SDK's errors name the parts of the SDK that failed. A person needs the one command that helps, such as
+//! `aws sso login`. That command depends on the profile, so the profile files are read here.
 
 use std::error::Error;
 
 use aws_config::profile::{self, Profile, ProfileSet};
 use records::redact::sanitize;
 
-/// How much of a name, or of what the SDK says, is repeated.
+/// The longest part of a profile name, or of an SDK error, that is repeated, in characters.
 const DETAIL_CHARS_MAX: usize = 100;
 
-/// How many profiles may stand behind one another by `source_profile`.
+/// The longest chain of profiles that is followed by `source_profile`.
 const PROFILES_MAX: usize = 16;
 
-/// Why there are no credentials; each variant asks for another next step.
+/// Why there are no credentials. Each variant needs another action of the person; the text names the action.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
-    /// The session of a login is over, or there was none.
+    /// The profile uses `aws sso login` or `aws login`, and its login session is missing, expired or unusable.
     #[error(
-        "the login of profile {profile} cannot be used ({detail}); run: aws {command} --profile {profile}"
+        "cannot get credentials from the login of profile {profile}: {detail}; run: aws {command} --profile {profile}"
     )]
     Login {
-        /// The profile that has the login.
+        /// The profile with the login settings: the selected profile, or the profile that it refers to by
+        /// `source_profile`.
         profile: String,
-        /// The command of the AWS CLI that logs in.
+        /// The command of the AWS CLI that logs in: `sso login` or `login`.
         command: &'static str,
-        /// What the SDK met.
+        /// The innermost error of the SDK, shortened.
         detail: String,
     },
-    /// `AWS_PROFILE` names a profile that no file has.
+    /// The environment variable `AWS_PROFILE` names a profile that does not exist.
     #[error(
-        "there is no profile {profile}; set AWS_PROFILE to one of: aws configure list-profiles"
+        "profile {profile} does not exist; set AWS_PROFILE to a profile that this command lists: aws configure list-profiles"
     )]
     NoProfile {
-        /// The name.
+        /// The value of `AWS_PROFILE`.
         profile: String,
     },
-    /// Nothing says how to get credentials.
+    /// No profile and no environment variable has credentials.
     #[error(
-        "no AWS credentials are found; set AWS_PROFILE to a profile that has some, or run: aws configure"
+        "no AWS credentials found; set AWS_PROFILE to a profile that has credentials, or run: aws configure"
     )]
     Nothing,
-    /// The profile is neither of these.
+    /// The profile gets its credentials in another way, such as `role_arn` or `credential_process`, which failed.
     #[error(
-        "the credentials of profile {profile} cannot be had: {detail}; try: aws sts get-caller-identity --profile {profile}"
+        "cannot get the credentials of profile {profile}: {detail}; check them with: aws sts get-caller-identity --profile {profile}"
     )]
     Profile {
-        /// Its name.
+        /// The profile that failed.
         profile: String,
-        /// What the SDK met.
+        /// The innermost error of the SDK, shortened.
         detail: String,
     },
-    /// The files of profiles cannot be read.
-    #[error("the profiles of AWS cannot be read: {detail}; correct ~/.aws/config")]
+    /// The files with the AWS profiles cannot be read.
+    #[error("cannot read the AWS profiles: {detail}; correct ~/.aws/config")]
     Unreadable {
-        /// What is wrong in them.
+        /// The error in the files, shortened.
         detail: String,
     },
 }
 
 impl LoginError {
-    /// Returns what has to be done about an error of the SDK.
+    /// Finds the reason of an SDK error about credentials by reading the profile files.
     pub(crate) async fn of(error: &dyn Error) -> Self {
-        let real = (
+        let default = (
             &Default::default(),
             &Default::default(),
             &Default::default(),
         );
-        match profile::load(real.0, real.1, real.2, None).await {
+        match profile::load(default.0, default.1, default.2, None).await {
             Ok(profiles) => Self::by_profile(&profiles, innermost(error)),
             Err(error) => Self::Unreadable {
                 detail: innermost(&error),
@@ -97,7 +98,7 @@ impl LoginError {
             login(profile, "sso login", detail)
         } else if has("login_session") {
             login(profile, "login", detail)
-        } else if WAYS.into_iter().any(has) {
+        } else if OTHER_SOURCES.into_iter().any(has) {
             Self::Profile { profile, detail }
         } else {
             Self::Nothing
@@ -105,23 +106,23 @@ impl LoginError {
     }
 }
 
-/// The other ways in which a profile says how to get credentials.
-const WAYS: [&str; 4] = [
+/// Keys of a profile that name another source of credentials.
+const OTHER_SOURCES: [&str; 4] = [
     "credential_process",
     "credential_source",
     "role_arn",
     "aws_access_key_id",
 ];
 
-/// Returns the profile at whose credentials the selected one begins.
+/// Returns the profile with the credentials: the selected profile, or the last one in its `source_profile` chain.
 fn base(profiles: &ProfileSet) -> Option<&Profile> {
     let mut profile = profiles.get_profile(profiles.selected_profile())?;
     for _ in 0..PROFILES_MAX {
-        let before = profile
+        let source = profile
             .get("source_profile")
             .filter(|_| profile.get("role_arn").is_some());
-        match before.and_then(|before| profiles.get_profile(before)) {
-            Some(before) => profile = before,
+        match source.and_then(|source| profiles.get_profile(source)) {
+            Some(source) => profile = source,
             None => break,
         }
     }
@@ -132,7 +133,7 @@ fn name(profile: &str) -> String {
     sanitize(profile, DETAIL_CHARS_MAX)
 }
 
-/// Returns what the last of an error's causes says: those before it say which part of the SDK met it.
+/// Returns the text of an error's last cause. The causes before it only name the parts of the SDK.
 fn innermost(error: &dyn Error) -> String {
     let mut last = error;
     while let Some(source) = last.source() {

@@ -1,4 +1,4 @@
-//! Log groups of CloudWatch Logs, read again.
+//! Reads log events from CloudWatch Logs again, and looks up subscription filters.
 
 use std::cell::{Cell, OnceCell};
 use std::fmt::Debug;
@@ -13,18 +13,18 @@ use service::ports::{LogEvent, LogGroupError, LogGroups, LogPage, LogQuery, Subs
 
 use crate::{function, refusal};
 
-/// The log groups of an account and region.
+/// The log groups of one account and region.
 #[derive(Debug)]
 pub struct CloudWatchLogs {
     config: SdkConfig,
-    /// Made when it is first used.
+    /// Created at the first call.
     client: OnceCell<Client>,
-    /// When the invocation has to be through, within a function.
+    /// The end of the invocation inside a Lambda function; `None` on a person's machine.
     deadline: Cell<Option<Instant>>,
 }
 
 impl CloudWatchLogs {
-    /// Returns the log groups; nothing is connected to before the first question.
+    /// Creates the reader without any connection.
     pub fn new(config: &SdkConfig) -> Self {
         Self {
             config: config.clone(),
@@ -33,18 +33,19 @@ impl CloudWatchLogs {
         }
     }
 
-    /// Gives pages as long as they may take within a function, and until a moment at most.
+    /// Sets the end of the invocation. From now on, reading a page has the longer timeouts of
+    /// [`function::page_timeouts`] instead of those of the configuration, and ends by the deadline.
     pub fn end_by(&self, deadline: Instant) {
         self.deadline.set(Some(deadline));
     }
 
-    /// Returns what is different for pages.
-    fn patience(&self) -> Builder {
+    /// Returns the configuration changes for reading a page.
+    fn page_config(&self) -> Builder {
         let left = self.deadline.get();
         let left = left.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let mut patience = Builder::new();
-        patience.set_timeout_config(left.map(function::page_timeouts));
-        patience
+        let mut config = Builder::new();
+        config.set_timeout_config(left.map(function::page_timeouts));
+        config
     }
 
     fn client(&self) -> &Client {
@@ -62,13 +63,13 @@ impl LogGroups for CloudWatchLogs {
         let request = request
             .log_group_name(&query.group)
             .start_time(query.from.seconds() * 1000)
-            // The last millisecond that belongs to it.
+            // CloudWatch Logs includes the end time, so this is the last millisecond of the range.
             .end_time(query.until.seconds() * 1000 - 1)
             .set_limit(query.page_max.map(i32::from))
             .set_next_token(token.map(str::to_owned));
         let pattern = (!query.pattern.is_empty()).then(|| query.pattern.clone());
         let request = request.set_filter_pattern(pattern).customize();
-        let answer = request.config_override(self.patience()).send().await;
+        let answer = request.config_override(self.page_config()).send().await;
         let answer = answer.map_err(|error| match failed(&query.group, &error) {
             LogGroupError::Unavailable { .. }
                 if token.is_some() && error.code() == Some("InvalidParameterException") =>
@@ -90,7 +91,7 @@ impl LogGroups for CloudWatchLogs {
 
     async fn subscribed(&self, group: &str, filter: &str) -> Result<Subscribed, LogGroupError> {
         let request = self.client().describe_subscription_filters();
-        // A log group has at most two of them, so they are on one page.
+        // A log group has at most two subscription filters, so one page holds all.
         let answer = match request.log_group_name(group).send().await {
             Ok(answer) => answer,
             Err(error) => {
@@ -100,7 +101,7 @@ impl LogGroups for CloudWatchLogs {
                 };
             }
         };
-        let is_wanted = |one: &&SubscriptionFilter| one.filter_name() == Some(filter);
+        let is_wanted = |found: &&SubscriptionFilter| found.filter_name() == Some(filter);
         let found = answer.subscription_filters().iter().find(is_wanted);
         Ok(
             found.map_or(Subscribed::NoFilter, |found| Subscribed::Filter {
@@ -130,7 +131,7 @@ where
             group: group.to_owned(),
         },
         _ => LogGroupError::Unavailable {
-            detail: refusal::told(error),
+            detail: refusal::describe(error),
         },
     }
 }

@@ -1,4 +1,4 @@
-//! Metrics of CloudWatch: what AWS itself counts of deliveries that failed.
+//! Reads from CloudWatch how many deliveries of log events failed, as AWS counts them.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -14,24 +14,24 @@ use service::ports::{Deliveries, DeliveriesError, DeliveryPath, Failures};
 
 use crate::refusal;
 
-/// How many metrics CloudWatch takes in one call.
+/// The largest number of metrics in one call. Source: CloudWatch API Reference, `GetMetricData`.
 const QUERIES_MAX: usize = 500;
 
-/// How many pages of an answer are read; a day of hours of all metrics of a call fits on the first.
+/// The largest number of pages that are read. The hours of a day for all metrics of a call fit on the first page.
 const PAGES_MAX: usize = 100;
 
 const HOUR_SECONDS: i32 = 3600;
 
-/// The metrics of an account and region.
+/// The CloudWatch metrics of one account and region.
 #[derive(Debug)]
 pub struct CloudWatch {
     config: SdkConfig,
-    /// Made when it is first used.
+    /// Created at the first call.
     client: OnceCell<Client>,
 }
 
 impl CloudWatch {
-    /// Returns the metrics; nothing is connected to before the first question.
+    /// Creates the reader without any connection.
     pub fn new(config: &SdkConfig) -> Self {
         Self {
             config: config.clone(),
@@ -39,7 +39,7 @@ impl CloudWatch {
         }
     }
 
-    /// Asks for sums by the hour, and returns them by the place of their query.
+    /// Queries sums by hour. The result is keyed by the index of the query in `queries` and the hour.
     async fn sums(
         &self,
         queries: &[MetricDataQuery],
@@ -54,7 +54,7 @@ impl CloudWatch {
         let (mut sums, mut token) = (BTreeMap::new(), None);
         for _ in 0..PAGES_MAX {
             let page = request.clone().set_next_token(token).send().await;
-            let page = page.map_err(|error| unavailable(refusal::told(&error)))?;
+            let page = page.map_err(|error| unavailable(refusal::describe(&error)))?;
             for result in page.metric_data_results() {
                 add(&mut sums, result)?;
             }
@@ -64,7 +64,7 @@ impl CloudWatch {
             }
         }
         Err(unavailable(format!(
-            "there are more than {PAGES_MAX} pages"
+            "the answer has more than {PAGES_MAX} pages"
         )))
     }
 }
@@ -77,17 +77,17 @@ impl Deliveries for CloudWatch {
         until: Window,
     ) -> Result<Vec<Failures>, DeliveriesError> {
         let groups = path.groups.iter().map(Some);
-        let asked: Vec<Option<&String>> = groups.chain([None]).collect();
+        let subjects: Vec<Option<&String>> = groups.chain([None]).collect();
         let mut failures = Vec::new();
-        for asked in asked.chunks(QUERIES_MAX) {
-            let queries: Vec<MetricDataQuery> = asked
+        for subjects in subjects.chunks(QUERIES_MAX) {
+            let queries: Vec<MetricDataQuery> = subjects
                 .iter()
                 .enumerate()
                 .map(|(place, group)| query(place, *group, path))
                 .collect();
             let sums = self.sums(&queries, (from.start(), until.start())).await?;
             failures.extend(sums.into_iter().filter_map(|((place, hour), count)| {
-                let group = asked.get(place)?;
+                let group = subjects.get(place)?;
                 Some(Failures {
                     hour,
                     group: group.cloned(),
@@ -99,9 +99,11 @@ impl Deliveries for CloudWatch {
     }
 }
 
-/// Asks what could not be delivered from a log group, or, where there is none, what the function dropped and
-/// Lambda could not put into the bucket either. `AsyncEventsDropped` counts what lies in the bucket, too: that is
-/// taken back in from there.
+/// Returns the query for failed deliveries from a log group to the function.
+///
+/// Without a group: the query for events that the function failed to process and that Lambda could not write to the
+/// bucket. The metric `AsyncEventsDropped` is not used, because it also counts events that are in the bucket. Those
+/// events are not lost, as a redrive reads them from there.
 ///
 /// Source: AWS Lambda Developer Guide, "Types of metrics for Lambda functions", asynchronous invocation metrics.
 fn query(place: usize, group: Option<&String>, path: &DeliveryPath<'_>) -> MetricDataQuery {
@@ -126,7 +128,7 @@ fn query(place: usize, group: Option<&String>, path: &DeliveryPath<'_>) -> Metri
         .period(HOUR_SECONDS)
         .stat("Sum");
     MetricDataQuery::builder()
-        // It has to begin with a small letter.
+        // An id must begin with a lower-case letter.
         .id(format!("q{place}"))
         .metric_stat(stat.build())
         .build()
@@ -144,7 +146,7 @@ fn metric(namespace: &str, name: &str, dimensions: &[(&str, &str)]) -> Metric {
         .build()
 }
 
-/// Adds what a page says of one query.
+/// Adds the sums of one query on one page; of two sums for the same hour the larger is used.
 fn add(
     sums: &mut BTreeMap<(usize, Window), u64>,
     result: &MetricDataResult,
@@ -163,10 +165,10 @@ fn add(
         let Some(at) = Timestamp::from_seconds(at.secs()) else {
             continue;
         };
-        // A cast takes what is no number for nothing, and what is too much for the most.
+        // The cast converts NaN to 0, and a too large number to the largest `u64`.
         let count = sum.ceil() as u64;
-        let known: &mut u64 = sums.entry((place, at.window())).or_default();
-        *known = count.max(*known);
+        let sum: &mut u64 = sums.entry((place, at.window())).or_default();
+        *sum = count.max(*sum);
     }
     Ok(())
 }

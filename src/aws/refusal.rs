@@ -1,5 +1,4 @@
-//! What a service says that does not do what it is asked for: in words, and what it means to an alert
-//! that was to be sent.
+//! Classifies the errors of AWS services: as text, and as the answer to an alert that was to be sent.
 
 use std::error::Error;
 use std::fmt::Debug;
@@ -9,25 +8,27 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use records::redact::sanitize;
 use service::ports::with_causes;
 
-/// How much of what a service says is repeated.
+/// The longest part of a service's error message that is repeated, in characters.
 const DETAIL_CHARS_MAX: usize = 256;
 
-/// What a refusal is about.
+/// The cause of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// The service is asked too often.
+    /// There are too many requests.
     Throttled,
-    /// The request itself: another one may do.
+    /// The request is invalid; a different request may succeed.
     Request,
-    /// What is asked for, or who asks: a person has to do something.
+    /// The target or the permissions are wrong; a person has to correct the settings. Also any unknown code.
     Settings,
-    /// The service.
+    /// The service fails or cannot be reached.
     Service,
 }
 
 impl Cause {
-    /// Returns what an error code is about, as the services spell it: SNS and EventBridge each have
-    /// words of their own. Source: their API references, "Errors", and "Common Errors".
+    /// Returns the cause of an error code. A code with and without the suffix `Exception` is the same.
+    ///
+    /// The services name the same error differently. Source: API References of SNS and EventBridge, "Errors" and
+    /// "Common Errors".
     pub fn of(code: &str) -> Self {
         let code = code.strip_suffix("Exception").unwrap_or(code);
         match code {
@@ -60,8 +61,8 @@ impl Cause {
         }
     }
 
-    /// Returns what it means to an alert.
-    pub fn answered(self, why: String) -> SinkAnswer {
+    /// Returns the answer to an alert that failed with this cause; `why` is the text of the error.
+    pub fn answer(self, why: String) -> SinkAnswer {
         match self {
             Self::Throttled => SinkAnswer::Busy { after: None, why },
             Self::Request => SinkAnswer::Rejected(why),
@@ -71,7 +72,7 @@ impl Cause {
     }
 }
 
-/// Returns what an error is about: one that has no code is none of the service's answers.
+/// Returns the cause of an error. An error without a code is [`Cause::Service`]: the service did not answer.
 pub fn cause<E, R>(error: &SdkError<E, R>) -> Cause
 where
     SdkError<E, R>: ProvideErrorMetadata,
@@ -79,8 +80,8 @@ where
     error.code().map_or(Cause::Service, Cause::of)
 }
 
-/// Says what went wrong: what the service answered, or why there is no answer.
-pub fn told<E, R>(error: &SdkError<E, R>) -> String
+/// Returns an error as text: the code and message of the service, or the reason why there is no answer.
+pub fn describe<E, R>(error: &SdkError<E, R>) -> String
 where
     E: Error + ProvideErrorMetadata + 'static,
     R: Debug,
@@ -97,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_code_means_one_thing_however_a_service_spells_it() {
+    fn each_code_has_one_cause_in_every_spelling() {
         for (codes, cause) in [
             (
                 &["Throttled", "ThrottledException", "KMSThrottlingException"][..],

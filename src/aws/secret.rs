@@ -1,4 +1,6 @@
-//! A secret in Secrets Manager. Who asks keeps it for a while; nothing of it is kept here.
+//! Reads a secret from AWS Secrets Manager.
+//!
+//! The secret is not cached here. The sink that uses the secret caches it for some minutes.
 
 use std::cell::OnceCell;
 
@@ -9,17 +11,17 @@ use zeroize::Zeroizing;
 
 use crate::refusal::{self, Cause};
 
-/// A secret in Secrets Manager.
+/// A secret in Secrets Manager, read anew at each request.
 #[derive(Debug)]
 pub struct KeptSecret {
     config: SdkConfig,
-    /// Made when it is first used.
+    /// Created at the first call.
     client: OnceCell<Client>,
     arn: String,
 }
 
 impl KeptSecret {
-    /// Returns the secret of an ARN; nothing is connected to before it is asked for.
+    /// Creates the reader from the ARN of the secret, without any connection.
     pub fn new(config: &SdkConfig, arn: &str) -> Self {
         Self {
             config: config.clone(),
@@ -34,7 +36,7 @@ impl SecretStore for KeptSecret {
         let client = self.client.get_or_init(|| Client::new(&self.config));
         let fetched = client.get_secret_value().secret_id(&self.arn).send().await;
         let fetched = fetched.map_err(|error| {
-            let detail = refusal::told(&error);
+            let detail = refusal::describe(&error);
             match refusal::cause(&error) {
                 Cause::Settings | Cause::Request => SecretStoreError::Refused { detail },
                 Cause::Throttled | Cause::Service => SecretStoreError::Unavailable { detail },
@@ -43,7 +45,7 @@ impl SecretStore for KeptSecret {
         match fetched.secret_string {
             Some(secret) => Ok(Zeroizing::new(secret)),
             None => Err(SecretStoreError::Refused {
-                detail: "it is binary; store a text".to_owned(),
+                detail: "the secret is binary; store it as text".to_owned(),
             }),
         }
     }

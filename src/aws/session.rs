@@ -1,5 +1,6 @@
-//! How the services of AWS are reached by a person: with the profile, the single sign-on or the
-//! variables that the AWS CLI would use.
+//! Configures the AWS SDK on a person's machine, and finds the tables and buckets of a stack.
+//!
+//! The credentials are those that the AWS CLI would use: a profile, single sign-on, or environment variables.
 
 use aws_config::identity::IdentityCache;
 use aws_config::{BehaviorVersion, SdkConfig};
@@ -12,14 +13,14 @@ use crate::dynamodb::table::TableError;
 use crate::login::LoginError;
 use crate::{bucket, http_client};
 
-/// Returns how to reach the services.
+/// Loads the configuration of the AWS SDK, and checks that credentials can be obtained.
 ///
 /// # Errors
-/// [`LoginError`] when there are no credentials.
+/// [`LoginError`] if there are no usable credentials; its text names the command that the person has to run.
 pub async fn config() -> Result<SdkConfig, LoginError> {
     let config = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http_client())
-        // One for all clients, so that each of them does not ask for credentials anew.
+        // Shared by all clients, so that credentials are obtained only once.
         .identity_cache(IdentityCache::lazy().build())
         .load()
         .await;
@@ -31,11 +32,13 @@ pub async fn config() -> Result<SdkConfig, LoginError> {
     Ok(config)
 }
 
-/// Returns the tables that a stack has made, with those that stayed when an earlier one of its name
-/// was deleted. CloudFormation calls a table after its stack and its place in the template.
+/// Returns the names of a stack's tables in the region: those that start with `<stack>-Table-`.
+///
+/// CloudFormation builds a table's name from the stack and the resource name in the template. The list includes
+/// tables that were retained when an earlier stack of the same name was deleted.
 ///
 /// # Errors
-/// [`TableError`] when the tables cannot be listed.
+/// [`TableError`] if the tables cannot be listed.
 pub async fn tables_of(config: &SdkConfig, stack: &str) -> Result<Vec<String>, TableError> {
     let start = format!("{stack}-Table-");
     let mut pages = Client::new(config).list_tables().into_paginator().send();
@@ -47,13 +50,13 @@ pub async fn tables_of(config: &SdkConfig, stack: &str) -> Result<Vec<String>, T
     Ok(found)
 }
 
-/// Returns the buckets that a stack has made in the region.
+/// Returns the names of a stack's buckets in the region: those that start with `<stack>-bucket-`, in lower case.
 ///
-/// Those that stayed when an earlier one of its name was deleted are among them. CloudFormation calls a bucket after
-/// its stack and its place in the template, in small letters.
+/// CloudFormation builds a bucket's name from the stack and the resource name in the template. The list includes
+/// buckets that were retained when an earlier stack of the same name was deleted.
 ///
 /// # Errors
-/// [`BucketError`] when the buckets cannot be listed.
+/// [`BucketError`] if the buckets cannot be listed.
 pub async fn buckets_of(config: &SdkConfig, stack: &str) -> Result<Vec<String>, BucketError> {
     let start = format!("{}-bucket-", stack.to_lowercase());
     let region = config.region().map(ToString::to_string);

@@ -1,4 +1,4 @@
-//! A topic of SNS, which takes one message at a time.
+//! A sink that sends alerts to an SNS topic, one message per call.
 
 use std::cell::OnceCell;
 
@@ -13,40 +13,42 @@ use service::ports::Sink;
 
 use crate::refusal;
 
-/// The longest message, its attributes included. Source: SNS API Reference, `Publish`.
+/// The largest message with its attributes, in bytes. Source: SNS API Reference, `Publish`.
 const MESSAGE_BYTES_MAX: usize = 262_144;
 
-/// Beyond how many waiting alerts people are sent one digest instead.
+/// If more alerts than this wait, one digest is sent instead, because people read the messages.
 const DIGEST_BEYOND: usize = 500;
 
-/// What a topic's subscribers get.
+/// A message to the subscribers of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publication {
-    /// What a mail has as its subject: one line of fewer than 100 characters.
+    /// The subject line of an email: one line of fewer than 100 characters.
     pub subject: String,
-    /// The text.
+    /// The text of the message.
     pub body: String,
-    /// What subscribers may filter by.
+    /// Message attributes, as name and value; subscribers can filter by them.
     pub attributes: Vec<(&'static str, String)>,
-    /// The same for the same alert; a topic that keeps an order drops a message that comes again.
+    /// The deduplication id, the same for the same alert. A FIFO topic drops a repeated message; other topics ignore
+    /// the id.
     pub id: String,
-    /// What keeps its order in such a topic.
-    pub line: String,
+    /// The message group, a cluster id or `account-<id>`. A FIFO topic keeps the order within a group; other topics
+    /// ignore the group.
+    pub group: String,
 }
 
-/// A topic of SNS.
+/// An SNS topic, as a sink for alerts.
 #[derive(Debug)]
 pub struct Topic {
     config: SdkConfig,
-    /// Made when it is first used.
+    /// Created at the first call.
     client: OnceCell<Client>,
     arn: String,
     texts: Texts,
 }
 
 impl Topic {
-    /// Returns the topic of an ARN, told in these words; nothing is connected to before the first
-    /// message.
+    /// Creates the sink from the ARN of a topic, without any connection. `texts` sets the language of
+    /// the messages and the links in them.
     pub fn new(config: &SdkConfig, arn: &str, texts: Texts) -> Self {
         Self {
             config: config.clone(),
@@ -57,9 +59,9 @@ impl Topic {
     }
 
     fn publication(&self, message: &Message) -> Publication {
-        let line = match message.alert.cluster() {
+        let group = match message.alert.cluster() {
             Some(cluster) => cluster.to_string(),
-            // A group has to have a name.
+            // A message group must not be empty.
             None => format!("account-{}", message.alert.account_id()),
         };
         Publication {
@@ -67,14 +69,16 @@ impl Topic {
             body: body(message, &self.texts),
             attributes: attributes(message),
             id: message.alert.id().to_string(),
-            line,
+            group,
         }
     }
 
-    /// Sends a message. It is a text to SNS, never a structure: a body that looks like one stays
-    /// what it is.
-    pub async fn publish(&self, of: Publication) -> SinkAnswer {
-        let bytes = of.bytes();
+    /// Sends a message, and returns the answer of SNS.
+    ///
+    /// The body is always sent as text. A body that looks like a JSON message structure is not interpreted.
+    /// A message over 262,144 bytes is not sent; the answer is [`SinkAnswer::TooLong`].
+    pub async fn publish(&self, publication: Publication) -> SinkAnswer {
+        let bytes = publication.bytes();
         if bytes > MESSAGE_BYTES_MAX {
             return SinkAnswer::TooLong(format!("{bytes} bytes"));
         }
@@ -82,9 +86,9 @@ impl Topic {
         let mut publish = client
             .publish()
             .topic_arn(&self.arn)
-            .subject(of.subject)
-            .message(of.body);
-        for (name, value) in of.attributes {
+            .subject(publication.subject)
+            .message(publication.body);
+        for (name, value) in publication.attributes {
             let value = MessageAttributeValue::builder()
                 .data_type("String")
                 .string_value(value);
@@ -95,12 +99,12 @@ impl Topic {
         }
         if self.arn.ends_with(".fifo") {
             publish = publish
-                .message_deduplication_id(of.id)
-                .message_group_id(of.line);
+                .message_deduplication_id(publication.id)
+                .message_group_id(publication.group);
         }
         match publish.send().await {
             Ok(sent) => SinkAnswer::Accepted(sent.message_id.unwrap_or_default()),
-            Err(error) => refusal::cause(&error).answered(refusal::told(&error)),
+            Err(error) => refusal::cause(&error).answer(refusal::describe(&error)),
         }
     }
 }

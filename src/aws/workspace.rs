@@ -1,10 +1,12 @@
-//! A workspace of Guance over HTTP: one request, one answer, and nothing that leads elsewhere.
+//! Sends requests to a Guance workspace over HTTP, and interprets the answers.
 //!
-//! It connects only to addresses that were looked at, follows no redirect, uses no proxy, reads so
-//! much of an answer and no more, and gives up in time. Its token stands in the URL, so no URL is ever
-//! told. The client is made when it is first used, as it reads all certificates of the system.
+//! The client is restricted, because settings choose the address. It connects only to addresses that were checked,
+//! follows no redirect, uses no proxy, and reads at most 64 KiB of an answer. Every request has a timeout.
 //!
-//! The submodule makes a sink of it, and is known here only to be handed on.
+//! The token is part of the URL, so a URL is never logged and never part of an error. The HTTP client is created at
+//! the first request, because it reads all certificates of the system.
+//!
+//! The submodule `sink` implements the sink on top of the workspace. This module only re-exports the sink.
 
 mod sink;
 
@@ -37,144 +39,149 @@ use service::ports::{SecretStore, SecretStoreError, with_causes};
 
 pub use crate::workspace::sink::GuanceSink;
 
-/// How long it may take to be connected.
+/// The time limit for connecting.
 const CONNECT_SECONDS: Duration = Duration::from_secs(3);
 
-/// How long a request may take, its answer included.
+/// The time limit for a request, its answer included: 10 seconds.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How much of an answer is read.
+/// The longest part of an answer that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
-/// The longest body that is sent, before it is packed; what is longer has to be split.
+/// The longest body that is sent, in bytes before compression. A longer body has to be split.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
 
-/// From how many bytes on a body is packed.
-const PACKED_BYTES_MIN: usize = 1024;
+/// A body of at least this size, in bytes, is compressed.
+const GZIP_BYTES_MIN: usize = 1024;
 
-/// How long a secret is kept.
-const KEPT_SECONDS: Duration = Duration::from_secs(300);
+/// A cached secret of this age is fetched again.
+const SECRET_AGE_MAX: Duration = Duration::from_secs(300);
 
-/// How long a secret is not fetched again, whoever asks for it.
-const FETCHED_SECONDS: Duration = Duration::from_secs(60);
+/// A cached secret, or a cached refusal, younger than this is not fetched again, even if the workspace refuses it.
+const SECRET_AGE_MIN: Duration = Duration::from_secs(60);
 
-/// How much of an error is repeated.
+/// The longest part of an error message that is repeated, in characters.
 const WHY_CHARS_MAX: usize = 200;
 
-/// One of the vendor's gateways refuses who does not say what it is.
+/// Required: one of the vendor's gateways refuses requests without this header.
 const USER_AGENT: &str = concat!("cloudtrail-inspector/", env!("CARGO_PKG_VERSION"));
 
-/// What the Open API takes its key in.
+/// The header with the API key of the Open API.
 const API_KEY: HeaderName = HeaderName::from_static("df-api-key");
 
-/// Where a workspace is and what may be connected to.
+/// The address of a workspace and the limits for connecting to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkspaceConfig {
-    /// The way in.
+    /// The API that receives the alerts.
     pub route: Route,
-    /// Where that is.
+    /// Scheme, host and port of that API.
     pub endpoint: Endpoint,
-    /// What may be connected to.
+    /// Which addresses are allowed beyond the vendor's own hosts.
     pub allowed: AllowedHosts,
-    /// A file with certificates to trust beside those of the system.
+    /// A PEM file with certificates to trust in addition to those of the system.
     pub ca_file: Option<PathBuf>,
-    /// How long a request may take, its answer included: [`PATIENCE`], but for tests.
+    /// The time limit for a request, its answer included: [`PATIENCE`], except in tests.
     pub patience: Duration,
 }
 
-/// What a request brings.
+/// The content of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkspaceRequest<'r> {
-    /// Events in line protocol.
+    /// Events in line protocol, one per line.
     Events(&'r str),
-    /// Log entries in line protocol.
+    /// Log entries in line protocol, one per line.
     Logs(&'r str),
-    /// One event as JSON, as its route wants it.
+    /// One event as JSON, in the format of the route.
     Event(&'r str),
 }
 
-/// A workspace of Guance.
+/// A client for one Guance workspace, with its cached secret.
 #[derive(Debug)]
 pub struct Workspace<V> {
-    place: WorkspaceConfig,
-    vault: V,
+    config: WorkspaceConfig,
+    secret_store: V,
     client: OnceCell<Client>,
-    kept: Option<CachedSecret>,
-    /// Whether the secret was refused and should be fetched again.
+    cached: Option<CachedSecret>,
+    /// Whether the workspace refused the secret, so that it should be fetched again.
     is_doubted: bool,
 }
 
-/// A secret, or why there is none, and since when.
+/// A secret, or the answer to alerts while there is none, and the time of its fetch.
 #[derive(Debug)]
 struct CachedSecret {
     secret: Result<Secret, SinkAnswer>,
-    since: Instant,
+    fetched: Instant,
 }
 
 impl<V: SecretStore> Workspace<V> {
-    /// Returns a workspace; nothing is connected to before the first request.
-    pub fn new(place: WorkspaceConfig, vault: V) -> Self {
+    /// Creates the client without any connection. `secret_store` supplies the token of the route.
+    pub fn new(config: WorkspaceConfig, secret_store: V) -> Self {
         Self {
-            place,
-            vault,
+            config,
+            secret_store,
             client: OnceCell::new(),
-            kept: None,
+            cached: None,
             is_doubted: false,
         }
     }
 
-    /// Returns the way in.
+    /// Returns the route of the configuration.
     pub fn route(&self) -> Route {
-        self.place.route
+        self.config.route
     }
 
-    /// Has the secret fetched again before the next request, but not more than once a minute.
+    /// Lets the next request fetch the secret again, unless it was fetched within the last minute.
     pub fn doubt_secret(&mut self) {
         self.is_doubted = true;
     }
 
-    /// Sends a request.
+    /// Sends a request, and returns the meaning of the answer. The secret is masked in the text of the answer.
+    ///
+    /// A body over 1 MiB is not sent; the answer is [`SinkAnswer::TooLong`].
     pub async fn post(&mut self, request: WorkspaceRequest<'_>) -> SinkAnswer {
         let body = request.body();
         if body.len() > BODY_BYTES_MAX {
-            return SinkAnswer::TooLong(format!("{} bytes before it is sent", body.len()));
+            return SinkAnswer::TooLong(format!(
+                "{} bytes, more than the limit of {BODY_BYTES_MAX}",
+                body.len()
+            ));
         }
         let secret = match self.secret().await {
             Ok(secret) => secret,
-            Err(answered) => return answered,
+            Err(answer) => return answer,
         };
         match self.send(request, &secret).await {
             Ok(mut response) => {
-                // Before it is cut short, which could leave half of a secret that it repeats.
+                // Masked before the text is cut, because a cut could leave half of a repeated secret.
                 let body = secret.mask(&String::from_utf8_lossy(&response.body));
                 response.body = body.into_bytes();
-                response.answered(self.place.route)
+                response.answered(self.config.route)
             }
-            Err(answered) => answered,
+            Err(answer) => answer,
         }
     }
 
-    /// Returns the secret, from the vault where it is time to ask there.
+    /// Returns the secret: cached, or fetched from the secret store if the cached one is too old.
     async fn secret(&mut self) -> Result<Secret, SinkAnswer> {
-        if !self.place.route.needs_secret() {
+        if !self.config.route.needs_secret() {
             return Ok(Secret::default());
         }
-        if let Some(kept) = &self.kept {
-            let age = kept.since.elapsed();
-            let is_wanted = self.is_doubted || kept.secret.is_err() || age >= KEPT_SECONDS;
-            if !is_wanted || age < FETCHED_SECONDS {
-                return kept.secret.clone();
+        if let Some(cached) = &self.cached {
+            let age = cached.fetched.elapsed();
+            let is_wanted = self.is_doubted || cached.secret.is_err() || age >= SECRET_AGE_MAX;
+            if !is_wanted || age < SECRET_AGE_MIN {
+                return cached.secret.clone();
             }
         }
-        let secret = match self.vault.secret().await {
-            Ok(text) => Secret::parse(&text, self.place.route)
+        let secret = match self.secret_store.secret().await {
+            Ok(text) => Secret::parse(&text, self.config.route)
                 .map_err(|wanting| SinkAnswer::Refused(wanting.to_string())),
             Err(error @ SecretStoreError::Refused { .. }) => {
                 Err(SinkAnswer::Refused(error.to_string()))
             }
-            // An old secret may still do; it is asked for again next time.
+            // The cached secret may still be valid. The next request fetches again.
             Err(error @ SecretStoreError::Unavailable { .. }) => {
-                return match &self.kept {
+                return match &self.cached {
                     Some(CachedSecret {
                         secret: Ok(old), ..
                     }) => Ok(old.clone()),
@@ -183,9 +190,9 @@ impl<V: SecretStore> Workspace<V> {
             }
         };
         self.is_doubted = false;
-        self.kept = Some(CachedSecret {
+        self.cached = Some(CachedSecret {
             secret: secret.clone(),
-            since: Instant::now(),
+            fetched: Instant::now(),
         });
         secret
     }
@@ -198,7 +205,7 @@ impl<V: SecretStore> Workspace<V> {
         let client = match self.client.get() {
             Some(client) => client,
             None => {
-                let made = self.place.client().map_err(SinkAnswer::Refused)?;
+                let made = self.config.client().map_err(SinkAnswer::Refused)?;
                 self.client.get_or_init(|| made)
             }
         };
@@ -208,19 +215,22 @@ impl<V: SecretStore> Workspace<V> {
             HeaderValue::from_static(request.content_type()),
         );
         if let Some(key) = secret.api_key().filter(|_| !request.is_lines()) {
-            let mut key = HeaderValue::from_str(key)
-                .map_err(|_| SinkAnswer::Refused("the api_key fits in no header".to_owned()))?;
+            let mut key = HeaderValue::from_str(key).map_err(|_| {
+                SinkAnswer::Refused(
+                    "the api_key contains characters that an HTTP header must not have".to_owned(),
+                )
+            })?;
             key.set_sensitive(true);
             headers.insert(API_KEY, key);
         }
         let mut body = request.body().as_bytes().to_vec();
-        if request.is_lines() && body.len() >= PACKED_BYTES_MIN {
+        if request.is_lines() && body.len() >= GZIP_BYTES_MIN {
             body = gzip(&body);
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
-        let url = self.place.url(request, secret);
+        let url = self.config.url(request, secret);
         let sent = client.post(url).headers(headers).body(body).send().await;
-        let answer = sent.map_err(|error| failed(error, &self.place.endpoint))?;
+        let answer = sent.map_err(|error| failed(error, &self.config.endpoint))?;
         Ok(read(answer).await)
     }
 }
@@ -246,7 +256,7 @@ impl<'r> WorkspaceRequest<'r> {
 }
 
 impl WorkspaceConfig {
-    /// Returns the URL of a request. It has the secret in it and is shown to nobody.
+    /// Returns the URL of a request. The URL contains the secret, so it must not be logged or shown.
     fn url(&self, request: WorkspaceRequest<'_>, secret: &Secret) -> String {
         let path = match (request, self.route) {
             (WorkspaceRequest::Events(_), _) => "/v1/write/keyevent".to_owned(),
@@ -269,7 +279,7 @@ impl WorkspaceConfig {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|error| format!("no TLS: {error}"))?
+            .map_err(|error| format!("cannot set up TLS: {error}"))?
             .with_root_certificates(self.trusted()?)
             .with_no_client_auth();
         let client = Client::builder()
@@ -279,16 +289,16 @@ impl WorkspaceConfig {
             .no_proxy()
             .connect_timeout(CONNECT_SECONDS)
             .timeout(self.patience)
-            .dns_resolver(Arc::new(Checked(self.allowed)));
+            .dns_resolver(Arc::new(CheckedResolver(self.allowed)));
         client
             .build()
-            .map_err(|error| format!("no HTTP client: {}", told(error)))
+            .map_err(|error| format!("cannot create the HTTP client: {}", describe(error)))
     }
 
-    /// Returns the certificates that are trusted.
+    /// Returns the trusted certificates: those of the system and those of `ca_file`.
     fn trusted(&self) -> Result<RootCertStore, String> {
         let mut trusted = RootCertStore::empty();
-        // One that cannot be read is none to trust; if none is left, no connection can be made.
+        // Unreadable system certificates are skipped. Without any certificate, no connection succeeds.
         trusted.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         if let Some(path) = &self.ca_file {
             let wrong = |detail: &dyn fmt::Display| format!("GUANCE_CA_FILE: {detail}");
@@ -303,31 +313,34 @@ impl WorkspaceConfig {
     }
 }
 
-/// Resolves names, and hands over no address that must not be connected to: what was looked at is
-/// what is connected to.
-struct Checked(AllowedHosts);
+/// A DNS resolver that fails if a name has a forbidden address.
+///
+/// The check is part of the resolution, so that the connection uses exactly the checked addresses.
+struct CheckedResolver(AllowedHosts);
 
-/// A name that leads to an address that must not be connected to.
+/// A host name that resolves to a forbidden address.
 #[derive(Debug, thiserror::Error)]
-#[error("its name leads to {0}, which must not be connected to")]
+#[error("the host name resolves to {0}, which must not be connected to")]
 struct Forbidden(IpAddr);
 
-impl Resolve for Checked {
+impl Resolve for CheckedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let allowed = self.0;
         Box::pin(async move {
             let found: Vec<SocketAddr> =
                 tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let mut forbidden = found.iter().filter(|one| !may_connect(one.ip(), allowed));
+            let mut forbidden = found
+                .iter()
+                .filter(|address| !may_connect(address.ip(), allowed));
             match forbidden.next() {
-                Some(one) => Err(Forbidden(one.ip()).into()),
+                Some(address) => Err(Forbidden(address.ip()).into()),
                 None => Ok(Box::new(found.into_iter()) as Addrs),
             }
         })
     }
 }
 
-/// Reads an answer, but not for ever: what does not come in time or is too long is left.
+/// Reads an answer up to the size limit. An answer that breaks off or is too long is returned as not whole.
 async fn read(mut answer: reqwest::Response) -> Response {
     let header = |name: HeaderName| {
         let value = answer.headers().get(name)?;
@@ -343,10 +356,10 @@ async fn read(mut answer: reqwest::Response) -> Response {
     while response.body.len() < ANSWER_BYTES_MAX {
         match answer.chunk().await {
             Ok(Some(bytes)) => {
-                let room = ANSWER_BYTES_MAX - response.body.len();
+                let space = ANSWER_BYTES_MAX - response.body.len();
                 response
                     .body
-                    .extend_from_slice(&bytes[..bytes.len().min(room)]);
+                    .extend_from_slice(&bytes[..bytes.len().min(space)]);
             }
             Ok(None) => {
                 response.is_whole = true;
@@ -358,7 +371,7 @@ async fn read(mut answer: reqwest::Response) -> Response {
     response
 }
 
-/// Says what a request that got no answer means.
+/// Converts the error of a request without an answer to an answer.
 fn failed(error: reqwest::Error, endpoint: &Endpoint) -> SinkAnswer {
     let mut source = error.source();
     while let Some(cause) = source {
@@ -367,17 +380,17 @@ fn failed(error: reqwest::Error, endpoint: &Endpoint) -> SinkAnswer {
         }
         source = cause.source();
     }
-    SinkAnswer::Unreachable(format!("{}: {}", endpoint.host(), told(error)))
+    SinkAnswer::Unreachable(format!("{}: {}", endpoint.host(), describe(error)))
 }
 
-/// Returns an error in words, without the URL.
-fn told(error: reqwest::Error) -> String {
+/// Returns an error as text, without the URL.
+fn describe(error: reqwest::Error) -> String {
     let what = match &error {
-        error if error.is_timeout() => "no answer in time",
-        error if error.is_connect() => "cannot be connected to",
-        error if error.is_body() => "the answer broke off",
+        error if error.is_timeout() => "timeout",
+        error if error.is_connect() => "cannot connect",
+        error if error.is_body() => "the answer was cut off",
         _ => "the request failed",
     };
-    let told = with_causes(what, &error.without_url());
-    sanitize(&told, WHY_CHARS_MAX)
+    let text = with_causes(what, &error.without_url());
+    sanitize(&text, WHY_CHARS_MAX)
 }

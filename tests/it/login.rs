@@ -97,18 +97,18 @@ fn whoever_has_no_credentials_is_told_once_how_to_get_some() {
         (
             "dev",
             format!(
-                "the login of profile dev cannot be used ({over}); run: aws sso login --profile dev"
+                "cannot get credentials from the login of profile dev: {over}; run: aws sso login --profile dev"
             ),
         ),
         (
             "ops",
             format!(
-                "the login of profile dev cannot be used ({over}); run: aws sso login --profile dev"
+                "cannot get credentials from the login of profile dev: {over}; run: aws sso login --profile dev"
             ),
         ),
         (
             "typo",
-            "there is no profile typo; set AWS_PROFILE to one of: aws configure list-profiles"
+            "profile typo does not exist; set AWS_PROFILE to a profile that this command lists: aws configure list-profiles"
                 .to_owned(),
         ),
     ] {
@@ -116,14 +116,14 @@ fn whoever_has_no_credentials_is_told_once_how_to_get_some() {
     }
     let other = said(&home, Some("other"));
     assert!(
-        other.starts_with("error: the credentials of profile other cannot be had: "),
+        other.starts_with("error: cannot get the credentials of profile other: "),
         "{other}"
     );
     assert!(
-        other.ends_with("; try: aws sts get-caller-identity --profile other\n"),
+        other.ends_with("; check them with: aws sts get-caller-identity --profile other\n"),
         "{other}"
     );
-    let nothing = "error: no AWS credentials are found; set AWS_PROFILE to a profile that has some, or run: aws configure\n";
+    let nothing = "error: no AWS credentials found; set AWS_PROFILE to a profile that has credentials, or run: aws configure\n";
     assert_eq!(said(&home, None), nothing);
     assert_eq!(said(&Folder::new(), None), nothing);
 }
@@ -151,7 +151,10 @@ fn each_command_that_asks_aws_says_so() {
     ] {
         let mut command = command(&home, arguments, NOWHERE);
         let ran = Ran::of(command.env("AWS_PROFILE", "dev").output().unwrap());
-        ran.fails(1, "error: the login of profile dev cannot be used (");
+        ran.fails(
+            1,
+            "error: cannot get credentials from the login of profile dev: ",
+        );
         assert_eq!(ran.stderr.matches("aws sso login").count(), 1, "{ran:?}");
         assert_eq!(ran.stderr.lines().count(), 1, "{ran:?}");
     }
@@ -189,7 +192,7 @@ fn a_profile_of_aws_login_is_one_and_its_end_is_told() {
     assert_eq!(
         ran.stderr,
         format!(
-            "error: the login of profile mia cannot be used ({detail}); run: aws login --profile mia\n"
+            "error: cannot get credentials from the login of profile mia: {detail}; run: aws login --profile mia\n"
         )
     );
 }

@@ -311,12 +311,12 @@ fn a_row_that_says_something_else_than_its_kind_is_an_error_that_says_what() {
         second(0),
     );
     let with = |name: &str, text: &str| read_row(&row_item(&row).text(name, text)).unwrap_err();
-    expect![[r#""rumour" is no kind of alert"#]].assert_eq(&with("tr", "rumour"));
+    expect![[r#""rumour" is not a kind of alert"#]].assert_eq(&with("tr", "rumour"));
     expect!["its facts cannot be read: EOF while parsing an object at line 1 column 1"]
         .assert_eq(&with("de", "{"));
     expect!["its facts cannot be read: missing field `shapes` at line 1 column 20"]
         .assert_eq(&with("de", r#"{"quiet_seconds": 9}"#));
-    expect![[r#""none" is no cluster"#]].assert_eq(&with("fp", "none"));
+    expect![[r#""none" is not a cluster id"#]].assert_eq(&with("fp", "none"));
 }
 
 fn a_commit_tells_of_what_is_new_once(store: &mut (impl Store + Outbox)) {

@@ -435,7 +435,7 @@ fn a_mark_that_a_later_release_made_holds_nothing_back_and_is_not_written_over()
     let sending_limits = block_on(store.sending_limits("guance", CLUSTER)).unwrap();
     assert_eq!(sending_limits.triage, None);
     let error = block_on(store.triage(CLUSTER)).unwrap_err();
-    assert!(error.to_string().contains("is no mark"), "{error}");
+    assert!(error.to_string().contains("has no valid triage"), "{error}");
     let nowhere = block_on(table.get(&[cluster_key(CLUSTER)])).unwrap();
     assert!(nowhere.is_empty(), "a mark needs no head, and makes none");
 }

@@ -1,5 +1,7 @@
-//! Campaigns in the table: found in the segments of some hours, and told once by whoever finds them
-//! first.
+//! Finds campaigns in the segments of some hours, and writes the alert about a campaign once.
+//!
+//! Several functions may find the same campaign. An item per actor holds the span of the campaign; the function that
+//! creates the item writes the alert.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -14,12 +16,12 @@ use records::time::Window;
 use service::ports::{Campaigns, StoreError};
 
 use crate::dynamodb::DynamoStore;
-use crate::dynamodb::cluster_details::open;
+use crate::dynamodb::cluster_details::lock;
 use crate::dynamodb::item::ClusterItem;
 use crate::dynamodb::message::{campaign_item, campaign_key, read_campaign};
 use crate::dynamodb::table::{Table, TableError, Write};
 
-/// How often a campaign is read again that somebody else has just met.
+/// How many times an update of a campaign's item is tried while other functions change the item.
 const ATTEMPTS_MAX: u32 = 4;
 
 impl<T: Table> Campaigns for DynamoStore<T> {
@@ -34,9 +36,9 @@ impl<T: Table> Campaigns for DynamoStore<T> {
         let Some(identity) = identity.filter(|of| is_suspect(of.class)) else {
             return Ok(Arc::default());
         };
-        let known = open(&read_cache).campaigns(&identity.account_id, &hours);
-        if let Some(known) = known {
-            return Ok(known);
+        let cached = lock(&read_cache).campaigns(&identity.account_id, &hours);
+        if let Some(cached) = cached {
+            return Ok(cached);
         }
         let (segments, cluster_items) = self.hours(&read_cache, &hours).await?;
         let of_account = |(_, cluster_item): &(&ClusterId, &ClusterItem)| {
@@ -50,7 +52,7 @@ impl<T: Table> Campaigns for DynamoStore<T> {
         };
         let subjects = cluster_items.iter().filter(of_account).map(subject);
         let subjects: BTreeMap<ClusterId, Arc<ClusterSubject>> = subjects.collect();
-        // The same event may be in several segments.
+        // An event may be in several segments, so the map counts it once.
         let mut occurrences: BTreeMap<EventId, Occurrence> = BTreeMap::new();
         for (id, sighting) in segments.iter().flat_map(Segment::sightings) {
             let (Some(at), Some(subject)) = (
@@ -78,31 +80,31 @@ impl<T: Table> Campaigns for DynamoStore<T> {
             first.is_some_and(|first| first >= from)
         };
         let found = Arc::new(campaigns_within(&occurrences, is_new));
-        open(&read_cache).keep_campaigns(&identity.account_id, &hours, &found);
+        lock(&read_cache).store_campaigns(&identity.account_id, &hours, &found);
         Ok(found)
     }
 
-    async fn meet_campaign(&self, campaign: &Campaign, told: &Alert) -> Result<bool, StoreError> {
+    async fn meet_campaign(&self, campaign: &Campaign, alert: &Alert) -> Result<bool, StoreError> {
         let key = campaign_key(&campaign.account_id, &campaign.actor);
         for _ in 0..ATTEMPTS_MAX {
             let found = self.table.get(std::slice::from_ref(&key)).await?;
-            let known = found.first().and_then(read_campaign);
-            let standing = known.filter(|(standing, _)| standing.is_of(campaign));
-            let version = known.map_or(0, |(_, version)| version);
+            let stored = found.first().and_then(read_campaign);
+            let current = stored.filter(|(span, _)| span.is_of(campaign));
+            let version = stored.map_or(0, |(_, version)| version);
             let new = CampaignSpan::of(campaign);
-            let next = standing.map_or(new, |(standing, _)| standing.with(campaign));
-            if standing.is_some_and(|(standing, _)| standing == next) {
+            let next = current.map_or(new, |(span, _)| span.with(campaign));
+            if current.is_some_and(|(span, _)| span == next) {
                 return Ok(false);
             }
             let item = campaign_item(key.clone(), next, version + 1, self.now);
             let mut writes = vec![Write::Replace { item, version }];
-            if standing.is_none() {
-                writes.extend(self.tell(told, self.now));
+            if current.is_none() {
+                writes.extend(self.outbox_writes(alert, self.now));
             }
             match self.apply(&writes).await {
-                Ok(()) => return Ok(standing.is_none()),
+                Ok(()) => return Ok(current.is_none()),
                 Err(TableError::Refused { place: 0, .. }) => {}
-                // It waits to be sent already.
+                // The outbox has a row of this alert already.
                 Err(TableError::Refused { .. }) => return Ok(false),
                 Err(error) => return Err(error.into()),
             }

@@ -1,6 +1,7 @@
-//! What is known of a cluster: its cluster item, and the segments of the hours that somebody asks for. What
-//! was read is kept until rows are read again, because alerts of one run mostly ask for the same
-//! hours; a row that was written later tells of events that what was read before does not hold.
+//! Reads the details of a cluster for alerts: its cluster item, and its events in some hours.
+//!
+//! The data is cached, because the alerts of a sink run usually need the same hours. The cache is cleared when outbox
+//! rows are read again: a newer row may be about events that the cache does not have.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -21,22 +22,23 @@ use crate::dynamodb::item::{ClusterItem, cluster_key};
 use crate::dynamodb::read;
 use crate::dynamodb::table::{Key, Table};
 
-/// What was read.
+/// Data of the table that was read for alerts.
 #[derive(Debug, Default)]
 pub struct ReadCache {
-    /// Cluster items; `None` where there is none.
+    /// Cluster items; `None` for a cluster without one.
     cluster_items: BTreeMap<ClusterId, Option<ClusterItem>>,
+    /// The segments of whole hours.
     segments: BTreeMap<Window, Arc<Vec<Segment>>>,
-    /// From hour to hour.
-    censuses: BTreeMap<(Window, Window), Arc<ClusterSnapshot>>,
-    /// From hour to hour, of each account that somebody asked for.
+    /// Snapshots, by first and last hour.
+    snapshots: BTreeMap<(Window, Window), Arc<ClusterSnapshot>>,
+    /// Campaigns, by first and last hour and then by account.
     campaigns: BTreeMap<(Window, Window), BTreeMap<String, FoundCampaigns>>,
 }
 
-/// The campaigns of an account.
+/// The campaigns of one account.
 type FoundCampaigns = Arc<Vec<Campaign>>;
 
-/// What whoever reads at the same time shares.
+/// A cache that concurrent readers share.
 pub type SharedReadCache = Arc<Mutex<ReadCache>>;
 
 impl<T: Table> ClusterReader for DynamoStore<T> {
@@ -45,7 +47,7 @@ impl<T: Table> ClusterReader for DynamoStore<T> {
         cluster: ClusterId,
         hours: RangeInclusive<Window>,
     ) -> Result<Option<ClusterDetails>, StoreError> {
-        // The same one to the end, whoever reads rows meanwhile.
+        // This call uses the same cache to its end, even if the cache is replaced during the call.
         let read_cache = self.read_cache();
         let Some(cluster_item) = self.cluster_item(&read_cache, cluster).await? else {
             return Ok(None);
@@ -79,8 +81,8 @@ impl<T: Table> ClusterReader for DynamoStore<T> {
     ) -> Result<BTreeMap<ClusterId, ClusterDetails>, StoreError> {
         let read_cache = self.read_cache();
         let wanted: BTreeSet<ClusterId> = clusters.iter().copied().collect();
-        self.look_up(&read_cache, wanted).await?;
-        let read_cache = open(&read_cache);
+        self.read_cluster_items(&read_cache, wanted).await?;
+        let read_cache = lock(&read_cache);
         let cluster_details = |cluster: &ClusterId| {
             let cluster_item = read_cache.cluster_items.get(cluster)?.as_ref()?;
             let mut alone = ClusterSnapshot::default();
@@ -94,26 +96,27 @@ impl<T: Table> ClusterReader for DynamoStore<T> {
 }
 
 impl<T: Table> DynamoStore<T> {
-    /// Returns what was read.
+    /// Returns the current cache.
     pub(super) fn read_cache(&self) -> SharedReadCache {
         Arc::clone(&self.read_cache.borrow())
     }
 
-    /// Reads a cluster item.
+    /// Returns a cluster item from the cache or the table; `None` if there is none.
     pub(super) async fn cluster_item(
         &self,
         read_cache: &Mutex<ReadCache>,
         cluster: ClusterId,
     ) -> Result<Option<ClusterItem>, StoreError> {
-        self.look_up(read_cache, BTreeSet::from([cluster])).await?;
-        Ok(open(read_cache)
+        self.read_cluster_items(read_cache, BTreeSet::from([cluster]))
+            .await?;
+        Ok(lock(read_cache)
             .cluster_items
             .get(&cluster)
             .cloned()
             .flatten())
     }
 
-    /// Reads hours, and the cluster items of their clusters.
+    /// Returns the segments of a range of hours, and the cluster items of their clusters.
     pub(super) async fn hours(
         &self,
         read_cache: &Mutex<ReadCache>,
@@ -126,32 +129,33 @@ impl<T: Table> DynamoStore<T> {
         }
         let seen = segments.iter().flat_map(Segment::sightings);
         let clusters: BTreeSet<ClusterId> = seen.map(|(_, seen)| seen.series.cluster).collect();
-        self.look_up(read_cache, clusters.clone()).await?;
-        let read_cache = open(read_cache);
+        self.read_cluster_items(read_cache, clusters.clone())
+            .await?;
+        let read_cache = lock(read_cache);
         let cluster_item = |id: ClusterId| Some((id, read_cache.cluster_items.get(&id)?.clone()?));
         let cluster_items = clusters.into_iter().filter_map(cluster_item).collect();
         Ok((segments, cluster_items))
     }
 
-    /// Forgets what was read.
+    /// Replaces the cache by an empty one.
     pub(super) fn forget_read(&self) {
         self.read_cache.replace(SharedReadCache::default());
     }
 
-    /// Reads cluster items that were not read yet.
-    async fn look_up(
+    /// Reads the cluster items that are not in the cache.
+    async fn read_cluster_items(
         &self,
         read_cache: &Mutex<ReadCache>,
         clusters: BTreeSet<ClusterId>,
     ) -> Result<(), StoreError> {
         let unknown: Vec<ClusterId> = {
-            let read_cache = open(read_cache);
+            let read_cache = lock(read_cache);
             let is_unknown = |cluster: &ClusterId| !read_cache.cluster_items.contains_key(cluster);
             clusters.into_iter().filter(is_unknown).collect()
         };
         let keys: Vec<Key> = unknown.iter().copied().map(cluster_key).collect();
         let found = self.table.get(&keys).await?;
-        let mut read_cache = open(read_cache);
+        let mut read_cache = lock(read_cache);
         read_cache
             .cluster_items
             .extend(unknown.into_iter().map(|id| (id, None)));
@@ -162,15 +166,15 @@ impl<T: Table> DynamoStore<T> {
         Ok(())
     }
 
-    /// Returns a snapshot of hours.
+    /// Returns a snapshot of a range of hours.
     async fn snapshot_of(
         &self,
         read_cache: &Mutex<ReadCache>,
         hours: &RangeInclusive<Window>,
     ) -> Result<Arc<ClusterSnapshot>, StoreError> {
         let between = (*hours.start(), *hours.end());
-        if let Some(known) = open(read_cache).censuses.get(&between) {
-            return Ok(Arc::clone(known));
+        if let Some(cached) = lock(read_cache).snapshots.get(&between) {
+            return Ok(Arc::clone(cached));
         }
         let (segments, cluster_items) = self.hours(read_cache, hours).await?;
         let overflow = cluster_items
@@ -185,30 +189,30 @@ impl<T: Table> DynamoStore<T> {
             add_cluster_item(&mut snapshot, *id, cluster_item);
         }
         let snapshot = Arc::new(snapshot);
-        let mut read_cache = open(read_cache);
-        read_cache.censuses.insert(between, Arc::clone(&snapshot));
+        let mut read_cache = lock(read_cache);
+        read_cache.snapshots.insert(between, Arc::clone(&snapshot));
         Ok(snapshot)
     }
 
-    /// Reads the segments of an hour.
+    /// Returns the segments of an hour.
     async fn hour(
         &self,
         read_cache: &Mutex<ReadCache>,
         window: Window,
     ) -> Result<Arc<Vec<Segment>>, StoreError> {
-        if let Some(known) = open(read_cache).segments.get(&window) {
-            return Ok(Arc::clone(known));
+        if let Some(cached) = lock(read_cache).segments.get(&window) {
+            return Ok(Arc::clone(cached));
         }
         let segments = read::hour(&self.table, Some(window)).await?.into_iter();
         let segments: Arc<Vec<Segment>> = Arc::new(segments.collect::<Result<_, _>>()?);
-        let mut read_cache = open(read_cache);
+        let mut read_cache = lock(read_cache);
         read_cache.segments.insert(window, Arc::clone(&segments));
         Ok(segments)
     }
 }
 
 impl ReadCache {
-    /// Returns the campaigns of an account that were found in some hours, if somebody looked.
+    /// Returns the cached campaigns of an account in a range of hours; `None` if they were not computed yet.
     pub fn campaigns(
         &self,
         account_id: &str,
@@ -218,8 +222,8 @@ impl ReadCache {
         found.get(account_id).cloned()
     }
 
-    /// Keeps the campaigns of an account that were found in some hours.
-    pub fn keep_campaigns(
+    /// Caches the campaigns of an account in a range of hours.
+    pub fn store_campaigns(
         &mut self,
         account_id: &str,
         hours: &RangeInclusive<Window>,
@@ -231,11 +235,12 @@ impl ReadCache {
     }
 }
 
-/// Opens what was read.
-pub fn open(read_cache: &Mutex<ReadCache>) -> MutexGuard<'_, ReadCache> {
+/// Locks the cache. A panic of another reader does not matter, because every entry is complete when it is inserted.
+pub fn lock(read_cache: &Mutex<ReadCache>) -> MutexGuard<'_, ReadCache> {
     read_cache.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Adds the facts and the sample of a cluster item to a snapshot.
 fn add_cluster_item(
     snapshot: &mut ClusterSnapshot,
     cluster: ClusterId,

@@ -1,4 +1,6 @@
-//! One batch committed: cluster items read, the guard asked, segments written, cluster items and callers written.
+//! Commits one batch: reads cluster items, asks the guard, and writes segments, cluster items and callers.
+//!
+//! `mod.rs` explains the order of the steps.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
@@ -18,11 +20,11 @@ use data_encoding::HEXLOWER;
 use records::time::{Timestamp, Window};
 use service::ports::{Batch, Committed, LateHour, StoreError, StoreUsage};
 
-use crate::dynamodb::calls::together;
+use crate::dynamodb::calls::concurrently;
 use crate::dynamodb::item::{
-    CALLERS_MAX, CallerHash, ClusterItem, beginning_key, caller, circumstances, cluster_key,
-    late_item, learned_key, principal_item, principal_key, renewal_key, renewed, segment_item,
-    spelled,
+    CALLERS_MAX, CallerHash, ClusterItem, beginning_key, caller, circumstance_texts, circumstances,
+    cluster_key, late_item, learned_key, principal_item, principal_key, renewal_key, renewed,
+    segment_item,
 };
 use crate::dynamodb::lease::Purpose;
 use crate::dynamodb::message::marker_item;
@@ -32,29 +34,29 @@ use crate::dynamodb::{
     CLUSTER_ITEM_SECONDS, CLUSTER_ITEMS_MAX, CachedCluster, Counting, DynamoStore, read,
 };
 
-/// What comes so long after its hour, in seconds, is noted as late: until then the inspection looks
-/// at the hour by itself.
-const NOTED_SECONDS: i64 = 2 * 3600;
+/// An event is late if it comes this many seconds after the end of its hour. Before that, the inspection reads the
+/// hour anyway.
+const LATE_SECONDS: i64 = 2 * 3600;
 
-/// How long after the identity has another version nothing is told as new, in seconds.
+/// After a change of the identity version, no alerts about new clusters and callers are written for this many seconds.
 const RENEWAL_SECONDS: i64 = 86_400;
 
-/// The version of the identity in a table that does not say.
+/// The version of the identity in a table that does not state the version.
 const VERSION_FIRST: &str = "fp1";
 
-/// What a batch shows of one cluster.
+/// The events of one cluster in a batch, summarized.
 #[derive(Debug, Default)]
 struct ClusterBatch {
-    /// First and last event; `None` where none has a time.
+    /// The times of the first and the last event; `None` if no event has a time.
     first: Option<Timestamp>,
     last: Option<Timestamp>,
-    /// Who called, and when first.
+    /// The callers, each with the time of its first event.
     callers: BTreeMap<String, Option<Timestamp>>,
-    /// What its severity is computed from.
+    /// The circumstances of the events, from which the severity is computed.
     circumstances: Circumstances,
 }
 
-/// What the guard may know: which clusters there are, and how many more there may be.
+/// The state that the guard needs: the known clusters and the reserved places for new ones.
 struct Admission<'a> {
     cluster_items: &'a HashMap<ClusterId, CachedCluster>,
     overflowed: BTreeSet<EventId>,
@@ -82,7 +84,7 @@ impl<T: Table> DynamoStore<T> {
     pub(super) async fn commit_one(&mut self, batch: Batch) -> Result<Committed, StoreError> {
         let mut tally = batch.tally;
         self.forget_stale();
-        self.learn().await?;
+        self.update_learning().await?;
         self.count_hours(&tally).await?;
         let clusters: BTreeSet<ClusterId> = tally.facts.keys().copied().collect();
         self.cache_cluster_items(clusters.clone()).await?;
@@ -92,11 +94,13 @@ impl<T: Table> DynamoStore<T> {
         let moved = all.filter(|cluster| !clusters.contains(cluster));
         self.cache_cluster_items(moved.collect()).await?;
         let fresh = self.put_segments(&tally).await?;
-        let shown = shown(&tally);
-        let new_clusters = self.make_cluster_items(&tally, &admitted, &shown).await?;
-        self.move_cluster_items(&tally, &shown).await?;
-        self.add_callers(&shown).await?;
-        self.tell_canaries(&tally).await?;
+        let changes = cluster_batches(&tally);
+        let new_clusters = self
+            .create_cluster_items(&tally, &admitted, &changes)
+            .await?;
+        self.update_cluster_items(&tally, &changes).await?;
+        self.add_callers(&changes).await?;
+        self.alert_on_canaries(&tally).await?;
         let before = std::mem::replace(&mut self.spent, self.table.spent());
         Ok(Committed {
             fresh,
@@ -115,10 +119,10 @@ impl<T: Table> DynamoStore<T> {
             self.cluster_items.clear();
         }
         self.cluster_items
-            .retain(|_, known| now.seconds_since(known.read) < CLUSTER_ITEM_SECONDS);
+            .retain(|_, cached| now.seconds_since(cached.read) < CLUSTER_ITEM_SECONDS);
     }
 
-    /// Reads the cluster items of clusters that are not known yet.
+    /// Reads the cluster items that are not in the cache.
     async fn cache_cluster_items(
         &mut self,
         clusters: BTreeSet<ClusterId>,
@@ -130,38 +134,38 @@ impl<T: Table> DynamoStore<T> {
             .map(cluster_key)
             .collect();
         for item in self.table.get(&keys).await? {
-            self.know(&item);
+            self.cache_item(&item);
         }
         Ok(())
     }
 
-    /// Remembers a cluster item that was read.
-    fn know(&mut self, item: &Item) {
+    /// Adds an item that was read to the cache, if it is a cluster item.
+    fn cache_item(&mut self, item: &Item) {
         if let Some((cluster, cluster_item)) = ClusterItem::read(item) {
-            self.remember(cluster, cluster_item);
+            self.cache(cluster, cluster_item);
         }
     }
 
-    fn remember(&mut self, cluster: ClusterId, cluster_item: ClusterItem) {
-        let known = self.cluster_items.remove(&cluster);
-        let known = CachedCluster {
+    fn cache(&mut self, cluster: ClusterId, cluster_item: ClusterItem) {
+        let old = self.cluster_items.remove(&cluster);
+        let cached = CachedCluster {
             cluster_item,
             read: self.now,
-            callers: known.map(|known| known.callers).unwrap_or_default(),
+            callers: old.map(|old| old.callers).unwrap_or_default(),
         };
-        self.cluster_items.insert(cluster, known);
+        self.cluster_items.insert(cluster, cached);
     }
 
-    /// Reads the hours of a batch, where somebody wants to know which of its events are new.
+    /// Reads the hours of a batch, if new events are counted exactly.
     async fn count_hours(&mut self, tally: &Tally) -> Result<(), StoreError> {
         let Some(mut counting) = self.counting.take() else {
             return Ok(());
         };
         let hours = tally.sightings.values();
         let hours: BTreeSet<_> = hours.map(|seen| seen.at().map(Timestamp::window)).collect();
-        let counted = self.count(&mut counting, hours).await;
+        let result = self.count(&mut counting, hours).await;
         self.counting = Some(counting);
-        counted
+        result
     }
 
     async fn count(
@@ -188,11 +192,11 @@ impl<T: Table> DynamoStore<T> {
     }
 
     fn is_overflow(&self, cluster: ClusterId) -> bool {
-        let known = self.cluster_items.get(&cluster);
-        known.is_some_and(|known| is_overflow(&known.cluster_item.facts.identity))
+        let cached = self.cluster_items.get(&cluster);
+        cached.is_some_and(|cached| is_overflow(&cached.cluster_item.facts.identity))
     }
 
-    /// Asks the guard which clusters are admitted, with places leased for them.
+    /// Reserves places for new clusters, and asks the guard which of them are admitted.
     async fn admit(&mut self, tally: &mut Tally) -> Result<Admitted, StoreError> {
         let overflowed = match &self.counting {
             None => BTreeSet::new(),
@@ -224,9 +228,10 @@ impl<T: Table> DynamoStore<T> {
         Ok(admitted)
     }
 
-    /// Writes the batch's segments and returns how many of its events are new to the table. The
-    /// same batch sent again counts zero. Events that come again in a batch that was cut
-    /// differently count as new, unless [`DynamoStore::counting`] is on.
+    /// Writes the batch's segments and returns how many events are new to the table.
+    ///
+    /// An exact retry of a batch counts zero. Events repeated in a differently cut batch count as new, unless
+    /// [`DynamoStore::counting`] is on.
     async fn put_segments(&mut self, tally: &Tally) -> Result<u64, StoreError> {
         let segments = Segment::cut_at(tally, self.settings.segment_bytes_max);
         let (days, now, table) = (self.settings.retention_days, self.now, &self.table);
@@ -235,7 +240,7 @@ impl<T: Table> DynamoStore<T> {
             segment, digest, ..
         } in &segments
         {
-            // One note for an hour, however many segments it takes.
+            // One note per hour, even if the hour has several segments.
             if let Some(window) = segment.window.filter(|of| self.is_late(*of)) {
                 late.entry(window).or_insert(digest);
             }
@@ -249,17 +254,17 @@ impl<T: Table> DynamoStore<T> {
             })
         });
         let mut fresh = 0;
-        for count in together(puts).await {
+        for count in concurrently(puts).await {
             fresh += count? as u64;
         }
-        // Whoever finds the note finds what it is about.
+        // Written after the segments, so that a reader of the note finds them.
         let notes = late.into_iter().map(|(window, digest)| async move {
             let token = format!("{}-{}", HEXLOWER.encode(digest), now.seconds());
             let note = Write::Put(late_item(&LateHour { window, token }));
             table.write(&note).await
         });
-        for noted in together(notes).await {
-            noted?;
+        for result in concurrently(notes).await {
+            result?;
         }
         if let Some(counting) = &mut self.counting {
             let seen = segments.iter().flat_map(|of| of.segment.sightings());
@@ -268,60 +273,60 @@ impl<T: Table> DynamoStore<T> {
         Ok(fresh)
     }
 
-    /// Tells whether the inspection has taken an hour by now, so that it has to take it again.
+    /// Whether the inspection may have processed an hour already, so that it has to process the hour again.
     fn is_late(&self, window: Window) -> bool {
-        self.now.seconds_since(window.end()) >= NOTED_SECONDS
+        self.now.seconds_since(window.end()) >= LATE_SECONDS
     }
 
-    /// Makes the cluster items of clusters that have none, and returns how many were made here.
-    async fn make_cluster_items(
+    /// Creates the missing cluster items, and returns how many this call created.
+    async fn create_cluster_items(
         &mut self,
         tally: &Tally,
         admitted: &Admitted,
-        shown: &BTreeMap<ClusterId, ClusterBatch>,
+        changes: &BTreeMap<ClusterId, ClusterBatch>,
     ) -> Result<u64, StoreError> {
-        let missing = shown
+        let missing = changes
             .iter()
             .filter(|(cluster, _)| !self.cluster_items.contains_key(cluster));
         let mut plans = Vec::new();
-        for (cluster, shown) in missing {
+        for (cluster, change) in missing {
             let admitted = admitted.get(cluster).copied().flatten();
             plans.push((
                 *cluster,
-                shown,
-                new_cluster_item(tally, *cluster, shown, admitted),
+                change,
+                new_cluster_item(tally, *cluster, change, admitted),
             ));
         }
         if plans.is_empty() {
             return Ok(0);
         }
-        let (told, now) = (self.tells_new(), self.now);
+        let (is_announced, now) = (self.is_alerting_on_new(), self.now);
         let store = &*self;
-        let makes = plans
+        let creations = plans
             .iter()
-            .map(|(cluster, shown, cluster_item)| async move {
-                let mut writes = vec![Write::Create(cluster_item.item(*cluster, shown.last))];
-                if told {
+            .map(|(cluster, change, cluster_item)| async move {
+                let mut writes = vec![Write::Create(cluster_item.item(*cluster, change.last))];
+                if is_announced {
                     let account_id = &cluster_item.facts.identity.account_id;
                     let episode = (*cluster, cluster_item.episode);
                     let new =
-                        Alert::of_cluster(AlertFacts::New, account_id, episode, shown.first, now);
-                    writes.extend(store.tell(&new, now));
+                        Alert::of_cluster(AlertFacts::New, account_id, episode, change.first, now);
+                    writes.extend(store.outbox_writes(&new, now));
                 }
                 store.apply(&writes).await
             });
-        let made = together(makes).await;
+        let results = concurrently(creations).await;
         let mut count = 0;
-        for ((cluster, _, cluster_item), made) in plans.into_iter().zip(made) {
-            match made {
+        for ((cluster, _, cluster_item), result) in plans.into_iter().zip(results) {
+            match result {
                 Ok(()) => {
                     count += 1;
-                    self.remember(cluster, cluster_item);
+                    self.cache(cluster, cluster_item);
                 }
-                // Somebody else was faster, or it was us and the answer got lost.
+                // Another function created the item, or this one did in an earlier attempt whose answer was lost.
                 Err(TableError::Refused {
                     found: Some(item), ..
-                }) => self.know(&item),
+                }) => self.cache_item(&item),
                 Err(TableError::Refused { found: None, .. }) => {
                     self.cache_cluster_items(BTreeSet::from([cluster])).await?;
                 }
@@ -331,26 +336,26 @@ impl<T: Table> DynamoStore<T> {
         Ok(count)
     }
 
-    /// Moves the cluster items that the batch changes something about.
-    async fn move_cluster_items(
+    /// Applies the changes of the batch to existing cluster items.
+    async fn update_cluster_items(
         &mut self,
         tally: &Tally,
-        shown: &BTreeMap<ClusterId, ClusterBatch>,
+        changes: &BTreeMap<ClusterId, ClusterBatch>,
     ) -> Result<(), StoreError> {
-        for (cluster, shown) in shown {
+        for (cluster, change) in changes {
             let mut attempts = 0;
-            while let Some(write) = self.next_move(*cluster, &tally.facts[cluster], shown) {
+            while let Some(write) = self.next_write(*cluster, &tally.facts[cluster], change) {
                 let mut writes = vec![write];
                 if let Write::Regress { episode, at, .. } = writes[0] {
-                    writes.extend(self.regressed(*cluster, episode + 1, at));
+                    writes.extend(self.episode_writes(*cluster, episode + 1, at));
                 }
                 attempts += 1;
                 match self.apply(&writes).await {
-                    Ok(()) => self.moved(*cluster, &writes[0]),
+                    Ok(()) => self.update_cached(*cluster, &writes[0]),
                     Err(TableError::Refused { found, .. }) if attempts < 4 => {
                         self.cluster_items.remove(cluster);
                         match found {
-                            Some(item) => self.know(&item),
+                            Some(item) => self.cache_item(&item),
                             None => self.cache_cluster_items(BTreeSet::from([*cluster])).await?,
                         }
                     }
@@ -361,13 +366,12 @@ impl<T: Table> DynamoStore<T> {
         Ok(())
     }
 
-    /// Returns what goes with an episode that begins at a moment: its entry in the journal, and
-    /// what is told of it.
-    fn regressed(&self, cluster: ClusterId, episode: i64, at: Timestamp) -> Vec<Write> {
+    /// Returns the writes for an episode that begins at `at`: the journal entry and the alerts.
+    fn episode_writes(&self, cluster: ClusterId, episode: i64, at: Timestamp) -> Vec<Write> {
         let now = self.now;
         let entry = JournalEntry::of(JournalEvent::Regressed, at, episode);
         let mut writes = vec![Write::Put(journal_item(cluster, &entry, now))];
-        if self.tells() {
+        if self.is_alerting() {
             let account_id = &self.cluster_items[&cluster]
                 .cluster_item
                 .facts
@@ -375,49 +379,49 @@ impl<T: Table> DynamoStore<T> {
                 .account_id;
             let facts = AlertFacts::Regressed(None);
             let regressed = Alert::of_cluster(facts, account_id, (cluster, episode), Some(at), now);
-            writes.extend(self.tell(&regressed, now));
+            writes.extend(self.outbox_writes(&regressed, now));
         }
         writes
     }
 
-    /// Returns what a cluster item lacks of what a batch shows.
-    fn next_move(
+    /// Returns the next change of a cluster item that the batch requires; `None` if nothing is left to change.
+    fn next_write(
         &self,
         cluster: ClusterId,
         facts: &ClusterFacts,
-        shown: &ClusterBatch,
+        change: &ClusterBatch,
     ) -> Option<Write> {
         let cluster_item = &self.cluster_items.get(&cluster)?.cluster_item;
         let key = cluster_key(cluster);
         let comes_back =
             step(Some(cluster_item.state), LifecycleEvent::Seen).1 == Some(Move::Return);
         let is_later = |at: &Timestamp| comes_back && Some(*at) > cluster_item.watermark;
-        if let Some(at) = shown.last.filter(is_later) {
+        if let Some(at) = change.last.filter(is_later) {
             let episode = cluster_item.episode;
             return Some(Write::Regress { key, episode, at });
         }
         let is_earlier = |at: &Timestamp| cluster_item.first.is_none_or(|first| *at < first);
-        if let Some(at) = shown.first.filter(is_earlier) {
+        if let Some(at) = change.first.filter(is_earlier) {
             return Some(Write::First { key, at });
         }
-        let (known, template) = (&cluster_item.facts.template, &facts.template);
-        // Where the template is part of the identity, it is the same for all events.
+        let (stored, template) = (&cluster_item.facts.template, &facts.template);
+        // A template that is part of the identity is the same for all events.
         let is_free = cluster_item.facts.identity.template.is_none();
-        if is_free && !template.is_empty() && (known.is_empty() || template < known) {
+        if is_free && !template.is_empty() && (stored.is_empty() || template < stored) {
             let text = template.clone();
             return Some(Write::Template { key, text });
         }
-        let mut missing = shown
+        let mut missing = change
             .circumstances
             .difference(&cluster_item.circumstances)
             .peekable();
         missing.peek()?;
-        let texts = spelled(missing);
+        let texts = circumstance_texts(missing);
         Some(Write::Circumstances { key, texts })
     }
 
-    /// Remembers that a cluster item was moved.
-    fn moved(&mut self, cluster: ClusterId, write: &Write) {
+    /// Applies a successful write to the cluster item in the cache.
+    fn update_cached(&mut self, cluster: ClusterId, write: &Write) {
         let Some(CachedCluster { cluster_item, .. }) = self.cluster_items.get_mut(&cluster) else {
             return;
         };
@@ -437,22 +441,23 @@ impl<T: Table> DynamoStore<T> {
         }
     }
 
-    /// Adds the callers that clusters have not seen before.
+    /// Adds callers that are new to their clusters.
     async fn add_callers(
         &mut self,
-        shown: &BTreeMap<ClusterId, ClusterBatch>,
+        changes: &BTreeMap<ClusterId, ClusterBatch>,
     ) -> Result<(), StoreError> {
         let mut unknown = Vec::new();
-        for (cluster, shown) in shown {
-            let Some(known) = self.cluster_items.get(cluster) else {
+        for (cluster, change) in changes {
+            let Some(cached) = self.cluster_items.get(cluster) else {
                 continue;
             };
-            if is_overflow(&known.cluster_item.facts.identity) {
+            if is_overflow(&cached.cluster_item.facts.identity) {
                 continue;
             }
-            for (name, at) in &shown.callers {
+            for (name, at) in &change.callers {
                 let caller = caller(name);
-                if !known.cluster_item.callers.contains(&caller) && !known.callers.contains(&caller)
+                if !cached.cluster_item.callers.contains(&caller)
+                    && !cached.callers.contains(&caller)
                 {
                     unknown.push((*cluster, caller, name, *at));
                 }
@@ -467,36 +472,36 @@ impl<T: Table> DynamoStore<T> {
         let found: BTreeSet<&Key> = found.iter().map(|item| &item.key).collect();
         for ((cluster, caller, name, at), key) in unknown.into_iter().zip(&keys) {
             if (found.contains(key) || self.add_caller(cluster, name, at).await?)
-                && let Some(known) = self.cluster_items.get_mut(&cluster)
+                && let Some(cached) = self.cluster_items.get_mut(&cluster)
             {
-                known.callers.insert(caller);
+                cached.callers.insert(caller);
             }
         }
         Ok(())
     }
 
-    /// Keeps callers for longer that were seen again and soon were forgotten.
+    /// Extends the expiry of callers that were seen again and would expire soon.
     async fn renew(&self, callers: &[Item]) -> Result<(), StoreError> {
         let soon = callers.iter().filter_map(|item| renewed(item, self.now));
         let puts = soon.map(|item| async move { self.apply(&[Write::Put(item)]).await });
-        for put in together(puts).await {
+        for put in concurrently(puts).await {
             put?;
         }
         Ok(())
     }
 
-    /// Adds a caller, and tells of it; `false` says that the budget for callers is used up.
+    /// Adds a caller and its alert; `false` if the budget for callers is used up.
     async fn add_caller(
         &mut self,
         cluster: ClusterId,
         name: &str,
         at: Option<Timestamp>,
     ) -> Result<bool, StoreError> {
-        let Some(known) = self.cluster_items.get(&cluster) else {
+        let Some(cached) = self.cluster_items.get(&cluster) else {
             return Ok(false);
         };
-        let (episode, first) = (known.cluster_item.episode, known.cluster_item.first);
-        let account_id = known.cluster_item.facts.identity.account_id.clone();
+        let (episode, first) = (cached.cluster_item.episode, cached.cluster_item.first);
+        let account_id = cached.cluster_item.facts.identity.account_id.clone();
         let hour = at.map(Timestamp::window);
         let purpose = Purpose::Principal;
         if self.lease(&account_id, hour, purpose, 1).await? == 0 {
@@ -506,10 +511,10 @@ impl<T: Table> DynamoStore<T> {
         let settled = at
             .zip(first)
             .is_some_and(|(at, first)| at.seconds_since(first) >= SETTLING_SECONDS);
-        if settled && self.tells_new() {
+        if settled && self.is_alerting_on_new() {
             let (now, facts) = (self.now, AlertFacts::NewPrincipal(name.to_owned()));
             let joined = Alert::of_cluster(facts, &account_id, (cluster, episode), at, now);
-            writes.extend(self.tell(&joined, now));
+            writes.extend(self.outbox_writes(&joined, now));
         }
         match self.apply(&writes).await {
             Ok(()) => self.use_places(&account_id, hour, purpose, 1),
@@ -519,57 +524,57 @@ impl<T: Table> DynamoStore<T> {
         Ok(true)
     }
 
-    /// Tells of canary keys that a batch shows, each once a day of event time.
-    async fn tell_canaries(&mut self, tally: &Tally) -> Result<(), StoreError> {
-        if self.settings.canaries.is_empty() || !self.tells() {
+    /// Writes alerts about canary keys that were used, at most one per key and day of event time.
+    async fn alert_on_canaries(&mut self, tally: &Tally) -> Result<(), StoreError> {
+        if self.settings.canaries.is_empty() || !self.is_alerting() {
             return Ok(());
         }
         let now = self.now;
         for ((key, day), sighting) in canaries(tally, &self.settings.canaries) {
-            if self.canaries.contains(&(key.to_owned(), day)) {
+            if self.canary_alerts.contains(&(key.to_owned(), day)) {
                 continue;
             }
             let facts = &tally.facts[&sighting.series.cluster];
             let alert = Alert::of_canary(key, sighting, facts, now);
             let mut writes = vec![Write::Create(marker_item(key, day, now))];
-            writes.extend(self.tell(&alert, now));
+            writes.extend(self.outbox_writes(&alert, now));
             match self.apply(&writes).await {
-                // Refused, somebody has told of it, or it was us and the answer got lost.
+                // Refused: the alert exists, from another function or from an earlier attempt whose answer was lost.
                 Ok(()) | Err(TableError::Refused { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
-            self.canaries.insert((key.to_owned(), day));
+            self.canary_alerts.insert((key.to_owned(), day));
         }
         Ok(())
     }
 
-    /// Tells whether anything is told: not without sinks, and not while the stack is learning what
-    /// is usual.
-    pub(super) fn tells(&self) -> bool {
+    /// Whether alerts are written: not without sinks, and not during the learning period.
+    pub(super) fn is_alerting(&self) -> bool {
         let learning = self.settings.learn_hours * 3600;
-        // Where nothing is learnt, it does not matter whose clock said when that began.
+        // Without a learning period, a difference between the clocks of two functions does not matter.
         let is_over = |began| learning == 0 || self.now.seconds_since(began) >= learning;
-        !self.settings.sinks.is_empty() && self.beginning.is_some_and(is_over)
+        !self.settings.sinks.is_empty() && self.first_commit.is_some_and(is_over)
     }
 
-    /// Tells whether it is told that something is new: not while all clusters are, because they have
-    /// new ids.
-    fn tells_new(&self) -> bool {
+    /// Whether alerts about new clusters and callers are written: not during the first day of an identity version,
+    /// when all clusters have new ids.
+    fn is_alerting_on_new(&self) -> bool {
         let is_over = |began| self.now.seconds_since(began) >= RENEWAL_SECONDS;
-        self.tells() && self.renewal.is_none_or(is_over)
+        self.is_alerting() && self.renewal.is_none_or(is_over)
     }
 
-    /// Finds out when the first event was committed, and tells once that learning is over. Once that
-    /// is known it takes no call.
-    pub(super) async fn learn(&mut self) -> Result<(), StoreError> {
+    /// Reads when the first event was committed, and writes the alert about the end of the learning period, once.
+    ///
+    /// After that alert, this method makes no calls to the table.
+    pub(super) async fn update_learning(&mut self) -> Result<(), StoreError> {
         if self.settings.sinks.is_empty() || self.learned {
             return Ok(());
         }
-        if self.beginning.is_none() {
+        if self.first_commit.is_none() {
             let renewal_key = renewal_key(self.settings.identity);
             let keys = [beginning_key(), learned_key(), renewal_key.clone()];
-            let known = self.table.get(&keys).await?;
-            let of = |key: &Key| known.iter().find(|item| item.key == *key);
+            let found = self.table.get(&keys).await?;
+            let of = |key: &Key| found.iter().find(|item| item.key == *key);
             let began = of(&beginning_key());
             let first = began.map(|item| item.text_of("av").unwrap_or(VERSION_FIRST));
             if first.is_some_and(|version| version != self.settings.identity) {
@@ -580,19 +585,19 @@ impl<T: Table> DynamoStore<T> {
                 };
             }
             self.learned = of(&learned_key()).is_some();
-            self.beginning = match began.and_then(|item| item.time_of("ft")) {
+            self.first_commit = match began.and_then(|item| item.time_of("ft")) {
                 Some(began) => Some(began),
                 None => Some(self.begin(beginning_key()).await?),
             };
         }
         let hours = self.settings.learn_hours;
-        if self.learned || hours == 0 || !self.tells() {
+        if self.learned || hours == 0 || !self.is_alerting() {
             return Ok(());
         }
         let now = self.now;
         let marker = Item::new(learned_key()).time("ft", now);
         let mut writes = vec![Write::Create(marker)];
-        writes.extend(self.tell(&Alert::learned(hours), now));
+        writes.extend(self.outbox_writes(&Alert::learned(hours), now));
         match self.apply(&writes).await {
             Ok(()) | Err(TableError::Refused { .. }) => self.learned = true,
             Err(error) => return Err(error.into()),
@@ -600,7 +605,7 @@ impl<T: Table> DynamoStore<T> {
         Ok(())
     }
 
-    /// Notes that something begins, unless it has, and returns when.
+    /// Creates the item `key` with the current time if it is missing, and returns the stored time.
     async fn begin(&self, key: Key) -> Result<Timestamp, StoreError> {
         let now = self.now;
         let item = Item::new(key).time("ft", now);
@@ -616,8 +621,9 @@ impl<T: Table> DynamoStore<T> {
     }
 }
 
-/// Returns the canary keys of a batch by their days, `None` for events without a time, each with the
-/// first event that shows it.
+/// Returns the canary keys that a batch contains, by key and day since 1970, each with its first event.
+///
+/// The day is `None` for events without a time.
 fn canaries<'t>(
     tally: &'t Tally,
     canaries: &BTreeSet<String>,
@@ -640,23 +646,24 @@ fn canaries<'t>(
     found.into_iter().map(first).collect()
 }
 
-fn shown(tally: &Tally) -> BTreeMap<ClusterId, ClusterBatch> {
+/// Summarizes the events of a batch by cluster.
+fn cluster_batches(tally: &Tally) -> BTreeMap<ClusterId, ClusterBatch> {
     let mut all: BTreeMap<ClusterId, ClusterBatch> = BTreeMap::new();
     for sighting in tally.sightings.values() {
-        let shown = all.entry(sighting.series.cluster).or_default();
+        let change = all.entry(sighting.series.cluster).or_default();
         let at = sighting.at();
-        shown.last = shown.last.max(at);
-        shown.first = shown.first.into_iter().chain(at).min();
+        change.last = change.last.max(at);
+        change.first = change.first.into_iter().chain(at).min();
         let (series, facets) = (&sighting.series, &sighting.series.facets);
         let account_id = &tally.facts[&series.cluster].identity.account_id;
         let circumstance = Circumstance::of(account_id, |kind| facets.get(kind));
-        shown.circumstances.insert(circumstance);
+        change.circumstances.insert(circumstance);
         let Some(name) = facets.get(FacetKind::Principal) else {
             continue;
         };
-        match shown.callers.get_mut(name) {
+        match change.callers.get_mut(name) {
             Some(first) => *first = at.min(*first),
-            None => drop(shown.callers.insert(name.to_owned(), at)),
+            None => drop(change.callers.insert(name.to_owned(), at)),
         }
     }
     all
@@ -665,22 +672,22 @@ fn shown(tally: &Tally) -> BTreeMap<ClusterId, ClusterBatch> {
 fn new_cluster_item(
     tally: &Tally,
     cluster: ClusterId,
-    shown: &ClusterBatch,
+    change: &ClusterBatch,
     admitted: Option<Window>,
 ) -> ClusterItem {
-    // One of the batch's: which, no caller chooses.
+    // The sample with the least hash, so that no caller can choose the sample.
     let sample = tally.samples.get(&cluster).and_then(Samples::first);
-    let callers: BTreeSet<CallerHash> = shown.callers.keys().map(|name| caller(name)).collect();
+    let callers: BTreeSet<CallerHash> = change.callers.keys().map(|name| caller(name)).collect();
     ClusterItem {
         facts: ClusterFacts::clone(&tally.facts[&cluster]),
         state: State::New,
         episode: 1,
         version: 1,
-        first: shown.first,
+        first: change.first,
         watermark: None,
         admitted,
         callers: callers.into_iter().take(CALLERS_MAX).collect(),
-        circumstances: shown.circumstances.clone(),
+        circumstances: change.circumstances.clone(),
         sample: sample.cloned(),
     }
 }

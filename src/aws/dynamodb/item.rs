@@ -1,29 +1,32 @@
-//! What lies in the table: each kind of item, its key and its attributes.
+//! The kinds of items in the table: their keys and attributes.
 //!
 //! | item | pk | sk | holds |
 //! |---|---|---|---|
-//! | cluster item | `C#<cluster>` | `HEAD` | the identity, how the cluster stands, an example |
-//! | principal | `C#<cluster>` | `F#principal#<hash>` | a caller seen later than the cluster item was made |
+//! | cluster item | `C#<cluster>` | `HEAD` | identity and state of a cluster, and one sample |
+//! | principal | `C#<cluster>` | `F#principal#<hash>` | a caller that came after the cluster item was created |
 //! | segment | `M#<window>#<shard>` | `<digest>` | the events of one batch in one hour |
-//! | outbox row | `O#<sink>#<shard>` | `P#<created>#<id>` | one message to one sink, to be sent |
-//! | sent log | `C#<cluster>` or `A#<account>` | `T#<time>#<id>` | a message that was sent or given up |
-//! | dead row | `Z#<sink>` | `<time>#<id>` | a message that cannot be sent |
-//! | silence | `C#<cluster>` | `H#<sink>` | until when a sink is told no more, and what was held back |
-//! | triage | `C#<cluster>` | `MARK` | what a person decided about the cluster |
-//! | journal entry | `C#<cluster>` | `J#<time>#<hash>` | what happened to the cluster, who did it and why |
-//! | breaker | `SINK#<sink>` | `B` | what stands in the way of a sink |
-//! | usage of a key | `K#<key id>` | `L` | what IAM said of an access key |
-//! | marker | `K#<key id>` | `SEEN#<day>` | that a canary key was told of that day |
-//! | told | `A#<account>` | `J#<time>#<id>` | what was told of an account, once |
-//! | campaign | `A#<account>` | `G#<hash>` | until when an actor's campaign is known to go on |
-//! | late | `D#` | `<window>` | that events came for an hour that was inspected |
-//! | budget | `Q#<account>` | `<window>` | places taken of the guard's, by counter |
+//! | outbox row | `O#<sink>#<shard>` | `P#<created>#<id>` | an alert that one sink has to be sent |
+//! | sent log | `C#<cluster>` or `A#<account>` | `T#<time>#<id>` | the outcome of an alert: sent, digested or suppressed |
+//! | dead row | `Z#<sink>` | `<time>#<id>` | an alert that cannot be sent |
+//! | silence | `C#<cluster>` | `H#<sink>` | when alerts to a sink resume, and how many were held back |
+//! | triage | `C#<cluster>` | `MARK` | the decision of a person about the cluster |
+//! | journal entry | `C#<cluster>` | `J#<time>#<hash>` | an event in the cluster's history: who, what and why |
+//! | resolution | `R#` | `<cluster>#<time>#<what>` | a person marked the cluster as resolved or reopened |
+//! | breaker | `SINK#<sink>` | `B` | failures of a sink, and when sending resumes |
+//! | key usage | `K#<key id>` | `L` | the last answers of IAM about an access key |
+//! | marker | `K#<key id>` | `SEEN#<day>` | the alert about a canary key for that day exists |
+//! | announced | `A#<account>` | `J#<time>#<id>` | an alert about an account exists |
+//! | campaign | `A#<account>` | `G#<hash>` | first and last event of a caller's campaign |
+//! | late hour | `D#` | `<window>` | events came for an hour that may have been inspected before |
+//! | budget | `Q#<account>` | `<window>` | places that were reserved for new clusters and new callers |
 //! | beginning | `Q#beginning` | `-` | when the first event was committed |
-//! | learned | `Q#beginning` | `learned` | that the end of learning was told |
-//! | setup | `STACK` | `SETUP` | how the functions are set up |
+//! | renewal | `Q#beginning` | `identity#<version>` | when a later version of the identity was first used |
+//! | learned | `Q#beginning` | `learned` | the alert about the end of the learning period exists |
+//! | setup | `STACK` | `SETUP` | settings of the functions, for programs that act in their place |
 //!
-//! `<window>` is hours since 1970, or `undated`. Names of attributes are short because DynamoDB
-//! bills them. Items of an earlier release stay readable: `tests/fixtures/items.json` has some of each.
+//! `<window>` is the number of hours since 1970, or `undated`. Attribute names are short because DynamoDB bills their
+//! bytes. Items of an earlier release stay readable: a test reads `tests/fixtures/items.json`, which has samples of
+//! each kind.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -43,79 +46,81 @@ use sha2::{Digest as _, Sha256};
 
 use crate::dynamodb::table::{Item, Key};
 
-/// The first bytes of a hash of a caller's name.
+/// The first 8 bytes of the SHA-256 hash of a caller's name.
 pub type CallerHash = [u8; 8];
 
-/// A cluster as the table keeps it, without its events.
+/// The cluster item: identity and state of a cluster, without its events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterItem {
-    /// What the cluster is.
+    /// The identity of the cluster and the message template that is shown.
     pub facts: ClusterFacts,
-    /// How it stands.
+    /// The state in the life cycle.
     pub state: State,
-    /// Counts its episodes, from 1.
+    /// The number of the current or last episode, from 1.
     pub episode: i64,
-    /// Counts the changes of its cluster item, from 1.
+    /// The version of the item. It starts at 1, and every change except added circumstances adds 1.
     pub version: i64,
-    /// The first event; `None` where none has a time.
+    /// The time of the first event; `None` if no event has a time.
     pub first: Option<Timestamp>,
-    /// Up to when an event is too late to bring a recovered cluster back.
+    /// Only an event later than this time starts another episode. `None` before the first recovery.
     pub watermark: Option<Timestamp>,
-    /// The hour in which it counts as new; `None` is the hour of what has no time.
+    /// The hour whose budget for new clusters the cluster used. `None`: its events have no time, or it is an overflow
+    /// cluster.
     pub admitted: Option<Window>,
-    /// Who called in the batch that made it.
+    /// The callers in the batch that created the item, at most [`CALLERS_MAX`]. Each later caller has its own item.
     pub callers: BTreeSet<CallerHash>,
-    /// The circumstances of all of its events: what its severity is computed from.
+    /// The circumstances of all events of the cluster; the severity is computed from them.
     pub circumstances: Circumstances,
-    /// A redacted record of that batch.
+    /// A redacted record of the batch that created the item.
     pub sample: Option<Sample>,
 }
 
-/// How many partitions an hour's segments and a sink's rows are spread over.
+/// The number of partitions for the segments of an hour, and for the outbox rows of a sink.
 pub const SHARDS: u8 = 4;
 
-/// The longest list of callers in a cluster item.
+/// The largest number of callers in a cluster item.
 pub const CALLERS_MAX: usize = 32;
 
-/// How long a caller is kept that is not seen again, in seconds. One who comes back later is new.
+/// The lifetime of a caller's item, in seconds. A caller that comes back later counts as new.
 const CALLER_SECONDS: i64 = 400 * 86_400;
 
-/// The longest sample, in bytes, before it was packed.
+/// The largest sample, in bytes before compression.
 const SAMPLE_BYTES_MAX: u64 = 64 << 10;
 
-/// Returns the key of a cluster's cluster item.
+/// Returns the key of the cluster item.
 pub fn cluster_key(cluster: ClusterId) -> Key {
     Key::new(format!("C#{cluster}"), "HEAD")
 }
 
-/// Returns the key of a caller that a cluster saw later.
+/// Returns the key of the item for a caller that came after the cluster item was created.
 pub fn principal_key(cluster: ClusterId, caller: CallerHash) -> Key {
     let hash = HEXLOWER.encode(&caller);
     Key::new(format!("C#{cluster}"), format!("F#principal#{hash}"))
 }
 
-/// Returns the key of an account's budget for an hour.
+/// Returns the key of an account's budget for an hour of event time; `None` for events without a time.
 pub fn budget_key(account_id: &str, window: Option<Window>) -> Key {
     Key::new(format!("Q#{account_id}"), window_name(window))
 }
 
-/// Returns the key of the item that tells when the first event was committed.
+/// Returns the key of the item with the time of the first commit, which starts the learning period.
 pub fn beginning_key() -> Key {
     Key::new("Q#beginning", "-")
 }
 
-/// Returns the key of the item that tells that the end of learning was told.
+/// Returns the key of the item that exists once the alert about the end of the learning period was written.
 pub fn learned_key() -> Key {
     Key::new("Q#beginning", "learned")
 }
 
-/// Returns the key of the item that tells when a version of the identity was first used in a table that
-/// began with another one.
+/// Returns the key of the item with the time of the first commit with an identity version such as `fp2`.
+///
+/// The version that the table began with has no such item.
 pub fn renewal_key(version: &str) -> Key {
     Key::new("Q#beginning", format!("identity#{version}"))
 }
 
-/// Returns the partitions of an hour's segments.
+/// Returns the partition keys of an hour's segments; `None` for events without a time.
 pub fn segment_partitions(window: Option<Window>) -> impl Iterator<Item = String> {
     (0..SHARDS).map(move |shard| segment_partition(window, shard))
 }
@@ -128,7 +133,7 @@ fn window_name(window: Option<Window>) -> String {
     window.map_or_else(|| "undated".to_owned(), |window| window.hours().to_string())
 }
 
-/// Returns the hash of a caller's name.
+/// Returns the hash of a caller's name, as used in keys and cluster items.
 pub fn caller(name: &str) -> CallerHash {
     let mut caller = CallerHash::default();
     caller.copy_from_slice(&Sha256::digest(name)[..8]);
@@ -136,7 +141,7 @@ pub fn caller(name: &str) -> CallerHash {
 }
 
 impl ClusterItem {
-    /// Returns the item.
+    /// Encodes the cluster as an item. `last` is the time of the last event; it is stored for people and never read.
     pub fn item(&self, cluster: ClusterId, last: Option<Timestamp>) -> Item {
         let identity = &self.facts.identity;
         let item = Item::new(cluster_key(cluster))
@@ -158,20 +163,20 @@ impl ClusterItem {
             .text("ad", identity.addition.as_deref().unwrap_or_default())
             .text("te", &self.facts.template)
             .bytes("pr", self.callers.iter().flatten().copied().collect())
-            .texts("ci", spelled(&self.circumstances));
+            .texts("ci", circumstance_texts(&self.circumstances));
         let item = match &self.sample {
             Some(sample) => with_sample(item, sample),
             None => item,
         };
         match &identity.template {
-            // It mostly is the template that is shown, and is not kept twice.
+            // Usually equal to the shown template, and then stored only once.
             Some(template) if *template == self.facts.template => item.number("ti", 1),
             Some(template) => item.text("tm", template).number("ti", 2),
             None => item,
         }
     }
 
-    /// Reads a cluster item; `None` for what is none.
+    /// Decodes a cluster item. `None` for other items, and for an item without a known class, state or hour.
     pub fn read(item: &Item) -> Option<(ClusterId, Self)> {
         let cluster = ClusterId::parse(item.key.pk.strip_prefix("C#")?)?;
         let text = |name| item.text_of(name).unwrap_or_default().to_owned();
@@ -211,30 +216,30 @@ impl ClusterItem {
     }
 }
 
-/// Returns circumstances as the table spells them.
-pub fn spelled<'c>(all: impl IntoIterator<Item = &'c Circumstance>) -> BTreeSet<String> {
-    // Names and texts are always JSON.
-    let spelled = |of| serde_json::to_string(of).unwrap_or_default();
-    all.into_iter().map(spelled).collect()
+/// Encodes circumstances as the table stores them: each as JSON.
+pub fn circumstance_texts<'c>(all: impl IntoIterator<Item = &'c Circumstance>) -> BTreeSet<String> {
+    // Circumstances consist of names and texts, so encoding never fails.
+    let text = |of| serde_json::to_string(of).unwrap_or_default();
+    all.into_iter().map(text).collect()
 }
 
-/// Reads circumstances. Those of a newer version, which have other names, are left out.
+/// Decodes circumstances from JSON. Those with unknown names, written by a newer version, are skipped.
 pub fn circumstances(texts: &BTreeSet<String>) -> Circumstances {
     let read = |text: &String| serde_json::from_str(text).ok();
     texts.iter().filter_map(read).collect()
 }
 
-/// What a partition of events is of.
+/// The hour of a segment's partition, or that of events without a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HourPartition {
     /// Events without a time.
     Undated,
-    /// Events of an hour.
+    /// Events of one hour of event time.
     Hour(Window),
 }
 
 impl HourPartition {
-    /// Reads what [`window_name`] wrote; `None` for anything else.
+    /// Parses a text of [`window_name`]; `None` for any other text.
     fn parse(name: &str) -> Option<Self> {
         if name == "undated" {
             return Some(Self::Undated);
@@ -244,7 +249,7 @@ impl HourPartition {
         Some(Self::Hour(start.window()))
     }
 
-    /// Returns the hour; `None` is that of events without a time.
+    /// Returns the hour; `None` for [`HourPartition::Undated`].
     pub fn window(self) -> Option<Window> {
         match self {
             Self::Undated => None,
@@ -253,7 +258,9 @@ impl HourPartition {
     }
 }
 
-/// Returns the item of a caller that a cluster had not seen before.
+/// Returns the item of a new caller, which expires after 400 days.
+///
+/// `at` is the time of the caller's first event; `None` if the event has no time.
 pub fn principal_item(
     cluster: ClusterId,
     name: &str,
@@ -266,15 +273,18 @@ pub fn principal_item(
         .time("ttl", now.plus(CALLER_SECONDS))
 }
 
-/// Returns the item of a caller as it is kept for longer, if it soon were forgotten: once it was seen
-/// again in the second half of its time.
+/// Returns a caller's item with a new expiry, 400 days from `now`.
+///
+/// `None` if the item does not expire within 200 days, to save writes.
 pub fn renewed(caller: &Item, now: Timestamp) -> Option<Item> {
     let until = caller.number_of("ttl").unwrap_or_default();
     let is_soon = until < now.seconds() + CALLER_SECONDS / 2;
     is_soon.then(|| caller.clone().number("ttl", now.seconds() + CALLER_SECONDS))
 }
 
-/// Returns the item of a segment, which is forgotten so many days after its hour.
+/// Returns the item of a segment.
+///
+/// The item expires `retention_days` after the segment's hour, or after `now` if that is later.
 pub fn segment_item(encoded: &EncodedSegment, retention_days: i64, now: Timestamp) -> Item {
     let EncodedSegment {
         segment,
@@ -290,28 +300,28 @@ pub fn segment_item(encoded: &EncodedSegment, retention_days: i64, now: Timestam
         HEXLOWER.encode(digest),
     );
     let item = Item::new(key).bytes("mf", bytes.clone());
-    // An hour long ago is kept as long from now on: somebody has just brought it.
+    // Old events that were just imported are stored for the full retention time.
     item.number("ttl", hour.max(now.seconds()) + retention_days * 86_400)
 }
 
-/// Reads a partition key `M#<hour>#<shard>`. `None`: it is not the key of a segment.
+/// Parses a segment's partition key `M#<hour>#<shard>`. `None`: it is not the key of a segment.
 pub fn segment_hour(pk: &str) -> Option<HourPartition> {
     let (name, _) = pk.strip_prefix("M#")?.rsplit_once('#')?;
     HourPartition::parse(name)
 }
 
-/// Returns the partition of the hours that events came late for.
+/// Returns the partition key of the notes about late hours.
 pub fn late_partition() -> &'static str {
     "D#"
 }
 
-/// Returns the item that says that events came late for an hour.
+/// Returns the note that events came late for an hour.
 pub fn late_item(late: &LateHour) -> Item {
     let key = Key::new(late_partition(), late.window.hours().to_string());
     Item::new(key).text("lo", &late.token)
 }
 
-/// Reads what [`late_item`] returns.
+/// Decodes an item of [`late_item`]; `None` for other items.
 pub fn read_late(item: &Item) -> Option<LateHour> {
     Some(LateHour {
         window: Window::from_hours(item.key.sk.parse().ok()?),

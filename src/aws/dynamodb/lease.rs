@@ -1,8 +1,7 @@
-//! Leases on the guard's budgets: places for new clusters and new callers of an account in an hour,
-//! taken from the table in blocks, so that functions side by side share them.
+//! Reserves places of the guard's budgets in blocks, so that concurrent functions share the budgets.
 //!
-//! A function that ends with places left has taken them for nobody; that admits a few fewer, never
-//! more.
+//! A budget limits new clusters and new callers per account and hour of event time. A function that ends with unused
+//! places wastes them. So an hour may admit a few clusters or callers less than the limit, but never more.
 
 use std::collections::HashMap;
 
@@ -13,38 +12,40 @@ use crate::dynamodb::DynamoStore;
 use crate::dynamodb::item::budget_key;
 use crate::dynamodb::table::{Table, TableError, Write};
 
-/// What a place is for.
+/// The use of a reserved place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Purpose {
-    /// A cluster that was not there before.
+    /// A new cluster.
     Cluster,
-    /// A caller that a cluster had not seen before.
+    /// A caller that is new to a cluster.
     Principal,
 }
 
-/// New callers per account and hour of event time that are kept and told of; nobody reads more. All
-/// are counted.
+/// The largest number of new callers per account and hour of event time that are stored and announced.
+///
+/// Further callers are only counted in the segments.
 pub const NEW_CALLERS_MAX: u32 = 50;
 
-/// How many places are taken at a time.
+/// The number of places that one write reserves.
 const BLOCK: u32 = 10;
 
-/// How long a budget is kept, in seconds.
-const KEPT_SECONDS: i64 = 2 * 86_400;
+/// The lifetime of a budget's item, in seconds.
+const BUDGET_SECONDS: i64 = 2 * 86_400;
 
-/// How many budgets are remembered.
+/// The largest number of cached budgets.
 const BUDGETS_MAX: usize = 10_000;
 
-/// Whose budget: an account's, in an hour, for a purpose.
+/// The account, the hour of event time, and the purpose of a budget.
 type Budget = (String, Option<Window>, Purpose);
 
-/// Places that were taken and are not used yet; `full` where there are no more to take.
+/// The reserved places that are not used yet, by budget.
 #[derive(Debug, Default)]
 pub struct Leases(HashMap<Budget, Lease>);
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Lease {
     left: u32,
+    /// Whether the table has no more places of this budget.
     full: bool,
 }
 
@@ -65,8 +66,8 @@ impl Purpose {
 }
 
 impl<T: Table> DynamoStore<T> {
-    /// Sees to it that there are places for so many, and returns how many there are: fewer where
-    /// the budget is used up.
+    /// Reserves places until `wanted` are available. Returns the number of available places: less than `wanted` if the
+    /// budget is used up.
     pub(super) async fn lease(
         &mut self,
         account_id: &str,
@@ -82,7 +83,7 @@ impl<T: Table> DynamoStore<T> {
                 counter: purpose.counter(),
                 places: i64::from(BLOCK),
                 limit: i64::from(purpose.limit()),
-                expires: self.now.plus(KEPT_SECONDS),
+                expires: self.now.plus(BUDGET_SECONDS),
             };
             match self.apply(&[write]).await {
                 Ok(()) => lease.left += BLOCK,
@@ -97,7 +98,7 @@ impl<T: Table> DynamoStore<T> {
         Ok(lease.left.min(wanted))
     }
 
-    /// Uses places that were leased.
+    /// Marks reserved places as used.
     pub(super) fn use_places(
         &mut self,
         account_id: &str,

@@ -1,5 +1,7 @@
-//! What lies in the table of messages: rows that wait, what became of them, what stands in the way of
-//! a sink, and what is remembered of access keys. `item.rs` lists the keys.
+//! Encodes and decodes the items that belong to alerts.
+//!
+//! These are outbox rows, the log of sent alerts, silences and breakers of sinks, campaigns, and answers of IAM about
+//! access keys. `item.rs` lists the keys.
 
 use alerts::alert::{Alert, AlertSubject};
 use alerts::facts::{DIGEST, DigestFacts, Facts, LEARNED};
@@ -17,25 +19,26 @@ use sha2::{Digest as _, Sha256};
 use crate::dynamodb::item::SHARDS;
 use crate::dynamodb::table::{Item, Key, Write};
 
-/// How long it is kept what was sent, and what could not be, in seconds.
+/// The lifetime of the sent log, dead rows, silences and campaigns, in seconds.
 const LOG_SECONDS: i64 = 90 * 86_400;
 
-/// How long the usage of a key is kept that nobody asks for, in seconds.
+/// The lifetime of an access key's usage since the last question to IAM, in seconds.
 const KEY_USAGE_SECONDS: i64 = 180 * 86_400;
 
-/// How long a marker is kept, in seconds: longer than an event may come again.
+/// The lifetime of a marker, in seconds: longer than the time in which an event may arrive again.
 const MARKER_SECONDS: i64 = 400 * 86_400;
 
-/// How the sort keys begin of what was sent.
+/// The prefix of the sort keys in the sent log.
 pub const LOG: &str = "T#";
 
-/// Returns the partitions of a sink's rows.
+/// Returns the partition keys of a sink's outbox rows.
 pub fn row_partitions(sink: &str) -> impl Iterator<Item = String> {
     (0..SHARDS).map(move |shard| format!("O#{sink}#{shard}"))
 }
 
-/// Returns the key of a row. The rows with one ordering key lie in one partition, in the order in which they were
-/// written.
+/// Returns the key of an outbox row.
+///
+/// The rows with the same ordering key are in the same partition, sorted by creation time.
 pub fn row_key(row: &OutboxRow) -> Key {
     let shard = match row.ordering_key() {
         OrderingKey::Cluster(cluster) => cluster.bytes()[0] % SHARDS,
@@ -45,14 +48,14 @@ pub fn row_key(row: &OutboxRow) -> Key {
     Key::new(format!("O#{sink}#{shard}"), format!("P#{created:010}#{id}"))
 }
 
-/// Returns the item of a row.
+/// Encodes an outbox row as an item.
 pub fn row_item(row: &OutboxRow) -> Item {
     with_row(Item::new(row_key(row)), row)
         .time("due", row.due)
         .time("lu", row.leased_until)
 }
 
-/// Adds what a row holds beside its key and who has it.
+/// Adds the attributes of a row, except key, due time and lease.
 fn with_row(item: Item, row: &OutboxRow) -> Item {
     let cluster = row.alert.cluster().map(|cluster| cluster.to_string());
     with_alert(item, &row.alert)
@@ -64,7 +67,7 @@ fn with_row(item: Item, row: &OutboxRow) -> Item {
         .text("why", &row.why)
 }
 
-/// Adds what an alert's id is made of beside its subject, and its facts.
+/// Adds the attributes of an alert: number, kind, name and facts.
 fn with_alert(item: Item, alert: &Alert) -> Item {
     let facts = match alert.facts.json() {
         Value::Null => String::new(),
@@ -76,10 +79,10 @@ fn with_alert(item: Item, alert: &Alert) -> Item {
         .text("de", &facts)
 }
 
-/// Reads a row.
+/// Decodes an outbox row.
 ///
 /// # Errors
-/// What is wrong with it, for what is none.
+/// A text that names the wrong attribute, for an item that is not a valid row.
 pub fn read_row(item: &Item) -> Result<OutboxRow, String> {
     let keys = || {
         let (sink, _) = item.key.pk.strip_prefix("O#")?.rsplit_once('#')?;
@@ -89,7 +92,7 @@ pub fn read_row(item: &Item) -> Result<OutboxRow, String> {
             Timestamp::from_seconds(created.parse().ok()?)?,
         ))
     };
-    let (sink, created) = keys().ok_or("its key is not that of a row")?;
+    let (sink, created) = keys().ok_or("its key is not the key of an outbox row")?;
     let number = |name| item.number_of(name).unwrap_or_default();
     Ok(OutboxRow {
         sink,
@@ -113,7 +116,8 @@ fn subject(item: &Item) -> Result<AlertSubject, String> {
     Ok(match (item.text_of("fp"), item.text_of("nm")) {
         (Some(cluster), _) => AlertSubject::Cluster {
             account_id: account_id.to_owned(),
-            id: ClusterId::parse(cluster).ok_or_else(|| format!("{cluster:?} is no cluster"))?,
+            id: ClusterId::parse(cluster)
+                .ok_or_else(|| format!("{cluster:?} is not a cluster id"))?,
             episode: number,
         },
         (None, Some(key)) if kind(item)? == AlertKind::AccessKey => AlertSubject::AccessKey {
@@ -127,10 +131,10 @@ fn subject(item: &Item) -> Result<AlertSubject, String> {
 
 fn kind(item: &Item) -> Result<AlertKind, String> {
     let name = item.text_of("tr").unwrap_or_default();
-    AlertKind::from_name(name).ok_or_else(|| format!("{name:?} is no kind of alert"))
+    AlertKind::from_name(name).ok_or_else(|| format!("{name:?} is not a kind of alert"))
 }
 
-/// Reads the facts of an alert: the one place where what waited is read as JSON.
+/// Decodes the facts of an alert. Only this function reads the JSON of stored alerts.
 fn facts(item: &Item) -> Result<Facts, String> {
     let about = item.text_of("nm").unwrap_or_default();
     let json = item.text_of("de").unwrap_or("null");
@@ -158,7 +162,9 @@ fn read<T: DeserializeOwned>(json: &str) -> Result<T, String> {
     serde_json::from_str(json).map_err(|error| format!("its facts cannot be read: {error}"))
 }
 
-/// Returns the write that logs what became of a row: under its cluster, or its account.
+/// Returns the write that logs the outcome of a row in the sent log of its cluster or, without a cluster, its account.
+///
+/// `answer` is the answer of the sink, or `suppressed` or `digested`.
 pub fn log(row: &OutboxRow, now: Timestamp, answer: &str) -> Write {
     let pk = match row.ordering_key() {
         OrderingKey::Cluster(cluster) => format!("C#{cluster}"),
@@ -178,10 +184,10 @@ pub fn log(row: &OutboxRow, now: Timestamp, answer: &str) -> Write {
     Write::Put(item)
 }
 
-/// Reads what [`log`] wrote; `None` for what is nothing of that, or has expired.
+/// Decodes an item that [`log`] wrote; `None` for other items and for expired ones.
 pub fn read_log(item: &Item, now: Timestamp) -> Option<Sent> {
     let (at, _) = item.key.sk.strip_prefix(LOG)?.split_once('#')?;
-    // DynamoDB may take days to remove what has expired.
+    // DynamoDB may need days to delete expired items.
     if item.time_of("ttl").is_some_and(|at| at <= now) {
         return None;
     }
@@ -193,8 +199,8 @@ pub fn read_log(item: &Item, now: Timestamp) -> Option<Sent> {
     })
 }
 
-/// Returns the write that keeps a row that cannot be sent.
-pub fn dead(row: &OutboxRow, now: Timestamp, why: &str) -> Write {
+/// Returns the write that stores a row that cannot be sent, with the last reason `why`.
+pub fn dead_row(row: &OutboxRow, now: Timestamp, why: &str) -> Write {
     let key = Key::new(
         format!("Z#{}", row.sink),
         format!("{:010}#{}", now.seconds(), row.id()),
@@ -206,36 +212,38 @@ pub fn dead(row: &OutboxRow, now: Timestamp, why: &str) -> Write {
     Write::Put(item)
 }
 
-/// Returns the item that keeps something about an account from being told twice.
-pub fn told_item(alert: &Alert, now: Timestamp) -> Item {
+/// Returns the item that prevents a second alert about the same change of an account.
+pub fn announced_item(alert: &Alert, now: Timestamp) -> Item {
     let at = alert.at.map_or(0, Timestamp::seconds);
     let sk = format!("J#{at:010}#{}", alert.id());
     let item = Item::new(Key::new(format!("A#{}", alert.account_id()), sk));
     with_alert(item, alert).time("ttl", now.plus(MARKER_SECONDS))
 }
 
-/// Returns the key of an actor's campaign. The name is the actor's own, so a hash of it is the key.
+/// Returns the key of the item with an actor's campaign.
+///
+/// The key has a hash of the actor's name, because the actor chooses the name.
 pub fn campaign_key(account_id: &str, actor: &str) -> Key {
     let hash = HEXLOWER.encode(&Sha256::digest(actor)[..16]);
     Key::new(format!("A#{account_id}"), format!("G#{hash}"))
 }
 
-/// Returns the item of a campaign that was told.
-pub fn campaign_item(key: Key, standing: CampaignSpan, version: i64, now: Timestamp) -> Item {
+/// Returns the item with the span of a campaign whose alert was written.
+pub fn campaign_item(key: Key, span: CampaignSpan, version: i64, now: Timestamp) -> Item {
     Item::new(key)
-        .time("be", standing.began)
-        .time("la", standing.last)
+        .time("be", span.began)
+        .time("la", span.last)
         .number("vr", version)
         .time("ttl", now.plus(LOG_SECONDS))
 }
 
-/// Reads a campaign that was told, and its version.
+/// Decodes the span of a campaign and the version of its item; `None` for other items.
 pub fn read_campaign(item: &Item) -> Option<(CampaignSpan, i64)> {
-    let standing = CampaignSpan {
+    let span = CampaignSpan {
         began: item.time_of("be")?,
         last: item.time_of("la")?,
     };
-    Some((standing, item.number_of("vr")?))
+    Some((span, item.number_of("vr")?))
 }
 
 /// Returns the key of a cluster's silence for a sink.
@@ -243,7 +251,9 @@ pub fn silence_key(sink: &str, cluster: ClusterId) -> Key {
     Key::new(format!("C#{cluster}"), format!("H#{sink}"))
 }
 
-/// Returns the item of a silence in which nothing was held back yet.
+/// Returns the item of a silence that begins now, with no alert held back.
+///
+/// With `until` as `None`, no alert is held back; the item only resets the count.
 pub fn silence_item(
     sink: &str,
     cluster: ClusterId,
@@ -256,7 +266,7 @@ pub fn silence_item(
         .time("ttl", until.unwrap_or(now).plus(LOG_SECONDS))
 }
 
-/// Reads a silence.
+/// Decodes a silence. Missing attributes mean no end and no alerts held back.
 pub fn read_silence(item: &Item) -> Silence {
     Silence {
         until: item.time_of("un"),
@@ -269,7 +279,7 @@ pub fn breaker_key(sink: &str) -> Key {
     Key::new(format!("SINK#{sink}"), "B")
 }
 
-/// Returns the item of a breaker.
+/// Encodes the breaker of a sink as an item.
 pub fn breaker_item(sink: &str, breaker: &Breaker) -> Item {
     Item::new(breaker_key(sink))
         .number("fl", breaker.failures)
@@ -279,7 +289,7 @@ pub fn breaker_item(sink: &str, breaker: &Breaker) -> Item {
         .text("why", &breaker.why)
 }
 
-/// Reads a breaker.
+/// Decodes a breaker. Missing attributes mean a sink without failures.
 pub fn read_breaker(item: &Item) -> Breaker {
     let number = |name| item.number_of(name).unwrap_or_default();
     Breaker {
@@ -291,17 +301,17 @@ pub fn read_breaker(item: &Item) -> Breaker {
     }
 }
 
-/// Returns the key of what is remembered of an access key.
+/// Returns the key of the item with the usage of an access key; `key` is the id of the access key.
 pub fn key_usage_key(key: &str) -> Key {
     Key::new(format!("K#{key}"), "L")
 }
 
-/// Returns when the usage of a key is forgotten that was last looked at now.
+/// Returns when the usage of an access key expires if it is stored at `now`: after 180 days.
 pub fn key_usage_expires(now: Timestamp) -> Timestamp {
     now.plus(KEY_USAGE_SECONDS)
 }
 
-/// Returns the item of what is remembered of an access key.
+/// Encodes the usage of an access key as an item that expires after 180 days.
 pub fn key_usage_item(key: &str, key_usage: &KeyUsage, now: Timestamp) -> Item {
     let answer =
         |answer: &Option<IamAnswer>| answer.as_ref().map(IamAnswer::encode).unwrap_or_default();
@@ -311,12 +321,12 @@ pub fn key_usage_item(key: &str, key_usage: &KeyUsage, now: Timestamp) -> Item {
         .time("nx", key_usage.next)
         .time("ttl", key_usage_expires(now));
     match key_usage.told {
-        Some(told) => item.time("td", told),
+        Some(last_use) => item.time("td", last_use),
         None => item,
     }
 }
 
-/// Reads what is remembered of an access key.
+/// Decodes the usage of an access key. Missing attributes mean that IAM was never asked.
 pub fn read_key_usage(item: &Item) -> KeyUsage {
     let answer = |name| item.text_of(name).and_then(IamAnswer::decode);
     KeyUsage {
@@ -327,8 +337,9 @@ pub fn read_key_usage(item: &Item) -> KeyUsage {
     }
 }
 
-/// Returns the item that tells that a canary key was told of a day, counted from 1970; `None` for events
-/// without a time.
+/// Returns the item that prevents a second alert about a canary key on the same day.
+///
+/// `day` is the number of days since 1970; `None` for events without a time.
 pub fn marker_item(key: &str, day: Option<i64>, now: Timestamp) -> Item {
     Item::new(Key::new(
         format!("K#{key}"),

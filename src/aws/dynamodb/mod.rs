@@ -1,17 +1,17 @@
-//! The store in a DynamoDB table: a journal of segments that are the truth, and cluster items that say
-//! which clusters there are and how they stand.
+//! The store in a DynamoDB table: segments that hold all events, and one cluster item per cluster.
 //!
-//! An ingest writes what a batch brings in an order in which each step may be repeated, and a crash
-//! between any two leaves nothing wrong: segments first, then cluster items, then callers. Counts are the
-//! size of a union of ids, so that nothing is counted twice however often it is written. What is to
-//! be told is written in the transaction that makes it true.
+//! The segments are the source of truth. A cluster item holds the identity and the state of a cluster.
 //!
-//! Cluster items are read before segments are written, because the guard must know which clusters are new.
-//! Between the two another function may find a cluster recovered; whoever does that looks at the
-//! segments again afterwards.
+//! A commit writes segments first, then cluster items, then callers. Each step can be repeated, and a crash between
+//! two steps leaves nothing wrong. The number of events is the size of a union of event ids, so writing an event again
+//! does not count the event again. An alert is written in the same transaction as the change that it reports.
 //!
-//! It is one store: this file holds its state, and the submodules implement the ports on it, so each knows
-//! the other.
+//! Cluster items are read before segments are written, because the guard must know which clusters are new. Between
+//! the two steps another function may mark a cluster as recovered. Then the cluster item stays `recovered` until the
+//! inspection compares it with the segments.
+//!
+//! `DynamoStore` is one type: this file holds its state, and the submodules implement the ports. So this module and
+//! its submodules use each other.
 
 mod calls;
 mod campaigns;
@@ -48,25 +48,26 @@ use crate::dynamodb::item::{CallerHash, ClusterItem};
 use crate::dynamodb::lease::Leases;
 use crate::dynamodb::table::{Table, TableError, Write};
 
-/// What a stack decides about its table.
+/// The settings of a stack that the store in a table needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableSettings {
-    /// The sinks that are told of transitions.
+    /// The names of the sinks that get alerts. Empty: no alerts are written.
     pub sinks: Vec<String>,
-    /// How long segments are kept, in days.
+    /// How long segments are stored, in days.
     pub retention_days: i64,
-    /// How long a segment is at most, in bytes.
+    /// The largest size of a segment, in bytes; the events of an hour are split into segments of at most this size.
     pub segment_bytes_max: usize,
-    /// How long after the first event nothing is told, in hours.
+    /// The learning period: for this many hours after the first commit, no alerts are written. 0: no learning period.
     pub learn_hours: i64,
-    /// Access keys that nobody should ever use.
+    /// Canary keys: ids of access keys that must never be used. Their use writes alerts, at most one per key and day of
+    /// event time.
     pub canaries: BTreeSet<String>,
-    /// The version of the identity that clusters have.
+    /// The version of the identity, a part of every cluster id, such as `fp1`. After a change, all clusters are new.
     pub identity: &'static str,
 }
 
 impl TableSettings {
-    /// Takes the settings that the store needs from those of the ingest function.
+    /// Selects the store's settings from those of the ingest function.
     pub fn of(settings: &IngestSettings) -> Self {
         let sinks = settings.sinks.iter();
         Self {
@@ -93,59 +94,58 @@ impl Default for TableSettings {
     }
 }
 
-/// Clusters in a table.
+/// The store of clusters in a table, with a cache of cluster items.
 #[derive(Debug)]
 pub struct DynamoStore<T> {
     table: T,
     settings: TableSettings,
-    /// What time it is.
+    /// The current time.
     now: Timestamp,
     cluster_items: HashMap<ClusterId, CachedCluster>,
     leases: Leases,
-    /// When the first event was committed, once that is known.
-    beginning: Option<Timestamp>,
-    /// When the version of the identity was first used, if the table began with another.
+    /// When the first event was committed; `None` until the table is asked.
+    first_commit: Option<Timestamp>,
+    /// When the version of the identity was first used; `None` for the version that the table began with.
     renewal: Option<Timestamp>,
-    /// Whether the end of learning was told.
+    /// Whether the alert about the end of the learning period was written.
     learned: bool,
-    /// Canary keys that were told of, each with its day.
-    canaries: BTreeSet<(String, Option<i64>)>,
-    /// What was read to look clusters up.
+    /// Canary keys with an alert, each with the day of the alert; `None` for events without a time.
+    canary_alerts: BTreeSet<(String, Option<i64>)>,
+    /// Segments and cluster items that were read for alerts.
     read_cache: RefCell<SharedReadCache>,
-    /// The events of the hours that were written to, for whoever wants to know which of them are
-    /// new; that takes reading those hours.
+    /// The events of all hours that were written to, if new events are counted exactly.
     counting: Option<Counting>,
-    /// What was spent when the last commit was done.
+    /// The table's usage at the end of the last commit.
     spent: StoreUsage,
 }
 
-/// A cluster item as it was read.
+/// A cluster item in the cache.
 #[derive(Debug)]
 struct CachedCluster {
     cluster_item: ClusterItem,
     read: Timestamp,
-    /// Callers that are known beside those in the cluster item.
+    /// Known callers that are not in the cluster item.
     callers: BTreeSet<CallerHash>,
 }
 
-/// What hours hold that were read.
+/// The hours that were read, and their events.
 #[derive(Debug, Default)]
 struct Counting {
     hours: BTreeSet<Option<Window>>,
     sightings: Sightings,
 }
 
-/// How long a cluster item is taken for what it was, in seconds.
+/// How long a cluster item in the cache is used, in seconds.
 const CLUSTER_ITEM_SECONDS: i64 = 60;
 
-/// How many cluster items are remembered, of half a kilobyte each.
+/// The largest number of cached cluster items, of half a kilobyte each.
 const CLUSTER_ITEMS_MAX: usize = 10_000;
 
-/// How often a write is tried that another transaction is in the way of.
+/// How many times a write is tried that conflicts with another transaction.
 const ATTEMPTS_MAX: u32 = 6;
 
 impl<T: Table> DynamoStore<T> {
-    /// Returns the store in a table.
+    /// Creates the store without reading the table. `now` is the current time; [`DynamoStore::set_now`] updates it.
     pub fn new(table: T, settings: TableSettings, now: Timestamp) -> Self {
         Self {
             table,
@@ -153,24 +153,26 @@ impl<T: Table> DynamoStore<T> {
             now,
             cluster_items: HashMap::new(),
             leases: Leases::default(),
-            beginning: None,
+            first_commit: None,
             renewal: None,
             learned: false,
-            canaries: BTreeSet::new(),
+            canary_alerts: BTreeSet::new(),
             read_cache: RefCell::default(),
             counting: None,
             spent: StoreUsage::default(),
         }
     }
 
-    /// Goes by other canary keys from now on.
+    /// Replaces the canary keys of the settings.
     pub fn set_canaries(&mut self, canaries: BTreeSet<String>) {
         self.settings.canaries = canaries;
     }
 
-    /// Reads every affected hour before it writes, so that new events are counted exactly, however
-    /// batches are cut. It costs one query for each hour: for the command line, not for the
-    /// function.
+    /// Turns on exact counting of new events, in whatever batches events arrive.
+    ///
+    /// Every affected hour is read before a commit, with four queries per hour. Meant for the command line, not for
+    /// the function.
+    #[must_use]
     pub fn counting(self) -> Self {
         Self {
             counting: Some(Counting::default()),
@@ -178,7 +180,7 @@ impl<T: Table> DynamoStore<T> {
         }
     }
 
-    /// Tells the store what time it is. What was read to look clusters up is forgotten.
+    /// Sets the current time, and clears the cache of data that was read for alerts.
     pub fn set_now(&mut self, now: Timestamp) {
         self.now = now;
         self.forget_read();
@@ -189,8 +191,8 @@ impl<T: Table> DynamoStore<T> {
         &self.table
     }
 
-    /// Returns the writes that tell each sink of an alert.
-    fn tell(&self, alert: &Alert, now: Timestamp) -> impl Iterator<Item = Write> {
+    /// Returns the writes that add an alert to the outbox, one row per sink.
+    fn outbox_writes(&self, alert: &Alert, now: Timestamp) -> impl Iterator<Item = Write> {
         let row = move |sink: &String| {
             let row = OutboxRow::new(sink, alert.clone(), now);
             Write::Create(message::row_item(&row))
@@ -198,20 +200,21 @@ impl<T: Table> DynamoStore<T> {
         self.settings.sinks.iter().map(row)
     }
 
-    /// Does writes, all of them or none, in the way that costs least.
+    /// Does all writes or none. A single write is done without a transaction, which would cost twice as much. A conflict
+    /// is retried.
     async fn apply(&self, writes: &[Write]) -> Result<(), TableError> {
         let mut attempt = 0;
         loop {
-            let done = match writes {
+            let result = match writes {
                 [write] => self.table.write(write).await.map(|_| ()),
                 writes => self.table.transact(writes).await,
             };
-            match done {
+            match result {
                 Err(TableError::Conflict) if attempt + 1 < ATTEMPTS_MAX => {
                     self.table.pause(attempt).await;
                     attempt += 1;
                 }
-                done => return done,
+                result => return result,
             }
         }
     }

@@ -1,5 +1,6 @@
-//! What waits in the table: rows taken, ended and put off, each in one write or one transaction, and
-//! what is remembered of sinks and access keys.
+//! Implements the outbox: leases, settles and postpones rows, each in one write or one transaction.
+//!
+//! The state of sinks and the answers of IAM about access keys are stored here as well.
 
 use alerts::alert::Alert;
 use alerts::outbox::{Breaker, Lease, OutboxRow, SendingLimits, Sent, Settlement, SilenceChange};
@@ -9,7 +10,7 @@ use records::time::Timestamp;
 use service::ports::{KeyAnswers, KeyUsageStore, Outbox, SentLog, StoreError};
 
 use crate::dynamodb::DynamoStore;
-use crate::dynamodb::calls::together;
+use crate::dynamodb::calls::concurrently;
 use crate::dynamodb::message::{
     self, LOG, breaker_item, breaker_key, key_usage_expires, key_usage_item, key_usage_key,
     read_log, read_row, row_key, row_partitions, silence_item, silence_key,
@@ -23,10 +24,13 @@ impl<T: Table> Outbox for DynamoStore<T> {
         let partitions =
             row_partitions(sink).map(|pk| async move { table.first(&pk, limit).await });
         let mut rows = Vec::new();
-        for items in together(partitions).await {
+        for items in concurrently(partitions).await {
             for item in items? {
                 let row = read_row(&item).map_err(|why| StoreError::Damaged {
-                    detail: format!("item {} {} is no row: {why}", item.key.pk, item.key.sk),
+                    detail: format!(
+                        "item {} {} is not a valid outbox row: {why}",
+                        item.key.pk, item.key.sk
+                    ),
                 })?;
                 rows.push(row);
             }
@@ -43,7 +47,7 @@ impl<T: Table> Outbox for DynamoStore<T> {
             now: lease.now,
             until: lease.until,
         };
-        self.done(&[write]).await
+        self.try_apply(&[write]).await
     }
 
     async fn settle(
@@ -52,7 +56,7 @@ impl<T: Table> Outbox for DynamoStore<T> {
         lease: &Lease,
         end: &Settlement,
     ) -> Result<bool, StoreError> {
-        self.done(&settlement(row, lease, end)).await
+        self.try_apply(&settlement_writes(row, lease, end)).await
     }
 
     async fn breaker(&self, sink: &str) -> Result<Breaker, StoreError> {
@@ -71,7 +75,7 @@ impl<T: Table> Outbox for DynamoStore<T> {
             now: lease.now,
             until: lease.until,
         };
-        self.done(&[write]).await
+        self.try_apply(&[write]).await
     }
 
     async fn sending_limits(
@@ -79,7 +83,7 @@ impl<T: Table> Outbox for DynamoStore<T> {
         sink: &str,
         cluster: ClusterId,
     ) -> Result<SendingLimits, StoreError> {
-        // In one call: a row costs no further one for what people decided.
+        // One call reads both items, so that the triage costs no extra call.
         let keys = [silence_key(sink, cluster), triage_key(cluster)];
         let found = self.table.get(&keys).await?;
         let [silence, triage] = keys.map(|key| found.iter().find(|item| item.key == key));
@@ -118,31 +122,31 @@ impl<T: Table> KeyUsageStore for DynamoStore<T> {
             until: now.plus(ANSWER_SECONDS),
             expires: key_usage_expires(now),
         };
-        self.done(&[write]).await
+        self.try_apply(&[write]).await
     }
 
     async fn remember(
         &self,
         key: &str,
         key_usage: &KeyUsage,
-        tells: &[Alert],
+        alerts: &[Alert],
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut writes = vec![Write::Put(key_usage_item(key, key_usage, now))];
-        for alert in tells {
-            writes.extend(self.tell(alert, now));
+        for alert in alerts {
+            writes.extend(self.outbox_writes(alert, now));
         }
         match self.apply(&writes).await {
-            // Somebody tells of the same in the same second.
+            // Another function wrote the same alert in the same second, so only the usage is stored.
             Err(TableError::Refused { .. }) => Ok(self.apply(&writes[..1]).await?),
-            done => Ok(done?),
+            result => Ok(result?),
         }
     }
 }
 
 impl<T: Table> DynamoStore<T> {
-    /// Does writes of which the first may be refused; `false` says that it was.
-    async fn done(&self, writes: &[Write]) -> Result<bool, StoreError> {
+    /// Does all writes or none; `false` if the first write was refused.
+    async fn try_apply(&self, writes: &[Write]) -> Result<bool, StoreError> {
         match self.apply(writes).await {
             Ok(()) => Ok(true),
             Err(TableError::Refused { place: 0, .. }) => Ok(false),
@@ -151,8 +155,8 @@ impl<T: Table> DynamoStore<T> {
     }
 }
 
-/// Returns the writes that end a row or put it off, the one first that asks who has it.
-fn settlement(row: &OutboxRow, lease: &Lease, end: &Settlement) -> Vec<Write> {
+/// Returns the writes that settle or postpone a row. The first write checks the holder of the lease.
+fn settlement_writes(row: &OutboxRow, lease: &Lease, end: &Settlement) -> Vec<Write> {
     let (key, holder) = (row_key(row), lease.holder.clone());
     let silence = |cluster| silence_key(&row.sink, cluster);
     let mut writes = vec![match end {
@@ -183,7 +187,7 @@ fn settlement(row: &OutboxRow, lease: &Lease, end: &Settlement) -> Vec<Write> {
             writes.push(message::log(row, lease.now, "suppressed"));
         }
         (Settlement::Digested, _) => writes.push(message::log(row, lease.now, "digested")),
-        (Settlement::Dead { why }, _) => writes.push(message::dead(row, lease.now, why)),
+        (Settlement::Dead { why }, _) => writes.push(message::dead_row(row, lease.now, why)),
         (Settlement::Later { .. }, _) => {}
     }
     writes

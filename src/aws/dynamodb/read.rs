@@ -1,4 +1,4 @@
-//! The table read whole: the union of all segments, with what the cluster items say of the clusters.
+//! Reads a whole table or single hours: the union of the events of all segments, and the cluster items.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use clusters::sightings::Sightings;
 use records::time::{Timestamp, Window};
 use service::ports::StoreError;
 
-use crate::dynamodb::calls::together;
+use crate::dynamodb::calls::concurrently;
 use crate::dynamodb::item::{self, ClusterItem};
 use crate::dynamodb::table::{Item, Table};
 
-/// What a table holds.
+/// The content of a table: all clusters, events and samples.
 #[derive(Debug, Default)]
 pub struct Content {
     pub facts: BTreeMap<ClusterId, Arc<ClusterFacts>>,
@@ -24,7 +24,7 @@ pub struct Content {
     pub samples: BTreeMap<ClusterId, Samples>,
 }
 
-/// Reads a table. DynamoDB may take days to remove what has expired, so that is left out here.
+/// Reads a whole table. Expired items are skipped, because DynamoDB may need days to delete them.
 pub async fn content(table: &impl Table, now: Timestamp) -> Result<Content, StoreError> {
     let mut content = Content::default();
     let mut segments = Vec::new();
@@ -57,8 +57,10 @@ pub async fn content(table: &impl Table, now: Timestamp) -> Result<Content, Stor
     Ok(content)
 }
 
-/// Adds the events of segments. One that went to an overflow cluster stays there, though it came
-/// again when its own had been admitted.
+/// Adds the events of segments to `sightings`.
+///
+/// An event may be in two segments, once in an overflow cluster and once in its own cluster that was admitted later.
+/// Such an event stays in the overflow cluster.
 pub fn add(sightings: &mut Sightings, segments: &[Segment], overflow: &BTreeSet<ClusterId>) {
     let all = || segments.iter().flat_map(Segment::sightings);
     if overflow.is_empty() {
@@ -72,13 +74,14 @@ pub fn add(sightings: &mut Sightings, segments: &[Segment], overflow: &BTreeSet<
             !is_overflow(&seen.series.cluster)
                 && !sightings
                     .cluster(*id)
-                    .is_some_and(|known| is_overflow(&known))
+                    .is_some_and(|cluster| is_overflow(&cluster))
         })
         .collect();
     sightings.add(others);
 }
 
-/// Reads the segments of an hour, each of which may be damaged.
+/// Reads the segments of an hour, or with `None` those of events without a time. Each damaged segment is an error in
+/// the list.
 pub async fn hour(
     table: &impl Table,
     window: Option<Window>,
@@ -86,20 +89,20 @@ pub async fn hour(
     let partitions = item::segment_partitions(window);
     let reads = partitions.map(|pk| async move { table.query(&pk, "").await });
     let mut segments = Vec::new();
-    for items in together(reads).await {
+    for items in concurrently(reads).await {
         segments.extend(items?.iter().map(segment));
     }
     Ok(segments)
 }
 
-/// Reads the segment in an item.
+/// Decodes the segment in an item.
 fn segment(item: &Item) -> Result<Segment, StoreError> {
     let damaged = |detail: &dyn std::fmt::Display| StoreError::Damaged {
         detail: format!("item {} {}: {detail}", item.key.pk, item.key.sk),
     };
-    let hour = item::segment_hour(&item.key.pk).ok_or_else(|| damaged(&"no hour in its key"))?;
+    let hour = item::segment_hour(&item.key.pk).ok_or_else(|| damaged(&"the key has no hour"))?;
     let content = item
         .bytes_of("mf")
-        .ok_or_else(|| damaged(&"no manifest in it"))?;
+        .ok_or_else(|| damaged(&"the attribute mf, which holds the segment, is missing"))?;
     Segment::decode(hour.window(), content).map_err(|error| damaged(&error))
 }

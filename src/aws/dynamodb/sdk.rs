@@ -1,7 +1,7 @@
-//! The table in DynamoDB: each write spelled as an expression, each refusal told apart.
+//! Implements [`Table`] with the AWS SDK: writes become DynamoDB expressions, and SDK errors become [`TableError`].
 //!
-//! A transaction that is cancelled is not retried by the SDK, whose classifier does not list it: its
-//! reasons say whether a condition does not hold or another transaction is in the way.
+//! The SDK does not retry a cancelled transaction. The cancellation reasons are evaluated here. They show whether a
+//! condition does not hold, or whether the transaction conflicts with another one.
 
 use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
@@ -31,21 +31,21 @@ use crate::dynamodb::table::{Item, Key, Table, TableError, Value, Write};
 #[derive(Debug)]
 pub struct SdkTable {
     config: SdkConfig,
-    /// Made when it is first used: that takes longer than all else at the start of a function.
+    /// Created at the first call, because creating it is the slowest step in the start of a function.
     client: OnceCell<Client>,
     name: String,
     spent: Cell<StoreUsage>,
 }
 
-/// How many keys one call takes (`BatchGetItem`).
+/// The largest number of keys in one call. Source: DynamoDB API Reference, `BatchGetItem`.
 const KEYS_MAX: usize = 100;
 
-/// How long to wait before the first further attempt, at most; each next one doubles it.
+/// The longest wait before the first retry; each further retry doubles the limit.
 const PAUSE: Duration = Duration::from_millis(20);
 
 type Attributes = HashMap<String, AttributeValue>;
 
-/// An update as DynamoDB wants it: what to do, under which condition, with which values.
+/// The expressions of an update, with the names and values that they use.
 struct Expression {
     update: &'static str,
     condition: &'static str,
@@ -54,14 +54,14 @@ struct Expression {
 }
 
 impl Expression {
-    /// Returns the condition; `None` for an update that always holds.
+    /// Returns the condition expression; `None` for an unconditional update.
     fn condition(&self) -> Option<String> {
         (!self.condition.is_empty()).then(|| self.condition.to_owned())
     }
 }
 
 impl SdkTable {
-    /// Returns a table by its name; nothing is connected to before the first call.
+    /// Creates the table from its name, without any connection.
     pub fn new(config: &SdkConfig, name: impl Into<String>) -> Self {
         Self {
             config: config.clone(),
@@ -75,14 +75,14 @@ impl SdkTable {
         self.client.get_or_init(|| Client::new(&self.config))
     }
 
-    /// Returns the client for one more call.
+    /// Counts one call, and returns the client for it.
     fn call(&self) -> &Client {
         self.spend(1, 0);
         self.client()
     }
 
     fn consumed(&self, capacity: &[ConsumedCapacity]) {
-        // Where all of it is for writing, some answers do not say so.
+        // Some answers have only the total, which is then all write units.
         let units = |of: &ConsumedCapacity| {
             let units = of.write_capacity_units().or(of.capacity_units());
             units.unwrap_or_default().ceil() as u64
@@ -153,10 +153,10 @@ impl SdkTable {
         }
     }
 
-    async fn end(&self, of: &Key, holder: &str) -> Result<(), TableError> {
+    async fn delete(&self, item: &Key, holder: &str) -> Result<(), TableError> {
         let delete = self.call().delete_item().table_name(&self.name);
         let delete = delete
-            .set_key(Some(key(of)))
+            .set_key(Some(key(item)))
             .condition_expression(HELD)
             .expression_attribute_values(":holder", text(holder))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -255,7 +255,7 @@ impl Table for SdkTable {
             return self.put(item, before).await;
         }
         match write {
-            Write::End { key, holder } => self.end(key, holder).await.map(|()| None),
+            Write::End { key, holder } => self.delete(key, holder).await.map(|()| None),
             write => self.update(write).await.map(|()| None),
         }
     }
@@ -288,7 +288,7 @@ impl Table for SdkTable {
         let query = query
             .consistent_read(true)
             .expression_attribute_values(":pk", text(pk));
-        // DynamoDB takes no empty text here.
+        // DynamoDB rejects an empty prefix.
         let query = match start {
             "" => query.key_condition_expression("pk = :pk"),
             start => query
@@ -345,7 +345,7 @@ impl Table for SdkTable {
     }
 
     async fn pause(&self, attempt: u32) {
-        // Anywhere in the time, so that those who collided do not meet again.
+        // A random part of the time, so that colliding writers do not collide again.
         let part = f64::from(fastrand::u16(..)) / f64::from(u16::MAX);
         tokio::time::sleep(PAUSE.mul_f64(f64::from(1 << attempt.min(8)) * part)).await;
     }
@@ -357,11 +357,14 @@ impl Table for SdkTable {
 
 const ABSENT: &str = "attribute_not_exists(pk)";
 
-/// What has to be there before an item is put.
+/// The item that must exist before a put.
 #[derive(Debug, Clone, Copy)]
 enum Before {
+    /// Any item or none.
     Anything,
+    /// No item.
     Nothing,
+    /// An item of this version (`vr`).
     Version(i64),
 }
 
@@ -378,7 +381,7 @@ impl Before {
     }
 }
 
-/// Returns what a write puts and where it may; `None` for one that puts no item.
+/// Returns the item that a write puts, and the condition; `None` for a write that puts no item.
 fn put(write: &Write) -> Option<(&Item, Before)> {
     match write {
         Write::Put(item) => Some((item, Before::Anything)),
@@ -388,10 +391,10 @@ fn put(write: &Write) -> Option<(&Item, Before)> {
     }
 }
 
-/// Somebody has the row, and is the one who is asked for.
+/// The condition that the item is leased by the given holder.
 const HELD: &str = "lo = :holder";
 
-/// Spells an update; `None` for what is put.
+/// Returns the expressions of an update; `None` for a put or a delete.
 fn expression(write: &Write) -> Option<Expression> {
     Some(match write {
         Write::Put(_) | Write::Create(_) | Write::Replace { .. } | Write::End { .. } => {
@@ -461,12 +464,12 @@ fn expression(write: &Write) -> Option<Expression> {
         | Write::Later { .. }
         | Write::HoldBack { .. }
         | Write::Probe { .. }
-        | Write::Claim { .. } => return waiting(write),
+        | Write::Claim { .. } => return delivery(write),
     })
 }
 
-/// Spells what happens to what waits: rows, silences, probes and usages of keys.
-fn waiting(write: &Write) -> Option<Expression> {
+/// Returns the expressions of updates to outbox rows, silences, breakers and usages of access keys.
+fn delivery(write: &Write) -> Option<Expression> {
     Some(match write {
         Write::Take {
             holder, now, until, ..
@@ -542,7 +545,7 @@ fn lease(write: &Write) -> Option<Expression> {
     };
     Some(Expression {
         update: "SET #counter = if_not_exists(#counter, :none) + :places, #ttl = :expires",
-        condition: "attribute_not_exists(#counter) OR #counter <= :room",
+        condition: "attribute_not_exists(#counter) OR #counter <= :before_max",
         names: match *counter {
             "used" => &[("#counter", "used"), ("#ttl", "ttl")],
             _ => &[("#counter", "callers"), ("#ttl", "ttl")],
@@ -550,7 +553,7 @@ fn lease(write: &Write) -> Option<Expression> {
         values: vec![
             (":none", number(0)),
             (":places", number(*places)),
-            (":room", number(limit - places)),
+            (":before_max", number(limit - places)),
             (":expires", time(*expires)),
         ],
     })
@@ -568,7 +571,8 @@ fn text(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
 
-/// Tells why a transaction was cancelled: refused for good reason, or in somebody's way.
+/// Returns the error for a cancelled transaction: a refused condition first, else a conflict; `None` for other
+/// reasons.
 fn why_cancelled(reasons: &[CancellationReason]) -> Option<TableError> {
     let code = |reason: &CancellationReason| reason.code().unwrap_or_default().to_owned();
     let refusal = reasons
@@ -577,15 +581,15 @@ fn why_cancelled(reasons: &[CancellationReason]) -> Option<TableError> {
     if let Some(place) = refusal {
         return Some(refused(place, reasons[place].item()));
     }
-    let in_the_way = [
+    let conflicts = [
         "TransactionConflict",
         "ThrottlingError",
         "ProvisionedThroughputExceeded",
     ];
-    let is_in_the_way = |reason| in_the_way.contains(&code(reason).as_str());
+    let is_conflict = |reason| conflicts.contains(&code(reason).as_str());
     reasons
         .iter()
-        .any(is_in_the_way)
+        .any(is_conflict)
         .then_some(TableError::Conflict)
 }
 
@@ -597,15 +601,15 @@ fn refused(place: usize, found: Option<&Attributes>) -> TableError {
     }
 }
 
-/// Tells what will not work however often it is tried from what may work later.
+/// Classifies an SDK error: [`TableError::Invalid`] for errors that a retry cannot solve.
 pub(crate) fn failed<E>(error: SdkError<E>) -> TableError
 where
     SdkError<E>: ProvideErrorMetadata,
     E: Error + Send + Sync + 'static,
 {
-    const FINAL: [&str; 7] = [
+    const PERMANENT: [&str; 7] = [
         "ValidationException",
-        // It is no DynamoDB that this is sent to, or one that lacks what is asked for.
+        // The endpoint is not DynamoDB, or an emulator without this operation.
         "UnknownOperationException",
         "AccessDeniedException",
         "ResourceNotFoundException",
@@ -615,7 +619,7 @@ where
     ];
     match error.code() {
         Some("TransactionConflictException") => TableError::Conflict,
-        Some(code) if FINAL.contains(&code) => {
+        Some(code) if PERMANENT.contains(&code) => {
             invalid(error.into_source().unwrap_or_else(Into::into))
         }
         _ => TableError::Unavailable(error.into_source().unwrap_or_else(Into::into)),
@@ -652,7 +656,7 @@ fn attributes(item: &Item) -> Attributes {
     attributes
 }
 
-/// Reads an item; what it holds of types that are not ours is left out.
+/// Converts an item of the SDK. Attributes of other types than [`Value`] has are skipped; `None` without a key.
 fn read(mut attributes: Attributes) -> Option<Item> {
     let mut part = |name| match attributes.remove(name)? {
         AttributeValue::S(text) => Some(text),

@@ -1,4 +1,4 @@
-//! How the functions are set up, in one item of the table, for whoever acts in their place.
+//! Stores settings of the functions in one item of the table, for commands that act in their place.
 
 use service::config::setup::Setup;
 use service::ports::{SetupStore, StoreError};
@@ -6,7 +6,7 @@ use service::ports::{SetupStore, StoreError};
 use crate::dynamodb::DynamoStore;
 use crate::dynamodb::table::{Item, Key, Table, Write};
 
-/// Returns the key of the item that tells how the functions are set up.
+/// Returns the key of the item with the functions' settings.
 pub fn setup_key() -> Key {
     Key::new("STACK", "SETUP")
 }
@@ -26,14 +26,14 @@ impl<T: Table> SetupStore for DynamoStore<T> {
             return Ok(None);
         };
         let damaged = || StoreError::Damaged {
-            detail: format!("item {} {} tells no settings", item.key.pk, item.key.sk),
+            detail: format!("item {} {} has no valid settings", item.key.pk, item.key.sk),
         };
         read_setup(item).map(Some).ok_or_else(damaged)
     }
 
     async fn leave_setup(&self, setup: &Setup) -> Result<bool, StoreError> {
         let found = self.table.get(&[setup_key()]).await?;
-        // A read costs an eighth of a write, and this is left once an hour.
+        // This runs once an hour, and a read costs an eighth of a write. So an unchanged item is not written.
         if found.first().and_then(read_setup).as_ref() == Some(setup) {
             return Ok(false);
         }

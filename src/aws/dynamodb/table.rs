@@ -1,9 +1,9 @@
-//! The table as the store needs it: items by key, and a closed list of writes, each with the one
-//! condition under which it may happen.
+//! The interface between the store and DynamoDB: items, keys, and a closed list of conditional writes.
 //!
-//! Whoever stands behind [`Table`] must do a write whole or not at all, refuse it exactly when its
-//! condition does not hold, and say what stood there instead. Why the conditions are what they are:
-//! Amazon DynamoDB Developer Guide, "Condition expressions" and "Amazon DynamoDB Transactions".
+//! The store uses only the trait [`Table`], so tests can replace DynamoDB. An implementation of [`Table`] must do a
+//! write completely or not at all. It must refuse a write exactly if the write's condition does not hold, and return
+//! the item that it found. Source of these rules: Amazon DynamoDB Developer Guide, "Condition expressions" and "Amazon
+//! DynamoDB Transactions".
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -11,7 +11,7 @@ use std::error::Error;
 use records::time::Timestamp;
 use service::ports::StoreUsage;
 
-/// Where an item is.
+/// The primary key of an item.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     /// Partition key.
@@ -20,212 +20,221 @@ pub struct Key {
     pub sk: String,
 }
 
-/// What an attribute holds.
+/// The value of an attribute, limited to the types that the store uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
-    /// Text, never empty for a key.
+    /// A string.
     Text(String),
     /// A whole number.
     Number(i64),
-    /// Bytes.
+    /// Binary data.
     Bytes(Vec<u8>),
-    /// Different texts, at least one.
+    /// A set of strings; never empty.
     Texts(BTreeSet<String>),
 }
 
-/// An item: its key, and attributes by their names.
+/// An item of the table. `item.rs` lists the kinds of items and their keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
-    /// Where it is.
+    /// The primary key.
     pub key: Key,
-    /// What it holds besides.
+    /// All attributes except the key, by name.
     pub attributes: BTreeMap<String, Value>,
 }
 
-/// A write and its condition.
+/// A write to one item, with the condition under which it is done.
+///
+/// If the condition does not hold, the write fails with [`TableError::Refused`]. The two-letter names below are
+/// attributes of the item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Write {
-    /// Puts an item, whatever is there: what has its content in its key is the same.
+    /// Puts an item without a condition, and replaces an existing item.
     Put(Item),
-    /// Puts an item where none is.
+    /// Puts an item if no item has this key.
     Create(Item),
-    /// Puts an item in the place of one that has not changed since it was read.
+    /// Puts an item if the existing item has not changed since it was read.
     Replace {
-        /// The item; its version, the attribute `vr`, is another one.
+        /// The new item. Its attribute `vr` must differ from `version`.
         item: Item,
-        /// The version that was read, 0 where none was there.
+        /// The version (`vr`) that was read; 0 if there was no item.
         version: i64,
     },
-    /// Opens a recovered cluster again, one episode later, for an event after its watermark.
+    /// Starts the next episode of a recovered cluster, if the event is later than the watermark.
     Regress {
-        /// The cluster item.
+        /// The key of the cluster item.
         key: Key,
-        /// The episode that ends.
+        /// The current episode. The cluster item must still have this number.
         episode: i64,
-        /// When the event was.
+        /// The time of the event that starts the next episode.
         at: Timestamp,
     },
-    /// Closes an open cluster, if nothing about its cluster item has changed since it was read.
+    /// Marks an open cluster as recovered, if its cluster item has not changed since it was read.
     Recover {
-        /// The cluster item.
+        /// The key of the cluster item.
         key: Key,
-        /// The version of it that was read.
+        /// The version of the cluster item that was read.
         version: i64,
-        /// Up to when an event is too late to open it again.
+        /// Only an event later than this time starts another episode.
         watermark: Timestamp,
     },
-    /// Opens a recovered cluster again in the same episode, if nothing about its cluster item has changed since
-    /// it was read.
+    /// Opens a recovered cluster again in the same episode, if its cluster item has not changed since it was
+    /// read.
     Reopen {
-        /// The cluster item.
+        /// The key of the cluster item.
         key: Key,
-        /// The version of it that was read.
+        /// The version of the cluster item that was read.
         version: i64,
     },
-    /// Moves the first sighting of a cluster to an earlier moment.
+    /// Sets the time of a cluster's first event, if `at` is earlier than the stored time or none is stored.
     First {
-        /// The cluster item.
+        /// The key of the cluster item.
         key: Key,
-        /// When the event was.
+        /// The time of the earlier event.
         at: Timestamp,
     },
-    /// Shows a lesser template of a cluster, or one where there was none.
+    /// Sets the message template that is shown for a cluster, if the stored one is absent or greater in byte
+    /// order.
+    ///
+    /// So the template does not depend on the order of events.
     Template {
-        /// The cluster item.
+        /// The key of the cluster item.
         key: Key,
-        /// The template.
+        /// The new template.
         text: String,
     },
-    /// Adds circumstances that a cluster was not seen in before.
+    /// Adds circumstances to those of a cluster, if the cluster item exists.
     Circumstances {
-        /// The cluster item.
+        /// The key of the cluster item.
         key: Key,
-        /// Each as the table spells it.
+        /// The circumstances, each as JSON.
         texts: BTreeSet<String>,
     },
-    /// Takes places from a budget, if that leaves it at its limit or below.
+    /// Reserves places of a budget, if the counter does not exceed its limit afterwards.
     Lease {
-        /// The budget.
+        /// The key of the budget.
         key: Key,
-        /// Which of its counters.
+        /// The counter's attribute name: `used` for clusters, `callers` for callers.
         counter: &'static str,
-        /// How many places.
+        /// The number of places to reserve.
         places: i64,
-        /// Of how many.
+        /// The largest allowed value of the counter.
         limit: i64,
-        /// When the budget may be forgotten.
+        /// When DynamoDB may delete the budget.
         expires: Timestamp,
     },
-    /// Takes an outbox row for a while, if it is there, due, and nobody has it.
+    /// Leases an outbox row, if the row exists, is due, and has no lease that is still valid.
     Take {
-        /// The row.
+        /// The key of the row.
         key: Key,
-        /// Who takes it.
+        /// The id of the new holder, different for each run.
         holder: String,
-        /// When.
+        /// The current time.
         now: Timestamp,
-        /// Until when.
+        /// When the lease ends.
         until: Timestamp,
     },
-    /// Deletes an outbox row, if a holder has it.
+    /// Deletes an item if its attribute `lo` is the given holder: an outbox row, or the note of a late hour.
     End {
-        /// The row.
+        /// The key of the row or the note.
         key: Key,
-        /// Who has to have it.
+        /// The required value of `lo`: the holder of the row's lease, or the token of the late hour.
         holder: String,
     },
-    /// Puts an outbox row off and gives it back, if a holder has it.
+    /// Postpones an outbox row and ends its lease, if the given holder has the lease.
     Later {
-        /// The row.
+        /// The key of the row.
         key: Key,
-        /// Who has to have it.
+        /// The required holder of the lease.
         holder: String,
-        /// From when on it is due.
+        /// When the row is due again.
         due: Timestamp,
-        /// Why it is put off.
+        /// The reason of the delay, without any secret.
         why: String,
-        /// How many attempts that adds.
+        /// The number to add to the row's failed attempts.
         attempts: i64,
     },
-    /// Counts one more alert of a cluster that a sink was not sent.
+    /// Adds 1 to the number of alerts held back from a sink. Creates the silence if it does not exist.
     HoldBack {
-        /// The silence.
+        /// The key of the silence.
         key: Key,
     },
-    /// Takes the next probe of a sink, if its breaker is there and the probe is due.
+    /// Reserves the next probe of a sink, if the sink's breaker exists and the probe is due.
     Probe {
-        /// The breaker.
+        /// The key of the breaker.
         key: Key,
-        /// When.
+        /// The current time.
         now: Timestamp,
-        /// When the next one is due.
+        /// When the probe after this one is due.
         until: Timestamp,
     },
-    /// Takes the right to ask about an access key, if it may be asked about.
+    /// Reserves the next question to IAM about an access key, if no earlier reservation is valid.
     Claim {
-        /// the usage of the key.
+        /// The key of the item with the access key's usage.
         key: Key,
-        /// When.
+        /// The current time.
         now: Timestamp,
-        /// From when on it may be asked about again.
+        /// When the reservation ends.
         until: Timestamp,
-        /// When the usage of the key may be forgotten.
+        /// When DynamoDB may delete the item.
         expires: Timestamp,
     },
 }
 
-/// Why the table did not do what it was asked for; each variant asks for another next step.
+/// Why a call to the table failed. Each variant needs another action of the caller.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
-    /// The condition of a write does not hold: decide again by what was found there.
+    /// The condition of a write does not hold. Nothing was written; decide again by the item that was found.
     #[error("write {place} was refused: its condition does not hold")]
     Refused {
-        /// Which of the writes, from 0.
+        /// The index of the refused write, from 0.
         place: usize,
-        /// What is there.
+        /// The existing item; `None` if there is none.
         found: Option<Box<Item>>,
     },
-    /// Somebody else writes to one of the items: try again soon.
+    /// Another transaction writes to one of the items at the same time. Nothing was written; try again soon.
     #[error("another transaction writes to the same item")]
     Conflict,
-    /// It is throttled or out of reach, after some attempts: try again later.
+    /// DynamoDB throttles or cannot be reached, after all attempts of the SDK. Try again later.
     #[error("the table cannot be reached")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
-    /// It will not do this however often it is asked.
-    #[error("the table does not accept this")]
+    /// DynamoDB rejects the request, for example for missing permissions. Another attempt fails as well.
+    #[error("DynamoDB rejected the request")]
     Invalid(#[source] Box<dyn Error + Send + Sync>),
 }
 
 /// A table of items.
+///
+/// All reads are strongly consistent. Every method that returns a `Result` can fail with any variant of
+/// [`TableError`] except `Refused`, which only writes return.
 pub trait Table {
-    /// Returns the items that are there, as of now, in no order.
+    /// Returns the items with the given keys, in no order. Missing items are left out.
     async fn get(&self, keys: &[Key]) -> Result<Vec<Item>, TableError>;
 
-    /// Does one write, and returns the item that a [`Write::Put`] replaced.
+    /// Does one write. For a [`Write::Put`], returns the replaced item; `None` if there was none.
     async fn write(&self, write: &Write) -> Result<Option<Item>, TableError>;
 
-    /// Does all writes, each to another item, or none of them.
+    /// Does all writes or none of them. Each write must have another key.
     async fn transact(&self, writes: &[Write]) -> Result<(), TableError>;
 
-    /// Returns the items of a partition whose sort keys begin with a text, as of now; all of them
-    /// where that is empty. It reads no others.
+    /// Returns the items of a partition whose sort key begins with `start`. An empty `start` returns the whole
+    /// partition.
     async fn query(&self, pk: &str, start: &str) -> Result<Vec<Item>, TableError>;
 
-    /// Returns the first so many items of a partition in the order of their sort keys, as of now.
+    /// Returns the first `limit` items of a partition, in the order of sort keys.
     async fn first(&self, pk: &str, limit: usize) -> Result<Vec<Item>, TableError>;
 
-    /// Returns all items, piece by piece.
+    /// Reads the whole table, and calls `visit` with each item.
     async fn scan(&self, visit: &mut dyn FnMut(Item)) -> Result<(), TableError>;
 
-    /// Waits before the next attempt: a little before the first, longer before each further one.
+    /// Waits before a retry. `attempt` counts retries from 0; the wait grows with each retry.
     async fn pause(&self, attempt: u32);
 
-    /// Returns what all calls took so far.
+    /// Returns the number of calls, and the write units that all calls used so far.
     fn spent(&self) -> StoreUsage;
 }
 
 impl Key {
-    /// Returns the key of two parts.
+    /// Creates a key from a partition key and a sort key.
     pub fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
         Self {
             pk: pk.into(),
@@ -235,7 +244,7 @@ impl Key {
 }
 
 impl Write {
-    /// Returns where it writes.
+    /// Returns the key of the item that is written or deleted.
     pub fn key(&self) -> &Key {
         match self {
             Self::Put(item) | Self::Create(item) | Self::Replace { item, .. } => &item.key,
@@ -257,13 +266,14 @@ impl Write {
 }
 
 impl Item {
-    /// Returns an item without attributes.
+    /// Creates an item without attributes.
     pub fn new(key: Key) -> Self {
         let attributes = BTreeMap::new();
         Self { key, attributes }
     }
 
-    /// Adds text; empty text is no attribute.
+    /// Sets an attribute to a string. An empty string sets nothing.
+    #[must_use]
     pub fn text(mut self, name: &str, value: &str) -> Self {
         if !value.is_empty() {
             let value = Value::Text(value.to_owned());
@@ -272,19 +282,22 @@ impl Item {
         self
     }
 
-    /// Adds a number.
+    /// Sets an attribute to a number.
+    #[must_use]
     pub fn number(mut self, name: &str, value: i64) -> Self {
         let value = Value::Number(value);
         self.attributes.insert(name.to_owned(), value);
         self
     }
 
-    /// Adds a moment, as seconds since 1970; none is 0.
+    /// Sets an attribute to a time, as seconds since 1970. `None` is stored as 0.
+    #[must_use]
     pub fn time(self, name: &str, at: impl Into<Option<Timestamp>>) -> Self {
         self.number(name, at.into().map_or(0, Timestamp::seconds))
     }
 
-    /// Adds bytes; no bytes are no attribute.
+    /// Sets an attribute to binary data. Empty data sets nothing.
+    #[must_use]
     pub fn bytes(mut self, name: &str, value: Vec<u8>) -> Self {
         if !value.is_empty() {
             self.attributes.insert(name.to_owned(), Value::Bytes(value));
@@ -292,7 +305,8 @@ impl Item {
         self
     }
 
-    /// Adds texts to those of a set; no texts are no attribute.
+    /// Adds strings to an attribute that is a set of strings. A set without strings is not stored.
+    #[must_use]
     pub fn texts(mut self, name: &str, value: impl IntoIterator<Item = String>) -> Self {
         let mut all: BTreeSet<String> = self.texts_of(name).cloned().unwrap_or_default();
         all.extend(value);
@@ -302,7 +316,7 @@ impl Item {
         self
     }
 
-    /// Returns how long it is, in bytes, as DynamoDB counts. Source: Amazon DynamoDB Developer Guide,
+    /// Returns the size of the item in bytes, as DynamoDB counts it. Source: Amazon DynamoDB Developer Guide,
     /// "DynamoDB item sizes and formats".
     pub fn bytes_long(&self) -> usize {
         let value = |value: &Value| match value {
@@ -316,7 +330,7 @@ impl Item {
         attributes + "pk".len() + "sk".len() + self.key.pk.len() + self.key.sk.len()
     }
 
-    /// Returns an attribute that is text.
+    /// Returns a string attribute; `None` if it is missing or has another type.
     pub fn text_of(&self, name: &str) -> Option<&str> {
         match self.attributes.get(name)? {
             Value::Text(text) => Some(text),
@@ -324,7 +338,7 @@ impl Item {
         }
     }
 
-    /// Returns an attribute that is a number.
+    /// Returns a number attribute; `None` if it is missing or has another type.
     pub fn number_of(&self, name: &str) -> Option<i64> {
         match self.attributes.get(name)? {
             Value::Number(number) => Some(*number),
@@ -332,12 +346,13 @@ impl Item {
         }
     }
 
-    /// Returns an attribute that is a moment.
+    /// Returns a number attribute as a time in seconds since 1970; `None` if it is missing, 0 or
+    /// outside the years 2006 to 2099.
     pub fn time_of(&self, name: &str) -> Option<Timestamp> {
         Timestamp::from_seconds(self.number_of(name)?)
     }
 
-    /// Returns an attribute that is a set of texts.
+    /// Returns an attribute that is a set of strings; `None` if it is missing or has another type.
     pub fn texts_of(&self, name: &str) -> Option<&BTreeSet<String>> {
         match self.attributes.get(name)? {
             Value::Texts(texts) => Some(texts),
@@ -345,7 +360,7 @@ impl Item {
         }
     }
 
-    /// Returns an attribute that is bytes.
+    /// Returns a binary attribute; `None` if it is missing or has another type.
     pub fn bytes_of(&self, name: &str) -> Option<&[u8]> {
         match self.attributes.get(name)? {
             Value::Bytes(bytes) => Some(bytes),

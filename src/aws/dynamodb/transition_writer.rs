@@ -1,5 +1,7 @@
-//! What the inspection reads of the table and changes there: hours of segments, episodes that end or come
-//! back, and what is told once.
+//! The reads and writes of the inspection: events of an hour, ends and starts of episodes, and alerts.
+//!
+//! A state change, its journal entry and its alerts are written in one transaction. So each change is announced once,
+//! even if two inspections find the change.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,12 +18,12 @@ use records::time::Window;
 use service::ports::{Hour, HourReader, LateHour, StoreError, TransitionWriter};
 
 use crate::dynamodb::item::{ClusterItem, cluster_key, late_item, late_partition, read_late};
-use crate::dynamodb::message::told_item;
+use crate::dynamodb::message::announced_item;
 use crate::dynamodb::table::{Item, Table, TableError, Write};
 use crate::dynamodb::triage::journal_item;
 use crate::dynamodb::{DynamoStore, read};
 
-/// How many times an update of a cluster item is tried when somebody else changes it meanwhile.
+/// How many times an update of a cluster item is tried while other functions change the item.
 const ATTEMPTS_MAX: u32 = 4;
 
 impl<T: Table> HourReader for DynamoStore<T> {
@@ -82,8 +84,8 @@ impl<T: Table> DynamoStore<T> {
 
 impl<T: Table> TransitionWriter for DynamoStore<T> {
     async fn is_telling(&mut self) -> Result<bool, StoreError> {
-        self.learn().await?;
-        Ok(self.tells())
+        self.update_learning().await?;
+        Ok(self.is_alerting())
     }
 
     async fn late(&self) -> Result<Vec<LateHour>, StoreError> {
@@ -96,7 +98,7 @@ impl<T: Table> TransitionWriter for DynamoStore<T> {
             key: late_item(late).key,
             holder: late.token.clone(),
         };
-        // Refused, more has come.
+        // Refused: more events have come for the hour, so the note must stay.
         match self.apply(&[write]).await {
             Ok(()) | Err(TableError::Refused { .. }) => Ok(()),
             Err(error) => Err(error.into()),
@@ -106,26 +108,27 @@ impl<T: Table> TransitionWriter for DynamoStore<T> {
     async fn settle(
         &self,
         transition: &Transition,
-        told: Option<&Alert>,
+        alert: Option<&Alert>,
     ) -> Result<bool, StoreError> {
         match (&transition.change, transition.cluster) {
             (Change::Recovered { .. } | Change::Regressed { .. }, Some(cluster)) => {
-                self.move_cluster_item(cluster, transition, told).await
+                self.change_state(cluster, transition, alert).await
             }
             (_, Some(cluster)) => {
-                // What has no entry is told by whoever commits the events that show it.
-                let Some(what) = what(&transition.change) else {
+                // Other changes are announced by the commit of their events.
+                let Some(what) = journal_event(&transition.change) else {
                     return Ok(false);
                 };
-                // Which episode it is, the table knows for longer than the segments.
+                // The number in the table is more reliable, because segments expire earlier than cluster items.
                 let found = self.table.get(&[cluster_key(cluster)]).await?;
                 let episode = found.first().and_then(|item| item.number_of("ep"));
                 let episode = episode.unwrap_or(transition.episode);
                 let entry = JournalEntry::of(what, transition.at, episode);
                 let entry = journal_item(cluster, &entry, self.now);
-                self.create(entry, of_episode(told, episode).as_ref()).await
+                self.create(entry, in_episode(alert, episode).as_ref())
+                    .await
             }
-            (_, None) => match told {
+            (_, None) => match alert {
                 Some(alert) => self.tell_once(alert).await,
                 None => Ok(false),
             },
@@ -133,15 +136,16 @@ impl<T: Table> TransitionWriter for DynamoStore<T> {
     }
 
     async fn tell_once(&self, alert: &Alert) -> Result<bool, StoreError> {
-        self.create(told_item(alert, self.now), Some(alert)).await
+        self.create(announced_item(alert, self.now), Some(alert))
+            .await
     }
 }
 
 impl<T: Table> DynamoStore<T> {
-    /// Makes an item that there is one of at most, and tells why.
-    async fn create(&self, item: Item, told: Option<&Alert>) -> Result<bool, StoreError> {
+    /// Creates an item together with its alert; `false` if the item exists already.
+    async fn create(&self, item: Item, alert: Option<&Alert>) -> Result<bool, StoreError> {
         let mut writes = vec![Write::Create(item)];
-        writes.extend(self.rows(told));
+        writes.extend(self.rows(alert));
         match self.apply(&writes).await {
             Ok(()) => Ok(true),
             Err(TableError::Refused { .. }) => Ok(false),
@@ -149,34 +153,34 @@ impl<T: Table> DynamoStore<T> {
         }
     }
 
-    fn rows<'s>(&'s self, told: Option<&'s Alert>) -> impl Iterator<Item = Write> + 's {
-        let rows = |alert| self.tell(alert, self.now);
-        told.into_iter().flat_map(rows)
+    fn rows<'s>(&'s self, alert: Option<&'s Alert>) -> impl Iterator<Item = Write> + 's {
+        let rows = |alert| self.outbox_writes(alert, self.now);
+        alert.into_iter().flat_map(rows)
     }
 
-    /// Closes a cluster item, or opens it again, unless it is so already or has changed its mind.
-    async fn move_cluster_item(
+    /// Changes the state of a cluster item to recovered or regressed; `false` if the transition does not apply any more.
+    async fn change_state(
         &self,
         cluster: ClusterId,
         transition: &Transition,
-        told: Option<&Alert>,
+        alert: Option<&Alert>,
     ) -> Result<bool, StoreError> {
         for _ in 0..ATTEMPTS_MAX {
             let found = self.table.get(&[cluster_key(cluster)]).await?;
             let cluster_item = found.first().and_then(ClusterItem::read);
-            let moved = cluster_item
-                .and_then(|(_, cluster_item)| next_move(cluster, &cluster_item, transition));
-            let Some((write, episode)) = moved else {
+            let change = cluster_item
+                .and_then(|(_, cluster_item)| state_write(cluster, &cluster_item, transition));
+            let Some((write, episode)) = change else {
                 return Ok(false);
             };
             let mut writes = vec![write];
-            if what(&transition.change).is_some()
+            if journal_event(&transition.change).is_some()
                 && let Some(entry) = JournalEntry::of_transition(transition)
             {
                 let entry = JournalEntry { episode, ..entry };
                 writes.push(Write::Put(journal_item(cluster, &entry, self.now)));
             }
-            writes.extend(self.rows(of_episode(told, episode).as_ref()));
+            writes.extend(self.rows(in_episode(alert, episode).as_ref()));
             match self.apply(&writes).await {
                 Ok(()) => return Ok(true),
                 Err(TableError::Refused { .. }) => {}
@@ -187,8 +191,9 @@ impl<T: Table> DynamoStore<T> {
     }
 }
 
-/// Returns what moves a cluster item, and the episode that this belongs to.
-fn next_move(
+/// Returns the write for a transition and the number of the episode that it belongs to; `None` if the transition does
+/// not apply to the cluster item.
+fn state_write(
     cluster: ClusterId,
     cluster_item: &ClusterItem,
     transition: &Transition,
@@ -201,8 +206,8 @@ fn next_move(
     };
     let is_late = Some(at) <= cluster_item.watermark;
     match step(Some(cluster_item.state), event).1 {
-        // One that came back since has ended then already: a run that broke off said so, and this one
-        // takes the hour again.
+        // The next episode has started, so the end of the previous one was written. This happens if an aborted
+        // inspection is repeated.
         Some(Move::Recover) if cluster_item.state == State::Regressed && is_late => None,
         Some(Move::Recover) => {
             let recover = Write::Recover {
@@ -224,14 +229,15 @@ fn next_move(
     }
 }
 
-/// Returns what is told as something that belongs to an episode.
-fn of_episode(told: Option<&Alert>, episode: i64) -> Option<Alert> {
-    Some(told?.clone().in_episode(episode))
+/// Returns the alert with the number of the episode.
+fn in_episode(alert: Option<&Alert>, episode: i64) -> Option<Alert> {
+    Some(alert?.clone().in_episode(episode))
 }
 
-/// Returns what the journal of a cluster says of a change that the inspection finds. It says the same
-/// whenever that is found out, so that it is there once.
-fn what(change: &Change) -> Option<JournalEvent> {
+/// Returns the kind of journal entry for a change that the inspection finds; `None` for changes without an entry.
+///
+/// The entry does not depend on the time of the inspection, so a repeated inspection writes the same entry.
+fn journal_event(change: &Change) -> Option<JournalEvent> {
     match change {
         Change::Recovered { .. } => Some(JournalEvent::Recovered),
         Change::Regressed { .. } => Some(JournalEvent::Regressed),

@@ -1,6 +1,7 @@
-//! What people decided and what happened, in the table: one item for the triage of a cluster, put in
-//! the place of the one that was read, and one for each entry of its journal. `item.rs` lists the
-//! keys.
+//! Stores triage decisions of people, and the journals of clusters.
+//!
+//! A cluster has one triage item with a version. An update names the version that was read, so a concurrent update is
+//! noticed. Each entry of the journal is an item of its own. `item.rs` lists the keys.
 
 use std::collections::BTreeMap;
 
@@ -11,40 +12,43 @@ use clusters::triage::Triage;
 use records::time::Timestamp;
 use service::ports::{StoreError, TriageStore, VersionedTriage};
 
-use crate::dynamodb::calls::together;
+use crate::dynamodb::calls::concurrently;
 use crate::dynamodb::item::{ClusterItem, cluster_key};
 use crate::dynamodb::table::{Item, Key, Table, TableError, Write};
 use crate::dynamodb::{ATTEMPTS_MAX, DynamoStore};
 
-/// How long an entry is kept, in seconds: longer than a year, to compare one with the last.
+/// The lifetime of a journal entry, in seconds: more than a year, to compare a year with the previous year.
 const ENTRY_SECONDS: i64 = 400 * 86_400;
 
-/// Where entries of a journal begin among the items of a cluster.
+/// The prefix of the sort keys of journal entries.
 const ENTRIES: &str = "J#";
 
-/// Returns the key of what people decided about a cluster.
+/// Returns the key of the triage item of a cluster.
 pub fn triage_key(cluster: ClusterId) -> Key {
     Key::new(format!("C#{cluster}"), "MARK")
 }
 
-/// Returns the write that puts a triage in the place of the one that was read in a version, or takes
-/// that away.
+/// Returns the write that replaces the triage decision about a cluster, or removes it with `None`.
+///
+/// `version` is the version that was read, 0 if there was no item. The write is refused if it has changed.
 pub fn replace_triage(cluster: ClusterId, triage: Option<&Triage>, version: i64) -> Write {
     let text = triage.map(Triage::encode).unwrap_or_default();
-    // Without a triage the item stays, as somebody may still have its version.
+    // A removed decision leaves the item, so that its version continues to increase.
     let item = Item::new(triage_key(cluster))
         .text("mk", &text)
         .number("vr", version + 1);
     Write::Replace { item, version }
 }
 
-/// Reads a triage; `None` for an item without one, and for one that cannot be read.
+/// Decodes a triage decision. `None` if the decision was removed or cannot be decoded.
 pub fn read_triage(item: &Item) -> Option<Triage> {
     item.text_of("mk").and_then(Triage::decode)
 }
 
-/// Returns the item of an entry in a cluster's journal. The same entry has the same key, so it may be
-/// put again.
+/// Encodes an entry of a cluster's journal as an item.
+///
+/// The key has a digest of the entry, so writing the same entry again changes nothing. The item expires after 400
+/// days.
 pub fn journal_item(cluster: ClusterId, entry: &JournalEntry, now: Timestamp) -> Item {
     let (at, digest) = (entry.at.seconds(), entry.digest());
     let key = Key::new(
@@ -56,18 +60,17 @@ pub fn journal_item(cluster: ClusterId, entry: &JournalEntry, now: Timestamp) ->
         .time("ttl", now.plus(ENTRY_SECONDS))
 }
 
-/// The partition of what people said about whether clusters are over. There are few of these, and everything that
-/// lists clusters needs all of them.
+/// The partition key of all resolutions. They are few, and every list of clusters needs all of them.
 const RESOLUTIONS: &str = "R#";
 
-/// Returns the item of an entry that says whether a cluster is over.
+/// Encodes a resolution: a journal entry by which a person marked a cluster as resolved or reopened.
 fn resolution_item(cluster: ClusterId, entry: &JournalEntry, now: Timestamp) -> Item {
     let (at, what) = (entry.at.seconds(), entry.what.name());
     let key = Key::new(RESOLUTIONS, format!("{cluster}#{at:010}#{what}"));
     Item::new(key).time("ttl", now.plus(ENTRY_SECONDS))
 }
 
-/// Reads what [`resolution_item`] made; `None` for anything else.
+/// Decodes an item of [`resolution_item`]; `None` for other items.
 fn read_resolution(item: &Item) -> Option<(ClusterId, Timestamp, LifecycleEvent)> {
     let mut parts = item.key.sk.split('#');
     let cluster = ClusterId::parse(parts.next()?)?;
@@ -75,7 +78,7 @@ fn read_resolution(item: &Item) -> Option<(ClusterId, Timestamp, LifecycleEvent)
     Some((cluster, at, JournalEvent::from_name(parts.next()?)?.said()?))
 }
 
-/// Reads an entry of a journal; `None` for what is none.
+/// Decodes a journal entry. `None` for other items, and for an entry that cannot be decoded.
 pub fn read_entry(item: &Item) -> Option<JournalEntry> {
     item.key.sk.strip_prefix(ENTRIES)?;
     JournalEntry::decode(item.text_of("je")?)
@@ -90,7 +93,7 @@ impl<T: Table> TriageStore for DynamoStore<T> {
         let mut triages = BTreeMap::new();
         for item in self.table.get(&keys).await? {
             let damaged = || StoreError::Damaged {
-                detail: format!("item {} {} is no mark", item.key.pk, item.key.sk),
+                detail: format!("item {} {} has no valid triage", item.key.pk, item.key.sk),
             };
             let cluster = item.key.pk.strip_prefix("C#").and_then(ClusterId::parse);
             let triage = match item.text_of("mk") {
@@ -119,10 +122,10 @@ impl<T: Table> TriageStore for DynamoStore<T> {
                 replace_triage(cluster, triage, version),
                 Write::Put(journal),
             ];
-            if let Some(said) = entry.what.said() {
+            if let Some(resolution) = entry.what.said() {
                 let now = self.now;
                 writes.push(Write::Put(resolution_item(cluster, entry, now)));
-                writes.extend(self.move_by_hand(cluster, entry.at, said).await?);
+                writes.extend(self.resolution_write(cluster, entry.at, resolution).await?);
             }
             match self.apply(&writes).await {
                 Ok(()) => return Ok(true),
@@ -138,14 +141,17 @@ impl<T: Table> TriageStore for DynamoStore<T> {
     async fn journal(&self, cluster: ClusterId) -> Result<Vec<JournalEntry>, StoreError> {
         let items = self.table.query(&format!("C#{cluster}"), ENTRIES).await?;
         let mut entries = Vec::new();
-        // DynamoDB may take days to remove what has expired.
-        let is_kept = |item: &&Item| {
+        // DynamoDB may need days to delete expired items.
+        let is_valid = |item: &&Item| {
             let expires = item.number_of("ttl");
             expires.is_none_or(|expires| expires > self.now.seconds())
         };
-        for item in items.iter().filter(is_kept) {
+        for item in items.iter().filter(is_valid) {
             let entry = read_entry(item).ok_or_else(|| StoreError::Damaged {
-                detail: format!("item {} {} is no entry", item.key.pk, item.key.sk),
+                detail: format!(
+                    "item {} {} is not a valid journal entry",
+                    item.key.pk, item.key.sk
+                ),
             })?;
             entries.push(entry);
         }
@@ -156,11 +162,17 @@ impl<T: Table> TriageStore for DynamoStore<T> {
     async fn resolutions(&self) -> Result<Resolutions, StoreError> {
         let mut resolutions = Resolutions::new();
         for item in self.table.query(RESOLUTIONS, "").await? {
-            let (cluster, at, said) =
+            let (cluster, at, resolution) =
                 read_resolution(&item).ok_or_else(|| StoreError::Damaged {
-                    detail: format!("item {} {} is no resolution", item.key.pk, item.key.sk),
+                    detail: format!(
+                        "item {} {} is not a valid resolution",
+                        item.key.pk, item.key.sk
+                    ),
                 })?;
-            resolutions.entry(cluster).or_default().insert((at, said));
+            resolutions
+                .entry(cluster)
+                .or_default()
+                .insert((at, resolution));
         }
         Ok(resolutions)
     }
@@ -171,7 +183,7 @@ impl<T: Table> TriageStore for DynamoStore<T> {
             let put = Write::Put(journal_item(cluster, entry, now));
             self.apply(&[put]).await
         });
-        for put in together(puts).await {
+        for put in concurrently(puts).await {
             put?;
         }
         Ok(())
@@ -179,20 +191,21 @@ impl<T: Table> TriageStore for DynamoStore<T> {
 }
 
 impl<T: Table> DynamoStore<T> {
-    /// Returns what it does to the cluster item that a person says at a moment whether a cluster is over: one
-    /// that is resolved is closed, one that is reopened is open again, in the same episode.
-    async fn move_by_hand(
+    /// Returns the write that applies a person's resolution to the cluster item; `None` if nothing changes.
+    ///
+    /// A resolved cluster becomes recovered. A reopened cluster becomes ongoing again, in the same episode.
+    async fn resolution_write(
         &self,
         cluster: ClusterId,
         at: Timestamp,
-        said: LifecycleEvent,
+        resolution: LifecycleEvent,
     ) -> Result<Option<Write>, StoreError> {
         let found = self.table.get(&[cluster_key(cluster)]).await?;
         let Some((_, cluster_item)) = found.first().and_then(ClusterItem::read) else {
             return Ok(None);
         };
         let (key, version) = (cluster_key(cluster), cluster_item.version);
-        Ok(match step(Some(cluster_item.state), said).1 {
+        Ok(match step(Some(cluster_item.state), resolution).1 {
             Some(Move::Recover) => Some(Write::Recover {
                 key,
                 version,

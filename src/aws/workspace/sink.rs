@@ -1,5 +1,6 @@
-//! Alerts as a workspace takes them: many lines in one request, or one event a request, as the route
-//! wants it.
+//! The sink for a Guance workspace.
+//!
+//! The route decides the format: up to 100 events in line protocol per request, or one JSON event per request.
 
 use alerts::guance::event::{Checker, event, samples};
 use alerts::guance::line_protocol::{Point, body};
@@ -12,10 +13,10 @@ use service::ports::{SecretStore, Sink};
 
 use crate::workspace::{Workspace, WorkspaceRequest};
 
-/// How many lines go into one request.
+/// The largest number of events in one request.
 const LINES_MAX: usize = 100;
 
-/// A workspace that is told of alerts.
+/// A Guance workspace, as a sink for alerts.
 #[derive(Debug)]
 pub struct GuanceSink<V> {
     workspace: Workspace<V>,
@@ -25,7 +26,8 @@ pub struct GuanceSink<V> {
 }
 
 impl<V: SecretStore> GuanceSink<V> {
-    /// Returns a workspace that is told in these words, and of samples as well if it should be.
+    /// Creates the sink. `texts` sets the language of the alerts and the links in them. With `sample_logs`,
+    /// routes with line protocol also send the samples of an alert as log entries.
     pub fn new(workspace: Workspace<V>, texts: Texts, sample_logs: bool) -> Self {
         Self {
             workspace,
@@ -40,20 +42,20 @@ impl<V: SecretStore> GuanceSink<V> {
             .iter()
             .map(|message| event(message, &self.texts, &self.checker));
         let events: Vec<Point> = events.collect();
-        let answered = self
+        let answer = self
             .workspace
             .post(WorkspaceRequest::Events(&body(&events)))
             .await;
-        if self.sample_logs && matches!(answered, SinkAnswer::Accepted(_)) {
+        if self.sample_logs && matches!(answer, SinkAnswer::Accepted(_)) {
             let logs: Vec<Point> = messages.iter().flat_map(samples).collect();
             if !logs.is_empty() {
-                // They go along; that they are missing is no reason to send the events again.
+                // Best effort: if the samples fail, the events are not sent again.
                 self.workspace
                     .post(WorkspaceRequest::Logs(&body(&logs)))
                     .await;
             }
         }
-        vec![answered; messages.len()]
+        vec![answer; messages.len()]
     }
 }
 
@@ -65,7 +67,7 @@ impl<V: SecretStore> Sink for GuanceSink<V> {
             } else {
                 1
             },
-            // A history with gaps is none.
+            // No digest: the workspace keeps the history of every alert.
             digest_beyond: None,
         }
     }
