@@ -37,7 +37,7 @@ pub struct S3Bucket {
 }
 
 impl S3Bucket {
-    /// Creates the bucket from its name, without any connection.
+    /// Creates the bucket from its name. Connects at the first call.
     pub fn new(config: &SdkConfig, name: &str) -> Self {
         Self {
             config: config.clone(),
@@ -71,7 +71,7 @@ impl Bucket for S3Bucket {
 
     async fn fetch(&self, key: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, BucketError> {
         let request = self.client().get_object().bucket(&self.name).key(key);
-        whole(request, key, bytes_max).await
+        fetch_object(request, key, bytes_max).await
     }
 
     async fn fetch_changed(
@@ -89,7 +89,7 @@ impl Bucket for S3Bucket {
             Err(error) => return Err(unavailable(&error)),
         };
         let tag = answer.e_tag().unwrap_or_default().to_owned();
-        let bytes = body(answer, key, bytes_max).await?;
+        let bytes = read_body(answer, key, bytes_max).await?;
         Ok(Fetched::Object { bytes, tag })
     }
 
@@ -144,7 +144,7 @@ impl Versions for S3Bucket {
             let at = marker.last_modified()?.as_nanos();
             (marker.key() == Some(key)).then_some((at, ObjectVersion::Removed))
         });
-        // S3 returns two lists, each with the newest entry first. Only the times give the order across both lists.
+        // S3 returns versions and delete markers as two lists, each with the newest entry first. Only the times give the order across both lists.
         let mut versions: Vec<_> = put.chain(removed).collect();
         versions.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
         Ok(versions.into_iter().map(|(_, version)| version).collect())
@@ -157,25 +157,25 @@ impl Versions for S3Bucket {
         bytes_max: usize,
     ) -> Result<Option<Vec<u8>>, BucketError> {
         let request = self.client().get_object().bucket(&self.name).key(key);
-        whole(request.version_id(id), key, bytes_max).await
+        fetch_object(request.version_id(id), key, bytes_max).await
     }
 }
 
 /// Sends the request and reads the whole object; `None` if the object does not exist.
-async fn whole(
+async fn fetch_object(
     request: GetObjectFluentBuilder,
     key: &str,
     bytes_max: usize,
 ) -> Result<Option<Vec<u8>>, BucketError> {
     match request.send().await {
-        Ok(answer) => Ok(Some(body(answer, key, bytes_max).await?)),
+        Ok(answer) => Ok(Some(read_body(answer, key, bytes_max).await?)),
         Err(error) if is_missing(&error) => Ok(None),
         Err(error) => Err(unavailable(&error)),
     }
 }
 
 /// Reads the body of an object; fails if it is longer than `bytes_max`.
-async fn body(
+async fn read_body(
     answer: GetObjectOutput,
     key: &str,
     bytes_max: usize,

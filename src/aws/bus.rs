@@ -51,7 +51,7 @@ pub struct Bus {
 }
 
 impl Bus {
-    /// Creates the sink from the name or the ARN of a bus, without any connection.
+    /// Creates the sink from the name or the ARN of a bus. Connects at the first call.
     pub fn new(config: &SdkConfig, name: &str) -> Self {
         Self {
             config: config.clone(),

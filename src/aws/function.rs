@@ -33,8 +33,10 @@ const PAGE_ATTEMPT_SECONDS: Duration = Duration::from_secs(30);
 /// The time limit for a page with all its attempts.
 const PAGE_SECONDS: Duration = Duration::from_secs(100);
 
-/// Returns the timeouts for reading one page of a log group: 30 seconds per attempt, and 100 seconds or `left` in
-/// total, whichever is less. `left` is the remaining time of the invocation.
+/// Returns the timeouts for reading one page of a log group.
+///
+/// One attempt may take 30 seconds. All attempts together may take 100 seconds, or `left` if that is less. `left` is
+/// the remaining time of the invocation.
 pub fn page_timeouts(left: Duration) -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(CONNECT_SECONDS)
@@ -46,7 +48,7 @@ pub fn page_timeouts(left: Duration) -> TimeoutConfig {
 /// Region and endpoint of AWS services, from the environment variables of a Lambda function.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FunctionEnv {
-    /// The variable `AWS_REGION`; `None` if unset, and then every call fails.
+    /// The variable `AWS_REGION`; `None` if unset.
     pub region: Option<String>,
     /// The variable `AWS_ENDPOINT_URL`, which only tests set; `None` if unset or empty.
     pub endpoint_url: Option<String>,

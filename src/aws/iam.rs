@@ -1,7 +1,7 @@
 //! Asks IAM when a long-term access key was last used.
 //!
-//! Questions about keys of the stack's own account use the given credentials. For keys of another account, a role in
-//! that account is assumed.
+//! Questions about keys of the stack's account use the given credentials. For keys of another account, a role in that
+//! account is assumed.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -45,8 +45,10 @@ pub struct Iam {
 }
 
 impl Iam {
-    /// Creates the directory without any connection. `account_id` is the account of `config`'s credentials; with
-    /// `roles` as `None`, questions about other accounts fail.
+    /// Creates the client. Connects at the first call.
+    ///
+    /// `account_id` is the account that the credentials of `config` belong to. Without `roles`, questions about keys of
+    /// other accounts fail.
     pub fn new(config: &SdkConfig, account_id: &str, roles: Option<Roles>) -> Self {
         Self {
             config: config.clone(),

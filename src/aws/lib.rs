@@ -9,8 +9,8 @@
 //! - `dynamodb` is the store in a DynamoDB table. `docs/table.md` describes the items; `dynamodb/mod.rs` describes how
 //!   the store works.
 //! - `bucket` is an S3 bucket: unreadable input, failed invocations and the rules file.
-//! - `logs` reads log events from CloudWatch Logs again. `metrics` reads the number of failed deliveries from
-//!   CloudWatch.
+//! - `logs` reads log events from CloudWatch Logs for gap repair and backfill. `metrics` reads the number of failed
+//!   deliveries from CloudWatch.
 //! - `iam` asks IAM when an access key was last used.
 //! - `secret` reads a secret from Secrets Manager.
 //! - `topic` sends to SNS, `bus` to EventBridge, `workspace` to Guance.

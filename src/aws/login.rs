@@ -84,7 +84,7 @@ impl LoginError {
                 profile: name(selected),
             };
         }
-        let Some(profile) = base(profiles) else {
+        let Some(profile) = base_profile(profiles) else {
             return Self::Nothing;
         };
         let has = |key| profile.get(key).is_some();
@@ -115,7 +115,7 @@ const OTHER_SOURCES: [&str; 4] = [
 ];
 
 /// Returns the profile with the credentials: the selected profile, or the last one in its `source_profile` chain.
-fn base(profiles: &ProfileSet) -> Option<&Profile> {
+fn base_profile(profiles: &ProfileSet) -> Option<&Profile> {
     let mut profile = profiles.get_profile(profiles.selected_profile())?;
     for _ in 0..PROFILES_MAX {
         let source = profile

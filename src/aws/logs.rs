@@ -1,4 +1,4 @@
-//! Reads log events from CloudWatch Logs again, and looks up subscription filters.
+//! Reads log events from CloudWatch Logs for gap repair and backfill, and looks up subscription filters.
 
 use std::cell::{Cell, OnceCell};
 use std::fmt::Debug;
@@ -24,7 +24,7 @@ pub struct CloudWatchLogs {
 }
 
 impl CloudWatchLogs {
-    /// Creates the reader without any connection.
+    /// Creates the reader for the account and region of `config`. Connects at the first call.
     pub fn new(config: &SdkConfig) -> Self {
         Self {
             config: config.clone(),
@@ -33,8 +33,10 @@ impl CloudWatchLogs {
         }
     }
 
-    /// Sets the end of the invocation. From now on, reading a page has the longer timeouts of
-    /// [`function::page_timeouts`] instead of those of the configuration, and ends by the deadline.
+    /// Sets the end of the invocation, inside a Lambda function.
+    ///
+    /// From now on, reading a page uses the longer timeouts of [`function::page_timeouts`], and ends by `deadline` at
+    /// the latest. Other calls use the timeouts of the configuration.
     pub fn end_by(&self, deadline: Instant) {
         self.deadline.set(Some(deadline));
     }

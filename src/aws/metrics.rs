@@ -31,7 +31,7 @@ pub struct CloudWatch {
 }
 
 impl CloudWatch {
-    /// Creates the reader without any connection.
+    /// Creates the reader for the account and region of `config`. Connects at the first call.
     pub fn new(config: &SdkConfig) -> Self {
         Self {
             config: config.clone(),

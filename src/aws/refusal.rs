@@ -1,4 +1,4 @@
-//! Classifies the errors of AWS services: as text, and as the answer to an alert that was to be sent.
+//! Converts errors of AWS services to a text, to a cause, and to the answer for an alert that was to be sent.
 
 use std::error::Error;
 use std::fmt::Debug;

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::refusal::{self, Cause};
 
-/// A secret in Secrets Manager, read anew at each request.
+/// A secret in Secrets Manager. Each request fetches it; nothing is cached.
 #[derive(Debug)]
 pub struct KeptSecret {
     config: SdkConfig,
@@ -21,7 +21,7 @@ pub struct KeptSecret {
 }
 
 impl KeptSecret {
-    /// Creates the reader from the ARN of the secret, without any connection.
+    /// Creates the reader from the ARN of the secret. Connects at the first call.
     pub fn new(config: &SdkConfig, arn: &str) -> Self {
         Self {
             config: config.clone(),

@@ -47,8 +47,9 @@ pub struct Topic {
 }
 
 impl Topic {
-    /// Creates the sink from the ARN of a topic, without any connection. `texts` sets the language of
-    /// the messages and the links in them.
+    /// Creates the sink from the ARN of a topic. Connects at the first call.
+    ///
+    /// `texts` sets the language of the messages and the links in them.
     pub fn new(config: &SdkConfig, arn: &str, texts: Texts) -> Self {
         Self {
             config: config.clone(),

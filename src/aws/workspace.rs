@@ -102,7 +102,7 @@ pub struct Workspace<V> {
     secret_store: V,
     client: OnceCell<Client>,
     cached: Option<CachedSecret>,
-    /// Whether the workspace refused the secret, so that it should be fetched again.
+    /// Whether the workspace refused the cached secret.
     is_doubted: bool,
 }
 
@@ -114,7 +114,7 @@ struct CachedSecret {
 }
 
 impl<V: SecretStore> Workspace<V> {
-    /// Creates the client without any connection. `secret_store` supplies the token of the route.
+    /// Creates the client. Connects at the first request. `secret_store` supplies the token or key of the route.
     pub fn new(config: WorkspaceConfig, secret_store: V) -> Self {
         Self {
             config,
@@ -130,12 +130,16 @@ impl<V: SecretStore> Workspace<V> {
         self.config.route
     }
 
-    /// Lets the next request fetch the secret again, unless it was fetched within the last minute.
+    /// Marks the cached secret as refused, so that the next request fetches it again.
+    ///
+    /// A secret that was fetched within the last minute is not fetched again.
     pub fn doubt_secret(&mut self) {
         self.is_doubted = true;
     }
 
-    /// Sends a request, and returns the meaning of the answer. The secret is masked in the text of the answer.
+    /// Sends a request, and converts the response to the answer for its alerts.
+    ///
+    /// The secret is masked in the text of the answer.
     ///
     /// A body over 1 MiB is not sent; the answer is [`SinkAnswer::TooLong`].
     pub async fn post(&mut self, request: WorkspaceRequest<'_>) -> SinkAnswer {

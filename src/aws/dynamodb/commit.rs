@@ -89,7 +89,7 @@ impl<T: Table> DynamoStore<T> {
         let clusters: BTreeSet<ClusterId> = tally.facts.keys().copied().collect();
         self.cache_cluster_items(clusters.clone()).await?;
         let admitted = self.admit(&mut tally).await?;
-        // The guard moves what it does not admit to overflow clusters, which may be there already.
+        // The guard moves events of clusters that are not admitted to overflow clusters, which may exist already.
         let all = tally.facts.keys().copied();
         let moved = all.filter(|cluster| !clusters.contains(cluster));
         self.cache_cluster_items(moved.collect()).await?;

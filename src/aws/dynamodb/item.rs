@@ -54,7 +54,7 @@ pub type CallerHash = [u8; 8];
 pub struct ClusterItem {
     /// The identity of the cluster and the message template that is shown.
     pub facts: ClusterFacts,
-    /// The state in the life cycle.
+    /// Whether the cluster is new, ongoing, recovered or regressed.
     pub state: State,
     /// The number of the current or last episode, from 1.
     pub episode: i64,
@@ -98,7 +98,9 @@ pub fn principal_key(cluster: ClusterId, caller: CallerHash) -> Key {
     Key::new(format!("C#{cluster}"), format!("F#principal#{hash}"))
 }
 
-/// Returns the key of an account's budget for an hour of event time; `None` for events without a time.
+/// Returns the key of an account's budget for new clusters and callers in an hour of event time.
+///
+/// `window` is `None` for events without a time.
 pub fn budget_key(account_id: &str, window: Option<Window>) -> Key {
     Key::new(format!("Q#{account_id}"), window_name(window))
 }
@@ -229,7 +231,7 @@ pub fn circumstances(texts: &BTreeSet<String>) -> Circumstances {
     texts.iter().filter_map(read).collect()
 }
 
-/// The hour of a segment's partition, or that of events without a time.
+/// The hour that the events of a segment's partition belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HourPartition {
     /// Events without a time.

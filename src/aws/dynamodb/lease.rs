@@ -1,7 +1,7 @@
 //! Reserves places of the guard's budgets in blocks, so that concurrent functions share the budgets.
 //!
-//! A budget limits new clusters and new callers per account and hour of event time. A function that ends with unused
-//! places wastes them. So an hour may admit a few clusters or callers less than the limit, but never more.
+//! A budget limits new clusters and new callers per account and hour of event time. A place allows one new cluster or
+//! caller. A function that ends with unused places wastes them. So an hour may admit a few clusters or callers less than the limit, but never more.
 
 use std::collections::HashMap;
 
@@ -23,7 +23,7 @@ pub enum Purpose {
 
 /// The largest number of new callers per account and hour of event time that are stored and announced.
 ///
-/// Further callers are only counted in the segments.
+/// Events of further callers are stored and counted as usual; only the caller's item and alert are missing.
 pub const NEW_CALLERS_MAX: u32 = 50;
 
 /// The number of places that one write reserves.

@@ -1,6 +1,6 @@
 //! Encodes and decodes the items that belong to alerts.
 //!
-//! These are outbox rows, the log of sent alerts, silences and breakers of sinks, campaigns, and answers of IAM about
+//! These items are outbox rows, the log of sent alerts, silences and breakers of sinks, campaigns, and answers of IAM about
 //! access keys. `item.rs` lists the keys.
 
 use alerts::alert::{Alert, AlertSubject};
@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use crate::dynamodb::item::SHARDS;
 use crate::dynamodb::table::{Item, Key, Write};
 
-/// The lifetime of the sent log, dead rows, silences and campaigns, in seconds.
+/// The lifetime of the sent log, dead rows, silences (after their end) and campaigns, in seconds.
 const LOG_SECONDS: i64 = 90 * 86_400;
 
 /// The lifetime of an access key's usage since the last question to IAM, in seconds.
@@ -266,7 +266,7 @@ pub fn silence_item(
         .time("ttl", until.unwrap_or(now).plus(LOG_SECONDS))
 }
 
-/// Decodes a silence. Missing attributes mean no end and no alerts held back.
+/// Decodes a silence. Without the attribute `un` no silence is active; without `hb` no alert was held back.
 pub fn read_silence(item: &Item) -> Silence {
     Silence {
         until: item.time_of("un"),

@@ -55,14 +55,15 @@ pub struct TableSettings {
     pub sinks: Vec<String>,
     /// How long segments are stored, in days.
     pub retention_days: i64,
-    /// The largest size of a segment, in bytes; the events of an hour are split into segments of at most this size.
+    /// The largest size of a segment, in bytes. The events of an hour are split into segments of at most this size.
     pub segment_bytes_max: usize,
     /// The learning period: for this many hours after the first commit, no alerts are written. 0: no learning period.
     pub learn_hours: i64,
-    /// Canary keys: ids of access keys that must never be used. Their use writes alerts, at most one per key and day of
-    /// event time.
+    /// Canary keys: ids of access keys that must never be used. Each use causes an alert, at most one per key and day
+    /// of event time.
     pub canaries: BTreeSet<String>,
-    /// The version of the identity, a part of every cluster id, such as `fp1`. After a change, all clusters are new.
+    /// The version of the identity, such as `fp1`. It is hashed into every cluster id, so a new version gives every
+    /// cluster a new id.
     pub identity: &'static str,
 }
 
@@ -168,9 +169,9 @@ impl<T: Table> DynamoStore<T> {
         self.settings.canaries = canaries;
     }
 
-    /// Turns on exact counting of new events, in whatever batches events arrive.
+    /// Turns on exact counting of new events.
     ///
-    /// Every affected hour is read before a commit, with four queries per hour. Meant for the command line, not for
+    /// Otherwise an event that comes again in another batch counts as new. Every affected hour is read before a commit, with four queries per hour. Meant for the command line, not for
     /// the function.
     #[must_use]
     pub fn counting(self) -> Self {
@@ -186,7 +187,7 @@ impl<T: Table> DynamoStore<T> {
         self.forget_read();
     }
 
-    /// Returns the table.
+    /// Returns the table that the store uses.
     pub fn table(&self) -> &T {
         &self.table
     }

@@ -27,7 +27,7 @@ use service::ports::StoreUsage;
 
 use crate::dynamodb::table::{Item, Key, Table, TableError, Value, Write};
 
-/// A table in DynamoDB.
+/// A table in DynamoDB, with counters of its usage.
 #[derive(Debug)]
 pub struct SdkTable {
     config: SdkConfig,
@@ -61,7 +61,7 @@ impl Expression {
 }
 
 impl SdkTable {
-    /// Creates the table from its name, without any connection.
+    /// Creates the table from its name. Connects at the first call.
     pub fn new(config: &SdkConfig, name: impl Into<String>) -> Self {
         Self {
             config: config.clone(),

@@ -33,7 +33,7 @@ pub enum Value {
     Texts(BTreeSet<String>),
 }
 
-/// An item of the table. `item.rs` lists the kinds of items and their keys.
+/// An item of the table. [`super::item`] lists the kinds of items and their keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     /// The primary key.
@@ -109,7 +109,9 @@ pub enum Write {
         /// The circumstances, each as JSON.
         texts: BTreeSet<String>,
     },
-    /// Reserves places of a budget, if the counter does not exceed its limit afterwards.
+    /// Reserves places of an account's budget for an hour, if the counter does not exceed its limit afterwards.
+    ///
+    /// Each place allows one new cluster or caller.
     Lease {
         /// The key of the budget.
         key: Key,
@@ -126,7 +128,7 @@ pub enum Write {
     Take {
         /// The key of the row.
         key: Key,
-        /// The id of the new holder, different for each run.
+        /// The unique id of the new holder.
         holder: String,
         /// The current time.
         now: Timestamp,
@@ -150,15 +152,19 @@ pub enum Write {
         due: Timestamp,
         /// The reason of the delay, without any secret.
         why: String,
-        /// The number to add to the row's failed attempts.
+        /// The number to add to the row's count of rejected attempts.
         attempts: i64,
     },
-    /// Adds 1 to the number of alerts held back from a sink. Creates the silence if it does not exist.
+    /// Adds 1 to the number of alerts about a cluster that were held back from a sink.
+    ///
+    /// Creates the silence if it does not exist.
     HoldBack {
         /// The key of the silence.
         key: Key,
     },
-    /// Reserves the next probe of a sink, if the sink's breaker exists and the probe is due.
+    /// Reserves the next probe of a failing sink, if the sink's breaker exists and the probe is due.
+    ///
+    /// A probe is a single request that tests whether the sink works again.
     Probe {
         /// The key of the breaker.
         key: Key,

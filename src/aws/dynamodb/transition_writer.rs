@@ -158,7 +158,7 @@ impl<T: Table> DynamoStore<T> {
         alert.into_iter().flat_map(rows)
     }
 
-    /// Changes the state of a cluster item to recovered or regressed; `false` if the transition does not apply any more.
+    /// Changes the state of a cluster item to recovered or regressed; `false` if that does not apply any more.
     async fn change_state(
         &self,
         cluster: ClusterId,

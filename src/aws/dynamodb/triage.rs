@@ -30,7 +30,8 @@ pub fn triage_key(cluster: ClusterId) -> Key {
 
 /// Returns the write that replaces the triage decision about a cluster, or removes it with `None`.
 ///
-/// `version` is the version that was read, 0 if there was no item. The write is refused if it has changed.
+/// `version` is the version that was read, 0 if there was no item. The write is refused if the
+/// version has changed.
 pub fn replace_triage(cluster: ClusterId, triage: Option<&Triage>, version: i64) -> Write {
     let text = triage.map(Triage::encode).unwrap_or_default();
     // A removed decision leaves the item, so that its version continues to increase.
@@ -130,7 +131,7 @@ impl<T: Table> TriageStore for DynamoStore<T> {
             match self.apply(&writes).await {
                 Ok(()) => return Ok(true),
                 Err(TableError::Refused { place: 0, .. }) => return Ok(false),
-                // The cluster item has moved since it was read.
+                // The cluster item has changed since it was read, so the next attempt reads it again.
                 Err(TableError::Refused { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
