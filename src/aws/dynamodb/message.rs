@@ -38,7 +38,8 @@ pub fn row_partitions(sink: &str) -> impl Iterator<Item = String> {
 
 /// Returns the key of an outbox row.
 ///
-/// The rows with the same ordering key are in the same partition, sorted by creation time.
+/// All rows of a sink about the same cluster are in one partition, sorted by creation time. The same holds for rows
+/// about the same account that are about no cluster.
 pub fn row_key(row: &OutboxRow) -> Key {
     let shard = match row.ordering_key() {
         OrderingKey::Cluster(cluster) => cluster.bytes()[0] % SHARDS,

@@ -171,8 +171,8 @@ impl<T: Table> DynamoStore<T> {
 
     /// Turns on exact counting of new events.
     ///
-    /// Otherwise an event that comes again in another batch counts as new. Every affected hour is read before a commit, with four queries per hour. Meant for the command line, not for
-    /// the function.
+    /// Without exact counting, an event that comes again in another batch counts as new. With it, every affected hour
+    /// is read before a commit, with four queries per hour. Meant for the command line, not for the function.
     #[must_use]
     pub fn counting(self) -> Self {
         Self {
