@@ -1,4 +1,4 @@
-"""What people read in the form of the stack and in the help of the command line has the usual words of the field."""
+"""Template texts, the help of the command line and the documents use the usual words of the field."""
 
 import os
 import pathlib
@@ -25,8 +25,13 @@ INSTEAD = {
     r"meanwhile": "in the meantime",
     r"of ours|of one's own": "our, your own",
     r"put right": "corrected",
+    r"(made|make|makes) anew": "rebuilt",
+    r"chronicle|census|dossier|enquiry|enquiries": "inspection state, snapshot, details, lookup",
+    r"goes off|set off": "goes into ALARM, trigger",
+    r"everybody": "all, all others",
 }
 TEMPLATES = ("template.yaml", "infra/member-role.yaml")
+DOCUMENTS = ("*.md", "docs/*.md", "docs/*/*.md")
 # Where a template has texts for people.
 KEYS = {"Description", "ConstraintDescription", "AssertDescription", "AlarmDescription", "Says", "default"}
 
@@ -43,6 +48,11 @@ def texts(value, key=None):
         yield value
 
 
+def prose(document):
+    """Returns a Markdown document without code blocks, code spans and targets of links: names in code stay as they are."""
+    return re.sub(r"```.*?```|`[^`]*`|\]\([^)]*\)", " ", document, flags=re.S)
+
+
 def unusual(text):
     """Returns the words of a text that should be others, with these and with what is around them."""
     found = [(usual, one) for words, usual in INSTEAD.items() for one in re.finditer(rf"\b({words})\b", text, re.I)]
@@ -56,6 +66,14 @@ class Words(unittest.TestCase):
                 found = list(texts(parsed((ROOT / name).read_text(encoding="utf-8"))))
                 self.assertGreater(len(found), 5)
                 self.assertEqual([wrong for text in found for wrong in unusual(text)], [])
+
+    def test_documents_have_the_usual_words(self):
+        found = [path for pattern in DOCUMENTS for path in sorted(ROOT.glob(pattern))]
+        self.assertGreater(len(found), 20)
+        for path in found:
+            with self.subTest(path.name):
+                text = prose(path.read_text(encoding="utf-8"))
+                self.assertEqual(unusual(" ".join(text.split())), [])
 
     def test_the_help_of_each_command_has_the_usual_words(self):
         program = os.environ.get("INSPECTOR")
@@ -77,6 +95,7 @@ class Words(unittest.TestCase):
 
     def test_a_word_that_is_not_usual_is_found(self):
         self.assertEqual(len(unusual("Tells nobody how loud it is")), 3)
+        self.assertEqual(unusual(prose("`clusters told` is ```code nobody``` and [odd](loud.md)")), unusual("odd"))
         self.assertEqual(unusual("Details: which alerts are sent, and how severe they are"), [])
 
 
