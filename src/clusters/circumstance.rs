@@ -1,8 +1,7 @@
-//! What about a call makes its failure more or less severe, whoever exactly called: the few facts that a severity is
-//! computed from.
+//! Circumstances: the few facts about a call that the severity of its cluster is computed from.
 //!
-//! A cluster keeps the set of its circumstances. There are few different ones however many events come, so the severity
-//! of a cluster is that of all its events, in whatever order they came.
+//! Each cluster has the set of its events' circumstances. There are few distinct circumstances, however many events
+//! come. So the severity can cover all events of a cluster, and does not depend on their order.
 
 use std::collections::BTreeSet;
 
@@ -10,32 +9,32 @@ use serde::{Deserialize, Serialize};
 
 use crate::facet::FacetKind;
 
-/// By what means a call was made, as far as that matters.
+/// The kind of program that made a call, as far as it affects the severity.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Means {
-    /// A page of the console.
+    /// The AWS Management Console.
     Console,
     /// An AWS service.
     AwsService,
-    /// A tool that looks for weaknesses for its owner.
+    /// A security scanner or an inventory tool.
     Scanner,
-    /// A tool made for attacks.
+    /// A tool made for attacks, such as `pacu`.
     AttackTool,
-    /// Anything else.
+    /// Any other program, or an unknown one.
     #[default]
     Other,
 }
 
-/// Who called, as far as that matters.
+/// The kind of caller, as far as it affects the severity.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Caller {
-    /// The root user.
+    /// The root user of an account.
     Root,
-    /// Nobody signed the request.
+    /// A caller without credentials: the request was not signed.
     Anonymous,
-    /// Anybody else.
+    /// Any other caller.
     #[default]
     Other,
 }
@@ -44,40 +43,40 @@ pub enum Caller {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Access {
-    /// It reads.
+    /// The call only reads.
     Read,
-    /// It changes something.
+    /// The call changes something.
     Write,
-    /// The record does not say.
+    /// The [`FacetKind::Access`] facet is missing.
     #[default]
     Unknown,
 }
 
-/// The facts of one combination of facets that a severity is computed from.
+/// The facts about a call that a severity is computed from.
 ///
-/// As JSON it holds what is not the default: most have two or three facts, and many are kept.
+/// The JSON form contains only facts that differ from the default, to save space.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Circumstance {
     /// Whether the call reads or writes.
     #[serde(skip_serializing_if = "is_default")]
     pub access: Access,
-    /// By what means it was made.
+    /// The kind of program that made the call.
     #[serde(skip_serializing_if = "is_default")]
     pub means: Means,
-    /// Who called.
+    /// The kind of caller.
     #[serde(skip_serializing_if = "is_default")]
     pub caller: Caller,
-    /// Whether a long-term access key signed it.
+    /// Whether a long-term access key (`AKIA…`) signed the request.
     #[serde(skip_serializing_if = "is_default")]
     pub is_long_term_key: bool,
-    /// Whether the caller belongs to another account.
+    /// Whether the caller belongs to another account; `false` if either account is unknown.
     #[serde(skip_serializing_if = "is_default")]
     pub is_foreign: bool,
-    /// Whether a second factor was used, for sign-ins.
+    /// Whether a sign-in used multi-factor authentication; `false` for other calls.
     #[serde(skip_serializing_if = "is_default")]
     pub is_second_factor: bool,
-    /// The severity that a rule gives, and the rule's name.
+    /// The severity that a rule of the user sets, and the name of the rule; `None` without such a rule.
     #[serde(skip_serializing_if = "is_default")]
     pub ruled: Option<(String, String)>,
 }
@@ -87,7 +86,9 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 impl Circumstance {
-    /// Returns the circumstance of a combination of facets, of a failure in an account.
+    /// Derives the circumstance of an event in an account; `facet` returns the event's facet of a kind.
+    ///
+    /// `account_id` is the account of the event's cluster, twelve digits or `unknown`.
     pub fn of<'a>(account_id: &str, facet: impl Fn(FacetKind) -> Option<&'a str>) -> Self {
         let foreign = |caller: &str| account_id != "unknown" && caller != account_id;
         let ruled = facet(FacetKind::RuledSeverity).map(|severity| {
@@ -121,11 +122,12 @@ impl Circumstance {
     }
 }
 
-/// The circumstances of all events of a cluster.
+/// The distinct circumstances of all events of a cluster.
 pub type Circumstances = BTreeSet<Circumstance>;
 
-/// Returns which of the ways in which a service spelled an error code is shown: the shortest, and of those the first
-/// of the alphabet.
+/// Chooses the spelling of an error code that is shown: the shortest, and of equally short ones the first in byte order.
+///
+/// Returns `None` without any spelling.
 pub fn shown_code<'c>(codes: impl Iterator<Item = &'c str>) -> Option<&'c str> {
     codes.min_by_key(|code| (code.len(), *code))
 }

@@ -1,8 +1,8 @@
-//! Is it a failure, and of which class: the table of codes, the failures that carry no code, and
-//! the successful calls that are worth watching.
+//! Decides whether a record is a failure, and assigns a class to each failure.
 //!
-//! The classes decide what belongs to a cluster's identity and how loud it is, so the tables are
-//! data in one place, read from the top, first match wins.
+//! The tables list error codes by class, failures without an error code, and sensitive calls: successful calls that
+//! change permissions or logging. The class decides which components the identity of a cluster has, and influences the
+//! severity. So the tables are data in one place. They are read from the top, and the first match wins.
 
 use std::sync::LazyLock;
 
@@ -13,80 +13,81 @@ use records::Record;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
-/// The kind of a failure.
+/// The class of a failure, or [`Class::Watch`] for a sensitive call that succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[derive(IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "lowercase")]
 pub enum Class {
-    /// Refused on its way through a VPC endpoint.
+    /// The policy of a VPC endpoint refused the call.
     Vpce,
-    /// A sign-in that failed.
+    /// A sign-in failed.
     Signin,
-    /// Known caller, not allowed.
+    /// The caller is known, but lacks the permission.
     Denied,
-    /// The caller could not be told: wrong, expired or missing credentials.
+    /// The caller could not be authenticated: wrong, expired or missing credentials.
     Auth,
-    /// Too many requests at a time.
+    /// The call exceeded a request rate limit.
     Throttle,
-    /// "Would have succeeded": no failure at all.
+    /// A dry run, answered with "would have succeeded"; not a failure, and not clustered.
     Dryrun,
-    /// What was asked for is not there, or not switched on.
+    /// The requested resource does not exist, or the feature is not enabled.
     Absent,
-    /// A limit of the account, or of what AWS has left.
+    /// A quota of the account is exhausted, or AWS has no capacity left.
     Quota,
-    /// It is there already, in use, or in another state.
+    /// The resource already exists, is in use, or is in a state that forbids the call.
     Conflict,
-    /// AWS failed.
+    /// AWS failed to process a valid request.
     Server,
-    /// The request makes no sense to the service.
+    /// The service rejected the request as malformed or unsupported.
     Invalid,
-    /// A code that the table does not know.
+    /// A failure whose code is not in the table, or that has no code.
     Other,
-    /// A call that succeeded and should not go unnoticed.
+    /// A sensitive call: it succeeded, but people should know of it.
     Watch,
 }
 
-/// What a record is to us.
+/// The decision on one record: cluster it, leave it out, or nothing to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Selection {
-    /// Clustered: a failure, or a watched success.
+    /// The record goes into a cluster: a failure, or a sensitive call that succeeded.
     Clustered(Class),
-    /// Selected and then left out, with the reason.
+    /// The record has an error, but is left out for this reason, such as `dry_run`.
     Ignored(Class, &'static str),
-    /// Nothing failed, or no API was called at all; with the reason.
+    /// The record is no failure and no sensitive call, for this reason, such as `no_error` or `insight`.
     NotSelected(&'static str),
 }
 
 impl Class {
-    /// All classes, in the order of the table.
+    /// All classes, in the order of their declaration.
     pub const ALL: [Self; Self::VARIANTS.len()] =
         *Self::VARIANTS.first_chunk().expect("as many as there are");
 
-    /// Returns the stable name of the class; it is part of the identity.
+    /// Returns the stable name in lower case, such as `denied`; the name is part of the cluster identity.
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    /// Returns the class of a stable name.
+    /// Finds a class by its stable name; `None` for an unknown name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|class| class.name() == name)
     }
 }
 
-/// How a row of the table compares with a code.
+/// A pattern of the table: a code matches if any of the listed texts does.
 enum Code {
     Is(&'static [&'static str]),
     Starts(&'static [&'static str]),
     Ends(&'static [&'static str]),
     Holds(&'static [&'static str]),
-    /// Starts with the first and ends with the second.
+    /// Matches codes that start with the first text and end with the second.
     Between(&'static str, &'static str),
 }
 use Code::{Between, Ends, Holds, Is, Starts};
 
-/// The codes by class, as [`stem`] leaves them. The order is the meaning: `RequestLimitExceeded`
-/// is a throttle before `*LimitExceeded` is a quota, `InvalidVpcID.NotFound` is absent before
+/// The class of each code, in the form that [`stem`] returns. The order of rows matters.
+///
+/// `RequestLimitExceeded` is a throttle before `*LimitExceeded` is a quota. `InvalidVpcID.NotFound` is absent before
 /// `Invalid*` is invalid.
 ///
 /// Sources: the "Common Errors" page of each service's API reference; Amazon EC2 API Reference,
@@ -280,7 +281,9 @@ const TABLE: [(Class, Code); 32] = [
 ];
 
 impl Code {
-    /// Tells whether a code matches, given which letters it holds: most parts begin with another.
+    /// Checks whether a code matches.
+    ///
+    /// `letters` is the set of the code's letters, see [`letter`]. Most texts begin with a letter that the code lacks.
     fn matches(&self, code: &str, letters: u64) -> bool {
         match self {
             Is(codes) => codes.contains(&code),
@@ -296,7 +299,7 @@ impl Code {
     }
 }
 
-/// Compares the first letter before the rest, which tells nearly all codes apart.
+/// Compares the first letter before the rest, because the first letter differs for nearly all codes.
 fn starts(code: &str, head: &str) -> bool {
     code.as_bytes().first() == head.as_bytes().first() && code.starts_with(head)
 }
@@ -306,13 +309,14 @@ fn ends(code: &str, tail: &str) -> bool {
     code.as_bytes().last() == tail.as_bytes().last() && code.ends_with(tail)
 }
 
-/// Returns the bit of a letter, which it shares with what is no letter.
+/// Returns the bit of a byte in a set of 64; no two ASCII letters share a bit.
 fn letter(byte: u8) -> u64 {
     1 << (byte & 63)
 }
 
-/// Returns an error code without what services add to it or leave off at will: EC2's `Client.` and
-/// `Server.`, and a final `Exception`, `Error` or `Fault`.
+/// Removes the parts of an error code that services use inconsistently.
+///
+/// These are EC2's prefixes `Client.` and `Server.`, and a final `Exception`, `Error` or `Fault`.
 pub fn stem(code: &str) -> &str {
     let code = code
         .strip_prefix("Client.")
@@ -325,10 +329,10 @@ pub fn stem(code: &str) -> &str {
         .unwrap_or(code)
 }
 
-/// Returns the class of an error code.
+/// Returns the class of an error code; [`Class::Other`] for an unknown code.
 pub fn of_code(code: &str) -> Class {
     let stem = stem(code);
-    // EC2 says that it was its fault; before that row of the table, the code says more.
+    // With the prefix `Server.` EC2 blames itself. Rows before the first row of `Server` are more specific.
     let at_fault = code.starts_with("Server.");
     let letters = stem.bytes().fold(0, |letters, byte| letters | letter(byte));
     TABLE
@@ -337,24 +341,28 @@ pub fn of_code(code: &str) -> Class {
         .map_or(Class::Other, |(class, _)| *class)
 }
 
-/// Why a call that succeeded is not selected.
+/// The reason for which [`select`] does not select a call that succeeded.
 pub const NO_ERROR: &str = "no_error";
 
-/// Why something is not selected that is no event of CloudTrail.
+/// The reason for which [`select`] does not select JSON that is no event of CloudTrail.
 pub const NO_EVENT: &str = "not_an_api_event";
 
-/// The prefilter that holds back what [`select`] would not select for [`NO_ERROR`], unread.
+/// A filter that skips records, without parsing them, that [`select`] would not select because of [`NO_ERROR`].
 pub static PREFILTER: LazyLock<Prefilter> = LazyLock::new(|| Prefilter::new(selected_calls()));
 
-/// Returns the calls that are looked at though they have no error, by their names. The filter pattern
-/// of a subscription has to let these through, and whatever has an error.
+/// Returns the names of calls that can be selected without an error: sign-ins, hidden failures and sensitive calls.
+///
+/// The filter pattern of a subscription has to let these calls through, and all records with an error. Names may
+/// repeat.
 pub fn selected_calls() -> impl Iterator<Item = &'static str> {
     let hidden = HIDDEN.iter().map(|(_, event, _)| event);
     let watched = WATCH.iter().flat_map(|(_, events)| events.iter());
     SIGNINS.iter().chain(hidden).chain(watched).copied()
 }
 
-/// Decides what a record is to us: a failure of a class, a watched success, or nothing.
+/// Decides whether a record is a failure, and of which class, or a sensitive call that succeeded.
+///
+/// Rules and exclusions of the user are applied later.
 pub fn select(record: &Record<'_>) -> Selection {
     if let Some(reason) = not_an_api_event(record) {
         return Selection::NotSelected(reason);
@@ -381,12 +389,12 @@ fn not_an_api_event(record: &Record<'_>) -> Option<&'static str> {
     if record.event_type.as_deref().is_some_and(insight) {
         return Some("insight");
     }
-    // Kinesis, SQS and others have events with a source and a name as well; theirs is `aws:kinesis`.
+    // Kinesis, SQS and others also have events with a source and a name; their sources begin with `aws:`.
     let source = record.event_source.as_deref();
     if source.is_some_and(|source| source.starts_with("aws:")) {
         return Some(NO_EVENT);
     }
-    // What failed is told even where half of the call's name is missing.
+    // A failure is selected even if either its event source or its event name is missing.
     let failed = record.error_code.is_some() || record.error_message.is_some();
     match (record.event_source.is_some(), record.event_name.is_some()) {
         (true, true) => return None,
@@ -405,9 +413,10 @@ fn not_an_api_event(record: &Record<'_>) -> Option<&'static str> {
     })
 }
 
-/// Events that tell how a sign-in went, in an element of the same name that says `Success` or
-/// `Failure`. Source: AWS CloudTrail User Guide, "AWS Management Console sign-in events"; IAM
-/// Identity Center User Guide, "Understanding IAM Identity Center sign-in events".
+/// Sign-in events; an element with the name of the event contains `Success` or `Failure`.
+///
+/// Source: AWS CloudTrail User Guide, "AWS Management Console sign-in events"; IAM Identity Center User Guide,
+/// "Understanding IAM Identity Center sign-in events".
 const SIGNINS: [&str; 6] = [
     "ConsoleLogin",
     "CheckMfa",
@@ -417,12 +426,15 @@ const SIGNINS: [&str; 6] = [
     "UserAuthentication",
 ];
 
-/// Where a call tells that it failed without an error code: service, event, and the path in its
-/// answer to a list or an object that is not empty then.
+/// A call that can fail without an error code: service, event, and the path of a list or an object in its response.
+///
+/// The call failed if that list or object is not empty.
 type Hidden = (&'static str, &'static str, &'static [&'static str]);
 
-/// Calls that succeed and report what failed in their answer. An explicit list: a search for
-/// failing words in answers finds the empty `unprocessedAccounts` of every `GuardDuty` call.
+/// Calls that succeed as a whole and list partial failures in their response.
+///
+/// The list is explicit. A search for words of failure in responses would find the empty `unprocessedAccounts` of every
+/// GuardDuty call.
 const HIDDEN: [Hidden; 9] = [
     ("ec2", "CreateFleet", &["CreateFleetResponse", "errorSet"]),
     (
@@ -449,8 +461,8 @@ fn failed_signin(record: &Record<'_>) -> bool {
         return false;
     }
     let failure = |element: Option<Json<'_>>| {
-        let told = element.and_then(|element| element.text_at(&[event]));
-        told.is_some_and(|told| told.eq_ignore_ascii_case("failure"))
+        let outcome = element.and_then(|element| element.text_at(&[event]));
+        outcome.is_some_and(|outcome| outcome.eq_ignore_ascii_case("failure"))
     };
     record.error_code.is_some()
         || record.error_message.is_some()
@@ -475,7 +487,7 @@ fn holds_something(value: Json<'_>) -> bool {
     fields > 0 || !value.elements().is_empty()
 }
 
-/// Successful calls that change who may do what, or what is recorded: the default watch list.
+/// The sensitive calls: they change permissions, credentials, keys, or what is logged.
 const WATCH: [(&str, &[&str]); 7] = [
     (
         "iam",
@@ -544,7 +556,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_fall_into_the_class_that_says_what_to_do() {
+    fn codes_have_the_expected_class() {
         for (codes, class) in [
             (
                 "AccessDenied AccessDeniedException Client.UnauthorizedOperation UnauthorizedException AuthFailure OptInRequired KMSAccessDenied",
@@ -595,7 +607,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_answer_is_no_hidden_failure() {
+    fn an_empty_list_in_a_response_is_no_hidden_failure() {
         let call = |answer: &str| {
             format!(
                 r#"{{"eventSource":"guardduty.amazonaws.com","eventName":"CreateMembers","responseElements":{{"unprocessedAccounts":{answer}}}}}"#
@@ -609,7 +621,7 @@ mod tests {
     }
 
     #[test]
-    fn what_called_no_api_is_left_with_its_reason() {
+    fn records_without_a_failed_call_are_not_selected_and_have_a_reason() {
         for (json, reason) in [
             (
                 r#"{"eventType":"AwsCloudTrailInsight","errorCode":"x"}"#,

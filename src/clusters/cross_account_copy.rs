@@ -1,11 +1,12 @@
-//! Which records are twins: a call into another account is logged there too, besides the caller's own
-//! account, and is one call.
+//! Recognizes cross-account copies: the second record of a call that two accounts log.
 //!
-//! The record in the caller's account is the one that counts, because that is where every call of an
-//! account is logged: a refused use of a key of AWS KMS, for one, is logged nowhere else. The other
-//! one is told by what it says of itself, never by looking for the first, so that neither order nor
-//! repetition nor what comes together changes anything. The price: nobody notices when the first
-//! did not come. So nothing is a twin but where somebody says whose trails come here.
+//! A call into another account is logged in the caller's account, and may be logged in the other account too. Only the
+//! record in the caller's account is counted, because all calls of an account are logged there. A refused use of an AWS
+//! KMS key, for example, is logged in the caller's account only.
+//!
+//! A copy is recognized by its own fields, without looking for the caller's record. So the order, repetition and batches
+//! of records do not matter. The disadvantage: if the caller's record never comes, the call is not counted. So a record
+//! is a copy only if the settings state that the trail of the caller's account is read.
 //!
 //! Sources: AWS CloudTrail User Guide, "CloudTrail record contents", `sharedEventID`; AWS KMS
 //! Developer Guide, "Logging AWS KMS API calls with AWS CloudTrail".
@@ -14,15 +15,15 @@ use std::collections::BTreeSet;
 
 use records::Record;
 
-/// The reason why a twin is left out.
+/// The reason that is counted for a cross-account copy that is left out.
 pub const CROSS_ACCOUNT_COPY: &str = "twin";
 
-/// The accounts whose trails come here; none by default.
+/// The ids of the accounts whose trails are read; empty by default, and then no record is a copy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrailAccounts(BTreeSet<String>);
 
 impl TrailAccounts {
-    /// Takes the ids of the accounts.
+    /// Creates the set from account ids of twelve digits.
     pub fn new(ids: impl IntoIterator<Item = String>) -> Self {
         Self(ids.into_iter().collect())
     }
@@ -32,14 +33,15 @@ impl TrailAccounts {
         self.0.extend(ids);
     }
 
-    /// Tells whether a record was logged in another account than the caller's, and the caller's own
-    /// record of the same call comes here as well.
+    /// Checks whether a record is a cross-account copy.
+    ///
+    /// Such a record was logged in another account than the caller's, and the trail of the caller's account is read too.
     pub fn have_twin_of(&self, record: &Record<'_>) -> bool {
         if self.0.is_empty() || record.shared_event_id.is_none() {
             return false;
         }
-        // Nothing else is sure to be logged where the caller is: what a VPC endpoint refuses, its owner
-        // alone is told. Insights events share an id between their start and their end.
+        // Only API calls are surely logged in the caller's account. A refusal by a VPC endpoint is logged in the account
+        // of the endpoint's owner only. Start and end of an Insights event share an id.
         if record.event_type.as_deref() != Some("AwsApiCall") {
             return false;
         }
@@ -59,22 +61,22 @@ mod tests {
 
     const TEXT: &str = r#"{"userIdentity":{"type":"AWSAccount","accountId":"111122223333"},"eventType":"AwsApiCall","recipientAccountId":"444455556666","sharedEventID":"s"}"#;
 
-    fn is_twin(text: &str, accounts: &[&str]) -> bool {
+    fn is_copy(text: &str, accounts: &[&str]) -> bool {
         let accounts = TrailAccounts::new(accounts.iter().map(|id| (*id).to_owned()));
         accounts.have_twin_of(&Record::parse(text).unwrap())
     }
 
     #[test]
-    fn a_twin_is_what_another_account_has_of_a_caller_whose_trail_comes_here() {
-        assert!(is_twin(TEXT, &["111122223333"]));
-        assert!(is_twin(TEXT, &["444455556666", "111122223333"]));
+    fn a_record_in_another_account_is_a_copy_if_the_trail_of_the_caller_is_read() {
+        assert!(is_copy(TEXT, &["111122223333"]));
+        assert!(is_copy(TEXT, &["444455556666", "111122223333"]));
         for accounts in [&[][..], &["444455556666"], &["777788889999"]] {
-            assert!(!is_twin(TEXT, accounts), "{accounts:?}");
+            assert!(!is_copy(TEXT, accounts), "{accounts:?}");
         }
     }
 
     #[test]
-    fn what_may_be_the_only_record_of_a_call_is_no_twin() {
+    fn a_record_that_may_be_the_only_one_of_a_call_is_no_copy() {
         for (from, to) in [
             (r#""sharedEventID":"s""#, r#""sharedEventID":"""#),
             (r#""sharedEventID":"s""#, r#""sharedEventID":null"#),
@@ -94,7 +96,7 @@ mod tests {
         ] {
             let text = TEXT.replacen(from, to, 1);
             assert_ne!(text, TEXT);
-            assert!(!is_twin(&text, &["111122223333", "444455556666"]), "{text}");
+            assert!(!is_copy(&text, &["111122223333", "444455556666"]), "{text}");
         }
     }
 }

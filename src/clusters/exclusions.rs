@@ -1,23 +1,28 @@
-//! What is left out whatever the rules say: twins, and failures of our own.
+//! Leaves records out before any rule of the user is tried.
+//!
+//! Two kinds of records are left out: the second record of a call that two accounts log, and failures of this tool's
+//! own roles.
 
 use records::Record;
 
 use crate::cross_account_copy::{CROSS_ACCOUNT_COPY, TrailAccounts};
 use crate::own_roles::{OWN, OwnRoles};
 
-/// Whose records are left out before any rule is tried; nobody's by default.
+/// The settings that decide which records are left out; by default no record is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Exclusions {
-    /// The roles whose failures are our own.
+    /// The roles of this tool, whose failures are left out.
     pub own: OwnRoles,
-    /// The accounts whose trails come here, so that what others log of their calls are twins.
+    /// The accounts whose trails are read. A call from them into another account is counted in the caller's account only.
     pub trail_accounts: TrailAccounts,
 }
 
 impl Exclusions {
-    /// Returns the reason why a selected record is left out.
+    /// Returns the reason why a selected record is left out; `None` if the record is clustered.
+    ///
+    /// The reason is [`CROSS_ACCOUNT_COPY`] or [`OWN`].
     pub fn reason(&self, record: &Record<'_>) -> Option<&'static str> {
-        // Twins first: a failure of our own is one failure too, in the totals of our own.
+        // Copies come first, so that two records of one failure of an own role count once as `OWN`.
         if self.trail_accounts.have_twin_of(record) {
             return Some(CROSS_ACCOUNT_COPY);
         }
@@ -31,7 +36,7 @@ mod tests {
     use crate::own_roles::Role;
 
     #[test]
-    fn of_two_records_of_a_failure_of_our_own_one_is_a_twin() {
+    fn of_two_records_of_a_failure_of_an_own_role_one_is_a_copy() {
         let role = Role::parse("arn:aws:iam::111122223333:role/ingest").unwrap();
         let exclusions = Exclusions {
             own: OwnRoles::new(vec![role]),

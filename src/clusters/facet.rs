@@ -1,8 +1,10 @@
-//! Facets: what is remembered under a cluster besides its count, each value with its own first and
-//! last sighting: who called, from where, with which key, refused by which layer, on what.
+//! Facets: the details of a single call that are not part of the cluster's identity.
 //!
-//! One sighting has at most one value of each kind. Values are sanitized here, once, so that
-//! nothing behind this room has to ask who wrote them.
+//! Examples are the caller, the network, the access key, the refusing policy layer and the resource. A cluster has the
+//! count, the first and the last event time of each facet value.
+//!
+//! One event has at most one value of each kind. Callers choose some of the texts, so all values are sanitized here,
+//! once; later code can use them without further checks.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -18,89 +20,90 @@ use strum::{IntoStaticStr, VariantArray};
 
 use crate::fingerprint::{Identity, Understanding};
 
-/// The kinds of facets.
+/// The kinds of facets. [`FacetKind::name`] returns their stable names, such as `source_ip`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum FacetKind {
-    /// Who called, as one stable name.
+    /// The caller as one stable name: an ARN without the session name, or the name of an AWS service.
     Principal,
-    /// What the caller is: user, role, service and so on.
+    /// The type of the caller, such as `user`, `role` or `service`.
     PrincipalKind,
-    /// The account the caller belongs to.
+    /// The account id of the caller, which may differ from the account of the trail.
     CallerAccount,
-    /// The region that was called.
+    /// The region of the call, as in `awsRegion`.
     Region,
-    /// The means of the call: console, SDK, an AWS service and so on.
+    /// The kind of program that made the call, such as `console`, `cli` or `aws-service`.
     Origin,
-    /// The layer of policy that refused, and its stance.
+    /// The policy layer that refused the call, and whether the deny was explicit or implicit.
     Layer,
-    /// Whether a refusal holds an encoded message, and whether that is whole or cut.
+    /// Whether a refusal contains an encoded message: `whole` if it can be decoded, `cut` if it is truncated.
     Encoded,
-    /// The caller's network: a /24, a /48, or the name of a service.
+    /// The network of the caller: an IPv4 /24, an IPv6 /48, or the name of an AWS service.
     Network,
-    /// The caller's address.
+    /// The caller's IP address, or the name of an AWS service, as in `sourceIPAddress`.
     SourceIp,
-    /// The id of the access key that signed.
+    /// The id of the access key that signed the request.
     AccessKey,
     /// The name of the role session.
     Session,
-    /// The EC2 instance that a session belongs to.
+    /// The id of the EC2 instance whose role session made the call.
     Instance,
-    /// What was called on; objects of a bucket count as the bucket.
+    /// The target of the call, such as an ARN or a name; all objects of a bucket count as one resource.
     Resource,
-    /// The IAM action that was missing or called.
+    /// The missing IAM action that the refusal names, else the IAM action of the called API.
     IamAction,
-    /// The error code as the service spelled it.
+    /// The error code in the service's own spelling.
     ErrorCode,
-    /// The first word of what the caller's program says it is.
+    /// The program name and version from the user agent: its text before the first space.
     UserAgent,
-    /// The VPC endpoint the call came through.
+    /// The id of the VPC endpoint that the call came through.
     VpcEndpoint,
-    /// Whether the call reads or writes.
+    /// Whether the call reads or writes: `read` or `write`.
     Access,
-    /// Whether a second factor was used, for sign-ins.
+    /// Whether a sign-in used multi-factor authentication: `yes` or `no`.
     Mfa,
-    /// The rule that was applied.
+    /// The name of the user's rule that matched the record.
     Rule,
-    /// The severity that the rule gives.
+    /// The severity that the matching rule sets.
     RuledSeverity,
 }
 
 impl FacetKind {
-    /// All kinds, in the order they are shown.
+    /// All kinds, in display order.
     pub const ALL: [Self; Self::VARIANTS.len()] =
         *Self::VARIANTS.first_chunk().expect("as many as there are");
 
-    /// Returns the stable name, which is also the name of its column in the embedded store.
+    /// Returns the stable name in snake case, which is also the column name in the SQLite store.
     pub fn name(self) -> &'static str {
         self.into()
     }
 }
 
-/// The facets of one sighting: one text with all values in the order of their kinds, because there
-/// are as many of these as there are different callers and calls.
+/// The facets of one event: at most one sanitized value of each kind.
+///
+/// There are as many instances as there are combinations of values, so all values share one string to save memory.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Facets {
-    /// Where in the text the value of each kind ends; it begins where the one before it ends.
+    /// The end of each kind's value in the text, in bytes; a value begins at the end of the value before it.
     ends: [u16; FacetKind::ALL.len()],
     text: String,
 }
 
-/// The longest value kept, in characters; ARNs are shorter than that but for S3 keys.
+/// The maximum length of a value in characters. ARNs are shorter, except those with long S3 keys.
 const VALUE_CHARS_MAX: usize = 256;
 
-// All ends fit, though every value were as long as it may be, of characters of four bytes.
+// All ends fit into 16 bits, even if every value has the maximum length in characters of four bytes.
 const _: () = assert!(FacetKind::ALL.len() * VALUE_CHARS_MAX * 4 <= u16::MAX as usize);
 
-/// How long all values together usually are, with some room, in bytes.
+/// The usual length of all values together, with some reserve, in bytes.
 const TEXT_BYTES: usize = 320;
 
 impl Facets {
-    /// Reads the facets of an understood record.
+    /// Extracts the facets of a record; `understanding` must be the result for the same record.
     pub fn of(record: &Record<'_>, understanding: &Understanding<'_>) -> Self {
         let mut facets = Self::default();
         facets.text.reserve(TEXT_BYTES);
-        // In the order of their kinds, so that each is written behind the others.
+        // In the order of the kinds, so that each value is appended.
         let caller = principal(record);
         let address = record.source_ip_address.as_deref();
         facets.set(FacetKind::Principal, Some(&caller.name));
@@ -136,13 +139,13 @@ impl Facets {
         facets
     }
 
-    /// Returns the value of a kind.
+    /// Returns the value of a kind; `None` if there is no value.
     pub fn get(&self, kind: FacetKind) -> Option<&str> {
         let (start, end) = self.bounds(kind);
         (start < end).then(|| &self.text[start..end])
     }
 
-    /// Sets the value of a kind; empty text is no value.
+    /// Sets the value of a kind to a sanitized text of at most 256 characters; `None` and empty text remove the value.
     pub fn set(&mut self, kind: FacetKind, value: Option<&str>) {
         let value = value.map(|value| clean(value, VALUE_CHARS_MAX));
         if self.text.capacity() == 0 {
@@ -151,7 +154,7 @@ impl Facets {
         self.put(kind, &[&value.unwrap_or_default()]);
     }
 
-    /// Sets the value of a kind to what is put together from parts, all of them clean and short.
+    /// Sets the value of a kind to the concatenation of parts, which must be sanitized and short.
     fn put(&mut self, kind: FacetKind, parts: &[&str]) {
         let (start, end) = self.bounds(kind);
         if start == self.text.len() {
@@ -168,18 +171,19 @@ impl Facets {
         }
     }
 
-    /// Returns the same in as little memory as it takes, to be kept.
+    /// Frees spare capacity; for facets that are stored for long.
+    #[must_use]
     pub fn packed(mut self) -> Self {
         self.text.shrink_to_fit();
         self
     }
 
-    /// Returns the bytes that the values take.
+    /// Returns the length of all values together, in bytes.
     pub fn bytes(&self) -> usize {
         self.text.len()
     }
 
-    /// Returns the kinds that have a value, with it.
+    /// Returns each kind that has a value, with the value, in the order of [`FacetKind::ALL`].
     pub fn iter(&self) -> impl Iterator<Item = (FacetKind, &str)> {
         FacetKind::ALL
             .into_iter()
@@ -192,7 +196,7 @@ impl Facets {
         (place.checked_sub(1).map_or(0, end), end(place))
     }
 
-    /// Puts what a refusal tells: its layer with its stance, and whether more of it is encoded.
+    /// Sets the layer with its stance, and whether the refusal contains an encoded message.
     fn put_refusal(&mut self, understanding: &Understanding<'_>) {
         let Some(denial) = understanding.denial.as_ref() else {
             return;
@@ -210,7 +214,7 @@ impl Facets {
         }
     }
 
-    /// Puts the IAM action: as the refusal names it, else by the table, else by the API's name.
+    /// Sets the IAM action: from the refusal, else from [`ACTIONS`], else from the service and the name of the API.
     fn put_iam_action(&mut self, record: &Record<'_>, understanding: &Understanding<'_>) {
         let denial = understanding.denial.as_ref();
         if let Some((prefix, name)) = denial.and_then(|denial| denial.action?.split_once(':')) {
@@ -240,7 +244,7 @@ impl Facets {
     }
 }
 
-/// By values, kind by kind; none comes before any.
+/// Compares the values kind by kind; a missing value comes before any value.
 impl Ord for Facets {
     fn cmp(&self, other: &Self) -> Ordering {
         let values = |facets| {
@@ -264,7 +268,7 @@ impl fmt::Debug for Facets {
     }
 }
 
-/// Elements of requests that name what was called on, the most telling first.
+/// Request parameters that name the target of a call, the most specific first.
 const RESOURCE_PARAMETERS: [&str; 18] = [
     "bucketName",
     "functionName",
@@ -320,9 +324,9 @@ fn requested_resource(request: Json<'_>) -> Option<Text<'_>> {
     best.map(|(_, text)| text)
 }
 
-/// Objects of a bucket are one resource; keys are many, and may hold anything.
+/// Replaces the key of an S3 object by `*`. Keys are numerous, and may contain any text.
 fn whole_bucket(resource: Text<'_>) -> Text<'_> {
-    // To ask first is cheaper than to split: few resources are buckets.
+    // Searching first is cheaper than splitting: few resources are buckets.
     let bucket = if resource.contains(":s3:::") {
         let (before, path) = resource.split_once(":s3:::").unwrap_or_default();
         path.find('/').map(|at| before.len() + ":s3:::".len() + at)
@@ -338,7 +342,7 @@ fn whole_bucket(resource: Text<'_>) -> Text<'_> {
     }
 }
 
-/// Services whose IAM actions have another prefix than their event source.
+/// Services whose IAM actions have another prefix than the first part of their event source.
 const ACTION_PREFIXES: [(&str, &str); 6] = [
     ("monitoring", "cloudwatch"),
     ("email", "ses"),
@@ -348,7 +352,7 @@ const ACTION_PREFIXES: [(&str, &str); 6] = [
     ("runtime.lex", "lex"),
 ];
 
-/// APIs whose IAM action has another name. Source: AWS Service Authorization Reference.
+/// APIs whose IAM action has another name: service, API, IAM action. Source: AWS Service Authorization Reference.
 const ACTIONS: [(&str, &str, &str); 11] = [
     ("s3", "ListBuckets", "s3:ListAllMyBuckets"),
     ("s3", "ListObjects", "s3:ListBucket"),
@@ -363,14 +367,14 @@ const ACTIONS: [(&str, &str, &str); 11] = [
     ("lambda", "Invoke", "lambda:InvokeFunction"),
 ];
 
-/// Returns the program's name and version: what stands before the first space.
+/// Returns the program's name and version: the text before the first space, without square brackets around it.
 fn program(user_agent: &str) -> &str {
     let agent = user_agent.trim_start_matches('[');
     let end = agent.bytes().position(|b| b == b' ' || b == b']');
     &agent[..end.unwrap_or(agent.len())]
 }
 
-/// How the names of reading APIs begin, for records that do not say `readOnly`.
+/// Prefixes of the names of reading APIs, for records without `readOnly`.
 const READING: [&str; 13] = [
     "Get", "List", "Describe", "Head", "BatchGet", "Lookup", "Search", "Query", "Scan", "Select",
     "View", "Check", "Test",
@@ -385,7 +389,7 @@ fn reads(record: &Record<'_>) -> bool {
 
 fn mfa_used(record: &Record<'_>) -> Option<&'static str> {
     let data = record.additional_event_data?;
-    // Most data is about something else; only a key with escapes is spelled in another way.
+    // Most records have other data here. The key `MFAUsed` can have another spelling only with escapes.
     if !data.as_str().contains('\\') && !data.as_str().contains("MFAUsed") {
         return None;
     }

@@ -1,20 +1,21 @@
-//! The identity of a cluster: what makes two failures one fact, as a versioned fingerprint that
-//! keeps the components it was made from.
+//! Computes the identity of a cluster: failures with equal identities belong to the same cluster.
 //!
-//! | version | since | what it is |
+//! The id of a cluster is a hash of the identity's version and components:
+//!
+//! | version | since | components |
 //! |---|---|---|
 //! | `fp1` | 0.1.0 | partition, account, service, action, class, code, cause, template |
 //!
-//! Who called, from where, in which region and refused by which layer are no part of it: those are
-//! facets, remembered under the cluster, so that a known failure with a new caller is told as just
-//! that. The code is canonical, because services switch between `AccessDenied`,
-//! `AccessDeniedException` and `Client.UnauthorizedOperation` for one and the same refusal. The
-//! template counts only where the code says too little: in the classes `invalid` and `other`, in
-//! sign-ins, and in a refusal that is neither an authorization sentence nor a generic one, such as
-//! a feature that was never activated.
+//! Caller, network, region and refusing layer are not part of the identity. They are facets of the cluster. So an old
+//! failure of a new caller stays the same cluster, and is announced as an old failure with a new caller.
 //!
-//! Identities are byte-stable: a change to anything that feeds them, the class table and the
-//! masking included, is a new version, and `tests/it/identity.rs` fails until it is made one.
+//! The code is canonical, because services switch between `AccessDenied`, `AccessDeniedException` and
+//! `Client.UnauthorizedOperation` for the same refusal. The template is part of the identity only if the code alone is
+//! too vague: in the classes `invalid` and `other`, for sign-ins, and for a refusal whose message is neither an
+//! authorization sentence nor generic, such as "IAM user access is not activated for this account".
+//!
+//! Identities are stable to the byte. A change of anything that they are computed from, such as the class table or the
+//! masking of messages, needs a new version. `tests/it/identity.rs` fails until the version is changed.
 
 use std::fmt;
 
@@ -28,50 +29,76 @@ use sha2::{Digest, Sha256};
 
 use crate::class::{Class, stem};
 
-/// The version of the identity; hashed first, so that versions never collide.
+/// The version of the identity. It is hashed first, so that ids of different versions never collide.
 pub const VERSION: &str = "fp1";
 
-/// The fingerprint of a cluster: 128 bits of SHA-256, printed as 26 characters of base32.
+/// The id of a cluster: the first 128 bits of a SHA-256 over its [`Identity`].
+///
+/// Its text form, also in JSON, has 26 characters: base32 of RFC 4648 in lower case, without padding. Equal identities
+/// have equal ids on every machine and in every release with the same [`VERSION`].
+///
+/// ```
+/// use clusters::class::Class;
+/// use clusters::fingerprint::{ClusterId, Identity};
+///
+/// let identity = Identity {
+///     partition: "aws".to_owned(),
+///     account_id: "111122223333".to_owned(),
+///     service: "s3".to_owned(),
+///     action: "GetObject".to_owned(),
+///     class: Class::Denied,
+///     code: "Denied".to_owned(),
+///     cause: None,
+///     template: None,
+///     addition: None,
+/// };
+/// let id = identity.cluster_id();
+/// assert_eq!(id.to_string(), "prcox6qjl2ltzvtl422a5ji6uq");
+/// assert_eq!(ClusterId::parse(&id.to_string()), Some(id));
+///
+/// // The same error of another account is another cluster.
+/// let other = Identity { account_id: "444455556666".to_owned(), ..identity };
+/// assert_ne!(other.cluster_id(), id);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ClusterId([u8; 16]);
 
-/// What a cluster's fingerprint is made from.
+/// The components that a cluster's id is the hash of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Identity {
-    /// `aws`, `aws-cn`, `aws-us-gov`, `aws-eusc` and so on.
+    /// The AWS partition: `aws`, `aws-cn`, `aws-us-gov`, `aws-eusc` and so on.
     pub partition: String,
-    /// The account that got the event, twelve digits, or `unknown`.
+    /// The account whose trail contains the record, twelve digits; `unknown` if the record names no account.
     pub account_id: String,
-    /// The service that was called: `s3` of `s3.amazonaws.com`.
+    /// The called service: `s3` for the event source `s3.amazonaws.com`.
     pub service: String,
-    /// The API that was called, without the version some services write into its name.
+    /// The called API: `eventName` without an API version, such as `CreateFunction` for `CreateFunction20150331`.
     pub action: String,
-    /// The class of the failure.
+    /// The class of the failure, or [`Class::Watch`] for a sensitive call that succeeded.
     pub class: Class,
-    /// The canonical code; empty for a watched success.
+    /// The canonical error code, such as `Denied` for all refusals; empty for a sensitive call that succeeded.
     pub code: String,
-    /// What else sets the failure apart: an IAM action of another service, or the kind of user of
-    /// a sign-in.
+    /// A missing IAM action of another service, such as `kms:Decrypt` for S3, or the user type of a failed sign-in.
     pub cause: Option<String>,
-    /// The masked message, where the class makes it meaningful.
+    /// The masked error message; `None` for classes whose code alone identifies the failure.
     pub template: Option<String>,
-    /// What a rule adds, so that its clusters are apart; hashed only where there is one.
+    /// A text by which a rule separates events into clusters of their own; not hashed if `None`.
     pub addition: Option<String>,
 }
 
-/// What lists show of an identity.
+/// The parts of an [`Identity`] that lists of clusters show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterSubject {
-    /// The account that it happens in.
+    /// The account, twelve digits or `unknown`; see [`Identity::account_id`].
     pub account_id: String,
-    /// The service, as in the identity.
+    /// The called service, such as `s3`.
     pub service: String,
-    /// The call.
+    /// The called API, such as `GetObject`; `*` for an overflow cluster.
     pub action: String,
-    /// The error.
+    /// The canonical error code; empty for a sensitive call that succeeded.
     pub code: String,
-    /// The class.
+    /// The class of the failure.
     pub class: Class,
 }
 
@@ -87,18 +114,18 @@ impl From<&Identity> for ClusterSubject {
     }
 }
 
-/// A failure understood: its identity, and what its text says.
+/// The identity of a record's cluster, with the parsed error message.
 #[derive(Debug, Clone)]
 pub struct Understanding<'a> {
-    /// Which cluster it belongs to.
+    /// The identity of the cluster that the record belongs to.
     pub identity: Identity,
-    /// The masked message, also where it is not part of the identity.
+    /// The masked error message, also if it is not part of the identity; empty if the record has no message.
     pub template: String,
-    /// The refusal, for the classes that refuse.
+    /// The parsed refusal; `None` for classes other than [`Class::Denied`] and [`Class::Vpce`].
     pub denial: Option<Denial<'a>>,
 }
 
-/// Returns the identity of a selected record, with the facts that its message and error code give.
+/// Computes the identity of a selected record, and parses its error message.
 pub fn understand<'a>(
     record: &'a Record<'_>,
     wrapper: &Wrapper,
@@ -129,8 +156,9 @@ pub fn understand<'a>(
     }
 }
 
-/// How long a name in an identity is at most, in bytes. No service, API or code of AWS is half as long;
-/// what is cut is made up, and would else fill an item of a store.
+/// The maximum length of a name in an identity, in bytes; longer names are cut.
+///
+/// No service, API or error code of AWS is half as long. Longer names are made up, and would fill an item of a store.
 pub const NAME_BYTES_MAX: usize = 512;
 
 fn bounded(name: &str) -> String {
@@ -148,7 +176,7 @@ fn masked(record: &Record<'_>) -> String {
     message::template(text, &values)
 }
 
-/// Tells whether the message is part of the identity: where the code alone says too little.
+/// Checks whether the message is part of the identity, because the code alone is too vague.
 fn template_counts(class: Class, denial: Option<&Denial<'_>>) -> bool {
     match class {
         Class::Invalid | Class::Other | Class::Signin => true,
@@ -161,7 +189,7 @@ fn canonical_code(class: Class, code: Option<&str>) -> String {
     match (class, code.map(stem)) {
         (Class::Watch, _) => String::new(),
         (Class::Signin, _) => "Failure".to_owned(),
-        // Not signed up for the service is another fact than not allowed to use it.
+        // A missing subscription to the service has another remedy than a missing permission.
         (Class::Denied, Some(code @ ("OptInRequired" | "SubscriptionRequired"))) => code.to_owned(),
         (Class::Denied, _) => "Denied".to_owned(),
         (Class::Throttle, _) => "Throttled".to_owned(),
@@ -234,10 +262,10 @@ fn is_own_prefix(service: &str, prefix: &str) -> bool {
     if service == prefix {
         return true;
     }
-    // Hyphens come and go: the source `rdsdata`, the prefix `rds-data`.
+    // Event source and prefix may differ in hyphens: the source `rdsdata`, the prefix `rds-data`.
     let letters = |name: &str| name.replace('-', "").to_ascii_lowercase();
-    let plain = letters(prefix);
-    let own = |name: &str| letters(name) == plain;
+    let prefix_letters = letters(prefix);
+    let own = |name: &str| letters(name) == prefix_letters;
     own(service)
         || service.rsplit('.').next().is_some_and(own)
         || PREFIXES.iter().any(|(name, prefixes)| {
@@ -245,8 +273,10 @@ fn is_own_prefix(service: &str, prefix: &str) -> bool {
         })
 }
 
-/// Returns an event name without the API version that Lambda, `CloudFront` and others append:
-/// `CreateFunction20150331`, `UpdateFunctionCode20150331v2`, `CreateDistribution2020_05_31`.
+/// Removes the API version that Lambda, CloudFront and other services append to an event name.
+///
+/// Examples are `CreateFunction20150331`, `UpdateFunctionCode20150331v2` and `CreateDistribution2020_05_31`. A name
+/// without such a version is returned unchanged.
 pub fn unversioned(event_name: &str) -> &str {
     if !event_name.ends_with(|last: char| last.is_ascii_digit()) {
         return event_name;
@@ -255,20 +285,20 @@ pub fn unversioned(event_name: &str) -> &str {
         Some((name, version)) if is_digits(version, 1..=2) => name,
         _ => event_name,
     };
-    let mut kept = name;
+    let mut rest = name;
     for digits in [2, 2, 4] {
-        let Some(at) = kept.len().checked_sub(digits) else {
+        let Some(at) = rest.len().checked_sub(digits) else {
             return event_name;
         };
-        if !kept.is_char_boundary(at) || !is_digits(&kept[at..], digits..=digits) {
+        if !rest.is_char_boundary(at) || !is_digits(&rest[at..], digits..=digits) {
             return event_name;
         }
-        if digits == 4 && !kept[at..].starts_with("20") {
+        if digits == 4 && !rest[at..].starts_with("20") {
             return event_name;
         }
-        kept = kept[..at].trim_end_matches('_');
+        rest = rest[..at].trim_end_matches('_');
     }
-    if kept.is_empty() { event_name } else { kept }
+    if rest.is_empty() { event_name } else { rest }
 }
 
 fn is_digits(text: &str, lengths: std::ops::RangeInclusive<usize>) -> bool {
@@ -285,7 +315,7 @@ fn partition(record: &Record<'_>) -> &'static str {
     principal::partition_of_arn(arn.unwrap_or_default())
 }
 
-/// Returns the account that a record belongs to, `unknown` where nothing names one.
+/// Returns the account that a record belongs to; `unknown` if neither the record nor its wrapper names an account.
 fn account_id(record: &Record<'_>, wrapper: &Wrapper) -> String {
     let user = record.user_identity.as_ref();
     [
@@ -301,15 +331,14 @@ fn account_id(record: &Record<'_>, wrapper: &Wrapper) -> String {
 }
 
 impl Identity {
-    /// Returns the fingerprint.
+    /// Computes the id of the cluster with this identity.
     pub fn cluster_id(&self) -> ClusterId {
         let mut encoded = Vec::new();
         self.encode(&mut encoded);
         ClusterId::hash(&encoded)
     }
 
-    /// Writes each component with its length before it, so that no two lists of components share
-    /// an encoding.
+    /// Writes each component after its length, so that different lists of components have different encodings.
     fn encode(&self, encoded: &mut Vec<u8>) {
         let components = [
             Some(VERSION),
@@ -324,14 +353,14 @@ impl Identity {
         ];
         let addition = self.addition.as_deref().map(Some);
         for component in components.into_iter().chain(addition) {
-            // No text is as long as u32::MAX, which says "absent".
+            // No text is as long as `u32::MAX`, which means that the component is absent.
             let length = component.map_or(u32::MAX, |text| text.len() as u32);
             encoded.extend_from_slice(&length.to_be_bytes());
             encoded.extend_from_slice(component.unwrap_or_default().as_bytes());
         }
     }
 
-    /// Returns the event source as CloudTrail spells it.
+    /// Returns the event source in CloudTrail's spelling, such as `s3.amazonaws.com`; empty if the service is unknown.
     pub fn event_source(&self) -> String {
         if self.service.is_empty() || self.service.contains(".amazon") {
             self.service.clone()
@@ -342,24 +371,24 @@ impl Identity {
 }
 
 impl ClusterId {
-    /// Takes the first 128 bits of a hash.
+    /// Hashes an encoded identity.
     fn hash(encoded: &[u8]) -> Self {
         let mut id = [0; 16];
         id.copy_from_slice(&Sha256::digest(encoded)[..16]);
         Self(id)
     }
 
-    /// Takes the sixteen bytes as a store keeps them.
+    /// Creates an id from its 16 bytes, as [`ClusterId::bytes`] returned them.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    /// Returns the sixteen bytes.
+    /// Returns the 16 bytes of the id.
     pub fn bytes(&self) -> &[u8; 16] {
         &self.0
     }
 
-    /// Reads the printed form.
+    /// Parses the text form, 26 base32 characters in upper or lower case; `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = BASE32_NOPAD
             .decode(text.to_ascii_uppercase().as_bytes())
@@ -399,7 +428,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_leave_event_names_and_nothing_else_does() {
+    fn only_api_versions_are_removed_from_event_names() {
         for (name, wanted) in [
             ("CreateFunction20150331", "CreateFunction"),
             ("UpdateFunctionCode20150331v2", "UpdateFunctionCode"),

@@ -1,8 +1,9 @@
-//! The cardinality guard: at most so many new clusters per account and hour of event time, and
-//! everything beyond in an overflow cluster of its service and class, counted exactly.
+//! Limits the number of new clusters per account and hour of event time.
 //!
-//! Some of what an identity is made of is written by callers. Without a guard, whoever can fail
-//! can fill the store and bury the one new cluster that matters.
+//! Events beyond the limit go to an overflow cluster of their service and class, and are still counted exactly.
+//!
+//! Callers can influence parts of an identity, such as the error message. Without a limit, any caller could fill the
+//! store with new clusters, and hide the one new cluster that matters.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -14,32 +15,45 @@ use crate::fingerprint::{ClusterId, ClusterSubject, Identity};
 use crate::sample::Samples;
 use crate::{ClusterFacts, EventId, Series, Tally};
 
-/// New clusters per account and hour of event time; a busy account sees a few a day.
+/// The maximum number of new clusters per account and hour of event time; a busy account has a few a day.
 pub const NEW_CLUSTERS_MAX: u32 = 200;
 
-/// The code of overflow clusters.
+/// The error code in the identity of overflow clusters.
 pub const OVERFLOW: &str = "overflow";
 
-/// The hour in which a cluster counts as new, `None` for clusters without any event time.
+/// The newly admitted clusters, each with the hour that it counts in as new: the hour of its first event.
+///
+/// The hour is `None` if no event of the cluster has a usable time.
 pub type Admitted = BTreeMap<ClusterId, Option<Window>>;
 
-/// What the guard asks a store.
+/// The questions that [`admit`] asks a store.
 pub trait KnownClusters {
-    /// Why the store cannot say.
+    /// The error if the store cannot answer.
     type Error;
-    /// Tells whether a cluster is in the store.
+    /// Checks whether a cluster is in the store.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
     fn has(&mut self, cluster: ClusterId) -> Result<bool, Self::Error>;
-    /// Tells whether an event is in an overflow cluster.
+    /// Checks whether the store counts an event in an overflow cluster.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
     fn overflowed(&mut self, event: EventId) -> Result<bool, Self::Error>;
-    /// Counts the clusters of an account that were admitted in an hour.
+    /// Returns the number of clusters of an account that were admitted earlier and count in this hour.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
     fn admitted(&mut self, account_id: &str, hour: Option<Window>) -> Result<u32, Self::Error>;
 }
 
-/// Admits the new clusters of a tally, earliest first, and moves what is beyond the guard to
-/// overflow clusters. Returns the admitted clusters with the hour they count in.
+/// Admits the new clusters of a tally, and moves events beyond the limit to overflow clusters.
+///
+/// Clusters are admitted in the order of their first events, at most [`NEW_CLUSTERS_MAX`] per account and hour. Events
+/// that the store counts in an overflow cluster already are removed from the tally. Returns the admitted clusters.
 ///
 /// # Errors
-/// The store's own, when it cannot say what it knows.
+/// The error of `known`, if the store cannot be read; the tally may be changed in part then, and must be dropped.
 pub fn admit<K: KnownClusters>(tally: &mut Tally, known: &mut K) -> Result<Admitted, K::Error> {
     forget_overflowed(tally, known)?;
     let mut admitted = Admitted::new();
@@ -66,8 +80,9 @@ pub fn admit<K: KnownClusters>(tally: &mut Tally, known: &mut K) -> Result<Admit
     Ok(admitted)
 }
 
-/// Counts the clusters of a tally that are not known yet, by account and hour: what [`admit`] will
-/// ask places for.
+/// Counts the new clusters of a tally by account and hour: the places that [`admit`] will need at most.
+///
+/// `has` returns whether a cluster is in the store already.
 pub fn demand(
     tally: &Tally,
     has: impl Fn(ClusterId) -> bool,
@@ -85,8 +100,9 @@ pub fn demand(
     demand
 }
 
-/// Leaves events that went to an overflow cluster where they are: their own cluster may have been
-/// admitted since, and an event counts once.
+/// Removes events that the store counts in an overflow cluster.
+///
+/// Their own cluster may have been admitted since, but an event must not be counted twice.
 fn forget_overflowed<K: KnownClusters>(tally: &mut Tally, known: &mut K) -> Result<(), K::Error> {
     let mut overflowed = Vec::new();
     for id in tally.sightings.keys() {
@@ -98,7 +114,7 @@ fn forget_overflowed<K: KnownClusters>(tally: &mut Tally, known: &mut K) -> Resu
     Ok(())
 }
 
-/// Returns the clusters of the tally that the store does not know, with their first event time.
+/// Returns the clusters of the tally that are not in the store, sorted by first event time.
 fn newcomers<K: KnownClusters>(
     tally: &Tally,
     known: &mut K,
@@ -113,7 +129,7 @@ fn newcomers<K: KnownClusters>(
     Ok(newcomers)
 }
 
-/// Returns the clusters of a tally with their first event time.
+/// Returns each cluster of a tally with its first event time, in no particular order.
 fn first_seen(tally: &Tally) -> impl Iterator<Item = (Option<Timestamp>, ClusterId)> + use<> {
     let mut first: HashMap<ClusterId, Option<Timestamp>> = HashMap::new();
     for sighting in tally.sightings.values() {
@@ -126,7 +142,7 @@ fn first_seen(tally: &Tally) -> impl Iterator<Item = (Option<Timestamp>, Cluster
     first.into_iter().map(|(cluster, first)| (first, cluster))
 }
 
-/// Tells an overflow cluster by its identity.
+/// Checks whether an identity is that of an overflow cluster.
 pub fn is_overflow(identity: &Identity) -> bool {
     identity.code == OVERFLOW
         && identity.action == "*"
@@ -134,7 +150,9 @@ pub fn is_overflow(identity: &Identity) -> bool {
         && identity.template.is_none()
 }
 
-/// Tells an overflow cluster by what lists show of it: no call is named by a star.
+/// Checks whether a cluster in a list is an overflow cluster: its code is [`OVERFLOW`] and its action is `*`.
+///
+/// No API has the name `*`.
 pub fn is_overflow_subject(subject: &ClusterSubject) -> bool {
     subject.code == OVERFLOW && subject.action == "*"
 }
@@ -188,8 +206,8 @@ fn relocate(tally: &mut Tally, moved: &BTreeMap<ClusterId, ClusterId>) {
     for (cluster, overflow) in moved {
         tally.facts.remove(cluster);
         if let Some(samples) = tally.samples.remove(cluster) {
-            let kept: &mut Samples = tally.samples.entry(*overflow).or_default();
-            kept.join(samples);
+            let target: &mut Samples = tally.samples.entry(*overflow).or_default();
+            target.join(samples);
         }
     }
 }

@@ -1,46 +1,51 @@
-//! Concludes what records mean: a batch is folded to a [`Tally`], and tallies are summed up in a [`ClusterSnapshot`].
+//! Groups failed calls into clusters: records become a [`Tally`], and tallies become a [`ClusterSnapshot`].
 //!
-//! State is a set, not a counter. A tally maps the id of an event to what was seen of it, and two tallies are joined by
-//! union: commutative, associative, idempotent. So the same records give the same clusters in any order, in any cut,
-//! delivered once or five times, and after a crash at any point. If one id comes with two contents, the lesser sighting
-//! stays, so that the union does not depend on order.
+//! A **cluster** is a set of errors with one common identity: account, service, action, class and code, and where they
+//! matter a cause and a masked message. A **sighting** is the stored information about one event: its series and its time.
+//! A **series** is one combination of facets (caller, region, key and so on) within a cluster. An **episode** is a period
+//! in which a cluster fails.
 //!
-//! The modules, in reading order. What a record means:
+//! State is a set of events, not a counter. A tally maps the id of each event to its sighting, and two tallies are joined
+//! by set union, which is commutative, associative and idempotent. So the same records give the same clusters in any
+//! order and in any batches, delivered once or five times, and after a crash at any point. If two records have the same
+//! event id but different contents, the lesser sighting stays, so that the union does not depend on order.
 //!
-//! - `class` has the tables: what is a failure, of which class, and which successful calls are watched.
-//! - `exclusions` leaves records out before any rule: failures of our `own_roles` roles, and the `cross_account_copy` of a call that two
-//!   accounts log.
-//! - `fingerprint` makes the identity of a cluster, with its version.
-//! - `facet` has what is kept under a cluster: caller, region, key, layer, resource and so on.
-//! - `sample` chooses the few records that are kept as examples.
-//! - `report` has the totals, in which each record has one outcome, and the lines of metrics.
+//! The modules, in reading order. From a record to a cluster:
 //!
-//! How sightings are kept:
+//! - `class` has the tables that decide whether a record is a failure, its class, and which successful calls are sensitive.
+//! - `exclusions` leaves records out before any rule: errors of this tool's own roles (`own_roles`), and the second record
+//!   of a call that two accounts log (`cross_account_copy`).
+//! - `fingerprint` builds the identity of a cluster and its versioned id.
+//! - `facet` extracts the details of a single call: caller, region, key, layer, resource and so on.
+//! - `sample` chooses the few records of a cluster that are stored as examples.
+//! - `report` counts the outcomes of records and writes metric lines.
 //!
-//! - `series` keeps many combinations of facets in little memory.
-//! - `sightings` joins all events that a store has seen.
-//! - `segment` writes the sightings of one batch in one hour as bytes.
+//! How sightings are stored:
+//!
+//! - `series` stores many combinations of facets in little memory.
+//! - `sightings` is the set of all events that a store has seen.
+//! - `segment` encodes the sightings of one batch in one hour as bytes.
 //! - `guard` limits how many new clusters an account gets in an hour.
-//! - `packed` writes what an inspection leaves for later as bytes.
+//! - `packed` compresses data with DEFLATE or gzip.
 //!
 //! What happens over time:
 //!
 //! - `lifecycle` is the state machine of a cluster: which state follows on which event.
 //! - `circumstance` has the few facts of a call that a severity is computed from.
 //! - `timeline` counts events by cluster and hour.
-//! - `inspection_state` is what the inspection remembers from hour to hour: the episode of each cluster, what is usual for it, the
-//!   rhythm of each account, and campaigns as they go on.
-//! - `transition` has the kinds of things that happen to clusters, callers and accounts.
-//! - `escalation` compares a cluster with its own last week.
-//! - `campaign` finds many failures that are one story.
-//! - `summary` says what an account's hour, day or week looked like.
+//! - `inspection_state` is what the inspection remembers from hour to hour: the history and the baseline of each cluster,
+//!   the activity of each account, and the active campaigns.
+//! - `transition` lists the changes of clusters, callers and accounts that alerts are made from.
+//! - `escalation` compares the current rate of a cluster with its last week.
+//! - `campaign` finds a burst of failures that have one common cause.
+//! - `summary` describes one hour, day or week of an account.
 //!
 //! What people ask and decide:
 //!
-//! - `triage` is what a person decided about a cluster; `journal` is what happened to it.
-//! - `keys` says whose access keys are, and what it means when IAM sees one used.
-//! - `related` finds what else the same callers failed at.
-//! - `ranking` has the largest by one dimension.
+//! - `triage` is the decision of a person about a cluster; `journal` lists what happened to the cluster.
+//! - `keys` says who owns an access key, and what a use of the key that IAM reports means.
+//! - `related` finds other failures of the same callers.
+//! - `ranking` lists the most frequent values of one dimension, such as callers or error codes.
 
 pub mod campaign;
 pub mod circumstance;
@@ -89,84 +94,92 @@ use crate::fingerprint::{ClusterId, Identity, Understanding, understand};
 use crate::sample::{Rank, Sample, SampleCutoffs, Samples};
 use crate::series::{SeriesRef, SeriesTable};
 
-/// The id of an event: CloudTrail's own UUID, or 128 bits of a hash where there is none.
+/// The id of an event, 128 bits: the UUID in the record's `eventID`, or a hash if there is no UUID.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId([u8; 16]);
 
-/// What was seen of one event. There is one for every event, so it is kept small.
+/// One event, as it is stored: its series, its time, and whether the call succeeded.
+///
+/// There is one sighting for every event, so the type is kept small.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sighting {
-    /// Where it belongs and what it shows.
+    /// The cluster and the facets of the event, shared with similar events.
     pub series: Arc<Series>,
-    /// When the call was made.
+    /// The event time of the call.
     pub stamp: Stamp,
-    /// Whether it is a watched success; should an id come with a failure too, that stands.
+    /// Whether the event is a sensitive call that succeeded; `false` for a failure.
+    ///
+    /// If one event id comes both as a success and as a failure, the failure stays.
     pub watched: bool,
 }
 
-/// What many events share: a cluster, and all facets.
+/// A cluster and one combination of facets within the cluster, shared by all events with these facets.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Series {
-    /// The cluster.
+    /// The cluster that the events belong to.
     pub cluster: ClusterId,
-    /// Who, where, with what.
+    /// The details of the calls: caller, region, access key and so on.
     pub facets: Facets,
 }
 
-/// Event time in half the space: seconds since one before [`Timestamp::FIRST`], 0 for none.
+/// Event time in four bytes: seconds since [`Timestamp::FIRST`] plus one; 0 if the event has no usable time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stamp(u32);
 
-/// What is known of a cluster besides its sightings.
+/// The properties of a cluster that do not depend on a single event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterFacts {
-    /// What the cluster's id was made from.
+    /// The components that the cluster's id is the hash of.
     pub identity: Identity,
-    /// The masked message; of several, the least, so that order does not matter.
+    /// The error message with its variable parts masked; empty if no record has a message.
+    ///
+    /// If records have different masked messages, the first in byte order stays, so that order does not matter.
     pub template: String,
 }
 
-/// What a record says, apart from which event it is and when.
+/// Everything that a record contributes to its cluster, except the event id and the time.
+///
+/// Records that differ only in id, time and request have equal findings, so a finding can be reused.
 #[derive(Debug, Clone)]
 pub struct Finding {
-    /// Where it belongs and what it shows.
+    /// The cluster and the facets of the record.
     pub series: Arc<Series>,
-    /// What it tells of its cluster.
+    /// The identity and the template of the record's cluster.
     pub facts: Arc<ClusterFacts>,
-    /// Whether it is a refusal by a layer that is not known here.
+    /// Whether the record is a refusal by a policy layer that this program does not know.
     pub unknown_denial: bool,
 }
 
-/// A batch of records, folded.
+/// The events, clusters and samples of a batch of records.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
-    /// What was seen, by event.
+    /// The sighting of each event.
     pub sightings: HashMap<EventId, Sighting>,
-    /// The clusters that were seen.
+    /// The facts of each cluster that has an event here.
     pub facts: HashMap<ClusterId, Arc<ClusterFacts>>,
-    /// Samples by cluster.
+    /// Redacted example records by cluster; empty unless samples were requested.
     pub samples: HashMap<ClusterId, Samples>,
 }
 
-/// A record, concluded: its id, where it belongs and what it shows.
+/// The result of analyzing one selected record.
 #[derive(Debug)]
 pub struct Conclusion<'a> {
-    /// The event's id.
+    /// The id of the event.
     pub id: EventId,
-    /// When the call was made.
+    /// The event time of the call; `None` if the record has no usable time.
     pub at: Option<Timestamp>,
-    /// The identity and the texts.
+    /// The identity of the record's cluster, with the masked message and the parsed refusal.
     pub understanding: Understanding<'a>,
-    /// Who, where, with what.
+    /// The details of the call: caller, region, access key and so on.
     pub facets: Facets,
-    /// The cluster that a rule counts it in instead of its own.
+    /// The cluster in which a rule counts the record; `None` for the cluster of the record's own identity.
     pub merged_into: Option<ClusterId>,
 }
 
-/// Event time further than this from when CloudWatch Logs took the record in is not believed.
+/// The largest believable difference between event time and the time of CloudWatch Logs, in seconds.
 const LOGGED_SECONDS_MAX: i64 = 15 * 86_400;
 
-/// Concludes what a selected record says.
+/// Analyzes a selected record: event id, time, cluster identity and facets.
 pub fn conclude<'a>(record: &'a Record<'_>, wrapper: &Wrapper, class: Class) -> Conclusion<'a> {
     let understanding = understand(record, wrapper, class);
     let facets = Facets::of(record, &understanding);
@@ -179,19 +192,23 @@ pub fn conclude<'a>(record: &'a Record<'_>, wrapper: &Wrapper, class: Class) -> 
     }
 }
 
-/// Returns the event's time; CloudWatch's where the record's own is missing or beyond belief.
-pub fn event_time(told: Option<&str>, wrapper: &Wrapper) -> Option<Timestamp> {
-    let told = told.and_then(Timestamp::parse);
-    match (told, wrapper.logged_at) {
-        (Some(told), Some(logged)) if told.seconds_since(logged).abs() > LOGGED_SECONDS_MAX => {
+/// Returns the time of an event: the record's `eventTime`, else the time at which CloudWatch Logs stored the record.
+///
+/// An `eventTime` more than 15 days from the CloudWatch time is ignored. `None` if there is no usable time.
+pub fn event_time(recorded: Option<&str>, wrapper: &Wrapper) -> Option<Timestamp> {
+    let recorded = recorded.and_then(Timestamp::parse);
+    match (recorded, wrapper.logged_at) {
+        (Some(recorded), Some(logged))
+            if recorded.seconds_since(logged).abs() > LOGGED_SECONDS_MAX =>
+        {
             Some(logged)
         }
-        (told, logged) => told.or(logged),
+        (recorded, logged) => recorded.or(logged),
     }
 }
 
 impl Finding {
-    /// Takes what a conclusion says of any event that shows the same.
+    /// Keeps the part of a conclusion that is the same for every event with equal facets.
     pub fn of(conclusion: Conclusion<'_>) -> Self {
         let Conclusion {
             understanding,
@@ -214,7 +231,7 @@ impl Finding {
 }
 
 impl Sighting {
-    /// Returns what was seen of an event at a moment, `None` for records without a usable time.
+    /// Creates the sighting of one event; `at` is `None` if the record has no usable time.
     pub fn new(watched: bool, at: Option<Timestamp>, series: Arc<Series>) -> Self {
         Self {
             series,
@@ -223,7 +240,7 @@ impl Sighting {
         }
     }
 
-    /// Returns when the call was made.
+    /// Returns the event time of the call; `None` if the record has no usable time.
     pub fn at(&self) -> Option<Timestamp> {
         self.stamp.time()
     }
@@ -250,7 +267,7 @@ impl Stamp {
         Self(u32::try_from(seconds).unwrap_or_default())
     }
 
-    /// Returns the time, `None` for records without a usable one.
+    /// Returns the event time; `None` if the record has no usable time.
     pub fn time(self) -> Option<Timestamp> {
         let seconds = i64::from(self.0.checked_sub(1)?);
         Timestamp::from_seconds(Timestamp::FIRST.seconds() + seconds)
@@ -258,7 +275,9 @@ impl Stamp {
 }
 
 impl Tally {
-    /// Adds what an event at a moment says; `false` says that the event was there already.
+    /// Adds an event and the facts of its cluster; returns `false` if the event was already present.
+    ///
+    /// Of two different sightings of one event the lesser stays.
     pub fn observe(&mut self, id: EventId, at: Option<Timestamp>, finding: &Finding) -> bool {
         let Finding { series, facts, .. } = finding;
         self.learn(series.cluster, facts);
@@ -266,34 +285,38 @@ impl Tally {
         self.insert(id, Sighting::new(watched, at, Arc::clone(series)))
     }
 
-    /// Adds a sighting; `false` says that the event was there already.
+    /// Adds the sighting of an event; returns `false` if the event was already present.
+    ///
+    /// Of two different sightings of one event the lesser stays.
     pub fn insert(&mut self, id: EventId, sighting: Sighting) -> bool {
         match self.sightings.entry(id) {
             Entry::Vacant(unseen) => {
                 unseen.insert(sighting);
                 true
             }
-            Entry::Occupied(mut known) => {
-                if sighting < *known.get() {
-                    known.insert(sighting);
+            Entry::Occupied(mut stored) => {
+                if sighting < *stored.get() {
+                    stored.insert(sighting);
                 }
                 false
             }
         }
     }
 
-    /// Adds what is known of a cluster.
+    /// Adds the facts of a cluster, or joins them with the facts that are already present.
     pub fn learn(&mut self, cluster: ClusterId, facts: &Arc<ClusterFacts>) {
         match self.facts.entry(cluster) {
-            Entry::Vacant(unknown) => {
-                unknown.insert(Arc::clone(facts));
+            Entry::Vacant(unseen) => {
+                unseen.insert(Arc::clone(facts));
             }
-            Entry::Occupied(mut known) => ClusterFacts::join(known.get_mut(), cluster, facts),
+            Entry::Occupied(mut stored) => ClusterFacts::join(stored.get_mut(), cluster, facts),
         }
     }
 
-    /// Adds a sample of an event, unless it would not be kept in the end: enough others come before
-    /// it here, or in the store.
+    /// Adds a sample of an event, unless the cluster has enough samples of lower rank here or in the store.
+    ///
+    /// `cutoffs` holds the highest rank that the store keeps of each cluster with enough samples. `redacted` makes the
+    /// JSON text of the sample; it is called only if the sample is kept.
     pub fn sample(
         &mut self,
         cluster: ClusterId,
@@ -313,7 +336,7 @@ impl Tally {
         }
     }
 
-    /// Takes events out again, and the clusters that none is left of.
+    /// Removes events and their samples, and the facts of clusters without any remaining event.
     pub fn forget(&mut self, ids: &[EventId]) {
         if ids.is_empty() {
             return;
@@ -336,7 +359,7 @@ impl Tally {
 }
 
 impl ClusterFacts {
-    /// Takes what is kept of an understanding, in as little memory as it takes.
+    /// Keeps the identity and the template of an understanding, without spare capacity.
     fn of(understanding: Understanding<'_>) -> Self {
         let Understanding {
             mut identity,
@@ -350,40 +373,41 @@ impl ClusterFacts {
         Self { identity, template }
     }
 
-    /// Joins what another event tells of the same cluster. Of several templates the least that says
-    /// anything stays. Of several identities, which only a rule that merges brings together, the
-    /// cluster's own stays, and the least until that is seen.
-    pub fn join(known: &mut Arc<Self>, cluster: ClusterId, other: &Arc<Self>) {
-        if Arc::ptr_eq(known, other) {
+    /// Joins the facts of the same cluster from another event; the result does not depend on their order.
+    ///
+    /// The first non-empty template in byte order stays. Identities differ only if a rule merges clusters. Then the
+    /// identity that `cluster` is the hash of stays; until that identity is seen, the least one stays.
+    pub fn join(stored: &mut Arc<Self>, cluster: ClusterId, other: &Arc<Self>) {
+        if Arc::ptr_eq(stored, other) {
             return;
         }
         let template = &other.template;
-        if !template.is_empty() && (known.template.is_empty() || *template < known.template) {
-            Arc::make_mut(known).template.clone_from(template);
+        if !template.is_empty() && (stored.template.is_empty() || *template < stored.template) {
+            Arc::make_mut(stored).template.clone_from(template);
         }
         let own = |identity: &Identity| identity.cluster_id() == cluster;
-        if known.identity != other.identity
-            && !own(&known.identity)
-            && (own(&other.identity) || other.identity < known.identity)
+        if stored.identity != other.identity
+            && !own(&stored.identity)
+            && (own(&other.identity) || other.identity < stored.identity)
         {
-            Arc::make_mut(known).identity.clone_from(&other.identity);
+            Arc::make_mut(stored).identity.clone_from(&other.identity);
         }
     }
 }
 
-/// How many, since when and until when.
+/// The number of events in a set, and the first and the last event time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Span {
-    /// Distinct events.
+    /// The number of distinct events.
     pub count: u64,
-    /// The earliest event time; `None` where no event has one.
+    /// The earliest event time; `None` if no event has a usable time.
     pub first_seen: Option<Timestamp>,
-    /// The latest event time.
+    /// The latest event time; `None` if no event has a usable time.
     pub last_seen: Option<Timestamp>,
 }
 
 impl Span {
-    /// Returns the span of one event.
+    /// Returns the span of one event; `None` for an event without a usable time.
     pub fn at(at: Option<Timestamp>) -> Self {
         Self {
             count: 1,
@@ -392,7 +416,7 @@ impl Span {
         }
     }
 
-    /// Adds the span of other events.
+    /// Adds the span of other events: the counts are added, the period is extended.
     pub fn add(&mut self, other: Self) {
         self.count += other.count;
         self.last_seen = self.last_seen.max(other.last_seen);
@@ -403,75 +427,77 @@ impl Span {
     }
 }
 
-/// The events of one series: its place among the series, and how many, since when, until when.
+/// One series of a snapshot: its index in the [`SeriesTable`], and the span of its events.
 pub type SeriesRow = (u32, Span);
 
-/// Sightings summed up: what a store tells, and what everything that people read is made from.
+/// All clusters of a store, or of a period of it: the source of every list, page and alert.
 #[derive(Debug, Clone, Default)]
 pub struct ClusterSnapshot {
-    /// What is known of each cluster.
+    /// The identity and the template of each cluster.
     pub facts: BTreeMap<ClusterId, Arc<ClusterFacts>>,
-    /// Samples by cluster.
+    /// Redacted example records by cluster.
     pub samples: BTreeMap<ClusterId, Samples>,
     series_table: Arc<SeriesTable>,
-    /// In the order of their series.
+    /// Sorted by series.
     rows: Vec<SeriesRow>,
 }
 
-/// A cluster in sums; its details are made when somebody looks at them.
+/// The totals of one cluster; [`ClusterTotals::cluster`] computes the details.
 #[derive(Debug, Clone, Copy)]
 pub struct ClusterTotals<'a> {
-    /// The fingerprint.
+    /// The id of the cluster.
     pub id: ClusterId,
-    /// The identity and a template.
+    /// The identity and the template of the cluster.
     pub facts: &'a Arc<ClusterFacts>,
-    /// How many, since when, until when.
+    /// The number of events, and the first and the last event time.
     pub span: Span,
     series_table: &'a SeriesTable,
     rows: &'a [SeriesRow],
     samples: Option<&'a Samples>,
 }
 
-/// How many values of one facet a cluster shows; the rest is counted.
+/// The maximum number of values of one facet that a [`Cluster`] lists; further values are only counted.
 pub const FACET_VALUES_MAX: usize = 50;
 
-/// One value of a facet, and its sightings.
+/// One value of a facet, and the span of the events with this value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FacetValue {
-    /// The value, sanitized.
+    /// The sanitized text of the value.
     pub value: String,
-    /// How many, since when, until when.
+    /// The number of events with the value, and the first and the last event time.
     pub span: Span,
 }
 
-/// The values of one facet: the most frequent ones, and how many there are.
+/// The most frequent values of one facet in a cluster, and the number of distinct values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FacetValues {
     /// At most [`FACET_VALUES_MAX`] values, the most frequent first.
     pub values: Vec<FacetValue>,
-    /// How many distinct values there are, shown or not.
+    /// The number of distinct values, including those that `values` does not list.
     pub distinct: usize,
 }
 
-/// A cluster: errors that are one fact.
+/// A cluster with its details: the events with one common identity, summed up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cluster {
-    /// The fingerprint.
+    /// The id of the cluster.
     pub id: ClusterId,
-    /// The identity and a template.
+    /// The identity and the template of the cluster.
     pub facts: Arc<ClusterFacts>,
-    /// How many, since when, until when.
+    /// The number of events, and the first and the last event time.
     pub span: Span,
-    /// Facets by kind.
+    /// The values of each facet that at least one event has.
     pub facets: BTreeMap<FacetKind, FacetValues>,
-    /// Each combination of facets that was seen.
+    /// The facets of each series: every combination of values that occurs.
     pub facet_sets: Vec<Facets>,
-    /// Redacted examples in the order of event time.
+    /// Redacted example records, oldest first.
     pub samples: Vec<Sample>,
 }
 
 impl ClusterSnapshot {
-    /// Returns a snapshot of clusters and of series with their sums, without samples.
+    /// Creates a snapshot without samples from the facts of clusters and the spans of series.
+    ///
+    /// A row is an index in `series_table` and a span. Each series has at most one row; the order of rows is free.
     pub fn of(
         facts: BTreeMap<ClusterId, Arc<ClusterFacts>>,
         series_table: Arc<SeriesTable>,
@@ -488,13 +514,13 @@ impl ClusterSnapshot {
         }
     }
 
-    /// Returns the series with their sums, in their order.
+    /// Returns each series with the span of its events, sorted by cluster and facets.
     pub fn rows(&self) -> impl Iterator<Item = (SeriesRef<'_>, Span)> {
         let row = |(series, span): &SeriesRow| (self.series_table.get(*series), *span);
         self.rows.iter().map(row)
     }
 
-    /// Returns the clusters in sums, the largest first.
+    /// Returns the totals of all clusters, those with most events first.
     pub fn sums(&self) -> Vec<ClusterTotals<'_>> {
         let cluster = |row: &SeriesRow| self.series_table.get(row.0).cluster();
         let clusters = self
@@ -505,12 +531,12 @@ impl ClusterSnapshot {
         sums
     }
 
-    /// Returns the clusters, the largest first.
+    /// Returns all clusters with their details, those with most events first.
     pub fn clusters(&self) -> Vec<Cluster> {
         self.sums().iter().map(ClusterTotals::cluster).collect()
     }
 
-    /// Returns the latest event time of all.
+    /// Returns the latest event time of all clusters; `None` if no event has a usable time.
     pub fn last_seen(&self) -> Option<Timestamp> {
         self.rows
             .iter()
@@ -544,14 +570,14 @@ impl PartialEq for ClusterSnapshot {
 }
 
 impl<'a> ClusterTotals<'a> {
-    /// Returns the series.
+    /// Returns the series of the cluster, sorted by facets.
     pub fn series_table(&self) -> impl Iterator<Item = SeriesRef<'a>> {
         self.rows
             .iter()
             .map(|(series, _)| self.series_table.get(*series))
     }
 
-    /// Returns the cluster in detail.
+    /// Computes the details of the cluster: facet values, combinations and samples.
     pub fn cluster(&self) -> Cluster {
         let samples = self.samples.map(Samples::all).unwrap_or_default();
         Cluster {
@@ -580,22 +606,24 @@ impl<'a> ClusterTotals<'a> {
 }
 
 impl Cluster {
-    /// Returns a principal's name without what the cluster's account says already.
+    /// Shortens a principal's ARN of the cluster's own account to its last part; see [`short_name`].
     pub fn short_name<'p>(&self, principal: &'p str) -> &'p str {
         short_name(principal, &self.facts.identity.account_id)
     }
 
-    /// Returns the error code as the service spells it.
+    /// Returns the error code in the service's own spelling; see [`shown_code`]. `None` if no event has a code.
     pub fn error_code(&self) -> Option<&str> {
         let codes = self.facets.get(&FacetKind::ErrorCode)?;
         shown_code(codes.values.iter().map(|code| code.value.as_str()))
     }
 
-    /// Returns the most frequent value of each facet, as if they had been seen together.
+    /// Returns the most frequent value of each facet; no single event need have all of these values.
+    ///
+    /// An explicit deny is preferred among the values of [`FacetKind::Layer`].
     pub fn typical(&self) -> Facets {
         let mut typical = Facets::default();
         for (kind, values) in &self.facets {
-            // An explicit deny outweighs any number of missing allows.
+            // An explicit deny matters more than any number of missing allows.
             let explicit = |value: &&FacetValue| {
                 *kind == FacetKind::Layer && value.value.ends_with(" explicit")
             };
@@ -607,8 +635,10 @@ impl Cluster {
     }
 }
 
-/// Returns a principal's name without what an account says already; callers of other accounts keep
-/// theirs, or a stranger's root would pass for one's own.
+/// Shortens the ARN of a principal to the part after the account, such as `role/deploy`.
+///
+/// Names that are no ARN of `account_id` are returned whole. Otherwise `root` of another account would look
+/// like `root` of this account.
 pub fn short_name<'p>(principal: &'p str, account_id: &str) -> &'p str {
     let mut parts = principal.splitn(6, ':');
     match (parts.next(), parts.nth(3), parts.next()) {
@@ -635,8 +665,10 @@ impl FacetValues {
 }
 
 impl EventId {
-    /// Returns the id of a record. A corrected copy (`addendum.reason` = `UPDATED_DATA`) has the id
-    /// of the event that it corrects; a record without an id gets one from what it says.
+    /// Returns the id of a record's event.
+    ///
+    /// A corrected copy (`addendum.reason` = `UPDATED_DATA`) has the id of the event that it corrects. A record without
+    /// an id gets a hash of its content.
     pub fn of(record: &Record<'_>) -> Self {
         let corrected = record
             .addendum
@@ -648,7 +680,7 @@ impl EventId {
         }
     }
 
-    /// Returns the id that a record gives itself.
+    /// Parses an `eventID`: a UUID is taken as 16 bytes, any other text is hashed.
     pub fn named(id: &str) -> Self {
         parse_uuid(id).unwrap_or_else(|| Self::hashed(&["id", id]))
     }
@@ -681,7 +713,9 @@ impl EventId {
         ])
     }
 
-    /// Returns the id of what has none, made of what tells it from everything else.
+    /// Returns an id for something without a UUID: the first 128 bits of a SHA-256 over all parts.
+    ///
+    /// The length of each part is hashed too, so different lists of parts have different ids.
     pub fn hashed(parts: &[&str]) -> Self {
         let mut hash = Sha256::new();
         for part in parts {
@@ -693,12 +727,12 @@ impl EventId {
         Self(id)
     }
 
-    /// Takes the sixteen bytes as a store keeps them.
+    /// Creates an id from its 16 bytes, as [`EventId::bytes`] returned them.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    /// Returns the sixteen bytes.
+    /// Returns the 16 bytes of the id.
     pub fn bytes(&self) -> &[u8; 16] {
         &self.0
     }

@@ -1,7 +1,7 @@
-//! Whose failures are our own: the roles of the functions that fold these records.
+//! Recognizes failures of this tool's own roles: the roles of the AWS Lambda functions that read the records.
 //!
-//! What they fail at is written into the trail that they read. Without this guard, a missing
-//! permission of theirs would come back as input, fail again, and feed itself.
+//! A failed call of such a role is written to the trail that the function reads. Without this check, a missing permission
+//! would cause a loop: each failure would come back as input and cause the next failure.
 
 use std::collections::BTreeSet;
 
@@ -10,17 +10,19 @@ use records::{Record, UserIdentity};
 
 use crate::class::Class;
 
-/// The reason why a failure of our own is left out.
+/// The reason that is counted for a record left out because one of this tool's own roles made the call.
 pub const OWN: &str = "self";
 
-/// The roles that are our own; none by default.
+/// The set of this tool's own roles; empty by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OwnRoles {
     roles: BTreeSet<Role>,
 }
 
-/// A role, told by what its ARN and the ARNs of its sessions share: they leave out its path, and the
-/// names of roles are unique within an account.
+/// An IAM role, identified by partition, account and name.
+///
+/// The path of the role is ignored, because the ARNs of the role's sessions do not contain it. Names of roles are unique
+/// within an account.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Role {
     partition: String,
@@ -29,7 +31,7 @@ pub struct Role {
 }
 
 impl OwnRoles {
-    /// Takes the roles.
+    /// Creates the set from roles.
     pub fn new(roles: impl IntoIterator<Item = Role>) -> Self {
         Self {
             roles: roles.into_iter().collect(),
@@ -41,7 +43,7 @@ impl OwnRoles {
         self.roles.extend(roles);
     }
 
-    /// Tells whether a call was made by one of them.
+    /// Checks whether one of the roles made the call of a record.
     pub fn made(&self, record: &Record<'_>) -> bool {
         if self.roles.is_empty() {
             return false;
@@ -54,18 +56,20 @@ impl OwnRoles {
     }
 }
 
-/// The question that IAM refuses where it does not know the key: that is an answer, and takes no permission more.
-const ASKED_ABOUT_KEYS: (&str, &str) = ("iam.amazonaws.com", "GetAccessKeyLastUsed");
+/// The call that IAM refuses for unknown access keys. That refusal is a regular answer, and no permission is missing.
+const KEY_LOOKUP: (&str, &str) = ("iam.amazonaws.com", "GetAccessKeyLastUsed");
 
-/// Tells whether a failure of our own is a refusal: something that we need is not allowed.
+/// Checks whether a failure of an own role means that this tool lacks a permission.
+///
+/// A refused `GetAccessKeyLastUsed` is no such failure: IAM answers so for unknown access keys.
 pub fn is_refusal(record: &Record<'_>, class: Class) -> bool {
     let called = (record.event_source.as_deref(), record.event_name.as_deref());
-    let (source, name) = ASKED_ABOUT_KEYS;
+    let (source, name) = KEY_LOOKUP;
     matches!(class, Class::Denied | Class::Vpce) && called != (Some(source), Some(name))
 }
 
 impl Role {
-    /// Reads the ARN of a role, `arn:aws:iam::111122223333:role/path/name`.
+    /// Parses the ARN of a role, such as `arn:aws:iam::111122223333:role/path/name`; `None` for any other text.
     pub fn parse(arn: &str) -> Option<Self> {
         let (partition, account_id, name) = parts("iam", "role/", arn)?;
         let name = name.rsplit('/').next().filter(|name| !name.is_empty())?;
@@ -81,8 +85,7 @@ impl Role {
     }
 }
 
-/// Returns partition, account and name of the role behind a caller: its issuer's, or the one that the
-/// ARN of its session names.
+/// Returns partition, account and name of the caller's role, from the session's issuer or else from the session's ARN.
 fn role_of<'a>(caller: &'a UserIdentity<'_>) -> Option<(&'a str, &'a str, &'a str)> {
     if let Some(issuer) = caller.issuer_arn.as_deref() {
         let (partition, account_id, name) = parts("iam", "role/", issuer)?;
@@ -93,7 +96,7 @@ fn role_of<'a>(caller: &'a UserIdentity<'_>) -> Option<(&'a str, &'a str, &'a st
     Some((partition, account_id, rest.split('/').next()?))
 }
 
-/// Returns partition, account and what follows the kind of an ARN of a service.
+/// Splits an ARN of a service without region: returns partition, account and the text after the prefix `kind`.
 fn parts<'a>(service: &str, kind: &str, arn: &'a str) -> Option<(&'a str, &'a str, &'a str)> {
     let mut fields = arn.splitn(6, ':');
     let is_arn = fields.next() == Some("arn");
@@ -116,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_is_told_by_its_issuer_or_by_its_session() {
+    fn a_role_is_recognized_by_its_issuer_or_by_its_session() {
         let issuer = |arn: &str| {
             format!(
                 r#"{{"arn":"arn:aws:sts::111122223333:assumed-role/other/s","sessionContext":{{"sessionIssuer":{{"arn":"{arn}"}}}}}}"#
@@ -148,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_arn_of_a_role_is_none() {
+    fn only_arns_of_roles_are_parsed() {
         for arn in [
             "",
             "ingest",

@@ -1,4 +1,4 @@
-//! Bytes in DEFLATE: what an inspection leaves for later, samples, and what is sent.
+//! Compresses bytes with DEFLATE or gzip: the inspection state, samples, and request bodies.
 
 use std::io::{self, Read as _, Write as _};
 
@@ -8,7 +8,7 @@ use flate2::write::DeflateEncoder;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Returns bytes in DEFLATE, as small as they get.
+/// Compresses bytes with DEFLATE at the best compression level.
 pub fn deflate(bytes: &[u8]) -> Vec<u8> {
     deflated(bytes, Compression::best())
 }
@@ -17,21 +17,21 @@ fn deflated(bytes: &[u8], level: Compression) -> Vec<u8> {
     let mut packed = DeflateEncoder::new(Vec::new(), level);
     let written = packed.write_all(bytes);
     let packed = written.and_then(|()| packed.finish());
-    packed.expect("memory takes all that is written")
+    packed.expect("writing to memory does not fail")
 }
 
-/// Returns bytes as gzip data.
+/// Compresses bytes as one gzip member.
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut packed = Vec::new();
     let read = GzEncoder::new(bytes, Compression::default()).read_to_end(&mut packed);
-    read.expect("memory can be read");
+    read.expect("reading from memory does not fail");
     packed
 }
 
-/// Inflates what [`deflate`] returned, up to `bytes_max` bytes.
+/// Decompresses the output of [`deflate`], and stops without an error after `bytes_max` bytes.
 ///
 /// # Errors
-/// It is something else, or cut off.
+/// If the bytes are not DEFLATE data, or are truncated.
 pub fn inflate(bytes: &[u8], bytes_max: u64) -> io::Result<Vec<u8>> {
     let mut unpacked = Vec::new();
     let mut stream = DeflateDecoder::new(bytes).take(bytes_max);
@@ -39,16 +39,16 @@ pub fn inflate(bytes: &[u8], bytes_max: u64) -> io::Result<Vec<u8>> {
     Ok(unpacked)
 }
 
-/// Returns a value as bytes: JSON in DEFLATE.
+/// Serializes a value as JSON and compresses the JSON with DEFLATE; panics if a map key is no string.
 pub fn pack(value: &impl Serialize) -> Vec<u8> {
     let json = serde_json::to_vec(value).expect("all keys are text");
     deflated(&json, Compression::fast())
 }
 
-/// Reads what [`pack`] returned, if it has no more than so many bytes when it is unpacked.
+/// Reads the output of [`pack`]; `bytes_max` is the maximum length of the decompressed JSON.
 ///
 /// # Errors
-/// What is wrong with it.
+/// A description of the problem, if the bytes are damaged, too long, or no JSON of type `T`.
 pub fn unpack<T: DeserializeOwned>(bytes: &[u8], bytes_max: u64) -> Result<T, String> {
     let json = inflate(bytes, bytes_max).map_err(|error| error.to_string())?;
     serde_json::from_slice(&json).map_err(|error| error.to_string())

@@ -1,4 +1,4 @@
-//! The top of something: sightings summed up by one dimension, the largest first.
+//! Ranks events by one dimension, such as callers or error codes: the most frequent value first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,42 +7,42 @@ use crate::fingerprint::ClusterId;
 use crate::series::SeriesRef;
 use crate::{ClusterFacts, ClusterSnapshot, Span};
 
-/// What to rank.
+/// The dimension of a ranking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RankBy {
-    /// Clusters.
+    /// Clusters, named by their ids.
     Cluster,
-    /// Called APIs, `service:Action`.
+    /// Called APIs, named like `s3:GetObject`.
     Event,
-    /// Error codes as the services spell them.
+    /// Error codes in the services' own spelling.
     Code,
-    /// Callers.
+    /// Callers, by their stable names; see [`FacetKind::Principal`].
     Principal,
-    /// Access keys.
+    /// Ids of access keys.
     Key,
-    /// Addresses.
+    /// IP addresses of callers, or names of AWS services.
     SourceIp,
-    /// Accounts.
+    /// Accounts whose trails contain the events.
     Account,
 }
 
 /// One entry of a ranking.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RankingEntry {
-    /// The value ranked.
+    /// The value of the dimension; [`NONE`] for events without a value.
     pub name: String,
-    /// How many events, since when, until when.
+    /// The number of events with the value, and the first and the last event time.
     pub span: Span,
-    /// In how many clusters.
+    /// The number of distinct clusters that these events belong to.
     pub clusters: usize,
-    /// By how many principals.
+    /// The number of distinct callers of these events.
     pub principals: usize,
 }
 
-/// What stands for sightings that have no value of the dimension.
+/// The name of the entry for events that have no value of the dimension.
 pub const NONE: &str = "(none)";
 
-/// Ranks the sightings of a snapshot.
+/// Ranks the events of a snapshot; values with most events come first, equal counts in the order of names.
 pub fn rank(snapshot: &ClusterSnapshot, by: RankBy) -> Vec<RankingEntry> {
     let mut sums: BTreeMap<String, (Span, BTreeSet<ClusterId>, BTreeSet<&str>)> = BTreeMap::new();
     for (series, of_series) in snapshot.rows() {

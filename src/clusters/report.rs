@@ -1,5 +1,8 @@
-//! The totals: each record has exactly one outcome, and the sums must balance; and the lines of metrics
-//! that the functions write for each of their invocations, of what somebody reads.
+//! Counts the outcomes of records, and writes the metric lines of the AWS Lambda functions.
+//!
+//! Each record has exactly one outcome, and the sums must balance; see [`RecordCounts`]. Each invocation of a function
+//! writes its metrics to the log in CloudWatch's embedded metric format. Only metrics that an alarm or a widget reads are
+//! written; see [`Metrics`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,32 +11,34 @@ use serde_json::{Map, Value, json};
 use crate::class::Class;
 use crate::own_roles::OWN;
 
-/// The namespace of the metrics.
+/// The CloudWatch namespace of all metrics.
 pub const NAMESPACE: &str = "CloudTrailInspector";
 
-/// What became of one invocation of the function that takes events of a subscription.
+/// The result of one invocation of the ingest function, which reads the events of a CloudWatch Logs subscription.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Invocation {
-    /// What became of its records.
+    /// The outcomes of the records in the invocation's payload.
     pub record_counts: RecordCounts,
-    /// What is wrong with the payload, if it cannot be opened.
+    /// The reason why the payload as a whole could not be opened; `None` if it was opened.
     pub payload_fault: Option<&'static str>,
-    /// Under which key the event was kept aside, if it was.
+    /// The bucket key under which the payload was saved, because it or some records could not be read.
     pub quarantined_as: Option<String>,
-    /// Clusters that are new.
+    /// The number of clusters that are new in the store.
     pub new_clusters: u64,
-    /// The longest time from a call to CloudWatch Logs.
+    /// The longest time between a call and its arrival in CloudWatch Logs, in seconds; `None` if no record has both times.
     pub source_lag_seconds: Option<i64>,
-    /// The time from CloudWatch Logs to here, for the record that was logged last.
+    /// The age of the newest log event at the start of the invocation, in seconds; `None` without a log time.
     pub own_lag_seconds: Option<i64>,
-    /// Calls of the database.
+    /// The number of requests to the database.
     pub store_calls: u64,
-    /// Write units that the database took.
+    /// The write units that the database consumed.
     pub write_units: u64,
 }
 
 impl Invocation {
-    /// Returns the line of metrics; `None` where nothing of it is read.
+    /// Returns the metric line of the invocation; `None` if it would contain no metric.
+    ///
+    /// `at_milliseconds` is the time of the metrics, in milliseconds since 1970.
     pub fn metric_line(&self, metrics: &Metrics, at_milliseconds: i64) -> Option<String> {
         let record_counts = &self.record_counts;
         let errors = record_counts.classes.iter();
@@ -48,7 +53,7 @@ impl Invocation {
             count(VIOLATED, u64::from(!record_counts.balances())),
             count("Errors", record_counts.errors()),
         ];
-        // A clock that is ahead makes no lag of less than nothing.
+        // A clock that runs ahead would give a negative lag, which counts as 0.
         let lag = |seconds| u64::try_from(seconds).unwrap_or_default();
         let lag = self.source_lag_seconds.map(lag);
         written.extend(lag.map(|lag| gauge("SourceLagSeconds", "Seconds", lag)));
@@ -58,7 +63,7 @@ impl Invocation {
     }
 }
 
-/// Returns the metric of the errors of a class; `None` for a class that is no error.
+/// Returns the metric that counts errors of a class; `None` for dry runs and sensitive calls, which are no errors.
 fn errors_of(class: Class) -> Option<&'static str> {
     Some(match class {
         Class::Vpce => "ErrorsVpce",
@@ -76,29 +81,31 @@ fn errors_of(class: Class) -> Option<&'static str> {
     })
 }
 
-/// What became of what one sink was to be told in one invocation, and how the sink stands then.
+/// The result of one sink in one invocation of the deliver function, and the state of the sink afterwards.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SinkReport {
-    /// Alerts that the sink took, digests and what is in them included.
+    /// The number of alerts that the sink accepted, including digests and the alerts in them.
     pub sent: u64,
-    /// Attempts that have to be repeated.
+    /// The number of failed attempts that will be repeated.
     pub failed: u64,
-    /// Alerts that were held back.
+    /// The number of alerts that a policy or a silence suppressed.
     pub suppressed: u64,
-    /// Alerts that cannot be sent.
+    /// The number of alerts that cannot be sent, and were given up.
     pub dead: u64,
-    /// Alerts that wait; `None` where that could not be found out.
+    /// The number of alerts still waiting; `None` if the run ended early and the number is unknown.
     pub waiting: Option<u64>,
-    /// For how long the first of them has been waiting.
+    /// The age of the oldest waiting alert in seconds, 0 if no alert waits; `None` if `waiting` is.
     pub oldest_seconds: Option<u64>,
-    /// Whether the sink is left alone because it does not work.
+    /// Whether the circuit breaker is open: the sink does not work, and gets only a probe now and then.
     pub is_open: bool,
-    /// Whether somebody has to put its settings right.
+    /// Whether the settings of the sink are wrong, and a person must correct them.
     pub is_misconfigured: bool,
 }
 
 impl SinkReport {
-    /// Returns the line of metrics of a sink; `None` where nothing of it is read.
+    /// Returns the metric line of the sink named `sink`; `None` if it would contain no metric.
+    ///
+    /// `at_milliseconds` is the time of the metrics, in milliseconds since 1970.
     pub fn metric_line(
         &self,
         sink: &str,
@@ -118,49 +125,53 @@ impl SinkReport {
     }
 }
 
-/// What one run of the inspection did.
+/// The result of one run of the inspect function.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inspection {
-    /// Hours that were taken.
+    /// The number of hours inspected for the first time.
     pub hours: u64,
-    /// Hours that were taken again because events came late.
+    /// The number of hours inspected again because events came late.
     pub late_hours: u64,
-    /// Events in the hours that were taken.
+    /// The number of events in the hours inspected for the first time.
     pub events: u64,
-    /// Transitions that were made true or told.
+    /// The number of changes written to the store or announced, such as transitions, ended decisions and summaries.
     pub settled: u64,
-    /// Clusters that are known.
+    /// The number of clusters in the inspection state.
     pub clusters: u64,
-    /// Clusters that fail, or did lately.
+    /// The number of clusters that have not recovered.
     pub open_clusters: u64,
-    /// Accounts that nothing is seen of.
+    /// The number of accounts that usually have failures and now have none at all.
     pub blind_accounts: u64,
-    /// Hours that are over and were left for the next run.
+    /// The number of hours that are over, but were left for the next run.
     pub behind_hours: u64,
-    /// What could not be read, and is left out.
+    /// The number of stored items that could not be read and were skipped.
     pub damaged: u64,
-    /// What could not be made true or told.
+    /// The number of changes that could not be written to the store or announced.
     pub failed: u64,
-    /// Failed invocations that were taken back in.
+    /// The number of failed ingest invocations whose events were processed now.
     pub redriven: u64,
-    /// What was left of them as it cannot be taken.
+    /// The number of failed ingest invocations whose events still could not be processed.
     pub redrive_left: u64,
-    /// Records that were read from their log groups again, come before or not.
+    /// The number of records read from log groups again to repair gaps, including records that were processed before.
     pub backfilled: u64,
-    /// Hours of log groups that were read again, those of each on their own.
+    /// The number of hours read from log groups again; the same hour of two log groups counts twice.
     pub backfilled_hours: u64,
-    /// Those that were to be read again and were not.
+    /// The number of hours of log groups that need to be read again, but were not read to their end.
     pub backfill_left: u64,
-    /// How often IAM was asked about an access key.
+    /// The number of requests to IAM about the last use of an access key.
     pub keys_asked: u64,
-    /// Access keys that it gave no answer about.
+    /// The number of access keys about which IAM gave no answer.
     pub keys_unanswered: u64,
-    /// Hours whose events are not as many as clusters have more since.
+    /// The number of hours after which the totals of all clusters did not grow by exactly the events of the hour.
+    ///
+    /// A value above 0 is a bug of this program.
     pub violated: u64,
 }
 
 impl Inspection {
-    /// Returns the line of metrics; `None` where nothing of it is read.
+    /// Returns the metric line of the run; `None` if it would contain no metric.
+    ///
+    /// `at_milliseconds` is the time of the metrics, in milliseconds since 1970.
     pub fn metric_line(&self, metrics: &Metrics, at_milliseconds: i64) -> Option<String> {
         let written = [
             gauge("OpenClusters", "Count", self.open_clusters),
@@ -174,18 +185,20 @@ impl Inspection {
     }
 }
 
-/// Returns the line of metrics that says of a sink that its settings are wrong, and no more.
+/// Returns the metric line of a sink whose settings are wrong, if no other metric of the sink is known.
+///
+/// `None` if nothing reads the metric `SinkMisconfigured`. `at_milliseconds` is in milliseconds since 1970.
 pub fn misconfigured_line(sink: &str, metrics: &Metrics, at_milliseconds: i64) -> Option<String> {
     metrics.line(Some(sink), &[count(MISCONFIGURED, 1)], at_milliseconds)
 }
 
-/// The metric that says that something was lost or counted twice: an error of ours.
+/// The metric of records or events that were lost or counted twice, which is a bug of this program.
 const VIOLATED: &str = "InvariantViolated";
 
-/// The metric that asks for a person.
+/// The metric of a sink whose settings a person must correct.
 const MISCONFIGURED: &str = "SinkMisconfigured";
 
-/// Every metric that some function can write.
+/// The names of all metrics that the functions can write, sorted.
 pub const METRICS: [&str; 29] = [
     "AlertsDead",
     "AlertsFailed",
@@ -218,15 +231,16 @@ pub const METRICS: [&str; 29] = [
     "SourceLagSeconds",
 ];
 
-/// Which metrics somebody reads, and of which stack they are.
+/// The settings of metrics: which metrics are written, and their stack dimension.
 ///
-/// CloudWatch bills a metric for each hour in which it is written, so nothing else is written. The
-/// dimensions are the stack, and the sink where there is one: what callers write must not make a metric.
+/// CloudWatch bills a metric for each hour in which it is written, so only metrics that are read are written. The only
+/// dimensions are `Stack` and, for metrics of a sink, `Sink`. Texts of callers are never dimensions; otherwise callers
+/// could create metrics, and costs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Metrics {
-    /// The name of the stack.
+    /// The name of the stack, the value of the dimension `Stack`.
     pub stack: String,
-    /// The names of the metrics that an alarm or a widget reads.
+    /// The names of the metrics that are written, because an alarm or a widget reads them.
     pub read: BTreeSet<&'static str>,
 }
 
@@ -235,11 +249,11 @@ struct Metric {
     name: &'static str,
     unit: &'static str,
     value: u64,
-    /// Whether a zero says something: that a number is known, or that it is no longer what it was.
+    /// Whether a value of 0 is written.
     has_zero: bool,
 }
 
-/// Something that happened so many times. What did not happen is not written.
+/// Creates a metric that counts occurrences; 0 is not written.
 fn count(name: &'static str, value: u64) -> Metric {
     Metric {
         name,
@@ -249,7 +263,7 @@ fn count(name: &'static str, value: u64) -> Metric {
     }
 }
 
-/// How something stands, zero included.
+/// Creates a metric that measures a state; 0 is written, to show that the state is known or is normal again.
 fn gauge(name: &'static str, unit: &'static str, value: u64) -> Metric {
     Metric {
         name,
@@ -260,7 +274,7 @@ fn gauge(name: &'static str, unit: &'static str, value: u64) -> Metric {
 }
 
 impl Metrics {
-    /// Returns a line in CloudWatch's embedded metric format.
+    /// Returns a line in CloudWatch's embedded metric format; `None` if no metric is to be written.
     fn line(&self, sink: Option<&str>, metrics: &[Metric], at_milliseconds: i64) -> Option<String> {
         let is_written = |metric: &&Metric| {
             self.read.contains(metric.name) && (metric.value > 0 || metric.has_zero)
@@ -296,41 +310,42 @@ impl Metrics {
     }
 }
 
-/// What became of the records of one input, or of many.
+/// The number of records of one or more inputs, by outcome.
 ///
-/// `read = selected + not_selected` and
-/// `selected = clustered + duplicate + ignored + quarantined`. A record that cannot be read counts
-/// as selected: nobody can tell that it did not matter.
+/// Two equations hold: `read = selected + not_selected`, and
+/// `selected = clustered + duplicate + ignored + quarantined`. A record that cannot be read counts as selected, because
+/// it may be an important failure.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecordCounts {
-    /// Records found, readable or not.
+    /// All records in the inputs, readable or not.
     pub read: u64,
-    /// Records that failed, are watched, or cannot be read.
+    /// Records that are failures or sensitive calls, or cannot be read.
     pub selected: u64,
-    /// Distinct events that went into a cluster.
+    /// Records whose event is new to the store and was added to a cluster.
     pub clustered: u64,
     /// Records whose event was in a cluster already.
     pub duplicate: u64,
-    /// Records left out, by reason.
+    /// Failures and sensitive calls left out by an exclusion or a rule, by reason.
     pub ignored: BTreeMap<&'static str, u64>,
     /// Records that could not be read, by reason.
     pub quarantined: BTreeMap<&'static str, u64>,
-    /// Records in which nothing failed, by reason.
+    /// Records that are neither failures nor sensitive calls, by reason.
     pub not_selected: BTreeMap<&'static str, u64>,
-    /// Failures whose code the class table does not know.
+    /// Failures whose error code is not in the class table; they have [`Class::Other`].
     pub unknown_codes: u64,
-    /// Refusals whose reason is worded in a way that is not known.
+    /// Refusals whose message names the policy layer in an unknown wording.
     pub unknown_denials: u64,
-    /// Refusals among what one's own functions failed at, which is ignored.
+    /// Ignored failures of this tool's own roles that mean a missing permission; see
+    /// [`is_refusal`](crate::own_roles::is_refusal).
     pub own_refusals: u64,
-    /// Control messages of CloudWatch Logs, which hold no records.
+    /// Control messages of CloudWatch Logs, which contain no records and are not counted in `read`.
     pub control_messages: u64,
-    /// Records that a cluster is found for, by its class, whether or not their events came before.
+    /// Records that belong to a cluster, new or duplicate, by class.
     pub classes: BTreeMap<Class, u64>,
 }
 
 impl RecordCounts {
-    /// Returns how many records of errors a cluster is found for, come before or not.
+    /// Returns the number of failures that belong to a cluster, new or duplicate; sensitive calls are not counted.
     pub fn errors(&self) -> u64 {
         let is_error = |class: &Class| errors_of(*class).is_some();
         let classes = self.classes.iter();
@@ -340,33 +355,33 @@ impl RecordCounts {
             .sum()
     }
 
-    /// Returns how many records were left out because they are failures of this stack's own roles.
+    /// Returns the number of records left out because one of this tool's own roles made the call.
     pub fn ignored_own(&self) -> u64 {
         self.ignored.get(OWN).copied().unwrap_or_default()
     }
 
-    /// Returns how many records were left out.
+    /// Returns the number of failures and sensitive calls left out for any reason.
     pub fn ignored(&self) -> u64 {
         self.ignored.values().sum()
     }
 
-    /// Returns how many records could not be read.
+    /// Returns the number of records that could not be read.
     pub fn quarantined(&self) -> u64 {
         self.quarantined.values().sum()
     }
 
-    /// Returns in how many records nothing failed.
+    /// Returns the number of records that are neither failures nor sensitive calls.
     pub fn not_selected(&self) -> u64 {
         self.not_selected.values().sum()
     }
 
-    /// Tells whether nothing is lost and nothing counted twice.
+    /// Checks whether both equations of [`RecordCounts`] hold: each record has exactly one outcome.
     pub fn balances(&self) -> bool {
         let outcomes = self.clustered + self.duplicate + self.ignored() + self.quarantined();
         self.selected == outcomes && self.read == self.selected + self.not_selected()
     }
 
-    /// Adds the totals of another input.
+    /// Adds the counts of another input.
     pub fn add(&mut self, other: &Self) {
         self.read += other.read;
         self.selected += other.selected;
@@ -404,14 +419,14 @@ mod tests {
 
     #[test]
     fn the_metrics_of_a_sink_have_the_stack_and_the_sink_as_their_only_dimensions() {
-        let told = SinkReport {
+        let report = SinkReport {
             sent: 3,
             waiting: Some(2),
             oldest_seconds: Some(0),
             is_misconfigured: true,
             ..SinkReport::default()
         };
-        let line = told.metric_line("sns", &metrics(&METRICS), 7).unwrap();
+        let line = report.metric_line("sns", &metrics(&METRICS), 7).unwrap();
         let line: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(
             (&line["Stack"], &line["Sink"]),
@@ -429,15 +444,18 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_reads_is_not_written() {
-        let told = SinkReport {
+    fn metrics_that_are_not_read_are_not_written() {
+        let report = SinkReport {
             sent: 3,
             oldest_seconds: Some(7),
             ..SinkReport::default()
         };
-        assert_eq!(told.metric_line("sns", &metrics(&[]), 7), None);
-        assert_eq!(told.metric_line("sns", &metrics(&["AlertsDead"]), 7), None);
-        let line = told
+        assert_eq!(report.metric_line("sns", &metrics(&[]), 7), None);
+        assert_eq!(
+            report.metric_line("sns", &metrics(&["AlertsDead"]), 7),
+            None
+        );
+        let line = report
             .metric_line("sns", &metrics(&["AlertsSent"]), 7)
             .unwrap();
         assert!(!line.contains("OldestAlertSeconds"), "{line}");

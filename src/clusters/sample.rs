@@ -1,7 +1,8 @@
-//! Samples: of each cluster a few redacted records, kept as examples.
+//! Samples: a few redacted records of each cluster, stored as examples.
 //!
-//! A hash of their ids decides which, so that no caller and no order of arrival does. Making one is
-//! dear, so those are left out that the store would not keep; what it has only gets less to keep.
+//! The events with the lowest hashes of their ids are chosen. So neither a caller nor the order of arrival decides
+//! which records are stored. Redacting a record is expensive, so it is skipped if the store has enough samples of lower
+//! rank already. Skipping is safe because the highest stored rank of a cluster with enough samples only goes down.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -12,100 +13,106 @@ use sha2::{Digest, Sha256};
 use crate::EventId;
 use crate::fingerprint::ClusterId;
 
-/// How many samples a cluster keeps.
+/// The maximum number of samples of one cluster.
 pub const SAMPLES_MAX: usize = 5;
 
-/// A redacted record.
+/// A redacted record of one event.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sample {
-    /// When the call was made.
+    /// The event time of the call; `None` if the record has no usable time.
     pub at: Option<Timestamp>,
-    /// The event's id.
+    /// The id of the event.
     pub id: EventId,
-    /// The redacted record as JSON of at most 8 KB.
+    /// The redacted record as JSON text, at most 8 KB.
     pub json: Arc<str>,
 }
 
-/// An event's place among the samples: a hash of its id, so that nobody chooses it.
+/// The sort key that decides which events become samples: the first 64 bits of a SHA-256 of the event id.
+///
+/// The lowest ranks are kept. A hash is used so that callers cannot choose which records are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank([u8; 8]);
 
-/// The samples of one cluster: the [`SAMPLES_MAX`] of the least ranks.
+/// The samples of one cluster: at most [`SAMPLES_MAX`], those of the lowest ranks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Samples(BTreeMap<Rank, Sample>);
 
-/// The last rank that a store has kept of clusters that it has enough samples of.
+/// The highest rank that a store keeps, for each cluster that has [`SAMPLES_MAX`] samples.
+///
+/// Events of higher rank need no sample. Clusters with fewer samples are missing from the map.
 pub type SampleCutoffs = HashMap<ClusterId, Rank>;
 
 impl Rank {
-    /// Returns the rank of an event.
+    /// Computes the rank of an event.
     pub fn of(id: EventId) -> Self {
         let mut rank = [0; 8];
         rank.copy_from_slice(&Sha256::digest(id.bytes())[..8]);
         Self(rank)
     }
 
-    /// The rank before all others: whoever has a sample of it wants none.
+    /// The lowest rank. As a cutoff it means that no further samples are wanted.
     pub const LEAST: Self = Self([0; 8]);
 
-    /// Returns the bytes, in whose order ranks are.
+    /// Returns the 8 bytes of the rank; ranks are ordered by these bytes.
     pub fn bytes(&self) -> &[u8; 8] {
         &self.0
     }
 }
 
 impl Samples {
-    /// Tells whether a sample of this rank would be kept, before it is made.
+    /// Checks whether a sample of this rank would be kept, before the sample is made.
     pub fn wants(&self, rank: Rank) -> bool {
         self.cutoff().is_none_or(|last| rank < last)
     }
 
-    /// Returns the last rank, once there are enough samples.
+    /// Returns the highest rank; `None` if there are fewer than [`SAMPLES_MAX`] samples.
     pub fn cutoff(&self) -> Option<Rank> {
         let last = self.0.last_key_value().map(|(rank, _)| *rank);
         last.filter(|_| self.0.len() >= SAMPLES_MAX)
     }
 
-    /// Takes a sample in, if it is among those to keep; of two of one event the lesser.
+    /// Adds a sample, then drops the sample of the highest rank if there are more than [`SAMPLES_MAX`].
+    ///
+    /// Of two different samples of one event the lesser stays.
     pub fn insert(&mut self, sample: Sample) {
         self.insert_at(Rank::of(sample.id), sample);
     }
 
-    /// Takes a sample in whose rank is known already.
+    /// Adds a sample like [`Samples::insert`]; `rank` must be the rank of the sample's event.
     pub fn insert_at(&mut self, rank: Rank, sample: Sample) {
-        let kept = self.0.entry(rank).or_insert_with(|| sample.clone());
-        if sample < *kept {
-            *kept = sample;
+        let stored = self.0.entry(rank).or_insert_with(|| sample.clone());
+        if sample < *stored {
+            *stored = sample;
         }
         if self.0.len() > SAMPLES_MAX {
             self.0.pop_last();
         }
     }
 
-    /// Returns the sample of the least rank.
+    /// Returns the sample of the lowest rank; `None` if there are no samples.
     pub fn first(&self) -> Option<&Sample> {
         self.0.values().next()
     }
 
-    /// Takes the sample of an event out.
+    /// Removes the sample of an event, if there is one.
     pub fn forget(&mut self, id: EventId) {
         self.0.remove(&Rank::of(id));
     }
 
-    /// Joins other samples of the same cluster.
+    /// Adds the samples of another set of the same cluster; the lowest ranks of both sets stay.
     pub fn join(&mut self, other: Self) {
         for (rank, sample) in other.0 {
             self.insert_at(rank, sample);
         }
     }
 
-    /// Returns the samples that others lack.
+    /// Returns the samples that `others` does not have, or has with other contents.
     pub fn but<'s>(&'s self, others: &'s Self) -> impl Iterator<Item = &'s Sample> {
         let lacking = |(rank, sample): &(&Rank, &Sample)| others.0.get(rank) != Some(*sample);
         self.0.iter().filter(lacking).map(|(_, sample)| sample)
     }
 
-    /// Returns the samples in the order of event time.
+    /// Copies all samples, sorted by event time; those without a time come first.
     pub fn all(&self) -> BTreeSet<Sample> {
         self.0.values().cloned().collect()
     }

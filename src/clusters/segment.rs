@@ -1,23 +1,21 @@
-//! Segments: the sightings of one batch in one hour of event time, as a few bytes that say the same
-//! whenever the same is said.
+//! Segments: the sightings of one batch in one hour of event time, encoded in few bytes.
 //!
-//! A store that keeps a journal keeps these. Two segments with the same content have the same
-//! digest, so writing one again changes nothing, and the events of an hour are the union of its
-//! segments. An event takes 18 bytes; what events share is written once and compressed against
-//! words that are in most of them.
+//! The DynamoDB store keeps events as segments. Equal contents have equal bytes and equal digests, so writing a segment
+//! twice changes nothing. The events of an hour are the union of the hour's segments. An event takes 18 bytes. Facets
+//! that events share are written once, and compressed with a dictionary of frequent words.
 //!
-//! A store has a limit for the length of an item, and callers choose how long and how different facets
-//! are. So an hour is cut into as many segments as it takes, by their length in bytes. Where it is cut
-//! depends on nothing but the events: the same batch is cut at the same places again.
+//! A store limits the length of an item, and callers influence the number and the length of facets. So an hour is split
+//! into several segments if its bytes exceed the limit. The split depends only on the events: the same batch is always
+//! split at the same points.
 //!
-//! | bytes | what |
+//! | bytes | content |
 //! |---|---|
 //! | 1 | version, 1 |
-//! | varint | length of the series as they are, and as they lie here |
-//! | … | the series, in zlib format: their number, all clusters, then kind by kind all values |
-//! | varint, by series | how many events it has |
-//! | 16, by event | ids, those of a series in their order |
-//! | 2, by event | second of the hour; the bit above it says that it is a watched success |
+//! | two varints | length of the series table before compression, and after |
+//! | … | the series table in zlib format: the number of series, all cluster ids, then kind by kind all facet values |
+//! | one varint per series | the number of its events |
+//! | 16 per event | event id; events are grouped by series, and sorted within a series |
+//! | 2 per event | second of the hour, little endian; bit 12 is set for a sensitive call that succeeded |
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -32,77 +30,81 @@ use crate::facet::{FacetKind, Facets};
 use crate::fingerprint::ClusterId;
 use crate::{EventId, Series, Sighting, Tally};
 
-/// How many events one segment holds at most.
+/// The maximum number of events in one segment.
 pub const EVENTS_MAX: usize = 10_000;
 
-/// How long a segment is at most, in bytes: 350 KB together with the rest of its item. DynamoDB takes
-/// 400 KB an item.
-pub const BYTES_MAX: usize = (350 << 10) - ROOM_BYTES;
+/// The maximum length of a segment in bytes: 350 KB minus 1 KB for the rest of its item.
+///
+/// An item of DynamoDB holds at most 400 KB.
+pub const BYTES_MAX: usize = (350 << 10) - ITEM_OVERHEAD_BYTES;
 
-/// Room for what an item holds beside its segment: its key, the names of its attributes, when it
-/// expires.
-const ROOM_BYTES: usize = 1 << 10;
+/// Space for the other parts of an item: its key, the names of its attributes, its expiry time.
+const ITEM_OVERHEAD_BYTES: usize = 1 << 10;
 
 /// The version of the encoding.
 const VERSION: u8 = 1;
 
-/// Above the seconds of an hour.
+/// The bit that marks a sensitive call; seconds of an hour need 12 bits.
 const WATCHED: u16 = 1 << 12;
 
 const SECONDS_OF_HOUR: i64 = 3600;
 
-/// How long an event is: its id and its second.
+/// The encoded length of an event: its id and its second.
 const EVENT_BYTES: usize = 18;
 
-/// How long a series is at least: its cluster, and for each kind a number.
+/// The minimum length of a series before compression: its cluster id, and one byte for each kind.
 const SERIES_BYTES: usize = 16 + FacetKind::ALL.len();
 
-/// How long the series of one segment that is read may be as they are, in bytes.
+/// The maximum length of a decompressed series table when a segment is read, in bytes.
 const SERIES_TABLE_BYTES_MAX: u64 = 256 << 20;
 
-/// How long the series of one segment that is written may be as they are, in bytes. This much is in
-/// memory at a time, however well it can be compressed.
+/// The maximum length of a series table before compression when a segment is written, in bytes.
+///
+/// The whole uncompressed table is in memory, even if it compresses well.
 const SERIES_WRITTEN_BYTES_MAX: usize = 32 << 20;
 
-/// Sightings of one hour of event time, or of none.
+/// Sightings of one hour of event time, or of events without a usable time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
-    /// The hour that all events lie in; `None` for events without a usable time.
+    /// The hour of all events; `None` if the events have no usable time.
     pub window: Option<Window>,
-    /// In the order of their series, and within a series of their ids.
+    /// Sorted by series, and within a series by event id.
     sightings: Vec<(EventId, Sighting)>,
 }
 
-/// A segment as it is written.
+/// A segment together with its bytes and its digest, ready to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodedSegment {
-    /// What it says.
+    /// The decoded content.
     pub segment: Segment,
-    /// The same as bytes.
+    /// The encoded content, which [`Segment::decode`] reads.
     pub bytes: Vec<u8>,
-    /// The first 128 bits of the SHA-256 of what it says, before it is compressed.
+    /// The first 128 bits of the SHA-256 of the content before compression; equal contents have equal digests.
     pub digest: [u8; 16],
 }
 
-/// Why bytes are no segment.
+/// The reason why bytes could not be decoded as a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SegmentError {
-    /// A newer program wrote it.
-    #[error("manifest version {0} is not known here; update cloudtrail-inspector")]
+    /// The version is unknown: a newer program wrote the segment.
+    #[error("segment version {0} is not known here; update cloudtrail-inspector")]
     Newer(u8),
-    /// It was cut or changed.
-    #[error("the manifest is damaged")]
+    /// The bytes are truncated or changed.
+    #[error("the segment is damaged")]
     Damaged,
 }
 
 impl Segment {
-    /// Cuts what was seen into segments by hour, in the order of hours, none longer than [`BYTES_MAX`].
+    /// Splits a tally into segments, sorted by hour, each at most [`BYTES_MAX`] bytes long.
+    ///
+    /// An hour needs more than one segment if its events exceed this length or [`EVENTS_MAX`].
     pub fn cut(tally: &Tally) -> Vec<EncodedSegment> {
         Self::cut_at(tally, BYTES_MAX)
     }
 
-    /// Cuts what was seen into segments, one or more for each hour, in the order of hours. Each has at
-    /// most `bytes_max` bytes, unless a single event is longer.
+    /// Splits a tally like [`Segment::cut`], with another maximum length.
+    ///
+    /// Only a segment with a single event may be longer than `bytes_max`.
     pub fn cut_at(tally: &Tally, bytes_max: usize) -> Vec<EncodedSegment> {
         let mut hours: BTreeMap<Option<Window>, Vec<(EventId, Sighting)>> = BTreeMap::new();
         for (id, sighting) in &tally.sightings {
@@ -122,12 +124,12 @@ impl Segment {
         segments
     }
 
-    /// Returns what was seen, by event.
+    /// Returns all events with their sightings, sorted by series and event id.
     pub fn sightings(&self) -> impl ExactSizeIterator<Item = (EventId, &Sighting)> {
         self.sightings.iter().map(|(id, seen)| (*id, seen))
     }
 
-    /// Writes it as bytes.
+    /// Encodes the segment.
     fn encode(self) -> EncodedSegment {
         let (table, counts): (Vec<_>, Vec<_>) = self.table().into_iter().unzip();
         let mut events = Vec::with_capacity(self.sightings.len() * EVENT_BYTES + table.len());
@@ -157,10 +159,10 @@ impl Segment {
         }
     }
 
-    /// Reads the bytes of an [`EncodedSegment`] of an hour.
+    /// Decodes the bytes of an [`EncodedSegment`]; `window` must be the hour of the encoded segment.
     ///
     /// # Errors
-    /// [`SegmentError`] for anything else.
+    /// [`SegmentError::Newer`] for an unknown version; [`SegmentError::Damaged`] for truncated or changed bytes.
     pub fn decode(window: Option<Window>, bytes: &[u8]) -> Result<Self, SegmentError> {
         let mut rest = bytes;
         match *take(&mut rest, 1)? {
@@ -199,7 +201,7 @@ impl Segment {
         Ok(Self { window, sightings })
     }
 
-    /// Returns the distinct series in their order, and how many events each has.
+    /// Returns the distinct series in order, each with the number of its events.
     fn table(&self) -> Vec<(&Arc<Series>, u64)> {
         let mut table: Vec<(&Arc<Series>, u64)> = Vec::new();
         for (_, Sighting { series, .. }) in &self.sightings {
@@ -212,8 +214,7 @@ impl Segment {
     }
 }
 
-/// Adds sightings of an hour, which are in order, as one segment, or as those of their halves where
-/// that is too long.
+/// Encodes sorted sightings of one hour as one segment; if the segment is too long, encodes each half on its own.
 fn bisect(
     window: Option<Window>,
     sightings: &[(EventId, Sighting)],
@@ -238,7 +239,7 @@ fn bisect(
     bisect(window, other, bytes_max, segments);
 }
 
-/// Returns for each sighting how long all up to it are, in bytes before anything is compressed.
+/// Returns for each sighting the length of all sightings up to and including it, in bytes before compression.
 fn ends(sightings: &[(EventId, Sighting)]) -> Vec<usize> {
     let mut before: Option<&Arc<Series>> = None;
     let mut end = 0;
@@ -256,7 +257,7 @@ fn ends(sightings: &[(EventId, Sighting)]) -> Vec<usize> {
 }
 
 fn in_order((id, one): &(EventId, Sighting), (other_id, other): &(EventId, Sighting)) -> Ordering {
-    // Most events of a series share it, and to see that takes less than to look at what is in it.
+    // Events of one series mostly share one allocation, and comparing addresses is cheaper than comparing contents.
     let table = match Arc::ptr_eq(&one.series, &other.series) {
         true => Ordering::Equal,
         false => one.series.cmp(&other.series),
@@ -288,7 +289,7 @@ fn sighting(
     Ok(Sighting::new(watched, at, Arc::clone(series)))
 }
 
-/// What stands where a value could be: nothing, the network of the address, or its length and two.
+/// The number before a facet value: no value; the network derived from the address; or the length of the value plus 2.
 const ABSENT: u64 = 0;
 const DERIVED: u64 = 1;
 const LENGTH: u64 = 2;
@@ -299,7 +300,7 @@ fn encode_series(table: &[&Arc<Series>]) -> Vec<u8> {
     for series in table {
         bytes.extend_from_slice(series.cluster.bytes());
     }
-    // Kind by kind, because values of a kind are alike.
+    // Kind by kind, because values of one kind are similar and compress well.
     for kind in FacetKind::ALL {
         for series in table {
             match series.facets.get(kind) {
@@ -317,7 +318,7 @@ fn encode_series(table: &[&Arc<Series>]) -> Vec<u8> {
     bytes
 }
 
-/// Tells whether a value need not be written, since the address tells the network.
+/// Checks whether a value need not be written, because the network can be derived from the address.
 fn is_derived(kind: FacetKind, value: &str, facets: &Facets) -> bool {
     kind == FacetKind::Network
         && facets.get(FacetKind::SourceIp).map(network).as_deref() == Some(value)
@@ -359,8 +360,9 @@ fn decode_series(mut bytes: &[u8]) -> Result<Vec<Arc<Series>>, SegmentError> {
     Ok(clusters.iter().zip(facets).map(series).collect())
 }
 
-/// Words that are in most series, the likeliest last, for the compression to begin with. Part of the
-/// version: what was packed with it cannot be unpacked with another.
+/// The compression dictionary: words that occur in most series, the most frequent last.
+///
+/// The dictionary is part of the version: data compressed with it cannot be decompressed with another one.
 const WORDS: &[u8] = b"ap-southeast-1ap-southeast-2ap-northeast-1ca-central-1sa-east-1eu-north-1\
 us-east-2us-west-1eu-west-2eu-west-3eu-central-1us-west-2eu-west-1us-east-1\
 accesspoint/sagemakercloudformationelasticloadbalancingorganizationsautoscalingredshiftglue:Get\
@@ -388,7 +390,7 @@ fn pack(table: &[u8]) -> Vec<u8> {
         let consumed = usize::try_from(compress.total_in()).unwrap_or(usize::MAX);
         let input = table.get(consumed..).unwrap_or_default();
         let done = compress.compress_vec(input, &mut packed, FlushCompress::Finish);
-        if done.expect("memory takes all that is written") == Status::StreamEnd {
+        if done.expect("writing to memory does not fail") == Status::StreamEnd {
             return packed;
         }
         packed.reserve(table.len() / 2 + 64);
@@ -401,7 +403,7 @@ fn unpack(packed: &[u8], length: u64) -> Result<Vec<u8>, SegmentError> {
     }
     let mut table = Vec::with_capacity(length as usize);
     let mut decompress = Decompress::new(true);
-    // It stops once to ask for the words.
+    // The decoder must stop with an error once, to request the dictionary.
     let asked = decompress.decompress_vec(packed, &mut table, FlushDecompress::Finish);
     if asked.is_ok() || decompress.set_dictionary(WORDS).is_err() {
         return Err(SegmentError::Damaged);
@@ -413,7 +415,7 @@ fn unpack(packed: &[u8], length: u64) -> Result<Vec<u8>, SegmentError> {
     is_whole.then_some(table).ok_or(SegmentError::Damaged)
 }
 
-/// Writes a number in groups of seven bits, the lowest first.
+/// Writes a number as a varint: groups of seven bits, the lowest first.
 fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         bytes.push(number as u8 | 0x80);
@@ -465,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_comes_back_as_it_was_and_says_the_same_in_any_order() {
+    fn an_hour_is_read_back_unchanged_and_has_the_same_bytes_in_any_order() {
         let events = [
             (1, Some("2026-11-21T08:00:00Z"), "198.51.100.7", false),
             (2, Some("2026-11-21T08:59:59Z"), "s3.amazonaws.com", true),
@@ -482,7 +484,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_cut_or_changed_is_refused_and_never_panics() {
+    fn truncated_or_changed_bytes_are_refused_and_never_panic() {
         let events = [(1, Some("2026-11-21T08:00:00Z"), "198.51.100.7", false)];
         let EncodedSegment { segment, bytes, .. } = Segment::cut(&tally(&events)).remove(0);
         for end in 0..bytes.len() {
@@ -516,7 +518,7 @@ mod tests {
         assert_eq!(counts(&segments), [EVENTS_MAX, EVENTS_MAX, 1]);
     }
 
-    /// Facets that nothing can be compressed in, each as long as it may be.
+    /// Incompressible facets, each as long as allowed.
     fn noise(random: &mut u64) -> Facets {
         let mut facets = Facets::default();
         for kind in FacetKind::ALL {
@@ -524,7 +526,7 @@ mod tests {
                 *random = random
                     .wrapping_mul(6_364_136_223_846_793_005)
                     .wrapping_add(1);
-                // Letters of four bytes, which no sanitizing takes away.
+                // Letters of four bytes, which sanitizing does not remove.
                 char::from_u32(0x2_0000 + (*random >> 40) as u32 % 0xA000)
             })
             .flatten()
@@ -547,15 +549,15 @@ mod tests {
             Sighting::new(false, None, series),
         );
         let [EncodedSegment { bytes, .. }] = &Segment::cut(&tally)[..] else {
-            panic!("one event is one manifest");
+            panic!("one event is one segment");
         };
-        // What limits facets in memory limits them here: an end of a value is a u16.
+        // Facets hold less than 64 KB in memory, because the end of a value is a `u16`.
         assert!(bytes.len() <= usize::from(u16::MAX), "{}", bytes.len());
         const { assert!(u16::MAX as usize + 1024 < BYTES_MAX) };
     }
 
     #[test]
-    fn what_cannot_be_compressed_is_cut_by_its_bytes_and_no_finer_than_need_be() {
+    fn incompressible_segments_are_split_by_bytes_and_no_finer_than_necessary() {
         let (mut tally, mut random) = (Tally::default(), 1);
         for number in 0..100_u128 {
             let facets = noise(&mut random);
@@ -570,7 +572,7 @@ mod tests {
         let started = bytes.div_ceil(350 << 10);
         assert_eq!((started, segments.len()), (4, 4), "{bytes} bytes");
         assert_eq!(Segment::cut(&tally), segments);
-        // A limit that no event meets leaves one event in each.
+        // A limit below the length of every event gives one event per segment.
         assert_eq!(counts(&Segment::cut_at(&tally, 0)), [1; 100]);
     }
 

@@ -1,7 +1,7 @@
-//! Many series in little memory: each is kept once, and a value that many of them share is kept once.
+//! Stores many series in little memory: each series is stored once, and each facet value is stored once.
 //!
-//! They lie in a few long rows of bytes instead of in as many pieces as there are values, which
-//! would scatter over the memory that reading an input needs and gives back.
+//! All values are parts of one long string. Otherwise every value would be an allocation of its own. Many small
+//! allocations that stay would fragment the memory that the reading of inputs uses and frees.
 
 use std::cmp::Ordering;
 use std::hash::BuildHasher as _;
@@ -13,44 +13,47 @@ use crate::Series;
 use crate::facet::{FacetKind, Facets};
 use crate::fingerprint::ClusterId;
 
-/// Series, each with a place of its own.
+/// A table of distinct [`Series`], numbered from 0 in the order in which they were added.
 #[derive(Debug, Clone, Default)]
 pub struct SeriesTable {
     table: Vec<PackedSeries>,
-    places: Places,
-    /// All values, one after the other, and where each ends.
+    series_index: HashIndex,
+    /// All values, concatenated.
     text: String,
+    /// The end of each value in `text`, in bytes.
     ends: Vec<u32>,
-    values: Places,
+    value_index: HashIndex,
 }
 
-/// A series by the places of its values, one more than each; 0 is none.
+/// A cluster id, and for each facet the index of its value plus one; 0 means no value.
 #[derive(Debug, Clone)]
 struct PackedSeries {
     cluster: ClusterId,
     values: [u32; FacetKind::ALL.len()],
 }
 
-/// A series as it lies among others.
+/// A reference to one series of a [`SeriesTable`]. References are ordered like [`Series`].
 #[derive(Debug, Clone, Copy)]
 pub struct SeriesRef<'a> {
     table: &'a SeriesTable,
     packed: &'a PackedSeries,
 }
 
-/// Where things are, by a hash that is keyed at random. One whose hash is taken has the next.
+/// Finds the index of an item by the item's hash, with open addressing.
+///
+/// The hash function has a random key. An item whose hash is in use already gets the next free hash.
 #[derive(Debug, Clone, Default)]
-struct Places {
+struct HashIndex {
     key: RandomState,
     by_hash: HashMap<u64, u32>,
 }
 
-impl Places {
-    /// Returns the place of a thing, or the hash to put it under.
-    fn find(&self, mut hash: u64, is: impl Fn(usize) -> bool) -> Result<u32, u64> {
-        while let Some(place) = self.by_hash.get(&hash) {
-            if is(*place as usize) {
-                return Ok(*place);
+impl HashIndex {
+    /// Returns the index of an item, or the free hash under which a new item is to be inserted.
+    fn find(&self, mut hash: u64, is_item: impl Fn(usize) -> bool) -> Result<u32, u64> {
+        while let Some(index) = self.by_hash.get(&hash) {
+            if is_item(*index as usize) {
+                return Ok(*index);
             }
             hash = hash.wrapping_add(1);
         }
@@ -59,14 +62,14 @@ impl Places {
 }
 
 impl SeriesTable {
-    /// Adds a series, unless it is there, and returns its place.
+    /// Adds a series if the table does not have it yet, and returns its index.
     pub fn add(&mut self, series: &Series) -> u32 {
-        let hash = self.places.key.hash_one(series);
+        let hash = self.series_index.key.hash_one(series);
         match self
-            .places
-            .find(hash, |place| self.get(place as u32) == *series)
+            .series_index
+            .find(hash, |index| self.get(index as u32) == *series)
         {
-            Ok(place) => place,
+            Ok(index) => index,
             Err(hash) => {
                 let before = self
                     .table
@@ -74,74 +77,78 @@ impl SeriesTable {
                     .map_or([0; FacetKind::ALL.len()], |last| last.values);
                 let values = FacetKind::ALL.map(|kind| {
                     let value = series.facets.get(kind);
-                    // Most are what they were in the series before.
-                    let place = before[kind as usize];
-                    let same = self.shown(place) == value;
-                    if same { place } else { self.add_value(value) }
+                    // Most values equal those of the series before, and a comparison is cheaper than a hash.
+                    let number = before[kind as usize];
+                    let same = self.optional_value(number) == value;
+                    if same { number } else { self.add_value(value) }
                 });
-                let place = self.table.len() as u32;
+                let index = self.table.len() as u32;
                 self.table.push(PackedSeries {
                     cluster: series.cluster,
                     values,
                 });
-                self.places.by_hash.insert(hash, place);
-                place
+                self.series_index.by_hash.insert(hash, index);
+                index
             }
         }
     }
 
-    /// Returns the series at a place.
-    pub fn get(&self, place: u32) -> SeriesRef<'_> {
+    /// Returns the series at an index that [`SeriesTable::add`] returned; panics at any other index.
+    pub fn get(&self, index: u32) -> SeriesRef<'_> {
         SeriesRef {
             table: self,
-            packed: &self.table[place as usize],
+            packed: &self.table[index as usize],
         }
     }
 
     fn add_value(&mut self, value: Option<&str>) -> u32 {
         let Some(value) = value else { return 0 };
-        let hash = self.values.key.hash_one(value);
-        let place = match self.values.find(hash, |place| self.value(place) == value) {
-            Ok(place) => place,
+        let hash = self.value_index.key.hash_one(value);
+        let found = self
+            .value_index
+            .find(hash, |index| self.value(index) == value);
+        let index = match found {
+            Ok(index) => index,
             Err(hash) => {
-                let place = self.ends.len() as u32;
+                let index = self.ends.len() as u32;
                 self.text.push_str(value);
                 self.ends.push(self.text.len() as u32);
-                self.values.by_hash.insert(hash, place);
-                place
+                self.value_index.by_hash.insert(hash, index);
+                index
             }
         };
-        place + 1
+        index + 1
     }
 
-    fn shown(&self, place: u32) -> Option<&str> {
-        Some(self.value(place.checked_sub(1)? as usize))
+    /// Returns the value at an index plus one; `None` for 0.
+    fn optional_value(&self, number: u32) -> Option<&str> {
+        Some(self.value(number.checked_sub(1)? as usize))
     }
 
-    fn value(&self, place: usize) -> &str {
-        let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.text[start as usize..self.ends[place] as usize]
+    fn value(&self, index: usize) -> &str {
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.text[start as usize..self.ends[index] as usize]
     }
 }
 
 impl<'a> SeriesRef<'a> {
-    /// Returns the cluster.
+    /// Returns the cluster that the events of the series belong to.
     pub fn cluster(self) -> ClusterId {
         self.packed.cluster
     }
 
-    /// Returns the value of a facet.
+    /// Returns the value of a facet; `None` if the series has no value of this kind.
     pub fn get(self, kind: FacetKind) -> Option<&'a str> {
-        self.table.shown(self.packed.values[kind as usize])
+        self.table.optional_value(self.packed.values[kind as usize])
     }
 
-    /// Returns the facets that have a value, with it.
+    /// Returns each facet that has a value, with the value, in the order of [`FacetKind::ALL`].
     pub fn iter(self) -> impl Iterator<Item = (FacetKind, &'a str)> {
         let value = move |kind| Some((kind, self.get(kind)?));
         FacetKind::ALL.into_iter().filter_map(value)
     }
 
-    /// Returns the facets on their own.
+    /// Copies all facets of the series.
     pub fn facets(self) -> Facets {
         let mut facets = Facets::default();
         for (kind, value) in self.iter() {
@@ -189,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_case_has_one_place_and_comes_back_as_it_was() {
+    fn a_series_has_one_index_and_is_read_back_unchanged() {
         let series = |cluster: u8, values: &[(FacetKind, &str)]| {
             let mut facets = Facets::default();
             for (kind, value) in values {
@@ -220,15 +227,15 @@ mod tests {
         ];
         let mut table = SeriesTable::default();
         for _ in 0..2 {
-            for (place, series) in (0..).zip(&all) {
-                assert_eq!(table.add(series), place);
-                assert_eq!(table.get(place).cluster(), series.cluster);
-                assert_eq!(table.get(place).facets(), series.facets);
+            for (index, series) in (0..).zip(&all) {
+                assert_eq!(table.add(series), index);
+                assert_eq!(table.get(index).cluster(), series.cluster);
+                assert_eq!(table.get(index).facets(), series.facets);
             }
         }
-        for (one, place) in all.iter().zip(0..) {
-            for (other, other_place) in all.iter().zip(0..) {
-                let order = table.get(place).cmp(&table.get(other_place));
+        for (one, index) in all.iter().zip(0..) {
+            for (other, other_index) in all.iter().zip(0..) {
+                let order = table.get(index).cmp(&table.get(other_index));
                 assert_eq!(order, one.cmp(other));
             }
         }

@@ -1,7 +1,7 @@
-//! Sightings joined: the set of all events that a store has seen, in little memory.
+//! The set of all events that a store has seen, in little memory.
 //!
-//! One event is one sighting, whatever came how often and in which order: of two sightings of one
-//! event the lesser stands.
+//! Each event has exactly one sighting, however often and in whichever order its records came. Of two different
+//! sightings of one event the lesser stays.
 
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -14,14 +14,14 @@ use crate::series::SeriesTable;
 use crate::timeline::Timeline;
 use crate::{EventId, Series, SeriesRow, Sighting, Span, Stamp};
 
-/// Events, and what was seen of each.
+/// A map from event ids to sightings, with the series of all events in one [`SeriesTable`].
 #[derive(Debug, Clone, Default)]
 pub struct Sightings {
     seen: HashMap<EventId, StoredSighting>,
     series_table: Arc<SeriesTable>,
 }
 
-/// A sighting, with the place of its series.
+/// A sighting with the index of its series in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct StoredSighting {
     series: u32,
@@ -30,27 +30,26 @@ struct StoredSighting {
 }
 
 impl Sightings {
-    /// Adds sightings, and returns how many of their events were not there before.
+    /// Adds sightings and returns the number of new events, which are events that were not present before.
     pub fn add<'s>(&mut self, sightings: impl IntoIterator<Item = (EventId, &'s Sighting)>) -> u64 {
-        // Many events of a batch share a series, and to know where one is takes less than to look at
-        // what is in it.
-        let mut places: HashMap<*const Series, u32> = HashMap::new();
+        // Many events of a batch share one series. Comparing addresses is cheaper than hashing contents.
+        let mut indices: HashMap<*const Series, u32> = HashMap::new();
         let mut fresh = 0;
         for (id, sighting) in sightings {
-            let place = places.entry(Arc::as_ptr(&sighting.series));
-            let series = *place.or_insert_with(|| self.place(&sighting.series));
+            let index = indices.entry(Arc::as_ptr(&sighting.series));
+            let series = *index.or_insert_with(|| self.add_series(&sighting.series));
             fresh += u64::from(self.insert(id, sighting, series));
         }
         fresh
     }
 
-    /// Returns the cluster that an event is in.
+    /// Returns the cluster that an event belongs to; `None` if the event is not present.
     pub fn cluster(&self, event: EventId) -> Option<ClusterId> {
         let seen = self.seen.get(&event)?;
         Some(self.series_table.get(seen.series).cluster())
     }
 
-    /// Returns all events, in no order.
+    /// Returns all events with their sightings, in no particular order.
     pub fn events(&self) -> Vec<(EventId, Sighting)> {
         let mut series_table: HashMap<u32, Arc<Series>> = HashMap::new();
         let event = |(id, seen): (&EventId, &StoredSighting)| {
@@ -73,7 +72,9 @@ impl Sightings {
         self.seen.iter().map(event).collect()
     }
 
-    /// Returns all series, and the rows of the events since a moment, or of all.
+    /// Returns all series, and the span of each series that has events; the rows are in no particular order.
+    ///
+    /// With `since`, only events at or after this time are counted, so events without a usable time are left out.
     pub fn rows(&self, since: Option<Timestamp>) -> (Arc<SeriesTable>, Vec<SeriesRow>) {
         let mut spans: HashMap<u32, Span> = HashMap::new();
         for seen in self.seen.values() {
@@ -85,7 +86,7 @@ impl Sightings {
         (Arc::clone(&self.series_table), spans.into_iter().collect())
     }
 
-    /// Counts all events by cluster and hour.
+    /// Counts all events by cluster and hour of event time.
     pub fn timeline(&self) -> Timeline {
         let mut timeline = Timeline::default();
         for seen in self.seen.values() {
@@ -95,11 +96,11 @@ impl Sightings {
         timeline
     }
 
-    fn place(&mut self, series: &Series) -> u32 {
+    fn add_series(&mut self, series: &Series) -> u32 {
         Arc::make_mut(&mut self.series_table).add(series)
     }
 
-    /// Adds a sighting of a series at a place; `false` says that the event was there already.
+    /// Adds a sighting; `series` is the index of its series. Returns `false` if the event was already present.
     fn insert(&mut self, id: EventId, sighting: &Sighting, series: u32) -> bool {
         let series_table = &self.series_table;
         let seen = StoredSighting {
@@ -112,14 +113,14 @@ impl Sightings {
                 unseen.insert(seen);
                 true
             }
-            Entry::Occupied(mut known) => {
-                // In the order of sightings.
+            Entry::Occupied(mut stored) => {
+                // This is the order of `Sighting`.
                 let key = |seen: &StoredSighting| {
                     let series = series_table.get(seen.series);
                     (seen.watched, series.cluster(), seen.stamp, series)
                 };
-                if seen != *known.get() && key(&seen) < key(known.get()) {
-                    known.insert(seen);
+                if seen != *stored.get() && key(&seen) < key(stored.get()) {
+                    stored.insert(seen);
                 }
                 false
             }

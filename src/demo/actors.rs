@@ -1,5 +1,6 @@
-//! Who acts in the demo: a small web shop's accounts, its people and workloads, and the strangers
-//! that call from outside. Numbers, addresses and domains are those set aside for documentation.
+//! The callers in the demo: accounts, people and workloads of a small web shop, and outsiders.
+//!
+//! Account ids, IP addresses and domains are those reserved for documentation.
 
 use Form::{
     Anonymous, BareRole, Directory, Federated, Hidden, IdentityCenter, Missing, Outsider,
@@ -14,13 +15,13 @@ use crate::text::{fill, moment, quote};
 /// An AWS account of the shop.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Account {
-    /// Twelve digits.
+    /// The account id, twelve digits.
     pub id: &'static str,
-    /// `aws` or `aws-cn`.
+    /// The AWS partition: `aws` or `aws-cn`.
     pub partition: &'static str,
-    /// Where the shop runs.
+    /// The regions that the shop uses.
     pub regions: &'static [&'static str],
-    /// Where services without regions record their calls.
+    /// The region in which calls of global services, such as IAM, are recorded.
     pub global_region: &'static str,
 }
 
@@ -42,7 +43,7 @@ const CHINA: &Account = &Account {
     regions: &["cn-north-1", "cn-northwest-1"],
     global_region: "cn-north-1",
 };
-/// A supplier's account, whose callers show up in the shop's trail.
+/// The account of a supplier; its callers appear in the shop's trail.
 const FOREIGN: &str = "999988887777";
 
 const GLOBAL: &[&str] = &[
@@ -56,7 +57,7 @@ const GLOBAL: &[&str] = &[
 ];
 
 impl Account {
-    /// Returns the domain under which the account's services answer.
+    /// Returns the domain of AWS endpoints in the account's partition.
     pub fn domain(&self) -> &'static str {
         if self.partition == "aws-cn" {
             "amazonaws.com.cn"
@@ -65,7 +66,7 @@ impl Account {
         }
     }
 
-    /// Returns the service's name in `eventSource`; in China EC2 goes by its full domain.
+    /// Returns the `eventSource` of a service: with `.amazonaws.com`, in China only EC2 with `.amazonaws.com.cn`.
     pub fn event_source(&self, service: &str) -> String {
         let domain = if service == "ec2" {
             self.domain()
@@ -75,7 +76,7 @@ impl Account {
         format!("{service}.{domain}")
     }
 
-    /// Returns a region in which a call to the service is recorded.
+    /// Chooses a region for a call of a service; global services always have `global_region`.
     pub fn region(&self, service: &str, random: &mut Random) -> &'static str {
         if GLOBAL.contains(&service) {
             return self.global_region;
@@ -84,26 +85,26 @@ impl Account {
     }
 }
 
-/// The shape of an actor's `userIdentity`, with the session names where there are sessions.
+/// The shape of an actor's `userIdentity`; forms with role sessions include the session names.
 #[derive(Debug, Clone, Copy)]
 enum Form {
     Root,
     User,
     Role(Sessions),
-    /// An assumed role whose record lacks the `sessionIssuer`.
+    /// An assumed role whose records have no `sessionIssuer`.
     BareRole(Sessions),
     Federated,
     Saml,
     WebIdentity(&'static str),
     IdentityCenter,
-    /// Another account's caller, of whom only an id is known.
+    /// A caller from another account, of which the record has only an id.
     Outsider,
     OutsiderRole,
     Anonymous,
     Service,
     Directory,
     Unknown,
-    /// A sign-in that typed something else into the user name's field.
+    /// A failed sign-in whose user name AWS hides, because it may be a password.
     Hidden,
     /// A record without `userIdentity`.
     Missing,
@@ -112,9 +113,9 @@ enum Form {
 #[derive(Debug, Clone, Copy)]
 enum Sessions {
     Named(&'static [&'static str]),
-    /// The SDK's default: `botocore-session-` and the second it started.
+    /// The default of Boto3: `botocore-session-` and the start time in seconds.
     Botocore,
-    /// A fleet of instances that name their sessions by themselves.
+    /// A fleet of EC2 instances; the session name is the instance id.
     Instances,
 }
 
@@ -124,39 +125,39 @@ enum Network {
     OfficeV6,
     Nat,
     Outside,
-    /// Seen with the leaked key only.
+    /// The network of the attacker: used with the leaked key only.
     Stranger,
     Dns,
     Internal,
 }
 
-/// Somebody or something that calls AWS.
+/// A person, a workload or an AWS service that calls AWS.
 #[derive(Debug)]
 pub struct Actor {
     name: &'static str,
-    /// The account that records the calls.
+    /// The account whose trail records the calls.
     pub account: &'static Account,
     form: Form,
     network: Network,
     agent: &'static str,
 }
 
-/// An actor at the moment of a call.
+/// The caller-related fields of one record: an actor with session, key and address at the time of a call.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// The account that records the call.
+    /// The account whose trail records the call.
     pub account: &'static Account,
-    /// The `userIdentity` as JSON, empty where there is none.
+    /// The `userIdentity` as JSON text; empty if the record has none.
     pub identity: String,
-    /// How an error message names the caller.
+    /// The caller's ARN, as error messages contain it; a plain name for callers without an ARN.
     pub arn: String,
-    /// The name without its path.
+    /// The name of the user, role or service, without a path.
     pub name: &'static str,
-    /// An address, or an AWS service's DNS name.
+    /// The `sourceIPAddress`: an IP address, the DNS name of an AWS service, or `AWS Internal`.
     pub address: String,
-    /// What the caller's program says it is.
+    /// The `userAgent`.
     pub agent: String,
-    /// Whether an AWS service calls by itself.
+    /// Whether AWS itself makes the call: an AWS service, or a role that AWS uses internally.
     pub is_service: bool,
 }
 
@@ -212,23 +213,25 @@ const ACTORS: &[Actor] = &[
     actor("directory-login", STAGING, Directory, Office, BROWSER),
     actor("someone", STAGING, Unknown, Office, BROWSER),
     actor("mistyped", PROD, Hidden, Office, BROWSER),
-    // Sessions that were named to hurt whoever prints them.
+    // Session names and a user agent that attack programs which print or display them.
     actor("hostile-session", STAGING, Role(Named(&["<script>alert(1)</script>", "=HYPERLINK(\"http://example.net\")"])), Nat, "curl/8.10 \u{1b}[2J\u{1b}[31m[click](javascript:alert(1)) \u{202e}gpj.eciovni"),
     actor("nobody", STAGING, Missing, Internal, "AWS Internal"),
 ];
 
-/// Finds an actor by name; a name that nobody has is the actor of whom nothing is known.
+/// Finds an actor by name; an unknown name gives the actor `nobody`, whose records have no `userIdentity`.
 pub fn find(name: &str) -> &'static Actor {
     let found = ACTORS.iter().find(|actor| actor.name == name);
     found.unwrap_or(&ACTORS[ACTORS.len() - 1])
 }
 
 impl Actor {
-    /// Lets the actor call at a moment; sessions and their keys last for the hour.
+    /// Creates the caller for a call of the actor at a time, in seconds since 1970.
+    ///
+    /// Sessions and temporary keys change every hour.
     pub fn call(&self, random: &mut Random, time: i64) -> Caller {
         let session = self.session(random, time);
         let arn = self.arn(&session);
-        // The console signs with a session's key even for a user.
+        // The console signs with a temporary key, even for an IAM user.
         let key = match self.form {
             User if self.agent != BROWSER => self.key(),
             _ => session_key(&format!("{arn}{}", time.div_euclid(3600))),
@@ -249,12 +252,12 @@ impl Actor {
         }
     }
 
-    /// Returns the long-term access key of a user.
+    /// Returns the id of the long-term access key of an IAM user.
     pub fn key(&self) -> String {
         format!("AKIA{}EXAMPLE", Random::of(self.user_name()).base32(9))
     }
 
-    /// The leaked key is the legacy user's own, seen from elsewhere.
+    /// Returns the user name; the actor with the leaked key acts as the user `ci-legacy-deploy`.
     fn user_name(&self) -> &'static str {
         if self.name == "leaked-ci-key" {
             "ci-legacy-deploy"
@@ -315,7 +318,7 @@ impl Actor {
             "partition" => account.partition.to_owned(),
             "name" => name.to_owned(),
             "subject" => subject.to_owned(),
-            // Session names may hold anything, quotes included.
+            // Session names may contain any text, including quotes.
             "arn" => within_quotes(arn),
             "session" => within_quotes(session),
             "key" => key.to_owned(),
@@ -366,7 +369,7 @@ impl Actor {
     }
 }
 
-/// Each kind of `userIdentity`, with blanks.
+/// The JSON text of each kind of `userIdentity`, with placeholders such as `$arn`.
 mod identity {
     pub const ROOT: &str =
         r#"{"type":"Root","principalId":"$id","arn":"$arn","accountId":"$id","accessKeyId":""}"#;
@@ -399,7 +402,7 @@ fn within_quotes(text: &str) -> String {
 }
 
 impl Caller {
-    /// Returns whether the console calls for a person.
+    /// Checks whether the AWS Management Console makes the call for a person, judged by the user agent.
     pub fn is_from_console(&self) -> bool {
         self.agent == CONSOLE || self.agent == BROWSER
     }

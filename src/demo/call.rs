@@ -1,5 +1,6 @@
-//! A row of the demo's tables: a call with blanks in its texts, and the filling of the blanks, so
-//! that the name in an error message is the name that was asked for.
+//! A row of the demo's tables: a call whose texts contain placeholders, and the values of the placeholders.
+//!
+//! All texts of one call get the same values, so that the error message names the resource of the request.
 
 use clusters::class::Class;
 
@@ -8,26 +9,26 @@ use crate::event::EventTruth;
 use crate::random::Random;
 use crate::text::fill;
 
-/// One API call that somebody makes now and then.
+/// One API call, successful or failing, from which events are made.
 ///
-/// Texts hold blanks: `$bucket` and the like are filled by [`PlaceholderValues`].
+/// The message and the parameters may contain placeholders such as `$bucket`; see [`PlaceholderValues`].
 #[derive(Debug, Clone, Copy)]
 pub struct Call {
-    /// What becomes of it; `None` where it succeeds and nobody need look.
+    /// The class that the call must get; `None` for an ordinary call that succeeds.
     pub class: Option<Class>,
-    /// How often it occurs compared with its neighbours.
+    /// The relative frequency among the rows of a table.
     pub weight: usize,
-    /// The service prefix.
+    /// The service, such as `s3`; `eventSource` without its domain.
     pub service: &'static str,
-    /// The API as the trail names it.
+    /// The API, as in `eventName`.
     pub name: &'static str,
-    /// Who makes it.
+    /// The names of the actors that make the call.
     pub actors: &'static [&'static str],
-    /// The error code, or `""`.
+    /// The error code; empty if the record has none.
     pub code: &'static str,
-    /// The error message, or `""`.
+    /// The error message; empty if the record has none.
     pub message: &'static str,
-    /// The request parameters as JSON.
+    /// The request parameters as JSON text.
     pub params: &'static str,
 }
 
@@ -35,12 +36,13 @@ const OBJECT_CALLS: &str = "GetObject PutObject HeadObject DeleteObject ListObje
 const READS: &str = "Get List Describe Head Lookup Search Batch Decrypt View AssumeRole";
 
 impl Call {
-    /// Returns whether the call only reads, which its name tells.
+    /// Checks whether the call only reads, judged by its name.
     pub fn reads(&self) -> bool {
         READS.split(' ').any(|verb| self.name.starts_with(verb))
     }
 
-    /// Returns the event category: calls on objects are data events.
+    /// Returns the `eventCategory`: `Data` for calls on objects of S3, `NetworkActivity` for VPC endpoints, else
+    /// `Management`.
     pub fn category(&self) -> &'static str {
         match self.class {
             Some(Class::Vpce) => "NetworkActivity",
@@ -51,7 +53,7 @@ impl Call {
         }
     }
 
-    /// Returns the event type.
+    /// Returns the `eventType`.
     pub fn kind(&self) -> &'static str {
         if self.class == Some(Class::Vpce) {
             "AwsVpceEvent"
@@ -60,10 +62,10 @@ impl Call {
         }
     }
 
-    /// Returns what the truth says about the call.
+    /// Returns the outcome by which [`Truth`](crate::Truth) counts events of this call.
     pub fn truth_of(&self) -> EventTruth {
         match self.class {
-            None => EventTruth::Plain,
+            None => EventTruth::Success,
             Some(Class::Watch) => EventTruth::Watched,
             Some(Class::Dryrun) => EventTruth::DryRun,
             _ => EventTruth::Failing,
@@ -71,7 +73,7 @@ impl Call {
     }
 }
 
-/// The values that one call, or a burst of the same call, puts into the blanks.
+/// The values of placeholders in the texts of one call, or of a series of equal calls.
 pub struct PlaceholderValues<'a> {
     random: &'a mut Random,
     caller: &'a Caller,
@@ -96,7 +98,7 @@ const NAMES: &[(&str, &[&str])] = &[
 ];
 
 impl<'a> PlaceholderValues<'a> {
-    /// Starts with every blank open.
+    /// Creates the values without choosing any; each value is chosen at its first use.
     pub fn new(random: &'a mut Random, caller: &'a Caller, region: &'a str) -> Self {
         Self {
             random,
@@ -106,7 +108,7 @@ impl<'a> PlaceholderValues<'a> {
         }
     }
 
-    /// Fills a text's blanks, each name always with the same value.
+    /// Replaces the placeholders of a text; the same placeholder always gets the same value.
     pub fn fill(&mut self, template: &str) -> String {
         fill(template, |name| self.value(name))
     }
@@ -134,7 +136,7 @@ impl<'a> PlaceholderValues<'a> {
             "key" => format!("orders/2026/11/part-{:04}.csv", self.random.below(10_000)),
             "number" => (2 + self.random.below(900)).to_string(),
             "uuid" => self.random.uuid(),
-            // Long ones pass the limit of 1 KB and are cut, short ones stay whole.
+            // Long ones exceed the limit of 1 KB and are cut, short ones stay whole.
             "encoded" => {
                 let length = 420 + self.random.below(900);
                 self.random.base64_url(length)

@@ -1,5 +1,6 @@
-//! How the demo's events reach their files: a few minutes late, some much later, one in a hundred
-//! twice, in one file for each account, region and quarter of an hour.
+//! Puts the demo's events into files: one file for each account, region and quarter of an hour.
+//!
+//! Most events are delivered a few minutes after their time, some much later, and one in a hundred twice.
 
 use std::collections::BTreeMap;
 
@@ -10,18 +11,17 @@ use crate::malformed::BROKEN;
 use crate::random::Random;
 use crate::{Plan, TrailFile, Truth};
 
-/// How long a file collects. AWS takes about five minutes; fewer and fuller files keep the demo's
-/// folder small.
+/// The period that one file covers, in seconds. AWS uses about five minutes; fewer files keep the demo small.
 const PERIOD: i64 = 900;
-/// With the period on top, a late event is at most 45 minutes older than its file.
+/// The maximum delay of a late event in seconds. With the period added, it is at most 45 minutes older than its file.
 const LATEST: i64 = 1800;
-/// One file in so many carries a text that is no record, beginning with an early one.
+/// One file in this number of files contains a text that is no record, beginning with the fourth file.
 const BROKEN_EVERY: usize = 40;
 
-/// When a file is closed, for which account, for which region.
+/// The closing time of a file in seconds since 1970, its account and its region.
 type FileKey = (i64, &'static str, &'static str);
 
-/// Delivers the events, and counts what is written.
+/// Puts all events into files, sorted by closing time, and adds the counts of the written records to `truth`.
 pub fn deliver(
     events: Vec<DemoEvent>,
     plan: &Plan,
@@ -72,7 +72,7 @@ fn closing_time(event: &DemoEvent, random: &mut Random) -> i64 {
 fn count(event: &DemoEvent, truth: &mut Truth) {
     truth.records += 1;
     match (event.truth_of, &event.id) {
-        (EventTruth::Plain, _) => {}
+        (EventTruth::Success, _) => {}
         (EventTruth::Failing, Some(id)) => {
             truth.failing_ids.insert(id.clone());
         }

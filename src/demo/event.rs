@@ -1,5 +1,6 @@
-//! One event on its way to becoming a record's text, with the fields in their usual order and
-//! the 1 KB cut of long texts.
+//! Writes one event as the JSON text of a record.
+//!
+//! Fields have the order that CloudTrail uses, and error messages are cut at 1 KB as CloudTrail does.
 
 use std::borrow::Cow;
 
@@ -7,57 +8,57 @@ use crate::actors::{Account, Caller};
 use crate::random::Random;
 use crate::text::{moment, quote};
 
-/// An error message that is longer is cut, and ends in three dots.
+/// The maximum length of an error message in characters; longer messages are cut and end with `...`.
 const LONGEST_MESSAGE: usize = 1024;
 
-/// What an event means to the truth that the demo keeps about itself.
+/// The outcome of an event, by which [`Truth`](crate::Truth) counts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventTruth {
-    /// An ordinary success.
-    Plain,
+    /// An ordinary call that succeeded; not counted.
+    Success,
     /// A failed call or sign-in.
     Failing,
-    /// A dry run, which is an answer and no failure.
+    /// A dry run, which is not a failure although it has an error code.
     DryRun,
-    /// A success that deserves a look.
+    /// A sensitive call that succeeded.
     Watched,
-    /// Text that is no record of a known version.
+    /// A text that is no record of a supported version.
     Broken,
-    /// A record that is no API call.
+    /// An Insights or digest record, which is no API call.
     NonApi,
 }
 
-/// An event as it is delivered.
+/// An event ready to be put into a file.
 #[derive(Debug, Clone)]
 pub struct DemoEvent {
-    /// When it happened, in seconds since 1970.
+    /// The event time, in seconds since 1970.
     pub time: i64,
-    /// How many seconds later it is delivered, where that is not left to chance.
+    /// The delay of the delivery in seconds; `None` for a random delay.
     pub delay: Option<i64>,
-    /// The account that gets it.
+    /// The account whose trail receives the event.
     pub account: &'static Account,
-    /// The region that it is delivered for.
+    /// The region in the name of the event's file.
     pub region: &'static str,
-    /// The eventID, unless the record has none.
+    /// The `eventID`; `None` if the record has none.
     pub id: Option<String>,
-    /// What the truth says about it.
+    /// The outcome by which the event is counted.
     pub truth_of: EventTruth,
-    /// The record's JSON text.
+    /// The JSON text of the record.
     pub text: String,
 }
 
-/// A JSON object that is written field by field and keeps that order.
+/// A writer of a JSON object; fields stay in the order in which they are added.
 #[derive(Debug, Default)]
 pub struct Object(String);
 
 impl Object {
-    /// Adds a string.
+    /// Adds a field with a string value.
     pub fn text(self, key: &str, value: &str) -> Self {
         let quoted = quote(value);
         self.raw(key, &quoted)
     }
 
-    /// Adds a value that is JSON already; one that is empty is left out.
+    /// Adds a field whose value is JSON text; adds nothing if the text is empty.
     pub fn raw(mut self, key: &str, json: &str) -> Self {
         if !json.is_empty() {
             self.0.push(if self.0.is_empty() { '{' } else { ',' });
@@ -69,7 +70,7 @@ impl Object {
         self
     }
 
-    /// Returns the JSON text.
+    /// Closes the object and returns its JSON text.
     pub fn end(mut self) -> String {
         if self.0.is_empty() {
             self.0.push('{');
@@ -79,51 +80,51 @@ impl Object {
     }
 }
 
-/// Everything that varies between two events; what is left out is `""`, JSON is marked as such.
+/// The fields of a record that vary between events. A field with an empty text is left out of the record.
 #[derive(Debug, Clone)]
 pub struct Draft<'a> {
-    /// When it happened, in seconds since 1970.
+    /// The event time, in seconds since 1970.
     pub time: i64,
-    /// Who called.
+    /// The caller, with `userIdentity`, address and user agent.
     pub caller: &'a Caller,
-    /// The region called.
+    /// The region of the call, as in `awsRegion`.
     pub region: &'static str,
-    /// The service prefix, such as `s3`.
+    /// The called service, such as `s3`.
     pub service: &'a str,
-    /// The API.
+    /// The called API, as in `eventName`.
     pub name: &'a str,
-    /// The error code.
+    /// The `errorCode`.
     pub code: &'a str,
-    /// The error message.
+    /// The `errorMessage`, before it is cut to 1 KB.
     pub message: Cow<'a, str>,
-    /// The request parameters as JSON.
+    /// The `requestParameters` as JSON text.
     pub params: Cow<'a, str>,
-    /// The response as JSON.
+    /// The `responseElements` as JSON text.
     pub response: &'a str,
-    /// Whether the call only reads.
+    /// Whether the call only reads, as in `readOnly`.
     pub reads: bool,
-    /// `AwsApiCall` and others.
+    /// The `eventType`, such as `AwsApiCall`.
     pub kind: &'a str,
-    /// `Management` and others.
+    /// The `eventCategory`, such as `Management`.
     pub category: &'a str,
-    /// Fields as JSON that come on top of the usual ones or replace them; `""` leaves one out.
+    /// Further fields with their JSON text; they replace the usual fields of the same name.
     pub changes: &'a [(&'a str, &'a str)],
-    /// What the truth says about it.
+    /// The outcome by which the event is counted.
     pub truth_of: EventTruth,
 }
 
 impl Draft<'_> {
-    /// Writes the record.
+    /// Writes the record, with a random `requestID` and `eventID`.
     pub fn write(self, random: &mut Random) -> DemoEvent {
         let (request, id) = (random.uuid(), random.uuid());
-        let delivered = !self.changes.iter().any(|(key, _)| *key == "eventID");
+        let has_id = !self.changes.iter().any(|(key, _)| *key == "eventID");
         DemoEvent {
             text: self.record(&request, &id),
             time: self.time,
             delay: None,
             account: self.caller.account,
             region: self.region,
-            id: delivered.then_some(id),
+            id: has_id.then_some(id),
             truth_of: self.truth_of,
         }
     }
@@ -180,7 +181,7 @@ impl Draft<'_> {
             object = object.raw(key, change.map_or(json, |(_, json)| json));
         }
         for (key, json) in self.changes {
-            if !usual.iter().any(|(known, _)| known == key) {
+            if !usual.iter().any(|(name, _)| name == key) {
                 object = object.raw(key, json);
             }
         }
@@ -200,6 +201,6 @@ fn cut(message: &str) -> Cow<'_, str> {
     if message.chars().count() <= LONGEST_MESSAGE {
         return message.into();
     }
-    let kept: String = message.chars().take(LONGEST_MESSAGE - 3).collect();
-    Cow::Owned(kept + "...")
+    let start: String = message.chars().take(LONGEST_MESSAGE - 3).collect();
+    Cow::Owned(start + "...")
 }

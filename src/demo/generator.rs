@@ -1,5 +1,4 @@
-//! Where events come into being: the plan's hours, the one sequence of random numbers, and the
-//! steps from a table's row to an event.
+//! Makes events from rows of the tables, with one sequence of pseudorandom numbers for the whole plan.
 
 use std::borrow::Cow;
 
@@ -11,20 +10,20 @@ use crate::call::{Call, PlaceholderValues};
 use crate::event::{DemoEvent, Draft};
 use crate::random::Random;
 
-/// The events so far and what it takes to make more.
+/// The events generated so far, and the state for generating more.
 pub struct Generator {
-    /// The numbers that everything is drawn from, in one order.
+    /// The only source of pseudorandom numbers; the order of its use determines the trail.
     pub random: Random,
-    /// What has happened, in no particular order.
+    /// The generated events, in no particular order.
     pub events: Vec<DemoEvent>,
-    /// The plan's first second.
+    /// The start of the plan, in seconds since 1970.
     pub start: i64,
-    /// The plan's length in seconds.
+    /// The length of the plan in seconds, at least an hour.
     pub length: i64,
 }
 
 impl Generator {
-    /// Opens the stage for a plan; a plan lasts an hour at least.
+    /// Creates a generator without events.
     pub fn new(plan: &Plan) -> Self {
         Self {
             random: Random::new(plan.seed),
@@ -34,42 +33,45 @@ impl Generator {
         }
     }
 
-    /// Returns the moment at which so many thousandths of the plan have passed.
+    /// Returns the time, in seconds since 1970, at which the given thousandths of the plan have passed.
     pub fn at(&self, thousandths: i64) -> i64 {
         self.start + self.length * thousandths / 1000
     }
 
-    /// Returns the last second of the plan.
+    /// Returns the last second of the plan, in seconds since 1970.
     pub fn last(&self) -> i64 {
         self.start + self.length - 1
     }
 
-    /// Lets one of the row's actors make the call.
+    /// Adds one event: the call at a time, made by a random actor of the row.
     pub fn perform(&mut self, call: &Call, time: i64) {
         let actor = *self.random.pick(call.actors);
         self.burst(call, actor, &[time]);
     }
 
-    /// Lets an actor make the same call at several moments, as retries do: same names, same
-    /// session, another eventID.
+    /// Adds one event for each time: an actor makes the same call again and again, like retries.
+    ///
+    /// All events have the same session and the same resource names, but different ids.
     pub fn burst(&mut self, call: &Call, actor: &str, times: &[i64]) {
         let first = times.first().copied().unwrap_or(self.start);
         let caller = actors::find(actor).call(&mut self.random, first);
         let region = caller.account.region(call.service, &mut self.random);
-        let mut blanks = PlaceholderValues::new(&mut self.random, &caller, region);
-        let (message, params) = (blanks.fill(call.message), blanks.fill(call.params));
+        let mut values = PlaceholderValues::new(&mut self.random, &caller, region);
+        let (message, params) = (values.fill(call.message), values.fill(call.params));
         for time in times {
-            self.play(&self.draft(call, &caller, *time, region, &message, &params));
+            self.add(&self.draft(call, &caller, *time, region, &message, &params));
         }
     }
 
-    /// Makes a call by a caller that is known already.
-    pub fn play(&mut self, draft: &Draft<'_>) {
+    /// Writes a draft as a record, and adds it to the events.
+    pub fn add(&mut self, draft: &Draft<'_>) {
         let event = draft.clone().write(&mut self.random);
         self.events.push(event);
     }
 
-    /// Turns a row into an event's draft.
+    /// Creates the draft of an event from a row, with placeholders of message and parameters already replaced.
+    ///
+    /// A time after the plan's end becomes the plan's last second.
     pub fn draft<'a>(
         &self,
         call: &'a Call,
@@ -80,7 +82,7 @@ impl Generator {
         params: &'a str,
     ) -> Draft<'a> {
         Draft {
-            // A burst that begins in the last minute ends with the plan.
+            // Retries that begin shortly before the end of the plan must not exceed it.
             time: time.min(self.last()),
             caller,
             region,
@@ -100,16 +102,16 @@ impl Generator {
 }
 
 fn response(call: &Call) -> &'static str {
-    let answers = matches!(call.class, None | Some(Class::Watch)) && !call.reads();
+    let is_successful_write = matches!(call.class, None | Some(Class::Watch)) && !call.reads();
     match call.name {
         // An empty list of failures is no failure.
         "GetRemainingFreeTrialDays" => r#"{"accounts":[],"unprocessedAccounts":[]}"#,
-        _ if answers && call.service == "ec2" => r#"{"_return":true}"#,
+        _ if is_successful_write && call.service == "ec2" => r#"{"_return":true}"#,
         _ => "null",
     }
 }
 
-/// The fields that only some calls have: the endpoint and the console's flag.
+/// Returns the fields that only some calls have: the VPC endpoint, and the flag for calls from the console.
 fn changes(call: &Call, caller: &Caller) -> &'static [(&'static str, &'static str)] {
     if call.class == Some(Class::Vpce) {
         return &[

@@ -1,20 +1,20 @@
-//! Makes a believable trail of a made-up web shop, to try the product out, and for its tests and benchmarks.
+//! Generates a realistic CloudTrail trail of a fictional web shop, for trying out the program, its tests and benchmarks.
 //!
-//! Three accounts in two days of traffic, believable down to the field order, and beside it the
-//! truth: which events failed, and how many. Everything follows from the plan; the same plan gives
-//! the same bytes everywhere. Shapes and wordings: AWS CloudTrail User Guide,
-//! "CloudTrail record contents", and IAM User Guide, "Access denied error messages".
+//! By default the trail has two days of traffic in three accounts, realistic down to the order of fields. With the trail
+//! comes its [`Truth`]: the ids and the number of failing events. The trail depends only on the [`Plan`]: the same plan
+//! gives the same bytes on every machine. Sources of formats and wordings: AWS CloudTrail User Guide, "CloudTrail record
+//! contents", and IAM User Guide, "Access denied error messages".
 //!
 //! The modules, in reading order:
 //!
-//! - `actors` has who acts: accounts, people, workloads and strangers.
+//! - `actors` has the callers: accounts, people, workloads and outsiders.
 //! - `scenarios` has the stories: a leaked key, a broken role, throttling, sign-ins.
-//! - `routine` has the calls that go well, `failures` those that fail, each as a row of a table.
-//! - `call` fills in the blanks of a row.
-//! - `malformed` has the records that break naive readers.
-//! - `generator` makes events from rows, hour by hour; `random` gives it repeatable numbers.
-//! - `event` makes the text of a record.
-//! - `delivery` puts the records into files: late, twice, by account, region and quarter of an hour.
+//! - `routine` is the table of successful calls, `failures` the table of failing calls.
+//! - `call` is a row of these tables, and fills the placeholders in its texts.
+//! - `malformed` has unusual and unreadable records.
+//! - `generator` makes events from rows of the tables; `random` supplies repeatable pseudorandom numbers.
+//! - `event` writes the JSON text of a record.
+//! - `delivery` puts records into files by account, region and quarter of an hour; some come late or twice.
 
 mod actors;
 mod call;
@@ -40,90 +40,91 @@ use records::time::Timestamp;
 use crate::event::Object;
 use crate::generator::Generator;
 
-/// What trail to make.
+/// The parameters of a trail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
-    /// Another seed makes another trail.
+    /// The seed of the pseudorandom numbers; another seed gives another trail.
     pub seed: u64,
-    /// How long the trail is; an hour at least.
+    /// The length of the trail in hours; 0 counts as 1.
     pub hours: u32,
-    /// How many events happen in an hour; the stories need some hundreds in all, and take them.
+    /// The number of events in an hour. The stories need some hundreds of events in all, even if this number is lower.
     pub events_per_hour: u32,
-    /// When the trail begins.
+    /// The time of the first hour's start.
     pub start: Timestamp,
-    /// Whether texts that are no records are strewn in.
+    /// Whether some files contain texts that are no valid records.
     pub broken: bool,
 }
 
-/// One file of the trail as it lies in a bucket.
+/// One file of the trail, as CloudTrail would write it to a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrailFile {
-    /// Its key: `AWSLogs/<account>/CloudTrail/<region>/<date>/…json.gz`.
+    /// The object key: `AWSLogs/<account>/CloudTrail/<region>/<date>/…json.gz`.
     pub name: String,
-    /// The text of each record, one line each.
+    /// The text of each record on one line; the texts of broken records are no valid JSON.
     pub records: Vec<String>,
 }
 
-/// A made-up trail, with the clusters and counts that it must give.
+/// A generated trail together with the results that an analysis of it must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Demo {
-    /// The files, in the order in which they arrive.
+    /// The files, sorted by delivery time.
     pub files: Vec<TrailFile>,
-    /// What a reader of the files has to find.
+    /// The numbers and ids that a reader of the files must find.
     pub truth: Truth,
 }
 
-/// What a reader of the files has to find, known from how they were made.
+/// The facts that a reader of the files must find, recorded while the trail was generated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Truth {
-    /// Records written, with duplicates and broken ones.
+    /// The number of records in all files, including duplicates and broken records.
     pub records: u64,
-    /// The eventIDs of the events that failed: calls with an error, except dry runs, and sign-ins.
+    /// The `eventID`s of all failed events: failed sign-ins, and calls with an error except dry runs.
     pub failing_ids: BTreeSet<String>,
-    /// Events that failed and have no eventID; none of them is there twice.
+    /// The number of failed events without an `eventID`; each is in the files exactly once.
     pub failing_without_id: u64,
-    /// Records of dry runs.
+    /// The number of records of dry runs.
     pub dry_runs: u64,
-    /// Records that are no JSON objects or have version 2.
+    /// The number of records that a reader must reject: no JSON object, or `eventVersion` 2.
     pub broken: u64,
-    /// Insight and digest records.
+    /// The number of Insights and digest records.
     pub non_api: u64,
-    /// The eventIDs of the sensitive successes.
+    /// The `eventID`s of the sensitive calls that succeeded.
     pub watch_ids: BTreeSet<String>,
-    /// The storm.
+    /// The service that is refused at one bucket again and again.
     pub storm: Storm,
-    /// The reconnaissance.
+    /// The leaked key that tries many APIs within minutes.
     pub recon: Reconnaissance,
-    /// The access key that slept for years and was used once.
+    /// The id of an access key that is used only once; the story is that it was unused for years.
     pub sleeping_key: String,
 }
 
-/// One service that fails at one bucket, over and over.
+/// A story: an AWS service is refused again and again when it writes to one bucket.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Storm {
-    /// The account it happens in.
+    /// The account of the bucket.
     pub account_id: String,
-    /// The service that calls.
+    /// The service that makes the calls, as in `invokedBy`.
     pub invoked_by: String,
-    /// The service that refuses.
+    /// The service that refuses the calls, as in `eventSource`.
     pub event_source: String,
-    /// The code it refuses with.
+    /// The error code of the refusals.
     pub error_code: String,
-    /// The bucket.
+    /// The name of the bucket.
     pub bucket: String,
-    /// How many distinct events there are for each event name; nobody else fails at these calls
-    /// with this code in this account, so each is the size of a cluster.
+    /// The number of distinct events by `eventName`.
+    ///
+    /// No other caller in this account fails at these calls with this code. So each number is the size of one cluster.
     pub events: BTreeMap<String, u64>,
 }
 
-/// One principal that tries many APIs within minutes.
+/// A story: one principal with a leaked key tries many APIs within minutes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reconnaissance {
-    /// The principal.
+    /// The ARN of the principal.
     pub principal_arn: String,
-    /// The long-term key it uses.
+    /// The id of the leaked long-term key.
     pub access_key_id: String,
-    /// How many distinct APIs it was denied.
+    /// The number of distinct APIs that refused the principal.
     pub denied_apis: usize,
 }
 
@@ -140,11 +141,11 @@ impl Default for Plan {
     }
 }
 
-/// Makes the trail that a plan asks for.
+/// Generates the trail of a plan.
 ///
-/// About one event in ten fails: a fifth of these are the storm, the rest are the other stories
-/// and everyday problem. A plan for a few hundred events gets more failures than that, since each
-/// way to fail occurs at least once.
+/// About one event in ten fails. A fifth of the failures belong to [`Storm`], the rest to the other stories and to
+/// everyday failures. A plan with only a few hundred events has more failures, because each kind of failure occurs at
+/// least once.
 pub fn trail(plan: &Plan) -> Demo {
     let mut generator = Generator::new(plan);
     let failing = plan.hours.max(1) as usize * plan.events_per_hour as usize / 10;
@@ -159,21 +160,23 @@ pub fn trail(plan: &Plan) -> Demo {
     scenarios::throttle_burst(&mut generator);
     scenarios::watch_list(&mut generator);
     scenarios::sign_ins(&mut generator, 3);
-    malformed::odd_records(&mut generator);
-    scenarios::roll_call(&mut generator);
-    let there = generator
+    malformed::malformed_records(&mut generator);
+    scenarios::each_row_once(&mut generator);
+    let failing_so_far = generator
         .events
         .iter()
         .filter(|event| event.truth_of == event::EventTruth::Failing)
         .count();
-    scenarios::everyday_failures(&mut generator, failing.saturating_sub(there));
+    scenarios::everyday_failures(&mut generator, failing.saturating_sub(failing_so_far));
     scenarios::routine(&mut generator, plan);
     let files = delivery::deliver(generator.events, plan, &mut generator.random, &mut truth);
     Demo { files, truth }
 }
 
 impl Demo {
-    /// Returns what a subscription that asks for errors would hand over, so many records at a time.
+    /// Returns the payloads that a CloudWatch Logs subscription with a filter for errors would send.
+    ///
+    /// Each payload has at most `records_max` records; 0 counts as 1.
     pub fn payloads(&self, records_max: usize) -> Vec<String> {
         let texts = self.files.iter().flat_map(|file| &file.records);
         let failing: Vec<String> = texts.filter(|text| has_error(text)).cloned().collect();
@@ -184,7 +187,7 @@ impl Demo {
     }
 }
 
-/// The account and the region that the trail of all accounts is logged in.
+/// The account and the region of the log group that receives the records of all accounts.
 const LOGGED_IN: (&str, &str) = ("111122223333", "eu-central-1");
 
 fn has_error(text: &str) -> bool {
@@ -193,25 +196,27 @@ fn has_error(text: &str) -> bool {
 }
 
 impl TrailFile {
-    /// Returns the file's content: `{"Records":[…]}`.
+    /// Returns the content of the file as JSON: `{"Records":[…]}`.
     pub fn json(&self) -> String {
         format!("{{\"Records\":[{}]}}", self.records.join(","))
     }
 
-    /// Returns the file as it lies in the bucket, without a time of compression.
+    /// Returns the content of the file as gzip data, without a timestamp in the gzip header.
     pub fn gzip(&self) -> Vec<u8> {
         gzip(self.json().as_bytes())
     }
 }
 
-/// Wraps records as a log group's subscription hands them over.
+/// Wraps records into one payload of a CloudWatch Logs subscription: `{"awslogs":{"data":…}}`.
+///
+/// `account_id` and `region` are those of the log group.
 pub fn payload(account_id: &str, region: &str, records: &[String]) -> String {
     let mut logged_at = 0;
     let events: Vec<String> = records
         .iter()
         .enumerate()
         .map(|(number, record)| {
-            // A record without a readable time was logged along with the one before it.
+            // A record without a readable time gets the log time of the record before it.
             logged_at = event_time(record).unwrap_or(logged_at);
             Object::default()
                 .text("id", &format!("{logged_at:020}{number:036}"))
@@ -240,7 +245,7 @@ fn event_time(record: &str) -> Option<i64> {
 
 fn gzip(content: &[u8]) -> Vec<u8> {
     let compress = |content: &[u8]| -> io::Result<Vec<u8>> {
-        // The header says neither when nor on what system: 255 is "unknown".
+        // The header has no timestamp, and operating system 255, which means "unknown".
         let header = GzBuilder::new().mtime(0).operating_system(255);
         let mut encoder = header.write(Vec::new(), Compression::default());
         encoder.write_all(content)?;

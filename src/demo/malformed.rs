@@ -1,5 +1,5 @@
-//! The records that break naive readers: late ones, corrections, Insight and digest records,
-//! fields of the wrong type, and text that is no record at all.
+//! Unusual and malformed records: late records, corrections, Insights and digest records, fields of the wrong type, and
+//! texts that are no records.
 
 use clusters::class::Class;
 
@@ -9,7 +9,7 @@ use crate::event::{DemoEvent, Draft, EventTruth, Object};
 use crate::generator::Generator;
 use crate::text::moment;
 
-/// An ordinary denial; the odd records are this one with a change.
+/// An ordinary denial; each malformed record is this record with a change.
 const USUAL: Call = Call {
     class: Some(Class::Denied),
     weight: 1,
@@ -23,7 +23,7 @@ const USUAL: Call = Call {
 
 type Changes = &'static [(&'static str, &'static str)];
 
-/// The changes, each with what the truth says about the outcome; `""` leaves a field out.
+/// The changed fields of each malformed record, with the outcome that must be counted; `""` removes a field.
 #[rustfmt::skip]
 const CHANGES: &[(EventTruth, Changes)] = &[
     (EventTruth::Failing, &[("eventID", "")]),
@@ -34,13 +34,13 @@ const CHANGES: &[(EventTruth, Changes)] = &[
     (EventTruth::Failing, &[("recipientAccountId", ""), ("eventVersion", "")]),
     (EventTruth::Failing, &[("eventTime", "null")]),
     (EventTruth::Failing, &[("sharedEventID", r#""6f0a1c52-6a0e-4d0f-9a51-0c2f7a3e51b4""#), ("resources", r#"[{"accountId":"111122223333","type":"AWS::ECS::Cluster","ARN":"arn:aws:ecs:eu-west-1:111122223333:cluster/web"}]"#)]),
-    // No code, only words; and a correction, which counts no new failure.
+    // A failure without an error code; and a corrected copy of another event, which is no failure.
     (EventTruth::Failing, &[("errorCode", ""), ("errorMessage", r#""The agent gave no reason""#)]),
-    (EventTruth::Plain, &[("errorCode", ""), ("addendum", r#"{"reason":"UPDATED_DATA","updatedFields":"responseElements","originalRequestID":"31d0c1a9-85be-4c4e-9d35-6a9b8a1f2c07","originalEventID":"0d2f1f6e-3a6b-4e55-8f0e-3b1d6a7c9e12"}"#)]),
+    (EventTruth::Success, &[("errorCode", ""), ("addendum", r#"{"reason":"UPDATED_DATA","updatedFields":"responseElements","originalRequestID":"31d0c1a9-85be-4c4e-9d35-6a9b8a1f2c07","originalEventID":"0d2f1f6e-3a6b-4e55-8f0e-3b1d6a7c9e12"}"#)]),
     (EventTruth::Broken, &[("eventVersion", r#""2.0""#)]),
 ];
 
-/// Texts that are no records, yet leave the borders of their neighbours intact.
+/// Texts that are no records; the records before and after them stay readable.
 pub const BROKEN: &[&str] = &[
     r#"{"eventVersion":"1.11","eventTime":nonsense}"#,
     r#"{"eventVersion":"1.11","eventName":"ListUsers","errorCode":}"#,
@@ -50,14 +50,14 @@ pub const BROKEN: &[&str] = &[
     "42",
 ];
 
-/// Lets each odd record happen once, and one come two hours late.
-pub fn odd_records(generator: &mut Generator) {
+/// Adds each malformed record once, one record that is delivered two hours late, and Insights and digest records.
+pub fn malformed_records(generator: &mut Generator) {
     for (truth_of, changes) in CHANGES {
         let time = generator.random.seconds(generator.start, generator.last());
-        odd_record(generator, *truth_of, changes, time);
+        malformed_record(generator, *truth_of, changes, time);
     }
     let delayed = &[("addendum", r#"{"reason":"DELIVERY_DELAY"}"#)];
-    odd_record(generator, EventTruth::Failing, delayed, generator.at(480));
+    malformed_record(generator, EventTruth::Failing, delayed, generator.at(480));
     if let Some(event) = generator.events.last_mut() {
         event.delay = Some(7200);
     }
@@ -69,11 +69,11 @@ pub fn odd_records(generator: &mut Generator) {
     generator.events.push(event);
 }
 
-fn odd_record(generator: &mut Generator, truth_of: EventTruth, changes: Changes, time: i64) {
+fn malformed_record(generator: &mut Generator, truth_of: EventTruth, changes: Changes, time: i64) {
     let caller = actors::find(USUAL.actors[0]).call(&mut generator.random, time);
     let region = caller.account.region(USUAL.service, &mut generator.random);
     let draft = generator.draft(&USUAL, &caller, time, region, "", "null");
-    generator.play(&Draft {
+    generator.add(&Draft {
         changes,
         truth_of,
         ..draft

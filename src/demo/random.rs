@@ -1,8 +1,11 @@
-//! Numbers that look random and are not: the same seed gives the same demo on every machine, so
-//! the clock, the system's randomness and every hash map stay out of here.
+//! Pseudorandom numbers: the same seed gives the same demo on every machine.
+//!
+//! So neither the clock nor the system's random numbers are used, and no hash map, whose order may vary.
 
-/// `SplitMix64`, after Steele, Lea and Flood, "Fast splittable pseudorandom number generators"
-/// (OOPSLA 2014), with the constants of Sebastiano Vigna's public-domain C version.
+/// The pseudorandom number generator `SplitMix64`.
+///
+/// Source: Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (OOPSLA 2014), with the constants of
+/// Sebastiano Vigna's public-domain C version.
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 
@@ -11,13 +14,14 @@ const BASE32: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const BASE64_URL: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 impl Random {
-    /// Starts the sequence that belongs to a seed.
+    /// Starts the sequence of a seed.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// Starts the sequence that belongs to a text, by the text's FNV-1a hash: ids that an account
-    /// keeps for years do not depend on the plan's seed.
+    /// Starts the sequence of a text: the seed is the text's FNV-1a hash.
+    ///
+    /// It is used for ids that do not depend on the plan's seed, such as access keys of users.
     pub fn of(text: &str) -> Self {
         let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -25,7 +29,7 @@ impl Random {
         Self(hash)
     }
 
-    /// Returns the next 64 bits.
+    /// Returns the next 64-bit number of the sequence.
     pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut bits = self.0;
@@ -34,42 +38,42 @@ impl Random {
         bits ^ (bits >> 31)
     }
 
-    /// Returns a number below `end`, and 0 where there is none.
+    /// Returns a number below `end`; 0 if `end` is 0.
     pub fn below(&mut self, end: usize) -> usize {
         ((u128::from(self.draw()) * end as u128) >> 64) as usize
     }
 
-    /// Returns a number of seconds from `first` to `last`.
+    /// Returns a number from `first` to `last`, both included; `first` if `last` is smaller.
     pub fn seconds(&mut self, first: i64, last: i64) -> i64 {
         first + self.below((last - first + 1).max(1) as usize) as i64
     }
 
-    /// Returns whether something happens that does so in `percent` of a hundred cases.
+    /// Returns `true` with a probability of `percent` in a hundred.
     pub fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
-    /// Returns one of the items of a table; a table has items.
+    /// Returns a random item; panics if there are no items.
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len())]
     }
 
-    /// Returns `length` lower-case hexadecimal digits.
+    /// Returns a text of `length` lower-case hexadecimal digits.
     pub fn hex(&mut self, length: usize) -> String {
         self.letters(LOWER_HEX, length)
     }
 
-    /// Returns `length` letters and digits of the kind that IAM ids consist of.
+    /// Returns a text of `length` characters of the base32 alphabet, as in IAM ids.
     pub fn base32(&mut self, length: usize) -> String {
         self.letters(BASE32, length)
     }
 
-    /// Returns `length` letters of an encoded blob.
+    /// Returns a text of `length` characters of the URL-safe base64 alphabet, as in encoded messages.
     pub fn base64_url(&mut self, length: usize) -> String {
         self.letters(BASE64_URL, length)
     }
 
-    /// Returns a UUID of version 4.
+    /// Returns a random UUID of version 4 in its usual text form.
     pub fn uuid(&mut self) -> String {
         let (high, low) = (self.draw(), self.draw());
         format!(
@@ -97,14 +101,14 @@ mod tests {
 
     #[test]
     fn the_sequence_is_the_published_one() {
-        // The first outputs for seed 1234567, as the public test vectors give them.
+        // The first outputs for seed 1234567 in the public test vectors.
         let mut random = Random::new(1_234_567);
         assert_eq!(random.draw(), 6_457_827_717_110_365_317);
         assert_eq!(random.draw(), 3_203_168_211_198_807_973);
     }
 
     #[test]
-    fn a_uuid_says_that_it_is_random() {
+    fn a_uuid_has_version_4() {
         let uuid = Random::new(1).uuid();
         assert_eq!(uuid.len(), 36);
         assert_eq!(&uuid[14..15], "4");

@@ -1,6 +1,7 @@
-//! The stories in the demo: a bucket that refuses logs for days, a leaked key that looks around, a
-//! role that a policy change broke, a job that fails each night, throttling, sign-ins, and the
-//! everyday traffic around them.
+//! The stories of the demo, and the everyday traffic around them.
+//!
+//! A bucket refuses logs for days; a leaked key tries many APIs; a policy change breaks a role; a job fails each night;
+//! calls are throttled; sign-ins fail.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +15,7 @@ use crate::generator::Generator;
 use crate::routine::{ROUTINE, WATCHED};
 use crate::{Plan, Reconnaissance, Storm};
 
-/// A refusal; the stories make theirs from it.
+/// A refused call of S3, the base of the calls in the stories.
 const REFUSED: Call = Call {
     class: Some(Class::Denied),
     weight: 1,
@@ -26,8 +27,9 @@ const REFUSED: Call = Call {
     params: "null",
 };
 
-/// Lets a service fail to deliver logs to one bucket, evenly from an eighth of the plan to nearly
-/// its end; `count` times.
+/// Adds `count` events in which a service is refused when it delivers logs to one bucket.
+///
+/// The events are spread evenly from an eighth of the plan to nearly its end.
 pub fn storm(generator: &mut Generator, count: usize) -> Storm {
     const BUCKET: &str = "shop-flow-logs";
     const SERVICE: &str = "delivery.logs.amazonaws.com";
@@ -64,7 +66,7 @@ pub fn storm(generator: &mut Generator, count: usize) -> Storm {
     }
 }
 
-/// What somebody with a stolen key tries first, as service and API.
+/// The calls that the owner of a stolen key tries first: service and API.
 const LOOKING_AROUND: &[(&str, &str)] = &[
     ("s3", "ListBuckets"),
     ("iam", "ListUsers"),
@@ -93,8 +95,9 @@ const LOOKING_AROUND: &[(&str, &str)] = &[
     ("ses", "GetSendQuota"),
 ];
 
-/// Lets a leaked key try many APIs within six minutes, from one address of a network that the
-/// account has not seen.
+/// Adds the story of a leaked key: many APIs refuse it within six minutes.
+///
+/// All calls come from one address of a network that the account has not seen before.
 pub fn recon(generator: &mut Generator) -> Reconnaissance {
     let actor = actors::find("leaked-ci-key");
     let began = generator.at(620);
@@ -120,7 +123,7 @@ pub fn recon(generator: &mut Generator) -> Reconnaissance {
         };
         let time = began + number as i64 * 13 + generator.random.seconds(0, 12);
         let region = caller.account.region(service, &mut generator.random);
-        generator.play(&generator.draft(&call, &caller, time, region, &message, "null"));
+        generator.add(&generator.draft(&call, &caller, time, region, &message, "null"));
         apis.insert(format!("{service}:{name}"));
     }
     Reconnaissance {
@@ -130,7 +133,7 @@ pub fn recon(generator: &mut Generator) -> Reconnaissance {
     }
 }
 
-/// Lets a key that has slept for years wake up once; returns the key.
+/// Adds one refused call with an access key that is used nowhere else; returns the id of the key.
 pub fn sleeping_key(generator: &mut Generator) -> String {
     let call = Call {
         name: "ListBuckets",
@@ -142,7 +145,7 @@ pub fn sleeping_key(generator: &mut Generator) -> String {
     actors::find("backup-2019").key()
 }
 
-/// Lets a job fail at two each night, with retries.
+/// Adds a job that fails at 02:00 UTC each night, with eight retries.
 pub fn nightly_job(generator: &mut Generator) {
     let call = Call {
         service: "rds",
@@ -167,7 +170,7 @@ pub fn nightly_job(generator: &mut Generator) {
     }
 }
 
-/// Lets a role read prices all the time and, after a policy change, fail in four of ten calls.
+/// Adds a role that reads secrets all the time; after a policy change, four of ten calls are refused.
 pub fn broken_role(generator: &mut Generator, per_hour: usize) {
     let works = Call {
         class: None,
@@ -198,7 +201,7 @@ pub fn broken_role(generator: &mut Generator, per_hour: usize) {
     }
 }
 
-/// Lets the autoscaler run into a rate limit, many times within three minutes.
+/// Adds throttled calls: each throttled row of the failures, 45 times within three minutes.
 pub fn throttle_burst(generator: &mut Generator) {
     let rows = FAILURES
         .iter()
@@ -211,20 +214,20 @@ pub fn throttle_burst(generator: &mut Generator) {
     }
 }
 
-/// Lets every sensitive success happen once.
+/// Adds each row of [`WATCHED`] once.
 pub fn watch_list(generator: &mut Generator) {
     for (number, call) in WATCHED.iter().enumerate() {
-        // This one is the policy change that breaks the role.
-        let time = if call.name == "PutRolePolicy" {
+        // This call is the policy change after which `broken_role` fails.
+        let thousandths = if call.name == "PutRolePolicy" {
             700
         } else {
             300 + number as i64 * 30
         };
-        generator.perform(call, generator.at(time));
+        generator.perform(call, generator.at(thousandths));
     }
 }
 
-/// A sign-in: actor, event, spelling of its type, error code and message, response, the rest.
+/// A sign-in: actor, event name, event type, error code and message, response, further fields.
 type SignIn = (
     &'static str,
     &'static str,
@@ -244,7 +247,7 @@ const MFA: &[(&str, &str)] = &[(
 )];
 const FAILED: &str = r#"{"ConsoleLogin":"Failure"}"#;
 
-/// Each shape in which a failed sign-in comes.
+/// All forms of records of failed sign-ins.
 #[rustfmt::skip]
 const FAILED_SIGN_INS: &[SignIn] = &[
     ("lena.varga", "ConsoleLogin", "AwsConsoleSignIn", ("", "Failed authentication"), FAILED, NO_MFA),
@@ -266,13 +269,13 @@ const SIGN_INS: &[SignIn] = &[
     ("root", "ConsoleLogin", "AwsConsoleSignIn", ("", ""), r#"{"ConsoleLogin":"Success"}"#, NO_MFA),
 ];
 
-/// Lets people sign in, and fail to, each shape of failure `repeats` times.
+/// Adds sign-ins: each successful form once, each failed form `repeats` times.
 pub fn sign_ins(generator: &mut Generator, repeats: usize) {
     let failed = FAILED_SIGN_INS
         .iter()
         .map(|row| (row, EventTruth::Failing, repeats));
-    let done = SIGN_INS.iter().map(|row| (row, EventTruth::Plain, 1));
-    for (row, truth_of, repeats) in failed.chain(done) {
+    let successful = SIGN_INS.iter().map(|row| (row, EventTruth::Success, 1));
+    for (row, truth_of, repeats) in failed.chain(successful) {
         for _ in 0..repeats {
             sign_in(generator, row, truth_of);
         }
@@ -292,7 +295,7 @@ fn sign_in(generator: &mut Generator, row: &SignIn, truth_of: EventTruth) {
         ..REFUSED
     };
     let draft = generator.draft(&call, &caller, time, region, message, "null");
-    generator.play(&Draft {
+    generator.add(&Draft {
         kind,
         response,
         changes,
@@ -301,8 +304,8 @@ fn sign_in(generator: &mut Generator, row: &SignIn, truth_of: EventTruth) {
     });
 }
 
-/// Lets every row of the tables occur once, spread over the plan, so that nothing is left to luck.
-pub fn roll_call(generator: &mut Generator) {
+/// Adds each call of the tables once for each of its actors, so that every kind of event occurs with every seed.
+pub fn each_row_once(generator: &mut Generator) {
     let rows: Vec<&Call> = ROUTINE.iter().chain(FAILURES).collect();
     let pairs = rows
         .iter()
@@ -313,7 +316,9 @@ pub fn roll_call(generator: &mut Generator) {
     }
 }
 
-/// Lets callers fail and retry until `count` events have failed.
+/// Adds exactly `count` failed events: random calls of the failures, each with up to six retries.
+///
+/// Dry runs count as failed events here.
 pub fn everyday_failures(generator: &mut Generator, mut count: usize) {
     let rows = by_weight(FAILURES);
     while count > 0 {
@@ -331,7 +336,7 @@ pub fn everyday_failures(generator: &mut Generator, mut count: usize) {
     }
 }
 
-/// Fills every hour up to the plan's number of events.
+/// Adds successful calls until every hour has the plan's number of events.
 pub fn routine(generator: &mut Generator, plan: &Plan) {
     let rows = by_weight(ROUTINE);
     let mut scheduled: BTreeMap<i64, usize> = BTreeMap::new();
@@ -341,9 +346,9 @@ pub fn routine(generator: &mut Generator, plan: &Plan) {
             .or_default() += 1;
     }
     for hour in 0..generator.length / 3600 {
-        let there = scheduled.get(&hour).copied().unwrap_or_default();
+        let existing = scheduled.get(&hour).copied().unwrap_or_default();
         let begins = generator.start + hour * 3600;
-        for _ in there..plan.events_per_hour as usize {
+        for _ in existing..plan.events_per_hour as usize {
             let row = *generator.random.pick(&rows);
             let time = generator.random.seconds(begins, begins + 3599);
             generator.perform(row, time);
@@ -351,6 +356,7 @@ pub fn routine(generator: &mut Generator, plan: &Plan) {
     }
 }
 
+/// Repeats each row by its weight, so that a random row of the result has the wanted frequency.
 fn by_weight(rows: &'static [Call]) -> Vec<&'static Call> {
     rows.iter()
         .flat_map(|row| std::iter::repeat_n(row, row.weight))

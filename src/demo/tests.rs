@@ -1,5 +1,5 @@
-//! The demo keeps its word: the same plan gives the same bytes, the truth agrees with a recount
-//! over the text, and everything that is promised occurs.
+//! Tests of the demo: the same plan gives the same bytes, the truth agrees with a recount over the text of the records,
+//! and every documented kind of event occurs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
@@ -20,7 +20,7 @@ const SENSITIVE: &[&str] = &[
     "DeactivateMFADevice",
 ];
 
-/// The default plan's trail, made once for all tests.
+/// The trail of the default plan, generated once for all tests.
 static DEMO: LazyLock<Demo> = LazyLock::new(|| trail(&Plan::default()));
 
 fn plan(seed: u64, hours: u32, events_per_hour: u32) -> Plan {
@@ -53,7 +53,7 @@ fn events(demo: &Demo) -> Vec<Value> {
         .collect()
 }
 
-fn is_there(event: &Value, key: &str) -> bool {
+fn has_value(event: &Value, key: &str) -> bool {
     !matches!(&event[key], Value::Null) && event[key] != ""
 }
 
@@ -65,7 +65,7 @@ fn is_sign_in(event: &Value, outcome: &str) -> bool {
             .any(|field| event[*field][name] == outcome)
 }
 
-/// Counts again from the text alone.
+/// Counts the outcomes from the text of the records alone.
 fn recount(demo: &Demo) -> Truth {
     let mut truth = Truth {
         records: texts(demo).count() as u64,
@@ -78,13 +78,13 @@ fn recount(demo: &Demo) -> Truth {
         };
         let id = event["eventID"].as_str().map(str::to_owned);
         let name = event["eventName"].as_str().unwrap_or_default();
-        let failed = is_there(&event, "errorCode") || is_there(&event, "errorMessage");
+        let failed = has_value(&event, "errorCode") || has_value(&event, "errorMessage");
         if event["eventVersion"]
             .as_str()
             .is_some_and(|version| version.starts_with("2."))
         {
             truth.broken += 1;
-        } else if is_there(&event, "insightDetails") || is_there(&event, "digestS3Object") {
+        } else if has_value(&event, "insightDetails") || has_value(&event, "digestS3Object") {
             truth.non_api += 1;
         } else if event["errorCode"]
             .as_str()
@@ -110,7 +110,7 @@ fn the_same_plan_gives_the_same_bytes_and_another_seed_others() {
 
 #[test]
 fn the_bytes_do_not_change_unnoticed() {
-    // Documentation and screenshots show this trail. When it changes on purpose, take the new one.
+    // Documentation and screenshots show this trail. After an intended change, write the new hash here.
     let demo = trail(&plan(1, 2, 300));
     let hash = texts(&demo)
         .fold(Sha256::new(), Sha256::chain_update)
@@ -127,17 +127,17 @@ fn the_bytes_do_not_change_unnoticed() {
 fn the_truth_agrees_with_a_recount() {
     for plan in [Plan::default(), plan(2, 5, 900), plan(3, 0, 0)] {
         let demo = trail(&plan);
-        let told = Truth {
+        let counted = Truth {
             storm: Storm::default(),
             recon: Reconnaissance::default(),
             sleeping_key: String::new(),
             ..demo.truth.clone()
         };
-        assert_eq!(told, recount(&demo), "{plan:?}");
+        assert_eq!(counted, recount(&demo), "{plan:?}");
         let rejected = texts(&demo)
             .filter(|text| Record::parse(text).is_err())
             .count();
-        assert_eq!(told.broken, rejected as u64, "{plan:?}");
+        assert_eq!(counted.broken, rejected as u64, "{plan:?}");
     }
 }
 
@@ -187,7 +187,7 @@ fn the_recon_is_25_apis_in_six_minutes_from_a_new_address() {
     let (mut apis, mut times, mut addresses) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
     for event in events(demo) {
         let identity = &event["userIdentity"];
-        let failed = is_there(&event, "errorCode");
+        let failed = has_value(&event, "errorCode");
         if identity["arn"] == *demo.truth.recon.principal_arn {
             assert_eq!(identity["accessKeyId"], *demo.truth.recon.access_key_id);
             let address = event["sourceIPAddress"].as_str().unwrap().to_owned();
@@ -217,7 +217,7 @@ fn a_role_breaks_on_the_second_day_and_a_job_fails_each_night() {
     let changed = Plan::default().start.seconds() + 7 * 48 * 360;
     for event in events(demo) {
         let time = event["eventTime"].as_str().unwrap_or_default();
-        let failed = is_there(&event, "errorCode");
+        let failed = has_value(&event, "errorCode");
         match event["eventName"].as_str() {
             Some("BatchGetSecretValue") if Timestamp::parse(time).unwrap().seconds() > changed => {
                 calls += 1;
@@ -294,7 +294,7 @@ fn every_class_of_failure_occurs() {
         );
     }
     let classes: BTreeSet<_> = failures::FAILURES.iter().map(|row| row.class).collect();
-    // All classes but the watched success; sign-ins come in shapes of their own.
+    // All classes except sensitive calls and sign-ins, which are not in this table.
     assert_eq!(classes.len(), Class::ALL.len() - 2);
     for name in [
         "ConsoleLogin",

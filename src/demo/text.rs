@@ -1,8 +1,10 @@
-//! How texts of the demo are written: blanks filled, JSON strings quoted, moments spelled.
+//! Helpers for the texts of the demo: placeholders, JSON strings and times.
 
 use records::time::Timestamp;
 
-/// Puts values in the place of blanks: a dollar sign and lower-case letters.
+/// Replaces placeholders, which are a dollar sign and lower-case letters, by values.
+///
+/// `value` gets the name of a placeholder without the dollar sign.
 pub fn fill(template: &str, mut value: impl FnMut(&str) -> String) -> String {
     let mut pieces = template.split('$');
     let mut text = pieces.next().unwrap_or_default().to_owned();
@@ -15,12 +17,12 @@ pub fn fill(template: &str, mut value: impl FnMut(&str) -> String) -> String {
     text
 }
 
-/// Writes a JSON string.
+/// Returns a text as a JSON string, with quotes and escapes.
 pub fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Writes a moment in the form of `eventTime`.
+/// Formats seconds since 1970 like `eventTime`, such as `2026-11-02T00:00:00Z`; empty if out of range.
 pub fn moment(seconds: i64) -> String {
     Timestamp::from_seconds(seconds).map_or_else(String::new, |time| time.to_string())
 }
