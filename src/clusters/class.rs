@@ -360,7 +360,7 @@ pub fn selected_calls() -> impl Iterator<Item = &'static str> {
     SIGNINS.iter().chain(hidden).chain(watched).copied()
 }
 
-/// Decides whether a record is a failure, and of which class, or a sensitive call that succeeded.
+/// Decides whether a record is a failure, and of which class, or a sensitive call.
 ///
 /// Rules and exclusions of the user are applied later.
 pub fn select(record: &Record<'_>) -> Selection {

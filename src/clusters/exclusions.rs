@@ -18,7 +18,7 @@ pub struct Exclusions {
 }
 
 impl Exclusions {
-    /// Returns the reason why a selected record is left out; `None` if the record is clustered.
+    /// Returns the reason why a failure or a sensitive call is left out; `None` if no exclusion applies.
     ///
     /// The reason is [`CROSS_ACCOUNT_COPY`] or [`OWN`].
     pub fn reason(&self, record: &Record<'_>) -> Option<&'static str> {

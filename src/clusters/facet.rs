@@ -24,7 +24,7 @@ use crate::fingerprint::{Identity, Understanding};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum FacetKind {
-    /// The caller as one stable name: an ARN without the session name, or the name of an AWS service.
+    /// The stable name of the caller, such as an ARN without the session name; `unknown` if the record has no name.
     Principal,
     /// The type of the caller, such as `user`, `role` or `service`.
     PrincipalKind,
@@ -38,15 +38,15 @@ pub enum FacetKind {
     Layer,
     /// Whether a refusal contains an encoded message: `whole` if it can be decoded, `cut` if it is truncated.
     Encoded,
-    /// The network of the caller: an IPv4 /24, an IPv6 /48, or the name of an AWS service.
+    /// The network of the caller: an IPv4 /24, an IPv6 /48, the name of an AWS service, or `other`.
     Network,
     /// The caller's IP address, or the name of an AWS service, as in `sourceIPAddress`.
     SourceIp,
     /// The id of the access key that signed the request.
     AccessKey,
-    /// The name of the role session.
+    /// The session name of a role, the name of a federated user, or the subject of a web identity.
     Session,
-    /// The id of the EC2 instance whose role session made the call.
+    /// The id of the EC2 instance that made the call, if the role session has the name of an instance.
     Instance,
     /// The target of the call, such as an ARN or a name; all objects of a bucket count as one resource.
     Resource,

@@ -75,13 +75,15 @@ pub struct Identity {
     pub service: String,
     /// The called API: `eventName` without an API version, such as `CreateFunction` for `CreateFunction20150331`.
     pub action: String,
-    /// The class of the failure, or [`Class::Watch`] for a sensitive call that succeeded.
+    /// The class of the failure, or [`Class::Watch`] for a sensitive call, which succeeded.
     pub class: Class,
-    /// The canonical error code, such as `Denied` for all refusals; empty for a sensitive call that succeeded.
+    /// The canonical error code, such as `Denied` for nearly all refusals; empty for a sensitive call.
     pub code: String,
-    /// A missing IAM action of another service, such as `kms:Decrypt` for S3, or the user type of a failed sign-in.
+    /// The missing IAM action if it belongs to another service, such as `kms:Decrypt` for an S3 call.
+    ///
+    /// For a failed sign-in it is the type of the user, such as `IAMUser`. `None` for all other failures.
     pub cause: Option<String>,
-    /// The masked error message; `None` for classes whose code alone identifies the failure.
+    /// The error message with its variable parts masked; `None` if the code alone identifies the failure.
     pub template: Option<String>,
     /// A text by which a rule separates events into clusters of their own; not hashed if `None`.
     pub addition: Option<String>,
@@ -96,9 +98,9 @@ pub struct ClusterSubject {
     pub service: String,
     /// The called API, such as `GetObject`; `*` for an overflow cluster.
     pub action: String,
-    /// The canonical error code; empty for a sensitive call that succeeded.
+    /// The canonical error code; empty for a sensitive call.
     pub code: String,
-    /// The class of the failure.
+    /// The class of the failure, or [`Class::Watch`] for a sensitive call.
     pub class: Class,
 }
 
@@ -119,13 +121,16 @@ impl From<&Identity> for ClusterSubject {
 pub struct Understanding<'a> {
     /// The identity of the cluster that the record belongs to.
     pub identity: Identity,
-    /// The masked error message, also if it is not part of the identity; empty if the record has no message.
+    /// The error message with its variable parts masked, even if not part of the identity; empty without a message.
     pub template: String,
     /// The parsed refusal; `None` for classes other than [`Class::Denied`] and [`Class::Vpce`].
     pub denial: Option<Denial<'a>>,
 }
 
-/// Computes the identity of a selected record, and parses its error message.
+/// Computes the cluster identity of a record, and parses its error message.
+///
+/// The record must be a failure or a sensitive call of the given class. `wrapper` supplies the account if the record
+/// names none.
 pub fn understand<'a>(
     record: &'a Record<'_>,
     wrapper: &Wrapper,

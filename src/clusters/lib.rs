@@ -100,7 +100,10 @@ pub struct EventId([u8; 16]);
 
 /// One event, as it is stored: its series, its time, and whether the call succeeded.
 ///
-/// There is one sighting for every event, so the type is kept small.
+/// Sightings are ordered: failures come before sensitive calls, then cluster, time and facets decide. If two records of
+/// one event differ, the lesser sighting is stored, so that the result does not depend on the order of records.
+///
+/// There is one sighting for every event, so the type is small.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sighting {
     /// The cluster and the facets of the event, shared with similar events.
@@ -109,7 +112,7 @@ pub struct Sighting {
     pub stamp: Stamp,
     /// Whether the event is a sensitive call that succeeded; `false` for a failure.
     ///
-    /// If one event id comes both as a success and as a failure, the failure stays.
+    /// If one event id comes both as a success and as a failure, the failure is stored.
     pub watched: bool,
 }
 
@@ -139,7 +142,7 @@ pub struct ClusterFacts {
 
 /// Everything that a record contributes to its cluster, except the event id and the time.
 ///
-/// Records that differ only in id, time and request have equal findings, so a finding can be reused.
+/// Records that differ only in event id, time and request id have equal findings, so a finding can be reused.
 #[derive(Debug, Clone)]
 pub struct Finding {
     /// The cluster and the facets of the record.
@@ -155,13 +158,13 @@ pub struct Finding {
 pub struct Tally {
     /// The sighting of each event.
     pub sightings: HashMap<EventId, Sighting>,
-    /// The facts of each cluster that has an event here.
+    /// The identity and the template of each cluster that has an event in the tally.
     pub facts: HashMap<ClusterId, Arc<ClusterFacts>>,
     /// Redacted example records by cluster; empty unless samples were requested.
     pub samples: HashMap<ClusterId, Samples>,
 }
 
-/// The result of analyzing one selected record.
+/// The result of analyzing one record of a failure or a sensitive call.
 #[derive(Debug)]
 pub struct Conclusion<'a> {
     /// The id of the event.
@@ -179,7 +182,9 @@ pub struct Conclusion<'a> {
 /// The largest believable difference between event time and the time of CloudWatch Logs, in seconds.
 const LOGGED_SECONDS_MAX: i64 = 15 * 86_400;
 
-/// Analyzes a selected record: event id, time, cluster identity and facets.
+/// Analyzes a record of a failure or a sensitive call: event id, time, cluster identity and facets.
+///
+/// `class` is the class that [`class::select`] returned. `wrapper` supplies account and time if the record has none.
 pub fn conclude<'a>(record: &'a Record<'_>, wrapper: &Wrapper, class: Class) -> Conclusion<'a> {
     let understanding = understand(record, wrapper, class);
     let facets = Facets::of(record, &understanding);
@@ -208,7 +213,7 @@ pub fn event_time(recorded: Option<&str>, wrapper: &Wrapper) -> Option<Timestamp
 }
 
 impl Finding {
-    /// Keeps the part of a conclusion that is the same for every event with equal facets.
+    /// Creates a finding: keeps the part of a conclusion that is the same for every event with equal facets.
     pub fn of(conclusion: Conclusion<'_>) -> Self {
         let Conclusion {
             understanding,
@@ -277,7 +282,7 @@ impl Stamp {
 impl Tally {
     /// Adds an event and the facts of its cluster; returns `false` if the event was already present.
     ///
-    /// Of two different sightings of one event the lesser stays.
+    /// Of two different sightings of one event the lesser stays; see [`Sighting`].
     pub fn observe(&mut self, id: EventId, at: Option<Timestamp>, finding: &Finding) -> bool {
         let Finding { series, facts, .. } = finding;
         self.learn(series.cluster, facts);
@@ -287,7 +292,7 @@ impl Tally {
 
     /// Adds the sighting of an event; returns `false` if the event was already present.
     ///
-    /// Of two different sightings of one event the lesser stays.
+    /// Of two different sightings of one event the lesser stays; see [`Sighting`].
     pub fn insert(&mut self, id: EventId, sighting: Sighting) -> bool {
         match self.sightings.entry(id) {
             Entry::Vacant(unseen) => {
@@ -430,7 +435,7 @@ impl Span {
 /// One series of a snapshot: its index in the [`SeriesTable`], and the span of its events.
 pub type SeriesRow = (u32, Span);
 
-/// All clusters of a store, or of a period of it: the source of every list, page and alert.
+/// All clusters that have events in a store, or in a period; lists, pages and alerts are made from it.
 #[derive(Debug, Clone, Default)]
 pub struct ClusterSnapshot {
     /// The identity and the template of each cluster.
@@ -606,7 +611,7 @@ impl<'a> ClusterTotals<'a> {
 }
 
 impl Cluster {
-    /// Shortens a principal's ARN of the cluster's own account to its last part; see [`short_name`].
+    /// Shortens the ARN of a principal in the cluster's account to its last part; see [`short_name`].
     pub fn short_name<'p>(&self, principal: &'p str) -> &'p str {
         short_name(principal, &self.facts.identity.account_id)
     }
@@ -680,7 +685,7 @@ impl EventId {
         }
     }
 
-    /// Parses an `eventID`: a UUID is taken as 16 bytes, any other text is hashed.
+    /// Returns the id for an `eventID`: the 16 bytes of a UUID, or a hash of any other text.
     pub fn named(id: &str) -> Self {
         parse_uuid(id).unwrap_or_else(|| Self::hashed(&["id", id]))
     }

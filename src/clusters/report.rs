@@ -94,7 +94,7 @@ pub struct SinkReport {
     pub dead: u64,
     /// The number of alerts still waiting; `None` if the run ended early and the number is unknown.
     pub waiting: Option<u64>,
-    /// The age of the oldest waiting alert in seconds, 0 if no alert waits; `None` if `waiting` is.
+    /// The age of the oldest waiting alert in seconds, 0 if no alert waits; `None` if `waiting` is `None`.
     pub oldest_seconds: Option<u64>,
     /// Whether the circuit breaker is open: the sink does not work, and gets only a probe now and then.
     pub is_open: bool,
@@ -185,9 +185,10 @@ impl Inspection {
     }
 }
 
-/// Returns the metric line of a sink whose settings are wrong, if no other metric of the sink is known.
+/// Returns a metric line that reports only that the settings of the sink named `sink` are wrong.
 ///
-/// `None` if nothing reads the metric `SinkMisconfigured`. `at_milliseconds` is in milliseconds since 1970.
+/// `None` if [`Metrics::read`] does not contain `SinkMisconfigured`. `at_milliseconds` is the time of the metric, in
+/// milliseconds since 1970.
 pub fn misconfigured_line(sink: &str, metrics: &Metrics, at_milliseconds: i64) -> Option<String> {
     metrics.line(Some(sink), &[count(MISCONFIGURED, 1)], at_milliseconds)
 }

@@ -65,7 +65,7 @@ impl Samples {
         self.cutoff().is_none_or(|last| rank < last)
     }
 
-    /// Returns the highest rank; `None` if there are fewer than [`SAMPLES_MAX`] samples.
+    /// Returns the highest rank of these samples; `None` if there are fewer than [`SAMPLES_MAX`].
     pub fn cutoff(&self) -> Option<Rank> {
         let last = self.0.last_key_value().map(|(rank, _)| *rank);
         last.filter(|_| self.0.len() >= SAMPLES_MAX)

@@ -53,7 +53,7 @@ impl Call {
         }
     }
 
-    /// Returns the `eventType`.
+    /// Returns the `eventType`: `AwsVpceEvent` for refusals by a VPC endpoint, else `AwsApiCall`.
     pub fn kind(&self) -> &'static str {
         if self.class == Some(Class::Vpce) {
             "AwsVpceEvent"

@@ -114,7 +114,7 @@ pub struct Draft<'a> {
 }
 
 impl Draft<'_> {
-    /// Writes the record, with a random `requestID` and `eventID`.
+    /// Creates the event: writes the record with a random `requestID` and `eventID`.
     pub fn write(self, random: &mut Random) -> DemoEvent {
         let (request, id) = (random.uuid(), random.uuid());
         let has_id = !self.changes.iter().any(|(key, _)| *key == "eventID");

@@ -23,7 +23,7 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// Creates a generator without events.
+    /// Creates a generator for a plan, without events.
     pub fn new(plan: &Plan) -> Self {
         Self {
             random: Random::new(plan.seed),

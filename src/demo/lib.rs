@@ -49,7 +49,7 @@ pub struct Plan {
     pub hours: u32,
     /// The number of events in an hour. The stories need some hundreds of events in all, even if this number is lower.
     pub events_per_hour: u32,
-    /// The time of the first hour's start.
+    /// The start of the trail's first hour.
     pub start: Timestamp,
     /// Whether some files contain texts that are no valid records.
     pub broken: bool,
@@ -60,7 +60,7 @@ pub struct Plan {
 pub struct TrailFile {
     /// The object key: `AWSLogs/<account>/CloudTrail/<region>/<date>/…json.gz`.
     pub name: String,
-    /// The text of each record on one line; the texts of broken records are no valid JSON.
+    /// The text of each record on one line. Broken records are no JSON objects, or no valid JSON.
     pub records: Vec<String>,
 }
 
@@ -143,7 +143,7 @@ impl Default for Plan {
 
 /// Generates the trail of a plan.
 ///
-/// About one event in ten fails. A fifth of the failures belong to [`Storm`], the rest to the other stories and to
+/// About one event in ten fails. About a fifth of the failures belong to [`Storm`], the rest to the other stories and to
 /// everyday failures. A plan with only a few hundred events has more failures, because each kind of failure occurs at
 /// least once.
 pub fn trail(plan: &Plan) -> Demo {

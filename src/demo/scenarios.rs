@@ -201,7 +201,7 @@ pub fn broken_role(generator: &mut Generator, per_hour: usize) {
     }
 }
 
-/// Adds throttled calls: each throttled row of the failures, 45 times within three minutes.
+/// Adds throttled calls: each [`Class::Throttle`] row of [`FAILURES`] 45 times within three minutes.
 pub fn throttle_burst(generator: &mut Generator) {
     let rows = FAILURES
         .iter()
