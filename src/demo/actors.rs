@@ -213,7 +213,7 @@ const ACTORS: &[Actor] = &[
     actor("directory-login", STAGING, Directory, Office, BROWSER),
     actor("someone", STAGING, Unknown, Office, BROWSER),
     actor("mistyped", PROD, Hidden, Office, BROWSER),
-    // Session names and a user agent that attack programs which print or display them.
+    // The session names and the user agent attack programs that print them.
     actor("hostile-session", STAGING, Role(Named(&["<script>alert(1)</script>", "=HYPERLINK(\"http://example.net\")"])), Nat, "curl/8.10 \u{1b}[2J\u{1b}[31m[click](javascript:alert(1)) \u{202e}gpj.eciovni"),
     actor("nobody", STAGING, Missing, Internal, "AWS Internal"),
 ];
