@@ -1,9 +1,9 @@
-//! Every setting of the functions, parsed once: settings that are right, or all complaints at once.
+//! Every setting of the functions, parsed once. The result is valid settings, or all problems at once.
 //!
-//! The door hands over its environment. A complaint has the name of the setting and what would be right.
-//! docs/parameters.md lists the settings. What is too long or too secret for an environment stands in the settings
-//! object, which `lists` reads. A value that is empty counts as one that is not given: a stack parameter
-//! without a value arrives like that.
+//! The program of the functions passes its environment. A problem has the name of the setting and what would be correct.
+//! docs/parameters.md lists the settings. Lists that are too long or too secret for an environment are in the settings
+//! file in the bucket, which `lists` parses. An empty value counts as not given, because a stack parameter without a
+//! value arrives as an empty text.
 
 pub mod deliver;
 pub mod inspect;
@@ -22,95 +22,97 @@ use clusters::report::{METRICS, Metrics};
 use lists::Lists;
 use records::principal::is_account_id;
 
-/// The settings of the function that takes the events of subscriptions.
+/// The settings of the ingest function, which receives the events of subscriptions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IngestSettings {
-    /// The table.
+    /// The name of the DynamoDB table.
     pub table_name: String,
-    /// The bucket.
+    /// The name of the S3 bucket.
     pub bucket_name: String,
-    /// What is left out before any rule is tried.
+    /// Which records are left out before any rule is tried: errors of the stack's own roles, and second records of calls
+    /// between accounts.
     pub exclusions: Exclusions,
-    /// How many days the ids of events are kept.
+    /// The number of days that the ids of events are stored, 8 to 365. An event that comes again later counts again.
     pub retention_days: u16,
     /// The learning period: for this many hours after the stack's first event no alerts are sent.
     pub learn_hours: u16,
-    /// The key of the rules in the bucket.
+    /// The key of the rules file in the bucket; `None` if there are no rules.
     pub rules_object: Option<String>,
-    /// What people call accounts, by account id.
+    /// Names of accounts that are shown to people, by account id.
     pub account_names: BTreeMap<String, String>,
-    /// Who is told what happens.
+    /// The sinks that get alerts; empty if no alerts are sent.
     pub sinks: BTreeSet<SinkName>,
-    /// Access keys that nobody should ever use; the environment has none.
+    /// Ids of canary access keys, which must never be used. They come only from the settings file, so they are empty
+    /// after [`IngestSettings::parse`].
     pub canaries: BTreeSet<String>,
-    /// Which metrics are written.
+    /// Which metrics are written to the log.
     pub metrics: Metrics,
     /// How much is logged.
     pub log_level: LogLevel,
 }
 
-/// Who may be told, a closed list.
+/// The kinds of sinks that alerts can be sent to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum SinkName {
-    /// A workspace of Guance.
+    /// A workspace of Guance or TrueWatch.
     Guance,
-    /// A topic of SNS.
+    /// An SNS topic.
     Sns,
-    /// An event bus of EventBridge.
+    /// An EventBridge event bus.
     #[strum(serialize = "eventbridge")]
     EventBridge,
 }
 
-/// How much is logged. No level shows payloads or credentials.
+/// How much is logged. No level logs payloads or credentials.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum LogLevel {
-    /// What failed.
+    /// Failures.
     Error,
-    /// What may need a look as well.
+    /// Also conditions that a person may have to check.
     Warn,
-    /// A line for each invocation as well.
+    /// Also one line for each invocation.
     #[default]
     Info,
-    /// What the steps of an invocation do as well.
+    /// Also the steps of an invocation.
     Debug,
 }
 
-/// A setting that is not right.
+/// A setting that is missing or not valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingProblem {
-    /// Its name.
+    /// The name of the setting, such as `TABLE_NAME`.
     pub setting: &'static str,
-    /// What is wrong, and what would be right.
+    /// What is wrong, and what would be correct.
     pub message: String,
 }
 
-/// All settings that are not right.
+/// All settings that are missing or not valid; displayed in one line as `NAME: message; NAME: message`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingProblems(pub Vec<SettingProblem>);
 
-/// For how many days ids may be kept. A failed event comes back within a week at the latest; ids that
-/// are gone by then would be counted again.
+/// Lowest, highest and default number of days that event ids are stored. A failed event is read again after a week at
+/// most. If its id were removed before that, the event would count twice.
 const RETENTION_DAYS: (u16, u16, u16) = (8, 365, 35);
 
-/// For how many hours nothing may be announced.
+/// Lowest, highest and default length of the learning period, in hours.
 const LEARN_HOURS: (u16, u16, u16) = (0, 720, 24);
 
-/// What is repeated of a wrong value.
+/// The highest number of characters of a wrong value that a message repeats.
 const SHOWN_CHARS_MAX: usize = 64;
 
 impl IngestSettings {
-    /// Parses settings, each by its name and value; those of others are passed over.
+    /// Parses settings, given as pairs of name and value. Settings of other functions are ignored.
     ///
     /// # Errors
-    /// All complaints, in the order of docs/parameters.md.
+    /// All settings that are missing or not valid, in the order of docs/parameters.md.
     pub fn parse(
         settings: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, SettingProblems> {
         let mut reading = SettingsReader {
             given: settings.into_iter().collect(),
-            complaints: Vec::new(),
+            problems: Vec::new(),
         };
         let settings = Self {
             table_name: reading.required("TABLE_NAME", "the name of the DynamoDB table"),
@@ -128,13 +130,14 @@ impl IngestSettings {
             metrics: reading.metrics("METRICS"),
             log_level: reading.log_level("LOG_LEVEL"),
         };
-        if reading.complaints.is_empty() {
+        if reading.problems.is_empty() {
             return Ok(settings);
         }
-        Err(SettingProblems(reading.complaints))
+        Err(SettingProblems(reading.problems))
     }
 
-    /// Returns these settings with what lists have beside them.
+    /// Returns these settings with the lists of the settings file added.
+    #[must_use]
     pub fn with(&self, lists: &Lists) -> Self {
         let mut settings = self.clone();
         let exclusions = &mut settings.exclusions;
@@ -148,39 +151,39 @@ impl IngestSettings {
     }
 }
 
-/// Returns names of accounts with those of lists, which win.
+/// Joins names of accounts with the names in the lists. If both name an account, the name in the lists is used.
 fn named(names: &BTreeMap<String, String>, lists: &Lists) -> BTreeMap<String, String> {
     let all = names.iter().chain(&lists.account_names);
     all.map(|(id, name)| (id.clone(), name.clone())).collect()
 }
 
-/// Returns which metrics are written, as far as the settings say so. A function that does not start may
-/// have to say why in one.
+/// Returns which metrics are written, and ignores problems of the setting. So a function whose settings are wrong can
+/// still report that in a metric.
 pub fn metrics(settings: impl IntoIterator<Item = (String, String)>) -> Metrics {
     let mut reading = SettingsReader {
         given: settings.into_iter().collect(),
-        complaints: Vec::new(),
+        problems: Vec::new(),
     };
     reading.metrics("METRICS")
 }
 
 impl SinkName {
-    /// All sinks.
+    /// All kinds of sinks.
     pub const ALL: [Self; 3] = [Self::Guance, Self::Sns, Self::EventBridge];
 
-    /// Returns the stable name.
+    /// Returns the stable name: `guance`, `sns` or `eventbridge`.
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    /// Returns the sink of a stable name.
+    /// Returns the kind of sink with a stable name; `None` for any other text.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|sink| sink.name() == name)
     }
 }
 
 impl LogLevel {
-    /// Returns the name.
+    /// Returns the name: `error`, `warn`, `info` or `debug`.
     pub fn name(self) -> &'static str {
         self.into()
     }
@@ -204,27 +207,28 @@ impl fmt::Display for SettingProblems {
 
 impl std::error::Error for SettingProblems {}
 
-/// Settings that are being read, and what was found wrong so far.
+/// Settings that are being parsed, and the problems found so far.
 struct SettingsReader {
     given: BTreeMap<String, String>,
-    complaints: Vec<SettingProblem>,
+    problems: Vec<SettingProblem>,
 }
 
 impl SettingsReader {
+    /// Returns the trimmed value of a setting; `None` if it is empty or not given.
     fn given(&mut self, setting: &str) -> Option<String> {
         let value = self.given.remove(setting)?;
         let value = value.trim();
         (!value.is_empty()).then(|| value.to_owned())
     }
 
-    fn complain(&mut self, setting: &'static str, message: String) {
-        self.complaints.push(SettingProblem { setting, message });
+    fn report(&mut self, setting: &'static str, message: String) {
+        self.problems.push(SettingProblem { setting, message });
     }
 
     fn required(&mut self, setting: &'static str, what: &str) -> String {
         let value = self.given(setting);
         if value.is_none() {
-            self.complain(setting, format!("is missing; set it to {what}"));
+            self.report(setting, format!("is missing; set it to {what}"));
         }
         value.unwrap_or_default()
     }
@@ -239,7 +243,7 @@ impl SettingsReader {
             _ => {
                 let value = shown(&value);
                 let message = format!("{value} is not a whole number from {least} to {most}");
-                self.complain(setting, message);
+                self.report(setting, message);
                 default
             }
         }
@@ -261,37 +265,40 @@ impl SettingsReader {
                 sinks.insert(sink);
             } else {
                 let names = SinkName::ALL.map(SinkName::name).join(", ");
-                self.complain(setting, format!("{} is not one of {names}", shown(&name)));
+                self.report(setting, format!("{} is not one of {names}", shown(&name)));
             }
         }
         sinks
     }
 
     fn metrics(&mut self, setting: &'static str) -> Metrics {
-        let mut read = BTreeSet::new();
+        let mut metrics = BTreeSet::new();
         for name in self.list(setting) {
-            match METRICS.iter().find(|known| **known == name) {
-                Some(known) => drop(read.insert(*known)),
+            match METRICS.iter().find(|metric| **metric == name) {
+                Some(metric) => drop(metrics.insert(*metric)),
                 None => {
                     let message = format!("{} is not a metric of this program", shown(&name));
-                    self.complain(setting, message);
+                    self.report(setting, message);
                 }
             }
         }
-        let stack = match read.is_empty() {
+        let stack = match metrics.is_empty() {
             true => String::new(),
             false => self.required("STACK_NAME", "the name of the stack, for its metrics"),
         };
-        Metrics { stack, read }
+        Metrics {
+            stack,
+            read: metrics,
+        }
     }
 
-    fn truth(&mut self, setting: &'static str) -> bool {
+    fn boolean(&mut self, setting: &'static str) -> bool {
         match self.given(setting).as_deref() {
             Some("true") => true,
             None | Some("false") => false,
             Some(other) => {
                 let message = format!("{} is neither true nor false", shown(other));
-                self.complain(setting, message);
+                self.report(setting, message);
                 false
             }
         }
@@ -302,7 +309,7 @@ impl SettingsReader {
         for arn in self.list(setting) {
             match Role::parse(&arn) {
                 Some(role) => roles.push(role),
-                None => self.complain(
+                None => self.report(
                     setting,
                     format!(
                         "{} is not the ARN of a role, such as \
@@ -318,12 +325,12 @@ impl SettingsReader {
     fn trail_accounts(&mut self, setting: &'static str) -> TrailAccounts {
         let mut ids = self.list(setting);
         ids.retain(|id| {
-            let is_right = is_account_id(id);
-            if !is_right {
+            let is_valid = is_account_id(id);
+            if !is_valid {
                 let message = format!("{} is not an account ID, such as 111122223333", shown(id));
-                self.complain(setting, message);
+                self.report(setting, message);
             }
-            is_right
+            is_valid
         });
         TrailAccounts::new(ids)
     }
@@ -337,12 +344,12 @@ impl SettingsReader {
                 let item = shown(&item);
                 let message =
                     format!("{item} is not an account ID with a name, such as 111122223333=dev");
-                self.complain(setting, message);
+                self.report(setting, message);
             } else if names
                 .insert(account_id.to_owned(), name.to_owned())
                 .is_some()
             {
-                self.complain(setting, format!("{account_id} has two names; give it one"));
+                self.report(setting, format!("{account_id} has two names; give it one"));
             }
         }
         names
@@ -354,13 +361,13 @@ impl SettingsReader {
         };
         LogLevel::from_name(&value).unwrap_or_else(|| {
             let message = format!("{} is not one of error, warn, info, debug", shown(&value));
-            self.complain(setting, message);
+            self.report(setting, message);
             LogLevel::default()
         })
     }
 }
 
-/// Shows the beginning of a value, in quotes and without what steers a terminal.
+/// Returns the beginning of a value in quotes, with control characters escaped.
 fn shown(value: &str) -> String {
     let beginning: String = value.chars().take(SHOWN_CHARS_MAX).collect();
     format!("{beginning:?}")

@@ -1,8 +1,8 @@
-//! Enquiries at IAM about access keys.
+//! Asks IAM when access keys were last used, for `deliver` and `inspect`.
 //!
-//! It is asked at most once a second, about no key again while an answer stands, and never holds its
-//! caller for long: what is missing is said to be. What an answer shows that somebody should know is
-//! told with it.
+//! IAM gets at most one request a second, and none about a key whose answer is still valid. A caller waits only for a
+//! limited time; after that, an answer is marked as missing. If an answer shows that a canary key was used, or that a
+//! dormant key is in use again, an alert is enqueued.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -15,69 +15,71 @@ use records::time::Timestamp;
 
 use crate::ports::{Clock, KeyDirectory, KeyUsageStore, StoreError};
 
-/// How long lies between two calls to IAM at least, in milliseconds.
+/// The shortest time between two calls to IAM, in milliseconds.
 const CALL_MILLIS: i64 = 1000;
 
-/// When IAM is asked again that did not answer, in seconds.
+/// How long IAM is not asked again about a key after a call failed, in seconds.
 const AGAIN_SECONDS: i64 = 60;
 
-/// An access key as it was seen.
+/// An access key as events show it.
 #[derive(Debug, Clone, Copy)]
 pub struct SeenKey<'a> {
-    /// Its id.
+    /// The id of the access key.
     pub key: &'a str,
-    /// When it was used.
+    /// When the key was used, in event time; `None` if the event has no time.
     pub at: Option<Timestamp>,
-    /// The account of whoever used it.
+    /// The account of the caller who used the key.
     pub caller_account: Option<&'a str>,
-    /// The session that used it.
+    /// The name of the role session that used the key.
     pub session: Option<&'a str>,
-    /// The cluster that it was seen in, and the account of that.
+    /// The cluster in which the key was seen, and the account of that cluster.
     pub cluster: Option<(ClusterId, &'a str)>,
 }
 
-/// The enquiries of one run.
+/// The key lookups of one run, with their limits on calls and waiting time.
 #[derive(Debug)]
 pub struct KeyLookup<'a, L, K, C> {
     store: &'a L,
     directory: &'a K,
     clock: &'a C,
     keys: &'a KeySettings,
-    /// From when on IAM may be asked, in milliseconds.
+    /// When the next call to IAM is permitted, in milliseconds since 1970.
     next_call: Cell<i64>,
-    /// How long may still be waited, in milliseconds.
-    patience: Cell<i64>,
-    /// How often it was asked.
+    /// The waiting time that is left for this run, in milliseconds.
+    wait_millis_left: Cell<i64>,
+    /// The number of calls to IAM so far.
     calls: Cell<u64>,
-    /// What is remembered of keys that were looked up. One is looked up at a time, so that what one
-    /// caller found out another one need not ask.
+    /// The answers for keys that were looked up in this run. The lock permits one lookup at a time, so that a second
+    /// caller finds the answer of the first one.
     key_usages: Mutex<BTreeMap<String, KeyUsage>>,
 }
 
-/// What is known of a key.
+/// The stored answers of IAM about an access key, and whether an answer is missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyStatus {
-    /// What is remembered of it.
+    /// The stored answers of IAM about the key.
     pub key_usage: KeyUsage,
-    /// Whether IAM should have been asked, and did not answer.
+    /// Whether a needed answer is missing: IAM did not answer, could not be asked in time, or is being asked by another
+    /// run.
     pub is_missing: bool,
 }
 
-/// What came of asking about a key.
+/// The result of a question about a key.
 struct LookupResult {
-    known: KeyStatus,
-    /// Whether there is something to remember.
+    status: KeyStatus,
+    /// Whether the store must be updated.
     is_changed: bool,
 }
 
 impl<'a, L: KeyUsageStore, K: KeyDirectory, C: Clock> KeyLookup<'a, L, K, C> {
-    /// Returns enquiries that wait for their turns for so many milliseconds at most, all together.
+    /// Creates the lookups of one run. All lookups together wait at most `wait_millis_max` milliseconds for their turn
+    /// to ask IAM.
     pub fn new(
         store: &'a L,
         directory: &'a K,
         clock: &'a C,
         keys: &'a KeySettings,
-        patience_millis: i64,
+        wait_millis_max: i64,
     ) -> Self {
         Self {
             store,
@@ -85,33 +87,42 @@ impl<'a, L: KeyUsageStore, K: KeyDirectory, C: Clock> KeyLookup<'a, L, K, C> {
             clock,
             keys,
             next_call: Cell::new(0),
-            patience: Cell::new(patience_millis),
+            wait_millis_left: Cell::new(wait_millis_max),
             calls: Cell::new(0),
             key_usages: Mutex::default(),
         }
     }
 
-    /// Returns how often IAM was asked.
+    /// Returns the number of calls to IAM so far.
     pub fn calls(&self) -> u64 {
         self.calls.get()
     }
 
-    /// Reports on a key, having asked if that is due.
+    /// Returns the facts about a key that an alert shows. Asks IAM first, if that is due.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store does not answer. A failure of IAM is no error; the report marks the answer as
+    /// missing.
     pub async fn report(&self, seen: &SeenKey<'_>) -> Result<KeyReport, StoreError> {
-        let Some(known) = self.known(seen).await? else {
+        let Some(status) = self.known(seen).await? else {
             return Ok(KeyReport {
                 session: seen.session.map(str::to_owned),
                 ..self.keys.report(seen.key, seen.at, None)
             });
         };
         Ok(KeyReport {
-            is_missing: known.is_missing,
-            ..self.keys.report(seen.key, seen.at, Some(&known.key_usage))
+            is_missing: status.is_missing,
+            ..self.keys.report(seen.key, seen.at, Some(&status.key_usage))
         })
     }
 
-    /// Returns what is known of a key, having asked if that is due; `None` for one that is not asked
-    /// about. A key that woke up and a canary that was used are told of here, once.
+    /// Returns the answers of IAM about a key. Asks IAM first, if that is due. `None` for a key that IAM is never asked
+    /// about, such as a temporary key or a key of a foreign account.
+    ///
+    /// Enqueues an alert, once, if the key is a canary that was used, or a dormant key that is in use again.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store does not answer.
     pub async fn known(&self, seen: &SeenKey<'_>) -> Result<Option<KeyStatus>, StoreError> {
         if !self.keys.is_asked(seen.key, seen.caller_account) {
             return Ok(None);
@@ -123,35 +134,38 @@ impl<'a, L: KeyUsageStore, K: KeyDirectory, C: Clock> KeyLookup<'a, L, K, C> {
         };
         let earlier = key_usage.clone();
         let LookupResult {
-            mut known,
+            mut status,
             is_changed,
-        } = self.asked(seen, key_usage).await?;
-        let tells = self.tells(seen, &earlier, &mut known.key_usage);
-        if is_changed || !tells.is_empty() {
+        } = self.ask(seen, key_usage).await?;
+        let alerts = self.new_alerts(seen, &earlier, &mut status.key_usage);
+        if is_changed || !alerts.is_empty() {
             let now = self.clock.now();
-            let remembered = self.store.remember(seen.key, &known.key_usage, &tells, now);
+            let remembered = self
+                .store
+                .remember(seen.key, &status.key_usage, &alerts, now);
             remembered.await?;
         }
-        key_usages.insert(seen.key.to_owned(), known.key_usage.clone());
-        Ok(Some(known))
+        key_usages.insert(seen.key.to_owned(), status.key_usage.clone());
+        Ok(Some(status))
     }
 
-    /// Returns what is to be told of a key, and notes that it is.
-    fn tells(
+    /// Returns the alerts that new answers about a key require, and notes in `key_usage` that a dormant key was
+    /// announced.
+    fn new_alerts(
         &self,
         seen: &SeenKey<'_>,
         earlier: &KeyUsage,
         key_usage: &mut KeyUsage,
     ) -> Vec<Alert> {
         let now = self.clock.now();
-        let mut tells = Vec::new();
+        let mut alerts = Vec::new();
         let answer = key_usage.now.as_ref();
         if let Some(at) = answer.and_then(|answer| answer.used_since(earlier.now.as_ref()))
             && self.keys.canaries.contains(seen.key)
         {
             let account_id = account_of(seen.key).or(seen.caller_account.map(str::to_owned));
             let account_id = account_id.unwrap_or_default();
-            tells.push(Alert::of_silent_use(seen.key, &account_id, at, now));
+            alerts.push(Alert::of_silent_use(seen.key, &account_id, at, now));
         }
         let awakening = self.keys.awakening(key_usage, seen.at);
         if let (Some((last, again)), Some((cluster, account_id))) = (awakening, seen.cluster)
@@ -159,21 +173,21 @@ impl<'a, L: KeyUsageStore, K: KeyDirectory, C: Clock> KeyLookup<'a, L, K, C> {
         {
             key_usage.told = Some(last);
             let times = (last, again);
-            tells.push(Alert::of_awakening(
+            alerts.push(Alert::of_awakening(
                 seen.key, account_id, cluster, times, now,
             ));
         }
-        tells
+        alerts
     }
 
-    /// Asks IAM about a key if that is due.
-    async fn asked(
+    /// Asks IAM about a key, if an answer is due, the waiting time permits it, and no other run has the claim.
+    async fn ask(
         &self,
         seen: &SeenKey<'_>,
         key_usage: KeyUsage,
     ) -> Result<LookupResult, StoreError> {
         let unchanged = |key_usage: KeyUsage, is_missing| LookupResult {
-            known: KeyStatus {
+            status: KeyStatus {
                 key_usage,
                 is_missing,
             },
@@ -183,7 +197,7 @@ impl<'a, L: KeyUsageStore, K: KeyDirectory, C: Clock> KeyLookup<'a, L, K, C> {
         if !key_usage.is_due(self.clock.now()) {
             return Ok(unchanged(key_usage, is_unknown));
         }
-        if !self.turn().await {
+        if !self.wait_for_turn().await {
             return Ok(unchanged(key_usage, true));
         }
         let now = self.clock.now();
@@ -202,7 +216,7 @@ impl<'a, L: KeyUsageStore, K: KeyDirectory, C: Clock> KeyLookup<'a, L, K, C> {
             }
         };
         Ok(LookupResult {
-            known: KeyStatus {
+            status: KeyStatus {
                 key_usage,
                 is_missing,
             },
@@ -210,14 +224,15 @@ impl<'a, L: KeyUsageStore, K: KeyDirectory, C: Clock> KeyLookup<'a, L, K, C> {
         })
     }
 
-    /// Waits for a turn to ask IAM; `false` says that this would take too long.
-    async fn turn(&self) -> bool {
+    /// Waits until the next call to IAM is permitted. `false`, without waiting, if too little waiting time is left.
+    async fn wait_for_turn(&self) -> bool {
         let now = self.clock.millis();
         let wait = (self.next_call.get() - now).max(0);
-        if wait > self.patience.get() {
+        if wait > self.wait_millis_left.get() {
             return false;
         }
-        self.patience.set(self.patience.get() - wait);
+        self.wait_millis_left
+            .set(self.wait_millis_left.get() - wait);
         self.next_call.set(now + wait + CALL_MILLIS);
         if wait > 0 {
             self.clock.wait(wait).await;

@@ -1,58 +1,60 @@
-//! Does the work: takes records in, inspects hours, delivers alerts and answers dashboards, through ports.
+//! The work of the product: ingest records, inspect hours, deliver alerts and answer dashboards, through ports.
 //!
-//! The verbs are `ingest`, `inspect`, `deliver` and `widget`. They do not know each other, nor who stands behind a port.
+//! The four verbs are `ingest`, `inspect`, `deliver` and `widget`. They do not know each other. They do not know which
+//! store or service implements a port.
 //!
 //! The modules, in reading order:
 //!
-//! - `ports` has the traits that the verbs need of the outside world, and what an implementor must guarantee.
-//! - `config` has every setting of the functions, parsed once, with all complaints at once.
-//! - `rules` is what the user wants treated otherwise. Selection, rules and conclusion come together there.
-//! - `reread` is an object of the bucket that is read again every few minutes.
-//! - `settings_loader` is the settings object, kept up to date.
-//! - `policy` says who is told of what.
-//! - `ingest` opens an input, folds it and commits it: files, the events of a subscription, and what is taken in again
-//!   (`redrive`, `backfill`, `repair`).
-//! - `inspect` takes stock of hours that are over: what recovered, came back, escalated or is a campaign.
-//! - `deliver` sends what waits: queues, verdicts on answers, and digests of floods.
-//! - `widget` answers a dashboard, and keeps what somebody decides there.
-//! - `key lookup` asks IAM about access keys, for `deliver` and `inspect`.
-//! - `memory` implements the store and its companions in memory.
+//! - `ports` has the traits through which the verbs reach the outside world, and what an implementor must guarantee.
+//! - `config` parses every setting of the functions, and reports all problems at once.
+//! - `rules` has the user's rules. It joins selection, rules and conclusion of a record.
+//! - `rulefile` reports problems in a rules file or settings file with line and column.
+//! - `reread` reads an object of the bucket again every five minutes.
+//! - `settings_loader` loads the settings file of the stack.
+//! - `policy` decides which sink gets which alert.
+//! - `ingest` opens an input, groups its events into clusters, and commits them. Inputs are files, the events of a
+//!   subscription, and events that are read again (`redrive`, `backfill`, `gap_repair`).
+//! - `inspect` processes hours that are over: which clusters recovered, came back, escalated or are part of a campaign.
+//! - `deliver` sends the alerts that wait: queues, circuit breakers, and digests of very many alerts.
+//! - `widget` answers a dashboard, and stores the decisions that people make there.
+//! - `key_lookup` asks IAM about access keys, for `deliver` and `inspect`.
+//! - `memory` implements a store and a bucket in memory.
 
-// The ports through which the verbs reach the outside world.
+// Traits through which the verbs reach the outside world.
 pub mod ports;
 
-// A rules file: places in it, and complaints about them.
+// Problems in a rules file or settings file, with their places.
 pub mod rulefile;
 
-// What the user wants treated otherwise.
+// The user's rules.
 pub mod rules;
 
-// Who is told of what.
+// Which sink gets which alert.
 pub mod policy;
 
-// An object of the bucket that is read again every few minutes.
+// An object of the bucket that is read again every five minutes.
 pub mod reread;
 
-// The settings object of a function, kept up to date.
+// The settings file of the stack.
 pub mod settings_loader;
 
 // Every setting of the functions, parsed once.
 pub mod config;
 
-// Enquiries at IAM, as delivery and inspection make them.
+// Questions to IAM about access keys.
 pub mod key_lookup;
 
-// The outside world in memory.
+// A store and a bucket in memory.
 pub mod memory;
 
-// The verb that turns an input into clusters: files, and the events of a subscription.
+// The verb that groups the events of an input into clusters.
 pub mod ingest;
 
-// The verb that sends what waits.
+// The verb that sends alerts.
 pub mod deliver;
 
-// The verb that takes stock: what happened to clusters, callers and accounts, in event time.
+// The verb that finds out, each hour, what happened to clusters, callers and accounts.
 pub mod inspect;
 
-// The verb that answers a dashboard: clusters in lists and in full, and what people decide about them.
+// The verb that answers a dashboard.
 pub mod widget;

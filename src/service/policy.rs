@@ -1,5 +1,7 @@
-//! Who is told of what: policies in the rules file, tried in their order on each alert for each sink,
-//! of which the first that matches is applied. Without one, every sink is told of everything.
+//! Policies: which sink gets which alerts, as the rules file states.
+//!
+//! Policies are tried in their order on each alert for each sink, and the first policy that matches is applied. If no
+//! policy matches, the sink gets the alert.
 
 use alerts::message::Message;
 use alerts::severity::Severity;
@@ -12,51 +14,52 @@ use toml::Spanned;
 
 use crate::rulefile::FileReader;
 
-/// Policies in their order; none by default.
+/// All policies of a rules file, in their order. Empty by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Policies(Vec<Policy>);
 
-/// One policy.
+/// One policy of a rules file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// The sink it is for; `None` for all.
+    /// The name of the sink that the policy is for; `None` for all sinks.
     pub sink: Option<String>,
-    /// Whether anything is told at all.
+    /// Whether alerts are sent at all. `false` holds back every alert that matches.
     pub is_enabled: bool,
-    /// The least severity that is sent; alerts below it are held back.
+    /// The lowest severity that is sent. Less severe alerts are held back. `None` sends alerts of every severity.
     pub min_severity: Option<Severity>,
-    /// How long further alerts of the same cluster are held back, in seconds.
+    /// How long further alerts of the same cluster are held back after an alert, in seconds; at most 90 days. `None`
+    /// holds nothing back.
     pub silence: Option<i64>,
-    /// What it is for; all of it has to match, and what is empty does.
+    /// The alerts that the policy is for.
     pub matching: Matching,
 }
 
-/// What a policy is for.
+/// The conditions of a policy. An alert matches if it meets all of them; an empty list is always met.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Matching {
-    /// Accounts.
+    /// Account ids of twelve digits, one of which the alert must be about.
     pub accounts: Vec<String>,
-    /// Classes of the cluster.
+    /// Classes, one of which the alert's cluster must have.
     pub classes: Vec<Class>,
-    /// Services of the cluster.
+    /// Services such as `s3`, one of which the alert's cluster must have.
     pub services: Vec<String>,
-    /// Patterns of which one has to match one of the callers; `*` stands for any text.
+    /// Patterns, one of which must match a caller of the alert's cluster. `*` matches any text, also the empty text.
     pub principals: Vec<String>,
 }
 
-/// What policies say of an alert.
+/// The decision of the policies about one alert and one sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PolicyOutcome {
-    /// The sink is told.
+    /// The alert is sent to the sink.
     Tell {
-        /// How long further alerts of the same cluster are held back, in seconds.
+        /// How long further alerts of the same cluster are held back, in seconds; `None` for not at all.
         silence: Option<i64>,
     },
-    /// It is held back, and counted in the next message.
+    /// The alert is held back. The next alert of the cluster shows how many were held back.
     HoldBack,
 }
 
-/// The longest silence: what is silent for longer is better not told at all.
+/// The longest silence in seconds. For a longer silence, a policy with `enabled = false` is clearer.
 const SILENCE_MAX: i64 = 90 * 86_400;
 
 #[derive(Deserialize)]
@@ -80,27 +83,27 @@ struct MatchText {
 }
 
 impl Policies {
-    /// Returns the policies in their order.
+    /// Returns the policies in the order of the file.
     pub fn all(&self) -> &[Policy] {
         &self.0
     }
 
-    /// Decides whether a sink is told of an alert.
+    /// Decides whether an alert is sent to a sink, by the first policy that matches.
     pub fn judge(&self, sink: &str, message: &Message) -> PolicyOutcome {
         let Some(policy) = self.0.iter().find(|policy| policy.is_for(sink, message)) else {
             return PolicyOutcome::Tell { silence: None };
         };
-        let is_loud = policy
+        let is_severe = policy
             .min_severity
             .is_none_or(|least| message.level() >= least);
-        if policy.is_enabled && is_loud {
+        if policy.is_enabled && is_severe {
             let silence = policy.silence;
             return PolicyOutcome::Tell { silence };
         }
         PolicyOutcome::HoldBack
     }
 
-    /// Reads the policies of a rules file.
+    /// Reads the policies of a rules file, and reports their problems to `reading`.
     pub(crate) fn read(reading: &mut FileReader<'_>, texts: &[Spanned<PolicyText>]) -> Self {
         let policies = texts.iter().map(|text| policy(reading, text.get_ref()));
         Self(policies.collect())
@@ -111,15 +114,15 @@ fn policy(reading: &mut FileReader<'_>, text: &PolicyText) -> Policy {
     let sink = text.sink.get_ref().trim();
     if sink.is_empty() {
         let message = "a policy needs a sink: its name, or all".to_owned();
-        reading.complain(&text.sink, message);
+        reading.report(&text.sink, message);
     }
     let is_enabled = text.enabled.unwrap_or(true);
     if is_enabled && text.min_severity.is_none() && text.silence.is_none() {
         let message = "a policy needs an effect: min_severity, silence or enabled = false";
-        reading.complain(&text.sink, message.to_owned());
+        reading.report(&text.sink, message.to_owned());
     }
     let of = &text.matching;
-    let plain = |texts: &[Spanned<String>]| -> Vec<String> {
+    let unspanned = |texts: &[Spanned<String>]| -> Vec<String> {
         texts.iter().map(|text| text.get_ref().clone()).collect()
     };
     for account in of.account.iter().filter(|id| !is_account_id(id.get_ref())) {
@@ -127,13 +130,13 @@ fn policy(reading: &mut FileReader<'_>, text: &PolicyText) -> Policy {
             "{:?} is not an account ID of twelve digits",
             account.get_ref()
         );
-        reading.complain(account, message);
+        reading.report(account, message);
     }
     let mut classes = Vec::new();
     for class in &of.class {
         match Class::from_name(class.get_ref()) {
-            Some(known) => classes.push(known),
-            None => reading.complain(class, format!("{:?} is not a class", class.get_ref())),
+            Some(class) => classes.push(class),
+            None => reading.report(class, format!("{:?} is not a class", class.get_ref())),
         }
     }
     Policy {
@@ -146,10 +149,10 @@ fn policy(reading: &mut FileReader<'_>, text: &PolicyText) -> Policy {
             "a duration from 1m to 90d, such as 30m, 4h or 2d",
         ),
         matching: Matching {
-            accounts: plain(&of.account),
+            accounts: unspanned(&of.account),
             classes,
-            services: plain(&of.service),
-            principals: plain(&of.principal),
+            services: unspanned(&of.service),
+            principals: unspanned(&of.principal),
         },
     }
 }
@@ -191,7 +194,7 @@ impl Matching {
     }
 }
 
-/// Tells whether a text is what a pattern says, in which `*` stands for any text.
+/// Checks whether a text matches a pattern, in which `*` matches any text.
 fn matches(pattern: &str, text: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else {
         return pattern == text;
@@ -215,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_star_stands_for_any_text() {
+    fn a_star_matches_any_text() {
         for (pattern, text, expected) in [
             ("ann", "ann", true),
             ("ann", "anna", false),
@@ -237,8 +240,8 @@ mod tests {
 
     #[test]
     fn silence_is_from_a_minute_to_ninety_days() {
-        let read = ["0m", "1m", "4h", "90d", "91d", "4"].map(silence);
-        let known = [None, Some(60), Some(14_400), Some(SILENCE_MAX), None, None];
-        assert_eq!(read, known);
+        let parsed = ["0m", "1m", "4h", "90d", "91d", "4"].map(silence);
+        let expected = [None, Some(60), Some(14_400), Some(SILENCE_MAX), None, None];
+        assert_eq!(parsed, expected);
     }
 }

@@ -1,5 +1,8 @@
-//! The ports: what the verbs need of the outside world, and what whoever stands behind a port must
-//! guarantee.
+//! The ports: traits through which the verbs reach stores, buckets, AWS services, sinks and the clock.
+//!
+//! The docs of a trait state what an implementor must guarantee, and what a crash before, during or after a call
+//! means. Where no other error is named, a method fails only if the service behind the port is out of reach, refuses
+//! the call, or holds data that cannot be read. The variants of the error types say what the caller can do.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -30,35 +33,37 @@ use zeroize::Zeroizing;
 
 use crate::config::setup::Setup;
 
-/// Where clusters are kept.
+/// A store of all events and their clusters.
 ///
-/// An implementor keeps a set: committing what is there already changes nothing. A crash during
-/// [`Store::commit`] leaves either nothing of the batches or all of them.
+/// An implementor stores a set: to commit an event again changes nothing. After `Ok`, [`Store::commit`] has stored
+/// all batches. After an error or a crash the store holds none of the batches, or a part of them. A caller then
+/// commits the same batches again, which adds only what is missing.
 pub trait Store {
-    /// Adds batches in their order, all or nothing, and tells of each what came of it.
+    /// Adds batches in their order, and returns one result for each batch, in the same order.
     async fn commit(&mut self, batches: Vec<Batch>) -> Result<Vec<Committed>, StoreError>;
 
-    /// Sums up all events, or those since a moment of event time, without samples.
+    /// Returns a snapshot of all events, without samples. With `since`, only events at or after this moment of event
+    /// time are summed up, and events without a time are left out.
     async fn sums(&self, since: Option<Timestamp>) -> Result<ClusterSnapshot, StoreError>;
 
-    /// Returns the samples of all clusters.
+    /// Returns the samples of all clusters: the few redacted records that each cluster keeps as examples.
     async fn samples(&self) -> Result<BTreeMap<ClusterId, Samples>, StoreError>;
 
-    /// Sums up all events, or those since a moment of event time, with samples.
+    /// Returns a snapshot as [`Store::sums`] does, with the samples of all clusters.
     async fn snapshot(&self, since: Option<Timestamp>) -> Result<ClusterSnapshot, StoreError> {
         let mut snapshot = self.sums(since).await?;
         snapshot.samples = self.samples().await?;
         Ok(snapshot)
     }
 
-    /// Counts all events by cluster and hour. The counts of a cluster sum up to what a snapshot says.
+    /// Counts all events by cluster and hour. The counts of a cluster add up to its count in a snapshot of all events.
     async fn timeline(&self) -> Result<Timeline, StoreError>;
 
     /// Returns all events, in no order.
     async fn events(&self) -> Result<Vec<(EventId, Sighting)>, StoreError>;
 
-    /// Returns all events, each once, and their sums, with samples or without. A store that is read as a whole for either
-    /// is read once.
+    /// Returns a snapshot of all events, and the events themselves, each once. `samples` decides whether the snapshot
+    /// has samples. An implementor that reads all data for either part reads the data once for both.
     async fn whole(
         &self,
         samples: bool,
@@ -71,70 +76,72 @@ pub trait Store {
     }
 }
 
-/// What one input brings.
+/// The records of one input, grouped by event and ready to be committed.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// Where the records came from, as a person would name it.
+    /// The name of the input as it is shown to people, such as the path of a file.
     pub source: String,
-    /// The records, folded.
+    /// The events of the input with their clusters and samples.
     pub tally: Tally,
-    /// The records that could not be read.
+    /// The records of the input that could not be read; mostly empty.
     pub quarantined: Vec<Quarantined>,
 }
 
 /// A record that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quarantined {
-    /// Its place in the input, counted from one.
+    /// The number of the record in its input, from 1.
     pub number: u64,
-    /// Why it could not be read.
+    /// Why the record could not be read.
     pub rejection: Rejection,
 }
 
-/// What the commit of a batch did.
+/// The result of the commit of one batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Committed {
-    /// Events that were not in the store before.
+    /// The number of events of the batch that were not in the store before.
     pub fresh: u64,
-    /// Clusters that were not in the store before.
+    /// The number of clusters of the batch that were not in the store before.
     pub new_clusters: u64,
-    /// The clusters that the batch brought samples of and that have enough of them now.
+    /// Clusters of the batch that have enough samples now, each with the rank from which on the store drops samples.
+    /// A caller need not make a sample that the store would drop.
     pub cutoffs: sample::SampleCutoffs,
-    /// What it took.
+    /// The calls and write units that the commit cost.
     pub spent: StoreUsage,
 }
 
-/// What a store that is billed by the call took; one that is not takes nothing.
+/// The billed usage of a store. Both numbers are 0 for a store that costs nothing, such as a file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StoreUsage {
-    /// Calls, whatever came of them.
+    /// The number of calls to the store, failed calls included.
     pub calls: u64,
-    /// Write request units, as DynamoDB counts them.
+    /// The number of write request units, as DynamoDB counts them.
     pub write_units: u64,
 }
 
 impl StoreUsage {
-    /// Adds what something else took.
+    /// Adds another usage to this one.
     pub fn add(&mut self, other: Self) {
         self.calls += other.calls;
         self.write_units += other.write_units;
     }
 }
 
-/// A place for objects that people or redrives look at later, and for the rules.
+/// A bucket of objects: inputs that could not be read, the rules, the settings, and the state of the inspection.
 ///
-/// An implementor that has answered keeps the object; keeping the same object again under the same
-/// key changes nothing.
+/// After `Ok` from [`Bucket::keep`], the object is stored durably. After a crash or an error, the old object or the
+/// new one is there, never a part. To write the same object again under the same key changes nothing.
 pub trait Bucket {
-    /// Keeps an object under a key.
+    /// Writes an object under a key. An object that was there before is replaced.
     async fn keep(&self, key: &str, object: Vec<u8>) -> Result<(), BucketError>;
 
-    /// Returns the object under a key, `None` where there is none; one of more than so many bytes is
+    /// Returns the object under a key; `None` if there is no such object. An object of more than `bytes_max` bytes is
     /// [`BucketError::TooLong`].
     async fn fetch(&self, key: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, BucketError>;
 
-    /// Returns the object under a key with its tag, unless it still is the version that a tag stands for. One of
-    /// more than so many bytes is [`BucketError::TooLong`].
+    /// Returns the object under a key if its tag differs from `tag`. Without a `tag`, an object counts as changed.
+    ///
+    /// `tag` comes from an earlier call. A changed object of more than `bytes_max` bytes is [`BucketError::TooLong`].
     async fn fetch_changed(
         &self,
         key: &str,
@@ -142,8 +149,9 @@ pub trait Bucket {
         bytes_max: usize,
     ) -> Result<Fetched, BucketError>;
 
-    /// Returns at most so many objects whose keys begin with a prefix and come behind another key, in
-    /// the order of their keys: where these begin with a date, the oldest first.
+    /// Lists objects whose keys begin with `prefix`, sorted by key, at most `objects_max` of them.
+    ///
+    /// With `after`, only keys that sort behind it are listed. Keys that begin with a date come oldest first.
     async fn list(
         &self,
         prefix: &str,
@@ -151,37 +159,39 @@ pub trait Bucket {
         objects_max: usize,
     ) -> Result<Vec<ListedObject>, BucketError>;
 
-    /// Removes an object; one that is not there is removed already.
+    /// Removes an object. To remove an object that does not exist is no error.
     async fn remove(&self, key: &str) -> Result<(), BucketError>;
 }
 
-/// What came of asking for an object that may have changed.
+/// The answer of [`Bucket::fetch_changed`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fetched {
-    /// There is none.
+    /// There is no object under the key.
     Missing,
-    /// It is the version that was named.
+    /// The object still has the tag that the caller passed.
     Unchanged,
-    /// It is another one.
+    /// The object is new to the caller, or has changed.
     Object {
-        /// What is in it.
+        /// The content of the object.
         bytes: Vec<u8>,
-        /// What this version is told from others by.
+        /// The tag of this content, for the next call. Another content has another tag.
         tag: String,
     },
 }
 
-/// A bucket that keeps the earlier versions of an object.
+/// A bucket that also stores earlier versions of its objects.
 pub trait Versions: Bucket {
-    /// Returns the versions of an object, at most so many, the newest first.
+    /// Returns the newest versions of an object, at most `versions_max`, newest first. Empty if the object never
+    /// existed.
     async fn versions(
         &self,
         key: &str,
         versions_max: usize,
     ) -> Result<Vec<ObjectVersion>, BucketError>;
 
-    /// Returns one version of an object, `None` where it is gone; one of more than so many bytes is
-    /// [`BucketError::TooLong`].
+    /// Returns the content of one version of an object; `None` if that version does not exist any more.
+    ///
+    /// `id` is the id in [`ObjectVersion::Put`]. A version of more than `bytes_max` bytes is [`BucketError::TooLong`].
     async fn fetch_version(
         &self,
         key: &str,
@@ -190,197 +200,202 @@ pub trait Versions: Bucket {
     ) -> Result<Option<Vec<u8>>, BucketError>;
 }
 
-/// A version of an object.
+/// One entry in the history of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ObjectVersion {
-    /// The object as it was put, by the id of the version.
+    /// The object was written. The text is the id of the version.
     Put(String),
     /// The object was removed.
     Removed,
 }
 
-/// An object in a list.
+/// An object of a bucket, without its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedObject {
-    /// Its key.
+    /// The key of the object.
     pub key: String,
-    /// Its length.
+    /// The size of the object in bytes.
     pub bytes: u64,
-    /// When it was kept, where the bucket says so.
+    /// When the object was last written; `None` if the bucket does not report a time.
     pub modified: Option<Timestamp>,
 }
 
-/// Why a bucket did not do what it was asked for.
+/// Why a call to a bucket failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BucketError {
-    /// It is busy, out of reach, or does not allow it: try again, or look at the permissions.
+    /// The bucket is busy, out of reach, or does not permit the call. Try again, or check the permissions.
     #[error("the bucket is not available: {detail}")]
     Unavailable {
-        /// What it says.
+        /// The message of the bucket, or why there was no answer.
         detail: String,
     },
-    /// The object is longer than anything that belongs there.
+    /// The object is larger than the limit that the caller passed. To try again does not help.
     #[error("the object {key} has more than {limit} bytes")]
     TooLong {
-        /// Its key.
+        /// The key of the object.
         key: String,
         /// The limit that was passed, in bytes.
         limit: usize,
     },
 }
 
-/// The log groups of CloudWatch Logs, from which can be read again what did not come.
+/// The log groups of CloudWatch Logs. Events that were not delivered are read again from here.
 ///
-/// An implementor returns each event of a query on one of its pages. A page may be empty and have
-/// another one behind it.
+/// An implementor returns each event of a query on exactly one page. A page without events may still have a next
+/// page. Calls only read, so a crash has no effect and each call may be repeated.
 pub trait LogGroups {
-    /// Returns a page of events: the first, or the one that a token of the same query stands for.
+    /// Returns one page of log events: the first page without a `token`, else the page that the token names.
+    ///
+    /// A token comes from [`LogPage::next`] of the same query. An expired token is [`LogGroupError::Stale`].
     async fn events(&self, query: &LogQuery, token: Option<&str>)
     -> Result<LogPage, LogGroupError>;
 
-    /// Returns what stands in the place of a subscription filter.
+    /// Returns the subscription filter of this name in a log group, or which of the two does not exist.
     async fn subscribed(&self, group: &str, filter: &str) -> Result<Subscribed, LogGroupError>;
 }
 
-/// Which events of a log group.
+/// A query for the events of one log group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogQuery {
-    /// The log group.
+    /// The name of the log group.
     pub group: String,
-    /// The filter pattern that they match; an empty one matches all.
+    /// The filter pattern that events must match, in the syntax of CloudWatch Logs. An empty pattern matches all.
     pub pattern: String,
-    /// They were logged at this moment or later.
+    /// The start of the time range. Events logged at this moment are included.
     pub from: Timestamp,
-    /// The end of the time to read; events logged at this moment are not part of it.
+    /// The end of the time range. Events logged at this moment are not included.
     pub until: Timestamp,
-    /// How many of them a page has at most; `None` for as many as fit.
+    /// The highest number of events on a page; `None` for the limit of CloudWatch Logs.
     pub page_max: Option<u16>,
 }
 
-/// Some events of a log group, and how to get more.
+/// One page of the answer to a [`LogQuery`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogPage {
-    /// The events, perhaps none.
+    /// The events of the page; may be empty even if there is a next page.
     pub events: Vec<LogEvent>,
-    /// The token of the next page, if there is one; it holds for 24 hours.
+    /// The token of the next page, valid for 24 hours; `None` on the last page.
     pub next: Option<String>,
 }
 
-/// A log event as CloudWatch Logs has it.
+/// One log event of CloudWatch Logs. Its message is one CloudTrail record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LogEvent {
-    /// Its id.
+    /// The id that CloudWatch Logs gave to the event.
     pub id: String,
-    /// Its log stream.
+    /// The name of the log stream that has the event.
     #[serde(skip)]
     pub stream: String,
-    /// When it was logged, in milliseconds since 1970.
+    /// When the event was logged, in milliseconds since 1970.
     pub timestamp: i64,
-    /// What was logged.
+    /// The text of the event.
     pub message: String,
 }
 
-/// What stands in the place of a subscription filter.
+/// The answer of [`LogGroups::subscribed`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subscribed {
-    /// There is no such log group.
+    /// The log group does not exist.
     NoGroup,
-    /// The log group has no filter of that name.
+    /// The log group exists, but has no subscription filter of this name.
     NoFilter,
-    /// A filter.
+    /// The subscription filter exists.
     Filter {
-        /// The pattern of what it hands over.
+        /// The filter pattern. Only events that match it are sent; an empty pattern matches all.
         pattern: String,
-        /// The ARN of whom it hands that to.
+        /// The ARN of the destination that the filter sends events to, mostly a function.
         destination: String,
     },
 }
 
-/// Why CloudWatch Logs did not do what it was asked for.
+/// Why a call to CloudWatch Logs failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LogGroupError {
-    /// There is no such log group: look at its name.
+    /// The log group does not exist in this account and region. Check its name.
     #[error("there is no log group {group} in this account and region")]
     NoGroup {
-        /// Its name.
+        /// The name of the log group.
         group: String,
     },
-    /// The token is not taken any more: begin with the first page.
+    /// The page token has expired. Start again with the first page.
     #[error("the page token has expired; start again with the first page")]
     Stale,
-    /// It is busy, out of reach, or does not allow it: try again, or look at the permissions.
+    /// CloudWatch Logs is busy, out of reach, or does not permit the call. Try again, or check the permissions.
     #[error("CloudWatch Logs is not available: {detail}")]
     Unavailable {
-        /// What it says.
+        /// The message of CloudWatch Logs, or why there was no answer.
         detail: String,
     },
 }
 
-/// What CloudWatch says of deliveries that failed on the way from log groups to a function.
+/// Metrics of CloudWatch about failed deliveries from log groups to a function.
 ///
-/// An implementor tells what it knows by now; it may know more of the same hour later, and never less.
+/// An implementor returns the counts that are known now. A later call may return a higher count for the same hour,
+/// because metrics arrive late, but never a lower one. Calls only read, so a crash has no effect.
 pub trait Deliveries {
-    /// Returns what failed in each hour from one to before another; hours in which nothing did may be
-    /// missing.
+    /// Returns the failures of each hour from `from` until before `until`. Hours without failures may be left out.
     async fn failures(
         &self,
-        way: &DeliveryPath<'_>,
+        path: &DeliveryPath<'_>,
         from: Window,
         until: Window,
     ) -> Result<Vec<Failures>, DeliveriesError>;
 }
 
-/// A subscription: its log groups, the name of its filter, and the function that it calls.
+/// A subscription: log groups, the name of their filter, and the function that it calls.
 #[derive(Debug, Clone, Copy)]
 pub struct DeliveryPath<'w> {
-    /// The log groups.
+    /// The names of the log groups.
     pub groups: &'w [String],
-    /// The name of the subscription filter of each.
+    /// The name of the subscription filter, the same in each log group.
     pub filter: &'w str,
     /// The name of the function.
     pub function: &'w str,
 }
 
-/// What failed in an hour.
+/// The failed deliveries of one hour.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failures {
-    /// The hour.
+    /// The hour in which deliveries failed.
     pub hour: Window,
-    /// Whose events could not be delivered; where there is no log group, what was delivered to the function failed
-    /// and could not be kept in the bucket, and that may have been of any.
+    /// The log group that could not deliver its events. `None` for deliveries that the function failed to process and
+    /// that AWS Lambda could not save to the bucket; their events may come from any log group.
     pub group: Option<String>,
-    /// How much it was.
+    /// The number of failed deliveries; one delivery may have many events.
     pub count: u64,
 }
 
-/// Why CloudWatch did not say what failed.
+/// Why the metrics of failed deliveries could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveriesError {
-    /// It is busy, out of reach, or does not allow it: try again, or look at the permissions.
+    /// CloudWatch is busy, out of reach, or does not permit the call. Try again, or check the permissions.
     #[error("the delivery metrics of CloudWatch cannot be read: {detail}")]
     Unavailable {
-        /// What it says.
+        /// The message of CloudWatch, or why there was no answer.
         detail: String,
     },
 }
 
-/// Where alerts wait until they are sent: one row for each alert and sink.
+/// The queue of alerts that wait to be sent: one row for each alert and sink.
 ///
-/// An implementor hands a row to one holder of a lease at a time, and ends it at most once: whoever
-/// held a row that somebody else has by now, or that is gone, is told so and has done nothing. A row
-/// stays until it is sent, dead, suppressed or digested, and it is noted which of these it was in
-/// the step that removes it.
+/// An implementor leases a row to one holder only, until the lease expires. Each row ends once: as sent, dead,
+/// suppressed or digested. The outcome is noted in the same step that removes the row. A holder who lost the row gets
+/// `false`, and the call changes nothing.
+///
+/// A crash before [`Outbox::settle`] leaves the row in the outbox. When its lease expires, another run leases the row
+/// and sends its alert again, under the same id. So an alert may be sent twice, and none is lost.
 pub trait Outbox {
-    /// Returns rows of a sink that wait, due or not, leased or not, those of one cluster in the
-    /// order in which they came: at most so many of each of the sink's partitions.
+    /// Returns the rows of a sink, also rows that are leased or not due yet.
+    ///
+    /// Rows of one cluster come in the order in which they were written. A store may split the rows of a sink into
+    /// partitions; `limit` is the highest number of rows from each partition.
     async fn waiting(&self, sink: &str, limit: usize) -> Result<Vec<OutboxRow>, StoreError>;
 
-    /// Takes a row for a while, if it is due and nobody has it; `false` says that somebody has, or
-    /// that it is gone.
+    /// Leases a row until `lease.until`. `false` if the row is not due, leased to another holder, or gone.
     async fn lease(&self, row: &OutboxRow, lease: &Lease) -> Result<bool, StoreError>;
 
-    /// Ends or puts off a row that was taken; `false` says that the lease had run out and that
-    /// somebody else has the row now, or had.
+    /// Ends or postpones a leased row. `false` if the row is gone or another holder has it, because the lease expired;
+    /// nothing is changed then.
     async fn settle(
         &self,
         row: &OutboxRow,
@@ -388,18 +403,19 @@ pub trait Outbox {
         end: &Settlement,
     ) -> Result<bool, StoreError>;
 
-    /// Returns what stands in the way of a sink.
+    /// Returns the circuit breaker of a sink. A sink without a stored breaker has the default: nothing is wrong.
     async fn breaker(&self, sink: &str) -> Result<Breaker, StoreError>;
 
-    /// Notes what stands in the way of a sink.
+    /// Stores the circuit breaker of a sink. The last write wins.
     async fn set_breaker(&self, sink: &str, breaker: &Breaker) -> Result<(), StoreError>;
 
-    /// Takes the one probe a minute of a sink whose breaker is open; `false` says that somebody else
-    /// has it, or that it is too early.
+    /// Reserves the one test request that an open breaker permits until `lease.until`.
+    ///
+    /// `false` if another run has reserved the request, or if the time for it has not come.
     async fn probe(&self, sink: &str, lease: &Lease) -> Result<bool, StoreError>;
 
-    /// Returns what may hold back what a sink would be told of a cluster. A triage that cannot be read
-    /// holds nothing back.
+    /// Returns the silence and the triage that may hold back alerts of a cluster from a sink. A triage that cannot be
+    /// read holds nothing back.
     async fn sending_limits(
         &self,
         sink: &str,
@@ -407,28 +423,31 @@ pub trait Outbox {
     ) -> Result<SendingLimits, StoreError>;
 }
 
-/// What people decided about clusters, and the journals of what happened to them.
+/// The triage decisions of people about clusters, and the journals of clusters.
 ///
-/// An implementor changes a triage and notes it in one step, and only where nobody has changed it
-/// since it was read. A journal is a set: the same entry twice is one.
+/// An implementor changes a triage and adds the journal entry in one step. It does so only if the triage still has the
+/// version that the caller has read. A journal is a set: the same entry written twice is one entry. After a crash the
+/// caller reads the triage again, which shows whether the change was made.
 pub trait TriageStore {
-    /// Returns the triages of clusters, each with its version; none of a cluster that was never marked.
+    /// Returns the triages of clusters with their versions. A cluster that never had a triage is missing in the map.
     async fn triages(
         &self,
         clusters: &[ClusterId],
     ) -> Result<BTreeMap<ClusterId, VersionedTriage>, StoreError>;
 
-    /// Returns the triage of one cluster with its version.
+    /// Returns the triage of one cluster with its version. A cluster that never had a triage has version 0.
     async fn triage(&self, cluster: ClusterId) -> Result<VersionedTriage, StoreError> {
         let mut triages = self.triages(&[cluster]).await?;
         Ok(triages.remove(&cluster).unwrap_or_default())
     }
 
-    /// Marks a cluster, or takes its triage away, and notes that in the journal. `false` says that
-    /// somebody has changed the triage since this version was read, and that nothing was done.
+    /// Sets the triage of a cluster, or removes it if `triage` is `None`, and adds an entry to the journal.
     ///
-    /// A store that keeps how clusters stand closes one that is marked as resolved, and opens one
-    /// whose entry says that it was reopened.
+    /// `version` is the version that the caller has read. `false` if the triage has been changed since then; nothing
+    /// is written in that case.
+    ///
+    /// A store that also has the lifecycle state of clusters closes the cluster if the entry is "resolved", and opens
+    /// it again if the entry is "reopened", in the same step.
     async fn set_triage(
         &self,
         cluster: ClusterId,
@@ -437,36 +456,40 @@ pub trait TriageStore {
         entry: &JournalEntry,
     ) -> Result<bool, StoreError>;
 
-    /// Returns the journal of a cluster, in the order of its entries.
+    /// Returns the journal of a cluster, sorted by time. Empty for an unknown cluster.
     async fn journal(&self, cluster: ClusterId) -> Result<Vec<JournalEntry>, StoreError>;
 
-    /// Returns when people said of clusters that they are over, or not over after all.
+    /// Returns when people resolved clusters, or reopened them, by cluster.
     async fn resolutions(&self) -> Result<Resolutions, StoreError>;
 
-    /// Adds entries to the journal of a cluster.
+    /// Adds entries to the journal of a cluster. A crash may leave a part of them; to add all of them again is safe.
     async fn note(&self, cluster: ClusterId, entries: &[JournalEntry]) -> Result<(), StoreError>;
 }
 
-/// The triage of a cluster as it was read.
+/// The triage of a cluster, with the version that is needed to change it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VersionedTriage {
-    /// The triage; `None` where there is none, any more or yet.
+    /// The triage; `None` if it was removed, or if the cluster never had a triage.
     pub triage: Option<Triage>,
-    /// How often it was changed; 0 for never.
+    /// The number of changes so far; 0 if the cluster never had a triage.
     pub version: i64,
 }
 
-/// What an alert says of its cluster is looked up here when it is sent.
+/// Details of single clusters, for alerts and pages.
+///
+/// Calls only read, so a crash has no effect. An implementor may cache what it has read. A cluster or event that was
+/// committed before a row of the [`Outbox`] was read must be visible.
 pub trait ClusterReader {
-    /// Returns what is known of a cluster, with its events of some hours; `None` if there is none
-    /// such.
+    /// Returns the details of a cluster, with its events in a range of hours, both ends included. `None` if the store
+    /// does not have the cluster.
     async fn cluster_details(
         &self,
         cluster: ClusterId,
         hours: RangeInclusive<Window>,
     ) -> Result<Option<ClusterDetails>, StoreError>;
 
-    /// Returns what is known of clusters without their events; those that are not there are missing.
+    /// Returns the details of clusters, without their events. Clusters that the store does not have are missing in the
+    /// map.
     async fn cluster_details_of(
         &self,
         clusters: &[ClusterId],
@@ -481,26 +504,29 @@ pub trait ClusterReader {
     }
 }
 
-/// Returns a range without an hour, for whoever asks for no events.
+/// Returns an empty range of hours, to read [`ClusterDetails`] without events.
 pub fn no_hours() -> RangeInclusive<Window> {
     Timestamp::LAST.window()..=Timestamp::FIRST.window()
 }
 
-/// What is known of a cluster, and its events of some hours.
+/// A cluster with its events in a range of hours, and facts about all its events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterDetails {
-    /// The cluster, with what was seen of it in these hours.
+    /// The cluster. Its counts, times and facets cover only events in the range of hours.
     pub cluster: Cluster,
-    /// When it was first seen at all.
+    /// The time of its first event ever; `None` if no event has a time.
     pub first_seen: Option<Timestamp>,
-    /// The circumstances of all of its events, as far as the store keeps them without the events.
+    /// The facts from which its severity is computed, of all its events. Empty if the store does not have them apart
+    /// from the events.
     pub circumstances: Circumstances,
-    /// How many errors its account had in these hours, whatever their cluster.
+    /// The number of events of its account in the range of hours, over all clusters.
     pub account_errors: u64,
 }
 
 impl ClusterDetails {
-    /// Returns what a snapshot of some hours and one of all time say of a cluster.
+    /// Builds the details of a cluster from a snapshot of a range of hours and two facts about all its events.
+    ///
+    /// `None` if the snapshot has no facts of the cluster. If it has facts but no events, the counts are 0.
     pub fn of(
         cluster: ClusterId,
         hours: &ClusterSnapshot,
@@ -533,29 +559,31 @@ impl ClusterDetails {
     }
 }
 
-/// What a store holds of single hours.
+/// The events of a store, read hour by hour.
+///
+/// Calls only read, so a crash has no effect. `cached` returns the subject of a cluster that the caller already has; an
+/// implementor reads only the other subjects.
 pub trait HourReader {
-    /// Returns all events of an hour, each once. What their clusters are is looked up where `known`
-    /// does not say.
+    /// Returns all events of an hour, each once, and the subjects of their clusters.
     async fn hour(
         &self,
         window: Window,
-        known: &dyn Fn(ClusterId) -> Option<Arc<ClusterSubject>>,
+        cached: &dyn Fn(ClusterId) -> Option<Arc<ClusterSubject>>,
     ) -> Result<Hour, StoreError>;
 
-    /// Returns all events that have no time, in the same way.
+    /// Returns all events that have no time, as [`HourReader::hour`] does.
     async fn undated(
         &self,
-        known: &dyn Fn(ClusterId) -> Option<Arc<ClusterSubject>>,
+        cached: &dyn Fn(ClusterId) -> Option<Arc<ClusterSubject>>,
     ) -> Result<Hour, StoreError>;
 
-    /// Returns all events of some hours, in the same way.
+    /// Returns all events of several hours in one [`Hour`].
     async fn hours(
         &self,
         windows: &[Window],
-        known: &dyn Fn(ClusterId) -> Option<Arc<ClusterSubject>>,
+        cached: &dyn Fn(ClusterId) -> Option<Arc<ClusterSubject>>,
     ) -> Result<Hour, StoreError> {
-        let reads = windows.iter().map(|window| self.hour(*window, known));
+        let reads = windows.iter().map(|window| self.hour(*window, cached));
         let mut read = stream::iter(reads).buffered(READS_MAX);
         let mut all = Hour::default();
         while let Some(hour) = read.next().await {
@@ -568,229 +596,243 @@ pub trait HourReader {
     }
 }
 
-/// How many hours are read side by side.
+/// The highest number of hours that are read at the same time.
 const READS_MAX: usize = 8;
 
-/// What the inspection reads of a store that others write to, and what it changes there.
+/// The part of a store that the hourly inspection writes to, while ingest functions write new events.
 ///
-/// An implementor makes a transition true and tells of it in one step, and once: what is true or told
-/// already, by whomever, stays as it is.
+/// An implementor applies a transition and enqueues its alert in one step, and only once. If the transition or the
+/// alert is there already, from whichever run, the call changes nothing. So a run that crashed may repeat all of its
+/// calls.
 pub trait TransitionWriter {
-    /// Tells whether anything is told by now: not while it is learned what is usual.
+    /// Checks whether alerts are sent now: not without a sink, and not during the learning period of the stack.
     async fn is_telling(&mut self) -> Result<bool, StoreError>;
 
-    /// Returns the hours that events came late for, after they had been taken.
+    /// Returns the hours that got events late, when the inspection may have processed the hour already. The inspection
+    /// processes these hours again.
     async fn late(&self) -> Result<Vec<LateHour>, StoreError>;
 
-    /// Forgets that events came late for an hour, unless more have come since.
+    /// Removes an hour from the list of [`TransitionWriter::late`], after it was processed again. The hour stays if more
+    /// events came late since the list was read.
     async fn forget_late(&self, late: &LateHour) -> Result<(), StoreError>;
 
-    /// Makes a transition true, and tells of it if it is told; `false` says that there was nothing to
-    /// do.
+    /// Applies a transition to its cluster and enqueues `alert`, if there is one, for all sinks. `false` if there was
+    /// nothing to do.
     async fn settle(
         &self,
         transition: &Transition,
-        told: Option<&Alert>,
+        alert: Option<&Alert>,
     ) -> Result<bool, StoreError>;
 
-    /// Tells of something, if that was not told before.
+    /// Enqueues an alert for all sinks, unless an alert with the same id was enqueued before. `true` if it was new.
     async fn tell_once(&self, alert: &Alert) -> Result<bool, StoreError>;
 }
 
-/// Campaigns are found in the events of an account, and told once, by whoever finds them first.
+/// The campaigns of accounts: found in the events of some hours, and announced once.
+///
+/// Several runs may find the same campaign. An implementor stores a campaign and enqueues its alert in one step, so
+/// that one run announces it. A run that crashed may repeat its calls.
 pub trait Campaigns {
-    /// Returns the campaigns that a cluster may be part of: those that its account's events of some
-    /// hours make, none for a cluster of which none are made.
+    /// Returns the campaigns that the account of a cluster has in a range of hours, both ends included.
+    ///
+    /// Empty for a cluster of a class that is never part of a campaign, and for an unknown cluster.
     async fn campaigns(
         &self,
         cluster: ClusterId,
         hours: RangeInclusive<Window>,
     ) -> Result<Arc<Vec<Campaign>>, StoreError>;
 
-    /// Tells that a campaign is going on, if that was not told before, and remembers until when it is
-    /// known to.
-    async fn meet_campaign(&self, campaign: &Campaign, told: &Alert) -> Result<bool, StoreError>;
+    /// Stores how long a campaign has lasted so far, and enqueues `alert` for all sinks if the campaign is new. `true`
+    /// if the alert was enqueued by this call.
+    async fn meet_campaign(&self, campaign: &Campaign, alert: &Alert) -> Result<bool, StoreError>;
 }
 
-/// What became of the messages about clusters.
+/// The log of alerts that were sent about clusters. Calls only read.
 pub trait SentLog {
-    /// Returns what became of the messages about a cluster, the earliest first. Neither those that
-    /// still wait are among them, nor those that silence held back.
-    /// A store that nothing is sent from has none.
+    /// Returns the outcomes of the alerts about a cluster, oldest first.
+    ///
+    /// Alerts that still wait, that were held back, or that could not be sent are not included. Empty for a store that
+    /// sends no alerts.
     async fn sent(&self, _cluster: ClusterId) -> Result<Vec<Sent>, StoreError> {
         Ok(Vec::new())
     }
 }
 
-/// An hour as a store has it.
+/// The events of one hour or several hours in a store.
 #[derive(Debug, Clone, Default)]
 pub struct Hour {
-    /// The events, in no order.
+    /// The events, in no order, each once.
     pub events: Vec<(EventId, Sighting)>,
-    /// The subjects of the clusters that these events belong to.
+    /// The subjects of the clusters of these events. A cluster is missing if the store has lost its facts.
     pub subjects: BTreeMap<ClusterId, Arc<ClusterSubject>>,
-    /// What could not be read of it, and is left out.
+    /// One message for each part that could not be read. The events of such a part are missing.
     pub damaged: Vec<String>,
 }
 
-/// An hour that events came late for.
+/// An hour that got events late, when the inspection may have processed the hour already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LateHour {
-    /// The hour.
+    /// The hour of event time.
     pub window: Window,
-    /// What came last.
+    /// Identifies the last events that came late. The token changes when more late events come.
     pub token: String,
 }
 
-/// How the functions of a stack are set up, for whoever acts in their place.
+/// The settings of a stack's functions, stored for commands that do the work of a function on a person's machine.
 ///
-/// An implementor keeps what was left last, and writes nothing where that is there already.
+/// The inspection writes the settings on each run. The last write wins, so a crash has no lasting effect.
 pub trait SetupStore {
-    /// Returns how they are set up; `None` where nobody has left that yet.
+    /// Returns the stored settings; `None` if no inspection has stored them yet.
     async fn setup(&self) -> Result<Option<Setup>, StoreError>;
 
-    /// Leaves how they are set up; `false` says that it was there already.
+    /// Stores the settings. `false` if the same settings were stored already; nothing is written then.
     async fn leave_setup(&self, setup: &Setup) -> Result<bool, StoreError>;
 }
 
-/// Time and chance, as whoever waits and tries again needs them.
+/// The current time, waiting and random numbers, so that tests can control them.
 pub trait Clock {
-    /// Returns the milliseconds since 1970.
+    /// Returns the current time in milliseconds since 1970, UTC.
     fn millis(&self) -> i64;
 
-    /// Waits so many milliseconds.
+    /// Waits for a number of milliseconds.
     async fn wait(&self, millis: i64);
 
-    /// Returns any number from 0 to below a limit, which is at least 1.
+    /// Returns a random number from 0 to `limit - 1`. `limit` must be at least 1.
     fn any(&self, limit: i64) -> i64;
 
-    /// Returns the moment, in whole seconds.
+    /// Returns the current time in whole seconds. A time outside the range of [`Timestamp`] becomes its first moment.
     fn now(&self) -> Timestamp {
         let now = Timestamp::from_seconds(self.millis().div_euclid(1000));
         now.unwrap_or(Timestamp::FIRST)
     }
 }
 
-/// What IAM said of access keys.
+/// The stored answers of IAM about access keys. Calls only read.
 pub trait KeyAnswers {
-    /// Returns what is remembered of a key; nothing for one that was never seen. A store that asks
-    /// IAM nothing remembers nothing.
+    /// Returns the stored answers about an access key. The default, with no answer, is returned for an unknown key and
+    /// by a store that never asks IAM.
     async fn key_usage(&self, _key: &str) -> Result<KeyUsage, StoreError> {
         Ok(KeyUsage::default())
     }
 }
 
-/// Who asks IAM about access keys, and remembers what it said.
+/// A store that coordinates questions to IAM about access keys, and stores the answers.
+///
+/// An implementor lets one run claim a key. A crash between [`KeyUsageStore::claim`] and [`KeyUsageStore::remember`]
+/// loses the answer, and IAM is not asked about this key until the claim expires.
 pub trait KeyUsageStore: KeyAnswers {
-    /// Takes the right to ask IAM about a key, for as long as an answer stands; `false` says that
-    /// somebody else has it.
+    /// Claims the right to ask IAM about an access key, for as long as an answer is valid. `false` if another run has
+    /// the claim.
     async fn claim(&self, key: &str, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Remembers an answer that came at a moment, and tells all sinks of what it shows,
-    /// all or nothing.
+    /// Stores an answer that arrived at `now`, and enqueues its alerts for all sinks, in one transaction.
     async fn remember(
         &self,
         key: &str,
         key_usage: &KeyUsage,
-        tells: &[Alert],
+        alerts: &[Alert],
         now: Timestamp,
     ) -> Result<(), StoreError>;
 }
 
-/// Who knows when a key was last used: IAM.
+/// IAM, the service that has the last use of each access key. Calls only read.
 pub trait KeyDirectory {
-    /// Asks about a long-term key of an account.
+    /// Asks IAM when a long-term access key of an account was last used.
     async fn last_use(&self, key: &str, account_id: &str) -> Result<IamAnswer, DirectoryError>;
 }
 
-/// Why a directory did not answer; the alert goes out without.
+/// Why IAM gave no answer. An alert is sent without the answer.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
-    /// It is asked too often: not now.
+    /// IAM gets too many requests. Ask again later.
     #[error("IAM throttles the requests")]
     Throttled,
-    /// It is out of reach, or the role is not allowed to ask.
+    /// IAM is out of reach, or the role has no permission to ask.
     #[error("IAM did not answer: {detail}")]
     Unavailable {
-        /// What it says.
+        /// The message of IAM, or why there was no answer.
         detail: String,
     },
 }
 
-/// Where alerts go.
+/// A destination of alerts: a workspace of Guance, an SNS topic or an event bus.
+///
+/// A crash after [`Sink::send`] and before the rows are settled sends the same alerts again, under the same ids.
 pub trait Sink {
-    /// Returns how much one request takes.
+    /// Returns how many alerts fit into one request.
     fn capacity(&self) -> Capacity;
 
-    /// Sends alerts in one request, and returns an answer for each of them, in their order.
+    /// Sends alerts and returns one answer for each, in the same order. A caller passes at most
+    /// [`Sink::capacity`] alerts.
     async fn send(&mut self, messages: &[Message]) -> Vec<SinkAnswer>;
 
-    /// Forgets what it knows of its secret, to fetch it again.
+    /// Drops the cached secret of the sink, so that the next request reads it again. A sink without a secret does
+    /// nothing.
     fn forget_secret(&mut self) {}
 }
 
-/// Where the secret of a sink is kept.
+/// The place where the secret of a sink is stored, such as Secrets Manager. Calls only read.
 pub trait SecretStore {
-    /// Returns the secret as it is kept.
+    /// Returns the secret, exactly as stored.
     async fn secret(&self) -> Result<Zeroizing<String>, SecretStoreError>;
 }
 
-/// Why a vault did not hand over a secret. Neither repeats anything of it.
+/// Why a secret could not be read. No variant contains any part of the secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretStoreError {
-    /// There is none, or it is not allowed to have it: a person has to do something.
+    /// The secret does not exist, has no text, or may not be read. A person must correct the settings.
     #[error("the secret cannot be read: {detail}")]
     Refused {
-        /// What it says.
+        /// The message of Secrets Manager, or what is wrong with the secret.
         detail: String,
     },
-    /// It is busy or out of reach: try again.
+    /// Secrets Manager is busy or out of reach. Try again.
     #[error("Secrets Manager is not available: {detail}")]
     Unavailable {
-        /// What it says.
+        /// The message of Secrets Manager, or why there was no answer.
         detail: String,
     },
 }
 
-/// Why a store did not do what it was asked for; each variant asks for another next step.
+/// Why a call to a store failed. Each variant needs a different next step.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The store was written by a newer version: update this program.
+    /// The store was written by a newer version. Update this program.
     #[error(
         "the store has schema version {found}, but this program supports versions up to {known}; \
          update cloudtrail-inspector, or use another file"
     )]
     Newer {
-        /// The version found.
+        /// The schema version of the store.
         found: i64,
-        /// The newest version known here.
+        /// The newest schema version that this program supports.
         known: i64,
     },
-    /// It is something else: choose another file.
+    /// The file is no store of this program. Choose another file.
     #[error("this is not a cloudtrail-inspector store; choose another file")]
     Foreign,
-    /// It is busy or out of reach: try again.
+    /// The store is busy or out of reach. Try again.
     #[error("the store is not available")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
-    /// What it holds makes no sense: restore it, or scan anew.
+    /// The store holds data that cannot be read. Restore the store, or create a new one with `scan`.
     #[error("the store is damaged: {detail}; restore it, or create a new one with scan")]
     Damaged {
-        /// What makes no sense.
+        /// Which data cannot be read.
         detail: String,
     },
 }
 
-/// Returns words with the causes of an error behind them; one that the words end with is not
-/// repeated.
-pub fn with_causes(words: impl Into<String>, error: &dyn Error) -> String {
-    let mut told = words.into();
+/// Returns a text followed by the causes of an error, separated by `: `. A cause that the text already ends with is
+/// left out.
+pub fn with_causes(text: impl Into<String>, error: &dyn Error) -> String {
+    let mut text = text.into();
     let mut source = error.source();
     while let Some(cause) = source {
         let words = cause.to_string();
-        if !told.ends_with(&words) {
-            told = format!("{told}: {words}");
+        if !text.ends_with(&words) {
+            text = format!("{text}: {words}");
         }
         source = cause.source();
     }
-    told
+    text
 }

@@ -1,36 +1,37 @@
-//! An object of the bucket that is read again every few minutes, so that a change of it needs no deployment:
-//! the rules, and the settings object.
+//! Reads an object of the bucket again every five minutes: the rules file or the settings file.
 //!
-//! While it stays the same, reading it again is one request that brings nothing but the answer that it does.
+//! So a change of the file needs no deployment. While the object does not change, each read is one request, and its
+//! answer has no content.
 
 use records::time::Timestamp;
 
 use crate::ports::{Bucket, BucketError, Fetched};
 
-/// How long an object holds before it is read again.
+/// How long an object is used before it is read again, in seconds.
 pub const REREAD_SECONDS: i64 = 300;
 
-/// When an object was read last, and which version of it is in use.
+/// The state of an object that is read repeatedly: when it was last read, and which version is in use.
 #[derive(Debug)]
 pub struct Reread {
     key: String,
     bytes_max: usize,
-    /// The tag of the version that is in use; none where that is not what was read last.
+    /// The tag of the version that is in use. `None` if the version in use is not the one that was read last.
     tag: Option<String>,
+    /// When the object was last read; `None` before the first read that succeeded.
     read_at: Option<Timestamp>,
 }
 
-/// What came of looking at an object.
+/// The result of one read of an object.
 #[derive(Debug)]
 pub struct Read<T, E> {
-    /// What to go by from now on, unless it is the same.
+    /// The new value to use from now on. `None` if nothing changed, or if the new content is not valid.
     pub value: Option<T>,
-    /// What is wrong with the object, where what was gone by stays.
+    /// What is wrong with the object. The value from before stays in use. `None` if nothing is wrong.
     pub problem: Option<E>,
 }
 
 impl Reread {
-    /// Returns the object of a key, never read so far, of at most so many bytes.
+    /// Creates the state of an object that was never read. An object of more than `bytes_max` bytes is refused.
     pub fn new(key: String, bytes_max: usize) -> Self {
         Self {
             key,
@@ -40,36 +41,39 @@ impl Reread {
         }
     }
 
-    /// Returns the key.
+    /// Returns the key of the object in the bucket.
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// Tells whether it is time to read it. A clock that was set back makes it time.
+    /// Checks whether it is time to read the object again. `true` before the first read, after [`REREAD_SECONDS`], and
+    /// if the clock was set back.
     pub fn is_due(&self, now: Timestamp) -> bool {
         self.read_at
             .is_none_or(|at| !(0..REREAD_SECONDS).contains(&now.seconds_since(at)))
     }
 
-    /// Tells whether a version is in use already, or that there is none.
+    /// Checks whether the object was ever read with success. `true` also if the object did not exist then.
     pub fn is_known(&self) -> bool {
         self.read_at.is_some()
     }
 
-    /// Reads the object, unless it is the version in use.
+    /// Fetches the object from the bucket; [`Fetched::Unchanged`] if it is the version in use.
     ///
     /// # Errors
-    /// [`BucketError`] when the bucket does not answer, or the object is too long.
+    /// [`BucketError`] if the bucket does not answer, or the object is too long.
     pub async fn fetch(&self, bucket: &impl Bucket) -> Result<Fetched, BucketError> {
         let tag = self.tag.as_deref();
         bucket.fetch_changed(&self.key, tag, self.bytes_max).await
     }
 
-    /// Takes what was read into use, which is nothing where it is the version in use; where it is wrong, what is in use
-    /// stays.
+    /// Stores the outcome of a fetch at `now`, and returns the value to use.
+    ///
+    /// `fetched` is `Ok(None)` for an unchanged object, else the parsed value with the tag of its version. After an
+    /// `Err`, the value from before stays in use, and the error becomes [`Read::problem`].
     ///
     /// # Errors
-    /// What is wrong with it, where nothing is in use yet.
+    /// The error in `fetched`, if no value is in use yet. The caller cannot go on without a value.
     pub fn take<T, E>(
         &mut self,
         now: Timestamp,
@@ -90,7 +94,7 @@ impl Reread {
 }
 
 impl<T, E> Default for Read<T, E> {
-    /// There is nothing new.
+    /// Returns the result of a read that found nothing new and no problem.
     fn default() -> Self {
         Self {
             value: None,

@@ -1,27 +1,27 @@
-//! What all parts of a rules file, and the settings file, are read with: where something stands in it, and what is wrong there.
+//! Reads TOML files of users, the rules file and the settings file, and reports problems with line and column.
 
 use toml::Spanned;
 
-/// What is wrong in a file, and where.
+/// A problem in a file, with its place. Displayed as `line:column: message`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{line}:{column}: {message}")]
 pub struct FileProblem {
-    /// The line, from one.
+    /// The line of the problem, from 1.
     pub line: usize,
-    /// The column, from one.
+    /// The column of the problem in characters, from 1.
     pub column: usize,
-    /// What is wrong, and what would be right.
+    /// What is wrong, and mostly what would be correct.
     pub message: String,
 }
 
-/// A file that is being read, and what was found wrong in it so far.
+/// A file that is being read, and the problems found so far.
 pub(crate) struct FileReader<'t> {
     pub(crate) text: &'t str,
-    pub(crate) complaints: Vec<FileProblem>,
+    pub(crate) problems: Vec<FileProblem>,
 }
 
 impl FileProblem {
-    /// Says what is wrong at an offset of the text.
+    /// Creates a problem at a byte offset of the text.
     pub(crate) fn at(text: &str, offset: usize, message: String) -> Self {
         let before = &text[..text.floor_char_boundary(offset)];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
@@ -33,16 +33,16 @@ impl FileProblem {
     }
 }
 
-/// Returns complaints about an object of the bucket in one line, each with the key and the place.
-pub(crate) fn listed(key: &str, complaints: &[FileProblem]) -> String {
-    let complaints = complaints.iter().map(|one| format!("{key}:{one}"));
-    complaints.collect::<Vec<_>>().join("; ")
+/// Returns all problems of an object of the bucket in one line, each as `key:line:column: message`.
+pub(crate) fn listed(key: &str, problems: &[FileProblem]) -> String {
+    let problems = problems.iter().map(|problem| format!("{key}:{problem}"));
+    problems.collect::<Vec<_>>().join("; ")
 }
 
-/// Returns the text of a file.
+/// Converts the bytes of a file to text.
 ///
 /// # Errors
-/// The first place that is no UTF-8.
+/// One problem: the place of the first byte that is not UTF-8.
 pub fn text_of(bytes: Vec<u8>) -> Result<String, Vec<FileProblem>> {
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
@@ -53,13 +53,13 @@ pub fn text_of(bytes: Vec<u8>) -> Result<String, Vec<FileProblem>> {
 }
 
 impl FileReader<'_> {
-    /// Adds a complaint about the place of a value.
-    pub(crate) fn complain<T>(&mut self, at: &Spanned<T>, message: String) {
-        self.complaints
+    /// Adds a problem at the place of a value.
+    pub(crate) fn report<T>(&mut self, at: &Spanned<T>, message: String) {
+        self.problems
             .push(FileProblem::at(self.text, at.span().start, message));
     }
 
-    /// Reads a name that has to be one of some.
+    /// Parses an optional name with `parse`. If `parse` returns `None`, adds the problem "… is not {what}".
     pub(crate) fn named<T>(
         &mut self,
         text: &Option<Spanned<String>>,
@@ -69,7 +69,7 @@ impl FileReader<'_> {
         let text = text.as_ref()?;
         let value = parse(text.get_ref());
         if value.is_none() {
-            self.complain(text, format!("{:?} is not {what}", text.get_ref()));
+            self.report(text, format!("{:?} is not {what}", text.get_ref()));
         }
         value
     }

@@ -1,11 +1,13 @@
-//! What the user wants treated otherwise: rules in a TOML file, tried in their order on each
-//! selected record, of which the first that matches is applied.
+//! Rules: the user's exceptions from how records are selected and grouped, read from a TOML file.
 //!
-//! A condition is an event pattern as Amazon EventBridge has it, matched over the whole record by
-//! `quamina`; there is no language of our own to learn and none to evaluate. A rule may end: it
-//! applies to events before `until`, decided on event time like everything else, so that a replay
-//! of last month does what was right last month. What a rule did is counted, and one that did
-//! nothing, or has ended, is told, because a forgotten rule hides the next incident.
+//! Rules are tried in their order on each selected record, and the first rule that matches is applied.
+//!
+//! A condition is an event pattern as in Amazon EventBridge, matched against the whole record by `quamina`. So users
+//! need not learn a new language. A rule may end: it applies to events before `until`. The time of the event decides,
+//! not the current time, so that a replay of last month gives the same result as last month.
+//!
+//! The effect of each rule is counted. A rule that had no effect or has ended is reported, because a forgotten rule
+//! can hide a new error.
 
 use std::fmt;
 
@@ -25,7 +27,7 @@ use toml::Spanned;
 use crate::policy::{Policies, PolicyText};
 use crate::rulefile::{FileProblem, FileReader};
 
-/// Rules, ready to be tried; none by default.
+/// The rules and policies of a rules file, ready to use. Empty by default.
 #[derive(Clone, Default)]
 pub struct Rules {
     rules: Vec<Rule>,
@@ -34,64 +36,64 @@ pub struct Rules {
     policies: Policies,
 }
 
-/// One rule.
+/// One rule of a rules file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
-    /// Its name, unique in the file.
+    /// The name of the rule, unique in the file.
     pub name: String,
-    /// The line that it begins in.
+    /// The line of the file in which the name of the rule begins, from 1.
     pub line: usize,
-    /// From when on it no longer applies.
+    /// The end of the rule: it applies only to events before this time. `None` for a rule without end.
     pub until: Option<Timestamp>,
-    /// Why it is there.
+    /// Why the rule exists, in the words of its author. Always given for a rule that ignores events.
     pub reason: Option<String>,
-    /// Whom to ask.
+    /// The person or team to ask about the rule.
     pub owner: Option<String>,
-    /// What it does.
+    /// The effect of the rule.
     pub action: Action,
 }
 
-/// What a rule does.
+/// The effect of a rule. At least one field is set; `ignore` excludes all others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Action {
-    /// Leaves the event out of all clusters; it stays in the totals.
+    /// Whether events are left out of all clusters. They are still counted, as ignored.
     pub ignore: bool,
-    /// Makes its cluster as loud as this, whatever the terms say.
+    /// The severity of the event's cluster, in place of the computed severity.
     pub severity: Option<Severity>,
-    /// Makes it a failure of another class.
+    /// The class of the event, in place of the class that its error code gives.
     pub class: Option<Class>,
-    /// Counts it in another cluster.
+    /// The cluster that the event is counted in, in place of its own cluster.
     pub merge_into: Option<ClusterId>,
-    /// Sets clusters apart by these values of the record, each a path of keys.
+    /// Fields of the record whose values split clusters, each a path of keys such as `requestParameters.bucketName`.
     pub fingerprint: Vec<String>,
 }
 
-/// What the rules say of one record.
+/// The result of the rules for one record. Numbers are indexes into [`Rules::all`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RuleOutcome {
-    /// The rule that applies, by its place.
+    /// The rule that is applied: the first one that matches and has not ended; `None` if there is no such rule.
     pub applies: Option<usize>,
-    /// A rule before it that would have applied, had it not ended.
+    /// The first matching rule that was skipped because it has ended; `None` if no rule was skipped.
     pub ended: Option<usize>,
 }
 
-/// What becomes of a record, the rules considered.
+/// The decision about one record, after selection, exclusions and rules.
 #[derive(Debug)]
 pub enum Fate<C> {
-    /// Nothing failed, or no API was called at all; with the reason.
+    /// The record is no failure and no sensitive call, or no call of an API. The text is the stable reason.
     NotSelected(&'static str),
-    /// Selected and then left out, with the reason.
+    /// The record was selected and then left out. The text is the stable reason, such as `rule`.
     Ignored(Class, &'static str),
-    /// It goes into a cluster; with its class, or with all that is concluded of it.
+    /// The record goes into a cluster. `C` is its class or its whole [`Conclusion`].
     Clustered(C),
 }
 
-/// How often a rule matched.
+/// The number of records that a rule matched.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Hits {
-    /// Records it was applied to.
+    /// Records that the rule was applied to.
     pub applied: u64,
-    /// Records that it matched after its end, so that it was not applied.
+    /// Records that the rule matched but was not applied to, because it had ended.
     pub ended: u64,
 }
 
@@ -122,11 +124,43 @@ struct RuleText {
 }
 
 impl Rules {
-    /// Reads the rules of a file.
+    /// Parses the text of a rules file.
     ///
     /// # Errors
-    /// Everything that is wrong in it, in the order of lines; a file that is no TOML, or has a field
-    /// that no rule has, gives the first such place alone.
+    /// All problems of the file, sorted by line. If the text is not TOML or has an unknown field, only the first
+    /// such problem is returned.
+    ///
+    /// # Examples
+    /// A rule that leaves an expected error out of all clusters:
+    ///
+    /// ```
+    /// use records::{Record, Wrapper};
+    /// use service::rules::{Fate, Rules};
+    ///
+    /// let rules = Rules::parse(
+    ///     r#"
+    ///     [[rule]]
+    ///     name = "the cost report works without tags"
+    ///     when = { eventName = ["GetResources"], errorCode = ["AccessDenied"] }
+    ///     ignore = true
+    ///     reason = "tags are optional in the report"
+    ///     "#,
+    /// )
+    /// .expect("a valid rules file");
+    ///
+    /// let text = r#"{
+    ///     "eventType": "AwsApiCall",
+    ///     "eventSource": "tagging.amazonaws.com",
+    ///     "eventName": "GetResources",
+    ///     "errorCode": "AccessDenied"
+    /// }"#;
+    /// let record = Record::parse(text).expect("a CloudTrail record");
+    /// let (fate, outcome) = rules.decide(&record, text, &Wrapper::default());
+    ///
+    /// assert!(matches!(fate, Fate::Ignored(_, "rule")));
+    /// assert_eq!(outcome.applies, Some(0));
+    /// assert_eq!(rules.all()[0].name, "the cost report works without tags");
+    /// ```
     pub fn parse(text: &str) -> Result<Self, Vec<FileProblem>> {
         let file: FileText = toml::from_str(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
@@ -134,37 +168,41 @@ impl Rules {
         })?;
         let mut reading = FileReader {
             text,
-            complaints: Vec::new(),
+            problems: Vec::new(),
         };
         let mut rules = Self::default();
         for rule in &file.rule {
             reading.rule(rule, &mut rules);
         }
         rules.policies = Policies::read(&mut reading, &file.policy);
-        let mut complaints = reading.complaints;
-        if complaints.is_empty() {
+        let mut problems = reading.problems;
+        if problems.is_empty() {
             return Ok(rules);
         }
-        complaints.sort_by_key(|complaint| (complaint.line, complaint.column));
-        Err(complaints)
+        problems.sort_by_key(|problem| (problem.line, problem.column));
+        Err(problems)
     }
 
-    /// Leaves out what is exempt, before any rule is tried.
+    /// Sets the exclusions: records that are left out before any rule is tried.
+    #[must_use]
     pub fn with_exclusions(self, exclusions: Exclusions) -> Self {
         Self { exclusions, ..self }
     }
 
-    /// Returns who is told of what.
+    /// Returns the policies: which sink gets which alerts.
     pub fn policies(&self) -> &Policies {
         &self.policies
     }
 
-    /// Returns the rules in their order.
+    /// Returns the rules in the order of the file.
     pub fn all(&self) -> &[Rule] {
         &self.rules
     }
 
-    /// Decides what becomes of a record, given its JSON text and what stands around it.
+    /// Decides whether a record goes into a cluster, and into which.
+    ///
+    /// `text` is the JSON text of the same record. `wrapper` has facts from outside the record, such as the account
+    /// that the file name contains.
     pub fn decide<'a>(
         &self,
         record: &'a Record<'_>,
@@ -186,7 +224,7 @@ impl Rules {
         (fate, outcome)
     }
 
-    /// Judges what becomes of a record, and in which class, before anything is concluded of it.
+    /// Decides whether a record goes into a cluster, and in which class. Costs less than a whole conclusion.
     fn judge(
         &self,
         record: &Record<'_>,
@@ -217,9 +255,9 @@ impl Rules {
         (Fate::Clustered(class), outcome)
     }
 
-    /// Tries the rules on a record's JSON, of an event at a moment.
+    /// Tries the rules on the JSON text of a record; `at` is the time of its event.
     ///
-    /// A record that is not quite JSON, which the engine reads all the same, matches no rule.
+    /// Records with small faults in their JSON are read, but match no rule.
     fn outcome(&self, record: &str, at: Option<Timestamp>) -> RuleOutcome {
         let mut outcome = RuleOutcome::default();
         let mut matching = self
@@ -239,13 +277,14 @@ impl Rules {
 }
 
 impl Rule {
-    /// Tells whether the rule applies at a moment; one that ends never applies to what is undated.
+    /// Checks whether the rule applies to an event at a time. A rule with an end never applies to an event without a
+    /// time.
     fn applies(&self, at: Option<Timestamp>) -> bool {
         self.until
             .is_none_or(|until| at.is_some_and(|at| at < until))
     }
 
-    /// Changes what was concluded of a record, as the rule says.
+    /// Changes the conclusion of a record by the effect of the rule.
     fn amend(&self, record: &str, conclusion: &mut Conclusion<'_>) {
         conclusion.facets.set(FacetKind::Rule, Some(&self.name));
         let severity = self.action.severity.map(Severity::name);
@@ -256,6 +295,7 @@ impl Rule {
         }
     }
 
+    /// Returns the fields that split clusters with their values, as `path=value` separated by spaces.
     fn addition(&self, record: &str) -> String {
         let value = |path: &String| {
             let keys: Vec<&str> = path.split('.').collect();
@@ -268,7 +308,7 @@ impl Rule {
 }
 
 impl Hits {
-    /// Counts a outcome.
+    /// Counts the outcome of one record. `hits` has one entry for each rule, in the order of [`Rules::all`].
     pub fn count(hits: &mut [Self], outcome: RuleOutcome) {
         if let Some(place) = outcome.applies {
             hits[place].applied += 1;
@@ -278,11 +318,11 @@ impl Hits {
         }
     }
 
-    /// Adds the hits of another input.
+    /// Adds the hits of another input, counted with the same rules.
     pub fn add(hits: &mut [Self], others: &[Self]) {
-        for (mine, theirs) in hits.iter_mut().zip(others) {
-            mine.applied += theirs.applied;
-            mine.ended += theirs.ended;
+        for (sum, other) in hits.iter_mut().zip(others) {
+            sum.applied += other.applied;
+            sum.ended += other.ended;
         }
     }
 }
@@ -293,13 +333,13 @@ impl fmt::Debug for Rules {
     }
 }
 
-/// What belongs to rules in it.
+/// The part of a rules file that has rules.
 impl FileReader<'_> {
     fn rule(&mut self, rule: &Spanned<RuleText>, rules: &mut Rules) {
         let text = rule.get_ref();
         let name = text.name.get_ref().trim();
         if name.is_empty() || rules.rules.iter().any(|rule| rule.name == name) {
-            self.complain(
+            self.report(
                 &text.name,
                 "a rule needs a name, different from all other rules".to_owned(),
             );
@@ -320,7 +360,7 @@ impl FileReader<'_> {
     fn pattern(&mut self, when: &Spanned<toml::Table>, rules: &mut Rules) {
         let pattern = when.get_ref();
         if pattern.is_empty() {
-            self.complain(
+            self.report(
                 when,
                 "an empty pattern matches nothing; name a field".to_owned(),
             );
@@ -330,18 +370,18 @@ impl FileReader<'_> {
             .filter(|field| !FIELDS.contains(&field.as_str()))
         {
             let message = format!("{field} is not a field of a CloudTrail record");
-            self.complain(when, message);
+            self.report(when, message);
         }
         let json = serde_json::to_string(pattern).unwrap_or_default();
         if let Err(error) = rules.matcher.add_pattern(rules.rules.len(), &json) {
-            self.complain(when, error.to_string());
+            self.report(when, error.to_string());
         }
     }
 
     fn action(&mut self, rule: &Spanned<RuleText>) -> Action {
         let text = rule.get_ref();
         if text.ignore && text.reason.is_none() {
-            self.complain(&text.name, "a rule with ignore needs a reason".to_owned());
+            self.report(&text.name, "a rule with ignore needs a reason".to_owned());
         }
         let action = Action {
             ignore: text.ignore,
@@ -354,13 +394,13 @@ impl FileReader<'_> {
                 .map(|path| path.get_ref().clone())
                 .collect(),
         };
-        let told = text.severity.is_some() || text.class.is_some() || text.merge.is_some();
-        if !told && !text.ignore && text.fingerprint.is_empty() {
+        let has_value = text.severity.is_some() || text.class.is_some() || text.merge.is_some();
+        if !has_value && !text.ignore && text.fingerprint.is_empty() {
             let actions = "a rule needs an effect: ignore, severity, class, merge or fingerprint";
-            self.complain(&text.name, actions.to_owned());
+            self.report(&text.name, actions.to_owned());
         }
-        if text.ignore && (told || !text.fingerprint.is_empty()) {
-            self.complain(
+        if text.ignore && (has_value || !text.fingerprint.is_empty()) {
+            self.report(
                 &text.name,
                 "a rule with ignore cannot have another effect".to_owned(),
             );
@@ -377,13 +417,13 @@ impl FileReader<'_> {
             Timestamp::parse(&text).or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z")));
         if moment.is_none() {
             let message = format!("{text} is not a date (2026-12-31) or a time in UTC");
-            self.complain(until, message);
+            self.report(until, message);
         }
         moment
     }
 }
 
-/// The fields of a CloudTrail record, to tell a misspelled one from one that is rarely there.
+/// The top-level fields of a CloudTrail record, so that a misspelled field in a pattern is found.
 ///
 /// Source: AWS CloudTrail User Guide, "CloudTrail record contents".
 const FIELDS: [&str; 31] = [

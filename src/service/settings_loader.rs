@@ -1,7 +1,8 @@
-//! The settings object of a function: read from the bucket, and again every few minutes.
+//! Loads the settings file of the stack from the bucket, and reads it again every five minutes.
 //!
-//! One that is wrong does not take effect: the last good one stays. A function that does not know it yet finds it among
-//! the earlier versions of the object, which the bucket keeps. Without an object there are no lists.
+//! A file with problems does not take effect: the last valid file stays in use. A function that has just started has no
+//! file in use, and searches for the last valid one among the earlier versions in the bucket. Without a file, all lists
+//! are empty.
 
 use records::time::Timestamp;
 
@@ -10,25 +11,25 @@ use crate::ports::{BucketError, Fetched, ObjectVersion, Versions};
 use crate::reread::{Read, Reread};
 use crate::rulefile::{FileProblem, listed};
 
-/// How many versions are looked at to find one that is right.
+/// The highest number of versions that are searched for a valid one.
 const VERSIONS_MAX: usize = 20;
 
-/// The settings object, and which version of it is in use.
+/// The loader of the settings file; it remembers which version of the file is in use.
 #[derive(Debug)]
 pub struct SettingsLoader(Reread);
 
-/// What is wrong with the settings object.
+/// Why the settings file in the bucket cannot be used.
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
 pub enum SettingsProblem {
-    /// The bucket does not answer.
+    /// The bucket does not answer, or does not permit the call.
     #[error("cannot read the settings {SETTINGS_KEY}: {0}")]
     #[strum(serialize = "SettingsUnavailable")]
     Unavailable(#[source] BucketError),
-    /// It cannot be understood.
+    /// The file is not valid. Contains all problems of the file.
     #[error("the settings file is not valid; upload a valid one with `config set`: {}", listed(SETTINGS_KEY, .0))]
     #[strum(serialize = "SettingsWrong")]
     Wrong(Vec<FileProblem>),
-    /// None of its last versions can be understood.
+    /// None of the last 20 versions of the file is valid. The problems are those of the newest version.
     #[error(
         "none of the last {VERSIONS_MAX} versions of {SETTINGS_KEY} is valid; upload a valid one with `config set`: {}",
         listed(SETTINGS_KEY, .0)
@@ -38,7 +39,7 @@ pub enum SettingsProblem {
 }
 
 impl SettingsProblem {
-    /// Returns the stable name.
+    /// Returns the stable name, as in logs: `SettingsUnavailable` or `SettingsWrong`.
     pub fn name(&self) -> &'static str {
         self.into()
     }
@@ -51,10 +52,13 @@ impl Default for SettingsLoader {
 }
 
 impl SettingsLoader {
-    /// Reads the settings object if it is time to.
+    /// Reads the settings file, if five minutes have passed since the last read.
+    ///
+    /// [`Read::value`] has new lists if the file changed. [`Read::problem`] is set if the file cannot be used and the
+    /// lists from before stay in use.
     ///
     /// # Errors
-    /// [`SettingsProblem`] when nothing is known that could be gone by.
+    /// [`SettingsProblem`] if there are no lists to use: no file was read before, and no valid version is found.
     pub async fn read(
         &mut self,
         now: Timestamp,
@@ -64,16 +68,16 @@ impl SettingsLoader {
             return Ok(Read::default());
         }
         let fetched = self.fetch(bucket).await;
-        let (false, Err(SettingsProblem::Wrong(complaints))) = (self.0.is_known(), &fetched) else {
+        let (false, Err(SettingsProblem::Wrong(problems))) = (self.0.is_known(), &fetched) else {
             return self.0.take(now, fetched);
         };
-        let lists = last_good(complaints, bucket).await?;
+        let lists = last_good(problems, bucket).await?;
         let read = self.0.take(now, Ok(Some((lists, None))))?;
         let problem = fetched.err();
         Ok(Read { problem, ..read })
     }
 
-    /// Fetches lists that are not in use yet, with the tag of their version.
+    /// Fetches the lists with the tag of their version; `None` if the file has not changed.
     async fn fetch(
         &self,
         bucket: &impl Versions,
@@ -101,10 +105,10 @@ fn too_long(error: &BucketError) -> FileProblem {
     }
 }
 
-/// Returns the lists of the last version that is right. Where there was none before those that are wrong, or the
-/// object had been removed, there are no lists.
+/// Returns the lists of the newest valid version. If the file was removed or did not exist before the invalid versions,
+/// the lists are empty.
 async fn last_good(
-    complaints: &[FileProblem],
+    problems: &[FileProblem],
     bucket: &impl Versions,
 ) -> Result<Lists, SettingsProblem> {
     let versions = bucket.versions(SETTINGS_KEY, VERSIONS_MAX).await;
@@ -124,7 +128,7 @@ async fn last_good(
         }
     }
     match has_more {
-        true => Err(SettingsProblem::NeverGood(complaints.to_vec())),
+        true => Err(SettingsProblem::NeverGood(problems.to_vec())),
         false => Ok(Lists::default()),
     }
 }

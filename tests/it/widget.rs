@@ -377,7 +377,7 @@ fn whoever_decides_is_in_the_journal_and_whoever_is_slower_changes_nothing(store
     let slower = ask(store, &act(&page, "Expected", json!({})));
     assert!(
         texts(&slower, "notice")
-            .starts_with("Somebody else has changed this cluster in the meantime")
+            .starts_with("Another person has changed this cluster since you opened it")
     );
     let triage = block_on(store.triage(id)).unwrap().triage.unwrap();
     assert!(matches!(triage.decision, Decision::Muted { .. }));

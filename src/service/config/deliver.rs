@@ -1,5 +1,4 @@
-//! The settings of the function that sends alerts: to whom, where that is, and what is said of access
-//! keys.
+//! The settings of the deliver function, which sends alerts: the sinks with their addresses, and access keys.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -17,74 +16,75 @@ use super::keys;
 use super::lists::Lists;
 use super::{LEARN_HOURS, LogLevel, SettingProblems, SettingsReader, SinkName, shown};
 
-/// The settings of the function that sends alerts.
+/// The settings of the deliver function, which sends alerts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliverSettings {
-    /// The table.
+    /// The name of the DynamoDB table.
     pub table_name: String,
-    /// The bucket that the settings object and the rules are in.
+    /// The name of the S3 bucket that has the settings file and the rules file.
     pub bucket_name: String,
-    /// The key of the rules in the bucket.
+    /// The key of the rules file in the bucket; `None` if there are no rules.
     pub rules_object: Option<String>,
     /// The learning period: for this many hours after the stack's first event no alerts are sent.
     pub learn_hours: u16,
-    /// Guance, if it is told.
+    /// The workspace of Guance; `None` if Guance is not a sink of the stack.
     pub guance: Option<GuanceSettings>,
-    /// The ARN of a topic, if one is told.
+    /// The ARN of the SNS topic; `None` if SNS is not a sink of the stack.
     pub topic_arn: Option<String>,
-    /// The name or the ARN of an event bus, if one is told.
+    /// The name or ARN of the event bus; `None` if EventBridge is not a sink of the stack.
     pub event_bus_name: Option<String>,
-    /// The language of what people read.
+    /// The language of alerts.
     pub language: Language,
-    /// What is decided about access keys.
+    /// The settings for access keys: dormant days, canary keys, and the accounts that IAM is asked in.
     pub keys: KeySettings,
-    /// The role to ask with about keys of other accounts.
+    /// The name of the role that is assumed in other accounts to ask IAM about their keys; `None` to ask only in the
+    /// stack's account.
     pub account_role_name: Option<String>,
-    /// The partition of these accounts.
+    /// The AWS partition of all these accounts, such as `aws` or `aws-cn`.
     pub partition: String,
-    /// What people call accounts, by account id.
+    /// Names of accounts that are shown to people, by account id.
     pub account_names: BTreeMap<String, String>,
-    /// Which metrics are written.
+    /// Which metrics are written to the log.
     pub metrics: Metrics,
     /// How much is logged.
     pub log_level: LogLevel,
 }
 
-/// Where a workspace of Guance is, and what is sent there.
+/// The settings of the Guance sink: how to reach the workspace, and what is sent there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GuanceSettings {
-    /// The way in.
+    /// The API of Guance that alerts are sent to.
     pub route: Route,
-    /// Where that is.
+    /// The address of that API.
     pub endpoint: Endpoint,
-    /// What may be connected to.
+    /// Which hosts the function may connect to.
     pub allowed: AllowedHosts,
-    /// The secret, for the routes that need one.
+    /// The ARN of the secret with the token; `None` for a route that needs no token.
     pub secret_arn: Option<String>,
-    /// The workspace's id, for links into the console.
+    /// The id of the workspace, `wksp_…`, for links into the console; `None` for no such links.
     pub workspace_id: Option<String>,
-    /// The URL of the console, for links.
+    /// The URL of the console, for links. If it is not given, the console of the site is used.
     pub console_url: Option<String>,
-    /// Whether samples are sent as log entries.
+    /// Whether redacted samples are also sent as log entries.
     pub sample_logs: bool,
-    /// A file with certificates to trust beside those of the system.
+    /// A file of certificates that are trusted in addition to those of the system.
     pub ca_file: Option<PathBuf>,
 }
 
-/// A bus with more characters there is none.
+/// The length of the longest name of an event bus, in characters.
 const NAME_CHARS_MAX: usize = 256;
 
 impl DeliverSettings {
-    /// Parses settings, each by its name and value; those of others are passed over.
+    /// Parses settings, given as pairs of name and value. Settings of other functions are ignored.
     ///
     /// # Errors
-    /// All complaints, in the order of docs/parameters.md.
+    /// All settings that are missing or not valid.
     pub fn parse(
         settings: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, SettingProblems> {
         let mut reading = SettingsReader {
             given: settings.into_iter().collect(),
-            complaints: Vec::new(),
+            problems: Vec::new(),
         };
         let place = FunctionLocation {
             partition: reading.partition("PARTITION"),
@@ -94,7 +94,7 @@ impl DeliverSettings {
         let sinks = reading.sinks("SINKS");
         if sinks.is_empty() {
             let message = "is empty; name at least one sink to send alerts to".to_owned();
-            reading.complain("SINKS", message);
+            reading.report("SINKS", message);
         }
         let account_names = reading.account_names("ACCOUNT_NAMES");
         let account_role_name = reading.role_name("ACCOUNT_ROLE_NAME");
@@ -121,13 +121,14 @@ impl DeliverSettings {
             log_level: reading.log_level("LOG_LEVEL"),
             partition: place.partition,
         };
-        if reading.complaints.is_empty() {
+        if reading.problems.is_empty() {
             return Ok(settings);
         }
-        Err(SettingProblems(reading.complaints))
+        Err(SettingProblems(reading.problems))
     }
 
-    /// Returns these settings with what lists have beside them.
+    /// Returns these settings with the lists of the settings file added.
+    #[must_use]
     pub fn with(&self, lists: &Lists) -> Self {
         let (account_names, keys) = keys::with(
             lists,
@@ -142,23 +143,23 @@ impl DeliverSettings {
         }
     }
 
-    /// Returns the sinks that are told.
+    /// Returns the sinks that get alerts.
     pub fn sinks(&self) -> Vec<SinkName> {
-        let told = [
+        let sinks = [
             (SinkName::Guance, self.guance.is_some()),
             (SinkName::Sns, self.topic_arn.is_some()),
             (SinkName::EventBridge, self.event_bus_name.is_some()),
         ];
-        let told = told.into_iter().filter(|(_, is_told)| *is_told);
-        told.map(|(sink, _)| sink).collect()
+        let enabled = sinks.into_iter().filter(|(_, is_enabled)| *is_enabled);
+        enabled.map(|(sink, _)| sink).collect()
     }
 
-    /// Returns what messages are written with.
+    /// Returns the language and the links that alert texts are written with.
     pub fn texts(&self) -> Texts {
         let guance = self.guance.as_ref();
         let console = guance.and_then(|guance| guance.console_url.as_deref());
         let workspace = guance.and_then(|guance| guance.workspace_id.as_deref());
-        // What links are made of was checked when it was read; without it they are not made.
+        // The parts of links were checked when the settings were parsed. Without valid parts there are no links.
         let links =
             console.and_then(|console| Links::default().with_guance(console, workspace).ok());
         Texts {
@@ -169,8 +170,8 @@ impl DeliverSettings {
 }
 
 impl SettingProblems {
-    /// Returns the sinks that cannot be told because of what is wrong: those whose settings it is, or
-    /// all where it concerns each of them.
+    /// Returns the sinks that cannot get alerts because of these problems. A problem of a setting that all sinks need
+    /// affects all sinks.
     pub fn sinks(&self) -> BTreeSet<SinkName> {
         let of = |setting: &str| match setting {
             "TOPIC_ARN" => vec![SinkName::Sns],
@@ -186,15 +187,15 @@ impl SettingsReader {
     fn guance(&mut self, place: &FunctionLocation) -> Option<GuanceSettings> {
         let route = self.route("GUANCE_ROUTE");
         let allowed = AllowedHosts {
-            custom: self.truth("GUANCE_ALLOW_CUSTOM"),
-            private: self.truth("GUANCE_ALLOW_PRIVATE"),
+            custom: self.boolean("GUANCE_ALLOW_CUSTOM"),
+            private: self.boolean("GUANCE_ALLOW_PRIVATE"),
         };
         let site = self.site("GUANCE_SITE");
         let url = self.given("GUANCE_URL");
         let secret_arn = self.secret("GUANCE_SECRET_ARN", place);
         let workspace_id = self.workspace_id("GUANCE_WORKSPACE_ID");
         let console_url = self.console_url("GUANCE_CONSOLE_URL");
-        let sample_logs = self.truth("GUANCE_SAMPLE_LOGS");
+        let sample_logs = self.boolean("GUANCE_SAMPLE_LOGS");
         let ca_file = self.given("GUANCE_CA_FILE").map(PathBuf::from);
         let route = route?;
         if secret_arn.is_none() && route.needs_secret() {
@@ -202,14 +203,14 @@ impl SettingsReader {
                 "is missing; the route {} needs the ARN of a secret",
                 route.name()
             );
-            self.complain("GUANCE_SECRET_ARN", message);
+            self.report("GUANCE_SECRET_ARN", message);
         }
         if sample_logs && !route.takes_lines() {
             let message = format!(
                 "is true, but the route {} cannot send log entries; use dataway or datakit",
                 route.name()
             );
-            self.complain("GUANCE_SAMPLE_LOGS", message);
+            self.report("GUANCE_SAMPLE_LOGS", message);
         }
         Some(GuanceSettings {
             route,
@@ -228,7 +229,7 @@ impl SettingsReader {
         let given = self.required(setting, &format!("one of {names}"));
         let route = Route::from_name(&given);
         if route.is_none() && !given.is_empty() {
-            self.complain(setting, format!("{} is not one of {names}", shown(&given)));
+            self.report(setting, format!("{} is not one of {names}", shown(&given)));
         }
         route
     }
@@ -239,7 +240,7 @@ impl SettingsReader {
         if site.is_none() {
             let names = SITES.map(|site| site.name).join(", ");
             let message = format!("{} is not one of {names}", shown(&given));
-            self.complain(setting, message);
+            self.report(setting, message);
         }
         site
     }
@@ -270,10 +271,10 @@ impl SettingsReader {
                 "is missing; set it to the address of the DataKit, such as https://datakit.example:9529"
                     .to_owned(),
             ),
-            // A site that there is not was complained about.
+            // The unknown site was reported already.
             (None, None)
                 if self
-                    .complaints
+                    .problems
                     .iter()
                     .any(|one| one.setting == "GUANCE_SITE") =>
             {
@@ -284,22 +285,22 @@ impl SettingsReader {
                 "is missing; set it to the site of the workspace, or set GUANCE_URL to its address".to_owned(),
             ),
         };
-        self.complain(wrong.0, wrong.1);
+        self.report(wrong.0, wrong.1);
         None
     }
 
     fn secret(&mut self, setting: &'static str, place: &FunctionLocation) -> Option<String> {
         let arn = self.given(setting)?;
-        // Whoever puts the secret itself here does not want to see it again in a log.
+        // The value is never repeated: by mistake, it may be the secret itself, and messages go to the log.
         match in_place(&arn, "secretsmanager", place) {
             Ok(rest) if rest.starts_with("secret:") => return Some(arn),
-            Ok(_) | Err(None) => self.complain(
+            Ok(_) | Err(None) => self.report(
                 setting,
                 "is not the ARN of a secret in Secrets Manager, such as \
                  arn:aws:secretsmanager:eu-central-1:111122223333:secret:name-AbCdEf"
                     .to_owned(),
             ),
-            Err(Some(wrong)) => self.complain(setting, wrong),
+            Err(Some(wrong)) => self.report(setting, wrong),
         }
         None
     }
@@ -309,7 +310,7 @@ impl SettingsReader {
         match in_place(&arn, "sns", place) {
             _ if arn.is_empty() => {}
             Ok(name) if !name.is_empty() && !name.contains(':') => {}
-            Ok(_) | Err(None) => self.complain(
+            Ok(_) | Err(None) => self.report(
                 setting,
                 format!(
                     "{} is not the ARN of a topic, such as \
@@ -317,7 +318,7 @@ impl SettingsReader {
                     shown(&arn)
                 ),
             ),
-            Err(Some(wrong)) => self.complain(setting, wrong),
+            Err(Some(wrong)) => self.report(setting, wrong),
         }
         arn
     }
@@ -325,8 +326,8 @@ impl SettingsReader {
     fn bus(&mut self, setting: &'static str, place: &FunctionLocation) -> String {
         let name = self.required(setting, "the name of an event bus, such as default");
         let is_name = |name: &str| {
-            let is_right = |byte: u8| byte.is_ascii_alphanumeric() || b"/.-_".contains(&byte);
-            !name.is_empty() && name.len() <= NAME_CHARS_MAX && name.bytes().all(is_right)
+            let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"/.-_".contains(&byte);
+            !name.is_empty() && name.len() <= NAME_CHARS_MAX && name.bytes().all(is_allowed)
         };
         let wrong = match name.strip_prefix("arn:") {
             _ if name.is_empty() || is_name(&name) => return name,
@@ -337,7 +338,7 @@ impl SettingsReader {
             },
             None => format!("{} is not the name of an event bus", shown(&name)),
         };
-        self.complain(setting, wrong);
+        self.report(setting, wrong);
         name
     }
 
@@ -346,7 +347,7 @@ impl SettingsReader {
             return Language::default();
         };
         Language::from_name(&given).unwrap_or_else(|| {
-            self.complain(setting, format!("{} is neither en nor zh", shown(&given)));
+            self.report(setting, format!("{} is neither en nor zh", shown(&given)));
             Language::default()
         })
     }
@@ -355,7 +356,7 @@ impl SettingsReader {
         let given = self.given(setting)?;
         let rest = given.strip_prefix("wksp_").unwrap_or_default();
         if rest.is_empty() || !rest.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            self.complain(
+            self.report(
                 setting,
                 "is not a workspace ID, which begins with wksp_".to_owned(),
             );
@@ -369,25 +370,27 @@ impl SettingsReader {
             custom: true,
             private: true,
         };
-        // Nobody connects to it; but people follow it.
+        // The program never connects to the console, but people open the link. So any host is allowed.
         match Endpoint::parse(&given, Route::Dataway, everywhere) {
             Ok(endpoint) => Some(endpoint.to_string()),
             Err(wrong) => {
-                self.complain(setting, wrong);
+                self.report(setting, wrong);
                 None
             }
         }
     }
 }
 
-/// Where the function is.
+/// The partition and region of the function.
 struct FunctionLocation {
     partition: String,
     region: String,
 }
 
-/// Returns what stands after the account in an ARN of a service in a region: `Err` with what is wrong
-/// where it is in another one, without anything where it is no ARN of the service.
+/// Returns the part of an ARN after the account, if the ARN is of `service` and in the partition and region of the
+/// function.
+///
+/// `Err(None)` if the text is no ARN of the service. `Err(Some(message))` if its partition or region is another one.
 fn in_place<'a>(
     arn: &'a str,
     service: &str,
@@ -453,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_right_is_taken() {
+    fn valid_settings_are_parsed() {
         let settings = parse(&[
             ("LANGUAGE", "zh"),
             ("ACCOUNT_NAMES", "111122223333=hub,444455556666=shop"),
@@ -480,7 +483,7 @@ mod tests {
     }
 
     #[test]
-    fn the_settings_of_who_is_not_told_are_not_looked_at() {
+    fn settings_of_a_sink_that_is_not_used_are_ignored() {
         let settings = parse(&[("SINKS", "sns"), ("GUANCE_ROUTE", "nonsense")]).unwrap();
         assert_eq!(settings.guance, None);
         assert_eq!(settings.event_bus_name, None);
@@ -488,8 +491,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_complained_about_by_its_name() {
-        for (name, value, says) in [
+    fn a_problem_has_the_name_of_its_setting() {
+        for (name, value, expected) in [
             ("SINKS", "", "at least one sink"),
             ("SINKS", "mail", "guance, sns, eventbridge"),
             (
@@ -546,15 +549,15 @@ mod tests {
             ("AWS_REGION", "", "is missing"),
             ("BUCKET_NAME", "", "is missing"),
         ] {
-            let complaints = parse(&[(name, value)]).unwrap_err().to_string();
-            assert!(complaints.contains(name), "{name}={value}: {complaints}");
-            assert!(complaints.contains(says), "{name}={value}: {complaints}");
-            assert!(!complaints.contains("hush"), "{complaints}");
+            let problems = parse(&[(name, value)]).unwrap_err().to_string();
+            assert!(problems.contains(name), "{name}={value}: {problems}");
+            assert!(problems.contains(expected), "{name}={value}: {problems}");
+            assert!(!problems.contains("hush"), "{problems}");
         }
     }
 
     #[test]
-    fn complaints_know_whom_they_concern() {
+    fn problems_name_the_sinks_that_they_affect() {
         for (name, sinks) in [
             ("TOPIC_ARN", &[SinkName::Sns][..]),
             ("GUANCE_SITE", &[SinkName::Guance]),
@@ -567,25 +570,22 @@ mod tests {
     }
 
     #[test]
-    fn an_address_of_one_s_own_has_to_be_allowed() {
+    fn a_custom_address_has_to_be_allowed() {
         let custom = [("GUANCE_SITE", ""), ("GUANCE_URL", "https://df.example")];
-        let complaints = parse(&custom).unwrap_err().to_string();
-        assert!(
-            complaints.starts_with("GUANCE_URL: is none of"),
-            "{complaints}"
-        );
+        let problems = parse(&custom).unwrap_err().to_string();
+        assert!(problems.starts_with("GUANCE_URL: is none of"), "{problems}");
         let allowed = [custom[0], custom[1], ("GUANCE_ALLOW_CUSTOM", "true")];
         assert!(parse(&allowed).is_ok());
-        let plain = [
+        let datakit = [
             ("GUANCE_ROUTE", "datakit"),
             ("GUANCE_SITE", ""),
             ("GUANCE_URL", "http://10.1.2.3:9529"),
         ];
-        assert!(parse(&plain).is_err());
+        assert!(parse(&datakit).is_err());
         let allowed = [
-            plain[0],
-            plain[1],
-            plain[2],
+            datakit[0],
+            datakit[1],
+            datakit[2],
             ("GUANCE_ALLOW_PRIVATE", "true"),
         ];
         assert!(parse(&allowed).is_ok());

@@ -1,5 +1,7 @@
-//! The settings of the function that takes stock: those of the function that takes events, since it
-//! takes back in what that one failed at, and where events come from.
+//! The settings of the inspect function, which runs every hour.
+//!
+//! They include all settings of the ingest function, because the inspection also ingests events that the ingest function
+//! failed to process or that never reached it.
 
 use clusters::keys::KeySettings;
 use clusters::summary::Summary;
@@ -7,51 +9,52 @@ use clusters::summary::Summary;
 use super::lists::Lists;
 use super::{IngestSettings, SettingProblems, SettingsReader, keys};
 
-/// The settings of the function that takes stock.
+/// The settings of the inspect function, which runs every hour.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InspectSettings {
-    /// What holds for events that it takes in.
+    /// The settings for events that the inspection ingests itself.
     pub ingest: IngestSettings,
-    /// The name of the function that takes the events of subscriptions.
+    /// The name of the ingest function, whose failed invocations are processed again.
     pub ingest_function: String,
-    /// The log groups that are read.
+    /// The log groups in which lost events are searched; empty if none are known.
     pub log_groups: Vec<String>,
-    /// The name of their subscription filters.
+    /// The name of the subscription filter in each log group; empty if there are no log groups.
     pub filter_name: String,
-    /// The pattern of what these hand over; empty for everything.
+    /// The pattern of the subscription filters; empty if they send every record.
     pub filter_pattern: String,
-    /// Which summaries are told.
+    /// Which summaries are sent.
     pub summaries: Summaries,
-    /// What is decided about access keys.
+    /// The settings for access keys: dormant days, canary keys, and the accounts that IAM is asked in.
     pub keys: KeySettings,
-    /// The role to ask with about keys of other accounts.
+    /// The name of the role that is assumed in other accounts to ask IAM about their keys; `None` to ask only in the
+    /// stack's account.
     pub account_role_name: Option<String>,
-    /// The partition of these accounts.
+    /// The AWS partition of all these accounts, such as `aws` or `aws-cn`.
     pub partition: String,
 }
 
-/// Which summaries of an account's hour, day and week are told.
+/// Which summaries of an account's hours, days and weeks are sent to the sinks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Summaries {
-    /// Those in which several things are new, or a campaign went on.
+    /// Only summaries with several changes, or with a campaign.
     #[default]
     New,
-    /// Those in which anything failed.
+    /// Also summaries with at least one error.
     Always,
-    /// None.
+    /// No summaries.
     Never,
 }
 
 impl Summaries {
     const ALL: [Self; 3] = [Self::New, Self::Always, Self::Never];
 
-    /// Returns the stable name.
+    /// Returns the stable name: `new`, `always` or `never`.
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    /// Tells whether a summary is told.
+    /// Checks whether a summary is sent.
     pub fn tells(self, summary: &Summary) -> bool {
         match self {
             Self::New => summary.is_worth_telling(),
@@ -62,10 +65,10 @@ impl Summaries {
 }
 
 impl InspectSettings {
-    /// Parses settings, each by its name and value; those of others are passed over.
+    /// Parses settings, given as pairs of name and value. Settings of other functions are ignored.
     ///
     /// # Errors
-    /// All complaints, in the order of docs/parameters.md.
+    /// All settings that are missing or not valid.
     pub fn parse(
         settings: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, SettingProblems> {
@@ -73,7 +76,7 @@ impl InspectSettings {
         let ingest = IngestSettings::parse(settings.iter().cloned());
         let mut reading = SettingsReader {
             given: settings.into_iter().collect(),
-            complaints: Vec::new(),
+            problems: Vec::new(),
         };
         let function = "the name of the ingest function";
         let ingest_function = reading.required("INGEST_FUNCTION_NAME", function);
@@ -83,15 +86,15 @@ impl InspectSettings {
         let summaries = reading.summaries("SUMMARIES");
         let partition = reading.partition("PARTITION");
         let account_role_name = reading.role_name("ACCOUNT_ROLE_NAME");
-        // The rest of it is read, and complained about, by what ingest reads.
+        // The names were parsed with the settings of ingest, which report their problems.
         let names = ingest.as_ref().map(|of| of.account_names.clone());
         let keys = reading.keys(&names.unwrap_or_default(), account_role_name.as_deref());
         if !log_groups.is_empty() && filter_name.is_empty() {
             let message = "is missing; set it to the name of the subscription filters".to_owned();
-            reading.complain("FILTER_NAME", message);
+            reading.report("FILTER_NAME", message);
         }
         match ingest {
-            Ok(ingest) if reading.complaints.is_empty() => Ok(Self {
+            Ok(ingest) if reading.problems.is_empty() => Ok(Self {
                 ingest,
                 ingest_function,
                 log_groups,
@@ -103,14 +106,15 @@ impl InspectSettings {
                 partition,
             }),
             ingest => {
-                let mut complaints = ingest.err().map(|of| of.0).unwrap_or_default();
-                complaints.extend(reading.complaints);
-                Err(SettingProblems(complaints))
+                let mut problems = ingest.err().map(|of| of.0).unwrap_or_default();
+                problems.extend(reading.problems);
+                Err(SettingProblems(problems))
             }
         }
     }
 
-    /// Returns these settings with what lists have beside them.
+    /// Returns these settings with the lists of the settings file added.
+    #[must_use]
     pub fn with(&self, lists: &Lists) -> Self {
         let role_name = self.account_role_name.as_deref();
         let names = &self.ingest.account_names;
@@ -130,7 +134,7 @@ impl SettingsReader {
         let found = Summaries::ALL.into_iter().find(|of| of.name() == value);
         found.unwrap_or_else(|| {
             let value = super::shown(&value);
-            self.complain(setting, format!("{value} is not one of new, always, never"));
+            self.report(setting, format!("{value} is not one of new, always, never"));
             Summaries::default()
         })
     }
@@ -168,24 +172,24 @@ mod tests {
         assert_eq!(members, ["444455556666"]);
         assert_eq!(settings.log_groups, ["trail", "other"]);
         assert_eq!(settings.summaries, Summaries::Always);
-        let complaints = given(&[("LOG_GROUP_NAMES", "trail"), ("SUMMARIES", "often")]);
+        let problems = given(&[("LOG_GROUP_NAMES", "trail"), ("SUMMARIES", "often")]);
         assert_eq!(
-            complaints.unwrap_err().to_string(),
+            problems.unwrap_err().to_string(),
             "SUMMARIES: \"often\" is not one of new, always, never; \
              FILTER_NAME: is missing; set it to the name of the subscription filters"
         );
     }
 
     #[test]
-    fn what_ingest_complains_about_is_told_with_the_rest() {
-        let complaints = InspectSettings::parse([]).unwrap_err().to_string();
+    fn problems_of_ingest_settings_are_reported_with_the_others() {
+        let problems = InspectSettings::parse([]).unwrap_err().to_string();
         for name in [
             "TABLE_NAME",
             "BUCKET_NAME",
             "INGEST_FUNCTION_NAME",
             "OWN_ACCOUNT_ID",
         ] {
-            assert!(complaints.contains(name), "{complaints}");
+            assert!(problems.contains(name), "{problems}");
         }
     }
 }

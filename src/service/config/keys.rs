@@ -8,16 +8,16 @@ use records::principal::is_account_id;
 use super::lists::Lists;
 use super::{SettingsReader, named, shown};
 
-/// For how many days a key may have to be unused to count as dormant.
+/// Lowest, highest and default number of days that a key must be unused to count as dormant.
 const DORMANT_DAYS: (u16, u16, u16) = (1, 3650, 90);
 
-/// A role with a longer name and path there is none.
+/// The highest number of characters that the name of a role with its path may have.
 const NAME_CHARS_MAX: usize = 256;
 
-/// The partition where none is given.
+/// The partition that is used if none is given.
 const PARTITION: &str = "aws";
 
-/// Returns the accounts that are asked as well: with a role to ask with, all others that have a name.
+/// Returns the further accounts in which IAM is asked: all other accounts that have a name. Empty without a role.
 fn members(
     account_names: &BTreeMap<String, String>,
     account_id: &str,
@@ -27,7 +27,7 @@ fn members(
     role_name.map_or_else(BTreeSet::new, |_| others.cloned().collect())
 }
 
-/// Returns names of accounts, and what is decided about keys, with what lists have beside them.
+/// Returns names of accounts and settings for keys, with the lists of the settings file added.
 pub(super) fn with(
     lists: &Lists,
     account_names: &BTreeMap<String, String>,
@@ -42,8 +42,7 @@ pub(super) fn with(
 }
 
 impl SettingsReader {
-    /// Reads what is decided about keys. With a role to ask with, the accounts that have a name are
-    /// asked as well.
+    /// Parses the settings for access keys. With a role, IAM is also asked in the other accounts that have a name.
     pub(super) fn keys(
         &mut self,
         account_names: &BTreeMap<String, String>,
@@ -62,31 +61,32 @@ impl SettingsReader {
         let given = self.required(setting, "the account of the stack");
         if !given.is_empty() && !is_account_id(&given) {
             let message = format!("{} is not an account ID of twelve digits", shown(&given));
-            self.complain(setting, message);
+            self.report(setting, message);
         }
         given
     }
 
-    /// Reads the partition, which no region tells: there are more of them than this program knows.
+    /// Parses the partition. It is a setting of its own, because this program does not know the partition of every
+    /// region.
     pub(super) fn partition(&mut self, setting: &'static str) -> String {
         let given = self.given(setting).unwrap_or_else(|| PARTITION.to_owned());
-        let is_right = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
-        if !given.starts_with(PARTITION) || !given.bytes().all(is_right) {
+        let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
+        if !given.starts_with(PARTITION) || !given.bytes().all(is_allowed) {
             let message = format!(
                 "{} is not a partition, such as aws or aws-cn",
                 shown(&given)
             );
-            self.complain(setting, message);
+            self.report(setting, message);
         }
         given
     }
 
     pub(super) fn role_name(&mut self, setting: &'static str) -> Option<String> {
         let given = self.given(setting)?;
-        let is_right = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&byte);
-        if given.len() > NAME_CHARS_MAX || !given.bytes().all(is_right) {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&byte);
+        if given.len() > NAME_CHARS_MAX || !given.bytes().all(is_allowed) {
             let message = format!("{} is not the name of a role", shown(&given));
-            self.complain(setting, message);
+            self.report(setting, message);
         }
         Some(given)
     }

@@ -1,8 +1,7 @@
-//! The lists of an organization, which an environment has no room for: names of accounts, accounts whose trails are
-//! read, canary keys, and roles whose failures are ignored.
+//! The settings file: lists that are too long, or too secret, for the environment of a function.
 //!
-//! They stand in the settings object, a TOML file in the stack's bucket. All of them are sets, so the order of lines
-//! and their repetition change nothing.
+//! It has names of accounts, accounts whose trails are read, canary keys, and roles whose errors are ignored. The file is
+//! TOML, in the stack's bucket. All lists are sets, so order and repetition of entries do not matter.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,28 +13,28 @@ use toml::de::{DeTable, DeValue};
 
 use crate::rulefile::{FileProblem, FileReader, text_of};
 
-/// The key of the settings object.
+/// The key of the settings file in the bucket.
 pub const SETTINGS_KEY: &str = "config/settings.toml";
 
-/// The longest settings object that is read.
+/// The size of the largest settings file that is read, in bytes.
 pub const SETTINGS_BYTES_MAX: usize = 1024 * 1024;
 
-/// A settings object with everything that may stand in it, and what it means.
+/// An example of a settings file: every field, with comments that explain it.
 pub const EXAMPLE: &str = include_str!("../../../infra/settings.example.toml");
 
-/// How many accounts may have a name, and how many may have a trail that is read here.
+/// The highest number of accounts that may have a name, and of accounts whose trails are read.
 const ACCOUNTS_MAX: usize = 10_000;
 
-/// How many canary keys, and how many roles, there may be.
+/// The highest number of canary keys, and of roles.
 const OTHERS_MAX: usize = 1_000;
 
-/// The longest name of an account.
+/// The highest number of characters in the name of an account.
 const NAME_CHARS_MAX: usize = 64;
 
-/// The longest ARN of a role: the longest partition, path and name that IAM takes.
+/// The highest number of characters in the ARN of a role, with the longest partition, path and name that IAM permits.
 const ARN_CHARS_MAX: usize = 640;
 
-/// What may stand in a settings object.
+/// The fields of a settings file.
 const FIELDS: [&str; 4] = [
     "account_names",
     "trail_accounts",
@@ -43,24 +42,25 @@ const FIELDS: [&str; 4] = [
     "self_principals",
 ];
 
-/// The lists; none of them has anything in it by default.
+/// The lists of a settings file. All are empty by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lists {
-    /// What people call accounts, by account id.
+    /// Names of accounts that are shown to people, by account id.
     pub account_names: BTreeMap<String, String>,
-    /// The accounts whose trails are read here.
+    /// Ids of the accounts whose trails are read by this stack.
     pub trail_accounts: BTreeSet<String>,
-    /// Access keys that nobody should ever use.
+    /// Ids of canary access keys, which must never be used. Each use of one sends an alert.
     pub canary_keys: BTreeSet<String>,
-    /// Further roles whose failures are ignored.
+    /// Roles whose errors are ignored, in addition to the stack's own roles.
     pub self_principals: BTreeSet<Role>,
 }
 
 impl Lists {
-    /// Reads the settings object.
+    /// Parses the content of a settings file.
     ///
     /// # Errors
-    /// Everything that is wrong in it, in the order of lines; a file that is no TOML gives the first such place alone.
+    /// All problems of the file, sorted by line. If the content is not UTF-8, too long or not TOML, only that problem is
+    /// returned.
     pub fn parse(bytes: Vec<u8>) -> Result<Self, Vec<FileProblem>> {
         let length = bytes.len();
         let text = text_of(bytes)?;
@@ -79,18 +79,19 @@ impl Lists {
         })?;
         let mut reading = FileReader {
             text: &text,
-            complaints: Vec::new(),
+            problems: Vec::new(),
         };
         let lists = reading.lists(table.get_ref());
-        let mut complaints = reading.complaints;
-        if complaints.is_empty() {
+        let mut problems = reading.problems;
+        if problems.is_empty() {
             return Ok(lists);
         }
-        complaints.sort_by_key(|complaint| (complaint.line, complaint.column));
-        Err(complaints)
+        problems.sort_by_key(|problem| (problem.line, problem.column));
+        Err(problems)
     }
 
-    /// Says how much is in it, never what: which keys are canaries is nobody's business.
+    /// Returns the number of entries in each list, such as `2 account names, 1 trail account`. It never shows an entry,
+    /// because the canary keys are secret.
     pub fn counts(&self) -> String {
         let counted = [
             (self.account_names.len(), "account name"),
@@ -106,7 +107,7 @@ impl Lists {
     }
 }
 
-/// Returns the id of an account.
+/// Returns the text if it is the id of an account.
 fn account_id(text: &str) -> Option<String> {
     is_account_id(text).then(|| text.to_owned())
 }
@@ -115,21 +116,22 @@ fn no_account_id(text: &str) -> String {
     format!("{} is not an account ID, such as 111122223333", shown(text))
 }
 
-/// Returns the id of a long-term access key.
+/// Returns the text if it is the id of a long-term access key.
 fn key_id(text: &str) -> Option<String> {
-    let is_right = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
-    let is_key =
-        text.starts_with("AKIA") && (16..=128).contains(&text.len()) && text.bytes().all(is_right);
+    let is_allowed = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    let is_key = text.starts_with("AKIA")
+        && (16..=128).contains(&text.len())
+        && text.bytes().all(is_allowed);
     is_key.then(|| text.to_owned())
 }
 
-/// Never shows the text: it may be a key's secret, which belongs into no log.
+/// Returns a message that does not repeat the text: by mistake, it may be the secret of a key, and messages go to the log.
 fn no_key_id(_: &str) -> String {
     "this is not the ID of a long-term access key, such as AKIAIOSFODNN7EXAMPLE; never put a secret here"
         .to_owned()
 }
 
-/// Returns the role of an ARN.
+/// Parses the ARN of a role.
 fn role(text: &str) -> Option<Role> {
     Role::parse(text).filter(|_| text.len() <= ARN_CHARS_MAX)
 }
@@ -139,20 +141,20 @@ fn no_role(text: &str) -> String {
     format!("{text} is not the ARN of a role, such as arn:aws:iam::111122223333:role/name")
 }
 
-/// Tells whether this can be the name of an account.
+/// Checks whether a text may be the name of an account.
 fn is_name(text: &str) -> bool {
-    let is_right = |byte: u8| byte.is_ascii_alphanumeric() || b" ._-".contains(&byte);
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b" ._-".contains(&byte);
     text.starts_with(|first: char| first.is_ascii_alphanumeric())
         && text.len() <= NAME_CHARS_MAX
-        && text.bytes().all(is_right)
+        && text.bytes().all(is_allowed)
 }
 
-/// Shows the beginning of a value, in quotes.
+/// Returns the beginning of a value in quotes.
 fn shown(text: &str) -> String {
     format!("{:?}", sanitize(text, NAME_CHARS_MAX))
 }
 
-/// What belongs to lists in it.
+/// The part of a settings file that has lists.
 impl FileReader<'_> {
     fn lists(&mut self, table: &DeTable<'_>) -> Lists {
         let mut lists = Lists::default();
@@ -172,10 +174,10 @@ impl FileReader<'_> {
                     lists.self_principals = self.set(value, field, role, no_role);
                 }
                 other => {
-                    let (other, known) = (shown(other), FIELDS.join(", "));
-                    self.complain(
+                    let (other, fields) = (shown(other), FIELDS.join(", "));
+                    self.report(
                         field,
-                        format!("{other} is not a setting; the settings are {known}"),
+                        format!("{other} is not a setting; the settings are {fields}"),
                     );
                 }
             }
@@ -188,17 +190,17 @@ impl FileReader<'_> {
         let DeValue::Table(table) = value.get_ref() else {
             let message = "account_names must be a table: a line [account_names], and below it lines \
                            such as 111122223333 = \"shop\"";
-            self.complain(value, message.to_owned());
+            self.report(value, message.to_owned());
             return names;
         };
         self.bound(value, "account_names", table.len(), ACCOUNTS_MAX);
         for (id, name) in table {
             if !is_account_id(id.get_ref()) {
-                self.complain(id, no_account_id(id.get_ref()));
+                self.report(id, no_account_id(id.get_ref()));
             }
             match name.get_ref().as_str().filter(|name| is_name(name)) {
-                Some(right) => drop(names.insert(id.get_ref().to_string(), right.to_owned())),
-                None => self.complain(
+                Some(valid) => drop(names.insert(id.get_ref().to_string(), valid.to_owned())),
+                None => self.report(
                     name,
                     format!(
                         "a name must be a text of at most {NAME_CHARS_MAX} letters, digits, spaces \
@@ -210,7 +212,7 @@ impl FileReader<'_> {
         names
     }
 
-    /// Returns what the texts of a list mean; `wrong` says of one that means nothing what would be right.
+    /// Parses the texts of a list. If `parse` returns `None` for a text, `wrong` returns the message of the problem.
     fn set<T: Ord>(
         &mut self,
         value: &Spanned<DeValue<'_>>,
@@ -222,14 +224,14 @@ impl FileReader<'_> {
         for item in self.strings(value, field, count_max) {
             let text = item.get_ref().as_str().unwrap_or_default();
             match parse(text) {
-                Some(right) => drop(set.insert(right)),
-                None => self.complain(item, wrong(text)),
+                Some(value) => drop(set.insert(value)),
+                None => self.report(item, wrong(text)),
             }
         }
         set
     }
 
-    /// Returns the texts of a list.
+    /// Returns the texts of a list, and reports a value that is no list, entries that are no texts, and too many entries.
     fn strings<'v, 'i>(
         &mut self,
         value: &'v Spanned<DeValue<'i>>,
@@ -237,7 +239,7 @@ impl FileReader<'_> {
         count_max: usize,
     ) -> Vec<&'v Spanned<DeValue<'i>>> {
         let DeValue::Array(list) = value.get_ref() else {
-            self.complain(
+            self.report(
                 value,
                 format!("{field} must be a list of strings, such as {field} = [\"...\"]"),
             );
@@ -247,14 +249,14 @@ impl FileReader<'_> {
         let (texts, others): (Vec<_>, Vec<_>) =
             list.iter().partition(|item| item.get_ref().is_str());
         for other in others {
-            self.complain(other, format!("{field} may contain only strings in quotes"));
+            self.report(other, format!("{field} may contain only strings in quotes"));
         }
         texts
     }
 
     fn bound(&mut self, at: &Spanned<DeValue<'_>>, field: &str, count: usize, count_max: usize) {
         if count > count_max {
-            self.complain(
+            self.report(
                 at,
                 format!("{field} has {count} entries; the maximum is {count_max}"),
             );

@@ -1,14 +1,15 @@
-//! What a person who acts in the place of the functions has to know of them: some of their settings, as the
-//! function that takes stock leaves them in the table.
+//! The settings of a stack's functions that commands on a person's machine need, such as `redrive` and `backfill`.
+//!
+//! The inspection stores these settings in the table.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::lists::Lists;
 use super::{IngestSettings, SettingProblems, SettingsReader};
 
-/// The settings that are left there, a closed list, since whoever may read the table reads them. No secret
-/// is among them, and no access key: which keys are canaries stays with the functions.
-const LEFT: [&str; 12] = [
+/// The settings that are stored in the table. Everybody who may read the table can read them, so no secret and no access
+/// key is in this list. Canary keys are known to the functions only.
+const STORED: [&str; 12] = [
     "BUCKET_NAME",
     "FILTER_NAME",
     FURTHER_SELF_PRINCIPALS,
@@ -23,39 +24,43 @@ const LEFT: [&str; 12] = [
     "TRAIL_ACCOUNTS",
 ];
 
-/// How many roles the settings object has whose failures are ignored. Which they are stays with the functions, too.
+/// The number of roles in the settings file whose errors are ignored. Their ARNs are known to the functions only.
 const FURTHER_SELF_PRINCIPALS: &str = "FURTHER_SELF_PRINCIPALS";
 
-/// How the functions of a stack are set up, as far as others may know.
+/// Settings of a stack's functions, without secrets, as stored in the table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Setup(BTreeMap<String, String>);
 
-/// The settings of somebody who acts in the place of the functions.
+/// The parsed settings for a command that does the work of a function on a person's machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeputySettings {
-    /// What holds for events that are taken in.
+    /// The settings for events that the command ingests.
     pub ingest: IngestSettings,
-    /// The name of the function that takes the events of subscriptions.
+    /// The name of the ingest function, which receives the events of subscriptions.
     pub ingest_function: String,
-    /// The name of the subscription filters.
+    /// The name of the subscription filters; the name of the ingest function if the stack has not stored another name.
     pub filter_name: String,
-    /// The log groups that are read; none where they are not known.
+    /// The log groups that the stack reads; empty if they are not known.
     pub log_groups: Vec<String>,
-    /// The account; empty where it is not known.
+    /// The id of the stack's account; empty if it is not known.
     pub account_id: String,
-    /// How many roles whose failures are ignored are not among these settings.
+    /// The number of roles in the settings file whose errors are ignored. Their ARNs are not stored, so `ingest` lacks
+    /// these roles.
     pub further_self_principals: usize,
 }
 
 impl Setup {
-    /// Takes from settings what others may know, and leaves the rest.
+    /// Selects the settings that may be stored in the table, and drops all others and all empty values.
     pub fn of(settings: impl IntoIterator<Item = (String, String)>) -> Self {
         let settings = settings.into_iter();
-        let left = settings.filter(|(name, value)| LEFT.contains(&&**name) && !value.is_empty());
-        Self(left.collect())
+        let stored =
+            settings.filter(|(name, value)| STORED.contains(&&**name) && !value.is_empty());
+        Self(stored.collect())
     }
 
-    /// Adds what others may know of lists: the accounts whose trails are read.
+    /// Adds facts about the lists of the settings file: the accounts whose trails are read, and the number of roles whose
+    /// errors are ignored.
+    #[must_use]
     pub fn with(mut self, lists: &Lists) -> Self {
         let (trails, further) = (&lists.trail_accounts, lists.self_principals.len());
         if !trails.is_empty() {
@@ -72,28 +77,29 @@ impl Setup {
         self
     }
 
-    /// Writes it as JSON.
+    /// Returns the settings as a JSON object of texts.
     pub fn encode(&self) -> String {
         serde_json::json!(self.0).to_string()
     }
 
-    /// Reads what was written; `None` for what was not. What later versions leave beside is passed over.
+    /// Parses the JSON of [`Self::encode`]; `None` if the text is something else. Unknown settings, as a later version may
+    /// store them, are dropped.
     pub fn decode(text: &str) -> Option<Self> {
         let settings: BTreeMap<String, String> = serde_json::from_str(text).ok()?;
         Some(Self::of(settings))
     }
 
-    /// Parses it for somebody who acts on a table.
+    /// Parses the settings for a command that works on a table.
     ///
     /// # Errors
-    /// All complaints.
+    /// All settings that are missing or not valid.
     pub fn parse(self, table_name: &str) -> Result<DeputySettings, SettingProblems> {
         let mut settings = self.0;
         settings.insert("TABLE_NAME".to_owned(), table_name.to_owned());
         let ingest = IngestSettings::parse(settings.clone());
         let mut reading = SettingsReader {
             given: settings,
-            complaints: Vec::new(),
+            problems: Vec::new(),
         };
         let function = "the name of the ingest function";
         let ingest_function = reading.required("INGEST_FUNCTION_NAME", function);
@@ -102,7 +108,7 @@ impl Setup {
         let account_id = reading.given("OWN_ACCOUNT_ID").unwrap_or_default();
         let further = reading.number(FURTHER_SELF_PRINCIPALS, (0, u16::MAX, 0));
         match ingest {
-            Ok(ingest) if reading.complaints.is_empty() => Ok(DeputySettings {
+            Ok(ingest) if reading.problems.is_empty() => Ok(DeputySettings {
                 ingest,
                 filter_name: filter_name.unwrap_or_else(|| ingest_function.clone()),
                 ingest_function,
@@ -111,9 +117,9 @@ impl Setup {
                 further_self_principals: further.into(),
             }),
             ingest => {
-                let mut complaints = ingest.err().map(|of| of.0).unwrap_or_default();
-                complaints.extend(reading.complaints);
-                Err(SettingProblems(complaints))
+                let mut problems = ingest.err().map(|of| of.0).unwrap_or_default();
+                problems.extend(reading.problems);
+                Err(SettingProblems(problems))
             }
         }
     }
@@ -129,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_for_others_is_named_in_a_list_and_nothing_else_is() {
+    fn only_listed_settings_are_stored() {
         let setup = setup(&[
             ("BUCKET_NAME", "bucket"),
             ("RULES_OBJECT", ""),
@@ -147,14 +153,14 @@ mod tests {
         assert_eq!(Setup::decode(&text), Some(setup.clone()));
         let later = r#"{"BUCKET_NAME":"bucket","CANARY_KEYS":"x","LATER":"y"}"#;
         assert_eq!(Setup::decode(later), Some(setup));
-        for nothing in ["", "[]", "no JSON", r#"{"BUCKET_NAME":1}"#] {
-            assert_eq!(Setup::decode(nothing), None);
+        for invalid in ["", "[]", "no JSON", r#"{"BUCKET_NAME":1}"#] {
+            assert_eq!(Setup::decode(invalid), None);
         }
     }
 
     #[test]
-    fn it_is_read_like_the_settings_that_it_was() {
-        let told = setup(&[
+    fn stored_settings_are_parsed_like_the_settings_of_a_function() {
+        let stored = setup(&[
             ("BUCKET_NAME", "bucket"),
             ("INGEST_FUNCTION_NAME", "watch-ingest"),
             ("LOG_GROUP_NAMES", "trail, other"),
@@ -162,7 +168,7 @@ mod tests {
             ("RETENTION_DAYS", "8"),
             ("SINKS", "sns,"),
         ]);
-        let deputy = told.parse("table").unwrap();
+        let deputy = stored.parse("table").unwrap();
         assert_eq!(deputy.ingest.table_name, "table");
         assert_eq!(deputy.ingest.retention_days, 8);
         assert_eq!(deputy.ingest.sinks.len(), 1);
@@ -170,9 +176,9 @@ mod tests {
         assert_eq!(deputy.log_groups, ["trail", "other"]);
         assert_eq!(deputy.account_id, "111122223333");
         let wrong = setup(&[("RETENTION_DAYS", "7")]).parse("table");
-        let complaints = wrong.unwrap_err().to_string();
+        let problems = wrong.unwrap_err().to_string();
         for name in ["BUCKET_NAME", "RETENTION_DAYS", "INGEST_FUNCTION_NAME"] {
-            assert!(complaints.contains(name), "{complaints}");
+            assert!(problems.contains(name), "{problems}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The settings of the function that answers dashboards.
+//! The settings of the widget function, which shows clusters in a CloudWatch dashboard.
 
 use std::collections::BTreeMap;
 
@@ -9,41 +9,41 @@ use super::keys;
 use super::lists::Lists;
 use super::{LogLevel, SettingProblems, SettingsReader};
 
-/// The settings of the function that answers dashboards.
+/// The settings of the widget function, which shows clusters in a CloudWatch dashboard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WidgetSettings {
-    /// The table.
+    /// The name of the DynamoDB table.
     pub table_name: String,
-    /// The bucket.
+    /// The name of the S3 bucket.
     pub bucket_name: String,
-    /// What people call accounts, by account id.
+    /// Names of accounts that are shown to people, by account id.
     pub account_names: BTreeMap<String, String>,
-    /// What is decided about access keys.
+    /// The settings for access keys. The widget shows stored answers of IAM and never asks IAM itself.
     pub keys: KeySettings,
-    /// Where links lead to.
+    /// The region and log group that links on the pages lead to.
     pub links: Links,
-    /// Whether something may be decided about clusters.
+    /// Whether people may make decisions about clusters in the dashboard.
     pub decides: bool,
     /// How much is logged.
     pub log_level: LogLevel,
 }
 
 impl WidgetSettings {
-    /// Parses settings, each by its name and value; those of others are passed over.
+    /// Parses settings, given as pairs of name and value. Settings of other functions are ignored.
     ///
     /// # Errors
-    /// All complaints, in the order of docs/parameters.md.
+    /// All settings that are missing or not valid, in the order of docs/parameters.md.
     pub fn parse(
         settings: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, SettingProblems> {
         let mut reading = SettingsReader {
             given: settings.into_iter().collect(),
-            complaints: Vec::new(),
+            problems: Vec::new(),
         };
         let table_name = reading.required("TABLE_NAME", "the name of the DynamoDB table");
         let bucket_name = reading.required("BUCKET_NAME", "the name of the S3 bucket");
         let account_names = reading.account_names("ACCOUNT_NAMES");
-        // Whatever was asked about a key is shown, so no role to ask with is needed.
+        // No role is needed, because the widget shows only stored answers of IAM.
         let keys = reading.keys(&account_names, None);
         let links = reading.links();
         let settings = Self {
@@ -52,16 +52,17 @@ impl WidgetSettings {
             account_names,
             keys,
             links,
-            decides: reading.truth("DECISIONS"),
+            decides: reading.boolean("DECISIONS"),
             log_level: reading.log_level("LOG_LEVEL"),
         };
-        if reading.complaints.is_empty() {
+        if reading.problems.is_empty() {
             return Ok(settings);
         }
-        Err(SettingProblems(reading.complaints))
+        Err(SettingProblems(reading.problems))
     }
 
-    /// Returns these settings with the lists of the settings object added.
+    /// Returns these settings with the lists of the settings file added.
+    #[must_use]
     pub fn with(&self, lists: &Lists) -> Self {
         let (account_names, keys) = keys::with(lists, &self.account_names, &self.keys, None);
         Self {
@@ -73,7 +74,7 @@ impl WidgetSettings {
 }
 
 impl SettingsReader {
-    /// Reads what links lead to: the region, and the first log group.
+    /// Parses the parts of links: the region, and the first log group.
     fn links(&mut self) -> Links {
         let region = self.required("AWS_REGION", "the region; AWS Lambda does");
         let groups = self.list("LOG_GROUP_NAMES");
@@ -83,7 +84,7 @@ impl SettingsReader {
         let group = groups.first().map(String::as_str);
         let links = Links::default().with_stack(&region, None, group);
         links.unwrap_or_else(|error| {
-            self.complain("AWS_REGION", error.to_string());
+            self.report("AWS_REGION", error.to_string());
             Links::default()
         })
     }
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_decided_unless_that_is_set() {
+    fn decisions_are_off_unless_they_are_set() {
         let needed = [
             ("TABLE_NAME", "table"),
             ("BUCKET_NAME", "bucket"),
@@ -115,9 +116,9 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_is_told_at_once() {
-        let complaints = given(&[("DECISIONS", "yes"), ("AWS_REGION", "here")]);
-        let complaints = complaints.unwrap_err().to_string();
+    fn all_problems_are_reported_at_once() {
+        let problems = given(&[("DECISIONS", "yes"), ("AWS_REGION", "here")]);
+        let problems = problems.unwrap_err().to_string();
         for name in [
             "TABLE_NAME",
             "BUCKET_NAME",
@@ -125,7 +126,7 @@ mod tests {
             "AWS_REGION",
             "DECISIONS",
         ] {
-            assert!(complaints.contains(name), "{complaints}");
+            assert!(problems.contains(name), "{problems}");
         }
     }
 }

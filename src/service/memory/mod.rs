@@ -1,4 +1,4 @@
-//! The outside world in memory: a store that keeps the whole contract and forgets it at the end.
+//! A store and a bucket in memory, for commands without a file and for tests. Their data is lost when they are dropped.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -19,19 +19,19 @@ use crate::ports::{
     Batch, Bucket, BucketError, Committed, Fetched, ListedObject, Quarantined, Store, StoreError,
 };
 
-/// Clusters in memory.
+/// A store of events and clusters in memory.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     sightings: Sightings,
-    /// What is known of the clusters, and their samples; it has no sightings.
+    /// The facts and samples of the clusters. Its own sightings are empty.
     clusters: Tally,
-    /// The hour in which a cluster counts as new.
+    /// The hour in which each cluster counts as new; `None` for a cluster whose events have no time.
     admitted: HashMap<ClusterId, Option<Window>>,
-    /// How many clusters of an account were admitted in an hour.
-    used: HashMap<(String, Option<Window>), u32>,
-    /// Whether it is worth asking if an event overflowed.
+    /// The number of clusters that were admitted, by account and hour.
+    admitted_counts: HashMap<(String, Option<Window>), u32>,
+    /// Whether there is an overflow cluster. If not, no event has to be looked up.
     any_overflow: bool,
-    /// Records that could not be read, by where they came from.
+    /// Records that could not be read, by the name of their input.
     pub quarantined: BTreeMap<String, Vec<Quarantined>>,
 }
 
@@ -73,16 +73,16 @@ impl MemoryStore {
         }
         let new_clusters = admitted.len() as u64;
         for (cluster, hour) in admitted {
-            *self.used_in(cluster, hour) += 1;
+            *self.admitted_count(cluster, hour) += 1;
             self.admitted.insert(cluster, hour);
         }
         let seen = tally.sightings.iter();
         let fresh = self.sightings.add(seen.map(|(id, seen)| (*id, seen)));
         let mut cutoffs = SampleCutoffs::new();
         for (cluster, samples) in tally.samples {
-            let kept = self.clusters.samples.entry(cluster).or_default();
-            kept.join(samples);
-            cutoffs.extend(kept.cutoff().map(|cutoff| (cluster, cutoff)));
+            let stored = self.clusters.samples.entry(cluster).or_default();
+            stored.join(samples);
+            cutoffs.extend(stored.cutoff().map(|cutoff| (cluster, cutoff)));
         }
         if !quarantined.is_empty() {
             self.quarantined.insert(source, quarantined);
@@ -95,8 +95,8 @@ impl MemoryStore {
         }
     }
 
-    /// Adds what is known of a cluster. Where a rule merges clusters of several accounts, this may
-    /// change which of them it counts in.
+    /// Adds facts of a cluster. If a rule merges clusters of several accounts, the new facts may move the cluster to
+    /// another account; then the counts of admitted clusters change.
     fn learn(&mut self, cluster: ClusterId, facts: &Arc<ClusterFacts>) {
         self.any_overflow |= guard::is_overflow(&facts.identity);
         let hour = self.admitted.get(&cluster).copied();
@@ -104,17 +104,17 @@ impl MemoryStore {
             self.clusters.facts[&cluster].identity.account_id != facts.identity.account_id
         });
         if let Some(hour) = hour {
-            *self.used_in(cluster, hour) -= 1;
+            *self.admitted_count(cluster, hour) -= 1;
         }
         self.clusters.learn(cluster, facts);
         if let Some(hour) = hour {
-            *self.used_in(cluster, hour) += 1;
+            *self.admitted_count(cluster, hour) += 1;
         }
     }
 
-    fn used_in(&mut self, cluster: ClusterId, hour: Option<Window>) -> &mut u32 {
+    fn admitted_count(&mut self, cluster: ClusterId, hour: Option<Window>) -> &mut u32 {
         let account_id = self.clusters.facts[&cluster].identity.account_id.clone();
-        self.used.entry((account_id, hour)).or_default()
+        self.admitted_counts.entry((account_id, hour)).or_default()
     }
 }
 
@@ -122,12 +122,12 @@ impl MemoryStore {
 #[derive(Debug, Default)]
 pub struct MemoryBucket {
     objects: Mutex<BTreeMap<String, Vec<u8>>>,
-    /// Whether it refuses everything, as one that is out of reach does.
+    /// Whether every call fails with [`BucketError::Unavailable`], to test failures.
     pub is_down: bool,
 }
 
 impl MemoryBucket {
-    /// Returns a copy of all objects, by key.
+    /// Returns a copy of all objects by key.
     pub fn objects(&self) -> BTreeMap<String, Vec<u8>> {
         let objects = self.objects.lock();
         objects.unwrap_or_else(PoisonError::into_inner).clone()
@@ -226,6 +226,6 @@ impl KnownClusters for MemoryStore {
 
     fn admitted(&mut self, account_id: &str, hour: Option<Window>) -> Result<u32, Infallible> {
         let key = (account_id.to_owned(), hour);
-        Ok(self.used.get(&key).copied().unwrap_or_default())
+        Ok(self.admitted_counts.get(&key).copied().unwrap_or_default())
     }
 }

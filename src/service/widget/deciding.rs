@@ -1,8 +1,8 @@
-//! What somebody decides about a cluster at a dashboard.
+//! Stores the decision that a person makes about a cluster in a dashboard.
 //!
-//! CloudWatch calls the function with the permissions of whoever looks, and does not say who that is: the
-//! journal has what they say themselves, the dashboard and the account that it names. Whether anybody may
-//! decide anything is up to who may invoke the function.
+//! CloudWatch calls the function with the permissions of the person who looks at the dashboard, but does not send who
+//! that is. So the journal has the name that the person types, and the names of the dashboard and its account. The
+//! permission to invoke the function decides who may make decisions.
 
 use clusters::journal::{self, JournalEntry};
 use clusters::triage::{Decision, Triage};
@@ -15,56 +15,61 @@ use crate::widget::request::{Context, DecisionRequest, OfferedDecision};
 use crate::widget::{Now, WidgetHandler};
 
 impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetHandler<'_, S> {
-    /// Decides, and returns the page of the cluster with what came of that.
+    /// Stores a decision, and returns the page of the cluster with a notice about the result.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store does not answer. It is safe to try again.
     pub async fn decide(
         &self,
-        deciding: &DecisionRequest,
+        request: &DecisionRequest,
         mut now: Now,
     ) -> Result<String, StoreError> {
-        let cluster = deciding.cluster;
+        let cluster = request.cluster;
         if self.store.cluster_details_of(&[cluster]).await?.is_empty() {
             return Ok(self.unknown(cluster));
         }
         let notice = match self.setting.decides {
-            true => self.set(deciding, &mut now).await?,
+            true => self.set(request, &mut now).await?,
             false => "Decisions are turned off in this dashboard.".to_owned(),
         };
         self.open(cluster, now, Some(&notice)).await
     }
 
-    /// Sets the triage, if nobody has changed it since the person saw it, and says what came of it.
-    async fn set(&self, deciding: &DecisionRequest, now: &mut Now) -> Result<String, StoreError> {
-        let (store, cluster) = (self.store, deciding.cluster);
-        let VersionedTriage { triage: known, .. } = store.triage(cluster).await?;
+    /// Sets or removes the triage, unless it was changed since the person saw it. Returns a sentence about the result.
+    async fn set(&self, request: &DecisionRequest, now: &mut Now) -> Result<String, StoreError> {
+        let (store, cluster) = (self.store, request.cluster);
+        let VersionedTriage {
+            triage: current, ..
+        } = store.triage(cluster).await?;
         let noted = journal::episode(&store.journal(cluster).await?);
         let listed = now.listing.clusters.get(&cluster);
         let episode = listed.map_or(noted, |of| of.episode.max(noted));
-        let (at, actor) = (self.setting.now, actor(deciding, self.context));
-        let (triage, entry) = match decision(deciding.decision, at) {
+        let (at, actor) = (self.setting.now, actor(request, self.context));
+        let (triage, entry) = match decision(request.decision, at) {
             Some(decision) => {
-                let triage = Triage::new(decision, &actor, &deciding.reason, at, episode);
+                let triage = Triage::new(decision, &actor, &request.reason, at, episode);
                 let entry = triage.made();
                 (Some(triage), entry)
             }
-            None => match known {
+            None => match current {
                 None => return Ok("There is no decision to undo.".to_owned()),
-                Some(known) => {
-                    let about = format!("was {}", known.decision);
-                    let what = known.decision.taken_back();
-                    let entry = JournalEntry::of(what, at, episode).by(&actor, &deciding.reason);
+                Some(current) => {
+                    let about = format!("was {}", current.decision);
+                    let what = current.decision.taken_back();
+                    let entry = JournalEntry::of(what, at, episode).by(&actor, &request.reason);
                     (None, entry.about(&about))
                 }
             },
         };
-        let is_set = store.set_triage(cluster, triage.as_ref(), deciding.version, &entry);
+        let is_set = store.set_triage(cluster, triage.as_ref(), request.version, &entry);
         let is_set = is_set.await?;
         if let Some(said) = entry.what.said().filter(|_| is_set) {
             now.listing.decide(cluster, at, said);
         }
         Ok(match (is_set, triage) {
             (false, _) => {
-                "Somebody else has changed this cluster in the meantime. Your change was not saved; this is the \
-                           current state."
+                "Another person has changed this cluster since you opened it. Your change was not saved; this is the \
+                 current state."
                     .to_owned()
             }
             (true, Some(triage)) => format!("Done: {}.", triage.decision),
@@ -73,7 +78,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
     }
 }
 
-/// Returns what is decided at a moment; `None` where something is taken back.
+/// Returns the decision that starts at `at`; `None` if an earlier decision is undone.
 fn decision(decision: OfferedDecision, at: Timestamp) -> Option<Decision> {
     Some(match decision {
         OfferedDecision::Acknowledge => Decision::Acknowledged,
@@ -86,8 +91,8 @@ fn decision(decision: OfferedDecision, at: Timestamp) -> Option<Decision> {
     })
 }
 
-/// Returns who decides, as far as that is told.
-fn actor(deciding: &DecisionRequest, context: &Context) -> String {
+/// Returns the name of the person who decides, with the dashboard and its account, as far as they are known.
+fn actor(request: &DecisionRequest, context: &Context) -> String {
     let dashboard = match context.dashboard.as_str() {
         "" => "a dashboard".to_owned(),
         name => format!("dashboard {name}"),
@@ -96,7 +101,7 @@ fn actor(deciding: &DecisionRequest, context: &Context) -> String {
         "" => dashboard,
         account_id => format!("{dashboard} of {account_id}"),
     };
-    match deciding.who.as_str() {
+    match request.who.as_str() {
         "" => place,
         who => format!("{who} at {place}"),
     }

@@ -1,4 +1,4 @@
-//! One cluster in full: what its items say, and the events of the hours in which it failed.
+//! The page of one cluster: its items in the store, and the events of the hours in which it failed.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -27,11 +27,11 @@ use crate::ports::{
 use crate::widget::request::MUTES;
 use crate::widget::{Now, WidgetHandler};
 
-/// How many access keys are looked up.
+/// The highest number of access keys that are looked up for a page.
 const KEYS_MAX: usize = 5;
 
-/// What is known of a cluster.
-pub struct File {
+/// All data for the page of a cluster.
+pub struct ClusterData {
     pub cluster_details: ClusterDetails,
     pub versioned: VersionedTriage,
     pub entries: Vec<JournalEntry>,
@@ -43,8 +43,8 @@ pub struct File {
     keys: Vec<KeyReport>,
 }
 
-impl File {
-    /// Returns what the list says of the cluster.
+impl ClusterData {
+    /// Returns the cluster's row in the list. A cluster whose events have all expired gets a row without counts.
     fn listed<'n>(&self, now: &'n Now) -> Cow<'n, ListedCluster> {
         let listed = now
             .listing
@@ -62,32 +62,32 @@ impl File {
 }
 
 impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetHandler<'_, S> {
-    /// Returns the page of a cluster, with what has just come of what somebody did.
+    /// Returns the page of a cluster. `notice` is a sentence about the result of a decision, shown at the top.
     pub async fn open(
         &self,
         cluster: ClusterId,
         now: Now,
         notice: Option<&str>,
     ) -> Result<String, StoreError> {
-        let Some(file) = self.file(cluster, &now).await? else {
+        let Some(data) = self.cluster_data(cluster, &now).await? else {
             return Ok(self.unknown(cluster));
         };
-        let listed = file.listed(&now);
+        let listed = data.listed(&now);
         let mutes: Vec<&str> = MUTES.iter().map(|(name, _)| *name).collect();
-        let triage = file.versioned.triage.as_ref();
+        let triage = data.versioned.triage.as_ref();
         let page = ClusterPage {
             frame: self.frame(),
-            cluster: &file.cluster,
+            cluster: &data.cluster,
             listed: &listed,
-            first_seen: file.cluster_details.first_seen,
-            hours: &file.hours,
+            first_seen: data.cluster_details.first_seen,
+            hours: &data.hours,
             triage_status: triage.map(|triage| self.triage_status(triage, &listed)),
-            version: file.versioned.version,
-            faults: &file.faults,
-            entries: &file.entries,
-            keys: &file.keys,
-            related: &related(cluster, &file.occurrences),
-            sent: &file.sent,
+            version: data.versioned.version,
+            faults: &data.faults,
+            entries: &data.entries,
+            keys: &data.keys,
+            related: &related(cluster, &data.occurrences),
+            sent: &data.sent,
             links: &self.setting.links,
             mutes: if self.setting.decides { &mutes } else { &[] },
             notice,
@@ -95,27 +95,32 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         Ok(page.html())
     }
 
-    /// Returns a cluster as JSON to be copied.
+    /// Returns a page with a cluster as JSON, to be copied.
     pub async fn export(&self, cluster: ClusterId, now: Now) -> Result<String, StoreError> {
-        let Some(file) = self.file(cluster, &now).await? else {
+        let Some(data) = self.cluster_data(cluster, &now).await? else {
             return Ok(self.unknown(cluster));
         };
-        let listed = file.listed(&now);
-        let triage = file.versioned.triage.as_ref();
+        let listed = data.listed(&now);
+        let triage = data.versioned.triage.as_ref();
         let triage_status = triage.map(|triage| self.triage_status(triage, &listed));
-        let shape = ClusterShape::of(&file.cluster, &listed, listed.span(), triage_status);
-        let history = HistoryShape::of(cluster, &file.faults, &file.entries);
-        let json = json::export(shape, history, &file.sent);
+        let shape = ClusterShape::of(&data.cluster, &listed, listed.span(), triage_status);
+        let history = HistoryShape::of(cluster, &data.faults, &data.entries);
+        let json = json::export(shape, history, &data.sent);
         Ok(ClusterPage::export(self.frame(), &json))
     }
 
+    /// Returns the page for a cluster that the store does not have.
     pub fn unknown(&self, cluster: ClusterId) -> String {
         let sentence = format!("There is no cluster {cluster} here.");
         self.frame().sentence(&sentence)
     }
 
-    /// Reads everything about a cluster; `None` if there is none such.
-    async fn file(&self, cluster: ClusterId, now: &Now) -> Result<Option<File>, StoreError> {
+    /// Reads all data for the page of a cluster; `None` if the store does not have the cluster.
+    async fn cluster_data(
+        &self,
+        cluster: ClusterId,
+        now: &Now,
+    ) -> Result<Option<ClusterData>, StoreError> {
         let store = self.store;
         let Some(cluster_details) = store.cluster_details_of(&[cluster]).await?.remove(&cluster)
         else {
@@ -129,7 +134,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         let mut entries = store.journal(cluster).await?;
         entries.extend(now.journals.get(&cluster).into_iter().flatten().cloned());
         entries.sort();
-        Ok(Some(File {
+        Ok(Some(ClusterData {
             keys: self.keys(&seen).await?,
             faults: journal::history(cluster_details.first_seen, &entries),
             versioned: store.triage(cluster).await?,
@@ -142,8 +147,8 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         }))
     }
 
-    /// Returns the hours to look at: those of the dashboard's time in which the cluster failed, or, if it
-    /// did not, the last ones in which it did.
+    /// Returns the hours to read: the hours in the time range of the dashboard in which the cluster failed. If there are
+    /// none, the last hours in which it failed.
     fn hours(&self, listed: Option<&ListedCluster>) -> Vec<Window> {
         let all: Vec<Window> = listed
             .map(|of| of.hours.iter().map(|(hour, _)| *hour).collect())
@@ -156,7 +161,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         if within.is_empty() { all } else { within }
     }
 
-    /// Reads the events of hours, but for those that were read already.
+    /// Returns the events of some hours, of all clusters. Hours since the last inspection were read already.
     async fn events(
         &self,
         hours: &[Window],
@@ -164,11 +169,11 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
     ) -> Result<(Vec<(EventId, Sighting)>, Vec<Occurrence>), StoreError> {
         let until = now.listing.until;
         let before: Vec<Window> = hours.iter().copied().filter(|hour| *hour < until).collect();
-        let known = |cluster| {
+        let cached = |cluster| {
             let listed = now.listing.clusters.get(&cluster);
             listed.map(|of: &ListedCluster| Arc::clone(&of.subject))
         };
-        let hour = self.store.hours(&before, &known).await?;
+        let hour = self.store.hours(&before, &cached).await?;
         let mut found = occurrences(&hour.events, &hour.subjects);
         let live = now.live.iter();
         found.extend(
@@ -184,12 +189,12 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         Ok((found.iter().map(sighting).collect(), found))
     }
 
-    /// Looks up what is remembered of a cluster's access keys.
+    /// Returns reports about some of a cluster's access keys, from stored answers of IAM.
     async fn keys(&self, cluster: &Cluster) -> Result<Vec<KeyReport>, StoreError> {
         let Some(keys) = cluster.facets.get(&FacetKind::AccessKey) else {
             return Ok(Vec::new());
         };
-        // Those that stay until somebody deletes them come first: of the others there are many.
+        // Long-term keys come first. Temporary keys are many, and IAM has no answers about them.
         let mut keys: Vec<_> = keys.values.iter().collect();
         keys.sort_by_key(|key| KeyKind::of(&key.value) != KeyKind::LongTerm);
         let mut reports = Vec::new();
@@ -205,16 +210,19 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
     }
 }
 
-/// Returns a cluster as it was seen in some events.
-fn seen<'s>(known: &Cluster, events: impl Iterator<Item = (EventId, &'s Sighting)>) -> Cluster {
+/// Returns a cluster with the counts, times and facets of some events only.
+fn seen<'s>(cluster: &Cluster, events: impl Iterator<Item = (EventId, &'s Sighting)>) -> Cluster {
     let mut sightings = Sightings::default();
     sightings.add(events);
-    let (cases, rows) = sightings.rows(None);
-    let facts = BTreeMap::from([(known.id, Arc::clone(&known.facts))]);
-    let snapshot = ClusterSnapshot::of(facts, cases, rows);
-    let seen = snapshot.clusters().into_iter().find(|of| of.id == known.id);
+    let (series_table, rows) = sightings.rows(None);
+    let facts = BTreeMap::from([(cluster.id, Arc::clone(&cluster.facts))]);
+    let snapshot = ClusterSnapshot::of(facts, series_table, rows);
+    let seen = snapshot
+        .clusters()
+        .into_iter()
+        .find(|of| of.id == cluster.id);
     Cluster {
-        samples: known.samples.clone(),
-        ..seen.unwrap_or_else(|| known.clone())
+        samples: cluster.samples.clone(),
+        ..seen.unwrap_or_else(|| cluster.clone())
     }
 }

@@ -1,7 +1,7 @@
-//! The verb that answers a dashboard: it reads what is asked for, and returns it as a piece of HTML.
+//! The verb that answers a custom widget of a CloudWatch dashboard with a page of HTML.
 //!
-//! Nothing is scanned: a list is made of what the inspection has left and the hours since, a cluster of
-//! its own items and the hours in which it failed.
+//! The store is never scanned. A list of clusters comes from the listing that the last inspection stored, and from the
+//! events of the hours since. The page of a cluster comes from its own items and the hours in which it failed.
 
 mod deciding;
 mod file;
@@ -27,55 +27,58 @@ use crate::ports::{
 };
 use crate::widget::request::{Context, WidgetAction, WidgetRequest};
 
-/// How many hours are read that the inspection has not taken yet. It is behind by two at most where
-/// nothing is wrong.
+/// The highest number of hours that are read because the inspection has not processed them yet. An inspection without
+/// problems is two hours behind at most.
 const LIVE_HOURS_MAX: i64 = 6;
 
-/// What holds for all answers.
+/// The settings and the time that all pages of one answer are made with.
 #[derive(Debug, Clone)]
 pub struct Setting {
-    /// What the dashboard calls again: the ARN of the function.
+    /// The ARN of the function that the dashboard calls when a person clicks.
     pub endpoint: String,
-    /// Where links lead to.
+    /// The region and log group that links on the pages lead to.
     pub links: Links,
-    /// What people call accounts.
+    /// Names of accounts that are shown to people, by account id.
     pub account_names: BTreeMap<String, String>,
-    /// What is decided about access keys.
+    /// The settings for access keys, such as the canary keys.
     pub keys: KeySettings,
-    /// Whether something may be decided.
+    /// Whether people may make decisions about clusters.
     pub decides: bool,
-    /// Until when events are shown: where they are of the past, the end of it.
+    /// The end of the time that is shown, in event time: the current time, or the last event of an old trail.
     pub as_of: Timestamp,
-    /// What time it is.
+    /// The current time by the local clock, for decisions that end.
     pub now: Timestamp,
 }
 
-/// What a dashboard shows.
+/// The answer to a custom widget, which the dashboard displays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WidgetResponse {
-    /// A piece of HTML.
+    /// A page of HTML without a script.
     Html(String),
-    /// Markdown.
+    /// The description of the widget in Markdown.
     Markdown(String),
 }
 
-/// Why there is no answer.
+/// Why a request of a dashboard cannot be answered. To try again may help.
 #[derive(Debug, thiserror::Error)]
 pub enum WidgetError {
     /// The store does not answer.
     #[error("the store does not answer: {0}")]
     Store(#[from] StoreError),
-    /// The bucket does not answer, or may not be asked.
+    /// The bucket does not answer, or does not permit the call.
     #[error("the list of clusters cannot be read: {0}")]
     Bucket(#[from] BucketError),
 }
 
-/// What is known before anything is asked for.
+/// The state of all clusters at the last inspection.
+///
+/// Created from a [`Listing`]. Add the transitions with [`StoreState::note`] if the store has no journal of them, as a
+/// store in a file.
 #[derive(Debug, Clone)]
 pub struct StoreState {
-    /// All clusters, as the inspection left them.
+    /// The list of all clusters, as stored by the last inspection.
     pub listing: Listing,
-    /// What happened to them, of a store that nobody notes it in.
+    /// Journal entries by cluster, for a store that does not store them itself.
     journals: BTreeMap<ClusterId, Vec<JournalEntry>>,
 }
 
@@ -89,9 +92,9 @@ impl From<Listing> for StoreState {
 }
 
 impl StoreState {
-    /// Notes what happened to clusters.
-    pub fn note(&mut self, story: &[Transition]) {
-        for transition in story {
+    /// Adds a journal entry for each transition of a cluster. Transitions of accounts are ignored.
+    pub fn note(&mut self, transitions: &[Transition]) {
+        for transition in transitions {
             if let (Some(id), Some(entry)) =
                 (transition.cluster, JournalEntry::of_transition(transition))
             {
@@ -101,31 +104,34 @@ impl StoreState {
     }
 }
 
-/// Clusters as they are now.
+/// The state of all clusters now: the last inspection with the events since.
 struct Now {
     listing: Listing,
     journals: BTreeMap<ClusterId, Vec<JournalEntry>>,
-    /// The events that are not in what the inspection has left.
+    /// The events since the last inspection.
     live: Vec<Occurrence>,
-    /// What is missing, in sentences.
+    /// One sentence for each part of the data that is missing.
     missing: Vec<String>,
 }
 
-/// What an answer is made with.
+/// The store, settings and context of one request.
 struct WidgetHandler<'a, S> {
     store: &'a S,
     setting: &'a Setting,
     context: &'a Context,
 }
 
-/// Answers the event of a custom widget. All clusters are asked for where they are needed.
+/// Answers the event of a custom widget, a JSON text.
+///
+/// `state` returns the clusters at the last inspection; it is called only if the answer needs them. An event that is not
+/// valid is answered with a sentence that explains the problem.
 ///
 /// # Errors
-/// [`WidgetError`] where something does not answer; a wrong event is answered with a sentence.
+/// [`WidgetError`] if the store or the bucket does not answer. [`sorry`] makes a page of it.
 pub async fn answer<S>(
     event: &str,
     store: &S,
-    known: impl AsyncFnOnce() -> Result<StoreState, WidgetError>,
+    state: impl AsyncFnOnce() -> Result<StoreState, WidgetError>,
     setting: &Setting,
 ) -> Result<WidgetResponse, WidgetError>
 where
@@ -133,9 +139,9 @@ where
 {
     let (action, context) = match WidgetRequest::parse(event) {
         Ok(WidgetRequest { action, context }) => (action, context),
-        Err((wrong, context)) => {
+        Err((error, context)) => {
             let frame = frame(setting, &context);
-            return Ok(WidgetResponse::Html(frame.sentence(&wrong.to_string())));
+            return Ok(WidgetResponse::Html(frame.sentence(&error.to_string())));
         }
     };
     let handler = WidgetHandler {
@@ -146,18 +152,18 @@ where
     if action == WidgetAction::Describe {
         return Ok(WidgetResponse::Markdown(DESCRIPTION.to_owned()));
     }
-    let now = handler.now(known().await?).await?;
+    let now = handler.now(state().await?).await?;
     let html = match action {
         WidgetAction::Describe => DESCRIPTION.to_owned(),
-        WidgetAction::List(question) => handler.list(now, &question).await?,
+        WidgetAction::List(query) => handler.list(now, &query).await?,
         WidgetAction::Open(cluster) => handler.open(cluster, now, None).await?,
         WidgetAction::Export(cluster) => handler.export(cluster, now).await?,
-        WidgetAction::Decide(deciding) => handler.decide(&deciding, now).await?,
+        WidgetAction::Decide(request) => handler.decide(&request, now).await?,
     };
     Ok(WidgetResponse::Html(html))
 }
 
-/// Returns what a dashboard shows where there is no answer.
+/// Returns the page that a dashboard shows if a request cannot be answered. It asks the person to try again.
 pub fn sorry(setting: &Setting, failure: &WidgetError) -> WidgetResponse {
     let sentence = match failure {
         WidgetError::Store(_) => {
@@ -183,12 +189,12 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         frame(self.setting, self.context)
     }
 
-    /// Brings a list up to date.
-    async fn now(&self, known: StoreState) -> Result<Now, StoreError> {
+    /// Adds the events since the last inspection to the state.
+    async fn now(&self, state: StoreState) -> Result<Now, StoreError> {
         let StoreState {
             mut listing,
             journals,
-        } = known;
+        } = state;
         let last = self.setting.as_of.window();
         let first = listing.until.max(last.plus(1 - LIVE_HOURS_MAX));
         let mut missing = Vec::new();
@@ -201,16 +207,16 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         let windows: Vec<Window> = (first.hours()..=last.hours())
             .map(Window::from_hours)
             .collect();
-        let known = |cluster| {
+        let cached = |cluster| {
             let listed = listing.clusters.get(&cluster);
             listed.map(|of: &ListedCluster| Arc::clone(&of.subject))
         };
-        let hour = self.store.hours(&windows, &known).await?;
+        let hour = self.store.hours(&windows, &cached).await?;
         if !hour.damaged.is_empty() {
             missing.push("Some events of the last hours cannot be read.".to_owned());
         }
         let live = occurrences(&hour.events, &hour.subjects);
-        let undated = self.store.undated(&known).await?;
+        let undated = self.store.undated(&cached).await?;
         if !undated.damaged.is_empty() {
             missing.push("Some events without a time cannot be read.".to_owned());
         }
@@ -225,8 +231,8 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         })
     }
 
-    async fn list(&self, now: Now, question: &ListQuery) -> Result<String, StoreError> {
-        let page = now.listing.ask(question);
+    async fn list(&self, now: Now, query: &ListQuery) -> Result<String, StoreError> {
+        let page = now.listing.ask(query);
         let clusters: Vec<_> = page.rows.iter().map(|(id, _)| *id).collect();
         let cluster_details_of = self.store.cluster_details_of(&clusters).await?;
         let versioned = self.store.triages(&clusters).await?;
@@ -237,7 +243,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         let facts = cluster_details_of.iter();
         let list = List {
             frame: self.frame(),
-            question,
+            question: query,
             triages: triages.collect(),
             facts: facts.map(|(id, of)| (*id, &*of.cluster.facts)).collect(),
             accounts: now.listing.accounts(),
@@ -248,7 +254,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         Ok(list.html())
     }
 
-    /// Tells whether a triage holds, as far as that is known from a list.
+    /// Returns a triage with the reason why it has ended, if it has, as far as the list of clusters shows that.
     fn triage_status<'m>(&self, triage: &'m Triage, listed: &ListedCluster) -> TriageStatus<'m> {
         let ended = triage.ends(&listed.observation(self.setting.now));
         TriageStatus { triage, ended }

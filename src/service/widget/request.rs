@@ -1,9 +1,9 @@
-//! What a dashboard asks for: the event of a custom widget, read.
+//! Parses the request of a dashboard: the event of a custom widget.
 //!
-//! CloudWatch calls with what the widget was configured with, what an action that was clicked carries,
-//! and what was typed into its forms; the latter wins (Amazon CloudWatch User Guide, "Details about
-//! custom widgets" and "Interactivity in the custom widget"). All of it may be made up by whoever may
-//! invoke the function, so anything that is not understood is answered with a sentence.
+//! CloudWatch sends the configuration of the widget, the parameters of the action that was clicked, and the texts typed
+//! into forms. A typed text has priority (Amazon CloudWatch User Guide, "Details about custom widgets" and
+//! "Interactivity in the custom widget"). Every caller who may invoke the function can send any event, so an event that
+//! is not valid is answered with a sentence.
 
 use clusters::fingerprint::ClusterId;
 use records::principal::is_account_id;
@@ -12,13 +12,13 @@ use records::time::Timestamp;
 use serde_json::Value;
 use view::listing::{ListQuery, Show, Sort};
 
-/// The longest text to search for, in characters.
+/// The highest number of characters in a text to search for. The rest is cut off.
 const SEARCH_CHARS_MAX: usize = 200;
 
-/// The longest name of a dashboard, in characters.
+/// The highest number of characters in the name of a dashboard. The rest is cut off.
 const NAME_CHARS_MAX: usize = 128;
 
-/// For how long a cluster may be muted, by what the form offers, in seconds.
+/// The times for which a cluster can be muted: the name that the form shows, and the length in seconds.
 pub const MUTES: [(&str, i64); 4] = [
     ("1h", 3600),
     ("1d", 86_400),
@@ -26,97 +26,97 @@ pub const MUTES: [(&str, i64); 4] = [
     ("30d", 30 * 86_400),
 ];
 
-/// What is asked for, and from where.
+/// A request of a dashboard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WidgetRequest {
-    /// What.
+    /// The page or decision that is requested.
     pub action: WidgetAction,
-    /// From where.
+    /// The dashboard that sent the request.
     pub context: Context,
 }
 
-/// What is asked for.
+/// The page or decision that a dashboard requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WidgetAction {
-    /// What the widget is.
+    /// A description of the widget and its parameters.
     Describe,
-    /// A page of clusters.
+    /// One page of the list of clusters.
     List(ListQuery),
-    /// One cluster.
+    /// The page of one cluster.
     Open(ClusterId),
     /// One cluster as JSON.
     Export(ClusterId),
-    /// Something is decided about one.
+    /// A decision about one cluster, answered with the page of the cluster.
     Decide(DecisionRequest),
 }
 
-/// What is decided about a cluster.
+/// A decision of a person about a cluster, or the request to undo one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecisionRequest {
-    /// The cluster.
+    /// The cluster that the decision is about.
     pub cluster: ClusterId,
-    /// What.
+    /// The decision.
     pub decision: OfferedDecision,
-    /// How often the triage had changed when the person saw it.
+    /// The version of the triage on the page that the person saw; 0 if the cluster never had a triage.
     pub version: i64,
-    /// Why, as the person wrote it; perhaps empty.
+    /// The reason that the person typed; may be empty.
     pub reason: String,
-    /// Who the person says to be; perhaps empty.
+    /// The name that the person typed, not verified; may be empty.
     pub who: String,
 }
 
-/// What can be decided from a dashboard.
+/// The decisions that a dashboard offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum OfferedDecision {
-    /// Somebody looks after it.
+    /// A person works on the errors. Alerts are still sent.
     Acknowledge,
-    /// Nothing is told for so many seconds.
+    /// No alerts are sent for this number of seconds.
     Mute(i64),
-    /// It is part of what is usual.
+    /// The errors are normal. No alerts are sent, without end.
     Expect,
-    /// It is over.
+    /// The errors are over. A later event opens the cluster again.
     Resolve,
-    /// What was decided before does not hold any more.
+    /// The decision before is undone.
     TakeBack,
 }
 
-/// Where something is asked for.
+/// The dashboard that sent a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Context {
-    /// Whether the dashboard is dark.
+    /// Whether the dashboard has the dark theme.
     pub is_dark: bool,
-    /// The name of the dashboard, sanitized.
+    /// The name of the dashboard, sanitized; empty if CloudWatch does not send it.
     pub dashboard: String,
-    /// The account of whoever looks at it; empty where that is not told.
+    /// The account id that CloudWatch sends for the dashboard, twelve digits; empty if there is none.
     pub account_id: String,
-    /// The time that the dashboard shows: from and until.
+    /// The time range that the dashboard shows: its start, and the first second after it. `None` if there is none.
     pub range: Option<(Timestamp, Timestamp)>,
 }
 
-/// What is wrong with an event, in a sentence.
+/// Why an event is not valid, as a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct RequestError(String);
 
 impl WidgetRequest {
-    /// Reads an event.
+    /// Parses an event, a JSON text.
     ///
     /// # Errors
-    /// A sentence that says what is wrong and what would be right, with the context as far as it was
-    /// understood.
+    /// A sentence that names the wrong parameter and its permitted values, with the context as far as it is valid.
     pub fn parse(event: &str) -> Result<Self, (RequestError, Context)> {
         let event: Value = serde_json::from_str(event).unwrap_or(Value::Null);
         let context = Context::of(&event["widgetContext"]);
         match EventFields(&event).action(&context) {
             Ok(action) => Ok(Self { action, context }),
-            Err(wrong) => Err((wrong, context)),
+            Err(error) => Err((error, context)),
         }
     }
 }
 
 impl OfferedDecision {
-    /// Returns the stable name.
+    /// Returns the stable name, as the parameter `decide` has it: `acknowledge`, `mute`, `expect`, `resolve` or
+    /// `take-back`.
     pub fn name(self) -> &'static str {
         self.into()
     }
@@ -126,7 +126,7 @@ impl Context {
     fn of(given: &Value) -> Self {
         let text = |name: &str| given[name].as_str().unwrap_or_default();
         let account_id = text("accountId");
-        // A part that somebody has zoomed into is what they look at.
+        // If a person has zoomed in, the dashboard shows only that part of the time range.
         let shown = &given["timeRange"];
         let zoomed = shown.get("zoom").filter(|zoom| zoom.is_object());
         Self {
@@ -141,7 +141,7 @@ impl Context {
     }
 }
 
-/// Reads a time from and until, in milliseconds since 1970; the last second counts.
+/// Parses a time range with `start` and `end` in milliseconds since 1970. The second of `end` is included.
 fn range(given: &Value) -> Option<(Timestamp, Timestamp)> {
     let (from, until) = (given["start"].as_i64()?, given["end"].as_i64()?);
     let from = Timestamp::from_seconds(from.div_euclid(1000))?;
@@ -149,19 +149,19 @@ fn range(given: &Value) -> Option<(Timestamp, Timestamp)> {
     (from < until).then_some((from, until))
 }
 
-/// An event, and what is in it by name.
+/// An event, with access to its parameters by name.
 struct EventFields<'e>(&'e Value);
 
 impl EventFields<'_> {
-    /// Returns what was typed, or else what an action or the widget's settings have; nothing for what
-    /// is empty.
+    /// Returns the text typed into a form, else the parameter of the action or of the widget's configuration. `None` if
+    /// it is empty.
     fn text(&self, name: &str) -> Option<String> {
         let typed = &self.0["widgetContext"]["forms"]["all"][name];
-        let told = match typed {
+        let value = match typed {
             Value::Null => &self.0[name],
             typed => typed,
         };
-        let text = match told {
+        let text = match value {
             Value::String(text) => text.trim().to_owned(),
             Value::Number(number) => number.to_string(),
             Value::Bool(true) => "true".to_owned(),
@@ -170,7 +170,7 @@ impl EventFields<'_> {
         (!text.is_empty()).then_some(text)
     }
 
-    /// Returns one of some things by its stable name.
+    /// Parses a parameter whose value must be the stable name of one of `all`.
     fn one<T: Copy>(
         &self,
         name: &str,
@@ -180,9 +180,9 @@ impl EventFields<'_> {
         let Some(text) = self.text(name) else {
             return Ok(None);
         };
-        let found = all.iter().copied().find(|one| named(*one) == text);
+        let found = all.iter().copied().find(|item| named(*item) == text);
         found.map(Some).ok_or_else(|| {
-            let names: Vec<_> = all.iter().map(|one| named(*one)).collect();
+            let names: Vec<_> = all.iter().map(|item| named(*item)).collect();
             wrong(name, &text, &format!("one of {}", names.join(", ")))
         })
     }
@@ -204,7 +204,7 @@ impl EventFields<'_> {
             return Ok(WidgetAction::Describe);
         }
         let Some(id) = self.text("cluster") else {
-            return Ok(WidgetAction::List(self.question(context)?));
+            return Ok(WidgetAction::List(self.query(context)?));
         };
         let cluster = ClusterId::parse(&id);
         let cluster = cluster.ok_or_else(|| wrong("cluster", &id, "the ID of a cluster"))?;
@@ -223,7 +223,7 @@ impl EventFields<'_> {
         })
     }
 
-    fn question(&self, context: &Context) -> Result<ListQuery, RequestError> {
+    fn query(&self, context: &Context) -> Result<ListQuery, RequestError> {
         let search = self.text("search").unwrap_or_default().to_lowercase();
         let search: String = search.chars().take(SEARCH_CHARS_MAX).collect();
         let account_id = self.text("account");
@@ -249,7 +249,7 @@ impl EventFields<'_> {
     }
 
     fn decision(&self) -> Result<Option<OfferedDecision>, RequestError> {
-        let for_how_long = || {
+        let mute_seconds = || {
             let seconds = |of: &str| MUTES.iter().find(|(name, _)| *name == of);
             let text = self.text("mute_for").unwrap_or_else(|| "1d".to_owned());
             let names: Vec<_> = MUTES.iter().map(|(name, _)| *name).collect();
@@ -265,7 +265,7 @@ impl EventFields<'_> {
         ];
         let decision = self.one("decide", &all, OfferedDecision::name)?;
         Ok(match decision {
-            Some(OfferedDecision::Mute(_)) => Some(OfferedDecision::Mute(for_how_long()?)),
+            Some(OfferedDecision::Mute(_)) => Some(OfferedDecision::Mute(mute_seconds()?)),
             decision => decision,
         })
     }
