@@ -174,7 +174,7 @@ pub enum Fetched {
     Object {
         /// The content of the object.
         bytes: Vec<u8>,
-        /// The tag of this content, for the next call. Another content has another tag.
+        /// The tag of the object, to be passed to the next call. Objects with different content have different tags.
         tag: String,
     },
 }
@@ -477,8 +477,8 @@ pub struct VersionedTriage {
 
 /// Details of single clusters, for alerts and pages.
 ///
-/// Calls only read, so a crash has no effect. An implementor may cache what it has read. A cluster or event that was
-/// committed before a row of the [`Outbox`] was read must be visible.
+/// Calls only read, so a crash has no effect. An implementor may cache clusters and events. But after
+/// [`Outbox::waiting`] has returned a row, the events that caused its alert must be visible.
 pub trait ClusterReader {
     /// Returns the details of a cluster, with its events in a range of hours, both ends included. `None` if the store
     /// does not have the cluster.
@@ -605,7 +605,7 @@ const READS_MAX: usize = 8;
 /// alert is there already, from whichever run, the call changes nothing. So a run that crashed may repeat all of its
 /// calls.
 pub trait TransitionWriter {
-    /// Checks whether alerts are sent now: not without a sink, and not during the learning period of the stack.
+    /// Checks whether alerts are enqueued now. `false` without a sink, and during the learning period of the stack.
     async fn is_telling(&mut self) -> Result<bool, StoreError>;
 
     /// Returns the hours that got events late, when the inspection may have processed the hour already. The inspection

@@ -376,8 +376,7 @@ fn whoever_decides_is_in_the_journal_and_whoever_is_slower_changes_nothing(store
     // Who has seen it before that decides nothing.
     let slower = ask(store, &act(&page, "Expected", json!({})));
     assert!(
-        texts(&slower, "notice")
-            .starts_with("Another person has changed this cluster since you opened it")
+        texts(&slower, "notice").starts_with("This cluster has been changed since you opened it")
     );
     let triage = block_on(store.triage(id)).unwrap().triage.unwrap();
     assert!(matches!(triage.decision, Decision::Muted { .. }));

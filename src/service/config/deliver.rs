@@ -63,7 +63,7 @@ pub struct GuanceSettings {
     pub secret_arn: Option<String>,
     /// The id of the workspace, `wksp_…`, for links into the console; `None` for no such links.
     pub workspace_id: Option<String>,
-    /// The URL of the console, for links. If it is not given, the console of the site is used.
+    /// The URL of the console, for links: the given one, else the console of the site. `None` for no such links.
     pub console_url: Option<String>,
     /// Whether redacted samples are also sent as log entries.
     pub sample_logs: bool,

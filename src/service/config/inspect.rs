@@ -18,7 +18,7 @@ pub struct InspectSettings {
     pub ingest_function: String,
     /// The log groups in which lost events are searched; empty if none are known.
     pub log_groups: Vec<String>,
-    /// The name of the subscription filter in each log group; empty if there are no log groups.
+    /// The name of the subscription filter in each log group; may be empty only if there are no log groups.
     pub filter_name: String,
     /// The pattern of the subscription filters; empty if they send every record.
     pub filter_pattern: String,
@@ -37,7 +37,7 @@ pub struct InspectSettings {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Summaries {
-    /// Only summaries with several changes, or with a campaign.
+    /// Only summaries in which several clusters are new, came back or escalated, or that have a campaign.
     #[default]
     New,
     /// Also summaries with at least one error.

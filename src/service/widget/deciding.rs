@@ -68,7 +68,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         }
         Ok(match (is_set, triage) {
             (false, _) => {
-                "Another person has changed this cluster since you opened it. Your change was not saved; this is the \
+                "This cluster has been changed since you opened it. Your change was not saved; this is the \
                  current state."
                     .to_owned()
             }

@@ -77,7 +77,7 @@ pub enum OfferedDecision {
     Expect,
     /// The errors are over. A later event opens the cluster again.
     Resolve,
-    /// The decision before is undone.
+    /// The earlier decision is undone.
     TakeBack,
 }
 
