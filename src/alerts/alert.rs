@@ -1,7 +1,7 @@
 //! An alert: a change that people are notified of, and its subject.
 //!
-//! The id is made of what happened. So two functions that find the same change, and a message that is
-//! sent again, use the same id.
+//! The id of an alert is a hash of its subject, its kind and its distinguishing text. So two functions
+//! that find the same change, and a message that is sent again, use the same id.
 
 pub mod inspected;
 mod observed;
@@ -19,52 +19,53 @@ use crate::kind::AlertKind;
 /// A change that people are notified of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alert {
-    /// What it is about.
+    /// The cluster, account, access key or stack that changed.
     pub subject: AlertSubject,
-    /// What happened.
+    /// The kind of the change, with the facts of that kind.
     pub facts: Facts,
-    /// When the event was that showed it.
+    /// The event time of the change; `None` if no event with a time shows it.
     pub at: Option<Timestamp>,
-    /// Whether that was found out a day or more after it happened.
+    /// Whether the change was found more than 24 hours after [`Self::at`].
     pub is_late: bool,
 }
 
-/// What an alert is about. An account is its twelve digits.
+/// The subject of an alert. Account ids have twelve digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AlertSubject {
     /// The whole stack.
     Stack,
-    /// An account.
+    /// An account, by its id.
     Account(String),
     /// An access key.
     AccessKey {
-        /// Its account.
+        /// The account of the event that used the key, or the key's own account if no event shows it.
         account_id: String,
-        /// Its id, whole.
+        /// The complete id of the key, not masked.
         key: String,
-        /// The day, counted from 1970, for which one alert is sent; `None` for an event without a time.
+        /// A day, in days since 1970 (UTC): of the use of a canary key, or of the last use before an unused
+        /// key was used again. `None` for an event without a time. A key has at most one alert per day.
         day: Option<i64>,
     },
     /// A cluster.
     Cluster {
-        /// Its account.
+        /// The account of the cluster.
         account_id: String,
-        /// Its id.
+        /// The cluster's id.
         id: ClusterId,
-        /// Which of its episodes, from 1.
+        /// The number of the cluster's episode, from 1.
         episode: i64,
     },
 }
 
-/// The id of an alert: 128 bits, the same for the same change.
+/// The id of an alert: 128 bits, equal for equal changes. Written as 32 lower-case hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AlertId([u8; 16]);
 
-/// An alert is late if its event is older than this when it is found, in seconds.
+/// An alert is late if its event is older than this many seconds when it is found.
 const LATE_SECONDS: i64 = 86_400;
 
 impl AlertSubject {
-    /// Returns an account as a subject, or the whole stack for no account.
+    /// Creates the subject for an account id; an empty id means the whole stack.
     pub fn of_account(account_id: &str) -> Self {
         match account_id {
             "" => Self::Stack,
@@ -72,7 +73,7 @@ impl AlertSubject {
         }
     }
 
-    /// Returns the account; empty for the whole stack.
+    /// Returns the account id; empty for the whole stack.
     pub fn account_id(&self) -> &str {
         match self {
             Self::Stack => "",
@@ -82,7 +83,7 @@ impl AlertSubject {
         }
     }
 
-    /// Returns the cluster, for what happens to one.
+    /// Returns the cluster id; `None` if the subject is not a cluster.
     pub fn cluster(&self) -> Option<ClusterId> {
         match self {
             Self::Cluster { id, .. } => Some(*id),
@@ -90,8 +91,8 @@ impl AlertSubject {
         }
     }
 
-    /// Returns the number that sets its alerts apart: the episode of a cluster, the day of a key, else
-    /// 0. It is stored, and part of ids.
+    /// Returns the number that is stored and is part of the alert id: the episode of a cluster, the day of
+    /// a key, otherwise 0.
     pub fn number(&self) -> i64 {
         match self {
             Self::Cluster { episode, .. } => *episode,
@@ -102,7 +103,8 @@ impl AlertSubject {
 }
 
 impl Alert {
-    /// Returns an alert of what an event showed at a moment and was found out now.
+    /// Creates an alert about a change at event time `at` that was found at `now`. It is late if `at` is
+    /// more than 24 hours before `now`.
     pub fn new(subject: AlertSubject, facts: Facts, at: Option<Timestamp>, now: Timestamp) -> Self {
         let is_late = at.is_some_and(|at| now.seconds_since(at) > LATE_SECONDS);
         Self {
@@ -113,32 +115,32 @@ impl Alert {
         }
     }
 
-    /// Returns it as one of another episode of its cluster.
+    /// Moves the alert to another episode of its cluster. An alert without a cluster is not changed.
     #[must_use]
-    pub fn in_episode(mut self, of: i64) -> Self {
+    pub fn in_episode(mut self, number: i64) -> Self {
         if let AlertSubject::Cluster { episode, .. } = &mut self.subject {
-            *episode = of;
+            *episode = number;
         }
         self
     }
 
-    /// Returns the account; empty for the whole stack.
+    /// Returns the account id; empty for the whole stack.
     pub fn account_id(&self) -> &str {
         self.subject.account_id()
     }
 
-    /// Returns the cluster, for what happens to one.
+    /// Returns the cluster id; `None` if the alert is not about a cluster.
     pub fn cluster(&self) -> Option<ClusterId> {
         self.subject.cluster()
     }
 
-    /// Returns its kind.
+    /// Returns the kind of the alert, which follows from its facts.
     pub fn kind(&self) -> AlertKind {
         self.facts.kind()
     }
 
-    /// Returns what sets it apart from others of its kind and subject: the new principal's name, the
-    /// key's id, an hour. Sanitized, empty where there is nothing.
+    /// Returns the text that distinguishes alerts of one kind and subject, such as a caller's name or the
+    /// complete id of an access key. It is part of the alert id, and often empty.
     pub fn about(&self) -> String {
         match &self.subject {
             AlertSubject::AccessKey { key, .. } => key.clone(),
@@ -158,21 +160,23 @@ impl Alert {
         }
     }
 
-    /// Tells whether it is the end of what another one began: a recovery, or the end of an
+    /// Returns `true` if the alert ends something that another alert began: a recovery, or the end of an
     /// escalation, a campaign or a silence.
     pub fn is_end(&self) -> bool {
         self.kind() == AlertKind::Recovered || self.facts.stage() == Some(Stage::Ended)
     }
 
-    /// Returns the id.
+    /// Returns the id: a hash of the subject, the kind and [`Self::about`].
     pub fn id(&self) -> AlertId {
         AlertId::of(&self.subject, self.kind(), &self.about())
     }
 
-    /// Returns the id of the alert that the problem began with that this belongs to: what a history of
-    /// faults is joined by. That is the one that opened the episode of its cluster; an escalation, a
-    /// campaign and a silence are faults of their own, from their beginning to their end, as a cluster
-    /// may go on when its escalation is over. Any other alert without a cluster is one by itself.
+    /// Returns the id of the alert that began the problem this alert belongs to. Sinks use it to group
+    /// the alerts of one problem.
+    ///
+    /// For a cluster this is the alert that opened the episode. An escalation, a campaign and a silence
+    /// are problems of their own, because a cluster may continue to fail after its escalation ended. Any
+    /// other alert without a cluster is a problem of its own.
     pub fn fault_id(&self) -> AlertId {
         match (&self.subject, self.kind()) {
             (AlertSubject::Cluster { episode: ..=1, .. }, kind)
@@ -193,13 +197,13 @@ impl Alert {
 
 impl AlertId {
     fn of(subject: &AlertSubject, kind: AlertKind, about: &str) -> Self {
-        let whose = match subject.cluster() {
+        let subject_id = match subject.cluster() {
             Some(cluster) => cluster.to_string(),
             None => subject.account_id().to_owned(),
         };
         let number = subject.number().to_string();
         let mut hash = Sha256::new();
-        for part in [&whose, &number, kind.name(), about] {
+        for part in [&subject_id, &number, kind.name(), about] {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }
@@ -208,7 +212,8 @@ impl AlertId {
         Self(id)
     }
 
-    /// Returns the id of the message that one sink is sent.
+    /// Returns the id of the message that contains this alert for `sink`.
+    #[must_use]
     pub fn for_sink(self, sink: &str) -> Self {
         let mut hash = Sha256::new();
         hash.update(self.0);
@@ -218,7 +223,7 @@ impl AlertId {
         Self(id)
     }
 
-    /// Reads 32 digits in hexadecimal.
+    /// Parses 32 lower-case hexadecimal digits; `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = HEXLOWER.decode(text.as_bytes()).ok()?;
         bytes.try_into().ok().map(Self)
@@ -253,12 +258,12 @@ mod tests {
         })
     }
 
-    fn joined(name: &str) -> Facts {
+    fn new_caller(name: &str) -> Facts {
         Facts::NewPrincipal(name.to_owned())
     }
 
     #[test]
-    fn the_same_change_has_the_same_id_whatever_was_found_out_when() {
+    fn equal_changes_have_equal_ids_whenever_they_are_found() {
         let new = alert(Facts::New, 1);
         let later = Alert {
             at: Timestamp::parse("2026-11-21T08:00:00Z"),
@@ -266,12 +271,12 @@ mod tests {
             ..new.clone()
         };
         assert_eq!(new.id(), later.id());
-        // It is part of what waits in tables.
+        // Tables contain this id.
         assert_eq!(new.id().to_string(), "31c8d2ac92b0f6044e32c77557929d5f");
         let others = [
             alert(recovered(), 1),
-            alert(joined("ann"), 1),
-            alert(joined("bob"), 1),
+            alert(new_caller("ann"), 1),
+            alert(new_caller("bob"), 1),
             alert(Facts::New, 2),
         ];
         for other in &others {
@@ -282,10 +287,10 @@ mod tests {
     }
 
     #[test]
-    fn what_happens_in_one_episode_of_a_cluster_is_one_fault() {
+    fn all_alerts_of_one_episode_have_one_fault_id() {
         let new = alert(Facts::New, 1);
         assert_eq!(new.fault_id(), new.id());
-        assert_eq!(alert(joined("ann"), 1).fault_id(), new.id());
+        assert_eq!(alert(new_caller("ann"), 1).fault_id(), new.id());
         assert_eq!(alert(recovered(), 1).fault_id(), new.id());
         let regressed = alert(Facts::Regressed(None), 2);
         assert_eq!(alert(recovered(), 2).fault_id(), regressed.id());

@@ -1,7 +1,7 @@
-//! An alert as the detail of an event on the event bus, whose shape `docs/events` promises.
+//! Renders a message as an event for EventBridge, in the shape that `docs/events` documents.
 //!
-//! Rules and functions read it, and language models may. So each field that a caller has written
-//! says so in its name: it begins with `untrusted_`.
+//! Rules and functions read the event, and language models may read it too. So the name of each field
+//! whose text callers can influence begins with `untrusted_`.
 
 use clusters::facet::FacetKind as Facet;
 use clusters::fingerprint::VERSION as IDENTITY_VERSION;
@@ -16,23 +16,25 @@ use crate::kind::AlertKind;
 use crate::message::Message;
 use crate::safe::{readable, token};
 
-/// The version of the shape; another one may take fields away, the same one only adds some.
+/// The version of the event's shape. Within one version fields are only added; a new version may remove
+/// fields.
 pub const VERSION: &str = "1";
 
-/// Who puts events on the bus.
+/// The `source` of the events on the bus.
 pub const SOURCE: &str = "cloudtrail-inspector";
 
-/// How many values of a facet, and keys, an event holds; all of it stays far below 256 KiB.
+/// The largest number of values of one facet, and of access keys, in an event. With all limits an event
+/// is far below 256 KiB.
 const VALUES_MAX: usize = 10;
 const KEYS_MAX: usize = 20;
-/// How many characters of one text.
+/// The longest text and the longest template, in characters.
 const CHARS_MAX: usize = 256;
 const TEMPLATE_CHARS_MAX: usize = 512;
-/// How deep and how wide facts may be.
+/// The largest depth of facts, and the largest number of entries in one list or object of them.
 const DEPTH_MAX: usize = 5;
 const WIDTH_MAX: usize = 20;
 
-/// Returns the detail.
+/// Returns the `detail` of the event as a JSON object.
 pub fn detail(message: &Message) -> Value {
     let alert = &message.alert;
     let about = match alert.kind() {
@@ -70,11 +72,11 @@ pub fn detail(message: &Message) -> Value {
         "enrichment": message.enrichment.name(),
         "suppressed": message.suppressed,
         "untrusted_about": about,
-        "untrusted_detail": kept(&alert.facts.json(), DEPTH_MAX),
+        "untrusted_detail": bounded(&alert.facts.json(), DEPTH_MAX),
     })
 }
 
-/// Returns the whole event for a bus, as `PutEvents` takes it.
+/// Returns the whole event as an entry of `PutEvents`. Without the name of a bus AWS uses the default bus.
 pub fn entry(message: &Message, bus: Option<&str>) -> Value {
     let mut entry = json!({
         "Source": SOURCE,
@@ -126,8 +128,8 @@ fn cluster(cluster: &Cluster, message: &Message) -> Value {
     shape
 }
 
-/// The facets of a cluster that an event holds. What AWS writes is as it should be or made a token;
-/// of the rest callers have a say in what it is.
+/// The facets in an event, with the names of their fields. Callers can influence the values of some of
+/// them, so every value is in a field `untrusted_value`.
 const FACETS: [(Facet, &str); 10] = [
     (Facet::Principal, "principals"),
     (Facet::CallerAccount, "caller_accounts"),
@@ -179,7 +181,7 @@ fn key(key: &KeyReport) -> Value {
         None => ("not_asked", Default::default()),
     };
     let (at, service, region, user) = used;
-    let slept = key.oddities.iter().find_map(|anomaly| match anomaly {
+    let unused_days = key.oddities.iter().find_map(|anomaly| match anomaly {
         KeyAnomaly::Awakened { days } => Some(*days),
         _ => None,
     });
@@ -195,25 +197,25 @@ fn key(key: &KeyReport) -> Value {
         "untrusted_user": text(user),
         "untrusted_session": text(key.session.clone()),
         "oddities": key.oddities.iter().map(|anomaly| anomaly.name()).collect::<Vec<_>>(),
-        "unused_days": slept,
+        "unused_days": unused_days,
     })
 }
 
-/// Returns a value with all its texts readable, and no more of it than an event has room for.
-fn kept(value: &Value, depth: usize) -> Value {
+/// Returns a copy of facts with readable texts, cut to the limits of depth and width.
+fn bounded(value: &Value, depth: usize) -> Value {
     match value {
         Value::String(text) => readable(text, CHARS_MAX).into(),
         Value::Array(_) | Value::Object(_) if depth == 0 => Value::Null,
         Value::Array(values) => {
             let values = values.iter().take(WIDTH_MAX);
-            values.map(|value| kept(value, depth - 1)).collect()
+            values.map(|value| bounded(value, depth - 1)).collect()
         }
         Value::Object(fields) => {
             let fields = fields.iter().take(WIDTH_MAX);
             let field =
-                |(name, value): (&String, &Value)| (token(name, 64), kept(value, depth - 1));
+                |(name, value): (&String, &Value)| (token(name, 64), bounded(value, depth - 1));
             Value::Object(fields.map(field).collect::<Map<_, _>>())
         }
-        plain => plain.clone(),
+        scalar => scalar.clone(),
     }
 }

@@ -1,7 +1,7 @@
-//! Facts: what an alert says that cannot be looked up again when it is sent, by the kind of change.
+//! Facts: the data of an alert that cannot be looked up again when it is sent, one type for each kind.
 //!
-//! They are bounded when they are made. They also say which alert the problem began with, as the end
-//! of a campaign, an escalation or a silence has to name its beginning.
+//! Facts have a bounded size from the start. They also identify the alert that began the problem,
+//! because the end of a campaign, an escalation or a silence must refer to its beginning.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,211 +15,213 @@ use serde_json::{Value, json};
 
 use crate::kind::AlertKind;
 
-/// How far something has come that begins and ends.
+/// The stage of a condition that begins and ends: a campaign, an escalation or a silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "stage", content = "times", rename_all = "snake_case")]
 pub enum Stage {
-    /// It began.
+    /// The condition began.
     Began,
-    /// It is so many times as large as what makes one.
+    /// The campaign reached this multiple of its threshold, see [`clusters::campaign::MILESTONES`].
     Grew(usize),
-    /// It is over.
+    /// The condition is over.
     Ended,
 }
 
-/// What an alert says, by its kind.
+/// The facts of an alert. The variant determines the [`AlertKind`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Facts {
     /// A cluster was seen for the first time.
     New,
-    /// Somebody called whom a known cluster had not seen, by a sanitized name.
+    /// A known cluster has its first event of this caller. The name is sanitized.
     NewPrincipal(String),
-    /// A cluster came back after it had recovered. For how long it had been quiet is known to the
-    /// inspection alone.
+    /// A cluster has an event again after it had recovered. `None` if the ingest made the alert: only the
+    /// inspection knows how long the cluster was quiet.
     Regressed(Option<RegressionFacts>),
-    /// A cluster was quiet for its quiet period.
+    /// A cluster had no event for its whole quiet period.
     Recovered(RecoveryFacts),
-    /// A cluster, or an account, is much more frequent than usual, or no longer.
+    /// A cluster or an account has many more events per hour than usual, or no longer has.
     Escalation(EscalationFacts),
     /// A campaign began, grew or ended.
     Campaign(CampaignFacts),
-    /// An access key did what it should not.
+    /// An access key was used that should not be used.
     AccessKey(KeyFacts),
-    /// What an account's hour, day or week looked like; access keys are masked in it.
+    /// The summary of an account's hour, day or week. Access keys in it are masked.
     Summary(Box<Summary>),
-    /// The time of learning is over.
+    /// The learning period of the stack is over.
     Learned(LearnedFacts),
-    /// Many alerts are told as one.
+    /// One message replaces many waiting alerts.
     Digest(DigestFacts),
-    /// An account or a log group fell silent, or is heard of again.
+    /// No events arrive from an account or a log group, or events arrive again.
     Silence(SilenceFacts),
 }
 
-/// What a campaign is.
+/// The facts of a campaign.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CampaignFacts {
-    /// How far it has come.
+    /// Whether the campaign began, grew or ended.
     #[serde(flatten)]
     pub stage: Stage,
-    /// What it looks like.
+    /// The patterns that make the failures a campaign.
     pub shapes: BTreeSet<Shape>,
-    /// Whose: a caller's name, a cluster's id, or a network.
+    /// What the failures have in common: the name of a caller, the id of a cluster, or a network.
     pub actor: String,
-    /// Its first event.
+    /// The time of the campaign's first event.
     pub began: Timestamp,
-    /// The event that made it one.
+    /// The time of the event that reached the threshold of a campaign.
     pub opened: Timestamp,
-    /// Its last event so far.
+    /// The time of the campaign's last event so far.
     pub last: Timestamp,
-    /// How many events it has.
+    /// The number of events of the campaign.
     pub events: u64,
-    /// How many times as large as what makes one it has become, as far as that is told; 1 at first.
+    /// The largest multiple of the threshold that was announced; 1 when the campaign begins.
     pub reached: usize,
-    /// How many different things its shape counts.
+    /// The largest number of distinct items within the time span of a shape, such as calls, resources or
+    /// callers.
     pub items: u64,
-    /// The calls, as `service:action`.
+    /// The failed calls, as `service:action`: at most 20, with their total.
     pub calls: Excerpt<String>,
-    /// The clusters.
+    /// The clusters of the campaign: at most 20, with their total.
     pub clusters: Excerpt<ClusterId>,
 }
 
-/// What an escalation is.
+/// The facts of an escalation: a cluster or an account has many more events per hour than usual.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EscalationFacts {
-    /// Whether it began or ended.
+    /// Whether the escalation began or ended.
     #[serde(flatten)]
     pub stage: Stage,
-    /// The hour it began in.
+    /// The start of the hour in which the escalation began.
     pub from: Timestamp,
-    /// The end of the hour that showed the stage.
+    /// The end of the hour in which the escalation began or ended.
     pub until: Timestamp,
-    /// The events of that first hour, or of its largest hour once it is over.
+    /// The number of events in the first hour; after the end, in the largest hour.
     pub peak: u64,
-    /// How many events an hour could be expected at most.
+    /// The largest number of events that was expected in an hour.
     pub limit: u64,
 }
 
-/// What an episode of a recovered cluster was.
+/// The facts of a recovery: the episode that is over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecoveryFacts {
-    /// Its first event.
+    /// The time of the episode's first event.
     pub fault_start: Timestamp,
-    /// How long after that its last one was, in seconds.
+    /// The seconds from the first event to the last one.
     pub fault_seconds: u64,
-    /// How many events it had.
+    /// The number of events of the episode.
     pub count: u64,
 }
 
-/// How a cluster came back.
+/// The facts of a cluster that fails again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegressionFacts {
-    /// How long it had been quiet, in seconds.
+    /// The seconds without an event before the cluster failed again.
     pub quiet_seconds: u64,
 }
 
-/// What is odd about an access key.
+/// The reason for an alert about an access key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "oddity", rename_all = "snake_case")]
 pub enum KeyFacts {
-    /// It is a canary, and was used.
+    /// A canary key was used: a key that exists only to detect its use.
     Canary(CanaryUse),
-    /// It was used after a long time.
+    /// A key was used again after a long time without use.
     Awakened {
-        /// A cluster that it was seen in.
+        /// A cluster that has an event of the key.
         cluster: ClusterId,
-        /// When it had been used last.
+        /// The last use before that event, according to IAM.
         last: Timestamp,
-        /// How many days before that was.
+        /// The number of days between the last use and that event.
         days: i64,
     },
 }
 
-/// How it is known that a canary key was used.
+/// The source that shows the use of a canary key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum CanaryUse {
-    /// By an event.
+    /// An event.
     Event {
-        /// Its cluster.
+        /// The cluster of the event.
         cluster: ClusterId,
-        /// The service that was called.
+        /// The service that was called, such as `s3`.
         service: String,
-        /// The call.
+        /// The API action, such as `GetObject`.
         action: String,
-        /// Who called.
+        /// The name of the caller; `None` if the event does not contain it.
         principal: Option<String>,
-        /// From where.
+        /// The source IP address of the call; `None` if the event does not contain it.
         source_ip: Option<String>,
-        /// In which region.
+        /// The region of the call; `None` if the event does not contain it.
         region: Option<String>,
     },
-    /// By IAM alone, whether or not an event shows it.
+    /// The answer of IAM about the key's last use.
     Iam {
-        /// Who says so.
+        /// Always IAM. JSON contains it as `"source": "IAM"`.
         source: IamAccess,
     },
 }
 
-/// The one source of what no event shows.
+/// The name of the only source other than an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IamAccess {
-    /// IAM.
+    /// AWS Identity and Access Management.
     #[serde(rename = "IAM")]
     Iam,
 }
 
-/// What the time of learning was.
+/// The facts of a learning period that is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LearnedFacts {
-    /// How long it was, in hours.
+    /// The length of the learning period, in hours.
     pub hours: i64,
 }
 
-/// What is told at once, in numbers of alerts.
+/// The facts of a digest: how many alerts it replaces, by kind, account and class.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DigestFacts {
-    /// The id of the first message. It makes the digest's own, and is stored as what it is about.
+    /// The id of the first replaced message. The digest's own id is derived from it. Not part of the JSON.
     #[serde(skip)]
     pub first: String,
-    /// How many alerts there are.
+    /// The number of replaced alerts.
     pub alerts: usize,
-    /// How many there are of each kind.
+    /// The number of alerts of each kind.
     pub kinds: BTreeMap<AlertKind, u64>,
-    /// How many there are of each account.
+    /// The number of alerts of each account, by account id.
     pub accounts: BTreeMap<String, u64>,
-    /// How many there are of each class of cluster; those that are no longer kept are `unknown`.
+    /// The number of alerts of each cluster class, by its name. `unknown` is for clusters that are no
+    /// longer stored.
     pub classes: BTreeMap<String, u64>,
-    /// The first clusters.
+    /// The ids of the first clusters, without repetition; the sender limits their number.
     pub clusters: Vec<ClusterId>,
 }
 
-/// What a silence is.
+/// The facts of a silence: a period in which no events arrive from an account or a log group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SilenceFacts {
-    /// Whether it began or ended.
+    /// Whether the silence began or ended.
     #[serde(flatten)]
     pub stage: Stage,
-    /// The log group that is silent; `None` where the account is.
+    /// The name of the silent log group; `None` if the whole account is silent.
     pub log_group: Option<String>,
-    /// The last event before it.
+    /// The time of the last event before the silence.
     pub since: Timestamp,
-    /// When it was noticed, or when the first event after it was.
+    /// At the beginning: when the silence was detected. At the end: the time of the first event after it.
     pub until: Timestamp,
-    /// What is wrong, if that could be found out.
+    /// The cause of the silence, if it could be determined.
     pub diagnosis: Option<DiagnosisFacts>,
 }
 
-/// What is wrong with the way of the data.
+/// The cause why no events arrive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiagnosisFacts {
-    /// Its stable name.
+    /// The stable name of the cause, for filters.
     pub name: String,
-    /// What is wrong and what to do, in a sentence.
+    /// A sentence for people: the cause, and what to do.
     pub sentence: String,
 }
 
 impl Facts {
-    /// Returns the kind of alert that they make.
+    /// Returns the kind of an alert with these facts.
     pub fn kind(&self) -> AlertKind {
         match self {
             Self::New => AlertKind::New,
@@ -234,7 +236,8 @@ impl Facts {
         }
     }
 
-    /// Returns them as JSON, for the store and for sinks; `null` where the kind says all.
+    /// Converts the facts to a JSON object for the store and for sinks. [`Self::New`] and
+    /// [`Self::NewPrincipal`] give `null`.
     pub fn json(&self) -> Value {
         match self {
             Self::New | Self::NewPrincipal(_) => Value::Null,
@@ -250,7 +253,7 @@ impl Facts {
         }
     }
 
-    /// Returns how far it has come; `None` for what neither begins nor ends.
+    /// Returns the stage of a campaign, an escalation or a silence; `None` for other facts.
     pub fn stage(&self) -> Option<Stage> {
         match self {
             Self::Campaign(of) => Some(of.stage),
@@ -260,7 +263,8 @@ impl Facts {
         }
     }
 
-    /// Returns the time that it is about: from its first second, up to before the second one.
+    /// Returns the time range of the facts: the first second, and the first second after the range. `None`
+    /// for facts without a range.
     pub fn range(&self) -> Option<(Timestamp, Timestamp)> {
         match self {
             Self::Campaign(of) => Some((of.began, of.last.after(1)?)),
@@ -272,7 +276,7 @@ impl Facts {
         }
     }
 
-    /// Returns when the problem began that it is of.
+    /// Returns when the problem began; `None` if the facts do not contain it.
     pub fn fault_start(&self) -> Option<Timestamp> {
         match self {
             Self::Summary(_) => None,
@@ -280,7 +284,8 @@ impl Facts {
         }
     }
 
-    /// Returns how many events it tells of, where it says that.
+    /// Returns the number of events in the facts; for an escalation, of its largest hour. `None` if the
+    /// facts do not contain a number.
     pub fn events(&self) -> Option<u64> {
         match self {
             Self::Campaign(of) => Some(of.events),
@@ -291,7 +296,7 @@ impl Facts {
         }
     }
 
-    /// Returns what sets an alert apart from others of its kind and subject, found out at a moment.
+    /// Returns the text that distinguishes an alert at event time `at` from others of its kind and subject.
     pub(super) fn about(&self, at: Option<Timestamp>) -> String {
         let at = at.map(|at| at.to_string()).unwrap_or_default();
         match (self, self.stage()) {
@@ -309,38 +314,40 @@ impl Facts {
         }
     }
 
-    /// Returns what the alert is about that this is a later stage of, or what it begins itself; empty
-    /// for what has no stages.
+    /// Returns the [`Self::about`] text of the first stage: of the alert that began this condition. Empty
+    /// for facts without stages.
     pub(super) fn begins_about(&self) -> String {
         match self {
             Self::Campaign(of) => format!("{} from {}", of.actor, of.began),
-            // It is told at the end of the hour that it began in.
+            // The first alert has the end of the hour in which the escalation began.
             Self::Escalation(of) => format!("from {}", of.from.after(3600).unwrap_or(of.from)),
             Self::Silence(of) => of.about("since", of.since),
             _ => String::new(),
         }
     }
 
-    /// Returns what it is of, in a text that stays the same from its beginning to its end.
+    /// Returns a text that identifies a campaign, an escalation or a silence within its account and kind.
+    /// It is equal for all stages. `None` for other facts.
     pub fn object(&self) -> Option<&str> {
         match self {
             Self::Campaign(of) => Some(&of.actor),
             Self::Silence(of) => Some(of.log_group.as_deref().unwrap_or_default()),
-            // Of the account, or of the cluster that is named beside it.
+            // The account or the cluster of the alert identifies it.
             Self::Escalation(_) => Some(""),
             _ => None,
         }
     }
 }
 
-/// What the summary is about that ends the time of learning.
+/// The distinguishing text ([`Alert::about`](crate::alert::Alert::about)) of the alert that ends the
+/// learning period.
 pub const LEARNED: &str = "learned";
 
-/// What the summary is about, with an id behind it, that tells of many alerts at once.
+/// The start of the distinguishing text of a digest. The id of the first replaced message follows.
 pub const DIGEST: &str = "digest:";
 
 impl KeyFacts {
-    /// Returns what is odd.
+    /// Returns the anomaly of the key.
     pub fn anomaly(&self) -> KeyAnomaly {
         match self {
             Self::Canary(_) => KeyAnomaly::Canary,
@@ -350,7 +357,7 @@ impl KeyFacts {
 }
 
 impl RecoveryFacts {
-    /// Returns its last event.
+    /// Returns the time of the episode's last event; `None` if it is out of the range of [`Timestamp`].
     pub fn last(&self) -> Option<Timestamp> {
         self.fault_start
             .after(i64::try_from(self.fault_seconds).ok()?)
@@ -358,7 +365,8 @@ impl RecoveryFacts {
 }
 
 impl SilenceFacts {
-    /// Returns what sets an alert of it apart from others, such as `since 2026-11-02T08:00:00Z`.
+    /// Returns the distinguishing text of an alert, such as `since 2026-11-02T08:00:00Z`, after the name of
+    /// the log group if there is one.
     fn about(&self, word: &str, at: Timestamp) -> String {
         match &self.log_group {
             Some(name) => format!("{name} {word} {at}"),

@@ -1,39 +1,41 @@
-//! What to do: one or two sentences by class and layer, for the person who reads the alert first.
+//! Advice: one or two sentences by error class and policy layer, for the first reader of an alert.
 //!
-//! Never a policy to paste: an explicit deny is somebody's decision and no allow overrides it, and
-//! the sentence of a refusal names one layer where several may refuse.
+//! The advice never contains a policy to paste. An explicit deny is a decision of its owner, and no allow
+//! overrides it. And a refusal names only one layer of policy even if several layers refuse.
 
 use clusters::class::Class;
 use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::Identity;
 
-/// What to do about a failure, in no language yet.
+/// Advice about a failure, independent of the language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Advice<'a> {
     /// The account is not signed up for the service.
     SignUp,
-    /// A layer of policy denies the action explicitly.
+    /// A policy layer, by its name such as `scp`, denies the action explicitly.
     Explicit(&'a str),
-    /// The reason is in the encoded message.
+    /// The reason of the refusal is in the encoded authorization message.
     Decode,
-    /// The service does not say which policy refused.
+    /// The service does not report which policy refused.
     Unsaid,
     /// The caller's own policies do not allow the action.
     Caller,
-    /// The role's trust policy does not.
+    /// The role's trust policy does not allow the caller to assume the role.
     Trust,
-    /// The refusal is worded in a way that is not known.
+    /// The wording of the refusal is unknown.
     Unworded,
-    /// A layer that is not the caller's does not allow the action.
+    /// A policy layer other than the caller's own policies does not allow the action. The text is the name
+    /// of the layer, such as `scp`.
     Layer(&'a str),
-    /// What its class asks for.
+    /// General advice for the error class.
     Class(Class),
 }
 
-/// What stands in a sentence of advice where the IAM action belongs, which callers have a say in.
+/// The placeholder for the IAM action in a sentence of advice. The action is untrusted text, because
+/// callers can influence it.
 pub const ACTION: &str = "{action}";
 
-/// Returns what to do about a failure.
+/// Returns advice about a failure in English, as one or two sentences.
 pub fn hint(identity: &Identity, facets: &Facets) -> String {
     let action = facets.get(FacetKind::IamAction).unwrap_or("the action");
     Advice::of(identity, facets)
@@ -42,7 +44,7 @@ pub fn hint(identity: &Identity, facets: &Facets) -> String {
 }
 
 impl<'a> Advice<'a> {
-    /// Decides what to do about a failure.
+    /// Selects the advice for a failure by its class, and for refusals by code and policy layer.
     pub fn of(identity: &Identity, facets: &'a Facets) -> Self {
         match identity.class {
             Class::Denied | Class::Vpce => Self::denied(identity, facets),
@@ -55,12 +57,12 @@ impl<'a> Advice<'a> {
             return Self::SignUp;
         }
         let layer = facets.get(FacetKind::Layer).unwrap_or_default();
-        let (layer, stance) = layer.split_once(' ').unwrap_or((layer, ""));
+        let (layer, mode) = layer.split_once(' ').unwrap_or((layer, ""));
         let layer = match (identity.class, layer) {
             (Class::Vpce, "") => "vpce",
             _ => layer,
         };
-        if stance == "explicit" {
+        if mode == "explicit" {
             return Self::Explicit(layer);
         }
         match layer {
@@ -73,7 +75,7 @@ impl<'a> Advice<'a> {
         }
     }
 
-    /// Returns the advice in English, with [`ACTION`] where the action belongs.
+    /// Returns the advice in English, with the placeholder [`ACTION`] for the IAM action.
     pub fn english(self) -> String {
         match self {
             Self::SignUp => {
@@ -177,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_encoded_message_is_to_be_decoded_and_a_cut_one_is_not() {
+    fn only_a_complete_encoded_message_gives_the_advice_to_decode_it() {
         for (encoded, decodes) in [("whole", true), ("cut", false)] {
             let mut facets = Facets::default();
             facets.set(FacetKind::Encoded, Some(encoded));
@@ -191,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn an_explicit_deny_is_never_answered_with_an_allow() {
+    fn an_explicit_deny_never_gives_the_advice_to_allow() {
         for layer in [
             "identity", "resource", "scp", "rcp", "boundary", "session", "vpce", "trust", "unknown",
         ] {

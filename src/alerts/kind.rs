@@ -1,9 +1,9 @@
-//! The kinds of alerts.
+//! The kinds of alerts, with their stable names.
 
 use serde::{Deserialize, Serialize};
 use strum::VariantArray as _;
 
-/// The kinds of alerts, a closed list: each is a detail type on the event bus.
+/// The kind of an alert. Each kind has its own detail type on the event bus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[derive(strum::IntoStaticStr, strum::VariantArray)]
@@ -11,40 +11,41 @@ use strum::VariantArray as _;
 pub enum AlertKind {
     /// A cluster was seen for the first time.
     New,
-    /// Somebody called whom a known cluster had not seen.
+    /// A known cluster has its first event of a caller.
     NewPrincipal,
-    /// A cluster came back after it had recovered.
+    /// A cluster has an event again after it had recovered.
     Regressed,
-    /// A cluster was quiet for its quiet period.
+    /// A cluster had no event for its whole quiet period.
     Recovered,
-    /// A cluster is much more frequent than it usually is.
+    /// A cluster or an account has many more events per hour than usual. Also the end of this.
     Escalating,
-    /// One caller's storm of new clusters, or one pattern with many callers.
+    /// Many failures belong together, for example all from one caller. Also the growth and the end of this.
     Campaign,
-    /// An access key did what it should not: it woke up, or it is a canary.
+    /// An access key was used that should not be used: a canary, or a key without use for a long time.
     AccessKey,
-    /// What an account's hour, or its time of learning, looked like.
+    /// A summary of an account's hour, day or week, a digest of waiting alerts, or the end of the learning
+    /// period.
     AccountSummary,
-    /// An account or a log group fell silent.
+    /// No events arrive from an account or a log group. Also the end of this.
     NoData,
 }
 
 impl AlertKind {
-    /// All kinds.
+    /// All kinds, in the order of declaration.
     pub const ALL: [Self; Self::VARIANTS.len()] =
         *Self::VARIANTS.first_chunk().expect("as many as there are");
 
-    /// Returns the stable name.
+    /// Returns the stable name, such as `new_principal`.
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    /// Returns the kind of a stable name.
+    /// Returns the kind with a stable name; `None` for any other text.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// Returns the detail type that events of this kind have on the event bus.
+    /// Returns the `detail-type` of this kind on the event bus, such as `Cluster New`.
     pub fn detail_type(self) -> &'static str {
         match self {
             Self::New => "Cluster New",

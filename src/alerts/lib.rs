@@ -1,21 +1,24 @@
-//! Says what is told: how serious it is and why, what to do about it, and what each kind of sink is sent.
+//! Alerts: how severe a change is and why, what people can do about it, and what each kind of sink is
+//! sent.
 //!
-//! An [`alert::Alert`] is what is told, and small enough to wait in the outbox. A [`message::Message`] is
-//! made of it when it is sent, so that what waited for a day says what is known by then.
+//! An [`alert::Alert`] is a small description of one change, and it is stored in the outbox. When it is
+//! sent, it becomes a [`message::Message`] with all current data. So an alert that waited for a day is
+//! sent with the data of that day.
 //!
 //! The modules, in reading order:
 //!
-//! - `alert` is what is told, with an id made of what happened.
-//! - `facts` is what an alert says that cannot be looked up later; `kind` names the kinds of alerts.
-//! - `outbox` has the rows that wait, who works on them until when, and what an attempt to send came to.
-//! - `message` is an alert with all that sinks are sent of it.
-//! - `severity` is a sum of terms, each printed with its points and its reason.
-//! - `hint` says what to do, in one or two sentences. It never proposes a policy.
-//! - `text` writes a message in English or Chinese; our words and those of callers stay apart.
-//! - `safe` says what the text of callers becomes in each form, so that it stays text.
-//! - `links` makes the only links there are: to the consoles of AWS and Guance.
-//! - `sns` is a message for SNS, `detail` one for EventBridge, in the shape that `docs/events` promises.
-//! - `guance` is a message for Guance and TrueWatch: its sites and routes, the forms it takes, and what its answers mean.
+//! - `alert` has the alert and its subject, with an id derived from the change.
+//! - `facts` has the data of an alert that cannot be looked up later; `kind` names the kinds of alerts.
+//! - `outbox` has the rows of waiting alerts, the leases on them, and the results of sending.
+//! - `message` has an alert together with all data that sinks may send.
+//! - `severity` computes a severity as a sum of terms, each with its points and its reason.
+//! - `hint` gives one or two sentences of advice. It never proposes a policy.
+//! - `text` renders a message in English or Chinese; text of the program and text of callers stay
+//!   separate.
+//! - `safe` makes the text of callers harmless for each output form.
+//! - `links` builds all links in messages: to the consoles of AWS and Guance only.
+//! - `sns` renders a message for SNS, `detail` for EventBridge, in the shape that `docs/events` documents.
+//! - `guance` renders a message for Guance and TrueWatch, and reads their answers.
 
 pub mod alert;
 pub mod detail;

@@ -1,8 +1,8 @@
-//! Where to look: links to the consoles of AWS and Guance, made of what was checked and of nothing
-//! that a caller wrote.
+//! Builds links to the consoles of AWS and Guance, from checked values only.
 //!
-//! A message holds no other link. Whatever goes into one is an id, a region or a name of a form that
-//! is checked here, percent-encoded where a name may hold more than letters.
+//! Messages contain no other links. A link never contains free text of a caller. Its parts are ids,
+//! times, regions and names whose form is checked here. Names are percent-encoded if they may contain
+//! more than letters and digits.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,8 @@ use clusters::EventId;
 use clusters::fingerprint::ClusterId;
 use records::time::Timestamp;
 
-/// What links lead to besides CloudTrail, as far as it is known. Nothing by default.
+/// The targets of links: the Guance console and the CloudWatch console of the stack, if configured. By
+/// default only links to CloudTrail events are built.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Links {
     guance: Option<Guance>,
@@ -30,29 +31,32 @@ struct Stack {
     log_group: Option<String>,
 }
 
-/// What a link cannot be made of.
+/// A setting that links cannot be built from.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
-    /// The console's address is no plain one.
+    /// The address of the console is not `https://` with a host name only.
     #[error(
-        "the console's address is https:// and a host name, such as https://console.guance.com"
+        "the address of the console must be https:// and a host name, such as https://console.guance.com"
     )]
     Console,
-    /// The workspace's id is of another form.
+    /// The id of the workspace does not have the form `wksp_…`.
     #[error(
-        "a workspace's id is wksp_ and letters or digits, as the console's address bar shows it"
+        "the id of the workspace must be wksp_ and letters or digits, as in the address of the console"
     )]
     Workspace,
-    /// The region is of another form.
-    #[error("a region is spelled as AWS spells it, such as eu-central-1")]
+    /// The region does not have the form of an AWS region.
+    #[error("the region must have the form of an AWS region, such as eu-central-1")]
     Region,
 }
 
-/// How far around an event, or a range of them, a link looks, in seconds.
+/// The seconds that a link to events in Guance adds before and after its time range.
 const AROUND_SECONDS: i64 = 900;
 
 impl Links {
-    /// Adds the console of Guance, and the id of the workspace there.
+    /// Adds links to Guance: the address of its console, and the id of the workspace if known.
+    ///
+    /// # Errors
+    /// [`LinkError::Console`] or [`LinkError::Workspace`] if the value does not have the expected form.
     pub fn with_guance(
         mut self,
         console: &str,
@@ -77,7 +81,10 @@ impl Links {
         Ok(self)
     }
 
-    /// Adds the dashboard of the stack and the log group that it reads, in their region.
+    /// Adds links to CloudWatch: the names of the stack's dashboard and log group, in `region`.
+    ///
+    /// # Errors
+    /// [`LinkError::Region`] if `region` does not have the form of an AWS region.
     pub fn with_stack(
         mut self,
         region: &str,
@@ -95,7 +102,8 @@ impl Links {
         Ok(self)
     }
 
-    /// Returns the page of an event in CloudTrail, which keeps it for ninety days.
+    /// Returns the link to an event in the CloudTrail console, which shows events for 90 days. `None` if
+    /// the region is malformed or in an isolated partition.
     pub fn event(&self, region: &str, event: EventId) -> Option<String> {
         let console = console_of(region)?;
         Some(format!(
@@ -103,7 +111,7 @@ impl Links {
         ))
     }
 
-    /// Returns the stack's dashboard.
+    /// Returns the link to the stack's dashboard in CloudWatch; `None` if it is not configured.
     pub fn dashboard(&self) -> Option<String> {
         let Stack {
             region, dashboard, ..
@@ -115,9 +123,12 @@ impl Links {
         ))
     }
 
-    /// Returns a query of the log group for an API's errors, over a range of time.
+    /// Returns the link to a CloudWatch Logs Insights query for the errors of an API action, in a time
+    /// range. `None` if the log group is not configured, or if `event_name` does not have the form of an
+    /// API name.
     ///
-    /// The console has an encoding of its own: the query's with `*` for `%`, and `$` for `%` around.
+    /// The console has its own encoding: `*` instead of `%` inside the query, and `$` instead of `%`
+    /// outside of it.
     pub fn insights(&self, event_name: &str, from: Timestamp, until: Timestamp) -> Option<String> {
         let Stack {
             region, log_group, ..
@@ -141,7 +152,8 @@ impl Links {
         ))
     }
 
-    /// Returns the samples of a cluster in the log explorer of Guance.
+    /// Returns the link to the samples of a cluster in the log explorer of Guance, in a time range. `None` if
+    /// Guance is not configured.
     pub fn guance_logs(
         &self,
         cluster: ClusterId,
@@ -157,12 +169,14 @@ impl Links {
         Some(guance.link(&path))
     }
 
-    /// Returns an event of ours in Guance, by its id and the time that it lies in.
+    /// Returns the link to one monitor event in Guance, by its event id and a time range that contains it.
+    /// `None` if Guance is not configured.
     pub fn guance_event(&self, event: &str, from: Timestamp, until: Timestamp) -> Option<String> {
         self.guance_events("df_event_id", event, from, until)
     }
 
-    /// Returns our events of a cluster in Guance, over a range of time.
+    /// Returns the link to all monitor events of a cluster in Guance, in a time range. `None` if Guance is
+    /// not configured.
     pub fn guance_cluster(
         &self,
         cluster: ClusterId,
@@ -172,7 +186,7 @@ impl Links {
         self.guance_events("cluster_id", &cluster.to_string(), from, until)
     }
 
-    /// Returns our events that have a tag of a value.
+    /// Returns the link to the monitor events whose tag has a value.
     fn guance_events(
         &self,
         tag: &str,
@@ -190,7 +204,7 @@ impl Links {
         Some(guance.link(&path))
     }
 
-    /// Returns the beginnings that all links have, each up to its path.
+    /// Returns the scheme and host of each console that links may lead to.
     pub fn consoles(&self) -> Vec<&str> {
         let aws = CONSOLES.iter().map(|(_, console)| *console);
         let guance = self.guance.iter().map(|guance| guance.console.as_str());
@@ -198,7 +212,7 @@ impl Links {
     }
 }
 
-/// What samples are called in the logs of Guance.
+/// The source name (measurement) of samples in the logs of Guance.
 pub const SAMPLES: &str = "aws_cloudtrail_error";
 
 impl Guance {
@@ -209,7 +223,7 @@ impl Guance {
     }
 }
 
-/// The consoles by how their regions begin; the last is that of all others.
+/// The AWS consoles by the prefix of a region. The last is for all other regions.
 ///
 /// Source: `aws console` of the AWS CLI, customizations/console.py in github.com/aws/aws-cli, read 2026-11-29.
 const CONSOLES: [(&str, &str); 4] = [
@@ -219,17 +233,20 @@ const CONSOLES: [(&str, &str); 4] = [
     ("", "https://console.aws.amazon.com"),
 ];
 
-/// Returns the console of a region, nothing for what is no region.
+/// Returns the AWS console of a region; `None` if the region is malformed or isolated.
 fn console_of(region: &str) -> Option<&'static str> {
-    // The isolated partitions have consoles that nobody outside can name.
+    // The addresses of the consoles of isolated partitions are not public.
     if !is_region(region) || region.contains("-iso") {
         return None;
     }
-    let of = CONSOLES.iter().find(|(head, _)| region.starts_with(head));
-    of.map(|(_, console)| *console)
+    let found = CONSOLES
+        .iter()
+        .find(|(prefix, _)| region.starts_with(prefix));
+    found.map(|(_, console)| *console)
 }
 
-/// Tells text of the form of a region: words of small letters and a number, with hyphens between.
+/// Returns `true` if a text has the form of an AWS region: at least two words of lower-case letters and a
+/// number of one or two digits, joined with hyphens. The region need not exist.
 pub fn is_region(text: &str) -> bool {
     let Some((words, number)) = text.rsplit_once('-') else {
         return false;
@@ -259,7 +276,7 @@ fn is_api(text: &str) -> bool {
     (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// Encodes all but letters, digits and three signs, with `%` or what stands for it.
+/// Percent-encodes all bytes but ASCII letters, digits, `-`, `_` and `.`. `sign` replaces the `%`.
 pub fn encoded(text: &str, sign: char) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
@@ -268,7 +285,7 @@ pub fn encoded(text: &str, sign: char) -> String {
                 encoded.push(char::from(byte));
             }
             _ => {
-                // Writing to a text cannot fail.
+                // Writing to a `String` cannot fail.
                 let _ = write!(encoded, "{sign}{byte:02X}");
             }
         }
@@ -285,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_looked_at_in_the_console_of_its_partition() {
+    fn a_link_to_an_event_leads_to_the_console_of_its_partition() {
         let event = EventId::named("00000000-0000-4000-8000-000000000001");
         let links = Links::default();
         for (region, wanted) in [
@@ -315,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_hold_is_encoded() {
+    fn names_are_encoded_in_links() {
         let links = Links::default()
             .with_stack("eu-central-1", Some("a b"), Some("/aws/trail (x)"))
             .unwrap()

@@ -1,4 +1,4 @@
-//! A message: an alert with all that any sink is sent of it, nothing rendered yet.
+//! A message: an alert with all data that sinks may send about it, before it is rendered.
 
 use std::sync::Arc;
 
@@ -13,59 +13,60 @@ use crate::alert::{Alert, AlertSubject};
 use crate::facts::Facts;
 use crate::severity::{self, Assessment, Severity};
 
-/// An alert, with everything that any sink is sent of it.
+/// An alert with all data that sinks may send about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// What is told.
+    /// The change that people are notified of.
     pub alert: Alert,
     /// The severity, with its reasons.
     pub severity: Assessment,
-    /// The account's name from the settings.
+    /// The account's name from the settings; `None` if it has no name there.
     pub account_name: Option<String>,
     /// The cluster at the time of sending, with only its events between [`Self::from`] and
-    /// [`Self::until`]. `None` for an alert about an account or the stack.
+    /// [`Self::until`]. `None` for an alert about an account, a key or the stack, and for a cluster that is
+    /// no longer stored.
     pub cluster: Option<Cluster>,
-    /// Its samples, as far as messages speak of them.
+    /// The samples of the cluster, with the fields that messages show.
     pub examples: Vec<Example>,
     /// When the cluster was first seen, which may be before [`Self::from`].
     pub first_seen: Option<Timestamp>,
-    /// What was looked at, or what the alert is about where that is no cluster, in event time: from
-    /// the first second on.
+    /// The first second of the time range of the message, in event time. `None` if the message has no time
+    /// range.
     pub from: Option<Timestamp>,
-    /// Up to before this second.
+    /// The first second after the time range.
     pub until: Option<Timestamp>,
-    /// How many errors the account had within it, whatever their cluster.
+    /// The number of errors of the account in the time range, over all clusters.
     pub account_errors: u64,
-    /// The access keys that took part, the most frequent first.
+    /// The access keys that the events used, the most frequent first.
     pub keys: Vec<KeyReport>,
-    /// Whether all was found out that should be in it.
+    /// Whether all additional data could be looked up.
     pub enrichment: Enrichment,
-    /// How many alerts of the same cluster were not sent to this sink since the last one.
+    /// The number of alerts of the same cluster that were not sent to this sink since the last one.
     pub suppressed: u64,
 }
 
-/// What a message says of a sample: read once, whatever is written of it.
+/// The fields of a sample that messages show. The sample's JSON is parsed once, for all sinks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Example {
-    /// When the call was made.
+    /// The time of the call; `None` if the record has none.
     pub at: Option<Timestamp>,
     /// The event's id.
     pub id: EventId,
-    /// The caller's ARN.
+    /// The caller's ARN (`userIdentity.arn`), if the record has one.
     pub caller: Option<String>,
-    /// The address it called from.
+    /// The source IP address or the name of a calling AWS service (`sourceIPAddress`).
     pub source_ip: Option<String>,
-    /// The region.
+    /// The region of the call (`awsRegion`).
     pub region: Option<String>,
-    /// The error code, as the service wrote it.
+    /// The error code as the service wrote it (`errorCode`).
     pub error_code: Option<String>,
-    /// The redacted record, as JSON.
+    /// The redacted record, as JSON text. A very long record is cut and is no longer valid JSON.
     pub json: Arc<str>,
 }
 
 impl From<&Sample> for Example {
     fn from(sample: &Sample) -> Self {
-        // A record that was cut short is no JSON; the message says less of it then.
+        // A record that was cut is not valid JSON. The message then shows fewer fields.
         let record: Value = serde_json::from_str(&sample.json).unwrap_or_default();
         let text = |field| Some(record.pointer(field)?.as_str()?.to_owned());
         Self {
@@ -80,44 +81,44 @@ impl From<&Sample> for Example {
     }
 }
 
-/// Whether all was found out that should be in an alert.
+/// Whether all additional data of a message could be looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Enrichment {
-    /// It was.
+    /// All data is in the message.
     Full,
-    /// Something could not be looked up; the alert says what.
+    /// Some data is missing: the last use of an access key, or a cluster that is no longer stored.
     Partial,
 }
 
 impl Enrichment {
-    /// Returns the stable name.
+    /// Returns the stable name, `full` or `partial`.
     pub fn name(self) -> &'static str {
         self.into()
     }
 }
 
-/// What is known of a cluster when a message is made.
+/// The data about a cluster that a message is made of.
 #[derive(Debug)]
 pub struct ClusterContext {
-    /// The cluster, with what was seen of it in what was looked at.
+    /// The cluster, with only its events in [`Self::range`].
     pub cluster: Cluster,
-    /// When it was first seen at all.
+    /// The time of the first event of the cluster, which may be before [`Self::range`].
     pub first_seen: Option<Timestamp>,
-    /// The circumstances of those of its events that were not looked at, too.
+    /// The circumstances of all events of the cluster, also outside [`Self::range`].
     pub circumstances: Circumstances,
-    /// What was looked at, up to before its second moment.
+    /// The time range that was read: its first second, and the first second after it.
     pub range: Option<(Timestamp, Timestamp)>,
-    /// How many errors its account had within it.
+    /// The number of errors of the cluster's account in [`Self::range`].
     pub account_errors: u64,
 }
 
 impl Message {
-    /// Makes a message about a cluster: as loud as the cluster is, partial if a key's last use should
-    /// be known and is not, and with nothing suppressed before it.
+    /// Creates a message about a cluster, with the severity of the cluster. The message is partial if the
+    /// last use of a key is missing. Its count of suppressed alerts is 0.
     pub fn of_cluster(
         alert: Alert,
-        known: ClusterContext,
+        context: ClusterContext,
         keys: Vec<KeyReport>,
         account_name: Option<String>,
     ) -> Self {
@@ -127,7 +128,7 @@ impl Message {
             circumstances,
             range,
             account_errors,
-        } = known;
+        } = context;
         Self {
             severity: severity::of_known(&cluster, first_seen, circumstances),
             examples: cluster.samples.iter().map(Example::from).collect(),
@@ -140,8 +141,8 @@ impl Message {
         }
     }
 
-    /// Makes a message that is about no single cluster, or about one that is no longer kept. What it
-    /// says of a range of time is in the alert's facts.
+    /// Creates a message without a cluster: the alert is not about a cluster, or the cluster is no longer
+    /// stored. The time range is from the alert's facts.
     pub fn of_account(alert: Alert, keys: Vec<KeyReport>, account_name: Option<String>) -> Self {
         let is_partial = keys.iter().any(|key| key.is_missing);
         let range = alert.facts.range();
@@ -169,46 +170,51 @@ impl Message {
         }
     }
 
-    /// Returns how many events of the cluster there were in what was looked at.
+    /// Returns the number of events of the cluster in the time range; 0 without a cluster.
     pub fn count(&self) -> u64 {
         self.cluster
             .as_ref()
             .map_or(0, |cluster| cluster.span.count)
     }
 
-    /// Returns how many events it tells of: what the alert says, or else [`Self::count`].
+    /// Returns the number of events in the alert's facts, or [`Self::count`] if the facts have none.
     pub fn events(&self) -> u64 {
-        let told = self.alert.facts.events();
-        told.unwrap_or_else(|| self.count())
+        let reported = self.alert.facts.events();
+        reported.unwrap_or_else(|| self.count())
     }
 
-    /// Returns when it happened: what showed it, or else the latest event that is known.
+    /// Returns when the change happened: the time of the alert, else of the last event of the cluster, else
+    /// the end of the time range.
     pub fn at(&self) -> Option<Timestamp> {
         let last = || self.cluster.as_ref()?.span.last_seen;
         self.alert.at.or_else(last).or(self.until)
     }
 
-    /// Returns when the problem began that this belongs to. The alert's facts say so; without
-    /// that it is when the cluster was first seen in its first episode, and in a later one when it was
-    /// first seen in what was looked at.
+    /// Returns when the problem of this alert began.
+    ///
+    /// The alert's facts have precedence. Otherwise this is the first event of the cluster if the cluster is
+    /// in its first episode, and the first event in the time range if it is in a later one.
     pub fn fault_start(&self) -> Option<Timestamp> {
-        let told = self.alert.facts.fault_start();
-        let within = || self.cluster.as_ref()?.span.first_seen;
+        let reported = self.alert.facts.fault_start();
+        let first_in_range = || self.cluster.as_ref()?.span.first_seen;
         let seen = match (&self.alert.facts, &self.alert.subject) {
             (Facts::Regressed(_), _) => self.alert.at,
             (_, AlertSubject::Cluster { episode: 2.., .. }) => None,
             _ => self.first_seen,
         };
-        told.or(seen).or_else(within).or_else(|| self.at())
+        reported
+            .or(seen)
+            .or_else(first_in_range)
+            .or_else(|| self.at())
     }
 
-    /// Returns for how many seconds the problem has lasted, as of when this happened.
+    /// Returns the seconds from the start of the problem to the time of this alert; 0 if either is unknown.
     pub fn fault_seconds(&self) -> i64 {
         let lasted = self.at().zip(self.fault_start());
         lasted.map_or(0, |(at, start)| at.seconds_since(start).max(0))
     }
 
-    /// Returns how loud it is.
+    /// Returns the severity without its reasons.
     pub fn level(&self) -> Severity {
         self.severity.severity
     }

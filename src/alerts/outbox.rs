@@ -1,8 +1,8 @@
-//! The outbox: alerts that wait, who has them until when, and what became of an attempt to send.
+//! The outbox: alerts that wait to be sent, the leases on them, and the results of sending.
 //!
-//! A row is one alert for one sink. It is written in the transaction that makes the alert true
-//! and goes away in the one that notes what became of it, so that a crash between sending and
-//! noting repeats a message, under the same id, and loses none.
+//! An outbox row is one alert for one sink. The transaction that stores the change also writes the
+//! row, and the transaction that stores the result removes it. So a crash between sending and storing
+//! the result sends the message again under the same id, and never loses one.
 
 use std::cmp::Ordering;
 
@@ -13,157 +13,162 @@ use records::time::Timestamp;
 use crate::alert::{Alert, AlertId};
 use crate::kind::AlertKind;
 
-/// One alert that one sink is to be told of. Times are those of our clock.
+/// One alert that waits to be sent to one sink. Times are of the local clock, not event times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxRow {
-    /// Which sink.
+    /// The name of the sink.
     pub sink: String,
-    /// What is told.
+    /// The alert to send.
     pub alert: Alert,
     /// When the row was written.
     pub created: Timestamp,
-    /// From when on it is to be sent.
+    /// The earliest moment to send the alert.
     pub due: Timestamp,
-    /// Until when somebody has it, if somebody has had it at all.
+    /// When the last lease on the row ends; `None` if the row has no lease.
     pub leased_until: Option<Timestamp>,
-    /// How often it was tried and counted against it.
+    /// The number of failed attempts that count towards giving the row up, such as rejections. Failures
+    /// of the whole sink do not count.
     pub attempts: i64,
-    /// Why it was put off last; empty at first. Never holds a token.
+    /// Why sending was postponed last; empty at first. Never contains a secret.
     pub why: String,
 }
 
-/// Who is working on a row, and until when.
+/// A lease: the right of one sender to work on a row or to send a probe, until a moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// The holder, a text that nobody else has.
+    /// The unique name of the holder: each run has its own.
     pub holder: String,
-    /// When it was taken.
+    /// When the lease begins: the time of the local clock when it was requested.
     pub now: Timestamp,
-    /// Until when it is held.
+    /// When the lease ends.
     pub until: Timestamp,
 }
 
-/// What becomes of the silence of a cluster for a sink when a message was sent.
+/// How sending a message changes the [`Silence`] of its cluster for its sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SilenceChange {
-    /// It stays as it is, and what is held back is counted on.
+    /// Nothing changes: neither its end nor its count of suppressed alerts.
     Unchanged,
-    /// What is held back is counted anew.
+    /// A new silence replaces the old one, and its count of suppressed alerts starts at 0.
     Anew {
-        /// Until when further alerts are held back, if they are.
+        /// When the new silence ends; `None` if further alerts are not held back.
         until: Option<Timestamp>,
     },
 }
 
-/// What becomes of a row that was taken.
+/// The result of processing a leased row. Each result but [`Self::Later`] removes the row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settlement {
-    /// The sink took it.
+    /// The sink accepted the alert.
     Sent {
-        /// What the sink answered, short.
+        /// The sink's answer, shortened.
         answer: String,
-        /// What becomes of the silence of its cluster for this sink.
+        /// The change to the silence of the alert's cluster for this sink.
         silence: SilenceChange,
     },
-    /// It is held back by a policy or by silence; counted in the next message.
+    /// The alert is not sent, because of a policy, a silence, a triage decision or a campaign that covers
+    /// it. The next message about the cluster contains the number of suppressed alerts.
     Suppressed,
-    /// It went into a digest with others.
+    /// The alert was counted in a digest that was sent.
     Digested,
-    /// It is tried again from a moment on.
+    /// The row stays, and the alert is tried again.
     Later {
-        /// The moment.
+        /// The earliest moment of the next attempt, by the local clock.
         due: Timestamp,
-        /// Why.
+        /// Why the alert was not sent now.
         why: String,
-        /// Whether the attempt counts against it.
+        /// Whether the attempt is added to [`OutboxRow::attempts`].
         counts: bool,
     },
-    /// It cannot be sent however often it is tried; it is kept to look at.
+    /// The alert cannot be sent, and further attempts would not help. The store records it for people to
+    /// read.
     Dead {
-        /// Why.
+        /// Why the sink does not accept it.
         why: String,
     },
 }
 
-/// What became of a message.
+/// An entry of the log of messages: what happened to one alert for one sink.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sent {
-    /// When that was, by our clock.
+    /// When the result was stored, by the local clock.
     pub at: Timestamp,
-    /// The sink.
+    /// The name of the sink.
     pub sink: String,
-    /// What it was about, by the stable name of its kind.
+    /// The kind of the alert, by [`AlertKind::name`].
     pub kind: String,
-    /// What became of it: the sink's answer, or why it was not sent.
+    /// The sink's answer, or the reason why the alert was not sent.
     pub outcome: String,
 }
 
-/// What stands in the way of a sink. Times are those of our clock.
+/// The circuit breaker of a sink: whether requests are paused after failures. Times are of the local
+/// clock. The default is a sink without failures.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Breaker {
-    /// How many requests in a row failed for want of the sink.
+    /// The number of consecutive requests that failed because of the sink, not because of an alert.
     pub failures: i64,
-    /// Until when nothing is sent but one probe a minute.
+    /// While the breaker is open: the moment of the next probe, a single request that tests the sink.
+    /// `None` while it is closed.
     pub open_until: Option<Timestamp>,
-    /// When the next probe may be sent.
+    /// The earliest moment of the next request; `None` if there is no need to wait.
     pub probe_from: Option<Timestamp>,
-    /// Whether it is the settings that are wrong: a person has to do something.
+    /// Whether the settings or the secret of the sink are wrong, so that a person has to act.
     pub is_misconfigured: bool,
-    /// What the sink answered last; empty when all is well. Never holds a token.
+    /// The sink's last error; empty while it works. Never contains a secret.
     pub why: String,
 }
 
-/// A cluster that is silent for a sink.
+/// A period in which a sink gets no further alerts of a cluster, because it got one recently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Silence {
-    /// Until when; `None` where alerts were held back and none was ever sent.
+    /// When the silence ends, by the local clock; `None` if alerts were suppressed but none was ever sent.
     pub until: Option<Timestamp>,
-    /// How many alerts were held back since the last one that was sent.
+    /// The number of alerts suppressed since the last one that was sent.
     pub suppressed: u64,
 }
 
-/// What may hold alerts of a cluster back from a sink.
+/// The stored reasons not to send alerts of one cluster to one sink.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SendingLimits {
-    /// That the sink was told lately.
+    /// The silence of the cluster for the sink, if there is one.
     pub silence: Option<Silence>,
-    /// What a person decided.
+    /// The triage decision on the cluster, if there is one.
     pub triage: Option<Triage>,
 }
 
-/// What a sink answers to one alert.
+/// The answer of a sink to one alert. Each text is the sink's explanation, for the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SinkAnswer {
-    /// It has it.
+    /// The sink has the alert.
     Accepted(String),
-    /// Something in the request is wrong: with several alerts in it, send fewer to find which.
+    /// The content of the request is wrong. If it has several alerts, send fewer to find the wrong one.
     Rejected(String),
-    /// The request is too long: send fewer, or less of it.
+    /// The request is too long: send fewer alerts.
     TooLong(String),
-    /// The settings are wrong, or the secret is: a person has to do something.
+    /// The settings or the secret are wrong: a person has to correct them.
     Refused(String),
-    /// Not now: after so many seconds, if it says so.
+    /// The sink is rate limited or overloaded: try again later.
     Busy {
-        /// The seconds, as it said.
+        /// The seconds to wait; `None` if the sink does not specify them.
         after: Option<i64>,
-        /// What it says.
+        /// The sink's explanation.
         why: String,
     },
-    /// It cannot be reached or does not work.
+    /// The sink cannot be reached or does not work: try again later.
     Unreachable(String),
 }
 
-/// How much one request to a sink takes.
+/// The limits of one sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {
-    /// Alerts.
+    /// The largest number of alerts in one request.
     pub alerts: usize,
-    /// Beyond how many waiting alerts one digest is sent instead; `None` where every alert counts.
+    /// If more alerts than this wait, one digest is sent instead of them; `None` for no digests.
     pub digest_beyond: Option<usize>,
 }
 
 impl OutboxRow {
-    /// Returns a new row.
+    /// Creates a row that is due at once: written now, without a lease and without attempts.
     pub fn new(sink: &str, alert: Alert, now: Timestamp) -> Self {
         Self {
             sink: sink.to_owned(),
@@ -176,12 +181,13 @@ impl OutboxRow {
         }
     }
 
-    /// Returns the id of the message: one for each alert and sink.
+    /// Returns the id of the row and its message. It depends on the alert and the sink only.
     pub fn id(&self) -> AlertId {
         self.alert.id().for_sink(&self.sink)
     }
 
-    /// Returns what keeps its order: its cluster, or its account where it is about none.
+    /// Returns the key within which rows are sent in order: the cluster, or the account if the alert is
+    /// not about a cluster.
     pub fn ordering_key(&self) -> OrderingKey<'_> {
         match self.alert.cluster() {
             Some(cluster) => OrderingKey::Cluster(cluster),
@@ -189,19 +195,19 @@ impl OutboxRow {
         }
     }
 
-    /// Sorts rows by when they were written, and of those written in the same second, what opened an
-    /// episode of a cluster before what happened in it.
+    /// Sorts rows in the order in which they are sent, as defined by [`Self::in_order`].
     pub fn sort(rows: &mut [Self]) {
         rows.sort_by(Self::in_order);
     }
 
-    /// Tells which of two rows comes first.
+    /// Compares two rows in the order in which they are sent: by the time of writing. In the same second,
+    /// the alert that opens an episode comes before the other alerts of that episode.
     pub fn in_order(&self, other: &Self) -> Ordering {
         let key = |row: &Self| {
             let opens = matches!(row.alert.kind(), AlertKind::New | AlertKind::Regressed);
             (row.created, row.alert.subject.number(), !opens)
         };
-        // Of what is told at once the order has no meaning, but is always the same.
+        // The order of the other rows of a second has no meaning, but is always the same.
         let rest = |row: &Self| {
             let Alert { subject, at, .. } = &row.alert;
             (row.alert.kind(), subject.clone(), row.alert.about(), *at)
@@ -211,15 +217,15 @@ impl OutboxRow {
             .then_with(|| rest(self).cmp(&rest(other)))
     }
 
-    /// Tells whether somebody may take it at a moment.
+    /// Returns `true` if the row is due and has no valid lease at `now`.
     pub fn is_free(&self, now: Timestamp) -> bool {
         self.due <= now && self.leased_until.is_none_or(|until| until < now)
     }
 }
 
 impl SendingLimits {
-    /// Tells whether an alert is held back at a moment: by a triage, or by silence, through
-    /// which ends pass.
+    /// Returns `true` if `alert` must not be sent at `now`: because of a triage decision, or because of a
+    /// silence. Alerts that end something (see [`Alert::is_end`]) are not affected by a silence.
     pub fn holds_back(&self, alert: &Alert, now: Timestamp) -> bool {
         let is_silent = self
             .silence
@@ -237,7 +243,7 @@ impl SendingLimits {
     }
 }
 
-/// What keeps the order of alerts: those with one ordering key are sent one after the other.
+/// The key that keeps alerts in order: alerts with equal keys are sent one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OrderingKey<'r> {
     /// Alerts of one cluster.

@@ -1,28 +1,33 @@
-//! What text of others becomes in a message: nothing but text, whatever reads it.
+//! Makes untrusted text harmless before it goes into a message.
 //!
-//! Whoever can make a call fail writes into messages: with names of sessions, user agents, error
-//! messages. In Markdown such text stands in code spans alone; where there is no Markdown, what mail
-//! programs and chats would make a link or a mention of is broken up; where a name is expected,
-//! only the characters of names are left.
+//! A person who can make a call fail controls text in messages: names of sessions, user agents, error
+//! messages. So each output form has its own protection:
+//!
+//! - In Markdown, untrusted text is always in a code span.
+//! - In plain text, spaces break up links and mentions of mail programs and chats.
+//! - In names, all characters that are unusual in names become `_`.
 
 use records::redact::{clean, mask_secrets};
 
-/// Returns text of others as people may read it: nothing unseen, secrets masked, and cut.
+/// Returns untrusted text for people to read: without invisible characters, with secrets masked, and cut to
+/// `chars_max` characters.
 pub fn readable(text: &str, chars_max: usize) -> String {
-    // Cleaned first, lest something unseen hides a secret; cut last, lest half of one is shown.
+    // Cleaning comes first, because an invisible character could hide a secret. Cutting comes last,
+    // because half a secret is not masked.
     let masked = mask_secrets(&clean(text, usize::MAX));
     clean(&masked, chars_max).into_owned()
 }
 
-/// Returns readable text as a code span of Markdown, which ends where it should: its fence is
-/// longer than any run of backticks within. Nothing for nothing.
+/// Returns a Markdown code span of a text from [`readable`]; empty for an empty text.
+///
+/// The text cannot end the span, because the fence is longer than each run of backticks in the text.
 pub fn code_span(readable: &str) -> String {
     if readable.is_empty() {
         return String::new();
     }
     let longest = readable.split(|c| c != '`').map(str::len).max();
     let fence = "`".repeat(longest.unwrap_or_default() + 1);
-    // A space is taken off again on both sides; a backtick would join the fence.
+    // A backtick at an edge would become part of the fence. Markdown removes the spaces again.
     let gap = match readable.starts_with('`') || readable.ends_with('`') {
         true => " ",
         false => "",
@@ -30,8 +35,7 @@ pub fn code_span(readable: &str) -> String {
     [&fence, gap, readable, gap, &fence].concat()
 }
 
-/// Returns readable text for a message that is no Markdown: nothing in it looks like a link, a
-/// mention or a tag.
+/// Returns a text from [`readable`] for a plain message: spaces break up links, mentions and tags.
 pub fn defanged(readable: &str) -> String {
     let mut plain = String::with_capacity(readable.len());
     let mut before = ' ';
@@ -60,8 +64,8 @@ fn is_www(text: &str) -> bool {
         .is_some_and(|tail| tail.eq_ignore_ascii_case("www."))
 }
 
-/// Returns text where a name is expected, of at most so many characters: letters, digits and a few
-/// signs of ASCII, and `_` for everything else.
+/// Returns text for a field that expects a name, cut to `chars_max` characters. Each character other than
+/// ASCII letters, digits and `_ . : / @ + -` becomes `_`.
 pub fn token(text: &str, chars_max: usize) -> String {
     let sign = |c: char| match c {
         'A'..='Z' | 'a'..='z' | '0'..='9' | '_' | '.' | ':' | '/' | '@' | '+' | '-' => c,
@@ -70,7 +74,8 @@ pub fn token(text: &str, chars_max: usize) -> String {
     text.chars().take(chars_max).map(sign).collect()
 }
 
-/// Returns a name for a title, which some readers take for Markdown and some make links of.
+/// Returns a [`token`] for a title. `@`, `+` and a `/` after `:` or `/` become `_`, because some programs
+/// render a title as Markdown or make links in it.
 pub fn titled(text: &str, chars_max: usize) -> String {
     let mut title = String::new();
     for c in token(text, chars_max).chars() {
@@ -84,7 +89,7 @@ pub fn titled(text: &str, chars_max: usize) -> String {
     title
 }
 
-/// Cuts text at so many bytes, between characters.
+/// Returns the longest start of `text` that has at most `bytes_max` bytes and ends between characters.
 pub fn cut(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
 }
@@ -94,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_span_ends_where_it_should() {
+    fn text_cannot_end_its_code_span() {
         for (text, wanted) in [
             ("", ""),
             ("a", "`a`"),
@@ -127,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_masked_and_what_is_unseen_is_removed_before_text_is_cut() {
+    fn invisible_characters_and_secrets_are_removed_before_text_is_cut() {
         assert_eq!(readable("pass\u{200b}word=hunter2 x", 12), "password=<m…");
         assert_eq!(
             titled("http://evil.example/@all", 40),

@@ -1,10 +1,13 @@
-//! Severity: a sum of terms, each with its reason, so that nobody has to guess why one refusal is
-//! an error and the next one is not worth a look.
+//! Computes the severity of clusters and alerts: a sum of terms, each with its reason.
 //!
-//! Points are tenths of a step; [`Severity::of_points`] has the thresholds. The terms weigh what
-//! people on call ask first: does it fail because somebody is not allowed to (class), does it
-//! change something (access), is the caller powerful or from outside (principal), or is it a
-//! machine that is known to probe (origin).
+//! The reasons explain why one refusal is an error and another one is only information. Ten points are
+//! one step of severity; `Severity::of_points` has the thresholds. The terms answer the first questions
+//! of people on call:
+//!
+//! - class: did the call fail because a permission is missing?
+//! - access: does the call change something?
+//! - principal: is the caller powerful, or from another account?
+//! - origin: is the caller a program that is known to probe?
 
 use std::cmp::Ordering;
 
@@ -19,38 +22,39 @@ use records::time::Timestamp;
 use crate::alert::Alert;
 use crate::facts::{CampaignFacts, Facts};
 
-/// How loud a cluster or a sighting is.
+/// The severity of a cluster or an alert, by how soon people should react.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Severity {
-    /// For the record.
+    /// Only for information.
     Info,
-    /// For the next working day.
+    /// To be handled on the next working day.
     Warning,
-    /// For today.
+    /// To be handled today.
     Error,
-    /// Now.
+    /// To be handled immediately.
     Critical,
 }
 
-/// A severity with the terms that it is the sum of.
+/// A severity with the terms of its sum.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Assessment {
-    /// The severity.
+    /// The severity: that of the points, or that of a rule which overrides them.
     pub severity: Severity,
-    /// The sum of the terms.
+    /// The sum of the terms; ten points are one step of severity.
     pub points: i32,
-    /// Each term with its sign, such as `+10 changes something`.
+    /// The terms with their points, such as `+10 the call changes something`. Last is the name of a rule
+    /// that overrides the sum, if there is one.
     pub reasons: Vec<String>,
 }
 
 impl Severity {
-    /// Returns the stable name.
+    /// Returns the stable name, such as `warning`.
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    /// Returns the severity of a stable name.
+    /// Returns the severity with a stable name; `None` for any other text.
     pub fn from_name(name: &str) -> Option<Self> {
         let all = [Self::Info, Self::Warning, Self::Error, Self::Critical];
         all.into_iter().find(|severity| severity.name() == name)
@@ -66,7 +70,7 @@ impl Severity {
     }
 }
 
-/// Services whose refusals concern who may do what, and what is recorded.
+/// Services that decide about permissions, keys, secrets and audit logs.
 const SENSITIVE: [&str; 6] = [
     "iam",
     "kms",
@@ -76,7 +80,7 @@ const SENSITIVE: [&str; 6] = [
     "secretsmanager",
 ];
 
-/// Reads that the console and service back ends send without anybody asking for them.
+/// Read calls that consoles and service back ends make without a request of a user.
 const PROBES: [&str; 8] = [
     "DescribeEventAggregates",
     "DescribeOrganization",
@@ -88,27 +92,29 @@ const PROBES: [&str; 8] = [
     "ListNotificationHubs",
 ];
 
-/// A failing AWS service is quiet at first; past this it is not going away by itself.
+/// After this many seconds a call that an AWS service makes and that still fails is weighed higher,
+/// because it will not stop by itself.
 const PERSISTING_SECONDS: i64 = 86_400;
 
-/// At how many times its threshold a campaign is louder than it began.
+/// A campaign of this multiple of its threshold is weighed higher.
 const LARGE_TIMES: usize = 4;
 
-/// Assesses a cluster by all that was seen of it, over a span: the loudest of its circumstances.
+/// Computes the severity of a cluster: the highest over all circumstances of its events. `span` is the
+/// time range of the events. Without circumstances only the subject counts.
 pub fn of(subject: &ClusterSubject, circumstances: &Circumstances, span: Span) -> Assessment {
     let all = circumstances.iter();
     let terms = all.map(|circumstance| Terms::of(subject, circumstance, span));
     let none = || Terms::of(subject, &Circumstance::default(), span).assessment();
-    loudest(terms).map_or_else(none, |terms| terms.assessment())
+    highest(terms).map_or_else(none, |terms| terms.assessment())
 }
 
-/// Assesses a cluster by those of its events that were looked at.
+/// Computes the severity of a cluster from the events in it only.
 pub fn of_cluster(cluster: &Cluster) -> Assessment {
     of_known(cluster, None, Circumstances::new())
 }
 
-/// Assesses a cluster of which some events were looked at, and of all others is known when it was
-/// first seen and in which circumstances.
+/// Computes the severity of a cluster from the events in it and from stored data about its other events:
+/// when the cluster was first seen, and the circumstances of the other events.
 pub fn of_known(
     cluster: &Cluster,
     first_seen: Option<Timestamp>,
@@ -129,17 +135,18 @@ pub fn of_known(
     )
 }
 
-/// Assesses one combination of facets within a cluster that was seen over a span.
+/// Computes the severity of one combination of facets of a cluster. `span` is the time range of its
+/// events.
 pub fn of_sighting(identity: &Identity, facets: &Facets, span: Span) -> Assessment {
     let subject = ClusterSubject::from(identity);
     let circumstance = Circumstance::of(&subject.account_id, |kind| facets.get(kind));
     of(&subject, &[circumstance].into(), span)
 }
 
-/// Returns the severity of an alert without a cluster, or whose cluster is no longer kept.
+/// Computes the severity of an alert without a cluster, or whose cluster is no longer stored.
 ///
-/// The end of something is as severe as its beginning, so that whoever was alerted of one is
-/// alerted of both.
+/// An alert that ends something has the severity of the alert that began it. So a policy that sends one
+/// of them sends both.
 pub fn of_alert(alert: &Alert) -> Assessment {
     let mut terms = Terms::default();
     match &alert.facts {
@@ -155,24 +162,24 @@ pub fn of_alert(alert: &Alert) -> Assessment {
     terms.assessment()
 }
 
-fn loudest<'a>(all: impl Iterator<Item = Terms<'a>>) -> Option<Terms<'a>> {
-    all.reduce(|known, terms| {
+fn highest<'a>(all: impl Iterator<Item = Terms<'a>>) -> Option<Terms<'a>> {
+    all.reduce(|highest, terms| {
         let weight = |terms: &Terms<'_>| (terms.severity(), terms.points);
-        let louder = match weight(&terms).cmp(&weight(&known)) {
-            // Among equals the reasons decide, as they read.
-            Ordering::Equal => terms != known && terms.reasons() < known.reasons(),
+        let is_higher = match weight(&terms).cmp(&weight(&highest)) {
+            // Among equals the order of the reasons as text decides, so that the result is always the same.
+            Ordering::Equal => terms != highest && terms.reasons() < highest.reasons(),
             order => order.is_gt(),
         };
-        if louder { terms } else { known }
+        if is_higher { terms } else { highest }
     })
 }
 
-/// What a severity is the sum of.
+/// The terms of a severity.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Terms<'a> {
     points: i32,
     terms: Vec<(i32, &'static str)>,
-    /// What a rule says instead, and which.
+    /// The severity that a rule sets instead of the sum, and the name of the rule.
     ruled: Option<(Severity, &'a str)>,
 }
 
@@ -354,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn many_shapes_many_regions_and_the_root_users_password_make_a_campaign_louder() {
+    fn several_shapes_several_regions_and_guessing_the_root_password_raise_the_severity() {
         use Shape::{Breadth, BruteForce, Depth, Spraying, Spread, Widespread};
         let caller = "arn:aws:iam::111122223333:user/mallory";
         let root = "arn:aws:iam::111122223333:root";
@@ -394,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn who_and_what_decide_how_loud_a_refusal_is() {
+    fn the_severity_of_a_refusal_depends_on_caller_and_call() {
         use FacetKind::{Access, AccessKey, CallerAccount, Mfa, Origin, PrincipalKind};
         for (class, service, facets, wanted) in [
             (

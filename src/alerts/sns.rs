@@ -1,7 +1,7 @@
-//! An alert as a message of SNS: a subject, a body, and the attributes that subscriptions filter by.
+//! Renders a message for SNS: a subject, a body, and the attributes that subscriptions filter by.
 //!
-//! A subject ends up in the head of an e-mail, so it is put together from words of ours and digits
-//! alone. The body is always plain text, never a structure of JSON by protocol.
+//! The subject becomes a header of an e-mail, so it has only fixed words and digits. The body is always
+//! plain text, not the JSON structure with one text per protocol.
 
 use clusters::class::Class;
 use records::principal::is_account_id;
@@ -14,16 +14,16 @@ use crate::safe::cut;
 use crate::severity::Severity;
 use crate::text::Texts;
 
-/// The longest body, in bytes; SNS takes 256 KiB with the attributes.
+/// The longest body, in bytes. The limit of SNS is 256 KiB together with the attributes.
 pub const BODY_BYTES_MAX: usize = 200 << 10;
 
-/// The longest subject of SNS is 100 characters; this is less.
+/// The longest subject, in characters. SNS allows fewer than 100.
 const SUBJECT_CHARS_MAX: usize = 99;
 
-/// The subject where none could be made.
+/// The subject if the composed one is not allowed by SNS.
 const SUBJECT: &str = "CloudTrail alert";
 
-/// Returns the subject: printable ASCII, in English, of fewer than a hundred characters.
+/// Returns the subject: in English, printable ASCII, fewer than 100 characters.
 pub fn subject(message: &Message) -> String {
     let severity = match message.level() {
         _ if message.alert.is_end() => "OK",
@@ -34,9 +34,9 @@ pub fn subject(message: &Message) -> String {
     };
     let cluster = message.cluster.as_ref();
     let is_watched = cluster.is_some_and(|of| of.facts.identity.class == Class::Watch);
-    let mut subject = format!("{severity}: {}", what(&message.alert, is_watched));
+    let mut subject = format!("{severity}: {}", change(&message.alert, is_watched));
     if let Some(cluster) = cluster.filter(|_| !is_watched) {
-        subject.push_str(&format!(" ({})", named(cluster.facts.identity.class)));
+        subject.push_str(&format!(" ({})", class_name(cluster.facts.identity.class)));
     }
     if let Facts::Summary(summary) = &message.alert.facts {
         subject.push_str(&format!(" ({} new)", summary.new_errors));
@@ -50,7 +50,7 @@ pub fn subject(message: &Message) -> String {
     if is_fit { subject } else { SUBJECT.to_owned() }
 }
 
-fn what(alert: &Alert, is_watched: bool) -> &'static str {
+fn change(alert: &Alert, is_watched: bool) -> &'static str {
     match (alert.kind(), alert.facts.stage()) {
         (AlertKind::Escalating, Some(Stage::Ended)) if alert.cluster().is_none() => {
             return "all CloudTrail errors are as usual again";
@@ -85,7 +85,7 @@ fn what(alert: &Alert, is_watched: bool) -> &'static str {
     }
 }
 
-fn named(class: Class) -> &'static str {
+fn class_name(class: Class) -> &'static str {
     match class {
         Class::Vpce => "refused by a VPC endpoint",
         Class::Signin => "sign-in",
@@ -103,14 +103,15 @@ fn named(class: Class) -> &'static str {
     }
 }
 
-/// Returns the body, of at most [`BODY_BYTES_MAX`].
+/// Returns the body as plain text, cut to [`BODY_BYTES_MAX`].
 pub fn body(message: &Message, texts: &Texts) -> String {
     let mut body = texts.plain(message);
     body.truncate(cut(&body, BODY_BYTES_MAX).len());
     body
 }
 
-/// Returns the attributes, none of them empty, which SNS would refuse.
+/// Returns the message attributes as pairs of name and value, sorted by name. None is empty, because SNS
+/// refuses empty values.
 pub fn attributes(message: &Message) -> Vec<(&'static str, String)> {
     let alert = &message.alert;
     let mut attributes = vec![

@@ -1,8 +1,10 @@
-//! What a message says, in English or Chinese: a title, and four sections that say who failed at
-//! what and why, since when and how often, when each access key was last active, and what to do.
+//! Renders a message as text, in English or Chinese: a title and four sections.
 //!
-//! Every text that a caller may have had a hand in is a piece of its own, and each form of a message
-//! decides what it does to such pieces. The sentences are ours alone.
+//! The sections contain: which caller failed at which call and why; since when and how often; when each
+//! access key was last active; what to do.
+//!
+//! Untrusted text, which callers can influence, is always a separate piece of a line. Each output form
+//! protects these pieces in its own way. The sentences around them are fixed.
 
 mod document;
 mod en;
@@ -32,7 +34,7 @@ use crate::severity::Severity;
 use crate::text::document::{Line, Piece, Pieces, Section, fill, joined};
 use crate::text::words::Words;
 
-/// The languages.
+/// The language of messages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Language {
@@ -43,25 +45,25 @@ pub enum Language {
     Zh,
 }
 
-/// What messages are written with.
+/// The settings for rendering messages: language and links.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Texts {
-    /// In which language.
+    /// The language of titles and texts.
     pub language: Language,
-    /// Where readers can look.
+    /// The links to consoles in the text.
     pub links: Links,
 }
 
-/// How many values of a facet, and samples, are named.
+/// The largest number of shown values of one facet, and of shown samples.
 const VALUES_MAX: usize = 5;
 const EXAMPLES_MAX: usize = 3;
-/// How many facts are named.
+/// The largest number of shown facts.
 const DETAILS_MAX: usize = 20;
-/// How many characters of an error message are shown.
+/// The longest shown error message, in characters.
 const TEMPLATE_CHARS_MAX: usize = 512;
 
 impl Language {
-    /// Returns the language of a stable name, `en` or `zh`.
+    /// Returns the language with a stable name, `en` or `zh`; `None` for any other text.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "en" => Some(Self::En),
@@ -70,7 +72,7 @@ impl Language {
         }
     }
 
-    /// Returns the stable name.
+    /// Returns the stable name, `en` or `zh`.
     pub fn name(self) -> &'static str {
         self.into()
     }
@@ -91,12 +93,13 @@ impl Language {
 }
 
 impl Texts {
-    /// Returns the message as basic Markdown, without tables and HTML, which robots drop.
+    /// Returns the text of the message, without the title, as basic Markdown. It has no tables and no
+    /// HTML, because chat bots drop them.
     pub fn markdown(&self, message: &Message) -> String {
         document::markdown(&self.sections(message))
     }
 
-    /// Returns the message as plain text, under its title.
+    /// Returns the title and the text of the message as plain text.
     pub fn plain(&self, message: &Message) -> String {
         let body = document::plain(&self.sections(message));
         format!("{}\n\n{body}", self.title(message))
@@ -120,8 +123,8 @@ impl Texts {
     }
 }
 
-/// Returns what an alert is about as it may be shown: the id of a key is masked.
-fn told_about(message: &Message) -> String {
+/// Returns the distinguishing text of an alert in a form that may be shown: the id of a key is masked.
+fn shown_about(message: &Message) -> String {
     let about = &message.alert.about();
     match message.alert.kind() {
         AlertKind::AccessKey => masked(about),
@@ -129,7 +132,7 @@ fn told_about(message: &Message) -> String {
     }
 }
 
-/// One message being written.
+/// Renders the parts of one message.
 struct Writer<'a> {
     message: &'a Message,
     facts: &'a Facts,
@@ -153,7 +156,7 @@ impl Writer<'_> {
             let reasons = joined(reasons, words.comma);
             lines.push(item(words.reasons, &[("reasons", reasons)]));
         }
-        lines.extend(self.course());
+        lines.extend(self.facts_lines());
         lines.extend(self.times());
         if message.alert.is_late {
             lines.push(item(words.late, &[]));
@@ -175,7 +178,7 @@ impl Writer<'_> {
 
     fn first_sentence(&self) -> Pieces {
         let words = self.words;
-        if let Some(sentence) = self.course_sentence() {
+        if let Some(sentence) = self.facts_sentence() {
             return sentence;
         }
         let is_watched = self.message.cluster.as_ref().is_some_and(is_watched);
@@ -205,7 +208,7 @@ impl Writer<'_> {
         let cluster = self.message.cluster.as_ref();
         let unknown = || vec![Piece::own("?")];
         let quiet = cluster.map(|cluster| quiet_period_seconds(cluster.facts.identity.class));
-        let about = told_about(self.message);
+        let about = shown_about(self.message);
         let about = match cluster {
             _ if about.is_empty() => Piece::own(words.nobody),
             Some(cluster) => Piece::other(cluster.short_name(&about)),
@@ -260,7 +263,8 @@ impl Writer<'_> {
             ),
             _ => item(words.often, &[("count", count)]),
         });
-        // How long an episode went on that is over is not how long ago it began.
+        // The time since the fault began is not the length of an episode that is over. The facts of a
+        // recovery contain that length.
         if message.fault_seconds() >= 60 && message.alert.kind() != AlertKind::Recovered {
             let lasted = own(duration(message.fault_seconds()));
             lines.push(item(words.lasted, &[("lasted", lasted)]));
@@ -339,7 +343,7 @@ impl Writer<'_> {
         Some(item(words.by, &[("what", own(what)), ("values", values)]))
     }
 
-    /// Says the facts, name by name.
+    /// Returns one line for each field of the facts.
     fn details(&self) -> Vec<Line> {
         let Value::Object(fields) = self.facts.json() else {
             return Vec::new();
@@ -426,7 +430,7 @@ impl Writer<'_> {
         let advice = self.texts.language.advice(advice);
         let action = typical.get(Facet::IamAction).unwrap_or("?");
         let action = vec![Piece::other(action)];
-        // What stands in braces is the one thing that is put in.
+        // The action is the only placeholder in braces.
         fill(&advice, &[(ACTION.trim_matches(['{', '}']), action)])
     }
 
@@ -461,7 +465,7 @@ fn item(sentence: &str, values: &[(&str, Pieces)]) -> Line {
     Line::Item(fill(sentence, values))
 }
 
-/// Tells whether what a cluster is about succeeded.
+/// Returns `true` if a cluster is about a sensitive call, which succeeded.
 fn is_watched(cluster: &Cluster) -> bool {
     cluster.facts.identity.class == Class::Watch
 }
@@ -514,7 +518,7 @@ mod tests {
     use crate::facts::DigestFacts;
 
     #[test]
-    fn the_end_of_learning_and_a_digest_say_what_they_are() {
+    fn the_end_of_learning_and_a_digest_have_their_own_titles() {
         let of = |alert| Message::of_account(alert, Vec::new(), None);
         let message = of(Alert::learned(24));
         let texts = Texts::default();
@@ -550,7 +554,7 @@ mod tests {
     }
 
     #[test]
-    fn an_escalation_of_an_account_blames_no_error() {
+    fn an_escalation_of_an_account_names_no_single_error() {
         let full = |hour| Timestamp::parse(&format!("2026-11-02T{hour}:00:00Z")).unwrap();
         let escalation = Escalation {
             since: full("08").window(),
@@ -584,7 +588,7 @@ mod tests {
     }
 
     #[test]
-    fn both_languages_say_the_same_and_neither_is_silent() {
+    fn both_languages_have_all_texts_with_equal_placeholders() {
         let names = |text: &str| {
             let mut names: Vec<String> = text
                 .split('{')
@@ -602,7 +606,7 @@ mod tests {
     }
 
     #[test]
-    fn every_advice_is_there_in_both_languages() {
+    fn both_languages_have_all_advice() {
         use clusters::class::Class;
         let classes = Class::ALL.map(Advice::Class);
         let layers = ["identity", "scp", "vpce", "?"];

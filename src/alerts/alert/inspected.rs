@@ -1,7 +1,7 @@
-//! Alerts that the inspection finds: how clusters, campaigns and accounts go on over time.
+//! Creates the alerts that the inspection finds: changes of clusters, campaigns and accounts over time.
 //!
-//! What an id is made of is found out the same way each
-//! time; what else is known goes along as evidence, bounded here.
+//! The parts of an alert id depend only on the change, so that a repeated inspection makes the same
+//! id. All further data is in the facts. Their lists and names are cut to limits here.
 
 use clusters::campaign::Campaign;
 use clusters::escalation::Escalation;
@@ -17,36 +17,38 @@ use crate::facts::{
 };
 use crate::safe::{readable, token};
 
-/// How many calls and clusters of a campaign are named.
+/// The largest number of calls, and of clusters, in the facts of a campaign.
 const NAMED_MAX: usize = 20;
-/// How many characters of a name, and of a sentence, are kept.
+/// The longest name and the longest sentence in facts, in characters.
 const NAME_CHARS_MAX: usize = 128;
 const SENTENCE_CHARS_MAX: usize = 512;
 
-/// What is silent.
+/// The source from which no events arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Silent<'a> {
-    /// An account.
+    /// The whole account.
     Account,
-    /// A log group, by its name.
+    /// One log group, by its name.
     LogGroup(&'a str),
 }
 
 impl Alert {
-    /// Returns what is told of a campaign when it begins, at each milestone, and when it is over: at
-    /// the event that made it one or so large, or when it had been quiet for long enough.
+    /// Creates the alert for a stage of a campaign: its beginning, a milestone of growth, or its end.
+    ///
+    /// The time of the alert is that of the event that reached the threshold or the milestone. The time of
+    /// an end is [`clusters::campaign::QUIET_SECONDS`] after the last event.
     pub fn of_campaign(campaign: &Campaign, stage: Stage, now: Timestamp) -> Self {
         let (actor, opened) = (&campaign.actor, campaign.opened);
         let mut milestones = campaign.milestones.iter();
         let (at, reached) = match stage {
             Stage::Began => (opened, 1),
             Stage::Grew(times) => {
-                let reached = milestones.find(|(of, _)| *of == times);
+                let reached = milestones.find(|(multiple, _)| *multiple == times);
                 (reached.map_or(opened, |(_, at)| *at), times)
             }
             Stage::Ended => {
                 let at = campaign.closed(Timestamp::LAST).unwrap_or(campaign.last);
-                let largest = milestones.map(|(of, _)| *of).max();
+                let largest = milestones.map(|(multiple, _)| *multiple).max();
                 (at, largest.unwrap_or(1))
             }
         };
@@ -70,12 +72,14 @@ impl Alert {
         Self::of_account(facts, &campaign.account_id, at, now)
     }
 
-    /// Returns what is told when an escalation begins, of a cluster in one of its episodes, or of all
-    /// errors of an account together: at the end of the hour, which had so many events and could be
-    /// expected to have so many at most.
+    /// Creates the alert for the beginning of an escalation.
+    ///
+    /// `cluster` is a cluster and the number of its episode; `None` means all errors of the account
+    /// together. `at` is the end of the hour that shows the escalation. `count` is the number of events in
+    /// that hour, and `limit` is the largest number that was expected.
     pub fn of_escalation(
         account_id: &str,
-        history: Option<(ClusterId, i64)>,
+        cluster: Option<(ClusterId, i64)>,
         at: Timestamp,
         (count, limit): (u64, u64),
         now: Timestamp,
@@ -87,13 +91,14 @@ impl Alert {
             peak: count,
             limit,
         });
-        Self::of_rise(facts, account_id, history, at, now)
+        Self::of_rise(facts, account_id, cluster, at, now)
     }
 
-    /// Returns what is told when an escalation is over, found at a full hour.
+    /// Creates the alert for the end of an escalation, at the full hour `at`. `cluster` is as in
+    /// [`Self::of_escalation`].
     pub fn of_calm(
         account_id: &str,
-        history: Option<(ClusterId, i64)>,
+        cluster: Option<(ClusterId, i64)>,
         at: Timestamp,
         escalation: &Escalation,
         now: Timestamp,
@@ -105,27 +110,28 @@ impl Alert {
             peak: escalation.peak,
             limit: escalation.limit,
         });
-        Self::of_rise(facts, account_id, history, at, now)
+        Self::of_rise(facts, account_id, cluster, at, now)
     }
 
     fn of_rise(
         facts: Facts,
         account_id: &str,
-        history: Option<(ClusterId, i64)>,
+        cluster: Option<(ClusterId, i64)>,
         at: Timestamp,
         now: Timestamp,
     ) -> Self {
-        match history {
-            Some(history) => Self::of_cluster(facts, account_id, history, Some(at), now),
+        match cluster {
+            Some(cluster) => Self::of_cluster(facts, account_id, cluster, Some(at), now),
             None => Self::of_account(facts, account_id, at, now),
         }
     }
 
-    /// Returns what is told when a cluster recovered: its episode began at a moment and went on for so
-    /// many seconds, with so many events.
+    /// Creates the alert for the recovery of a cluster in an episode, at the end of its quiet period.
+    ///
+    /// The episode had `count` events. The first was at `fault_start`, the last `fault_seconds` later.
     pub fn of_recovery(
         account_id: &str,
-        history: (ClusterId, i64),
+        cluster: (ClusterId, i64),
         at: Timestamp,
         fault_start: Timestamp,
         (fault_seconds, count): (i64, u64),
@@ -136,13 +142,14 @@ impl Alert {
             fault_seconds: u64::try_from(fault_seconds).unwrap_or_default(),
             count,
         });
-        Self::of_cluster(facts, account_id, history, Some(at), now)
+        Self::of_cluster(facts, account_id, cluster, Some(at), now)
     }
 
-    /// Returns what is told when a cluster came back that had been quiet for so many seconds.
+    /// Creates the alert for a cluster that fails again, in a new episode. Before, the cluster had no event
+    /// for `quiet_seconds`.
     pub fn of_regression(
         account_id: &str,
-        history: (ClusterId, i64),
+        cluster: (ClusterId, i64),
         at: Timestamp,
         quiet_seconds: i64,
         now: Timestamp,
@@ -150,11 +157,11 @@ impl Alert {
         let facts = Facts::Regressed(Some(RegressionFacts {
             quiet_seconds: u64::try_from(quiet_seconds).unwrap_or_default(),
         }));
-        Self::of_cluster(facts, account_id, history, Some(at), now)
+        Self::of_cluster(facts, account_id, cluster, Some(at), now)
     }
 
-    /// Returns what is told when an account or a log group has been silent since its last event, which
-    /// was noticed later. A diagnosis is its stable name and a sentence.
+    /// Creates the alert for the beginning of a silence. `since` is the time of the last event, and
+    /// `noticed` is when the silence was detected. A diagnosis is a stable name and a sentence.
     pub fn of_silence(
         account_id: &str,
         silent: Silent<'_>,
@@ -176,7 +183,8 @@ impl Alert {
         Self::of_account(facts, account_id, noticed, now)
     }
 
-    /// Returns what is told when there are events again: the end of the silence since a moment.
+    /// Creates the alert for the end of a silence. `since` is the time of the last event before the silence,
+    /// and `until` is the time of the first event after it.
     pub fn of_data_again(
         account_id: &str,
         silent: Silent<'_>,
@@ -193,7 +201,8 @@ impl Alert {
         Self::of_account(facts, account_id, until, now)
     }
 
-    /// Returns what is told of an account's hour, day or week, once it is over.
+    /// Creates the alert with the summary of an account's hour, day or week, at the end of that period.
+    /// Lists and names are cut to limits, and access keys are masked.
     pub fn of_summary(summary: &Summary, now: Timestamp) -> Self {
         let facts = Facts::Summary(Box::new(bounded(summary)));
         Self::of_account(facts, &summary.account_id, summary.until, now)
@@ -215,8 +224,8 @@ impl Silent<'_> {
     }
 }
 
-/// Returns a summary as it may wait and be shown: no list is longer than it should be, no name either,
-/// and no access key is whole.
+/// Returns a summary that may be stored and shown: lists and names are cut to limits, and access keys are
+/// masked.
 fn bounded(summary: &Summary) -> Summary {
     use clusters::summary::{CAMPAIGN_LINES_MAX, KEYS_MAX, LINES_MAX, TOP_MAX};
     let mut summary = summary.clone();
@@ -232,8 +241,8 @@ fn bounded(summary: &Summary) -> Summary {
     summary.top.truncate(TOP_MAX);
     summary.top.iter_mut().for_each(bound_line);
     summary.campaigns.shown.truncate(CAMPAIGN_LINES_MAX);
-    for storm in &mut summary.campaigns.shown {
-        storm.actor = readable(&storm.actor, NAME_CHARS_MAX);
+    for campaign in &mut summary.campaigns.shown {
+        campaign.actor = readable(&campaign.actor, NAME_CHARS_MAX);
     }
     summary.keys.shown.truncate(KEYS_MAX);
     summary.keys.shown.iter_mut().for_each(bound_key);
@@ -267,7 +276,7 @@ mod tests {
 
     const ACCOUNT: &str = "111122223333";
 
-    /// Before all else.
+    /// Earlier than all events of these tests, so that no alert is late.
     const EARLY: Timestamp = Timestamp::FIRST;
 
     fn at(text: &str) -> Timestamp {
@@ -295,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_found_out_again_has_the_same_id_whatever_more_is_known() {
+    fn a_change_found_again_with_more_facts_has_the_same_id() {
         let day = 86_400 * 3;
         for stage in [Stage::Began, Stage::Grew(2), Stage::Ended] {
             let first = Alert::of_campaign(&campaign(20), stage, EARLY);
@@ -318,8 +327,8 @@ mod tests {
     }
 
     #[test]
-    fn the_end_names_the_beginning_and_no_other() {
-        let history = (ClusterId::from_bytes([7; 16]), 2);
+    fn the_end_of_a_problem_has_the_fault_id_of_its_beginning() {
+        let cluster = (ClusterId::from_bytes([7; 16]), 2);
         let (since, until) = (at("2026-11-02T05:00:00Z"), at("2026-11-02T09:00:00Z"));
         let calm = at("2026-11-02T14:00:00Z");
         let escalation = Escalation {
@@ -328,7 +337,7 @@ mod tests {
             peak: 300,
             calm: 2,
         };
-        let told = |silent| {
+        let silence_pair = |silent| {
             [
                 Alert::of_silence(ACCOUNT, silent, (since, until), None, EARLY),
                 Alert::of_data_again(ACCOUNT, silent, (since, at("2026-11-02T11:00:00Z")), EARLY),
@@ -336,8 +345,8 @@ mod tests {
         };
         let pairs = [
             [
-                Alert::of_escalation(ACCOUNT, Some(history), until, (70, 60), EARLY),
-                Alert::of_calm(ACCOUNT, Some(history), calm, &escalation, EARLY),
+                Alert::of_escalation(ACCOUNT, Some(cluster), until, (70, 60), EARLY),
+                Alert::of_calm(ACCOUNT, Some(cluster), calm, &escalation, EARLY),
             ],
             [
                 Alert::of_escalation(ACCOUNT, None, until, (70, 60), EARLY),
@@ -351,9 +360,9 @@ mod tests {
                 Alert::of_campaign(&campaign(20), Stage::Began, EARLY),
                 Alert::of_campaign(&campaign(30), Stage::Grew(2), EARLY),
             ],
-            told(Silent::Account),
-            told(Silent::LogGroup("trail-logs")),
-            told(Silent::LogGroup("other-logs")),
+            silence_pair(Silent::Account),
+            silence_pair(Silent::LogGroup("trail-logs")),
+            silence_pair(Silent::LogGroup("other-logs")),
         ];
         let mut faults = BTreeSet::new();
         for [begins, later] in &pairs {
@@ -364,24 +373,24 @@ mod tests {
             assert_eq!(later.is_end(), later.state() != "campaign_grew");
             faults.insert(begins.id());
         }
-        // The campaign is there twice.
+        // Two pairs are about the same campaign.
         assert_eq!(faults.len(), pairs.len() - 1);
-        // The episode of the cluster is another problem, which goes on.
-        let regressed = Alert::of_regression(ACCOUNT, history, since, 90_000, EARLY);
-        let recovered = Alert::of_recovery(ACCOUNT, history, until, since, (60, 5), EARLY);
+        // The episode of the cluster is another problem, which continues.
+        let regressed = Alert::of_regression(ACCOUNT, cluster, since, 90_000, EARLY);
+        let recovered = Alert::of_recovery(ACCOUNT, cluster, until, since, (60, 5), EARLY);
         assert_eq!(recovered.fault_id(), regressed.id());
         assert!(!faults.contains(&regressed.id()));
     }
 
     proptest::proptest! {
         #[test]
-        fn whatever_names_say_facts_are_bounded_and_the_end_finds_the_beginning(
+        fn facts_are_bounded_and_an_end_matches_its_beginning_for_any_name(
             name in ".{0,300}",
             count in 0..60_usize,
         ) {
-            let whose = Campaign { actor: name.clone(), ..campaign(20) };
-            let began = Alert::of_campaign(&whose, Stage::Began, EARLY);
-            let ended = Alert::of_campaign(&whose, Stage::Ended, EARLY);
+            let campaign = Campaign { actor: name.clone(), ..campaign(20) };
+            let began = Alert::of_campaign(&campaign, Stage::Began, EARLY);
+            let ended = Alert::of_campaign(&campaign, Stage::Ended, EARLY);
             proptest::prop_assert_eq!(ended.fault_id(), began.id());
             let line = ClusterLine {
                 cluster: ClusterId::from_bytes([1; 16]),
@@ -398,9 +407,9 @@ mod tests {
                 top: list.shown,
                 ..Summary::empty(ACCOUNT, Period::Hour, from, until)
             };
-            let told = Alert::of_summary(&hour, EARLY);
-            let Facts::Summary(read) = told.facts else {
-                panic!("{told:?} is no summary");
+            let alert = Alert::of_summary(&hour, EARLY);
+            let Facts::Summary(read) = alert.facts else {
+                panic!("{alert:?} is not a summary");
             };
             proptest::prop_assert_eq!((read.new.total, read.new.shown.len()), (60, count.min(20)));
             proptest::prop_assert_eq!(read.top.len(), count.min(10));
@@ -408,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn a_summary_is_told_once_for_each_period_and_holds_no_whole_key() {
+    fn each_period_has_one_summary_alert_without_complete_keys() {
         let (from, until) = (at("2026-11-02T08:00:00Z"), at("2026-11-02T09:00:00Z"));
         let key = KeyLine {
             key: "AKIAQNZGKIQY56JQ7WML".to_owned(),
@@ -422,15 +431,15 @@ mod tests {
             keys: Excerpt::of(vec![key], 20),
             ..Summary::empty(ACCOUNT, Period::Hour, from, until)
         };
-        let told = Alert::of_summary(&hour, EARLY);
-        let json = told.facts.json().to_string();
+        let alert = Alert::of_summary(&hour, EARLY);
+        let json = alert.facts.json().to_string();
         assert!(json.contains("AKIA****7WML") && !json.contains("AKIAQ"));
         let day = Summary {
             period: Period::Day,
             ..hour.clone()
         };
-        assert_ne!(Alert::of_summary(&day, EARLY).id(), told.id());
+        assert_ne!(Alert::of_summary(&day, EARLY).id(), alert.id());
         let found_later = Summary { errors: 5, ..hour };
-        assert_eq!(Alert::of_summary(&found_later, EARLY).id(), told.id());
+        assert_eq!(Alert::of_summary(&found_later, EARLY).id(), alert.id());
     }
 }

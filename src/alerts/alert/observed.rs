@@ -1,4 +1,5 @@
-//! Alerts of what an event shows as it comes in, and of what IAM says of access keys.
+//! Creates the alerts that the ingest finds in single events, and those from IAM's answers about access
+//! keys.
 
 use clusters::fingerprint::ClusterId;
 use clusters::{ClusterFacts as CallFacts, Sighting, facet};
@@ -10,7 +11,8 @@ use crate::facts::{CanaryUse, Facts, IamAccess, KeyFacts, LearnedFacts};
 const DAY_SECONDS: i64 = 86_400;
 
 impl Alert {
-    /// Returns what happened in an episode of a cluster at a moment, found out now.
+    /// Creates an alert about a cluster in the given episode. `at` is the event time of the change, and
+    /// `now` is the time when it was found.
     pub fn of_cluster(
         facts: Facts,
         account_id: &str,
@@ -26,7 +28,8 @@ impl Alert {
         Self::new(subject, facts, at, now)
     }
 
-    /// Returns what a canary key is told of, once a day of event time, by the first event of that day.
+    /// Creates the alert for an event that used a canary key. All uses of a key on one day of event time
+    /// have the same alert id.
     pub fn of_canary(key: &str, seen: &Sighting, call: &CallFacts, now: Timestamp) -> Self {
         let facet = |kind| seen.series.facets.get(kind).map(str::to_owned);
         let used = CanaryUse::Event {
@@ -42,8 +45,8 @@ impl Alert {
         Self::new(subject, facts, seen.at(), now)
     }
 
-    /// Returns what a canary key is told of that was used at a moment, as IAM says, whether or not an
-    /// event shows it. It is the alert of that day's first event, if there is one.
+    /// Creates the alert for a canary key that was used at `at` according to IAM, even if no event shows
+    /// the use. The alert id equals that of [`Self::of_canary`] for an event of the same account and day.
     pub fn of_silent_use(key: &str, account_id: &str, at: Timestamp, now: Timestamp) -> Self {
         let subject = of_key(key, account_id, Some(at));
         let used = CanaryUse::Iam {
@@ -53,8 +56,8 @@ impl Alert {
         Self::new(subject, facts, Some(at), now)
     }
 
-    /// Returns what is told when a key woke up that had last been used at a moment, and was seen in a
-    /// cluster of an account.
+    /// Creates the alert for a key that was used again after a long time. `last` is the use before, and
+    /// `again` is the new use, by an event of `cluster`.
     pub fn of_awakening(
         key: &str,
         account_id: &str,
@@ -70,7 +73,8 @@ impl Alert {
         Self::new(of_key(key, account_id, Some(last)), facts, Some(again), now)
     }
 
-    /// Returns what is told when the time of learning is over, which was so many hours.
+    /// Creates the alert for the end of the learning period, which was `hours` long. Its subject is the
+    /// stack, and it has no event time.
     pub fn learned(hours: i64) -> Self {
         let facts = Facts::Learned(LearnedFacts { hours });
         Self::new(AlertSubject::Stack, facts, None, Timestamp::FIRST)

@@ -1,8 +1,7 @@
-//! What an answer means: whether the alerts are taken, are wrong, come too often, or whether a person
-//! has to look.
+//! Reads an answer of Guance: whether it accepted the alerts, rejected them, is busy, or has wrong settings.
 //!
-//! The status alone does not tell: the Open API says with 401 that it is asked too often, and with
-//! 200 that an event was not taken.
+//! The HTTP status is not enough. The Open API uses 401 also for rate limits, and 200 also for an event
+//! that it did not accept.
 
 use jiff::fmt::rfc2822::DateTimeParser;
 use records::redact::sanitize;
@@ -11,32 +10,32 @@ use serde::Deserialize;
 use crate::guance::route::Route;
 use crate::outbox::SinkAnswer;
 
-/// How much of an answer is repeated.
+/// The longest part of an answer in an explanation, in characters.
 const WHY_CHARS_MAX: usize = 200;
 
-/// For how long the Open API is left alone when it is asked too often, in seconds.
+/// The shortest wait after a rate limit of the Open API, in seconds.
 const LIMITED_SECONDS: i64 = 60;
 
-/// The shortest and the longest wait that an answer may ask for, in seconds.
+/// The shortest and the longest wait that an answer may request, in seconds.
 const AFTER_SECONDS: (i64, i64) = (1, 900);
 
-/// What came back, as far as it matters.
+/// The parts of an HTTP response that matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Response {
-    /// The status.
+    /// The HTTP status code.
     pub status: u16,
-    /// The header `Retry-After`.
+    /// The header `Retry-After`: seconds or a date.
     pub retry_after: Option<String>,
-    /// The header `Date`: the other side's clock, which its dates are compared with.
+    /// The header `Date`, by the clock of the server. A date in `Retry-After` is compared with it.
     pub date: Option<String>,
-    /// The beginning of the body.
+    /// The body, or its beginning if it is too long or incomplete.
     pub body: Vec<u8>,
-    /// Whether that is the whole body.
+    /// Whether [`Self::body`] is the complete body.
     pub is_whole: bool,
 }
 
-/// What the bodies have in common: `DataWay` and the Open API spell a name one way, `DataKit` the
-/// other.
+/// The common fields of the JSON bodies. `DataWay` and the Open API write `errorCode`, and `DataKit` writes
+/// `error_code`.
 #[derive(Debug, Default, Deserialize)]
 struct Body {
     code: Option<i64>,
@@ -49,7 +48,8 @@ struct Body {
 }
 
 impl Response {
-    /// Returns what the answer means to what was sent by a route.
+    /// Returns the meaning of this response to a request on `route`. Only the routes of the Open API have
+    /// the result in the body.
     pub fn answered(&self, route: Route) -> SinkAnswer {
         let body: Body = serde_json::from_slice(&self.body).unwrap_or_default();
         let status = self.status_within(route, &body);
@@ -63,12 +63,12 @@ impl Response {
         }
         match status {
             200..=299 if route.takes_lines() => SinkAnswer::Accepted(why),
-            // A monitor says in the body whether it took the event.
+            // The Open API reports in the body whether it accepted the event.
             200..=299 if !self.is_whole => {
-                SinkAnswer::Unreachable(format!("{why}, and the rest of the answer does not come"))
+                SinkAnswer::Unreachable(format!("{why}, but the answer is incomplete"))
             }
-            200..=299 if is_taken(route, &body) => SinkAnswer::Accepted(why),
-            200..=299 => SinkAnswer::Rejected(format!("{why}, but the event was not taken")),
+            200..=299 if is_accepted(route, &body) => SinkAnswer::Accepted(why),
+            200..=299 => SinkAnswer::Rejected(format!("{why}, but the event was not accepted")),
             400 | 422 => SinkAnswer::Rejected(why),
             413 => SinkAnswer::TooLong(why),
             408 | 429 => SinkAnswer::Busy {
@@ -76,12 +76,12 @@ impl Response {
                 why,
             },
             500.. => SinkAnswer::Unreachable(why),
-            // A redirect is not followed, and what else is refused says that the settings are wrong.
+            // A redirect is not followed. Any other status means that the settings are wrong.
             _ => SinkAnswer::Refused(why),
         }
     }
 
-    /// Returns the status, or the one in the body where the Open API hides it there.
+    /// Returns the HTTP status, or the error status in the body if the Open API answers 2xx with one.
     fn status_within(&self, route: Route, body: &Body) -> u16 {
         let code = body.code.and_then(|code| u16::try_from(code).ok());
         match code {
@@ -98,20 +98,21 @@ impl Response {
             }
         }
         if body.code.is_none() && body.error_code.is_empty() && status >= 300 {
-            // No answer of Guance; perhaps one of something before it.
+            // Not an answer of Guance, but perhaps of a proxy before it.
             why = format!("{why} {}", String::from_utf8_lossy(&self.body));
         }
         sanitize(why.trim_end(), WHY_CHARS_MAX)
     }
 
-    /// Returns how many seconds the answer asks to wait, within bounds; `None` where it does not say.
+    /// Returns the seconds to wait from `Retry-After`, between the limits; `None` if the header is missing or
+    /// malformed.
     fn after(&self) -> Option<i64> {
-        let said = self.retry_after.as_deref()?.trim();
-        let seconds = if said.bytes().all(|byte| byte.is_ascii_digit()) && !said.is_empty() {
-            // More digits than fit are as long as can be.
-            said.parse().unwrap_or(i64::MAX)
+        let header = self.retry_after.as_deref()?.trim();
+        let seconds = if header.bytes().all(|byte| byte.is_ascii_digit()) && !header.is_empty() {
+            // A number that is too large for the type means the longest wait.
+            header.parse().unwrap_or(i64::MAX)
         } else {
-            seconds_of(said)?.checked_sub(seconds_of(self.date.as_deref()?)?)?
+            seconds_of(header)?.checked_sub(seconds_of(self.date.as_deref()?)?)?
         };
         Some(seconds.clamp(AFTER_SECONDS.0, AFTER_SECONDS.1))
     }
@@ -122,8 +123,8 @@ fn seconds_of(date: &str) -> Option<i64> {
     Some(date.as_second())
 }
 
-/// Tells whether an event was taken, as the body says.
-fn is_taken(route: Route, body: &Body) -> bool {
+/// Returns `true` if the body reports that the event was accepted.
+fn is_accepted(route: Route, body: &Body) -> bool {
     let content = body.content.as_ref();
     let is_ok = content.and_then(|content| content.get("ok")?.as_bool());
     let error = content.and_then(|content| content.get("error")?.as_i64());
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn each_status_means_one_thing() {
+    fn each_http_status_has_one_meaning() {
         for (statuses, means) in [
             (&[200, 204][..], "accepted"),
             (&[301, 302, 307, 308], "refused"),
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_401_that_means_too_often_is_waited_out_and_others_are_for_a_person() {
+    fn a_401_for_a_rate_limit_means_busy_and_others_mean_refused() {
         for (code, means) in [
             ("ft.TriggerApiAkCurrentLimiting", "busy"),
             ("ft.TriggerApiWorkspaceCurrentLimiting", "busy"),
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_monitor_has_taken_an_event_only_if_it_says_so() {
+    fn an_event_is_accepted_only_if_the_body_says_so() {
         for (body, means) in [
             (
                 r#"{"code":200,"content":{"ok":true,"error":200},"success":true}"#,
@@ -235,9 +236,9 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_is_taken_in_seconds_or_as_a_date_and_within_bounds() {
+    fn retry_after_is_read_as_seconds_or_date_within_limits() {
         let date = "Sat, 21 Nov 2026 08:00:00 GMT";
-        for (said, after) in [
+        for (header, after) in [
             ("30", Some(30)),
             ("0", Some(1)),
             ("999999", Some(900)),
@@ -250,33 +251,38 @@ mod tests {
             ("", None),
         ] {
             let answered = Response {
-                retry_after: Some(said.to_owned()),
+                retry_after: Some(header.to_owned()),
                 date: Some(date.to_owned()),
                 ..response(429, "")
             };
             let SinkAnswer::Busy { after: found, .. } = answered.answered(Route::Dataway) else {
                 unreachable!("429 means busy");
             };
-            assert_eq!(found, after, "{said}");
+            assert_eq!(found, after, "{header}");
         }
     }
 
     #[test]
-    fn what_is_told_of_an_answer_is_short_and_says_what_guance_says() {
-        let told = |response: Response| match response.answered(Route::Dataway) {
+    fn an_explanation_is_short_and_contains_the_message_of_guance() {
+        let explanation = |response: Response| match response.answered(Route::Dataway) {
             SinkAnswer::Refused(why) => why,
             other => unreachable!("{other:?}"),
         };
         let body = r#"{"code":403,"errorCode":"kodo.tokenNotFound","message":"token not found"}"#;
-        let why = told(response(403, body));
+        let why = explanation(response(403, body));
         assert_eq!(why, "HTTP 403 kodo.tokenNotFound token not found");
         let body = r#"{"error_code":"datakit.publicAccessDisabled","message":"no"}"#;
-        let why = told(response(403, body));
+        let why = explanation(response(403, body));
         assert_eq!(why, "HTTP 403 datakit.publicAccessDisabled no");
         assert_eq!(
-            told(response(403, "error code: 1010")),
+            explanation(response(403, "error code: 1010")),
             "HTTP 403 error code: 1010"
         );
-        assert!(told(response(403, &"x".repeat(70_000))).chars().count() <= WHY_CHARS_MAX);
+        assert!(
+            explanation(response(403, &"x".repeat(70_000)))
+                .chars()
+                .count()
+                <= WHY_CHARS_MAX
+        );
     }
 }

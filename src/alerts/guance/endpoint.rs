@@ -1,5 +1,7 @@
-//! Where a workspace is: an address that was looked at before anything is sent to it, because within
-//! a function some addresses are its own runtime and its credentials.
+//! The address of a workspace, checked before anything is sent to it.
+//!
+//! The check prevents requests to internal addresses. Inside an AWS Lambda function some addresses belong
+//! to its runtime, and others return credentials.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -9,19 +11,20 @@ use crate::guance::route::Route;
 /// The domains of the vendor.
 const VENDOR: [&str; 3] = [".guance.com", ".guance.one", ".truewatch.com"];
 
-/// How names end that never leave a network.
+/// The ends of host names that exist only in local networks.
 const LOCAL: [&str; 5] = [".localhost", ".local", ".internal", ".lan", ".home.arpa"];
 
-/// What a stack allows beyond the vendor's own addresses.
+/// The hosts that a stack allows besides those of Guance and TrueWatch. By default there are none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AllowedHosts {
-    /// Addresses of others.
+    /// Whether other public hosts are allowed.
     pub custom: bool,
-    /// Addresses in private networks.
+    /// Whether hosts of private networks and of this machine are allowed, by name or by IP address. Public
+    /// host names are then allowed too, because a name does not show where its host is.
     pub private: bool,
 }
 
-/// An address that may be sent to: its scheme, its host and its port.
+/// A checked address that alerts may be sent to: scheme, host and optional port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     scheme: &'static str,
@@ -30,49 +33,50 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Reads the URL of a route.
+    /// Parses and checks the URL of a route: `https://`, a host and an optional port, without a path.
+    /// [`Route::Datakit`] may also use `http://` if private hosts are allowed.
     ///
     /// # Errors
-    /// What is wrong with it, and what would be right; nothing of the URL is repeated, as somebody may
-    /// have put a token into it.
+    /// A text that says what the URL must be, to be shown after the name of the setting. The text does not
+    /// repeat the URL, because a URL may contain a token by mistake.
     pub fn parse(url: &str, route: Route, allowed: AllowedHosts) -> Result<Self, String> {
         let (scheme, rest) = match url.split_once("://") {
             Some(("https", rest)) => ("https", rest),
             Some(("http", rest)) if route == Route::Datakit && allowed.private => ("http", rest),
-            _ => return Err("has to begin with https://".to_owned()),
+            _ => return Err("must begin with https://".to_owned()),
         };
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         let (host, port) = split(authority).filter(|(host, _)| is_host(host)).ok_or(
-            "has to be a host and perhaps a port alone, such as https://openway.guance.com",
+            "must have only a host and optionally a port, such as https://openway.guance.com",
         )?;
         let host = host.to_ascii_lowercase();
         match address_of(&host) {
             Some(_) if !allowed.private => {
-                return Err("has to name its host instead of giving its address".to_owned());
+                return Err("must have a host name instead of an IP address".to_owned());
             }
             Some(address) if !may_connect(address, allowed) => {
-                return Err("has an address that must not be connected to".to_owned());
+                return Err("has an IP address that is never allowed".to_owned());
             }
             Some(_) => {}
             None if looks_like_an_address(&host) => {
-                return Err("has to name its host instead of giving its address".to_owned());
+                return Err("must have a host name instead of an IP address".to_owned());
             }
             None if !allowed.private && is_local(&host) => {
-                return Err("is on this machine or beside it".to_owned());
+                return Err("is a host of this machine or of the local network".to_owned());
             }
             None => {}
         }
         let is_vendor = VENDOR.iter().any(|domain| host.ends_with(domain));
         if !is_vendor && !allowed.custom && !allowed.private {
             return Err(format!(
-                "is none of *{}; allow a custom endpoint if it is meant",
+                "is not a host of *{}; allow a custom endpoint to use another host",
                 VENDOR.join(", *")
             ));
         }
         Ok(Self { scheme, host, port })
     }
 
-    /// Returns the host's name.
+    /// Returns the host in lower case: a name, or an IP address (IPv6 in brackets).
     pub fn host(&self) -> &str {
         &self.host
     }
@@ -92,7 +96,8 @@ fn is_local(host: &str) -> bool {
     host == "localhost" || LOCAL.iter().any(|end| host.ends_with(end))
 }
 
-/// Splits a port off.
+/// Splits `host:port`; the port is `None` if there is none. Returns `None` if the port is not a number from
+/// 1 to 65535.
 fn split(authority: &str) -> Option<(&str, Option<u16>)> {
     let end = authority.rfind(']').unwrap_or_default();
     match authority[end..].rfind(':') {
@@ -130,7 +135,7 @@ fn address_of(host: &str) -> Option<IpAddr> {
     }
 }
 
-/// Tells whether a resolver may take a name for an address, such as `0x7f.1` or `2130706433`.
+/// Returns `true` if a resolver may read a host name as an IPv4 address, such as `0x7f.1` or `2130706433`.
 fn looks_like_an_address(host: &str) -> bool {
     let last = host.rsplit('.').next().unwrap_or_default();
     let hexadecimal = last.strip_prefix("0x");
@@ -138,10 +143,11 @@ fn looks_like_an_address(host: &str) -> bool {
         || hexadecimal.is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-/// Tells whether an address may be connected to.
+/// Returns `true` if requests may be sent to an IP address.
 ///
-/// Link-local ones never: AWS answers there with credentials. Those of this machine and of private
-/// networks only where they are allowed: within a function the runtime listens on them.
+/// Link-local addresses are never allowed, because AWS returns credentials there. Addresses of this machine
+/// and of private networks need [`AllowedHosts::private`], because the runtime of a function uses them.
+/// IPv6 addresses that contain an IPv4 address are checked as that IPv4 address.
 pub fn may_connect(address: IpAddr, allowed: AllowedHosts) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => may_connect_4(address, allowed),
@@ -154,7 +160,7 @@ pub fn may_connect(address: IpAddr, allowed: AllowedHosts) -> bool {
 
 fn may_connect_4(address: Ipv4Addr, allowed: AllowedHosts) -> bool {
     let [first, second, ..] = address.octets();
-    // Behind a carrier's translation, RFC 6598; for benchmarks, RFC 2544; protocols, RFC 6890.
+    // Carrier-grade NAT (RFC 6598), protocol assignments (RFC 6890), benchmark networks (RFC 2544).
     let is_shared = match first {
         100 => (64..128).contains(&second),
         192 => second == 0,
@@ -171,15 +177,15 @@ fn may_connect_4(address: Ipv4Addr, allowed: AllowedHosts) -> bool {
 }
 
 fn may_connect_6(address: Ipv6Addr, allowed: AllowedHosts) -> bool {
-    // Of NAT64 in a network of one's own nobody knows what it carries.
-    let is_own_nat = address.segments()[..3] == [0x64, 0xff9b, 1];
-    let is_private = address.is_loopback() || address.is_unique_local() || is_own_nat;
+    // Local-use NAT64 (RFC 8215): the position of the IPv4 address is unknown.
+    let is_local_nat = address.segments()[..3] == [0x64, 0xff9b, 1];
+    let is_private = address.is_loopback() || address.is_unique_local() || is_local_nat;
     let is_never =
         address.is_unicast_link_local() || address.is_multicast() || address.is_unspecified();
     !is_never && (allowed.private || !is_private)
 }
 
-/// Returns the IPv4 address that NAT64, 6to4 and the oldest form of all carry in an IPv6 one.
+/// Returns the IPv4 address inside an IPv6 address of NAT64, 6to4, or the old IPv4-compatible form.
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let bytes = address.octets();
     let four = |at: usize| Ipv4Addr::new(bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]);
@@ -209,7 +215,7 @@ mod tests {
     };
 
     #[test]
-    fn the_vendor_s_addresses_are_taken_as_they_are() {
+    fn addresses_of_the_vendor_are_allowed_and_unchanged() {
         for url in [
             "https://openway.guance.com",
             "https://cn6-openway.guance.one",
@@ -221,43 +227,47 @@ mod tests {
     }
 
     #[test]
-    fn what_must_not_be_sent_to_is_refused_and_not_repeated() {
-        for (url, allowed, says) in [
+    fn a_forbidden_url_is_refused_and_not_repeated() {
+        for (url, allowed, text) in [
             ("http://openway.guance.com", VENDOR_ONLY, "https://"),
             ("http://openway.guance.com", PRIVATE, "https://"),
             ("openway.guance.com", VENDOR_ONLY, "https://"),
-            ("https://hush@openway.guance.com", CUSTOM, "alone"),
-            ("https://openway.guance.com/hush", CUSTOM, "alone"),
-            ("https://openway.guance.com?token=hush", CUSTOM, "alone"),
-            ("https://openway.guance.com:0", CUSTOM, "alone"),
-            ("https://openway.guance.com:+1", CUSTOM, "alone"),
-            ("https://openway.guance.com:", CUSTOM, "alone"),
-            ("https://evil.example\\.guance.com", CUSTOM, "alone"),
-            ("https://ｇuance.com", CUSTOM, "alone"),
+            ("https://hush@openway.guance.com", CUSTOM, "only a host"),
+            ("https://openway.guance.com/hush", CUSTOM, "only a host"),
+            (
+                "https://openway.guance.com?token=hush",
+                CUSTOM,
+                "only a host",
+            ),
+            ("https://openway.guance.com:0", CUSTOM, "only a host"),
+            ("https://openway.guance.com:+1", CUSTOM, "only a host"),
+            ("https://openway.guance.com:", CUSTOM, "only a host"),
+            ("https://evil.example\\.guance.com", CUSTOM, "only a host"),
+            ("https://ｇuance.com", CUSTOM, "only a host"),
             (
                 "https://openway.guance.com.evil.example",
                 VENDOR_ONLY,
-                "none of",
+                "not a host of",
             ),
-            ("https://guance.com", VENDOR_ONLY, "none of"),
-            ("https://evilguance.com", VENDOR_ONLY, "none of"),
-            ("https://127.0.0.1:9001", CUSTOM, "name its host"),
-            ("https://[::1]", CUSTOM, "name its host"),
-            ("https://2130706433", CUSTOM, "name its host"),
-            ("https://0x7f.0x1", CUSTOM, "name its host"),
+            ("https://guance.com", VENDOR_ONLY, "not a host of"),
+            ("https://evilguance.com", VENDOR_ONLY, "not a host of"),
+            ("https://127.0.0.1:9001", CUSTOM, "a host name"),
+            ("https://[::1]", CUSTOM, "a host name"),
+            ("https://2130706433", CUSTOM, "a host name"),
+            ("https://0x7f.0x1", CUSTOM, "a host name"),
             ("https://localhost", CUSTOM, "this machine"),
-            ("https://datakit.shop.internal", CUSTOM, "beside it"),
-            ("https://169.254.169.254", PRIVATE, "must not"),
-            ("https://[::ffff:169.254.169.254]", PRIVATE, "must not"),
+            ("https://datakit.shop.internal", CUSTOM, "local network"),
+            ("https://169.254.169.254", PRIVATE, "never allowed"),
+            ("https://[::ffff:169.254.169.254]", PRIVATE, "never allowed"),
         ] {
-            let wrong = Endpoint::parse(url, Route::Dataway, allowed).unwrap_err();
-            assert!(wrong.contains(says), "{url}: {wrong}");
-            assert!(!wrong.contains("hush"), "{wrong}");
+            let error = Endpoint::parse(url, Route::Dataway, allowed).unwrap_err();
+            assert!(error.contains(text), "{url}: {error}");
+            assert!(!error.contains("hush"), "{error}");
         }
     }
 
     #[test]
-    fn a_datakit_in_a_private_network_may_speak_plainly() {
+    fn only_a_datakit_in_a_private_network_may_use_http() {
         for url in ["http://10.1.2.3:9529", "http://datakit.shop.internal:9529"] {
             assert!(
                 Endpoint::parse(url, Route::Datakit, PRIVATE).is_ok(),
@@ -275,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_looked_at_behind_their_disguises() {
+    fn ipv4_addresses_inside_ipv6_addresses_are_checked() {
         for (address, public, private) in [
             ("8.8.8.8", true, true),
             ("2600::1", true, true),

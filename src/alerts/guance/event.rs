@@ -1,10 +1,11 @@
-//! An alert as an event of a monitor: the fields by which Guance joins what belongs together.
+//! Renders a message as an event of a monitor, with the fields by which Guance groups events.
 //!
-//! What Guance calls an object is an account's cluster here, and its dimensions are spelled the same
-//! in every event, byte for byte, as history and related events are found by them. All events of one
-//! episode of a cluster have the id of its first one as the id of their fault; the last one is `ok`. An
-//! escalation of a cluster, a campaign and a silence are objects with faults of their own, so that the
-//! end of one does not pass for the end of another.
+//! For Guance, a cluster of an account is an object. Its dimensions identify it, and they are equal in every
+//! event byte for byte, because Guance finds history and related events by them. All events of one episode
+//! of a cluster have the same fault id: the id of the first event. The last event has the status `ok`.
+//!
+//! An escalation of a cluster, a campaign and a silence are separate objects with separate faults. So the
+//! end of one does not end another.
 //! Source: Guance documentation, "Events" (fields of events) and "Unrecovered events".
 
 use std::collections::BTreeMap;
@@ -25,21 +26,21 @@ use crate::message::Message;
 use crate::safe::{cut, token};
 use crate::text::Texts;
 
-/// What events say they come from.
+/// The inspection (checker) that events name as their source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checker {
-    /// The id: that of a registered inspection, or one of our own.
+    /// The id of an inspection that is registered in Guance, or any other fixed id.
     pub id: String,
-    /// What people call it.
+    /// The name of the inspection for people.
     pub name: String,
-    /// The key that joins events with a registered inspection.
+    /// The key that connects events with a registered inspection; `None` if none is registered.
     pub ref_key: Option<String>,
 }
 
-/// The name of the function, as Guance has one for each checker.
+/// The value of `df_monitor_checker`, the function name of the checker in Guance.
 pub const CHECKER: &str = "aws_cloudtrail_errors";
 
-/// The longest message, in bytes.
+/// The longest text of a message in an event, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 64 << 10;
 
 impl Default for Checker {
@@ -53,7 +54,7 @@ impl Default for Checker {
 }
 
 impl Checker {
-    /// Returns whether it is an inspection that Guance knows, or a monitor of our own.
+    /// Returns the monitor type: `bot_obs` for a registered inspection, otherwise `custom`.
     fn kind(&self) -> &'static str {
         match self.ref_key {
             Some(_) => "bot_obs",
@@ -61,7 +62,7 @@ impl Checker {
         }
     }
 
-    /// Returns the identity of what an event is about.
+    /// Returns the id of an event's object: a hash of the checker and the dimensions.
     fn event_ref(&self, dimensions: &str) -> String {
         let mut hash = Md5::new();
         hash.update(&self.id);
@@ -70,12 +71,13 @@ impl Checker {
     }
 }
 
-/// Returns the id that an event has in Guance.
+/// Returns the id of an alert's event in Guance.
 pub fn event_id(id: AlertId) -> String {
     format!("event-{id}")
 }
 
-/// Returns how Guance calls the state that an alert tells.
+/// Returns the event status in Guance: `ok` for an end, `nodata` for a silence, otherwise the name of the
+/// severity.
 pub fn status(message: &Message) -> &'static str {
     match message.alert.kind() {
         _ if message.alert.is_end() => "ok",
@@ -84,14 +86,15 @@ pub fn status(message: &Message) -> &'static str {
     }
 }
 
-/// Returns what an event is about: tags, too, by the same names.
+/// Returns the dimensions that identify the object of an event. They are also tags with the same names.
+/// Empty values are left out.
 pub fn dimensions(message: &Message) -> BTreeMap<&'static str, String> {
     let alert = &message.alert;
     let mut dimensions = BTreeMap::from([("account_id", alert.account_id().to_owned())]);
     match alert.cluster() {
         Some(cluster) => {
             dimensions.insert("cluster_id", cluster.to_string());
-            // It has an end of its own, after which the cluster may go on.
+            // The cluster may continue to fail after its escalation ended.
             if alert.kind() == AlertKind::Escalating {
                 dimensions.insert("ct_kind", alert.kind().name().to_owned());
             }
@@ -99,7 +102,7 @@ pub fn dimensions(message: &Message) -> BTreeMap<&'static str, String> {
         None => {
             let about = match (alert.kind(), alert.facts.object()) {
                 (AlertKind::AccessKey, _) => masked(&alert.about()),
-                // Another one every hour, which would make an object of its own of each.
+                // The text differs in every period, so each summary would be a separate object.
                 (AlertKind::AccountSummary, _) => String::new(),
                 (_, Some(object)) => object.to_owned(),
                 (_, None) => alert.about(),
@@ -114,13 +117,13 @@ pub fn dimensions(message: &Message) -> BTreeMap<&'static str, String> {
     dimensions.filter(|(_, value)| !value.is_empty()).collect()
 }
 
-/// Returns the dimensions as the JSON that all events of an object share.
+/// Returns the dimensions as JSON, equal in all events of an object.
 fn dimension_tags(message: &Message) -> String {
-    // A map with texts as keys is always JSON, sorted by its keys.
+    // A map with text keys can always be written, and is sorted by its keys.
     serde_json::to_string(&dimensions(message)).unwrap_or_default()
 }
 
-/// Returns the event.
+/// Returns the monitor event of a message as a point for line protocol.
 pub fn event(message: &Message, texts: &Texts, checker: &Checker) -> Point {
     let status = status(message);
     let dimension_tags = dimension_tags(message);
@@ -159,7 +162,7 @@ pub fn event(message: &Message, texts: &Texts, checker: &Checker) -> Point {
     );
     point.field("df_monitor_checker_name", checker.name.as_str());
     point.field("df_monitor_checker_sub", subject);
-    // In Guance a checked value is text, whatever it is.
+    // In Guance a checked value is always text.
     point.field("df_monitor_checker_value", message.events().to_string());
     if let Some(key) = &checker.ref_key {
         point.field("df_monitor_ref_key", key.as_str());
@@ -177,7 +180,7 @@ fn seconds(time: Option<Timestamp>) -> i64 {
     time.unwrap_or(Timestamp::FIRST).seconds()
 }
 
-/// Adds what failed, for filters.
+/// Adds tags about the failed call, for filters.
 fn add_call(point: &mut Point, cluster: &Cluster) {
     let identity = &cluster.facts.identity;
     point.tag("ct_class", identity.class.name());
@@ -198,7 +201,7 @@ fn add_range(point: &mut Point, message: &Message) {
 }
 
 fn add_fault(point: &mut Point, message: &Message) {
-    // What an hour looked like is no fault, and nothing would ever end it.
+    // A summary is not a fault, and no later event would end it.
     if message.alert.kind() == AlertKind::AccountSummary {
         return;
     }
@@ -232,7 +235,7 @@ fn add_numbers(point: &mut Point, message: &Message) {
     }
 }
 
-/// Returns what belongs to a kind, for filters and charts.
+/// Returns the additional fields for the kind of the alert, for filters and charts.
 pub fn of_kind(message: &Message) -> Vec<(&'static str, Field)> {
     match &message.alert.facts {
         Facts::Campaign(of) => {
@@ -267,7 +270,8 @@ pub fn of_kind(message: &Message) -> Vec<(&'static str, Field)> {
     }
 }
 
-/// Returns the samples of an alert's cluster as logs, which the message links to.
+/// Returns the samples of the message's cluster as log points, which the text of the message links to.
+/// Empty without a cluster.
 pub fn samples(message: &Message) -> Vec<Point> {
     let Some(cluster) = &message.cluster else {
         return Vec::new();

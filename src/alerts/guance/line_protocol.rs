@@ -1,25 +1,24 @@
-//! Line protocol: points with tags and fields, each a line, written so that no value of a point can
-//! be taken for anything else.
+//! Writes line protocol: points with tags and fields, one line per point.
 //!
-//! A backslash before a space or a comma in a tag has no spelling that all readers agree on, and a
-//! line break ends a point wherever it stands but between quotes. So a tag's value holds letters,
-//! digits and a few signs alone, and any other text is for fields, which are quoted. Source: DataKit
-//! documentation, "API" (point limitation), and the behaviour of its parser.
+//! No value can change the structure of its line. Parsers do not agree on how to escape spaces and commas
+//! in tags, and a line break outside of quotes ends a point. So the value of a tag has only letters,
+//! digits and a few other characters. All other text must be in fields, which are quoted.
+//! Source: DataKit documentation, "API" (point limitation), and the behaviour of its parser.
 
 use std::collections::BTreeMap;
 
 use crate::safe::{cut, token};
 
-/// A point: what is written at a moment.
+/// A point: one record of line protocol.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Point {
-    /// What it measures, which is the source of an event or a log.
+    /// The measurement. Guance uses it as the source of an event or a log.
     pub measurement: String,
-    /// What it is found by.
+    /// The indexed values, for filters, by name.
     pub tags: BTreeMap<String, String>,
-    /// What it says.
+    /// The other values, by name. A point needs at least one.
     pub fields: BTreeMap<String, Field>,
-    /// When, in nanoseconds since 1970.
+    /// The time of the point, in nanoseconds since 1970 (UTC).
     pub nanoseconds: i64,
 }
 
@@ -28,40 +27,40 @@ pub struct Point {
 pub enum Field {
     /// A whole number.
     Int(i64),
-    /// Any number; one that is infinite or none is left out.
+    /// A floating-point number. A field with an infinite number or NaN is not written.
     Float(f64),
-    /// Yes or no.
+    /// `true` or `false`.
     Bool(bool),
-    /// Text, which may have several lines.
+    /// Text of one or more lines.
     Text(String),
 }
 
 /// Why a point cannot be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PointError {
-    /// Nothing says what it measures.
-    #[error("a point needs a measurement; this one's is empty")]
+    /// The measurement is empty.
+    #[error("the measurement of a point is empty")]
     NoMeasurement,
-    /// There is no field, and a line without one is refused.
-    #[error("a point needs at least one field with a value; this one has none")]
+    /// The point has no field that can be written.
+    #[error("a point has no field with a value; it needs at least one")]
     NoField,
 }
 
-/// The most tags and fields of a point, and the longest parts, in bytes.
+/// The largest number of tags of a point.
 pub const TAGS_MAX: usize = 256;
-/// The most fields.
+/// The largest number of fields of a point.
 pub const FIELDS_MAX: usize = 1024;
-/// The longest name of a tag or a field.
+/// The longest name of a tag or a field, in bytes.
 pub const KEY_BYTES_MAX: usize = 256;
-/// The longest value of a tag, and the longest measurement.
+/// The longest value of a tag, and the longest measurement, in bytes.
 pub const TAG_BYTES_MAX: usize = 1024;
-/// The longest measurement with all tags.
+/// The longest start of a line, in bytes: the measurement with all tags.
 pub const HEAD_BYTES_MAX: usize = 65_535;
-/// The longest text of a field.
+/// The longest text of a field, in bytes.
 pub const TEXT_BYTES_MAX: usize = 32 << 20;
 
 impl Point {
-    /// Adds a tag; an empty value is none.
+    /// Adds or replaces a tag. An empty value adds nothing.
     pub fn tag(&mut self, key: &str, value: impl AsRef<str>) {
         let value = value.as_ref();
         if !value.is_empty() {
@@ -69,15 +68,18 @@ impl Point {
         }
     }
 
-    /// Adds a field.
+    /// Adds or replaces a field.
     pub fn field(&mut self, key: &str, value: impl Into<Field>) {
         self.fields.insert(key.to_owned(), value.into());
     }
 
-    /// Returns the line, without a break at its end.
+    /// Returns the point as one line, without a line break at the end.
     ///
-    /// Tags and fields come in the order of their names. A name that is both is a tag; what is beyond
-    /// a limit is cut or left out.
+    /// Tags and fields are sorted by name. A name that is both a tag and a field is written as a tag.
+    /// Values that are too long are cut, and tags and fields beyond the limits are left out.
+    ///
+    /// # Errors
+    /// [`PointError`] if the measurement is empty or no field can be written.
     pub fn line(&self) -> Result<String, PointError> {
         let mut line = value(&self.measurement);
         if line.is_empty() {
@@ -126,13 +128,14 @@ impl Point {
     }
 }
 
-/// Returns the lines of points, and leaves out what cannot be written.
+/// Returns the lines of points, joined with line breaks. Points that cannot be written are left out.
 pub fn body(points: &[Point]) -> String {
     let lines = points.iter().filter_map(|point| point.line().ok());
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Returns a name as it is written: letters, digits and low lines, as a dot in it would become one.
+/// Returns the written form of a name. Guance replaces dots by underscores, so each character other than a
+/// letter or a digit becomes `_` here.
 fn name(key: &str) -> String {
     let sign = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
     key.chars().take(KEY_BYTES_MAX).map(sign).collect()
@@ -153,7 +156,7 @@ impl Field {
     }
 }
 
-/// Quotes a text. Line breaks stay as they are; other controls have no place in a message.
+/// Returns a text in quotes. Line breaks and tabs are not changed; other control characters are removed.
 fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');

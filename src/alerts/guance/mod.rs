@@ -1,8 +1,7 @@
-//! Guance and TrueWatch: where their sites are, what an alert looks like on the wire, and what their
-//! answers mean.
+//! Guance and TrueWatch: the sites, the requests that contain an alert, and the meaning of the answers.
 //!
-//! An alert becomes an event of a monitor, by line protocol to a `DataWay` or a `DataKit`, or by JSON
-//! to the Open API. Only [`workspace`] talks to anybody.
+//! An alert becomes a monitor event. It is sent in line protocol to a `DataWay` or a `DataKit`, or as JSON
+//! to the Open API. This module only builds requests and reads answers; the crate `aws` sends them.
 
 pub mod answer;
 pub mod endpoint;

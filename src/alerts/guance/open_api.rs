@@ -1,5 +1,7 @@
-//! An alert as the JSON of the Open API: an event for an external monitor, whose alert policy then
-//! applies, or a custom event, which has none.
+//! Renders a message as JSON for the Open API of Guance.
+//!
+//! There are two forms: an event for an external monitor, whose alert policy then applies, and a custom
+//! event, which has no alert policy.
 //!
 //! Source: Guance documentation, "Open API": receive external events, create an event.
 
@@ -12,7 +14,7 @@ use crate::message::Message;
 use crate::safe::{cut, token};
 use crate::text::Texts;
 
-/// Names that the Open API keeps to itself.
+/// Field names that the Open API reserves.
 const RESERVED: [&str; 14] = [
     "date",
     "status",
@@ -30,10 +32,11 @@ const RESERVED: [&str; 14] = [
     "create_time",
 ];
 
-/// Where custom events say they come from.
+/// The `origin` of events.
 const ORIGIN: &str = "cloudtrail-inspector";
 
-/// Tells whether the Open API refuses a field of this name beside the dimensions of an event.
+/// Returns `true` if an event for an external monitor must not have a user field of this name. The Open
+/// API refuses reserved names, and names that are also dimensions of the event.
 pub fn is_reserved<'d>(name: &str, dimensions: impl IntoIterator<Item = &'d str>) -> bool {
     name.is_empty()
         || name.starts_with('_')
@@ -42,7 +45,7 @@ pub fn is_reserved<'d>(name: &str, dimensions: impl IntoIterator<Item = &'d str>
         || dimensions.into_iter().any(|dimension| dimension == name)
 }
 
-/// Returns the body for an external monitor.
+/// Returns the request body of an event for an external monitor.
 pub fn push_event(message: &Message, texts: &Texts) -> Value {
     let dimensions = dimensions(message);
     let mut event = Map::new();
@@ -51,7 +54,7 @@ pub fn push_event(message: &Message, texts: &Texts) -> Value {
             event.insert(name.to_owned(), value.into());
         }
     }
-    // An external monitor knows no state without data.
+    // An external monitor has no state `nodata`.
     let status = match status(message) {
         "nodata" => "warning",
         status => status,
@@ -68,7 +71,7 @@ pub fn push_event(message: &Message, texts: &Texts) -> Value {
     json!({"event": event, "extraData": {"origin": ORIGIN}})
 }
 
-/// Returns the body of a custom event.
+/// Returns the request body of a custom event.
 pub fn custom_event(message: &Message, texts: &Texts) -> Value {
     let mut tags: Map<String, Value> = Map::new();
     let fields = user_fields(message).into_iter();
@@ -76,7 +79,7 @@ pub fn custom_event(message: &Message, texts: &Texts) -> Value {
         tags.insert(name.to_owned(), value.into());
     }
     json!({
-        // Milliseconds here, seconds in the other one.
+        // A custom event has milliseconds here; an event for an external monitor has seconds.
         "date": message.at().map(|at| at.seconds() * 1000),
         "status": status(message),
         "title": texts.title(message),
@@ -90,7 +93,7 @@ fn text_of(message: &Message, texts: &Texts) -> String {
     cut(&texts.markdown(message), MESSAGE_BYTES_MAX).to_owned()
 }
 
-/// Returns what else an event says. All of it is text, as the Open API takes no other.
+/// Returns the user fields of an event. All values are text, because the Open API accepts no other type.
 fn user_fields(message: &Message) -> Vec<(&'static str, String)> {
     let alert = &message.alert;
     let mut fields = vec![
@@ -128,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_of_the_open_api_are_its_own() {
+    fn reserved_names_and_dimensions_are_not_user_fields() {
         for (name, reserved) in [
             ("", true),
             ("_x", true),

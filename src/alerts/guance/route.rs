@@ -1,43 +1,43 @@
-//! The routes into a workspace. They differ in what a request looks like, in whose secret it needs,
-//! and in what its answer proves.
+//! The routes by which alerts are sent to a workspace. They differ in the form of a request, in the part
+//! of the secret that they need, and in what an answer with status 200 proves.
 
 use strum::{IntoStaticStr, VariantArray};
 
-/// A way into a workspace, a closed list.
+/// A route by which alerts are sent to a workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Route {
-    /// Points in line protocol to the public gateway, with the workspace's token.
+    /// Points in line protocol to the public gateway, with the token of the workspace.
     Dataway,
-    /// The same to a `DataKit` of one's own, which has the token.
+    /// Points in line protocol to the user's own `DataKit`. The `DataKit` has the token.
     Datakit,
-    /// Events to a monitor for external events, which applies its alert policy.
+    /// JSON events through the Open API to a monitor for external events. The monitor's alert policy applies.
     PushEvent,
-    /// Events of one's own, through the Open API.
+    /// JSON events through the Open API, without a monitor and without an alert policy.
     CustomEvent,
 }
 
 impl Route {
-    /// All routes.
+    /// All routes, in the order of declaration.
     pub const ALL: [Self; Self::VARIANTS.len()] =
         *Self::VARIANTS.first_chunk().expect("as many as there are");
 
-    /// Returns the stable name.
+    /// Returns the stable name, such as `push_event`.
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    /// Returns the route of a stable name.
+    /// Returns the route with a stable name; `None` for any other text.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|route| route.name() == name)
     }
 
-    /// Tells whether points in line protocol go this way, many in one request.
+    /// Returns `true` if the route uses line protocol, which allows many alerts in one request.
     pub fn takes_lines(self) -> bool {
         matches!(self, Self::Dataway | Self::Datakit)
     }
 
-    /// Tells whether a secret is needed.
+    /// Returns `true` if requests need a secret: a token, an API key or a push secret.
     pub fn needs_secret(self) -> bool {
         self != Self::Datakit
     }

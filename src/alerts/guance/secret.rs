@@ -1,5 +1,5 @@
-//! The secret of a workspace, which is never shown: neither by `Debug` nor in what is told of an
-//! answer that repeats it.
+//! The secret of a workspace. It is never shown: `Debug` prints a mask, and [`Secret::mask`] removes it from
+//! answers that repeat it.
 
 use std::fmt;
 
@@ -8,24 +8,25 @@ use zeroize::Zeroizing;
 
 use crate::guance::route::Route;
 
-/// What stands in place of a secret.
+/// The text that replaces a secret.
 pub const MASK: &str = "***";
 
-/// How short a part of a secret is still masked where it turns up.
+/// The shortest part of a secret, in bytes, that [`Secret::mask`] replaces. Shorter parts could match
+/// ordinary words.
 const MASKED_BYTES_MIN: usize = 6;
 
-/// The secret of a workspace: what each route needs of it.
+/// The secret of a workspace, with the parts for all routes. Memory is erased when it is dropped.
 #[derive(Clone, Default)]
 pub struct Secret {
-    /// The workspace's token, for points.
+    /// The token of the workspace, for line protocol.
     token: Option<Zeroizing<String>>,
     /// The key of the Open API.
     api_key: Option<Zeroizing<String>>,
-    /// What a monitor for external events is found by: its secret and the rest of its path.
+    /// The path of a monitor for external events: the monitor's secret, a `/`, and the rest of the path.
     push_secret: Option<Zeroizing<String>>,
 }
 
-/// A secret that does not have what a route needs.
+/// The error of a secret that a route cannot use. The text names the problem, and never contains the secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct MissingFields(&'static str);
@@ -40,17 +41,18 @@ struct Parts {
 }
 
 impl Secret {
-    /// Reads a secret as it is kept: a token alone, or JSON with `token`, `api_key` and
-    /// `push_secret`.
+    /// Parses a stored secret for a route: a token, or a JSON object with some of the fields `token`,
+    /// `api_key` and `push_secret`.
     ///
     /// # Errors
-    /// What is wanting for this route. It repeats nothing of the secret.
-    pub fn parse(kept: &str, route: Route) -> Result<Self, MissingFields> {
-        let kept = kept.trim();
-        let secret = if kept.starts_with('{') {
-            let parts: Parts = serde_json::from_str(kept).map_err(|_| {
+    /// [`MissingFields`] if the JSON is malformed or has other fields, if the part for `route` is missing,
+    /// or if a part has an invalid character. The user has to correct the stored secret.
+    pub fn parse(stored: &str, route: Route) -> Result<Self, MissingFields> {
+        let stored = stored.trim();
+        let secret = if stored.starts_with('{') {
+            let parts: Parts = serde_json::from_str(stored).map_err(|_| {
                 MissingFields(
-                    "the secret is no JSON object of token, api_key and push_secret alone",
+                    "the secret is not a JSON object with only token, api_key and push_secret",
                 )
             })?;
             let [token, api_key, push_secret] = [parts.token, parts.api_key, parts.push_secret]
@@ -65,7 +67,7 @@ impl Secret {
             }
         } else {
             Self {
-                token: (!kept.is_empty()).then(|| Zeroizing::new(kept.to_owned())),
+                token: (!stored.is_empty()).then(|| Zeroizing::new(stored.to_owned())),
                 ..Self::default()
             }
         };
@@ -73,22 +75,23 @@ impl Secret {
     }
 
     fn checked(self, route: Route) -> Result<Self, MissingFields> {
-        let is_there = |part: &Option<Zeroizing<String>>| part.is_some();
-        let wanting = match route {
-            Route::Dataway if !is_there(&self.token) => "the secret has no token",
-            Route::CustomEvent if !is_there(&self.api_key) => "the secret has no api_key",
-            Route::PushEvent if !is_there(&self.push_secret) => "the secret has no push_secret",
+        let problem = match route {
+            Route::Dataway if self.token.is_none() => "the secret has no token",
+            Route::CustomEvent if self.api_key.is_none() => "the secret has no api_key",
+            Route::PushEvent if self.push_secret.is_none() => "the secret has no push_secret",
             Route::PushEvent if !self.push_path().is_some_and(is_path) => {
-                "push_secret of the secret is not the monitor's secret and the rest of its path, \
+                "push_secret must be the secret of the monitor and the rest of its path, \
                  such as 0a1b2c3d4e5f/aws/cloudtrail"
             }
-            _ if !self.parts().all(is_plain) => "the secret has spaces or control characters in it",
+            _ if !self.parts().all(is_printable) => {
+                "the secret contains spaces, control characters or characters other than ASCII"
+            }
             _ => return Ok(self),
         };
-        Err(MissingFields(wanting))
+        Err(MissingFields(problem))
     }
 
-    /// Returns the workspace's token.
+    /// Returns the token of the workspace, for line protocol.
     pub fn token(&self) -> Option<&str> {
         self.token.as_ref().map(|part| part.as_str())
     }
@@ -98,16 +101,17 @@ impl Secret {
         self.api_key.as_ref().map(|part| part.as_str())
     }
 
-    /// Returns what a monitor for external events is found by.
+    /// Returns the URL path of a monitor for external events. It contains the secret of the monitor.
     pub fn push_path(&self) -> Option<&str> {
         self.push_secret.as_ref().map(|part| part.as_str())
     }
 
-    /// Returns a text with every part of the secret masked in it.
+    /// Returns a copy of `text` in which each part of the secret is replaced with [`MASK`]. Parts shorter
+    /// than six bytes are not replaced.
     pub fn mask(&self, text: &str) -> String {
         let mut masked = text.to_owned();
         let parts = self.parts().flat_map(|part| {
-            // Of a path the monitor's secret alone as well.
+            // A text may contain the monitor's secret without the rest of the path.
             [Some(part), part.split('/').next()].into_iter().flatten()
         });
         for part in parts.filter(|part| part.len() >= MASKED_BYTES_MIN) {
@@ -123,8 +127,8 @@ impl Secret {
     }
 }
 
-/// Tells whether a part may stand in a header or a path.
-fn is_plain(part: &str) -> bool {
+/// Returns `true` if a part is allowed in an HTTP header and in a path.
+fn is_printable(part: &str) -> bool {
     part.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
@@ -152,37 +156,45 @@ mod tests {
     const TOKEN: &str = "tkn_0123456789abcdef0123456789abcdef";
 
     #[test]
-    fn a_token_alone_and_one_in_json_are_the_same() {
+    fn a_token_is_read_alone_and_from_json() {
         let json = format!(r#"{{"token": "{TOKEN}"}}"#);
-        for kept in [TOKEN, &format!(" {TOKEN}\n"), &json] {
-            let secret = Secret::parse(kept, Route::Dataway).unwrap();
+        for stored in [TOKEN, &format!(" {TOKEN}\n"), &json] {
+            let secret = Secret::parse(stored, Route::Dataway).unwrap();
             assert_eq!(secret.token(), Some(TOKEN));
         }
     }
 
     #[test]
-    fn what_a_route_needs_and_the_secret_has_not_is_told_without_the_secret() {
-        for (kept, route, says) in [
+    fn an_error_names_the_problem_without_the_secret() {
+        for (stored, route, text) in [
             ("", Route::Dataway, "no token"),
             (r#"{"api_key": "hush-hush"}"#, Route::Dataway, "no token"),
             ("hush-hush", Route::CustomEvent, "no api_key"),
             ("hush-hush", Route::PushEvent, "no push_secret"),
-            (r#"{"push_secret": "hush-hush"}"#, Route::PushEvent, "rest"),
-            (r#"{"push_secret": "a/../hush"}"#, Route::PushEvent, "rest"),
-            (r#"{"password": "hush-hush"}"#, Route::Dataway, "alone"),
-            ("{hush-hush", Route::Dataway, "no JSON"),
+            (
+                r#"{"push_secret": "hush-hush"}"#,
+                Route::PushEvent,
+                "the rest",
+            ),
+            (
+                r#"{"push_secret": "a/../hush"}"#,
+                Route::PushEvent,
+                "the rest",
+            ),
+            (r#"{"password": "hush-hush"}"#, Route::Dataway, "with only"),
+            ("{hush-hush", Route::Dataway, "not a JSON"),
             ("hush hush", Route::Dataway, "spaces"),
         ] {
-            let wanting = Secret::parse(kept, route).unwrap_err().to_string();
-            assert!(wanting.contains(says), "{kept}: {wanting}");
-            assert!(!wanting.contains("hush"), "{wanting}");
+            let error = Secret::parse(stored, route).unwrap_err().to_string();
+            assert!(error.contains(text), "{stored}: {error}");
+            assert!(!error.contains("hush"), "{error}");
         }
     }
 
     #[test]
-    fn a_secret_is_shown_nowhere() {
-        let kept = r#"{"token": "first-part", "push_secret": "second/aws/cloudtrail"}"#;
-        let secret = Secret::parse(kept, Route::PushEvent).unwrap();
+    fn debug_and_masked_texts_do_not_show_the_secret() {
+        let stored = r#"{"token": "first-part", "push_secret": "second/aws/cloudtrail"}"#;
+        let secret = Secret::parse(stored, Route::PushEvent).unwrap();
         assert_eq!(format!("{secret:?}"), "***");
         let masked = secret.mask("no first-part, and no second; at /second/aws/cloudtrail");
         assert_eq!(masked, "no ***, and no ***; at /***");

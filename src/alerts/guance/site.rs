@@ -1,16 +1,18 @@
-//! The sites of Guance and TrueWatch by name. Source: the vendor's documentation, "Open API", and for
-//! the gateways what its own programs have.
+//! The sites of Guance and TrueWatch, with their addresses.
+//!
+//! Source: the vendor's documentation, "Open API"; the addresses of the gateways are from the vendor's
+//! own programs.
 
-/// A site.
+/// A site of Guance or TrueWatch: an independent installation of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Site {
-    /// The name that settings use.
+    /// The name of the site in settings, such as `cn1`.
     pub name: &'static str,
-    /// Where line protocol goes.
+    /// The URL of the gateway (`DataWay`) for line protocol.
     pub openway: &'static str,
-    /// Where the Open API is.
+    /// The URL of the Open API.
     pub openapi: &'static str,
-    /// Where people look; `None` where nobody has written it down.
+    /// The URL of the web console; `None` if the vendor does not document it.
     pub console: Option<&'static str>,
 }
 
@@ -31,7 +33,7 @@ macro_rules! site {
     };
 }
 
-/// The sites: those of Guance, then those of TrueWatch.
+/// All sites: first those of Guance, then those of TrueWatch.
 pub const SITES: [Site; 15] = [
     site!("cn1", "", "guance.com"),
     site!("cn2", "aws-", "guance.com"),
@@ -50,7 +52,7 @@ pub const SITES: [Site; 15] = [
     site!("truewatch-me1", "me1-", "truewatch.com", no console),
 ];
 
-/// Returns the site of a name.
+/// Returns the site with a name from settings; `None` for any other text.
 pub fn site(name: &str) -> Option<&'static Site> {
     SITES.iter().find(|site| site.name == name)
 }
@@ -62,7 +64,7 @@ mod tests {
     use crate::guance::route::Route;
 
     #[test]
-    fn every_site_is_taken_as_it_is() {
+    fn the_addresses_of_all_sites_are_valid_endpoints() {
         for site in &SITES {
             for url in [Some(site.openway), Some(site.openapi), site.console] {
                 let Some(url) = url else { continue };

@@ -1,9 +1,10 @@
-//! A message before it has a form: sections of lines, in which our own words and the text of others
-//! are kept apart, and its two forms, Markdown and plain text.
+//! The text of a message as sections of lines, and its two output forms: Markdown and plain text.
+//!
+//! In a line, fixed text of the program and untrusted text of callers are separate pieces.
 
 use crate::safe::{code_span, defanged, readable};
 
-/// A section under its title.
+/// A section with its title.
 #[derive(Debug)]
 pub(super) struct Section {
     pub title: &'static str,
@@ -13,34 +14,34 @@ pub(super) struct Section {
 /// A line of a section.
 #[derive(Debug)]
 pub(super) enum Line {
-    /// A paragraph of its own.
+    /// A separate paragraph.
     Paragraph(Pieces),
-    /// One of a list.
+    /// An item of a list.
     Item(Pieces),
 }
 
 pub(super) type Pieces = Vec<Piece>;
 
-/// A piece of a line, by who wrote it.
+/// A piece of a line, by its source.
 #[derive(Debug, Clone)]
 pub(super) enum Piece {
-    /// Our own words, numbers and times.
+    /// Text of the program: words, numbers and times.
     Own(String),
-    /// Our own, to be seen first.
+    /// Text of the program that is emphasized.
     Strong(String),
-    /// What others wrote or may have written, readable.
+    /// Untrusted text, after [`readable`].
     Other(String),
-    /// A link of ours.
+    /// A link to a console.
     Link { label: &'static str, url: String },
 }
 
-/// How many characters of a text of others are shown, unless it is longer by nature.
+/// The longest untrusted text, in characters, if the caller of [`Piece::long`] sets no other limit.
 const OTHER_CHARS_MAX: usize = 256;
 
 impl Piece {
     #[expect(
         clippy::needless_pass_by_value,
-        reason = "numbers, times and ids are small, and short to pass"
+        reason = "callers pass numbers, times and ids, which are small"
     )]
     pub fn own(text: impl ToString) -> Self {
         Self::Own(text.to_string())
@@ -48,7 +49,7 @@ impl Piece {
 
     #[expect(
         clippy::needless_pass_by_value,
-        reason = "numbers, times and ids are small, and short to pass"
+        reason = "callers pass numbers, times and ids, which are small"
     )]
     pub fn strong(text: impl ToString) -> Self {
         Self::Strong(text.to_string())
@@ -63,7 +64,7 @@ impl Piece {
     }
 }
 
-/// Puts pieces where a sentence has their names in braces; what has no piece stays away.
+/// Replaces each `{name}` in a sentence with the pieces of that name. A name without pieces is removed.
 pub(super) fn fill(sentence: &str, values: &[(&str, Pieces)]) -> Pieces {
     let mut pieces = Pieces::new();
     let mut parts = sentence.split('{');
@@ -77,7 +78,7 @@ pub(super) fn fill(sentence: &str, values: &[(&str, Pieces)]) -> Pieces {
     pieces
 }
 
-/// Puts a separator between lists of pieces.
+/// Joins lists of pieces to one list, with a separator between them.
 pub(super) fn joined(lists: Vec<Pieces>, separator: &str) -> Pieces {
     let mut pieces = Pieces::new();
     for (place, list) in lists.into_iter().enumerate() {
@@ -124,7 +125,7 @@ pub(super) fn markdown(sections: &[Section]) -> String {
     text
 }
 
-/// Returns sections as text that nobody takes for anything else.
+/// Returns sections as plain text without links, mentions or tags in untrusted pieces.
 pub(super) fn plain(sections: &[Section]) -> String {
     let piece = |piece: &Piece| match piece {
         Piece::Own(text) => text.replace('`', "\""),

@@ -1,4 +1,4 @@
-//! The words of a message in English.
+//! The texts of a message in English.
 
 use super::words::Words;
 
@@ -161,7 +161,7 @@ pub(super) const ENGLISH: Words = Words {
     not_asked: "IAM was not asked",
     no_answer: "no answer from IAM yet",
     key_of: "used by {principal}",
-    key_untold: "when it was last active is not known",
+    key_unknown: "when it was last active is not known",
     key_failed: "last failed here {at}",
     seen_here: "failed here: {count}, last {at}",
     canary: "a canary: nobody should ever use it",

@@ -1,4 +1,4 @@
-//! Writes the facts of campaigns, escalations, recoveries, regressions and silences as text.
+//! Renders the facts of campaigns, escalations, recoveries, regressions and silences as text.
 
 use clusters::campaign::Shape;
 use clusters::fingerprint::ClusterId;
@@ -10,8 +10,9 @@ use crate::text::words::Words;
 use crate::text::{Writer, events, item, own};
 
 impl Writer<'_> {
-    /// Returns the first sentence of what is about no cluster and has a course.
-    pub(super) fn course_sentence(&self) -> Option<Pieces> {
+    /// Returns the first sentence for a campaign, a silence, a summary, or an escalation of an account;
+    /// `None` for other facts.
+    pub(super) fn facts_sentence(&self) -> Option<Pieces> {
         match self.facts {
             Facts::Campaign(of) => Some(self.campaign_sentence(of)),
             Facts::Silence(of) => Some(self.silence_sentence(of)),
@@ -67,23 +68,23 @@ impl Writer<'_> {
         fill(sentence, &values)
     }
 
-    /// Returns what the overview says of how it goes on.
-    pub(super) fn course(&self) -> Vec<Line> {
+    /// Returns the lines of the overview for facts that have numbers or times of their own.
+    pub(super) fn facts_lines(&self) -> Vec<Line> {
         let words = self.words;
         match self.facts {
-            Facts::Campaign(of) => self.campaign_course(of),
+            Facts::Campaign(of) => self.campaign_lines(of),
             Facts::Escalation(of) => vec![escalation(words, of)],
             Facts::Recovered(of) => vec![recovery(words, of)],
             Facts::Regressed(Some(of)) => {
                 let quiet = i64::try_from(of.quiet_seconds).unwrap_or(i64::MAX);
                 vec![item(words.regression, &[("quiet", own(duration(quiet)))])]
             }
-            Facts::Silence(of) => self.silence_course(of),
+            Facts::Silence(of) => self.silence_lines(of),
             _ => Vec::new(),
         }
     }
 
-    fn campaign_course(&self, campaign: &CampaignFacts) -> Vec<Line> {
+    fn campaign_lines(&self, campaign: &CampaignFacts) -> Vec<Line> {
         let words = self.words;
         let times = [("from", own(campaign.began)), ("last", own(campaign.last))];
         let size = [
@@ -104,7 +105,7 @@ impl Writer<'_> {
         lines
     }
 
-    fn silence_course(&self, silence: &SilenceFacts) -> Vec<Line> {
+    fn silence_lines(&self, silence: &SilenceFacts) -> Vec<Line> {
         let words = self.words;
         let times = [("from", own(silence.since)), ("until", own(silence.until))];
         if silence.stage == Stage::Ended {
@@ -121,7 +122,7 @@ impl Writer<'_> {
         lines
     }
 
-    /// Returns what a campaign's calls are, and what to do about them.
+    /// Returns the failed calls of a campaign, and advice for each of its shapes.
     pub(super) fn campaign_calls(&self, campaign: &CampaignFacts) -> Vec<Line> {
         let words = self.words;
         let calls = campaign.calls.shown.iter().take(SHOWN_MAX);
@@ -142,7 +143,7 @@ impl Writer<'_> {
         lines
     }
 
-    /// Returns a campaign's clusters.
+    /// Returns the list of a campaign's clusters, with links.
     pub(super) fn campaign_clusters(&self, campaign: &CampaignFacts) -> Vec<Line> {
         let words = self.words;
         let range = (campaign.began, campaign.last);
@@ -159,8 +160,8 @@ impl Writer<'_> {
         lines
     }
 
-    /// Returns `, <link>` to the cluster in Guance, else to its log group in the CloudWatch
-    /// console; nothing if neither is known.
+    /// Returns `, <link>` to the cluster in Guance, else to its log group in the CloudWatch console; empty if
+    /// neither is configured.
     pub(super) fn link_to(
         &self,
         cluster: ClusterId,
@@ -175,17 +176,17 @@ impl Writer<'_> {
         link.into_iter().flatten().collect()
     }
 
-    /// Says how many of so many are not shown, if that is any.
+    /// Returns the text "and … more" if fewer than `total` items are shown; `None` if all are shown.
     pub(super) fn more(&self, total: u64, shown: usize) -> Option<Pieces> {
         let more = total.saturating_sub(shown as u64);
         (more > 0).then(|| fill(self.words.more, &[("count", own(more))]))
     }
 }
 
-/// How many calls and clusters of a campaign are shown.
+/// The largest number of shown calls, and of shown clusters, of a campaign.
 const SHOWN_MAX: usize = 20;
 
-/// Returns what a campaign looks like.
+/// Returns a description of each shape of a campaign.
 pub(super) fn shapes<'s>(words: &Words, shapes: impl IntoIterator<Item = &'s Shape>) -> Pieces {
     let shape = |shape: &Shape| match shape {
         Shape::Breadth => own(words.breadth),

@@ -1,4 +1,4 @@
-//! The access keys of a message: when each was last active, as IAM says, and what is odd about it.
+//! Renders the access keys of a message: the last use of each key according to IAM, and its anomalies.
 
 use clusters::facet::FacetKind as Facet;
 use clusters::keys::{IamAnswer, KeyAnomaly, KeyReport, masked};
@@ -8,7 +8,7 @@ use crate::facts::Facts;
 use crate::text::document::{Line, Piece, Pieces, fill, joined};
 use crate::text::{Writer, item, own};
 
-/// How many keys are named.
+/// The largest number of shown keys.
 const KEYS_MAX: usize = 10;
 
 impl Writer<'_> {
@@ -52,9 +52,9 @@ impl Writer<'_> {
             ));
         }
         let mut says = Vec::new();
-        // What IAM says says the same as this.
-        let told = |anomaly: &&KeyAnomaly| **anomaly != KeyAnomaly::Unknown;
-        for anomaly in key.oddities.iter().filter(told) {
+        // The line about the last use already contains that IAM does not know the key.
+        let is_shown = |anomaly: &&KeyAnomaly| **anomaly != KeyAnomaly::Unknown;
+        for anomaly in key.oddities.iter().filter(is_shown) {
             says.push(vec![Piece::Strong(self.anomaly(*anomaly))]);
         }
         if !key.oddities.contains(&KeyAnomaly::Deleted) {

@@ -1,5 +1,5 @@
-//! An account's hour, day or week in words: its numbers as they are, what changed, and when each
-//! access key was last active.
+//! Renders the summary of an account's hour, day or week: its numbers, the changes, and the last use of
+//! each access key.
 
 use clusters::class::Class;
 use clusters::summary::{
@@ -11,7 +11,7 @@ use crate::text::facts_text::shapes;
 use crate::text::words::Words;
 use crate::text::{Writer, events, item, own};
 
-/// Returns what a period is called.
+/// Returns the name of a period in the language of the words.
 pub(super) fn period(words: &Words, period: Period) -> &'static str {
     match period {
         Period::Hour => words.hour,
@@ -37,7 +37,7 @@ impl Writer<'_> {
         fill(words.summary, &values)
     }
 
-    /// Returns the numbers of a summary, and what changed besides what is new.
+    /// Returns the numbers of a summary, and the changes other than new errors.
     pub(super) fn summary_changes(&self, summary: &Summary) -> Vec<Line> {
         let words = self.words;
         let of = |count, clusters| {
@@ -143,7 +143,7 @@ impl Writer<'_> {
         fill(form, &values)
     }
 
-    /// Returns the access keys of a summary, whose ids are masked in it.
+    /// Returns the access keys of a summary. The summary contains masked ids only.
     pub(super) fn summary_keys(&self, summary: &Summary) -> Vec<Line> {
         let words = self.words;
         if summary.keys.total == 0 {
@@ -169,7 +169,7 @@ impl Writer<'_> {
                 with(words.used_in, "region", &key.region),
             ]
             .concat(),
-            None => own(words.key_untold),
+            None => own(words.key_unknown),
         };
         let mut says = vec![used, fill(words.key_failed, &[("at", own(key.last_seen))])];
         if !key.principal.is_empty() {

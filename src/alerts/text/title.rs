@@ -1,4 +1,4 @@
-//! The title of a message: one line that says what happened, where and to what.
+//! Renders the title of a message: one line with the change, the account and the subject.
 
 use clusters::Cluster;
 use records::redact::clean;
@@ -8,12 +8,12 @@ use crate::kind::AlertKind;
 use crate::message::Message;
 use crate::safe::{readable, titled};
 use crate::text::words::Words;
-use crate::text::{Texts, events, is_watched, summary, told_about};
+use crate::text::{Texts, events, is_watched, shown_about, summary};
 
-/// The longest title, in characters: Guance takes no longer one.
+/// The longest title, in characters. This is the limit of Guance.
 const TITLE_CHARS_MAX: usize = 256;
 
-/// How many characters of a name a title has room for.
+/// The longest name in a title, in characters.
 const TITLED_CHARS_MAX: usize = 64;
 
 impl Texts {
@@ -58,10 +58,10 @@ impl Texts {
                 .replace("{errors}", &of.errors.to_string())
                 .replace("{period}", summary::period(words, of.period))
                 .replace("{from}", &of.from.to_string()),
-            Facts::AccessKey(_) => told_about(message),
+            Facts::AccessKey(_) => shown_about(message),
             Facts::Learned(_) => words.title_learned.to_owned(),
             Facts::Digest(_) => words.title_digest.to_owned(),
-            _ => titled(&told_about(message), TITLED_CHARS_MAX),
+            _ => titled(&shown_about(message), TITLED_CHARS_MAX),
         }
     }
 
@@ -96,7 +96,7 @@ impl Texts {
     }
 }
 
-/// Returns what an hour had and could be expected to have, nothing for an escalation that is over.
+/// Returns the events of the hour and the expected limit, in brackets; empty for an escalation that is over.
 fn hourly(words: &Words, escalation: &EscalationFacts) -> String {
     if escalation.stage == Stage::Ended {
         return String::new();

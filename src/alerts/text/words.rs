@@ -1,10 +1,9 @@
-//! What a language has to say: every sentence and word of a message, with the names of what is put
-//! in in braces.
+//! The texts of a language: each sentence and word of a message, with placeholders in braces.
 
-/// Declares the words of a language, each a text, and a list of them by name for the tests.
+/// Declares the struct with the texts of a language, and for the tests a list of them by name.
 macro_rules! words {
     ($($name:ident),* $(,)?) => {
-        /// The words of a language.
+        /// The texts of a language.
         #[derive(Debug)]
         pub(super) struct Words {
             $(pub $name: &'static str,)*
@@ -20,9 +19,9 @@ macro_rules! words {
 }
 
 words! {
-    // The sections, always these and in this order.
+    // The titles of the sections, in their order.
     overview, cloudtrail, key_use, new_errors,
-    // What stands in the brackets of a title.
+    // The words in the brackets of a title.
     title_new, title_new_principal, title_regressed, title_recovered, title_escalating,
     title_campaign, title_access_key, title_account_summary, title_no_data,
     title_calmed, title_campaign_grew, title_campaign_ended, title_data_again,
@@ -37,7 +36,7 @@ words! {
     // The overview.
     info, warning, error_level, critical,
     severity, reasons, seen, lasted, often, often_between, late, suppressed, partial, ids, id,
-    // How it goes on.
+    // The facts of campaigns, escalations, recoveries, regressions and silences.
     looks, breadth, depth, spread, widespread, brute_force, spraying, campaign_times, campaign_size,
     escalation_began, escalation_ended, recovery, regression, silence_began, silence_ended,
     blind, diagnosis,
@@ -49,7 +48,7 @@ words! {
     list_regressed, list_recovered, list_escalating, list_campaigns, list_top, campaign_line,
     // Access keys.
     keys_of_clusters, no_key, of_account, used, used_with, used_in, used_by, never, never_by, unknown, temporary,
-    temporary_session, not_asked, no_answer, key_of, key_untold, key_failed, seen_here, canary, awakened, foreign, deleted, key_hint,
+    temporary_session, not_asked, no_answer, key_of, key_unknown, key_failed, seen_here, canary, awakened, foreign, deleted, key_hint,
     // Errors.
     error, error_watched, says, to_do, example, no_error, no_new_error, list_clusters, comma,
     semicolon,

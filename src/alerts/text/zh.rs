@@ -1,4 +1,4 @@
-//! The words of a message in Chinese, with what to do.
+//! The texts of a message in Chinese, with the advice of [`crate::hint`].
 
 use clusters::class::Class;
 
@@ -153,7 +153,7 @@ pub(super) const CHINESE: Words = Words {
     not_asked: "未向 IAM 查询",
     no_answer: "IAM 尚未答复",
     key_of: "使用者 {principal}",
-    key_untold: "最后活跃时间未知",
+    key_unknown: "最后活跃时间未知",
     key_failed: "最近在此失败 {at}",
     seen_here: "在此失败次数：{count}，最近 {at}",
     canary: "诱饵密钥：任何人都不应使用",
@@ -174,7 +174,7 @@ pub(super) const CHINESE: Words = Words {
     semicolon: "；",
 };
 
-/// Returns the advice in Chinese, with [`ACTION`] where the action belongs.
+/// Returns the advice in Chinese, with the placeholder [`ACTION`] for the IAM action.
 pub(super) fn advice(advice: Advice<'_>) -> String {
     match advice {
         Advice::SignUp => "该账号尚未开通此服务，请在控制台开通一次。",
