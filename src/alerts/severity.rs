@@ -151,13 +151,16 @@ pub fn of_alert(alert: &Alert) -> Assessment {
     let mut terms = Terms::default();
     match &alert.facts {
         Facts::Campaign(campaign) => terms.campaign(campaign),
-        Facts::Silence(_) => terms.add(20, "what fails is not seen meanwhile"),
+        Facts::Silence(_) => terms.add(20, "errors are not seen while no data arrives"),
         Facts::Escalation(_) if alert.cluster().is_none() => {
-            terms.add(18, "an account fails more than it should, at no call alone");
+            terms.add(
+                18,
+                "all errors of an account together are more frequent than usual",
+            );
         }
-        Facts::Digest(_) => terms.add(10, "alerts that waited are told at once"),
+        Facts::Digest(_) => terms.add(10, "waiting alerts are sent in one message"),
         Facts::Summary(_) | Facts::Learned(_) => terms.add(0, "for the record"),
-        _ => terms.add(10, "no cluster weighs it"),
+        _ => terms.add(10, "the alert has no cluster data"),
     }
     terms.assessment()
 }
@@ -225,7 +228,7 @@ impl<'a> Terms<'a> {
     }
 
     fn campaign(&mut self, campaign: &CampaignFacts) {
-        self.add(10, "many failures are one story");
+        self.add(10, "many failures are one campaign");
         for shape in &campaign.shapes {
             let (points, reason) = match shape {
                 Shape::Breadth => (8, "one caller tries many calls"),
@@ -242,7 +245,7 @@ impl<'a> Terms<'a> {
             self.add(15, "the root user");
         }
         if campaign.reached >= LARGE_TIMES {
-            self.add(5, "it is several times as large as what makes one");
+            self.add(5, "it is several times as large as the threshold");
         }
     }
 

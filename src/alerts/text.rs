@@ -524,12 +524,12 @@ mod tests {
         let texts = Texts::default();
         assert_eq!(
             texts.title(&message),
-            "[Summary] AWS: the time of learning is over"
+            "[Summary] AWS: the learning period is over"
         );
         assert!(
             texts
                 .plain(&message)
-                .contains("over for the whole stack: what is new from now on")
+                .contains("over for the whole stack: new errors are announced")
         );
         let digest = Facts::Digest(DigestFacts {
             first: "0123".to_owned(),
