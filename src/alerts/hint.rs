@@ -101,9 +101,7 @@ impl<'a> Advice<'a> {
                  its owner adds it there; if it is new, find out what changed."
             }
             Self::Trust => "The role's trust policy does not let this caller assume it.",
-            Self::Unworded => {
-                "The refusal is worded in a way that is not known here; read the sample."
-            }
+            Self::Unworded => "The wording of the refusal is not known here; read the sample.",
             Self::Layer(layer) => {
                 let named = named(layer).to_lowercase().replace("vpc", "VPC");
                 return format!(
@@ -134,7 +132,7 @@ fn by_class(class: Class) -> &'static str {
     match class {
         Class::Signin => {
             "Ask the person whether it was them. Several failures from one address, or a failure \
-             after the second factor, are somebody else."
+             after the second factor, point to another person."
         }
         Class::Auth => {
             "The credentials are expired, deleted or wrong: find the program that still uses them."

@@ -210,7 +210,7 @@ impl Writer<'_> {
         let quiet = cluster.map(|cluster| quiet_period_seconds(cluster.facts.identity.class));
         let about = shown_about(self.message);
         let about = match cluster {
-            _ if about.is_empty() => Piece::own(words.nobody),
+            _ if about.is_empty() => Piece::own(words.nothing_further),
             Some(cluster) => Piece::other(cluster.short_name(&about)),
             None => Piece::other(&about),
         };
@@ -417,7 +417,7 @@ impl Writer<'_> {
         let template = &cluster.facts.template;
         if !template.is_empty() {
             let template = vec![Piece::long(template, TEMPLATE_CHARS_MAX)];
-            lines.push(item(words.says, &[("template", template)]));
+            lines.push(item(words.error_message, &[("template", template)]));
         }
         lines.push(item(words.to_do, &[("hint", self.hint(cluster))]));
         lines.extend(self.examples());

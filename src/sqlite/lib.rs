@@ -1,14 +1,15 @@
-//! Keeps clusters in one SQLite file, with one row for each event.
+//! The store in one SQLite file, with one row for each event.
 //!
-//! The primary key of an event is the set that counts. There is one row for each cluster and each combination of facets
-//! that the events point to. Batches that are committed together are one transaction; a scan that is killed leaves whole
-//! batches, and the next scan completes the rest. The schema is `schema.sql`, documented in `docs/store.md` for queries.
+//! The event id is the primary key of an event, so a repeated event is stored once and the number of rows is the count.
+//! Each cluster and each combination of facets has one row, and events refer to these rows. One call of commit is one
+//! transaction. So a scan that is killed leaves complete batches, and the next scan adds the missing ones. The schema is
+//! in `schema.sql` and `triage.sql`; `docs/store.md` describes it for queries.
 //!
 //! The modules, in reading order:
 //!
-//! - `write` writes batches: clusters and facets first, then events, then samples.
-//! - `read` reads rows back into what they mean.
-//! - `triage` has what people decide and the journals, in `mark.sql`.
+//! - `write` writes batches: first clusters and facet sets, then events, then samples.
+//! - `read` reads rows and converts them to clusters, events and samples.
+//! - `triage` stores the triage decisions of people and the journals of clusters.
 
 mod read;
 mod triage;
@@ -36,26 +37,26 @@ use service::ports::{
 use crate::read::Times;
 use crate::write::{BatchWriter, Rows};
 
-/// The version of the schema, kept in `PRAGMA user_version`.
+/// The current version of the schema. A file stores its version in `PRAGMA user_version`.
 pub const SCHEMA_VERSION: i64 = SCHEMA.len() as i64;
 
-/// What each version of the schema changes in the one before.
+/// The statements that upgrade the schema: entry `n` upgrades from version `n` to version `n + 1`.
 const SCHEMA: [&str; 4] = [
     include_str!("schema.sql"),
-    // Version 2 added the tables that version 4 takes away.
+    // Version 2 added tables that version 4 removes.
     "",
     include_str!("triage.sql"),
     "DROP TABLE IF EXISTS outbox; DROP TABLE IF EXISTS breaker;
      DROP TABLE IF EXISTS silence; DROP TABLE IF EXISTS ledger;",
 ];
 
-/// Marks the file as ours, in `PRAGMA application_id`: "`CTIn`".
+/// The `PRAGMA application_id` that identifies a file of this program: "`CTIn`" in ASCII.
 const APPLICATION_ID: i64 = 0x4354_496e;
 
-/// How long to wait for another scan of the same file to finish its transaction.
+/// The longest wait for another process that uses the same file to finish its transaction.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// Clusters in a SQLite file.
+/// A store of clusters and events in a SQLite file.
 #[derive(Debug)]
 pub struct SqliteStore {
     connection: Connection,
@@ -63,23 +64,25 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens a store, and makes it where there is none.
+    /// Opens the store in a file. Creates the file if it does not exist, readable by its owner only, and upgrades a store
+    /// of an older version.
     ///
     /// # Errors
-    /// [`StoreError::Newer`] for a store of a newer version and [`StoreError::Foreign`] for a file
-    /// that is something else; neither is touched.
+    /// [`StoreError::Newer`] for a store of a newer version, and [`StoreError::Foreign`] for a file that is not a store;
+    /// both files are not changed. [`StoreError::Damaged`] or [`StoreError::Unavailable`] if SQLite cannot read or write
+    /// the file.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         make_private(path);
-        // Only a path with a folder is a plain path to SQLite, whatever it begins with.
+        // SQLite gives some relative names, such as `:memory:`, a special meaning. An absolute path never has one.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let flags = OpenFlags::default() - OpenFlags::SQLITE_OPEN_URI;
         Self::with(Connection::open_with_flags(path, flags).map_err(unavailable)?)
     }
 
-    /// Makes a store that is in memory alone.
+    /// Creates an empty store in memory. It is lost when the value is dropped.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when SQLite has no room for it.
+    /// [`StoreError::Unavailable`] if SQLite cannot create it, for example without enough memory.
     pub fn in_memory() -> Result<Self, StoreError> {
         Self::with(Connection::open_in_memory().map_err(unavailable)?)
     }
@@ -106,14 +109,14 @@ impl SqliteStore {
             return Ok(());
         }
         let transaction = self.begin()?;
-        // Another scan may have made it meanwhile.
+        // Another process may have upgraded the file before this transaction began.
         let found = version(&transaction)?.unwrap_or_default();
         if found == SCHEMA_VERSION {
             return Ok(());
         }
-        // Whoever knows earlier versions alone refuses the file from now on.
-        let known = usize::try_from(found).unwrap_or_default();
-        for change in SCHEMA.iter().skip(known) {
+        // After the upgrade, programs that know only earlier versions refuse the file.
+        let applied = usize::try_from(found).unwrap_or_default();
+        for change in SCHEMA.iter().skip(applied) {
             transaction.execute_batch(change).map_err(unavailable)?;
         }
         transaction
@@ -123,9 +126,11 @@ impl SqliteStore {
             .map_err(unavailable)
     }
 
-    /// Switches to a write-ahead log: a commit costs no flush, and a killed scan loses no finished
-    /// one. No row is looked up again to see that it is there: whatever is written points to rows
-    /// that were just written or read, and those are never deleted. SQLite does not wait for its lock here, so that two scans may begin at once we do.
+    /// Switches the connection to a write-ahead log and turns the check of foreign keys off.
+    ///
+    /// With the log a commit needs no flush to disk, and a killed scan loses no finished commit. Foreign keys need no
+    /// check, because new rows refer only to rows that were just written or read, and those are never deleted. SQLite
+    /// does not wait for its lock in this statement. So this method waits, and two scans may start at the same time.
     fn log_ahead(&self) -> Result<(), StoreError> {
         const PAUSE: Duration = Duration::from_millis(20);
         let mut waited = Duration::ZERO;
@@ -172,14 +177,14 @@ impl Store for SqliteStore {
     async fn commit(&mut self, batches: Vec<Batch>) -> Result<Vec<Committed>, StoreError> {
         let committed = self.write(batches);
         if committed.is_err() {
-            // Rows made in a transaction that was rolled back do not exist.
+            // The cache contains rows of the transaction that was rolled back; these rows do not exist.
             self.rows = Rows::default();
         }
         committed
     }
 
     async fn sums(&self, since: Option<Timestamp>) -> Result<ClusterSnapshot, StoreError> {
-        // One read transaction: a scan that commits meanwhile must not show in half of it.
+        // One read transaction, so that the commit of another scan is visible completely or not at all.
         let transaction = self
             .connection
             .unchecked_transaction()
@@ -230,7 +235,7 @@ impl HourReader for SqliteStore {
         })
     }
 
-    /// Without an index by time the file is read once, not once an hour.
+    /// Reads the file once for all hours, because there is no index by time.
     async fn hours(
         &self,
         windows: &[Window],
@@ -277,20 +282,21 @@ impl ClusterReader for SqliteStore {
             cluster,
             &snapshot,
             first.and_then(Timestamp::from_seconds),
-            // Whoever shows a file takes the severity from the list, which is made of all events.
+            // Pages of a file take the severity from the list of clusters, which uses all events.
             Circumstances::new(),
         ))
     }
 }
 
-/// Nothing is sent of what is in a file.
+/// The log is always empty, because no alerts are sent for events in a file.
 impl SentLog for SqliteStore {}
 
-/// Nobody asks IAM about what is in a file.
+/// There are never answers, because IAM is not asked about keys in a file.
 impl KeyAnswers for SqliteStore {}
 
-/// Makes the file where there is none, so that only its owner can read it: a store tells as much as the trail itself.
-/// SQLite gives the files beside it the same permissions. What goes wrong here goes wrong there, and is said there.
+/// Creates a missing file so that only its owner can read it, because a store is as confidential as the trail itself.
+/// SQLite gives its other files the same permissions. Errors are ignored here, because SQLite then fails to open the
+/// file and reports them.
 fn make_private(path: &Path) {
     if path.exists() {
         return;
@@ -302,7 +308,8 @@ fn make_private(path: &Path) {
     let _ = options.open(path);
 }
 
-/// Returns the version of a store, `None` for an empty file; anything else is refused.
+/// Returns the schema version of a store; `None` for an empty file. Fails for a file of another program and for a newer
+/// version.
 fn version(connection: &Connection) -> Result<Option<i64>, StoreError> {
     let pragma = |name| {
         connection
@@ -338,7 +345,7 @@ fn is_busy(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// Tells a file that is no database from a database that cannot be reached.
+/// Converts an error of SQLite: a file that is not a database, a damaged database, or any other problem.
 fn unavailable(error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::NotADatabase) => StoreError::Foreign,

@@ -1,4 +1,4 @@
-//! Rows read back into what they mean.
+//! Reads rows of the file and converts them to clusters, events and samples.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use service::ports::StoreError;
 
 use crate::{damaged, unavailable};
 
-/// The columns of a cluster that hold its facts.
+/// The columns of the table `cluster` with the facts of a cluster, in the order that reading and writing use.
 pub const FACTS: &str = "partition, account_id, service, action, class, code, cause, \
                          identity_template, addition, template";
 
-/// Sums the events up, by cluster and facet set.
+/// Returns the events at `since` or later, summed by cluster and facet set; all events if `since` is `None`.
 pub fn sums(
     connection: &Connection,
     since: Option<Timestamp>,
@@ -28,7 +28,8 @@ pub fn sums(
     sums_between(connection, since, None)
 }
 
-/// Sums the events between two moments up, by cluster and facet set.
+/// Returns the events from `since` to before `until`, summed by cluster and facet set. `None` means no limit. With a
+/// limit, events without a time are left out.
 pub fn sums_between(
     connection: &Connection,
     since: Option<Timestamp>,
@@ -54,10 +55,10 @@ pub fn sums_between(
         let facet_set: i64 = row.get(1).map_err(unavailable)?;
         let (id, _) = clusters
             .get(&cluster)
-            .ok_or_else(|| damaged("an event has no cluster"))?;
+            .ok_or_else(|| damaged("an event refers to a missing cluster"))?;
         let facets = facet_sets
             .get(&facet_set)
-            .ok_or_else(|| damaged("an event has no scene"))?;
+            .ok_or_else(|| damaged("an event refers to a missing scene"))?;
         let series = series_table.add(&Series {
             cluster: *id,
             facets: facets.clone(),
@@ -68,20 +69,20 @@ pub fn sums_between(
     Ok(ClusterSnapshot::of(facts, Arc::new(series_table), rows))
 }
 
-/// Reads all samples.
+/// Returns the samples of each cluster that has any.
 pub fn samples(connection: &Connection) -> Result<BTreeMap<ClusterId, Samples>, StoreError> {
     let clusters = clusters(connection)?;
     let mut samples = BTreeMap::new();
     for (row, (id, _)) in clusters {
-        let kept = samples_of(connection, row)?;
-        if kept != Samples::default() {
-            samples.insert(id, kept);
+        let stored = samples_of(connection, row)?;
+        if stored != Samples::default() {
+            samples.insert(id, stored);
         }
     }
     Ok(samples)
 }
 
-/// Counts the events by cluster and hour.
+/// Returns the number of events by cluster and hour of event time.
 pub fn timeline(connection: &Connection) -> Result<Timeline, StoreError> {
     let mut select = connection
         .prepare(
@@ -93,7 +94,7 @@ pub fn timeline(connection: &Connection) -> Result<Timeline, StoreError> {
     let mut timeline = Timeline::default();
     while let Some(row) = found.next().map_err(unavailable)? {
         let id: String = row.get(0).map_err(unavailable)?;
-        let id = ClusterId::parse(&id).ok_or_else(|| damaged("a cluster id is no id"))?;
+        let id = ClusterId::parse(&id).ok_or_else(|| damaged("a cluster id is malformed"))?;
         let count: i64 = row.get(2).map_err(unavailable)?;
         let at = time(row, 1).map_err(unavailable)?;
         timeline.add(id, at, count.unsigned_abs());
@@ -101,19 +102,22 @@ pub fn timeline(connection: &Connection) -> Result<Timeline, StoreError> {
     Ok(timeline)
 }
 
-/// Which events are read, by their time.
+/// The events to read, by their time.
 #[derive(Debug, Clone, Copy)]
 pub enum Times {
-    /// All.
+    /// All events.
     All,
-    /// Those at a moment or later, and before another one.
+    /// The events from the first moment to before the second one.
     Between(Timestamp, Timestamp),
-    /// Those without a time.
+    /// The events without a time.
     None,
 }
 
-/// Reads all events, or those between two moments.
-pub fn events(connection: &Connection, of: Times) -> Result<Vec<(EventId, Sighting)>, StoreError> {
+/// Returns the events selected by `times`, in no particular order.
+pub fn events(
+    connection: &Connection,
+    times: Times,
+) -> Result<Vec<(EventId, Sighting)>, StoreError> {
     let clusters = clusters(connection)?;
     let facet_sets = facet_sets(connection)?;
     let mut select = connection
@@ -122,11 +126,11 @@ pub fn events(connection: &Connection, of: Times) -> Result<Vec<(EventId, Sighti
              WHERE (?1 IS NULL OR (at >= ?1 AND at < ?2)) AND (at IS NULL OR NOT ?3)",
         )
         .map_err(unavailable)?;
-    let (from, until) = match of {
+    let (from, until) = match times {
         Times::Between(from, until) => (Some(from.seconds()), Some(until.seconds())),
         Times::All | Times::None => (None, None),
     };
-    let is_undated = matches!(of, Times::None);
+    let is_undated = matches!(times, Times::None);
     let found = select.query(params![from, until, is_undated]);
     let mut found = found.map_err(unavailable)?;
     let mut series_table: HashMap<(i64, i64), Arc<Series>> = HashMap::new();
@@ -136,10 +140,10 @@ pub fn events(connection: &Connection, of: Times) -> Result<Vec<(EventId, Sighti
         let (id, of_series, at): ([u8; 16], (i64, i64), _) = read().map_err(unavailable)?;
         let (cluster, facts) = clusters
             .get(&of_series.0)
-            .ok_or_else(|| damaged("an event has no cluster"))?;
+            .ok_or_else(|| damaged("an event refers to a missing cluster"))?;
         let facets = facet_sets
             .get(&of_series.1)
-            .ok_or_else(|| damaged("an event has no scene"))?;
+            .ok_or_else(|| damaged("an event refers to a missing scene"))?;
         let series = series_table.entry(of_series).or_insert_with(|| {
             let (cluster, facets) = (*cluster, facets.clone());
             Arc::new(Series { cluster, facets })
@@ -153,7 +157,7 @@ pub fn events(connection: &Connection, of: Times) -> Result<Vec<(EventId, Sighti
     Ok(events)
 }
 
-/// Reads what clusters are.
+/// Returns the subject (account, service, action and class) of each cluster.
 pub fn subjects(
     connection: &Connection,
 ) -> Result<BTreeMap<ClusterId, Arc<ClusterSubject>>, StoreError> {
@@ -162,7 +166,7 @@ pub fn subjects(
     Ok(clusters.map(|(id, facts)| (id, subject(&facts))).collect())
 }
 
-/// Reads one event back.
+/// Returns the stored event with an id. Fails if there is none.
 pub fn sighting(connection: &Connection, id: EventId) -> Result<Sighting, StoreError> {
     let select = format!(
         "SELECT cluster_id, class = 'watch', at, {} FROM event
@@ -175,7 +179,7 @@ pub fn sighting(connection: &Connection, id: EventId) -> Result<Sighting, StoreE
             Ok((row.get(0)?, row.get(1)?, time(row, 2)?, facets(row, 3)?))
         })
         .map_err(unavailable)?;
-    let cluster = ClusterId::parse(&cluster).ok_or_else(|| damaged("a cluster id is no id"))?;
+    let cluster = ClusterId::parse(&cluster).ok_or_else(|| damaged("a cluster id is malformed"))?;
     Ok(Sighting::new(
         watched,
         at,
@@ -183,7 +187,7 @@ pub fn sighting(connection: &Connection, id: EventId) -> Result<Sighting, StoreE
     ))
 }
 
-/// Reads the samples of a cluster.
+/// Returns the samples of a cluster, by the number of its row; empty if there are none.
 pub fn samples_of(connection: &Connection, cluster: i64) -> Result<Samples, StoreError> {
     let mut select = connection
         .prepare_cached("SELECT event_id, at, json FROM sample WHERE cluster = ?1")
@@ -204,7 +208,7 @@ pub fn samples_of(connection: &Connection, cluster: i64) -> Result<Samples, Stor
     Ok(samples)
 }
 
-/// Reads what is known of a cluster, with its row.
+/// Returns the number of a cluster's row and its facts; `None` if the store does not have the cluster.
 pub fn facts_of(
     connection: &Connection,
     cluster: ClusterId,
@@ -218,7 +222,7 @@ pub fn facts_of(
     }
 }
 
-/// The clusters by their rows.
+/// The clusters, by the number of their row.
 type Clusters = BTreeMap<i64, (ClusterId, Arc<ClusterFacts>)>;
 
 fn clusters(connection: &Connection) -> Result<Clusters, StoreError> {
@@ -228,17 +232,18 @@ fn clusters(connection: &Connection) -> Result<Clusters, StoreError> {
     let mut clusters = BTreeMap::new();
     while let Some(row) = found.next().map_err(unavailable)? {
         let id: String = row.get(1).map_err(unavailable)?;
-        let id = ClusterId::parse(&id).ok_or_else(|| damaged("a cluster id is no id"))?;
+        let id = ClusterId::parse(&id).ok_or_else(|| damaged("a cluster id is malformed"))?;
         let facts = Arc::new(facts(row, 2)?);
         clusters.insert(row.get(0).map_err(unavailable)?, (id, facts));
     }
     Ok(clusters)
 }
 
-/// Reads facts from the columns of [`FACTS`], which begin at a place.
+/// Reads facts from the columns of [`FACTS`]; the first of them is at position `first`.
 fn facts(row: &SqlRow<'_>, first: usize) -> Result<ClusterFacts, StoreError> {
     let class: String = row.get(first + 4).map_err(unavailable)?;
-    let class = Class::from_name(&class).ok_or_else(|| damaged("a class is no class"))?;
+    let class =
+        Class::from_name(&class).ok_or_else(|| damaged("a cluster has an unknown class"))?;
     let read = || {
         let identity = Identity {
             partition: row.get(first)?,
@@ -268,12 +273,12 @@ fn facet_sets(connection: &Connection) -> Result<HashMap<i64, Facets>, StoreErro
     found.collect::<Result<_, _>>().map_err(unavailable)
 }
 
-/// Names the columns of a facet set's facets, in the order of their kinds.
+/// Returns the names of the facet columns, separated by commas, in the order of [`FacetKind::ALL`].
 pub fn columns() -> String {
     FacetKind::ALL.map(FacetKind::name).join(", ")
 }
 
-/// Reads facets from the columns that [`columns`] names, which begin at a place.
+/// Reads facets from the columns of [`columns`]; the first of them is at position `first`.
 fn facets(row: &SqlRow<'_>, first: usize) -> rusqlite::Result<Facets> {
     let mut facets = Facets::default();
     for (column, kind) in (first..).zip(FacetKind::ALL) {

@@ -1,4 +1,5 @@
--- Schema version 1; mark.sql adds what later versions have. Times are seconds since 1970 in UTC; absent values are NULL.
+-- Version 1 of the schema; triage.sql has the tables of version 3.
+-- Times are seconds since 1970 in UTC. Absent values are NULL.
 
 CREATE TABLE cluster (
     id             INTEGER PRIMARY KEY,
@@ -11,16 +12,16 @@ CREATE TABLE cluster (
     class          TEXT NOT NULL,         -- denied, auth, throttle ...
     code           TEXT NOT NULL,         -- the canonical code
     cause          TEXT,                  -- an IAM action of another service; the kind of user of a sign-in
-    addition       TEXT,                  -- what a rule adds to the identity
-    identity_template TEXT,               -- the template, where it is part of the identity
-    template       TEXT NOT NULL,         -- a template to show
-    overflow       INTEGER NOT NULL,      -- 1 where the cardinality guard collects what is beyond it
-    admitted_hour  INTEGER                -- hours since 1970: where the cardinality guard counted it
+    addition       TEXT,                  -- a text that a rule adds to the identity
+    identity_template TEXT,               -- the template, if it is part of the identity
+    template       TEXT NOT NULL,         -- a template for display
+    overflow       INTEGER NOT NULL,      -- 1 for an overflow cluster, with the events beyond the limit of new clusters
+    admitted_hour  INTEGER                -- hours since 1970 (event time): the hour in which the cluster counted as new
 ) STRICT;
 
 CREATE INDEX cluster_admitted ON cluster (account_id, admitted_hour);
 
--- Each combination of facets that was seen, once.
+-- One row for each combination of facets.
 CREATE TABLE scene (
     id             INTEGER PRIMARY KEY,
     digest         BLOB NOT NULL UNIQUE,
@@ -47,9 +48,9 @@ CREATE TABLE scene (
     ruled_severity TEXT
 ) STRICT;
 
--- One row an event: its key is the set whose size is the count.
+-- One row for each event. A repeated event has the same key, so the number of rows is the count.
 CREATE TABLE event (
-    event_id       BLOB PRIMARY KEY,      -- 16 bytes: the UUID, or a hash of what the record says
+    event_id       BLOB PRIMARY KEY,      -- 16 bytes: the UUID, or a hash of the record's content
     cluster        INTEGER NOT NULL REFERENCES cluster (id),
     scene          INTEGER NOT NULL REFERENCES scene (id),
     at             INTEGER
@@ -65,7 +66,7 @@ CREATE TABLE sample (
 
 CREATE TABLE quarantine (
     source         TEXT NOT NULL,         -- the file
-    record         INTEGER NOT NULL,      -- its number in the file, from one
+    record         INTEGER NOT NULL,      -- the number of the record in the file, from 1
     reason         TEXT NOT NULL,
     detail         TEXT NOT NULL,
     PRIMARY KEY (source, record)

@@ -1,4 +1,4 @@
-//! Marks and journals in the file.
+//! Stores triage decisions and journals in the tables `mark` and `journal`.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,9 @@ use service::ports::{StoreError, TriageStore, VersionedTriage};
 
 use crate::{SqliteStore, damaged, unavailable};
 
-/// Returns the triage of a cluster as it is kept, empty where it was taken away, and its version.
-pub fn kept(
+/// Returns the stored JSON of a cluster's triage decision, and its version. The JSON is empty if the decision was removed;
+/// `None` if there never was one.
+fn stored_triage(
     connection: &Connection,
     cluster: ClusterId,
 ) -> Result<Option<(String, i64)>, StoreError> {
@@ -56,12 +57,12 @@ impl TriageStore for SqliteStore {
     ) -> Result<BTreeMap<ClusterId, VersionedTriage>, StoreError> {
         let mut triages = BTreeMap::new();
         for cluster in clusters {
-            let Some((text, version)) = kept(&self.connection, *cluster)? else {
+            let Some((text, version)) = stored_triage(&self.connection, *cluster)? else {
                 continue;
             };
             let triage = match text.as_str() {
                 "" => None,
-                text => Some(Triage::decode(text).ok_or_else(|| damaged("a mark is no mark"))?),
+                text => Some(Triage::decode(text).ok_or_else(|| damaged("a mark is malformed"))?),
             };
             triages.insert(*cluster, VersionedTriage { triage, version });
         }
@@ -78,7 +79,7 @@ impl TriageStore for SqliteStore {
         let transaction = self.connection.unchecked_transaction();
         let transaction = transaction.map_err(unavailable)?;
         let text = triage.map(Triage::encode).unwrap_or_default();
-        // One that is there is changed, another one is made; which of them, the version says.
+        // Version 0 means that no decision is stored yet. Both statements change nothing if another process was faster.
         let change = match version {
             0 => "INSERT OR IGNORE INTO mark VALUES (?1, ?2, ?3 + 1)",
             _ => {
@@ -105,12 +106,12 @@ impl TriageStore for SqliteStore {
         let mut entries = Vec::new();
         while let Some(row) = found.next().map_err(unavailable)? {
             let what: String = row.get(2).map_err(unavailable)?;
-            let what =
-                JournalEvent::from_name(&what).ok_or_else(|| damaged("an entry is no entry"))?;
+            let what = JournalEvent::from_name(&what)
+                .ok_or_else(|| damaged("a journal entry is malformed"))?;
             let text = |column| row.get::<_, String>(column).map_err(unavailable);
             let number = |column| row.get::<_, i64>(column).map_err(unavailable);
             let at = Timestamp::from_seconds(number(0)?);
-            let at = at.ok_or_else(|| damaged("an entry has no time"))?;
+            let at = at.ok_or_else(|| damaged("a journal entry has no valid time"))?;
             let entry = JournalEntry::of(what, at, number(1)?)
                 .by(&text(3)?, &text(4)?)
                 .about(&text(5)?);
@@ -121,8 +122,11 @@ impl TriageStore for SqliteStore {
     }
 
     async fn resolutions(&self) -> Result<Resolutions, StoreError> {
-        const SAID: &str = "SELECT cluster_id, at, what FROM journal WHERE what IN (?1, ?2)";
-        let mut select = self.connection.prepare_cached(SAID).map_err(unavailable)?;
+        const SELECT: &str = "SELECT cluster_id, at, what FROM journal WHERE what IN (?1, ?2)";
+        let mut select = self
+            .connection
+            .prepare_cached(SELECT)
+            .map_err(unavailable)?;
         let names = [JournalEvent::Resolved.name(), JournalEvent::Reopened.name()];
         let mut found = select.query(names).map_err(unavailable)?;
         let mut resolutions = Resolutions::new();
@@ -130,12 +134,15 @@ impl TriageStore for SqliteStore {
             let cluster: String = row.get(0).map_err(unavailable)?;
             let at: i64 = row.get(1).map_err(unavailable)?;
             let what: String = row.get(2).map_err(unavailable)?;
-            let said = JournalEvent::from_name(&what).and_then(JournalEvent::said);
+            let resolution = JournalEvent::from_name(&what).and_then(JournalEvent::said);
             let (at, cluster) = (Timestamp::from_seconds(at), ClusterId::parse(&cluster));
-            let (Some(cluster), Some(at), Some(said)) = (cluster, at, said) else {
-                return Err(damaged("an entry is no entry"));
+            let (Some(cluster), Some(at), Some(resolution)) = (cluster, at, resolution) else {
+                return Err(damaged("a journal entry is malformed"));
             };
-            resolutions.entry(cluster).or_default().insert((at, said));
+            resolutions
+                .entry(cluster)
+                .or_default()
+                .insert((at, resolution));
         }
         Ok(resolutions)
     }

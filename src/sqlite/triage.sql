@@ -1,16 +1,16 @@
--- What schema version 3 adds to version 2: what people decided about clusters, and the journal.
+-- Version 3 of the schema adds the triage decisions of people about clusters, and the journal of clusters.
 
 CREATE TABLE mark (
     cluster_id     TEXT PRIMARY KEY,
-    mark           TEXT NOT NULL,         -- JSON, or empty where it was taken away
-    version        INTEGER NOT NULL       -- how often it was changed
+    mark           TEXT NOT NULL,         -- the decision as JSON; empty if it was removed
+    version        INTEGER NOT NULL       -- the number of changes
 ) STRICT, WITHOUT ROWID;
 
--- The same entry twice is one.
+-- A repeated entry is stored once.
 CREATE TABLE journal (
     cluster_id     TEXT NOT NULL,
     at             INTEGER NOT NULL,
-    epoch          INTEGER NOT NULL,      -- which life of the cluster, from 1
+    epoch          INTEGER NOT NULL,      -- the number of the cluster's episode, from 1
     what           TEXT NOT NULL,         -- acknowledged, muted, resolved ...
     actor          TEXT NOT NULL,
     reason         TEXT NOT NULL,

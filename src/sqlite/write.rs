@@ -1,4 +1,4 @@
-//! Batches written: clusters and facet sets first, then the events that point to them, then samples.
+//! Writes batches: first clusters and facet sets, then the events that refer to them, then samples.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -16,39 +16,40 @@ use sha2::{Digest as _, Sha256};
 use crate::read::{self, FACTS};
 use crate::unavailable;
 
-/// What need not be looked up again, as long as nobody else writes.
+/// A cache of rows in the file. It is valid as long as no other connection writes.
 #[derive(Debug, Default)]
 pub struct Rows {
-    /// Changes when another connection has written (`PRAGMA data_version`).
+    /// The value of `PRAGMA data_version`, which changes when another connection has written.
     version: i64,
     clusters: HashMap<ClusterId, (i64, Arc<ClusterFacts>)>,
-    /// The facet set of each case.
+    /// The row of the facet set of each series.
     facet_sets: HashMap<Arc<Series>, i64>,
     samples: HashMap<ClusterId, Samples>,
-    /// How many clusters of an account were admitted in an hour.
+    /// The number of new clusters that were admitted, by account and hour.
     used: HashMap<(String, Option<Window>), u32>,
-    /// Whether it is worth asking if an event overflowed.
+    /// Whether the store has an overflow cluster. If not, no event has to be checked for one.
     any_overflow: bool,
 }
 
-/// How many facet sets are remembered; those of one scan are seldom more.
+/// The largest number of facet sets in the cache. One scan seldom has more.
 const FACET_SETS_MAX: usize = 20_000;
 
-/// How many clusters have their samples remembered, of 4 KB each.
+/// The largest number of clusters with samples in the cache, of 4 KB each.
 const SAMPLES_MAX: usize = 1_000;
 
-/// Batches within their transaction.
+/// Writes the batches of one transaction.
 pub struct BatchWriter<'a> {
     connection: &'a Connection,
     rows: &'a mut Rows,
     insert_event: CachedStatement<'a>,
     insert_facet_set: CachedStatement<'a>,
     insert_sample: CachedStatement<'a>,
-    /// What the batches bring of each cluster; what they all agree on is written at the end.
+    /// The samples of all batches, by the row of their cluster. They are written once, at the end.
     samples: BTreeMap<i64, (ClusterId, Samples)>,
 }
 
 impl<'a> BatchWriter<'a> {
+    /// Creates a writer in an open transaction. Empties the cache if another connection has written.
     pub fn new(connection: &'a Connection, rows: &'a mut Rows) -> Result<Self, StoreError> {
         let version = connection
             .pragma_query_value(None, "data_version", |row| row.get(0))
@@ -73,7 +74,7 @@ impl<'a> BatchWriter<'a> {
             rows.samples.clear();
         }
         let columns = read::columns();
-        let places = vec!["?"; FacetKind::ALL.len()].join(", ");
+        let parameters = vec!["?"; FacetKind::ALL.len()].join(", ");
         let prepare = |sql: &str| connection.prepare_cached(sql).map_err(unavailable);
         Ok(Self {
             connection,
@@ -83,7 +84,7 @@ impl<'a> BatchWriter<'a> {
                  ON CONFLICT (event_id) DO NOTHING",
             )?,
             insert_facet_set: prepare(&format!(
-                "INSERT INTO scene (digest, {columns}) VALUES (?, {places})
+                "INSERT INTO scene (digest, {columns}) VALUES (?, {parameters})
                  ON CONFLICT (digest) DO NOTHING"
             ))?,
             insert_sample: prepare(
@@ -94,7 +95,7 @@ impl<'a> BatchWriter<'a> {
         })
     }
 
-    /// Writes a batch but for its samples, and returns what came of it.
+    /// Writes a batch without its samples, and returns the numbers of new events and new clusters.
     pub fn write(&mut self, batch: Batch) -> Result<Committed, StoreError> {
         let Batch {
             source,
@@ -105,7 +106,7 @@ impl<'a> BatchWriter<'a> {
         for (cluster, facts) in &tally.facts {
             self.cluster(*cluster, facts, &admitted)?;
         }
-        // In the order of their keys they go to the same page one after the other.
+        // In the order of their keys, consecutive events are on the same page of the file.
         let mut sightings: Vec<_> = tally.sightings.into_iter().collect();
         sightings.sort_unstable_by_key(|(id, _)| *id);
         let mut fresh = 0;
@@ -114,11 +115,11 @@ impl<'a> BatchWriter<'a> {
         }
         for (cluster, samples) in tally.samples {
             if let Some((row, _)) = self.rows.clusters.get(&cluster) {
-                let (_, kept) = self
+                let (_, collected) = self
                     .samples
                     .entry(*row)
                     .or_insert((cluster, Samples::default()));
-                kept.join(samples);
+                collected.join(samples);
             }
         }
         for record in &quarantined {
@@ -131,35 +132,35 @@ impl<'a> BatchWriter<'a> {
         })
     }
 
-    /// Writes the samples of all batches, and returns which clusters have enough of them.
+    /// Writes the samples of all batches. Returns the cutoffs of clusters that now have enough samples.
     pub fn finish(mut self) -> Result<SampleCutoffs, StoreError> {
         let mut cutoffs = SampleCutoffs::new();
         for (row, (cluster, samples)) in std::mem::take(&mut self.samples) {
-            let kept = self.samples(row, cluster, samples)?;
-            cutoffs.extend(kept.cutoff().map(|cutoff| (cluster, cutoff)));
+            let stored = self.samples(row, cluster, samples)?;
+            cutoffs.extend(stored.cutoff().map(|cutoff| (cluster, cutoff)));
         }
         Ok(cutoffs)
     }
 
-    /// Writes what is known of a cluster, joined with what the store knows.
+    /// Writes the facts of a cluster, joined with the facts in the store.
     fn cluster(
         &mut self,
         cluster: ClusterId,
         facts: &Arc<ClusterFacts>,
         admitted: &Admitted,
     ) -> Result<(), StoreError> {
-        // An admitted cluster is new, or the guard would not have been asked.
+        // An admitted cluster is always new: the guard only decides about new clusters.
         let hour = admitted.get(&cluster).copied();
         if hour.is_some() || self.find(cluster)?.is_none() {
             return self.insert_cluster(cluster, facts, hour.flatten());
         }
-        if let Some((row, known)) = self.rows.clusters.get_mut(&cluster) {
-            let before = Arc::clone(known);
-            ClusterFacts::join(known, cluster, facts);
-            if *known != before {
-                update_cluster(self.connection, *row, known)?;
-                if known.identity.account_id != before.identity.account_id {
-                    // A rule merges clusters of several accounts, and it counts in another now.
+        if let Some((row, cached)) = self.rows.clusters.get_mut(&cluster) {
+            let before = Arc::clone(cached);
+            ClusterFacts::join(cached, cluster, facts);
+            if *cached != before {
+                update_cluster(self.connection, *row, cached)?;
+                if cached.identity.account_id != before.identity.account_id {
+                    // A rule may merge clusters of several accounts. The cluster now counts in another account.
                     self.rows.used.clear();
                 }
             }
@@ -167,7 +168,7 @@ impl<'a> BatchWriter<'a> {
         Ok(())
     }
 
-    /// Returns the row of a cluster, if it is in the store.
+    /// Returns the number of a cluster's row; `None` if the cluster is not in the store.
     fn find(&mut self, cluster: ClusterId) -> Result<Option<i64>, StoreError> {
         if let Some((row, _)) = self.rows.clusters.get(&cluster) {
             return Ok(Some(*row));
@@ -217,6 +218,7 @@ impl<'a> BatchWriter<'a> {
         Ok(())
     }
 
+    /// Returns the number of the row of a series' facet set, which is written if it is new.
     fn facet_set(&mut self, series: &Arc<Series>) -> Result<i64, StoreError> {
         if let Some(row) = self.rows.facet_sets.get(series) {
             return Ok(*row);
@@ -234,7 +236,7 @@ impl<'a> BatchWriter<'a> {
         Ok(row)
     }
 
-    /// Writes a facet set; `false` says that it was there already.
+    /// Writes a facet set. Returns `false` if the store already has it.
     fn insert_facet_set(&mut self, facets: &Facets, digest: &[u8]) -> Result<bool, StoreError> {
         let insert = &mut self.insert_facet_set;
         let mut execute = || {
@@ -247,7 +249,7 @@ impl<'a> BatchWriter<'a> {
         Ok(execute().map_err(unavailable)? == 1)
     }
 
-    /// Writes an event; `false` says that it was there already.
+    /// Writes an event. Returns `false` if the store already has its id.
     fn event(&mut self, id: EventId, sighting: &Sighting) -> Result<bool, StoreError> {
         let facet_set = self.facet_set(&sighting.series)?;
         let (cluster, _) = self.rows.clusters[&sighting.series.cluster];
@@ -262,14 +264,15 @@ impl<'a> BatchWriter<'a> {
         Ok(inserted == 1)
     }
 
-    /// One id with two contents: the lesser sighting stands, as in a tally.
+    /// Resolves an id with two contents: the lesser sighting is stored, as in a tally. So the result does not depend on the
+    /// order of events.
     fn settle(
         &self,
         id: EventId,
         sighting: &Sighting,
         incoming: (i64, i64, Option<i64>),
     ) -> Result<(), StoreError> {
-        let known: (i64, i64, Option<i64>) = self
+        let stored: (i64, i64, Option<i64>) = self
             .connection
             .prepare_cached("SELECT cluster, scene, at FROM event WHERE event_id = ?1")
             .and_then(|mut select| {
@@ -278,7 +281,7 @@ impl<'a> BatchWriter<'a> {
                 })
             })
             .map_err(unavailable)?;
-        if known == incoming {
+        if stored == incoming {
             return Ok(());
         }
         if *sighting < read::sighting(self.connection, id)? {
@@ -293,26 +296,26 @@ impl<'a> BatchWriter<'a> {
         Ok(())
     }
 
-    /// Writes the samples of a cluster that are to be kept, and returns all of them.
+    /// Joins incoming samples of a cluster with the stored ones, writes the difference, and returns the result.
     fn samples(
         &mut self,
         row: i64,
         cluster: ClusterId,
         incoming: Samples,
     ) -> Result<Samples, StoreError> {
-        let known = match self.rows.samples.remove(&cluster) {
-            Some(known) => known,
+        let stored = match self.rows.samples.remove(&cluster) {
+            Some(cached) => cached,
             None => read::samples_of(self.connection, row)?,
         };
-        let mut joined = known.clone();
+        let mut joined = stored.clone();
         joined.join(incoming);
-        for sample in known.but(&joined) {
+        for sample in stored.but(&joined) {
             self.connection
                 .prepare_cached("DELETE FROM sample WHERE cluster = ?1 AND event_id = ?2")
                 .and_then(|mut delete| delete.execute(params![row, sample.id.bytes()]))
                 .map_err(unavailable)?;
         }
-        for sample in joined.but(&known) {
+        for sample in joined.but(&stored) {
             let Sample { at, id, json } = sample;
             let at = at.map(Timestamp::seconds);
             self.insert_sample
@@ -405,7 +408,7 @@ fn update_cluster(
     Ok(())
 }
 
-/// Binds facts to the first ten places of a statement, in the order of [`FACTS`].
+/// Binds facts to the first ten parameters of a statement, in the order of [`FACTS`].
 fn bind_facts(statement: &mut CachedStatement<'_>, facts: &ClusterFacts) -> rusqlite::Result<()> {
     let identity = &facts.identity;
     let values = params![
@@ -425,7 +428,7 @@ fn bind_facts(statement: &mut CachedStatement<'_>, facts: &ClusterFacts) -> rusq
         .try_for_each(|(column, value)| statement.raw_bind_parameter(column, value))
 }
 
-/// Returns the key of a facet set: a hash of its values, each with its length before it.
+/// Returns the key of a facet set: a hash of its values, each preceded by its length.
 fn digest(facets: &Facets) -> [u8; 16] {
     let mut values = Vec::with_capacity(facets.bytes() + FacetKind::ALL.len() * size_of::<u64>());
     for kind in FacetKind::ALL {

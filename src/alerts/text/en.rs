@@ -73,7 +73,7 @@ pub(super) const ENGLISH: Words = Words {
     gone: "The cluster is no longer stored; this is all that is known of it.",
     account: "account {id}",
     whole_stack: "the whole stack",
-    nobody: "nothing further",
+    nothing_further: "nothing further",
 
     info: "info",
     warning: "warning",
@@ -173,7 +173,7 @@ pub(super) const ENGLISH: Words = Words {
 
     error: "{code} at {api}, {count}",
     error_watched: "{api} succeeded, {count}",
-    says: "It says: {template}",
+    error_message: "It says: {template}",
     to_do: "What to do: {hint}",
     example: "Example: {at}",
     no_error: "None that is known by itself.",

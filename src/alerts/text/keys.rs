@@ -51,14 +51,14 @@ impl Writer<'_> {
                 &[("id", vec![Piece::other(account)])],
             ));
         }
-        let mut says = Vec::new();
+        let mut statements = Vec::new();
         // The line about the last use already contains that IAM does not know the key.
         let is_shown = |anomaly: &&KeyAnomaly| **anomaly != KeyAnomaly::Unknown;
         for anomaly in key.oddities.iter().filter(is_shown) {
-            says.push(vec![Piece::Strong(self.anomaly(*anomaly))]);
+            statements.push(vec![Piece::Strong(self.anomaly(*anomaly))]);
         }
         if !key.oddities.contains(&KeyAnomaly::Deleted) {
-            says.push(self.last_use(key));
+            statements.push(self.last_use(key));
         }
         let seen = self.message.cluster.as_ref();
         let seen = seen.and_then(|cluster| cluster.facets.get(&Facet::AccessKey));
@@ -66,10 +66,10 @@ impl Writer<'_> {
         if let Some(span) = seen.map(|value| value.span) {
             let last = span.last_seen.map_or_else(|| own("?"), own);
             let values = [("count", own(span.count)), ("at", last)];
-            says.push(fill(words.seen_here, &values));
+            statements.push(fill(words.seen_here, &values));
         }
-        let says = joined(says, words.semicolon);
-        item(words.by, &[("what", name), ("values", says)])
+        let statements = joined(statements, words.semicolon);
+        item(words.by, &[("what", name), ("values", statements)])
     }
 
     fn last_use(&self, key: &KeyReport) -> Pieces {

@@ -171,14 +171,14 @@ impl Writer<'_> {
             .concat(),
             None => own(words.key_unknown),
         };
-        let mut says = vec![used, fill(words.key_failed, &[("at", own(key.last_seen))])];
+        let mut statements = vec![used, fill(words.key_failed, &[("at", own(key.last_seen))])];
         if !key.principal.is_empty() {
             let principal = vec![Piece::other(&key.principal)];
-            says.push(fill(words.key_of, &[("principal", principal)]));
+            statements.push(fill(words.key_of, &[("principal", principal)]));
         }
         let values = [
             ("what", vec![Piece::other(&key.key)]),
-            ("values", joined(says, words.semicolon)),
+            ("values", joined(statements, words.semicolon)),
         ];
         item(words.by, &values)
     }

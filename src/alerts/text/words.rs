@@ -30,7 +30,7 @@ words! {
     // The first sentence, by kind.
     new, new_principal, regressed, recovered, escalating, campaign, access_key, account_summary,
     watched_new, watched_new_principal, watched_regressed, watched_recovered, watched_escalating,
-    learned, digest, no_data, gone, account, whole_stack, nobody,
+    learned, digest, no_data, gone, account, whole_stack, nothing_further,
     calmed, watched_calmed, account_escalating, account_calmed, campaign_grew, campaign_ended, silent, data_again, log_group,
     summary, hour, day, week,
     // The overview.
@@ -50,6 +50,6 @@ words! {
     keys_of_clusters, no_key, of_account, used, used_with, used_in, used_by, never, never_by, unknown, temporary,
     temporary_session, not_asked, no_answer, key_of, key_unknown, key_failed, seen_here, canary, awakened, foreign, deleted, key_hint,
     // Errors.
-    error, error_watched, says, to_do, example, no_error, no_new_error, list_clusters, comma,
+    error, error_watched, error_message, to_do, example, no_error, no_new_error, list_clusters, comma,
     semicolon,
 }

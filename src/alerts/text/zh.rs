@@ -67,7 +67,7 @@ pub(super) const CHINESE: Words = Words {
     gone: "该错误聚类已不再保存，以下为全部已知信息。",
     account: "账号 {id} ",
     whole_stack: "整个部署",
-    nobody: "无更多信息",
+    nothing_further: "无更多信息",
 
     info: "信息",
     warning: "警告",
@@ -164,7 +164,7 @@ pub(super) const CHINESE: Words = Words {
 
     error: "{api} 报 {code}，{count}",
     error_watched: "{api} 调用成功，{count}",
-    says: "错误信息：{template}",
+    error_message: "错误信息：{template}",
     to_do: "处理建议：{hint}",
     example: "示例：{at}",
     no_error: "没有单独已知的错误。",
