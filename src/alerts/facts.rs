@@ -37,7 +37,7 @@ pub enum Facts {
     /// A cluster has an event again after it had recovered. `None` if the ingest made the alert: only the
     /// inspection knows how long the cluster was quiet.
     Regressed(Option<RegressionFacts>),
-    /// A cluster had no event for its whole quiet period.
+    /// A cluster had no event for the quiet period of its class.
     Recovered(RecoveryFacts),
     /// A cluster or an account has many more events per hour than usual, or no longer has.
     Escalation(EscalationFacts),
@@ -169,7 +169,8 @@ pub enum IamAccess {
     Iam,
 }
 
-/// The facts of a learning period that is over.
+/// The facts of a learning period that is over: the first hours of a stack, in which no alerts
+/// are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LearnedFacts {
     /// The length of the learning period, in hours.

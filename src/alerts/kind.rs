@@ -15,7 +15,7 @@ pub enum AlertKind {
     NewPrincipal,
     /// A cluster has an event again after it had recovered.
     Regressed,
-    /// A cluster had no event for its whole quiet period.
+    /// A cluster had no event for the quiet period of its class.
     Recovered,
     /// A cluster or an account has many more events per hour than usual. Also the end of this.
     Escalating,

@@ -1,5 +1,5 @@
-//! Alerts: how severe a change is and why, what people can do about it, and what each kind of sink is
-//! sent.
+//! Alerts about changes: their severity with its reasons, advice for people, and the messages for each
+//! kind of sink.
 //!
 //! An [`alert::Alert`] is a small description of one change, and it is stored in the outbox. When it is
 //! sent, it becomes a [`message::Message`] with all current data. So an alert that waited for a day is

@@ -192,8 +192,8 @@ impl Message {
 
     /// Returns when the problem of this alert began.
     ///
-    /// The alert's facts have precedence. Otherwise this is the first event of the cluster if the cluster is
-    /// in its first episode, and the first event in the time range if it is in a later one.
+    /// The alert's facts have precedence. Without them, a cluster in its first episode has the time of its
+    /// first event. A cluster in a later episode has the time of its first event in the time range.
     pub fn fault_start(&self) -> Option<Timestamp> {
         let reported = self.alert.facts.fault_start();
         let first_in_range = || self.cluster.as_ref()?.span.first_seen;

@@ -121,7 +121,8 @@ pub struct Breaker {
 /// A period in which a sink gets no further alerts of a cluster, because it got one recently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Silence {
-    /// When the silence ends, by the local clock; `None` if alerts were suppressed but none was ever sent.
+    /// When the silence ends, by the local clock; `None` if it only counts suppressed alerts and holds none
+    /// back.
     pub until: Option<Timestamp>,
     /// The number of alerts suppressed since the last one that was sent.
     pub suppressed: u64,

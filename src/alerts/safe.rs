@@ -89,7 +89,7 @@ pub fn titled(text: &str, chars_max: usize) -> String {
     title
 }
 
-/// Returns the longest start of `text` that has at most `bytes_max` bytes and ends between characters.
+/// Returns the longest prefix of `text` that has at most `bytes_max` bytes and ends between two characters.
 pub fn cut(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
 }

@@ -157,7 +157,7 @@ pub fn events(
     Ok(events)
 }
 
-/// Returns the subject (account, service, action and class) of each cluster.
+/// Returns the subject (account, service, action, code and class) of each cluster.
 pub fn subjects(
     connection: &Connection,
 ) -> Result<BTreeMap<ClusterId, Arc<ClusterSubject>>, StoreError> {

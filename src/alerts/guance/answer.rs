@@ -1,7 +1,7 @@
 //! Reads an answer of Guance: whether it accepted the alerts, rejected them, is busy, or has wrong settings.
 //!
-//! The HTTP status is not enough. The Open API uses 401 also for rate limits, and 200 also for an event
-//! that it did not accept.
+//! The HTTP status is not enough. The Open API uses 401 also for rate limits, and 200 also for events
+//! without success.
 
 use jiff::fmt::rfc2822::DateTimeParser;
 use records::redact::sanitize;

@@ -37,8 +37,8 @@ impl Endpoint {
     /// [`Route::Datakit`] may also use `http://` if private hosts are allowed.
     ///
     /// # Errors
-    /// A text that says what the URL must be, to be shown after the name of the setting. The text does not
-    /// repeat the URL, because a URL may contain a token by mistake.
+    /// If the URL has another form or its host is not allowed. The text continues the name of the setting,
+    /// such as "must begin with https://". It does not repeat the URL, which may contain a token by mistake.
     pub fn parse(url: &str, route: Route, allowed: AllowedHosts) -> Result<Self, String> {
         let (scheme, rest) = match url.split_once("://") {
             Some(("https", rest)) => ("https", rest),

@@ -3,7 +3,7 @@
 //! Source: the vendor's documentation, "Open API"; the addresses of the gateways are from the vendor's
 //! own programs.
 
-/// A site of Guance or TrueWatch: an independent installation of the service.
+/// A site of Guance or TrueWatch: one region of the service, with its own addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Site {
     /// The name of the site in settings, such as `cn1`.
