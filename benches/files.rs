@@ -1,9 +1,9 @@
-//! The files that a benchmark reads.
+//! Lists the files that a benchmark reads.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-/// Returns the files in a folder in the order of their names, and a file as it is.
+/// Returns the files below a folder, sorted by name; for a file, the file itself.
 pub fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);

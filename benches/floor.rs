@@ -1,7 +1,8 @@
-//! The floor under every scan: reads each file, takes it out of base64 and gzip in one go, and does
-//! nothing with it. Whoever reads CloudTrail's files cannot need less than this.
+//! Measures the least work of every scan: reads each file, and decodes base64 and gzip.
 //!
-//! Usage: `floor PATH…`, files or folders; one line of JSON says what was in them.
+//! No program that reads CloudTrail files can need less time than this.
+//!
+//! Usage: `floor PATH…`, files or folders; prints one line of JSON with their number and sizes in bytes.
 
 #[path = "files.rs"]
 mod files;
@@ -17,7 +18,7 @@ type Failed = Box<dyn std::error::Error>;
 /// The first two bytes of gzip data (RFC 1952, 2.3.1).
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// Buffers that are kept from file to file.
+/// Buffers that are reused for all files, and the totals.
 struct Floor {
     decompressor: Decompressor,
     read: Vec<u8>,
@@ -43,7 +44,7 @@ fn main() -> Result<(), Failed> {
                 .map_err(|error| format!("{}: {error}", file.display()))?;
         }
     }
-    #[expect(clippy::print_stdout, reason = "this is what the program is for")]
+    #[expect(clippy::print_stdout, reason = "the output of the benchmark")]
     {
         let Floor {
             files,
@@ -75,11 +76,11 @@ impl Floor {
         Ok(())
     }
 
-    /// Inflates gzip data of one member, as those of the benchmarks are, and returns its length.
+    /// Decompresses gzip data and returns the length in bytes. All of it must be one member, as in the benchmarks' files.
     fn inflate(&mut self, packed: &[u8]) -> Result<usize, Failed> {
-        let told = packed.last_chunk().copied().unwrap_or_default();
-        let room = self.inflated.len().max(u32::from_le_bytes(told) as usize);
-        self.inflated.resize(room, 0);
+        let length = packed.last_chunk().copied().unwrap_or_default();
+        let capacity = self.inflated.len().max(u32::from_le_bytes(length) as usize);
+        self.inflated.resize(capacity, 0);
         Ok(self
             .decompressor
             .gzip_decompress(packed, &mut self.inflated)?)

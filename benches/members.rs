@@ -1,14 +1,13 @@
-//! Compares readers of JSON: the same members of the same records, found by `json`, by `sonic-rs` and by
-//! `serde_json`.
+//! Compares three readers of JSON: `json`, `sonic-rs` and `serde_json` find the same members of the same records.
 //!
-//! Usage: `members ROUNDS PATH…`, trail files packed with gzip, or folders of them. The readers take turns, and do
-//! two kinds of work:
+//! Usage: `members ROUNDS PATH…`, with trail files compressed by gzip, or folders of trail files. In each round, each
+//! reader does two kinds of work:
 //!
 //! - `members`: find the wanted members of each record, given the text of the record.
 //! - `failures`: find the wanted members of each record that has an error, given the list in a trail file.
 //!
-//! Before it is measured, all have to find the same. One line of JSON says how many nanoseconds of CPU time a record
-//! takes with each reader, the median of the rounds. `sonic-rs` asks to be built with
+//! Before the measurement, it is checked that all readers find the same values. The output is one line of JSON with the
+//! nanoseconds of CPU time a record for each reader, the median of the rounds. `sonic-rs` should be built with
 //! `RUSTFLAGS="-C target-cpu=native"`.
 
 #[path = "files.rs"]
@@ -29,7 +28,7 @@ use sonic_rs::{JsonValueTrait as _, LazyValue, PointerTree};
 
 type Failed = Box<dyn std::error::Error>;
 
-/// The members that are wanted, by their paths; those that tell an error come first.
+/// Paths of the wanted members. The first two are present only in a record with an error.
 const WANTED: [&[&str]; 16] = [
     &["errorCode"],
     &["errorMessage"],
@@ -49,14 +48,15 @@ const WANTED: [&[&str]; 16] = [
     &["userIdentity", "accountId"],
 ];
 
-/// The JSON text of each wanted member that a record has; null counts as none.
+/// The JSON text of each wanted member, in the order of [`WANTED`]; `None` if it is missing or null.
 type Values<'a> = [Option<&'a str>; WANTED.len()];
 
-/// Takes the values of one record after another.
+/// Receives the values of one record after another.
 trait Sink {
+    /// Receives the values of a record.
     fn take(&mut self, values: Values<'_>);
 
-    /// Takes those of a record that has an error.
+    /// Receives the values of a record, and ignores a record without an error.
     fn take_failure(&mut self, values: Values<'_>) {
         if values[0].is_some() || values[1].is_some() {
             self.take(values);
@@ -64,21 +64,21 @@ trait Sink {
     }
 }
 
-/// Keeps what was found, to be compared.
+/// Stores all values, for comparing the readers.
 #[derive(Default, PartialEq)]
-struct Kept(Vec<[Option<String>; WANTED.len()]>);
+struct AllValues(Vec<[Option<String>; WANTED.len()]>);
 
-impl Sink for Kept {
+impl Sink for AllValues {
     fn take(&mut self, values: Values<'_>) {
         self.0.push(values.map(|value| value.map(str::to_owned)));
     }
 }
 
-/// Looks at what was found as little as can be.
+/// Adds up the lengths of all values; the least work that uses each value.
 #[derive(Default)]
-struct Seen(usize);
+struct TotalLength(usize);
 
-impl Sink for Seen {
+impl Sink for TotalLength {
     fn take(&mut self, values: Values<'_>) {
         self.0 += values
             .iter()
@@ -88,7 +88,7 @@ impl Sink for Seen {
     }
 }
 
-/// A way to read JSON.
+/// A reader of JSON.
 trait Reader {
     /// Finds the wanted members of a record.
     fn members(&self, record: &str, sink: &mut impl Sink);
@@ -128,7 +128,7 @@ impl Json {
     }
 
     fn caller<'a>(identity: json::Json<'a>, values: &mut Values<'a>) {
-        // What is no object has no members.
+        // A value that is no object has no members.
         let _ = identity.each_field(|key, value| {
             let place = match key {
                 b"type" => 13,
@@ -154,14 +154,14 @@ impl Reader for Json {
                 sink.take_failure(Self::values(record));
             }
         });
-        assert_eq!(records[end], b']', "all of the list was proven");
+        assert_eq!(records[end], b']', "the whole list was read");
     }
 }
 
-/// `sonic-rs`: one call finds all members that a tree of paths names.
+/// `sonic-rs`: one call finds all members of a tree of paths.
 struct Sonic {
     wanted: PointerTree,
-    /// Those that tell an error.
+    /// Only the members that a record with an error has.
     errors: PointerTree,
 }
 
@@ -207,7 +207,7 @@ impl Reader for Sonic {
     }
 }
 
-/// `serde_json`: a structure of raw values.
+/// `serde_json`: deserializes a record to a structure of raw values.
 struct Serde;
 
 #[derive(Deserialize)]
@@ -284,14 +284,14 @@ impl Reader for Serde {
     }
 }
 
-/// Tells whether a record can be compared: no type is odd for a structure, and the fast path takes it.
+/// Checks whether all three readers can read a record: its types fit the structure, and the fast path accepts it.
 fn all_can_read(record: &str) -> bool {
     let text = record.as_bytes();
     serde_json::from_str::<Record<'_>>(record).is_ok_and(|record| record.user_identity.is_some())
         && structure::records(text, usize::MAX, &PREFILTER, &mut |_| {}) == text.len()
 }
 
-/// What is read: the lists of trail files, and where their records are.
+/// The JSON text that is read: the list of each trail file, and each record of the lists.
 #[derive(Default)]
 struct Corpus {
     lists: Vec<String>,
@@ -327,18 +327,18 @@ impl Corpus {
         }
     }
 
-    /// Returns what a reader finds, of both kinds.
-    fn found(&self, reader: &impl Reader) -> [Kept; 2] {
-        let mut kept = [Kept::default(), Kept::default()];
-        self.members(reader, &mut kept[0]);
-        self.failures(reader, &mut kept[1]);
-        kept
+    /// Returns the values that a reader finds in both kinds of work.
+    fn found(&self, reader: &impl Reader) -> [AllValues; 2] {
+        let mut found = [AllValues::default(), AllValues::default()];
+        self.members(reader, &mut found[0]);
+        self.failures(reader, &mut found[1]);
+        found
     }
 
-    /// Measures both kinds of work, in nanoseconds a record.
+    /// Measures both kinds of work; returns nanoseconds a record.
     fn measured(&self, reader: &impl Reader) -> [f64; 2] {
-        let each = |work: &dyn Fn(&mut Seen)| {
-            let mut seen = Seen::default();
+        let each = |work: &dyn Fn(&mut TotalLength)| {
+            let mut seen = TotalLength::default();
             let start = cpu_time();
             work(&mut seen);
             let took = cpu_time() - start;
@@ -352,17 +352,20 @@ impl Corpus {
     }
 }
 
-/// Returns how long this thread has run, where the system says so, or else what the clock shows.
+/// Returns the CPU time of this thread if the system provides it, else the time since the first call.
 fn cpu_time() -> Duration {
     static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
-    let told = fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let told = told.and_then(|told| told.split_whitespace().next()?.parse().ok());
-    told.map_or_else(|| START.elapsed(), Duration::from_nanos)
+    let stat = fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanoseconds = stat.and_then(|text| text.split_whitespace().next()?.parse().ok());
+    nanoseconds.map_or_else(|| START.elapsed(), Duration::from_nanos)
 }
 
 fn main() -> Result<(), Failed> {
     let mut arguments = std::env::args().skip(1);
-    let rounds: usize = arguments.next().ok_or("how many rounds?")?.parse()?;
+    let rounds: usize = arguments
+        .next()
+        .ok_or("the number of rounds is missing")?
+        .parse()?;
     let (mut corpus, mut decompressor) = (Corpus::default(), Decompressor::new());
     for path in arguments {
         for file in files::files(Path::new(&path))? {
@@ -400,7 +403,7 @@ fn main() -> Result<(), Failed> {
             of(2)
         )
     };
-    #[expect(clippy::print_stdout, reason = "this is what the program is for")]
+    #[expect(clippy::print_stdout, reason = "the output of the benchmark")]
     {
         let records = corpus.records.len();
         println!(

@@ -1,5 +1,6 @@
-//! Masks each line of standard input to its template, and prints how many bytes came out; the
-//! benchmarks count its instructions.
+//! Masks each line of standard input to its template, and prints the total number of bytes of the templates.
+//!
+//! `instructions.py` counts the processor instructions of this program.
 
 use std::io::{self, Read as _};
 
@@ -12,7 +13,7 @@ fn main() -> io::Result<()> {
         .lines()
         .map(|message| template(message, &[""; 0]).len())
         .sum();
-    #[expect(clippy::print_stdout, reason = "this is what the program is for")]
+    #[expect(clippy::print_stdout, reason = "the output of the benchmark")]
     {
         println!("{bytes}");
     }

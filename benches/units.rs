@@ -1,16 +1,16 @@
-//! What the table is billed for a folder of payloads: calls and write units, by what they are for.
+//! Counts the calls and write units that DynamoDB bills for ingesting a folder of payloads.
 //!
-//! Usage: `units SINKS PATH…`, how many sinks are told, and payloads or folders of them; one line of
-//! JSON. The table is the one of the tests, which counts as DynamoDB does.
+//! Usage: `units SINKS PATH…`, the number of sinks, and payloads or folders of payloads. Prints one line of JSON. The table
+//! is the in-memory table of the tests, which counts write units as DynamoDB does.
 
 #![allow(
     clippy::unwrap_used,
-    reason = "a measurement that cannot go on should stop"
+    reason = "a benchmark should stop at the first error"
 )]
 
 #[path = "files.rs"]
 mod files;
-#[allow(dead_code, reason = "a measurement needs less of it than the tests")]
+#[allow(dead_code, reason = "the tests use more of it")]
 #[path = "../tests/it/table.rs"]
 mod table;
 
@@ -59,7 +59,7 @@ fn main() {
         items.filter(|item| is(&item.key)).count()
     };
     let million = |units: u64| units * 1_000_000 / events;
-    #[expect(clippy::print_stdout, reason = "this is what the program is for")]
+    #[expect(clippy::print_stdout, reason = "the output of the benchmark")]
     {
         println!(
             r#"{{"events":{events},"batches":{batches},"calls":{calls},"write_units":{write_units},"folding":{},"write_units_per_million":{},"heads":{},"callers":{},"samples":{},"manifests":{},"rows":{}}}"#,

@@ -1,4 +1,4 @@
-//! The program of all functions. What it does stands in the crate `function`.
+//! The program of all AWS Lambda functions. Its code is in the crate `function`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The command line. What it does stands in the crate `cli`.
+//! The command line program. Its code is in the crate `cli`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `clusters`: what a deployed stack or a file knows, and what people decide about it.
+//! `clusters`: shows the clusters of a deployed stack or a file, and saves decisions about them.
 
 use std::process::ExitCode;
 
@@ -83,7 +83,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::List(arguments) => list(arguments),
         Command::Show(arguments) => show(arguments),
-        Command::History(arguments) => tell(arguments),
+        Command::History(arguments) => history(arguments),
         Command::Decide(decide) => decide.run(),
     }
 }
@@ -116,13 +116,13 @@ fn show(arguments: &Show) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn tell(arguments: &History) -> anyhow::Result<ExitCode> {
+fn history(arguments: &History) -> anyhow::Result<ExitCode> {
     let open_store = arguments.open_store.open()?;
     let (cluster, answer) = open_store.find(&arguments.cluster)?;
-    let told = open_store.history(cluster, &answer)?;
+    let journal = open_store.history(cluster, &answer)?;
     match arguments.format {
-        Format::Table => output::print(&history::text(&told))?,
-        Format::Json => output::print(&json::history(cluster, &told)?)?,
+        Format::Table => output::print(&history::text(&journal))?,
+        Format::Json => output::print(&json::history(cluster, &journal)?)?,
     }
     Ok(ExitCode::SUCCESS)
 }

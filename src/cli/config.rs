@@ -1,4 +1,4 @@
-//! `config`: the settings object of a stack: checked, put into its bucket, and shown as an example.
+//! `config`: checks a settings file of a stack, uploads it to the stack's bucket, or prints an example.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

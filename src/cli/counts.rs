@@ -1,10 +1,10 @@
-//! Counts in words: a number with its noun, and what became of the records that were read.
+//! Words counts for people: a number with its noun, and the totals of records by outcome.
 
 use std::collections::BTreeMap;
 
 use clusters::report::RecordCounts;
 
-/// Returns what became of the records in some inputs.
+/// Returns the totals of records by outcome, in two lines. `inputs` names what was read, such as `3 files`.
 pub fn outcomes(record_counts: &RecordCounts, inputs: &str) -> String {
     format!(
         "{} in {inputs}: {} not selected{}, {} selected\n\
@@ -23,7 +23,7 @@ pub fn outcomes(record_counts: &RecordCounts, inputs: &str) -> String {
     )
 }
 
-/// Returns a number with its noun, in the plural where it needs one.
+/// Returns a number with its noun, which gets an `s` unless the number is 1.
 pub fn counted(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{plural}")

@@ -1,5 +1,5 @@
-//! `clusters acknowledge`, `mute`, `expect`, `archive`, `resolve`, `reopen` and `unmark`: what a person
-//! decides about a cluster, with who and why.
+//! `clusters acknowledge`, `mute`, `expect`, `archive`, `resolve`, `reopen` and `unmark`: saves a triage decision about a
+//! cluster, with actor and reason.
 
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -15,7 +15,7 @@ use crate::machine::now;
 use crate::open_store::StoreArguments;
 use crate::output;
 
-/// Which cluster, who decides about it, and why.
+/// Arguments that all decisions have: cluster, reason and actor.
 #[derive(Debug, Args)]
 pub struct DecisionArguments {
     /// ID of the cluster, or the beginning of it if no other cluster begins the same
@@ -30,10 +30,10 @@ pub struct DecisionArguments {
     actor: Option<String>,
 }
 
-/// What can be decided.
+/// Subcommands that save or undo a decision about a cluster.
 #[derive(Debug, Subcommand)]
 pub enum Decide {
-    /// Mark a cluster as being worked on. Alerts continue; the triage ends when the cluster recovers
+    /// Mark a cluster as being worked on. Alerts continue; the mark ends when the cluster recovers
     #[command(after_help = "Examples:\n  \
         cloudtrail-inspector clusters acknowledge k5ay --stack errors --reason 'asked team shop'")]
     Acknowledge(DecisionArguments),
@@ -78,16 +78,16 @@ pub enum Decide {
     Unmark(DecisionArguments),
 }
 
-/// A length of time, in seconds.
+/// A duration in seconds, parsed from text such as `30m`, `4h`, `7d` or `2w`.
 #[derive(Debug, Clone, Copy)]
 pub struct Length(i64);
 
-/// What ends an archive, as a person says it.
+/// The condition that ends an archive, as given on the command line.
 #[derive(Debug, Clone, Copy)]
 pub enum Ending {
-    /// So many seconds from now.
+    /// A number of seconds from now.
     After(i64),
-    /// What happens.
+    /// A moment, a number of events or callers, an escalation, or never.
     At(Until),
 }
 
@@ -126,7 +126,7 @@ impl Decide {
         }
     }
 
-    /// Returns what is decided at a moment; `None` where something is taken back.
+    /// Returns the decision made at `now`; `None` for `reopen` and `unmark`, which undo a decision.
     fn decision(&self, now: Timestamp) -> anyhow::Result<Option<Decision>> {
         Ok(Some(match self {
             Self::Acknowledge(_) => Decision::Acknowledged,
@@ -142,7 +142,7 @@ impl Decide {
         }))
     }
 
-    /// Decides, and says what.
+    /// Saves the decision and the journal entry in the store, and prints the decision.
     pub fn run(&self) -> anyhow::Result<ExitCode> {
         let deciding = self.deciding();
         let (actor, reason) = (deciding.actor()?, &deciding.reason);
@@ -156,48 +156,54 @@ impl Decide {
         let entry = match &triage {
             Some(triage) => triage.made(),
             None => {
-                let (what, known) = self.taken_back(cluster, before.triage.as_ref())?;
-                let about = format!("was {}", known.decision);
+                let (what, undone) = self.undone(cluster, before.triage.as_ref())?;
+                let about = format!("was {}", undone.decision);
                 JournalEntry::of(what, at, episode)
                     .by(&actor, reason)
                     .about(&about)
             }
         };
         open_store.triage(cluster, triage.as_ref(), &before, &entry)?;
-        let said = match &triage {
+        let outcome = match &triage {
             Some(triage) => triage.decision.to_string(),
             None => format!("{}: {}", entry.what.name(), entry.detail),
         };
-        output::print(&format!("{cluster} {said}\n"))?;
+        output::print(&format!("{cluster} {outcome}\n"))?;
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Returns the triage that is taken back, and what the journal calls that.
-    fn taken_back<'m>(
+    /// Returns the decision to undo, and the journal event of undoing it.
+    ///
+    /// # Errors
+    /// Fails if there is no decision, or if the other of `reopen` and `unmark` undoes it.
+    fn undone<'m>(
         &self,
         cluster: ClusterId,
-        known: Option<&'m Triage>,
+        stored: Option<&'m Triage>,
     ) -> anyhow::Result<(JournalEvent, &'m Triage)> {
-        let Some(known) = known else {
+        let Some(stored) = stored else {
             bail!("{cluster} has no decision to undo");
         };
-        let is_resolved = known.decision == Decision::Resolved;
+        let is_resolved = stored.decision == Decision::Resolved;
         match (self, is_resolved) {
-            (Self::Reopen(_), true) => Ok((JournalEvent::Reopened, known)),
+            (Self::Reopen(_), true) => Ok((JournalEvent::Reopened, stored)),
             (Self::Reopen(_), false) => {
                 bail!(
                     "{cluster} is {}; to undo this, use clusters unmark",
-                    known.decision
+                    stored.decision
                 )
             }
-            (_, false) => Ok((JournalEvent::Unmarked, known)),
+            (_, false) => Ok((JournalEvent::Unmarked, stored)),
             (_, true) => bail!("{cluster} is resolved; to undo this, use clusters reopen"),
         }
     }
 }
 
 impl Ending {
-    /// Returns what ends an archive that begins at a moment.
+    /// Returns the end of an archive that begins at `now`.
+    ///
+    /// # Errors
+    /// Fails if the end is in the past or too far in the future.
     fn beginning(self, now: Timestamp) -> anyhow::Result<Until> {
         match self {
             Self::After(seconds) => Ok(Until::Moment(later(now, seconds)?)),
@@ -210,10 +216,10 @@ impl Ending {
 }
 
 impl DecisionArguments {
-    /// Returns who decides.
+    /// Returns the name of the person who decides: `--actor`, else the user of this machine.
     #[expect(
         clippy::disallowed_methods,
-        reason = "the door is where the environment comes in"
+        reason = "the command line is the place that reads the environment"
     )]
     fn actor(&self) -> anyhow::Result<String> {
         let named = self.actor.clone();
@@ -229,7 +235,7 @@ impl DecisionArguments {
     }
 }
 
-/// Returns the moment so many seconds from now.
+/// Returns the moment `seconds` after `now`.
 fn later(now: Timestamp, seconds: i64) -> anyhow::Result<Timestamp> {
     match now.after(seconds) {
         Some(moment) => Ok(moment),

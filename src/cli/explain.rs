@@ -1,4 +1,4 @@
-//! `explain`: one event at a time, what the engine makes of it and why.
+//! `explain`: shows for each event how it is classified, and why.
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -61,7 +61,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(failed)))
 }
 
-/// Explains an input; `false` says that it could not be read to its end.
+/// Prints an explanation of each record of an input. `false` if the input could not be read to its end or has no event.
 fn explain(
     input: &Input,
     rules: &Rules,
@@ -126,7 +126,7 @@ fn explanation_of(input: &Input, rules: &Rules, item: InputItem<'_>) -> Option<E
             })
         }
         InputItem::Rejected { rejection, .. } => Some(quarantined(&rejection)),
-        // There is no prefilter here that could hold records back.
+        // Records are not skipped here, because `explain` reads without the prefilter.
         InputItem::Skipped { .. } | InputItem::ControlMessage => None,
     }
 }
@@ -163,7 +163,7 @@ fn explanation_of_record(
     explanation
 }
 
-/// Returns an explanation as a person reads it.
+/// Returns an explanation as text for a terminal.
 fn text(explanation: &Explanation) -> String {
     let mut lines = vec![format!(
         "event {}: {}",

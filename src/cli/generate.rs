@@ -1,4 +1,4 @@
-//! `generate`: a made-up trail to try things out on.
+//! `generate`: writes a trail of invented events, for trying the other commands.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -76,7 +76,10 @@ fn write_payloads(folder: &Path, demo: &Demo, records_max: u32) -> anyhow::Resul
     Ok(format!("{count} payloads"))
 }
 
-/// Writes files that are new. A file that is there stays: it is the same from an earlier run, or somebody else's.
+/// Writes files into a folder. A file that exists with the same content is left as it is.
+///
+/// # Errors
+/// Fails if a file exists with other content; no file is ever overwritten.
 fn write(folder: &Path, files: impl Iterator<Item = (String, Vec<u8>)>) -> anyhow::Result<()> {
     for (name, content) in files {
         let path = folder.join(name);

@@ -1,12 +1,11 @@
-//! What happened to a cluster, in lines: when it was failing and when it was quiet, and who decided
-//! what.
+//! Prints the history of a cluster: periods in which it was failing or quiet, status changes and decisions.
 
 use clusters::journal::{Fault, JournalEntry, JournalEvent, OURSELVES};
 use records::time::{Timestamp, duration};
 
 use crate::open_store::ClusterJournal;
 
-/// Returns a history as text: faults, and below them the journal.
+/// Returns a history as text: the failing and quiet periods, then the journal entries, oldest first.
 pub fn text(history: &ClusterJournal) -> String {
     let mut lines = faults(&history.faults);
     if !lines.is_empty() && !history.entries.is_empty() {
@@ -16,16 +15,16 @@ pub fn text(history: &ClusterJournal) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
-/// Returns a line for each time in which it was failing, and for each between two of them.
+/// Returns a line for each failing period, and for each quiet period between two of them.
 pub fn faults(faults: &[Fault]) -> Vec<String> {
     let mut lines = Vec::new();
-    let mut over = None;
+    let mut ended_at = None;
     for fault in faults {
-        if let Some(over) = over.filter(|over| *over < fault.from) {
-            let quiet = duration(fault.from.seconds_since(over));
-            lines.push(between(over, fault.from, &format!("quiet for {quiet}")));
+        if let Some(end) = ended_at.filter(|end| *end < fault.from) {
+            let quiet = duration(fault.from.seconds_since(end));
+            lines.push(between(end, fault.from, &format!("quiet for {quiet}")));
         }
-        over = fault.until;
+        ended_at = fault.until;
         let Some((until, seconds)) = fault.until.zip(fault.seconds()) else {
             let since = format!("since {}", minute(fault.from));
             lines.push(format!("{since:<36}  failing"));
@@ -43,13 +42,13 @@ fn between(from: Timestamp, until: Timestamp, words: &str) -> String {
     format!("{} to {}  {words}", minute(from), minute(until))
 }
 
-/// Returns the line of an entry.
+/// Returns a journal entry as one line: time, event, detail, actor (unless it is the product itself) and reason.
 pub fn entry(entry: &JournalEntry) -> String {
     let name = entry.what.name();
     let mut line = format!("{}  ", minute(entry.at));
     line.push_str(&match entry.detail.as_str() {
         "" => name.to_owned(),
-        // What was decided says itself what it is.
+        // The detail of a decision already begins with the name.
         detail if detail.starts_with(name) => detail.to_owned(),
         detail => format!("{name}: {detail}"),
     });
@@ -62,7 +61,7 @@ pub fn entry(entry: &JournalEntry) -> String {
     line
 }
 
-/// Returns a moment to the minute.
+/// Returns a time as `2026-11-21 08:00`, in UTC.
 fn minute(time: Timestamp) -> String {
     time.to_string()
         .replace('T', " ")
@@ -80,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_history_says_when_it_failed_when_it_was_quiet_and_who_decided_what() {
+    fn a_history_has_failing_and_quiet_periods_and_decisions() {
         /// 2026-11-02T08:00:00Z.
         const START: i64 = 1_793_606_400;
         const HOUR: i64 = 3600;

@@ -1,7 +1,7 @@
-//! The report page, put where it was asked for.
+//! Writes the report page of a scan to a file.
 //!
-//! A page appears whole or not at all: it is written beside its place and then renamed, so a scan
-//! that is killed leaves the page of the last one.
+//! The page is written to a temporary file in the same folder, which is then renamed. So a scan that is killed never
+//! leaves half a page: the old page stays.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
@@ -16,7 +16,10 @@ use crate::output;
 use crate::source::{Scanned, StoreAnswer};
 use crate::used_files::destination;
 
-/// Writes the report of a scan.
+/// Writes the report of a scan to `path`, and prints the path to stderr.
+///
+/// # Errors
+/// Fails if the file cannot be written; an old page stays unchanged.
 pub fn write(
     path: &Path,
     inputs: &[PathBuf],
@@ -58,9 +61,13 @@ pub fn write(
     Ok(())
 }
 
-/// Puts content in the place of a file, whole or not at all. A link stays, and leads to the new page; so does
-/// one that leads to no file yet. A loop of links is an error. A pipe or a device, which has no content to replace,
-/// is written to.
+/// Replaces the content of a file in one step, or creates the file.
+///
+/// A symbolic link stays and points to the new content, even if its target did not exist. A pipe or a device is written
+/// to directly.
+///
+/// # Errors
+/// Fails if the path is a folder or a loop of links, or if writing fails.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let old = match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => Some(metadata.permissions()),
@@ -69,7 +76,7 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
         Err(_) => None,
     };
     let place = destination(path)?;
-    // Nobody can know the name before, so what is found there can only be ours.
+    // The name is random, so no other program can have created this file or a link in its place.
     let beside = place.with_file_name(format!(".cloudtrail-inspector-{}.part", secret()?));
     let file = new(&beside)?;
     let written = fill(file, content, old).and_then(|()| fs::rename(&beside, &place));
@@ -79,7 +86,7 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     written
 }
 
-/// Makes a file that only its owner can read: a page tells as much as the trail itself.
+/// Creates a file that only its owner can read, because a page is as confidential as the trail.
 fn new(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -88,7 +95,7 @@ fn new(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Writes the content. Who could read the old page can read the new one.
+/// Writes the content and gives the file the permissions of the old page, if there was one.
 fn fill(mut file: File, content: &[u8], old: Option<Permissions>) -> io::Result<()> {
     file.write_all(content)?;
     if let Some(old) = old {

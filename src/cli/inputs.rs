@@ -1,8 +1,8 @@
-//! What to read: paths as given become a list of files, each opened and folded in turn.
+//! Turns the paths on the command line into a list of inputs, and opens and reads each input.
 //!
-//! A folder gives every trail file in it, in the order of names, so that two scans of the same
-//! folder do the same. Links are followed, loops are noticed. A file that cannot be read is
-//! complained about and the rest goes on.
+//! A folder stands for all trail files below it, sorted by name, so that two scans of the same folder read the same
+//! files in the same order. Symbolic links are followed, and loops of links are detected. A file that cannot be read
+//! is reported, and the other files are still read.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -19,7 +19,7 @@ use walkdir::WalkDir;
 
 use crate::output;
 
-/// Endings of the files that a folder is searched for.
+/// Endings of file names that count as trail files in a folder; compared without case.
 const ENDINGS: [&str; 6] = [
     ".json",
     ".json.gz",
@@ -29,7 +29,7 @@ const ENDINGS: [&str; 6] = [
     ".ndjson.gz",
 ];
 
-/// One thing to read.
+/// A file or standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
     /// A file.
@@ -38,26 +38,26 @@ pub enum Input {
     Stdin,
 }
 
-/// What was found under the paths given, and what was in the way.
+/// Inputs found under the given paths, and paths that could not be read.
 #[derive(Debug, Default)]
 pub struct Inputs {
-    /// What to read, in order.
+    /// Inputs to read, in this order.
     pub found: Vec<Input>,
-    /// What cannot be read, with the reason.
+    /// Paths that cannot be opened or searched, with the reason.
     pub failed: Vec<InputError>,
 }
 
 /// An input that could not be read.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct InputError {
-    /// The input's name.
+    /// Path of the input, safe to print; `-` for standard input.
     pub file: String,
-    /// What is wrong and what to do.
+    /// Description of the problem and, where known, of the remedy.
     pub error: String,
 }
 
 impl InputError {
-    /// Takes what was in the way of a walk. The walk's own wording repeats the path as it is.
+    /// Converts an error of walking through a folder. Its own text is not used where possible: it has the raw path.
     fn of(folder: &Path, error: &walkdir::Error) -> Self {
         let reason = match (error.loop_ancestor(), error.io_error()) {
             (Some(ancestor), _) => format!(
@@ -74,37 +74,37 @@ impl InputError {
     }
 }
 
-/// A file that cannot be used, with each complaint about it.
+/// A rules or settings file that is not valid, with its problems.
 #[derive(Debug, thiserror::Error)]
 #[error("{what} file is not valid")]
 pub struct Unusable {
     what: &'static str,
-    complaints: Vec<String>,
+    lines: Vec<String>,
 }
 
-/// How many complaints about one file are printed.
-const COMPLAINTS_MAX: usize = 50;
+/// Maximum number of problems printed for one file.
+const PROBLEMS_MAX: usize = 50;
 
 impl Unusable {
-    /// Takes complaints about a file, to be printed with its name, their line and their column.
-    pub fn new(what: &'static str, file: &Path, complaints: &[FileProblem]) -> Self {
-        let line =
-            |one: &FileProblem| format!("{}:{}", shown(file), sanitize(&one.to_string(), 500));
-        let mut lines: Vec<_> = complaints.iter().take(COMPLAINTS_MAX).map(line).collect();
-        if let further @ 1.. = complaints.len().saturating_sub(COMPLAINTS_MAX) {
+    /// Creates the error from the problems of a file. `what` names the kind of file, such as `the rules`.
+    pub fn new(what: &'static str, file: &Path, problems: &[FileProblem]) -> Self {
+        let line = |problem: &FileProblem| {
+            format!("{}:{}", shown(file), sanitize(&problem.to_string(), 500))
+        };
+        let mut lines: Vec<_> = problems.iter().take(PROBLEMS_MAX).map(line).collect();
+        if let further @ 1.. = problems.len().saturating_sub(PROBLEMS_MAX) {
             lines.push(format!("and {further} more"));
         }
-        let complaints = lines;
-        Self { what, complaints }
+        Self { what, lines }
     }
 
-    /// Returns the complaints, one a line.
+    /// Returns one line for each problem, with file name, line and column, at most [`PROBLEMS_MAX`] and a count of the rest.
     pub fn lines(&self) -> &[String] {
-        &self.complaints
+        &self.lines
     }
 }
 
-/// Returns the error of an input in which nothing is an event of CloudTrail.
+/// Returns the error text for an input without any CloudTrail event. `likeness` describes what the input looks like.
 pub fn without_events(likeness: &str) -> String {
     format!(
         "contains no CloudTrail event; it looks like {likeness}. Expected CloudTrail records, as a CloudTrail file or \
@@ -112,7 +112,7 @@ pub fn without_events(likeness: &str) -> String {
     )
 }
 
-/// Returns a path as it may be printed: a file name can hold escape sequences, too.
+/// Returns a path that is safe to print: control characters are removed, because a file name can hold escape sequences.
 pub fn shown(path: &Path) -> String {
     sanitize(&path.to_string_lossy(), 512)
 }
@@ -121,7 +121,7 @@ impl Inputs {
     /// Finds the trail files under the paths given.
     ///
     /// # Errors
-    /// When a path does not exist, or nothing at all is found.
+    /// Fails if no input is found at all. Paths that fail beside others are in `failed`.
     pub fn find(paths: &[PathBuf]) -> anyhow::Result<Self> {
         let mut inputs = Self::default();
         for path in paths {
@@ -184,7 +184,7 @@ fn is_trail(path: &Path) -> bool {
 }
 
 impl Input {
-    /// Returns the name to show and to keep.
+    /// Returns the path, safe to print; `-` for standard input.
     pub fn name(&self) -> String {
         match self {
             Self::File(path) => shown(path),
@@ -192,7 +192,7 @@ impl Input {
         }
     }
 
-    /// Opens the input, and tells how its records are laid out where the name says so.
+    /// Opens the input and returns a reader and the layout of the records: lines for `.jsonl` and `.ndjson`, else unknown.
     pub fn open(&self, progress: &ProgressBar) -> io::Result<(Box<dyn Read>, Layout)> {
         let input: Box<dyn Read> = match self {
             Self::File(path) => Box::new(progress.wrap_read(File::open(path)?)),
@@ -204,7 +204,7 @@ impl Input {
         Ok((input, if lines { Layout::Lines } else { Layout::Guess }))
     }
 
-    /// Returns the account that the file's name tells, as CloudTrail names its files:
+    /// Returns the account ID in the file name; `None` unless the name is in CloudTrail's form,
     /// `<account>_CloudTrail_<region>_<time>_<random>.json.gz`.
     pub fn account_id(&self) -> Option<String> {
         let Self::File(path) = self else { return None };
@@ -213,7 +213,7 @@ impl Input {
         is_account_id(account).then(|| account.to_owned())
     }
 
-    /// Reads the input to its end and folds its records.
+    /// Reads the input to its end and groups its records into clusters.
     pub fn fold(
         &self,
         folding: &mut Folding<'_>,
@@ -230,7 +230,7 @@ impl Input {
     }
 }
 
-/// Shows progress on stderr while a person watches and there is enough to wait for.
+/// Returns a progress bar on stderr; hidden if stderr is no terminal or the files have less than 4 MiB.
 pub fn progress(inputs: &Inputs) -> ProgressBar {
     const WORTH_SHOWING_BYTES: u64 = 4 << 20;
     let bytes = inputs.bytes();

@@ -1,5 +1,6 @@
-//! Inputs folded by several threads and handed over in their order, so that what comes out does not
-//! depend on how many there are.
+//! Reads inputs with several threads and passes on the results in the order of the inputs.
+//!
+//! So the output of a command does not depend on the number of threads.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,37 +12,36 @@ use service::ingest::{Folded, Folding};
 
 use crate::inputs::{Input, InputError};
 
-/// What became of an input.
+/// Result of reading one input.
 pub type Outcome = Result<Folded, InputError>;
 
-/// How many inputs for each thread may be folded before their turn has come.
+/// Maximum number of inputs for each thread that may be read before all earlier inputs are processed.
 const AHEAD: usize = 4;
 
-/// Folds inputs on as many threads as there are foldings, and hands the outcomes over in the order
-/// of the inputs.
+/// Reads inputs, one thread for each folding, and calls `process` with each outcome in the order of the inputs.
 ///
 /// # Errors
-/// What `take` returns; the rest is left then.
+/// Returns the first error of `process`; the remaining inputs are not processed.
 pub fn fold<E>(
     inputs: &[Input],
     mut foldings: Vec<Folding<'_>>,
     bar: &ProgressBar,
-    mut take: impl FnMut(&Input, Outcome) -> Result<(), E>,
+    mut process: impl FnMut(&Input, Outcome) -> Result<(), E>,
 ) -> Result<(), E> {
     if let [folding] = &mut foldings[..] {
         for input in inputs {
             bar.set_message(input.name());
-            take(input, input.fold(folding, bar))?;
+            process(input, input.fold(folding, bar))?;
         }
         return Ok(());
     }
-    let line = InputQueue::new(inputs.len(), foldings.len() * AHEAD);
+    let queue = InputQueue::new(inputs.len(), foldings.len() * AHEAD);
     thread::scope(|scope| {
         let (outcomes, arrivals) = mpsc::channel();
         for mut folding in foldings {
-            let (line, outcomes) = (&line, outcomes.clone());
+            let (queue, outcomes) = (&queue, outcomes.clone());
             scope.spawn(move || {
-                while let Some(place) = line.next() {
+                while let Some(place) = queue.next() {
                     let outcome = inputs[place].fold(&mut folding, bar);
                     if outcomes.send((place, outcome)).is_err() {
                         break;
@@ -50,29 +50,32 @@ pub fn fold<E>(
             });
         }
         drop(outcomes);
-        let _leave = Leave(&line);
+        let _release = Release(&queue);
         let mut waiting = BTreeMap::new();
         for (place, outcome) in arrivals {
             waiting.insert(place, outcome);
             while let Some((&place, _)) = waiting.first_key_value()
-                && place == line.taken()
+                && place == queue.processed()
                 && let Some(outcome) = waiting.remove(&place)
             {
                 bar.set_message(inputs[place].name());
-                take(&inputs[place], outcome)?;
-                line.take_one();
+                process(&inputs[place], outcome)?;
+                queue.advance();
             }
         }
         Ok(())
     })
 }
 
-/// The inputs in line: those that were begun, and those whose outcome was taken.
+/// Positions in the list of inputs: how far reading and processing have come.
 struct InputQueue {
     length: usize,
+    /// Maximum distance between reading and processing.
     ahead: usize,
+    /// Position of the next input to read.
     begun: AtomicUsize,
-    taken: Mutex<usize>,
+    /// Number of inputs whose outcome was processed.
+    processed: Mutex<usize>,
     moved: Condvar,
 }
 
@@ -82,39 +85,42 @@ impl InputQueue {
             length,
             ahead,
             begun: AtomicUsize::new(0),
-            taken: Mutex::new(0),
+            processed: Mutex::new(0),
             moved: Condvar::new(),
         }
     }
 
-    /// Returns the next input to begin with, once it is not too far ahead of its turn.
+    /// Returns the position of the next input to read, after waiting until it is not too far ahead; `None` at the end.
     fn next(&self) -> Option<usize> {
         let place = self.begun.fetch_add(1, Ordering::Relaxed);
-        let too_far = |taken: &mut usize| place < self.length && place >= *taken + self.ahead;
-        let taken = self.moved.wait_while(self.lock(), too_far);
-        let taken = *taken.unwrap_or_else(PoisonError::into_inner);
-        (place < self.length && taken < self.length).then_some(place)
+        let too_far =
+            |processed: &mut usize| place < self.length && place >= *processed + self.ahead;
+        let processed = self.moved.wait_while(self.lock(), too_far);
+        let processed = *processed.unwrap_or_else(PoisonError::into_inner);
+        (place < self.length && processed < self.length).then_some(place)
     }
 
-    fn taken(&self) -> usize {
+    fn processed(&self) -> usize {
         *self.lock()
     }
 
-    fn take_one(&self) {
+    fn advance(&self) {
         *self.lock() += 1;
         self.moved.notify_all();
     }
 
-    // A count is right whatever its holder did next.
+    // After a panic of a holder the count is still right.
     fn lock(&self) -> MutexGuard<'_, usize> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+        self.processed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Sends everybody home who waits in line, however it is left.
-struct Leave<'a>(&'a InputQueue);
+/// Releases all waiting threads when dropped, also after an error or a panic.
+struct Release<'a>(&'a InputQueue);
 
-impl Drop for Leave<'_> {
+impl Drop for Release<'_> {
     fn drop(&mut self) {
         *self.0.lock() = self.0.length;
         self.0.moved.notify_all();

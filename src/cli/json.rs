@@ -1,4 +1,4 @@
-//! The JSON that programs read: shapes that stay, built here, and those of a cluster in the library.
+//! JSON output for programs. Its keys do not change between releases; the JSON of a cluster is built in `view::json`.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -33,7 +33,7 @@ struct Scan<'a> {
     transitions: Option<Vec<TransitionShape>>,
 }
 
-/// Something that happened, and the alert that tells it, if one does.
+/// A transition and, if the transition causes an alert, the alert.
 #[derive(Serialize)]
 struct TransitionShape {
     at: String,
@@ -72,7 +72,7 @@ impl TransitionShape {
     }
 }
 
-/// The clusters of a snapshot, each made when it is its turn and then forgotten.
+/// The clusters of an answer. Each is built when it is written, so that not all are in memory at once.
 struct Clusters<'a>(&'a StoreAnswer);
 
 impl Serialize for Clusters<'_> {
@@ -120,7 +120,7 @@ struct RuleShape<'a> {
     ended: u64,
 }
 
-/// Writes what a scan found, as one JSON document.
+/// Writes the result of a scan as one JSON document, with the transitions if `with_story` is set.
 pub fn scan(
     scanned: &Scanned,
     answer: &StoreAnswer,
@@ -147,7 +147,7 @@ pub fn scan(
         clusters: Clusters(answer),
         transitions: with_story.then(|| answer.story.iter().map(TransitionShape::of).collect()),
     };
-    // As an error of the output it tells a reader who has seen enough from a failure.
+    // As an I/O error, so that `main` recognises a closed pipe.
     serde_json::to_writer_pretty(&mut out, &shape).map_err(io::Error::from)?;
     out.write_all(b"\n")?;
     Ok(out.flush()?)
@@ -158,7 +158,7 @@ struct Listed<'a> {
     clusters: Clusters<'a>,
 }
 
-/// Writes clusters, as `scan` does, without what a scan read.
+/// Writes clusters as one JSON document, in the form of [`scan`] without the totals of files and records.
 pub fn clusters(answer: &StoreAnswer, mut out: impl io::Write) -> anyhow::Result<()> {
     let shape = Listed {
         clusters: Clusters(answer),
@@ -168,12 +168,12 @@ pub fn clusters(answer: &StoreAnswer, mut out: impl io::Write) -> anyhow::Result
     Ok(out.flush()?)
 }
 
-/// Returns one cluster, as in the list of them.
+/// Returns one cluster as JSON, with the keys that it has in the list of clusters.
 pub fn cluster(cluster: &Cluster, standing: &ClusterStanding<'_>) -> anyhow::Result<String> {
     pretty(&shape(cluster, standing))
 }
 
-/// Returns what happened to a cluster.
+/// Returns the history of a cluster as JSON.
 pub fn history(cluster: ClusterId, history: &ClusterJournal) -> anyhow::Result<String> {
     pretty(&HistoryShape::of(
         cluster,
@@ -211,7 +211,7 @@ fn text(time: Option<Timestamp>) -> Option<String> {
     time.map(|time| time.to_string())
 }
 
-/// Codes and event names come from AWS, but a file can hold anything.
+/// Returns a text from a record in a form that is safe to print, at most 512 characters.
 fn shown(text: &str) -> String {
     sanitize(text, 512)
 }
@@ -258,10 +258,10 @@ pub fn top(entries: &[ranking::RankingEntry]) -> anyhow::Result<String> {
     pretty(&shapes)
 }
 
-/// What is said of one event.
+/// Explanation of how one event is classified. Fields of later steps are empty for an event that ends at an earlier one.
 #[derive(Serialize, Default)]
 pub struct Explanation {
-    /// Whether it was read as an event of CloudTrail.
+    /// Whether the record is a CloudTrail event at all.
     #[serde(skip)]
     pub is_event: bool,
     pub event_id: Option<String>,
@@ -281,16 +281,16 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    /// Adds what was concluded.
+    /// Adds class, cluster, facets, severity and hint of an event that belongs to a cluster.
     pub fn conclude(&mut self, conclusion: &Conclusion<'_>) {
         let understanding = &conclusion.understanding;
         let identity = &understanding.identity;
         let Assessment {
             severity, reasons, ..
         } = severity::of_sighting(identity, &conclusion.facets, Span::at(conclusion.at));
-        let own = identity.cluster_id();
+        let id = identity.cluster_id();
         self.class = Some(identity.class.name());
-        self.cluster_id = Some(conclusion.merged_into.unwrap_or(own).to_string());
+        self.cluster_id = Some(conclusion.merged_into.unwrap_or(id).to_string());
         self.identity = Some(IdentityShape::of(identity));
         self.template = Some(shown(&understanding.template));
         self.facets = flat(&conclusion.facets);
@@ -299,7 +299,7 @@ impl Explanation {
         self.hint = Some(hint(identity, &conclusion.facets));
     }
 
-    /// Returns the components of the identity, as a person reads them.
+    /// Returns name and value of each component of the cluster's identity; empty for an event without a cluster.
     pub fn components(&self) -> Vec<(&'static str, &str)> {
         let identity = self.identity.as_ref();
         identity.map(IdentityShape::components).unwrap_or_default()

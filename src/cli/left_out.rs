@@ -1,17 +1,19 @@
-//! Commands that talk to AWS, in a program that was built without it: they are there, and say how to get them.
+//! Replaces `deployed` in a program built without AWS support.
+//!
+//! The commands exist, so that they are in the help, and fail with a message on how to build a program that has them.
 
 use anyhow::anyhow;
 
 use crate::stack::TableArguments;
 
 impl TableArguments {
-    /// Refuses to open a table.
+    /// Always fails, because this program has no AWS support.
     pub fn open<T>(&self) -> anyhow::Result<T> {
         Err(without_aws())
     }
 }
 
-/// Says that a command needs AWS, and how to get a program that has it.
+/// Returns the error that a command needs AWS support, with how to build it.
 fn without_aws() -> anyhow::Error {
     anyhow!(
         "this program was built without AWS support, which --stack, --table, redrive, backfill and config set need; \
@@ -19,10 +21,10 @@ fn without_aws() -> anyhow::Error {
     )
 }
 
-/// Makes a command of which nothing is there but its name and its sentence.
+/// Defines a command that has only its name and its line in the help, and always fails.
 macro_rules! left_out {
     ($name:ident, $about:literal) => {
-        #[doc = concat!("`", stringify!($name), "`, left out.")]
+        #[doc = concat!("`", stringify!($name), "` without AWS support: always fails.")]
         pub mod $name {
             use std::ffi::OsString;
             use std::process::ExitCode;
@@ -30,12 +32,12 @@ macro_rules! left_out {
             #[doc = $about]
             #[derive(Debug, clap::Args)]
             pub struct Arguments {
-                /// Whatever is given, it is not looked at.
+                /// All arguments are accepted and ignored.
                 #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
                 given: Vec<OsString>,
             }
 
-            /// Says that the command is left out.
+            /// Fails, because this program has no AWS support.
             pub fn run(_: &Arguments) -> anyhow::Result<ExitCode> {
                 Err(super::without_aws())
             }

@@ -1,25 +1,26 @@
-//! The command line: reads arguments, calls the crates that decide, and prints. One file for each command.
+//! The command line: parses arguments, calls the other crates and prints the result. One file for each command.
 //!
 //! The modules, in reading order. The commands:
 //!
-//! - `scan` folds trail files into clusters; `explain` says of one event what becomes of it and why.
-//! - `top` ranks; `rules` checks and tries a rules file; `notify` shows what sinks would be sent.
-//! - `config` checks a stack's settings object and puts it into the stack's bucket.
-//! - `clusters` lists and shows what is kept; `decide` and `history` are its subcommands about one cluster.
-//! - `serve` shows a dashboard's pages in a browser on this machine.
-//! - `generate` writes a made-up trail.
-//! - `deployed` has what talks to AWS: the table of a stack, `redrive` and `backfill`. Without the feature `aws`,
-//!   `left_out.rs` stands in its place; it says that the program was built without AWS.
+//! - `scan` groups the errors in trail files into clusters; `explain` shows how each event is classified, and why.
+//! - `top` prints rankings; `rules` checks and tries a rules file; `notify` previews alerts without sending them.
+//! - `config` checks a settings file of a stack and uploads it to the stack's bucket.
+//! - `clusters` lists and shows stored clusters; `decide` and `history` are its subcommands about one cluster.
+//! - `serve` shows the pages of the CloudWatch dashboard in a browser on this machine.
+//! - `generate` writes a trail of invented events.
+//! - `deployed` has everything that calls AWS: the table of a stack, `redrive`, `backfill` and `config set`. Without the
+//!   feature `aws`, `left_out.rs` replaces it: its commands only fail with a message that the program has no AWS support.
 //!
-//! What they share:
+//! Shared by the commands:
 //!
-//! - `inputs` finds and opens files; `jobs` folds them by several threads and keeps their order.
-//! - `open_store` opens the file or the table in which clusters are; `stack` says which table it is.
+//! - `source` reads trail files into a store and queries the store.
+//! - `inputs` finds and opens files; `jobs` reads them with several threads and keeps their order.
+//! - `open_store` opens the SQLite file or the table that holds clusters; `stack` has the options that name the table.
 //! - `settings` loads a settings file of a stack.
-//! - `since` reads `--since`; `machine` has the time and waits for answers.
-//! - `used_files` keeps a command from writing over what it reads.
-//! - `output` knows stdout and stderr; `table` and `json` are the two forms of results.
-//! - `story` prints what an inspection finds; `html` puts the report page in its place.
+//! - `since` parses `--since`; `machine` has the clock, random secrets and the asynchronous runtime.
+//! - `used_files` prevents a command from overwriting a file that it reads.
+//! - `output` writes to stdout and stderr; `table` and `json` are the two forms of results; `counts` words the totals.
+//! - `story` prints the timeline of `scan --inspect`; `html` writes the report page.
 
 mod clusters;
 mod config;
@@ -72,7 +73,7 @@ struct Arguments {
     command: Command,
 }
 
-/// Arguments that are fine one by one, and make no sense together.
+/// Arguments that are each valid but cannot be combined; the program exits with code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct WrongUsage(String);
@@ -103,7 +104,9 @@ struct Completions {
     shell: clap_complete::Shell,
 }
 
-/// Runs the command that the arguments of this process name; wrong usage ends the process with exit code 2.
+/// Runs the command named by the arguments of this process and returns its exit code.
+///
+/// Exit codes: 0 success, 1 failure, 2 wrong usage. Arguments that cannot be parsed end the process at once.
 pub fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Scan(arguments) => scan::run(&arguments),
@@ -123,16 +126,16 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            output::complain(&said(&error));
+            output::complain(&error_text(&error));
             let code = if error.is::<WrongUsage>() { 2 } else { 1 };
             ExitCode::from(code)
         }
     }
 }
 
-/// Says what went wrong.
-fn said(error: &anyhow::Error) -> String {
-    // What a library says may repeat a path as it is.
+/// Returns an error with its causes as text for a terminal; several lines if a file has several problems.
+fn error_text(error: &anyhow::Error) -> String {
+    // The message of a library may contain a path, and a path may contain control characters.
     let mut lines = vec![sanitize(&format!("error: {error:#}"), 2048)];
     if let Some(unusable) = error.downcast_ref::<Unusable>() {
         lines.extend_from_slice(unusable.lines());

@@ -1,4 +1,4 @@
-//! What a command takes from this machine: the time, secrets, and what waits for answers.
+//! Access to this machine: its clock, its random numbers, and a runtime for asynchronous code.
 
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use records::time::Timestamp;
 use tokio::runtime::{Builder, Runtime};
 
-/// Returns what waits for answers.
+/// Returns an asynchronous runtime with one worker thread.
 pub fn runtime() -> io::Result<Runtime> {
     Builder::new_multi_thread()
         .worker_threads(1)
@@ -14,10 +14,10 @@ pub fn runtime() -> io::Result<Runtime> {
         .build()
 }
 
-/// Returns the time by the machine's clock.
+/// Returns the current time by the clock of this machine.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the door is where the clock comes in"
+    reason = "the command line is the place that reads the clock"
 )]
 pub fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -25,7 +25,7 @@ pub fn now() -> Timestamp {
     Timestamp::from_seconds(seconds).unwrap_or(Timestamp::FIRST)
 }
 
-/// Returns 128 bits that nobody can guess, as 32 hexadecimal digits.
+/// Returns 128 random bits, secure for secrets, as 32 hexadecimal digits.
 pub fn secret() -> io::Result<String> {
     let mut bits = [0; 16];
     getrandom::fill(&mut bits).map_err(|error| io::Error::other(error.to_string()))?;

@@ -1,7 +1,6 @@
-//! `notify --dry-run`: what each sink would be sent, exactly as it would be.
+//! `notify --dry-run`: prints alerts exactly as each sink would get them, and sends nothing.
 //!
-//! Nothing is sent from here: alerts are for the function, which knows what was told already. Here
-//! one sees what they look like.
+//! Only the deployed function sends alerts, because only it knows which alerts were already sent.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -83,7 +82,7 @@ enum Language {
     Zh,
 }
 
-/// The kinds of alerts that are about one cluster; the others need more than trail files.
+/// Kinds of alerts that are about one cluster. The other kinds need data that trail files do not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kind {
     New,
@@ -172,14 +171,14 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(scanned.exit_code())
 }
 
-/// Makes an alert of each cluster: the loudest first, among equals the newest.
+/// Creates one alert for each cluster, the most severe first, of the same severity the newest first; 0 is no limit.
 fn alerts(answer: &StoreAnswer, kind: Kind, limit: usize) -> Vec<Message> {
     let mut sums = answer.snapshot.sums();
     let mut errors: BTreeMap<&str, u64> = BTreeMap::new();
     for sum in &sums {
         *errors.entry(&sum.facts.identity.account_id).or_default() += sum.span.count;
     }
-    // The sort is stable: equal ones stay the most frequent first.
+    // The sort is stable: clusters that are equal in both stay sorted by number of events.
     let severity = |sum: &ClusterTotals<'_>| {
         let standing = answer.standing(sum.id);
         standing.map(|standing| standing.listed.assessment().severity)
@@ -197,30 +196,30 @@ fn alerts(answer: &StoreAnswer, kind: Kind, limit: usize) -> Vec<Message> {
     sums.iter().filter_map(message).collect()
 }
 
-/// Makes the message of a cluster; `None` for a kind that takes a time, if no event has one.
+/// Creates the message for a cluster; `None` if the kind of alert needs an event time and no event has one.
 fn message(cluster: Cluster, kind: Kind, account_errors: u64) -> Option<Message> {
     let span = cluster.span;
     let keys = keys(&cluster);
     let until = span.last_seen.and_then(|last| last.after(1));
     let range = span.first_seen.zip(until);
     let alert = example(&cluster, kind)?;
-    let known = ClusterContext {
+    let context = ClusterContext {
         cluster,
         first_seen: span.first_seen,
-        // All events were looked at.
+        // Empty: `cluster` already covers all events.
         circumstances: Circumstances::new(),
         range,
         account_errors,
     };
-    Some(Message::of_cluster(alert, known, keys, None))
+    Some(Message::of_cluster(alert, context, keys, None))
 }
 
-/// Returns an alert as it might be told of a cluster.
+/// Returns an example alert of the given kind for a cluster; `None` if the cluster lacks the data for it.
 fn example(cluster: &Cluster, kind: Kind) -> Option<Alert> {
     let (span, account_id) = (cluster.span, &cluster.facts.identity.account_id);
     let first_episode = (cluster.id, 1);
     let of = |facts, episode, at: Option<Timestamp>| {
-        // As if it had been found out at once.
+        // As if the alert had been created at once.
         let now = at.unwrap_or(Timestamp::FIRST);
         Alert::of_cluster(facts, account_id, episode, at, now)
     };
@@ -236,10 +235,10 @@ fn example(cluster: &Cluster, kind: Kind) -> Option<Alert> {
         Kind::Regressed => of(Facts::Regressed(None), (cluster.id, 2), span.last_seen),
         Kind::Recovered => {
             let (first, last) = times?;
-            let lived = (last.seconds_since(first), span.count);
-            Alert::of_recovery(account_id, first_episode, last, first, lived, last)
+            let totals = (last.seconds_since(first), span.count);
+            Alert::of_recovery(account_id, first_episode, last, first, totals, last)
         }
-        // As if all of its events had come in the last hour, and one had been usual.
+        // As if all events of the cluster were in its last hour, and one event an hour were the limit.
         Kind::Escalating => {
             let full = span.last_seen?.window().end();
             let counts = (span.count, 1);
@@ -248,7 +247,7 @@ fn example(cluster: &Cluster, kind: Kind) -> Option<Alert> {
     })
 }
 
-/// Reports the keys as if IAM had not answered: nobody asks it from here.
+/// Returns the reports on the cluster's access keys as if IAM had not answered, because this command does not ask IAM.
 fn keys(cluster: &Cluster) -> Vec<KeyReport> {
     let sessions = cluster.facets.get(&Facet::Session);
     let session = sessions.filter(|sessions| sessions.distinct == 1);
@@ -285,7 +284,7 @@ fn printed(alerts: &[Message], sinks: &[Sink], texts: &Texts) -> String {
     text
 }
 
-/// Returns what a sink is sent, as text.
+/// Returns the request to a sink as text.
 fn sent(sink: Sink, message: &Message, texts: &Texts) -> String {
     match sink {
         Sink::Guance => {
@@ -315,7 +314,7 @@ fn guance(message: &Message, texts: &Texts) -> (String, String) {
     (body(&[event]), body(&samples(message)))
 }
 
-/// Returns what sinks are sent, for programs.
+/// Returns the requests to all given sinks as JSON.
 fn shape(message: &Message, sinks: &[Sink], texts: &Texts) -> Value {
     let mut shape = json!({
         "alert_id": message.alert.id().to_string(),

@@ -1,5 +1,4 @@
-//! Where the clusters are that a command looks at and decides about: the table of a deployed stack,
-//! or a file.
+//! Opens the store whose clusters a command shows or changes: the table of a deployed stack, or a SQLite file.
 
 use std::path::PathBuf;
 
@@ -20,7 +19,7 @@ use crate::since::Since;
 use crate::source::{StoreAnswer, StoreQuery, answer};
 use crate::stack::TableArguments;
 
-/// Which clusters.
+/// Options that name the store.
 #[derive(Debug, Args)]
 pub struct StoreArguments {
     /// Use this SQLite file, written by scan --db
@@ -30,24 +29,24 @@ pub struct StoreArguments {
     table: TableArguments,
 }
 
-/// Clusters, as a command sees them: what it asks is answered when it goes on.
+/// An open store. Each method blocks until the store has answered.
 pub struct OpenStore {
-    /// What errors are said of.
+    /// Name of the file, table or stack, for error messages.
     pub name: String,
     /// The file or the table that is open.
     pub place: StoreKind,
 }
 
-/// Where clusters are.
+/// Where the clusters are stored.
 pub enum StoreKind {
-    /// In a file.
+    /// In a SQLite file.
     File(Box<SqliteStore>),
-    /// In a table.
+    /// In the table of a deployed stack.
     #[cfg(feature = "aws")]
     Table(Box<OpenTable>),
 }
 
-/// Asks the store, whichever it is.
+/// Evaluates an expression with the open store, of either kind, bound to a name.
 macro_rules! ask {
     ($open_store:expr, $store:ident => $asked:expr) => {
         match &$open_store.place {
@@ -64,17 +63,20 @@ macro_rules! ask {
     };
 }
 
-/// What happened to a cluster.
+/// History of a cluster.
 #[derive(Debug, Default)]
 pub struct ClusterJournal {
-    /// When it was failing.
+    /// Periods in which the cluster was failing, oldest first.
     pub faults: Vec<Fault>,
-    /// Everything that is noted.
+    /// Journal entries: status changes and decisions, oldest first.
     pub entries: Vec<JournalEntry>,
 }
 
 impl StoreArguments {
-    /// Opens what was named. A file that is not there is not made.
+    /// Opens the file or the table that the options name.
+    ///
+    /// # Errors
+    /// Fails if a file does not exist (none is created), or if a table or stack is not found.
     pub fn open(&self) -> anyhow::Result<OpenStore> {
         let Some(path) = &self.db else {
             #[cfg(feature = "aws")]
@@ -96,7 +98,7 @@ impl StoreArguments {
 }
 
 impl OpenStore {
-    /// Sums up all events, or those since a moment, and tells how clusters stand.
+    /// Returns totals of the events since `since` (`None`: of all events), and the status of each cluster.
     pub fn answer(&self, since: Option<Since>, samples: bool) -> anyhow::Result<StoreAnswer> {
         self.ask(StoreQuery {
             since,
@@ -111,8 +113,12 @@ impl OpenStore {
         answer.with_context(|| self.name.clone())
     }
 
-    /// Returns the cluster whose id begins with a text, and what was found out to know it. A table is
-    /// asked for a whole id alone; to find the rest of one, all of it is read.
+    /// Returns the cluster whose ID begins with a text, and the answer of the store from which it was found.
+    ///
+    /// A table needs one key lookup for a complete ID. For the beginning of an ID, all of the table is read.
+    ///
+    /// # Errors
+    /// Fails if no cluster or several clusters match.
     pub fn find(&self, start: &str) -> anyhow::Result<(ClusterId, StoreAnswer)> {
         if let Some(cluster) = ClusterId::parse(start)
             && self.file().is_none()
@@ -127,7 +133,7 @@ impl OpenStore {
             }
             bail!("no cluster has the ID {start}; list the IDs with clusters list");
         }
-        // What happened in a table is in its journal.
+        // A table has the transitions in its journal; for a file, they are computed.
         let answer = self.ask(StoreQuery {
             replay: self.file().is_some(),
             ..StoreQuery::default()
@@ -136,13 +142,16 @@ impl OpenStore {
         Ok((cluster, answer))
     }
 
-    /// Returns what was decided about a cluster, to be decided anew.
+    /// Returns the current decision about a cluster, with the version that [`Self::triage`] needs to replace it.
     pub fn versioned(&self, cluster: ClusterId) -> anyhow::Result<VersionedTriage> {
         let versioned = ask!(self, store => block_on(store.triage(cluster)));
         versioned.with_context(|| self.name.clone())
     }
 
-    /// Marks a cluster, or takes its triage away.
+    /// Saves a decision about a cluster, or removes it with `None`, and adds the journal entry.
+    ///
+    /// # Errors
+    /// Fails if the decision has changed since `before` was read.
     pub fn triage(
         &self,
         cluster: ClusterId,
@@ -153,14 +162,12 @@ impl OpenStore {
         let version = before.version;
         let set = ask!(self, store => block_on(store.set_triage(cluster, triage, version, entry)));
         if !set.with_context(|| self.name.clone())? {
-            bail!(
-                "{cluster} was changed by somebody else at the same time; check it and try again"
-            );
+            bail!("{cluster} was changed at the same time by another user; check it and try again");
         }
         Ok(())
     }
 
-    /// Returns the file, if it is one.
+    /// Returns the store if it is a file; `None` for a table.
     fn file(&self) -> Option<&SqliteStore> {
         match &self.place {
             StoreKind::File(store) => Some(store),
@@ -169,23 +176,25 @@ impl OpenStore {
         }
     }
 
-    /// Returns what happened to a cluster. No inspection writes to the journal of a file, so the replay of its
-    /// events, which is in the answer, adds what is missing there.
+    /// Returns the history of a cluster.
+    ///
+    /// The journal of a file has only decisions, because no inspection writes to it. So the transitions in `answer`,
+    /// which were computed from the events, are added.
     pub fn history(
         &self,
         cluster: ClusterId,
         answer: &StoreAnswer,
     ) -> anyhow::Result<ClusterJournal> {
         let about = || self.name.clone();
-        let noted = ask!(self, store => block_on(store.journal(cluster)));
-        let mut entries = noted.with_context(about)?;
+        let stored = ask!(self, store => block_on(store.journal(cluster)));
+        let mut entries = stored.with_context(about)?;
         if self.file().is_some() {
-            let own = answer.story.iter();
-            let own = own.filter(|of| of.cluster == Some(cluster));
-            entries.extend(own.filter_map(JournalEntry::of_transition));
+            let transitions = answer.story.iter();
+            let transitions = transitions.filter(|of| of.cluster == Some(cluster));
+            entries.extend(transitions.filter_map(JournalEntry::of_transition));
             entries.sort();
         }
-        // When it was first seen is enough.
+        // Only the time of the first event is needed, so no hours are read.
         let cluster_details =
             ask!(self, store => block_on(store.cluster_details(cluster, no_hours())));
         let first_seen = cluster_details
@@ -196,7 +205,10 @@ impl OpenStore {
     }
 }
 
-/// Returns the cluster whose id begins with a text.
+/// Returns the only cluster whose ID begins with a text.
+///
+/// # Errors
+/// Fails if no cluster or several clusters match.
 pub fn one(snapshot: &ClusterSnapshot, start: &str) -> anyhow::Result<Cluster> {
     let start = start.to_ascii_lowercase();
     let sums = snapshot.sums();

@@ -1,14 +1,14 @@
-//! What is printed where: results to stdout, everything else to stderr.
+//! Prints results to stdout and everything else to stderr.
 //!
-//! A reader that closes the pipe early (`| head`) is no error. Text that others wrote is sanitized
-//! before it comes here; colours follow `NO_COLOR`, CLICOLOR and whether a terminal listens.
+//! A reader that closes the pipe early (`| head`) is no error. Text from files and from AWS must be sanitized by the
+//! caller. Colours depend on `NO_COLOR`, `CLICOLOR` and on whether stdout is a terminal.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
 use anstream::ColorChoice;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Prints a result to stdout.
+/// Prints a result to stdout, without adding a line end.
 pub fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
@@ -16,34 +16,34 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns stdout for a result that is too long to be held in one piece; it has to be flushed.
+/// Returns buffered stdout, for results too large to hold in memory. The caller has to flush it.
 pub fn stdout() -> impl io::Write {
     io::BufWriter::with_capacity(64 << 10, io::stdout().lock())
 }
 
-/// Says something on stderr; when even that fails there is nobody left to tell.
+/// Prints a line to stderr; an error of printing is ignored.
 pub fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// Tells whether an error is only a reader that has seen enough.
+/// Checks whether an error only means that the reader of stdout has closed the pipe.
 pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<io::Error>()
         .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// Tells whether stdout should be coloured.
+/// Checks whether output to stdout should have colours.
 pub fn colours() -> bool {
     anstream::AutoStream::choice(&io::stdout()) != ColorChoice::Never
 }
 
-/// Tells whether a person is watching stderr.
+/// Checks whether stderr is a terminal.
 pub fn is_watched() -> bool {
     io::stderr().is_terminal()
 }
 
-/// Shows progress on stderr while a person watches.
+/// Returns a progress bar on stderr; hidden if stderr is no terminal.
 pub fn progress(length: u64, template: &str) -> ProgressBar {
     if !is_watched() {
         return ProgressBar::hidden();

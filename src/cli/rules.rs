@@ -1,4 +1,4 @@
-//! `rules`: a rules file checked, and tried on real records before it is put to use.
+//! `rules`: checks a rules file, or shows what it would change in the clusters of real records.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -86,16 +86,16 @@ fn try_on(file: &Path, paths: &[PathBuf]) -> anyhow::Result<ExitCode> {
     Ok(scanned.exit_code())
 }
 
-/// Says how two sets of clusters of the same records differ.
+/// Describes the differences between the clusters without and with the rules, one line for each changed cluster.
 fn changes(before: &[Cluster], after: &[Cluster]) -> String {
     let index = |clusters: &[Cluster]| -> BTreeMap<ClusterId, (Severity, u64)> {
-        let told = |cluster: &Cluster| {
+        let entry = |cluster: &Cluster| {
             (
                 cluster.id,
                 (severity::of_cluster(cluster).severity, cluster.span.count),
             )
         };
-        clusters.iter().map(told).collect()
+        clusters.iter().map(entry).collect()
     };
     let (old, new) = (index(before), index(after));
     let mut lines = Vec::new();

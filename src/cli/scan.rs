@@ -1,4 +1,4 @@
-//! `scan`: trail files in, clusters out.
+//! `scan`: groups the errors in trail files into clusters and prints the clusters.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -41,7 +41,7 @@ pub struct Arguments {
     limit: usize,
 }
 
-/// The forms of the output.
+/// Output format of most commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people
@@ -62,7 +62,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let (source, paths) = (&arguments.source, &arguments.paths);
     let (scanned, answer) = source.scan_beside(page, paths, question)?;
     scanned.complain();
-    // First the page, because a reader of stdout may close it early; but its failure is told last.
+    // The page is written first, because a reader may close stdout early. An error of the page is returned last.
     let page = page.map_or(Ok(()), |path| html::write(path, paths, &scanned, &answer));
     match arguments.format {
         Format::Table => {

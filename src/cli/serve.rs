@@ -1,5 +1,6 @@
-//! `serve`: the custom widget of a dashboard on this machine, with a page that does what the dashboard's
-//! console does.
+//! `serve`: shows the custom widget of the CloudWatch dashboard in a browser, from a server on this machine.
+//!
+//! The page of the server does for the widget what the CloudWatch console does.
 
 mod function;
 mod guard;
@@ -27,16 +28,16 @@ use crate::output;
 use crate::serve::function::LocalWidget;
 use crate::serve::token::Token;
 
-/// Where the page is unless somebody wants it elsewhere.
+/// Default port.
 const PORT: u16 = 8765;
 
-/// How long the head of a request may take to come, and its body.
+/// Time limit for receiving the head of a request, and again for its body.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long to wait before the next connection, when there is no room for another one.
+/// Pause after a connection could not be accepted, for example because too many files are open.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What a server goes by.
+/// Settings of one server.
 #[derive(Clone)]
 struct Server {
     port: u16,
@@ -67,7 +68,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let function = Arc::new(Mutex::new(function));
     let runtime = runtime()?;
     let served = runtime.block_on(serve(arguments.port, &function));
-    // What is written is written as a whole, so nothing has to be waited for.
+    // Every write to the store is a transaction, so it is safe to stop without waiting for open requests.
     runtime.shutdown_background();
     served.map(|()| ExitCode::SUCCESS)
 }
@@ -85,7 +86,7 @@ async fn serve(port: u16, function: &Arc<Mutex<LocalWidget>>) -> anyhow::Result<
         patience: PATIENCE,
     };
     let site = site::router(server, Arc::clone(function));
-    // Whoever ends it right after it has said where it is ends it as told.
+    // Before the address is printed, so that a signal sent right after it is handled.
     let end = end()?;
     output::print(&address)?;
     tokio::select! {
@@ -95,7 +96,7 @@ async fn serve(port: u16, function: &Arc<Mutex<LocalWidget>>) -> anyhow::Result<
     Ok(())
 }
 
-/// Answers whoever connects. Who says nothing for too long is left.
+/// Accepts connections and answers their requests; does not return. A client that is silent too long is disconnected.
 async fn accept(listener: &TcpListener, site: &Router, patience: Duration) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(patience);
@@ -104,10 +105,10 @@ async fn accept(listener: &TcpListener, site: &Router, patience: Duration) {
             Ok((stream, _)) => {
                 let service = TowerToHyperService::new(site.clone());
                 let connection = http.serve_connection(TokioIo::new(stream), service);
-                // How one connection ends is of no matter to the others.
+                // An error of one connection does not concern the others.
                 tokio::spawn(async { drop(connection.await) });
             }
-            // Only the one who connected has left.
+            // Only this client has left.
             Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
             Err(error) => {
                 output::complain(&format!(
@@ -119,7 +120,7 @@ async fn accept(listener: &TcpListener, site: &Router, patience: Duration) {
     }
 }
 
-/// Waits for Ctrl-C, or for what ends a process politely.
+/// Returns a future that completes at Ctrl-C (SIGINT) or SIGTERM; both are caught from the call on.
 #[cfg(unix)]
 fn end() -> anyhow::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -135,7 +136,7 @@ fn end() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Waits for Ctrl-C.
+/// Returns a future that completes at Ctrl-C.
 #[cfg(not(unix))]
 fn end() -> anyhow::Result<impl Future<Output = ()>> {
     Ok(async {
@@ -154,7 +155,7 @@ mod tests {
 
     use super::*;
 
-    /// Sends the beginning of a request, and returns what is answered until the connection is closed.
+    /// Sends the beginning of a request and returns all bytes received until the connection is closed.
     fn answered(port: u16, beginning: &str) -> String {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
         stream.write_all(beginning.as_bytes()).unwrap();
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn who_sends_half_a_request_is_left() {
+    fn a_client_that_sends_half_a_request_is_disconnected() {
         let runtime = runtime().unwrap();
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
         let listener = listener.unwrap();
@@ -181,7 +182,7 @@ mod tests {
         let site = Router::new().route("/", post(async || "all of it"));
         let site = site.layer(from_fn_with_state(server, guard::check));
         runtime.spawn(async move { accept(&listener, &site, Duration::from_millis(200)).await });
-        // Each of them would wait for ever, were it not for the time-outs.
+        // Without the time limits each of these would wait for ever.
         let silent: Vec<_> = ["", "POST / HT", &head]
             .map(str::to_owned)
             .into_iter()

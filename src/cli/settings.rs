@@ -1,4 +1,4 @@
-//! A settings file of a stack, loaded.
+//! Loads and checks a settings file of a stack.
 
 use std::fs;
 use std::io::Read as _;
@@ -9,19 +9,22 @@ use service::config::lists::{Lists, SETTINGS_BYTES_MAX};
 
 use crate::inputs::{Unusable, shown};
 
-/// A settings file, and what it says.
+/// A valid settings file.
 #[cfg_attr(
     not(feature = "aws"),
-    expect(dead_code, reason = "only `config set` puts it somewhere")
+    expect(dead_code, reason = "only `config set` uses the bytes")
 )]
 pub struct Loaded {
-    /// The file as it is.
+    /// The unchanged content of the file.
     pub bytes: Vec<u8>,
-    /// What it says.
+    /// The parsed lists.
     pub lists: Lists,
 }
 
 /// Loads a settings file.
+///
+/// # Errors
+/// Fails if the file cannot be read, is too long or is not valid.
 pub fn load(file: &Path) -> anyhow::Result<Loaded> {
     let mut bytes = Vec::new();
     let limit = SETTINGS_BYTES_MAX as u64 + 1;
@@ -29,11 +32,11 @@ pub fn load(file: &Path) -> anyhow::Result<Loaded> {
         .and_then(|opened| opened.take(limit).read_to_end(&mut bytes))
         .with_context(|| format!("{}: cannot be read", shown(file)))?;
     let lists = Lists::parse(bytes.clone())
-        .map_err(|complaints| Unusable::new("the settings", file, &complaints))?;
+        .map_err(|problems| Unusable::new("the settings", file, &problems))?;
     Ok(Loaded { bytes, lists })
 }
 
-/// Loads the lists of a settings file; none gives none.
+/// Loads the lists of a settings file; `None` returns empty lists.
 pub fn load_lists(file: Option<&Path>) -> anyhow::Result<Lists> {
     Ok(file
         .map(load)

@@ -1,28 +1,28 @@
-//! `--since`: a moment, or how long before the newest event.
+//! Parses `--since`: a moment, or a duration before the newest event.
 //!
-//! Durations count back from the newest event and not from now: the trail of an incident last
-//! month is looked at as of last month.
+//! A duration counts back from the newest event, not from now. So `--since 24h` also works for an old trail: it means
+//! the last day of that trail.
 
 use std::str::FromStr;
 
 use records::time::{Timestamp, seconds};
 
-/// When to begin.
+/// The time from which events count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Since {
-    /// At a moment.
+    /// A fixed moment.
     At(Timestamp),
-    /// So many seconds before the newest event.
+    /// A number of seconds before the newest event.
     Before(i64),
 }
 
 impl Since {
-    /// Returns the moment, given that of the newest event.
+    /// Returns the moment from which events count, given the time of the newest event.
     pub fn moment(self, newest: Timestamp) -> Timestamp {
         match self {
             Self::At(moment) => moment,
             Self::Before(seconds) => {
-                // Further back than any event time is the same as from the beginning.
+                // A duration that goes back before the earliest possible time counts all events.
                 let begin = newest.seconds().saturating_sub(seconds);
                 Timestamp::from_seconds(begin).unwrap_or(Timestamp::FIRST)
             }
@@ -30,7 +30,7 @@ impl Since {
     }
 }
 
-/// Reads a time or a date.
+/// Parses a time (`2026-11-21T08:00:00Z`) or a date (`2026-11-21`, its start in UTC); `None` if it is neither.
 pub fn time(text: &str) -> Option<Timestamp> {
     Timestamp::parse(text).or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z")))
 }

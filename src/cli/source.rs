@@ -1,5 +1,6 @@
-//! Trail files read into a store by the rules, and what is asked of the store then: the part that
-//! the commands which read files have in common.
+//! Reads trail files into a store and queries the store afterwards; shared by all commands that read trail files.
+//!
+//! The store is in memory, in a SQLite file or in the table of a stack. The user's rules are applied to each record.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -44,10 +45,10 @@ use crate::stack::TableArguments;
 use crate::used_files::UsedFiles;
 use crate::{inputs, jobs, output};
 
-/// A payload of 1 MiB can be made to inflate to 770 MiB; real files stay far below this.
+/// Default of `--inflated-mib-max`. A crafted file of 1 MiB can decompress to 770 MiB; real files stay far below this.
 const INFLATED_MIB_MAX: u64 = 256;
 
-/// Where clusters are kept, and how far an input is trusted.
+/// Options of commands that scan: which store is used, and how files are read.
 #[derive(Debug, Args)]
 pub struct SourceArguments {
     /// Store the clusters in this SQLite file; later scans add to it. Default: in memory only
@@ -65,7 +66,7 @@ pub struct SourceArguments {
     pub jobs: Option<NonZeroUsize>,
 }
 
-/// What events are treated by.
+/// Options that decide which events are ignored or changed: rules, trail accounts, a settings file.
 #[derive(Debug, Default, Args)]
 pub struct RulesArguments {
     /// Apply the rules in this TOML file
@@ -80,64 +81,64 @@ pub struct RulesArguments {
     pub settings: Option<PathBuf>,
 }
 
-/// What a scan did.
+/// Result of reading the inputs of one command.
 #[derive(Debug, Default)]
 pub struct Scanned {
-    /// What became of the records.
+    /// Number of records by outcome, over all inputs.
     pub record_counts: RecordCounts,
-    /// Inputs read to their end.
+    /// Number of inputs that were read completely and committed.
     pub files: usize,
-    /// Inputs that could not be read, and why.
+    /// Inputs that could not be read, and inputs without any CloudTrail event, with the reason.
     pub failed: Vec<InputError>,
-    /// Records that could not be read, by input.
+    /// Records that could not be read, each with the name of its input. At most [`QUARANTINED_MAX`] for each input.
     pub quarantined: Vec<(String, Quarantined)>,
-    /// The rules, in their order.
+    /// The rules that were applied, in the order of the rules file.
     pub rules: Rules,
-    /// How often each of them matched.
+    /// How often each rule matched, in the order of `rules`.
     pub hits: Vec<Hits>,
 }
 
-/// What to ask of a store when the inputs are in it.
+/// What a command needs from a store, beside the totals of each cluster.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct StoreQuery {
-    /// Sum up the events since a moment instead of all.
+    /// Restricts the totals to events since this time; `None` counts all events.
     pub since: Option<Since>,
-    /// Count all events by hour, too.
+    /// Whether to count the events of each cluster by hour.
     pub by_hour: bool,
-    /// Return samples, too.
+    /// Whether to return sample events.
     pub samples: bool,
-    /// Tell how clusters stand and what happened to them, too.
+    /// Whether to compute the status of each cluster and the transitions, from all stored events.
     pub replay: bool,
 }
 
-/// What the store answers.
+/// Answer to a [`StoreQuery`].
 #[derive(Debug)]
 pub struct StoreAnswer {
-    /// The sums.
+    /// Totals of each cluster, with samples if they were requested.
     pub snapshot: ClusterSnapshot,
-    /// The events by hour, if that was asked.
+    /// Number of events by cluster and hour; empty unless [`StoreQuery::by_hour`] was set.
     pub timeline: Timeline,
-    /// How clusters stand, if that was asked, by all of their events.
+    /// Status and severity of each cluster, from all of its events; empty unless [`StoreQuery::replay`] was set.
     pub listing: Listing,
-    /// What happened, if that was asked.
+    /// Transitions (new, recovered and so on) in event time; empty unless [`StoreQuery::replay`] was set.
     pub story: Vec<Transition>,
-    /// What people decided about clusters, if that was asked.
+    /// Triage decisions by cluster; empty unless [`StoreQuery::replay`] was set.
     triages: BTreeMap<ClusterId, Triage>,
-    /// When that was, by this machine's clock.
+    /// Time of the query, by the clock of this machine.
     now: Timestamp,
 }
 
-/// How a cluster stands, by all of its events.
+/// Status of a cluster, computed from all of its events, with the triage decision about it.
 #[derive(Clone, Copy)]
 pub struct ClusterStanding<'a> {
-    /// What the list says of it.
+    /// The cluster's entry in the list: status, severity and times.
     pub listed: &'a ListedCluster,
-    /// What was decided, and whether it holds.
+    /// The triage decision and whether it is still in effect; `None` if there is no decision.
     pub triage_status: Option<TriageStatus<'a>>,
 }
 
 impl StoreAnswer {
-    /// Returns an answer that is no more than sums.
+    /// Returns an answer with totals only, without timeline, status, transitions and decisions.
     pub fn of(snapshot: ClusterSnapshot) -> Self {
         Self {
             snapshot,
@@ -149,7 +150,7 @@ impl StoreAnswer {
         }
     }
 
-    /// Tells how a cluster stands; `None` for one that is not in the store.
+    /// Returns the status of a cluster; `None` if the store has no event of the cluster.
     pub fn standing(&self, cluster: ClusterId) -> Option<ClusterStanding<'_>> {
         let listed = self.listing.clusters.get(&cluster)?;
         let seen = listed.observation(self.now);
@@ -165,7 +166,7 @@ impl StoreAnswer {
 }
 
 impl ClusterStanding<'_> {
-    /// Says it in a word, and in another one what was decided and holds.
+    /// Returns the status in one word and, on a second line, the decision if one is in effect.
     pub fn words(&self) -> String {
         let status = self.listed.status().name();
         match self
@@ -178,23 +179,23 @@ impl ClusterStanding<'_> {
     }
 }
 
-/// What people decided, of a store that keeps it.
+/// Decisions about clusters that are stored in a store.
 #[derive(Debug, Default)]
 pub struct Decisions {
     triages: BTreeMap<ClusterId, VersionedTriage>,
     resolutions: Resolutions,
-    /// The first hour that is not over, where the store is of the present: a file is of the past, and all of it is over.
+    /// The first hour that may still get events; `None` for a file, where all hours are complete.
     until: Option<Window>,
 }
 
-/// A store that a command can ask how clusters stand.
+/// A store from which a command can compute the status of clusters.
 pub trait QueryableStore: Store {
-    /// Returns what people decided about clusters.
+    /// Returns the triage decisions about the given clusters, and when clusters were resolved.
     async fn decided(&self, clusters: &[ClusterId]) -> Result<Decisions, StoreError>;
 }
 
 impl QueryableStore for MemoryStore {
-    /// Nobody decides about what is forgotten at the end.
+    /// A store in memory has no decisions, because it ends with the process.
     async fn decided(&self, _clusters: &[ClusterId]) -> Result<Decisions, StoreError> {
         Ok(Decisions::default())
     }
@@ -222,7 +223,7 @@ impl<T: Table> QueryableStore for DynamoStore<T> {
 }
 
 impl SourceArguments {
-    /// Returns what scans into memory, by the rules of a file.
+    /// Returns arguments that scan into memory, with the rules of the given file or without rules.
     pub fn in_memory(rules: Option<PathBuf>) -> Self {
         Self {
             db: None,
@@ -252,7 +253,9 @@ impl SourceArguments {
         }
     }
 
-    /// Scans the inputs into the store that was asked for and sums up what is in it.
+    /// Reads the files at `paths` into the store named by the arguments, then queries the store.
+    ///
+    /// With no paths, only the store is queried.
     pub fn scan(
         &self,
         paths: &[PathBuf],
@@ -261,7 +264,7 @@ impl SourceArguments {
         self.scan_beside(None, paths, question)
     }
 
-    /// Scans, when a page is going to be written as well.
+    /// Does the same as [`Self::scan`], and first checks that `page`, a file to be written later, overwrites no other file.
     pub fn scan_beside(
         &self,
         page: Option<&Path>,
@@ -269,7 +272,7 @@ impl SourceArguments {
         question: StoreQuery,
     ) -> anyhow::Result<(Scanned, StoreAnswer)> {
         let scanned = Scanned::with(self.rules.load()?);
-        // Before a store is made: a path that leads nowhere should leave none behind.
+        // Before the store is opened: a wrong path should not leave an empty store behind.
         let inputs = match paths {
             [] => Inputs::default(),
             paths => Inputs::find(paths)?,
@@ -303,7 +306,7 @@ impl SourceArguments {
                 let mut store = SqliteStore::open(path).with_context(|| shown(path))?;
                 let gathering = self.gathering(INPUTS_MAX, true);
                 scan_into(&mut store, scanned, inputs, gathering, question)
-                    .map_err(|error| about_store(error, shown(path)))
+                    .map_err(|error| with_store_name(error, shown(path)))
             }
         }
     }
@@ -320,12 +323,12 @@ impl SourceArguments {
         let mut store = opened.store.counting();
         let gathering = self.gathering(1, true);
         scan_into(&mut store, scanned, inputs, gathering, question)
-            .map_err(|error| about_store(error, self.table.name()))
+            .map_err(|error| with_store_name(error, self.table.name()))
     }
 }
 
-/// Says which store an error is about; only what a store says is about one.
-fn about_store(error: anyhow::Error, name: String) -> anyhow::Error {
+/// Adds the name of the store to an error of the store; other errors are returned unchanged.
+fn with_store_name(error: anyhow::Error, name: String) -> anyhow::Error {
     if error.is::<StoreError>() {
         error.context(name)
     } else {
@@ -338,7 +341,7 @@ fn processors() -> usize {
 }
 
 impl RulesArguments {
-    /// Returns the rules to go by.
+    /// Loads the rules file and the settings file and returns the rules with the exclusions of both.
     pub fn load(&self) -> anyhow::Result<Rules> {
         let lists = load_lists(self.settings.as_deref())?;
         let trails = self.trail_account.iter().cloned();
@@ -358,30 +361,33 @@ fn account_id(text: &str) -> Result<String, String> {
     }
 }
 
-/// Loads a rules file; none gives no rules.
+/// Loads a rules file; `None` returns an empty set of rules.
 pub fn load_rules(file: Option<&Path>) -> anyhow::Result<Rules> {
     let Some(file) = file else {
         return Ok(Rules::default());
     };
     let text =
         fs::read_to_string(file).with_context(|| format!("{}: cannot be read", shown(file)))?;
-    Ok(Rules::parse(&text).map_err(|complaints| Unusable::new("the rules", file, &complaints))?)
+    Ok(Rules::parse(&text).map_err(|problems| Unusable::new("the rules", file, &problems))?)
 }
 
-/// How inputs are read, and how many are committed at a time: a transaction costs more than most
-/// inputs, but what was gathered is lost when the scan is killed.
+/// How inputs are read, and how many inputs are committed in one transaction.
+///
+/// A transaction costs more time than most inputs. But if the scan is killed, inputs not yet committed are lost.
 #[derive(Debug, Clone, Copy)]
 struct BatchLimits {
     limits: Limits,
     inputs_max: usize,
-    /// How many threads fold.
+    /// Number of threads that read inputs.
     jobs: usize,
-    /// Whether the store is to keep samples.
+    /// Whether samples are collected for the store.
     samples: bool,
 }
 
-/// How many inputs go into one transaction of a store in a file, and how many events are enough.
+/// Maximum number of inputs in one transaction of a SQLite store.
 const INPUTS_MAX: usize = 64;
+
+/// Number of events after which a transaction is committed at once.
 const EVENTS_MAX: usize = 4096;
 
 fn scan_into(
@@ -421,7 +427,7 @@ fn scan_into(
     Ok((scanned, answer(store, question)?))
 }
 
-/// Complains about an input in which nothing is an event of CloudTrail.
+/// Returns an error for an input that contains no CloudTrail event; `None` if it contains at least one.
 fn nothing_read(input: &Input, folded: &Folded) -> Option<InputError> {
     let likeness = folded.without_events()?;
     Some(InputError {
@@ -430,9 +436,9 @@ fn nothing_read(input: &Input, folded: &Folded) -> Option<InputError> {
     })
 }
 
-/// Asks a store.
+/// Answers a query from a store.
 pub fn answer(store: &impl QueryableStore, question: StoreQuery) -> anyhow::Result<StoreAnswer> {
-    // Each question may take reading the whole store, so samples and events come along with the sums.
+    // Each read may read the whole store, so samples and events are read together with the totals.
     let mut answer = if question.replay {
         let (snapshot, events) = pollster::block_on(store.whole(question.samples))?;
         let mut answer = StoreAnswer::of(snapshot);
@@ -445,7 +451,7 @@ pub fn answer(store: &impl QueryableStore, question: StoreQuery) -> anyhow::Resu
         })
     };
     if let Some(since) = question.since {
-        // Without any event time nothing is known to be that new.
+        // If no event has a time, no event is known to be in the range.
         let newest = answer.snapshot.last_seen();
         let moment = newest.map_or(Timestamp::LAST, |newest| since.moment(newest));
         let sums = pollster::block_on(store.sums(Some(moment)))?;
@@ -458,7 +464,7 @@ pub fn answer(store: &impl QueryableStore, question: StoreQuery) -> anyhow::Resu
     Ok(answer)
 }
 
-/// Finds out how clusters stand and what happened to them: by the same hours as a stack's functions.
+/// Computes status and transitions of all clusters, hour by hour like the inspection of a stack, and adds the decisions.
 fn replay(
     store: &impl QueryableStore,
     events: &[(EventId, Sighting)],
@@ -484,7 +490,7 @@ fn replay(
 }
 
 impl Scanned {
-    /// Returns what a scan with rules has done so far: nothing.
+    /// Returns the empty result of a scan that will use these rules.
     pub fn with(rules: Rules) -> Self {
         let hits = vec![Hits::default(); rules.all().len()];
         Self {
@@ -494,7 +500,7 @@ impl Scanned {
         }
     }
 
-    /// Commits what was gathered; only then it counts.
+    /// Commits inputs that were read, and adds their records to the totals only if the commit succeeds.
     fn commit(
         &mut self,
         store: &mut impl Store,
@@ -518,7 +524,7 @@ impl Scanned {
         Ok(())
     }
 
-    /// Complains about everything that could not be read, and about rules that did nothing.
+    /// Prints to stderr the inputs and records that could not be read, and the rules that matched no record.
     pub fn complain(&self) {
         for (rule, hits) in self.rules.all().iter().zip(&self.hits) {
             if let Some(complaint) = idle(rule, *hits) {
@@ -535,7 +541,7 @@ impl Scanned {
                 "quarantined: {file}: record {number}: {rejection}"
             ));
         }
-        // Not all are kept with their place, but all are counted.
+        // The list is limited for each input, the count is not.
         let shown = self.quarantined.len().min(SHOWN) as u64;
         if let Some(more @ 1..) = self.record_counts.quarantined().checked_sub(shown) {
             output::complain(&format!(
@@ -544,13 +550,13 @@ impl Scanned {
         }
     }
 
-    /// Returns 1 when an input could not be read.
+    /// Returns exit code 1 if an input could not be read, else 0.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(u8::from(!self.failed.is_empty()))
     }
 }
 
-/// Says of a rule that did nothing why that may be.
+/// Returns a warning about a rule that changed no record: it has ended, or it matched nothing. Else `None`.
 fn idle(rule: &Rule, hits: Hits) -> Option<String> {
     let name = sanitize(&rule.name, 100);
     let line = rule.line;

@@ -1,8 +1,8 @@
-//! Which table of a deployed stack a command is about.
+//! Options that name the table of a deployed stack.
 
 use clap::Args;
 
-/// Which table.
+/// Options that name a table, by its own name or by the name of its stack.
 #[derive(Debug, Default, Args)]
 pub struct TableArguments {
     /// Use this DynamoDB table of a deployed stack (the table's name)
@@ -14,7 +14,7 @@ pub struct TableArguments {
 }
 
 impl TableArguments {
-    /// Tells whether a table was named.
+    /// Checks whether a table or a stack was named.
     pub fn is_given(&self) -> bool {
         self.table.is_some() || self.stack.is_some()
     }

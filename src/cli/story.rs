@@ -1,5 +1,4 @@
-//! The story of `scan --inspect`: what happened, a line each in the order of event time, and at the
-//! end how many alerts that is.
+//! Prints the timeline of `scan --inspect`: one line for each transition in event time, then the number of alerts.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,10 +14,10 @@ use service::inspect::transition_alerts::alert;
 
 use crate::counts::counted;
 
-/// What is shown of a caller's name.
+/// Maximum length of a caller's name in characters.
 const NAME_CHARS_MAX: usize = 128;
 
-/// Returns the story as text.
+/// Returns transitions as text, one a line. Transitions covered by a campaign are only counted.
 pub fn text(transitions: &[Transition], facts: &BTreeMap<ClusterId, Arc<ClusterFacts>>) -> String {
     let mut text = String::new();
     for transition in transitions.iter().filter(|of| !of.is_swallowed) {
@@ -29,7 +28,7 @@ pub fn text(transitions: &[Transition], facts: &BTreeMap<ClusterId, Arc<ClusterF
             transition.at,
             transition.account_id,
             transition.change.name(),
-            told(transition, facts),
+            details(transition, facts),
         );
     }
     let alerts = transitions
@@ -45,7 +44,7 @@ pub fn text(transitions: &[Transition], facts: &BTreeMap<ClusterId, Arc<ClusterF
     text
 }
 
-fn told(transition: &Transition, facts: &BTreeMap<ClusterId, Arc<ClusterFacts>>) -> String {
+fn details(transition: &Transition, facts: &BTreeMap<ClusterId, Arc<ClusterFacts>>) -> String {
     let cluster = transition.cluster.map(|cluster| named(cluster, facts));
     let what = cluster.unwrap_or_default();
     match &transition.change {

@@ -1,4 +1,4 @@
-//! What people read in a terminal: the totals in a sentence, the clusters in a table that fits.
+//! Results for a terminal: clusters in a table that fits its width, and the totals in sentences.
 
 use alerts::hint::hint;
 use alerts::severity::Severity;
@@ -22,25 +22,25 @@ use crate::open_store::ClusterJournal;
 use crate::output;
 use crate::source::{ClusterStanding, Scanned, StoreAnswer};
 
-/// How wide a table is where no terminal tells its width.
+/// Width of a table in columns if stdout is no terminal.
 const COLUMNS_WITHOUT_TERMINAL: u16 = 160;
 
-/// How wide a cluster's id is, with a space on either side.
+/// Width of a cluster ID in columns, with a space on either side.
 const ID_COLUMNS: u16 = 28;
 
-/// Returns what a scan found.
+/// Returns the result of a scan: the table of clusters and the totals. At most `limit` clusters; 0 is no limit.
 pub fn scan(scanned: &Scanned, answer: &StoreAnswer, limit: usize) -> String {
     scan_within(scanned, answer, limit, None)
 }
 
-/// Returns the clusters of a store, with what was decided about them.
+/// Returns the table of clusters with status and decisions, and their number. At most `limit` clusters; 0 is no limit.
 pub fn clusters(answer: &StoreAnswer, limit: usize) -> String {
     let (mut text, count) = clusters_within(answer, limit, None);
     text.push_str(&format!("{}\n", counted(count as u64, "cluster")));
     text
 }
 
-/// Returns what a scan found in so many columns, or in as many as the terminal has.
+/// Does the same as [`scan`] for a given width in columns; `None` uses the width of the terminal.
 fn scan_within(
     scanned: &Scanned,
     answer: &StoreAnswer,
@@ -52,7 +52,7 @@ fn scan_within(
     text
 }
 
-/// Returns the table of clusters, and how many there are.
+/// Returns the table of clusters and the number of all clusters, shown or not.
 fn clusters_within(answer: &StoreAnswer, limit: usize, width: Option<u16>) -> (String, usize) {
     let sums = answer.snapshot.sums().into_iter();
     let mut clusters: Vec<(Severity, ClusterStanding<'_>, ClusterTotals<'_>)> = sums
@@ -61,7 +61,7 @@ fn clusters_within(answer: &StoreAnswer, limit: usize, width: Option<u16>) -> (S
             Some((standing.listed.assessment().severity, standing, sum))
         })
         .collect();
-    // The sort is stable: within a severity the largest stay first.
+    // The sort is stable: within a severity, clusters stay sorted by number of events.
     clusters.sort_by_key(|(severity, ..)| std::cmp::Reverse(*severity));
     let shown = if limit == 0 { clusters.len() } else { limit };
     let mut text = String::new();
@@ -72,8 +72,7 @@ fn clusters_within(answer: &StoreAnswer, limit: usize, width: Option<u16>) -> (S
             table.add_row(row(*severity, &sum.cluster(), standing));
         }
         text.push_str(&table.trim_fmt());
-        // A cluster's id is there to be copied. Where the columns are too narrow for it, this one
-        // gets just as much as it needs.
+        // Users copy the ID, so it must not be wrapped. In a narrow table its column gets the width of the ID.
         let mut ids = clusters.iter().take(shown).map(|(.., sum)| sum.id);
         if ids.any(|id| !text.contains(&id.to_string()))
             && let Some(what) = table.column_mut(2)
@@ -89,15 +88,16 @@ fn clusters_within(answer: &StoreAnswer, limit: usize, width: Option<u16>) -> (S
     (text, clusters.len())
 }
 
-/// How many values of a facet are shown of one cluster, and how many of its samples.
+/// Maximum number of values shown for one facet of a cluster.
 const VALUES_SHOWN: usize = 10;
+
+/// Maximum number of samples shown for a cluster.
 const SAMPLES_SHOWN: usize = 3;
 
-/// How many of the last faults and of the last entries of its journal are shown of one cluster.
+/// Number of the latest failing periods, and of the latest journal entries, that are shown for a cluster.
 const HISTORY_SHOWN: usize = 5;
 
-/// Returns one cluster in lines: what, how often, what was decided and happened, how bad, who and
-/// where, and examples.
+/// Returns the details of one cluster, one fact a line: error, counts, decision, history, severity, facets and samples.
 pub fn cluster(
     cluster: &Cluster,
     standing: &ClusterStanding<'_>,
@@ -151,7 +151,7 @@ pub fn cluster(
     lines.join("\n") + "\n"
 }
 
-/// Returns a ranking.
+/// Returns a ranking as a table.
 pub fn top(entries: &[RankingEntry], answer: &StoreAnswer) -> String {
     if entries.is_empty() {
         return "nothing failed\n".to_owned();
@@ -221,7 +221,7 @@ fn row(severity: Severity, cluster: &Cluster, standing: &ClusterStanding<'_>) ->
     ])
 }
 
-/// Says what failed: the call, the error and its reason, the cluster's id.
+/// Returns the text of the column `what`: the call, the error and its reason, the account and the cluster ID.
 fn what(cluster: &Cluster, listed: &ListedCluster) -> String {
     let identity = &cluster.facts.identity;
     let call = format!(
@@ -249,7 +249,7 @@ fn what(cluster: &Cluster, listed: &ListedCluster) -> String {
     lines.join("\n")
 }
 
-/// Says how a call failed, or that it did not.
+/// Returns the error code of a cluster, or `succeeded` for a sensitive call.
 fn failed(listed: &ListedCluster) -> &str {
     match listed.subject.class {
         Class::Watch => "succeeded",
@@ -257,7 +257,7 @@ fn failed(listed: &ListedCluster) -> &str {
     }
 }
 
-/// Says who: the most frequent callers, by the part of their name that tells.
+/// Returns the most frequent callers by short name, and the number of further callers.
 fn who(cluster: &Cluster) -> String {
     const SHOWN: usize = 2;
     let Some(principals) = cluster.facets.get(&FacetKind::Principal) else {
@@ -293,7 +293,7 @@ fn seen(span: Span) -> String {
     }
 }
 
-/// Returns the totals in sentences; their sums agree.
+/// Returns the totals of a scan in sentences.
 fn record_counts(record_counts: &RecordCounts, scanned: &Scanned, clusters: usize) -> String {
     let files = counted(scanned.files as u64, "file");
     let mut text = outcomes(record_counts, &files);

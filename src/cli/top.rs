@@ -1,4 +1,4 @@
-//! `top`: the largest of something, from trail files or from a store.
+//! `top`: ranks clusters, callers, error codes and others by number of events.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -75,7 +75,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let question = StoreQuery {
         since: arguments.since,
-        // The names of clusters say how their calls failed.
+        // The ranking of clusters shows their error codes, which are in the list of clusters.
         replay: arguments.by == By::Cluster,
         ..StoreQuery::default()
     };
@@ -86,7 +86,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         entries.truncate(arguments.limit);
     }
     match arguments.format {
-        // Where nothing could be read, nothing is known to be well.
+        // If inputs could not be read, an empty ranking must not claim that nothing failed.
         Format::Table if entries.is_empty() && !scanned.failed.is_empty() => {}
         Format::Table => output::print(&table::top(&entries, &answer))?,
         Format::Json => output::print(&json::top(&entries)?)?,

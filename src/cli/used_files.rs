@@ -1,7 +1,7 @@
-//! Where a command writes: never over what it reads.
+//! Checks that a command does not overwrite a file that it reads.
 //!
-//! A file is known by device and inode, so each of its names leads to it: other spellings of a path,
-//! symbolic links and hard links. A file that does not exist yet is known by the path where it would be.
+//! Files are compared by device and inode. So a file is recognised under each of its names: other spellings of a path,
+//! symbolic links and hard links. A file that does not exist yet is compared by its future path.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -12,42 +12,42 @@ use std::path::{Path, PathBuf};
 use crate::WrongUsage;
 use crate::inputs::{Input, Inputs, shown};
 
-/// How many links in a row are followed.
+/// Maximum number of symbolic links that are followed one after another.
 const LINKS_MAX: usize = 40;
 
-/// What SQLite adds to a file's name for the files beside it.
+/// Endings that SQLite appends to the name of a database for its further files; the empty one is the database.
 const BESIDE_STORE: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
-/// What identifies a file.
+/// Identity of a file, equal for all names of the same file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum FileIdentity {
     /// A file that exists: device and inode.
     #[cfg(unix)]
     Inode(u64, u64),
-    /// A path without links.
+    /// A path without symbolic links, for a file that does not exist yet.
     Path(PathBuf),
 }
 
-/// What a command reads and writes.
+/// Files that a command reads and writes.
 #[derive(Debug, Clone, Copy)]
 pub struct UsedFiles<'a> {
-    /// The trail files.
+    /// Trail files, which are read.
     pub inputs: &'a Inputs,
-    /// The file with the rules.
+    /// Rules file, which is read.
     pub rules: Option<&'a Path>,
-    /// The file with the settings.
+    /// Settings file, which is read.
     pub settings: Option<&'a Path>,
-    /// The file with the clusters, which is read and written.
+    /// SQLite file with the clusters, which is read and written.
     pub store: Option<&'a Path>,
-    /// The page that is written at the end.
+    /// HTML report, which is written at the end.
     pub page: Option<&'a Path>,
 }
 
 impl UsedFiles<'_> {
-    /// Refuses to write over something that is read.
+    /// Checks that neither store nor page would overwrite another file of the command.
     ///
     /// # Errors
-    /// [`WrongUsage`], before anything is read or written.
+    /// [`WrongUsage`] if a file would be overwritten; nothing has been read or written then.
     pub fn check(&self) -> Result<(), WrongUsage> {
         if self.page.is_none() && self.store.is_none() {
             return Ok(());
@@ -73,7 +73,7 @@ impl UsedFiles<'_> {
         }
     }
 
-    /// Returns the files that are read, and what to call each.
+    /// Returns the files that are read, each with its description for error messages.
     fn read(&self) -> BTreeMap<FileIdentity, String> {
         let inputs = self.inputs.found.iter().filter_map(|input| match input {
             Input::File(path) => Some((identity(path)?, format!("the input {}", shown(path)))),
@@ -87,7 +87,7 @@ impl UsedFiles<'_> {
     }
 }
 
-/// Returns the files that SQLite keeps a store in.
+/// Returns the files that SQLite uses for the store at this path.
 fn store_files(path: &Path) -> Vec<FileIdentity> {
     let Ok(place) = destination(path) else {
         return Vec::new();
@@ -100,34 +100,35 @@ fn store_files(path: &Path) -> Vec<FileIdentity> {
     names.filter_map(|name| identity(&name)).collect()
 }
 
-/// Returns what identifies the file at a path. Nothing can be lost in a folder, a pipe or a device, nor where
-/// nothing can be written.
+/// Returns the identity of the file at a path.
+///
+/// `None` for a folder, a pipe or a device, and for a path that cannot be written: no data can be lost there.
 fn identity(path: &Path) -> Option<FileIdentity> {
     match fs::metadata(path) {
-        Ok(metadata) => known(path, &metadata),
+        Ok(metadata) => of_file(path, &metadata),
         Err(_) => destination(path).ok().map(FileIdentity::Path),
     }
 }
 
 #[cfg(unix)]
-fn known(_path: &Path, metadata: &Metadata) -> Option<FileIdentity> {
+fn of_file(_path: &Path, metadata: &Metadata) -> Option<FileIdentity> {
     use std::os::unix::fs::MetadataExt as _;
     let inode = FileIdentity::Inode(metadata.dev(), metadata.ino());
     metadata.is_file().then_some(inode)
 }
 
 #[cfg(not(unix))]
-fn known(path: &Path, metadata: &Metadata) -> Option<FileIdentity> {
+fn of_file(path: &Path, metadata: &Metadata) -> Option<FileIdentity> {
     let path = fs::canonicalize(path).ok().map(FileIdentity::Path);
     path.filter(|_| metadata.is_file())
 }
 
-/// Returns what identifies the file that a shell has opened as standard input.
+/// Returns the identity of the file that is standard input; `None` for a pipe or a terminal.
 #[cfg(unix)]
 fn stdin() -> Option<FileIdentity> {
     use std::os::fd::AsFd as _;
     let file = File::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
-    known(Path::new(""), &file.metadata().ok()?)
+    of_file(Path::new(""), &file.metadata().ok()?)
 }
 
 #[cfg(not(unix))]
@@ -135,11 +136,10 @@ fn stdin() -> Option<FileIdentity> {
     None
 }
 
-/// Returns the path to which a path leads when all links are followed. The file itself may be missing, its folder
-/// may not.
+/// Returns the path of a file after all symbolic links are followed. The file may be missing, its folder must exist.
 ///
 /// # Errors
-/// Links that form a loop, and a folder that does not exist.
+/// Fails if the links form a loop or the folder does not exist.
 pub fn destination(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..LINKS_MAX {

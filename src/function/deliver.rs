@@ -1,5 +1,7 @@
-//! The function that sends what waits. Whatever calls it, the table's stream or the schedule, it looks
-//! for all that is due: what one call misses, the next one finds.
+//! The role that sends alerts to the sinks.
+//!
+//! It is invoked by the stream of the table and by a schedule. Each invocation looks for all outbox rows that are due, so
+//! rows that one invocation misses are sent by the next.
 
 use std::collections::BTreeMap;
 
@@ -29,25 +31,25 @@ use crate::invocation::{self, Function, InvocationError, MachineClock, milliseco
 use crate::log;
 use crate::start::StartError;
 
-/// The name of the role.
+/// Name of the role, the value of `_HANDLER` that selects it.
 pub const ROLE: &str = "deliver";
 
-/// What is made once and used for one invocation after another.
+/// State of the role, created once and used for all invocations of this process.
 struct Deliver {
-    /// As the environment has them.
+    /// Settings from the environment alone.
     given: DeliverSettings,
-    /// With what the settings object has beside them.
+    /// Settings from the environment and the settings object.
     settings: DeliverSettings,
-    book: SettingsLoader,
+    settings_loader: SettingsLoader,
     store: DynamoStore<SdkTable>,
     directory: Iam,
     sinks: BTreeMap<String, AnySink>,
-    rulebook: RulesLoader,
+    rules_loader: RulesLoader,
     bucket: S3Bucket,
     policies: Policies,
 }
 
-/// One of the sinks.
+/// A sink of any kind.
 enum AnySink {
     Guance(Box<GuanceSink<KeptSecret>>),
     Sns(Topic),
@@ -80,7 +82,10 @@ impl Sink for AnySink {
     }
 }
 
-/// Answers one invocation after another.
+/// Handles invocations until the process ends.
+///
+/// # Errors
+/// Fails at once if a setting is wrong or the Lambda runtime does not work.
 pub async fn run(environment: &Environment) -> Result<(), StartError> {
     let settings = DeliverSettings::parse(environment.iter().cloned()).map_err(|complaints| {
         let metrics = config::metrics(environment.iter().cloned());
@@ -101,7 +106,7 @@ fn guance(settings: &DeliverSettings, guance: &GuanceSettings, config: &SdkConfi
         ca_file: guance.ca_file.clone(),
         patience: PATIENCE,
     };
-    // Without a secret for a route that needs one there are no settings.
+    // Parsing the settings fails if the route needs a secret and none is given, so an empty ARN is never used.
     let arn = guance.secret_arn.as_deref().unwrap_or_default();
     let workspace = Workspace::new(place, KeptSecret::new(config, arn));
     let sink = GuanceSink::new(workspace, settings.texts(), guance.sample_logs);
@@ -109,8 +114,8 @@ fn guance(settings: &DeliverSettings, guance: &GuanceSettings, config: &SdkConfi
 }
 
 fn sinks(settings: &DeliverSettings, config: &SdkConfig) -> BTreeMap<String, AnySink> {
-    let told = settings.guance.as_ref();
-    let told = told.map(|told| (SinkName::Guance, guance(settings, told, config)));
+    let workspace = settings.guance.as_ref();
+    let workspace = workspace.map(|of| (SinkName::Guance, guance(settings, of, config)));
     let topic = settings.topic_arn.as_ref().map(|arn| {
         let topic = Topic::new(config, arn, settings.texts());
         (SinkName::Sns, AnySink::Sns(topic))
@@ -119,7 +124,7 @@ fn sinks(settings: &DeliverSettings, config: &SdkConfig) -> BTreeMap<String, Any
         let bus = Bus::new(config, name);
         (SinkName::EventBridge, AnySink::EventBridge(bus))
     });
-    let all = [told, topic, bus].into_iter().flatten();
+    let all = [workspace, topic, bus].into_iter().flatten();
     all.map(|(name, sink)| (name.name().to_owned(), sink))
         .collect()
 }
@@ -129,7 +134,7 @@ impl Deliver {
         let sinks = sinks(settings, config);
         let table = SdkTable::new(config, &settings.table_name);
         let of_table = TableSettings {
-            // What is found out about keys while sending is told as well.
+            // Alerts about access keys can be created while others are sent, so the store needs the sinks too.
             sinks: sinks.keys().cloned().collect(),
             learn_hours: settings.learn_hours.into(),
             canaries: settings.keys.canaries.clone(),
@@ -145,37 +150,42 @@ impl Deliver {
                 &settings.partition,
             ),
             sinks,
-            rulebook: RulesLoader::new(settings.rules_object.clone()),
+            rules_loader: RulesLoader::new(settings.rules_object.clone()),
             bucket: S3Bucket::new(config, &settings.bucket_name),
             policies: Policies::default(),
             given: settings.clone(),
             settings: settings.clone(),
-            book: SettingsLoader::default(),
+            settings_loader: SettingsLoader::default(),
         }
     }
 
-    /// Reads what it goes by: the settings object, and the rules.
+    /// Reads the settings object and the rules file, if they have changed, and applies them.
     async fn read(&mut self) -> Result<(), InvocationError> {
-        let read = invocation::read_settings(&mut self.book, &self.bucket).await?;
+        let read = invocation::read_settings(&mut self.settings_loader, &self.bucket).await?;
         if let Some(lists) = read.lists {
             self.settings = self.given.with(&lists);
             let canaries = self.settings.keys.canaries.clone();
             self.store.set_canaries(canaries);
         }
-        let rules = invocation::read_rules(&mut self.rulebook, &self.bucket).await?;
+        let rules = invocation::read_rules(&mut self.rules_loader, &self.bucket).await?;
         if let Some(rules) = rules {
             self.policies = rules.policies().clone();
         }
         Ok(())
     }
 
-    /// Says in the log and in metrics what became of a sink's alerts.
+    /// Writes log lines and metrics about the alerts of one sink.
     fn log(&self, request_id: &str, sink: &str, drained: &Drained) {
         if let Some(error) = &drained.error {
-            let detail = invocation::told(error);
-            tracing::error!(request_id, sink, detail, "ended early; the rest waits");
+            let detail = invocation::error_text(error);
+            tracing::error!(
+                request_id,
+                sink,
+                detail,
+                "sink run ended early; the remaining alerts wait"
+            );
         }
-        let told = told(drained);
+        let report = report(drained);
         tracing::info!(
             request_id,
             sink,
@@ -185,20 +195,26 @@ impl Deliver {
             suppressed = drained.suppressed,
             later = drained.later,
             dead = drained.dead,
-            waiting = told.waiting,
-            oldest_seconds = told.oldest_seconds,
+            waiting = report.waiting,
+            oldest_seconds = report.oldest_seconds,
             "delivered"
         );
-        if told.is_open || told.is_misconfigured {
-            let (why, misconfigured) = (log::short(&drained.breaker.why), told.is_misconfigured);
-            tracing::warn!(request_id, sink, misconfigured, why, "does not take alerts");
+        if report.is_open || report.is_misconfigured {
+            let (why, misconfigured) = (log::short(&drained.breaker.why), report.is_misconfigured);
+            tracing::warn!(
+                request_id,
+                sink,
+                misconfigured,
+                why,
+                "the sink does not accept alerts"
+            );
         }
-        log::metrics(told.metric_line(sink, &self.settings.metrics, milliseconds()));
+        log::metrics(report.metric_line(sink, &self.settings.metrics, milliseconds()));
     }
 }
 
-/// Returns what became of a sink's alerts, and how it stands now.
-fn told(drained: &Drained) -> SinkReport {
+/// Returns the counts of a sink run, and the state of the sink after it.
+fn report(drained: &Drained) -> SinkReport {
     let now = now();
     let breaker = &drained.breaker;
     let waiting = drained.waiting;
@@ -218,16 +234,16 @@ fn told(drained: &Drained) -> SinkReport {
 impl Function for Deliver {
     type Answer = ();
 
-    /// Sends what is due. The event says nothing that matters: it is a reason to look.
+    /// Sends all alerts that are due. The content of the event is not used.
     async fn invoke(&mut self, _event: &str, context: &Context) -> Result<(), InvocationError> {
         let request_id = log::short(&context.request_id);
         if let Err(failed) = self.read().await {
             let (error, detail) = (failed.name, &failed.message);
-            tracing::error!(request_id, error, detail, "not delivered; all of it waits");
+            tracing::error!(request_id, error, detail, "not delivered; all alerts wait");
             return Err(failed);
         }
         self.store.set_now(now());
-        let deadline = milliseconds_at(context);
+        let deadline = deadline_of(context);
         let delivery = Delivery {
             store: &self.store,
             directory: &self.directory,
@@ -250,12 +266,12 @@ impl Function for Deliver {
 fn unavailable(error: &StoreError) -> InvocationError {
     InvocationError {
         name: "StoreUnavailable",
-        message: invocation::told(error),
+        message: invocation::error_text(error),
     }
 }
 
-/// Returns the end of an invocation's time, in milliseconds since 1970.
-fn milliseconds_at(context: &Context) -> i64 {
+/// Returns the deadline of an invocation, in milliseconds since 1970.
+fn deadline_of(context: &Context) -> i64 {
     let left = invocation::left(context, std::time::Duration::ZERO).unwrap_or_default();
     milliseconds() + i64::try_from(left.as_millis()).unwrap_or(i64::MAX / 2)
 }

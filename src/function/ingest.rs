@@ -1,5 +1,7 @@
-//! The function that takes the events of subscriptions. It answers only when everything is committed;
-//! any error makes Lambda try again, and keep the event in the bucket when that does not help.
+//! The role that processes the events of subscriptions.
+//!
+//! It answers only after all records are committed. After an error, Lambda sends the event again, and stores the event in
+//! the bucket when the last attempt has failed.
 
 use std::time::Duration;
 
@@ -19,24 +21,27 @@ use crate::invocation::{self, DEADLINE, Function, InvocationError, left, millise
 use crate::log::{self, nonzero};
 use crate::start::StartError;
 
-/// The name of the role.
+/// Name of the role, the value of `_HANDLER` that selects it.
 pub const ROLE: &str = "ingest";
 
-/// What is left of an invocation's time to answer in, and to have it logged.
+/// Time reserved at the end of an invocation for answering and logging.
 const SPARE: Duration = Duration::from_secs(5);
 
-/// What is made once and used for one invocation after another.
+/// State of the role, created once and used for all invocations of this process.
 struct Ingest {
     settings: IngestSettings,
-    book: SettingsLoader,
+    settings_loader: SettingsLoader,
     subscription: Subscription,
-    rulebook: RulesLoader,
+    rules_loader: RulesLoader,
     store: DynamoStore<SdkTable>,
     bucket: S3Bucket,
     metrics: Metrics,
 }
 
-/// Answers one invocation after another.
+/// Handles invocations until the process ends.
+///
+/// # Errors
+/// Fails at once if a setting is wrong or the Lambda runtime does not work.
 pub async fn run(environment: &Environment) -> Result<(), StartError> {
     let settings = IngestSettings::parse(environment.iter().cloned())
         .map_err(|complaints| StartError::settings(&complaints))?;
@@ -44,7 +49,7 @@ pub async fn run(environment: &Environment) -> Result<(), StartError> {
     invocation::serve(move || Ingest::new(&settings, &config)).await
 }
 
-/// Opens the store.
+/// Returns the store in the table of the stack; connects at the first request.
 pub fn store(settings: &IngestSettings, config: &SdkConfig) -> DynamoStore<SdkTable> {
     let table = SdkTable::new(config, &settings.table_name);
     DynamoStore::new(table, TableSettings::of(settings), now())
@@ -54,23 +59,23 @@ impl Ingest {
     fn new(settings: &IngestSettings, config: &SdkConfig) -> Self {
         Self {
             settings: settings.clone(),
-            book: SettingsLoader::default(),
+            settings_loader: SettingsLoader::default(),
             subscription: Subscription::default(),
-            rulebook: RulesLoader::new(settings.rules_object.clone()),
+            rules_loader: RulesLoader::new(settings.rules_object.clone()),
             store: store(settings, config),
             bucket: S3Bucket::new(config, &settings.bucket_name),
             metrics: settings.metrics.clone(),
         }
     }
 
-    async fn take(&mut self, event: &str) -> Result<Invocation, InvocationError> {
-        let read = invocation::read_settings(&mut self.book, &self.bucket).await?;
+    async fn process(&mut self, event: &str) -> Result<Invocation, InvocationError> {
+        let read = invocation::read_settings(&mut self.settings_loader, &self.bucket).await?;
         if let Some(lists) = read.lists {
             let settings = self.settings.with(&lists);
             self.subscription.set_exclusions(settings.exclusions);
             self.store.set_canaries(settings.canaries);
         }
-        let rules = invocation::read_rules(&mut self.rulebook, &self.bucket).await?;
+        let rules = invocation::read_rules(&mut self.rules_loader, &self.bucket).await?;
         if let Some(rules) = rules {
             self.subscription.set_rules(rules);
         }
@@ -79,23 +84,23 @@ impl Ingest {
         self.subscription
             .take(event.as_bytes(), now, &mut self.store, &self.bucket)
             .await
-            .map_err(|failure| not_taken(&failure))
+            .map_err(|failure| not_committed(&failure))
     }
 }
 
 impl Function for Ingest {
     type Answer = ();
 
-    /// Takes one event, and says in the log and in metrics what became of it.
+    /// Processes one event, and writes log lines and metrics about its records.
     async fn invoke(&mut self, event: &str, context: &Context) -> Result<(), InvocationError> {
-        let taken = match left(context, SPARE) {
-            Some(left) => tokio::time::timeout(left, self.take(event))
+        let processed = match left(context, SPARE) {
+            Some(left) => tokio::time::timeout(left, self.process(event))
                 .await
                 .unwrap_or_else(|_| Err(too_late())),
             None => Err(too_late()),
         };
         let request_id = log::short(&context.request_id);
-        match taken {
+        match processed {
             Ok(invocation) => {
                 log_record_counts(&request_id, &invocation);
                 log::metrics(invocation.metric_line(&self.metrics, milliseconds()));
@@ -107,7 +112,7 @@ impl Function for Ingest {
                     request_id,
                     error,
                     detail,
-                    "not committed; it has to come again"
+                    "not committed; the event has to be sent again"
                 );
                 Err(failed)
             }
@@ -118,14 +123,14 @@ impl Function for Ingest {
 fn too_late() -> InvocationError {
     InvocationError {
         name: DEADLINE,
-        message: "not committed before the invocation's time was over".to_owned(),
+        message: "not committed before the deadline of the invocation".to_owned(),
     }
 }
 
-fn not_taken(failure: &RetryReason) -> InvocationError {
+fn not_committed(failure: &RetryReason) -> InvocationError {
     InvocationError {
         name: failure.name(),
-        message: invocation::told(failure),
+        message: invocation::error_text(failure),
     }
 }
 
@@ -163,7 +168,7 @@ fn log_record_counts(request_id: &str, invocation: &Invocation) {
     }
 }
 
-/// Returns how many records each class has, as `denied=2 auth=1`; `None` where no record has one.
+/// Returns the number of records of each class, such as `denied=2 auth=1`; `None` if no record has a class.
 fn classes(record_counts: &RecordCounts) -> Option<String> {
     let classes = record_counts.classes.iter();
     let texts: Vec<String> = classes

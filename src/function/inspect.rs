@@ -1,5 +1,8 @@
-//! The function that takes stock every hour: it takes back in what failed, reads the log groups again where
-//! something was lost, inspects the hours that are over, and reads again where nothing came.
+//! The role that inspects the clusters every hour.
+//!
+//! A run first processes failed invocations again and repairs gaps, by reading log groups again where events were lost.
+//! Then it inspects the hours that are over. If an account has sent no events for some time, it reads the log groups of
+//! that time again.
 
 use std::time::{Duration, Instant};
 
@@ -28,27 +31,28 @@ use crate::log::{self, nonzero};
 use crate::repair::{self, EventInput, RedriveResult};
 use crate::start::StartError;
 
-/// The name of the role.
+/// Name of the role, the value of `_HANDLER` that selects it.
 pub const ROLE: &str = "inspect";
 
-/// What is left of an invocation's time to write down what was found out.
+/// Time reserved at the end of an invocation for saving the results.
 const SPARE: Duration = Duration::from_secs(30);
 
-/// How much of what could not be read is logged.
+/// Maximum number of unreadable items that are logged in one run.
 const DAMAGED_MAX: usize = 10;
 
-/// What is made once and used for one invocation after another.
+/// State of the role, created once and used for all invocations of this process.
 struct Inspect {
-    /// As the environment has them.
+    /// Settings from the environment alone.
     given: InspectSettings,
-    /// With what the settings object has beside them.
+    /// Settings from the environment and the settings object.
     settings: InspectSettings,
-    book: SettingsLoader,
-    /// What of them others may know, as the environment has it.
+    settings_loader: SettingsLoader,
+    /// Settings from the environment that are saved in the table for the command line.
     given_setup: Setup,
+    /// The same, with values from the settings object.
     setup: Setup,
     subscription: Subscription,
-    rulebook: RulesLoader,
+    rules_loader: RulesLoader,
     store: DynamoStore<SdkTable>,
     bucket: S3Bucket,
     directory: Iam,
@@ -59,16 +63,19 @@ struct Inspect {
 /// Results of redrive and gap repair, which run before the inspection.
 #[derive(Default)]
 struct Repairs {
-    back: RedriveResult,
+    redriven: RedriveResult,
     repaired: RepairResult,
     gap_repair: Option<GapRepair>,
-    /// What is wrong with a subscription: a stable name and a sentence.
+    /// The problem of a subscription or a log group, as a stable name and a sentence; `None` if all work.
     diagnosis: Option<(String, String)>,
-    /// What is wrong with the settings object, of which the last good version is gone by.
-    wrong: Option<InvocationError>,
+    /// The problem of the settings object, if the last valid version is used instead.
+    settings_problem: Option<InvocationError>,
 }
 
-/// Answers one invocation after another.
+/// Handles invocations until the process ends.
+///
+/// # Errors
+/// Fails at once if a setting is wrong or the Lambda runtime does not work.
 pub async fn run(environment: &Environment) -> Result<(), StartError> {
     let settings = InspectSettings::parse(environment.iter().cloned())
         .map_err(|complaints| StartError::settings(&complaints))?;
@@ -84,11 +91,11 @@ impl Inspect {
         Self {
             given: settings.clone(),
             settings: settings.clone(),
-            book: SettingsLoader::default(),
+            settings_loader: SettingsLoader::default(),
             given_setup: setup.clone(),
             setup: setup.clone(),
             subscription: Subscription::default(),
-            rulebook: RulesLoader::new(ingest.rules_object.clone()),
+            rules_loader: RulesLoader::new(ingest.rules_object.clone()),
             store: store(ingest, config),
             bucket: S3Bucket::new(config, &ingest.bucket_name),
             directory: invocation::directory(config, keys, role_name, &settings.partition),
@@ -97,9 +104,14 @@ impl Inspect {
         }
     }
 
-    /// Reads the settings object; returns what is wrong with it, if it could be gone by all the same.
+    /// Reads the settings object, and applies it if it has changed.
+    ///
+    /// Returns the problem of the object if the last valid version is used instead.
+    ///
+    /// # Errors
+    /// Fails if no valid version is known.
     async fn read_settings(&mut self) -> Result<Option<InvocationError>, InvocationError> {
-        let read = invocation::read_settings(&mut self.book, &self.bucket).await?;
+        let read = invocation::read_settings(&mut self.settings_loader, &self.bucket).await?;
         if let Some(lists) = read.lists {
             self.settings = self.given.with(&lists);
             self.setup = self.given_setup.clone().with(&lists);
@@ -107,32 +119,37 @@ impl Inspect {
             self.subscription.set_exclusions(ingest.exclusions);
             self.store.set_canaries(ingest.canaries);
         }
-        Ok(read.wrong)
+        Ok(read.problem)
     }
 
-    /// Leaves in the table what a person needs who acts in the place of the functions. The inspection goes
-    /// on without it.
-    async fn leave_setup(&self, request_id: &str) {
+    /// Saves the settings in the table, for the commands `redrive` and `backfill`. A failure is only logged.
+    async fn save_setup(&self, request_id: &str) {
         match self.store.leave_setup(&self.setup).await {
-            Ok(true) => tracing::info!(request_id, "left the settings in the table"),
+            Ok(true) => tracing::info!(request_id, "saved the settings in the table"),
             Ok(false) => {}
             Err(error) => {
-                let detail = invocation::told(&error);
-                tracing::error!(request_id, detail, "the settings are not in the table");
+                let detail = invocation::error_text(&error);
+                tracing::error!(
+                    request_id,
+                    detail,
+                    "the settings could not be saved in the table"
+                );
             }
         }
     }
 
-    /// Takes in what came late: what failed, and what was lost on its way. Neither takes more than a third
-    /// of the time until a moment, in milliseconds.
+    /// Processes failed invocations again, and repairs gaps in the log groups.
+    ///
+    /// Each of the two may use a third of the time until `deadline`, in milliseconds since 1970. The last third is for the
+    /// inspection.
     async fn repair(&mut self, request_id: &str, deadline: i64) -> Repairs {
         let settings = self.read_settings().await;
         if settings.is_ok() {
-            self.leave_setup(request_id).await;
+            self.save_setup(request_id).await;
         }
-        let rules = invocation::read_rules(&mut self.rulebook, &self.bucket).await;
-        let (wrong, rules) = match (settings, rules) {
-            (Ok(wrong), rules) => (wrong, rules),
+        let rules = invocation::read_rules(&mut self.rules_loader, &self.bucket).await;
+        let (settings_problem, rules) = match (settings, rules) {
+            (Ok(problem), rules) => (problem, rules),
             (Err(failed), _) => (None, Err(failed)),
         };
         let Self {
@@ -146,12 +163,12 @@ impl Inspect {
         } = self;
         let third = (deadline - milliseconds()) / 3;
         let (first, second) = (deadline - 2 * third, deadline - third);
-        let (standings, diagnosis) = repair::look(request_id, settings, logs).await;
+        let (states, diagnosis) = repair::check_subscriptions(request_id, settings, logs).await;
         let of = (&*settings, first);
-        let silent = repair::look_at_flow(request_id, of, store, bucket, logs).await;
+        let silent = repair::check_log_groups(request_id, of, store, bucket, logs).await;
         let mut repairs = Repairs {
             diagnosis: diagnosis.or(silent),
-            wrong,
+            settings_problem,
             ..Repairs::default()
         };
         match rules {
@@ -159,14 +176,20 @@ impl Inspect {
             Ok(None) => {}
             Err(failed) => {
                 let (error, detail) = (failed.name, &failed.message);
-                tracing::error!(request_id, error, detail, "nothing is taken back in");
+                tracing::error!(
+                    request_id,
+                    error,
+                    detail,
+                    "no redrive and no gap repair in this run"
+                );
                 return repairs;
             }
         }
-        let mut replay_input = taking(subscription, store, bucket);
+        let mut replay_input = replay_input(subscription, store, bucket);
         let is_over = || milliseconds() >= first;
-        repairs.back = repair::take_back(request_id, settings, &mut replay_input, is_over).await;
-        let of = (&*settings, &*standings);
+        repairs.redriven =
+            repair::redrive_failed(request_id, settings, &mut replay_input, is_over).await;
+        let of = (&*settings, &*states);
         let gap_repair = repair::find_gaps(request_id, of, now(), metrics, bucket).await;
         if let Some(mut gap_repair) = gap_repair {
             let is_over = || milliseconds() >= second;
@@ -184,8 +207,10 @@ impl Inspect {
         repairs
     }
 
-    /// Takes stock, in as much time as there is until a moment, in milliseconds.
-    async fn take_stock(
+    /// Repairs, inspects, and reads again the hours in which an account sent no events.
+    ///
+    /// `deadline` is in milliseconds since 1970. Returns the result, and the problem of the settings object if there is one.
+    async fn repair_and_inspect(
         &mut self,
         request_id: &str,
         deadline: i64,
@@ -209,7 +234,7 @@ impl Inspect {
         };
         let mut inspected = inspect(store, bucket, directory, &MachineClock, &plan).await?;
         if let (Some(since), Some(gap_repair)) = (inspected.blind_since, &mut repairs.gap_repair) {
-            let mut replay_input = taking(subscription, store, bucket);
+            let mut replay_input = replay_input(subscription, store, bucket);
             let is_over = || milliseconds() >= deadline;
             let again = (gap_repair, since);
             let read = repair::read_again(
@@ -223,17 +248,17 @@ impl Inspect {
             .await;
             repairs.repaired.add(read);
         }
-        let (back, repaired) = (&repairs.back, &repairs.repaired);
-        inspected.counts.redriven = back.payloads;
-        inspected.counts.redrive_left = back.left;
+        let (redriven, repaired) = (&repairs.redriven, &repairs.repaired);
+        inspected.counts.redriven = redriven.payloads;
+        inspected.counts.redrive_left = redriven.left;
         inspected.counts.backfilled = repaired.records();
         inspected.counts.backfilled_hours = repaired.hours();
         inspected.counts.backfill_left = repaired.left;
-        Ok((inspected, repairs.wrong))
+        Ok((inspected, repairs.settings_problem))
     }
 }
 
-fn taking<'i>(
+fn replay_input<'i>(
     subscription: &'i mut Subscription,
     store: &'i mut DynamoStore<SdkTable>,
     bucket: &'i S3Bucket,
@@ -249,35 +274,38 @@ fn taking<'i>(
 impl Function for Inspect {
     type Answer = ();
 
-    /// Takes stock. The event says nothing that matters: it is a reason to look.
+    /// Repairs and inspects. The content of the event is not used.
     async fn invoke(&mut self, _event: &str, context: &Context) -> Result<(), InvocationError> {
         let request_id = log::short(&context.request_id);
         self.store.set_now(now());
         let left = left(context, SPARE).unwrap_or_default();
         let deadline = milliseconds() + i64::try_from(left.as_millis()).unwrap_or_default();
         self.logs.end_by(Instant::now() + left);
-        match self.take_stock(&request_id, deadline).await {
-            // A run that did all it could has failed all the same where a person has to put something right: that
-            // is what the alarm of failed runs reads.
-            Ok((inspected, wrong)) => {
+        match self.repair_and_inspect(&request_id, deadline).await {
+            // A run whose settings object has a problem fails after its work is done, so that the alarm on failed runs
+            // notifies a person.
+            Ok((inspected, problem)) => {
                 let metrics = &self.settings.ingest.metrics;
                 log::metrics(inspected.counts.metric_line(metrics, milliseconds()));
-                conclude(&request_id, &inspected).and_then(|()| wrong.map_or(Ok(()), Err))
+                conclude(&request_id, &inspected).and_then(|()| problem.map_or(Ok(()), Err))
             }
             Err(failure) => Err(not_inspected(&request_id, &failure)),
         }
     }
 }
 
-/// Says in the log what a run did. One that could not make everything true has failed.
+/// Writes log lines about a run.
+///
+/// # Errors
+/// Fails if some changes or alerts could not be saved; the next run tries again.
 fn conclude(request_id: &str, inspected: &Inspected) -> Result<(), InvocationError> {
     if let Some(why) = &inspected.anew {
         let why = log::short(why);
-        tracing::warn!(request_id, why, "the chronicle was made anew");
+        tracing::warn!(request_id, why, "the inspection state was rebuilt");
     }
     for damaged in inspected.damaged.iter().take(DAMAGED_MAX) {
         let detail = log::short(damaged);
-        tracing::error!(request_id, detail, "left out, as it cannot be read");
+        tracing::error!(request_id, detail, "skipped an item that cannot be read");
     }
     let counts = &inspected.counts;
     tracing::info!(
@@ -304,16 +332,20 @@ fn conclude(request_id: &str, inspected: &Inspected) -> Result<(), InvocationErr
     );
     if counts.keys_unanswered > 0 {
         let keys = counts.keys_unanswered;
-        tracing::warn!(request_id, keys, "IAM did not say when keys were last used");
+        tracing::warn!(
+            request_id,
+            keys,
+            "IAM did not return when keys were last used"
+        );
     }
     match inspected.failed.first() {
         None => Ok(()),
         Some(error) => {
-            let detail = invocation::told(error);
+            let detail = invocation::error_text(error);
             tracing::error!(
                 request_id,
                 detail,
-                "not all is settled; the next run goes on"
+                "not all changes were saved; the next run continues"
             );
             Err(InvocationError {
                 name: "NotSettled",
@@ -324,8 +356,8 @@ fn conclude(request_id: &str, inspected: &Inspected) -> Result<(), InvocationErr
 }
 
 fn not_inspected(request_id: &str, failure: &InspectionError) -> InvocationError {
-    let detail = invocation::told(failure);
-    tracing::error!(request_id, detail, "not inspected; the next run goes on");
+    let detail = invocation::error_text(failure);
+    tracing::error!(request_id, detail, "not inspected; the next run continues");
     InvocationError {
         name: failure.name(),
         message: detail,

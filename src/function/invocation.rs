@@ -1,5 +1,4 @@
-//! What is the same for all roles: where a role starts, how one invocation after another is answered,
-//! and how much time one may take.
+//! Code shared by all roles: start, loop over invocations, reading of settings and rules, and the time that is left.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -19,13 +18,13 @@ use service::config::lists::Lists;
 use service::ingest::rules_loader::{RulesLoader, RulesProblem};
 use service::ports::{Clock, with_causes};
 use service::rules::Rules;
-use service::settings_loader::SettingsLoader;
+use service::settings_loader::{SettingsLoader, SettingsProblem};
 
 use crate::log;
 use crate::start::StartError;
 use crate::{Environment, value};
 
-/// What the Lambda runtime cannot do without.
+/// Environment variables that the Lambda runtime client needs.
 const SET_BY_LAMBDA: [&str; 4] = [
     "AWS_LAMBDA_RUNTIME_API",
     "AWS_LAMBDA_FUNCTION_NAME",
@@ -33,15 +32,18 @@ const SET_BY_LAMBDA: [&str; 4] = [
     "AWS_LAMBDA_FUNCTION_VERSION",
 ];
 
-/// The name of an invocation that ran out of time.
+/// Error name of an invocation that did not finish before its deadline.
 pub const DEADLINE: &str = "DeadlineExceeded";
 
-/// A Lambda function in one role. It is made once and then handles one invocation after another.
+/// A Lambda function in one role. It is created once and then handles one invocation after another.
 pub trait Function {
-    /// What it answers with.
+    /// Type of the answer, which is sent as JSON.
     type Answer: Serialize;
 
-    /// Answers one invocation.
+    /// Handles one invocation. `event` is the JSON text of its event.
+    ///
+    /// # Errors
+    /// Lambda gets an error as the result of the invocation.
     async fn invoke(
         &mut self,
         event: &str,
@@ -52,9 +54,9 @@ pub trait Function {
 /// Why an invocation failed.
 #[derive(Debug)]
 pub struct InvocationError {
-    /// The stable name.
+    /// Error type that Lambda gets; it does not change between releases.
     pub name: &'static str,
-    /// What is wrong, short.
+    /// Description of the problem, cut to the length of a log field.
     pub message: String,
 }
 
@@ -67,21 +69,27 @@ impl From<InvocationError> for Diagnostic {
     }
 }
 
-/// Reads the rules to go by from now on, `None` where they stay as they were. Nothing is done without
-/// any.
+/// Reads the rules file of the stack; returns new rules, or `None` if the current rules stay in effect.
+///
+/// # Errors
+/// Fails if no valid rules are known. Events must not be processed then, because they might have to be ignored.
 pub async fn read_rules(
-    rulebook: &mut RulesLoader,
+    loader: &mut RulesLoader,
     bucket: &S3Bucket,
 ) -> Result<Option<Rules>, InvocationError> {
     let short = |problem: &RulesProblem| log::short(&problem.to_string());
-    let read = rulebook.read(now(), bucket).await;
+    let read = loader.read(now(), bucket).await;
     let read = read.map_err(|problem| InvocationError {
         name: problem.name(),
         message: short(&problem),
     })?;
     if let Some(problem) = read.problem {
         let (error, detail) = (problem.name(), short(&problem));
-        tracing::error!(error, detail, "the rules stay as they were");
+        tracing::error!(
+            error,
+            detail,
+            "the new rules are not used; the last valid rules stay in effect"
+        );
     }
     if let Some(rules) = &read.value {
         tracing::debug!(rules = rules.all().len(), "read the rules");
@@ -92,38 +100,46 @@ pub async fn read_rules(
 /// The result of reading the settings object.
 #[derive(Debug, Default)]
 pub struct Settings {
-    /// The lists to go by from now on, `None` where they stay as they were.
+    /// New lists; `None` if the current lists stay in effect.
     pub lists: Option<Lists>,
-    /// What is wrong with the object, which therefore does not take effect.
-    pub wrong: Option<InvocationError>,
+    /// Problem of the object, if the last valid lists are used instead.
+    pub problem: Option<InvocationError>,
 }
 
-/// Reads the settings object, and says in the log what is wrong with it. Nothing is done where nothing is known
-/// that could be gone by.
+/// Reads the settings object of the stack, and logs a problem with it.
+///
+/// # Errors
+/// Fails if the object is problem or unreadable and no valid version was read before.
 pub async fn read_settings(
-    book: &mut SettingsLoader,
+    loader: &mut SettingsLoader,
     bucket: &S3Bucket,
 ) -> Result<Settings, InvocationError> {
-    let failed = |problem: &service::settings_loader::SettingsProblem| InvocationError {
+    let failed = |problem: &SettingsProblem| InvocationError {
         name: problem.name(),
         message: log::short(&problem.to_string()),
     };
-    let read = book.read(now(), bucket).await;
+    let read = loader.read(now(), bucket).await;
     let read = read.map_err(|problem| failed(&problem))?;
-    let wrong = read.problem.as_ref().map(failed);
-    if let Some(InvocationError { name, message }) = &wrong {
+    let problem = read.problem.as_ref().map(failed);
+    if let Some(InvocationError { name, message }) = &problem {
         let (error, detail) = (name, message);
-        tracing::error!(error, detail, "the last good settings stay");
+        tracing::error!(
+            error,
+            detail,
+            "the new settings are not used; the last valid settings stay in effect"
+        );
     }
     if let Some(lists) = &read.value {
         let counts = lists.counts();
         tracing::debug!(counts, "read the settings");
     }
     let lists = read.value;
-    Ok(Settings { lists, wrong })
+    Ok(Settings { lists, problem })
 }
 
-/// Returns IAM as it is asked about access keys, in other accounts through a role where there is one.
+/// Returns the client that asks IAM about access keys.
+///
+/// Keys of other accounts are looked up through the role `role_name` there; with `None` they are not looked up.
 pub fn directory(
     config: &SdkConfig,
     keys: &KeySettings,
@@ -137,7 +153,10 @@ pub fn directory(
     Iam::new(config, &keys.account_id, roles)
 }
 
-/// Starts to log, and returns how the services of AWS are reached.
+/// Starts logging, and returns the configuration for requests to AWS.
+///
+/// # Errors
+/// Fails if a variable that Lambda sets is missing.
 pub fn start(environment: &Environment, level: LogLevel) -> Result<SdkConfig, StartError> {
     log::start(level);
     let mut needed = SET_BY_LAMBDA.iter();
@@ -151,20 +170,23 @@ pub fn start(environment: &Environment, level: LogLevel) -> Result<SdkConfig, St
     Ok(FunctionEnv::of(env).config())
 }
 
-/// Answers one invocation after another.
+/// Handles invocations with the function that `make` creates, until the process ends.
+///
+/// # Errors
+/// Fails if the Lambda runtime does not work.
 pub async fn serve<F: Function>(make: impl Fn() -> F) -> Result<(), StartError> {
-    let kept = Rc::new((RefCell::new(Some(make())), make));
+    let shared = Rc::new((RefCell::new(Some(make())), make));
     let handler = move |event: LambdaEvent<Box<RawValue>>| {
-        let kept = Rc::clone(&kept);
+        let shared = Rc::clone(&shared);
         async move {
-            // Taken for the time of the invocation: what an invocation leaves that panicked or ran
-            // out of time is not trusted, and made anew.
-            let (made, make) = &*kept;
-            let taken = made.borrow_mut().take();
-            let mut function = taken.unwrap_or_else(make);
+            // The function is moved out during the invocation. After a panic or a missed deadline its state may be
+            // inconsistent, so it is not put back, and the next invocation creates a new one.
+            let (slot, make) = &*shared;
+            let idle = slot.borrow_mut().take();
+            let mut function = idle.unwrap_or_else(make);
             let answer = function.invoke(event.payload.get(), &event.context).await;
             if !answer.as_ref().is_err_and(|failed| failed.name == DEADLINE) {
-                *made.borrow_mut() = Some(function);
+                *slot.borrow_mut() = Some(function);
             }
             answer
         }
@@ -175,24 +197,23 @@ pub async fn serve<F: Function>(make: impl Fn() -> F) -> Result<(), StartError> 
         .map_err(|error| StartError::runtime(&*error))
 }
 
-/// Returns an error with all its causes.
-pub fn told(error: &dyn std::error::Error) -> String {
+/// Returns an error with all its causes, cut to the length of a log field.
+pub fn error_text(error: &dyn std::error::Error) -> String {
     log::short(&with_causes(error.to_string(), error))
 }
 
-/// Returns how much time an invocation may still take with something to spare, `None` when there is
-/// none.
+/// Returns the time until the deadline of an invocation, less `spare`; `None` if no time is left.
 pub fn left(context: &Context, spare: Duration) -> Option<Duration> {
     let left = context.deadline().duration_since(SystemTime::now());
     left.ok()?.checked_sub(spare).filter(|left| !left.is_zero())
 }
 
-/// Returns the time by the machine's clock, in seconds.
+/// Returns the current time by the clock of this machine, in whole seconds.
 pub fn now() -> Timestamp {
     Timestamp::from_seconds(milliseconds() / 1000).unwrap_or(Timestamp::FIRST)
 }
 
-/// Returns the time by the machine's clock, in milliseconds since 1970.
+/// Returns the current time by the clock of this machine, in milliseconds since 1970.
 pub fn milliseconds() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| {
@@ -200,7 +221,7 @@ pub fn milliseconds() -> i64 {
     })
 }
 
-/// The machine's clock, and chance.
+/// The clock and the random numbers of this machine.
 #[derive(Debug)]
 pub struct MachineClock;
 

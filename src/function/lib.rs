@@ -1,21 +1,22 @@
-//! The program of all functions of AWS Lambda: it takes its role from `_HANDLER` and its settings from the environment.
+//! The program of all AWS Lambda functions of the stack.
 //!
-//! It then answers one invocation after another. Nothing is connected to before the first invocation, so that a start is
-//! cheap. What is wrong with the role or the settings is told before any invocation is taken.
+//! The variable `_HANDLER` selects the role; all settings are environment variables. After the start, the program handles
+//! one invocation after another. It connects to AWS only at the first invocation, so that a start is fast. A wrong role or
+//! setting is reported before the first invocation.
 //!
 //! The modules, in reading order:
 //!
-//! - `start` tells AWS Lambda why a start failed.
-//! - `invocation` is what all roles share: how they start, answer, and know how much time is left.
-//! - `ingest` is the role that takes the events of subscriptions.
-//! - `inspect` is the role that takes stock every hour; `repair` is what it puts right.
-//! - `deliver` is the role that sends what waits.
+//! - `start` reports a failed start to AWS Lambda.
+//! - `invocation` is shared by all roles: start, loop over invocations, remaining time.
+//! - `ingest` is the role that processes the events of subscriptions.
+//! - `inspect` is the role that inspects the clusters every hour; `repair` has its redrive and gap repair.
+//! - `deliver` is the role that sends alerts.
 //! - `widget` is the role that answers dashboards.
-//! - `log` writes lines of the log and of metrics, never a payload or a credential.
+//! - `log` writes log lines and metrics, never a payload or a credential.
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "the door is where the clock and the environment come in"
+    reason = "the program is the place that reads the clock and the environment"
 )]
 
 mod deliver;
@@ -31,11 +32,12 @@ use std::process::ExitCode;
 
 use crate::start::StartError;
 
-/// The environment, as the settings are parsed from it.
+/// Environment variables, as name and value; variables that are not valid Unicode are left out.
 type Environment = Vec<(String, String)>;
 
-/// Answers invocations in the role that the environment names, until the process is ended; returns a failure at once
-/// where the role or the settings are wrong.
+/// Handles invocations in the role that `_HANDLER` names, until Lambda ends the process.
+///
+/// Returns a failure at once if the role or a setting is wrong, after the reason was logged and reported to Lambda.
 pub fn main() -> ExitCode {
     let environment: Environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -50,7 +52,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Plays the role that `_HANDLER` names.
+/// Runs the role that `_HANDLER` names.
 fn run(environment: &Environment) -> Result<(), StartError> {
     let role = value(environment, "_HANDLER").unwrap_or_default();
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -1,5 +1,6 @@
-//! The log: one JSON object a line, never with a payload or a credential in it, and what others wrote
-//! cut short.
+//! Writes the log: one JSON object a line.
+//!
+//! A line never contains a payload or a credential. Text from outside is sanitized and shortened.
 
 use std::io::{self, Write as _};
 
@@ -12,11 +13,12 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::start::StartError;
 
-/// How much of a text that others wrote is logged.
+/// Maximum length of a logged text from outside, in characters.
 const CHARS_MAX: usize = 256;
 
-/// Starts to log. Only this program's own lines go below warnings: what libraries say there may hold
-/// what they send.
+/// Starts logging at a level; also logs panics.
+///
+/// Libraries log only warnings and errors, because their lines of lower levels may contain the data that they send.
 pub fn start(level: LogLevel) {
     let level = match level {
         LogLevel::Error => Level::ERROR,
@@ -33,41 +35,40 @@ pub fn start(level: LogLevel) {
         .with_current_span(false)
         .with_span_list(false)
         .with_target(false);
-    // That somebody logs already can only be in a test.
+    // Fails only if logging was started before, which happens only in tests.
     let _ = tracing_subscriber::registry()
         .with(lines)
         .with(targets)
         .try_init();
     std::panic::set_hook(Box::new(|panic| {
-        // Its message may quote the text that it stumbled over, so only its place is told.
+        // The message of a panic may quote data, so only the place is logged.
         let place = panic.location().map(ToString::to_string);
         tracing::error!(place, "panicked");
     }));
 }
 
-/// Logs a start that failed.
+/// Logs the reason of a failed start.
 pub fn refused(refusal: &StartError) {
     start(LogLevel::Error);
-    // All complaints about settings, which are not written by callers.
+    // Longer than other texts, so that all wrong settings are listed. Settings are not written by callers.
     let detail = sanitize(&refusal.message, 16 * CHARS_MAX);
     tracing::error!(error = refusal.name, detail, "does not start");
 }
 
-/// Returns a text that others may have written as it may be logged.
+/// Returns a text from outside in a form that is safe to log: sanitized, at most 256 characters.
 pub fn short(text: &str) -> String {
     sanitize(text, CHARS_MAX)
 }
 
-/// Writes a line that is not for people: CloudWatch makes metrics of it. Where nobody reads any, there is
-/// none.
+/// Writes a line in embedded metric format, from which CloudWatch extracts metrics; `None` if metrics are switched off.
 pub fn metrics(line: Option<String>) {
     if let Some(line) = line {
-        // There is nobody to tell when there is no log.
+        // An error cannot be reported, because stdout is the log.
         let _ = writeln!(io::stdout().lock(), "{line}");
     }
 }
 
-/// Returns a number that is mostly zero; a zero is not logged.
+/// Returns a number for a log field; `None` for zero, so that the field is left out.
 pub fn nonzero(number: u64) -> Option<u64> {
     (number > 0).then_some(number)
 }

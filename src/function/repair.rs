@@ -1,5 +1,7 @@
-//! What the inspection mends: it takes back in what the function that takes events failed at, looks
-//! whether the log groups are still read, and reads hours again of which something was lost.
+//! The repairs of the inspection: redrive, checks of subscriptions and log groups, and gap repair.
+//!
+//! Redrive processes the events of failed invocations again. Gap repair reads hours of log groups again from which events
+//! were lost.
 
 use aws::bucket::S3Bucket;
 use aws::dynamodb::DynamoStore;
@@ -19,58 +21,62 @@ use service::ports::{Bucket, Deliveries as _, DeliveryPath, LogGroups as _};
 use crate::invocation::{self, MachineClock};
 use crate::log;
 
-/// How many objects of a round are named in the log.
+/// Maximum number of objects of one batch that are named in the log.
 const LOGGED_MAX: usize = 10;
 
-/// How many hours are read again at most because nothing came.
+/// Maximum number of past hours that are read again because an account sent no events.
 const HOURS_MAX: i64 = 24;
 
-/// What is needed to take events in.
+/// Subscription, store and bucket for processing events again.
 pub type EventInput<'i> = ReplayInput<'i, DynamoStore<SdkTable>, S3Bucket>;
 
-/// What came of failed invocations that were taken back in.
+/// Result of processing failed invocations again.
 #[derive(Debug, Default)]
 pub struct RedriveResult {
-    /// How many events were taken.
+    /// Number of events that were processed.
     pub payloads: u64,
-    /// How many objects stay in the bucket.
+    /// Number of objects that stay in the bucket, because they were skipped or failed again.
     pub left: u64,
 }
 
-/// Takes failed invocations back in, round after round: what is left in one must not stand in the way
-/// of what comes behind it.
-pub async fn take_back(
+/// Processes failed invocations again, until all are processed or `is_over` returns `true`.
+///
+/// The objects are read in batches. Objects that stay in the bucket do not block the objects after them.
+pub async fn redrive_failed(
     request_id: &str,
     settings: &InspectSettings,
     replay_input: &mut EventInput<'_>,
     mut is_over: impl FnMut() -> bool,
 ) -> RedriveResult {
-    let mut back = RedriveResult::default();
+    let mut result = RedriveResult::default();
     let mut after = None;
     loop {
-        let round = RedriveBatch {
+        let batch = RedriveBatch {
             function: &settings.ingest_function,
             after: after.as_deref(),
             objects_max: ROUND_OBJECTS_MAX,
         };
-        let redriven = redrive(&round, replay_input, &mut is_over).await;
-        log_round(request_id, &redriven);
-        back.payloads += redriven.taken.payloads;
-        back.left += (redriven.left.len() + redriven.failed.len()) as u64;
+        let redriven = redrive(&batch, replay_input, &mut is_over).await;
+        log_batch(request_id, &redriven);
+        result.payloads += redriven.taken.payloads;
+        result.left += (redriven.left.len() + redriven.failed.len()) as u64;
         after = redriven.next;
         if redriven.stopped.is_some() || after.is_none() {
-            return back;
+            return result;
         }
     }
 }
 
-fn log_round(request_id: &str, redriven: &Redriven) {
+fn log_batch(request_id: &str, redriven: &Redriven) {
     for left in redriven.left.iter().take(LOGGED_MAX) {
         let (key, reason) = (log::short(&left.key), left.reason.name());
         tracing::warn!(request_id, key, reason, "left in the bucket");
     }
     for failed in redriven.failed.iter().take(LOGGED_MAX) {
-        let (key, detail) = (log::short(&failed.key), invocation::told(&failed.failure));
+        let (key, detail) = (
+            log::short(&failed.key),
+            invocation::error_text(&failed.failure),
+        );
         tracing::error!(
             request_id,
             key,
@@ -79,23 +85,34 @@ fn log_round(request_id: &str, redriven: &Redriven) {
         );
     }
     if let Some(stopped) = &redriven.stopped {
-        let detail = invocation::told(stopped);
-        tracing::error!(request_id, detail, "not all that failed was taken back in");
+        let detail = invocation::error_text(stopped);
+        tracing::error!(
+            request_id,
+            detail,
+            "redrive stopped before all failed invocations were processed"
+        );
     }
     if redriven.taken.payloads > 0 {
         let (payloads, records) = (redriven.taken.payloads, redriven.taken.record_counts.read);
-        tracing::info!(request_id, payloads, records, "taken back in");
+        tracing::info!(
+            request_id,
+            payloads,
+            records,
+            "processed failed invocations again"
+        );
     }
 }
 
-/// Returns how the subscription of each log group stands, and what is wrong with the first that is not as
-/// it should be: a stable name and a sentence.
-pub async fn look(
+/// Checks the subscription of each log group.
+///
+/// Returns the state of each subscription, in the order of the log groups, and the first problem found, as a stable name
+/// and a sentence.
+pub async fn check_subscriptions(
     request_id: &str,
     settings: &InspectSettings,
     logs: &CloudWatchLogs,
 ) -> (Vec<SubscriptionState>, Option<(String, String)>) {
-    let (mut standings, mut found) = (Vec::new(), None);
+    let (mut states, mut found) = (Vec::new(), None);
     for group in &settings.log_groups {
         let expected = Expected {
             group,
@@ -106,20 +123,20 @@ pub async fn look(
         match logs.subscribed(group, &settings.filter_name).await {
             Ok(subscribed) => {
                 let diagnosis = of_subscription(&expected, subscribed);
-                standings.push(SubscriptionState::of(diagnosis.as_ref()));
+                states.push(SubscriptionState::of(diagnosis.as_ref()));
                 if let Some(diagnosis) = diagnosis {
-                    let said = not_subscribed(request_id, group, &diagnosis);
-                    found = found.or(Some(said));
+                    let problem = not_subscribed(request_id, group, &diagnosis);
+                    found = found.or(Some(problem));
                 }
             }
             Err(error) => {
-                let detail = invocation::told(&error);
-                tracing::warn!(request_id, detail, "cannot look at the subscription");
-                standings.push(SubscriptionState::Unknown);
+                let detail = invocation::error_text(&error);
+                tracing::warn!(request_id, detail, "cannot check the subscription");
+                states.push(SubscriptionState::Unknown);
             }
         }
     }
-    (standings, found)
+    (states, found)
 }
 
 fn not_subscribed(request_id: &str, group: &str, diagnosis: &SilenceCause) -> (String, String) {
@@ -133,9 +150,10 @@ fn not_subscribed(request_id: &str, group: &str, diagnosis: &SilenceCause) -> (S
     (name.to_owned(), sentence)
 }
 
-/// Looks whether anything is written to the log groups, and returns what is wrong with the first to which
-/// nothing is: a stable name and a sentence.
-pub async fn look_at_flow(
+/// Checks whether events are still written to the log groups, until `deadline` in milliseconds since 1970.
+///
+/// Returns the problem of the first silent log group, as a stable name and a sentence; `None` if there is none.
+pub async fn check_log_groups(
     request_id: &str,
     (settings, deadline): (&InspectSettings, i64),
     store: &mut DynamoStore<SdkTable>,
@@ -151,27 +169,28 @@ pub async fn look_at_flow(
         Ok(looked) => {
             for detail in &looked.failed {
                 let detail = log::short(detail);
-                tracing::warn!(request_id, detail, "cannot look at the log group");
+                tracing::warn!(request_id, detail, "cannot check the log group");
             }
             looked.diagnosis()
         }
         Err(failure) => {
-            let detail = invocation::told(&failure);
+            let detail = invocation::error_text(&failure);
             tracing::error!(
                 request_id,
                 detail,
-                "nobody looked whether the log groups flow"
+                "it was not checked whether the log groups get events"
             );
             None
         }
     }
 }
 
-/// Opens what is known of gaps and takes in how the subscriptions stand and what CloudWatch says was lost;
-/// nothing where the bucket does not answer, as nobody knows then what was repaired.
+/// Opens the list of gaps, and adds gaps from the states of subscriptions and from CloudWatch's metrics of lost events.
+///
+/// `None` if the bucket does not answer, because then it is not known which gaps are already repaired.
 pub async fn find_gaps(
     request_id: &str,
-    (settings, standings): (&InspectSettings, &[SubscriptionState]),
+    (settings, states): (&InspectSettings, &[SubscriptionState]),
     now: Timestamp,
     metrics: &CloudWatch,
     bucket: &S3Bucket,
@@ -180,17 +199,21 @@ pub async fn find_gaps(
     let (mut gap_repair, unreadable) = match GapRepair::open(bucket, groups, now).await {
         Ok(opened) => opened,
         Err(error) => {
-            let detail = invocation::told(&error);
-            tracing::error!(request_id, detail, "gaps are not looked for");
+            let detail = invocation::error_text(&error);
+            tracing::error!(request_id, detail, "gaps are not searched in this run");
             return None;
         }
     };
     if let Some(unreadable) = unreadable {
         let why = log::short(&unreadable.to_string());
-        tracing::warn!(request_id, why, "gaps are looked for anew");
+        tracing::warn!(
+            request_id,
+            why,
+            "the list of gaps cannot be read; gaps are searched again"
+        );
     }
-    for (group, standing) in groups.iter().zip(standings) {
-        gap_repair.stands(group, *standing);
+    for (group, state) in groups.iter().zip(states) {
+        gap_repair.stands(group, *state);
     }
     if groups.is_empty() {
         return Some(gap_repair);
@@ -207,14 +230,14 @@ pub async fn find_gaps(
     {
         Ok(failures) => gap_repair.lost(&failures),
         Err(error) => {
-            let detail = invocation::told(&error);
+            let detail = invocation::error_text(&error);
             tracing::warn!(request_id, detail, "cannot look for lost events");
         }
     }
     Some(gap_repair)
 }
 
-/// Reads gaps again, and notes down what was read.
+/// Reads the hours of known gaps again, and saves which hours were read.
 pub async fn repair_gaps(
     request_id: &str,
     settings: &InspectSettings,
@@ -230,7 +253,7 @@ pub async fn repair_gaps(
     repaired
 }
 
-/// Reads the log groups again since a moment, for a day at most, but for what this run has read of them.
+/// Reads the log groups again from `since` on, at most 24 hours back, without the hours that this run has already read.
 pub async fn read_again(
     request_id: &str,
     settings: &InspectSettings,
@@ -255,7 +278,7 @@ fn origin(settings: &InspectSettings) -> RepairSource<'_> {
     }
 }
 
-/// Says what was read, and notes it down.
+/// Logs the result of reading log groups again, and saves the list of gaps.
 async fn conclude(
     request_id: &str,
     repaired: &RepairResult,
@@ -274,11 +297,16 @@ async fn conclude(
         );
     }
     for (group, stopped) in &repaired.stopped {
-        let detail = invocation::told(stopped);
-        tracing::warn!(request_id, group, detail, "not read to the end");
+        let detail = invocation::error_text(stopped);
+        tracing::warn!(
+            request_id,
+            group,
+            detail,
+            "the log group was not read to the end"
+        );
     }
     if let Err(error) = gap_repair.keep(bucket).await {
-        let detail = invocation::told(&error);
-        tracing::error!(request_id, detail, "what was read again is not noted down");
+        let detail = invocation::error_text(&error);
+        tracing::error!(request_id, detail, "the list of gaps could not be saved");
     }
 }

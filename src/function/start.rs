@@ -1,5 +1,4 @@
-//! A start that fails, said where Lambda looks: the runtime API has a place for it, and who invokes the
-//! function reads there what is wrong.
+//! Reports a failed start to Lambda's runtime API, so that a caller of the function gets the reason as error message.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
@@ -10,16 +9,17 @@ use service::config::SettingProblems;
 
 use crate::{Environment, value};
 
-/// Why the function does not start.
+/// The reason why the function does not start.
 #[derive(Debug)]
 pub struct StartError {
-    /// The stable name.
+    /// Error type that Lambda gets; it does not change between releases.
     pub name: &'static str,
-    /// What is wrong, and what would be right.
+    /// Description of the problem and of the valid values.
     pub message: String,
 }
 
 impl StartError {
+    /// Returns the error for an unknown role; `roles` are the valid names.
     pub fn role(role: &str, roles: &[&str]) -> Self {
         let role: String = role.chars().take(64).collect();
         let roles = roles.join(", ");
@@ -29,13 +29,15 @@ impl StartError {
         }
     }
 
-    pub fn settings(complaints: &SettingProblems) -> Self {
+    /// Returns the error for wrong settings.
+    pub fn settings(problems: &SettingProblems) -> Self {
         Self {
             name: "WrongSettings",
-            message: complaints.to_string(),
+            message: problems.to_string(),
         }
     }
 
+    /// Returns the error for a runtime that does not work.
     pub fn runtime(error: &dyn std::error::Error) -> Self {
         Self {
             name: "RuntimeFailed",
@@ -44,10 +46,10 @@ impl StartError {
     }
 }
 
-/// How long Lambda may take to listen.
+/// Time limit for each read and write to the runtime API.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Tells Lambda, as far as it listens: a message that does not arrive is in the log all the same.
+/// Reports a failed start to Lambda. An error is ignored, because the reason is also in the log.
 pub fn report(environment: &Environment, refusal: &StartError) {
     if let Some(address) = value(environment, "AWS_LAMBDA_RUNTIME_API") {
         let _ = post(address, refusal);
@@ -71,7 +73,7 @@ fn post(address: &str, refusal: &StartError) -> io::Result<()> {
         body.len(),
     )?;
     stream.flush()?;
-    // The answer says nothing that could be acted on, but it says that the message was read.
+    // The content of the answer is not needed, but an answer means that Lambda has read the message.
     let mut answer = [0; 64];
     stream.read(&mut answer).map(drop)
 }

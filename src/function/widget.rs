@@ -1,4 +1,4 @@
-//! The function that answers dashboards: clusters as HTML, and what somebody decides about one.
+//! The role that answers the dashboard: shows clusters as HTML, and saves decisions of users.
 
 use aws::bucket::S3Bucket;
 use aws::dynamodb::sdk::SdkTable;
@@ -17,21 +17,24 @@ use crate::invocation::{self, Function, InvocationError, MachineClock, now};
 use crate::log;
 use crate::start::StartError;
 
-/// The name of the role.
+/// Name of the role, the value of `_HANDLER` that selects it.
 pub const ROLE: &str = "widget";
 
-/// What is made once and used for one invocation after another.
+/// State of the role, created once and used for all invocations of this process.
 struct Widget {
-    /// As the environment has them.
+    /// Settings from the environment alone.
     given: WidgetSettings,
-    /// With what the settings object has beside them.
+    /// Settings from the environment and the settings object.
     settings: WidgetSettings,
-    book: SettingsLoader,
+    settings_loader: SettingsLoader,
     store: DynamoStore<SdkTable>,
     bucket: S3Bucket,
 }
 
-/// Answers one invocation after another.
+/// Handles invocations until the process ends.
+///
+/// # Errors
+/// Fails at once if a setting is wrong or the Lambda runtime does not work.
 pub async fn run(environment: &Environment) -> Result<(), StartError> {
     let settings = WidgetSettings::parse(environment.iter().cloned())
         .map_err(|complaints| StartError::settings(&complaints))?;
@@ -41,7 +44,7 @@ pub async fn run(environment: &Environment) -> Result<(), StartError> {
         Widget {
             given: settings.clone(),
             settings: settings.clone(),
-            book: SettingsLoader::default(),
+            settings_loader: SettingsLoader::default(),
             store: DynamoStore::new(table, TableSettings::default(), now()),
             bucket: S3Bucket::new(&config, &settings.bucket_name),
         }
@@ -62,11 +65,12 @@ impl Widget {
         }
     }
 
-    /// Reads what the inspection has left; before it has run, and where what it left is of another
-    /// release, only the hours since are listed.
+    /// Reads the list of clusters that the last inspection saved.
+    ///
+    /// If no list was saved, or another release saved it in another format, an empty list of the last hour is returned.
     async fn listing(&self) -> Result<Listing, WidgetError> {
-        let kept = self.bucket.fetch(LISTING_KEY, LISTING_BYTES_MAX).await?;
-        let listing = kept.and_then(|kept| Listing::decode(&kept));
+        let stored = self.bucket.fetch(LISTING_KEY, LISTING_BYTES_MAX).await?;
+        let listing = stored.and_then(|bytes| Listing::decode(&bytes));
         Ok(listing.unwrap_or_else(|| Listing::empty(now().window().plus(-1))))
     }
 }
@@ -74,13 +78,13 @@ impl Widget {
 impl Function for Widget {
     type Answer = Value;
 
-    /// Answers what somebody looks for. What does not answer is said to them, and in the log.
+    /// Answers a request of a dashboard. If the store does not answer, the page and the log contain the error.
     async fn invoke(&mut self, event: &str, context: &Context) -> Result<Value, InvocationError> {
         let request_id = log::short(&context.request_id);
         let began = MachineClock.millis();
         self.store.set_now(now());
-        // A page without names is better than none.
-        match invocation::read_settings(&mut self.book, &self.bucket).await {
+        // A page without account names is better than no page.
+        match invocation::read_settings(&mut self.settings_loader, &self.bucket).await {
             Ok(read) => {
                 if let Some(lists) = read.lists {
                     self.settings = self.given.with(&lists);
@@ -88,16 +92,21 @@ impl Function for Widget {
             }
             Err(InvocationError { name, message }) => {
                 let (error, detail) = (name, message);
-                tracing::error!(request_id, error, detail, "shown without the settings");
+                tracing::error!(
+                    request_id,
+                    error,
+                    detail,
+                    "the page is shown without the settings object"
+                );
             }
         }
         let setting = self.setting(context);
-        let known = async || self.listing().await.map(StoreState::from);
-        let answer = match widget::answer(event, &self.store, known, &setting).await {
+        let state = async || self.listing().await.map(StoreState::from);
+        let answer = match widget::answer(event, &self.store, state, &setting).await {
             Ok(answer) => answer,
             Err(failure) => {
-                let detail = invocation::told(&failure);
-                tracing::error!(request_id, detail, "not answered");
+                let detail = invocation::error_text(&failure);
+                tracing::error!(request_id, detail, "the page shows an error");
                 widget::sorry(&setting, &failure)
             }
         };

@@ -1,4 +1,4 @@
-//! `backfill`: hours of log groups, read again.
+//! `backfill`: reads a time range of a stack's log groups again and processes the events.
 
 use std::process::ExitCode;
 
@@ -16,7 +16,7 @@ use service::ports::{Bucket, LogGroups as _, Subscribed, with_causes};
 
 use crate::counts::counted;
 use crate::deployed::function::{
-    FunctionArguments, FunctionContext, ReadOnlyBucket, SetClock, account_of, told,
+    FunctionArguments, FunctionContext, ReadOnlyBucket, SetClock, account_of, summary,
 };
 use crate::machine::now;
 use crate::output;
@@ -26,7 +26,7 @@ use crate::since::time;
 ///
 /// Adds events that the subscriptions missed: reads the log groups with the filter pattern of the subscription and
 /// processes the events like the ingest function. It is safe to repeat or interrupt, and time ranges may overlap: an
-/// event that is known already is not counted again.
+/// event that is already stored is not counted again.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector backfill --stack errors --from 2026-11-21T08:00:00Z --to 2026-11-21T10:00:00Z --dry-run\n  \
@@ -53,10 +53,12 @@ pub struct Arguments {
     dry_run: bool,
 }
 
-/// A log group, and how to read it.
+/// A log group to read.
 struct Group {
     name: String,
+    /// Filter pattern for reading; empty reads all events.
     pattern: String,
+    /// ID of the account that is recorded as the owner of the events; empty if not known.
     owner: String,
 }
 
@@ -106,13 +108,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 impl Arguments {
-    /// Returns how many hours are touched.
+    /// Returns the number of hours that the time range covers, wholly or in part.
     fn hours(&self) -> u64 {
         let (first, last) = (self.from.window(), self.to.window());
         u64::try_from(last.hours() - first.hours() + 1).unwrap_or_default()
     }
 
-    /// Reads one log group, and says what came of it.
+    /// Reads one log group hour by hour, processes its events and prints the totals.
     async fn read(
         &self,
         name: &str,
@@ -129,11 +131,11 @@ impl Arguments {
             pattern: &group.pattern,
             owner: &group.owner,
         };
-        let (mut taken, mut pages) = (ReplayTotals::default(), 0);
+        let (mut totals, mut pages) = (ReplayTotals::default(), 0);
         let mut checkpoint = Checkpoint::at(self.from);
         let mut stopped = None;
         while checkpoint.from < self.to && stopped.is_none() {
-            store.tell_time(now());
+            store.set_clock(now());
             let mut replay_input = ReplayInput {
                 subscription: &mut subscription,
                 store: &mut store,
@@ -145,7 +147,7 @@ impl Arguments {
                 false
             })
             .await;
-            taken.add(&done.taken);
+            totals.add(&done.taken);
             pages += done.pages;
             (checkpoint, stopped) = (done.checkpoint, done.stopped);
             bar.inc(1);
@@ -156,13 +158,16 @@ impl Arguments {
             self.from,
             checkpoint.from,
             counted(pages, "page"),
-            told(&taken, self.dry_run)
+            summary(&totals, self.dry_run)
         );
         bar.suspend(|| output::print(&text))?;
         stopped.map_or(Ok(()), |stopped| Err(unfinished(&stopped, checkpoint.from)))
     }
 
-    /// Finds out how a log group is read.
+    /// Returns how to read a log group: with the given pattern, else with the pattern of its subscription filter.
+    ///
+    /// # Errors
+    /// Fails if the log group does not exist, or if it has no subscription filter and no pattern is given.
     async fn group(
         &self,
         name: &str,
@@ -171,28 +176,28 @@ impl Arguments {
     ) -> anyhow::Result<Group> {
         let settings = &acting.settings;
         let subscribed = logs.subscribed(name, &settings.filter_name).await?;
-        let (there, owner) = match &subscribed {
+        let (current, owner) = match &subscribed {
             Subscribed::Filter {
                 pattern,
                 destination,
             } => (Some(pattern.clone()), account_of(destination)),
             _ => (None, settings.account_id.clone()),
         };
-        let pattern = self.pattern.clone().or_else(|| there.clone());
+        let pattern = self.pattern.clone().or_else(|| current.clone());
         let expected = Expected {
             group: name,
             filter: &settings.filter_name,
-            // Which it has is which it should have.
-            pattern: there.as_deref().unwrap_or_default(),
+            // The current pattern counts as right: only the stack knows which pattern is wanted.
+            pattern: current.as_deref().unwrap_or_default(),
             function: &settings.ingest_function,
         };
-        let wrong = of_subscription(&expected, subscribed);
-        let pattern = match (pattern, wrong) {
-            (_, Some(wrong @ SilenceCause::NoGroup)) => bail!("{wrong}"),
-            (None, Some(wrong)) => bail!("{wrong}; or set the filter pattern with --pattern"),
-            (pattern, wrong) => {
-                if let Some(wrong) = wrong {
-                    output::complain(&format!("{}: {wrong}", sanitize(name, 512)));
+        let problem = of_subscription(&expected, subscribed);
+        let pattern = match (pattern, problem) {
+            (_, Some(problem @ SilenceCause::NoGroup)) => bail!("{problem}"),
+            (None, Some(problem)) => bail!("{problem}; or set the filter pattern with --pattern"),
+            (pattern, problem) => {
+                if let Some(problem) = problem {
+                    output::complain(&format!("{}: {problem}", sanitize(name, 512)));
                 }
                 pattern.unwrap_or_default()
             }
@@ -210,10 +215,10 @@ fn unfinished(stopped: &Stopped, reached: Timestamp) -> anyhow::Error {
     anyhow::anyhow!("{why}; continue with --from {reached}")
 }
 
-/// Reads a moment that is given as such.
+/// Parses a time or a date (UTC) from an argument.
 ///
 /// # Errors
-/// What would be right.
+/// Returns the text of the forms that are accepted.
 fn moment(text: &str) -> Result<Timestamp, String> {
     let wrong = "expected a time (2026-11-21T08:00:00Z) or a date (2026-11-21)";
     time(text).ok_or_else(|| wrong.to_owned())

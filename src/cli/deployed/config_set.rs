@@ -1,4 +1,4 @@
-//! `config set`: a settings file, put into a stack's bucket.
+//! `config set`: checks a settings file and uploads it to a stack's bucket.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,7 +17,7 @@ use crate::machine::{runtime, secret};
 use crate::output;
 use crate::settings::load;
 
-/// Which file, and where it goes.
+/// The settings file and its destination.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Upload to the bucket of this deployed stack
@@ -34,8 +34,8 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let loaded = load(&arguments.file)?;
     let mut bytes = loaded.bytes;
-    // Whoever may list a bucket reads a digest of each object there. With something in it that nobody can guess,
-    // the digest does not tell whether a guess at the rest is right.
+    // A user who may only list the bucket sees a digest of the object and could check guesses at its content. The random
+    // line makes the digest useless for that.
     bytes.extend_from_slice(format!("\n# put as {}\n", secret()?).as_bytes());
     let bucket = runtime()?.block_on(async {
         let config = session::config().await?;
@@ -57,7 +57,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns the bucket of a stack.
+/// Returns the name of a stack's bucket.
 async fn bucket_of(config: &SdkConfig, stack: &str) -> anyhow::Result<String> {
     let buckets = session::buckets_of(config, stack).await;
     let buckets = buckets.with_context(|| format!("stack {stack}"))?;

@@ -1,5 +1,6 @@
-//! The functions of a deployed stack, in whose place a command acts: with their table, their bucket and
-//! their rules, and telling whom they would tell.
+//! What a command needs to do the work of a stack's functions: their settings, table, bucket and rules.
+//!
+//! New clusters cause alerts as in the functions, except with `--bucket`.
 
 use std::path::PathBuf;
 
@@ -26,7 +27,7 @@ use crate::deployed::table_of;
 use crate::machine::{now, runtime};
 use crate::settings::load_lists;
 
-/// In whose place.
+/// Options that name the stack and, optionally, settings that replace those of its functions.
 #[derive(Debug, Args)]
 pub struct FunctionArguments {
     /// Use this deployed stack, with the settings that its last inspection saved in the table
@@ -50,18 +51,21 @@ pub struct FunctionArguments {
     settings: Option<PathBuf>,
 }
 
-/// What it takes to act in the place of the functions.
+/// Settings and connections for doing the work of a stack's functions.
 pub struct FunctionContext {
-    /// How they are set up.
+    /// Settings of the functions.
     pub settings: DeputySettings,
-    /// How services are reached.
+    /// Region, credentials and endpoints of AWS.
     pub config: SdkConfig,
-    /// Answers come in as long as this is there.
+    /// Runs the requests to AWS.
     pub runtime: Runtime,
 }
 
 impl FunctionArguments {
-    /// Finds out how the functions are set up.
+    /// Reads the settings of the functions from the table, or takes them from the arguments.
+    ///
+    /// # Errors
+    /// Fails if the stack or its settings are not found, or if `--settings` does not match the stack's settings object.
     pub fn open(&self) -> anyhow::Result<FunctionContext> {
         let lists = load_lists(self.settings.as_deref())?;
         let runtime = runtime()?;
@@ -71,15 +75,15 @@ impl FunctionArguments {
                 (None, Some(stack)) => table_of(&config, stack).await?,
                 (table, _) => table.clone().unwrap_or_default(),
             };
-            let setup = match self.by_hand() {
+            let setup = match self.from_arguments() {
                 Some(setup) => setup,
-                None => left_in(&config, &table).await?,
+                None => saved_in(&config, &table).await?,
             };
             let settings = setup.parse(&table);
             let name = || format!("the settings for table {}", sanitize(&table, 256));
             anyhow::Ok((config, settings.with_context(name)?))
         })?;
-        check_further(&settings, &lists)?;
+        check_self_principals(&settings, &lists)?;
         settings.ingest = settings.ingest.with(&lists);
         Ok(FunctionContext {
             settings,
@@ -88,10 +92,10 @@ impl FunctionArguments {
         })
     }
 
-    /// Returns the settings that the arguments themselves tell, if they do.
-    fn by_hand(&self) -> Option<Setup> {
+    /// Returns the settings given by `--bucket`, `--function` and `--rules-object`; `None` without `--bucket`.
+    fn from_arguments(&self) -> Option<Setup> {
         let bucket = self.bucket.clone()?;
-        let told = [
+        let given = [
             ("BUCKET_NAME", bucket),
             (
                 "INGEST_FUNCTION_NAME",
@@ -103,13 +107,13 @@ impl FunctionArguments {
             ),
         ];
         Some(Setup::of(
-            told.map(|(name, value)| (name.to_owned(), value)),
+            given.map(|(name, value)| (name.to_owned(), value)),
         ))
     }
 }
 
-/// Returns the settings that an inspection left in a table.
-async fn left_in(config: &SdkConfig, table: &str) -> anyhow::Result<Setup> {
+/// Returns the settings that the last inspection saved in the table.
+async fn saved_in(config: &SdkConfig, table: &str) -> anyhow::Result<Setup> {
     let store = DynamoStore::new(
         SdkTable::new(config, table),
         TableSettings::default(),
@@ -117,11 +121,11 @@ async fn left_in(config: &SdkConfig, table: &str) -> anyhow::Result<Setup> {
     );
     let setup = store.setup().await;
     let setup = setup.with_context(|| format!("table {}", sanitize(table, 256)))?;
-    setup.ok_or_else(|| nothing_left(table))
+    setup.ok_or_else(|| no_settings(table))
 }
 
-fn nothing_left(table: &str) -> anyhow::Error {
-    // CloudFormation calls a table after its stack.
+fn no_settings(table: &str) -> anyhow::Error {
+    // CloudFormation names a table `<stack>-Table-<random>`.
     let stack = table
         .split_once("-Table-")
         .map_or("NAME", |(stack, _)| stack);
@@ -134,52 +138,55 @@ fn nothing_left(table: &str) -> anyhow::Error {
     )
 }
 
-/// Refuses to act with fewer roles to ignore than the functions have, or with others.
-fn check_further(settings: &DeputySettings, lists: &Lists) -> anyhow::Result<()> {
-    let (known, given) = (
+/// Checks that as many roles to ignore are given as the stack's settings object has; their names are not known here.
+fn check_self_principals(settings: &DeputySettings, lists: &Lists) -> anyhow::Result<()> {
+    let (stored, given) = (
         settings.further_self_principals,
         lists.self_principals.len(),
     );
-    if known > 0 && known != given {
+    if stored > 0 && stored != given {
         bail!(
-            "the stack's settings object has {known} self_principals, but {given} are given here; use --settings with the \
+            "the stack's settings object has {stored} self_principals, but {given} are given here; use --settings with the \
              file that was uploaded by config set, because only the stack's functions can read the object"
         );
     }
     Ok(())
 }
 
-/// Returns the account in an ARN, nothing where there is none.
+/// Returns the account ID in an ARN; empty if the ARN has none.
 pub fn account_of(arn: &str) -> String {
     arn.split(':').nth(4).unwrap_or_default().to_owned()
 }
 
 impl FunctionContext {
-    /// Returns the table, which tells what it had already.
+    /// Returns the store in the table; it counts exactly which events are new.
     pub fn store(&self) -> DynamoStore<SdkTable> {
         let settings = &self.settings.ingest;
         let table = SdkTable::new(&self.config, &settings.table_name);
         DynamoStore::new(table, TableSettings::of(settings), now()).counting()
     }
 
-    /// Returns the bucket.
+    /// Returns the bucket of the stack.
     pub fn bucket(&self) -> S3Bucket {
         S3Bucket::new(&self.config, &self.settings.ingest.bucket_name)
     }
 
-    /// Returns a subscription that goes by the functions' rules.
+    /// Returns a processor of events that applies the rules and exclusions of the functions.
     pub async fn subscription(&self, bucket: &impl Bucket) -> anyhow::Result<Subscription> {
         let settings = &self.settings.ingest;
-        let mut rulebook = RulesLoader::new(settings.rules_object.clone());
+        let mut loader = RulesLoader::new(settings.rules_object.clone());
         let mut subscription = Subscription::default();
         subscription.set_exclusions(settings.exclusions.clone());
-        if let Some(rules) = rulebook.read(now(), bucket).await?.value {
+        if let Some(rules) = loader.read(now(), bucket).await?.value {
             subscription.set_rules(rules);
         }
         Ok(subscription)
     }
 
-    /// Refuses what is so old that the table may have forgotten that it had it.
+    /// Checks that a time is within the retention of the table.
+    ///
+    /// # Errors
+    /// Fails for an older time: the table may have deleted its event IDs, so that old events would count again.
     pub fn check_age(&self, from: Timestamp) -> anyhow::Result<()> {
         let days = self.settings.ingest.retention_days;
         if now().seconds_since(from) > i64::from(days) * 86_400 {
@@ -192,23 +199,23 @@ impl FunctionContext {
     }
 }
 
-/// A store that learns what time it is, if it wants to know.
+/// A store whose clock can be set, where the store has one.
 pub trait SetClock: Store {
-    /// Tells it.
-    fn tell_time(&mut self, now: Timestamp);
+    /// Sets the time that the store uses as now.
+    fn set_clock(&mut self, now: Timestamp);
 }
 
 impl SetClock for DynamoStore<SdkTable> {
-    fn tell_time(&mut self, now: Timestamp) {
+    fn set_clock(&mut self, now: Timestamp) {
         self.set_now(now);
     }
 }
 
 impl SetClock for MemoryStore {
-    fn tell_time(&mut self, _: Timestamp) {}
+    fn set_clock(&mut self, _: Timestamp) {}
 }
 
-/// A bucket that is looked into and left as it is.
+/// A bucket for dry runs: reads work, writes and deletions do nothing and succeed.
 pub struct ReadOnlyBucket(pub S3Bucket);
 
 impl Bucket for ReadOnlyBucket {
@@ -243,15 +250,15 @@ impl Bucket for ReadOnlyBucket {
     }
 }
 
-/// Returns what came of events, or what would come of them in a table that has nothing yet.
-pub fn told(taken: &ReplayTotals, is_dry: bool) -> String {
-    let mut text = outcomes(&taken.record_counts, &counted(taken.payloads, "event"));
-    if taken.unopened > 0 {
-        let events = counted(taken.unopened, "event");
+/// Returns the totals of processed events as text. For a dry run, the totals are those for an empty table.
+pub fn summary(totals: &ReplayTotals, is_dry: bool) -> String {
+    let mut text = outcomes(&totals.record_counts, &counted(totals.payloads, "event"));
+    if totals.unopened > 0 {
+        let events = counted(totals.unopened, "event");
         let put = if is_dry { "would be put" } else { "put" };
         text.push_str(&format!("{events} {put} into {QUARANTINE}/ whole\n"));
     }
-    let clusters = counted(taken.new_clusters, "cluster");
+    let clusters = counted(totals.new_clusters, "cluster");
     text.push_str(&match is_dry {
         true => {
             format!("{clusters}; nothing was changed, and events that the table has already are included\n")

@@ -1,4 +1,4 @@
-//! A deployed stack, opened on a person's machine: its table, and the functions in whose place a command acts.
+//! Commands that use a deployed stack from a user's machine: they open its table or do the work of its functions.
 
 pub mod backfill;
 pub mod config_set;
@@ -16,24 +16,27 @@ use tokio::runtime::Runtime;
 use crate::machine::{now, runtime};
 use crate::stack::TableArguments;
 
-/// A table, and what waits for its answers.
+/// An open table of a stack.
 pub struct OpenTable {
     /// The store in the table.
     pub store: DynamoStore<SdkTable>,
-    /// Answers come in as long as this is there.
+    /// Runs the requests of the store; must be entered before the store is used.
     pub runtime: Runtime,
 }
 
 impl TableArguments {
-    /// Returns what errors about the table are said of.
+    /// Returns the name of the table, else of the stack, for error messages.
     pub fn name(&self) -> String {
         let name = self.table.as_deref().or(self.stack.as_deref());
         sanitize(name.unwrap_or_default(), 256)
     }
 
-    /// Opens the table.
+    /// Opens the table that the options name.
+    ///
+    /// # Errors
+    /// Fails if no table is named, if there are no credentials, or if the stack does not have exactly one table.
     pub fn open(&self) -> anyhow::Result<OpenTable> {
-        // Before anybody is asked for credentials.
+        // Before credentials are loaded, which may take long or fail.
         if !self.is_given() {
             bail!("give a stack with --stack, a table with --table, or a file with --db");
         }
@@ -55,17 +58,17 @@ impl TableArguments {
     }
 }
 
-/// Returns the table of a stack.
+/// Returns the name of a stack's table.
 pub async fn table_of(config: &SdkConfig, stack: &str) -> anyhow::Result<String> {
     let tables = session::tables_of(config, stack).await;
     let tables = tables.with_context(|| format!("stack {stack}"))?;
     one_of(stack, ("table", "TableName"), tables)
 }
 
-/// Returns the one table or bucket of a stack, by what it is and the stack's output that names it.
+/// Returns the only table or bucket that was found for a stack. `output` is the stack's output that has its name.
 ///
 /// # Errors
-/// There is none, or there are several: those of earlier deployments stay.
+/// Fails if none or several were found: tables and buckets of earlier deployments are not deleted.
 fn one_of(
     stack: &str,
     (kind, output): (&str, &str),

@@ -1,4 +1,4 @@
-//! `redrive`: failed invocations, taken back in.
+//! `redrive`: processes the events of failed invocations again, from the objects that Lambda left in the bucket.
 
 use std::process::ExitCode;
 
@@ -11,7 +11,7 @@ use service::ports::{Bucket, with_causes};
 
 use crate::counts::counted;
 use crate::deployed::function::{
-    FunctionArguments, FunctionContext, ReadOnlyBucket, SetClock, told,
+    FunctionArguments, FunctionContext, ReadOnlyBucket, SetClock, summary,
 };
 use crate::machine::now;
 use crate::output;
@@ -20,7 +20,7 @@ use crate::output;
 ///
 /// Lambda stores an event in the stack's bucket when the last attempt to process it failed. This command processes
 /// these events like the ingest function and then deletes them from the bucket. It is safe to repeat or interrupt: an
-/// event that is known already is not counted again.
+/// event that is already stored is not counted again.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector redrive --stack errors --dry-run\n  \
@@ -37,13 +37,13 @@ pub struct Arguments {
     limit: usize,
 }
 
-/// How many objects are taken between two looks at the clock.
-const ROUND_OBJECTS: usize = 20;
+/// Number of objects that are processed in one batch; the clock of the store is set before each batch.
+const BATCH_OBJECTS: usize = 20;
 
-/// What all rounds have done.
+/// Result of all batches.
 #[derive(Default)]
 struct Done {
-    taken: ReplayTotals,
+    totals: ReplayTotals,
     left: Vec<SkippedObject>,
     failed: Vec<FailedObject>,
     stopped: Option<Stopped>,
@@ -59,7 +59,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     let done = match arguments.dry_run {
         true => {
-            let redriven = rounds(
+            let redriven = process_all(
                 &acting,
                 MemoryStore::default(),
                 ReadOnlyBucket(bucket),
@@ -68,7 +68,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             acting.runtime.block_on(redriven)?
         }
         false => {
-            let redriven = rounds(&acting, acting.store(), bucket, limit);
+            let redriven = process_all(&acting, acting.store(), bucket, limit);
             acting.runtime.block_on(redriven)?
         }
     };
@@ -80,19 +80,19 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     for FailedObject { key, failure } in &done.failed {
         let why = with_causes(failure.to_string(), failure);
-        let told = format!("failed: {key}: {why}");
-        output::complain(&sanitize(&told, 2048));
+        let text = format!("failed: {key}: {why}");
+        output::complain(&sanitize(&text, 2048));
     }
     let put = if arguments.dry_run {
         "would be processed"
     } else {
         "processed"
     };
-    let events = counted(done.taken.payloads, "event");
+    let events = counted(done.totals.payloads, "event");
     let (left, failed) = (done.left.len(), done.failed.len());
     let mut text = format!("{events} {put} from {folder}, {left} left, {failed} failed\n");
-    if done.taken.payloads > 0 {
-        text.push_str(&told(&done.taken, arguments.dry_run));
+    if done.totals.payloads > 0 {
+        text.push_str(&summary(&done.totals, arguments.dry_run));
     }
     output::print(&text)?;
     if let Some(stopped) = &done.stopped {
@@ -106,7 +106,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!is_done)))
 }
 
-async fn rounds(
+/// Processes the objects of failed invocations in batches, at most `limit` objects.
+async fn process_all(
     acting: &FunctionContext,
     mut store: impl SetClock,
     bucket: impl Bucket,
@@ -118,11 +119,11 @@ async fn rounds(
     let mut after = None;
     let mut left = limit;
     while left > 0 {
-        store.tell_time(now());
-        let round = RedriveBatch {
+        store.set_clock(now());
+        let batch = RedriveBatch {
             function: &acting.settings.ingest_function,
             after: after.as_deref(),
-            objects_max: left.min(ROUND_OBJECTS),
+            objects_max: left.min(BATCH_OBJECTS),
         };
         let mut replay_input = ReplayInput {
             subscription: &mut subscription,
@@ -130,11 +131,11 @@ async fn rounds(
             bucket: &bucket,
             now: now(),
         };
-        let redriven = redrive(&round, &mut replay_input, || false).await;
-        left -= round.objects_max;
+        let redriven = redrive(&batch, &mut replay_input, || false).await;
+        left -= batch.objects_max;
         let others = redriven.left.len() + redriven.failed.len();
         bar.inc(redriven.taken.payloads + others as u64);
-        done.taken.add(&redriven.taken);
+        done.totals.add(&redriven.taken);
         done.left.extend(redriven.left);
         done.failed.extend(redriven.failed);
         done.stopped = redriven.stopped;

@@ -1,7 +1,7 @@
-//! What answers in the place of the function: the same verb, over a file or a table.
+//! Answers requests of the page like the widget function, by the same code, from a file or a table.
 //!
-//! A list is made of all events, which takes a while: of a file anew when somebody has written to it,
-//! of a table, which is read as a whole, at most every [`STALE`].
+//! The list of clusters is computed from all events, which takes some time, so it is cached. The list of a file is
+//! rebuilt when the file has changed. The list of a table is rebuilt when it is older than [`STALE`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -24,48 +24,48 @@ use view::listing::Listing;
 
 use crate::machine::now;
 use crate::open_store::{OpenStore, StoreArguments, StoreKind};
-use crate::{output, said};
+use crate::{error_text, output};
 
-/// What the page calls. There is no such function: the page calls its own server.
+/// Name of the function in widget links. No such function exists: the page sends the calls to its own server.
 const ENDPOINT: &str = "arn:aws:lambda:local:000000000000:function:serve";
 
-/// For how long the list of a table's clusters is good.
+/// Age after which the cached list of a table is rebuilt.
 const STALE: Duration = Duration::from_secs(300);
 
-/// See above.
+/// The widget function on this machine, with its store and the cached list of clusters.
 pub struct LocalWidget {
     open_store: OpenStore,
-    /// The file, if it is one.
+    /// Path of the SQLite file; `None` for a table.
     path: Option<PathBuf>,
-    made: Option<CachedList>,
+    cached: Option<CachedList>,
 }
 
-/// A list, and what it was made of.
+/// A list of clusters, with the version of its source.
 struct CachedList {
-    known: StoreState,
+    state: StoreState,
     at: Instant,
-    print: FileVersions,
+    versions: FileVersions,
 }
 
-/// What changes with a file, and with what is written ahead of it: how long they are, and since when.
+/// Size in bytes and time of the last change, of a SQLite file and of its write-ahead log; `None` for a missing file.
 type FileVersions = Vec<Option<(u64, SystemTime)>>;
 
 impl LocalWidget {
-    /// Opens a file or a table, and makes the first list.
+    /// Opens a file or a table and computes the first list.
     pub fn open(arguments: &StoreArguments) -> anyhow::Result<Self> {
         let mut function = Self {
             open_store: arguments.open()?,
             path: arguments.db.clone(),
-            made: None,
+            cached: None,
         };
-        function.known()?;
+        function.state()?;
         Ok(function)
     }
 
-    /// Says what is looked at, and from when until when it has events, as JSON.
+    /// Returns name and time range of the store as JSON, with times in milliseconds since 1970.
     pub fn about(&mut self) -> anyhow::Result<String> {
         let is_file = self.path.is_some();
-        let listing = &self.known()?.listing;
+        let listing = &self.state()?.listing;
         let first = listing
             .clusters
             .values()
@@ -83,28 +83,28 @@ impl LocalWidget {
         Ok(about.to_string())
     }
 
-    /// Answers an event as the function would: HTML is a text, Markdown an object.
+    /// Answers an event like the widget function. Returns JSON: a string with HTML, or an object with `markdown`.
     pub fn answer(&mut self, event: &str) -> anyhow::Result<String> {
-        let known = self.known()?.clone();
+        let state = self.state()?.clone();
         let now = now();
-        let as_of = self.path.as_ref().map_or(now, |_| ended(&known.listing));
-        let setting = setting(&known.listing, as_of, now);
-        let known = async || Ok(known);
+        let as_of = self.path.as_ref().map_or(now, |_| ended(&state.listing));
+        let setting = setting(&state.listing, as_of, now);
+        let state = async || Ok(state);
         let answered = match &mut self.open_store.place {
             StoreKind::File(store) => {
-                block_on(widget::answer(event, store.as_ref(), known, &setting))
+                block_on(widget::answer(event, store.as_ref(), state, &setting))
             }
             #[cfg(feature = "aws")]
             StoreKind::Table(opened) => {
                 let _runtime = opened.runtime.enter();
                 opened.store.set_now(now);
-                block_on(widget::answer(event, &opened.store, known, &setting))
+                block_on(widget::answer(event, &opened.store, state, &setting))
             }
         };
         let answer = answered.unwrap_or_else(|failure| {
-            let sorry = widget::sorry(&setting, &failure);
-            output::complain(&said(&failure.into()));
-            sorry
+            let page = widget::sorry(&setting, &failure);
+            output::complain(&error_text(&failure.into()));
+            page
         });
         Ok(match answer {
             WidgetResponse::Html(html) => json!(html).to_string(),
@@ -112,23 +112,23 @@ impl LocalWidget {
         })
     }
 
-    /// Returns the list, made anew if it is time to.
-    fn known(&mut self) -> anyhow::Result<&StoreState> {
-        // What is written while it is made shows the next time.
-        let print = self.path.as_deref().map(print).unwrap_or_default();
-        let is_good = |made: &CachedList| match self.path {
-            Some(_) => made.print == print,
-            None => made.at.elapsed() < STALE,
+    /// Returns the cached list, rebuilt first if it is out of date.
+    fn state(&mut self) -> anyhow::Result<&StoreState> {
+        // Versions are read before the list, so that a write in between causes a rebuild at the next request.
+        let versions = self.path.as_deref().map(versions).unwrap_or_default();
+        let is_current = |cached: &CachedList| match self.path {
+            Some(_) => cached.versions == versions,
+            None => cached.at.elapsed() < STALE,
         };
-        let made = match self.made.take().filter(is_good) {
-            Some(made) => made,
+        let cached = match self.cached.take().filter(is_current) {
+            Some(cached) => cached,
             None => CachedList {
-                known: self.list().with_context(|| self.open_store.name.clone())?,
+                state: self.list().with_context(|| self.open_store.name.clone())?,
                 at: Instant::now(),
-                print,
+                versions,
             },
         };
-        Ok(&self.made.insert(made).known)
+        Ok(&self.cached.insert(cached).state)
     }
 
     fn list(&mut self) -> Result<StoreState, StoreError> {
@@ -144,8 +144,10 @@ impl LocalWidget {
     }
 }
 
-/// Lists the clusters of a store as an inspection leaves them, and what it would have noted: of a table up to the hours
-/// that are not over, of a file all there are. What came since is added by whoever answers.
+/// Computes the list of clusters as an inspection would, from the events before `until`; `None` uses all events.
+///
+/// Events since `until` are added when a request is answered. For a file, the journal entries that an inspection would
+/// have written are added too.
 async fn list(
     store: &(impl Store + TriageStore),
     until: Option<Window>,
@@ -157,15 +159,15 @@ async fn list(
         resolutions: &store.resolutions().await?,
     };
     let replayed = recorded.replay(until);
-    let mut known = StoreState::from(replayed.listing(now()));
-    // A table has been noted in already.
+    let mut state = StoreState::from(replayed.listing(now()));
+    // The inspection of a stack has already written to the journal of a table.
     if until.is_none() {
-        known.note(&replayed.story);
+        state.note(&replayed.story);
     }
-    Ok(known)
+    Ok(state)
 }
 
-/// Returns when the last hour of a file's events was over: the time at which one looks at it.
+/// Returns the end of the last hour with events; a file is shown as of this time.
 fn ended(listing: &Listing) -> Timestamp {
     listing.until.start()
 }
@@ -176,7 +178,7 @@ fn setting(listing: &Listing, as_of: Timestamp, now: Timestamp) -> Setting {
         endpoint: ENDPOINT.to_owned(),
         links: Links::default(),
         account_names: BTreeMap::new(),
-        // Nobody asks IAM from here. Whose keys are foreign is told by whose failures are here.
+        // IAM is not asked. An access key counts as foreign if its account has no cluster in the store.
         keys: KeySettings {
             account_id: String::new(),
             member_accounts: accounts.map(str::to_owned).collect(),
@@ -189,12 +191,12 @@ fn setting(listing: &Listing, as_of: Timestamp, now: Timestamp) -> Setting {
     }
 }
 
-fn print(path: &Path) -> FileVersions {
-    let mut ahead = OsString::from(path);
-    ahead.push("-wal");
+fn versions(path: &Path) -> FileVersions {
+    let mut write_ahead = OsString::from(path);
+    write_ahead.push("-wal");
     let of = |path: &Path| {
         let metadata = fs::metadata(path).ok()?;
         Some((metadata.len(), metadata.modified().ok()?))
     };
-    vec![of(path), of(Path::new(&ahead))]
+    vec![of(path), of(Path::new(&write_ahead))]
 }

@@ -1,8 +1,8 @@
-//! Who may ask the page's server: whoever has the token, with a browser on this machine or a script.
+//! Checks each request to the server: it must have the token and must not come from another site.
 //!
-//! Any page that is open in a browser can send requests to this machine, and a name that its owner
-//! points here makes them look like its own. So a request has to be meant for this very address, and
-//! to come from it where it says where from.
+//! Any page that is open in a browser can send requests to this machine. If the owner of a site lets its name point to
+//! 127.0.0.1 (DNS rebinding), the browser even treats them as requests to that site. So the `Host` header must be the
+//! address of this server, and the headers that name the sending page, if present, must name this server too.
 
 use std::time::Duration;
 
@@ -16,16 +16,18 @@ use tokio::time::timeout;
 
 use crate::serve::Server;
 
-/// How long an event may be, in bytes. What the page sends is far below.
+/// Maximum size of a request body in bytes. Requests of the page are much smaller.
 const EVENT_BYTES_MAX: usize = 256 << 10;
 
-/// Says where a page comes from that makes a browser ask.
+/// Header in which a browser states how the sending page is related to the server.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 const TOKEN_MISSING: &str = "The token is missing or wrong. Open the address that serve printed when it started. \
                              Scripts send the header Authorization: token TOKEN.\n";
 
-/// Answers a request that comes from the page or has the token, and refuses any other.
+/// Passes on a request that has the token and does not come from another site; refuses any other request.
+///
+/// A visit with the token in the address gets the token as a cookie and is redirected to the address without it.
 pub async fn check(State(server): State<Server>, request: Request, next: Next) -> Response {
     let (method, headers) = (request.method(), request.headers());
     if let Some(refusal) = foreign(server.port, headers) {
@@ -57,15 +59,15 @@ pub async fn check(State(server): State<Server>, request: Request, next: Next) -
 
 type RejectedRequest = (StatusCode, &'static str);
 
-/// Returns why a request is refused that is meant for another server, or sent by another page.
+/// Returns the refusal of a request that has another host or comes from another page; `None` if it is accepted.
 fn foreign(port: u16, headers: &HeaderMap) -> Option<RejectedRequest> {
     let host = one(headers, &HOST).unwrap_or_default();
-    let is_ours = |name: &str| {
-        // A browser leaves the usual port out.
+    let is_this_server = |name: &str| {
+        // A browser omits the default port.
         host.eq_ignore_ascii_case(&format!("{name}:{port}"))
             || (port == 80 && host.eq_ignore_ascii_case(name))
     };
-    if !is_ours("127.0.0.1") && !is_ours("localhost") {
+    if !is_this_server("127.0.0.1") && !is_this_server("localhost") {
         return Some((
             StatusCode::MISDIRECTED_REQUEST,
             "Wrong Host header: use the address that serve printed.\n",
@@ -90,7 +92,7 @@ fn foreign(port: u16, headers: &HeaderMap) -> Option<RejectedRequest> {
     None
 }
 
-/// Returns why an event is refused.
+/// Returns the refusal of a `POST` request without the content type `application/json`; `None` if it is accepted.
 fn unreadable(method: &Method, headers: &HeaderMap) -> Option<RejectedRequest> {
     let content = one(headers, &CONTENT_TYPE).unwrap_or_default();
     let content = content.split(';').next().unwrap_or_default().trim();
@@ -103,7 +105,10 @@ fn unreadable(method: &Method, headers: &HeaderMap) -> Option<RejectedRequest> {
     None
 }
 
-/// Returns a request with all of its body.
+/// Receives the body of a request completely.
+///
+/// # Errors
+/// Returns a refusal if the body is too large or takes too long.
 async fn whole(request: Request, patience: Duration) -> Result<Request, RejectedRequest> {
     let (head, body) = request.into_parts();
     match timeout(patience, to_bytes(body, EVENT_BYTES_MAX)).await {
@@ -113,7 +118,7 @@ async fn whole(request: Request, patience: Duration) -> Result<Request, Rejected
     }
 }
 
-/// Returns a header that is there once.
+/// Returns the value of a header; `None` if the header is missing or repeated.
 fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {

@@ -1,5 +1,4 @@
-//! What the server has: the page with its script and its style, what is shown in it, and answers to
-//! events.
+//! Routes of the server: the page with script and style, information about the store, and answers to widget events.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,10 +15,11 @@ use tokio::task::spawn_blocking;
 
 use crate::serve::function::LocalWidget;
 use crate::serve::{Server, guard};
-use crate::{output, said};
+use crate::{error_text, output};
 
-/// What the page may do: run its own script, ask its own server, and nothing else. Widgets bring
-/// their style within.
+/// Content security policy: the page may only run its own script and send requests to its own server.
+///
+/// Inline styles are allowed, because the HTML of widgets contains its styles.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
                       img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
@@ -29,10 +29,10 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 const JSON: &str = "application/json";
 
-/// What answers; one after another.
+/// The widget, which answers one request after another.
 type Answers = Arc<Mutex<LocalWidget>>;
 
-/// Returns what a server has.
+/// Returns the routes of a server.
 pub fn router(server: Server, function: Answers) -> Router {
     let page = || file(HTML, include_str!("dashboard.html"));
     let script = || file(SCRIPT, include_str!("dashboard.js"));
@@ -44,12 +44,12 @@ pub fn router(server: Server, function: Answers) -> Router {
         .route("/", get(page))
         .route("/dashboard.js", get(script))
         .route("/dashboard.css", get(style))
-        // A browser asks for it without being told to.
+        // Browsers request this path by themselves.
         .route("/favicon.ico", get(async || StatusCode::NO_CONTENT))
         .route("/about", get(about))
         .route("/widget", post(answer))
         .with_state(function)
-        // Whatever comes so far has been measured.
+        // `guard::check` has already limited the size of the body.
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(server, guard::check))
         .layer(map_response(harden))
@@ -59,28 +59,28 @@ async fn file(content_type: &'static str, content: &'static str) -> Response {
     ([(CONTENT_TYPE, content_type)], content).into_response()
 }
 
-/// Runs a request on the store's thread. Requests are answered one at a time.
+/// Runs a request on a thread for blocking calls. The lock lets only one request run at the same time.
 async fn ask(
     function: Answers,
     question: impl FnOnce(&mut LocalWidget) -> anyhow::Result<String> + Send + 'static,
 ) -> Response {
     let asked = spawn_blocking(move || {
-        // Whatever panicked has left nothing half-done that is used again.
+        // After a panic the widget can still be used: an incomplete list is never cached.
         let mut function = function.lock().unwrap_or_else(PoisonError::into_inner);
         question(&mut function)
     });
     match asked.await {
         Ok(Ok(json)) => ([(CONTENT_TYPE, JSON)], json).into_response(),
         Ok(Err(error)) => {
-            let said = said(&error);
-            output::complain(&said);
-            (StatusCode::INTERNAL_SERVER_ERROR, said).into_response()
+            let text = error_text(&error);
+            output::complain(&text);
+            (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
         }
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
-/// Adds to an answer what a browser is to do with it, and what not.
+/// Adds security headers and `Cache-Control: no-store` to a response.
 async fn harden(mut response: Response) -> Response {
     let headers: &mut HeaderMap = response.headers_mut();
     for (name, value) in [

@@ -1,9 +1,9 @@
-//! The token that shows who may ask: whoever could read the address that `serve` printed.
+//! The secret token that a request needs. Only a user who can read the output of `serve` gets it.
 //!
-//! Everybody who is logged in to this machine can connect to it, and so can each of its programs. So the address
-//! that is printed has a token. The first visit trades it for a cookie, and leads to the address without it.
-//! Scripts send the token in a header, `Authorization: token …`. A cookie is sent to every port of this machine,
-//! so its name has the port: two servers do not take each other's.
+//! Every user and program of this machine can connect to the server. So the printed address contains a token. The first
+//! visit exchanges the token for a cookie and redirects to the address without it. Scripts send the header
+//! `Authorization: token …`. A browser sends a cookie to every port of a host. So the name of the cookie contains the
+//! port, and two servers do not mix up their cookies.
 
 use std::hint::black_box;
 use std::io;
@@ -20,7 +20,10 @@ pub struct Token {
 }
 
 impl Token {
-    /// Makes a token for the server on a port.
+    /// Creates a random token for the server on a port.
+    ///
+    /// # Errors
+    /// Fails if the operating system has no random bytes.
     pub fn new(port: u16) -> io::Result<Self> {
         Ok(Self {
             text: secret()?,
@@ -28,19 +31,19 @@ impl Token {
         })
     }
 
-    /// Returns the query of the address that is printed.
+    /// Returns the query part of the printed address, `token=…`.
     pub fn query(&self) -> String {
         format!("token={}", self.text)
     }
 
-    /// Tells whether an address has the token.
+    /// Checks whether the query of an address contains the token.
     pub fn is_in_address(&self, address: &Uri) -> bool {
         let query = address.query().unwrap_or_default();
         let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
         pairs.any(|(name, value)| name == "token" && self.is(value))
     }
 
-    /// Tells whether headers have it, as a cookie or as an authorization.
+    /// Checks whether the headers contain the token, as a cookie or as `Authorization: token …`.
     pub fn is_in_headers(&self, headers: &HeaderMap) -> bool {
         let texts = |name| {
             headers
@@ -57,21 +60,20 @@ impl Token {
             })
     }
 
-    /// Returns the header that makes a browser send it from now on. No script can read it, and no request that
-    /// another site makes brings it.
+    /// Returns the value of the `Set-Cookie` header. No script can read the cookie, and requests from other sites lack it.
     pub fn set_cookie(&self) -> String {
         let Self { text, cookie } = self;
         format!("{cookie}={text}; Path=/; HttpOnly; SameSite=Strict")
     }
 
-    /// Compares in a time that does not tell how much of it is right.
+    /// Checks whether a text is the token, in a time that does not depend on the number of equal characters.
     fn is(&self, given: &str) -> bool {
-        let (known, given) = (self.text.as_bytes(), given.as_bytes());
-        let pairs = known.iter().zip(given);
-        let different = pairs.fold(0, |different, (known, given)| {
-            black_box(different | (known ^ given))
+        let (expected, given) = (self.text.as_bytes(), given.as_bytes());
+        let pairs = expected.iter().zip(given);
+        let different = pairs.fold(0, |different, (expected, given)| {
+            black_box(different | (expected ^ given))
         });
-        known.len() == given.len() && different == 0
+        expected.len() == given.len() && different == 0
     }
 }
 
