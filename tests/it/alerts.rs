@@ -1,4 +1,4 @@
-//! Alerts made by hand for the tests of what is sent: one of each kind, and of what is told later of it.
+//! Alerts for the tests of message texts: one of each kind, and one of each later state of a kind.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use crate::records::{ACCOUNT, id, record, snapshot};
 
-/// Kinds that are about one cluster.
+/// Kinds of alerts that are about one cluster.
 pub const OF_CLUSTER: [AlertKind; 5] = [
     AlertKind::New,
     AlertKind::NewPrincipal,
@@ -34,7 +34,7 @@ pub fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
-/// Returns three refusals of one cluster, by two callers.
+/// Returns three denied calls by two callers, which belong to one cluster.
 fn refusals() -> Vec<Value> {
     let refusal = |number: u64, user: &str, key: &str| {
         let arn = format!("arn:aws:iam::{ACCOUNT}:user/{user}");
@@ -63,12 +63,12 @@ fn refusals() -> Vec<Value> {
     ]
 }
 
-/// Returns the cluster of these.
+/// Returns the cluster of the denied calls.
 pub fn cluster() -> Cluster {
     snapshot(&refusals()).clusters().remove(0)
 }
 
-/// Returns a campaign of a caller who tried calls in many regions: twelve calls, each a cluster.
+/// Returns a campaign of a caller who tried twelve calls in many regions, each call a cluster.
 pub fn campaign() -> Campaign {
     let numbers = 0..12_u8;
     let cluster = |number| ClusterId::from_bytes([number; 16]);
@@ -93,7 +93,7 @@ pub fn campaign() -> Campaign {
     }
 }
 
-/// Returns an hour in which an account had something of everything.
+/// Returns the summary of an hour in which an account had events of every kind.
 pub fn summary() -> Summary {
     let line = |number: u8, service: &str, action: &str, count| ClusterLine {
         cluster: ClusterId::from_bytes([number; 16]),
@@ -147,7 +147,7 @@ pub fn summary() -> Summary {
     }
 }
 
-/// Returns an escalation that began in the hour from eight, of 200 events where 60 are usual at most.
+/// Returns an escalation that began at 08:00, with 200 events in an hour where at most 60 are expected.
 fn escalation() -> Escalation {
     Escalation {
         since: at("2026-11-02T08:00:00Z").window(),
@@ -157,7 +157,7 @@ fn escalation() -> Escalation {
     }
 }
 
-/// Returns what is told of a kind: of the cluster, where it is about one.
+/// Returns an alert of a kind, about the test cluster if the kind is about a cluster.
 pub fn alert(kind: AlertKind, cluster: ClusterId) -> Alert {
     let now = at("2026-11-02T09:00:00Z");
     let (last, hour) = (at("2026-11-02T08:03:00Z"), at("2026-11-02T09:00:00Z"));
@@ -205,12 +205,12 @@ pub fn alert(kind: AlertKind, cluster: ClusterId) -> Alert {
     }
 }
 
-/// Returns the facts of a kind, of no cluster that there is.
+/// Returns the facts of an alert of a kind, about a cluster that does not exist.
 pub fn facts(kind: AlertKind) -> Facts {
     alert(kind, ClusterId::from_bytes([7; 16])).facts
 }
 
-/// Returns what is told later of what began.
+/// Returns the alerts about later states of a condition: calmed, grown, ended, data again.
 pub fn later(cluster: ClusterId) -> [Alert; 4] {
     let (hour, again) = (at("2026-11-02T14:00:00Z"), at("2026-11-02T10:12:00Z"));
     let (now, since) = (hour, at("2026-11-02T05:25:00Z"));
@@ -276,7 +276,7 @@ pub fn message(kind: AlertKind) -> Message {
     message
 }
 
-/// Returns a message of each kind, and of each of what is told later.
+/// Returns a message of each kind and of each later state.
 pub fn alerts() -> Vec<Message> {
     let of_kinds = AlertKind::ALL.into_iter().map(message);
     let later = later(cluster().id).into_iter();

@@ -1,5 +1,6 @@
-//! Inputs that are broken, odd or hostile, through the real binary: each costs itself and no more,
-//! is accounted for, and says nothing to a terminal.
+//! Inputs that are broken, unusual or hostile, through the real binary.
+//!
+//! A bad input affects only itself, is counted, and cannot send control sequences to a terminal.
 
 use std::fs;
 
@@ -10,19 +11,19 @@ use crate::cli::BY;
 use crate::payloads::gzip;
 use crate::records::{denied, id, lines, record};
 
-/// Returns a failure whose text holds `raw` for the value of a field that nobody reads.
+/// Returns a failed call whose JSON has `raw` as the value of a field that the program does not read.
 fn with_raw(raw: &[u8]) -> Vec<u8> {
     with_field(b"\"extra\":", raw)
 }
 
-/// Returns a failure whose text ends in a field as given, key and colon included.
+/// Returns a failed call whose JSON ends with the given field, key and colon included.
 fn with_field(key: &[u8], raw: &[u8]) -> Vec<u8> {
     let text = denied(3, json!({})).to_string();
     let head = text.strip_suffix('}').unwrap().as_bytes();
     [head, b",", key, raw, b"}"].concat()
 }
 
-/// Says what became of one record, given what became of it and two good ones.
+/// Returns the outcome of the second of three records, from the totals of a scan; the other two are good.
 fn outcome_of(scan: &Value) -> String {
     let records = &scan["records"];
     let count = |name: &str| records[name].as_u64().unwrap();
@@ -327,7 +328,7 @@ fn a_sign_in_that_failed_needs_no_code_and_keeps_no_name() {
     assert_absent(&folder, "HIDDEN_DUE");
 }
 
-/// Asserts that nothing that is printed or kept of `trail.jsonl` holds a text.
+/// Asserts that a text is in no output and in no store after a scan of `trail.jsonl`.
 fn assert_absent(folder: &Folder, secret: &str) {
     let mut printed = Vec::new();
     for arguments in [
@@ -396,7 +397,7 @@ fn secrets_in_messages_are_neither_printed_nor_kept() {
     }
 }
 
-/// Text that would like to be something else where it is shown.
+/// Texts that try to break out of their place: in line protocol, Markdown, HTML, CSV, headers, terminals.
 pub const HOSTILE: [&str; 22] = [
     "\",x=1i 1\nfoo y=2",
     "ends in \\",
@@ -422,7 +423,7 @@ pub const HOSTILE: [&str; 22] = [
     "&lt;b&gt; &#x3c;script&#62; &amp;amp;",
 ];
 
-/// Returns failures that have hostile text in each field that is read, one field or few at a time.
+/// Returns failed calls with hostile text in each field that is read, in one or a few fields of a record.
 pub fn hostile() -> Vec<Value> {
     let backticks = "`".repeat(1024);
     let mut number = 0;
@@ -569,7 +570,7 @@ fn one_good_file() -> Folder {
     folder
 }
 
-/// Asserts that the scan of `in` fails for `name`, and that the good file counts nevertheless.
+/// Asserts that the scan of the folder `in` fails for the file `name`, and that the good file still counts.
 #[track_caller]
 fn fails_alone(folder: &Folder, name: &str, saying: &str) {
     let ran = folder.run(&["scan", "--format", "json", "in"]);
@@ -738,9 +739,9 @@ fn a_trail_file_that_ends_early_keeps_what_was_whole() {
     assert_eq!(scan["quarantined"][0]["reason"], "truncated");
 }
 
-/// How much memory runs take. A child's peak as `wait4` tells it includes that of its parent
-/// before `exec`, so the peak is read from `/proc` at a moment that is certain: the output is
-/// larger than a pipe, so a child whose first byte has arrived is held until the rest is read.
+/// Measures the memory of runs. The peak that `wait4` returns for a child includes its parent's memory before `exec`.
+/// So the peak is read from `/proc` at a certain moment: the output is larger than a pipe, so a child whose first byte
+/// has arrived is blocked until the rest is read.
 #[cfg(target_os = "linux")]
 mod memory {
     use std::fs::{self, File};

@@ -9,17 +9,17 @@ use std::thread;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Returns where the command line is.
+/// Returns the path of the command line program.
 pub fn inspector() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_cloudtrail-inspector"))
 }
 
-/// Returns where the program of the functions is.
+/// Returns the path of the program of the functions.
 pub fn bootstrap() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_bootstrap"))
 }
 
-/// Runs a command that is given something to read.
+/// Runs a command with text on standard input.
 pub fn output_with(command: &mut Command, stdin: impl Into<Vec<u8>>) -> Output {
     let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = piped.stderr(Stdio::piped()).spawn().unwrap();
@@ -34,10 +34,10 @@ pub fn output_with(command: &mut Command, stdin: impl Into<Vec<u8>>) -> Output {
     output
 }
 
-/// A folder with inputs; commands run in it, so that names in their output are short and stable.
+/// A folder with inputs. Commands run in it, so that paths in their output are short and always the same.
 pub struct Folder(TempDir);
 
-/// What a run said.
+/// Output of a run.
 #[derive(Debug)]
 pub struct Ran {
     pub code: Option<i32>,
@@ -67,7 +67,7 @@ impl Folder {
         fs::write(path, content).unwrap();
     }
 
-    /// Returns the command, in an environment that says nothing about colours.
+    /// Returns the command, in an environment without settings about colours.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(inspector());
         command.args(arguments).current_dir(self.0.path());
@@ -126,7 +126,7 @@ impl Ran {
         self.stdout
     }
 
-    /// Expects a failure that says something.
+    /// Expects the given exit code and an error message that contains the text.
     pub fn fails(&self, code: i32, saying: &str) {
         assert_eq!(self.code, Some(code), "{self:?}");
         assert!(self.stderr.contains(saying), "{saying}: {self:?}");

@@ -1,5 +1,6 @@
-//! The real `bootstrap`, started as AWS Lambda starts it: a runtime API made for the test hands over
-//! invocations and takes the answers, and stands for the services of AWS as well.
+//! The real `bootstrap`, started as AWS Lambda starts it.
+//!
+//! A server of the test is the runtime API, which sends invocations and receives the answers, and also S3 and DynamoDB.
 
 use std::collections::VecDeque;
 use std::io::{BufReader, Write as _};
@@ -14,28 +15,28 @@ use crate::binary;
 use crate::http::{Request, answer};
 use crate::payloads::{event, event_of, event_of_failures, failure, gzip, log_event};
 
-/// How long a test waits for what must come; it comes in milliseconds.
+/// Time limit for anything that a test waits for; usually it comes within milliseconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What stands between the test and the server.
+/// State shared by the test and the server.
 #[derive(Default)]
 struct Shared {
     invocations: VecDeque<Vec<u8>>,
-    /// How long invocations may take.
+    /// Time limit of an invocation, in seconds.
     seconds: u64,
     given: u64,
     arrived: Vec<Request>,
-    /// What S3 answers, by key; anything may be put.
+    /// Objects that S3 returns, by key; any object may be put.
     objects: Vec<(String, Vec<u8>)>,
-    /// Whether S3 is refused.
+    /// Whether S3 denies access.
     is_denied: bool,
     is_over: bool,
-    /// Whether nobody is to be connected any more.
+    /// Whether new connections are refused.
     is_closed: bool,
 }
 
 impl Shared {
-    /// Counts the events that were answered.
+    /// Returns the number of events that were answered without an error.
     fn answered(&self) -> usize {
         let arrived = self.arrived.iter();
         arrived
@@ -43,7 +44,7 @@ impl Shared {
             .count()
     }
 
-    /// Returns the first error that was answered instead.
+    /// Returns the first error that was the answer to an event.
     fn failed(&self) -> Option<String> {
         let mut arrived = self.arrived.iter();
         let failed = arrived.find(|request| request.path().ends_with("/error"))?;
@@ -51,7 +52,7 @@ impl Shared {
     }
 }
 
-/// AWS as the function sees it.
+/// AWS as the function sees it: the address of the test's server and its state.
 #[derive(Clone)]
 struct Aws {
     address: String,
@@ -87,7 +88,7 @@ impl Aws {
         result
     }
 
-    /// Waits until something is there.
+    /// Waits until a condition on the state returns a value.
     fn wait<T>(&self, mut find: impl FnMut(&mut Shared) -> Option<T>) -> T {
         let (shared, changed) = &*self.shared;
         let mut guard = shared.lock().unwrap();
@@ -101,7 +102,7 @@ impl Aws {
         }
     }
 
-    /// Ends what waits in the server, and the server.
+    /// Ends the requests that wait in the server, and stops the server.
     fn close(&self) {
         // Whoever panicked has left nothing here that could be half done.
         let shared = self.shared.0.lock();
@@ -157,7 +158,7 @@ impl Aws {
         })
     }
 
-    /// Hands over the next invocation, when there is one.
+    /// Answers the request for the next invocation, once there is one.
     #[expect(
         clippy::disallowed_methods,
         reason = "a deadline is a moment of the clock that the program looks at"
@@ -181,7 +182,7 @@ impl Aws {
         Some(answer("200 OK", &headers, &invocation?))
     }
 
-    /// Returns all that arrived at a path that holds this.
+    /// Returns all requests whose path contains the given text.
     fn arrived(&self, part: &str) -> Vec<Request> {
         self.change(|shared| {
             let arrived = shared.arrived.iter();
@@ -191,17 +192,17 @@ impl Aws {
     }
 }
 
-/// The secret in the function's environment, which nothing may repeat.
+/// A secret in the function's environment, which must not appear in any output.
 const SECRET: &str = "EXAMPLESECRETEXAMPLESECRET";
 
-/// The program, running.
+/// The running program.
 pub struct Function {
     aws: Aws,
     child: Option<Child>,
 }
 
 impl Function {
-    /// Starts the program with settings beside or instead of those of a stack.
+    /// Starts the program with settings that replace or extend those of a stack.
     pub fn start(settings: &[(&str, &str)]) -> Self {
         let aws = Aws::start();
         let endpoint = format!("http://{}", aws.address);
@@ -234,12 +235,12 @@ impl Function {
         }
     }
 
-    /// Invokes it, and tells whether it answers, or with which error.
+    /// Invokes the function; returns the error if it fails.
     fn invoke(&self, event: Vec<u8>) -> Result<(), Value> {
         self.ask(event).map(drop)
     }
 
-    /// Invokes it, and returns what it answers, or the error.
+    /// Invokes the function; returns its answer or the error.
     pub fn ask(&self, event: Vec<u8>) -> Result<Value, Value> {
         let number = self.aws.change(|shared| {
             shared.invocations.push_back(event);
@@ -259,14 +260,13 @@ impl Function {
         }
     }
 
-    /// Hands over events one after another, without waiting for an answer.
+    /// Queues events as invocations, without waiting for their answers.
     pub fn hand_over(&self, events: &[Vec<u8>]) {
         self.aws
             .change(|shared| shared.invocations.extend(events.iter().cloned()));
     }
 
-    /// Waits for so many answers, but not longer than this, and returns how many there are, or what
-    /// went wrong.
+    /// Waits for a number of answers, at most for the given time. Returns the number of answers, or the first error.
     pub fn answers(&self, wanted: usize, patience: Duration) -> Result<usize, String> {
         let (shared, changed) = &*self.aws.shared;
         let guard = shared.lock().unwrap();
@@ -275,7 +275,7 @@ impl Function {
         guard.failed().map_or(Ok(guard.answered()), Err)
     }
 
-    /// Returns the most memory that the program has taken so far, in kilobytes, where the system says so.
+    /// Returns the peak memory of the program in kilobytes; `None` if the system does not provide it.
     pub fn peak_kilobytes(&self) -> Option<u64> {
         let id = self.child.as_ref()?.id();
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
@@ -285,8 +285,7 @@ impl Function {
         peak.split_whitespace().next()?.parse().ok()
     }
 
-    /// Ends the program as `kill -9` does, at whatever it is, and returns how many events it was
-    /// given and how many of them it answered.
+    /// Kills the program at once, like `kill -9`. Returns how many events it was sent and how many it answered.
     pub fn kill(mut self) -> (usize, usize) {
         let mut child = self.child.take().unwrap();
         child.kill().unwrap();
@@ -295,7 +294,7 @@ impl Function {
             .change(|shared| (shared.given as usize, shared.answered()))
     }
 
-    /// Ends the program and returns what it wrote.
+    /// Ends the program and returns its output.
     fn end(mut self) -> String {
         self.aws.change(|shared| shared.is_over = true);
         let mut child = self.child.take().unwrap();
@@ -303,7 +302,7 @@ impl Function {
         written(child)
     }
 
-    /// Waits for a program that does not start, and returns what it told AWS Lambda and what it wrote.
+    /// Waits for a program that does not start. Returns its report to AWS Lambda and its output.
     fn refused(mut self) -> (Value, String) {
         let mut child = self.child.take().unwrap();
         assert!(!child.wait().unwrap().success());
@@ -339,7 +338,7 @@ fn written(child: Child) -> String {
     written
 }
 
-/// Returns the lines that have this in a field.
+/// Returns the log lines that have a value in a field.
 fn lines(written: &str, field: &str, value: &Value) -> Vec<Value> {
     let lines = written
         .lines()

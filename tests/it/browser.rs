@@ -1,8 +1,6 @@
-//! The report page in a real browser: nothing overflows, nothing is hard to read, nothing is
-//! fetched, nothing runs.
+//! The report page in a real browser: no overflow, enough contrast, no requests, no scripts.
 //!
-//! The browser is Chromium; where none is found these tests say so and pass. What it painted stays
-//! in `target/tmp/page`, to be looked at.
+//! The browser is Chromium; without one these tests print a message and pass. Pictures are saved in `target/tmp/page`.
 
 use std::fs;
 use std::io::Read;
@@ -21,14 +19,14 @@ use crate::records::lines;
 
 const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
-/// The values of `preferredColorScheme` that Chromium knows.
+/// The values of `preferredColorScheme` in Chromium.
 const SCHEMES: [(&str, &str); 2] = [("dark", "0"), ("light", "1")];
 
-/// How long a page may take; a machine that builds something else besides is slow.
+/// Time limit for a page; a machine that is busy with a build is slow.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
-/// What makes the browser a tool: no window, no errands of its own, nothing beyond this machine.
-/// A test that runs as root, as in a container, has no sandbox.
+/// Options for tests: no window, no background requests, no connections beyond this machine. As root, for example in a
+/// container, Chromium needs to run without its sandbox.
 pub const FLAGS: [&str; 12] = [
     "--headless",
     "--no-sandbox",
@@ -44,11 +42,11 @@ pub const FLAGS: [&str; 12] = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ];
 
-/// A browser with a profile of its own in each run.
+/// A browser with a new profile for each run.
 pub struct Browser(pub &'static str);
 
 impl Browser {
-    /// Looks for one, and says so where there is none.
+    /// Looks for Chromium; prints a message if there is none.
     pub fn find() -> Option<Self> {
         let runs = |name: &&str| {
             let version = Command::new(name).arg("--version").output();
@@ -64,7 +62,7 @@ impl Browser {
         found.map(Self)
     }
 
-    /// Opens a page; returns what was printed to stdout and to stderr.
+    /// Opens a page; returns stdout and stderr of the browser.
     fn open(&self, page: &Path, arguments: &[&str]) -> (String, String) {
         let profile = tempfile::tempdir().unwrap();
         let mut child = Command::new(self.0)
@@ -90,8 +88,7 @@ impl Browser {
         (stdout, stderr)
     }
 
-    /// Measures a page at several widths through a page that frames it, since it runs no script
-    /// itself.
+    /// Measures a page at several widths, through an outer page that frames it, because the page itself runs no script.
     fn measure(&self, folder: &Folder, scheme: &str) -> Vec<Value> {
         folder.write("probe.html", include_str!("../fixtures/page/probe.html"));
         let setting = format!("--blink-settings=preferredColorScheme={scheme}");
@@ -113,7 +110,7 @@ impl Browser {
     }
 }
 
-/// Returns all that comes out of a pipe, once its other end is closed.
+/// Returns all bytes from a pipe until its other end is closed.
 fn all_of(mut pipe: impl Read + Send + 'static) -> Receiver<String> {
     let (send, all) = channel();
     thread::spawn(move || {
@@ -125,7 +122,7 @@ fn all_of(mut pipe: impl Read + Send + 'static) -> Receiver<String> {
     all
 }
 
-/// Returns folders that hold a report: of a made-up trail, and of hostile text.
+/// Returns folders that each hold a report: one of the demo trail, one of hostile text.
 fn reports() -> [(&'static str, Folder); 2] {
     let evil = Folder::with_lines(lines(&hostile()));
     evil.scan(&["--html", "report.html", "trail.jsonl"], 0);
@@ -190,8 +187,7 @@ fn the_page_paints_at_phone_and_desk_size() {
     }
 }
 
-/// Returns the addresses on the network that a page made the browser ask for, and what it had to
-/// say on its console.
+/// Returns the network addresses that a page requested, and the messages on its console.
 fn asked_and_said(browser: &Browser, folder: &Folder, page: &str) -> (Vec<String>, Vec<String>) {
     let log = folder.path("net.json");
     let arguments = [
@@ -209,8 +205,8 @@ fn asked_and_said(browser: &Browser, folder: &Folder, page: &str) -> (Vec<String
     )
 }
 
-/// Returns the address in an event of the browser's log, one on each line, if a page asked for it.
-/// What the browser asks on its own behalf has no origin.
+/// Returns the address in a line of the browser's event log, if a page requested it. Requests of the browser itself
+/// have no origin.
 fn asked_by_a_page(line: &str) -> Option<String> {
     let event: Value = serde_json::from_str(line.trim_end_matches([',', ']'])).ok()?;
     let initiator = event["params"]["initiator"].as_str()?;

@@ -1,4 +1,4 @@
-//! A browser that does what a test tells it: Chromium, by its `DevTools` protocol over a pipe.
+//! Drives a Chromium browser by its `DevTools` protocol, over a pipe.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -12,22 +12,22 @@ use tempfile::TempDir;
 
 use crate::browser::{Browser, FLAGS, PATIENCE};
 
-/// See above.
+/// A running browser and its connection.
 pub struct Chromium {
     child: Child,
     to: ChildStdin,
     from: Receiver<Value>,
     session: Option<String>,
     calls: u64,
-    /// What pages asked for.
+    /// Addresses that pages requested.
     pub asked: Vec<String>,
-    /// What the console said.
+    /// Messages on the console.
     pub said: Vec<String>,
     _profile: TempDir,
 }
 
 impl Chromium {
-    /// Starts a browser with a profile of its own, if there is one.
+    /// Starts a browser with a new profile; `None` if there is no browser.
     pub fn find() -> Option<Self> {
         let Browser(name) = Browser::find()?;
         let profile = tempfile::tempdir().unwrap();
@@ -115,26 +115,26 @@ impl Chromium {
         }
     }
 
-    /// Opens a page.
+    /// Opens a page and waits until it is loaded.
     pub fn open(&mut self, url: &str) {
         self.call("Page.navigate", &json!({"url": url}));
         self.until("document.readyState === 'complete' && location.href !== 'about:blank'");
     }
 
-    /// Makes the page as large as a window.
+    /// Sets the size of the page to that of a window.
     pub fn size(&mut self, width: u32, height: u32) {
         let size =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         self.call("Emulation.setDeviceMetricsOverride", &size);
     }
 
-    /// Says which scheme the system prefers.
+    /// Sets the preferred colour scheme of the system.
     pub fn prefer(&mut self, scheme: &str) {
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
         self.call("Emulation.setEmulatedMedia", &json!({"features": features}));
     }
 
-    /// Returns what an expression is in the page.
+    /// Returns the value of a JavaScript expression in the page.
     pub fn ask(&mut self, expression: &str) -> Value {
         let params = json!({
             "expression": expression, "awaitPromise": true, "returnByValue": true, "userGesture": true,
@@ -144,7 +144,7 @@ impl Chromium {
         answer["result"]["value"].take()
     }
 
-    /// Returns the text of an expression.
+    /// Returns the value of an expression that is a text.
     pub fn text(&mut self, expression: &str) -> String {
         let value = self.ask(expression);
         value
@@ -173,7 +173,7 @@ impl Chromium {
         }
     }
 
-    /// Clicks into the middle of an element.
+    /// Clicks the centre of an element.
     pub fn click(&mut self, element: &str) {
         let at = self.ask(&format!(
             "(() => {{ const element = {element}; element.scrollIntoView({{block: 'center'}});
@@ -192,7 +192,7 @@ impl Chromium {
         }
     }
 
-    /// Types a text where the cursor is.
+    /// Types a text into the focused element.
     pub fn write(&mut self, text: &str) {
         self.call("Input.insertText", &json!({"text": text}));
     }
@@ -209,7 +209,7 @@ impl Chromium {
         self.call("Input.dispatchKeyEvent", &event("keyUp"));
     }
 
-    /// Presses Ctrl and C, and returns what is on the clipboard then.
+    /// Presses Ctrl+C and returns the content of the clipboard.
     pub fn copied(&mut self) -> String {
         let allowed = json!({"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]});
         self.call("Browser.grantPermissions", &allowed);
@@ -239,7 +239,7 @@ impl Drop for Chromium {
     }
 }
 
-/// Returns the element of a selector that has a text, as an expression.
+/// Returns an expression for the element that matches a selector and has a text.
 pub fn with_text(selector: &str, text: &str) -> String {
     let (selector, text) = (json!(selector), json!(text));
     format!(

@@ -1,4 +1,4 @@
-//! The command line as its users see it: what they type, what they read, what scripts rely on.
+//! The command line as its users see it: arguments, output, exit codes, and the formats that scripts rely on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
@@ -27,7 +27,7 @@ static DEMO: LazyLock<Demo> = LazyLock::new(|| {
     })
 });
 
-/// Wraps the records of the demo trail as payloads, one for each file.
+/// Wraps the records of the demo trail as subscription payloads, one payload for each file.
 fn payloads(keep: impl Fn(&str) -> bool) -> Vec<String> {
     let wrap = |file: &TrailFile| {
         let mut parts = file.name.split('/').skip(1);
@@ -38,8 +38,8 @@ fn payloads(keep: impl Fn(&str) -> bool) -> Vec<String> {
     DEMO.files.iter().map(wrap).collect()
 }
 
-/// Tells whether a record means the same wherever it is found. In a payload, one without a time
-/// gets that of its delivery.
+/// Checks whether a record means the same in a file and in a payload. A record without a time does not: in a payload it
+/// gets the time of the log event.
 fn is_dated(record: &str) -> bool {
     !record.contains("\"eventTime\":null")
 }
@@ -53,7 +53,7 @@ fn demo() -> Folder {
     folder
 }
 
-/// Returns four failures of two kinds and a success, few enough to read what is made of them.
+/// Returns four failed calls of two kinds and one successful call, few enough to check the output by eye.
 fn few() -> Vec<Value> {
     let denied = "User: arn:aws:iam::111122223333:user/mia is not authorized to perform: \
         s3:GetObject on resource: arn:aws:s3:::shop-logs/2026.gz because no identity-based \
@@ -784,7 +784,7 @@ fn four_fields_are_enough_to_be_explained() {
     );
 }
 
-/// Everything that can be ranked.
+/// All values of `top --by`.
 pub const BY: [&str; 7] = [
     "cluster",
     "event",

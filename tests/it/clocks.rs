@@ -1,5 +1,4 @@
-//! Time is UTC and whole seconds, wherever the machine stands that looks at it and however a time is
-//! written.
+//! Times are UTC and whole seconds, independent of the time zone of the machine and of the spelling of a time.
 
 use proptest::prelude::*;
 use records::time::Timestamp;

@@ -1,4 +1,4 @@
-//! `clusters` and `scan --table`, run as a person does, on a file and on a table in the emulator.
+//! `clusters` and `scan --table`, run as by a user, on a file and on a table in the emulator.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -9,13 +9,13 @@ use crate::binary;
 use crate::emulator::Emulator;
 use crate::records::{id, lines, record};
 
-/// Returns what a command prints, its complaints, and whether it went well.
+/// Returns stdout and stderr of a command, and whether it succeeded.
 fn run(arguments: &[&str], input: &str) -> (String, String, bool) {
     let (printed, complaints, code) = coded(arguments, input);
     (printed, complaints, code == 0)
 }
 
-/// Returns what a command prints, its complaints, and its exit code.
+/// Returns stdout, stderr and exit code of a command.
 fn coded(arguments: &[&str], input: &str) -> (String, String, i32) {
     let mut command = Command::new(binary::inspector());
     command
@@ -186,7 +186,7 @@ fn what_cannot_be_read_is_told_with_what_to_do() {
 
 const DENIED: &str = "prcox6qjl2ltzvtl422a5ji6uq";
 
-/// Decides about the cluster `DENIED` of a place, and returns what is said.
+/// Saves a decision about the cluster `DENIED` of a store, and returns the output.
 fn decide(place: [&str; 2], words: &[&str], reason: &str) -> String {
     let mut arguments = vec!["clusters", words[0], "PRCOX", "--reason", reason];
     arguments.extend(place.iter().chain(&words[1..]));
@@ -206,7 +206,7 @@ fn asked(place: [&str; 2], what: &str) -> Value {
     serde_json::from_str(&printed).unwrap()
 }
 
-/// Returns a text in which the minutes at which something was decided are all alike.
+/// Returns a text with all times of decisions replaced by the same text.
 fn timeless(text: &str, place: [&str; 2]) -> String {
     let history = asked(place, "history");
     let entries = history["journal"].as_array().unwrap().iter();
@@ -219,7 +219,7 @@ fn timeless(text: &str, place: [&str; 2]) -> String {
     text
 }
 
-/// Each decision once, with what comes of it, in one place.
+/// Saves each kind of decision once in a store, and checks the results.
 fn what_is_decided_is_kept_and_shown(place: [&str; 2], scan: &str) {
     run(&["scan", scan, place[1], "-"], &input());
     let said = [

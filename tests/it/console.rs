@@ -1,5 +1,6 @@
-//! The page of `serve` in Chromium, over a widget made by hand: it does what the console of CloudWatch
-//! does, and nothing that a widget returns runs, loads or sends anything.
+//! The page of `serve` in Chromium, with a widget made by the test.
+//!
+//! The page does what the CloudWatch console does. Nothing in a widget's HTML runs, loads or sends anything.
 
 use std::io::{BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -22,15 +23,15 @@ const STYLE: &str = include_str!("../../src/cli/serve/dashboard.css");
 
 const ENDPOINT: &str = "arn:aws:lambda:local:000000000000:function:serve";
 
-/// A server with the page, and with a widget that a test makes up. It has no policy, so that nothing
-/// but the page itself keeps what it shows harmless.
+/// A server with the page and a widget of the test. It sends no content security policy, so that only the page itself
+/// protects against the widget's HTML.
 struct Widget {
     address: String,
     events: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Widget {
-    /// Answers events as a function says, one after another; `None` is a failure.
+    /// Answers events with the results of a function, one after another; `None` is a failure.
     fn new(answer: impl Fn(&Value) -> Option<Value> + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}/", listener.local_addr().unwrap());
@@ -64,7 +65,7 @@ impl Widget {
         self.events.lock().unwrap().len()
     }
 
-    /// Opens the page, if there is a browser.
+    /// Opens the page; `None` if there is no browser.
     fn open(&self) -> Option<Chromium> {
         let mut browser = Chromium::find()?;
         browser.open(&self.address);
@@ -110,7 +111,7 @@ fn serve(
     ))
 }
 
-/// Returns an element with an action behind it.
+/// Returns an HTML element with a `cwdb-action`.
 fn acting(element: &str, attributes: &str, content: &str) -> String {
     format!("{element}<cwdb-action {attributes} endpoint=\"{ENDPOINT}\">{content}</cwdb-action>")
 }
@@ -257,8 +258,8 @@ fn html_of_an_action_is_shown_where_it_says() {
     assert_quiet(&browser, &widget);
 }
 
-/// What a widget may return that has no business in a page: each tries to run something, to load
-/// something from the test's own server, or to stand in for something of the page.
+/// Hostile widget HTML: each tries to run a script, to load something from the test's server, or to imitate an element
+/// of the page.
 const EVIL: &str = r##"
 <script>window.ran = 1</script><img src=x onerror="window.ran = 2"><img src="ADDRESSimg.png">
 <svg><script>window.ran = 3</script><use href="ADDRESSuse.svg#x"/><image href="ADDRESSimage.png"/>
@@ -475,7 +476,7 @@ fn elements_look_as_cloudwatch_makes_them_unless_a_widget_does_not_want_it() {
     }
 }
 
-/// The ARN that the function is invoked by in tests.
+/// ARN by which the page calls the function in tests.
 const FUNCTION: &str = "arn:aws:lambda:eu-central-1:111122223333:function:ingest";
 
 #[test]

@@ -1,6 +1,6 @@
-//! What every store has to keep, run against each of them.
+//! Runs each test of a contract against every store that implements it.
 
-/// Runs each test against each store of which a page is made: a file and a table.
+/// Runs each test against each store that pages are made from: a SQLite file and a table.
 macro_rules! contract {
     ($($name:ident),* $(,)?) => {
         mod sqlite {
@@ -12,7 +12,7 @@ macro_rules! contract {
     };
 }
 
-/// Runs each test against tables, which tell one sink.
+/// Runs each test against tables whose alerts go to one sink.
 macro_rules! table_contract {
     ($($name:ident),* $(,)?) => {
         mod dynamodb {

@@ -1,7 +1,7 @@
-//! Real events: nothing is lost, nothing counted twice, as an independent count confirms.
+//! Real events: none is lost and none is counted twice, compared with an independent count.
 //!
-//! They are looked for in `$CLOUDTRAIL_CORPUS`, else in `../shared/cloudtrail`; where they are
-//! absent these tests say so and pass.
+//! The events are read from `$CLOUDTRAIL_CORPUS`, else from `../shared/cloudtrail`. If they are absent, these tests
+//! print a message and pass.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ fn scan_with(options: &[&str], paths: &[&Path]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// What `tests/count_ids.py` counts: read, failing, distinct failing, dry runs.
+/// Counts by `tests/count_ids.py`: records read, failed calls, distinct failed calls, dry runs.
 fn counted(path: &Path) -> [u64; 4] {
     let output = Command::new("python3")
         .arg("tests/count_ids.py")

@@ -1,5 +1,6 @@
-//! What runs of the functions take of the table, counted as DynamoDB bills it. `infra/cost/counts.json` has the
-//! counts, and `infra/cost.py` makes docs/cost.md of them.
+//! What the functions' runs cost in calls and in read and write units of the table, counted as DynamoDB bills them.
+//!
+//! `infra/cost/counts.json` has the counts, and `infra/cost.py` computes docs/cost.md from them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -27,10 +28,10 @@ use crate::records::{ACCOUNT, id, ingest, lines, record};
 use crate::story::{HOUR, START};
 use crate::table::{MemoryTable, store, telling};
 
-/// How many records a batch of the demo has: what CloudWatch Logs hands over of real errors in the mean.
+/// Number of records in a batch of the demo: the mean of what CloudWatch Logs delivers for real errors.
 const BATCH_RECORDS: usize = 13;
 
-/// A sink that takes everything.
+/// A sink that accepts every alert.
 struct Open;
 
 impl Sink for Open {
@@ -46,19 +47,19 @@ impl Sink for Open {
     }
 }
 
-/// What a handle of the table took: calls, read units, write units.
+/// Usage of the table by one handle: calls, read units, write units.
 fn taken(table: &MemoryTable) -> [u64; 3] {
     let spent = aws::dynamodb::table::Table::spent(table);
     [spent.calls, table.read_units(), spent.write_units]
 }
 
-/// Takes one count from another.
+/// Subtracts one count from another.
 fn since(before: [u64; 3], after: [u64; 3]) -> Value {
     let [calls, read_units, write_units] = [0, 1, 2].map(|place| after[place] - before[place]);
     json!({"calls": calls, "read_units": read_units, "write_units": write_units})
 }
 
-/// Asserts that the file has what was counted. `make accept` writes it there.
+/// Asserts that the file has the measured counts. `make accept` writes them.
 fn assert_counted(name: &str, counted: &Value) {
     static FILE: Mutex<()> = Mutex::new(());
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/infra/cost/counts.json");
@@ -109,8 +110,8 @@ fn a_call_that_finds_nothing_to_send_takes_four_reads_for_a_sink() {
     assert_counted("idle_round_of_a_sink", &since([0; 3], taken(store.table())));
 }
 
-/// Commits the demo's errors as a subscription hands them over. Each batch comes so late after the one before that no head
-/// is remembered, which is the most that a batch takes.
+/// Commits the demo's errors batch by batch, as a subscription delivers them. The time between batches is so long that
+/// no cluster item is cached, which is the most expensive case.
 #[test]
 fn a_batch_takes_no_more_than_this_where_nothing_is_remembered() {
     let demo = demo::trail(&demo::Plan::default());
@@ -149,7 +150,7 @@ fn a_batch_takes_no_more_than_this_where_nothing_is_remembered() {
     assert_counted("batches_of_the_demo", &counted);
 }
 
-/// Returns the failures of an hour: of so many clusters, each twice.
+/// Returns the failed calls of an hour: two in each of a number of clusters.
 fn failures(hour: i64, clusters: u64) -> Vec<Value> {
     let failure = |number: u64| {
         let at = START + hour * HOUR + i64::try_from(number).unwrap() * 10;
@@ -163,8 +164,8 @@ fn failures(hour: i64, clusters: u64) -> Vec<Value> {
     (0..2 * clusters).map(failure).collect()
 }
 
-/// Commits hours of failures, each as a batch, and takes stock after each; returns what the last run took and how many
-/// bytes the segments of an hour have.
+/// Commits hours of failed calls, each as one batch, and runs the inspection after each. Returns the cost of the last
+/// run, and the size in bytes of the segments of an hour.
 fn steady(clusters: u64) -> (Value, u64) {
     let (table, bucket, clock) = (
         MemoryTable::default(),

@@ -1,7 +1,6 @@
-//! `serve`, the real program: who may ask it, and what one sees and does there in Chromium.
+//! `serve`, the real program: who may send requests, and what a user sees and does in Chromium.
 //!
-//! What it painted stays in `target/tmp/dashboard`. With `UPDATE_SCREENSHOTS=1` the pictures in `docs`
-//! are made anew.
+//! Pictures are saved in `target/tmp/dashboard`. With `UPDATE_SCREENSHOTS=1` the pictures in `docs` are replaced.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -19,7 +18,7 @@ use crate::emulator::Emulator;
 use crate::page::demo;
 use crate::records::{id, lines, record};
 
-/// How large pictures in `docs` are, and how large a file may be.
+/// Size of the pictures in `docs`, in pixels, and the maximum size of a file, in bytes.
 const WINDOW: (u32, u32) = (1120, 680);
 const PICTURE_BYTES_MAX: usize = 200_000;
 
@@ -32,7 +31,7 @@ struct Served {
 }
 
 impl Served {
-    /// Scans what is in a folder into a file, and serves it.
+    /// Scans the files of a folder into a SQLite file, and serves it.
     fn new(folder: Folder, input: &str) -> Self {
         let scanned = folder.run(&["scan", "--db", "trail.db", input]);
         assert_eq!(scanned.code, Some(0), "{scanned:?}");
@@ -64,7 +63,7 @@ impl Served {
         format!("http://127.0.0.1:{}/", self.port)
     }
 
-    /// Sends a request as it is, and returns the answer.
+    /// Sends the bytes of a request unchanged, and returns the answer.
     fn send(&self, request: &[u8]) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         // It answers what is too long before it has read all of it.
@@ -90,13 +89,13 @@ impl Served {
         self.send(request.as_bytes())
     }
 
-    /// Sends a request with the token and some headers, and returns the code of the answer.
+    /// Sends a request with the token and some headers, and returns the status code.
     fn code(&self, line: &str, headers: &[&str], body: &str) -> u16 {
         let answer = self.ask(line, headers, body);
         code(&answer)
     }
 
-    /// Opens the page and waits for its list, if there is a browser.
+    /// Opens the page and waits for the list; `None` if there is no browser.
     fn open(&self, scheme: &str) -> Option<Chromium> {
         let mut browser = Chromium::find()?;
         browser.prefer(scheme);
@@ -112,7 +111,7 @@ impl Served {
     }
 }
 
-/// Returns the code of an answer.
+/// Returns the status code of an answer.
 fn code(answer: &str) -> u16 {
     let code = answer.split(' ').nth(1);
     code.unwrap_or_else(|| panic!("{answer}")).parse().unwrap()
@@ -125,12 +124,12 @@ impl Drop for Served {
     }
 }
 
-/// Waits until nothing is asked for any more.
+/// Waits until no request of the page is open.
 fn settle(browser: &mut Chromium) {
     browser.until("widget.hasChildNodes() && !document.querySelector('[aria-busy=true]')");
 }
 
-/// Says OK to what asks first, and waits for what is said of what was decided.
+/// Confirms the dialog of a decision, and waits for the message about the decision.
 fn confirm(browser: &mut Chromium) {
     browser.until("confirmation.open");
     browser.click(&with_text("#dash-confirm button", "OK"));
@@ -143,7 +142,7 @@ fn close(browser: &mut Chromium) {
     browser.until("!popup.open");
 }
 
-/// Returns as many failures of as many calls as one says, each an hour after the other.
+/// Returns failed calls of `count` different actions, one an hour.
 fn failures(count: u64) -> Vec<Value> {
     let failure = |number: u64| {
         let time = format!("2026-11-{:02}T{:02}:10:00Z", 2 + number / 24, number % 24);
@@ -219,10 +218,10 @@ fn only_its_own_page_on_this_machine_may_ask() {
     );
 }
 
-/// What any request has.
+/// Headers that every request has.
 const USUAL: [&str; 2] = ["Host: 127.0.0.1:PORT", "Content-Type: application/json"];
 
-/// All that one can ask a server for.
+/// All requests that the server answers.
 const LINES: [&str; 7] = [
     "GET /",
     "GET /about",
@@ -233,7 +232,7 @@ const LINES: [&str; 7] = [
     "POST /widget",
 ];
 
-/// A served cluster, and the event that resolves it.
+/// A served cluster, and the widget event that resolves it.
 struct Undecided {
     served: Served,
     cluster: String,
@@ -254,7 +253,7 @@ impl Undecided {
         }
     }
 
-    /// Sends a request that would decide if it could, and expects an answer.
+    /// Sends a request that would save a decision, and expects an answer.
     fn answers(&self, code_of: u16, line: &str, headers: &[&str]) -> String {
         let headers = [&USUAL[..], headers].concat();
         let answer = self.served.ask_as_anybody(line, &headers, &self.decision);
@@ -593,7 +592,7 @@ fn what_is_decided_shows_in_the_list_and_can_be_taken_back() {
     served.assert_quiet(&browser);
 }
 
-/// What a reader would trip over: what is outside of the page, and what is hard to read.
+/// Expression for the problems of a page: elements outside of the page, and text with too little contrast.
 const MEASURE: &str = r#"(place => {
   const channels = color => color.match(/[\d.]+/g).map(Number);
   const luminance = color => {
@@ -623,7 +622,7 @@ const MEASURE: &str = r#"(place => {
     overflows: document.documentElement.scrollWidth - width, within: place.scrollWidth - place.clientWidth };
 })"#;
 
-/// Returns servers of a made-up trail and of hostile text.
+/// Returns servers for the demo trail and for hostile text.
 fn groups() -> [(&'static str, Served); 2] {
     [
         ("demo", Served::new(demo(), "in")),
@@ -667,7 +666,7 @@ fn it_fits_and_is_easy_to_read_at_any_width_in_light_and_dark() {
     }
 }
 
-/// Takes a picture of a place, and looks for what a reader would trip over.
+/// Takes a picture of a part of the page, and checks it for overflow and contrast.
 fn look(browser: &mut Chromium, place: &str, painted: &Path) {
     fs::write(painted, browser.picture()).unwrap();
     let measured = browser.ask(&format!("{MEASURE}({place})"));
@@ -710,8 +709,8 @@ fn hostile_text_is_nothing_but_text_on_each_page_of_the_list_and_in_each_cluster
     served.assert_quiet(&browser);
 }
 
-/// Nothing in a place came from anybody but us: no element that we do not write, no attribute with what
-/// callers wrote, and no character that steers how text runs.
+/// Asserts that a part of the page has only our own elements, no attribute with text of callers, and no characters that
+/// change the direction of text.
 fn assert_harmless(browser: &mut Chromium, place: &str) {
     let bad = browser.ask(&format!(
         "[...{place}.querySelectorAll('script, img, iframe, object, embed, base, link, meta')].map(of => of.outerHTML)"

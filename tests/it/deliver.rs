@@ -1,5 +1,4 @@
-//! The verb that delivers, against sinks and an IAM that do what real ones do, on a clock that only
-//! the tests move.
+//! The verb `deliver`, against sinks and an IAM that answer like real ones, with a clock that only the tests move.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,7 +40,7 @@ use crate::table::{self, Fault, MemoryTable, now, telling};
 
 type Answers = Box<dyn FnMut(&[Message]) -> Vec<SinkAnswer>>;
 
-/// A sink that answers by a script, and notes what it was sent.
+/// A sink that answers by a script and records what it was sent.
 struct Scripted {
     capacity: Capacity,
     answers: Answers,
@@ -98,7 +97,7 @@ fn one(sink: Scripted) -> Sinks {
     BTreeMap::from([("guance".to_owned(), sink)])
 }
 
-/// A store, a clock, an IAM, and what is decided.
+/// Store, clock, IAM and settings of a test.
 struct World {
     store: DynamoStore<MemoryTable>,
     clock: ManualClock,
@@ -115,7 +114,7 @@ impl World {
         Self::over(&MemoryTable::default())
     }
 
-    /// A world over a table, whose deliveries have seen nothing come.
+    /// A world over a table, with a new store.
     fn over(table: &MemoryTable) -> Self {
         Self::of(
             table::store(table, telling()),
@@ -139,7 +138,7 @@ impl World {
             .collect()
     }
 
-    /// Returns how many rows it is noted of that they were sent or went into a digest.
+    /// Returns the number of rows that are recorded as sent or as part of a digest.
     fn noted(&self) -> usize {
         let is_noted = |item: &&Item| item.key.sk.starts_with("T#");
         self.store.table().items().iter().filter(is_noted).count()
@@ -673,7 +672,7 @@ fn silence_holds_back_all_but_ends_and_the_next_message_says_how_many() {
     assert_eq!(suppressed, [0, 2, 0, 0, 1]);
 }
 
-/// Marks the n-th cluster, whose triages were changed so often before.
+/// Saves a decision about the n-th cluster, whose decision has already changed `version` times.
 fn decide(world: &World, number: u64, decision: Option<Decision>, version: i64) {
     let now = world.clock.now();
     let triage = decision.map(|decision| Triage::new(decision, "ann", "planned", now, 1));
@@ -847,14 +846,14 @@ fn the_first_policy_that_matches_says_who_is_told_of_what() {
     assert_eq!(requests[0][0].account_name.as_deref(), Some("shop"));
 }
 
-/// Commits events, one batch, and returns the world in which that has happened.
+/// Commits events as one batch, and returns the world after that.
 fn world_of(records: &[Value]) -> World {
     let table = MemoryTable::default();
     ingest(&mut table::store(&table, telling()), &lines(records));
     World::over(&table)
 }
 
-/// Drains, and returns the alerts that were sent.
+/// Runs deliver once, and returns the alerts that were sent.
 fn alerts(world: &World) -> Vec<Message> {
     let sink = Scripted::new(|_| ok());
     let requests = Rc::clone(&sink.requests);
@@ -862,7 +861,7 @@ fn alerts(world: &World) -> Vec<Message> {
     requests.take().into_iter().flatten().collect()
 }
 
-/// One caller who is refused so many calls, half a minute apart.
+/// Returns denied calls of one caller, half a minute apart.
 fn refused(calls: u64) -> Vec<Value> {
     let refusal = |n: u64| {
         let letter = char::from(b'A' + n as u8);
@@ -1101,7 +1100,7 @@ fn a_thousand_events_of_a_key_ask_iam_once_in_four_hours_and_never_twice_in_a_se
     assert!((2..=11).contains(&calls.len()), "{} calls", calls.len());
 }
 
-/// One run over a table, of a function that takes turns with another one; each fifth request fails.
+/// One run over a table, interleaved with another run; each fifth request fails.
 fn run_of(
     table: &MemoryTable,
     clock: &ManualClock,
@@ -1117,7 +1116,7 @@ fn run_of(
     })
 }
 
-/// One run over a table, whose sink answers in some way.
+/// One run over a table, with a sink that answers in the given manner.
 fn run_with(
     table: &MemoryTable,
     clock: &ManualClock,
@@ -1138,7 +1137,7 @@ fn run_with(
 proptest! {
     #![proptest_config(effort::property(16, 48))]
 
-    /// Where nothing breaks off and no lease runs out, no row is sent by both of two runs.
+    /// If no run breaks off and no lease expires, no row is sent by both runs.
     #[test]
     fn two_runs_side_by_side_send_no_row_twice(steps in prop::collection::vec(any::<bool>(), 0..400)) {
         let table = MemoryTable::with_turns(None);

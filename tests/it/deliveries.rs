@@ -1,6 +1,7 @@
-//! What CloudWatch Logs may do to functions side by side, against an emulator of DynamoDB: the same
-//! events come three times, cut anew each time and in any order, to four functions at once. At the
-//! end each event counts once, in the cluster where one look at all of them puts it.
+//! Concurrent deliveries by CloudWatch Logs, against an emulator of DynamoDB.
+//!
+//! The same events come three times, cut differently each time and in any order, to four functions at the same time. In
+//! the end each event counts once, in the same cluster as if all events had been processed at once.
 
 use std::sync::Mutex;
 
@@ -26,12 +27,12 @@ const EVENTS: usize = 2_000;
 const DELIVERIES: usize = 3;
 const FUNCTIONS: usize = 4;
 
-/// Of one file, so that those with many events leave room for others.
+/// Maximum number of events of one file, so that files with many events do not displace the others.
 const EVENTS_OF_FILE_MAX: usize = 1_300;
 
 const BATCH_MAX: usize = 400;
 
-/// How often a batch comes again when the table is busy.
+/// Number of retries of a batch when the table is busy.
 const ATTEMPTS_MAX: usize = 10;
 
 fn folded(records: &[String]) -> Folded {
@@ -40,7 +41,7 @@ fn folded(records: &[String]) -> Folded {
     fold(input.as_bytes(), Layout::Lines, &limits, None, &rules).unwrap()
 }
 
-/// Returns records that count, each an event of its own.
+/// Returns the records that count, each an event of its own.
 fn records() -> Vec<String> {
     let counts = |text: &String| {
         text.contains("\"error") && folded(std::slice::from_ref(text)).events() == 1
@@ -60,7 +61,7 @@ fn records() -> Vec<String> {
     records
 }
 
-/// Returns the records of real files, or else of made-up ones.
+/// Returns the records of real files, else of the demo trail.
 fn files() -> Vec<Vec<String>> {
     let Some(folder) = corpus("events") else {
         let trail = demo::trail(&demo::Plan::default());
@@ -83,7 +84,7 @@ fn files() -> Vec<Vec<String>> {
     paths.into_iter().map(records).collect()
 }
 
-/// Returns all deliveries, each cut in its own way, in any order.
+/// Returns all deliveries, each cut differently, in random order.
 fn batches(records: &[String], dice: &mut Rng) -> Vec<Vec<String>> {
     let mut batches = Vec::new();
     for _ in 0..DELIVERIES {
@@ -98,7 +99,7 @@ fn batches(records: &[String], dice: &mut Rng) -> Vec<Vec<String>> {
     batches
 }
 
-/// Commits one batch after another until there are no more, as a function of its own.
+/// Commits batches one after another until there are none left, as one function.
 fn work(mut store: DynamoStore<SdkTable>, batches: &Mutex<Vec<Vec<String>>>) {
     emulator::enter();
     while let Some(batch) = next(batches) {
@@ -115,7 +116,7 @@ fn next(batches: &Mutex<Vec<Vec<String>>>) -> Option<Vec<String>> {
     batches.lock().unwrap().pop()
 }
 
-/// Returns what all segments say together; of two sightings of one event the lesser.
+/// Returns the union of all segments; of two records of one event the lesser.
 fn told(table: &SdkTable) -> Tally {
     let mut tally = Tally::default();
     let mut visit = |item: Item| {

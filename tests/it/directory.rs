@@ -1,4 +1,4 @@
-//! An IAM that answers by a script, and notes who was asked about when.
+//! An IAM that answers by a script, and records the requests and their times.
 
 use std::cell::RefCell;
 
@@ -7,16 +7,16 @@ use service::ports::{Clock, DirectoryError, KeyDirectory};
 
 type Script = Box<dyn Fn(&str) -> Result<IamAnswer, DirectoryError>>;
 
-/// See above.
+/// An IAM for tests.
 pub struct Directory<C> {
     clock: C,
     answer: RefCell<Script>,
-    /// The keys, each with the moment, in milliseconds.
+    /// Requested access keys, each with the time in milliseconds.
     pub calls: RefCell<Vec<(String, i64)>>,
 }
 
 impl<C: Clock> Directory<C> {
-    /// Returns one that knows no key.
+    /// Returns an IAM that knows no key.
     pub fn new(clock: C) -> Self {
         Self {
             clock,
@@ -25,7 +25,7 @@ impl<C: Clock> Directory<C> {
         }
     }
 
-    /// Answers like this from now on.
+    /// Sets the answer for all further requests.
     pub fn say(&self, answer: impl Fn(&str) -> Result<IamAnswer, DirectoryError> + 'static) {
         *self.answer.borrow_mut() = Box::new(answer);
     }

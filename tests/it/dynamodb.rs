@@ -1,5 +1,5 @@
-//! The table under everything that AWS does to a function: faults at any call, answers that get
-//! lost, batches that come again in other cuts, functions side by side; and what all of it costs.
+//! The store in a table under faults: errors at any call, lost answers, batches that come again cut differently,
+//! concurrent functions. Also the cost of each.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -52,7 +52,7 @@ fn commit_to<T: Table>(store: &mut DynamoStore<T>, input: &str) -> Result<Ingest
     pollster::block_on(commit(store, "test", folded.unwrap()))
 }
 
-/// Three clusters, two callers in one of them, in two hours.
+/// Three clusters, one of them with two callers, in two hours.
 fn batch() -> String {
     let caller = |name: &str| {
         json!({
@@ -74,7 +74,7 @@ fn batch() -> String {
     ])
 }
 
-/// Everything in the table but for the places that were leased for nobody.
+/// Returns all items of the table, except budget places that are leased and not used.
 fn content(table: &MemoryTable) -> Vec<Item> {
     let items = table.items().into_iter();
     items
@@ -101,7 +101,7 @@ fn snapshot<T: Table>(store: &DynamoStore<T>) -> ClusterSnapshot {
     pollster::block_on(store.snapshot(None)).unwrap()
 }
 
-/// Returns the snapshot of the same input in memory, but for its samples.
+/// Returns the snapshot of the same input in a store in memory, without samples.
 fn expected(inputs: &[String]) -> ClusterSnapshot {
     let mut memory = MemoryStore::default();
     let (limits, rules) = (Limits::default(), Rules::default());
@@ -112,7 +112,7 @@ fn expected(inputs: &[String]) -> ClusterSnapshot {
     pollster::block_on(memory.sums(None)).unwrap()
 }
 
-/// How many calls a batch takes when nothing goes wrong.
+/// Number of calls of a batch without errors.
 fn calls(settings: &TableSettings, input: &str) -> u64 {
     let table = MemoryTable::default();
     let mut store = store(&table, settings.clone());
@@ -590,7 +590,7 @@ fn from_json(item: &serde_json::Value) -> Item {
     read
 }
 
-/// Returns whether a write is done to an item, and what is there then.
+/// Returns whether a write to an item succeeds, and the item after it.
 fn outcome(write: &Write, before: Option<&Item>) -> (bool, Option<Item>) {
     let memory = MemoryTable::default();
     before.into_iter().for_each(|item| memory.set(item.clone()));
@@ -598,7 +598,7 @@ fn outcome(write: &Write, before: Option<&Item>) -> (bool, Option<Item>) {
     (done.is_ok(), memory.items().pop())
 }
 
-/// Every write to a head, on none, on a recovered one and on one that is not.
+/// Every write to a cluster item: to none, to a recovered one and to one that has not recovered.
 fn writes_to_cluster_items() -> Vec<(Option<Item>, Write)> {
     let head = |name: &str| Item::new(Key::new(format!("C#{name}"), "HEAD"));
     let standing = |name: &str, state: &str| {
@@ -666,7 +666,7 @@ fn writes_to_cluster_items() -> Vec<(Option<Item>, Write)> {
     writes
 }
 
-/// An item put in the place of nothing, of the version that was read, and of another.
+/// Puts an item: if none exists, if its version is the one that was read, and if its version has changed.
 fn replacements() -> Vec<(Option<Item>, Write)> {
     let cases = [
         (None, 0),
@@ -687,7 +687,7 @@ fn replacements() -> Vec<(Option<Item>, Write)> {
     cases.map(replacement).to_vec()
 }
 
-/// A lease on a budget with nothing, some, just enough and too little left.
+/// A lease on a budget that has nothing, some, just enough, or too little left.
 fn leases() -> Vec<(Option<Item>, Write)> {
     let lease = |used: Option<i64>| {
         let key = Key::new(format!("Q#{}", used.unwrap_or(-1)), "1");
@@ -705,7 +705,8 @@ fn leases() -> Vec<(Option<Item>, Write)> {
     [None, Some(0), Some(190), Some(191)].map(lease).to_vec()
 }
 
-/// Every write to what waits, where it holds, and where each part of its condition does not.
+/// Every write to outbox rows: one where its condition holds, and one for each part of the condition that does not
+/// hold.
 fn writes_to_what_waits() -> Vec<(Option<Item>, Write)> {
     let row = |name: &str, due: i64, until: i64, holder: &str| {
         let row = Item::new(Key::new("O#x#0", name)).text("lo", holder);
@@ -882,7 +883,7 @@ fn what_has_another_id_only_because_the_identity_has_another_version_is_not_told
     assert_eq!(commit(&telling(), 26, "FourException"), 3, "the first one");
 }
 
-/// Random letters, which cannot be compressed by more than a quarter.
+/// Random letters, which can be compressed by at most a quarter.
 fn noise(dice: &mut Rng, letters: usize) -> String {
     let letter = |of: &mut Rng| {
         char::from(
@@ -894,8 +895,7 @@ fn noise(dice: &mut Rng, letters: usize) -> String {
         .collect()
 }
 
-/// Failures of one hour that have as little in common as callers can arrange: agents and resources of
-/// random letters.
+/// Failed calls of one hour that differ as much as callers can arrange: user agents and resources of random letters.
 fn incompressible(count: u64) -> String {
     let mut dice = Rng::with_seed(17);
     let failure = |number| {
@@ -910,7 +910,7 @@ fn incompressible(count: u64) -> String {
     lines(&(0..count).map(failure).collect::<Vec<_>>())
 }
 
-/// Failures of one hour, each with a session, a key and an address of its own.
+/// Failed calls of one hour, each with its own session, access key and address.
 fn strangers(count: u64) -> String {
     let mut dice = Rng::with_seed(7);
     let failure = |number: u64| {
@@ -931,7 +931,7 @@ fn strangers(count: u64) -> String {
     lines(&(0..count).map(failure).collect::<Vec<_>>())
 }
 
-/// Commits an input twice and returns what each time took; the table has exactly what it says.
+/// Commits an input twice, checks the content of the table, and returns the cost of each commit.
 fn committed_twice<T: Table>(
     function: &mut DynamoStore<T>,
     input: &str,

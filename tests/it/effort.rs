@@ -1,9 +1,10 @@
-//! How much a test draws of what it could draw: a fraction in `make test`, and all in `make test-long`,
-//! which also shows that the fraction is enough, by `tests/mutants.py`.
+//! The number of random cases of a test: a fraction in `make test`, all in `make test-long`.
+//!
+//! `make test-long` also shows that the fraction is enough, by `tests/mutants.py`.
 
 use proptest::prelude::ProptestConfig;
 
-/// Returns how often something is done.
+/// Returns the number of repetitions of a test.
 pub fn cases(short: u32, whole: u32) -> u32 {
     match std::env::var_os("EFFORT") {
         None => short,
@@ -12,7 +13,7 @@ pub fn cases(short: u32, whole: u32) -> u32 {
     }
 }
 
-/// Returns how a property is tested; `PROPTEST_CASES` says how often where it is given.
+/// Returns the `proptest` settings of a property; `PROPTEST_CASES` replaces the number of cases.
 pub fn property(short: u32, whole: u32) -> ProptestConfig {
     let default = ProptestConfig::default();
     let is_said = std::env::var_os("PROPTEST_CASES").is_some();

@@ -1,6 +1,6 @@
-//! An emulator of AWS, where one listens: `make test` starts it and says where in
-//! `AWS_ENDPOINT_URL`. Each test has a table of its own in it,
-//! and a bucket if it wants one.
+//! An emulator of AWS, if one is running: `make test` starts it and sets `AWS_ENDPOINT_URL`.
+//!
+//! Each test has its own table and, if needed, its own bucket in the emulator.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -23,15 +23,15 @@ static TABLES: AtomicU32 = AtomicU32::new(0);
 
 const REGION: &str = "us-east-1";
 
-/// Both keys of the account's owner.
+/// Access key ID and secret of the emulated account.
 const OWNER: &str = "test";
 
-/// Lets this thread wait for the network, which others do in its place.
+/// Lets this thread use asynchronous requests, which run on other threads.
 pub fn enter() {
     std::mem::forget(RUNTIME.enter());
 }
 
-/// Returns how this thread reaches what stands for AWS at an address.
+/// Returns the AWS configuration for an address of the emulator.
 pub fn config_at(endpoint: &str) -> SdkConfig {
     enter();
     let env = [("AWS_REGION", REGION), ("AWS_ENDPOINT_URL", endpoint)];
@@ -41,7 +41,7 @@ pub fn config_at(endpoint: &str) -> SdkConfig {
     config.build()
 }
 
-/// A table in an emulator, and the name of a bucket.
+/// A table in the emulator, and the name of a bucket.
 pub struct Emulator {
     config: SdkConfig,
     table: String,
@@ -49,7 +49,7 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// Returns the emulator with a new table, if there is one.
+    /// Returns a new table in the emulator; `None` if no emulator is running.
     pub fn find() -> Option<Self> {
         let Some(endpoint) = std::env::var_os("AWS_ENDPOINT_URL") else {
             eprintln!("skipped: no emulator in AWS_ENDPOINT_URL");
@@ -67,7 +67,7 @@ impl Emulator {
         Some(emulator)
     }
 
-    /// Returns a store in the table, as one more function would have it.
+    /// Returns a store in the table, like that of a further function.
     pub fn store(&self, settings: TableSettings) -> DynamoStore<SdkTable> {
         DynamoStore::new(self.sdk_table(), settings, now())
     }
@@ -77,18 +77,18 @@ impl Emulator {
         &self.table
     }
 
-    /// Returns the table as the store has it.
+    /// Returns the table as the store uses it.
     pub fn sdk_table(&self) -> SdkTable {
         SdkTable::new(&self.config, &self.table)
     }
 
-    /// Makes the bucket.
+    /// Creates the bucket.
     pub fn make_bucket(&self) {
         let make = self.s3().create_bucket().bucket(&self.bucket).send();
         pollster::block_on(make).unwrap();
     }
 
-    /// Returns the objects in the bucket: key, and hash of the content.
+    /// Returns the objects in the bucket: key and hash of the content.
     pub fn objects(&self) -> Vec<(String, String)> {
         let list = self.s3().list_objects_v2().bucket(&self.bucket).send();
         let listed = pollster::block_on(list).unwrap();
@@ -105,7 +105,7 @@ impl Emulator {
         pollster::block_on(put.body(object.to_vec().into()).send()).unwrap();
     }
 
-    /// Returns how the services are reached.
+    /// Returns the AWS configuration of the emulator.
     pub fn config(&self) -> &SdkConfig {
         &self.config
     }
@@ -115,7 +115,7 @@ impl Emulator {
         &self.bucket
     }
 
-    /// Returns what a function's environment says of all this.
+    /// Returns the environment variables of a function that uses the emulator.
     pub fn environment(&self) -> [(&str, &str); 7] {
         [
             ("AWS_ENDPOINT_URL", self.config.endpoint_url().unwrap()),
@@ -133,7 +133,7 @@ impl Emulator {
         aws_sdk_s3::Client::from_conf(config.force_path_style(true).build())
     }
 
-    /// Makes the table that template.yaml describes.
+    /// Creates the table that template.yaml describes.
     async fn make(&self) {
         let attribute = |name: &str| {
             AttributeDefinition::builder()

@@ -1,5 +1,6 @@
-//! The events on the bus: `docs/events` has a schema for each kind and a sample of it. Every event that is made has the
-//! shape that the schema promises.
+//! The events on the EventBridge bus.
+//!
+//! `docs/events` has a schema and a sample for each kind. Every event that is created must match the schema.
 
 use std::path::PathBuf;
 
@@ -18,13 +19,13 @@ fn file(folder: &str, kind: AlertKind) -> PathBuf {
     docs.join(folder).join(name).with_extension("json")
 }
 
-/// Returns the schema of a kind as it is published.
+/// Returns the published schema of a kind.
 fn schema(kind: AlertKind) -> Value {
     let schema = std::fs::read_to_string(file("", kind)).unwrap();
     serde_json::from_str(&schema).unwrap()
 }
 
-/// Closes each object of a schema to fields that it does not name.
+/// Changes each object of a schema so that it allows no fields that it does not name.
 fn strict(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
@@ -38,14 +39,14 @@ fn strict(schema: &mut Value) {
     }
 }
 
-/// Returns the schema that allows no field more than promised.
+/// Returns the schema of a kind that allows no unnamed fields.
 fn closed(kind: AlertKind) -> Value {
     let mut schema = schema(kind);
     strict(&mut schema);
     schema
 }
 
-/// Says what is wrong with the events of alerts, with no field more or less than promised.
+/// Returns the differences between the events of alerts and their schemas: problems, and missing or additional fields.
 pub fn assert_valid(alerts: &[Message]) {
     for kind in AlertKind::ALL {
         let schema = closed(kind);
@@ -79,7 +80,7 @@ fn each_kind_of_event_has_a_schema_and_a_sample_of_that_shape() {
     assert_valid(&alerts());
 }
 
-/// Returns the places of all values within a value.
+/// Returns the paths of all values in a JSON value.
 fn places(value: &Value, at: &str) -> Vec<String> {
     let within: Vec<(String, &Value)> = match value {
         Value::Array(items) => (0..).map(|at: usize| at.to_string()).zip(items).collect(),
@@ -96,7 +97,7 @@ fn places(value: &Value, at: &str) -> Vec<String> {
     found
 }
 
-/// Returns whether a kind promises nothing of a place.
+/// Checks whether the schema of a kind has nothing at a path.
 fn is_free(kind: AlertKind, detail: &Value, at: &str) -> bool {
     let of_kind = "/untrusted_detail";
     match kind {

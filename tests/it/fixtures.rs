@@ -1,4 +1,4 @@
-//! What tests read from files. Most are whole records of real shape with made-up content, one a file:
+//! Test data in files. Most are whole CloudTrail records with real structure and invented content, one a file:
 //! `<service>-<API>-<what>.json`.
 
 use std::fs;
@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-/// Returns where a file or a folder of fixtures is.
+/// Returns the path of a file or folder of fixtures.
 pub fn path(name: &str) -> PathBuf {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     fixtures.join(name)
 }
 
-/// Returns the record of a fixture, named without its ending.
+/// Returns the record of a fixture; `name` is the file name without its ending.
 #[track_caller]
 pub fn fixture(name: &str) -> Value {
     let path = path("records").join(name).with_extension("json");
@@ -21,7 +21,7 @@ pub fn fixture(name: &str) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("fixture {name}: {error}"))
 }
 
-/// Returns a fixture overwritten by the fields given; `null` removes one.
+/// Returns a fixture with some fields replaced; `null` removes a field.
 #[track_caller]
 pub fn fixture_with(name: &str, fields: Value) -> Value {
     let mut record = fixture(name);

@@ -1,4 +1,4 @@
-//! The seeds of the fuzzer, and whatever it found, go through its checks in every run of the tests.
+//! Runs the checks of the fuzzer on its seeds and on all inputs that it has found, in every run of the tests.
 
 #[path = "../../fuzz/src/lib.rs"]
 pub mod checks;

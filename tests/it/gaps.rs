@@ -1,5 +1,6 @@
-//! Gaps are repaired: what was lost on the way from a log group comes in afterwards, once, whatever it was
-//! that stood in the way; and what CloudWatch says of deliveries is read as it says it.
+//! Gap repair: events lost between a log group and the function are added later, exactly once, whatever the cause.
+//!
+//! Also the parsing of CloudWatch's metrics about deliveries.
 
 use std::cell::Cell;
 use std::io::{BufReader, Write as _};
@@ -29,7 +30,7 @@ use crate::records::{id, record};
 use crate::redrive::{MemoryLogs, SOURCE, log, make_group, texts};
 use crate::table::now;
 
-/// A run after the hours in which hand-made records were logged, eight and nine.
+/// Time of a run after the hours 08:00 and 09:00, in which the test records were logged.
 const NOW: &str = "2026-11-02T10:20:00Z";
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -59,7 +60,7 @@ fn replay_input<'i>(
     }
 }
 
-/// A store and a bucket, and a log group with a record every ten minutes since 08:03.
+/// A store, a bucket, and a log group with a record every ten minutes from 08:03 on.
 struct World {
     store: MemoryStore,
     bucket: MemoryBucket,
@@ -178,7 +179,7 @@ fn while_nobody_is_subscribed_the_log_group_is_read_and_a_blind_run_reads_no_hou
     assert_eq!(world.events(), 8);
 }
 
-/// Log groups of which one cannot be read.
+/// Log groups, one of which cannot be read.
 struct Torn<'t>(&'t MemoryLogs);
 
 impl LogGroups for Torn<'_> {
@@ -243,14 +244,14 @@ fn datum(name: &str, dimensions: &[(&str, &str)], at: Timestamp, value: f64) -> 
         .build()
 }
 
-/// Puts what AWS itself says of a way.
+/// Puts a metric that AWS itself publishes about a subscription.
 fn put(emulator: &Emulator, namespace: &str, datum: MetricDatum) {
     let client = aws_sdk_cloudwatch::Client::new(emulator.config());
     let put = client.put_metric_data().namespace(namespace);
     block_on(put.metric_data(datum).send()).unwrap();
 }
 
-/// The moment at which the test runs, as old metrics are taken from nobody.
+/// The time at which the test runs, because CloudWatch does not accept old metrics.
 #[expect(
     clippy::disallowed_methods,
     reason = "the function looks at the clock, too"
@@ -317,7 +318,7 @@ fn what_cloudwatch_says_was_not_delivered_is_told_by_hour_and_log_group() {
     assert_eq!(found, wanted);
 }
 
-/// Answers one request after another, each on a connection of its own, and returns what was asked.
+/// Answers requests one after another, each on its own connection, and returns the requests.
 fn answer(answers: Vec<(u16, Vec<u8>)>) -> (String, std::thread::JoinHandle<Vec<Vec<u8>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -337,7 +338,7 @@ fn answer(answers: Vec<(u16, Vec<u8>)>) -> (String, std::thread::JoinHandle<Vec<
     (address, std::thread::spawn(serve))
 }
 
-/// Writes CBOR as CloudWatch answers in, for what has no more than it needs here: RFC 8949, section 3.
+/// Encodes the CBOR values of CloudWatch answers that are needed here: RFC 8949, section 3.
 fn cbor(value: &serde_json::Value) -> Vec<u8> {
     let head = |major: u8, length: usize| vec![major << 5 | 24, u8::try_from(length).unwrap()];
     match value {
@@ -365,7 +366,7 @@ fn cbor(value: &serde_json::Value) -> Vec<u8> {
     }
 }
 
-/// Asks CloudWatch at an address about one log group.
+/// Queries the CloudWatch at an address about one log group.
 fn ask(address: &str) -> Result<Vec<Failures>, String> {
     let metrics = CloudWatch::new(&config_at(address));
     let way = DeliveryPath {
@@ -431,7 +432,7 @@ fn a_refusal_is_told_and_so_is_a_metric_that_is_not_to_be_had() {
     );
 }
 
-/// The stack's function, its log group and what it may know of both.
+/// The function of a stack, its log group, and clients for both.
 struct Stack {
     emulator: Emulator,
     group: String,
@@ -453,7 +454,7 @@ impl Stack {
         })
     }
 
-    /// Logs a failure of a moment ago, or longer.
+    /// Logs a failed call that happened at the given time.
     fn log(&self, number: u64, at: Timestamp) {
         let fields = json!({
             "eventID": id(number),
@@ -464,7 +465,7 @@ impl Stack {
         log(&self.logs, &self.group, &[(at.seconds() * 1000, text)]);
     }
 
-    /// Puts the subscription where it should be; nothing in the emulator is called by it.
+    /// Creates the subscription filter; the emulator does not call the function.
     fn subscribe(&self) {
         let arn = format!("arn:aws:lambda:us-east-1:111122223333:function:{INGEST}");
         let put = self.logs.put_subscription_filter();
@@ -479,7 +480,7 @@ impl Stack {
         block_on(delete.send()).unwrap();
     }
 
-    /// Takes stock, and returns how many events there are.
+    /// Runs the inspection, and returns the number of events in the table.
     fn take_stock(&self) -> usize {
         let mut settings = vec![
             ("_HANDLER", "inspect"),

@@ -1,7 +1,7 @@
-//! The golden cases: what real trails taught, each as records and the clusters they must become.
+//! The golden cases: records with the structure of real trails, and the clusters that they must become.
 //!
-//! Every case is also folded in other orders, cuts and repetitions, which must change nothing, and
-//! its totals must balance each time.
+//! Each case is also processed in other orders, cuts and repetitions. These must change nothing, and the totals must
+//! balance each time.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -29,13 +29,14 @@ use crate::fixtures::{fixture, fixture_with};
 use crate::payloads::{event, gzip};
 use crate::records::{ACCOUNT, id, ingest, ingest_by, lines, record, snapshot};
 
-/// Folds records in one go and compares the printed snapshot; then in other ways, with one result.
+/// Processes records at once and compares the printed snapshot. Then processes them in other ways, and expects the
+/// same.
 #[track_caller]
 fn check(records: &[Value], expected: &Expect) {
     check_by(&Rules::default(), records, expected);
 }
 
-/// Does the same by rules.
+/// Does the same with rules.
 #[track_caller]
 fn check_by(rules: &Rules, records: &[Value], expected: &Expect) {
     let records = told_apart(records);
@@ -60,7 +61,7 @@ fn check_by(rules: &Rules, records: &[Value], expected: &Expect) {
     assert!(snapshot_of(&sqlite) == wanted, "in SQLite");
 }
 
-/// Gives records that share the id of the test kit ids of their own.
+/// Gives different IDs to records that all have the default ID of the test kit.
 fn told_apart(records: &[Value]) -> Vec<Value> {
     let mut records = records.to_vec();
     let mut taken = BTreeSet::new();
@@ -75,7 +76,7 @@ fn told_apart(records: &[Value]) -> Vec<Value> {
 
 type Batches = Vec<Vec<Value>>;
 
-/// Other ways for the same records to arrive, with how often each does.
+/// Returns other orders and cuts in which the records may arrive, with the number of times that each record arrives.
 fn arrivals(records: &[Value]) -> [(&'static str, Batches, u64); 5] {
     let reversed: Vec<Value> = records.iter().rev().cloned().collect();
     let half = records.len().div_ceil(2);
@@ -117,7 +118,7 @@ fn snapshot_of(store: &impl Store) -> ClusterSnapshot {
     pollster::block_on(store.snapshot(None)).unwrap()
 }
 
-/// Prints a snapshot for people: one line a cluster, then what became of the other records.
+/// Prints a snapshot for people: one line for each cluster, then the totals of the other records.
 fn printed(snapshot: &ClusterSnapshot, record_counts: &RecordCounts) -> String {
     // Identities keep what callers wrote; whoever prints them makes it harmless.
     let clusters = snapshot.clusters();
@@ -174,7 +175,7 @@ fn line(cluster: &Cluster) -> String {
     line
 }
 
-/// Writes up to two values of a facet down and counts more; leaves out what the line says anyway.
+/// Prints up to two values of a facet and the number of the others. Leaves out values that the line already has.
 fn told(cluster: &Cluster, kind: FacetKind) -> Option<String> {
     let facet = cluster.facets.get(&kind)?;
     if facet.distinct > 2 {
@@ -208,14 +209,14 @@ fn span(cluster: &Cluster) -> String {
     }
 }
 
-/// A refusal as IAM words it, for a caller of this ARN.
+/// Returns the message with which IAM denies a call of a caller with this ARN.
 fn refusal(caller: &str, action: &str, tail: &str) -> String {
     format!("User: {caller} is not authorized to perform: {action} {tail}")
 }
 
 const MIA: &str = "arn:aws:iam::111122223333:user/mia";
 
-/// The identity of a role's session.
+/// Returns the `userIdentity` of a role's session.
 fn session(role: &str, session: &str) -> Value {
     json!({
         "type": "AssumedRole",
@@ -646,11 +647,11 @@ fn a_failure_of_one_s_own_roles_is_no_cluster() {
     "#]].assert_eq(&printed(&snapshot_of(&store), &record_counts));
 }
 
-/// The account that is called into.
+/// The account in which the called resource is.
 const OTHER: &str = "444455556666";
 
-/// The records of calls that a role makes with a key of another account: one in its own account and
-/// one in the other, which is told less of the caller.
+/// Returns the records of calls that a role makes with a key of another account. Each call is logged in both accounts,
+/// with fewer fields about the caller in the other one.
 fn logged_twice(actions: RangeInclusive<u64>) -> Vec<Value> {
     let logged = |action: u64, number: u64, account_id: &str, caller: Value| {
         record(json!({
@@ -678,7 +679,7 @@ fn logged_twice(actions: RangeInclusive<u64>) -> Vec<Value> {
     actions.flat_map(both).collect()
 }
 
-/// Rules of somebody to whom the trails of accounts come.
+/// Returns the rules of a user who reads the trails of the given accounts.
 fn with_trails_of(accounts: &[&str]) -> Rules {
     Rules::default().with_exclusions(Exclusions {
         trail_accounts: TrailAccounts::new(accounts.iter().map(|id| (*id).to_owned())),
@@ -1017,8 +1018,8 @@ fn a_corrected_record_does_not_count_again() {
     );
 }
 
-/// A long refusal, cut some characters before or after its reason begins. CloudTrail cuts at about
-/// a kilobyte and ends in three dots, wherever that is.
+/// Returns a long access denied message, cut before or after its reason begins. CloudTrail cuts messages at about a
+/// kilobyte and appends three dots.
 fn cut_refusal(after_reason: isize) -> Value {
     let whole = refusal(
         MIA,
@@ -1079,7 +1080,7 @@ fn nothing_that_a_caller_writes_steers_a_terminal() {
     );
 }
 
-/// Failures with as many distinct codes, all made up and all in one hour.
+/// Returns failed calls of one hour with `count` distinct error codes.
 fn made_up_codes(count: u64) -> Vec<Value> {
     (0..count)
         .map(|number| {
@@ -1091,7 +1092,7 @@ fn made_up_codes(count: u64) -> Vec<Value> {
         .collect()
 }
 
-/// Counts the ordinary clusters, and what each overflow cluster holds.
+/// Returns the number of ordinary clusters, and the number of events of each overflow cluster.
 fn overflowed(snapshot: &ClusterSnapshot) -> (usize, Vec<u64>) {
     let (overflow, ordinary): (Vec<Cluster>, Vec<Cluster>) = snapshot
         .clusters()
@@ -1141,7 +1142,7 @@ fn a_flood_of_made_up_codes_counts_exactly_however_it_arrives() {
     }
 }
 
-/// Writes down what becomes of an input whose content tells what it is.
+/// Prints the outcome of an input whose form has to be recognised from its content.
 fn outcome(input: &[u8]) -> String {
     let folded = match ingest::fold(
         input,
@@ -1181,7 +1182,7 @@ fn outcome(input: &[u8]) -> String {
     outcome
 }
 
-/// What CloudWatch Logs sends for these messages.
+/// Returns the payload with which CloudWatch Logs sends these messages.
 fn logs(messages: &[&str]) -> String {
     let events: Vec<Value> = messages
         .iter()

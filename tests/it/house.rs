@@ -1,5 +1,5 @@
-//! What must never be, read from the source itself: the invariants of ARCHITECTURE.md that neither the compiler nor
-//! the walls between the crates hold.
+//! Rules for the source code that neither the compiler nor the borders between crates enforce. They are the invariants
+//! of ARCHITECTURE.md.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -20,7 +20,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Returns the code of a file, its tests and its comments cut off.
+/// Returns the code of a file without its tests and comments.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     let code = text.split("\n#[cfg(test)]").next().unwrap();
@@ -30,7 +30,7 @@ fn code(path: &Path) -> String {
     uncommented.map(|line| format!("{line}\n")).collect()
 }
 
-/// Returns the files of a room: of a folder, of a file, or of both.
+/// Returns the files of a module: a file, a folder, or both.
 fn files_of(room: &str) -> Vec<PathBuf> {
     let file = Path::new("src").join(format!("{room}.rs"));
     let folder = Path::new("src").join(room);
@@ -44,10 +44,10 @@ fn files_of(room: &str) -> Vec<PathBuf> {
     files
 }
 
-/// The crates that decide: the same input gives the same output on any machine.
+/// Crates that are pure: the same input gives the same output on any machine.
 const PURE: [&str; 6] = ["json", "records", "input", "clusters", "alerts", "view"];
 
-/// What a crate is made of, however far down, by name: from Cargo.lock, tests included.
+/// Returns the names of all dependencies of a crate, direct and indirect, from Cargo.lock; with those of tests.
 fn made_of(name: &str) -> BTreeSet<String> {
     let lock = fs::read_to_string("Cargo.lock").unwrap();
     let mut uses: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -94,7 +94,7 @@ fn crates_that_decide_are_made_of_nothing_that_talks_to_the_outside() {
     assert!(!made_of("function").contains("demo"));
 }
 
-/// What builds the first command of the README is a matter of minutes as long as this holds.
+/// The limit keeps the build by the first command of the README to minutes.
 #[test]
 fn the_command_line_without_aws_is_made_of_few_crates() {
     let tree = Command::new(env!("CARGO"))
@@ -171,7 +171,7 @@ fn below_the_ports_nothing_waits_and_nothing_touches_the_outside() {
     }
 }
 
-/// The Lambda runtime makes a failed invocation of a panic only where a panic unwinds.
+/// The Lambda runtime turns a panic into a failed invocation only if panics unwind.
 #[test]
 fn a_panic_unwinds() {
     let segment = fs::read_to_string("Cargo.toml").unwrap();
@@ -190,8 +190,8 @@ fn every_module_says_first_what_it_is_for() {
     }
 }
 
-/// The modules of a crate by their paths, with their code. The root is not among them: it declares all
-/// others, and what it holds is there for all of them.
+/// Returns the modules of a crate by their paths, with their code. The root is left out, because it declares all other
+/// modules, and they may use its items.
 type Modules = BTreeMap<Vec<String>, String>;
 
 fn modules(folder: &Path) -> Modules {
@@ -205,7 +205,7 @@ fn modules(folder: &Path) -> Modules {
     modules.map(module).collect()
 }
 
-/// Takes the paths that a text begins with, several where it has braces, and returns what follows.
+/// Parses the paths at the beginning of a text, several if it has braces, and returns the rest of the text.
 fn take_paths<'t>(text: &'t str, before: &[&'t str], found: &mut Vec<Vec<&'t str>>) -> &'t str {
     let mut path = before.to_vec();
     let mut rest = text.trim_start();
@@ -235,7 +235,7 @@ fn take_paths<'t>(text: &'t str, before: &[&'t str], found: &mut Vec<Vec<&'t str
     }
 }
 
-/// Returns the paths in some code that lead to the same crate.
+/// Returns the paths in a piece of code that lead to items of the same crate.
 fn paths_within(code: &str) -> Vec<Vec<&str>> {
     let mut found = Vec::new();
     for start in ["crate::", "self::", "super::"] {
@@ -249,7 +249,7 @@ fn paths_within(code: &str) -> Vec<Vec<&str>> {
     found
 }
 
-/// Returns the module that a path leads to; the root's is empty.
+/// Returns the module to which a path leads; empty for the root.
 fn module_at(from: &[String], path: &[&str], modules: &Modules) -> Vec<String> {
     let mut full = match path[0] {
         "crate" => Vec::new(),
@@ -268,8 +268,8 @@ fn module_at(from: &[String], path: &[&str], modules: &Modules) -> Vec<String> {
     full
 }
 
-/// Returns the sets of modules of which each uses itself by way of the others. A module and its own
-/// submodules are one thing, so neighbours are compared, each with all that is inside of it.
+/// Returns the cycles of modules, that is, sets in which each module uses itself through the others. A module and its
+/// submodules count as one. So siblings are compared, each with all of its submodules.
 fn circles(modules: &Modules) -> BTreeSet<BTreeSet<String>> {
     let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (from, code) in modules {

@@ -1,12 +1,12 @@
-//! HTML read back as it is written: each element with its attributes and its text.
+//! Reads HTML back: each element with its attributes and its text.
 //!
-//! Read is that part of HTML alone in which every reader sees the same: names and attributes as ours are
-//! written, four references, no comment, no script, no element left open or closed by another. What is
-//! more stops the test, so a text that became more than text does.
+//! Accepts only the part of HTML that all parsers read in the same manner: names and attributes as this project writes
+//! them, four character references, no comment, no script, each element closed properly. Anything else fails the test.
+//! So text that turned into markup is found.
 
 use std::collections::BTreeMap;
 
-/// Elements whose content readers do not take for text and elements; `style` has a way of its own.
+/// Elements whose content is not parsed as markup; `style` is handled separately.
 const OPAQUE: [&str; 9] = [
     "iframe",
     "noembed",
@@ -19,10 +19,10 @@ const OPAQUE: [&str; 9] = [
     "xmp",
 ];
 
-/// Elements that have no end.
+/// Elements without an end tag.
 const VOID: [&str; 2] = ["input", "meta"];
 
-/// An element with all text within.
+/// An element with all of its text.
 #[derive(Debug, Default)]
 pub struct Element {
     pub name: String,
@@ -31,7 +31,7 @@ pub struct Element {
     pub text: String,
 }
 
-/// A page that has no error, no comment, and no element that is not closed where it should be.
+/// A page without errors and comments, in which each element is closed where it should be.
 #[derive(Debug, Default)]
 pub struct Page(pub Vec<Element>);
 
@@ -97,7 +97,7 @@ impl<'h> Reader<'h> {
         }
     }
 
-    /// Returns an attribute; readers do not tell capitals in its name.
+    /// Returns the value of an attribute; names are compared without case, as browsers do.
     fn attribute(&mut self) -> (String, String) {
         assert!(self.take(" "), "{:.40}", self.rest);
         let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
@@ -124,12 +124,12 @@ impl<'h> Reader<'h> {
         at.map_or("", |at| &self.elements[*at].name)
     }
 
-    /// Takes what stands before a character, or all there is.
+    /// Consumes and returns the text before a character, or the rest of the page.
     fn before(&mut self, ends: impl Fn(char) -> bool) -> &'h str {
         self.up_to(self.rest.find(ends))
     }
 
-    /// Takes what stands before a place, or all there is.
+    /// Consumes and returns the text before a position, or the rest of the page.
     fn up_to(&mut self, at: Option<usize>) -> &'h str {
         let (taken, rest) = self.rest.split_at(at.unwrap_or(self.rest.len()));
         self.rest = rest;
@@ -143,7 +143,7 @@ impl<'h> Reader<'h> {
     }
 }
 
-/// Returns what a text or a value says.
+/// Returns a text or attribute value with its character references decoded.
 fn unescaped(text: &str) -> String {
     assert!(!text.contains(['<', '>']), "{text}");
     let mut pieces = text.split('&');
@@ -164,7 +164,7 @@ fn unescaped(text: &str) -> String {
     said
 }
 
-/// Returns whether a character has no place in HTML, or is none.
+/// Checks whether a character is not allowed in HTML.
 fn is_error(c: char) -> bool {
     (c.is_control() && c != '\n')
         || matches!(c, '\u{fdd0}'..='\u{fdef}')
@@ -197,14 +197,15 @@ impl Page {
         false
     }
 
-    /// Returns the table of a class.
+    /// Returns the table with a class.
     pub fn table(&self, class: &str) -> usize {
         let mut tables = self.all("table");
         let found = tables.find(|(_, table)| table.get("class") == Some(class));
         found.unwrap_or_else(|| panic!("no table {class}")).0
     }
 
-    /// Returns the numbers within an element; what people read and what programs read agree.
+    /// Returns the numbers in an element, after checking that the shown number and the machine-readable number are
+    /// equal.
     pub fn numbers(&self, outer: usize) -> impl Iterator<Item = u64> {
         let within = self
             .all("data")
@@ -216,7 +217,7 @@ impl Page {
         })
     }
 
-    /// Returns the rows of a table's body: the head of each, and its numbers.
+    /// Returns the rows of a table's body: the header of each row and its numbers.
     pub fn rows(&self, table: usize) -> Vec<(&str, Vec<u64>)> {
         let rows = self.all("tr").filter(|(row, _)| self.within(*row, table));
         let row = |(row, _)| {

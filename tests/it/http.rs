@@ -1,18 +1,18 @@
-//! HTTP as the servers of tests speak it: requests with a length, and answers of one piece.
+//! Minimal HTTP for the servers of tests: requests with a length, answers in one piece.
 
 use std::io::BufRead;
 
 /// A request as it arrived.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// Method, path and version.
+    /// Method, path and HTTP version.
     pub line: String,
     headers: Vec<String>,
     pub body: Vec<u8>,
 }
 
 impl Request {
-    /// Reads one to its end; `None` where there is none, or half of one.
+    /// Reads one request to its end; `None` if the connection has no or only half a request.
     pub fn read(reader: &mut impl BufRead) -> Option<Self> {
         let mut headers = Vec::new();
         loop {
@@ -52,7 +52,7 @@ impl Request {
     }
 }
 
-/// Returns an answer; each header ends its line.
+/// Returns the bytes of an answer. Each given header must end with a line break.
 pub fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let head = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\n\r\n");

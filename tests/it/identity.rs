@@ -1,10 +1,10 @@
-//! The golden identities: which cluster every fixture belongs to, and why.
+//! The golden identities: which cluster each fixture belongs to, and why.
 //!
-//! People link to clusters by id and keep notes on them, so an id must mean the same for years.
-//! When a line of `identities.txt` changes, that is not a test to be updated: either the change of
-//! code was not meant to change an identity, or it is a new version in
-//! `src/clusters/fingerprint.rs`. Lines are changed by hand, on purpose, together with `VERSION`;
-//! there is no variable that does it. New fixtures bring new lines.
+//! Users link to clusters by ID and write notes about them, so an ID must mean the same for years.
+//!
+//! A changed line in `identities.txt` is not a test to update. Either the code should not have changed an identity, or
+//! the change is a new version in `src/clusters/fingerprint.rs`. So lines are edited by hand, together with `VERSION`,
+//! and no variable updates the file. New fixtures add new lines.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ use crate::fixtures::{fixture, names};
 
 const GOLDEN: &str = include_str!("../fixtures/identities.txt");
 
-/// Writes a fixture's identity on one line: each component in quotes, absent ones as `-`.
+/// Prints the identity of a fixture on one line: each component in quotes, absent components as `-`.
 fn identity_line(name: &str) -> String {
     let text = fixture(name).to_string();
     let record = Record::parse(&text).unwrap();

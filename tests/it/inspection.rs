@@ -1,5 +1,6 @@
-//! The inspection as it runs every hour, beside a function that commits what comes: what it finds is
-//! what the story of the whole past says, however the runs were cut, repeated or broken off.
+//! The hourly inspection, beside a function that commits batches.
+//!
+//! Its findings must equal those of one replay of all events, however the runs were cut, repeated or broken off.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,7 +42,7 @@ use crate::records::{ACCOUNT, ingest, lines, record};
 use crate::story::{HOUR, Month, START};
 use crate::table::{Fault, MemoryTable, store, telling};
 
-/// A table, a bucket and IAM, the clock on the wall, and functions that come and go.
+/// A table, a bucket, IAM and a clock; functions are created for each call.
 struct World {
     table: MemoryTable,
     bucket: MemoryBucket,
@@ -66,7 +67,7 @@ impl World {
         self.clock.now()
     }
 
-    /// Commits what has come, at a moment.
+    /// Commits records at a time.
     fn commit(&self, at: i64, records: &[Value]) {
         self.clock.set(at);
         let mut store = store(&self.table, telling());
@@ -74,12 +75,12 @@ impl World {
         ingest(&mut store, &lines(records));
     }
 
-    /// Runs the inspection once, at a moment.
+    /// Runs the inspection once at a time.
     fn inspect(&self, at: i64) -> Result<Inspected, InspectionError> {
         self.inspect_as(at, telling(), &plan())
     }
 
-    /// Runs it with other settings than most.
+    /// Runs the inspection with other settings than the default.
     fn inspect_as(
         &self,
         at: i64,
@@ -89,7 +90,7 @@ impl World {
         self.run_on(store(&self.table, settings), at, plan)
     }
 
-    /// Runs it while calls of the table go wrong.
+    /// Runs the inspection while calls of the table fail.
     fn inspect_with(
         &self,
         at: i64,
@@ -112,12 +113,12 @@ impl World {
         block_on(run(&mut store, bucket, directory, &self.clock, plan))
     }
 
-    /// Returns what the inspection wrote down.
+    /// Returns the state that the inspection saved.
     fn inspection_state(&self) -> InspectionState {
         InspectionState::decode(&self.bucket.objects()[INSPECTION_STATE_KEY]).unwrap()
     }
 
-    /// Returns what waits to be told, by id.
+    /// Returns the alerts in the outbox, by ID.
     fn told(&self) -> BTreeMap<String, Alert> {
         let rows = self
             .table
@@ -139,7 +140,7 @@ impl World {
         heads.map(|(_, head)| head).collect()
     }
 
-    /// Returns all that counts of the table, without when it was written.
+    /// Returns the content of the table, without the times of writing.
     fn state(&self) -> Vec<(String, String, Option<String>)> {
         let counts = |item: &Item| {
             let state = item.text_of("st").map(str::to_owned);
@@ -154,7 +155,7 @@ impl World {
     }
 }
 
-/// A run that has all the time there is.
+/// Limits of a run without a time limit.
 fn plan() -> RunLimits {
     RunLimits {
         retention_days: 35,
@@ -170,7 +171,7 @@ fn plan() -> RunLimits {
     }
 }
 
-/// Returns the records of each hour.
+/// Returns the records by hour.
 fn by_hour(records: &[Value]) -> BTreeMap<i64, Vec<Value>> {
     let mut hours: BTreeMap<i64, Vec<Value>> = BTreeMap::new();
     for record in records {
@@ -183,7 +184,7 @@ fn by_hour(records: &[Value]) -> BTreeMap<i64, Vec<Value>> {
     hours
 }
 
-/// What only the inspection finds: a set of ids, as people may read it.
+/// Returns the alerts that only the inspection creates: time, kind, and cluster or subject.
 fn found(
     alerts: impl Iterator<Item = Alert>,
 ) -> BTreeSet<(Option<Timestamp>, &'static str, String)> {
@@ -245,7 +246,7 @@ fn a_month_of_hourly_runs_finds_what_the_story_of_the_month_says() {
     assert!(told.len() > 20, "{told:?}");
 }
 
-/// A call that was throttled at a moment.
+/// Returns a throttled call at a time.
 fn throttled(number: u64, at: i64) -> Value {
     record(json!({
         "eventID": crate::records::id(number),
@@ -254,7 +255,7 @@ fn throttled(number: u64, at: i64) -> Value {
     }))
 }
 
-/// A day in which a throttled job ends, and is seen to be over.
+/// Returns the records of a day in which a throttled job ends and is seen to recover.
 fn day() -> Vec<Value> {
     (0..12)
         .map(|n| throttled(n as u64 + 1, START + n * 600))
@@ -537,7 +538,7 @@ fn while_it_is_learned_what_is_usual_clusters_recover_and_nobody_is_told() {
     assert_eq!(journal.len(), 1, "{journal:?}");
 }
 
-/// Holds back all that waits, as whoever delivers does it.
+/// Suppresses all waiting rows, as the deliver function does.
 fn hold_back(store: &impl Outbox, now: Timestamp) {
     let lease = Lease {
         holder: "one".to_owned(),
@@ -671,7 +672,7 @@ fn keys_that_failed_are_asked_about_and_an_iam_that_refuses_holds_nothing_up() {
     assert_eq!(counts.keys_asked, 0);
 }
 
-/// A log group that is written to in some hours.
+/// A log group with records in some hours only.
 struct Trail {
     hours: RefCell<BTreeSet<i64>>,
     is_there: Cell<bool>,
@@ -758,8 +759,8 @@ fn a_log_group_that_the_trail_stops_writing_to_is_told_once_and_when_it_is_over(
     .assert_eq(&format!("{told:?}"));
 }
 
-/// A month of an account in which nothing is wrong: fifty roles, each with what it always fails at, by
-/// the hour, by night or by the week, and now and then somebody who mistypes something.
+/// Returns a month of an account without incidents: fifty roles that each always fail at the same call, hourly, nightly
+/// or weekly, and now and then a typing error of a user.
 fn healthy_month() -> Vec<Value> {
     let mut records = Vec::new();
     let mut dice = Rng::with_seed(0x50_0135);
@@ -933,7 +934,7 @@ fn twenty_thousand_clusters_are_inspected_in_an_hour_of_theirs() {
     show(&emulator, &bucket.objects()[LISTING_KEY]);
 }
 
-/// Asks the real function for the first page of clusters, and says what that takes.
+/// Requests the first page of clusters from the real function, and prints the time and memory that this needs.
 fn show(emulator: &Emulator, listing: &[u8]) {
     emulator.make_bucket();
     emulator.put_object(LISTING_KEY, listing);

@@ -1,6 +1,7 @@
-//! Every order in which the calls of functions side by side can reach the table, for small cases: no
-//! order leaves a cluster in a wrong state, tells of a transition twice or loses an event. Each
-//! condition is left out once, to see that this notices.
+//! All orders in which the calls of concurrent functions can reach the table, for small cases.
+//!
+//! No order may leave a cluster in a wrong state, announce a transition twice or lose an event. Each condition of a
+//! write is left out once, to check that these tests detect that.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -29,10 +30,10 @@ use crate::table::{MemoryTable, Mutant, now, store, telling};
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
 
-/// How many orders were tried, and what was wrong after the last one, which then is the last.
+/// Number of orders tried, and the error after the last order; an error ends the search.
 type Tried = (u64, Option<String>);
 
-/// Runs tasks in every order of their steps until one leaves something wrong, as `end` says.
+/// Runs tasks in every order of their steps, until `end` returns an error for an order.
 fn every_order<W>(
     begin: impl Fn() -> (W, Vec<Task>),
     mut end: impl FnMut(W) -> Option<String>,
@@ -66,7 +67,7 @@ fn every_order<W>(
     }
 }
 
-/// A task that dies at its n-th step.
+/// A task that is stopped before its n-th step.
 async fn dying(task: Task, steps: usize) {
     let mut task = task;
     let mut step = 0;
@@ -104,8 +105,8 @@ fn ingest_with(table: &MemoryTable, settings: TableSettings, input: String) -> T
 const HOUR: &str = "2026-11-02T08:00:00Z";
 const WATERMARK: &str = "2026-11-02T08:30:00Z";
 
-/// What an inspection does with one cluster: closes it when no event is later than the watermark,
-/// and opens it again when one is.
+/// The part of an inspection about one cluster: closes the cluster if no event is later than the watermark, and opens
+/// it again if an event is.
 async fn inspect(table: MemoryTable, cluster: ClusterId, looks: bool) {
     inspect_until(table, cluster, looks, WATERMARK).await;
 }
@@ -149,7 +150,7 @@ async fn last_event(table: &MemoryTable) -> Option<Timestamp> {
     event_times(table).await.last().copied()
 }
 
-/// Returns when the events in the table were, in their order.
+/// Returns the times of the events in the table, in ascending order.
 async fn event_times(table: &MemoryTable) -> BTreeSet<Timestamp> {
     let window = Timestamp::parse(HOUR).map(Timestamp::window);
     let mut times = BTreeSet::new();
@@ -163,7 +164,7 @@ async fn event_times(table: &MemoryTable) -> BTreeSet<Timestamp> {
     times
 }
 
-/// Returns what is wrong with a table in which so many events were committed.
+/// Returns the error of a table in which `events` events were committed; `None` if it is correct.
 fn wrong(table: &MemoryTable, events: u64) -> Option<String> {
     let items = table.items();
     let (cluster, head) = items.iter().find_map(ClusterItem::read)?;
@@ -218,7 +219,7 @@ fn run<T>(task: impl Future<Output = T>) -> T {
     }
 }
 
-/// A table with one cluster in it, which has recovered or not.
+/// A table with one cluster, which has recovered or not.
 fn with_cluster(mutant: Option<Mutant>, recovered: bool) -> (MemoryTable, ClusterId) {
     let table = MemoryTable::with_turns(mutant);
     run(ingest(&table, event(1, HOUR)));
@@ -229,8 +230,7 @@ fn with_cluster(mutant: Option<Mutant>, recovered: bool) -> (MemoryTable, Cluste
     (table, cluster)
 }
 
-/// A function that brings an event beside an inspection or another function; then the next
-/// inspection.
+/// Runs a function that commits an event beside an inspection or another function, then the next inspection.
 fn histories(mutant: Option<Mutant>, recovered: bool, looks: bool) -> Tried {
     let mut orders = 0;
     for (time, other) in [
@@ -262,7 +262,7 @@ fn histories(mutant: Option<Mutant>, recovered: bool, looks: bool) -> Tried {
     (orders, None)
 }
 
-/// A function that has read a recovered cluster, while it comes back and recovers once more.
+/// A function reads a recovered cluster; then the cluster fails again and recovers once more.
 fn second_episodes(mutant: Option<Mutant>) -> Tried {
     let begin = || {
         let (table, cluster) = with_cluster(mutant, true);
@@ -284,7 +284,7 @@ fn second_episodes(mutant: Option<Mutant>) -> Tried {
     })
 }
 
-/// An inspection, while another one closes the cluster and an event opens it again.
+/// An inspection runs while another one closes the cluster and an event opens it again.
 fn two_inspections(mutant: Option<Mutant>) -> Tried {
     let begin = || {
         let (table, cluster) = with_cluster(mutant, false);

@@ -1,8 +1,9 @@
-//! The real program, killed at a random moment and started anew, against an emulator of DynamoDB and
-//! S3: whatever was not answered comes again, as AWS Lambda does it, and what was answered last may
-//! come again too. At the end the table and the bucket hold what they hold after an undisturbed run.
+//! The real program, killed at a random moment and started again, against an emulator of DynamoDB and S3.
 //!
-//! `make test-long` runs a hundred rounds; `KILL_ROUNDS` says how many, `KILL_SEED` when the kills are.
+//! As AWS Lambda does, the test sends every event again that was not answered, and sometimes the event that was
+//! answered last. In the end table and bucket must have the same content as after a run without kills.
+//!
+//! `make test-long` runs a hundred rounds; `KILL_ROUNDS` sets their number, `KILL_SEED` the times of the kills.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -21,44 +22,43 @@ use crate::payloads::{event, event_of, failure, log_event};
 
 const SEED: u64 = 20_261_102;
 
-/// How many payloads a round has, and of how many records most of them are.
+/// Number of payloads of a round, and number of records in most of them.
 const PAYLOADS: usize = 12;
 const RECORDS: usize = 12;
 
-/// How long a run may take that nobody disturbs; it takes a second.
+/// Time limit of a run without kills; such a run takes about a second.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Attributes that hold when something was written, not what.
+/// Attributes with the time of writing, which are not compared.
 const WRITTEN_AT: [&str; 4] = ["ttl", "created", "due", "lo"];
 
-/// What the table and the bucket hold: content by key. Places that were leased for nobody are not
-/// part of it.
+/// Content of the table and the bucket by key, without budget places that are leased and not used.
 type State = BTreeMap<String, String>;
 
-/// A run that nobody disturbs.
+/// A run without kills.
 struct Undisturbed {
     payloads: Vec<Vec<u8>>,
-    /// The state before the first payload, and after each.
+    /// Content before the first payload, and after each payload.
     states: Vec<State>,
-    /// How long it takes from the start to the last answer.
+    /// Time from the start to the last answer.
     takes: Duration,
 }
 
-/// Where a kill landed.
+/// When the kill happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Landed {
-    /// No payload was in hand.
+    /// No payload was being processed.
     Idle,
-    /// Nothing of the payload in hand was written.
+    /// Nothing of the current payload was written.
     Before,
-    /// Something was written of it.
+    /// A part of the current payload was written.
     Within,
-    /// All was written of it, and it was not answered.
+    /// All of the current payload was written, and the answer was not sent.
     After,
 }
 
-/// Returns payloads that make clusters, callers and segments of many hours, and two that cannot be
-/// read, wholly or in part.
+/// Returns payloads that create clusters, callers and segments of many hours, and two payloads that are unreadable
+/// wholly or in part.
 fn payloads() -> Vec<Vec<u8>> {
     let plan = demo::Plan {
         hours: 6,
@@ -113,7 +113,7 @@ fn hash(state: &State) -> String {
     HEXLOWER.encode(&Sha256::digest(format!("{state:?}"))[..8])
 }
 
-/// Hands over payloads, and waits until all are answered.
+/// Sends payloads, and waits until all are answered.
 fn finish(function: &Function, payloads: &[Vec<u8>]) {
     function.hand_over(payloads);
     assert_eq!(
@@ -152,7 +152,7 @@ impl Undisturbed {
         })
     }
 
-    /// Kills a run at a moment, lets another process end it, and looks at what there is then.
+    /// Kills a run at a time, lets another process finish, and compares the content.
     fn round(&self, moment: Duration) -> Result<Landed, String> {
         let emulator = new_emulator().ok_or("the emulator is gone")?;
         let function = start(&emulator);
@@ -187,7 +187,7 @@ impl Undisturbed {
     }
 }
 
-/// Returns a number from the environment.
+/// Returns a number from an environment variable.
 fn setting(name: &str) -> Option<u64> {
     let text = std::env::var_os(name)?.into_string().unwrap();
     Some(text.parse().unwrap())

@@ -1,5 +1,5 @@
-//! What holds for any input: the same records give the same clusters however they arrive, the
-//! totals balance, and nothing that anybody can write makes the engine stumble.
+//! Laws that hold for any input: the same records give the same clusters in any order and cut, the totals balance, and
+//! no input makes the engine fail.
 
 use alerts::{hint, severity};
 use clusters::class::{Selection, select};
@@ -31,7 +31,7 @@ const CODES: [&str; 6] = [
     "FrobnicationFailed",
 ];
 
-/// Of each origin that a user agent can tell, and some that differ in little.
+/// User agents of each origin that is recognised, and some that differ only a little.
 const AGENTS: [&str; 8] = [
     "",
     "Boto3/1.26.1 Prowler/4.0",
@@ -43,7 +43,7 @@ const AGENTS: [&str; 8] = [
     "curl/8.1",
 ];
 
-/// Failures whose content follows from their id, as with real events, but for `twist`.
+/// Failed calls whose content follows from their ID, as with real events, except for `twist`.
 fn failure(number: u64, twist: u64) -> Value {
     let code = CODES[((number + twist) % 6) as usize];
     let name = ["GetObject", "GetBucket", "GetThing"][(number % 3) as usize];
@@ -66,7 +66,7 @@ fn failure(number: u64, twist: u64) -> Value {
     }))
 }
 
-/// How records arrive: in which order, how often, cut where, and after how many crashes.
+/// How records arrive: their order and repetitions, the size of batches, and after which batches a crash happens.
 #[derive(Debug, Clone)]
 struct Arrival {
     order: Vec<usize>,
@@ -100,7 +100,7 @@ fn arrivals() -> impl Strategy<Value = (Vec<u64>, Arrival)> {
     })
 }
 
-/// Commits the records as they arrive; a crash loses a batch before its commit, and it comes again.
+/// Commits the records as they arrive. A crash loses a batch before its commit, and the batch is sent again.
 fn arrive(store: &mut impl Store, records: &[Value], arrival: &Arrival) -> ClusterSnapshot {
     let arriving: Vec<Value> = arrival
         .order
@@ -123,13 +123,13 @@ fn arrive(store: &mut impl Store, records: &[Value], arrival: &Arrival) -> Clust
     pollster::block_on(store.snapshot(None)).unwrap()
 }
 
-/// Rules of which one depends on the time.
+/// Rules, one of which depends on the time.
 const RULES: &str = "rule = [
     { name = 'loud', severity = 'critical', until = 2026-11-03, when.errorCode = ['AccessDenied'] },
     { name = 'apart', fingerprint = ['awsRegion'], when.errorCode = ['NoSuchBucket'] },
 ]";
 
-/// Folds inputs one after the other in one folding.
+/// Processes inputs one after another with the same caches.
 fn folded_by(
     mut folding: Folding<'_>,
     records: &[Value],
@@ -223,7 +223,7 @@ fn key() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Writes a value otherwise: the keys of objects in another order, and with other space between.
+/// Writes a JSON value in another spelling: object keys in another order, other whitespace.
 fn rewritten(value: &Value, turned: usize, space: &str) -> String {
     let text = match value {
         Value::Object(fields) => {
@@ -250,7 +250,7 @@ fn rewritten(value: &Value, turned: usize, space: &str) -> String {
     format!("{space}{text}")
 }
 
-/// What differs from call to call, and makes no other error.
+/// Fields that differ from call to call without making another error.
 #[derive(Debug, Clone)]
 struct Passing {
     number: u128,
@@ -267,7 +267,7 @@ fn passing() -> impl Strategy<Value = Passing> {
     })
 }
 
-/// Returns an error of one kind with what differs from call to call.
+/// Returns a failed call of one kind, with the given values of the fields that differ from call to call.
 fn passed(code: &str, passing: &Passing) -> Value {
     // A digit and a letter, as anything shorter might be a word or a count.
     let hex = format!("{:032x}a7", passing.number);
@@ -312,7 +312,7 @@ fn cluster_of(text: &str) -> ClusterId {
     conclusion.understanding.identity.cluster_id()
 }
 
-/// Does everything the engine can do with a record.
+/// Runs every function of the engine on a record.
 fn digest(text: &str) {
     let Ok(record) = Record::parse(text) else {
         return;

@@ -1,4 +1,5 @@
-//! Profiles of people: the command line takes those that the AWS CLI takes, and says what to do where a login is over.
+//! AWS profiles: the command line accepts the same profiles as the AWS CLI, and prints what to do when a login has
+//! expired.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -9,7 +10,7 @@ use serde_json::json;
 
 use crate::binary::{Folder, Ran};
 
-/// A profile of `aws sso login`, one of `aws login`, and one that assumes a role with the first.
+/// A profile for `aws sso login`, one for `aws login`, and one that assumes a role with the first.
 const CONFIG: &str = "\
 [profile dev]
 sso_session = corp
@@ -27,14 +28,14 @@ source_profile = dev
 credential_process = false
 ";
 
-/// Where `aws sso login` keeps its token: the SHA-1 of the session's name.
+/// File in which `aws sso login` stores its token: the SHA-1 of the session's name.
 const SSO_TOKEN: &str = ".aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json";
 
-/// Where `aws login` keeps its token: the SHA-256 of the session.
+/// File in which `aws login` stores its token: the SHA-256 of the session.
 const LOGIN_TOKEN: &str =
     ".aws/login/cache/1fb8abed97b32177dc5cc2a957715ef8deaf70c4cffe19ac0e63f1f2e4aeac0e.json";
 
-/// The key of the SDK's own example of such a token (`aws-config`, `src/login/cache.rs`).
+/// The key in the SDK's own example of such a token (`aws-config`, `src/login/cache.rs`).
 const EXAMPLE_KEY: &str = "-----BEGIN EC PRIVATE KEY-----
 MHcCAQEEIFDZHUzOG1Pzq+6F0mjMlOSp1syN9LRPBuHMoCFXTcXhoAoGCCqGSM49
 AwEHoUQDQgAE9qhj+KtcdHj1kVgwxWWWw++tqoh7H7UHs7oXh8jBbgF47rrYGC+t
@@ -42,7 +43,7 @@ djiIaHK3dBvvdE7MGj5HsepzLm3Kj91bqA==
 -----END EC PRIVATE KEY-----
 ";
 
-/// Returns a home with profiles, and a token for each of both logins that expired long ago.
+/// Returns a home folder with the profiles, and an expired token for each of the two logins.
 fn home() -> Folder {
     let home = Folder::new();
     home.write(".aws/config", CONFIG);
@@ -59,7 +60,7 @@ fn home() -> Folder {
     home
 }
 
-/// Returns a command in a home; nothing of this machine's own settings of AWS is seen.
+/// Returns a command with a home folder, without the AWS settings of this machine.
 fn command(home: &Folder, arguments: &[&str], endpoint: &str) -> Command {
     let mut command = home.command(arguments);
     for (name, _) in std::env::vars_os() {
@@ -75,10 +76,10 @@ fn command(home: &Folder, arguments: &[&str], endpoint: &str) -> Command {
     command
 }
 
-/// An address where no server listens, for requests that should not be made.
+/// An address without a server, for requests that must not be made.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
-/// Returns all that is said when a table is asked for with a profile.
+/// Returns the error message of a command that opens a table with a profile.
 fn said(home: &Folder, profile: Option<&str>) -> String {
     let mut command = command(home, &["clusters", "list", "--table", "t"], NOWHERE);
     if let Some(profile) = profile {
@@ -160,7 +161,8 @@ fn each_command_that_asks_aws_says_so() {
     }
 }
 
-/// What AWS Sign-In answers to a token that is too old. Source: `aws-sdk-signin`, `AccessDeniedException` of `CreateOAuth2Token`.
+/// The answer of AWS Sign-In to an expired token. Source: `aws-sdk-signin`, `AccessDeniedException` of
+/// `CreateOAuth2Token`.
 const TOO_OLD: &str = r#"{"error":"TOKEN_EXPIRED","message":"The token is too old"}"#;
 
 #[test]

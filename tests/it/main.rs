@@ -1,5 +1,7 @@
-//! The integration tests, one binary. Rules of this house: a test's name is the sentence that it
-//! proves; input and expectation stand in the test; time is a literal; nothing sleeps to wait.
+//! The integration tests, in one binary.
+//!
+//! Rules: the name of a test is the sentence that it proves; input and expectation are in the test; times are literals;
+//! no test sleeps to wait.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 #[macro_use]

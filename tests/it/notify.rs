@@ -6,7 +6,7 @@ use crate::bad_input::hostile;
 use crate::binary::Folder;
 use crate::records::{id, lines, record};
 
-/// Two clusters: a refusal of a write that came three times, and throttling.
+/// Two clusters: a denied write that happened three times, and throttling.
 fn few() -> String {
     let mut records: Vec<Value> = (1..4)
         .map(|minute| {

@@ -1,7 +1,8 @@
-//! What AWS hands to functions, read by somebody else: `aws_lambda_events`, the types of the Rust runtime for AWS Lambda.
+//! Payloads and events of AWS, read both by this project and by `aws_lambda_events`, the types of the Rust runtime for
+//! Lambda.
 //!
-//! Whatever both read is the same. What it refuses ours reads as far as it can be read, which is why the function does
-//! not decode with it.
+//! What both can read must be equal. The product also reads the readable part of a payload that these types reject as a
+//! whole. So the function does not decode with them.
 
 use std::fs;
 
@@ -19,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::payloads::{LOGGED_AT, event, gzip, log_event, logs};
 
-/// What is read of a payload: where it was logged, and each message with its time in seconds.
+/// Content of a payload: where it was logged, and each message with its time in seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Read {
     origin: PayloadOrigin,
@@ -51,7 +52,7 @@ fn ours(payload: &[u8]) -> Read {
     }
 }
 
-/// Reads a payload as others do, if they can.
+/// Reads a payload with `aws_lambda_events`; `None` if it cannot be read.
 fn theirs(payload: &[u8]) -> Option<LogData> {
     let read: LogsEvent = serde_json::from_slice(payload).ok()?;
     Some(read.aws_logs.data)
@@ -61,7 +62,7 @@ fn seconds(millis: i64) -> i64 {
     millis.div_euclid(1000)
 }
 
-/// Returns what is said by what others read.
+/// Returns the content of a payload read with `aws_lambda_events`.
 fn said(data: &LogData) -> Read {
     let messages = data.log_events.iter();
     Read {
@@ -82,7 +83,7 @@ fn entry((id, timestamp, message): (String, i64, String)) -> LogEntry {
 }
 
 prop_compose! {
-    /// Payloads as CloudWatch Logs sends them, with any texts.
+    /// Payloads in the form of CloudWatch Logs, with any texts.
     fn data()(
         texts in [text(), text(), text()],
         filters in prop::collection::vec(any::<String>(), 0..3),
@@ -101,12 +102,12 @@ prop_compose! {
     }
 }
 
-/// Any text that is not empty, as no name is.
+/// Any text except the empty one, because names are never empty.
 fn text() -> impl Strategy<Value = String> {
     any::<String>().prop_filter("empty", |text| !text.is_empty())
 }
 
-/// A message: a record of CloudTrail, or any other text that is not empty.
+/// A message: a CloudTrail record or any other text except the empty one.
 fn message() -> impl Strategy<Value = String> {
     let record = (any::<String>(), any::<u64>()).prop_map(|(text, number)| {
         json!({"eventName": text, "eventID": number.to_string(), text: [null, 1.5]}).to_string()
@@ -130,7 +131,7 @@ proptest! {
         prop_assert_eq!(ours(&packed), said(&data));
     }
 
-    /// One log event of a batch is odd: the others are read.
+    /// If one log event of a batch is malformed, the others are still read.
     #[test]
     fn an_odd_event_costs_itself_alone(data in data(), place in any::<prop::sample::Index>(), odd in 0..6_usize) {
         let mut value = serde_json::to_value(&data).unwrap();
@@ -201,12 +202,12 @@ fn what_others_refuse_is_read() {
     assert_eq!(ours(bare.as_bytes()), read);
 }
 
-/// Reads an event as a function that is written with these types does.
+/// Reads an event like a function that is written with these types.
 fn typed<T: DeserializeOwned>(event: &Value) -> T {
     serde_json::from_value(event.clone()).unwrap_or_else(|error| panic!("{error}: {event:#}"))
 }
 
-/// The part of an event that rules of a bus look at most often.
+/// The fields of an event that EventBridge rules match most often.
 #[derive(Debug, serde::Deserialize, serde::Serialize)]
 struct Detail {
     kind: String,
@@ -259,7 +260,7 @@ fn each_sample_is_read_as_an_event_of_the_bus() {
     assert_eq!(samples, alerts::kind::AlertKind::ALL.len());
 }
 
-/// Returns what the stream of the table hands over of a row: its keys and no more.
+/// Returns the part of an outbox row that the table's stream delivers: only its keys.
 fn stream_event(name: &str, partition: &str) -> Value {
     json!({"Records": [{
         "eventID": "c4ca4238a0b923820dcc509a6f75849b", "eventName": name, "eventVersion": "1.1",
@@ -273,8 +274,8 @@ fn stream_event(name: &str, partition: &str) -> Value {
     }]})
 }
 
-/// Returns whether the filter of the template lets the one record of an event through: by the rules of
-/// "Control which events Lambda sends to your function", as far as it needs them.
+/// Checks whether the filter of the template accepts the one record of an event, by the rules of "Control which events
+/// Lambda sends to your function", as far as the template uses them.
 fn passes(filter: &Value, event: &StreamEvent) -> bool {
     let [record] = &event.records[..] else {
         panic!("{event:?}");

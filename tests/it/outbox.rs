@@ -1,4 +1,4 @@
-//! The contract of what waits, run against every table alike; and what the table writes for it.
+//! The contract of the outbox, run against every table, and the items that the table writes for it.
 
 use std::collections::BTreeMap;
 
@@ -258,7 +258,7 @@ fn what_is_remembered_of_a_key_is_read_as_it_was_written(store: &(impl Outbox + 
     }
 }
 
-/// Each kind of alert, and each form of its facts.
+/// Each kind of alert with each form of its facts.
 fn every_alert() -> Vec<Alert> {
     let cluster = ClusterId::from_bytes([7; 16]);
     let digest = Facts::Digest(DigestFacts {

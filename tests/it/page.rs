@@ -1,5 +1,5 @@
-//! The report page, read back with an independent parser: its sums are those of the totals, every
-//! cluster is there, and whatever records hold stays text.
+//! The report page, read back by an independent parser: its sums equal the totals, every cluster is present, and text
+//! of records stays text.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::binary::Folder;
 use crate::html::Page;
 use crate::records::{id, lines, record, standing};
 
-/// Scans with a page; returns the JSON and the page.
+/// Runs a scan with a report; returns the JSON and the page.
 fn scan(folder: &Folder, arguments: &[&str]) -> (Value, String) {
     let arguments = [&["--html", "report.html"], arguments].concat();
     let scan = folder.scan(&arguments, 0);
@@ -27,7 +27,7 @@ fn scan(folder: &Folder, arguments: &[&str]) -> (Value, String) {
     )
 }
 
-/// Returns a folder with a made-up trail under `in`.
+/// Returns a folder with a demo trail under `in`.
 pub fn demo() -> Folder {
     let plan = Plan {
         seed: 7,
@@ -42,7 +42,7 @@ pub fn demo() -> Folder {
     folder
 }
 
-/// Asserts that a page is made of what it may be made of.
+/// Asserts that a page has only allowed elements and attributes.
 fn assert_plain(page: &Page) {
     const ELEMENTS: &str = " a article bdi body code data dd details div dl dt figcaption figure \
         footer g h1 h2 h3 h4 head header html li main meta nav p pre rect section span strong \

@@ -1,4 +1,5 @@
-//! How long AWS may take: a page of a log group longer than anything else, and never longer than the invocation.
+//! Time limits of calls to AWS: a page of a log group may take longer than other calls, but not longer than the
+//! invocation.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -12,10 +13,10 @@ use service::ports::{LogGroupError, LogGroups as _, LogQuery};
 
 use crate::emulator::config_at;
 
-/// Longer than an attempt of any other call may take.
+/// Longer than the limit for an attempt of any other call.
 const SLOW: Duration = Duration::from_secs(3);
 
-/// Answers with one page, slowly.
+/// A server that answers slowly with one page.
 fn slow_logs() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());

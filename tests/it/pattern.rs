@@ -1,4 +1,4 @@
-//! The filter pattern of the template lets through all that the engine may select.
+//! The filter pattern of the template passes every record that the engine can select.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,10 @@ use records::Record;
 
 use crate::fixtures::{fixture, names};
 
-/// CloudWatch Logs refuses a longer one.
+/// Maximum length of a filter pattern in CloudWatch Logs, in characters.
 const PATTERN_CHARS_MAX: usize = 1024;
 
-/// It may let through more: a name within a longer name, or a sign-in that went well.
+/// The pattern may also pass other records: a name inside a longer name, or a successful sign-in.
 fn lets_through(record: &Record<'_>) -> bool {
     let event = record.event_name.as_deref().unwrap_or_default();
     record.error_code.is_some()

@@ -1,4 +1,4 @@
-//! Events of subscriptions made by hand: what CloudWatch Logs sends, and what it never should.
+//! Subscription events for tests: such as CloudWatch Logs sends, and such as it never should.
 
 use std::io::Write as _;
 
@@ -10,15 +10,15 @@ use serde_json::{Value, json};
 
 use crate::records::{id, record};
 
-/// When hand-made records were logged: 2026-11-02T08:03:00Z, three minutes after their calls.
+/// Time at which the test records were logged: 2026-11-02T08:03:00Z, three minutes after their calls.
 pub const LOGGED_AT: i64 = 1_793_606_580_000;
 
-/// Returns the n-th failure.
+/// Returns the n-th failed call.
 pub fn failure(number: u64) -> Value {
     record(json!({"eventID": id(number), "errorCode": "AccessDenied"}))
 }
 
-/// Returns a log event as CloudWatch Logs spells it.
+/// Returns a log event in the spelling of CloudWatch Logs.
 pub fn log_event(message: &str) -> String {
     let message = json!(message);
     format!(r#"{{"id":"17","timestamp":{LOGGED_AT},"message":{message}}}"#)
@@ -38,18 +38,18 @@ pub fn gzip(content: impl AsRef<[u8]>) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Returns the event that hands over packed data.
+/// Returns the subscription event with compressed data.
 pub fn event(packed: impl AsRef<[u8]>) -> Vec<u8> {
     let data = BASE64_STANDARD.encode(packed);
     format!(r#"{{"awslogs":{{"data":"{data}"}}}}"#).into_bytes()
 }
 
-/// Returns the event that hands over log events.
+/// Returns the subscription event with log events.
 pub fn event_of(events: &[String]) -> Vec<u8> {
     event(gzip(logs(events)))
 }
 
-/// Returns the event that hands over failures.
+/// Returns the subscription event with failed calls.
 pub fn event_of_failures(numbers: impl IntoIterator<Item = u64>) -> Vec<u8> {
     let failures = numbers
         .into_iter()

@@ -1,10 +1,11 @@
-//! The three functions as one, in made-up worlds: events come in any order, more than once and cut
-//! anyhow, functions break off at any call, clocks are wrong, runs are left out and doubled. As long as
-//! what was missed is taken in before its hour is taken stock of, all of that changes nothing of what
-//! is known and told; and whatever comes later than that still counts once, and never brings an episode of
-//! a cluster out of its order.
+//! The three functions together, in random worlds.
 //!
-//! CONTRIBUTING.md says which test holds which of the other properties.
+//! Events come in any order, more than once and cut in any manner. Functions break off at any call, clocks are wrong,
+//! runs are left out or doubled. If missed events are processed before their hour is inspected, none of this changes
+//! the final clusters and alerts. Events that come later still count once, and never put the episodes of a cluster out
+//! of order.
+//!
+//! CONTRIBUTING.md lists which test covers which of the other properties.
 
 pub mod lots;
 pub mod scenarios;
@@ -36,21 +37,20 @@ use crate::pipeline::world::{LOGGED_SECONDS, SINKS, World};
 use crate::story::{HOUR, START};
 use crate::table::{store, telling};
 
-/// For how many hours a world is watched.
+/// Number of hours for which a world runs.
 const WATCHED: i64 = HOURS + 14;
 
-/// How long an event is under way that comes in time, in seconds: with the time for which it waits for
-/// others, it comes before its hour is taken stock of.
+/// Maximum delay in seconds of an event that comes in time: with the grace period, it comes before its hour is
+/// inspected.
 const UNDER_WAY: u64 = 500;
 
-/// For how long events are gathered that are handed over together, in seconds.
+/// Number of seconds in which events are collected for one batch.
 const GATHERED: i64 = 120;
 
-/// After how many runs in a row that come to nothing one does not: beyond a day of them, what is found
-/// out is not told any more.
+/// Maximum number of failed runs in a row. After more than a day of failed runs, findings are too old to be announced.
 const FRUITLESS_MAX: u32 = 6;
 
-/// What somebody does at a moment.
+/// An action at a time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Act {
     HandOver(Vec<usize>),
@@ -58,22 +58,22 @@ enum Act {
     Deliver,
 }
 
-/// What is known of the clusters in the end, whenever it was found out.
+/// Final state of the clusters, independent of when it was found.
 #[derive(Debug, Clone, PartialEq)]
 struct Known {
     sums: ClusterSnapshot,
     timeline: Timeline,
-    /// Of each cluster when it was first seen, how a refusal is worded, and who called.
+    /// For each cluster: the time of the first event, the wording of the error, and the callers.
     heads: BTreeMap<ClusterId, (Option<Timestamp>, String, BTreeSet<CallerHash>)>,
 }
 
-/// What a journal says: in which episode, what, and when.
+/// A journal entry: episode, event and time.
 type Noted = (i64, JournalEvent, Option<Timestamp>);
 
-/// What happened in the end, and what was told of it.
+/// All transitions and alerts in the end.
 #[derive(Debug, Clone, PartialEq)]
 struct Course {
-    /// Of each cluster how it stands, in which episode, and up to when an event is too late for it.
+    /// For each cluster: state, number of the episode, and the time up to which an event is too late for the cluster.
     states: BTreeMap<ClusterId, (State, i64, Option<Timestamp>)>,
     journals: BTreeMap<ClusterId, BTreeMap<Noted, usize>>,
     told: BTreeSet<String>,
@@ -81,8 +81,8 @@ struct Course {
     accounts: BTreeMap<String, AccountActivity>,
 }
 
-/// Returns what is done when. Each event comes once to five times, at most so many seconds after it
-/// happened.
+/// Returns the actions in order of time. Each event comes one to five times, with a delay of at most `late` seconds
+/// beyond the usual.
 fn agenda(world: &Drawn, lots: &Lots, late: u64) -> Vec<(i64, Act)> {
     let mut arrivals = Vec::new();
     for (number, happening) in world.happenings.iter().enumerate() {
@@ -121,7 +121,7 @@ fn agenda(world: &Drawn, lots: &Lots, late: u64) -> Vec<(i64, Act)> {
     acts
 }
 
-/// Lets a function break off a few times that takes in what was missed, over any hours.
+/// Runs redrive and backfill a few times over random hours; each run may break off.
 fn take_in_badly(world: &mut World, lots: &Lots, now: i64) {
     for _ in 0..lots.below(4) {
         world.redrive(now, lots.end());
@@ -133,7 +133,7 @@ fn take_in_badly(world: &mut World, lots: &Lots, now: i64) {
     }
 }
 
-/// Lets a world live in which what was missed is taken in before anybody takes stock.
+/// Runs a world in which missed events are processed before each inspection.
 fn lived_in_time(drawn: &Drawn, lots: &Lots) -> World {
     live_in_time(
         World::new(&drawn.happenings, lots.clone(), false),
@@ -165,7 +165,7 @@ fn live_in_time(mut world: World, drawn: &Drawn, lots: &Lots) -> World {
     ended(world)
 }
 
-/// Returns the stack after a calm time in which all of this happened.
+/// Returns the stack of a world with the same events and no failures.
 pub fn lived(happenings: &[Happening], summaries: Summaries) -> World {
     let drawn = Drawn {
         happenings: happenings.to_vec(),
@@ -176,7 +176,7 @@ pub fn lived(happenings: &[Happening], summaries: Summaries) -> World {
     live_in_time(world, &drawn, &Lots::default())
 }
 
-/// Lets a world live in which everything may come too late.
+/// Runs a world in which everything may come too late.
 fn lived_too_late(drawn: &Drawn, lots: &Lots) -> World {
     let mut world = World::new(&drawn.happenings, lots.clone(), true);
     for (now, act) in agenda(drawn, lots, 30 * 3600) {
@@ -192,7 +192,7 @@ fn lived_too_late(drawn: &Drawn, lots: &Lots) -> World {
     ended(world)
 }
 
-/// Takes in what is left, takes stock once more by a clock that is right, and sends what waits.
+/// Processes the remaining events, inspects once more with a correct clock, and sends the waiting alerts.
 fn ended(mut world: World) -> World {
     let now = START + (WATCHED + 2) * HOUR;
     world.set_clock_right();
@@ -234,7 +234,7 @@ fn known(world: &World) -> Known {
     }
 }
 
-/// Returns what was told in words that do not depend on when it was found out.
+/// Returns the alerts as text without the parts that depend on when they were created.
 fn in_words(told: &Alert) -> Option<String> {
     let about = told.about();
     let about = match told.kind() {
@@ -283,7 +283,7 @@ fn course(world: &World) -> Course {
     }
 }
 
-/// Each alert has one row for each sink, of which all were sent once, and again only for a reason.
+/// Asserts that each alert has one row for each sink, and that each row was sent once, or again for a reason.
 fn assert_told_once(world: &World) {
     let logged = world.logged();
     let told: BTreeMap<AlertId, Alert> = told(world).into_iter().map(|of| (of.id(), of)).collect();
@@ -315,15 +315,15 @@ fn assert_told_once(world: &World) {
     }
 }
 
-/// Returns what waited or was sent at any time, whoever was to be told.
+/// Returns the alerts of all rows that waited or were sent at any time, for all sinks.
 fn told(world: &World) -> Vec<Alert> {
     let waited = world.rows.values().map(|(_, told)| told.clone());
     let sent = SINKS.into_iter().flat_map(|sink| world.told(sink));
     waited.chain(sent).collect()
 }
 
-/// The episodes of each cluster follow one another: one begins where another has ended, for an event that
-/// is later than its end, and nothing happens twice in one.
+/// Asserts the order of episodes: each begins after the end of the one before, with an event later than that end, and
+/// no journal event happens twice in one episode.
 fn assert_episodes(world: &World) {
     let store = store(&world.table, telling());
     let inspection_state = inspection_state(world);
@@ -381,7 +381,7 @@ fn assert_episodes(world: &World) {
     }
 }
 
-/// What is open is known to be by whoever will find its end.
+/// Asserts that the inspection knows every open cluster, so that its end will be found.
 fn assert_ends_are_found(world: &World) {
     let inspection_state = inspection_state(world);
     for (cluster, head) in heads(world) {
@@ -396,7 +396,7 @@ fn assert_ends_are_found(world: &World) {
     }
 }
 
-/// Nothing recovers in hours of which nothing is known.
+/// Asserts that no cluster recovers in hours without data.
 fn assert_blind_hours(drawn: &Drawn, course: &Course, heads: &BTreeMap<ClusterId, ClusterItem>) {
     let Some((from, hours)) = drawn.outage else {
         return;

@@ -1,4 +1,4 @@
-//! Where the command line writes: never over what it reads, and for nobody else to read.
+//! Files that the command line writes: it never overwrites a file that it reads, and other users cannot read them.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ fn trail() -> Vec<u8> {
     lines(&[record(json!({"errorCode": "AccessDenied"}))]).into()
 }
 
-/// Expects that a scan is refused before it does anything: the file keeps its content.
+/// Asserts that a scan is refused before it does anything, and that the file keeps its content.
 fn refused(folder: &Folder, arguments: &[&str], file: &str, saying: &str) {
     let before = fs::read(folder.path(file)).unwrap();
     let ran = folder.run(&[&["scan"], arguments].concat());

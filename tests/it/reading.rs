@@ -1,4 +1,4 @@
-//! The fast path comes to the same as the reference reader: every input is read by both.
+//! The fast path gives the same results as the reference reader: every input is read by both.
 
 use std::fs;
 
@@ -68,8 +68,8 @@ fn made_up_trails_come_out_the_same() {
     }
 }
 
-/// Records that differ from another in id alone are taken for the same as that one; what makes a twin
-/// of a record must never be among what they are taken for.
+/// The fast path reuses the result of an earlier record that differs only in its ID. Fields by which a copy of a call
+/// is recognised must not be ignored in that comparison.
 #[test]
 fn twins_come_out_the_same() {
     let exclusions = Exclusions {
@@ -104,7 +104,7 @@ fn twins_come_out_the_same() {
     }
 }
 
-/// Returns the records of a list that are handed over, how many are held back, and how far the list was proven.
+/// Returns the records of a list that are passed on, the number that are skipped, and how many bytes were checked.
 fn run(text: &str) -> (Vec<String>, u64, usize) {
     let (mut texts, mut quiet) = (Vec::new(), 0);
     let taken = structure::records(
@@ -120,7 +120,7 @@ fn run(text: &str) -> (Vec<String>, u64, usize) {
 }
 
 proptest! {
-    /// Values of which most are told by comparing, and some look like more than they are.
+    /// JSON values most of which need comparing, and some of which look like something else.
         #[test]
         fn records_like_earlier_ones_are_told_as_if_they_were_read(
             lists in prop::collection::vec(prop::array::uniform5(prop::sample::select(vec![

@@ -1,4 +1,4 @@
-//! Records made by hand, short to write and whole to read, and inputs made of them.
+//! Small CloudTrail records for tests, complete but short to write, and inputs made of them.
 
 use crate::table::now;
 use clusters::ClusterSnapshot;
@@ -14,10 +14,10 @@ use service::ports::{Store, TriageStore};
 use service::rules::Rules;
 use view::listing::Listing;
 
-/// The account of all hand-made records.
+/// The account of the test records.
 pub const ACCOUNT: &str = "111122223333";
 
-/// Returns a whole record, overwritten by the fields given; `null` removes one.
+/// Returns a whole record with some fields replaced; `null` removes a field.
 pub fn record(fields: Value) -> Value {
     let mut record = json!({
         "eventVersion": "1.11",
@@ -54,7 +54,7 @@ pub fn record(fields: Value) -> Value {
     Value::Object(record.clone())
 }
 
-/// Returns the n-th failure, with the fields given.
+/// Returns the n-th failed call, with the given fields.
 pub fn denied(number: u64, fields: Value) -> Value {
     let mut failure = json!({"eventID": id(number), "errorCode": "AccessDenied"});
     if let (Value::Object(failure), Value::Object(fields)) = (&mut failure, fields) {
@@ -63,7 +63,7 @@ pub fn denied(number: u64, fields: Value) -> Value {
     record(failure)
 }
 
-/// Returns a moment so many seconds after the first one that there is.
+/// Returns the moment a number of seconds after the earliest possible one.
 pub fn second(of: i64) -> Timestamp {
     Timestamp::FIRST.plus(of)
 }
@@ -73,17 +73,17 @@ pub fn id(number: u64) -> String {
     format!("00000000-0000-4000-8000-{number:012x}")
 }
 
-/// Returns JSON lines.
+/// Returns records as JSON lines.
 pub fn lines(records: &[Value]) -> String {
     records.iter().map(|record| format!("{record}\n")).collect()
 }
 
-/// Folds and commits an input of JSON lines.
+/// Reads and commits an input of JSON lines.
 pub fn ingest(store: &mut impl Store, lines: &str) -> RecordCounts {
     ingest_by(&Rules::default(), store, lines)
 }
 
-/// Folds and commits an input of JSON lines by rules.
+/// Reads and commits an input of JSON lines with rules.
 pub fn ingest_by(rules: &Rules, store: &mut impl Store, lines: &str) -> RecordCounts {
     let limits = Limits::default();
     let folded = ingest::fold(lines.as_bytes(), Layout::Lines, &limits, None, rules).unwrap();
@@ -97,7 +97,7 @@ pub fn snapshot(records: &[Value]) -> ClusterSnapshot {
     standing(records).0
 }
 
-/// Returns the snapshot of records, in memory, and how their clusters stand.
+/// Returns the snapshot of records in a store in memory, and the list of clusters.
 pub fn standing(records: &[Value]) -> (ClusterSnapshot, Listing) {
     let mut store = MemoryStore::default();
     let record_counts = ingest(&mut store, &lines(records));
@@ -115,7 +115,7 @@ pub fn standing(records: &[Value]) -> (ClusterSnapshot, Listing) {
     (snapshot, listing)
 }
 
-/// Looks at all that a store has of what happened.
+/// Replays all events of a store.
 pub fn recorded<R>(store: &(impl Store + TriageStore), look: impl FnOnce(&Recorded<'_>) -> R) -> R {
     let (snapshot, events) = pollster::block_on(store.whole(false)).unwrap();
     look(&Recorded {

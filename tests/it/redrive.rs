@@ -1,6 +1,6 @@
-//! What was missed comes in afterwards: failed invocations from the bucket, and hours of a log group
-//! read again. Both may run as often as they like, at once and cut off anywhere: at the end each
-//! event counts once.
+//! Missed events are added later: failed invocations from the bucket, and hours of a log group that are read again.
+//!
+//! Both may run any number of times, concurrently, and break off anywhere. In the end each event counts once.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -52,7 +52,7 @@ pub const SOURCE: Source<'_> = Source {
     owner: "111122223333",
 };
 
-/// The hour in which hand-made records were logged, and the one after it.
+/// The hour in which the test records were logged, and the hour after it.
 const FROM: &str = "2026-11-02T08:00:00Z";
 const UNTIL: &str = "2026-11-02T10:00:00Z";
 
@@ -60,7 +60,7 @@ fn at(time: &str) -> Timestamp {
     Timestamp::parse(time).unwrap()
 }
 
-/// Returns what AWS Lambda keeps of an event that failed for good.
+/// Returns the object that AWS Lambda stores for an event whose last attempt failed.
 pub fn failed(function: &str, event: &[u8]) -> Vec<u8> {
     let event = std::str::from_utf8(event).unwrap();
     format!(
@@ -69,7 +69,7 @@ pub fn failed(function: &str, event: &[u8]) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Returns the key under which AWS Lambda keeps it, the n-th of a minute.
+/// Returns the key under which AWS Lambda stores the object, the n-th of a minute.
 pub fn key(function: &str, second: u32) -> String {
     format!("{FAILED}/{function}/2026/11/02/2026-11-02T08.07.{second:02}-e4b46cbf")
 }
@@ -78,7 +78,7 @@ pub fn keep(bucket: &MemoryBucket, key: &str, object: Vec<u8>) {
     pollster::block_on(bucket.keep(key, object)).unwrap();
 }
 
-/// Keeps so many failed invocations, each with an event of its own.
+/// Stores a number of failed invocations, each with its own event.
 fn keep_failed(bucket: &MemoryBucket, count: u32) {
     for second in 0..count {
         let event = event_of_failures([u64::from(second)]);
@@ -263,20 +263,20 @@ fn an_event_that_the_table_does_not_take_holds_up_no_other() {
     );
 }
 
-/// Log groups in memory: pages of a few events, each with an empty one before it.
+/// Log groups in memory: pages of a few events, each after an empty page.
 #[derive(Default)]
 pub struct MemoryLogs {
     pub events: Vec<LogEvent>,
     pub page: usize,
-    /// How many pages were asked for.
+    /// Number of pages that were requested.
     pub asked: Cell<usize>,
-    /// Whether tokens are taken.
+    /// Whether page tokens are accepted.
     is_forgetful: Cell<bool>,
     takes_turns: bool,
 }
 
 impl MemoryLogs {
-    /// Returns a log group with these messages, so many milliseconds apart.
+    /// Returns a log group with these messages at a fixed interval in milliseconds.
     pub fn of(messages: impl IntoIterator<Item = String>, apart: i64) -> Self {
         let event = |(number, message)| LogEvent {
             id: format!("{number}"),
@@ -494,7 +494,7 @@ fn many_long_records_of_many_streams_are_cut_into_events_that_a_subscription_tak
     );
 }
 
-/// Lets others go first, once.
+/// Lets the other tasks run first, once.
 async fn turn(takes_turns: bool) {
     let mut is_first = takes_turns;
     poll_fn(|_| match std::mem::replace(&mut is_first, false) {
@@ -504,7 +504,7 @@ async fn turn(takes_turns: bool) {
     .await;
 }
 
-/// A bucket that functions share which take turns, call by call.
+/// A bucket shared by functions that take turns, call by call.
 #[derive(Clone, Default)]
 struct SharedBucket(Rc<MemoryBucket>);
 
@@ -547,21 +547,21 @@ impl Bucket for SharedBucket {
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
 
-/// A stack whose functions share a table and a bucket, and the log group that it reads.
+/// A stack: functions that share a table and a bucket, and the log group that they read.
 struct World {
     table: MemoryTable,
     bucket: SharedBucket,
     logs: Rc<MemoryLogs>,
 }
 
-/// How a payload fared before anybody looked.
+/// The outcome of a payload before redrive and backfill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     /// It was committed.
     Came,
-    /// It failed, and AWS Lambda has kept it.
+    /// It failed, and AWS Lambda has stored it in the bucket.
     Failed,
-    /// It was committed, but the answer got lost, and AWS Lambda has kept it.
+    /// It was committed, but the answer got lost, so AWS Lambda has stored it in the bucket too.
     Both,
     /// CloudWatch Logs has skipped it.
     Skipped,
@@ -569,7 +569,7 @@ enum Fate {
 
 const PAYLOADS: u64 = 4;
 
-/// Returns the log events of a payload: failures of two kinds, and one that cannot be read.
+/// Returns the log events of a payload: failed calls of two kinds, and one record that cannot be read.
 fn log_events(payload: u64) -> Vec<LogEvent> {
     let event = |place: u64| {
         let number = payload * 4 + place;
@@ -593,7 +593,7 @@ fn log_events(payload: u64) -> Vec<LogEvent> {
     (0..4).map(event).collect()
 }
 
-/// Returns a payload as CloudWatch Logs hands it over.
+/// Returns a payload as CloudWatch Logs sends it.
 fn payload(number: u64) -> Vec<u8> {
     let event = |event: LogEvent| {
         json!({"id": event.id, "timestamp": event.timestamp, "message": event.message}).to_string()
@@ -606,7 +606,7 @@ fn payload(number: u64) -> Vec<u8> {
     )
 }
 
-/// What a table says in the end, and whom it has told of what.
+/// Final content of a table: clusters, events by hour, and alerts by sink.
 type State = (ClusterSnapshot, Timeline, BTreeSet<(String, i64, String)>);
 
 impl World {
@@ -650,7 +650,7 @@ impl World {
         })
     }
 
-    /// Reads some minutes from the beginning on, as many as that.
+    /// Reads a number of minutes again, from the beginning of the log group on.
     fn backfill(&self, from: i64, minutes: i64) -> Task {
         let (mut store, bucket) = (store(&self.table, telling()), self.bucket.clone());
         let logs = Rc::clone(&self.logs);
@@ -709,7 +709,7 @@ fn finish<'t>(task: Pin<Box<dyn Future<Output = ()> + 't>>) {
     while task.as_mut().poll(&mut context).is_pending() {}
 }
 
-/// Runs tasks side by side in an order, each until it is through or has died at one of its steps.
+/// Runs tasks concurrently in a given order, until each has ended or was stopped at one of its steps.
 fn side_by_side(mut tasks: Vec<(Task, usize)>, order: &[usize]) {
     let mut context = Context::from_waker(Waker::noop());
     let mut turns = order.iter().cycle();
@@ -736,7 +736,7 @@ fn fate() -> impl Strategy<Value = Fate> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..effort::property(100, 400) })]
 
-    /// What was missed is there in the end, and what was not missed stays as it was.
+    /// Missed events are present in the end, and the others are unchanged.
     #[test]
     fn whatever_redrives_and_backfills_run_in_whatever_way_each_event_counts_once(
         fates in proptest::collection::vec(fate(), PAYLOADS as usize),
@@ -762,7 +762,7 @@ proptest! {
         prop_assert!(world.state() == once.state(), "{:?}\n{:?}", world.state(), once.state());
     }
 
-    /// A payload that leaves the bucket is in the table, wherever a redrive breaks off.
+    /// A payload that is deleted from the bucket is in the table, wherever a redrive breaks off.
     #[test]
     fn redrives_that_break_off_anywhere_lose_nothing(
         failed in proptest::collection::vec(any::<bool>(), PAYLOADS as usize),
@@ -780,7 +780,7 @@ proptest! {
     }
 }
 
-/// Makes a log group and returns a client for it.
+/// Creates a log group and returns a client for it.
 pub fn make_group(emulator: &Emulator, group: &str) -> aws_sdk_cloudwatchlogs::Client {
     let client = aws_sdk_cloudwatchlogs::Client::new(emulator.config());
     let make = client.create_log_group().log_group_name(group);
@@ -790,7 +790,7 @@ pub fn make_group(emulator: &Emulator, group: &str) -> aws_sdk_cloudwatchlogs::C
     client
 }
 
-/// Logs texts at moments in milliseconds.
+/// Logs texts at times in milliseconds.
 pub fn log(client: &aws_sdk_cloudwatchlogs::Client, group: &str, texts: &[(i64, String)]) {
     let event = |(at, text): &(i64, String)| {
         let event = aws_sdk_cloudwatchlogs::types::InputLogEvent::builder();
@@ -878,7 +878,7 @@ fn what_is_wrong_with_a_subscription_is_told() {
     assert_eq!(told(), None);
 }
 
-/// Runs the command line as a person does; returns its exit code, what it prints, and its complaints.
+/// Runs the command line; returns exit code, stdout and stderr.
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     let mut command = Command::new(binary::inspector());
     let command = command.args(arguments).envs([
@@ -1005,7 +1005,7 @@ fn the_commands_go_by_what_the_inspection_left_in_the_table() {
     assert!(printed.contains("1 selected: 1 clustered"), "{printed}");
 }
 
-/// What can be read again is as old as the table allows, so this happens today.
+/// The retention of the table limits what can be read again, so this test uses the current time.
 #[expect(
     clippy::disallowed_methods,
     reason = "the command line looks at the clock, too"

@@ -1,5 +1,5 @@
-//! Golden cases that are a course of events rather than a cluster: each is replayed through all three
-//! functions, made by hand after what happened to somebody.
+//! Golden cases that are sequences of events, not single clusters. Each is modelled after a real incident and replayed
+//! through all three functions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +27,7 @@ use crate::records::ACCOUNT;
 use crate::story::{HOUR, START};
 use crate::table::{store, telling};
 
-/// What whoever holds a key that may read little asks for first.
+/// The first calls of an attacker who holds a key with few permissions.
 const RECON: [(&str, &str); 34] = [
     ("sts", "GetSessionToken"),
     ("iam", "ListUsers"),
@@ -65,7 +65,7 @@ const RECON: [(&str, &str); 34] = [
     ("dynamodb", "ListTables"),
 ];
 
-/// Returns refusals of a user, each with what else it says.
+/// Returns denied calls of a user, each with the given further fields.
 fn refused(at: i64, service: &str, call: &str, more: &Value) -> Happening {
     let code = if service == "ec2" {
         "Client.UnauthorizedOperation"
@@ -92,7 +92,7 @@ fn refused(at: i64, service: &str, call: &str, more: &Value) -> Happening {
     }
 }
 
-/// Returns how often a sink was told of each kind, campaigns by their stage, summaries left out.
+/// Returns the number of alerts that a sink received, by kind, and campaigns by stage, without summaries.
 fn counts(world: &World) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for told in world.told("guance") {

@@ -1,4 +1,4 @@
-//! Rules: which one applies, what it changes, when it ends, and what is said of a wrong file.
+//! Rules: which one applies, what it changes, when it ends, and the messages about a wrong file.
 
 use alerts::severity;
 use clusters::ClusterSnapshot;
@@ -22,7 +22,7 @@ fn ingest_with(store: &mut impl Store, rules: &str, records: &[Value]) -> Ingest
     pollster::block_on(ingest::commit(store, "test", folded)).unwrap()
 }
 
-/// Ingests into both stores, which must agree, and returns what came of it.
+/// Ingests records into both stores, which must agree, and returns the result.
 fn with_rules(rules: &str, records: &[Value]) -> (Ingested, ClusterSnapshot) {
     let mut memory = MemoryStore::default();
     let ingested = ingest_with(&mut memory, rules, records);
@@ -255,7 +255,7 @@ ignore = true
 reason = "never happens"
 "#;
 
-/// Two refused reads and one refused write, which changes something and is loud.
+/// Two denied reads and one denied write, which has a higher severity.
 fn folder() -> Folder {
     let write = json!({"eventName": "PutObject", "readOnly": false});
     let records = [denied(1, json!({})), denied(2, json!({})), denied(3, write)];

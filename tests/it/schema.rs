@@ -1,13 +1,13 @@
-//! JSON Schema, as far as `docs/events` uses it; what it does not use stops the test.
-//! `tests/stack/test_events.py` holds the schemas and the samples against an implementation of all of it.
+//! JSON Schema as far as `docs/events` uses it; any other keyword fails the test. `tests/stack/test_events.py` checks
+//! schemas and samples with a complete implementation.
 
 use serde_json::Value;
 
-/// A schema that values are held against.
+/// A schema for checking values.
 pub struct Schema<'s>(pub &'s Value);
 
 impl Schema<'_> {
-    /// Returns what is wrong with a value.
+    /// Returns the differences between a value and the schema.
     pub fn errors(&self, value: &Value) -> Vec<String> {
         let mut errors = Vec::new();
         self.check(self.0, value, "", &mut errors);
@@ -63,13 +63,13 @@ impl Schema<'_> {
     }
 }
 
-/// Returns whether an object has no field that its schema does not name.
+/// Checks whether an object has only fields that its schema names.
 fn is_closed(schema: &Value, value: &Value) -> bool {
     let mut fields = value.as_object().into_iter().flatten();
     fields.all(|(name, _)| schema["properties"].get(name).is_some())
 }
 
-/// Returns whether what a keyword says of the value itself holds.
+/// Checks whether a value fulfils a keyword about itself, without its parts.
 fn holds(keyword: &str, rule: &Value, value: &Value) -> bool {
     match keyword {
         "const" => rule == value,

@@ -1,4 +1,5 @@
-//! The lists of an organization: read, kept up to date, and joined with the settings of the functions.
+//! The settings object with the lists of an organization: reading, updating, and merging with the settings of the
+//! functions.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,7 +93,7 @@ self_principals = "arn:aws:iam::111122223333:role/a"
     assert_eq!(no_text[0].to_string(), "2:1: a byte that is not UTF-8");
 }
 
-/// Returns a settings file of so many accounts, each with a name and a trail.
+/// Returns a settings file with a number of accounts, each with a name and a trail.
 fn organization(accounts: u64) -> String {
     let ids = || (1..=accounts).map(|number| format!("{number:012}"));
     let trails: Vec<String> = ids().map(|id| format!("\"{id}\"")).collect();
@@ -154,7 +155,7 @@ proptest! {
     }
 }
 
-/// A bucket that keeps all versions, and counts what it is asked.
+/// A bucket that stores all versions of an object, and counts the requests.
 #[derive(Default)]
 struct VersionedBucket {
     now: MemoryBucket,
@@ -249,12 +250,12 @@ const GOOD: &str = "trail_accounts = [\"111122223333\"]";
 const OTHER: &str = "trail_accounts = [\"111122223333\", \"444455556666\"]";
 const BAD: &str = "trail_accounts = [\"1111\"]";
 
-/// A function that has just started, or goes on.
+/// A function, just started or running for some time.
 #[derive(Default)]
 struct Reader(SettingsLoader);
 
 impl Reader {
-    /// Looks at the settings object; says what came of it and how many calls that took.
+    /// Reads the settings object; returns the result as text, with the number of requests.
     fn look(&mut self, bucket: &VersionedBucket, seconds: i64) -> String {
         bucket.calls.set(0);
         let at = Timestamp::from_seconds(1_800_000_000 + seconds).unwrap();

@@ -1,4 +1,4 @@
-//! How the functions are set up, left in the table for whoever acts in their place.
+//! The settings of the functions, saved in the table for the commands that do the work of the functions.
 
 use aws::dynamodb::setup::setup_key;
 use aws::dynamodb::table::{Item, Table as _};
@@ -9,7 +9,7 @@ use service::ports::{SetupStore, StoreError};
 use crate::emulator::Emulator;
 use crate::table::{self, Fault, MemoryTable, telling};
 
-/// Returns the setup of these settings.
+/// Returns the setup with these settings.
 pub fn setup(settings: &[(&str, &str)]) -> Setup {
     let settings = settings.iter();
     Setup::of(settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))

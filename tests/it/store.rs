@@ -1,4 +1,4 @@
-//! The contract of the store port, run against every store alike.
+//! The contract of the port `Store`, run against every store.
 
 use std::path::Path;
 
@@ -24,7 +24,7 @@ fn failures(count: u64, field: impl Fn(u64) -> Value) -> Vec<Value> {
         .collect()
 }
 
-/// Runs each test against each store there is, which counts what is new.
+/// Runs each test against each store; tables count new events exactly.
 macro_rules! counting_contract {
     ($($name:ident),* $(,)?) => {
         mod memory { $(#[test] fn $name() { super::$name(super::MemoryStore::default()); })* }
@@ -260,7 +260,7 @@ fn a_file_that_is_something_else_is_refused_untouched() {
     ));
 }
 
-/// What is in a file: tables, indices and views, with how they were made.
+/// The schema of a SQLite file: tables, indices and views with their definitions.
 fn schema(path: &Path) -> Vec<(String, Option<String>)> {
     let connection = Connection::open(path).unwrap();
     let mut select = connection

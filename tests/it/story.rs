@@ -1,5 +1,5 @@
-//! The story of a month, as `scan --inspect` tells it: three incidents, two callers who try doors,
-//! and an outage of the pipeline on top of what always fails.
+//! The timeline of a month, as `scan --inspect` prints it: three incidents, two callers who try many calls, an outage
+//! of the delivery, and calls that always fail.
 
 use std::collections::BTreeSet;
 
@@ -18,10 +18,10 @@ const DAY: i64 = 24 * HOUR;
 /// 2026-11-01T00:00:00Z.
 pub const START: i64 = 1_793_491_200;
 
-/// The hours, from [`START`], in which nothing reaches anybody.
+/// The hours, counted from [`START`], in which no events arrive.
 const OUTAGE: (i64, i64) = (13 * DAY + 6 * HOUR, 13 * DAY + 22 * HOUR);
 
-/// The failures of a month, as they are written.
+/// The failed calls of a month.
 pub struct Month {
     pub records: Vec<Value>,
 }
@@ -68,8 +68,8 @@ impl Month {
         })));
     }
 
-    /// What always fails: a cache that asks for what is not there, a poller, and at night a job that
-    /// is told to slow down.
+    /// Adds calls that always fail: a cache that requests missing objects, a poller, and a nightly job that is
+    /// throttled.
     fn usual(&mut self) {
         for hour in 0..30 * 24 {
             let at = hour * HOUR;
@@ -104,7 +104,7 @@ impl Month {
         }
     }
 
-    /// A change of a key policy takes a right from forty roles, until it is taken back.
+    /// Adds the denied calls of forty roles, from a change of a key policy until it is undone.
     fn broken_roles(&mut self) {
         let start = 4 * DAY + 10 * HOUR;
         for n in 0..40 {
@@ -121,7 +121,7 @@ impl Month {
         }
     }
 
-    /// A backup may not write; it is repaired, and broken again two weeks later.
+    /// Adds a backup that is denied to write, is repaired, and fails again two weeks later.
     fn backup(&mut self) {
         for start in [9 * DAY + 2 * HOUR, 24 * DAY + 2 * HOUR] {
             for n in 0..6 * 12 {
@@ -132,7 +132,7 @@ impl Month {
         }
     }
 
-    /// The cache is emptied, and for three hours it asks forty times as often.
+    /// Adds three hours after the cache was emptied, in which it sends forty times as many requests.
     fn stampede(&mut self) {
         for n in 0..3 * 240 {
             let at = 17 * DAY + 12 * HOUR + n * 15;
@@ -146,8 +146,7 @@ impl Month {
         }
     }
 
-    /// Somebody tries what a stolen session may do, in five regions; another one takes what there
-    /// is of one kind.
+    /// Adds a stolen session that tries many calls in five regions, and one that tries many resources of one kind.
     fn burglars(&mut self) {
         let regions = [
             "eu-central-1",
@@ -180,7 +179,7 @@ impl Month {
         }
     }
 
-    /// Returns all of it, one thing after the other.
+    /// Returns all records in order of time.
     pub fn whole() -> Self {
         let mut month = Self {
             records: Vec::new(),
@@ -194,7 +193,7 @@ impl Month {
     }
 }
 
-/// Names that differ in letters: numbers in names are masked.
+/// Names that differ in letters, because digits in names are masked.
 fn letters(n: i64) -> String {
     let letter = |n: i64| char::from(b'A' + (n % 26) as u8);
     format!("{}{}", letter(n / 26), letter(n))
@@ -204,7 +203,7 @@ fn time(seconds: i64) -> String {
     Timestamp::from_seconds(seconds).unwrap().to_string()
 }
 
-/// Returns what happened, as JSON.
+/// Returns the transitions as JSON.
 fn transitions(arguments: &[&str], folder: &Folder) -> Value {
     let all = [&["--inspect"], arguments].concat();
     folder.scan(&all, 0)["transitions"].clone()

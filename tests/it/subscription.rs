@@ -1,5 +1,7 @@
-//! The events of subscriptions, through the verb of the function: whatever comes has an outcome, what
-//! cannot be read is kept aside, and only what may go better the next time is a failure.
+//! Events of subscriptions, through the verb of the ingest function.
+//!
+//! Every record has an outcome, unreadable events are put into quarantine, and only an error that may disappear on a
+//! retry fails the invocation.
 
 use std::fmt::Write as _;
 
@@ -24,12 +26,12 @@ use crate::payloads::{
 };
 use crate::records::{ACCOUNT, id, record};
 
-/// When events arrive: 2026-11-02T08:04:00Z.
+/// Time at which the events arrive: 2026-11-02T08:04:00Z.
 fn now() -> Timestamp {
     Timestamp::parse("2026-11-02T08:04:00Z").unwrap()
 }
 
-/// A function with its store and its bucket, in memory.
+/// An ingest function with store and bucket in memory.
 #[derive(Default)]
 struct Stack {
     subscription: Subscription,
@@ -68,7 +70,7 @@ impl Stack {
         lines.join("\n")
     }
 
-    /// Returns the only object that was kept aside.
+    /// Returns the only object in quarantine.
     fn object(&self) -> (String, String) {
         let objects = self.bucket.objects();
         assert_eq!(objects.len(), 1, "{:?}", objects.keys());
@@ -77,8 +79,8 @@ impl Stack {
     }
 }
 
-/// Writes down what becomes of an event, and checks what holds for any: the totals balance, what cannot
-/// be read is kept aside whole and counted, and a second delivery changes nothing.
+/// Prints the outcome of an event, and checks what holds for any event: the totals balance, an unreadable event is put
+/// into quarantine whole and counted, and a second delivery changes nothing.
 fn outcome(event: &[u8]) -> String {
     let mut stack = Stack::default();
     let invocation = stack.take(event).unwrap();
@@ -132,7 +134,7 @@ fn told(invocation: &Invocation) -> String {
     told
 }
 
-/// Returns the event that an object was made of.
+/// Returns the event from which an object in quarantine was made.
 fn came(object: &str) -> Vec<u8> {
     let json: Value = serde_json::from_str(object).unwrap();
     match &json["rawEvent"] {
@@ -153,7 +155,7 @@ fn check(cases: &[(&str, Vec<u8>)], expected: &Expect) {
     expected.assert_eq(&outcomes.collect::<String>());
 }
 
-/// Returns the event whose `awslogs` holds this.
+/// Returns the event with this value of `awslogs`.
 fn with(awslogs: &str) -> Vec<u8> {
     format!(r#"{{"awslogs":{awslogs}}}"#).into_bytes()
 }
@@ -615,7 +617,7 @@ fn a_delivery_that_comes_again_or_is_cut_otherwise_counts_once() {
     }
 }
 
-/// Returns a failure of a call that the session of a role made.
+/// Returns a failed call of the session of a role.
 fn by_role(number: u64, role: &str, code: &str) -> Value {
     record(json!({
         "eventID": id(number),

@@ -1,6 +1,8 @@
-//! A table in memory that keeps the whole contract of `Table`: conditions, transactions, and what
-//! DynamoDB would bill. Functions that share it stand side by side, and a script says what goes
-//! wrong when. `emulated` runs the same against an emulator of DynamoDB, where there is one.
+//! A table in memory that fulfils the whole contract of `Table`: conditions, transactions, and the units that DynamoDB
+//! would bill.
+//!
+//! Several functions can share it, and a script decides which calls fail. `emulated` runs the same tests against an
+//! emulator of DynamoDB, if there is one.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -13,50 +15,50 @@ use aws::dynamodb::{DynamoStore, TableSettings};
 use records::time::Timestamp;
 use service::ports::StoreUsage;
 
-/// What goes wrong with a call.
+/// How a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing happens, and the caller is told that the table cannot be reached.
+    /// The call has no effect, and the caller gets the error that the table cannot be reached.
     Unavailable,
-    /// It happens, but the answer gets lost.
+    /// The call takes effect, but its answer gets lost.
     Lost,
-    /// Another transaction is in the way.
+    /// The call conflicts with another transaction.
     Conflict,
-    /// The call is not accepted.
+    /// The call is rejected.
     Invalid,
 }
 
-/// Says what goes wrong with the n-th call, counted from 0.
+/// Decides how the n-th call fails, counted from 0; `None` lets it succeed.
 pub type Script = Box<dyn FnMut(u64) -> Option<Fault>>;
 
-/// A table that episodes as long as somebody has it.
+/// A table that exists as long as a handle to it exists. Clones share the items.
 #[derive(Clone, Default)]
 pub struct MemoryTable {
     items: Rc<RefCell<BTreeMap<Key, Item>>>,
     script: Rc<RefCell<Option<Script>>>,
-    /// What this handle of the table took.
+    /// Calls and units that this handle of the table was billed.
     spent: Rc<Cell<StoreUsage>>,
-    /// The read units among it.
+    /// The read units of these.
     read_units: Rc<Cell<u64>>,
     pauses: Rc<Cell<u32>>,
-    /// Whether others get their turn before each call.
+    /// Whether other tasks run before each call.
     takes_turns: bool,
-    /// The condition that nobody looks at.
+    /// The condition that is not checked.
     mutant: Option<Mutant>,
 }
 
-/// A condition that is left out, to see that somebody notices.
+/// A condition of a write that is left out, to check that a test detects that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mutant {
-    /// A head is made though there is one.
+    /// A cluster item is created although one exists.
     Create,
-    /// A cluster is opened again though it is open, or for a late event.
+    /// A cluster is opened again although it is open, or for a late event.
     Regress,
-    /// A cluster is closed though its head has changed.
+    /// A cluster is closed although its item has changed.
     Recover,
 }
 
-/// Lets others go first, once.
+/// Lets the other tasks run first, once.
 struct Turn(bool);
 
 impl Future for Turn {
@@ -71,12 +73,12 @@ impl Future for Turn {
     }
 }
 
-/// The time of all tests here, after that of their events.
+/// The current time of all tests here; it is later than their events.
 pub fn now() -> Timestamp {
     Timestamp::parse("2026-11-02T13:00:00Z").unwrap()
 }
 
-/// Settings of a store that tells one sink, and has learnt what is usual.
+/// Settings of a store whose alerts go to one sink, and whose learning period is over.
 pub fn telling() -> TableSettings {
     TableSettings {
         sinks: vec!["guance".to_owned()],
@@ -85,13 +87,13 @@ pub fn telling() -> TableSettings {
     }
 }
 
-/// Returns a store in a table, as one more function would have it.
+/// Returns a store in a table, like that of a further function.
 pub fn store(table: &MemoryTable, settings: TableSettings) -> DynamoStore<MemoryTable> {
     DynamoStore::new(table.other(), settings, now())
 }
 
 impl MemoryTable {
-    /// Returns the same table for somebody else, who is billed apart.
+    /// Returns another handle of the same table, with its own bill.
     pub fn other(&self) -> Self {
         Self {
             script: Rc::default(),
@@ -111,14 +113,14 @@ impl MemoryTable {
         }
     }
 
-    /// Lets calls go wrong, from now on.
+    /// Sets a script that lets calls fail from now on.
     pub fn fail(&self, script: impl FnMut(u64) -> Option<Fault> + 'static) {
         let mut script = script;
         let first = self.spent.get().calls;
         *self.script.borrow_mut() = Some(Box::new(move |call| script(call - first)));
     }
 
-    /// Lets all calls go well again.
+    /// Lets all calls succeed again.
     pub fn repair(&self) {
         *self.script.borrow_mut() = None;
     }
@@ -128,24 +130,24 @@ impl MemoryTable {
         self.items.borrow().values().cloned().collect()
     }
 
-    /// Puts an item there as somebody else would.
+    /// Puts an item into the table from outside.
     pub fn set(&self, item: Item) {
         self.items.borrow_mut().insert(item.key.clone(), item);
     }
 
-    /// Returns how many read units this handle of the table took.
+    /// Returns the number of read units that this handle was billed.
     pub fn read_units(&self) -> u64 {
         self.read_units.get()
     }
 
-    /// Bills a read as of now: a unit for each 4 KB, and one where nothing is.
+    /// Bills a read: a unit for each started 4 KB, and one for an item that does not exist.
     fn bill_read(&self, items: &[&Item]) {
         let bytes: u64 = items.iter().map(|item| size(item)).sum();
         let units = bytes.div_ceil(4096).max(1);
         self.read_units.set(self.read_units.get() + units);
     }
 
-    /// Returns how often somebody waited before a further attempt.
+    /// Returns how often a caller paused before a further attempt.
     pub fn pauses(&self) -> u32 {
         self.pauses.get()
     }
@@ -396,21 +398,20 @@ fn done(write: &Write, before: Option<&Item>) -> Item {
     }
 }
 
-/// Returns what a write is billed: one unit for each started KB of the larger of the item before
-/// and after. Source: Amazon DynamoDB Developer Guide, "Write request units".
+/// Returns the write units of a write: one for each started KB of the larger of the item before and after. Source:
+/// Amazon DynamoDB Developer Guide, "Write request units".
 fn units(before: Option<&Item>, after: Option<&Item>) -> u64 {
     let size = |item: Option<&Item>| item.map_or(0, size);
     size(before).max(size(after)).div_ceil(1024).max(1)
 }
 
-/// Returns how long an item is, in bytes.
+/// Returns the size of an item in bytes.
 pub fn size(item: &Item) -> u64 {
     item.bytes_long() as u64
 }
 
-/// Returns why DynamoDB would not take writes: an item of more than 400 KB, a key that is too long or
-/// empty, or a transaction of more than 100 writes or 4 MB. Source: Amazon DynamoDB Developer Guide,
-/// "Quotas in Amazon DynamoDB".
+/// Returns why DynamoDB would reject writes: an item of more than 400 KB, a key that is empty or too long, or a
+/// transaction of more than 100 writes or 4 MB. Source: Amazon DynamoDB Developer Guide, "Quotas in Amazon DynamoDB".
 fn unacceptable(items: &[Item]) -> Option<&'static str> {
     let sizes = || items.iter().map(Item::bytes_long);
     let keys = |item: &Item| (item.key.pk.len(), item.key.sk.len());

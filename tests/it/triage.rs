@@ -1,5 +1,5 @@
-//! The contract of triages and journals, run against a file and a table alike; what they take in the table;
-//! and how a cluster goes on that a person resolved or archived.
+//! The contract of triage decisions and journals, run against a file and a table, and its cost in the table. Also the
+//! further history of a cluster that a user resolved or archived.
 
 use std::collections::BTreeMap;
 
@@ -143,14 +143,15 @@ fn failure(number: u64, time: &str) -> String {
     )])
 }
 
-/// Returns how the one cluster of a store stands as people see it.
+/// Returns the status of the only cluster of a store, as users see it.
 fn status(store: &(impl Store + TriageStore)) -> Status {
     let listing = listing(store, None);
     assert_eq!(listing.clusters.len(), 1);
     listing.clusters.values().next().unwrap().status()
 }
 
-/// Lists the clusters of a store as commands do: of hours before one as the inspection leaves them, and what came since.
+/// Lists the clusters of a store like the commands: hours before `until` as the inspection saved them, and later events
+/// added.
 pub fn listing(store: &(impl Store + TriageStore), until: Option<Window>) -> Listing {
     recorded(store, |all| all.listing(&all.replay(until), now()))
 }
@@ -193,7 +194,7 @@ fn rows(store: &impl Outbox) -> Vec<&'static str> {
     rows.iter().map(|row| row.alert.kind().name()).collect()
 }
 
-/// A table with one cluster, of 08:00, that was resolved at 13:00.
+/// A table with one cluster of 08:00, resolved at 13:00.
 fn resolved() -> (MemoryTable, ClusterId) {
     let table = MemoryTable::default();
     let mut store = table::store(&table, telling());

@@ -1,6 +1,5 @@
-//! One truth: whatever shows a cluster says the same of it. Status, severity, count, code, first and last event and what
-//! was decided are compared over all clusters, between the commands, the report, the pages of `serve` and the widget of
-//! a stack.
+//! All views show the same about a cluster. Status, severity, count, code, first and last event and decision are
+//! compared for all clusters, between the commands, the report, the pages of `serve` and the widget of a stack.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -28,13 +27,13 @@ use crate::records::recorded;
 use crate::table::{MemoryTable, now, store, telling};
 use crate::widget::{Whole, setting};
 
-/// What is said of a cluster, each under its name.
+/// Values that a view shows of a cluster, by name.
 type Said = BTreeMap<&'static str, String>;
 
-/// What is said of all clusters, by their ids.
+/// Values that a view shows of all clusters, by cluster ID.
 type All = BTreeMap<String, Said>;
 
-/// Takes what JSON says of a cluster.
+/// Returns the values of a cluster in JSON.
 fn of_json(cluster: &Value) -> (String, Said) {
     let text = |value: &Value| value.as_str().unwrap_or("none").to_owned();
     let code = match (cluster["class"].as_str(), &cluster["error_code"]) {
@@ -68,7 +67,7 @@ fn of_list(list: &Value) -> All {
         .collect()
 }
 
-/// Asserts that what a view says is what is expected, of all clusters and of everything that the view says.
+/// Asserts that a view shows all clusters, and that every value that it shows is the expected one.
 #[track_caller]
 fn assert_same(view: &str, expected: &All, said: &All) {
     let mut differences = Vec::new();
@@ -90,7 +89,7 @@ fn assert_same(view: &str, expected: &All, said: &All) {
     assert_eq!(said.len(), expected.len(), "{view}");
 }
 
-/// Leaves what a list shows: of times the minute, and of triages those that hold.
+/// Reduces values to those of a list: times to the minute, and only decisions in effect.
 fn as_listed(all: &All) -> All {
     let minute = |time: &str| match time {
         "none" => "undated".to_owned(),
@@ -106,7 +105,7 @@ fn as_listed(all: &All) -> All {
     all
 }
 
-/// What a report says in its table.
+/// Returns the values in the table of a report.
 fn of_report(html: &str) -> All {
     let page = Page::read(html);
     let text = |row: usize, name: &str, class: &str| {
@@ -140,7 +139,7 @@ fn of_report(html: &str) -> All {
     all
 }
 
-/// What a widget or a page of `serve` shows, of a store at a moment.
+/// The widget, or a page of `serve`, over a store at a time.
 struct Shown<'a, S> {
     store: &'a S,
     known: StoreState,
@@ -176,7 +175,7 @@ impl<S: Whole> Shown<'_, S> {
         unreachable!()
     }
 
-    /// Reads the JSON that the page of a cluster gives, and what the page itself says.
+    /// Reads the JSON in the page of a cluster, and the values that the page shows.
     fn cluster(&self, id: &str) -> (String, Said) {
         let page = Page::read(&self.ask(&json!({"cluster": id, "export": true})));
         let (_, json) = page.all("pre").next().unwrap();
@@ -244,14 +243,14 @@ fn rows(page: &Page) -> All {
     all
 }
 
-/// What the inspection would leave of a store before an hour.
+/// Returns the state that an inspection would save for the hours before `until`.
 fn known(store: &(impl Store + TriageStore), until: Option<Window>) -> (StoreState, Window) {
     let listing = recorded(store, |all| all.replay(until).listing(now()));
     let next = listing.until;
     (StoreState::from(listing), next)
 }
 
-/// Compares all that shows clusters of some inputs.
+/// Compares all views of the clusters of some inputs.
 fn compare(folder: &Folder, inputs: &[PathBuf]) {
     let paths: Vec<&str> = inputs.iter().map(|path| path.to_str().unwrap()).collect();
     folder
@@ -284,8 +283,7 @@ fn compare(folder: &Folder, inputs: &[PathBuf]) {
     compare_pages("widget", &function, Some(until), &expected, &some);
 }
 
-/// Compares what commands print of the clusters of a file, and the report. An input that is scanned once more changes
-/// nothing.
+/// Compares the output of the commands on a file with the report. Scanning an input once more changes nothing.
 fn compare_commands(folder: &Folder, input: &str, expected: &All, some: &All) {
     let run = |arguments: &[&str]| {
         folder
@@ -308,7 +306,7 @@ fn compare_commands(folder: &Folder, input: &str, expected: &All, some: &All) {
     assert_same("clusters show", some, &shown.collect());
 }
 
-/// Compares the list and the pages that a widget shows of a store, whose inspection has taken the hours before one.
+/// Compares the list and the pages of a widget over a store whose hours before `until` are inspected.
 fn compare_pages(
     view: &str,
     store: &impl Whole,
@@ -342,7 +340,7 @@ fn of_top(entry: &Value) -> (String, Said) {
     (text(&entry["name"]), said.into())
 }
 
-/// Decides something about a few clusters, as people do.
+/// Saves decisions about a few clusters.
 fn decide(folder: &Folder, all: &All) {
     let decisions = [
         &["resolve"][..],
@@ -359,7 +357,7 @@ fn decide(folder: &Folder, all: &All) {
     }
 }
 
-/// Decides in a table what was decided in a file.
+/// Saves the decisions of a file in a table too.
 fn copy_decisions(file: &SqliteStore, table: &impl Whole) {
     let snapshot = block_on(file.sums(None)).unwrap();
     let clusters: Vec<ClusterId> = snapshot.facts.keys().copied().collect();
@@ -370,7 +368,7 @@ fn copy_decisions(file: &SqliteStore, table: &impl Whole) {
     }
 }
 
-/// Takes in a file, or all files of a folder.
+/// Reads and commits a file, or all files of a folder.
 fn ingest_all(store: &mut impl Store, path: &Path) {
     if path.is_dir() {
         let mut entries: Vec<PathBuf> = fs::read_dir(path)

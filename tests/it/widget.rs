@@ -1,5 +1,5 @@
-//! What a dashboard is answered, by each store alike: lists, pages of clusters, decisions, and sentences
-//! for what is not understood. The pages are read back with an independent parser.
+//! Answers to a dashboard, from each kind of store: lists, pages of clusters, decisions, and messages about requests
+//! that are not understood. The pages are read back with an independent parser.
 
 use alerts::links::Links;
 use aws::dynamodb::table::Table as _;
@@ -42,7 +42,7 @@ mod keys {
     table_contract!(a_cluster_says_when_its_key_was_last_used);
 }
 
-/// A store that can be asked for everything.
+/// A store with everything that the widget needs.
 pub trait Whole: Store + ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog {}
 
 impl<S: Store + ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> Whole for S {}
@@ -66,13 +66,13 @@ pub fn setting() -> Setting {
     }
 }
 
-/// Returns a moment of the day of the records.
+/// Returns a moment on the day of the records.
 fn at(hour: i64) -> Timestamp {
     let day = Timestamp::parse("2026-11-02T00:00:00Z").unwrap();
     day.after(hour * 3600).unwrap()
 }
 
-/// Returns a failure of a call at an hour.
+/// Returns a failed call in an hour.
 fn failure(number: u64, call: &str, hour: i64) -> Value {
     record(json!({
         "eventID": id(number), "eventName": call, "eventTime": at(hour).to_string(),
@@ -80,7 +80,7 @@ fn failure(number: u64, call: &str, hour: i64) -> Value {
     }))
 }
 
-/// Returns what the inspection leaves that took all hours before one.
+/// Returns the list that an inspection of all hours before `until` saves.
 fn listing(store: &impl Whole, until: Timestamp) -> Listing {
     recorded(store, |all| all.replay(Some(until.window())).listing(until))
 }
@@ -98,7 +98,7 @@ fn ask(store: &impl Whole, event: &Value) -> Page {
     Page::read(&html)
 }
 
-/// Returns the parameters of what can be clicked on that says something.
+/// Returns the parameters of the clickable element with a text.
 #[track_caller]
 fn click(page: &Page, words: &str) -> Value {
     let mut links = page.all("a").filter(|(_, link)| link.text.trim() == words);
@@ -116,7 +116,7 @@ fn click(page: &Page, words: &str) -> Value {
     serde_json::from_str(&action.text).unwrap()
 }
 
-/// Returns what a list has in its rows.
+/// Returns the texts in the rows of a list.
 fn found(page: &Page) -> Vec<String> {
     let rows = page
         .all("a")
@@ -275,7 +275,7 @@ fn what_the_inspection_has_not_taken_yet_is_listed(store: &mut impl Whole) {
     );
 }
 
-/// Returns the page of a cluster of one caller, with a key of hers.
+/// Returns the page of a cluster with one caller and her access key.
 fn page_of_a_cluster(store: &mut impl Whole) -> Page {
     let near = record(json!({
         "eventID": id(2), "eventTime": "2026-11-02T09:29:00Z", "eventName": "ListBuckets", "errorCode": "AccessDenied",
@@ -421,7 +421,7 @@ fn whoever_decides_is_in_the_journal_and_whoever_is_slower_changes_nothing(store
     assert!(!ask_with(store, &all, &mute, &open).contains("Acknowledge"));
 }
 
-/// Asserts that a page is made of what it may be made of.
+/// Asserts that a page has only allowed elements and attributes.
 fn assert_plain(page: &Page) {
     const ELEMENTS: &str = " a bdi code cwdb-action data dd details div dl dt figure form g h2 h3 h4 input li \
         option p pre rect select span strong style summary svg table tbody td th thead time title tr ul ";
@@ -556,8 +556,8 @@ fn the_widget_says_what_it_is() {
     }
 }
 
-/// A list costs the same calls however many clusters there are: the hours that are not in what the
-/// inspection left, and the heads and triages of one page.
+/// The number of calls for a list does not depend on the number of clusters: the hours after the saved list, and the
+/// cluster items and decisions of one page.
 #[test]
 fn a_list_takes_as_many_calls_with_ten_clusters_as_with_a_thousand() {
     let mut counted = Vec::new();
@@ -594,7 +594,7 @@ fn a_list_takes_as_many_calls_with_ten_clusters_as_with_a_thousand() {
 proptest! {
     #![proptest_config(effort::property(32, 256))]
 
-    /// What the inspection left and the hours since are what the inspection leaves later.
+    /// The saved list with the later hours added equals the list that is saved later.
     #[test]
     fn a_list_that_is_brought_up_to_date_is_the_one_that_is_made_anew(
         drawn in prop::collection::vec((0..3_u8, 0..40_i64, 0..3600_i64), 1..60), cut in 0..40_i64,

@@ -1,5 +1,5 @@
-//! What is sent, read back by parsers that share nothing with what writes it: line protocol by its
-//! escaping rules, Markdown as its readers take it.
+//! Messages to sinks, read back by independent parsers: line protocol by its escaping rules, Markdown as its readers
+//! render it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,7 +43,7 @@ fn texts(language: Language) -> Texts {
     Texts { language, links }
 }
 
-/// A line of line protocol, taken apart.
+/// A parsed line of line protocol.
 #[derive(Debug, PartialEq)]
 struct Line {
     measurement: String,
@@ -52,8 +52,8 @@ struct Line {
     nanoseconds: i64,
 }
 
-/// Reads line protocol by its rules: a backslash takes the special meaning from the comma, equals
-/// sign or space behind it; between quotes from a quote or a backslash.
+/// Parses line protocol by its rules: outside quotes, a backslash escapes comma, equals sign and space; inside quotes,
+/// it escapes quote and backslash.
 struct LineReader<'t> {
     rest: std::iter::Peekable<std::str::Chars<'t>>,
 }
@@ -154,7 +154,7 @@ fn any_field(dice: &mut Rng) -> Field {
     }
 }
 
-/// What breaks lines, names and quotes, and what does not.
+/// Texts with and without characters that break lines, names and quotes.
 const PIECES: [&str; 24] = [
     "a",
     "Z",
@@ -183,7 +183,7 @@ const PIECES: [&str; 24] = [
 ];
 const NAMES: [&str; 8] = ["a", "b_c", "df_x", "K9", "zz", "ct_1", "q", "_"];
 
-/// Returns what a tag should come back as, said in another way than where it is written.
+/// Returns the value that a tag should have after parsing, computed independently of the code that writes it.
 fn expected_tag(text: &str) -> String {
     let keeps = |c: char| c.is_ascii_alphanumeric() || "_.:/@+-".contains(c);
     text.replace(|c| !keeps(c), "_")
@@ -471,8 +471,7 @@ fn a_thousand_clusters_are_counted_and_the_first_are_named() {
     }
 }
 
-/// Returns alerts that have hostile text wherever a text can be: of every hostile cluster one, and
-/// of every kind and text one.
+/// Returns alerts with hostile text in each field: one for each hostile cluster, and one for each kind and text.
 fn hostile_alerts() -> Vec<Message> {
     let long = "x\n`".repeat(5000);
     let mentions = [
@@ -527,7 +526,7 @@ fn hostile_alerts() -> Vec<Message> {
     alerts
 }
 
-/// Returns what is told of campaigns, silences and hours whose names are hostile.
+/// Returns alerts about campaigns, silences and hours whose names are hostile.
 fn hostile_facts(text: &str) -> [Alert; 6] {
     let (since, until) = (at("2026-11-02T05:25:00Z"), at("2026-11-02T09:00:00Z"));
     let mut campaign = campaign();
@@ -639,7 +638,7 @@ fn hostile_keys(text: &str) -> Vec<KeyReport> {
     vec![hostile, without]
 }
 
-/// Tells whether every link begins at a console, and nothing else looks like one.
+/// Checks whether every link leads to a console, and no other text looks like a link.
 fn assert_links_are_ours(text: &str, texts: &Texts) {
     for (place, _) in text.match_indices("://") {
         let start = text[..place].rfind(|c: char| !c.is_ascii_alphabetic());
@@ -658,8 +657,8 @@ fn assert_unseen_is_gone(text: &str) {
     assert!(!text.contains(unseen), "{text:?}");
 }
 
-/// Reads a message as Markdown: it has our sections, lists and links and nothing else, and what
-/// others wrote is code.
+/// Parses a message as Markdown, and checks that it has only our sections, lists and links, and that text from outside
+/// is code.
 fn assert_markdown(markdown: &str, texts: &Texts) {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES

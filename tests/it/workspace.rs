@@ -1,5 +1,4 @@
-//! A workspace of Guance over real TLS: a server made for each test answers what it is told to, or
-//! does not.
+//! A Guance workspace over real TLS. The server of each test answers by a script, or not at all.
 
 use std::cell::{Cell, RefCell};
 use std::io::{BufReader, Read as _, Write as _};
@@ -28,10 +27,10 @@ const KEYS: &str =
 
 const ACCEPTED: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
-/// Who signs what the servers show; `tests/fixtures/tls/make.sh` says how.
+/// The certificate authority of the servers; `tests/fixtures/tls/make.sh` creates it.
 const AUTHORITY: &str = "tls/authority.pem";
 
-/// Returns how a server shows the certificate of a name.
+/// Returns the TLS configuration of a server with the certificate of a name.
 fn showing(certificate: &str) -> Arc<ServerConfig> {
     let pem = |name: &str| fixtures::path("tls").join(name).with_extension("pem");
     let certificate = CertificateDer::from_pem_file(pem(certificate)).unwrap();
@@ -46,7 +45,7 @@ fn showing(certificate: &str) -> Arc<ServerConfig> {
     Arc::new(config)
 }
 
-/// Returns the body of a request, unpacked.
+/// Returns the decompressed body of a request.
 fn body_of(request: &http::Request) -> String {
     let mut body = String::new();
     let read = match request.header("content-encoding") {
@@ -59,7 +58,7 @@ fn body_of(request: &http::Request) -> String {
 
 type Connection = StreamOwned<ServerConnection, TcpStream>;
 
-/// A server that answers each connection in its way.
+/// A server that answers each connection with a given behaviour.
 struct Server {
     port: u16,
     arrived: Receiver<http::Request>,
@@ -116,7 +115,7 @@ fn place(route: Route, port: u16) -> WorkspaceConfig {
     }
 }
 
-/// A vault that counts how often it is asked.
+/// A secret store that counts the requests.
 #[derive(Default)]
 struct Counted {
     asked: Cell<u32>,
@@ -139,7 +138,7 @@ impl SecretStore for &Counted {
     }
 }
 
-/// Sends once, and shows that nothing that is said of it has the token in it.
+/// Sends once, and asserts that no error or log contains the token.
 fn post(place: WorkspaceConfig, secret: &str, request: WorkspaceRequest<'_>) -> SinkAnswer {
     let vault = Counted::of(secret);
     let mut workspace = Workspace::new(place, &vault);

@@ -1,26 +1,26 @@
-//! Lots: numbers that a test has drawn, and that decide one after the other what happens. Without any
-//! nothing odd ever happens, so whatever fails shrinks towards a calm world.
+//! Random numbers drawn by a test, which decide one after another what happens. With no numbers nothing unusual
+//! happens. So a failing case shrinks towards a world without failures.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-/// Numbers that are drawn one after the other, and from the first again.
+/// Drawn numbers, used one after another and then from the first again.
 #[derive(Debug, Clone, Default)]
 pub struct Lots {
     drawn: Rc<RefCell<Vec<u16>>>,
     next: Rc<Cell<usize>>,
 }
 
-/// How a function ends. Calls and steps are counted from 0.
+/// How a run of a function ends. Calls and steps are counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// It comes to its end.
+    /// The run succeeds.
     Whole,
-    /// A call of the table is refused.
+    /// A call of the table is rejected.
     Refused(u64),
-    /// A call of the table is done, and its answer gets lost.
+    /// A call of the table takes effect, but its answer gets lost.
     Lost(u64),
-    /// It is killed between two of its calls.
+    /// The function is killed between two of its calls.
     Killed(usize),
 }
 
@@ -32,7 +32,7 @@ impl Lots {
         }
     }
 
-    /// Returns a number below a limit; 0 is what happens in a calm world.
+    /// Returns a number below a limit; 0 is what happens in a world without failures.
     pub fn below(&self, limit: u64) -> u64 {
         let drawn = self.drawn.borrow();
         if drawn.is_empty() {
@@ -47,12 +47,12 @@ impl Lots {
         shifted % limit
     }
 
-    /// Tells whether something happens that happens once in so many times.
+    /// Returns `true` once in `times` draws on average.
     pub fn one_in(&self, times: u64) -> bool {
         self.below(times) == times - 1
     }
 
-    /// Decides how a function ends.
+    /// Draws how a function ends.
     pub fn end(&self) -> End {
         match self.below(12) {
             9 => End::Refused(self.below(30)),

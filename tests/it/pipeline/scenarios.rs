@@ -1,4 +1,4 @@
-//! What happens in the accounts of a drawn world, and how that looks in a trail.
+//! Events in the accounts of a random world, and their records in a trail.
 
 use proptest::prelude::*;
 use records::time::Timestamp;
@@ -7,16 +7,16 @@ use serde_json::{Value, json};
 use crate::records::{id, record};
 use crate::story::{HOUR, START};
 
-/// The longest that something new happens for, in hours; then a world is watched for some more.
+/// Maximum duration of something new, in hours; then a world runs for some more hours.
 pub const HOURS: i64 = 40;
 
-/// The account that fails all the time.
+/// The account whose calls fail all the time.
 pub const STEADY: &str = "444455556666";
 
 const SHOP: &str = "111122223333";
 const LABS: &str = "777788889999";
 
-/// What becomes of a record.
+/// The expected outcome of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Clustered,
@@ -25,19 +25,19 @@ pub enum Outcome {
     Quarantined,
 }
 
-/// Something that happened.
+/// An event of the world.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Happening {
-    /// When, in seconds since 1970.
+    /// Time in seconds since 1970.
     pub at: i64,
-    /// What its record says beside id and time; none for a record that cannot be read.
+    /// Fields of its record besides ID and time; `None` for a record that cannot be read.
     pub fields: Option<Value>,
 }
 
 const DRY_RUN: &str = "Client.DryRunOperation";
 
-/// What fails now and then: the account, service, call and code. Their quiet periods are three hours,
-/// six hours, a week and two weeks.
+/// Calls that fail now and then: account, service, call and code. Their recovery times are three hours, six hours, a
+/// week and two weeks.
 const FAILURES: [(&str, &str, &str, &str); 7] = [
     (SHOP, "dynamodb", "BatchWriteItem", "ThrottlingException"),
     (LABS, "s3", "PutObject", "SlowDown"),
@@ -85,7 +85,7 @@ impl Happening {
         }
     }
 
-    /// Returns what the log group has of it.
+    /// Returns the text in the log group.
     pub fn message(&self, number: usize) -> String {
         let Some(fields) = &self.fields else {
             return format!("{{no record {number}");
@@ -98,7 +98,7 @@ impl Happening {
     }
 }
 
-/// Somebody who is refused twelve different calls within some minutes.
+/// A caller who is denied twelve different calls within some minutes.
 fn prober(hour: i64) -> impl Iterator<Item = Happening> {
     (0..12_u8).map(move |n| {
         let call = format!("Describe{}", char::from(b'A' + n));
@@ -107,7 +107,7 @@ fn prober(hour: i64) -> impl Iterator<Item = Happening> {
     })
 }
 
-/// Three things that fail in each hour but those of an outage.
+/// Three calls that fail in each hour except those of an outage.
 pub fn steady((from, hours): (i64, i64)) -> impl Iterator<Item = Happening> {
     let is_seen = move |hour: &i64| !(from..from + hours).contains(hour);
     (0..HOURS).filter(is_seen).flat_map(|hour| {
@@ -126,11 +126,11 @@ pub fn steady((from, hours): (i64, i64)) -> impl Iterator<Item = Happening> {
     })
 }
 
-/// What happened to a world: what fails now and then, and some stories.
+/// All events of a world: calls that fail now and then, and some incidents.
 #[derive(Debug, Clone)]
 pub struct Drawn {
     pub happenings: Vec<Happening>,
-    /// The hours, from [`START`], in which the steady account is not seen, if it is at all.
+    /// The hours, counted from [`START`], in which no events of the steady account arrive; `None` without an outage.
     pub outage: Option<(i64, i64)>,
 }
 

@@ -1,5 +1,5 @@
-//! A stack as it episodes: its functions with their clocks and caches, the table and the bucket that they
-//! share, the log group that is read again, and sinks that count what they are sent.
+//! A stack over time: its functions with their clocks and caches, the table and bucket that they share, the log group
+//! that is read again, and sinks that count what they receive.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,37 +38,37 @@ use crate::redrive::{FUNCTION, MemoryLogs, SOURCE, STREAM, failed, first, keep, 
 use crate::story::HOUR;
 use crate::table::{Fault, MemoryTable, store};
 
-/// Who is told.
+/// The sinks.
 pub const SINKS: [&str; 2] = ["guance", "sns"];
 
-/// How many containers of the function there are that takes events.
+/// Number of containers of the ingest function.
 const CONTAINERS: u64 = 4;
 
-/// How often AWS Lambda tries.
+/// Number of attempts of AWS Lambda.
 const ATTEMPTS: usize = 3;
 
-/// How long after its call an event is in the log group, in seconds.
+/// Time from a call until its event is in the log group, in seconds.
 pub const LOGGED_SECONDS: i64 = 120;
 
-/// A container of a function that writes, with what it remembers.
+/// A container of a function that writes, with its caches.
 struct Container {
     store: DynamoStore<MemoryTable>,
     subscription: Subscription,
-    /// How wrong its clock is, in seconds.
+    /// Error of its clock in seconds; positive if it is ahead.
     ahead: i64,
 }
 
-/// A message as it arrived at a sink: in which run, and whether the sink's answer got lost.
+/// A delivery of a message to a sink: the run, and whether the sink's answer got lost.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrived {
     run: usize,
     is_lost: bool,
 }
 
-/// What the sinks were sent, by sink and alert: why, and each time that it arrived.
+/// Messages that the sinks received, by sink and alert: the alert, and each delivery.
 type Sent = BTreeMap<(&'static str, AlertId), (Alert, Vec<Arrived>)>;
 
-/// A sink that now and then cannot be reached, or answers to nobody.
+/// A sink that sometimes cannot be reached, and sometimes receives a message without its answer arriving.
 struct Post {
     name: &'static str,
     lots: Lots,
@@ -112,21 +112,21 @@ pub struct World {
     pub table: MemoryTable,
     pub bucket: MemoryBucket,
     sent: Rc<RefCell<Sent>>,
-    /// The rows that were there at any time, by sink and alert: under which keys, and why.
+    /// Rows that existed at any time, by sink and alert: their keys and alerts.
     pub rows: BTreeMap<(String, AlertId), (BTreeSet<Timestamp>, Alert)>,
-    /// The runs that delivered and broke off.
+    /// Deliver runs that broke off.
     broken: BTreeSet<usize>,
     runs: usize,
     containers: Vec<Container>,
-    /// The container of the function that takes stock.
+    /// The container of the inspect function.
     stock: Container,
-    /// How wrong the clock is of the function that tells, in seconds.
+    /// Error of the clock of the deliver function, in seconds.
     telling_ahead: i64,
     logs: MemoryLogs,
     failures: u32,
-    /// Whether something was skipped that is not read again yet.
+    /// Whether events were skipped and not read again yet.
     is_missing: bool,
-    /// Which summaries are told.
+    /// Which summaries are sent.
     pub summaries: Summaries,
     lots: Lots,
 }
@@ -152,7 +152,7 @@ fn time(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(seconds).unwrap()
 }
 
-/// Polls a function to its end, or so many times.
+/// Polls a function until it ends, or a number of times; `None` if it has not ended.
 fn polled<T>(task: impl Future<Output = T>, steps: usize) -> Option<T> {
     let mut task = pin!(task);
     let mut context = Context::from_waker(Waker::noop());
@@ -164,7 +164,7 @@ fn polled<T>(task: impl Future<Output = T>, steps: usize) -> Option<T> {
     None
 }
 
-/// Arranges how a function ends that works on a table, and returns how often it is polled.
+/// Prepares how a function ends that uses a table, and returns how often it may be polled.
 fn arrange(table: &MemoryTable, end: End) -> usize {
     table.repair();
     match end {
@@ -202,7 +202,7 @@ impl Container {
 }
 
 impl World {
-    /// Begins with nothing. A clock may be behind by two hours, and where that is asked for ahead.
+    /// Returns a world without data. Clocks may be up to two hours behind, and ahead if `may_be_ahead` is set.
     pub fn new(happenings: &[Happening], lots: Lots, may_be_ahead: bool) -> Self {
         let table = MemoryTable::with_turns(None);
         let wrong = |lots: &Lots| lots.below(7200) as i64 * if lots.one_in(2) { -1 } else { 1 };
@@ -250,7 +250,7 @@ impl World {
         event_of(&numbers.iter().map(event).collect::<Vec<_>>())
     }
 
-    /// Hands some events over, as CloudWatch Logs and AWS Lambda do between them.
+    /// Sends some events to the ingest function, as CloudWatch Logs and AWS Lambda do.
     pub fn hand_over(&mut self, now: i64, numbers: &[usize], happenings: &[Happening]) {
         if self.lots.one_in(10) {
             // CloudWatch Logs skips what it may not hand over.
@@ -267,7 +267,7 @@ impl World {
         }
     }
 
-    /// Tries once; `false` says that it has to be tried again.
+    /// Makes one attempt; `false` if another one is needed.
     fn take(&mut self, now: i64, payload: &[u8], outcomes: &[Outcome]) -> bool {
         let place = self.lots.below(CONTAINERS) as usize;
         let container = &mut self.containers[place];
@@ -299,7 +299,7 @@ impl World {
         true
     }
 
-    /// Takes failed invocations back in, all of them or until the function ends otherwise.
+    /// Processes failed invocations again, all of them or until the function ends otherwise.
     pub fn redrive(&mut self, now: i64, end: End) {
         let steps = arrange(self.stock.store.table(), end);
         loop {
@@ -322,7 +322,7 @@ impl World {
         }
     }
 
-    /// Reads some time of the log group again.
+    /// Reads a time range of the log group again.
     pub fn backfill(&mut self, now: i64, (from, until): (i64, i64), end: End) {
         let steps = arrange(self.stock.store.table(), end);
         let mut replay_input = self.stock.replay_input(now, &self.bucket);
@@ -337,7 +337,7 @@ impl World {
         }
     }
 
-    /// Takes all in that was missed until now.
+    /// Processes all events that were missed until now.
     pub fn catch_up(&mut self, now: i64, from: i64) {
         self.redrive(now, End::Whole);
         if std::mem::take(&mut self.is_missing) {
@@ -345,7 +345,7 @@ impl World {
         }
     }
 
-    /// Takes stock, and tells whether that came to its end.
+    /// Runs the inspection; returns whether it succeeded.
     pub fn inspect(&mut self, now: i64, end: End) -> bool {
         let steps = arrange(self.stock.store.table(), end);
         let clock = ManualClock::at(now + self.stock.ahead);
@@ -375,12 +375,12 @@ impl World {
         }
     }
 
-    /// Sets the clock right of the function that takes stock.
+    /// Sets the clock of the inspect function right.
     pub fn set_clock_right(&mut self) {
         self.stock.ahead = 0;
     }
 
-    /// Notes which rows wait, before somebody may send them.
+    /// Records which rows wait, before any of them can be sent.
     pub fn note_rows(&mut self) {
         for pk in SINKS.iter().flat_map(|sink| row_partitions(sink)) {
             let items = block_on(self.table.query(&pk, "")).unwrap();
@@ -395,7 +395,7 @@ impl World {
         }
     }
 
-    /// Sends what waits.
+    /// Runs deliver once.
     pub fn deliver(&mut self, now: i64, end: End) {
         self.note_rows();
         self.runs += 1;
@@ -436,7 +436,7 @@ impl World {
         self.note_rows();
     }
 
-    /// Sends what waits until nothing does, with sinks that work.
+    /// Runs deliver until no row waits, with sinks that work.
     pub fn deliver_all(&mut self, now: i64) {
         self.lots = Lots::default();
         for hour in 0..72 {
@@ -452,15 +452,15 @@ impl World {
         panic!("rows wait that nobody sends");
     }
 
-    /// Returns what a sink was told.
+    /// Returns the alerts that a sink received.
     pub fn told(&self, sink: &str) -> Vec<Alert> {
         let sent = self.sent.borrow();
         let arrived = sent.iter().filter(|((of, _), _)| *of == sink);
         arrived.map(|(_, (told, _))| told.clone()).collect()
     }
 
-    /// Returns how often rows ended, by the id of their message, as the log in the table says; what was
-    /// held back with its cluster is not in there.
+    /// Returns how often rows were settled, by the ID of their message, from the log in the table. Rows that were
+    /// suppressed with their cluster are not in that log.
     pub fn logged(&self) -> BTreeMap<AlertId, usize> {
         let mut logged = BTreeMap::new();
         for Item { key, .. } in self.table.items() {
@@ -472,8 +472,8 @@ impl World {
         logged
     }
 
-    /// Tells how often something was sent for which there was no reason to send it again: neither did
-    /// the run break off, nor did the sink's answer get lost.
+    /// Returns how often an alert was sent again without a reason. Reasons are that the run broke off, or that the
+    /// sink's answer got lost.
     pub fn sent_well(&self, sink: &str, id: AlertId) -> usize {
         let sent = self.sent.borrow();
         let sent = sent
@@ -484,7 +484,7 @@ impl World {
         well.count()
     }
 
-    /// Tells whether each message arrived once at most.
+    /// Checks whether each message arrived at most once.
     pub fn is_sent_once(&self) -> bool {
         self.sent
             .borrow()
