@@ -182,7 +182,8 @@ fn text(explanation: &Explanation) -> String {
         for (name, value) in explanation.components() {
             line("", &format!("{name:<9} {value}"));
         }
-        line("says", explanation.template.as_deref().unwrap_or_default());
+        let message = explanation.template.as_deref();
+        line("message", message.unwrap_or_default());
         line("severity", explanation.severity.unwrap_or_default());
         for reason in &explanation.severity_reasons {
             line("", reason);

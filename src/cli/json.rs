@@ -264,19 +264,31 @@ pub struct Explanation {
     /// Whether the record is a CloudTrail event at all.
     #[serde(skip)]
     pub is_event: bool,
+    /// ID of the event; `None` if the record has none.
     pub event_id: Option<String>,
+    /// Whether the event is a failed or sensitive call, so that it is selected for clustering.
     pub selected: bool,
+    /// The reason why the event is in no cluster: not selected, ignored or quarantined. `None` if it is in a cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Name of the rule that applies to the event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
+    /// Class of the failure, such as `denied`.
     pub class: Option<&'static str>,
+    /// ID of the cluster that gets the event, after merging by a rule.
     pub cluster_id: Option<String>,
+    /// Components of the identity from which the cluster ID is computed.
     pub identity: Option<IdentityShape>,
+    /// Error message with its variable parts masked.
     pub template: Option<String>,
+    /// Facets by name: caller, region, access key and others.
     pub facets: BTreeMap<&'static str, String>,
+    /// Severity of a cluster that has only this event.
     pub severity: Option<&'static str>,
+    /// The reasons for the severity, in words.
     pub severity_reasons: Vec<String>,
+    /// Advice for the investigation.
     pub hint: Option<String>,
 }
 

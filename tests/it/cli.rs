@@ -536,7 +536,7 @@ fn an_explanation_says_why() {
                      action    GetObject
                      class     denied
                      code      Denied
-          says       User: <*> is not authorized to perform: s3:GetObject on resource: <*> because no identity-based policy allows the s3:GetObject action
+          message    User: <*> is not authorized to perform: s3:GetObject on resource: <*> because no identity-based policy allows the s3:GetObject action
           severity   warning
                      +10 access was denied
                      +3 a long-term access key
@@ -564,7 +564,7 @@ fn an_explanation_says_why() {
                      action    PutItem
                      class     throttle
                      code      Throttled
-          says       Rate exceeded
+          message    Rate exceeded
           severity   info
                      +0 too many requests at a time
           facets

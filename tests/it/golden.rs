@@ -61,7 +61,7 @@ fn check_by(rules: &Rules, records: &[Value], expected: &Expect) {
     assert!(snapshot_of(&sqlite) == wanted, "in SQLite");
 }
 
-/// Gives different IDs to records that all have the default ID of the test kit.
+/// Gives a new ID to each record that has the default ID of the test kit, or the ID of an earlier record.
 fn told_apart(records: &[Value]) -> Vec<Value> {
     let mut records = records.to_vec();
     let mut taken = BTreeSet::new();

@@ -67,7 +67,7 @@ fn every_order<W>(
     }
 }
 
-/// A task that is stopped before its n-th step.
+/// A task that ends after a number of steps, as if killed.
 async fn dying(task: Task, steps: usize) {
     let mut task = task;
     let mut step = 0;

@@ -650,7 +650,7 @@ impl World {
         })
     }
 
-    /// Reads a number of minutes again, from the beginning of the log group on.
+    /// Reads `minutes` minutes of the log group again, starting `from` minutes after its beginning.
     fn backfill(&self, from: i64, minutes: i64) -> Task {
         let (mut store, bucket) = (store(&self.table, telling()), self.bucket.clone());
         let logs = Rc::clone(&self.logs);

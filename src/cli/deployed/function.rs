@@ -75,7 +75,7 @@ impl FunctionArguments {
                 (None, Some(stack)) => table_of(&config, stack).await?,
                 (table, _) => table.clone().unwrap_or_default(),
             };
-            let setup = match self.from_arguments() {
+            let setup = match self.given_setup() {
                 Some(setup) => setup,
                 None => saved_in(&config, &table).await?,
             };
@@ -93,7 +93,7 @@ impl FunctionArguments {
     }
 
     /// Returns the settings given by `--bucket`, `--function` and `--rules-object`; `None` without `--bucket`.
-    fn from_arguments(&self) -> Option<Setup> {
+    fn given_setup(&self) -> Option<Setup> {
         let bucket = self.bucket.clone()?;
         let given = [
             ("BUCKET_NAME", bucket),
