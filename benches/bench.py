@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Measures what a scan takes against the floor under it, and counts its instructions.
+"""Measures time and memory of a scan, compared with the least possible work, and counts its instructions.
 
-The floor reads and inflates the same files and does nothing else. Times are of one thread but where
-it says otherwise. Goals for time and memory are printed as met or missed and never fail, for a
-shared machine is noisy; a rise of counted instructions does.
+The least possible work (`floor`) is to read and decompress the same files. Times are of one thread unless noted. Goals
+for time and memory are printed as met or missed, but never fail, because a shared machine is noisy. A rise of counted
+instructions fails.
 
-Usage: bench.py --target FOLDER [options]; `make bench` gives what it needs.
+Usage: bench.py --target FOLDER [options]; `make bench` passes the arguments.
 Exit codes: 0 good, 1 more instructions than recorded, or tools that disagree.
 """
 
@@ -32,7 +32,7 @@ MARKED = re.compile(r"(?<=<!-- bench -->\n).*(?=<!-- /bench -->)", re.DOTALL)
 
 @dataclasses.dataclass
 class Work:
-    """What is scanned and how, with the goals for it."""
+    """Input and arguments of a scan, with its goals."""
 
     title: str
     part: str
@@ -56,11 +56,11 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--target", type=pathlib.Path, required=True, help="Cargo's target folder")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--corpus", help="a folder with the larger corpus, made before")
-    parser.add_argument("--peers", action="store_true", help="run other tools side by side")
-    parser.add_argument("--accept", action="store_true", help="record the instructions counted")
+    parser.add_argument("--corpus", help="an existing folder with the larger corpus")
+    parser.add_argument("--peers", action="store_true", help="also run other tools for comparison")
+    parser.add_argument("--accept", action="store_true", help="record the counted instructions")
     parser.add_argument("--count-only", action="store_true", help="only count instructions")
-    parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="write the tables to docs/benchmarks.md")
     return parser.parse_args()
 
 
@@ -130,7 +130,7 @@ def goal(value, limit):
 
 
 def jobs_lines(binary, sets, rounds):
-    """Returns what a second thread gains on the clock, where a scan can have one."""
+    """Returns the gain in wall time by a second thread, if a scan can use more than one."""
     if not instructions.one_thread(binary):
         return []
     lines = [""]
@@ -151,7 +151,7 @@ READ = {"members": "16 members of each record", "failures": "those of the failed
 
 
 def readers_table(members, sets, rounds):
-    """Returns what finding the same members takes with other readers of JSON, all in one process in turns."""
+    """Returns the time of each reader of JSON for finding the same members, measured in turns in one process."""
     lines = [
         "Finding the same members in the records of the trail files, CPU per record:",
         "",
@@ -179,7 +179,7 @@ def peers_table(corpus, rows):
 
 
 def told(rounds):
-    """Returns a sentence about where and when this was measured."""
+    """Returns a sentence about the machine and the date of the measurement."""
     return (f"Measured {datetime.date.today()} on {processor()}, {os.cpu_count()} cores: medians "
             f"of {rounds} rounds, with the least and the greatest.")
 

@@ -1,7 +1,7 @@
-"""What the benchmarks read: trail files, subscription payloads, and payloads of a storm of errors.
+"""Input of the benchmarks: trail files, subscription payloads, and payloads with very many errors.
 
-One corpus comes from `generate`, so anybody can make it again. Another, larger and with more kinds
-of calls, is made where its generator is, or taken from a folder that is named.
+One corpus is written by `generate`, so every user can reproduce it. Another one, larger and with more kinds of calls,
+is generated if its generator is present, or read from a given folder.
 """
 
 import dataclasses
@@ -14,14 +14,14 @@ import sys
 
 LARGER = pathlib.Path("../shared/bench/gen.py")
 
-# About 100 MB of trail files, a thousand payloads and eight of a storm.
+# About 100 MB of trail files, a thousand payloads, and eight payloads with very many errors.
 PLAN = ["--seed", "1", "--hours", "2", "--events-per-hour"]
 OWN = {
     "trail": [*PLAN, "40000", "--sound"],
     "payload": [*PLAN, "100000", "--payloads", "20"],
     "storm": [*PLAN, "100000", "--payloads", "2600"],
 }
-# Small enough for every instruction to be counted.
+# Small enough for counting every instruction.
 SMALL = {
     "trail": [*PLAN, "3000", "--sound"],
     "payload": [*PLAN, "3000", "--payloads", "20"],
@@ -30,7 +30,7 @@ SMALL = {
 
 @dataclasses.dataclass
 class Corpus:
-    """Folders `trail`, `payload` and `storm` in one folder."""
+    """A folder with the folders `trail`, `payload` and `storm`."""
 
     name: str
     folder: pathlib.Path
@@ -45,7 +45,7 @@ def small(binary, cache):
 
 
 def generated(binary, cache, name, parts):
-    """Returns a folder that `generate` wrote, made anew when the generator or the plan changed."""
+    """Returns a folder written by `generate`; written again if the generator or the plan has changed."""
     made_by = hashlib.sha256(repr(parts).encode())
     for source in sorted(pathlib.Path("src/demo").glob("*.rs")):
         made_by.update(source.read_bytes())
@@ -61,7 +61,7 @@ def generated(binary, cache, name, parts):
 
 
 def larger(cache, given):
-    """Returns the larger corpus: the folder given, or what its generator makes, if it is here."""
+    """Returns the larger corpus: the given folder, else one that its generator writes, if the generator is present."""
     if given:
         return Corpus("larger", pathlib.Path(given))
     if not LARGER.exists():
@@ -79,7 +79,7 @@ def larger(cache, given):
 
 
 def made(folder, make):
-    """Makes a folder unless it is there; one that was not made to its end is made again."""
+    """Creates a folder unless it exists; an incomplete one is created again."""
     if not folder.exists():
         print(f"making {folder}", file=sys.stderr)
         unfinished = folder.with_suffix(".part")

@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
-"""Measures what the function takes: a start, a batch, a thousand batches, a full payload, a bomb.
+"""Measures time and memory of the function: a start, a batch, a thousand batches, a full payload, a gzip bomb.
 
-It stands for AWS Lambda and for the services behind it: a runtime API that hands invocations to the
-real `bootstrap`, a table that knows nothing and takes everything, a bucket that takes everything.
-CPU is what the scheduler counts, so what other programs do costs time and not truth. What it takes
-to reach the services over TLS is not in it.
+This program replaces AWS Lambda and the services: a runtime API that sends invocations to the real `bootstrap`, a table
+that is always empty and accepts every write, and a bucket that accepts every object. CPU time is counted by the
+scheduler, so other programs make the measurement slower but not wrong. The cost of TLS connections is not included.
 
-Usage: function.py --target FOLDER; `make bench-lambda` gives what it needs.
+Usage: function.py --target FOLDER; `make bench-lambda` passes the arguments.
 Exit codes: 0 measured, goals met or missed; 1 an invocation failed.
 """
 
@@ -36,7 +35,7 @@ CLUSTERS_IN_BATCH = 8
 EVENTS_IN_FULL = 8000
 BOMB_BYTES = 770 << 20
 MB = 1_000_000
-# How long one invocation may take here; the function is given as much.
+# Time limit of one invocation; the function gets the same deadline.
 PATIENCE = 120
 
 
@@ -111,7 +110,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 class Function:
-    """The program, from its start on."""
+    """The running program."""
 
     def __init__(self, binary):
         self.aws = Aws()
@@ -144,7 +143,7 @@ class Function:
         self.aws.server_close()
 
     def invoke(self, event):
-        """Invokes it, and returns when it asks for the next; an error ends the benchmark."""
+        """Invokes the function, and returns when it requests the next invocation; an error ends the benchmark."""
         self.aws.invocations.put(event)
         kind, body = self.aws.answers.get(timeout=PATIENCE)
         if kind != "response":
@@ -152,12 +151,12 @@ class Function:
         self.aws.asked.get(timeout=PATIENCE)
 
     def cpu(self):
-        """Returns seconds of CPU of all its threads."""
+        """Returns the CPU time of all threads of the program, in seconds."""
         tasks = pathlib.Path(f"/proc/{self.child.pid}/task").iterdir()
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
     def memory(self, field):
-        """Returns bytes: VmRSS is what it has, VmHWM the most that it had."""
+        """Returns a memory value of the program in bytes: VmRSS is the current memory, VmHWM the peak."""
         for line in pathlib.Path(f"/proc/{self.child.pid}/status").read_text().splitlines():
             if line.startswith(field + ":"):
                 return int(line.split()[1]) * 1024
@@ -165,8 +164,8 @@ class Function:
 
 
 def record(number, cluster):
-    """Returns the text of a failure: one of a few clusters, with ids of its own, which compress as
-    badly as those of real ones."""
+    """Returns the JSON text of a failed call of one of a few clusters. Its IDs are unique and compress as badly as real
+    ones."""
     made_up = random.Random(number)
     event_id, request_id = (f"{made_up.getrandbits(128):032x}" for _ in range(2))
     event_id = "-".join((event_id[:8], event_id[8:12], event_id[12:16], event_id[16:20],
@@ -213,7 +212,7 @@ def record(number, cluster):
 
 
 def event(numbers):
-    """Returns the event of a subscription with failures of these numbers."""
+    """Returns a subscription event with the failed calls of these numbers."""
     events = [
         {"id": f"{number:056}", "timestamp": 1_793_606_580_000,
          "message": record(number, number % CLUSTERS_IN_BATCH)}
@@ -236,7 +235,7 @@ def batch(number):
 
 
 def start(binary):
-    """Measures starts up to the first request for an invocation."""
+    """Measures starts, from the start of the program to its first request for an invocation."""
     cpus, memories = [], []
     for _ in range(STARTS):
         with Function(binary) as function:
@@ -249,7 +248,7 @@ def start(binary):
 
 
 def batches(binary):
-    """Measures one batch after another in one container."""
+    """Measures many batches, one after another in one process."""
     with Function(binary) as function:
         taken = []
         for number in range(BATCHES):
@@ -270,7 +269,7 @@ def batches(binary):
 
 
 def full(binary):
-    """Measures one payload as large as they come."""
+    """Measures one payload of the maximum size."""
     with Function(binary) as function:
         function.invoke(batch(0))
         payload = event(range(1_000_000, 1_000_000 + EVENTS_IN_FULL))
@@ -284,7 +283,7 @@ def full(binary):
 
 
 def bomb(binary):
-    """Measures a payload that is small and inflates to more than there is room for."""
+    """Measures a small payload that decompresses to more than the function allows."""
     data = io.BytesIO()
     with gzip.GzipFile(fileobj=data, mode="wb", compresslevel=9) as file:
         for _ in range(BOMB_BYTES >> 20):

@@ -1,6 +1,6 @@
-"""Counts instructions, which unlike time are the same on a busy machine and on a quiet one.
+"""Counts processor instructions, which unlike time do not depend on how busy the machine is.
 
-What was recorded in `instructions.json` is what a change is held against.
+Counts are compared with those recorded in `instructions.json`.
 """
 
 import json
@@ -17,7 +17,7 @@ MESSAGES_TIMES = 10
 
 
 def counted(binary, templates, corpus):
-    """Returns instructions per event, or `None` where there is nothing to count with."""
+    """Returns instructions per event, or `None` if valgrind is not installed."""
     if shutil.which("valgrind") is None:
         print("instructions: skipped, valgrind is not installed")
         return None
@@ -33,13 +33,13 @@ def counted(binary, templates, corpus):
 
 
 def one_thread(binary):
-    """Returns the arguments that keep a scan to one thread, if it has more."""
+    """Returns the arguments that limit a scan to one thread, if it can use more."""
     usage = subprocess.run([binary, "scan", "--help"], capture_output=True, text=True, check=True)
     return ["--jobs", "1"] if "--jobs" in usage.stdout else []
 
 
 def callgrind(command, input=""):
-    """Returns how many instructions a command takes, and what it prints."""
+    """Returns the number of instructions of a command, and its output."""
     done = subprocess.run(
         ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *command],
         input=input, capture_output=True, text=True,
@@ -51,7 +51,7 @@ def callgrind(command, input=""):
 
 
 def error_messages(binary, folder):
-    """Returns the error messages of a corpus, from the samples that a scan keeps."""
+    """Returns the error messages of a corpus, from the samples in the output of a scan."""
     done = subprocess.run(
         [binary, "scan", "--format", "json", folder], capture_output=True, text=True, check=True)
     samples = [sample for cluster in json.loads(done.stdout)["clusters"]
@@ -60,7 +60,7 @@ def error_messages(binary, folder):
 
 
 def here():
-    """Returns what the numbers depend on besides the code."""
+    """Returns everything but the code on which the counts depend."""
     compiler = subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True)
     return {"compiler": compiler.stdout.strip(), "machine": platform.machine()}
 
@@ -71,7 +71,7 @@ def accept(per_event):
 
 
 def compare(per_event):
-    """Prints the counts beside the recorded ones; `False` says that one rose too far."""
+    """Prints the counts beside the recorded ones; `False` if a count rose too far."""
     recorded = json.loads(RECORDED.read_text())
     good = True
     for name, count in per_event.items():

@@ -1,8 +1,8 @@
-"""Runs a program and says what it took: CPU, wall time, peak memory.
+"""Runs a program and measures CPU time, wall time and peak memory.
 
-CPU is user and system time as the kernel counts them, for the clock on the wall also runs for the
-neighbours on a shared machine. For the same reason only ratios of runs that followed each other are
-compared, and of several rounds the median counts.
+CPU time is the user and system time counted by the kernel, because wall time on a shared machine includes waiting for
+other programs. For the same reason only ratios of consecutive runs are compared, and the median of several rounds is
+used.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 
-# A child's peak memory begins at that of the process which started it, so a small one does.
+# The peak memory of a child starts at that of its parent, so a small program starts it.
 LAUNCHER = """
 import json, os, sys, time
 start = time.perf_counter()
@@ -27,7 +27,7 @@ with open(sys.argv[1], "w") as file:
 
 @dataclasses.dataclass
 class Run:
-    """What one run took: seconds, and bytes."""
+    """Result of one run, in seconds and bytes."""
 
     cpu: float
     wall: float
@@ -36,7 +36,7 @@ class Run:
 
 
 def run(command, environment=None):
-    """Runs a command to its end; one that fails ends the benchmark."""
+    """Runs a command to its end; a failure ends the benchmark."""
     with tempfile.NamedTemporaryFile("r") as report:
         launcher = [sys.executable, "-I", "-S", "-c", LAUNCHER, report.name]
         done = subprocess.run(
@@ -52,7 +52,7 @@ def run(command, environment=None):
 
 @dataclasses.dataclass
 class Spread:
-    """The median of some rounds, with the least and the greatest."""
+    """Median, minimum and maximum of several rounds."""
 
     median: float
     least: float

@@ -1,7 +1,7 @@
-"""Counts the errors of trail files by (eventSource, eventName, errorCode), as other tools would.
+"""Counts the errors of trail files by (eventSource, eventName, errorCode) with another tool.
 
-Usage: peer.py TOOL FOLDER. Prints the groups as JSON, sorted. The tools are given what they need to
-be fast: the names and types of the fields that are wanted, and one thread.
+Usage: peer.py TOOL FOLDER. Prints the groups as JSON, sorted. So that the comparison is fair, each tool gets the names
+and types of the needed fields in advance, and one thread.
 """
 
 import collections

@@ -1,9 +1,9 @@
-"""The same work by other tools, side by side: which errors are in these trail files, and how often.
+"""Compares the product with other tools on the same task: the errors in trail files and their numbers.
 
-Each prints how many events have which (eventSource, eventName, errorCode); all must print the same.
-`cloudtrail-inspector` prints clusters, which tell more; what it counts is held against the same
-groups after the differences that docs/concepts.md documents: an event that is there twice counts once, a
-dry run does not count, and versions are stripped from names of events.
+Each tool prints the number of events by (eventSource, eventName, errorCode), and all must print the same numbers.
+`cloudtrail-inspector` prints clusters, which have more details. Their counts are compared with the same groups, after
+the differences that docs/concepts.md documents: a repeated event counts once, a dry run does not count, and versions
+are removed from event names.
 """
 
 import collections
@@ -18,7 +18,7 @@ import sys
 import measure
 import peer
 
-# What to install, what it is, and how many times the CPU of the product it is expected to take.
+# Package to install, name of the tool, and its expected CPU time as a multiple of the product's.
 PEERS = {
     "chdb": ("chdb", "ClickHouse engine (chdb {})", 3.0),
     "polars": ("polars", "Polars {}", 6.0),
@@ -28,7 +28,7 @@ VERSION = re.compile(r"(20\d\d)_?\d\d_?\d\d(v\d\d?)?$")
 
 
 def installed(cache):
-    """Returns the Python that has the other tools, or `None` where they cannot be installed."""
+    """Returns the Python interpreter with the other tools, or `None` if they cannot be installed."""
     python = cache / "venv" / "bin" / "python"
     packages = [package for package, _, _ in PEERS.values() if package]
     if not (cache / "venv" / "complete").exists():
@@ -43,7 +43,7 @@ def installed(cache):
 
 
 def compare(python, scan, folder, rounds):
-    """Runs all tools side by side; returns the rows of a table, and whether all found the same."""
+    """Runs all tools; returns the rows of a table, and whether all found the same numbers."""
     environment = {**os.environ, "POLARS_MAX_THREADS": "1"}
     commands = {name: [python, "benches/peer.py", name, folder] for name in PEERS}
     runs = collections.defaultdict(list)
@@ -82,7 +82,7 @@ def version_of(python, package):
 
 
 def agrees(scanned, folder):
-    """Tells whether the product's clusters hold the events that are in the files."""
+    """Checks whether the product's clusters have the same numbers of events as the files."""
     expected, found = events_with_code(folder), collections.Counter()
     for cluster in scanned["clusters"]:
         for code in cluster["facets"].get("error_code", {"values": []})["values"]:
@@ -95,7 +95,7 @@ def agrees(scanned, folder):
 
 
 def events_with_code(folder):
-    """Counts distinct events by what they are, without dry runs."""
+    """Counts distinct events by group, without dry runs."""
     seen, groups = set(), collections.Counter()
     for path in peer.files(folder):
         with gzip.open(path) as file:

@@ -36,7 +36,7 @@ enum Command {
     cloudtrail-inspector clusters list --db trail.db")]
 struct List {
     #[command(flatten)]
-    open_store: StoreArguments,
+    store: StoreArguments,
     /// Only count events since this time: a time, a date, or a duration before the newest event (30m, 24h, 7d)
     #[arg(long, value_name = "WHEN")]
     since: Option<Since>,
@@ -57,7 +57,7 @@ struct Show {
     /// ID of the cluster, or the beginning of it if no other cluster begins the same
     cluster: String,
     #[command(flatten)]
-    open_store: StoreArguments,
+    store: StoreArguments,
     /// Output format
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
@@ -72,13 +72,13 @@ struct History {
     /// ID of the cluster, or the beginning of it if no other cluster begins the same
     cluster: String,
     #[command(flatten)]
-    open_store: StoreArguments,
+    store: StoreArguments,
     /// Output format
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }
 
-/// Runs the command.
+/// Runs a subcommand of `clusters`.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::List(arguments) => list(arguments),
@@ -90,7 +90,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 fn list(arguments: &List) -> anyhow::Result<ExitCode> {
     let with_samples = arguments.format == Format::Json;
-    let open_store = arguments.open_store.open()?;
+    let open_store = arguments.store.open()?;
     let answer = open_store.answer(arguments.since, with_samples)?;
     match arguments.format {
         Format::Table => output::print(&table::clusters(&answer, arguments.limit))?,
@@ -100,7 +100,7 @@ fn list(arguments: &List) -> anyhow::Result<ExitCode> {
 }
 
 fn show(arguments: &Show) -> anyhow::Result<ExitCode> {
-    let open_store = arguments.open_store.open()?;
+    let open_store = arguments.store.open()?;
     let answer = open_store.answer(None, true)?;
     let cluster = one(&answer.snapshot, &arguments.cluster)?;
     let standing = answer.standing(cluster.id);
@@ -117,7 +117,7 @@ fn show(arguments: &Show) -> anyhow::Result<ExitCode> {
 }
 
 fn history(arguments: &History) -> anyhow::Result<ExitCode> {
-    let open_store = arguments.open_store.open()?;
+    let open_store = arguments.store.open()?;
     let (cluster, answer) = open_store.find(&arguments.cluster)?;
     let journal = open_store.history(cluster, &answer)?;
     match arguments.format {

@@ -39,7 +39,7 @@ enum Command {
     Example,
 }
 
-/// Runs the command.
+/// Runs a subcommand of `config`.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::Check { file } => {

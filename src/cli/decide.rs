@@ -21,7 +21,7 @@ pub struct DecisionArguments {
     /// ID of the cluster, or the beginning of it if no other cluster begins the same
     cluster: String,
     #[command(flatten)]
-    open_store: StoreArguments,
+    store: StoreArguments,
     /// The reason; stored in the history of the cluster
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -148,7 +148,7 @@ impl Decide {
         let (actor, reason) = (deciding.actor()?, &deciding.reason);
         let at = now();
         let decision = self.decision(at)?;
-        let open_store = deciding.open_store.open()?;
+        let open_store = deciding.store.open()?;
         let (cluster, answer) = open_store.find(&deciding.cluster)?;
         let before = open_store.versioned(cluster)?;
         let episode = journal::episode(&open_store.history(cluster, &answer)?.entries);
@@ -163,7 +163,7 @@ impl Decide {
                     .about(&about)
             }
         };
-        open_store.triage(cluster, triage.as_ref(), &before, &entry)?;
+        open_store.set_triage(cluster, triage.as_ref(), &before, &entry)?;
         let outcome = match &triage {
             Some(triage) => triage.decision.to_string(),
             None => format!("{}: {}", entry.what.name(), entry.detail),

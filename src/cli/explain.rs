@@ -45,7 +45,7 @@ enum Format {
     Jsonl,
 }
 
-/// Runs the command.
+/// Runs `explain`. Exit code 1 if an input could not be read or has no event.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let rules = arguments.rules.load()?;
     let inputs = Inputs::find(&arguments.paths)?;

@@ -40,7 +40,7 @@ pub struct Arguments {
     sound: bool,
 }
 
-/// Runs the command.
+/// Runs `generate`. Files that exist are never overwritten.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let plan = Plan {
         seed: arguments.seed,

@@ -132,7 +132,7 @@ fn console(name: &str) -> Result<String, String> {
     })
 }
 
-/// Runs the command.
+/// Runs `notify`. Without `--dry-run` the process ends with exit code 2.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if !arguments.dry_run {
         let mut command = crate::Arguments::command();
@@ -144,12 +144,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             )
             .exit();
     }
-    let question = StoreQuery {
+    let query = StoreQuery {
         samples: true,
         replay: true,
         ..StoreQuery::default()
     };
-    let (scanned, answer) = arguments.source.scan(&arguments.paths, question)?;
+    let (scanned, answer) = arguments.source.scan(&arguments.paths, query)?;
     scanned.complain();
     let links = Links::default().with_guance(&arguments.site, None);
     let texts = Texts {

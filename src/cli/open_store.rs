@@ -108,8 +108,8 @@ impl OpenStore {
         })
     }
 
-    fn ask(&self, question: StoreQuery) -> anyhow::Result<StoreAnswer> {
-        let answer = ask!(self, store => answer(store, question));
+    fn ask(&self, query: StoreQuery) -> anyhow::Result<StoreAnswer> {
+        let answer = ask!(self, store => answer(store, query));
         answer.with_context(|| self.name.clone())
     }
 
@@ -142,7 +142,7 @@ impl OpenStore {
         Ok((cluster, answer))
     }
 
-    /// Returns the current decision about a cluster, with the version that [`Self::triage`] needs to replace it.
+    /// Returns the current decision about a cluster, with the version that [`Self::set_triage`] needs to replace it.
     pub fn versioned(&self, cluster: ClusterId) -> anyhow::Result<VersionedTriage> {
         let versioned = ask!(self, store => block_on(store.triage(cluster)));
         versioned.with_context(|| self.name.clone())
@@ -152,7 +152,7 @@ impl OpenStore {
     ///
     /// # Errors
     /// Fails if the decision has changed since `before` was read.
-    pub fn triage(
+    pub fn set_triage(
         &self,
         cluster: ClusterId,
         triage: Option<&Triage>,

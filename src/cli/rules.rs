@@ -41,7 +41,7 @@ enum Command {
     },
 }
 
-/// Runs the command.
+/// Runs a subcommand of `rules`.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::Check { file } => {

@@ -50,9 +50,9 @@ pub enum Format {
     Json,
 }
 
-/// Runs the command.
+/// Runs `scan`. Exit code 1 if an input could not be read.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let question = StoreQuery {
+    let query = StoreQuery {
         by_hour: arguments.html.is_some(),
         samples: arguments.html.is_some() || arguments.format == Format::Json,
         replay: true,
@@ -60,7 +60,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     let page = arguments.html.as_deref();
     let (source, paths) = (&arguments.source, &arguments.paths);
-    let (scanned, answer) = source.scan_beside(page, paths, question)?;
+    let (scanned, answer) = source.scan_beside(page, paths, query)?;
     scanned.complain();
     // The page is written first, because a reader may close stdout early. An error of the page is returned last.
     let page = page.map_or(Ok(()), |path| html::write(path, paths, &scanned, &answer));

@@ -56,15 +56,15 @@ struct Server {
     cloudtrail-inspector serve --table errors-Table-1X2Y3Z --port 0")]
 pub struct Arguments {
     #[command(flatten)]
-    open_store: StoreArguments,
+    store: StoreArguments,
     /// The port to listen on; 0 uses a free port
     #[arg(long, value_name = "N", default_value_t = PORT)]
     port: u16,
 }
 
-/// Runs the command.
+/// Runs `serve`, until Ctrl-C or SIGTERM.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let function = LocalWidget::open(&arguments.open_store)?;
+    let function = LocalWidget::open(&arguments.store)?;
     let function = Arc::new(Mutex::new(function));
     let runtime = runtime()?;
     let served = runtime.block_on(serve(arguments.port, &function));

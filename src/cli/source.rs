@@ -237,7 +237,7 @@ impl SourceArguments {
         }
     }
 
-    fn gathering(&self, inputs_max: usize, samples: bool) -> BatchLimits {
+    fn batch_limits(&self, inputs_max: usize, samples: bool) -> BatchLimits {
         BatchLimits {
             limits: self.limits(),
             inputs_max,
@@ -259,9 +259,9 @@ impl SourceArguments {
     pub fn scan(
         &self,
         paths: &[PathBuf],
-        question: StoreQuery,
+        query: StoreQuery,
     ) -> anyhow::Result<(Scanned, StoreAnswer)> {
-        self.scan_beside(None, paths, question)
+        self.scan_beside(None, paths, query)
     }
 
     /// Does the same as [`Self::scan`], and first checks that `page`, a file to be written later, overwrites no other file.
@@ -269,7 +269,7 @@ impl SourceArguments {
         &self,
         page: Option<&Path>,
         paths: &[PathBuf],
-        question: StoreQuery,
+        query: StoreQuery,
     ) -> anyhow::Result<(Scanned, StoreAnswer)> {
         let scanned = Scanned::with(self.rules.load()?);
         // Before the store is opened: a wrong path should not leave an empty store behind.
@@ -287,7 +287,7 @@ impl SourceArguments {
         places.check()?;
         if self.table.is_given() {
             #[cfg(feature = "aws")]
-            return self.scan_into_table(scanned, inputs, question);
+            return self.scan_into_table(scanned, inputs, query);
             #[cfg(not(feature = "aws"))]
             return self.table.open();
         }
@@ -298,14 +298,14 @@ impl SourceArguments {
                     &mut store,
                     scanned,
                     inputs,
-                    self.gathering(1, question.samples),
-                    question,
+                    self.batch_limits(1, query.samples),
+                    query,
                 )
             }
             Some(path) => {
                 let mut store = SqliteStore::open(path).with_context(|| shown(path))?;
-                let gathering = self.gathering(INPUTS_MAX, true);
-                scan_into(&mut store, scanned, inputs, gathering, question)
+                let batch_limits = self.batch_limits(INPUTS_MAX, true);
+                scan_into(&mut store, scanned, inputs, batch_limits, query)
                     .map_err(|error| with_store_name(error, shown(path)))
             }
         }
@@ -316,13 +316,13 @@ impl SourceArguments {
         &self,
         scanned: Scanned,
         inputs: Inputs,
-        question: StoreQuery,
+        query: StoreQuery,
     ) -> anyhow::Result<(Scanned, StoreAnswer)> {
         let opened = self.table.open()?;
         let _runtime = opened.runtime.enter();
         let mut store = opened.store.counting();
-        let gathering = self.gathering(1, true);
-        scan_into(&mut store, scanned, inputs, gathering, question)
+        let batch_limits = self.batch_limits(1, true);
+        scan_into(&mut store, scanned, inputs, batch_limits, query)
             .map_err(|error| with_store_name(error, self.table.name()))
     }
 }
@@ -394,29 +394,29 @@ fn scan_into(
     store: &mut impl QueryableStore,
     mut scanned: Scanned,
     inputs: Inputs,
-    gathering: BatchLimits,
-    question: StoreQuery,
+    batch_limits: BatchLimits,
+    query: StoreQuery,
 ) -> anyhow::Result<(Scanned, StoreAnswer)> {
     let bar = progress(&inputs);
     scanned.failed = inputs.failed;
     let rules = scanned.rules.clone();
-    let mut folding = Folding::new(gathering.limits, &rules);
-    if gathering.samples {
+    let mut folding = Folding::new(batch_limits.limits, &rules);
+    if batch_limits.samples {
         folding = folding.with_samples();
     }
-    let threads = gathering.jobs.min(inputs.found.len()).max(1);
+    let threads = batch_limits.jobs.min(inputs.found.len()).max(1);
     let foldings = (0..threads).map(|_| folding.beside()).collect();
     let (mut gathered, mut events) = (Vec::new(), 0);
     jobs::fold(&inputs.found, foldings, &bar, |input, outcome| {
         match outcome {
             Ok(folded) => {
                 events += folded.events();
-                scanned.failed.extend(nothing_read(input, &folded));
+                scanned.failed.extend(no_event_error(input, &folded));
                 gathered.push((input.name(), folded));
             }
             Err(failure) => scanned.failed.push(failure),
         }
-        if gathered.len() >= gathering.inputs_max || events >= EVENTS_MAX {
+        if gathered.len() >= batch_limits.inputs_max || events >= EVENTS_MAX {
             events = 0;
             scanned.commit(store, std::mem::take(&mut gathered), &folding)?;
         }
@@ -424,11 +424,11 @@ fn scan_into(
     })?;
     scanned.commit(store, gathered, &folding)?;
     bar.finish_and_clear();
-    Ok((scanned, answer(store, question)?))
+    Ok((scanned, answer(store, query)?))
 }
 
-/// Returns an error for an input that contains no CloudTrail event; `None` if it contains at least one.
-fn nothing_read(input: &Input, folded: &Folded) -> Option<InputError> {
+/// Returns an error for an input that has content but no CloudTrail event; else `None`.
+fn no_event_error(input: &Input, folded: &Folded) -> Option<InputError> {
     let likeness = folded.without_events()?;
     Some(InputError {
         file: input.name(),
@@ -437,20 +437,20 @@ fn nothing_read(input: &Input, folded: &Folded) -> Option<InputError> {
 }
 
 /// Answers a query from a store.
-pub fn answer(store: &impl QueryableStore, question: StoreQuery) -> anyhow::Result<StoreAnswer> {
+pub fn answer(store: &impl QueryableStore, query: StoreQuery) -> anyhow::Result<StoreAnswer> {
     // Each read may read the whole store, so samples and events are read together with the totals.
-    let mut answer = if question.replay {
-        let (snapshot, events) = pollster::block_on(store.whole(question.samples))?;
+    let mut answer = if query.replay {
+        let (snapshot, events) = pollster::block_on(store.whole(query.samples))?;
         let mut answer = StoreAnswer::of(snapshot);
         replay(store, &events, &mut answer)?;
         answer
     } else {
-        StoreAnswer::of(match question.samples {
+        StoreAnswer::of(match query.samples {
             true => pollster::block_on(store.snapshot(None))?,
             false => pollster::block_on(store.sums(None))?,
         })
     };
-    if let Some(since) = question.since {
+    if let Some(since) = query.since {
         // If no event has a time, no event is known to be in the range.
         let newest = answer.snapshot.last_seen();
         let moment = newest.map_or(Timestamp::LAST, |newest| since.moment(newest));
@@ -458,7 +458,7 @@ pub fn answer(store: &impl QueryableStore, question: StoreQuery) -> anyhow::Resu
         let samples = std::mem::replace(&mut answer.snapshot, sums).samples;
         answer.snapshot.samples = samples;
     }
-    if question.by_hour {
+    if query.by_hour {
         answer.timeline = pollster::block_on(store.timeline())?;
     }
     Ok(answer)

@@ -337,11 +337,11 @@ mod tests {
             .unwrap();
             pollster::block_on(ingest::commit(&mut store, &file.name, folded)).unwrap();
         }
-        let question = StoreQuery {
+        let query = StoreQuery {
             replay: true,
             ..StoreQuery::default()
         };
-        let answer = answer(&store, question).unwrap();
+        let answer = answer(&store, query).unwrap();
         for width in [80, 120, 200] {
             let text = scan_within(&Scanned::default(), &answer, 0, Some(width));
             // The totals are a sentence, which a terminal wraps.

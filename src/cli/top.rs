@@ -66,20 +66,20 @@ impl From<By> for ranking::RankBy {
     }
 }
 
-/// Runs the command.
+/// Runs `top`. Exit code 1 if an input could not be read.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let (Some(db), true) = (&arguments.source.db, arguments.paths.is_empty())
         && !db.exists()
     {
         bail!("{}: no such file; create it with scan --db", shown(db));
     }
-    let question = StoreQuery {
+    let query = StoreQuery {
         since: arguments.since,
         // The ranking of clusters shows their error codes, which are in the list of clusters.
         replay: arguments.by == By::Cluster,
         ..StoreQuery::default()
     };
-    let (scanned, answer) = arguments.source.scan(&arguments.paths, question)?;
+    let (scanned, answer) = arguments.source.scan(&arguments.paths, query)?;
     scanned.complain();
     let mut entries = rank(&answer.snapshot, arguments.by.into());
     if arguments.limit > 0 {

@@ -62,22 +62,22 @@ struct Group {
     owner: String,
 }
 
-/// Runs the command.
+/// Runs `backfill`. Exit code 1 if a log group was not read completely, 2 for a wrong time range.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if arguments.from >= arguments.to {
         output::complain("error: --from must be before --to");
         return Ok(ExitCode::from(2));
     }
-    let acting = arguments.function.open()?;
-    acting.check_age(arguments.from)?;
+    let context = arguments.function.open()?;
+    context.check_age(arguments.from)?;
     let names = match arguments.group.as_slice() {
-        [] => &acting.settings.log_groups,
+        [] => &context.settings.log_groups,
         named => named,
     };
     if names.is_empty() {
         bail!("the log groups of the stack are not known; name one with --group");
     }
-    let logs = CloudWatchLogs::new(&acting.config);
+    let logs = CloudWatchLogs::new(&context.config);
     let bar = output::progress(
         arguments.hours() * names.len() as u64,
         "{bar:30} {pos}/{len} hours  {msg}",
@@ -87,14 +87,14 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         bar.set_message(sanitize(name, 512));
         let done = match arguments.dry_run {
             true => {
-                let (store, bucket) = (MemoryStore::default(), ReadOnlyBucket(acting.bucket()));
-                let read = arguments.read(name, &acting, &logs, store, bucket, &bar);
-                acting.runtime.block_on(read)
+                let (store, bucket) = (MemoryStore::default(), ReadOnlyBucket(context.bucket()));
+                let read = arguments.read(name, &context, &logs, store, bucket, &bar);
+                context.runtime.block_on(read)
             }
             false => {
-                let (store, bucket) = (acting.store(), acting.bucket());
-                let read = arguments.read(name, &acting, &logs, store, bucket, &bar);
-                acting.runtime.block_on(read)
+                let (store, bucket) = (context.store(), context.bucket());
+                let read = arguments.read(name, &context, &logs, store, bucket, &bar);
+                context.runtime.block_on(read)
             }
         };
         if let Err(error) = done {
@@ -118,14 +118,14 @@ impl Arguments {
     async fn read(
         &self,
         name: &str,
-        acting: &FunctionContext,
+        context: &FunctionContext,
         logs: &CloudWatchLogs,
         mut store: impl SetClock,
         bucket: impl Bucket,
         bar: &ProgressBar,
     ) -> anyhow::Result<()> {
-        let group = self.group(name, acting, logs).await?;
-        let mut subscription = acting.subscription(&bucket).await?;
+        let group = self.group(name, context, logs).await?;
+        let mut subscription = context.subscription(&bucket).await?;
         let source = Source {
             group: &group.name,
             pattern: &group.pattern,
@@ -171,10 +171,10 @@ impl Arguments {
     async fn group(
         &self,
         name: &str,
-        acting: &FunctionContext,
+        context: &FunctionContext,
         logs: &CloudWatchLogs,
     ) -> anyhow::Result<Group> {
-        let settings = &acting.settings;
+        let settings = &context.settings;
         let subscribed = logs.subscribed(name, &settings.filter_name).await?;
         let (current, owner) = match &subscribed {
             Subscribed::Filter {

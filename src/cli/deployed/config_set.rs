@@ -30,7 +30,7 @@ pub struct Arguments {
     file: PathBuf,
 }
 
-/// Runs the command.
+/// Runs `config set`. Nothing is uploaded if the file is not valid.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let loaded = load(&arguments.file)?;
     let mut bytes = loaded.bytes;

@@ -49,10 +49,10 @@ struct Done {
     stopped: Option<Stopped>,
 }
 
-/// Runs the command.
+/// Runs `redrive`. Exit code 1 if an object stays in the bucket.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let acting = arguments.function.open()?;
-    let bucket = acting.bucket();
+    let context = arguments.function.open()?;
+    let bucket = context.bucket();
     let limit = match arguments.limit {
         0 => usize::MAX,
         limit => limit,
@@ -60,19 +60,19 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let done = match arguments.dry_run {
         true => {
             let redriven = process_all(
-                &acting,
+                &context,
                 MemoryStore::default(),
                 ReadOnlyBucket(bucket),
                 limit,
             );
-            acting.runtime.block_on(redriven)?
+            context.runtime.block_on(redriven)?
         }
         false => {
-            let redriven = process_all(&acting, acting.store(), bucket, limit);
-            acting.runtime.block_on(redriven)?
+            let redriven = process_all(&context, context.store(), bucket, limit);
+            context.runtime.block_on(redriven)?
         }
     };
-    let folder = sanitize(&acting.settings.ingest_function, 256);
+    let folder = sanitize(&context.settings.ingest_function, 256);
     let folder = format!("{FAILED}/{folder}/");
     for SkippedObject { key, bytes, reason } in &done.left {
         let key = sanitize(key, 1024);
@@ -108,12 +108,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 /// Processes the objects of failed invocations in batches, at most `limit` objects.
 async fn process_all(
-    acting: &FunctionContext,
+    context: &FunctionContext,
     mut store: impl SetClock,
     bucket: impl Bucket,
     limit: usize,
 ) -> anyhow::Result<Done> {
-    let mut subscription = acting.subscription(&bucket).await?;
+    let mut subscription = context.subscription(&bucket).await?;
     let bar = output::progress(0, "{spinner} {pos} objects  {msg}");
     let mut done = Done::default();
     let mut after = None;
@@ -121,7 +121,7 @@ async fn process_all(
     while left > 0 {
         store.set_clock(now());
         let batch = RedriveBatch {
-            function: &acting.settings.ingest_function,
+            function: &context.settings.ingest_function,
             after: after.as_deref(),
             objects_max: left.min(BATCH_OBJECTS),
         };

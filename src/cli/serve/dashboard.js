@@ -1,6 +1,6 @@
-// Does what the console of CloudWatch does with a custom widget: calls it, cleans the HTML that comes
-// back, shows it, and binds what it says can be clicked (Amazon CloudWatch User Guide, "Details about
-// custom widgets" and "Interactivity in the custom widget").
+// Does what the CloudWatch console does for a custom widget: calls the function, removes everything unsafe from the
+// returned HTML, shows it, and connects its actions to clicks (Amazon CloudWatch User Guide, "Details about custom
+// widgets" and "Interactivity in the custom widget").
 "use strict";
 
 const at = id => document.getElementById(`dash-${id}`);
@@ -11,13 +11,13 @@ const HOUR = 3_600_000;
 const RANGES = { "1h": HOUR, "3h": 3 * HOUR, "12h": 12 * HOUR, "1d": 24 * HOUR, "3d": 72 * HOUR, "1w": 168 * HOUR };
 const EVERYTHING = "everything";
 
-// What the widget was configured with, with what it was called last, and what is looked at.
+// Parameters of the widget as configured, parameters of its last call, the store, and the selected time range.
 const configured = {};
 let parameters = configured;
 let about = { name: "", endpoint: "", asOf: 0, first: null, isPast: false };
 let range = null;
 
-// ---- What may be shown -------------------------------------------------------------------------------
+// ---- Allowed HTML ------------------------------------------------------------------------------------
 
 const ELEMENTS = new Set(`a abbr address article aside b bdi bdo blockquote br button caption cite code col colgroup
   cwdb-action data datalist dd del details dfn div dl dt em fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6
@@ -26,7 +26,7 @@ const ELEMENTS = new Set(`a abbr address article aside b bdi bdo blockquote br b
   svg g path rect circle ellipse line polyline polygon text tspan title desc defs lineargradient radialgradient stop
   clippath pattern marker`.split(/\s+/));
 
-// What goes with all it holds; of anything else that is not known, what it holds stays.
+// Elements that are removed with their content. Of other elements that are not allowed, the content stays.
 const DROPPED = "script, noscript, template, iframe, frame, frameset, object, embed, applet, use, foreignObject, " +
   "animate, set, animateMotion, animateTransform, link, meta, base, math, audio, video, canvas, portal, title:not(svg *)";
 
@@ -39,7 +39,7 @@ const ATTRIBUTES = new Set(`abbr action alt align checked class cols colspan con
   stop-color stop-opacity stroke stroke-dasharray stroke-linecap stroke-linejoin stroke-opacity stroke-width
   text-anchor transform vector-effect viewbox x x1 x2 xmlns y y1 y2`.split(/\s+/));
 
-// Tells whether a style loads nothing, however its words are spelled.
+// Checks that a style loads nothing, also if it is written with escapes or comments.
 function isPlain(style) {
   const spelled = style
     .replace(/\\([0-9a-f]{1,6})\s?/gi, (_, code) => String.fromCodePoint(Math.min(parseInt(code, 16), 0x10ffff)))
@@ -52,19 +52,18 @@ function isAllowed(element, name, value) {
   if (name === "href") return element.localName === "a" && /^\s*(https?:|mailto:|#)/i.test(value);
   if (name === "src") return element.localName === "img" && /^data:image\/(png|gif|jpeg|webp);/i.test(value);
   if (name === "action") return element.localName === "cwdb-action";
-  // Other elements with a name are found as properties of the document, in the place of its own.
+  // Elements of other kinds that have a name would replace properties of the document.
   if (name === "name") return element.matches("input, select, textarea, details");
   if (name === "type") return !(element.localName === "input" && /^\s*(file|image|submit)\s*$/i.test(value));
   if (!ATTRIBUTES.has(name) && !/^(aria|data)-[\w-]+$/.test(name)) return false;
   return isPlain(value) || !/^(style|fill|stroke|clip-path)$/.test(name);
 }
 
-// Returns what is harmless in HTML. Nothing of it is loaded or run before that is known, as it belongs
-// to another document.
+// Returns the safe part of HTML. The HTML is parsed in a separate document, so nothing is loaded or run by parsing.
 function cleaned(html) {
   const body = new DOMParser().parseFromString(`<body>${html}`, "text/html").body;
   body.querySelectorAll(DROPPED).forEach(element => element.remove());
-  // What is in a form is found as its property, in the place of its own.
+  // Elements with these names would replace properties of their form.
   for (const element of body.querySelectorAll(":not(form):is([name], [id])")) {
     for (const name of ["name", "id"]) {
       if (element.getAttribute(name) in HTMLFormElement.prototype) element.removeAttribute(name);
@@ -80,7 +79,7 @@ function cleaned(html) {
     for (const { name, value } of [...element.attributes]) {
       if (!isAllowed(element, name.toLowerCase(), value)) element.removeAttribute(name);
     }
-    // A button of a form sends nothing, a link leads to a page of its own.
+    // A button must not submit a form, and a link opens a new tab.
     if (name === "button") element.type = "button";
     if (name === "a" && /^\s*https?:/i.test(element.getAttribute("href") ?? "")) {
       element.target = "_blank";
@@ -144,13 +143,13 @@ function rendered(markdown) {
 // ---- Calls ---------------------------------------------------------------------------------------------
 
 function complain(sentence) {
-  // A dialog covers the page, so it is said in there.
+  // An open dialog covers the page, so the error is shown in the dialog.
   (popup.open ? content : widget).before(error);
   error.textContent = sentence;
   error.hidden = !sentence;
 }
 
-// Returns what was typed into the widget, and into what has popped up.
+// Returns the values of the form fields in the widget and in the open dialog.
 function forms() {
   const all = {};
   for (const place of popup.open ? [widget, content] : [widget]) {
@@ -197,7 +196,7 @@ async function asked(path, options) {
   return answer.json();
 }
 
-// Calls the function and shows in a place what it answers; what is called later there wins.
+// Calls the function and shows the answer in an element. A later call for the same element cancels this one.
 async function call(place, given) {
   place.calling?.abort();
   const { signal } = place.calling = new AbortController();
@@ -235,7 +234,7 @@ function stop(place) {
   place.ariaBusy = "false";
 }
 
-// ---- What can be clicked -------------------------------------------------------------------------------
+// ---- Actions -------------------------------------------------------------------------------------------
 
 function confirmed(text) {
   question.textContent = text;
@@ -246,7 +245,7 @@ function confirmed(text) {
   });
 }
 
-// Makes of each action what the element before it does.
+// Connects each action to the element before it.
 function bind(fragment) {
   const actions = [...fragment.querySelectorAll("cwdb-action")];
   for (const action of actions.filter(action => !action.parentElement?.closest("cwdb-action"))) {
@@ -290,14 +289,14 @@ async function act(action) {
   }
   const calling = call(place, given);
   if (place === widget) {
-    // What it was called with holds what was typed; it is what a refresh asks for again.
+    // A refresh repeats the call with these parameters, which may contain typed values.
     parameters = given;
     popup.close();
   }
   return calling;
 }
 
-// Enter in a field does what the first primary button beside it does.
+// Enter in a field clicks the first primary button of the same form.
 document.addEventListener("keydown", event => {
   if (event.key !== "Enter" || event.isComposing || !event.target.matches(".cwdb input:not([type=checkbox], [type=radio])")) return;
   event.preventDefault();
