@@ -98,7 +98,7 @@ impl Unusable {
         Self { what, lines }
     }
 
-    /// Returns one line for each problem, with file name, line and column, at most [`PROBLEMS_MAX`] and a count of the rest.
+    /// Returns one line for each problem, with file name, line and column, at most 50, and a line with the number of the others.
     pub fn lines(&self) -> &[String] {
         &self.lines
     }

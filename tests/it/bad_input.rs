@@ -212,7 +212,7 @@ fn odd_fields_are_absent_and_the_record_still_counts() {
         (deny("eventID", json!("not a UUID")), "clustered"),
         (deny("eventID", json!("")), "clustered"),
         (deny("eventID", json!(7)), "clustered"),
-        // The id of a neighbour, the content of nobody.
+        // The ID of the record before, with other content.
         (denied(1, json!({"errorCode": "SlowDown"})), "duplicate"),
         (deny("eventTime", json!(null)), "clustered"),
         (deny("eventTime", json!("")), "clustered"),
@@ -464,7 +464,7 @@ fn hostile_text_in_any_field_counts_once_and_steers_nothing() {
     let records = hostile();
     let number = records.len() as u64;
     let folder = Folder::with_lines(lines(&records));
-    // What is printed is checked by whoever runs the binary, for every run.
+    // `Ran::of` checks the output of every run for control characters.
     let scan = folder.scan(&["--db", "x.db", "trail.jsonl"], 0);
     assert_eq!(scan["records"]["clustered"], number);
     let again = folder.scan(&["--db", "x.db", "trail.jsonl"], 0);
@@ -923,7 +923,8 @@ mod memory {
         for arguments in [&["long.json"][..], &["--db", "x.db", "long.json"]] {
             let (peak, scan) = peak(folder.command(&[&SCAN[..], arguments].concat()));
             assert_eq!(scan["records"]["read"], records.len());
-            // A fold keeps what failed and not what was read. The program itself is large here: it is not optimised.
+            // Memory is needed for failed calls only, not for all records read. The program itself is large, because
+            // tests are not optimised.
             assert!(
                 peak <= 28 * MIB,
                 "{arguments:?}: {} KiB of {}",

@@ -24,7 +24,7 @@ pub fn output_with(command: &mut Command, stdin: impl Into<Vec<u8>>) -> Output {
     let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = piped.stderr(Stdio::piped()).spawn().unwrap();
     let (mut pipe, stdin) = (child.stdin.take().unwrap(), stdin.into());
-    // A pipe holds little, so somebody has to write while what is printed is read.
+    // A pipe holds little, so input must be written while output is read.
     let writer = thread::spawn(move || {
         // Who refuses its arguments reads nothing.
         let _ = pipe.write_all(&stdin);
@@ -107,7 +107,7 @@ impl Ran {
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         };
-        // Whatever was read, and whichever test asks: nothing printed steers a terminal.
+        // No output of any test may contain control characters for a terminal.
         assert_harmless(&ran.stdout);
         assert_harmless(&ran.stderr);
         if let Ok(json) = serde_json::from_str(&ran.stdout) {

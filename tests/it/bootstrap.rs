@@ -110,7 +110,7 @@ impl Aws {
         (shared.is_over, shared.is_closed) = (true, true);
         drop(shared);
         self.shared.1.notify_all();
-        // It looks whether it is over when somebody comes.
+        // The server checks whether it should stop only after a connection, so one is made.
         let _ = TcpStream::connect(&self.address);
     }
 
@@ -365,7 +365,7 @@ fn an_invocation_is_answered_when_it_is_committed_and_told_in_the_log_and_in_met
     assert_eq!(record_counts[1]["request_id"], "request-2");
     assert_eq!(record_counts[0]["classes"], "denied=21");
     assert_eq!(record_counts[2]["control_messages"], 1);
-    // The third has nothing to say in them.
+    // The third batch has no errors, so it has no metrics.
     let metrics = lines(&written, "Stack", &json!("watch"));
     assert_eq!(metrics.len(), 2);
     assert_eq!(metrics[0]["Errors"], 21);

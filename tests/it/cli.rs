@@ -413,7 +413,7 @@ fn a_scan_that_is_killed_and_repeated_equals_one_that_was_not() {
         })
     };
     let begin = Instant::now();
-    // The file is made, then the schema, then the first commit: errors only say "not yet".
+    // Opening may fail at first: the file is created, then its schema, then the first commit is made.
     while events().unwrap_or_default() == 0 {
         assert!(
             begin.elapsed() < Duration::from_secs(30),
@@ -473,7 +473,7 @@ fn a_store_that_is_not_ours_is_refused() {
         .run(&["top", "--db", "nowhere.db"])
         .fails(1, "nowhere.db: no such file; create it with scan --db");
     assert!(!folder.path("nowhere.db").exists());
-    // What is wrong with a path is not said of the store.
+    // The error about a wrong path does not name the store.
     let ran = folder.run(&["scan", "--db", "x.db", "nowhere"]);
     ran.fails(1, "error: nowhere: cannot be opened");
 }

@@ -407,7 +407,7 @@ fn what_cannot_be_called_is_said_in_a_sentence() {
     }
     browser.click("at('refresh')");
     browser.until("error.hidden && widget.ariaBusy === 'false'");
-    // That a call fails is all that the console may say.
+    // The console may contain only the message about the failed call.
     let of_the_failure = browser.said.iter().all(|of| of.contains("500"));
     assert!(of_the_failure, "{:?}", browser.said);
 }
@@ -504,7 +504,7 @@ fn the_real_function_is_looked_at_and_decided_at() {
     settings.extend(emulator.environment());
     let function = Function::start(&settings);
     let widget = Widget::new(move |event| {
-        // What the page here is told of shows a time long ago.
+        // The time range of this page is long in the past, so it is not sent to the function.
         let mut event = event.clone();
         event["widgetContext"]["timeRange"] = Value::Null;
         let answer = function.ask(event.to_string().into_bytes()).ok()?;

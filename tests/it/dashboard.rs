@@ -332,7 +332,7 @@ fn nothing_that_is_logged_has_the_token() {
     command.env("RUST_LOG", "trace");
     command.stderr(fs::File::create(&said).unwrap());
     let served = Served::start(folder, command);
-    // What it has to say is that this is no store any more.
+    // An error is caused by replacing the store with another file.
     fs::write(served.folder.path("trail.db"), "no store").unwrap();
     let first = format!("GET /?token={}", served.token);
     for line in [first.as_str(), "GET /about"] {
@@ -397,7 +397,7 @@ fn nobody_beyond_this_machine_is_listened_to() {
 fn it_ends_well_when_it_is_told_to() {
     for signal in ["INT", "TERM"] {
         let mut served = Served::of(&failures(1));
-        // Somebody who is connected and says nothing does not keep it.
+        // An open connection without a request must not delay the end.
         let _silent = TcpStream::connect(("127.0.0.1", served.port)).unwrap();
         let process = served.child.id().to_string();
         let sent = Command::new("kill").args(["-s", signal, &process]).status();

@@ -605,7 +605,7 @@ fn shortly_before_the_deadline_nothing_is_taken() {
     let world = World::new();
     world.put(&new(0..300));
     let clock = world.clock.clone();
-    // Each request takes fifteen seconds of the fifty-five that there are.
+    // Each request takes fifteen of the fifty-five available seconds.
     let sink = Scripted::new(move |_| {
         clock.pass(15);
         ok()
@@ -697,7 +697,7 @@ fn what_is_muted_expected_or_archived_is_held_back_with_its_recovery_and_counted
         (Decision::Expected, 0),
         (archived("100x/1h"), 0),
         (archived("forever"), 0),
-        // What ends it is told.
+        // The escalation ends the archive, so it causes an alert.
         (archived("escalating"), 1),
         (Decision::Acknowledged, 4),
         (Decision::Resolved, 4),
@@ -792,12 +792,12 @@ fn a_mark_costs_a_row_no_further_call() {
             spent.write_units - before.write_units,
         )
     };
-    // The breaker, four partitions, and all of them again at the end; to take the row, what restrains
-    // it, the head and what it takes to settle it.
+    // One call for the breaker, four for the partitions. Then one each for the lease of the row, the suppression checks,
+    // the cluster item, and settling the row. The four partitions are read again at the end.
     let sent = calls(None);
     assert_eq!(sent, (1 + 4 + 1 + 1 + 1 + 1 + 4, 1 + 2 * 2));
     assert_eq!(calls(Some(Decision::Acknowledged)), sent);
-    // Without the head: no message is made. The row is deleted and counted.
+    // The cluster item is not read, because no message is built. The row is deleted and counted.
     assert_eq!(calls(Some(Decision::Expected)), (sent.0 - 1, 1 + 2 * 2));
 }
 
@@ -880,7 +880,7 @@ fn a_campaign_is_told_once_and_swallows_what_it_is_made_of_from_then_on() {
     let world = world_of(&refused(15));
     let told = [alerts(&world), alerts(&world)].concat();
     let kinds: Vec<AlertKind> = told.iter().map(|of| of.alert.kind()).collect();
-    // The tenth call makes it a campaign: nine are told, six are not.
+    // The tenth call starts a campaign: nine alerts are sent for single calls, none for the other six.
     assert_eq!(
         kinds.iter().filter(|kind| **kind == AlertKind::New).count(),
         9

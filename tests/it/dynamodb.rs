@@ -178,7 +178,7 @@ fn sums<T: Table>(store: &DynamoStore<T>) -> ClusterSnapshot {
 
 #[test]
 fn a_conflict_is_tried_again_a_few_times_and_then_given_back() {
-    // From the first head on, which is made along with the row that tells of it.
+    // From the creation of the first cluster item on, which is in one transaction with its outbox row.
     let conflicts = |count: u64| {
         let table = MemoryTable::default();
         let mut function = store(&table, telling());
@@ -347,15 +347,14 @@ fn nothing_is_told_while_the_stack_learns_what_is_usual() {
     function.set_now(at_two);
     let later = record(json!({"eventID": id(9), "errorCode": "NoSuchKey"}));
     commit_to(&mut function, &lines(&[later])).unwrap();
-    // Once, that learning is over; whoever else commits does not tell it again.
+    // The end of learning is announced once; commits of other functions do not announce it again.
     let mut other = store(&table, learning());
     other.set_now(at_two);
     commit_to(&mut other, &batch()).unwrap();
     let mut told = rows(&table);
     told.sort();
     assert_eq!(told, ["account_summary", "new"]);
-    // Once that is known it takes no call: the segments are all there is, and a note for each of the
-    // two hours that they are late for.
+    // After that no more calls are needed: only the segments, and a late note for each of the two hours.
     let spent = commit_to(&mut function, &batch()).unwrap().spent;
     assert_eq!((spent.calls, spent.write_units), (1 + 2 + 2, 2 + 2));
     let spent = commit_to(&mut function, &batch()).unwrap().spent;
@@ -419,7 +418,7 @@ fn calls_and_write_units_are_what_they_should_be() {
     let table = MemoryTable::default();
     let mut function = store(&table, TableSettings::default());
     let spent = |calls, write_units| StoreUsage { calls, write_units };
-    // Heads read; a lease for each hour; two segments; three heads.
+    // One call reads the cluster items; a lease for each hour; two segments; three cluster items.
     let first = commit_to(&mut function, &batch()).unwrap();
     assert_eq!(first.spent, spent(1 + 2 + 2 + 3, 2 + 2 + 3));
     assert_eq!(first.new_clusters, 3);
@@ -430,7 +429,7 @@ fn calls_and_write_units_are_what_they_should_be() {
         (again.record_counts.clustered, again.record_counts.duplicate),
         (0, 4)
     );
-    // Another function has to read the heads first.
+    // Another function has to read the cluster items first.
     let other = commit_to(&mut store(&table, TableSettings::default()), &batch()).unwrap();
     assert_eq!(other.spent, spent(1 + 2, 2));
 }
@@ -961,7 +960,8 @@ fn batches_that_cannot_be_compressed_lie_in_as_many_items_as_they_take() {
         let table = MemoryTable::default();
         let mut function = store(&table, TableSettings::default());
         let [first, again] = committed_twice(&mut function, &input, events);
-        // Heads read, a lease, the segments, a head: at most three calls for each started 350 KB.
+        // One call reads the cluster items, one leases, then the segments and a cluster item: at most three calls for
+        // each started 350 KB.
         assert_eq!((first.calls, again.calls), (1 + 1 + items + 1, items));
         let sizes = table
             .items()

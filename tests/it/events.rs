@@ -130,7 +130,7 @@ fn no_value_is_of_another_shape_and_no_field_can_be_left_out_or_added() {
             if detail.pointer(&at).is_some_and(Value::is_object) {
                 assert_refused(&at, &|value| value["more"] = 1.into());
             }
-            // How often a campaign has grown is told where it did.
+            // `times` is present only if a campaign has grown.
             let (outer, name) = at.rsplit_once('/').unwrap_or_default();
             let is_field = detail.pointer(outer).is_some_and(Value::is_object);
             if is_field && !at.is_empty() && name != "times" {

@@ -295,8 +295,8 @@ fn what_cloudwatch_says_was_not_delivered_is_told_by_hour_and_log_group() {
     let function = format!("{}-ingest", emulator.name());
     failed("DestinationDeliveryFailures", &function, 2.0);
     failed("DestinationDeliveryFailures", "other", 9.0);
-    // What Lambda gave up and put into the bucket is taken back in from there. To read it again would take seven
-    // hours of each log group for every event.
+    // An event that Lambda stored in the bucket is processed by redrive from there. A gap would mean reading seven
+    // hours of each log group again for every such event.
     failed("AsyncEventsDropped", &function, 5.0);
     let way = DeliveryPath {
         groups: &groups,
@@ -345,7 +345,7 @@ fn cbor(value: &serde_json::Value) -> Vec<u8> {
         serde_json::Value::String(text) => {
             [head(3, text.len()), text.clone().into_bytes()].concat()
         }
-        // A number is a sum; what is a moment says so.
+        // A number is encoded as a float; a moment has a tag before it.
         serde_json::Value::Number(number) => {
             [vec![0xfb], number.as_f64().unwrap().to_be_bytes().to_vec()].concat()
         }

@@ -120,7 +120,7 @@ fn snapshot_of(store: &impl Store) -> ClusterSnapshot {
 
 /// Prints a snapshot for people: one line for each cluster, then the totals of the other records.
 fn printed(snapshot: &ClusterSnapshot, record_counts: &RecordCounts) -> String {
-    // Identities keep what callers wrote; whoever prints them makes it harmless.
+    // Identities contain text of callers unchanged, so printing has to sanitize them.
     let clusters = snapshot.clusters();
     let mut lines: Vec<String> = clusters
         .iter()
@@ -377,8 +377,8 @@ fn the_name_of_what_is_missing_is_no_part_of_the_fact() {
 
 #[test]
 fn a_dashboard_with_a_plain_word_for_a_name_is_masked_like_any_other() {
-    // The code says "not found", so the text would not count; this service also answers without
-    // one that the table knows, and then only the request tells that the word is a name.
+    // With the code "not found" the text would not count. This service also answers with codes that are not in the
+    // table. Then only the request shows that the word is a name.
     let missing = |code: &str, name: &str| {
         record(json!({
             "eventSource": "monitoring.amazonaws.com",

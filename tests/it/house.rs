@@ -112,7 +112,7 @@ fn the_command_line_without_aws_is_made_of_few_crates() {
         .output()
         .unwrap();
     let tree = String::from_utf8(tree.stdout).unwrap();
-    // What is in this repository stands with its path.
+    // Crates of this repository are listed with a path.
     let others = tree.lines().filter(|line| !line.contains("(/"));
     let names = others.filter_map(|line| line.split(' ').next());
     let names: BTreeSet<&str> = names.filter(|name| !name.is_empty()).collect();

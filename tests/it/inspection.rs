@@ -198,7 +198,7 @@ fn found(
         .filter(is_found)
         .map(|of| {
             let what = of.cluster().map_or_else(|| of.about(), |id| id.to_string());
-            // Whoever commits a batch tells its last event, and a look at all of them the first.
+            // A commit announces the last event of its batch, a replay the first event.
             let hour = of.at.map(|at| at.window().start());
             let at = if of.kind() == AlertKind::Regressed {
                 hour
@@ -353,7 +353,7 @@ fn an_escalation_that_goes_on_is_told_once_though_neither_hour_is_taken() {
     let failures = times.iter().enumerate();
     let failures = failures.map(|(number, at)| throttled(number as u64 + 1, START + at));
     let failures: Vec<Value> = failures.collect();
-    // Ten minutes past the hour, as a schedule of somebody's own may have it.
+    // Ten minutes past the hour, as a user may schedule the inspection.
     for hour in 1..=15 {
         let now = START + hour * HOUR + 600;
         let has_come = |of: &&Value| {
@@ -402,7 +402,7 @@ fn an_event_that_comes_late_but_after_its_cluster_recovered_brings_it_back_and_i
     for hour in 2..14 {
         world.inspect(START + hour * HOUR + 20 * 60).unwrap();
     }
-    // Its hour was taken without it.
+    // The hour of this event was already inspected.
     let late = throttled(90, RECOVERED_AT + HOUR + 60);
     world.commit(START + 13 * HOUR + 30 * 60, &[late]);
     assert_eq!(world.heads()[0].state, State::Regressed);
@@ -426,7 +426,7 @@ fn what_comes_late_for_an_hour_long_ago_counts_there() {
     let inspection_state = world.inspection_state();
     let history = inspection_state.histories().values().next().unwrap();
     assert_eq!(history.total, 13);
-    // After weeks, what was counted when is not remembered: it is counted anew.
+    // After weeks the counts by hour are no longer stored, so the hour is counted again.
     let later = START + 20 * 24 * HOUR;
     world.inspect(later).unwrap();
     world.commit(later + 60, &[throttled(51, START + 6 * HOUR)]);
@@ -489,7 +489,7 @@ fn a_chronicle_that_is_lost_is_made_anew_and_tells_nothing_twice() {
 fn a_run_without_time_stops_and_the_next_one_goes_on() {
     let world = World::default();
     world.commit(START + 2 * HOUR, &day());
-    // Weeks later, when all that happened is old: nobody is told, in whichever run it is found.
+    // Weeks later, when all findings are too old for an alert, in whichever run they are found.
     let at = START + 10 * 24 * HOUR;
     let in_no_time = RunLimits {
         deadline: 0,
@@ -736,7 +736,8 @@ fn a_log_group_that_the_trail_stops_writing_to_is_told_once_and_when_it_is_over(
         block_on(look(&mut store, bucket, &trail, clock, watched)).unwrap()
     };
     for hour in 24..33 {
-        // Twice is once, and an hour that nobody could look at is looked at by the next run.
+        // A second check in the same hour changes nothing, and an hour that could not be checked is checked by the next
+        // run.
         trail.is_there.set(hour != 31);
         let looked = look(hour);
         assert_eq!(looked.failed.len(), usize::from(hour == 31), "{hour}");
@@ -811,7 +812,7 @@ fn healthy_month() -> Vec<Value> {
                 }
             }
         }
-        // Twice a working day somebody mistypes something, of three hundred things.
+        // Twice on a working day a user mistypes one of three hundred names.
         if hour % 24 == 9 || hour % 24 == 15 {
             let (what, role) = (dice.u64(0..300), dice.u64(0..50));
             add(

@@ -38,7 +38,7 @@ fn every_order<W>(
     begin: impl Fn() -> (W, Vec<Task>),
     mut end: impl FnMut(W) -> Option<String>,
 ) -> Tried {
-    // At each step, which of the tasks that were left was taken, and of how many.
+    // For each step: the task that was chosen, and the number of tasks to choose from.
     let mut steps: Vec<(usize, usize)> = Vec::new();
     let mut orders = 0;
     loop {

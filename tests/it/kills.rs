@@ -211,7 +211,7 @@ fn a_kill_at_any_moment_changes_nothing_once_the_events_come_again() {
         }
     }
     let at = |place| landed.get(&place).copied().unwrap_or_default();
-    // Not by a macro, so that it is told where all goes well, too.
+    // Without a macro, so that the line is also printed if the test passes.
     let _ = writeln!(
         std::io::stderr(),
         "kills: seed {seed}, {rounds} rounds, as many kills at 0 to {} ms: {} before a commit, {} within, \

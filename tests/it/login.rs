@@ -181,7 +181,7 @@ fn a_profile_of_aws_login_is_one_and_its_end_is_told() {
             TOO_OLD.len()
         )
         .unwrap();
-        // Whoever closes with something unread may take the answer away again.
+        // A connection closed with unread data may lose the answer, so all data is read first.
         let _ = caller.read_to_end(&mut Vec::new());
         String::from_utf8_lossy(&request).into_owned()
     });

@@ -146,7 +146,7 @@ fn json_holds_what_was_asked_for_and_is_the_same_each_time() {
 #[test]
 fn hostile_text_steers_nothing_that_is_shown() {
     let folder = Folder::with_lines(lines(&hostile()));
-    // What is printed is checked by whoever runs the binary.
+    // `Ran::of` checks the output for control characters.
     for format in ["text", "json"] {
         let printed = folder.run(&[
             "notify",

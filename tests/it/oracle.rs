@@ -162,7 +162,7 @@ fn what_others_refuse_is_read() {
         event(gzip(whole.replacen(from, to, 1)))
     };
     let timestamp = format!(r#""timestamp":{LOGGED_AT}"#);
-    // An odd time costs the time alone.
+    // With a malformed time, only the time of the log event is lost.
     for odd in [
         r#""timestamp":"x""#,
         r#""timestamp":1.5e3"#,

@@ -384,9 +384,9 @@ fn what_a_message_takes_is_known_to_the_unit() {
     let before = store.table().spent();
     ingest(&mut store, &event(2, "SlowDown"));
     let spent = store.table().spent();
-    // A segment; a head and three rows, each twice for all or nothing.
+    // A segment; a cluster item and three rows, each costing double in a transaction.
     assert_eq!(spent.write_units - before.write_units, 1 + 2 * (1 + 3));
-    // The head that is not known yet, the segment, the transaction.
+    // One call reads the new cluster item, one writes the segment, one is the transaction.
     assert_eq!(spent.calls - before.calls, 3);
     let lease = lease("a", now());
     for (silent_until, units) in [(None, 1 + 2 * 2), (Some(second(9)), 1 + 2 * 3)] {

@@ -238,7 +238,7 @@ fn a_page_is_the_same_from_every_store_and_changes_no_output() {
     assert_eq!(kept, scan);
     let kept = fs::read_to_string(folder.path("kept.html")).unwrap();
     assert!(kept == html, "the stores tell different pages");
-    // Again into the same store: the events are there, and the totals say since when.
+    // Scanned again into the same store: all events are duplicates, and the totals show that.
     folder.scan(&["--db", "x.db", "--html", "again.html", "in"], 0);
     let again = fs::read_to_string(folder.path("again.html")).unwrap();
     let events = scan["records"]["clustered"].as_u64().unwrap();

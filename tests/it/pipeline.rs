@@ -110,7 +110,7 @@ fn agenda(world: &Drawn, lots: &Lots, late: u64) -> Vec<(i64, Act)> {
     }
     for hour in 0..WATCHED {
         let start = START + hour * HOUR;
-        // It is scheduled at any minute, at 0 where nobody says another one.
+        // Users can schedule the inspection at any minute; the default is 0.
         let minute = lots.below(60) as i64;
         acts.extend((!lots.one_in(6)).then_some((start + minute * 60, Act::Inspect)));
         acts.extend(lots.one_in(6).then_some((start + 59 * 60, Act::Inspect)));
@@ -238,11 +238,10 @@ fn known(world: &World) -> Known {
 fn in_words(told: &Alert) -> Option<String> {
     let about = told.about();
     let about = match told.kind() {
-        // A caller is new who comes an hour after the first event that is known by then: which of an
-        // hour's events is, depends on their order.
+        // Whether a caller counts as new depends on which event of the first hour was committed first.
         AlertKind::NewPrincipal => return None,
-        // A campaign is told as soon as somebody sees it, with the beginning and the milestones that it
-        // has by then; its end is found in the whole.
+        // A campaign is announced as soon as it is found, with the beginning and milestones known by then. Its end is
+        // the same in all runs.
         AlertKind::Campaign if !about.contains(" until ") => {
             about.split([' ']).next().unwrap_or_default()
         }
@@ -264,7 +263,7 @@ fn course(world: &World) -> Course {
     for cluster in heads.keys() {
         let mut journal = BTreeMap::new();
         for entry in block_on(store.journal(*cluster)).unwrap() {
-            // Whoever commits a batch notes its last event, whoever looks at all of them the first.
+            // A commit notes the last event of its batch, a replay the first event.
             let at = (entry.what != JournalEvent::Regressed).then_some(entry.at);
             *journal.entry((entry.episode, entry.what, at)).or_default() += 1;
         }
@@ -299,7 +298,8 @@ fn assert_told_once(world: &World) {
                 well <= ended && ended <= 1,
                 "{well} of {ended} for {told:?}"
             );
-            // What is part of a campaign may be told by that, and is counted with its cluster then.
+            // Alerts of members of a campaign may be covered by the alert of the campaign; then they are counted with
+            // their cluster.
             let joins = [
                 AlertKind::New,
                 AlertKind::NewPrincipal,

@@ -134,7 +134,7 @@ fn a_report_never_takes_the_place_of_the_store() {
 #[test]
 fn a_store_is_never_kept_in_an_input() {
     let folder = Folder::new();
-    // SQLite takes an empty file for a new store.
+    // SQLite treats an empty file as a new store.
     folder.write("in/empty.json", "");
     folder.write("in/a.json", trail());
     let saying = "this would overwrite the input in/empty.json; choose another file with --db";
@@ -211,7 +211,7 @@ mod permissions {
             assert_eq!(mode(&folder.path(name)), 0o600, "{name}");
         }
         assert_eq!(mode(&folder.path("new.html")), 0o600);
-        // The files beside it are gone with the last one who had it open, so somebody keeps it open.
+        // SQLite deletes these files when the last connection is closed, so one is kept open.
         let store = sqlite::SqliteStore::open(&folder.path("s.db")).unwrap();
         for name in ["s.db-wal", "s.db-shm"] {
             assert_eq!(mode(&folder.path(name)), 0o600, "{name}");
@@ -267,7 +267,7 @@ mod permissions {
         let folder = Folder::new();
         folder.write("in.jsonl", trail());
         fs::create_dir(folder.path("out")).unwrap();
-        // The process has the id of the shell that it takes the place of.
+        // `exec` keeps the process ID of the shell.
         let script = "echo theirs > out/.cloudtrail-inspector-$$.part; exec \"$0\" scan --html out/x.html in.jsonl";
         let ran = std::process::Command::new("sh")
             .args(["-c", script])

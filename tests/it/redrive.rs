@@ -188,7 +188,7 @@ fn an_event_that_cannot_be_opened_is_kept_aside_and_is_done_with() {
 fn a_round_ends_at_its_limit_or_its_deadline_and_the_next_goes_on_behind_it() {
     let (mut store, bucket) = (MemoryStore::default(), MemoryBucket::default());
     for second in 0..5 {
-        // What is left stands in nobody's way.
+        // Objects that are skipped do not block the others.
         let is_odd = second < 2;
         let event = event_of_failures([u64::from(second)]);
         let object = if is_odd {
@@ -395,7 +395,7 @@ fn what_is_read_again_has_the_shape_in_which_a_subscription_brings_it() {
     filled(&mut store, &bucket, &logs, Checkpoint::at(at(FROM)), || {
         false
     });
-    // What cannot be read wholly is kept as it came.
+    // An event that cannot be read completely is stored unchanged.
     let (_, object) = bucket.objects().pop_first().unwrap();
     let object: serde_json::Value = serde_json::from_slice(&object).unwrap();
     let data = object["requestPayload"]["awslogs"]["data"]
@@ -459,7 +459,7 @@ fn a_backfill_stops_at_its_deadline_and_goes_on_where_it_was() {
     }
     assert_eq!((runs, logs.asked.get()), (3, 8), "no page is read twice");
     assert_eq!(events(&store), 8);
-    // A page that is gone by then takes the hour from its beginning.
+    // If the page no longer exists, the hour is read from its beginning.
     let mark = Checkpoint {
         from: at(FROM),
         token: Some("3".to_owned()),

@@ -143,7 +143,7 @@ fn a_stolen_key_that_tries_every_door_is_one_campaign_and_fewer_than_ten_singles
         facts(began)["actor"],
         format!("arn:aws:iam::{ACCOUNT}:user/level")
     );
-    // It recovers with its campaign, and none of the calls that it tells is told on its own.
+    // It recovers with its campaign, and none of the campaign's calls has an alert of its own.
     assert_eq!(
         count("new_principal") + count("regressed") + count("escalating"),
         0

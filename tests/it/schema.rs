@@ -19,7 +19,7 @@ impl Schema<'_> {
         for (keyword, rule) in rules {
             let holds = match keyword.as_str() {
                 "$schema" | "$defs" | "title" | "description" => true,
-                // Its pattern says more.
+                // `format` is not checked, because `pattern` is stricter.
                 "format" => rule == "date-time" && rules.contains_key("pattern"),
                 "$ref" => {
                     let place = rule.as_str().unwrap().strip_prefix('#').unwrap();

@@ -360,7 +360,7 @@ fn lists_are_joined_with_the_environment_and_name_an_account_before_it_does() {
         ("TRAIL_ACCOUNTS", "777788889999"),
         ("ACCOUNT_ROLE_NAME", "key-reader"),
         ("SELF_PRINCIPALS", "arn:aws:iam::111122223333:role/ingest"),
-        // What an older template still hands over does nothing.
+        // A variable that older templates still set is ignored.
         ("CANARY_KEYS", "AKIAEXAMPLEEXAMPLE01"),
     ];
     let lists = parse(EXAMPLE).unwrap();

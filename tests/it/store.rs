@@ -145,7 +145,7 @@ fn an_event_that_overflowed_stays_when_its_cluster_is_admitted_later(mut store: 
         |number| json!({"errorCode": format!("Made{}Up", "x".repeat(number as usize))}),
     );
     ingest(&mut store, &lines(&full));
-    // The code that went to the overflow cluster comes again, in an hour that has room.
+    // The code of the overflow cluster comes again, in an hour in which new clusters are allowed.
     let mut later = full.clone();
     for (number, record) in (5000..).zip(&mut later) {
         record["eventID"] = json!(id(number));

@@ -139,7 +139,7 @@ fn came(object: &str) -> Vec<u8> {
     let json: Value = serde_json::from_str(object).unwrap();
     match &json["rawEvent"] {
         Value::String(text) => BASE64_STANDARD.decode(text).unwrap(),
-        // As it is spelled there, and not as a parser would spell it anew.
+        // The text is taken from the object, because parsing and printing could change its spelling.
         _ => {
             let (_, payload) = object.split_once(r#","requestPayload":"#).unwrap();
             payload.strip_suffix('}').unwrap().into()
@@ -646,7 +646,7 @@ fn failures_of_ones_own_roles_are_ignored_and_refusals_among_them_told() {
     stack.subscription.set_rules(Rules::default());
     let mut without_issuer = by_role(5, "ingest", "AccessDenied");
     without_issuer["userIdentity"]["sessionContext"] = Value::Null;
-    // IAM refuses to tell of keys that it does not know.
+    // IAM denies access to keys that do not exist.
     let mut unknown_key = by_role(6, "ingest", "AccessDenied");
     unknown_key["eventSource"] = json!("iam.amazonaws.com");
     unknown_key["eventName"] = json!("GetAccessKeyLastUsed");

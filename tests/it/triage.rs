@@ -255,7 +255,7 @@ fn what_was_resolved_and_fails_again_is_told_once_and_how_long_it_was_quiet_is_k
     assert_eq!((faults.len(), quiet), (2, 2 * 86_400));
     assert_eq!((faults[1].episode, faults[1].until), (2, None));
     assert_eq!(journal::episode(&entries), 2);
-    // The triage is over, of which the next inspection, or whoever looks, can be sure.
+    // The decision has ended, and the observation proves it.
     let seen = Observation {
         episode: Some(2),
         ..Observation::at(now())
@@ -353,7 +353,7 @@ fn what_a_mark_takes_is_known_to_the_unit() {
         spent(&|| assert!(set(&store, cluster, &expected, 0))),
         (1, 2 * 2)
     );
-    // The head is read, and moves; and what was said is there to be listed.
+    // One call reads the cluster item, one writes it; the decision stays in the list of all decisions.
     let resolve = spent(&|| assert!(set(&store, cluster, &resolved, 1)));
     assert_eq!(resolve, (2, 2 * 4));
     let reopen = || {
@@ -393,7 +393,7 @@ fn a_head_that_moves_while_its_cluster_is_resolved_is_read_again() {
     let cluster = one(&store);
     let other = table.clone();
     store.table().fail(move |call| {
-        // Between reading the head and closing it somebody brings an earlier event.
+        // Between reading the cluster item and closing the cluster, another function commits an earlier event.
         if call == 1 {
             let earlier = failure(2, "2026-11-02T07:00:00Z");
             ingest(&mut table::store(&other, telling()), &earlier);

@@ -285,7 +285,7 @@ fn page_of_a_cluster(store: &mut impl Whole) -> Page {
         near,
         failure(3, "PutObject", 11),
     ];
-    // However many temporary keys there are, one that stays is looked at first.
+    // A long-term key is looked up first, however many temporary keys there are.
     for number in 10..30 {
         let mut failure = failure(number, "GetObject", 9);
         let key = format!("ASIAEXAMPLEEXAMPLE{}", number / 2);
@@ -587,7 +587,7 @@ fn a_list_takes_as_many_calls_with_ten_clusters_as_with_a_thousand() {
             after.write_units - before.write_units,
         ));
     }
-    // An hour and what has no time, in four parts each; what was resolved; heads; triages.
+    // An hour and the events without a time, in four parts each; resolutions; cluster items; decisions.
     assert_eq!(counted, [(11, 0), (11, 0)]);
 }
 

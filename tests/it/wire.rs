@@ -377,7 +377,7 @@ fn the_numbers_of_a_summary_are_shown_as_they_are() {
     }
     let said = |text: String| plain.matches(&text).count();
     let summary = summary();
-    // Sums of what is listed are what is said of all.
+    // The counts of the listed clusters add up to the total.
     let of_new = summary.new.shown.iter().map(|line| line.count).sum::<u64>();
     assert_eq!(of_new, summary.new_errors);
     for line in summary.new.shown {
@@ -740,7 +740,7 @@ fn assert_guance(message: &Message, texts: &Texts) {
         Field::Text(text) => text.clone(),
         other => panic!("{name} is {other:?}"),
     };
-    // A cut at so many bytes may leave the rest of a long message away.
+    // A cut at a number of bytes may remove the end of a long message.
     assert_eq!(text("df_message"), texts.markdown(message));
     assert_eq!(text("df_title"), texts.title(message));
     let dimensions: BTreeMap<String, String> =

@@ -285,7 +285,7 @@ fn what_does_not_come_in_time_is_not_waited_for() {
     for (server, route, is_accepted) in [
         (&never, Route::Dataway, false),
         (&half, Route::Dataway, false),
-        // The gateway has said all that matters; a monitor has not.
+        // The gateway has already sent the status line, which is enough; for a monitor it is not.
         (&drops, Route::Dataway, true),
         (&drops, Route::PushEvent, false),
     ] {

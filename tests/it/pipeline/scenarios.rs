@@ -139,7 +139,7 @@ fn failure() -> impl Strategy<Value = Happening> {
         let of = *FAILURES.get(which).unwrap_or(&FAILURES[0]);
         let mut happening = Happening::of(hour * HOUR + second, of, who);
         match which {
-            // A success that comes along, and what nobody can read.
+            // A successful call, and a record that cannot be read.
             8 => happening.fields.as_mut().unwrap()["errorCode"] = Value::Null,
             9 => happening.fields = None,
             _ => {}

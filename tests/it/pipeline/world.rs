@@ -253,7 +253,7 @@ impl World {
     /// Sends some events to the ingest function, as CloudWatch Logs and AWS Lambda do.
     pub fn hand_over(&mut self, now: i64, numbers: &[usize], happenings: &[Happening]) {
         if self.lots.one_in(10) {
-            // CloudWatch Logs skips what it may not hand over.
+            // CloudWatch Logs skips a batch that it cannot deliver.
             self.is_missing = true;
             return;
         }
