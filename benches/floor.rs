@@ -76,7 +76,8 @@ impl Floor {
         Ok(())
     }
 
-    /// Decompresses gzip data and returns the length in bytes. All of it must be one member, as in the benchmarks' files.
+    /// Decompresses gzip data and returns the length in bytes. All of it must be one member, as in the benchmarks'
+    /// files.
     fn inflate(&mut self, packed: &[u8]) -> Result<usize, Failed> {
         let length = packed.last_chunk().copied().unwrap_or_default();
         let capacity = self.inflated.len().max(u32::from_le_bytes(length) as usize);

@@ -1,7 +1,7 @@
 //! Counts the calls and write units that DynamoDB bills for ingesting a folder of payloads.
 //!
-//! Usage: `units SINKS PATH…`, the number of sinks, and payloads or folders of payloads. Prints one line of JSON. The table
-//! is the in-memory table of the tests, which counts write units as DynamoDB does.
+//! Usage: `units SINKS PATH…`, the number of sinks, and payloads or folders of payloads. Prints one line of JSON. The
+//! table is the in-memory table of the tests, which counts write units as DynamoDB does.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! `clusters acknowledge`, `mute`, `expect`, `archive`, `resolve`, `reopen` and `unmark`: saves a triage decision about a
-//! cluster, with actor and reason.
+//! `clusters acknowledge`, `mute`, `expect`, `archive`, `resolve`, `reopen` and `unmark`: saves a triage decision about
+//! a cluster, with actor and reason.
 
 use std::process::ExitCode;
 use std::str::FromStr;

@@ -98,7 +98,8 @@ impl Unusable {
         Self { what, lines }
     }
 
-    /// Returns one line for each problem, with file name, line and column, at most 50, and a line with the number of the others.
+    /// Returns one line for each problem, with file name, line and column, at most 50, and a line with the number of
+    /// the others.
     pub fn lines(&self) -> &[String] {
         &self.lines
     }
@@ -192,7 +193,8 @@ impl Input {
         }
     }
 
-    /// Opens the input and returns a reader and the layout of the records: lines for `.jsonl` and `.ndjson`, else unknown.
+    /// Opens the input and returns a reader and the layout of the records: lines for `.jsonl` and `.ndjson`, else
+    /// unknown.
     pub fn open(&self, progress: &ProgressBar) -> io::Result<(Box<dyn Read>, Layout)> {
         let input: Box<dyn Read> = match self {
             Self::File(path) => Box::new(progress.wrap_read(File::open(path)?)),

@@ -258,7 +258,8 @@ pub fn top(entries: &[ranking::RankingEntry]) -> anyhow::Result<String> {
     pretty(&shapes)
 }
 
-/// Explanation of how one event is classified. Fields of later steps are empty for an event that ends at an earlier one.
+/// Explanation of how one event is classified. Fields of later steps are empty for an event that ends at an earlier
+/// one.
 #[derive(Serialize, Default)]
 pub struct Explanation {
     /// Whether the record is a CloudTrail event at all.

@@ -8,8 +8,9 @@
 //! - `clusters` lists and shows stored clusters; `decide` and `history` are its subcommands about one cluster.
 //! - `serve` shows the pages of the CloudWatch dashboard in a browser on this machine.
 //! - `generate` writes a trail of invented events.
-//! - `deployed` has everything that calls AWS: the table of a stack, `redrive`, `backfill` and `config set`. Without the
-//!   feature `aws`, `left_out.rs` replaces it: its commands only fail with a message that the program has no AWS support.
+//! - `deployed` has everything that calls AWS: the table of a stack, `redrive`, `backfill` and `config set`. Without
+//!   the feature `aws`, `left_out.rs` replaces it: its commands only fail with a message that the program has no AWS
+//!   support.
 //!
 //! Shared by the commands:
 //!

@@ -264,7 +264,8 @@ impl SourceArguments {
         self.scan_beside(None, paths, query)
     }
 
-    /// Does the same as [`Self::scan`], and first checks that `page`, a file to be written later, overwrites no other file.
+    /// Does the same as [`Self::scan`], and first checks that `page`, a file to be written later, overwrites no other
+    /// file.
     pub fn scan_beside(
         &self,
         page: Option<&Path>,
@@ -464,7 +465,8 @@ pub fn answer(store: &impl QueryableStore, query: StoreQuery) -> anyhow::Result<
     Ok(answer)
 }
 
-/// Computes status and transitions of all clusters, hour by hour like the inspection of a stack, and adds the decisions.
+/// Computes status and transitions of all clusters, hour by hour like the inspection of a stack, and adds the
+/// decisions.
 fn replay(
     store: &impl QueryableStore,
     events: &[(EventId, Sighting)],

@@ -1,7 +1,7 @@
 //! The role that sends alerts to the sinks.
 //!
-//! It is invoked by the stream of the table and by a schedule. Each invocation looks for all outbox rows that are due, so
-//! rows that one invocation misses are sent by the next.
+//! It is invoked by the stream of the table and by a schedule. Each invocation looks for all outbox rows that are due,
+//! so rows that one invocation misses are sent by the next.
 
 use std::collections::BTreeMap;
 

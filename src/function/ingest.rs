@@ -1,7 +1,7 @@
 //! The role that processes the events of subscriptions.
 //!
-//! It answers only after all records are committed. After an error, Lambda sends the event again, and stores the event in
-//! the bucket when the last attempt has failed.
+//! It answers only after all records are committed. After an error, Lambda sends the event again, and stores the event
+//! in the bucket when the last attempt has failed.
 
 use std::time::Duration;
 

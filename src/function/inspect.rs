@@ -140,8 +140,8 @@ impl Inspect {
 
     /// Processes failed invocations again, and repairs gaps in the log groups.
     ///
-    /// Each of the two may use a third of the time until `deadline`, in milliseconds since 1970. The last third is for the
-    /// inspection.
+    /// Each of the two may use a third of the time until `deadline`, in milliseconds since 1970. The last third is for
+    /// the inspection.
     async fn repair(&mut self, request_id: &str, deadline: i64) -> Repairs {
         let settings = self.read_settings().await;
         if settings.is_ok() {
@@ -209,7 +209,8 @@ impl Inspect {
 
     /// Repairs, inspects, and reads again the hours in which an account sent no events.
     ///
-    /// `deadline` is in milliseconds since 1970. Returns the result, and the problem of the settings object if there is one.
+    /// `deadline` is in milliseconds since 1970. Returns the result, and the problem of the settings object if there is
+    /// one.
     async fn repair_and_inspect(
         &mut self,
         request_id: &str,

@@ -1,8 +1,8 @@
 //! The program of all AWS Lambda functions of the stack.
 //!
-//! The variable `_HANDLER` selects the role; all settings are environment variables. After the start, the program handles
-//! one invocation after another. It connects to AWS only at the first invocation, so that a start is fast. A wrong role or
-//! setting is reported before the first invocation.
+//! The variable `_HANDLER` selects the role; all settings are environment variables. After the start, the program
+//! handles one invocation after another. It connects to AWS only at the first invocation, so that a start is fast. A
+//! wrong role or setting is reported before the first invocation.
 //!
 //! The modules, in reading order:
 //!

@@ -1,7 +1,7 @@
 //! The repairs of the inspection: redrive, checks of subscriptions and log groups, and gap repair.
 //!
-//! Redrive processes the events of failed invocations again. Gap repair reads hours of log groups again from which events
-//! were lost.
+//! Redrive processes the events of failed invocations again. Gap repair reads hours of log groups again from which
+//! events were lost.
 
 use aws::bucket::S3Bucket;
 use aws::dynamodb::DynamoStore;
@@ -105,8 +105,8 @@ fn log_batch(request_id: &str, redriven: &Redriven) {
 
 /// Checks the subscription of each log group.
 ///
-/// Returns the state of each subscription, in the order of the log groups, and the first problem found, as a stable name
-/// and a sentence.
+/// Returns the state of each subscription, in the order of the log groups, and the first problem found, as a stable
+/// name and a sentence.
 pub async fn check_subscriptions(
     request_id: &str,
     settings: &InspectSettings,

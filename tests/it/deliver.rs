@@ -792,8 +792,8 @@ fn a_mark_costs_a_row_no_further_call() {
             spent.write_units - before.write_units,
         )
     };
-    // One call for the breaker, four for the partitions. Then one each for the lease of the row, the suppression checks,
-    // the cluster item, and settling the row. The four partitions are read again at the end.
+    // One call for the breaker, four for the partitions. Then one each for the lease of the row, the suppression
+    // checks, the cluster item, and settling the row. The four partitions are read again at the end.
     let sent = calls(None);
     assert_eq!(sent, (1 + 4 + 1 + 1 + 1 + 1 + 4, 1 + 2 * 2));
     assert_eq!(calls(Some(Decision::Acknowledged)), sent);

@@ -34,8 +34,8 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let loaded = load(&arguments.file)?;
     let mut bytes = loaded.bytes;
-    // A user who may only list the bucket sees a digest of the object and could check guesses at its content. The random
-    // line makes the digest useless for that.
+    // A user who may only list the bucket sees a digest of the object and could check guesses at its content. The
+    // random line makes the digest useless for that.
     bytes.extend_from_slice(format!("\n# put as {}\n", secret()?).as_bytes());
     let bucket = runtime()?.block_on(async {
         let config = session::config().await?;

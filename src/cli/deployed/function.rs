@@ -46,7 +46,8 @@ pub struct FunctionArguments {
     /// With --bucket: key of the rules file in the bucket, if the stack has one
     #[arg(long, value_name = "KEY", requires = "bucket")]
     rules_object: Option<String>,
-    /// Also use this settings file; give the same file as for config set, because only the stack's functions can read it
+    /// Also use this settings file; give the same file as for config set, because only the stack's functions can read
+    /// it
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
 }

@@ -60,7 +60,8 @@ impl Token {
             })
     }
 
-    /// Returns the value of the `Set-Cookie` header. No script can read the cookie, and requests from other sites lack it.
+    /// Returns the value of the `Set-Cookie` header. No script can read the cookie, and requests from other sites lack
+    /// it.
     pub fn set_cookie(&self) -> String {
         let Self { text, cookie } = self;
         format!("{cookie}={text}; Path=/; HttpOnly; SameSite=Strict")
