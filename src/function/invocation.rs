@@ -109,7 +109,7 @@ pub struct Settings {
 /// Reads the settings object of the stack, and logs a problem with it.
 ///
 /// # Errors
-/// Fails if the object is problem or unreadable and no valid version was read before.
+/// Fails if the object is not valid or cannot be read, and no valid version was read before.
 pub async fn read_settings(
     loader: &mut SettingsLoader,
     bucket: &S3Bucket,
