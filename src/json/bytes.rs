@@ -1,6 +1,6 @@
-//! What each byte is, to be looked up: tables that are made when the program is compiled.
+//! Tables of the kinds of each byte, built when the program is compiled.
 
-/// Returns a table in which each byte has the bits of all lists that it is in.
+/// Builds a table with one entry for each byte. Each list consists of bytes and the bits to set in their entries.
 pub const fn kinds(lists: &[(&[u8], u8)]) -> [u8; 256] {
     let mut kinds = [0; 256];
     let mut list = 0;

@@ -1,68 +1,72 @@
-//! Finds records and members in JSON text, where they stand and without copies.
+//! Finds records and members in JSON text, and returns them as slices of the text.
 //!
-//! A text is read by the **fast path** or by the **reference reader**; there is no third way. The fast path works on masks of
-//! 64 bytes and may always decline. Then the reference reader decides: it finds borders one byte after another, and
-//! `serde_json` parses what is between them. Both skip what nobody asks for, and both are lenient on purpose: a repeated key
-//! overwrites, a string with a lone surrogate gets a replacement character, and a value of another type than expected is no
-//! value.
+//! A text is read by the **fast path** or by the **reference reader**; there is no third reader. The fast path examines 64
+//! bytes at once and may always decline a text. Then the reference reader decides. It finds the borders of values one byte
+//! after another, and `serde_json` parses the text between them. Both skip values that the caller does not ask for. Both
+//! are lenient on purpose: the last of several equal keys counts, a lone surrogate becomes U+FFFD, and a value of an
+//! unexpected type counts as absent.
 //!
 //! The modules, in reading order:
 //!
-//! - `split` finds where values begin and end in a stream: the borders of the reference reader.
-//! - `reference` has `serde_json` find members, elements and strings: the rest of the reference reader.
-//! - `structure` proves that a text is JSON, finds records and members in it, and unescapes strings: the fast path.
-//! - `prefilter` says which records are surely successful calls, so that the fast path may skip them.
-//! - `bytes` has the tables that say of what kind a byte is.
-//! - `native` has all `unsafe` code.
+//! - `split`: finds the borders of values in a stream, as a part of the reference reader.
+//! - `reference`: finds members, elements and strings with `serde_json`, the rest of the reference reader.
+//! - `structure`: proves that a text is JSON, finds records and members in it, and unescapes strings. This is the fast path.
+//! - `prefilter`: recognises records of successful calls, which the fast path may skip.
+//! - `bytes`: builds tables of the kinds of each byte.
+//! - `native`: all `unsafe` code.
 //!
 //! # Why it exists
 //!
-//! Nineteen of twenty records of a trail are calls that succeeded. The fast path proves that they are JSON and skips them, and
-//! so finds what failed in a list of records in a fourth of the time of `sonic-rs` and in a third of that of `serde_json`. All
-//! three found the same values, in turns in one process; nanoseconds of CPU a record, medians of 7 rounds:
+//! Nineteen of twenty records of a trail are successful calls. The fast path proves that they are JSON and skips them. So it
+//! finds the failures in a list of records in a fourth of the time of `sonic-rs`, and in a third of the time of
+//! `serde_json`. The table has nanoseconds of CPU time for each record, medians of 7 rounds. All three found the same
+//! values, and ran in turns in one process:
 //!
 //! | find | `json` | `sonic-rs` 0.5 | `serde_json` 1.0 |
 //! |---|---|---|---|
 //! | 16 members of each failure, in the lists of trail files | 461 | 1,881 | 1,537 |
 //! | 16 members of each record, given its text | 1,590 | 1,742 | 1,557 |
 //!
-//! Repeat it with `make bench`, or with `cargo run --profile dist -p benches --example members -- 7 FOLDER` over trail files.
-//! This was 155,672 records (212 MB) on an AMD EPYC with AVX2, on 2026-11-29. `-C target-cpu=native`, which `sonic-rs` asks for,
-//! made no difference beyond the noise. Members alone are no reason: `serde_json` finds them as fast, and in short records faster,
-//! where it may read into a structure, which cannot be lenient. In a whole scan, `sonic-rs` in the place of the fast path took
-//! 1.7 times the CPU for trail files, and 1.1 times for payloads.
+//! Repeat this with `make bench`, or with `cargo run --profile dist -p benches --example members -- 7 FOLDER` for a folder of
+//! trail files. The figures are for 155,672 records (212 MB) on an AMD EPYC with AVX2, on 2026-11-29.
+//! `-C target-cpu=native`, which `sonic-rs` recommends, made no difference beyond the noise.
 //!
-//! Each piece is worth its code. Without it, a scan of the same corpus took more CPU:
+//! Finding members alone would not justify this crate: `serde_json` is as fast, and faster in short records if it reads into
+//! a struct, but then it cannot be lenient. In a whole scan, `sonic-rs` instead of the fast path took 1.7 times the CPU for
+//! trail files, and 1.1 times for payloads.
+//!
+//! Each piece is worth its code. Without the piece, a scan of the same corpus took more CPU:
 //!
 //! | piece | trail files | payloads |
 //! |---|---|---|
 //! | skipping successful calls (`prefilter`) | +120 % | |
-//! | comparing them with earlier ones (`structure`, `Template`) | +15 % | |
+//! | comparing successful calls with earlier ones (`structure`, `ShapeTemplate`) | +15 % | |
 //! | unescaping messages (`structure::unescape`) | | +28 % |
 //! | finding members (`structure::members`) | +6 % | +6 % |
-//! | comparing failures with the last ones (`records::record_template`) | +2 % | +5 % |
+//! | comparing failures with earlier ones (`records::record_template`) | +2 % | +5 % |
 //!
 //! # What proves it right
 //!
 //! - Property tests here: `values_are_read_as_the_reference_reads_them` in this file; `what_is_proven_is_what_serde_json_reads`,
 //!   `records_are_cut_where_serde_json_cuts_them` and `strings_of_all_kinds_are_unescaped` in `structure`;
-//!   `borders_are_where_serde_json_finds_them` in `split`; `all_lanes_tell_the_same` in `native`.
-//! - `tests/it/reading.rs` reads and folds real, made-up and hostile inputs by both, with the same items and the same clusters.
-//! - The fuzz targets `reader`, `splitter` and `explain` compare both on anything. `make fuzz` runs them, and `cargo test` runs
-//!   their seeds.
+//!   `borders_are_where_serde_json_finds_them` in `split`; `all_lanes_give_the_same_masks` in `native`.
+//! - `tests/it/reading.rs` reads real, invented and hostile inputs with both readers. The records and the clusters must be
+//!   the same.
+//! - The fuzz targets `reader`, `splitter` and `explain` compare both readers on any bytes. `make fuzz` runs them, and
+//!   `cargo test` runs their seeds.
 //!
 //! # What is unsafe
 //!
-//! `unsafe` is in `native` alone, and the workspace denies it elsewhere. There are two kinds: vector instructions of x86-64
-//! (AVX2 and AVX-512), which run only where the processor was found to have them, and calls into libdeflate, which unpacks
-//! gzip data. `Scalar` does the same as the vector instructions in safe Rust. It runs on all other processors, and the tests
-//! compare both.
+//! `unsafe` is only in `native`, and the workspace denies it elsewhere. There are two kinds. Vector instructions of x86-64
+//! (AVX2 and AVX-512) run only after a check that the processor has them. Calls of libdeflate decompress gzip data.
+//! `Scalar` does the same as the vector instructions in safe Rust. It runs on all other processors, and the tests compare
+//! the results.
 //!
 //! # What it does not do
 //!
-//! - It does not parse numbers, write JSON, or build values. Whoever wants that uses `serde_json`.
-//! - The fast path proves only compact JSON, as AWS writes it: no white space between tokens, at most 60 levels, and at most 40
-//!   members in an object whose members are wanted. All else goes to the reference reader.
+//! - It does not parse numbers, write JSON, or build values. Use `serde_json` for that.
+//! - The fast path proves only compact JSON, as AWS writes it: no white space between tokens, at most 60 levels, and at most
+//!   40 members in an object whose members are read. All other text goes to the reference reader.
 //! - Bytes of a skipped record are not checked to be UTF-8.
 
 pub mod bytes;
@@ -78,41 +82,43 @@ use memchr::memchr2;
 
 use crate::structure::{MEMBERS_MAX, Member};
 
-/// A JSON value that has not been looked into yet: a slice of the record it stands in.
+/// An unparsed JSON value: a slice of the JSON text that contains the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Json<'a> {
     text: &'a str,
     reader: Reader,
 }
 
-/// What reads the parts of a value.
+/// The reader of the parts of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reader {
     Fast,
     Reference,
 }
 
-/// How deep [`Json::strings`] looks.
+/// Nesting depth at which [`Json::strings`] stops; strings inside of this many arrays and objects are not returned.
 pub const STRINGS_DEPTH_MAX: usize = 16;
 
-/// Why a text has no fields.
+/// Reason why a text has no fields.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The text is not JSON.
     #[error("not JSON: {detail}")]
     NotJson {
-        /// What the parser stumbled over, and where.
+        /// Message of the parser, with line and column.
         detail: String,
     },
-    /// The text is JSON, but an array, a string, a number.
+    /// The text is JSON, but not an object: an array, a string, a number, a boolean or null.
     #[error("not a JSON object")]
     NotAnObject,
 }
 
-/// Visits the fields of a JSON object in their order.
+/// Calls `visit` with the key and the value of each field of a JSON object, in the order of the text.
+///
+/// A repeated key is visited each time.
 ///
 /// # Errors
-/// [`Error::NotAnObject`] for other JSON, [`Error::NotJson`] for anything else.
+/// [`Error::NotAnObject`] for other JSON, [`Error::NotJson`] for other text. `visit` may have been called before.
 pub fn each_field<'a>(text: &'a str, mut visit: impl FnMut(&[u8], Json<'a>)) -> Result<(), Error> {
     let mut members = [Member::default(); MEMBERS_MAX];
     let Some(count) = structure::members(text, &mut members) else {
@@ -125,32 +131,32 @@ pub fn each_field<'a>(text: &'a str, mut visit: impl FnMut(&[u8], Json<'a>)) -> 
 }
 
 impl<'a> Json<'a> {
-    /// Takes JSON text as it is; text that is no JSON reads as absent everywhere.
+    /// Creates a value from its JSON text, which is not checked. A text that is not JSON behaves like an absent value.
     pub fn new(text: &'a str) -> Self {
         let reader = Reader::Fast;
         Self { text, reader }
     }
 
-    /// Takes JSON text for the reference reader alone.
+    /// Creates a value that only the reference reader reads.
     pub(crate) fn by_reference(text: &'a str) -> Self {
         let reader = Reader::Reference;
         Self { text, reader }
     }
 
-    /// Returns the JSON text.
+    /// Returns the JSON text of the value.
     pub fn as_str(self) -> &'a str {
         self.text
     }
 
-    /// Returns the value unless it is null.
+    /// Returns the value, or `None` if it is null.
     pub fn present(self) -> Option<Self> {
         (self.text != "null").then_some(self)
     }
 
-    /// Returns a string's content, `None` for an empty string and for other types.
+    /// Returns the content of a string, unescaped; `None` for an empty string and for other types.
     pub fn text(self) -> Option<Cow<'a, str>> {
         let content = self.text.strip_prefix('"')?;
-        // Nearly no string holds an escape, and then it ends at the next quote.
+        // Nearly all strings are without escapes, and so end at the next quote.
         if self.reader == Reader::Fast
             && let Some(end) = memchr2(b'"', b'\\', content.as_bytes())
             && content.as_bytes()[end] == b'"'
@@ -160,7 +166,8 @@ impl<'a> Json<'a> {
         reference::string(self.text).filter(|text| !text.is_empty())
     }
 
-    /// Returns a boolean, also one that is spelled as a string, which CloudTrail does.
+    /// Returns a boolean; `None` for other values. The strings true, yes, false and no count too, because CloudTrail writes
+    /// them.
     pub fn boolean(self) -> Option<bool> {
         match self.text {
             "true" => Some(true),
@@ -173,7 +180,7 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// Visits the fields of an object.
+    /// Calls `visit` with the key and the value of each field of an object, in the order of the text.
     ///
     /// # Errors
     /// As [`each_field`].
@@ -184,7 +191,7 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// Returns the value under a path of keys.
+    /// Returns the value under a path of keys; `None` if it is absent or null.
     pub fn at(self, path: &[&str]) -> Option<Json<'a>> {
         let mut value = self;
         for wanted in path {
@@ -201,18 +208,19 @@ impl<'a> Json<'a> {
         Some(value)
     }
 
-    /// Returns the string under a path of keys.
+    /// Returns the string under a path of keys; `None` if it is absent, empty or of another type.
     pub fn text_at(self, path: &[&str]) -> Option<Cow<'a, str>> {
         self.at(path)?.text()
     }
 
-    /// Returns the elements of an array, empty for other types.
+    /// Returns the elements of an array; none for other types.
     pub fn elements(self) -> Vec<Json<'a>> {
         reference::elements(self.text)
     }
 
-    /// Collects the strings of a value that are no keys and not empty, at less than [`STRINGS_DEPTH_MAX`] levels and at most
-    /// `max` of them.
+    /// Returns all strings in a value, at any place but keys, without empty ones.
+    ///
+    /// At most `max` strings are returned, and none at a depth of [`STRINGS_DEPTH_MAX`] or more.
     pub fn strings(self, max: usize) -> Vec<Cow<'a, str>> {
         let mut strings = Vec::new();
         if self.reader == Reader::Reference {
@@ -244,7 +252,7 @@ impl<'a> Json<'a> {
     }
 }
 
-/// Returns where a string ends, behind its closing quote, given where its content begins.
+/// Returns the offset behind the closing quote of a string, given the offset of its content.
 fn string_end(bytes: &[u8], start: usize) -> usize {
     let mut at = start;
     while let Some(length) = bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
@@ -277,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_that_nobody_asks_for_costs_no_stack() {
+    fn depth_in_skipped_values_costs_no_stack() {
         let deep = format!(
             "{{\"a\":{}1{},\"b\":\"x\"}}",
             "[".repeat(100_000),
@@ -293,7 +301,7 @@ mod tests {
         assert_eq!(b.as_deref(), Some("x"));
     }
 
-    /// Returns the texts of all parts of a value, at any depth, with what they read as.
+    /// Returns all parts of a value, at any depth: key, JSON text, and content of strings.
     fn parts(value: Json<'_>) -> Vec<(Vec<u8>, String, Option<String>)> {
         let mut parts = Vec::new();
         let _ = value.each_field(|key, value| {
@@ -324,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn other_json_and_no_json_are_told_apart() {
+    fn other_json_and_other_text_are_distinguished() {
         for text in ["[]", "\"x\"", "-1", "true", "null"] {
             assert_eq!(
                 each_field(text, |_, _| {}),

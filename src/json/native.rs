@@ -1,9 +1,9 @@
-//! What the compiler cannot check: vector instructions behind a run-time test, and one call into C.
+//! All `unsafe` code: vector instructions, and calls of the C library libdeflate.
 //!
-//! This is the only module with `unsafe` in it. Everything it offers is safe to call: a [`Job`] is
-//! run with the widest [`Lanes`] that the processor has, and [`Decompressor::member`] unpacks one
-//! gzip member from a slice into a slice. The code is compiled for the baseline of its target, so
-//! one binary runs everywhere; what is faster than the baseline is found out when it starts.
+//! All public functions are safe to call. [`dispatch`] runs a [`Job`] with the widest [`Lanes`] of the
+//! processor, and [`Decompressor::member`] decompresses one gzip member from a slice into a slice. The
+//! program is compiled for the baseline of its target, so one binary runs on all processors. Faster
+//! instructions are detected at run time.
 
 #![allow(
     unsafe_code,
@@ -15,72 +15,73 @@ use std::ptr::NonNull;
 
 use libdeflate_sys as libdeflate;
 
-/// How many bytes are looked at together; a mask has one bit for each, the first byte lowest.
+/// The number of bytes in a block. A mask has one bit for each byte of a block; the first byte has the lowest bit.
 pub const BLOCK: usize = 64;
 
-/// How many blocks are taken together: as many masks of one kind as the widest register holds.
+/// The number of blocks in a group: as many as masks of one kind fit into the widest register.
 pub const GROUP: usize = 8;
 
-/// One mask a block.
+/// Masks of one kind for a group: one mask for each block.
 pub type Row = [u64; GROUP];
 
-/// The bytes of a group of blocks that mean something to JSON, a row of masks a kind.
+/// The places of the bytes in a group that have a meaning in JSON: one row of masks for each kind of byte.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Masks {
-    /// `"`
+    /// Quotes, `"`.
     pub quote: Row,
-    /// `\`
+    /// Backslashes, `\`.
     pub backslash: Row,
-    /// `{` and `[`
+    /// Opening brackets, `{` and `[`.
     pub open: Row,
-    /// `}` and `]`
+    /// Closing brackets, `}` and `]`.
     pub close: Row,
-    /// `:`
+    /// Colons, `:`.
     pub colon: Row,
-    /// `,`
+    /// Commas, `,`.
     pub comma: Row,
     /// Control characters, below 0x20.
     pub control: Row,
-    /// The letter e, with which the keys begin that tell what a record is.
+    /// The letter `e`: the keys that [`prefilter`](crate::prefilter) reads begin with it.
     pub letter_e: Row,
 }
 
-/// The bytes of a block that end a run inside a JSON string.
+/// The places of the bytes in a block that have a meaning inside of a JSON string.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StringMasks {
-    /// `"`
+    /// Quotes, `"`.
     pub quote: u64,
-    /// `\`
+    /// Backslashes, `\`.
     pub backslash: u64,
     /// Control characters, below 0x20.
     pub control: u64,
 }
 
-/// A way to make masks of a block. All functions are `#[inline(always)]`, see [`Job`].
+/// A set of instructions that computes masks of blocks. All functions must be `#[inline(always)]`, see [`Job`].
 pub trait Lanes: Copy {
-    /// A block in registers.
+    /// A block that is loaded into registers.
     type Bytes: Copy;
 
-    /// Takes a block.
+    /// Loads a block into registers.
     fn load(self, block: &[u8; BLOCK]) -> Self::Bytes;
 
-    /// Returns the places of a byte.
+    /// Returns a mask of the bytes that equal `byte`.
     fn places(self, bytes: Self::Bytes, byte: u8) -> u64;
 
-    /// Returns the places of control characters.
+    /// Returns a mask of the control characters, the bytes below 0x20.
     fn controls(self, bytes: Self::Bytes) -> u64;
 
-    /// Makes letters small, and brackets braces.
+    /// Sets bit 0x20 of each byte, which makes letters lower case and turns `[` and `]` into `{` and `}`.
     fn small(self, bytes: Self::Bytes) -> Self::Bytes;
 
-    /// Returns the places where two blocks differ.
+    /// Returns a mask of the places where two blocks differ.
     fn differences(self, one: &[u8; BLOCK], two: &[u8; BLOCK]) -> u64;
 
-    /// Returns for each bit the parity of the bits up to and including it: between an odd and an
-    /// even quote all bits are set, the first quote's included.
+    /// Returns for each bit the parity of all lower bits and of the bit itself.
+    ///
+    /// For a mask of quotes, the result is a mask of strings, with their opening but without their closing quotes.
     fn parity(self, bits: u64) -> u64;
 
-    /// Makes all masks of a block, as those of a place in a group.
+    /// Computes all masks of a block, and stores them as block number `place` of a group.
     #[inline(always)]
     fn masks(self, block: &[u8; BLOCK], masks: &mut Masks, place: usize) {
         let bytes = self.load(block);
@@ -95,7 +96,7 @@ pub trait Lanes: Copy {
         masks.letter_e[place] = self.places(bytes, b'e');
     }
 
-    /// Makes the masks that matter inside a string.
+    /// Computes the masks of a block that matter inside of a string.
     #[inline(always)]
     fn string_masks(self, block: &[u8; BLOCK]) -> StringMasks {
         let bytes = self.load(block);
@@ -107,16 +108,16 @@ pub trait Lanes: Copy {
     }
 }
 
-/// Work to be compiled for each kind of lanes. `run` must be `#[inline(always)]`, or it is compiled
-/// for the baseline.
+/// Work that is compiled for each kind of [`Lanes`]. `run` must be `#[inline(always)]`, or it is compiled for the baseline
+/// of the target only.
 pub trait Job {
-    /// What comes out.
+    /// Result of the work.
     type Output;
-    /// Does it.
+    /// Does the work with the given lanes.
     fn run<L: Lanes>(self, lanes: L) -> Self::Output;
 }
 
-/// Runs a job with the widest lanes that the processor has.
+/// Runs a job with the widest lanes of the processor: AVX-512, AVX2 or [`Scalar`].
 #[inline]
 pub fn dispatch<J: Job>(job: J) -> J::Output {
     #[cfg(target_arch = "x86_64")]
@@ -133,12 +134,14 @@ pub fn dispatch<J: Job>(job: J) -> J::Output {
     job.run(Scalar)
 }
 
-/// Lanes for any processor.
+/// Lanes for any processor, in safe Rust.
 #[derive(Debug, Clone, Copy)]
 pub struct Scalar;
 
-/// Makes a mask, eight places at a time. The compiler makes vector instructions of the first loop where the processor has
-/// them; the product moves the lowest bit of each byte to the highest byte.
+/// Computes a mask from a test of each place, in steps of eight places.
+///
+/// The compiler uses vector instructions for the first loop if the target has them. The multiplication moves the lowest bit
+/// of each byte into the highest byte.
 #[inline(always)]
 fn mask(is_set: impl Fn(usize) -> bool) -> u64 {
     const GATHER: u64 = 0x0102_0408_1020_4080;
@@ -196,11 +199,11 @@ mod x86 {
 
     use super::{BLOCK, Job, Lanes};
 
-    /// 32 bytes at a time. Only to be made where [`Self::is_available`] says so.
+    /// Lanes of 32 bytes. Must be created only if [`Self::is_available`] returned `true`.
     #[derive(Debug, Clone, Copy)]
     pub struct Avx2(());
 
-    /// 64 bytes at a time. Only to be made where [`Self::is_available`] says so.
+    /// Lanes of 64 bytes. Must be created only if [`Self::is_available`] returned `true`.
     #[derive(Debug, Clone, Copy)]
     pub struct Avx512(());
 
@@ -235,24 +238,24 @@ mod x86 {
         }
     }
 
-    /// Makes a mask of bytes that are all ones or all zeros.
+    /// Computes a mask of 64 bytes, of which each is all ones or all zeros.
     ///
     /// # Safety
     /// The processor must have AVX2.
     #[inline(always)]
     unsafe fn join(low: __m256i, high: __m256i) -> u64 {
-        // SAFETY: the caller says that the processor has AVX2.
+        // SAFETY: the caller guarantees that the processor has AVX2.
         let (low, high) = unsafe { (_mm256_movemask_epi8(low), _mm256_movemask_epi8(high)) };
         u64::from(low as u32) | u64::from(high as u32) << 32
     }
 
-    /// See [`Lanes::parity`]: a product without carries with all ones.
+    /// Computes [`Lanes::parity`] as a carry-less product with all ones.
     ///
     /// # Safety
     /// The processor must have `pclmulqdq`.
     #[inline(always)]
     unsafe fn carryless_parity(bits: u64) -> u64 {
-        // SAFETY: the caller says that the processor has the instruction.
+        // SAFETY: the caller guarantees that the processor has the instruction.
         unsafe {
             let product =
                 _mm_clmulepi64_si128::<0>(_mm_set_epi64x(0, bits as i64), _mm_set1_epi8(-1));
@@ -260,7 +263,7 @@ mod x86 {
         }
     }
 
-    // An `Avx2` is made in `run_avx2` alone, so wherever there is one the processor has AVX2.
+    // Only `run_avx2` creates an `Avx2`, so the processor has AVX2 if an `Avx2` exists.
     impl Lanes for Avx2 {
         type Bytes = (__m256i, __m256i);
 
@@ -315,12 +318,12 @@ mod x86 {
 
         #[inline(always)]
         fn parity(self, bits: u64) -> u64 {
-            // SAFETY: there is `pclmulqdq`, which `run_avx2` asks for.
+            // SAFETY: there is `pclmulqdq`, which `run_avx2` requires.
             unsafe { carryless_parity(bits) }
         }
     }
 
-    // An `Avx512` is made in `run_avx512` alone, so wherever there is one the processor has it.
+    // Only `run_avx512` creates an `Avx512`, so the processor has AVX-512 if an `Avx512` exists.
     impl Lanes for Avx512 {
         type Bytes = __m512i;
 
@@ -356,51 +359,55 @@ mod x86 {
 
         #[inline(always)]
         fn parity(self, bits: u64) -> u64 {
-            // SAFETY: there is `pclmulqdq`, which `run_avx512` asks for.
+            // SAFETY: there is `pclmulqdq`, which `run_avx512` requires.
             unsafe { carryless_parity(bits) }
         }
     }
 }
 
-/// libdeflate's decompressor, with the one call that its usual binding leaves out: how much of the
-/// input a gzip member took, without which a second member would go unseen.
+/// A decompressor of libdeflate that also returns how much input a gzip member has.
+///
+/// The usual Rust binding does not return this length, and so would miss a second member.
 #[derive(Debug)]
 pub struct Decompressor(NonNull<libdeflate::libdeflate_decompressor>);
 
-// SAFETY: it is memory that the C library changes only in calls that take `&mut self` here.
+// SAFETY: the C library changes the memory behind the pointer only in calls that take `&mut self` here.
 unsafe impl Send for Decompressor {}
 
 impl Decompressor {
-    /// Allocates one; `None` without memory for it.
+    /// Allocates a decompressor; `None` if there is not enough memory.
     pub fn new() -> Option<Self> {
         // SAFETY: no conditions; the result is checked for null.
         NonNull::new(unsafe { libdeflate::libdeflate_alloc_decompressor() }).map(Self)
     }
 
-    /// Unpacks the gzip member at the start of `packed` and returns how many bytes it took and how
-    /// many came out; `None` when it is damaged, cut, its checksum is wrong, or `room` too small.
-    pub fn member(&mut self, packed: &[u8], room: &mut [u8]) -> Option<(usize, usize)> {
-        let (mut taken, mut written) = (0, 0);
-        // SAFETY: the pointers and lengths are those of the two slices, which do not overlap; the
-        // library reads and writes within them only (libdeflate.h), and the decompressor is ours.
+    /// Decompresses the gzip member at the start of `packed` into the start of `output`.
+    ///
+    /// Returns the number of bytes read and the number of bytes written. `None`: the member is damaged or incomplete, its
+    /// checksum is wrong, or `output` is too small.
+    pub fn member(&mut self, packed: &[u8], output: &mut [u8]) -> Option<(usize, usize)> {
+        let (mut read, mut written) = (0, 0);
+        // SAFETY: the pointers and lengths are those of the two slices, which do not overlap. The
+        // library reads and writes only within them (libdeflate.h). The decompressor is borrowed
+        // mutably, so no other call uses it.
         let result = unsafe {
             libdeflate::libdeflate_gzip_decompress_ex(
                 self.0.as_ptr(),
                 packed.as_ptr().cast::<c_void>(),
                 packed.len(),
-                room.as_mut_ptr().cast::<c_void>(),
-                room.len(),
-                &raw mut taken,
+                output.as_mut_ptr().cast::<c_void>(),
+                output.len(),
+                &raw mut read,
                 &raw mut written,
             )
         };
-        (result == libdeflate::libdeflate_result_LIBDEFLATE_SUCCESS).then_some((taken, written))
+        (result == libdeflate::libdeflate_result_LIBDEFLATE_SUCCESS).then_some((read, written))
     }
 }
 
 impl Drop for Decompressor {
     fn drop(&mut self) {
-        // SAFETY: it was allocated by the same library and is freed once.
+        // SAFETY: the decompressor was allocated by the same library, and is freed once.
         unsafe { libdeflate::libdeflate_free_decompressor(self.0.as_ptr()) }
     }
 }
@@ -411,11 +418,11 @@ mod tests {
 
     use super::*;
 
-    /// Everything that lanes tell of two blocks.
+    /// Computes all results of lanes for two blocks.
     #[derive(Clone, Copy)]
-    struct Tell<'a>(&'a [u8; BLOCK], &'a [u8; BLOCK]);
+    struct AllResults<'a>(&'a [u8; BLOCK], &'a [u8; BLOCK]);
 
-    impl Job for Tell<'_> {
+    impl Job for AllResults<'_> {
         type Output = (Masks, StringMasks, u64, u64);
 
         #[inline(always)]
@@ -438,20 +445,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn all_lanes_tell_the_same(one in block(), two in block()) {
-            let tell = Tell(&one, &two);
-            let expected = tell.run(Scalar);
-            prop_assert_eq!(dispatch(tell), expected.clone());
+        fn all_lanes_give_the_same_masks(one in block(), two in block()) {
+            let job = AllResults(&one, &two);
+            let expected = job.run(Scalar);
+            prop_assert_eq!(dispatch(job), expected.clone());
             #[cfg(target_arch = "x86_64")]
             if x86::Avx2::is_available() {
                 // SAFETY: the processor was just found to have what the function needs.
-                prop_assert_eq!(unsafe { x86::run_avx2(tell) }, expected);
+                prop_assert_eq!(unsafe { x86::run_avx2(job) }, expected);
             }
         }
     }
 
     #[test]
-    fn members_are_unpacked_one_by_one_and_only_whole() {
+    fn only_complete_members_are_decompressed() {
         use std::io::Write as _;
         let pack = |text: &[u8]| {
             let mut encoder =
@@ -462,16 +469,19 @@ mod tests {
         let (one, two) = (pack(b"one"), pack(b"two"));
         let both = [&one[..], &two].concat();
         let mut decompressor = Decompressor::new().unwrap();
-        let mut room = [0; 4];
-        assert_eq!(decompressor.member(&both, &mut room), Some((one.len(), 3)));
-        assert_eq!(&room[..3], b"one");
+        let mut output = [0; 4];
         assert_eq!(
-            decompressor.member(&both[one.len()..], &mut room),
+            decompressor.member(&both, &mut output),
+            Some((one.len(), 3))
+        );
+        assert_eq!(&output[..3], b"one");
+        assert_eq!(
+            decompressor.member(&both[one.len()..], &mut output),
             Some((two.len(), 3))
         );
         for damaged in [&one[..one.len() - 1], &one[1..], b""] {
-            assert_eq!(decompressor.member(damaged, &mut room), None);
+            assert_eq!(decompressor.member(damaged, &mut output), None);
         }
-        assert_eq!(decompressor.member(&one, &mut room[..2]), None);
+        assert_eq!(decompressor.member(&one, &mut output[..2]), None);
     }
 }

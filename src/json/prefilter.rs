@@ -1,25 +1,27 @@
-//! Which records are surely calls that succeeded, so that they need not be parsed.
+//! Recognises records of successful calls, which need not be parsed.
 //!
-//! Most records are. Such a record is known by a few of its keys, and neither its values nor the rest
-//! of its keys matter: it has the name of an event and of its source, no error under any name, and
-//! the name is not one that is watched. Where any of this is in doubt the record is read.
+//! Most records are of this kind. A few keys are enough to recognise them. The record must have the
+//! name and the source of an event, no key that begins with `error`, and a name that is not watched.
+//! If any of this is in doubt, the record is parsed.
 
 use foldhash::{HashMap, HashMapExt as _};
 
-/// The names of events that are read even without an error, by their first letters.
+/// The event names whose records are parsed even without an error, by the first letters of the names.
 #[derive(Debug, Clone)]
 pub struct Prefilter(HashMap<[u8; HEAD], Vec<&'static [u8]>>);
 
-/// How many letters tell names apart well enough.
+/// Number of first letters by which names are looked up.
 const HEAD: usize = 8;
 
 impl Prefilter {
-    /// Makes a prefilter that lets these names through.
+    /// Creates a prefilter that lets records with these event names through, so that they are parsed even without an error.
+    ///
+    /// Each name must have at least seven letters.
     pub fn new(names: impl IntoIterator<Item = &'static str>) -> Self {
         let mut by_head = HashMap::<_, Vec<_>>::new();
         for name in names.into_iter().map(str::as_bytes) {
-            // A name of seven letters is followed by its quote.
-            debug_assert!(name.len() >= HEAD - 1, "a shorter head would not be known");
+            // A name of seven letters is followed by the closing quote.
+            debug_assert!(name.len() >= HEAD - 1, "a shorter name would not be found");
             let mut head = [b'"'; HEAD];
             let length = name.len().min(HEAD);
             head[..length].copy_from_slice(&name[..length]);
@@ -28,13 +30,13 @@ impl Prefilter {
         Self(by_head)
     }
 
-    /// Tells whether it lets a name through, given the text from the name on.
+    /// Checks whether the name at the start of a text is one that the prefilter lets through.
     #[inline(always)]
     fn lets_through(&self, text: &[u8]) -> bool {
         let Some(head) = text.first_chunk() else {
             return true;
         };
-        // Compared in full: names of calls that succeed all day begin like others that are watched.
+        // Names are compared in full, because names of frequent calls begin like watched names.
         let is_name = |name: &&[u8]| {
             let rest = text.strip_prefix(*name);
             rest.is_some_and(|rest| rest.starts_with(b"\""))
@@ -45,17 +47,17 @@ impl Prefilter {
     }
 }
 
-/// What the keys of one record have shown so far.
+/// Collects the keys of one record, to decide whether the record is surely that of a successful call.
 #[derive(Debug, Clone, Copy)]
 pub struct KeysSeen {
     is_doubtful: bool,
-    /// How often each of [`VALUES`] was there.
+    /// The number of times that each key of [`VALUES`] was found.
     seen: [u32; VALUES.len()],
-    /// Where it was there last.
+    /// The offset of the last value of each key; [`NOWHERE`] if there is none.
     starts: [usize; VALUES.len()],
 }
 
-/// A place that is far from all others.
+/// An offset that is far from all real offsets.
 const NOWHERE: usize = usize::MAX / 2;
 
 impl Default for KeysSeen {
@@ -68,21 +70,21 @@ impl Default for KeysSeen {
     }
 }
 
-/// A value that is looked at: the end of its key, and what makes it harmless, told by its first
-/// letters: an escape that spells a letter is told by [`KeysSeen::doubt`], wherever it stands.
+/// The end of a key, and a check whether the value is that of a successful call. The check reads only
+/// the first letters of the value. Escapes that spell a letter are reported by [`KeysSeen::doubt`].
 type Value = (&'static [u8], fn(&Prefilter, &[u8]) -> bool);
 
-/// The values that are looked at, under keys that begin with `event`.
+/// The keys whose values are checked, without their common start `event`.
 const VALUES: [Value; 4] = [
     (b"Name\":", |prefilter, value| {
         begins_text(value) && !prefilter.lets_through(&value[1..])
     }),
-    // That of events of other services is `aws:kinesis`, for example.
+    // Events of other services have a source such as `aws:kinesis`.
     (b"Source\":", |_, value| {
         begins_text(value) && !value.starts_with(b"\"aws:")
     }),
     (b"Version\":", |_, value| value.starts_with(b"\"1.")),
-    // All but Insight records, whose type begins like the name of the trail.
+    // All types except `AwsCloudTrailInsight`, that of Insight records.
     (b"Type\":", |_, value| {
         matches!(
             value,
@@ -94,11 +96,11 @@ const VALUES: [Value; 4] = [
 const NAME: usize = 0;
 const SOURCE: usize = 1;
 
-/// How many bytes of a value are looked at, at most: no name that a prefilter holds is as long.
+/// Maximum number of bytes that are read from a value; each name in a prefilter is shorter.
 const VALUE_BYTES_MAX: usize = 64;
 
 impl KeysSeen {
-    /// Takes a key of the record, which begins at `at`, behind its opening quote.
+    /// Notes a key of the record. `at` is the offset of the key in `text`, behind the opening quote.
     #[inline(always)]
     pub fn key(&mut self, prefilter: &Prefilter, text: &[u8], at: usize) {
         match text.get(at..) {
@@ -122,19 +124,21 @@ impl KeysSeen {
         }
     }
 
-    /// Notes something that only reading can clear.
+    /// Notes that the record has to be parsed, for example because an escape may spell a letter of a key.
     pub fn doubt(&mut self) {
         self.is_doubtful = true;
     }
 
-    /// Tells whether the record is surely a call that succeeded.
+    /// Checks whether the record is surely that of a successful call. `false`: the record has to be parsed.
     #[inline(always)]
     pub fn is_success(&self) -> bool {
         !self.is_doubtful && self.seen[NAME] == 1 && self.seen[SOURCE] == 1
     }
 
-    /// Tells whether another record is a call that succeeded as this one is, as far as they differ in a
-    /// string: from `mine` in this record, from `other` in the other.
+    /// Checks whether another record is surely that of a successful call too, given that this one is.
+    ///
+    /// Both records are in `text` and differ inside of a string: from offset `mine` on in this record, from offset `other`
+    /// on in the other. `false`: the other record has to be examined on its own.
     #[inline(always)]
     pub fn is_success_too(
         &self,
@@ -143,7 +147,7 @@ impl KeysSeen {
         mine: usize,
         other: usize,
     ) -> bool {
-        // Wraps around for what begins later.
+        // The subtraction wraps around for values that begin later.
         let is_near = |start: &usize| mine.wrapping_sub(*start) < VALUE_BYTES_MAX;
         !self.starts.iter().any(is_near) || self.is_harmless_near(prefilter, text, mine, other)
     }
@@ -161,7 +165,7 @@ impl KeysSeen {
             .zip(VALUES)
             .all(|(start, (_, is_harmless))| {
                 let distance = mine.wrapping_sub(*start);
-                // Where a quote is in between the difference is in another string.
+                // If a quote is in between, the difference is in another string.
                 distance >= VALUE_BYTES_MAX
                     || text[start + 1..mine].contains(&b'"')
                     || is_harmless(prefilter, &text[other - distance..])
@@ -169,7 +173,7 @@ impl KeysSeen {
     }
 }
 
-/// Tells whether a JSON value is a string that is not empty.
+/// Checks whether a JSON value is a string that is not empty.
 #[inline(always)]
 fn begins_text(value: &[u8]) -> bool {
     matches!(value, [b'"', first, ..] if *first != b'"')

@@ -1,6 +1,6 @@
-//! The reference reader: what `serde_json` parses, as [`Json`] values.
+//! The reference reader: parses members, elements and strings with `serde_json`, and returns [`Json`] values.
 //!
-//! It decides where the fast path does not know, and the tests compare the fast path with it.
+//! It reads the texts that the fast path declines, and the tests compare the fast path with it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,10 +12,10 @@ use serde_json::value::RawValue;
 
 use crate::{Error, Json, STRINGS_DEPTH_MAX};
 
-/// Visits the fields of a JSON object in their order; the values are read by the reference reader too.
+/// Calls `visit` as [`crate::each_field`] does, but reads only with the reference reader, the passed values too.
 ///
 /// # Errors
-/// [`Error::NotAnObject`] for other JSON, [`Error::NotJson`] for anything else.
+/// [`Error::NotAnObject`] for other JSON, [`Error::NotJson`] for other text. `visit` may have been called before.
 pub fn each_field<'a>(text: &'a str, visit: impl FnMut(&[u8], Json<'a>)) -> Result<(), Error> {
     if matches!(text.trim_start().as_bytes().first(), Some(b) if b"[\"-0123456789tfn".contains(b))
         && serde_json::from_str::<IgnoredAny>(text).is_ok()
@@ -28,7 +28,7 @@ pub fn each_field<'a>(text: &'a str, visit: impl FnMut(&[u8], Json<'a>)) -> Resu
         .and_then(|()| deserializer.end())
         .map_err(|error| Error::NotJson {
             detail: if error.is_data() {
-                // The message of `serde_json` would repeat the value.
+                // The message of `serde_json` would contain the value, which may be secret.
                 let (line, column) = (error.line(), error.column());
                 format!("no object at line {line} column {column}")
             } else {
@@ -44,26 +44,26 @@ pub(crate) fn string(text: &str) -> Option<Cow<'_, str>> {
         .ok()
 }
 
-/// Returns the elements of an array, none for other types.
+/// Returns the elements of an array; none for other types.
 pub(crate) fn elements(text: &str) -> Vec<Json<'_>> {
     Deserializer::from_str(text)
         .deserialize_seq(Elements)
         .unwrap_or_default()
 }
 
-/// Collects the strings of a value at a depth, see [`Json::strings`].
+/// Adds the strings of a value at a depth to `found`, see [`Json::strings`].
 pub(crate) fn strings<'a>(value: Json<'a>, depth: usize, found: &mut Vec<Cow<'a, str>>) {
     if depth < STRINGS_DEPTH_MAX {
         found.extend(value.text());
         for element in value.elements() {
             strings(element, depth + 1, found);
         }
-        // What is no object has no fields.
+        // A value of another type has no fields.
         let _ = value.each_field(|_, field| strings(field, depth + 1, found));
     }
 }
 
-/// Visits an object's fields, keys as bytes because a key may hold a lone surrogate.
+/// Visits the fields of an object. Keys are bytes, because a key may contain a lone surrogate.
 struct Fields<F>(F);
 
 impl<'de, F: FnMut(&[u8], Json<'de>)> Visitor<'de> for Fields<F> {
@@ -108,7 +108,7 @@ impl<'de> Visitor<'de> for Key {
     }
 }
 
-/// A string whose escapes may name lone surrogates.
+/// A string whose escapes may contain lone surrogates.
 struct LossyText;
 
 impl<'de> Visitor<'de> for LossyText {

@@ -1,105 +1,104 @@
-//! The refusal, read from its sentence: which action on which resource was refused, by which layer
-//! of policy, and whether by a deny that somebody wrote or for want of an allow.
+//! Reads the error message of a refusal: the action, the resource, the layer of policy that refused, and whether a
+//! policy denies the call or no policy allows it.
 //!
-//! AWS words refusals differently by service and over the years, names one layer even where several
-//! would refuse, and cuts the sentence at about 1 KB. So whatever is missing is absent, and a
-//! reason in words that are not known here is [`Layer::Unknown`], which the report counts, so that
-//! a new wording is noticed instead of being guessed at.
+//! The wording of AWS differs by service and changed over the years. A message names one layer even if several layers
+//! refuse, and is truncated at about 1 KB. So each part may be absent. A reason in unknown words is [`Layer::Unknown`].
+//! The report counts these, so that a new wording is noticed and not guessed.
 //!
 //! Source: AWS IAM User Guide, "Troubleshoot access denied error messages".
 
 use memchr::memchr_iter;
 
-/// A refusal, as far as its sentence tells.
+/// The parts of a refusal that its error message contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial<'a> {
-    /// How much the sentence tells.
+    /// How much the message contains about the refusal.
     pub form: Form,
-    /// The IAM action that was refused, as spelled by the service.
+    /// The refused IAM action, such as `s3:GetObject`, as the service spells it.
     pub action: Option<&'a str>,
-    /// The resource it was refused on: an ARN, a part of one, or `*`.
+    /// The resource of the refused action: an ARN, a part of an ARN, or `*`.
     pub resource: Option<&'a str>,
-    /// The layer of policy that refused.
+    /// The layer of policy that refused; `None` if the message names no layer.
     pub layer: Option<Layer>,
-    /// Whether a policy denies, or none allows.
+    /// Whether a policy denies the action, or no policy allows it.
     pub stance: Stance,
-    /// Whether details are hidden in an encoded authorization failure message.
+    /// Whether the message contains details in encoded form, as an "encoded authorization failure message".
     pub encoded: bool,
-    /// Whether that encoded message is whole, so that `sts:DecodeAuthorizationMessage` can read it.
+    /// Whether the encoded part is complete, so that `sts:DecodeAuthorizationMessage` can decode it.
     pub decodable: bool,
 }
 
-/// How much the sentence of a refusal tells.
+/// How much the error message of a refusal contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// "X is not authorized to perform Y": the authorization sentence.
+    /// The usual sentence with details: "X is not authorized to perform Y".
     Sentence,
-    /// "Access Denied" in any of its spellings, or nothing at all.
+    /// "Access Denied" in any wording, without details, or no message at all.
     Generic,
-    /// Anything else: the service has a reason of its own, such as a feature not activated.
+    /// Any other message: a reason special to the service, such as a feature that is not activated.
     Specific,
 }
 
-/// The layer of policy that refused.
+/// A layer of policy that can refuse a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Layer {
-    /// A policy attached to the caller.
+    /// An identity-based policy, attached to the caller.
     Identity,
-    /// A policy attached to the resource.
+    /// A resource-based policy, attached to the resource.
     Resource,
-    /// An organization's service control policy.
+    /// A service control policy of the organization.
     #[strum(serialize = "scp")]
     ServiceControl,
-    /// An organization's resource control policy.
+    /// A resource control policy of the organization.
     #[strum(serialize = "rcp")]
     ResourceControl,
-    /// The caller's permissions boundary.
+    /// The permissions boundary of the caller.
     Boundary,
-    /// A policy passed when the session was made.
+    /// A session policy, passed when the session was created.
     Session,
-    /// The policy of a VPC endpoint on the way.
+    /// The policy of the VPC endpoint that the call went through.
     #[strum(serialize = "vpce")]
     VpcEndpoint,
-    /// The trust policy of the role to be assumed.
+    /// The trust policy of the role that the caller wanted to assume.
     Trust,
-    /// A layer in words that are not known here.
+    /// The message gives a reason in words that this module does not know.
     Unknown,
 }
 
-/// Whether a policy denies, or none allows.
+/// Whether a policy denies the action, or no policy allows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Stance {
-    /// No policy allows it. For service control policies AWS may word this as explicit.
+    /// No policy allows the action. For a service control policy, AWS may call this case an explicit deny.
     Implicit,
-    /// A policy denies it; adding an allow elsewhere changes nothing.
+    /// A policy denies the action, so an allow in another policy does not help.
     Explicit,
-    /// The sentence does not say.
+    /// The message does not contain this.
     Unknown,
 }
 
 impl Layer {
-    /// Returns the stable name of the layer.
+    /// Returns the stable name of the layer for facets, such as `identity` or `scp`.
     pub fn name(self) -> &'static str {
         self.into()
     }
 }
 
 impl Stance {
-    /// Returns the stable name of the stance.
+    /// Returns the stable name of the stance for facets: `implicit`, `explicit` or `unknown`.
     pub fn name(self) -> &'static str {
         self.into()
     }
 }
 
-/// What introduces the encoded part of a refusal.
+/// The words before the encoded part of an error message.
 pub const ENCODED: &str = "Encoded authorization failure message:";
 
-/// CloudTrail cuts errorMessage at 1 KB: an encoded message that reaches so far is not whole.
+/// CloudTrail truncates `errorMessage` at 1 KB, so an encoded part in a message of this length is not complete.
 const MESSAGE_BYTES_MAX: usize = 1000;
 
-/// How the words before the action go; after the last of them comes the action itself.
+/// The words directly before the action.
 const BEFORE_ACTION: [&str; 4] = [
     "not authorized to perform",
     "Not authorized to perform",
@@ -107,11 +106,11 @@ const BEFORE_ACTION: [&str; 4] = [
     "does not have permissions to perform",
 ];
 
-/// Other words of an authorization sentence, which name no action.
+/// Words of an authorization sentence that contains no action.
 const SENTENCES: [&str; 2] = ["is not authorized to", "does not have authorization to"];
 
-/// How an authorization sentence begins, lower case: with the caller. A sentence about somebody
-/// else ("The role is not authorized to create rules") is a fact of its own.
+/// First words of an authorization sentence about the caller, in lower case. A sentence about another
+/// identity ("The role is not authorized to create rules") is [`Form::Specific`].
 const CALLERS: [&str; 6] = [
     "user",
     "the user",
@@ -121,7 +120,7 @@ const CALLERS: [&str; 6] = [
     "anonymous",
 ];
 
-/// Spellings of "Access Denied", lower case, without punctuation at the end.
+/// Wordings of "Access Denied", in lower case, without punctuation at the end.
 const GENERIC: [&str; 9] = [
     "access denied",
     "accessdenied",
@@ -134,7 +133,7 @@ const GENERIC: [&str; 9] = [
     "insufficient privileges",
 ];
 
-/// How a refusal begins that then says no more than "this operation", lower case.
+/// First words of a refusal that continues with one of [`GENERIC_ENDINGS`], in lower case.
 const GENERIC_OPENINGS: [&str; 11] = [
     "you are not authorized to ",
     "you are not allowed to ",
@@ -149,7 +148,7 @@ const GENERIC_OPENINGS: [&str; 11] = [
     "you do not have sufficient access to ",
 ];
 
-/// What follows such an opening.
+/// Ends of a refusal without details, after one of [`GENERIC_OPENINGS`].
 const GENERIC_ENDINGS: [&str; 6] = [
     "perform this operation",
     "perform this action",
@@ -159,11 +158,11 @@ const GENERIC_ENDINGS: [&str; 6] = [
     "make this request",
 ];
 
-/// How each phrase for a layer ends, so that a phrase is looked for only where one may end.
+/// The ends of the phrases in [`LAYERS`]. A search for these finds the places where a phrase may be.
 const LAYER_NOUNS: [&str; 2] = [" polic", " boundar"];
 
-/// Layers by the words that name them, each found after "no", "in a", "in the" and the like, and
-/// each ending in one of [`LAYER_NOUNS`]. The longer phrase first where one holds another.
+/// The phrases that name a layer, after words such as "no", "in a" or "in the". Each ends in one of
+/// [`LAYER_NOUNS`]. If a phrase contains another, the longer one comes first.
 const LAYERS: [(&str, Layer); 12] = [
     ("service control polic", Layer::ServiceControl),
     ("resource control polic", Layer::ResourceControl),
@@ -179,7 +178,7 @@ const LAYERS: [(&str, Layer); 12] = [
     ("resource polic", Layer::Resource),
 ];
 
-/// Reads the sentence of a refusal; a total function, any text has an answer.
+/// Reads the error message of a refusal. Any text is accepted; `None` counts as an empty message.
 pub fn parse(message: Option<&str>) -> Denial<'_> {
     let message = message.unwrap_or_default().trim();
     let (clear, encoded) = match find(message, ENCODED) {
@@ -209,8 +208,10 @@ pub fn parse(message: Option<&str>) -> Denial<'_> {
     denial
 }
 
-/// Returns where words begin in a text. Their first byte is looked for and the rest compared, which
-/// costs less than to prepare a search: a message is short, and is searched once.
+/// Returns the byte offset of the first `words` in a text.
+///
+/// Searches for the first byte and compares the rest. For a short text that is searched once, this
+/// costs less than to prepare a substring search.
 fn find(text: &str, words: &str) -> Option<usize> {
     occurrences(text, words).next()
 }
@@ -220,15 +221,15 @@ fn occurrences<'t>(text: &'t str, words: &'t str) -> impl Iterator<Item = usize>
     memchr_iter(words[0], text).filter(|&at| text[at..].starts_with(words))
 }
 
-/// Returns what follows "not authorized to perform", unless that is "this operation", or no action
-/// at all in a sentence about somebody else than the caller.
+/// Returns the text after "not authorized to perform". `None` if "this operation" follows, or if no
+/// action follows and the sentence is not about the caller.
 fn after_opening(clear: &str) -> Option<&str> {
-    // All openings end in these words, which a message without any lacks.
+    // A quick check: all openings end in these words.
     if !clear.contains(" to perform") {
         return None;
     }
     BEFORE_ACTION.iter().find_map(|opening| {
-        // The first: what comes later may stand in the name of a resource.
+        // Only the first counts; a later one may be part of a resource name.
         occurrences(clear, opening)
             .map(|at| clear[at + opening.len()..].trim_start_matches([':', ' ']))
             .find(|rest| !rest.starts_with("this "))
@@ -253,7 +254,7 @@ pub(crate) fn ends_with_ignore_case(text: &[u8], words: &str) -> bool {
         .is_some_and(|start| text[start..].eq_ignore_ascii_case(words.as_bytes()))
 }
 
-/// Returns the action that a text begins with; SES quotes it.
+/// Returns the action at the start of a text; SES writes the action in quotes.
 fn action_of(rest: &str) -> Option<&str> {
     let token = rest.split([' ', ',']).next().unwrap_or_default();
     let token = token
@@ -283,7 +284,7 @@ impl<'a> Denial<'a> {
         let mut reason = rest;
         if let Some(named) = after(rest, " resource: ", "on") {
             self.resource = resource(named);
-            // A quoted name may hold anything, also what looks like a reason.
+            // A quoted name may contain any text, even words that look like a reason.
             if let Some((_, after)) = named
                 .strip_prefix('"')
                 .and_then(|name| name.split_once('"'))
@@ -311,15 +312,16 @@ impl<'a> Denial<'a> {
     }
 }
 
-/// Returns what follows the first such words, of which the part before the first space is apart,
-/// because spaces are what is rare in a sentence full of ARNs.
+/// Returns the text after the first `head` plus `words`, where `words` begins with a space.
+///
+/// The search is for the space, because spaces are rare in a sentence full of ARNs.
 fn after<'t>(text: &'t str, words: &str, head: &str) -> Option<&'t str> {
     occurrences(text, words)
         .find(|&at| text[..at].ends_with(head))
         .map(|at| &text[at + words.len()..])
 }
 
-/// Returns the resource: up to the next space, or the closing quote where S3 sets quotes.
+/// Returns the resource at the start of a text: up to the next space, or up to the closing quote of S3.
 fn resource(rest: &str) -> Option<&str> {
     let resource = match rest.strip_prefix('"') {
         Some(quoted) => quoted.split('"').next(),
@@ -329,10 +331,10 @@ fn resource(rest: &str) -> Option<&str> {
     (!resource.is_empty()).then_some(resource)
 }
 
-/// Returns the layer that a reason names; `None` where nothing is left to read of it.
+/// Returns the layer that a reason names; `None` if the reason is empty or truncated.
 fn layer_of(reason: &str) -> Option<Layer> {
     let text = reason.as_bytes();
-    // "in a VPC endpoint policy transitively through a service control policy": the first named.
+    // In "in a VPC endpoint policy transitively through a service control policy" the first layer counts.
     let named = memchr_iter(b' ', text).find_map(|at| {
         let last = LAYER_NOUNS
             .iter()
@@ -343,13 +345,13 @@ fn layer_of(reason: &str) -> Option<Layer> {
     });
     match named {
         Some(layer) => Some(layer),
-        // Cut by CloudTrail, which is no new wording.
+        // Truncated by CloudTrail, so not a new wording.
         None if reason.ends_with("...") || reason.trim_matches(['.', ' ']).is_empty() => None,
         None => Some(Layer::Unknown),
     }
 }
 
-/// Tells whether a token is an IAM action: `prefix:Name`, where the name may end in `*`.
+/// Checks whether a token has the form of an IAM action: `prefix:Name`, where the name may end in `*`.
 pub fn is_action(token: &str) -> bool {
     let token = token.as_bytes();
     let is_in_prefix = |b: &u8| b.is_ascii_alphanumeric() || *b == b'-';
@@ -368,7 +370,7 @@ pub fn is_action(token: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn told(message: &str) -> String {
+    fn summary(message: &str) -> String {
         let denial = parse(Some(message));
         format!(
             "{:?} {} {} {} {}",
@@ -441,14 +443,14 @@ mod tests {
                 "Sentence s3:GetObject - unknown unknown",
             ),
         ] {
-            assert_eq!(told(&format!("{who}{tail}")), wanted);
+            assert_eq!(summary(&format!("{who}{tail}")), wanted);
         }
     }
 
     #[test]
     fn a_sentence_behind_a_generic_opening_is_still_read() {
         assert_eq!(
-            told(
+            summary(
                 "You are not authorized to perform this operation. User: arn:aws:iam::111122223333:user/mia \
                  is not authorized to perform: ec2:DescribeInstances because no identity-based policy allows \
                  the ec2:DescribeInstances action"
@@ -458,9 +460,9 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_a_caller_chose_steers_neither_action_nor_layer() {
+    fn an_object_key_changes_neither_action_nor_layer() {
         let refused = |key: &str| {
-            told(&format!(
+            summary(&format!(
                 "User: arn:aws:iam::111122223333:user/mia is not authorized to perform: s3:GetObject \
                  on resource: \"arn:aws:s3:::shop/{key}\" because no identity-based policy allows \
                  the s3:GetObject action"
@@ -477,7 +479,7 @@ mod tests {
     }
 
     #[test]
-    fn generic_and_specific_refusals_are_told_apart() {
+    fn generic_and_specific_refusals_are_distinguished() {
         for generic in [
             "",
             "Access Denied",
@@ -501,7 +503,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encoded_message_is_cut_off_and_known_to_be_whole_or_not() {
+    fn a_truncated_encoded_message_is_not_decodable() {
         let opening = "You are not authorized to perform this operation. Encoded authorization failure message: ";
         let whole = format!("{opening}{}", "aB3_-".repeat(100));
         let denial = parse(Some(&whole));

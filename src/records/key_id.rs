@@ -1,21 +1,21 @@
-//! The ids of access keys: what looks like one, and of what kind the key is.
+//! Access key ids: which text looks like an id, and the kind of the key.
 
-/// How long an access key episodes, told by its prefix.
+/// Whether an access key is long-term or temporary, by the first four letters of its id.
 ///
 /// Source: IAM User Guide, "IAM identifiers", section "Understanding unique ID prefixes".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum KeyKind {
-    /// `AKIA`: belongs to a user or the root user until it is deleted.
+    /// `AKIA`: a key of an IAM user or of the root user, valid until the key is deleted.
     LongTerm,
-    /// `ASIA`: issued by STS for hours.
+    /// `ASIA`: a key that STS issued for some minutes or hours.
     Temporary,
     /// Any other prefix.
     Other,
 }
 
 impl KeyKind {
-    /// Tells the kind of an access key id.
+    /// Returns the kind of the key with this id.
     pub fn of(key: &str) -> Self {
         match key.get(..4) {
             Some("AKIA") => Self::LongTerm,
@@ -24,13 +24,13 @@ impl KeyKind {
         }
     }
 
-    /// Returns the stable short name used in facets and in the store.
+    /// Returns the stable name of the kind for facets and for the store: `long-term`, `temporary` or `other`.
     pub fn name(self) -> &'static str {
         self.into()
     }
 }
 
-/// Tells whether a text looks like the id of an access key.
+/// Checks whether a text looks like an access key id: 16 to 128 capital letters and digits.
 pub(crate) fn is_key_id(text: &str) -> bool {
     (16..=128).contains(&text.len())
         && text

@@ -1,18 +1,19 @@
-//! Reads what one record of CloudTrail says, as far as the product needs it.
+//! Reads the fields of one CloudTrail record that the product needs.
 //!
-//! Nobody promises a schema. A field that is missing, null or of the wrong type is absent. An unknown field is skipped
-//! without a look at its value. Only text that is no JSON object makes a record unreadable. Nothing here concludes
-//! anything: classes and identities are in the crate `clusters`, severities in `alerts`.
+//! AWS promises no fixed schema. A field that is missing, null or of the wrong type is absent. An unknown field is
+//! skipped, and its value is not read. A record is unreadable only if its text is not a JSON object, or if its version is
+//! not 1.x. This crate draws no conclusions: classes and identities are in the crate `clusters`, severities in `alerts`.
 //!
 //! The modules, in reading order:
 //!
-//! - `time` has event time in seconds, and the hour that it falls into.
-//! - `principal` gives each caller one stable name, without what changes from call to call.
-//! - `origin` says by what means a call was made: console, command line, program, service or tool.
-//! - `denial` reads a refusal: which action on which resource, by which layer of policy, and why.
-//! - `message` masks an error text to its template: fixed words stay, values are replaced.
-//! - `redact` decides what may be kept and shown: it removes invisible characters and masks secrets.
-//! - `record_template` recognises a record that says the same as an earlier one, without reading it.
+//! - `time`: event time in whole seconds, and hours of event time.
+//! - `key_id`: access key ids, and the kind of a key.
+//! - `principal`: one stable name for each caller, without the parts that change from call to call.
+//! - `origin`: the means by which a call was made: console, command line, program, service or tool.
+//! - `denial`: the details of a refusal: action, resource, layer of policy, and reason.
+//! - `message`: the template of an error message: fixed words stay, values are replaced.
+//! - `redact`: removes invisible characters, masks secrets, and writes the sample of a record that may be stored.
+//! - `record_template`: recognises a record that repeats an earlier one, without parsing the record.
 //!
 //! Field names and meanings: AWS CloudTrail User Guide, "CloudTrail record contents".
 
@@ -29,144 +30,145 @@ use std::borrow::Cow;
 
 use json::Json;
 
-/// Text that borrows from the record it was read from wherever no escape forces a copy.
+/// Text of a record: borrowed from the JSON text, or a copy if the JSON string contains escapes.
 pub type Text<'a> = Cow<'a, str>;
 
-/// One CloudTrail record: the fields the product reads, under CloudTrail's own names.
+/// One CloudTrail record: the fields that the product reads, under CloudTrail's own names. `None`: absent, null, of the
+/// wrong type, or an empty string.
 #[derive(Debug, Default, Clone)]
 pub struct Record<'a> {
     /// Schema version, such as `1.11`.
     pub event_version: Option<Text<'a>>,
-    /// The id AWS gave the event; delivered twice, it stays the same.
+    /// The id that AWS gave to the event, a UUID; the same in each delivery of the event.
     pub event_id: Option<Text<'a>>,
-    /// When the call was made, RFC 3339 with seconds.
+    /// Time of the call: RFC 3339 text, UTC, in whole seconds.
     pub event_time: Option<Text<'a>>,
-    /// The service that was called, such as `s3.amazonaws.com`.
+    /// The called service, such as `s3.amazonaws.com`.
     pub event_source: Option<Text<'a>>,
-    /// The API that was called, in some services with its version in the name.
+    /// The called API, such as `GetObject`; some services append a version, as in `Invoke20150331`.
     pub event_name: Option<Text<'a>>,
-    /// `AwsApiCall`, `AwsConsoleSignIn`, `AwsVpceEvent` and others.
+    /// Type of the event: `AwsApiCall`, `AwsConsoleSignIn`, `AwsVpceEvent` and others.
     pub event_type: Option<Text<'a>>,
-    /// `Management`, `Data`, `NetworkActivity` or `Insight`.
+    /// Category of the event: `Management`, `Data`, `NetworkActivity` or `Insight`.
     pub event_category: Option<Text<'a>>,
-    /// The region the request was made to.
+    /// The region to which the request was sent.
     pub aws_region: Option<Text<'a>>,
-    /// An address, or the DNS name of the AWS service that called.
+    /// IP address of the caller, or the DNS name of the calling AWS service.
     pub source_ip_address: Option<Text<'a>>,
-    /// What the caller's program says it is; written by the caller.
+    /// Name and version of the caller's program. The caller chooses this text, so it proves nothing.
     pub user_agent: Option<Text<'a>>,
-    /// The error as a code, such as `AccessDenied`.
+    /// Error code, such as `AccessDenied`; `None` if the call succeeded.
     pub error_code: Option<Text<'a>>,
-    /// The error as a sentence, cut by CloudTrail at about 1 KB.
+    /// Error message in words; CloudTrail truncates the message at about 1 KB.
     pub error_message: Option<Text<'a>>,
     /// Whether the call only reads.
     pub read_only: Option<bool>,
-    /// The account that got the event.
+    /// Id of the account that received the event.
     pub recipient_account_id: Option<Text<'a>>,
-    /// The id that all accounts share which got the event.
+    /// Id that is the same in all copies of an event that was sent to several accounts.
     pub shared_event_id: Option<Text<'a>>,
-    /// The id of the service's own log of the request.
+    /// Id that the called service gave to the request.
     pub request_id: Option<Text<'a>>,
-    /// The VPC endpoint the call came through.
+    /// Id of the VPC endpoint through which the call came.
     pub vpc_endpoint_id: Option<Text<'a>>,
-    /// Whether the credentials came from a console session.
+    /// Whether the credentials of the call came from a console session; `false` if absent.
     pub session_credential_from_console: bool,
-    /// Who called.
+    /// The caller.
     pub user_identity: Option<UserIdentity<'a>>,
-    /// What was asked for; only ever looked into, never stored.
+    /// Parameters of the request. They are searched for single values, but never stored.
     pub request_parameters: Option<Json<'a>>,
-    /// What was answered.
+    /// Elements of the response.
     pub response_elements: Option<Json<'a>>,
-    /// What the service adds, such as the MFA state of a sign-in.
+    /// Further facts from the service, such as whether a sign-in used MFA.
     pub additional_event_data: Option<Json<'a>>,
-    /// What a service event tells.
+    /// Details of an event that a service caused itself, without a request.
     pub service_event_details: Option<Json<'a>>,
-    /// The resources touched: a list of `{ARN, accountId, type}`.
+    /// The resources of the call: a JSON array of `{ARN, accountId, type}`.
     pub resources: Option<Json<'a>>,
-    /// Present on records that correct an earlier one.
+    /// Present if this record corrects an earlier record.
     pub addendum: Option<Json<'a>>,
-    /// Present on Insight records.
+    /// Details of an Insight record; present in Insight records only.
     pub insight_details: Option<Json<'a>>,
-    /// Whether this is a digest file's content instead of an event.
+    /// Whether the JSON object is the content of a digest file and not an event.
     pub is_digest: bool,
 }
 
-/// Who called: the `userIdentity` element, flattened where CloudTrail nests.
+/// The caller: the `userIdentity` element of a record, with the nested fields of CloudTrail in one flat struct.
 ///
 /// Source: AWS CloudTrail User Guide, "CloudTrail userIdentity element".
 #[derive(Debug, Default, Clone)]
 pub struct UserIdentity<'a> {
-    /// `Root`, `IAMUser`, `AssumedRole`, `AWSService` and others.
+    /// Type of the identity: `Root`, `IAMUser`, `AssumedRole`, `AWSService` and others.
     pub kind: Option<Text<'a>>,
-    /// The unique id of the caller; for a session `AROA…:session-name`.
+    /// Unique id of the caller; for a role session `AROA…:session-name`.
     pub principal_id: Option<Text<'a>>,
     /// The ARN of the caller.
     pub arn: Option<Text<'a>>,
-    /// The account the caller belongs to.
+    /// Id of the caller's account.
     pub account_id: Option<Text<'a>>,
-    /// The access key that signed the request.
+    /// Id of the access key that signed the request.
     pub access_key_id: Option<Text<'a>>,
-    /// The friendly name of the caller.
+    /// Friendly name of the caller.
     pub user_name: Option<Text<'a>>,
-    /// The AWS service that called on the caller's behalf.
+    /// DNS name of the AWS service that made the call on the caller's behalf.
     pub invoked_by: Option<Text<'a>>,
-    /// The SAML or OIDC provider of a federated caller.
+    /// Name of the SAML or OIDC provider of a federated caller.
     pub identity_provider: Option<Text<'a>>,
-    /// `sessionContext.sessionIssuer.type`: `Role`, `IAMUser`, `Root`.
+    /// `sessionContext.sessionIssuer.type`: what issued the session, such as `Role`, `IAMUser` or `Root`.
     pub issuer_kind: Option<Text<'a>>,
-    /// `sessionContext.sessionIssuer.arn`: the role behind a session.
+    /// `sessionContext.sessionIssuer.arn`: ARN of the role (or user) that issued the session.
     pub issuer_arn: Option<Text<'a>>,
-    /// `sessionContext.sessionIssuer.userName`.
+    /// `sessionContext.sessionIssuer.userName`: name of the role (or user) that issued the session.
     pub issuer_user_name: Option<Text<'a>>,
-    /// `sessionContext.sourceIdentity`: the human behind a role session, set by an administrator.
+    /// `sessionContext.sourceIdentity`: the person behind a role session, if an administrator requires this field.
     pub source_identity: Option<Text<'a>>,
-    /// `sessionContext.attributes.mfaAuthenticated`.
+    /// `sessionContext.attributes.mfaAuthenticated`: whether the session was opened with MFA; `false` if absent.
     pub mfa_authenticated: bool,
-    /// `onBehalfOf.userId`: the IAM Identity Center user.
+    /// `onBehalfOf.userId`: id of the IAM Identity Center user for whom the call was made.
     pub on_behalf_of_user_id: Option<Text<'a>>,
 }
 
-/// What the wrapper around a record says about it, for the fields that the record itself lacks.
+/// Facts about a record from the envelope or file around it. They replace fields that the record lacks.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Wrapper {
-    /// The account named by the log stream or the file name, twelve digits.
+    /// Account id in the name of the log stream or of the file, twelve digits.
     pub account_id: Option<String>,
-    /// When CloudWatch Logs took the record in.
+    /// Timestamp of the record's log event in CloudWatch Logs.
     pub logged_at: Option<time::Timestamp>,
 }
 
-/// Why a record could not be read; each such record is quarantined and counted.
+/// Reason why a record is unreadable. Each unreadable record is quarantined and counted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Rejection {
     /// The text is not JSON.
     #[error("not JSON: {detail}")]
     NotJson {
-        /// What the parser stumbled over, and where.
+        /// Message of the parser, with line and column.
         detail: String,
     },
-    /// The text is JSON, but an array, a string, a number.
+    /// The text is JSON, but not an object: an array, a string, a number, a boolean or null.
     #[error("not a JSON object")]
     NotAnObject,
     /// The record is longer than the limit; CloudTrail's own limit is 1 MB.
     #[error("longer than {limit} bytes")]
     Oversize {
-        /// The limit that was passed, in bytes.
+        /// The exceeded limit, in bytes.
         limit: usize,
     },
     /// The input ended inside the record.
     #[error("the input ends inside the record")]
     Truncated,
-    /// A major version of the record format that did not exist when this was written.
+    /// The major version of the record format is not 1, the only known version.
     #[error("event version {version} is not known, only 1.x is")]
     UnknownVersion {
-        /// The major version found.
+        /// The major version in the record.
         version: u32,
     },
 }
 
 impl Wrapper {
-    /// Returns the wrapper with an account that was told elsewhere, where it names none itself.
+    /// Returns the wrapper with this account id, if the wrapper itself contains none.
     pub fn or_account(&self, account_id: Option<&str>) -> Cow<'_, Self> {
         match account_id {
             Some(account_id) if self.account_id.is_none() => Cow::Owned(Self {
@@ -188,22 +190,22 @@ impl From<json::Error> for Rejection {
 }
 
 impl Rejection {
-    /// Returns the stable short name used in counts and in the store.
+    /// Returns the stable name of the reason, such as `not_json`, for counts and for the store.
     pub fn name(&self) -> &'static str {
         self.into()
     }
 }
 
-/// What stands behind the name of a service.
+/// End of the DNS name of a service.
 const AMAZON: &str = ".amazonaws.com";
 
 impl<'a> Record<'a> {
     /// Reads one record from its JSON text.
     ///
     /// # Errors
-    /// [`Rejection::NotJson`] and [`Rejection::NotAnObject`] for text that holds no record, and
-    /// [`Rejection::UnknownVersion`] where AWS says that the meaning may have changed: "compare
-    /// the major version for equality".
+    /// [`Rejection::NotJson`] or [`Rejection::NotAnObject`] if the text contains no record. [`Rejection::UnknownVersion`]
+    /// if the major version is not 1, because fields of another major version may have another meaning. AWS advises to
+    /// "compare the major version for equality".
     pub fn parse(text: &'a str) -> Result<Self, Rejection> {
         let mut record = Record::default();
         json::each_field(text, |key, value| record.set(key, value))?;
@@ -211,7 +213,7 @@ impl<'a> Record<'a> {
         Ok(record)
     }
 
-    /// Reads one record as [`Self::parse`] does, with the reference reader of JSON.
+    /// Reads one record with the slow reference reader of JSON; the result is the same as that of [`Self::parse`].
     ///
     /// # Errors
     /// As [`Self::parse`].
@@ -268,10 +270,10 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Returns the service prefix, `s3` of `s3.amazonaws.com`.
+    /// Returns the service prefix: `s3` for the event source `s3.amazonaws.com`. Empty if the record has no event source.
     pub fn service(&self) -> &str {
         let source = self.event_source.as_deref().unwrap_or_default();
-        // Nearly all end with it, and looking there is cheaper than a search.
+        // Nearly all sources end in this suffix, and a comparison at the end is cheaper than a search.
         let ended = source
             .strip_suffix(AMAZON)
             .filter(|service| !service.contains('.'));
@@ -305,7 +307,7 @@ impl<'a> UserIdentity<'a> {
     }
 
     fn set_session(&mut self, session: Json<'a>) {
-        // Of an element that is there twice the last counts, whatever it holds.
+        // If the element is repeated, only the last one counts, even if the last one is empty.
         self.issuer_kind = None;
         self.issuer_arn = None;
         self.issuer_user_name = None;
@@ -320,8 +322,8 @@ impl<'a> UserIdentity<'a> {
             }
             b"sourceIdentity" => self.source_identity = value.text(),
             b"attributes" => {
-                let told = value.at(&["mfaAuthenticated"]).and_then(Json::boolean);
-                self.mfa_authenticated = told.unwrap_or(false);
+                let mfa = value.at(&["mfaAuthenticated"]).and_then(Json::boolean);
+                self.mfa_authenticated = mfa.unwrap_or(false);
             }
             _ => {}
         });

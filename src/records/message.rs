@@ -1,50 +1,52 @@
-//! The error text, masked to its template: the words a service always writes stay, the values it
-//! fills in become [`MASK`].
+//! Reduces an error message to its template: the fixed words of the service stay, and each value is replaced by [`MASK`].
 //!
-//! A template is computed from one message alone, so that the same text gives the same template on
-//! any machine, in any order, on any day; learning templates from a stream cannot promise that.
-//! All kinds of values share one mask, because a field that holds an id today and a name tomorrow
-//! is still the same field. One pass, linear in the length of the message, whatever it contains:
-//! the text is written by whoever made the call.
+//! A template depends on one message only. So the same message gives the same template on any machine, in any order, on
+//! any day. Templates learned from a stream of messages could not guarantee this. All kinds of values have the same mask,
+//! because a field may contain an id in one message and a name in the next. Callers influence the message, so the time is
+//! linear in its length for any text.
 //!
-//! What counts as a value, first match wins:
-//! 1. what also stands in `requestParameters`, as a whole word: the surest sign of all;
+//! These parts are values; the first match wins:
+//! 1. whole words that are also strings in `requestParameters`, which is the surest sign;
 //! 2. the encoded part of an authorization failure, which becomes [`ENCODED_MASK`];
-//! 3. what stands in quotes, unless it names a field ("at 'maxResults'"), in brackets or braces,
-//!    unless it is a sentence, a single word in parentheses, and a schedule ("cron(0 12 * * ? *)");
-//! 4. what the words before it announce: `key=value`, "with name orders", "Table: orders";
-//! 5. dates, ARNs, URLs, host names, types ("`AWS::IAM::User`"), and words with a digit, `-`, `_`,
-//!    `/` or `@`, unless they are English ("identity-based"), the name of a technique ("`x86_64`"), a
-//!    constant ("`READ_ONLY`") or an IAM action ("ec2:RunInstances").
+//! 3. text in quotes, unless it is the name of a field ("at 'maxResults'"); text in brackets or braces, unless it is a
+//!    sentence; a single word in parentheses; a schedule ("cron(0 12 * * ? *)");
+//! 4. a word announced by the text before it: `key=value`, "with name orders", "Table: orders";
+//! 5. dates, ARNs, URLs, host names, types ("`AWS::IAM::User`"), and words with a digit, `-`, `_`, `/` or `@`. Exceptions
+//!    are English words ("identity-based"), names of techniques ("`x86_64`"), constants ("`READ_ONLY`") and IAM actions
+//!    ("ec2:RunInstances").
 //!
-//! Then lists of values fold into one, spaces collapse, and the template is cut at
+//! Then a list of values becomes one value, several spaces become one, and the template is truncated at
 //! [`TEMPLATE_BYTES_MAX`].
 
 use json::bytes::kinds;
 
 use crate::denial::{ENCODED, is_action};
 
-/// Stands for a value.
+/// Replacement for each value of a message.
 pub const MASK: &str = "<*>";
 
-/// Stands for an encoded authorization failure message.
+/// Replacement for an encoded authorization failure message.
 pub const ENCODED_MASK: &str = "<encoded>";
 
-/// A template is cut at this length, at the edge of a word; what makes messages differ comes first.
+/// Maximum length of a template, in bytes. A longer template is truncated at the end of a word.
+///
+/// The words in which messages differ are near the start.
 pub const TEMPLATE_BYTES_MAX: usize = 200;
 
-/// CloudTrail cuts errorMessage at 1 KB; what is longer did not come from it.
+/// Maximum number of bytes read from a message. CloudTrail truncates `errorMessage` at 1 KB, so a longer message did not
+/// come from CloudTrail.
 const MESSAGE_BYTES_MAX: usize = 2048;
 
-/// How many values of the request are looked for in the message.
+/// Maximum number of strings from the request that are searched for in a message; further strings are ignored.
 pub const REQUEST_VALUES_MAX: usize = 64;
 
-/// Masks a message to its template, given the strings that the request contained.
+/// Returns the template of an error message. `request_values` are the strings of the record's `requestParameters`.
 ///
-/// Folding a list, or a mark that found no partner, may bring together what a second pass reads
-/// differently; passes repeat until nothing changes, so that masking a template gives the template.
+/// The template of a template is the template itself. A message longer than 2 KB is read up to that length.
 pub fn template(message: &str, request_values: &[impl AsRef<str>]) -> String {
     let message = &message[..message.floor_char_boundary(MESSAGE_BYTES_MAX)];
+    // A merged list or a quotation mark without a partner may bring together text that another pass
+    // reads differently. So passes are repeated until nothing changes.
     let (mut template, mut settled) = pass(message, &Requested::of(request_values));
     for _ in 0..PASSES_MAX {
         if settled {
@@ -57,23 +59,23 @@ pub fn template(message: &str, request_values: &[impl AsRef<str>]) -> String {
     template
 }
 
-/// Two passes settle all but made-up texts; each pass only ever removes, so a few settle those.
+/// Maximum number of further passes. Two passes are enough for all real messages. Each pass only removes text, so a few
+/// passes are enough for invented messages too.
 const PASSES_MAX: usize = 6;
 
-/// Masks once; `true` says that another pass would change nothing.
+/// Masks a message in one pass; `true`: another pass would change nothing.
 fn pass(message: &str, requested: &Requested<'_>) -> (String, bool) {
     let mut scan = Scan {
         text: message,
         at: 0,
-        kept: 0,
+        copied: 0,
         requested,
         template: String::with_capacity(message.len().min(TEMPLATE_BYTES_MAX + 64)),
         unpaired: [false; 3],
         settled: true,
     };
     scan.run();
-    scan.keep();
-    // Where it is cut, a word stands at the end that did not before.
+    scan.copy();
     cut(&mut scan.template);
     (scan.template, scan.settled)
 }
@@ -83,7 +85,8 @@ fn cut(template: &mut String) {
         let limit = template.floor_char_boundary(TEMPLATE_BYTES_MAX);
         let edge = template[..limit].rfind(' ').unwrap_or(limit);
         template.truncate(edge);
-        // A word that was prose must not stand alone behind its colon now, like a value.
+        // After truncation, a word of a sentence must not be alone behind a colon: the next pass
+        // would take it for a value.
         if let Some((before, _)) = template.rsplit_once(' ')
             && before.ends_with(':')
         {
@@ -94,17 +97,17 @@ fn cut(template: &mut String) {
     template.truncate(template.trim_ascii_end().len());
 }
 
-/// Words too common in messages to be taken for a value of the request.
+/// Words that are too common in messages to count as values of the request.
 const NEVER_VALUES: [&str; 14] = [
     "default", "true", "false", "null", "none", "all", "any", "auto", "enabled", "disabled",
     "string", "name", "the", "not",
 ];
 
-/// The strings of the request that are worth looking for, the longest first.
+/// The strings of the request to search for, the longest first.
 #[derive(Default)]
 struct Requested<'v> {
     values: Vec<&'v str>,
-    /// Their first bytes, one bit for each of ASCII's, so that most words need no comparison.
+    /// First bytes of the values, one bit for each ASCII byte, so that most words need no comparison.
     firsts: u128,
 }
 
@@ -112,7 +115,7 @@ impl<'v> Requested<'v> {
     fn of(values: &'v [impl AsRef<str>]) -> Self {
         let mut requested = Self::default();
         for value in values.iter().take(REQUEST_VALUES_MAX).map(AsRef::as_ref) {
-            // A word that is masked for its shape need not be looked for.
+            // A word that is masked because of its form need not be searched for.
             let wanted = (3..=256).contains(&value.len())
                 && (!is_value(value) || value.bytes().any(is_break))
                 && !NEVER_VALUES
@@ -129,7 +132,7 @@ impl<'v> Requested<'v> {
         requested
     }
 
-    /// Returns the length of the value that a text begins with, if it is a whole word there.
+    /// Returns the length of the value at the start of a text, if the value is a whole word there.
     fn at_start(&self, text: &str) -> Option<usize> {
         let bytes = text.as_bytes();
         if self.firsts & bit(bytes[0]) == 0 {
@@ -144,29 +147,30 @@ impl<'v> Requested<'v> {
     }
 }
 
-/// Returns the bit of a first byte; all that are not ASCII share one.
+/// Returns the bit of a first byte; all bytes outside of ASCII share one bit.
 fn bit(byte: u8) -> u128 {
     1 << byte.min(127)
 }
 
-/// One pass over a message, byte by byte: all marks that matter are ASCII.
+/// One pass over a message, byte by byte. All marks with a meaning are ASCII.
 struct Scan<'a> {
     text: &'a str,
     at: usize,
-    /// Where the text begins that stays as it is and was not copied yet.
-    kept: usize,
+    /// The text before this offset was copied to the template, replaced or left out.
+    copied: usize,
     requested: &'a Requested<'a>,
     template: String,
-    /// Quotation marks of which none is left, so that a search that failed is not repeated.
+    /// For `'`, `"` and the backtick: whether the rest of the text has no closing mark, so that a failed search is not
+    /// repeated.
     unpaired: [bool; 3],
-    /// Whether nothing happened that another pass could read differently.
+    /// Whether another pass would change nothing.
     settled: bool,
 }
 
 impl<'a> Scan<'a> {
     fn run(&mut self) {
         while let Some(&byte) = self.text.as_bytes().get(self.at) {
-            if self.template.len() + (self.at - self.kept) > TEMPLATE_BYTES_MAX {
+            if self.template.len() + (self.at - self.copied) > TEMPLATE_BYTES_MAX {
                 return;
             }
             if self.requested_value() {
@@ -186,7 +190,7 @@ impl<'a> Scan<'a> {
                 _ => self.word(announced),
             };
             if !done {
-                // A mark without a partner stays, and may find one in another pass.
+                // A mark without a partner stays, and may have a partner in another pass.
                 self.settled &= b",=;|".contains(&byte);
                 self.at += 1;
             }
@@ -197,19 +201,19 @@ impl<'a> Scan<'a> {
         &self.text[self.at..]
     }
 
-    /// Copies what stays.
-    fn keep(&mut self) {
-        self.template.push_str(&self.text[self.kept..self.at]);
-        self.kept = self.at;
+    /// Copies the text up to the current position to the template.
+    fn copy(&mut self) {
+        self.template.push_str(&self.text[self.copied..self.at]);
+        self.copied = self.at;
     }
 
-    /// Passes over what is left out or was replaced.
+    /// Moves to a position without copying the text before it, because the text is left out or was replaced.
     fn skip_to(&mut self, at: usize) {
         self.at = at;
-        self.kept = at;
+        self.copied = at;
     }
 
-    /// Passes over a word of letters and the one space behind it, which most of a message is.
+    /// Passes over a word of letters and one space, which is most of a message; `false` if there is none here.
     fn plain_word(&mut self) -> bool {
         let rest = self.rest().as_bytes();
         let ends = |byte: &u8| KINDS[usize::from(*byte)] & LETTER == 0;
@@ -218,7 +222,7 @@ impl<'a> Scan<'a> {
             return false;
         };
         let next = rest.get(length + 1);
-        // More spaces, or the words that announce an encoded part, are for the long way round.
+        // Several spaces, and the words before an encoded part, need the full examination.
         if next.is_none_or(u8::is_ascii_whitespace) || rest.starts_with(b"Encoded ") {
             return false;
         }
@@ -229,7 +233,7 @@ impl<'a> Scan<'a> {
         true
     }
 
-    /// One space stays; more become one, and none begins a template.
+    /// Reduces white space to one space, and to none at the start of a template.
     fn spaces(&mut self) -> bool {
         let rest = self.rest().as_bytes();
         let length = rest
@@ -238,24 +242,25 @@ impl<'a> Scan<'a> {
         let length = length.unwrap_or(rest.len());
         let end = self.at + length;
         let single = length == 1 && rest[0] == b' ';
-        if single && self.at > self.kept {
+        if single && self.at > self.copied {
             self.at = end;
             return true;
         }
-        self.keep();
-        let stays = !self.template.is_empty() && !self.template.ends_with(' ');
-        if stays {
+        self.copy();
+        let is_written = !self.template.is_empty() && !self.template.ends_with(' ');
+        if is_written {
             self.template.push(' ');
         }
-        // One space that stays is as it was.
-        self.settled &= stays && single;
+        // A single space that is written again is no change.
+        self.settled &= is_written && single;
         self.skip_to(end);
         true
     }
 
-    /// Puts a mask for the text up to a place, and folds it into an equal one it is listed with.
+    /// Writes a mask for the text up to `end`. If the template ends in a list whose last element is the same mask, the new
+    /// value joins the list and nothing is written.
     fn mask(&mut self, masked: &str, end: usize) {
-        self.keep();
+        self.copy();
         let listed = unlisted(&self.template);
         if listed.len() < self.template.len() && listed.ends_with(masked) {
             let length = listed.len();
@@ -280,7 +285,7 @@ impl<'a> Scan<'a> {
         true
     }
 
-    /// A mark opens a quotation only after a space or an opening punctuation: "doesn't" does not.
+    /// Checks whether a quotation mark opens a quotation: after a space or an opening punctuation mark, unlike in "doesn't".
     fn opens_quote(&self) -> bool {
         let before = self.text.as_bytes()[..self.at].last();
         before.is_none_or(|byte| byte.is_ascii_whitespace() || b"([{=,:;".contains(byte))
@@ -309,7 +314,7 @@ impl<'a> Scan<'a> {
         true
     }
 
-    /// Tells a quoted field name from a quoted value: `at 'name'`, `'disableApiStop' attribute`.
+    /// Checks whether a quotation is the name of a field and not a value: `at 'name'`, `'disableApiStop' attribute`.
     fn names_field(&self, content: &str, after: &str) -> bool {
         let letters = |byte: u8| byte.is_ascii_alphabetic() || byte == b'.';
         if content.is_empty() || !content.bytes().all(letters) {
@@ -327,7 +332,7 @@ impl<'a> Scan<'a> {
             || next.is_some_and(|word| FIELD_NOUNS.contains(&word))
     }
 
-    /// A single word in parentheses is a value, prose in parentheses is not, `role(s)` is a plural.
+    /// Masks a single word in parentheses, which is a value. Several words are a remark, and `role(s)` is a plural.
     fn parenthesised(&mut self) -> bool {
         if let Some(length) = schedule_length(&self.text[..self.at], self.rest()) {
             self.mask("(<*>)", self.at + length);
@@ -348,8 +353,8 @@ impl<'a> Scan<'a> {
         true
     }
 
-    /// Brackets around a sentence are only its dress, as Route 53 wears it; what the sentence says
-    /// must not be lost, so it is read on.
+    /// Masks the content of brackets. Route 53 writes whole sentences in brackets; these are read like
+    /// other text, so that their words stay in the template.
     fn bracketed(&mut self, mark: u8) -> bool {
         let (close, masked) = match mark {
             b'[' => (b']', "[<*>]"),
@@ -364,7 +369,8 @@ impl<'a> Scan<'a> {
         };
         let after = rest[length..].trim_start_matches(char::from(close));
         self.mask(masked, self.text.len() - after.len());
-        // What went with it may have been what kept a bracket before it from its partner.
+        // The masked text may have contained a bracket without a partner, so an earlier bracket may
+        // have a partner in the next pass.
         self.settled = false;
         true
     }
@@ -377,8 +383,8 @@ impl<'a> Scan<'a> {
         true
     }
 
-    /// Tells by what stands before it that a word is a value, whatever it looks like. Two bytes
-    /// decide for nearly all words that nothing announces them.
+    /// Checks whether the text before a word announces a value, of any form. For nearly all words the
+    /// two bytes before them are enough to decide.
     fn is_announced(&self) -> bool {
         let before = &self.text[..self.at];
         match before.as_bytes() {
@@ -395,7 +401,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Tells a word on its own behind a kind and a colon; more words are prose.
+    /// Checks whether a single word follows a kind and a colon; several words are a sentence.
     fn follows_kind(&self, before: &str) -> bool {
         let Some(before) = before.strip_suffix(':') else {
             return false;
@@ -408,7 +414,7 @@ impl<'a> Scan<'a> {
         ends && announces(before)
     }
 
-    /// A mask that is there already stays, so that masking twice changes nothing.
+    /// Keeps a mask that is already in the text, so that masking twice changes nothing.
     fn masked_before(&mut self) -> bool {
         let masked = [MASK, ENCODED_MASK]
             .into_iter()
@@ -427,8 +433,8 @@ impl<'a> Scan<'a> {
         }
         let word = &rest[..word_length(rest)];
         let end = self.at + word.len();
-        // Marks around a value stay, so that what stands beside a quotation is the same before and
-        // after masking.
+        // Marks around a value stay, so that the byte beside a quotation is the same before and after
+        // masking.
         let bytes = word.as_bytes();
         let lead = bytes
             .iter()
@@ -440,7 +446,7 @@ impl<'a> Scan<'a> {
         if (announced && !core.is_empty()) || is_value(core) {
             self.at += lead;
             self.mask(MASK, end - tail);
-            // A bracket in it or behind it was not looked at, and stands behind a mask now.
+            // A bracket in the word was not examined, and may now be directly behind a mask.
             self.settled &= !word.bytes().any(|byte| b"([{".contains(&byte));
         }
         self.at = end;
@@ -448,7 +454,7 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// Words for the fields of a request; the name of one is no value.
+/// Words for the fields of a request; the name of a field is not a value.
 const FIELD_NOUNS: [&str; 8] = [
     "parameter",
     "attribute",
@@ -460,20 +466,20 @@ const FIELD_NOUNS: [&str; 8] = [
     "element",
 ];
 
-/// Returns a template without the marks that would list another value after its last one.
+/// Returns a template without the comma or "and" at its end, which would continue a list.
 fn unlisted(template: &str) -> &str {
-    let unmarked = |text: &'_ str| -> usize {
+    let separators = |text: &'_ str| -> usize {
         text.bytes()
             .rev()
             .take_while(|byte| matches!(byte, b' ' | b','))
             .count()
     };
-    let listed = &template[..template.len() - unmarked(template)];
+    let listed = &template[..template.len() - separators(template)];
     let listed = listed.strip_suffix(" and").unwrap_or(listed);
-    &listed[..listed.len() - unmarked(listed)]
+    &listed[..listed.len() - separators(listed)]
 }
 
-/// Returns where a quotation ends; an apostrophe inside a word ends none.
+/// Returns the offset of the closing quotation mark; an apostrophe inside a word does not count.
 fn closing_mark(inside: &[u8], mark: u8) -> Option<usize> {
     memchr::memchr_iter(mark, inside).find(|&at| {
         let before = inside[..at].last().is_some_and(|&byte| in_word(byte));
@@ -482,10 +488,10 @@ fn closing_mark(inside: &[u8], mark: u8) -> Option<usize> {
     })
 }
 
-/// How many brackets are looked at for the partner of one, so that no text takes long.
+/// Maximum number of brackets in the search for a closing bracket, which limits the time for any text.
 const BRACKETS_MAX: usize = 64;
 
-/// Returns where a bracket closes, with regard to those inside it.
+/// Returns the offset of the closing bracket, with regard to nested brackets.
 fn closing_bracket(text: &[u8], open: u8, close: u8) -> Option<usize> {
     let first = memchr::memchr(close, text)?;
     let mut depth = 0_usize;
@@ -499,18 +505,19 @@ fn closing_bracket(text: &[u8], open: u8, close: u8) -> Option<usize> {
             };
             depth == 0
         });
-    // A value may hold brackets without partners, or the message was cut: then up to the first.
+    // A value may contain brackets without partners, or the message was truncated. Then the first
+    // closing bracket counts.
     Some(partner.unwrap_or(first))
 }
 
-/// Tells a sentence from a list of values: three words and more.
+/// Checks whether a text begins with a sentence and not with a list of values: with three words, and more text behind.
 fn opens_sentence(inside: &str) -> bool {
     let mut words = inside.split(' ');
     let plain = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphabetic());
     words.by_ref().take(3).filter(|word| plain(word)).count() == 3 && words.next().is_some()
 }
 
-/// Returns the length of a schedule's parentheses, `(0 12 * * ? *)` behind `cron`.
+/// Returns the length of a schedule in parentheses, such as `(0 12 * * ? *)` after `cron`.
 fn schedule_length(before: &str, rest: &str) -> Option<usize> {
     if !(before.ends_with("cron") || before.ends_with("rate")) {
         return None;
@@ -525,13 +532,13 @@ const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
-/// What else stands in a date.
+/// Other words in a date.
 const ZONES: [&str; 4] = ["UTC", "GMT", "AM", "PM"];
 
-/// Returns the length of a date with names in it, which digits alone would not mask:
+/// Returns the length of a date with names of days or months, which the rule for digits would not mask whole:
 /// `Tue Nov 03 08:12:01 UTC 2026`, `Tue, 03 Nov 2026 08:12:01 GMT`, `Nov 3, 2026 8:12 PM`.
 fn date_length(text: &str) -> Option<usize> {
-    // Three letters and a break come first; most words are told by that.
+    // A quick check that excludes most words: three letters and a separator.
     if !matches!(text.as_bytes(), [b'A'..=b'W', _, _, b' ' | b',', ..]) {
         return None;
     }
@@ -564,12 +571,12 @@ fn date_length(text: &str) -> Option<usize> {
     Some(end)
 }
 
-/// Tells whether a byte beside an apostrophe makes it part of a word; a mask is a word.
+/// Checks whether a byte beside an apostrophe belongs to a word; a mask counts as a word.
 fn in_word(byte: u8) -> bool {
     matches!(byte, b'<' | b'>') || !(is_break(byte) || is_sentence_mark(byte))
 }
 
-/// Tells marks that stand beside a word and belong to the sentence.
+/// Checks for punctuation marks that belong to the sentence and not to the word beside them.
 fn is_sentence_mark(byte: u8) -> bool {
     matches!(byte, b'.' | b':' | b'!' | b'?')
 }
@@ -578,7 +585,7 @@ fn is_sentence_mark(byte: u8) -> bool {
 fn word_length(text: &str) -> usize {
     let bytes = text.as_bytes();
     if starts_address(text) {
-        // Addresses hold marks that end other words.
+        // Addresses contain marks that end other words.
         let ends = |byte: &u8| KINDS[usize::from(*byte)] & ADDRESS_END != 0;
         return bytes.iter().position(ends).unwrap_or(bytes.len());
     }
@@ -596,7 +603,7 @@ fn word_length(text: &str) -> usize {
     bytes.len()
 }
 
-/// Tells marks that end a word.
+/// Checks whether a byte ends a word.
 fn is_break(byte: u8) -> bool {
     KINDS[usize::from(byte)] & BREAK != 0
 }
@@ -609,7 +616,7 @@ const COLON: u8 = 16;
 const ADDRESS_END: u8 = 32;
 const LETTER: u8 = 64;
 
-/// What each byte is to a word; a table, because every byte of every message is looked up.
+/// The kinds of each byte. This is a table because each byte of each message is looked up.
 static KINDS: [u8; 256] = kinds(&[
     (b" \t\n\r\x0b\x0c'\"`()[]{}<>=;,|", BREAK),
     (b"0123456789", DIGIT),
@@ -629,10 +636,10 @@ fn starts_address(text: &str) -> bool {
     }
 }
 
-/// After these words comes a name.
+/// Words that are followed by a name.
 const NAMINGS: [&str; 5] = [" with name", " with id", " with ID", " with Id", " named"];
 
-/// Tells words that no value is: "with name and path", "named in the request".
+/// Checks for words that are never a name, as in "with name and path" or "named in the request".
 fn is_function(word: &str) -> bool {
     const WORDS: [&str; 26] = [
         "a", "already", "an", "and", "are", "as", "at", "because", "can", "cannot", "does", "for",
@@ -642,9 +649,9 @@ fn is_function(word: &str) -> bool {
     WORDS.contains(&word) || word.contains('\'')
 }
 
-/// Tells whether the text before a colon ends in a word for a kind of thing, so that the one word
-/// behind the colon says which one: "reserved keyword: status". After any other word it may say
-/// what is wrong, "Error: Unauthorized", or which field, "Invalid parameter: Endpoint".
+/// Checks whether the text before a colon ends in a word for a kind of thing, so that the word behind
+/// the colon is a name: "reserved keyword: status". After another word, the colon may introduce the
+/// problem, "Error: Unauthorized", or the field, "Invalid parameter: Endpoint".
 fn announces(before: &str) -> bool {
     const THINGS: [&str; 22] = [
         "name",
@@ -677,7 +684,7 @@ fn announces(before: &str) -> bool {
     is_in(words.next(), &THINGS) && !is_in(words.next(), &FIELD_NOUNS)
 }
 
-/// Tells by its shape whether a word is a value.
+/// Checks whether a word has the form of a value.
 fn is_value(word: &str) -> bool {
     if starts_address(word) {
         return true;
@@ -697,14 +704,14 @@ fn is_value(word: &str) -> bool {
     }
 }
 
-/// Names of techniques and services that contain a digit and are no value, lower case.
+/// Names of techniques and services that contain a digit but are not values, in lower case.
 const TECHNIQUES: [&str; 30] = [
     "s3", "ec2", "x86_64", "arm64", "i386", "amd64", "ipv4", "ipv6", "sha1", "sha256", "sha-1",
     "sha-256", "sha512", "md5", "base64", "utf8", "utf-8", "oauth2", "http2", "http/1.1", "http/2",
     "route53", "x509", "x.509", "iso8601", "rfc3339", "db2", "k8s", "pkcs8", "pkcs1",
 ];
 
-/// The longest of these names; what is longer, as most values are, need not be compared.
+/// Length of the longest of these names, in bytes. A longer word, as most values are, need not be compared.
 const TECHNIQUE_BYTES_MAX: usize = 8;
 
 fn is_technique(word: &str) -> bool {
@@ -714,7 +721,7 @@ fn is_technique(word: &str) -> bool {
             .any(|name| name.eq_ignore_ascii_case(word))
 }
 
-/// Top-level domains by which a word is taken for a host name.
+/// Top-level domains: a word that ends in one of them counts as a host name.
 const DOMAINS: [&str; 8] = ["com", "net", "org", "io", "cn", "aws", "internal", "local"];
 
 fn is_host(word: &str) -> bool {
@@ -722,14 +729,14 @@ fn is_host(word: &str) -> bool {
         .is_some_and(|(name, domain)| !name.is_empty() && DOMAINS.contains(&domain))
 }
 
-/// Tells a name of several parts, such as the type `AWS::IAM::User` or a dimension
-/// `ecs:service:DesiredCount`; two parts may be a word of a language, `Fn::GetAtt`.
+/// Checks for a name of three or more parts, such as the type `AWS::IAM::User` or the dimension
+/// `ecs:service:DesiredCount`. A name of two parts may be a word of a language, such as `Fn::GetAtt`.
 fn is_type(word: &str) -> bool {
     word.contains(':') && word.split(':').filter(|part| !part.is_empty()).count() > 2
 }
 
-/// Tells names that AWS gives and that need not hold a digit: service-linked roles, and the ids
-/// of principals and access keys, of which one in thirty is all letters.
+/// Checks for names from AWS that may have no digit: service-linked roles, and the ids of principals
+/// and access keys. One in thirty of these ids has only letters.
 ///
 /// Source: AWS IAM User Guide, "IAM identifiers", "Understanding unique ID prefixes".
 fn is_given_name(word: &str) -> bool {
@@ -744,14 +751,14 @@ fn is_given_name(word: &str) -> bool {
         || (id && PREFIXES.iter().any(|prefix| word.starts_with(prefix)))
 }
 
-/// Tells a constant of an API, such as `READ_ONLY`.
+/// Checks for a constant of an API, such as `READ_ONLY`.
 fn is_constant(word: &str) -> bool {
     word.starts_with(|c: char| c.is_ascii_uppercase())
         && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
 }
 
-/// Compound words that services write, lower case. Whole words and not their halves: anything else
-/// with a joint may be a name, `user-api` as well as `user-defined`.
+/// Compound words in the messages of services, in lower case. The list has whole words, because a
+/// single part proves nothing: `user-defined` is a word, but `user-api` is a name.
 const COMPOUNDS: [&str; 57] = [
     "and/or",
     "auto-generated",
@@ -812,7 +819,7 @@ const COMPOUNDS: [&str; 57] = [
     "zero-length",
 ];
 
-/// Tells an English compound from a name.
+/// Checks for an English compound, which is not a name; also for a word of hyphens and slashes only.
 fn is_english(word: &str) -> bool {
     word.bytes().all(|b| b == b'-' || b == b'/')
         || COMPOUNDS
@@ -829,7 +836,7 @@ mod tests {
     }
 
     #[test]
-    fn values_go_and_words_stay() {
+    fn values_are_masked_and_words_stay() {
         for (message, wanted) in [
             (
                 "Value (web-7f) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name",
@@ -889,7 +896,7 @@ mod tests {
     }
 
     #[test]
-    fn what_announces_a_value_masks_it() {
+    fn announced_values_are_masked() {
         for (message, wanted) in [
             (
                 "[Tried to make record set [name='a.example.', type='A'] but it is there]",
@@ -935,7 +942,7 @@ mod tests {
     }
 
     #[test]
-    fn names_without_a_telling_shape_are_found_through_the_request() {
+    fn names_without_a_special_form_are_found_by_the_request() {
         let names = ["Falsimentis", "default", "Ann Lee"];
         assert_eq!(
             template("Dashboard Falsimentis does not exist", &names),
@@ -959,8 +966,8 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_beyond_the_longest_message_is_not_looked_at() {
-        // Marks that never close are what makes a careless search quadratic.
+    fn text_beyond_the_longest_message_is_ignored() {
+        // Marks without a partner would make a careless search quadratic.
         for mark in [
             "'", "\"", "(", "[", "<", " '", "((a ", "{", "[ [ ]", "a: ", "Tue 1 ", "cron( ",
         ] {
@@ -974,13 +981,13 @@ mod tests {
     }
 
     #[test]
-    fn a_bracket_that_goes_with_a_value_may_give_another_one_its_partner() {
+    fn a_masked_bracket_may_leave_its_partner_to_another_one() {
         let once = masked("Tue with name arn:aws:s3:::x{aTue{}");
         assert_eq!(masked(&once), once);
     }
 
     #[test]
-    fn a_long_message_is_cut_at_a_word() {
+    fn a_long_message_is_truncated_at_a_word() {
         let template = masked(&"sound ".repeat(100));
         assert!(template.len() <= TEMPLATE_BYTES_MAX && template.ends_with("sound"));
     }

@@ -1,47 +1,47 @@
-//! By what means a call was made: the console, a command line, a program, infrastructure code, an
-//! AWS service, a security scanner or an attack tool.
+//! Finds the means by which a call was made: the console, a command line, a program, infrastructure
+//! code, an AWS service, a security scanner or an attack tool.
 //!
-//! Which service called is written by AWS. A user agent is the caller's own claim, so an origin
-//! that rests on it may explain a call, and must never excuse one that matters.
+//! AWS itself writes which service called. The caller chooses the user agent. So an origin from a
+//! user agent may explain a call, but must never be a reason to ignore an important call.
 //!
 //! Sources: CloudTrail User Guide, "CloudTrail record contents" (`userAgent`, `sourceIPAddress`,
-//! `sessionCredentialFromConsole`); `GuardDuty` User Guide, finding types `PenTest:IAMUser/*`; the
-//! user agents are those that the named tools send.
+//! `sessionCredentialFromConsole`); `GuardDuty` User Guide, finding types `PenTest:IAMUser/*`; user
+//! agents as the listed tools send them.
 
 use crate::Record;
 use crate::key_id::KeyKind;
 use crate::principal::{self, AWS_INTERNAL, is_service_linked, service_name};
 
-/// By what means a call was made.
+/// The means by which a call was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Origin {
     /// The AWS Management Console.
     Console,
-    /// The AWS CLI and other command lines made by AWS.
+    /// The AWS CLI or another command line from AWS.
     Cli,
     /// A program that uses an AWS SDK.
     Sdk,
-    /// A tool that builds infrastructure from code.
+    /// A tool that builds infrastructure from code, such as Terraform or CloudFormation.
     Iac,
-    /// An AWS service, on its own behalf or on somebody else's.
+    /// An AWS service, on its own behalf or on behalf of a caller.
     AwsService,
     /// A security scanner or an inventory crawler.
     Scanner,
-    /// A tool or an operating system made to break in.
+    /// A tool or an operating system made for attacks.
     AttackTool,
-    /// Nothing known.
+    /// None of the others, or no known user agent.
     Other,
 }
 
 impl Origin {
-    /// Returns the stable short name used in facets and in the store.
+    /// Returns the stable name of the origin for facets and for the store, such as `aws-service`.
     pub fn name(self) -> &'static str {
         self.into()
     }
 }
 
-/// Tools whose name in a user agent, a role or a session is no coincidence.
+/// Attack tools, by words that do not appear by accident in a user agent, a role or a session.
 const ATTACK_TOOLS: [&str; 12] = [
     "pacu",
     "stratus-red-team",
@@ -57,13 +57,13 @@ const ATTACK_TOOLS: [&str; 12] = [
     "nikto",
 ];
 
-/// Systems that SDKs name in the part of the user agent about the operating system.
+/// Operating systems for attacks, as SDKs write them into the user agent.
 ///
-/// Source: `GuardDuty`, `PenTest:IAMUser/KaliLinux`, `…/ParrotLinux`, `…/PentooLinux`. Kali is a
-/// first name too, hence only there and only where a kernel or a distribution is written.
+/// Source: `GuardDuty`, `PenTest:IAMUser/KaliLinux`, `…/ParrotLinux`, `…/PentooLinux`. Kali is also a
+/// first name. So these words count only in user agents, at the place of a kernel or a distribution.
 const ATTACK_SYSTEMS: [&str; 4] = ["kali", "parrot", "pentoo", "blackarch"];
 
-/// Scanners, posture managers and inventory crawlers: their calls fail by the hundred, every day.
+/// Scanners, posture managers and inventory crawlers; hundreds of their calls fail every day.
 const SCANNERS: [&str; 44] = [
     "prowler",
     "scoutsuite",
@@ -111,7 +111,7 @@ const SCANNERS: [&str; 44] = [
     "securitymonkey",
 ];
 
-/// Tools that build infrastructure, under the names they add to the SDK's user agent.
+/// Tools that build infrastructure, by the names that they add to the user agent of the SDK.
 const BUILDERS: [&str; 13] = [
     "terraform",
     "terraform-provider-aws",
@@ -140,7 +140,7 @@ const COMMAND_LINES: [&str; 5] = [
 /// SDKs, of AWS and others.
 const SDKS: [&str; 6] = ["boto", "boto3", "botocore", "aws-sdk", "rusoto", "jets3t"];
 
-/// The lists of words, each with the bit that stands for it in a [`WordLists`].
+/// The lists of words, each with its bit in [`WordLists`].
 const LISTS: [(WordLists, &[&str]); 6] = [
     (ATTACK_TOOL, &ATTACK_TOOLS),
     (ATTACK_SYSTEM, &ATTACK_SYSTEMS),
@@ -150,7 +150,7 @@ const LISTS: [(WordLists, &[&str]); 6] = [
     (SDK, &SDKS),
 ];
 
-/// Which lists a text holds a word of, one bit for each.
+/// The lists of which a text contains a word, one bit for each list.
 type WordLists = u8;
 
 const ATTACK_TOOL: WordLists = 1;
@@ -159,24 +159,25 @@ const SCANNER: WordLists = 4;
 const BUILDER: WordLists = 8;
 const COMMAND_LINE: WordLists = 16;
 const SDK: WordLists = 32;
-/// No list's: the text is what the console calls itself, or a browser.
+/// Belongs to no list: the user agent is that of the console or of a browser.
 const CONSOLE: WordLists = 64;
 
-/// Finds what a user agent claims.
+/// Returns the lists of which a user agent contains a word.
 fn claims(agent: &str) -> WordLists {
     let console = if is_console_agent(agent) { CONSOLE } else { 0 };
     found(agent) | console
 }
 
-/// Returns by what means a call was made; the first match wins.
+/// Returns the means by which a call was made. The first match in this order wins:
 ///
-/// Attack tools come first because nothing may cover them: they run on SDKs and name themselves
-/// only to their own harm. Then what AWS itself writes, which nobody can forge. Then from the
-/// special to the general: scanners and builders are programs on top of an SDK, and the console's
-/// back end is one too, while a command line in the console's shell is somebody typing.
+/// 1. Attack tools, because no other sign may hide them. A caller has no reason to fake this name.
+/// 2. Fields that AWS itself writes, because no caller can forge them.
+/// 3. All others, the special before the general. Scanners and builders run on top of an SDK, and so
+///    does the back end of the console. A command line in the shell of the console counts as a command
+///    line.
 pub fn origin(record: &Record<'_>) -> Origin {
     let claimed = claims(record.user_agent.as_deref().unwrap_or_default());
-    // A role or a session is named after a tool; after an SDK or a command line anything may be.
+    // The name of a role or session proves only a tool. Words for SDKs and command lines are in names of any kind.
     let named = names(record) & (ATTACK_TOOL | SCANNER);
     let found = claimed | named;
     if found & (ATTACK_TOOL | ATTACK_SYSTEM) != 0 {
@@ -202,7 +203,7 @@ pub fn origin(record: &Record<'_>) -> Origin {
     }
 }
 
-/// Reads the fields that AWS writes: which service called, and on which role.
+/// Returns the origin that the fields written by AWS prove: the calling service and its role.
 fn attested(record: &Record<'_>) -> Option<Origin> {
     let identity = record.user_identity.as_ref();
     let kind = identity.and_then(|identity| identity.kind.as_deref());
@@ -214,7 +215,8 @@ fn attested(record: &Record<'_>) -> Option<Origin> {
             AWS_INTERNAL => return Some(Origin::AwsService),
             name if service_name(name).is_none() => {}
             name if is_console_host(name) => return Some(Origin::Console),
-            // Whoever deploys a stack calls through it; only its own housekeeping is a service's.
+            // A person who deploys a stack calls through CloudFormation. Only calls of CloudFormation
+            // on its own behalf are calls of a service.
             "cloudformation.amazonaws.com" if !is_own => return Some(Origin::Iac),
             _ => return Some(Origin::AwsService),
         }
@@ -226,8 +228,10 @@ fn attested(record: &Record<'_>) -> Option<Origin> {
     (is_own || is_linked).then_some(Origin::AwsService)
 }
 
-/// The console always signs with temporary credentials, so a long-term key with the user agent of
-/// a browser is a program in disguise, and a browser without any is somebody at a public bucket.
+/// Checks whether the credentials may be those of the console, which always signs with temporary ones.
+///
+/// A long-term key with the user agent of a browser is a program in disguise. A browser without
+/// credentials is a person who reads a public bucket.
 fn may_be_console(record: &Record<'_>) -> bool {
     let is_key_long_term =
         principal::access_key(record).is_some_and(|key| KeyKind::of(key) == KeyKind::LongTerm);
@@ -246,7 +250,7 @@ fn is_console_agent(agent: &str) -> bool {
         || is_console_host(agent)
 }
 
-/// Names such as `console.amazonaws.com`, `console.ec2.amazonaws.com`, `signin.amazonaws.com`.
+/// Checks for names such as `console.amazonaws.com`, `console.ec2.amazonaws.com`, `signin.amazonaws.com`.
 fn is_console_host(text: &str) -> bool {
     text.starts_with("console.")
         && (text.contains(".amazonaws.com") || text.contains(".amazon.com"))
@@ -254,24 +258,24 @@ fn is_console_host(text: &str) -> bool {
         || text.starts_with("signin.aws.")
 }
 
-/// Finds words in the caller's ARN, with role and session.
+/// Returns the lists of which the caller's ARNs contain a word, in the name of the role or session.
 fn names(record: &Record<'_>) -> WordLists {
     let Some(identity) = &record.user_identity else {
         return 0;
     };
     let arns = [&identity.arn, &identity.issuer_arn].into_iter().flatten();
-    // No word begins in what nearly all ARNs begin with.
-    let told = arns.map(|arn| arn.strip_prefix("arn:aws:").unwrap_or(arn));
-    told.fold(0, |names, arn| names | found(arn))
+    // No word is in the prefix of nearly all ARNs.
+    let arns = arns.map(|arn| arn.strip_prefix("arn:aws:").unwrap_or(arn));
+    arns.fold(0, |names, arn| names | found(arn))
 }
 
-/// Finds words where words begin and end, in any case: `wiz` is in `WizRole`, not in `wizard`.
+/// Returns the lists of which a text contains a whole word, in upper or lower case: `wiz` is in `WizRole`, not in `wizard`.
 fn found(text: &str) -> WordLists {
     let bytes = text.as_bytes();
     let mut found = 0;
     let mut follows_letter = false;
     for (at, letters) in bytes.windows(3).enumerate() {
-        // No list's words begin anywhere else, and most bytes are told by that.
+        // Words of any list begin only here, which rules out most bytes.
         let is_letter = letters[0].is_ascii_alphabetic();
         let may_begin = is_letter && (!follows_letter || letters[0].is_ascii_uppercase());
         follows_letter = is_letter;
@@ -282,7 +286,7 @@ fn found(text: &str) -> WordLists {
     found
 }
 
-/// Compares the words of a bucket, from a place on.
+/// Compares the text at `at` with the words of one bucket, which begins at `place`.
 fn found_at(bytes: &[u8], at: usize, mut place: u8) -> WordLists {
     let mut found = 0;
     while place > 0 {
@@ -295,16 +299,16 @@ fn found_at(bytes: &[u8], at: usize, mut place: u8) -> WordLists {
     found
 }
 
-/// The words of all lists by their first three letters. Hardly any three letters of a user agent
-/// or an ARN begin a word, so that one look passes over them.
+/// The words of all lists, in buckets by their first three letters. At nearly all places of a user
+/// agent or an ARN the bucket is empty, so one look-up is enough there.
 struct Words {
-    /// Each word with its list and the place of the next one in its bucket, none at place 0.
+    /// Each word with its list and the place of the next word of its bucket; 0: no next word.
     all: [(WordLists, &'static str, u8); WORDS_MAX],
     /// The first place of each bucket, 0 for an empty one.
     first: [u8; BUCKETS],
 }
 
-/// More than there are words; places are bytes.
+/// More than the number of words; small enough for a place to fit into a byte.
 const WORDS_MAX: usize = 128;
 
 const BUCKETS: usize = 1024;
@@ -336,11 +340,11 @@ static WORDS: Words = {
 /// Returns the bucket of three letters, the same in upper and lower case.
 const fn bucket(letters: &[u8]) -> usize {
     let letters = u32::from_be_bytes([0, letters[0], letters[1], letters[2]]) & 0x1f_1f1f;
-    // A multiplication by the golden ratio spreads them; `foldhash` cannot run when it is compiled.
+    // A multiplication by the golden ratio spreads the buckets; `foldhash` cannot run at compile time.
     (letters.wrapping_mul(0x9e37_79b1) >> 22) as usize
 }
 
-/// Tells whether a word of a list stands at a place, where words of that list may begin.
+/// Checks whether a whole word of a list is at `at`.
 fn is_word_at(bytes: &[u8], at: usize, list: WordLists, word: &str) -> bool {
     let end = at + word.len();
     let begins = match list {
@@ -357,8 +361,8 @@ fn is_word_at(bytes: &[u8], at: usize, list: WordLists, word: &str) -> bool {
         })
 }
 
-/// Compares letters in any case, the last first: words that begin alike, as `aws-cli` and `aws-sdk`
-/// do, are many.
+/// Compares letters case-insensitively, the last letter first, because many words begin alike, such as `aws-cli` and
+/// `aws-sdk`.
 fn is_same(found: &[u8], word: &[u8]) -> bool {
     let last = |letters: &[u8]| letters.last().map(u8::to_ascii_lowercase);
     last(found) == last(word) && found.eq_ignore_ascii_case(word)
@@ -372,8 +376,9 @@ fn is_word_start(bytes: &[u8], at: usize) -> bool {
         || (!before.is_ascii_uppercase() && bytes[at].is_ascii_uppercase())
 }
 
-/// Tells where kernels and SDKs write systems: `5.10.0-kali9-amd64`, `md/distrib#kali`,
-/// `x86_64.kali.2023`, `6.5.0-13parrot1-amd64`; a program's own `app/parrot` is none.
+/// Checks whether kernels and SDKs write operating systems at this place, as in `5.10.0-kali9-amd64`,
+/// `md/distrib#kali`, `x86_64.kali.2023` or `6.5.0-13parrot1-amd64`. The name of a program in
+/// `app/parrot` does not count.
 fn is_system_start(bytes: &[u8], at: usize) -> bool {
     let before = at.checked_sub(1).map(|before| bytes[before]);
     before.is_some_and(|before| b"#+-.".contains(&before) || before.is_ascii_digit())
@@ -397,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn user_agents_are_told_from_the_special_to_the_general() {
+    fn the_special_word_of_a_user_agent_outranks_the_general_one() {
         for (agent, expected) in [
             (
                 "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0",
@@ -458,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tool_s_name_inside_another_word_is_no_tool() {
+    fn the_name_of_a_tool_inside_another_word_does_not_count() {
         for agent in [
             "SetupWizard/1.0",
             "Alkali/2.0",

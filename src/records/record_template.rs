@@ -1,19 +1,19 @@
-//! A record that says the same as an earlier one, told without reading it.
+//! Recognises a record that repeats an earlier record, by comparing the texts instead of parsing.
 //!
-//! Failures repeat: a caller that may not do something tries again, and what CloudTrail writes
-//! differs in the event's id, its time and the id of the request. Two texts that are the same but
-//! for the content of these three strings are the same record otherwise, however they are spelled.
+//! Failures repeat: a caller without a permission tries again. CloudTrail then writes the same record with another event
+//! id, another time and another request id. If two texts differ only inside of these three strings, all other fields of
+//! the two records are equal.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::{Record, Text};
 
-/// A record that was read, for others to be compared with.
+/// The text of a parsed record, with which later texts are compared.
 #[derive(Debug, Default)]
 pub struct RecordTemplate {
     text: String,
-    /// The content of the strings that may differ, in their order.
+    /// Byte ranges of the strings that may differ, in the order of the text.
     free: Vec<(Part, Range<usize>)>,
 }
 
@@ -24,19 +24,21 @@ enum Part {
     Request,
 }
 
-/// What sets a record apart from its template.
+/// The fields in which a repeated record differs from the template. All other fields are equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Repeat<'a> {
-    /// The event's id.
+    /// Id of the event, never empty.
     pub event_id: &'a str,
-    /// When the call was made.
+    /// Time of the call, as text of the record; not checked to be a time.
     pub event_time: &'a str,
 }
 
 impl RecordTemplate {
-    /// Takes a record and the text that it was read from, in the room of an earlier template; returns
-    /// whether anything can be told to repeat it: it must have an id and a time, spelled plainly,
-    /// and correct no other record, whose id would stand for its own.
+    /// Stores a record and the JSON text from which the record was parsed; replaces the stored one and reuses its buffer.
+    ///
+    /// Returns `false` if the record cannot serve as a template, which must then not be used. A template needs an event id
+    /// and a time, both without escapes in the JSON. A record with an addendum is refused, because it corrects another
+    /// record and counts under the id of that record.
     pub fn take(&mut self, record: &Record<'_>, text: &str) -> bool {
         self.text.clear();
         self.free.clear();
@@ -57,7 +59,7 @@ impl RecordTemplate {
         record.addendum.is_none()
     }
 
-    /// Returns what sets a text apart if it repeats the record.
+    /// Compares a JSON text with the template: returns the fields that may differ, or `None` if the text is not a repeat.
     pub fn repeated_by<'a>(&self, text: &'a str) -> Option<Repeat<'a>> {
         let (mut event_id, mut event_time) = ("", "");
         let (mut rest, mut from) = (text, 0);
@@ -82,7 +84,7 @@ impl RecordTemplate {
     }
 }
 
-/// Returns where a string stands in the text that it was read from, if it is spelled as it reads.
+/// Returns the byte range of a string in the text that it borrows from; `None` if the string is absent or was copied.
 fn place(value: Option<&Text<'_>>, text: &str) -> Option<Range<usize>> {
     let Some(Cow::Borrowed(value)) = value else {
         return None;
@@ -105,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeat_differs_in_id_time_and_request_alone() {
+    fn a_repeat_differs_only_in_id_time_and_request() {
         let template = template(TEXT).unwrap();
         let change = |from: &str, to: &str| TEXT.replacen(from, to, 1);
         for (text, id, time) in [
@@ -137,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_plain_id_or_corrects_another_record_is_no_model() {
+    fn a_record_without_a_plain_id_or_with_an_addendum_is_no_template() {
         for (from, to) in [
             ("\"eventID\":\"e1\"", "\"b\":1"),
             ("\"e1\"", "\"e\\u0031\""),

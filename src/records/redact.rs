@@ -1,10 +1,9 @@
-//! What may be kept and shown of text that callers write: what cannot be seen is removed, secrets
-//! are masked, and of a record only a list of fields is kept.
+//! Makes text from callers safe to store and to show: removes invisible characters, masks secrets, and reduces a record to
+//! a fixed list of fields.
 //!
-//! User agents, session names and error messages are chosen by whoever calls, and may carry
-//! terminal escapes, invisible characters or the secrets of the honest. Each scanner looks at a
-//! character a bounded number of times, whatever the text; and cleaning or masking twice is
-//! cleaning or masking once, so that a repeated write stays the same bytes.
+//! Callers choose user agents, session names and parts of error messages. These may contain terminal escapes, invisible
+//! characters, or secrets that a caller wrote there by mistake. Each scanner reads a character a limited number of times,
+//! for any text. Cleaning or masking a second time changes nothing, so a repeated write gives the same bytes.
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -12,20 +11,20 @@ use crate::denial::ends_with_ignore_case;
 use crate::key_id::is_key_id;
 use crate::{Record, Text, UserIdentity};
 
-/// Longest sample kept of a record, in bytes.
+/// Maximum length of the sample of a record, in bytes; see [`sample`].
 pub const SAMPLE_BYTES_MAX: usize = 8 * 1024;
 
-/// Removes what cannot be seen or steers a terminal, and cuts at so many characters.
+/// Removes invisible characters and terminal controls, and truncates the text to `chars_max` characters.
 ///
-/// Text comes out in Unicode NFC, runs of whitespace as one space, no whitespace at the ends, and
-/// an ellipsis within the limit where something was cut.
+/// The result is in Unicode NFC. Each run of white space is one space, and there is none at the start and the end. Truncated
+/// text ends in `…`, which counts as one of the `chars_max` characters.
 pub fn sanitize(text: &str, chars_max: usize) -> String {
     clean(text, chars_max).into_owned()
 }
 
-/// As [`sanitize`], but borrows the text where nothing changes.
+/// As [`sanitize`], but borrows the text if nothing changes.
 pub fn clean(text: &str, chars_max: usize) -> Text<'_> {
-    // Nearly all text is plain and short; it need not go through Unicode's tables.
+    // Nearly all text is plain and short, so Unicode's tables are not needed.
     if text.len() <= chars_max && is_plain(text) {
         Text::Borrowed(text)
     } else {
@@ -37,7 +36,8 @@ fn composed(text: &str, chars_max: usize) -> String {
     let mut clean = String::with_capacity(text.len().min(chars_max));
     let mut count = 0;
     let mut gap = false;
-    // Removed before NFC, lest a removal brings together what NFC would have joined.
+    // Characters are removed before NFC, because NFC must join the characters on both sides of a
+    // removed one.
     for c in text.chars().filter(|c| !is_unseen(*c)).nfc() {
         if c.is_whitespace() {
             gap = count > 0;
@@ -56,9 +56,9 @@ fn composed(text: &str, chars_max: usize) -> String {
     clean
 }
 
-/// Tells text that stays as it is: printable ASCII with single spaces between words.
+/// Checks whether [`composed`] would leave a text unchanged: printable ASCII with single spaces between words.
 fn is_plain(text: &str) -> bool {
-    // No early end in these loops, so that the compiler looks at many bytes at a time.
+    // These loops have no early end, so that the compiler can use vector instructions.
     let bytes = text.as_bytes();
     let graphic = bytes
         .iter()
@@ -76,7 +76,7 @@ fn is_plain(text: &str) -> bool {
     printable && spaced && !text.starts_with(' ') && !text.ends_with(' ')
 }
 
-/// Cuts text that something must follow, leaving room for the ellipsis.
+/// Truncates a text that has more than `chars_max` characters, and appends `…` within the limit.
 fn cut(mut text: String, chars_max: usize) -> String {
     if let Some(last) = chars_max.checked_sub(1) {
         if let Some((at, _)) = text.char_indices().nth(last) {
@@ -88,10 +88,10 @@ fn cut(mut text: String, chars_max: usize) -> String {
     text
 }
 
-/// Tells characters that must not be shown; whitespace among them becomes a space instead.
+/// Checks for characters that must not be shown. White space is not one of them; it becomes a space.
 ///
-/// Controls, the bidirectional controls of "Trojan Source" (CVE-2021-42574), and what Unicode calls
-/// default-ignorable: zero-width characters, fillers, variation selectors, tag characters.
+/// These are controls, the bidirectional controls of "Trojan Source" (CVE-2021-42574), and the default-ignorable
+/// characters of Unicode: zero-width characters, fillers, variation selectors, tag characters.
 fn is_unseen(c: char) -> bool {
     if c.is_whitespace() {
         return false;
@@ -117,26 +117,26 @@ fn is_unseen(c: char) -> bool {
         )
 }
 
-/// Masks secrets and personal data in text.
+/// Masks secrets and personal data in a text.
 ///
-/// What counts as one: access key ids and secret access keys, JSON web tokens, bearer and basic
+/// Masked are: access key ids and secret access keys, JSON web tokens, bearer and basic
 /// credentials, signatures in signed URLs, values after words such as `password=`, PEM blocks,
 /// card numbers, encoded authorization messages, and the local part of e-mail addresses.
 pub fn redact(text: &str) -> String {
-    settled(text.into(), true).into_owned()
+    masked(text.into(), true).into_owned()
 }
 
-/// Masks secrets, and leaves the addresses in names of callers: those are who it was.
+/// Masks secrets as [`redact`] does, but leaves e-mail addresses, because in names of callers they identify the person.
 pub fn mask_secrets(text: &str) -> String {
-    settled(text.into(), false).into_owned()
+    masked(text.into(), false).into_owned()
 }
 
-/// Repeats the masking until nothing changes, so that masked text is stable by construction. Text
-/// that does not settle was built not to, and is dropped whole.
-fn settled(mut text: Text<'_>, mask_emails: bool) -> Text<'_> {
+/// Repeats the masking until nothing changes, so that masking a masked text changes nothing. A text that still changes
+/// after several passes was made on purpose, and is replaced as a whole.
+fn masked(mut text: Text<'_>, mask_emails: bool) -> Text<'_> {
     for _ in 0..4 {
         match Masking::new(&text, mask_emails).run() {
-            Some(masked) if masked != text => text = masked.into(),
+            Some(changed) if changed != text => text = changed.into(),
             _ => return text,
         }
     }
@@ -145,14 +145,14 @@ fn settled(mut text: Text<'_>, mask_emails: bool) -> Text<'_> {
 
 const MASK: &str = "<masked>";
 
-/// One pass over a text, copying it and masking on the way.
+/// One pass over a text that copies the text and masks secrets.
 struct Masking<'t> {
     text: &'t str,
     out: String,
-    /// Where the text begins that stays as it is and was not copied yet.
-    kept: usize,
+    /// The text before this offset was copied or masked.
+    copied: usize,
     mask_emails: bool,
-    /// Where a secret key was seen ahead, from the start of its run of letters.
+    /// Start and end of a secret key that was found ahead; `usize::MAX` if there is none.
     secret: (usize, usize),
 }
 
@@ -161,13 +161,13 @@ impl<'t> Masking<'t> {
         Self {
             text,
             out: String::new(),
-            kept: 0,
+            copied: 0,
             mask_emails,
             secret: (usize::MAX, usize::MAX),
         }
     }
 
-    /// Masks the text; `None` where nothing in it is masked.
+    /// Masks the text; `None` if nothing had to be masked.
     fn run(mut self) -> Option<String> {
         let bytes = self.text.as_bytes();
         let mut at = 0;
@@ -176,11 +176,11 @@ impl<'t> Masking<'t> {
             if at == self.secret.0 {
                 self.mask(at, "<secret-key>", self.secret.1);
                 at = self.secret.1;
-            } else if let Some((mask, length)) = self.whole(at) {
+            } else if let Some((mask, length)) = self.secret_by_form(at) {
                 self.mask(at, &mask, at + length);
                 at += length;
             } else if byte.is_ascii_alphanumeric() {
-                // Nothing begins inside a word.
+                // No secret begins inside a word.
                 at += run_length(&bytes[at..], |b| b.is_ascii_alphanumeric());
             } else {
                 if byte == b'@' && self.mask_emails {
@@ -192,22 +192,22 @@ impl<'t> Masking<'t> {
                 }
             }
         }
-        if self.kept == 0 {
+        if self.copied == 0 {
             return None;
         }
-        self.out.push_str(&self.text[self.kept..]);
+        self.out.push_str(&self.text[self.copied..]);
         Some(self.out)
     }
 
-    /// Copies what stays up to a place, and puts a mask for what ends at another.
+    /// Copies the text up to `at`, and writes a mask for the text from `at` to `end`.
     fn mask(&mut self, at: usize, mask: &str, end: usize) {
-        self.out.push_str(&self.text[self.kept..at]);
+        self.out.push_str(&self.text[self.copied..at]);
         self.out.push_str(mask);
-        self.kept = end;
+        self.copied = end;
     }
 
-    /// Finds what begins here and betrays itself by its own form.
-    fn whole(&self, at: usize) -> Option<(String, usize)> {
+    /// Returns the mask and the length of a secret at `at` that its own form shows.
+    fn secret_by_form(&self, at: usize) -> Option<(String, usize)> {
         let bytes = self.text.as_bytes();
         let find = match bytes[at] {
             b'-' if bytes[at..].starts_with(b"-----BEGIN ") => {
@@ -229,8 +229,8 @@ impl<'t> Masking<'t> {
         at > 0 && self.text.as_bytes()[at - 1].is_ascii_alphanumeric()
     }
 
-    /// Looks once, at the start of each run of base64 letters, for a secret access key in it: the
-    /// run itself, or its last 40 letters after a slash, as in `AKIA…/secret`.
+    /// Searches a run of base64 letters for a secret access key: the whole run of 40 letters, or its last 40 letters after
+    /// a slash, as in `AKIA…/secret`. Each run is searched once, at its start.
     fn find_secret_key(&mut self, at: usize) {
         let bytes = self.text.as_bytes();
         if !is_base64(bytes[at]) || (at > 0 && is_base64(bytes[at - 1])) {
@@ -245,7 +245,7 @@ impl<'t> Masking<'t> {
         }
     }
 
-    /// Takes the local part of an address back from what was already copied.
+    /// Masks the local part of an e-mail address, which was already copied when the `@` at `at` is read.
     fn mask_email(&mut self, at: usize) {
         if !starts_with_domain(&self.text[at + 1..]) {
             return;
@@ -260,7 +260,8 @@ impl<'t> Masking<'t> {
         }
     }
 
-    /// Masks the value at `at`, after a separator, if the word before the separator demands it.
+    /// Masks the value at `at`, after a separator, if the word before the separator announces a secret. Returns where to
+    /// read on.
     fn mask_value(&mut self, at: usize) -> usize {
         let before = &self.text[..at - 1];
         if ends_with_ignore_case(before.as_bytes(), ENCODED_MESSAGE) {
@@ -288,11 +289,11 @@ impl<'t> Masking<'t> {
     }
 }
 
-/// What precedes a message that `sts:DecodeAuthorizationMessage` would open.
+/// The words before a message that `sts:DecodeAuthorizationMessage` can decode.
 const ENCODED_MESSAGE: &str = "Encoded authorization failure message";
 
-/// Words whose value is a secret, lower-case and without `_` and `-`; what stands before them in
-/// the same identifier does not matter (`DBPassword`, `aws_session_token`, `x-api-key`).
+/// Words that announce a secret value, in lower case and without `_` and `-`. An identifier only has to end in such a
+/// word (`DBPassword`, `aws_session_token`, `x-api-key`).
 const SECRET_LABELS: [&str; 17] = [
     "password",
     "passwd",
@@ -313,8 +314,8 @@ const SECRET_LABELS: [&str; 17] = [
     "plaintext",
 ];
 
-/// A bit for each letter that one of the words above ends in, and for the hyphens after it; in an
-/// ARN most of what stands before a colon ends in another.
+/// A bit for the last letter of each word above, and for hyphens and underscores after the word. This excludes most text
+/// before a colon of an ARN quickly.
 const LABEL_ENDS: u32 = {
     let mut ends = 1 << (b'_' & 31) | 1 << (b'-' & 31);
     let mut label = 0;
@@ -326,13 +327,13 @@ const LABEL_ENDS: u32 = {
     ends
 };
 
-/// Longest of the words above with its hyphens, so that looking back stays bounded.
+/// Maximum number of bytes read backwards for a word above with its hyphens.
 const LABEL_BYTES: usize = 24;
 
-/// Tells whether text before a separator ends in a word whose value is a secret.
+/// Checks whether the text before a separator ends in a word that announces a secret.
 ///
-/// Quotes, backslashes and up to four spaces may stand between, as in `\"password\" : \"x\"`. In
-/// `arn:aws:secretsmanager:…:secret:name` the word is a part of a name, and no label.
+/// Quotes, backslashes and up to four spaces may be in between, as in `\"password\" : \"x\"`. In
+/// `arn:aws:secretsmanager:…:secret:name` the word is part of a name, so it does not count.
 fn is_secret_label(before: &str, separator: u8) -> bool {
     let bytes = before.as_bytes();
     let bytes = &bytes[..bytes.len() - run_length_back(last(bytes, 4), |b| b == b' ')];
@@ -357,8 +358,9 @@ fn is_secret_label(before: &str, separator: u8) -> bool {
     })
 }
 
-/// Finds the value behind a separator: inside its quotes, or up to a space or an ampersand. The
-/// quotes may be escaped; a value whose quote never closes was cut, so it ends with the text.
+/// Returns start and end of the value behind a separator: inside of quotes, or up to white space or an ampersand.
+///
+/// The quotes may be escaped. A value without closing quote was truncated, so it ends with the text.
 fn value(text: &str, at: usize) -> (usize, usize) {
     let bytes = text.as_bytes();
     let at = at + run_length(&bytes[at..], |b| b == b' ' || b == b'\t');
@@ -377,7 +379,7 @@ fn value(text: &str, at: usize) -> (usize, usize) {
     (at, at + credential_length(&bytes[at..]))
 }
 
-/// Names of authentication schemes that stand before the credential itself.
+/// Names of authentication schemes, which are before the credential itself.
 const SCHEMES: [&str; 6] = [
     "bearer ",
     "basic ",
@@ -387,8 +389,8 @@ const SCHEMES: [&str; 6] = [
     "negotiate ",
 ];
 
-/// Measures an unquoted value; after a scheme its credential too, and a signature with its fields
-/// to the end of the line.
+/// Returns the length of a value without quotes. The name of a scheme counts together with its credential, and a signature
+/// counts with its fields up to the end of the line.
 fn credential_length(bytes: &[u8]) -> usize {
     let starts_with = |start: &str| {
         bytes
@@ -405,7 +407,7 @@ fn credential_length(bytes: &[u8]) -> usize {
     scheme + run_length(&bytes[scheme..], is_value)
 }
 
-/// Measures a PEM block; one without an end was cut, so it ends with the text.
+/// Returns the length of a PEM block. A block without an end was truncated, so it ends with the text.
 fn pem_length(text: &str) -> usize {
     let Some(end) = text.find("-----END ") else {
         return text.len();
@@ -416,7 +418,7 @@ fn pem_length(text: &str) -> usize {
         .map_or(text.len(), |close| label + close + 5)
 }
 
-/// Source: IAM User Guide, "IAM identifiers": `AKIA` and `ASIA` are access keys.
+/// Finds an access key id. Source: IAM User Guide, "IAM identifiers": access keys begin with `AKIA` or `ASIA`.
 fn key_id(text: &str) -> Option<(String, usize)> {
     if !text.starts_with("AKIA") && !text.starts_with("ASIA") {
         return None;
@@ -425,19 +427,20 @@ fn key_id(text: &str) -> Option<(String, usize)> {
     Some((masked_key(&text[..length])?, length))
 }
 
-/// Keeps the first and the last four letters of a key id, enough to find it in one's own list.
+/// Masks a key id except for its first and last four letters, by which its owner can find the key.
 fn masked_key(key: &str) -> Option<String> {
     is_key_id(key).then(|| format!("{}****{}", &key[..4], &key[key.len() - 4..]))
 }
 
-/// Source: RFC 7519: base64url parts joined by dots, the first a JSON object, hence `eyJ`.
+/// Finds a JSON web token. Source: RFC 7519: base64url parts joined by dots. The first part is a JSON object, which
+/// begins with `eyJ` in base64.
 fn json_web_token(text: &str) -> Option<(String, usize)> {
     if !text.starts_with("eyJ") {
         return None;
     }
     let is_part = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
     let header = run_length(text.as_bytes(), is_part);
-    // A header alone is a token that was cut; shorter, it may be a word.
+    // A header without further parts is a truncated token. A short one may be a word.
     let is_cut = text.as_bytes().get(header) != Some(&b'.');
     if header < if is_cut { 16 } else { 8 } {
         return None;
@@ -446,7 +449,7 @@ fn json_web_token(text: &str) -> Option<(String, usize)> {
     Some(("<jwt>".to_owned(), whole))
 }
 
-/// Source: RFC 6750 and RFC 7617: a scheme, a space, and letters of base64.
+/// Finds bearer and basic credentials. Source: RFC 6750 and RFC 7617: a scheme, a space, and letters of base64.
 fn credentials(text: &str) -> Option<(String, usize)> {
     let scheme = ["bearer ", "basic "].into_iter().find(|scheme| {
         text.get(..scheme.len())
@@ -464,13 +467,16 @@ fn credentials(text: &str) -> Option<(String, usize)> {
     if length < 6 || (is_word && length < 20) {
         return None;
     }
-    let kept = &text[..scheme.len()];
-    Some((format!("{kept}{MASK}"), scheme.len() + spaces + length))
+    let scheme_text = &text[..scheme.len()];
+    Some((
+        format!("{scheme_text}{MASK}"),
+        scheme.len() + spaces + length,
+    ))
 }
 
-/// Finds 13 to 19 digits, plain or in the groups printed on cards, that pass Luhn's check.
+/// Finds a card number: 13 to 19 digits, in one run or in the groups printed on cards, that pass the Luhn check.
 ///
-/// Cards begin with 2 to 6 (ISO/IEC 7812), which leaves out times in milliseconds.
+/// Card numbers begin with 2 to 6 (ISO/IEC 7812), so times in milliseconds do not match.
 fn card_number(text: &str) -> Option<(String, usize)> {
     let bytes = text.as_bytes();
     if !(b'2'..=b'6').contains(bytes.first()?) {
@@ -497,7 +503,7 @@ fn card_number(text: &str) -> Option<(String, usize)> {
         separator = next;
         at += 1;
     }
-    // A number longer than a card, or one with further groups, is taken for something else.
+    // A number that is longer than a card number, or has more groups, is not a card number.
     let is_card = match groups[..] {
         [digits] => (13..=19).contains(&digits),
         [4, 6, 5] | [4, 4, 4, 1..=4] | [4, 4, 4, 4, 1..=3] => true,
@@ -518,8 +524,10 @@ fn passes_luhn(digits: &[u8]) -> bool {
     sum.is_multiple_of(10)
 }
 
-/// Tells random letters from names and paths by entropy: hexadecimal never has more than four
-/// bits a letter, and forty random base64 letters nearly always have all three kinds.
+/// Checks whether 40 letters are random and not a name or a path, by their entropy.
+///
+/// Hexadecimal digits have at most four bits a letter. Forty random base64 letters nearly always contain upper case, lower
+/// case, and a digit or sign.
 fn is_random(letters: &[u8]) -> bool {
     let mut counts = [0_u32; 256];
     for letter in letters {
@@ -532,7 +540,7 @@ fn is_random(letters: &[u8]) -> bool {
         .map(|count| f64::from(*count) / total)
         .map(|share| -share * share.log2())
         .sum();
-    // Four slashes make a path; in a key they would be one in three hundred.
+    // Four slashes mean a path; only one in three hundred keys has so many slashes.
     let slashes = letters.iter().filter(|b| **b == b'/').count();
     entropy > 4.0
         && slashes < 4
@@ -543,7 +551,7 @@ fn is_random(letters: &[u8]) -> bool {
             .any(|b| b.is_ascii_digit() || b"+/".contains(b))
 }
 
-/// Tells whether text begins with a host name that has a dot in it.
+/// Checks whether a text begins with a host name that contains a dot.
 fn starts_with_domain(text: &str) -> bool {
     let is_host = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
     let host = &text[..run_length(text.as_bytes(), is_host).min(253)];
@@ -570,15 +578,14 @@ fn last(bytes: &[u8], length: usize) -> &[u8] {
     &bytes[bytes.len().saturating_sub(length)..]
 }
 
-/// Returns one record as evidence: JSON of at most 8 KB under CloudTrail's own field names.
+/// Returns the sample of a record: a JSON object of at most [`SAMPLE_BYTES_MAX`] with CloudTrail's own field names.
 ///
-/// A field is kept because it is listed here. Request and response are not, because they carry
-/// customers' data; nor are user names, because people type their password into the wrong box,
-/// for which AWS hides them in sign-ins too (CloudTrail User Guide, "AWS Management Console
-/// sign-in events").
+/// The sample contains only the fields listed here, with secrets masked. Request and response are left out, because they
+/// contain data of customers. User names are left out, because people type their password into the wrong box. AWS hides
+/// such names in sign-ins for the same reason (CloudTrail User Guide, "AWS Management Console sign-in events").
 pub fn sample(record: &Record<'_>) -> String {
-    // At full length a sample fits unless somebody fills every field with characters of several
-    // bytes; at an eighth, below 600 characters are left of all fields together.
+    // At full length a sample fits, unless all fields are full of characters of several bytes. With
+    // the limits divided by eight, all fields together have fewer than 600 characters.
     let fitting = [1, 2, 4]
         .into_iter()
         .map(|divisor| sample_within(record, divisor))
@@ -622,8 +629,8 @@ fn sample_identity(identity: &UserIdentity<'_>, is_sign_in: bool, divisor: usize
         json.quoted("accessKeyId", &key);
     }
     json.text("accountId", &identity.account_id, name, true);
-    // The session's e-mail address in an ARN is the caller's name, without which a sample of a
-    // single-sign-on role says nothing. In a sign-in the ARN may repeat what was typed.
+    // An e-mail address in the ARN of a session names the caller, so it stays: a sample of a
+    // single-sign-on role needs it. In a sign-in, the ARN may repeat the typed text.
     let is_root = identity.kind.as_deref() == Some("Root");
     if !is_sign_in || is_root {
         json.text("arn", &identity.arn, long, false);
@@ -653,7 +660,7 @@ fn sample_resources(record: &Record<'_>, chars_max: usize) -> Option<String> {
     (!resources.is_empty()).then(|| format!("[{}]", resources.join(",")))
 }
 
-/// A JSON object that is being written; its fields come in the order of their keys.
+/// A JSON object under construction; fields are added in the order of their keys.
 struct Object(String);
 
 impl Object {
@@ -672,7 +679,7 @@ impl Object {
         self.0.len() == 1
     }
 
-    /// Writes a value that is JSON already.
+    /// Writes a field whose value is already JSON.
     fn raw(&mut self, key: &str, json: &str) {
         if !self.is_empty() {
             self.0.push(',');
@@ -682,27 +689,27 @@ impl Object {
         }
     }
 
-    /// Writes a field, cleaned before it is masked, lest an invisible character hides a secret, and
-    /// cut only after it is masked, lest a cut secret is no longer known for one.
+    /// Writes a text field, unless it is absent or empty. The text is cleaned before it is masked, so that no invisible
+    /// character hides a secret. It is truncated after it is masked, because a truncated secret may not be recognised.
     fn text(&mut self, key: &str, text: &Option<Text<'_>>, chars_max: usize, mask_emails: bool) {
         let Some(text) = text else { return };
-        let masked = settled(clean(text, usize::MAX), mask_emails);
-        let kept = clean(&masked, chars_max);
-        if !kept.is_empty() {
-            self.quoted(key, &kept);
+        let masked = masked(clean(text, usize::MAX), mask_emails);
+        let shown = clean(&masked, chars_max);
+        if !shown.is_empty() {
+            self.quoted(key, &shown);
         }
     }
 
-    /// Writes text, in which nothing but quotes and backslashes needs an escape once it is clean.
+    /// Writes a clean text, in which only quotes and backslashes need an escape.
     fn quoted(&mut self, key: &str, clean: &str) {
         self.raw(key, "\"");
-        let mut kept = 0;
+        let mut copied = 0;
         for at in memchr::memchr2_iter(b'"', b'\\', clean.as_bytes()) {
-            self.0.push_str(&clean[kept..at]);
+            self.0.push_str(&clean[copied..at]);
             self.0.push('\\');
-            kept = at;
+            copied = at;
         }
-        self.0.push_str(&clean[kept..]);
+        self.0.push_str(&clean[copied..]);
         self.0.push('"');
     }
 }
@@ -717,7 +724,7 @@ mod tests {
     const KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
     #[test]
-    fn cleaning_keeps_what_can_be_read() {
+    fn cleaning_keeps_visible_text() {
         for (text, chars_max, expected) in [
             ("  a\t\r\n b\u{2028}c  ", 99, "a b c"),
             ("\u{1b}[31mred\u{7f}\u{9b}", 99, "[31mred"),
@@ -738,7 +745,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_masked_wherever_they_stand() {
+    fn secrets_are_masked_in_any_place() {
         let jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl";
         for (text, expected) in [
             (KEY.to_owned(), "<secret-key>"),
@@ -808,7 +815,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_secret_stays_readable() {
+    fn text_without_secrets_is_unchanged() {
         for text in [
             "The security token included in the request is invalid.",
             "Basic authentication failed, bearer token missing",
@@ -827,7 +834,7 @@ mod tests {
     }
 
     #[test]
-    fn long_hostile_text_is_read_once() {
+    fn long_hostile_text_is_read_in_linear_time() {
         for piece in [
             "eyJ.",
             "e-",
@@ -876,7 +883,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sign_in_sample_never_repeats_what_was_typed() {
+    fn a_sign_in_sample_never_repeats_the_typed_name() {
         let sample = sample_of(
             r#"{"eventName":"ConsoleLogin","errorMessage":"Failed authentication","userIdentity":
             {"type":"IAMUser","userName":"Hunter2","accountId":"111122223333",
@@ -887,7 +894,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_message_is_a_message_and_a_full_record_fits() {
+    fn a_long_message_is_truncated_and_a_full_record_fits() {
         let cut = "x".repeat(1024);
         let sample = sample_of(&format!(r#"{{"errorMessage":"{cut}"}}"#));
         assert_eq!(
@@ -919,7 +926,7 @@ mod tests {
         assert!(sample.len() <= SAMPLE_BYTES_MAX, "{}", sample.len());
     }
 
-    /// Pieces that make the scanners meet each other.
+    /// Text of pieces that several scanners react to.
     fn hostile() -> impl Strategy<Value = String> {
         let piece = prop_oneof![
             proptest::sample::select(vec![
@@ -974,7 +981,7 @@ mod tests {
             prop_assert_eq!(sanitize(&clean, chars_max), clean);
         }
 
-        /// What lies behind a card number is seen in the second pass alone.
+        /// A card number behind another one is found only in the second pass.
         #[test]
         fn card_numbers_in_a_row_are_all_masked(count in 1_usize..4) {
             let text = vec!["4111 1111 1111 1111"; count].join(" ");

@@ -1,20 +1,20 @@
-//! Event time: the seconds at which AWS says a call was made, and the hour it falls into.
+//! Event time: the time of a call in whole seconds, and hours of event time.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A moment in event time, in whole seconds since 1970-01-01T00:00:00Z, between 2006 and 2099.
+/// A moment in event time, in whole seconds since 1970-01-01T00:00:00Z, in the years 2006 to 2099.
 ///
-/// AWS opened in 2006; a year outside that range is a broken clock or made-up text, and a record
-/// that carries one counts as undated instead of stretching a cluster's episode.
+/// AWS opened in 2006. A year outside of that range comes from a broken clock or from invented text. A record with such
+/// a time counts as undated, so that the record cannot stretch the history of a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Timestamp(i64);
 
-/// The hour of event time that a moment falls into, in hours since 1970.
+/// One hour of event time, as the number of hours since 1970-01-01T00:00:00Z.
 ///
-/// An event always falls into the same window, so windows partition a cluster's ids.
+/// Each dated event belongs to exactly one hour, so hours divide the event ids of a cluster into disjoint sets.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
 )]
@@ -27,14 +27,16 @@ impl Timestamp {
     /// The latest moment, 2099-12-31T23:59:59Z.
     pub const LAST: Self = Self(4_102_444_799);
 
-    /// Takes seconds since 1970, unless they are out of range.
+    /// Creates a moment from seconds since 1970; `None` if the moment is before [`Self::FIRST`] or after [`Self::LAST`].
     pub fn from_seconds(seconds: i64) -> Option<Self> {
         (Self::FIRST..=Self::LAST)
             .contains(&Self(seconds))
             .then_some(Self(seconds))
     }
 
-    /// Reads RFC 3339 text, such as `2026-11-21T08:15:00Z`.
+    /// Parses RFC 3339 text, such as `2026-11-21T08:15:00Z`. `None` for other text and for times out of range.
+    ///
+    /// White space around the text is ignored, and fractions of a second are dropped.
     pub fn parse(text: &str) -> Option<Self> {
         let in_any_form = || {
             let time: jiff::Timestamp = text.trim().parse().ok()?;
@@ -43,36 +45,37 @@ impl Timestamp {
         Self::from_seconds(in_usual_form(text).or_else(in_any_form)?)
     }
 
-    /// Returns seconds since 1970.
+    /// Returns the seconds since 1970-01-01T00:00:00Z.
     pub fn seconds(self) -> i64 {
         self.0
     }
 
-    /// Returns the hour that this moment falls into.
+    /// Returns the hour that contains this moment.
     pub fn window(self) -> Window {
         Window(self.0.div_euclid(3600))
     }
 
-    /// Returns the moment so many seconds later, or earlier for less than none; `None` out of range.
+    /// Returns the moment `seconds` later, or earlier if negative; `None` if the result is out of range.
     pub fn after(self, seconds: i64) -> Option<Self> {
         Self::from_seconds(self.0.checked_add(seconds)?)
     }
 
-    /// Returns the moment so many seconds later, or earlier for less than none; the earliest or the
-    /// latest one where that is out of range.
+    /// Returns the moment `seconds` later, or earlier if negative. A result out of range becomes [`Self::FIRST`] or
+    /// [`Self::LAST`].
     #[must_use]
     pub fn plus(self, seconds: i64) -> Self {
         Self(self.0.saturating_add(seconds)).clamp(Self::FIRST, Self::LAST)
     }
 
-    /// Returns the seconds that have passed since an earlier moment, negative for a later one.
+    /// Returns the seconds from `earlier` to this moment; negative if `earlier` is in fact later.
     pub fn seconds_since(self, earlier: Self) -> i64 {
         self.0 - earlier.0
     }
 }
 
-/// Reads the one form that CloudTrail writes, `2026-11-21T08:15:00Z`, as a parser of all forms takes
-/// several times as long; `None` says nothing about other forms.
+/// Reads the one form that CloudTrail writes, `2026-11-21T08:15:00Z`; `None` for other text, which may still be a time.
+///
+/// A parser of all forms takes several times as long.
 fn in_usual_form(text: &str) -> Option<i64> {
     let text: &[u8; 20] = text.as_bytes().try_into().ok()?;
     let marks = [
@@ -92,7 +95,7 @@ fn in_usual_form(text: &str) -> Option<i64> {
     };
     let (century, year, month, day) = (pair(0)?, pair(2)?, pair(5)?, pair(8)?);
     let (hour, minute, second) = (pair(11)?, pair(14)?, pair(17)?);
-    // In this century each fourth year is a leap year, and no clock of AWS shows a leap second.
+    // From 2000 to 2099 each fourth year is a leap year, and the clocks of AWS show no leap seconds.
     if century != 20 || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
@@ -111,37 +114,38 @@ fn in_usual_form(text: &str) -> Option<i64> {
 /// Days from 1970-01-01 to 2000-01-01.
 const DAYS_TO_2000: i64 = 10_957;
 
-/// Days before each month of a year that is no leap year.
+/// Days before each month in a year without a leap day.
 const DAYS_BEFORE: [i64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
 
 impl Window {
-    /// Takes hours since 1970, those out of range as the nearest within it.
+    /// Creates the hour from hours since 1970. A number out of range becomes the first or the last possible hour.
     pub fn from_hours(hours: i64) -> Self {
         Self(hours).clamp(Timestamp::FIRST.window(), Timestamp::LAST.window())
     }
 
-    /// Returns the hours since 1970.
+    /// Returns the hours since 1970-01-01T00:00:00Z.
     pub fn hours(self) -> i64 {
         self.0
     }
 
-    /// Returns its first second.
+    /// Returns the first second of the hour.
     pub fn start(self) -> Timestamp {
         Timestamp(self.0 * 3600)
     }
 
-    /// Returns the first second after it, or the last moment that there is.
+    /// Returns the first second after the hour, at most [`Timestamp::LAST`].
     pub fn end(self) -> Timestamp {
         Timestamp(self.0 * 3600 + 3600).min(Timestamp::LAST)
     }
 
-    /// Returns the hour so many hours later, or earlier.
+    /// Returns the hour `hours` later, or earlier if negative. A result out of range becomes the first or the last
+    /// possible hour.
     pub fn plus(self, hours: i64) -> Self {
         Self::from_hours(self.0.saturating_add(hours))
     }
 }
 
-/// The units of lengths of time, with how many seconds they have.
+/// The units of a length of time, each with its seconds, the longest first.
 const UNITS: [(&str, i64); 5] = [
     ("w", 7 * 86_400),
     ("d", 86_400),
@@ -150,7 +154,9 @@ const UNITS: [(&str, i64); 5] = [
     ("s", 1),
 ];
 
-/// Reads a length of time, such as `30m`, `24h`, `7d` or `2w`, in seconds.
+/// Parses a length of time, such as `30m`, `24h`, `7d` or `2w`, and returns its seconds.
+///
+/// `None` unless the text is a whole number above 0, followed by one unit from minutes to weeks.
 pub fn seconds(text: &str) -> Option<i64> {
     let is_long = |unit: &&(&str, i64)| unit.1 >= 60;
     let mut units = UNITS.iter().filter(is_long);
@@ -160,7 +166,9 @@ pub fn seconds(text: &str) -> Option<i64> {
     (amount > 0).then_some(i64::from(amount) * length)
 }
 
-/// Returns a length of time, in seconds, in its two largest units from days on: `1d 3h`.
+/// Writes a length of time, given in seconds, in at most two units: `1d 3h`, `5m`, `0s`.
+///
+/// The units are days, hours, minutes and seconds. Units below the two largest are dropped. A negative length is `0s`.
 pub fn duration(seconds: i64) -> String {
     let mut rest = seconds.max(0);
     let counts = UNITS[1..].iter().map(|(unit, length)| {
@@ -207,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_read_and_print_alike_and_nonsense_is_no_time() {
+    fn times_are_printed_as_they_are_parsed_and_nonsense_is_refused() {
         let time = Timestamp::parse("2026-11-21T08:59:59Z").unwrap();
         assert_eq!(time.to_string(), "2026-11-21T08:59:59Z");
         assert_eq!(time.window().hours(), 1_795_251_599 / 3600);
@@ -224,7 +232,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn the_usual_form_reads_as_any_form_does(
+        fn the_usual_form_is_read_like_any_form(
             text in "20[0-9]{2}-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-6][0-9]:[0-6][0-9][Z+]",
             second in 0..=Timestamp::LAST.seconds(),
         ) {
@@ -249,7 +257,7 @@ mod tests {
     fn a_length_of_time_is_a_number_and_a_unit() {
         let read = ["30m", "24h", "7d", "2w"].map(|text| seconds(text).unwrap());
         assert_eq!(read, [1800, 86_400, 604_800, 1_209_600]);
-        for none in [
+        for invalid in [
             "",
             "m",
             "0m",
@@ -262,7 +270,7 @@ mod tests {
             "1h 30m",
             "\u{e9}",
         ] {
-            assert_eq!(seconds(none), None, "{none}");
+            assert_eq!(seconds(invalid), None, "{invalid}");
         }
     }
 }
