@@ -1,7 +1,7 @@
-//! Opens what CloudWatch Logs wraps around records, and takes them out one at a time.
+//! Opens the envelopes that CloudWatch Logs puts around records, and passes the records on, one by one.
 //!
-//! The payload of a subscription is refused as a whole when anything about its base64, its gzip
-//! data or its frame is wrong; a bad log event costs only itself.
+//! The payload of a subscription is refused as a whole if its base64, its gzip data or its JSON frame
+//! is wrong. A bad log event is rejected alone.
 //!
 //! Source: CloudWatch Logs User Guide, "Real-time processing of log data with subscriptions".
 
@@ -24,28 +24,28 @@ use crate::output::{Output, text};
 use crate::unpack::{Faithful, GZIP_MAGIC, Unpacker, inflate};
 use crate::{CAPTURE_BYTES_MAX, InputItem, Limits, PACKED_BYTES_MAX, PayloadFault, ReadError};
 
-/// Reads the event that CloudWatch Logs sends to a function, which must be a payload.
+/// Reads the event that CloudWatch Logs sends to a function; any other event is an error.
 pub(crate) fn read<R: Read>(
     event: R,
     limits: &Limits,
     visit: &mut dyn FnMut(InputItem<'_>),
 ) -> Result<(), ReadError> {
-    let (_, done) = read_within(Vec::new(), Faithful(event), Output::new(limits, visit));
-    done
+    let (_, result) = read_within(Vec::new(), Faithful(event), Output::new(limits, visit));
+    result
 }
 
-/// Reads the event of a subscription in room that was used before, and gives the room back.
+/// Reads the event of a subscription with a reused buffer, and returns the buffer.
 pub(crate) fn read_within<R: Read>(
-    room: Vec<u8>,
+    buffer: Vec<u8>,
     event: R,
     mut output: Output<'_>,
 ) -> (Vec<u8>, Result<(), ReadError>) {
-    let mut cursor = Cursor::within(room, event);
-    let done = subscription(&mut cursor, |cursor| payload(cursor, &mut output));
-    (cursor.into_room(), done)
+    let mut cursor = Cursor::within(buffer, event);
+    let result = subscription(&mut cursor, |cursor| payload(cursor, &mut output));
+    (cursor.into_room(), result)
 }
 
-/// Goes over the event of a subscription, of which `open` takes the value of `awslogs`.
+/// Reads the event of a subscription; `open` reads the value of `awslogs`.
 fn subscription<R: Read>(
     cursor: &mut Cursor<R>,
     mut open: impl FnMut(&mut Cursor<R>) -> Result<(), ReadError>,
@@ -78,13 +78,13 @@ fn subscription<R: Read>(
     }
 }
 
-/// Returns where the records of a subscription's event were logged, as far as it says so.
+/// Returns the log group and the log stream of the records in a subscription's event, as far as the event contains them.
 ///
-/// The event is unpacked for it once more: this is for the few that something is wrong with.
+/// The event is decompressed for this, so the function is meant for the few events with a fault.
 pub fn origin(event: &[u8], limits: &Limits) -> PayloadOrigin {
     let mut header = Header::default();
     let mut cursor = Cursor::new(event);
-    // An event that is damaged says so elsewhere; what its header has told stands.
+    // The error of a damaged event is reported elsewhere; here the fields read before count.
     let _ = subscription(&mut cursor, |cursor| {
         cursor.pin(CAPTURE_BYTES_MAX);
         let span = find_data(cursor)?;
@@ -100,7 +100,7 @@ pub fn origin(event: &[u8], limits: &Limits) -> PayloadOrigin {
     header.origin
 }
 
-/// Opens the payload whose `awslogs` value the cursor is at.
+/// Opens a payload; the cursor is at the value of `awslogs`.
 pub(crate) fn payload<R: Read>(
     cursor: &mut Cursor<R>,
     output: &mut Output<'_>,
@@ -108,30 +108,30 @@ pub(crate) fn payload<R: Read>(
     cursor.pin(CAPTURE_BYTES_MAX);
     let span = find_data(cursor)?;
     let data = cursor.slice(span).ok_or(PayloadFault::TooLong)?;
-    let room = output.fast.as_mut().map(|fast| &mut fast.payload);
-    let mut room = room.map(mem::take).unwrap_or_default();
-    let done = unpack(data, &mut room, output);
+    let unpacker = output.fast.as_mut().map(|fast| &mut fast.payload);
+    let mut unpacker = unpacker.map(mem::take).unwrap_or_default();
+    let result = unpack(data, &mut unpacker, output);
     if let Some(fast) = &mut output.fast {
-        fast.payload = room;
+        fast.payload = unpacker;
     }
-    done
+    result
 }
 
-/// Unpacks the payload of a subscription: whole where one is fast and that is safe, or else as a stream.
-fn unpack(data: &[u8], room: &mut Unpacker, output: &mut Output<'_>) -> Result<(), ReadError> {
-    decode(data, &mut room.packed)?;
+/// Decompresses the payload of a subscription: at once in the fast path if this is safe, or else as a stream.
+fn unpack(data: &[u8], unpacker: &mut Unpacker, output: &mut Output<'_>) -> Result<(), ReadError> {
+    decode(data, &mut unpacker.packed)?;
     let limits = output.limits;
-    let whole = output.fast.as_ref().and_then(|_| room.unpack(limits));
+    let whole = output.fast.as_ref().and_then(|_| unpacker.unpack(limits));
     let mut header = Header::default();
     passes(|pass| match whole {
         Some(length) => {
-            let mut cursor = Cursor::whole(mem::take(&mut room.unpacked), length);
-            let done = message(&mut cursor, &mut header, pass, output);
-            room.unpacked = cursor.into_room();
-            done
+            let mut cursor = Cursor::whole(mem::take(&mut unpacker.unpacked), length);
+            let result = message(&mut cursor, &mut header, pass, output);
+            unpacker.unpacked = cursor.into_room();
+            result
         }
         None => {
-            let mut cursor = Cursor::new(inflate(&room.packed[..], limits));
+            let mut cursor = Cursor::new(inflate(&unpacker.packed[..], limits));
             message(&mut cursor, &mut header, pass, output)
         }
     })?;
@@ -141,7 +141,7 @@ fn unpack(data: &[u8], room: &mut Unpacker, output: &mut Output<'_>) -> Result<(
     Ok(())
 }
 
-/// Runs over a message until it is known.
+/// Reads a message in one pass, or in two if its header is behind its records.
 fn passes(mut run: impl FnMut(Pass) -> Result<bool, ReadError>) -> Result<(), ReadError> {
     if !run(Pass::Hopeful)? {
         run(Pass::Header)?;
@@ -161,7 +161,7 @@ fn find_data<R: Read>(cursor: &mut Cursor<R>) -> Result<Range<u64>, ReadError> {
     loop {
         match cursor.next_member()? {
             Member::Field { key, first } => {
-                // A key that is gone was pushed out by what is too long for a payload.
+                // If the key is no longer in memory, the value is too long for a payload.
                 let key = cursor.slice(key).ok_or(PayloadFault::TooLong)?;
                 let is_data = key == b"data";
                 let start = cursor.offset();
@@ -183,19 +183,21 @@ fn find_data<R: Read>(cursor: &mut Cursor<R>) -> Result<Range<u64>, ReadError> {
     }
 }
 
-/// What a run over a message is for. CloudWatch Logs writes what applies to all records before
-/// them, so one run does; where it does not, the message is unpacked again instead of kept.
+/// The purpose of a pass over a message.
+///
+/// CloudWatch Logs writes the header before the records, so one pass is enough. If the header comes
+/// later, the message is decompressed again, because it is not kept in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pass {
-    /// To read all, if the header comes first.
+    /// Reads all, if the header comes first.
     Hopeful,
-    /// To read the header only, wherever it is.
+    /// Reads only the header, at any place.
     Header,
-    /// To read the records under a header that is known.
+    /// Reads the records; the header is already known.
     Records,
 }
 
-/// Runs over the message packed in a payload; returns false when its header does not come first.
+/// Reads the message of a payload. `false`: the header does not come first, so two further passes are needed.
 fn message<R: Read>(
     cursor: &mut Cursor<R>,
     header: &mut Header,
@@ -232,7 +234,7 @@ fn message<R: Read>(
         }
     }
     cursor.unpin();
-    // Looking for what follows reads the gzip data to its end, and so has its checksum verified.
+    // The search for more text reads the gzip data to its end, so that its checksum is verified.
     match cursor.skip_all(SPACE)? {
         Some(_) => Err(PayloadFault::Trailing.into()),
         None if !is_log => Err(PayloadFault::NotLogs.into()),
@@ -240,7 +242,7 @@ fn message<R: Read>(
     }
 }
 
-/// Hands over the list of log events in a payload, unless its header says that they are none.
+/// Passes on the log events in a payload; those of a control message are skipped.
 fn list<R: Read>(
     cursor: &mut Cursor<R>,
     header: &Header,
@@ -255,7 +257,7 @@ fn list<R: Read>(
     log_events(cursor, MESSAGE, header.wrapper(), max, output)
 }
 
-/// Goes over a value, keeping it where the header wants it.
+/// Moves behind a value, and stores it in the header if it is a field of the header.
 fn value<R: Read>(
     cursor: &mut Cursor<R>,
     field: Option<HeaderField>,
@@ -269,8 +271,9 @@ fn value<R: Read>(
     Ok(reach)
 }
 
-/// Hands over the records in a list of objects that hold one as a string under `field`, up to a
-/// number of them; the bracket of the list was stepped over.
+/// Passes on the records of a list of objects, each with a record as a string under `field`.
+///
+/// The cursor is behind the opening bracket of the list. More than `records_max` records are an error.
 pub(crate) fn log_events<R: Read>(
     cursor: &mut Cursor<R>,
     field: &[u8],
@@ -288,21 +291,21 @@ pub(crate) fn log_events<R: Read>(
         }
         left = left.map(|count| count - 1);
         if field == MESSAGE
-            && let Some(taken) = output.log_event(cursor.ahead(), &mut wrapper)
+            && let Some(read) = output.log_event(cursor.ahead(), &mut wrapper)
         {
-            cursor.advance(taken);
+            cursor.advance(read);
             continue;
         }
         match cursor.value(output.limits.record_bytes_max)? {
             Piece::Cut => return Ok(Reach::Cut),
             Piece::Oversize => {
-                // When it was logged is not known.
+                // The timestamp of the log event is unknown.
                 wrapper.logged_at = None;
                 output.oversize(&wrapper);
             }
             Piece::Whole(bytes) => {
                 let event = text(bytes);
-                match take_out(&event, field, &mut wrapper) {
+                match record_in(&event, field, &mut wrapper) {
                     Ok(record) => output.record(record, &wrapper),
                     Err(rejection) => output.reject(rejection, &wrapper),
                 }
@@ -311,11 +314,12 @@ pub(crate) fn log_events<R: Read>(
     }
 }
 
-/// The field of a log event that holds the record.
+/// The field of a log event that contains the record.
 pub(crate) const MESSAGE: &[u8] = b"message";
 
-/// Where the message of a log event begins, behind its quote, and when it was logged, if the event
-/// is spelled as CloudWatch Logs spells it: `{"id":"1","timestamp":1,"message":"`.
+/// Returns the offset of the message in a log event, behind the opening quote, and the timestamp of the event.
+///
+/// `None` unless the event has the form that CloudWatch Logs writes: `{"id":"1","timestamp":1,"message":"`.
 fn message_in(event: &[u8]) -> Option<(usize, Option<Timestamp>)> {
     let rest = event.strip_prefix(b"{\"id\":\"")?;
     let (_, rest) = digits(rest)?;
@@ -323,7 +327,7 @@ fn message_in(event: &[u8]) -> Option<(usize, Option<Timestamp>)> {
     let (milliseconds, rest) = digits(rest)?;
     let rest = rest.strip_prefix(b",\"message\":\"")?;
     let milliseconds = std::str::from_utf8(milliseconds).ok()?;
-    // JSON has no numbers with a zero in front.
+    // JSON allows no number with a leading zero.
     let is_number = !milliseconds.starts_with('0') && !milliseconds.is_empty();
     let at = event.len() - rest.len();
     is_number.then(|| (at, time(Json::new(milliseconds))))
@@ -334,13 +338,13 @@ fn digits(text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some(text.split_at(length))
 }
 
-/// Padding says nothing that the length does not, so it may be missing.
+/// Base64 with optional padding, because the length alone is enough to decode.
 static BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Decodes base64 as it stands in a JSON string, to gzip data.
+/// Decodes base64, given as the raw content of a JSON string, to gzip data.
 fn decode(data: &[u8], packed: &mut Vec<u8>) -> Result<(), PayloadFault> {
     packed.clear();
     if BASE64.decode_vec(data, packed).is_err() {
@@ -358,7 +362,7 @@ fn decode(data: &[u8], packed: &mut Vec<u8>) -> Result<(), PayloadFault> {
     Ok(())
 }
 
-/// Returns base64 without the white space and the escapes around it.
+/// Returns the base64 digits of the raw content of a JSON string, without white space and escapes.
 fn digits_of(data: &[u8]) -> Option<String> {
     let is_space = |byte: &u8| byte.is_ascii_whitespace();
     let digits = data.iter().copied().filter(|byte| !is_space(byte));
@@ -369,8 +373,8 @@ fn digits_of(data: &[u8]) -> Option<String> {
     Some(digits)
 }
 
-/// Takes the record out of one log event, and notes when it was logged.
-fn take_out<'a>(
+/// Returns the record in one log event, and sets its timestamp in `wrapper`.
+fn record_in<'a>(
     event: &'a str,
     field: &[u8],
     wrapper: &mut Wrapper,
@@ -402,28 +406,28 @@ fn take_out<'a>(
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// Reads the milliseconds of a `timestamp`, as a number or as a string that holds one.
+/// Parses a `timestamp`: milliseconds since 1970 as a number, or as a string with a number.
 fn time(value: Json<'_>) -> Option<Timestamp> {
     let milliseconds: i64 = value.as_str().trim_matches('"').parse().ok()?;
     Timestamp::from_seconds(milliseconds.div_euclid(1000))
 }
 
-/// What is handed over of a payload.
 impl Output<'_> {
-    /// Hands over the log event that the text ahead begins with, if it is plain; returns how many
-    /// bytes it has.
+    /// Passes on the log event at the start of `ahead`, and returns its length.
+    ///
+    /// `None`: there is no fast path, or the event is not of the usual form; nothing was passed on.
     fn log_event(&mut self, ahead: &[u8], wrapper: &mut Wrapper) -> Option<usize> {
         let fast = self.fast.as_mut()?;
         let (at, logged_at) = message_in(ahead)?;
-        let room_bytes = self.limits.record_bytes_max + UNESCAPE_ROOM;
-        if fast.record.len() < room_bytes {
-            // Made of zeros that the system has; what is not written to costs nothing.
-            fast.record = vec![0; room_bytes];
+        let buffer_bytes = self.limits.record_bytes_max + UNESCAPE_ROOM;
+        if fast.record.len() < buffer_bytes {
+            // Zeros from the system cost nothing until they are overwritten.
+            fast.record = vec![0; buffer_bytes];
         }
         let (end, length) = structure::unescape(&ahead[at..], &mut fast.record)?;
-        let taken = at + end + 2;
+        let read = at + end + 2;
         let is_plain = length > 0
-            && taken <= self.limits.record_bytes_max
+            && read <= self.limits.record_bytes_max
             && ahead[at + end..].starts_with(b"\"}")
             && !fast.record.starts_with(split::BYTE_ORDER_MARK);
         if !is_plain {
@@ -439,11 +443,11 @@ impl Output<'_> {
         if let Some(fast) = &mut self.fast {
             fast.record = record;
         }
-        is_text.then_some(taken)
+        is_text.then_some(read)
     }
 }
 
-/// What CloudWatch Logs JSON says about all its records.
+/// The fields of CloudWatch Logs JSON that apply to all its records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Header {
     kind: Option<Kind>,
@@ -452,19 +456,19 @@ pub(crate) struct Header {
     origin: PayloadOrigin,
 }
 
-/// Where the records of a payload were logged.
+/// The log group and the log stream of the records in a payload.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PayloadOrigin {
-    /// The log group.
+    /// Name of the log group; `None` if it was not found.
     pub log_group: Option<String>,
-    /// The log stream.
+    /// Name of the log stream; `None` if it was not found.
     pub log_stream: Option<String>,
 }
 
-/// The fields of CloudWatch Logs JSON that apply to all its records.
+/// The names of the fields in [`Header`].
 ///
-/// The `owner` is not among them: it owns the log group, and an organisation trail writes the
-/// records of all accounts into one.
+/// The field `owner` is not read. It is the account that owns the log group, and an organization trail
+/// writes the records of all accounts into one log group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HeaderField {
     MessageType,
@@ -491,7 +495,7 @@ impl HeaderField {
 }
 
 impl Header {
-    /// Takes the JSON text of a field, `None` when it was too long to be kept.
+    /// Sets a field from its JSON text; `None`: the text was too long.
     pub(crate) fn set(&mut self, field: HeaderField, json: Option<&[u8]>) {
         let json = text(json.unwrap_or_default());
         let text = Json::new(&json).text();
@@ -512,17 +516,17 @@ impl Header {
         }
     }
 
-    /// Returns whether all of it has been seen.
+    /// Returns whether all fields that the records need are known.
     fn is_known(&self) -> bool {
         self.kind.is_some() && self.has_stream
     }
 
-    /// Returns whether CloudWatch Logs only checks that someone listens.
+    /// Returns whether this is a control message, by which CloudWatch Logs only checks that the destination exists.
     pub(crate) fn is_control(&self) -> bool {
         self.kind == Some(Kind::Control)
     }
 
-    /// Returns whether it is certain that CloudWatch Logs wrote this.
+    /// Returns whether the message type proves that this is CloudWatch Logs JSON.
     pub(crate) fn is_log_data(&self) -> bool {
         matches!(self.kind, Some(Kind::Data | Kind::Control))
     }
@@ -535,8 +539,8 @@ impl Header {
     }
 }
 
-/// Returns the account in the name of a log stream that CloudTrail writes, such as
-/// `123456789012_CloudTrail_us-east-1`, with the organisation in front for its trails.
+/// Returns the account id in the name of a log stream that CloudTrail writes, such as
+/// `123456789012_CloudTrail_us-east-1`. The trail of an organization writes its id in front.
 fn account_of(stream: &str) -> Option<&str> {
     let stream = match stream.split_once('_') {
         Some((organisation, rest)) if organisation.starts_with("o-") => rest,

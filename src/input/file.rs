@@ -1,13 +1,13 @@
-//! Opens whatever holds CloudTrail records, and hands them over one at a time.
+//! Opens inputs of all supported formats, and passes their CloudTrail records on, one by one.
 //!
-//! What an input is, its content says and not its name: gzip or not; a trail file, a saved
-//! subscription payload, CloudWatch Logs JSON, the answer of a look-up, EventBridge envelopes,
-//! bare events, one a line, printed or in an array; several of them back to back. Memory stays
-//! the same however long the input is.
+//! The content of an input decides its format, not its name. Gzip data is decompressed. The formats
+//! are: trail files, saved payloads of subscriptions, CloudWatch Logs JSON, answers of
+//! `LookupEvents`, EventBridge envelopes, and bare events, as JSON lines, printed or in an array. An
+//! input may have several of these in sequence. The memory does not depend on the length of the input.
 //!
-//! A fault stays where it happened: a record that is too long, or a line that was not written to
-//! its end, is rejected alone. What makes the whole input doubtful, such as a checksum, is found
-//! at its end, so the visitor must not make anything final before the reading returns.
+//! A fault affects only its own place: a record that is too long, or a line that was not written
+//! completely, is rejected alone. A fault of the whole input, such as a wrong checksum, is found only
+//! at its end. So the visitor must not make anything final before the function returns.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::Range;
@@ -23,11 +23,12 @@ use crate::output::{Fast, Output, text};
 use crate::unpack::{Faithful, GZIP_MAGIC, PACKED_WHOLE_BYTES_MAX, Unpacker, inflate};
 use crate::{CAPTURE_BYTES_MAX, InputItem, Layout, Limits, ReadError};
 
-/// Reads an input and hands over all that it holds, in order and in constant memory: the reference
-/// for [`Reader`], which comes to the same result in a fraction of the time.
+/// Reads an input, and passes all its items to `visit`, in order and in constant memory.
+///
+/// This is the slow reference reader. [`Reader`] gives the same result in a fraction of the time.
 ///
 /// # Errors
-/// [`ReadError`] when the input as a whole is not what it should be; it may come after items.
+/// [`ReadError`] if the input as a whole is unreadable. The caller must then discard the items that were visited before.
 pub fn read_reference<R: Read>(
     input: R,
     layout: Layout,
@@ -41,7 +42,9 @@ pub fn read_reference<R: Read>(
     ReaderState::new(cursor, Output::new(limits, visit), layout).run()
 }
 
-/// Reads one input after another as fast as it can, without handing over what a prefilter holds back.
+/// Reads inputs with the fast path, and reuses its buffers from one input to the next.
+///
+/// Records of successful calls are skipped, as a prefilter decides.
 #[derive(Debug)]
 pub struct Reader {
     fast: Fast,
@@ -49,7 +52,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Returns a reader that hands over what the prefilter lets through.
+    /// Creates a reader. The prefilter decides which records of successful calls are passed on.
     pub fn new(prefilter: &'static Prefilter) -> Self {
         Self {
             fast: Fast {
@@ -61,8 +64,8 @@ impl Reader {
         }
     }
 
-    /// Reads an input as [`read_reference`] does, but for records that the prefilter holds back: those are told
-    /// as [`InputItem::Skipped`].
+    /// Reads an input as [`read_reference`] does, except for records that the prefilter does not let through. Their number is
+    /// passed as [`InputItem::Skipped`].
     ///
     /// # Errors
     /// As [`read_reference`].
@@ -80,22 +83,22 @@ impl Reader {
             ..Output::new(limits, visit)
         };
         if layout == Layout::Subscription {
-            let room = std::mem::take(&mut unpacker.unpacked);
-            let (room, done) = envelope::read_within(room, input, output);
-            unpacker.unpacked = room;
-            return done;
+            let buffer = std::mem::take(&mut unpacker.unpacked);
+            let (buffer, result) = envelope::read_within(buffer, input, output);
+            unpacker.unpacked = buffer;
+            return result;
         }
         let is_gzip = begins_with_gzip(&mut input, &mut unpacker.packed)?;
-        let room = std::mem::take(&mut unpacker.unpacked);
+        let buffer = std::mem::take(&mut unpacker.unpacked);
         if !is_gzip {
             let head = &unpacker.packed[..];
-            let (room, done) =
-                ReaderState::new(Cursor::within(room, head.chain(input)), output, layout)
+            let (buffer, result) =
+                ReaderState::new(Cursor::within(buffer, head.chain(input)), output, layout)
                     .run_within();
-            unpacker.unpacked = room;
-            return done;
+            unpacker.unpacked = buffer;
+            return result;
         }
-        unpacker.unpacked = room;
+        unpacker.unpacked = buffer;
         let max = PACKED_WHOLE_BYTES_MAX - unpacker.packed.len();
         let count = input
             .by_ref()
@@ -105,9 +108,9 @@ impl Reader {
             && let Some(length) = unpacker.unpack(limits)
         {
             let cursor = Cursor::whole(std::mem::take(&mut unpacker.unpacked), length);
-            let (room, done) = ReaderState::new(cursor, output, layout).run_within();
-            unpacker.unpacked = room;
-            return done;
+            let (buffer, result) = ReaderState::new(cursor, output, layout).run_within();
+            unpacker.unpacked = buffer;
+            return result;
         }
         let packed = BufReader::with_capacity(64 * 1024, unpacker.packed.chain(input));
         ReaderState::new(Cursor::new(inflate(packed, limits)), output, layout).run()
@@ -120,16 +123,16 @@ struct ReaderState<'v, R> {
     layout: Layout,
     /// Whether a first value was found.
     has_begun: bool,
-    /// Whether the first bare event may still show that every line stands for itself.
+    /// Whether the first bare event may still show that the input is JSON lines.
     is_undecided: bool,
 }
 
-/// What the members of a top-level object have told so far.
+/// What is known about a top-level object from the members read so far.
 struct ObjectState {
     start: u64,
     header: Header,
     is_event: bool,
-    /// Whether it wraps records and is none itself.
+    /// Whether the object is an envelope with records, and not a record itself.
     is_wrapper: bool,
     /// Whether the list of records was read to its end.
     is_complete: bool,
@@ -150,10 +153,10 @@ impl<'v, R: Read> ReaderState<'v, R> {
         }
     }
 
-    /// Runs and gives the room back that the cursor was made with.
+    /// Reads the input, and returns the buffer of the cursor for reuse.
     fn run_within(mut self) -> (Vec<u8>, Result<(), ReadError>) {
-        let done = self.run();
-        (self.cursor.into_room(), done)
+        let result = self.run();
+        (self.cursor.into_room(), result)
     }
 
     fn run(&mut self) -> Result<(), ReadError> {
@@ -175,8 +178,8 @@ impl<'v, R: Read> ReaderState<'v, R> {
         Ok(())
     }
 
-    /// Takes a line that begins with neither object nor array: a broken one, unless it is the
-    /// first thing in the input and so says that the input is something else altogether.
+    /// Reads a line that begins with neither an object nor an array. The line is rejected as broken, unless it is at the
+    /// start of the input: then the input is of an unknown format.
     fn garbage(&mut self, byte: u8) -> Result<(), ReadError> {
         if !self.has_begun && (self.layout == Layout::Guess || byte < b' ') {
             let offset = self.cursor.offset();
@@ -188,7 +191,7 @@ impl<'v, R: Read> ReaderState<'v, R> {
         Ok(())
     }
 
-    /// Takes an array of whatever else may stand at the top.
+    /// Reads a top-level array of objects.
     fn list(&mut self) -> Result<(), ReadError> {
         let was_undecided = std::mem::replace(&mut self.is_undecided, false);
         self.cursor.step();
@@ -213,7 +216,7 @@ impl<'v, R: Read> ReaderState<'v, R> {
         Ok(())
     }
 
-    /// Takes an object: an event, or something that wraps records.
+    /// Reads an object: an event, or an envelope with records.
     fn object(&mut self) -> Result<Reach, ReadError> {
         let mut seen = ObjectState {
             start: self.cursor.offset(),
@@ -252,8 +255,8 @@ impl<'v, R: Read> ReaderState<'v, R> {
         Ok(reach)
     }
 
-    /// Looks whether the first event could be a line. Printed JSON breaks right behind the brace;
-    /// where it does not, a line break that JSON cannot have shows a line that is not whole.
+    /// Checks whether the first event may be a line of JSON lines. Printed JSON has a line break directly behind the brace.
+    /// Otherwise, a line break at a place where JSON allows none shows an incomplete line.
     fn watch_lines(&mut self) -> Result<(), ReadError> {
         if self.is_undecided && matches!(self.cursor.skip_all(b" \t\r")?, Some(b'\n')) {
             self.is_undecided = false;
@@ -307,7 +310,7 @@ impl<'v, R: Read> ReaderState<'v, R> {
         Ok(reach)
     }
 
-    /// Hands over the records of a list whose bracket was stepped over.
+    /// Passes on the records of a list in an envelope; the cursor is behind the opening bracket.
     fn wrapped(&mut self, name: Name, header: &Header) -> Result<Reach, ReadError> {
         match name {
             Name::Logs if header.is_control() => self.skip_elements(),
@@ -336,9 +339,9 @@ impl<'v, R: Read> ReaderState<'v, R> {
             match self.cursor.next_element()? {
                 Element::End(reach) => return Ok(reach),
                 Element::Value(_) => {
-                    let taken = self.output.records(self.cursor.ahead());
-                    if taken > 0 {
-                        self.cursor.advance(taken);
+                    let read = self.output.records(self.cursor.ahead());
+                    if read > 0 {
+                        self.cursor.advance(read);
                         continue;
                     }
                     match self.cursor.value(max)? {
@@ -362,8 +365,8 @@ impl<'v, R: Read> ReaderState<'v, R> {
         }
     }
 
-    /// Ends an object that wrapped records: one that was cut off before the end of its list lost
-    /// some, which must not go unseen.
+    /// Ends an envelope. If the input ended inside of its list, records are missing, so one record is rejected as
+    /// truncated.
     fn end_wrapper(&mut self, seen: &ObjectState, reach: Reach) {
         if reach == Reach::Cut && !seen.is_complete {
             self.output.truncated();
@@ -372,7 +375,8 @@ impl<'v, R: Read> ReaderState<'v, R> {
         }
     }
 
-    /// Hands over an object that is an event, or lets lines bound the input from here on.
+    /// Passes on an object that is an event. If the object shows that the input is JSON lines, lines are limits from here
+    /// on.
     fn end_event(&mut self, seen: &ObjectState, reach: Reach) -> Result<(), ReadError> {
         if reach == Reach::Broken {
             if self.is_undecided && self.cursor.rewind(seen.start) {
@@ -384,7 +388,7 @@ impl<'v, R: Read> ReaderState<'v, R> {
             if self.cursor.is_bound_by_lines() {
                 self.cursor.skip_line()?;
             } else if self.cursor.rewind(seen.start) {
-                // Its brackets still tell where it ends and its neighbours begin.
+                // The brackets still show the end of the object and the start of the next one.
                 let max = self.output.limits.record_bytes_max;
                 self.output.piece(self.cursor.value(max)?);
                 return Ok(());
@@ -419,7 +423,7 @@ impl<'v, R: Read> ReaderState<'v, R> {
     }
 }
 
-/// Returns the `detail` of an EventBridge envelope, if an event is in it.
+/// Returns the `detail` of an EventBridge envelope, if it is a CloudTrail event.
 fn event_in<R: Read>(cursor: &Cursor<R>, span: Range<u64>, max: usize) -> Option<Piece<'_>> {
     let detail = cursor.slice(span)?;
     if detail.len() > max {
@@ -430,22 +434,22 @@ fn event_in<R: Read>(cursor: &Cursor<R>, span: Range<u64>, max: usize) -> Option
     is_event.then_some(Piece::Whole(detail))
 }
 
-/// The keys that tell what an object is.
+/// The keys that show the kind of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Name {
-    /// Of a trail file.
+    /// `Records`, of a trail file.
     Records,
-    /// Of the answer to a look-up.
+    /// `Events`, of an answer of `LookupEvents`.
     Lookup,
-    /// Of CloudWatch Logs JSON.
+    /// `logEvents`, of CloudWatch Logs JSON.
     Logs,
-    /// Of a subscription payload.
+    /// `awslogs`, of the payload of a subscription.
     Payload,
-    /// Of an EventBridge envelope.
+    /// `detail`, of an EventBridge envelope.
     Detail,
-    /// Of an event.
+    /// `eventSource`, of an event.
     EventSource,
-    /// What CloudWatch Logs JSON says about all its records.
+    /// A field of CloudWatch Logs JSON that applies to all its records.
     Header(envelope::HeaderField),
     Other,
 }
@@ -464,7 +468,7 @@ impl Name {
     }
 }
 
-/// Returns the bytes of an input after unpacking, if gzip is what it begins with.
+/// Returns a reader of an input, which decompresses the input if it begins with gzip data.
 fn unpack<'a, R: Read + 'a>(input: R, limits: &Limits) -> Result<Box<dyn Read + 'a>, ReadError> {
     let mut input = Faithful(input);
     let mut head = Vec::new();
@@ -475,7 +479,7 @@ fn unpack<'a, R: Read + 'a>(input: R, limits: &Limits) -> Result<Box<dyn Read + 
     }
 }
 
-/// Takes the first bytes of an input into `head` and tells whether they are those of gzip data.
+/// Reads the first bytes of an input into `head`, and returns whether they are those of gzip data.
 fn begins_with_gzip(input: &mut impl Read, head: &mut Vec<u8>) -> Result<bool, ReadError> {
     head.clear();
     input.take(GZIP_MAGIC.len() as u64).read_to_end(head)?;

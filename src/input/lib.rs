@@ -1,11 +1,13 @@
-//! Turns bytes into the text of single records: trail files, saved payloads, envelopes and lines.
+//! Splits the bytes of an input into the JSON texts of single records: trail files, payloads of subscriptions, envelopes
+//! and JSON lines.
 //!
 //! The modules, in reading order:
 //!
-//! - `file` opens an input and hands its records over one at a time. The content says what the input is, not the name.
-//! - `envelope` opens what CloudWatch Logs wraps around records.
-//! - `likeness` says what an input looks like that holds no event.
-//! - `unpack` inflates gzip data: as a stream in constant memory, or at once where that is safe and faster.
+//! - `file`: opens an input and passes its records on, one by one. The format is recognised by the content, not by the name.
+//! - `envelope`: opens the envelopes in which CloudWatch Logs sends and exports records.
+//! - `likeness`: describes an input without any event, for error messages.
+//! - `output`: numbers the records and passes them to the caller.
+//! - `unpack`: decompresses gzip data, as a stream in constant memory, or at once where this is safe and faster.
 
 pub mod envelope;
 pub mod file;
@@ -18,21 +20,27 @@ use std::io;
 
 use records::{Rejection, Wrapper};
 
-/// What is kept of one value that may turn out to be a payload: 6 MiB in base64, with line breaks.
+/// Maximum length of a JSON value that may be a payload: 6 MiB in base64, with line breaks. In bytes.
 pub const CAPTURE_BYTES_MAX: usize = 9 * 1024 * 1024;
 
-/// What the base64 of a payload may decode to: AWS Lambda takes no larger event than 6 MB.
+/// Maximum length of a payload after base64 decoding, in bytes. AWS Lambda accepts no event larger than 6 MB.
 pub const PACKED_BYTES_MAX: usize = 6 * 1024 * 1024;
 
-/// How much an input may hold before it is refused.
+/// Limits on the size of an input and of its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes that come out of gzip. Trail files and payloads were measured at up to 13 MiB, while
-    /// a payload of 1 MiB can be made to inflate to 770 MiB.
+    /// Maximum number of bytes after gzip decompression; a larger input is refused with [`ReadError::Inflated`].
+    ///
+    /// The largest measured trail files and payloads had 13 MiB, while a crafted payload of 1 MiB can have 770 MiB.
     pub inflated_bytes_max: u64,
-    /// Bytes of one record. CloudTrail's limit is 256 KB, CloudWatch Logs takes events of 1 MB.
+    /// Maximum number of bytes of one record; a longer record is rejected alone.
+    ///
+    /// CloudTrail's own limit is 256 KB, and CloudWatch Logs accepts events of 1 MB.
     pub record_bytes_max: usize,
-    /// Records in one subscription payload; 8 035 were measured. Files have no such limit.
+    /// Maximum number of records in one payload of a subscription; a larger payload is refused with
+    /// [`ReadError::Records`].
+    ///
+    /// The largest measured number is 8,035. Files have no such limit.
     pub records_max: u64,
 }
 
@@ -46,81 +54,83 @@ impl Default for Limits {
     }
 }
 
-/// What is known about an input before it is opened.
+/// The format of an input, as far as it is known before the input is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
-    /// Nothing: its content tells.
+    /// Unknown: the content decides.
     Guess,
-    /// Its name says that every line stands for itself.
+    /// JSON lines, by the name of the file: each line is a JSON value of its own.
     Lines,
-    /// It is the event of a subscription, and nothing else will do.
+    /// The event of a CloudWatch Logs subscription; any other content is an error.
     Subscription,
 }
 
-/// What an input holds.
+/// One item of an input, as passed to the visitor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InputItem<'a> {
-    /// The text of a record, which may still turn out to be none.
+    /// The text of a record. It is not parsed yet, and may turn out not to be a CloudTrail record.
     Record {
-        /// Its position in the input from 1, rejected ones counted.
+        /// Position of the record in the input, from 1; rejected and skipped records count too.
         number: u64,
-        /// Its JSON; bytes that are no UTF-8 were replaced.
+        /// JSON text of the record; invalid UTF-8 was replaced by U+FFFD.
         text: Cow<'a, str>,
-        /// What stands around it.
+        /// Facts from the envelope around the record.
         wrapper: &'a Wrapper,
     },
-    /// A record that cannot be handed over.
+    /// A record that cannot be read.
     Rejected {
-        /// Its position in the input from 1, like that of the others.
+        /// Position of the record in the input, from 1; all records count.
         number: u64,
-        /// Why.
+        /// Reason why the record cannot be read.
         rejection: Rejection,
-        /// What stands around it.
+        /// Facts from the envelope around the record.
         wrapper: &'a Wrapper,
     },
-    /// Records in a row that the prefilter of a [`file::Reader`] held back: calls that succeeded.
+    /// Consecutive records of successful calls, which the prefilter of a [`file::Reader`] did not let through.
     Skipped {
-        /// How many.
+        /// Number of these records.
         count: u64,
     },
-    /// CloudWatch Logs checked whether the destination is there: nothing in it is a record.
+    /// A control message, by which CloudWatch Logs checks whether the destination exists. It contains no records.
     ControlMessage,
 }
 
-/// Why an input cannot be read, or not to its end; what was visited before does not count.
+/// Reason why an input cannot be read to its end. The caller must discard all items that were visited before.
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum ReadError {
-    /// The input itself failed.
+    /// Reading the file or stream failed.
     #[error("cannot read the input: {0}")]
     Io(#[source] io::Error),
-    /// The gzip data is damaged, cut off, or followed by something else.
+    /// The gzip data is damaged, incomplete, or followed by other data.
     #[error("the gzip data is damaged or incomplete ({detail}); fetch it again")]
     Gzip {
-        /// What the decoder says.
+        /// Message of the decoder.
         detail: String,
     },
-    /// The gzip data inflates to more than the limit.
+    /// The gzip data is longer than the limit after decompression.
     #[error("the gzip data inflates to more than {limit} bytes; unpack and split it first")]
     Inflated {
-        /// The limit that was passed, in bytes.
+        /// The exceeded limit, in bytes.
         limit: u64,
     },
-    /// The payload holds more records than the limit.
-    #[error("the payload holds more than {limit} records; no subscription sends that many")]
+    /// The payload contains more records than the limit.
+    #[error(
+        "the payload contains more than {limit} records; CloudWatch Logs never sends that many"
+    )]
     Records {
-        /// The limit that was passed.
+        /// The exceeded limit, a number of records.
         limit: u64,
     },
-    /// There is nothing in it.
+    /// The input is empty, or has only white space.
     #[error("the input is empty; expected CloudTrail records")]
     Empty,
-    /// It begins with what begins no CloudTrail input.
-    #[error("no CloudTrail records: at byte {offset} begins {likeness}, not JSON")]
+    /// The input does not begin with a JSON object or array.
+    #[error("no CloudTrail records: expected JSON, found {likeness} at byte {offset}")]
     NotJson {
-        /// Where the first byte that is no white space stands, after unpacking.
+        /// Offset of the first byte that is not white space, after decompression.
         offset: u64,
-        /// What begins there.
+        /// Description of the content at this offset, in a few words.
         likeness: &'static str,
     },
     /// The subscription payload cannot be opened.
@@ -130,14 +140,14 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    /// Returns the stable short name used in counts and in the store.
+    /// Returns the stable name of the error, such as `not_json`, for counts and for the store.
     pub fn name(&self) -> &'static str {
         self.into()
     }
 }
 
 impl From<io::Error> for ReadError {
-    /// Unpacks an error that came through a decoder: only the decoder's own are not ours.
+    /// Returns the [`ReadError`] inside of an I/O error. Any other I/O error comes from the gzip decoder.
     fn from(error: io::Error) -> Self {
         error
             .downcast::<ReadError>()
@@ -147,35 +157,39 @@ impl From<io::Error> for ReadError {
     }
 }
 
-/// Why a subscription payload cannot be opened.
+/// Reason why the payload of a subscription cannot be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case", prefix = "payload_")]
 pub enum PayloadFault {
-    /// There is no `awslogs.data`, or nothing in it.
-    #[error("no awslogs.data string in it; expected the event of a subscription filter")]
+    /// There is no string `awslogs.data`, or it is empty.
+    #[error("there is no awslogs.data string; expected the event of a subscription filter")]
     NoData,
-    /// The data is not in the standard alphabet, or damaged.
+    /// The data is not base64 in the standard alphabet.
     #[error("awslogs.data is not standard base64; save the event again, unchanged")]
     Base64,
-    /// The data is longer than AWS Lambda lets an event be.
-    #[error("awslogs.data is longer than {PACKED_BYTES_MAX} bytes; no subscription sends that")]
+    /// The data is longer than an event for AWS Lambda can be.
+    #[error(
+        "awslogs.data is longer than {PACKED_BYTES_MAX} bytes; AWS Lambda accepts no such event"
+    )]
     TooLong,
-    /// The data is something else than gzip.
+    /// The data is not gzip data.
     #[error("awslogs.data is not gzip data; save the event again, unchanged")]
     NotGzip,
-    /// What is inside is not what CloudWatch Logs writes.
-    #[error("no CloudWatch Logs message in it; check what the subscription filter sends")]
+    /// The data is not a message of CloudWatch Logs.
+    #[error(
+        "awslogs.data is not a CloudWatch Logs message; check what the subscription filter sends"
+    )]
     NotLogs,
-    /// The JSON, outside or inside, ends too early.
-    #[error("its JSON ends too early; save the event again, to its end")]
+    /// The JSON of the event, or of the message in it, ends too early.
+    #[error("the JSON ends too early; save the whole event again")]
     Cut,
-    /// Something follows what CloudWatch Logs wrote.
-    #[error("more than one message in it; split it into one payload a message")]
+    /// There is more text behind the event, or behind the message in it.
+    #[error("there is more than one message; split the input into one payload for each message")]
     Trailing,
 }
 
 impl PayloadFault {
-    /// Returns the stable short name used in counts and in the store.
+    /// Returns the stable name of the fault, such as `payload_no_data`, for counts and for the store.
     pub fn name(self) -> &'static str {
         self.into()
     }

@@ -1,24 +1,24 @@
-//! Says what a record looks like that is no CloudTrail event, so that whoever gave it knows what went wrong.
+//! Describes a record that is not a CloudTrail event, so that the user sees which mistake was made.
 //!
-//! It is only ever asked about inputs that hold no event at all. Sources: the AWS CLI Command Reference (answers of
+//! This is used only for inputs without any event. Sources: the AWS CLI Command Reference (answers of
 //! `logs` and `cloudtrail`), the AWS Lambda Developer Guide (events of other services), the CloudWatch Logs User
 //! Guide (exports of Logs Insights), the CloudTrail User Guide (Lake, tables in Athena), all read in November 2026.
 
 use records::redact::sanitize;
 
-/// Sets of members, and the kind of object that has all of them. The first set that fits decides.
+/// Sets of JSON keys, and the kind of object that has all of them. The first set that matches decides.
 const KNOWN: [(&[&str], &str); 20] = [
     (
         &["events", "searchedLogStreams"],
-        "the answer of `aws logs filter-log-events`",
+        "the output of `aws logs filter-log-events`",
     ),
     (
         &["events", "nextForwardToken"],
-        "the answer of `aws logs get-log-events`",
+        "the output of `aws logs get-log-events`",
     ),
     (
         &["results", "statistics"],
-        "the answer of `aws logs get-query-results`",
+        "the output of `aws logs get-query-results`",
     ),
     (
         &["@message"],
@@ -28,11 +28,11 @@ const KNOWN: [(&[&str], &str); 20] = [
     (&["eventJson"], "a row of a CloudTrail Lake query"),
     (
         &["QueryResultRows"],
-        "the answer of `aws cloudtrail get-query-results`",
+        "the output of `aws cloudtrail get-query-results`",
     ),
     (
         &["eventversion"],
-        "a row of an Athena table, whose names are in small letters",
+        "a row of an Athena table, with column names in lower case",
     ),
     (&["kinesis"], "an event of Kinesis for a Lambda function"),
     (
@@ -47,7 +47,7 @@ const KNOWN: [(&[&str], &str); 20] = [
     (&["TopicArn", "Message"], "a notification of SNS"),
     (
         &["detail-type", "source"],
-        "an EventBridge event of another kind than CloudTrail's",
+        "an EventBridge event that is not from CloudTrail",
     ),
     (&["Findings"], "findings of Security Hub"),
     (
@@ -57,11 +57,13 @@ const KNOWN: [(&[&str], &str); 20] = [
     (&["configurationItems"], "an object of AWS Config"),
 ];
 
-/// How many members of an object that is not known are named, and how long each name may be.
+/// Maximum number of keys in the description of an unknown object.
 const NAMES_MAX: usize = 5;
+
+/// Maximum length of each of these keys, in characters.
 const NAME_CHARS_MAX: usize = 40;
 
-/// How files of other kinds begin.
+/// The first bytes of files of other kinds.
 const MAGIC: [(&[u8], &str); 13] = [
     (b"\x1f\x8b", "gzip data inside of gzip data"),
     (b"\xff\xfe", "UTF-16 text, as Windows PowerShell writes it"),
@@ -78,13 +80,13 @@ const MAGIC: [(&[u8], &str); 13] = [
     (b"<", "XML or HTML"),
 ];
 
-/// How far the first line is looked at, in bytes.
+/// Maximum number of bytes of the first line that are examined.
 const LINE_BYTES_MAX: usize = 4096;
 
-/// What a record looks like that is too long, or not there to its end.
-pub const UNREADABLE: &str = "something that cannot be read";
+/// Description of a record that is too long, incomplete or damaged; follows "it looks like".
+pub const UNREADABLE: &str = "an unreadable record";
 
-/// Returns what begins with these bytes, which are no JSON, in a few words.
+/// Describes content that is not JSON by its first bytes, in a few words such as `a zip archive`.
 pub fn of_bytes(bytes: &[u8]) -> &'static str {
     if let Some((_, what)) = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)) {
         return what;
@@ -103,18 +105,18 @@ pub fn of_bytes(bytes: &[u8]) -> &'static str {
     }
 }
 
-/// Returns what the text of a record looks like, in a few words that follow "it looks like".
+/// Describes the text of a record that is not a CloudTrail event, in a few words that follow "it looks like".
 pub fn of_record(text: &str) -> String {
     let mut names: Vec<String> = Vec::new();
     let found = json::each_field(text, |name, _| {
         names.push(String::from_utf8_lossy(name).into_owned());
     });
     match found {
-        Err(json::Error::NotJson { .. }) => return "something else than JSON".to_owned(),
+        Err(json::Error::NotJson { .. }) => return "text that is not JSON".to_owned(),
         Err(json::Error::NotAnObject) if text.trim_start().starts_with('"') => {
-            return "texts, where records should be".to_owned();
+            return "strings instead of records".to_owned();
         }
-        Err(json::Error::NotAnObject) => return "values, where records should be".to_owned(),
+        Err(json::Error::NotAnObject) => return "other values instead of records".to_owned(),
         Ok(()) => {}
     }
     let has = |wanted: &&str| names.iter().any(|name| name == wanted);
@@ -125,7 +127,7 @@ pub fn of_record(text: &str) -> String {
     }
 }
 
-/// Names the first members of an object.
+/// Describes an object by its first keys.
 fn members(names: &[String]) -> String {
     if names.is_empty() {
         return "an object without members".to_owned();
@@ -141,11 +143,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_people_take_for_a_trail_is_named() {
+    fn common_mistakes_are_named() {
         for (text, what) in [
             (
                 r#"{"events":[{"message":"{}"}],"searchedLogStreams":[]}"#,
-                "the answer of `aws logs filter-log-events`",
+                "the output of `aws logs filter-log-events`",
             ),
             (
                 r#"{"@timestamp":"2026-11-20 08:15:00.000","@message":{}}"#,
@@ -159,9 +161,9 @@ mod tests {
                 r#"{"eventSource":"aws:s3","s3":{}}"#,
                 "an event notification of S3",
             ),
-            (r#""{\"eventID\":1}""#, "texts, where records should be"),
-            ("17", "values, where records should be"),
-            ("nonsense", "something else than JSON"),
+            (r#""{\"eventID\":1}""#, "strings instead of records"),
+            ("17", "other values instead of records"),
+            ("nonsense", "text that is not JSON"),
             ("{}", "an object without members"),
             (
                 "{\"a\":1,\"b\\u001b[31m\":2,\"c\":3,\"d\":4,\"e\":5,\"f\":6}",
@@ -173,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_named_by_how_it_begins() {
+    fn content_that_is_not_json_is_named_by_its_first_bytes() {
         for (bytes, what) in [
             (&b"\x1f\x8b\x08"[..], "gzip data inside of gzip data"),
             (

@@ -1,4 +1,4 @@
-//! Where records go: they are numbered, made text, and handed to whoever asked.
+//! Numbers the records of an input, converts them to text, and passes them to the visitor.
 
 use std::borrow::Cow;
 
@@ -10,17 +10,17 @@ use records::{Rejection, Wrapper};
 use crate::unpack::Unpacker;
 use crate::{InputItem, Limits};
 
-/// Caches and buffers of the fast path, which are used again for each record.
+/// Buffers of the fast path, which are reused for each record.
 #[derive(Debug)]
 pub(crate) struct Fast {
     pub(crate) prefilter: &'static Prefilter,
-    /// The payload of a subscription on its way from base64 to records.
+    /// Buffers for the payload of a subscription.
     pub(crate) payload: Unpacker,
-    /// A record without the escapes of the string that it came in.
+    /// Buffer for the unescaped text of a record from a JSON string.
     pub(crate) record: Vec<u8>,
 }
 
-/// Where items go: numbers them, and makes text of bytes.
+/// Passes items to the visitor, with numbers and as text.
 pub(crate) struct Output<'v> {
     pub(crate) limits: &'v Limits,
     pub(crate) fast: Option<&'v mut Fast>,
@@ -48,8 +48,8 @@ impl<'v> Output<'v> {
         });
     }
 
-    /// Hands over the records that the text ahead begins with, as long as they are plain; returns
-    /// how many bytes that took.
+    /// Passes the records at the start of `ahead` to the visitor, up to the first record that the fast path declines, and
+    /// returns the number of bytes read. 0 if there is no fast path.
     pub(crate) fn records(&mut self, ahead: &[u8]) -> usize {
         let Self {
             limits,
@@ -60,11 +60,11 @@ impl<'v> Output<'v> {
         else {
             return 0;
         };
-        // First all are found and then all are handed over: what finds and what concludes each keep
-        // the processor's caches to themselves.
+        // All records are found before the first one is passed on, so that searching and processing
+        // do not compete for the processor's caches.
         let mut all = Vec::new();
         let max = limits.record_bytes_max;
-        let taken = structure::records(ahead, max, fast.prefilter, &mut |found| all.push(found));
+        let read = structure::records(ahead, max, fast.prefilter, &mut |found| all.push(found));
         let wrapper = Wrapper::default();
         for found in all {
             match found {
@@ -82,7 +82,7 @@ impl<'v> Output<'v> {
                 }
             }
         }
-        taken
+        read
     }
 
     pub(crate) fn reject(&mut self, rejection: Rejection, wrapper: &Wrapper) {
@@ -99,7 +99,7 @@ impl<'v> Output<'v> {
         (self.visit)(InputItem::ControlMessage);
     }
 
-    /// Hands over a piece that nothing is wrapped around.
+    /// Passes on a record that is in no envelope.
     pub(crate) fn piece(&mut self, piece: Piece<'_>) {
         match piece {
             Piece::Whole(bytes) => self.record(text(bytes), &Wrapper::default()),
@@ -118,7 +118,7 @@ impl<'v> Output<'v> {
     }
 }
 
-/// Returns bytes as text. What is not UTF-8 is replaced; valid UTF-8 is borrowed.
+/// Returns bytes as text, without a byte order mark. Invalid UTF-8 is replaced by U+FFFD; valid UTF-8 is borrowed.
 pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)

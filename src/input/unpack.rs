@@ -1,9 +1,9 @@
-//! Gzip data unpacked: as a stream of constant memory, and whole where that is safe and faster.
+//! Decompresses gzip data, as a stream in constant memory, or at once where this is safe and faster.
 //!
-//! The stream takes anything. What is unpacked whole must be small, and must say itself how large
-//! it will be, which bounds the memory before any of it is used: the size in the trailer is written
-//! by whoever wrote the file, so it is believed only up to a factor that no trail reaches. Whatever
-//! is not as plain as that, or damaged, goes through the stream, which knows what is wrong with it.
+//! The stream accepts any data. Only small data is decompressed at once, and only if the size in its trailer is plausible.
+//! So the memory is limited before any of it is used. The author of a file can write any size there, so the size is
+//! accepted only up to a factor that no trail reaches. All other data, and damaged data, goes through the stream, which
+//! reports what is wrong.
 
 use std::io::{self, BufRead, Read};
 
@@ -15,39 +15,40 @@ use crate::{Limits, ReadError};
 /// The first two bytes of gzip data (RFC 1952, 2.3.1).
 pub const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// How much gzip data is unpacked whole; CloudTrail delivers a few MiB at most.
+/// Maximum number of bytes of gzip data that are decompressed at once. Files of CloudTrail have at most a few MiB.
 pub const PACKED_WHOLE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// How much may come out of it.
+/// Maximum number of bytes after decompression at once.
 const UNPACKED_WHOLE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// How many times larger than itself it may become. Trails become 10 times larger, storms 30 times;
-/// a bomb becomes 1,030 times larger.
+/// Maximum factor of growth for decompression at once. Usual trails grow 10 times, trails full of repeated errors 30 times, and
+/// a zip bomb 1,030 times.
 const GROWTH_MAX: usize = 64;
 
-/// Unpacks gzip data whole, into room that is used again.
+/// Decompresses gzip data at once, with buffers that are reused.
 #[derive(Debug, Default)]
 pub struct Unpacker {
     decompressor: Option<Decompressor>,
-    /// Gzip data on its way in.
+    /// The gzip data to decompress.
     pub packed: Vec<u8>,
-    /// What came out of it.
+    /// Buffer for the decompressed data; only the length returned by [`Self::unpack`] is valid.
     pub unpacked: Vec<u8>,
 }
 
 impl Unpacker {
-    /// Unpacks all of `packed` into the start of `unpacked` and returns its length, or `None` where
-    /// only the stream can tell what it holds.
+    /// Decompresses all of `packed` into the start of `unpacked`, and returns the number of bytes written.
+    ///
+    /// `None`: the data is damaged, too large or unusual, so the stream has to read it.
     pub fn unpack(&mut self, limits: &Limits) -> Option<usize> {
-        let size = told_size(&self.packed)?;
+        let size = declared_size(&self.packed)?;
         let max = u64::try_from(UNPACKED_WHOLE_BYTES_MAX)
             .map_or(0, |max| max.min(limits.inflated_bytes_max));
         if size > self.packed.len().saturating_mul(GROWTH_MAX) || size as u64 > max {
             return None;
         }
         if self.unpacked.len() < size {
-            // Taken from the system anew, and so made of zeros that cost nothing until they are
-            // written over; what the last file left is given back before.
+            // A new allocation, because zeros from the system cost nothing until they are
+            // overwritten. The old buffer is freed first.
             self.unpacked = Vec::new();
             self.unpacked = vec![0; size.next_power_of_two()];
         }
@@ -61,29 +62,28 @@ impl Unpacker {
             if !is_plain_member(rest) {
                 return None;
             }
-            let (taken, written) = decompressor.member(rest, &mut self.unpacked[length..])?;
-            rest = &rest[taken..];
+            let (read, written) = decompressor.member(rest, &mut self.unpacked[length..])?;
+            rest = &rest[read..];
             length += written;
         }
         (length as u64 <= max).then_some(length)
     }
 }
 
-/// Returns the size that gzip data ends with (RFC 1952, 2.3.1), modulo 4 GiB.
-fn told_size(packed: &[u8]) -> Option<usize> {
+/// Returns the size in the trailer of gzip data: the uncompressed size modulo 4 GiB (RFC 1952, 2.3.1).
+fn declared_size(packed: &[u8]) -> Option<usize> {
     let size = u32::from_le_bytes(*packed.last_chunk()?);
     usize::try_from(size).ok()
 }
 
-/// Tells whether a member begins here without a checksum of its header, which is not checked when
-/// it is unpacked whole.
+/// Checks whether a gzip member begins here, and has no checksum of its header, which libdeflate would not verify.
 fn is_plain_member(packed: &[u8]) -> bool {
     const HEADER_CHECKSUM: u8 = 1 << 1;
     matches!(packed, [first, second, 8, flags, ..]
         if [*first, *second] == GZIP_MAGIC && flags & HEADER_CHECKSUM == 0)
 }
 
-/// Inflates gzip data, all members of it, up to the limit.
+/// Returns a reader of all members of gzip data, decompressed. A read fails with [`ReadError::Inflated`] beyond the limit.
 pub fn inflate<R: BufRead>(compressed: R, limits: &Limits) -> impl Read + use<R> {
     Capped {
         input: MultiGzDecoder::new(compressed),
@@ -92,8 +92,7 @@ pub fn inflate<R: BufRead>(compressed: R, limits: &Limits) -> impl Read + use<R>
     }
 }
 
-/// Passes the errors of an input on as [`ReadError::Io`], so that behind a decoder they can be
-/// told from the decoder's own.
+/// A reader that marks the errors of an input as [`ReadError::Io`], so that they differ from errors of the decoder.
 pub struct Faithful<R>(pub R);
 
 impl<R: Read> Read for Faithful<R> {
@@ -105,7 +104,7 @@ impl<R: Read> Read for Faithful<R> {
     }
 }
 
-/// Refuses to hand over more than a number of bytes.
+/// A reader that fails after a number of bytes.
 struct Capped<R> {
     input: R,
     left: u64,

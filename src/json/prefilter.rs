@@ -2,7 +2,8 @@
 //!
 //! Most records are of this kind. A few keys are enough to recognise them. The record must have the
 //! name and the source of an event, no key that begins with `error`, and a name that is not watched.
-//! If any of this is in doubt, the record is parsed.
+//! Its version, if any, must be 1.x, and its type must not be that of an Insight record. If any of
+//! this is in doubt, the record is parsed.
 
 use foldhash::{HashMap, HashMapExt as _};
 

@@ -30,7 +30,7 @@ pub fn each_field<'a>(text: &'a str, visit: impl FnMut(&[u8], Json<'a>)) -> Resu
             detail: if error.is_data() {
                 // The message of `serde_json` would contain the value, which may be secret.
                 let (line, column) = (error.line(), error.column());
-                format!("no object at line {line} column {column}")
+                format!("expected an object at line {line} column {column}")
             } else {
                 error.to_string()
             },

@@ -1,11 +1,11 @@
-//! Finds where JSON values begin and end in a stream, without reading them.
+//! Finds the borders of JSON values in a stream, without parsing the values.
 //!
-//! Brackets are counted, strings are skipped, nothing is parsed and nothing recurses. One buffer
-//! is refilled and reused; it grows only around the value that is being kept, and never past the
-//! limit set for that value.
+//! Brackets are counted and strings are skipped. Nothing is parsed, and no function calls itself. One
+//! buffer is refilled and reused. The buffer grows only if a value must stay in memory as a whole, and
+//! never beyond the limit for that value.
 //!
-//! Borders are found leniently. What stands between them may be any bytes; the reader of a record
-//! says what is wrong with it, so that a broken record costs itself and not its neighbours.
+//! The search is lenient: any bytes may be between the borders. The parser of a record reports what is
+//! wrong with the record, so that a broken record does not affect the records around it.
 
 use std::io::{self, ErrorKind, Read};
 use std::ops::Range;
@@ -14,83 +14,83 @@ use memchr::{memchr, memchr2, memchr3};
 
 use crate::bytes::kinds;
 
-/// How much is read at a time: enough to drown the cost of a call, little enough for a cache.
+/// Number of bytes in one read: large enough that the cost of a call does not matter, small enough for a processor cache.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// How a walk over a value ended.
+/// How moving the cursor over a value ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
-    /// Behind its last byte.
+    /// The value is complete; the cursor is behind its last byte.
     Whole,
-    /// The input, or the line that bounds it, ended inside.
+    /// The input, or the line if lines are limits, ended inside of the value.
     Cut,
-    /// Something stands where no value, key or border can; the cursor is before it.
+    /// The value is not JSON: the next byte cannot be part of it. The cursor is before this byte.
     Broken,
 }
 
-/// What comes next in an object.
+/// The next member of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Member {
-    /// A key, and the cursor is at the value behind it.
+    /// A key with its value; the cursor is at the start of the value.
     Field {
-        /// Where the key stands, without its quotes.
+        /// Offsets of the key in the stream, without its quotes.
         key: Range<u64>,
-        /// The first byte of the value.
+        /// First byte of the value.
         first: u8,
     },
-    /// There is no further member; the reach says how the object ended.
+    /// There is no further member. The [`Reach`] is how the object ended.
     End(Reach),
 }
 
-/// What comes next in an array.
+/// The next element of an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Element {
-    /// The cursor is at a value that begins with this byte.
+    /// An element that begins with this byte; the cursor is at its start.
     Value(u8),
-    /// There is no further element; the reach says how the array ended.
+    /// There is no further element. The [`Reach`] is how the array ended.
     End(Reach),
 }
 
-/// One value, cut out.
+/// The bytes of one value or line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Piece<'a> {
-    /// Its bytes.
+    /// The value is complete; these are its bytes.
     Whole(&'a [u8]),
-    /// It is longer than the limit and was skipped.
+    /// The value is longer than the limit, and was skipped.
     Oversize,
-    /// The input ended inside.
+    /// The input ended inside of the value, or the value is not JSON.
     Cut,
 }
 
-/// A place in a stream of JSON that moves from border to border.
+/// A position in a stream of JSON text, which moves from border to border.
 ///
-/// Places are told as offsets from the start of the stream. Bytes behind the cursor are forgotten
-/// with the next read, unless they were pinned before.
+/// Offsets are bytes from the start of the stream. A read discards the bytes before the cursor, unless they were pinned
+/// with [`Self::pin`].
 pub struct Cursor<R> {
     input: R,
     buffer: Vec<u8>,
-    /// The offset of the first byte in the buffer.
+    /// Offset of the first byte of the buffer in the stream.
     base: u64,
-    /// Index of the cursor.
+    /// Index of the cursor in the buffer.
     at: usize,
-    /// Index behind the last byte that may be looked at: `filled`, or the end of the line.
+    /// Index behind the last visible byte: `filled`, or the end of the line if lines are limits.
     end: usize,
     filled: usize,
-    /// The index from which bytes are kept, and how many at most.
+    /// Index of the first pinned byte, and the maximum number of pinned bytes.
     pin: Option<(usize, usize)>,
     input_ended: bool,
     by_lines: bool,
-    /// Whether `end` is a line break, and not just the end of what was read so far.
+    /// Whether there is a line break at `end`, and not just the end of the bytes read so far.
     line_ended: bool,
-    /// Whether a line break that no JSON text can have makes a value broken.
+    /// Whether a line break at a place where JSON allows none makes the value [`Reach::Broken`].
     watches_breaks: bool,
 }
 
 impl Cursor<io::Empty> {
-    /// Takes an input that is in memory already: the first bytes of `room`.
-    pub fn whole(room: Vec<u8>, length: usize) -> Self {
+    /// Creates a cursor over an input that is already in memory: the first `length` bytes of `buffer`.
+    pub fn whole(buffer: Vec<u8>, length: usize) -> Self {
         Self {
-            buffer: room,
+            buffer,
             end: length,
             filled: length,
             input_ended: true,
@@ -100,18 +100,18 @@ impl Cursor<io::Empty> {
 }
 
 impl<R: Read> Cursor<R> {
-    /// Takes a stream from its start.
+    /// Creates a cursor at the start of a stream.
     pub fn new(input: R) -> Self {
         Self::within(Vec::new(), input)
     }
 
-    /// Takes a stream from its start, with room that was used before.
-    pub fn within(mut room: Vec<u8>, input: R) -> Self {
-        if room.len() < CHUNK_BYTES {
-            // What is in there does not matter, and the allocator has zeros.
-            room = vec![0; CHUNK_BYTES];
+    /// Creates a cursor at the start of a stream, and reuses the memory of `buffer`, whose content does not matter.
+    pub fn within(mut buffer: Vec<u8>, input: R) -> Self {
+        if buffer.len() < CHUNK_BYTES {
+            // A new allocation is cheaper than to grow, because zeros from the system cost nothing.
+            buffer = vec![0; CHUNK_BYTES];
         }
-        Self::over(room, input)
+        Self::over(buffer, input)
     }
 
     fn over(buffer: Vec<u8>, input: R) -> Self {
@@ -130,55 +130,54 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Gives the room back.
+    /// Returns the buffer, for reuse.
     pub fn into_room(self) -> Vec<u8> {
         self.buffer
     }
 
-    /// Returns the bytes from the cursor on that have been read, up to the end of a line that
-    /// bounds what can be seen.
+    /// Returns the bytes from the cursor on that are already in memory, up to the end of the line if lines are limits.
     pub fn ahead(&self) -> &[u8] {
         &self.buffer[self.at..self.end]
     }
 
-    /// Goes over bytes that were seen [`Self::ahead`].
+    /// Moves over a number of bytes, at most the length of [`Self::ahead`].
     pub fn advance(&mut self, count: usize) {
         debug_assert!(
             count <= self.end - self.at,
-            "only over bytes that were seen"
+            "only over bytes that are in memory"
         );
         self.at += count;
     }
 
-    /// Returns the offset of the cursor.
+    /// Returns the offset of the cursor in the stream.
     pub fn offset(&self) -> u64 {
         self.base + self.at as u64
     }
 
-    /// Keeps the bytes from here on, until more than `max` of them have come.
+    /// Keeps the bytes from the cursor on in memory. The pin ends by itself when more than `max` bytes would be kept.
     pub fn pin(&mut self, max: usize) {
-        // One more, because the end of a number is known from the byte behind it.
+        // One byte more, because only the byte behind a number shows the end of the number.
         self.pin = Some((self.at, max + 1));
     }
 
-    /// Returns whether bytes are being kept; a pin falls out by itself when they get too many.
+    /// Returns whether bytes are still kept in memory, see [`Self::pin`].
     pub fn is_pinned(&self) -> bool {
         self.pin.is_some()
     }
 
-    /// Lets the bytes behind the cursor go.
+    /// Ends a pin: the next read may discard the bytes before the cursor.
     pub fn unpin(&mut self) {
         self.pin = None;
     }
 
-    /// Returns the bytes between two offsets, `None` when they are gone.
+    /// Returns the bytes between two offsets; `None` if they are no longer in memory.
     pub fn slice(&self, span: Range<u64>) -> Option<&[u8]> {
         let start = usize::try_from(span.start.checked_sub(self.base)?).ok()?;
         let end = usize::try_from(span.end.checked_sub(self.base)?).ok()?;
         self.buffer[..self.filled].get(start..end)
     }
 
-    /// Goes back to an offset; returns whether its bytes were still there to go back to.
+    /// Moves back to an offset. `false`: its bytes are no longer in memory, and the cursor did not move.
     pub fn rewind(&mut self, offset: u64) -> bool {
         let index = offset
             .checked_sub(self.base)
@@ -192,28 +191,31 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Makes a line break that no JSON text can have break the value, see [`Reach::Broken`].
+    /// Sets whether a line break at a place where JSON allows none makes a value [`Reach::Broken`].
     pub fn watch_breaks(&mut self, watches: bool) {
         self.watches_breaks = watches;
     }
 
-    /// Lets every line end be the end of the input, until [`Self::next_line`] goes on.
+    /// Makes lines limits: the input seems to end at each line break, until [`Self::next_line`] is called.
     pub fn bound_by_lines(&mut self) {
         self.by_lines = true;
         self.find_line_end(self.at);
     }
 
-    /// Returns whether lines bound what can be seen.
+    /// Returns whether lines are limits, see [`Self::bound_by_lines`].
     pub fn is_bound_by_lines(&self) -> bool {
         self.by_lines
     }
 
-    /// Returns whether what ended here is the input itself and not only a line.
+    /// Returns whether the cursor is at the end of the whole input, and not only of a line.
     pub fn is_at_input_end(&self) -> bool {
         self.at == self.end && self.input_ended && !self.line_ended
     }
 
-    /// Goes behind the end of the line; returns false at the end of the input.
+    /// Moves to the start of the next line. `false`: there is no further line, or lines are not limits.
+    ///
+    /// # Errors
+    /// When reading the input fails.
     pub fn next_line(&mut self) -> Result<bool, io::Error> {
         if !self.by_lines {
             return Ok(false);
@@ -230,7 +232,10 @@ impl<R: Read> Cursor<R> {
         Ok(true)
     }
 
-    /// Returns the byte at the cursor, `None` at the end.
+    /// Returns the byte at the cursor; `None` at the end of the input, or of the line if lines are limits.
+    ///
+    /// # Errors
+    /// When reading the input fails.
     pub fn peek(&mut self) -> Result<Option<u8>, io::Error> {
         if self.at == self.end && !self.fill()? {
             return Ok(None);
@@ -238,14 +243,16 @@ impl<R: Read> Cursor<R> {
         Ok(Some(self.buffer[self.at]))
     }
 
-    /// Goes over the byte that was peeked at.
+    /// Moves over the byte that [`Self::peek`] returned.
     pub fn step(&mut self) {
-        debug_assert!(self.at < self.end, "only over a byte that was seen");
+        debug_assert!(self.at < self.end, "only over a byte that is in memory");
         self.at += 1;
     }
 
-    /// Moves to the first byte that is not in `set`, and returns it; `None` at the end of the
-    /// input.
+    /// Moves to the first byte that is not in `set`, and returns this byte; `None` at the end of the input or line.
+    ///
+    /// # Errors
+    /// When reading the input fails.
     pub fn skip_all(&mut self, set: &[u8]) -> Result<Option<u8>, io::Error> {
         loop {
             match self.peek()? {
@@ -255,7 +262,10 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Goes over a UTF-8 byte order mark, if one stands here.
+    /// Moves over a UTF-8 byte order mark, if there is one at the cursor.
+    ///
+    /// # Errors
+    /// When reading the input fails.
     pub fn skip_byte_order_mark(&mut self) -> Result<(), io::Error> {
         let start = self.offset();
         self.pin(BYTE_ORDER_MARK.len());
@@ -270,7 +280,10 @@ impl<R: Read> Cursor<R> {
         Ok(())
     }
 
-    /// Cuts out the rest of the line.
+    /// Moves to the end of the line, and returns its bytes from the cursor on, at most `max` bytes.
+    ///
+    /// # Errors
+    /// When reading the input fails.
     pub fn rest_of_line(&mut self, max: usize) -> Result<Piece<'_>, io::Error> {
         let start = self.offset();
         self.pin(max);
@@ -279,7 +292,10 @@ impl<R: Read> Cursor<R> {
         Ok(self.piece_since(start, max))
     }
 
-    /// Goes to the end of the line, before its line break.
+    /// Moves to the end of the line, before the line break.
+    ///
+    /// # Errors
+    /// When reading the input fails.
     pub fn skip_line(&mut self) -> Result<(), io::Error> {
         loop {
             if let Some(length) = memchr(b'\n', &self.buffer[self.at..self.end]) {
@@ -293,7 +309,10 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Cuts out the value at the cursor.
+    /// Moves behind the value at the cursor, and returns its bytes, at most `max` bytes.
+    ///
+    /// # Errors
+    /// When reading the input fails.
     pub fn value(&mut self, max: usize) -> Result<Piece<'_>, io::Error> {
         let start = self.offset();
         self.pin(max);
@@ -305,7 +324,8 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Returns what stands between an offset and the cursor.
+    /// Returns the bytes between an offset and the cursor. [`Piece::Oversize`]: they are more than `max` bytes, or no longer
+    /// in memory.
     pub fn piece_since(&self, start: u64, max: usize) -> Piece<'_> {
         match self.slice(start..self.offset()) {
             Some(bytes) if bytes.len() <= max => Piece::Whole(bytes),
@@ -313,9 +333,12 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Goes to the next element of the array whose bracket was stepped over.
+    /// Moves to the next element of an array. The cursor must be behind the opening bracket or behind an element.
+    ///
+    /// # Errors
+    /// When reading the input fails.
     pub fn next_element(&mut self) -> Result<Element, io::Error> {
-        // A brace too many belongs to no element: skipping it keeps the elements behind it.
+        // A surplus brace belongs to no element. It is skipped, so that the further elements are found.
         const BETWEEN: &[u8] = b" \t\r\n,}";
         let mut first = self.skip_all(BETWEEN)?;
         if first == BYTE_ORDER_MARK.first().copied() {
@@ -332,7 +355,10 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Goes to the next member of the object whose brace was stepped over.
+    /// Moves to the value of the next member of an object. The cursor must be behind the opening brace or behind a value.
+    ///
+    /// # Errors
+    /// When reading the input fails.
     pub fn next_member(&mut self) -> Result<Member, io::Error> {
         match self.skip_all(b" \t\r\n,")? {
             None => return Ok(Member::End(Reach::Cut)),
@@ -360,7 +386,10 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Goes behind the value at the cursor.
+    /// Moves behind the value at the cursor.
+    ///
+    /// # Errors
+    /// When reading the input fails.
     pub fn skip_value(&mut self) -> Result<Reach, io::Error> {
         match self.peek()? {
             None => Ok(Reach::Cut),
@@ -370,7 +399,7 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Goes behind a number, a name or a run of garbage, up to the next border.
+    /// Moves behind a number, a literal such as `true`, or other text, up to the next border.
     fn skip_scalar(&mut self) -> Result<Reach, io::Error> {
         loop {
             let ahead = &self.buffer[self.at..self.end];
@@ -386,7 +415,8 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Goes behind an object or array by counting brackets; which kind closes which is not checked.
+    /// Moves behind an object or array by counting brackets. Whether opening and closing brackets are of the same kind is
+    /// not checked.
     fn skip_nested(&mut self) -> Result<Reach, io::Error> {
         let mut depth = 0_u64;
         loop {
@@ -449,7 +479,7 @@ impl<R: Read> Cursor<R> {
                 }
                 _ => self.at += 1,
             }
-            // The byte behind a backslash ends nothing, and may not have been read yet.
+            // The byte behind a backslash does not end the string, and may not be in memory yet.
             match self.peek()? {
                 None => return Ok(Reach::Cut),
                 Some(b'\n') if self.watches_breaks => return Ok(Reach::Broken),
@@ -458,10 +488,10 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Goes over a line break inside a value; returns whether it splits what JSON cannot split.
+    /// Moves over a line break inside of a value, and returns whether the break shows that the value is incomplete.
     ///
-    /// Printed JSON breaks its lines behind an opening bracket, a comma or a colon, or before a
-    /// closing bracket. Any other break ends a line of JSON lines that was not written to its end.
+    /// In printed JSON, a line break is behind an opening bracket, a comma or a colon, or before a closing bracket, a comma
+    /// or a colon. Any other break ends a line of JSON lines that was not written completely.
     fn is_break_out_of_place(&mut self) -> Result<bool, io::Error> {
         let before = &self.buffer[..self.at];
         let last = before.iter().rfind(|byte| !SPACE.contains(byte)).copied();
@@ -470,16 +500,16 @@ impl<R: Read> Cursor<R> {
             && !matches!(next, None | Some(b'}' | b']' | b',' | b':')))
     }
 
-    /// Reads on, with the cursor at the end; returns whether there is a byte to look at now.
+    /// Reads more bytes; the cursor must be at `end`. Returns whether there is a byte at the cursor now.
     fn fill(&mut self) -> Result<bool, io::Error> {
         if self.line_ended || self.input_ended {
             return Ok(false);
         }
-        self.make_room();
+        self.make_space();
         let start = self.filled;
-        let room = self.buffer.len().min(start + CHUNK_BYTES);
+        let limit = self.buffer.len().min(start + CHUNK_BYTES);
         let count = loop {
-            match self.input.read(&mut self.buffer[start..room]) {
+            match self.input.read(&mut self.buffer[start..limit]) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 result => break result?,
             }
@@ -490,7 +520,7 @@ impl<R: Read> Cursor<R> {
         Ok(self.at < self.end)
     }
 
-    /// Sets the end of what can be seen, where no line end was found before `start`.
+    /// Sets `end`, the end of the visible bytes; there is no line break before `start`.
     fn find_line_end(&mut self, start: usize) {
         let line = self
             .by_lines
@@ -500,21 +530,22 @@ impl<R: Read> Cursor<R> {
         self.end = line.map_or(self.filled, |length| start + length);
     }
 
-    fn make_room(&mut self) {
-        let (kept_from, max) = match self.pin {
+    /// Makes space for the next read: discards bytes that are not pinned, and grows the buffer if a pin needs it.
+    fn make_space(&mut self) {
+        let (pinned_from, max) = match self.pin {
             Some((start, max)) if self.filled - start < max => (start, max),
             _ => {
                 self.pin = None;
                 (self.at, 0)
             }
         };
-        if kept_from < self.filled && self.buffer.len() - self.filled >= CHUNK_BYTES / 4 {
+        if pinned_from < self.filled && self.buffer.len() - self.filled >= CHUNK_BYTES / 4 {
             return;
         }
-        self.buffer.copy_within(kept_from..self.filled, 0);
-        self.base += kept_from as u64;
-        self.at -= kept_from;
-        self.filled -= kept_from;
+        self.buffer.copy_within(pinned_from..self.filled, 0);
+        self.base += pinned_from as u64;
+        self.at -= pinned_from;
+        self.filled -= pinned_from;
         self.end = self.filled;
         if let Some((start, _)) = &mut self.pin {
             *start = 0;
@@ -524,8 +555,9 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Doubles the buffer, or takes all that the pin allows where doubling twice would pass it, so
-    /// that the old and the new buffer never exceed one and a half times the limit.
+    /// Doubles the buffer. If doubling twice would exceed the limit of the pin, grows directly to that limit.
+    ///
+    /// So the old and the new buffer together never exceed one and a half times the limit.
     fn grow(&mut self, max: usize) {
         let length = self.buffer.len();
         let limit = max.max(self.filled) + CHUNK_BYTES;
@@ -541,13 +573,13 @@ impl<R: Read> Cursor<R> {
     }
 }
 
-/// What JSON calls white space.
+/// The white space of JSON (RFC 8259, section 2).
 pub const SPACE: &[u8] = b" \t\r\n";
 
-/// What some editors put before the text of a file.
+/// The UTF-8 byte order mark, which some editors write at the start of a file.
 pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The bytes that matter between the borders of a value; all others are skipped unseen.
+/// The bytes that matter inside of an object or array; all others are skipped.
 static BORDERS: [u8; 256] = kinds(&[(b"\"{}[]\n", 1)]);
 
 #[cfg(test)]
@@ -558,13 +590,13 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// Hands over at most a few bytes a call, as pipes and sockets do.
+    /// A reader that returns at most a few bytes in each call, as pipes and sockets do.
     struct Trickle<'a>(&'a [u8], usize);
 
     impl Read for Trickle<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let room = self.1.min(buffer.len());
-            self.0.read(&mut buffer[..room])
+            let limit = self.1.min(buffer.len());
+            self.0.read(&mut buffer[..limit])
         }
     }
 
@@ -619,7 +651,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn memory_stays_near_the_limit_of_what_is_kept() {
+    fn memory_stays_near_the_limit_of_the_pin() {
         for max in [1_000, 2 << 20, 9 << 20] {
             let input = b"\""
                 .chain(io::repeat(b'x').take(64 << 20))
@@ -633,7 +665,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn lines_bound_what_is_seen() {
+    fn lines_limit_the_visible_input() {
         for size in [1, 2, 100] {
             let mut cursor = Cursor::new(Trickle(b"[1\n\n{\"a\n2", size));
             cursor.bound_by_lines();

@@ -160,7 +160,7 @@ pub enum Rejection {
     #[error("the input ends inside the record")]
     Truncated,
     /// The major version of the record format is not 1, the only known version.
-    #[error("event version {version} is not known, only 1.x is")]
+    #[error("unknown event version {version}, expected 1.x")]
     UnknownVersion {
         /// The major version in the record.
         version: u32,

@@ -140,6 +140,7 @@ impl Window {
 
     /// Returns the hour `hours` later, or earlier if negative. A result out of range becomes the first or the last
     /// possible hour.
+    #[must_use]
     pub fn plus(self, hours: i64) -> Self {
         Self::from_hours(self.0.saturating_add(hours))
     }

@@ -653,15 +653,15 @@ fn what_is_neither_json_nor_gzip_fails_alone() {
     for (content, saying) in [
         (
             &b"BZh91AY&SY not for us"[..],
-            "no CloudTrail records: at byte 0 begins",
+            "no CloudTrail records: expected JSON, found bzip2 data at byte 0",
         ),
         (
             b"\x28\xb5\x2f\xfd zstd",
-            "no CloudTrail records: at byte 0 begins",
+            "no CloudTrail records: expected JSON, found Zstandard data at byte 0",
         ),
         (
             b"<html>403</html>",
-            "no CloudTrail records: at byte 0 begins",
+            "no CloudTrail records: expected JSON, found XML or HTML at byte 0",
         ),
         (b"", "the input is empty"),
         (b" \n\n ", "the input is empty"),
@@ -678,7 +678,7 @@ fn an_input_without_any_event_is_an_error_that_says_what_it_looks_like() {
     for (content, likeness) in [
         (
             json!({"events": [{"message": record}], "searchedLogStreams": []}),
-            "the answer of `aws logs filter-log-events`",
+            "the output of `aws logs filter-log-events`",
         ),
         (
             json!({"Records": [{"kinesis": {"data": "eyJ"}, "eventSource": "aws:kinesis",
@@ -690,7 +690,7 @@ fn an_input_without_any_event_is_an_error_that_says_what_it_looks_like() {
                 "eventVersion": "2.1", "s3": {}}]}),
             "an event notification of S3",
         ),
-        (json!([record, record]), "texts, where records should be"),
+        (json!([record, record]), "strings instead of records"),
         (
             json!({"name": "x", "version": 1}),
             "an object with the members name, version",
@@ -891,7 +891,7 @@ mod memory {
             let (peak, scan) = peak(folder.command(&[&SCAN[..], &["small.jsonl", name]].concat()));
             let error = scan["files"]["failed"][0]["error"].as_str().unwrap();
             assert!(
-                error.contains("no CloudTrail records: at byte 0 begins"),
+                error.contains("no CloudTrail records: expected JSON, found binary data at byte 0"),
                 "{error}"
             );
             assert!(

@@ -630,7 +630,7 @@ fn events_are_explained_one_a_line_in_order_with_their_reasons() {
             null,
             false,
             null,
-            "quarantined: event version 2 is not known, only 1.x is"
+            "quarantined: unknown event version 2, expected 1.x"
         ]),
     ]);
     assert_eq!(short[..10], expected);

@@ -1,5 +1,4 @@
-//! What goes in and what comes out, as tables; every case is read whole and in tiny pieces, which
-//! must make no difference.
+//! Tables of inputs and expected items. Each input is read at once and in tiny pieces, with the same result.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -20,17 +19,17 @@ const SMALL: Limits = Limits {
     records_max: 5,
 };
 
-/// Hands over at most a few bytes a call, as pipes and sockets do.
+/// A reader that returns at most a few bytes in each call, as pipes and sockets do.
 struct Trickle<'a>(&'a [u8], usize);
 
 impl Read for Trickle<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let room = self.1.min(buffer.len());
-        self.0.read(&mut buffer[..room])
+        let limit = self.1.min(buffer.len());
+        self.0.read(&mut buffer[..limit])
     }
 }
 
-/// Writes items down: a record as its text, a rejection as `!name`, with what went wrong last.
+/// Lists the items of an input, one in a line: a record as its text, a rejection as `!name`, and an error last.
 fn listing(input: impl Read, layout: Layout, limits: &Limits) -> String {
     let mut lines = String::new();
     let mut position = 0;
@@ -102,7 +101,7 @@ fn check_lines(input: impl AsRef<[u8]>, expected: &[&str]) {
     check_as(Layout::Lines, input.as_ref(), expected);
 }
 
-/// Whatever came before it, the input is refused under this name.
+/// Checks that reading ends with the error of this name, after any items.
 #[track_caller]
 fn check_refused(input: impl AsRef<[u8]>, name: &str) {
     let shown = String::from_utf8_lossy(input.as_ref());
@@ -127,7 +126,7 @@ fn payload(message: impl AsRef<[u8]>) -> String {
     wrap(&BASE64_STANDARD.encode(gzip(message)))
 }
 
-/// A CloudWatch Logs message of these log events, as AWS orders it.
+/// A CloudWatch Logs message with these log events, with the fields in the order of AWS.
 fn logs(log_events: &str) -> String {
     format!(
         r#"{{"messageType":"DATA_MESSAGE","owner":"999999999999","logGroup":"trail",
@@ -194,7 +193,7 @@ fn a_bare_event_is_a_record_in_a_line_or_printed() {
 }
 
 #[test]
-fn a_broken_line_costs_itself_only() {
+fn a_broken_line_is_rejected_alone() {
     for broken in [
         r#"{"a":"x"#,
         r#"{"a":"x\"#,
@@ -231,7 +230,7 @@ fn a_broken_line_costs_itself_only() {
 }
 
 #[test]
-fn a_line_may_hold_whatever_a_file_may() {
+fn a_line_may_contain_anything_that_a_file_may() {
     let lines = [
         r#"{"Records":[{"a":1},{"b":2}]}"#.to_owned(),
         payload(logs(r#"[{"message":"{\"c\":3}"}]"#)),
@@ -257,7 +256,7 @@ fn a_line_may_hold_whatever_a_file_may() {
 }
 
 #[test]
-fn what_is_no_input_is_refused() {
+fn unknown_formats_are_refused() {
     check_refused("", "empty");
     check_refused(" \n\t\r\n", "empty");
     check_refused("\u{feff}", "empty");
@@ -286,7 +285,7 @@ fn a_sparse_file_fails_at_its_first_byte() {
 }
 
 #[test]
-fn an_input_that_fails_says_so_and_not_that_it_is_damaged() {
+fn a_failing_input_is_not_reported_as_damaged() {
     struct Failing;
     impl Read for Failing {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
@@ -330,7 +329,7 @@ fn the_inflated_limit_counts_all_members() {
 }
 
 #[test]
-fn a_record_that_is_too_long_or_cut_off_costs_itself_only() {
+fn a_record_that_is_too_long_or_truncated_is_rejected_alone() {
     let sized = |length: usize| format!("\"{}\"", "x".repeat(length - 2));
     for (length, fits) in [(999, true), (1_000, true), (1_001, false), (300_000, false)] {
         let record = sized(length);
@@ -352,7 +351,7 @@ fn a_record_that_is_too_long_or_cut_off_costs_itself_only() {
 }
 
 #[test]
-fn odd_elements_are_handed_over_and_garbage_between_them_is_survived() {
+fn unusual_elements_are_passed_on_and_garbage_between_them_is_skipped() {
     check(
         r#"{"Records":[1,"x",null,true,[],-1e5]}"#,
         &["1", "\"x\"", "null", "true", "[]", "-1e5"],
@@ -414,7 +413,7 @@ fn the_payload_of_a_subscription_is_opened() {
 }
 
 #[test]
-fn a_payload_that_is_not_whole_is_refused() {
+fn an_incomplete_payload_is_refused() {
     let message = logs(r#"[{"message":"{}"}]"#);
     let packed = gzip(&message);
     let with_data = |bytes: &[u8]| wrap(&BASE64_STANDARD.encode(bytes));
@@ -432,11 +431,11 @@ fn a_payload_that_is_not_whole_is_refused() {
     check_refused(wrap("!!!!"), "payload_base64");
     check_refused(wrap("AA=A"), "payload_base64");
     check_refused(wrap("H4sI\\u00zz"), "payload_base64");
-    // A name that gives gzip data with both digits in which the alphabets differ.
-    let mut odd = vec![0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 255, 0xfb, 0xff, 0xfe, 0];
-    odd.extend_from_slice(&packed[10..]);
-    assert!(!listing(with_data(&odd).as_bytes(), Layout::Guess, &SMALL).contains("error"));
-    check_refused(wrap(&BASE64_URL_SAFE.encode(&odd)), "payload_base64");
+    // A gzip header with a name, whose base64 contains both digits in which the alphabets differ.
+    let mut named = vec![0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 255, 0xfb, 0xff, 0xfe, 0];
+    named.extend_from_slice(&packed[10..]);
+    assert!(!listing(with_data(&named).as_bytes(), Layout::Guess, &SMALL).contains("error"));
+    check_refused(wrap(&BASE64_URL_SAFE.encode(&named)), "payload_base64");
     check_refused(with_data(b"{}"), "payload_not_gzip");
     check_refused(with_data(message.as_bytes()), "payload_not_gzip");
     let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());
@@ -527,7 +526,7 @@ fn cloudwatch_logs_json_is_read_with_or_without_its_frame() {
 }
 
 #[test]
-fn a_bad_log_event_costs_itself_only() {
+fn a_bad_log_event_is_rejected_alone() {
     let good = r#"{"id":"1","message":"{}"}"#;
     let good_record = "{} of 123456789012";
     let among = |event: &[u8], expected: &str| {
@@ -593,7 +592,7 @@ fn a_bad_log_event_costs_itself_only() {
 }
 
 #[test]
-fn what_aws_can_send_fits_the_limits() {
+fn the_largest_payload_of_aws_fits_the_limits() {
     let limits = Limits::default();
     for (length, expected) in [(256 << 10, 1), (1 << 20, 1), (3 << 20, 0)] {
         let text = format!(r#"{{\"a\":\"{}\"}}"#, "x".repeat(length));
@@ -615,7 +614,7 @@ fn what_aws_can_send_fits_the_limits() {
 }
 
 #[test]
-fn one_string_as_long_as_the_limit_lets_through_is_skipped() {
+fn a_string_as_long_as_the_inflated_limit_is_skipped() {
     let limits = Limits::default();
     let head = logs("[{\"message\":\"");
     let head = head.strip_suffix('}').unwrap();
@@ -691,7 +690,7 @@ proptest! {
     }
 }
 
-/// Pieces of JSON, so that chance makes what is nearly an input.
+/// Pieces of JSON, so that random sequences of them are nearly valid inputs.
 const WORDS: &[&str] = &[
     "{",
     "}",
