@@ -78,7 +78,8 @@ fn subscription<R: Read>(
     }
 }
 
-/// Returns the log group and the log stream of the records in a subscription's event, as far as the event contains them.
+/// Returns the log group and the log stream of the records in a subscription's event, as far as the event contains
+/// them.
 ///
 /// The event is decompressed for this, so the function is meant for the few events with a fault.
 pub fn origin(event: &[u8], limits: &Limits) -> PayloadOrigin {
@@ -117,7 +118,7 @@ pub(crate) fn payload<R: Read>(
     result
 }
 
-/// Decompresses the payload of a subscription: at once in the fast path if this is safe, or else as a stream.
+/// Decompresses the payload of a subscription: in one step in the fast path if this is safe, or else as a stream.
 fn unpack(data: &[u8], unpacker: &mut Unpacker, output: &mut Output<'_>) -> Result<(), ReadError> {
     decode(data, &mut unpacker.packed)?;
     let limits = output.limits;
@@ -141,7 +142,7 @@ fn unpack(data: &[u8], unpacker: &mut Unpacker, output: &mut Output<'_>) -> Resu
     Ok(())
 }
 
-/// Reads a message in one pass, or in two if its header is behind its records.
+/// Reads a message in one pass. If its header is not before its records, two further passes are needed.
 fn passes(mut run: impl FnMut(Pass) -> Result<bool, ReadError>) -> Result<(), ReadError> {
     if !run(Pass::Hopeful)? {
         run(Pass::Header)?;

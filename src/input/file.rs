@@ -28,7 +28,8 @@ use crate::{CAPTURE_BYTES_MAX, InputItem, Layout, Limits, ReadError};
 /// This is the slow reference reader. [`Reader`] gives the same result in a fraction of the time.
 ///
 /// # Errors
-/// [`ReadError`] if the input as a whole is unreadable. The caller must then discard the items that were visited before.
+/// [`ReadError`] if the input as a whole is unreadable. The caller must then discard the items that were visited
+/// before.
 pub fn read_reference<R: Read>(
     input: R,
     layout: Layout,
@@ -64,8 +65,8 @@ impl Reader {
         }
     }
 
-    /// Reads an input as [`read_reference`] does, except for records that the prefilter does not let through. Their number is
-    /// passed as [`InputItem::Skipped`].
+    /// Reads an input as [`read_reference`] does, except for records that the prefilter does not let through. Their
+    /// number is passed as [`InputItem::Skipped`].
     ///
     /// # Errors
     /// As [`read_reference`].
@@ -178,8 +179,8 @@ impl<'v, R: Read> ReaderState<'v, R> {
         Ok(())
     }
 
-    /// Reads a line that begins with neither an object nor an array. The line is rejected as broken, unless it is at the
-    /// start of the input: then the input is of an unknown format.
+    /// Reads a line that begins with neither an object nor an array. The line is rejected as broken, unless it is at
+    /// the start of the input: then the input is of an unknown format.
     fn garbage(&mut self, byte: u8) -> Result<(), ReadError> {
         if !self.has_begun && (self.layout == Layout::Guess || byte < b' ') {
             let offset = self.cursor.offset();
@@ -255,8 +256,8 @@ impl<'v, R: Read> ReaderState<'v, R> {
         Ok(reach)
     }
 
-    /// Checks whether the first event may be a line of JSON lines. Printed JSON has a line break directly behind the brace.
-    /// Otherwise, a line break at a place where JSON allows none shows an incomplete line.
+    /// Checks whether the first event may be a line of JSON lines. Printed JSON has a line break directly behind the
+    /// brace. Otherwise, a line break at a place where JSON allows none shows an incomplete line.
     fn watch_lines(&mut self) -> Result<(), ReadError> {
         if self.is_undecided && matches!(self.cursor.skip_all(b" \t\r")?, Some(b'\n')) {
             self.is_undecided = false;
@@ -375,8 +376,8 @@ impl<'v, R: Read> ReaderState<'v, R> {
         }
     }
 
-    /// Passes on an object that is an event. If the object shows that the input is JSON lines, lines are limits from here
-    /// on.
+    /// Passes on an object that is an event. If the object shows that the input is JSON lines, the cursor is in line
+    /// mode from here on.
     fn end_event(&mut self, seen: &ObjectState, reach: Reach) -> Result<(), ReadError> {
         if reach == Reach::Broken {
             if self.is_undecided && self.cursor.rewind(seen.start) {

@@ -1,13 +1,14 @@
-//! Splits the bytes of an input into the JSON texts of single records: trail files, payloads of subscriptions, envelopes
-//! and JSON lines.
+//! Splits an input into the JSON texts of its records. An input is a trail file, the payload of a subscription, an
+//! EventBridge envelope, a file of JSON lines, or several of these in sequence.
 //!
 //! The modules, in reading order:
 //!
-//! - `file`: opens an input and passes its records on, one by one. The format is recognised by the content, not by the name.
+//! - `file`: opens an input and passes its records on, one by one. The format is recognised by the content, not by the
+//!   name.
 //! - `envelope`: opens the envelopes in which CloudWatch Logs sends and exports records.
 //! - `likeness`: describes an input without any event, for error messages.
 //! - `output`: numbers the records and passes them to the caller.
-//! - `unpack`: decompresses gzip data, as a stream in constant memory, or at once where this is safe and faster.
+//! - `unpack`: decompresses gzip data, as a stream in constant memory, or in one step where this is safe and faster.
 
 pub mod envelope;
 pub mod file;
@@ -20,10 +21,13 @@ use std::io;
 
 use records::{Rejection, Wrapper};
 
-/// Maximum length of a JSON value that may be a payload: 6 MiB in base64, with line breaks. In bytes.
+/// Maximum number of bytes that are kept in memory of a JSON value that may be a payload: 6 MiB in base64, with line
+/// breaks.
 pub const CAPTURE_BYTES_MAX: usize = 9 * 1024 * 1024;
 
-/// Maximum length of a payload after base64 decoding, in bytes. AWS Lambda accepts no event larger than 6 MB.
+/// Maximum number of bytes of a payload after base64 decoding and before decompression.
+///
+/// AWS Lambda accepts no event larger than 6 MB.
 pub const PACKED_BYTES_MAX: usize = 6 * 1024 * 1024;
 
 /// Limits on the size of an input and of its records.

@@ -48,8 +48,8 @@ impl<'v> Output<'v> {
         });
     }
 
-    /// Passes the records at the start of `ahead` to the visitor, up to the first record that the fast path declines, and
-    /// returns the number of bytes read. 0 if there is no fast path.
+    /// Passes the records at the start of `ahead` to the visitor, up to the first record that the fast path declines,
+    /// and returns the number of bytes read. 0 if there is no fast path.
     pub(crate) fn records(&mut self, ahead: &[u8]) -> usize {
         let Self {
             limits,

@@ -1,9 +1,9 @@
-//! Decompresses gzip data, as a stream in constant memory, or at once where this is safe and faster.
+//! Decompresses gzip data, as a stream in constant memory, or in one step where this is safe and faster.
 //!
-//! The stream accepts any data. Only small data is decompressed at once, and only if the size in its trailer is plausible.
-//! So the memory is limited before any of it is used. The author of a file can write any size there, so the size is
-//! accepted only up to a factor that no trail reaches. All other data, and damaged data, goes through the stream, which
-//! reports what is wrong.
+//! The stream accepts any data. Only small data is decompressed in one step, and only if the size in its trailer is
+//! plausible. So the memory is limited before any of it is used. The author of a file can write any size there, so the
+//! size is accepted only up to a factor that no trail reaches. All other data, and damaged data, goes through the
+//! stream, which reports what is wrong.
 
 use std::io::{self, BufRead, Read};
 
@@ -15,17 +15,17 @@ use crate::{Limits, ReadError};
 /// The first two bytes of gzip data (RFC 1952, 2.3.1).
 pub const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// Maximum number of bytes of gzip data that are decompressed at once. Files of CloudTrail have at most a few MiB.
+/// Maximum number of bytes of gzip data that are decompressed in one step. Files of CloudTrail have at most a few MiB.
 pub const PACKED_WHOLE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Maximum number of bytes after decompression at once.
+/// Maximum number of bytes after decompression in one step.
 const UNPACKED_WHOLE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Maximum factor of growth for decompression at once. Usual trails grow 10 times, trails full of repeated errors 30 times, and
-/// a zip bomb 1,030 times.
+/// Maximum factor of growth for decompression in one step. Usual trails grow 10 times, trails full of repeated errors
+/// 30 times, and a zip bomb 1,030 times.
 const GROWTH_MAX: usize = 64;
 
-/// Decompresses gzip data at once, with buffers that are reused.
+/// A decompressor of gzip data in one step, with buffers that are reused.
 #[derive(Debug, Default)]
 pub struct Unpacker {
     decompressor: Option<Decompressor>,
@@ -83,7 +83,8 @@ fn is_plain_member(packed: &[u8]) -> bool {
         if [*first, *second] == GZIP_MAGIC && flags & HEADER_CHECKSUM == 0)
 }
 
-/// Returns a reader of all members of gzip data, decompressed. A read fails with [`ReadError::Inflated`] beyond the limit.
+/// Returns a reader of all members of gzip data, decompressed. A read fails with [`ReadError::Inflated`] beyond the
+/// limit.
 pub fn inflate<R: BufRead>(compressed: R, limits: &Limits) -> impl Read + use<R> {
     Capped {
         input: MultiGzDecoder::new(compressed),

@@ -1,24 +1,25 @@
 //! Finds records and members in JSON text, and returns them as slices of the text.
 //!
-//! A text is read by the **fast path** or by the **reference reader**; there is no third reader. The fast path examines 64
-//! bytes at once and may always decline a text. Then the reference reader decides. It finds the borders of values one byte
-//! after another, and `serde_json` parses the text between them. Both skip values that the caller does not ask for. Both
-//! are lenient on purpose: the last of several equal keys counts, a lone surrogate becomes U+FFFD, and a value of an
-//! unexpected type counts as absent.
+//! A text is read by the **fast path** or by the **reference reader**; there is no third reader. The fast path examines
+//! 64 bytes at once and may always decline a text. Then the reference reader decides. It finds the borders of values
+//! one byte after another, and `serde_json` parses the text between them. Both skip values that the caller does not ask
+//! for. Both are lenient on purpose: the last of several equal keys counts, a lone surrogate becomes U+FFFD, and a
+//! value of an unexpected type counts as absent.
 //!
 //! The modules, in reading order:
 //!
 //! - `split`: finds the borders of values in a stream, as a part of the reference reader.
 //! - `reference`: finds members, elements and strings with `serde_json`, the rest of the reference reader.
-//! - `structure`: proves that a text is JSON, finds records and members in it, and unescapes strings. This is the fast path.
+//! - `structure`: proves that a text is JSON, finds records and members in it, and unescapes strings. This is the fast
+//!   path.
 //! - `prefilter`: recognises records of successful calls, which the fast path may skip.
 //! - `bytes`: builds tables of the kinds of each byte.
 //! - `native`: all `unsafe` code.
 //!
 //! # Why it exists
 //!
-//! Nineteen of twenty records of a trail are successful calls. The fast path proves that they are JSON and skips them. So it
-//! finds the failures in a list of records in a fourth of the time of `sonic-rs`, and in a third of the time of
+//! Nineteen of twenty records of a trail are successful calls. The fast path proves that they are JSON and skips them.
+//! So it finds the failures in a list of records in a fourth of the time of `sonic-rs`, and in a third of the time of
 //! `serde_json`. The table has nanoseconds of CPU time for each record, medians of 7 rounds. All three found the same
 //! values, and ran in turns in one process:
 //!
@@ -27,13 +28,13 @@
 //! | 16 members of each failure, in the lists of trail files | 461 | 1,881 | 1,537 |
 //! | 16 members of each record, given its text | 1,590 | 1,742 | 1,557 |
 //!
-//! Repeat this with `make bench`, or with `cargo run --profile dist -p benches --example members -- 7 FOLDER` for a folder of
-//! trail files. The figures are for 155,672 records (212 MB) on an AMD EPYC with AVX2, on 2026-11-29.
+//! Repeat this with `make bench`, or with `cargo run --profile dist -p benches --example members -- 7 FOLDER` for a
+//! folder of trail files. The figures are for 155,672 records (212 MB) on an AMD EPYC with AVX2, on 2026-11-29.
 //! `-C target-cpu=native`, which `sonic-rs` recommends, made no difference beyond the noise.
 //!
-//! Finding members alone would not justify this crate: `serde_json` is as fast, and faster in short records if it reads into
-//! a struct, but then it cannot be lenient. In a whole scan, `sonic-rs` instead of the fast path took 1.7 times the CPU for
-//! trail files, and 1.1 times for payloads.
+//! Finding members alone would not justify this crate: `serde_json` is as fast, and faster in short records if it reads
+//! into a struct, but then it cannot be lenient. In a whole scan, `sonic-rs` instead of the fast path took 1.7 times
+//! the CPU for trail files, and 1.1 times for payloads.
 //!
 //! Each piece is worth its code. Without the piece, a scan of the same corpus took more CPU:
 //!
@@ -47,26 +48,27 @@
 //!
 //! # What proves it right
 //!
-//! - Property tests here: `values_are_read_as_the_reference_reads_them` in this file; `what_is_proven_is_what_serde_json_reads`,
-//!   `records_are_cut_where_serde_json_cuts_them` and `strings_of_all_kinds_are_unescaped` in `structure`;
-//!   `borders_are_where_serde_json_finds_them` in `split`; `all_lanes_give_the_same_masks` in `native`.
-//! - `tests/it/reading.rs` reads real, invented and hostile inputs with both readers. The records and the clusters must be
-//!   the same.
+//! - Property tests here: `values_are_read_as_the_reference_reads_them` in this file;
+//!   `what_is_proven_is_what_serde_json_reads`, `records_are_cut_where_serde_json_cuts_them` and
+//!   `strings_of_all_kinds_are_unescaped` in `structure`; `borders_are_where_serde_json_finds_them` in `split`;
+//!   `all_lanes_give_the_same_masks` in `native`.
+//! - `tests/it/reading.rs` reads real, invented and hostile inputs with both readers. The records and the clusters must
+//!   be the same.
 //! - The fuzz targets `reader`, `splitter` and `explain` compare both readers on any bytes. `make fuzz` runs them, and
 //!   `cargo test` runs their seeds.
 //!
 //! # What is unsafe
 //!
-//! `unsafe` is only in `native`, and the workspace denies it elsewhere. There are two kinds. Vector instructions of x86-64
-//! (AVX2 and AVX-512) run only after a check that the processor has them. Calls of libdeflate decompress gzip data.
-//! `Scalar` does the same as the vector instructions in safe Rust. It runs on all other processors, and the tests compare
-//! the results.
+//! `unsafe` is only in `native`, and the workspace denies it elsewhere. There are two kinds. Vector instructions of
+//! x86-64 (AVX2 and AVX-512) run only after a check that the processor has them. Calls of libdeflate decompress gzip
+//! data. `Scalar` does the same as the vector instructions in safe Rust. It runs on all other processors, and the tests
+//! compare the results.
 //!
 //! # What it does not do
 //!
 //! - It does not parse numbers, write JSON, or build values. Use `serde_json` for that.
-//! - The fast path proves only compact JSON, as AWS writes it: no white space between tokens, at most 60 levels, and at most
-//!   40 members in an object whose members are read. All other text goes to the reference reader.
+//! - The fast path proves only compact JSON, as AWS writes it: no white space between tokens, at most 60 levels, and at
+//!   most 40 members in an object whose members are read. All other text goes to the reference reader.
 //! - Bytes of a skipped record are not checked to be UTF-8.
 
 pub mod bytes;
@@ -166,8 +168,10 @@ impl<'a> Json<'a> {
         reference::string(self.text).filter(|text| !text.is_empty())
     }
 
-    /// Returns a boolean; `None` for other values. The strings true, yes, false and no count too, because CloudTrail writes
-    /// them.
+    /// Returns a boolean; `None` for other values.
+    ///
+    /// The strings `"true"`, `"yes"`, `"false"` and `"no"` count too, in upper or lower case, because CloudTrail writes
+    /// such strings.
     pub fn boolean(self) -> Option<bool> {
         match self.text {
             "true" => Some(true),
@@ -191,7 +195,7 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// Returns the value under a path of keys; `None` if it is absent or null.
+    /// Returns the value under a path of keys; `None` if it is absent or null. The last of several equal keys counts.
     pub fn at(self, path: &[&str]) -> Option<Json<'a>> {
         let mut value = self;
         for wanted in path {

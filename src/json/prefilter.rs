@@ -15,7 +15,8 @@ pub struct Prefilter(HashMap<[u8; HEAD], Vec<&'static [u8]>>);
 const HEAD: usize = 8;
 
 impl Prefilter {
-    /// Creates a prefilter that lets records with these event names through, so that they are parsed even without an error.
+    /// Creates a prefilter that lets records with these event names through, so that they are parsed even without an
+    /// error.
     ///
     /// Each name must have at least seven letters.
     pub fn new(names: impl IntoIterator<Item = &'static str>) -> Self {
@@ -48,7 +49,7 @@ impl Prefilter {
     }
 }
 
-/// Collects the keys of one record, to decide whether the record is surely that of a successful call.
+/// The keys of one record found so far, to decide whether the record is surely that of a successful call.
 #[derive(Debug, Clone, Copy)]
 pub struct KeysSeen {
     is_doubtful: bool,
@@ -138,8 +139,8 @@ impl KeysSeen {
 
     /// Checks whether another record is surely that of a successful call too, given that this one is.
     ///
-    /// Both records are in `text` and differ inside of a string: from offset `mine` on in this record, from offset `other`
-    /// on in the other. `false`: the other record has to be examined on its own.
+    /// Both records are in `text` and differ inside of a string: from offset `mine` on in this record, from offset
+    /// `other` on in the other. `false`: the other record has to be examined on its own.
     #[inline(always)]
     pub fn is_success_too(
         &self,

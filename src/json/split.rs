@@ -14,7 +14,8 @@ use memchr::{memchr, memchr2, memchr3};
 
 use crate::bytes::kinds;
 
-/// Number of bytes in one read: large enough that the cost of a call does not matter, small enough for a processor cache.
+/// Number of bytes in one read: large enough that the cost of a call does not matter, small enough for a processor
+/// cache.
 const CHUNK_BYTES: usize = 64 * 1024;
 
 /// How moving the cursor over a value ended.
@@ -22,7 +23,7 @@ const CHUNK_BYTES: usize = 64 * 1024;
 pub enum Reach {
     /// The value is complete; the cursor is behind its last byte.
     Whole,
-    /// The input, or the line if lines are limits, ended inside of the value.
+    /// The input, or the line in line mode, ended inside of the value.
     Cut,
     /// The value is not JSON: the next byte cannot be part of it. The cursor is before this byte.
     Broken,
@@ -73,7 +74,7 @@ pub struct Cursor<R> {
     base: u64,
     /// Index of the cursor in the buffer.
     at: usize,
-    /// Index behind the last visible byte: `filled`, or the end of the line if lines are limits.
+    /// Index behind the last visible byte: `filled`, or the end of the line in line mode.
     end: usize,
     filled: usize,
     /// Index of the first pinned byte, and the maximum number of pinned bytes.
@@ -135,7 +136,7 @@ impl<R: Read> Cursor<R> {
         self.buffer
     }
 
-    /// Returns the bytes from the cursor on that are already in memory, up to the end of the line if lines are limits.
+    /// Returns the bytes from the cursor on that are already in memory, up to the end of the line in line mode.
     pub fn ahead(&self) -> &[u8] {
         &self.buffer[self.at..self.end]
     }
@@ -196,13 +197,13 @@ impl<R: Read> Cursor<R> {
         self.watches_breaks = watches;
     }
 
-    /// Makes lines limits: the input seems to end at each line break, until [`Self::next_line`] is called.
+    /// Switches to line mode: each line break acts as the end of the input, until [`Self::next_line`] is called.
     pub fn bound_by_lines(&mut self) {
         self.by_lines = true;
         self.find_line_end(self.at);
     }
 
-    /// Returns whether lines are limits, see [`Self::bound_by_lines`].
+    /// Returns whether the cursor is in line mode, see [`Self::bound_by_lines`].
     pub fn is_bound_by_lines(&self) -> bool {
         self.by_lines
     }
@@ -212,7 +213,7 @@ impl<R: Read> Cursor<R> {
         self.at == self.end && self.input_ended && !self.line_ended
     }
 
-    /// Moves to the start of the next line. `false`: there is no further line, or lines are not limits.
+    /// Moves to the start of the next line. `false`: there is no further line, or the cursor is not in line mode.
     ///
     /// # Errors
     /// When reading the input fails.
@@ -232,7 +233,7 @@ impl<R: Read> Cursor<R> {
         Ok(true)
     }
 
-    /// Returns the byte at the cursor; `None` at the end of the input, or of the line if lines are limits.
+    /// Returns the byte at the cursor; `None` at the end of the input, or of the line in line mode.
     ///
     /// # Errors
     /// When reading the input fails.
@@ -324,8 +325,8 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Returns the bytes between an offset and the cursor. [`Piece::Oversize`]: they are more than `max` bytes, or no longer
-    /// in memory.
+    /// Returns the bytes between an offset and the cursor. [`Piece::Oversize`]: they are more than `max` bytes, or no
+    /// longer in memory.
     pub fn piece_since(&self, start: u64, max: usize) -> Piece<'_> {
         match self.slice(start..self.offset()) {
             Some(bytes) if bytes.len() <= max => Piece::Whole(bytes),
@@ -355,7 +356,8 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Moves to the value of the next member of an object. The cursor must be behind the opening brace or behind a value.
+    /// Moves to the value of the next member of an object. The cursor must be behind the opening brace or behind a
+    /// value.
     ///
     /// # Errors
     /// When reading the input fails.
@@ -415,8 +417,8 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Moves behind an object or array by counting brackets. Whether opening and closing brackets are of the same kind is
-    /// not checked.
+    /// Moves behind an object or array by counting brackets. Whether opening and closing brackets are of the same kind
+    /// is not checked.
     fn skip_nested(&mut self) -> Result<Reach, io::Error> {
         let mut depth = 0_u64;
         loop {
@@ -490,8 +492,8 @@ impl<R: Read> Cursor<R> {
 
     /// Moves over a line break inside of a value, and returns whether the break shows that the value is incomplete.
     ///
-    /// In printed JSON, a line break is behind an opening bracket, a comma or a colon, or before a closing bracket, a comma
-    /// or a colon. Any other break ends a line of JSON lines that was not written completely.
+    /// In printed JSON, a line break is behind an opening bracket, a comma or a colon, or before a closing bracket, a
+    /// comma or a colon. Any other break ends a line of JSON lines that was not written completely.
     fn is_break_out_of_place(&mut self) -> Result<bool, io::Error> {
         let before = &self.buffer[..self.at];
         let last = before.iter().rfind(|byte| !SPACE.contains(byte)).copied();

@@ -62,7 +62,7 @@ pub fn members(text: &str, members: &mut [Member; MEMBERS_MAX]) -> Option<usize>
     })
 }
 
-/// A result of [`records`].
+/// A record, or a run of skipped records, found by [`records`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found<'a> {
     /// A number of consecutive records of successful calls, which the prefilter does not let through.
@@ -73,8 +73,8 @@ pub enum Found<'a> {
 
 /// Reads the records of a JSON array, and passes them to `found` in their order; `text` begins with the first record.
 ///
-/// Stops before the first record that is not proven to be a JSON object of at most `max` bytes. Returns the number of bytes
-/// read: all complete records, and the commas between them. The caller has to read on from there.
+/// Stops before the first record that is not proven to be a JSON object of at most `max` bytes. Returns the number of
+/// bytes read: all complete records, and the commas between them. The caller has to read on from there.
 pub fn records<'a>(
     text: &'a [u8],
     max: usize,
@@ -342,8 +342,8 @@ impl Rows {
 }
 
 impl Nesting {
-    /// Processes the bracket at offset `at` and returns the depth behind the bracket; `count` is the number of colons and
-    /// commas before it. `None`: the text is not JSON, or nested too deep.
+    /// Processes the bracket at offset `at` and returns the depth behind the bracket; `count` is the number of colons
+    /// and commas before it. `None`: the text is not JSON, or nested too deep.
     #[inline(always)]
     fn bracket(&mut self, text: &[u8], at: usize, count: u64) -> Option<usize> {
         match text[at] {
@@ -365,8 +365,8 @@ impl Nesting {
 
     /// Processes a closing bracket and returns the depth outside of it.
     ///
-    /// `None`: there is no open bracket of the same kind, a member of an object has no key, or an element of an array has a
-    /// key. A member with two keys is found by [`Scanner::group`].
+    /// `None`: there is no open bracket of the same kind, a member of an object has no key, or an element of an array
+    /// has a key. A member with two keys is found by [`Scanner::group`].
     #[inline(always)]
     fn close(&mut self, is_square: bool, count: u64, is_behind_brace: bool) -> Option<usize> {
         let direct = self.direct + (count - self.count);
@@ -448,8 +448,8 @@ struct Places {
 }
 
 impl Places {
-    /// Number of places that are written at once. Most blocks have fewer, so the processor need not predict a branch for
-    /// each.
+    /// Number of places that are written at once. Most blocks have fewer, so the processor need not predict a branch
+    /// for each.
     const STEP: usize = 4;
 
     fn none() -> Self {
@@ -709,7 +709,8 @@ enum Place {
 }
 
 impl Run<'_, '_> {
-    /// Examines one place. `None` ends the run: before the current record if it is not proven, or behind the last record.
+    /// Examines one place. `None` ends the run: before the current record if it is not proven, or behind the last
+    /// record.
     #[inline(always)]
     fn place(
         &mut self,
@@ -931,8 +932,8 @@ impl ShapeTemplate {
     }
 }
 
-/// Returns the offset of the closing quote of the string that contains `from`; `None` if a backslash or a control character
-/// comes first.
+/// Returns the offset of the closing quote of the string that contains `from`; `None` if a backslash or a control
+/// character comes first.
 #[inline(always)]
 fn string_end<L: Lanes>(lanes: L, text: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
@@ -952,8 +953,8 @@ pub const UNESCAPE_ROOM: usize = 64;
 
 /// Writes the unescaped content of a JSON string to the start of `output`; `text` begins behind the opening quote.
 ///
-/// Returns the offset of the closing quote in `text`, and the number of bytes written. `None`: the string does not end, is
-/// not JSON, contains a lone surrogate, or does not fit into `output`.
+/// Returns the offset of the closing quote in `text`, and the number of bytes written. `None`: the string does not end,
+/// is not JSON, contains a lone surrogate, or does not fit into `output`.
 pub fn unescape(text: &[u8], output: &mut [u8]) -> Option<(usize, usize)> {
     dispatch(Unescape {
         text,
@@ -1057,7 +1058,8 @@ impl Unescape<'_> {
         Some(())
     }
 
-    /// Writes the character of a `\u` escape with its `u` at `at`: four hex digits, or two escapes for a surrogate pair.
+    /// Writes the character of a `\u` escape with its `u` at `at`: four hex digits, or two escapes for a surrogate
+    /// pair.
     fn code(&mut self, at: usize) -> Option<()> {
         let unit = |from: usize| {
             let digits = self.text.get(from..from + 4)?;
@@ -1201,7 +1203,8 @@ mod tests {
     static PREFILTER: LazyLock<Prefilter> =
         LazyLock::new(|| Prefilter::new(["ConsoleLogin", "CreateUser", "RunTask"]));
 
-    /// Returns the records that [`records`] finds in a list, the number of skipped records, and the number of bytes read.
+    /// Returns the records that [`records`] finds in a list, the number of skipped records, and the number of bytes
+    /// read.
     fn run(text: &str) -> (Vec<String>, u64, usize) {
         let (mut texts, mut skipped) = (Vec::new(), 0);
         let read = records(

@@ -74,7 +74,7 @@ pub enum Stance {
     Implicit,
     /// A policy denies the action, so an allow in another policy does not help.
     Explicit,
-    /// The message does not contain this.
+    /// The message does not show which of the two is true.
     Unknown,
 }
 

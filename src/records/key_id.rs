@@ -1,6 +1,6 @@
 //! Access key ids: which text looks like an id, and the kind of the key.
 
-/// Whether an access key is long-term or temporary, by the first four letters of its id.
+/// Kind of an access key, long-term or temporary, by the first four letters of its id.
 ///
 /// Source: IAM User Guide, "IAM identifiers", section "Understanding unique ID prefixes".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]

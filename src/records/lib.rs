@@ -1,8 +1,9 @@
 //! Reads the fields of one CloudTrail record that the product needs.
 //!
 //! AWS promises no fixed schema. A field that is missing, null or of the wrong type is absent. An unknown field is
-//! skipped, and its value is not read. A record is unreadable only if its text is not a JSON object, or if its version is
-//! not 1.x. This crate draws no conclusions: classes and identities are in the crate `clusters`, severities in `alerts`.
+//! skipped, and its value is not read. A record is unreadable only if its text is not a JSON object, or if its version
+//! is not 1.x. This crate draws no conclusions: classes and identities are in the crate `clusters`, severities in
+//! `alerts`.
 //!
 //! The modules, in reading order:
 //!
@@ -61,7 +62,7 @@ pub struct Record<'a> {
     pub error_code: Option<Text<'a>>,
     /// Error message in words; CloudTrail truncates the message at about 1 KB.
     pub error_message: Option<Text<'a>>,
-    /// Whether the call only reads.
+    /// Whether the call only reads; `None` if the record does not contain this.
     pub read_only: Option<bool>,
     /// Id of the account that received the event.
     pub recipient_account_id: Option<Text<'a>>,
@@ -73,7 +74,7 @@ pub struct Record<'a> {
     pub vpc_endpoint_id: Option<Text<'a>>,
     /// Whether the credentials of the call came from a console session; `false` if absent.
     pub session_credential_from_console: bool,
-    /// The caller.
+    /// The caller; `None` if the record contains no `userIdentity` object.
     pub user_identity: Option<UserIdentity<'a>>,
     /// Parameters of the request. They are searched for single values, but never stored.
     pub request_parameters: Option<Json<'a>>,
@@ -131,9 +132,9 @@ pub struct UserIdentity<'a> {
 /// Facts about a record from the envelope or file around it. They replace fields that the record lacks.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Wrapper {
-    /// Account id in the name of the log stream or of the file, twelve digits.
+    /// Account id in the name of the log stream or of the file, twelve digits; `None` if the name contains none.
     pub account_id: Option<String>,
-    /// Timestamp of the record's log event in CloudWatch Logs.
+    /// Timestamp of the record's log event in CloudWatch Logs; `None` if there is none.
     pub logged_at: Option<time::Timestamp>,
 }
 
@@ -150,7 +151,7 @@ pub enum Rejection {
     /// The text is JSON, but not an object: an array, a string, a number, a boolean or null.
     #[error("not a JSON object")]
     NotAnObject,
-    /// The record is longer than the limit; CloudTrail's own limit is 1 MB.
+    /// The record is longer than the limit of the reader. CloudTrail itself writes no record longer than 1 MB.
     #[error("longer than {limit} bytes")]
     Oversize {
         /// The exceeded limit, in bytes.
@@ -203,9 +204,9 @@ impl<'a> Record<'a> {
     /// Reads one record from its JSON text.
     ///
     /// # Errors
-    /// [`Rejection::NotJson`] or [`Rejection::NotAnObject`] if the text contains no record. [`Rejection::UnknownVersion`]
-    /// if the major version is not 1, because fields of another major version may have another meaning. AWS advises to
-    /// "compare the major version for equality".
+    /// [`Rejection::NotJson`] or [`Rejection::NotAnObject`] if the text contains no record.
+    /// [`Rejection::UnknownVersion`] if the major version is not 1, because fields of another major version may have
+    /// another meaning. AWS advises to "compare the major version for equality".
     pub fn parse(text: &'a str) -> Result<Self, Rejection> {
         let mut record = Record::default();
         json::each_field(text, |key, value| record.set(key, value))?;
@@ -270,7 +271,8 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Returns the service prefix: `s3` for the event source `s3.amazonaws.com`. Empty if the record has no event source.
+    /// Returns the service prefix: `s3` for the event source `s3.amazonaws.com`. Empty if the record has no event
+    /// source.
     pub fn service(&self) -> &str {
         let source = self.event_source.as_deref().unwrap_or_default();
         // Nearly all sources end in this suffix, and a comparison at the end is cheaper than a search.

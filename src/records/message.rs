@@ -1,9 +1,10 @@
-//! Reduces an error message to its template: the fixed words of the service stay, and each value is replaced by [`MASK`].
+//! Reduces an error message to its template: the fixed words of the service stay, and each value is replaced by
+//! [`MASK`].
 //!
 //! A template depends on one message only. So the same message gives the same template on any machine, in any order, on
-//! any day. Templates learned from a stream of messages could not guarantee this. All kinds of values have the same mask,
-//! because a field may contain an id in one message and a name in the next. Callers influence the message, so the time is
-//! linear in its length for any text.
+//! any day. Templates learned from a stream of messages could not guarantee this. All kinds of values have the same
+//! mask, because a field may contain an id in one message and a name in the next. Callers influence the message, so the
+//! time is linear in its length for any text.
 //!
 //! These parts are values; the first match wins:
 //! 1. whole words that are also strings in `requestParameters`, which is the surest sign;
@@ -11,9 +12,9 @@
 //! 3. text in quotes, unless it is the name of a field ("at 'maxResults'"); text in brackets or braces, unless it is a
 //!    sentence; a single word in parentheses; a schedule ("cron(0 12 * * ? *)");
 //! 4. a word announced by the text before it: `key=value`, "with name orders", "Table: orders";
-//! 5. dates, ARNs, URLs, host names, types ("`AWS::IAM::User`"), and words with a digit, `-`, `_`, `/` or `@`. Exceptions
-//!    are English words ("identity-based"), names of techniques ("`x86_64`"), constants ("`READ_ONLY`") and IAM actions
-//!    ("ec2:RunInstances").
+//! 5. dates, ARNs, URLs, host names, types ("`AWS::IAM::User`"), and words with a digit, `-`, `_`, `/` or `@`.
+//!    Exceptions are English words ("identity-based"), names of techniques ("`x86_64`"), constants ("`READ_ONLY`") and
+//!    IAM actions ("ec2:RunInstances").
 //!
 //! Then a list of values becomes one value, several spaces become one, and the template is truncated at
 //! [`TEMPLATE_BYTES_MAX`].
@@ -30,17 +31,20 @@ pub const ENCODED_MASK: &str = "<encoded>";
 
 /// Maximum length of a template, in bytes. A longer template is truncated at the end of a word.
 ///
-/// The words in which messages differ are near the start.
+/// The words by which messages differ are near the start, so little is lost.
 pub const TEMPLATE_BYTES_MAX: usize = 200;
 
-/// Maximum number of bytes read from a message. CloudTrail truncates `errorMessage` at 1 KB, so a longer message did not
-/// come from CloudTrail.
+/// Maximum number of bytes read from a message. CloudTrail truncates `errorMessage` at 1 KB, so a longer message did
+/// not come from CloudTrail.
 const MESSAGE_BYTES_MAX: usize = 2048;
 
 /// Maximum number of strings from the request that are searched for in a message; further strings are ignored.
 pub const REQUEST_VALUES_MAX: usize = 64;
 
-/// Returns the template of an error message. `request_values` are the strings of the record's `requestParameters`.
+/// Returns the template of an error message, such as `Instance <*> is busy` for `Instance i-0a1b2c3d is busy`.
+///
+/// `request_values` are the strings of the record's `requestParameters`. They are masked wherever they are whole words
+/// of the message.
 ///
 /// The template of a template is the template itself. A message longer than 2 KB is read up to that length.
 pub fn template(message: &str, request_values: &[impl AsRef<str>]) -> String {
@@ -257,8 +261,8 @@ impl<'a> Scan<'a> {
         true
     }
 
-    /// Writes a mask for the text up to `end`. If the template ends in a list whose last element is the same mask, the new
-    /// value joins the list and nothing is written.
+    /// Writes a mask for the text up to `end`. If the template ends in a list whose last element is the same mask, the
+    /// new value joins the list and nothing is written.
     fn mask(&mut self, masked: &str, end: usize) {
         self.copy();
         let listed = unlisted(&self.template);
@@ -285,7 +289,8 @@ impl<'a> Scan<'a> {
         true
     }
 
-    /// Checks whether a quotation mark opens a quotation: after a space or an opening punctuation mark, unlike in "doesn't".
+    /// Checks whether a quotation mark opens a quotation: after a space or an opening punctuation mark, unlike in
+    /// "doesn't".
     fn opens_quote(&self) -> bool {
         let before = self.text.as_bytes()[..self.at].last();
         before.is_none_or(|byte| byte.is_ascii_whitespace() || b"([{=,:;".contains(byte))
@@ -956,7 +961,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encoded_failure_is_cut() {
+    fn an_encoded_failure_is_masked() {
         assert_eq!(
             masked(
                 "You are not authorized to perform this operation. Encoded authorization failure message: aB3dE"

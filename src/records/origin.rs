@@ -30,7 +30,7 @@ pub enum Origin {
     Scanner,
     /// A tool or an operating system made for attacks.
     AttackTool,
-    /// None of the others, or no known user agent.
+    /// None of the other origins matches.
     Other,
 }
 
@@ -269,7 +269,8 @@ fn names(record: &Record<'_>) -> WordLists {
     arns.fold(0, |names, arn| names | found(arn))
 }
 
-/// Returns the lists of which a text contains a whole word, in upper or lower case: `wiz` is in `WizRole`, not in `wizard`.
+/// Returns the lists of which a text contains a whole word, in upper or lower case: `wiz` is in `WizRole`, not in
+/// `wizard`.
 fn found(text: &str) -> WordLists {
     let bytes = text.as_bytes();
     let mut found = 0;

@@ -1,8 +1,8 @@
 //! Gives each caller one stable name: a role has the same name in all its sessions, and two people behind one
 //! single-sign-on role have two names.
 //!
-//! Sessions, instances, networks and access keys are not part of the name, because they change from hour to hour and the
-//! name must not. Every record gets a name. The name is `unknown` if the record contains nothing about its caller.
+//! Sessions, instances, networks and access keys are not part of the name, because they change from hour to hour and
+//! the name must not. Every record gets a name. The name is `unknown` if the record contains nothing about its caller.
 //!
 //! Sources: AWS CloudTrail User Guide, "CloudTrail userIdentity element"; IAM User Guide, "IAM
 //! identifiers" for ARNs and the prefixes of unique ids.
@@ -470,8 +470,8 @@ pub fn is_account_id(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Prefixes of region names, with their partitions; all other regions belong to `aws`. Source: `partitions.json` of the AWS
-/// SDKs, November 2026.
+/// Prefixes of region names, with their partitions; all other regions belong to `aws`. Source: `partitions.json` of the
+/// AWS SDKs, November 2026.
 const PARTITIONS: [(&str, &str); 7] = [
     ("cn-", "aws-cn"),
     ("us-gov-", "aws-us-gov"),
@@ -666,7 +666,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_is_its_issuer_and_without_one_is_cut_out_of_the_session() {
+    fn a_role_is_named_by_its_issuer_or_else_by_its_session() {
         assert_names(&[
             (
                 r#"{"type":"AssumedRole","arn":"arn:aws:sts::111122223333:assumed-role/App/s1",

@@ -1,8 +1,8 @@
 //! Recognises a record that repeats an earlier record, by comparing the texts instead of parsing.
 //!
-//! Failures repeat: a caller without a permission tries again. CloudTrail then writes the same record with another event
-//! id, another time and another request id. If two texts differ only inside of these three strings, all other fields of
-//! the two records are equal.
+//! Failures repeat: a caller without a permission tries again. CloudTrail then writes the same record with another
+//! event id, another time and another request id. If two texts differ only inside of these three strings, all other
+//! fields of the two records are equal.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -34,11 +34,13 @@ pub struct Repeat<'a> {
 }
 
 impl RecordTemplate {
-    /// Stores a record and the JSON text from which the record was parsed; replaces the stored one and reuses its buffer.
+    /// Stores a record and the JSON text from which the record was parsed; replaces the stored one and reuses its
+    /// buffer.
     ///
-    /// Returns `false` if the record cannot serve as a template, which must then not be used. A template needs an event id
-    /// and a time, both without escapes in the JSON. A record with an addendum is refused, because it corrects another
-    /// record and counts under the id of that record.
+    /// Returns `false` if the record cannot serve as a template, which must then not be used. A template needs an event
+    /// id and a time, both without escapes in the JSON. A record with an addendum is refused, because it corrects
+    /// another record and counts under the id of that record.
+    #[must_use]
     pub fn take(&mut self, record: &Record<'_>, text: &str) -> bool {
         self.text.clear();
         self.free.clear();
@@ -59,7 +61,8 @@ impl RecordTemplate {
         record.addendum.is_none()
     }
 
-    /// Compares a JSON text with the template: returns the fields that may differ, or `None` if the text is not a repeat.
+    /// Compares a JSON text with the template: returns the fields that may differ, or `None` if the text is not a
+    /// repeat.
     pub fn repeated_by<'a>(&self, text: &'a str) -> Option<Repeat<'a>> {
         let (mut event_id, mut event_time) = ("", "");
         let (mut rest, mut from) = (text, 0);

@@ -1,9 +1,9 @@
-//! Makes text from callers safe to store and to show: removes invisible characters, masks secrets, and reduces a record to
-//! a fixed list of fields.
+//! Makes text from callers safe to store and to show: removes invisible characters, masks secrets, and reduces a record
+//! to a fixed list of fields.
 //!
 //! Callers choose user agents, session names and parts of error messages. These may contain terminal escapes, invisible
-//! characters, or secrets that a caller wrote there by mistake. Each scanner reads a character a limited number of times,
-//! for any text. Cleaning or masking a second time changes nothing, so a repeated write gives the same bytes.
+//! characters, or secrets that a caller wrote there by mistake. Each scanner reads a character a limited number of
+//! times, for any text. Cleaning or masking a second time changes nothing, so a repeated write gives the same bytes.
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -16,8 +16,8 @@ pub const SAMPLE_BYTES_MAX: usize = 8 * 1024;
 
 /// Removes invisible characters and terminal controls, and truncates the text to `chars_max` characters.
 ///
-/// The result is in Unicode NFC. Each run of white space is one space, and there is none at the start and the end. Truncated
-/// text ends in `…`, which counts as one of the `chars_max` characters.
+/// The result is in Unicode NFC. Each run of white space is one space, and there is none at the start and the end.
+/// Truncated text ends in `…`, which counts as one of the `chars_max` characters.
 pub fn sanitize(text: &str, chars_max: usize) -> String {
     clean(text, chars_max).into_owned()
 }
@@ -229,8 +229,8 @@ impl<'t> Masking<'t> {
         at > 0 && self.text.as_bytes()[at - 1].is_ascii_alphanumeric()
     }
 
-    /// Searches a run of base64 letters for a secret access key: the whole run of 40 letters, or its last 40 letters after
-    /// a slash, as in `AKIA…/secret`. Each run is searched once, at its start.
+    /// Searches a run of base64 letters for a secret access key: the whole run of 40 letters, or its last 40 letters
+    /// after a slash, as in `AKIA…/secret`. Each run is searched once, at its start.
     fn find_secret_key(&mut self, at: usize) {
         let bytes = self.text.as_bytes();
         if !is_base64(bytes[at]) || (at > 0 && is_base64(bytes[at - 1])) {
@@ -260,8 +260,8 @@ impl<'t> Masking<'t> {
         }
     }
 
-    /// Masks the value at `at`, after a separator, if the word before the separator announces a secret. Returns where to
-    /// read on.
+    /// Masks the value at `at`, after a separator, if the word before the separator announces a secret. Returns where
+    /// to read on.
     fn mask_value(&mut self, at: usize) -> usize {
         let before = &self.text[..at - 1];
         if ends_with_ignore_case(before.as_bytes(), ENCODED_MESSAGE) {
@@ -314,8 +314,8 @@ const SECRET_LABELS: [&str; 17] = [
     "plaintext",
 ];
 
-/// A bit for the last letter of each word above, and for hyphens and underscores after the word. This excludes most text
-/// before a colon of an ARN quickly.
+/// A bit for the last letter of each word above, and for hyphens and underscores after the word. This excludes most
+/// text before a colon of an ARN quickly.
 const LABEL_ENDS: u32 = {
     let mut ends = 1 << (b'_' & 31) | 1 << (b'-' & 31);
     let mut label = 0;
@@ -389,8 +389,8 @@ const SCHEMES: [&str; 6] = [
     "negotiate ",
 ];
 
-/// Returns the length of a value without quotes. The name of a scheme counts together with its credential, and a signature
-/// counts with its fields up to the end of the line.
+/// Returns the length of a value without quotes. The name of a scheme counts together with its credential, and a
+/// signature counts with its fields up to the end of the line.
 fn credential_length(bytes: &[u8]) -> usize {
     let starts_with = |start: &str| {
         bytes
@@ -526,8 +526,8 @@ fn passes_luhn(digits: &[u8]) -> bool {
 
 /// Checks whether 40 letters are random and not a name or a path, by their entropy.
 ///
-/// Hexadecimal digits have at most four bits a letter. Forty random base64 letters nearly always contain upper case, lower
-/// case, and a digit or sign.
+/// Hexadecimal digits have at most four bits a letter. Forty random base64 letters nearly always contain upper case,
+/// lower case, and a digit or sign.
 fn is_random(letters: &[u8]) -> bool {
     let mut counts = [0_u32; 256];
     for letter in letters {
@@ -580,9 +580,9 @@ fn last(bytes: &[u8], length: usize) -> &[u8] {
 
 /// Returns the sample of a record: a JSON object of at most [`SAMPLE_BYTES_MAX`] with CloudTrail's own field names.
 ///
-/// The sample contains only the fields listed here, with secrets masked. Request and response are left out, because they
-/// contain data of customers. User names are left out, because people type their password into the wrong box. AWS hides
-/// such names in sign-ins for the same reason (CloudTrail User Guide, "AWS Management Console sign-in events").
+/// The sample contains only a fixed list of fields, with secrets masked. Request and response are left out, because
+/// they contain data of customers. User names are left out, because people type their password into the wrong box. AWS
+/// hides such names in sign-ins for the same reason (CloudTrail User Guide, "AWS Management Console sign-in events").
 pub fn sample(record: &Record<'_>) -> String {
     // At full length a sample fits, unless all fields are full of characters of several bytes. With
     // the limits divided by eight, all fields together have fewer than 600 characters.

@@ -27,7 +27,8 @@ impl Timestamp {
     /// The latest moment, 2099-12-31T23:59:59Z.
     pub const LAST: Self = Self(4_102_444_799);
 
-    /// Creates a moment from seconds since 1970; `None` if the moment is before [`Self::FIRST`] or after [`Self::LAST`].
+    /// Creates a moment from seconds since 1970; `None` if the moment is before [`Self::FIRST`] or after
+    /// [`Self::LAST`].
     pub fn from_seconds(seconds: i64) -> Option<Self> {
         (Self::FIRST..=Self::LAST)
             .contains(&Self(seconds))
