@@ -1,9 +1,10 @@
-//! Campaigns: many failures that are one story.
+//! Finds campaigns: many failures within a short time that have one cause.
 //!
-//! That is one caller who tries many calls, many resources or many regions; one pattern that meets
-//! many callers at once, as after a change of a policy; one user's or one network's wrong passwords.
-//! Each shape counts distinct items of a group within a span of event time. What is found depends on
-//! the set of events alone, not on the order in which they came.
+//! Examples are a caller that is refused many calls, resources or regions; a cluster that many callers meet at once, as
+//! after a change of a policy; and the wrong passwords of one user or from one network.
+//!
+//! Each [`Shape`] counts the distinct items of a group of failures within a span of event time. The result depends only
+//! on the set of events, not on the order in which they came.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -17,59 +18,60 @@ use crate::facet::FacetKind;
 use crate::fingerprint::{ClusterId, ClusterSubject};
 use crate::{EventId, Series, Sighting};
 
-/// What a campaign looks like.
+/// A pattern by which failures are recognized as a campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[derive(IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Shape {
-    /// One caller is refused many different calls.
+    /// One caller is refused many different calls; the items are calls.
     Breadth,
-    /// One caller is refused one call on many resources.
+    /// One caller is refused the same call on many resources; the items are resources.
     Depth,
-    /// One caller is refused in many regions.
+    /// One caller is refused in many regions; the items are regions.
     Spread,
-    /// One pattern meets many callers that it had not met before.
+    /// One cluster of refusals has many callers that it did not have before; the items are callers.
     Widespread,
-    /// One user's password is wrong many times.
+    /// Many sign-ins of one user fail; the items are events.
     BruteForce,
-    /// The passwords of many users are wrong from one network.
+    /// Sign-ins of many users from one network fail; the items are users.
     Spraying,
 }
 
-/// How many distinct items within how many seconds make a campaign of a shape.
+/// The number of distinct items within a span of time that makes a campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Threshold {
-    /// The items.
+    /// The minimum number of distinct items.
     pub items: usize,
-    /// The seconds.
+    /// The span of event time in seconds, exclusive.
     pub seconds: i64,
 }
 
-/// After how many seconds without a further event a campaign is over.
+/// The time without a further event after which a campaign is over, in seconds.
 pub const QUIET_SECONDS: i64 = 30 * 60;
 
-/// At how many times its threshold a campaign that goes on is told again.
+/// The multiples of the threshold at which a growing campaign is alerted again.
 pub const MILESTONES: [usize; 3] = [2, 4, 8];
 
-/// A failure, as campaigns look at it.
+/// A failure with the facts that the search for campaigns reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Occurrence {
-    /// When it was.
+    /// The event time.
     pub at: Timestamp,
-    /// Its id, which decides among those of one second.
+    /// The id of the event; occurrences of the same second are sorted by it.
     pub id: EventId,
-    /// What it shows.
+    /// The cluster and the facets of the event.
     pub series: Arc<Series>,
-    /// What its cluster is.
+    /// The account, call, error code and class of the cluster.
     pub subject: Arc<ClusterSubject>,
 }
 
-/// What clusters are that events belong to.
+/// The subject (account, call, error code and class) of each cluster.
 pub type Subjects = BTreeMap<ClusterId, Arc<ClusterSubject>>;
 
-/// Returns events as failures that are looked at in the order of time. One without a usable time, or
-/// whose cluster is not among the subjects, is left out.
+/// Returns events as occurrences, sorted by time and then by event id.
+///
+/// Events without a usable time are left out, and events of clusters that are not in `subjects`.
 pub fn occurrences<'e>(
     events: impl IntoIterator<Item = &'e (EventId, Sighting)>,
     subjects: &Subjects,
@@ -87,30 +89,31 @@ pub fn occurrences<'e>(
     occurrences
 }
 
-/// Many failures that are one story.
+/// Many failures within a short time that have one cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Campaign {
-    /// What it looks like; a caller may do several things at once.
+    /// The shapes of the campaign; several if one actor has several at the same time.
     pub shapes: BTreeSet<Shape>,
-    /// Whose: a caller's name, a cluster's id, or a network.
+    /// What the failures have in common: a caller's name, for [`Shape::Widespread`] the id of a cluster, and for
+    /// [`Shape::Spraying`] a network.
     pub actor: String,
-    /// The account it is seen in.
+    /// The account of the failures.
     pub account_id: String,
-    /// Its first event.
+    /// The time of the first event.
     pub began: Timestamp,
-    /// The event that made it one.
+    /// The time of the event that reached the threshold.
     pub opened: Timestamp,
-    /// Its last event.
+    /// The time of the last event.
     pub last: Timestamp,
-    /// Its events.
+    /// The ids of all events.
     pub events: BTreeSet<EventId>,
-    /// How many distinct items of its shapes.
+    /// The number of distinct items, of the shape that has most.
     pub items: usize,
-    /// When it reached each of [`MILESTONES`].
+    /// The [`MILESTONES`] that were reached, each with the time of the event that reached it.
     pub milestones: Vec<(usize, Timestamp)>,
-    /// Its clusters.
+    /// The clusters of the events.
     pub clusters: BTreeSet<ClusterId>,
-    /// The calls, as `service:action`.
+    /// The calls of the events, as `service:action`.
     pub calls: BTreeSet<String>,
 }
 
@@ -119,12 +122,12 @@ impl Shape {
     pub const ALL: [Self; Self::VARIANTS.len()] =
         *Self::VARIANTS.first_chunk().expect("as many as there are");
 
-    /// Returns the stable name.
+    /// Returns the name as it is stored and shown, such as `brute_force`. Names do not change between versions.
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    /// Returns its threshold.
+    /// Returns the threshold of the shape.
     pub fn threshold(self) -> Threshold {
         let (items, minutes) = match self {
             Self::Breadth | Self::Depth | Self::Widespread | Self::BruteForce => (10, 10),
@@ -137,13 +140,13 @@ impl Shape {
         }
     }
 
-    /// Returns whose an occurrence is and what is counted of it; `None` where the shape does not look at it.
-    fn look(self, occurrence: &Occurrence) -> Option<(Actor, String)> {
+    /// Returns the group that an occurrence belongs to, and the item that counts; `None` if the shape does not apply.
+    fn item_of(self, occurrence: &Occurrence) -> Option<(Actor, String)> {
         let subject = &occurrence.subject;
         let facet = |kind| occurrence.series.facets.get(kind).map(str::to_owned);
         let refused = matches!(subject.class, Class::Denied | Class::Vpce);
         let signin = subject.class == Class::Signin;
-        let (whose, within, item) = match self {
+        let (name, within, item) = match self {
             Self::Breadth if refused => {
                 (facet(FacetKind::Principal)?, String::new(), call(subject))
             }
@@ -176,7 +179,7 @@ impl Shape {
         Some((
             Actor {
                 account_id,
-                whose,
+                name,
                 within,
             },
             item,
@@ -184,30 +187,32 @@ impl Shape {
     }
 }
 
-/// Whose occurrences are counted together.
+/// The key of a group of occurrences that are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Actor {
     account_id: String,
-    whose: String,
-    /// What else they have to have in common.
+    /// The value of [`Campaign::actor`].
+    name: String,
+    /// A further value that all occurrences have in common, possibly empty.
     within: String,
 }
 
-/// Tells whether campaigns are made of failures of a class.
+/// Checks whether failures of a class can be part of a campaign: refusals and failed sign-ins.
 pub fn is_suspect(class: Class) -> bool {
     matches!(class, Class::Denied | Class::Vpce | Class::Signin)
 }
 
 impl Occurrence {
-    /// Tells whether campaigns are made of such.
+    /// Checks whether the occurrence can be part of a campaign, by its class.
     pub fn is_suspect(&self) -> bool {
         is_suspect(self.subject.class)
     }
 }
 
-/// Finds the campaigns among occurrences, in the order in which they opened. Occurrences may come in any order.
+/// Finds the campaigns among occurrences, and returns them in the order in which they opened.
 ///
-/// `is_first` tells of an occurrence whether its caller had not met its cluster before.
+/// The occurrences may come in any order. `is_first` returns whether an occurrence is the first of its caller in its
+/// cluster; [`Shape::Widespread`] counts only these.
 pub fn campaigns(
     occurrences: &[Occurrence],
     is_first: impl Fn(&Occurrence) -> bool,
@@ -218,7 +223,7 @@ pub fn campaigns(
     for shape in Shape::ALL {
         let mut groups: BTreeMap<Actor, Vec<(&Occurrence, String)>> = BTreeMap::new();
         for occurrence in &occurrences {
-            if let Some((actor, item)) = shape.look(occurrence) {
+            if let Some((actor, item)) = shape.item_of(occurrence) {
                 groups.entry(actor).or_default().push((occurrence, item));
             }
         }
@@ -236,24 +241,29 @@ pub fn campaigns(
     campaigns
 }
 
-/// Finds the campaigns among all occurrences of some hours, without what happened before them: who met a
-/// cluster first, is known of those clusters alone that are new in these hours.
+/// Finds the campaigns among the occurrences of some hours where the time before these hours is not known.
+///
+/// `is_new` returns whether a cluster is new in these hours. Only in new clusters is it known which occurrence is the
+/// first of its caller, so [`Shape::Widespread`] is found only there.
 pub fn campaigns_within(
     occurrences: &[Occurrence],
     is_new: impl Fn(ClusterId) -> bool,
 ) -> Vec<Campaign> {
     let mut first: BTreeMap<(ClusterId, Option<&str>), Timestamp> = BTreeMap::new();
     for occurrence in occurrences {
-        let at = first.entry(met(occurrence)).or_insert(occurrence.at);
+        let at = first
+            .entry(cluster_and_caller(occurrence))
+            .or_insert(occurrence.at);
         *at = occurrence.at.min(*at);
     }
     let is_first = |occurrence: &Occurrence| {
-        is_new(occurrence.series.cluster) && first.get(&met(occurrence)) == Some(&occurrence.at)
+        is_new(occurrence.series.cluster)
+            && first.get(&cluster_and_caller(occurrence)) == Some(&occurrence.at)
     };
     campaigns(occurrences, is_first)
 }
 
-fn met(occurrence: &Occurrence) -> (ClusterId, Option<&str>) {
+fn cluster_and_caller(occurrence: &Occurrence) -> (ClusterId, Option<&str>) {
     (
         occurrence.series.cluster,
         occurrence.series.facets.get(FacetKind::Principal),
@@ -264,12 +274,12 @@ fn call(subject: &ClusterSubject) -> String {
     format!("{}:{}", subject.service, subject.action)
 }
 
-/// Finds the campaigns of one group.
+/// Finds the campaigns of one group, whose occurrences are in the order of time.
 fn of_group(shape: Shape, actor: &Actor, occurrences: &[(&Occurrence, String)]) -> Vec<Campaign> {
     let threshold = shape.threshold();
     let mut found = Vec::new();
     let mut recent: VecDeque<usize> = VecDeque::new();
-    // The items of the recent occurrences, and in how many of them each is.
+    // The items of the recent occurrences, each with the number of occurrences that have it.
     let mut items: BTreeMap<&str, usize> = BTreeMap::new();
     let mut open: Option<Campaign> = None;
     for (place, (occurrence, item)) in occurrences.iter().enumerate() {
@@ -315,7 +325,7 @@ impl Campaign {
     fn new(shape: Shape, actor: &Actor, began: Timestamp, opened: Timestamp) -> Self {
         Self {
             shapes: BTreeSet::from([shape]),
-            actor: actor.whose.clone(),
+            actor: actor.name.clone(),
             account_id: actor.account_id.clone(),
             began,
             opened,
@@ -335,36 +345,39 @@ impl Campaign {
         self.clusters.insert(occurrence.series.cluster);
         self.calls.insert(call(&occurrence.subject));
         for milestone in MILESTONES {
-            let is_new = self.milestones.iter().all(|(known, _)| *known != milestone);
+            let is_new = self
+                .milestones
+                .iter()
+                .all(|(reached, _)| *reached != milestone);
             if is_new && items >= milestone * threshold {
                 self.milestones.push((milestone, occurrence.at));
             }
         }
     }
 
-    /// Returns when it was over, as of a moment of event time.
+    /// Returns the time when the campaign was over; `None` if at `as_of` it is not over yet.
     pub fn closed(&self, as_of: Timestamp) -> Option<Timestamp> {
         let over = Timestamp::from_seconds(self.last.seconds() + QUIET_SECONDS)?;
         (over <= as_of).then_some(over)
     }
 
-    /// Tells whether what happens to a cluster at a moment is part of it.
+    /// Checks whether a cluster belongs to the campaign and a moment lies between its first and last event.
     pub fn covers(&self, cluster: ClusterId, at: Timestamp) -> bool {
         self.clusters.contains(&cluster) && (self.began..=self.last).contains(&at)
     }
 }
 
-/// Since when and until when a campaign is known to go on, as it was told.
+/// The time span of a campaign that was alerted, by which a later search recognizes the same campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CampaignSpan {
-    /// Its first event.
+    /// The time of the first event.
     pub began: Timestamp,
-    /// Its last event so far.
+    /// The time of the last event so far.
     pub last: Timestamp,
 }
 
 impl CampaignSpan {
-    /// Returns that of a campaign as it is known.
+    /// Returns the span of a campaign.
     pub fn of(campaign: &Campaign) -> Self {
         Self {
             began: campaign.began,
@@ -372,14 +385,16 @@ impl CampaignSpan {
         }
     }
 
-    /// Tells whether a campaign of the same actor goes on with it, or was before it. Which events open
-    /// one depends on which were there when somebody looked, so one that begins a little earlier or
-    /// later is the same.
+    /// Checks whether a campaign of the same actor belongs to this span: it begins at most [`QUIET_SECONDS`] after the end.
+    ///
+    /// A campaign that begins earlier belongs to the span too. A search finds a slightly different start when more events
+    /// have arrived, so the start alone does not identify a campaign.
     pub fn is_of(&self, campaign: &Campaign) -> bool {
         campaign.began.seconds_since(self.last) <= QUIET_SECONDS
     }
 
-    /// Returns it with what is known of a campaign that goes on with it.
+    /// Returns the span extended by the events of a campaign.
+    #[must_use]
     pub fn with(self, campaign: &Campaign) -> Self {
         Self {
             began: self.began.min(campaign.began),
@@ -388,7 +403,7 @@ impl CampaignSpan {
     }
 }
 
-/// Makes one of campaigns that one actor has at the same time in one account.
+/// Joins campaigns of the same actor and account that overlap in time.
 fn merged(mut found: Vec<Campaign>) -> Vec<Campaign> {
     found.sort_by(|one, other| {
         let key = |of: &Campaign| (of.account_id.clone(), of.actor.clone(), of.began);
@@ -423,9 +438,9 @@ impl Campaign {
             match self
                 .milestones
                 .iter_mut()
-                .find(|(known, _)| *known == milestone)
+                .find(|(reached, _)| *reached == milestone)
             {
-                Some((_, known)) => *known = at.min(*known),
+                Some((_, earliest)) => *earliest = at.min(*earliest),
                 None => self.milestones.push((milestone, at)),
             }
         }
@@ -439,7 +454,7 @@ mod tests {
     use crate::facet::Facets;
     use crate::fingerprint::Identity;
 
-    /// A made-up failure: when, by whom, which call, on what, where.
+    /// A made-up failure, `seconds` after a fixed moment.
     fn failure(
         class: Class,
         seconds: i64,
@@ -511,10 +526,10 @@ mod tests {
         assert_eq!(campaign.opened.seconds_since(campaign.began), 540);
         assert_eq!(campaign.clusters.len(), 10);
         assert!(campaign.covers(*campaign.clusters.first().unwrap(), campaign.began));
-        // The same call again and again is no campaign, however often.
+        // Many repetitions of the same call are no campaign.
         let same = (0..50).map(|n| denied(n, "mallory", "DescribeHosts", "*"));
         assert_eq!(found(&same.collect::<Vec<_>>()), []);
-        // Nor are ten calls by ten callers, or in three hours.
+        // Nor are ten calls by ten callers, or ten calls in three hours.
         let many = (0..10).map(|n| denied(n, &format!("user-{n}"), &format!("Get{n}"), "*"));
         assert_eq!(found(&many.collect::<Vec<_>>()), []);
         let slow = (0..10).map(|n| denied(n * 1200, "mallory", &format!("Get{n}"), "*"));
@@ -522,7 +537,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_caller_does_at_the_same_time_is_one_campaign() {
+    fn several_shapes_of_one_caller_at_the_same_time_are_one_campaign() {
         let mut failures = Vec::new();
         for n in 0..40_i64 {
             let region = ["us-east-1", "eu-west-1", "sa-east-1", "ca-central-1"][n as usize % 4];
@@ -559,11 +574,11 @@ mod tests {
     }
 
     #[test]
-    fn one_pattern_with_many_new_callers_is_widespread_once() {
+    fn a_cluster_with_many_new_callers_is_widespread_once() {
         let mut failures: Vec<_> = (0..12)
             .map(|n| denied(n * 5, &format!("role-{n}"), "Decrypt", "key"))
             .collect();
-        // The same callers an hour later are known.
+        // An hour later the same callers are not new.
         failures.extend((0..12).map(|n| denied(3600 + n, &format!("role-{n}"), "Decrypt", "key")));
         let campaigns = found(&failures);
         let shapes: Vec<_> = campaigns.iter().map(|of| of.shapes.clone()).collect();
@@ -572,7 +587,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_passwords_are_one_users_or_one_networks() {
+    fn wrong_passwords_of_one_user_or_from_one_network_are_a_campaign() {
         let signin = |seconds, who: &str| {
             failure(Class::Signin, seconds, who, "ConsoleLogin", "", "us-east-1")
         };
@@ -589,13 +604,13 @@ mod tests {
     }
 
     #[test]
-    fn half_an_hour_of_quiet_ends_one_and_the_next_is_another() {
-        let storm = |start: i64| {
+    fn half_an_hour_without_events_ends_a_campaign_and_the_next_is_another() {
+        let ten_calls = |start: i64| {
             (0..10).map(move |n| denied(start + n, "mallory", &format!("Get{n}"), "*"))
         };
-        let two: Vec<_> = storm(0).chain(storm(4000)).collect();
+        let two: Vec<_> = ten_calls(0).chain(ten_calls(4000)).collect();
         assert_eq!(found(&two).len(), 2);
-        let one: Vec<_> = storm(0).chain(storm(1700)).collect();
+        let one: Vec<_> = ten_calls(0).chain(ten_calls(1700)).collect();
         assert_eq!(found(&one).len(), 1);
     }
 }

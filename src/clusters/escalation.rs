@@ -1,51 +1,57 @@
-//! Escalation: a cluster against its own last week, hour by hour, so that one that always fails a
-//! thousand times a night is quiet about it and one that fails twenty times instead of twice is not.
+//! Escalation: compares each hour of a cluster with the cluster's own last week.
 //!
-//! The limit of an hour is the one that Sentry publishes for its issues (`escalating_issues_alg.py`
-//! in github.com/getsentry/sentry): the larger of a bound for bursts, a multiple of the week's
-//! largest hour that shrinks as the hours vary, and a bound for spikes, the week's mean with the same
-//! day of the week counted twice, and five standard deviations. A cluster younger than a week has
-//! ten times its largest hour. It ends with less than it begins with, or it would begin and end
-//! every other hour.
+//! A cluster that always fails a thousand times a night causes no alert. A cluster that fails twenty times instead of
+//! twice does.
+//!
+//! The limit of an hour follows the algorithm that Sentry publishes for its issues (`escalating_issues_alg.py` in
+//! github.com/getsentry/sentry). It is the larger of two bounds:
+//!
+//! - The bound for bursts is a multiple of the week's largest hour. The multiple is smaller if the hours vary more.
+//! - The bound for spikes is made of the week's mean, with the same day of the week counted twice, and of five standard
+//!   deviations.
+//!
+//! The limit of a cluster younger than a week is ten times its largest hour. An escalation ends only below half the
+//! limit, because otherwise it could begin and end every other hour.
 
 use records::time::Window;
 
-/// How many hours the baseline is made of.
+/// The number of hours before an hour that its limit is computed from: one week.
 pub const BASELINE_HOURS: usize = 7 * 24;
 
-/// No limit is below this many events an hour: a cluster of one event an hour is no escalation at
-/// ten.
+/// The smallest limit, in events an hour: an hour of ten events is never an escalation.
 pub const LIMIT_LEAST: u64 = 10;
 
-/// For how many hours in a row a cluster has to be below half its limit for an escalation to end.
+/// The number of calm hours in a row that ends an escalation. An hour is calm up to half the limit.
 pub const CALM_HOURS: u32 = 2;
 
-/// An escalation as it stands.
+/// The state of an escalation that has begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Escalation {
-    /// The hour it began in.
+    /// The hour in which the escalation began.
     pub since: Window,
-    /// The limit that was passed then, in events an hour.
+    /// The limit of that hour, which was passed, in events an hour.
     pub limit: u64,
-    /// The largest hour of it.
+    /// The largest number of events in an hour of the escalation.
     pub peak: u64,
-    /// How many calm hours there have been in a row.
+    /// The number of calm hours in a row so far, see [`CALM_HOURS`].
     pub calm: u32,
 }
 
-/// What an hour does to a cluster's escalation.
+/// The effect of an hour on an escalation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Nothing changes.
+    /// No escalation begins or ends; `None` if there is no escalation.
     Stays(Option<Escalation>),
-    /// It begins.
+    /// An escalation begins.
     Starts(Escalation),
-    /// It is over.
+    /// The escalation ends.
     Ends(Escalation),
 }
 
-/// Returns the limit of an hour, in events, from the counts of the hours before it, the last of
-/// which is the hour just before; at most a week of them is looked at.
+/// Returns the limit of an hour in events; a count above the limit begins an escalation.
+///
+/// `before` has the counts of the hours before, oldest first, up to the hour just before. Only the last
+/// [`BASELINE_HOURS`] are used.
 pub fn limit(before: &[u64], hour: Window) -> u64 {
     let week = &before[before.len().saturating_sub(BASELINE_HOURS)..];
     let largest = week.iter().copied().max().unwrap_or_default();
@@ -62,7 +68,7 @@ pub fn limit(before: &[u64], hour: Window) -> u64 {
     (burst.max(spike) as u64).max(LIMIT_LEAST)
 }
 
-/// Returns the mean in which the hours on the same day of the week count twice.
+/// Returns the mean of the counts. Hours on the same day of the week as `hour` count twice.
 fn weighted(counts: &[f64], hour: Window) -> f64 {
     let day = |hours: i64| hours.div_euclid(24).rem_euclid(7);
     let first = hour.hours() - counts.len() as i64;
@@ -76,12 +82,12 @@ fn weighted(counts: &[f64], hour: Window) -> f64 {
     sum / weights
 }
 
-/// Decides whether an escalation begins, goes on or ends with an hour of `count` events.
+/// Decides whether an escalation begins, continues or ends with an hour of `count` events.
 ///
-/// `before` are the counts of the hours before; during an escalation, of those before it began, so
-/// that it does not become what is usual.
-pub fn step(standing: Option<Escalation>, before: &[u64], hour: Window, count: u64) -> Step {
-    let Some(mut escalation) = standing else {
+/// `current` is the escalation before the hour, if any. `before` has the counts of the hours before, oldest first. During
+/// an escalation it has the counts before the escalation began, so that the limit does not rise.
+pub fn step(current: Option<Escalation>, before: &[u64], hour: Window, count: u64) -> Step {
+    let Some(mut escalation) = current else {
         let limit = limit(before, hour);
         if count <= limit || before.is_empty() {
             return Step::Stays(None);
@@ -153,30 +159,30 @@ mod tests {
     #[test]
     fn an_escalation_begins_once_and_ends_once() {
         let mut counts = vec![10; BASELINE_HOURS];
-        let mut standing = None;
-        let mut told = Vec::new();
+        let mut current = None;
+        let mut changes = Vec::new();
         for (place, count) in [10, 61, 200, 29, 80, 30, 29, 10].into_iter().enumerate() {
             let hour = Timestamp::from_seconds((saturday().hours() + place as i64) * 3600);
-            match step(standing, &counts, hour.unwrap().window(), count) {
+            match step(current, &counts, hour.unwrap().window(), count) {
                 Step::Stays(stays) => {
-                    standing = stays;
+                    current = stays;
                     if stays.is_none() {
                         counts.push(count);
                     }
                 }
                 Step::Starts(escalation) => {
-                    told.push((place, "starts", escalation.limit, escalation.peak));
-                    standing = Some(escalation);
+                    changes.push((place, "starts", escalation.limit, escalation.peak));
+                    current = Some(escalation);
                 }
                 Step::Ends(escalation) => {
-                    told.push((place, "ends", escalation.limit, escalation.peak));
-                    standing = None;
+                    changes.push((place, "ends", escalation.limit, escalation.peak));
+                    current = None;
                 }
             }
         }
         // One calm hour does not end it, two do.
-        assert_eq!(told, [(1, "starts", 60, 61), (6, "ends", 60, 200)]);
+        assert_eq!(changes, [(1, "starts", 60, 61), (6, "ends", 60, 200)]);
         let at_limit = step(None, &[10; BASELINE_HOURS], saturday(), 60);
-        assert_eq!(at_limit, Step::Stays(None), "not beyond it");
+        assert_eq!(at_limit, Step::Stays(None), "not above the limit");
     }
 }

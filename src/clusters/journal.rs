@@ -1,8 +1,8 @@
-//! The journal of a cluster: everything that happened to it or was decided about it, each with when,
-//! who and why; and its faults, which are what the journal comes to.
+//! The journal of a cluster: everything that happened to it or was decided about it, each with time, author and reason.
+//! The periods in which the cluster failed ([`Fault`]) are computed from it.
 //!
-//! An entry is what it says and nothing else, so the same entry written twice is one, and a journal
-//! is a set like all other state.
+//! An entry has no identity besides its content, so the same entry written twice is one entry. A journal is a set, like
+//! all other state.
 
 use std::collections::BTreeSet;
 
@@ -16,101 +16,105 @@ use strum::{IntoStaticStr, VariantArray};
 use crate::lifecycle::LifecycleEvent;
 use crate::transition::{Change, Transition};
 
-/// The name of who did what no person did.
+/// The [`JournalEntry::actor`] of all that this program itself observed or did.
 pub const OURSELVES: &str = "cloudtrail-inspector";
 
-/// The longest name of who did something, in characters.
+/// The maximum length of an actor's name, in characters.
 pub const ACTOR_CHARS_MAX: usize = 128;
 
-/// The longest reason, in characters.
+/// The maximum length of a reason, and of a detail, in characters.
 pub const REASON_CHARS_MAX: usize = 500;
 
-/// The version of the text that stores keep.
+/// The version of [`JournalEntry::encode`]; texts of other versions are not read.
 const VERSION: i64 = 1;
 
-/// What happened to a cluster, or was decided about it. Of what happened in the same second of a
-/// episode, the earlier in this list comes first.
+/// A kind of journal entry: what happened to a cluster, or was decided about it.
+///
+/// Entries of one episode with the same second are sorted in the order of this list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum JournalEvent {
-    /// It was seen for the first time.
+    /// The cluster was seen for the first time.
     New,
-    /// It came back after it had recovered, which begins another episode.
+    /// The cluster failed again after it had recovered: the next episode begins.
     Regressed,
-    /// It met a caller that it had not seen.
+    /// A caller failed with the cluster for the first time.
     NewPrincipal,
-    /// It is a day old and still open.
+    /// The current episode is a day old, and the cluster is still open.
     Ongoing,
-    /// It is more frequent than its own past lets expect.
+    /// An escalation began, see [`escalation`](crate::escalation).
     Escalating,
-    /// That is over.
+    /// An escalation ended.
     Calmed,
-    /// Somebody looks after it.
+    /// A person works on the cluster.
     Acknowledged,
-    /// It is not told for a while.
+    /// A person held alerts back until a moment.
     Muted,
-    /// It is part of what is usual.
+    /// A person declared the failures usual, which holds alerts back for good.
     Expected,
-    /// It is not told until something happens.
+    /// A person held alerts back until a condition is met.
     Archived,
-    /// What was decided does not hold any more.
+    /// A triage ended or was withdrawn, other than a resolution.
     Unmarked,
-    /// It was quiet for its quiet period.
+    /// No event came for the quiet period of the class.
     Recovered,
-    /// A person said that it is over.
+    /// A person declared the failure over.
     Resolved,
-    /// It was not over: a person said so.
+    /// A person withdrew a resolution: the failure is not over.
     Reopened,
 }
 
 /// One entry of a journal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct JournalEntry {
-    /// When it was so: event time for what events show, our clock for what
-    /// people decide.
+    /// The time: event time for facts from events, the local clock for decisions of people.
     pub at: Timestamp,
     /// The episode of the cluster, from 1.
     pub episode: i64,
-    /// What it is.
+    /// The kind of entry.
     pub what: JournalEvent,
-    /// Who did it: [`OURSELVES`], or a person's name. Sanitized, at most [`ACTOR_CHARS_MAX`]
-    /// characters.
+    /// The author: a person's name, or [`OURSELVES`] where no person acted.
+    ///
+    /// Sanitized, at most [`ACTOR_CHARS_MAX`] characters.
     pub actor: String,
-    /// Why a person did it, else empty. Sanitized, at most [`REASON_CHARS_MAX`] characters.
+    /// The person's reason, or empty. Sanitized, at most [`REASON_CHARS_MAX`] characters.
     pub reason: String,
-    /// The last event before it, of a cluster that recovered by itself.
+    /// The time of the last event before [`JournalEvent::Recovered`]; `None` for all other kinds.
     pub last: Option<Timestamp>,
-    /// What else there is to say in words, mostly empty. Sanitized, at most [`REASON_CHARS_MAX`]
-    /// characters.
+    /// Details as text, such as the new caller's name or `muted until …`; often empty.
+    ///
+    /// Sanitized, at most [`REASON_CHARS_MAX`] characters.
     pub detail: String,
 }
 
-/// A time in which a cluster was failing.
+/// A period in which a cluster failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
-    /// The episode of the cluster, from 1. One that was reopened has several faults.
+    /// The episode of the cluster, from 1. An episode that was reopened has several faults.
     pub episode: i64,
-    /// When it began.
+    /// The start of the period.
     pub from: Timestamp,
-    /// When it was over: with its last event, where that is noted, and not with the quiet period after
-    /// it. `None` for one that lasts.
+    /// The end of the period; `None` if the cluster still fails.
+    ///
+    /// It is the time of the last event where the journal has that, and not the end of the quiet period.
     pub until: Option<Timestamp>,
-    /// What ended it, [`JournalEvent::Recovered`] or [`JournalEvent::Resolved`]; `None` for one that lasts, and where
-    /// the journal does not say.
+    /// The kind of end: [`JournalEvent::Recovered`] or [`JournalEvent::Resolved`].
+    ///
+    /// `None` if the cluster still fails, or the journal has no entry about the end.
     pub ended: Option<JournalEvent>,
 }
 
 impl JournalEvent {
-    /// All there is.
+    /// All kinds.
     pub const ALL: [Self; Self::VARIANTS.len()] =
         *Self::VARIANTS.first_chunk().expect("as many as there are");
 
-    /// Returns the stable name.
+    /// Returns the name as it is stored and shown, such as `new_principal`. Names do not change between versions.
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    /// Returns what it says about whether the cluster is over, if a person said that.
+    /// Returns the input of the state machine for [`Self::Resolved`] and [`Self::Reopened`]; `None` for all others.
     pub fn said(self) -> Option<LifecycleEvent> {
         match self {
             Self::Resolved => Some(LifecycleEvent::Resolved),
@@ -119,14 +123,14 @@ impl JournalEvent {
         }
     }
 
-    /// Returns what has a stable name.
+    /// Returns the kind whose [`Self::name`] this is; `None` for any other text.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|what| what.name() == name)
     }
 }
 
 impl JournalEntry {
-    /// Returns the entry of something that no person did, at a moment, in an episode.
+    /// Returns an entry by [`OURSELVES`], without reason and detail.
     pub fn of(what: JournalEvent, at: Timestamp, episode: i64) -> Self {
         Self {
             at,
@@ -139,7 +143,8 @@ impl JournalEntry {
         }
     }
 
-    /// Returns what a journal says of something that happened to a cluster; `None` where it says nothing.
+    /// Returns the entry of a transition of a cluster; `None` for campaigns and gaps in the data, which a journal does
+    /// not list.
     pub fn of_transition(transition: &Transition) -> Option<Self> {
         let (what, detail) = match &transition.change {
             Change::New => (JournalEvent::New, String::new()),
@@ -167,7 +172,8 @@ impl JournalEntry {
         Some(Self { last, ..entry })
     }
 
-    /// Says which person did it, and why.
+    /// Sets the author and the reason; both are sanitized and cut.
+    #[must_use]
     pub fn by(self, actor: &str, reason: &str) -> Self {
         Self {
             actor: sanitize(actor, ACTOR_CHARS_MAX),
@@ -176,7 +182,8 @@ impl JournalEntry {
         }
     }
 
-    /// Adds what else there is to say.
+    /// Sets the detail; it is sanitized and cut.
+    #[must_use]
     pub fn about(self, detail: &str) -> Self {
         Self {
             detail: sanitize(detail, REASON_CHARS_MAX),
@@ -184,12 +191,12 @@ impl JournalEntry {
         }
     }
 
-    /// Returns 16 hexadecimal digits that entries of the same second differ by.
+    /// Returns 16 hexadecimal digits of a SHA-256 hash of the entry, to tell entries of the same second apart.
     pub fn digest(&self) -> String {
         HEXLOWER.encode(&Sha256::digest(self.encode())[..8])
     }
 
-    /// Returns the entry as a text that [`Self::decode`] reads.
+    /// Returns the entry as JSON text, which [`Self::decode`] reads.
     pub fn encode(&self) -> String {
         let mut entry = json!({
             "v": VERSION,
@@ -206,7 +213,7 @@ impl JournalEntry {
         entry.to_string()
     }
 
-    /// Reads what [`Self::encode`] wrote; `None` for anything else.
+    /// Parses the text of [`Self::encode`]; `None` for any other text.
     pub fn decode(text: &str) -> Option<Self> {
         let value: Value = serde_json::from_str(text).ok()?;
         if value["v"].as_i64()? != VERSION {
@@ -223,39 +230,38 @@ impl JournalEntry {
 }
 
 impl Fault {
-    /// Returns how long it lasted, in seconds; `None` for one that lasts.
+    /// Returns the length of the period in seconds; `None` if the cluster still fails.
     pub fn seconds(&self) -> Option<i64> {
         Some(self.until?.seconds_since(self.from))
     }
 }
 
-/// Returns the number of the cluster's current episode, as its journal says.
+/// Returns the number of the cluster's current episode: the highest in its journal, or 1.
 pub fn episode(entries: &[JournalEntry]) -> i64 {
     entries.iter().map(|entry| entry.episode).max().unwrap_or(1)
 }
 
-/// Returns the times in which a cluster was failing, one after the other, from its first event and
-/// its journal, in whatever order that is.
+/// Returns the periods in which a cluster failed, oldest first, from the time of its first event and its journal.
 ///
-/// A recovery is noted when somebody looks, and an event of the next episode may have happened shortly
-/// before; the fault then ends with that event. An end that was never noted is where the next episode
-/// begins.
+/// The entries may come in any order. A recovery has the time of the inspection that found it, so the first event of the
+/// next episode can be earlier. The fault then ends at that event. Where the journal has no end, the fault ends where
+/// the next episode begins.
 pub fn history(first_seen: Option<Timestamp>, entries: &[JournalEntry]) -> Vec<Fault> {
     let first = first_seen.map(|at| (1, at, JournalEvent::New, None));
-    let noted = entries
+    let recorded = entries
         .iter()
         .map(|of| (of.episode, of.at, of.what, of.last));
-    // Episodes follow one another, whatever the clocks say.
+    // The number of the episode sorts first: the times of two episodes may overlap.
     let steps: BTreeSet<(i64, Timestamp, JournalEvent, Option<Timestamp>)> =
-        noted.chain(first).collect();
+        recorded.chain(first).collect();
     let mut faults: Vec<Fault> = Vec::new();
     for (episode, at, what, last_event) in steps {
         let last = faults.last_mut();
         let is_open = last.as_ref().is_some_and(|last| last.until.is_none());
-        let lived = last.as_ref().map_or(0, |last| last.episode);
+        let last_episode = last.as_ref().map_or(0, |last| last.episode);
         match what {
-            JournalEvent::New if lived == 0 => {}
-            JournalEvent::Regressed if episode > lived => {}
+            JournalEvent::New if last_episode == 0 => {}
+            JournalEvent::Regressed if episode > last_episode => {}
             JournalEvent::Reopened if !is_open => {}
             JournalEvent::Recovered | JournalEvent::Resolved => {
                 if let Some(last) = last.filter(|_| is_open) {
@@ -306,14 +312,14 @@ mod tests {
     }
 
     #[test]
-    fn a_cluster_of_which_nothing_is_noted_has_failed_since_its_first_event() {
+    fn a_cluster_with_an_empty_journal_has_failed_since_its_first_event() {
         assert_eq!(history(None, &[]), []);
         let first = Timestamp::from_seconds(START);
         assert_eq!(history(first, &[]), [fault(1, START, None, None)]);
     }
 
     #[test]
-    fn each_life_is_a_fault_and_one_that_was_reopened_is_two() {
+    fn each_episode_is_one_fault_and_a_reopened_one_is_two() {
         let (recovered, resolved) = (JournalEvent::Recovered, JournalEvent::Resolved);
         let entries = [
             JournalEntry::of(JournalEvent::New, at(START + 60), 1),
@@ -326,7 +332,7 @@ mod tests {
             JournalEntry::of(JournalEvent::Acknowledged, at(START + 23 * DAY), 2)
                 .by("ann", "on it"),
         ];
-        // An event that came late was the first.
+        // A late record has an event that is earlier than the entry `New`.
         let faults = history(Timestamp::from_seconds(START), &entries);
         let expected = [
             fault(1, START, Some(START + 9 * DAY), Some(recovered)),
@@ -340,11 +346,11 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_ends_where_the_next_begins_though_it_was_noted_later_or_never() {
+    fn a_fault_ends_where_the_next_begins_if_its_end_has_a_later_time_or_no_entry() {
         let regressed =
             |moment, episode| JournalEntry::of(JournalEvent::Regressed, at(moment), episode);
         let first = Timestamp::from_seconds(START);
-        // The recovery was noted at the full hour, and the event had come shortly before.
+        // The recovery has the time of the full hour, and the event came shortly before it.
         let late = [
             JournalEntry::of(JournalEvent::Recovered, at(START + 3600), 1),
             regressed(START + 3000, 2),
@@ -364,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_of_an_entry_stays() {
+    fn the_text_of_an_entry_does_not_change() {
         let entry = JournalEntry::of(JournalEvent::Muted, at(START), 3)
             .by("ann", "planned")
             .about("muted until 2026-11-09T00:00:00Z");
@@ -393,7 +399,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn faults_follow_one_another_in_whatever_order_entries_are_and_how_often(
+        fn faults_follow_one_another_for_any_order_and_repetition_of_entries(
             entries in entries(), seed in any::<prop::sample::Index>(), first in 0..50i64,
         ) {
             let first = Timestamp::from_seconds(START + first);

@@ -1,9 +1,10 @@
-//! Access keys: whose they are, what IAM says of their last use, and what it means when that changes.
+//! Access keys: the account that owns a key, its last use according to IAM, and the anomalies that follow from both.
 //!
-//! IAM knows the last use of long-term keys of its own account, to the quarter of an hour and some
-//! hours late; temporary keys have none, and other accounts' keys are refused. A [`KeyUsage`] entry
-//! keeps what IAM said before and what it says now, because only both together show that a key woke
-//! up. Source: IAM API Reference, `GetAccessKeyLastUsed`; IAM User Guide, "IAM identifiers".
+//! IAM reports the last use of the long-term keys of its own account, rounded to a quarter of an hour and some hours
+//! late. It reports nothing about temporary keys, and refuses keys of other accounts. A [`KeyUsage`] keeps two different
+//! answers of IAM, because only both together show that a dormant key is used again.
+//!
+//! Source: IAM API Reference, `GetAccessKeyLastUsed`; IAM User Guide, "IAM identifiers".
 
 use std::collections::BTreeSet;
 
@@ -12,115 +13,115 @@ use records::key_id::KeyKind;
 use records::time::Timestamp;
 use serde_json::{Value, json};
 
-/// For how long an answer of IAM stands, in seconds.
+/// How long an answer of IAM is used before the next key lookup, in seconds.
 pub const ANSWER_SECONDS: i64 = 4 * 3600;
 
-/// For how many days a key has to be unused to count as dormant, unless a setting says otherwise.
+/// The default of [`KeySettings::dormant_days`], in days.
 pub const DORMANT_DAYS: i64 = 90;
 
-/// What a stack decides about keys.
+/// The settings of a stack for access keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeySettings {
-    /// The account that IAM is asked in.
+    /// The stack's own account, where the key lookup calls IAM.
     pub account_id: String,
-    /// Further accounts whose keys can be asked about, through a role there.
+    /// Other accounts of the same owner, where the key lookup calls IAM through a role.
     pub member_accounts: BTreeSet<String>,
-    /// For how many days a key has to be unused to count as dormant.
+    /// The number of days without use after which a key counts as dormant.
     pub dormant_days: i64,
-    /// Keys that nobody should ever use.
+    /// The ids of canary keys: decoys that no legitimate caller uses.
     pub canaries: BTreeSet<String>,
 }
 
-/// What IAM says of a long-term key.
+/// An answer of IAM about a long-term key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum IamAnswer {
-    /// It was used.
+    /// The key was used.
     Used {
-        /// When last, to the quarter of an hour.
+        /// The time of the last use, rounded to a quarter of an hour.
         at: Timestamp,
-        /// With which service, such as `s3`; `None` where IAM does not say.
+        /// The service that was called last, such as `s3`; `None` if IAM does not report it.
         service: Option<String>,
-        /// In which region.
+        /// The region of the last use; `None` if IAM does not report it.
         region: Option<String>,
-        /// Whose it is.
+        /// The name of the key's IAM user; `None` if IAM does not report it.
         user: Option<String>,
     },
-    /// It never was, or not since IAM began to keep this in April 2015.
+    /// The key was not used since IAM began to record this in April 2015.
     Never {
-        /// Whose it is.
+        /// The name of the key's IAM user; `None` if IAM does not report it.
         user: Option<String>,
     },
-    /// IAM does not know it, or it is none of this account: deleted, foreign or made up.
+    /// IAM has no such key in this account: it is deleted, of another account, or invented.
     Unknown,
 }
 
-/// What is remembered of a key.
+/// The stored result of the key lookups for one key.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KeyUsage {
-    /// What IAM said before that differs from what it says now.
+    /// The last answer that differs from `now`; `None` if there is none.
     pub before: Option<IamAnswer>,
-    /// What it says now.
+    /// The latest answer; `None` before the first lookup.
     pub now: Option<IamAnswer>,
-    /// From when on it may be asked again, by our clock; `None` for at once.
+    /// The earliest time of the next lookup, by the local clock; `None` for at once.
     pub next: Option<Timestamp>,
-    /// The awakening that was told: the last use before it.
+    /// The last use before the awakening that was alerted; `None` if none was. It prevents a second alert.
     pub told: Option<Timestamp>,
 }
 
-/// Whose key it is, as far as its id tells.
+/// The owner of a key, as far as its id shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Owner {
-    /// The account that is asked, or one whose role may be assumed.
+    /// [`KeySettings::account_id`] or one of [`KeySettings::member_accounts`].
     Ours,
     /// Another account.
     Foreign,
-    /// The id does not tell: it is older than 2019.
+    /// Not known: ids of keys from before 2019 do not contain the account.
     Untold,
 }
 
-/// What is odd about a key.
+/// An anomaly of a key, the most severe first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum KeyAnomaly {
-    /// It is one that nobody should ever use.
+    /// The key is one of [`KeySettings::canaries`].
     Canary,
-    /// It was used again after it had not been for so many days.
+    /// The key was dormant and is used again.
     Awakened {
-        /// The days.
+        /// The days between the two uses.
         days: i64,
     },
-    /// It belongs to another account.
+    /// The key belongs to another account.
     Foreign,
-    /// IAM knew it before and does not know it now.
+    /// IAM had the key at an earlier lookup and does not have it now.
     Deleted,
-    /// IAM does not know it.
+    /// IAM does not have the key, and no earlier lookup found it.
     Unknown,
 }
 
-/// What an alert says of a key.
+/// The facts about a key that an alert shows.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyReport {
-    /// Its id, whole: whatever shows it masks it with [`masked`].
+    /// The whole id of the key. Code that shows it must mask it with [`masked`].
     pub id: String,
-    /// How long it episodes.
+    /// Whether the key is long-term, temporary or of another kind.
     pub kind: KeyKind,
-    /// The account that its id tells.
+    /// The account that the id contains; `None` if it contains none, see [`account_of`].
     pub account_id: Option<String>,
-    /// What IAM says; `None` where it was not asked or did not answer.
+    /// The latest answer of IAM; `None` if there was no lookup, or no answer.
     pub answer: Option<IamAnswer>,
-    /// The role session that a temporary key belongs to.
+    /// The role session of a temporary key; `None` if it is not known.
     pub session: Option<String>,
-    /// What is odd about it, the worst first.
+    /// The anomalies of the key, the most severe first.
     pub oddities: Vec<KeyAnomaly>,
-    /// Whether IAM should have been asked and did not answer.
+    /// Whether IAM should have answered about the key and did not.
     pub is_missing: bool,
 }
 
-/// Returns the account that a key's id tells.
+/// Returns the account id that a key's id contains, twelve digits; `None` if it contains none.
 ///
-/// Ids since 2019 hold it in 40 bits behind the prefix, shifted by one; older ones, `AKIAI` and
-/// `AKIAJ`, do not. Source: observed by Aidan Steele, "AWS Access Key ID formats" (2020); `sts:GetAccessKeyInfo`
-/// gives the same from AWS.
+/// Ids since 2019 contain the account in 40 bits after the prefix, shifted by one bit. Older ids, which begin with
+/// `AKIAI` or `AKIAJ`, do not. Source: observed by Aidan Steele, "AWS Access Key ID formats" (2020);
+/// `sts:GetAccessKeyInfo` returns the same account.
 pub fn account_of(key: &str) -> Option<String> {
     if KeyKind::of(key) == KeyKind::Other || key.len() != 20 || key[4..5] < *"Q" {
         return None;
@@ -134,9 +135,11 @@ pub fn account_of(key: &str) -> Option<String> {
     (account <= 999_999_999_999).then(|| format!("{account:012}"))
 }
 
-/// Returns a key's id as messages show it: enough to find it, not enough to search the world for it.
+/// Returns the masked id of a key, such as `AKIA****7WML`; `****` if the text is not a key id.
+///
+/// The owner can find the key by it, but a reader cannot search public places for the whole id.
 pub fn masked(key: &str) -> String {
-    // Whoever makes up a record makes up its key, too.
+    // The text may be invented by a caller, so it need not be a key id.
     let is_id = key.len() >= 16 && key.bytes().all(|b| b.is_ascii_alphanumeric());
     match (key.get(..4), key.len().checked_sub(4)) {
         (Some(prefix), Some(end)) if is_id => {
@@ -147,7 +150,7 @@ pub fn masked(key: &str) -> String {
 }
 
 impl KeySettings {
-    /// Tells whose a key is.
+    /// Returns the owner of a key, from the account in its id.
     pub fn owner(&self, key: &str) -> Owner {
         match account_of(key) {
             Some(account) if account == self.account_id => Owner::Ours,
@@ -157,20 +160,21 @@ impl KeySettings {
         }
     }
 
-    /// Tells whether IAM is worth asking about a key: never for temporary and foreign ones. The one
-    /// whose id does not tell its account is asked about if the caller is of ours.
+    /// Checks whether to look a key up in IAM: only long-term keys of these accounts.
+    ///
+    /// If the id does not contain an account, `caller_account` decides.
     pub fn is_asked(&self, key: &str, caller_account: Option<&str>) -> bool {
-        let is_ours = match self.owner(key) {
+        let is_own = match self.owner(key) {
             Owner::Ours => true,
             Owner::Foreign => false,
             Owner::Untold => caller_account.is_some_and(|account| {
                 account == self.account_id || self.member_accounts.contains(account)
             }),
         };
-        is_ours && KeyKind::of(key) == KeyKind::LongTerm
+        is_own && KeyKind::of(key) == KeyKind::LongTerm
     }
 
-    /// Returns what an alert says of a key that was seen failing at a moment.
+    /// Returns the report of a key. `seen` is the time of the failing event that used the key.
     pub fn report(
         &self,
         key: &str,
@@ -217,16 +221,16 @@ impl KeySettings {
         oddities
     }
 
-    /// Returns for how many days a key slept before it was used again, if that is long.
-    ///
-    /// Either IAM has noticed, then what it said before and what it says now lie apart; or it has
-    /// not, then what it says lies long before the event that was seen.
+    /// Returns the days between the two uses of [`Self::awakening`]; `None` if the key was not dormant.
     pub fn slept(&self, key_usage: &KeyUsage, seen: Option<Timestamp>) -> Option<i64> {
         let (last, again) = self.awakening(key_usage, seen)?;
         Some(again.seconds_since(last) / 86_400)
     }
 
-    /// Returns the last use before an awakening, and the use that is one.
+    /// Returns the last use before a dormant time and the first known use after it; `None` if the key was not dormant.
+    ///
+    /// If IAM has already recorded the new use, its two answers lie far apart. If not, its answer lies long before the
+    /// event, whose time is `seen`.
     pub fn awakening(
         &self,
         key_usage: &KeyUsage,
@@ -238,15 +242,15 @@ impl KeySettings {
         };
         let (before, now) = (used(&key_usage.before), used(&key_usage.now));
         let pairs = [before.zip(now), now.zip(seen)];
-        let slept = |(last, again): &(Timestamp, Timestamp)| {
+        let was_dormant = |(last, again): &(Timestamp, Timestamp)| {
             again.seconds_since(*last) >= self.dormant_days * 86_400
         };
-        pairs.into_iter().flatten().find(slept)
+        pairs.into_iter().flatten().find(was_dormant)
     }
 }
 
 impl IamAnswer {
-    /// Returns the answer as a text that [`Self::decode`] reads.
+    /// Returns the answer as JSON text, which [`Self::decode`] reads.
     pub fn encode(&self) -> String {
         match self {
             Self::Used {
@@ -260,7 +264,7 @@ impl IamAnswer {
         }
     }
 
-    /// Reads what [`Self::encode`] wrote; `None` for anything else.
+    /// Parses the text of [`Self::encode`]; `None` for any other text.
     pub fn decode(text: &str) -> Option<Self> {
         let parts: Vec<Value> = serde_json::from_str(text).ok()?;
         let text = |place: usize| Some(parts.get(place)?.as_str()?.to_owned());
@@ -279,14 +283,15 @@ impl IamAnswer {
 }
 
 impl KeyUsage {
-    /// Tells whether IAM may be asked at a moment.
+    /// Checks whether the next lookup is due at a moment of the local clock.
     pub fn is_due(&self, now: Timestamp) -> bool {
         self.next.is_none_or(|next| next <= now)
     }
 
-    /// Returns what is remembered once IAM has answered at a moment.
+    /// Returns the entry with a new answer of IAM. The next lookup is due [`ANSWER_SECONDS`] after `now`.
+    #[must_use]
     pub fn answered(&self, answer: IamAnswer, now: Timestamp) -> Self {
-        let is_change = self.now.as_ref().is_some_and(|known| *known != answer);
+        let is_change = self.now.as_ref().is_some_and(|latest| *latest != answer);
         Self {
             before: if is_change {
                 self.now.clone()
@@ -301,7 +306,7 @@ impl KeyUsage {
 }
 
 impl IamAnswer {
-    /// Returns when the key was used since an earlier answer; `None` if that cannot be told.
+    /// Returns the time of a use between an earlier answer and this answer; `None` if there was none, or no earlier answer.
     pub fn used_since(&self, earlier: Option<&Self>) -> Option<Timestamp> {
         match (earlier?, self) {
             (Self::Used { at: earlier, .. }, Self::Used { at, .. }) if at <= earlier => None,
@@ -312,7 +317,7 @@ impl IamAnswer {
 }
 
 impl KeyAnomaly {
-    /// Returns the stable name.
+    /// Returns the name as it is shown, such as `canary`. Names do not change between versions.
     pub fn name(self) -> &'static str {
         self.into()
     }
@@ -326,7 +331,7 @@ mod tests {
         Timestamp::parse(text).unwrap()
     }
 
-    /// A moment so many seconds after some other one.
+    /// A moment `seconds` after a fixed one.
     fn after(seconds: i64) -> Timestamp {
         Timestamp::FIRST.after(seconds).unwrap()
     }
@@ -349,13 +354,13 @@ mod tests {
         }
     }
 
-    const OURS: &str = "AKIAQNZGKIQY56JQ7WML";
+    const OWN: &str = "AKIAQNZGKIQY56JQ7WML";
     const FOREIGN: &str = "AKIAY34FZKBOKMUTVV7A";
     const OLD: &str = "AKIAIOSFODNN7EXAMPLE";
 
     #[test]
-    fn the_id_of_a_key_tells_its_account_unless_it_is_old() {
-        assert_eq!(account_of(OURS).as_deref(), Some("029608264753"));
+    fn the_id_of_a_key_contains_its_account_unless_it_is_old() {
+        assert_eq!(account_of(OWN).as_deref(), Some("029608264753"));
         assert_eq!(
             account_of("ASIAY34FZKBOKMUTVV7A").as_deref(),
             Some("609629065308")
@@ -366,9 +371,9 @@ mod tests {
     }
 
     #[test]
-    fn iam_is_asked_about_long_term_keys_of_ours_alone() {
+    fn only_long_term_keys_of_own_accounts_are_looked_up() {
         let settings = settings();
-        assert!(settings.is_asked(OURS, None));
+        assert!(settings.is_asked(OWN, None));
         assert!(!settings.is_asked("ASIAQNZGKIQY56JQ7WML", Some("029608264753")));
         assert!(!settings.is_asked(FOREIGN, Some("029608264753")));
         assert!(settings.is_asked(OLD, Some("029608264753")));
@@ -376,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_woke_up_whether_or_not_iam_has_noticed() {
+    fn a_dormant_key_is_found_before_and_after_iam_records_its_new_use() {
         let settings = settings();
         let seen = Some(at("2026-11-21T08:00:00Z"));
         let first = KeyUsage::default().answered(used("2026-07-24T08:00:00Z"), after(0));
@@ -390,24 +395,24 @@ mod tests {
     }
 
     #[test]
-    fn what_is_odd_is_told_and_what_is_usual_is_not() {
+    fn a_report_has_the_anomalies_of_a_key_and_none_of_a_usual_key() {
         let settings = settings();
         let oddities = |key: &str, key_usage: Option<&KeyUsage>| {
             settings.report(key, None, key_usage).oddities
         };
-        assert_eq!(oddities(OURS, None), []);
+        assert_eq!(oddities(OWN, None), []);
         assert_eq!(oddities(FOREIGN, None), [KeyAnomaly::Foreign]);
         assert_eq!(oddities("AKIAQNZGKIQY5CANARY2", None), [KeyAnomaly::Canary]);
         let unknown = KeyUsage::default().answered(IamAnswer::Unknown, after(0));
-        assert_eq!(oddities(OURS, Some(&unknown)), [KeyAnomaly::Unknown]);
+        assert_eq!(oddities(OWN, Some(&unknown)), [KeyAnomaly::Unknown]);
         let deleted = KeyUsage::default()
             .answered(used("2026-11-20T08:00:00Z"), after(0))
             .answered(IamAnswer::Unknown, after(ANSWER_SECONDS));
-        assert_eq!(oddities(OURS, Some(&deleted)), [KeyAnomaly::Deleted]);
+        assert_eq!(oddities(OWN, Some(&deleted)), [KeyAnomaly::Deleted]);
     }
 
     #[test]
-    fn an_answer_stands_for_four_hours_and_a_change_keeps_what_was_before() {
+    fn an_answer_is_used_for_four_hours_and_a_change_keeps_the_answer_before() {
         let first = KeyUsage::default().answered(used("2026-11-20T08:00:00Z"), after(100));
         assert!(!first.is_due(after(100 + ANSWER_SECONDS - 1)));
         assert!(first.is_due(after(100 + ANSWER_SECONDS)));
@@ -439,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn a_use_shows_between_two_answers_and_never_in_the_first() {
+    fn a_use_shows_between_two_answers_and_never_in_the_first_answer() {
         let (old, new) = (used("2026-11-20T08:00:00Z"), used("2026-11-21T08:00:00Z"));
         let never = IamAnswer::Never { user: None };
         assert_eq!(new.used_since(None), None);
@@ -453,7 +458,7 @@ mod tests {
 
     #[test]
     fn a_masked_key_shows_its_kind_and_its_end() {
-        assert_eq!(masked(OURS), "AKIA****7WML");
+        assert_eq!(masked(OWN), "AKIA****7WML");
         assert_eq!(masked("short"), "****");
         assert_eq!(masked("<!channel> and more"), "****");
     }

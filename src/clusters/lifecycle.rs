@@ -1,9 +1,10 @@
-//! How a cluster episodes: new at first, ongoing after a day, recovered once it has been quiet for as long as its class
-//! needs or a person says so, regressed when it comes back.
+//! The state machine of a cluster: which [`State`] follows on which [`LifecycleEvent`].
 //!
-//! This is the only place that says which state follows which. What replays events, keeps, shows, marks or notifies
-//! asks [`step`], and shows a [`Status`]. Time is event time, never a clock: a trail of last year is judged as of last
-//! year.
+//! A cluster is new at first, and ongoing after a day. It recovers after the quiet period of its class, or when a
+//! person resolves it. A recovered cluster that fails again is regressed.
+//!
+//! Only [`step`] decides which state follows. All code that replays, stores, shows or alerts calls it, so no two places
+//! disagree. Time is event time, never a clock: a trail of last year is judged as of last year.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,52 +14,53 @@ use serde::{Deserialize, Serialize};
 use crate::class::Class;
 use crate::fingerprint::ClusterId;
 
-/// How a cluster stands by its events and by who resolved it.
+/// The state of a cluster, from its events and from what people resolved or reopened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// First seen less than a day ago.
+    /// First seen less than a day ago ([`NEW_SECONDS`]).
     New,
-    /// It came back less than a day ago.
+    /// The cluster failed again after it had recovered, less than a day ago.
     Regressed,
-    /// It has been failing for a day or more.
+    /// The current episode began a day ago or earlier, or a person reopened the cluster.
     Ongoing,
-    /// It was quiet for its quiet period, or a person resolved it.
+    /// No event came for the quiet period of the class, or a person resolved the cluster.
     Recovered,
 }
 
-/// What happens to a cluster.
+/// An input of the state machine: what happens to a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LifecycleEvent {
-    /// An event of it came.
+    /// An event of the cluster came.
     Seen,
-    /// A day is over since it began or came back.
+    /// The current episode is a day old.
     DayOver,
-    /// It was quiet for its quiet period.
+    /// No event came for the quiet period of the class, see [`quiet_period_seconds`].
     Quiet,
-    /// A person said that it is over.
+    /// A person declared the failure over.
     Resolved,
-    /// A person said that it is not over.
+    /// A person withdrew [`Self::Resolved`]: the failure is not over.
     Reopened,
 }
 
-/// What a step changes.
+/// A change of state, as [`step`] returns it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Move {
-    /// It begins: this is its first event.
+    /// The first event of the cluster: episode 1 begins.
     Begin,
-    /// It lasts for a day now.
+    /// The cluster becomes ongoing: the episode is a day old.
     Last,
-    /// It ends.
+    /// The cluster recovers, which ends the episode.
     Recover,
-    /// It comes back, which begins another episode.
+    /// A recovered cluster fails again: the next episode begins.
     Return,
-    /// It goes on in the same episode, as it was not over.
+    /// A recovered cluster is reopened: the same episode continues.
     Reopen,
 }
 
-/// Returns the state that follows on a state and an event, and what that changes. A cluster that was never seen has
-/// none.
+/// Returns the next state, and the change of state that this is.
+///
+/// The state `None` is that of a cluster without any event so far. The change is `None` if the state stays the same.
 pub fn step(state: Option<State>, event: LifecycleEvent) -> (Option<State>, Option<Move>) {
     use LifecycleEvent::{DayOver, Quiet, Reopened, Resolved, Seen};
     use State::{New, Ongoing, Recovered, Regressed};
@@ -77,45 +79,46 @@ pub fn step(state: Option<State>, event: LifecycleEvent) -> (Option<State>, Opti
 }
 
 impl State {
-    /// All there are.
+    /// All states.
     pub const ALL: [Self; 4] = [Self::New, Self::Regressed, Self::Ongoing, Self::Recovered];
 
-    /// Returns the stable name.
+    /// Returns the name as it is stored and shown, such as `new`. Names do not change between versions.
     pub fn name(self) -> &'static str {
         Status::of(Some(self), false).name()
     }
 
-    /// Returns the state of a stable name.
+    /// Returns the state whose [`Self::name`] this is; `None` for any other text.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.name() == name)
     }
 
-    /// Tells whether the cluster fails, or did lately.
+    /// Checks whether the cluster has not recovered.
     pub fn is_open(self) -> bool {
         self != Self::Recovered
     }
 }
 
-/// How a cluster stands, as everything shows it: in the order in which it concerns people.
+/// The status of a cluster as users see it: its [`State`], or that it escalates. The most urgent status is the least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Status {
-    /// It fails more often than its own past lets expect.
+    /// The cluster is open and fails more often than its own past lets expect, see [`escalation`](crate::escalation).
     Escalating,
-    /// It came back less than a day ago.
+    /// As [`State::Regressed`].
     Regressed,
-    /// First seen less than a day ago.
+    /// As [`State::New`].
     New,
-    /// It has been failing for a day or more.
+    /// As [`State::Ongoing`].
     Ongoing,
-    /// None of its events has a time, so nothing is known of when it failed.
+    /// No event of the cluster has a time, so its state is not known.
     Undated,
-    /// It was quiet for its quiet period, or a person resolved it.
+    /// As [`State::Recovered`].
     Recovered,
 }
 
 impl Status {
-    /// Returns what is shown of a state; none is that of a cluster whose events have no time.
+    /// Returns the status of a state. The state `None` is that of a cluster whose events have no time; a recovered
+    /// cluster never escalates.
     pub fn of(state: Option<State>, is_escalating: bool) -> Self {
         match state {
             None => Self::Undated,
@@ -127,28 +130,32 @@ impl Status {
         }
     }
 
-    /// Returns the stable name.
+    /// Returns the name as it is shown, such as `escalating`. Names do not change between versions.
     pub fn name(self) -> &'static str {
         self.into()
     }
 }
 
-/// When people said of clusters that they are over, or not over after all: [`LifecycleEvent::Resolved`] or [`LifecycleEvent::Reopened`],
-/// each with its time. What is said twice is said once.
+/// When people resolved and reopened each cluster.
+///
+/// Each entry is a time with [`LifecycleEvent::Resolved`] or [`LifecycleEvent::Reopened`], oldest first. Equal entries
+/// count once.
 pub type Resolutions = BTreeMap<ClusterId, BTreeSet<(Timestamp, LifecycleEvent)>>;
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
-/// How long a cluster counts as new, in seconds of event time.
+/// How long a cluster counts as new, or as regressed, in seconds of event time.
 pub const NEW_SECONDS: i64 = DAY;
 
-/// A caller that comes to a cluster within its first hour, in seconds, is part of what is new about
-/// it, and not told.
+/// The time after the first event of a cluster in which its callers are no news, in seconds.
+///
+/// The alert about the new cluster covers these callers; only a later new caller gets an alert.
 pub const SETTLING_SECONDS: i64 = HOUR;
 
-/// Returns how long a class must be quiet to count as recovered, in seconds: bursts that a person
-/// or a retry ends are over in hours, a missing permission is asked for again next week.
+/// Returns how long a cluster of a class must have no event to count as recovered, in seconds.
+///
+/// Wrong passwords and throttling end within hours. A call that lacks a permission may be tried again only next week.
 pub fn quiet_period_seconds(class: Class) -> i64 {
     match class {
         Class::Signin | Class::Auth => 3 * HOUR,
@@ -163,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cluster_begins_lasts_recovers_comes_back_and_is_reopened() {
+    fn a_cluster_is_new_then_ongoing_then_recovers_regresses_and_is_reopened() {
         use LifecycleEvent::{DayOver, Quiet, Reopened, Resolved, Seen};
         let mut state = None;
         for (event, name, change) in [
@@ -183,15 +190,15 @@ mod tests {
             (Seen, "regressed", Some(Move::Return)),
             (DayOver, "ongoing", Some(Move::Last)),
         ] {
-            let (next, made) = step(state, event);
+            let (next, found) = step(state, event);
             let shown = Status::of(next, false).name();
-            assert_eq!((shown, made), (name, change), "{event:?}");
+            assert_eq!((shown, found), (name, change), "{event:?}");
             state = next;
         }
     }
 
     #[test]
-    fn what_escalates_is_shown_so_while_it_is_open() {
+    fn an_open_cluster_that_escalates_shows_as_escalating_and_a_recovered_one_does_not() {
         let shown = |state| Status::of(Some(state), true);
         assert_eq!(shown(State::Ongoing), Status::Escalating);
         assert_eq!(shown(State::Recovered), Status::Recovered);

@@ -1,4 +1,4 @@
-//! What else the callers of a cluster failed at, at about the same time: mostly it is one story.
+//! Related clusters: other failures of the same callers at about the same time. They mostly have the same cause.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,24 +9,26 @@ use crate::circumstance::shown_code;
 use crate::facet::FacetKind;
 use crate::fingerprint::{ClusterId, ClusterSubject};
 
-/// How far apart two failures of one caller may be to belong together, in seconds.
+/// The maximum time between two related failures of one caller, in seconds.
 pub const TOGETHER_SECONDS: i64 = 30 * 60;
 
-/// Another cluster of the same callers.
+/// A cluster that is related to another by its callers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Related {
-    /// The cluster.
+    /// The id of the related cluster.
     pub id: ClusterId,
-    /// What it is.
+    /// The account, call, error code and class of the cluster.
     pub subject: Arc<ClusterSubject>,
-    /// The error code as the service spelled it in these events.
+    /// The error code as the service spelled it in the related events; `None` if no event has one.
     pub code: Option<String>,
-    /// How many of its events are near.
+    /// The number of its events that are related.
     pub count: u64,
 }
 
-/// Returns the other clusters that callers of one met within [`TOGETHER_SECONDS`] of it, those with
-/// the most events first.
+/// Returns the other clusters in which a caller of `cluster` failed within [`TOGETHER_SECONDS`] of a failure in
+/// `cluster`. The cluster with the most related events comes first.
+///
+/// Only the given occurrences are searched; their order does not matter.
 pub fn related(cluster: ClusterId, occurrences: &[Occurrence]) -> Vec<Related> {
     let mut moments: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
     for occurrence in occurrences
@@ -99,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_caller_failed_at_within_half_an_hour_belongs_together() {
+    fn failures_of_one_caller_within_half_an_hour_are_related() {
         let occurrences = [
             occurrence(1, "ann", 100),
             occurrence(2, "ann", 71),

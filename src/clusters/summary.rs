@@ -1,8 +1,8 @@
-//! What an account's hour, day or week looked like: how many errors, which of their clusters are new,
-//! came back, stopped or grew, who made storms of them, and when each access key was last active.
+//! The summary of an account over an hour, a day or a week: its errors, the clusters that changed, its campaigns and the
+//! last use of its access keys.
 //!
-//! The inspection fills it in, and the message about it says these numbers as they are. Its lists are
-//! [`Excerpt`]s: the first of something, and how many there are.
+//! The inspection fills a [`Summary`] in, and an alert shows its numbers unchanged. Its lists are [`Excerpt`]s, so that a
+//! summary stays small.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -15,126 +15,126 @@ use crate::campaign::{Campaign, Shape};
 use crate::class::Class;
 use crate::fingerprint::{ClusterId, ClusterSubject};
 
-/// How many clusters a list of a summary names.
+/// The maximum number of clusters in each list of a summary.
 pub const LINES_MAX: usize = 20;
-/// How many changes make a summary worth telling.
+/// The minimum number of changed clusters for which a summary is sent.
 const CHANGES_LEAST: u64 = 2;
 
-/// How many clusters the ranking of a summary has.
+/// The maximum number of clusters in [`Summary::top`].
 pub const TOP_MAX: usize = 10;
-/// How many campaigns a summary names.
+/// The maximum number of campaigns in a summary.
 pub const CAMPAIGN_LINES_MAX: usize = 10;
-/// How many access keys a summary names.
+/// The maximum number of access keys in a summary.
 pub const KEYS_MAX: usize = 20;
 
-/// The totals of an account over an hour, a day or a week.
+/// The errors and changes of an account in one period.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// The account, twelve digits.
     pub account_id: String,
-    /// Whether it is about an hour, a day or a week.
+    /// The length of the period.
     pub period: Period,
-    /// Its first second, in event time.
+    /// The start of the period, in event time.
     pub from: Timestamp,
-    /// The first second after it.
+    /// The end of the period: the first second after it.
     pub until: Timestamp,
-    /// How many errors there were.
+    /// The number of errors in the period.
     pub errors: u64,
-    /// Of how many clusters they are.
+    /// The number of clusters with errors in the period.
     pub error_clusters: u64,
-    /// How many of the errors are of clusters that are new.
+    /// The number of errors in the period that belong to new clusters.
     pub new_errors: u64,
-    /// Clusters that were first seen in it, with their events in it.
+    /// Clusters that were first seen in the period, with their events in the period.
     pub new: Excerpt<ClusterLine>,
-    /// Clusters that came back in it, with their events in it.
+    /// Clusters that failed again after they had recovered, with their events in the period.
     pub regressed: Excerpt<ClusterLine>,
-    /// Clusters that recovered in it, with the events of the episode that ended.
+    /// Clusters that recovered in the period, with all events of the episode that ended.
     pub recovered: Excerpt<ClusterLine>,
-    /// Clusters that are more frequent than their own past lets expect, with their events in it.
+    /// Clusters that began to escalate in the period, with their events in it.
     pub escalating: Excerpt<ClusterLine>,
-    /// Campaigns that went on in it.
+    /// Campaigns that opened, grew or ended in the period.
     pub campaigns: Excerpt<CampaignLine>,
-    /// The most frequent clusters, at most [`TOP_MAX`].
+    /// The clusters with the most events in the period, at most [`TOP_MAX`].
     pub top: Vec<ClusterLine>,
-    /// The access keys that were seen failing in it, those first that were last active.
+    /// The access keys of failing events in the period, the one with the latest event first.
     pub keys: Excerpt<KeyLine>,
 }
 
-/// What a summary is about.
+/// The length of the period of a summary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[derive(IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Period {
-    /// An hour.
+    /// One hour.
     Hour,
-    /// A day.
+    /// 24 hours.
     Day,
-    /// A week.
+    /// Seven days.
     Week,
 }
 
-/// The first of something, and how many there are.
+/// The first items of a list, with the length of the whole list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Excerpt<T> {
-    /// How many there are.
+    /// The number of items in the whole list.
     pub total: u64,
-    /// The first of them.
+    /// The first items, in the order of the list.
     pub shown: Vec<T>,
 }
 
 /// A cluster in a summary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterLine {
-    /// Its id.
+    /// The id of the cluster.
     pub cluster: ClusterId,
-    /// The service, as in the identity.
+    /// The service, as in the cluster's identity, such as `s3`.
     pub service: String,
-    /// The API.
+    /// The API that was called, such as `GetObject`.
     pub action: String,
-    /// The code, as in the identity.
+    /// The error code, as in the cluster's identity.
     pub code: String,
-    /// The class.
+    /// The class of the failure.
     pub class: Class,
-    /// Its events.
+    /// The number of events; the field of [`Summary`] says of which time.
     pub count: u64,
 }
 
 /// A campaign in a summary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CampaignLine {
-    /// Whose: a caller's name, a cluster's id, or a network.
+    /// The campaign's actor, see [`Campaign::actor`].
     pub actor: String,
-    /// What it looks like.
+    /// The shapes of the campaign.
     pub shapes: BTreeSet<Shape>,
-    /// Its events.
+    /// The number of all events of the campaign.
     pub events: u64,
 }
 
 /// An access key in a summary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyLine {
-    /// Its id, whole: whatever keeps or shows it masks it.
+    /// The whole id of the key. Code that stores or shows it must mask it.
     pub key: String,
-    /// Who used it, as far as its events say; empty where they do not.
+    /// The caller that used the key; empty if no event names one.
     pub principal: String,
-    /// The last event that it failed in.
+    /// The time of the last failing event with this key.
     pub last_seen: Timestamp,
-    /// When it was last used at all, as IAM says; `None` where it was not asked or knows of no use.
+    /// The time of the last use of any kind, from IAM; `None` if there was no lookup or IAM reports no use.
     pub last_used: Option<Timestamp>,
-    /// With which service, as IAM says.
+    /// The service of the last use, from IAM; `None` if it is not known.
     pub service: Option<String>,
-    /// In which region, as IAM says.
+    /// The region of the last use, from IAM; `None` if it is not known.
     pub region: Option<String>,
 }
 
 impl Period {
-    /// Returns the stable name.
+    /// Returns the name as it is stored and shown, such as `hour`. Names do not change between versions.
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    /// Returns its length in seconds.
+    /// Returns the length in seconds.
     pub fn seconds(self) -> i64 {
         match self {
             Self::Hour => 3600,
@@ -145,14 +145,14 @@ impl Period {
 }
 
 impl<T> Excerpt<T> {
-    /// Returns the first so many of all.
+    /// Returns an excerpt of the first `most` items.
     pub fn of(mut all: Vec<T>, most: usize) -> Self {
         let total = all.len() as u64;
         all.truncate(most);
         Self { total, shown: all }
     }
 
-    /// Returns how many are there and not shown.
+    /// Returns the number of items that are not shown.
     pub fn more(&self) -> u64 {
         self.total.saturating_sub(self.shown.len() as u64)
     }
@@ -165,7 +165,7 @@ impl<T> Default for Excerpt<T> {
 }
 
 impl ClusterLine {
-    /// Returns the line of a cluster with so many events.
+    /// Returns the line of a cluster with `count` events.
     pub fn of(cluster: ClusterId, subject: &ClusterSubject, count: u64) -> Self {
         Self {
             cluster,
@@ -177,14 +177,14 @@ impl ClusterLine {
         }
     }
 
-    /// Sorts lines: the most frequent first, equals by their ids.
+    /// Sorts lines by count, the largest first; lines with equal counts by cluster id.
     pub fn sort(lines: &mut [Self]) {
         lines.sort_by_key(|line| (Reverse(line.count), line.cluster));
     }
 }
 
 impl CampaignLine {
-    /// Returns the storm that a campaign is.
+    /// Returns the line of a campaign.
     pub fn of(campaign: &Campaign) -> Self {
         Self {
             actor: campaign.actor.clone(),
@@ -195,7 +195,7 @@ impl CampaignLine {
 }
 
 impl Summary {
-    /// Returns the summary of a period in which nothing happened.
+    /// Returns a summary of a period without any errors.
     pub fn empty(account_id: &str, period: Period, from: Timestamp, until: Timestamp) -> Self {
         Self {
             account_id: account_id.to_owned(),
@@ -215,9 +215,10 @@ impl Summary {
         }
     }
 
-    /// Tells whether so much came that somebody would want to see it together: what comes alone has a
-    /// message of its own. A period in which the same errors went on as before is worth no message, nor
-    /// is one in which some of them ended.
+    /// Checks whether the summary is worth an alert: at least two clusters began, came back or escalated, or there was a
+    /// campaign.
+    ///
+    /// A single change already has its own alert. A period in which errors only continued or ended needs no alert.
     pub fn is_worth_telling(&self) -> bool {
         let came = [&self.new, &self.regressed, &self.escalating];
         let came: u64 = came.iter().map(|list| list.total).sum();
@@ -248,15 +249,15 @@ mod tests {
     }
 
     #[test]
-    fn what_went_on_or_ended_is_worth_no_message_and_what_came_together_is() {
-        let as_before = Summary {
+    fn several_changes_or_a_campaign_are_worth_an_alert_and_a_single_change_is_not() {
+        let unchanged = Summary {
             errors: 500,
             error_clusters: 1,
             top: vec![line(1, 500)],
             recovered: Excerpt::of(vec![line(2, 9)], LINES_MAX),
             ..hour()
         };
-        assert!(!as_before.is_worth_telling());
+        assert!(!unchanged.is_worth_telling());
         let alone = Excerpt::of(vec![line(1, 1)], LINES_MAX);
         let two = Excerpt::of(vec![line(1, 1), line(2, 1)], LINES_MAX);
         let changes: [fn(&mut Summary, Excerpt<ClusterLine>); 3] = [
@@ -268,7 +269,7 @@ mod tests {
             let (mut one, mut several) = (hour(), hour());
             change(&mut one, alone.clone());
             change(&mut several, two.clone());
-            assert!(!one.is_worth_telling(), "it has a message of its own");
+            assert!(!one.is_worth_telling(), "a single change has its own alert");
             assert!(several.is_worth_telling());
         }
         let line = CampaignLine {
@@ -276,11 +277,11 @@ mod tests {
             shapes: BTreeSet::from([Shape::Breadth]),
             events: 10,
         };
-        let stormy = Summary {
+        let with_campaign = Summary {
             campaigns: Excerpt::of(vec![line], CAMPAIGN_LINES_MAX),
             ..hour()
         };
-        assert!(stormy.is_worth_telling());
+        assert!(with_campaign.is_worth_telling());
     }
 
     #[test]
@@ -295,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_the_stable_ones() {
+    fn names_in_json_are_the_stable_names() {
         for class in Class::ALL {
             assert_eq!(serde_json::json!(class), class.name());
         }

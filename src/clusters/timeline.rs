@@ -1,4 +1,4 @@
-//! When it failed: events counted by cluster and hour of event time.
+//! Counts of events by cluster and hour of event time, for the chart of a report.
 
 use std::collections::BTreeMap;
 
@@ -6,18 +6,18 @@ use records::time::{Timestamp, Window};
 
 use crate::fingerprint::ClusterId;
 
-/// How many events each cluster has in each hour; events without a usable time have no hour.
+/// The number of events of each cluster in each hour. Events without a usable time are counted without an hour.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Timeline(BTreeMap<(ClusterId, Option<Window>), u64>);
 
 impl Timeline {
-    /// Adds events of a cluster that lie in one hour, which any of them tells.
+    /// Adds `count` events of a cluster that lie in the same hour. `at` is the time of any of them.
     pub fn add(&mut self, cluster: ClusterId, at: Option<Timestamp>, count: u64) {
         let hour = at.map(Timestamp::window);
         *self.0.entry((cluster, hour)).or_default() += count;
     }
 
-    /// Returns the counts, in the order of clusters and then of hours.
+    /// Returns the counts by cluster and hour, in this order; `None` as the hour comes first.
     pub fn iter(&self) -> impl Iterator<Item = (ClusterId, Option<Window>, u64)> {
         self.0
             .iter()

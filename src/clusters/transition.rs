@@ -1,4 +1,5 @@
-//! Transitions: what happens to clusters, callers and accounts, in event time.
+//! The transitions of clusters and accounts in event time, such as "recovered". Alerts and journal entries are made of
+//! them.
 
 use records::time::Timestamp;
 
@@ -6,92 +7,98 @@ use crate::campaign::Campaign;
 use crate::escalation::Escalation;
 use crate::fingerprint::ClusterId;
 
-/// Something that happened.
+/// A change of a cluster or an account at a moment of event time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transition {
-    /// When it was so, in event time. What the inspection finds is so from the full hour on at which
-    /// it looks.
+    /// When the change happened, in event time. It is the time of the event that caused the change, or else the end of
+    /// the inspected hour.
     pub at: Timestamp,
-    /// The account.
+    /// The account that the change belongs to.
     pub account_id: String,
-    /// The cluster, for what happens to one.
+    /// The cluster that changed; `None` for changes of an account and for campaigns.
     pub cluster: Option<ClusterId>,
-    /// The cluster's episode, from 1; 0 without a cluster.
+    /// The episode of the cluster after the change, from 1; 0 without a cluster.
     pub episode: i64,
-    /// What it is.
+    /// What changed.
     pub change: Change,
-    /// Whether it is part of a campaign that was told before, and not told itself.
+    /// Whether no alert is sent for this transition, because the alert of a campaign covers it.
     pub is_swallowed: bool,
 }
 
-/// What happened.
+/// A kind of change, with its details.
 #[derive(Debug, Clone, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Change {
     /// A cluster was seen for the first time.
     New,
-    /// A cluster met a caller that it had not seen, an hour or more after it was new.
+    /// A caller failed with this cluster for the first time, [`SETTLING_SECONDS`](crate::lifecycle::SETTLING_SECONDS) or
+    /// more after the first event of the cluster.
     NewPrincipal {
-        /// The caller.
+        /// The caller's name, as in [`FacetKind::Principal`](crate::facet::FacetKind::Principal).
         principal: String,
     },
-    /// A cluster is a day old and still open.
+    /// The current episode of a cluster is a day old, and the cluster is still open.
     Ongoing,
-    /// A cluster was quiet for its quiet period.
+    /// A cluster had no event for the quiet period of its class.
     Recovered {
         /// The first event of this episode.
         began: Timestamp,
-        /// How long it failed, from that to the last event of this episode, in seconds.
+        /// The time from the first to the last event of this episode, in seconds.
         fault_seconds: i64,
-        /// How often, in this episode.
+        /// The number of events of this episode.
         count: u64,
     },
-    /// A recovered cluster came back.
+    /// A recovered cluster failed again.
     Regressed {
-        /// How long it had been quiet, in seconds.
+        /// The time since the event before, in seconds.
         quiet_seconds: i64,
     },
-    /// A cluster, or all of an account that has no cluster to blame, is more frequent than its own
-    /// past lets expect.
+    /// The events in an hour passed the limit that follows from the past, see [`escalation`](crate::escalation).
+    ///
+    /// The subject is one cluster. It is the account as a whole where none of its clusters escalates.
     Escalating {
-        /// Its events in that hour.
+        /// The number of events in that hour.
         count: u64,
-        /// The limit of that hour.
+        /// The limit for that hour, in events.
         limit: u64,
     },
-    /// An escalation is over.
+    /// An escalation ended.
     Calmed(Escalation),
-    /// Many failures are one story.
+    /// A campaign reached its threshold, see [`campaign`](crate::campaign).
     Campaign(Box<Campaign>),
-    /// A campaign has so many times the items that make one.
+    /// A campaign reached a multiple of its threshold, see [`MILESTONES`](crate::campaign::MILESTONES).
     CampaignGrew {
-        /// How many times.
+        /// The multiple of the threshold.
         times: usize,
-        /// The campaign as it is known by then.
+        /// The campaign, with its events so far.
         campaign: Box<Campaign>,
     },
-    /// A campaign was quiet for half an hour.
+    /// A campaign had no event for [`QUIET_SECONDS`](crate::campaign::QUIET_SECONDS), or lasted for a day.
     CampaignEnded(Box<Campaign>),
-    /// An account that usually has errors has none: its input may have stopped. Nothing recovers
-    /// until errors arrive again.
+    /// An account that has errors almost every hour had none for some hours: its input may have stopped.
+    ///
+    /// Until events arrive again, its clusters do not recover.
     NoData {
-        /// The last event before.
+        /// The time of the account's last event.
         since: Timestamp,
     },
     /// An account has events again.
     DataAgain {
-        /// The last event before it had none.
+        /// The time of the last event before the gap.
         since: Timestamp,
     },
 }
 
 impl Change {
-    /// Returns the stable name.
+    /// Returns the name of the kind, such as `new_principal`. Names do not change between versions.
     pub fn name(&self) -> &'static str {
         self.into()
     }
 
-    /// Returns what sets it apart from others of its kind.
+    /// Returns a text that differs between two changes of the same kind and subject, such as the caller; empty where
+    /// nothing is needed.
+    ///
+    /// `at` is the time of the transition.
     pub fn about(&self, at: Timestamp) -> String {
         match self {
             Self::NewPrincipal { principal } => principal.clone(),
@@ -109,7 +116,9 @@ impl Change {
 }
 
 impl Transition {
-    /// Sorts by time: what ends before what begins, and campaigns before what they swallow.
+    /// Sorts by time. At the same moment ends come first, then returning data, then campaigns, then all others.
+    ///
+    /// So an alert about a campaign precedes the transitions that it covers.
     pub fn sort(transitions: &mut [Self]) {
         transitions.sort_by(|one, other| one.order().cmp(&other.order()));
     }

@@ -1,6 +1,7 @@
-//! The usual activity of an account: in which hours it has failures at all. An account that always has some
-//! and then has none at all is more likely not seen than free of them, so such hours do not count as
-//! quiet for any of its clusters.
+//! The activity of an account: the hours in which it has failures, and whether its data has stopped.
+//!
+//! An account that has failures almost every hour and then has none is probably blind: its records no longer arrive.
+//! Blind hours do not count as quiet for any cluster of the account.
 
 use std::collections::BTreeSet;
 
@@ -14,26 +15,27 @@ use crate::inspection_state::baseline::Baseline;
 use crate::inspection_state::hourly_activity::HourlyActivity;
 use crate::transition::Change;
 
-/// An account's usual activity is known when it had failures almost every hour, and of so many different
-/// clusters: one or two may really be over.
+/// The minimum number of clusters with failures in the last day for which a silent account counts as blind.
+///
+/// One or two clusters may really be over.
 const CLUSTERS_LEAST: usize = 3;
 
-/// What is remembered of an account.
+/// What the inspection remembers of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountActivity {
-    /// How many hours there were so far in which nothing could be seen.
+    /// The number of blind hours so far: hours without data in which failures were expected.
     pub blind_hours: i64,
-    /// The hours that had failures, each with some of their clusters.
+    /// The hours that had failures, each with up to [`CLUSTERS_LEAST`] of their clusters.
     #[serde(rename = "pulse")]
     hourly: HourlyActivity<Vec<ClusterId>>,
-    /// How many failures its hours have.
+    /// The number of failures of the account by hour.
     baseline: Baseline,
-    /// Whether all of it escalates.
+    /// The escalation of the account as a whole, if there is one.
     escalation: Option<Escalation>,
 }
 
 impl AccountActivity {
-    /// Begins with an hour that has failures.
+    /// Creates the activity of an account whose first hour with failures is `window`.
     pub fn new(window: Window) -> Self {
         Self {
             blind_hours: 0,
@@ -43,24 +45,24 @@ impl AccountActivity {
         }
     }
 
-    /// Tells whether nothing can be seen of the account for now.
+    /// Checks whether the account is blind: it has no failures now, and had some almost every hour before.
     pub fn is_blind(&self) -> bool {
         self.hourly.is_silent()
     }
 
-    /// Returns the last event.
+    /// Returns the time of the last failure.
     pub fn last(&self) -> Timestamp {
         self.hourly.last
     }
 
-    /// Takes an hour with failures, in the order of time; tells if there were none for long.
-    pub fn meet(
+    /// Adds an hour with failures, later than all others, and returns the end of a gap in the data that was alerted.
+    pub fn add_hour(
         &mut self,
         window: Window,
         occurrences: &[&Occurrence],
     ) -> Option<(Timestamp, Change)> {
         let (first, last) = (occurrences.first()?.at, occurrences.last()?.at);
-        // Three are as good as all of them: it is asked whether a day has three.
+        // `is_known` only asks whether there are this many, so more need not be stored.
         let all: BTreeSet<ClusterId> = occurrences
             .iter()
             .map(|occurrence| occurrence.series.cluster)
@@ -70,21 +72,21 @@ impl AccountActivity {
         Some((first, Change::DataAgain { since }))
     }
 
-    /// Takes hours without failures, the last of which is given.
-    pub fn miss(&mut self, window: Window, hours: i64) -> Option<(Timestamp, Change)> {
-        let is_told = self.hourly.miss(hours, self.is_known())?;
+    /// Adds `hours` hours without failures, of which `window` is the last, and returns a gap that is now to be alerted.
+    pub fn add_silence(&mut self, window: Window, hours: i64) -> Option<(Timestamp, Change)> {
+        let is_alerted = self.hourly.miss(hours, self.is_known())?;
         self.blind_hours += hours;
         let since = self.last();
-        is_told.then(|| (window.end(), Change::NoData { since }))
+        is_alerted.then(|| (window.end(), Change::NoData { since }))
     }
 
-    /// Compares an hour with those before it.
-    pub fn step(&mut self, window: Window, count: u64) -> Option<Change> {
-        self.baseline.step(&mut self.escalation, window, count)
+    /// Compares an hour with the hours before it; returns an escalation of the account that begins or ends.
+    pub fn compare(&mut self, window: Window, count: u64) -> Option<Change> {
+        self.baseline.add_hour(&mut self.escalation, window, count)
     }
 
-    /// Forgets that it escalates, if it does since lately: there is a cluster to blame.
-    pub fn forgive(&mut self) -> bool {
+    /// Drops the escalation of the account, because one of its clusters escalates; returns whether there was one.
+    pub fn drop_escalation(&mut self) -> bool {
         self.escalation.take().is_some()
     }
 

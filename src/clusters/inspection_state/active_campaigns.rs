@@ -1,4 +1,4 @@
-//! Campaigns from hour to hour: each is told when it opens, as it grows and when it is over, once.
+//! Follows campaigns from hour to hour, so that each opening, each growth and each end is alerted once.
 
 use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
@@ -7,49 +7,52 @@ use crate::campaign::{Campaign, Occurrence, campaigns};
 use crate::fingerprint::ClusterId;
 use crate::transition::{Change, Transition};
 
-/// How far back the occurrences lie that may yet become a campaign: the longest span that one is found in,
-/// and the hour that it began in.
+/// The number of hours back in which occurrences may still become part of a new campaign.
+///
+/// They are the hour in which the longest span of a [`Threshold`](crate::campaign::Threshold) begins, and the next hour.
 const WINDOWS: i64 = 2;
 
-/// A campaign that goes on for longer, in seconds, is taken to be over and begins anew.
+/// The maximum length of a campaign, in seconds. A campaign that lasts longer ends, and another one begins.
 const SECONDS_MAX: i64 = 24 * 3600;
 
-/// How many occurrences are looked at; of a storm that has more, the latest.
-const DEEDS_MAX: usize = 100_000;
+/// The maximum number of occurrences that are searched for campaigns. If there are more, the latest are used.
+const OCCURRENCES_MAX: usize = 100_000;
 
-/// The campaigns of the time.
+/// The campaigns that were alerted, and the occurrences that may belong to one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActiveCampaigns {
-    known: Vec<AnnouncedCampaign>,
-    /// What may be part of one. Whoever reads an inspection state again shows them again.
+    #[serde(rename = "known")]
+    announced: Vec<AnnouncedCampaign>,
+    /// The occurrences that may be part of a campaign. They are not stored: [`Self::recall`] adds them again.
     #[serde(skip)]
     occurrences: Vec<Occurrence>,
-    /// The campaigns among them.
+    /// The campaigns among the occurrences, as of the last hour.
     #[serde(skip)]
     campaigns: Vec<Campaign>,
 }
 
-/// A campaign that was told.
+/// A campaign that was alerted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct AnnouncedCampaign {
     account_id: String,
     actor: String,
     began: Timestamp,
     last: Timestamp,
-    /// The milestones that were told.
-    times: Vec<usize>,
+    /// The [`MILESTONES`](crate::campaign::MILESTONES) that were alerted.
+    #[serde(rename = "times")]
+    milestones: Vec<usize>,
     is_over: bool,
 }
 
 impl ActiveCampaigns {
-    /// Returns the hour from which on occurrences are needed, before the next hour is taken.
-    pub fn wants(&self, next: Window) -> Window {
-        let open = self.known.iter().filter(|of| !of.is_over);
+    /// Returns the first hour whose occurrences are needed to process the hour `next`.
+    pub fn needed_from(&self, next: Window) -> Window {
+        let open = self.announced.iter().filter(|of| !of.is_over);
         let began = open.map(|of| of.began.window());
         began.fold(next.plus(-WINDOWS), Window::min)
     }
 
-    /// Shows occurrences again.
+    /// Adds occurrences of earlier hours, which are not stored.
     pub fn recall(&mut self, occurrences: &[Occurrence]) {
         let suspects = occurrences
             .iter()
@@ -57,48 +60,52 @@ impl ActiveCampaigns {
         self.occurrences.extend(suspects.cloned());
     }
 
-    /// Takes an hour.
-    pub fn turn(
+    /// Adds an hour, and returns the campaigns that open, grow or end.
+    ///
+    /// `is_first` returns whether an occurrence is the first of its caller in its cluster.
+    pub fn add_hour(
         &mut self,
         window: Window,
         occurrences: &[Occurrence],
         is_first: impl Fn(&Occurrence) -> bool,
     ) -> Vec<Transition> {
         self.recall(occurrences);
-        let most = self.occurrences.len().saturating_sub(DEEDS_MAX);
-        self.occurrences.drain(..most);
+        let excess = self.occurrences.len().saturating_sub(OCCURRENCES_MAX);
+        self.occurrences.drain(..excess);
         self.campaigns = campaigns(&self.occurrences, is_first);
-        let mut told = Vec::new();
+        let mut transitions = Vec::new();
         for campaign in &self.campaigns {
-            meet(&mut self.known, campaign, &mut told);
+            announce(&mut self.announced, campaign, &mut transitions);
         }
-        self.close(window.end(), &mut told);
-        let since = self.wants(window.plus(1));
+        self.close(window.end(), &mut transitions);
+        let since = self.needed_from(window.plus(1));
         self.occurrences
             .retain(|occurrence| occurrence.at.window() >= since);
-        self.known
+        self.announced
             .retain(|of| !of.is_over || of.last.window() >= since);
-        told
+        transitions
     }
 
-    /// Tells whether what happens to a cluster at a moment is told by a campaign, as of the last hour.
-    pub fn tell(&self, cluster: ClusterId, at: Timestamp) -> bool {
-        let told = |of: &Campaign| of.opened <= at && of.covers(cluster, at);
-        self.campaigns.iter().any(told)
+    /// Checks whether the alert of a campaign covers a change of a cluster at a moment, as of the last hour.
+    pub fn covers(&self, cluster: ClusterId, at: Timestamp) -> bool {
+        let is_covered = |of: &Campaign| of.opened <= at && of.covers(cluster, at);
+        self.campaigns.iter().any(is_covered)
     }
 
-    fn close(&mut self, at: Timestamp, told: &mut Vec<Transition>) {
-        for known in self.known.iter_mut().filter(|of| !of.is_over) {
-            let campaign = self.campaigns.iter().find(|of| known.is(of));
+    fn close(&mut self, at: Timestamp, transitions: &mut Vec<Transition>) {
+        for announced in self.announced.iter_mut().filter(|of| !of.is_over) {
+            let campaign = self.campaigns.iter().find(|of| announced.is(of));
             let Some(campaign) = campaign else {
-                known.is_over = true;
+                announced.is_over = true;
                 continue;
             };
-            let lasts = at.seconds_since(known.began) >= SECONDS_MAX;
-            if let Some(over) = campaign.closed(at).or(lasts.then_some(at)) {
-                known.is_over = true;
-                known.last = known.last.max(if lasts { at } else { known.last });
-                told.push(of_campaign(
+            let is_too_long = at.seconds_since(announced.began) >= SECONDS_MAX;
+            if let Some(over) = campaign.closed(at).or(is_too_long.then_some(at)) {
+                announced.is_over = true;
+                if is_too_long {
+                    announced.last = announced.last.max(at);
+                }
+                transitions.push(of_campaign(
                     over,
                     campaign,
                     Change::CampaignEnded(Box::new(campaign.clone())),
@@ -108,9 +115,13 @@ impl ActiveCampaigns {
     }
 }
 
-/// Tells what is new about a campaign.
-fn meet(all: &mut Vec<AnnouncedCampaign>, campaign: &Campaign, told: &mut Vec<Transition>) {
-    // The one that is not over, before others of the same actor.
+/// Adds the transitions of a campaign that were not alerted before.
+fn announce(
+    all: &mut Vec<AnnouncedCampaign>,
+    campaign: &Campaign,
+    transitions: &mut Vec<Transition>,
+) {
+    // Of several with the same actor, the campaign that is not over comes first.
     let open = all.iter().position(|of| !of.is_over && of.is(campaign));
     let known = open.or_else(|| all.iter().rposition(|of| of.is(campaign)));
     let place = match known {
@@ -118,29 +129,29 @@ fn meet(all: &mut Vec<AnnouncedCampaign>, campaign: &Campaign, told: &mut Vec<Tr
         Some(place) if campaign.opened <= all[place].last => return,
         _ => {
             let change = Change::Campaign(Box::new(campaign.clone()));
-            told.push(of_campaign(campaign.opened, campaign, change));
+            transitions.push(of_campaign(campaign.opened, campaign, change));
             all.push(AnnouncedCampaign {
                 account_id: campaign.account_id.clone(),
                 actor: campaign.actor.clone(),
                 began: campaign.began,
                 last: campaign.last,
-                times: Vec::new(),
+                milestones: Vec::new(),
                 is_over: false,
             });
             all.len() - 1
         }
     };
-    let known = &mut all[place];
-    known.last = known.last.max(campaign.last);
-    known.began = known.began.min(campaign.began);
+    let announced = &mut all[place];
+    announced.last = announced.last.max(campaign.last);
+    announced.began = announced.began.min(campaign.began);
     for (times, at) in &campaign.milestones {
-        if !known.times.contains(times) {
-            known.times.push(*times);
+        if !announced.milestones.contains(times) {
+            announced.milestones.push(*times);
             let change = Change::CampaignGrew {
                 times: *times,
                 campaign: Box::new(campaign.clone()),
             };
-            told.push(of_campaign(*at, campaign, change));
+            transitions.push(of_campaign(*at, campaign, change));
         }
     }
 }

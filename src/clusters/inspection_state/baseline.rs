@@ -1,5 +1,6 @@
-//! What is usual: the counts of the hours that an escalation is measured by, in as little room as the
-//! hours that are not empty take.
+//! The baseline of an escalation: the counts of the hours of the last week, without hours of an escalation.
+//!
+//! Only hours with events are stored, because most clusters fail in few hours.
 
 use std::collections::VecDeque;
 
@@ -9,43 +10,47 @@ use serde::{Deserialize, Serialize};
 use crate::escalation::{self, BASELINE_HOURS, Escalation, Step};
 use crate::transition::Change;
 
-/// The counts of hours that were not out of the ordinary.
+/// The counts of the last [`BASELINE_HOURS`] hours outside an escalation.
+///
+/// The hours are numbered from 0, and hours of an escalation have no number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Baseline {
-    /// The next hour.
+    /// The hour after the last one that was added.
     next: Window,
-    /// How many hours were counted in.
-    taken: u64,
-    /// The hours among the last [`BASELINE_HOURS`] that are not empty: their number, and the count.
+    /// The number of hours so far.
+    #[serde(rename = "taken")]
+    length: u64,
+    /// The hours with events among the last [`BASELINE_HOURS`]: the number of the hour, and its count.
     counts: VecDeque<(u64, u64)>,
 }
 
 impl Baseline {
-    /// Begins with an hour.
+    /// Creates an empty baseline whose first hour is `first`.
     pub fn new(first: Window) -> Self {
         Self {
             next: first,
-            taken: 0,
+            length: 0,
             counts: VecDeque::new(),
         }
     }
 
-    /// Takes an hour, and tells if an escalation begins or ends; the hours that were left out had
-    /// none. While one stands, none may be left out.
-    pub fn step(
+    /// Adds an hour with its count, updates the escalation, and returns an escalation that begins or ends.
+    ///
+    /// Hours may be left out if they have no events. During an escalation every hour must be added.
+    pub fn add_hour(
         &mut self,
-        standing: &mut Option<Escalation>,
+        current: &mut Option<Escalation>,
         window: Window,
         count: u64,
     ) -> Option<Change> {
-        if standing.is_none() {
-            self.taken += (window.hours() - self.next.hours()).max(0) as u64;
+        if current.is_none() {
+            self.length += (window.hours() - self.next.hours()).max(0) as u64;
         }
         self.next = window.plus(1);
-        self.forget();
-        let step = escalation::step(*standing, &self.dense(), window, count);
+        self.drop_old();
+        let step = escalation::step(*current, &self.dense(), window, count);
         let change;
-        (*standing, change) = match step {
+        (*current, change) = match step {
             Step::Stays(escalation) => (escalation, None),
             Step::Starts(escalation) => {
                 let limit = escalation.limit;
@@ -53,29 +58,31 @@ impl Baseline {
             }
             Step::Ends(escalation) => (None, Some(Change::Calmed(escalation))),
         };
-        if standing.is_none() {
+        if current.is_none() {
             if count > 0 {
-                self.counts.push_back((self.taken, count));
+                self.counts.push_back((self.length, count));
             }
-            self.taken += 1;
+            self.length += 1;
         }
         change
     }
 
+    /// Returns the number of the oldest hour that counts.
     fn first(&self) -> u64 {
-        self.taken.saturating_sub(BASELINE_HOURS as u64)
+        self.length.saturating_sub(BASELINE_HOURS as u64)
     }
 
-    fn forget(&mut self) {
+    fn drop_old(&mut self) {
         let first = self.first();
         while self.counts.front().is_some_and(|(of, _)| *of < first) {
             self.counts.pop_front();
         }
     }
 
+    /// Returns the counts of all hours that count, oldest first, with zeros.
     fn dense(&self) -> Vec<u64> {
         let first = self.first();
-        let mut counts = vec![0; (self.taken - first) as usize];
+        let mut counts = vec![0; (self.length - first) as usize];
         for (number, count) in &self.counts {
             if let Some(place) = counts.get_mut((number - first) as usize) {
                 *place = *count;

@@ -1,4 +1,5 @@
-//! The episode of a cluster: when it began, recovered and came back, who it met, and how often it fails.
+//! The history of a cluster over all its episodes: when it began, recovered and came back, its callers, and how often it
+//! fails.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -18,68 +19,71 @@ use crate::lifecycle::{
 };
 use crate::transition::Change;
 
-/// A cluster that came back after a pause is taken to have pauses: it recovers only after so many times
-/// the longest it had, in halves, and after [`USUAL_PAUSE_SECONDS_MAX`] at most. A job that fails every
-/// night would come and go every night otherwise.
+/// The multiple of the longest pause after which a cluster that has pauses counts as recovered, in halves: 1.5 times.
+///
+/// Without this rule a job that fails every night could recover and come back every night.
 const USUAL_PAUSE_HALVES: i64 = 3;
 
+/// The maximum of a quiet period that follows from a pause, in seconds.
 const USUAL_PAUSE_SECONDS_MAX: i64 = 14 * 86_400;
 
-/// How many callers of a cluster are told apart; who comes later is not told as new.
+/// The maximum number of callers of a cluster that are stored. Later callers cause no alert.
 const CALLERS_MAX: usize = 1000;
 
-/// For how many hours it is remembered how often a cluster failed in each.
+/// The number of hours for which the counts of a cluster are stored: one week.
 pub const HOURS_MAX: i64 = 7 * 24;
 
-/// A cluster's episode.
+/// The whole history of a cluster over all its episodes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterHistory {
-    /// What it is.
+    /// The account, call, error code and class of the cluster.
     pub subject: Arc<ClusterSubject>,
-    /// Who it was seen of first, where that is known.
+    /// The caller of the first event; `None` if the event names none.
     pub caller: Option<String>,
-    /// The first event of all.
+    /// The time of the first event of all.
     pub first: Timestamp,
-    /// Counts its episodes, from 1.
+    /// The number of the current episode, from 1.
     #[serde(rename = "epoch")]
     pub episode: i64,
-    /// The first event of this episode.
+    /// The time of the first event of the current episode.
     pub began: Timestamp,
-    /// The last event.
+    /// The time of the last event.
     pub last: Timestamp,
-    /// Events of this episode.
+    /// The number of events in the current episode.
     pub count: u64,
     /// The number of events in all episodes.
     pub total: u64,
-    /// How it stands; `None` before its first event was taken.
+    /// The state; `None` before the first event was added.
     pub state: Option<State>,
-    /// Since when it counts as recovered.
+    /// The time since which the cluster counts as recovered; `None` while it is open.
     pub recovered: Option<Timestamp>,
-    /// When a person said last that it is not over; it has to be quiet from then on.
+    /// The time of the last reopening by a person. The quiet period begins at this time or later.
     reopened: Option<Timestamp>,
     /// Whether the start of this episode was not announced, because a campaign alert covers it.
-    pub is_untold: bool,
-    /// Its escalation, if one stands.
+    #[serde(rename = "is_untold")]
+    pub is_unannounced: bool,
+    /// The current escalation, if there is one.
     pub escalation: Option<Escalation>,
-    /// How often it failed in each of the last [`HOURS_MAX`] hours in which it did.
+    /// The hours of the last [`HOURS_MAX`] that had events, oldest first, each with their number.
     hours: VecDeque<(Window, u64)>,
+    /// The time without events after which the cluster recovers.
     quiet_seconds: i64,
-    /// How many blind hours its account had had at its last event.
+    /// The account's number of blind hours at the last event.
     blind_hours: i64,
-    /// When each caller came first, by a hash of its name.
+    /// The time of each caller's first event, by a hash of the caller's name.
     callers: BTreeMap<u64, Timestamp>,
     baseline: Baseline,
-    /// What a severity is computed from, of all events.
+    /// The circumstances of all events, from which the severity is computed.
     pub circumstances: Circumstances,
-    /// The ways in which the service spelled the error code.
+    /// All spellings of the error code by the service.
     codes: BTreeSet<String>,
 }
 
-/// A cluster's occurrences of one hour, the oldest first; never empty.
+/// The occurrences of one cluster in one hour, oldest first.
 pub type Occurrences<'a> = &'a [&'a Occurrence];
 
 impl ClusterHistory {
-    /// Begins with an occurrence.
+    /// Creates the history of a cluster before its first occurrence, which is not added yet.
     pub fn new(occurrence: &Occurrence) -> Self {
         Self {
             subject: Arc::clone(&occurrence.subject),
@@ -97,7 +101,7 @@ impl ClusterHistory {
             state: None,
             recovered: None,
             reopened: None,
-            is_untold: false,
+            is_unannounced: false,
             escalation: None,
             hours: VecDeque::new(),
             quiet_seconds: quiet_period_seconds(occurrence.subject.class),
@@ -109,84 +113,87 @@ impl ClusterHistory {
         }
     }
 
-    /// Returns the error code as the service spelled it.
+    /// Returns the error code as the service spelled it; `None` if no event has one.
     pub fn code(&self) -> Option<&str> {
         shown_code(self.codes.iter().map(String::as_str))
     }
 
-    /// Takes a step; returns what that changes.
-    fn step_to(&mut self, event: LifecycleEvent) -> Option<Move> {
+    /// Applies an input of the state machine; returns the change of state, if any.
+    fn apply(&mut self, event: LifecycleEvent) -> Option<Move> {
         let (state, change) = step(self.state, event);
         self.state = state;
         change
     }
 
-    /// Returns how often it failed in the hours from one on.
+    /// Returns the number of events from an hour on, which may lie at most [`HOURS_MAX`] before the last hour.
     pub fn count_since(&self, window: Window) -> u64 {
         let since = self.hours.iter().filter(|(of, _)| *of >= window);
         since.map(|(_, count)| count).sum()
     }
 
-    /// Returns how often it failed in each of the last hours in which it did.
+    /// Returns the hours of the last [`HOURS_MAX`] that had events, oldest first, each with their number.
     pub fn hours(&self) -> impl Iterator<Item = (Window, u64)> {
         self.hours.iter().copied()
     }
 
-    /// Tells whether it fails, or did lately.
+    /// Checks whether the cluster has not recovered.
     pub fn is_open(&self) -> bool {
         self.state.is_some_and(State::is_open)
     }
 
-    /// Returns when the caller of an occurrence met the cluster first, if it is known to have.
+    /// Returns the time of the first event of an occurrence's caller in this cluster; `None` if it is not known.
     pub fn met(&self, occurrence: &Occurrence) -> Option<Timestamp> {
         let caller = occurrence.series.facets.get(FacetKind::Principal)?;
         self.callers.get(&hash(caller)).copied()
     }
 
-    /// Returns how many callers are told apart.
+    /// Returns the number of different callers, at most 1000.
     pub fn callers(&self) -> u64 {
         self.callers.len() as u64
     }
 
-    /// Returns how many callers came first after a moment.
+    /// Returns the number of callers whose first event came after a moment.
     pub fn callers_since(&self, moment: Timestamp) -> u64 {
         let later = self.callers.values().filter(|at| **at > moment);
         later.count() as u64
     }
 
-    /// Takes what happened in an hour after all others, in an account that had so many blind hours.
-    pub fn meet(
+    /// Adds the occurrences of an hour that is not earlier than all hours so far, and returns the changes with their times.
+    ///
+    /// `blind_hours` is the account's number of blind hours so far.
+    pub fn add_hour(
         &mut self,
         occurrences: Occurrences<'_>,
         blind_hours: i64,
     ) -> Vec<(Timestamp, Change)> {
-        let mut told = Vec::new();
+        let mut changes = Vec::new();
         let (Some(first), Some(last)) = (occurrences.first(), occurrences.last()) else {
-            return told;
+            return changes;
         };
-        match self.step_to(LifecycleEvent::Seen) {
-            Some(Move::Begin) => told.push((first.at, Change::New)),
-            Some(Move::Return) => told.push((first.at, self.come_back(first.at))),
+        match self.apply(LifecycleEvent::Seen) {
+            Some(Move::Begin) => changes.push((first.at, Change::New)),
+            Some(Move::Return) => changes.push((first.at, self.come_back(first.at))),
             _ => {}
         }
         for occurrence in occurrences {
-            self.look_at(occurrence);
+            self.add_facts(occurrence);
             let Some(principal) = occurrence.series.facets.get(FacetKind::Principal) else {
                 continue;
             };
-            if self.is_met(principal, occurrence.at)
+            if self.add_caller(principal, occurrence.at)
                 && occurrence.at.seconds_since(self.first) >= SETTLING_SECONDS
             {
                 let principal = principal.to_owned();
-                told.push((occurrence.at, Change::NewPrincipal { principal }));
+                changes.push((occurrence.at, Change::NewPrincipal { principal }));
             }
         }
         self.last = last.at;
         self.blind_hours = blind_hours;
-        self.add(first.at.window(), occurrences.len() as u64);
-        told
+        self.add_count(first.at.window(), occurrences.len() as u64);
+        changes
     }
 
+    /// Begins the next episode at a moment.
     fn come_back(&mut self, at: Timestamp) -> Change {
         let quiet_seconds = at.seconds_since(self.last);
         let usual_pause = (quiet_seconds * USUAL_PAUSE_HALVES / 2).min(USUAL_PAUSE_SECONDS_MAX);
@@ -195,12 +202,12 @@ impl ClusterHistory {
         self.began = at;
         self.count = 0;
         self.recovered = None;
-        self.is_untold = false;
+        self.is_unannounced = false;
         Change::Regressed { quiet_seconds }
     }
 
-    /// Takes what an occurrence says of its circumstances, however often it does.
-    fn look_at(&mut self, occurrence: &Occurrence) {
+    /// Adds the circumstance and the error code of an occurrence. Repetition changes nothing.
+    fn add_facts(&mut self, occurrence: &Occurrence) {
         let facets = &occurrence.series.facets;
         let circumstance = Circumstance::of(&self.subject.account_id, |kind| facets.get(kind));
         self.circumstances.insert(circumstance);
@@ -211,9 +218,9 @@ impl ClusterHistory {
         }
     }
 
-    /// Takes what a person said at a moment: that it is over, or that it is not.
-    pub fn decide(&mut self, at: Timestamp, said: LifecycleEvent) {
-        match self.step_to(said) {
+    /// Applies a person's decision: [`LifecycleEvent::Resolved`] or [`LifecycleEvent::Reopened`].
+    pub fn decide(&mut self, at: Timestamp, decision: LifecycleEvent) {
+        match self.apply(decision) {
             Some(Move::Recover) => self.recovered = Some(at),
             Some(Move::Reopen) => {
                 self.recovered = None;
@@ -223,8 +230,8 @@ impl ClusterHistory {
         }
     }
 
-    /// Adds a caller; tells whether it is a new one.
-    fn is_met(&mut self, principal: &str, at: Timestamp) -> bool {
+    /// Adds a caller; returns whether the caller is new. With [`CALLERS_MAX`] callers, none is added.
+    fn add_caller(&mut self, principal: &str, at: Timestamp) -> bool {
         if self.callers.len() >= CALLERS_MAX {
             return false;
         }
@@ -237,11 +244,11 @@ impl ClusterHistory {
         is_new
     }
 
-    fn add(&mut self, window: Window, count: u64) {
+    fn add_count(&mut self, window: Window, count: u64) {
         self.count += count;
         self.total += count;
         match self.hours.back_mut().filter(|(of, _)| *of == window) {
-            Some((_, known)) => *known += count,
+            Some((_, sum)) => *sum += count,
             None => self.hours.push_back((window, count)),
         }
         while self
@@ -253,58 +260,60 @@ impl ClusterHistory {
         }
     }
 
-    /// Compares an hour with those before it.
-    pub fn step(&mut self, window: Window) -> Option<Change> {
+    /// Compares an hour with the hours before it; returns an escalation that begins or ends.
+    pub fn compare(&mut self, window: Window) -> Option<Change> {
         let last = self.hours.back().filter(|(of, _)| *of == window);
         let count = last.map_or(0, |(_, count)| *count);
         if count == 0 && self.escalation.is_none() {
             return None;
         }
-        self.baseline.step(&mut self.escalation, window, count)
+        self.baseline.add_hour(&mut self.escalation, window, count)
     }
 
-    /// Returns an escalation that an hour shows before it is over; `None` while its count is usual.
+    /// Returns an escalation that begins with `count` events, in an hour that may get more; `None` if there is none.
     pub fn foresee(&self, window: Window, count: u64) -> Option<Change> {
         let (mut baseline, mut escalation) = (self.baseline.clone(), self.escalation);
-        let change = baseline.step(&mut escalation, window, count);
+        let change = baseline.add_hour(&mut escalation, window, count);
         change.filter(|change| matches!(change, Change::Escalating { .. }))
     }
 
-    /// Ends an hour: returns whether the cluster is now ongoing, or has recovered. `blind_hours` is
-    /// the number of hours in which the account's events were missing.
-    pub fn look(&mut self, at: Timestamp, blind_hours: i64) -> Vec<Change> {
-        let mut told = Vec::new();
+    /// Ends an hour at the moment `at`: returns whether the cluster is now ongoing, or has recovered.
+    ///
+    /// `blind_hours` is the account's number of blind hours so far; those since the last event do not count as quiet.
+    pub fn end_hour(&mut self, at: Timestamp, blind_hours: i64) -> Vec<Change> {
+        let mut changes = Vec::new();
         if !self.is_open() {
-            return told;
+            return changes;
         }
         if at.seconds_since(self.began) >= NEW_SECONDS
-            && self.step_to(LifecycleEvent::DayOver).is_some()
+            && self.apply(LifecycleEvent::DayOver).is_some()
         {
-            told.push(Change::Ongoing);
+            changes.push(Change::Ongoing);
         }
         let blind = (blind_hours - self.blind_hours) * 3600;
         let last = self.reopened.map_or(self.last, |of| of.max(self.last));
         let is_quiet = at.seconds_since(last) - blind >= self.quiet_seconds;
-        if is_quiet && self.step_to(LifecycleEvent::Quiet).is_some() {
+        if is_quiet && self.apply(LifecycleEvent::Quiet).is_some() {
             self.recovered = Some(at);
-            told.push(Change::Recovered {
+            changes.push(Change::Recovered {
                 began: self.began,
                 fault_seconds: self.last.seconds_since(self.began),
                 count: self.count,
             });
         }
-        told
+        changes
     }
 
-    /// Takes an hour again that was taken before, as events of it came late: all that is known of it
-    /// by now. What is late postpones what has not happened yet, and brings back only what had recovered
-    /// before it: whoever committed it has told so, or could not know yet.
+    /// Adds late events of an hour that was already added. `occurrences` are all occurrences of that hour.
+    ///
+    /// A late event can postpone a recovery that has not happened yet. Begins a new episode only if an event is later than
+    /// the recovery, and returns this as [`Change::Regressed`]. New callers cause no change here.
     pub fn amend(&mut self, occurrences: Occurrences<'_>) -> Option<(Timestamp, Change)> {
         let (first, last) = (occurrences.first()?, occurrences.last()?);
         let later = occurrences
             .iter()
             .find(|occurrence| self.recovered.is_none_or(|of| occurrence.at > of));
-        let change = later.and_then(|occurrence| match self.step_to(LifecycleEvent::Seen)? {
+        let change = later.and_then(|occurrence| match self.apply(LifecycleEvent::Seen)? {
             Move::Return => Some((occurrence.at, self.come_back(occurrence.at))),
             _ => None,
         });
@@ -325,9 +334,9 @@ impl ClusterHistory {
             self.count += more;
         }
         for occurrence in occurrences {
-            self.look_at(occurrence);
+            self.add_facts(occurrence);
             if let Some(principal) = occurrence.series.facets.get(FacetKind::Principal) {
-                self.is_met(principal, occurrence.at);
+                self.add_caller(principal, occurrence.at);
             }
         }
         if self.episode == 1 {
@@ -346,7 +355,7 @@ fn hash(name: &str) -> u64 {
     u64::from_le_bytes(bytes)
 }
 
-/// Returns occurrences by something that they have, in their order.
+/// Groups occurrences by a key; each group keeps their order.
 pub fn grouped<'a, K: Ord>(
     occurrences: &'a [Occurrence],
     key: impl Fn(&'a Occurrence) -> K,

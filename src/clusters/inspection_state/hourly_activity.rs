@@ -1,30 +1,31 @@
-//! A pulse: in which hours of the last day there was something, and for how long there has been nothing
-//! where there always was. A silence is told after some hours of it, and when it is over.
+//! Detects silence: hours without data from a source that has data almost every hour.
+//!
+//! A silence is alerted once after some hours, and once when it ends.
 
 use std::collections::VecDeque;
 
 use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 
-/// A pulse is steady where there was something in so many of so many hours.
+/// A source is steady if it had data in at least this many of this many hours.
 const STEADY: (usize, i64) = (20, 24);
 
-/// So many hours of silence are told.
-const TOLD_HOURS: i64 = 3;
+/// A silence is alerted after this many hours.
+const ALERT_HOURS: i64 = 3;
 
-/// What is remembered, with something of each hour.
+/// The hours of the last day in which a source had data, each with a value, and the length of a silence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HourlyActivity<T> {
-    /// The last that there was.
+    /// The time of the last data.
     pub last: Timestamp,
-    /// The hours of the last day in which there was something.
+    /// The hours of the last day with data, oldest first.
     hours: VecDeque<(Window, T)>,
-    /// For how many hours there has been nothing, if that is odd.
+    /// The length of the current silence in hours; `None` if there is data, or its absence is usual.
     silent_hours: Option<i64>,
 }
 
 impl<T> HourlyActivity<T> {
-    /// Begins with an hour in which there is something.
+    /// Creates the activity of a source whose first hour with data is `window`.
     pub fn new(window: Window) -> Self {
         Self {
             last: window.start(),
@@ -33,23 +34,25 @@ impl<T> HourlyActivity<T> {
         }
     }
 
-    /// Tells whether there is nothing where there always was.
+    /// Checks whether a silence goes on: no data now, and data almost every hour before.
     pub fn is_silent(&self) -> bool {
         self.silent_hours.is_some()
     }
 
-    /// Tells whether there was something in almost every hour.
+    /// Checks whether the source had data in at least 20 of 24 hours.
     pub fn is_steady(&self) -> bool {
         self.hours.len() >= STEADY.0
     }
 
-    /// Returns what is remembered of the hours in which there was something.
+    /// Returns the values of the hours of the last day with data, oldest first.
     pub fn hours(&self) -> impl Iterator<Item = &T> {
         self.hours.iter().map(|(_, of)| of)
     }
 
-    /// Takes an hour in which there was something, in the order of time; returns since when there had
-    /// been nothing, if that was told.
+    /// Adds an hour with data, later than all others, which ends a silence.
+    ///
+    /// `last` is the time of the hour's last data, and `of` the value to remember. Returns the time of the last data
+    /// before the silence; `None` if there was no silence that was alerted.
     pub fn beat(&mut self, window: Window, last: Timestamp, of: T) -> Option<Timestamp> {
         let silent = self.silent_hours.take();
         let since = std::mem::replace(&mut self.last, last);
@@ -59,19 +62,20 @@ impl<T> HourlyActivity<T> {
             self.hours.pop_front();
         }
         silent
-            .is_some_and(|hours| hours >= TOLD_HOURS)
+            .is_some_and(|hours| hours >= ALERT_HOURS)
             .then_some(since)
     }
 
-    /// Takes so many hours in which there was nothing; returns whether their silence is to be told, and
-    /// nothing where there is no silence, as that is usual.
-    pub fn miss(&mut self, hours: i64, is_odd: bool) -> Option<bool> {
-        if self.silent_hours.is_none() && !is_odd {
+    /// Adds `hours` hours without data. `is_unusual` says whether their absence begins a silence.
+    ///
+    /// Returns whether the silence is to be alerted now; `None` if there is no silence.
+    pub fn miss(&mut self, hours: i64, is_unusual: bool) -> Option<bool> {
+        if self.silent_hours.is_none() && !is_unusual {
             return None;
         }
         let before = self.silent_hours.unwrap_or_default();
         let after = before + hours;
         self.silent_hours = Some(after);
-        Some(before < TOLD_HOURS && after >= TOLD_HOURS)
+        Some(before < ALERT_HOURS && after >= ALERT_HOURS)
     }
 }

@@ -1,9 +1,8 @@
-//! The inspection state: what the inspection remembers from one hour to the next, and what happens in an
-//! hour.
+//! The inspection state: what the inspection remembers from one hour to the next, and the transitions of each hour.
 //!
-//! Hours are taken in their order, each once, with all events of it: the same hours give the same
-//! inspection state and tell the same, in however many sittings. What comes late for an hour amends what is
-//! known, and brings back only what had recovered before it.
+//! Hours are added in order, each once, with all its events. The same hours give the same state and the same
+//! transitions, however they are divided among inspections. Events that arrive after their hour was added amend the
+//! state; they bring back only clusters that had recovered before these events.
 
 mod account_activity;
 mod active_campaigns;
@@ -27,50 +26,52 @@ use crate::lifecycle::{LifecycleEvent, Resolutions};
 use crate::packed::{pack, unpack};
 use crate::transition::{Change, Transition};
 
-/// After so many hours without any event there is nothing left that could happen but blindness: the
-/// longest quiet period, and a day.
+/// The number of hours without any event after which no transition is possible any more: the longest quiet period and a day.
+///
+/// Further hours without events only count as blind hours, so they need not be added one by one.
 const STILL_HOURS: i64 = 15 * 24;
 
-/// The version of the encoding. Another one is made anew from the segments.
+/// The version of the encoding. A state of another version is rebuilt from the segments.
 const VERSION: u32 = 4;
 
-/// How long an inspection state may be as it is read, in bytes.
+/// The maximum size of an encoded inspection state after decompression, in bytes.
 const BYTES_MAX: u64 = 256 << 20;
 
-/// What is remembered.
+/// What the inspection remembers: the history of each cluster, the activity of each account and the campaigns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InspectionState {
     version: u32,
-    /// The next hour to be taken.
+    /// The next hour to add.
     next: Window,
-    /// The first hour that anybody is told of.
-    news: Window,
-    /// The episodes of all clusters.
+    /// The first hour whose transitions are alerted.
+    #[serde(rename = "news")]
+    alerts_from: Window,
+    /// The history of each cluster.
     #[serde(rename = "lives")]
     histories: BTreeMap<ClusterId, ClusterHistory>,
-    /// All accounts.
+    /// The activity of each account.
     accounts: BTreeMap<String, AccountActivity>,
     #[serde(rename = "storms")]
     active_campaigns: ActiveCampaigns,
-    /// What people decided, as a store has it; it is not kept with it.
+    /// The resolutions of the hours to be added. They come from the store and are not encoded.
     #[serde(skip)]
     resolutions: Resolutions,
 }
 
-/// Why bytes are no inspection state: it has to be made anew.
+/// The error that bytes cannot be read as an inspection state. The caller rebuilds it from the segments.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the chronicle cannot be read, and is made anew from the manifests: {detail}")]
+#[error("the inspection state cannot be read and is rebuilt from the segments: {detail}")]
 pub struct StateError {
     detail: String,
 }
 
 impl InspectionState {
-    /// Begins with an hour, and tells of all of them.
+    /// Creates an empty state whose first hour is `first`. The transitions of all hours are alerted.
     pub fn new(first: Window) -> Self {
         Self {
             version: VERSION,
             next: first,
-            news: first,
+            alerts_from: first,
             histories: BTreeMap::new(),
             accounts: BTreeMap::new(),
             active_campaigns: ActiveCampaigns::default(),
@@ -78,7 +79,8 @@ impl InspectionState {
         }
     }
 
-    /// Takes what people said of clusters in the hours that are to be taken: which are over, and which are not.
+    /// Sets the resolutions by people, which are applied when their hours are added.
+    #[must_use]
     pub fn with_resolutions(self, resolutions: Resolutions) -> Self {
         Self {
             resolutions,
@@ -86,112 +88,128 @@ impl InspectionState {
         }
     }
 
-    /// Tells of no hour before one: what is found out anew was told, or nobody missed it.
-    pub fn telling_from(self, news: Window) -> Self {
-        Self { news, ..self }
+    /// Sets the first hour whose transitions are alerted.
+    ///
+    /// When a state is rebuilt, the transitions of earlier hours were alerted before, or are too old to matter.
+    #[must_use]
+    pub fn telling_from(self, first: Window) -> Self {
+        Self {
+            alerts_from: first,
+            ..self
+        }
     }
 
-    /// Tells whether anybody is told of an hour.
+    /// Checks whether the transitions of an hour are alerted, see [`Self::telling_from`].
     pub fn is_news(&self, window: Window) -> bool {
-        window >= self.news
+        window >= self.alerts_from
     }
 
-    /// Returns the next hour to be taken.
+    /// Returns the next hour to add: the first hour that is not in the state.
     pub fn next(&self) -> Window {
         self.next
     }
 
-    /// Returns the episodes of all clusters.
+    /// Returns the history of each cluster.
     pub fn histories(&self) -> &BTreeMap<ClusterId, ClusterHistory> {
         &self.histories
     }
 
-    /// Returns how many events there were in all episodes.
+    /// Returns the number of events of all clusters in all episodes.
     pub fn events(&self) -> u64 {
         self.histories.values().map(|history| history.total).sum()
     }
 
-    /// Returns all accounts.
+    /// Returns the activity of each account, by account id.
     pub fn accounts(&self) -> &BTreeMap<String, AccountActivity> {
         &self.accounts
     }
 
-    /// Returns the hour from which on [`Self::recall`] wants to see occurrences again.
+    /// Returns the first hour whose occurrences [`Self::recall`] needs; the last is the hour before [`Self::next`].
     pub fn recalls_from(&self) -> Window {
-        self.active_campaigns.wants(self.next)
+        self.active_campaigns.needed_from(self.next)
     }
 
-    /// Shows occurrences of hours that were taken again, which are not kept with it.
+    /// Adds occurrences of hours that are already in the state, for the search for campaigns.
+    ///
+    /// It is needed once after [`Self::decode`], because occurrences are not encoded.
     pub fn recall(&mut self, occurrences: &[Occurrence]) {
         self.active_campaigns.recall(occurrences);
     }
 
-    /// Takes hours without events, up to before one.
+    /// Adds hours without events, up to the hour before `until`, and returns their transitions.
     pub fn pass(&mut self, until: Window) -> Vec<Transition> {
-        let mut told = Vec::new();
+        let mut transitions = Vec::new();
         let still = self.next.plus(STILL_HOURS);
         while self.next < until.min(still) {
-            told.extend(self.turn(self.next, &[]));
+            transitions.extend(self.turn(self.next, &[]));
         }
         if self.next < until {
             let hours = until.hours() - self.next.hours();
             for activity in self.accounts.values_mut().filter(|of| of.is_blind()) {
-                activity.miss(until.plus(-1), hours);
+                activity.add_silence(until.plus(-1), hours);
             }
-            self.decide((self.next, until));
+            self.apply_resolutions((self.next, until));
             self.next = until;
         }
-        told
+        transitions
     }
 
-    /// Takes what people said in hours without events, from one to before another.
-    fn decide(&mut self, hours: (Window, Window)) {
-        for (cluster, said) in said_within(&self.resolutions, hours) {
+    /// Applies the resolutions of hours without events; the second hour is exclusive.
+    fn apply_resolutions(&mut self, hours: (Window, Window)) {
+        for (cluster, decisions) in resolutions_within(&self.resolutions, hours) {
             if let Some(history) = self.histories.get_mut(&cluster) {
-                said.into_iter()
-                    .for_each(|(at, said)| history.decide(at, said));
+                decisions
+                    .into_iter()
+                    .for_each(|(at, decision)| history.decide(at, decision));
             }
         }
     }
 
-    /// Takes an hour with all its occurrences, in the order of time; hours between have none.
+    /// Adds an hour with all its occurrences, and returns its transitions, sorted.
+    ///
+    /// The occurrences are in the order of time. Hours between [`Self::next`] and `window` are added without events.
     pub fn turn(&mut self, window: Window, occurrences: &[Occurrence]) -> Vec<Transition> {
-        let mut told = if self.next < window {
+        let mut transitions = if self.next < window {
             self.pass(window)
         } else {
             Vec::new()
         };
         self.next = window.plus(1);
-        let from = told.len();
-        self.meet_accounts(window, occurrences, &mut told);
-        self.meet_clusters(window, occurrences, &mut told);
+        let from = transitions.len();
+        self.add_to_accounts(window, occurrences, &mut transitions);
+        self.add_to_clusters(window, occurrences, &mut transitions);
         let histories = &self.histories;
         let is_first = |occurrence: &Occurrence| {
             let history = histories.get(&occurrence.series.cluster);
             history.and_then(|history| history.met(occurrence)) == Some(occurrence.at)
         };
-        told.extend(self.active_campaigns.turn(window, occurrences, is_first));
-        self.swallow(&mut told[from..]);
-        self.compare(window, occurrences, &mut told);
-        self.look(window.end(), &mut told);
-        Transition::sort(&mut told[from..]);
-        told
+        transitions.extend(
+            self.active_campaigns
+                .add_hour(window, occurrences, is_first),
+        );
+        self.suppress_covered(&mut transitions[from..]);
+        self.compare(window, occurrences, &mut transitions);
+        self.end_hour(window.end(), &mut transitions);
+        Transition::sort(&mut transitions[from..]);
+        transitions
     }
 
-    /// Tells what can be told already of hours that more may come of: what only grows with it. Nothing
-    /// is remembered.
+    /// Returns the transitions that are already certain in hours that may still get events. The state does not change.
+    ///
+    /// These are escalations of open clusters in the next hour, and campaigns that open or grow. More events cannot undo
+    /// them. The hours are in order, the first of them is [`Self::next`].
     pub fn foresee(&self, hours: &[(Window, Vec<Occurrence>)]) -> Vec<Transition> {
-        let mut told = Vec::new();
+        let mut transitions = Vec::new();
         let mut active_campaigns = self.active_campaigns.clone();
         let mut first: BTreeMap<(ClusterId, Option<&str>), Timestamp> = BTreeMap::new();
         for occurrence in hours.iter().flat_map(|(_, occurrences)| occurrences) {
             let history = self.histories.get(&occurrence.series.cluster);
-            let met = history
+            let since = history
                 .and_then(|history| history.met(occurrence))
                 .unwrap_or(occurrence.at);
             let of = first.entry((occurrence.series.cluster, caller(occurrence)));
-            let at = of.or_insert(met);
-            *at = met.min(*at);
+            let at = of.or_insert(since);
+            *at = since.min(*at);
         }
         let is_first = |occurrence: &Occurrence| {
             first.get(&(occurrence.series.cluster, caller(occurrence))) == Some(&occurrence.at)
@@ -203,40 +221,43 @@ impl InspectionState {
                 let Some(history) = self.histories.get(&cluster) else {
                     continue;
                 };
-                // A later hour is measured by this one as well, of which more may come; and of a cluster
-                // that comes back, that has to be told first.
+                // The limit of a later hour depends on this hour, which may still get events. For a cluster that
+                // comes back, the alert about that has to be first.
                 if *window == self.next && history.is_open() {
                     let change = history.foresee(*window, occurrences.len() as u64);
-                    let told_of = |change| of_cluster(cluster, history, window.end(), change);
-                    told.extend(change.map(told_of));
+                    transitions.extend(
+                        change.map(|change| of_cluster(cluster, history, window.end(), change)),
+                    );
                 }
             }
-            let campaigns = active_campaigns.turn(*window, occurrences, is_first);
+            let campaigns = active_campaigns.add_hour(*window, occurrences, is_first);
             let is_over = |of: &Transition| matches!(of.change, Change::CampaignEnded(_));
-            told.extend(campaigns.into_iter().filter(|of| !is_over(of)));
+            transitions.extend(campaigns.into_iter().filter(|of| !is_over(of)));
         }
-        Transition::sort(&mut told);
-        told
+        Transition::sort(&mut transitions);
+        transitions
     }
 
-    /// Takes an hour again that events came late for, with all its occurrences, and tells which clusters come
-    /// back by that.
+    /// Adds late events of an hour that is already in the state, and returns the clusters that come back by them.
+    ///
+    /// `occurrences` are all occurrences of that hour, including those that were added before.
     pub fn amend(&mut self, occurrences: &[Occurrence]) -> Vec<Transition> {
-        let mut told = Vec::new();
+        let mut transitions = Vec::new();
         for (cluster, occurrences) in grouped(occurrences, |occurrence| occurrence.series.cluster) {
             let history = self.histories.entry(cluster);
             let history = history.or_insert_with(|| ClusterHistory::new(occurrences[0]));
             let change = history.amend(&occurrences);
-            told.extend(change.map(|(at, change)| of_cluster(cluster, history, at, change)));
+            transitions.extend(change.map(|(at, change)| of_cluster(cluster, history, at, change)));
         }
-        told
+        transitions
     }
 
-    fn meet_accounts(
+    /// Adds an hour to the activity of all accounts.
+    fn add_to_accounts(
         &mut self,
         window: Window,
         occurrences: &[Occurrence],
-        told: &mut Vec<Transition>,
+        transitions: &mut Vec<Transition>,
     ) {
         let present = grouped(occurrences, |occurrence| {
             occurrence.subject.account_id.as_str()
@@ -244,76 +265,86 @@ impl InspectionState {
         for (account_id, occurrences) in &present {
             let activity = self.accounts.entry((*account_id).to_owned());
             let activity = activity.or_insert_with(|| AccountActivity::new(window));
-            let change = activity.meet(window, occurrences);
-            told.extend(change.map(|(at, change)| of_account(account_id, at, change)));
+            let change = activity.add_hour(window, occurrences);
+            transitions.extend(change.map(|(at, change)| of_account(account_id, at, change)));
         }
         for (account_id, activity) in &mut self.accounts {
             if !present.contains_key(account_id.as_str()) {
-                let change = activity.miss(window, 1);
-                told.extend(change.map(|(at, change)| of_account(account_id, at, change)));
+                let change = activity.add_silence(window, 1);
+                transitions.extend(change.map(|(at, change)| of_account(account_id, at, change)));
             }
         }
     }
 
-    fn meet_clusters(
+    /// Adds the occurrences and the resolutions of an hour to the histories, in the order of time.
+    fn add_to_clusters(
         &mut self,
         window: Window,
         occurrences: &[Occurrence],
-        told: &mut Vec<Transition>,
+        transitions: &mut Vec<Transition>,
     ) {
-        let mut said = said_within(&self.resolutions, (window, window.plus(1)));
+        let mut resolutions = resolutions_within(&self.resolutions, (window, window.plus(1)));
         for (cluster, occurrences) in grouped(occurrences, |occurrence| occurrence.series.cluster) {
             let history = self.histories.entry(cluster);
             let history = history.or_insert_with(|| ClusterHistory::new(occurrences[0]));
             let account = self.accounts.get(&history.subject.account_id);
             let blind_hours = account.map_or(0, |activity| activity.blind_hours);
-            let mut meet = |history: &mut ClusterHistory, occurrences: &[&Occurrence]| {
-                let changes = history.meet(occurrences, blind_hours).into_iter();
-                told.extend(changes.map(|(at, change)| of_cluster(cluster, history, at, change)));
+            let mut add = |history: &mut ClusterHistory, occurrences: &[&Occurrence]| {
+                let changes = history.add_hour(occurrences, blind_hours).into_iter();
+                transitions
+                    .extend(changes.map(|(at, change)| of_cluster(cluster, history, at, change)));
             };
             let mut rest = &occurrences[..];
-            for (at, said) in said.remove(&cluster).unwrap_or_default() {
+            for (at, decision) in resolutions.remove(&cluster).unwrap_or_default() {
                 let (before, after) =
                     rest.split_at(rest.partition_point(|occurrence| occurrence.at <= at));
-                meet(history, before);
-                history.decide(at, said);
+                add(history, before);
+                history.decide(at, decision);
                 rest = after;
             }
-            meet(history, rest);
+            add(history, rest);
         }
-        for (cluster, said) in said {
+        for (cluster, decisions) in resolutions {
             if let Some(history) = self.histories.get_mut(&cluster) {
-                said.into_iter()
-                    .for_each(|(at, said)| history.decide(at, said));
+                decisions
+                    .into_iter()
+                    .for_each(|(at, decision)| history.decide(at, decision));
             }
         }
     }
 
-    /// Marks what a campaign tells already: what opens an episode of a cluster within it, and somebody new
-    /// in it. How such an episode goes on and ends is not told either, as nobody was told that it began.
-    fn swallow(&mut self, told: &mut [Transition]) {
-        for transition in told {
+    /// Marks the transitions that the alert of a campaign covers: new episodes and new callers of its clusters.
+    ///
+    /// The end of such an episode is not alerted either, because its start was not announced.
+    fn suppress_covered(&mut self, transitions: &mut [Transition]) {
+        for transition in transitions {
             let Some(cluster) = transition.cluster else {
                 continue;
             };
             let opens = matches!(transition.change, Change::New | Change::Regressed { .. });
             let joins = matches!(transition.change, Change::NewPrincipal { .. });
-            if (opens || joins) && self.active_campaigns.tell(cluster, transition.at) {
+            if (opens || joins) && self.active_campaigns.covers(cluster, transition.at) {
                 transition.is_swallowed = true;
                 if let Some(history) = self.histories.get_mut(&cluster).filter(|_| opens) {
-                    history.is_untold = true;
+                    history.is_unannounced = true;
                 }
             }
         }
     }
 
-    /// Compares the hour with those before it: each cluster, and each account as a whole. What a
-    /// cluster is to blame for is not told of its account again.
-    fn compare(&mut self, window: Window, occurrences: &[Occurrence], told: &mut Vec<Transition>) {
+    /// Compares an hour of each cluster, and of each account as a whole, with the hours before it.
+    ///
+    /// If a cluster escalates, its account is not reported as escalating too.
+    fn compare(
+        &mut self,
+        window: Window,
+        occurrences: &[Occurrence],
+        transitions: &mut Vec<Transition>,
+    ) {
         let at = window.end();
         for (cluster, history) in &mut self.histories {
-            if let Some(change) = history.step(window) {
-                told.push(of_cluster(*cluster, history, at, change));
+            if let Some(change) = history.compare(window) {
+                transitions.push(of_cluster(*cluster, history, at, change));
             }
         }
         let escalating = self.histories.values().filter(|of| of.escalation.is_some());
@@ -323,21 +354,22 @@ impl InspectionState {
         });
         for (account_id, activity) in &mut self.accounts {
             let count = counts.get(account_id.as_str()).map_or(0, Vec::len) as u64;
-            let change = activity.step(window, count);
+            let change = activity.compare(window, count);
             let is_blamed = blamed.contains(account_id.as_str());
-            if let Some(change) = change.filter(|_| !is_blamed || !activity.forgive()) {
-                told.push(of_account(account_id, at, change));
+            if let Some(change) = change.filter(|_| !is_blamed || !activity.drop_escalation()) {
+                transitions.push(of_account(account_id, at, change));
             }
         }
     }
 
-    fn look(&mut self, at: Timestamp, told: &mut Vec<Transition>) {
+    /// Ends an hour at a moment: finds the clusters that are now ongoing or have recovered.
+    fn end_hour(&mut self, at: Timestamp, transitions: &mut Vec<Transition>) {
         for (cluster, history) in &mut self.histories {
             let account = self.accounts.get(&history.subject.account_id);
             let blind_hours = account.map_or(0, |activity| activity.blind_hours);
-            for change in history.look(at, blind_hours) {
-                let is_swallowed = history.is_untold;
-                told.push(Transition {
+            for change in history.end_hour(at, blind_hours) {
+                let is_swallowed = history.is_unannounced;
+                transitions.push(Transition {
                     is_swallowed,
                     ..of_cluster(*cluster, history, at, change)
                 });
@@ -345,15 +377,16 @@ impl InspectionState {
         }
     }
 
-    /// Returns it as bytes.
+    /// Returns the state as bytes: compressed JSON.
     pub fn encode(&self) -> Vec<u8> {
         pack(self)
     }
 
-    /// Reads what [`Self::encode`] wrote.
+    /// Parses the bytes of [`Self::encode`].
     ///
     /// # Errors
-    /// [`StateError`] for anything else.
+    /// Fails for all other bytes, for a state of another version, and for a state of more than 256 MiB. The caller rebuilds
+    /// the state from the segments.
     pub fn decode(bytes: &[u8]) -> Result<Self, StateError> {
         let unreadable = |detail| StateError { detail };
         let inspection_state: Self = unpack(bytes, BYTES_MAX).map_err(unreadable)?;
@@ -364,17 +397,17 @@ impl InspectionState {
     }
 }
 
-/// Returns what people said of clusters in hours, from one to before another, in the order of time.
-fn said_within(
+/// Returns the resolutions of each cluster within a range of hours, oldest first; the second hour is exclusive.
+fn resolutions_within(
     resolutions: &Resolutions,
     (from, until): (Window, Window),
 ) -> BTreeMap<ClusterId, Vec<(Timestamp, LifecycleEvent)>> {
     let is_within = |at: Timestamp| (from..until).contains(&at.window());
-    let said = resolutions.iter().map(|(cluster, all)| {
+    let within = resolutions.iter().map(|(cluster, all)| {
         let all = all.iter().filter(|(at, _)| is_within(*at));
         (*cluster, all.copied().collect::<Vec<_>>())
     });
-    said.filter(|(_, said)| !said.is_empty()).collect()
+    within.filter(|(_, all)| !all.is_empty()).collect()
 }
 
 fn caller(occurrence: &Occurrence) -> Option<&str> {
