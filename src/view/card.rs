@@ -1,4 +1,4 @@
-//! One cluster as a card: what failed, how loud and why, who and from where, what to do, examples.
+//! A cluster as a card of the report: failure, severity, cause, callers and origins, a hint, and samples.
 
 use alerts::hint::hint;
 use alerts::severity::Assessment;
@@ -12,25 +12,25 @@ use records::redact::sanitize;
 use super::listing::ListedCluster;
 use super::{counted, minute, more, number, shown, span};
 
-/// How many values of a facet a card shows; JSON output and the store have more.
+/// The maximum number of values of a facet on a card; the JSON output has more.
 const VALUES_MAX: usize = 10;
 
-/// How many samples a card shows, to keep the page small enough to send.
+/// The maximum number of samples on a card, so that the page is small enough to send.
 const SAMPLES_MAX: usize = 2;
 
-/// A cluster with what is said about it.
+/// A cluster with its severity and status.
 #[derive(Debug)]
 pub struct DescribedCluster {
     /// The cluster.
     pub cluster: Cluster,
-    /// How loud it is.
+    /// The severity and its reasons.
     pub assessment: Assessment,
-    /// Where it stands.
+    /// The status, as of the end of the last hour.
     pub status: Status,
 }
 
 impl DescribedCluster {
-    /// Puts a cluster together with what the list says of it.
+    /// Combines a cluster with its row in the listing.
     pub fn of(cluster: Cluster, listed: &ListedCluster) -> Self {
         Self {
             assessment: listed.assessment(),
@@ -39,23 +39,23 @@ impl DescribedCluster {
         }
     }
 
-    /// Tells whether the calls succeeded and are watched.
+    /// Checks whether the cluster is one of sensitive calls, which succeeded.
     pub fn is_watched(&self) -> bool {
         self.cluster.facts.identity.class == Class::Watch
     }
 
-    /// Returns the id that links lead to.
+    /// Returns the HTML id of the card, for links.
     pub fn anchor(&self) -> String {
         format!("c-{}", self.cluster.id)
     }
 
-    /// Returns the severity as a badge.
+    /// Returns a badge with the severity.
     pub fn badge(&self) -> Markup {
         let name = self.assessment.severity.name();
         html! { span class={ "badge " (name) } { (name) } }
     }
 
-    /// Returns the call and the error.
+    /// Returns the call and its error code, or `succeeded` for a sensitive call.
     pub fn what(&self) -> Markup {
         let identity = &self.cluster.facts.identity;
         let call = format!("{}:{}", identity.service, identity.action);
@@ -67,7 +67,7 @@ impl DescribedCluster {
         html! { bdi.call { (sanitize(&call, 160)) } " " bdi.code { (shown(error)) } }
     }
 
-    /// Returns what lies behind, which tells clusters of the same call apart.
+    /// Returns the cause of the failure, by which clusters of the same call differ; empty if there is none.
     pub fn cause(&self) -> Markup {
         html! {
             @if let Some(cause) = &self.cluster.facts.identity.cause {
@@ -76,7 +76,7 @@ impl DescribedCluster {
         }
     }
 
-    /// Returns the most frequent caller, without what all names of callers begin with.
+    /// Returns the most frequent caller, without the common prefix of callers' names, and the number of the others.
     pub fn who(&self) -> Markup {
         let Some(principals) = self.cluster.facets.get(&FacetKind::Principal) else {
             return Markup::default();
@@ -89,7 +89,7 @@ impl DescribedCluster {
         }
     }
 
-    /// Returns where it stands; what is new stands out.
+    /// Returns the status; `new` is emphasized.
     pub fn status(&self) -> Markup {
         html! {
             @match self.status {
@@ -101,19 +101,19 @@ impl DescribedCluster {
 }
 
 /// Returns a cluster's card.
-pub fn card(told: &DescribedCluster) -> Markup {
+pub fn card(described: &DescribedCluster) -> Markup {
     let DescribedCluster {
         cluster,
         assessment,
         ..
-    } = told;
+    } = described;
     let identity = &cluster.facts.identity;
     html! {
-        article.card id=(told.anchor()) {
-            h3 { (told.badge()) " " (told.what()) }
+        article.card id=(described.anchor()) {
+            h3 { (described.badge()) " " (described.what()) }
             p.meta {
                 strong { (counted(cluster.span.count, "event")) }
-                " · " (told.status()) " · account " bdi.nowrap { (shown(&identity.account_id)) }
+                " · " (described.status()) " · account " bdi.nowrap { (shown(&identity.account_id)) }
                 " · " (span(cluster.span))
             }
             p { (shown(&hint(identity, &cluster.typical()))) }
@@ -132,7 +132,7 @@ pub fn card(told: &DescribedCluster) -> Markup {
     }
 }
 
-/// Says why it failed: the layer that refused, what lies behind, and the text.
+/// Returns the rows of a facts list about the failure: the layer that denied the call, the cause and the message.
 pub fn why(cluster: &Cluster) -> Markup {
     let facts = &cluster.facts;
     html! {
@@ -141,11 +141,12 @@ pub fn why(cluster: &Cluster) -> Markup {
             dt { "cause" } dd { bdi { (shown(cause)) } }
         }
         @if !facts.template.is_empty() {
-            dt { "says" } dd { bdi { (shown(&facts.template)) } }
+            dt { "message" } dd { bdi { (shown(&facts.template)) } }
         }
     }
 }
 
+/// Returns callers, origins, access keys, resources and samples of a cluster.
 pub fn evidence(cluster: &Cluster) -> Markup {
     html! {
         @if let Some(principals) = cluster.facets.get(&FacetKind::Principal) {
@@ -161,12 +162,12 @@ pub fn evidence(cluster: &Cluster) -> Markup {
             (values(cluster, FacetKind::IamAction, "IAM action", VALUES_MAX))
             (values(cluster, FacetKind::Resource, "resource", VALUES_MAX))
         }
-        @let kept = cluster.samples.len();
+        @let stored = cluster.samples.len();
         @for (number, sample) in cluster.samples.iter().take(SAMPLES_MAX).enumerate() {
-            h4 { "Sample " (number + 1) @if kept > 1 { " of " (kept) } }
+            h4 { "Sample " (number + 1) @if stored > 1 { " of " (stored) } }
             pre { (pretty(&sample.json)) }
         }
-        @if kept > SAMPLES_MAX { p.more { "The others are in JSON output." } }
+        @if stored > SAMPLES_MAX { p.more { "The JSON output has the others." } }
     }
 }
 
@@ -194,7 +195,7 @@ fn callers(principals: &FacetValues) -> Markup {
     }
 }
 
-/// Returns the most frequent values of a facet, or nothing where there are none.
+/// Returns the row of a facts list with the most frequent values of a facet; empty if there are none.
 fn values(cluster: &Cluster, kind: FacetKind, name: &str, values_max: usize) -> Markup {
     let Some(found) = cluster.facets.get(&kind) else {
         return Markup::default();
@@ -215,7 +216,7 @@ fn values(cluster: &Cluster, kind: FacetKind, name: &str, values_max: usize) -> 
     }
 }
 
-/// Lays a sample out over lines; what a damaged store holds instead is shown as it is.
+/// Returns a sample as indented JSON. Text that is not JSON, from a damaged store, is shown sanitized.
 fn pretty(json: &str) -> String {
     let value = serde_json::from_str::<serde_json::Value>(json);
     let pretty = value.and_then(|value| serde_json::to_string_pretty(&value));

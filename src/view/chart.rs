@@ -1,8 +1,7 @@
-//! The chart of failures over time: bars by hour, stacked by severity, with the same numbers as a
-//! table beside it.
+//! The chart of failures over time: bars stacked by severity, and a table of the same numbers.
 //!
-//! A long span has wider bars instead of more, and each bar says in its title what it counts. The
-//! drawing is stretched to its place, so it holds no text of its own.
+//! The number of bars is limited, so the bars of a long span cover several hours each. The title of a bar has its
+//! counts. The drawing is stretched to the width of the page, so it contains no text.
 
 use std::collections::BTreeMap;
 
@@ -12,14 +11,14 @@ use records::time::{Timestamp, Window};
 
 use super::{counted, grouped, number};
 
-/// How many bars a chart has at most.
+/// The maximum number of bars of a chart.
 const BARS_MAX: i64 = 200;
 
-/// How many hours a bar may stand for; beyond these, whole weeks.
+/// The possible widths of a bar, in hours; wider bars are whole weeks.
 const WIDTHS_HOURS: [i64; 9] = [1, 2, 3, 4, 6, 8, 12, 24, 48];
 const WEEK_HOURS: i64 = 168;
 
-/// The severities as they are stacked, from the ground up.
+/// The severities in the order in which they are stacked, from the bottom up.
 pub const SEVERITIES: [Severity; 4] = [
     Severity::Critical,
     Severity::Error,
@@ -27,25 +26,25 @@ pub const SEVERITIES: [Severity; 4] = [
     Severity::Info,
 ];
 
-/// Height of the drawing for the largest bar, and what a single event has at least.
+/// The height of the largest bar, and the minimum height of a part of a bar, in units of the drawing.
 const HEIGHT: f64 = 100.0;
 const HEIGHT_MIN: f64 = 1.0;
 
-/// Events by severity, in the order of [`SEVERITIES`].
+/// The number of events by severity, in the order of [`SEVERITIES`].
 type Counts = [u64; SEVERITIES.len()];
 
-/// Events in equal parts of the span.
+/// The number of events in equal parts of the span.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Bars {
-    /// How many hours a bar stands for.
+    /// The width of a bar in hours.
     width_hours: i64,
     /// The first hour of the first bar, in hours since 1970.
     first: i64,
-    /// How many bars there are, empty ones among them.
+    /// The number of bars, including empty bars.
     length: i64,
-    /// What is in those that are not empty, by their place.
+    /// The counts of the bars that are not empty, by the position of the bar from 0.
     counts: BTreeMap<i64, Counts>,
-    /// Events that have no time.
+    /// The number of events without a usable time.
     undated: u64,
 }
 
@@ -82,7 +81,7 @@ impl Bars {
         bars
     }
 
-    /// Returns the fullest bar: its place, and how many events it has.
+    /// Returns the position and the number of events of the highest bar; the first of equal bars.
     fn highest(&self) -> Option<(i64, u64)> {
         let sums = self
             .counts
@@ -91,7 +90,7 @@ impl Bars {
         sums.max_by_key(|(at, sum)| (*sum, std::cmp::Reverse(*at)))
     }
 
-    /// Returns when a bar begins, as text.
+    /// Returns the start of the bar at a position, as text: to the minute, or only the day for bars of days.
     fn moment(&self, at: i64) -> String {
         let seconds = (self.first + at * self.width_hours) * 3600;
         let text = Timestamp::from_seconds(seconds).map_or(String::new(), |at| at.to_string());
@@ -108,7 +107,9 @@ impl Bars {
     }
 }
 
-/// Returns how many hours a bar stands for, so that there are at most [`BARS_MAX`].
+/// Returns the smallest width in hours with which there are at most [`BARS_MAX`] bars.
+///
+/// `first` and `last` are hours since 1970.
 fn width(first: i64, last: i64) -> i64 {
     let fits = |width: &i64| last.div_euclid(*width) - first.div_euclid(*width) < BARS_MAX;
     let weeks = || (1..).map(|weeks| weeks * WEEK_HOURS).find(fits);
@@ -116,7 +117,9 @@ fn width(first: i64, last: i64) -> i64 {
     width.unwrap_or(WEEK_HOURS)
 }
 
-/// Returns the chart of events, or nothing where no event has a time.
+/// Returns the chart, or a sentence if no event has a time.
+///
+/// The events come as counts by severity and hour; the hour is `None` for events without a usable time.
 pub fn chart(events: impl Iterator<Item = (Severity, Option<Window>, u64)>) -> Markup {
     let bars = Bars::of(events);
     html! {
@@ -157,7 +160,7 @@ fn legend() -> Markup {
     }
 }
 
-/// Draws the bars, ten units wide each; few bars stay slim.
+/// Draws the bars. If there are few, they do not fill the width of their slots.
 fn drawing(bars: &Bars, highest: u64) -> Markup {
     const SLOT: f64 = 10.0;
     let wide = SLOT * 0.8 * (bars.length as f64 / 24.0).min(1.0);
@@ -167,7 +170,7 @@ fn drawing(bars: &Bars, highest: u64) -> Markup {
         bars.moment(bars.length),
         grouped(highest)
     );
-    // Each severity that occurs in a bar may be lifted to the least height.
+    // Each severity in a bar may be raised to the minimum height.
     let top = HEIGHT + HEIGHT_MIN * SEVERITIES.len() as f64;
     let full_width = SLOT * bars.length as f64;
     html! {
@@ -188,13 +191,13 @@ fn drawing(bars: &Bars, highest: u64) -> Markup {
     }
 }
 
-/// Returns the parts of a bar, each with its upper edge and its height.
+/// Returns the parts of a bar from the bottom up, each with its upper edge and its height.
 fn stacked(counts: &Counts, highest: u64, ground: f64) -> Vec<(Severity, f64, f64)> {
     let mut parts = Vec::new();
     let mut y = ground;
     for (severity, count) in SEVERITIES.into_iter().zip(*counts) {
         if count > 0 {
-            // What is rare is often what matters: a single event among thousands is still seen.
+            // Rare events are often the important ones: a single event among thousands is still visible.
             let height = (HEIGHT * count as f64 / highest as f64).max(HEIGHT_MIN);
             y -= height;
             parts.push((severity, y, height));
@@ -271,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_is_as_high_as_its_events_are_many_and_never_leaves_the_drawing() {
+    fn the_height_of_a_bar_is_its_number_of_events_and_never_exceeds_the_drawing() {
         let parts = stacked(&[50, 0, 25, 25], 100, 104.0);
         let heights: Vec<f64> = parts.iter().map(|(_, _, height)| *height).collect();
         assert_eq!(heights, [50.0, 25.0, 25.0]);

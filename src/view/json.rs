@@ -1,4 +1,4 @@
-//! A cluster as JSON that programs read: shapes that stay, built here and nowhere else.
+//! A cluster as JSON for programs. The shapes do not change, so they are built only in this module.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 
 use crate::listing::ListedCluster;
 
-/// A cluster, as in lists of them.
+/// The JSON object of a cluster, as in the list of clusters of `scan --format json`.
 #[derive(Serialize)]
 pub struct ClusterShape {
     cluster_id: String,
@@ -34,13 +34,13 @@ pub struct ClusterShape {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[serde(rename = "mark")]
-    triage: Option<MarkShape>,
+    triage: Option<TriageShape>,
     identity: IdentityShape,
     facets: BTreeMap<&'static str, FacetShape>,
     samples: Vec<Box<RawValue>>,
 }
 
-/// What a cluster's id is made of.
+/// The JSON object of a cluster's identity: the values that its id is a hash of.
 #[derive(Serialize)]
 pub struct IdentityShape {
     version: &'static str,
@@ -56,9 +56,9 @@ pub struct IdentityShape {
     addition: Option<String>,
 }
 
-/// What a person decided about a cluster.
+/// The JSON object of a triage.
 #[derive(Serialize)]
-struct MarkShape {
+struct TriageShape {
     decision: &'static str,
     until: Option<String>,
     actor: String,
@@ -69,7 +69,7 @@ struct MarkShape {
     ended: Option<String>,
 }
 
-/// What happened to a cluster.
+/// The JSON object of a cluster's history: its faults and its journal.
 #[derive(Serialize)]
 pub struct HistoryShape {
     cluster_id: String,
@@ -112,7 +112,7 @@ struct ValueShape {
     last_seen: Option<String>,
 }
 
-/// What became of a message.
+/// The JSON object of an alert to a sink and its outcome.
 #[derive(Serialize)]
 struct SentShape {
     at: Option<String>,
@@ -121,7 +121,7 @@ struct SentShape {
     outcome: String,
 }
 
-/// A cluster with all that is known of it.
+/// The JSON object of an export: a cluster, its history and its alerts.
 #[derive(Serialize)]
 struct Export {
     cluster: ClusterShape,
@@ -129,7 +129,7 @@ struct Export {
     sent: Vec<SentShape>,
 }
 
-/// Returns a cluster with what happened to it and who was told, to be copied.
+/// Returns a cluster, its history and its alerts as indented JSON text.
 pub fn export(cluster: ClusterShape, history: HistoryShape, sent: &[Sent]) -> String {
     let sent = sent.iter().map(|of| SentShape {
         at: text(Some(of.at)),
@@ -147,8 +147,9 @@ pub fn export(cluster: ClusterShape, history: HistoryShape, sent: &[Sent]) -> St
 }
 
 impl ClusterShape {
-    /// Returns the shape of a cluster with what the list says of it, and what was decided about it. `span` covers
-    /// all events that are counted; facets and samples may cover fewer.
+    /// Returns the JSON object of a cluster. Severity, status and error code come from its row in the listing.
+    ///
+    /// `span` has the number and times of all events; facets and samples may cover fewer events.
     pub fn of(
         cluster: &Cluster,
         listed: &ListedCluster,
@@ -177,7 +178,7 @@ impl ClusterShape {
             severity_reasons: assessment.reasons,
             hint: hint(identity, &cluster.typical()),
             status: listed.status().name(),
-            triage: triage_status.map(MarkShape::of),
+            triage: triage_status.map(TriageShape::of),
             identity: IdentityShape::of(identity),
             facets: cluster
                 .facets
@@ -194,7 +195,7 @@ impl ClusterShape {
 }
 
 impl IdentityShape {
-    /// Returns the shape of an identity.
+    /// Returns the JSON object of an identity.
     pub fn of(identity: &Identity) -> Self {
         Self {
             version: VERSION,
@@ -210,7 +211,7 @@ impl IdentityShape {
         }
     }
 
-    /// Returns the components, as a person reads them.
+    /// Returns the names and values of the components, for people. Cause and template are left out if absent.
     pub fn components(&self) -> Vec<(&'static str, &str)> {
         let mut components = vec![
             ("account", self.account_id.as_str()),
@@ -226,7 +227,7 @@ impl IdentityShape {
     }
 }
 
-impl MarkShape {
+impl TriageShape {
     fn of(TriageStatus { triage, ended }: TriageStatus<'_>) -> Self {
         Self {
             decision: triage.decision.name(),
@@ -241,7 +242,7 @@ impl MarkShape {
 }
 
 impl HistoryShape {
-    /// Returns the shape of a cluster's faults and of its journal.
+    /// Returns the JSON object of a cluster's faults and journal entries.
     pub fn of(cluster: ClusterId, faults: &[Fault], entries: &[JournalEntry]) -> Self {
         Self {
             cluster_id: cluster.to_string(),
@@ -291,7 +292,7 @@ impl FacetShape {
     }
 }
 
-/// Codes and event names come from AWS, but a file can hold anything.
+/// Returns text that is safe to show. Codes and event names come from AWS, but a trail file can contain any text.
 fn shown(text: &str) -> String {
     sanitize(text, 512)
 }

@@ -1,6 +1,6 @@
-//! The access keys that were seen: who used each, how often, since when and from where.
+//! The table of access keys in a report: callers, networks, number and times of the events of each key.
 //!
-//! A key's id is shown in full, because it is what one needs to find and disable it.
+//! The whole id of a key is shown, because it is needed to find and disable the key.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,16 @@ use maud::{Markup, html};
 
 use super::{counted, more, number, span};
 
-/// How many keys are listed of either sort.
+/// The maximum number of keys in each table: the table of long-term keys, and that of temporary keys.
 const KEYS_MAX: usize = 100;
 
-/// How many callers and networks of one key are named.
+/// The maximum number of callers, and of networks, of one key.
 const VALUES_MAX: usize = 3;
 
-/// The kind of the keys of role sessions and the like.
+/// The kind of key that belongs to a session, such as that of a role.
 const TEMPORARY: &str = "temporary";
 
-/// What was seen of one key.
+/// The events of one key, by caller and by network.
 #[derive(Debug, Default)]
 struct KeyRow<'a> {
     span: Span,
@@ -27,10 +27,12 @@ struct KeyRow<'a> {
     networks: BTreeMap<&'a str, u64>,
 }
 
-/// Returns the keys, or nothing where no event names one. Temporary ones are folded away: they are
-/// many, and gone within hours, while the others stay until somebody deletes them.
+/// Returns the tables of keys; `None` if no event has a key.
+///
+/// Temporary keys are in a table that is closed at first, because they are many and expire within hours. Long-term keys
+/// are valid until they are deleted.
 pub fn keys(snapshot: &ClusterSnapshot) -> Option<Markup> {
-    let mut keys: Vec<_> = seen(snapshot).into_iter().collect();
+    let mut keys: Vec<_> = rows(snapshot).into_iter().collect();
     // The sort is stable: equal ones stay in the order of their ids.
     keys.sort_by_key(|(_, key)| std::cmp::Reverse(key.span.count));
     let (temporary, lasting): (Vec<_>, Vec<_>) =
@@ -75,7 +77,8 @@ fn table(keys: &[(&str, KeyRow<'_>)]) -> Markup {
     }
 }
 
-fn seen(snapshot: &ClusterSnapshot) -> BTreeMap<&str, KeyRow<'_>> {
+/// Returns the rows of all keys by key id.
+fn rows(snapshot: &ClusterSnapshot) -> BTreeMap<&str, KeyRow<'_>> {
     let mut keys: BTreeMap<&str, KeyRow<'_>> = BTreeMap::new();
     for (series, of_series) in snapshot.rows() {
         let Some(id) = series.get(FacetKind::AccessKey) else {
@@ -95,12 +98,12 @@ fn seen(snapshot: &ClusterSnapshot) -> BTreeMap<&str, KeyRow<'_>> {
     keys
 }
 
-/// Tells the kind of a key by how AWS begins its id (IAM User Guide, "Unique identifiers").
+/// Returns the kind of a key by the prefix of its id (IAM User Guide, "Unique identifiers").
 fn kind(id: &str) -> &'static str {
     match id.get(..4) {
         Some("AKIA") => "long-term",
         Some("ASIA") => TEMPORARY,
-        _ => "of no known kind",
+        _ => "unknown kind",
     }
 }
 

@@ -1,15 +1,15 @@
-//! Makes what people look at: pages of HTML and JSON, made of values and returned as text.
+//! Renders pages as HTML and clusters as JSON, and returns both as text.
 //!
-//! `maud` escapes whatever it is given, and what callers write goes into text nodes alone, never
-//! into an attribute. A page runs no script and loads nothing; its own policy forbids both.
+//! `maud` escapes all text. Text from AWS callers goes only into text nodes, never into an attribute. The report page
+//! runs no script and loads nothing; its Content Security Policy forbids both.
 //!
 //! The modules, in reading order:
 //!
-//! - `report` is the page of a scan, which stands alone.
-//! - `card` is one cluster on it, `chart` the failures over time, `keys` the access keys.
-//! - `listing` is all clusters in short, for lists that are searched and sorted.
-//! - `dashboard` has the pages of a CloudWatch dashboard: a list of clusters, and one cluster in full.
-//! - `json` is a cluster as programs read it; its shapes are promises.
+//! - `report` is the page of a scan: one HTML file that needs no other file.
+//! - `card`, `chart` and `keys` are parts of the report: a cluster, the failures over time and the access keys.
+//! - `listing` has a short row for each cluster, and searches and sorts them.
+//! - `dashboard` has the pages of a widget on a CloudWatch dashboard: the list of clusters, and one cluster in full.
+//! - `json` is a cluster for programs; the shape of the JSON does not change.
 
 mod card;
 mod chart;
@@ -24,7 +24,7 @@ use maud::{Markup, html};
 use records::redact::sanitize;
 use records::time::Timestamp;
 
-/// Returns a number that people and programs read.
+/// Returns a number as HTML: digits in groups of three, and the bare number for programs.
 fn number(count: u64) -> Markup {
     html! { data value=(count) { (grouped(count)) } }
 }
@@ -42,12 +42,12 @@ fn grouped(count: u64) -> String {
     text
 }
 
-/// Returns a number with its noun, such as `3 events`.
+/// Returns a number with its noun in singular or plural, such as `3 events`.
 fn counted(count: u64, noun: &str) -> Markup {
     html! { (number(count)) " " (noun) @if count != 1 { "s" } }
 }
 
-/// Returns a moment to the minute, in UTC.
+/// Returns a moment to the minute in UTC, such as `2026-11-02 08:03`; `undated` for `None`.
 fn minute(at: Option<Timestamp>) -> Markup {
     html! {
         @match at {
@@ -61,7 +61,7 @@ fn minute(at: Option<Timestamp>) -> Markup {
     }
 }
 
-/// Returns since when and until when, in UTC.
+/// Returns the first and the last time of a span, in UTC.
 fn span(span: Span) -> Markup {
     html! {
         (minute(span.first_seen))
@@ -69,12 +69,12 @@ fn span(span: Span) -> Markup {
     }
 }
 
-/// Returns text that others wrote, as it may be shown.
+/// Returns text of unknown origin in a form that is safe to show: sanitized, at most 512 characters.
 fn shown(text: &str) -> String {
     sanitize(text, 512)
 }
 
-/// Says how many of a list are not shown.
+/// Returns a line such as `… and 3 more`, where `count` items exist and at most `shown` of them are on the page.
 fn more(count: usize, shown: usize) -> Markup {
     html! {
         @if let Some(more @ 1..) = count.checked_sub(shown) {

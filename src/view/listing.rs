@@ -1,7 +1,7 @@
-//! All clusters in short, as lists show them: made of the inspection state, kept beside it, and brought up to
-//! date with the hours that are not in it yet.
+//! The listing: a short row for each cluster, which all lists of clusters show.
 //!
-//! What one looks for in it is a [`ListQuery`]; the answer is one page.
+//! The inspection makes a [`Listing`] of the inspection state and stores both. A reader adds the events of the hours
+//! since then. A [`ListQuery`] filters and sorts the rows; its result is a [`ListPage`].
 
 use std::cmp::Ordering;
 use std::collections::btree_map::Entry;
@@ -22,140 +22,142 @@ use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 use strum::VariantArray as _;
 
-/// How many clusters a page has.
+/// The maximum number of clusters on a page.
 pub const PAGE: usize = 25;
 
-/// For how many hours with failures the counts of a cluster are kept.
+/// The maximum number of hours with failures whose counts a row has.
 pub const HOURS_MAX: usize = 24;
 
-/// The version of the encoding. What is of another one is not read, and the next inspection writes it.
+/// The version of the encoding. A listing of another version is not read; the next inspection writes a new listing.
 const VERSION: u32 = 2;
 
-/// How long a listing may be as it is read, in bytes.
+/// The maximum size of an encoded listing after decompression, in bytes.
 const BYTES_MAX: u64 = 64 << 20;
 
-/// All clusters.
+/// A short row for each cluster, with all events before an hour.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing {
     version: u32,
-    /// The first hour that is not in it.
+    /// The first hour whose events are not included.
     pub until: Window,
-    /// The clusters.
+    /// The rows by cluster id.
     pub clusters: BTreeMap<ClusterId, ListedCluster>,
 }
 
-/// A cluster in short.
+/// A row of the listing: a cluster with its state and its counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListedCluster {
-    /// What it is.
+    /// The account, call, error code and class of the cluster.
     pub subject: Arc<ClusterSubject>,
-    /// Who it was seen of first, where that is known.
+    /// The caller of the first event; `None` if it is not known.
     pub caller: Option<String>,
-    /// How many callers are told apart.
+    /// The number of different callers, as far as they are counted.
     pub callers: u64,
-    /// The error code as the service spelled it.
+    /// The error code as the service spelled it; `None` if no event has one.
     pub code: Option<String>,
-    /// What its severity is computed from.
+    /// The circumstances of all events, from which the severity is computed.
     circumstances: Circumstances,
-    /// The first event of all; `None` where none has a time.
+    /// The time of the first event of all; `None` if no event has a time.
     pub first: Option<Timestamp>,
-    /// Counts its episodes, from 1.
+    /// The number of the current episode, from 1.
     #[serde(rename = "epoch")]
     pub episode: i64,
-    /// The first event of this episode.
+    /// The time of the first event of the current episode; `None` if no event has a time.
     pub began: Option<Timestamp>,
-    /// The last event.
+    /// The time of the last event; `None` if no event has a time.
     pub last: Option<Timestamp>,
-    /// Events of all episodes, with those that have no time.
+    /// The number of events in all episodes, including events without a time.
     pub total: u64,
-    /// How it stands; `None` where no event has a time.
+    /// The state; `None` if no event has a time.
     state: Option<State>,
-    /// Whether it fails more often than its own past lets expect.
+    /// Whether the cluster escalates, as of the last inspected hour.
     is_escalating: bool,
-    /// Since when it counts as recovered.
+    /// The time since which the cluster counts as recovered; `None` while it is open.
     recovered: Option<Timestamp>,
-    /// How often it failed in each of the last [`HOURS_MAX`] hours in which it did.
+    /// The last [`HOURS_MAX`] hours that had events, oldest first, each with their number.
     pub hours: VecDeque<(Window, u64)>,
 }
 
-/// What one looks for.
+/// A query of the listing: filters, order and page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListQuery {
-    /// Words that all have to be somewhere in what a row says; small letters.
+    /// Words in small letters; a row matches if it contains all of them.
+    ///
+    /// Searched are the id, account, call, error codes, class and first caller.
     pub words: Vec<String>,
-    /// The account.
+    /// The account; `None` for all accounts.
     pub account_id: Option<String>,
-    /// How they stand.
+    /// The statuses that match.
     pub show: Show,
-    /// They failed at this moment or later, and before the other.
+    /// A range of event time, the end exclusive, in which a cluster must have failed; `None` for all times.
     pub range: Option<(Timestamp, Timestamp)>,
-    /// What they are sorted by.
+    /// The order of the rows.
     pub sort: Sort,
     /// Whether the order is reversed.
     pub is_reversed: bool,
-    /// Which page, from 1; one behind the last is the last.
+    /// The number of the page, from 1; a larger number than the last page means the last page.
     pub page: usize,
 }
 
-/// How clusters stand that are looked for.
+/// A filter by status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Show {
-    /// Open ones.
+    /// All clusters that have not recovered.
     Open,
-    /// Those that are new or came back.
+    /// Clusters that are new, regressed or escalating.
     New,
-    /// Recovered ones.
+    /// Recovered clusters.
     Recovered,
-    /// All.
+    /// All clusters.
     All,
 }
 
-/// What clusters are sorted by.
+/// An order of the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "lowercase")]
 pub enum Sort {
-    /// How severe they are, the most severe first, and of those the newest.
+    /// By severity, the most severe first; of equal severity, the latest event first.
     Severity,
-    /// When this episode began, the newest first.
+    /// By the start of the current episode, the latest first.
     Began,
-    /// The last event, the newest first.
+    /// By the last event, the latest first.
     Last,
-    /// How many events, the most first.
+    /// By the number of events, the largest first.
     Count,
-    /// How they stand.
+    /// By [`Status`], the most urgent first.
     State,
-    /// What they are, by the alphabet.
+    /// By service, action and error code, alphabetically.
     What,
-    /// The account.
+    /// By account id.
     Account,
 }
 
-/// One page of an answer.
+/// One page of the result of a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListPage<'l> {
-    /// The clusters of this page.
+    /// The rows of this page, in order.
     pub rows: Vec<(ClusterId, &'l ListedCluster)>,
-    /// Which page it is, from 1.
+    /// The number of this page, from 1.
     pub number: usize,
-    /// How many pages there are, at least 1.
+    /// The number of pages, at least 1.
     pub pages: usize,
-    /// How many clusters were found.
+    /// The number of clusters on all pages.
     pub found: usize,
-    /// How many more there are that did not fail in the time that was asked for.
+    /// The number of clusters that match except for [`ListQuery::range`].
     pub outside: usize,
 }
 
 impl Show {
-    /// All there are.
+    /// All filters.
     pub const ALL: [Self; 4] = [Self::Open, Self::New, Self::Recovered, Self::All];
 
-    /// Returns the stable name.
+    /// Returns the name as it is in parameters of the widget. Names do not change between versions.
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    fn shows(self, status: Status) -> bool {
+    fn includes(self, status: Status) -> bool {
         match self {
             Self::Open => status != Status::Recovered,
             Self::New => matches!(status, Status::New | Status::Regressed | Status::Escalating),
@@ -166,11 +168,11 @@ impl Show {
 }
 
 impl Sort {
-    /// All there are.
+    /// All orders.
     pub const ALL: [Self; Self::VARIANTS.len()] =
         *Self::VARIANTS.first_chunk().expect("as many as there are");
 
-    /// Returns the stable name.
+    /// Returns the name as it is in parameters of the widget. Names do not change between versions.
     pub fn name(self) -> &'static str {
         self.into()
     }
@@ -185,13 +187,13 @@ impl Sort {
                 of(other).cmp(&of(one))
             }
             Self::State => one.status().cmp(&other.status()),
-            Self::What => what(&one.subject).cmp(&what(&other.subject)),
+            Self::What => call_and_code(&one.subject).cmp(&call_and_code(&other.subject)),
             Self::Account => one.subject.account_id.cmp(&other.subject.account_id),
         }
     }
 }
 
-fn what(of: &ClusterSubject) -> (&str, &str, &str) {
+fn call_and_code(of: &ClusterSubject) -> (&str, &str, &str) {
     (&of.service, &of.action, &of.code)
 }
 
@@ -210,7 +212,7 @@ impl Default for ListQuery {
 }
 
 impl ListedCluster {
-    /// Begins without any event.
+    /// Creates the row of a cluster without any event.
     fn new(subject: Arc<ClusterSubject>, caller: Option<&str>) -> Self {
         Self {
             subject,
@@ -230,8 +232,7 @@ impl ListedCluster {
         }
     }
 
-    /// Returns one of which no event is kept any more: nothing is known but that it is over, and when it was first
-    /// seen.
+    /// Returns the row of a cluster whose events are no longer stored: recovered, with the time of its first event only.
     pub fn expired(subject: Arc<ClusterSubject>, first: Option<Timestamp>) -> Self {
         Self {
             state: Some(State::Recovered),
@@ -240,17 +241,17 @@ impl ListedCluster {
         }
     }
 
-    /// Returns how it stands.
+    /// Returns the status.
     pub fn status(&self) -> Status {
         Status::of(self.state, self.is_escalating)
     }
 
-    /// Returns how severe it is, by all of its events, and why.
+    /// Returns the severity and its reasons, computed from all events of the cluster.
     pub fn assessment(&self) -> Assessment {
         severity::of(&self.subject, &self.circumstances, self.span())
     }
 
-    /// Returns how many events it has, since when and until when.
+    /// Returns the number of all events, with the first and the last time.
     pub fn span(&self) -> Span {
         Span {
             count: self.total,
@@ -259,7 +260,7 @@ impl ListedCluster {
         }
     }
 
-    /// Returns what is known of it that may end a triage, at a moment by our clock.
+    /// Returns the facts that may end a triage: episode, recovery and last event. `now` is a time of the local clock.
     pub fn observation(&self, now: Timestamp) -> Observation {
         Observation {
             episode: Some(self.episode),
@@ -269,8 +270,8 @@ impl ListedCluster {
         }
     }
 
-    /// Adds what any event says, whenever it was.
-    fn add(&mut self, facets: &Facets) {
+    /// Adds the facts of an event that do not depend on its time.
+    fn add_facts(&mut self, facets: &Facets) {
         self.total += 1;
         let circumstance = Circumstance::of(&self.subject.account_id, |kind| facets.get(kind));
         self.circumstances.insert(circumstance);
@@ -279,9 +280,9 @@ impl ListedCluster {
         self.code = code;
     }
 
-    /// Adds an event that came after all others, or nearly.
-    fn meet(&mut self, occurrence: &Occurrence) {
-        // What is late for its end does not bring it back.
+    /// Adds an event that is later than most others.
+    fn add_event(&mut self, occurrence: &Occurrence) {
+        // A late event from before the recovery does not begin an episode.
         if self.recovered.is_none_or(|since| occurrence.at > since) {
             let (state, change) = step(self.state, LifecycleEvent::Seen);
             self.state = state;
@@ -299,7 +300,7 @@ impl ListedCluster {
             self.began = self.first;
         }
         self.last = self.last.max(Some(occurrence.at));
-        self.add(&occurrence.series.facets);
+        self.add_facts(&occurrence.series.facets);
         let window = occurrence.at.window();
         let place = self.hours.partition_point(|(of, _)| *of < window);
         match self.hours.get_mut(place).filter(|(of, _)| *of == window) {
@@ -311,9 +312,9 @@ impl ListedCluster {
         }
     }
 
-    /// Takes what a person said at a moment: that it is over, or that it is not.
-    fn decide(&mut self, at: Timestamp, said: LifecycleEvent) {
-        let (state, change) = step(self.state, said);
+    /// Applies a resolution or a reopening by a person.
+    fn decide(&mut self, at: Timestamp, decision: LifecycleEvent) {
+        let (state, change) = step(self.state, decision);
         self.state = state;
         match change {
             Some(Move::Recover) => self.recovered = Some(at),
@@ -322,7 +323,8 @@ impl ListedCluster {
         }
     }
 
-    /// Tells whether it failed in a time, as far as that is known: one without a time may have.
+    /// Checks whether the cluster failed within a range of time, by its first and last event. A cluster without a time
+    /// matches every range.
     fn failed_within(&self, from: Timestamp, until: Timestamp) -> bool {
         let (Some(first), Some(last)) = (self.first, self.last) else {
             return true;
@@ -330,8 +332,8 @@ impl ListedCluster {
         last >= from && first < until
     }
 
-    /// Tells whether all words are somewhere in what a row says.
-    fn says(&self, id: ClusterId, words: &[String]) -> bool {
+    /// Checks whether the row contains all words.
+    fn contains(&self, id: ClusterId, words: &[String]) -> bool {
         if words.is_empty() {
             return true;
         }
@@ -390,7 +392,7 @@ impl From<&InspectionState> for Listing {
 }
 
 impl Listing {
-    /// Returns an empty list of all hours before `until`.
+    /// Returns a listing without clusters, for all hours before `until`.
     pub fn empty(until: Window) -> Self {
         Self {
             version: VERSION,
@@ -399,36 +401,39 @@ impl Listing {
         }
     }
 
-    /// Adds the events of hours that are not in it, in the order of time, and what people said in these hours.
+    /// Adds the events of the hours from [`Self::until`] on, which are in the order of time, and the resolutions of these
+    /// hours.
+    ///
+    /// New callers are counted only for new clusters; for the others the inspection counts them.
     pub fn meet(&mut self, occurrences: &[Occurrence], resolutions: &Resolutions) {
         let from = self.until.start();
-        let said = resolutions.iter().flat_map(|(id, all)| {
+        let decisions = resolutions.iter().flat_map(|(id, all)| {
             let later = all.iter().filter(|(at, _)| *at >= from);
-            later.map(|(at, said)| (*at, *id, *said))
+            later.map(|(at, decision)| (*at, *id, *decision))
         });
-        let mut said: Vec<(Timestamp, ClusterId, LifecycleEvent)> = said.collect();
-        said.sort_unstable();
-        let mut said = said.into_iter().peekable();
+        let mut decisions: Vec<(Timestamp, ClusterId, LifecycleEvent)> = decisions.collect();
+        decisions.sort_unstable();
+        let mut decisions = decisions.into_iter().peekable();
         let mut callers: BTreeMap<ClusterId, BTreeSet<&str>> = BTreeMap::new();
         for occurrence in occurrences {
-            while let Some((at, id, said)) = said.next_if(|(at, ..)| *at < occurrence.at) {
-                self.decide(id, at, said);
+            while let Some((at, id, decision)) = decisions.next_if(|(at, ..)| *at < occurrence.at) {
+                self.decide(id, at, decision);
             }
             let id = occurrence.series.cluster;
-            let known = self.clusters.len();
+            let before = self.clusters.len();
             let caller = occurrence.series.facets.get(FacetKind::Principal);
             let listed = self.clusters.entry(id);
             let listed = listed
                 .or_insert_with(|| ListedCluster::new(Arc::clone(&occurrence.subject), caller));
-            listed.meet(occurrence);
-            let is_first = self.clusters.len() > known;
+            listed.add_event(occurrence);
+            let is_first = self.clusters.len() > before;
             if is_first || callers.contains_key(&id) {
                 let of = callers.entry(id).or_default();
                 of.extend(occurrence.series.facets.get(FacetKind::Principal));
             }
         }
-        said.for_each(|(at, id, said)| self.decide(id, at, said));
-        // Of a cluster that was there, who of these is new to it is found out by the inspection.
+        decisions.for_each(|(at, id, decision)| self.decide(id, at, decision));
+        // A listing does not have the names of earlier callers, so only new clusters can be counted here.
         for (id, of) in callers {
             if let Some(listed) = self.clusters.get_mut(&id) {
                 listed.callers = of.len() as u64;
@@ -436,14 +441,17 @@ impl Listing {
         }
     }
 
-    /// Takes what a person said of a cluster at a moment: that it is over, or that it is not.
-    pub fn decide(&mut self, id: ClusterId, at: Timestamp, said: LifecycleEvent) {
+    /// Applies a resolution or a reopening of a cluster by a person. A cluster that is not in the listing is ignored.
+    pub fn decide(&mut self, id: ClusterId, at: Timestamp, decision: LifecycleEvent) {
         if let Some(listed) = self.clusters.get_mut(&id) {
-            listed.decide(at, said);
+            listed.decide(at, decision);
         }
     }
 
     /// Adds events that have no time.
+    ///
+    /// `subject` returns the subject of a cluster that is not in the listing yet; where it returns `None`, the event is
+    /// left out.
     pub fn meet_undated<'s>(
         &mut self,
         sightings: impl Iterator<Item = &'s Sighting>,
@@ -462,7 +470,7 @@ impl Listing {
                     entry.insert(ListedCluster::new(subject, caller))
                 }
             };
-            listed.add(&series.facets);
+            listed.add_facts(&series.facets);
             if let Some(of) = callers.get_mut(&series.cluster) {
                 of.extend(caller);
             }
@@ -474,39 +482,38 @@ impl Listing {
         }
     }
 
-    /// Returns the accounts.
+    /// Returns the ids of all accounts that have a cluster.
     pub fn accounts(&self) -> BTreeSet<&str> {
         let accounts = self.clusters.values();
         accounts.map(|of| of.subject.account_id.as_str()).collect()
     }
 
-    /// Returns the page of clusters that a question asks for: filtered, sorted, and cut to its
-    /// size.
-    pub fn ask(&self, question: &ListQuery) -> ListPage<'_> {
-        let is_asked_for = |(id, listed): &(&ClusterId, &ListedCluster)| {
+    /// Runs a query: filters and sorts the rows, and returns one page of them.
+    pub fn ask(&self, query: &ListQuery) -> ListPage<'_> {
+        let is_match = |(id, listed): &(&ClusterId, &ListedCluster)| {
             let account_id = &listed.subject.account_id;
-            let of = question.account_id.as_ref();
+            let of = query.account_id.as_ref();
             of.is_none_or(|of| of == account_id)
-                && question.show.shows(listed.status())
-                && listed.says(**id, &question.words)
+                && query.show.includes(listed.status())
+                && listed.contains(**id, &query.words)
         };
         let is_within = |(_, listed): &(&ClusterId, &ListedCluster)| {
-            let range = question.range;
+            let range = query.range;
             range.is_none_or(|(from, until)| listed.failed_within(from, until))
         };
-        let all = self.clusters.iter().filter(is_asked_for);
+        let all = self.clusters.iter().filter(is_match);
         let (mut rows, outside): (Vec<_>, Vec<_>) = all.partition(is_within);
         // The sort is stable: equal ones stay in the order of their ids.
         rows.sort_by(|(_, one), (_, other)| {
-            let order = question.sort.compare(one, other);
-            if question.is_reversed {
+            let order = query.sort.compare(one, other);
+            if query.is_reversed {
                 order.reverse()
             } else {
                 order
             }
         });
         let (found, pages) = (rows.len(), rows.len().div_ceil(PAGE).max(1));
-        let number = question.page.clamp(1, pages);
+        let number = query.page.clamp(1, pages);
         let rows = rows.into_iter().skip((number - 1) * PAGE).take(PAGE);
         ListPage {
             rows: rows.map(|(id, listed)| (*id, listed)).collect(),
@@ -517,12 +524,12 @@ impl Listing {
         }
     }
 
-    /// Returns it as bytes.
+    /// Returns the listing as bytes: compressed JSON.
     pub fn encode(&self) -> Vec<u8> {
         pack(self)
     }
 
-    /// Reads what [`Self::encode`] wrote; `None` for anything else.
+    /// Parses the bytes of [`Self::encode`]; `None` for all other bytes, and for another version.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let listing: Self = unpack(bytes, BYTES_MAX).ok()?;
         (listing.version == VERSION).then_some(listing)

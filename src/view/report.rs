@@ -1,4 +1,4 @@
-//! The report of a scan: one page that stands alone, to look at and to send to a colleague.
+//! The report of a scan: one HTML file that needs no other file, so that it can be sent to a colleague.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,59 +20,60 @@ use super::{counted, minute, more, number, shown};
 /// The data of a report page.
 #[derive(Debug, Clone, Copy)]
 pub struct Report<'a> {
-    /// What was scanned, as it was named.
+    /// The names of the scanned files and folders, as the user gave them.
     pub inputs: &'a [String],
-    /// How many inputs were read to their end.
+    /// The number of files that were read to their end.
     pub files: usize,
-    /// What became of the records.
+    /// The number of records by outcome.
     pub record_counts: &'a RecordCounts,
-    /// The clusters of the store.
+    /// All clusters of the store.
     pub snapshot: &'a ClusterSnapshot,
-    /// How they stand.
+    /// The listing that has severity and status of the clusters. A cluster that it lacks is not on the page.
     pub listing: &'a Listing,
-    /// When their events happened.
+    /// The number of events by cluster and hour.
     pub timeline: &'a Timeline,
-    /// Inputs that could not be read.
+    /// The files that could not be read.
     pub failed: &'a [Unread],
-    /// Records that could not be read, as far as they are kept with their place.
+    /// The records that could not be read. It may have fewer than `record_counts`, because its length is limited.
     pub quarantined: &'a [Unread],
 }
 
-/// An input or a record that could not be read.
+/// A file or a record that could not be read.
 #[derive(Debug, Clone)]
 pub struct Unread {
-    /// The input's name.
+    /// The name of the file.
     pub file: String,
-    /// The record's place in it, counted from one; `None` for the input as a whole.
+    /// The position of the record in the file, from 1; `None` if the whole file could not be read.
     pub record: Option<u64>,
-    /// What is wrong.
+    /// The reason, as text for people.
     pub reason: String,
 }
 
-/// How many clusters of one section have a card.
+/// The maximum number of cards in a section: failing calls, or sensitive calls.
 pub const CARDS_MAX: usize = 500;
 
-/// How many unreadable records are listed.
+/// The maximum number of unreadable records in the table.
 const UNREAD_MAX: usize = 200;
 
-/// How many of the names of inputs are shown.
+/// The maximum number of names of files and folders in the header.
 const INPUTS_MAX: usize = 3;
 
 const STYLE: &str = include_str!("style.css");
 
 impl Report<'_> {
-    /// Returns the page.
+    /// Returns the page as one HTML document.
     pub fn html(&self) -> String {
         let all = self.snapshot.clusters().into_iter();
-        let told = all.filter_map(|cluster| {
+        let described = all.filter_map(|cluster| {
             let listed = self.listing.clusters.get(&cluster.id)?;
             Some(DescribedCluster::of(cluster, listed))
         });
-        let mut told: Vec<DescribedCluster> = told.collect();
+        let mut described: Vec<DescribedCluster> = described.collect();
         // The sort is stable: within a severity the largest stay first.
-        told.sort_by_key(|told| std::cmp::Reverse(told.assessment.severity));
-        let (watched, failing): (Vec<DescribedCluster>, Vec<DescribedCluster>) =
-            told.into_iter().partition(DescribedCluster::is_watched);
+        described.sort_by_key(|described| std::cmp::Reverse(described.assessment.severity));
+        let (watched, failing): (Vec<DescribedCluster>, Vec<DescribedCluster>) = described
+            .into_iter()
+            .partition(DescribedCluster::is_watched);
         page(&html! {
             (self.header(&failing))
             main {
@@ -95,9 +96,12 @@ impl Report<'_> {
         }
         let accounts: BTreeSet<&str> = failing
             .iter()
-            .map(|told| told.cluster.facts.identity.account_id.as_str())
+            .map(|described| described.cluster.facts.identity.account_id.as_str())
             .collect();
-        let events = failing.iter().map(|told| told.cluster.span.count).sum();
+        let events = failing
+            .iter()
+            .map(|described| described.cluster.span.count)
+            .sum();
         html! {
             header {
                 h1 { "CloudTrail errors" }
@@ -128,11 +132,11 @@ impl Report<'_> {
         }
     }
 
-    /// Returns the chart beside the totals.
+    /// Returns the chart, and the record counts beside it.
     fn over_time(&self, failing: &[DescribedCluster]) -> Markup {
         let severities: BTreeMap<_, Severity> = failing
             .iter()
-            .map(|told| (told.cluster.id, told.assessment.severity))
+            .map(|described| (described.cluster.id, described.assessment.severity))
             .collect();
         let events = self
             .timeline
@@ -145,14 +149,14 @@ impl Report<'_> {
                     (chart(events))
                 }
                 section aria-labelledby="books" {
-                    h2 id="books" { "The books" }
+                    h2 id="books" { "Record counts" }
                     (self.record_counts())
                 }
             }
         }
     }
 
-    /// Returns the totals as a sum that can be checked.
+    /// Returns the table of record counts, whose sums a reader can check.
     fn record_counts(&self) -> Markup {
         let record_counts = self.record_counts;
         let events: u64 = self.snapshot.rows().map(|(_, span)| span.count).sum();
@@ -178,10 +182,10 @@ impl Report<'_> {
                 " of this scan + " (number(events.saturating_sub(record_counts.clustered)))
                 " that the store had before."
                 @if record_counts.unknown_codes > 0 {
-                    " " (counted(record_counts.unknown_codes, "error")) " had a code that is not known here."
+                    " " (counted(record_counts.unknown_codes, "error")) " had an unknown code."
                 }
                 @if record_counts.unknown_denials > 0 {
-                    " " (counted(record_counts.unknown_denials, "refusal")) " had a wording that is not known here."
+                    " " (counted(record_counts.unknown_denials, "refusal")) " had an unknown wording."
                 }
             }
         }
@@ -193,7 +197,7 @@ impl Report<'_> {
                 h2 id="keys" { "Access keys seen" }
                 @match keys(self.snapshot) {
                     Some(table) => { (table) }
-                    None => { p { "No event in a cluster names one." } }
+                    None => { p { "No event in a cluster has an access key." } }
                 }
             }
         }
@@ -206,7 +210,7 @@ impl Report<'_> {
                 h2 id="unread" { "What could not be read" }
                 @if self.failed.is_empty() && records == 0 { p { "Everything was read." } }
                 @if !self.failed.is_empty() {
-                    h3 { (counted(self.failed.len() as u64, "input")) ": nothing of them is in this page" }
+                    h3 { (counted(self.failed.len() as u64, "input")) ": none of their events is on this page" }
                     (unread_table(self.failed, self.failed.len()))
                 }
                 @if records > 0 {
@@ -218,7 +222,7 @@ impl Report<'_> {
     }
 }
 
-/// Returns a whole document. Its policy allows this one style sheet and nothing else at all.
+/// Returns a whole HTML document. Its Content Security Policy allows only this style sheet.
 fn page(body: &Markup) -> String {
     let style = STANDARD.encode(Sha256::digest(STYLE));
     let policy = format!(
@@ -233,7 +237,7 @@ fn page(body: &Markup) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 meta name="referrer" content="no-referrer";
-                // A phone would make links to call of what looks like a number.
+                // Phones turn digits into links that call a number.
                 meta name="format-detection" content="telephone=no, date=no, address=no, email=no";
                 title { "CloudTrail errors" }
                 style { (PreEscaped(STYLE)) }
@@ -244,12 +248,12 @@ fn page(body: &Markup) -> String {
     .into_string()
 }
 
-/// Returns the sums at a glance.
+/// Returns the number of clusters by severity, and of sensitive calls.
 fn tiles(failing: &[DescribedCluster], watched: &[DescribedCluster]) -> Markup {
     html! {
         ul.tiles aria-label="Clusters by severity" {
             @for severity in SEVERITIES {
-                @let of_severity = failing.iter().filter(|told| told.assessment.severity == severity);
+                @let of_severity = failing.iter().filter(|described| described.assessment.severity == severity);
                 li class=(severity.name()) {
                     strong { (number(of_severity.count() as u64)) } " " span { (severity.name()) }
                 }
@@ -267,23 +271,24 @@ fn reasons(counts: &BTreeMap<&'static str, u64>) -> Markup {
     html! { @for (reason, count) in counts { (line("reason", reason, *count)) } }
 }
 
-/// Returns a section of clusters: the table that leads to the cards, and the cards.
-fn clusters(told: &[DescribedCluster], id: &str, heading: &str, none: &str) -> Markup {
+/// Returns a section of clusters: a table with links to the cards, and the cards.
+fn clusters(described: &[DescribedCluster], id: &str, heading: &str, none: &str) -> Markup {
     html! {
         section aria-labelledby=(id) {
             h2 id=(id) { (heading) }
-            @if told.is_empty() {
+            @if described.is_empty() {
                 p { (none) }
             } @else {
-                nav aria-label=(heading) { (summary(told)) }
-                (more(told.len(), CARDS_MAX))
-                @for told in told.iter().take(CARDS_MAX) { (card(told)) }
+                nav aria-label=(heading) { (summary(described)) }
+                (more(described.len(), CARDS_MAX))
+                @for one in described.iter().take(CARDS_MAX) { (card(one)) }
             }
         }
     }
 }
 
-fn summary(told: &[DescribedCluster]) -> Markup {
+/// Returns the table with one row for each cluster, linked to its card.
+fn summary(described: &[DescribedCluster]) -> Markup {
     html! {
         table.summary {
             thead { tr {
@@ -296,15 +301,15 @@ fn summary(told: &[DescribedCluster]) -> Markup {
                 th.wide scope="col" { "last seen (UTC)" }
             } }
             tbody {
-                @for told in told.iter().take(CARDS_MAX) {
+                @for one in described.iter().take(CARDS_MAX) {
                     tr {
-                        td { (told.badge()) }
-                        th scope="row" { a href={ "#" (told.anchor()) } { (told.what()) } (told.cause()) }
-                        td.n.count { (number(told.cluster.span.count)) }
-                        td.wide { (told.who()) }
-                        td.wide.status { (told.status()) }
-                        td.wide { bdi.nowrap { (shown(&told.cluster.facts.identity.account_id)) } }
-                        td.wide { (minute(told.cluster.span.last_seen)) }
+                        td { (one.badge()) }
+                        th scope="row" { a href={ "#" (one.anchor()) } { (one.what()) } (one.cause()) }
+                        td.n.count { (number(one.cluster.span.count)) }
+                        td.wide { (one.who()) }
+                        td.wide.status { (one.status()) }
+                        td.wide { bdi.nowrap { (shown(&one.cluster.facts.identity.account_id)) } }
+                        td.wide { (minute(one.cluster.span.last_seen)) }
                     }
                 }
             }

@@ -1,5 +1,5 @@
-//! One cluster in full: how it stands, who and why, access keys, when, what happened to it, who was
-//! told, and what can be decided about it.
+//! The page of one cluster: status, severity, cause, access keys, callers, history, related clusters and alerts, with
+//! buttons for decisions.
 
 use alerts::hint::hint;
 use alerts::links::Links;
@@ -22,79 +22,79 @@ use crate::card::{evidence, why};
 use crate::listing::ListedCluster;
 use crate::{counted, minute, more, number, shown};
 
-/// How many of each list are shown.
+/// The maximum number of rows of each table.
 const LINES_MAX: usize = 20;
 
-/// How many related clusters are shown.
+/// The maximum number of related clusters on the page.
 const RELATED_MAX: usize = 10;
 
-/// How many hours the drawing has at most.
+/// The maximum number of hours in the drawing.
 const BARS_MAX: i64 = 72;
 
-/// Height of the drawing.
+/// The height of the drawing, in units of its view box.
 const HEIGHT: u64 = 100;
 
-/// What can be decided: its name as a parameter, what the button says, and what is asked first.
+/// The decisions: the value of the parameter, the title of the button, and the question before the call.
 const DECISIONS: [(&str, &str, &str); 4] = [
     (
         "acknowledge",
         "Acknowledge",
-        "Say that somebody looks after this cluster? It goes on being told until it recovers.",
+        "Acknowledge this cluster? Alerts about it are still sent. The acknowledgement ends when it recovers.",
     ),
     (
         "mute",
         "Mute",
-        "Tell nobody of this cluster for the time that is chosen, not even of its recovery?",
+        "Mute this cluster for the chosen time? No alert about it is sent, not even about its recovery.",
     ),
     (
         "expect",
         "Expected",
-        "Say that this cluster is part of what is usual? Nobody is told of it any more.",
+        "Mark this cluster as expected? No alert about it is sent any more.",
     ),
     (
         "resolve",
         "Resolve",
-        "Say that this cluster is over? Only an event from now on brings it back.",
+        "Resolve this cluster? It opens again if another event comes.",
     ),
 ];
 
-/// What a page is made of.
+/// The data of a cluster page.
 #[derive(Debug)]
 pub struct ClusterPage<'a> {
-    /// The frame.
+    /// The settings that all pages share.
     pub frame: Frame<'a>,
-    /// The cluster, with its events of some hours.
+    /// The cluster, with the facets and samples of the events in `hours`.
     pub cluster: &'a Cluster,
-    /// What the list says of it, by all of its events.
+    /// The row of the cluster in the listing, which covers all of its events.
     pub listed: &'a ListedCluster,
-    /// When it was first seen at all.
+    /// The time of the first event; if `None`, the time in `listed` is shown.
     pub first_seen: Option<Timestamp>,
-    /// The hours that were looked at.
+    /// The hours whose events were read, oldest first.
     pub hours: &'a [Window],
-    /// What was decided about it.
+    /// The triage of the cluster, if there is one.
     pub triage_status: Option<TriageStatus<'a>>,
-    /// How often that has changed.
+    /// The number of changes of the triage so far. A decision contains it, so that it cannot replace a newer triage.
     pub version: i64,
-    /// When it was failing.
+    /// The periods in which the cluster failed, oldest first.
     pub faults: &'a [Fault],
-    /// Everything that is noted of it.
+    /// The journal of the cluster, oldest entry first.
     pub entries: &'a [JournalEntry],
-    /// Its access keys, the most frequent first.
+    /// The access keys of its events, the most frequent first.
     pub keys: &'a [KeyReport],
-    /// What else its callers failed at.
+    /// Other clusters of the same callers, at about the same time.
     pub related: &'a [Related],
-    /// What became of its messages.
+    /// The alerts about the cluster with their outcomes, oldest first.
     pub sent: &'a [Sent],
-    /// Where links lead to.
+    /// The builder of links to the consoles.
     pub links: &'a Links,
-    /// For how long it may be muted; empty where nothing may be decided.
+    /// The durations that can be chosen for muting, such as `1d`; empty if decisions are turned off.
     pub mutes: &'a [&'static str],
-    /// What has just come of what somebody did.
+    /// The result of the decision that led to this page, as a sentence.
     pub notice: Option<&'a str>,
 }
 
 impl ClusterPage<'_> {
-    /// Returns the page.
+    /// Returns the page as HTML.
     pub fn html(&self) -> String {
         let identity = &self.cluster.facts.identity;
         let (assessment, status) = (self.listed.assessment(), self.listed.status());
@@ -119,8 +119,8 @@ impl ClusterPage<'_> {
             }
             (self.drawing())
             (self.keys())
-            h3 { "Who and from where" }
-            p.soft { (self.looked_at()) }
+            h3 { "Callers and origins" }
+            p.soft { (self.evidence_range()) }
             (evidence(self.cluster))
             (self.pairs())
             (self.history())
@@ -131,11 +131,11 @@ impl ClusterPage<'_> {
         self.frame.page(&content)
     }
 
-    /// Returns its JSON to be copied, as the page of an export.
+    /// Returns a page that shows the cluster as JSON text, to be copied.
     pub fn export(frame: Frame<'_>, json: &str) -> String {
         frame.page(&html! {
             h2 { "JSON" }
-            p.soft { "A click selects it all." }
+            p.soft { "A click selects all text." }
             pre.copy { (json) }
         })
     }
@@ -173,7 +173,7 @@ impl ClusterPage<'_> {
                 @if let Some(triage_status) = &self.triage_status {
                     @let is_resolved = triage_status.triage.decision == Decision::Resolved;
                     a.btn { @if is_resolved { "Reopen" } @else { "Take back" } }
-                    (act("take-back", "Take back what was decided about this cluster?"))
+                    (act("take-back", "Take back the decision about this cluster?"))
                 }
                 input name="reason" aria-label="Reason" placeholder="Reason" maxlength="500";
                 input name="who" aria-label="Your name" placeholder="Your name" maxlength="100";
@@ -186,8 +186,8 @@ impl ClusterPage<'_> {
         html! {
             dt { "first seen" } dd { (minute(self.first_seen.or(listed.first))) }
             @if listed.episode > 1 {
-                dt { "this time since" }
-                dd { (minute(listed.began)) ", the " (number(listed.episode.unsigned_abs())) ". time" }
+                dt { "failing again since" }
+                dd { (minute(listed.began)) ", episode " (number(listed.episode.unsigned_abs())) }
             }
             dt { "last seen" } dd { (minute(listed.last)) }
             dt { "events" }
@@ -195,21 +195,21 @@ impl ClusterPage<'_> {
         }
     }
 
-    /// Says which events the callers and all that follows are of.
-    fn looked_at(&self) -> Markup {
+    /// Returns a sentence about the events that callers, origins and samples come from.
+    fn evidence_range(&self) -> Markup {
         html! {
             @match (self.hours.first(), self.hours.last()) {
                 (Some(first), Some(last)) => {
                     "Of " (counted(self.cluster.span.count, "event")) " from "
                     (minute(Some(first.start()))) " to " (minute(Some(last.end()))) " UTC."
                 }
-                _ => { "Its events are not kept any more." }
+                _ => { "Its events are no longer stored." }
             }
         }
     }
 
-    /// Draws how often it failed in each of the last hours. The drawing is stretched to its place, so it
-    /// holds no text but titles.
+    /// Draws the number of events in each of the last hours. The drawing is stretched to the width of the page, so its
+    /// only texts are titles.
     fn drawing(&self) -> Markup {
         let hours = &self.listed.hours;
         let Some((last, _)) = hours.back().copied() else {
@@ -255,7 +255,7 @@ impl ClusterPage<'_> {
             h3 { "Access keys" }
             @if self.keys.is_empty() { p.soft { "None was seen in these hours." } } @else {
                 table.keys {
-                    (heads(&["Key", "Of", "Last used (UTC)", "Odd"]))
+                    (heads(&["Key", "Owner", "Last used (UTC)", "Anomalies"]))
                     tbody { @for key in self.keys { (self.key(key)) } }
                 }
             }
@@ -275,12 +275,12 @@ impl ClusterPage<'_> {
                     @if let Some(account_id) = &key.account_id { (self.frame.account(account_id)) }
                 }
                 td { (last_used(key)) }
-                td { (key.oddities.iter().map(|of| odd(*of)).collect::<Vec<_>>().join(", ")) }
+                td { (key.oddities.iter().map(|of| anomaly_text(*of)).collect::<Vec<_>>().join(", ")) }
             }
         }
     }
 
-    /// Returns what one filters by, as pairs to be copied.
+    /// Returns the values that alerts can be filtered by, as pairs of name and value to be copied.
     fn pairs(&self) -> Markup {
         let identity = &self.cluster.facts.identity;
         let mut pairs = vec![
@@ -302,12 +302,13 @@ impl ClusterPage<'_> {
             let first = values.values.first()?;
             Some((kind.name(), first.value.clone()))
         });
-        let is_told = |(name, _): &(&str, String)| *name != "error_code";
-        let extended: Vec<_> = extended.filter(is_told).collect();
+        // The error code is among the dimensions already.
+        let is_other = |(name, _): &(&str, String)| *name != "error_code";
+        let extended: Vec<_> = extended.filter(is_other).collect();
         pairs.retain(|(_, value)| !value.is_empty());
         html! {
             h3 { "Dimensions" }
-            p.soft { "A click selects one to be copied." }
+            p.soft { "A click selects an entry, to be copied." }
             (list(&pairs))
             @if !extended.is_empty() {
                 h3 { "Attributes" }
@@ -319,17 +320,17 @@ impl ClusterPage<'_> {
     fn history(&self) -> Markup {
         html! {
             h3 { "History" }
-            @if self.faults.is_empty() && self.entries.is_empty() { p.soft { "Nothing is noted." } }
+            @if self.faults.is_empty() && self.entries.is_empty() { p.soft { "No entries yet." } }
             @if !self.faults.is_empty() {
                 table.faults {
-                    (heads(&["Failed from (UTC)", "until", "for", "ended"]))
+                    (heads(&["Failed from (UTC)", "Until", "For", "Ended as"]))
                     tbody { @for fault in self.faults.iter().rev().take(LINES_MAX) { (of_fault(fault)) } }
                 }
                 (more(self.faults.len(), LINES_MAX))
             }
             @if !self.entries.is_empty() {
                 table.journal {
-                    (heads(&["When (UTC)", "What", "Who and why"]))
+                    (heads(&["Time (UTC)", "Change", "Author and reason"]))
                     tbody { @for entry in self.entries.iter().rev().take(LINES_MAX) { (of_entry(entry)) } }
                 }
                 (more(self.entries.len(), LINES_MAX))
@@ -340,7 +341,7 @@ impl ClusterPage<'_> {
     fn related(&self) -> Markup {
         html! {
             @if !self.related.is_empty() {
-                h3 { "The same callers within half an hour" }
+                h3 { "Other failures of the same callers within half an hour" }
                 table.related { tbody {
                     @for other in self.related.iter().take(RELATED_MAX) {
                         @let call = format!("{}:{}", other.subject.service, other.subject.action);
@@ -363,10 +364,10 @@ impl ClusterPage<'_> {
 
     fn deliveries(&self) -> Markup {
         html! {
-            h3 { "Who was told" }
-            @if self.sent.is_empty() { p.soft { "Nobody yet." } } @else {
+            h3 { "Alerts" }
+            @if self.sent.is_empty() { p.soft { "No alert was sent yet." } } @else {
                 table.sent {
-                    (heads(&["When (UTC)", "Sink", "Of", "Answer"]))
+                    (heads(&["Time (UTC)", "Sink", "Kind", "Outcome"]))
                     tbody {
                         @for sent in self.sent.iter().rev().take(LINES_MAX) {
                             tr {
@@ -395,7 +396,7 @@ impl ClusterPage<'_> {
                 .insights(&identity.action, first.start(), last.end())
         });
         html! {
-            h3 { "Elsewhere" }
+            h3 { "More" }
             p.acts {
                 a.btn { "JSON" }
                 (self.frame.call(ClickTarget::Popup, &json!({"cluster": self.id(), "export": true}), None))
@@ -406,7 +407,7 @@ impl ClusterPage<'_> {
     }
 }
 
-/// Returns the head of a table.
+/// Returns the head of a table with the given columns.
 fn heads(columns: &[&str]) -> Markup {
     html! { thead { tr { @for column in columns { th scope="col" { (column) } } } } }
 }
@@ -425,7 +426,7 @@ fn kind(kind: KeyKind) -> &'static str {
     match kind {
         KeyKind::LongTerm => "long-term",
         KeyKind::Temporary => "temporary",
-        KeyKind::Other => "of no known kind",
+        KeyKind::Other => "unknown kind",
     }
 }
 
@@ -440,18 +441,18 @@ fn last_used(key: &KeyReport) -> Markup {
             Some(IamAnswer::Never { .. }) => { "never with success" }
             Some(IamAnswer::Unknown) => { "not known to IAM" }
             None if key.kind == KeyKind::LongTerm => { "IAM was not asked yet" }
-            None => { "IAM does not say this of temporary keys" }
+            None => { "IAM does not record this for temporary keys" }
         }
     }
 }
 
-fn odd(anomaly: KeyAnomaly) -> String {
+fn anomaly_text(anomaly: KeyAnomaly) -> String {
     match anomaly {
-        KeyAnomaly::Canary => "nobody should ever use it".to_owned(),
+        KeyAnomaly::Canary => "a canary key, which must never be used".to_owned(),
         KeyAnomaly::Awakened { days } => format!("used again after {days} days"),
-        KeyAnomaly::Foreign => "of another account".to_owned(),
+        KeyAnomaly::Foreign => "belongs to another account".to_owned(),
         KeyAnomaly::Deleted => "deleted".to_owned(),
-        KeyAnomaly::Unknown => "unknown".to_owned(),
+        KeyAnomaly::Unknown => "not known to IAM".to_owned(),
     }
 }
 
@@ -472,7 +473,7 @@ fn of_entry(entry: &JournalEntry) -> Markup {
         tr {
             td { (minute(Some(entry.at))) }
             td {
-                // What was decided says itself what it is.
+                // The detail of a decision begins with the name of the entry.
                 @if !entry.detail.starts_with(name) { (name) @if !entry.detail.is_empty() { ": " } }
                 bdi { (shown(&entry.detail)) }
             }

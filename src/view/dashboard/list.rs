@@ -1,4 +1,4 @@
-//! The list of clusters: a page of it, what one can look for, and how it is sorted.
+//! The page with the list of clusters: a search form, columns to sort by, and one page of rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,31 +15,31 @@ use super::{ClickTarget, Frame, failed};
 use crate::listing::{ListPage, ListQuery, ListedCluster, Show, Sort};
 use crate::{counted, minute, number, shown};
 
-/// The longest message in a row, in characters.
+/// The maximum length of the error message in a row, in characters.
 const MESSAGE_CHARS_MAX: usize = 140;
 
-/// What a list is made of.
+/// The data of a list page.
 #[derive(Debug)]
 pub struct List<'a> {
-    /// The frame.
+    /// The settings that all pages share.
     pub frame: Frame<'a>,
-    /// What was asked for.
+    /// The query, which the form and the column heads show.
     pub question: &'a ListQuery,
-    /// What was found.
+    /// The result of the query.
     pub page: ListPage<'a>,
-    /// All accounts.
+    /// All accounts that the form offers.
     pub accounts: BTreeSet<&'a str>,
-    /// What more is known of the clusters of the page.
+    /// The facts about the clusters of the page, for their messages; clusters may be absent.
     pub facts: BTreeMap<ClusterId, &'a ClusterFacts>,
-    /// What was decided about them.
+    /// The triages of the clusters of the page.
     pub triages: BTreeMap<ClusterId, TriageStatus<'a>>,
-    /// The events until when are in it.
+    /// The time up to which events are included.
     pub as_of: Timestamp,
-    /// What is missing, in sentences.
+    /// Sentences about data that is missing on the page.
     pub missing: Vec<String>,
 }
 
-/// What one sorts by: its words, and the class of its cells.
+/// The columns: the order that a click selects, the title, and the CSS class of the cells.
 const COLUMNS: [(Option<Sort>, &str, &str); 8] = [
     (Some(Sort::Severity), "Severity", "severity"),
     (Some(Sort::State), "Status", "state"),
@@ -52,11 +52,11 @@ const COLUMNS: [(Option<Sort>, &str, &str); 8] = [
 ];
 
 impl List<'_> {
-    /// Returns the page.
+    /// Returns the page as HTML.
     pub fn html(&self) -> String {
         let content = html! {
             (self.form())
-            (self.said())
+            (self.result_line())
             @if !self.page.rows.is_empty() {
                 table.list {
                     thead { tr { @for column in COLUMNS { (self.head(column)) } } }
@@ -68,8 +68,9 @@ impl List<'_> {
         self.frame.page(&content)
     }
 
-    /// Returns the parameters of a call that keeps what is looked at, but for the form: that comes along
-    /// by itself.
+    /// Returns the parameters of a call that shows the list in an order and at a page.
+    ///
+    /// CloudWatch adds the values of the form, so they are not included.
     fn params(&self, sort: Sort, is_reversed: bool, page: usize) -> Value {
         let mut params = json!({"sort": sort.name(), "page": page});
         if is_reversed {
@@ -93,10 +94,10 @@ impl List<'_> {
                     placeholder="Service, call, error, caller, account or id";
                 select name="account" aria-label="Account" {
                     option value="" { "All accounts" }
-                    // What is no account is in the list under all of them.
+                    // Clusters without a valid account id appear only under all accounts.
                     @for account in self.accounts.iter().filter(|of| is_account_id(of)) {
-                        @let is_it = account_id.as_deref() == Some(*account);
-                        option value=(account) selected[is_it] {
+                        @let is_selected = account_id.as_deref() == Some(*account);
+                        option value=(account) selected[is_selected] {
                             (account)
                             @if let Some(name) = self.frame.account_names.get(*account) {
                                 " " (shown(name))
@@ -115,7 +116,8 @@ impl List<'_> {
         }
     }
 
-    fn said(&self) -> Markup {
+    /// Returns the sentence about the number of clusters, and the sentences about missing data.
+    fn result_line(&self) -> Markup {
         let ListPage { found, outside, .. } = self.page;
         let show = match self.question.show {
             Show::All => String::new(),
@@ -226,7 +228,7 @@ impl List<'_> {
     }
 }
 
-/// Returns the first caller, without what the account says already, and how many more there are.
+/// Returns the first caller, without the prefix that repeats the account, and the number of other callers.
 fn who(listed: &ListedCluster) -> Markup {
     html! {
         @if let Some(caller) = &listed.caller {

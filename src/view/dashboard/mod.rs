@@ -1,9 +1,9 @@
-//! The pages of a dashboard: pieces of HTML that a custom widget of CloudWatch shows, without a script.
+//! The pages of the dashboard: HTML fragments without scripts, which a custom widget of CloudWatch shows.
 //!
-//! What one can click carries an element `cwdb-action` behind it, with the parameters of the next call
-//! as JSON (Amazon CloudWatch User Guide, "Interactivity in the custom widget"). As everywhere, what
-//! callers write is text and nothing else; parameters and confirmations are made of ids and of words of
-//! ours.
+//! An element that can be clicked is followed by an element `cwdb-action`, which has the parameters of the next call as
+//! JSON. Source: Amazon CloudWatch User Guide, "Interactivity in the custom widget".
+//!
+//! Text from AWS callers is only ever shown as text. Parameters and confirmations contain only ids and fixed words.
 
 pub mod cluster;
 pub mod list;
@@ -20,31 +20,31 @@ use super::shown;
 
 const STYLE: &str = include_str!("dashboard.css");
 
-/// What the widget is, for those who put it on a dashboard.
+/// The documentation of the widget in Markdown, which CloudWatch shows to people who add it to a dashboard.
 pub const DESCRIPTION: &str = include_str!("describe.md");
 
-/// What frames every page.
+/// The settings that all pages share.
 #[derive(Debug, Clone, Copy)]
 pub struct Frame<'a> {
-    /// What is called when something is clicked.
+    /// The ARN of the function that a click calls.
     pub endpoint: &'a str,
-    /// Whether the dashboard is dark.
+    /// Whether the dashboard has the dark theme.
     pub is_dark: bool,
-    /// What people call accounts.
+    /// The names of accounts, by account id.
     pub account_names: &'a BTreeMap<String, String>,
 }
 
-/// Where the answer to a click is shown.
+/// The place where CloudWatch shows the answer to a click.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ClickTarget {
-    /// In the place of the widget.
+    /// Inside the widget, in place of the current page.
     Widget,
-    /// In a window above it.
+    /// In a window above the dashboard.
     Popup,
 }
 
 impl Frame<'_> {
-    /// Returns a whole page.
+    /// Returns a whole page as HTML.
     fn page(&self, content: &Markup) -> String {
         let theme = if self.is_dark { "ci dark" } else { "ci light" };
         let page = html! {
@@ -56,14 +56,16 @@ impl Frame<'_> {
         page.into_string()
     }
 
-    /// Returns a page that says why there is no other.
+    /// Returns a page with only one sentence, such as an error.
     pub fn sentence(&self, sentence: &str) -> String {
         self.page(&html! { p.said { (shown(sentence)) } })
     }
 
-    /// Returns what makes the element before it call the widget again when it is clicked.
-    fn call(&self, place: ClickTarget, params: &Value, confirmation: Option<&str>) -> Markup {
-        let display = match place {
+    /// Returns the `cwdb-action` element, which makes the element before it call the widget when it is clicked.
+    ///
+    /// If there is a confirmation, CloudWatch asks it before the call.
+    fn call(&self, target: ClickTarget, params: &Value, confirmation: Option<&str>) -> Markup {
+        let display = match target {
             ClickTarget::Widget => "widget",
             ClickTarget::Popup => "popup",
         };
@@ -73,7 +75,7 @@ impl Frame<'_> {
         }
     }
 
-    /// Returns an account as people call it.
+    /// Returns the name of an account, if it has one, and its id.
     fn account(&self, account_id: &str) -> Markup {
         html! {
             @if let Some(name) = self.account_names.get(account_id) { bdi { (shown(name)) } " " }
@@ -82,16 +84,16 @@ impl Frame<'_> {
     }
 }
 
-/// Says what was decided, by whom and why.
+/// Returns the decision with its author and reason, and the reason of its end if it has ended.
 fn decided(TriageStatus { triage, ended }: TriageStatus<'_>) -> Markup {
     html! {
         strong { (triage.decision.to_string()) } " by " bdi { (shown(&triage.actor)) }
         @if !triage.reason.is_empty() { ": " bdi { (shown(&triage.reason)) } }
-        @if let Some(ended) = ended { " (over: " (ended.to_string()) ")" }
+        @if let Some(ended) = ended { " (ended: " (ended.to_string()) ")" }
     }
 }
 
-/// Returns the error of a cluster, or that its calls succeeded and are watched.
+/// Returns the error code of a cluster, or `succeeded` for sensitive calls.
 fn failed(subject: &ClusterSubject, code: Option<&str>) -> String {
     match subject.class {
         Class::Watch => "succeeded".to_owned(),
