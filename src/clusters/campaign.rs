@@ -43,7 +43,7 @@ pub enum Shape {
 pub struct Threshold {
     /// The minimum number of distinct items.
     pub items: usize,
-    /// The span of event time in seconds, exclusive.
+    /// The length of the span in seconds of event time; the items lie less than this apart.
     pub seconds: i64,
 }
 
@@ -355,7 +355,9 @@ impl Campaign {
         }
     }
 
-    /// Returns the time when the campaign was over; `None` if at `as_of` it is not over yet.
+    /// Returns the time when the campaign was over, [`QUIET_SECONDS`] after its last event.
+    ///
+    /// `None` if it is not over yet at the moment `as_of` of event time.
     pub fn closed(&self, as_of: Timestamp) -> Option<Timestamp> {
         let over = Timestamp::from_seconds(self.last.seconds() + QUIET_SECONDS)?;
         (over <= as_of).then_some(over)

@@ -40,7 +40,7 @@ pub struct Escalation {
 /// The effect of an hour on an escalation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// No escalation begins or ends; `None` if there is no escalation.
+    /// Nothing begins or ends. The value is the escalation that continues, or `None`.
     Stays(Option<Escalation>),
     /// An escalation begins.
     Starts(Escalation),

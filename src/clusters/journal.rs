@@ -54,7 +54,7 @@ pub enum JournalEvent {
     Expected,
     /// A person held alerts back until a condition is met.
     Archived,
-    /// A triage ended or was withdrawn, other than a resolution.
+    /// A triage ended by itself, or a person withdrew it. A resolution is withdrawn by [`Self::Reopened`] instead.
     Unmarked,
     /// No event came for the quiet period of the class.
     Recovered,
@@ -64,7 +64,7 @@ pub enum JournalEvent {
     Reopened,
 }
 
-/// One entry of a journal.
+/// An entry of a journal, with time, episode, author and reason.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct JournalEntry {
     /// The time: event time for facts from events, the local clock for decisions of people.
@@ -191,7 +191,7 @@ impl JournalEntry {
         }
     }
 
-    /// Returns 16 hexadecimal digits of a SHA-256 hash of the entry, to tell entries of the same second apart.
+    /// Returns 16 hexadecimal digits of a SHA-256 hash of the entry, which differ between entries of the same second.
     pub fn digest(&self) -> String {
         HEXLOWER.encode(&Sha256::digest(self.encode())[..8])
     }

@@ -72,11 +72,11 @@ pub struct KeyUsage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Owner {
     /// [`KeySettings::account_id`] or one of [`KeySettings::member_accounts`].
-    Ours,
+    Own,
     /// Another account.
     Foreign,
-    /// Not known: ids of keys from before 2019 do not contain the account.
-    Untold,
+    /// Not known: the ids of keys from before 2019 do not contain the account.
+    Unknown,
 }
 
 /// An anomaly of a key, the most severe first.
@@ -87,7 +87,7 @@ pub enum KeyAnomaly {
     Canary,
     /// The key was dormant and is used again.
     Awakened {
-        /// The days between the two uses.
+        /// The days between the last use before and the new use.
         days: i64,
     },
     /// The key belongs to another account.
@@ -153,21 +153,21 @@ impl KeySettings {
     /// Returns the owner of a key, from the account in its id.
     pub fn owner(&self, key: &str) -> Owner {
         match account_of(key) {
-            Some(account) if account == self.account_id => Owner::Ours,
-            Some(account) if self.member_accounts.contains(&account) => Owner::Ours,
+            Some(account) if account == self.account_id => Owner::Own,
+            Some(account) if self.member_accounts.contains(&account) => Owner::Own,
             Some(_) => Owner::Foreign,
-            None => Owner::Untold,
+            None => Owner::Unknown,
         }
     }
 
-    /// Checks whether to look a key up in IAM: only long-term keys of these accounts.
+    /// Checks whether a key is to be looked up in IAM: only long-term keys of the own account and the member accounts.
     ///
-    /// If the id does not contain an account, `caller_account` decides.
+    /// If the id of the key does not contain an account, the caller's account is used instead.
     pub fn is_asked(&self, key: &str, caller_account: Option<&str>) -> bool {
         let is_own = match self.owner(key) {
-            Owner::Ours => true,
+            Owner::Own => true,
             Owner::Foreign => false,
-            Owner::Untold => caller_account.is_some_and(|account| {
+            Owner::Unknown => caller_account.is_some_and(|account| {
                 account == self.account_id || self.member_accounts.contains(account)
             }),
         };
@@ -187,47 +187,49 @@ impl KeySettings {
             account_id: account_of(key),
             answer: key_usage.and_then(|key_usage| key_usage.now.clone()),
             session: None,
-            oddities: self.oddities(key, seen, key_usage),
+            oddities: self.anomalies(key, seen, key_usage),
             is_missing: false,
         }
     }
 
-    fn oddities(
+    fn anomalies(
         &self,
         key: &str,
         seen: Option<Timestamp>,
         key_usage: Option<&KeyUsage>,
     ) -> Vec<KeyAnomaly> {
-        let mut oddities = Vec::new();
+        let mut anomalies = Vec::new();
         if self.canaries.contains(key) {
-            oddities.push(KeyAnomaly::Canary);
+            anomalies.push(KeyAnomaly::Canary);
         }
         if let Some(days) = key_usage.and_then(|key_usage| self.slept(key_usage, seen)) {
-            oddities.push(KeyAnomaly::Awakened { days });
+            anomalies.push(KeyAnomaly::Awakened { days });
         }
         if self.owner(key) == Owner::Foreign {
-            oddities.push(KeyAnomaly::Foreign);
+            anomalies.push(KeyAnomaly::Foreign);
         }
         match key_usage.map(|key_usage| (&key_usage.before, &key_usage.now)) {
             Some((
                 Some(IamAnswer::Used { .. } | IamAnswer::Never { .. }),
                 Some(IamAnswer::Unknown),
             )) => {
-                oddities.push(KeyAnomaly::Deleted);
+                anomalies.push(KeyAnomaly::Deleted);
             }
-            Some((_, Some(IamAnswer::Unknown))) => oddities.push(KeyAnomaly::Unknown),
+            Some((_, Some(IamAnswer::Unknown))) => anomalies.push(KeyAnomaly::Unknown),
             _ => {}
         }
-        oddities
+        anomalies
     }
 
-    /// Returns the days between the two uses of [`Self::awakening`]; `None` if the key was not dormant.
+    /// Returns the number of days without use before the key was used again, see [`Self::awakening`].
+    ///
+    /// `None` if the key was not dormant.
     pub fn slept(&self, key_usage: &KeyUsage, seen: Option<Timestamp>) -> Option<i64> {
         let (last, again) = self.awakening(key_usage, seen)?;
         Some(again.seconds_since(last) / 86_400)
     }
 
-    /// Returns the last use before a dormant time and the first known use after it; `None` if the key was not dormant.
+    /// Returns the last use before a dormant time, and a use after it; `None` if the key was not dormant.
     ///
     /// If IAM has already recorded the new use, its two answers lie far apart. If not, its answer lies long before the
     /// event, whose time is `seen`.
@@ -397,18 +399,21 @@ mod tests {
     #[test]
     fn a_report_has_the_anomalies_of_a_key_and_none_of_a_usual_key() {
         let settings = settings();
-        let oddities = |key: &str, key_usage: Option<&KeyUsage>| {
+        let anomalies = |key: &str, key_usage: Option<&KeyUsage>| {
             settings.report(key, None, key_usage).oddities
         };
-        assert_eq!(oddities(OWN, None), []);
-        assert_eq!(oddities(FOREIGN, None), [KeyAnomaly::Foreign]);
-        assert_eq!(oddities("AKIAQNZGKIQY5CANARY2", None), [KeyAnomaly::Canary]);
+        assert_eq!(anomalies(OWN, None), []);
+        assert_eq!(anomalies(FOREIGN, None), [KeyAnomaly::Foreign]);
+        assert_eq!(
+            anomalies("AKIAQNZGKIQY5CANARY2", None),
+            [KeyAnomaly::Canary]
+        );
         let unknown = KeyUsage::default().answered(IamAnswer::Unknown, after(0));
-        assert_eq!(oddities(OWN, Some(&unknown)), [KeyAnomaly::Unknown]);
+        assert_eq!(anomalies(OWN, Some(&unknown)), [KeyAnomaly::Unknown]);
         let deleted = KeyUsage::default()
             .answered(used("2026-11-20T08:00:00Z"), after(0))
             .answered(IamAnswer::Unknown, after(ANSWER_SECONDS));
-        assert_eq!(oddities(OWN, Some(&deleted)), [KeyAnomaly::Deleted]);
+        assert_eq!(anomalies(OWN, Some(&deleted)), [KeyAnomaly::Deleted]);
     }
 
     #[test]

@@ -98,7 +98,9 @@ impl State {
     }
 }
 
-/// The status of a cluster as users see it: its [`State`], or that it escalates. The most urgent status is the least.
+/// The status of a cluster as users see it: its [`State`], or that it escalates.
+///
+/// In the order of statuses, the most urgent is the least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Status {
@@ -136,7 +138,7 @@ impl Status {
     }
 }
 
-/// When people resolved and reopened each cluster.
+/// The times at which people resolved and reopened each cluster.
 ///
 /// Each entry is a time with [`LifecycleEvent::Resolved`] or [`LifecycleEvent::Reopened`], oldest first. Equal entries
 /// count once.

@@ -46,7 +46,7 @@ pub struct Summary {
     pub new_errors: u64,
     /// Clusters that were first seen in the period, with their events in the period.
     pub new: Excerpt<ClusterLine>,
-    /// Clusters that failed again after they had recovered, with their events in the period.
+    /// Clusters that failed again in the period after they had recovered, with their events in it.
     pub regressed: Excerpt<ClusterLine>,
     /// Clusters that recovered in the period, with all events of the episode that ended.
     pub recovered: Excerpt<ClusterLine>,
@@ -96,7 +96,7 @@ pub struct ClusterLine {
     pub code: String,
     /// The class of the failure.
     pub class: Class,
-    /// The number of events; the field of [`Summary`] says of which time.
+    /// The number of events, in the time that the field of [`Summary`] names.
     pub count: u64,
 }
 

@@ -17,7 +17,7 @@ impl Timeline {
         *self.0.entry((cluster, hour)).or_default() += count;
     }
 
-    /// Returns the counts by cluster and hour, in this order; `None` as the hour comes first.
+    /// Returns cluster, hour and count, sorted by cluster and hour. Events without a usable time have the hour `None`.
     pub fn iter(&self) -> impl Iterator<Item = (ClusterId, Option<Window>, u64)> {
         self.0
             .iter()

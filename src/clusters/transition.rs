@@ -41,7 +41,7 @@ pub enum Change {
     Ongoing,
     /// A cluster had no event for the quiet period of its class.
     Recovered {
-        /// The first event of this episode.
+        /// The time of the first event of this episode.
         began: Timestamp,
         /// The time from the first to the last event of this episode, in seconds.
         fault_seconds: i64,
@@ -62,7 +62,7 @@ pub enum Change {
         /// The limit for that hour, in events.
         limit: u64,
     },
-    /// An escalation ended.
+    /// An escalation ended; the value is its last state.
     Calmed(Escalation),
     /// A campaign reached its threshold, see [`campaign`](crate::campaign).
     Campaign(Box<Campaign>),
@@ -82,7 +82,7 @@ pub enum Change {
         /// The time of the account's last event.
         since: Timestamp,
     },
-    /// An account has events again.
+    /// An account has events again after [`Self::NoData`].
     DataAgain {
         /// The time of the last event before the gap.
         since: Timestamp,

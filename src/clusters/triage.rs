@@ -34,7 +34,7 @@ pub struct Triage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Decision {
-    /// A person works on the cluster. Alerts are still sent. It ends when the cluster recovers.
+    /// A person works on the cluster. Alerts are still sent. The decision ends when the cluster recovers.
     Acknowledged,
     /// Alerts are held back until a moment.
     Muted {
@@ -48,7 +48,7 @@ pub enum Decision {
         /// The condition.
         until: Until,
     },
-    /// The failure is over. It ends with the first event after the decision.
+    /// The failure is over. The decision ends with the first event after it.
     Resolved,
 }
 
@@ -63,7 +63,7 @@ pub enum Until {
     Events {
         /// The number of events, at least 1.
         count: u64,
-        /// The period that they have to lie in.
+        /// The length of the period in which the events have to lie.
         within: CountPeriod,
     },
     /// At least this many callers that failed with the cluster for the first time after the decision.
@@ -228,7 +228,7 @@ impl Triage {
             .about(&self.decision.to_string())
     }
 
-    /// Returns the journal entry of the end of this triage, where it ended at a moment without a person's act.
+    /// Returns the journal entry about the end of this triage at a moment, where no person withdrew it.
     pub fn over_by_itself(&self, why: EndReason, at: Timestamp) -> JournalEntry {
         let about = format!("{}: {why}", self.decision);
         JournalEntry::of(JournalEvent::Unmarked, at, self.episode).about(&about)

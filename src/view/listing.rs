@@ -74,7 +74,7 @@ pub struct ListedCluster {
     is_escalating: bool,
     /// The time since which the cluster counts as recovered; `None` while it is open.
     recovered: Option<Timestamp>,
-    /// The last [`HOURS_MAX`] hours that had events, oldest first, each with their number.
+    /// The last [`HOURS_MAX`] hours that had events, oldest first, each with its number of events.
     pub hours: VecDeque<(Window, u64)>,
 }
 
@@ -280,7 +280,7 @@ impl ListedCluster {
         self.code = code;
     }
 
-    /// Adds an event that is later than most others.
+    /// Adds an event. Events come in the order of time, except for a few late ones.
     fn add_event(&mut self, occurrence: &Occurrence) {
         // A late event from before the recovery does not begin an episode.
         if self.recovered.is_none_or(|since| occurrence.at > since) {

@@ -34,7 +34,7 @@ pub struct Report<'a> {
     pub timeline: &'a Timeline,
     /// The files that could not be read.
     pub failed: &'a [Unread],
-    /// The records that could not be read. It may have fewer than `record_counts`, because its length is limited.
+    /// The records that could not be read. Its length is limited, so `record_counts` may have more of them.
     pub quarantined: &'a [Unread],
 }
 

@@ -55,7 +55,9 @@ impl AccountActivity {
         self.hourly.last
     }
 
-    /// Adds an hour with failures, later than all others, and returns the end of a gap in the data that was alerted.
+    /// Adds an hour with failures, later than all hours so far.
+    ///
+    /// Returns [`Change::DataAgain`] with its time if the hour ends a silence that was alerted.
     pub fn add_hour(
         &mut self,
         window: Window,
@@ -72,7 +74,9 @@ impl AccountActivity {
         Some((first, Change::DataAgain { since }))
     }
 
-    /// Adds `hours` hours without failures, of which `window` is the last, and returns a gap that is now to be alerted.
+    /// Adds `hours` hours without failures, of which `window` is the last.
+    ///
+    /// Returns [`Change::NoData`] with its time if the account is blind for so long now that an alert is due.
     pub fn add_silence(&mut self, window: Window, hours: i64) -> Option<(Timestamp, Change)> {
         let is_alerted = self.hourly.miss(hours, self.is_known())?;
         self.blind_hours += hours;

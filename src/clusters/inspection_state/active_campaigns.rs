@@ -123,8 +123,8 @@ fn announce(
 ) {
     // Of several with the same actor, the campaign that is not over comes first.
     let open = all.iter().position(|of| !of.is_over && of.is(campaign));
-    let known = open.or_else(|| all.iter().rposition(|of| of.is(campaign)));
-    let place = match known {
+    let found = open.or_else(|| all.iter().rposition(|of| of.is(campaign)));
+    let place = match found {
         Some(place) if !all[place].is_over => place,
         Some(place) if campaign.opened <= all[place].last => return,
         _ => {

@@ -64,7 +64,7 @@ pub struct ClusterHistory {
     pub is_unannounced: bool,
     /// The current escalation, if there is one.
     pub escalation: Option<Escalation>,
-    /// The hours of the last [`HOURS_MAX`] that had events, oldest first, each with their number.
+    /// The hours of the last [`HOURS_MAX`] that had events, oldest first, each with its number of events.
     hours: VecDeque<(Window, u64)>,
     /// The time without events after which the cluster recovers.
     quiet_seconds: i64,
@@ -131,7 +131,7 @@ impl ClusterHistory {
         since.map(|(_, count)| count).sum()
     }
 
-    /// Returns the hours of the last [`HOURS_MAX`] that had events, oldest first, each with their number.
+    /// Returns the hours of the last [`HOURS_MAX`] that had events, oldest first, each with its number of events.
     pub fn hours(&self) -> impl Iterator<Item = (Window, u64)> {
         self.hours.iter().copied()
     }

@@ -66,7 +66,7 @@ impl<T> HourlyActivity<T> {
             .then_some(since)
     }
 
-    /// Adds `hours` hours without data. `is_unusual` says whether their absence begins a silence.
+    /// Adds `hours` hours without data. They begin a silence only if `is_unusual` is `true`.
     ///
     /// Returns whether the silence is to be alerted now; `None` if there is no silence.
     pub fn miss(&mut self, hours: i64, is_unusual: bool) -> Option<bool> {

@@ -79,7 +79,7 @@ pub struct ClusterPage<'a> {
     pub faults: &'a [Fault],
     /// The journal of the cluster, oldest entry first.
     pub entries: &'a [JournalEntry],
-    /// The access keys of its events, the most frequent first.
+    /// The access keys of its events: long-term keys first, and then the most frequent first.
     pub keys: &'a [KeyReport],
     /// Other clusters of the same callers, at about the same time.
     pub related: &'a [Related],

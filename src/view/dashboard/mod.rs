@@ -26,7 +26,7 @@ pub const DESCRIPTION: &str = include_str!("describe.md");
 /// The settings that all pages share.
 #[derive(Debug, Clone, Copy)]
 pub struct Frame<'a> {
-    /// The ARN of the function that a click calls.
+    /// The function that a click calls: its ARN, or a fixed name where no function of AWS answers.
     pub endpoint: &'a str,
     /// Whether the dashboard has the dark theme.
     pub is_dark: bool,
