@@ -387,10 +387,11 @@ impl CampaignSpan {
         }
     }
 
-    /// Checks whether a campaign of the same actor belongs to this span: it begins at most [`QUIET_SECONDS`] after the end.
+    /// Checks whether a campaign of the same actor belongs to this span: it begins at most [`QUIET_SECONDS`] after
+    /// the end.
     ///
-    /// A campaign that begins earlier belongs to the span too. A search finds a slightly different start when more events
-    /// have arrived, so the start alone does not identify a campaign.
+    /// A campaign that begins earlier belongs to the span too. A search finds a slightly different start when more
+    /// events have arrived, so the start alone does not identify a campaign.
     pub fn is_of(&self, campaign: &Campaign) -> bool {
         campaign.began.seconds_since(self.last) <= QUIET_SECONDS
     }

@@ -84,8 +84,8 @@ fn weighted(counts: &[f64], hour: Window) -> f64 {
 
 /// Decides whether an escalation begins, continues or ends with an hour of `count` events.
 ///
-/// `current` is the escalation before the hour, if any. `before` has the counts of the hours before, oldest first. During
-/// an escalation it has the counts before the escalation began, so that the limit does not rise.
+/// `current` is the escalation before the hour, if any. `before` has the counts of the hours before, oldest first.
+/// During an escalation it has the counts before the escalation began, so that the limit does not rise.
 pub fn step(current: Option<Escalation>, before: &[u64], hour: Window, count: u64) -> Step {
     let Some(mut escalation) = current else {
         let limit = limit(before, hour);

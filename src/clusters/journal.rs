@@ -243,9 +243,9 @@ pub fn episode(entries: &[JournalEntry]) -> i64 {
 
 /// Returns the periods in which a cluster failed, oldest first, from the time of its first event and its journal.
 ///
-/// The entries may come in any order. A recovery has the time of the inspection that found it, so the first event of the
-/// next episode can be earlier. The fault then ends at that event. Where the journal has no end, the fault ends where
-/// the next episode begins.
+/// The entries may come in any order. A recovery has the time of the inspection that found it, so the first event of
+/// the next episode can be earlier. The fault then ends at that event. Where the journal has no end, the fault ends
+/// where the next episode begins.
 pub fn history(first_seen: Option<Timestamp>, entries: &[JournalEntry]) -> Vec<Fault> {
     let first = first_seen.map(|at| (1, at, JournalEvent::New, None));
     let recorded = entries

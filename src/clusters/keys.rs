@@ -1,8 +1,8 @@
 //! Access keys: the account that owns a key, its last use according to IAM, and the anomalies that follow from both.
 //!
 //! IAM reports the last use of the long-term keys of its own account, rounded to a quarter of an hour and some hours
-//! late. It reports nothing about temporary keys, and refuses keys of other accounts. A [`KeyUsage`] keeps two different
-//! answers of IAM, because only both together show that a dormant key is used again.
+//! late. It reports nothing about temporary keys, and refuses keys of other accounts. A [`KeyUsage`] keeps two
+//! different answers of IAM, because only both together show that a dormant key is used again.
 //!
 //! Source: IAM API Reference, `GetAccessKeyLastUsed`; IAM User Guide, "IAM identifiers".
 
@@ -308,7 +308,8 @@ impl KeyUsage {
 }
 
 impl IamAnswer {
-    /// Returns the time of a use between an earlier answer and this answer; `None` if there was none, or no earlier answer.
+    /// Returns the time of a use between an earlier answer and this answer; `None` if there was none, or no earlier
+    /// answer.
     pub fn used_since(&self, earlier: Option<&Self>) -> Option<Timestamp> {
         match (earlier?, self) {
             (Self::Used { at: earlier, .. }, Self::Used { at, .. }) if at <= earlier => None,

@@ -1,8 +1,8 @@
-//! The summary of an account over an hour, a day or a week: its errors, the clusters that changed, its campaigns and the
-//! last use of its access keys.
+//! The summary of an account over an hour, a day or a week: its errors, the clusters that changed, its campaigns and
+//! the last use of its access keys.
 //!
-//! The inspection fills a [`Summary`] in, and an alert shows its numbers unchanged. Its lists are [`Excerpt`]s, so that a
-//! summary stays small.
+//! The inspection fills a [`Summary`] in, and an alert shows its numbers unchanged. Its lists are [`Excerpt`]s, so
+//! that a summary stays small.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -215,8 +215,8 @@ impl Summary {
         }
     }
 
-    /// Checks whether the summary is worth an alert: at least two clusters began, came back or escalated, or there was a
-    /// campaign.
+    /// Checks whether the summary is worth an alert: at least two clusters began, came back or escalated, or there
+    /// was a campaign.
     ///
     /// A single change already has its own alert. A period in which errors only continued or ended needs no alert.
     pub fn is_worth_telling(&self) -> bool {

@@ -31,8 +31,8 @@ pub struct Transition {
 pub enum Change {
     /// A cluster was seen for the first time.
     New,
-    /// A caller failed with this cluster for the first time, [`SETTLING_SECONDS`](crate::lifecycle::SETTLING_SECONDS) or
-    /// more after the first event of the cluster.
+    /// A caller failed with this cluster for the first time, [`SETTLING_SECONDS`](crate::lifecycle::SETTLING_SECONDS)
+    /// or more after the first event of the cluster.
     NewPrincipal {
         /// The caller's name, as in [`FacetKind::Principal`](crate::facet::FacetKind::Principal).
         principal: String,

@@ -1,7 +1,8 @@
 //! The triage of a cluster: a person's decision to acknowledge, mute, expect, archive or resolve it.
 //!
-//! A cluster has at most one triage; a new one replaces it. This module decides from an [`Observation`] whether a triage
-//! holds alerts back, and whether it has ended. Each decision is also an entry of the [journal](crate::journal).
+//! A cluster has at most one triage; a new one replaces it. This module decides from an [`Observation`] whether a
+//! triage holds alerts back, and whether it has ended. Each decision is also an entry of the
+//! [journal](crate::journal).
 
 use std::collections::BTreeMap;
 use std::fmt;

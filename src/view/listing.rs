@@ -232,7 +232,8 @@ impl ListedCluster {
         }
     }
 
-    /// Returns the row of a cluster whose events are no longer stored: recovered, with the time of its first event only.
+    /// Returns the row of a cluster whose events are no longer stored: recovered, with the time of its first event
+    /// only.
     pub fn expired(subject: Arc<ClusterSubject>, first: Option<Timestamp>) -> Self {
         Self {
             state: Some(State::Recovered),
@@ -401,8 +402,8 @@ impl Listing {
         }
     }
 
-    /// Adds the events of the hours from [`Self::until`] on, which are in the order of time, and the resolutions of these
-    /// hours.
+    /// Adds the events of the hours from [`Self::until`] on, which are in the order of time, and the resolutions of
+    /// these hours.
     ///
     /// New callers are counted only for new clusters; for the others the inspection counts them.
     pub fn meet(&mut self, occurrences: &[Occurrence], resolutions: &Resolutions) {

@@ -9,7 +9,8 @@ use crate::transition::{Change, Transition};
 
 /// The number of hours back in which occurrences may still become part of a new campaign.
 ///
-/// They are the hour in which the longest span of a [`Threshold`](crate::campaign::Threshold) begins, and the next hour.
+/// They are the hour in which the longest span of a [`Threshold`](crate::campaign::Threshold) begins, and the next
+/// hour.
 const WINDOWS: i64 = 2;
 
 /// The maximum length of a campaign, in seconds. A campaign that lasts longer ends, and another one begins.

@@ -1,5 +1,5 @@
-//! The history of a cluster over all its episodes: when it began, recovered and came back, its callers, and how often it
-//! fails.
+//! The history of a cluster over all its episodes: when it began, recovered and came back, its callers, and how often
+//! it fails.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -158,7 +158,8 @@ impl ClusterHistory {
         later.count() as u64
     }
 
-    /// Adds the occurrences of an hour that is not earlier than all hours so far, and returns the changes with their times.
+    /// Adds the occurrences of an hour that is not earlier than all hours so far, and returns the changes with their
+    /// times.
     ///
     /// `blind_hours` is the account's number of blind hours so far.
     pub fn add_hour(
@@ -306,8 +307,8 @@ impl ClusterHistory {
 
     /// Adds late events of an hour that was already added. `occurrences` are all occurrences of that hour.
     ///
-    /// A late event can postpone a recovery that has not happened yet. Begins a new episode only if an event is later than
-    /// the recovery, and returns this as [`Change::Regressed`]. New callers cause no change here.
+    /// A late event can postpone a recovery that has not happened yet. It begins a new episode only if it is later than
+    /// the recovery; then [`Change::Regressed`] is returned. New callers cause no change here.
     pub fn amend(&mut self, occurrences: Occurrences<'_>) -> Option<(Timestamp, Change)> {
         let (first, last) = (occurrences.first()?, occurrences.last()?);
         let later = occurrences

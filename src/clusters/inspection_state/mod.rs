@@ -26,7 +26,8 @@ use crate::lifecycle::{LifecycleEvent, Resolutions};
 use crate::packed::{pack, unpack};
 use crate::transition::{Change, Transition};
 
-/// The number of hours without any event after which no transition is possible any more: the longest quiet period and a day.
+/// The number of hours without any event after which no transition is possible any more: the longest quiet period and
+/// a day.
 ///
 /// Further hours without events only count as blind hours, so they need not be added one by one.
 const STILL_HOURS: i64 = 15 * 24;
@@ -196,8 +197,8 @@ impl InspectionState {
 
     /// Returns the transitions that are already certain in hours that may still get events. The state does not change.
     ///
-    /// These are escalations of open clusters in the next hour, and campaigns that open or grow. More events cannot undo
-    /// them. The hours are in order, the first of them is [`Self::next`].
+    /// These are escalations of open clusters in the next hour, and campaigns that open or grow. More events cannot
+    /// undo them. The hours are in order, the first of them is [`Self::next`].
     pub fn foresee(&self, hours: &[(Window, Vec<Occurrence>)]) -> Vec<Transition> {
         let mut transitions = Vec::new();
         let mut active_campaigns = self.active_campaigns.clone();
@@ -385,8 +386,8 @@ impl InspectionState {
     /// Parses the bytes of [`Self::encode`].
     ///
     /// # Errors
-    /// Fails for all other bytes, for a state of another version, and for a state of more than 256 MiB. The caller rebuilds
-    /// the state from the segments.
+    /// Fails for all other bytes, for a state of another version, and for a state of more than 256 MiB. The caller
+    /// rebuilds the state from the segments.
     pub fn decode(bytes: &[u8]) -> Result<Self, StateError> {
         let unreadable = |detail| StateError { detail };
         let inspection_state: Self = unpack(bytes, BYTES_MAX).map_err(unreadable)?;
