@@ -1,12 +1,12 @@
-//! Reads hours of a log group again, for what its subscription skipped or lost.
+//! Reads hours of a log group again, to get events that its subscription did not deliver.
 //!
-//! The events that match the subscription's own pattern go through the same subscription, in the shape in
-//! which CloudWatch Logs would have handed them over.
+//! The log events that match the subscription's pattern are packed in the format of CloudWatch Logs.
+//! They are then processed as if the subscription had delivered them.
 //!
-//! What came before comes again and changes nothing, so the hours may be too many, overlap those of
-//! an earlier time or be read by two at once. An hour counts as read when all of it is committed.
+//! Events that are in the store already change nothing. So the hours may overlap earlier reads, and two
+//! backfills may run at the same time. An hour counts as read when all its events are committed.
 //!
-//! "When" is when CloudWatch Logs was given an event, minutes after the call that it tells of.
+//! All times here are those at which CloudWatch Logs received an event, minutes after the recorded call.
 
 use std::collections::BTreeMap;
 
@@ -19,50 +19,49 @@ use serde::Serialize;
 use crate::ingest::replay_input::{ReplayInput, ReplayTotals, Stopped};
 use crate::ports::{Bucket, LogEvent, LogGroupError, LogGroups, LogQuery, Store};
 
-/// How much text is packed into one event, in bytes. Gzip makes a fifteenth of it, and never more than
-/// a subscription takes.
+/// The largest text that is packed into one event, in bytes. Gzip shrinks it to about a fifteenth, well
+/// below the largest payload that is accepted.
 const PAYLOAD_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// How much text is gathered from the pages before it is committed, in bytes: the fuller the batches,
-/// the fewer writes.
+/// The amount of text that is gathered from pages before it is committed, in bytes. Fuller batches need
+/// fewer writes.
 const GATHERED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// What is read again.
+/// The log group to read, and its subscription.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'s> {
-    /// The log group.
+    /// The name of the log group.
     pub group: &'s str,
-    /// The pattern of its subscription.
+    /// The filter pattern of its subscription; empty for all events.
     pub pattern: &'s str,
-    /// The account that the log group belongs to.
+    /// The account id of the log group.
     pub owner: &'s str,
 }
 
-/// How far a backfill has come: everything before is committed.
+/// The progress of a backfill. All events before it are committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// The beginning of what is not read yet.
+    /// The first moment that is not read yet, except for the pages before `token`.
     pub from: Timestamp,
-    /// The page at which to go on within the hour that begins there, if it was begun. It holds for
-    /// 24 hours, and the hour is read from its beginning then.
+    /// The token of the next page within the hour that contains `from`; `None` to begin with the first
+    /// page. A token expires after 24 hours; the hour is then read from `from` again.
     pub token: Option<String>,
 }
 
-/// What a backfill has done.
+/// The result of a backfill, complete or not.
 #[derive(Debug)]
 pub struct Backfilled {
-    /// What came of the events that were made of it.
+    /// The record counts of the committed events.
     pub taken: ReplayTotals,
-    /// The pages that were read.
+    /// The number of pages that were read.
     pub pages: u64,
-    /// How far it has come.
+    /// Where the next backfill of this log group continues.
     pub checkpoint: Checkpoint,
-    /// Why it ended before it was through.
+    /// Why the backfill stopped early; `None` if it is complete.
     pub stopped: Option<Stopped>,
 }
 
-/// Log events that wait to be committed, by their stream: what a stream is called tells whose records
-/// are in it.
+/// Log events to be committed, by log stream. The name of a stream contains the account of its records.
 #[derive(Debug, Default)]
 struct Gathered {
     streams: BTreeMap<String, Vec<LogEvent>>,
@@ -70,16 +69,18 @@ struct Gathered {
 }
 
 impl Checkpoint {
-    /// Returns the beginning of a range.
+    /// Returns the checkpoint of a backfill that begins at `from`.
     pub fn at(from: Timestamp) -> Self {
         Self { from, token: None }
     }
 }
 
-/// Reads a log group again, from a checkpoint to before a moment, the same moment for all marks of one
-/// backfill. `is_over` is asked before each page whether to stop.
+/// Reads the events of a log group from a checkpoint up to `until`, and commits them hour by hour.
 ///
-/// What stops it is told in [`Backfilled::stopped`], beside what was done until then.
+/// Events at `until` are not read. A backfill that continues from a checkpoint with a token must use the
+/// same `until`. `is_over` is called before each page; the backfill stops when it returns `true`.
+///
+/// Errors are returned in [`Backfilled::stopped`], beside the results so far.
 pub async fn backfill<S: Store, B: Bucket>(
     source: &Source<'_>,
     from: Checkpoint,
@@ -102,7 +103,7 @@ pub async fn backfill<S: Store, B: Bucket>(
 }
 
 impl Backfilled {
-    /// Reads what is left of the hour at the checkpoint, and commits it.
+    /// Reads the rest of the hour at the checkpoint, and commits its events.
     async fn hour<S: Store, B: Bucket>(
         &mut self,
         source: &Source<'_>,
@@ -123,12 +124,12 @@ impl Backfilled {
         let mut gathered = Gathered::default();
         let mut token = self.checkpoint.token.clone();
         loop {
-            let is_late = is_over();
-            if is_late || gathered.bytes >= GATHERED_BYTES_MAX {
+            let is_out_of_time = is_over();
+            if is_out_of_time || gathered.bytes >= GATHERED_BYTES_MAX {
                 self.commit(source, &mut gathered, replay_input).await?;
                 self.checkpoint.token = token.clone();
             }
-            if is_late {
+            if is_out_of_time {
                 return Err(Stopped::Deadline);
             }
             let page = match logs.events(&query, token.as_deref()).await {
@@ -150,7 +151,7 @@ impl Backfilled {
         Ok(())
     }
 
-    /// Hands over what was gathered, stream by stream.
+    /// Commits the gathered log events, stream by stream.
     async fn commit<S: Store, B: Bucket>(
         &mut self,
         source: &Source<'_>,
@@ -159,7 +160,7 @@ impl Backfilled {
     ) -> Result<(), Stopped> {
         gathered.bytes = 0;
         for (stream, events) in std::mem::take(&mut gathered.streams) {
-            for events in cut(&events) {
+            for events in split(&events) {
                 let payload = payload(source, &stream, events);
                 let invocation = replay_input.take(&payload).await?;
                 self.taken.count(&invocation);
@@ -183,8 +184,8 @@ impl Gathered {
     }
 }
 
-/// Cuts log events into as many as go into one event each.
-fn cut(events: &[LogEvent]) -> impl Iterator<Item = &[LogEvent]> {
+/// Splits log events into groups of at most [`PAYLOAD_BYTES_MAX`]. A larger log event is a group alone.
+fn split(events: &[LogEvent]) -> impl Iterator<Item = &[LogEvent]> {
     let mut rest = events;
     std::iter::from_fn(move || {
         let mut bytes = 0;
@@ -194,13 +195,13 @@ fn cut(events: &[LogEvent]) -> impl Iterator<Item = &[LogEvent]> {
             is_first || bytes <= PAYLOAD_BYTES_MAX
         };
         let count = rest.iter().take_while(fits).count();
-        let (cut, left) = rest.split_at(count);
-        rest = left;
-        (!cut.is_empty()).then_some(cut)
+        let (group, others) = rest.split_at(count);
+        rest = others;
+        (!group.is_empty()).then_some(group)
     })
 }
 
-/// Log events as CloudWatch Logs spells them, its fields in its order.
+/// The message that CloudWatch Logs sends to a subscription, with the same fields in the same order.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct LogsMessage<'e> {
@@ -212,8 +213,8 @@ struct LogsMessage<'e> {
     log_events: &'e [LogEvent],
 }
 
-/// Returns the event that a subscription would have been handed for these log events. What cannot be
-/// read is kept aside as this, so that it can be sent again.
+/// Returns the event that CloudWatch Logs would have sent to the function for these log events. If a
+/// record cannot be read, this event is quarantined, so that it can be sent again.
 fn payload(source: &Source<'_>, stream: &str, events: &[LogEvent]) -> Vec<u8> {
     let message = serde_json::to_vec(&LogsMessage {
         message_type: "DATA_MESSAGE",

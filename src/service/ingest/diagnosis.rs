@@ -1,4 +1,4 @@
-//! What is wrong with the subscription of a log group, if nothing comes from it.
+//! Diagnoses the subscription of a log group that delivers no events.
 
 use std::fmt;
 
@@ -7,52 +7,53 @@ use records::redact::sanitize;
 use crate::ingest::redrive::is_arn_of;
 use crate::ports::Subscribed;
 
-/// CloudWatch Logs' own limit for a filter pattern, and enough for an ARN.
+/// The longest pattern or ARN shown in a message. CloudWatch Logs limits filter patterns to this length.
 const SHOWN_CHARS_MAX: usize = 1024;
 
-/// How a subscription should be.
+/// The subscription as the stack sets it up.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'e> {
-    /// The log group.
+    /// The name of the log group.
     pub group: &'e str,
     /// The name of the subscription filter.
     pub filter: &'e str,
-    /// Its pattern.
+    /// The filter pattern; empty for all events.
     pub pattern: &'e str,
-    /// The name of the function that it hands over to.
+    /// The name of the function that receives the events.
     pub function: &'e str,
 }
 
-/// Why nothing came from a log group.
+/// Why a log group delivers nothing to the function.
+///
+/// The text is a sentence with the cause and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum SilenceCause {
-    /// There is no such log group.
+    /// The log group does not exist.
     NoGroup,
-    /// Nothing reads it.
+    /// The log group has no subscription filter with the stack's filter name.
     NoFilter,
-    /// Its filter hands over to somebody else.
+    /// The filter sends events to something else than the stack's function.
     #[strum(serialize = "filter_elsewhere")]
     Elsewhere {
-        /// The ARN of whom.
+        /// The ARN that the filter sends to.
         destination: String,
     },
-    /// Its filter has another pattern.
+    /// The filter has another pattern than the stack's.
     #[strum(serialize = "filter_other_pattern")]
     OtherPattern {
-        /// Which.
+        /// The pattern found.
         pattern: String,
     },
 }
 
 impl SilenceCause {
-    /// Returns the stable name.
+    /// Returns the stable name for logs and alerts, such as `no_filter`.
     pub fn name(&self) -> &'static str {
         self.into()
     }
 }
 
-/// A sentence that says what it is, and what to do.
 impl fmt::Display for SilenceCause {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -76,7 +77,7 @@ impl fmt::Display for SilenceCause {
     }
 }
 
-/// Returns what is wrong with a subscription, if anything is.
+/// Compares a subscription with the expected one, and returns the first difference; `None` if it is right.
 pub fn of_subscription(expected: &Expected<'_>, subscribed: Subscribed) -> Option<SilenceCause> {
     match subscribed {
         Subscribed::NoGroup => Some(SilenceCause::NoGroup),
@@ -110,8 +111,8 @@ mod tests {
     }
 
     #[test]
-    fn the_first_thing_that_is_not_as_it_should_be_is_the_diagnosis() {
-        let told: String = [
+    fn the_first_difference_is_the_diagnosis() {
+        let diagnoses: String = [
             Subscribed::NoGroup,
             Subscribed::NoFilter,
             filter("else\u{1b}", EXPECTED.pattern),
@@ -126,7 +127,7 @@ mod tests {
             no_filter: the log group has no subscription filter of the stack; deploy the stack again, then run backfill
             filter_elsewhere: the subscription filter sends to arn:aws:lambda:eu-central-1:111122223333:function:else; deploy the stack again, then run backfill
             filter_other_pattern: the subscription filter has another pattern, "ERROR"; deploy the stack again, then run backfill
-        "#]].assert_eq(&told);
+        "#]].assert_eq(&diagnoses);
         let good = filter(EXPECTED.function, EXPECTED.pattern);
         assert_eq!(of_subscription(&EXPECTED, good), None);
     }

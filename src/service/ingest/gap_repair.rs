@@ -1,85 +1,86 @@
-//! Heals gaps: reads again from the log groups what was lost on the way to the function, and keeps what is
-//! known of gaps in the bucket.
+//! Repairs gaps: reads lost events from their log groups again, and saves the list of gaps in the bucket.
 //!
-//! Two that repair at once read something twice, which changes nothing, as whatever came before counts once.
+//! Two runs may repair at the same time. They read some events twice, which changes nothing: the store
+//! counts each event once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use records::time::Timestamp;
 
 use crate::ingest::backfill::{Checkpoint, Source, backfill};
-use crate::ingest::gaps::{Gaps, GapsError, HourPart, SubscriptionState, pieces, without};
+use crate::ingest::gaps::{Gaps, GapsError, HourPart, SubscriptionState, hour_parts, subtract};
 use crate::ingest::replay_input::{ReplayInput, Stopped};
 use crate::ports::{Bucket, BucketError, Failures, LogGroups, Store};
 
-/// Where what is known of gaps is kept.
+/// The key of the bucket object that holds the list of gaps.
 pub const GAPS_KEY: &str = "inspection/gaps";
 
-/// How long that may be, in bytes: a week of hours of hundreds of log groups has less.
+/// The largest list of gaps that is read, in bytes. A week of hours of hundreds of log groups is smaller.
 const GAPS_BYTES_MAX: usize = 16 << 20;
 
-/// repair under way: what one run knows and has read.
+/// The repair of one run: the list of gaps, and the hour parts that this run has read.
 #[derive(Debug)]
 pub struct GapRepair {
     gaps: Gaps,
-    /// The gaps as they are in the bucket.
-    kept: Option<Vec<u8>>,
-    /// What this run has read.
+    /// The list of gaps as saved in the bucket; `None` if there is none.
+    saved: Option<Vec<u8>>,
+    /// The hour parts that this run has read to their ends.
     read: Vec<HourPart>,
-    /// The moment up to which it reads.
+    /// The moment up to which this run reads.
     now: Timestamp,
 }
 
-/// What is read from.
+/// The subscription whose events are read again: its pattern and the account of its log groups.
 #[derive(Debug, Clone, Copy)]
 pub struct RepairSource<'o> {
-    /// The pattern of all subscriptions.
+    /// The filter pattern that all subscriptions share; empty for all events.
     pub pattern: &'o str,
-    /// The account that the log groups belong to.
+    /// The account id of the log groups.
     pub owner: &'o str,
 }
 
-/// What was read again.
+/// The result of reading log groups again.
 #[derive(Debug, Default)]
 pub struct RepairResult {
-    /// How much, by log group.
+    /// The amounts read, by name of the log group.
     pub groups: BTreeMap<String, GroupResult>,
-    /// Hours of log groups that were not read to their ends.
+    /// The number of hour parts that were not read to their ends; they stay open for the next run.
     pub left: u64,
-    /// Why they were not, by log group.
+    /// Names of the log groups whose reading stopped early, with the reasons.
     pub stopped: Vec<(String, Stopped)>,
 }
 
-/// How much of a log group was read again.
+/// The amount that was read of one log group.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct GroupResult {
-    /// Hours that were read, all or in part.
+    /// The number of hours that were read, in whole or in part.
     pub hours: u64,
-    /// Pages.
+    /// The number of pages that CloudWatch Logs returned.
     pub pages: u64,
-    /// Records, come before or not.
+    /// The number of records, duplicates included.
     pub records: u64,
 }
 
 impl GapRepair {
-    /// Opens what is known of the gaps of log groups, and says why it begins anew if it does though there is
-    /// something.
+    /// Opens the saved list of gaps, restricted to these log groups. A list that cannot be read is replaced
+    /// by an empty one; its error is returned with the repair.
     ///
     /// # Errors
-    /// [`BucketError`] when the bucket does not answer: then nobody knows what was repaired.
+    /// [`BucketError`] when the bucket does not answer. The repair must wait then, as it is unknown which
+    /// gaps were repaired before.
     pub async fn open(
         bucket: &impl Bucket,
         groups: &[String],
         now: Timestamp,
     ) -> Result<(Self, Option<GapsError>), BucketError> {
-        let kept = match bucket.fetch(GAPS_KEY, GAPS_BYTES_MAX).await {
-            Ok(kept) => Ok(kept),
-            Err(error @ BucketError::TooLong { .. }) => Err(GapsError::of(&error)),
+        let saved = match bucket.fetch(GAPS_KEY, GAPS_BYTES_MAX).await {
+            Ok(saved) => Ok(saved),
+            Err(error @ BucketError::TooLong { .. }) => Err(GapsError::new(&error)),
             Err(error) => return Err(error),
         };
-        let decode = |kept: &Vec<u8>| Gaps::decode(kept);
-        let gaps = match &kept {
-            Ok(kept) => kept.as_ref().map(decode).transpose(),
+        let decode = |saved: &Vec<u8>| Gaps::decode(saved);
+        let gaps = match &saved {
+            Ok(saved) => saved.as_ref().map(decode).transpose(),
             Err(unreadable) => Err(unreadable.clone()),
         };
         let (gaps, unreadable) = match gaps {
@@ -87,64 +88,69 @@ impl GapRepair {
             Err(unreadable) => (None, Some(unreadable)),
         };
         let mut gaps = gaps.unwrap_or_default();
-        gaps.keep_to(groups, now);
+        gaps.retain_groups(groups, now);
         let gap_repair = Self {
             gaps,
-            kept: kept.unwrap_or_default(),
+            saved: saved.unwrap_or_default(),
             read: Vec::new(),
             now,
         };
         Ok((gap_repair, unreadable))
     }
 
-    /// Returns the moment up to which it reads.
+    /// Returns the moment up to which this run reads.
     pub fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// Takes in how the subscription of a log group stands.
-    pub fn stands(&mut self, group: &str, standing: SubscriptionState) {
-        self.gaps.stands(group, standing, self.now);
+    /// Notes the state of a log group's subscription. A wrong subscription begins an outage, which is read
+    /// again; a right one ends it.
+    pub fn stands(&mut self, group: &str, state: SubscriptionState) {
+        self.gaps.note_subscription(group, state, self.now);
     }
 
-    /// Takes in what CloudWatch says was lost.
+    /// Notes the failed deliveries that the metrics of CloudWatch show.
     pub fn lost(&mut self, failures: &[Failures]) {
-        self.gaps.lost(failures, self.now);
+        self.gaps.note_failures(failures, self.now);
     }
 
-    /// Reads all that is owed, until there is no more time.
+    /// Reads all open gaps again, oldest first, until `is_over` returns `true`. It is called before each
+    /// page. The events go through `replay_input` into the store.
     pub async fn repair_gaps<S: Store, B: Bucket>(
         &mut self,
-        origin: RepairSource<'_>,
+        repair_source: RepairSource<'_>,
         logs: &impl LogGroups,
         replay_input: &mut ReplayInput<'_, S, B>,
         is_over: impl FnMut() -> bool,
     ) -> RepairResult {
         let due = self.gaps.due(self.now);
-        self.read_all(due, origin, logs, replay_input, is_over)
+        self.read_all(due, repair_source, logs, replay_input, is_over)
             .await
     }
 
-    /// Reads log groups since a moment, but for what this run has read of them.
+    /// Reads log groups again from `since` to [`Self::now`], except for hour parts that this run has read
+    /// before. `is_over` is called before each page; reading stops when it returns `true`.
     pub async fn read_since<S: Store, B: Bucket>(
         &mut self,
         (groups, since): (&[String], Timestamp),
-        origin: RepairSource<'_>,
+        repair_source: RepairSource<'_>,
         logs: &impl LogGroups,
         replay_input: &mut ReplayInput<'_, S, B>,
         is_over: impl FnMut() -> bool,
     ) -> RepairResult {
-        let all = groups.iter().map(|group| pieces(group, since, self.now));
-        let mut rest = without(all.flatten().collect(), &self.read);
+        let all = groups
+            .iter()
+            .map(|group| hour_parts(group, since, self.now));
+        let mut rest = subtract(all.flatten().collect(), &self.read);
         rest.sort();
-        self.read_all(rest, origin, logs, replay_input, is_over)
+        self.read_all(rest, repair_source, logs, replay_input, is_over)
             .await
     }
 
     async fn read_all<S: Store, B: Bucket>(
         &mut self,
         due: Vec<HourPart>,
-        origin: RepairSource<'_>,
+        repair_source: RepairSource<'_>,
         logs: &impl LogGroups,
         replay_input: &mut ReplayInput<'_, S, B>,
         mut is_over: impl FnMut() -> bool,
@@ -152,73 +158,73 @@ impl GapRepair {
         let mut repaired = RepairResult::default();
         let mut closed = BTreeSet::new();
         let mut is_stopped = false;
-        for piece in due {
-            if is_stopped || closed.contains(&piece.group) {
+        for part in due {
+            if is_stopped || closed.contains(&part.group) {
                 repaired.left += 1;
                 continue;
             }
             let source = Source {
-                group: &piece.group,
-                pattern: origin.pattern,
-                owner: origin.owner,
+                group: &part.group,
+                pattern: repair_source.pattern,
+                owner: repair_source.owner,
             };
             let from = Checkpoint {
-                from: piece.from,
-                token: piece.token.clone(),
+                from: part.from,
+                token: part.token.clone(),
             };
-            let done = backfill(&source, from, piece.until, logs, replay_input, &mut is_over).await;
-            self.gaps.read(&piece, &done.checkpoint, self.now);
-            let again = repaired.groups.entry(piece.group.clone()).or_default();
-            again.pages += done.pages;
-            again.records += done.taken.record_counts.read;
+            let done = backfill(&source, from, part.until, logs, replay_input, &mut is_over).await;
+            self.gaps.note_read(&part, &done.checkpoint, self.now);
+            let result = repaired.groups.entry(part.group.clone()).or_default();
+            result.pages += done.pages;
+            result.records += done.taken.record_counts.read;
             let Some(stopped) = done.stopped else {
-                again.hours += 1;
-                self.read.push(piece);
+                result.hours += 1;
+                self.read.push(part);
                 continue;
             };
             repaired.left += 1;
-            // What is wrong with one log group is no reason to leave the others.
+            // An error of one log group does not stop the others; any other error does.
             is_stopped = !matches!(stopped, Stopped::Logs(_));
-            closed.insert(piece.group.clone());
-            repaired.stopped.push((piece.group, stopped));
+            closed.insert(part.group.clone());
+            repaired.stopped.push((part.group, stopped));
         }
         repaired
     }
 
-    /// Keeps what is known of gaps, if that has changed.
+    /// Saves the list of gaps in the bucket, if it has changed.
     ///
     /// # Errors
-    /// [`BucketError`] when it is not kept: the next run reads again what this one has read.
+    /// [`BucketError`] when the list was not saved. The next run then repeats what this run has read.
     pub async fn keep(&mut self, bucket: &impl Bucket) -> Result<(), BucketError> {
         let gaps = self.gaps.encode();
-        if self.kept.as_ref() != Some(&gaps) {
+        if self.saved.as_ref() != Some(&gaps) {
             bucket.keep(GAPS_KEY, gaps.clone()).await?;
-            self.kept = Some(gaps);
+            self.saved = Some(gaps);
         }
         Ok(())
     }
 }
 
 impl RepairResult {
-    /// Adds what was read by other reasons.
+    /// Adds the result of another read of the same run.
     pub fn add(&mut self, other: Self) {
-        for (group, again) in other.groups {
+        for (group, result) in other.groups {
             let mine = self.groups.entry(group).or_default();
-            mine.hours += again.hours;
-            mine.pages += again.pages;
-            mine.records += again.records;
+            mine.hours += result.hours;
+            mine.pages += result.pages;
+            mine.records += result.records;
         }
         self.left += other.left;
         self.stopped.extend(other.stopped);
     }
 
-    /// Returns how many hours were read, those of each log group counted on their own.
+    /// Returns the number of hours that were read, summed over the log groups.
     pub fn hours(&self) -> u64 {
-        self.groups.values().map(|again| again.hours).sum()
+        self.groups.values().map(|result| result.hours).sum()
     }
 
-    /// Returns how many records were read.
+    /// Returns the number of records that were read, duplicates included.
     pub fn records(&self) -> u64 {
-        self.groups.values().map(|again| again.records).sum()
+        self.groups.values().map(|result| result.records).sum()
     }
 }

@@ -1,8 +1,8 @@
-//! Gaps in what came from log groups: which hours are still to be read again, and which were.
+//! Keeps the list of gaps: hours of log groups whose events did not all reach the function.
 //!
-//! A gap is an hour of which something was lost on the way to the function, or a time in which nobody was
-//! subscribed. It is owed until it was read, whichever run does it, and for a week at most: further back
-//! than events are kept, what is read again would count again.
+//! A gap is an hour in which deliveries failed, or a time without a right subscription. A gap stays open
+//! until some run has read its log group again, for a week at most. The ids of stored events expire later
+//! than that, so that events that are read again are recognized as duplicates.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -14,68 +14,72 @@ use crate::ingest::backfill::Checkpoint;
 use crate::ingest::diagnosis::SilenceCause;
 use crate::ports::Failures;
 
-/// How many hours before the current one are searched for lost events.
+/// The number of hours before the current hour that are searched for lost events.
 pub const LOOK_BACK_HOURS: i64 = 24;
 
-/// For how many hours a gap is owed: less than the eight days for which ids of events are kept at least.
-const OWED_HOURS: i64 = 7 * 24;
+/// The number of hours after which an open gap is given up. Event ids are stored for eight days at least,
+/// so that repeated events are recognized within this time.
+const OPEN_HOURS: i64 = 7 * 24;
 
-/// How many hours before the one in which a delivery failed its records may have been logged: it may be
-/// tried shortly after a full hour.
+/// The number of hours before a failed delivery in which its records may have been logged. A delivery
+/// may be tried shortly after the full hour.
 const DELIVERY_HOURS: i64 = 1;
 
-/// The same where an event of the function was lost: that may wait for six hours before (`MaximumEventAgeInSeconds`
-/// in template.yaml). What lies in the bucket is not lost.
+/// The same for an event that the function dropped: it may have waited for six hours
+/// (`MaximumEventAgeInSeconds` in template.yaml). An event that is saved in the bucket is not lost.
 const DROPPED_HOURS: i64 = 6;
 
-/// How much of what was read last is read again while nobody is subscribed, in seconds: what was logged a
-/// moment ago may not be found yet.
+/// During an outage, each read begins this many seconds before the end of the last one. CloudWatch Logs
+/// may not yet find events that were logged a moment ago.
 const OVERLAP_SECONDS: i64 = 15 * 60;
 
-/// The version of the encoding. Another one begins anew.
+/// The version of the encoding. A saved list of another version is not used.
 const VERSION: u32 = 1;
 
-/// The known gaps in the data of all log groups, kept between inspections.
+/// The known gaps of all log groups. The list is saved from one inspection to the next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gaps {
     version: u32,
     groups: BTreeMap<String, Group>,
 }
 
-/// What is remembered of a log group.
+/// The state of one log group.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Group {
-    /// When its subscription was last known to be right, at the full hour before, so that it is written down
-    /// once an hour and no oftener.
-    right: Option<Timestamp>,
-    /// Since when it is wrong, or was.
+    /// When the subscription was last seen right, rounded down to the full hour. So the saved list changes
+    /// at most once an hour by this.
+    #[serde(rename = "right")]
+    last_right: Option<Timestamp>,
+    /// The last time without a right subscription, until it is read.
     outage: Option<Outage>,
-    /// The hours in which something was lost.
+    /// The number of lost events by hour; hours without losses are missing.
     hours: BTreeMap<Window, LostEvents>,
-    /// A piece that is read in part.
-    begun: Option<PartProgress>,
+    /// The progress within the hour part that was read only in part.
+    #[serde(rename = "begun")]
+    progress: Option<PartProgress>,
 }
 
-/// A time in which nobody was subscribed.
+/// A time without a right subscription.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Outage {
-    /// The beginning of what is not read yet.
+    /// The first moment that is not read yet.
     from: Timestamp,
-    /// When it was seen to be over, if it was.
+    /// When the subscription was seen right again; `None` during the outage.
     until: Option<Timestamp>,
 }
 
-/// How much was lost in an hour.
+/// The number of events lost in an hour.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct LostEvents {
-    /// As far as is known.
-    known: u64,
-    /// As far as was known when the hour was last read again.
+    /// The highest number that the metrics have shown so far.
+    #[serde(rename = "known")]
+    count: u64,
+    /// The value of `count` when the hour was last read again; 0 if it never was.
     #[serde(rename = "healed")]
     repaired: u64,
 }
 
-/// Where to go on within a piece.
+/// Where to continue within an hour part: the part, and the token of its next page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct PartProgress {
     from: Timestamp,
@@ -83,31 +87,31 @@ struct PartProgress {
     token: String,
 }
 
-/// What is read as one: a part of one hour of a log group.
+/// An hour of a log group, or a part of one hour, to be read again.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HourPart {
-    /// Its beginning.
+    /// The first moment of the part.
     pub from: Timestamp,
-    /// The log group.
+    /// The name of the log group.
     pub group: String,
-    /// The first moment after it.
+    /// The first moment after the part, within the same hour or its end.
     pub until: Timestamp,
-    /// The page at which to go on, if it was begun.
+    /// The token of the page to continue with; `None` to begin with the first page.
     pub token: Option<String>,
 }
 
-/// How a subscription stands.
+/// Whether the subscription of a log group sends its events to the function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubscriptionState {
-    /// It hands over what it should.
+    /// The subscription has the expected pattern and function.
     Right,
-    /// It does not: what is logged meanwhile has to be read.
+    /// The subscription is missing or different. Events logged during this time have to be read again.
     Wrong,
-    /// Nobody can tell, or there is nothing to read.
+    /// The subscription could not be checked, or the log group does not exist.
     Unknown,
 }
 
-/// Why bytes are no gaps: they are looked for anew.
+/// The saved list of gaps cannot be read. The list begins empty, and the last hours are searched again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the saved list of gaps cannot be read; gaps are searched again in the last {LOOK_BACK_HOURS} hours: {detail}"
@@ -117,7 +121,7 @@ pub struct GapsError {
 }
 
 impl SubscriptionState {
-    /// Concludes from what is wrong with a subscription, if anything is.
+    /// Returns the state for a diagnosis of the subscription; `None` means that nothing is wrong.
     pub fn of(diagnosis: Option<&SilenceCause>) -> Self {
         match diagnosis {
             None => Self::Right,
@@ -132,7 +136,7 @@ impl SubscriptionState {
 }
 
 impl Default for Gaps {
-    /// Nothing is known.
+    /// Returns an empty list without log groups.
     fn default() -> Self {
         Self {
             version: VERSION,
@@ -142,57 +146,61 @@ impl Default for Gaps {
 }
 
 impl Gaps {
-    /// Keeps to these log groups, and forgets what is over. To be called first.
-    pub fn keep_to(&mut self, groups: &[String], now: Timestamp) {
+    /// Restricts the list to these log groups, and drops gaps that are too old to be read. Call this
+    /// first: the other methods ignore log groups that are not in the list.
+    pub fn retain_groups(&mut self, groups: &[String], now: Timestamp) {
         let names: BTreeSet<&String> = groups.iter().collect();
         self.groups.retain(|name, _| names.contains(name));
         for name in groups {
             self.groups.entry(name.clone()).or_default();
         }
-        let (seen_from, owed_from) = (
+        let (searched_from, open_from) = (
             first(now),
             now.window()
-                .plus(-OWED_HOURS)
+                .plus(-OPEN_HOURS)
                 .max(Timestamp::FIRST.window()),
         );
         for group in self.groups.values_mut() {
-            group
-                .hours
-                .retain(|hour, lost| *hour >= seen_from || lost.is_owed() && *hour >= owed_from);
+            group.hours.retain(|hour, lost| {
+                *hour >= searched_from || lost.is_open() && *hour >= open_from
+            });
             if let Some(outage) = &mut group.outage {
-                outage.from = outage.from.max(owed_from.start());
+                outage.from = outage.from.max(open_from.start());
             }
-            group.end_outage();
+            group.drop_read_outage();
         }
     }
 
-    /// Takes in how the subscription of a log group stands.
-    pub fn stands(&mut self, group: &str, standing: SubscriptionState, now: Timestamp) {
+    /// Notes the state of a log group's subscription at `now`. `Wrong` begins an outage at the last time
+    /// the subscription was seen right, at most [`LOOK_BACK_HOURS`] ago. `Right` ends it.
+    pub fn note_subscription(&mut self, group: &str, state: SubscriptionState, now: Timestamp) {
         let Some(group) = self.groups.get_mut(group) else {
             return;
         };
-        match (standing, &mut group.outage) {
+        match (state, &mut group.outage) {
             (SubscriptionState::Right, outage) => {
                 if let Some(outage) = outage {
                     outage.until.get_or_insert(now);
                 }
-                group.right = Some(now.window().start());
+                group.last_right = Some(now.window().start());
             }
             (SubscriptionState::Wrong, Some(outage)) => outage.until = None,
             (SubscriptionState::Wrong, outage) => {
                 let earliest = now.after(-LOOK_BACK_HOURS * 3600).unwrap_or(now);
-                let from = group.right.map_or(earliest, |right| right.max(earliest));
+                let from = group
+                    .last_right
+                    .map_or(earliest, |right| right.max(earliest));
                 *outage = Some(Outage { from, until: None });
             }
             (SubscriptionState::Unknown, _) => {}
         }
     }
 
-    /// Takes in what CloudWatch says was lost in the last hours. How much it was may still grow, as metrics
-    /// come late; an hour of which it did is owed again.
-    pub fn lost(&mut self, failures: &[Failures], now: Timestamp) {
+    /// Notes the failed deliveries of the last [`LOOK_BACK_HOURS`] from the metrics of CloudWatch. Metrics
+    /// come late: an hour whose number has grown since it was read becomes open again.
+    pub fn note_failures(&mut self, failures: &[Failures], now: Timestamp) {
         let hours = first(now)..now.window();
-        let mut owed: BTreeMap<(&str, Window), Share> = BTreeMap::new();
+        let mut shares: BTreeMap<(&str, Window), Share> = BTreeMap::new();
         for failures in failures {
             if failures.count == 0 || !hours.contains(&failures.hour) {
                 continue;
@@ -205,120 +213,122 @@ impl Gaps {
                 ),
             };
             for group in concerned {
-                let own = owed.entry((group, failures.hour)).or_default();
+                let own = shares.entry((group, failures.hour)).or_default();
                 own.count = own.count.saturating_add(failures.count);
                 for back in 1..=reach {
                     let before = failures.hour.plus(-back);
                     if hours.contains(&before) {
-                        owed.entry((group, before)).or_default().is_reached = true;
+                        shares.entry((group, before)).or_default().is_reached = true;
                     }
                 }
             }
         }
-        let known: Vec<_> = owed
+        let counts: Vec<_> = shares
             .into_iter()
-            .map(|((group, hour), share)| (group.to_owned(), hour, share.known()))
+            .map(|((group, hour), share)| (group.to_owned(), hour, share.total()))
             .collect();
-        for (group, hour, count) in known {
+        for (group, hour, count) in counts {
             if let Some(group) = self.groups.get_mut(&group) {
                 let lost = group.hours.entry(hour).or_default();
-                lost.known = lost.known.max(count);
+                lost.count = lost.count.max(count);
             }
         }
     }
 
-    /// Returns what is to be read now, the oldest first, so that no log group waits for ever behind another.
+    /// Returns all hour parts to be read, oldest first, so that no log group waits forever behind another.
+    /// An outage that still lasts is read up to `now`.
     pub fn due(&self, now: Timestamp) -> Vec<HourPart> {
         let mut due = Vec::new();
         for (name, group) in &self.groups {
             let outage = group.outage.as_ref();
-            let of_outage = outage.map(|of| pieces(name, of.from, of.until.unwrap_or(now)));
+            let of_outage = outage.map(|of| hour_parts(name, of.from, of.until.unwrap_or(now)));
             let mut by_hour: BTreeMap<Window, HourPart> = of_outage
                 .into_iter()
                 .flatten()
-                .map(|piece| (piece.from.window(), piece))
+                .map(|part| (part.from.window(), part))
                 .collect();
-            let owed = group.hours.iter().filter(|(_, lost)| lost.is_owed());
-            for (hour, _) in owed {
-                // All of the hour, and so more than an outage has of it.
+            let open = group.hours.iter().filter(|(_, lost)| lost.is_open());
+            for (hour, _) in open {
+                // The whole hour replaces the part of it that belongs to an outage.
                 by_hour.extend(
-                    pieces(name, hour.start(), hour.end())
+                    hour_parts(name, hour.start(), hour.end())
                         .into_iter()
-                        .map(|piece| (*hour, piece)),
+                        .map(|part| (*hour, part)),
                 );
             }
-            for mut piece in by_hour.into_values() {
-                let begun = group.begun.as_ref();
-                let begun = begun.filter(|of| (of.from, of.until) == (piece.from, piece.until));
-                piece.token = begun.map(|begun| begun.token.clone());
-                due.push(piece);
+            for mut part in by_hour.into_values() {
+                let progress = group.progress.as_ref();
+                let progress = progress.filter(|of| (of.from, of.until) == (part.from, part.until));
+                part.token = progress.map(|progress| progress.token.clone());
+                due.push(part);
             }
         }
         due.sort();
         due
     }
 
-    /// Takes in how far a piece was read, at the moment for which it was due.
-    pub fn read(&mut self, piece: &HourPart, mark: &Checkpoint, now: Timestamp) {
-        let Some(group) = self.groups.get_mut(&piece.group) else {
+    /// Notes how far an hour part was read. `now` is the moment that was passed to [`Self::due`]. A part
+    /// that was read to its end is closed; of any other part, the next page is stored.
+    pub fn note_read(&mut self, part: &HourPart, checkpoint: &Checkpoint, now: Timestamp) {
+        let Some(group) = self.groups.get_mut(&part.group) else {
             return;
         };
-        let is_of_piece = |begun: &PartProgress| begun.from == piece.from;
-        if mark.from < piece.until {
-            if let Some(token) = &mark.token {
-                group.begun = Some(PartProgress {
-                    from: piece.from,
-                    until: piece.until,
+        let is_of_part = |progress: &PartProgress| progress.from == part.from;
+        if checkpoint.from < part.until {
+            if let Some(token) = &checkpoint.token {
+                group.progress = Some(PartProgress {
+                    from: part.from,
+                    until: part.until,
                     token: token.clone(),
                 });
-            } else if group.begun.as_ref().is_some_and(is_of_piece) {
-                group.begun = None;
+            } else if group.progress.as_ref().is_some_and(is_of_part) {
+                group.progress = None;
             }
             return;
         }
-        if group.begun.as_ref().is_some_and(is_of_piece) {
-            group.begun = None;
+        if group.progress.as_ref().is_some_and(is_of_part) {
+            group.progress = None;
         }
-        let hour = piece.from.window();
-        if (piece.from, piece.until) == (hour.start(), hour.end())
+        let hour = part.from.window();
+        if (part.from, part.until) == (hour.start(), hour.end())
             && let Some(lost) = group.hours.get_mut(&hour)
         {
-            lost.repaired = lost.known;
+            lost.repaired = lost.count;
         }
         if let Some(outage) = &mut group.outage
-            && (piece.from..piece.until).contains(&outage.from)
+            && (part.from..part.until).contains(&outage.from)
         {
             let settled = now.after(-OVERLAP_SECONDS).unwrap_or(now);
             outage.from = match outage.until {
-                Some(_) => piece.until,
-                None => piece.until.min(settled.max(outage.from)),
+                Some(_) => part.until,
+                None => part.until.min(settled.max(outage.from)),
             };
         }
-        group.end_outage();
+        group.drop_read_outage();
     }
 
-    /// Returns it as bytes.
+    /// Encodes the list as JSON, for [`Self::decode`].
     pub fn encode(&self) -> Vec<u8> {
-        // It cannot fail: all keys are texts and numbers, and it is written into memory.
+        // Encoding cannot fail: all keys are texts or numbers, and the bytes go into memory.
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// Reads what [`Self::encode`] wrote.
+    /// Decodes a list that [`Self::encode`] wrote.
     ///
     /// # Errors
-    /// [`GapsError`] for anything else.
+    /// [`GapsError`] when the bytes are no such list, or have another version. Begin with an empty list then.
     pub fn decode(bytes: &[u8]) -> Result<Self, GapsError> {
-        let gaps: Self = serde_json::from_slice(bytes).map_err(|error| GapsError::of(&error))?;
+        let gaps: Self = serde_json::from_slice(bytes).map_err(|error| GapsError::new(&error))?;
         if gaps.version != VERSION {
-            return Err(GapsError::of(&format!("version {}", gaps.version)));
+            return Err(GapsError::new(&format!("version {}", gaps.version)));
         }
         Ok(gaps)
     }
 }
 
 impl GapsError {
-    /// Makes the error from a parser's message.
-    pub fn of(detail: &dyn Display) -> Self {
+    /// Creates the error from a parser's or the bucket's message.
+    pub fn new(detail: &dyn Display) -> Self {
         Self {
             detail: detail.to_string(),
         }
@@ -326,8 +336,8 @@ impl GapsError {
 }
 
 impl Group {
-    /// Forgets an outage that is over and read.
-    fn end_outage(&mut self) {
+    /// Drops the outage if it is over and read to its end.
+    fn drop_read_outage(&mut self) {
         let is_read = |of: &Outage| of.until.is_some_and(|until| of.from >= until);
         if self.outage.as_ref().is_some_and(is_read) {
             self.outage = None;
@@ -336,39 +346,41 @@ impl Group {
 }
 
 impl LostEvents {
-    fn is_owed(self) -> bool {
-        self.known > self.repaired
+    /// Whether events were lost since the hour was last read again.
+    fn is_open(self) -> bool {
+        self.count > self.repaired
     }
 }
 
-/// What is said of an hour.
+/// The losses of one hour of a log group, as the metrics show them.
 #[derive(Debug, Clone, Copy, Default)]
 struct Share {
-    /// What was lost in it.
+    /// The number of events lost in the hour itself.
     count: u64,
-    /// Whether what was lost later may have been logged in it. How much of it was, nobody can tell, and once
-    /// is enough: all that is logged in it is there to be read by then.
+    /// Whether events that were lost later may have been logged in this hour. Their number is unknown, and
+    /// reading the hour once is enough: all its events are in the log group by then.
     is_reached: bool,
 }
 
 impl Share {
-    fn known(self) -> u64 {
+    fn total(self) -> u64 {
         self.count.saturating_add(self.is_reached.into())
     }
 }
 
-/// Returns the first hour that is looked at.
+/// Returns the first hour that is searched for lost events.
 fn first(now: Timestamp) -> Window {
     now.window().plus(-LOOK_BACK_HOURS)
 }
 
-/// Cuts a range of a log group into its hours.
-pub fn pieces(group: &str, from: Timestamp, until: Timestamp) -> Vec<HourPart> {
-    let mut pieces = Vec::new();
+/// Cuts a time range of a log group at the full hours. The first and the last part may be shorter than an
+/// hour; `until` is not part of the range. Returns no part if `from` is not before `until`.
+pub fn hour_parts(group: &str, from: Timestamp, until: Timestamp) -> Vec<HourPart> {
+    let mut parts = Vec::new();
     let mut from = from;
     while from < until {
         let end = from.window().end().min(until);
-        pieces.push(HourPart {
+        parts.push(HourPart {
             from,
             group: group.to_owned(),
             until: end,
@@ -376,23 +388,24 @@ pub fn pieces(group: &str, from: Timestamp, until: Timestamp) -> Vec<HourPart> {
         });
         from = end;
     }
-    pieces
+    parts
 }
 
-/// Returns what is left of pieces without what was read already.
-pub fn without(pieces: Vec<HourPart>, read: &[HourPart]) -> Vec<HourPart> {
-    let mut left = pieces;
+/// Removes the time ranges of `read` from hour parts of the same log groups. A part that was read in its
+/// middle becomes two parts.
+pub fn subtract(parts: Vec<HourPart>, read: &[HourPart]) -> Vec<HourPart> {
+    let mut left = parts;
     for read in read {
-        let rest = |piece: HourPart| {
-            if piece.group != read.group {
-                return vec![piece];
+        let rest = |part: HourPart| {
+            if part.group != read.group {
+                return vec![part];
             }
-            let before = (piece.from, piece.until.min(read.from));
-            let after = (piece.from.max(read.until), piece.until);
+            let before = (part.from, part.until.min(read.from));
+            let after = (part.from.max(read.until), part.until);
             let rest = |(from, until)| HourPart {
                 from,
                 until,
-                ..piece.clone()
+                ..part.clone()
             };
             let is_left = |(from, until): &(Timestamp, Timestamp)| from < until;
             [before, after]

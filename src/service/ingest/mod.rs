@@ -1,8 +1,9 @@
-//! The verb that turns an input into clusters: open, fold, commit.
+//! Turns an input into clusters: opens the input, groups its records in memory, and commits the
+//! groups to a store.
 //!
-//! Nothing is committed before the input was read to its end: a gzip stream whose checksum is
-//! wrong has given records that nobody should trust. A record that cannot be read is quarantined
-//! and costs nothing but itself.
+//! Nothing is committed before the input was read to its end. A gzip stream proves its checksum only
+//! at the end, and records of a damaged stream cannot be trusted. A record that cannot be read is
+//! quarantined; the other records of the input are processed normally.
 
 pub mod backfill;
 pub mod diagnosis;
@@ -34,70 +35,103 @@ use sha2::{Digest as _, Sha256};
 use crate::ports::{Batch, Committed, Quarantined, Store, StoreError, StoreUsage};
 use crate::rules::{Fate, Hits, Rules};
 
-/// How many unreadable records of one input are kept with their place and reason; all are counted.
+/// Limit on the unreadable records of one input that are listed with position and reason. All
+/// unreadable records are counted, listed or not.
 pub const QUARANTINED_MAX: usize = 1000;
 
-/// An input, folded but not yet committed.
+/// The grouped records of one input, before the commit. Pass it to [`commit`] or [`commit_all`].
 #[derive(Debug, Default)]
 pub struct Folded {
     tally: Tally,
     quarantined: Vec<Quarantined>,
     record_counts: RecordCounts,
     hits: Vec<Hits>,
-    /// When the last of its records was logged.
+    /// When CloudWatch Logs received the latest record; `None` without that time.
     logged_at: Option<Timestamp>,
-    /// The longest that a selected record took from its call to CloudWatch Logs, in seconds.
+    /// The longest delay of a selected record, from its call to CloudWatch Logs, in seconds.
     lag_seconds: Option<i64>,
-    /// What the first record looks like that is no event of CloudTrail; only where it is first of all.
+    /// What the first record looks like, if it is no CloudTrail event. Later records are not described.
     likeness: Option<String>,
-    /// All records that could not be read, where they are to be counted in clusters.
+    /// All unreadable records, to be counted in clusters; `None` if the caller does not count them.
     unparsable: Option<Vec<Unparsable>>,
 }
 
-/// A record that could not be read, as far as it counts.
+/// An unreadable record, reduced to what its cluster and its event id are made of.
 #[derive(Debug)]
 struct Unparsable {
+    /// The position in the input, from 1.
     number: u64,
-    /// What it says, hashed; a record that was not even handed over has none.
-    says: Option<[u8; 32]>,
+    /// The SHA-256 hash of the record's text; `None` if the input gave no text for the record.
+    text_hash: Option<[u8; 32]>,
     reason: &'static str,
     account_id: Option<Arc<str>>,
     logged_at: Option<Timestamp>,
 }
 
-/// What became of an input that was committed.
+/// The result of one committed input.
 #[derive(Debug, Default)]
 pub struct Ingested {
-    /// What became of its records.
+    /// The number of records by outcome: clustered, duplicate, ignored and others.
     pub record_counts: RecordCounts,
-    /// Those that could not be read, at most [`QUARANTINED_MAX`].
+    /// The unreadable records with position and reason, at most [`QUARANTINED_MAX`].
     pub quarantined: Vec<Quarantined>,
-    /// How often each rule matched, in the order of the rules.
+    /// The matches of each rule, in the order of the rules.
     pub hits: Vec<Hits>,
-    /// Clusters that are new.
+    /// The number of clusters that were not in the store before.
     pub new_clusters: u64,
-    /// What the store took for it.
+    /// The cost of the commit: store calls and write units.
     pub spent: StoreUsage,
-    /// Which samples the store has enough of now.
+    /// For each cluster with enough samples in the store, the last rank that the store keeps.
     cutoffs: SampleCutoffs,
 }
 
-/// How inputs are folded, and what is remembered from one to the next to make it less work; what
-/// comes of an input does not depend on that.
+/// Groups the records of inputs in memory, one input after another.
+///
+/// A folding keeps buffers and the last analyzed records between inputs. They save work and never
+/// change the result. A [`Folded`] holds one entry for each event id, so that a record that occurs
+/// twice counts once.
+///
+/// ```
+/// use futures_util::FutureExt as _;
+/// use input::{Layout, Limits};
+/// use service::ingest::{Folding, commit};
+/// use service::memory::MemoryStore;
+/// use service::rules::Rules;
+///
+/// let trail = r#"{"Records": [{
+///     "eventVersion": "1.11", "eventType": "AwsApiCall", "eventCategory": "Management",
+///     "eventID": "3f0e3bd4-6a7c-4f0b-9a6e-1d2c3b4a5f60", "eventTime": "2026-11-21T08:00:00Z",
+///     "eventSource": "s3.amazonaws.com", "eventName": "GetBucketAcl", "awsRegion": "eu-central-1",
+///     "recipientAccountId": "111122223333", "errorCode": "AccessDenied"
+/// }]}"#;
+/// let rules = Rules::default();
+/// let folded = Folding::new(Limits::default(), &rules)
+///     .fold(trail.as_bytes(), Layout::Guess, None)
+///     .expect("the input is complete");
+/// let mut store = MemoryStore::default();
+/// let ingested = commit(&mut store, "example.json", folded)
+///     .now_or_never()
+///     .expect("a store in memory never waits")
+///     .expect("a store in memory never fails");
+/// assert_eq!(ingested.record_counts.clustered, 1);
+/// assert_eq!(ingested.new_clusters, 1);
+/// ```
 #[derive(Debug)]
 pub struct Folding<'r> {
     limits: Limits,
-    /// `None` stands for the reference reader.
+    /// The reader of the fast path; `None` with the reference reader.
     reader: Option<Reader>,
-    finder: Analyzer<'r>,
-    /// Which samples the store would not keep; none at all where nobody looks at samples. Foldings
-    /// that work side by side share them.
+    analyzer: Analyzer<'r>,
+    /// The ranks from which on the store keeps no sample of a cluster. Foldings of several threads
+    /// share them. `None`: no samples are made.
     cutoffs: Option<SharedCutoffs>,
-    /// Whether records that cannot be read are listed to be counted in clusters.
+    /// Whether unreadable records are listed, so that they can be counted in clusters.
     counts_unparsable: bool,
 }
 
-/// What a folding remembers and the room that it has, without its rules; nothing by default.
+/// The buffers and caches of a [`Folding`], without its rules; empty by default.
+///
+/// They pass from one folding to the next where each event gets its own folding.
 #[derive(Debug, Default)]
 pub struct Caches {
     reader: Option<Reader>,
@@ -105,18 +139,18 @@ pub struct Caches {
     cutoffs: Option<SharedCutoffs>,
 }
 
-/// Marks that foldings share which work side by side.
+/// Sample cutoffs that the foldings of several threads share.
 type SharedCutoffs = Arc<Mutex<Arc<SampleCutoffs>>>;
 
-/// What finds out what records say.
+/// Analyzes records: applies the rules, and reuses the analysis of a record that repeats.
 #[derive(Debug)]
 struct Analyzer<'r> {
     rules: &'r Rules,
-    /// `None` with the reference reader, which parses each record.
+    /// The last analyzed records. `None` with the reference reader, which parses each record.
     repeats: Option<RecentRecords>,
 }
 
-/// The last records that went into clusters, the newest first, and what was found in them.
+/// The last clustered records with their analysis, newest first; at most [`RECENT_MAX`].
 #[derive(Debug, Default)]
 struct RecentRecords(VecDeque<RecentRecord>);
 
@@ -124,52 +158,56 @@ struct RecentRecords(VecDeque<RecentRecord>);
 struct RecentRecord {
     template: RecordTemplate,
     account_id: Option<String>,
-    found: Analysis,
+    analysis: Analysis,
 }
 
-/// What is found in a record, whichever event it is.
+/// The part of a record's analysis that does not depend on the event's id and time.
 #[derive(Debug, Clone)]
 struct Analysis {
     finding: Finding,
-    /// Whether its code is not known here.
+    /// Whether the record has an error code that no class lists.
     unknown_code: bool,
 }
 
-/// How many records are compared with: callers take turns.
-const KNOWN_MAX: usize = 8;
+/// The number of recent records that a record is compared with. More than one, because the failures
+/// of several callers alternate.
+const RECENT_MAX: usize = 8;
 
 impl RecentRecords {
-    /// Returns what was found in the record that a text repeats, and in what it differs.
+    /// Finds the recent record that a text repeats. Returns the text's own id and time, and the
+    /// analysis of that record; `None` if the text repeats none.
     fn find<'t>(&self, text: &'t str, wrapper: &Wrapper) -> Option<(Repeat<'t>, &Analysis)> {
         self.0
             .iter()
-            .filter(|known| known.account_id == wrapper.account_id)
-            .find_map(|known| Some((known.template.repeated_by(text)?, &known.found)))
+            .filter(|recent| recent.account_id == wrapper.account_id)
+            .find_map(|recent| Some((recent.template.repeated_by(text)?, &recent.analysis)))
     }
 
-    /// Keeps a record in the place of the oldest.
-    fn keep(&mut self, record: &Record<'_>, text: &str, wrapper: &Wrapper, found: &Analysis) {
-        let oldest = (self.0.len() == KNOWN_MAX).then(|| self.0.pop_back());
+    /// Adds a record, and drops the oldest one if there are [`RECENT_MAX`].
+    fn add(&mut self, record: &Record<'_>, text: &str, wrapper: &Wrapper, analysis: &Analysis) {
+        let oldest = (self.0.len() == RECENT_MAX).then(|| self.0.pop_back());
         let mut template = oldest
             .flatten()
-            .map_or_else(RecordTemplate::default, |known| known.template);
+            .map_or_else(RecordTemplate::default, |recent| recent.template);
         if template.take(record, text) {
             self.0.push_front(RecentRecord {
                 template,
                 account_id: wrapper.account_id.clone(),
-                found: found.clone(),
+                analysis: analysis.clone(),
             });
         }
     }
 }
 
 impl<'r> Folding<'r> {
-    /// Returns a folding by rules, which may leave records out or change what is concluded of them.
+    /// Creates a folding with the limits of an input and the user's rules. Rules may leave records out,
+    /// change their class or merge their clusters. No samples are made, see [`Self::with_samples`].
+    #[must_use]
     pub fn new(limits: Limits, rules: &'r Rules) -> Self {
         Self {
             limits,
             reader: Some(Reader::new(&PREFILTER)),
-            finder: Analyzer {
+            analyzer: Analyzer {
                 rules,
                 repeats: Some(RecentRecords::default()),
             },
@@ -178,30 +216,32 @@ impl<'r> Folding<'r> {
         }
     }
 
-    /// Returns a folding by the same rules as the one that remembered something.
-    pub fn remembering(limits: Limits, rules: &'r Rules, remembered: Caches) -> Self {
+    /// Creates a folding that reuses the caches of an earlier one. Both must have the same rules, because
+    /// the caches hold results of these rules.
+    #[must_use]
+    pub fn with_caches(limits: Limits, rules: &'r Rules, caches: Caches) -> Self {
         let new = Self::new(limits, rules);
         Self {
-            reader: remembered.reader.or(new.reader),
-            finder: Analyzer {
+            reader: caches.reader.or(new.reader),
+            analyzer: Analyzer {
                 rules,
-                repeats: remembered.repeats.or(new.finder.repeats),
+                repeats: caches.repeats.or(new.analyzer.repeats),
             },
-            cutoffs: remembered.cutoffs,
+            cutoffs: caches.cutoffs,
             ..new
         }
     }
 
-    /// Returns what it remembers, for another by the same rules.
-    pub fn into_remembered(self) -> Caches {
+    /// Returns the caches, for [`Self::with_caches`] of a folding with the same rules.
+    pub fn into_caches(self) -> Caches {
         Caches {
             reader: self.reader,
-            repeats: self.finder.repeats,
+            repeats: self.analyzer.repeats,
             cutoffs: self.cutoffs,
         }
     }
 
-    /// Lists all records that cannot be read, so that they can be counted in clusters.
+    /// Lists unreadable records in the results, without limit, so that they can be counted in clusters.
     pub fn counting_unparsable(self) -> Self {
         Self {
             counts_unparsable: true,
@@ -209,7 +249,7 @@ impl<'r> Folding<'r> {
         }
     }
 
-    /// Makes samples as well.
+    /// Makes samples too: redacted example records, a few for each cluster.
     pub fn with_samples(self) -> Self {
         Self {
             cutoffs: self.cutoffs.or_else(|| Some(Arc::default())),
@@ -217,33 +257,36 @@ impl<'r> Folding<'r> {
         }
     }
 
-    /// Reads with the reference reader, and remembers nothing: slow, and what the tests compare the fast
-    /// path with.
+    /// Reads with the reference reader: every byte, without a cache of records. Slow; tests compare the
+    /// fast path with it.
     pub fn reference(self) -> Self {
         Self {
             reader: None,
-            finder: Analyzer {
-                rules: self.finder.rules,
+            analyzer: Analyzer {
+                rules: self.analyzer.rules,
                 repeats: None,
             },
             ..self
         }
     }
 
-    /// Returns a folding to work beside this one, for the same store.
+    /// Creates a folding for another thread, with the same limits, rules and sample cutoffs. Both must
+    /// commit to the same store.
+    #[must_use]
     pub fn beside(&self) -> Self {
         Self {
             cutoffs: self.cutoffs.clone(),
-            ..Self::new(self.limits, self.finder.rules)
+            ..Self::new(self.limits, self.analyzer.rules)
         }
     }
 
-    /// Reads an input to its end and folds its records.
+    /// Reads an input to its end and groups its records by event and cluster.
     ///
-    /// `account_id` is the account that the input's name tells, for records that name none.
+    /// `account_id` is the account in the input's name. It is used for records without an account.
     ///
     /// # Errors
-    /// When the input as a whole cannot be trusted; nothing of it should be kept then.
+    /// [`ReadError`] when the input is damaged, too large, or holds no CloudTrail data. No record of the
+    /// input is committed then; the variant says what the user can do.
     pub fn fold(
         &mut self,
         input: impl Read,
@@ -253,16 +296,16 @@ impl<'r> Folding<'r> {
         let Self {
             limits,
             reader,
-            finder,
+            analyzer,
             cutoffs,
             counts_unparsable,
         } = self;
         let mut folded = Folded {
-            hits: vec![Hits::default(); finder.rules.all().len()],
+            hits: vec![Hits::default(); analyzer.rules.all().len()],
             unparsable: counts_unparsable.then(Vec::new),
             ..Folded::default()
         };
-        let cutoffs = cutoffs.as_deref().map(|cutoffs| Arc::clone(&held(cutoffs)));
+        let cutoffs = cutoffs.as_deref().map(|cutoffs| Arc::clone(&lock(cutoffs)));
         let mut visit = |item: InputItem<'_>| match item {
             InputItem::Record {
                 number,
@@ -270,14 +313,14 @@ impl<'r> Folding<'r> {
                 wrapper,
             } => {
                 let wrapper = wrapper.or_account(account_id);
-                folded.record(number, &text, &wrapper, cutoffs.as_deref(), finder);
+                folded.record(number, &text, &wrapper, cutoffs.as_deref(), analyzer);
             }
             InputItem::Rejected {
                 number,
                 rejection,
                 wrapper,
             } => folded.quarantine(number, None, rejection, wrapper),
-            InputItem::Skipped { count } => folded.quiet(count),
+            InputItem::Skipped { count } => folded.skip(count),
             InputItem::ControlMessage => folded.record_counts.control_messages += 1,
         };
         match reader {
@@ -287,14 +330,15 @@ impl<'r> Folding<'r> {
         Ok(folded)
     }
 
-    /// Remembers which samples of a committed input the store has enough of.
+    /// Remembers the clusters for which the store has enough samples after a commit. Samples that the
+    /// store would drop are not made any more.
     pub fn learn(&self, ingested: &Ingested) {
         learn(self.cutoffs.as_ref(), ingested);
     }
 }
 
 impl Caches {
-    /// Remembers which samples of a committed input the store has enough of.
+    /// Remembers the clusters for which the store has enough samples, as [`Folding::learn`].
     pub fn learn(&self, ingested: &Ingested) {
         learn(self.cutoffs.as_ref(), ingested);
     }
@@ -302,12 +346,12 @@ impl Caches {
 
 fn learn(cutoffs: Option<&SharedCutoffs>, ingested: &Ingested) {
     if let Some(cutoffs) = cutoffs {
-        Arc::make_mut(&mut held(cutoffs)).extend(&ingested.cutoffs);
+        Arc::make_mut(&mut lock(cutoffs)).extend(&ingested.cutoffs);
     }
 }
 
 impl Analyzer<'_> {
-    /// Reads a record.
+    /// Parses a record by the fast path, or by the reference parser if there is no cache.
     fn parse<'t>(&self, text: &'t str) -> Result<Record<'t>, Rejection> {
         match self.repeats {
             Some(_) => Record::parse(text),
@@ -315,8 +359,9 @@ impl Analyzer<'_> {
         }
     }
 
-    /// Takes what is concluded of a record, and keeps it for those that repeat the record.
-    fn find(
+    /// Returns the part of a conclusion that is the same for every event with equal facets. Without rules
+    /// the record is remembered, so that records that repeat it are not parsed.
+    fn analyze(
         &mut self,
         conclusion: Conclusion<'_>,
         record: &Record<'_>,
@@ -325,24 +370,24 @@ impl Analyzer<'_> {
     ) -> Analysis {
         let finding = Finding::of(conclusion);
         let is_other = finding.facts.identity.class == Class::Other;
-        let found = Analysis {
+        let analysis = Analysis {
             finding,
             unknown_code: is_other && record.error_code.is_some(),
         };
-        // What a rule looks at may be anything in the record, its time among it.
+        // A rule may read any field of a record, even its time. So a repeated record must be tried again.
         if let (Some(repeats), []) = (&mut self.repeats, self.rules.all()) {
-            repeats.keep(record, text, wrapper, &found);
+            repeats.add(record, text, wrapper, &analysis);
         }
-        found
+        analysis
     }
 }
 
-/// Takes marks; whoever held them before cannot have left them half done.
-fn held(cutoffs: &Mutex<Arc<SampleCutoffs>>) -> MutexGuard<'_, Arc<SampleCutoffs>> {
+/// Locks sample cutoffs. A poisoned lock is used all the same: each change of the cutoffs is complete.
+fn lock(cutoffs: &Mutex<Arc<SampleCutoffs>>) -> MutexGuard<'_, Arc<SampleCutoffs>> {
     cutoffs.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Folds one input, with samples.
+/// Groups the records of one input in memory, with samples. For several inputs use one [`Folding`].
 ///
 /// # Errors
 /// As [`Folding::fold`].
@@ -357,10 +402,12 @@ pub fn fold(
     folding.fold(input, layout, account_id)
 }
 
-/// Commits a folded input and closes its totals.
+/// Commits a grouped input to a store, and completes its record counts. `source` is the name under which
+/// the store lists the unreadable records.
 ///
 /// # Errors
-/// The store's; nothing of the input was kept then, and committing it again is safe.
+/// [`StoreError`] when the commit failed. Nothing of the input was stored, and committing the same input
+/// again is safe.
 pub async fn commit(
     store: &mut impl Store,
     source: &str,
@@ -370,32 +417,34 @@ pub async fn commit(
     Ok(ingested.pop().unwrap_or_default())
 }
 
-/// Commits folded inputs, each with its name, together and in their order, and closes their totals.
+/// Commits several grouped inputs in one step, in their order, and completes their record counts. Each
+/// input comes with its name. Returns one result for each input, in the same order.
 ///
 /// # Errors
-/// The store's; nothing of any of them was kept then, and committing them again is safe.
+/// [`StoreError`] when the commit failed. Nothing of any input was stored, and committing the same inputs
+/// again is safe.
 pub async fn commit_all(
     store: &mut impl Store,
     inputs: Vec<(String, Folded)>,
 ) -> Result<Vec<Ingested>, StoreError> {
-    let mut open = Vec::with_capacity(inputs.len());
+    let mut results = Vec::with_capacity(inputs.len());
     let mut batches = Vec::with_capacity(inputs.len());
     for (source, folded) in inputs {
-        let (ingested, batch) = folded.open(source);
-        open.push(ingested);
+        let (ingested, batch) = folded.split(source);
+        results.push(ingested);
         batches.push(batch);
     }
     let committed = store.commit(batches).await?;
-    for (ingested, committed) in open.iter_mut().zip(committed) {
-        ingested.close(committed);
+    for (ingested, committed) in results.iter_mut().zip(committed) {
+        ingested.complete(committed);
     }
-    Ok(open)
+    Ok(results)
 }
 
 impl Ingested {
-    /// Closes the totals. Which of the observed events are duplicates is known only now: the store
-    /// has the others.
-    fn close(&mut self, committed: Committed) {
+    /// Completes the record counts with the result of the commit. Only the store knows which of the
+    /// observed events are new; the rest are duplicates.
+    fn complete(&mut self, committed: Committed) {
         let record_counts = &mut self.record_counts;
         let observed =
             record_counts.selected - record_counts.ignored() - record_counts.quarantined();
@@ -409,18 +458,20 @@ impl Ingested {
 }
 
 impl Folded {
-    /// Returns how many events it holds.
+    /// Returns the number of distinct events in the input.
     pub fn events(&self) -> usize {
         self.tally.sightings.len()
     }
 
-    /// Returns what was seen, by event.
+    /// Returns the grouped records: sightings by event id, facts and samples by cluster.
     pub fn tally(&self) -> &Tally {
         &self.tally
     }
 
-    /// Says what an input looks like that holds something, but not a single event of CloudTrail: what
-    /// was not read must not be told as clean.
+    /// Describes the content of an input that has records, but not a single CloudTrail event. `None` if
+    /// the input has an event or a control message, or is empty.
+    ///
+    /// Such an input must not be reported as free of errors.
     pub fn without_events(&self) -> Option<String> {
         let record_counts = &self.record_counts;
         let others = record_counts.not_selected.get(NO_EVENT).copied();
@@ -434,15 +485,15 @@ impl Folded {
         })
     }
 
-    /// Notes what a record looks like that is no event, if it is the first.
-    fn look(&mut self, text: &str) {
+    /// Describes a record that is no event, if it is the first record of the input.
+    fn describe(&mut self, text: &str) {
         if self.record_counts.read == 1 {
             self.likeness = Some(likeness::of_record(text));
         }
     }
 
-    /// Returns what is to be committed, and the totals that are closed when it is.
-    fn open(self, source: String) -> (Ingested, Batch) {
+    /// Splits into the batch to commit, and a result whose record counts [`Ingested::complete`] completes.
+    fn split(self, source: String) -> (Ingested, Batch) {
         let ingested = Ingested {
             record_counts: self.record_counts,
             quarantined: self.quarantined.clone(),
@@ -463,34 +514,34 @@ impl Folded {
         text: &str,
         wrapper: &Wrapper,
         cutoffs: Option<&SampleCutoffs>,
-        finder: &mut Analyzer<'_>,
+        analyzer: &mut Analyzer<'_>,
     ) {
         self.logged_at = self.logged_at.max(wrapper.logged_at);
-        let repeats = finder.repeats.as_ref();
-        if let Some((repeat, found)) = repeats.and_then(|repeats| repeats.find(text, wrapper)) {
+        let repeats = analyzer.repeats.as_ref();
+        if let Some((repeat, analysis)) = repeats.and_then(|repeats| repeats.find(text, wrapper)) {
             self.record_counts.read += 1;
             self.record_counts.selected += 1;
             let id = EventId::named(repeat.event_id);
             let at = event_time(Some(repeat.event_time), wrapper);
-            self.lag(at, wrapper);
+            self.note_lag(at, wrapper);
             let sample = || {
                 let record = Record::parse(text);
                 record.as_ref().map(redact::sample).unwrap_or_default()
             };
-            return self.observe(id, at, found, cutoffs, sample);
+            return self.observe(id, at, analysis, cutoffs, sample);
         }
-        let record = match finder.parse(text) {
+        let record = match analyzer.parse(text) {
             Ok(record) => record,
             Err(rejection) => return self.quarantine(number, Some(text), rejection, wrapper),
         };
         self.record_counts.read += 1;
-        let (fate, outcome) = finder.rules.decide(&record, text, wrapper);
+        let (fate, outcome) = analyzer.rules.decide(&record, text, wrapper);
         Hits::count(&mut self.hits, outcome);
         self.record_counts.selected += u64::from(!matches!(fate, Fate::NotSelected(_)));
         match fate {
             Fate::NotSelected(reason) => {
                 if reason == NO_EVENT {
-                    self.look(text);
+                    self.describe(text);
                 }
                 *self.record_counts.not_selected.entry(reason).or_default() += 1;
             }
@@ -501,10 +552,10 @@ impl Folded {
             }
             Fate::Clustered(conclusion) => {
                 let (id, at) = (conclusion.id, conclusion.at);
-                self.lag(at, wrapper);
-                let found = finder.find(conclusion, &record, text, wrapper);
+                self.note_lag(at, wrapper);
+                let analysis = analyzer.analyze(conclusion, &record, text, wrapper);
                 let sample = || redact::sample(&record);
-                self.observe(id, at, &found, cutoffs, sample);
+                self.observe(id, at, &analysis, cutoffs, sample);
             }
         }
     }
@@ -513,31 +564,31 @@ impl Folded {
         &mut self,
         id: EventId,
         at: Option<Timestamp>,
-        found: &Analysis,
+        analysis: &Analysis,
         cutoffs: Option<&SampleCutoffs>,
         sample: impl FnOnce() -> String,
     ) {
-        // Codes and wordings that are not known here are counted, so that a new one is noticed.
-        self.record_counts.unknown_denials += u64::from(found.finding.unknown_denial);
-        self.record_counts.unknown_codes += u64::from(found.unknown_code);
-        let class = found.finding.facts.identity.class;
+        // Unknown codes and wordings are counted, so that new ones of AWS are noticed.
+        self.record_counts.unknown_denials += u64::from(analysis.finding.unknown_denial);
+        self.record_counts.unknown_codes += u64::from(analysis.unknown_code);
+        let class = analysis.finding.facts.identity.class;
         *self.record_counts.classes.entry(class).or_default() += 1;
-        self.tally.observe(id, at, &found.finding);
+        self.tally.observe(id, at, &analysis.finding);
         if let Some(cutoffs) = cutoffs {
-            let cluster = found.finding.series.cluster;
+            let cluster = analysis.finding.series.cluster;
             self.tally.sample(cluster, id, at, cutoffs, sample);
         }
     }
 
-    /// Notes how long it took from a call to CloudWatch Logs.
-    fn lag(&mut self, at: Option<Timestamp>, wrapper: &Wrapper) {
+    /// Updates the longest delay from a call to CloudWatch Logs.
+    fn note_lag(&mut self, at: Option<Timestamp>, wrapper: &Wrapper) {
         if let (Some(at), Some(logged_at)) = (at, wrapper.logged_at) {
             self.lag_seconds = self.lag_seconds.max(Some(logged_at.seconds_since(at)));
         }
     }
 
-    /// Counts records that were held back because nothing failed.
-    fn quiet(&mut self, count: u64) {
+    /// Counts records that the prefilter skipped, because their calls succeeded.
+    fn skip(&mut self, count: u64) {
         self.record_counts.read += count;
         *self.record_counts.not_selected.entry(NO_ERROR).or_default() += count;
     }
@@ -552,14 +603,14 @@ impl Folded {
         self.logged_at = self.logged_at.max(wrapper.logged_at);
         if let Some(unparsable) = &mut self.unparsable {
             let account_id = wrapper.account_id.as_deref();
-            let known = unparsable.last().and_then(|last| last.account_id.clone());
-            let account_id = match (known, account_id) {
-                (Some(known), Some(account_id)) if *known == *account_id => Some(known),
+            let previous = unparsable.last().and_then(|last| last.account_id.clone());
+            let account_id = match (previous, account_id) {
+                (Some(previous), Some(account_id)) if *previous == *account_id => Some(previous),
                 (_, account_id) => account_id.map(Arc::from),
             };
             unparsable.push(Unparsable {
                 number,
-                says: text.map(|text| Sha256::digest(text).into()),
+                text_hash: text.map(|text| Sha256::digest(text).into()),
                 reason: rejection.name(),
                 account_id,
                 logged_at: wrapper.logged_at,
@@ -567,7 +618,7 @@ impl Folded {
         }
         self.record_counts.read += 1;
         if let Some(text) = text {
-            self.look(text);
+            self.describe(text);
         }
         self.record_counts.selected += 1;
         *self

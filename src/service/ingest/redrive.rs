@@ -1,9 +1,9 @@
-//! Takes failed invocations back in: AWS Lambda keeps an event whose last attempt failed in the bucket,
-//! and what it keeps goes through the same subscription once more.
+//! Processes failed invocations again. AWS Lambda writes an event to the bucket when its last attempt has
+//! failed, and a redrive processes it like an event of the subscription.
 //!
-//! An object is removed when its event is committed and never before, so a round may be cut off
-//! anywhere and two may run at once: whatever is left is taken again and changes nothing. What is
-//! no event of the function stays where it is, because nobody else knows what it is worth.
+//! An object is removed only after its event was committed. So a redrive may stop anywhere, and two may
+//! run at the same time: an event that is processed twice changes nothing. An object that holds no event
+//! of the function is never removed, because its owner is unknown.
 //!
 //! Source: AWS Lambda Developer Guide, "Capturing records of Lambda asynchronous invocations".
 
@@ -16,90 +16,89 @@ use crate::ingest::replay_input::{ReplayInput, ReplayTotals, Stopped};
 use crate::ingest::subscription::RetryReason;
 use crate::ports::{Bucket, BucketError, ListedObject, Store};
 
-/// The folder in which AWS Lambda keeps failed invocations, one folder in it for each function. The
-/// keys in there begin with the date.
+/// The folder in the bucket to which AWS Lambda writes failed invocations. It has one folder for each
+/// function, in which keys begin with the date.
 pub const FAILED: &str = "aws/lambda/async";
 
-/// How many objects one round looks at.
+/// The largest number of objects that one call of [`redrive`] reads.
 pub const ROUND_OBJECTS_MAX: usize = 200;
 
-/// The longest object that is looked at. An event has at most 6 MB, and AWS Lambda writes little
-/// around it.
+/// The largest object that is read, in bytes. An event has at most 6 MB, and AWS Lambda adds little to it.
 pub const RECORD_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// After how many events in a row that cannot be taken a round ends: it is not the events then. A
-/// single one that is never taken holds up nothing.
+/// The number of events in a row that fail before a redrive stops. Then the cause is probably the store
+/// or the bucket, and not the events. A single event that always fails stops nothing.
 pub const FAILURES_MAX: usize = 3;
 
-/// What a round is about.
+/// The objects that one call of [`redrive`] reads.
 #[derive(Debug, Clone, Copy)]
 pub struct RedriveBatch<'r> {
-    /// The name of the function.
+    /// The name of the function whose failed invocations are read.
     pub function: &'r str,
-    /// Behind which key to begin: where an earlier round has come to.
+    /// Only objects with keys after this one are read: [`Redriven::next`] of the last call. `None` for all.
     pub after: Option<&'r str>,
-    /// How many objects to look at, no more than [`ROUND_OBJECTS_MAX`].
+    /// The limit on the number of objects; values above [`ROUND_OBJECTS_MAX`] count as that.
     pub objects_max: usize,
 }
 
-/// What a round has done.
+/// The result of one call of [`redrive`].
 #[derive(Debug, Default)]
 pub struct Redriven {
-    /// What came of the events that were taken.
+    /// The record counts of the events that were processed.
     pub taken: ReplayTotals,
-    /// The objects that were left, and will be.
+    /// The objects that stay in the bucket because they hold no event of the function.
     pub left: Vec<SkippedObject>,
-    /// The objects whose events could not be taken; they are there for the next time.
+    /// The objects whose events failed again. They stay in the bucket for the next redrive.
     pub failed: Vec<FailedObject>,
-    /// Behind which key there may be more; `None` when there is no more to look at.
+    /// The last key that was read, to continue after; `None` when all objects were read.
     pub next: Option<String>,
-    /// Why it ended before it was through.
+    /// Why the redrive stopped early; `None` if it read the whole batch.
     pub stopped: Option<Stopped>,
 }
 
-/// An object that was left.
+/// An object that a redrive leaves in the bucket, in this call and in later ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SkippedObject {
-    /// Its key.
+    /// The key in the bucket.
     pub key: String,
-    /// Its length.
+    /// The size of the object.
     pub bytes: u64,
-    /// Why it was left.
+    /// The reason for leaving the object.
     pub reason: SkipReason,
 }
 
-/// An object whose event could not be taken.
+/// An object whose event failed again.
 #[derive(Debug)]
 pub struct FailedObject {
-    /// Its key.
+    /// The key in the bucket.
     pub key: String,
-    /// Why.
+    /// Why the event failed.
     pub failure: RetryReason,
 }
 
-/// Why an object was left. None of these goes better the next time.
+/// Why a redrive leaves an object in the bucket. The next redrive will have the same result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum SkipReason {
-    /// It is larger than the record of a failed invocation can be.
+    /// The object is larger than [`RECORD_BYTES_MAX`].
     #[error("larger than the record of a failed invocation can be")]
     TooLong,
-    /// AWS Lambda did not write it.
+    /// The object is not what AWS Lambda writes for a failed invocation.
     #[error("not the record of a failed invocation")]
     NotARecord,
-    /// It is the event of another function.
+    /// The object holds a failed invocation of another function.
     #[error("it belongs to another function")]
     OtherFunction,
 }
 
 impl SkipReason {
-    /// Returns the stable name.
+    /// Returns the stable name for logs and JSON, such as `too_long`.
     pub fn name(self) -> &'static str {
         self.into()
     }
 }
 
-/// What AWS Lambda keeps of an invocation that failed, as far as it is read.
+/// The object that AWS Lambda writes for a failed invocation: the fields that are read.
 #[derive(Deserialize)]
 struct FailedInvocation<'r> {
     #[serde(rename = "requestContext", borrow)]
@@ -114,24 +113,24 @@ struct RequestContext<'r> {
     function: Cow<'r, str>,
 }
 
-/// Takes failed invocations of a function back in, the oldest first. `is_over` is asked before each
-/// object whether to stop.
+/// Processes failed invocations of a function again, oldest first. `is_over` is called before each
+/// object; the redrive stops when it returns `true`.
 ///
-/// What stops a round is told in [`Redriven::stopped`], beside what was done until then.
+/// Errors are returned in [`Redriven::stopped`], beside the results so far.
 pub async fn redrive<S: Store, B: Bucket>(
-    round: &RedriveBatch<'_>,
+    batch: &RedriveBatch<'_>,
     replay_input: &mut ReplayInput<'_, S, B>,
     mut is_over: impl FnMut() -> bool,
 ) -> Redriven {
     let mut redriven = Redriven {
-        next: round.after.map(str::to_owned),
+        next: batch.after.map(str::to_owned),
         ..Redriven::default()
     };
-    let folder = format!("{FAILED}/{}/", round.function);
-    let objects_max = round.objects_max.min(ROUND_OBJECTS_MAX);
+    let folder = format!("{FAILED}/{}/", batch.function);
+    let objects_max = batch.objects_max.min(ROUND_OBJECTS_MAX);
     let listed = match replay_input
         .bucket
-        .list(&folder, round.after, objects_max)
+        .list(&folder, batch.after, objects_max)
         .await
     {
         Ok(listed) => listed,
@@ -144,7 +143,7 @@ pub async fn redrive<S: Store, B: Bucket>(
             return redriven.stopped_by(Stopped::Deadline);
         }
         let failed = redriven.failed.len();
-        if let Err(stopped) = redriven.take(&object, round.function, replay_input).await {
+        if let Err(stopped) = redriven.take(&object, batch.function, replay_input).await {
             return redriven.stopped_by(stopped);
         }
         failures = if redriven.failed.len() > failed {
@@ -164,12 +163,12 @@ pub async fn redrive<S: Store, B: Bucket>(
 }
 
 impl Redriven {
-    fn stopped_by(mut self, by: impl Into<Stopped>) -> Self {
-        self.stopped = Some(by.into());
+    fn stopped_by(mut self, reason: impl Into<Stopped>) -> Self {
+        self.stopped = Some(reason.into());
         self
     }
 
-    /// Takes the event in an object, and removes the object then.
+    /// Processes the event in an object, and removes the object after the commit.
     async fn take<S: Store, B: Bucket>(
         &mut self,
         object: &ListedObject,
@@ -182,7 +181,7 @@ impl Redriven {
             .await
         {
             Ok(Some(record)) => record,
-            // Somebody else has taken it meanwhile.
+            // Another redrive has just processed and removed the object.
             Ok(None) => return Ok(()),
             Err(BucketError::TooLong { .. }) => {
                 self.leave(object, SkipReason::TooLong);
@@ -218,7 +217,7 @@ impl Redriven {
     }
 }
 
-/// Returns the event in the record of an invocation of a function that failed.
+/// Returns the original event from what AWS Lambda wrote for a failed invocation of the function.
 fn event_in<'r>(record: &'r [u8], function: &str) -> Result<&'r RawValue, SkipReason> {
     let record: FailedInvocation<'_> =
         serde_json::from_slice(record).map_err(|_| SkipReason::NotARecord)?;
@@ -228,8 +227,9 @@ fn event_in<'r>(record: &'r [u8], function: &str) -> Result<&'r RawValue, SkipRe
     }
 }
 
-/// Tells whether an ARN is that of a function of a name, in whichever version:
-/// `arn:aws:lambda:eu-central-1:111122223333:function:name:$LATEST`.
+/// Checks whether an ARN is of the Lambda function with this name, in any account, region and version.
+///
+/// Example: `arn:aws:lambda:eu-central-1:111122223333:function:name:$LATEST`.
 pub fn is_arn_of(arn: &str, function: &str) -> bool {
     let mut fields = arn.split(':').skip(2);
     let service = fields.next();
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_taken_out_as_it_came_or_the_reason_says_why_not() {
+    fn an_event_is_extracted_unchanged_or_a_reason_is_returned() {
         for (record, expected) in [
             (
                 record("watch-ingest:$LATEST", r#"{"awslogs": 1}"#),

@@ -1,8 +1,8 @@
-//! Events that come another way than from CloudWatch Logs: they go through the same subscription into
-//! the same store, and what comes of them is added up.
+//! Processes replayed events: failed invocations and log events that are read again. They are processed
+//! like events that CloudWatch Logs delivers, and their counts are added up.
 //!
-//! Whatever comes this way may have come before, in part or in whole, and may come again. State is a
-//! set, so that changes nothing; and neither does stopping anywhere.
+//! A replayed event may have been committed before, in part or in whole, and may be replayed again. The
+//! store holds a set of events, so repetition changes nothing. A replay may also stop at any point.
 
 use clusters::report::{Invocation, RecordCounts};
 use records::time::Timestamp;
@@ -10,59 +10,58 @@ use records::time::Timestamp;
 use crate::ingest::subscription::{RetryReason, Subscription};
 use crate::ports::{Bucket, BucketError, LogGroupError, Store};
 
-/// What takes events, and where they go.
+/// The input for replayed events, with everything that processing them needs.
 #[derive(Debug)]
 pub struct ReplayInput<'i, S, B> {
-    /// By whose rules.
+    /// Processes the events, with the rules and exclusions of the function.
     pub subscription: &'i mut Subscription,
-    /// Where they are committed.
+    /// The store for the commits.
     pub store: &'i mut S,
-    /// Where what cannot be read is kept aside.
+    /// The bucket for the quarantine of unreadable data.
     pub bucket: &'i B,
-    /// When that is.
+    /// The current time, which dates quarantined objects.
     pub now: Timestamp,
 }
 
-/// What came of events, added up.
+/// The counts of several replayed events, added up.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReplayTotals {
-    /// Events that were taken.
+    /// The number of events that were processed.
     pub payloads: u64,
-    /// Those among them that could not be opened and were kept aside whole.
+    /// The number of these events that could not be opened and were quarantined as a whole.
     pub unopened: u64,
-    /// What became of the records of the others. Which of them are duplicates is told as well as the
-    /// store does: one that does not look takes what comes in another cut for new here, and counts it
-    /// once all the same.
+    /// The record counts of the other events. `duplicate` is as exact as the store's answer: some stores
+    /// count a repeated record as clustered if its batch is cut differently. Its cluster counts it once.
     pub record_counts: RecordCounts,
-    /// Clusters that are new.
+    /// The number of clusters that were not in the store before.
     pub new_clusters: u64,
 }
 
-/// Why something stopped before it was through. What it had done until then stays done.
+/// Why a backfill or redrive stopped early. Events committed before that stay committed.
 #[derive(Debug, thiserror::Error)]
 pub enum Stopped {
-    /// There was no more time: go on later.
+    /// The time limit was reached: continue later.
     #[error("the time limit was reached")]
     Deadline,
-    /// Several events in a row could not be taken: try again when the store is there.
+    /// Several events in a row failed: try again when the store and the bucket are available.
     #[error("several events in a row could not be processed")]
     Failing,
-    /// An event could not be taken: try again when the store is there.
+    /// An event failed: try again when the store and the bucket are available.
     #[error(transparent)]
     NotTaken(#[from] RetryReason),
-    /// The bucket did not answer: try again, or look at the permissions.
+    /// The bucket did not answer: try again, or check the permissions.
     #[error(transparent)]
     Bucket(#[from] BucketError),
-    /// CloudWatch Logs did not answer: try again, or look at the permissions.
+    /// CloudWatch Logs did not answer: try again, or check the permissions.
     #[error(transparent)]
     Logs(#[from] LogGroupError),
 }
 
 impl<S: Store, B: Bucket> ReplayInput<'_, S, B> {
-    /// Takes an event as CloudWatch Logs would hand it over.
+    /// Processes the JSON of one event in the format of a CloudWatch Logs subscription.
     ///
     /// # Errors
-    /// [`RetryReason`] when the event has to come again.
+    /// [`RetryReason`] when the store or the bucket failed. Replay the same event later.
     pub async fn take(&mut self, event: &[u8]) -> Result<Invocation, RetryReason> {
         let Self {
             subscription,
@@ -75,7 +74,7 @@ impl<S: Store, B: Bucket> ReplayInput<'_, S, B> {
 }
 
 impl ReplayTotals {
-    /// Adds what came of one event.
+    /// Adds the counts of one event.
     pub fn count(&mut self, invocation: &Invocation) {
         self.payloads += 1;
         self.unopened += u64::from(invocation.payload_fault.is_some());
@@ -83,7 +82,7 @@ impl ReplayTotals {
         self.new_clusters += invocation.new_clusters;
     }
 
-    /// Adds what came of others.
+    /// Adds the totals of another replay.
     pub fn add(&mut self, other: &Self) {
         self.payloads += other.payloads;
         self.unopened += other.unopened;

@@ -1,8 +1,8 @@
-//! The rules of a function, from the bucket.
+//! Loads the rules of a function from the bucket, and loads them again when they change.
 //!
-//! Without rules that are good nothing is folded: what they merge or set apart would be counted in
-//! wrong clusters for ever, and an event that has to wait is not lost. Once there are good ones, what
-//! is wrong with newer ones is told and the old ones stay.
+//! The function processes no event before it has valid rules. Otherwise events would be counted in wrong
+//! clusters for ever, and an event that waits is not lost. If a later version of the rules is not valid,
+//! its errors are reported and the last valid rules stay in use.
 
 use records::time::Timestamp;
 
@@ -11,62 +11,64 @@ use crate::reread::{Read, Reread};
 use crate::rulefile::{FileProblem, listed, text_of};
 use crate::rules::Rules;
 
-/// The longest rules that are read: so many bytes have ten thousand rules.
+/// The largest rules file that is read, in bytes; ten thousand rules have this size.
 const RULES_BYTES_MAX: usize = 1024 * 1024;
 
-/// Where the rules are, and which of them are in use.
+/// The rules object of the bucket: its key, and which version is in use. Without a key there are no rules.
 #[derive(Debug)]
 pub struct RulesLoader(Option<Reread>);
 
-/// What is wrong with the rules.
+/// Why the rules cannot be used.
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
 pub enum RulesProblem {
-    /// The bucket does not answer.
+    /// The bucket does not answer, or refuses access.
     #[error("cannot read the rules {key}: {source}")]
     #[strum(serialize = "RulesUnavailable")]
     Unavailable {
-        /// Which object.
+        /// The key of the rules object.
         key: String,
-        /// Why.
+        /// The error of the bucket.
         source: BucketError,
     },
-    /// There is no such object.
+    /// The bucket has no object of this key.
     #[error(
         "the bucket has no rules file {key}; upload it, or leave RulesObject (RULES_OBJECT) empty"
     )]
     #[strum(serialize = "RulesMissing")]
     Missing {
-        /// Which object.
+        /// The key of the rules object.
         key: String,
     },
-    /// They cannot be understood.
+    /// The rules file has errors.
     #[error("the rules file is not valid: {}", listed(key, complaints))]
     #[strum(serialize = "RulesWrong")]
     Wrong {
-        /// Which object.
+        /// The key of the rules object.
         key: String,
-        /// Everything that is wrong in it.
+        /// All errors of the file, in the order of lines.
         complaints: Vec<FileProblem>,
     },
 }
 
 impl RulesProblem {
-    /// Returns the stable name.
+    /// Returns the stable name for logs, such as `RulesMissing`.
     pub fn name(&self) -> &'static str {
         self.into()
     }
 }
 
 impl RulesLoader {
-    /// Returns the book of rules under a key, or of none at all.
+    /// Creates the loader of the rules in object `key`. With `None` there are no rules to load, and
+    /// [`Self::read`] never returns any.
     pub fn new(key: Option<String>) -> Self {
         Self(key.map(|key| Reread::new(key, RULES_BYTES_MAX)))
     }
 
-    /// Reads the rules if it is time to.
+    /// Loads the rules if the last check was some minutes ago, or never took place. The value is `None`
+    /// if the rules in use stay: they were not checked, did not change, or became invalid.
     ///
     /// # Errors
-    /// [`RulesProblem`] when there never were good ones.
+    /// [`RulesProblem`] when no valid rules were loaded so far. Later errors are in [`Read::problem`].
     pub async fn read(
         &mut self,
         now: Timestamp,
@@ -80,7 +82,7 @@ impl RulesLoader {
     }
 }
 
-/// Fetches rules that are not in use yet, with the tag of their version.
+/// Fetches the rules with the tag of their version; `None` if this version is in use already.
 async fn fetch(
     object: &Reread,
     bucket: &impl Bucket,

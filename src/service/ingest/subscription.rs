@@ -1,10 +1,11 @@
-//! What the function does with the event of a subscription: fold it, quarantine what cannot be read,
-//! commit the rest, and tell what became of it.
+//! Processes one event of a subscription: groups its records, quarantines unreadable data, commits the
+//! rest, and returns the counts.
 //!
-//! A fault never costs more than itself. A record that cannot be read is kept aside and the others
-//! count; a payload that cannot be opened is kept aside whole, and is done with: trying again would
-//! not help it. Both are counted in clusters of their own as well, so that it shows when nothing can
-//! be read any more. Only what may go better the next time is a failure, and then nothing was lost.
+//! If a record cannot be read, the event is copied to the quarantine and the other records are
+//! committed. If the whole payload cannot be opened, it is copied to the quarantine and the event counts
+//! as processed, because a retry would not help. Unreadable records and payloads are also counted in
+//! clusters of their own, so that users notice when nothing can be read any more. The function fails only
+//! for errors that a retry may solve. Nothing is lost then.
 
 use std::collections::HashMap;
 use std::mem;
@@ -31,46 +32,49 @@ use crate::ingest::{Caches, Folded, Folding, Ingested, Unparsable};
 use crate::ports::{Batch, Bucket, BucketError, Committed, Quarantined, Store, StoreError};
 use crate::rules::Rules;
 
-/// The folder of what could not be read.
+/// The folder of the bucket with events that hold unreadable data.
 pub const QUARANTINE: &str = "quarantine";
 
-/// The reason of an object that is kept because of single records.
+/// The `reason` of a quarantined event in which single records are unreadable.
 const RECORDS: &str = "unparsable_records";
 
-/// The service of clusters that count what could not be read.
+/// The `service` of the clusters that count unreadable records and payloads.
 pub const SERVICE: &str = "cloudtrail-inspector";
 
-/// The action of these clusters.
+/// The `action` of the clusters that count unreadable records and payloads.
 pub const ACTION: &str = "Unparsable";
 
-/// How much of a text that others wrote is repeated.
+/// The longest text from outside that a quarantined object repeats in its description, in characters.
 const DETAIL_CHARS_MAX: usize = 256;
 
-/// CloudWatch Logs' own limit for the name of a log group or a stream.
+/// The longest name of a log group or stream, in characters: the limit of CloudWatch Logs.
 const NAME_CHARS_MAX: usize = 512;
 
-/// Takes one event after another, and remembers what makes the next less work.
+/// Processes events of a subscription one after another, with the user's rules and exclusions.
+///
+/// Buffers and recent records are cached between events. They save work and do not change results.
 #[derive(Debug, Default)]
 pub struct Subscription {
     limits: Limits,
     rules: Rules,
     exclusions: Exclusions,
-    remembered: Caches,
+    caches: Caches,
 }
 
-/// Why an event has to come again. Nothing of it is lost, and what was kept of it counts once.
+/// Why an event must be processed again later. A retry is safe: anything stored by the failed attempt
+/// counts once.
 #[derive(Debug, thiserror::Error)]
 pub enum RetryReason {
-    /// The store did not take it.
+    /// The commit failed.
     #[error("cannot commit: {0}")]
     Store(#[from] StoreError),
-    /// What cannot be read could not be kept aside.
+    /// The quarantine object could not be written. Nothing was committed.
     #[error("cannot quarantine: {0}")]
     Quarantine(#[from] BucketError),
 }
 
 impl RetryReason {
-    /// Returns the stable name.
+    /// Returns the stable name for logs and answers, such as `StoreUnavailable`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Store(StoreError::Unavailable(_)) => "StoreUnavailable",
@@ -82,9 +86,10 @@ impl RetryReason {
     }
 }
 
-/// What is kept aside, and why.
+/// An event to be written to the quarantine, with the reason.
 struct QuarantinedPayload<'e> {
     event: &'e [u8],
+    /// The SHA-256 hash of the event, in hexadecimal digits.
     digest: String,
     reason: &'static str,
     detail: String,
@@ -92,24 +97,27 @@ struct QuarantinedPayload<'e> {
 }
 
 impl Subscription {
-    /// Goes by other rules from now on.
+    /// Replaces the rules for the next events. The exclusions stay.
     pub fn set_rules(&mut self, rules: Rules) {
         self.rules = rules.with_exclusions(self.exclusions.clone());
-        // What was found by the old ones does not hold any more.
-        self.remembered = Caches::default();
+        // The caches hold results of the old rules.
+        self.caches = Caches::default();
     }
 
-    /// Leaves out other records from now on, before any rule is tried.
+    /// Replaces the exclusions for the next events. Excluded records are ignored before any rule is tried.
     pub fn set_exclusions(&mut self, exclusions: Exclusions) {
         self.exclusions = exclusions;
         let rules = mem::take(&mut self.rules);
         self.set_rules(rules);
     }
 
-    /// Takes an event as it came, at a moment that says when that is.
+    /// Processes the JSON of one event, commits its records, and returns their counts. `now` dates the
+    /// quarantine and the lag.
+    ///
+    /// An event that cannot be opened is quarantined and counts as processed.
     ///
     /// # Errors
-    /// [`RetryReason`] when the event has to come again.
+    /// [`RetryReason`] when the store or the bucket failed. Process the same event again later.
     pub async fn take(
         &mut self,
         event: &[u8],
@@ -119,21 +127,22 @@ impl Subscription {
     ) -> Result<Invocation, RetryReason> {
         match self.fold(event) {
             Ok(folded) => self.commit(event, folded, now, store, bucket).await,
-            Err(fault) => self.put_aside(event, &fault, now, store, bucket).await,
+            Err(fault) => self.quarantine(event, &fault, now, store, bucket).await,
         }
     }
 
     fn fold(&mut self, event: &[u8]) -> Result<Folded, ReadError> {
-        let remembered = mem::take(&mut self.remembered);
-        let mut folding = Folding::remembering(self.limits, &self.rules, remembered)
+        let caches = mem::take(&mut self.caches);
+        let mut folding = Folding::with_caches(self.limits, &self.rules, caches)
             .counting_unparsable()
             .with_samples();
         let folded = folding.fold(event, Layout::Subscription, None);
-        self.remembered = folding.into_remembered();
+        self.caches = folding.into_caches();
         folded
     }
 
-    /// Commits what was folded, and keeps the event aside if some of its records cannot be read.
+    /// Commits the grouped records of an event. First quarantines the event if some of its records cannot
+    /// be read.
     async fn commit(
         &self,
         event: &[u8],
@@ -153,18 +162,18 @@ impl Subscription {
         let mut source = "subscription".to_owned();
         let mut counted = None;
         if !unparsable.is_empty() {
-            let aside = QuarantinedPayload {
+            let quarantined = QuarantinedPayload {
                 event,
                 digest: digest(event),
                 reason: RECORDS,
                 detail: format!("records that cannot be read: {}", unparsable.len()),
                 origin: envelope::origin(event, &self.limits),
             };
-            source = aside.keep(&folded.quarantined, now, bucket).await?;
+            source = quarantined.store(&folded.quarantined, now, bucket).await?;
             invocation.quarantined_as = Some(source.clone());
-            counted = Some(count(&aside.digest, unparsable, folded.logged_at));
+            counted = Some(count(&quarantined.digest, unparsable, folded.logged_at));
         }
-        let (mut ingested, batch) = folded.open(source.clone());
+        let (mut ingested, batch) = folded.split(source.clone());
         let mut batches = Vec::new();
         let is_empty = batch.tally.sightings.is_empty() && batch.quarantined.is_empty();
         batches.extend((!is_empty).then_some(batch));
@@ -175,8 +184,8 @@ impl Subscription {
         }));
         let committed = committed(store, batches, &mut invocation).await?;
         let own = committed.into_iter().next().filter(|_| !is_empty);
-        ingested.close(own.unwrap_or_default());
-        self.remembered.learn(&ingested);
+        ingested.complete(own.unwrap_or_default());
+        self.caches.learn(&ingested);
         let Ingested { record_counts, .. } = ingested;
         Ok(Invocation {
             record_counts,
@@ -184,8 +193,8 @@ impl Subscription {
         })
     }
 
-    /// Keeps an event aside that cannot be opened.
-    async fn put_aside(
+    /// Quarantines an event that cannot be opened, and counts it in a cluster.
+    async fn quarantine(
         &self,
         event: &[u8],
         fault: &ReadError,
@@ -193,24 +202,24 @@ impl Subscription {
         store: &mut impl Store,
         bucket: &impl Bucket,
     ) -> Result<Invocation, RetryReason> {
-        let aside = QuarantinedPayload {
+        let quarantined = QuarantinedPayload {
             event,
             digest: digest(event),
             reason: fault.name(),
             detail: fault.to_string(),
             origin: PayloadOrigin::default(),
         };
-        let key = aside.keep(&[], now, bucket).await?;
-        let itself = Unparsable {
+        let key = quarantined.store(&[], now, bucket).await?;
+        let payload = Unparsable {
             number: 0,
-            says: None,
+            text_hash: None,
             reason: fault.name(),
             account_id: None,
             logged_at: None,
         };
         let batch = Batch {
             source: key.clone(),
-            tally: count(&aside.digest, vec![itself], None),
+            tally: count(&quarantined.digest, vec![payload], None),
             quarantined: Vec::new(),
         };
         let mut invocation = Invocation {
@@ -223,7 +232,7 @@ impl Subscription {
     }
 }
 
-/// Commits batches, and adds up what came of them; without batches the store is not asked at all.
+/// Commits batches, and adds their costs to the invocation. Without batches the store is not called.
 async fn committed(
     store: &mut impl Store,
     batches: Vec<Batch>,
@@ -242,9 +251,9 @@ async fn committed(
 }
 
 impl QuarantinedPayload<'_> {
-    /// Keeps the event, with what is wrong with it, and returns the key. The same event has the same
-    /// key all day, so trying again adds nothing.
-    async fn keep(
+    /// Writes the event with a description of its errors to the bucket, and returns the object's key. The
+    /// key is made of the day and the event's hash, so that a retry on the same day adds no object.
+    async fn store(
         &self,
         records: &[Quarantined],
         now: Timestamp,
@@ -293,33 +302,33 @@ impl QuarantinedPayload<'_> {
     }
 }
 
-/// Returns 64 hexadecimal digits that tell an event from any other.
+/// Returns the SHA-256 hash of an event as 64 hexadecimal digits.
 fn digest(event: &[u8]) -> String {
     HEXLOWER.encode(&Sha256::digest(event))
 }
 
-/// Counts what could not be read in clusters, one for each account and reason, by when it was logged,
-/// or else when the last record beside it was.
+/// Groups unreadable records in clusters, one for each account and reason. The event time is when the
+/// record was logged, or else when the last record of the event was logged.
 ///
-/// What it is told by is the same in whichever event it comes again: what it says, and when it was
-/// logged where; only without these, its place in this event.
+/// The event id is a hash of account, time and text, so that a record counts once even if it comes again
+/// in another event. Without time or text, the id is made of this event and the record's position.
 fn count(digest: &str, unparsable: Vec<Unparsable>, logged_at: Option<Timestamp>) -> Tally {
     let mut tally = Tally::default();
     let mut findings: HashMap<(&str, Option<Arc<str>>), Finding> = HashMap::new();
     for Unparsable {
         number,
-        says,
+        text_hash,
         reason,
         account_id,
         logged_at: own,
     } in unparsable
     {
-        let id = match (says, own) {
-            (Some(says), Some(own)) => EventId::hashed(&[
+        let id = match (text_hash, own) {
+            (Some(text_hash), Some(own)) => EventId::hashed(&[
                 "unparsable",
                 account_id.as_deref().unwrap_or_default(),
                 &own.to_string(),
-                &HEXLOWER.encode(&says),
+                &HEXLOWER.encode(&text_hash),
             ]),
             _ => EventId::hashed(&["unparsable", digest, &number.to_string()]),
         };

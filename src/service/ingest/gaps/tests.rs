@@ -1,5 +1,5 @@
-//! What is owed and what is not: by example, and in whatever order hours fail, metrics grow, time is over and
-//! subscriptions come and go.
+//! Tests of which gaps are open: by examples, and with random orders of failures, late metrics, short
+//! runs and changes of the subscription.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ fn hour(time: &str) -> Window {
 
 fn of_groups(now: Timestamp) -> Gaps {
     let mut gaps = Gaps::default();
-    gaps.keep_to(&GROUPS.map(str::to_owned), now);
+    gaps.retain_groups(&GROUPS.map(str::to_owned), now);
     gaps
 }
 
@@ -34,101 +34,101 @@ fn failures(hour: Window, group: Option<&str>, count: u64) -> Failures {
     }
 }
 
-/// Returns what is due, as a person would say it.
+/// Returns the due hour parts as short texts.
 fn due(gaps: &Gaps, now: Timestamp) -> Vec<String> {
     let due = gaps.due(now).into_iter();
-    let told = due.map(|piece| {
-        let token = piece.token.map(|token| format!(" at {token}"));
-        let (from, until) = (piece.from.to_string(), piece.until.to_string());
+    let texts = due.map(|part| {
+        let token = part.token.map(|token| format!(" at {token}"));
+        let (from, until) = (part.from.to_string(), part.until.to_string());
         format!(
             "{} {} to {}{}",
-            piece.group,
+            part.group,
             &from[8..16],
             &until[8..16],
             token.unwrap_or_default()
         )
     });
-    told.collect()
+    texts.collect()
 }
 
-/// Reads all that is due.
+/// Notes all due parts as read.
 fn read_all(gaps: &mut Gaps, now: Timestamp) {
-    for piece in gaps.due(now) {
-        gaps.read(&piece, &Checkpoint::at(piece.until), now);
+    for part in gaps.due(now) {
+        gaps.note_read(&part, &Checkpoint::at(part.until), now);
     }
 }
 
 #[test]
-fn an_hour_is_read_once_for_what_was_lost_in_it_and_again_when_that_grew() {
+fn an_hour_is_read_once_for_its_losses_and_again_when_they_grow() {
     let now = at(NOW);
     let mut gaps = of_groups(now);
     let lost = |count| [failures(hour("2026-11-21T08:00:00Z"), Some("shop"), count)];
-    gaps.lost(&lost(2), now);
-    // Its records may have been logged shortly before.
+    gaps.note_failures(&lost(2), now);
+    // The records may have been logged in the hour before.
     assert_eq!(
         due(&gaps, now),
         ["shop 21T07:00 to 21T08:00", "shop 21T08:00 to 21T09:00"]
     );
     read_all(&mut gaps, now);
     for count in [2, 1, 0] {
-        gaps.lost(&lost(count), now);
+        gaps.note_failures(&lost(count), now);
         assert_eq!(due(&gaps, now), Vec::<String>::new());
     }
-    gaps.lost(&lost(3), now);
+    gaps.note_failures(&lost(3), now);
     assert_eq!(due(&gaps, now), ["shop 21T08:00 to 21T09:00"]);
-    // What is not read in time stays owed, after a day as well.
+    // A gap that is not read stays open for longer than a day.
     let later = now.after(30 * 3600).unwrap();
-    gaps.keep_to(&GROUPS.map(str::to_owned), later);
+    gaps.retain_groups(&GROUPS.map(str::to_owned), later);
     assert_eq!(due(&gaps, later), ["shop 21T08:00 to 21T09:00"]);
     let later = now.after(8 * 24 * 3600).unwrap();
-    gaps.keep_to(&GROUPS.map(str::to_owned), later);
+    gaps.retain_groups(&GROUPS.map(str::to_owned), later);
     assert_eq!(gaps, of_groups(later), "after a week nothing is left");
 }
 
 #[test]
-fn what_the_function_dropped_was_logged_up_to_six_hours_before_in_any_log_group() {
+fn dropped_events_were_logged_up_to_six_hours_before_in_any_log_group() {
     let now = at(NOW);
     let mut gaps = of_groups(now);
     let seen = [
         failures(hour("2026-11-21T09:00:00Z"), None, 1),
-        // Neither the hour that is not over, nor what is long over, nor what nobody asked about.
+        // These are ignored: the current hour, an hour too long ago, an unknown log group.
         failures(now.window(), None, 5),
         failures(hour("2026-11-20T09:00:00Z"), Some("shop"), 5),
         failures(hour("2026-11-21T09:00:00Z"), Some("other"), 5),
     ];
-    gaps.lost(&seen, now);
+    gaps.note_failures(&seen, now);
     let due = due(&gaps, now);
     assert_eq!(due.len(), 14);
     assert_eq!(due[0], "payments 21T03:00 to 21T04:00");
     assert_eq!(due[13], "shop 21T09:00 to 21T10:00");
     read_all(&mut gaps, now);
-    // One hour more: of what was read, nothing is read again but for what is new.
+    // One hour later only the new losses cause hours to be read.
     let now = now.after(3600).unwrap();
     let next = failures(hour("2026-11-21T10:00:00Z"), None, 1);
-    gaps.lost(&[seen[0].clone(), next], now);
+    gaps.note_failures(&[seen[0].clone(), next], now);
     let due: BTreeSet<_> = gaps.due(now).into_iter().map(|of| of.from).collect();
     let wanted = ["2026-11-21T09:00:00Z", "2026-11-21T10:00:00Z"].map(at);
     assert_eq!(due, BTreeSet::from(wanted));
 }
 
 #[test]
-fn a_log_group_is_read_while_nobody_is_subscribed_and_once_more_when_somebody_is_again() {
+fn a_log_group_is_read_during_an_outage_and_once_more_after_it() {
     let mut gaps = of_groups(at(NOW));
-    gaps.stands("shop", SubscriptionState::Right, at("2026-11-21T07:20:00Z"));
-    gaps.stands(
+    gaps.note_subscription("shop", SubscriptionState::Right, at("2026-11-21T07:20:00Z"));
+    gaps.note_subscription(
         "shop",
         SubscriptionState::Unknown,
         at("2026-11-21T08:20:00Z"),
     );
     assert_eq!(due(&gaps, at("2026-11-21T08:20:00Z")), Vec::<String>::new());
     let now = at("2026-11-21T08:50:00Z");
-    gaps.stands("shop", SubscriptionState::Wrong, now);
+    gaps.note_subscription("shop", SubscriptionState::Wrong, now);
     let wanted = ["shop 21T07:00 to 21T08:00", "shop 21T08:00 to 21T08:50"];
     assert_eq!(due(&gaps, now), wanted);
     read_all(&mut gaps, now);
-    // What was logged last may not have been found yet.
+    // The last minutes are read again, as CloudWatch Logs may not have found their events.
     let now = at("2026-11-21T10:05:00Z");
-    gaps.stands("shop", SubscriptionState::Unknown, now);
+    gaps.note_subscription("shop", SubscriptionState::Unknown, now);
     let wanted = [
         "shop 21T08:35 to 21T09:00",
         "shop 21T09:00 to 21T10:00",
@@ -137,46 +137,46 @@ fn a_log_group_is_read_while_nobody_is_subscribed_and_once_more_when_somebody_is
     assert_eq!(due(&gaps, now), wanted);
     read_all(&mut gaps, now);
     let right = at("2026-11-21T11:05:00Z");
-    gaps.stands("shop", SubscriptionState::Right, right);
+    gaps.note_subscription("shop", SubscriptionState::Right, right);
     let wanted = [
         "shop 21T09:50 to 21T10:00",
         "shop 21T10:00 to 21T11:00",
         "shop 21T11:00 to 21T11:05",
     ];
     assert_eq!(due(&gaps, right), wanted);
-    // There was no time: it is still owed up to there.
+    // The last run read nothing: the same parts are still open.
     let now = at("2026-11-21T12:05:00Z");
-    gaps.stands("shop", SubscriptionState::Right, now);
+    gaps.note_subscription("shop", SubscriptionState::Right, now);
     assert_eq!(due(&gaps, now), wanted);
     read_all(&mut gaps, now);
     let mut calm = of_groups(now);
-    calm.stands("shop", SubscriptionState::Right, now);
-    assert_eq!(gaps, calm, "it is forgotten");
+    calm.note_subscription("shop", SubscriptionState::Right, now);
+    assert_eq!(gaps, calm, "the outage is dropped");
 }
 
 #[test]
-fn where_nobody_knows_when_it_was_right_a_day_is_read_and_no_hour_twice() {
+fn an_outage_of_unknown_beginning_is_read_for_a_day_and_no_hour_twice() {
     let now = at(NOW);
     let mut gaps = of_groups(now);
-    gaps.stands("shop", SubscriptionState::Right, at("2026-11-18T08:00:00Z"));
+    gaps.note_subscription("shop", SubscriptionState::Right, at("2026-11-18T08:00:00Z"));
     for group in GROUPS {
-        gaps.stands(group, SubscriptionState::Wrong, now);
+        gaps.note_subscription(group, SubscriptionState::Wrong, now);
     }
     let of_outages = gaps.due(now);
     assert_eq!(of_outages.len(), 2 * 25);
     assert_eq!(of_outages[0].from, at("2026-11-20T10:20:00Z"));
-    gaps.lost(&[failures(hour("2026-11-21T08:00:00Z"), None, 1)], now);
+    gaps.note_failures(&[failures(hour("2026-11-21T08:00:00Z"), None, 1)], now);
     assert_eq!(gaps.due(now), of_outages);
     read_all(&mut gaps, now);
-    let owed: BTreeSet<_> = gaps.due(now).into_iter().map(|of| of.from).collect();
-    assert_eq!(owed, BTreeSet::from([at("2026-11-21T10:05:00Z")]));
+    let open: BTreeSet<_> = gaps.due(now).into_iter().map(|of| of.from).collect();
+    assert_eq!(open, BTreeSet::from([at("2026-11-21T10:05:00Z")]));
 }
 
 #[test]
-fn a_piece_that_was_begun_goes_on_where_it_was() {
+fn a_part_that_was_begun_continues_with_its_next_page() {
     let now = at(NOW);
     let mut gaps = of_groups(now);
-    gaps.lost(
+    gaps.note_failures(
         &[failures(hour("2026-11-21T09:00:00Z"), Some("shop"), 1)],
         now,
     );
@@ -185,66 +185,66 @@ fn a_piece_that_was_begun_goes_on_where_it_was() {
         from: first.from,
         token: Some("page-7".to_owned()),
     };
-    gaps.read(&first, &mark, now);
+    gaps.note_read(&first, &mark, now);
     let wanted = [
         "shop 21T08:00 to 21T09:00 at page-7",
         "shop 21T09:00 to 21T10:00",
     ];
     assert_eq!(due(&gaps, now), wanted);
     let first = gaps.due(now)[0].clone();
-    // A token that is not taken any more is forgotten.
-    gaps.read(&first, &Checkpoint::at(first.from), now);
+    // An expired token is dropped.
+    gaps.note_read(&first, &Checkpoint::at(first.from), now);
     assert_eq!(due(&gaps, now)[0], "shop 21T08:00 to 21T09:00");
-    gaps.read(&first, &mark, now);
-    gaps.read(&first, &Checkpoint::at(first.until), now);
+    gaps.note_read(&first, &mark, now);
+    gaps.note_read(&first, &Checkpoint::at(first.until), now);
     assert_eq!(due(&gaps, now), ["shop 21T09:00 to 21T10:00"]);
 }
 
 #[test]
-fn it_is_kept_as_it_is_and_what_cannot_be_read_says_so() {
+fn a_saved_list_reads_back_and_a_bad_one_gives_an_error() {
     let now = at(NOW);
     let mut gaps = of_groups(now);
-    gaps.stands("shop", SubscriptionState::Right, now);
-    gaps.stands("payments", SubscriptionState::Wrong, now);
-    gaps.lost(&[failures(hour("2026-11-21T09:00:00Z"), None, 3)], now);
+    gaps.note_subscription("shop", SubscriptionState::Right, now);
+    gaps.note_subscription("payments", SubscriptionState::Wrong, now);
+    gaps.note_failures(&[failures(hour("2026-11-21T09:00:00Z"), None, 3)], now);
     let bytes = gaps.encode();
     assert_eq!(Gaps::decode(&bytes), Ok(gaps));
     let other = String::from_utf8(bytes).unwrap();
     let other = other.replace("\"version\":1", "\"version\":2");
-    for (bytes, says) in [(&b"{"[..], "EOF"), (other.as_bytes(), "version 2")] {
-        let said = Gaps::decode(bytes).unwrap_err().to_string();
+    for (bytes, reason) in [(&b"{"[..], "EOF"), (other.as_bytes(), "version 2")] {
+        let error = Gaps::decode(bytes).unwrap_err().to_string();
         assert!(
-            said.contains(says) && said.contains("searched again"),
-            "{said}"
+            error.contains(reason) && error.contains("searched again"),
+            "{error}"
         );
     }
 }
 
 #[test]
-fn log_groups_that_are_not_named_any_more_are_forgotten() {
+fn log_groups_that_are_not_configured_any_more_are_dropped() {
     let now = at(NOW);
     let mut gaps = of_groups(now);
-    gaps.stands("payments", SubscriptionState::Wrong, now);
-    gaps.stands("shop", SubscriptionState::Wrong, now);
-    gaps.keep_to(&["shop".to_owned()], now);
-    assert!(gaps.due(now).iter().all(|piece| piece.group == "shop"));
-    gaps.keep_to(&[], now);
+    gaps.note_subscription("payments", SubscriptionState::Wrong, now);
+    gaps.note_subscription("shop", SubscriptionState::Wrong, now);
+    gaps.retain_groups(&["shop".to_owned()], now);
+    assert!(gaps.due(now).iter().all(|part| part.group == "shop"));
+    gaps.retain_groups(&[], now);
     assert_eq!(gaps, Gaps::default());
 }
 
 #[test]
-fn what_was_read_is_taken_off() {
+fn ranges_that_were_read_are_removed() {
     let (from, until) = (at("2026-11-21T08:10:00Z"), at("2026-11-21T10:20:00Z"));
-    let all = pieces("shop", from, until);
-    let told = |pieces: &[HourPart]| -> Vec<String> {
-        let of = |piece: &HourPart| (piece.from.to_string(), piece.until.to_string());
-        let of = pieces.iter().map(of);
+    let all = hour_parts("shop", from, until);
+    let texts = |parts: &[HourPart]| -> Vec<String> {
+        let of = |part: &HourPart| (part.from.to_string(), part.until.to_string());
+        let of = parts.iter().map(of);
         of.map(|(from, until)| format!("{}-{}", &from[11..16], &until[11..16]))
             .collect()
     };
-    assert_eq!(told(&all), ["08:10-09:00", "09:00-10:00", "10:00-10:20"]);
-    let read = |group: &str, from, until| pieces(group, at(from), at(until));
-    let rest = |read: &[HourPart]| told(&without(all.clone(), read));
+    assert_eq!(texts(&all), ["08:10-09:00", "09:00-10:00", "10:00-10:20"]);
+    let read = |group: &str, from, until| hour_parts(group, at(from), at(until));
+    let rest = |read: &[HourPart]| texts(&subtract(all.clone(), read));
     assert_eq!(
         rest(&read("payments", "2026-11-21T08:00:00Z", NOW)).len(),
         3
@@ -258,14 +258,15 @@ fn what_was_read_is_taken_off() {
     assert_eq!(rest(&within), wanted);
 }
 
-/// An hour of world time: what fails, and how much is read again.
+/// A run of the test: the time since the last run, the failures, and how much is read.
 #[derive(Debug, Clone)]
 struct Step {
     hours: i64,
-    /// How many hours ago, in which log group or where there is none of them, and how much.
+    /// New failures: how many hours ago, the index of the log group (past the end for none), the count.
     grows: Vec<(i64, usize, u64)>,
-    /// How many pieces are read, and whether one more is begun.
+    /// The number of parts that are read.
     reads: usize,
+    /// Whether one more part is begun.
     begins: bool,
 }
 
@@ -279,12 +280,12 @@ fn step() -> impl Strategy<Value = Step> {
     })
 }
 
-/// What is known of an hour of a log group: what was lost in it, and whether what was lost later concerns it.
+/// By hour and log group: the events lost in the hour, and whether later losses may have been logged in it.
 type KnownLosses = BTreeMap<(usize, Window), (u64, bool)>;
 
-/// Returns what metrics say of each hour of each log group, the slow way.
-fn known(metrics: &BTreeMap<(usize, Window), u64>, now: Timestamp) -> KnownLosses {
-    let mut known = KnownLosses::new();
+/// Computes the losses of each hour and log group from the metrics, in the simplest way.
+fn losses(metrics: &BTreeMap<(usize, Window), u64>, now: Timestamp) -> KnownLosses {
+    let mut losses = KnownLosses::new();
     for back in 1..=LOOK_BACK_HOURS {
         let hour = now.window().plus(-back);
         for group in 0..GROUPS.len() {
@@ -298,26 +299,26 @@ fn known(metrics: &BTreeMap<(usize, Window), u64>, now: Timestamp) -> KnownLosse
             let own = of(group, 0) + of(dropped, 0);
             let is_reached = of(group, 1) > 0 || (1..=6).any(|ahead| of(dropped, ahead) > 0);
             if own > 0 || is_reached {
-                known.insert((group, hour), (own, is_reached));
+                losses.insert((group, hour), (own, is_reached));
             }
         }
     }
-    known
+    losses
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Each run is told all that is known, reads for as long as it has time, and keeps the rest.
+    /// Each run gets all metrics so far, reads some of the due parts, and leaves the others open.
     #[test]
-    fn each_hour_is_read_after_what_was_lost_in_it_last_grew_and_never_twice_for_the_same(
+    fn each_hour_is_read_after_its_losses_last_grew_and_never_twice_for_the_same(
         steps in proptest::collection::vec(step(), 1..20),
     ) {
         let mut now = at(NOW);
         let mut gaps = of_groups(now);
         let mut metrics = BTreeMap::new();
         let mut seen = KnownLosses::new();
-        // What is to be read yet, by the slow way.
+        // The hours still to be read, computed in the simplest way.
         let mut open = BTreeSet::new();
         let mut read = BTreeSet::new();
         let last = Step { hours: 0, grows: Vec::new(), reads: usize::MAX, begins: false };
@@ -327,36 +328,36 @@ proptest! {
                 *metrics.entry((group, now.window().plus(-ago))).or_default() += count;
             }
             gaps = Gaps::decode(&gaps.encode()).unwrap();
-            gaps.keep_to(&GROUPS.map(str::to_owned), now);
-            let told = metrics.iter().map(|((group, hour), count)| {
+            gaps.retain_groups(&GROUPS.map(str::to_owned), now);
+            let all = metrics.iter().map(|((group, hour), count)| {
                 failures(*hour, GROUPS.get(*group).copied(), *count)
             });
-            gaps.lost(&told.collect::<Vec<_>>(), now);
-            for (key, known) in known(&metrics, now) {
-                if seen.insert(key, known) != Some(known) {
+            gaps.note_failures(&all.collect::<Vec<_>>(), now);
+            for (key, lost) in losses(&metrics, now) {
+                if seen.insert(key, lost) != Some(lost) {
                     open.insert(key);
                 }
             }
             let mut due = gaps.due(now).into_iter();
-            for piece in due.by_ref().take(step.reads) {
-                gaps.read(&piece, &Checkpoint::at(piece.until), now);
-                let group = GROUPS.iter().position(|of| *of == piece.group).unwrap();
-                let key = (group, piece.from.window());
-                prop_assert!(open.remove(&key), "{piece:?} was not to be read");
-                prop_assert!(read.insert((key, seen[&key])), "{piece:?} was read for the same");
+            for part in due.by_ref().take(step.reads) {
+                gaps.note_read(&part, &Checkpoint::at(part.until), now);
+                let group = GROUPS.iter().position(|of| *of == part.group).unwrap();
+                let key = (group, part.from.window());
+                prop_assert!(open.remove(&key), "{part:?} was not to be read");
+                prop_assert!(read.insert((key, seen[&key])), "{part:?} was read for the same");
             }
-            if let Some(piece) = due.next().filter(|_| step.begins) {
+            if let Some(part) = due.next().filter(|_| step.begins) {
                 let token = Some("page".to_owned());
-                gaps.read(&piece, &Checkpoint { from: piece.from, token }, now);
+                gaps.note_read(&part, &Checkpoint { from: part.from, token }, now);
             }
         }
         prop_assert!(open.is_empty(), "not read: {open:?}");
         prop_assert_eq!(gaps.due(now), Vec::new());
     }
 
-    /// From the last moment at which it was known to be right, to the first at which it is so again.
+    /// An outage reaches from the last moment the subscription was seen right to the next such moment.
     #[test]
-    fn all_that_was_logged_while_nobody_was_subscribed_is_read(
+    fn everything_logged_during_an_outage_is_read(
         steps in proptest::collection::vec((1_i64..16, 0_usize..4, 0_usize..40), 1..40),
     ) {
         const MINUTES: i64 = 10;
@@ -365,29 +366,29 @@ proptest! {
         let mut gaps = of_groups(now);
         let (mut right, mut wrong): (Option<Timestamp>, Option<Timestamp>) = (None, None);
         let (mut wanted, mut covered) = (BTreeSet::new(), BTreeSet::new());
-        // In the end it is right, and there is time.
-        for (slots, standing, reads) in steps.into_iter().chain([(1, 0, usize::MAX)]) {
+        // In the last run the subscription is right, and everything due is read.
+        for (slots, state, reads) in steps.into_iter().chain([(1, 0, usize::MAX)]) {
             now = now.after(slots * MINUTES * 60).unwrap();
             gaps = Gaps::decode(&gaps.encode()).unwrap();
-            gaps.keep_to(&GROUPS.map(str::to_owned), now);
+            gaps.retain_groups(&GROUPS.map(str::to_owned), now);
             let day_ago = now.after(-24 * 3600).unwrap();
-            match standing {
+            match state {
                 0 => {
-                    gaps.stands("shop", SubscriptionState::Right, now);
+                    gaps.note_subscription("shop", SubscriptionState::Right, now);
                     if let Some(from) = wrong.take() {
                         wanted.extend(slot(from)..slot(now));
                     }
                     right = Some(now);
                 }
-                1 => gaps.stands("shop", SubscriptionState::Unknown, now),
+                1 => gaps.note_subscription("shop", SubscriptionState::Unknown, now),
                 _ => {
-                    gaps.stands("shop", SubscriptionState::Wrong, now);
+                    gaps.note_subscription("shop", SubscriptionState::Wrong, now);
                     wrong.get_or_insert(right.unwrap_or(day_ago).max(day_ago));
                 }
             }
-            for piece in gaps.due(now).into_iter().take(reads) {
-                gaps.read(&piece, &Checkpoint::at(piece.until), now);
-                covered.extend(slot(piece.from)..slot(piece.until));
+            for part in gaps.due(now).into_iter().take(reads) {
+                gaps.note_read(&part, &Checkpoint::at(part.until), now);
+                covered.extend(slot(part.from)..slot(part.until));
             }
         }
         prop_assert!(wanted.is_subset(&covered), "{:?}", wanted.difference(&covered));
