@@ -1,4 +1,4 @@
-//! Many alerts told as one: how many of which kind, account and class, and the first clusters.
+//! Builds a digest: one alert in place of many, with their numbers by kind, account and class.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,16 @@ use alerts::facts::{DigestFacts, Facts};
 use alerts::outbox::OutboxRow;
 use clusters::fingerprint::ClusterId;
 
-/// How many clusters are named.
+/// The largest number of clusters that a digest lists.
 const CLUSTERS_MAX: usize = 20;
 
-/// Rows that waited longer than this, in seconds, are told in a digest.
+/// Rows that waited for this time or longer go into a digest, in seconds.
 pub const OLD_SECONDS: i64 = 14 * 86_400;
 
-/// Returns the alert that tells of rows at once; `class` knows the class of a cluster.
+/// Returns the digest of rows. `class` returns the class of a cluster; `None` counts as `unknown`.
 ///
-/// Its id is made of the first row's, so that a digest that is sent again, after a crash before all
-/// of its rows were settled, has the same.
+/// The digest is about an account if all rows are of that account, else about the stack. Its id is made
+/// of the first row's id. So a digest that is sent again after a crash has the same id.
 pub fn alert(rows: &[OutboxRow], class: impl Fn(ClusterId) -> Option<&'static str>) -> Alert {
     let first = rows.first();
     let mut digest = DigestFacts {

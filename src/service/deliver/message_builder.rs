@@ -1,5 +1,5 @@
-//! Where messages are made of rows: what is known of the cluster by now, and what IAM says
-//! of the access keys.
+//! Builds the message of an outbox row: the alert, the present state of its cluster, and IAM's answers
+//! about its access keys.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -22,23 +22,23 @@ use crate::ports::{
     Campaigns, Clock, ClusterDetails, ClusterReader, KeyDirectory, KeyUsageStore, StoreError,
 };
 
-/// How many access keys of a cluster are looked up.
+/// The largest number of a cluster's access keys that are looked up for one message.
 const KEYS_MAX: usize = 3;
 
-/// How many hours of event time an alert looks at, from its event on.
+/// The largest number of hours whose events a message includes.
 const HOURS_MAX: i64 = 24;
 
-/// How long a whole run waits for its turns to ask IAM, in milliseconds.
+/// The longest time that all key lookups of a run wait for their turns, in milliseconds.
 const PATIENCE_MILLIS: i64 = 10_000;
 
-/// Makes the messages of one run.
+/// Builds the messages of one run, for all its sinks.
 #[derive(Debug)]
 pub struct MessageBuilder<'a, O, K, C> {
     delivery: &'a Delivery<'a, O, K, C>,
-    /// What IAM says of access keys: what one sink found out another one need not ask.
+    /// The key lookups of the run. An answer is cached, so that IAM is asked once for all sinks.
     key_lookup: KeyLookup<'a, O, K, C>,
-    /// The campaigns that were met, by account and actor.
-    met: RefCell<BTreeMap<(String, String), CampaignSpan>>,
+    /// The campaigns that this run has announced, by account and actor.
+    announced: RefCell<BTreeMap<(String, String), CampaignSpan>>,
 }
 
 impl<'a, O, K, C> MessageBuilder<'a, O, K, C>
@@ -47,7 +47,7 @@ where
     K: KeyDirectory,
     C: Clock,
 {
-    /// Returns a builder of messages.
+    /// Creates a builder with empty caches.
     pub fn new(delivery: &'a Delivery<'a, O, K, C>) -> Self {
         let Delivery {
             store,
@@ -59,11 +59,15 @@ where
         Self {
             delivery,
             key_lookup: KeyLookup::new(store, directory, clock, keys, PATIENCE_MILLIS),
-            met: RefCell::default(),
+            announced: RefCell::default(),
         }
     }
 
-    /// Makes the message of a row, of whose cluster so many were held back.
+    /// Builds the message of a row. `suppressed` is the number of alerts of the cluster that were held back
+    /// since the last message.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store failed; the row stays in the outbox.
     pub async fn message(&self, row: &OutboxRow, suppressed: u64) -> Result<Message, StoreError> {
         let alert = &row.alert;
         let hours = hours(alert, self.delivery.clock.now());
@@ -80,26 +84,31 @@ where
         let name = self.account_name(alert);
         let message = match cluster_details {
             Some(cluster_details) => {
-                let known = ClusterContext {
+                let context = ClusterContext {
                     cluster: cluster_details.cluster,
                     first_seen: cluster_details.first_seen,
                     circumstances: cluster_details.circumstances,
                     range: Some((hours.start().start(), hours.end().end())),
                     account_errors: cluster_details.account_errors,
                 };
-                Message::of_cluster(alert.clone(), known, keys, name)
+                Message::of_cluster(alert.clone(), context, keys, name)
             }
             None => without_cluster(alert, keys, name),
         };
         Ok(Message {
-            severity: made_louder(message.severity, &message.keys),
+            severity: raised(message.severity, &message.keys),
             suppressed,
             ..message
         })
     }
 
-    /// Tells whether a campaign tells what happened to a cluster: one that was one already by then. The
-    /// campaigns that are found on the way are told.
+    /// Checks whether a campaign alert covers this alert. That holds if the alert is about a new cluster, a
+    /// new caller or a regression, and its event belongs to a campaign that had opened by then.
+    ///
+    /// Campaigns found during the check are announced, each once in a run.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store failed; the row stays in the outbox.
     pub async fn is_covered_by_campaign(&self, alert: &Alert) -> Result<bool, StoreError> {
         let joins = matches!(
             alert.kind(),
@@ -113,21 +122,19 @@ where
         let hours = at.window().plus(-1)..=at.window().plus(1).min(now.window());
         let campaigns = store.campaigns(cluster, hours).await?;
         for campaign in campaigns.iter() {
-            let (of, standing) = (
-                (campaign.account_id.clone(), campaign.actor.clone()),
-                CampaignSpan::of(campaign),
-            );
-            if self.met.borrow().get(&of) != Some(&standing) {
-                let told = Alert::of_campaign(campaign, Stage::Began, now);
-                store.meet_campaign(campaign, &told).await?;
-                self.met.borrow_mut().insert(of, standing);
+            let key = (campaign.account_id.clone(), campaign.actor.clone());
+            let span = CampaignSpan::of(campaign);
+            if self.announced.borrow().get(&key) != Some(&span) {
+                let announcement = Alert::of_campaign(campaign, Stage::Began, now);
+                store.meet_campaign(campaign, &announcement).await?;
+                self.announced.borrow_mut().insert(key, span);
             }
         }
-        let tells = |of: &Campaign| of.opened <= at && of.covers(cluster, at);
-        Ok(campaigns.iter().any(tells))
+        let covers = |campaign: &Campaign| campaign.opened <= at && campaign.covers(cluster, at);
+        Ok(campaigns.iter().any(covers))
     }
 
-    /// Returns the message of an alert that says all by itself.
+    /// Builds the message of an alert that needs nothing from the store or from IAM, such as a digest.
     pub fn summary(&self, alert: Alert) -> Message {
         let name = self.account_name(&alert);
         Message::of_account(alert, Vec::new(), name)
@@ -138,7 +145,7 @@ where
         names.get(alert.account_id()).cloned()
     }
 
-    /// Reports on the keys that an alert is about.
+    /// Returns reports on the access keys of an alert: its own key, or the keys of its cluster.
     async fn keys(
         &self,
         alert: &Alert,
@@ -155,7 +162,7 @@ where
                 cluster: None,
             };
             let mut report = self.key_lookup.report(&seen).await?;
-            add_told(&mut report, of);
+            add_anomaly(&mut report, of);
             return Ok(vec![report]);
         }
         let Some(ClusterDetails { cluster, .. }) = cluster_details else {
@@ -181,8 +188,9 @@ where
     }
 }
 
-/// Returns the hours that an alert looks at: from its event's on, up to now or for a day. Where the
-/// inspection found it, the events that showed it lie before; of a long range it is the last day.
+/// Returns the hours whose events the message of an alert includes, at most [`HOURS_MAX`]. An alert with
+/// a time range gets the last hours of that range. Any other alert gets the hours from its event on, up
+/// to now.
 fn hours(alert: &Alert, now: Timestamp) -> RangeInclusive<Window> {
     if let Some((from, until)) = alert.facts.range() {
         let last = until.after(-1).unwrap_or(until).min(now);
@@ -194,14 +202,14 @@ fn hours(alert: &Alert, now: Timestamp) -> RangeInclusive<Window> {
     first.window()..=last.unwrap_or(now).min(now).window()
 }
 
-/// Adds what was odd about a key when it was told, which what is known by now need not show.
-fn add_told(report: &mut KeyReport, told: &KeyFacts) {
-    report.oddities.push(told.anomaly());
+/// Adds the anomaly that the alert is about. The present state of the key may not show it any more.
+fn add_anomaly(report: &mut KeyReport, facts: &KeyFacts) {
+    report.oddities.push(facts.anomaly());
     report.oddities.sort_unstable();
     report.oddities.dedup();
 }
 
-/// Returns a message that is about no cluster, or about one of which nothing is kept any more.
+/// Returns the message of an alert about no cluster, or about a cluster that the store no longer has.
 fn without_cluster(alert: &Alert, keys: Vec<KeyReport>, name: Option<String>) -> Message {
     let message = Message::of_account(alert.clone(), keys, name);
     Message {
@@ -213,8 +221,8 @@ fn without_cluster(alert: &Alert, keys: Vec<KeyReport>, name: Option<String>) ->
     }
 }
 
-/// Makes an assessment as loud as what is odd about access keys asks for.
-fn made_louder(mut assessment: Assessment, keys: &[KeyReport]) -> Assessment {
+/// Raises a severity to the least severity that the anomalies of access keys require.
+fn raised(mut assessment: Assessment, keys: &[KeyReport]) -> Assessment {
     for anomaly in keys.iter().flat_map(|key| &key.oddities) {
         let (least, reason) = match anomaly {
             KeyAnomaly::Canary => (Severity::Critical, "a canary key was used".to_owned()),
@@ -245,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_looks_at_the_hours_that_showed_it() {
+    fn a_message_includes_the_hours_of_its_alert() {
         let history = (ClusterId::from_bytes([7; 16]), 1);
         let first = at("2026-11-02T08:10:00Z");
         let new = Alert::of_cluster(Facts::New, "1", history, Some(first), Timestamp::FIRST);
@@ -274,6 +282,6 @@ mod tests {
         let now = at("2026-11-02T08:30:00Z");
         let hour = at("2026-11-02T08:00:00Z").window();
         assert_eq!(hours(&new, now), hour..=hour);
-        assert_eq!(hours(&long, now), hour..=hour, "no hour is yet to come");
+        assert_eq!(hours(&long, now), hour..=hour, "no hour in the future");
     }
 }

@@ -1,11 +1,10 @@
-//! The verb that sends what waits: for each sink on its own, rows in the order of their lines, taken,
-//! made into alerts, sent, and settled by what the sink answered.
+//! Sends the alerts that wait in the outbox. Each sink has its own run: the run leases rows in order,
+//! builds their messages, sends them, and settles each row by the sink's answer.
 //!
-//! Nothing is lost: a row stays until the step that notes what became of it. A crash between sending
-//! and noting sends it once more, under the same id.
+//! No alert is lost: a row stays in the outbox until the step that records its outcome. A crash between
+//! sending and recording sends the alert once more, with the same id.
 //!
-//! The submodules are the steps of one run and take what it is given as [`Delivery`], so they and this file
-//! are one thing.
+//! The submodules are the steps of a run. They share the type [`Delivery`] of this module.
 
 mod digest;
 mod message_builder;
@@ -27,59 +26,61 @@ use crate::ports::{
     Campaigns, Clock, ClusterReader, KeyDirectory, KeyUsageStore, Outbox, Sink, StoreError,
 };
 
-/// What a delivery needs, and what a stack decides about it.
+/// The ports and settings that a delivery run uses.
 #[derive(Debug)]
 pub struct Delivery<'a, O, K, C> {
-    /// Where alerts wait, and what is known of clusters and keys.
+    /// The store with the outbox, the clusters and the access keys.
     pub store: &'a O,
-    /// Who knows when a key was last used.
+    /// The directory that knows when an access key was last used: IAM.
     pub directory: &'a K,
-    /// Time and chance.
+    /// The clock, which also gives random numbers.
     pub clock: &'a C,
-    /// Who is told of what.
+    /// The policies that decide which sink gets which alert.
     pub policies: &'a Policies,
-    /// What is decided about keys.
+    /// The settings of access key checks, such as the canary keys.
     pub keys: &'a KeySettings,
-    /// What people call accounts.
+    /// The names of accounts, by account id.
     pub account_names: &'a BTreeMap<String, String>,
-    /// A text that no other run has.
+    /// The holder of this run's leases: a text that no other run has.
     pub holder: &'a str,
 }
 
-/// What became of one sink's rows in a run.
+/// The result of a run for one sink.
 #[derive(Debug, Default)]
 pub struct Drained {
-    /// Requests, whatever came of them.
+    /// The number of requests to the sink, successful or not.
     pub requests: u64,
-    /// Alerts that the sink took, digests not counted.
+    /// The number of alerts that the sink accepted. Digests are not counted.
     pub sent: u64,
-    /// Rows held back by a policy or by silence.
+    /// The number of rows held back by a policy, a triage, a silence or a campaign.
     pub suppressed: u64,
-    /// Rows that went into digests.
+    /// The number of rows that were sent as part of a digest.
     pub digested: u64,
-    /// Rows that were put off.
+    /// The number of times that a row was put back to be sent later.
     pub later: u64,
-    /// Rows that cannot be sent.
+    /// The number of rows that can never be sent: rejected too often, or too long.
     pub dead: u64,
-    /// What waits after the run; `None` where the run ended early.
+    /// The rows that wait after the run; `None` if an error ended the run.
     pub waiting: Option<Waiting>,
-    /// What stands in the way of the sink. Where nothing waits, nobody looks.
+    /// The state of the sink after the run. If no row waited, the state is not read, and this is the default.
     pub breaker: Breaker,
-    /// Why the sink's run ended early; the other sinks' did not.
+    /// The store error that ended this sink's run. The runs of other sinks continue.
     pub error: Option<StoreError>,
 }
 
-/// What waits for a sink.
+/// The rows that wait for a sink.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Waiting {
-    /// How many rows, up to the number that is read at a time.
+    /// The number of rows, as far as they were read: a run reads a limited number of each partition.
     pub rows: usize,
-    /// When the first of them was written.
+    /// When the oldest of these rows was written; `None` if no row waits.
     pub oldest: Option<Timestamp>,
 }
 
-/// Sends what waits for some sinks, by their names, and returns what became of it. Nothing is taken
-/// any more shortly before the deadline, in milliseconds since 1970.
+/// Sends the waiting alerts of several sinks, side by side, and returns the result of each sink by name.
+///
+/// `deadline` is in milliseconds since 1970. No more rows are leased in the last 20 seconds before it. An
+/// error of the store ends the run of one sink, see [`Drained::error`].
 pub async fn drain<O, K, C, S>(
     delivery: &Delivery<'_, O, K, C>,
     sinks: &mut BTreeMap<String, S>,

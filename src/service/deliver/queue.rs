@@ -1,5 +1,8 @@
-//! What is sent next: the first waiting row of each ordering key, if it is free, the oldest first. A key
-//! whose first row is not free waits as a whole, because what happened later is told later.
+//! Orders the waiting rows of a sink and selects the rows to send next.
+//!
+//! Only the first waiting row of each ordering key (a cluster or an account) may be sent, and oldest rows
+//! go first. If the first row of a key is leased or not due, all rows of the key wait. So the alerts of a
+//! cluster arrive in the order of its changes.
 
 use std::collections::BTreeSet;
 
@@ -9,23 +12,23 @@ use records::time::Timestamp;
 
 use crate::deliver::Waiting;
 
-/// Rows that wait, in their order.
+/// The waiting rows of a sink, oldest first.
 #[derive(Debug, Default)]
 pub struct Queue(Vec<OutboxRow>);
 
 impl Queue {
-    /// Returns the queue of rows.
+    /// Creates the queue, and sorts the rows.
     pub fn new(mut rows: Vec<OutboxRow>) -> Self {
         OutboxRow::sort(&mut rows);
         Self(rows)
     }
 
-    /// Returns how many wait.
+    /// Returns the number of rows.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Returns what waits.
+    /// Returns the number of rows and the age of the oldest one.
     pub fn waiting(&self) -> Waiting {
         Waiting {
             rows: self.len(),
@@ -33,13 +36,13 @@ impl Queue {
         }
     }
 
-    /// Takes at most so many rows out that may be sent now: one for each ordering key. Rows that were
-    /// rejected before come alone.
+    /// Removes and returns at most `limit` rows that may be sent now, one for each ordering key. A row that
+    /// was rejected before is returned alone.
     pub fn next(&mut self, now: Timestamp, limit: usize) -> Vec<OutboxRow> {
-        let mut lines = BTreeSet::new();
+        let mut keys = BTreeSet::new();
         let mut places = Vec::new();
         for (place, row) in self.0.iter().enumerate() {
-            let is_first = lines.insert(key(row));
+            let is_first = keys.insert(key(row));
             if !is_first || !row.is_free(now) || places.len() >= limit {
                 continue;
             }
@@ -53,17 +56,17 @@ impl Queue {
         self.take(&places)
     }
 
-    /// Takes all rows out that may go into one message now: of each ordering key those before the first one
-    /// that is not free. `is_meant` says which are wanted.
-    pub fn together(
+    /// Removes and returns all rows that may go into one digest now. A row is left out if it is not free or
+    /// `is_wanted` returns `false`, and so are the later rows of its ordering key.
+    pub fn for_digest(
         &mut self,
         now: Timestamp,
-        is_meant: impl Fn(&OutboxRow) -> bool,
+        is_wanted: impl Fn(&OutboxRow) -> bool,
     ) -> Vec<OutboxRow> {
         let mut blocked = BTreeSet::new();
         let mut places = Vec::new();
         for (place, row) in self.0.iter().enumerate() {
-            if row.is_free(now) && is_meant(row) && !blocked.contains(&key(row)) {
+            if row.is_free(now) && is_wanted(row) && !blocked.contains(&key(row)) {
                 places.push(place);
             } else {
                 blocked.insert(key(row));
@@ -72,7 +75,7 @@ impl Queue {
         self.take(&places)
     }
 
-    /// Puts a row back.
+    /// Inserts a row at its place in the order.
     pub fn put_back(&mut self, row: OutboxRow) {
         let is_before = |other: &OutboxRow| other.in_order(&row).is_lt();
         let place = self.0.partition_point(is_before);
@@ -104,7 +107,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns a second of a minute long ago.
+    /// Returns the second number `of` after the first possible time.
     fn second(of: i64) -> Timestamp {
         Timestamp::FIRST.plus(of)
     }
@@ -119,13 +122,13 @@ mod tests {
         OutboxRow::new("s", alert, second(created))
     }
 
-    fn told(rows: &[OutboxRow]) -> Vec<(Timestamp, AlertKind)> {
-        let told = |row: &OutboxRow| (row.created, row.alert.kind());
-        rows.iter().map(told).collect()
+    fn shown(rows: &[OutboxRow]) -> Vec<(Timestamp, AlertKind)> {
+        let shown = |row: &OutboxRow| (row.created, row.alert.kind());
+        rows.iter().map(shown).collect()
     }
 
     #[test]
-    fn one_row_of_a_line_is_sent_at_a_time_and_none_before_an_earlier_one() {
+    fn only_the_first_row_of_an_ordering_key_is_sent() {
         let later = OutboxRow {
             due: second(50),
             ..row(2, 2, AlertKind::New)
@@ -141,21 +144,21 @@ mod tests {
         let mut queue = Queue::new(all);
         let first = queue.next(second(10), 100);
         assert_eq!(
-            told(&first),
+            shown(&first),
             [(second(1), AlertKind::New), (second(5), AlertKind::New)]
         );
         let then = queue.next(second(10), 1);
-        assert_eq!(told(&then), [(second(3), AlertKind::NewPrincipal)]);
+        assert_eq!(shown(&then), [(second(3), AlertKind::NewPrincipal)]);
         queue.put_back(then[0].clone());
         assert_eq!(queue.next(second(10), 100).len(), 2);
         assert_eq!(
-            told(&queue.next(second(60), 100)),
+            shown(&queue.next(second(60), 100)),
             [(second(2), AlertKind::New)]
         );
     }
 
     #[test]
-    fn what_was_rejected_before_comes_alone() {
+    fn a_row_that_was_rejected_before_is_sent_alone() {
         let suspect = OutboxRow {
             attempts: 1,
             ..row(1, 2, AlertKind::New)
@@ -167,11 +170,11 @@ mod tests {
         ];
         let mut queue = Queue::new(all);
         assert_eq!(
-            told(&queue.next(second(10), 9)),
+            shown(&queue.next(second(10), 9)),
             [(second(1), AlertKind::New), (second(3), AlertKind::New)]
         );
         assert_eq!(
-            told(&queue.next(second(10), 9)),
+            shown(&queue.next(second(10), 9)),
             [(second(2), AlertKind::New)]
         );
     }

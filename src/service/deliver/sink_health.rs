@@ -1,46 +1,46 @@
-//! What an answer means: for the row it was given to, and for the sink as a whole.
+//! Decides from a sink's answers whether the sink works, and how long to wait before the next request.
 
 use alerts::outbox::{Breaker, SinkAnswer};
 use records::time::Timestamp;
 
-/// The longest wait before a sink is tried again, in seconds.
+/// The longest wait before the next attempt, in seconds.
 pub const WAIT_MAX: i64 = 900;
 
-/// How many requests in a row fail before a sink counts as down.
+/// The number of failed requests in a row after which a sink counts as down.
 const FAILURES_MAX: i64 = 3;
 
-/// How long a sink that is down is left alone between probes, in seconds.
+/// The time between two probes of a sink that is down, in seconds.
 pub const PROBE_SECONDS: i64 = 60;
 
-/// How long a sink is left alone whose settings are wrong, in seconds.
+/// The wait before the next request to a sink with wrong settings, in seconds.
 const MISCONFIGURED_SECONDS: i64 = 300;
 
-/// How often a row is rejected before it is dead.
+/// The number of rejections after which a row is dead.
 pub const REJECTIONS_MAX: i64 = 3;
 
-/// What is wrong with a sink as a whole.
+/// A problem of the whole sink, not of a single alert. Each text is the sink's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SinkProblem {
-    /// Its settings or its secret are wrong.
+    /// The settings or the secret of the sink are wrong.
     Refused(String),
-    /// It wants to be left alone, for so many seconds if it says so.
+    /// The sink asks to wait, for this number of seconds if it gives one.
     Busy(Option<i64>, String),
-    /// It does not work, or cannot be reached.
+    /// The sink does not work, or cannot be reached.
     Unreachable(String),
 }
 
 /// Whether anything may be sent to a sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// It works, as far as is known.
+    /// No problem is known: requests are sent.
     Closed,
-    /// Nothing is to be sent now.
+    /// No request is sent now.
     Waiting,
-    /// One request may be tried.
+    /// One request may be sent, to check whether the sink works again.
     Probing,
 }
 
-/// Returns whether anything may be sent at a moment.
+/// Returns whether requests may be sent at `now`.
 pub fn phase(breaker: &Breaker, now: Timestamp) -> Phase {
     if breaker.probe_from > Some(now) {
         Phase::Waiting
@@ -51,7 +51,8 @@ pub fn phase(breaker: &Breaker, now: Timestamp) -> Phase {
     }
 }
 
-/// Returns what is wrong with the sink, if an answer says that something is.
+/// Returns the problem of the sink that an answer shows. `None` if the sink works: it accepted the alert,
+/// or found a fault in this request.
 pub fn problem(answer: &SinkAnswer) -> Option<SinkProblem> {
     match answer {
         SinkAnswer::Refused(why) => Some(SinkProblem::Refused(why.clone())),
@@ -62,15 +63,16 @@ pub fn problem(answer: &SinkAnswer) -> Option<SinkProblem> {
 }
 
 impl SinkProblem {
-    /// Returns why, in the sink's words.
+    /// Returns the sink's answer.
     pub fn why(&self) -> &str {
         match self {
             Self::Refused(why) | Self::Busy(_, why) | Self::Unreachable(why) => why,
         }
     }
 
-    /// Returns for how many seconds to wait after so many failures in a row before this one. `any`
-    /// gives any number from 0 to below a limit, so that those who wait do not come back together.
+    /// Returns the wait before the next request, in seconds. `failures` is the number of failures in a row
+    /// before this one. `any` returns a random number from 0 to below its argument, so that several
+    /// waiting runs do not continue at the same moment.
     pub fn wait(&self, failures: i64, any: impl Fn(i64) -> i64) -> i64 {
         match self {
             Self::Busy(Some(after), _) => (*after).clamp(1, WAIT_MAX),
@@ -79,8 +81,8 @@ impl SinkProblem {
         }
     }
 
-    /// Returns what stands in the way of the sink from now on, when it is left alone for so
-    /// many seconds.
+    /// Returns the state of the sink after one more failure at `now`. `wait` is the time until the next
+    /// request, in seconds. If the sink is down, [`PROBE_SECONDS`] applies instead.
     pub fn breaker(&self, before: &Breaker, now: Timestamp, wait: i64) -> Breaker {
         let failures = before.failures + 1;
         let is_misconfigured = matches!(self, Self::Refused(_));
@@ -100,7 +102,8 @@ impl SinkProblem {
     }
 }
 
-/// Returns how long to wait after so many failures, in seconds: anything up to 1, 2, 4 and so on.
+/// Returns a random wait in seconds, from 1 to 2 to the power of `failures`, at most [`WAIT_MAX`]. `any`
+/// returns a random number from 0 to below its argument.
 pub fn backoff(failures: i64, any: impl Fn(i64) -> i64) -> i64 {
     let most = 1_i64 << failures.clamp(0, 10);
     1 + any(most.min(WAIT_MAX))
@@ -110,13 +113,13 @@ pub fn backoff(failures: i64, any: impl Fn(i64) -> i64) -> i64 {
 mod tests {
     use super::*;
 
-    /// Returns a second of a minute long ago.
+    /// Returns the second number `of` after the first possible time.
     fn second(of: i64) -> Timestamp {
         Timestamp::FIRST.plus(of)
     }
 
     #[test]
-    fn waits_grow_to_a_quarter_of_an_hour_and_what_a_sink_asks_for_is_believed_within_reason() {
+    fn waits_double_up_to_a_limit_which_also_holds_for_waits_that_a_sink_asks_for() {
         let most = |limit: i64| limit - 1;
         let unreachable = SinkProblem::Unreachable(String::new());
         let waits: Vec<i64> = (0..12).map(|n| unreachable.wait(n, most)).collect();

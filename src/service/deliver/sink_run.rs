@@ -1,4 +1,5 @@
-//! One run over one sink: what stands in its way, what is taken, what is sent, and what becomes of it.
+//! The run of one sink: checks whether the sink works, leases rows, sends their messages, and settles
+//! the rows by the sink's answers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,45 +23,48 @@ use crate::ports::{
     Campaigns, Clock, ClusterReader, KeyDirectory, KeyUsageStore, Outbox, Sink, StoreError,
 };
 
-/// How long a row is taken for, in seconds: longer than its alert and its requests take.
+/// The time of a lease, in seconds. Building and sending a message takes less.
 const LEASE_SECONDS: i64 = 120;
 
-/// How much of a run's time must be left for rows to be taken, in milliseconds.
+/// No row is leased if less than this is left of the run's time, in milliseconds.
 const SPARE_MILLIS: i64 = 20_000;
 
-/// How many rows of each partition are looked at at a time.
+/// The number of rows that are read of each partition of the outbox. A sink with a larger digest limit
+/// needs more.
 const WAITING_MAX: usize = 1000;
 
-/// How many clusters of a digest are looked up.
+/// The largest number of clusters whose classes are looked up for a digest.
 const CLASSES_MAX: usize = 1000;
 
-/// How many calls to the store are under way at a time.
+/// The largest number of simultaneous calls to the store.
 const CALLS_MAX: usize = 16;
 
-/// How long a secret is not fetched again, in seconds.
+/// The shortest time between two fetches of a secret, in seconds.
 const SECRET_SECONDS: i64 = 60;
 
-/// A row that was taken, with its alert.
-struct Held {
+/// A leased row that is ready to be sent.
+struct PreparedRow {
     row: OutboxRow,
     message: Message,
+    /// The change of the cluster's silence when the message is sent.
     silence: SilenceChange,
 }
 
-/// One run over one sink.
+/// The run of one sink, with its results so far.
 pub struct SinkRun<'a, O, K, C, S> {
     delivery: &'a Delivery<'a, O, K, C>,
     message_builder: &'a MessageBuilder<'a, O, K, C>,
     name: &'a str,
     sink: &'a mut S,
+    /// The end of the run, in milliseconds since 1970.
     deadline: i64,
-    /// What stands in the way of the sink, as far as this run knows.
+    /// The state of the sink, as far as this run knows. The default until a row waits.
     pub breaker: Breaker,
-    /// When the secret was last fetched again, in seconds.
-    forgot: Option<Timestamp>,
-    /// Whether the one request was granted that may be tried.
+    /// When the secret was last fetched again; `None` if it was not.
+    refetched: Option<Timestamp>,
+    /// Whether the store granted this run the next probe.
     has_probe: bool,
-    /// What became of the rows so far.
+    /// The results so far, without the breaker.
     pub drained: Drained,
 }
 
@@ -71,7 +75,7 @@ where
     C: Clock,
     S: Sink,
 {
-    /// Returns a run that is about to begin.
+    /// Creates a run that has not begun. `deadline` is in milliseconds since 1970.
     pub fn new(
         delivery: &'a Delivery<'a, O, K, C>,
         message_builder: &'a MessageBuilder<'a, O, K, C>,
@@ -86,31 +90,35 @@ where
             sink,
             deadline,
             breaker: Breaker::default(),
-            forgot: None,
+            refetched: None,
             has_probe: false,
             drained: Drained::default(),
         }
     }
 
-    /// Sends what may be sent, until nothing is left or the time is over. Where nothing waits, which is
-    /// most of the time, it asks the store for nothing else.
+    /// Sends rows until no row can be sent or the time is over.
+    ///
+    /// Mostly no row waits, and the run costs only the query of the outbox.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store failed. Rows that are still leased become free when the lease ends.
     pub async fn run(&mut self) -> Result<(), StoreError> {
         let mut queue = self.queue().await?;
         if queue.len() > 0 {
             self.breaker = self.delivery.store.breaker(self.name).await?;
         }
         while queue.len() > 0
-            && !self.is_late()
+            && !self.is_out_of_time()
             && phase(&self.breaker, self.now()) != Phase::Waiting
         {
-            let mut has_moved = self.digest(&mut queue).await?;
+            let mut has_moved = self.send_digest(&mut queue).await?;
             while let Some(limit) = self.limit().await? {
                 let rows = queue.next(self.now(), limit);
                 if rows.is_empty() {
                     break;
                 }
                 has_moved = true;
-                self.pass(rows, &mut queue).await?;
+                self.process(rows, &mut queue).await?;
             }
             if !has_moved {
                 break;
@@ -121,9 +129,9 @@ where
         Ok(())
     }
 
-    /// Returns the rows that wait.
+    /// Reads the waiting rows.
     async fn queue(&self) -> Result<Queue, StoreError> {
-        // One more than would be sent one by one, to see whether there are too many.
+        // One row more than the digest limit, to see whether the limit is passed.
         let beyond = self.sink.capacity().digest_beyond.unwrap_or_default();
         let limit = WAITING_MAX.max(beyond.saturating_add(1));
         let rows = self.delivery.store.waiting(self.name, limit).await?;
@@ -134,7 +142,7 @@ where
         self.delivery.clock.now()
     }
 
-    fn is_late(&self) -> bool {
+    fn is_out_of_time(&self) -> bool {
         self.delivery.clock.millis() + SPARE_MILLIS > self.deadline
     }
 
@@ -147,9 +155,9 @@ where
         }
     }
 
-    /// Returns how many rows may be taken now; `None` for none.
+    /// Returns the number of rows that may be sent in one request now; `None` if no row may be sent.
     async fn limit(&mut self) -> Result<Option<usize>, StoreError> {
-        if self.is_late() {
+        if self.is_out_of_time() {
             return Ok(None);
         }
         Ok(match phase(&self.breaker, self.now()) {
@@ -165,44 +173,49 @@ where
         })
     }
 
-    /// Takes rows, makes their alerts and sends those that are to be sent. Rows that are not ended
-    /// are put back.
-    async fn pass(&mut self, rows: Vec<OutboxRow>, queue: &mut Queue) -> Result<(), StoreError> {
+    /// Leases rows, builds their messages and sends those that are not held back. Rows to be sent later go
+    /// back to the queue.
+    async fn process(&mut self, rows: Vec<OutboxRow>, queue: &mut Queue) -> Result<(), StoreError> {
         let lease = self.lease(LEASE_SECONDS);
-        let mut held = Vec::with_capacity(rows.len());
-        for (row, is_taken) in self.take(rows, &lease).await? {
-            if !is_taken {
-                // Its line waits for whoever has it.
+        let mut prepared = Vec::with_capacity(rows.len());
+        for (row, is_leased) in self.lease_rows(rows, &lease).await? {
+            if !is_leased {
+                // Another run has the row; later rows of its ordering key wait.
                 queue.put_back(OutboxRow {
                     leased_until: Some(lease.until),
                     ..row
                 });
-            } else if let Some(message) = self.make(&row, &lease).await? {
-                held.push(message);
+            } else if let Some(row) = self.prepare(&row, &lease).await? {
+                prepared.push(row);
             }
         }
-        for row in self.send(held, &lease).await? {
+        for row in self.send(prepared, &lease).await? {
             queue.put_back(row);
         }
         Ok(())
     }
 
-    async fn take(
+    /// Leases rows, and returns for each row whether that succeeded.
+    async fn lease_rows(
         &self,
         rows: Vec<OutboxRow>,
         lease: &Lease,
     ) -> Result<Vec<(OutboxRow, bool)>, StoreError> {
         let store = self.delivery.store;
-        let takes = rows.into_iter().map(|row| async move {
-            let is_taken = store.lease(&row, lease).await?;
-            Ok((row, is_taken))
+        let leases = rows.into_iter().map(|row| async move {
+            let is_leased = store.lease(&row, lease).await?;
+            Ok((row, is_leased))
         });
-        let taken: Vec<_> = stream::iter(takes).buffered(CALLS_MAX).collect().await;
-        taken.into_iter().collect()
+        let leased: Vec<_> = stream::iter(leases).buffered(CALLS_MAX).collect().await;
+        leased.into_iter().collect()
     }
 
-    /// Makes the alert of a row that was taken; `None` if it is held back.
-    async fn make(&mut self, row: &OutboxRow, lease: &Lease) -> Result<Option<Held>, StoreError> {
+    /// Builds the message of a leased row. `None` if the alert is held back; the row is settled then.
+    async fn prepare(
+        &mut self,
+        row: &OutboxRow,
+        lease: &Lease,
+    ) -> Result<Option<PreparedRow>, StoreError> {
         let sending_limits = self.sending_limits(row).await?;
         if sending_limits.holds_back(&row.alert, lease.now) {
             self.suppress(row, lease).await?;
@@ -227,16 +240,16 @@ where
         };
         let is_end = row.alert.is_end();
         let until = seconds.filter(|_| !is_end).map(|of| lease.now.plus(of));
-        // What was held back is in this message.
-        let told = silence.filter(|silence| silence.suppressed > 0);
-        let silence = match (until, told) {
+        // The message contains the number of alerts held back so far, so that the count begins again at 0.
+        let counted = silence.filter(|silence| silence.suppressed > 0);
+        let silence = match (until, counted) {
             (Some(_), _) => SilenceChange::Anew { until },
             (None, Some(silence)) => SilenceChange::Anew {
                 until: silence.until,
             },
             (None, None) => SilenceChange::Unchanged,
         };
-        Ok(Some(Held {
+        Ok(Some(PreparedRow {
             row: row.clone(),
             message,
             silence,
@@ -251,17 +264,22 @@ where
     }
 
     async fn suppress(&mut self, row: &OutboxRow, lease: &Lease) -> Result<(), StoreError> {
-        let end = Settlement::Suppressed;
-        if self.delivery.store.settle(row, lease, &end).await? {
+        let outcome = Settlement::Suppressed;
+        if self.delivery.store.settle(row, lease, &outcome).await? {
             self.drained.suppressed += 1;
         }
         Ok(())
     }
 
-    /// Sends alerts, in as many requests as it takes, and returns the rows that are to be sent later.
-    async fn send(&mut self, held: Vec<Held>, lease: &Lease) -> Result<Vec<OutboxRow>, StoreError> {
+    /// Sends messages in one request. A request that is too long or rejected is divided. Returns the rows
+    /// to be sent later.
+    async fn send(
+        &mut self,
+        rows: Vec<PreparedRow>,
+        lease: &Lease,
+    ) -> Result<Vec<OutboxRow>, StoreError> {
         let mut later = Vec::new();
-        let mut groups = vec![held];
+        let mut groups = vec![rows];
         while let Some(group) = groups.pop().filter(|group| !group.is_empty()) {
             let answers = self.request(&group).await;
             let all = |is: fn(&SinkAnswer) -> bool| group.len() > 1 && answers.iter().all(is);
@@ -277,9 +295,9 @@ where
             if phase(&self.breaker, self.now()) == Phase::Waiting {
                 let rest = groups.drain(..).flatten();
                 let why = self.breaker.why.clone();
-                for held in rest {
+                for prepared in rest {
                     later.push(
-                        self.put_off(held.row, lease, self.now(), &why, false)
+                        self.put_off(prepared.row, lease, self.now(), &why, false)
                             .await?,
                     );
                 }
@@ -288,43 +306,44 @@ where
         Ok(later)
     }
 
-    /// Sends one request. One that is refused is sent once more with a secret that was fetched anew.
-    async fn request(&mut self, group: &[Held]) -> Vec<SinkAnswer> {
-        let alerts: Vec<Message> = group.iter().map(|held| held.message.clone()).collect();
-        self.request_of(&alerts).await
+    /// Sends one request. If the sink refuses the secret, the secret is fetched again and the request is
+    /// repeated once.
+    async fn request(&mut self, group: &[PreparedRow]) -> Vec<SinkAnswer> {
+        let messages: Vec<Message> = group.iter().map(|row| row.message.clone()).collect();
+        self.request_of(&messages).await
     }
 
-    async fn request_of(&mut self, alerts: &[Message]) -> Vec<SinkAnswer> {
+    async fn request_of(&mut self, messages: &[Message]) -> Vec<SinkAnswer> {
         self.has_probe = false;
-        let mut answers = self.request_once(alerts).await;
+        let mut answers = self.request_once(messages).await;
         let is_refused = |answer: &SinkAnswer| matches!(answer, SinkAnswer::Refused(_));
         let now = self.now();
         let is_fresh = self
-            .forgot
+            .refetched
             .is_some_and(|at| now.seconds_since(at) < SECRET_SECONDS);
         if answers.iter().any(is_refused) && answers.iter().all(is_refused) && !is_fresh {
-            self.forgot = Some(now);
+            self.refetched = Some(now);
             self.sink.forget_secret();
-            answers = self.request_once(alerts).await;
+            answers = self.request_once(messages).await;
         }
         answers
     }
 
-    async fn request_once(&mut self, alerts: &[Message]) -> Vec<SinkAnswer> {
+    async fn request_once(&mut self, messages: &[Message]) -> Vec<SinkAnswer> {
         self.drained.requests += 1;
-        let answers = self.sink.send(alerts).await;
-        if answers.len() == alerts.len() {
+        let answers = self.sink.send(messages).await;
+        if answers.len() == messages.len() {
             return answers;
         }
-        let why = format!("{} answers to {} alerts", answers.len(), alerts.len());
-        vec![SinkAnswer::Unreachable(why); alerts.len()]
+        let why = format!("{} answers to {} alerts", answers.len(), messages.len());
+        vec![SinkAnswer::Unreachable(why); messages.len()]
     }
 
-    /// Finds the alert for which a request was rejected: of what is left, one half is sent. If it is
-    /// accepted, the bad one is in the other half. Returns the rows that are to be sent later.
+    /// Finds the alert for which a request was rejected, by sending one half of the suspects at a time. If a
+    /// half is accepted, the bad alert is in the other half. Returns the rows to be sent later.
     async fn bisect(
         &mut self,
-        group: Vec<Held>,
+        group: Vec<PreparedRow>,
         lease: &Lease,
     ) -> Result<Vec<OutboxRow>, StoreError> {
         let mut later = Vec::new();
@@ -335,21 +354,21 @@ where
             let answers = self.request(&suspects).await;
             if answers
                 .iter()
-                .all(|it| matches!(it, SinkAnswer::Rejected(_)))
+                .all(|answer| matches!(answer, SinkAnswer::Rejected(_)))
             {
                 rest.extend(back);
                 continue;
             }
             let is_all = answers
                 .iter()
-                .all(|it| matches!(it, SinkAnswer::Accepted(_)));
+                .all(|answer| matches!(answer, SinkAnswer::Accepted(_)));
             later.extend(self.conclude(suspects, answers, lease).await?);
             suspects = back;
             if !is_all {
                 rest.append(&mut suspects);
             }
         }
-        // None is left where the sink has something else to say by now.
+        // No suspect is left if the sink gave another answer in the meantime.
         if !suspects.is_empty() {
             let why = "rejected with others".to_owned();
             later.extend(
@@ -357,40 +376,49 @@ where
                     .await?,
             );
         }
-        // They were only in bad company: they go with what is sent next.
-        for held in rest {
-            later.push(self.put_off(held.row, lease, self.now(), "", false).await?);
+        // These rows are probably good: they go into the next request.
+        for prepared in rest {
+            later.push(
+                self.put_off(prepared.row, lease, self.now(), "", false)
+                    .await?,
+            );
         }
         Ok(later)
     }
 
-    /// Settles rows by their answers, and notes what they say of the sink. Returns the rows that are
-    /// to be sent later.
+    /// Settles rows by their answers, and updates the state of the sink. Returns the rows to be sent later.
     async fn conclude(
         &mut self,
-        group: Vec<Held>,
+        group: Vec<PreparedRow>,
         answers: Vec<SinkAnswer>,
         lease: &Lease,
     ) -> Result<Vec<OutboxRow>, StoreError> {
         let is_accepted = |answer: &SinkAnswer| matches!(answer, SinkAnswer::Accepted(_));
         let works = answers.iter().any(is_accepted);
-        let wait = self.note(works, answers.iter().find_map(problem)).await?;
+        let wait = self
+            .update_breaker(works, answers.iter().find_map(problem))
+            .await?;
         let mut later = Vec::new();
         let mut sent = Vec::new();
-        for (held, answer) in group.into_iter().zip(answers) {
+        for (prepared, answer) in group.into_iter().zip(answers) {
             match answer {
                 SinkAnswer::Accepted(answer) => {
-                    let silence = held.silence;
-                    sent.push((held.row, Settlement::Sent { answer, silence }));
+                    let silence = prepared.silence;
+                    sent.push((prepared.row, Settlement::Sent { answer, silence }));
                 }
-                SinkAnswer::Rejected(why) if held.row.attempts + 1 < REJECTIONS_MAX => {
+                SinkAnswer::Rejected(why) if prepared.row.attempts + 1 < REJECTIONS_MAX => {
                     let any = |limit| self.delivery.clock.any(limit);
-                    let due = self.now().plus(backoff(held.row.attempts, any));
-                    later.push(self.put_off(held.row, lease, due, &why, true).await?);
+                    let due = self.now().plus(backoff(prepared.row.attempts, any));
+                    later.push(self.put_off(prepared.row, lease, due, &why, true).await?);
                 }
                 SinkAnswer::Rejected(why) | SinkAnswer::TooLong(why) => {
                     let dead = Settlement::Dead { why };
-                    if self.delivery.store.settle(&held.row, lease, &dead).await? {
+                    if self
+                        .delivery
+                        .store
+                        .settle(&prepared.row, lease, &dead)
+                        .await?
+                    {
                         self.drained.dead += 1;
                     }
                 }
@@ -398,7 +426,7 @@ where
                 | SinkAnswer::Busy { why, .. }
                 | SinkAnswer::Unreachable(why) => {
                     let due = self.now().plus(wait);
-                    later.push(self.put_off(held.row, lease, due, &why, false).await?);
+                    later.push(self.put_off(prepared.row, lease, due, &why, false).await?);
                 }
             }
         }
@@ -407,15 +435,16 @@ where
         Ok(later)
     }
 
+    /// Settles rows, and returns the number of rows that this run still held.
     async fn settle(
         &self,
-        ends: Vec<(OutboxRow, Settlement)>,
+        outcomes: Vec<(OutboxRow, Settlement)>,
         lease: &Lease,
     ) -> Result<u64, StoreError> {
         let store = self.delivery.store;
-        let settles = ends
+        let settles = outcomes
             .into_iter()
-            .map(|(row, end)| async move { store.settle(&row, lease, &end).await });
+            .map(|(row, outcome)| async move { store.settle(&row, lease, &outcome).await });
         let settled: Vec<_> = stream::iter(settles).buffered(CALLS_MAX).collect().await;
         let mut count = 0;
         for is_settled in settled {
@@ -424,9 +453,13 @@ where
         Ok(count)
     }
 
-    /// Notes what stands in the way of the sink, if that has changed. Returns for how many seconds
-    /// rows wait that were not sent: not at all where the sink as a whole is left alone.
-    async fn note(&mut self, works: bool, problem: Option<SinkProblem>) -> Result<i64, StoreError> {
+    /// Updates the state of the sink in the store, if it has changed. Returns how long unsent rows wait, in
+    /// seconds. That is 0 if the breaker already delays the whole sink.
+    async fn update_breaker(
+        &mut self,
+        works: bool,
+        problem: Option<SinkProblem>,
+    ) -> Result<i64, StoreError> {
         let now = self.now();
         let any = |limit| self.delivery.clock.any(limit);
         let (breaker, wait) = match &problem {
@@ -444,7 +477,8 @@ where
         Ok(wait)
     }
 
-    /// Gives a row back to be sent later, and returns it as it is then.
+    /// Puts a row back into the outbox, to be sent from `due` on. Returns the changed row. `counts`: whether
+    /// the attempt counts as a rejection of this row.
     async fn put_off(
         &mut self,
         row: OutboxRow,
@@ -454,9 +488,9 @@ where
         counts: bool,
     ) -> Result<OutboxRow, StoreError> {
         let why = why.to_owned();
-        let end = Settlement::Later { due, why, counts };
+        let outcome = Settlement::Later { due, why, counts };
         let store = self.delivery.store;
-        if store.settle(&row, lease, &end).await? {
+        if store.settle(&row, lease, &outcome).await? {
             self.drained.later += 1;
         }
         Ok(OutboxRow {
@@ -467,9 +501,9 @@ where
         })
     }
 
-    /// Sends one message instead of many: of all where there are too many, or of those that waited
-    /// for two weeks. Tells whether there was anything to do.
-    async fn digest(&mut self, queue: &mut Queue) -> Result<bool, StoreError> {
+    /// Sends a digest in place of single messages: of all rows if more wait than the sink's limit, else of
+    /// rows that are older than [`OLD_SECONDS`]. Returns `false` if no digest was due.
+    async fn send_digest(&mut self, queue: &mut Queue) -> Result<bool, StoreError> {
         let now = self.now();
         if phase(&self.breaker, now) != Phase::Closed {
             return Ok(false);
@@ -479,9 +513,9 @@ where
         let is_old = |row: &OutboxRow| now.seconds_since(row.created) >= OLD_SECONDS;
         let lease = self.lease(LEASE_SECONDS);
         let mut rows = Vec::new();
-        let wanted = queue.together(now, |row| is_flood || is_old(row));
-        for (row, is_taken) in self.take(wanted, &lease).await? {
-            if is_taken {
+        let wanted = queue.for_digest(now, |row| is_flood || is_old(row));
+        for (row, is_leased) in self.lease_rows(wanted, &lease).await? {
+            if is_leased {
                 rows.push(row);
             } else {
                 queue.put_back(OutboxRow {
@@ -493,16 +527,17 @@ where
         if rows.is_empty() {
             return Ok(false);
         }
-        let mut rows = self.unmarked(rows, &lease).await?;
+        let mut rows = self.not_held_back(rows, &lease).await?;
         if rows.is_empty() {
             return Ok(true);
         }
-        let message = self.digested(&rows).await?;
+        let message = self.digest_message(&rows).await?;
         let answer = self.request_of(std::slice::from_ref(&message)).await;
         match answer.into_iter().next() {
             Some(SinkAnswer::Accepted(_)) => {
-                self.note(true, None).await?;
-                // The first is settled last: until then, a digest that is sent again has the same id.
+                self.update_breaker(true, None).await?;
+                // The id of a digest is made of its first row. This row is settled last, so that a digest
+                // that is sent again after a crash has the same id.
                 let first = rows.remove(0);
                 let digested = |row| (row, Settlement::Digested);
                 let rest = rows.into_iter().map(digested).collect();
@@ -512,9 +547,9 @@ where
             answer => {
                 let problem = answer.as_ref().and_then(problem);
                 let is_bad = problem.is_none();
-                self.note(is_bad, problem).await?;
+                self.update_breaker(is_bad, problem).await?;
                 let why = self.breaker.why.clone();
-                // A digest that is not taken as it is: each row on its own then.
+                // If the sink rejects the digest itself, its rows are sent one by one later.
                 let due = self.now().plus(if is_bad { PROBE_SECONDS } else { 0 });
                 for row in rows {
                     let row = self.put_off(row, &lease, due, &why, is_bad).await?;
@@ -525,9 +560,9 @@ where
         Ok(true)
     }
 
-    /// Returns the rows that a digest tells of: what people decided holds for it as well, though
-    /// silence does not.
-    async fn unmarked(
+    /// Returns the rows that no triage holds back, and suppresses the others. Silences do not apply to a
+    /// digest.
+    async fn not_held_back(
         &mut self,
         rows: Vec<OutboxRow>,
         lease: &Lease,
@@ -545,31 +580,32 @@ where
         });
         let read: Vec<Result<_, StoreError>> =
             stream::iter(reads).buffered(CALLS_MAX).collect().await;
-        let mut told = Vec::new();
+        let mut remaining = Vec::new();
         for read in read {
             let (row, is_held) = read?;
             if is_held {
                 self.suppress(&row, lease).await?;
             } else {
-                told.push(row);
+                remaining.push(row);
             }
         }
-        Ok(told)
+        Ok(remaining)
     }
 
-    async fn digested(&self, rows: &[OutboxRow]) -> Result<Message, StoreError> {
+    /// Builds the message of a digest, with the classes of its clusters from the store.
+    async fn digest_message(&self, rows: &[OutboxRow]) -> Result<Message, StoreError> {
         let clusters = rows.iter().filter_map(|row| row.alert.cluster());
         let clusters: BTreeSet<ClusterId> = clusters.collect();
         let store = self.delivery.store;
-        let looks = clusters.into_iter().take(CLASSES_MAX).map(|id| async move {
-            // Of no hour: what the cluster is, is enough.
-            let none = Timestamp::LAST.window()..=Timestamp::FIRST.window();
-            let known = store.cluster_details(id, none).await?;
-            let class = known.map(|known| known.cluster.facts.identity.class.name());
+        let lookups = clusters.into_iter().take(CLASSES_MAX).map(|id| async move {
+            // An empty range of hours: only the class is needed, no events.
+            let no_hours = Timestamp::LAST.window()..=Timestamp::FIRST.window();
+            let details = store.cluster_details(id, no_hours).await?;
+            let class = details.map(|details| details.cluster.facts.identity.class.name());
             Ok((id, class))
         });
         let classes: Vec<Result<_, StoreError>> =
-            stream::iter(looks).buffered(CALLS_MAX).collect().await;
+            stream::iter(lookups).buffered(CALLS_MAX).collect().await;
         let classes: BTreeMap<_, _> = classes.into_iter().collect::<Result<_, _>>()?;
         let class = |cluster| classes.get(&cluster).copied().flatten();
         Ok(self.message_builder.summary(digest::alert(rows, class)))
