@@ -1,8 +1,8 @@
-//! Whether log groups flow: a log group that has events every hour and then has none at all is one that
-//! the trail does not write to any more, and no failure of any account would be seen.
+//! Checks whether log groups still receive events. If a log group had events in almost every hour and then
+//! has none, the trail has probably stopped writing to it. Errors of its accounts would not be seen.
 //!
-//! One event of each hour is asked for, whatever it is. What is remembered of the last day is one
-//! object in the bucket; without it, the last day is looked at anew.
+//! For each hour, CloudWatch Logs is asked for one event of any kind. The results of the last day are saved
+//! in one object of the bucket. Without that object, the last day is checked again.
 
 use std::collections::BTreeMap;
 
@@ -17,49 +17,51 @@ use crate::ports::{
     Bucket, Clock, LogGroupError, LogGroups, LogQuery, TransitionWriter, with_causes,
 };
 
-/// Where it is kept what is remembered.
+/// The key of the bucket object with the saved results.
 pub const FLOW_KEY: &str = "inspection/log-groups";
 
-/// How long that may be, in bytes.
+/// The largest saved object that is read, in bytes.
 const BYTES_MAX: usize = 1 << 20;
 
-/// How many hours are looked at that were not before.
+/// The number of past hours that are checked at most.
 const LOOK_BACK_HOURS: i64 = 24;
 
-/// After so many pages without an event and without an end, an hour is taken to have some.
+/// The number of empty pages after which an hour counts as having events. CloudWatch Logs may return empty
+/// pages before the first event.
 const PAGES_MAX: usize = 50;
 
-/// The version of the encoding. Another one is looked at anew.
+/// The version of the encoding. Saved results of another version are not used.
 const VERSION: u32 = 1;
 
-/// What is said of why a log group is silent: a stable name and a sentence.
+/// The diagnosis of a silent log group: a stable name and a sentence.
 const DIAGNOSIS: (&str, &str) = (
     "trail_silent",
     "no records are written to the log group; check that the trail is logging and may write to it",
 );
 
-/// Which log groups are looked at.
+/// The log groups to check.
 #[derive(Debug, Clone, Copy)]
 pub struct Watched<'w> {
-    /// Their names.
+    /// The names of the log groups.
     pub groups: &'w [String],
-    /// The account that they are in.
+    /// The account id of the log groups.
     pub account_id: &'w str,
-    /// When looking has to be over, in milliseconds since 1970.
+    /// No hour is checked after this time, in milliseconds since 1970.
     pub deadline: i64,
 }
 
-/// What looking found.
+/// The result of a check.
 #[derive(Debug, Default)]
 pub struct FlowResult {
-    /// The log groups that are silent.
+    /// The names of the silent log groups: usually active, but without events now.
     pub silent: Vec<String>,
-    /// What could not be looked at; the next run does.
+    /// One error message for each log group that could not be checked. The next run checks it again.
     pub failed: Vec<String>,
 }
 
 impl FlowResult {
-    /// Returns what is wrong with the first log group that is silent: a stable name and a sentence.
+    /// Returns the diagnosis of the first silent log group: a stable name, and a sentence that begins with the
+    /// name of the log group. `None` if no log group is silent.
     pub fn diagnosis(&self) -> Option<(String, String)> {
         let group = self.silent.first()?;
         let (name, sentence) = DIAGNOSIS;
@@ -67,6 +69,7 @@ impl FlowResult {
     }
 }
 
+/// The saved results, by name of the log group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Flow {
     version: u32,
@@ -75,17 +78,18 @@ struct Flow {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Group {
-    /// The next hour to be looked at.
+    /// The next hour to be checked.
     next: Window,
     #[serde(rename = "pulse")]
     activity: HourlyActivity<()>,
 }
 
-/// Looks at the hours that are over since the last time, and tells of log groups that fell silent or
-/// have events again.
+/// Checks the hours that ended since the last check. Writes an alert for each log group that became silent
+/// or has events again, unless the stack is still learning.
 ///
 /// # Errors
-/// [`InspectionError`], after which nothing is remembered: the next run looks again.
+/// [`InspectionError`] when the store or the bucket failed. No results are saved then, and the next run
+/// checks the same hours.
 pub async fn look<S: TransitionWriter, B: Bucket, G: LogGroups, C: Clock>(
     store: &mut S,
     bucket: &B,
@@ -93,12 +97,12 @@ pub async fn look<S: TransitionWriter, B: Bucket, G: LogGroups, C: Clock>(
     clock: &C,
     watched: Watched<'_>,
 ) -> Result<FlowResult, InspectionError> {
-    let is_telling = store.is_telling().await?;
+    let sends_alerts = store.is_telling().await?;
     let until = over(clock.now());
     let mut flow = read(bucket.fetch(FLOW_KEY, BYTES_MAX).await?, until);
     let before = flow.clone();
     flow.groups.retain(|name, _| watched.groups.contains(name));
-    let mut looked = FlowResult::default();
+    let mut result = FlowResult::default();
     for name in watched.groups {
         let first = until.plus(-LOOK_BACK_HOURS);
         let group = flow.groups.entry(name.clone());
@@ -109,29 +113,29 @@ pub async fn look<S: TransitionWriter, B: Bucket, G: LogGroups, C: Clock>(
             let has_events = match has_events(logs, name, window).await {
                 Ok(has_events) => has_events,
                 Err(error) => {
-                    looked.failed.push(with_causes(error.to_string(), &error));
+                    result.failed.push(with_causes(error.to_string(), &error));
                     break;
                 }
             };
-            let told = group.take(window, has_events, name, watched.account_id, clock.now());
-            if let Some(alert) = told.filter(|_| is_telling) {
+            let alert = group.add(window, has_events, name, watched.account_id, clock.now());
+            if let Some(alert) = alert.filter(|_| sends_alerts) {
                 store.tell_once(&alert).await?;
             }
         }
         if group.activity.is_silent() {
-            looked.silent.push(name.clone());
+            result.silent.push(name.clone());
         }
     }
     if flow != before {
-        let kept = serde_json::to_vec(&flow).unwrap_or_default();
-        bucket.keep(FLOW_KEY, kept).await?;
+        let bytes = serde_json::to_vec(&flow).unwrap_or_default();
+        bucket.keep(FLOW_KEY, bytes).await?;
     }
-    Ok(looked)
+    Ok(result)
 }
 
-/// Reads what was remembered; what cannot be read is looked at anew.
-fn read(kept: Option<Vec<u8>>, until: Window) -> Flow {
-    let flow: Option<Flow> = kept.and_then(|kept| serde_json::from_slice(&kept).ok());
+/// Decodes saved results. Returns empty results if they cannot be read, or go beyond `until`.
+fn read(saved: Option<Vec<u8>>, until: Window) -> Flow {
+    let flow: Option<Flow> = saved.and_then(|saved| serde_json::from_slice(&saved).ok());
     let is_usable = |of: &Flow| {
         let nexts = of.groups.values().map(|group| group.next);
         of.version == VERSION && nexts.max().is_none_or(|next| next <= until)
@@ -150,8 +154,8 @@ impl Group {
         }
     }
 
-    /// Takes an hour; returns what is told of it.
-    fn take(
+    /// Adds the result of an hour. Returns the alert if the log group became silent or has events again.
+    fn add(
         &mut self,
         window: Window,
         has_events: bool,
@@ -166,14 +170,14 @@ impl Group {
             let times = (since, window.start());
             return Some(Alert::of_data_again(account_id, silent, times, now));
         }
-        let is_told = self.activity.miss(1, self.activity.is_steady())?;
+        let is_announced = self.activity.miss(1, self.activity.is_steady())?;
         let times = (self.activity.last, window.end());
-        let told = || Alert::of_silence(account_id, silent, times, Some(DIAGNOSIS), now);
-        is_told.then(told)
+        let alert = || Alert::of_silence(account_id, silent, times, Some(DIAGNOSIS), now);
+        is_announced.then(alert)
     }
 }
 
-/// Tells whether a log group has any event of an hour; one that is not there has none.
+/// Checks whether a log group has any event of an hour. A log group that does not exist has none.
 async fn has_events(
     logs: &impl LogGroups,
     group: &str,

@@ -1,5 +1,5 @@
-//! The verb that takes stock: what recovered, what came back, what escalates, who tries doors, and
-//! what each account's hour looked like.
+//! Inspects hours of event time that are over. Finds clusters that recovered, came back or escalate,
+//! finds campaigns, and sums up each account's hours, days and weeks.
 
 pub mod flow;
 pub mod run;
@@ -20,25 +20,26 @@ use clusters::{ClusterFacts, EventId, Sighting};
 use records::time::{Timestamp, Window};
 use view::listing::Listing;
 
-/// All that a store has of what happened.
+/// The whole history in a store, as input for [`Recorded::replay`].
 #[derive(Debug, Clone, Copy)]
 pub struct Recorded<'a> {
-    /// All events, each once.
+    /// All events, each once, in any order.
     pub events: &'a [(EventId, Sighting)],
-    /// What their clusters are. An event whose cluster is not among them is left out.
+    /// The facts of the clusters. An event whose cluster is missing here is left out.
     pub facts: &'a BTreeMap<ClusterId, Arc<ClusterFacts>>,
-    /// What people said about whether clusters are over.
+    /// The decisions of people that a cluster is resolved or reopened, by cluster.
     pub resolutions: &'a Resolutions,
 }
 
-/// What the same hours come to, whoever takes them: the functions of a stack one after the other, or a command at once.
+/// The result of inspecting all hours at once. The inspections of a stack, hour after hour, have the same
+/// result.
 #[derive(Debug, Default)]
 pub struct Replayed {
-    /// Everything that happened, in order.
+    /// All transitions of clusters, callers and accounts, in order.
     pub story: Vec<Transition>,
-    /// What is known after the last hour; `None` where no event has a time.
+    /// The inspection state after the last hour; `None` if no event has a time.
     pub inspection_state: Option<InspectionState>,
-    /// Events after the last hour that was taken, in the order of time.
+    /// The occurrences after the last inspected hour, oldest first.
     rest: Vec<Occurrence>,
 }
 
@@ -51,22 +52,22 @@ impl Recorded<'_> {
         self.facts.iter().map(subject).collect()
     }
 
-    /// Takes all hours with events in their order, as the inspection does: those before `until`, or, where that is not
-    /// given, all up to the last event.
+    /// Inspects all hours with events, in order. With `until`, only the hours before it are inspected; `None`
+    /// inspects all hours up to the last event.
     pub fn replay(&self, until: Option<Window>) -> Replayed {
         let subjects = self.subjects();
         let timed = self.events.iter();
         let timed = timed.filter_map(|event| Some((event.1.at()?, event)));
         let mut timed: Vec<(Timestamp, &(EventId, Sighting))> = timed.collect();
         timed.sort_unstable_by_key(|(at, (id, _))| (*at, *id));
-        let is_taken = |(at, _): &(Timestamp, _)| until.is_none_or(|until| at.window() < until);
-        let (taken, rest) = timed.split_at(timed.partition_point(is_taken));
+        let is_inspected = |(at, _): &(Timestamp, _)| until.is_none_or(|until| at.window() < until);
+        let (inspected, rest) = timed.split_at(timed.partition_point(is_inspected));
         let mut replayed = Replayed {
             rest: occurrences(rest.iter().map(|(_, event)| *event), &subjects),
             ..Replayed::default()
         };
-        // An hour at a time: what is needed of an event to replay it is more than the event.
-        for hour in taken.chunk_by(|(one, _), (other, _)| one.window() == other.window()) {
+        // Hour by hour, because the occurrences of events need more memory than the events.
+        for hour in inspected.chunk_by(|(one, _), (other, _)| one.window() == other.window()) {
             let window = hour[0].0.window();
             let new = || InspectionState::new(window).with_resolutions(self.resolutions.clone());
             let inspection_state = replayed.inspection_state.get_or_insert_with(new);
@@ -76,16 +77,18 @@ impl Recorded<'_> {
                 .extend(inspection_state.turn(window, &occurrences));
         }
         if let (Some(inspection_state), Some(until)) = (&mut replayed.inspection_state, until) {
-            // Nothing failed since; what is quiet for long enough has recovered.
+            // The hours after the last event have no errors; clusters may recover in them.
             replayed.story.extend(inspection_state.pass(until));
         }
         Transition::sort(&mut replayed.story);
         replayed
     }
 
-    /// Lists all clusters as they stand: by the hours before `until` as the inspection leaves them, by what came later,
-    /// and by events without a time. Where `until` is not given, all hours are taken up to the last event. `now` is
-    /// where a list without any hour begins.
+    /// Lists all clusters with their present status: from the replayed hours, from later events, and from
+    /// events without a time.
+    ///
+    /// `replayed` must be a replay of the same history. `now` is used only if no event has a time: the list
+    /// then covers the hours before it.
     pub fn listing(&self, replayed: &Replayed, now: Timestamp) -> Listing {
         let mut listing = replayed.listing(now);
         listing.meet(&replayed.rest, self.resolutions);
@@ -98,7 +101,8 @@ impl Recorded<'_> {
 }
 
 impl Replayed {
-    /// Lists clusters as the inspection leaves them: by the hours that were taken.
+    /// Lists clusters with their status after the last inspected hour. `now` is used only if there was no
+    /// hour: the list is empty then and covers the hours before it.
     pub fn listing(&self, now: Timestamp) -> Listing {
         let inspection_state = self.inspection_state.as_ref();
         inspection_state.map_or_else(|| Listing::empty(now.window()), Listing::from)
@@ -123,7 +127,7 @@ mod tests {
 
     type Known = BTreeMap<ClusterId, Arc<ClusterFacts>>;
 
-    /// Makes events of what was drawn: a cluster, an hour, a second in it, and a caller.
+    /// Makes events of random tuples: number of the cluster, hour, second in the hour, number of the caller.
     fn events(drawn: &[(u8, u16, u16, u8)]) -> (Vec<(EventId, Sighting)>, Known) {
         let classes = [Class::Denied, Class::Throttle, Class::Signin, Class::Absent];
         let mut facts = Known::new();
@@ -154,9 +158,10 @@ mod tests {
         (events, facts)
     }
 
-    /// Tells the same, but forgets after each hour all that it does not write down.
-    fn in_sittings(occurrences: &[Occurrence], resolutions: &Resolutions) -> Vec<Transition> {
-        let mut told = Vec::new();
+    /// Inspects hour by hour, like the functions of a stack: after each hour, the state is encoded, and
+    /// decoded for the next hour.
+    fn hour_by_hour(occurrences: &[Occurrence], resolutions: &Resolutions) -> Vec<Transition> {
+        let mut transitions = Vec::new();
         let mut written: Option<Vec<u8>> = None;
         for hour in occurrences.chunk_by(|one, other| one.at.window() == other.at.window()) {
             let window = hour[0].at.window();
@@ -169,26 +174,26 @@ mod tests {
             let again = |occurrence: &&Occurrence| recalled.contains(&occurrence.at.window());
             let again: Vec<Occurrence> = occurrences.iter().filter(again).cloned().collect();
             inspection_state.recall(&again);
-            told.extend(inspection_state.turn(window, hour));
+            transitions.extend(inspection_state.turn(window, hour));
             written = Some(inspection_state.encode());
         }
-        Transition::sort(&mut told);
-        told
+        Transition::sort(&mut transitions);
+        transitions
     }
 
     proptest! {
         #[test]
-        fn what_people_said_counts_the_same_in_one_sitting_and_in_many(
+        fn resolutions_have_the_same_effect_at_once_and_hour_by_hour(
             drawn in prop::collection::vec((0..4_u8, 0..400_u16, 0..3600_u16, 0..12_u8), 1..80),
-            said in prop::collection::vec((0..80_usize, 0..400_i64 * 3600, any::<bool>()), 1..12),
+            decisions in prop::collection::vec((0..80_usize, 0..400_i64 * 3600, any::<bool>()), 1..12),
         ) {
             let (mut events, facts) = events(&drawn);
             let start = Timestamp::parse("2026-11-01T00:00:00Z").unwrap();
             let mut resolutions = Resolutions::new();
-            for (which, at, is_over) in said {
+            for (which, at, is_over) in decisions {
                 let (_, seen) = &events[which % events.len()];
-                let said = if is_over { LifecycleEvent::Resolved } else { LifecycleEvent::Reopened };
-                resolutions.entry(seen.series.cluster).or_default().insert((start.plus(at), said));
+                let decision = if is_over { LifecycleEvent::Resolved } else { LifecycleEvent::Reopened };
+                resolutions.entry(seen.series.cluster).or_default().insert((start.plus(at), decision));
             }
             let replay = |events: &[(EventId, Sighting)]| {
                 let recorded = Recorded { events, facts: &facts, resolutions: &resolutions };
@@ -200,18 +205,18 @@ mod tests {
             events.reverse();
             prop_assert_eq!(&replay(&events), &(story.clone(), listing.clone()));
             let subjects = facts.iter().map(|(id, facts)| (*id, Arc::new(ClusterSubject::from(&facts.identity))));
-            prop_assert_eq!(in_sittings(&occurrences(&events, &subjects.collect()), &resolutions), story);
-            // Whoever says last that it is over, after all events, is heard.
-            for (id, said) in &resolutions {
-                let (at, said) = said.last().unwrap();
+            prop_assert_eq!(hour_by_hour(&occurrences(&events, &subjects.collect()), &resolutions), story);
+            // A cluster whose last decision is "resolved", after all its events, is recovered.
+            for (id, decisions) in &resolutions {
+                let (at, decision) = decisions.last().unwrap();
                 let last = listing.clusters[id].last.unwrap();
-                let is_over = *said == LifecycleEvent::Resolved && *at > last;
+                let is_over = *decision == LifecycleEvent::Resolved && *at > last;
                 prop_assert!(!is_over || listing.clusters[id].status() == Status::Recovered);
             }
         }
 
         #[test]
-        fn lives_follow_one_another_and_nothing_is_told_twice(
+        fn episodes_follow_one_another_and_no_alert_is_repeated(
             drawn in prop::collection::vec((0..4_u8, 0..1500_u16, 0..3600_u16, 0..12_u8), 1..120),
         ) {
             let (mut events, facts) = events(&drawn);
@@ -220,32 +225,32 @@ mod tests {
                 let recorded = Recorded { events, facts: &facts, resolutions: &resolutions };
                 recorded.replay(None).story
             };
-            let told = story(&events);
+            let transitions = story(&events);
             let mut histories: BTreeMap<ClusterId, (i64, bool)> = BTreeMap::new();
-            for transition in &told {
+            for transition in &transitions {
                 let Some(cluster) = transition.cluster else { continue };
                 let history = histories.entry(cluster).or_insert((0, false));
                 match transition.change {
                     Change::New => *history = (1, true),
                     Change::Recovered { .. } => {
-                        prop_assert_eq!(*history, (transition.episode, true), "only what is open recovers");
+                        prop_assert_eq!(*history, (transition.episode, true), "only an open cluster recovers");
                         history.1 = false;
                     }
                     Change::Regressed { .. } => {
-                        prop_assert_eq!(*history, (transition.episode - 1, false), "only what recovered");
+                        prop_assert_eq!(*history, (transition.episode - 1, false), "only a recovered cluster comes back");
                         *history = (transition.episode, true);
                     }
                     _ => {}
                 }
             }
-            let alerts: Vec<_> = told.iter().filter_map(|of| alert(of, None, of.at)).collect();
+            let alerts: Vec<_> = transitions.iter().filter_map(|of| alert(of, None, of.at)).collect();
             let ids: BTreeSet<_> = alerts.iter().map(Alert::id).collect();
             prop_assert_eq!(ids.len(), alerts.len());
             events.reverse();
-            prop_assert_eq!(&story(&events), &told);
+            prop_assert_eq!(&story(&events), &transitions);
             let subject = |(id, facts): (&ClusterId, &Arc<ClusterFacts>)| (*id, Arc::new(ClusterSubject::from(&facts.identity)));
             let subjects = facts.iter().map(subject).collect();
-            prop_assert_eq!(&in_sittings(&occurrences(&events, &subjects), &resolutions), &told);
+            prop_assert_eq!(&hour_by_hour(&occurrences(&events, &subjects), &resolutions), &transitions);
         }
     }
 }

@@ -1,8 +1,9 @@
-//! One run of the inspection: the hours that are over since the last one, one after the other, and a
-//! look at those that are not.
+//! One run of the inspection: inspects the hours that ended since the last run, one after another, and
+//! previews the hours that have not ended.
 //!
-//! What was made true or told is so for good, whether or not the run comes to its end: the next one
-//! takes the hours again that were not written down, and finds it done.
+//! Each transition is written to the store at once, together with its alert. If the run stops early, the
+//! next run inspects the unsaved hours again. Transitions and alerts that were written before stay as they
+//! are, and none is written twice.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,99 +32,101 @@ use crate::ports::{
     StoreError, TransitionWriter, TriageStore,
 };
 
-/// Where the inspection state is kept.
+/// The key of the bucket object with the inspection state.
 pub const INSPECTION_STATE_KEY: &str = "inspection/chronicle";
 
-/// Where the list of all clusters is kept for those who look at it.
+/// The key of the bucket object with the list of all clusters, which the dashboard shows.
 pub const LISTING_KEY: &str = "inspection/listing";
 
-/// How long that list may be as it is kept, in bytes.
+/// The largest saved list that is read, in bytes.
 pub const LISTING_BYTES_MAX: usize = 16 << 20;
 
-/// How long after its end an hour is taken, in seconds: CloudTrail delivers within five minutes on
-/// average (AWS CloudTrail User Guide, "How CloudTrail works").
+/// The time from the end of an hour to its inspection, in seconds. CloudTrail delivers within five minutes
+/// on average (AWS CloudTrail User Guide, "How CloudTrail works").
 pub const GRACE_SECONDS: i64 = 15 * 60;
 
-/// How long an inspection state may be as it is kept, in bytes.
+/// The largest saved inspection state that is read, in bytes.
 const INSPECTION_STATE_BYTES_MAX: usize = 64 << 20;
 
-/// The state is saved after this many inspected hours, so that a long catch-up can go on from
-/// there.
-const SITTING_HOURS: i64 = 24;
+/// The state is saved every this many inspected hours, so that a long catch-up can resume.
+const SAVE_HOURS: i64 = 24;
 
-/// When the state is made anew, only changes of the last so many hours are announced.
+/// When the state is rebuilt, only changes of this many last hours are announced.
 const NEWS_HOURS: i64 = 24;
 
-/// How long a run waits for its turns to ask IAM, in milliseconds.
+/// The longest time that all key lookups of a run wait for their turns, in milliseconds.
 const PATIENCE_MILLIS: i64 = 120_000;
 
-/// How many transitions are made true side by side.
+/// The largest number of clusters whose transitions are written at the same time.
 const CALLS_MAX: usize = 16;
 
-/// What a run may take.
+/// The limits and settings of a run.
 #[derive(Debug, Clone)]
 pub struct RunLimits {
-    /// For how many days events are kept: without an inspection state, it begins there.
+    /// The number of days for which the store keeps events. Without a saved state, the run begins with the
+    /// oldest of these days.
     pub retention_days: i64,
-    /// When it has to be over, in milliseconds since 1970.
+    /// No further hour is inspected after this time, in milliseconds since 1970.
     pub deadline: i64,
-    /// Which summaries are told.
+    /// The summaries for which alerts are sent.
     pub summaries: Summaries,
-    /// What is decided about access keys.
+    /// The settings of access key checks, such as the canary keys.
     pub keys: KeySettings,
-    /// What is wrong with how events come, if anything is known to be: a stable name and a sentence.
+    /// The known problem with the delivery of events: a stable name and a sentence. `None` if none is known.
     pub diagnosis: Option<(String, String)>,
 }
 
-/// What a run did.
+/// The result of a run.
 #[derive(Debug, Default)]
 pub struct Inspected {
-    /// How much of it.
+    /// The numbers of the run, for the log and the metrics.
     pub counts: Inspection,
-    /// What could not be read, and is left out.
+    /// Descriptions of damaged data in the store. The run left this data out.
     pub damaged: Vec<String>,
-    /// Why the inspection state was made anew, if it was.
+    /// Why the inspection state was rebuilt; `None` if the saved state was used.
     pub anew: Option<String>,
-    /// What could not be made true or told; the next run tries again.
+    /// Store errors of single transitions, triages, alerts and key lookups. The next run tries again.
     pub failed: Vec<StoreError>,
-    /// Since when nothing is seen of an account of which there should be, the earliest.
+    /// The last event before an account became silent that usually has errors; of several accounts, the
+    /// earliest. `None` if no account is silent.
     pub blind_since: Option<Timestamp>,
 }
 
-/// Why a run came to nothing.
+/// Why a run failed as a whole.
 #[derive(Debug, thiserror::Error)]
 pub enum InspectionError {
-    /// The table does not answer.
+    /// The store does not answer.
     #[error("the store does not answer: {0}")]
     Store(#[from] StoreError),
-    /// The bucket does not answer, or is not allowed to be asked.
+    /// The bucket does not answer, or refuses access.
     #[error("the saved state of the inspection cannot be read or written: {0}")]
     Bucket(#[from] BucketError),
 }
 
-/// A run under way.
+/// A run in progress.
 struct Run<'a, S, B, K, C> {
     store: &'a S,
     bucket: &'a B,
     clock: &'a C,
     plan: &'a RunLimits,
     key_lookup: KeyLookup<'a, S, K, C>,
-    /// The access keys that failed in the hours that are told.
+    /// The access keys of failed calls, in the hours for which alerts are sent.
     failing: FailingKeys,
-    /// Whether anything is told by now.
-    is_telling: bool,
+    /// Whether alerts are sent at all: not while the stack is learning.
+    sends_alerts: bool,
     inspection_state: InspectionState,
-    /// What people said about whether clusters are over.
+    /// The decisions of people that a cluster is resolved or reopened, by cluster.
     resolutions: Resolutions,
-    /// The next hour as it was written down.
-    kept: Window,
+    /// The next hour to inspect according to the saved state.
+    saved_next: Window,
     inspected: Inspected,
 }
 
-/// Takes all hours that are over, and says what it did.
+/// Inspects all hours that are over, oldest first, until the deadline of `plan`.
 ///
 /// # Errors
-/// [`InspectionError`], after which nothing is written down: the next run does it again.
+/// [`InspectionError`] when the store or the bucket failed. The next run continues with the last saved
+/// state.
 pub async fn run<S, B, K, C>(
     store: &mut S,
     bucket: &B,
@@ -137,7 +140,7 @@ where
     K: KeyDirectory,
     C: Clock,
 {
-    let is_telling = store.is_telling().await?;
+    let sends_alerts = store.is_telling().await?;
     let store = &*store;
     let now = clock.now();
     let (inspection_state, anew) = open(bucket, now, plan).await?;
@@ -152,8 +155,8 @@ where
         plan,
         key_lookup: KeyLookup::new(store, directory, clock, &plan.keys, patience),
         failing: FailingKeys::default(),
-        is_telling,
-        kept: inspection_state.next(),
+        sends_alerts,
+        saved_next: inspection_state.next(),
         inspection_state,
         resolutions,
         inspected: Inspected {
@@ -163,7 +166,7 @@ where
     };
     run.recall().await?;
     let late = run.amend().await?;
-    run.take_all(over(now)).await?;
+    run.inspect_until(over(now)).await?;
     run.foresee(now).await?;
     run.sweep().await;
     run.close(&late).await?;
@@ -189,43 +192,45 @@ where
     Ok(inspected)
 }
 
-/// Returns the first hour that is not over yet, or may have more to come.
+/// Returns the first hour that cannot be inspected yet: it has not ended, or ended less than
+/// [`GRACE_SECONDS`] ago.
 pub fn over(now: Timestamp) -> Window {
     let settled = Timestamp::from_seconds(now.seconds() - GRACE_SECONDS);
     settled.unwrap_or(now).window()
 }
 
-/// Returns an inspection state that begins with the first hour that events are kept of.
-fn anew(now: Timestamp, plan: &RunLimits) -> InspectionState {
+/// Returns an empty inspection state that begins with the oldest hour in the store.
+fn empty_state(now: Timestamp, plan: &RunLimits) -> InspectionState {
     let first = now.window().plus(-plan.retention_days * 24);
     InspectionState::new(first).telling_from(now.window().plus(-NEWS_HOURS))
 }
 
-/// Opens the inspection state, or begins one where there is none that can be read.
+/// Loads the saved inspection state. If there is none that can be used, returns an empty state with the
+/// reason.
 async fn open(
     bucket: &impl Bucket,
     now: Timestamp,
     plan: &RunLimits,
 ) -> Result<(InspectionState, Option<String>), InspectionError> {
-    let new = anew(now, plan);
+    let new = empty_state(now, plan);
     let first = new.next();
-    let begun = |why: &str| (new, Some(why.to_owned()));
-    let Some(kept) = bucket
+    let rebuilt = |why: &str| (new, Some(why.to_owned()));
+    let Some(saved) = bucket
         .fetch(INSPECTION_STATE_KEY, INSPECTION_STATE_BYTES_MAX)
         .await?
     else {
-        return Ok(begun("there is none yet"));
+        return Ok(rebuilt("there is no saved state yet"));
     };
-    match InspectionState::decode(&kept) {
-        // One that slept for longer than events are kept has nothing to go on from.
+    match InspectionState::decode(&saved) {
+        // If no run took place for longer than the store keeps events, the hours in between are gone.
         Ok(inspection_state) if inspection_state.next() >= first => Ok((inspection_state, None)),
-        Ok(_) => Ok(begun("it is older than what is kept")),
-        Err(error) => Ok(begun(&error.to_string())),
+        Ok(_) => Ok(rebuilt("the saved state is older than the stored events")),
+        Err(error) => Ok(rebuilt(&error.to_string())),
     }
 }
 
 impl InspectionError {
-    /// Returns the stable name.
+    /// Returns the stable name for logs, such as `StoreUnavailable`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Store(_) => "StoreUnavailable",
@@ -241,7 +246,7 @@ where
     K: KeyDirectory,
     C: Clock,
 {
-    /// Reads an hour.
+    /// Reads the occurrences of an hour, oldest first. Damaged data is left out and listed.
     async fn occurrences(&mut self, window: Window) -> Result<Vec<Occurrence>, StoreError> {
         let histories = self.inspection_state.histories();
         let known = |cluster| {
@@ -256,14 +261,14 @@ where
         if left > 0 {
             let start = window.start();
             let what =
-                format!("{left} events of the hour from {start}: their clusters have no head");
+                format!("{left} events of the hour from {start}: their cluster items are missing");
             self.inspected.damaged.push(what);
         }
         Ok(occurrences)
     }
 
-    /// Reads the hours again that campaigns may still be going on from. What came for them since, they
-    /// have now.
+    /// Reads the last inspected hours again, as far back as open campaigns need them. Late events of these
+    /// hours are included.
     async fn recall(&mut self) -> Result<(), StoreError> {
         if self.inspected.anew.is_some() {
             return Ok(());
@@ -281,15 +286,17 @@ where
         Ok(())
     }
 
-    /// Takes the hours again that events came late for, and returns them.
+    /// Inspects the hours again for which events came late, and returns these hours.
     async fn amend(&mut self) -> Result<Vec<LateHour>, StoreError> {
         let mut late = self.store.late().await?;
         let next = self.inspection_state.next();
         late.retain(|late| late.window < next);
         if late.iter().any(|late| late.window < next.plus(-HOURS_MAX)) {
-            // How much of such an hour was counted before is not remembered.
+            // The state has no counts of hours this long ago, so the new events cannot be told from the
+            // counted ones.
             let resolutions = self.resolutions.clone();
-            self.inspection_state = anew(self.clock.now(), self.plan).with_resolutions(resolutions);
+            self.inspection_state =
+                empty_state(self.clock.now(), self.plan).with_resolutions(resolutions);
             let why = "events came late for an hour long ago";
             self.inspected.anew = Some(why.to_owned());
             return Ok(late);
@@ -303,75 +310,79 @@ where
     }
 
     async fn amend_by(&mut self, window: Window, occurrences: &[Occurrence]) {
-        let told = self.inspection_state.amend(occurrences);
-        self.settle(&told, self.is_told(window)).await;
+        let transitions = self.inspection_state.amend(occurrences);
+        self.settle(&transitions, self.sends_alerts_for(window))
+            .await;
     }
 
-    /// Tells whether anybody is told of an hour.
-    fn is_told(&self, window: Window) -> bool {
-        self.is_telling && self.inspection_state.is_news(window)
+    /// Whether alerts are sent for an hour.
+    fn sends_alerts_for(&self, window: Window) -> bool {
+        self.sends_alerts && self.inspection_state.is_news(window)
     }
 
-    /// Takes the hours up to before one, as far as there is time.
-    async fn take_all(&mut self, until: Window) -> Result<(), InspectionError> {
+    /// Inspects the hours before `until`, one after another, until the deadline.
+    async fn inspect_until(&mut self, until: Window) -> Result<(), InspectionError> {
         while self.inspection_state.next() < until && self.clock.millis() < self.plan.deadline {
             let window = self.inspection_state.next();
             let occurrences = self.occurrences(window).await?;
             let before = self.inspection_state.events();
-            let told = self.inspection_state.turn(window, &occurrences);
+            let transitions = self.inspection_state.turn(window, &occurrences);
             let events = occurrences.len() as u64;
             self.inspected.counts.hours += 1;
             self.inspected.counts.events += events;
             self.inspected.counts.violated +=
                 u64::from(before + events != self.inspection_state.events());
-            let is_told = self.is_told(window);
-            if is_told {
-                self.failing.meet(&occurrences);
+            let sends_alerts = self.sends_alerts_for(window);
+            if sends_alerts {
+                self.failing.add(&occurrences);
             }
-            self.settle(&told, is_told).await;
-            self.end_triages(window, &told, &occurrences, is_told).await;
-            if is_told && self.plan.summaries != Summaries::Never {
-                self.sum_up(window, &told, &occurrences).await;
+            self.settle(&transitions, sends_alerts).await;
+            self.end_triages(window, &transitions, &occurrences, sends_alerts)
+                .await;
+            if sends_alerts && self.plan.summaries != Summaries::Never {
+                self.sum_up(window, &transitions, &occurrences).await;
             }
-            let is_long = window.hours() - self.kept.hours() >= SITTING_HOURS;
-            if is_long && self.inspected.failed.is_empty() {
-                self.keep().await?;
+            let is_save_due = window.hours() - self.saved_next.hours() >= SAVE_HOURS;
+            if is_save_due && self.inspected.failed.is_empty() {
+                self.save().await?;
             }
         }
         Ok(())
     }
 
-    /// Looks at the hours that are not over yet.
+    /// Previews the hours that are not over yet. Only changes are announced that later events of these hours
+    /// cannot undo. The state stays unchanged.
     async fn foresee(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let mut hours = Vec::new();
         let mut window = self.inspection_state.next();
-        // A run that is behind has enough to do.
+        // A run that is far behind previews no hours.
         while window <= now.window() && window.plus(2) >= now.window() {
             let occurrences = self.occurrences(window).await?;
-            self.failing.meet(&occurrences);
+            self.failing.add(&occurrences);
             hours.push((window, occurrences));
             window = window.plus(1);
         }
-        let told = self.inspection_state.foresee(&hours);
-        self.settle(&told, self.is_telling).await;
+        let transitions = self.inspection_state.foresee(&hours);
+        self.settle(&transitions, self.sends_alerts).await;
         Ok(())
     }
 
-    /// Makes transitions true, each on its own: what goes wrong with one is no reason to leave others.
-    async fn settle(&mut self, told: &[Transition], is_told: bool) {
-        // What happens to one cluster follows from what happened before.
-        let mut lines: BTreeMap<Option<ClusterId>, Vec<&Transition>> = BTreeMap::new();
-        for transition in told {
-            lines
+    /// Writes transitions to the store, each with its alert in one step. An error of one transition does not
+    /// stop the others.
+    async fn settle(&mut self, transitions: &[Transition], sends_alerts: bool) {
+        // The transitions of one cluster depend on each other, so they are written in order.
+        let mut by_cluster: BTreeMap<Option<ClusterId>, Vec<&Transition>> = BTreeMap::new();
+        for transition in transitions {
+            by_cluster
                 .entry(transition.cluster)
                 .or_default()
                 .push(transition);
         }
         let run = &*self;
-        let settles = lines.into_values().map(|line| async move {
+        let settles = by_cluster.into_values().map(|transitions| async move {
             let mut settled = Vec::new();
-            for transition in line {
-                settled.push(run.settle_one(transition, is_told).await);
+            for transition in transitions {
+                settled.push(run.settle_one(transition, sends_alerts).await);
             }
             settled
         });
@@ -384,10 +395,14 @@ where
         }
     }
 
-    async fn settle_one(&self, transition: &Transition, is_told: bool) -> Result<bool, StoreError> {
+    async fn settle_one(
+        &self,
+        transition: &Transition,
+        sends_alerts: bool,
+    ) -> Result<bool, StoreError> {
         let (store, now) = (self.store, self.clock.now());
         let alert = alert(transition, self.plan.diagnosis.as_ref(), now);
-        match (&transition.change, alert.filter(|_| is_told)) {
+        match (&transition.change, alert.filter(|_| sends_alerts)) {
             (Change::Campaign(campaign), Some(alert)) => {
                 store.meet_campaign(campaign, &alert).await
             }
@@ -395,24 +410,24 @@ where
         }
     }
 
-    /// Ends the triages of clusters that something happened to.
+    /// Ends the triages whose end condition the hour has met.
     async fn end_triages(
         &mut self,
         window: Window,
-        told: &[Transition],
+        transitions: &[Transition],
         occurrences: &[Occurrence],
-        is_told: bool,
+        sends_alerts: bool,
     ) {
-        let look = TriageCheck {
+        let check = TriageCheck {
             at: window.end(),
             now: self.clock.now(),
-            is_told,
+            sends_alerts,
         };
         match end_triages(
             self.store,
             &self.inspection_state,
-            (told, occurrences),
-            look,
+            (transitions, occurrences),
+            check,
         )
         .await
         {
@@ -421,41 +436,52 @@ where
         }
     }
 
-    /// Tells what the periods looked like that end with an hour.
-    async fn sum_up(&mut self, window: Window, told: &[Transition], occurrences: &[Occurrence]) {
+    /// Writes alerts with the summaries of the periods that end with an hour.
+    async fn sum_up(
+        &mut self,
+        window: Window,
+        transitions: &[Transition],
+        occurrences: &[Occurrence],
+    ) {
         for period in periods(window) {
-            for summary in summaries(&self.inspection_state, window, period, told, occurrences) {
+            for summary in summaries(
+                &self.inspection_state,
+                window,
+                period,
+                transitions,
+                occurrences,
+            ) {
                 if !self.plan.summaries.tells(&summary) {
                     continue;
                 }
-                let told = match self.with_keys(summary).await {
+                let announced = match self.with_keys(summary).await {
                     Ok(summary) => {
                         let alert = Alert::of_summary(&summary, self.clock.now());
                         self.store.tell_once(&alert).await
                     }
                     Err(error) => Err(error),
                 };
-                match told {
-                    Ok(is_told) => self.inspected.counts.settled += u64::from(is_told),
+                match announced {
+                    Ok(is_new) => self.inspected.counts.settled += u64::from(is_new),
                     Err(error) => self.inspected.failed.push(error),
                 }
             }
         }
     }
 
-    /// Adds what IAM says of the keys of a summary.
+    /// Adds IAM's answers to the access keys of a summary.
     async fn with_keys(&self, mut summary: Summary) -> Result<Summary, StoreError> {
         for line in &mut summary.keys.shown {
             let Some(seen) = self.failing.seen(&line.key) else {
                 continue;
             };
-            let known = self.key_lookup.known(&seen).await?;
+            let status = self.key_lookup.known(&seen).await?;
             if let Some(IamAnswer::Used {
                 at,
                 service,
                 region,
                 ..
-            }) = known.and_then(|known| known.key_usage.now)
+            }) = status.and_then(|status| status.key_usage.now)
             {
                 line.last_used = Some(at);
                 line.service = service;
@@ -465,34 +491,36 @@ where
         Ok(summary)
     }
 
-    /// Asks IAM about access keys, if anybody is told what it says.
+    /// Looks up access keys in IAM, unless the stack is still learning.
     async fn sweep(&mut self) {
-        if self.is_telling {
+        if self.sends_alerts {
             let swept = self.failing.sweep(&self.plan.keys, &self.key_lookup).await;
             self.inspected.counts.keys_unanswered = swept.unanswered;
             self.inspected.failed.extend(swept.failed);
         }
     }
 
-    async fn keep(&mut self) -> Result<(), BucketError> {
+    /// Saves the inspection state and the list of clusters in the bucket.
+    async fn save(&mut self) -> Result<(), BucketError> {
         let inspection_state = self.inspection_state.encode();
         self.bucket
             .keep(INSPECTION_STATE_KEY, inspection_state)
             .await?;
         let listing = Listing::from(&self.inspection_state).encode();
         self.bucket.keep(LISTING_KEY, listing).await?;
-        self.kept = self.inspection_state.next();
+        self.saved_next = self.inspection_state.next();
         Ok(())
     }
 
-    /// Writes down what was found out. While something of it cannot be made true, the hours are taken
-    /// again, for a day; then that is given up rather than all that follows.
+    /// Saves the results of the run. If a transition could not be written, the state is not saved, so that
+    /// the next run inspects these hours again. After [`SAVE_HOURS`] hours the state is saved all the same,
+    /// so that one failing transition does not stop the inspection for ever.
     async fn close(&mut self, late: &[LateHour]) -> Result<(), InspectionError> {
-        let hours = self.inspection_state.next().hours() - self.kept.hours();
-        if !self.inspected.failed.is_empty() && hours < SITTING_HOURS {
+        let hours = self.inspection_state.next().hours() - self.saved_next.hours();
+        if !self.inspected.failed.is_empty() && hours < SAVE_HOURS {
             return Ok(());
         }
-        self.keep().await?;
+        self.save().await?;
         for late in late {
             self.store.forget_late(late).await?;
         }

@@ -1,4 +1,4 @@
-//! What an account's hour, day or week looked like, from the inspection state as it is at its end.
+//! Sums up the hour, day or week of an account, from the inspection state at the end of the period.
 
 use std::collections::BTreeMap;
 
@@ -13,29 +13,32 @@ use clusters::summary::{
 use clusters::transition::{Change, Transition};
 use records::time::{Timestamp, Window};
 
-/// Which periods end with an hour: the hour itself, a day of UTC, and a week that begins on Monday.
+/// Returns the periods that end with this hour: the hour itself, perhaps the UTC day, and perhaps the week,
+/// which begins on Monday.
 pub fn periods(window: Window) -> impl Iterator<Item = Period> {
     let end = window.hours() + 1;
     let is_day = end.rem_euclid(24) == 0;
     // The first of January 1970 was a Thursday.
     let is_week = is_day && (end.div_euclid(24) + 3).rem_euclid(7) == 0;
-    let ends = move |of: &Period| match of {
+    let is_over = move |period: &Period| match period {
         Period::Hour => true,
         Period::Day => is_day,
         Period::Week => is_week,
     };
     [Period::Hour, Period::Day, Period::Week]
         .into_iter()
-        .filter(ends)
+        .filter(is_over)
 }
 
-/// Sums a period up for each account that is known. The transitions and the occurrences are those of its last
-/// hour: campaigns and access keys stand in the summary of an hour alone.
+/// Returns the summary of a period for each account with clusters. `window` is the last hour of the period.
+///
+/// `transitions` and `occurrences` are those of the last hour only. So campaigns and access keys are listed
+/// only in the summary of an hour.
 pub fn summaries(
     inspection_state: &InspectionState,
     window: Window,
     period: Period,
-    told: &[Transition],
+    transitions: &[Transition],
     occurrences: &[Occurrence],
 ) -> Vec<Summary> {
     let until = window.end();
@@ -46,12 +49,12 @@ pub fn summaries(
         account.push((*cluster, history));
     }
     let summary = |(account_id, histories): (&str, Vec<(ClusterId, &ClusterHistory)>)| {
-        let summary = of_episodes(Summary::empty(account_id, period, from, until), &histories);
+        let summary = with_histories(Summary::empty(account_id, period, from, until), &histories);
         if period != Period::Hour {
             return summary;
         }
         Summary {
-            campaigns: campaigns(account_id, told),
+            campaigns: campaigns(account_id, transitions),
             keys: keys(account_id, occurrences),
             ..summary
         }
@@ -59,7 +62,8 @@ pub fn summaries(
     accounts.into_iter().map(summary).collect()
 }
 
-fn of_episodes(summary: Summary, histories: &[(ClusterId, &ClusterHistory)]) -> Summary {
+/// Fills a summary with the numbers and lists that come from the histories of the account's clusters.
+fn with_histories(summary: Summary, histories: &[(ClusterId, &ClusterHistory)]) -> Summary {
     let (from, until) = (summary.from, summary.until);
     let count = |history: &ClusterHistory| history.count_since(from.window());
     let is_within = |at: Timestamp| at >= from && at <= until;
@@ -125,9 +129,9 @@ fn lines(
     lines
 }
 
-fn campaigns(account_id: &str, told: &[Transition]) -> Excerpt<CampaignLine> {
+fn campaigns(account_id: &str, transitions: &[Transition]) -> Excerpt<CampaignLine> {
     let mut latest: BTreeMap<&str, &Campaign> = BTreeMap::new();
-    for transition in told.iter().filter(|of| of.account_id == account_id) {
+    for transition in transitions.iter().filter(|of| of.account_id == account_id) {
         if let Change::Campaign(campaign)
         | Change::CampaignGrew { campaign, .. }
         | Change::CampaignEnded(campaign) = &transition.change
@@ -141,7 +145,7 @@ fn campaigns(account_id: &str, told: &[Transition]) -> Excerpt<CampaignLine> {
     )
 }
 
-/// Returns the access keys, those first that were seen last.
+/// Returns the access keys of the account's failed calls, the most recently seen key first.
 fn keys(account_id: &str, occurrences: &[Occurrence]) -> Excerpt<KeyLine> {
     let mut keys: BTreeMap<&str, &Occurrence> = BTreeMap::new();
     for occurrence in occurrences

@@ -1,6 +1,8 @@
-//! The sweep of access keys: IAM is asked about those that failed lately and about the canaries, of
-//! which nothing need fail. What it says stands in summaries; a canary that was used, and a key that
-//! woke up, are told.
+//! Asks IAM about access keys: the canary keys, and the keys of calls that failed lately.
+//!
+//! A successful use of a canary key leaves no error in a trail, so that only IAM knows of it. The answers
+//! become part of summaries. The key lookup sends an alert for a canary key that was used, and for a key that
+//! was used after a long time.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +15,10 @@ use records::time::Timestamp;
 use crate::key_lookup::{KeyLookup, SeenKey};
 use crate::ports::{Clock, KeyDirectory, KeyUsageStore, StoreError};
 
-/// After so many keys in a row that IAM did not answer about, it is left alone until the next run.
+/// The number of unanswered keys in a row after which the sweep stops, until the next run.
 const UNANSWERED_MAX: u64 = 5;
 
-/// A key's last failure.
+/// The last failed call with an access key.
 #[derive(Debug, Clone)]
 struct LastFailure {
     at: Timestamp,
@@ -25,22 +27,22 @@ struct LastFailure {
     cluster: ClusterId,
 }
 
-/// The access keys that failed in some hours, each with its last failure.
+/// The access keys of failed calls, each with its last failure.
 #[derive(Debug, Clone, Default)]
 pub struct FailingKeys(BTreeMap<String, LastFailure>);
 
-/// What came of a sweep.
+/// The result of a sweep.
 #[derive(Debug, Default)]
 pub struct KeySweepResult {
-    /// About how many keys IAM gave no answer.
+    /// The number of keys for which IAM gave no answer.
     pub unanswered: u64,
-    /// What could not be remembered or told.
+    /// Errors of the store; the sweep stops at the first one.
     pub failed: Vec<StoreError>,
 }
 
 impl FailingKeys {
-    /// Takes the occurrences of an hour.
-    pub fn meet(&mut self, occurrences: &[Occurrence]) {
+    /// Adds the access keys of the occurrences of an hour.
+    pub fn add(&mut self, occurrences: &[Occurrence]) {
         for occurrence in occurrences {
             let facets = &occurrence.series.facets;
             let Some(key) = facets.get(FacetKind::AccessKey) else {
@@ -49,7 +51,7 @@ impl FailingKeys {
             if self
                 .0
                 .get(key)
-                .is_none_or(|known| known.at <= occurrence.at)
+                .is_none_or(|failure| failure.at <= occurrence.at)
             {
                 let failure = LastFailure {
                     at: occurrence.at,
@@ -62,7 +64,7 @@ impl FailingKeys {
         }
     }
 
-    /// Returns a key as it was seen.
+    /// Returns a key with its last failure, for a lookup; `None` if no failure of the key is known.
     pub fn seen<'s>(&'s self, key: &'s str) -> Option<SeenKey<'s>> {
         let failure = self.0.get(key)?;
         Some(SeenKey {
@@ -74,7 +76,8 @@ impl FailingKeys {
         })
     }
 
-    /// Asks about the canaries and about these keys, those first that failed last.
+    /// Looks up the canary keys, and then these keys, the most recently failed key first. The key lookup
+    /// decides for each key whether IAM is asked now.
     pub async fn sweep<L: KeyUsageStore, K: KeyDirectory, C: Clock>(
         &self,
         keys: &KeySettings,
@@ -85,7 +88,7 @@ impl FailingKeys {
             (key.as_str(), account_id)
         });
         let canaries: Vec<(&str, String)> = canaries.collect();
-        let quiet = canaries.iter().map(|(key, account_id)| SeenKey {
+        let canaries = canaries.iter().map(|(key, account_id)| SeenKey {
             key,
             at: None,
             caller_account: Some(account_id),
@@ -96,19 +99,19 @@ impl FailingKeys {
             self.0.keys().filter_map(|key| self.seen(key)).collect();
         failing.sort_by_key(|seen| std::cmp::Reverse(seen.at));
         let mut swept = KeySweepResult::default();
-        let mut in_a_row = 0;
-        for seen in quiet.chain(failing) {
+        let mut unanswered = 0;
+        for seen in canaries.chain(failing) {
             match key_lookup.known(&seen).await {
-                Ok(Some(known)) if known.is_missing => in_a_row += 1,
-                Ok(Some(_)) => in_a_row = 0,
+                Ok(Some(status)) if status.is_missing => unanswered += 1,
+                Ok(Some(_)) => unanswered = 0,
                 Ok(None) => continue,
                 Err(error) => {
                     swept.failed.push(error);
                     break;
                 }
             }
-            swept.unanswered += u64::from(in_a_row > 0);
-            if in_a_row >= UNANSWERED_MAX {
+            swept.unanswered += u64::from(unanswered > 0);
+            if unanswered >= UNANSWERED_MAX {
                 break;
             }
         }

@@ -1,4 +1,4 @@
-//! What is told of a transition.
+//! Makes alerts of transitions.
 
 use alerts::alert::Alert;
 use alerts::alert::inspected::Silent;
@@ -7,8 +7,11 @@ use clusters::fingerprint::ClusterId;
 use clusters::transition::{Change, Transition};
 use records::time::Timestamp;
 
-/// Returns why a transition is told, found out at a moment; `None` for what is not. A
-/// diagnosis says what is wrong with how events come: its stable name and a sentence.
+/// Returns the alert of a transition. `None` if its kind has no alert, or if a campaign alert covers it.
+///
+/// `diagnosis` is the known problem with the delivery of events: its stable name and a sentence. It becomes
+/// part of an alert that an account has no data. `now` is the time at which the inspection found the
+/// transition.
 pub fn alert(
     transition: &Transition,
     diagnosis: Option<&(String, String)>,

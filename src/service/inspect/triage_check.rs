@@ -1,4 +1,4 @@
-//! Marks that are over: what people decided ends by itself when what they waited for has come.
+//! Ends triages whose end condition is met, such as an archive until 100 events come in an hour.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,29 +14,39 @@ use records::time::Timestamp;
 
 use crate::ports::{StoreError, TransitionWriter, TriageStore, VersionedTriage};
 
-/// When triages are looked at.
+/// The time at which triages are checked.
 #[derive(Debug, Clone, Copy)]
 pub struct TriageCheck {
-    /// The end of an hour.
+    /// The end of the inspected hour, in event time.
     pub at: Timestamp,
-    /// What time it is.
+    /// The current time by the local clock.
     pub now: Timestamp,
-    /// Whether anybody is told of that hour.
-    pub is_told: bool,
+    /// Whether alerts are sent for the inspected hour.
+    pub sends_alerts: bool,
 }
 
-/// Ends the triages that are over by the end of an hour, of the clusters that something happened to in
-/// it, and returns how many were. What an archive waited for is told, as all until then was held back.
+/// Ends the triages whose end condition is met at the end of an hour, and returns their number. Only
+/// clusters with an occurrence or a transition in the hour are checked.
+///
+/// If an archive ends, the events or callers that it waited for cause alerts, because all earlier alerts
+/// were held back.
+///
+/// # Errors
+/// [`StoreError`] when the store failed. Triages ended before that stay ended.
 pub async fn end_triages<S: TriageStore + TransitionWriter>(
     store: &S,
     inspection_state: &InspectionState,
-    (told, occurrences): (&[Transition], &[Occurrence]),
-    TriageCheck { at, now, is_told }: TriageCheck,
+    (transitions, occurrences): (&[Transition], &[Occurrence]),
+    TriageCheck {
+        at,
+        now,
+        sends_alerts,
+    }: TriageCheck,
 ) -> Result<u64, StoreError> {
     let seen = occurrences
         .iter()
         .map(|occurrence| occurrence.series.cluster);
-    let moved = told.iter().filter_map(|of| of.cluster);
+    let moved = transitions.iter().filter_map(|of| of.cluster);
     let clusters: BTreeSet<ClusterId> = seen.chain(moved).collect();
     if clusters.is_empty() {
         return Ok(0);
@@ -54,11 +64,11 @@ pub async fn end_triages<S: TriageStore + TransitionWriter>(
         };
         let entry = triage.over_by_itself(why, now);
         if !store.set_triage(cluster, None, version, &entry).await? {
-            // Somebody has just decided something else.
+            // A person has changed the triage since it was read.
             continue;
         }
         ended += 1;
-        if !is_told {
+        if !sends_alerts {
             continue;
         }
         let of_cluster = occurrences
@@ -71,8 +81,8 @@ pub async fn end_triages<S: TriageStore + TransitionWriter>(
     Ok(ended)
 }
 
-/// Returns what a triage waited for that ended by it: so many events, or the callers of the hour that
-/// came after the triage.
+/// Returns the alerts for the end of an archive: an escalation if it waited for a number of events, or the
+/// new callers of the hour if it waited for callers. Any other end gives no alert.
 fn awaited<'d>(
     why: EndReason,
     triage: &Triage,
