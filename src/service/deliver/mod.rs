@@ -77,7 +77,7 @@ pub struct Waiting {
     pub oldest: Option<Timestamp>,
 }
 
-/// Sends the waiting alerts of several sinks, side by side, and returns the result of each sink by name.
+/// Sends the waiting alerts of several sinks at the same time. Returns the result of each sink, by name.
 ///
 /// `deadline` is in milliseconds since 1970. No more rows are leased in the last 20 seconds before it. An
 /// error of the store ends the run of one sink, see [`Drained::error`].

@@ -28,7 +28,7 @@ impl Queue {
         self.0.len()
     }
 
-    /// Returns the number of rows and the age of the oldest one.
+    /// Returns the number of rows, and when the oldest one was written.
     pub fn waiting(&self) -> Waiting {
         Waiting {
             rows: self.len(),

@@ -38,13 +38,13 @@ pub struct Source<'s> {
     pub owner: &'s str,
 }
 
-/// The progress of a backfill. All events before it are committed.
+/// The place where a backfill continues. All events before it are committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// The first moment that is not read yet, except for the pages before `token`.
+    /// The moment to continue at.
     pub from: Timestamp,
-    /// The token of the next page within the hour that contains `from`; `None` to begin with the first
-    /// page. A token expires after 24 hours; the hour is then read from `from` again.
+    /// The token of the next page within the hour of `from`; earlier pages are committed. `None`: begin with
+    /// the first page. A token expires after 24 hours, and the hour is read from `from` again then.
     pub token: Option<String>,
 }
 

@@ -44,7 +44,7 @@ pub struct RepairSource<'o> {
 pub struct RepairResult {
     /// The amounts read, by name of the log group.
     pub groups: BTreeMap<String, GroupResult>,
-    /// The number of hour parts that were not read to their ends; they stay open for the next run.
+    /// The number of [`HourPart`]s that were not read to their ends; they stay open for the next run.
     pub left: u64,
     /// Names of the log groups whose reading stopped early, with the reasons.
     pub stopped: Vec<(String, Stopped)>,
@@ -53,7 +53,7 @@ pub struct RepairResult {
 /// The amount that was read of one log group.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct GroupResult {
-    /// The number of hours that were read, in whole or in part.
+    /// The number of hours that were read; a part of an hour counts as one.
     pub hours: u64,
     /// The number of pages that CloudWatch Logs returned.
     pub pages: u64,

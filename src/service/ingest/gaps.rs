@@ -1,8 +1,8 @@
 //! Keeps the list of gaps: hours of log groups whose events did not all reach the function.
 //!
 //! A gap is an hour in which deliveries failed, or a time without a right subscription. A gap stays open
-//! until some run has read its log group again, for a week at most. The ids of stored events expire later
-//! than that, so that events that are read again are recognized as duplicates.
+//! until a run has read its time again, for a week at most. The store keeps event ids for longer than a
+//! week, and so recognizes events that are read twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -94,7 +94,7 @@ pub struct HourPart {
     pub from: Timestamp,
     /// The name of the log group.
     pub group: String,
-    /// The first moment after the part, within the same hour or its end.
+    /// The first moment after the part, at the end of the hour or before.
     pub until: Timestamp,
     /// The token of the page to continue with; `None` to begin with the first page.
     pub token: Option<String>,

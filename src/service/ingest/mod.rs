@@ -39,7 +39,8 @@ use crate::rules::{Fate, Hits, Rules};
 /// unreadable records are counted, listed or not.
 pub const QUARANTINED_MAX: usize = 1000;
 
-/// The grouped records of one input, before the commit. Pass it to [`commit`] or [`commit_all`].
+/// The records of one input, grouped by event id and cluster, before the commit. Pass them to [`commit`] or
+/// [`commit_all`].
 #[derive(Debug, Default)]
 pub struct Folded {
     tally: Tally,
@@ -75,7 +76,8 @@ pub struct Ingested {
     pub record_counts: RecordCounts,
     /// The unreadable records with position and reason, at most [`QUARANTINED_MAX`].
     pub quarantined: Vec<Quarantined>,
-    /// The matches of each rule, in the order of the rules.
+    /// For each rule, in the order of the rules: how many records it was applied to, and how many it
+    /// matched after its end.
     pub hits: Vec<Hits>,
     /// The number of clusters that were not in the store before.
     pub new_clusters: u64,
@@ -85,11 +87,10 @@ pub struct Ingested {
     cutoffs: SampleCutoffs,
 }
 
-/// Groups the records of inputs in memory, one input after another.
+/// Reads inputs, one after another, and groups the records of each by event id and cluster in memory.
 ///
-/// A folding keeps buffers and the last analyzed records between inputs. They save work and never
-/// change the result. A [`Folded`] holds one entry for each event id, so that a record that occurs
-/// twice counts once.
+/// An event counts once even if its record occurs twice. Buffers and recently analyzed records are cached
+/// from one input to the next. They save work and never change the result.
 ///
 /// ```
 /// use futures_util::FutureExt as _;
@@ -131,7 +132,7 @@ pub struct Folding<'r> {
 
 /// The buffers and caches of a [`Folding`], without its rules; empty by default.
 ///
-/// They pass from one folding to the next where each event gets its own folding.
+/// Pass them from one folding to the next if each input gets its own folding.
 #[derive(Debug, Default)]
 pub struct Caches {
     reader: Option<Reader>,
@@ -200,8 +201,8 @@ impl RecentRecords {
 }
 
 impl<'r> Folding<'r> {
-    /// Creates a folding with the limits of an input and the user's rules. Rules may leave records out,
-    /// change their class or merge their clusters. No samples are made, see [`Self::with_samples`].
+    /// Creates a folding. `limits` apply to each input. `rules` may ignore records, change their class, or
+    /// merge clusters. No samples are made, see [`Self::with_samples`].
     #[must_use]
     pub fn new(limits: Limits, rules: &'r Rules) -> Self {
         Self {
@@ -241,7 +242,8 @@ impl<'r> Folding<'r> {
         }
     }
 
-    /// Lists unreadable records in the results, without limit, so that they can be counted in clusters.
+    /// Keeps all unreadable records in the results, so that [`subscription`] can count them in clusters.
+    #[must_use]
     pub fn counting_unparsable(self) -> Self {
         Self {
             counts_unparsable: true,
@@ -249,7 +251,8 @@ impl<'r> Folding<'r> {
         }
     }
 
-    /// Makes samples too: redacted example records, a few for each cluster.
+    /// Makes samples too: redacted example records, at most [`clusters::sample::SAMPLES_MAX`] for each cluster.
+    #[must_use]
     pub fn with_samples(self) -> Self {
         Self {
             cutoffs: self.cutoffs.or_else(|| Some(Arc::default())),
@@ -259,6 +262,7 @@ impl<'r> Folding<'r> {
 
     /// Reads with the reference reader: every byte, without a cache of records. Slow; tests compare the
     /// fast path with it.
+    #[must_use]
     pub fn reference(self) -> Self {
         Self {
             reader: None,
@@ -285,8 +289,8 @@ impl<'r> Folding<'r> {
     /// `account_id` is the account in the input's name. It is used for records without an account.
     ///
     /// # Errors
-    /// [`ReadError`] when the input is damaged, too large, or holds no CloudTrail data. No record of the
-    /// input is committed then; the variant says what the user can do.
+    /// [`ReadError`] when the input is empty, damaged, too large or no JSON. No record of it can be committed
+    /// then; the message says what the user can do.
     pub fn fold(
         &mut self,
         input: impl Read,
@@ -458,7 +462,8 @@ impl Ingested {
 }
 
 impl Folded {
-    /// Returns the number of distinct events in the input.
+    /// Returns the number of distinct events for clusters: errors and sensitive calls, not other successful
+    /// calls.
     pub fn events(&self) -> usize {
         self.tally.sightings.len()
     }

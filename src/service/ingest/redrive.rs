@@ -1,5 +1,5 @@
-//! Processes failed invocations again. AWS Lambda writes an event to the bucket when its last attempt has
-//! failed, and a redrive processes it like an event of the subscription.
+//! Processes failed invocations again. AWS Lambda writes the event of an invocation to the bucket when its
+//! last attempt failed. A redrive processes that event as if the subscription had delivered it again.
 //!
 //! An object is removed only after its event was committed. So a redrive may stop anywhere, and two may
 //! run at the same time: an event that is processed twice changes nothing. An object that holds no event
@@ -50,7 +50,7 @@ pub struct Redriven {
     pub left: Vec<SkippedObject>,
     /// The objects whose events failed again. They stay in the bucket for the next redrive.
     pub failed: Vec<FailedObject>,
-    /// The last key that was read, to continue after; `None` when all objects were read.
+    /// The key to pass as [`RedriveBatch::after`] to continue. `None` without `stopped`: all objects were read.
     pub next: Option<String>,
     /// Why the redrive stopped early; `None` if it read the whole batch.
     pub stopped: Option<Stopped>,

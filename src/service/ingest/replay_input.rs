@@ -1,5 +1,6 @@
-//! Processes replayed events: failed invocations and log events that are read again. They are processed
-//! like events that CloudWatch Logs delivers, and their counts are added up.
+//! Processes replayed events as if CloudWatch Logs had delivered them, and adds up their counts. An event
+//! here is the input of one invocation, a batch of records. It comes from a failed invocation, or is made
+//! of log events that are read again.
 //!
 //! A replayed event may have been committed before, in part or in whole, and may be replayed again. The
 //! store holds a set of events, so repetition changes nothing. A replay may also stop at any point.
@@ -10,7 +11,7 @@ use records::time::Timestamp;
 use crate::ingest::subscription::{RetryReason, Subscription};
 use crate::ports::{Bucket, BucketError, LogGroupError, Store};
 
-/// The input for replayed events, with everything that processing them needs.
+/// Everything that is needed to process replayed events.
 #[derive(Debug)]
 pub struct ReplayInput<'i, S, B> {
     /// Processes the events, with the rules and exclusions of the function.
@@ -30,7 +31,7 @@ pub struct ReplayTotals {
     pub payloads: u64,
     /// The number of these events that could not be opened and were quarantined as a whole.
     pub unopened: u64,
-    /// The record counts of the other events. `duplicate` is as exact as the store's answer: some stores
+    /// The record counts of the events that could be opened. `duplicate` is as exact as the store's answer: some stores
     /// count a repeated record as clustered if its batch is cut differently. Its cluster counts it once.
     pub record_counts: RecordCounts,
     /// The number of clusters that were not in the store before.

@@ -64,8 +64,8 @@ impl RulesLoader {
         Self(key.map(|key| Reread::new(key, RULES_BYTES_MAX)))
     }
 
-    /// Loads the rules if the last check was some minutes ago, or never took place. The value is `None`
-    /// if the rules in use stay: they were not checked, did not change, or became invalid.
+    /// Loads the rules, at most every [`REREAD_SECONDS`](crate::reread::REREAD_SECONDS). The value is `None`
+    /// if the rules in use stay: it is too early to check, or the object is unchanged or invalid.
     ///
     /// # Errors
     /// [`RulesProblem`] when no valid rules were loaded so far. Later errors are in [`Read::problem`].

@@ -1,7 +1,7 @@
-//! Processes one event of a subscription: groups its records, quarantines unreadable data, commits the
-//! rest, and returns the counts.
+//! Processes the events that a subscription of CloudWatch Logs sends to the function. Groups the records
+//! of an event, quarantines unreadable data, commits the rest, and returns the counts.
 //!
-//! If a record cannot be read, the event is copied to the quarantine and the other records are
+//! An event here is the input of one invocation, a batch of CloudTrail records in one payload. If a record cannot be read, the event is copied to the quarantine and the other records are
 //! committed. If the whole payload cannot be opened, it is copied to the quarantine and the event counts
 //! as processed, because a retry would not help. Unreadable records and payloads are also counted in
 //! clusters of their own, so that users notice when nothing can be read any more. The function fails only
@@ -50,7 +50,8 @@ const DETAIL_CHARS_MAX: usize = 256;
 /// The longest name of a log group or stream, in characters: the limit of CloudWatch Logs.
 const NAME_CHARS_MAX: usize = 512;
 
-/// Processes events of a subscription one after another, with the user's rules and exclusions.
+/// Processes the events of a subscription, one after another, with the user's rules and exclusions. Each
+/// event is the input of one invocation of the function.
 ///
 /// Buffers and recent records are cached between events. They save work and do not change results.
 #[derive(Debug, Default)]
@@ -111,8 +112,8 @@ impl Subscription {
         self.set_rules(rules);
     }
 
-    /// Processes the JSON of one event, commits its records, and returns their counts. `now` dates the
-    /// quarantine and the lag.
+    /// Processes the JSON of one event, commits its records, and returns their counts. `now` is the current
+    /// time, for the key of a quarantined event and for the delay since logging.
     ///
     /// An event that cannot be opened is quarantined and counts as processed.
     ///

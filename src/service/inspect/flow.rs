@@ -85,7 +85,7 @@ struct Group {
 }
 
 /// Checks the hours that ended since the last check. Writes an alert for each log group that became silent
-/// or has events again, unless the stack is still learning.
+/// or has events again, unless the stack sends no alerts ([`TransitionWriter::is_telling`]).
 ///
 /// # Errors
 /// [`InspectionError`] when the store or the bucket failed. No results are saved then, and the next run

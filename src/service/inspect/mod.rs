@@ -35,7 +35,7 @@ pub struct Recorded<'a> {
 /// result.
 #[derive(Debug, Default)]
 pub struct Replayed {
-    /// All transitions of clusters, callers and accounts, in order.
+    /// All transitions of clusters, callers and accounts, oldest first.
     pub story: Vec<Transition>,
     /// The inspection state after the last hour; `None` if no event has a time.
     pub inspection_state: Option<InspectionState>,

@@ -1,7 +1,7 @@
 //! One run of the inspection: inspects the hours that ended since the last run, one after another, and
 //! previews the hours that have not ended.
 //!
-//! Each transition is written to the store at once, together with its alert. If the run stops early, the
+//! Each transition is written to the store with its alert as soon as its hour is inspected. If the run stops early, the
 //! next run inspects the unsaved hours again. Transitions and alerts that were written before stay as they
 //! are, and none is written twice.
 
@@ -87,8 +87,8 @@ pub struct Inspected {
     pub anew: Option<String>,
     /// Store errors of single transitions, triages, alerts and key lookups. The next run tries again.
     pub failed: Vec<StoreError>,
-    /// The last event before an account became silent that usually has errors; of several accounts, the
-    /// earliest. `None` if no account is silent.
+    /// The last event of an account that usually has errors and now has none. Of several such accounts, the
+    /// earliest time; `None` if there is none.
     pub blind_since: Option<Timestamp>,
 }
 
@@ -112,7 +112,7 @@ struct Run<'a, S, B, K, C> {
     key_lookup: KeyLookup<'a, S, K, C>,
     /// The access keys of failed calls, in the hours for which alerts are sent.
     failing: FailingKeys,
-    /// Whether alerts are sent at all: not while the stack is learning.
+    /// Whether the stack sends alerts: not without sinks, and not in its learning period.
     sends_alerts: bool,
     inspection_state: InspectionState,
     /// The decisions of people that a cluster is resolved or reopened, by cluster.
@@ -491,7 +491,7 @@ where
         Ok(summary)
     }
 
-    /// Looks up access keys in IAM, unless the stack is still learning.
+    /// Looks up access keys in IAM, if the stack sends alerts.
     async fn sweep(&mut self) {
         if self.sends_alerts {
             let swept = self.failing.sweep(&self.plan.keys, &self.key_lookup).await;

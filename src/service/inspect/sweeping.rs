@@ -1,7 +1,7 @@
 //! Asks IAM about access keys: the canary keys, and the keys of calls that failed lately.
 //!
 //! A successful use of a canary key leaves no error in a trail, so that only IAM knows of it. The answers
-//! become part of summaries. The key lookup sends an alert for a canary key that was used, and for a key that
+//! become part of summaries. The key lookup writes an alert for a canary key that was used, and for a key that
 //! was used after a long time.
 
 use std::collections::BTreeMap;
