@@ -83,12 +83,12 @@ impl Queue {
     }
 
     fn take(&mut self, places: &[usize]) -> Vec<OutboxRow> {
-        let mut taken = Vec::with_capacity(places.len());
+        let mut removed = Vec::with_capacity(places.len());
         for place in places.iter().rev() {
-            taken.push(self.0.remove(*place));
+            removed.push(self.0.remove(*place));
         }
-        taken.reverse();
-        taken
+        removed.reverse();
+        removed
     }
 }
 

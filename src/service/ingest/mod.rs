@@ -290,7 +290,7 @@ impl<'r> Folding<'r> {
     ///
     /// # Errors
     /// [`ReadError`] when the input is empty, damaged, too large or no JSON. No record of it can be committed
-    /// then; the message says what the user can do.
+    /// then; the error message explains what to do.
     pub fn fold(
         &mut self,
         input: impl Read,

@@ -249,12 +249,12 @@ where
     /// Reads the occurrences of an hour, oldest first. Damaged data is left out and listed.
     async fn occurrences(&mut self, window: Window) -> Result<Vec<Occurrence>, StoreError> {
         let histories = self.inspection_state.histories();
-        let known = |cluster| {
+        let subject = |cluster| {
             histories
                 .get(&cluster)
                 .map(|history| Arc::clone(&history.subject))
         };
-        let hour = self.store.hour(window, &known).await?;
+        let hour = self.store.hour(window, &subject).await?;
         self.inspected.damaged.extend(hour.damaged);
         let occurrences = occurrences(&hour.events, &hour.subjects);
         let left = hour.events.len() - occurrences.len();
@@ -292,7 +292,7 @@ where
         let next = self.inspection_state.next();
         late.retain(|late| late.window < next);
         if late.iter().any(|late| late.window < next.plus(-HOURS_MAX)) {
-            // The state has no counts of hours this long ago, so the new events cannot be told from the
+            // The state has no counts of hours this long ago, so the new events cannot be separated from the
             // counted ones.
             let resolutions = self.resolutions.clone();
             self.inspection_state =

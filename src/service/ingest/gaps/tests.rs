@@ -181,11 +181,11 @@ fn a_part_that_was_begun_continues_with_its_next_page() {
         now,
     );
     let first = gaps.due(now)[0].clone();
-    let mark = Checkpoint {
+    let checkpoint = Checkpoint {
         from: first.from,
         token: Some("page-7".to_owned()),
     };
-    gaps.note_read(&first, &mark, now);
+    gaps.note_read(&first, &checkpoint, now);
     let wanted = [
         "shop 21T08:00 to 21T09:00 at page-7",
         "shop 21T09:00 to 21T10:00",
@@ -195,7 +195,7 @@ fn a_part_that_was_begun_continues_with_its_next_page() {
     // An expired token is dropped.
     gaps.note_read(&first, &Checkpoint::at(first.from), now);
     assert_eq!(due(&gaps, now)[0], "shop 21T08:00 to 21T09:00");
-    gaps.note_read(&first, &mark, now);
+    gaps.note_read(&first, &checkpoint, now);
     gaps.note_read(&first, &Checkpoint::at(first.until), now);
     assert_eq!(due(&gaps, now), ["shop 21T09:00 to 21T10:00"]);
 }
