@@ -148,8 +148,8 @@ MUTANTS = [
     Mutant(
         "sent-without-a-lease",
         "src/service/deliver/sink_run.rs",
-        "let is_taken = store.lease(&row, lease).await?;",
-        "let is_taken = store.lease(&row, lease).await? || row.leased_until == 0;",
+        "let is_leased = store.lease(&row, lease).await?;",
+        "let is_leased = store.lease(&row, lease).await? || row.leased_until.is_none();",
         IT,
         "deliver::two_runs_side_by_side_send_no_row_twice",
     ),
@@ -157,8 +157,8 @@ MUTANTS = [
     Mutant(
         "removed-before-it-is-committed",
         "src/service/ingest/redrive.rs",
-        "match intake.take(event.get().as_bytes()).await {",
-        "intake.bucket.remove(&object.key).await?;\n        match intake.take(event.get().as_bytes()).await {",
+        "match replay_input.take(event.get().as_bytes()).await {",
+        "replay_input.bucket.remove(&object.key).await?;\n        match replay_input.take(event.get().as_bytes()).await {",
         IT,
         "redrive::redrives_that_break_off_anywhere_lose_nothing",
     ),

@@ -1,5 +1,7 @@
-//! Processes failed invocations again. AWS Lambda writes the event of an invocation to the bucket when its
-//! last attempt failed. A redrive processes that event as if the subscription had delivered it again.
+//! Processes failed invocations again.
+//!
+//! AWS Lambda writes the event of an invocation to the bucket when its last attempt failed. A redrive
+//! processes that event as if the subscription had delivered it again.
 //!
 //! An object is removed only after its event was committed. So a redrive may stop anywhere, and two may
 //! run at the same time: an event that is processed twice changes nothing. An object that holds no event

@@ -1,5 +1,6 @@
-//! Processes replayed events as if CloudWatch Logs had delivered them, and adds up their counts. An event
-//! here is the input of one invocation, a batch of records. It comes from a failed invocation, or is made
+//! Processes replayed events as if CloudWatch Logs had delivered them, and adds up their counts.
+//!
+//! An event here is the input of one invocation, a batch of records. It comes from a failed invocation, or is made
 //! of log events that are read again.
 //!
 //! A replayed event may have been committed before, in part or in whole, and may be replayed again. The

@@ -1,5 +1,7 @@
-//! Checks whether log groups still receive events. If a log group had events in almost every hour and then
-//! has none, the trail has probably stopped writing to it. Errors of its accounts would not be seen.
+//! Checks whether log groups still receive events.
+//!
+//! If a log group had events in almost every hour and then has none, the trail has probably stopped writing
+//! to it. Errors of its accounts would not be seen.
 //!
 //! For each hour, CloudWatch Logs is asked for one event of any kind. The results of the last day are saved
 //! in one object of the bucket. Without that object, the last day is checked again.
