@@ -322,7 +322,7 @@ fn assert_concluded(conclusion: &Conclusion<'_>) {
         assert!(value.chars().count() <= 256, "{value}");
         assert_clean(value);
     }
-    severity::of_sighting(identity, &conclusion.facets, Span::at(conclusion.at));
+    severity::assess_facets(identity, &conclusion.facets, Span::at(conclusion.at));
     hint::hint(identity, &conclusion.facets);
 }
 

@@ -181,7 +181,7 @@ fn key(key: &KeyReport) -> Value {
         None => ("not_asked", Default::default()),
     };
     let (at, service, region, user) = used;
-    let unused_days = key.oddities.iter().find_map(|anomaly| match anomaly {
+    let unused_days = key.anomalies.iter().find_map(|anomaly| match anomaly {
         KeyAnomaly::Awakened { days } => Some(*days),
         _ => None,
     });
@@ -196,7 +196,7 @@ fn key(key: &KeyReport) -> Value {
         "last_region": region.map(|region| token(&region, CHARS_MAX)),
         "untrusted_user": text(user),
         "untrusted_session": text(key.session.clone()),
-        "oddities": key.oddities.iter().map(|anomaly| anomaly.name()).collect::<Vec<_>>(),
+        "oddities": key.anomalies.iter().map(|anomaly| anomaly.name()).collect::<Vec<_>>(),
         "unused_days": unused_days,
     })
 }

@@ -48,7 +48,7 @@ pub enum Facts {
     /// The summary of an account's hour, day or week. Access keys in it are masked.
     Summary(Box<Summary>),
     /// The learning period of the stack is over.
-    Learned(LearnedFacts),
+    Learned(LearningEndFacts),
     /// One message replaces many waiting alerts.
     Digest(DigestFacts),
     /// No events arrive from an account or a log group, or events arrive again.
@@ -172,7 +172,7 @@ pub enum IamAccess {
 /// The facts of a learning period that is over: the first hours of a stack, in which no alerts
 /// are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LearnedFacts {
+pub struct LearningEndFacts {
     /// The length of the learning period, in hours.
     pub hours: i64,
 }

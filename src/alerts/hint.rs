@@ -17,13 +17,13 @@ pub enum Advice<'a> {
     /// The reason of the refusal is in the encoded authorization message.
     Decode,
     /// The service does not report which policy refused.
-    Unsaid,
+    NoPolicyNamed,
     /// The caller's own policies do not allow the action.
     Caller,
     /// The role's trust policy does not allow the caller to assume the role.
     Trust,
     /// The wording of the refusal is unknown.
-    Unworded,
+    UnknownWording,
     /// A policy layer other than the caller's own policies does not allow the action. The text is the name
     /// of the layer, such as `scp`.
     Layer(&'a str),
@@ -67,10 +67,10 @@ impl<'a> Advice<'a> {
         }
         match layer {
             "" if facets.get(FacetKind::Encoded) == Some("whole") => Self::Decode,
-            "" => Self::Unsaid,
+            "" => Self::NoPolicyNamed,
             "identity" => Self::Caller,
             "trust" => Self::Trust,
-            "unknown" => Self::Unworded,
+            "unknown" => Self::UnknownWording,
             layer => Self::Layer(layer),
         }
     }
@@ -92,7 +92,7 @@ impl<'a> Advice<'a> {
                 "The reason for refusing {action} is in the event's encoded message; \
                  `aws sts decode-authorization-message` reads it."
             }
-            Self::Unsaid => {
+            Self::NoPolicyNamed => {
                 "The service does not say which policy refused. Check at least the caller's \
                  policies for {action}, then the resource's policy and the organization's."
             }
@@ -101,7 +101,9 @@ impl<'a> Advice<'a> {
                  its owner adds it there; if it is new, find out what changed."
             }
             Self::Trust => "The role's trust policy does not let this caller assume it.",
-            Self::Unworded => "The wording of the refusal is not known here; read the sample.",
+            Self::UnknownWording => {
+                "The wording of the refusal is not known here; read the sample."
+            }
             Self::Layer(layer) => {
                 let named = named(layer).to_lowercase().replace("vpc", "VPC");
                 return format!(

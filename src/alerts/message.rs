@@ -130,7 +130,7 @@ impl Message {
             account_errors,
         } = context;
         Self {
-            severity: severity::of_known(&cluster, first_seen, circumstances),
+            severity: severity::assess_with_history(&cluster, first_seen, circumstances),
             examples: cluster.samples.iter().map(Example::from).collect(),
             cluster: Some(cluster),
             first_seen,

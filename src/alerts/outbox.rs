@@ -44,13 +44,13 @@ pub struct Lease {
     pub until: Timestamp,
 }
 
-/// How sending a message changes the [`Silence`] of its cluster for its sink.
+/// How sending a message changes the [`SendingPause`] of its cluster for its sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SilenceChange {
     /// Nothing changes: neither its end nor its count of suppressed alerts.
     Unchanged,
     /// A new silence replaces the old one, and its count of suppressed alerts starts at 0.
-    Anew {
+    Replace {
         /// When the new silence ends; `None` if further alerts are not held back.
         until: Option<Timestamp>,
     },
@@ -90,7 +90,7 @@ pub enum Settlement {
 
 /// An entry of the log of messages: what happened to one alert for one sink.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Sent {
+pub struct MessageLogEntry {
     /// When the result was stored, by the local clock.
     pub at: Timestamp,
     /// The name of the sink.
@@ -120,7 +120,7 @@ pub struct Breaker {
 
 /// A period in which a sink gets no further alerts of a cluster, because it got one recently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Silence {
+pub struct SendingPause {
     /// When the silence ends, by the local clock; `None` if it only counts suppressed alerts and holds none
     /// back.
     pub until: Option<Timestamp>,
@@ -132,7 +132,7 @@ pub struct Silence {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SendingLimits {
     /// The silence of the cluster for the sink, if there is one.
-    pub silence: Option<Silence>,
+    pub silence: Option<SendingPause>,
     /// The triage decision on the cluster, if there is one.
     pub triage: Option<Triage>,
 }
@@ -239,7 +239,7 @@ impl SendingLimits {
         let is_triaged = self
             .triage
             .as_ref()
-            .is_some_and(|triage| !triage.is_told(&seen));
+            .is_some_and(|triage| !triage.sends_alerts(&seen));
         is_triaged || (is_silent && !alert.is_end())
     }
 }

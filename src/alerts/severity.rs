@@ -12,7 +12,7 @@
 use std::cmp::Ordering;
 
 use clusters::campaign::Shape;
-use clusters::circumstance::{Access, Caller, Circumstance, Circumstances, Means};
+use clusters::circumstance::{Access, Caller, Circumstance, Circumstances, ProgramKind};
 use clusters::class::Class;
 use clusters::facet::Facets;
 use clusters::fingerprint::{ClusterSubject, Identity};
@@ -110,12 +110,12 @@ pub fn of(subject: &ClusterSubject, circumstances: &Circumstances, span: Span) -
 
 /// Computes the severity of a cluster from the events in it only.
 pub fn of_cluster(cluster: &Cluster) -> Assessment {
-    of_known(cluster, None, Circumstances::new())
+    assess_with_history(cluster, None, Circumstances::new())
 }
 
 /// Computes the severity of a cluster from the events in it and from stored data about its other events:
 /// when the cluster was first seen, and the circumstances of the other events.
-pub fn of_known(
+pub fn assess_with_history(
     cluster: &Cluster,
     first_seen: Option<Timestamp>,
     mut all: Circumstances,
@@ -137,7 +137,7 @@ pub fn of_known(
 
 /// Computes the severity of one combination of facets of a cluster. `span` is the time range of its
 /// events.
-pub fn of_sighting(identity: &Identity, facets: &Facets, span: Span) -> Assessment {
+pub fn assess_facets(identity: &Identity, facets: &Facets, span: Span) -> Assessment {
     let subject = ClusterSubject::from(identity);
     let circumstance = Circumstance::of(&subject.account_id, |kind| facets.get(kind));
     of(&subject, &[circumstance].into(), span)
@@ -309,10 +309,10 @@ impl<'a> Terms<'a> {
     fn means(&mut self, subject: &ClusterSubject, circumstance: &Circumstance, span: Span) {
         let reads = circumstance.access == Access::Read;
         match circumstance.means {
-            Means::Console if reads && subject.class != Class::Signin => {
+            ProgramKind::Console if reads && subject.class != Class::Signin => {
                 self.add(-10, "a page of the console reads more than it needs");
             }
-            Means::AwsService => {
+            ProgramKind::AwsService => {
                 self.add(-15, "an AWS service called");
                 let persists = match (span.first_seen, span.last_seen) {
                     (Some(first), Some(last)) => last.seconds_since(first) > PERSISTING_SECONDS,
@@ -322,8 +322,8 @@ impl<'a> Terms<'a> {
                     self.add(15, "it has been failing for more than a day");
                 }
             }
-            Means::Scanner if reads => self.add(-10, "a scanner tries everything"),
-            Means::AttackTool => self.add(15, "a tool made for attacks"),
+            ProgramKind::Scanner if reads => self.add(-10, "a scanner tries everything"),
+            ProgramKind::AttackTool => self.add(15, "a tool made for attacks"),
             _ => {}
         }
         if reads && subject.class == Class::Denied && PROBES.contains(&subject.action.as_str()) {
@@ -359,7 +359,7 @@ mod tests {
         for (kind, value) in facets {
             given.set(*kind, Some(value));
         }
-        let assessment = of_sighting(&identity, &given, Span::default());
+        let assessment = assess_facets(&identity, &given, Span::default());
         (assessment.severity, assessment.reasons.join("; "))
     }
 

@@ -571,7 +571,7 @@ mod tests {
                 "The errors of account 111122223333 are much more frequent all together",
             ),
             (
-                Alert::of_calm(account, None, full("14"), &escalation, Timestamp::FIRST),
+                Alert::of_escalation_end(account, None, full("14"), &escalation, Timestamp::FIRST),
                 "[Calmed down] AWS 111122223333: all errors",
                 "events in the largest hour: 240, expected at most: 60",
             ),
@@ -614,10 +614,10 @@ mod tests {
         let all = [
             Advice::SignUp,
             Advice::Decode,
-            Advice::Unsaid,
+            Advice::NoPolicyNamed,
             Advice::Caller,
             Advice::Trust,
-            Advice::Unworded,
+            Advice::UnknownWording,
         ];
         let all = all.into_iter().chain(classes).chain(layered);
         for advice in all.chain(layers.map(Advice::Explicit)) {

@@ -18,20 +18,20 @@ use crate::http_client;
 const ATTEMPTS_MAX: u32 = 5;
 
 /// The time limit for connecting.
-const CONNECT_SECONDS: Duration = Duration::from_secs(1);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The time limit for one attempt.
-const ATTEMPT_SECONDS: Duration = Duration::from_secs(2);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The time limit for a call with all its attempts.
-const OPERATION_SECONDS: Duration = Duration::from_secs(15);
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The time limit for one attempt to read a page of a log group. Long, because CloudWatch Logs searches much of the
 /// group before it answers, and a second attempt starts the search again.
-const PAGE_ATTEMPT_SECONDS: Duration = Duration::from_secs(30);
+const PAGE_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The time limit for a page with all its attempts.
-const PAGE_SECONDS: Duration = Duration::from_secs(100);
+const PAGE_TIMEOUT: Duration = Duration::from_secs(100);
 
 /// Returns the timeouts for reading one page of a log group.
 ///
@@ -39,9 +39,9 @@ const PAGE_SECONDS: Duration = Duration::from_secs(100);
 /// the remaining time of the invocation.
 pub fn page_timeouts(left: Duration) -> TimeoutConfig {
     TimeoutConfig::builder()
-        .connect_timeout(CONNECT_SECONDS)
-        .operation_attempt_timeout(PAGE_ATTEMPT_SECONDS)
-        .operation_timeout(PAGE_SECONDS.min(left))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(PAGE_ATTEMPT_TIMEOUT)
+        .operation_timeout(PAGE_TIMEOUT.min(left))
         .build()
 }
 
@@ -82,9 +82,9 @@ impl FunctionEnv {
     pub fn config(&self) -> SdkConfig {
         let credentials = EnvironmentVariableCredentialsProvider::new();
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_SECONDS)
-            .operation_attempt_timeout(ATTEMPT_SECONDS)
-            .operation_timeout(OPERATION_SECONDS)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(OPERATION_TIMEOUT)
             .build();
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())

@@ -37,7 +37,7 @@ impl CloudWatchLogs {
     ///
     /// From now on, reading a page uses the longer timeouts of [`function::page_timeouts`], and ends by `deadline` at
     /// the latest. Other calls use the timeouts of the configuration.
-    pub fn end_by(&self, deadline: Instant) {
+    pub fn set_deadline(&self, deadline: Instant) {
         self.deadline.set(Some(deadline));
     }
 

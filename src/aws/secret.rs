@@ -13,14 +13,14 @@ use crate::refusal::{self, Cause};
 
 /// A secret in Secrets Manager. Each request fetches it; nothing is cached.
 #[derive(Debug)]
-pub struct KeptSecret {
+pub struct ManagedSecret {
     config: SdkConfig,
     /// Created at the first call.
     client: OnceCell<Client>,
     arn: String,
 }
 
-impl KeptSecret {
+impl ManagedSecret {
     /// Creates the reader from the ARN of the secret. Connects at the first call.
     pub fn new(config: &SdkConfig, arn: &str) -> Self {
         Self {
@@ -31,7 +31,7 @@ impl KeptSecret {
     }
 }
 
-impl SecretStore for KeptSecret {
+impl SecretStore for ManagedSecret {
     async fn secret(&self) -> Result<Zeroizing<String>, SecretStoreError> {
         let client = self.client.get_or_init(|| Client::new(&self.config));
         let fetched = client.get_secret_value().secret_id(&self.arn).send().await;

@@ -40,7 +40,7 @@ use service::ports::{SecretStore, SecretStoreError, with_causes};
 pub use crate::workspace::sink::GuanceSink;
 
 /// The time limit for connecting.
-const CONNECT_SECONDS: Duration = Duration::from_secs(3);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The time limit for a request, its answer included: 10 seconds.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -133,7 +133,7 @@ impl<V: SecretStore> Workspace<V> {
     /// Marks the cached secret as refused, so that the next request fetches it again.
     ///
     /// A secret that was fetched within the last minute is not fetched again.
-    pub fn doubt_secret(&mut self) {
+    pub fn refresh_secret(&mut self) {
         self.is_doubted = true;
     }
 
@@ -291,7 +291,7 @@ impl WorkspaceConfig {
             .user_agent(USER_AGENT)
             .redirect(Policy::none())
             .no_proxy()
-            .connect_timeout(CONNECT_SECONDS)
+            .connect_timeout(CONNECT_TIMEOUT)
             .timeout(self.patience)
             .dns_resolver(Arc::new(CheckedResolver(self.allowed)));
         client

@@ -1,6 +1,6 @@
 //! Prints the history of a cluster: periods in which it was failing or quiet, status changes and decisions.
 
-use clusters::journal::{Fault, JournalEntry, JournalEvent, OURSELVES};
+use clusters::journal::{Fault, JournalEntry, JournalEvent, OWN_ACTOR};
 use records::time::{Timestamp, duration};
 
 use crate::open_store::ClusterJournal;
@@ -52,7 +52,7 @@ pub fn entry(entry: &JournalEntry) -> String {
         detail if detail.starts_with(name) => detail.to_owned(),
         detail => format!("{name}: {detail}"),
     });
-    if entry.actor != OURSELVES {
+    if entry.actor != OWN_ACTOR {
         line.push_str(&format!(", by {}", entry.actor));
     }
     if !entry.reason.is_empty() {

@@ -300,7 +300,7 @@ impl Explanation {
         let identity = &understanding.identity;
         let Assessment {
             severity, reasons, ..
-        } = severity::of_sighting(identity, &conclusion.facets, Span::at(conclusion.at));
+        } = severity::assess_facets(identity, &conclusion.facets, Span::at(conclusion.at));
         let id = identity.cluster_id();
         self.class = Some(identity.class.name());
         self.cluster_id = Some(conclusion.merged_into.unwrap_or(id).to_string());

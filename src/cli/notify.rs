@@ -260,7 +260,7 @@ fn keys(cluster: &Cluster) -> Vec<KeyReport> {
             account_id: account_of(&value.value),
             answer: None,
             session: session.clone().filter(|_| kind == KeyKind::Temporary),
-            oddities: Vec::new(),
+            anomalies: Vec::new(),
             is_missing: kind == KeyKind::LongTerm,
         }
     };

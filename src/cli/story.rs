@@ -20,7 +20,7 @@ const NAME_CHARS_MAX: usize = 128;
 /// Returns transitions as text, one a line. Transitions covered by a campaign are only counted.
 pub fn text(transitions: &[Transition], facts: &BTreeMap<ClusterId, Arc<ClusterFacts>>) -> String {
     let mut text = String::new();
-    for transition in transitions.iter().filter(|of| !of.is_swallowed) {
+    for transition in transitions.iter().filter(|of| !of.is_covered) {
         // Writing into a string cannot fail.
         let _ = writeln!(
             text,
@@ -35,7 +35,7 @@ pub fn text(transitions: &[Transition], facts: &BTreeMap<ClusterId, Arc<ClusterF
         .iter()
         .filter_map(|of| alert(of, None, of.at))
         .count();
-    let swallowed = transitions.iter().filter(|of| of.is_swallowed).count();
+    let swallowed = transitions.iter().filter(|of| of.is_covered).count();
     let _ = writeln!(
         text,
         "{} transitions, {alerts} of them alerts, {swallowed} more covered by campaigns",

@@ -12,7 +12,7 @@ use crate::facet::FacetKind;
 /// The kind of program that made a call, as far as it affects the severity.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Means {
+pub enum ProgramKind {
     /// The AWS Management Console.
     Console,
     /// An AWS service.
@@ -63,7 +63,7 @@ pub struct Circumstance {
     pub access: Access,
     /// The kind of program that made the call.
     #[serde(skip_serializing_if = "is_default")]
-    pub means: Means,
+    pub means: ProgramKind,
     /// The kind of caller.
     #[serde(skip_serializing_if = "is_default")]
     pub caller: Caller,
@@ -102,11 +102,11 @@ impl Circumstance {
                 _ => Access::Unknown,
             },
             means: match facet(FacetKind::Origin) {
-                Some("console") => Means::Console,
-                Some("aws-service") => Means::AwsService,
-                Some("scanner") => Means::Scanner,
-                Some("attack-tool") => Means::AttackTool,
-                _ => Means::Other,
+                Some("console") => ProgramKind::Console,
+                Some("aws-service") => ProgramKind::AwsService,
+                Some("scanner") => ProgramKind::Scanner,
+                Some("attack-tool") => ProgramKind::AttackTool,
+                _ => ProgramKind::Other,
             },
             caller: match facet(FacetKind::PrincipalKind) {
                 Some("root") => Caller::Root,

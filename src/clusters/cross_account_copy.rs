@@ -36,7 +36,7 @@ impl TrailAccounts {
     /// Checks whether a record is a cross-account copy.
     ///
     /// Such a record was logged in another account than the caller's, and the trail of the caller's account is read too.
-    pub fn have_twin_of(&self, record: &Record<'_>) -> bool {
+    pub fn is_cross_account_copy(&self, record: &Record<'_>) -> bool {
         if self.0.is_empty() || record.shared_event_id.is_none() {
             return false;
         }
@@ -63,7 +63,7 @@ mod tests {
 
     fn is_copy(text: &str, accounts: &[&str]) -> bool {
         let accounts = TrailAccounts::new(accounts.iter().map(|id| (*id).to_owned()));
-        accounts.have_twin_of(&Record::parse(text).unwrap())
+        accounts.is_cross_account_copy(&Record::parse(text).unwrap())
     }
 
     #[test]

@@ -23,7 +23,7 @@ impl Exclusions {
     /// The reason is [`CROSS_ACCOUNT_COPY`] or [`OWN`].
     pub fn reason(&self, record: &Record<'_>) -> Option<&'static str> {
         // Copies come first, so that two records of one failure of an own role count once as `OWN`.
-        if self.trail_accounts.have_twin_of(record) {
+        if self.trail_accounts.is_cross_account_copy(record) {
             return Some(CROSS_ACCOUNT_COPY);
         }
         self.own.made(record).then_some(OWN)

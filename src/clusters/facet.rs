@@ -18,7 +18,7 @@ use records::redact::clean;
 use records::{Record, Text};
 use strum::{IntoStaticStr, VariantArray};
 
-use crate::fingerprint::{Identity, Understanding};
+use crate::fingerprint::{Identity, ParsedFailure};
 
 /// The kinds of facets. [`FacetKind::name`] returns their stable names, such as `source_ip`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
@@ -100,7 +100,7 @@ const TEXT_BYTES: usize = 320;
 
 impl Facets {
     /// Extracts the facets of a record; `understanding` must be the result for the same record.
-    pub fn of(record: &Record<'_>, understanding: &Understanding<'_>) -> Self {
+    pub fn of(record: &Record<'_>, understanding: &ParsedFailure<'_>) -> Self {
         let mut facets = Self::default();
         facets.text.reserve(TEXT_BYTES);
         // In the order of the kinds, so that each value is appended.
@@ -197,7 +197,7 @@ impl Facets {
     }
 
     /// Sets the layer with its stance, and whether the refusal contains an encoded message.
-    fn put_refusal(&mut self, understanding: &Understanding<'_>) {
+    fn put_refusal(&mut self, understanding: &ParsedFailure<'_>) {
         let Some(denial) = understanding.denial.as_ref() else {
             return;
         };
@@ -215,7 +215,7 @@ impl Facets {
     }
 
     /// Sets the IAM action: from the refusal, else from [`ACTIONS`], else from the service and the name of the API.
-    fn put_iam_action(&mut self, record: &Record<'_>, understanding: &Understanding<'_>) {
+    fn put_iam_action(&mut self, record: &Record<'_>, understanding: &ParsedFailure<'_>) {
         let denial = understanding.denial.as_ref();
         if let Some((prefix, name)) = denial.and_then(|denial| denial.action?.split_once(':')) {
             let prefix = prefix.to_ascii_lowercase();
@@ -290,7 +290,7 @@ const RESOURCE_PARAMETERS: [&str; 18] = [
     "dBInstanceIdentifier",
 ];
 
-fn resource<'r>(record: &Record<'r>, understanding: &Understanding<'r>) -> Option<Text<'r>> {
+fn resource<'r>(record: &Record<'r>, understanding: &ParsedFailure<'r>) -> Option<Text<'r>> {
     let refused = understanding
         .denial
         .as_ref()

@@ -118,7 +118,7 @@ impl From<&Identity> for ClusterSubject {
 
 /// The identity of a record's cluster, with the parsed error message.
 #[derive(Debug, Clone)]
-pub struct Understanding<'a> {
+pub struct ParsedFailure<'a> {
     /// The identity of the cluster that the record belongs to.
     pub identity: Identity,
     /// The error message with its variable parts masked, even if not part of the identity; empty without a message.
@@ -131,11 +131,7 @@ pub struct Understanding<'a> {
 ///
 /// The record must be a failure or a sensitive call of the given class. `wrapper` supplies the account if the record
 /// names none.
-pub fn understand<'a>(
-    record: &'a Record<'_>,
-    wrapper: &Wrapper,
-    class: Class,
-) -> Understanding<'a> {
+pub fn identify<'a>(record: &'a Record<'_>, wrapper: &Wrapper, class: Class) -> ParsedFailure<'a> {
     let refused = matches!(class, Class::Denied | Class::Vpce);
     let denial = refused.then(|| denial::parse(record.error_message.as_deref()));
     let counts = template_counts(class, denial.as_ref());
@@ -154,7 +150,7 @@ pub fn understand<'a>(
         template: counts.then(|| template.clone()),
         addition: None,
     };
-    Understanding {
+    ParsedFailure {
         identity,
         template,
         denial,

@@ -17,7 +17,7 @@ use crate::lifecycle::LifecycleEvent;
 use crate::transition::{Change, Transition};
 
 /// The [`JournalEntry::actor`] of all that this program itself observed or did.
-pub const OURSELVES: &str = "cloudtrail-inspector";
+pub const OWN_ACTOR: &str = "cloudtrail-inspector";
 
 /// The maximum length of an actor's name, in characters.
 pub const ACTOR_CHARS_MAX: usize = 128;
@@ -73,7 +73,7 @@ pub struct JournalEntry {
     pub episode: i64,
     /// The kind of entry.
     pub what: JournalEvent,
-    /// The author: a person's name, or [`OURSELVES`] where no person acted.
+    /// The author: a person's name, or [`OWN_ACTOR`] where no person acted.
     ///
     /// Sanitized, at most [`ACTOR_CHARS_MAX`] characters.
     pub actor: String,
@@ -130,13 +130,13 @@ impl JournalEvent {
 }
 
 impl JournalEntry {
-    /// Returns an entry by [`OURSELVES`], without reason and detail.
+    /// Returns an entry by [`OWN_ACTOR`], without reason and detail.
     pub fn of(what: JournalEvent, at: Timestamp, episode: i64) -> Self {
         Self {
             at,
             episode,
             what,
-            actor: OURSELVES.to_owned(),
+            actor: OWN_ACTOR.to_owned(),
             reason: String::new(),
             last: None,
             detail: String::new(),

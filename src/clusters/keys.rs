@@ -112,7 +112,7 @@ pub struct KeyReport {
     /// The role session of a temporary key; `None` if it is not known.
     pub session: Option<String>,
     /// The anomalies of the key, the most severe first.
-    pub oddities: Vec<KeyAnomaly>,
+    pub anomalies: Vec<KeyAnomaly>,
     /// Whether IAM should have answered about the key and did not.
     pub is_missing: bool,
 }
@@ -163,7 +163,7 @@ impl KeySettings {
     /// Checks whether a key is to be looked up in IAM: only long-term keys of the own account and the member accounts.
     ///
     /// If the id of the key does not contain an account, the caller's account is used instead.
-    pub fn is_asked(&self, key: &str, caller_account: Option<&str>) -> bool {
+    pub fn needs_lookup(&self, key: &str, caller_account: Option<&str>) -> bool {
         let is_own = match self.owner(key) {
             Owner::Own => true,
             Owner::Foreign => false,
@@ -187,7 +187,7 @@ impl KeySettings {
             account_id: account_of(key),
             answer: key_usage.and_then(|key_usage| key_usage.now.clone()),
             session: None,
-            oddities: self.anomalies(key, seen, key_usage),
+            anomalies: self.anomalies(key, seen, key_usage),
             is_missing: false,
         }
     }
@@ -202,7 +202,9 @@ impl KeySettings {
         if self.canaries.contains(key) {
             anomalies.push(KeyAnomaly::Canary);
         }
-        if let Some(days) = key_usage.and_then(|key_usage| self.slept(key_usage, seen)) {
+        if let Some(days) =
+            key_usage.and_then(|key_usage| self.dormant_days_before(key_usage, seen))
+        {
             anomalies.push(KeyAnomaly::Awakened { days });
         }
         if self.owner(key) == Owner::Foreign {
@@ -224,7 +226,11 @@ impl KeySettings {
     /// Returns the number of days without use before the key was used again, see [`Self::awakening`].
     ///
     /// `None` if the key was not dormant.
-    pub fn slept(&self, key_usage: &KeyUsage, seen: Option<Timestamp>) -> Option<i64> {
+    pub fn dormant_days_before(
+        &self,
+        key_usage: &KeyUsage,
+        seen: Option<Timestamp>,
+    ) -> Option<i64> {
         let (last, again) = self.awakening(key_usage, seen)?;
         Some(again.seconds_since(last) / 86_400)
     }
@@ -376,11 +382,11 @@ mod tests {
     #[test]
     fn only_long_term_keys_of_own_accounts_are_looked_up() {
         let settings = settings();
-        assert!(settings.is_asked(OWN, None));
-        assert!(!settings.is_asked("ASIAQNZGKIQY56JQ7WML", Some("029608264753")));
-        assert!(!settings.is_asked(FOREIGN, Some("029608264753")));
-        assert!(settings.is_asked(OLD, Some("029608264753")));
-        assert!(!settings.is_asked(OLD, Some("111122223333")));
+        assert!(settings.needs_lookup(OWN, None));
+        assert!(!settings.needs_lookup("ASIAQNZGKIQY56JQ7WML", Some("029608264753")));
+        assert!(!settings.needs_lookup(FOREIGN, Some("029608264753")));
+        assert!(settings.needs_lookup(OLD, Some("029608264753")));
+        assert!(!settings.needs_lookup(OLD, Some("111122223333")));
     }
 
     #[test]
@@ -388,20 +394,20 @@ mod tests {
         let settings = settings();
         let seen = Some(at("2026-11-21T08:00:00Z"));
         let first = KeyUsage::default().answered(used("2026-07-24T08:00:00Z"), after(0));
-        assert_eq!(settings.slept(&first, seen), Some(120));
+        assert_eq!(settings.dormant_days_before(&first, seen), Some(120));
         let noticed = first.answered(used("2026-11-21T08:00:00Z"), after(ANSWER_SECONDS));
-        assert_eq!(settings.slept(&noticed, seen), Some(120));
+        assert_eq!(settings.dormant_days_before(&noticed, seen), Some(120));
         let busy = KeyUsage::default().answered(used("2026-11-20T08:00:00Z"), after(0));
-        assert_eq!(settings.slept(&busy, seen), None);
+        assert_eq!(settings.dormant_days_before(&busy, seen), None);
         let never = KeyUsage::default().answered(IamAnswer::Never { user: None }, after(0));
-        assert_eq!(settings.slept(&never, seen), None);
+        assert_eq!(settings.dormant_days_before(&never, seen), None);
     }
 
     #[test]
     fn a_report_has_the_anomalies_of_a_key_and_none_of_a_usual_key() {
         let settings = settings();
         let anomalies = |key: &str, key_usage: Option<&KeyUsage>| {
-            settings.report(key, None, key_usage).oddities
+            settings.report(key, None, key_usage).anomalies
         };
         assert_eq!(anomalies(OWN, None), []);
         assert_eq!(anomalies(FOREIGN, None), [KeyAnomaly::Foreign]);

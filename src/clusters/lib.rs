@@ -90,7 +90,7 @@ use sha2::{Digest, Sha256};
 use crate::circumstance::shown_code;
 use crate::class::Class;
 use crate::facet::{FacetKind, Facets};
-use crate::fingerprint::{ClusterId, Identity, Understanding, understand};
+use crate::fingerprint::{ClusterId, Identity, ParsedFailure, identify};
 use crate::sample::{Rank, Sample, SampleCutoffs, Samples};
 use crate::series::{SeriesRef, SeriesTable};
 
@@ -172,7 +172,7 @@ pub struct Conclusion<'a> {
     /// The event time of the call; `None` if the record has no usable time.
     pub at: Option<Timestamp>,
     /// The identity of the record's cluster, with the masked message and the parsed refusal.
-    pub understanding: Understanding<'a>,
+    pub understanding: ParsedFailure<'a>,
     /// The details of the call: caller, region, access key and so on.
     pub facets: Facets,
     /// The cluster in which a rule counts the record; `None` for the cluster of the record's own identity.
@@ -186,7 +186,7 @@ const LOGGED_SECONDS_MAX: i64 = 15 * 86_400;
 ///
 /// `class` is the class that [`class::select`] returned. `wrapper` supplies account and time if the record has none.
 pub fn conclude<'a>(record: &'a Record<'_>, wrapper: &Wrapper, class: Class) -> Conclusion<'a> {
-    let understanding = understand(record, wrapper, class);
+    let understanding = identify(record, wrapper, class);
     let facets = Facets::of(record, &understanding);
     Conclusion {
         id: EventId::of(record),
@@ -365,8 +365,8 @@ impl Tally {
 
 impl ClusterFacts {
     /// Keeps the identity and the template of an understanding, without spare capacity.
-    fn of(understanding: Understanding<'_>) -> Self {
-        let Understanding {
+    fn of(understanding: ParsedFailure<'_>) -> Self {
+        let ParsedFailure {
             mut identity,
             mut template,
             ..

@@ -16,7 +16,7 @@ pub const NAMESPACE: &str = "CloudTrailInspector";
 
 /// The result of one invocation of the ingest function, which reads the events of a CloudWatch Logs subscription.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Invocation {
+pub struct IngestReport {
     /// The outcomes of the records in the invocation's payload.
     pub record_counts: RecordCounts,
     /// The reason why the payload as a whole could not be opened; `None` if it was opened.
@@ -35,7 +35,7 @@ pub struct Invocation {
     pub write_units: u64,
 }
 
-impl Invocation {
+impl IngestReport {
     /// Returns the metric line of the invocation; `None` if it would contain no metric.
     ///
     /// `at_milliseconds` is the time of the metrics, in milliseconds since 1970.
@@ -127,7 +127,7 @@ impl SinkReport {
 
 /// The result of one run of the inspect function.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Inspection {
+pub struct InspectionReport {
     /// The number of hours inspected for the first time.
     pub hours: u64,
     /// The number of hours inspected again because events came late.
@@ -168,7 +168,7 @@ pub struct Inspection {
     pub violated: u64,
 }
 
-impl Inspection {
+impl InspectionReport {
     /// Returns the metric line of the run; `None` if it would contain no metric.
     ///
     /// `at_milliseconds` is the time of the metrics, in milliseconds since 1970.
@@ -464,7 +464,7 @@ mod tests {
             misconfigured_line("sns", &metrics(&["AlertsSent"]), 7),
             None
         );
-        let line = Inspection::default()
+        let line = InspectionReport::default()
             .metric_line(&metrics(&METRICS), 7)
             .unwrap();
         assert!(line.contains(r#""RedriveLeft":0"#), "{line}");

@@ -51,7 +51,7 @@ impl Rank {
     }
 
     /// The lowest rank. As a cutoff it means that no further samples are wanted.
-    pub const LEAST: Self = Self([0; 8]);
+    pub const LOWEST: Self = Self([0; 8]);
 
     /// Returns the 8 bytes of the rank; ranks are ordered by these bytes.
     pub fn bytes(&self) -> &[u8; 8] {
@@ -107,7 +107,7 @@ impl Samples {
     }
 
     /// Returns the samples that `others` does not have, or has with other contents.
-    pub fn but<'s>(&'s self, others: &'s Self) -> impl Iterator<Item = &'s Sample> {
+    pub fn missing_from<'s>(&'s self, others: &'s Self) -> impl Iterator<Item = &'s Sample> {
         let lacking = |(rank, sample): &(&Rank, &Sample)| others.0.get(rank) != Some(*sample);
         self.0.iter().filter(lacking).map(|(_, sample)| sample)
     }

@@ -98,14 +98,14 @@ impl Segment {
     /// Splits a tally into segments, sorted by hour, each at most [`BYTES_MAX`] bytes long.
     ///
     /// An hour needs more than one segment if its events exceed this length or [`EVENTS_MAX`].
-    pub fn cut(tally: &Tally) -> Vec<EncodedSegment> {
-        Self::cut_at(tally, BYTES_MAX)
+    pub fn split(tally: &Tally) -> Vec<EncodedSegment> {
+        Self::split_at(tally, BYTES_MAX)
     }
 
     /// Splits a tally like [`Segment::cut`], with another maximum length.
     ///
     /// Only a segment with a single event may be longer than `bytes_max`.
-    pub fn cut_at(tally: &Tally, bytes_max: usize) -> Vec<EncodedSegment> {
+    pub fn split_at(tally: &Tally, bytes_max: usize) -> Vec<EncodedSegment> {
         let mut hours: BTreeMap<Option<Window>, Vec<(EventId, Sighting)>> = BTreeMap::new();
         for (id, sighting) in &tally.sightings {
             let window = sighting.at().map(Timestamp::window);
@@ -474,10 +474,10 @@ mod tests {
             (4, Some("2026-11-21T09:00:00Z"), "2001:db8::1", false),
             (5, None, "198.51.100.7", false),
         ];
-        let segments = Segment::cut(&tally(&events));
+        let segments = Segment::split(&tally(&events));
         assert_eq!(counts(&segments), [1, 2, 1], "no time, 08, 09");
         let reversed: Vec<_> = events.into_iter().rev().collect();
-        assert_eq!(Segment::cut(&tally(&reversed)), segments);
+        assert_eq!(Segment::split(&tally(&reversed)), segments);
         for EncodedSegment { segment, bytes, .. } in segments {
             assert_eq!(Segment::decode(segment.window, &bytes), Ok(segment));
         }
@@ -486,7 +486,7 @@ mod tests {
     #[test]
     fn truncated_or_changed_bytes_are_refused_and_never_panic() {
         let events = [(1, Some("2026-11-21T08:00:00Z"), "198.51.100.7", false)];
-        let EncodedSegment { segment, bytes, .. } = Segment::cut(&tally(&events)).remove(0);
+        let EncodedSegment { segment, bytes, .. } = Segment::split(&tally(&events)).remove(0);
         for end in 0..bytes.len() {
             let cut = Segment::decode(segment.window, &bytes[..end]);
             assert_eq!(cut, Err(SegmentError::Damaged));
@@ -514,7 +514,7 @@ mod tests {
             let id = EventId::from_bytes(number.to_be_bytes());
             tally.insert(id, Sighting::new(false, at, Arc::clone(&series)));
         }
-        let segments = Segment::cut(&tally);
+        let segments = Segment::split(&tally);
         assert_eq!(counts(&segments), [EVENTS_MAX, EVENTS_MAX, 1]);
     }
 
@@ -548,7 +548,7 @@ mod tests {
             EventId::from_bytes([1; 16]),
             Sighting::new(false, None, series),
         );
-        let [EncodedSegment { bytes, .. }] = &Segment::cut(&tally)[..] else {
+        let [EncodedSegment { bytes, .. }] = &Segment::split(&tally)[..] else {
             panic!("one event is one segment");
         };
         // Facets hold less than 64 KB in memory, because the end of a value is a `u16`.
@@ -566,14 +566,14 @@ mod tests {
             let id = EventId::from_bytes(number.to_be_bytes());
             tally.insert(id, Sighting::new(false, None, series));
         }
-        let segments = Segment::cut(&tally);
+        let segments = Segment::split(&tally);
         assert!(segments.iter().all(|part| part.bytes.len() <= BYTES_MAX));
         let bytes: usize = segments.iter().map(|part| part.bytes.len()).sum();
         let started = bytes.div_ceil(350 << 10);
         assert_eq!((started, segments.len()), (4, 4), "{bytes} bytes");
-        assert_eq!(Segment::cut(&tally), segments);
+        assert_eq!(Segment::split(&tally), segments);
         // A limit below the length of every event gives one event per segment.
-        assert_eq!(counts(&Segment::cut_at(&tally, 0)), [1; 100]);
+        assert_eq!(counts(&Segment::split_at(&tally, 0)), [1; 100]);
     }
 
     fn counts(segments: &[EncodedSegment]) -> Vec<usize> {

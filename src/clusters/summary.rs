@@ -219,7 +219,7 @@ impl Summary {
     /// was a campaign.
     ///
     /// A single change already has its own alert. A period in which errors only continued or ended needs no alert.
-    pub fn is_worth_telling(&self) -> bool {
+    pub fn is_worth_alert(&self) -> bool {
         let came = [&self.new, &self.regressed, &self.escalating];
         let came: u64 = came.iter().map(|list| list.total).sum();
         came >= CHANGES_LEAST || self.campaigns.total > 0
@@ -257,7 +257,7 @@ mod tests {
             recovered: Excerpt::of(vec![line(2, 9)], LINES_MAX),
             ..hour()
         };
-        assert!(!unchanged.is_worth_telling());
+        assert!(!unchanged.is_worth_alert());
         let alone = Excerpt::of(vec![line(1, 1)], LINES_MAX);
         let two = Excerpt::of(vec![line(1, 1), line(2, 1)], LINES_MAX);
         let changes: [fn(&mut Summary, Excerpt<ClusterLine>); 3] = [
@@ -269,8 +269,8 @@ mod tests {
             let (mut one, mut several) = (hour(), hour());
             change(&mut one, alone.clone());
             change(&mut several, two.clone());
-            assert!(!one.is_worth_telling(), "a single change has its own alert");
-            assert!(several.is_worth_telling());
+            assert!(!one.is_worth_alert(), "a single change has its own alert");
+            assert!(several.is_worth_alert());
         }
         let line = CampaignLine {
             actor: "mallory".to_owned(),
@@ -281,7 +281,7 @@ mod tests {
             campaigns: Excerpt::of(vec![line], CAMPAIGN_LINES_MAX),
             ..hour()
         };
-        assert!(with_campaign.is_worth_telling());
+        assert!(with_campaign.is_worth_alert());
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub struct Transition {
     /// What changed.
     pub change: Change,
     /// Whether no alert is sent for this transition, because the alert of a campaign covers it.
-    pub is_swallowed: bool,
+    pub is_covered: bool,
 }
 
 /// A kind of change, with its details.

@@ -166,7 +166,7 @@ impl Triage {
     /// Checks whether alerts about the cluster are sent in spite of the triage.
     ///
     /// Once the triage has ended by an observation, alerts are sent, even if the store still has the triage.
-    pub fn is_told(&self, seen: &Observation) -> bool {
+    pub fn sends_alerts(&self, seen: &Observation) -> bool {
         match self.decision {
             Decision::Acknowledged | Decision::Resolved => true,
             Decision::Muted { .. } | Decision::Expected | Decision::Archived { .. } => {
@@ -230,7 +230,7 @@ impl Triage {
     }
 
     /// Returns the journal entry about the end of this triage at a moment, where no person withdrew it.
-    pub fn over_by_itself(&self, why: EndReason, at: Timestamp) -> JournalEntry {
+    pub fn end_entry(&self, why: EndReason, at: Timestamp) -> JournalEntry {
         let about = format!("{}: {why}", self.decision);
         JournalEntry::of(JournalEvent::Unmarked, at, self.episode).about(&about)
     }
@@ -435,10 +435,17 @@ mod tests {
             (Decision::Expected, false),
             (muted, false),
         ] {
-            assert_eq!(triage(decision).is_told(&at(NOW)), is_alerted, "{decision}");
+            assert_eq!(
+                triage(decision).sends_alerts(&at(NOW)),
+                is_alerted,
+                "{decision}"
+            );
         }
-        assert!(!triage(muted).is_told(&at(NOW + 59)));
-        assert!(triage(muted).is_told(&at(NOW + 60)), "its time is over");
+        assert!(!triage(muted).sends_alerts(&at(NOW + 59)));
+        assert!(
+            triage(muted).sends_alerts(&at(NOW + 60)),
+            "its time is over"
+        );
     }
 
     #[test]
@@ -520,7 +527,11 @@ mod tests {
             ("2026-11-03", at(NOW + 39_600), Some(EndReason::Time)),
         ] {
             assert_eq!(archived(until).ends(&seen), ended, "{until} {seen:?}");
-            assert_eq!(archived(until).is_told(&seen), ended.is_some(), "{until}");
+            assert_eq!(
+                archived(until).sends_alerts(&seen),
+                ended.is_some(),
+                "{until}"
+            );
         }
     }
 
@@ -540,8 +551,8 @@ mod tests {
             "archived for good",
         ];
         assert_eq!(described, expected);
-        let over = archived("100x/1h")
-            .over_by_itself(EndReason::Events(120, CountPeriod::Hour), moment(NOW));
+        let over =
+            archived("100x/1h").end_entry(EndReason::Events(120, CountPeriod::Hour), moment(NOW));
         assert_eq!(
             over.detail,
             "archived until 100 events come in an hour: 120 events came in an hour"

@@ -12,7 +12,7 @@ use aws::bus::Bus;
 use aws::dynamodb::sdk::SdkTable;
 use aws::dynamodb::{DynamoStore, TableSettings};
 use aws::iam::Iam;
-use aws::secret::KeptSecret;
+use aws::secret::ManagedSecret;
 use aws::topic::Topic;
 use aws::workspace::{GuanceSink, PATIENCE, Workspace, WorkspaceConfig};
 use aws_config::SdkConfig;
@@ -51,7 +51,7 @@ struct Deliver {
 
 /// A sink of any kind.
 enum AnySink {
-    Guance(Box<GuanceSink<KeptSecret>>),
+    Guance(Box<GuanceSink<ManagedSecret>>),
     Sns(Topic),
     EventBridge(Bus),
 }
@@ -108,7 +108,7 @@ fn guance(settings: &DeliverSettings, guance: &GuanceSettings, config: &SdkConfi
     };
     // Parsing the settings fails if the route needs a secret and none is given, so an empty ARN is never used.
     let arn = guance.secret_arn.as_deref().unwrap_or_default();
-    let workspace = Workspace::new(place, KeptSecret::new(config, arn));
+    let workspace = Workspace::new(place, ManagedSecret::new(config, arn));
     let sink = GuanceSink::new(workspace, settings.texts(), guance.sample_logs);
     AnySink::Guance(Box::new(sink))
 }

@@ -9,7 +9,7 @@ use aws::bucket::S3Bucket;
 use aws::dynamodb::sdk::SdkTable;
 use aws::dynamodb::{DynamoStore, TableSettings};
 use aws_config::SdkConfig;
-use clusters::report::{Invocation, Metrics, RecordCounts};
+use clusters::report::{IngestReport, Metrics, RecordCounts};
 use lambda_runtime::Context;
 use service::config::IngestSettings;
 use service::ingest::rules_loader::RulesLoader;
@@ -68,7 +68,7 @@ impl Ingest {
         }
     }
 
-    async fn process(&mut self, event: &str) -> Result<Invocation, InvocationError> {
+    async fn process(&mut self, event: &str) -> Result<IngestReport, InvocationError> {
         let read = invocation::read_settings(&mut self.settings_loader, &self.bucket).await?;
         if let Some(lists) = read.lists {
             let settings = self.settings.with(&lists);
@@ -134,7 +134,7 @@ fn not_committed(failure: &RetryReason) -> InvocationError {
     }
 }
 
-fn log_record_counts(request_id: &str, invocation: &Invocation) {
+fn log_record_counts(request_id: &str, invocation: &IngestReport) {
     let record_counts = &invocation.record_counts;
     if let Some(key) = &invocation.quarantined_as {
         let reason = invocation.payload_fault.unwrap_or("records");

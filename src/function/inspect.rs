@@ -124,7 +124,7 @@ impl Inspect {
 
     /// Saves the settings in the table, for the commands `redrive` and `backfill`. A failure is only logged.
     async fn save_setup(&self, request_id: &str) {
-        match self.store.leave_setup(&self.setup).await {
+        match self.store.save_setup(&self.setup).await {
             Ok(true) => tracing::info!(request_id, "saved the settings in the table"),
             Ok(false) => {}
             Err(error) => {
@@ -281,7 +281,7 @@ impl Function for Inspect {
         self.store.set_now(now());
         let left = left(context, SPARE).unwrap_or_default();
         let deadline = milliseconds() + i64::try_from(left.as_millis()).unwrap_or_default();
-        self.logs.end_by(Instant::now() + left);
+        self.logs.set_deadline(Instant::now() + left);
         match self.repair_and_inspect(&request_id, deadline).await {
             // A run whose settings object has a problem fails after its work is done, so that the alarm on failed runs
             // notifies a person.
@@ -300,7 +300,7 @@ impl Function for Inspect {
 /// # Errors
 /// Fails if some changes or alerts could not be saved; the next run tries again.
 fn conclude(request_id: &str, inspected: &Inspected) -> Result<(), InvocationError> {
-    if let Some(why) = &inspected.anew {
+    if let Some(why) = &inspected.rebuilt_because {
         let why = log::short(why);
         tracing::warn!(request_id, why, "the inspection state was rebuilt");
     }

@@ -9,7 +9,7 @@ use service::config::widget::WidgetSettings;
 use service::inspect::run::{LISTING_BYTES_MAX, LISTING_KEY};
 use service::ports::{Bucket as _, Clock as _};
 use service::settings_loader::SettingsLoader;
-use service::widget::{self, Setting, StoreState, WidgetError};
+use service::widget::{self, StoreState, WidgetError, WidgetSetting};
 use view::listing::Listing;
 
 use crate::Environment;
@@ -53,8 +53,8 @@ pub async fn run(environment: &Environment) -> Result<(), StartError> {
 }
 
 impl Widget {
-    fn setting(&self, context: &Context) -> Setting {
-        Setting {
+    fn setting(&self, context: &Context) -> WidgetSetting {
+        WidgetSetting {
             endpoint: context.invoked_function_arn.clone(),
             links: self.settings.links.clone(),
             account_names: self.settings.account_names.clone(),
@@ -107,7 +107,7 @@ impl Function for Widget {
             Err(failure) => {
                 let detail = invocation::error_text(&failure);
                 tracing::error!(request_id, detail, "the page shows an error");
-                widget::sorry(&setting, &failure)
+                widget::error_page(&setting, &failure)
             }
         };
         let milliseconds = MachineClock.millis() - began;

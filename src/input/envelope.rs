@@ -16,7 +16,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use json::Json;
 use json::split::{self, Cursor, Element, Member, Piece, Reach, SPACE};
-use json::structure::{self, UNESCAPE_ROOM};
+use json::structure::{self, UNESCAPE_EXTRA_BYTES};
 use records::time::Timestamp;
 use records::{Rejection, Wrapper};
 
@@ -42,7 +42,7 @@ pub(crate) fn read_within<R: Read>(
 ) -> (Vec<u8>, Result<(), ReadError>) {
     let mut cursor = Cursor::within(buffer, event);
     let result = subscription(&mut cursor, |cursor| payload(cursor, &mut output));
-    (cursor.into_room(), result)
+    (cursor.into_buffer(), result)
 }
 
 /// Reads the event of a subscription; `open` reads the value of `awslogs`.
@@ -128,7 +128,7 @@ fn unpack(data: &[u8], unpacker: &mut Unpacker, output: &mut Output<'_>) -> Resu
         Some(length) => {
             let mut cursor = Cursor::whole(mem::take(&mut unpacker.unpacked), length);
             let result = message(&mut cursor, &mut header, pass, output);
-            unpacker.unpacked = cursor.into_room();
+            unpacker.unpacked = cursor.into_buffer();
             result
         }
         None => {
@@ -420,7 +420,7 @@ impl Output<'_> {
     fn log_event(&mut self, ahead: &[u8], wrapper: &mut Wrapper) -> Option<usize> {
         let fast = self.fast.as_mut()?;
         let (at, logged_at) = message_in(ahead)?;
-        let buffer_bytes = self.limits.record_bytes_max + UNESCAPE_ROOM;
+        let buffer_bytes = self.limits.record_bytes_max + UNESCAPE_EXTRA_BYTES;
         if fast.record.len() < buffer_bytes {
             // Zeros from the system cost nothing until they are overwritten.
             fast.record = vec![0; buffer_bytes];

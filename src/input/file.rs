@@ -143,7 +143,7 @@ struct ObjectState {
 impl<'v, R: Read> ReaderState<'v, R> {
     fn new(mut cursor: Cursor<R>, output: Output<'v>, layout: Layout) -> Self {
         if layout == Layout::Lines {
-            cursor.bound_by_lines();
+            cursor.enter_line_mode();
         }
         Self {
             cursor,
@@ -157,7 +157,7 @@ impl<'v, R: Read> ReaderState<'v, R> {
     /// Reads the input, and returns the buffer of the cursor for reuse.
     fn run_within(mut self) -> (Vec<u8>, Result<(), ReadError>) {
         let result = self.run();
-        (self.cursor.into_room(), result)
+        (self.cursor.into_buffer(), result)
     }
 
     fn run(&mut self) -> Result<(), ReadError> {
@@ -386,7 +386,7 @@ impl<'v, R: Read> ReaderState<'v, R> {
                 self.output.piece(self.cursor.rest_of_line(max)?);
                 return Ok(());
             }
-            if self.cursor.is_bound_by_lines() {
+            if self.cursor.is_in_line_mode() {
                 self.cursor.skip_line()?;
             } else if self.cursor.rewind(seen.start) {
                 // The brackets still show the end of the object and the start of the next one.
@@ -420,7 +420,7 @@ impl<'v, R: Read> ReaderState<'v, R> {
 
     fn decide_for_lines(&mut self) {
         self.is_undecided = false;
-        self.cursor.bound_by_lines();
+        self.cursor.enter_line_mode();
     }
 }
 

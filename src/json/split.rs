@@ -132,7 +132,7 @@ impl<R: Read> Cursor<R> {
     }
 
     /// Returns the buffer, for reuse.
-    pub fn into_room(self) -> Vec<u8> {
+    pub fn into_buffer(self) -> Vec<u8> {
         self.buffer
     }
 
@@ -198,13 +198,13 @@ impl<R: Read> Cursor<R> {
     }
 
     /// Switches to line mode: each line break acts as the end of the input, until [`Self::next_line`] is called.
-    pub fn bound_by_lines(&mut self) {
+    pub fn enter_line_mode(&mut self) {
         self.by_lines = true;
         self.find_line_end(self.at);
     }
 
     /// Returns whether the cursor is in line mode, see [`Self::bound_by_lines`].
-    pub fn is_bound_by_lines(&self) -> bool {
+    pub fn is_in_line_mode(&self) -> bool {
         self.by_lines
     }
 
@@ -670,7 +670,7 @@ pub(crate) mod tests {
     fn lines_limit_the_visible_input() {
         for size in [1, 2, 100] {
             let mut cursor = Cursor::new(Trickle(b"[1\n\n{\"a\n2", size));
-            cursor.bound_by_lines();
+            cursor.enter_line_mode();
             assert_eq!(cursor.value(9).unwrap(), Piece::Cut);
             assert!(!cursor.is_at_input_end());
             assert!(cursor.next_line().unwrap());

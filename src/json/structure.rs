@@ -949,7 +949,7 @@ fn string_end<L: Lanes>(lanes: L, text: &[u8], from: usize) -> Option<usize> {
 }
 
 /// Number of bytes by which the output of [`unescape`] should be longer than the content, for fast copies.
-pub const UNESCAPE_ROOM: usize = 64;
+pub const UNESCAPE_EXTRA_BYTES: usize = 64;
 
 /// Writes the unescaped content of a JSON string to the start of `output`; `text` begins behind the opening quote.
 ///
@@ -1017,7 +1017,7 @@ impl Unescape<'_> {
     /// Writes the text from `from` up to `to`.
     #[inline(always)]
     fn copy(&mut self, to: usize) -> Option<()> {
-        const AT_ONCE: usize = UNESCAPE_ROOM / 2;
+        const AT_ONCE: usize = UNESCAPE_EXTRA_BYTES / 2;
         let count = to - self.from;
         let output = self.output.get_mut(self.written..)?;
         let rest = self.text.get(self.from..)?;
@@ -1278,7 +1278,7 @@ mod tests {
     }
 
     fn unescaped(content: &str) -> Option<String> {
-        let mut output = vec![0; content.len() + 2 * UNESCAPE_ROOM];
+        let mut output = vec![0; content.len() + 2 * UNESCAPE_EXTRA_BYTES];
         let (end, length) = unescape(content.as_bytes(), &mut output)?;
         assert_eq!(content.as_bytes()[end], b'"');
         Some(String::from_utf8(output[..length].to_vec()).unwrap())

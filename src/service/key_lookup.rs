@@ -124,7 +124,7 @@ impl<'a, L: KeyUsageStore, K: KeyDirectory, C: Clock> KeyLookup<'a, L, K, C> {
     /// # Errors
     /// [`StoreError`] if the store does not answer.
     pub async fn known(&self, seen: &SeenKey<'_>) -> Result<Option<KeyStatus>, StoreError> {
-        if !self.keys.is_asked(seen.key, seen.caller_account) {
+        if !self.keys.needs_lookup(seen.key, seen.caller_account) {
             return Ok(None);
         }
         let mut key_usages = self.key_usages.lock().await;
@@ -165,7 +165,7 @@ impl<'a, L: KeyUsageStore, K: KeyDirectory, C: Clock> KeyLookup<'a, L, K, C> {
         {
             let account_id = account_of(seen.key).or(seen.caller_account.map(str::to_owned));
             let account_id = account_id.unwrap_or_default();
-            alerts.push(Alert::of_silent_use(seen.key, &account_id, at, now));
+            alerts.push(Alert::of_canary_use_in_iam(seen.key, &account_id, at, now));
         }
         let awakening = self.keys.awakening(key_usage, seen.at);
         if let (Some((last, again)), Some((cluster, account_id))) = (awakening, seen.cluster)
@@ -173,7 +173,7 @@ impl<'a, L: KeyUsageStore, K: KeyDirectory, C: Clock> KeyLookup<'a, L, K, C> {
         {
             key_usage.told = Some(last);
             let times = (last, again);
-            alerts.push(Alert::of_awakening(
+            alerts.push(Alert::of_reused_key(
                 seen.key, account_id, cluster, times, now,
             ));
         }

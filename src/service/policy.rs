@@ -51,7 +51,7 @@ pub struct Matching {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PolicyOutcome {
     /// The alert is sent to the sink.
-    Tell {
+    Send {
         /// How long further alerts of the same cluster are held back, in seconds; `None` for not at all.
         silence: Option<i64>,
     },
@@ -91,14 +91,14 @@ impl Policies {
     /// Decides whether an alert is sent to a sink, by the first policy that matches.
     pub fn judge(&self, sink: &str, message: &Message) -> PolicyOutcome {
         let Some(policy) = self.0.iter().find(|policy| policy.is_for(sink, message)) else {
-            return PolicyOutcome::Tell { silence: None };
+            return PolicyOutcome::Send { silence: None };
         };
         let is_severe = policy
             .min_severity
             .is_none_or(|least| message.level() >= least);
         if policy.is_enabled && is_severe {
             let silence = policy.silence;
-            return PolicyOutcome::Tell { silence };
+            return PolicyOutcome::Send { silence };
         }
         PolicyOutcome::HoldBack
     }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use alerts::alert::Alert;
 use alerts::message::Message;
 use alerts::outbox::{
-    Breaker, Capacity, Lease, OutboxRow, SendingLimits, Sent, Settlement, SinkAnswer,
+    Breaker, Capacity, Lease, MessageLogEntry, OutboxRow, SendingLimits, Settlement, SinkAnswer,
 };
 use clusters::campaign::Campaign;
 use clusters::circumstance::Circumstances;
@@ -606,7 +606,7 @@ const READS_MAX: usize = 8;
 /// calls.
 pub trait TransitionWriter {
     /// Checks whether alerts are enqueued now. `false` without a sink, and during the learning period of the stack.
-    async fn is_telling(&mut self) -> Result<bool, StoreError>;
+    async fn sends_alerts(&mut self) -> Result<bool, StoreError>;
 
     /// Returns the hours that got events late, when the inspection may have processed the hour already. The inspection
     /// processes these hours again.
@@ -625,7 +625,7 @@ pub trait TransitionWriter {
     ) -> Result<bool, StoreError>;
 
     /// Enqueues an alert for all sinks, unless an alert with the same id was enqueued before. `true` if it was new.
-    async fn tell_once(&self, alert: &Alert) -> Result<bool, StoreError>;
+    async fn enqueue_once(&self, alert: &Alert) -> Result<bool, StoreError>;
 }
 
 /// The campaigns of accounts: found in the events of some hours, and announced once.
@@ -644,7 +644,11 @@ pub trait Campaigns {
 
     /// Stores how long a campaign has lasted so far, and enqueues `alert` for all sinks if the campaign is new. `true`
     /// if the alert was enqueued by this call.
-    async fn meet_campaign(&self, campaign: &Campaign, alert: &Alert) -> Result<bool, StoreError>;
+    async fn announce_campaign(
+        &self,
+        campaign: &Campaign,
+        alert: &Alert,
+    ) -> Result<bool, StoreError>;
 }
 
 /// The log of alerts that were sent about clusters. Calls only read.
@@ -653,7 +657,7 @@ pub trait SentLog {
     ///
     /// Alerts that still wait, that were held back, or that could not be sent are not included. Empty for a store that
     /// sends no alerts.
-    async fn sent(&self, _cluster: ClusterId) -> Result<Vec<Sent>, StoreError> {
+    async fn sent(&self, _cluster: ClusterId) -> Result<Vec<MessageLogEntry>, StoreError> {
         Ok(Vec::new())
     }
 }
@@ -686,7 +690,7 @@ pub trait SetupStore {
     async fn setup(&self) -> Result<Option<Setup>, StoreError>;
 
     /// Stores the settings. `false` if the same settings were stored already; nothing is written then.
-    async fn leave_setup(&self, setup: &Setup) -> Result<bool, StoreError>;
+    async fn save_setup(&self, setup: &Setup) -> Result<bool, StoreError>;
 }
 
 /// The current time, waiting and random numbers, so that tests can control them.

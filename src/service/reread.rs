@@ -23,7 +23,7 @@ pub struct Reread {
 
 /// The result of one read of an object.
 #[derive(Debug)]
-pub struct Read<T, E> {
+pub struct RereadResult<T, E> {
     /// The new value to use from now on. `None` if nothing changed, or if the new content is not valid.
     pub value: Option<T>,
     /// What is wrong with the object. The value from before stays in use. `None` if nothing is wrong.
@@ -70,7 +70,7 @@ impl Reread {
     /// Stores the outcome of a fetch at `now`, and returns the value to use.
     ///
     /// `fetched` is `Ok(None)` for an unchanged object, else the parsed value with the tag of its version. After an
-    /// `Err`, the value from before stays in use, and the error becomes [`Read::problem`].
+    /// `Err`, the value from before stays in use, and the error becomes [`RereadResult::problem`].
     ///
     /// # Errors
     /// The error in `fetched`, if no value is in use yet. The caller cannot go on without a value.
@@ -78,7 +78,7 @@ impl Reread {
         &mut self,
         now: Timestamp,
         fetched: Result<Option<(T, Option<String>)>, E>,
-    ) -> Result<Read<T, E>, E> {
+    ) -> Result<RereadResult<T, E>, E> {
         let (value, problem) = match fetched {
             Ok(None) => (None, None),
             Ok(Some((value, tag))) => {
@@ -89,11 +89,11 @@ impl Reread {
             Err(problem) => (None, Some(problem)),
         };
         self.read_at = Some(now);
-        Ok(Read { value, problem })
+        Ok(RereadResult { value, problem })
     }
 }
 
-impl<T, E> Default for Read<T, E> {
+impl<T, E> Default for RereadResult<T, E> {
     /// Returns the result of a read that found nothing new and no problem.
     fn default() -> Self {
         Self {

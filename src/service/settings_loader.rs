@@ -8,7 +8,7 @@ use records::time::Timestamp;
 
 use crate::config::lists::{Lists, SETTINGS_BYTES_MAX, SETTINGS_KEY};
 use crate::ports::{BucketError, Fetched, ObjectVersion, Versions};
-use crate::reread::{Read, Reread};
+use crate::reread::{Reread, RereadResult};
 use crate::rulefile::{FileProblem, listed};
 
 /// The highest number of versions that are searched for a valid one.
@@ -54,7 +54,7 @@ impl Default for SettingsLoader {
 impl SettingsLoader {
     /// Reads the settings file, if five minutes have passed since the last read.
     ///
-    /// [`Read::value`] has new lists if the file changed. [`Read::problem`] is set if the file cannot be used and the
+    /// [`RereadResult::value`] has new lists if the file changed. [`RereadResult::problem`] is set if the file cannot be used and the
     /// lists from before stay in use.
     ///
     /// # Errors
@@ -63,9 +63,9 @@ impl SettingsLoader {
         &mut self,
         now: Timestamp,
         bucket: &impl Versions,
-    ) -> Result<Read<Lists, SettingsProblem>, SettingsProblem> {
+    ) -> Result<RereadResult<Lists, SettingsProblem>, SettingsProblem> {
         if !self.0.is_due(now) {
-            return Ok(Read::default());
+            return Ok(RereadResult::default());
         }
         let fetched = self.fetch(bucket).await;
         let (false, Err(SettingsProblem::Wrong(problems))) = (self.0.is_known(), &fetched) else {
@@ -74,7 +74,7 @@ impl SettingsLoader {
         let lists = last_good(problems, bucket).await?;
         let read = self.0.take(now, Ok(Some((lists, None))))?;
         let problem = fetched.err();
-        Ok(Read { problem, ..read })
+        Ok(RereadResult { problem, ..read })
     }
 
     /// Fetches the lists with the tag of their version; `None` if the file has not changed.

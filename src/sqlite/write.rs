@@ -309,13 +309,13 @@ impl<'a> BatchWriter<'a> {
         };
         let mut joined = stored.clone();
         joined.join(incoming);
-        for sample in stored.but(&joined) {
+        for sample in stored.missing_from(&joined) {
             self.connection
                 .prepare_cached("DELETE FROM sample WHERE cluster = ?1 AND event_id = ?2")
                 .and_then(|mut delete| delete.execute(params![row, sample.id.bytes()]))
                 .map_err(unavailable)?;
         }
-        for sample in joined.but(&stored) {
+        for sample in joined.missing_from(&stored) {
             let Sample { at, id, json } = sample;
             let at = at.map(Timestamp::seconds);
             self.insert_sample

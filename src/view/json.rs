@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use alerts::hint::hint;
-use alerts::outbox::Sent;
+use alerts::outbox::MessageLogEntry;
 use clusters::fingerprint::{ClusterId, Identity, VERSION};
 use clusters::journal::{Fault, JournalEntry, JournalEvent};
 use clusters::triage::{TriageStatus, Until};
@@ -130,7 +130,7 @@ struct Export {
 }
 
 /// Returns a cluster, its history and its alerts as indented JSON text.
-pub fn export(cluster: ClusterShape, history: HistoryShape, sent: &[Sent]) -> String {
+pub fn export(cluster: ClusterShape, history: HistoryShape, sent: &[MessageLogEntry]) -> String {
     let sent = sent.iter().map(|of| SentShape {
         at: text(Some(of.at)),
         sink: shown(&of.sink),

@@ -453,7 +453,7 @@ impl Listing {
     ///
     /// `subject` returns the subject of a cluster that is not in the listing yet; where it returns `None`, the event is
     /// left out.
-    pub fn meet_undated<'s>(
+    pub fn add_undated<'s>(
         &mut self,
         sightings: impl Iterator<Item = &'s Sighting>,
         subject: impl Fn(ClusterId) -> Option<Arc<ClusterSubject>>,

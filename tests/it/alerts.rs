@@ -181,7 +181,7 @@ pub fn alert(kind: AlertKind, cluster: ClusterId) -> Alert {
         }
         AlertKind::Escalating => Alert::of_escalation(ACCOUNT, Some(history), hour, (200, 60), now),
         AlertKind::Campaign => Alert::of_campaign(&campaign(), Stage::Began, now),
-        AlertKind::AccessKey => Alert::of_awakening(
+        AlertKind::AccessKey => Alert::of_reused_key(
             "AKIAQNZGKIQY56JQ7WML",
             ACCOUNT,
             cluster,
@@ -216,21 +216,21 @@ pub fn later(cluster: ClusterId) -> [Alert; 4] {
     let (now, since) = (hour, at("2026-11-02T05:25:00Z"));
     let silent = Silent::LogGroup("trail-logs");
     [
-        Alert::of_calm(ACCOUNT, Some((cluster, 1)), hour, &escalation(), now),
+        Alert::of_escalation_end(ACCOUNT, Some((cluster, 1)), hour, &escalation(), now),
         Alert::of_campaign(&campaign(), Stage::Grew(4), now),
         Alert::of_campaign(&campaign(), Stage::Ended, now),
-        Alert::of_data_again(ACCOUNT, silent, (since, again), now),
+        Alert::of_silence_end(ACCOUNT, silent, (since, again), now),
     ]
 }
 
 pub fn keys() -> Vec<KeyReport> {
-    let report = |key: &str, answer, oddities| KeyReport {
+    let report = |key: &str, answer, anomalies| KeyReport {
         id: key.to_owned(),
         kind: KeyKind::of(key),
         account_id: account_of(key),
         answer,
         session: None,
-        oddities,
+        anomalies,
         is_missing: false,
     };
     let used = IamAnswer::Used {

@@ -646,7 +646,7 @@ fn silence_holds_back_all_but_ends_and_the_next_message_says_how_many() {
         calm: 2,
     };
     let history = (cluster(1), 2);
-    let calm = Alert::of_calm(ACCOUNT, Some(history), now(), &escalation, now());
+    let calm = Alert::of_escalation_end(ACCOUNT, Some(history), now(), &escalation, now());
     for (told, sent) in [
         (alert(1, AlertKind::New, 1), 1),
         (alert(1, AlertKind::NewPrincipal, 1), 0),
@@ -912,7 +912,7 @@ fn used(days: i64) -> IamAnswer {
 #[test]
 fn each_answer_of_iam_is_told_and_temporary_and_foreign_keys_are_not_asked_about() {
     let foreign = "AKIAY34FZKBOKMUTVV7A";
-    for (key, answer, calls, oddities) in [
+    for (key, answer, calls, anomalies) in [
         (OURS, used(1), 1, vec![]),
         (OURS, IamAnswer::Never { user: None }, 1, vec![]),
         (OURS, IamAnswer::Unknown, 1, vec![KeyAnomaly::Unknown]),
@@ -925,7 +925,7 @@ fn each_answer_of_iam_is_told_and_temporary_and_foreign_keys_are_not_asked_about
         let told = alerts(&world);
         assert_eq!(told.len(), 1);
         let report = &told[0].keys[0];
-        assert_eq!((report.id.as_str(), &report.oddities), (key, &oddities));
+        assert_eq!((report.id.as_str(), &report.anomalies), (key, &anomalies));
         assert_eq!(
             world.directory.calls.borrow().len(),
             calls,
@@ -957,7 +957,7 @@ fn a_deleted_key_is_told_once_iam_has_forgotten_it() {
     let world = world_of(&[by_key(1, OURS)]);
     let key_usage = KeyUsage::default().answered(used(1), second(0));
     block_on(world.store.remember(OURS, &key_usage, &[], second(0))).unwrap();
-    assert_eq!(alerts(&world)[0].keys[0].oddities, [KeyAnomaly::Deleted]);
+    assert_eq!(alerts(&world)[0].keys[0].anomalies, [KeyAnomaly::Deleted]);
 }
 
 #[test]
@@ -998,7 +998,7 @@ fn a_key_that_slept_for_120_days_is_told_once_and_makes_the_error_louder() {
     for message in &told {
         assert!(message.level() >= Severity::Error);
         assert_eq!(
-            message.keys[0].oddities,
+            message.keys[0].anomalies,
             [KeyAnomaly::Awakened { days: 120 }]
         );
     }
@@ -1049,10 +1049,10 @@ fn an_alert_is_as_severe_as_all_events_of_its_cluster() {
 fn a_canary_key_is_critical() {
     let mut world = World::new();
     world.keys.canaries.insert(OURS.to_owned());
-    world.put(&[Alert::of_silent_use(OURS, ACCOUNT, now(), now())]);
+    world.put(&[Alert::of_canary_use_in_iam(OURS, ACCOUNT, now(), now())]);
     let told = alerts(&world);
     assert_eq!(told[0].level(), Severity::Critical);
-    assert_eq!(told[0].keys[0].oddities[0], KeyAnomaly::Canary);
+    assert_eq!(told[0].keys[0].anomalies[0], KeyAnomaly::Canary);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use ::demo;
 use alerts::kind::AlertKind;
 use alerts::outbox::OutboxRow;
 use aws::dynamodb::item::{ClusterItem, cluster_key};
-use aws::dynamodb::message::read_row;
+use aws::dynamodb::message::decode_row;
 use aws::dynamodb::table::{Item, Key, Table, TableError, Value, Write};
 use aws::dynamodb::{DynamoStore, TableSettings};
 use clusters::ClusterSnapshot;
@@ -86,7 +86,7 @@ fn rows(table: &MemoryTable) -> Vec<String> {
     let mut rows: Vec<_> = table
         .items()
         .iter()
-        .filter_map(|item| read_row(item).ok())
+        .filter_map(|item| decode_row(item).ok())
         .collect();
     OutboxRow::sort(&mut rows);
     let kind = |row: &OutboxRow| row.alert.kind().name().to_owned();
@@ -531,7 +531,7 @@ fn items_of_this_release_stay_readable() {
     let set = triage_status.set_triage(cluster, Some(&triage), 0, &made);
     assert!(pollster::block_on(set).unwrap());
     let setup = setup(&[("BUCKET_NAME", "bucket"), ("LOG_GROUP_NAMES", "a,b")]);
-    assert!(pollster::block_on(triage_status.leave_setup(&setup)).unwrap());
+    assert!(pollster::block_on(triage_status.save_setup(&setup)).unwrap());
     let items = table.items().into_iter();
     let written: Vec<_> = items.map(|item| as_json(&item).to_string()).collect();
     let written = format!("[\n{}\n]\n", written.join(",\n"));
@@ -856,7 +856,7 @@ fn what_has_another_id_only_because_the_identity_has_another_version_is_not_told
     let table = MemoryTable::default();
     let told = || {
         let items = table.items().into_iter();
-        items.filter_map(|item| read_row(&item).ok()).count()
+        items.filter_map(|item| decode_row(&item).ok()).count()
     };
     // The next version is made of the same code here; what has another id by it is another error.
     let next = TableSettings {

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use clusters::class::{Class, Selection, select};
-use clusters::fingerprint::{Identity, VERSION, understand};
+use clusters::fingerprint::{Identity, VERSION, identify};
 use records::{Record, Wrapper};
 
 use crate::fixtures::{fixture, names};
@@ -28,7 +28,7 @@ fn identity_line(name: &str) -> String {
         }
         Selection::NotSelected(reason) => return format!("{name} - not selected {reason}"),
     };
-    let identity = understand(&record, &Wrapper::default(), class).identity;
+    let identity = identify(&record, &Wrapper::default(), class).identity;
     let mut line = format!("{name} {} {VERSION}", identity.cluster_id());
     let Identity {
         partition,

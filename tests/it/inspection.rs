@@ -10,7 +10,7 @@ use alerts::alert::Alert;
 use alerts::kind::AlertKind;
 use alerts::outbox::{Lease, Settlement};
 use aws::dynamodb::item::ClusterItem;
-use aws::dynamodb::message::read_row;
+use aws::dynamodb::message::decode_row;
 use aws::dynamodb::table::{Item, Table as _};
 use aws::dynamodb::{DynamoStore, TableSettings};
 use clusters::inspection_state::InspectionState;
@@ -124,7 +124,7 @@ impl World {
             .table
             .items()
             .into_iter()
-            .filter_map(|item| read_row(&item).ok());
+            .filter_map(|item| decode_row(&item).ok());
         let mut told = BTreeMap::new();
         for row in rows {
             let id = row.alert.id().to_string();
@@ -432,7 +432,7 @@ fn what_comes_late_for_an_hour_long_ago_counts_there() {
     world.commit(later + 60, &[throttled(51, START + 6 * HOUR)]);
     let inspected = world.inspect(later + HOUR).unwrap();
     assert_eq!(
-        inspected.anew.as_deref(),
+        inspected.rebuilt_because.as_deref(),
         Some("events came late for an hour long ago")
     );
     let inspection_state = world.inspection_state();
@@ -481,7 +481,12 @@ fn a_chronicle_that_is_lost_is_made_anew_and_tells_nothing_twice() {
     let (told, state) = (world.told(), world.state());
     block_on(world.bucket.keep(INSPECTION_STATE_KEY, b"not one".to_vec())).unwrap();
     let inspected = world.inspect(START + 12 * HOUR + 60).unwrap();
-    assert!(inspected.anew.unwrap().contains("cannot be read"));
+    assert!(
+        inspected
+            .rebuilt_because
+            .unwrap()
+            .contains("cannot be read")
+    );
     assert_eq!((world.told(), world.state()), (told, state));
 }
 
@@ -840,7 +845,7 @@ fn a_healthy_account_of_fifty_roles_is_told_of_little() {
     // The first day is that of learning.
     let mut days: BTreeMap<i64, BTreeMap<&str, u64>> = BTreeMap::new();
     let rows = world.table.items().into_iter();
-    for row in rows.filter_map(|item| read_row(&item).ok()) {
+    for row in rows.filter_map(|item| decode_row(&item).ok()) {
         let day = (row.created.seconds() - START) / 86_400;
         if day > 0 {
             let kinds = days.entry(day).or_default();

@@ -12,7 +12,7 @@ use alerts::alert::Alert;
 use alerts::facts::Facts;
 use alerts::outbox::OutboxRow;
 use aws::dynamodb::item::{ClusterItem, cluster_key, segment_partitions};
-use aws::dynamodb::message::row_item;
+use aws::dynamodb::message::encode_row;
 use aws::dynamodb::table::{Table, Write};
 use aws::dynamodb::{DynamoStore, TableSettings};
 use clusters::fingerprint::ClusterId;
@@ -141,7 +141,7 @@ async fn inspect_until(table: MemoryTable, cluster: ClusterId, looks: bool, wate
         let row = OutboxRow::new("guance", alert, now());
         let regress = Write::Regress { key, episode, at };
         let _ = table
-            .transact(&[regress, Write::Create(row_item(&row))])
+            .transact(&[regress, Write::Create(encode_row(&row))])
             .await;
     }
 }

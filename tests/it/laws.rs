@@ -321,7 +321,7 @@ fn digest(text: &str) {
     if let Selection::Clustered(class) = select(&record) {
         let conclusion = conclude(&record, &Wrapper::default(), class);
         let identity = &conclusion.understanding.identity;
-        let _ = severity::of_sighting(identity, &conclusion.facets, Span::at(conclusion.at));
+        let _ = severity::assess_facets(identity, &conclusion.facets, Span::at(conclusion.at));
         let _ = hint::hint(identity, &conclusion.facets);
         assert_eq!(identity.cluster_id().to_string().len(), 26);
     }

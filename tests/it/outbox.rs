@@ -6,9 +6,9 @@ use alerts::alert::{Alert, AlertSubject};
 use alerts::facts::{CanaryUse, DigestFacts, Facts, KeyFacts};
 use alerts::kind::AlertKind;
 use alerts::outbox::{
-    Breaker, Lease, OutboxRow, SendingLimits, Settlement, Silence, SilenceChange,
+    Breaker, Lease, OutboxRow, SendingLimits, SendingPause, Settlement, SilenceChange,
 };
-use aws::dynamodb::message::{read_row, row_item};
+use aws::dynamodb::message::{decode_row, encode_row};
 use aws::dynamodb::table::Table as _;
 use aws::dynamodb::{DynamoStore, TableSettings};
 use clusters::fingerprint::ClusterId;
@@ -62,7 +62,7 @@ fn sent(silent_until: Option<Timestamp>) -> Settlement {
         answer: "200".to_owned(),
         silence: match silent_until {
             None => SilenceChange::Unchanged,
-            until => SilenceChange::Anew { until },
+            until => SilenceChange::Replace { until },
         },
     }
 }
@@ -192,7 +192,7 @@ fn what_is_held_back_is_counted_until_the_next_message(store: &(impl Outbox + Ke
         let row = waiting(store).remove(0);
         assert!(block_on(store.lease(&row, &lease("a", now))).unwrap());
         assert!(block_on(store.settle(&row, &lease("a", now), end)).unwrap());
-        silence().map(|Silence { until, suppressed }| (until, suppressed))
+        silence().map(|SendingPause { until, suppressed }| (until, suppressed))
     };
     assert_eq!(end(1, &Settlement::Suppressed), Some((None, 1)));
     assert_eq!(end(2, &sent(None)), Some((None, 1)));
@@ -251,7 +251,12 @@ fn what_is_remembered_of_a_key_is_read_as_it_was_written(store: &(impl Outbox + 
         told: Some(second(5)),
     };
     for remembered in [key_usage, KeyUsage::default()] {
-        let told = [Alert::of_silent_use(key, "111122223333", now(), now())];
+        let told = [Alert::of_canary_use_in_iam(
+            key,
+            "111122223333",
+            now(),
+            now(),
+        )];
         block_on(store.remember(key, &remembered, &told, now())).unwrap();
         assert_eq!(block_on(store.key_usage(key)).unwrap(), remembered);
         assert_eq!(waiting(store).len(), 1);
@@ -277,7 +282,8 @@ fn every_alert() -> Vec<Alert> {
         source_ip: None,
         region: Some("eu-central-1".to_owned()),
     };
-    let mut canary = Alert::of_silent_use("AKIAEXAMPLEEXAMPLE02", "111122223333", now(), second(0));
+    let mut canary =
+        Alert::of_canary_use_in_iam("AKIAEXAMPLEEXAMPLE02", "111122223333", now(), second(0));
     let mut alerts = vec![
         Alert::learned(24),
         Alert::new(AlertSubject::Stack, digest, Some(now()), second(0)),
@@ -299,7 +305,7 @@ fn every_alert() -> Vec<Alert> {
 fn every_alert_is_read_as_it_was_written() {
     for alert in every_alert() {
         let row = OutboxRow::new("guance", alert, now());
-        assert_eq!(read_row(&row_item(&row)), Ok(row));
+        assert_eq!(decode_row(&encode_row(&row)), Ok(row));
     }
 }
 
@@ -310,7 +316,7 @@ fn a_row_that_says_something_else_than_its_kind_is_an_error_that_says_what() {
         crate::alerts::alert(AlertKind::Campaign, ClusterId::from_bytes([7; 16])),
         second(0),
     );
-    let with = |name: &str, text: &str| read_row(&row_item(&row).text(name, text)).unwrap_err();
+    let with = |name: &str, text: &str| decode_row(&encode_row(&row).text(name, text)).unwrap_err();
     expect![[r#""rumour" is not a kind of alert"#]].assert_eq(&with("tr", "rumour"));
     expect!["its facts cannot be read: EOF while parsing an object at line 1 column 1"]
         .assert_eq(&with("de", "{"));

@@ -53,10 +53,10 @@ fn a_page_of_a_log_group_may_take_long_but_not_beyond_the_invocation() {
         page_max: None,
     };
     let page = || pollster::block_on(logs.events(&query, None));
-    logs.end_by(Instant::now() + Duration::from_secs(60));
+    logs.set_deadline(Instant::now() + Duration::from_secs(60));
     assert_eq!(page().unwrap().events.len(), 1);
     let begun = Instant::now();
-    logs.end_by(begun + Duration::from_millis(300));
+    logs.set_deadline(begun + Duration::from_millis(300));
     let late = page().unwrap_err();
     assert!(
         matches!(late, LogGroupError::Unavailable { .. }),

@@ -987,8 +987,11 @@ fn the_commands_go_by_what_the_inspection_left_in_the_table() {
         ("SINKS", "sns,"),
     ]);
     let store = emulator.store(telling());
-    pollster::block_on(store.leave_setup(&left)).unwrap();
-    for (place, taken) in places.into_iter().zip(["1 event processed", "0 events processed"]) {
+    pollster::block_on(store.save_setup(&left)).unwrap();
+    for (place, taken) in places
+        .into_iter()
+        .zip(["1 event processed", "0 events processed"])
+    {
         let (code, printed, complaints) = run(&[&["redrive"], &place[..]].concat());
         assert_eq!(code, Some(0), "{complaints}");
         assert!(printed.starts_with(taken), "{printed}");

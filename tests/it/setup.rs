@@ -16,7 +16,7 @@ pub fn setup(settings: &[(&str, &str)]) -> Setup {
 }
 
 fn it_is_read_as_it_was_left_last(store: &impl SetupStore) {
-    let leave = |setup: &Setup| block_on(store.leave_setup(setup)).unwrap();
+    let leave = |setup: &Setup| block_on(store.save_setup(setup)).unwrap();
     assert_eq!(block_on(store.setup()).unwrap(), None);
     for days in ["8", "35"] {
         let setup = setup(&[("BUCKET_NAME", "bucket"), ("RETENTION_DAYS", days)]);
@@ -43,7 +43,7 @@ fn what_is_there_already_takes_one_read_and_no_write() {
     let table = MemoryTable::default();
     let spent = |setup: &Setup| {
         let store = table::store(&table, telling());
-        block_on(store.leave_setup(setup)).unwrap();
+        block_on(store.save_setup(setup)).unwrap();
         let spent = store.table().spent();
         (spent.calls, spent.write_units)
     };
@@ -65,7 +65,7 @@ fn what_cannot_be_read_is_told_and_left_anew() {
         let read = block_on(store.setup());
         assert!(matches!(read, Err(StoreError::Damaged { .. })), "{read:?}");
         let setup = setup(&[("BUCKET_NAME", "bucket")]);
-        assert!(block_on(store.leave_setup(&setup)).unwrap());
+        assert!(block_on(store.save_setup(&setup)).unwrap());
         assert_eq!(block_on(store.setup()).unwrap(), Some(setup));
     }
 }
@@ -79,7 +79,7 @@ fn where_the_table_is_out_of_reach_nothing_is_taken_for_left() {
         store
             .table()
             .fail(move |call| (call == failing).then_some(Fault::Unavailable));
-        let left = block_on(store.leave_setup(&setup));
+        let left = block_on(store.save_setup(&setup));
         assert!(matches!(left, Err(StoreError::Unavailable(_))), "{left:?}");
     }
     assert_eq!(table.items(), []);

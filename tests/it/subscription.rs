@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use clusters::exclusions::Exclusions;
 use clusters::own_roles::{OwnRoles, Role};
-use clusters::report::{Invocation, METRICS, Metrics};
+use clusters::report::{IngestReport, METRICS, Metrics};
 use expect_test::{Expect, expect};
 use records::time::Timestamp;
 use serde_json::{Value, json};
@@ -40,7 +40,7 @@ struct Stack {
 }
 
 impl Stack {
-    fn take(&mut self, event: &[u8]) -> Result<Invocation, RetryReason> {
+    fn take(&mut self, event: &[u8]) -> Result<IngestReport, RetryReason> {
         let Self {
             subscription,
             store,
@@ -105,7 +105,7 @@ fn outcome(event: &[u8]) -> String {
     told(&invocation)
 }
 
-fn told(invocation: &Invocation) -> String {
+fn told(invocation: &IngestReport) -> String {
     let record_counts = &invocation.record_counts;
     let mut told = match invocation.payload_fault {
         Some(fault) => format!("payload: {fault}"),
@@ -698,11 +698,11 @@ fn one_line_of_metrics_says_what_is_read_of_an_invocation() {
 
 #[test]
 fn a_lag_that_is_not_known_is_no_metric_and_no_lag_is_less_than_nothing() {
-    let line = |invocation: &Invocation| invocation.metric_line(&all_metrics(), 0);
-    assert_eq!(line(&Invocation::default()), None);
-    let ahead = Invocation {
+    let line = |invocation: &IngestReport| invocation.metric_line(&all_metrics(), 0);
+    assert_eq!(line(&IngestReport::default()), None);
+    let ahead = IngestReport {
         source_lag_seconds: Some(-5),
-        ..Invocation::default()
+        ..IngestReport::default()
     };
     assert!(line(&ahead).unwrap().contains(r#""SourceLagSeconds":0"#));
 }

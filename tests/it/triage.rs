@@ -313,7 +313,7 @@ fn what_is_archived_until_a_hundred_in_an_hour_is_quiet_until_then() {
     let over = ended("2026-11-02T17:00:00Z").unwrap();
     assert_eq!(over, EndReason::Events(101, CountPeriod::Hour));
     let at = now().plus(4 * 3600);
-    let entry = archived.over_by_itself(over, at);
+    let entry = archived.end_entry(over, at);
     assert!(block_on(store.set_triage(cluster, None, 1, &entry)).unwrap());
     assert_eq!(
         block_on(store.sending_limits("guance", cluster))

@@ -148,7 +148,7 @@ struct Shown<'a, S> {
 
 impl<S: Whole> Shown<'_, S> {
     fn ask(&self, event: &Value) -> String {
-        let setting = service::widget::Setting {
+        let setting = service::widget::WidgetSetting {
             as_of: self.as_of,
             now: now(),
             ..setting()

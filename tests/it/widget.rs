@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use service::ports::{
     ClusterReader, HourReader, KeyAnswers, KeyUsageStore, SentLog, Store, TriageStore,
 };
-use service::widget::{Setting, StoreState, WidgetResponse, answer};
+use service::widget::{StoreState, WidgetResponse, WidgetSetting, answer};
 use view::listing::Listing;
 
 use crate::bad_input::{HOSTILE, hostile};
@@ -47,8 +47,8 @@ pub trait Whole: Store + ClusterReader + HourReader + KeyAnswers + TriageStore +
 
 impl<S: Store + ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> Whole for S {}
 
-pub fn setting() -> Setting {
-    Setting {
+pub fn setting() -> WidgetSetting {
+    WidgetSetting {
         endpoint: "arn:aws:lambda:eu-central-1:111122223333:function:watch-widget".to_owned(),
         links: Links::default()
             .with_stack("eu-central-1", None, Some("trail"))
@@ -85,7 +85,12 @@ fn listing(store: &impl Whole, until: Timestamp) -> Listing {
     recorded(store, |all| all.replay(Some(until.window())).listing(until))
 }
 
-fn ask_with(store: &impl Whole, listing: &Listing, setting: &Setting, event: &Value) -> String {
+fn ask_with(
+    store: &impl Whole,
+    listing: &Listing,
+    setting: &WidgetSetting,
+    event: &Value,
+) -> String {
     let known = async || Ok(StoreState::from(listing.clone()));
     match block_on(answer(&event.to_string(), store, known, setting)).unwrap() {
         WidgetResponse::Html(html) => html,
@@ -263,7 +268,7 @@ fn what_the_inspection_has_not_taken_yet_is_listed(store: &mut impl Whole) {
     let events: Vec<u64> = page.numbers(page.table("list")).collect();
     assert_eq!(events, [1, 2]);
     assert!(texts(&page, "missing").is_empty());
-    let late = Setting {
+    let late = WidgetSetting {
         as_of: at(40),
         now: at(40),
         ..setting()
@@ -409,7 +414,7 @@ fn whoever_decides_is_in_the_journal_and_whoever_is_slower_changes_nothing(store
         "{history}"
     );
     // Where nothing may be decided, nothing is, and nothing is offered.
-    let mute = Setting {
+    let mute = WidgetSetting {
         decides: false,
         ..setting()
     };

@@ -553,7 +553,7 @@ fn hostile_facts(text: &str) -> [Alert; 6] {
         Alert::of_campaign(&campaign, Stage::Began, second(0)),
         Alert::of_campaign(&campaign, Stage::Ended, second(0)),
         Alert::of_silence(text, silent, (since, until), Some((text, text)), second(0)),
-        Alert::of_data_again(text, silent, (since, until), second(0)),
+        Alert::of_silence_end(text, silent, (since, until), second(0)),
         Alert::of_summary(&summary, second(0)),
         Alert::new(
             AlertSubject::Stack,

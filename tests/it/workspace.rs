@@ -419,7 +419,7 @@ fn the_secret_is_kept_and_not_fetched_more_than_once_a_minute() {
     let mut workspace = Workspace::new(server.place(Route::Dataway), &vault);
     for _ in 0..3 {
         block_on(workspace.post(WorkspaceRequest::Events("m f=1i")));
-        workspace.doubt_secret();
+        workspace.refresh_secret();
     }
     assert_eq!(vault.asked.get(), 1);
     let debug = format!(

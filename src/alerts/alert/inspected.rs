@@ -96,7 +96,7 @@ impl Alert {
 
     /// Creates the alert for the end of an escalation, at the full hour `at`. `cluster` is as in
     /// [`Self::of_escalation`].
-    pub fn of_calm(
+    pub fn of_escalation_end(
         account_id: &str,
         cluster: Option<(ClusterId, i64)>,
         at: Timestamp,
@@ -185,7 +185,7 @@ impl Alert {
 
     /// Creates the alert for the end of a silence. `since` is the time of the last event before the silence,
     /// and `until` is the time of the first event after it.
-    pub fn of_data_again(
+    pub fn of_silence_end(
         account_id: &str,
         silent: Silent<'_>,
         (since, until): (Timestamp, Timestamp),
@@ -340,17 +340,17 @@ mod tests {
         let silence_pair = |silent| {
             [
                 Alert::of_silence(ACCOUNT, silent, (since, until), None, EARLY),
-                Alert::of_data_again(ACCOUNT, silent, (since, at("2026-11-02T11:00:00Z")), EARLY),
+                Alert::of_silence_end(ACCOUNT, silent, (since, at("2026-11-02T11:00:00Z")), EARLY),
             ]
         };
         let pairs = [
             [
                 Alert::of_escalation(ACCOUNT, Some(cluster), until, (70, 60), EARLY),
-                Alert::of_calm(ACCOUNT, Some(cluster), calm, &escalation, EARLY),
+                Alert::of_escalation_end(ACCOUNT, Some(cluster), calm, &escalation, EARLY),
             ],
             [
                 Alert::of_escalation(ACCOUNT, None, until, (70, 60), EARLY),
-                Alert::of_calm(ACCOUNT, None, calm, &escalation, EARLY),
+                Alert::of_escalation_end(ACCOUNT, None, calm, &escalation, EARLY),
             ],
             [
                 Alert::of_campaign(&campaign(20), Stage::Began, EARLY),

@@ -6,7 +6,7 @@ use clusters::{ClusterFacts as CallFacts, Sighting, facet};
 use records::time::Timestamp;
 
 use crate::alert::{Alert, AlertSubject};
-use crate::facts::{CanaryUse, Facts, IamAccess, KeyFacts, LearnedFacts};
+use crate::facts::{CanaryUse, Facts, IamAccess, KeyFacts, LearningEndFacts};
 
 const DAY_SECONDS: i64 = 86_400;
 
@@ -47,7 +47,12 @@ impl Alert {
 
     /// Creates the alert for a canary key that was used at `at` according to IAM, even if no event shows
     /// the use. The alert id equals that of [`Self::of_canary`] for an event of the same account and day.
-    pub fn of_silent_use(key: &str, account_id: &str, at: Timestamp, now: Timestamp) -> Self {
+    pub fn of_canary_use_in_iam(
+        key: &str,
+        account_id: &str,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> Self {
         let subject = of_key(key, account_id, Some(at));
         let used = CanaryUse::Iam {
             source: IamAccess::Iam,
@@ -58,7 +63,7 @@ impl Alert {
 
     /// Creates the alert for a key that was used again after a long time. `last` is the use before, and
     /// `again` is the new use, by an event of `cluster`.
-    pub fn of_awakening(
+    pub fn of_reused_key(
         key: &str,
         account_id: &str,
         cluster: ClusterId,
@@ -76,7 +81,7 @@ impl Alert {
     /// Creates the alert for the end of the learning period, which was `hours` long. Its subject is the
     /// stack, and it has no event time.
     pub fn learned(hours: i64) -> Self {
-        let facts = Facts::Learned(LearnedFacts { hours });
+        let facts = Facts::Learned(LearningEndFacts { hours });
         Self::new(AlertSubject::Stack, facts, None, Timestamp::FIRST)
     }
 }

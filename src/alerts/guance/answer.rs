@@ -62,7 +62,7 @@ impl Response {
             };
         }
         match status {
-            200..=299 if route.takes_lines() => SinkAnswer::Accepted(why),
+            200..=299 if route.uses_line_protocol() => SinkAnswer::Accepted(why),
             // The Open API reports in the body whether it accepted the event.
             200..=299 if !self.is_whole => {
                 SinkAnswer::Unreachable(format!("{why}, but the answer is incomplete"))
@@ -85,7 +85,7 @@ impl Response {
     fn status_within(&self, route: Route, body: &Body) -> u16 {
         let code = body.code.and_then(|code| u16::try_from(code).ok());
         match code {
-            Some(code @ 400..=599) if !route.takes_lines() && self.status < 300 => code,
+            Some(code @ 400..=599) if !route.uses_line_protocol() && self.status < 300 => code,
             _ => self.status,
         }
     }

@@ -33,7 +33,7 @@ impl Route {
     }
 
     /// Returns `true` if the route uses line protocol, which allows many alerts in one request.
-    pub fn takes_lines(self) -> bool {
+    pub fn uses_line_protocol(self) -> bool {
         matches!(self, Self::Dataway | Self::Datakit)
     }
 

@@ -29,7 +29,7 @@ pub struct Secret {
 /// The error of a secret that a route cannot use. The text names the problem, and never contains the secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct MissingFields(&'static str);
+pub struct SecretError(&'static str);
 
 /// A secret with several parts.
 #[derive(Deserialize)]
@@ -45,13 +45,13 @@ impl Secret {
     /// `api_key` and `push_secret`.
     ///
     /// # Errors
-    /// [`MissingFields`] if the JSON is malformed or has other fields, if the part for `route` is missing,
+    /// [`SecretError`] if the JSON is malformed or has other fields, if the part for `route` is missing,
     /// or if a part has an invalid character. The user has to correct the stored secret.
-    pub fn parse(stored: &str, route: Route) -> Result<Self, MissingFields> {
+    pub fn parse(stored: &str, route: Route) -> Result<Self, SecretError> {
         let stored = stored.trim();
         let secret = if stored.starts_with('{') {
             let parts: Parts = serde_json::from_str(stored).map_err(|_| {
-                MissingFields(
+                SecretError(
                     "the secret is not a JSON object with only token, api_key and push_secret",
                 )
             })?;
@@ -74,7 +74,7 @@ impl Secret {
         secret.checked(route)
     }
 
-    fn checked(self, route: Route) -> Result<Self, MissingFields> {
+    fn checked(self, route: Route) -> Result<Self, SecretError> {
         let problem = match route {
             Route::Dataway if self.token.is_none() => "the secret has no token",
             Route::CustomEvent if self.api_key.is_none() => "the secret has no api_key",
@@ -88,7 +88,7 @@ impl Secret {
             }
             _ => return Ok(self),
         };
-        Err(MissingFields(problem))
+        Err(SecretError(problem))
     }
 
     /// Returns the token of the workspace, for line protocol.

@@ -35,7 +35,7 @@ impl Writer<'_> {
         let is_alarming = |anomaly: &KeyAnomaly| {
             matches!(anomaly, KeyAnomaly::Canary | KeyAnomaly::Awakened { .. })
         };
-        if keys.iter().any(|key| key.oddities.iter().any(is_alarming)) {
+        if keys.iter().any(|key| key.anomalies.iter().any(is_alarming)) {
             let hint = own(self.words.key_hint);
             lines.push(item(self.words.to_do, &[("hint", hint)]));
         }
@@ -54,10 +54,10 @@ impl Writer<'_> {
         let mut statements = Vec::new();
         // The line about the last use already contains that IAM does not know the key.
         let is_shown = |anomaly: &&KeyAnomaly| **anomaly != KeyAnomaly::Unknown;
-        for anomaly in key.oddities.iter().filter(is_shown) {
+        for anomaly in key.anomalies.iter().filter(is_shown) {
             statements.push(vec![Piece::Strong(self.anomaly(*anomaly))]);
         }
-        if !key.oddities.contains(&KeyAnomaly::Deleted) {
+        if !key.anomalies.contains(&KeyAnomaly::Deleted) {
             statements.push(self.last_use(key));
         }
         let seen = self.message.cluster.as_ref();

@@ -189,7 +189,7 @@ pub(super) fn advice(advice: Advice<'_>) -> String {
             "拒绝 {action} 的原因在事件的编码消息中，可用 `aws sts decode-authorization-message` \
              解读。"
         }
-        Advice::Unsaid => {
+        Advice::NoPolicyNamed => {
             "服务未说明由哪条策略拒绝。请至少检查调用者策略中的 {action}，再检查资源策略与组织策略。"
         }
         Advice::Caller => {
@@ -197,7 +197,7 @@ pub(super) fn advice(advice: Advice<'_>) -> String {
              请查明发生了什么变化。"
         }
         Advice::Trust => "该角色的信任策略不允许此调用者担任它。",
-        Advice::Unworded => "该拒绝的措辞尚不认识，请阅读样本。",
+        Advice::UnknownWording => "该拒绝的措辞尚不认识，请阅读样本。",
         Advice::Layer(layer) => {
             return format!(
                 "至少{}不允许 {ACTION}，这不是调用者自己能更改的。",

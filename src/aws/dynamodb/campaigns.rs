@@ -84,7 +84,11 @@ impl<T: Table> Campaigns for DynamoStore<T> {
         Ok(found)
     }
 
-    async fn meet_campaign(&self, campaign: &Campaign, alert: &Alert) -> Result<bool, StoreError> {
+    async fn announce_campaign(
+        &self,
+        campaign: &Campaign,
+        alert: &Alert,
+    ) -> Result<bool, StoreError> {
         let key = campaign_key(&campaign.account_id, &campaign.actor);
         for _ in 0..ATTEMPTS_MAX {
             let found = self.table.get(std::slice::from_ref(&key)).await?;

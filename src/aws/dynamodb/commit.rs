@@ -105,7 +105,7 @@ impl<T: Table> DynamoStore<T> {
         Ok(Committed {
             fresh,
             new_clusters,
-            cutoffs: tally.facts.keys().map(|id| (*id, Rank::LEAST)).collect(),
+            cutoffs: tally.facts.keys().map(|id| (*id, Rank::LOWEST)).collect(),
             spent: StoreUsage {
                 calls: self.spent.calls - before.calls,
                 write_units: self.spent.write_units - before.write_units,
@@ -233,7 +233,7 @@ impl<T: Table> DynamoStore<T> {
     /// An exact retry of a batch counts zero. Events repeated in a differently cut batch count as new, unless
     /// [`DynamoStore::counting`] is on.
     async fn put_segments(&mut self, tally: &Tally) -> Result<u64, StoreError> {
-        let segments = Segment::cut_at(tally, self.settings.segment_bytes_max);
+        let segments = Segment::split_at(tally, self.settings.segment_bytes_max);
         let (days, now, table) = (self.settings.retention_days, self.now, &self.table);
         let mut late = BTreeMap::new();
         for EncodedSegment {

@@ -6,7 +6,7 @@
 use alerts::alert::{Alert, AlertSubject};
 use alerts::facts::{DIGEST, DigestFacts, Facts, LEARNED};
 use alerts::kind::AlertKind;
-use alerts::outbox::{Breaker, OrderingKey, OutboxRow, Sent, Silence};
+use alerts::outbox::{Breaker, MessageLogEntry, OrderingKey, OutboxRow, SendingPause};
 use clusters::campaign::CampaignSpan;
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{IamAnswer, KeyUsage};
@@ -50,7 +50,7 @@ pub fn row_key(row: &OutboxRow) -> Key {
 }
 
 /// Encodes an outbox row as an item.
-pub fn row_item(row: &OutboxRow) -> Item {
+pub fn encode_row(row: &OutboxRow) -> Item {
     with_row(Item::new(row_key(row)), row)
         .time("due", row.due)
         .time("lu", row.leased_until)
@@ -84,7 +84,7 @@ fn with_alert(item: Item, alert: &Alert) -> Item {
 ///
 /// # Errors
 /// A text that names the wrong attribute, for an item that is not a valid row.
-pub fn read_row(item: &Item) -> Result<OutboxRow, String> {
+pub fn decode_row(item: &Item) -> Result<OutboxRow, String> {
     let keys = || {
         let (sink, _) = item.key.pk.strip_prefix("O#")?.rsplit_once('#')?;
         let (created, _) = item.key.sk.strip_prefix("P#")?.split_once('#')?;
@@ -186,13 +186,13 @@ pub fn log(row: &OutboxRow, now: Timestamp, answer: &str) -> Write {
 }
 
 /// Decodes an item that [`log`] wrote; `None` for other items and for expired ones.
-pub fn read_log(item: &Item, now: Timestamp) -> Option<Sent> {
+pub fn read_log(item: &Item, now: Timestamp) -> Option<MessageLogEntry> {
     let (at, _) = item.key.sk.strip_prefix(LOG)?.split_once('#')?;
     // DynamoDB may need days to delete expired items.
     if item.time_of("ttl").is_some_and(|at| at <= now) {
         return None;
     }
-    Some(Sent {
+    Some(MessageLogEntry {
         at: Timestamp::from_seconds(at.parse().ok()?)?,
         sink: item.text_of("si")?.to_owned(),
         kind: item.text_of("tr")?.to_owned(),
@@ -268,8 +268,8 @@ pub fn silence_item(
 }
 
 /// Decodes a silence. Without the attribute `un` no silence is active; without `hb` no alert was held back.
-pub fn read_silence(item: &Item) -> Silence {
-    Silence {
+pub fn read_silence(item: &Item) -> SendingPause {
+    SendingPause {
         until: item.time_of("un"),
         suppressed: item.number_of("hb").unwrap_or_default().unsigned_abs(),
     }

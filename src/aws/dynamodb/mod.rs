@@ -196,7 +196,7 @@ impl<T: Table> DynamoStore<T> {
     fn outbox_writes(&self, alert: &Alert, now: Timestamp) -> impl Iterator<Item = Write> {
         let row = move |sink: &String| {
             let row = OutboxRow::new(sink, alert.clone(), now);
-            Write::Create(message::row_item(&row))
+            Write::Create(message::encode_row(&row))
         };
         self.settings.sinks.iter().map(row)
     }

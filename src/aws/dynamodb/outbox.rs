@@ -3,7 +3,9 @@
 //! The state of sinks and the answers of IAM about access keys are stored here as well.
 
 use alerts::alert::Alert;
-use alerts::outbox::{Breaker, Lease, OutboxRow, SendingLimits, Sent, Settlement, SilenceChange};
+use alerts::outbox::{
+    Breaker, Lease, MessageLogEntry, OutboxRow, SendingLimits, Settlement, SilenceChange,
+};
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{ANSWER_SECONDS, KeyUsage};
 use records::time::Timestamp;
@@ -12,8 +14,8 @@ use service::ports::{KeyAnswers, KeyUsageStore, Outbox, SentLog, StoreError};
 use crate::dynamodb::DynamoStore;
 use crate::dynamodb::calls::concurrently;
 use crate::dynamodb::message::{
-    self, LOG, breaker_item, breaker_key, key_usage_expires, key_usage_item, key_usage_key,
-    read_log, read_row, row_key, row_partitions, silence_item, silence_key,
+    self, LOG, breaker_item, breaker_key, decode_row, key_usage_expires, key_usage_item,
+    key_usage_key, read_log, row_key, row_partitions, silence_item, silence_key,
 };
 use crate::dynamodb::table::{Key, Table, TableError, Write};
 use crate::dynamodb::triage::{read_triage, triage_key};
@@ -26,7 +28,7 @@ impl<T: Table> Outbox for DynamoStore<T> {
         let mut rows = Vec::new();
         for items in concurrently(partitions).await {
             for item in items? {
-                let row = read_row(&item).map_err(|why| StoreError::Damaged {
+                let row = decode_row(&item).map_err(|why| StoreError::Damaged {
                     detail: format!(
                         "item {} {} is not a valid outbox row: {why}",
                         item.key.pk, item.key.sk
@@ -95,10 +97,11 @@ impl<T: Table> Outbox for DynamoStore<T> {
 }
 
 impl<T: Table> SentLog for DynamoStore<T> {
-    async fn sent(&self, cluster: ClusterId) -> Result<Vec<Sent>, StoreError> {
+    async fn sent(&self, cluster: ClusterId) -> Result<Vec<MessageLogEntry>, StoreError> {
         let items = self.table.query(&format!("C#{cluster}"), LOG).await?;
         let now = self.now;
-        let mut sent: Vec<Sent> = items.iter().filter_map(|of| read_log(of, now)).collect();
+        let mut sent: Vec<MessageLogEntry> =
+            items.iter().filter_map(|of| read_log(of, now)).collect();
         sent.sort();
         Ok(sent)
     }
@@ -174,7 +177,7 @@ fn settlement_writes(row: &OutboxRow, lease: &Lease, end: &Settlement) -> Vec<Wr
     match (end, row.alert.cluster()) {
         (Settlement::Sent { answer, silence }, cluster) => {
             writes.push(message::log(row, lease.now, answer));
-            if let (Some(cluster), SilenceChange::Anew { until }) = (cluster, silence) {
+            if let (Some(cluster), SilenceChange::Replace { until }) = (cluster, silence) {
                 let item = silence_item(&row.sink, cluster, *until, lease.now);
                 writes.push(Write::Put(item));
             }

@@ -31,7 +31,7 @@ impl<T: Table> SetupStore for DynamoStore<T> {
         read_setup(item).map(Some).ok_or_else(damaged)
     }
 
-    async fn leave_setup(&self, setup: &Setup) -> Result<bool, StoreError> {
+    async fn save_setup(&self, setup: &Setup) -> Result<bool, StoreError> {
         let found = self.table.get(&[setup_key()]).await?;
         // This runs once an hour, and a read costs an eighth of a write. So an unchanged item is not written.
         if found.first().and_then(read_setup).as_ref() == Some(setup) {

@@ -83,7 +83,7 @@ impl<T: Table> DynamoStore<T> {
 }
 
 impl<T: Table> TransitionWriter for DynamoStore<T> {
-    async fn is_telling(&mut self) -> Result<bool, StoreError> {
+    async fn sends_alerts(&mut self) -> Result<bool, StoreError> {
         self.update_learning().await?;
         Ok(self.is_alerting())
     }
@@ -129,13 +129,13 @@ impl<T: Table> TransitionWriter for DynamoStore<T> {
                     .await
             }
             (_, None) => match alert {
-                Some(alert) => self.tell_once(alert).await,
+                Some(alert) => self.enqueue_once(alert).await,
                 None => Ok(false),
             },
         }
     }
 
-    async fn tell_once(&self, alert: &Alert) -> Result<bool, StoreError> {
+    async fn enqueue_once(&self, alert: &Alert) -> Result<bool, StoreError> {
         self.create(announced_item(alert, self.now), Some(alert))
             .await
     }

@@ -62,7 +62,7 @@ impl<V: SecretStore> GuanceSink<V> {
 impl<V: SecretStore> Sink for GuanceSink<V> {
     fn capacity(&self) -> Capacity {
         Capacity {
-            alerts: if self.workspace.route().takes_lines() {
+            alerts: if self.workspace.route().uses_line_protocol() {
                 LINES_MAX
             } else {
                 1
@@ -74,7 +74,7 @@ impl<V: SecretStore> Sink for GuanceSink<V> {
 
     async fn send(&mut self, messages: &[Message]) -> Vec<SinkAnswer> {
         let route = self.workspace.route();
-        if route.takes_lines() {
+        if route.uses_line_protocol() {
             return self.send_lines(messages).await;
         }
         let mut answers = Vec::new();
@@ -90,6 +90,6 @@ impl<V: SecretStore> Sink for GuanceSink<V> {
     }
 
     fn forget_secret(&mut self) {
-        self.workspace.doubt_secret();
+        self.workspace.refresh_secret();
     }
 }

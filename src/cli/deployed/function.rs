@@ -14,7 +14,7 @@ use clap::Args;
 use records::redact::sanitize;
 use records::time::Timestamp;
 use service::config::lists::Lists;
-use service::config::setup::{DeputySettings, Setup};
+use service::config::setup::{OperatorSettings, Setup};
 use service::ingest::replay_input::ReplayTotals;
 use service::ingest::rules_loader::RulesLoader;
 use service::ingest::subscription::{QUARANTINE, Subscription};
@@ -55,7 +55,7 @@ pub struct FunctionArguments {
 /// Settings and connections for doing the work of a stack's functions.
 pub struct FunctionContext {
     /// Settings of the functions.
-    pub settings: DeputySettings,
+    pub settings: OperatorSettings,
     /// Region, credentials and endpoints of AWS.
     pub config: SdkConfig,
     /// Runs the requests to AWS.
@@ -140,7 +140,7 @@ fn no_settings(table: &str) -> anyhow::Error {
 }
 
 /// Checks that as many roles to ignore are given as the stack's settings object has; their names are not known here.
-fn check_self_principals(settings: &DeputySettings, lists: &Lists) -> anyhow::Result<()> {
+fn check_self_principals(settings: &OperatorSettings, lists: &Lists) -> anyhow::Result<()> {
     let (stored, given) = (
         settings.further_self_principals,
         lists.self_principals.len(),

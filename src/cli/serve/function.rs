@@ -19,7 +19,7 @@ use service::inspect::Recorded;
 #[cfg(feature = "aws")]
 use service::inspect::run::over;
 use service::ports::{Store, StoreError, TriageStore};
-use service::widget::{self, Setting, StoreState, WidgetResponse};
+use service::widget::{self, StoreState, WidgetResponse, WidgetSetting};
 use view::listing::Listing;
 
 use crate::machine::now;
@@ -102,7 +102,7 @@ impl LocalWidget {
             }
         };
         let answer = answered.unwrap_or_else(|failure| {
-            let page = widget::sorry(&setting, &failure);
+            let page = widget::error_page(&setting, &failure);
             output::complain(&error_text(&failure.into()));
             page
         });
@@ -172,9 +172,9 @@ fn ended(listing: &Listing) -> Timestamp {
     listing.until.start()
 }
 
-fn setting(listing: &Listing, as_of: Timestamp, now: Timestamp) -> Setting {
+fn setting(listing: &Listing, as_of: Timestamp, now: Timestamp) -> WidgetSetting {
     let accounts = listing.accounts().into_iter();
-    Setting {
+    WidgetSetting {
         endpoint: ENDPOINT.to_owned(),
         links: Links::default(),
         account_names: BTreeMap::new(),

@@ -70,7 +70,7 @@ impl AccountActivity {
             .map(|occurrence| occurrence.series.cluster)
             .collect();
         let some = all.into_iter().take(CLUSTERS_LEAST).collect();
-        let since = self.hourly.beat(window, last, some)?;
+        let since = self.hourly.add_hour(window, last, some)?;
         Some((first, Change::DataAgain { since }))
     }
 
@@ -78,7 +78,7 @@ impl AccountActivity {
     ///
     /// Returns [`Change::NoData`] with its time if the account is blind for so long now that an alert is due.
     pub fn add_silence(&mut self, window: Window, hours: i64) -> Option<(Timestamp, Change)> {
-        let is_alerted = self.hourly.miss(hours, self.is_known())?;
+        let is_alerted = self.hourly.add_silence(hours, self.is_known())?;
         self.blind_hours += hours;
         let since = self.last();
         is_alerted.then(|| (window.end(), Change::NoData { since }))

@@ -173,6 +173,6 @@ fn of_campaign(at: Timestamp, campaign: &Campaign, change: Change) -> Transition
         cluster: None,
         episode: 0,
         change,
-        is_swallowed: false,
+        is_covered: false,
     }
 }

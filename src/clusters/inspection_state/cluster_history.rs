@@ -272,7 +272,7 @@ impl ClusterHistory {
     }
 
     /// Returns an escalation that begins with `count` events, in an hour that may get more; `None` if there is none.
-    pub fn foresee(&self, window: Window, count: u64) -> Option<Change> {
+    pub fn preview(&self, window: Window, count: u64) -> Option<Change> {
         let (mut baseline, mut escalation) = (self.baseline.clone(), self.escalation);
         let change = baseline.add_hour(&mut escalation, window, count);
         change.filter(|change| matches!(change, Change::Escalating { .. }))

@@ -53,7 +53,7 @@ impl<T> HourlyActivity<T> {
     ///
     /// `last` is the time of the hour's last data, and `of` the value to remember. Returns the time of the last data
     /// before the silence; `None` if there was no silence that was alerted.
-    pub fn beat(&mut self, window: Window, last: Timestamp, of: T) -> Option<Timestamp> {
+    pub fn add_hour(&mut self, window: Window, last: Timestamp, of: T) -> Option<Timestamp> {
         let silent = self.silent_hours.take();
         let since = std::mem::replace(&mut self.last, last);
         self.hours.push_back((window, of));
@@ -69,7 +69,7 @@ impl<T> HourlyActivity<T> {
     /// Adds `hours` hours without data. They begin a silence only if `is_unusual` is `true`.
     ///
     /// Returns whether the silence is to be alerted now; `None` if there is no silence.
-    pub fn miss(&mut self, hours: i64, is_unusual: bool) -> Option<bool> {
+    pub fn add_silence(&mut self, hours: i64, is_unusual: bool) -> Option<bool> {
         if self.silent_hours.is_none() && !is_unusual {
             return None;
         }

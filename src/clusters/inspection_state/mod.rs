@@ -93,7 +93,7 @@ impl InspectionState {
     ///
     /// When a state is rebuilt, the transitions of earlier hours were alerted before, or are too old to matter.
     #[must_use]
-    pub fn telling_from(self, first: Window) -> Self {
+    pub fn alerting_from(self, first: Window) -> Self {
         Self {
             alerts_from: first,
             ..self
@@ -101,7 +101,7 @@ impl InspectionState {
     }
 
     /// Checks whether the transitions of an hour are alerted, see [`Self::telling_from`].
-    pub fn is_news(&self, window: Window) -> bool {
+    pub fn is_alerted(&self, window: Window) -> bool {
         window >= self.alerts_from
     }
 
@@ -126,7 +126,7 @@ impl InspectionState {
     }
 
     /// Returns the first hour whose occurrences [`Self::recall`] needs; the last is the hour before [`Self::next`].
-    pub fn recalls_from(&self) -> Window {
+    pub fn recall_from(&self) -> Window {
         self.active_campaigns.needed_from(self.next)
     }
 
@@ -199,7 +199,7 @@ impl InspectionState {
     ///
     /// These are escalations of open clusters in the next hour, and campaigns that open or grow. More events cannot
     /// undo them. The hours are in order, the first of them is [`Self::next`].
-    pub fn foresee(&self, hours: &[(Window, Vec<Occurrence>)]) -> Vec<Transition> {
+    pub fn preview(&self, hours: &[(Window, Vec<Occurrence>)]) -> Vec<Transition> {
         let mut transitions = Vec::new();
         let mut active_campaigns = self.active_campaigns.clone();
         let mut first: BTreeMap<(ClusterId, Option<&str>), Timestamp> = BTreeMap::new();
@@ -225,7 +225,7 @@ impl InspectionState {
                 // The limit of a later hour depends on this hour, which may still get events. For a cluster that
                 // comes back, the alert about that has to be first.
                 if *window == self.next && history.is_open() {
-                    let change = history.foresee(*window, occurrences.len() as u64);
+                    let change = history.preview(*window, occurrences.len() as u64);
                     transitions.extend(
                         change.map(|change| of_cluster(cluster, history, window.end(), change)),
                     );
@@ -325,7 +325,7 @@ impl InspectionState {
             let opens = matches!(transition.change, Change::New | Change::Regressed { .. });
             let joins = matches!(transition.change, Change::NewPrincipal { .. });
             if (opens || joins) && self.active_campaigns.covers(cluster, transition.at) {
-                transition.is_swallowed = true;
+                transition.is_covered = true;
                 if let Some(history) = self.histories.get_mut(&cluster).filter(|_| opens) {
                     history.is_unannounced = true;
                 }
@@ -369,9 +369,9 @@ impl InspectionState {
             let account = self.accounts.get(&history.subject.account_id);
             let blind_hours = account.map_or(0, |activity| activity.blind_hours);
             for change in history.end_hour(at, blind_hours) {
-                let is_swallowed = history.is_unannounced;
+                let is_covered = history.is_unannounced;
                 transitions.push(Transition {
-                    is_swallowed,
+                    is_covered,
                     ..of_cluster(*cluster, history, at, change)
                 });
             }
@@ -422,7 +422,7 @@ fn of_account(account_id: &str, at: Timestamp, change: Change) -> Transition {
         cluster: None,
         episode: 0,
         change,
-        is_swallowed: false,
+        is_covered: false,
     }
 }
 

@@ -205,7 +205,7 @@ impl SettingsReader {
             );
             self.report("GUANCE_SECRET_ARN", message);
         }
-        if sample_logs && !route.takes_lines() {
+        if sample_logs && !route.uses_line_protocol() {
             let message = format!(
                 "is true, but the route {} cannot send log entries; use dataway or datakit",
                 route.name()

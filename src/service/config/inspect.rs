@@ -55,10 +55,10 @@ impl Summaries {
     }
 
     /// Checks whether a summary is sent.
-    pub fn tells(self, summary: &Summary) -> bool {
+    pub fn includes(self, summary: &Summary) -> bool {
         match self {
-            Self::New => summary.is_worth_telling(),
-            Self::Always => summary.errors > 0 || summary.is_worth_telling(),
+            Self::New => summary.is_worth_alert(),
+            Self::Always => summary.errors > 0 || summary.is_worth_alert(),
             Self::Never => false,
         }
     }

@@ -33,7 +33,7 @@ pub struct Setup(BTreeMap<String, String>);
 
 /// The parsed settings for a command that does the work of a function on a person's machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeputySettings {
+pub struct OperatorSettings {
     /// The settings for events that the command ingests.
     pub ingest: IngestSettings,
     /// The name of the ingest function, which receives the events of subscriptions.
@@ -93,7 +93,7 @@ impl Setup {
     ///
     /// # Errors
     /// All settings that are missing or not valid.
-    pub fn parse(self, table_name: &str) -> Result<DeputySettings, SettingProblems> {
+    pub fn parse(self, table_name: &str) -> Result<OperatorSettings, SettingProblems> {
         let mut settings = self.0;
         settings.insert("TABLE_NAME".to_owned(), table_name.to_owned());
         let ingest = IngestSettings::parse(settings.clone());
@@ -108,7 +108,7 @@ impl Setup {
         let account_id = reading.given("OWN_ACCOUNT_ID").unwrap_or_default();
         let further = reading.number(FURTHER_SELF_PRINCIPALS, (0, u16::MAX, 0));
         match ingest {
-            Ok(ingest) if reading.problems.is_empty() => Ok(DeputySettings {
+            Ok(ingest) if reading.problems.is_empty() => Ok(OperatorSettings {
                 ingest,
                 filter_name: filter_name.unwrap_or_else(|| ingest_function.clone()),
                 ingest_function,

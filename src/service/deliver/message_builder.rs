@@ -126,7 +126,7 @@ where
             let span = CampaignSpan::of(campaign);
             if self.announced.borrow().get(&key) != Some(&span) {
                 let announcement = Alert::of_campaign(campaign, Stage::Began, now);
-                store.meet_campaign(campaign, &announcement).await?;
+                store.announce_campaign(campaign, &announcement).await?;
                 self.announced.borrow_mut().insert(key, span);
             }
         }
@@ -204,9 +204,9 @@ fn hours(alert: &Alert, now: Timestamp) -> RangeInclusive<Window> {
 
 /// Adds the anomaly that the alert is about. The present state of the key may not show it any more.
 fn add_anomaly(report: &mut KeyReport, facts: &KeyFacts) {
-    report.oddities.push(facts.anomaly());
-    report.oddities.sort_unstable();
-    report.oddities.dedup();
+    report.anomalies.push(facts.anomaly());
+    report.anomalies.sort_unstable();
+    report.anomalies.dedup();
 }
 
 /// Returns the message of an alert about no cluster, or about a cluster that the store no longer has.
@@ -223,7 +223,7 @@ fn without_cluster(alert: &Alert, keys: Vec<KeyReport>, name: Option<String>) ->
 
 /// Raises a severity to the least severity that the anomalies of access keys require.
 fn raised(mut assessment: Assessment, keys: &[KeyReport]) -> Assessment {
-    for anomaly in keys.iter().flat_map(|key| &key.oddities) {
+    for anomaly in keys.iter().flat_map(|key| &key.anomalies) {
         let (least, reason) = match anomaly {
             KeyAnomaly::Canary => (Severity::Critical, "a canary key was used".to_owned()),
             KeyAnomaly::Awakened { days } => {

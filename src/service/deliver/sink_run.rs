@@ -232,7 +232,7 @@ where
         let silence = sending_limits.silence;
         let suppressed = silence.map_or(0, |silence| silence.suppressed);
         let message = self.message_builder.message(row, suppressed).await?;
-        let PolicyOutcome::Tell { silence: seconds } =
+        let PolicyOutcome::Send { silence: seconds } =
             self.delivery.policies.judge(self.name, &message)
         else {
             self.suppress(row, lease).await?;
@@ -243,8 +243,8 @@ where
         // The message contains the number of alerts held back so far, so that the count begins again at 0.
         let counted = silence.filter(|silence| silence.suppressed > 0);
         let silence = match (until, counted) {
-            (Some(_), _) => SilenceChange::Anew { until },
-            (None, Some(silence)) => SilenceChange::Anew {
+            (Some(_), _) => SilenceChange::Replace { until },
+            (None, Some(silence)) => SilenceChange::Replace {
                 until: silence.until,
             },
             (None, None) => SilenceChange::Unchanged,

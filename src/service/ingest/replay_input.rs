@@ -6,7 +6,7 @@
 //! A replayed event may have been committed before, in part or in whole, and may be replayed again. The
 //! store holds a set of events, so repetition changes nothing. A replay may also stop at any point.
 
-use clusters::report::{Invocation, RecordCounts};
+use clusters::report::{IngestReport, RecordCounts};
 use records::time::Timestamp;
 
 use crate::ingest::subscription::{RetryReason, Subscription};
@@ -64,7 +64,7 @@ impl<S: Store, B: Bucket> ReplayInput<'_, S, B> {
     ///
     /// # Errors
     /// [`RetryReason`] when the store or the bucket failed. Replay the same event later.
-    pub async fn take(&mut self, event: &[u8]) -> Result<Invocation, RetryReason> {
+    pub async fn take(&mut self, event: &[u8]) -> Result<IngestReport, RetryReason> {
         let Self {
             subscription,
             store,
@@ -77,7 +77,7 @@ impl<S: Store, B: Bucket> ReplayInput<'_, S, B> {
 
 impl ReplayTotals {
     /// Adds the counts of one event.
-    pub fn count(&mut self, invocation: &Invocation) {
+    pub fn count(&mut self, invocation: &IngestReport) {
         self.payloads += 1;
         self.unopened += u64::from(invocation.payload_fault.is_some());
         self.record_counts.add(&invocation.record_counts);

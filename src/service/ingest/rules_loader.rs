@@ -7,7 +7,7 @@
 use records::time::Timestamp;
 
 use crate::ports::{Bucket, BucketError, Fetched};
-use crate::reread::{Read, Reread};
+use crate::reread::{Reread, RereadResult};
 use crate::rulefile::{FileProblem, listed, text_of};
 use crate::rules::Rules;
 
@@ -68,14 +68,14 @@ impl RulesLoader {
     /// if the rules in use stay: it is too early to check, or the object is unchanged or invalid.
     ///
     /// # Errors
-    /// [`RulesProblem`] when no valid rules were loaded so far. Later errors are in [`Read::problem`].
+    /// [`RulesProblem`] when no valid rules were loaded so far. Later errors are in [`RereadResult::problem`].
     pub async fn read(
         &mut self,
         now: Timestamp,
         bucket: &impl Bucket,
-    ) -> Result<Read<Rules, RulesProblem>, RulesProblem> {
+    ) -> Result<RereadResult<Rules, RulesProblem>, RulesProblem> {
         let Some(object) = self.0.as_mut().filter(|object| object.is_due(now)) else {
-            return Ok(Read::default());
+            return Ok(RereadResult::default());
         };
         let fetched = fetch(object, bucket).await;
         object.take(now, fetched)

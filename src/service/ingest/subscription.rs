@@ -17,7 +17,7 @@ use clusters::class::Class;
 use clusters::exclusions::Exclusions;
 use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::Identity;
-use clusters::report::Invocation;
+use clusters::report::IngestReport;
 use clusters::{ClusterFacts, EventId, Finding, Series, Tally};
 use data_encoding::HEXLOWER;
 use input::envelope::{self, PayloadOrigin};
@@ -125,7 +125,7 @@ impl Subscription {
         now: Timestamp,
         store: &mut impl Store,
         bucket: &impl Bucket,
-    ) -> Result<Invocation, RetryReason> {
+    ) -> Result<IngestReport, RetryReason> {
         match self.fold(event) {
             Ok(folded) => self.commit(event, folded, now, store, bucket).await,
             Err(fault) => self.quarantine(event, &fault, now, store, bucket).await,
@@ -151,13 +151,13 @@ impl Subscription {
         now: Timestamp,
         store: &mut impl Store,
         bucket: &impl Bucket,
-    ) -> Result<Invocation, RetryReason> {
-        let mut invocation = Invocation {
+    ) -> Result<IngestReport, RetryReason> {
+        let mut invocation = IngestReport {
             source_lag_seconds: folded.lag_seconds,
             own_lag_seconds: folded
                 .logged_at
                 .map(|logged_at| now.seconds_since(logged_at)),
-            ..Invocation::default()
+            ..IngestReport::default()
         };
         let unparsable = folded.unparsable.take().unwrap_or_default();
         let mut source = "subscription".to_owned();
@@ -188,7 +188,7 @@ impl Subscription {
         ingested.complete(own.unwrap_or_default());
         self.caches.learn(&ingested);
         let Ingested { record_counts, .. } = ingested;
-        Ok(Invocation {
+        Ok(IngestReport {
             record_counts,
             ..invocation
         })
@@ -202,7 +202,7 @@ impl Subscription {
         now: Timestamp,
         store: &mut impl Store,
         bucket: &impl Bucket,
-    ) -> Result<Invocation, RetryReason> {
+    ) -> Result<IngestReport, RetryReason> {
         let quarantined = QuarantinedPayload {
             event,
             digest: digest(event),
@@ -223,10 +223,10 @@ impl Subscription {
             tally: count(&quarantined.digest, vec![payload], None),
             quarantined: Vec::new(),
         };
-        let mut invocation = Invocation {
+        let mut invocation = IngestReport {
             payload_fault: Some(fault.name()),
             quarantined_as: Some(key),
-            ..Invocation::default()
+            ..IngestReport::default()
         };
         committed(store, vec![batch], &mut invocation).await?;
         Ok(invocation)
@@ -237,7 +237,7 @@ impl Subscription {
 async fn committed(
     store: &mut impl Store,
     batches: Vec<Batch>,
-    invocation: &mut Invocation,
+    invocation: &mut IngestReport,
 ) -> Result<Vec<Committed>, StoreError> {
     if batches.is_empty() {
         return Ok(Vec::new());

@@ -99,7 +99,7 @@ pub async fn look<S: TransitionWriter, B: Bucket, G: LogGroups, C: Clock>(
     clock: &C,
     watched: Watched<'_>,
 ) -> Result<FlowResult, InspectionError> {
-    let sends_alerts = store.is_telling().await?;
+    let sends_alerts = store.sends_alerts().await?;
     let until = over(clock.now());
     let mut flow = read(bucket.fetch(FLOW_KEY, BYTES_MAX).await?, until);
     let before = flow.clone();
@@ -121,7 +121,7 @@ pub async fn look<S: TransitionWriter, B: Bucket, G: LogGroups, C: Clock>(
             };
             let alert = group.add(window, has_events, name, watched.account_id, clock.now());
             if let Some(alert) = alert.filter(|_| sends_alerts) {
-                store.tell_once(&alert).await?;
+                store.enqueue_once(&alert).await?;
             }
         }
         if group.activity.is_silent() {
@@ -168,11 +168,11 @@ impl Group {
         self.next = window.plus(1);
         let silent = Silent::LogGroup(name);
         if has_events {
-            let since = self.activity.beat(window, window.end(), ())?;
+            let since = self.activity.add_hour(window, window.end(), ())?;
             let times = (since, window.start());
-            return Some(Alert::of_data_again(account_id, silent, times, now));
+            return Some(Alert::of_silence_end(account_id, silent, times, now));
         }
-        let is_announced = self.activity.miss(1, self.activity.is_steady())?;
+        let is_announced = self.activity.add_silence(1, self.activity.is_steady())?;
         let times = (self.activity.last, window.end());
         let alert = || Alert::of_silence(account_id, silent, times, Some(DIAGNOSIS), now);
         is_announced.then(alert)

@@ -95,7 +95,7 @@ impl Recorded<'_> {
         let subjects = self.subjects();
         let undated = self.events.iter().map(|(_, seen)| seen);
         let undated = undated.filter(|seen| seen.at().is_none());
-        listing.meet_undated(undated, |cluster| subjects.get(&cluster).cloned());
+        listing.add_undated(undated, |cluster| subjects.get(&cluster).cloned());
         listing
     }
 }
@@ -170,7 +170,7 @@ mod tests {
                 None => InspectionState::new(window),
             };
             inspection_state = inspection_state.with_resolutions(resolutions.clone());
-            let recalled = inspection_state.recalls_from()..inspection_state.next();
+            let recalled = inspection_state.recall_from()..inspection_state.next();
             let again = |occurrence: &&Occurrence| recalled.contains(&occurrence.at.window());
             let again: Vec<Occurrence> = occurrences.iter().filter(again).cloned().collect();
             inspection_state.recall(&again);

@@ -14,7 +14,7 @@ use clusters::fingerprint::ClusterId;
 use clusters::inspection_state::{AccountActivity, HOURS_MAX, InspectionState};
 use clusters::keys::{IamAnswer, KeySettings};
 use clusters::lifecycle::Resolutions;
-use clusters::report::Inspection;
+use clusters::report::InspectionReport;
 use clusters::summary::Summary;
 use clusters::transition::{Change, Transition};
 use futures_util::stream::{self, StreamExt as _};
@@ -80,11 +80,11 @@ pub struct RunLimits {
 #[derive(Debug, Default)]
 pub struct Inspected {
     /// The numbers of the run, for the log and the metrics.
-    pub counts: Inspection,
+    pub counts: InspectionReport,
     /// Descriptions of damaged data in the store. The run left this data out.
     pub damaged: Vec<String>,
     /// Why the inspection state was rebuilt; `None` if the saved state was used.
-    pub anew: Option<String>,
+    pub rebuilt_because: Option<String>,
     /// Store errors of single transitions, triages, alerts and key lookups. The next run tries again.
     pub failed: Vec<StoreError>,
     /// The last event of an account that usually has errors and now has none. Of several such accounts, the
@@ -140,10 +140,10 @@ where
     K: KeyDirectory,
     C: Clock,
 {
-    let sends_alerts = store.is_telling().await?;
+    let sends_alerts = store.sends_alerts().await?;
     let store = &*store;
     let now = clock.now();
-    let (inspection_state, anew) = open(bucket, now, plan).await?;
+    let (inspection_state, rebuilt_because) = open(bucket, now, plan).await?;
     let resolutions = store.resolutions().await?;
     let inspection_state = inspection_state.with_resolutions(resolutions.clone());
     let patience = plan.deadline.saturating_sub(clock.millis());
@@ -160,14 +160,14 @@ where
         inspection_state,
         resolutions,
         inspected: Inspected {
-            anew,
+            rebuilt_because,
             ..Inspected::default()
         },
     };
     run.recall().await?;
     let late = run.amend().await?;
     run.inspect_until(over(now)).await?;
-    run.foresee(now).await?;
+    run.preview(now).await?;
     run.sweep().await;
     run.close(&late).await?;
     let mut inspected = run.inspected;
@@ -177,7 +177,7 @@ where
     let behind = over(now).hours() - run.inspection_state.next().hours();
     let blind = accounts.clone().filter(|of| of.is_blind());
     inspected.blind_since = blind.map(AccountActivity::last).min();
-    inspected.counts = Inspection {
+    inspected.counts = InspectionReport {
         behind_hours: behind.max(0) as u64,
         clusters: histories.len() as u64,
         open_clusters: histories
@@ -202,7 +202,7 @@ pub fn over(now: Timestamp) -> Window {
 /// Returns an empty inspection state that begins with the oldest hour in the store.
 fn empty_state(now: Timestamp, plan: &RunLimits) -> InspectionState {
     let first = now.window().plus(-plan.retention_days * 24);
-    InspectionState::new(first).telling_from(now.window().plus(-NEWS_HOURS))
+    InspectionState::new(first).alerting_from(now.window().plus(-NEWS_HOURS))
 }
 
 /// Loads the saved inspection state. If there is none that can be used, returns an empty state with the
@@ -270,11 +270,11 @@ where
     /// Reads the last inspected hours again, as far back as open campaigns need them. Late events of these
     /// hours are included.
     async fn recall(&mut self) -> Result<(), StoreError> {
-        if self.inspected.anew.is_some() {
+        if self.inspected.rebuilt_because.is_some() {
             return Ok(());
         }
         let (mut window, next) = (
-            self.inspection_state.recalls_from(),
+            self.inspection_state.recall_from(),
             self.inspection_state.next(),
         );
         while window < next {
@@ -298,7 +298,7 @@ where
             self.inspection_state =
                 empty_state(self.clock.now(), self.plan).with_resolutions(resolutions);
             let why = "events came late for an hour long ago";
-            self.inspected.anew = Some(why.to_owned());
+            self.inspected.rebuilt_because = Some(why.to_owned());
             return Ok(late);
         }
         for late in &late {
@@ -317,7 +317,7 @@ where
 
     /// Whether alerts are sent for an hour.
     fn sends_alerts_for(&self, window: Window) -> bool {
-        self.sends_alerts && self.inspection_state.is_news(window)
+        self.sends_alerts && self.inspection_state.is_alerted(window)
     }
 
     /// Inspects the hours before `until`, one after another, until the deadline.
@@ -352,7 +352,7 @@ where
 
     /// Previews the hours that are not over yet. Only changes are announced that later events of these hours
     /// cannot undo. The state stays unchanged.
-    async fn foresee(&mut self, now: Timestamp) -> Result<(), StoreError> {
+    async fn preview(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let mut hours = Vec::new();
         let mut window = self.inspection_state.next();
         // A run that is far behind previews no hours.
@@ -362,7 +362,7 @@ where
             hours.push((window, occurrences));
             window = window.plus(1);
         }
-        let transitions = self.inspection_state.foresee(&hours);
+        let transitions = self.inspection_state.preview(&hours);
         self.settle(&transitions, self.sends_alerts).await;
         Ok(())
     }
@@ -404,7 +404,7 @@ where
         let alert = alert(transition, self.plan.diagnosis.as_ref(), now);
         match (&transition.change, alert.filter(|_| sends_alerts)) {
             (Change::Campaign(campaign), Some(alert)) => {
-                store.meet_campaign(campaign, &alert).await
+                store.announce_campaign(campaign, &alert).await
             }
             (_, alert) => store.settle(transition, alert.as_ref()).await,
         }
@@ -451,13 +451,13 @@ where
                 transitions,
                 occurrences,
             ) {
-                if !self.plan.summaries.tells(&summary) {
+                if !self.plan.summaries.includes(&summary) {
                     continue;
                 }
                 let announced = match self.with_keys(summary).await {
                     Ok(summary) => {
                         let alert = Alert::of_summary(&summary, self.clock.now());
-                        self.store.tell_once(&alert).await
+                        self.store.enqueue_once(&alert).await
                     }
                     Err(error) => Err(error),
                 };

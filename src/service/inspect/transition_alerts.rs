@@ -17,7 +17,7 @@ pub fn alert(
     diagnosis: Option<&(String, String)>,
     now: Timestamp,
 ) -> Option<Alert> {
-    if transition.is_swallowed {
+    if transition.is_covered {
         return None;
     }
     let Transition {
@@ -44,7 +44,7 @@ pub fn alert(
             diagnosis.map(|(name, sentence)| (name.as_str(), sentence.as_str())),
             now,
         )),
-        (Change::DataAgain { since }, None) => Some(Alert::of_data_again(
+        (Change::DataAgain { since }, None) => Some(Alert::of_silence_end(
             account_id,
             Silent::Account,
             (*since, *at),
@@ -54,9 +54,9 @@ pub fn alert(
             let counts = (*count, *limit);
             Some(Alert::of_escalation(account_id, None, *at, counts, now))
         }
-        (Change::Calmed(escalation), None) => {
-            Some(Alert::of_calm(account_id, None, *at, escalation, now))
-        }
+        (Change::Calmed(escalation), None) => Some(Alert::of_escalation_end(
+            account_id, None, *at, escalation, now,
+        )),
         _ => None,
     }
 }
@@ -88,7 +88,7 @@ fn of_cluster(transition: &Transition, history: (ClusterId, i64), now: Timestamp
             Alert::of_escalation(account_id, Some(history), *at, counts, now)
         }
         Change::Calmed(escalation) => {
-            Alert::of_calm(account_id, Some(history), *at, escalation, now)
+            Alert::of_escalation_end(account_id, Some(history), *at, escalation, now)
         }
         _ => return None,
     })

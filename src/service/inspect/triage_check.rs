@@ -62,7 +62,7 @@ pub async fn end_triages<S: TriageStore + TransitionWriter>(
         let Some(why) = triage.ends(&observed(&triage, history, now)) else {
             continue;
         };
-        let entry = triage.over_by_itself(why, now);
+        let entry = triage.end_entry(why, now);
         if !store.set_triage(cluster, None, version, &entry).await? {
             // A person has changed the triage since it was read.
             continue;
@@ -75,7 +75,7 @@ pub async fn end_triages<S: TriageStore + TransitionWriter>(
             .iter()
             .filter(|occurrence| occurrence.series.cluster == cluster);
         for alert in awaited(why, &triage, (cluster, history), of_cluster, (at, now)) {
-            store.tell_once(&alert).await?;
+            store.enqueue_once(&alert).await?;
         }
     }
     Ok(ended)

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use alerts::outbox::Sent;
+use alerts::outbox::MessageLogEntry;
 use clusters::campaign::{Occurrence, occurrences};
 use clusters::class::Class;
 use clusters::facet::FacetKind;
@@ -39,7 +39,7 @@ pub struct ClusterData {
     hours: Vec<Window>,
     occurrences: Vec<Occurrence>,
     faults: Vec<Fault>,
-    sent: Vec<Sent>,
+    sent: Vec<MessageLogEntry>,
     keys: Vec<KeyReport>,
 }
 

@@ -33,7 +33,7 @@ const LIVE_HOURS_MAX: i64 = 6;
 
 /// The settings and the time that all pages of one answer are made with.
 #[derive(Debug, Clone)]
-pub struct Setting {
+pub struct WidgetSetting {
     /// The ARN of the function that the dashboard calls when a person clicks.
     pub endpoint: String,
     /// The region and log group that links on the pages lead to.
@@ -117,7 +117,7 @@ struct Now {
 /// The store, settings and context of one request.
 struct WidgetHandler<'a, S> {
     store: &'a S,
-    setting: &'a Setting,
+    setting: &'a WidgetSetting,
     context: &'a Context,
 }
 
@@ -127,12 +127,12 @@ struct WidgetHandler<'a, S> {
 /// valid is answered with a sentence that explains the problem.
 ///
 /// # Errors
-/// [`WidgetError`] if the store or the bucket does not answer. [`sorry`] makes a page of it.
+/// [`WidgetError`] if the store or the bucket does not answer. [`error_page`] makes a page of it.
 pub async fn answer<S>(
     event: &str,
     store: &S,
     state: impl AsyncFnOnce() -> Result<StoreState, WidgetError>,
-    setting: &Setting,
+    setting: &WidgetSetting,
 ) -> Result<WidgetResponse, WidgetError>
 where
     S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog,
@@ -164,7 +164,7 @@ where
 }
 
 /// Returns the page that a dashboard shows if a request cannot be answered. It asks the person to try again.
-pub fn sorry(setting: &Setting, failure: &WidgetError) -> WidgetResponse {
+pub fn error_page(setting: &WidgetSetting, failure: &WidgetError) -> WidgetResponse {
     let sentence = match failure {
         WidgetError::Store(_) => {
             "The clusters cannot be read now. Try again; the reason is in the log of this function."
@@ -176,7 +176,7 @@ pub fn sorry(setting: &Setting, failure: &WidgetError) -> WidgetResponse {
     WidgetResponse::Html(frame(setting, &Context::default()).sentence(sentence))
 }
 
-fn frame<'a>(setting: &'a Setting, context: &Context) -> Frame<'a> {
+fn frame<'a>(setting: &'a WidgetSetting, context: &Context) -> Frame<'a> {
     Frame {
         endpoint: &setting.endpoint,
         is_dark: context.is_dark,
@@ -222,7 +222,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         }
         listing.meet(&live, &self.store.resolutions().await?);
         let subject = |cluster| undated.subjects.get(&cluster).cloned();
-        listing.meet_undated(undated.events.iter().map(|(_, seen)| seen), subject);
+        listing.add_undated(undated.events.iter().map(|(_, seen)| seen), subject);
         Ok(Now {
             listing,
             journals,

@@ -3,10 +3,10 @@
 
 use alerts::hint::hint;
 use alerts::links::Links;
-use alerts::outbox::Sent;
+use alerts::outbox::MessageLogEntry;
 use clusters::Cluster;
 use clusters::facet::FacetKind;
-use clusters::journal::{Fault, JournalEntry, JournalEvent, OURSELVES};
+use clusters::journal::{Fault, JournalEntry, JournalEvent, OWN_ACTOR};
 use clusters::keys::{IamAnswer, KeyAnomaly, KeyReport};
 use clusters::related::Related;
 use clusters::sample::Sample;
@@ -84,7 +84,7 @@ pub struct ClusterPage<'a> {
     /// Other clusters of the same callers, at about the same time.
     pub related: &'a [Related],
     /// The alerts about the cluster with their outcomes, oldest first.
-    pub sent: &'a [Sent],
+    pub sent: &'a [MessageLogEntry],
     /// The builder of links to the consoles.
     pub links: &'a Links,
     /// The durations that can be chosen for muting, such as `1d`; empty if decisions are turned off.
@@ -275,7 +275,7 @@ impl ClusterPage<'_> {
                     @if let Some(account_id) = &key.account_id { (self.frame.account(account_id)) }
                 }
                 td { (last_used(key)) }
-                td { (key.oddities.iter().map(|of| anomaly_text(*of)).collect::<Vec<_>>().join(", ")) }
+                td { (key.anomalies.iter().map(|of| anomaly_text(*of)).collect::<Vec<_>>().join(", ")) }
             }
         }
     }
@@ -478,7 +478,7 @@ fn of_entry(entry: &JournalEntry) -> Markup {
                 bdi { (shown(&entry.detail)) }
             }
             td {
-                @if entry.actor != OURSELVES { bdi { (shown(&entry.actor)) } }
+                @if entry.actor != OWN_ACTOR { bdi { (shown(&entry.actor)) } }
                 @if !entry.reason.is_empty() { ": " bdi { (shown(&entry.reason)) } }
             }
         }

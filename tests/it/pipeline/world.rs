@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use alerts::alert::{Alert, AlertId};
 use alerts::message::Message;
 use alerts::outbox::{Capacity, SinkAnswer};
-use aws::dynamodb::message::{read_row, row_partitions};
+use aws::dynamodb::message::{decode_row, row_partitions};
 use aws::dynamodb::table::{Item, Table as _};
 use aws::dynamodb::{DynamoStore, TableSettings};
 use clusters::keys::KeySettings;
@@ -384,7 +384,7 @@ impl World {
     pub fn note_rows(&mut self) {
         for pk in SINKS.iter().flat_map(|sink| row_partitions(sink)) {
             let items = block_on(self.table.query(&pk, "")).unwrap();
-            for row in items.iter().map(|item| read_row(item).unwrap()) {
+            for row in items.iter().map(|item| decode_row(item).unwrap()) {
                 let id = (row.sink.clone(), row.alert.id());
                 let known = self
                     .rows
