@@ -133,7 +133,7 @@ pub fn splitter(input: &[u8]) {
     }
 }
 
-/// The fast reader hands over what the slow one does, but for records that the prefilter holds back:
+/// The fast reader returns the same as the reference reader, except for records that the prefilter skips:
 /// those can be read, and are calls that succeeded.
 pub fn assert_agreement(fast: &mut Reader, input: &[u8], layout: Layout, limits: &Limits) {
     let mut expected = Vec::new();
@@ -229,7 +229,7 @@ pub fn assert_same_fold_by(rules: &Rules, input: &[u8], layout: Layout) {
 }
 
 /// A template is short and always the same, settles when it is masked again and again, and holds words
-/// of its message in their order and nothing else. What stands behind NUL are strings of the request.
+/// of its message in their order and nothing else. The texts after NUL are strings of the request.
 pub fn templater(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let mut parts = text.split('\0');
@@ -291,7 +291,7 @@ pub fn redactor(input: &[u8]) {
     });
 }
 
-/// Whatever the record, with rules and without, it can be decided, weighed, explained and kept.
+/// Any record, with rules and without, can be classified, graded, explained and stored.
 pub fn explain(input: &[u8]) {
     static RULES: LazyLock<Rules> = LazyLock::new(|| {
         Rules::parse(include_str!("../../infra/rules.example.toml")).expect("the example is right")
@@ -345,7 +345,7 @@ fn each_text(value: &Value, visit: &mut dyn FnMut(&str)) {
     }
 }
 
-/// Nothing in it steers a terminal, hides or turns what stands beside it.
+/// Nothing in it controls a terminal, or hides or reverses the text beside it.
 #[track_caller]
 fn assert_clean(text: &str) {
     let is_unseen = |c: char| {
@@ -385,7 +385,7 @@ fn assert_masked(text: &str) {
     assert!(!text.contains("-----BEGIN "), "{text:?}");
 }
 
-/// Hands over at most a few bytes a call, as pipes and sockets do.
+/// Returns at most a few bytes a call, as pipes and sockets do.
 struct Trickle<'a>(&'a [u8], usize);
 
 impl Read for Trickle<'_> {

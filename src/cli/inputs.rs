@@ -1,6 +1,6 @@
 //! Turns the paths on the command line into a list of inputs, and opens and reads each input.
 //!
-//! A folder stands for all trail files below it, sorted by name, so that two scans of the same folder read the same
+//! A folder means all trail files below it, sorted by name, so that two scans of the same folder read the same
 //! files in the same order. Symbolic links are followed, and loops of links are detected. A file that cannot be read
 //! is reported, and the other files are still read.
 

@@ -40,7 +40,7 @@ impl TrailAccounts {
         if self.0.is_empty() || record.shared_event_id.is_none() {
             return false;
         }
-        // Only API calls are surely logged in the caller's account. A refusal by a VPC endpoint is logged in the account
+        // Only API calls are always logged in the caller's account. A refusal by a VPC endpoint is logged in the account
         // of the endpoint's owner only. Start and end of an Insights event share an id.
         if record.event_type.as_deref() != Some("AwsApiCall") {
             return false;

@@ -49,7 +49,7 @@ impl Prefilter {
     }
 }
 
-/// The keys of one record found so far, to decide whether the record is surely that of a successful call.
+/// The keys of one record found so far, to decide whether the record is certainly that of a successful call.
 #[derive(Debug, Clone, Copy)]
 pub struct KeysSeen {
     is_doubtful: bool,
@@ -131,13 +131,13 @@ impl KeysSeen {
         self.is_doubtful = true;
     }
 
-    /// Checks whether the record is surely that of a successful call. `false`: the record has to be parsed.
+    /// Checks whether the record is certainly that of a successful call. `false`: the record has to be parsed.
     #[inline(always)]
     pub fn is_success(&self) -> bool {
         !self.is_doubtful && self.seen[NAME] == 1 && self.seen[SOURCE] == 1
     }
 
-    /// Checks whether another record is surely that of a successful call too, given that this one is.
+    /// Checks whether another record is certainly that of a successful call too, given that this one is.
     ///
     /// Both records are in `text` and differ inside of a string: from offset `mine` on in this record, from offset
     /// `other` on in the other. `false`: the other record has to be examined on its own.

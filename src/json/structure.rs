@@ -399,7 +399,7 @@ pub(crate) fn escaped(backslash: u64, last: &mut u64) -> u64 {
     let backslash = backslash & !*last;
     let follows = backslash << 1 | *last;
     let odd_starts = backslash & !EVEN & !follows;
-    // The sum carries a bit to the end of each run of backslashes that starts at an odd place. The
+    // The sum carries a bit to the end of each run of backslashes that starts at an odd position. The
     // parity of that end shows whether the byte behind the run is escaped.
     let (runs, over) = odd_starts.overflowing_add(backslash);
     *last = u64::from(over);
@@ -872,7 +872,7 @@ struct ShapeTemplate {
 }
 
 impl ShapeTemplate {
-    /// Returns the end of the record at `start`, if it is similar to this one and surely that of a successful call too.
+    /// Returns the end of the record at `start`, if it is similar to this one and certainly that of a successful call too.
     #[inline(always)]
     fn end_if_similar<L: Lanes>(
         &self,
@@ -1040,7 +1040,7 @@ impl Unescape<'_> {
         self.copy(at - 1)?;
         let byte = match *self.text.get(at)? {
             b'"' | b'\\' | b'/' => {
-                // The byte stands for itself, and begins the next run.
+                // The byte is literal, and begins the next run.
                 self.from = at;
                 return Some(());
             }

@@ -540,7 +540,7 @@ fn is_random(letters: &[u8]) -> bool {
         .map(|count| f64::from(*count) / total)
         .map(|share| -share * share.log2())
         .sum();
-    // Four slashes mean a path; only one in three hundred keys has so many slashes.
+    // Four slashes mean a path; only one in three hundred keys has four.
     let slashes = letters.iter().filter(|b| **b == b'/').count();
     entropy > 4.0
         && slashes < 4

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::lists::Lists;
 use super::{IngestSettings, SettingProblems, SettingsReader};
 
-/// The settings that are stored in the table. Everybody who may read the table can read them, so no secret and no access
+/// The settings that are stored in the table. All who may read the table can read them, so no secret and no access
 /// key is in this list. Canary keys are known to the functions only.
 const STORED: [&str; 12] = [
     "BUCKET_NAME",
