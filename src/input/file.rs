@@ -184,7 +184,7 @@ impl<'v, R: Read> ReaderState<'v, R> {
     fn garbage(&mut self, byte: u8) -> Result<(), ReadError> {
         if !self.has_begun && (self.layout == Layout::Guess || byte < b' ') {
             let offset = self.cursor.offset();
-            let likeness = likeness::of_bytes(self.cursor.ahead());
+            let likeness = likeness::of_bytes(self.cursor.look_ahead(likeness::LINE_BYTES_MAX)?);
             return Err(ReadError::NotJson { offset, likeness });
         }
         let max = self.output.limits.record_bytes_max;

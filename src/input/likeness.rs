@@ -81,7 +81,7 @@ const MAGIC: [(&[u8], &str); 13] = [
 ];
 
 /// Maximum number of bytes of the first line that are examined.
-const LINE_BYTES_MAX: usize = 4096;
+pub const LINE_BYTES_MAX: usize = 4096;
 
 /// Description of a record that is too long, incomplete or damaged; follows "it looks like".
 pub const UNREADABLE: &str = "an unreadable record";

@@ -141,6 +141,21 @@ impl<R: Read> Cursor<R> {
         &self.buffer[self.at..self.end]
     }
 
+    /// Reads until `bytes` bytes from the cursor on are in memory, or the input or line ends; returns [`Self::ahead`].
+    ///
+    /// # Errors
+    /// When reading the input fails.
+    pub fn look_ahead(&mut self, bytes: usize) -> Result<&[u8], io::Error> {
+        let start = self.offset();
+        self.pin(bytes);
+        while self.offset() - start < bytes as u64 && self.peek()?.is_some() {
+            self.at += 1;
+        }
+        self.rewind(start);
+        self.unpin();
+        Ok(self.ahead())
+    }
+
     /// Moves over a number of bytes, at most the length of [`Self::ahead`].
     pub fn advance(&mut self, count: usize) {
         debug_assert!(
